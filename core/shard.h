@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Shards: one core's reactor and all it owns; and the node, which is an array of them.
+//
+// A turn of the reactor: take messages from the other shards -> run ready tasks in tenant-weighted
+// fair order -> run the turn-end hooks (log group commit, gathered sends) -> submit -> reap -> timers.
+// In production each shard is a pinned thread (core/env_linux.c); in simulation the simulator turns
+// them one step at a time (core/env_sim.c). Nothing on the data path is shared between shards.
+//
+// Layers above keep their per-shard and per-node state in slots, so that core knows nothing of them.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/env.h"
+#include "core/hlc.h"
+#include "core/status.h"
+#include "core/task.h"
+
+enum shard_slot {
+    SHARD_SLOT_METRICS,
+    SHARD_SLOT_LOG_WRITER,
+    SHARD_SLOT_KV,
+    SHARD_SLOT_CATALOG,
+    SHARD_SLOT_SQL,
+    SHARD_SLOT_SETTINGS,
+    SHARD_SLOT_TENANT,
+    SHARD_SLOT_REPL,
+    SHARD_SLOT_TEST,
+    SHARD_SLOT_COUNT,
+};
+enum node_slot {
+    NODE_SLOT_KV,
+    NODE_SLOT_SQL,
+    NODE_SLOT_TENANT,
+    NODE_SLOT_REPL,
+    NODE_SLOT_TLS,
+    NODE_SLOT_SERVER,
+    NODE_SLOT_TEST,
+    NODE_SLOT_COUNT,
+};
+
+// A function that runs at the end of the turn in which it was armed, once. Must not suspend.
+struct turn_hook {
+    void (*fn)(struct turn_hook *hook);
+    struct turn_hook *next;
+    bool armed;
+};
+
+// One-way message to another shard, embedded in the sender's memory. It is the receiver's from send
+// until `deliver` runs there (on the receiving shard, not in a task; must not suspend).
+struct shard_message {
+    void (*deliver)(struct shard *shard, struct shard_message *message);
+    struct shard_message *next;
+};
+
+struct node;
+struct reactor; // The private part: run queues, timers, inboxes, ring.
+
+struct shard {
+    uint32_t index;
+    struct node *node;
+    struct env *env;
+    struct hlc hlc;
+    struct memory_account account; // This shard's share of the node's SQL memory.
+    void *slots[SHARD_SLOT_COUNT];
+    struct reactor *reactor;
+};
+
+struct node {
+    uint32_t id;
+    uint32_t shard_count;
+    struct shard **shards;
+    struct env *env;
+    void *slots[NODE_SLOT_COUNT];
+    bool draining;
+};
+
+struct node_options {
+    uint32_t id;
+    uint32_t shard_count;        // 0: one a core.
+    bool pin;                    // Pin shard i to the i-th allowed core.
+    uint32_t fibers_per_shard;   // 0: 4096. More tasks than that wait in line.
+    uint32_t fiber_stack_bytes;  // 0: 64 KiB.
+    uint64_t sql_memory_bytes;   // Split evenly between shards; 0: 1/4 of the machine's.
+    uint32_t helper_threads;     // 0: 2.
+};
+
+// The shard of this thread (under simulation: the one being turned). NULL outside.
+struct shard *shard_self(void);
+
+// Creates the node over the Linux environment and starts its threads, idle. `init` runs as a task on
+// shard 0 and may suspend; node_run returns when node_stop was called and every task has ended, with
+// init's status when that failed.
+CHECKED struct status node_run(
+    const struct node_options *options, task_fn init, void *arg, struct node **running);
+// Ends all shards' loops after the current turn. From any shard or (async-signal-safe) a signal handler.
+void node_stop(struct node *node);
+
+void turn_hook_arm(struct shard *shard, struct turn_hook *hook);
+void shard_send(struct shard *from, uint32_t target, struct shard_message *message);
+// Runs fn once on each shard of the node, as tasks, and waits for all. Stops at the first failure.
+CHECKED struct status shard_call_all(struct task *task, task_fn fn, void *arg);
+
+// Timers without a task, for state machines: `fire` runs on the shard, must not suspend.
+struct timer {
+    uint64_t deadline_ns;
+    void (*fire)(struct timer *timer);
+    void *arg;
+    struct list_link link;
+    bool armed;
+};
+void timer_arm(struct shard *shard, struct timer *timer, uint64_t deadline_ns);
+void timer_disarm(struct shard *shard, struct timer *timer);
+
+uint64_t shard_now_ns(struct shard *shard); // Monotonic, read once a turn.
+
+// Shares of a core between tenants; weight 100 is the default. Bounded 1..10,000.
+void shard_tenant_weight_set(struct shard *shard, uint64_t tenant, uint32_t weight);
+// CPU time this shard's tasks of `tenant` have used, in ns.
+uint64_t shard_tenant_cpu_ns(struct shard *shard, uint64_t tenant);
