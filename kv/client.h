@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The KV client: what the layers above see of storage. Ordered keys and values, in serializable
+// transactions, wherever the keys live: this shard, another, later another node.
+//
+// A transaction reads a snapshot at its read timestamp, overlaid with its own buffered writes. It notes
+// what it read; COMMIT validates that nothing of it changed up to the commit timestamp. When it takes a
+// lock on a row that is newer than its snapshot, the client first tries to move the snapshot forward
+// (nothing read so far may have changed); only when that fails is the answer 40001.
+//
+// Tenants  Each transaction carries its tenant. The slice leader refuses any key outside of the tenant's
+//          span with 42501, whoever asks; the tenant's keys are always written in full, prefix included.
+// Shard    A transaction belongs to the shard that began it. All functions that take a task suspend.
+// Memory   Results live in the arena given (or in the transaction's own, for overlay values): valid until
+//          that arena is reset. Writes are copied; their sum is bounded (53200 beyond).
+// Errors   40001 (RETRY_TRANSACTION), 40003 (RETRY_AMBIGUOUS), 42501, 53100, 53200, 54000, 55P03 (NOWAIT),
+//          57014, 57P01. After 40001 the transaction can only be rolled back or restarted.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/bytes.h"
+#include "core/hlc.h"
+#include "core/task.h"
+
+struct kv_txn;
+
+enum kv_lock { KV_LOCK_NONE, KV_LOCK_SHARED, KV_LOCK_EXCLUSIVE };
+enum kv_wait { KV_WAIT_BLOCK, KV_WAIT_SKIP, KV_WAIT_FAIL };
+
+struct kv_txn_options {
+    uint64_t tenant;
+    bool read_only;               // No writes or locks; needs no validation.
+    struct hlc_timestamp as_of;   // Zero: now. Otherwise read-only at that instant.
+    struct memory_account *account;
+    uint64_t lock_timeout_ns;     // 0: none. 55P03 when it passes.
+};
+
+CHECKED struct status kv_txn_begin(
+    struct task *task, const struct kv_txn_options *options, struct kv_txn **txn);
+// Ends and frees the transaction, whatever the outcome. *commit_ts (may be NULL) is set when it wrote.
+CHECKED struct status kv_txn_commit(struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts);
+void kv_txn_rollback(struct task *task, struct kv_txn *txn);
+// Starts over with a new snapshot, keeping its age for deadlock decisions: after 40001.
+CHECKED struct status kv_txn_restart(struct task *task, struct kv_txn *txn);
+// A new snapshot for the next statement (READ COMMITTED): reads noted so far are forgotten.
+CHECKED struct status kv_txn_step(struct task *task, struct kv_txn *txn);
+
+struct hlc_timestamp kv_txn_read_ts(const struct kv_txn *txn);
+uint64_t kv_txn_id(const struct kv_txn *txn);
+uint64_t kv_txn_tenant(const struct kv_txn *txn);
+bool kv_txn_has_writes(const struct kv_txn *txn);
+uint64_t kv_txn_write_bytes(const struct kv_txn *txn);
+// Figures of the transaction so far, for EXPLAIN ANALYZE and statistics.
+struct kv_txn_stats {
+    uint64_t requests, rows_read, bytes_read, rows_written;
+    uint64_t lock_wait_ns;
+};
+const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn);
+
+// A mark in the write buffer. Rolling back to it takes later writes out; locks stay.
+uint64_t kv_txn_savepoint(struct kv_txn *txn);
+void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint);
+
+// --- reads -----------------------------------------------------------------------------------------
+
+struct kv_read {
+    enum kv_lock lock;
+    enum kv_wait wait;
+    bool no_validate; // Does not enter the read set: statistics, sequences' peeks.
+};
+
+// value->data NULL: no such key. `read` may be NULL.
+CHECKED struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read *read,
+    struct bytes key, struct arena *arena, struct bytes *value);
+// Several points in one request per slice. Keys in any order; values[i].data NULL where absent, or
+// skipped[i] (may be NULL) set where KV_WAIT_SKIP passed over a locked row.
+CHECKED struct status kv_get_many(struct task *task, struct kv_txn *txn, const struct kv_read *read,
+    const struct bytes *keys, uint32_t count, struct arena *arena, struct bytes *values,
+    bool *skipped);
+
+struct kv_pair {
+    struct bytes key;
+    struct bytes value;
+};
+struct kv_batch {
+    struct kv_pair *pairs;
+    uint32_t count;
+};
+struct kv_scan {
+    struct span span;
+    bool reverse;
+    struct kv_read read;
+    uint64_t limit;     // Rows in total; 0: all.
+    uint32_t batch_rows; // At most this many in one batch; 0: 1,024. Batches are also bounded by 1 MiB.
+    // The client's own.
+    struct bytes resume;
+    uint64_t returned;
+    bool done;
+};
+// Fills in span and defaults; then call kv_scan_next until batch->count is 0.
+void kv_scan_init(struct kv_scan *scan, struct span span);
+// Only the rows returned so far enter the read set, plus the gap before them.
+CHECKED struct status kv_scan_next(struct task *task, struct kv_txn *txn, struct kv_scan *scan,
+    struct arena *arena, struct kv_batch *batch);
+
+// --- writes (buffered until commit) ------------------------------------------------------------------
+
+CHECKED struct status kv_put(struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value);
+CHECKED struct status kv_delete(struct task *task, struct kv_txn *txn, struct bytes key);
+// Puts when the key is absent, else gives its value (in `arena`) and leaves it. Locks the key, so that
+// concurrent inserts of it queue.
+CHECKED struct status kv_insert(struct task *task, struct kv_txn *txn, struct bytes key,
+    struct bytes value, struct arena *arena, struct bytes *existing);
+// As kv_insert for many keys at once: existing[i].data NULL where inserted. Keys must differ.
+CHECKED struct status kv_insert_many(struct task *task, struct kv_txn *txn,
+    const struct kv_pair *pairs, uint32_t count, struct arena *arena, struct bytes *existing);
+
+// --- one-shot ----------------------------------------------------------------------------------------
+
+// A read of one key at "now" without a transaction: the fast path of point queries.
+CHECKED struct status kv_read_now(struct task *task, uint64_t tenant, struct bytes key,
+    struct arena *arena, struct bytes *value);
+// Adds `delta` to a counter key (8-byte big-endian value, absent: `initial`) in a transaction of its own,
+// never validated against anything else: sequences and id allocation. Gives the new value.
+CHECKED struct status kv_increment(struct task *task, uint64_t tenant, struct bytes key,
+    int64_t initial, int64_t delta, int64_t *value);
+// The tenant's present on its leader: above every commit acknowledged before the call.
+CHECKED struct status kv_now(struct task *task, uint64_t tenant, struct hlc_timestamp *now);
