@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Scalar functions, operators, casts, aggregates and set-returning functions: their registry and how
+// a call is resolved by PostgreSQL's rules.
+//
+// Every entry is a static table row; tables register at start-up (function_register). Layers above add
+// theirs (crdb_internal.*, fingerprints) with the same call.
+//
+// Shard    Registration happens before shards start; lookups are read-only.
+// Errors   42883 no such function or operator (with PostgreSQL's hint), 42725 ambiguous, 42804.
+// Source   PostgreSQL 15 manual, chapter 10 "Type Conversion"; pg_proc, pg_operator, pg_cast.
+#pragma once
+#include "core/arena.h"
+#include "core/status.h"
+#include "sql/datum.h"
+#include "sql/type.h"
+
+struct task;
+struct session;
+
+// What a function body gets besides its arguments. One per expression evaluation, reused for rows.
+struct function_call {
+    struct task *task;                   // For those that suspend (nextval); may be NULL in constant folding.
+    struct session *session;             // May be NULL.
+    struct arena *arena;                 // For results: lives as long as the batch.
+    const struct type_context *context;
+    const struct type *arg_types;
+    uint32_t arg_count;
+    struct type result_type;
+    void *state;                         // Per call site, zero at first: compiled patterns and the like.
+    struct arena *state_arena;           // Lives as long as the plan runs.
+};
+
+typedef struct status (*function_fn)(
+    struct function_call *call, const struct datum *args, struct datum *result);
+
+enum function_volatility { FUNCTION_IMMUTABLE, FUNCTION_STABLE, FUNCTION_VOLATILE };
+enum function_kind { FUNCTION_SCALAR, FUNCTION_OPERATOR, FUNCTION_AGGREGATE, FUNCTION_SET, FUNCTION_WINDOW };
+
+// An aggregate's state lives in `arena` (of the group); merge combines partial states.
+struct aggregate_ops {
+    size_t state_bytes;
+    void (*init)(void *state);
+    struct status (*step)(struct function_call *call, void *state, const struct datum *args);
+    struct status (*merge)(struct function_call *call, void *state, const void *other);
+    struct status (*final)(struct function_call *call, void *state, struct datum *result);
+    bool takes_null; // Otherwise rows with a NULL argument are skipped (count(x), sum...).
+};
+
+// A set-returning function: `next` gives one row at a time; columns of the result are described.
+struct set_ops {
+    uint32_t column_count;         // 1 for generate_series.
+    const char *const *column_names;
+    const type_oid *column_types;
+    size_t state_bytes;
+    struct status (*start)(struct function_call *call, void *state, const struct datum *args);
+    struct status (*next)(struct function_call *call, void *state, struct datum *row, bool *done);
+};
+
+struct function {
+    const char *name;      // "lower", or an operator's "+"
+    enum function_kind kind;
+    uint32_t oid;          // PostgreSQL's pg_proc/pg_operator oid where it has one; else assigned from 100,000.
+    type_oid result;       // Pseudo-types (anyelement, anyarray) are resolved from the arguments.
+    uint8_t arg_count;     // Of args, the variadic last one included. Prefix operators: 1.
+    bool variadic;         // The last argument repeats (VARIADIC).
+    bool strict;           // NULL in, NULL out, without a call.
+    enum function_volatility volatility;
+    const type_oid *args;
+    function_fn fn;        // Scalars and operators.
+    const struct aggregate_ops *aggregate;
+    const struct set_ops *set;
+    const char *commutator, *negator; // Operators: for the planner; may be NULL.
+    // A result typmod from the argument types, where it is not -1; may be NULL.
+    int32_t (*typmod)(const struct type *args, uint32_t count);
+    const char *schema;    // NULL: pg_catalog.
+};
+
+void function_register(const struct function *table, uint32_t count);
+void function_register_builtin(void); // All of this layer's tables; once.
+const struct function *function_at(uint32_t index); // For pg_proc; NULL past the end.
+const struct function *function_by_oid(enum function_kind kind, uint32_t oid);
+
+struct cast {
+    type_oid from, to;
+    enum cast_context { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT } context;
+    bool binary;    // The datum is the same: no function.
+    function_fn fn; // With call->result_type for the typmod. NULL with `binary`, or through text.
+    bool through_text;
+};
+// The cast allowed in `context`, or NULL. Explicit allows all, assignment allows implicit ones too.
+const struct cast *cast_find(type_oid from, type_oid to, enum cast_context context);
+const struct cast *cast_at(uint32_t index); // For pg_cast.
+// Runs a cast, text forms and typmod coercion (22001, rounding) included.
+CHECKED struct status cast_apply(struct function_call *call, const struct cast *cast, struct type from,
+    struct type to, bool is_explicit, struct datum in, struct datum *out);
+// Applies `to`'s typmod to a value that is already of its type.
+CHECKED struct status cast_apply_typmod(
+    struct function_call *call, struct type to, bool is_explicit, struct datum in, struct datum *out);
+
+// What resolution decided: the entry, the type each argument is to be cast to, the result's type.
+struct function_match {
+    const struct function *function;
+    type_oid *args; // `count` of them, in the arena given.
+    struct type result;
+};
+// `schema` NULL: any in the search path. Arguments of type TYPE_UNKNOWN are untyped literals and parameters.
+CHECKED struct status function_resolve(struct arena *arena, enum function_kind kind, const char *schema,
+    const char *name, const struct type *args, uint32_t count, struct function_match *match);
+// As above for any of scalar, aggregate, set-returning and window; NULL match->function on 42883.
+CHECKED struct status function_resolve_any(struct arena *arena, const char *schema, const char *name,
+    const struct type *args, uint32_t count, struct function_match *match);
+// The common type of UNION, CASE, VALUES, COALESCE: chapter 10.5. `what` is for the message: "CASE".
+CHECKED struct status type_common(
+    struct arena *arena, const char *what, const type_oid *types, uint32_t count, type_oid *common);
