@@ -59,6 +59,10 @@ struct kv_txn_stats {
 };
 const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn);
 
+// As if `key` had been read at the transaction's snapshot: a commit of it after that is a conflict. Does
+// not suspend and reads nothing.
+void kv_txn_depend(struct kv_txn *txn, struct bytes key);
+
 // A mark in the write buffer. Rolling back to it takes later writes out; locks stay.
 uint64_t kv_txn_savepoint(struct kv_txn *txn);
 void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint);

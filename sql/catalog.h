@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The catalog of one virtual cluster: descriptors of databases, schemas, tables, views and sequences,
+// kept as keys of that virtual cluster, so that they replicate and travel in time with its data.
+//
+// Reading  catalog_* lookups answer as of the transaction's snapshot, its own uncommitted DDL included. Each
+//          shard caches decoded descriptors; a cached one is used when it was already in force at the
+//          snapshot, otherwise the version of that time is read. A transaction that writes depends on the
+//          descriptors that it used (kv_txn_depend), so that a schema change in between is found at commit.
+// Writing  DDL puts new descriptor versions in its transaction; after the commit the change is announced to
+//          every shard (catalog_announce) and acknowledged before the statement returns.
+//
+// Shard    Cached descriptors belong to the shard. A struct table_desc is immutable and stays valid until
+//          catalog_release of the pin that it was got under.
+// Errors   3D000, 3F000, 42P01 (with PostgreSQL's messages), 42P07, XX001 for bytes that do not decode.
+#pragma once
+#include "core/arena.h"
+#include "core/hlc.h"
+#include "kv/client.h"
+#include "sql/type.h"
+
+struct session;
+
+// Fixed ids; others are handed out from CATALOG_FIRST_ID on, one sequence per virtual cluster.
+enum catalog_table_id {
+    CATALOG_DESCRIPTORS = 1, // (id) -> descriptor
+    CATALOG_NAMES = 2,       // (parent, schema, name) -> id
+    CATALOG_ID_COUNTER = 3,
+    CATALOG_COMMENTS = 4,
+    CATALOG_SEQUENCES = 5,   // (sequence id) -> last value
+    CATALOG_STATISTICS = 6,
+    CATALOG_SYSTEM_TABLES = 10, // 10..99: system tables with descriptors (users, settings, jobs, ...).
+    CATALOG_FIRST_ID = 100,
+};
+
+enum relation_kind { RELATION_TABLE, RELATION_VIEW, RELATION_SEQUENCE, RELATION_VIRTUAL };
+
+enum element_state {      // Of columns, indexes and constraints in a schema change.
+    ELEMENT_PUBLIC,
+    ELEMENT_WRITE_ONLY,   // Kept up to date by writes, not read.
+    ELEMENT_DELETE_ONLY,  // Deletes remove from it.
+    ELEMENT_VALIDATING,   // A constraint that new rows must meet while the old ones are checked.
+};
+
+struct column_desc {
+    uint32_t id;            // Never reused in its table.
+    const char *name;
+    struct type type;
+    bool not_null;
+    bool hidden;            // rowid
+    const char *default_sql; // Expression text, or NULL.
+    const char *generated_sql; // GENERATED ALWAYS AS (...) STORED, or NULL.
+    char identity;          // 0, 'a' (always), 'd' (by default)
+    uint32_t owned_sequence; // SERIAL and identity; 0: none.
+    struct bytes missing;   // Encoded value of rows older than the column; empty: NULL.
+    enum element_state state;
+};
+
+struct index_column {
+    uint32_t column_id;
+    bool descending;
+    const char *expression_sql; // Of an expression index, else NULL.
+};
+struct index_desc {
+    uint32_t id;            // 1: the primary index.
+    const char *name;
+    bool unique, primary;
+    bool from_constraint;   // Made by UNIQUE or PRIMARY KEY.
+    struct index_column *columns;
+    uint32_t column_count;
+    uint32_t *stored;       // STORING/INCLUDE column ids.
+    uint32_t stored_count;
+    const char *predicate_sql;
+    enum element_state state;
+};
+
+enum constraint_kind { CONSTRAINT_CHECK, CONSTRAINT_FOREIGN_KEY };
+enum fk_action { FK_NO_ACTION, FK_RESTRICT, FK_CASCADE, FK_SET_NULL, FK_SET_DEFAULT };
+struct constraint_desc {
+    uint32_t id;
+    const char *name;
+    enum constraint_kind kind;
+    const char *check_sql;
+    uint32_t *columns;      // Of this table.
+    uint32_t column_count;
+    uint32_t referenced_table;
+    uint32_t *referenced_columns;
+    enum fk_action on_delete, on_update;
+    bool not_valid;
+    enum element_state state;
+};
+// A foreign key of another table that points here: what a delete or key update must look at.
+struct fk_back_reference {
+    uint32_t table_id;
+    uint32_t constraint_id;
+};
+
+struct privilege_grant {
+    const char *role;       // Role name; "public" for all.
+    uint32_t privileges;    // Bits of sql/privilege.h.
+    uint32_t grantable;
+};
+
+struct table_desc {
+    uint32_t id, database_id, schema_id;
+    uint32_t version;
+    struct hlc_timestamp modified; // Commit timestamp of this version.
+    const char *name;
+    enum relation_kind kind;
+    struct column_desc *columns;   // In attnum order, dropped ones gone.
+    uint32_t column_count;
+    uint32_t next_column_id, next_index_id, next_constraint_id;
+    struct index_desc *indexes;    // indexes[0] is the primary one.
+    uint32_t index_count;
+    struct constraint_desc *constraints;
+    uint32_t constraint_count;
+    struct fk_back_reference *referenced_by;
+    uint32_t referenced_by_count;
+    const char *view_sql;
+    uint32_t *depends_on;          // Relations a view uses.
+    uint32_t depends_on_count;
+    uint32_t *depended_by;         // Views that use this one.
+    uint32_t depended_by_count;
+    struct sequence_options {
+        type_oid type;
+        int64_t start, increment, minimum, maximum, cache;
+        bool cycle;
+        uint32_t owner_table, owner_column;
+    } sequence;
+    const char *owner;
+    struct privilege_grant *grants;
+    uint32_t grant_count;
+    const struct virtual_table *virtual_table; // RELATION_VIRTUAL.
+    // Estimates, from the newest statistics; 0 rows when there are none.
+    uint64_t row_estimate;
+};
+
+struct database_desc {
+    uint32_t id;
+    const char *name, *owner;
+    struct privilege_grant *grants;
+    uint32_t grant_count;
+};
+struct schema_desc {
+    uint32_t id, database_id;
+    const char *name, *owner;
+    struct privilege_grant *grants;
+    uint32_t grant_count;
+};
+
+// --- lookups, for the planner and everyone ------------------------------------------------------------
+
+// A transaction's view of the catalog: pins what it uses, knows its own uncommitted changes. One per SQL
+// transaction, in the session.
+struct catalog_view;
+CHECKED struct status catalog_view_open(struct task *task, struct kv_txn *txn, struct catalog_view **view);
+void catalog_view_close(struct catalog_view *view); // Unpins everything.
+
+// `schema` NULL: the search path, in order. *table NULL with status ok when there is none and `missing_ok`.
+// The search path always has pg_catalog first (virtual tables), as in PostgreSQL.
+CHECKED struct status catalog_table(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, bool missing_ok, const struct table_desc **table);
+CHECKED struct status catalog_table_by_id(
+    struct task *task, struct session *session, uint32_t id, const struct table_desc **table);
+CHECKED struct status catalog_database(struct task *task, struct session *session, const char *name,
+    bool missing_ok, const struct database_desc **database);
+CHECKED struct status catalog_schema(struct task *task, struct session *session, const char *database,
+    const char *name, bool missing_ok, const struct schema_desc **schema);
+// Lists, in id order, in `arena`: for SHOW, pg_catalog and DROP ... CASCADE. database_id 0: all.
+CHECKED struct status catalog_list_databases(struct task *task, struct session *session,
+    struct arena *arena, const struct database_desc ***databases, uint32_t *count);
+CHECKED struct status catalog_list_schemas(struct task *task, struct session *session,
+    struct arena *arena, uint32_t database_id, const struct schema_desc ***schemas, uint32_t *count);
+CHECKED struct status catalog_list_tables(struct task *task, struct session *session,
+    struct arena *arena, uint32_t database_id, const struct table_desc ***tables, uint32_t *count);
+
+const struct column_desc *table_column(const struct table_desc *table, const char *name);
+const struct column_desc *table_column_by_id(const struct table_desc *table, uint32_t id);
+const struct index_desc *table_index_by_id(const struct table_desc *table, uint32_t id);
+// Whether the cached plan's table is still the one in force for this view (same id and version).
+CHECKED struct status catalog_table_current(struct task *task, struct session *session, uint32_t id,
+    uint32_t version, bool *current);
+
+// --- virtual tables ----------------------------------------------------------------------------------
+
+// A table whose rows are made when read: pg_catalog, information_schema, crdb_internal. Registered at
+// start-up by any layer.
+struct virtual_table_sink; // virtual_table_row(sink, datums): one row.
+struct virtual_table {
+    const char *schema, *name;
+    const struct virtual_column {
+        const char *name;
+        type_oid type;
+    } *columns;
+    uint32_t column_count;
+    // Produces all rows. May suspend.
+    struct status (*rows)(struct task *task, struct session *session, struct virtual_table_sink *sink);
+    bool system_only; // Visible in the system virtual cluster only.
+};
+void virtual_table_register(const struct virtual_table *table);
+// Datums are copied. 53200 beyond the statement's memory.
+CHECKED struct status virtual_table_row(struct virtual_table_sink *sink, const struct datum *values);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Plans of SELECT, INSERT, UPSERT, UPDATE, DELETE, VALUES and TABLE: made once from a statement, run many
+// times with parameters. The binder, the choice of access paths and the operators are behind this.
+//
+// Shard    A plan belongs to the shard that made it. Planning and running may suspend.
+// Memory   A plan lives in the arena that it was built in (a prepared statement's own); a run has its own.
+// Errors   All of SQL's: 42xxx from building, 2xxxx and 40001 from running; positions where known.
+#pragma once
+#include "sql/statement.h"
+
+struct plan;
+struct plan_run;
+
+// `param_types`: types known so far, `*param_count` of them, 0 where unknown; filled in by inference (the
+// array has room for PLAN_PARAMS_MAX). 42P18 when a type cannot be inferred.
+#define PLAN_PARAMS_MAX 65535u
+CHECKED struct status plan_build(struct task *task, struct session *session, struct arena *arena,
+    const struct statement *statement, struct bytes text, struct type *param_types,
+    uint32_t *param_count, struct plan **plan);
+// False when a table that it uses has changed (or the search path, or a privilege): build anew.
+CHECKED struct status plan_is_current(
+    struct task *task, struct session *session, const struct plan *plan, bool *current);
+const struct result_column *plan_columns(const struct plan *plan, uint32_t *count);
+bool plan_is_read_only(const struct plan *plan);  // No writes, locks or volatile sequence functions.
+bool plan_returns_rows(const struct plan *plan);
+// EXPLAIN's lines (PostgreSQL's manner of tree), in `arena`.
+CHECKED struct status plan_explain(struct task *task, struct session *session, const struct plan *plan,
+    struct arena *arena, const char ***lines, uint32_t *count);
+
+// Starts a run in the session's transaction. Privileges are checked here.
+CHECKED struct status plan_run_open(struct task *task, struct session *session, const struct plan *plan,
+    const struct datum *params, uint32_t param_count, struct plan_run **run);
+// At most `rows_max` rows (0: all) into the sink; *done when there are no more. DML without RETURNING runs
+// to its end at the first call.
+CHECKED struct status plan_run_next(struct task *task, struct plan_run *run, struct result_sink *sink,
+    uint64_t rows_max, bool *done);
+uint64_t plan_run_rows_affected(const struct plan_run *run); // For "INSERT 0 n".
+void plan_run_close(struct task *task, struct plan_run *run);
+
+// Evaluates a stored or constant expression (DEFAULT, CHECK, handlers' operands) without a table.
+CHECKED struct status plan_evaluate_constant(struct task *task, struct session *session,
+    struct arena *arena, const struct expression *expression, const struct datum *params,
+    const struct type *param_types, uint32_t param_count, struct type type, struct datum *value);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A SQL session: who is connected to which virtual cluster and database, with which settings, in which
+// transaction. Sessions are made by pgwire (clients) and by sql/internal.h (the server itself).
+//
+// Shard    Belongs to one shard from log-in to the end. A session has no task while it is idle; while a
+//          statement runs, session->task is its task.
+// Memory   session->arena lives as long as the session; txn_arena as long as the transaction;
+//          statement_arena until the next statement.
+#pragma once
+#include "core/arena.h"
+#include "core/status.h"
+#include "core/task.h"
+#include "kv/client.h"
+#include "sql/type.h"
+
+struct catalog_view;
+struct session;
+struct plan;
+
+enum txn_state {
+    TXN_IDLE,     // 'I'
+    TXN_IMPLICIT, // A statement's own transaction.
+    TXN_OPEN,     // 'T'
+    TXN_FAILED,   // 'E'
+};
+
+struct session {
+    uint64_t id;                 // Unique in the cluster; shown as 32 hex digits.
+    struct shard *shard;
+    struct task *task;           // NULL while idle.
+    uint64_t tenant;
+    const char *tenant_name;
+    const char *user;            // Role name, as authenticated (session_user).
+    const char *database;
+    const char *application_name;
+    const char *client_address;
+    bool internal;               // Made by the server: no privilege checks.
+    bool superuser;              // Member of admin: refreshed when roles change.
+    struct arena arena, txn_arena, statement_arena;
+    struct memory_account account;
+
+    struct session_vars *vars;   // sql/vars.h
+    struct type_context types;   // What vars say about text forms.
+    const char *const *search_path; // NULL-terminated, in `arena`; "$user" expanded.
+
+    enum txn_state txn_state;
+    struct kv_txn *txn;
+    struct catalog_view *catalog; // Of the transaction.
+    struct ddl_state *ddl;        // Uncommitted schema changes: sql/ddl.h. NULL when none.
+    struct hlc_timestamp txn_as_of; // Zero: none.
+    bool txn_read_only;
+    int64_t txn_start_us, statement_start_us; // Since 2000-01-01, for now() and statement_timestamp().
+    uint64_t statement_deadline_ns;
+    const char *statement_text;  // Of the running statement, for SHOW QUERIES; NULL when idle.
+    uint64_t last_sequence_value; // lastval()
+    bool has_last_sequence_value;
+
+    struct pgwire *wire;         // The client's connection, NULL for internal sessions.
+    // Sends a NoticeResponse at once (or drops it, for internal sessions).
+    void (*notice)(struct session *session, const char *severity, struct status st);
+    void *prepared;              // sql/prepared.h
+    struct list_link link;       // In the shard's list of sessions.
+};
+
+// Raises NOTICE or WARNING to the client: session_notice(s, "NOTICE", status_format(...)).
+void session_notice(struct session *session, const char *severity, struct status st);
+
+// Transactions of a session, as statements see them. txn and catalog are there while a statement runs.
+CHECKED struct status session_txn_begin(struct task *task, struct session *session, bool implicit);
+CHECKED struct status session_txn_commit(struct task *task, struct session *session);
+void session_txn_rollback(struct task *task, struct session *session);
+// Hooks of other modules around the end of a transaction: DDL announcements, sequences, deferred checks.
+struct session_txn_hook {
+    // Before commit, inside the transaction; a failure aborts it. May be NULL.
+    struct status (*before_commit)(struct task *task, struct session *session);
+    // After it; `committed` says which way. May suspend. May be NULL.
+    void (*after)(struct task *task, struct session *session, bool committed);
+};
+void session_txn_hook_register(const struct session_txn_hook *hook);
+
+// All sessions of this shard, for SHOW SESSIONS and CANCEL.
+struct session *session_first(struct shard *shard);
+struct session *session_next(struct session *session);

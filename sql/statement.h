@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// How statements run: a registry from statement tag (sql/ast.h) to handler, and the sink that takes
+// result rows. SELECT and DML go to the planner (sql/plan.h); everything else is a handler. Layers above
+// register theirs (virtual clusters, replication) with the same call.
+//
+// Shard    Registration before shards start. Handlers run in the session's task, inside a transaction
+//          unless they say HANDLER_NO_TRANSACTION.
+// Errors   0A000 with the statement's name when nobody handles its tag.
+#pragma once
+#include "core/status.h"
+#include "core/task.h"
+#include "sql/ast.h"
+#include "sql/session.h"
+
+struct result_column {
+    const char *name;
+    struct type type;
+    uint32_t table_id;  // Of a plain column, for RowDescription; else 0.
+    uint16_t attribute; // Its number; else 0.
+};
+
+// Takes what a statement produces. columns() comes before the first rows(); both may suspend (back-pressure).
+struct result_sink {
+    struct status (*columns)(
+        struct task *task, struct result_sink *sink, const struct result_column *columns, uint32_t count);
+    // One row of `count` datums, valid during the call.
+    struct status (*row)(struct task *task, struct result_sink *sink, const struct datum *values);
+    uint64_t rows_sent;
+};
+
+struct statement_context {
+    struct task *task;
+    struct session *session;
+    struct arena *arena;             // The statement's.
+    const struct statement *statement; // sql/ast.h
+    struct bytes text;               // Of this one statement.
+    const struct datum *params;
+    const struct type *param_types;
+    uint32_t param_count;
+    struct result_sink *sink;
+    char tag[64];                    // CommandComplete: filled in by the handler; else the tag's name.
+};
+
+enum handler_flags {
+    HANDLER_NO_TRANSACTION = 1 << 0,  // Runs outside of one; refused (25001) inside BEGIN...COMMIT.
+    HANDLER_IN_FAILED = 1 << 1,       // Allowed in a failed transaction (ROLLBACK).
+    HANDLER_SYSTEM_ONLY = 1 << 2,     // Only in the system virtual cluster: 42501 elsewhere, with a hint.
+    HANDLER_READ_ONLY = 1 << 3,       // Allowed in read-only transactions.
+    HANDLER_TRANSACTION_CONTROL = 1 << 4, // BEGIN, COMMIT, ...: manages the session's transaction itself.
+};
+
+struct statement_handler {
+    enum statement_tag tag;
+    uint32_t flags;
+    // Result columns without running it; *count 0: none. NULL: no rows ever.
+    struct status (*describe)(struct statement_context *context,
+        const struct result_column **columns, uint32_t *count);
+    struct status (*execute)(struct statement_context *context);
+};
+void statement_handler_register(const struct statement_handler *handlers, uint32_t count);
+const struct statement_handler *statement_handler_find(enum statement_tag tag);
+
+// Small helpers for handlers: evaluates a constant expression (literals, parameters, casts, functions like now()) to
+// text/datum of `type`; 42601/42804 when it is not constant.
+CHECKED struct status statement_constant(struct statement_context *context,
+    const struct expression *expression, struct type type, struct datum *value);
