@@ -223,7 +223,7 @@ struct case_when {
     struct expr *result;
 };
 
-struct function_call {
+struct function_expr {
     const char *schema; // "pg_catalog" for SQL-syntax forms (EXTRACT, TRIM, AT TIME ZONE ...).
     const char *name;
     struct expr_list args; // For EXTRACT(f FROM x): 'f' and x. For x AT TIME ZONE z: z and x.
@@ -299,7 +299,7 @@ struct expr {
             struct expr *array;
             bool all;
         } any_all;
-        struct function_call *function;
+        struct function_expr *function;
         struct {
             struct expr *arg;
             struct type_name *type;

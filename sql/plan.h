@@ -40,5 +40,5 @@ void plan_run_close(struct task *task, struct plan_run *run);
 
 // Evaluates a stored or constant expression (DEFAULT, CHECK, handlers' operands) without a table.
 CHECKED struct status plan_evaluate_constant(struct task *task, struct session *session,
-    struct arena *arena, const struct expression *expression, const struct datum *params,
+    struct arena *arena, const struct expr *expression, const struct datum *params,
     const struct type *param_types, uint32_t param_count, struct type type, struct datum *value);

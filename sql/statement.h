@@ -64,4 +64,4 @@ const struct statement_handler *statement_handler_find(enum statement_tag tag);
 // Small helpers for handlers: evaluates a constant expression (literals, parameters, casts, functions like now()) to
 // text/datum of `type`; 42601/42804 when it is not constant.
 CHECKED struct status statement_constant(struct statement_context *context,
-    const struct expression *expression, struct type type, struct datum *value);
+    const struct expr *expression, struct type type, struct datum *value);
