@@ -17,6 +17,7 @@
 #include "core/arena.h"
 #include "core/hlc.h"
 #include "kv/client.h"
+#include "sql/ast.h"
 #include "sql/type.h"
 
 struct session;
@@ -74,18 +75,17 @@ struct index_desc {
     enum element_state state;
 };
 
-enum constraint_kind { CONSTRAINT_CHECK, CONSTRAINT_FOREIGN_KEY };
-enum fk_action { FK_NO_ACTION, FK_RESTRICT, FK_CASCADE, FK_SET_NULL, FK_SET_DEFAULT };
+enum table_constraint_kind { TABLE_CHECK, TABLE_FOREIGN_KEY };
 struct constraint_desc {
     uint32_t id;
     const char *name;
-    enum constraint_kind kind;
+    enum table_constraint_kind kind;
     const char *check_sql;
     uint32_t *columns;      // Of this table.
     uint32_t column_count;
     uint32_t referenced_table;
     uint32_t *referenced_columns;
-    enum fk_action on_delete, on_update;
+    enum reference_action on_delete, on_update; // sql/ast.h
     bool not_valid;
     enum element_state state;
 };
