@@ -32,6 +32,7 @@ struct memory_account {
     uint64_t used_bytes;
     uint64_t peak_bytes;
     uint64_t limit_bytes; // 0: no limit of its own.
+    uint32_t arena_count; // Arenas that hold blocks charged here.
 };
 
 void memory_account_init(struct memory_account *account, struct memory_account *parent,
@@ -64,25 +65,31 @@ struct arena_mark {
 struct arena_mark arena_mark(struct arena *arena);
 void arena_release(struct arena *arena, struct arena_mark mark);
 void arena_fini(struct arena *arena);
+// Frees the calling thread's list of blocks; a shard's thread calls it last.
+void arena_thread_fini(void);
 
 // `size` zero gives a valid pointer. Aligned to 8 (arena_alloc) or to `alignment`, a power of two.
 void *arena_alloc_slow(struct arena *arena, size_t size, size_t alignment);
 static inline void *arena_alloc(struct arena *arena, size_t size)
 {
+#ifndef ISOPOD_ASAN // There each allocation is unpoisoned by itself, with a red zone after it.
     uintptr_t at = ((uintptr_t)arena->next + 7u) & ~(uintptr_t)7u;
-    if (__builtin_expect(at + size <= (uintptr_t)arena->end && at >= (uintptr_t)arena->next, 1)) {
+    uintptr_t end = (uintptr_t)arena->end;
+    if (__builtin_expect(at < end && size <= end - at, 1)) {
         arena->next = (uint8_t *)(at + size);
         return (void *)at;
     }
+#endif
     return arena_alloc_slow(arena, size, 8);
 }
 void *arena_alloc_zero(struct arena *arena, size_t size);
+void *arena_array_zero(struct arena *arena, size_t item_size, size_t count);
 void *arena_alloc_aligned(struct arena *arena, size_t size, size_t alignment);
 // NULL when the account would go over its limit.
 void *arena_try_alloc(struct arena *arena, size_t size);
 #define ARENA_NEW(arena, type) ((type *)arena_alloc_zero((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) \
-    ((type *)arena_alloc_zero((arena), sizeof(type) * (size_t)(count)))
+    ((type *)arena_array_zero((arena), sizeof(type), (size_t)(count)))
 // Grows an array that is the arena's newest allocation in place, else copies. `old_size` in bytes.
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size);
 

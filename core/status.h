@@ -105,8 +105,10 @@ uint32_t sqlstate_parse(const char text[5]); // 0 when it is not five of [0-9A-Z
 
 // Translates errno (or -res of a completion). `what` is static: "wal: fdatasync".
 // ENOSPC, EDQUOT -> 53100; ENOMEM -> 53200; EMFILE, ENFILE -> 53000; ECONN*, EPIPE, ETIMEDOUT ->
-// 08006; ENOENT -> 58P01; EEXIST -> 58P02; the rest 58030.
+// 08006; ECANCELED -> 57014; ENOENT -> 58P01; EEXIST -> 58P02; the rest 58030.
 struct status status_from_errno(int error, const char *what);
+// The same with the reason in words after `what`, which need not be static: "open x: No such file".
+struct status status_from_errno_in(struct arena *arena, int error, const char *what);
 
 // SQLSTATEs in use, by their names in PostgreSQL where it has one.
 #define E_FEATURE_NOT_SUPPORTED SQLSTATE('0', 'A', '0', '0', '0')
