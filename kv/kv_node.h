@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What storage keeps once a node and once a shard, and the modules of its upper half.
+//
+// Shard    struct kv_node is written by shard 0 in kv_start before other shards see it, and only read
+//          afterwards. struct kv_shard belongs to its shard.
+// Memory   All of it lives from kv_start to kv_stop.
+#pragma once
+#include "core/log_writer.h"
+#include "core/shard.h"
+#include "kv/admin.h"
+#include "kv/slice.h"
+
+#define KV_SLICES_MAX 4096u
+
+struct kv_node {
+    struct node *node;
+    struct kv_options options;
+    const char *dir;
+    uint8_t cluster_id[16];
+    bool is_new;
+    uint32_t slice_count;        // Slice ids are 1..slice_count.
+    uint32_t *slice_shard;       // [slice id]: the shard that owns it; computed at start.
+    slice_gc_limit_fn gc_limit;
+    void *module_state[8];       // By kv_module.slot: once a node.
+};
+
+struct kv_shard {
+    struct shard *shard;
+    struct kv_node *node;
+    struct log_writer *log;
+    struct slice **slices;       // The ones that this shard owns.
+    uint32_t slice_count;
+    struct slice **by_id;        // [slice id]; NULL where another shard owns it.
+    bool stopping;               // Requests are 57P01.
+    struct status log_status;    // Failed: the shard's log is at its end.
+    bool disk_full;              // Writes are 53100 until there is room.
+    struct kv_maintenance *maintenance;
+    void *module_state[8];       // By kv_module.slot: once a shard.
+};
+
+static inline struct kv_shard *kv_shard_of(const struct shard *shard)
+{
+    return shard->slots[SHARD_SLOT_KV];
+}
+static inline struct kv_node *kv_node_of(const struct node *node)
+{
+    return node->slots[NODE_SLOT_KV];
+}
+// NULL when this shard does not own it.
+static inline struct slice *kv_slice_find(const struct kv_shard *kv, uint64_t id)
+{
+    return id <= kv->node->slice_count ? kv->by_id[id] : NULL;
+}
+
+// A part of the upper half, started and stopped with storage. Listed in kv/modules.c, in starting order
+// (stopped in reverse). Any function may be NULL.
+struct kv_module {
+    const char *name;
+    uint32_t slot; // Into module_state.
+    // On each shard, before its slices are recovered.
+    struct status (*shard_init)(struct task *task, struct kv_shard *kv);
+    // On the owner, when the slice is recovered and before it serves. Not in a task that may fail the start lightly: a failure ends kv_start.
+    struct status (*slice_ready)(struct task *task, struct slice *slice);
+    // On shard 0, when all slices serve.
+    struct status (*started)(struct task *task, struct kv_node *node);
+    // On shard 0, at kv_stop, while all slices still serve.
+    void (*stopping)(struct task *task, struct kv_node *node);
+    // On the owner; no request runs any more.
+    void (*slice_fini)(struct slice *slice);
+    void (*shard_fini)(struct kv_shard *kv);
+};
+extern const struct kv_module *const kv_modules[]; // NULL-terminated.

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Slices: the ranges that share one replicated log, one store and one owner shard. This is the leader's
+// side of reading and writing versions: timestamps, unapplied writes, applying.
+//
+// Not here: which keys a slice holds (kv/range.h), locks, validation and the transaction protocol (kv/lock.h,
+// kv/validate.h, kv/client.h). They keep their state in the fields of struct slice that are named for them.
+//
+// The life of a commit, all on the owner:
+//     TRY(slice_admit(task, slice, bytes));         may suspend; refuses: stopping, disk full
+//     ...validate reads...                          from here to slice_propose nothing suspends
+//     ts = slice_commit_ts(slice);
+//     entry_ts_set(payload, ts);
+//     TRY(slice_propose(task, slice, payload));     returns when applied (observers ran) or never will be
+// From slice_propose's append on the writes are *pending*: readers at or above ts wait for their keys. An
+// error of slice_propose is clean (nothing happened) unless its code is 40003.
+//
+// Timestamps
+//   * A commit timestamp is above the shard's clock's past, every read served (read_high) and every earlier
+//     commit of the slice. Commits are applied in timestamp order: one log, one order.
+//   * The ceiling rides in each entry. No commit or read above it before it is durable; after a restart the
+//     slice begins above it. So no restart commits below a read or a closed timestamp given out before.
+//   * kv_start returns when the wall clock has passed every slice's ceiling, so that all shards of the node
+//     give out timestamps above what was committed or read before the start.
+//
+// Shard    Everything runs on the owner.
+// Memory   Results are copied to the arena given.
+// Errors   53100 disk full, 57P01 stopping, XXUUU below the GC threshold, 58030 the log or the store failed,
+//          40003 the log failed with the entry under way, 57014 while waiting.
+// Safety   No acknowledged commit is lost by a crash, no half entry is visible: tests/sim/scenario_kv_recovery.c.
+#pragma once
+#include "core/shard.h"
+#include "kv/admin.h"
+#include "kv/entry.h"
+#include "kv/raft_log.h"
+#include "kv/store.h"
+
+struct feed_set;
+struct kv_shard;
+struct lock_table;
+struct range_set;
+struct slice;
+struct slice_tenant;
+struct validator;
+
+// Told of entries, in log order, on the owner, never in a task; must not suspend.
+// `proposed`: the timestamp is chosen and the entry is with the log: validation must count it from now on.
+// `applied`: it is durable and in the store. Not called for what recovery replays.
+struct slice_observer {
+    void (*proposed)(
+        struct slice_observer *observer, struct slice *slice, const struct entry_op *op);
+    void (*applied)(struct slice_observer *observer, struct slice *slice, const struct entry_op *op,
+        uint64_t index);
+    // After the last `applied` of a batch: flush what was gathered. May be NULL, as the others.
+    void (*batch_end)(struct slice_observer *observer, struct slice *slice);
+    struct slice_observer *next;
+};
+
+struct pending_key; // A key with an unapplied or a prepared write.
+
+// Writes with the log, not applied yet; or prepared, waiting for their transaction's fate.
+struct pending {
+    struct hlc_timestamp ts;     // The commit's; of prepared writes the lowest possible.
+    uint64_t txn;                // Of prepared writes, otherwise 0.
+    uint64_t record_slice;       // Where a prepared transaction's record is.
+    uint64_t tenant;
+    struct bytes payload;        // The entry (prepared: a copy of it, owned by this).
+    struct pending_key *keys;
+    uint32_t key_count;
+    struct wait_queue readers;
+    struct list_link link;       // In slice->pending or slice->prepared, oldest first.
+};
+
+struct slice {
+    uint64_t id;
+    struct kv_shard *kv;
+    struct shard *shard;
+    struct store *store;
+    struct raft_log log;
+    struct status failed;               // Once set, everything is refused with it.
+
+    struct hlc_timestamp last_commit;   // Highest given out by slice_commit_ts (or resolved at).
+    struct hlc_timestamp applied_ts;    // Highest commit applied.
+    struct hlc_timestamp read_high;     // Highest read served.
+    struct hlc_timestamp ceiling;       // Durable.
+    struct hlc_timestamp ceiling_proposed;
+    struct wait_queue ceiling_waiters;
+    bool ceiling_asked;
+
+    struct list_link pending;           // struct pending.link, in ts order.
+    struct list_link prepared;
+    struct pending_key **pending_buckets;
+    uint32_t pending_bucket_count;      // A power of two.
+    uint32_t pending_key_count;
+
+    struct slice_proposal *committed, *committed_tail; // Durable, to be applied.
+    uint64_t in_flight;                 // Proposals with the log.
+    bool parts_open;                    // A large entry is being cut into parts: others wait.
+    struct wait_queue admit_waiters;
+    struct buffer parts;                // Of a large entry, gathered while replaying.
+
+    struct slice_tenant *tenants;       // Thresholds and marks by tenant.
+    uint64_t checkpoint_index;          // Applied index of the last checkpoint.
+    log_position checkpoint_position;
+    uint64_t bytes_since_checkpoint;
+    struct wait_queue idle_waiters;     // kv_stop.
+
+    struct slice_observer *observers;
+
+    // The upper half's own (their modules make and free them in slice_ready and slice_fini).
+    struct lock_table *locks;
+    struct validator *validator;
+    struct range_set *ranges;
+    struct feed_set *feeds;
+};
+
+void slice_observer_add(struct slice *slice, struct slice_observer *observer);
+void slice_observer_remove(struct slice *slice, struct slice_observer *observer);
+
+// --- timestamps (slice_commit.c) ---------------------------------------------------------------------
+
+// A commit timestamp. Not to be followed by a suspension before slice_propose.
+struct hlc_timestamp slice_commit_ts(struct slice *slice);
+// Like it, but at least `floor`: a multi-slice commit's part.
+struct hlc_timestamp slice_commit_ts_above(struct slice *slice, struct hlc_timestamp floor);
+// Later commits are above `ts`. What a read does by itself; also closes time.
+void slice_read_high_raise(struct slice *slice, struct hlc_timestamp ts);
+// The newest timestamp at which a read of this slice sees every commit acknowledged so far and needs to wait for no
+// pending write: just below the oldest pending write, or the clock's present. (With prepared writes
+// around it is the present: some of them may be acknowledged already, so a reader must wait.)
+struct hlc_timestamp slice_present(struct slice *slice);
+// Closes time: returns T such that no commit at or below T will be applied after this call, and no prepared
+// write may become visible at or below it. At most the durable ceiling; asks for a higher one by itself.
+struct hlc_timestamp slice_close(struct slice *slice);
+
+// --- reading (slice_read.c) --------------------------------------------------------------------------
+
+struct slice_reader {
+    uint64_t tenant;
+    struct hlc_timestamp ts;
+    bool newest;      // Whatever is newest, once no write of the key is pending: for holders of its lock. `ts` is ignored.
+    bool no_wait;     // K_PENDING instead of waiting.
+};
+#define K_PENDING SQLSTATE('K', '0', '0', '1', '1')
+
+struct slice_value {
+    struct bytes value;              // data NULL: absent (or a tombstone, with its ts).
+    struct hlc_timestamp ts;         // Zero when there is no version at all.
+};
+// One key. Raises read_high. Suspends only for pending writes (and, rarely, for the ceiling).
+CHECKED struct status slice_read_point(struct task *task, struct slice *slice,
+    const struct slice_reader *reader, struct bytes key, struct arena *arena,
+    struct slice_value *value);
+
+struct slice_scan {
+    struct span span;       // Taken in part by each call: what is left.
+    bool reverse;
+    uint32_t rows_max;      // Of one call; 0: 1,024.
+    size_t bytes_max;       // 0: 1 MiB; the row that crosses it is the last.
+    bool done;              // Set when span is exhausted.
+    struct hlc_timestamp newest; // Highest version timestamp among the rows given (with reader->newest).
+};
+// The next rows that are visible. Raises read_high. Yields by itself; rows of one call are all as of ts.
+CHECKED struct status slice_read_span(struct task *task, struct slice *slice,
+    const struct slice_reader *reader, struct slice_scan *scan, struct arena *arena,
+    struct kv_batch *batch);
+
+// Newest timestamp of any version of the key, pending (also prepared) writes included. Zero: none. For validation.
+CHECKED struct status slice_key_newest(
+    struct slice *slice, struct bytes key, struct hlc_timestamp *ts);
+// Whether any version in the span, pending writes included, is above `after`. Yields in long spans; the answer
+// covers what was proposed before the call and whatever is proposed until the return.
+CHECKED struct status slice_span_changed(struct task *task, struct slice *slice, struct span span,
+    struct hlc_timestamp after, bool *changed);
+// The pending or prepared write that a read of `key` at `ts` would have to wait for, or NULL.
+struct pending *slice_pending_find(
+    const struct slice *slice, struct bytes key, struct hlc_timestamp ts);
+struct pending *slice_pending_find_span(
+    const struct slice *slice, struct span span, struct hlc_timestamp ts);
+struct pending *slice_prepared_find(const struct slice *slice, uint64_t txn);
+
+// --- writing (slice_propose.c) ------------------------------------------------------------------------
+
+// Waits until the slice can take an entry of `bytes`; refuses when it is stopping, failed or out of disk.
+CHECKED struct status slice_admit(struct task *task, struct slice *slice, size_t bytes);
+// Proposes the entry and returns when it is applied. Not cancellable once it is with the log.
+CHECKED struct status slice_propose(struct task *task, struct slice *slice, struct bytes payload);
+
+struct slice_write {
+    struct bytes key;
+    struct bytes value; // data NULL: a tombstone.
+};
+// Builds and proposes one ENTRY_WRITES at `ts` (of slice_commit_ts, in this turn).
+CHECKED struct status slice_propose_writes(struct task *task, struct slice *slice, uint64_t tenant,
+    const struct slice_write *writes, uint32_t count, struct hlc_timestamp ts);
+
+// --- records beside the versions -----------------------------------------------------------------------
+
+// The upper half's named records (ENTRY_META). value->data NULL: absent.
+CHECKED struct status slice_meta_get(
+    struct slice *slice, struct bytes key, struct arena *arena, struct bytes *value);
+// All records whose names start with `prefix`, in order.
+CHECKED struct status slice_meta_list(struct slice *slice, struct bytes prefix, struct arena *arena,
+    struct kv_pair **pairs, uint32_t *count);
+struct slice_record {
+    uint64_t txn;
+    bool commit;
+    struct hlc_timestamp ts;
+    struct bytes value;
+};
+// A multi-slice transaction's record; *found false when it never was or is ended.
+CHECKED struct status slice_record_get(struct slice *slice, uint64_t txn, struct arena *arena,
+    struct slice_record *record, bool *found);
+CHECKED struct status slice_record_list(
+    struct slice *slice, struct arena *arena, struct slice_record **records, uint32_t *count);
+
+// --- raw versions (slice_raw.c): the leader's side of kv/admin.h ----------------------------------------
+
+// As kv_export_next, for the part of the span that lies in this slice; resumes at export->resume.
+CHECKED struct status slice_export(struct task *task, struct slice *slice, struct kv_export *export,
+    struct arena *arena, struct kv_version **versions, uint32_t *count);
+CHECKED struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tenant,
+    const struct kv_version *versions, uint32_t count);
+CHECKED struct status slice_ingest_mark(
+    struct task *task, struct slice *slice, uint64_t tenant, bool ingesting);
+CHECKED struct status slice_revert(struct task *task, struct slice *slice, uint64_t tenant,
+    struct hlc_timestamp ts, uint64_t *removed);
+CHECKED struct status slice_clear(
+    struct task *task, struct slice *slice, uint64_t tenant, struct span span);
+CHECKED struct status slice_fingerprint(struct task *task, struct slice *slice, uint64_t tenant,
+    struct span span, struct hlc_timestamp ts, struct kv_fingerprint *fingerprint);
+// Whether the span has no versions at all (kv_move_empty).
+CHECKED struct status slice_span_empty(struct slice *slice, struct span span, bool *empty);
+// Estimate by walking; yields. *split (may be NULL) is a key that halves the span's bytes; data NULL when there is none.
+CHECKED struct status slice_span_size(struct task *task, struct slice *slice, struct span span,
+    struct arena *arena, uint64_t *bytes, uint64_t *keys, struct bytes *split);
+
+// --- garbage collection (slice_gc.c) ----------------------------------------------------------------------
+
+// Reads of the tenant below it are refused. The proposed one counts as soon as it is with the log.
+struct hlc_timestamp slice_gc_threshold(const struct slice *slice, uint64_t tenant);
+bool slice_tenant_ingesting(const struct slice *slice, uint64_t tenant);
+// Highest threshold that TTL and protected timestamps allow now: the upper half sets kv_node->gc_limit at start
+// (NULL: no collection). Called on the owner directly before a threshold is proposed, without a suspension
+// in between: a protection that is in this shard's table before slice_gc_threshold is looked at is never passed.
+typedef struct hlc_timestamp (*slice_gc_limit_fn)(struct slice *slice, uint64_t tenant);
+// One pass over the slice: moves thresholds, erases versions. Yields; TASK_BULK. *erased may be NULL.
+CHECKED struct status slice_gc(struct task *task, struct slice *slice, uint64_t *erased);
+
+// --- life (slice.c, checkpoint.c) ----------------------------------------------------------------------
+
+struct slice_options {
+    uint64_t id;
+    const char *home;
+    enum kv_store_kind store;
+    uint64_t cache_bytes;
+};
+// Opens the store; then slice_replay each record of the log in order, then slice_serve.
+CHECKED struct status slice_open(struct task *task, struct kv_shard *kv,
+    const struct slice_options *options, struct slice **slice);
+CHECKED struct status slice_replay(
+    struct slice *slice, uint64_t term, uint64_t index, struct bytes payload, log_position position);
+CHECKED struct status slice_serve(struct task *task, struct slice *slice, struct log_writer *log);
+CHECKED struct status slice_checkpoint(struct task *task, struct slice *slice);
+// Waits for what is in flight; frees. Checkpoints first unless `drop`, which is what a crash would leave.
+CHECKED struct status slice_stop(struct task *task, struct slice *slice, bool drop);
