@@ -16,14 +16,20 @@ enum type_id {
     TYPE_BOOL = 16, TYPE_BYTEA = 17, TYPE_CHAR_INTERNAL = 18, TYPE_NAME = 19, TYPE_INT8 = 20,
     TYPE_INT2 = 21, TYPE_INT2VECTOR = 22, TYPE_INT4 = 23, TYPE_REGPROC = 24, TYPE_TEXT = 25,
     TYPE_OID = 26, TYPE_TID = 27, TYPE_XID = 28, TYPE_CID = 29, TYPE_OIDVECTOR = 30, TYPE_JSON = 114,
-    TYPE_PG_NODE_TREE = 194, TYPE_FLOAT4 = 700, TYPE_FLOAT8 = 701, TYPE_UNKNOWN = 705,
-    TYPE_INET = 869, TYPE_ACLITEM = 1033, TYPE_BPCHAR = 1042, TYPE_VARCHAR = 1043, TYPE_DATE = 1082,
-    TYPE_TIME = 1083, TYPE_TIMESTAMP = 1114, TYPE_TIMESTAMPTZ = 1184, TYPE_INTERVAL = 1186,
-    TYPE_TIMETZ = 1266, TYPE_BIT = 1560, TYPE_VARBIT = 1562, TYPE_NUMERIC = 1700,
-    TYPE_REGCLASS = 2205, TYPE_REGTYPE = 2206, TYPE_RECORD = 2249, TYPE_VOID = 2278,
-    TYPE_ANY = 2276, TYPE_ANYARRAY = 2277, TYPE_ANYELEMENT = 2283, TYPE_UUID = 2950,
-    TYPE_JSONB = 3802, TYPE_REGNAMESPACE = 4089, TYPE_REGROLE = 4096,
-    // Array types: PostgreSQL's ids (1000 bool[], 1007 int4[], 1009 text[], ...), by type_array_of().
+    TYPE_PG_NODE_TREE = 194, TYPE_CIDR = 650, TYPE_FLOAT4 = 700, TYPE_FLOAT8 = 701,
+    TYPE_UNKNOWN = 705, TYPE_INET = 869, TYPE_ACLITEM = 1033, TYPE_BPCHAR = 1042,
+    TYPE_VARCHAR = 1043, TYPE_DATE = 1082, TYPE_TIME = 1083, TYPE_TIMESTAMP = 1114,
+    TYPE_TIMESTAMPTZ = 1184, TYPE_INTERVAL = 1186, TYPE_TIMETZ = 1266, TYPE_BIT = 1560,
+    TYPE_VARBIT = 1562, TYPE_NUMERIC = 1700, TYPE_REGPROCEDURE = 2202, TYPE_REGCLASS = 2205,
+    TYPE_REGTYPE = 2206, TYPE_RECORD = 2249, TYPE_CSTRING = 2275, TYPE_ANY = 2276,
+    TYPE_ANYARRAY = 2277, TYPE_VOID = 2278, TYPE_TRIGGER = 2279, TYPE_INTERNAL = 2281,
+    TYPE_ANYELEMENT = 2283, TYPE_ANYNONARRAY = 2776, TYPE_UUID = 2950, TYPE_PG_LSN = 3220,
+    TYPE_ANYENUM = 3500, TYPE_JSONB = 3802, TYPE_REGNAMESPACE = 4089, TYPE_REGROLE = 4096,
+    TYPE_ANYCOMPATIBLE = 5077, TYPE_ANYCOMPATIBLEARRAY = 5078, TYPE_ANYCOMPATIBLENONARRAY = 5079,
+    // Array types: PostgreSQL's ids, by type_array_of(). Those named in code:
+    TYPE_BOOL_ARRAY = 1000, TYPE_NAME_ARRAY = 1003, TYPE_INT2_ARRAY = 1005, TYPE_INT4_ARRAY = 1007,
+    TYPE_TEXT_ARRAY = 1009, TYPE_INT8_ARRAY = 1016, TYPE_FLOAT8_ARRAY = 1022, TYPE_OID_ARRAY = 1028,
+    TYPE_ACLITEM_ARRAY = 1034, TYPE_CHAR_INTERNAL_ARRAY = 1002, TYPE_NUMERIC_ARRAY = 1231,
 };
 typedef uint32_t type_oid; // An enum type_id, or the id of a user-defined type.
 
@@ -60,7 +66,7 @@ static inline bool type_is_by_value(type_oid oid)
            oid == TYPE_OID || oid == TYPE_FLOAT4 || oid == TYPE_FLOAT8 || oid == TYPE_DATE ||
            oid == TYPE_TIME || oid == TYPE_TIMESTAMP || oid == TYPE_TIMESTAMPTZ ||
            oid == TYPE_REGCLASS || oid == TYPE_REGTYPE || oid == TYPE_REGPROC ||
-           oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_XID || oid == TYPE_CID ||
+           oid == TYPE_REGPROCEDURE || oid == TYPE_PG_LSN || oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_XID || oid == TYPE_CID ||
            oid == TYPE_CHAR_INTERNAL;
 }
 
@@ -70,6 +76,15 @@ enum date_style { DATE_STYLE_ISO, DATE_STYLE_POSTGRES, DATE_STYLE_SQL, DATE_STYL
 enum interval_style { INTERVAL_POSTGRES, INTERVAL_POSTGRES_VERBOSE, INTERVAL_SQL, INTERVAL_ISO };
 enum bytea_output { BYTEA_HEX, BYTEA_ESCAPE };
 struct time_zone;
+// Names of catalog objects for regclass and its kin; the session fills it. Neither may suspend.
+struct type_names {
+    // 42P01, 42883, ... when `text` names nothing. `type` is TYPE_REGCLASS, TYPE_REGPROC, ...
+    struct status (*find)(void *arg, type_oid type, struct arena *arena, struct bytes text,
+        uint32_t *id);
+    // Appends the name; false when there is none, and the number is printed.
+    bool (*print)(void *arg, type_oid type, uint32_t id, struct buffer *out);
+    void *arg;
+};
 struct type_context {
     const struct time_zone *zone;
     enum date_order date_order;
@@ -77,8 +92,11 @@ struct type_context {
     enum interval_style interval_style;
     enum bytea_output bytea_output;
     int32_t extra_float_digits; // 1: shortest that reads back the same.
-    int64_t now_us;             // Of the transaction, for 'now', 'today'.
+    int64_t now_us;             // Of the transaction, since 2000-01-01 UTC: now(), 'now', 'today'.
+    int64_t statement_us;       // statement_timestamp()
+    const struct type_names *names; // May be NULL: regclass and its kin are numbers then.
 };
+extern const struct type_context type_context_default; // UTC, ISO, MDY: what a NULL context means.
 
 CHECKED struct status type_input(struct arena *arena, const struct type_context *context,
     struct type type, struct bytes text, struct datum *value);
@@ -110,7 +128,8 @@ CHECKED struct status type_key_encode(
     struct buffer *key, type_oid oid, struct datum value, enum key_order order);
 CHECKED struct status type_key_decode(struct bytes *key, type_oid oid, enum key_order order,
     struct arena *arena, struct datum *value);
-// Whether the key form gives the exact value back (numeric keeps no display scale: false).
+// Whether the key form gives the exact value back (numeric keeps no display scale: false). jsonb and arrays have
+// no key form: 0A000..
 bool type_key_is_exact(type_oid oid);
 // As a value in a row: not NULL. Self-delimiting.
 void type_value_encode(struct buffer *out, type_oid oid, struct datum value);
