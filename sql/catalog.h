@@ -3,15 +3,19 @@
 // The catalog of one virtual cluster: descriptors of databases, schemas, tables, views and sequences,
 // kept as keys of that virtual cluster, so that they replicate and travel in time with its data.
 //
+// Keys     Everything of relation r lies under tenant prefix, uvarint(r); an index under that and
+//          uvarint(index id). Descriptors, names and counters are relations 1..9 of the same form.
 // Reading  catalog_* lookups answer as of the transaction's snapshot, its own uncommitted DDL included. Each
-//          shard caches decoded descriptors; a cached one is used when it was already in force at the
-//          snapshot, otherwise the version of that time is read. A transaction that writes depends on the
-//          descriptors that it used (kv_txn_depend), so that a schema change in between is found at commit.
-// Writing  DDL puts new descriptor versions in its transaction; after the commit the change is announced to
-//          every shard (catalog_announce) and acknowledged before the statement returns.
+//          shard caches decoded descriptors; a cached one is used when it is known to have been in force at
+//          the snapshot, otherwise the version of that time is read.
+// Writing  DDL puts new descriptor versions in its transaction. Before it commits, every shard is told and
+//          acknowledges: from then until the outcome is announced, that tenant's lookups read storage. So a
+//          transaction whose snapshot is later than the change never sees the former version; one whose
+//          snapshot is earlier is found at its commit, because whatever writes (or locks) calls
+//          catalog_depend for each table it uses, which enters the descriptor in its read set.
 //
-// Shard    Cached descriptors belong to the shard. A struct table_desc is immutable and stays valid until
-//          catalog_release of the pin that it was got under.
+// Shard    Cached descriptors belong to the shard. A struct table_desc is immutable and valid as long as the
+//          transaction's view is open; catalog_pin keeps it longer (cached plans).
 // Errors   3D000, 3F000, 42P01 (with PostgreSQL's messages), 42P07, XX001 for bytes that do not decode.
 #pragma once
 #include "core/arena.h"
@@ -31,8 +35,19 @@ enum catalog_table_id {
     CATALOG_SEQUENCES = 5,   // (sequence id) -> last value
     CATALOG_STATISTICS = 6,
     CATALOG_SYSTEM_TABLES = 10, // 10..99: system tables with descriptors (users, settings, jobs, ...).
+    CATALOG_SYSTEM_DATABASE = 50,  // Its schema public is 51.
+    CATALOG_SYSTEM_SCHEMA = 51,
+    CATALOG_DEFAULT_DATABASE = 52, // defaultdb, public 53; postgres 54, public 55.
+    CATALOG_DEFAULT_SCHEMA = 53,
+    CATALOG_POSTGRES_DATABASE = 54,
+    CATALOG_POSTGRES_SCHEMA = 55,
     CATALOG_FIRST_ID = 100,
 };
+// Virtual schemas are in every database and have ids of their own; virtual tables count down from the top.
+#define CATALOG_PG_CATALOG_ID 11u
+#define CATALOG_INFORMATION_SCHEMA_ID 4294967001u
+#define CATALOG_CRDB_INTERNAL_ID 4294967002u
+#define CATALOG_VIRTUAL_ID_FIRST 4294960000u
 
 enum relation_kind { RELATION_TABLE, RELATION_VIEW, RELATION_SEQUENCE, RELATION_VIRTUAL };
 
@@ -63,7 +78,7 @@ struct index_column {
     const char *expression_sql; // Of an expression index, else NULL.
 };
 struct index_desc {
-    uint32_t id;            // 1: the primary index.
+    uint32_t id;            // Never reused in its table. The primary index is indexes[0], whatever its id.
     const char *name;
     bool unique, primary;
     bool from_constraint;   // Made by UNIQUE or PRIMARY KEY.
@@ -104,7 +119,7 @@ struct privilege_grant {
 struct table_desc {
     uint32_t id, database_id, schema_id;
     uint32_t version;
-    struct hlc_timestamp modified; // Commit timestamp of this version.
+    struct hlc_timestamp modified; // An instant at which this version was in force (not the first one).
     const char *name;
     enum relation_kind kind;
     struct column_desc *columns;   // In attnum order, dropped ones gone.
@@ -116,6 +131,7 @@ struct table_desc {
     uint32_t constraint_count;
     struct fk_back_reference *referenced_by;
     uint32_t referenced_by_count;
+    bool writes_blocked;           // Its rows are being rewritten: whoever writes gets 40001, to try again.
     const char *view_sql;
     uint32_t *depends_on;          // Relations a view uses.
     uint32_t depends_on_count;
@@ -133,6 +149,7 @@ struct table_desc {
     const struct virtual_table *virtual_table; // RELATION_VIRTUAL.
     // Estimates, from the newest statistics; 0 rows when there are none.
     uint64_t row_estimate;
+    uint64_t *distinct_estimates;  // Of each column, in the order of `columns`; NULL: unknown.
 };
 
 struct database_desc {
@@ -154,14 +171,19 @@ struct schema_desc {
 // transaction, in the session.
 struct catalog_view;
 CHECKED struct status catalog_view_open(struct task *task, struct kv_txn *txn, struct catalog_view **view);
-void catalog_view_close(struct catalog_view *view); // Unpins everything.
+void catalog_view_close(struct catalog_view *view); // Unpins everything. Does not suspend.
 
 // `schema` NULL: the search path, in order. *table NULL with status ok when there is none and `missing_ok`.
 // The search path always has pg_catalog first (virtual tables), as in PostgreSQL.
 CHECKED struct status catalog_table(struct task *task, struct session *session, const char *database,
     const char *schema, const char *name, bool missing_ok, const struct table_desc **table);
+// 42P01 when there is none.
 CHECKED struct status catalog_table_by_id(
     struct task *task, struct session *session, uint32_t id, const struct table_desc **table);
+// An index by its own name. *index NULL when there is none and `missing_ok`; else 42704.
+CHECKED struct status catalog_index(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, bool missing_ok, const struct table_desc **table,
+    const struct index_desc **index);
 CHECKED struct status catalog_database(struct task *task, struct session *session, const char *name,
     bool missing_ok, const struct database_desc **database);
 CHECKED struct status catalog_schema(struct task *task, struct session *session, const char *database,
@@ -178,8 +200,33 @@ const struct column_desc *table_column(const struct table_desc *table, const cha
 const struct column_desc *table_column_by_id(const struct table_desc *table, uint32_t id);
 const struct index_desc *table_index_by_id(const struct table_desc *table, uint32_t id);
 // Whether the cached plan's table is still the one in force for this view (same id and version).
+// A load and a few compares when it is cached.
 CHECKED struct status catalog_table_current(struct task *task, struct session *session, uint32_t id,
     uint32_t version, bool *current);
+
+// To be called for each table that a transaction writes or locks, once it uses the descriptor: its commit
+// then fails with 40001 when the table was changed meanwhile. 40001 at once when its rows are being
+// rewritten. Virtual tables: nothing.
+CHECKED struct status catalog_depend(struct session *session, const struct table_desc *table);
+
+// Keeps a descriptor beyond its view. Same shard.
+void catalog_pin(const struct table_desc *table);
+void catalog_unpin(const struct table_desc *table);
+
+// Forgets all that this node has cached of a tenant: after its data was replaced beneath it (cutover, restore).
+CHECKED struct status catalog_forget_tenant(struct task *task, uint64_t tenant);
+// Sets up and takes down this layer's part of a shard.
+void catalog_shard_init(struct shard *shard);
+void catalog_shard_fini(struct shard *shard);
+
+// --- keys --------------------------------------------------------------------------------------------
+
+void catalog_append_index_prefix(
+    struct buffer *key, uint64_t tenant, uint32_t table_id, uint32_t index_id);
+struct span catalog_index_span(
+    struct arena *arena, uint64_t tenant, uint32_t table_id, uint32_t index_id);
+struct span catalog_relation_span(struct arena *arena, uint64_t tenant, uint32_t table_id);
+struct bytes catalog_descriptor_key(struct arena *arena, uint64_t tenant, uint32_t id);
 
 // --- virtual tables ----------------------------------------------------------------------------------
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Schema changes: the handlers of CREATE, ALTER, DROP, RENAME, TRUNCATE and COMMENT, and what they share.
+//
+// A handler edits decoded descriptors and puts the new versions in the session's transaction; nothing is visible
+// to others before it commits. Work on existing rows is done inside the transaction when there is little of
+// it or the client holds the transaction open (bounded by the transaction's memory: 53200); otherwise the
+// statement commits its first step, and a job (sql/schema_change.h) does the rest while it waits.
+//
+// Shard    The session's. Everything suspends.
+// Memory   Edits live in the statement's arena.
+// Errors   PostgreSQL's; see each handler.
+#pragma once
+#include "sql/catalog.h"
+#include "sql/statement.h"
+
+// Everything this layer handles that is not the planner's or the session's: DDL, roles, privileges,
+// settings, jobs, SHOW, ANALYZE; and the virtual tables, functions and job types. Once, before shards start.
+void ddl_register(void);
+
+// The transaction's uncommitted schema changes: session->ddl.
+struct ddl_state;
