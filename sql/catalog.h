@@ -73,7 +73,7 @@ struct column_desc {
 };
 
 struct index_column {
-    uint32_t column_id;
+    uint32_t column_id;         // Of an expression: the oid of its type.
     bool descending;
     const char *expression_sql; // Of an expression index, else NULL.
 };

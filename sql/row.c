@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/row.h"
+
+#include "core/invariant.h"
+
+static const char corrupt_message[] = "stored row is corrupted";
+
+uint32_t row_width(const struct table_desc *table)
+{
+    uint32_t width = table->column_count;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        for (uint32_t c = 0; c < index->column_count; c++)
+            if (index->columns[c].expression_sql != NULL) width++;
+    }
+    return width;
+}
+
+static uint32_t column_ordinal(const struct table_desc *table, uint32_t column_id)
+{
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].id == column_id) return i;
+    return ROW_SLOT_NONE;
+}
+
+uint32_t row_ordinal(const struct table_desc *table, const struct index_desc *index, uint32_t column)
+{
+    if (index->columns[column].expression_sql == NULL)
+        return column_ordinal(table, index->columns[column].column_id);
+    uint32_t ordinal = table->column_count;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *other = &table->indexes[i];
+        for (uint32_t c = 0; c < other->column_count; c++) {
+            if (other == index && c == column) return ordinal;
+            if (other->columns[c].expression_sql != NULL) ordinal++;
+        }
+    }
+    return ROW_SLOT_NONE;
+}
+
+void row_append_prefix(struct buffer *key, uint64_t tenant, uint32_t table_id, uint32_t index_id)
+{
+    key_append_tenant_prefix(key, tenant);
+    key_append_uvarint(key, table_id);
+    key_append_uvarint(key, index_id);
+}
+
+static struct span prefix_span(struct arena *arena, struct buffer *key)
+{
+    struct bytes prefix = buffer_bytes(key);
+    return (struct span){prefix, key_prefix_end(arena, prefix)};
+}
+
+struct span row_index_span(
+    struct arena *arena, uint64_t tenant, uint32_t table_id, uint32_t index_id)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    row_append_prefix(&key, tenant, table_id, index_id);
+    return prefix_span(arena, &key);
+}
+
+struct span row_table_span(struct arena *arena, uint64_t tenant, uint32_t table_id)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    key_append_tenant_prefix(&key, tenant);
+    key_append_uvarint(&key, table_id);
+    return prefix_span(arena, &key);
+}
+
+// --- the shape of an index ---------------------------------------------------------------------------
+
+static bool index_has_column(const struct index_desc *index, uint32_t column_id)
+{
+    for (uint32_t i = 0; i < index->column_count; i++)
+        if (index->columns[i].expression_sql == NULL && index->columns[i].column_id == column_id)
+            return true;
+    return false;
+}
+
+static struct status add_key_column(
+    struct row_index *out, const struct index_desc *index, uint32_t column)
+{
+    uint32_t ordinal = row_ordinal(out->table, index, column);
+    if (ordinal == ROW_SLOT_NONE)
+        return status_make(E_DATA_CORRUPTED, "index refers to a column that does not exist");
+    // What an expression gives is known to whoever fills the row in; its key form is self-describing
+    // only with the type, which an expression column carries in the descriptor's column id field.
+    type_oid type = ordinal < out->table->column_count ? out->table->columns[ordinal].type.oid
+                                                       : index->columns[column].column_id;
+    out->keys[out->key_count++] = (struct row_key_column){.ordinal = ordinal,
+        .type = type,
+        .order = index->columns[column].descending ? KEY_DESCENDING : KEY_ASCENDING};
+    return STATUS_OK;
+}
+
+static void add_value_column(struct row_index *out, uint32_t ordinal)
+{
+    const struct column_desc *column = &out->table->columns[ordinal];
+    uint32_t at = out->value_count;
+    for (uint32_t i = 0; i < out->value_count; i++)
+        if (out->values[i].ordinal == ordinal) return;
+    while (at > 0 && out->values[at - 1].column_id > column->id) {
+        out->values[at] = out->values[at - 1];
+        at--;
+    }
+    out->values[at] = (struct row_value_column){
+        .ordinal = ordinal,
+        .column_id = column->id,
+        .type = column->type.oid,
+        .has_missing = column->missing.size > 0,
+    };
+    out->value_count++;
+}
+
+static bool in_exact_key(const struct row_index *index, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < index->key_count; i++)
+        if (index->keys[i].ordinal == ordinal) return type_key_is_exact(index->keys[i].type);
+    return false;
+}
+
+static void choose_value_columns(struct row_index *out)
+{
+    const struct table_desc *table = out->table;
+    if (out->index->primary) {
+        for (uint32_t i = 0; i < table->column_count; i++) {
+            if (table->columns[i].state == ELEMENT_DELETE_ONLY) continue;
+            if (!in_exact_key(out, i)) add_value_column(out, i);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < out->key_count; i++) {
+        uint32_t ordinal = out->keys[i].ordinal;
+        if (ordinal >= table->column_count) continue;
+        bool suffix = i >= out->column_count;
+        if ((suffix && out->unique) || !type_key_is_exact(out->keys[i].type))
+            add_value_column(out, ordinal);
+    }
+    for (uint32_t i = 0; i < out->index->stored_count; i++) {
+        uint32_t ordinal = column_ordinal(table, out->index->stored[i]);
+        if (ordinal != ROW_SLOT_NONE && !in_exact_key(out, ordinal)) add_value_column(out, ordinal);
+    }
+}
+
+struct status row_index_init(struct arena *arena, uint64_t tenant, const struct table_desc *table,
+    const struct index_desc *index, struct row_index *out)
+{
+    struct status st = STATUS_OK;
+    const struct index_desc *primary = &table->indexes[0];
+    *out = (struct row_index){.table = table, .index = index};
+    out->unique = index->unique && !index->primary;
+    out->keys = ARENA_ARRAY(
+        arena, struct row_key_column, index->column_count + primary->column_count);
+    out->values = ARENA_ARRAY(arena, struct row_value_column, table->column_count);
+    struct buffer prefix;
+    buffer_init(&prefix, arena);
+    row_append_prefix(&prefix, tenant, table->id, index->id);
+    out->prefix = buffer_bytes(&prefix);
+    for (uint32_t i = 0; i < index->column_count; i++) TRY(add_key_column(out, index, i));
+    out->column_count = out->key_count;
+    if (!index->primary) {
+        for (uint32_t i = 0; i < primary->column_count; i++) {
+            if (index_has_column(index, primary->columns[i].column_id)) continue;
+            TRY(add_key_column(out, primary, i));
+            out->keys[out->key_count - 1].order = KEY_ASCENDING;
+        }
+    }
+    choose_value_columns(out);
+
+out:
+    return st;
+}
+
+bool row_index_has(const struct row_index *index, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < index->value_count; i++)
+        if (index->values[i].ordinal == ordinal) return true;
+    return in_exact_key(index, ordinal);
+}
+
+// --- writing -----------------------------------------------------------------------------------------
+
+struct status row_key(
+    const struct row_index *index, const struct datum *row, struct buffer *key, bool *has_null)
+{
+    struct status st = STATUS_OK;
+    bool null = false;
+    size_t before = key->size;
+    buffer_append_bytes(key, index->prefix);
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        const struct row_key_column *column = &index->keys[i];
+        null |= row[column->ordinal].null;
+        TRY(type_key_encode(key, column->type, row[column->ordinal], column->order));
+    }
+    if (!index->unique || null) {
+        for (uint32_t i = index->column_count; i < index->key_count; i++) {
+            const struct row_key_column *column = &index->keys[i];
+            TRY(type_key_encode(key, column->type, row[column->ordinal], column->order));
+        }
+    }
+    if (UNLIKELY(key->size - before > KEY_BYTES_MAX))
+        TRY(status_format(key->arena, E_PROGRAM_LIMIT_EXCEEDED,
+            "index row size %zu exceeds maximum %u for index \"%s\"", key->size - before,
+            KEY_BYTES_MAX, index->index->name));
+    if (has_null != NULL) *has_null = null;
+
+out:
+    return st;
+}
+
+static void append_varint(struct buffer *out, uint64_t value)
+{
+    uint8_t *at = buffer_reserve(out, 10);
+    size_t size = 0;
+    while (value >= 0x80) {
+        at[size++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    at[size++] = (uint8_t)value;
+    out->size += size;
+}
+
+// The size comes before the bytes and is known after them: one byte is kept for it, which does for
+// nearly all; larger ones move.
+static void append_sized(struct buffer *out, type_oid type, struct datum value)
+{
+    buffer_append_u8(out, 0);
+    size_t start = out->size;
+    type_value_encode(out, type, value);
+    size_t size = out->size - start;
+    if (size < 0x80) {
+        out->data[start - 1] = (uint8_t)size;
+        return;
+    }
+    uint8_t head[10];
+    size_t head_size = 0;
+    for (uint64_t rest = size; rest > 0 || head_size == 0; rest >>= 7)
+        head[head_size++] = (uint8_t)((rest & 0x7f) | (rest >= 0x80 ? 0x80 : 0));
+    buffer_reserve(out, head_size);
+    memmove(out->data + start - 1 + head_size, out->data + start, size);
+    memcpy(out->data + start - 1, head, head_size);
+    out->size += head_size - 1;
+}
+
+void row_value(const struct row_index *index, const struct datum *row, struct buffer *value)
+{
+    buffer_append_u8(value, ROW_VERSION);
+    for (uint32_t i = 0; i < index->value_count; i++) {
+        const struct row_value_column *column = &index->values[i];
+        struct datum datum = row[column->ordinal];
+        if (datum.null) {
+            if (!column->has_missing) continue;
+            append_varint(value, (uint64_t)column->column_id * 2 + 1);
+            continue;
+        }
+        append_varint(value, (uint64_t)column->column_id * 2);
+        append_sized(value, column->type, datum);
+    }
+}
+
+struct status row_entry(const struct row_index *index, const struct datum *row, struct arena *arena,
+    struct bytes *key, struct bytes *value)
+{
+    struct status st = STATUS_OK;
+    struct buffer key_buffer;
+    struct buffer value_buffer;
+    buffer_init(&key_buffer, arena);
+    buffer_init(&value_buffer, arena);
+    TRY(row_key(index, row, &key_buffer, NULL));
+    row_value(index, row, &value_buffer);
+    *key = buffer_bytes(&key_buffer);
+    *value = buffer_bytes(&value_buffer);
+
+out:
+    return st;
+}
+
+// --- reading -----------------------------------------------------------------------------------------
+
+static bool take_varint(struct bytes *in, uint64_t *value)
+{
+    uint64_t result = 0;
+    for (uint32_t i = 0; i < in->size && i < 10; i++) {
+        result |= (uint64_t)(in->data[i] & 0x7f) << (7 * i);
+        if ((in->data[i] & 0x80) == 0) {
+            *in = bytes_skip(*in, i + 1);
+            *value = result;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct status decode_missing(
+    const struct row_index *index, const struct row_value_column *column, struct datum *out)
+{
+    struct bytes missing = index->table->columns[column->ordinal].missing;
+    *out = DATUM_NULL;
+    if (missing.size == 0) return STATUS_OK;
+    return type_value_decode(&missing, column->type, out);
+}
+
+struct status row_decoder_init(struct arena *arena, const struct row_index *index,
+    const uint32_t *ordinals, uint32_t count, struct row_decoder *out)
+{
+    struct status st = STATUS_OK;
+    *out = (struct row_decoder){.index = index, .slot_count = count};
+    out->key_slots = ARENA_ARRAY(arena, uint32_t, index->key_count);
+    out->value_slots = ARENA_ARRAY(arena, uint32_t, index->value_count);
+    out->missing = ARENA_ARRAY(arena, struct datum, index->value_count);
+    for (uint32_t i = 0; i < index->key_count; i++) out->key_slots[i] = ROW_SLOT_NONE;
+    for (uint32_t i = 0; i < index->value_count; i++) {
+        const struct row_value_column *column = &index->values[i];
+        out->value_slots[i] = ROW_SLOT_NONE;
+        TRY(decode_missing(index, column, &out->missing[i]));
+        for (uint32_t slot = 0; slot < count; slot++)
+            if (ordinals[slot] == column->ordinal) out->value_slots[i] = slot;
+        if (out->value_slots[i] == ROW_SLOT_NONE) continue;
+        out->value_needed++;
+        out->value_last = i + 1;
+    }
+    for (uint32_t slot = 0; slot < count; slot++) {
+        bool found = false;
+        for (uint32_t i = 0; i < index->value_count; i++) found |= out->value_slots[i] == slot;
+        for (uint32_t i = 0; i < index->key_count && !found; i++) {
+            if (index->keys[i].ordinal != ordinals[slot]) continue;
+            out->key_slots[i] = slot;
+            if (out->key_needed < i + 1) out->key_needed = i + 1;
+            found = true;
+        }
+        invariant(found);
+    }
+
+out:
+    return st;
+}
+
+static struct status decode_key_columns(const struct row_decoder *decoder, struct bytes key,
+    struct arena *arena, struct datum *const *columns, uint32_t at)
+{
+    struct status st = STATUS_OK;
+    const struct row_index *index = decoder->index;
+    if (!bytes_has_prefix(key, index->prefix)) return status_make(E_DATA_CORRUPTED, corrupt_message);
+    key = bytes_skip(key, index->prefix.size);
+    for (uint32_t i = 0; i < decoder->key_needed; i++) {
+        const struct row_key_column *column = &index->keys[i];
+        struct datum value;
+        TRY(type_key_decode(&key, column->type, column->order, arena, &value));
+        if (decoder->key_slots[i] != ROW_SLOT_NONE) columns[decoder->key_slots[i]][at] = value;
+    }
+
+out:
+    return st;
+}
+
+static struct status decode_value_columns(const struct row_decoder *decoder, struct bytes value,
+    struct datum *const *columns, uint32_t at)
+{
+    struct status st = STATUS_OK;
+    const struct row_index *index = decoder->index;
+    if (value.size == 0 || value.data[0] != ROW_VERSION)
+        return status_make(E_DATA_CORRUPTED, corrupt_message);
+    value = bytes_skip(value, 1);
+    uint32_t next = 0;
+    while (next < decoder->value_last && value.size > 0) {
+        uint64_t tag;
+        uint64_t size = 0;
+        if (!take_varint(&value, &tag) || ((tag & 1) == 0 && !take_varint(&value, &size)) ||
+            size > value.size)
+            return status_make(E_DATA_CORRUPTED, corrupt_message);
+        uint64_t id = tag >> 1;
+        for (; next < decoder->value_last && index->values[next].column_id < id; next++)
+            if (decoder->value_slots[next] != ROW_SLOT_NONE)
+                columns[decoder->value_slots[next]][at] = decoder->missing[next];
+        if (next < decoder->value_last && index->values[next].column_id == id) {
+            uint32_t slot = decoder->value_slots[next];
+            if (slot != ROW_SLOT_NONE) {
+                struct bytes in = {value.data, (size_t)size};
+                if ((tag & 1) != 0) columns[slot][at] = DATUM_NULL;
+                else TRY(type_value_decode(&in, index->values[next].type, &columns[slot][at]));
+            }
+            next++;
+        }
+        value = bytes_skip(value, (size_t)size);
+    }
+    for (; next < decoder->value_last; next++)
+        if (decoder->value_slots[next] != ROW_SLOT_NONE)
+            columns[decoder->value_slots[next]][at] = decoder->missing[next];
+
+out:
+    return st;
+}
+
+struct status row_decode(const struct row_decoder *decoder, struct bytes key, struct bytes value,
+    struct arena *arena, struct datum *const *columns, uint32_t at)
+{
+    struct status st = STATUS_OK;
+    if (decoder->key_needed > 0) TRY(decode_key_columns(decoder, key, arena, columns, at));
+    if (decoder->value_needed > 0) TRY(decode_value_columns(decoder, value, columns, at));
+
+out:
+    return st;
+}
