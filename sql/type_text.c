@@ -12,7 +12,7 @@ struct status type_check_utf8(struct arena *arena, struct bytes text)
     if (valid == text.size) return STATUS_OK;
     struct buffer bad;
     buffer_init(&bad, arena);
-    size_t size = utf8_step(text, valid);
+    size_t size = text.data[valid] >= 0xf8 ? 1 : utf8_step(text, valid);
     for (size_t i = 0; i < size; i++)
         buffer_printf(&bad, "%s0x%02x", i == 0 ? "" : " ", text.data[valid + i]);
     return status_format(arena, E_CHARACTER_NOT_IN_REPERTOIRE,
@@ -85,7 +85,7 @@ static struct status varchar_coerce(struct arena *arena, struct type type, bool 
     int32_t length = type.typmod - 4;
     if (in.size <= (uint32_t)length) return STATUS_OK;
     struct bytes text = datum_as_bytes(in);
-    size_t keep = utf8_offset(text, (uint64_t)length);
+    size_t keep = utf8_prefix_bytes(text, (size_t)length);
     if (!is_explicit && !all_spaces(bytes_skip(text, keep)))
         return too_long(arena, "character varying", length);
     out->size = (uint32_t)keep;
@@ -133,11 +133,11 @@ static struct status bpchar_coerce(struct arena *arena, struct type type, bool i
 {
     uint64_t length = (uint64_t)(type.typmod - 4);
     struct bytes text = datum_as_bytes(in);
-    uint64_t count = utf8_count(text);
+    uint64_t count = utf8_length(text);
     *out = in;
     if (count == length) return STATUS_OK;
     if (count > length) {
-        size_t keep = utf8_offset(text, length);
+        size_t keep = utf8_prefix_bytes(text, length);
         if (!is_explicit && !all_spaces(bytes_skip(text, keep)))
             return too_long(arena, "character", (int32_t)length);
         out->size = (uint32_t)keep;
