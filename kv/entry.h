@@ -3,8 +3,8 @@
 // Log entries: what a slice's log says. An entry is a list of operations that apply together or not at all,
 // in one store transaction; every replica that applies the same entries holds the same versions.
 //
-// Layout   format u8 | ceiling (12) | operations. Operation: kind u8 | body size u32 | body. Integers are
-//          little-endian, lengths in bodies are LEB128, timestamps as hlc_encode.
+// Layout   format u8 | ceiling (12) | operations. Operation: kind u8 | body size u32 | flags u8 | ts (12) |
+//          item count u32 | body. Integers are little-endian, those in bodies LEB128; timestamps as hlc_encode.
 // Errors   Decoding checks every byte (they come from a disk, later from a peer): XX001.
 // Memory   Decoded operations point into the payload.
 // Bounds   An entry is at most ENTRY_BYTES_MAX; larger is 54000 at proposal. The slice cuts what does not fit one log record into parts.
@@ -70,6 +70,7 @@ void entry_item_append(struct entry_builder *builder, const struct entry_item *i
 // entry_ts_set, so that an entry is built before its timestamp is chosen.
 struct bytes entry_end(struct entry_builder *builder);
 void entry_ts_set(struct bytes payload, struct hlc_timestamp ts); // All operations of kinds WRITES and PREPARE.
+void entry_ceiling_set(struct bytes payload, struct hlc_timestamp ceiling); // The slice's own.
 
 // --- reading -------------------------------------------------------------------------------------------
 

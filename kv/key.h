@@ -47,7 +47,8 @@ void key_append_null(struct buffer *key, enum key_order order);
 void key_append_int(struct buffer *key, int64_t value, enum key_order order);
 void key_append_double(struct buffer *key, double value, enum key_order order); // -0 as 0; NaN last.
 void key_append_bytes(struct buffer *key, struct bytes value, enum key_order order);
-// sign, decimal exponent and digits (0..9 each, no leading or trailing zero): value 0.d1d2d3... x 10^exponent.
+// sign (-1, 0, 1), decimal exponent and digits (0..9 each, no leading or trailing zero): value 0.d1d2d3... x
+// 10^exponent. Signs -2 and 2 are the infinities, 3 is NaN (last); they and zero have no digits.
 void key_append_decimal(struct buffer *key, int sign, int32_t exponent, const uint8_t *digits,
     uint32_t digit_count, enum key_order order);
 
