@@ -42,6 +42,9 @@ struct log_writer_options {
     uint32_t segments_spare;  // Pre-written segments to keep ready; 0: 1.
     size_t batch_bytes_max;   // 0: 4 MiB. Also bounds a record: larger is 54000.
     void (*failed)(struct log_writer *log, struct status st, void *arg);
+    // After the last `durable` of each batch, on the shard, not in a task: for work that is done once a
+    // batch (applying entries in one store transaction). May be NULL.
+    void (*batch_end)(struct log_writer *log, void *arg);
     void *arg;
 };
 
