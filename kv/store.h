@@ -181,7 +181,8 @@ static inline CHECKED struct status store_close(struct task *task, struct store 
 {
     return store->ops->close(task, store);
 }
-// What a crash would leave: lets go of everything, writes nothing. Tests and failed slices only.
+// For tests and failed slices: lets go of everything in place. The model writes nothing, as a crash would;
+// WiredTiger cannot be closed without a checkpoint of its own.
 static inline void store_drop(struct store *store)
 {
     store->ops->drop(store);

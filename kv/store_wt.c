@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The WiredTiger store: one connection, one home and one writing session a slice. WiredTiger's own log is off:
+// the slice's log is the log, and a checkpoint is what is durable. Reads and writes run on the owner's
+// thread; opening, checkpoints and closing run on helpers, a checkpoint in a session of its own.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <wiredtiger.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/store.h"
+
+#define CACHE_BYTES_DEFAULT (64u << 20)
+#define CACHE_BYTES_MIN (4u << 20)
+
+static const char *const table_uris[STORE_TABLE_COUNT] = {
+    [STORE_CURRENT] = "file:current.wt",
+    [STORE_HISTORY] = "file:history.wt",
+    [STORE_TIME] = "file:time.wt",
+    [STORE_META] = "file:meta.wt",
+};
+
+struct wt_cursor {
+    struct store_cursor base;
+    WT_CURSOR *wt;
+};
+
+struct store_wt {
+    struct store base;
+    WT_EVENT_HANDLER events;
+    char *home;
+    uint64_t cache_bytes;
+    bool in_memory;
+    WT_CONNECTION *connection;
+    WT_SESSION *session;            // The owner's.
+    WT_SESSION *checkpoint_session; // A helper's; one checkpoint at a time.
+    bool checkpointing;
+    // Kept cursors for points and changes. `found` is the key that the last get stands on, so that a change of
+    // the same key needs no second search.
+    WT_CURSOR *points[STORE_TABLE_COUNT];
+    bool pinned[STORE_TABLE_COUNT];
+    struct bytes found[STORE_TABLE_COUNT];
+    struct store_cursor *cursors_free[STORE_TABLE_COUNT];
+    uint32_t cursors_open;
+    uint64_t file_bytes; // At the last checkpoint.
+    int result;          // Of a helper's function.
+};
+
+static struct store_wt *wt_of(struct store *store)
+{
+    return container_of(store, struct store_wt, base);
+}
+
+static struct status status_from_wt(int ret, const char *what)
+{
+    switch (ret) {
+    case 0: return STATUS_OK;
+    case WT_ROLLBACK:
+    case WT_CACHE_FULL: return status_make(STORE_BUSY, "store cache is full");
+    case WT_PANIC: return status_make(E_IO_ERROR, "the store has failed");
+    case WT_ERROR:
+    case WT_NOTFOUND:
+    case WT_DUPLICATE_KEY: return status_make(E_DATA_CORRUPTED, what);
+    default: return ret > 0 ? status_from_errno(ret, what) : status_make(E_IO_ERROR, what);
+    }
+}
+
+static WT_ITEM item_of(struct bytes bytes)
+{
+    return (WT_ITEM){.data = bytes.data, .size = bytes.size};
+}
+
+// --- points --------------------------------------------------------------------------------------------
+
+static struct status wt_get(struct store *store, enum store_table table, struct bytes key,
+    struct bytes *value, bool *found)
+{
+    struct store_wt *wt = wt_of(store);
+    WT_CURSOR *cursor = wt->points[table];
+    WT_ITEM item = item_of(key);
+    cursor->set_key(cursor, &item);
+    int ret = cursor->search(cursor);
+    wt->found[table] = bytes_of(NULL, 0);
+    if (LIKELY(ret == 0)) {
+        wt->pinned[table] = true;
+        ret = cursor->get_value(cursor, &item);
+        if (ret == 0) {
+            *value = bytes_of(item.data == NULL ? "" : item.data, item.size);
+            *found = true;
+            wt->found[table] = key;
+            return STATUS_OK;
+        }
+    }
+    *found = false;
+    if (LIKELY(ret == WT_NOTFOUND)) return STATUS_OK;
+    return status_from_wt(ret, "store: search");
+}
+
+static void wt_release(struct store *store)
+{
+    struct store_wt *wt = wt_of(store);
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
+        if (!wt->pinned[t]) continue;
+        wt->pinned[t] = false;
+        wt->found[t] = bytes_of(NULL, 0);
+        int ret = wt->points[t]->reset(wt->points[t]);
+        (void)ret; // Eviction on the way out may fail; the cursor is reset nevertheless.
+    }
+}
+
+static struct status wt_put(
+    struct store *store, enum store_table table, struct bytes key, struct bytes value)
+{
+    struct store_wt *wt = wt_of(store);
+    WT_CURSOR *cursor = wt->points[table];
+    WT_ITEM key_item = item_of(key), value_item = item_of(value);
+    int ret;
+    if (wt->found[table].data == key.data && wt->found[table].size == key.size && key.data != NULL) {
+        cursor->set_value(cursor, &value_item);
+        ret = cursor->update(cursor);
+    } else {
+        cursor->set_key(cursor, &key_item);
+        cursor->set_value(cursor, &value_item);
+        ret = cursor->insert(cursor);
+    }
+    wt->found[table] = bytes_of(NULL, 0);
+    return status_from_wt(ret, "store: insert");
+}
+
+static struct status wt_remove(struct store *store, enum store_table table, struct bytes key)
+{
+    struct store_wt *wt = wt_of(store);
+    WT_CURSOR *cursor = wt->points[table];
+    WT_ITEM item = item_of(key);
+    wt->found[table] = bytes_of(NULL, 0);
+    cursor->set_key(cursor, &item);
+    int ret = cursor->remove(cursor);
+    return ret == WT_NOTFOUND ? STATUS_OK : status_from_wt(ret, "store: remove");
+}
+
+// --- cursors -------------------------------------------------------------------------------------------
+
+static struct status wt_cursor_open(
+    struct store *store, enum store_table table, struct store_cursor **cursor)
+{
+    struct store_wt *wt = wt_of(store);
+    struct store_cursor *base = wt->cursors_free[table];
+    if (base != NULL) {
+        wt->cursors_free[table] = base->next;
+    } else {
+        WT_CURSOR *opened;
+        int ret = wt->session->open_cursor(wt->session, table_uris[table], NULL, NULL, &opened);
+        if (ret != 0) return status_from_wt(ret, "store: open cursor");
+        struct wt_cursor *made = malloc(sizeof *made);
+        invariant(made != NULL);
+        made->wt = opened;
+        base = &made->base;
+    }
+    *base = (struct store_cursor){.store = store, .table = table};
+    wt->cursors_open++;
+    *cursor = base;
+    return STATUS_OK;
+}
+
+static void wt_cursor_close(struct store_cursor *cursor)
+{
+    struct store_wt *wt = wt_of(cursor->store);
+    WT_CURSOR *inner = container_of(cursor, struct wt_cursor, base)->wt;
+    int ret = inner->reset(inner);
+    (void)ret;
+    invariant(wt->cursors_open > 0);
+    wt->cursors_open--;
+    cursor->next = wt->cursors_free[cursor->table];
+    wt->cursors_free[cursor->table] = cursor;
+}
+
+static inline struct status cursor_take(struct store_cursor *base, WT_CURSOR *cursor, int ret,
+    bool *found)
+{
+    *found = false;
+    if (ret == WT_NOTFOUND) return STATUS_OK;
+    WT_ITEM key, value;
+    if (ret == 0) ret = cursor->get_key(cursor, &key);
+    if (ret == 0) ret = cursor->get_value(cursor, &value);
+    if (ret != 0) return status_from_wt(ret, "store: read");
+    base->key = bytes_of(key.data, key.size);
+    base->value = bytes_of(value.data, value.size);
+    *found = true;
+    return STATUS_OK;
+}
+
+static struct status wt_seek(
+    struct store_cursor *base, enum store_direction direction, struct bytes key, bool *found)
+{
+    WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
+    WT_ITEM item = item_of(key);
+    int order = 0;
+    cursor->set_key(cursor, &item);
+    int ret = cursor->search_near(cursor, &order);
+    if (ret == 0 && direction == STORE_FORWARD && order < 0) ret = cursor->next(cursor);
+    if (ret == 0 && direction == STORE_BACKWARD && order >= 0) ret = cursor->prev(cursor);
+    return cursor_take(base, cursor, ret, found);
+}
+
+static struct status wt_step(
+    struct store_cursor *base, enum store_direction direction, bool *found)
+{
+    WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
+    int ret = direction == STORE_FORWARD ? cursor->next(cursor) : cursor->prev(cursor);
+    return cursor_take(base, cursor, ret, found);
+}
+
+// --- transactions --------------------------------------------------------------------------------------
+
+static struct status wt_begin(struct store *store)
+{
+    struct store_wt *wt = wt_of(store);
+    wt_release(store);
+    return status_from_wt(wt->session->begin_transaction(wt->session, NULL), "store: begin");
+}
+
+static void forget_positions(struct store_wt *wt)
+{
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
+        wt->pinned[t] = false;
+        wt->found[t] = bytes_of(NULL, 0);
+    }
+}
+
+static struct status wt_commit(struct store *store)
+{
+    struct store_wt *wt = wt_of(store);
+    forget_positions(wt); // Commit and rollback reset all cursors of the session.
+    return status_from_wt(wt->session->commit_transaction(wt->session, NULL), "store: commit");
+}
+
+static void wt_rollback(struct store *store)
+{
+    struct store_wt *wt = wt_of(store);
+    forget_positions(wt);
+    int ret = wt->session->rollback_transaction(wt->session, NULL);
+    if (ret != 0 && ret != WT_ROLLBACK)
+        log_error(0, "store %s: rollback: %s", wt->home, wiredtiger_strerror(ret));
+}
+
+static struct status wt_clear(struct store *store, enum store_table table, struct span span)
+{
+    struct store_wt *wt = wt_of(store);
+    struct status st = STATUS_OK;
+    struct store_cursor *first = NULL, *last = NULL;
+    bool found;
+    wt->found[table] = bytes_of(NULL, 0);
+    TRY(wt_cursor_open(store, table, &first));
+    TRY(wt_cursor_open(store, table, &last));
+    TRY(wt_seek(first, STORE_FORWARD, span.start, &found));
+    if (!found || bytes_compare(first->key, span.end) >= 0) goto out;
+    TRY(wt_seek(last, STORE_BACKWARD, span.end, &found));
+    invariant(found);
+    int ret = wt->session->truncate(wt->session, NULL, container_of(first, struct wt_cursor, base)->wt,
+        container_of(last, struct wt_cursor, base)->wt, NULL);
+    TRY(status_from_wt(ret, "store: truncate"));
+out:
+    store_cursor_close(first);
+    store_cursor_close(last);
+    return st;
+}
+
+// --- the whole: functions that run on helper threads -----------------------------------------------------
+
+static int handle_error(
+    WT_EVENT_HANDLER *handler, WT_SESSION *session, int error, const char *message)
+{
+    (void)handler;
+    (void)session;
+    log_error(0, "store: %s (%d)", message, error);
+    return 0;
+}
+
+static int handle_message(WT_EVENT_HANDLER *handler, WT_SESSION *session, const char *message)
+{
+    (void)handler;
+    (void)session;
+    log_info(0, "store: %s", message);
+    return 0;
+}
+
+static int make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        int ret = mkdir(path, 0700);
+        *slash = '/';
+        if (ret != 0 && errno != EEXIST) return errno;
+    }
+    return mkdir(path, 0700) != 0 && errno != EEXIST ? errno : 0;
+}
+
+static void measure_files(struct store_wt *wt)
+{
+    uint64_t bytes = 0;
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
+        char path[1024];
+        struct stat info;
+        snprintf(path, sizeof path, "%s/%s", wt->home, table_uris[t] + strlen("file:"));
+        if (stat(path, &info) == 0) bytes += (uint64_t)info.st_size;
+    }
+    wt->file_bytes = bytes;
+}
+
+static void open_blocking(void *arg)
+{
+    struct store_wt *wt = arg;
+    char config[512];
+    snprintf(config, sizeof config,
+        "create,cache_size=%lluB,eviction=(threads_min=1,threads_max=1),eviction_dirty_target=30,"
+        "eviction_dirty_trigger=60,log=(enabled=false),checkpoint=(wait=0),statistics=(none),"
+        "session_max=16,config_base=false%s",
+        (unsigned long long)wt->cache_bytes, wt->in_memory ? ",in_memory=true" : "");
+    wt->result = make_folders(wt->home);
+    if (wt->result != 0) return;
+    wt->result = wiredtiger_open(wt->home, &wt->events, config, &wt->connection);
+    if (wt->result != 0) return;
+    WT_CONNECTION *connection = wt->connection;
+    wt->result = connection->open_session(connection, NULL, NULL, &wt->session);
+    if (wt->result == 0)
+        wt->result = connection->open_session(connection, NULL, NULL, &wt->checkpoint_session);
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT && wt->result == 0; t++)
+        wt->result = wt->session->create(wt->session, table_uris[t],
+            "key_format=u,value_format=u,allocation_size=4KB,leaf_page_max=32KB,"
+            "internal_page_max=16KB,memory_page_max=4MB,leaf_key_max=3KB");
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT && wt->result == 0; t++)
+        wt->result = wt->session->open_cursor(
+            wt->session, table_uris[t], NULL, "overwrite=true", &wt->points[t]);
+    // A home whose files are made but not in a checkpoint would have to be made again.
+    if (wt->result == 0 && !wt->in_memory)
+        wt->result = wt->checkpoint_session->checkpoint(wt->checkpoint_session, NULL);
+    if (wt->result == 0) measure_files(wt);
+}
+
+static void checkpoint_blocking(void *arg)
+{
+    struct store_wt *wt = arg;
+    wt->result = wt->checkpoint_session->checkpoint(wt->checkpoint_session, NULL);
+    measure_files(wt);
+}
+
+static void close_blocking(void *arg)
+{
+    struct store_wt *wt = arg;
+    // Closes the sessions and their cursors too.
+    wt->result = wt->connection == NULL ? 0 : wt->connection->close(wt->connection, NULL);
+    wt->connection = NULL;
+}
+
+static struct status run_blocking(struct task *task, void (*fn)(void *arg), void *arg)
+{
+    if (task != NULL) return helper_call(task, fn, arg);
+    fn(arg);
+    return STATUS_OK;
+}
+
+static struct status wt_checkpoint(struct task *task, struct store *store)
+{
+    struct store_wt *wt = wt_of(store);
+    if (wt->in_memory) return STATUS_OK;
+    invariant(!wt->checkpointing);
+    wt->checkpointing = true;
+    struct status st = run_blocking(task, checkpoint_blocking, wt);
+    wt->checkpointing = false;
+    return failed(st) ? st : status_from_wt(wt->result, "store: checkpoint");
+}
+
+static void wt_figures(struct store *store, struct store_figures *figures)
+{
+    struct store_wt *wt = wt_of(store);
+    *figures = (struct store_figures){.bytes = wt->file_bytes, .cache_bytes = wt->cache_bytes};
+}
+
+static struct status wt_cache_set(struct store *store, uint64_t cache_bytes)
+{
+    struct store_wt *wt = wt_of(store);
+    if (cache_bytes < CACHE_BYTES_MIN) cache_bytes = CACHE_BYTES_MIN;
+    if (cache_bytes == wt->cache_bytes) return STATUS_OK;
+    char config[64];
+    snprintf(config, sizeof config, "cache_size=%lluB", (unsigned long long)cache_bytes);
+    int ret = wt->connection->reconfigure(wt->connection, config);
+    if (ret == 0) wt->cache_bytes = cache_bytes;
+    return status_from_wt(ret, "store: cache size");
+}
+
+static void store_free(struct store_wt *wt)
+{
+    invariant(wt->cursors_open == 0);
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
+        while (wt->cursors_free[t] != NULL) {
+            struct store_cursor *cursor = wt->cursors_free[t];
+            wt->cursors_free[t] = cursor->next;
+            free(container_of(cursor, struct wt_cursor, base));
+        }
+    }
+    free(wt->home);
+    free(wt);
+}
+
+static struct status wt_close(struct task *task, struct store *store)
+{
+    struct store_wt *wt = wt_of(store);
+    struct status st = run_blocking(task, close_blocking, wt);
+    if (!failed(st)) st = status_from_wt(wt->result, "store: close");
+    store_free(wt);
+    return st;
+}
+
+static void wt_drop(struct store *store)
+{
+    // WiredTiger cannot be closed without a checkpoint: more than a crash would leave may be there.
+    close_blocking(wt_of(store));
+    store_free(wt_of(store));
+}
+
+static const struct store_ops wt_ops = {
+    .name = "wiredtiger",
+    .get = wt_get,
+    .release = wt_release,
+    .cursor_open = wt_cursor_open,
+    .cursor_close = wt_cursor_close,
+    .seek = wt_seek,
+    .step = wt_step,
+    .begin = wt_begin,
+    .commit = wt_commit,
+    .rollback = wt_rollback,
+    .put = wt_put,
+    .remove = wt_remove,
+    .clear = wt_clear,
+    .checkpoint = wt_checkpoint,
+    .figures = wt_figures,
+    .cache_set = wt_cache_set,
+    .close = wt_close,
+    .drop = wt_drop,
+};
+
+struct status store_wt_open(
+    struct task *task, const struct store_options *options, struct store **store)
+{
+    struct store_wt *wt = calloc(1, sizeof *wt);
+    invariant(wt != NULL);
+    wt->base.ops = &wt_ops;
+    wt->events = (WT_EVENT_HANDLER){.handle_error = handle_error, .handle_message = handle_message};
+    wt->home = strdup(options->home);
+    invariant(wt->home != NULL);
+    wt->cache_bytes = options->cache_bytes == 0 ? CACHE_BYTES_DEFAULT : options->cache_bytes;
+    if (wt->cache_bytes < CACHE_BYTES_MIN) wt->cache_bytes = CACHE_BYTES_MIN;
+    wt->in_memory = options->in_memory;
+    struct status st = run_blocking(task, open_blocking, wt);
+    if (!failed(st)) st = status_from_wt(wt->result, "store: open");
+    if (failed(st)) {
+        (void)run_blocking(NULL, close_blocking, wt);
+        store_free(wt);
+        return st;
+    }
+    *store = &wt->base;
+    return STATUS_OK;
+}
