@@ -172,6 +172,8 @@ struct schema_desc {
 struct catalog_view;
 CHECKED struct status catalog_view_open(struct task *task, struct kv_txn *txn, struct catalog_view **view);
 void catalog_view_close(struct catalog_view *view); // Unpins everything. Does not suspend.
+// After ROLLBACK TO SAVEPOINT took writes out of the transaction: what the view remembers is looked up anew.
+void catalog_view_rolled_back(struct catalog_view *view);
 
 // `schema` NULL: the search path, in order. *table NULL with status ok when there is none and `missing_ok`.
 // The search path always has pg_catalog first (virtual tables), as in PostgreSQL.
@@ -247,3 +249,6 @@ struct virtual_table {
 void virtual_table_register(const struct virtual_table *table);
 // Datums are copied. 53200 beyond the statement's memory.
 CHECKED struct status virtual_table_row(struct virtual_table_sink *sink, const struct datum *values);
+// For the executor: all rows, row by row, in `arena`. 0A000 for a table whose rows nobody makes.
+CHECKED struct status virtual_table_collect(struct task *task, struct session *session,
+    const struct table_desc *table, struct arena *arena, struct datum **values, uint64_t *row_count);

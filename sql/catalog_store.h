@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The catalog from the side of those who change it: keys, reading for update, writing, and telling the shards.
+// For sql/ddl*.c, bootstrap and schema changes; everyone else uses sql/catalog.h.
+//
+// Shard    The session's. Suspends, except where no task is taken.
+// Memory   What is read for update is decoded into the arena given and may be edited there.
+// Errors   As sql/catalog.h; 42P07 and its family for names that are taken.
+#pragma once
+#include "sql/catalog.h"
+#include "sql/descriptor.h"
+
+struct bytes catalog_name_key(struct arena *arena, uint64_t tenant, uint32_t database_id,
+    uint32_t schema_id, const char *name);
+struct bytes catalog_statistics_key(struct arena *arena, uint64_t tenant, uint32_t table_id);
+struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id);
+struct bytes catalog_comment_key(struct arena *arena, uint64_t tenant, uint32_t class_id,
+    uint32_t object_id, uint32_t sub_id);
+
+// A fresh id for a database, schema or relation.
+CHECKED struct status catalog_new_id(struct task *task, uint64_t tenant, uint32_t *id);
+
+// --- reading for update: locks the key, so that schema changes of one object queue ---------------------
+
+CHECKED struct status catalog_edit_table(struct task *task, struct session *session,
+    struct arena *arena, uint32_t id, struct table_desc **table);
+CHECKED struct status catalog_edit_database(struct task *task, struct session *session,
+    struct arena *arena, uint32_t id, struct database_desc **database);
+CHECKED struct status catalog_edit_schema(struct task *task, struct session *session,
+    struct arena *arena, uint32_t id, struct schema_desc **schema);
+
+// --- writing, in the session's transaction ---------------------------------------------------------------
+
+// Gives the descriptor a new version number, unique in the tenant.
+CHECKED struct status catalog_put_table(
+    struct task *task, struct session *session, struct table_desc *table);
+CHECKED struct status catalog_put_database(
+    struct task *task, struct session *session, const struct database_desc *database);
+CHECKED struct status catalog_put_schema(
+    struct task *task, struct session *session, const struct schema_desc *schema);
+CHECKED struct status catalog_delete_descriptor(
+    struct task *task, struct session *session, uint32_t id);
+// *existing has id 0 when the name was free and is now `value`'s.
+CHECKED struct status catalog_take_name(struct task *task, struct session *session,
+    uint32_t database_id, uint32_t schema_id, const char *name, struct name_value value,
+    struct name_value *existing);
+CHECKED struct status catalog_free_name(struct task *task, struct session *session,
+    uint32_t database_id, uint32_t schema_id, const char *name);
+// As the transaction sees it; id 0 when it is free. Enters the read set.
+CHECKED struct status catalog_peek_name(struct task *task, struct session *session,
+    uint32_t database_id, uint32_t schema_id, const char *name, struct name_value *value);
+
+// This transaction has changed the catalog: its lookups read its own writes from now on.
+void catalog_view_changed(struct catalog_view *view);
+bool catalog_view_is_changed(const struct catalog_view *view);
+
+// Around the commit of a transaction that changed the catalog. Between the two, lookups of the tenant read
+// storage on every shard. `end` cannot fail: it is delivered even to a cancelled or draining task.
+CHECKED struct status catalog_announce_begin(struct task *task, uint64_t tenant);
+void catalog_announce_end(struct task *task, uint64_t tenant);
+
+// --- virtual tables: sql/catalog_virtual.c -----------------------------------------------------------------
+
+const struct table_desc *catalog_virtual_table(
+    const char *schema, const char *name, uint64_t tenant); // NULL: none.
+const struct table_desc *catalog_virtual_table_by_id(uint32_t id);
+const struct table_desc *catalog_virtual_table_at(uint32_t index); // NULL past the end.
+const struct schema_desc *catalog_virtual_schema(const char *name);
+const struct schema_desc *catalog_virtual_schema_at(uint32_t index); // NULL past the end.
+
+// Runs fn to its end whatever the task's cancellation or deadline; they are in force again afterwards.
+struct status task_uncancelled(struct task *task,
+    struct status (*fn)(struct task *task, void *arg), void *arg);

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Table statistics: row counts and distinct values, collected by ANALYZE and CREATE STATISTICS, kept as one
+// value a table beside the descriptors and loaded with them for the planner.
+//
+// Shard    Any. Collection suspends and reads at a fixed timestamp, in a transaction of its own.
+// Errors   XX001 for bytes that do not decode.
+#pragma once
+#include "core/arena.h"
+#include "sql/catalog.h"
+
+struct column_statistics {
+    uint32_t column_id;
+    uint64_t distinct_count, null_count, size_average;
+};
+struct table_statistics {
+    const char *name;
+    int64_t created_us; // Since 2000-01-01.
+    uint64_t row_count;
+    struct column_statistics *columns;
+    uint32_t column_count;
+};
+void statistics_encode(struct buffer *out, const struct table_statistics *statistics);
+CHECKED struct status statistics_decode(
+    struct arena *arena, struct bytes bytes, struct table_statistics *statistics);
+// Fills in the estimates of a table that is being loaded. Arrays are made in `arena`.
+void statistics_apply(
+    struct arena *arena, const struct table_statistics *statistics, struct table_desc *table);
+
+// *found false when there are none.
+CHECKED struct status statistics_read(struct task *task, struct session *session,
+    struct arena *arena, uint32_t table_id, struct table_statistics *statistics, bool *found);
+CHECKED struct status statistics_collect(
+    struct task *task, struct session *session, const struct table_desc *table, const char *name);
+
+struct statement_context;
+CHECKED struct status statistics_analyze_execute(struct statement_context *context);
+CHECKED struct status statistics_create_execute(struct statement_context *context);
+CHECKED struct status statistics_show_execute(struct statement_context *context);
