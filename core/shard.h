@@ -37,6 +37,7 @@ enum node_slot {
     NODE_SLOT_REPL,
     NODE_SLOT_TLS,
     NODE_SLOT_SERVER,
+    NODE_SLOT_HTTP,
     NODE_SLOT_TEST,
     NODE_SLOT_COUNT,
 };
