@@ -15,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct node;
 struct shard;
+struct shard_message;
 
 enum disk_op_kind {
     DISK_OPEN,     // path, flags -> result: handle
@@ -57,12 +59,18 @@ struct disk_op {
 };
 
 enum net_op_kind {
-    NET_LISTEN,  // address -> handle; each accept is one event
-    NET_CONNECT, // address -> handle
+    // address -> handle and `local`, at once: when net_submit returns, `result` is 0 or -errno (then
+    // there will be no event). Later each accepted connection is one event: result is its handle, with
+    // `peer`. Running out of file descriptors is no event: accepting pauses and goes on by itself.
+    NET_LISTEN,
+    NET_CONNECT, // address -> result: handle
     NET_RECV,    // handle: stays armed, one event for each run of bytes, 0 bytes at end of stream
-    NET_RECV_CANCEL, // handle of an armed NET_RECV: the op's last event is -ECANCELED
+    // target: an armed NET_RECV of this shard. The target's last event (`more` false) is -ECANCELED,
+    // unless the stream ended before; bytes may still come until then. Completes itself, too.
+    NET_RECV_CANCEL,
     NET_SEND,    // handle, iov: completes when all bytes are taken or the peer is gone
-    NET_CLOSE,   // handle: later completions of its other ops are -ECANCELED
+    // handle. Its other ops complete, too, with -ECANCELED, perhaps after this one.
+    NET_CLOSE,
 };
 
 struct net_buffer {
@@ -73,18 +81,20 @@ struct net_buffer {
 struct net_op {
     enum net_op_kind kind;
     int64_t handle;
+    struct net_op *target;   // NET_RECV_CANCEL.
     const char *address;     // "host:port", numeric host; port 0 asks for any.
     struct net_buffer *iov;  // NET_SEND.
-    uint32_t iov_count;
+    uint32_t iov_count;      // The env counts both down.
+    uint64_t sent;
     int64_t result;          // Bytes or handle, or -errno.
     const uint8_t *data;     // NET_RECV event: valid during the call only.
-    char peer[64];           // NET_LISTEN accept event, NET_CONNECT: the peer's address.
+    char peer[64];           // NET_LISTEN's accept event, NET_CONNECT: the peer's address.
     char local[64];          // NET_LISTEN: the address bound (with the port chosen).
     bool more;               // NET_RECV, NET_LISTEN: further events will come.
     void (*complete)(struct net_op *op);
     void *arg;
     struct net_op *next;
-    uint64_t env_data[6];
+    uint64_t env_data[8];
 };
 
 struct env {
@@ -95,8 +105,18 @@ struct env {
     void (*disk_submit)(struct env *env, struct shard *shard, struct disk_op *op);
     void (*net_submit)(struct env *env, struct shard *shard, struct net_op *op);
     // Runs fn(arg) off the reactor (production: helper thread; simulation: at once, as an event), then
-    // done(arg) on `shard`.
+    // done(arg) on `shard`, not in a task.
     void (*helper_submit)(struct env *env, struct shard *shard, void (*fn)(void *arg),
         void (*done)(void *arg), void *arg);
+    // Queues `message` for `to`, whose reactor delivers it in a later turn; in order for each pair.
+    void (*message_send)(struct env *env, struct shard *from, struct shard *to,
+        struct shard_message *message);
+    // Turns "host:port" into a numeric address, or -1. Blocks: called on helpers. NULL: names are
+    // addresses already (simulation).
+    int (*resolve)(struct env *env, const char *address, char numeric[64]);
+    // Which of `count` ready tasks of the shard runs next. NULL: the fair order decides (production).
+    uint32_t (*choose)(struct env *env, struct shard *shard, uint32_t count);
+    void (*node_stop)(struct env *env, struct node *node);
+    void (*signals_enable)(struct env *env); // NULL: no signals (simulation).
     bool simulated;
 };

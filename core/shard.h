@@ -2,8 +2,8 @@
 //
 // Shards: one core's reactor and all it owns; and the node, which is an array of them.
 //
-// A turn of the reactor: take messages from the other shards -> run ready tasks in tenant-weighted
-// fair order -> run the turn-end hooks (log group commit, gathered sends) -> submit -> reap -> timers.
+// A turn of the reactor: take messages from the other shards -> fire timers -> run ready tasks in
+// tenant-weighted fair order -> run the turn-end hooks (log group commit, gathered sends) -> submit -> reap.
 // In production each shard is a pinned thread (core/env_linux.c); in simulation the simulator turns
 // them one step at a time (core/env_sim.c). Nothing on the data path is shared between shards.
 //
@@ -15,8 +15,10 @@
 #include "core/arena.h"
 #include "core/env.h"
 #include "core/hlc.h"
+#include "core/mailbox.h"
 #include "core/status.h"
 #include "core/task.h"
+#include "core/timer.h"
 
 enum shard_slot {
     SHARD_SLOT_METRICS,
@@ -47,13 +49,6 @@ struct turn_hook {
     void (*fn)(struct turn_hook *hook);
     struct turn_hook *next;
     bool armed;
-};
-
-// One-way message to another shard, embedded in the sender's memory. It is the receiver's from send
-// until `deliver` runs there (on the receiving shard, not in a task; must not suspend).
-struct shard_message {
-    void (*deliver)(struct shard *shard, struct shard_message *message);
-    struct shard_message *next;
 };
 
 struct node;
@@ -93,25 +88,33 @@ struct shard *shard_self(void);
 
 // Creates the node over the Linux environment and starts its threads, idle. `init` runs as a task on
 // shard 0 and may suspend; node_run returns when node_stop was called and every task has ended, with
-// init's status when that failed.
+// init's status when that failed (which stops the node, too). `running` may be NULL; it is set before
+// init runs, and what it points to is gone when node_run returns.
+// Errors: 58030 the kernel lacks io_uring or does not permit it (the message says what to do).
 CHECKED struct status node_run(
     const struct node_options *options, task_fn init, void *arg, struct node **running);
-// Ends all shards' loops after the current turn. From any shard or (async-signal-safe) a signal handler.
+// Stops the node: every task's suspensions fail with 57P01 (a task that must wait while it cleans up
+// calls task_cancel_clear first), and node_run returns when the last has ended. From any shard or
+// (async-signal-safe) a signal handler.
 void node_stop(struct node *node);
+bool node_stopping(const struct node *node); // On one of its shards.
+
+// Signals for a graceful drain: waits until the process gets one of SIGTERM, SIGINT or SIGHUP and
+// returns its number. The handlers are installed by the first call. Several callers all learn of it.
+CHECKED struct status node_wait_signal(struct task *task, int *signal_number);
 
 void turn_hook_arm(struct shard *shard, struct turn_hook *hook);
 void shard_send(struct shard *from, uint32_t target, struct shard_message *message);
+// `fn` runs once on the shard when its loop ends, after its last task; the latest added runs first.
+struct shard_exit_hook {
+    void (*fn)(struct shard_exit_hook *hook);
+    struct shard_exit_hook *next;
+};
+void shard_at_exit(struct shard *shard, struct shard_exit_hook *hook);
 // Runs fn once on each shard of the node, as tasks, and waits for all. Stops at the first failure.
 CHECKED struct status shard_call_all(struct task *task, task_fn fn, void *arg);
 
-// Timers without a task, for state machines: `fire` runs on the shard, must not suspend.
-struct timer {
-    uint64_t deadline_ns;
-    void (*fire)(struct timer *timer);
-    void *arg;
-    struct list_link link;
-    bool armed;
-};
+// Timers without a task, for state machines (struct timer: core/timer.h).
 void timer_arm(struct shard *shard, struct timer *timer, uint64_t deadline_ns);
 void timer_disarm(struct shard *shard, struct timer *timer);
 
@@ -121,3 +124,7 @@ uint64_t shard_now_ns(struct shard *shard); // Monotonic, read once a turn.
 void shard_tenant_weight_set(struct shard *shard, uint64_t tenant, uint32_t weight);
 // CPU time this shard's tasks of `tenant` have used, in ns.
 uint64_t shard_tenant_cpu_ns(struct shard *shard, uint64_t tenant);
+
+// How deep tasks of `kind` (NULL: of any) used their stack, in bytes; 0 unless stacks are painted
+// (builds with expensive invariants).
+uint64_t shard_stack_high_water(struct shard *shard, const char *kind);

@@ -17,7 +17,10 @@
 #include <stdint.h>
 
 #include "core/arena.h"
+#include "core/list.h"
+#include "core/mailbox.h"
 #include "core/status.h"
+#include "core/timer.h"
 
 struct fiber;
 struct shard;
@@ -30,10 +33,6 @@ enum task_class {
 };
 
 typedef struct status (*task_fn)(struct task *task, void *arg);
-
-struct list_link {
-    struct list_link *prev, *next;
-};
 
 struct task {
     struct shard *shard;
@@ -52,15 +51,21 @@ struct task {
     void *arg;
     void (*ended)(struct task *task, struct status st, void *arg);
     void *ended_arg;
-    struct list_link run_link;
-    struct list_link wait_link;
-    struct wait_queue *waiting_on;
+    struct list_link run_link;  // In a run queue, or a line for fibers.
+    struct list_link wait_link; // In a wait queue.
+    struct list_link all_link;  // Of the shard's tasks.
     struct status wake_status;
-    uint64_t timer[6];
-    uint64_t turn_started_ns;
+    struct status wait_timeout_status;
+    struct status end_status;
+    struct timer timer;
+    uint64_t run_started_ns;
     struct arena own_arena;
+    struct shard_call_frame *inner_call; // The calls to other shards that it waits for.
+    struct sched_tenant *sched_tenant;
     uint32_t nosuspend_depth;
-    uint32_t state;
+    uint8_t state;
+    uint8_t call_depth; // How many shard_calls lead to this task.
+    const void *parked_on; // Waits for something that a cancel cannot cut short.
 };
 
 struct task_options {
@@ -78,7 +83,8 @@ struct task_options {
 };
 
 // Starts a task on the current shard. It first runs in a later turn of the scheduler, never inline.
-// Errors: 53300 when the shard's fiber pool is exhausted and its waiting line is full.
+// Errors: 53300 when the shard's fiber pool is exhausted and its waiting line is full;
+//         57P01 while the node stops.
 CHECKED struct status task_start(struct shard *shard, const struct task_options *options);
 
 // The task now running on this thread's shard; NULL in completion handlers.
@@ -115,7 +121,8 @@ CHECKED struct status task_yield_if_due(struct task *task);
 
 uint64_t task_now_ns(struct task *task); // Monotonic; frozen within a turn under simulation.
 
-// Cancels: the task's current and later suspensions return `st`. Same shard.
+// Cancels: the task's current and later suspensions return `st`, whose message is static. Same shard.
+// What it has called on other shards is cancelled, too.
 void task_cancel(struct task *task, struct status st);
 void task_cancel_clear(struct task *task);
 
@@ -135,16 +142,36 @@ static inline void nosuspend_end(struct task *task)
 // `arg` is lent: the callee may write results into it and into memory that the caller owns; it stays
 // the callee's until the call returns, so a cancelled caller still waits (the cancel is forwarded).
 // The callee carries the caller's tenant, class and deadline. With the own shard as target it calls
-// fn directly.
+// fn directly. What fn puts in its own task's arena is gone when this returns, but for its status,
+// which is copied: results of unknown size go into an arena that is part of `arg` (account NULL).
+// Errors: fn's; 54001 more than SHARD_CALL_DEPTH_MAX calls within calls.
+#define SHARD_CALL_DEPTH_MAX 8u
 CHECKED struct status shard_call(struct task *task, uint32_t target, task_fn fn, void *arg);
 
-// Several calls at once; suspends until all have answered. Each result is in calls[i].status.
+// A call in flight: core's own, part of the caller's memory.
+struct shard_call_frame {
+    struct shard_message message; // The call, then the answer.
+    struct shard_message cancel;  // The forwarded cancel, then its receipt.
+    struct task *caller;
+    struct task *callee;          // The target shard's.
+    uint32_t target;
+    task_fn fn;
+    void *arg;
+    struct status status;
+    struct status cancel_status;
+    struct arena status_arena;    // Unaccounted; carries the status across.
+    uint32_t *pending;            // Messages of the caller's that are still away.
+    struct shard_call_frame *next;
+};
+
+// Several calls at once; suspends until all have answered. Each result is in calls[i].status; the first
+// failure is returned. Calls to the own shard run after the others have been sent off.
 struct shard_call_item {
     uint32_t target;
     task_fn fn;
     void *arg;
     struct status status;
-    uint64_t reserved[8];
+    struct shard_call_frame frame;
 };
 CHECKED struct status shard_call_many(
     struct task *task, struct shard_call_item *calls, uint32_t count);

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Tasks: waiting, cancelling, deadlines, calls to other shards and to helpers.
+#include "tests/unit/harness.h"
+
+#include <string.h>
+
+#include "core/reactor.h"
+
+#define MS 1000000ull
+
+NODE_TEST(task, runs_and_returns, 1)
+{
+    struct status st = STATUS_OK;
+    CHECK(task->shard->index == 0);
+    CHECK(task_current() == task);
+    CHECK(arena_alloc(task->arena, 100) != NULL);
+out:
+    return st;
+}
+
+
+static struct status fail(struct task *task, void *arg)
+{
+    (void)arg;
+    return status_format(task->arena, E_DISK_FULL, "no room on shard %u", task->shard->index);
+}
+
+Test(task, failure_of_init_is_the_nodes)
+{
+    struct status st = node_test(2, fail, NULL);
+    cr_assert_eq(st.code, E_DISK_FULL);
+    cr_assert_str_eq(st.message, "no room on shard 0");
+}
+
+struct order {
+    struct wait_queue queue;
+    char text[32];
+    uint32_t ended;
+    struct wait_queue all_ended;
+};
+
+struct member {
+    struct order *order;
+    char name;
+};
+
+static struct status wait_and_note(struct task *task, void *arg)
+{
+    struct member *member = arg;
+    struct status st = task_wait(task, &member->order->queue);
+    strncat(member->order->text, &member->name, 1);
+    return st;
+}
+
+static void member_ended(struct task *task, struct status st, void *arg)
+{
+    (void)task;
+    (void)st;
+    struct order *order = arg;
+    order->ended++;
+    wait_queue_wake_all(&order->all_ended, STATUS_OK);
+}
+
+// Waiters wake in the order in which they came.
+NODE_TEST(task, queues_are_fifo, 1)
+{
+    struct status st = STATUS_OK;
+    struct order order = {0};
+    struct member members[3] = {{&order, 'a'}, {&order, 'b'}, {&order, 'c'}};
+    for (int i = 0; i < 3; i++) {
+        struct task_options options = {.fn = wait_and_note,
+            .arg = &members[i],
+            .kind = "test",
+            .ended = member_ended,
+            .ended_arg = &order};
+        TRY(task_start(task->shard, &options));
+    }
+    TRY(task_yield(task));
+    CHECK(wait_queue_wake_one(&order.queue, STATUS_OK));
+    TRY(task_yield(task));
+    CHECK(strcmp(order.text, "a") == 0);
+    wait_queue_wake_all(&order.queue, STATUS_OK);
+    while (order.ended < 3)
+        TRY(task_wait(task, &order.all_ended));
+    CHECK(strcmp(order.text, "abc") == 0);
+    CHECK(!wait_queue_wake_one(&order.queue, STATUS_OK));
+out:
+    return st;
+}
+
+NODE_TEST(task, waits_end_at_deadlines, 1)
+{
+    struct status st = STATUS_OK;
+    struct wait_queue queue = {0};
+    uint64_t before = task_now_ns(task);
+    struct status late = status_make(E_LOCK_NOT_AVAILABLE, "late");
+    CHECK_FAILS(task_wait_until(task, &queue, before + 2 * MS, late), E_LOCK_NOT_AVAILABLE);
+    CHECK(task_now_ns(task) >= before + 2 * MS);
+    CHECK(wait_queue_empty(&queue));
+    // The task's own deadline is the statement's timeout.
+    task->deadline_ns = task_now_ns(task) + MS;
+    CHECK_FAILS(task_wait(task, &queue), E_QUERY_CANCELED);
+    CHECK_FAILS(task_sleep(task, 1), E_QUERY_CANCELED);
+    task->deadline_ns = UINT64_MAX;
+    before = task_now_ns(task);
+    TRY(task_sleep(task, 3 * MS));
+    CHECK(task_now_ns(task) >= before + 3 * MS);
+    CHECK(task_now_ns(task) < before + 1000 * MS);
+out:
+    return st;
+}
+
+struct victim {
+    struct task *task;
+    struct status wait_status, clear_status;
+    bool ended;
+    struct wait_queue done;
+};
+
+static struct status wait_for_ever(struct task *task, void *arg)
+{
+    struct victim *victim = arg;
+    struct wait_queue never = {0};
+    victim->task = task;
+    victim->wait_status = task_wait(task, &never);
+    struct status again = task_yield(task); // Still cancelled.
+    task_cancel_clear(task);
+    victim->clear_status = failed(again) ? task_yield(task) : again;
+    victim->ended = true;
+    wait_queue_wake_all(&victim->done, STATUS_OK);
+    return STATUS_OK;
+}
+
+NODE_TEST(task, cancel_ends_the_wait, 1)
+{
+    struct status st = STATUS_OK;
+    struct victim victim = {0};
+    struct task_options options = {.fn = wait_for_ever, .arg = &victim, .kind = "victim"};
+    TRY(task_start(task->shard, &options));
+    TRY(task_yield(task));
+    CHECK(victim.task != NULL);
+    task_cancel(victim.task, status_make(E_QUERY_CANCELED, "canceled"));
+    while (!victim.ended)
+        TRY(task_wait(task, &victim.done));
+    CHECK(status_is(victim.wait_status, E_QUERY_CANCELED));
+    CHECK(!failed(victim.clear_status));
+out:
+    return st;
+}
+
+// --- calls ------------------------------------------------------------------------------------------
+
+static struct status note_shard(struct task *task, void *arg)
+{
+    uint32_t *out = arg;
+    *out = task->shard->index;
+    return task_current() == task ? STATUS_OK : status_make(E_INTERNAL, "another task's");
+}
+
+static struct status fail_with_text(struct task *task, void *arg)
+{
+    (void)arg;
+    return status_format(task->arena, E_DATA_CORRUPTED, "from shard %u", task->shard->index);
+}
+
+NODE_TEST(task, calls_run_on_the_other_shard, 3)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t at = 99;
+        TRY(shard_call(task, i, note_shard, &at));
+        CHECK(at == i);
+    }
+    // The status crosses with its text.
+    struct status failure = shard_call(task, 2, fail_with_text, NULL);
+    CHECK(status_is(failure, E_DATA_CORRUPTED));
+    CHECK(strcmp(failure.message, "from shard 2") == 0);
+    CHECK_FAILS(shard_call_all(task, fail_with_text, NULL), E_DATA_CORRUPTED);
+
+    struct shard_call_item items[5];
+    uint32_t at[5];
+    for (uint32_t i = 0; i < 5; i++)
+        items[i] = (struct shard_call_item){.target = i % 3, .fn = note_shard, .arg = &at[i]};
+    items[4].fn = fail_with_text;
+    CHECK_FAILS(shard_call_many(task, items, 5), E_DATA_CORRUPTED);
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK(!failed(items[i].status));
+        CHECK(at[i] == i % 3);
+    }
+    CHECK(status_is(items[4].status, E_DATA_CORRUPTED));
+out:
+    return st;
+}
+
+struct hop {
+    uint32_t left;
+};
+
+static struct status hop_on(struct task *task, void *arg)
+{
+    struct hop *hop = arg;
+    if (hop->left == 0) return STATUS_OK;
+    hop->left--;
+    uint32_t next = (task->shard->index + 1) % task->shard->node->shard_count;
+    return shard_call(task, next, hop_on, hop);
+}
+
+NODE_TEST(task, nested_calls_have_a_bound, 2)
+{
+    struct status st = STATUS_OK;
+    struct hop hop = {SHARD_CALL_DEPTH_MAX};
+    TRY(shard_call(task, 0, hop_on, &hop));
+    hop.left = SHARD_CALL_DEPTH_MAX + 1;
+    CHECK_FAILS(shard_call(task, 0, hop_on, &hop), E_STATEMENT_TOO_COMPLEX);
+out:
+    return st;
+}
+
+struct remote_wait {
+    struct victim victim;
+    struct status call_status;
+    struct task *caller;
+};
+
+static struct status remote_sleep(struct task *task, void *arg)
+{
+    (void)arg;
+    return task_sleep(task, 60000 * MS);
+}
+
+static struct status call_sleeper(struct task *task, void *arg)
+{
+    struct remote_wait *wait = arg;
+    wait->caller = task;
+    wait->call_status = shard_call(task, 1, remote_sleep, NULL);
+    wait->victim.ended = true;
+    wait_queue_wake_all(&wait->victim.done, STATUS_OK);
+    return STATUS_OK;
+}
+
+// A cancelled caller's cancel goes to the callee, whose failure then comes back.
+NODE_TEST(task, cancel_crosses_shards, 2)
+{
+    struct status st = STATUS_OK;
+    struct remote_wait wait = {0};
+    struct task_options options = {.fn = call_sleeper, .arg = &wait, .kind = "caller"};
+    TRY(task_start(task->shard, &options));
+    TRY(task_sleep(task, MS));
+    task_cancel(wait.caller, status_make(E_QUERY_CANCELED, "canceled"));
+    while (!wait.victim.ended)
+        TRY(task_wait(task, &wait.victim.done));
+    CHECK(status_is(wait.call_status, E_QUERY_CANCELED));
+out:
+    return st;
+}
+
+struct storm {
+    uint32_t running;
+    uint64_t calls;
+    struct wait_queue done;
+};
+
+static struct status bounce(struct task *task, void *arg)
+{
+    (void)task;
+    (*(uint64_t *)arg)++;
+    return STATUS_OK;
+}
+
+static struct status storm_task(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct storm *storm = arg;
+    for (uint32_t i = 0; i < 50; i++) {
+        uint64_t counted = 0;
+        TRY(shard_call(task, i % task->shard->node->shard_count, bounce, &counted));
+        CHECK(counted == 1);
+        storm->calls++;
+    }
+out:
+    storm->running--;
+    wait_queue_wake_all(&storm->done, STATUS_OK);
+    return st;
+}
+
+// More callers than stacks and than a ring has slots: all get their answers.
+NODE_TEST(task, calls_survive_full_rings, 4)
+{
+    struct status st = STATUS_OK;
+    struct storm storm = {0};
+    for (uint32_t i = 0; i < 900; i++) {
+        struct task_options options = {
+            .fn = storm_task, .arg = &storm, .kind = "storm", .tenant = i % 7};
+        TRY(task_start(task->shard, &options));
+        storm.running++;
+    }
+    while (storm.running > 0)
+        TRY(task_wait(task, &storm.done));
+    CHECK(storm.calls == 900 * 50);
+out:
+    return st;
+}
+
+// --- helpers, stacks, order -----------------------------------------------------------------------
+
+static void add_one(void *arg)
+{
+    (*(int *)arg)++;
+}
+
+NODE_TEST(task, helpers_run_blocking_code, 1)
+{
+    struct status st = STATUS_OK;
+    int count = 0;
+    for (int i = 0; i < 20; i++)
+        TRY(helper_call(task, add_one, &count));
+    CHECK(count == 20);
+out:
+    return st;
+}
+
+static uint32_t recurse(uint32_t depth)
+{
+    volatile char frame[256];
+    frame[0] = (char)depth;
+    return depth == 0 ? 0 : 1 + recurse(depth - 1) + (frame[0] == (char)depth ? 0u : 1u);
+}
+
+static void recurse_deep(void *arg)
+{
+    uint32_t *out = arg;
+    *out = recurse(50000); // About 20 MB, more under sanitizers.
+    stack_call(add_one, out);
+}
+
+NODE_TEST(task, stack_call_has_room, 1)
+{
+    struct status st = STATUS_OK;
+    uint32_t depth = 0;
+    stack_call(recurse_deep, &depth);
+    CHECK(depth == 50001);
+out:
+    return st;
+}
+
+struct share {
+    uint64_t runs;
+    bool *stop;
+};
+
+static struct status spin(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct share *share = arg;
+    while (!*share->stop) {
+        uint64_t end = task_now_ns(task) + 20000;
+        while (task_now_ns(task) < end) {
+        }
+        share->runs++;
+        TRY(task_yield(task));
+    }
+out:
+    return st;
+}
+
+// Two tenants with always something to do get CPU time by weight, however many tasks each has.
+NODE_TEST(task, tenants_share_by_weight, 1)
+{
+    struct status st = STATUS_OK;
+    bool stop = false;
+    struct share heavy = {.stop = &stop}, light = {.stop = &stop};
+    shard_tenant_weight_set(task->shard, 10, 300);
+    for (int i = 0; i < 4; i++) {
+        struct task_options options = {.fn = spin, .arg = &light, .kind = "light", .tenant = 20};
+        TRY(task_start(task->shard, &options));
+    }
+    struct task_options options = {.fn = spin, .arg = &heavy, .kind = "heavy", .tenant = 10};
+    TRY(task_start(task->shard, &options));
+    TRY(task_sleep(task, 200 * MS));
+    stop = true;
+    TRY(task_yield(task));
+    CHECK(heavy.runs + light.runs > 100);
+    CHECK(shard_tenant_cpu_ns(task->shard, 10) > 10 * MS);
+out:
+    return st;
+}
+
+static struct status note_class(struct task *task, void *arg)
+{
+    char *text = arg;
+    strncat(text, task->class == TASK_SYSTEM ? "s" : task->class == TASK_DEFAULT ? "d" : "b", 1);
+    return STATUS_OK;
+}
+
+NODE_TEST(task, system_tasks_run_first, 1)
+{
+    struct status st = STATUS_OK;
+    char text[8] = "";
+    static const enum task_class classes[] = {TASK_BULK, TASK_DEFAULT, TASK_SYSTEM};
+    for (int i = 0; i < 3; i++) {
+        struct task_options options = {
+            .fn = note_class, .arg = text, .kind = "class", .class = classes[i]};
+        TRY(task_start(task->shard, &options));
+    }
+    TRY(task_yield(task));
+    TRY(task_yield(task));
+    CHECK(text[0] == 's' && strlen(text) == 3);
+out:
+    return st;
+}
+
+static struct status ends_at_stop(struct task *task, void *arg)
+{
+    struct wait_queue never = {0};
+    struct status st = task_wait(task, &never);
+    *(uint32_t *)arg = st.code;
+    return STATUS_OK;
+}
+
+static struct status start_and_leave(struct task *task, void *arg)
+{
+    struct task_options options = {.fn = ends_at_stop, .arg = arg, .kind = "left"};
+    return task_start(task->shard, &options);
+}
+
+// Stopping the node ends what still waits, with 57P01.
+Test(task, stop_ends_all_tasks)
+{
+    uint32_t code = 0;
+    struct status st = node_test(1, start_and_leave, &code);
+    cr_assert(!failed(st));
+    cr_assert_eq(code, E_ADMIN_SHUTDOWN);
+}
