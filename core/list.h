@@ -48,8 +48,10 @@ static inline void list_prepend(struct list_link *head, struct list_link *link)
     head->next = link;
 }
 
+// Nothing when it is in none.
 static inline void list_remove(struct list_link *link)
 {
+    if (link->next == NULL) return;
     link->prev->next = link->next;
     link->next->prev = link->prev;
     link->prev = link->next = NULL;

@@ -62,26 +62,6 @@ struct catalog_view {
     struct list_link free_link;
 };
 
-static void list_init(struct list_link *head)
-{
-    head->prev = head->next = head;
-}
-
-static void list_append(struct list_link *head, struct list_link *link)
-{
-    link->prev = head->prev;
-    link->next = head;
-    head->prev->next = link;
-    head->prev = link;
-}
-
-static void list_remove(struct list_link *link)
-{
-    link->prev->next = link->next;
-    link->next->prev = link->prev;
-    link->prev = link->next = link;
-}
-
 static struct catalog_shard *catalog_of(struct shard *shard)
 {
     struct catalog_shard *catalog = shard->slots[SHARD_SLOT_CATALOG];
