@@ -79,6 +79,8 @@ struct function {
 void function_register(const struct function *table, uint32_t count);
 void function_register_builtin(void); // All of this layer's tables; once.
 const struct function *function_at(uint32_t index); // For pg_proc; NULL past the end.
+// Those of one name (operators too), in turn: start with `after` NULL.
+const struct function *function_next_named(const char *name, const struct function *after);
 const struct function *function_by_oid(enum function_kind kind, uint32_t oid);
 
 struct cast {
@@ -87,10 +89,13 @@ struct cast {
     bool binary;    // The datum is the same: no function.
     function_fn fn; // With call->result_type for the typmod. NULL with `binary`, or through text.
     bool through_text;
+    bool elements; // Array to array, element by element.
+    uint32_t function_oid; // pg_cast.castfunc, or 0.
 };
 // The cast allowed in `context`, or NULL. Explicit allows all, assignment allows implicit ones too.
 const struct cast *cast_find(type_oid from, type_oid to, enum cast_context context);
-const struct cast *cast_at(uint32_t index); // For pg_cast.
+// Equal types give a binary cast; TYPE_UNKNOWN can become anything.
+const struct cast *cast_at(uint32_t index); // For pg_cast; NULL past the end.
 // Runs a cast, text forms and typmod coercion (22001, rounding) included.
 CHECKED struct status cast_apply(struct function_call *call, const struct cast *cast, struct type from,
     struct type to, bool is_explicit, struct datum in, struct datum *out);
@@ -104,7 +109,8 @@ struct function_match {
     type_oid *args; // `count` of them, in the arena given.
     struct type result;
 };
-// `schema` NULL: any in the search path. Arguments of type TYPE_UNKNOWN are untyped literals and parameters.
+// `schema` NULL: pg_catalog and public. An unknown literal alone as argument of a function named like a
+// type resolves to that type's input function, whose argument stays TYPE_UNKNOWN. Arguments of type TYPE_UNKNOWN are untyped literals and parameters.
 CHECKED struct status function_resolve(struct arena *arena, enum function_kind kind, const char *schema,
     const char *name, const struct type *args, uint32_t count, struct function_match *match);
 // As above for any of scalar, aggregate, set-returning and window; NULL match->function on 42883.

@@ -45,8 +45,6 @@ struct type_ops {
 #define type_ops_timetz type_ops_void
 #define type_ops_json type_ops_void
 #define type_ops_jsonb type_ops_void
-#define type_ops_array type_ops_void
-#define type_ops_vector type_ops_void
 #define type_ops_bit type_ops_void
 #define type_ops_inet type_ops_void
 #define type_ops_record type_ops_void

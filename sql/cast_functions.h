@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Bodies of casts, for the table in sql/cast.c. Each lives with its type's module.
+#pragma once
+#include "sql/function.h"
+
+#define CAST_FUNCTION(name) \
+    struct status name( \
+        struct function_call *call, const struct datum *args, struct datum *result);
+
+CAST_FUNCTION(cast_int_to_int)
+CAST_FUNCTION(cast_int8_to_oid)
+CAST_FUNCTION(cast_int4_to_oid)
+CAST_FUNCTION(cast_oid_to_int4)
+CAST_FUNCTION(cast_int_to_float)
+CAST_FUNCTION(cast_float_to_int)
+CAST_FUNCTION(cast_float8_to_float4)
+CAST_FUNCTION(cast_int4_to_bool)
+CAST_FUNCTION(cast_bool_to_int4)
+CAST_FUNCTION(cast_bool_to_text)
+CAST_FUNCTION(cast_int4_to_char)
+CAST_FUNCTION(cast_char_to_int4)
+CAST_FUNCTION(cast_text_to_name)
+CAST_FUNCTION(cast_bpchar_to_text)
+CAST_FUNCTION(cast_char_to_text)
+CAST_FUNCTION(cast_text_to_char)
+CAST_FUNCTION(cast_text_to_regclass)
