@@ -263,6 +263,7 @@ static struct candidate *keep_best(const struct call_types *call, struct candida
 static bool slot_category(
     const struct candidate *list, uint32_t slot, char *category, bool *preferred)
 {
+    bool conflict = false;
     *category = 0;
     *preferred = false;
     for (; list != NULL; list = list->next) {
@@ -273,11 +274,11 @@ static bool slot_category(
             *preferred = own_preferred;
         } else if (own == *category) {
             *preferred = *preferred || own_preferred;
-        } else if (*category != 'S') {
-            return false;
+        } else {
+            conflict = true;
         }
     }
-    return true;
+    return !conflict || *category == 'S';
 }
 
 static struct candidate *keep_by_category(const struct call_types *call, struct candidate *list)

@@ -8,6 +8,7 @@
 // back. Next to a power of two, where numbers below lie closer than those above, the digits one up may
 // read back where the nearest ones do not: those are tried too.
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,9 @@ static bool step_up(struct digits *digits)
 
 static void shortest(double value, bool single, struct digits *digits)
 {
-    int sure = single ? 6 : 15, most = single ? 9 : 17;
+    // Numbers too small for their full precision may need fewer digits than are sure otherwise.
+    bool subnormal = value < (single ? (double)FLT_MIN : DBL_MIN);
+    int sure = subnormal ? 1 : single ? 6 : 15, most = single ? 9 : 17;
     int exponent;
     bool power_of_two = frexp(value, &exponent) == 0.5;
     for (int count = sure; count <= most; count++) {

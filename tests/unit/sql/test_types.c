@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Types: text forms, casts, order, key and value encodings. Expected texts are PostgreSQL 15's.
+#include "tests/unit/sql/call.h"
+
+#include <stdio.h>
+
+// "varchar(3)" -> the type with its modifier.
+static struct type parse_type(struct arena *arena, const char *text)
+{
+    struct type type = {0, -1};
+    const char *open = strchr(text, '(');
+    char *name = arena_strdup(arena, text);
+    bool array = strlen(text) > 2 && strcmp(text + strlen(text) - 2, "[]") == 0;
+    if (open != NULL) name[open - text] = 0;
+    const struct type_info *info = type_by_name(name[0] == '"' ? "char" : name);
+    cr_assert_not_null(info, "type %s", text);
+    type.oid = info->oid;
+    if (open == NULL) return type;
+    int32_t modifiers[2];
+    int count = sscanf(open, "(%d,%d)", &modifiers[0], &modifiers[1]);
+    struct status st =
+        type_make_typmod(arena, type.oid, modifiers, (uint32_t)count, &type.typmod);
+    cr_assert(!failed(st), "%s: %s", text, st.message);
+    if (array) type.oid = type_array_of(type.oid);
+    return type;
+}
+
+// What a value's text form becomes when read and printed again.
+Test(types, text_forms_are_postgresqls)
+{
+    static const struct {
+        const char *type, *in, *out;
+    } rows[] = {
+        {"bool", "tr", "t"},
+        {"bool", " YES ", "t"},
+        {"bool", "of", "f"},
+        {"bool", "o", "22P02 invalid input syntax for type boolean: \"o\""},
+        {"bool", "1", "t"},
+        {"bool", "2", "22P02 invalid input syntax for type boolean: \"2\""},
+        {"int2", "32767", "32767"},
+        {"int2", "32768", "22003 value \"32768\" is out of range for type smallint"},
+        {"int4", " -2147483648 ", "-2147483648"},
+        {"int4", "2147483648", "22003 value \"2147483648\" is out of range for type integer"},
+        {"int4", "abc", "22P02 invalid input syntax for type integer: \"abc\""},
+        {"int4", "", "22P02 invalid input syntax for type integer: \"\""},
+        {"int4", "1.5", "22P02 invalid input syntax for type integer: \"1.5\""},
+        {"int4", "+7", "7"},
+        {"int8", "9223372036854775807", "9223372036854775807"},
+        {"int8", "9223372036854775808", "22003 value \"9223372036854775808\" is out of range for type bigint"},
+        {"oid", "4294967295", "4294967295"},
+        {"oid", "-1", "4294967295"},
+        {"oid", "4294967296", "22003 value \"4294967296\" is out of range for type oid"},
+        {"float8", "0.1", "0.1"},
+        {"float8", "1e15", "1e+15"},
+        {"float8", "123456789012345680", "1.2345678901234568e+17"},
+        {"float8", "100000000000000", "100000000000000"},
+        {"float8", "1e-5", "1e-05"},
+        {"float8", "0.0001", "0.0001"},
+        {"float8", "1.7976931348623157e308", "1.7976931348623157e+308"},
+        {"float8", "1e400", "22003 \"1e400\" is out of range for type double precision"},
+        {"float8", "1e-400", "22003 \"1e-400\" is out of range for type double precision"},
+        {"float8", "5e-324", "5e-324"},
+        {"float8", "5.684341886080802e-14", "5.684341886080802e-14"},
+        {"float8", "9007199254740993", "9.007199254740992e+15"},
+        {"float8", "-0", "-0"},
+        {"float8", "nan", "NaN"},
+        {"float8", "-inf", "-Infinity"},
+        {"float8", "Infinity", "Infinity"},
+        {"float8", "1x", "22P02 invalid input syntax for type double precision: \"1x\""},
+        {"float8", "", "22P02 invalid input syntax for type double precision: \"\""},
+        {"float8", "0.3", "0.3"},
+        {"float8", "2.2250738585072014e-308", "2.2250738585072014e-308"},
+        {"float4", "0.1", "0.1"},
+        {"float4", "16777217", "1.6777216e+07"},
+        {"float4", "1000000", "1e+06"},
+        {"float4", "999999", "999999"},
+        {"float4", "1e40", "22003 \"1e40\" is out of range for type real"},
+        {"float4", "3.4028235e38", "3.4028235e+38"},
+        {"float4", "1.1754944e-38", "1.1754944e-38"},
+        {"float4", "abc", "22P02 invalid input syntax for type real: \"abc\""},
+        {"text", "hé", "hé"},
+        {"varchar(3)", "abcd", "abc"},
+        {"varchar(3)", "abc  ", "abc"},
+        {"bpchar(5)", "ab", "ab   "},
+        {"bpchar(2)", "abc", "ab"},
+        {"bpchar(2)", "ab   ", "ab"},
+        {"name", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"},
+        {"bytea", "\\x0aFf", "\\x0aff"},
+        {"bytea", "\\x0a F", "22023 invalid hexadecimal data: odd number of digits"},
+        {"bytea", "\\xzz", "22023 invalid hexadecimal digit: \"z\""},
+        {"bytea", "a\\\\b\\001", "\\x615c6201"},
+        {"bytea", "a\\b", "22P02 invalid input syntax for type bytea"},
+        {"uuid", "{A0EEBC99-9C0B4EF8-BB6D6BB9-BD380A11}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
+        {"uuid", "a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
+        {"uuid", "a0eebc999c0b4ef8bb6d6bb9bd380a1", "22P02 invalid input syntax for type uuid: \"a0eebc999c0b4ef8bb6d6bb9bd380a1\""},
+        {"tid", "(1,2)", "(1,2)"},
+        {"tid", "(1)", "22P02 invalid input syntax for type tid: \"(1)\""},
+        {"pg_lsn", "16/B374D848", "16/B374D848"},
+        {"pg_lsn", "16B374D848", "22P02 invalid input syntax for type pg_lsn: \"16B374D848\""},
+        {"\"char\"", "abc", "a"},
+        {"int4[]", "{1,2,NULL}", "{1,2,NULL}"},
+        {"int4[]", "{ 1 , 2 }", "{1,2}"},
+        {"int4[]", "{{1,2},{3,4}}", "{{1,2},{3,4}}"},
+        {"int4[]", "{{1,2},{3}}", "22P02 malformed array literal: \"{{1,2},{3}}\""},
+        {"int4[]", "[0:1]={5,6}", "[0:1]={5,6}"},
+        {"int4[]", "[0:2]={5,6}", "22P02 malformed array literal: \"[0:2]={5,6}\""},
+        {"int4[]", "{}", "{}"},
+        {"int4[]", "{1,x}", "22P02 invalid input syntax for type integer: \"x\""},
+        {"int4[]", "1,2", "22P02 malformed array literal: \"1,2\""},
+        {"int4[]", "{1,2", "22P02 malformed array literal: \"{1,2\""},
+        {"int4[]", "{1,2}}", "22P02 malformed array literal: \"{1,2}}\""},
+        {"int4[]", "{1,,2}", "22P02 malformed array literal: \"{1,,2}\""},
+        {"text[]", "{a,\"b c\",\"d\\\"e\",null,\"NULL\",\"\"}", "{a,\"b c\",\"d\\\"e\",NULL,\"NULL\",\"\"}"},
+        {"text[]", "{a b , c}", "{\"a b\",c}"},
+        {"text[]", "{\"a\"b}", "22P02 malformed array literal: \"{\"a\"b}\""},
+        {"text[]", "{a\\,b}", "{\"a,b\"}"},
+        {"bool[]", "{t,f,NULL}", "{t,f,NULL}"},
+        {"int2vector", "1 2 3", "1 2 3"},
+        {"oidvector", "10 20", "10 20"},
+        {"int4[]", "{1,2,}", "22P02 malformed array literal: \"{1,2,}\""},
+        {"text[]", "{{a},{b}}", "{{a},{b}}"},
+        {"float8[]", "{0.1,NaN}", "{0.1,NaN}"},
+    };
+    struct arena arena;
+    struct type_context context = call_context();
+    arena_init(&arena, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct datum value;
+        struct buffer out;
+        struct type type = parse_type(&arena, rows[i].type);
+        buffer_init(&out, &arena);
+        struct function_call call = {.arena = &arena, .context = &context};
+        struct status st = type_input(
+            &arena, &context, TYPE_OF(type.oid), bytes_of_string(rows[i].in), &value);
+        if (!failed(st)) st = cast_apply_typmod(&call, type, true, value, &value);
+        if (!failed(st)) {
+            type_output(&out, &context, type.oid, value);
+            // The binary form gives the same value back.
+            struct buffer binary, again;
+            buffer_init(&binary, &arena);
+            buffer_init(&again, &arena);
+            type_send(&binary, type.oid, value);
+            struct status back =
+                type_receive(&arena, TYPE_OF(type.oid), buffer_bytes(&binary), &value);
+            cr_assert(!failed(back), "%s %s: %s", rows[i].type, rows[i].in, back.message);
+            type_output(&again, &context, type.oid, value);
+            cr_expect_str_eq(buffer_string(&again), buffer_string(&out), "binary");
+        }
+        const char *got = failed(st) ? call_error(&arena, st) : buffer_string(&out);
+        cr_expect_str_eq(got, rows[i].out, "%s <%s>: got <%s>, not <%s>", rows[i].type, rows[i].in,
+            got, rows[i].out);
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+}
+
+Test(types, casts_are_postgresqls)
+{
+    static const struct {
+        const char *from, *to, *out;
+    } rows[] = {
+        {"int8:70000", "int4", "70000"},
+        {"int8:70000", "int2", "22003 smallint out of range"},
+        {"int4:5", "float8", "5"},
+        {"int4:0", "bool", "f"},
+        {"bool:t", "int4", "1"},
+        {"bool:t", "text", "true"},
+        {"float8:2.5", "int4", "2"},
+        {"float8:3.5", "int4", "4"},
+        {"float8:1e10", "int4", "22003 integer out of range"},
+        {"float8:NaN", "int8", "22003 bigint out of range"},
+        {"float8:1e308", "float4", "22003 value out of range: overflow"},
+        {"float8:1e-50", "float4", "22003 value out of range: underflow"},
+        {"float4:0.1", "float8", "0.10000000149011612"},
+        {"text:12", "int4", "12"},
+        {"text:x12", "int4", "22P02 invalid input syntax for type integer: \"x12\""},
+        {"varchar:abc", "varchar(2)", "ab"},
+        {"bpchar(5):ab", "text", "ab"},
+        {"bpchar(5):ab", "varchar", "ab"},
+        {"name:abc", "text", "abc"},
+        {"text:abc", "name", "abc"},
+        {"\"char\":a", "int4", "97"},
+        {"int4:97", "\"char\"", "a"},
+        {"int4:200", "\"char\"", "22003 \"char\" out of range"},
+        {"int4:7", "varchar(1)", "7"},
+        {"int4:77", "varchar(1)", "7"},
+        {"int4[]:{1,2}", "text[]", "{1,2}"},
+        {"text[]:{1,2}", "int4[]", "{1,2}"},
+        {"text[]:{abc,de}", "varchar(2)[]", "{ab,de}"},
+        {"int4[]:{1,NULL}", "float8[]", "{1,NULL}"},
+        {"int2vector:1 2", "int2[]", "[0:1]={1,2}"},
+        {"int4:-1", "oid", "4294967295"},
+        {"int8:-1", "oid", "22003 OID out of range"},
+        {"oid:4294967295", "int8", "4294967295"},
+        {"oid:4294967295", "int4", "-1"},
+        {"unknown:5", "int4", "5"},
+        {"uuid:a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "text", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
+        {"bytea:\\x01", "text", "\\x01"},
+    };
+    struct arena arena;
+    struct type_context context = call_context();
+    arena_init(&arena, NULL);
+    function_register_builtin();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *colon = strchr(rows[i].from, ':');
+        struct type from = parse_type(&arena,
+            arena_string(&arena, bytes_of(rows[i].from, (size_t)(colon - rows[i].from))));
+        struct type to = parse_type(&arena, rows[i].to);
+        struct function_call call = {.arena = &arena, .state_arena = &arena, .context = &context};
+        struct datum value;
+        struct buffer out;
+        buffer_init(&out, &arena);
+        struct status st =
+            type_input(&arena, &context, from, bytes_of_string(colon + 1), &value);
+        cr_assert(!failed(st), "%s: %s", rows[i].from, st.message);
+        const struct cast *cast = cast_find(from.oid, to.oid, CAST_EXPLICIT);
+        if (cast == NULL) {
+            buffer_printf(&out, "42846 cannot cast type %s to %s", type_info(from.oid)->sql_name,
+                type_info(to.oid)->sql_name);
+        } else {
+            st = cast_apply(&call, cast, from, to, true, value, &value);
+            if (failed(st))
+                buffer_append_string(&out, call_error(&arena, st));
+            else
+                type_output(&out, &context, to.oid, value);
+        }
+        cr_expect_str_eq(buffer_string(&out), rows[i].out, "%s -> %s: got <%s>, not <%s>",
+            rows[i].from, rows[i].to, buffer_string(&out), rows[i].out);
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+}
+
+// Each list is in ascending order: comparison, keys both ways round and hashes agree with it, and keys and
+// stored values come back.
+Test(types, keys_and_comparison_agree)
+{
+    static const struct {
+        const char *type;
+        const char *values[12];
+    } rows[] = {
+        {"bool", {"f", "t"}},
+        {"int2", {"-32768", "-1", "0", "1", "32767"}},
+        {"int4", {"-2147483648", "-256", "-1", "0", "1", "255", "2147483647"}},
+        {"int8", {"-9223372036854775808", "-1", "0", "1", "9223372036854775807"}},
+        {"float8", {"-Infinity", "-1e300", "-1.5", "0", "1e-300", "2", "Infinity", "NaN"}},
+        {"float4", {"-Infinity", "-1.5", "0", "0.1", "2", "Infinity", "NaN"}},
+        {"text", {"", "A", "a", "ab", "b", "\xc3\xa9"}},
+        {"bpchar", {"", "a", "ab", "b"}},
+        {"bytea", {"\\x", "\\x00", "\\x0000", "\\x00ff", "\\x01", "\\xff"}},
+        {"uuid", {"00000000-0000-0000-0000-000000000000", "10000000-0000-0000-0000-000000000000"}},
+        {"oid", {"0", "1", "4294967295"}},
+    };
+    struct arena arena;
+    struct type_context context = call_context();
+    arena_init(&arena, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        type_oid oid = type_by_name(rows[i].type)->oid;
+        struct datum last = DATUM_NULL;
+        struct buffer last_up = {0}, last_down = {0};
+        for (size_t j = 0; j < 12 && rows[i].values[j] != NULL; j++) {
+            struct datum value, back;
+            struct buffer up, down, stored;
+            const char *text = rows[i].values[j];
+            struct status st =
+                type_input(&arena, &context, TYPE_OF(oid), bytes_of_string(text), &value);
+            cr_assert(!failed(st), "%s %s", rows[i].type, text);
+            buffer_init(&up, &arena);
+            buffer_init(&down, &arena);
+            buffer_init(&stored, &arena);
+            cr_assert(!failed(type_key_encode(&up, oid, value, KEY_ASCENDING)));
+            cr_assert(!failed(type_key_encode(&down, oid, value, KEY_DESCENDING)));
+            type_value_encode(&stored, oid, value);
+            struct bytes rest = buffer_bytes(&up);
+            cr_assert(!failed(type_key_decode(&rest, oid, KEY_ASCENDING, &arena, &back)));
+            cr_expect_eq(rest.size, 0);
+            cr_expect(type_equal(oid, value, back), "%s %s: key", rows[i].type, text);
+            cr_expect_eq(type_hash(oid, value), type_hash(oid, back));
+            rest = buffer_bytes(&down);
+            cr_assert(!failed(type_key_decode(&rest, oid, KEY_DESCENDING, &arena, &back)));
+            cr_expect(type_equal(oid, value, back), "%s %s: descending key", rows[i].type, text);
+            rest = buffer_bytes(&stored);
+            cr_assert(!failed(type_value_decode(&rest, oid, &back)));
+            cr_expect(rest.size == 0 && type_equal(oid, value, back), "%s %s: value",
+                rows[i].type, text);
+            for (size_t cut = 0; cut < stored.size; cut++) {
+                rest = bytes_of(stored.data, cut);
+                cr_expect(failed(type_value_decode(&rest, oid, &back)), "cut short");
+            }
+            if (j > 0) {
+                cr_expect_lt(type_compare(oid, last, value), 0, "%s %s", rows[i].type, text);
+                cr_expect_gt(type_compare(oid, value, last), 0, "%s %s", rows[i].type, text);
+                cr_expect_lt(bytes_compare(buffer_bytes(&last_up), buffer_bytes(&up)), 0,
+                    "%s %s: keys", rows[i].type, text);
+                cr_expect_gt(bytes_compare(buffer_bytes(&last_down), buffer_bytes(&down)), 0,
+                    "%s %s: descending keys", rows[i].type, text);
+            }
+            last = value;
+            last_up = up;
+            last_down = down;
+        }
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+}
+
+// What a cast cuts off, an assignment refuses, but for spaces.
+Test(types, assignment_refuses_what_is_too_long)
+{
+    static const struct {
+        const char *type, *in, *out;
+    } rows[] = {
+        {"varchar(3)", "abcd", "22001 value too long for type character varying(3)"},
+        {"varchar(3)", "abc  ", "abc"},
+        {"bpchar(2)", "abc", "22001 value too long for type character(2)"},
+        {"bpchar(2)", "ab ", "ab"},
+    };
+    struct arena arena;
+    arena_init(&arena, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct datum value;
+        struct type type = parse_type(&arena, rows[i].type);
+        struct status st = type_input(&arena, NULL, type, bytes_of_string(rows[i].in), &value);
+        const char *got =
+            failed(st) ? call_error(&arena, st) : arena_string(&arena, datum_as_bytes(value));
+        cr_expect_str_eq(got, rows[i].out);
+    }
+    arena_fini(&arena);
+}
+
+Test(types, names_and_modifiers)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"int", "integer"}, {"int4", "integer"}, {"_int4", "integer[]"}, {"integer[]", "integer[]"},
+        {"character varying", "character varying"}, {"varchar(20)", "character varying(20)"},
+        {"bpchar(3)", "character(3)"}, {"numeric(10,2)", "numeric(10,2)"},
+        {"numeric(5)", "numeric(5,0)"}, {"numeric(5,-2)", "numeric(5,-2)"},
+        {"timestamptz", "timestamp with time zone"},
+        {"timestamp(3)", "timestamp(3) without time zone"}, {"bpchar", "bpchar"},
+        {"decimal", "numeric"},
+    };
+    struct arena arena;
+    arena_init(&arena, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        cr_expect_str_eq(type_format(&arena, parse_type(&arena, rows[i].in)), rows[i].out);
+    cr_expect_null(type_by_name("nonsense"));
+    int32_t typmod, zero = 0, wide[2] = {1001, 0};
+    struct status st = type_make_typmod(&arena, TYPE_VARCHAR, &zero, 1, &typmod);
+    cr_expect_str_eq(st.message, "length for type varchar must be at least 1");
+    st = type_make_typmod(&arena, TYPE_NUMERIC, wide, 2, &typmod);
+    cr_expect_str_eq(st.message, "NUMERIC precision 1001 must be between 1 and 1000");
+    st = type_make_typmod(&arena, TYPE_INT4, &zero, 1, &typmod);
+    cr_expect_str_eq(st.message, "type modifier is not allowed for type \"int4\"");
+    arena_fini(&arena);
+}
+
+// int and float literals meet in a common type; what does not is refused with PostgreSQL's words.
+Test(types, common_type)
+{
+    static const struct {
+        type_oid types[3];
+        uint32_t count;
+        type_oid common; // 0: refused.
+    } rows[] = {
+        {{TYPE_INT4, TYPE_INT8}, 2, TYPE_INT8},
+        {{TYPE_INT8, TYPE_INT4}, 2, TYPE_INT8},
+        {{TYPE_INT4, TYPE_FLOAT8}, 2, TYPE_FLOAT8},
+        {{TYPE_UNKNOWN, TYPE_INT4}, 2, TYPE_INT4},
+        {{TYPE_UNKNOWN, TYPE_UNKNOWN}, 2, TYPE_TEXT},
+        {{TYPE_VARCHAR, TYPE_TEXT}, 2, TYPE_VARCHAR},
+        {{TYPE_VARCHAR, TYPE_UNKNOWN, TYPE_VARCHAR}, 3, TYPE_VARCHAR},
+        {{TYPE_INT4, TYPE_TEXT}, 2, 0},
+        {{TYPE_INT4, TYPE_BOOL}, 2, 0},
+    };
+    struct arena arena;
+    arena_init(&arena, NULL);
+    function_register_builtin();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        type_oid common = 0;
+        struct status st = type_common(&arena, "CASE", rows[i].types, rows[i].count, &common);
+        cr_expect_eq(common, rows[i].common, "row %zu: %u", i, common);
+        if (rows[i].common == 0) cr_expect(status_is(st, E_DATATYPE_MISMATCH));
+    }
+    arena_fini(&arena);
+}
