@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Session variables: SET, SHOW, RESET, start-up options, current_setting. Every variable here does what
+// its name says; those whose only supported value is one that PostgreSQL calls something else too are listed
+// with the values that are true of us, and refuse others with 0A000.
+//
+// SET in a transaction is undone by its rollback; SET LOCAL by its end.
+//
+// Shard    Of the session.
+// Memory   Values are the session's own copies; a value given out is valid until the variable is set again.
+// Errors   42704 unrecognized; 22023 invalid value; 55P02 cannot be changed; 0A000 not supported.
+// Source   PostgreSQL 15 manual, chapter 20.
+#pragma once
+#include "core/status.h"
+#include "sql/session.h"
+
+struct session_vars;
+
+// Makes the session's variables with their defaults. `tz_default` etc. come from the registry.
+void vars_open(struct session *session);
+void vars_close(struct session *session);
+
+// NULL: no such variable. Custom ones ("app.user") exist once set.
+const char *vars_get(const struct session *session, const char *name);
+enum vars_scope { VARS_SESSION, VARS_LOCAL, VARS_STARTUP };
+// `value` NULL: the default. `arena` is for the message.
+CHECKED struct status vars_set(struct session *session, struct arena *arena, const char *name,
+    const char *value, enum vars_scope scope);
+void vars_reset_all(struct session *session);
+// What the transaction's end does to SET and SET LOCAL.
+void vars_txn_end(struct session *session, bool committed);
+
+// Number i of all variables in order of name, for SHOW ALL and pg_settings; false past the end.
+struct vars_info {
+    const char *name, *value, *description;
+    const char *default_value;
+    const char *type; // pg_settings.vartype: "bool", "enum", "integer", "string"
+};
+bool vars_at(const struct session *session, uint32_t index, struct vars_info *info);
+
+// The variables whose changes are told to clients as ParameterStatus, and their values.
+const char *vars_reported(uint32_t index); // NULL past the end.
+// True once for each change of a reported variable since the last call: *name is set.
+bool vars_take_change(struct session *session, const char **name);
+
+// Typed reads of what the server itself uses.
+int64_t vars_milliseconds(const struct session *session, const char *name);
+bool vars_bool(const struct session *session, const char *name);
