@@ -48,10 +48,12 @@ struct session {
     struct kv_txn *txn;
     struct catalog_view *catalog; // Of the transaction.
     struct ddl_state *ddl;        // Uncommitted schema changes: sql/ddl.h. NULL when none.
+    struct savepoint *savepoints; // Newest first, in txn_arena.
     struct hlc_timestamp txn_as_of; // Zero: none.
     bool txn_read_only;
     int64_t txn_start_us, statement_start_us; // Since 2000-01-01, for now() and statement_timestamp().
-    uint64_t statement_deadline_ns;
+    int64_t start_us;            // When the session began.
+    struct hlc_timestamp commit_ts; // Of the last transaction that wrote.
     const char *statement_text;  // Of the running statement, for SHOW QUERIES; NULL when idle.
     uint64_t last_sequence_value; // lastval()
     bool has_last_sequence_value;
@@ -59,17 +61,44 @@ struct session {
     struct pgwire *wire;         // The client's connection, NULL for internal sessions.
     // Sends a NoticeResponse at once (or drops it, for internal sessions).
     void (*notice)(struct session *session, const char *severity, struct status st);
-    void *prepared;              // sql/prepared.h
+    struct session_statements *statements; // Prepared statements and portals: sql/execute.h
     struct list_link link;       // In the shard's list of sessions.
 };
 
 // Raises NOTICE or WARNING to the client: session_notice(s, "NOTICE", status_format(...)).
 void session_notice(struct session *session, const char *severity, struct status st);
 
+// A client's place in its transaction to go back to.
+struct savepoint {
+    struct savepoint *next;
+    const char *name;
+    uint64_t kv;
+};
+
+struct session_options {
+    uint64_t tenant;
+    const char *tenant_name;
+    const char *user;
+    const char *database;
+    const char *client_address; // NULL: internal.
+    bool internal;
+    bool superuser;
+};
+// Makes a session on the current shard. Names are copied.
+CHECKED struct status session_open(
+    struct shard *shard, const struct session_options *options, struct session **session);
+// Rolls back what is open and frees the session.
+void session_close(struct task *task, struct session *session);
+
 // Transactions of a session, as statements see them. txn and catalog are there while a statement runs.
 CHECKED struct status session_txn_begin(struct task *task, struct session *session, bool implicit);
+// As an implicit one that only reads and so needs no validation.
+CHECKED struct status session_txn_begin_reading(struct task *task, struct session *session);
 CHECKED struct status session_txn_commit(struct task *task, struct session *session);
 void session_txn_rollback(struct task *task, struct session *session);
+// A statement of an open transaction has failed: only ROLLBACK [TO] is left.
+void session_txn_fail(struct task *task, struct session *session);
+int64_t session_now_us(struct shard *shard); // Microseconds since 2000-01-01 UTC.
 // Hooks of other modules around the end of a transaction: DDL announcements, sequences, deferred checks.
 struct session_txn_hook {
     // Before commit, inside the transaction; a failure aborts it. May be NULL.

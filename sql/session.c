@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/env.h"
+#include "core/invariant.h"
+#include "core/shard.h"
+#include "sql/catalog.h"
+#include "sql/execute.h"
+#include "sql/shard_state.h"
+#include "sql/vars.h"
+
+#define POSTGRES_EPOCH_US 946684800000000ll // 2000-01-01 in microseconds since 1970.
+#define TXN_HOOKS_MAX 8u
+
+static struct session_txn_hook txn_hooks[TXN_HOOKS_MAX];
+static uint32_t txn_hook_count;
+
+void session_txn_hook_register(const struct session_txn_hook *hook)
+{
+    invariant(txn_hook_count < TXN_HOOKS_MAX);
+    txn_hooks[txn_hook_count++] = *hook;
+}
+
+// --- the shard's sessions ----------------------------------------------------------------------------
+
+struct sql_shard *sql_shard(struct shard *shard)
+{
+    struct sql_shard *state = shard->slots[SHARD_SLOT_SQL];
+    if (state == NULL) {
+        state = calloc(1, sizeof *state);
+        invariant(state != NULL);
+        state->sessions.prev = state->sessions.next = &state->sessions;
+        shard->slots[SHARD_SLOT_SQL] = state;
+    }
+    return state;
+}
+
+struct session *session_first(struct shard *shard)
+{
+    struct list_link *head = &sql_shard(shard)->sessions;
+    return head->next == head ? NULL : container_of(head->next, struct session, link);
+}
+
+struct session *session_next(struct session *session)
+{
+    struct list_link *head = &sql_shard(session->shard)->sessions;
+    return session->link.next == head ? NULL : container_of(session->link.next, struct session, link);
+}
+
+int64_t session_now_us(struct shard *shard)
+{
+    return shard->env->wall_ns(shard->env) / 1000 - POSTGRES_EPOCH_US;
+}
+
+struct status session_open(
+    struct shard *shard, const struct session_options *options, struct session **out)
+{
+    struct sql_shard *state = sql_shard(shard);
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL) return status_make(SQLSTATE('5', '3', '2', '0', '0'), "out of memory");
+    session->shard = shard;
+    memory_account_init(&session->account, &shard->account, 0);
+    arena_init(&session->arena, &session->account);
+    arena_init(&session->txn_arena, &session->account);
+    arena_init(&session->statement_arena, &session->account);
+    session->id = (uint64_t)session_now_us(shard) << 16 | (shard->index & 0xff) << 8 |
+                  (++state->session_count & 0xff);
+    session->tenant = options->tenant;
+    session->tenant_name = arena_strdup(&session->arena, options->tenant_name);
+    session->user = arena_strdup(&session->arena, options->user);
+    session->database = arena_strdup(&session->arena, options->database);
+    session->application_name = "";
+    session->client_address =
+        options->client_address == NULL ? "" : arena_strdup(&session->arena, options->client_address);
+    session->internal = options->internal;
+    session->superuser = options->superuser;
+    session->start_us = session_now_us(shard);
+    vars_open(session);
+    const char *database = session->database;
+    struct status st = vars_set(session, &session->arena, "database", database, VARS_STARTUP);
+    if (!failed(st))
+        st = vars_set(session, &session->arena, "session_authorization", session->user, VARS_STARTUP);
+    if (!failed(st))
+        st = vars_set(session, &session->arena, "virtual_cluster_name", session->tenant_name, VARS_STARTUP);
+    if (!failed(st))
+        st = vars_set(session, &session->arena, "is_superuser", options->superuser ? "on" : "off", VARS_STARTUP);
+    invariant(!failed(st));
+    session_statements_open(session);
+    session->link.prev = state->sessions.prev;
+    session->link.next = &state->sessions;
+    state->sessions.prev->next = &session->link;
+    state->sessions.prev = &session->link;
+    *out = session;
+    return STATUS_OK;
+}
+
+void session_close(struct task *task, struct session *session)
+{
+    session_statements_close(task, session);
+    if (session->txn_state != TXN_IDLE) session_txn_rollback(task, session);
+    session->link.prev->next = session->link.next;
+    session->link.next->prev = session->link.prev;
+    vars_close(session);
+    arena_fini(&session->statement_arena);
+    arena_fini(&session->txn_arena);
+    arena_fini(&session->arena);
+    memory_account_fini(&session->account);
+    free(session);
+}
+
+void session_notice(struct session *session, const char *severity, struct status st)
+{
+    if (session->notice != NULL) session->notice(session, severity, st);
+}
+
+// --- transactions ------------------------------------------------------------------------------------
+
+static struct status begin(
+    struct task *task, struct session *session, bool implicit, bool reads_only)
+{
+    invariant(session->txn_state == TXN_IDLE && session->txn == NULL);
+    session->txn_start_us = session_now_us(session->shard);
+    session->types.now_us = session->txn_start_us;
+    session->statement_start_us = session->txn_start_us;
+    struct kv_txn_options options = {.tenant = session->tenant,
+        .read_only = reads_only || session->txn_read_only || !hlc_is_zero(session->txn_as_of),
+        .as_of = session->txn_as_of,
+        .account = &session->account,
+        .lock_timeout_ns = (uint64_t)vars_milliseconds(session, "lock_timeout") * 1000000u};
+    struct status st;
+    TRY(kv_txn_begin(task, &options, &session->txn));
+    st = catalog_view_open(task, session->txn, &session->catalog);
+    if (failed(st)) {
+        kv_txn_rollback(task, session->txn);
+        session->txn = NULL;
+        goto out;
+    }
+    session->txn_state = implicit ? TXN_IMPLICIT : TXN_OPEN;
+out:
+    return st;
+}
+
+struct status session_txn_begin(struct task *task, struct session *session, bool implicit)
+{
+    return begin(task, session, implicit, false);
+}
+
+struct status session_txn_begin_reading(struct task *task, struct session *session)
+{
+    return begin(task, session, true, true);
+}
+
+// What both ends have in common. The key-value transaction is gone already.
+static void finish(struct task *task, struct session *session, bool committed)
+{
+    session->txn = NULL;
+    for (uint32_t i = 0; i < txn_hook_count; i++)
+        if (txn_hooks[i].after != NULL) txn_hooks[i].after(task, session, committed);
+    if (session->catalog != NULL) catalog_view_close(session->catalog);
+    session->catalog = NULL;
+    session->savepoints = NULL;
+    session->txn_as_of = HLC_ZERO;
+    session->txn_read_only = false;
+    vars_txn_end(session, committed);
+    session->txn_state = TXN_IDLE;
+    session_statements_txn_end(task, session);
+    arena_reset(&session->txn_arena);
+}
+
+struct status session_txn_commit(struct task *task, struct session *session)
+{
+    struct status st = STATUS_OK;
+    invariant(session->txn != NULL);
+    for (uint32_t i = 0; i < txn_hook_count; i++) {
+        if (txn_hooks[i].before_commit == NULL) continue;
+        TRY(txn_hooks[i].before_commit(task, session));
+    }
+    st = kv_txn_commit(task, session->txn, &session->commit_ts);
+    session->txn = NULL;
+out:
+    if (session->txn != NULL) kv_txn_rollback(task, session->txn);
+    finish(task, session, !failed(st));
+    return st;
+}
+
+void session_txn_rollback(struct task *task, struct session *session)
+{
+    if (session->txn != NULL) kv_txn_rollback(task, session->txn);
+    finish(task, session, false);
+}
+
+void session_txn_fail(struct task *task, struct session *session)
+{
+    if (session->txn_state != TXN_OPEN) return;
+    session->txn_state = TXN_FAILED;
+    // Without a savepoint to go back to there is only ROLLBACK: let go of the locks now.
+    if (session->savepoints == NULL && session->txn != NULL) {
+        kv_txn_rollback(task, session->txn);
+        session->txn = NULL;
+    }
+}

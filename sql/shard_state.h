@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What SQL keeps per shard, in SHARD_SLOT_SQL: sessions, plans by statement shape, scratch.
+//
+// Shard    Of its shard only.
+#pragma once
+#include "core/hashmap.h"
+#include "core/shard.h"
+#include "sql/session.h"
+
+struct shape;
+struct prepared;
+
+struct sql_shard {
+    struct list_link sessions;
+    uint32_t session_count;   // Ever made.
+    struct shape *shape;      // Scratch: never kept over a suspension.
+    struct prepared *cached;  // Plans by shape, most recently used first: sql/plan_cache.c.
+    struct prepared *cached_last;
+    uint32_t cached_count;
+    struct hashmap cache;     // Key of the cache -> struct prepared.
+    struct hashmap by_cancel; // Backend process number -> struct pgwire.
+    uint32_t next_process;
+};
+struct sql_shard *sql_shard(struct shard *shard);
