@@ -34,6 +34,7 @@ struct prepared {
     uint64_t cache_context;           // Of names: database, search path, user.
 };
 
+struct execution;
 struct portal {
     struct portal *next;
     const char *name;
@@ -41,10 +42,8 @@ struct portal {
     struct prepared *prepared;
     struct datum *params;
     uint8_t *result_formats;          // One a column.
-    struct plan_run *run;
-    bool started, done;
-    uint64_t rows;
-    char tag[64];
+    struct execution *execution;
+    bool done;
 };
 
 // A session's named things. The unnamed ones are under "".
@@ -60,6 +59,9 @@ struct prepared *prepared_find(struct session *session, const char *name);
 void prepared_add(struct session *session, const char *name, struct prepared *prepared);
 bool prepared_remove(struct session *session, const char *name);
 void prepared_remove_all(struct session *session);
+struct portal *portal_find(struct session *session, const char *name);
+struct portal *portal_make(struct session *session, const char *name, struct prepared *prepared);
+void portal_close(struct task *task, struct session *session, struct portal *portal);
 
 // Makes a statement ready: handler or plan, parameter types, result columns. Needs the session's transaction
 // (session_begin_if_idle). `text` and `statement` are copied or parsed into the new arena when `statement` is

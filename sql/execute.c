@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/execute.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/invariant.h"
+#include "sql/as_of.h"
+#include "sql/parse.h"
+#include "sql/plan.h"
+
+#define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
+#define E_NO_SUCH_TRANSACTION_STATE SQLSTATE('2', '5', 'P', '0', '2')
+
+static const struct statement_handler *handlers[STATEMENT_TAG_COUNT];
+
+void statement_handler_register(const struct statement_handler *table, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        invariant(table[i].tag < HANDLERS_MAX && handlers[table[i].tag] == NULL);
+        handlers[table[i].tag] = &table[i];
+    }
+}
+
+const struct statement_handler *statement_handler_find(enum statement_tag tag)
+{
+    return tag < HANDLERS_MAX ? handlers[tag] : NULL;
+}
+
+static bool is_planned(enum statement_tag tag)
+{
+    return tag == STATEMENT_SELECT || tag == STATEMENT_INSERT || tag == STATEMENT_UPDATE ||
+           tag == STATEMENT_DELETE;
+}
+
+// --- named statements and portals ----------------------------------------------------------------------
+
+void session_statements_open(struct session *session)
+{
+    session->statements = calloc(1, sizeof *session->statements);
+    invariant(session->statements != NULL);
+}
+
+static void portal_free(struct task *task, struct portal *portal)
+{
+    if (portal->execution != NULL) execution_close(task, portal->execution);
+    prepared_release(portal->prepared);
+    arena_fini(&portal->arena);
+    free(portal);
+}
+
+void session_statements_txn_end(struct task *task, struct session *session)
+{
+    struct session_statements *all = session->statements;
+    while (all->portals != NULL) {
+        struct portal *portal = all->portals;
+        all->portals = portal->next;
+        portal_free(task, portal);
+    }
+    all->portal_count = 0;
+}
+
+void session_statements_close(struct task *task, struct session *session)
+{
+    session_statements_txn_end(task, session);
+    prepared_remove_all(session);
+    free(session->statements);
+    session->statements = NULL;
+}
+
+struct portal *portal_find(struct session *session, const char *name)
+{
+    for (struct portal *portal = session->statements->portals; portal != NULL; portal = portal->next)
+        if (strcmp(portal->name, name) == 0) return portal;
+    return NULL;
+}
+
+struct portal *portal_make(struct session *session, const char *name, struct prepared *prepared)
+{
+    struct portal *portal = calloc(1, sizeof *portal);
+    invariant(portal != NULL);
+    arena_init(&portal->arena, &session->account);
+    portal->name = arena_strdup(&portal->arena, name);
+    portal->prepared = prepared;
+    prepared->references++;
+    portal->next = session->statements->portals;
+    session->statements->portals = portal;
+    session->statements->portal_count++;
+    return portal;
+}
+
+void portal_close(struct task *task, struct session *session, struct portal *portal)
+{
+    struct portal **at = &session->statements->portals;
+    while (*at != portal) at = &(*at)->next;
+    *at = portal->next;
+    session->statements->portal_count--;
+    portal_free(task, portal);
+}
+
+struct prepared *prepared_find(struct session *session, const char *name)
+{
+    for (struct prepared *at = session->statements->prepared; at != NULL; at = at->next)
+        if (strcmp(at->name, name) == 0) return at;
+    return NULL;
+}
+
+void prepared_add(struct session *session, const char *name, struct prepared *prepared)
+{
+    prepared->name = arena_strdup(&prepared->arena, name);
+    prepared->prev = NULL;
+    prepared->next = session->statements->prepared;
+    if (prepared->next != NULL) prepared->next->prev = prepared;
+    session->statements->prepared = prepared;
+    session->statements->prepared_count++;
+}
+
+static void prepared_unlink(struct session *session, struct prepared *prepared)
+{
+    if (prepared->next != NULL) prepared->next->prev = prepared->prev;
+    if (prepared->prev != NULL)
+        prepared->prev->next = prepared->next;
+    else
+        session->statements->prepared = prepared->next;
+    session->statements->prepared_count--;
+    prepared_release(prepared);
+}
+
+bool prepared_remove(struct session *session, const char *name)
+{
+    struct prepared *prepared = prepared_find(session, name);
+    if (prepared == NULL) return false;
+    prepared_unlink(session, prepared);
+    return true;
+}
+
+void prepared_remove_all(struct session *session)
+{
+    while (session->statements->prepared != NULL)
+        prepared_unlink(session, session->statements->prepared);
+}
+
+void prepared_release(struct prepared *prepared)
+{
+    invariant(prepared->references > 0);
+    if (--prepared->references > 0) return;
+    arena_fini(&prepared->plan_arena);
+    arena_fini(&prepared->arena);
+    free(prepared);
+}
+
+// --- preparing -----------------------------------------------------------------------------------------
+
+static struct status parse_one(struct prepared *prepared)
+{
+    struct statement_list list;
+    struct status st = parse_sql_on_stack(&prepared->arena, prepared->text, &list);
+    if (failed(st)) return st;
+    if (list.count > 1)
+        return status_make(
+            E_SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement");
+    prepared->statement = list.count == 0 ? NULL : list.items[0];
+    return STATUS_OK;
+}
+
+static struct status build_plan(struct task *task, struct session *session, struct prepared *prepared)
+{
+    struct status st;
+    prepared->plan = NULL;
+    arena_reset(&prepared->plan_arena);
+    uint32_t count = prepared->param_count;
+    TRY(plan_build(task, session, &prepared->plan_arena, prepared->statement, prepared->text,
+        prepared->param_types, &count, &prepared->plan));
+    prepared->param_count = count;
+    prepared->columns = plan_columns(prepared->plan, &prepared->column_count);
+    prepared->reads_only = plan_is_read_only(prepared->plan);
+    prepared->described = true;
+out:
+    return st;
+}
+
+struct status session_begin_if_idle(struct task *task, struct session *session)
+{
+    if (session->txn_state != TXN_IDLE) return STATUS_OK;
+    return session_txn_begin(task, session, true);
+}
+
+static struct status refuse_in_failed(const struct session *session, const struct prepared *prepared)
+{
+    if (session->txn_state != TXN_FAILED || prepared->statement == NULL) return STATUS_OK;
+    if (prepared->handler != NULL && (prepared->handler->flags & HANDLER_IN_FAILED)) return STATUS_OK;
+    return status_make(E_NO_SUCH_TRANSACTION_STATE,
+        "current transaction is aborted, commands ignored until end of transaction block");
+}
+
+struct status prepared_make(struct task *task, struct session *session, struct bytes text,
+    struct statement *statement, const struct type *declared, uint32_t declared_count,
+    struct prepared **out)
+{
+    struct status st;
+    struct prepared *prepared = calloc(1, sizeof *prepared);
+    if (prepared == NULL) return status_make(SQLSTATE('5', '3', '2', '0', '0'), "out of memory");
+    prepared->references = 1;
+    // Plans outlive the session that made them when they are cached: the shard answers for them.
+    arena_init(&prepared->arena, &session->shard->account);
+    arena_init(&prepared->plan_arena, &session->shard->account);
+    prepared->text = text;
+    prepared->statement = statement;
+    if (statement == NULL) {
+        prepared->text = arena_copy(&prepared->arena, text);
+        TRY(parse_one(prepared));
+    }
+    statement = prepared->statement;
+    uint32_t count = statement == NULL ? 0 : statement->parameter_count;
+    prepared->param_count = declared_count > count ? declared_count : count;
+    prepared->param_types =
+        ARENA_ARRAY(&prepared->arena, struct type, prepared->param_count + 1);
+    for (uint32_t i = 0; i < declared_count; i++) prepared->param_types[i] = declared[i];
+    if (statement == NULL) goto out;
+    if (!is_planned(statement->tag)) {
+        prepared->handler = statement_handler_find(statement->tag);
+        if (prepared->handler == NULL)
+            TRY(status_format(&session->statement_arena, E_FEATURE_NOT_SUPPORTED,
+                "%s is not supported", statement_name(statement)));
+    }
+    TRY(refuse_in_failed(session, prepared));
+    if (prepared->handler == NULL) {
+        TRY(session_begin_if_idle(task, session));
+        TRY(build_plan(task, session, prepared));
+    }
+out:
+    if (failed(st)) {
+        st = status_copy(&session->statement_arena, st);
+        prepared_release(prepared);
+        prepared = NULL;
+    }
+    *out = prepared;
+    return st;
+}
+
+static struct statement_context context_of(struct task *task, struct session *session,
+    struct arena *arena, struct prepared *prepared, const struct datum *params,
+    struct result_sink *sink)
+{
+    return (struct statement_context){.task = task,
+        .session = session,
+        .arena = arena,
+        .statement = prepared->statement,
+        .text = prepared->text,
+        .params = params,
+        .param_types = prepared->param_types,
+        .param_count = params == NULL ? 0 : prepared->param_count,
+        .sink = sink};
+}
+
+struct status prepared_describe(struct task *task, struct session *session,
+    struct prepared *prepared, const struct result_column **columns, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    if (!prepared->described && prepared->handler != NULL) {
+        if (prepared->handler->describe != NULL) {
+            struct statement_context context = context_of(
+                task, session, &prepared->arena, prepared, NULL, NULL);
+            TRY(prepared->handler->describe(&context, &prepared->columns, &prepared->column_count));
+        }
+        prepared->described = true;
+    }
+    *columns = prepared->columns;
+    *count = prepared->column_count;
+out:
+    return st;
+}
+
+// --- running -------------------------------------------------------------------------------------------
+
+// AS OF SYSTEM TIME of the statement: the time of its implicit transaction.
+static struct status begin_as_of(struct task *task, struct session *session, const struct expr *as_of)
+{
+    struct status st;
+    struct hlc_timestamp ts;
+    TRY(as_of_evaluate(task, session, &session->statement_arena, as_of, AS_OF_PAST, &ts));
+    if (session->txn_state == TXN_IMPLICIT && !hlc_equal(session->txn_as_of, ts)) {
+        // Only preparing went before: read nothing that matters.
+        session_txn_rollback(task, session);
+    }
+    if (session->txn_state != TXN_IDLE) {
+        if (!hlc_equal(session->txn_as_of, ts))
+            st = status_make(E_FEATURE_NOT_SUPPORTED,
+                "inconsistent AS OF SYSTEM TIME timestamp: the transaction reads at another time");
+        goto out;
+    }
+    session->txn_as_of = ts;
+    TRY(session_txn_begin(task, session, true));
+out:
+    return st;
+}
+
+struct status execution_begin(
+    struct task *task, struct session *session, const struct prepared *prepared)
+{
+    struct status st;
+    TRY(refuse_in_failed(session, prepared));
+    if (prepared->statement == NULL) goto out;
+    uint32_t flags = prepared->handler == NULL ? 0 : prepared->handler->flags;
+    if (flags & HANDLER_TRANSACTION_CONTROL) goto out;
+    if (flags & HANDLER_NO_TRANSACTION) {
+        if (session->txn_state == TXN_OPEN)
+            TRY(status_format(&session->statement_arena, E_ACTIVE_TRANSACTION,
+                "%s cannot run inside a transaction block", statement_name(prepared->statement)));
+        // What came before in the same message is finished first.
+        if (session->txn_state == TXN_IMPLICIT) TRY(session_txn_commit(task, session));
+        goto out;
+    }
+    if (prepared->statement->as_of != NULL && prepared->handler == NULL) {
+        TRY(begin_as_of(task, session, prepared->statement->as_of));
+        goto out;
+    }
+    if (session->txn_state != TXN_IDLE) goto out;
+    if (prepared->reads_only)
+        TRY(session_txn_begin_reading(task, session));
+    else
+        TRY(session_txn_begin(task, session, true));
+out:
+    return st;
+}
+
+static struct status check_writable(struct session *session, const struct prepared *prepared)
+{
+    if (session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT) return STATUS_OK;
+    if (!session->txn_read_only && hlc_is_zero(session->txn_as_of)) return STATUS_OK;
+    bool harmless = prepared->handler == NULL
+                        ? prepared->reads_only
+                        : (prepared->handler->flags & (HANDLER_READ_ONLY | HANDLER_TRANSACTION_CONTROL)) != 0;
+    if (harmless) return STATUS_OK;
+    return status_format(&session->statement_arena, E_READ_ONLY_TRANSACTION,
+        "cannot execute %s in a read-only transaction", statement_name(prepared->statement));
+}
+
+static struct status start(struct task *task, struct session *session, struct execution *execution)
+{
+    struct status st;
+    struct prepared *prepared = execution->prepared;
+    TRY(check_writable(session, prepared));
+    if (prepared->handler == NULL) {
+        bool current = prepared->plan != NULL;
+        if (current) TRY(plan_is_current(task, session, prepared->plan, &current));
+        if (!current) TRY(build_plan(task, session, prepared));
+        TRY(plan_run_open(task, session, prepared->plan, execution->params, prepared->param_count,
+            &execution->run));
+    }
+    execution->started = true;
+out:
+    return st;
+}
+
+static void planned_tag(struct execution *execution)
+{
+    uint64_t affected = plan_run_rows_affected(execution->run);
+    switch (execution->prepared->statement->tag) {
+    case STATEMENT_INSERT:
+        snprintf(execution->tag, sizeof execution->tag, "INSERT 0 %llu", (unsigned long long)affected);
+        break;
+    case STATEMENT_UPDATE:
+        snprintf(execution->tag, sizeof execution->tag, "UPDATE %llu", (unsigned long long)affected);
+        break;
+    case STATEMENT_DELETE:
+        snprintf(execution->tag, sizeof execution->tag, "DELETE %llu", (unsigned long long)affected);
+        break;
+    default:
+        snprintf(execution->tag, sizeof execution->tag, "SELECT %llu", (unsigned long long)execution->rows);
+        break;
+    }
+}
+
+static struct status run_handler(struct task *task, struct session *session,
+    struct execution *execution, struct result_sink *sink)
+{
+    struct prepared *prepared = execution->prepared;
+    struct statement_context context =
+        context_of(task, session, execution->arena, prepared, execution->params, sink);
+    struct status st = prepared->handler->execute(&context);
+    if (!failed(st))
+        snprintf(execution->tag, sizeof execution->tag, "%s",
+            context.tag[0] != '\0' ? context.tag : statement_name(prepared->statement));
+    return st;
+}
+
+struct status execution_next(struct task *task, struct session *session,
+    struct execution *execution, struct result_sink *sink, uint64_t rows_max, bool *done)
+{
+    struct status st = STATUS_OK;
+    *done = true;
+    if (execution->prepared->statement == NULL) return st;
+    if (!execution->started) TRY(start(task, session, execution));
+    if (execution->prepared->handler != NULL) {
+        TRY(run_handler(task, session, execution, sink));
+        goto out;
+    }
+    uint64_t before = sink->rows_sent;
+    TRY(plan_run_next(task, execution->run, sink, rows_max, done));
+    execution->rows += sink->rows_sent - before;
+    if (*done) planned_tag(execution);
+out:
+    return st;
+}
+
+void execution_close(struct task *task, struct execution *execution)
+{
+    if (execution->run != NULL) plan_run_close(task, execution->run);
+    execution->run = NULL;
+}
+
+struct status execute_settle(struct task *task, struct session *session, struct status st, bool commit)
+{
+    if (failed(st)) {
+        // The message may lie in memory that the end of the transaction frees.
+        st = status_copy(&session->statement_arena, st);
+        if (session->txn_state == TXN_IMPLICIT)
+            session_txn_rollback(task, session);
+        else
+            session_txn_fail(task, session);
+        return st;
+    }
+    if (commit && session->txn_state == TXN_IMPLICIT) {
+        st = session_txn_commit(task, session);
+        if (failed(st)) st = status_copy(&session->statement_arena, st);
+    }
+    return st;
+}
+
+struct status statement_constant(struct statement_context *context, const struct expr *expression,
+    struct type type, struct datum *value)
+{
+    return plan_evaluate_constant(context->task, context->session, context->arena, expression,
+        context->params, context->param_types, context->param_count, type, value);
+}
