@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "core/shard.h"
 #include "sql/as_of.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
 
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
-#define E_NO_SUCH_TRANSACTION_STATE SQLSTATE('2', '5', 'P', '0', '2')
 
 static const struct statement_handler *handlers[STATEMENT_TAG_COUNT];
 
@@ -42,7 +42,7 @@ void session_statements_open(struct session *session)
     invariant(session->statements != NULL);
 }
 
-static void portal_free(struct task *task, struct portal *portal)
+void portal_free(struct task *task, struct portal *portal)
 {
     if (portal->execution != NULL) execution_close(task, portal->execution);
     prepared_release(portal->prepared);
@@ -84,18 +84,29 @@ struct portal *portal_make(struct session *session, const char *name, struct pre
     portal->name = arena_strdup(&portal->arena, name);
     portal->prepared = prepared;
     prepared->references++;
-    portal->next = session->statements->portals;
-    session->statements->portals = portal;
-    session->statements->portal_count++;
+    portal_attach(session, portal);
     return portal;
 }
 
-void portal_close(struct task *task, struct session *session, struct portal *portal)
+void portal_detach(struct session *session, struct portal *portal)
 {
     struct portal **at = &session->statements->portals;
     while (*at != portal) at = &(*at)->next;
     *at = portal->next;
+    portal->next = NULL;
     session->statements->portal_count--;
+}
+
+void portal_attach(struct session *session, struct portal *portal)
+{
+    portal->next = session->statements->portals;
+    session->statements->portals = portal;
+    session->statements->portal_count++;
+}
+
+void portal_close(struct task *task, struct session *session, struct portal *portal)
+{
+    portal_detach(session, portal);
     portal_free(task, portal);
 }
 
@@ -141,11 +152,18 @@ void prepared_remove_all(struct session *session)
         prepared_unlink(session, session->statements->prepared);
 }
 
+static void built_release(struct built_plan *built)
+{
+    if (built == NULL || --built->references > 0) return;
+    arena_fini(&built->arena);
+    free(built);
+}
+
 void prepared_release(struct prepared *prepared)
 {
     invariant(prepared->references > 0);
     if (--prepared->references > 0) return;
-    arena_fini(&prepared->plan_arena);
+    built_release(prepared->built);
     arena_fini(&prepared->arena);
     free(prepared);
 }
@@ -167,16 +185,24 @@ static struct status parse_one(struct prepared *prepared)
 static struct status build_plan(struct task *task, struct session *session, struct prepared *prepared)
 {
     struct status st;
-    prepared->plan = NULL;
-    arena_reset(&prepared->plan_arena);
+    struct built_plan *built = calloc(1, sizeof *built);
+    if (built == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    built->references = 1;
+    arena_init(&built->arena, &session->shard->account);
     uint32_t count = prepared->param_count;
-    TRY(plan_build(task, session, &prepared->plan_arena, prepared->statement, prepared->text,
-        prepared->param_types, &count, &prepared->plan));
+    TRY(plan_build(task, session, &built->arena, prepared->statement, prepared->text,
+        prepared->param_types, &count, &built->plan));
     prepared->param_count = count;
-    prepared->columns = plan_columns(prepared->plan, &prepared->column_count);
-    prepared->reads_only = plan_is_read_only(prepared->plan);
+    prepared->columns = plan_columns(built->plan, &prepared->column_count);
+    prepared->reads_only = plan_is_read_only(built->plan);
     prepared->described = true;
+    built_release(prepared->built);
+    prepared->built = built;
 out:
+    if (failed(st)) {
+        st = status_copy(&session->statement_arena, st);
+        built_release(built);
+    }
     return st;
 }
 
@@ -190,7 +216,7 @@ static struct status refuse_in_failed(const struct session *session, const struc
 {
     if (session->txn_state != TXN_FAILED || prepared->statement == NULL) return STATUS_OK;
     if (prepared->handler != NULL && (prepared->handler->flags & HANDLER_IN_FAILED)) return STATUS_OK;
-    return status_make(E_NO_SUCH_TRANSACTION_STATE,
+    return status_make(E_FAILED_TRANSACTION,
         "current transaction is aborted, commands ignored until end of transaction block");
 }
 
@@ -200,11 +226,10 @@ struct status prepared_make(struct task *task, struct session *session, struct b
 {
     struct status st;
     struct prepared *prepared = calloc(1, sizeof *prepared);
-    if (prepared == NULL) return status_make(SQLSTATE('5', '3', '2', '0', '0'), "out of memory");
+    if (prepared == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     prepared->references = 1;
     // Plans outlive the session that made them when they are cached: the shard answers for them.
     arena_init(&prepared->arena, &session->shard->account);
-    arena_init(&prepared->plan_arena, &session->shard->account);
     prepared->text = text;
     prepared->statement = statement;
     if (statement == NULL) {
@@ -343,10 +368,12 @@ static struct status start(struct task *task, struct session *session, struct ex
     struct prepared *prepared = execution->prepared;
     TRY(check_writable(session, prepared));
     if (prepared->handler == NULL) {
-        bool current = prepared->plan != NULL;
-        if (current) TRY(plan_is_current(task, session, prepared->plan, &current));
+        bool current;
+        TRY(plan_is_current(task, session, prepared->built->plan, &current));
         if (!current) TRY(build_plan(task, session, prepared));
-        TRY(plan_run_open(task, session, prepared->plan, execution->params, prepared->param_count,
+        execution->built = prepared->built;
+        execution->built->references++;
+        TRY(plan_run_open(task, session, execution->built->plan, execution->params, prepared->param_count,
             &execution->run));
     }
     execution->started = true;
@@ -409,6 +436,8 @@ void execution_close(struct task *task, struct execution *execution)
 {
     if (execution->run != NULL) plan_run_close(task, execution->run);
     execution->run = NULL;
+    built_release(execution->built);
+    execution->built = NULL;
 }
 
 struct status execute_settle(struct task *task, struct session *session, struct status st, bool commit)

@@ -14,6 +14,13 @@
 #include "sql/plan.h"
 #include "sql/statement.h"
 
+// A plan with the memory it lives in, counted: runs go on with theirs when the statement is planned anew.
+struct built_plan {
+    uint32_t references;
+    struct arena arena;
+    struct plan *plan;
+};
+
 struct prepared {
     struct prepared *next, *prev;     // In a cache.
     const char *name;                 // Of a named one.
@@ -23,8 +30,7 @@ struct prepared {
     struct type *param_types;
     uint32_t param_count;
     const struct statement_handler *handler; // NULL: planned.
-    struct arena plan_arena;
-    struct plan *plan;
+    struct built_plan *built;         // NULL with a handler.
     const struct result_column *columns;
     uint32_t column_count;
     bool described;
@@ -62,6 +68,10 @@ void prepared_remove_all(struct session *session);
 struct portal *portal_find(struct session *session, const char *name);
 struct portal *portal_make(struct session *session, const char *name, struct prepared *prepared);
 void portal_close(struct task *task, struct session *session, struct portal *portal);
+// Takes it out of the session's list, to be put back or freed by the caller.
+void portal_detach(struct session *session, struct portal *portal);
+void portal_attach(struct session *session, struct portal *portal);
+void portal_free(struct task *task, struct portal *portal);
 
 // Makes a statement ready: handler or plan, parameter types, result columns. Needs the session's transaction
 // (session_begin_if_idle). `text` and `statement` are copied or parsed into the new arena when `statement` is
@@ -88,6 +98,7 @@ struct execution {
     struct prepared *prepared;
     const struct datum *params;
     struct arena *arena;
+    struct built_plan *built;
     struct plan_run *run;
     bool started;
     uint64_t rows;

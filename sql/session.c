@@ -60,9 +60,9 @@ struct status session_open(
 {
     struct sql_shard *state = sql_shard(shard);
     struct session *session = calloc(1, sizeof *session);
-    if (session == NULL) return status_make(SQLSTATE('5', '3', '2', '0', '0'), "out of memory");
+    if (session == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     session->shard = shard;
-    memory_account_init(&session->account, &shard->account, 0);
+    memory_account_init(&session->account, &shard->account, "session", 0);
     arena_init(&session->arena, &session->account);
     arena_init(&session->txn_arena, &session->account);
     arena_init(&session->statement_arena, &session->account);
@@ -184,6 +184,17 @@ out:
     if (session->txn != NULL) kv_txn_rollback(task, session->txn);
     finish(task, session, !failed(st));
     return st;
+}
+
+void session_txn_forget(struct task *task, struct session *session)
+{
+    if (session->txn_state != TXN_IMPLICIT) return;
+    struct portal *portals = session->statements->portals;
+    uint32_t count = session->statements->portal_count;
+    session->statements->portals = NULL;
+    session_txn_rollback(task, session);
+    session->statements->portals = portals;
+    session->statements->portal_count = count;
 }
 
 void session_txn_rollback(struct task *task, struct session *session)

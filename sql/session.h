@@ -96,6 +96,8 @@ CHECKED struct status session_txn_begin(struct task *task, struct session *sessi
 CHECKED struct status session_txn_begin_reading(struct task *task, struct session *session);
 CHECKED struct status session_txn_commit(struct task *task, struct session *session);
 void session_txn_rollback(struct task *task, struct session *session);
+// Ends an implicit transaction in which nothing was done but planning; portals stay.
+void session_txn_forget(struct task *task, struct session *session);
 // A statement of an open transaction has failed: only ROLLBACK [TO] is left.
 void session_txn_fail(struct task *task, struct session *session);
 int64_t session_now_us(struct shard *shard); // Microseconds since 2000-01-01 UTC.

@@ -34,7 +34,7 @@ struct statement_context {
     struct session *session;
     struct arena *arena;             // The statement's.
     const struct statement *statement; // sql/ast.h
-    struct bytes text;               // Of this one statement.
+    struct bytes text;               // All that was sent: statement->position points into it.
     const struct datum *params;
     const struct type *param_types;
     uint32_t param_count;

@@ -1,0 +1,643 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Messages of a ready connection: simple and extended query, error recovery to Sync.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/text.h"
+#include "sql/parse.h"
+#include "sql/pgwire_conn.h"
+#include "sql/vars.h"
+
+#define STATEMENT_RETRIES_MAX 10u
+
+METRIC_DEFINE(metric_queries, "sql.query.count", METRIC_COUNTER, METRIC_COUNT, true,
+    "Statements executed");
+METRIC_DEFINE(metric_failures, "sql.failure.count", METRIC_COUNTER, METRIC_COUNT, true,
+    "Statements that ended in an error");
+METRIC_DEFINE(metric_retries, "sql.txn.auto_retry.count", METRIC_COUNTER, METRIC_COUNT, true,
+    "Statements run again by the server after a conflict");
+METRIC_DEFINE(metric_latency, "sql.service.latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, true,
+    "Time from a statement's message to its last result");
+
+// --- output ----------------------------------------------------------------------------------------
+
+void pgwire_flush_now(struct pgwire *wire)
+{
+    if (wire->out.size > 0) conn_write(wire->conn, wire->out.data, wire->out.size);
+    wire->out.size = 0;
+    conn_flush(wire->conn);
+}
+
+struct status pgwire_flush(struct task *task, struct pgwire *wire)
+{
+    if (wire->out.size > 0) wire->spilled = true;
+    pgwire_flush_now(wire);
+    if (conn_output_bytes(wire->conn) <= PGWIRE_OUTPUT_BYTES_MAX) return STATUS_OK;
+    return conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2);
+}
+
+void pgwire_error(struct pgwire *wire, const char *severity, struct status st)
+{
+    wire_report(&wire->out, 'E', severity, st);
+}
+
+static void tell_changed_parameters(struct pgwire *wire)
+{
+    const char *name;
+    while (vars_take_change(wire->session, &name))
+        wire_parameter_status(&wire->out, name, vars_get(wire->session, name));
+}
+
+struct wire_sink {
+    struct result_sink sink;
+    struct pgwire *wire;
+    const struct result_column *columns;
+    uint32_t column_count;
+    const uint8_t *formats;
+    bool describes; // The simple protocol: RowDescription goes before the rows.
+    bool described;
+};
+
+static struct status sink_columns(struct task *task, struct result_sink *sink,
+    const struct result_column *columns, uint32_t count)
+{
+    struct wire_sink *self = container_of(sink, struct wire_sink, sink);
+    (void)task;
+    self->columns = columns;
+    self->column_count = count;
+    if (self->describes && !self->described)
+        wire_row_description(&self->wire->out, columns, count, self->formats);
+    self->described = true;
+    return STATUS_OK;
+}
+
+static struct status sink_row(
+    struct task *task, struct result_sink *sink, const struct datum *values)
+{
+    struct wire_sink *self = container_of(sink, struct wire_sink, sink);
+    struct pgwire *wire = self->wire;
+    wire_data_row(&wire->out, &wire->session->types, self->columns, self->column_count,
+        self->formats, values);
+    sink->rows_sent++;
+    if (wire->out.size < PGWIRE_RESULT_BUFFER_BYTES) return STATUS_OK;
+    return pgwire_flush(task, wire);
+}
+
+static struct wire_sink wire_sink(struct pgwire *wire, const struct prepared *prepared,
+    const uint8_t *formats, bool describes)
+{
+    return (struct wire_sink){.sink = {.columns = sink_columns, .row = sink_row},
+        .wire = wire,
+        .columns = prepared->columns,
+        .column_count = prepared->column_count,
+        .formats = formats,
+        .describes = describes};
+}
+
+// --- one statement, in its transaction ---------------------------------------------------------------
+
+struct run {
+    struct prepared *prepared;
+    const struct datum *params;
+    const uint8_t *formats;
+    struct execution *execution;
+    bool simple;     // RowDescription is ours to send.
+    bool commit;     // Commit an implicit transaction with it.
+    uint64_t rows_max;
+    bool done;       // Out: no rows are left.
+};
+
+static void set_deadline(struct task *task, struct session *session)
+{
+    int64_t timeout_ms = vars_milliseconds(session, "statement_timeout");
+    task->deadline_ns = timeout_ms == 0 ? UINT64_MAX : task_now_ns(task) + (uint64_t)timeout_ms * 1000000u;
+}
+
+static struct status run_once(struct task *task, struct pgwire *wire, struct run *run)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct wire_sink sink = wire_sink(wire, run->prepared, run->formats, run->simple);
+    TRY(execution_begin(task, session, run->prepared));
+    if (run->simple && run->prepared->handler == NULL && run->prepared->column_count > 0 &&
+        !run->execution->started)
+        TRY(sink_columns(task, &sink.sink, run->prepared->columns, run->prepared->column_count));
+    TRY(execution_next(task, session, run->execution, &sink.sink, run->rows_max, &run->done));
+out:
+    if (failed(st) || run->done) execution_close(task, run->execution);
+    // A suspended portal keeps its transaction.
+    return execute_settle(task, session, st, run->commit && run->done);
+}
+
+static bool may_retry(const struct pgwire *wire, struct status st, bool alone)
+{
+    return failed(st) && alone && st.retry == RETRY_TRANSACTION && !wire->spilled &&
+           wire->session->txn_state == TXN_IDLE;
+}
+
+// Runs it, again after conflicts when nobody has seen anything of it, and writes CommandComplete or
+// PortalSuspended. Errors are the caller's to write.
+static struct status run_statement(struct task *task, struct pgwire *wire, struct run *run)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    size_t out_mark = wire->out.size;
+    bool alone = session->txn_state == TXN_IDLE && run->commit && !run->execution->started;
+    wire->spilled = false;
+    session->statement_start_us = session_now_us(session->shard);
+    uint64_t started_ns = task_now_ns(task);
+    set_deadline(task, session);
+    metric_add(&metric_queries, session->tenant, 1);
+    for (uint32_t attempt = 0; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
+        st = run_once(task, wire, run);
+        if (!may_retry(wire, st, alone)) break;
+        metric_add(&metric_retries, session->tenant, 1);
+        wire->out.size = out_mark;
+        run->execution->started = false;
+        run->execution->rows = 0;
+    }
+    if (st.code == E_QUERY_CANCELED && task_now_ns(task) >= task->deadline_ns)
+        st = status_make(E_QUERY_CANCELED, "canceling statement due to statement timeout");
+    task->deadline_ns = UINT64_MAX;
+    metric_record(&metric_latency, session->tenant, task_now_ns(task) - started_ns);
+    if (failed(st)) return st;
+    tell_changed_parameters(wire);
+    if (run->prepared->statement == NULL) {
+        wire_end(&wire->out, wire_begin(&wire->out, 'I'));
+    } else if (run->done) {
+        wire_command_complete(&wire->out, run->execution->tag);
+    } else {
+        wire_end(&wire->out, wire_begin(&wire->out, 's'));
+    }
+    return st;
+}
+
+// --- simple query --------------------------------------------------------------------------------------
+
+static struct status run_parsed(struct task *task, struct pgwire *wire, struct bytes text,
+    struct statement *statement, bool last)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct prepared *prepared = NULL;
+    bool began = session->txn_state == TXN_IDLE;
+    TRY(prepared_make(task, session, text, statement, NULL, 0, &prepared));
+    // Planning needs a snapshot of names; the statement gets a newer one of its own.
+    if (began && last) session_txn_forget(task, session);
+    struct execution execution = {.prepared = prepared, .arena = &session->statement_arena};
+    struct run run = {.prepared = prepared, .execution = &execution, .simple = true, .commit = last};
+    if (prepared->param_count > 0)
+        TRY(status_make(SQLSTATE('4', '2', 'P', '0', '2'), "there is no parameter $1"));
+    st = run_statement(task, wire, &run);
+out:
+    if (failed(st) && session->txn_state == TXN_IMPLICIT) st = execute_settle(task, session, st, false);
+    if (prepared != NULL) prepared_release(prepared);
+    return st;
+}
+
+static struct status run_text(struct task *task, struct pgwire *wire, struct bytes text)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct prepared *prepared;
+    struct datum *params;
+    if (session->txn_state != TXN_FAILED) {
+        TRY(plan_cache_find(task, session, &session->statement_arena, text, &prepared, &params));
+        if (prepared != NULL) {
+            if (session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
+            struct execution execution = {
+                .prepared = prepared, .params = params, .arena = &session->statement_arena};
+            struct run run = {.prepared = prepared,
+                .params = params,
+                .execution = &execution,
+                .simple = true,
+                .commit = true};
+            st = run_statement(task, wire, &run);
+            prepared_release(prepared);
+            goto out;
+        }
+    }
+    struct statement_list list;
+    TRY(parse_sql_on_stack(&session->statement_arena, text, &list));
+    if (list.count == 0) wire_end(&wire->out, wire_begin(&wire->out, 'I'));
+    for (uint32_t i = 0; i < list.count; i++)
+        TRY(run_parsed(task, wire, text, list.items[i], i + 1 == list.count));
+out:
+    return st;
+}
+
+static void fail_statement(struct task *task, struct pgwire *wire, struct status st)
+{
+    struct session *session = wire->session;
+    if (session->txn_state != TXN_IDLE && session->txn_state != TXN_FAILED)
+        st = execute_settle(task, session, st, false);
+    metric_add(&metric_failures, session->tenant, 1);
+    pgwire_error(wire, "ERROR", st);
+    task_cancel_clear(task);
+}
+
+static void handle_query(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    const char *text = wire_read_string(&reader);
+    arena_reset(&session->statement_arena);
+    struct status st = wire_reader_finish(&reader);
+    session->statement_text = text;
+    if (!failed(st)) st = run_text(task, wire, bytes_of_string(text));
+    session->statement_text = NULL;
+    if (failed(st)) fail_statement(task, wire, st);
+    wire_ready(&wire->out, session->txn_state);
+}
+
+// --- extended query ------------------------------------------------------------------------------------
+
+static struct status handle_parse(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    const char *name = wire_read_string(&reader);
+    const char *text = wire_read_string(&reader);
+    uint32_t count = wire_read_u16(&reader);
+    struct type *types = ARENA_ARRAY(&session->statement_arena, struct type, count + 1u);
+    for (uint32_t i = 0; i < count; i++) {
+        type_oid oid = wire_read_u32(&reader);
+        types[i] = TYPE_OF(oid == TYPE_UNKNOWN ? 0 : oid);
+    }
+    TRY(wire_reader_finish(&reader));
+    if (name[0] != '\0' && prepared_find(session, name) != NULL)
+        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '5'),
+            "prepared statement \"%s\" already exists", name));
+    if (session->statements->prepared_count >= 10000)
+        TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many prepared statements"));
+    bool began = session->txn_state == TXN_IDLE;
+    struct prepared *prepared;
+    st = prepared_make(task, session, bytes_of_string(text), NULL, types, count, &prepared);
+    if (began && session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
+    TRY(st);
+    prepared_remove(session, name);
+    prepared_add(session, name, prepared);
+    wire_end(&wire->out, wire_begin(&wire->out, '1'));
+out:
+    return st;
+}
+
+static struct status read_formats(struct wire_reader *reader, struct arena *arena, uint32_t wanted,
+    const char *what, uint8_t **formats)
+{
+    uint32_t count = wire_read_u16(reader);
+    *formats = arena_alloc_zero(arena, wanted + 1u);
+    if (count > 1 && count != wanted)
+        return status_format(arena, E_PROTOCOL_VIOLATION,
+            "bind message has %u %s formats but %u %ss", count, what, wanted, what);
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t format = wire_read_u16(reader);
+        if (format > 1)
+            return status_format(arena, E_INVALID_PARAMETER_VALUE, "unsupported format code: %u", format);
+        if (count == 1)
+            memset(*formats, format, wanted);
+        else
+            (*formats)[i] = (uint8_t)format;
+    }
+    return STATUS_OK;
+}
+
+static struct status read_params(struct wire_reader *reader, struct session *session,
+    struct portal *portal, const uint8_t *formats, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    portal->params = ARENA_ARRAY(&portal->arena, struct datum, count + 1u);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t size = wire_read_u32(reader);
+        struct type type = portal->prepared->param_types[i];
+        if (type.oid == 0) type.oid = TYPE_TEXT;
+        if (size == UINT32_MAX) {
+            portal->params[i] = DATUM_NULL;
+            continue;
+        }
+        struct bytes raw = wire_read_bytes(reader, size);
+        if (reader->failed) break;
+        // The message's memory is gone when the portal runs.
+        struct bytes value = arena_copy(&portal->arena, raw);
+        if (formats[i] == 1)
+            TRY(type_receive(&portal->arena, type, value, &portal->params[i]));
+        else
+            TRY(type_input(&portal->arena, &session->types, type, value, &portal->params[i]));
+    }
+out:
+    return st;
+}
+
+static struct status handle_bind(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct portal *portal = NULL;
+    struct wire_reader reader = wire_reader(body);
+    const char *portal_name = wire_read_string(&reader);
+    const char *name = wire_read_string(&reader);
+    struct prepared *prepared = prepared_find(session, name);
+    if (prepared == NULL)
+        TRY(status_format(&session->statement_arena, E_INVALID_SQL_STATEMENT_NAME,
+            name[0] == '\0' ? "unnamed prepared statement does not exist"
+                            : "prepared statement \"%s\" does not exist",
+            name));
+    struct portal *old = portal_find(session, portal_name);
+    if (old != NULL && portal_name[0] != '\0')
+        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '3'),
+            "cursor \"%s\" already exists", portal_name));
+    if (old != NULL) portal_close(task, session, old);
+    if (session->statements->portal_count >= 1000)
+        TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many portals"));
+    portal = portal_make(session, portal_name, prepared);
+    uint32_t wanted = prepared->param_count;
+    uint8_t *formats;
+    TRY(read_formats(&reader, &portal->arena, wanted, "parameter", &formats));
+    uint32_t count = wire_read_u16(&reader);
+    if (count != wanted)
+        TRY(status_format(&session->statement_arena, E_PROTOCOL_VIOLATION,
+            "bind message supplies %u parameters, but prepared statement \"%s\" requires %u", count,
+            name, wanted));
+    TRY(read_params(&reader, session, portal, formats, count));
+    const struct result_column *columns;
+    uint32_t column_count;
+    TRY(prepared_describe(task, session, prepared, &columns, &column_count));
+    TRY(read_formats(&reader, &portal->arena, column_count, "result", &portal->result_formats));
+    TRY(wire_reader_finish(&reader));
+    wire_end(&wire->out, wire_begin(&wire->out, '2'));
+out:
+    if (failed(st) && portal != NULL) {
+        st = status_copy(&session->statement_arena, st);
+        portal_close(task, session, portal);
+    }
+    return st;
+}
+
+static struct portal *find_portal_or_fail(struct session *session, const char *name, struct status *st)
+{
+    struct portal *portal = portal_find(session, name);
+    if (portal == NULL)
+        *st = status_format(&session->statement_arena, E_INVALID_CURSOR_NAME,
+            "portal \"%s\" does not exist", name);
+    return portal;
+}
+
+static struct status handle_describe(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    uint8_t kind = wire_read_u8(&reader);
+    const char *name = wire_read_string(&reader);
+    TRY(wire_reader_finish(&reader));
+    struct prepared *prepared;
+    const uint8_t *formats = NULL;
+    if (kind == 'S') {
+        prepared = prepared_find(session, name);
+        if (prepared == NULL)
+            TRY(status_format(&session->statement_arena, E_INVALID_SQL_STATEMENT_NAME,
+                "prepared statement \"%s\" does not exist", name));
+        size_t start = wire_begin(&wire->out, 't');
+        wire_u16(&wire->out, (uint16_t)prepared->param_count);
+        for (uint32_t i = 0; i < prepared->param_count; i++) {
+            type_oid oid = prepared->param_types[i].oid;
+            wire_u32(&wire->out, oid == 0 ? TYPE_TEXT : oid);
+        }
+        wire_end(&wire->out, start);
+    } else if (kind == 'P') {
+        struct portal *portal = find_portal_or_fail(session, name, &st);
+        if (portal == NULL) goto out;
+        prepared = portal->prepared;
+        formats = portal->result_formats;
+    } else {
+        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Describe message"));
+    }
+    const struct result_column *columns;
+    uint32_t count;
+    TRY(prepared_describe(task, session, prepared, &columns, &count));
+    if (count == 0)
+        wire_end(&wire->out, wire_begin(&wire->out, 'n'));
+    else
+        wire_row_description(&wire->out, columns, count, formats);
+out:
+    return st;
+}
+
+// Whether the next message is a Sync: then the statement is alone in its transaction.
+static bool sync_follows(struct pgwire *wire)
+{
+    struct bytes input = conn_input(wire->conn);
+    return input.size >= 5 && input.data[0] == 'S';
+}
+
+static struct status handle_execute(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    const char *name = wire_read_string(&reader);
+    uint32_t rows_max = wire_read_u32(&reader);
+    TRY(wire_reader_finish(&reader));
+    struct portal *portal = find_portal_or_fail(session, name, &st);
+    if (portal == NULL) goto out;
+    // Out of the list while it runs: the end of a transaction closes those that are in it.
+    portal_detach(session, portal);
+    if (portal->execution == NULL) {
+        portal->execution = ARENA_NEW(&portal->arena, struct execution);
+        portal->execution->prepared = portal->prepared;
+        portal->execution->params = portal->params;
+        portal->execution->arena = &portal->arena;
+    }
+    session->statement_text = arena_string(&session->statement_arena, portal->prepared->text);
+    struct run run = {.prepared = portal->prepared,
+        .params = portal->params,
+        .formats = portal->result_formats,
+        .execution = portal->execution,
+        .commit = sync_follows(wire),
+        .rows_max = rows_max};
+    if (portal->done) {
+        // A portal that has run to its end has nothing more to give.
+        wire_command_complete(&wire->out, portal->execution->tag);
+    } else {
+        st = run_statement(task, wire, &run);
+        portal->done = run.done;
+    }
+    session->statement_text = NULL;
+    if (failed(st)) st = status_copy(&session->statement_arena, st);
+    if (!failed(st) && session->txn_state != TXN_IDLE)
+        portal_attach(session, portal);
+    else
+        portal_free(task, portal);
+out:
+    return st;
+}
+
+static struct status handle_close(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    uint8_t kind = wire_read_u8(&reader);
+    const char *name = wire_read_string(&reader);
+    TRY(wire_reader_finish(&reader));
+    if (kind == 'S') {
+        prepared_remove(session, name);
+    } else if (kind == 'P') {
+        struct portal *portal = portal_find(session, name);
+        if (portal != NULL) portal_close(task, session, portal);
+    } else {
+        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Close message"));
+    }
+    wire_end(&wire->out, wire_begin(&wire->out, '3'));
+out:
+    return st;
+}
+
+static void handle_sync(struct task *task, struct pgwire *wire)
+{
+    struct session *session = wire->session;
+    wire->skip_to_sync = false;
+    if (session->txn_state == TXN_IMPLICIT) {
+        struct status st = execute_settle(task, session, STATUS_OK, true);
+        if (failed(st)) pgwire_error(wire, "ERROR", st);
+    }
+    if (session->txn_state == TXN_IDLE) session_statements_txn_end(task, session);
+    wire_ready(&wire->out, session->txn_state);
+    arena_reset(&session->statement_arena);
+}
+
+static void handle_extended(struct task *task, struct pgwire *wire, uint8_t type, struct bytes body)
+{
+    if (wire->skip_to_sync) return;
+    struct status st = STATUS_OK;
+    switch (type) {
+    case 'P': st = handle_parse(task, wire, body); break;
+    case 'B': st = handle_bind(task, wire, body); break;
+    case 'D': st = handle_describe(task, wire, body); break;
+    case 'E': st = handle_execute(task, wire, body); break;
+    case 'C': st = handle_close(task, wire, body); break;
+    default: break;
+    }
+    if (!failed(st)) return;
+    fail_statement(task, wire, st);
+    wire->skip_to_sync = true;
+}
+
+// --- the loop ------------------------------------------------------------------------------------------
+
+struct status pgwire_message(
+    struct task *task, struct pgwire *wire, uint8_t *type, struct bytes *body)
+{
+    struct status st = STATUS_OK;
+    TRY(conn_wait_input(task, wire->conn, 5));
+    struct bytes input = conn_input(wire->conn);
+    uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
+                    (uint32_t)input.data[3] << 8 | input.data[4];
+    if (size < 4 || size > PGWIRE_MESSAGE_BYTES_MAX)
+        TRY(status_format(task->arena, E_PROTOCOL_VIOLATION,
+            "invalid message length %u: at most %u bytes", size, PGWIRE_MESSAGE_BYTES_MAX));
+    if (input.size < size + 1u) {
+        if (size + 1u > PGWIRE_INPUT_BYTES) conn_input_bytes_max_set(wire->conn, size + 1u);
+        TRY(conn_wait_input(task, wire->conn, size + 1u));
+        input = conn_input(wire->conn);
+    }
+    *type = input.data[0];
+    *body = bytes_of(input.data + 5, size - 4);
+out:
+    return st;
+}
+
+void pgwire_message_done(struct pgwire *wire, struct bytes body)
+{
+    conn_consume(wire->conn, body.size + 5);
+    if (body.size + 5 > PGWIRE_INPUT_BYTES) conn_input_bytes_max_set(wire->conn, PGWIRE_INPUT_BYTES);
+}
+
+bool pgwire_has_work(struct pgwire *wire)
+{
+    struct bytes input = conn_input(wire->conn);
+    if (conn_ended(wire->conn)) return true;
+    if (input.size < 5) return false;
+    uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
+                    (uint32_t)input.data[3] << 8 | input.data[4];
+    // One that will not fit, or is not a size at all, is the loop's to deal with.
+    return size < 4 || size + 1u > PGWIRE_INPUT_BYTES || input.size >= size + 1u;
+}
+
+// Copies a body out of the connection's buffer when running it may suspend: reading on may move it.
+static struct bytes own_body(struct pgwire *wire, struct bytes body)
+{
+    uint8_t *copy = arena_alloc(&wire->in_arena, body.size + 1);
+    memcpy(copy, body.data, body.size);
+    copy[body.size] = 0;
+    return bytes_of(copy, body.size);
+}
+
+static struct status handle_message(
+    struct task *task, struct pgwire *wire, uint8_t type, struct bytes body)
+{
+    switch (type) {
+    case 'Q':
+        wire->skip_to_sync = false;
+        handle_query(task, wire, body);
+        return pgwire_flush(task, wire);
+    case 'P':
+    case 'B':
+    case 'D':
+    case 'E':
+    case 'C': handle_extended(task, wire, type, body); return STATUS_OK;
+    case 'S': handle_sync(task, wire); return pgwire_flush(task, wire);
+    case 'H': return pgwire_flush(task, wire);
+    case 'X': wire->terminate = true; return STATUS_OK;
+    case 'd':
+    case 'c':
+    case 'f': return STATUS_OK; // What is left of a COPY that has failed.
+    case 'F':
+        pgwire_error(wire, "ERROR", status_make(E_FEATURE_NOT_SUPPORTED, "function call messages are not supported"));
+        wire_ready(&wire->out, wire->session->txn_state);
+        return pgwire_flush(task, wire);
+    default:
+        return status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid frontend message type %u", type);
+    }
+}
+
+struct status pgwire_serve(struct task *task, void *arg)
+{
+    struct pgwire *wire = arg;
+    struct session *session = wire->session;
+    struct status st = STATUS_OK;
+    session->task = task;
+    wire->task = task;
+    while (!wire->terminate && pgwire_has_work(wire)) {
+        if (conn_ended(wire->conn) && conn_input(wire->conn).size < 5) break;
+        uint8_t type;
+        struct bytes body;
+        TRY(pgwire_message(task, wire, &type, &body));
+        struct bytes own = own_body(wire, body);
+        pgwire_message_done(wire, body);
+        st = handle_message(task, wire, type, own);
+        arena_reset(&wire->in_arena);
+        TRY(st);
+        TRY(task_yield_if_due(task));
+    }
+out:
+    if (failed(st) && !conn_ended(wire->conn)) {
+        pgwire_error(wire, "FATAL", st);
+        wire->terminate = true;
+    }
+    pgwire_flush_now(wire);
+    session->task = NULL;
+    wire->task = NULL;
+    if (conn_ended(wire->conn)) wire->terminate = true;
+    if (wire->terminate) {
+        session_close(task, session);
+        wire->session = NULL;
+    }
+    return STATUS_OK;
+}
