@@ -1,0 +1,662 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/copy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/invariant.h"
+#include "core/text.h"
+#include "sql/catalog.h"
+#include "sql/deparse.h"
+#include "sql/execute.h"
+#include "sql/parse.h"
+#include "sql/pgwire_conn.h"
+
+#define COPY_ROWS_MAX 128u
+#define COPY_PARAMS_MAX 4096u
+#define COPY_COLUMNS_MAX 1600u
+
+// --- options -------------------------------------------------------------------------------------------
+
+static const char *option_text(struct arena *arena, const struct option *option)
+{
+    if (option->value == NULL || option->value->kind != EXPR_LITERAL) return NULL;
+    if (option->value->literal.kind == LITERAL_BOOL)
+        return option->value->literal.boolean ? "true" : "false";
+    return arena_string(arena, option->value->literal.text);
+}
+
+static struct status one_byte(struct arena *arena, const struct option *option, char *out)
+{
+    const char *text = option_text(arena, option);
+    if (text == NULL || strlen(text) != 1 || (text[0] & 0x80) || text[0] == '\n' || text[0] == '\r')
+        return status_format(arena, E_INVALID_PARAMETER_VALUE, "COPY %s must be a single one-byte character", option->name);
+    *out = text[0];
+    return STATUS_OK;
+}
+
+static struct status options_take(struct arena *arena, const struct copy *copy, struct copy_options *out)
+{
+    struct status st = STATUS_OK;
+    *out = (struct copy_options){.format = COPY_TEXT};
+    for (uint32_t i = 0; i < copy->options.count; i++) {
+        const struct option *option = &copy->options.items[i];
+        const char *text = option_text(arena, option);
+        if (strcmp(option->name, "format") == 0) {
+            if (text != NULL && strcmp(text, "csv") == 0)
+                out->format = COPY_CSV;
+            else if (text == NULL || strcmp(text, "text") != 0)
+                TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY format \"%s\" is not supported", text == NULL ? "" : text));
+        } else if (strcmp(option->name, "delimiter") == 0) {
+            TRY(one_byte(arena, option, &out->delimiter));
+        } else if (strcmp(option->name, "quote") == 0) {
+            TRY(one_byte(arena, option, &out->quote));
+        } else if (strcmp(option->name, "escape") == 0) {
+            TRY(one_byte(arena, option, &out->escape));
+        } else if (strcmp(option->name, "null") == 0) {
+            out->null_text = text;
+        } else if (strcmp(option->name, "header") == 0) {
+            out->header = true;
+            if (text != NULL && !text_parse_bool(bytes_of_string(text), &out->header))
+                TRY(status_make(E_FEATURE_NOT_SUPPORTED, "COPY HEADER MATCH is not supported"));
+        } else if (strcmp(option->name, "freeze") == 0 || strcmp(option->name, "encoding") == 0) {
+            // Rows are visible to new snapshots at once anyway; the encoding is always UTF8.
+            if (option->name[0] == 'e' && text != NULL && strcasecmp(text, "utf8") != 0 && strcasecmp(text, "utf-8") != 0)
+                TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "encoding \"%s\" is not supported", text));
+        } else {
+            TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY option \"%s\" is not supported", option->name));
+        }
+    }
+    if (out->delimiter == 0) out->delimiter = out->format == COPY_CSV ? ',' : '\t';
+    if (out->quote == 0) out->quote = '"';
+    if (out->escape == 0) out->escape = out->quote;
+    if (out->null_text == NULL) out->null_text = out->format == COPY_CSV ? "" : "\\N";
+out:
+    return st;
+}
+
+// --- reading rows ----------------------------------------------------------------------------------------
+
+static bool is_null_text(const struct copy_options *options, struct bytes raw)
+{
+    return bytes_equal(raw, bytes_of_string(options->null_text));
+}
+
+// Backslash escapes of the text format, into `out`; returns the size.
+static size_t unescape(struct bytes raw, uint8_t *out)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < raw.size; i++) {
+        if (raw.data[i] != '\\' || i + 1 == raw.size) {
+            out[size++] = raw.data[i];
+            continue;
+        }
+        uint8_t c = raw.data[++i];
+        static const char from[] = "bfnrtv", to[] = "\b\f\n\r\t\v";
+        const char *at = memchr(from, c, sizeof from - 1);
+        if (at != NULL) {
+            out[size++] = (uint8_t)to[at - from];
+        } else if (c >= '0' && c <= '7') {
+            unsigned value = c - '0';
+            for (int digits = 1; digits < 3 && i + 1 < raw.size && raw.data[i + 1] >= '0' && raw.data[i + 1] <= '7'; digits++)
+                value = value * 8 + (raw.data[++i] - '0');
+            out[size++] = (uint8_t)value;
+        } else if (c == 'x' && i + 1 < raw.size && strchr("0123456789abcdefABCDEF", raw.data[i + 1]) != NULL && raw.data[i + 1] != 0) {
+            unsigned value = 0;
+            for (int digits = 0; digits < 2 && i + 1 < raw.size; digits++) {
+                uint8_t h = raw.data[i + 1];
+                int digit = h >= '0' && h <= '9' ? h - '0' : (h | 32) >= 'a' && (h | 32) <= 'f' ? (h | 32) - 'a' + 10 : -1;
+                if (digit < 0) break;
+                value = value * 16 + (unsigned)digit;
+                i++;
+            }
+            out[size++] = (uint8_t)value;
+        } else {
+            out[size++] = c;
+        }
+    }
+    return size;
+}
+
+static struct status too_many(void)
+{
+    return status_make(E_BAD_COPY_FILE_FORMAT, "extra data after last expected column");
+}
+
+static struct status read_text_row(struct copy_reader *reader, struct arena *arena,
+    struct bytes *fields, uint32_t fields_max, uint32_t *count, bool *found)
+{
+    struct bytes input = reader->input;
+    const uint8_t *newline = input.size == 0 ? NULL : memchr(input.data, '\n', input.size);
+    if (newline == NULL && (!reader->ended || input.size == 0)) return STATUS_OK;
+    size_t line_size = newline == NULL ? input.size : (size_t)(newline - input.data);
+    struct bytes line = {input.data, line_size};
+    reader->input = bytes_skip(input, line_size + (newline == NULL ? 0 : 1));
+    if (line.size > 0 && line.data[line.size - 1] == '\r') line.size--;
+    if (line.size == 2 && memcmp(line.data, "\\.", 2) == 0) { // The end marker of old clients.
+        reader->input.size = 0;
+        reader->ended = true;
+        return STATUS_OK;
+    }
+    *found = true;
+    *count = 0;
+    size_t start = 0;
+    bool escaped = false;
+    for (size_t i = 0; i <= line.size; i++) {
+        if (i < line.size && line.data[i] == '\\') {
+            escaped = true;
+            i++;
+            continue;
+        }
+        if (i < line.size && line.data[i] != (uint8_t)reader->options->delimiter) continue;
+        if (*count == fields_max) return too_many();
+        struct bytes raw = {line.data + start, (i > line.size ? line.size : i) - start};
+        if (is_null_text(reader->options, raw)) {
+            fields[*count] = (struct bytes){NULL, 0};
+        } else if (escaped) {
+            uint8_t *copy = arena_alloc(arena, raw.size + 1);
+            fields[*count] = bytes_of(copy, unescape(raw, copy));
+        } else {
+            fields[*count] = raw.size == 0 ? BYTES_LITERAL("") : raw;
+        }
+        (*count)++;
+        start = i + 1;
+        escaped = false;
+    }
+    return STATUS_OK;
+}
+
+// Where the record ends: a newline outside of quotes. SIZE_MAX: not there yet.
+static size_t csv_record_end(const struct copy_reader *reader, bool *quoted)
+{
+    const struct copy_options *options = reader->options;
+    *quoted = false;
+    for (size_t i = 0; i < reader->input.size; i++) {
+        uint8_t c = reader->input.data[i];
+        if (*quoted && c == (uint8_t)options->escape && options->escape != options->quote) {
+            i++;
+        } else if (c == (uint8_t)options->quote) {
+            *quoted = !*quoted;
+        } else if (c == '\n' && !*quoted) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+static struct bytes csv_field(const struct copy_options *options, struct arena *arena,
+    struct bytes line, size_t *at, bool *was_quoted)
+{
+    uint8_t *out = arena_alloc(arena, line.size - *at + 1);
+    size_t size = 0;
+    bool quoted = false;
+    *was_quoted = false;
+    for (; *at < line.size; (*at)++) {
+        uint8_t c = line.data[*at];
+        if (quoted && c == (uint8_t)options->escape && *at + 1 < line.size &&
+            (line.data[*at + 1] == (uint8_t)options->quote || line.data[*at + 1] == (uint8_t)options->escape)) {
+            out[size++] = line.data[++*at];
+        } else if (c == (uint8_t)options->quote) {
+            quoted = !quoted;
+            *was_quoted = true;
+        } else if (c == (uint8_t)options->delimiter && !quoted) {
+            break;
+        } else {
+            out[size++] = c;
+        }
+    }
+    return bytes_of(out, size);
+}
+
+static struct status read_csv_row(struct copy_reader *reader, struct arena *arena,
+    struct bytes *fields, uint32_t fields_max, uint32_t *count, bool *found)
+{
+    bool quoted;
+    size_t end = csv_record_end(reader, &quoted);
+    if (end == SIZE_MAX) {
+        if (!reader->ended || reader->input.size == 0) return STATUS_OK;
+        if (quoted) return status_make(E_BAD_COPY_FILE_FORMAT, "unterminated CSV quoted field");
+        end = reader->input.size;
+    }
+    struct bytes line = {reader->input.data, end};
+    reader->input = bytes_skip(reader->input, end == reader->input.size ? end : end + 1);
+    if (line.size > 0 && line.data[line.size - 1] == '\r') line.size--;
+    if (line.size == 2 && memcmp(line.data, "\\.", 2) == 0) {
+        reader->input.size = 0;
+        reader->ended = true;
+        return STATUS_OK;
+    }
+    *found = true;
+    *count = 0;
+    for (size_t at = 0;; at++) {
+        if (*count == fields_max) return too_many();
+        bool was_quoted;
+        struct bytes field = csv_field(reader->options, arena, line, &at, &was_quoted);
+        fields[(*count)++] =
+            !was_quoted && is_null_text(reader->options, field) ? (struct bytes){NULL, 0} : field;
+        if (at >= line.size) break;
+    }
+    return STATUS_OK;
+}
+
+struct status copy_read_row(struct copy_reader *reader, struct arena *arena, struct bytes *fields,
+    uint32_t fields_max, uint32_t *count, bool *found)
+{
+    *found = false;
+    if (reader->options->format == COPY_CSV)
+        return read_csv_row(reader, arena, fields, fields_max, count, found);
+    return read_text_row(reader, arena, fields, fields_max, count, found);
+}
+
+// --- writing fields --------------------------------------------------------------------------------------
+
+static void write_text_field(struct buffer *out, const struct copy_options *options, struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        static const char from[] = "\b\f\n\r\t\v\\", to[] = "bfnrtv\\";
+        const char *at = memchr(from, c, sizeof from - 1);
+        if (at != NULL || c == (uint8_t)options->delimiter) buffer_append_u8(out, '\\');
+        buffer_append_u8(out, at != NULL ? (uint8_t)to[at - from] : c);
+    }
+}
+
+void copy_write_field(struct buffer *out, const struct copy_options *options, struct bytes text, bool null)
+{
+    if (null) {
+        buffer_append_string(out, options->null_text);
+        return;
+    }
+    if (options->format == COPY_TEXT) {
+        write_text_field(out, options, text);
+        return;
+    }
+    bool quote = is_null_text(options, text) || bytes_equal(text, BYTES_LITERAL("\\."));
+    for (size_t i = 0; i < text.size && !quote; i++) {
+        char c = (char)text.data[i];
+        quote = c == options->delimiter || c == options->quote || c == '\n' || c == '\r';
+    }
+    if (!quote) {
+        buffer_append_bytes(out, text);
+        return;
+    }
+    buffer_append_u8(out, (uint8_t)options->quote);
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == (uint8_t)options->quote || text.data[i] == (uint8_t)options->escape)
+            buffer_append_u8(out, (uint8_t)options->escape);
+        buffer_append_u8(out, text.data[i]);
+    }
+    buffer_append_u8(out, (uint8_t)options->quote);
+}
+
+// --- COPY FROM STDIN -------------------------------------------------------------------------------------
+
+struct copy_from {
+    struct statement_context *context;
+    struct pgwire *wire;
+    struct copy_options options;
+    uint32_t column_count;
+    uint32_t batch_rows;          // Rows of the big plan.
+    struct prepared *one, *many;
+    struct type *types;           // Of one row's columns.
+    struct datum *values;         // batch_rows * column_count.
+    uint32_t gathered;
+    uint64_t rows, line;
+    bool header_left;
+    struct arena batch;           // Values of the rows gathered.
+    struct bytes fields[];
+};
+
+// INSERT INTO t (columns) VALUES ($1, ...), ... of `rows` rows.
+static struct status insert_plan(struct copy_from *from, const char *target, uint32_t rows,
+    struct prepared **prepared)
+{
+    struct buffer text;
+    buffer_init(&text, from->context->arena);
+    buffer_printf(&text, "INSERT INTO %s VALUES ", target);
+    for (uint32_t row = 0; row < rows; row++) {
+        for (uint32_t i = 0; i < from->column_count; i++)
+            buffer_printf(&text, "%s$%u", i > 0 ? "," : row > 0 ? ",(" : "(", row * from->column_count + i + 1);
+        buffer_append_u8(&text, ')');
+    }
+    struct type *types = ARENA_ARRAY(from->context->arena, struct type, rows * from->column_count + 1);
+    for (uint32_t i = 0; i < rows * from->column_count; i++)
+        types[i] = TYPE_OF(from->types[i % from->column_count].oid);
+    return prepared_make(from->context->task, from->context->session, buffer_bytes(&text), NULL,
+        types, rows * from->column_count, prepared);
+}
+
+static struct status nothing_columns(struct task *task, struct result_sink *sink,
+    const struct result_column *columns, uint32_t count)
+{
+    (void)task, (void)sink, (void)columns, (void)count;
+    return STATUS_OK;
+}
+static struct status nothing_row(struct task *task, struct result_sink *sink, const struct datum *values)
+{
+    (void)task, (void)sink, (void)values;
+    return STATUS_OK;
+}
+
+static struct status run_insert(struct copy_from *from, struct prepared *prepared, const struct datum *values)
+{
+    struct task *task = from->context->task;
+    struct result_sink sink = {.columns = nothing_columns, .row = nothing_row};
+    struct execution execution = {.prepared = prepared, .params = values, .arena = &from->batch};
+    bool done;
+    struct status st = execution_next(task, from->context->session, &execution, &sink, 0, &done);
+    execution_close(task, &execution);
+    return st;
+}
+
+static struct status flush_rows(struct copy_from *from)
+{
+    struct status st = STATUS_OK;
+    if (from->gathered == from->batch_rows && from->many != NULL) {
+        TRY(run_insert(from, from->many, from->values));
+    } else {
+        for (uint32_t i = 0; i < from->gathered; i++)
+            TRY(run_insert(from, from->one, from->values + (size_t)i * from->column_count));
+    }
+    from->rows += from->gathered;
+out:
+    from->gathered = 0;
+    if (failed(st)) st = status_copy(&from->context->session->statement_arena, st);
+    arena_reset(&from->batch);
+    return st;
+}
+
+static struct status add_row(struct copy_from *from, const struct table_desc *table,
+    const struct column_desc *const *columns, const struct bytes *fields, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = from->context->arena;
+    if (count < from->column_count)
+        TRY(status_format(arena, E_BAD_COPY_FILE_FORMAT, "missing data for column \"%s\"", columns[count]->name));
+    struct datum *row = from->values + (size_t)from->gathered * from->column_count;
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        row[i] = DATUM_NULL;
+        if (fields[i].data == NULL) continue;
+        // Input functions may keep pointing at the text: it must outlive the network buffer.
+        struct bytes own = arena_copy(&from->batch, fields[i]);
+        st = type_input(&from->batch, &from->context->session->types, columns[i]->type, own, &row[i]);
+        if (failed(st)) {
+            st = status_detail(arena, status_copy(arena, st), "COPY %s, line %" PRIu64 ", column %s: \"%.*s\"",
+                table->name, from->line, columns[i]->name, (int)(own.size > 100 ? 100 : own.size), (const char *)own.data);
+            goto out;
+        }
+    }
+    if (++from->gathered == from->batch_rows) TRY(flush_rows(from));
+out:
+    return st;
+}
+
+static void send_copy_response(struct pgwire *wire, char type, uint32_t columns)
+{
+    size_t start = wire_begin(&wire->out, type);
+    wire_u8(&wire->out, 0);
+    wire_u16(&wire->out, (uint16_t)columns);
+    for (uint32_t i = 0; i < columns; i++) wire_u16(&wire->out, 0);
+    wire_end(&wire->out, start);
+}
+
+// Rows of what has arrived so far; what is left over of the last line stays in `pending`.
+static struct status take_rows(struct copy_from *from, const struct table_desc *table,
+    const struct column_desc *const *columns, struct copy_reader *reader)
+{
+    struct status st = STATUS_OK;
+    for (;;) {
+        uint32_t count;
+        bool found;
+        TRY(copy_read_row(reader, &from->batch, from->fields, from->column_count, &count, &found));
+        if (!found) break;
+        from->line++;
+        if (from->header_left) {
+            from->header_left = false;
+            continue;
+        }
+        TRY(add_row(from, table, columns, from->fields, count));
+        TRY(task_yield_if_due(from->context->task));
+    }
+out:
+    return st;
+}
+
+// Reads CopyData until CopyDone; after a failure of ours the rest of the stream is left to the main loop.
+static struct status receive(struct copy_from *from, const struct table_desc *table,
+    const struct column_desc *const *columns)
+{
+    struct status st;
+    struct task *task = from->context->task;
+    struct arena pending_arena;
+    arena_init(&pending_arena, &from->context->session->account);
+    struct buffer pending;
+    buffer_init(&pending, &pending_arena);
+    struct copy_reader reader = {.options = &from->options};
+    for (;;) {
+        uint8_t type;
+        struct bytes body;
+        TRY(pgwire_message(task, from->wire, &type, &body));
+        if (type == 'd') {
+            buffer_append_bytes(&pending, body);
+            pgwire_message_done(from->wire, body);
+            reader.input = buffer_bytes(&pending);
+            TRY(take_rows(from, table, columns, &reader));
+            memmove(pending.data, reader.input.data, reader.input.size);
+            pending.size = reader.input.size;
+            if (pending.size > PGWIRE_MESSAGE_BYTES_MAX)
+                TRY(status_make(E_BAD_COPY_FILE_FORMAT, "a line of COPY data is longer than 64 MiB"));
+            TRY(arena_check(&pending_arena));
+            continue;
+        }
+        struct bytes message = arena_copy(from->context->arena, body);
+        pgwire_message_done(from->wire, body);
+        if (type == 'c') break;
+        if (type == 'f')
+            TRY(status_format(from->context->arena, E_QUERY_CANCELED, "COPY from stdin failed: %.*s",
+                (int)(message.size > 0 ? message.size - 1 : 0), (const char *)message.data));
+        if (type != 'H' && type != 'S')
+            TRY(status_format(from->context->arena, E_PROTOCOL_VIOLATION,
+                "unexpected message type 0x%02X during COPY from stdin", type));
+    }
+    reader.input = buffer_bytes(&pending);
+    reader.ended = true;
+    TRY(take_rows(from, table, columns, &reader));
+    TRY(flush_rows(from));
+out:
+    arena_fini(&pending_arena);
+    return st;
+}
+
+static struct status target_columns(struct statement_context *context, const struct copy *copy,
+    const struct table_desc *table, const struct column_desc ***out, uint32_t *count)
+{
+    const struct column_desc **columns =
+        ARENA_ARRAY(context->arena, const struct column_desc *, table->column_count + copy->columns.count + 1);
+    *count = 0;
+    for (uint32_t i = 0; i < copy->columns.count; i++) {
+        const struct column_desc *column = table_column(table, copy->columns.items[i]);
+        if (column == NULL)
+            return status_format(context->arena, E_UNDEFINED_COLUMN,
+                "column \"%s\" of relation \"%s\" does not exist", copy->columns.items[i], table->name);
+        columns[(*count)++] = column;
+    }
+    for (uint32_t i = 0; copy->columns.count == 0 && i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        if (!column->hidden && column->state == ELEMENT_PUBLIC && column->generated_sql == NULL)
+            columns[(*count)++] = column;
+    }
+    if (*count == 0 || *count > COPY_COLUMNS_MAX)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "COPY of a table without columns is not supported");
+    *out = columns;
+    return STATUS_OK;
+}
+
+// "schema.table (a, b)" for the INSERT.
+static const char *target_text(struct statement_context *context, const struct copy *copy,
+    const struct column_desc *const *columns, uint32_t count)
+{
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    if (copy->table.catalog != NULL) {
+        deparse_identifier(&text, copy->table.catalog);
+        buffer_append_u8(&text, '.');
+    }
+    if (copy->table.schema != NULL) {
+        deparse_identifier(&text, copy->table.schema);
+        buffer_append_u8(&text, '.');
+    }
+    deparse_identifier(&text, copy->table.name);
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_append_string(&text, i == 0 ? " (" : ", ");
+        deparse_identifier(&text, columns[i]->name);
+    }
+    buffer_append_u8(&text, ')');
+    return buffer_string(&text);
+}
+
+static struct status copy_from(struct statement_context *context, const struct copy *copy,
+    const struct copy_options *options, const struct table_desc *table,
+    const struct column_desc *const *columns, uint32_t count)
+{
+    struct status st;
+    struct pgwire *wire = context->session->wire;
+    struct copy_from *from = arena_alloc_zero(context->arena, sizeof *from + count * sizeof(struct bytes));
+    from->context = context;
+    from->wire = wire;
+    from->options = *options;
+    from->column_count = count;
+    from->header_left = options->header;
+    from->batch_rows = COPY_PARAMS_MAX / count;
+    if (from->batch_rows > COPY_ROWS_MAX) from->batch_rows = COPY_ROWS_MAX;
+    from->types = ARENA_ARRAY(context->arena, struct type, count);
+    for (uint32_t i = 0; i < count; i++) from->types[i] = columns[i]->type;
+    from->values = ARENA_ARRAY(context->arena, struct datum, from->batch_rows * count);
+    arena_init(&from->batch, &context->session->account);
+    const char *target = target_text(context, copy, columns, count);
+    TRY(insert_plan(from, target, 1, &from->one));
+    if (from->batch_rows > 1) TRY(insert_plan(from, target, from->batch_rows, &from->many));
+    send_copy_response(wire, 'G', count);
+    TRY(pgwire_flush(context->task, wire));
+    TRY(receive(from, table, columns));
+    snprintf(context->tag, sizeof context->tag, "COPY %" PRIu64, from->rows);
+out:
+    if (failed(st)) st = status_copy(&context->session->statement_arena, st);
+    if (from->one != NULL) prepared_release(from->one);
+    if (from->many != NULL) prepared_release(from->many);
+    arena_fini(&from->batch);
+    return st;
+}
+
+// --- COPY TO STDOUT --------------------------------------------------------------------------------------
+
+struct copy_sink {
+    struct result_sink sink;
+    struct pgwire *wire;
+    struct copy_options options;
+    const struct result_column *columns;
+    uint32_t count;
+    struct arena scratch;
+};
+
+static struct status copy_sink_row(struct task *task, struct result_sink *sink, const struct datum *values)
+{
+    struct copy_sink *self = container_of(sink, struct copy_sink, sink);
+    struct pgwire *wire = self->wire;
+    size_t start = wire_begin(&wire->out, 'd');
+    arena_reset(&self->scratch);
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (i > 0) wire_u8(&wire->out, (uint8_t)self->options.delimiter);
+        struct buffer text;
+        buffer_init(&text, &self->scratch);
+        if (!values[i].null)
+            type_output(&text, &wire->session->types, self->columns[i].type.oid, values[i]);
+        copy_write_field(&wire->out, &self->options, buffer_bytes(&text), values[i].null);
+    }
+    wire_u8(&wire->out, '\n');
+    wire_end(&wire->out, start);
+    sink->rows_sent++;
+    return wire->out.size < PGWIRE_RESULT_BUFFER_BYTES ? STATUS_OK : pgwire_flush(task, wire);
+}
+
+static struct status copy_to(struct statement_context *context, struct bytes query,
+    const struct copy_options *options)
+{
+    struct status st;
+    struct pgwire *wire = context->session->wire;
+    struct prepared *prepared = NULL;
+    struct execution execution = {.arena = context->arena};
+    struct copy_sink sink = {.sink = {.columns = nothing_columns, .row = copy_sink_row},
+        .wire = wire,
+        .options = *options};
+    arena_init(&sink.scratch, &context->session->account);
+    TRY(prepared_make(context->task, context->session, query, NULL, NULL, 0, &prepared));
+    TRY(prepared_describe(context->task, context->session, prepared, &sink.columns, &sink.count));
+    send_copy_response(wire, 'H', sink.count);
+    if (options->header) {
+        size_t start = wire_begin(&wire->out, 'd');
+        for (uint32_t i = 0; i < sink.count; i++) {
+            if (i > 0) wire_u8(&wire->out, (uint8_t)options->delimiter);
+            copy_write_field(&wire->out, options, bytes_of_string(sink.columns[i].name), false);
+        }
+        wire_u8(&wire->out, '\n');
+        wire_end(&wire->out, start);
+    }
+    wire->spilled = true; // What the client has been told cannot be taken back.
+    execution.prepared = prepared;
+    bool done;
+    TRY(execution_next(context->task, context->session, &execution, &sink.sink, 0, &done));
+    wire_end(&wire->out, wire_begin(&wire->out, 'c'));
+    snprintf(context->tag, sizeof context->tag, "COPY %" PRIu64, sink.sink.rows_sent);
+out:
+    execution_close(context->task, &execution);
+    if (failed(st)) st = status_copy(&context->session->statement_arena, st);
+    if (prepared != NULL) prepared_release(prepared);
+    arena_fini(&sink.scratch);
+    return st;
+}
+
+struct status copy_execute(struct statement_context *context)
+{
+    struct status st;
+    const struct copy *copy = context->statement->as.copy;
+    struct copy_options options;
+    if (copy->program) return status_make(E_FEATURE_NOT_SUPPORTED, "COPY PROGRAM is not supported");
+    if (!copy->stdio)
+        return status_hint(context->arena,
+            status_make(E_FEATURE_NOT_SUPPORTED, "COPY to or from a file of the server is not supported"),
+            "Use STDIN or STDOUT, or psql's \\copy.");
+    if (copy->where != NULL) return status_make(E_FEATURE_NOT_SUPPORTED, "COPY ... WHERE is not supported");
+    if (context->session->wire == NULL)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "COPY needs a client connection");
+    TRY(options_take(context->arena, copy, &options));
+    struct buffer query;
+    buffer_init(&query, context->arena);
+    if (copy->table.name == NULL) {
+        deparse_statement(&query, copy->query, 0);
+        TRY(copy_to(context, buffer_bytes(&query), &options));
+        goto out;
+    }
+    const struct table_desc *table;
+    const struct column_desc **columns;
+    uint32_t count;
+    TRY(catalog_table(context->task, context->session, copy->table.catalog, copy->table.schema,
+        copy->table.name, false, &table));
+    TRY(target_columns(context, copy, table, &columns, &count));
+    if (copy->from) {
+        TRY(copy_from(context, copy, &options, table, columns, count));
+        goto out;
+    }
+    buffer_append_string(&query, "SELECT ");
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) buffer_append_string(&query, ", ");
+        deparse_identifier(&query, columns[i]->name);
+    }
+    buffer_append_string(&query, " FROM ");
+    const char *target = target_text(context, copy, columns, 0);
+    buffer_append(&query, target, strlen(target) - 1);
+    TRY(copy_to(context, buffer_bytes(&query), &options));
+out:
+    return st;
+}

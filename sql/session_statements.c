@@ -1,0 +1,651 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Statements that act on the session itself: transactions and savepoints, SET and SHOW, PREPARE and EXECUTE,
+// EXPLAIN, DISCARD, CANCEL.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "sql/as_of.h"
+#include "sql/catalog.h"
+#include "sql/copy.h"
+#include "sql/deparse.h"
+#include "sql/execute.h"
+#include "sql/parse.h"
+#include "sql/pgwire.h"
+#include "sql/privilege.h"
+#include "sql/vars.h"
+
+#define E_INVALID_TRANSACTION_TERMINATION SQLSTATE('2', 'D', '0', '0', '0')
+
+static void warn(struct session *session, uint32_t code, const char *message)
+{
+    session_notice(session, "WARNING", status_make(code, message));
+}
+
+// --- BEGIN, COMMIT, ROLLBACK -----------------------------------------------------------------------------
+
+static struct status apply_modes(struct statement_context *context, const struct transaction *modes)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    if (modes->snapshot != NULL)
+        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "SET TRANSACTION SNAPSHOT is not supported"));
+    if (modes->read_only != TRI_NONE)
+        TRY(vars_set(session, context->arena, "transaction_read_only",
+            modes->read_only == TRI_YES ? "on" : "off", VARS_LOCAL));
+out:
+    return st;
+}
+
+static struct status begin_execute(struct statement_context *context)
+{
+    struct status st;
+    struct session *session = context->session;
+    const struct statement *statement = context->statement;
+    const struct transaction *modes = statement->as.transaction;
+    if (session->txn_state == TXN_OPEN) {
+        warn(session, E_ACTIVE_TRANSACTION, "there is already a transaction in progress");
+        return STATUS_OK;
+    }
+    struct hlc_timestamp as_of = HLC_ZERO;
+    if (statement->as_of != NULL)
+        TRY(as_of_evaluate(context->task, session, context->arena, statement->as_of, AS_OF_PAST, &as_of));
+    if (session->txn_state == TXN_IMPLICIT && hlc_is_zero(as_of)) {
+        session->txn_state = TXN_OPEN; // What the same message did before is part of it.
+    } else {
+        if (session->txn_state == TXN_IMPLICIT) TRY(session_txn_commit(context->task, session));
+        session->txn_as_of = as_of;
+        TRY(session_txn_begin(context->task, session, false));
+    }
+    session->txn_read_only =
+        !hlc_is_zero(as_of) || vars_bool(session, "default_transaction_read_only");
+    st = apply_modes(context, modes);
+    if (failed(st)) session_txn_rollback(context->task, session);
+out:
+    return st;
+}
+
+static struct status chain(struct statement_context *context, bool read_only)
+{
+    struct status st = session_txn_begin(context->task, context->session, false);
+    if (!failed(st)) context->session->txn_read_only = read_only;
+    return st;
+}
+
+static struct status commit_execute(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    bool read_only = session->txn_read_only;
+    if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT) {
+        warn(session, E_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
+        if (context->statement->as.transaction->chain)
+            return status_make(E_NO_ACTIVE_TRANSACTION, "COMMIT AND CHAIN can only be used in transaction blocks");
+        if (session->txn_state == TXN_IMPLICIT) st = session_txn_commit(context->task, session);
+        return st;
+    }
+    if (session->txn_state == TXN_FAILED) {
+        session_txn_rollback(context->task, session);
+        snprintf(context->tag, sizeof context->tag, "ROLLBACK");
+    } else {
+        TRY(session_txn_commit(context->task, session));
+    }
+    if (context->statement->as.transaction->chain) TRY(chain(context, read_only));
+out:
+    return st;
+}
+
+static struct status rollback_execute(struct statement_context *context)
+{
+    struct session *session = context->session;
+    bool read_only = session->txn_read_only;
+    if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT) {
+        if (context->statement->as.transaction->chain)
+            return status_make(E_NO_ACTIVE_TRANSACTION, "ROLLBACK AND CHAIN can only be used in transaction blocks");
+        warn(session, E_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
+        if (session->txn_state == TXN_IMPLICIT) session_txn_rollback(context->task, session);
+        return STATUS_OK;
+    }
+    session_txn_rollback(context->task, session);
+    if (context->statement->as.transaction->chain) return chain(context, read_only);
+    return STATUS_OK;
+}
+
+static struct status set_transaction_execute(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    const struct transaction *modes = context->statement->as.transaction;
+    if (modes->scope == SCOPE_SESSION) {
+        if (modes->read_only != TRI_NONE)
+            TRY(vars_set(session, context->arena, "default_transaction_read_only",
+                modes->read_only == TRI_YES ? "on" : "off", VARS_SESSION));
+        goto out;
+    }
+    if (session->txn_state != TXN_OPEN) {
+        warn(session, E_NO_ACTIVE_TRANSACTION, "SET TRANSACTION can only be used in transaction blocks");
+        goto out;
+    }
+    if (context->statement->as_of != NULL) {
+        struct hlc_timestamp ts;
+        TRY(as_of_evaluate(context->task, session, context->arena, context->statement->as_of, AS_OF_PAST, &ts));
+        if (kv_txn_has_writes(session->txn) || kv_txn_stats(session->txn)->requests > 0)
+            TRY(status_make(E_ACTIVE_TRANSACTION,
+                "SET TRANSACTION AS OF SYSTEM TIME must be called before any query"));
+        session_txn_rollback(context->task, session);
+        session->txn_as_of = ts;
+        TRY(session_txn_begin(context->task, session, false));
+        session->txn_read_only = true;
+    }
+    st = apply_modes(context, modes);
+out:
+    return st;
+}
+
+static struct status prepared_transaction_execute(struct statement_context *context)
+{
+    return status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "%s is not supported",
+        statement_name(context->statement));
+}
+
+// --- savepoints ------------------------------------------------------------------------------------------
+
+static struct status require_block(struct statement_context *context)
+{
+    if (context->session->txn_state == TXN_OPEN || context->session->txn_state == TXN_FAILED)
+        return STATUS_OK;
+    return status_format(context->arena, E_NO_ACTIVE_TRANSACTION,
+        "%s can only be used in transaction blocks", statement_name(context->statement));
+}
+
+static struct savepoint *savepoint_find(struct statement_context *context, struct status *st)
+{
+    const char *name = context->statement->as.transaction->name;
+    for (struct savepoint *at = context->session->savepoints; at != NULL; at = at->next)
+        if (strcmp(at->name, name) == 0) return at;
+    *st = status_format(context->arena, E_INVALID_SAVEPOINT, "savepoint \"%s\" does not exist", name);
+    return NULL;
+}
+
+static struct status savepoint_execute(struct statement_context *context)
+{
+    struct session *session = context->session;
+    struct status st = require_block(context);
+    if (failed(st)) return st;
+    struct savepoint *savepoint = ARENA_NEW(&session->txn_arena, struct savepoint);
+    savepoint->name = arena_strdup(&session->txn_arena, context->statement->as.transaction->name);
+    savepoint->kv = kv_txn_savepoint(session->txn);
+    savepoint->next = session->savepoints;
+    session->savepoints = savepoint;
+    return st;
+}
+
+static struct status release_execute(struct statement_context *context)
+{
+    struct status st;
+    TRY(require_block(context));
+    struct savepoint *savepoint = savepoint_find(context, &st);
+    if (savepoint == NULL) goto out;
+    context->session->savepoints = savepoint->next;
+out:
+    return st;
+}
+
+static struct status rollback_to_execute(struct statement_context *context)
+{
+    struct status st;
+    struct session *session = context->session;
+    TRY(require_block(context));
+    struct savepoint *savepoint = savepoint_find(context, &st);
+    if (savepoint == NULL) goto out;
+    if (session->txn == NULL)
+        TRY(status_make(E_INVALID_SAVEPOINT, "the transaction has been rolled back already"));
+    if (session->ddl != NULL)
+        TRY(status_make(E_FEATURE_NOT_SUPPORTED,
+            "ROLLBACK TO SAVEPOINT after a schema change in the same transaction is not supported"));
+    kv_txn_rollback_to(session->txn, savepoint->kv);
+    session->savepoints = savepoint;
+    if (session->txn_state == TXN_FAILED) session->txn_state = TXN_OPEN;
+out:
+    return st;
+}
+
+// --- SET, SHOW, RESET ------------------------------------------------------------------------------------
+
+// The words of a SET as one text: 'a, b' for lists.
+static struct status values_text(struct statement_context *context, const struct expr_list *values,
+    const char **text)
+{
+    struct status st = STATUS_OK;
+    struct buffer out;
+    buffer_init(&out, context->arena);
+    for (uint32_t i = 0; i < values->count; i++) {
+        const struct expr *value = values->items[i];
+        if (i > 0) buffer_append_string(&out, ", ");
+        bool list = values->count > 1 || strcmp(context->statement->as.set_variable->name, "search_path") == 0;
+        if (value->kind == EXPR_LITERAL && value->literal.kind == LITERAL_BOOL) {
+            buffer_append_string(&out, value->literal.boolean ? "on" : "off");
+        } else if (value->kind == EXPR_LITERAL) {
+            bool quote = list && value->literal.kind == LITERAL_STRING &&
+                         strcspn(arena_string(context->arena, value->literal.text), " ,\"") != value->literal.text.size;
+            bool upper = false;
+            for (size_t at = 0; list && at < value->literal.text.size; at++)
+                if (value->literal.text.data[at] >= 'A' && value->literal.text.data[at] <= 'Z') upper = true;
+            if (quote || upper) buffer_append_u8(&out, '"');
+            buffer_append_bytes(&out, value->literal.text);
+            if (quote || upper) buffer_append_u8(&out, '"');
+        } else {
+            struct datum datum;
+            TRY(statement_constant(context, value, TYPE_OF(TYPE_TEXT), &datum));
+            if (!datum.null) buffer_append_bytes(&out, datum_as_bytes(datum));
+        }
+    }
+    *text = buffer_string(&out);
+out:
+    return st;
+}
+
+static struct status set_execute(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct set_variable *set = context->statement->as.set_variable;
+    struct session *session = context->session;
+    const char *text = NULL;
+    if (set->kind == SET_RESET_ALL) {
+        vars_reset_all(session);
+        goto out;
+    }
+    if (set->local && session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT)
+        warn(session, E_NO_ACTIVE_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
+    if (set->kind == SET_CURRENT) text = vars_get(session, set->name);
+    if (set->kind == SET_VALUE) TRY(values_text(context, &set->values, &text));
+    if (strcmp(set->name, "role") == 0 || strcmp(set->name, "session_authorization") == 0) {
+        bool same = text == NULL || strcmp(text, "none") == 0 || strcmp(text, session->user) == 0 ||
+                    strcmp(text, "default") == 0;
+        if (!same)
+            TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "SET %s is not supported", set->name));
+        goto out;
+    }
+    if (strcmp(set->name, "database") == 0 && text != NULL) {
+        const struct database_desc *database;
+        TRY(catalog_database(context->task, session, text, false, &database));
+    }
+    TRY(vars_set(session, context->arena, set->name, text, set->local ? VARS_LOCAL : VARS_SESSION));
+    if (set->kind == SET_RESET) snprintf(context->tag, sizeof context->tag, "RESET");
+out:
+    return st;
+}
+
+static const char *show_name(const struct statement_context *context)
+{
+    const char *name = context->statement->as.set_variable->name;
+    if (strcmp(name, "time zone") == 0) return "TimeZone";
+    if (strcmp(name, "transaction isolation level") == 0) return "transaction_isolation";
+    return name;
+}
+
+static struct status show_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count)
+{
+    struct result_column *column = ARENA_NEW(context->arena, struct result_column);
+    column->name = show_name(context);
+    column->type = TYPE_OF(TYPE_TEXT);
+    *columns = column;
+    *count = 1;
+    return STATUS_OK;
+}
+
+static struct status show_execute(struct statement_context *context)
+{
+    struct status st;
+    const char *name = show_name(context);
+    const char *value = vars_get(context->session, name);
+    if (strcmp(name, "role") == 0) value = "none";
+    if (value == NULL)
+        TRY(status_format(context->arena, E_UNDEFINED_OBJECT,
+            "unrecognized configuration parameter \"%s\"", name));
+    const struct result_column *columns;
+    uint32_t count;
+    TRY(show_describe(context, &columns, &count));
+    TRY(context->sink->columns(context->task, context->sink, columns, count));
+    struct datum row = datum_text(value);
+    TRY(context->sink->row(context->task, context->sink, &row));
+out:
+    return st;
+}
+
+static const struct result_column show_all_columns[] = {
+    {.name = "name", .type = {TYPE_TEXT, -1}},
+    {.name = "setting", .type = {TYPE_TEXT, -1}},
+    {.name = "description", .type = {TYPE_TEXT, -1}},
+};
+
+static struct status show_all_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count)
+{
+    (void)context;
+    *columns = show_all_columns;
+    *count = 3;
+    return STATUS_OK;
+}
+
+static struct status show_all_execute(struct statement_context *context)
+{
+    struct status st;
+    struct vars_info info;
+    TRY(context->sink->columns(context->task, context->sink, show_all_columns, 3));
+    for (uint32_t i = 0; vars_at(context->session, i, &info); i++) {
+        struct datum row[] = {datum_text(info.name), datum_text(info.value), datum_text(info.description)};
+        TRY(context->sink->row(context->task, context->sink, row));
+    }
+out:
+    return st;
+}
+
+static struct status transaction_status_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count)
+{
+    static const struct result_column column = {.name = "TRANSACTION STATUS", .type = {TYPE_TEXT, -1}};
+    (void)context;
+    *columns = &column;
+    *count = 1;
+    return STATUS_OK;
+}
+
+static struct status transaction_status_execute(struct statement_context *context)
+{
+    static const char *const names[] = {"NoTxn", "NoTxn", "Open", "Aborted"};
+    struct status st;
+    const struct result_column *columns;
+    uint32_t count;
+    TRY(transaction_status_describe(context, &columns, &count));
+    TRY(context->sink->columns(context->task, context->sink, columns, count));
+    struct datum row = datum_text(names[context->session->txn_state]);
+    TRY(context->sink->row(context->task, context->sink, &row));
+out:
+    return st;
+}
+
+// --- PREPARE, EXECUTE, DEALLOCATE, DISCARD -----------------------------------------------------------------
+
+static struct status prepare_execute(struct statement_context *context)
+{
+    struct status st;
+    struct session *session = context->session;
+    const struct prepare *prepare = context->statement->as.prepare;
+    if (prepared_find(session, prepare->name) != NULL)
+        return status_format(context->arena, SQLSTATE('4', '2', 'P', '0', '5'),
+            "prepared statement \"%s\" already exists", prepare->name);
+    struct type *types = ARENA_ARRAY(context->arena, struct type, prepare->types.count + 1);
+    for (uint32_t i = 0; i < prepare->types.count; i++) {
+        const struct type_info *info = type_by_name(prepare->types.items[i]->name);
+        if (info == NULL)
+            return status_format(context->arena, E_UNDEFINED_OBJECT, "type \"%s\" does not exist",
+                prepare->types.items[i]->name);
+        types[i] = TYPE_OF(prepare->types.items[i]->array_dimensions > 0 ? info->array : info->oid);
+    }
+    // Its text by itself, so that the statement owns what it is made of.
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    deparse_statement(&text, prepare->statement, 0);
+    struct prepared *prepared;
+    TRY(prepared_make(context->task, session, buffer_bytes(&text), NULL, types, prepare->types.count, &prepared));
+    prepared_add(session, prepare->name, prepared);
+out:
+    return st;
+}
+
+static struct status execute_target(struct statement_context *context, struct prepared **prepared)
+{
+    const char *name = context->statement->as.execute->name;
+    *prepared = prepared_find(context->session, name);
+    if (*prepared == NULL)
+        return status_format(context->arena, E_INVALID_SQL_STATEMENT_NAME,
+            "prepared statement \"%s\" does not exist", name);
+    return STATUS_OK;
+}
+
+static struct status execute_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count)
+{
+    struct prepared *prepared;
+    struct status st;
+    TRY(execute_target(context, &prepared));
+    st = prepared_describe(context->task, context->session, prepared, columns, count);
+out:
+    return st;
+}
+
+static struct status execute_params(struct statement_context *context, struct prepared *prepared,
+    struct datum **params)
+{
+    struct status st = STATUS_OK;
+    const struct execute *execute = context->statement->as.execute;
+    if (execute->args.count != prepared->param_count)
+        TRY(status_detail(context->arena,
+            status_format(context->arena, E_SYNTAX_ERROR,
+                "wrong number of parameters for prepared statement \"%s\"", execute->name),
+            "Expected %u parameters but got %u.", prepared->param_count, execute->args.count));
+    *params = ARENA_ARRAY(context->arena, struct datum, prepared->param_count + 1);
+    for (uint32_t i = 0; i < prepared->param_count; i++) {
+        struct type type = prepared->param_types[i];
+        if (type.oid == 0) type.oid = TYPE_TEXT;
+        TRY(statement_constant(context, execute->args.items[i], type, &(*params)[i]));
+    }
+out:
+    return st;
+}
+
+static struct status execute_execute(struct statement_context *context)
+{
+    struct status st;
+    struct session *session = context->session;
+    struct prepared *prepared = NULL;
+    struct datum *params;
+    struct execution execution = {.arena = context->arena};
+    TRY(execute_target(context, &prepared));
+    prepared->references++;
+    if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT)
+        TRY(session_begin_if_idle(context->task, session));
+    TRY(execute_params(context, prepared, &params));
+    execution.prepared = prepared;
+    execution.params = params;
+    TRY(execution_begin(context->task, session, prepared));
+    const struct result_column *columns;
+    uint32_t count;
+    TRY(prepared_describe(context->task, session, prepared, &columns, &count));
+    if (count > 0) TRY(context->sink->columns(context->task, context->sink, columns, count));
+    bool done;
+    TRY(execution_next(context->task, session, &execution, context->sink, 0, &done));
+    memcpy(context->tag, execution.tag, sizeof context->tag);
+out:
+    execution_close(context->task, &execution);
+    if (prepared != NULL) {
+        if (failed(st)) st = status_copy(&session->statement_arena, st);
+        prepared_release(prepared);
+    }
+    return st;
+}
+
+static struct status deallocate_execute(struct statement_context *context)
+{
+    const char *name = context->statement->as.deallocate->name;
+    if (name == NULL) {
+        prepared_remove_all(context->session);
+        snprintf(context->tag, sizeof context->tag, "DEALLOCATE ALL");
+        return STATUS_OK;
+    }
+    if (!prepared_remove(context->session, name))
+        return status_format(context->arena, E_INVALID_SQL_STATEMENT_NAME,
+            "prepared statement \"%s\" does not exist", name);
+    return STATUS_OK;
+}
+
+static struct status discard_execute(struct statement_context *context)
+{
+    struct session *session = context->session;
+    if (context->statement->as.discard->what == DISCARD_ALL) {
+        session_statements_txn_end(context->task, session);
+        prepared_remove_all(session);
+        vars_reset_all(session);
+        session->has_last_sequence_value = false;
+        snprintf(context->tag, sizeof context->tag, "DISCARD ALL");
+    } else if (context->statement->as.discard->what == DISCARD_PLANS) {
+        snprintf(context->tag, sizeof context->tag, "DISCARD PLANS");
+    } else if (context->statement->as.discard->what == DISCARD_SEQUENCES) {
+        session->has_last_sequence_value = false;
+        snprintf(context->tag, sizeof context->tag, "DISCARD SEQUENCES");
+    } else {
+        return status_make(E_FEATURE_NOT_SUPPORTED, "DISCARD TEMP is not supported");
+    }
+    return STATUS_OK;
+}
+
+// --- EXPLAIN ---------------------------------------------------------------------------------------------
+
+static struct status explain_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count)
+{
+    static const struct result_column column = {.name = "info", .type = {TYPE_TEXT, -1}};
+    (void)context;
+    *columns = &column;
+    *count = 1;
+    return STATUS_OK;
+}
+
+static struct status discard_columns(struct task *task, struct result_sink *sink,
+    const struct result_column *columns, uint32_t count)
+{
+    (void)task, (void)sink, (void)columns, (void)count;
+    return STATUS_OK;
+}
+static struct status discard_row(struct task *task, struct result_sink *sink, const struct datum *values)
+{
+    (void)task, (void)values;
+    sink->rows_sent++;
+    return STATUS_OK;
+}
+
+static struct status explain_line(struct statement_context *context, const char *line)
+{
+    struct datum row = datum_text(line);
+    return context->sink->row(context->task, context->sink, &row);
+}
+
+static struct status explain_analyze(struct statement_context *context, struct prepared *prepared)
+{
+    struct status st;
+    struct session *session = context->session;
+    struct result_sink nowhere = {.columns = discard_columns, .row = discard_row};
+    struct execution execution = {.prepared = prepared, .arena = context->arena};
+    struct kv_txn_stats before = *kv_txn_stats(session->txn);
+    uint64_t started = task_now_ns(context->task);
+    bool done;
+    TRY(execution_next(context->task, session, &execution, &nowhere, 0, &done));
+    uint64_t took = task_now_ns(context->task) - started;
+    const struct kv_txn_stats *after = kv_txn_stats(session->txn);
+    TRY(explain_line(context, arena_printf(context->arena, "execution time: %.3f ms", (double)took / 1e6)));
+    TRY(explain_line(context, arena_printf(context->arena, "actual row count: %" PRIu64,
+        execution.rows > 0 ? execution.rows : plan_run_rows_affected(execution.run))));
+    TRY(explain_line(context,
+        arena_printf(context->arena, "rows decoded from KV: %" PRIu64 " (%" PRIu64 " B, %" PRIu64 " requests)",
+            after->rows_read - before.rows_read, after->bytes_read - before.bytes_read,
+            after->requests - before.requests)));
+    TRY(explain_line(context, arena_printf(context->arena, "KV contention time: %.3f ms",
+        (double)(after->lock_wait_ns - before.lock_wait_ns) / 1e6)));
+out:
+    execution_close(context->task, &execution);
+    return st;
+}
+
+static struct status explain_execute(struct statement_context *context)
+{
+    struct status st;
+    const struct explain *explain = context->statement->as.explain;
+    struct prepared *prepared = NULL;
+    struct buffer text;
+    for (uint32_t i = 0; i < explain->options.count; i++) {
+        const char *name = explain->options.items[i].name;
+        if (strcmp(name, "analyze") != 0 && strcmp(name, "verbose") != 0 && strcmp(name, "costs") != 0)
+            return status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN (%s) is not supported", name);
+    }
+    buffer_init(&text, context->arena);
+    deparse_statement(&text, explain->statement, 0);
+    TRY(prepared_make(context->task, context->session, buffer_bytes(&text), NULL, context->param_types,
+        context->param_count, &prepared));
+    if (prepared->built == NULL)
+        TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN of %s is not supported",
+            statement_name(explain->statement)));
+    const struct result_column *columns;
+    uint32_t count;
+    const char **lines;
+    TRY(explain_describe(context, &columns, &count));
+    TRY(context->sink->columns(context->task, context->sink, columns, count));
+    TRY(plan_explain(context->task, context->session, prepared->built->plan, context->arena, &lines, &count));
+    for (uint32_t i = 0; i < count; i++) TRY(explain_line(context, lines[i]));
+    if (explain->analyze) TRY(explain_analyze(context, prepared));
+    snprintf(context->tag, sizeof context->tag, "EXPLAIN");
+out:
+    if (prepared != NULL) {
+        if (failed(st)) st = status_copy(&context->session->statement_arena, st);
+        prepared_release(prepared);
+    }
+    return st;
+}
+
+// --- CANCEL ----------------------------------------------------------------------------------------------
+
+static struct status cancel_execute(struct statement_context *context)
+{
+    struct status st;
+    const struct cancel *cancel = context->statement->as.cancel;
+    if (cancel->query != NULL)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "CANCEL QUERIES (SELECT ...) is not supported");
+    TRY(privilege_check_superuser(context->task, context->session, "cancel other sessions"));
+    struct datum id;
+    TRY(statement_constant(context, cancel->id, TYPE_OF(TYPE_TEXT), &id));
+    uint64_t session_id = id.null ? 0 : strtoull(arena_string(context->arena, datum_as_bytes(id)), NULL, 16);
+    bool found;
+    TRY(pgwire_cancel_session(context->task, session_id, cancel->session, &found));
+    if (!found && !cancel->if_exists)
+        st = status_format(context->arena, E_UNDEFINED_OBJECT, "%s ID not found",
+            cancel->session ? "session" : "query");
+out:
+    return st;
+}
+
+#define TXN HANDLER_TRANSACTION_CONTROL
+static const struct statement_handler handlers[] = {
+    {STATEMENT_BEGIN, TXN, NULL, begin_execute},
+    {STATEMENT_START_TRANSACTION, TXN, NULL, begin_execute},
+    {STATEMENT_COMMIT, TXN | HANDLER_IN_FAILED, NULL, commit_execute},
+    {STATEMENT_ROLLBACK, TXN | HANDLER_IN_FAILED, NULL, rollback_execute},
+    {STATEMENT_SET_TRANSACTION, TXN, NULL, set_transaction_execute},
+    {STATEMENT_PREPARE_TRANSACTION, TXN, NULL, prepared_transaction_execute},
+    {STATEMENT_COMMIT_PREPARED, TXN, NULL, prepared_transaction_execute},
+    {STATEMENT_ROLLBACK_PREPARED, TXN, NULL, prepared_transaction_execute},
+    {STATEMENT_SAVEPOINT, TXN, NULL, savepoint_execute},
+    {STATEMENT_RELEASE_SAVEPOINT, TXN, NULL, release_execute},
+    {STATEMENT_ROLLBACK_TO_SAVEPOINT, TXN | HANDLER_IN_FAILED, NULL, rollback_to_execute},
+    {STATEMENT_SET, HANDLER_READ_ONLY, NULL, set_execute},
+    {STATEMENT_RESET, HANDLER_READ_ONLY, NULL, set_execute},
+    {STATEMENT_SHOW, TXN, show_describe, show_execute},
+    {STATEMENT_SHOW_ALL_VARIABLES, TXN, show_all_describe, show_all_execute},
+    {STATEMENT_SHOW_TRANSACTION_STATUS, TXN | HANDLER_IN_FAILED, transaction_status_describe,
+        transaction_status_execute},
+    {STATEMENT_PREPARE, HANDLER_READ_ONLY, NULL, prepare_execute},
+    {STATEMENT_EXECUTE, TXN, execute_describe, execute_execute},
+    {STATEMENT_DEALLOCATE, TXN | HANDLER_IN_FAILED, NULL, deallocate_execute},
+    {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION, NULL, discard_execute},
+    {STATEMENT_EXPLAIN, HANDLER_READ_ONLY, explain_describe, explain_execute},
+    {STATEMENT_CANCEL, HANDLER_READ_ONLY, NULL, cancel_execute},
+    {STATEMENT_COPY, 0, NULL, copy_execute},
+};
+
+void session_statements_register(void)
+{
+    statement_handler_register(handlers, sizeof handlers / sizeof handlers[0]);
+}
