@@ -88,6 +88,10 @@ void prepared_release(struct prepared *prepared);
 // has no shape. Params live in `arena`.
 CHECKED struct status plan_cache_find(struct task *task, struct session *session, struct arena *arena,
     struct bytes text, struct prepared **prepared, struct datum **params);
+// The same cache by exact text and parameter types, for the server's own statements. The caller gets a
+// reference.
+CHECKED struct status prepared_for_text(struct task *task, struct session *session, const char *sql,
+    const struct type *types, uint32_t type_count, struct prepared **prepared);
 // Forgets every plan of the shard (tests, and after a change of statistics).
 void plan_cache_clear(struct shard *shard);
 

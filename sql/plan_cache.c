@@ -98,17 +98,14 @@ static struct status literal_value(struct session *session, struct arena *arena,
     return type_input(arena, &session->types, type, bytes_of(copy, size), value);
 }
 
-static struct status make_entry(struct task *task, struct session *session, const struct shape *shape,
-    struct bytes key, struct prepared **out)
+// Plans `text` and keeps it under `key`. The caller gets a reference.
+static struct status make_entry(struct task *task, struct session *session, struct bytes text,
+    struct bytes key, const struct type *types, uint32_t type_count, struct prepared **out)
 {
     struct status st;
     struct prepared *prepared = NULL;
     struct sql_shard *state = sql_shard(session->shard);
-    struct type *types =
-        ARENA_ARRAY(&session->statement_arena, struct type, shape->literal_count + 1);
-    for (uint32_t i = 0; i < shape->literal_count; i++) types[i] = literal_type(&shape->literals[i]);
-    struct bytes text = bytes_of(key.data + 16, key.size - 16);
-    TRY(prepared_make(task, session, text, NULL, types, shape->literal_count, &prepared));
+    TRY(prepared_make(task, session, text, NULL, types, type_count, &prepared));
     prepared->cache_key = arena_copy(&prepared->arena, key);
     // Another session may have made it while this one planned.
     struct prepared *other = hashmap_get(&state->cache, key);
@@ -117,9 +114,37 @@ static struct status make_entry(struct task *task, struct session *session, cons
     hashmap_put(&state->cache, prepared->cache_key, prepared);
     link_first(state, prepared);
     state->cached_count++;
+    prepared->references++;
 out:
     *out = prepared;
     return st;
+}
+
+static struct prepared *find_entry(struct sql_shard *state, struct bytes key)
+{
+    struct prepared *prepared = hashmap_get(&state->cache, key);
+    if (prepared == NULL) return NULL;
+    unlink_entry(state, prepared);
+    link_first(state, prepared);
+    prepared->references++;
+    return prepared;
+}
+
+struct status prepared_for_text(struct task *task, struct session *session, const char *sql,
+    const struct type *types, uint32_t type_count, struct prepared **out)
+{
+    size_t size = strlen(sql);
+    uint64_t context = context_of(session);
+    uint64_t kinds = hash_u64(type_count + 1);
+    for (uint32_t i = 0; i < type_count; i++) kinds = hash_combine(kinds, types[i].oid);
+    uint8_t *key = arena_alloc(&session->statement_arena, 16 + size);
+    memcpy(key, &kinds, 8);
+    memcpy(key + 8, &context, 8);
+    memcpy(key + 16, sql, size);
+    *out = find_entry(sql_shard(session->shard), bytes_of(key, 16 + size));
+    if (*out != NULL) return STATUS_OK;
+    return make_entry(task, session, bytes_of(key + 16, size), bytes_of(key, 16 + size), types,
+        type_count, out);
 }
 
 // Literals out of the scratch shape, before anything can suspend.
@@ -145,19 +170,18 @@ struct status plan_cache_find(struct task *task, struct session *session, struct
     const struct shape *shape = state->shape;
     if (text.size > SHAPE_TEXT_BYTES_MAX || !shape_of(text, state->shape)) return STATUS_OK;
     struct bytes key = key_of(arena, shape, context_of(session));
-    struct prepared *prepared = hashmap_get(&state->cache, key);
-    if (prepared != NULL) {
-        unlink_entry(state, prepared);
-        link_first(state, prepared);
-        prepared->references++;
-    } else {
+    struct prepared *prepared = find_entry(state, key);
+    if (prepared == NULL) {
         shape = shape_copy(arena, shape);
+        struct type *types = ARENA_ARRAY(arena, struct type, shape->literal_count + 1);
+        for (uint32_t i = 0; i < shape->literal_count; i++)
+            types[i] = literal_type(&shape->literals[i]);
         // A shape that does not plan is told as the text itself: with its own positions.
-        if (failed(make_entry(task, session, shape, key, &prepared))) {
+        if (failed(make_entry(task, session, bytes_of(key.data + 16, key.size - 16), key, types,
+                shape->literal_count, &prepared))) {
             if (session->txn_state == TXN_IMPLICIT) session_txn_rollback(task, session);
             return STATUS_OK;
         }
-        prepared->references++;
     }
     *params = ARENA_ARRAY(arena, struct datum, shape->literal_count + 1);
     for (uint32_t i = 0; i < shape->literal_count; i++)
