@@ -69,9 +69,12 @@ enum net_op_kind {
     // unless the stream ended before; bytes may still come until then. Completes itself, too.
     NET_RECV_CANCEL,
     NET_SEND,    // handle, iov: completes when all bytes are taken or the peer is gone
+    NET_SHUTDOWN, // handle: no more will be sent; the peer sees the end of the stream
     // handle. Its other ops complete, too, with -ECANCELED, perhaps after this one.
     NET_CLOSE,
 };
+
+#define NET_ADDRESS_BYTES 64
 
 struct net_buffer {
     const void *data;
@@ -88,8 +91,9 @@ struct net_op {
     uint64_t sent;
     int64_t result;          // Bytes or handle, or -errno.
     const uint8_t *data;     // NET_RECV event: valid during the call only.
-    char peer[64];           // NET_LISTEN's accept event, NET_CONNECT: the peer's address.
-    char local[64];          // NET_LISTEN: the address bound (with the port chosen).
+    char *peer;              // NET_LISTEN (at an accept event), NET_CONNECT: NET_ADDRESS_BYTES for
+                             // the peer's address; NULL: not wanted.
+    char *local;             // NET_LISTEN: the same, for the address bound (with the port chosen).
     bool more;               // NET_RECV, NET_LISTEN: further events will come.
     void (*complete)(struct net_op *op);
     void *arg;
@@ -113,7 +117,7 @@ struct env {
         struct shard_message *message);
     // Turns "host:port" into a numeric address, or -1. Blocks: called on helpers. NULL: names are
     // addresses already (simulation).
-    int (*resolve)(struct env *env, const char *address, char numeric[64]);
+    int (*resolve)(struct env *env, const char *address, char numeric[NET_ADDRESS_BYTES]);
     // Which of `count` ready tasks of the shard runs next. NULL: the fair order decides (production).
     uint32_t (*choose)(struct env *env, struct shard *shard, uint32_t count);
     void (*node_stop)(struct env *env, struct node *node);

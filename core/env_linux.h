@@ -118,4 +118,4 @@ void linux_net_fini(struct linux_shard *linux_shard);
 void linux_net_submit(struct env *env, struct shard *shard, struct net_op *op);
 void linux_net_complete(
     struct linux_shard *linux_shard, struct net_op *op, int32_t result, uint32_t flags);
-int linux_resolve(struct env *env, const char *address, char numeric[64]);
+int linux_resolve(struct env *env, const char *address, char numeric[NET_ADDRESS_BYTES]);

@@ -83,25 +83,27 @@ static bool address_parse(const char *address, struct sockaddr_in6 *out, socklen
     return host[0] == 0 || inet_pton(AF_INET6, host, &out->sin6_addr) == 1;
 }
 
-static void address_format(const struct sockaddr_in6 *address, char out[64])
+// `out` may be NULL.
+static void address_format(const struct sockaddr_in6 *address, char out[NET_ADDRESS_BYTES])
 {
     char host[INET6_ADDRSTRLEN] = "?";
+    if (out == NULL) return;
     if (address->sin6_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
         inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        snprintf(out, 64, "%s:%u", host, ntohs(v4->sin_port));
+        snprintf(out, NET_ADDRESS_BYTES, "%s:%u", host, ntohs(v4->sin_port));
     } else if (address->sin6_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
         inet_ntop(AF_INET, &address->sin6_addr.s6_addr[12], host, sizeof host);
-        snprintf(out, 64, "%s:%u", host, ntohs(address->sin6_port));
+        snprintf(out, NET_ADDRESS_BYTES, "%s:%u", host, ntohs(address->sin6_port));
     } else if (address->sin6_family == AF_INET6) {
         inet_ntop(AF_INET6, &address->sin6_addr, host, sizeof host);
-        snprintf(out, 64, "[%s]:%u", host, ntohs(address->sin6_port));
+        snprintf(out, NET_ADDRESS_BYTES, "[%s]:%u", host, ntohs(address->sin6_port));
     } else {
-        snprintf(out, 64, "?");
+        snprintf(out, NET_ADDRESS_BYTES, "?");
     }
 }
 
-int linux_resolve(struct env *env, const char *address, char numeric[64])
+int linux_resolve(struct env *env, const char *address, char numeric[NET_ADDRESS_BYTES])
 {
     (void)env;
     char host[256], port[16];
@@ -519,6 +521,11 @@ void linux_net_submit(struct env *env, struct shard *shard, struct net_op *op)
         op->sent = 0;
         send_arm(linux_shard, op);
         return;
+    case NET_SHUTDOWN:
+        sqe = ring_entry(linux_shard);
+        io_uring_prep_shutdown(sqe, (int)op->handle, SHUT_WR);
+        ring_tag(linux_shard, sqe, op, RING_NET);
+        return;
     case NET_CLOSE: submit_close(linux_shard, op); return;
     }
 }
@@ -534,6 +541,7 @@ void linux_net_complete(
     case NET_RECV: complete_recv(linux_shard, op, result, flags); return;
     case NET_SEND: complete_send(linux_shard, op, result); return;
     case NET_RECV_CANCEL:
+    case NET_SHUTDOWN:
     case NET_CLOSE:
         op->result = result;
         op->complete(op);

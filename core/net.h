@@ -29,7 +29,9 @@ struct tls_context;
 struct tls_session;
 
 struct conn_handler {
-    // New bytes, the end of the stream or an error (conn_ended, conn_error).
+    // New bytes, or the stream has ended (conn_ended). Not called while a task waits in conn_wait_input
+    // (that task is woken instead), nor for bytes that were unread already when the handler was set or
+    // the task's wait ended: look at conn_input then.
     void (*on_input)(struct conn *conn);
 };
 
@@ -40,7 +42,9 @@ struct listener_options {
     void *arg;
 };
 
-// Listens on every shard of the node that calls it for itself (SO_REUSEPORT), so that accepts spread.
+// Listens on this shard. Every shard of the node that shall accept calls it for itself, and the kernel
+// spreads connections over them (SO_REUSEPORT); for a port that the system chose the others give
+// listener_address of the first. Errors: 58030 the address is taken or not this machine's.
 CHECKED struct status net_listen(
     struct shard *shard, const struct listener_options *options, struct listener **listener);
 const char *listener_address(const struct listener *listener); // With the port that was bound.
@@ -80,13 +84,14 @@ CHECKED struct status conn_tls_start(
     struct task *task, struct conn *conn, struct tls_context *context, const char *server_name);
 struct tls_session *conn_tls(const struct conn *conn); // NULL without TLS.
 
-// Sends what is queued (for at most 5 s), then closes. The connection is gone for the caller at once.
+// Sends what is queued and sees to it that the peer can read it (for at most 5 s), then closes. The
+// connection is gone for the caller at once; no task may be waiting on it.
 void conn_close(struct conn *conn);
 // Closes at once.
 void conn_abort(struct conn *conn);
 
-// Hands the connection to another shard of the node, input, TLS state and all; `adopted` runs there
-// (not in a task). The caller must not touch it after this returns.
+// Hands the connection to another shard of the node, input, output, TLS state and all; `adopted` runs
+// there (not in a task) and sets the handler. The caller must not touch it after this returns.
 void conn_migrate(struct conn *conn, uint32_t target,
     void (*adopted)(struct conn *conn, void *arg), void *arg);
 

@@ -68,6 +68,7 @@ void shard_destroy(struct shard *shard)
 {
     struct reactor *reactor = shard->reactor;
     struct list_link *link;
+    if (reactor->net_fini != NULL) reactor->net_fini(shard);
     while ((link = list_pop(&reactor->tasks)) != NULL)
         task_discard(container_of(link, struct task, all_link));
     fiber_fini(&reactor->big_stack);

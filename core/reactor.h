@@ -70,7 +70,8 @@ struct reactor {
     int signal_number;
 
     void *env_shard; // The environment's own part.
-    void *net;       // core/net.c's.
+    struct net_shard *net; // core/net.c's; freed by net_fini.
+    void (*net_fini)(struct shard *shard);
 
     struct {
         const char *kind;

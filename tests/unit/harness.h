@@ -14,8 +14,11 @@
 // Inside a task use CHECK and TRY, not cr_assert: a failed cr_assert jumps out of the fiber.
 #pragma once
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/shard.h"
@@ -64,6 +67,36 @@ static inline struct status node_test(uint32_t shards, task_fn fn, void *arg)
     return node_run(&options, node_test_init, &call, NULL);
 }
 
+// A new empty folder for a test's files, under $TMPDIR or /tmp. NODE_TEST removes it at the end; other
+// tests call test_dirs_remove.
+#define TEST_DIRS_MAX 16
+static char test_dirs[TEST_DIRS_MAX][256];
+static int test_dir_count;
+
+static inline const char *test_dir(char buffer[256])
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(buffer, 256, "%s/isopod-test-XXXXXX", base != NULL ? base : "/tmp");
+    char *made = mkdtemp(buffer);
+    if (made != NULL && test_dir_count < TEST_DIRS_MAX) strcpy(test_dirs[test_dir_count++], made);
+    return made;
+}
+
+static inline int test_dir_remove_one(
+    const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    (void)info;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+static inline void test_dirs_remove(void)
+{
+    while (test_dir_count > 0)
+        (void)nftw(test_dirs[--test_dir_count], test_dir_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 #define NODE_TEST(suite, name, shards) \
     static struct status suite##_##name##_body(struct task *task, void *arg); \
     Test(suite, name) \
@@ -71,16 +104,8 @@ static inline struct status node_test(uint32_t shards, task_fn fn, void *arg)
         struct status st = node_test(shards, suite##_##name##_body, NULL); \
         char sqlstate[6]; \
         status_sqlstate(st, sqlstate); \
+        test_dirs_remove(); \
         cr_assert(!failed(st), "%s: %s", sqlstate, failed(st) ? st.message : ""); \
     } \
     static struct status suite##_##name##_body( \
         __attribute__((unused)) struct task *task, __attribute__((unused)) void *arg)
-
-// A new empty folder for a test's files, on the disk that builds are on. Removed by nobody: `buffer`
-// names it under $TMPDIR or /tmp.
-static inline const char *test_dir(char buffer[256])
-{
-    const char *base = getenv("TMPDIR");
-    snprintf(buffer, 256, "%s/isopod-test-XXXXXX", base != NULL ? base : "/tmp");
-    return mkdtemp(buffer);
-}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Connections: bytes arrive in order and whole, back-pressure holds both sides, closing loses nothing,
+// a connection can change its shard in the middle.
+#include "tests/unit/harness.h"
+
+#include <string.h>
+
+#include "core/net.h"
+#include "core/tls.h"
+
+#define MS 1000000ull
+#define INPUT_MAX (64u << 10)
+
+// A server whose connections echo what they get, on the shard that they live on.
+struct echo {
+    struct listener *listener;
+    uint32_t accepted, ended;
+    bool migrate;
+    bool silent; // Reads nothing.
+    struct wait_queue changed;
+    struct conn *last;
+};
+
+static void echo_input(struct conn *conn)
+{
+    struct echo *echo = conn_arg(conn);
+    struct bytes input = conn_input(conn);
+    if (!echo->silent && input.size > 0) {
+        conn_write(conn, input.data, input.size);
+        conn_consume(conn, input.size);
+        conn_flush(conn);
+    }
+    if (!conn_ended(conn)) return;
+    conn_close(conn);
+    __atomic_add_fetch(&echo->ended, 1, __ATOMIC_SEQ_CST);
+}
+
+static const struct conn_handler echo_handler = {echo_input};
+
+static void echo_adopted(struct conn *conn, void *arg)
+{
+    conn_set_handler(conn, &echo_handler, arg);
+    echo_input(conn);
+}
+
+// Answers the first run of bytes here, then moves to the other shard.
+static void echo_then_move(struct conn *conn)
+{
+    struct echo *echo = conn_arg(conn);
+    struct bytes input = conn_input(conn);
+    conn_write(conn, input.data, input.size);
+    conn_consume(conn, input.size);
+    conn_flush(conn);
+    conn_migrate(conn, (conn_shard(conn)->index + 1) % 2, echo_adopted, echo);
+}
+
+static const struct conn_handler moving_handler = {echo_then_move};
+
+static void echo_accept(struct listener *listener, struct conn *conn)
+{
+    struct echo *echo = listener_arg(listener);
+    echo->accepted++;
+    echo->last = conn;
+    conn_set_handler(conn, echo->migrate ? &moving_handler : &echo_handler, echo);
+    wait_queue_wake_all(&echo->changed, STATUS_OK);
+}
+
+static struct status echo_start(struct task *task, struct echo *echo)
+{
+    struct listener_options options = {.address = "127.0.0.1:0",
+        .input_bytes_max = INPUT_MAX,
+        .on_accept = echo_accept,
+        .arg = echo};
+    return net_listen(task->shard, &options, &echo->listener);
+}
+
+static void pattern_fill(uint8_t *data, size_t size, size_t offset)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)((offset + i) * 2654435761u >> 13);
+}
+
+// Sends `total` bytes and reads their echo at the same time, from one task.
+static struct status echo_check(struct task *task, struct conn *conn, size_t total)
+{
+    struct status st = STATUS_OK;
+    uint8_t expected[2048];
+    size_t sent = 0, got = 0;
+    while (got < total) {
+        while (sent < total && sent - got < INPUT_MAX) {
+            size_t part = total - sent < sizeof expected ? total - sent : sizeof expected;
+            pattern_fill(expected, part, sent);
+            conn_write(conn, expected, part);
+            sent += part;
+        }
+        conn_flush(conn);
+        TRY(conn_wait_input(task, conn, 1));
+        struct bytes input = conn_input(conn);
+        size_t part = input.size < sizeof expected ? input.size : sizeof expected;
+        pattern_fill(expected, part, got);
+        CHECK(memcmp(expected, input.data, part) == 0);
+        conn_consume(conn, part);
+        got += part;
+    }
+    CHECK(conn_bytes_in(conn) >= total);
+out:
+    return st;
+}
+
+NODE_TEST(net, bytes_come_back, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo;
+    struct conn *conn = NULL;
+    TRY(echo_start(task, &echo));
+    TRY(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conn));
+    CHECK(strcmp(conn_peer(conn), listener_address(echo.listener)) == 0);
+    TRY(echo_check(task, conn, 10));
+    TRY(echo_check(task, conn, 5u << 20));
+    conn_close(conn);
+    while (echo.ended == 0)
+        TRY(task_sleep(task, MS));
+    listener_close(echo.listener);
+out:
+    return st;
+}
+
+NODE_TEST(net, connections_move_between_shards, 2)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo = {.migrate = true};
+    struct conn *conns[8] = {0};
+    TRY(echo_start(task, &echo));
+    for (int i = 0; i < 8; i++) {
+        TRY(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conns[i]));
+        TRY(echo_check(task, conns[i], 300000));
+    }
+    for (int i = 0; i < 8; i++)
+        conn_close(conns[i]);
+    while (__atomic_load_n(&echo.ended, __ATOMIC_SEQ_CST) < 8)
+        TRY(task_sleep(task, MS));
+out:
+    return st;
+}
+
+// A receiver that does not read stops its sender: both buffers stay bounded.
+NODE_TEST(net, back_pressure_reaches_the_sender, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo = {.silent = true}; // Outlives the task: the handlers use it.
+    struct conn *conn = NULL;
+    static uint8_t block[64 << 10];
+    TRY(echo_start(task, &echo));
+    TRY(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conn));
+    size_t written = 0;
+    for (;;) {
+        pattern_fill(block, sizeof block, written);
+        conn_write(conn, block, sizeof block);
+        written += sizeof block;
+        conn_flush(conn);
+        task->deadline_ns = task_now_ns(task) + 200 * MS;
+        struct status drained = conn_drain(task, conn, sizeof block);
+        task->deadline_ns = UINT64_MAX;
+        if (failed(drained)) break;
+        CHECK(written < 100u << 20);
+    }
+    CHECK(conn_output_bytes(conn) > 0);
+    CHECK(conn_input(echo.last).size >= INPUT_MAX);
+    CHECK(conn_input(echo.last).size <= INPUT_MAX + 256 * (16u << 10));
+    // It begins to read: all of it comes, in order.
+    size_t got = 0;
+    while (got < written) {
+        TRY(conn_wait_input(task, echo.last, 1));
+        struct bytes input = conn_input(echo.last);
+        size_t part = input.size < sizeof block ? input.size : sizeof block;
+        pattern_fill(block, part, got);
+        CHECK(memcmp(block, input.data, part) == 0);
+        conn_consume(echo.last, part);
+        got += part;
+    }
+    conn_abort(conn);
+out:
+    return st;
+}
+
+// A goodbye that is written just before the close arrives, also when the peer was still sending.
+NODE_TEST(net, close_delivers_what_was_written, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo = {.silent = true}; // Outlives the task: the handlers use it.
+    struct conn *conn = NULL;
+    TRY(echo_start(task, &echo));
+    TRY(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conn));
+    conn_write(conn, "unread", 6);
+    conn_flush(conn);
+    while (echo.last == NULL || conn_input(echo.last).size < 6)
+        TRY(task_sleep(task, MS));
+    conn_write(conn, "more", 4);
+    conn_flush(conn);
+    conn_write(echo.last, "goodbye", 7);
+    conn_close(echo.last);
+    TRY(conn_wait_input(task, conn, 7));
+    CHECK(memcmp(conn_input(conn).data, "goodbye", 7) == 0);
+    conn_consume(conn, 7);
+    CHECK_FAILS(conn_wait_input(task, conn, 1), E_CONNECTION_FAILURE);
+    CHECK(conn_ended(conn));
+    conn_close(conn);
+out:
+    return st;
+}
+
+NODE_TEST(net, refusals_have_their_codes, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo;
+    struct conn *conn = NULL;
+    TRY(echo_start(task, &echo));
+    char taken[NET_ADDRESS_BYTES];
+    snprintf(taken, sizeof taken, "%s", listener_address(echo.listener));
+    listener_close(echo.listener);
+    TRY(task_sleep(task, MS));
+    CHECK_FAILS(net_connect(task, taken, INPUT_MAX, &conn), E_CONNECTION_FAILURE);
+    CHECK_FAILS(net_connect(task, "127.0.0.1", INPUT_MAX, &conn), E_CONNECTION_FAILURE);
+    CHECK_FAILS(
+        net_connect(task, "no-such-host.invalid:1", INPUT_MAX, &conn), E_CONNECTION_FAILURE);
+    struct listener_options options = {
+        .address = "127.0.0.1:99999", .input_bytes_max = 1, .on_accept = echo_accept};
+    struct listener *listener;
+    CHECK_FAILS(net_listen(task->shard, &options, &listener), E_INVALID_PARAMETER_VALUE);
+    options.address = "192.0.2.1:0"; // Not this machine's.
+    CHECK(failed(net_listen(task->shard, &options, &listener)));
+out:
+    return st;
+}
+
+// A task that waits for input gets it; one whose peer goes away learns of that.
+NODE_TEST(net, waiting_tasks_learn_of_the_end, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo = {.silent = true}; // Outlives the task: the handlers use it.
+    struct conn *conn = NULL;
+    TRY(echo_start(task, &echo));
+    TRY(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conn));
+    CHECK_FAILS(conn_wait_input(task, conn, INPUT_MAX + 1), E_PROTOCOL_VIOLATION);
+    while (echo.last == NULL)
+        TRY(task_wait(task, &echo.changed));
+    conn_abort(echo.last);
+    CHECK_FAILS(conn_wait_input(task, conn, 1), E_CONNECTION_FAILURE);
+    conn_write(conn, "x", 1);
+    conn_flush(conn);
+    TRY(task_sleep(task, 5 * MS));
+    conn_write(conn, "x", 1);
+    CHECK_FAILS(conn_drain(task, conn, 0), E_CONNECTION_FAILURE);
+    conn_close(conn);
+out:
+    return st;
+}
