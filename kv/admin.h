@@ -71,7 +71,7 @@ CHECKED struct status kv_clear(struct task *task, uint64_t tenant, struct span s
 CHECKED struct status kv_gc_ttl_set(struct task *task, uint64_t tenant, uint64_t ttl_ns);
 
 // A protected timestamp keeps every version of `tenant` that is visible at or after `ts` readable.
-// Records are stored in the system tenant's span and survive restarts. `id` is 16 bytes, the caller's.
+// Records are stored in the cluster's own span and survive restarts. `id` is 16 bytes, the caller's.
 struct kv_protection {
     uint8_t id[16];
     uint64_t tenant;
@@ -102,7 +102,7 @@ struct kv_export {
     struct hlc_timestamp after, at;
     bool all;
     size_t bytes_max;
-    struct bytes resume; // The client's own.
+    struct bytes resume; // The client's own: lives with the task.
     bool done;
 };
 CHECKED struct status kv_export_next(struct task *task, struct kv_export *export, struct arena *arena,

@@ -13,6 +13,9 @@
 
 #define KV_SLICES_MAX 4096u
 
+// Places of the modules in module_state.
+enum kv_module_slot { KV_SLOT_CLIENT, KV_SLOT_DEADLOCK, KV_SLOT_RANGES, KV_SLOT_PROTECTED };
+
 struct kv_node {
     struct node *node;
     struct kv_options options;

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The modules of storage's upper half, in starting order.
+#include "kv/deadlock.h"
 #include "kv/kv_node.h"
+#include "kv/protected.h"
+#include "kv/range_admin.h"
+#include "kv/txn.h"
 
 const struct kv_module *const kv_modules[] = {
+    &client_module,
+    &deadlock_module,
+    &commit_multi_module, // Resolves what a crash left prepared: before anything reads.
+    &range_module,
+    &protected_module,
     NULL,
 };

@@ -111,6 +111,7 @@ struct slice {
     struct lock_table *locks;
     struct validator *validator;
     struct range_set *ranges;
+    struct slice_observer range_observer;
     struct feed_set *feeds;
 };
 

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Commit over several slices, in two phases:
+//
+//   lock       every written key, in all slices at once. From here on nothing waits for a lock.
+//   prepare    each slice validates its reads, chooses its lowest possible timestamp and logs the writes as
+//              prepared. Readers at or above that timestamp wait; readers below never see them.
+//   choose     the commit timestamp is the highest of those.
+//   validate   each slice that was read checks that nothing changed up to the commit timestamp, and commits
+//              nothing at or below it any more.
+//   record     the fate is logged in the first slice written. This is the commit: now it is acknowledged.
+//   resolve    in the background each slice turns its prepared writes into versions and lets go of the locks,
+//              then the record ends.
+//
+// A crash leaves prepared writes behind. At start, before anybody is served, each is resolved by its record:
+// committed when there is one that says so, dropped otherwise. Within a start the transaction's own shard always
+// ends what it began, so nobody else has to look at records.
+//
+// Source   Two-phase commit with presumed abort: Mohan, Lindsay, Obermarck, "Transaction Management in
+//          the R* Distributed Database Management System", 1986. Choosing the timestamp as the highest
+//          proposed one: Skeen's ordering.
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "kv/txn.h"
+
+#define RESOLVE_RETRY_NS 10000000u // When a slice cannot take the entry now: its disk is full.
+
+METRIC_DEFINE(metric_multi, "txn.commits.multislice", METRIC_COUNTER, METRIC_COUNT, false,
+    "Transactions committed over several slices");
+
+// What outlives the transaction: enough to end it in each slice.
+struct fate {
+    struct shard *shard;
+    uint64_t txn;
+    uint64_t record_slice;
+    bool commit, recorded;
+    struct hlc_timestamp ts;
+    uint32_t slice_count;
+    uint64_t slices[];
+};
+
+// --- resolving -------------------------------------------------------------------------------------------
+
+static struct status resolve_slice(struct task *task, const struct fate *fate, uint64_t slice)
+{
+    struct leader_resolve resolve = {.commit = fate->commit};
+    resolve.call.slice = slice;
+    resolve.call.owner.txn = fate->txn;
+    resolve.call.read_ts = fate->ts;
+    struct status st = leader_call(task, &resolve.call, task->arena, leader_resolve);
+    leader_reply_end(&resolve.call);
+    return st;
+}
+
+static struct status propose_op(
+    struct task *task, uint64_t slice, const struct entry_op *op, struct hlc_timestamp pass)
+{
+    struct entry_builder builder;
+    entry_begin(&builder, task->arena);
+    entry_op_append(&builder, op);
+    struct leader_propose propose = {.payload = entry_end(&builder)};
+    propose.call.slice = slice;
+    propose.call.read_ts = pass;
+    struct status st = leader_call(task, &propose.call, task->arena, leader_propose);
+    leader_reply_end(&propose.call);
+    return st;
+}
+
+// Keeps at it until it is done or storage stops: what is left then is for the next start.
+static struct status resolve_all(struct task *task, struct fate *fate)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < fate->slice_count; i++) {
+        for (;;) {
+            st = resolve_slice(task, fate, fate->slices[i]);
+            bool again = status_is(st, E_DISK_FULL) || status_is(st, E_OUT_OF_MEMORY);
+            if (!again) break;
+            TRY(task_sleep(task, RESOLVE_RETRY_NS));
+        }
+        TRY(st);
+    }
+    if (!fate->recorded) goto out;
+    const struct entry_op end = {.kind = ENTRY_RECORD_END, .txn = fate->txn};
+    TRY(propose_op(task, fate->record_slice, &end, HLC_ZERO));
+out:
+    return st;
+}
+
+static struct status resolve_task(struct task *task, void *arg)
+{
+    return resolve_all(task, arg);
+}
+
+static void resolve_ended(struct task *task, struct status st, void *arg)
+{
+    struct fate *fate = arg;
+    (void)task;
+    if (failed(st) && !status_is(st, E_ADMIN_SHUTDOWN)) {
+        log_warning(0, "transaction %llu is left for the next start to resolve: %s",
+            (unsigned long long)fate->txn, st.message);
+    }
+    struct kv_shard *kv = kv_shard_of(fate->shard);
+    ((struct client *)kv->module_state[KV_SLOT_CLIENT])->resolving--;
+    free(fate);
+}
+
+// From here on the fate owns the locks in its slices.
+static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fate)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < txn->locked_count; i++) {
+        bool taken = false;
+        for (uint32_t k = 0; k < fate->slice_count; k++) {
+            taken = taken || fate->slices[k] == txn->locked_slices[i];
+        }
+        if (!taken) txn->locked_slices[kept++] = txn->locked_slices[i];
+    }
+    txn->locked_count = kept;
+
+    client_of(task)->resolving++;
+    const struct task_options options = {
+        .fn = resolve_task,
+        .arg = fate,
+        .kind = "kv.resolve",
+        .class = TASK_SYSTEM,
+        .ended = resolve_ended,
+        .ended_arg = fate,
+    };
+    struct status st = task_start(task->shard, &options);
+    if (!failed(st)) return;
+    // No fiber to be had: this one does it.
+    st = resolve_all(task, fate);
+    resolve_ended(task, st, fate);
+}
+
+// --- the phases --------------------------------------------------------------------------------------------
+
+struct multi {
+    struct kv_txn *txn;
+    struct txn_parts *parts;
+    struct shard_call_item *items;
+    struct leader_commit *commits; // One for each part that writes.
+    struct leader_validate *checks;
+    uint32_t writer_count;
+    uint64_t record_slice;
+    struct hlc_timestamp ts;
+};
+
+// The first failure among the items; routes that were stale come last, because any other failure stands.
+static struct status items_status(
+    struct task *task, const struct shard_call_item *items, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        struct status one = items[i].status;
+        if (!failed(one)) continue;
+        if (!failed(st) || status_is(st, K_WRONG_RANGE)) st = status_copy(task->arena, one);
+    }
+    return st;
+}
+
+static struct status commits_send(struct task *task, struct multi *multi, task_fn fn)
+{
+    struct kv_txn *txn = multi->txn;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        if (part->write_count == 0) continue;
+        struct leader_commit *commit = &multi->commits[n];
+        struct bytes payload = commit->payload;
+        commit_request_init(txn, task, part, commit);
+        commit->payload = payload;
+        txn_note_locks(txn, part->slice);
+        leader_call_prepare(task, &commit->call, &txn->arena, fn, &multi->items[n++]);
+    }
+    struct status st = shard_call_many(task, multi->items, n);
+    if (!failed(st)) st = items_status(task, multi->items, n);
+    for (uint32_t i = 0; i < n; i++) {
+        txn_count(txn, &multi->commits[i].call);
+        leader_reply_end(&multi->commits[i].call);
+    }
+    return st;
+}
+
+static void payloads_make(struct multi *multi)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        if (part->write_count == 0) continue;
+        multi->commits[n++].payload = commit_payload(
+            multi->txn, part, &multi->txn->arena, multi->txn->id, multi->record_slice);
+    }
+}
+
+static struct status validate_all(struct task *task, struct multi *multi)
+{
+    struct kv_txn *txn = multi->txn;
+    uint32_t n = 0;
+    uint32_t writer = 0;
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        const struct leader_commit *prepared =
+            part->write_count == 0 ? NULL : &multi->commits[writer++];
+        if (part->read_count == 0) continue;
+        struct leader_validate *check = &multi->checks[n];
+        memset(check, 0, sizeof *check);
+        txn_call_init(txn, task, &check->call);
+        check->call.slice = part->slice;
+        check->reads = part->reads;
+        check->read_count = part->read_count;
+        check->prepared = prepared != NULL;
+        check->mark = prepared == NULL ? 0 : prepared->mark;
+        check->to = multi->ts;
+        leader_call_prepare(task, &check->call, &txn->arena, leader_validate, &multi->items[n++]);
+    }
+    if (n == 0) return STATUS_OK;
+    struct status st = shard_call_many(task, multi->items, n);
+    if (!failed(st)) st = items_status(task, multi->items, n);
+    for (uint32_t i = 0; i < n; i++) leader_reply_end(&multi->checks[i].call);
+    return st;
+}
+
+static struct status record(struct task *task, struct multi *multi)
+{
+    const struct entry_op op = {
+        .kind = ENTRY_RECORD, .txn = multi->txn->id, .commit = true, .ts = multi->ts};
+    return propose_op(task, multi->record_slice, &op, multi->ts);
+}
+
+static struct fate *fate_make(struct task *task, const struct multi *multi)
+{
+    struct fate *fate = calloc(1, sizeof *fate + multi->writer_count * sizeof(uint64_t));
+    if (fate == NULL) return NULL;
+    fate->shard = task->shard;
+    fate->txn = multi->txn->id;
+    fate->record_slice = multi->record_slice;
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        if (part->write_count > 0) fate->slices[fate->slice_count++] = part->slice;
+    }
+    return fate;
+}
+
+static void multi_init(struct multi *multi, struct kv_txn *txn, struct txn_parts *parts)
+{
+    *multi = (struct multi){.txn = txn, .parts = parts};
+    for (uint32_t i = 0; i < parts->count; i++) {
+        if (parts->parts[i].write_count == 0) continue;
+        if (multi->writer_count++ == 0) multi->record_slice = parts->parts[i].slice;
+    }
+    multi->items = ARENA_ARRAY(&txn->arena, struct shard_call_item, parts->count);
+    multi->commits = ARENA_ARRAY(&txn->arena, struct leader_commit, parts->count);
+    multi->checks = ARENA_ARRAY(&txn->arena, struct leader_validate, parts->count);
+}
+
+struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_parts *parts,
+    struct hlc_timestamp *commit_ts)
+{
+    struct status st = STATUS_OK;
+    struct multi multi;
+    multi_init(&multi, txn, parts);
+    TRY(commits_send(task, &multi, leader_lock));
+    struct fate *fate = fate_make(task, &multi);
+    if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+
+    payloads_make(&multi);
+    st = commits_send(task, &multi, leader_prepare);
+    for (uint32_t i = 0; i < multi.writer_count; i++) {
+        multi.ts = hlc_max(multi.ts, multi.commits[i].commit_ts);
+    }
+    if (!failed(st)) st = validate_all(task, &multi);
+    if (!failed(st)) st = record(task, &multi);
+    // With the log gone nobody knows whether the record is in it: the next start will see.
+    if (status_is(st, E_AMBIGUOUS_RESULT)) {
+        free(fate);
+        goto out;
+    }
+    fate->commit = fate->recorded = !failed(st);
+    fate->ts = multi.ts;
+    if (!failed(st)) {
+        *commit_ts = multi.ts;
+        metric_add(&metric_multi, 0, 1);
+    }
+    resolve_start(task, txn, fate);
+out:
+    return st;
+}
+
+// --- after a start -----------------------------------------------------------------------------------------
+
+struct leader_record {
+    struct leader_call call;
+    struct slice_record record;
+    bool found;
+};
+
+static struct status leader_record(struct task *task, void *arg)
+{
+    struct leader_record *get = arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), get->call.slice);
+    if (slice == NULL) return status_make(E_DATA_CORRUPTED, "transaction record's slice is gone");
+    struct status st =
+        slice_record_get(slice, get->call.owner.txn, task->arena, &get->record, &get->found);
+    get->record.value = (struct bytes){0}; // Not the caller's.
+    return st;
+}
+
+static struct status recover_prepared(
+    struct task *task, struct slice *slice, const struct pending *prepared)
+{
+    struct status st = STATUS_OK;
+    struct leader_record get = {.found = false};
+    get.call.slice = prepared->record_slice;
+    get.call.owner.txn = prepared->txn;
+    TRY(leader_call(task, &get.call, task->arena, leader_record));
+    leader_reply_end(&get.call);
+    const struct fate fate = {
+        .txn = prepared->txn,
+        .commit = get.found && get.record.commit,
+        .ts = get.found ? get.record.ts : prepared->ts,
+    };
+    log_info(0, "slice %llu: %s the prepared transaction %llu", (unsigned long long)slice->id,
+        fate.commit ? "commits" : "drops", (unsigned long long)fate.txn);
+    TRY(resolve_slice(task, &fate, slice->id));
+out:
+    return st;
+}
+
+static struct status recover_shard(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    (void)arg;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct slice *slice = kv->slices[i];
+        while (!list_empty(&slice->prepared)) {
+            const struct pending *prepared =
+                container_of(slice->prepared.next, struct pending, link);
+            TRY(recover_prepared(task, slice, prepared));
+        }
+    }
+out:
+    return st;
+}
+
+// Once nothing is prepared any more, no record is needed.
+static struct status end_records(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    (void)arg;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct slice_record *records;
+        uint32_t count;
+        TRY(slice_record_list(kv->slices[i], task->arena, &records, &count));
+        for (uint32_t k = 0; k < count; k++) {
+            const struct entry_op end = {.kind = ENTRY_RECORD_END, .txn = records[k].txn};
+            TRY(propose_op(task, kv->slices[i]->id, &end, HLC_ZERO));
+        }
+    }
+out:
+    return st;
+}
+
+static struct status started(struct task *task, struct kv_node *node)
+{
+    (void)node;
+    metric_register(&metric_multi);
+    struct status st = shard_call_all(task, recover_shard, NULL);
+    if (failed(st)) return st;
+    return shard_call_all(task, end_records, NULL);
+}
+
+static struct status wait_resolved(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    (void)arg;
+    while (client_of(task)->resolving > 0) TRY(task_sleep(task, 1000000));
+out:
+    return st;
+}
+
+static void stopping(struct task *task, struct kv_node *node)
+{
+    (void)node;
+    struct status st = shard_call_all(task, wait_resolved, NULL);
+    if (failed(st)) log_warning(0, "stopping with transactions under way: %s", st.message);
+}
+
+const struct kv_module commit_multi_module = {
+    .name = "commit_multi",
+    .slot = KV_SLOT_CLIENT,
+    .started = started,
+    .stopping = stopping,
+};

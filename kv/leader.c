@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/leader.h"
+
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "kv/key.h"
+#include "kv/range.h"
+#include "kv/router.h"
+#include "kv/validate.h"
+
+#define SCAN_MOVES_MAX 16u
+
+// --- getting there -----------------------------------------------------------------------------------
+
+struct status leader_call(
+    struct task *task, struct leader_call *call, struct arena *arena, task_fn fn)
+{
+    uint32_t target = router_shard(kv_shard_of(task->shard), call->slice);
+    call->remote = target != task->shard->index;
+    if (!call->remote) {
+        call->arena = arena;
+        return fn(task, call);
+    }
+    arena_init(&call->reply, NULL);
+    call->arena = &call->reply;
+    struct status st = shard_call(task, target, fn, call);
+    return failed(st) ? status_copy(task->arena, st) : st;
+}
+
+void leader_call_prepare(struct task *task, struct leader_call *call, struct arena *arena,
+    task_fn fn, struct shard_call_item *item)
+{
+    uint32_t target = router_shard(kv_shard_of(task->shard), call->slice);
+    call->remote = target != task->shard->index;
+    if (call->remote) arena_init(&call->reply, NULL);
+    call->arena = call->remote ? &call->reply : arena;
+    *item = (struct shard_call_item){.target = target, .fn = fn, .arg = call};
+}
+
+void leader_reply_end(struct leader_call *call)
+{
+    if (call->remote) arena_fini(&call->reply);
+    call->remote = false;
+}
+
+// --- what every request is checked for -----------------------------------------------------------------
+
+static struct status foreign(void)
+{
+    return status_make(E_INSUFFICIENT_PRIVILEGE, "key does not belong to this virtual cluster");
+}
+
+struct status leader_check_key(uint64_t tenant, struct bytes key)
+{
+    bool own = tenant == 0 ? span_contains(range_meta_span(), key) : key_in_tenant(key, tenant);
+    return own ? STATUS_OK : foreign();
+}
+
+// The end of a span is no key of it: it may be the first one past the tenant's.
+static bool is_tenant_end(uint64_t tenant, struct bytes end)
+{
+    if (tenant == 0) return bytes_equal(end, range_meta_span().end);
+    struct arena arena;
+    arena_init(&arena, NULL);
+    bool is_end = bytes_equal(end, key_tenant_span(&arena, tenant).end);
+    arena_fini(&arena);
+    return is_end;
+}
+
+struct status leader_check_span(uint64_t tenant, struct span span)
+{
+    if (bytes_compare(span.start, span.end) > 0) {
+        return status_make(E_INTERNAL, "span ends before it starts");
+    }
+    struct status st = leader_check_key(tenant, span.start);
+    if (failed(st)) return st;
+    if (!failed(leader_check_key(tenant, span.end))) return STATUS_OK;
+    return is_tenant_end(tenant, span.end) ? STATUS_OK : foreign();
+}
+
+static struct status wrong_range(void)
+{
+    return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "the slice does not serve this key");
+}
+
+static struct status serves_key(struct slice *slice, uint64_t tenant, struct bytes key)
+{
+    struct status st = leader_check_key(tenant, key);
+    if (failed(st)) return st;
+    return range_set_find(slice->ranges, key) == NULL ? wrong_range() : STATUS_OK;
+}
+
+static struct status serves_span(struct slice *slice, uint64_t tenant, struct span span)
+{
+    struct status st = leader_check_span(tenant, span);
+    if (failed(st)) return st;
+    return range_set_covers(slice->ranges, span) ? STATUS_OK : wrong_range();
+}
+
+static struct status slice_of(
+    struct task *task, const struct leader_call *call, struct slice **slice)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    *slice = kv_slice_find(kv, call->slice);
+    return *slice == NULL ? wrong_range() : STATUS_OK;
+}
+
+// A status may be made in the leader task's arena: what goes back must not be.
+static struct status answer(const struct leader_call *call, struct status st)
+{
+    return failed(st) && call->remote ? status_copy(call->arena, st) : st;
+}
+
+// --- reading -----------------------------------------------------------------------------------------
+
+static struct status lock_key(struct task *task, struct slice *slice, struct leader_call *call,
+    const struct kv_read *read, struct bytes key, bool *skipped, bool *suspended)
+{
+    const struct lock_request request = {
+        .owner = call->owner,
+        .mode = read->lock,
+        .wait = read->wait,
+        .deadline_ns = call->lock_deadline_ns,
+    };
+    call->locks_taken++;
+    return lock_acquire(
+        task, slice->locks, &request, key, skipped, suspended, &call->lock_wait_ns);
+}
+
+// One key under a lock: the newest there is, however new.
+static struct status get_locked(struct task *task, struct slice *slice, struct leader_get *get,
+    uint32_t i)
+{
+    struct status st = STATUS_OK;
+    struct leader_call *call = &get->call;
+    bool skipped = false;
+    bool suspended = false;
+    TRY(lock_key(task, slice, call, &get->read, get->keys[i], &skipped, &suspended));
+    if (get->skipped != NULL) get->skipped[i] = skipped;
+    if (skipped) {
+        get->values[i] = (struct bytes){0};
+        return STATUS_OK;
+    }
+    if (suspended) TRY(serves_key(slice, call->tenant, get->keys[i]));
+    const struct slice_reader reader = {.tenant = call->tenant, .newest = true};
+    struct slice_value value;
+    TRY(slice_read_point(task, slice, &reader, get->keys[i], call->arena, &value));
+    get->values[i] = value.value;
+    if (hlc_less(call->read_ts, value.ts)) {
+        call->moved_to = hlc_max(call->moved_to, value.ts);
+    }
+out:
+    return st;
+}
+
+struct status leader_get(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_get *get = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &get->call, &slice));
+    for (uint32_t i = 0; i < get->count; i++) {
+        TRY(serves_key(slice, get->call.tenant, get->keys[i]));
+    }
+    const struct slice_reader reader = {.tenant = get->call.tenant, .ts = get->call.read_ts};
+    for (uint32_t i = 0; i < get->count; i++) {
+        if (get->read.lock != KV_LOCK_NONE) {
+            TRY(get_locked(task, slice, get, i));
+        } else {
+            struct slice_value value;
+            TRY(slice_read_point(task, slice, &reader, get->keys[i], get->call.arena, &value));
+            get->values[i] = value.value;
+            if (get->skipped != NULL) get->skipped[i] = false;
+        }
+        if (i % 64 == 63) TRY(task_yield_if_due(task));
+    }
+out:
+    return answer(&get->call, st);
+}
+
+struct status leader_present(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_present *get = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &get->call, &slice));
+    TRY(serves_key(slice, get->call.tenant, get->key));
+    const struct slice_reader reader = {
+        .tenant = get->call.tenant, .ts = slice_present(slice)};
+    struct slice_value value;
+    TRY(slice_read_point(task, slice, &reader, get->key, get->call.arena, &value));
+    get->value = value.value;
+out:
+    return answer(&get->call, st);
+}
+
+static struct status scan_once(
+    struct task *task, struct slice *slice, struct leader_scan *scan, struct hlc_timestamp ts)
+{
+    const struct slice_reader reader = {.tenant = scan->call.tenant, .ts = ts};
+    struct slice_scan reading = {
+        .span = scan->span, .reverse = scan->reverse, .rows_max = scan->rows_max};
+    struct status st =
+        slice_read_span(task, slice, &reader, &reading, scan->call.arena, &scan->batch);
+    if (failed(st)) return st;
+    scan->done = reading.done;
+    // Where the slice stopped may point into its own memory.
+    scan->span.start = arena_copy(scan->call.arena, reading.span.start);
+    scan->span.end = arena_copy(scan->call.arena, reading.span.end);
+    return STATUS_OK;
+}
+
+// SKIP LOCKED: of the rows in the snapshot those that can be had at once, as they are now.
+static struct status lock_rows_skipping(
+    struct task *task, struct slice *slice, struct leader_scan *scan)
+{
+    struct status st = STATUS_OK;
+    struct leader_call *call = &scan->call;
+    const struct slice_reader reader = {.tenant = call->tenant, .newest = true};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < scan->batch.count; i++) {
+        struct kv_pair *pair = &scan->batch.pairs[i];
+        bool skipped = false;
+        TRY(lock_key(task, slice, call, &scan->read, pair->key, &skipped, NULL));
+        if (skipped) continue;
+        struct slice_value value;
+        TRY(slice_read_point(task, slice, &reader, pair->key, call->arena, &value));
+        if (hlc_less(call->read_ts, value.ts)) {
+            call->moved_to = hlc_max(call->moved_to, value.ts);
+            if (value.value.data == NULL) continue; // Deleted meanwhile.
+            pair->value = value.value;
+        }
+        scan->batch.pairs[kept++] = *pair;
+    }
+    scan->batch.count = kept;
+out:
+    return st;
+}
+
+// Locks every row of the batch. Afterwards the snapshot is either still the newest state of what was
+// scanned, or the client has to move its snapshot and ask again: K_MOVED.
+static struct status lock_rows(struct task *task, struct slice *slice, struct leader_scan *scan,
+    struct span scanned)
+{
+    struct status st = STATUS_OK;
+    struct leader_call *call = &scan->call;
+    for (uint32_t i = 0; i < scan->batch.count; i++) {
+        TRY(lock_key(task, slice, call, &scan->read, scan->batch.pairs[i].key, NULL, NULL));
+    }
+    TRY(serves_span(slice, call->tenant, scanned));
+    const struct read_entry entry = {scanned.start, scanned.end};
+    st = validate_reads(task, slice, &entry, 1, call->read_ts);
+    if (!status_is(st, E_SERIALIZATION_FAILURE)) return st;
+    call->moved_to = hlc_max(slice->last_commit, hlc_now(&slice->shard->hlc));
+    st = status_make(K_MOVED, "rows changed after the snapshot");
+out:
+    return st;
+}
+
+struct status leader_scan(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_scan *scan = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &scan->call, &slice));
+    TRY(serves_span(slice, scan->call.tenant, scan->span));
+    struct span asked = scan->span;
+    uint64_t version = slice->ranges->version;
+    TRY(scan_once(task, slice, scan, scan->call.read_ts));
+    // A long scan yields: the range may have gone away with rows that came after.
+    if (slice->ranges->version != version) TRY(serves_span(slice, scan->call.tenant, asked));
+    if (scan->read.lock == KV_LOCK_NONE) goto out;
+    if (scan->read.wait == KV_WAIT_SKIP) {
+        st = lock_rows_skipping(task, slice, scan);
+        goto out;
+    }
+    struct span scanned = asked;
+    if (!scan->done && !scan->reverse) scanned.end = scan->span.start;
+    if (!scan->done && scan->reverse) scanned.start = scan->span.end;
+    st = lock_rows(task, slice, scan, scanned);
+    if (status_is(st, K_MOVED)) scan->span = asked;
+out:
+    return answer(&scan->call, st);
+}
+
+// --- validating --------------------------------------------------------------------------------------
+
+static struct status serves_reads(struct slice *slice, uint64_t tenant,
+    const struct read_entry *entries, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count && !failed(st); i++) {
+        const struct read_entry *entry = &entries[i];
+        st = read_entry_is_key(entry)
+            ? serves_key(slice, tenant, entry->start)
+            : serves_span(slice, tenant, (struct span){entry->start, entry->end});
+    }
+    return st;
+}
+
+struct status leader_refresh(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_refresh *refresh = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &refresh->call, &slice));
+    TRY(serves_reads(slice, refresh->call.tenant, refresh->entries, refresh->count));
+    slice_read_high_raise(slice, refresh->to);
+    TRY(validate_reads(task, slice, refresh->entries, refresh->count, refresh->call.read_ts));
+out:
+    return answer(&refresh->call, st);
+}
+
+// --- committing --------------------------------------------------------------------------------------
+
+// A transaction cannot run longer than its reads could be repeated.
+static struct status check_threshold(struct slice *slice, const struct leader_call *call)
+{
+    if (hlc_less_equal(slice_gc_threshold(slice, call->tenant), call->read_ts)) return STATUS_OK;
+    return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+        "could not serialize access: transaction is older than the garbage collection threshold");
+}
+
+static struct status serves_writes(struct slice *slice, const struct leader_commit *commit)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
+        st = serves_key(slice, commit->call.tenant, commit->writes[i]->key);
+    }
+    return st;
+}
+
+// Locks every written key. Needed by whoever waits for a lock, or keeps locks beyond this request.
+static struct status lock_writes(
+    struct task *task, struct slice *slice, struct leader_commit *commit)
+{
+    struct status st = STATUS_OK;
+    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_BLOCK};
+    for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
+        st = lock_key(
+            task, slice, &commit->call, &read, commit->writes[i]->key, NULL, NULL);
+    }
+    return st;
+}
+
+static bool commit_writes(const void *arg, struct bytes key)
+{
+    const struct leader_commit *commit = arg;
+    uint32_t low = 0;
+    uint32_t high = commit->write_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = bytes_compare(commit->writes[middle]->key, key);
+        if (order == 0) return true;
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return false;
+}
+
+static bool writes_are_free(struct slice *slice, const struct leader_commit *commit)
+{
+    if (slice->locks->lock_count == 0) return true;
+    // A bulk load looks at the few locks there are, everybody else at the few keys written.
+    if (slice->locks->lock_count < commit->write_count / 16) {
+        return !lock_taken_by_other_any(
+            slice->locks, commit->call.owner.txn, commit_writes, commit);
+    }
+    for (uint32_t i = 0; i < commit->write_count; i++) {
+        if (lock_taken_by_other(
+                slice->locks, commit->call.owner.txn, commit->writes[i]->key)) return false;
+    }
+    return true;
+}
+
+// What was inserted must still be as it was when the transaction looked.
+static struct status validate_writes(
+    struct task *task, struct slice *slice, const struct leader_commit *commit)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
+        if (!commit->writes[i]->checked) continue;
+        const struct read_entry entry = {.start = commit->writes[i]->key};
+        st = validate_reads(task, slice, &entry, 1, commit->checked_ts);
+    }
+    return st;
+}
+
+// Everything up to the choice of a timestamp. On success nothing has suspended since the last check.
+static struct status commit_begin(struct task *task, struct slice *slice,
+    struct leader_commit *commit, bool keep_locks)
+{
+    struct status st = STATUS_OK;
+    const uint64_t tenant = commit->call.tenant;
+    TRY(serves_writes(slice, commit));
+    TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
+    uint64_t version = slice->ranges->version;
+    TRY(slice_admit(task, slice, commit->payload.size));
+    // Most commits find their keys free, and write them in this very turn: no need for locks then.
+    if (keep_locks || !writes_are_free(slice, commit)) {
+        TRY(lock_writes(task, slice, commit));
+        TRY(slice_admit(task, slice, commit->payload.size));
+    }
+    TRY(check_threshold(slice, &commit->call));
+    TRY(validate_reads(task, slice, commit->reads, commit->read_count, commit->call.read_ts));
+    TRY(validate_writes(task, slice, commit)); // Points: never suspends.
+    if (slice->ranges->version != version) {
+        TRY(serves_writes(slice, commit));
+        TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
+    }
+    // Validating long spans suspends, and others may have come in between: then the keys must be locked.
+    if (!keep_locks && !writes_are_free(slice, commit)) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access due to concurrent update");
+    }
+out:
+    return st;
+}
+
+// An acknowledged commit lies before any snapshot taken afterwards on whatever shard: all of a node read one
+// wall clock, and their snapshots are at or above it. So an acknowledgement waits for that clock to pass.
+static struct status clock_pass(struct task *task, struct hlc_timestamp ts)
+{
+    struct env *env = task->shard->env;
+    for (;;) {
+        int64_t now_ns = env->wall_ns(env);
+        if (now_ns > 0 && (uint64_t)now_ns > ts.wall_ns) return STATUS_OK;
+        struct status st = task_sleep(task, ts.wall_ns - (uint64_t)now_ns + 1);
+        // Committed is committed: a cancelled task ends a moment early rather than not at all.
+        if (failed(st)) return STATUS_OK;
+    }
+}
+
+struct status leader_commit(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_commit *commit = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &commit->call, &slice));
+    TRY(commit_begin(task, slice, commit, false));
+    commit->commit_ts = slice_commit_ts(slice);
+    entry_ts_set(commit->payload, commit->commit_ts);
+    TRY(slice_propose(task, slice, commit->payload));
+    lock_release_all(slice->locks, commit->call.owner.txn);
+    TRY(clock_pass(task, commit->commit_ts));
+out:
+    return answer(&commit->call, st);
+}
+
+struct status leader_lock(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_commit *commit = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &commit->call, &slice));
+    TRY(serves_writes(slice, commit));
+    TRY(lock_writes(task, slice, commit));
+out:
+    return answer(&commit->call, st);
+}
+
+struct status leader_prepare(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_commit *commit = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &commit->call, &slice));
+    TRY(commit_begin(task, slice, commit, true));
+    commit->mark = validator_mark(slice->validator);
+    commit->commit_ts = slice_commit_ts(slice);
+    entry_ts_set(commit->payload, commit->commit_ts);
+    TRY(slice_propose(task, slice, commit->payload));
+out:
+    return answer(&commit->call, st);
+}
+
+struct status leader_validate(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_validate *check = arg;
+    struct leader_call *call = &check->call;
+    struct slice *slice;
+    TRY(slice_of(task, call, &slice));
+    TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
+    slice_read_high_raise(slice, check->to);
+    if (!check->prepared) {
+        TRY(check_threshold(slice, call));
+        st = validate_reads(task, slice, check->reads, check->read_count, call->read_ts);
+        goto out;
+    }
+    // Up to the prepare it was validated there; its own prepared writes are none of its conflicts.
+    if (validator_since(slice->validator, check->reads, check->read_count, check->mark,
+            call->owner.txn) != VALIDATOR_SAME) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access due to read/write dependencies among transactions");
+    }
+out:
+    return answer(call, st);
+}
+
+struct status leader_propose(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_propose *propose = arg;
+    struct slice *slice;
+    TRY(slice_of(task, &propose->call, &slice));
+    TRY(slice_admit(task, slice, propose->payload.size));
+    TRY(slice_propose(task, slice, propose->payload));
+    TRY(clock_pass(task, propose->call.read_ts));
+out:
+    return answer(&propose->call, st);
+}
+
+struct status leader_resolve(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_resolve *resolve = arg;
+    struct leader_call *call = &resolve->call;
+    struct slice *slice;
+    struct entry_builder builder;
+    TRY(slice_of(task, call, &slice));
+    if (slice_prepared_find(slice, call->owner.txn) != NULL) {
+        entry_begin(&builder, task->arena);
+        const struct entry_op op = {
+            .kind = ENTRY_RESOLVE,
+            .txn = call->owner.txn,
+            .commit = resolve->commit,
+            .ts = call->read_ts,
+        };
+        entry_op_append(&builder, &op);
+        struct bytes payload = entry_end(&builder);
+        TRY(slice_admit(task, slice, payload.size));
+        TRY(slice_propose(task, slice, payload));
+    }
+    lock_release_all(slice->locks, call->owner.txn);
+out:
+    return answer(call, st);
+}
+
+// --- releasing ---------------------------------------------------------------------------------------
+
+struct release {
+    struct shard_message message;
+    uint64_t slice, txn;
+};
+
+static void release_deliver(struct shard *shard, struct shard_message *message)
+{
+    struct release *release = container_of(message, struct release, message);
+    struct kv_shard *kv = kv_shard_of(shard);
+    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, release->slice);
+    if (slice != NULL && slice->locks != NULL) lock_release_all(slice->locks, release->txn);
+    free(release);
+}
+
+void leader_release(struct shard *shard, uint64_t slice, uint64_t txn)
+{
+    struct kv_shard *kv = kv_shard_of(shard);
+    struct slice *own = kv_slice_find(kv, slice);
+    if (own != NULL) {
+        lock_release_all(own->locks, txn);
+        return;
+    }
+    struct release *release = malloc(sizeof *release);
+    invariant(release != NULL); // A lock that nobody can release would stand until the restart.
+    *release = (struct release){
+        .message.deliver = release_deliver, .slice = slice, .txn = txn};
+    shard_send(shard, router_shard(kv, slice), &release->message);
+}

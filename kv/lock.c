@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/lock.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "core/hash.h"
+#include "core/invariant.h"
+
+
+#define POOL_CHUNK_ITEMS 256u
+#define BUCKETS_FIRST 1024u
+
+struct lock {
+    struct lock *bucket_next;
+    uint64_t hash;
+    struct lock_hold *holds;
+    struct lock_waiter *first, *last; // The line.
+    uint32_t key_size;
+    uint8_t *key; // key_inline, or malloc'ed when longer.
+    uint8_t key_inline[LOCK_KEY_INLINE];
+};
+
+struct lock_hold {
+    struct lock *lock;
+    struct lock_owner *owner;
+    enum kv_lock mode;
+    struct lock_hold *lock_next;
+    struct lock_hold *owner_next;
+};
+
+struct lock_owner {
+    struct lock_owner *bucket_next;
+    struct lock_owner_id id;
+    struct lock_hold *holds;
+    uint64_t hold_count;
+};
+
+// --- pools -----------------------------------------------------------------------------------------
+
+static void *pool_take(struct lock_pool *pool)
+{
+    if (pool->free == NULL) {
+        size_t item = (pool->item_size + 15u) & ~(size_t)15u;
+        uint8_t *chunk = malloc(16 + item * POOL_CHUNK_ITEMS);
+        if (chunk == NULL) return NULL;
+        *(void **)(void *)chunk = pool->chunks;
+        pool->chunks = chunk;
+        for (uint32_t i = POOL_CHUNK_ITEMS; i-- > 0;) {
+            void **slot = (void **)(void *)(chunk + 16 + item * i);
+            *slot = pool->free;
+            pool->free = slot;
+        }
+    }
+    void **taken = pool->free;
+    pool->free = *taken;
+    memset(taken, 0, pool->item_size);
+    return taken;
+}
+
+static void pool_give(struct lock_pool *pool, void *item)
+{
+    *(void **)item = pool->free;
+    pool->free = item;
+}
+
+static void pool_fini(struct lock_pool *pool)
+{
+    while (pool->chunks != NULL) {
+        void *chunk = pool->chunks;
+        pool->chunks = *(void **)chunk;
+        free(chunk);
+    }
+}
+
+// --- the two hash tables ---------------------------------------------------------------------------
+
+struct status lock_table_init(struct lock_table *table, struct shard *shard)
+{
+    *table = (struct lock_table){
+        .shard = shard,
+        .lock_buckets = BUCKETS_FIRST,
+        .owner_buckets = BUCKETS_FIRST,
+        .lock_pool.item_size = sizeof(struct lock),
+        .hold_pool.item_size = sizeof(struct lock_hold),
+        .owner_pool.item_size = sizeof(struct lock_owner),
+    };
+    table->locks = calloc(table->lock_buckets, sizeof *table->locks);
+    table->owners = calloc(table->owner_buckets, sizeof *table->owners);
+    if (table->locks == NULL || table->owners == NULL) {
+        free(table->locks);
+        free(table->owners);
+        return status_make(E_OUT_OF_MEMORY, "out of memory");
+    }
+    return STATUS_OK;
+}
+
+void lock_table_fini(struct lock_table *table)
+{
+    invariant(table->waiters == NULL);
+    for (uint64_t i = 0; i < table->lock_buckets; i++) {
+        for (struct lock *lock = table->locks[i]; lock != NULL; lock = lock->bucket_next) {
+            if (lock->key != lock->key_inline) free(lock->key);
+        }
+    }
+    pool_fini(&table->lock_pool);
+    pool_fini(&table->hold_pool);
+    pool_fini(&table->owner_pool);
+    free(table->locks);
+    free(table->owners);
+    *table = (struct lock_table){0};
+}
+
+static uint64_t txn_hash(uint64_t txn)
+{
+    return hash_u64(txn);
+}
+
+static struct lock *lock_find(const struct lock_table *table, struct bytes key, uint64_t hash)
+{
+    struct lock *lock = table->locks[hash & (table->lock_buckets - 1)];
+    while (lock != NULL &&
+           (lock->hash != hash || !bytes_equal(bytes_of(lock->key, lock->key_size), key)))
+        lock = lock->bucket_next;
+    return lock;
+}
+
+static struct lock_owner *owner_find(const struct lock_table *table, uint64_t txn)
+{
+    struct lock_owner *owner = table->owners[txn_hash(txn) & (table->owner_buckets - 1)];
+    while (owner != NULL && owner->id.txn != txn) owner = owner->bucket_next;
+    return owner;
+}
+
+// Fails silently: a table with long chains is slow, not wrong.
+static void locks_grow(struct lock_table *table)
+{
+    uint64_t buckets = table->lock_buckets * 4;
+    struct lock **grown = calloc(buckets, sizeof(struct lock *));
+    if (grown == NULL) return;
+    for (uint64_t i = 0; i < table->lock_buckets; i++) {
+        struct lock *next;
+        for (struct lock *lock = table->locks[i]; lock != NULL; lock = next) {
+            next = lock->bucket_next;
+            lock->bucket_next = grown[lock->hash & (buckets - 1)];
+            grown[lock->hash & (buckets - 1)] = lock;
+        }
+    }
+    free(table->locks);
+    table->locks = grown;
+    table->lock_buckets = buckets;
+}
+
+static struct lock *lock_make(struct lock_table *table, struct bytes key, uint64_t hash)
+{
+    if (table->lock_count >= LOCK_COUNT_MAX) return NULL;
+    if (table->lock_count >= table->lock_buckets * 2) locks_grow(table);
+    struct lock *lock = pool_take(&table->lock_pool);
+    if (lock == NULL) return NULL;
+    lock->key = key.size <= LOCK_KEY_INLINE ? lock->key_inline : malloc(key.size);
+    if (lock->key == NULL) {
+        pool_give(&table->lock_pool, lock);
+        return NULL;
+    }
+    if (key.size > 0) memcpy(lock->key, key.data, key.size);
+    lock->key_size = (uint32_t)key.size;
+    lock->hash = hash;
+    struct lock **bucket = &table->locks[hash & (table->lock_buckets - 1)];
+    lock->bucket_next = *bucket;
+    *bucket = lock;
+    table->lock_count++;
+    return lock;
+}
+
+static void lock_drop_if_unused(struct lock_table *table, struct lock *lock)
+{
+    if (lock->holds != NULL || lock->first != NULL) return;
+    struct lock **link = &table->locks[lock->hash & (table->lock_buckets - 1)];
+    while (*link != lock) link = &(*link)->bucket_next;
+    *link = lock->bucket_next;
+    if (lock->key != lock->key_inline) free(lock->key);
+    pool_give(&table->lock_pool, lock);
+    table->lock_count--;
+}
+
+static struct lock_owner *owner_get(struct lock_table *table, struct lock_owner_id id)
+{
+    struct lock_owner *owner = owner_find(table, id.txn);
+    if (owner != NULL) return owner;
+    owner = pool_take(&table->owner_pool);
+    if (owner == NULL) return NULL;
+    owner->id = id;
+    struct lock_owner **bucket = &table->owners[txn_hash(id.txn) & (table->owner_buckets - 1)];
+    owner->bucket_next = *bucket;
+    *bucket = owner;
+    table->owner_count++;
+    return owner;
+}
+
+static void owner_drop_if_unused(struct lock_table *table, struct lock_owner *owner)
+{
+    if (owner->holds != NULL) return;
+    struct lock_owner **link =
+        &table->owners[txn_hash(owner->id.txn) & (table->owner_buckets - 1)];
+    while (*link != owner) link = &(*link)->bucket_next;
+    *link = owner->bucket_next;
+    pool_give(&table->owner_pool, owner);
+    table->owner_count--;
+}
+
+// --- granting --------------------------------------------------------------------------------------
+
+static struct lock_hold *hold_find(const struct lock *lock, uint64_t txn)
+{
+    struct lock_hold *hold = lock->holds;
+    while (hold != NULL && hold->owner->id.txn != txn) hold = hold->lock_next;
+    return hold;
+}
+
+// Whether nothing that others hold forbids `mode` to `txn`.
+static bool holds_allow(const struct lock *lock, uint64_t txn, enum kv_lock mode)
+{
+    for (const struct lock_hold *hold = lock->holds; hold != NULL; hold = hold->lock_next) {
+        if (hold->owner->id.txn == txn) continue;
+        if (mode == KV_LOCK_EXCLUSIVE || hold->mode == KV_LOCK_EXCLUSIVE) return false;
+    }
+    return true;
+}
+
+static bool hold_add(
+    struct lock_table *table, struct lock *lock, struct lock_owner_id id, enum kv_lock mode)
+{
+    struct lock_hold *hold = hold_find(lock, id.txn);
+    if (hold != NULL) {
+        if (mode == KV_LOCK_EXCLUSIVE) hold->mode = mode;
+        return true;
+    }
+    struct lock_owner *owner = owner_get(table, id);
+    if (owner == NULL) return false;
+    hold = pool_take(&table->hold_pool);
+    if (hold == NULL) {
+        owner_drop_if_unused(table, owner);
+        return false;
+    }
+    hold->lock = lock;
+    hold->owner = owner;
+    hold->mode = mode;
+    hold->lock_next = lock->holds;
+    lock->holds = hold;
+    hold->owner_next = owner->holds;
+    owner->holds = hold;
+    owner->hold_count++;
+    return true;
+}
+
+static void line_remove(struct lock_waiter *waiter)
+{
+    struct lock *lock = waiter->lock;
+    *(waiter->previous == NULL ? &lock->first : &waiter->previous->next) = waiter->next;
+    *(waiter->next == NULL ? &lock->last : &waiter->next->previous) = waiter->previous;
+    waiter->previous = waiter->next = NULL;
+}
+
+// Gives the lock to those at the head of the line, as far as it goes.
+static void line_advance(struct lock_table *table, struct lock *lock)
+{
+    while (lock->first != NULL) {
+        struct lock_waiter *waiter = lock->first;
+        if (!holds_allow(lock, waiter->owner.txn, waiter->mode)) return;
+        line_remove(waiter);
+        waiter->granted = hold_add(table, lock, waiter->owner, waiter->mode);
+        wait_queue_wake_all(&waiter->queue, waiter->granted
+                ? STATUS_OK : status_make(E_OUT_OF_MEMORY, "out of memory for locks"));
+    }
+}
+
+// --- asking ----------------------------------------------------------------------------------------
+
+static bool mode_covers(enum kv_lock held, enum kv_lock wanted)
+{
+    return held == KV_LOCK_EXCLUSIVE || wanted == KV_LOCK_SHARED;
+}
+
+// The lock for `key` (made when absent) and whether the request was granted at once.
+static struct status try_or_find(struct lock_table *table, const struct lock_request *request,
+    struct bytes key, struct lock **found, bool *granted)
+{
+    uint64_t hash = hash_bytes(key);
+    struct lock *lock = lock_find(table, key, hash);
+    *granted = false;
+    if (lock == NULL) {
+        lock = lock_make(table, key, hash);
+        if (lock == NULL) return status_make(E_OUT_OF_MEMORY, "too many locks in one slice");
+    }
+    *found = lock;
+    const struct lock_hold *own = hold_find(lock, request->owner.txn);
+    if (own != NULL && mode_covers(own->mode, request->mode)) {
+        *granted = true;
+        return STATUS_OK;
+    }
+    // An upgrade passes the line: those in it wait for this transaction anyway.
+    bool may_pass = lock->first == NULL || own != NULL;
+    if (!may_pass || !holds_allow(lock, request->owner.txn, request->mode)) return STATUS_OK;
+    *granted = hold_add(table, lock, request->owner, request->mode);
+    if (*granted) return STATUS_OK;
+    lock_drop_if_unused(table, lock);
+    return status_make(E_OUT_OF_MEMORY, "out of memory for locks");
+}
+
+struct status lock_try(struct lock_table *table, const struct lock_request *request,
+    struct bytes key, bool *granted)
+{
+    struct lock *lock;
+    return try_or_find(table, request, key, &lock, granted);
+}
+
+static void waiter_timer_fire(struct timer *timer)
+{
+    struct lock_waiter *waiter = timer->arg;
+    struct lock_table *table = waiter->table;
+    if (table->blocked != NULL) {
+        waiter->reported = true;
+        table->blocked(waiter);
+    }
+    timer_arm(table->shard, timer, shard_now_ns(table->shard) + LOCK_REPORT_AGAIN_NS);
+}
+
+static void line_add(struct lock *lock, struct lock_waiter *waiter)
+{
+    if (hold_find(lock, waiter->owner.txn) != NULL) { // An upgrade: first in line.
+        waiter->next = lock->first;
+        *(lock->first == NULL ? &lock->last : &lock->first->previous) = waiter;
+        lock->first = waiter;
+        return;
+    }
+    waiter->previous = lock->last;
+    *(lock->last == NULL ? &lock->first : &lock->last->next) = waiter;
+    lock->last = waiter;
+}
+
+static void waiter_enlist(struct lock_table *table, struct lock_waiter *waiter)
+{
+    waiter->wait_id = ++table->wait_id_last;
+    waiter->table_next = table->waiters;
+    if (table->waiters != NULL) table->waiters->table_previous = waiter;
+    table->waiters = waiter;
+}
+
+static void waiter_delist(struct lock_table *table, struct lock_waiter *waiter)
+{
+    *(waiter->table_previous == NULL ? &table->waiters : &waiter->table_previous->table_next) =
+        waiter->table_next;
+    if (waiter->table_next != NULL) waiter->table_next->table_previous = waiter->table_previous;
+}
+
+static struct status wait_in_line(struct task *task, struct lock_table *table,
+    const struct lock_request *request, struct lock *lock)
+{
+    struct lock_waiter waiter = {
+        .table = table, .lock = lock, .owner = request->owner, .mode = request->mode};
+    wait_queue_init(&waiter.queue);
+    line_add(lock, &waiter);
+    waiter_enlist(table, &waiter);
+    waiter.timer = (struct timer){.fire = waiter_timer_fire, .arg = &waiter};
+    timer_arm(table->shard, &waiter.timer, shard_now_ns(table->shard) + LOCK_REPORT_NS);
+
+    struct status st = request->deadline_ns == 0
+        ? task_wait(task, &waiter.queue)
+        : task_wait_until(task, &waiter.queue, request->deadline_ns,
+              status_make(E_LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout"));
+
+    timer_disarm(table->shard, &waiter.timer);
+    waiter_delist(table, &waiter);
+    if (waiter.reported && table->unblocked != NULL) table->unblocked(&waiter);
+    // Granted and cancelled at the same time: the lock is held, the task's next wait says that it must end.
+    if (waiter.granted) return STATUS_OK;
+    bool in_line = waiter.previous != NULL || lock->first == &waiter;
+    if (in_line) {
+        line_remove(&waiter);
+        line_advance(table, lock); // Those behind may have waited for this one only.
+    }
+    lock_drop_if_unused(table, lock);
+    invariant(failed(st));
+    return st;
+}
+
+struct status lock_acquire(struct task *task, struct lock_table *table,
+    const struct lock_request *request, struct bytes key, bool *skipped, bool *suspended,
+    uint64_t *waited_ns)
+{
+    struct lock *lock;
+    bool granted;
+    struct status st = try_or_find(table, request, key, &lock, &granted);
+    if (failed(st) || granted) return st;
+
+    if (request->wait != KV_WAIT_BLOCK) {
+        lock_drop_if_unused(table, lock);
+        if (request->wait == KV_WAIT_FAIL) {
+            return status_make(E_LOCK_NOT_AVAILABLE, "could not obtain lock on row");
+        }
+        *skipped = true;
+        return STATUS_OK;
+    }
+    uint64_t started_ns = task_now_ns(task);
+    st = wait_in_line(task, table, request, lock);
+    if (suspended != NULL) *suspended = true;
+    *waited_ns += task_now_ns(task) - started_ns;
+    return st;
+}
+
+static bool forbids_write(const struct lock *lock, uint64_t txn)
+{
+    const struct lock_hold *own = hold_find(lock, txn);
+    if (own != NULL && own->mode == KV_LOCK_EXCLUSIVE) return false;
+    return lock->first != NULL || !holds_allow(lock, txn, KV_LOCK_EXCLUSIVE);
+}
+
+bool lock_taken_by_other(const struct lock_table *table, uint64_t txn, struct bytes key)
+{
+    if (table->lock_count == 0) return false;
+    const struct lock *lock = lock_find(table, key, hash_bytes(key));
+    return lock != NULL && forbids_write(lock, txn);
+}
+
+bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
+    bool (*wanted)(const void *arg, struct bytes key), const void *arg)
+{
+    for (uint64_t i = 0; i < table->lock_buckets; i++) {
+        for (const struct lock *lock = table->locks[i]; lock != NULL; lock = lock->bucket_next) {
+            if (!forbids_write(lock, txn)) continue;
+            if (wanted(arg, bytes_of(lock->key, lock->key_size))) return true;
+        }
+    }
+    return false;
+}
+
+bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode)
+{
+    const struct lock *lock = lock_find(table, key, hash_bytes(key));
+    const struct lock_hold *own = lock == NULL ? NULL : hold_find(lock, txn);
+    return own != NULL && mode_covers(own->mode, mode);
+}
+
+uint64_t lock_held_count(const struct lock_table *table, uint64_t txn)
+{
+    const struct lock_owner *owner = owner_find(table, txn);
+    return owner == NULL ? 0 : owner->hold_count;
+}
+
+static void hold_release(struct lock_table *table, struct lock_hold *hold)
+{
+    struct lock *lock = hold->lock;
+    struct lock_hold **link = &lock->holds;
+    while (*link != hold) link = &(*link)->lock_next;
+    *link = hold->lock_next;
+    pool_give(&table->hold_pool, hold);
+    line_advance(table, lock);
+    lock_drop_if_unused(table, lock);
+}
+
+void lock_release_all(struct lock_table *table, uint64_t txn)
+{
+    if (table->owner_count == 0) return;
+    struct lock_owner *owner = owner_find(table, txn);
+    if (owner == NULL) return;
+    struct lock_hold *next;
+    for (struct lock_hold *hold = owner->holds; hold != NULL; hold = next) {
+        next = hold->owner_next;
+        hold_release(table, hold);
+    }
+    owner->holds = NULL;
+    owner_drop_if_unused(table, owner);
+}
+
+// --- for the deadlock detector ---------------------------------------------------------------------
+
+void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st)
+{
+    struct lock_waiter *waiter = table->waiters;
+    while (waiter != NULL && waiter->wait_id != wait_id) waiter = waiter->table_next;
+    if (waiter != NULL && !waiter->granted) wait_queue_wake_all(&waiter->queue, st);
+}
+
+uint32_t lock_waits_for(
+    const struct lock_waiter *waiter, struct lock_owner_id *owners, uint32_t max)
+{
+    uint32_t count = 0;
+    const struct lock_hold *hold = waiter->lock->holds;
+    for (; hold != NULL && count < max; hold = hold->lock_next) {
+        if (hold->owner->id.txn != waiter->owner.txn) owners[count++] = hold->owner->id;
+    }
+    const struct lock_waiter *ahead = waiter->previous;
+    if (ahead != NULL && count < max) owners[count++] = ahead->owner;
+    return count;
+}

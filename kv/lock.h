@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A slice's lock table: which transaction holds which key, and who waits for it, first come first served.
+//
+// Locks are in the leader's memory only. They make conflicting transactions queue instead of abort; that what
+// was read is still true is checked again at commit (kv/validate.h), so losing the table loses nothing
+// but time. A lock is held until lock_release_all: there is no unlocking of one key, which is also why an edge
+// "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong about transactions that have ended.
+//
+// Shard    The slice leader's.
+// Time     Deadlines are monotonic ns (task_now_ns).
+// Memory   Locks, holds and owners come from pools of the table, bounded by LOCK_COUNT_MAX (53200). A waiter
+//          is embedded in the waiting task's frame.
+// Errors   55P03 (KV_WAIT_FAIL, or the deadline passed), 40001 (chosen to end a deadlock), 57014, 53200.
+// Checked  tests/unit/kv/test_lock.c.
+#pragma once
+#include "core/bytes.h"
+#include "core/shard.h"
+#include "core/task.h"
+#include "kv/client.h"
+
+#define LOCK_COUNT_MAX (1u << 20) // In one table.
+#define LOCK_KEY_INLINE 72u
+
+struct lock;
+struct lock_hold;
+struct lock_table;
+
+// Who asks. `age_ns` is when the transaction first began: on a deadlock the youngest of the cycle gives way.
+struct lock_owner_id {
+    uint64_t txn;
+    uint64_t age_ns;
+};
+
+struct lock_waiter {
+    struct lock_table *table;
+    struct lock *lock;
+    struct lock_owner_id owner;
+    enum kv_lock mode;
+    bool granted;
+    bool reported;           // The deadlock detector knows of this wait.
+    uint64_t wait_id;        // Unique in the table.
+    struct wait_queue queue; // The one task.
+    struct lock_waiter *previous, *next;             // In the lock's line.
+    struct lock_waiter *table_previous, *table_next; // In the table.
+    struct timer timer;      // Reports to the deadlock detector when it fires.
+};
+
+struct lock_pool {
+    void *free;
+    void *chunks;
+    size_t item_size;
+};
+
+struct lock_table {
+    struct shard *shard;
+    // Called when a wait has lasted LOCK_REPORT_NS and again while it lasts, and when a reported wait
+    // has ended. Either may be NULL (unit tests).
+    void (*blocked)(struct lock_waiter *waiter);
+    void (*unblocked)(struct lock_waiter *waiter);
+    void *arg;
+    struct lock **locks; // By hash of key.
+    uint64_t lock_buckets, lock_count;
+    struct lock_owner **owners; // By hash of txn.
+    uint64_t owner_buckets, owner_count;
+    struct lock_pool lock_pool, hold_pool, owner_pool;
+    struct lock_waiter *waiters; // Of all locks.
+    uint64_t wait_id_last;
+};
+
+#define LOCK_REPORT_NS 2000000u        // 2 ms: most waits are over by then.
+#define LOCK_REPORT_AGAIN_NS 50000000u // Edges change while others give up.
+
+CHECKED struct status lock_table_init(struct lock_table *table, struct shard *shard);
+// An invariant: nobody waits.
+void lock_table_fini(struct lock_table *table);
+
+struct lock_request {
+    struct lock_owner_id owner;
+    enum kv_lock mode; // SHARED or EXCLUSIVE.
+    enum kv_wait wait;
+    uint64_t deadline_ns; // 0: none.
+};
+
+// Takes the lock, waiting in line if it must. *skipped (may be NULL when wait is not SKIP) says that another
+// holds it; *waited_ns grows by the time spent. Locks already held are success. Suspends; *suspended
+// (may be NULL) says whether it did: what the caller knew before is a rumour then.
+CHECKED struct status lock_acquire(struct task *task, struct lock_table *table,
+    const struct lock_request *request, struct bytes key, bool *skipped, bool *suspended,
+    uint64_t *waited_ns);
+// Takes it only if that needs no waiting. False: another holds it or is before us.
+CHECKED struct status lock_try(struct lock_table *table, const struct lock_request *request,
+    struct bytes key, bool *granted);
+// Whether a transaction other than `txn` holds the key or waits for it in a mode that forbids to write it.
+bool lock_taken_by_other(const struct lock_table *table, uint64_t txn, struct bytes key);
+// The same for any key that `wanted` says yes to: for whom there are fewer locks than keys.
+bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
+    bool (*wanted)(const void *arg, struct bytes key), const void *arg);
+bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);
+uint64_t lock_held_count(const struct lock_table *table, uint64_t txn);
+// Releases everything that `txn` holds and wakes who is next in each line.
+void lock_release_all(struct lock_table *table, uint64_t txn);
+
+// Ends the wait `wait_id` with `st`, if it still lasts: the deadlock detector's verdict.
+void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st);
+// Whom the waiter waits for now: holders in its way and the one ahead of it in line. At most `max`.
+uint32_t lock_waits_for(
+    const struct lock_waiter *waiter, struct lock_owner_id *owners, uint32_t max);

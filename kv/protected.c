@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/protected.h"
+
+#include <stdlib.h>
+
+#include "core/hashmap.h"
+#include "core/invariant.h"
+#include "kv/key.h"
+#include "kv/range.h"
+#include "kv/txn.h"
+
+#define RECORD_FORMAT 1
+#define RECORD_HEAD_BYTES (1 + 8 + HLC_ENCODED_BYTES)
+#define ID_BYTES 16u
+#define ATTEMPTS_MAX 50u
+
+static const uint8_t record_prefix[] = {0x01, 'p'};
+static const uint8_t ttl_prefix[] = {0x01, 'g'};
+
+struct known {
+    uint8_t id[ID_BYTES];
+    uint64_t tenant;
+    struct hlc_timestamp ts;
+};
+
+// A shard's table.
+struct protections {
+    bool loaded; // Until then nothing is collected.
+    struct known *known;
+    uint32_t count, capacity;
+    struct hashmap ttls; // tenant -> uint64_t *
+    bool changing;       // On shard 0.
+    struct wait_queue changes;
+};
+
+static struct protections *protections_of(struct shard *shard)
+{
+    return kv_shard_of(shard)->module_state[KV_SLOT_PROTECTED];
+}
+
+struct hlc_timestamp protected_gc_limit(struct slice *slice, uint64_t tenant)
+{
+    const struct protections *table = protections_of(slice->shard);
+    if (table == NULL || !table->loaded) return HLC_ZERO;
+    const uint64_t *ttl = hashmap_get_u64(&table->ttls, tenant);
+    uint64_t ttl_ns = ttl == NULL ? GC_TTL_NS_DEFAULT : *ttl;
+    struct hlc_timestamp limit = hlc_now(&slice->shard->hlc);
+    limit.wall_ns = limit.wall_ns > ttl_ns ? limit.wall_ns - ttl_ns : 0;
+    limit.logical = 0;
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->known[i].tenant == tenant) limit = hlc_min(limit, table->known[i].ts);
+    }
+    return limit;
+}
+
+// --- the tables ------------------------------------------------------------------------------------------
+
+static struct known *known_find(const struct protections *table, const uint8_t id[ID_BYTES])
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (memcmp(table->known[i].id, id, ID_BYTES) == 0) return &table->known[i];
+    }
+    return NULL;
+}
+
+static struct status known_put(struct protections *table, const struct known *known)
+{
+    struct known *found = known_find(table, known->id);
+    if (found != NULL) {
+        *found = *known;
+        return STATUS_OK;
+    }
+    if (table->count == PROTECTIONS_MAX) {
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "too many protected timestamps");
+    }
+    if (table->count == table->capacity) {
+        uint32_t capacity = table->capacity == 0 ? 16 : table->capacity * 2;
+        void *grown = realloc(table->known, capacity * sizeof *known);
+        if (grown == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+        table->known = grown;
+        table->capacity = capacity;
+    }
+    table->known[table->count++] = *known;
+    return STATUS_OK;
+}
+
+static struct status table_put(struct task *task, void *arg)
+{
+    return known_put(protections_of(task->shard), arg);
+}
+
+static struct status table_remove(struct task *task, void *arg)
+{
+    struct protections *table = protections_of(task->shard);
+    struct known *known = known_find(table, arg);
+    if (known != NULL) *known = table->known[--table->count];
+    return STATUS_OK;
+}
+
+// In the table first, then the question whether collection has passed it: from here on it cannot.
+static struct status table_put_in_time(struct task *task, void *arg)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    const struct known *known = arg;
+    struct status st = table_put(task, arg);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        if (hlc_less(known->ts, slice_gc_threshold(kv->slices[i], known->tenant))) {
+            return status_make(E_NOT_IN_PREREQUISITE_STATE,
+                "cannot protect a timestamp below the garbage collection threshold");
+        }
+    }
+    return STATUS_OK;
+}
+
+struct ttl_set {
+    uint64_t tenant, ttl_ns;
+};
+
+static struct status table_ttl_set(struct task *task, void *arg)
+{
+    const struct ttl_set *set = arg;
+    struct protections *table = protections_of(task->shard);
+    uint64_t *ttl = hashmap_get_u64(&table->ttls, set->tenant);
+    if (ttl == NULL) {
+        ttl = malloc(sizeof *ttl);
+        if (ttl == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+        hashmap_put_u64(&table->ttls, set->tenant, ttl);
+    }
+    *ttl = set->ttl_ns;
+    return STATUS_OK;
+}
+
+// --- records -----------------------------------------------------------------------------------------------
+
+static struct bytes record_key(struct arena *arena, const uint8_t id[ID_BYTES])
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    buffer_append(&key, record_prefix, sizeof record_prefix);
+    buffer_append(&key, id, ID_BYTES);
+    return buffer_bytes(&key);
+}
+
+static struct bytes record_encode(struct arena *arena, const struct kv_protection *protection)
+{
+    struct buffer value;
+    buffer_init(&value, arena);
+    buffer_append_u8(&value, RECORD_FORMAT);
+    for (uint32_t i = 0; i < 8; i++) {
+        buffer_append_u8(&value, (uint8_t)(protection->tenant >> (8 * i)));
+    }
+    hlc_encode(protection->ts, buffer_reserve(&value, HLC_ENCODED_BYTES));
+    value.size += HLC_ENCODED_BYTES;
+    buffer_append_bytes(&value, protection->meta);
+    return buffer_bytes(&value);
+}
+
+static struct status record_decode(
+    struct bytes key, struct bytes value, struct kv_protection *protection)
+{
+    if (key.size != sizeof record_prefix + ID_BYTES || value.size < RECORD_HEAD_BYTES ||
+        value.data[0] != RECORD_FORMAT) {
+        return status_make(E_DATA_CORRUPTED, "protected timestamp record is damaged");
+    }
+    memcpy(protection->id, key.data + sizeof record_prefix, ID_BYTES);
+    protection->tenant = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        protection->tenant |= (uint64_t)value.data[1 + i] << (8 * i);
+    }
+    protection->ts = hlc_decode(value.data + 9);
+    protection->meta = bytes_skip(value, RECORD_HEAD_BYTES);
+    return STATUS_OK;
+}
+
+// Puts (or with value.data NULL erases) one record.
+static struct status record_write(struct task *task, struct bytes key, struct bytes value)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        const struct kv_txn_options options = {0};
+        struct kv_txn *txn;
+        st = kv_txn_begin(task, &options, &txn);
+        if (failed(st)) return st;
+        st = value.data == NULL ? kv_delete(task, txn, key) : kv_put(task, txn, key, value);
+        if (failed(st)) {
+            kv_txn_rollback(task, txn);
+            return st;
+        }
+        st = kv_txn_commit(task, txn, NULL);
+        if (!status_is(st, E_SERIALIZATION_FAILURE)) return st;
+    }
+    return st;
+}
+
+static struct status records_read(struct task *task, struct arena *arena,
+    struct kv_protection **protections, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    uint32_t capacity = 0;
+    const struct kv_txn_options options = {.read_only = true};
+    struct kv_txn *txn;
+    *protections = NULL;
+    *count = 0;
+    st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    struct bytes prefix = bytes_of(record_prefix, sizeof record_prefix);
+    struct kv_scan scan;
+    struct kv_batch batch;
+    kv_scan_init(&scan, (struct span){prefix, key_prefix_end(arena, prefix)});
+    do {
+        TRY(kv_scan_next(task, txn, &scan, arena, &batch));
+        for (uint32_t i = 0; i < batch.count; i++) {
+            if (*count == capacity) {
+                uint32_t grown = capacity == 0 ? 16 : capacity * 2;
+                *protections = arena_grow(arena, *protections,
+                    capacity * sizeof **protections, grown * sizeof **protections);
+                capacity = grown;
+            }
+            TRY(record_decode(
+                batch.pairs[i].key, batch.pairs[i].value, &(*protections)[(*count)++]));
+        }
+    } while (batch.count > 0);
+out:
+    kv_txn_rollback(task, txn);
+    return st;
+}
+
+// --- changes, on shard 0 ---------------------------------------------------------------------------------------
+
+struct change {
+    struct status (*run)(struct task *task, struct change *change, struct arena *arena);
+    struct kv_protection protection;
+};
+
+static struct status change_on_first(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct change *change = arg;
+    struct protections *table = protections_of(task->shard);
+    struct arena arena;
+    arena_init(&arena, NULL);
+    while (table->changing) TRY(task_wait(task, &table->changes));
+    table->changing = true;
+    st = change->run(task, change, &arena);
+    table->changing = false;
+    wait_queue_wake_one(&table->changes, STATUS_OK);
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status change_run(struct task *task, struct change *change)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    struct status st = shard_call(task, 0, change_on_first, change);
+    return failed(st) ? status_copy(task->arena, st) : st;
+}
+
+static struct known known_of(const struct kv_protection *protection)
+{
+    struct known known = {.tenant = protection->tenant, .ts = protection->ts};
+    memcpy(known.id, protection->id, ID_BYTES);
+    return known;
+}
+
+static struct status protect_run(struct task *task, struct change *change, struct arena *arena)
+{
+    struct status st = STATUS_OK;
+    struct known known = known_of(&change->protection);
+    const struct known *present = known_find(protections_of(task->shard), known.id);
+    struct known former = present == NULL ? (struct known){0} : *present;
+    const bool existed = present != NULL;
+    st = shard_call_all(task, table_put_in_time, &known);
+    if (!failed(st)) {
+        st = record_write(task, record_key(arena, known.id),
+            record_encode(arena, &change->protection));
+    }
+    // An ambiguous write may be there after the next start: protect until then.
+    if (!failed(st) || status_is(st, E_AMBIGUOUS_RESULT)) return st;
+    struct status undo = existed ? shard_call_all(task, table_put, &former)
+                                 : shard_call_all(task, table_remove, known.id);
+    (void)undo; // At worst it protects too much until the next start.
+    return st;
+}
+
+struct status kv_protect(struct task *task, const struct kv_protection *protection)
+{
+    struct change change = {.run = protect_run, .protection = *protection};
+    return change_run(task, &change);
+}
+
+static struct status move_run(struct task *task, struct change *change, struct arena *arena)
+{
+    struct status st = STATUS_OK;
+    struct kv_protection *records;
+    uint32_t count;
+    TRY(records_read(task, arena, &records, &count));
+    struct kv_protection *record = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (memcmp(records[i].id, change->protection.id, ID_BYTES) == 0) record = &records[i];
+    }
+    if (record == NULL) return status_make(E_UNDEFINED_OBJECT, "no such protected timestamp");
+    bool back = hlc_less(change->protection.ts, record->ts);
+    record->ts = change->protection.ts;
+    change->protection = *record;
+    if (back) return protect_run(task, change, arena);
+    struct known known = known_of(record);
+    TRY(record_write(task, record_key(arena, known.id), record_encode(arena, record)));
+    TRY(shard_call_all(task, table_put, &known));
+out:
+    return st;
+}
+
+struct status kv_protect_move(
+    struct task *task, const uint8_t id[16], struct hlc_timestamp ts)
+{
+    struct change change = {.run = move_run, .protection.ts = ts};
+    memcpy(change.protection.id, id, ID_BYTES);
+    return change_run(task, &change);
+}
+
+static struct status unprotect_run(struct task *task, struct change *change, struct arena *arena)
+{
+    struct status st = STATUS_OK;
+    TRY(record_write(task, record_key(arena, change->protection.id), (struct bytes){0}));
+    TRY(shard_call_all(task, table_remove, change->protection.id));
+out:
+    return st;
+}
+
+struct status kv_unprotect(struct task *task, const uint8_t id[16])
+{
+    struct change change = {.run = unprotect_run};
+    memcpy(change.protection.id, id, ID_BYTES);
+    return change_run(task, &change);
+}
+
+struct status kv_protections(struct task *task, struct arena *arena,
+    struct kv_protection **protections, uint32_t *count)
+{
+    return records_read(task, arena, protections, count);
+}
+
+// --- TTLs --------------------------------------------------------------------------------------------------------
+
+struct status kv_gc_ttl_set(struct task *task, uint64_t tenant, uint64_t ttl_ns)
+{
+    struct status st = STATUS_OK;
+    struct buffer key;
+    uint8_t value[8];
+    buffer_init(&key, task->arena);
+    buffer_append(&key, ttl_prefix, sizeof ttl_prefix);
+    key_append_uvarint(&key, tenant);
+    for (uint32_t i = 0; i < 8; i++) value[i] = (uint8_t)(ttl_ns >> (8 * i));
+    TRY(record_write(task, buffer_bytes(&key), bytes_of(value, sizeof value)));
+    struct ttl_set set = {tenant, ttl_ns};
+    TRY(shard_call_all(task, table_ttl_set, &set));
+out:
+    return st;
+}
+
+static struct status ttls_load(struct task *task)
+{
+    struct status st = STATUS_OK;
+    const struct kv_txn_options options = {.read_only = true};
+    struct kv_txn *txn;
+    st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    struct bytes prefix = bytes_of(ttl_prefix, sizeof ttl_prefix);
+    struct kv_scan scan;
+    struct kv_batch batch;
+    kv_scan_init(&scan, (struct span){prefix, key_prefix_end(task->arena, prefix)});
+    do {
+        TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+        for (uint32_t i = 0; i < batch.count; i++) {
+            struct bytes rest = bytes_skip(batch.pairs[i].key, sizeof ttl_prefix);
+            struct ttl_set set = {0};
+            TRY(key_decode_uvarint(&rest, &set.tenant));
+            struct bytes value = batch.pairs[i].value;
+            for (uint32_t k = 0; k < 8 && k < value.size; k++) {
+                set.ttl_ns |= (uint64_t)value.data[k] << (8 * k);
+            }
+            TRY(shard_call_all(task, table_ttl_set, &set));
+        }
+    } while (batch.count > 0);
+out:
+    kv_txn_rollback(task, txn);
+    return st;
+}
+
+// --- the module ----------------------------------------------------------------------------------------------------
+
+static struct status protected_shard_init(struct task *task, struct kv_shard *kv)
+{
+    (void)task;
+    struct protections *table = calloc(1, sizeof *table);
+    if (table == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    hashmap_init(&table->ttls, NULL);
+    wait_queue_init(&table->changes);
+    kv->module_state[KV_SLOT_PROTECTED] = table;
+    if (kv->shard->index == 0) kv->node->gc_limit = protected_gc_limit;
+    return STATUS_OK;
+}
+
+static void protected_shard_fini(struct kv_shard *kv)
+{
+    struct protections *table = kv->module_state[KV_SLOT_PROTECTED];
+    if (table == NULL) return;
+    uint32_t cursor = 0;
+    struct hashmap_entry *entry;
+    while ((entry = hashmap_next(&table->ttls, &cursor)) != NULL) free(entry->value);
+    hashmap_fini(&table->ttls);
+    free(table->known);
+    free(table);
+    kv->module_state[KV_SLOT_PROTECTED] = NULL;
+}
+
+static struct status set_loaded(struct task *task, void *arg)
+{
+    (void)arg;
+    protections_of(task->shard)->loaded = true;
+    return STATUS_OK;
+}
+
+static struct status protected_started(struct task *task, struct kv_node *node)
+{
+    struct status st = STATUS_OK;
+    (void)node;
+    struct kv_protection *records;
+    uint32_t count;
+    TRY(records_read(task, task->arena, &records, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        struct known known = known_of(&records[i]);
+        TRY(shard_call_all(task, table_put, &known));
+    }
+    TRY(ttls_load(task));
+    TRY(shard_call_all(task, set_loaded, NULL));
+out:
+    return st;
+}
+
+const struct kv_module protected_module = {
+    .name = "protected",
+    .slot = KV_SLOT_PROTECTED,
+    .shard_init = protected_shard_init,
+    .started = protected_started,
+    .shard_fini = protected_shard_fini,
+};

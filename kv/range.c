@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/range.h"
+
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "kv/key.h"
+
+#define DESCRIPTOR_FORMAT 1
+#define DESCRIPTOR_HEAD_BYTES (1 + 3 * 8 + 4)
+
+static const uint8_t meta_start[] = {0x01};
+static const uint8_t meta_end[] = {0x02};
+static const uint8_t descriptors_start[] = {0x01, 'r'};
+
+struct span range_meta_span(void)
+{
+    return (struct span){bytes_of(meta_start, 1), bytes_of(meta_end, 1)};
+}
+
+struct bytes range_meta_key(struct arena *arena, struct bytes start)
+{
+    uint8_t *key = arena_alloc(arena, sizeof descriptors_start + start.size);
+    memcpy(key, descriptors_start, sizeof descriptors_start);
+    if (start.size > 0) memcpy(key + sizeof descriptors_start, start.data, start.size);
+    return bytes_of(key, sizeof descriptors_start + start.size);
+}
+
+struct span range_meta_lookup_span(struct arena *arena, struct bytes key, bool inclusive)
+{
+    struct bytes end = range_meta_key(arena, key);
+    if (inclusive) end = key_next(arena, end);
+    return (struct span){bytes_of(descriptors_start, sizeof descriptors_start), end};
+}
+
+static void put_u64(uint8_t *out, uint64_t value)
+{
+    for (uint32_t i = 0; i < 8; i++) out[i] = (uint8_t)(value >> (8 * i));
+}
+
+static uint64_t get_u64(const uint8_t *in)
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < 8; i++) value |= (uint64_t)in[i] << (8 * i);
+    return value;
+}
+
+// format u8 | id u64 | slice u64 | generation u64 | size of start u32 | start | end
+struct bytes range_encode(struct arena *arena, const struct range *range)
+{
+    size_t start_size = range->span.start.size;
+    size_t size = DESCRIPTOR_HEAD_BYTES + start_size + range->span.end.size;
+    uint8_t *out = arena_alloc(arena, size);
+    out[0] = DESCRIPTOR_FORMAT;
+    put_u64(out + 1, range->id);
+    put_u64(out + 9, range->slice);
+    put_u64(out + 17, range->generation);
+    for (uint32_t i = 0; i < 4; i++) out[25 + i] = (uint8_t)(start_size >> (8 * i));
+    uint8_t *keys = out + DESCRIPTOR_HEAD_BYTES;
+    if (start_size > 0) memcpy(keys, range->span.start.data, start_size);
+    memcpy(keys + start_size, range->span.end.data, range->span.end.size);
+    return bytes_of(out, size);
+}
+
+struct status range_decode(struct bytes value, struct range *range)
+{
+    const struct status damaged = status_make(E_DATA_CORRUPTED, "range descriptor is damaged");
+    if (value.size < DESCRIPTOR_HEAD_BYTES || value.data[0] != DESCRIPTOR_FORMAT) return damaged;
+    range->id = get_u64(value.data + 1);
+    range->slice = get_u64(value.data + 9);
+    range->generation = get_u64(value.data + 17);
+    size_t start_size = 0;
+    for (uint32_t i = 0; i < 4; i++) start_size |= (size_t)value.data[25 + i] << (8 * i);
+    if (start_size > value.size - DESCRIPTOR_HEAD_BYTES) return damaged;
+    const uint8_t *keys = value.data + DESCRIPTOR_HEAD_BYTES;
+    range->span.start = bytes_of(keys, start_size);
+    range->span.end =
+        bytes_of(keys + start_size, value.size - DESCRIPTOR_HEAD_BYTES - start_size);
+    if (range->id == 0 || range->slice == 0) return damaged;
+    if (bytes_compare(range->span.start, range->span.end) >= 0) return damaged;
+    return STATUS_OK;
+}
+
+// --- sets --------------------------------------------------------------------------------------------
+
+struct status range_set_create(struct range_set **set)
+{
+    *set = calloc(1, sizeof **set);
+    return *set == NULL ? status_make(E_OUT_OF_MEMORY, "out of memory") : STATUS_OK;
+}
+
+void range_set_destroy(struct range_set *set)
+{
+    if (set == NULL) return;
+    for (uint32_t i = 0; i < set->count; i++) free(set->entries[i]);
+    free(set->entries);
+    free(set);
+}
+
+static struct range_entry *entry_make(const struct range *range)
+{
+    size_t start_size = range->span.start.size;
+    size_t end_size = range->span.end.size;
+    struct range_entry *entry = calloc(1, sizeof *entry + start_size + end_size);
+    if (entry == NULL) return NULL;
+    uint8_t *keys = (uint8_t *)(entry + 1);
+    if (start_size > 0) memcpy(keys, range->span.start.data, start_size);
+    memcpy(keys + start_size, range->span.end.data, end_size);
+    entry->range = *range;
+    entry->range.span =
+        (struct span){bytes_of(keys, start_size), bytes_of(keys + start_size, end_size)};
+    return entry;
+}
+
+// The number of entries that start at or below `key`.
+static uint32_t entries_up_to(const struct range_set *set, struct bytes key)
+{
+    uint32_t low = 0;
+    uint32_t high = set->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (bytes_compare(set->entries[middle]->range.span.start, key) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void entry_take_out(struct range_set *set, uint32_t at)
+{
+    free(set->entries[at]);
+    memmove(&set->entries[at], &set->entries[at + 1],
+        (set->count - at - 1) * sizeof(struct range_entry *));
+    set->count--;
+    set->last = NULL;
+    set->version++;
+}
+
+static bool entry_put_in(struct range_set *set, struct range_entry *entry)
+{
+    if (set->count == set->capacity) {
+        uint32_t capacity = set->capacity == 0 ? 16 : set->capacity * 2;
+        void *grown = realloc(set->entries, capacity * sizeof(struct range_entry *));
+        if (grown == NULL) return false;
+        set->entries = grown;
+        set->capacity = capacity;
+    }
+    uint32_t at = entries_up_to(set, entry->range.span.start);
+    memmove(&set->entries[at + 1], &set->entries[at],
+        (set->count - at) * sizeof(struct range_entry *));
+    set->entries[at] = entry;
+    set->count++;
+    set->version++;
+    return true;
+}
+
+// What `old` keeps on one side of `taken`, as an entry with a share of its estimates.
+static struct status entry_keep_side(
+    struct range_set *set, const struct range_entry *old, struct span side)
+{
+    if (bytes_compare(side.start, side.end) >= 0) return STATUS_OK;
+    struct range range = old->range;
+    range.span = side;
+    struct range_entry *entry = entry_make(&range);
+    if (entry == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    entry->bytes = old->bytes / 2;
+    entry->keys = old->keys / 2;
+    if (entry_put_in(set, entry)) return STATUS_OK;
+    free(entry);
+    return status_make(E_OUT_OF_MEMORY, "out of memory");
+}
+
+struct status range_set_add(struct range_set *set, const struct range *range)
+{
+    struct status st = STATUS_OK;
+    struct range_entry *entry = entry_make(range);
+    if (entry == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    const struct span span = entry->range.span; // The caller's may lie in an entry that goes.
+    uint32_t at = entries_up_to(set, span.start);
+    if (at > 0) at--;
+    while (at < set->count) {
+        struct range_entry *old = set->entries[at];
+        if (bytes_compare(old->range.span.start, span.end) >= 0) break;
+        if (!span_overlaps(old->range.span, span)) {
+            at++;
+            continue;
+        }
+        struct range_entry *copy = entry_make(&old->range);
+        if (copy == NULL) {
+            st = status_make(E_OUT_OF_MEMORY, "out of memory");
+            goto out;
+        }
+        copy->bytes = old->bytes;
+        copy->keys = old->keys;
+        entry->bytes = old->bytes / 2;
+        entry->keys = old->keys / 2;
+        entry_take_out(set, at);
+        st = entry_keep_side(
+            set, copy, (struct span){copy->range.span.start, span.start});
+        if (!failed(st)) {
+            st = entry_keep_side(set, copy, (struct span){span.end, copy->range.span.end});
+        }
+        free(copy);
+        if (failed(st)) goto out;
+        at = entries_up_to(set, span.start);
+        if (at > 0) at--;
+    }
+    if (entry_put_in(set, entry)) return STATUS_OK;
+    st = status_make(E_OUT_OF_MEMORY, "out of memory");
+out:
+    free(entry);
+    return st;
+}
+
+void range_set_remove(struct range_set *set, struct bytes start)
+{
+    uint32_t at = entries_up_to(set, start);
+    if (at == 0 || !bytes_equal(set->entries[at - 1]->range.span.start, start)) return;
+    entry_take_out(set, at - 1);
+}
+
+struct range_entry *range_set_find(struct range_set *set, struct bytes key)
+{
+    if (set->last != NULL && span_contains(set->last->range.span, key)) return set->last;
+    uint32_t at = entries_up_to(set, key);
+    if (at == 0) return NULL;
+    struct range_entry *entry = set->entries[at - 1];
+    if (bytes_compare(key, entry->range.span.end) >= 0) return NULL;
+    set->last = entry;
+    return entry;
+}
+
+struct range_entry *range_set_find_below(struct range_set *set, struct bytes key)
+{
+    uint32_t at = entries_up_to(set, key);
+    if (at > 0 && bytes_equal(set->entries[at - 1]->range.span.start, key)) at--;
+    if (at == 0) return NULL;
+    struct range_entry *entry = set->entries[at - 1];
+    return bytes_compare(key, entry->range.span.end) <= 0 ? entry : NULL;
+}
+
+void range_set_clear(struct range_set *set)
+{
+    for (uint32_t i = 0; i < set->count; i++) free(set->entries[i]);
+    set->count = 0;
+    set->last = NULL;
+    set->version++;
+}
+
+bool range_set_covers(struct range_set *set, struct span span)
+{
+    struct bytes at = span.start;
+    for (;;) {
+        const struct range_entry *entry = range_set_find(set, at);
+        if (entry == NULL) return false;
+        if (bytes_compare(span.end, entry->range.span.end) <= 0) return true;
+        at = entry->range.span.end;
+    }
+}

@@ -1,0 +1,751 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/range_admin.h"
+
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/deadlock.h"
+#include "kv/key.h"
+#include "kv/lock.h"
+#include "kv/txn.h"
+#include "kv/validate.h"
+
+#define CHANGE_ATTEMPTS_MAX 50u
+#define DRAIN_POLL_NS 200000u
+#define SIZE_PASS_NS 5000000000u // How often written bytes are looked at.
+#define RANGE_BYTES_MAX_DEFAULT (512ull << 20)
+
+struct ranges {
+    bool changing; // On shard 0: one change at a time.
+    struct wait_queue changes;
+    struct task *size_task;
+    struct wait_queue size_ended;
+    bool stopping;
+};
+
+static struct ranges *ranges_of(struct kv_shard *kv)
+{
+    return kv->module_state[KV_SLOT_RANGES];
+}
+
+// --- what leaders hold -------------------------------------------------------------------------------------
+
+struct range_notice {
+    struct range range;
+    struct hlc_timestamp high; // Of the slice that had it.
+};
+
+static struct status notice_added(struct task *task, void *arg)
+{
+    const struct range_notice *notice = arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), notice->range.slice);
+    invariant(slice != NULL);
+    slice_read_high_raise(slice, notice->high);
+    return range_set_add(slice->ranges, &notice->range);
+}
+
+// Takes the range from its leader and waits until nothing of it is under way.
+static struct status notice_taken(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct range_notice *notice = arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), notice->range.slice);
+    invariant(slice != NULL);
+    range_set_remove(slice->ranges, notice->range.span.start);
+    while (slice_pending_find_span(slice, notice->range.span, HLC_MAX) != NULL) {
+        TRY(task_sleep(task, DRAIN_POLL_NS));
+    }
+    notice->high = hlc_max(slice->read_high, slice->last_commit);
+out:
+    if (failed(st)) (void)!failed(range_set_add(slice->ranges, &notice->range));
+    return st;
+}
+
+static struct status tell(struct task *task, const struct range *range, struct hlc_timestamp high)
+{
+    struct range_notice notice = {.range = *range, .high = high};
+    return shard_call(
+        task, router_shard(kv_shard_of(task->shard), range->slice), notice_added, &notice);
+}
+
+// --- descriptors ---------------------------------------------------------------------------------------------
+
+static struct status descriptors_read(struct task *task, struct kv_txn *txn, struct span span,
+    enum kv_lock lock, struct arena *arena, struct range **ranges, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    uint32_t capacity = 0;
+    *ranges = NULL;
+    *count = 0;
+    // The one that covers the start of the span begins at or before it.
+    struct kv_scan scan;
+    struct kv_batch batch;
+    kv_scan_init(&scan, range_meta_lookup_span(arena, span.start, true));
+    scan.reverse = true;
+    scan.limit = 1;
+    scan.read.lock = lock;
+    TRY(kv_scan_next(task, txn, &scan, arena, &batch));
+    struct bytes from = range_meta_key(arena, span.start);
+    if (batch.count == 1) {
+        struct range first;
+        TRY(range_decode(batch.pairs[0].value, &first));
+        if (bytes_compare(span.start, first.span.end) < 0) from = batch.pairs[0].key;
+    }
+    kv_scan_init(&scan, (struct span){from, range_meta_key(arena, span.end)});
+    scan.read.lock = lock;
+    do {
+        TRY(kv_scan_next(task, txn, &scan, arena, &batch));
+        for (uint32_t i = 0; i < batch.count; i++) {
+            if (*count == capacity) {
+                uint32_t grown = capacity == 0 ? 16 : capacity * 2;
+                *ranges = arena_grow(arena, *ranges, capacity * sizeof(struct range),
+                    grown * sizeof(struct range));
+                capacity = grown;
+            }
+            TRY(range_decode(batch.pairs[i].value, &(*ranges)[(*count)++]));
+        }
+    } while (batch.count > 0);
+out:
+    return st;
+}
+
+struct status range_list(struct task *task, struct span span, struct arena *arena,
+    struct range **ranges, uint32_t *count)
+{
+    const struct kv_txn_options options = {.read_only = true};
+    struct kv_txn *txn;
+    struct status st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    st = descriptors_read(task, txn, span, KV_LOCK_NONE, arena, ranges, count);
+    kv_txn_rollback(task, txn);
+    return st;
+}
+
+static struct status descriptor_put(
+    struct task *task, struct kv_txn *txn, struct arena *arena, const struct range *range)
+{
+    return kv_put(task, txn, range_meta_key(arena, range->span.start), range_encode(arena, range));
+}
+
+static struct status range_id_next(struct task *task, uint64_t *id)
+{
+    static const uint8_t key[] = {0x01, 'n'};
+    int64_t value;
+    struct status st =
+        kv_increment(task, 0, bytes_of(key, sizeof key), RANGE_META_ID + 1, 1, &value);
+    *id = (uint64_t)value;
+    return st;
+}
+
+// --- changes, on shard 0 ---------------------------------------------------------------------------------------
+
+// Writes the given descriptors (slice 0: erases the one with that start) in one transaction.
+static struct status descriptors_write(
+    struct task *task, struct arena *arena, const struct range *ranges, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
+        const struct kv_txn_options options = {0};
+        struct kv_txn *txn;
+        TRY(kv_txn_begin(task, &options, &txn));
+        for (uint32_t i = 0; i < count && !failed(st); i++) {
+            st = ranges[i].slice == 0
+                ? kv_delete(task, txn, range_meta_key(arena, ranges[i].span.start))
+                : descriptor_put(task, txn, arena, &ranges[i]);
+        }
+        if (failed(st)) {
+            kv_txn_rollback(task, txn);
+            goto out;
+        }
+        st = kv_txn_commit(task, txn, NULL);
+        if (!status_is(st, E_SERIALIZATION_FAILURE)) break;
+    }
+out:
+    return st;
+}
+
+struct change {
+    uint64_t tenant;
+    uint64_t slice;
+    struct span span;
+    struct bytes key;
+    struct status (*run)(struct task *task, struct change *change, struct arena *arena);
+};
+
+static struct status change_on_first(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct change *change = arg;
+    struct ranges *ranges = ranges_of(kv_shard_of(task->shard));
+    struct arena arena;
+    arena_init(&arena, NULL);
+    while (ranges->changing) TRY(task_wait(task, &ranges->changes));
+    ranges->changing = true;
+    st = change->run(task, change, &arena);
+    ranges->changing = false;
+    wait_queue_wake_one(&ranges->changes, STATUS_OK);
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status change_run(struct task *task, struct change *change)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    struct status st = shard_call(task, 0, change_on_first, change);
+    return failed(st) ? status_copy(task->arena, st) : st;
+}
+
+static struct status split_at(struct task *task, struct arena *arena, struct bytes key)
+{
+    struct status st = STATUS_OK;
+    struct range *found;
+    uint32_t count;
+    struct span point = {key, key_next(arena, key)};
+    TRY(range_list(task, point, arena, &found, &count));
+    if (count == 0) return status_make(E_NOT_IN_PREREQUISITE_STATE, "no range holds the key");
+    if (bytes_equal(found->span.start, key)) return STATUS_OK;
+    struct range halves[2] = {*found, *found};
+    halves[0].span.end = key;
+    halves[1].span.start = key;
+    halves[0].generation = halves[1].generation = found->generation + 1;
+    TRY(range_id_next(task, &halves[1].id));
+    TRY(descriptors_write(task, arena, halves, 2));
+    TRY(tell(task, &halves[0], HLC_ZERO));
+    TRY(tell(task, &halves[1], HLC_ZERO));
+out:
+    return st;
+}
+
+static struct status split_run(struct task *task, struct change *change, struct arena *arena)
+{
+    return split_at(task, arena, change->key);
+}
+
+struct status kv_split(struct task *task, struct bytes key)
+{
+    struct change change = {.key = key, .run = split_run};
+    if (key.size > KEY_BYTES_MAX) {
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "key is longer than 16 KiB");
+    }
+    return change_run(task, &change);
+}
+
+// The slice with the fewest ranges, of those with as many the one with the fewest bytes.
+static struct status slice_choose(struct task *task, struct arena *arena, uint64_t *slice)
+{
+    struct status st = STATUS_OK;
+    struct kv_slice_info *infos;
+    uint32_t count;
+    TRY(kv_slices(task, arena, &infos, &count));
+    const struct kv_slice_info *best = &infos[0];
+    for (uint32_t i = 1; i < count; i++) {
+        bool fewer = infos[i].ranges < best->ranges ||
+            (infos[i].ranges == best->ranges && infos[i].bytes < best->bytes);
+        if (fewer) best = &infos[i];
+    }
+    *slice = best->id;
+out:
+    return st;
+}
+
+static struct status create_run(struct task *task, struct change *change, struct arena *arena)
+{
+    struct status st = STATUS_OK;
+    struct range *found;
+    uint32_t count;
+    struct range range = {
+        .span = key_tenant_span(arena, change->tenant), .slice = change->slice, .generation = 1};
+    TRY(range_list(task, range.span, arena, &found, &count));
+    if (count > 0) return STATUS_OK; // Created before: the caller repeats after a crash.
+    if (range.slice == 0) TRY(slice_choose(task, arena, &range.slice));
+    if (range.slice > kv_shard_of(task->shard)->node->slice_count) {
+        return status_make(E_INVALID_PARAMETER_VALUE, "no such slice");
+    }
+    TRY(range_id_next(task, &range.id));
+    TRY(descriptors_write(task, arena, &range, 1));
+    TRY(tell(task, &range, HLC_ZERO));
+out:
+    return st;
+}
+
+struct status kv_tenant_create(struct task *task, uint64_t tenant, uint64_t slice)
+{
+    invariant(tenant != 0);
+    struct change change = {.tenant = tenant, .slice = slice, .run = create_run};
+    return change_run(task, &change);
+}
+
+struct clear_notice {
+    struct range_notice notice;
+    uint64_t tenant;
+};
+
+static struct status notice_erased(struct task *task, void *arg)
+{
+    struct clear_notice *clear = arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), clear->notice.range.slice);
+    struct status st = notice_taken(task, &clear->notice);
+    if (failed(st)) return st;
+    return slice_clear(task, slice, clear->tenant, clear->notice.range.span);
+}
+
+static struct status erase_run(struct task *task, struct change *change, struct arena *arena)
+{
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    struct range *ranges;
+    uint32_t count;
+    TRY(range_list(task, key_tenant_span(arena, change->tenant), arena, &ranges, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        struct clear_notice clear = {.notice.range = ranges[i], .tenant = change->tenant};
+        TRY(shard_call(task, router_shard(kv, ranges[i].slice), notice_erased, &clear));
+    }
+    for (uint32_t i = 0; i < count; i++) ranges[i].slice = 0;
+    TRY(descriptors_write(task, arena, ranges, count));
+out:
+    return st;
+}
+
+struct status kv_tenant_erase(struct task *task, uint64_t tenant)
+{
+    invariant(tenant != 0);
+    struct change change = {.tenant = tenant, .run = erase_run};
+    return change_run(task, &change);
+}
+
+// --- handing over what is empty ----------------------------------------------------------------------------------
+
+static struct status notice_taken_empty(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct range_notice *notice = arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), notice->range.slice);
+    TRY(notice_taken(task, notice));
+    bool empty = false;
+    st = slice_span_empty(slice, notice->range.span, &empty);
+    if (!failed(st) && !empty) {
+        st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the range is not empty");
+    }
+    if (failed(st)) (void)!failed(range_set_add(slice->ranges, &notice->range));
+out:
+    return st;
+}
+
+static struct status move_one(
+    struct task *task, struct arena *arena, const struct range *range, uint64_t slice)
+{
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    struct range_notice notice = {.range = *range};
+    TRY(shard_call(task, router_shard(kv, range->slice), notice_taken_empty, &notice));
+    struct range moved = *range;
+    moved.slice = slice;
+    moved.generation++;
+    st = descriptors_write(task, arena, &moved, 1);
+    // When nobody knows whether it was written, nobody serves the range until the next start reads it.
+    if (status_is(st, E_AMBIGUOUS_RESULT)) goto out;
+    if (failed(st)) {
+        (void)!failed(tell(task, range, HLC_ZERO));
+        goto out;
+    }
+    TRY(tell(task, &moved, notice.high));
+out:
+    return st;
+}
+
+static struct status move_run(struct task *task, struct change *change, struct arena *arena)
+{
+    struct status st = STATUS_OK;
+    struct range *ranges;
+    uint32_t count;
+    if (change->slice == 0 || change->slice > kv_shard_of(task->shard)->node->slice_count) {
+        return status_make(E_INVALID_PARAMETER_VALUE, "no such slice");
+    }
+    TRY(split_at(task, arena, change->span.start));
+    // The end of the tenant's span is no key of any range: then there is nothing to cut off.
+    TRY(range_list(task, (struct span){change->span.end, key_next(arena, change->span.end)}, arena,
+        &ranges, &count));
+    if (count > 0) TRY(split_at(task, arena, change->span.end));
+    TRY(range_list(task, change->span, arena, &ranges, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (ranges[i].slice == change->slice) continue;
+        TRY(move_one(task, arena, &ranges[i], change->slice));
+    }
+out:
+    return st;
+}
+
+struct status kv_move_empty(struct task *task, struct span span, uint64_t slice)
+{
+    if (bytes_compare(span.start, span.end) >= 0) {
+        return status_make(E_INVALID_PARAMETER_VALUE, "the span is empty");
+    }
+    struct change change = {.span = span, .slice = slice, .run = move_run};
+    return change_run(task, &change);
+}
+
+// --- walking -----------------------------------------------------------------------------------------------------
+
+struct status range_walk(struct task *task, struct span span, range_visit visit, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct bytes at = span.start;
+    uint32_t attempt = 0;
+    while (bytes_compare(at, span.end) < 0) {
+        const struct range *found;
+        TRY(router_find(task, at, false, &found));
+        struct range range = *found; // The route may be evicted while the part is visited.
+        range.span.start = arena_copy(&arena, found->span.start);
+        range.span.end = arena_copy(&arena, found->span.end);
+        struct span part = {at, range.span.end};
+        if (bytes_compare(span.end, part.end) < 0) part.end = span.end;
+        st = visit(task, arg, &range, part);
+        if (status_is(st, K_WRONG_RANGE) && attempt < ROUTE_ATTEMPTS_MAX) {
+            TRY(router_evict(task, at, false, attempt++));
+            continue;
+        }
+        TRY(st);
+        attempt = 0;
+        at = part.end;
+    }
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+// --- facts ---------------------------------------------------------------------------------------------------------
+
+struct status kv_tenant_shard(struct task *task, uint64_t tenant, uint32_t *shard)
+{
+    struct status st = STATUS_OK;
+    struct arena arena;
+    const struct range *range;
+    arena_init(&arena, NULL);
+    TRY(router_find(task, key_tenant_span(&arena, tenant).start, false, &range));
+    *shard = router_shard(kv_shard_of(task->shard), range->slice);
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status slice_info_fill(struct task *task, void *arg)
+{
+    struct kv_slice_info *info = arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), info->id);
+    invariant(slice != NULL);
+    struct store_figures figures;
+    store_figures(slice->store, &figures);
+    info->shard = task->shard->index;
+    info->applied_index = slice->log.applied_index;
+    info->bytes = figures.bytes;
+    info->ranges = slice->ranges->count;
+    info->closed = slice_close(slice);
+    return STATUS_OK;
+}
+
+struct status kv_slices(
+    struct task *task, struct arena *arena, struct kv_slice_info **slices, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    *count = kv->node->slice_count;
+    *slices = ARENA_ARRAY(arena, struct kv_slice_info, *count);
+    for (uint32_t i = 0; i < *count; i++) {
+        (*slices)[i].id = i + 1;
+        TRY(shard_call(task, router_shard(kv, i + 1), slice_info_fill, &(*slices)[i]));
+    }
+out:
+    return st;
+}
+
+struct range_estimates {
+    struct kv_range *ranges;
+    uint32_t count;
+};
+
+static struct status estimates_fill(struct task *task, void *arg)
+{
+    const struct range_estimates *estimates = arg;
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    for (uint32_t i = 0; i < estimates->count; i++) {
+        struct kv_range *range = &estimates->ranges[i];
+        struct slice *slice = kv_slice_find(kv, range->slice);
+        if (slice == NULL) continue;
+        const struct range_entry *entry = range_set_find(slice->ranges, range->span.start);
+        if (entry == NULL) continue;
+        range->bytes = entry->bytes + entry->bytes_unmeasured;
+        range->keys = entry->keys;
+    }
+    return STATUS_OK;
+}
+
+struct status kv_ranges(struct task *task, struct span span, struct arena *arena,
+    struct kv_range **ranges, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    struct range *found;
+    TRY(range_list(task, span, arena, &found, count));
+    *ranges = ARENA_ARRAY(arena, struct kv_range, *count);
+    for (uint32_t i = 0; i < *count; i++) {
+        (*ranges)[i] = (struct kv_range){
+            .id = found[i].id,
+            .span = found[i].span,
+            .slice = found[i].slice,
+            .shard = router_shard(kv, found[i].slice),
+            .node = task->shard->node->id,
+            .generation = found[i].generation,
+        };
+    }
+    struct range_estimates estimates = {*ranges, *count};
+    for (uint32_t shard = 0; shard < task->shard->node->shard_count; shard++) {
+        TRY(shard_call(task, shard, estimates_fill, &estimates));
+    }
+out:
+    return st;
+}
+
+// --- splitting by size -----------------------------------------------------------------------------------------------
+
+// Measures one range that has been written to a lot; splits it when it is too large.
+static struct status size_check(struct task *task, struct slice *slice, struct bytes start)
+{
+    struct status st = STATUS_OK;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct range_entry *entry = range_set_find(slice->ranges, start);
+    if (entry == NULL) goto out;
+    struct span span = {
+        arena_copy(&arena, entry->range.span.start), arena_copy(&arena, entry->range.span.end)};
+    entry->bytes_unmeasured = 0;
+    uint64_t bytes;
+    uint64_t keys;
+    struct bytes split;
+    TRY(slice_span_size(task, slice, span, &arena, &bytes, &keys, &split));
+    entry = range_set_find(slice->ranges, span.start);
+    if (entry == NULL || !bytes_equal(entry->range.span.end, span.end)) goto out;
+    entry->bytes = bytes;
+    entry->keys = keys;
+    const uint64_t bytes_max = slice->kv->node->options.range_bytes_max;
+    if (bytes > (bytes_max == 0 ? RANGE_BYTES_MAX_DEFAULT : bytes_max) && split.data != NULL) {
+        TRY(kv_split(task, split));
+    }
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status size_pass(struct task *task, struct slice *slice)
+{
+    struct status st = STATUS_OK;
+    const uint64_t bytes_max = slice->kv->node->options.range_bytes_max;
+    const uint64_t due = (bytes_max == 0 ? RANGE_BYTES_MAX_DEFAULT : bytes_max) / 8;
+    for (uint32_t i = 0; i < slice->ranges->count; i++) {
+        const struct range_entry *entry = slice->ranges->entries[i];
+        // The cluster's own span stays one range.
+        if (entry->range.id == RANGE_META_ID || entry->bytes_unmeasured <= due) continue;
+        struct bytes start = arena_copy(task->arena, entry->range.span.start);
+        st = size_check(task, slice, start);
+        if (failed(st) && (task->cancelled || slice->kv->stopping)) return st;
+    }
+    return STATUS_OK;
+}
+
+static struct status size_task(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = arg;
+    ranges_of(kv)->size_task = task;
+    while (!ranges_of(kv)->stopping) {
+        TRY(task_sleep(task, SIZE_PASS_NS));
+        struct arena_mark mark = arena_mark(task->arena);
+        for (uint32_t i = 0; i < kv->slice_count; i++) TRY(size_pass(task, kv->slices[i]));
+        arena_release(task->arena, mark);
+    }
+out:
+    return st;
+}
+
+static void size_task_ended(struct task *task, struct status st, void *arg)
+{
+    struct kv_shard *kv = arg;
+    (void)task;
+    (void)st;
+    ranges_of(kv)->size_task = NULL;
+    wait_queue_wake_all(&ranges_of(kv)->size_ended, STATUS_OK);
+}
+
+// --- the module ----------------------------------------------------------------------------------------------------
+
+static void note_items(struct slice *slice, const struct entry_op *op, struct hlc_timestamp ts,
+    uint64_t txn)
+{
+    struct entry_items items;
+    struct entry_item item;
+    entry_items_open(op, &items);
+    while (entry_item_next(&items, &item)) validator_note(slice->validator, item.key, ts, txn);
+}
+
+// What counts for validation does so from the moment its timestamp is chosen.
+static void on_proposed(
+    struct slice_observer *observer, struct slice *slice, const struct entry_op *op)
+{
+    (void)observer;
+    if (op->kind == ENTRY_WRITES) {
+        note_items(slice, op, op->ts, 0);
+    } else if (op->kind == ENTRY_PREPARE) {
+        note_items(slice, op, op->ts, op->txn);
+    } else if (op->kind == ENTRY_RESOLVE && op->commit) {
+        const struct pending *prepared = slice_prepared_find(slice, op->txn);
+        if (prepared == NULL) return;
+        struct entry_reader reader;
+        struct entry_op prepare;
+        entry_open_trusted(prepared->payload, &reader);
+        while (entry_op_next(&reader, &prepare)) {
+            if (prepare.kind == ENTRY_PREPARE) note_items(slice, &prepare, op->ts, op->txn);
+        }
+    }
+}
+
+// Estimates: all of an entry is counted for the range of its first key.
+static void on_applied(struct slice_observer *observer, struct slice *slice,
+    const struct entry_op *op, uint64_t index)
+{
+    (void)observer;
+    (void)index;
+    if (op->kind != ENTRY_WRITES && op->kind != ENTRY_INGEST && op->kind != ENTRY_PREPARE) return;
+    struct entry_items items;
+    struct entry_item item;
+    entry_items_open(op, &items);
+    if (!entry_item_next(&items, &item)) return;
+    struct range_entry *entry = range_set_find(slice->ranges, item.key);
+    if (entry == NULL) return;
+    entry->bytes_unmeasured += op->items.size;
+    entry->keys += op->item_count;
+}
+
+static struct status range_shard_init(struct task *task, struct kv_shard *kv)
+{
+    (void)task;
+    struct ranges *ranges = calloc(1, sizeof *ranges);
+    if (ranges == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    wait_queue_init(&ranges->changes);
+    wait_queue_init(&ranges->size_ended);
+    kv->module_state[KV_SLOT_RANGES] = ranges;
+    return STATUS_OK;
+}
+
+static void range_shard_fini(struct kv_shard *kv)
+{
+    free(ranges_of(kv));
+    kv->module_state[KV_SLOT_RANGES] = NULL;
+}
+
+static struct status range_slice_ready(struct task *task, struct slice *slice)
+{
+    struct status st = STATUS_OK;
+    (void)task;
+    slice->locks = calloc(1, sizeof *slice->locks);
+    if (slice->locks == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    TRY(lock_table_init(slice->locks, slice->shard));
+    slice->locks->blocked = deadlock_blocked;
+    slice->locks->unblocked = deadlock_unblocked;
+    slice->locks->arg = slice;
+    TRY(validator_create(&slice->validator));
+    TRY(range_set_create(&slice->ranges));
+    if (slice->id == SLICE_META) {
+        const struct range meta = {
+            .id = RANGE_META_ID, .span = range_meta_span(), .slice = SLICE_META, .generation = 1};
+        TRY(range_set_add(slice->ranges, &meta));
+    }
+    slice->range_observer =
+        (struct slice_observer){.proposed = on_proposed, .applied = on_applied};
+    slice_observer_add(slice, &slice->range_observer);
+out:
+    return st;
+}
+
+static void range_slice_fini(struct slice *slice)
+{
+    if (slice->range_observer.proposed != NULL) {
+        slice_observer_remove(slice, &slice->range_observer);
+    }
+    if (slice->locks != NULL) lock_table_fini(slice->locks);
+    free(slice->locks);
+    validator_destroy(slice->validator);
+    range_set_destroy(slice->ranges);
+    slice->locks = NULL;
+    slice->validator = NULL;
+    slice->ranges = NULL;
+}
+
+static struct status size_start(struct task *task, void *arg)
+{
+    (void)arg;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    const struct task_options options = {
+        .fn = size_task,
+        .arg = kv,
+        .kind = "kv.range_size",
+        .class = TASK_BULK,
+        .ended = size_task_ended,
+        .ended_arg = kv,
+    };
+    return task_start(task->shard, &options);
+}
+
+static struct status range_started(struct task *task, struct kv_node *node)
+{
+    struct status st = STATUS_OK;
+    (void)node;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct range *ranges;
+    uint32_t count;
+    static const uint8_t last[] = {0xff};
+    const struct span all = {range_meta_span().end, bytes_of(last, 1)};
+    TRY(range_list(task, all, &arena, &ranges, &count));
+    for (uint32_t i = 0; i < count; i++) TRY(tell(task, &ranges[i], HLC_ZERO));
+    TRY(kv_tenant_create(task, TENANT_SYSTEM, SLICE_META));
+    TRY(shard_call_all(task, size_start, NULL));
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status size_stop(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    (void)arg;
+    struct ranges *ranges = ranges_of(kv_shard_of(task->shard));
+    ranges->stopping = true;
+    if (ranges->size_task != NULL) {
+        task_cancel(ranges->size_task, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    }
+    while (ranges->size_task != NULL) TRY(task_wait(task, &ranges->size_ended));
+out:
+    return st;
+}
+
+static void range_stopping(struct task *task, struct kv_node *node)
+{
+    (void)node;
+    struct status st = shard_call_all(task, size_stop, NULL);
+    if (failed(st)) log_warning(0, "stopping while ranges are measured: %s", st.message);
+}
+
+const struct kv_module range_module = {
+    .name = "ranges",
+    .slot = KV_SLOT_RANGES,
+    .shard_init = range_shard_init,
+    .slice_ready = range_slice_ready,
+    .started = range_started,
+    .stopping = range_stopping,
+    .slice_fini = range_slice_fini,
+    .shard_fini = range_shard_fini,
+};

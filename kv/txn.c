@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/txn.h"
+
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "core/metrics.h"
+#include "kv/key.h"
+
+#define FREE_TXNS_MAX 1024u
+#define SHARDS_MAX 1024u
+
+METRIC_DEFINE(metric_commits, "txn.commits", METRIC_COUNTER, METRIC_COUNT, true,
+    "Transactions committed");
+METRIC_DEFINE(metric_aborts, "txn.aborts", METRIC_COUNTER, METRIC_COUNT, true,
+    "Transactions rolled back or failed");
+
+// --- the shard's share ---------------------------------------------------------------------------------
+
+static struct status client_shard_init(struct task *task, struct kv_shard *kv)
+{
+    struct status st = STATUS_OK;
+    (void)task;
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    invariant(kv->shard->index < SHARDS_MAX);
+    // Microseconds since 1970 leave room for the shard's number below them: ids of an earlier start are
+    // lower as long as a shard begins less than a million transactions a second on average.
+    client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) / 1000u;
+    TRY(range_set_create(&client->router.routes));
+    kv->module_state[KV_SLOT_CLIENT] = client;
+    metric_register(&metric_commits);
+    metric_register(&metric_aborts);
+    return STATUS_OK;
+out:
+    free(client);
+    return st;
+}
+
+static void client_shard_fini(struct kv_shard *kv)
+{
+    struct client *client = kv->module_state[KV_SLOT_CLIENT];
+    if (client == NULL) return;
+    while (client->free != NULL) {
+        struct kv_txn *txn = client->free;
+        client->free = txn->next_free;
+        free(txn);
+    }
+    range_set_destroy(client->router.routes);
+    free(client);
+    kv->module_state[KV_SLOT_CLIENT] = NULL;
+}
+
+const struct kv_module client_module = {
+    .name = "client",
+    .slot = KV_SLOT_CLIENT,
+    .shard_init = client_shard_init,
+    .shard_fini = client_shard_fini,
+};
+
+static struct client *client_of_shard(struct shard *shard)
+{
+    return kv_shard_of(shard)->module_state[KV_SLOT_CLIENT];
+}
+
+uint64_t client_txn_id(struct shard *shard)
+{
+    return ++client_of_shard(shard)->last_id * SHARDS_MAX + shard->index;
+}
+
+// --- life ----------------------------------------------------------------------------------------------
+
+static void txn_reset(struct kv_txn *txn)
+{
+    txn->doomed = false;
+    txn->locked_slices = NULL;
+    txn->locked_count = txn->locked_capacity = 0;
+    txn->lock_count = 0;
+    txn->unlocked_ts = HLC_ZERO;
+    txn->stats = (struct kv_txn_stats){0};
+    write_buffer_init(&txn->writes, &txn->arena);
+    read_set_init(&txn->reads, &txn->arena);
+}
+
+struct status kv_txn_begin(
+    struct task *task, const struct kv_txn_options *options, struct kv_txn **begun)
+{
+    *begun = NULL;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    struct hlc_timestamp now = hlc_now(&task->shard->hlc);
+    bool in_past = !hlc_is_zero(options->as_of);
+    if (in_past && hlc_less(now, options->as_of)) {
+        return status_make(E_INVALID_PARAMETER_VALUE, "cannot read at a timestamp in the future");
+    }
+
+    struct client *client = client_of(task);
+    struct kv_txn *txn = client->free;
+    if (txn != NULL) {
+        client->free = txn->next_free;
+        client->free_count--;
+    } else {
+        txn = calloc(1, sizeof *txn);
+        if (txn == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    }
+    client->live_count++;
+    txn->shard = task->shard;
+    txn->id = client_txn_id(task->shard);
+    txn->age_ns = now.wall_ns;
+    txn->tenant = options->tenant;
+    txn->lock_timeout_ns = options->lock_timeout_ns;
+    txn->read_ts = in_past ? options->as_of : now;
+    txn->read_only = options->read_only || in_past;
+    arena_init(&txn->arena, options->account);
+    txn_reset(txn);
+    *begun = txn;
+    return STATUS_OK;
+}
+
+void txn_release_locks(struct kv_txn *txn)
+{
+    for (uint32_t i = 0; i < txn->locked_count; i++) {
+        leader_release(txn->shard, txn->locked_slices[i], txn->id);
+    }
+    txn->locked_count = 0;
+    txn->lock_count = 0;
+}
+
+void txn_end(struct kv_txn *txn)
+{
+    struct client *client = client_of_shard(txn->shard);
+    txn_release_locks(txn);
+    arena_fini(&txn->arena);
+    client->live_count--;
+    if (client->free_count >= FREE_TXNS_MAX) {
+        free(txn);
+        return;
+    }
+    txn->next_free = client->free;
+    client->free = txn;
+    client->free_count++;
+}
+
+void kv_txn_rollback(struct task *task, struct kv_txn *txn)
+{
+    (void)task;
+    if (txn == NULL) return;
+    if (!txn->read_only) metric_add(&metric_aborts, txn->tenant, 1);
+    txn_end(txn);
+}
+
+struct status kv_txn_restart(struct task *task, struct kv_txn *txn)
+{
+    txn_release_locks(txn);
+    arena_reset(&txn->arena);
+    txn_reset(txn);
+    // A new identity, so that nothing still under way about the former one is taken for this one's.
+    txn->id = client_txn_id(task->shard);
+    txn->read_ts = hlc_now(&task->shard->hlc);
+    return STATUS_OK;
+}
+
+struct status kv_txn_step(struct task *task, struct kv_txn *txn)
+{
+    struct status st = txn_check(txn, false);
+    if (failed(st)) return st;
+    read_set_clear(&txn->reads);
+    txn->read_ts = hlc_now(&task->shard->hlc);
+    return STATUS_OK;
+}
+
+// Reads only: they were all of one snapshot, so the transaction took place then.
+static bool needs_commit(const struct kv_txn *txn)
+{
+    return txn->writes.count > 0;
+}
+
+static struct status commit_parts(
+    struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; attempt < ROUTE_ATTEMPTS_MAX; attempt++) {
+        struct txn_parts parts = {.arena = &txn->arena};
+        TRY(txn_parts_writes(task, txn, &parts));
+        TRY(txn_parts_reads(task, txn, &parts));
+        st = parts.count == 1 ? commit_one(task, txn, &parts.parts[0], commit_ts)
+                              : commit_multi(task, txn, &parts, commit_ts);
+        if (!status_is(st, K_WRONG_RANGE)) break;
+        TRY(router_evict_all(task, attempt));
+    }
+out:
+    return st;
+}
+
+struct status kv_txn_commit(struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts)
+{
+    struct hlc_timestamp ts = HLC_ZERO;
+    struct status st = txn_check(txn, false);
+    if (!failed(st) && needs_commit(txn)) {
+        st = arena_check(&txn->arena);
+        if (!failed(st)) st = commit_parts(task, txn, &ts);
+    }
+    if (commit_ts != NULL) *commit_ts = ts;
+    if (failed(st)) {
+        metric_add(&metric_aborts, txn->tenant, 1);
+        // Its message may live in the transaction's arena.
+        st = status_copy(task->arena, st);
+    } else if (!txn->read_only) {
+        metric_add(&metric_commits, txn->tenant, 1);
+    }
+    txn_end(txn);
+    return st;
+}
+
+// --- facts -----------------------------------------------------------------------------------------------
+
+struct hlc_timestamp kv_txn_read_ts(const struct kv_txn *txn)
+{
+    return txn->read_ts;
+}
+
+uint64_t kv_txn_id(const struct kv_txn *txn)
+{
+    return txn->id;
+}
+
+uint64_t kv_txn_tenant(const struct kv_txn *txn)
+{
+    return txn->tenant;
+}
+
+bool kv_txn_has_writes(const struct kv_txn *txn)
+{
+    return txn->writes.count > 0;
+}
+
+uint64_t kv_txn_write_bytes(const struct kv_txn *txn)
+{
+    return txn->writes.bytes;
+}
+
+const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn)
+{
+    return &txn->stats;
+}
+
+uint64_t kv_txn_savepoint(struct kv_txn *txn)
+{
+    return write_buffer_mark(&txn->writes);
+}
+
+void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint)
+{
+    write_buffer_rollback(&txn->writes, savepoint);
+}
+
+void kv_txn_depend(struct kv_txn *txn, struct bytes key)
+{
+    if (!txn->read_only) read_set_add_key(&txn->reads, key);
+}
+
+// --- for the other files of the client ---------------------------------------------------------------------
+
+struct status txn_check(const struct kv_txn *txn, bool writes)
+{
+    if (txn->doomed) {
+        return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: transaction must be restarted");
+    }
+    if (writes && txn->read_only) {
+        return status_make(
+            E_READ_ONLY_TRANSACTION, "cannot write or lock rows in a read-only transaction");
+    }
+    return STATUS_OK;
+}
+
+struct status txn_outcome(struct kv_txn *txn, struct status st)
+{
+    if (status_is(st, E_SERIALIZATION_FAILURE)) txn->doomed = true;
+    return st;
+}
+
+void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call)
+{
+    // The reply arena is the transport's: leader_call begins it when it is needed.
+    call->tenant = txn->tenant;
+    call->read_ts = txn->read_ts;
+    call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
+    call->lock_deadline_ns =
+        txn->lock_timeout_ns == 0 ? 0 : task_now_ns(task) + txn->lock_timeout_ns;
+    call->remote = false;
+    call->moved_to = HLC_ZERO;
+    call->lock_wait_ns = 0;
+    call->locks_taken = 0;
+}
+
+void txn_note_locks(struct kv_txn *txn, uint64_t slice)
+{
+    for (uint32_t i = 0; i < txn->locked_count; i++) {
+        if (txn->locked_slices[i] == slice) return;
+    }
+    if (txn->locked_count == txn->locked_capacity) {
+        uint32_t capacity = txn->locked_capacity == 0 ? 4 : txn->locked_capacity * 2;
+        txn->locked_slices = arena_grow(&txn->arena, txn->locked_slices,
+            txn->locked_capacity * sizeof(uint64_t), capacity * sizeof(uint64_t));
+        txn->locked_capacity = capacity;
+    }
+    txn->locked_slices[txn->locked_count++] = slice;
+}
+
+void txn_count(struct kv_txn *txn, const struct leader_call *call)
+{
+    txn->stats.requests++;
+    txn->stats.lock_wait_ns += call->lock_wait_ns;
+    txn->lock_count += call->locks_taken;
+}
+
+static struct status refresh_part(struct task *task, struct kv_txn *txn,
+    const struct txn_part *part, struct hlc_timestamp to)
+{
+    struct leader_refresh refresh = {
+        .entries = part->reads, .count = part->read_count, .to = to};
+    txn_call_init(txn, task, &refresh.call);
+    refresh.call.slice = part->slice;
+    struct status st = leader_call(task, &refresh.call, &txn->arena, leader_refresh);
+    txn_count(txn, &refresh.call);
+    leader_reply_end(&refresh.call);
+    return st;
+}
+
+struct status txn_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to)
+{
+    struct status st = STATUS_OK;
+    to = hlc_max(to, hlc_now(&task->shard->hlc));
+    for (uint32_t attempt = 0; txn->reads.count > 0 && attempt < ROUTE_ATTEMPTS_MAX; attempt++) {
+        struct txn_parts parts = {.arena = &txn->arena};
+        TRY(txn_parts_reads(task, txn, &parts));
+        for (uint32_t i = 0; i < parts.count && !failed(st); i++) {
+            st = refresh_part(task, txn, &parts.parts[i], to);
+        }
+        if (!status_is(st, K_WRONG_RANGE)) break;
+        TRY(router_evict_all(task, attempt));
+    }
+    TRY(st);
+    txn->read_ts = to;
+out:
+    return txn_outcome(txn, st);
+}
+
+// --- by slice ------------------------------------------------------------------------------------------------
+
+struct txn_part *txn_parts_get(struct txn_parts *parts, uint64_t slice)
+{
+    for (uint32_t i = parts->count; i-- > 0;) {
+        if (parts->parts[i].slice == slice) return &parts->parts[i];
+    }
+    if (parts->count == parts->capacity) {
+        uint32_t capacity = parts->capacity == 0 ? 4 : parts->capacity * 2;
+        parts->parts = arena_grow(parts->arena, parts->parts,
+            parts->capacity * sizeof(struct txn_part), capacity * sizeof(struct txn_part));
+        parts->capacity = capacity;
+    }
+    struct txn_part *part = &parts->parts[parts->count++];
+    *part = (struct txn_part){.slice = slice};
+    return part;
+}
+
+static void part_add_read(struct txn_parts *parts, struct txn_part *part, struct read_entry entry)
+{
+    if (part->read_count == part->read_capacity) {
+        uint32_t capacity = part->read_capacity == 0 ? 8 : part->read_capacity * 2;
+        part->reads = arena_grow(parts->arena, part->reads,
+            part->read_capacity * sizeof entry, capacity * sizeof entry);
+        part->read_capacity = capacity;
+    }
+    part->reads[part->read_count++] = entry;
+}
+
+struct status txn_parts_reads(struct task *task, struct kv_txn *txn, struct txn_parts *parts)
+{
+    struct status st = STATUS_OK;
+    uint32_t count;
+    const struct read_entry *entries = read_set_entries(&txn->reads, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct read_entry rest = entries[i];
+        for (;;) { // A span is cut where ranges meet.
+            const struct range *range;
+            TRY(router_find(task, rest.start, false, &range));
+            struct txn_part *part = txn_parts_get(parts, range->slice);
+            if (read_entry_is_key(&rest) || bytes_compare(rest.end, range->span.end) <= 0) {
+                part_add_read(parts, part, rest);
+                break;
+            }
+            struct bytes cut = arena_copy(parts->arena, range->span.end);
+            part_add_read(parts, part, (struct read_entry){rest.start, cut});
+            rest.start = cut;
+        }
+    }
+out:
+    return st;
+}
+
+struct status txn_parts_writes(struct task *task, struct kv_txn *txn, struct txn_parts *parts)
+{
+    struct status st = STATUS_OK;
+    const struct write_node *node = write_buffer_seek(&txn->writes, (struct bytes){0});
+    uint32_t rest = (uint32_t)txn->writes.count;
+    for (; node != NULL; node = write_node_next(node), rest--) {
+        const struct range *range;
+        TRY(router_find(task, node->key, false, &range));
+        struct txn_part *part = txn_parts_get(parts, range->slice);
+        if (part->write_count == part->write_capacity) {
+            // Most often all of them are in one slice: room for the rest at once.
+            uint32_t capacity = part->write_capacity == 0
+                ? (rest < 64 ? rest : 64) : part->write_capacity * 2;
+            part->writes = arena_grow(parts->arena, part->writes,
+                part->write_capacity * sizeof node, capacity * sizeof node);
+            part->write_capacity = capacity;
+        }
+        part->writes[part->write_count++] = node;
+        if (part->write_count % 1024 == 0) TRY(task_yield_if_due(task));
+    }
+out:
+    return st;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A transaction's buffered writes: an ordered map from key to the newest write of it, with marks to roll
+// back to. Reads overlay it on what the store says (kv/client_scan.c); COMMIT sends it in key order.
+//
+// A skip list in the transaction's arena: inserts and look-ups are O(log n), and an insert behind the last
+// key (bulk loads) is O(1). Undo is a log of replaced writes, kept only while a mark exists. A write that is
+// rolled back leaves its node behind as WRITE_NONE, which every reader of the map passes over.
+//
+// Shard    The transaction's. Nothing here suspends.
+// Memory   Keys and values are copied into the arena given; they stay until it is reset, also when they
+//          were replaced, because reads may have lent them out. The caller bounds `bytes`.
+// Checked  tests/unit/kv/test_write_buffer.c, against a sorted array.
+#pragma once
+#include "core/arena.h"
+#include "core/bytes.h"
+
+#define WRITE_BUFFER_LEVELS 16u
+
+enum write_kind {
+    WRITE_NONE, // Rolled back.
+    WRITE_PUT,
+    WRITE_DELETE,
+};
+
+struct write_node {
+    struct bytes key;
+    struct bytes value;
+    uint8_t kind;    // enum write_kind.
+    bool checked;    // COMMIT fails if the key changed after the read timestamp: inserts.
+    uint8_t levels;  // Links in next[].
+    struct write_node *previous;
+    struct write_node *next[];
+};
+
+struct write_undo;
+
+struct write_buffer {
+    struct arena *arena;
+    struct write_node *head[WRITE_BUFFER_LEVELS];
+    struct write_node *last;                             // In key order; NULL when empty.
+    struct write_node *last_at_level[WRITE_BUFFER_LEVELS]; // NULL: the head itself.
+    struct write_undo *undo;
+    uint64_t undo_count;
+    uint64_t count; // Live writes (not WRITE_NONE).
+    uint64_t bytes; // Keys and values of all nodes, replaced ones too.
+    uint32_t level_count;
+    uint32_t random;
+    bool marked; // A mark was taken: keep the undo log from now on.
+};
+
+void write_buffer_init(struct write_buffer *buffer, struct arena *arena);
+
+// Puts (value.data may be NULL when its size is 0) or deletes. Copies both.
+void write_buffer_put(
+    struct write_buffer *buffer, struct bytes key, struct bytes value, bool checked);
+void write_buffer_delete(struct write_buffer *buffer, struct bytes key);
+
+// The live write of `key`; NULL when there is none.
+const struct write_node *write_buffer_find(const struct write_buffer *buffer, struct bytes key);
+
+// Live writes in order: the first at or above `key`, the last below `key`, and their neighbours.
+// With an empty `key` write_buffer_seek gives the first.
+const struct write_node *write_buffer_seek(const struct write_buffer *buffer, struct bytes key);
+const struct write_node *write_buffer_seek_below(
+    const struct write_buffer *buffer, struct bytes key);
+const struct write_node *write_node_next(const struct write_node *node);
+const struct write_node *write_node_previous(const struct write_node *node);
+
+// A mark, and taking back all writes made after it. A mark stays valid until one before it is rolled back to.
+uint64_t write_buffer_mark(struct write_buffer *buffer);
+void write_buffer_rollback(struct write_buffer *buffer, uint64_t mark);
