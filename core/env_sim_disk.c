@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The simulated disk. An operation takes effect at one moment, its completion; a crash finds the others
+// in flight and lets chance say how far each had come.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/env_sim_parts.h"
+#include "core/reactor.h"
+
+#define MS UINT64_C(1000000)
+#define GRAIN 512u // Bytes that `dirty` keeps apart.
+#define DIRECT_BYTES 4096u
+
+struct sim_disk_flight {
+    struct list_link link;
+    struct disk_op *op;
+    struct shard *shard;
+};
+
+// --- files -----------------------------------------------------------------------------------------
+
+static struct sim_file *file_by_path(struct sim_disk *disk, const char *path)
+{
+    for (struct list_link *at = disk->files.next; at != &disk->files; at = at->next) {
+        struct sim_file *file = container_of(at, struct sim_file, link);
+        if (!file->unlinked && strcmp(file->path, path) == 0) return file;
+    }
+    return NULL;
+}
+
+static struct sim_file *file_add(struct sim_disk *disk, const char *path, bool folder)
+{
+    struct sim_file *file = calloc(1, sizeof *file);
+    invariant(file != NULL);
+    file->path = strdup(path);
+    invariant(file->path != NULL);
+    file->folder = folder;
+    list_append(&disk->files, &file->link);
+    return file;
+}
+
+static void file_free(struct sim_disk *disk, struct sim_file *file)
+{
+    disk->used_bytes -= file->size;
+    list_remove(&file->link);
+    free(file->path);
+    free(file->current);
+    free(file->durable);
+    free(file->dirty);
+    free(file);
+}
+
+static void *grown(void *old, uint64_t old_size, uint64_t size)
+{
+    // calloc, not realloc: what is never touched then costs nothing.
+    uint8_t *fresh = calloc(1, size);
+    invariant(fresh != NULL);
+    if (old_size > 0) memcpy(fresh, old, old_size);
+    free(old);
+    return fresh;
+}
+
+static void file_reserve(struct sim_file *file, uint64_t size)
+{
+    if (size <= file->capacity) return;
+    uint64_t capacity = file->capacity == 0 ? DIRECT_BYTES : file->capacity;
+    while (capacity < size)
+        capacity *= 2;
+    file->current = grown(file->current, file->capacity, capacity);
+    file->durable = grown(file->durable, file->capacity, capacity);
+    file->dirty = grown(file->dirty, file->capacity / GRAIN, capacity / GRAIN);
+    file->capacity = capacity;
+}
+
+// False when the disk is full.
+static bool file_size_set(struct sim_disk *disk, struct sim_file *file, uint64_t size)
+{
+    if (size > file->size) {
+        uint64_t more = size - file->size;
+        if (disk->quota_bytes != 0 && more > disk->quota_bytes - disk->used_bytes) return false;
+        disk->used_bytes += more;
+    } else {
+        disk->used_bytes -= file->size - size;
+    }
+    file_reserve(file, size);
+    if (size < file->size) {
+        memset(file->current + size, 0, file->size - size);
+        memset(file->dirty + size / GRAIN, 1, (file->size - size) / GRAIN);
+    }
+    file->size = size;
+    return true;
+}
+
+static void file_sync(struct sim_file *file)
+{
+    for (uint64_t i = 0; i < file->capacity / GRAIN; i++) {
+        if (!file->dirty[i]) continue;
+        memcpy(file->durable + i * GRAIN, file->current + i * GRAIN, GRAIN);
+        file->dirty[i] = 0;
+    }
+    file->durable_size = file->size;
+}
+
+// A sync that failed: the system has given the dirty pages up and reads the old ones.
+static void file_lose(struct sim_file *file)
+{
+    for (uint64_t i = 0; i < file->capacity / GRAIN; i++) {
+        if (!file->dirty[i]) continue;
+        memcpy(file->current + i * GRAIN, file->durable + i * GRAIN, GRAIN);
+        file->dirty[i] = 0;
+    }
+}
+
+static void file_write(struct sim_file *file, uint64_t offset, const uint8_t *data, uint64_t size)
+{
+    if (size == 0) return;
+    memcpy(file->current + offset, data, size);
+    for (uint64_t i = offset / GRAIN; i <= (offset + size - 1) / GRAIN; i++)
+        file->dirty[i] = 1;
+}
+
+static void range_sync(struct sim_file *file, uint64_t offset, uint64_t size)
+{
+    for (uint64_t i = offset / GRAIN; size > 0 && i <= (offset + size - 1) / GRAIN; i++) {
+        memcpy(file->durable + i * GRAIN, file->current + i * GRAIN, GRAIN);
+        file->dirty[i] = 0;
+    }
+    if (file->durable_size < file->size) file->durable_size = file->size;
+}
+
+// --- operations ------------------------------------------------------------------------------------
+
+static struct sim_file *file_of(struct sim_disk *disk, int64_t handle)
+{
+    if (handle < 0 || handle >= disk->handle_count) return NULL;
+    return disk->handles[handle];
+}
+
+static int64_t handle_add(struct sim_disk *disk, struct sim_file *file)
+{
+    uint32_t handle = 0;
+    while (handle < disk->handle_count && disk->handles[handle] != NULL)
+        handle++;
+    if (handle == disk->handle_count) {
+        disk->handles = realloc(disk->handles, sizeof *disk->handles * ++disk->handle_count);
+        invariant(disk->handles != NULL);
+    }
+    disk->handles[handle] = file;
+    file->handles++;
+    return handle;
+}
+
+static void handle_drop(struct sim_disk *disk, int64_t handle)
+{
+    struct sim_file *file = disk->handles[handle];
+    disk->handles[handle] = NULL;
+    if (--file->handles == 0 && file->unlinked) file_free(disk, file);
+}
+
+// Whether the folder that `path` lies in exists.
+static bool parent_exists(struct sim_disk *disk, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) return true;
+    char *parent = strndup(path, (size_t)(slash - path));
+    invariant(parent != NULL);
+    struct sim_file *folder = file_by_path(disk, parent);
+    free(parent);
+    return folder != NULL && folder->folder;
+}
+
+static int64_t do_open(struct sim_disk *disk, const struct disk_op *op)
+{
+    struct sim_file *file = file_by_path(disk, op->path);
+    if (file == NULL && (op->flags & DISK_CREATE) == 0) return -ENOENT;
+    if (file == NULL && !parent_exists(disk, op->path)) return -ENOENT;
+    if (file == NULL) file = file_add(disk, op->path, false);
+    if (file->folder) return -EISDIR;
+    return handle_add(disk, file);
+}
+
+static bool is_aligned(const struct disk_op *op)
+{
+    if ((op->flags & DISK_DIRECT) == 0) return true;
+    return op->offset % DIRECT_BYTES == 0 && op->size % DIRECT_BYTES == 0 &&
+           (uintptr_t)op->buffer % DIRECT_BYTES == 0;
+}
+
+static int64_t do_read(struct sim_file *file, struct disk_op *op)
+{
+    if (op->offset >= file->size) return 0;
+    uint64_t size = file->size - op->offset < op->size ? file->size - op->offset : op->size;
+    memcpy(op->buffer, file->current + op->offset, size);
+    return (int64_t)size;
+}
+
+static int64_t do_write(struct sim_disk *disk, struct sim_file *file, const struct disk_op *op)
+{
+    if (op->offset + op->size > file->size && !file_size_set(disk, file, op->offset + op->size))
+        return -ENOSPC;
+    file_write(file, op->offset, op->buffer, op->size);
+    if ((op->flags & DISK_DSYNC) != 0) range_sync(file, op->offset, op->size);
+    return (int64_t)op->size;
+}
+
+static int64_t do_rename(struct sim_disk *disk, const struct disk_op *op)
+{
+    struct sim_file *file = file_by_path(disk, op->path);
+    struct sim_file *target = file_by_path(disk, op->path_to);
+    if (file == NULL || !parent_exists(disk, op->path_to)) return -ENOENT;
+    if (file == target) return 0;
+    if (file->folder) return -EISDIR; // None of ours renames folders.
+    if (target != NULL) {
+        if (target->folder) return -EISDIR;
+        target->unlinked = true;
+        if (target->handles == 0) file_free(disk, target);
+    }
+    free(file->path);
+    file->path = strdup(op->path_to);
+    invariant(file->path != NULL);
+    return 0;
+}
+
+static bool has_children(struct sim_disk *disk, const char *path)
+{
+    size_t size = strlen(path);
+    for (struct list_link *at = disk->files.next; at != &disk->files; at = at->next) {
+        struct sim_file *file = container_of(at, struct sim_file, link);
+        if (!file->unlinked && strncmp(file->path, path, size) == 0 && file->path[size] == '/')
+            return true;
+    }
+    return false;
+}
+
+static int64_t do_unlink(struct sim_disk *disk, const struct disk_op *op)
+{
+    struct sim_file *file = file_by_path(disk, op->path);
+    if (file == NULL) return -ENOENT;
+    if (file->folder && has_children(disk, op->path)) return -ENOTEMPTY;
+    file->unlinked = true;
+    if (file->handles == 0) file_free(disk, file);
+    return 0;
+}
+
+static int64_t do_mkdir(struct sim_disk *disk, const struct disk_op *op)
+{
+    struct sim_file *file = file_by_path(disk, op->path);
+    if (file != NULL) return file->folder ? 0 : -ENOTDIR;
+    if (!parent_exists(disk, op->path)) return -ENOENT;
+    file_add(disk, op->path, true);
+    return 0;
+}
+
+static int64_t do_list(struct sim_disk *disk, struct disk_op *op)
+{
+    struct sim_file *folder = file_by_path(disk, op->path);
+    if (folder == NULL || !folder->folder) return folder == NULL ? -ENOENT : -ENOTDIR;
+    size_t prefix = strlen(op->path), size = 0;
+    char *names = calloc(1, 2);
+    int64_t count = 0;
+    invariant(names != NULL);
+    for (struct list_link *at = disk->files.next; at != &disk->files; at = at->next) {
+        struct sim_file *file = container_of(at, struct sim_file, link);
+        if (file->unlinked || strncmp(file->path, op->path, prefix) != 0) continue;
+        if (file->path[prefix] != '/' || strchr(file->path + prefix + 1, '/') != NULL) continue;
+        const char *name = file->path + prefix + 1;
+        names = realloc(names, size + strlen(name) + 3);
+        invariant(names != NULL);
+        strcpy(names + size, name);
+        size += strlen(name) + 1;
+        names[size] = names[size + 1] = 0;
+        count++;
+    }
+    op->names = names;
+    return count;
+}
+
+static bool changes(enum disk_op_kind kind)
+{
+    return kind != DISK_READ && kind != DISK_SIZE && kind != DISK_LIST && kind != DISK_CLOSE;
+}
+
+static int64_t do_failure(const struct sim_disk *disk, struct sim_file *file, const struct disk_op *op)
+{
+    bool syncs = op->kind == DISK_SYNC || (op->kind == DISK_WRITE && (op->flags & DISK_DSYNC) != 0);
+    if (file != NULL && syncs) file_lose(file);
+    return -disk->fail_error;
+}
+
+static int64_t execute(struct sim_node *sim_node, struct disk_op *op)
+{
+    struct sim_disk *disk = &sim_node->disk;
+    struct sim_file *file = NULL;
+    switch (op->kind) {
+    case DISK_CLOSE:
+    case DISK_READ:
+    case DISK_WRITE:
+    case DISK_SYNC:
+    case DISK_ALLOCATE:
+    case DISK_TRUNCATE:
+    case DISK_SIZE:
+        file = file_of(disk, op->handle);
+        if (file == NULL) return -EBADF;
+        break;
+    default: break;
+    }
+    if (changes(op->kind) && ++disk->changing_ops == disk->fail_at)
+        return do_failure(disk, file, op);
+    if (!is_aligned(op)) return -EINVAL;
+    switch (op->kind) {
+    case DISK_OPEN: return do_open(disk, op);
+    case DISK_CLOSE: handle_drop(disk, op->handle); return 0;
+    case DISK_READ: return do_read(file, op);
+    case DISK_WRITE: return do_write(disk, file, op);
+    case DISK_SYNC: file_sync(file); return 0;
+    case DISK_ALLOCATE:
+        if (op->size <= file->size) return 0;
+        return file_size_set(disk, file, op->size) ? 0 : -ENOSPC;
+    case DISK_TRUNCATE: return file_size_set(disk, file, op->size) ? 0 : -ENOSPC;
+    case DISK_SIZE: return (int64_t)file->size;
+    case DISK_RENAME: return do_rename(disk, op);
+    case DISK_UNLINK: return do_unlink(disk, op);
+    case DISK_MKDIR: return do_mkdir(disk, op);
+    case DISK_LIST: return do_list(disk, op);
+    }
+    invariant(false && "an unknown disk operation");
+    return -ENOSYS;
+}
+
+static void disk_fired(struct sim_event *event)
+{
+    struct sim_node *sim_node = event->node;
+    struct sim_disk *disk = &sim_node->disk;
+    struct sim_disk_flight *flight = event->object;
+    disk->ops++;
+    if (disk->ops == disk->crash_at) {
+        shard_self_set(NULL);
+        sim_node_crash(sim_node);
+        return;
+    }
+    struct disk_op *op = flight->op;
+    list_remove(&flight->link);
+    free(flight);
+    sim_node->in_flight--;
+    op->result = execute(sim_node, op);
+    op->complete(op);
+}
+
+static const char *op_name(enum disk_op_kind kind)
+{
+    static const char *const names[] = {"open", "close", "read", "write", "sync", "allocate",
+        "truncate", "size", "rename", "unlink", "mkdir", "list"};
+    return names[kind];
+}
+
+void sim_disk_submit(struct env *env, struct shard *shard, struct disk_op *op)
+{
+    struct sim_node *sim_node = sim_node_of(env);
+    struct sim *sim = sim_node->sim;
+    struct sim_disk *disk = &sim_node->disk;
+    struct sim_disk_flight *flight = calloc(1, sizeof *flight);
+    invariant(flight != NULL);
+    flight->op = op;
+    flight->shard = shard;
+    list_append(&disk->in_flight, &flight->link);
+    sim_node->in_flight++;
+    uint64_t delay = sim_random_between(
+        &disk->random, sim->options.disk_latency_min_ns, sim->options.disk_latency_max_ns);
+    if (sim_random_chance(&disk->random, sim->options.disk_slow_per_million))
+        delay = sim_random_between(&disk->random, MS, 200 * MS);
+    struct sim_event *event = sim_event_add(sim, sim_node, delay, op_name(op->kind), disk_fired);
+    event->object = flight;
+    event->shard = shard;
+    event->number = (int64_t)op->offset;
+}
+
+// --- crashes ---------------------------------------------------------------------------------------
+
+// What the disk had done of an operation that nobody was told of.
+static void flight_happens(struct sim_node *sim_node, struct disk_op *op)
+{
+    struct sim_disk *disk = &sim_node->disk;
+    if (sim_random_below(&disk->random, 2) == 0) return;
+    struct disk_op copy = *op;
+    switch (op->kind) {
+    case DISK_OPEN:
+        if ((op->flags & DISK_CREATE) != 0) {
+            int64_t handle = do_open(disk, op);
+            if (handle >= 0) handle_drop(disk, handle);
+        }
+        break;
+    case DISK_WRITE:
+        copy.flags &= ~(uint32_t)DISK_DSYNC; // In the cache; the crash decides sector by sector.
+        (void)execute(sim_node, &copy);
+        break;
+    case DISK_ALLOCATE:
+    case DISK_TRUNCATE:
+    case DISK_SYNC:
+    case DISK_RENAME:
+    case DISK_UNLINK:
+    case DISK_MKDIR: (void)execute(sim_node, &copy); break;
+    default: break;
+    }
+}
+
+static void sector_survives(struct sim_file *file, uint64_t start, uint64_t size)
+{
+    memcpy(file->durable + start, file->current + start, size);
+}
+
+static void file_power_lost(struct sim_disk *disk, struct sim_file *file)
+{
+    uint64_t sector = disk->sector_bytes;
+    uint64_t least = 0; // The size must cover what survives.
+    bool half_done = false;
+    for (uint64_t start = 0; start < file->capacity; start += sector) {
+        bool dirty = false;
+        for (uint64_t i = start / GRAIN; i < (start + sector) / GRAIN && i < file->capacity / GRAIN; i++)
+            dirty = dirty || file->dirty[i];
+        if (!dirty || sim_random_below(&disk->random, 2) == 0) continue;
+        uint64_t size = file->capacity - start < sector ? file->capacity - start : sector;
+        if (!half_done && sim_random_below(&disk->random, 8) == 0) {
+            half_done = true;
+            size /= 2;
+        }
+        sector_survives(file, start, size);
+        least = start + size;
+    }
+    uint64_t size = sim_random_below(&disk->random, 2) == 0 ? file->durable_size : file->size;
+    if (size < least) size = least < file->size ? least : file->size;
+    disk->used_bytes = disk->used_bytes - file->size + size;
+    file->size = file->durable_size = size;
+    if (size < file->capacity) memset(file->durable + size, 0, file->capacity - size);
+    if (file->capacity > 0) {
+        memcpy(file->current, file->durable, file->capacity);
+        memset(file->dirty, 0, file->capacity / GRAIN);
+    }
+}
+
+void sim_disk_crashed(struct sim_node *sim_node, bool power_lost)
+{
+    struct sim_disk *disk = &sim_node->disk;
+    struct list_link *link;
+    disk->crash_at = disk->fail_at = 0;
+    while ((link = list_pop(&disk->in_flight)) != NULL) {
+        struct sim_disk_flight *flight = container_of(link, struct sim_disk_flight, link);
+        flight_happens(sim_node, flight->op);
+        free(flight);
+    }
+    for (uint32_t i = 0; i < disk->handle_count; i++) {
+        if (disk->handles[i] != NULL) handle_drop(disk, i);
+    }
+    for (link = disk->files.next; link != &disk->files; link = link->next) {
+        struct sim_file *file = container_of(link, struct sim_file, link);
+        if (power_lost && !file->folder) file_power_lost(disk, file);
+    }
+}
+
+// --- the driver's view -----------------------------------------------------------------------------
+
+void sim_disk_init(struct sim_node *sim_node)
+{
+    struct sim_disk *disk = &sim_node->disk;
+    char name[32];
+    snprintf(name, sizeof name, "disk/%u", sim_node->id);
+    disk->random = sim_random_named(sim_node->sim->seed, name);
+    disk->sector_bytes = sim_node->sim->options.disk_sector_bytes;
+    if (disk->sector_bytes == 0)
+        disk->sector_bytes = sim_random_below(&disk->random, 2) == 0 ? GRAIN : DIRECT_BYTES;
+    list_init(&disk->files);
+    list_init(&disk->in_flight);
+    file_add(disk, "/data", true);
+}
+
+void sim_disk_fini(struct sim_node *sim_node)
+{
+    struct sim_disk *disk = &sim_node->disk;
+    while (!list_empty(&disk->files))
+        file_free(disk, container_of(disk->files.next, struct sim_file, link));
+    free(disk->handles);
+}
+
+uint64_t sim_disk_ops(const struct sim_node *sim_node)
+{
+    return sim_node->disk.ops;
+}
+
+void sim_disk_crash_at(struct sim_node *sim_node, uint64_t count)
+{
+    sim_node->disk.crash_at = count == 0 ? 0 : sim_node->disk.ops + count;
+}
+
+void sim_disk_fail_at(struct sim_node *sim_node, uint64_t count, int error)
+{
+    sim_node->disk.fail_at = count == 0 ? 0 : sim_node->disk.changing_ops + count;
+    sim_node->disk.fail_error = error;
+}
+
+void sim_disk_quota_set(struct sim_node *sim_node, uint64_t bytes)
+{
+    struct sim_disk *disk = &sim_node->disk;
+    // A quota below what is used leaves no room, and no negative room either.
+    disk->quota_bytes = bytes == 0 || bytes > disk->used_bytes ? bytes : disk->used_bytes;
+}
+
+uint64_t sim_disk_used(const struct sim_node *sim_node)
+{
+    return sim_node->disk.used_bytes;
+}
+
+bool sim_disk_rot(struct sim_node *sim_node, const char *path, uint64_t offset)
+{
+    struct sim_file *file = file_by_path(&sim_node->disk, path);
+    if (file == NULL || offset >= file->size) return false;
+    file->current[offset] ^= 0x55;
+    file->durable[offset] ^= 0x55;
+    return true;
+}
+
+const uint8_t *sim_disk_peek(struct sim_node *sim_node, const char *path, uint64_t *size)
+{
+    struct sim_file *file = file_by_path(&sim_node->disk, path);
+    if (file == NULL) return NULL;
+    *size = file->size;
+    return file->capacity == 0 ? (const uint8_t *)"" : file->current;
+}

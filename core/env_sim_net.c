@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The simulated network. A connection is two sockets, each with a queue of sends and a bounded buffer of
+// bytes that have arrived; a `pump` event carries a random piece from the one to the other. Nothing is
+// lost or reordered: a cut link only holds its pieces back.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/env_sim_parts.h"
+
+#define US UINT64_C(1000)
+#define SECOND_NS UINT64_C(1000000000)
+#define INBOUND_BYTES_MAX (256u << 10)
+#define PIECE_BYTES_MAX (64u << 10)
+#define DELIVERY_BYTES_MAX (16u << 10) // As a provided buffer of the kernel's ring.
+#define CONNECT_TIMEOUT_NS (3 * SECOND_NS)
+
+enum socket_kind { SOCKET_LISTENER, SOCKET_STREAM };
+
+struct sim_socket {
+    struct list_link all_link;  // Of the sim's.
+    struct list_link node_link; // Of the node's, while it lives.
+    struct sim *sim;
+    struct sim_node *node;      // NULL: its program is gone.
+    enum socket_kind kind;
+    int64_t handle;
+    bool closed;                // By its program.
+    char local[64], remote[64];
+
+    struct net_op *listen_op;
+    struct shard *listen_shard;
+    uint32_t port;
+
+    struct sim_socket *peer;
+    struct sim_node *peer_node; // The machine: for partitions.
+    struct net_op *sends;       // Oldest first, by op->next.
+    uint64_t send_taken;        // Bytes of the oldest that have arrived.
+    struct shard *send_shard;
+    bool pumping;               // An event is on its way.
+    bool ended_sent;            // The peer knows that nothing more comes.
+
+    struct net_op *recv_op;
+    struct shard *recv_shard;
+    uint8_t *inbound;
+    size_t inbound_size, inbound_capacity;
+    bool delivering;
+    bool ended;                 // After what is inbound: the end of the stream,
+    int error;                  // or this error (a positive errno), at once.
+};
+
+// --- completions -----------------------------------------------------------------------------------
+
+static void complete_fired(struct sim_event *event)
+{
+    struct net_op *op = event->object;
+    event->node->in_flight--;
+    op->result = event->number;
+    op->more = false;
+    op->complete(op);
+}
+
+// The op's last completion, in its own event.
+static void complete_later(struct sim_node *sim_node, struct shard *shard, struct net_op *op,
+    int64_t result, uint64_t delay_ns, const char *name)
+{
+    struct sim_event *event = sim_event_add(sim_node->sim, sim_node, delay_ns, name, complete_fired);
+    event->object = op;
+    event->shard = shard;
+    event->number = result;
+    sim_node->in_flight++;
+}
+
+static uint64_t short_delay(struct sim *sim)
+{
+    return sim_random_between(&sim->net_random, US, 50 * US);
+}
+
+static uint64_t link_delay(struct sim *sim)
+{
+    return sim_random_between(
+        &sim->net_random, sim->options.net_latency_min_ns, sim->options.net_latency_max_ns);
+}
+
+static bool link_cut(const struct sim_node *from, const struct sim_node *to)
+{
+    return from->sim->cut[sim_node_index(from)][sim_node_index(to)];
+}
+
+// --- sockets ---------------------------------------------------------------------------------------
+
+static struct sim_socket *socket_add(struct sim_node *sim_node, enum socket_kind kind)
+{
+    struct sim_socket *socket = calloc(1, sizeof *socket);
+    invariant(socket != NULL);
+    socket->sim = sim_node->sim;
+    socket->node = sim_node;
+    socket->kind = kind;
+    list_append(&sim_node->sim->all_sockets, &socket->all_link);
+    list_append(&sim_node->sockets, &socket->node_link);
+    uint32_t handle = 0;
+    while (handle < sim_node->handle_count && sim_node->handles[handle] != NULL)
+        handle++;
+    if (handle == sim_node->handle_count) {
+        size_t size = sizeof *sim_node->handles * ++sim_node->handle_count;
+        sim_node->handles = realloc(sim_node->handles, size);
+        invariant(sim_node->handles != NULL);
+    }
+    sim_node->handles[handle] = socket;
+    socket->handle = handle;
+    return socket;
+}
+
+static struct sim_socket *socket_of(struct sim_node *sim_node, int64_t handle)
+{
+    if (handle < 0 || handle >= sim_node->handle_count) return NULL;
+    return sim_node->handles[handle];
+}
+
+static void socket_detach(struct sim_socket *socket)
+{
+    socket->node->handles[socket->handle] = NULL;
+    list_remove(&socket->node_link);
+    socket->node = NULL;
+    socket->closed = true;
+}
+
+// --- receiving -------------------------------------------------------------------------------------
+
+static void pump_schedule(struct sim_socket *from, uint64_t delay_ns);
+static void deliver_schedule(struct sim_socket *socket, uint64_t delay_ns);
+
+static void recv_end(struct sim_socket *socket, int64_t result)
+{
+    struct net_op *op = socket->recv_op;
+    socket->recv_op = NULL;
+    socket->node->in_flight--;
+    op->result = result;
+    op->data = NULL;
+    op->more = false;
+    op->complete(op);
+}
+
+static void deliver_fired(struct sim_event *event)
+{
+    struct sim_socket *socket = event->object;
+    struct sim *sim = event->sim;
+    socket->delivering = false;
+    if (socket->recv_op == NULL || socket->closed) return;
+    if (socket->recv_shard != event->shard) { // It has been handed over meanwhile.
+        deliver_schedule(socket, short_delay(sim));
+        return;
+    }
+    if (socket->error != 0) {
+        recv_end(socket, -socket->error);
+        return;
+    }
+    if (socket->inbound_size == 0) {
+        if (socket->ended) recv_end(socket, 0);
+        return;
+    }
+    size_t most = socket->inbound_size < DELIVERY_BYTES_MAX ? socket->inbound_size : DELIVERY_BYTES_MAX;
+    size_t size = (size_t)sim_random_between(&sim->net_random, 1, most);
+    if (sim_random_below(&sim->net_random, 2) == 0) size = most;
+    // A copy of exactly these bytes: reading beyond them, or later, is caught.
+    uint8_t *data = malloc(size);
+    invariant(data != NULL);
+    memcpy(data, socket->inbound, size);
+    socket->inbound_size -= size;
+    memmove(socket->inbound, socket->inbound + size, socket->inbound_size);
+    if (socket->inbound_size > 0 || socket->ended) deliver_schedule(socket, short_delay(sim));
+    if (socket->peer != NULL) pump_schedule(socket->peer, short_delay(sim)); // There is room again.
+    struct net_op *op = socket->recv_op;
+    op->result = (int64_t)size;
+    op->data = data;
+    op->more = true;
+    op->complete(op);
+    free(data);
+}
+
+static void deliver_schedule(struct sim_socket *socket, uint64_t delay_ns)
+{
+    if (socket->delivering || socket->recv_op == NULL || socket->closed) return;
+    if (socket->inbound_size == 0 && !socket->ended && socket->error == 0) return;
+    socket->delivering = true;
+    struct sim_event *event =
+        sim_event_add(socket->sim, socket->node, delay_ns, "deliver", deliver_fired);
+    event->object = socket;
+    event->shard = socket->recv_shard;
+    event->number = (int64_t)socket->inbound_size;
+}
+
+static void socket_fail(struct sim_socket *socket, int error)
+{
+    if (socket->node == NULL || socket->error != 0) return;
+    socket->error = error;
+    while (socket->sends != NULL) {
+        struct net_op *op = socket->sends;
+        socket->sends = op->next;
+        socket->node->in_flight--;
+        complete_later(socket->node, socket->send_shard, op, -error, short_delay(socket->sim), "send-fail");
+    }
+    deliver_schedule(socket, short_delay(socket->sim));
+}
+
+// --- sending ---------------------------------------------------------------------------------------
+
+static void inbound_append(struct sim_socket *socket, const uint8_t *data, size_t size)
+{
+    if (socket->inbound_capacity - socket->inbound_size < size) {
+        socket->inbound_capacity = 2 * (socket->inbound_size + size);
+        socket->inbound = realloc(socket->inbound, socket->inbound_capacity);
+        invariant(socket->inbound != NULL);
+    }
+    memcpy(socket->inbound + socket->inbound_size, data, size);
+    socket->inbound_size += size;
+}
+
+// Moves up to `room` bytes of the oldest send; returns whether all of it is over there now.
+static bool piece_move(struct sim_socket *from, struct sim_socket *to, size_t room)
+{
+    const struct net_op *op = from->sends;
+    uint64_t skip = from->send_taken, total = 0;
+    for (uint32_t i = 0; i < op->iov_count; i++) {
+        size_t size = op->iov[i].size;
+        total += size;
+        if (skip >= size) {
+            skip -= size;
+            continue;
+        }
+        size_t part = size - skip < room ? size - (size_t)skip : room;
+        inbound_append(to, (const uint8_t *)op->iov[i].data + skip, part);
+        from->send_taken += part;
+        room -= part;
+        skip = 0;
+    }
+    return from->send_taken == total;
+}
+
+static void send_done(struct sim_socket *from)
+{
+    struct net_op *op = from->sends;
+    uint64_t size = from->send_taken;
+    from->sends = op->next;
+    from->send_taken = 0;
+    from->node->in_flight--;
+    complete_later(from->node, from->send_shard, op, (int64_t)size, short_delay(from->sim), "sent");
+}
+
+static void pump_fired(struct sim_event *event)
+{
+    struct sim_socket *from = event->object, *to = from->peer;
+    struct sim *sim = event->sim;
+    from->pumping = false;
+    if (to == NULL || from->error != 0) return;
+    // A machine's own address is never cut off.
+    if (from->peer_node != to->peer_node && link_cut(to->peer_node, from->peer_node)) return;
+    if (from->sends == NULL) {
+        if (!from->closed || from->ended_sent) return;
+        from->ended_sent = true;
+        to->ended = true;
+        deliver_schedule(to, short_delay(sim));
+        return;
+    }
+    if (to->closed) {
+        socket_fail(from, ECONNRESET);
+        return;
+    }
+    if (to->inbound_size >= INBOUND_BYTES_MAX) return; // Until it has taken some.
+    size_t room = (size_t)sim_random_between(&sim->net_random, 1, PIECE_BYTES_MAX);
+    if (sim_random_below(&sim->net_random, 2) == 0) room = PIECE_BYTES_MAX;
+    if (piece_move(from, to, room)) send_done(from);
+    deliver_schedule(to, short_delay(sim));
+    if (from->sends != NULL || from->closed) pump_schedule(from, short_delay(sim));
+}
+
+static void pump_schedule(struct sim_socket *from, uint64_t delay_ns)
+{
+    if (from->pumping || from->peer == NULL) return;
+    if (from->sends == NULL && !(from->closed && !from->ended_sent)) return;
+    from->pumping = true;
+    // The world's event: what a program sent goes on its way though it dies.
+    struct sim_event *event = sim_event_add(from->sim, NULL, delay_ns, "pump", pump_fired);
+    event->object = from;
+}
+
+static void submit_send(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
+{
+    struct sim *sim = sim_node->sim;
+    struct sim_socket *socket = socket_of(sim_node, op->handle);
+    if (socket == NULL || socket->kind != SOCKET_STREAM || socket->error != 0) {
+        int error = socket == NULL ? EBADF : socket->error != 0 ? socket->error : ENOTCONN;
+        complete_later(sim_node, shard, op, -error, short_delay(sim), "send-fail");
+        return;
+    }
+    struct net_op **end = &socket->sends;
+    while (*end != NULL)
+        end = &(*end)->next;
+    op->next = NULL;
+    *end = op;
+    socket->send_shard = shard;
+    sim_node->in_flight++;
+    pump_schedule(socket, link_delay(sim));
+}
+
+// --- addresses, listening, connecting --------------------------------------------------------------
+
+// Splits "host:port". `*host_node` is the machine meant: `self` for no host, loopback and any address.
+static bool address_parse(struct sim_node *self, const char *address, struct sim_node **host_node,
+    uint32_t *port)
+{
+    static const char *const own[] = {"", "127.0.0.1", "localhost", "0.0.0.0", "[::]", "[::1]"};
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL) return false;
+    char *end;
+    unsigned long number = strtoul(colon + 1, &end, 10);
+    if (end == colon + 1 || *end != 0 || number > 65535) return false;
+    *port = (uint32_t)number;
+    size_t size = (size_t)(colon - address);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (strlen(own[i]) == size && memcmp(own[i], address, size) == 0) {
+            *host_node = self;
+            return true;
+        }
+    }
+    struct sim *sim = self->sim;
+    *host_node = NULL;
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        const char *host = sim->nodes[i]->address;
+        if (strlen(host) == size && memcmp(host, address, size) == 0) *host_node = sim->nodes[i];
+    }
+    return true;
+}
+
+static struct sim_socket *listener_choose(struct sim_node *sim_node, uint32_t port)
+{
+    struct sim_socket *found[SIM_SHARDS_MAX];
+    uint32_t count = 0;
+    struct list_link *at = sim_node->sockets.next;
+    for (; at != &sim_node->sockets && count < SIM_SHARDS_MAX; at = at->next) {
+        struct sim_socket *socket = container_of(at, struct sim_socket, node_link);
+        if (socket->kind == SOCKET_LISTENER && !socket->closed && socket->port == port)
+            found[count++] = socket;
+    }
+    if (count == 0) return NULL;
+    return found[sim_random_below(&sim_node->sim->net_random, count)];
+}
+
+static void submit_listen(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
+{
+    struct sim_node *host;
+    uint32_t port;
+    if (!address_parse(sim_node, op->address, &host, &port)) {
+        op->result = -EINVAL;
+        return;
+    }
+    if (host != sim_node) {
+        op->result = -EADDRNOTAVAIL;
+        return;
+    }
+    bool any = port == 0;
+    while (port == 0 || (any && listener_choose(sim_node, port) != NULL))
+        port = 40000 + sim_node->next_port++ % 20000;
+    struct sim_socket *socket = socket_add(sim_node, SOCKET_LISTENER);
+    socket->port = port;
+    socket->listen_op = op;
+    socket->listen_shard = shard;
+    sim_node->in_flight++;
+    op->handle = socket->handle;
+    op->result = 0;
+    snprintf(op->local, sizeof op->local, "%s:%" PRIu32, sim_node->address, port);
+}
+
+static void socket_close(struct sim_socket *socket);
+
+static void accept_fired(struct sim_event *event)
+{
+    struct sim_socket *socket = event->object;
+    struct sim_socket *listener = socket_of(event->node, event->number);
+    event->node->in_flight--;
+    if (socket->node == NULL) return;
+    if (listener == NULL || listener->listen_op == NULL) { // It closed just now.
+        socket_close(socket);
+        return;
+    }
+    struct net_op *op = listener->listen_op;
+    op->result = socket->handle;
+    op->more = true;
+    snprintf(op->peer, sizeof op->peer, "%s", socket->remote);
+    op->complete(op);
+}
+
+static void connected_fired(struct sim_event *event)
+{
+    struct net_op *op = event->object;
+    struct sim_socket *socket = socket_of(event->node, event->number);
+    event->node->in_flight--;
+    op->handle = op->result = event->number;
+    op->more = false;
+    if (socket == NULL) {
+        op->result = -ECANCELED; // The node is exiting.
+    } else {
+        snprintf(op->peer, sizeof op->peer, "%s", socket->remote);
+    }
+    op->complete(op);
+}
+
+static void connection_make(
+    struct sim_node *from, struct shard *shard, struct net_op *op, struct sim_socket *listener)
+{
+    struct sim *sim = from->sim;
+    struct sim_node *to = listener->node;
+    struct sim_socket *near = socket_add(from, SOCKET_STREAM), *far = socket_add(to, SOCKET_STREAM);
+    near->peer = far;
+    far->peer = near;
+    near->peer_node = to;
+    far->peer_node = from;
+    uint32_t port = 20000 + from->next_port++ % 20000;
+    snprintf(near->local, sizeof near->local, "%s:%" PRIu32, from->address, port);
+    snprintf(near->remote, sizeof near->remote, "%s:%" PRIu32, to->address, listener->port);
+    snprintf(far->local, sizeof far->local, "%s", near->remote);
+    snprintf(far->remote, sizeof far->remote, "%s", near->local);
+
+    struct sim_event *accept = sim_event_add(sim, to, short_delay(sim), "accept", accept_fired);
+    accept->object = far;
+    accept->shard = listener->listen_shard;
+    accept->number = listener->handle;
+    to->in_flight++;
+    struct sim_event *connected =
+        sim_event_add(sim, from, link_delay(sim), "connected", connected_fired);
+    connected->object = op;
+    connected->shard = shard;
+    connected->number = near->handle;
+    from->in_flight++;
+}
+
+static void connect_fired(struct sim_event *event)
+{
+    struct sim_node *from = event->node, *to;
+    struct net_op *op = event->object;
+    struct shard *shard = event->arg;
+    uint32_t port;
+    from->in_flight--;
+    if (!address_parse(from, op->address, &to, &port)) {
+        complete_later(from, shard, op, -EINVAL, 0, "connect-fail");
+    } else if (to == NULL) {
+        complete_later(from, shard, op, -EHOSTUNREACH, 0, "connect-fail");
+    } else if (to != from && (link_cut(from, to) || link_cut(to, from))) {
+        complete_later(from, shard, op, -ETIMEDOUT, CONNECT_TIMEOUT_NS, "connect-fail");
+    } else {
+        struct sim_socket *listener = to->node == NULL ? NULL : listener_choose(to, port);
+        if (listener == NULL) {
+            complete_later(from, shard, op, -ECONNREFUSED, link_delay(from->sim), "connect-fail");
+        } else {
+            connection_make(from, shard, op, listener);
+        }
+    }
+}
+
+static void submit_connect(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
+{
+    struct sim *sim = sim_node->sim;
+    struct sim_event *event =
+        sim_event_add(sim, sim_node, link_delay(sim), "connect", connect_fired);
+    event->object = op;
+    event->arg = shard;
+    sim_node->in_flight++;
+}
+
+// --- the rest --------------------------------------------------------------------------------------
+
+static void submit_recv(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
+{
+    struct sim *sim = sim_node->sim;
+    struct sim_socket *socket = socket_of(sim_node, op->handle);
+    if (socket == NULL || socket->kind != SOCKET_STREAM) {
+        complete_later(sim_node, shard, op, -EBADF, short_delay(sim), "recv-fail");
+        return;
+    }
+    invariant(socket->recv_op == NULL);
+    socket->recv_op = op;
+    socket->recv_shard = shard;
+    sim_node->in_flight++;
+    deliver_schedule(socket, short_delay(sim));
+}
+
+static void recv_cancel(struct sim_socket *socket)
+{
+    struct net_op *op = socket->recv_op;
+    if (op == NULL) return;
+    socket->recv_op = NULL;
+    socket->node->in_flight--;
+    op->data = NULL;
+    complete_later(socket->node, socket->recv_shard, op, -ECANCELED, short_delay(socket->sim), "canceled");
+}
+
+static void submit_recv_cancel(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
+{
+    struct sim_socket *socket = socket_of(sim_node, op->target->handle);
+    bool armed = socket != NULL && socket->recv_op == op->target;
+    if (armed) recv_cancel(socket);
+    complete_later(
+        sim_node, shard, op, armed ? 0 : -ENOENT, short_delay(sim_node->sim), "recv-cancel");
+}
+
+// The program lets go of the socket; what it had under way is canceled.
+static void socket_close(struct sim_socket *socket)
+{
+    struct sim_node *sim_node = socket->node;
+    struct sim *sim = socket->sim;
+    recv_cancel(socket);
+    if (socket->listen_op != NULL) {
+        sim_node->in_flight--;
+        complete_later(
+            sim_node, socket->listen_shard, socket->listen_op, -ECANCELED, short_delay(sim), "canceled");
+        socket->listen_op = NULL;
+    }
+    while (socket->sends != NULL) {
+        struct net_op *op = socket->sends;
+        socket->sends = op->next;
+        sim_node->in_flight--;
+        complete_later(sim_node, socket->send_shard, op, -ECANCELED, short_delay(sim), "canceled");
+    }
+    socket->send_taken = 0;
+    socket_detach(socket);
+    pump_schedule(socket, link_delay(sim));
+    // A peer that waits for room here waits in vain.
+    if (socket->peer != NULL) pump_schedule(socket->peer, link_delay(sim));
+}
+
+static void submit_close(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
+{
+    struct sim_socket *socket = socket_of(sim_node, op->handle);
+    if (socket != NULL) socket_close(socket);
+    complete_later(sim_node, shard, op, socket == NULL ? -EBADF : 0, short_delay(sim_node->sim), "closed");
+}
+
+void sim_net_submit(struct env *env, struct shard *shard, struct net_op *op)
+{
+    struct sim_node *sim_node = sim_node_of(env);
+    switch (op->kind) {
+    case NET_LISTEN: submit_listen(sim_node, shard, op); break;
+    case NET_CONNECT: submit_connect(sim_node, shard, op); break;
+    case NET_RECV: submit_recv(sim_node, shard, op); break;
+    case NET_RECV_CANCEL: submit_recv_cancel(sim_node, shard, op); break;
+    case NET_SEND: submit_send(sim_node, shard, op); break;
+    case NET_CLOSE: submit_close(sim_node, shard, op); break;
+    }
+}
+
+// --- faults and the end ----------------------------------------------------------------------------
+
+static void reset_fired(struct sim_event *event)
+{
+    socket_fail(event->object, ECONNRESET);
+}
+
+static void reset_later(struct sim_socket *socket)
+{
+    if (socket->node == NULL) return;
+    struct sim_event *event = sim_event_add(
+        socket->sim, socket->node, link_delay(socket->sim), "reset", reset_fired);
+    event->object = socket;
+}
+
+void sim_net_crashed(struct sim_node *sim_node)
+{
+    while (!list_empty(&sim_node->sockets)) {
+        struct sim_socket *socket = container_of(sim_node->sockets.next, struct sim_socket, node_link);
+        // Its memory is going: no pointer into it stays.
+        socket->recv_op = socket->listen_op = socket->sends = NULL;
+        socket->recv_shard = socket->send_shard = socket->listen_shard = NULL;
+        socket_detach(socket);
+        socket->ended_sent = true;
+        if (socket->peer != NULL && !socket->peer->closed) reset_later(socket->peer);
+    }
+}
+
+void sim_net_exit(struct sim_node *sim_node)
+{
+    while (!list_empty(&sim_node->sockets))
+        socket_close(container_of(sim_node->sockets.next, struct sim_socket, node_link));
+}
+
+void sim_net_fini(struct sim *sim)
+{
+    while (!list_empty(&sim->all_sockets)) {
+        struct sim_socket *socket = container_of(sim->all_sockets.next, struct sim_socket, all_link);
+        list_remove(&socket->all_link);
+        free(socket->inbound);
+        free(socket);
+    }
+}
+
+void sim_net_healed(struct sim *sim)
+{
+    struct list_link *at = sim->all_sockets.next;
+    for (; at != &sim->all_sockets; at = at->next)
+        pump_schedule(container_of(at, struct sim_socket, all_link), link_delay(sim));
+}
+
+void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut)
+{
+    from->sim->cut[sim_node_index(from)][sim_node_index(to)] = cut;
+    if (!cut) sim_net_healed(from->sim);
+}
+
+void sim_net_heal(struct sim *sim)
+{
+    memset(sim->cut, 0, sizeof sim->cut);
+    sim_net_healed(sim);
+}
+
+void sim_net_reset(struct sim_node *a, struct sim_node *b)
+{
+    struct list_link *at = a->sockets.next;
+    for (; at != &a->sockets; at = at->next) {
+        struct sim_socket *socket = container_of(at, struct sim_socket, node_link);
+        if (socket->kind != SOCKET_STREAM || socket->peer_node != b) continue;
+        reset_later(socket);
+        if (socket->peer != NULL) reset_later(socket->peer);
+    }
+}
