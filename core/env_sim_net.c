@@ -27,7 +27,7 @@ struct sim_socket {
     enum socket_kind kind;
     int64_t handle;
     bool closed;                // By its program.
-    char local[64], remote[64];
+    char local[NET_ADDRESS_BYTES], remote[NET_ADDRESS_BYTES];
 
     struct net_op *listen_op;
     struct shard *listen_shard;
@@ -39,6 +39,7 @@ struct sim_socket {
     uint64_t send_taken;        // Bytes of the oldest that have arrived.
     struct shard *send_shard;
     bool pumping;               // An event is on its way.
+    bool ending;                // The program sends no more: shut down, or closed.
     bool ended_sent;            // The peer knows that nothing more comes.
 
     struct net_op *recv_op;
@@ -123,7 +124,7 @@ static void socket_detach(struct sim_socket *socket)
     socket->node->handles[socket->handle] = NULL;
     list_remove(&socket->node_link);
     socket->node = NULL;
-    socket->closed = true;
+    socket->closed = socket->ending = true;
 }
 
 // --- receiving -------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ static void pump_fired(struct sim_event *event)
     // A machine's own address is never cut off.
     if (from->peer_node != to->peer_node && link_cut(to->peer_node, from->peer_node)) return;
     if (from->sends == NULL) {
-        if (!from->closed || from->ended_sent) return;
+        if (!from->ending || from->ended_sent) return;
         from->ended_sent = true;
         to->ended = true;
         deliver_schedule(to, short_delay(sim));
@@ -272,13 +273,13 @@ static void pump_fired(struct sim_event *event)
     if (sim_random_below(&sim->net_random, 2) == 0) room = PIECE_BYTES_MAX;
     if (piece_move(from, to, room)) send_done(from);
     deliver_schedule(to, short_delay(sim));
-    if (from->sends != NULL || from->closed) pump_schedule(from, short_delay(sim));
+    if (from->sends != NULL || from->ending) pump_schedule(from, short_delay(sim));
 }
 
 static void pump_schedule(struct sim_socket *from, uint64_t delay_ns)
 {
     if (from->pumping || from->peer == NULL) return;
-    if (from->sends == NULL && !(from->closed && !from->ended_sent)) return;
+    if (from->sends == NULL && !(from->ending && !from->ended_sent)) return;
     from->pumping = true;
     // The world's event: what a program sent goes on its way though it dies.
     struct sim_event *event = sim_event_add(from->sim, NULL, delay_ns, "pump", pump_fired);
@@ -369,10 +370,16 @@ static void submit_listen(struct sim_node *sim_node, struct shard *shard, struct
     sim_node->in_flight++;
     op->handle = socket->handle;
     op->result = 0;
-    snprintf(op->local, sizeof op->local, "%s:%" PRIu32, sim_node->address, port);
+    if (op->local != NULL)
+        snprintf(op->local, NET_ADDRESS_BYTES, "%s:%" PRIu32, sim_node->address, port);
 }
 
 static void socket_close(struct sim_socket *socket);
+
+static void peer_tell(struct net_op *op, const struct sim_socket *socket)
+{
+    if (op->peer != NULL) memcpy(op->peer, socket->remote, NET_ADDRESS_BYTES);
+}
 
 static void accept_fired(struct sim_event *event)
 {
@@ -387,7 +394,7 @@ static void accept_fired(struct sim_event *event)
     struct net_op *op = listener->listen_op;
     op->result = socket->handle;
     op->more = true;
-    snprintf(op->peer, sizeof op->peer, "%s", socket->remote);
+    peer_tell(op, socket);
     op->complete(op);
 }
 
@@ -401,7 +408,7 @@ static void connected_fired(struct sim_event *event)
     if (socket == NULL) {
         op->result = -ECANCELED; // The node is exiting.
     } else {
-        snprintf(op->peer, sizeof op->peer, "%s", socket->remote);
+        peer_tell(op, socket);
     }
     op->complete(op);
 }
@@ -529,6 +536,16 @@ static void socket_close(struct sim_socket *socket)
     if (socket->peer != NULL) pump_schedule(socket->peer, link_delay(sim));
 }
 
+static void submit_shutdown(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
+{
+    struct sim_socket *socket = socket_of(sim_node, op->handle);
+    if (socket != NULL) {
+        socket->ending = true;
+        pump_schedule(socket, link_delay(sim_node->sim));
+    }
+    complete_later(sim_node, shard, op, socket == NULL ? -ENOTCONN : 0, short_delay(sim_node->sim), "shutdown");
+}
+
 static void submit_close(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
 {
     struct sim_socket *socket = socket_of(sim_node, op->handle);
@@ -545,6 +562,7 @@ void sim_net_submit(struct env *env, struct shard *shard, struct net_op *op)
     case NET_RECV: submit_recv(sim_node, shard, op); break;
     case NET_RECV_CANCEL: submit_recv_cancel(sim_node, shard, op); break;
     case NET_SEND: submit_send(sim_node, shard, op); break;
+    case NET_SHUTDOWN: submit_shutdown(sim_node, shard, op); break;
     case NET_CLOSE: submit_close(sim_node, shard, op); break;
     }
 }
