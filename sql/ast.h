@@ -1460,6 +1460,9 @@ const char *statement_tag_name(enum statement_tag tag);
 // STATEMENT_UNSUPPORTED the feature. Static or in the statement's arena.
 const char *statement_name(const struct statement *statement);
 
+// "current_date" and so on.
+const char *sql_value_name(enum sql_value value);
+
 // The name a SELECT item gets: its alias, or what PostgreSQL derives from the expression ("count",
 // "case", "?column?").
 const char *target_name(const struct target *target);
