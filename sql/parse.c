@@ -64,8 +64,7 @@ enum word_class {
     WORD_CASE,
     WORD_END,
     WORD_SYSTEM,
-    WORD_INDEX, // Words of CREATE INDEX and CREATE TABLE that PostgreSQL lacks.
-    WORD_TABLE,
+    WORD_BEYOND, // Of clauses that PostgreSQL lacks.
 };
 
 static enum word_class classify(const struct lexer *lexer, struct token token)
@@ -84,10 +83,10 @@ static enum word_class classify(const struct lexer *lexer, struct token token)
         {"having", WORD_RESTART}, {"select", WORD_RESTART}, {"join", WORD_JOIN},
         {"union", WORD_SET_OPERATION}, {"intersect", WORD_SET_OPERATION},
         {"except", WORD_SET_OPERATION}, {"case", WORD_CASE}, {"end", WORD_END},
-        {"system", WORD_SYSTEM}, {"storing", WORD_INDEX},
-        {"covering", WORD_INDEX}, {"inverted", WORD_INDEX}, {"visible", WORD_INDEX},
-        {"index", WORD_TABLE}, {"family", WORD_TABLE}, {"virtual", WORD_TABLE},
-        {"stored", WORD_TABLE}, {"update", WORD_TABLE},
+        {"system", WORD_SYSTEM}, {"storing", WORD_BEYOND},
+        {"covering", WORD_BEYOND}, {"inverted", WORD_BEYOND}, {"visible", WORD_BEYOND},
+        {"index", WORD_BEYOND}, {"family", WORD_BEYOND}, {"virtual", WORD_BEYOND},
+        {"stored", WORD_BEYOND}, {"update", WORD_BEYOND}, {"upsert", WORD_BEYOND},
     };
     if (token.size > 9 || token.size < 2) return WORD_OTHER;
     uint8_t first = lexer->text[token.position] | 0x20;
@@ -176,8 +175,7 @@ static void scan_word(struct scan *scan, struct token token)
     case WORD_CASE: scan_open(scan, 'c'); break;
     case WORD_END: scan_close(scan, 'c'); break;
     case WORD_SYSTEM: scan->flags |= SCAN_AS_OF; break;
-    case WORD_INDEX: scan->flags |= SCAN_INDEX_WORDS; break;
-    case WORD_TABLE: scan->flags |= SCAN_TABLE_WORDS; break;
+    case WORD_BEYOND: scan->flags |= SCAN_WORDS; break;
     default: break;
     }
 }
@@ -249,6 +247,72 @@ uint32_t parse_scan_statement(
     return end;
 }
 
+// --- expressions and types -----------------------------------------------------------------------
+
+// Parses rewrite->text as SELECT and returns its only item, or NULL when it is anything else.
+static struct expr *only_target(struct parse *parse, const struct rewrite *rewrite, uint32_t start)
+{
+    PgQuery__ParseResult *result = failed(parse->st) ? NULL : pg_parse(parse, rewrite);
+    if (result == NULL) return NULL;
+    struct convert convert;
+    convert_init(&convert, parse, rewrite);
+    struct statement *statement =
+        result->n_stmts == 1 ? pg_statement(&convert, result->stmts[0]->stmt) : NULL;
+    struct select *select =
+        statement != NULL && statement->tag == STATEMENT_SELECT ? statement->as.select : NULL;
+    rewrite_check_extras(rewrite);
+    bool plain = select != NULL && select->kind == SELECT_SIMPLE && select->targets.count == 1 &&
+                 select->targets.items[0].alias == NULL && select->from.count == 0 &&
+                 select->where == NULL && select->group_by.count == 0 && select->having == NULL &&
+                 select->window_count == 0 && select->order_by.count == 0 &&
+                 select->limit == NULL && select->offset == NULL && select->locking_count == 0;
+    if (plain) return select->targets.items[0].expr;
+    parse_fail_at(parse, E_SYNTAX_ERROR, start, "syntax error: an expression was expected");
+    return NULL;
+}
+
+static struct expr *null_literal(struct parse *parse, uint32_t position)
+{
+    struct expr *expr = ARENA_NEW(parse->arena, struct expr);
+    expr->kind = EXPR_LITERAL;
+    expr->position = position;
+    return expr;
+}
+
+struct expr *parse_expression_in(struct parse *parse, uint32_t start, uint32_t end)
+{
+    struct lexer lexer;
+    lexer_init(&lexer, bytes_of(parse->text.data, end));
+    lexer.at = start;
+    struct token first = lexer_next(&lexer);
+    // SELECT without parentheses would pass as a subquery.
+    if (first.kind == LEX_END || token_is_word(&lexer, first, "select") ||
+        token_is_word(&lexer, first, "values") || token_is_word(&lexer, first, "with"))
+        parse_fail_near(parse, &lexer, first);
+    struct rewrite rewrite;
+    rewrite_init(&rewrite, parse);
+    rewrite_insert(&rewrite, "SELECT (", start);
+    rewrite_statement(&rewrite, start, end, SCAN_BRACKET);
+    rewrite_insert(&rewrite, "\n)", end);
+    struct expr *expr = only_target(parse, &rewrite, start);
+    return expr == NULL ? null_literal(parse, start) : expr;
+}
+
+struct type_name *parse_type_in(struct parse *parse, uint32_t start, uint32_t end)
+{
+    struct rewrite rewrite;
+    rewrite_init(&rewrite, parse);
+    rewrite_insert(&rewrite, "SELECT CAST(NULL AS ", start);
+    rewrite_keep(&rewrite, start, end);
+    rewrite_insert(&rewrite, "\n)", end);
+    struct expr *expr = only_target(parse, &rewrite, start);
+    if (expr != NULL && expr->kind == EXPR_CAST) return expr->cast.type;
+    parse_fail_at(parse, E_SYNTAX_ERROR, start, "syntax error: a type name was expected");
+    struct type_name *type = ARENA_NEW(parse->arena, struct type_name);
+    type->name = "";
+    return type;
+}
+
 // --- statements ----------------------------------------------------------------------------------
 
 struct statement *parse_statement(struct parse *parse, uint32_t start, uint32_t end)
@@ -264,6 +328,8 @@ struct statement *parse_statement(struct parse *parse, uint32_t start, uint32_t 
     parse->nested++;
     if (own_statement(parse, start, end, statement)) {
         parse->nested--;
+        statement->parameter_count = parse->parameter_count;
+        statement->depth = parse->depth_max;
         return statement;
     }
 
@@ -285,6 +351,7 @@ struct statement *parse_statement(struct parse *parse, uint32_t start, uint32_t 
         struct convert convert;
         convert_init(&convert, parse, &rewrite);
         struct statement *made = pg_statement(&convert, result->stmts[0]->stmt);
+        rewrite_check_extras(&rewrite);
         made->position = start;
         made->length = end - start;
         statement = made;
@@ -292,6 +359,8 @@ struct statement *parse_statement(struct parse *parse, uint32_t start, uint32_t 
         parse_fail_at(parse, E_SYNTAX_ERROR, start, "syntax error at end of input");
     }
     parse->nested--;
+    statement->parameter_count = parse->parameter_count;
+    statement->depth = parse->depth_max;
     return statement;
 }
 
@@ -312,6 +381,7 @@ static struct status parse_all(struct parse *parse, struct statement_list *out)
                 sizeof(void *) * bigger);
             capacity = bigger;
         }
+        parse->parameter_count = parse->depth_max = 0;
         out->items[out->count++] = parse_statement(parse, start, end);
         if (arena_over_limit(parse->arena)) parse_fail(parse, arena_check(parse->arena));
         arena_reset(parse->scratch);

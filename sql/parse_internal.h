@@ -24,7 +24,9 @@ struct parse {
     struct arena *scratch;
     struct bytes text; // As given; every position is an offset in it.
     struct status st;
-    uint32_t nested; // Statements around the current one.
+    uint32_t nested;          // Statements around the current one.
+    uint32_t parameter_count; // The highest $n of the top statement so far.
+    uint32_t depth_max;       // And its deepest path.
 };
 
 // Keeps the first error.
@@ -53,16 +55,19 @@ enum extra_kind {
     EXTRA_STATEMENT,    // [statement] in FROM; a table stands in its place
     EXTRA_INDEX_HINT,   // t@i: name; t@{NO_FULL_SCAN}: flag
     EXTRA_INDEX_TABLE,  // t@i as the name of an index: at i
-    EXTRA_NOT_VISIBLE,  // of a column or index
+    EXTRA_NOT_VISIBLE,  // of a column
     EXTRA_FAMILY,       // name of the family of the column
     EXTRA_VIRTUAL,      // computed column that is VIRTUAL, at its expression
     EXTRA_ON_UPDATE,    // expression
+    EXTRA_UPSERT,       // at the table's name
+    EXTRA_REMOVED,      // an element of CREATE TABLE that stands elsewhere
 };
 struct extra {
     enum extra_kind kind;
     uint32_t position; // Original offset of the token that it belongs to.
     const char *name;
     bool flag;
+    bool used; // What no one asks for stood where it has no meaning.
     struct statement *statement;
     struct expr *expr;
     struct extra *next;
@@ -76,9 +81,10 @@ struct rewrite {
     uint32_t segment_capacity;
     struct extra *extras;
     struct expr *as_of;
-    bool upsert;
+    struct bytes as_of_text;
     bool if_not_exists; // CREATE DATABASE IF NOT EXISTS
     bool inverted;
+    bool not_visible; // CREATE INDEX ... NOT VISIBLE
     struct create_index *indexes; // Inside CREATE TABLE.
     uint32_t index_count;
     struct family *families;
@@ -93,8 +99,7 @@ enum scan_flag {
     SCAN_AS_OF = 1 << 0,
     SCAN_BRACKET = 1 << 1,
     SCAN_AT = 1 << 2,
-    SCAN_INDEX_WORDS = 1 << 3,  // STORING, COVERING, INVERTED, VISIBLE
-    SCAN_TABLE_WORDS = 1 << 4,  // INDEX, FAMILY, VISIBLE, VIRTUAL, STORED in CREATE TABLE, ALTER TABLE
+    SCAN_WORDS = 1 << 3, // STORING, COVERING, INVERTED, VISIBLE, INDEX, FAMILY, VIRTUAL, UPSERT...
 };
 // Finds the end of the statement at lexer->at: the offset after its last token; the lexer stops after
 // the semicolon. *empty: no token at all. Bounds nesting.
@@ -112,6 +117,21 @@ void rewrite_statement(struct rewrite *rewrite, uint32_t start, uint32_t end, ui
 uint32_t rewrite_position(const struct rewrite *rewrite, int32_t location);
 const struct extra *rewrite_extra(
     const struct rewrite *rewrite, enum extra_kind kind, uint32_t position);
+// Syntax error if something taken out was not used by the tree.
+void rewrite_check_extras(const struct rewrite *rewrite);
+struct extra *rewrite_add(struct rewrite *rewrite, enum extra_kind kind, uint32_t position);
+// The token walk that rewriting is made of.
+struct walk {
+    struct rewrite *rewrite;
+    struct lexer lexer; // Of text[0, end).
+    uint32_t copied;    // The original is in the output up to here.
+    uint32_t end;
+};
+// Emits up to `from`, then `text` in place of the original [from, to).
+void walk_replace(struct walk *walk, uint32_t from, uint32_t to, const char *text);
+// The elements of CREATE TABLE's parentheses, and the column of ALTER TABLE ... ADD (parse_rewrite_table.c).
+void rewrite_table(struct walk *walk, uint32_t start);
+void rewrite_alter_table(struct walk *walk, uint32_t start);
 
 // --- reading libpg_query's tree (parse_pg.c and its family) --------------------------------------
 
@@ -120,8 +140,6 @@ struct convert {
     struct arena *arena;
     const struct rewrite *rewrite;
     uint32_t depth;
-    uint32_t depth_max;
-    uint32_t parameter_count;
     uint32_t item_count; // For a look at the memory limit now and then.
 };
 
