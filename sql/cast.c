@@ -55,6 +55,12 @@ static const struct cast casts[] = {
     BY(TEXT, CHAR_INTERNAL, A, cast_text_to_char), BY(VARCHAR, CHAR_INTERNAL, A, cast_text_to_char),
     BY(BPCHAR, CHAR_INTERNAL, A, cast_text_to_char),
     SAME(PG_NODE_TREE, TEXT, I),
+
+    BY(INT2, NUMERIC, I, cast_int_to_numeric), BY(INT4, NUMERIC, I, cast_int_to_numeric),
+    BY(INT8, NUMERIC, I, cast_int_to_numeric), BY(FLOAT4, NUMERIC, A, cast_float_to_numeric),
+    BY(FLOAT8, NUMERIC, A, cast_float_to_numeric), BY(NUMERIC, INT2, A, cast_numeric_to_int),
+    BY(NUMERIC, INT4, A, cast_numeric_to_int), BY(NUMERIC, INT8, A, cast_numeric_to_int),
+    BY(NUMERIC, FLOAT4, I, cast_numeric_to_float), BY(NUMERIC, FLOAT8, I, cast_numeric_to_float),
 };
 // clang-format on
 #define CAST_COUNT (sizeof casts / sizeof casts[0])

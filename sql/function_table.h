@@ -88,6 +88,7 @@ struct status number_underflow(void);
     X(operators_compare) \
     X(operators_number) \
     X(functions_number) \
+    X(functions_numeric) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)

@@ -36,7 +36,6 @@ struct type_ops {
 };
 
 // Still to come; each goes when its module arrives.
-#define type_ops_numeric type_ops_void
 #define type_ops_date type_ops_void
 #define type_ops_time type_ops_void
 #define type_ops_timestamp type_ops_void
