@@ -130,15 +130,15 @@ void reactor_hooks(struct shard *shard)
     struct reactor *reactor = shard->reactor;
     // A hook may arm others (the log's durability callbacks write to connections): a few rounds.
     for (uint32_t round = 0; reactor->hooks != NULL && round < HOOK_ROUNDS_MAX; round++) {
-        struct turn_hook *hook = reactor->hooks;
+        reactor->hooks_running = reactor->hooks;
         reactor->hooks = NULL;
         reactor->hooks_end = &reactor->hooks;
-        while (hook != NULL) {
-            struct turn_hook *next = hook->next;
+        while (reactor->hooks_running != NULL) {
+            struct turn_hook *hook = reactor->hooks_running;
+            reactor->hooks_running = hook->next;
             hook->armed = false;
             hook->next = NULL;
             hook->fn(hook);
-            hook = next;
         }
     }
 }

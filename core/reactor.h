@@ -63,7 +63,7 @@ struct reactor {
     struct task *free_tasks;
     struct task_block *task_blocks;
 
-    struct turn_hook *hooks, **hooks_end;
+    struct turn_hook *hooks, **hooks_end, *hooks_running;
     struct shard_message *local, **local_end; // Messages to itself.
     struct shard_exit_hook *exit_hooks;
     struct wait_queue signal_waiters;

@@ -69,6 +69,29 @@ void turn_hook_arm(struct shard *shard, struct turn_hook *hook)
     reactor->hooks_end = &hook->next;
 }
 
+static bool hook_unlink(struct turn_hook **list, struct turn_hook ***end, struct turn_hook *hook)
+{
+    for (struct turn_hook **at = list; *at != NULL; at = &(*at)->next) {
+        if (*at != hook) continue;
+        *at = hook->next;
+        if (hook->next == NULL && end != NULL) *end = at;
+        return true;
+    }
+    return false;
+}
+
+void turn_hook_disarm(struct shard *shard, struct turn_hook *hook)
+{
+    if (!hook->armed) return;
+    struct reactor *reactor = shard->reactor;
+    // In the list being run, when one hook disarms another.
+    bool found = hook_unlink(&reactor->hooks, &reactor->hooks_end, hook) ||
+                 hook_unlink(&reactor->hooks_running, NULL, hook);
+    invariant(found);
+    hook->armed = false;
+    hook->next = NULL;
+}
+
 void shard_at_exit(struct shard *shard, struct shard_exit_hook *hook)
 {
     hook->next = shard->reactor->exit_hooks;

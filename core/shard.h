@@ -104,6 +104,7 @@ bool node_stopping(const struct node *node); // On one of its shards.
 CHECKED struct status node_wait_signal(struct task *task, int *signal_number);
 
 void turn_hook_arm(struct shard *shard, struct turn_hook *hook);
+void turn_hook_disarm(struct shard *shard, struct turn_hook *hook); // Before its memory goes.
 void shard_send(struct shard *from, uint32_t target, struct shard_message *message);
 // `fn` runs once on the shard when its loop ends, after its last task; the latest added runs first.
 struct shard_exit_hook {
