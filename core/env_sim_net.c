@@ -33,6 +33,9 @@ struct sim_socket {
     struct shard *listen_shard;
     uint32_t port;
 
+    struct net_op *connect_op;  // Until it is connected, or not.
+    struct shard *connect_shard;
+
     struct sim_socket *peer;
     struct sim_node *peer_node; // The machine: for partitions.
     struct net_op *sends;       // Oldest first, by op->next.
@@ -398,27 +401,45 @@ static void accept_fired(struct sim_event *event)
     op->complete(op);
 }
 
-static void connected_fired(struct sim_event *event)
+// Ends a connection attempt: the handle, or a negative errno, with which the socket goes.
+static void connect_end(struct sim_socket *socket, int64_t result)
 {
-    struct net_op *op = event->object;
-    struct sim_socket *socket = socket_of(event->node, event->number);
-    event->node->in_flight--;
-    op->handle = op->result = event->number;
-    op->more = false;
-    if (socket == NULL) {
-        op->result = -ECANCELED; // The node is exiting.
-    } else {
+    struct net_op *op = socket->connect_op;
+    socket->connect_op = NULL;
+    socket->node->in_flight--;
+    if (result >= 0) {
+        op->handle = result;
         peer_tell(op, socket);
+    } else {
+        socket_detach(socket);
     }
+    op->result = result;
+    op->more = false;
     op->complete(op);
 }
 
-static void connection_make(
-    struct sim_node *from, struct shard *shard, struct net_op *op, struct sim_socket *listener)
+static void connect_result_fired(struct sim_event *event)
 {
-    struct sim *sim = from->sim;
-    struct sim_node *to = listener->node;
-    struct sim_socket *near = socket_add(from, SOCKET_STREAM), *far = socket_add(to, SOCKET_STREAM);
+    struct sim_socket *socket = event->object;
+    if (socket->connect_op == NULL) return; // The node is exiting.
+    connect_end(socket, event->number);
+}
+
+static void connect_result_later(struct sim_socket *socket, int64_t result, uint64_t delay_ns)
+{
+    const char *name = result < 0 ? "connect-fail" : "connected";
+    struct sim_event *event =
+        sim_event_add(socket->sim, socket->node, delay_ns, name, connect_result_fired);
+    event->object = socket;
+    event->shard = socket->connect_shard;
+    event->number = result;
+}
+
+static void connection_make(struct sim_socket *near, struct sim_socket *listener)
+{
+    struct sim *sim = near->sim;
+    struct sim_node *from = near->node, *to = listener->node;
+    struct sim_socket *far = socket_add(to, SOCKET_STREAM);
     near->peer = far;
     far->peer = near;
     near->peer_node = to;
@@ -434,33 +455,27 @@ static void connection_make(
     accept->shard = listener->listen_shard;
     accept->number = listener->handle;
     to->in_flight++;
-    struct sim_event *connected =
-        sim_event_add(sim, from, link_delay(sim), "connected", connected_fired);
-    connected->object = op;
-    connected->shard = shard;
-    connected->number = near->handle;
-    from->in_flight++;
+    connect_result_later(near, near->handle, link_delay(sim));
 }
 
 static void connect_fired(struct sim_event *event)
 {
+    struct sim_socket *socket = event->object;
     struct sim_node *from = event->node, *to;
-    struct net_op *op = event->object;
-    struct shard *shard = event->arg;
     uint32_t port;
-    from->in_flight--;
-    if (!address_parse(from, op->address, &to, &port)) {
-        complete_later(from, shard, op, -EINVAL, 0, "connect-fail");
+    if (socket->connect_op == NULL) return; // The node is exiting.
+    if (!address_parse(from, socket->connect_op->address, &to, &port)) {
+        connect_result_later(socket, -EINVAL, 0);
     } else if (to == NULL) {
-        complete_later(from, shard, op, -EHOSTUNREACH, 0, "connect-fail");
+        connect_result_later(socket, -EHOSTUNREACH, 0);
     } else if (to != from && (link_cut(from, to) || link_cut(to, from))) {
-        complete_later(from, shard, op, -ETIMEDOUT, CONNECT_TIMEOUT_NS, "connect-fail");
+        connect_result_later(socket, -ETIMEDOUT, CONNECT_TIMEOUT_NS);
     } else {
         struct sim_socket *listener = to->node == NULL ? NULL : listener_choose(to, port);
         if (listener == NULL) {
-            complete_later(from, shard, op, -ECONNREFUSED, link_delay(from->sim), "connect-fail");
+            connect_result_later(socket, -ECONNREFUSED, link_delay(from->sim));
         } else {
-            connection_make(from, shard, op, listener);
+            connection_make(socket, listener);
         }
     }
 }
@@ -468,11 +483,13 @@ static void connect_fired(struct sim_event *event)
 static void submit_connect(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
 {
     struct sim *sim = sim_node->sim;
+    struct sim_socket *socket = socket_add(sim_node, SOCKET_STREAM);
+    socket->connect_op = op;
+    socket->connect_shard = shard;
+    sim_node->in_flight++;
     struct sim_event *event =
         sim_event_add(sim, sim_node, link_delay(sim), "connect", connect_fired);
-    event->object = op;
-    event->arg = shard;
-    sim_node->in_flight++;
+    event->object = socket;
 }
 
 // --- the rest --------------------------------------------------------------------------------------
@@ -517,6 +534,12 @@ static void socket_close(struct sim_socket *socket)
     struct sim_node *sim_node = socket->node;
     struct sim *sim = socket->sim;
     recv_cancel(socket);
+    if (socket->connect_op != NULL) {
+        sim_node->in_flight--;
+        complete_later(sim_node, socket->connect_shard, socket->connect_op, -ECANCELED,
+            short_delay(sim), "canceled");
+        socket->connect_op = NULL;
+    }
     if (socket->listen_op != NULL) {
         sim_node->in_flight--;
         complete_later(
@@ -587,8 +610,8 @@ void sim_net_crashed(struct sim_node *sim_node)
     while (!list_empty(&sim_node->sockets)) {
         struct sim_socket *socket = container_of(sim_node->sockets.next, struct sim_socket, node_link);
         // Its memory is going: no pointer into it stays.
-        socket->recv_op = socket->listen_op = socket->sends = NULL;
-        socket->recv_shard = socket->send_shard = socket->listen_shard = NULL;
+        socket->recv_op = socket->listen_op = socket->connect_op = socket->sends = NULL;
+        socket->recv_shard = socket->send_shard = socket->listen_shard = socket->connect_shard = NULL;
         socket_detach(socket);
         socket->ended_sent = true;
         if (socket->peer != NULL && !socket->peer->closed) reset_later(socket->peer);
