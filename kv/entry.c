@@ -22,6 +22,11 @@ static bool kind_has_items(enum entry_kind kind)
            kind == ENTRY_PREPARE;
 }
 
+static bool kind_has_own_ts(enum entry_kind kind)
+{
+    return kind == ENTRY_INGEST || kind == ENTRY_REVERT;
+}
+
 static void put_u32(uint8_t *out, uint32_t value)
 {
     memcpy(out, &value, 4); // Little-endian machines only; asserted below.
@@ -113,7 +118,7 @@ void entry_op_append(struct entry_builder *builder, const struct entry_op *op)
     out[0] = (uint8_t)op->kind;
     put_u32(out + OP_SIZE_AT, 0);
     out[OP_FLAGS_AT] = (uint8_t)((op->commit ? OP_COMMIT : 0) | (op->ingesting ? OP_INGESTING : 0) |
-                                 (op->kind == ENTRY_INGEST ? OP_OWN_TS : 0) |
+                                 (kind_has_own_ts(op->kind) ? OP_OWN_TS : 0) |
                                  (has_value ? OP_HAS_VALUE : 0));
     hlc_encode(op->ts, out + OP_TS_AT);
     put_u32(out + OP_COUNT_AT, 0);
@@ -212,7 +217,7 @@ bool entry_op_next(struct entry_reader *reader, struct entry_op *op)
     uint8_t flags = at[OP_FLAGS_AT];
     if (at[0] == 0 || at[0] >= ENTRY_KIND_END || (flags & ~OP_FLAGS_ALL) != 0) return false;
     *op = (struct entry_op){.kind = (enum entry_kind)at[0]};
-    if (((flags & OP_OWN_TS) != 0) != (op->kind == ENTRY_INGEST)) return false;
+    if (((flags & OP_OWN_TS) != 0) != kind_has_own_ts(op->kind)) return false;
     op->ts = hlc_decode(at + OP_TS_AT);
     op->commit = flags & OP_COMMIT;
     op->ingesting = flags & OP_INGESTING;
@@ -236,7 +241,7 @@ bool entry_op_next(struct entry_reader *reader, struct entry_op *op)
 
 void entry_items_open(const struct entry_op *op, struct entry_items *items)
 {
-    *items = (struct entry_items){op->items, op->ts, op->kind == ENTRY_INGEST};
+    *items = (struct entry_items){op->items, op->ts, kind_has_own_ts(op->kind)};
 }
 
 // False at the end, and at what is malformed (rest is not empty then).

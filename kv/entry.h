@@ -20,7 +20,7 @@
 enum entry_kind {
     ENTRY_WRITES = 1, // tenant, ts, items: a transaction's writes, committed at ts.
     ENTRY_INGEST,     // tenant, items with timestamps: versions from elsewhere, idempotent, in any order.
-    ENTRY_REVERT,     // tenant, ts, items (keys): each key loses its versions above ts.
+    ENTRY_REVERT,     // tenant, ts, items (records of the time index): their keys lose what is above ts.
     ENTRY_PREPARE,    // tenant, txn, ts, record_slice, items: writes of a multi-slice transaction; not visible
                       // yet; ts is the lowest timestamp that they may commit at.
     ENTRY_RECORD,     // txn, commit, ts, value (the coordinator's own: participants): its fate. Stays until

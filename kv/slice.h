@@ -29,9 +29,11 @@
 //          40003 the log failed with the entry under way, 57014 while waiting.
 // Safety   No acknowledged commit is lost by a crash, no half entry is visible: tests/sim/scenario_kv_recovery.c.
 #pragma once
+#include "core/hashmap.h"
 #include "core/shard.h"
 #include "kv/admin.h"
 #include "kv/entry.h"
+#include "kv/mvcc.h"
 #include "kv/raft_log.h"
 #include "kv/store.h"
 
@@ -40,10 +42,11 @@ struct kv_shard;
 struct lock_table;
 struct range_set;
 struct slice;
-struct slice_tenant;
+struct slice_proposal;
 struct validator;
 
-// Told of entries, in log order, on the owner, never in a task; must not suspend.
+// Told of entries, in log order, on the owner, once per operation; must not suspend. A resolved commit is told as
+// the ENTRY_WRITES that it makes visible (with op->txn set); so nobody needs to look prepared writes up.
 // `proposed`: the timestamp is chosen and the entry is with the log: validation must count it from now on.
 // `applied`: it is durable and in the store. Not called for what recovery replays.
 struct slice_observer {
@@ -60,14 +63,17 @@ struct pending_key; // A key with an unapplied or a prepared write.
 
 // Writes with the log, not applied yet; or prepared, waiting for their transaction's fate.
 struct pending {
+    struct slice *slice;
     struct hlc_timestamp ts;     // The commit's; of prepared writes the lowest possible.
     uint64_t txn;                // Of prepared writes, otherwise 0.
     uint64_t record_slice;       // Where a prepared transaction's record is.
     uint64_t tenant;
-    struct bytes payload;        // The entry (prepared: a copy of it, owned by this).
+    struct bytes payload;        // Prepared writes: an entry with the ENTRY_PREPARE alone, owned by this.
+    struct span bounds;          // From the first key to the last, both included.
+    bool coarse;                 // Too many keys to index: all of the bounds counts as written.
     struct pending_key *keys;
     uint32_t key_count;
-    struct wait_queue readers;
+    struct wait_queue readers;   // Woken when the writes are applied or dropped.
     struct list_link link;       // In slice->pending or slice->prepared, oldest first.
 };
 
@@ -76,7 +82,9 @@ struct slice {
     struct kv_shard *kv;
     struct shard *shard;
     struct store *store;
+    struct mvcc mvcc;
     struct raft_log log;
+    bool serving;                       // Between slice_serve and slice_stop.
     struct status failed;               // Once set, everything is refused with it.
 
     struct hlc_timestamp last_commit;   // Highest given out by slice_commit_ts (or resolved at).
@@ -92,18 +100,23 @@ struct slice {
     struct pending_key **pending_buckets;
     uint32_t pending_bucket_count;      // A power of two.
     uint32_t pending_key_count;
+    uint32_t pending_coarse_count;
 
     struct slice_proposal *committed, *committed_tail; // Durable, to be applied.
-    uint64_t in_flight;                 // Proposals with the log.
+    size_t committed_bytes;
+    uint64_t in_flight;                 // Proposals not applied yet.
     bool parts_open;                    // A large entry is being cut into parts: others wait.
     struct wait_queue admit_waiters;
-    struct buffer parts;                // Of a large entry, gathered while replaying.
+    struct task *applier;               // Applies what is too much for a completion; NULL when idle.
+    struct wait_queue idle_waiters;     // Woken when in_flight or an own task ends.
+    uint32_t own_tasks;
 
-    struct slice_tenant *tenants;       // Thresholds and marks by tenant.
+    struct slice_replay *replay;        // Until slice_serve.
+    struct hashmap tenants;             // struct slice_tenant by id: thresholds and marks.
     uint64_t checkpoint_index;          // Applied index of the last checkpoint.
     log_position checkpoint_position;
+    bool checkpointing;
     uint64_t bytes_since_checkpoint;
-    struct wait_queue idle_waiters;     // kv_stop.
 
     struct slice_observer *observers;
 

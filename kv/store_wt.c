@@ -38,11 +38,11 @@ struct store_wt {
     WT_SESSION *session;            // The owner's.
     WT_SESSION *checkpoint_session; // A helper's; one checkpoint at a time.
     bool checkpointing;
-    // Kept cursors for points and changes. `found` is the key that the last get stands on, so that a change of
-    // the same key needs no second search.
+    // Kept cursors for points and changes. One that the last get left standing on a record needs no second
+    // search to change it.
     WT_CURSOR *points[STORE_TABLE_COUNT];
-    bool pinned[STORE_TABLE_COUNT];
-    struct bytes found[STORE_TABLE_COUNT];
+    bool pinned[STORE_TABLE_COUNT];   // Holds pages: to be reset.
+    bool standing[STORE_TABLE_COUNT]; // On a record, as get left it.
     struct store_cursor *cursors_free[STORE_TABLE_COUNT];
     uint32_t cursors_open;
     uint64_t file_bytes; // At the last checkpoint.
@@ -83,14 +83,14 @@ static struct status wt_get(struct store *store, enum store_table table, struct 
     WT_ITEM item = item_of(key);
     cursor->set_key(cursor, &item);
     int ret = cursor->search(cursor);
-    wt->found[table] = bytes_of(NULL, 0);
+    wt->standing[table] = false;
     if (LIKELY(ret == 0)) {
         wt->pinned[table] = true;
         ret = cursor->get_value(cursor, &item);
         if (ret == 0) {
             *value = bytes_of(item.data == NULL ? "" : item.data, item.size);
             *found = true;
-            wt->found[table] = key;
+            wt->standing[table] = true;
             return STATUS_OK;
         }
     }
@@ -104,8 +104,7 @@ static void wt_release(struct store *store)
     struct store_wt *wt = wt_of(store);
     for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
         if (!wt->pinned[t]) continue;
-        wt->pinned[t] = false;
-        wt->found[t] = bytes_of(NULL, 0);
+        wt->pinned[t] = wt->standing[t] = false;
         int ret = wt->points[t]->reset(wt->points[t]);
         (void)ret; // Eviction on the way out may fail; the cursor is reset nevertheless.
     }
@@ -118,7 +117,9 @@ static struct status wt_put(
     WT_CURSOR *cursor = wt->points[table];
     WT_ITEM key_item = item_of(key), value_item = item_of(value);
     int ret;
-    if (wt->found[table].data == key.data && wt->found[table].size == key.size && key.data != NULL) {
+    WT_ITEM at;
+    if (wt->standing[table] && cursor->get_key(cursor, &at) == 0 && at.size == key.size &&
+        memcmp(at.data, key.data, key.size) == 0) {
         cursor->set_value(cursor, &value_item);
         ret = cursor->update(cursor);
     } else {
@@ -126,7 +127,7 @@ static struct status wt_put(
         cursor->set_value(cursor, &value_item);
         ret = cursor->insert(cursor);
     }
-    wt->found[table] = bytes_of(NULL, 0);
+    wt->standing[table] = false;
     return status_from_wt(ret, "store: insert");
 }
 
@@ -135,7 +136,7 @@ static struct status wt_remove(struct store *store, enum store_table table, stru
     struct store_wt *wt = wt_of(store);
     WT_CURSOR *cursor = wt->points[table];
     WT_ITEM item = item_of(key);
-    wt->found[table] = bytes_of(NULL, 0);
+    wt->standing[table] = false;
     cursor->set_key(cursor, &item);
     int ret = cursor->remove(cursor);
     return ret == WT_NOTFOUND ? STATUS_OK : status_from_wt(ret, "store: remove");
@@ -225,8 +226,7 @@ static struct status wt_begin(struct store *store)
 static void forget_positions(struct store_wt *wt)
 {
     for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
-        wt->pinned[t] = false;
-        wt->found[t] = bytes_of(NULL, 0);
+        wt->pinned[t] = wt->standing[t] = false;
     }
 }
 
@@ -252,7 +252,7 @@ static struct status wt_clear(struct store *store, enum store_table table, struc
     struct status st = STATUS_OK;
     struct store_cursor *first = NULL, *last = NULL;
     bool found;
-    wt->found[table] = bytes_of(NULL, 0);
+    wt->standing[table] = false;
     TRY(wt_cursor_open(store, table, &first));
     TRY(wt_cursor_open(store, table, &last));
     TRY(wt_seek(first, STORE_FORWARD, span.start, &found));
