@@ -84,7 +84,8 @@ struct slice {
     struct store *store;
     struct mvcc mvcc;
     struct raft_log log;
-    bool serving;                       // Between slice_serve and slice_stop.
+    bool serving;                       // Between slice_serve and slice_drain.
+    bool served;
     struct status failed;               // Once set, everything is refused with it.
 
     struct hlc_timestamp last_commit;   // Highest given out by slice_commit_ts (or resolved at).
@@ -107,7 +108,7 @@ struct slice {
     uint64_t in_flight;                 // Proposals not applied yet.
     bool parts_open;                    // A large entry is being cut into parts: others wait.
     struct wait_queue admit_waiters;
-    struct task *applier;               // Applies what is too much for a completion; NULL when idle.
+    bool applying;                      // A task of the slice's own applies what is too much for a completion.
     struct wait_queue idle_waiters;     // Woken when in_flight or an own task ends.
     uint32_t own_tasks;
 
@@ -119,6 +120,7 @@ struct slice {
     uint64_t bytes_since_checkpoint;
 
     struct slice_observer *observers;
+    uint32_t modules_ready;             // How many modules' slice_ready ran.
 
     // The upper half's own (their modules make and free them in slice_ready and slice_fini).
     struct lock_table *locks;
@@ -182,8 +184,9 @@ CHECKED struct status slice_read_span(struct task *task, struct slice *slice,
 // Newest timestamp of any version of the key, pending (also prepared) writes included. Zero: none. For validation.
 CHECKED struct status slice_key_newest(
     struct slice *slice, struct bytes key, struct hlc_timestamp *ts);
-// Whether any version in the span, pending writes included, is above `after`. Yields in long spans; the answer
-// covers what was proposed before the call and whatever is proposed until the return.
+// Whether any version in the span, pending writes included, is above `after`. Yields in long spans: the answer
+// covers what was proposed before the call; what is proposed while it yields is the caller's to check (it
+// is told of all of it as an observer).
 CHECKED struct status slice_span_changed(struct task *task, struct slice *slice, struct span span,
     struct hlc_timestamp after, bool *changed);
 // The pending or prepared write that a read of `key` at `ts` would have to wait for, or NULL.
@@ -272,9 +275,11 @@ struct slice_options {
 // Opens the store; then slice_replay each record of the log in order, then slice_serve.
 CHECKED struct status slice_open(struct task *task, struct kv_shard *kv,
     const struct slice_options *options, struct slice **slice);
-CHECKED struct status slice_replay(
-    struct slice *slice, uint64_t term, uint64_t index, struct bytes payload, log_position position);
+CHECKED struct status slice_replay(struct task *task, struct slice *slice, uint64_t term, uint64_t index,
+    struct bytes payload, log_position position);
 CHECKED struct status slice_serve(struct task *task, struct slice *slice, struct log_writer *log);
 CHECKED struct status slice_checkpoint(struct task *task, struct slice *slice);
-// Waits for what is in flight; frees. Checkpoints first unless `drop`, which is what a crash would leave.
+// Refuses what comes from now on and waits for what is in flight.
+void slice_drain(struct task *task, struct slice *slice);
+// Drains, checkpoints (unless `drop`: what a crash would leave) and frees.
 CHECKED struct status slice_stop(struct task *task, struct slice *slice, bool drop);

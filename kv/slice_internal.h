@@ -79,6 +79,8 @@ CHECKED struct status slice_admit_any(struct task *task, struct slice *slice);
 void slice_fail(struct slice *slice, struct status st, const char *what);
 // Applies what is durable: in place when it is little, otherwise in a task of the slice's own.
 void slice_apply_committed(struct slice *slice);
+// Commits what slice_replay gathered.
+CHECKED struct status slice_replay_end(struct slice *slice);
 // Starts a task that belongs to the slice: slice_stop waits for it.
 CHECKED struct status slice_task_start(struct slice *slice, task_fn fn, const char *kind, enum task_class class);
 
@@ -102,6 +104,9 @@ void slice_ops_tell(struct slice *slice, struct bytes payload, uint64_t index, b
 // --- slice.c
 struct slice_tenant *slice_tenant_get(const struct slice *slice, uint64_t tenant); // NULL: nothing special.
 struct slice_tenant *slice_tenant_make(struct slice *slice, uint64_t tenant);
+// What the store says; a tenant without a record is all zero.
+CHECKED struct status slice_tenant_load(
+    struct slice *slice, uint64_t tenant, struct slice_tenant *loaded);
 CHECKED struct status slice_tenant_put(struct slice *slice, const struct slice_tenant *tenant);
 CHECKED struct status slice_check(const struct slice *slice);
 

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/checkpoint.h"
+
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "core/metrics.h"
+
+#define SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define LOG_SEGMENTS_MAX 4u
+#define PERIOD_NS UINT64_C(250000000)
+#define CHECKPOINT_EVERY_NS UINT64_C(60000000000)
+#define GC_EVERY_NS UINT64_C(30000000000)
+#define ROOM_EVERY_NS UINT64_C(1000000000)
+#define ROOM_MIN_BYTES (UINT64_C(16) << 20)
+#define ROOM_MAX_BYTES (UINT64_C(256) << 20)
+
+static METRIC_DEFINE(checkpoint_count, "kv.checkpoint.count", METRIC_COUNTER, METRIC_COUNT, false,
+    "Checkpoints of stores");
+static METRIC_DEFINE(checkpoint_ns, "kv.checkpoint.duration", METRIC_HISTOGRAM, METRIC_NANOSECONDS,
+    false, "Duration of checkpoints of stores");
+static METRIC_DEFINE(disk_full, "kv.disk.full", METRIC_GAUGE, METRIC_COUNT, false,
+    "1 while writes are refused for lack of room on the disk");
+
+struct kv_maintenance {
+    struct kv_shard *kv;
+    uint32_t running; // Tasks.
+    bool stop;
+    struct wait_queue sleepers;
+    struct wait_queue ended;
+    uint64_t checkpointed_ns;
+    uint64_t room_ns;
+};
+
+// --- checkpoints -----------------------------------------------------------------------------------------
+
+// The log is needed from the oldest entry on that some slice has not in its checkpoint.
+static void log_truncate(struct kv_shard *kv)
+{
+    log_position safe = log_writer_appended(kv->log);
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        const struct slice *slice = kv->slices[i];
+        bool clean = slice->in_flight == 0 && slice->log.applied_index == slice->checkpoint_index &&
+                     slice->log.last_index == slice->log.applied_index;
+        if (!clean && slice->checkpoint_position < safe) safe = slice->checkpoint_position;
+    }
+    if (safe > 0) log_writer_truncate(kv->log, safe);
+}
+
+struct status checkpoint_shard(struct task *task, struct kv_shard *kv)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct slice *slice = kv->slices[i];
+        if (slice->log.applied_index == slice->checkpoint_index || failed(slice->failed)) continue;
+        uint64_t started_ns = shard_now_ns(kv->shard);
+        TRY(slice_checkpoint(task, slice));
+        metric_add(&checkpoint_count, 0, 1);
+        metric_record(&checkpoint_ns, 0, shard_now_ns(kv->shard) - started_ns);
+    }
+    log_truncate(kv);
+out:
+    return st;
+}
+
+static bool checkpoint_is_due(const struct kv_maintenance *upkeep, uint64_t now_ns)
+{
+    const struct kv_shard *kv = upkeep->kv;
+    uint64_t segment = kv->node->options.log_segment_bytes;
+    if (segment == 0) segment = SEGMENT_BYTES_DEFAULT;
+    if (log_writer_bytes(kv->log) > LOG_SEGMENTS_MAX * segment) return true;
+    return now_ns - upkeep->checkpointed_ns > CHECKPOINT_EVERY_NS;
+}
+
+// --- room on the disk --------------------------------------------------------------------------------------
+
+struct room {
+    const char *dir;
+    uint64_t free_bytes, total_bytes;
+    bool known;
+};
+
+// On a helper thread.
+static void room_measure(void *arg)
+{
+    struct room *room = arg;
+    struct statvfs info;
+    room->known = statvfs(room->dir, &info) == 0;
+    if (!room->known) return;
+    room->free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    room->total_bytes = (uint64_t)info.f_blocks * info.f_frsize;
+}
+
+// Writes stop while there is still room for what the stores have in their caches: WiredTiger does not
+// survive a full disk, and reads are to go on.
+static struct status room_check(struct task *task, struct kv_shard *kv)
+{
+    struct room room = {.dir = kv->node->dir};
+    if (kv->shard->env->simulated) return STATUS_OK;
+    struct status st = helper_call(task, room_measure, &room);
+    if (failed(st) || !room.known) return st;
+    uint64_t least = room.total_bytes / 20;
+    if (least < ROOM_MIN_BYTES) least = ROOM_MIN_BYTES;
+    if (least > ROOM_MAX_BYTES) least = ROOM_MAX_BYTES;
+    bool full = kv->disk_full ? room.free_bytes < least + least / 4 : room.free_bytes < least;
+    if (full != kv->disk_full) {
+        if (full)
+            log_warning(0, "only %llu MiB of room left in %s: writes are refused",
+                (unsigned long long)(room.free_bytes >> 20), kv->node->dir);
+        else
+            log_info(0, "room again in %s: writes go on", kv->node->dir);
+        metric_set(&disk_full, 0, full);
+    }
+    kv->disk_full = full;
+    return STATUS_OK;
+}
+
+// --- the tasks -----------------------------------------------------------------------------------------------
+
+static struct status pause(struct task *task, struct kv_maintenance *upkeep, uint64_t duration_ns)
+{
+    struct status st = task_wait_until(
+        task, &upkeep->sleepers, task_now_ns(task) + duration_ns, status_make(K_END, "time is up"));
+    return status_is(st, K_END) ? STATUS_OK : st;
+}
+
+static struct status upkeep_task(struct task *task, void *arg)
+{
+    struct kv_maintenance *upkeep = arg;
+    struct kv_shard *kv = upkeep->kv;
+    struct status st = STATUS_OK;
+    upkeep->checkpointed_ns = task_now_ns(task);
+    while (!upkeep->stop) {
+        struct arena_mark mark = arena_mark(task->arena);
+        uint64_t now_ns = task_now_ns(task);
+        if (now_ns - upkeep->room_ns > ROOM_EVERY_NS) {
+            upkeep->room_ns = now_ns;
+            TRY(room_check(task, kv));
+        }
+        if (!upkeep->stop && checkpoint_is_due(upkeep, now_ns)) {
+            st = checkpoint_shard(task, kv);
+            if (failed(st)) log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
+            upkeep->checkpointed_ns = task_now_ns(task);
+        }
+        arena_release(task->arena, mark);
+        if (!upkeep->stop) TRY(pause(task, upkeep, PERIOD_NS));
+    }
+out:
+    return st;
+}
+
+static struct status gc_task(struct task *task, void *arg)
+{
+    struct kv_maintenance *upkeep = arg;
+    struct kv_shard *kv = upkeep->kv;
+    struct status st = STATUS_OK;
+    TRY(pause(task, upkeep, GC_EVERY_NS));
+    while (!upkeep->stop) {
+        for (uint32_t i = 0; i < kv->slice_count && !upkeep->stop; i++) {
+            struct arena_mark mark = arena_mark(task->arena);
+            st = slice_gc(task, kv->slices[i], NULL);
+            arena_release(task->arena, mark);
+            if (task->cancelled) goto out;
+            if (failed(st) && !upkeep->stop)
+                log_warning(0, "slice %llu: garbage collection: %s",
+                    (unsigned long long)kv->slices[i]->id, st.message);
+        }
+        if (!upkeep->stop) TRY(pause(task, upkeep, GC_EVERY_NS));
+    }
+out:
+    return st;
+}
+
+static void upkeep_ended(struct task *task, struct status st, void *arg)
+{
+    struct kv_maintenance *upkeep = arg;
+    (void)task;
+    (void)st.code;
+    upkeep->running--;
+    wait_queue_wake_all(&upkeep->ended, STATUS_OK);
+}
+
+struct status maintenance_start(struct kv_shard *kv)
+{
+    struct status st;
+    struct kv_maintenance *upkeep = calloc(1, sizeof *upkeep);
+    invariant(upkeep != NULL);
+    upkeep->kv = kv;
+    wait_queue_init(&upkeep->sleepers);
+    wait_queue_init(&upkeep->ended);
+    kv->maintenance = upkeep;
+    struct task_options options = {.fn = upkeep_task,
+        .arg = upkeep,
+        .kind = "kv upkeep",
+        .class = TASK_SYSTEM,
+        .ended = upkeep_ended,
+        .ended_arg = upkeep};
+    TRY(task_start(kv->shard, &options));
+    upkeep->running++;
+    options.fn = gc_task;
+    options.kind = "kv gc";
+    options.class = TASK_BULK;
+    TRY(task_start(kv->shard, &options));
+    upkeep->running++;
+out:
+    return st;
+}
+
+void maintenance_stop(struct task *task, struct kv_shard *kv)
+{
+    struct kv_maintenance *upkeep = kv->maintenance;
+    if (upkeep == NULL) return;
+    upkeep->stop = true;
+    wait_queue_wake_all(&upkeep->sleepers, STATUS_OK);
+    while (upkeep->running > 0) {
+        if (failed(task_wait(task, &upkeep->ended))) task_cancel_clear(task);
+    }
+    free(upkeep);
+    kv->maintenance = NULL;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A shard's upkeep: checkpoints and what they free of the log, garbage collection, the disk's room.
+//
+// Shard    Its own. The upkeep tasks are started last and stopped first.
+#pragma once
+#include "kv/kv_node.h"
+
+// Checkpoints all slices of the shard, then lets go of the log below.
+CHECKED struct status checkpoint_shard(struct task *task, struct kv_shard *kv);
+
+CHECKED struct status maintenance_start(struct kv_shard *kv);
+void maintenance_stop(struct task *task, struct kv_shard *kv);

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/kv_node.h"
+
+#include <stdlib.h>
+
+#include "core/disk.h"
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/checkpoint.h"
+#include "kv/key.h"
+#include "kv/recovery.h"
+#include "kv/slice_internal.h"
+
+#define SLICES_PER_SHARD_DEFAULT 2u
+#define CACHE_BYTES_DEFAULT (UINT64_C(256) << 20)
+// A clock that is further behind what was committed before the start is not waited for.
+#define CLOCK_BEHIND_MAX_NS UINT64_C(60000000000)
+
+struct start {
+    struct kv_node *kv;
+    struct recovery_cluster cluster;
+    bool takeover;
+};
+
+bool kv_is_new(struct node *node)
+{
+    return kv_node_of(node)->is_new;
+}
+
+uint8_t const *kv_cluster_id(struct node *node)
+{
+    return kv_node_of(node)->cluster_id;
+}
+
+// --- start: on each shard ----------------------------------------------------------------------------------
+
+static struct status shard_open(struct task *task, void *arg)
+{
+    const struct start *start = arg;
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = calloc(1, sizeof *kv);
+    invariant(kv != NULL);
+    kv->shard = task->shard;
+    kv->node = start->kv;
+    task->shard->slots[SHARD_SLOT_KV] = kv;
+    for (const struct kv_module *const *module = kv_modules; *module != NULL; module++) {
+        if ((*module)->shard_init != NULL) TRY((*module)->shard_init(task, kv));
+        kv->modules_ready++;
+    }
+    TRY(recovery_replay(task, kv, start->takeover, start->cluster.log_count));
+out:
+    return st;
+}
+
+static struct status shard_serve(struct task *task, void *arg)
+{
+    (void)arg;
+    return recovery_serve(task, kv_shard_of(task->shard));
+}
+
+struct survey {
+    struct hlc_timestamp ceiling; // Highest of the shard's slices.
+    bool has_data;                // Of the system tenant.
+    struct hlc_timestamp told;    // In: highest of the node.
+};
+
+static struct status shard_survey(struct task *task, void *arg)
+{
+    struct survey *survey = arg;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    struct span span = key_tenant_span(task->arena, TENANT_SYSTEM);
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        bool empty;
+        struct slice *slice = kv->slices[i];
+        struct status st = slice_span_empty(slice, span, &empty);
+        if (failed(st)) return st;
+        survey->has_data = survey->has_data || !empty;
+        survey->ceiling = hlc_max(survey->ceiling, hlc_max(slice->ceiling, slice->last_commit));
+    }
+    hlc_update(&task->shard->hlc, survey->told);
+    return STATUS_OK;
+}
+
+static struct status shard_upkeep(struct task *task, void *arg)
+{
+    (void)arg;
+    return maintenance_start(kv_shard_of(task->shard));
+}
+
+// --- start: on shard 0 -------------------------------------------------------------------------------------
+
+static struct status cluster_prepare(struct task *task, struct start *start)
+{
+    struct kv_node *kv = start->kv;
+    struct recovery_cluster *cluster = &start->cluster;
+    uint32_t shard_count = kv->node->shard_count;
+    struct status st;
+    bool found;
+    TRY(disk_mkdir(task, kv->dir));
+    TRY(recovery_cluster_read(task, kv->dir, cluster, &found));
+    if (!found) {
+        uint32_t per_shard = kv->options.slices_per_shard;
+        if (per_shard == 0) per_shard = SLICES_PER_SHARD_DEFAULT;
+        cluster->slice_count = shard_count * per_shard;
+        if (cluster->slice_count > KV_SLICES_MAX) cluster->slice_count = KV_SLICES_MAX;
+        cluster->log_count = shard_count;
+        kv->node->env->random_bytes(kv->node->env, cluster->id, sizeof cluster->id);
+        kv->is_new = true;
+    } else if (cluster->void_count > 0) {
+        // A takeover that was cut short after everything had been checkpointed.
+        TRY(recovery_logs_erase(task, kv->dir, cluster->void_count));
+        cluster->void_count = 0;
+        TRY(recovery_cluster_write(task, kv->dir, cluster));
+    }
+    start->takeover = found && cluster->log_count != shard_count;
+    memcpy(kv->cluster_id, cluster->id, sizeof kv->cluster_id);
+    kv->slice_count = cluster->slice_count;
+    kv->slice_shard = calloc(kv->slice_count + 1, sizeof kv->slice_shard[0]);
+    invariant(kv->slice_shard != NULL);
+    for (uint32_t id = 1; id <= kv->slice_count; id++)
+        kv->slice_shard[id] = (id - 1) % shard_count;
+out:
+    return st;
+}
+
+static struct status takeover_finish(struct task *task, struct start *start)
+{
+    struct recovery_cluster *cluster = &start->cluster;
+    struct status st;
+    uint32_t old_count = cluster->log_count;
+    log_info(0, "storage: taken over from %u shards to %u", old_count, start->kv->node->shard_count);
+    cluster->log_count = start->kv->node->shard_count;
+    cluster->void_count = old_count;
+    TRY(recovery_cluster_write(task, start->kv->dir, cluster));
+    TRY(recovery_logs_erase(task, start->kv->dir, old_count));
+    cluster->void_count = 0;
+    TRY(recovery_cluster_write(task, start->kv->dir, cluster));
+out:
+    return st;
+}
+
+// Shards give out timestamps from one wall clock, each above its own past only. So the clock has to be above
+// everything that was given out before the start, or one shard might not see what another committed.
+static struct status clock_wait(struct task *task, struct hlc_timestamp ceiling)
+{
+    struct env *env = task->shard->env;
+    struct status st = STATUS_OK;
+    int64_t behind_ns = (int64_t)ceiling.wall_ns - env->wall_ns(env);
+    if (behind_ns > (int64_t)CLOCK_BEHIND_MAX_NS)
+        return status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "the clock is %lld s behind the newest commit of the store", (long long)(behind_ns / 1000000000));
+    if (behind_ns > 2 * (int64_t)CEILING_AHEAD_NS)
+        log_warning(0, "storage: waiting %lld ms for the clock to pass the newest commit",
+            (long long)(behind_ns / 1000000));
+    while (env->wall_ns(env) <= (int64_t)ceiling.wall_ns)
+        TRY(task_sleep(task, (uint64_t)((int64_t)ceiling.wall_ns - env->wall_ns(env)) + 1000));
+out:
+    return st;
+}
+
+// Asks every shard; *survey is the highest.
+static struct status node_survey(struct task *task, struct kv_node *kv, struct survey *survey)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < kv->node->shard_count; i++)
+        TRY(shard_call(task, i, shard_survey, survey));
+out:
+    return st;
+}
+
+static struct status start_all(struct task *task, struct start *start)
+{
+    struct kv_node *kv = start->kv;
+    struct survey survey = {0};
+    struct status st;
+    TRY(cluster_prepare(task, start));
+    TRY(shard_call_all(task, shard_open, start));
+    if (start->takeover) TRY(takeover_finish(task, start));
+    TRY(shard_call_all(task, shard_serve, NULL));
+    TRY(node_survey(task, kv, &survey));
+    TRY(clock_wait(task, survey.ceiling));
+    survey.told = survey.ceiling;
+    TRY(node_survey(task, kv, &survey));
+    if (kv->is_new) TRY(recovery_cluster_write(task, kv->dir, &start->cluster));
+    // A first start that did not get as far as the first key begins again.
+    kv->is_new = !survey.has_data;
+    for (const struct kv_module *const *module = kv_modules; *module != NULL; module++) {
+        if ((*module)->started != NULL) TRY((*module)->started(task, kv));
+    }
+    TRY(shard_call_all(task, shard_upkeep, NULL));
+out:
+    return st;
+}
+
+static struct status shards_stop(struct task *task, bool drop);
+
+struct status kv_start(struct task *task, const struct kv_options *options)
+{
+    struct node *node = task->shard->node;
+    invariant(task->shard->index == 0 && kv_node_of(node) == NULL);
+    struct kv_node *kv = calloc(1, sizeof *kv);
+    invariant(kv != NULL);
+    kv->node = node;
+    kv->options = *options;
+    if (kv->options.cache_bytes == 0) kv->options.cache_bytes = CACHE_BYTES_DEFAULT;
+    kv->dir = strdup(options->dir);
+    invariant(kv->dir != NULL);
+    kv->options.dir = kv->dir;
+    node->slots[NODE_SLOT_KV] = kv;
+    struct start *start = ARENA_NEW(task->arena, struct start);
+    start->kv = kv;
+    struct status st = start_all(task, start);
+    if (failed(st)) {
+        struct status stopped = shards_stop(task, true);
+        (void)stopped.code; // The start's failure is the one to tell.
+    }
+    return st;
+}
+
+// --- stop ----------------------------------------------------------------------------------------------------
+
+static uint32_t module_count(void)
+{
+    uint32_t count = 0;
+    while (kv_modules[count] != NULL)
+        count++;
+    return count;
+}
+
+static void slice_modules_fini(struct slice *slice)
+{
+    uint32_t with_ready = 0;
+    for (uint32_t i = 0; i < module_count(); i++)
+        with_ready += kv_modules[i]->slice_ready != NULL;
+    for (uint32_t i = module_count(); i-- > 0;) {
+        const struct kv_module *module = kv_modules[i];
+        bool ready = module->slice_ready == NULL ? slice->modules_ready == with_ready
+                                                 : with_ready-- <= slice->modules_ready;
+        if (ready && module->slice_fini != NULL) module->slice_fini(slice);
+    }
+}
+
+static struct status shard_close(struct task *task, void *arg)
+{
+    bool drop = *(const bool *)arg;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    struct status st = STATUS_OK, one;
+    if (kv == NULL) return STATUS_OK;
+    kv->stopping = true;
+    maintenance_stop(task, kv);
+    for (uint32_t i = 0; i < kv->slice_count; i++)
+        slice_drain(task, kv->slices[i]);
+    // Requests whose entries were just applied come to their end.
+    for (uint32_t i = 0; i < 8; i++) {
+        if (failed(task_yield(task))) task_cancel_clear(task);
+    }
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        kv->by_id[kv->slices[i]->id] = NULL;
+        slice_modules_fini(kv->slices[i]);
+        one = slice_stop(task, kv->slices[i], drop);
+        if (!failed(st)) st = one;
+    }
+    kv->slice_count = 0;
+    if (kv->log != NULL) {
+        one = log_writer_close(task, kv->log);
+        if (!failed(st)) st = one;
+    }
+    for (uint32_t i = kv->modules_ready; i-- > 0;) {
+        if (kv_modules[i]->shard_fini != NULL) kv_modules[i]->shard_fini(kv);
+    }
+    task->shard->slots[SHARD_SLOT_KV] = NULL;
+    free(kv->slices);
+    free(kv->by_id);
+    free(kv);
+    return st;
+}
+
+static struct status shards_stop(struct task *task, bool drop)
+{
+    struct node *node = task->shard->node;
+    struct kv_node *kv = kv_node_of(node);
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < node->shard_count; i++) {
+        struct status one = shard_call(task, i, shard_close, &drop);
+        if (!failed(st)) st = one;
+    }
+    node->slots[NODE_SLOT_KV] = NULL;
+    free(kv->slice_shard);
+    free((char *)kv->dir);
+    free(kv);
+    return st;
+}
+
+struct status kv_stop(struct task *task)
+{
+    struct kv_node *kv = kv_node_of(task->shard->node);
+    invariant(task->shard->index == 0);
+    if (kv == NULL) return STATUS_OK;
+    for (uint32_t i = module_count(); i-- > 0;) {
+        if (kv_modules[i]->stopping != NULL) kv_modules[i]->stopping(task, kv);
+    }
+    return shards_stop(task, false);
+}
+
+static struct status shard_checkpoint(struct task *task, void *arg)
+{
+    (void)arg;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    return checkpoint_shard(task, kv);
+}
+
+struct status kv_checkpoint(struct task *task)
+{
+    return shard_call_all(task, shard_checkpoint, NULL);
+}

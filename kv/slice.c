@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/slice.h"
+
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/key.h"
+#include "kv/slice_internal.h"
+
+#define APPLIED_BYTES (16u + 2u * HLC_ENCODED_BYTES)
+#define TENANT_BYTES (2u * HLC_ENCODED_BYTES + 1u)
+
+void slice_observer_add(struct slice *slice, struct slice_observer *observer)
+{
+    struct slice_observer **at = &slice->observers;
+    while (*at != NULL)
+        at = &(*at)->next;
+    observer->next = NULL;
+    *at = observer;
+}
+
+void slice_observer_remove(struct slice *slice, struct slice_observer *observer)
+{
+    struct slice_observer **at = &slice->observers;
+    while (*at != NULL && *at != observer)
+        at = &(*at)->next;
+    if (*at != NULL) *at = observer->next;
+}
+
+// --- tenants -------------------------------------------------------------------------------------------
+
+struct slice_tenant *slice_tenant_get(const struct slice *slice, uint64_t tenant)
+{
+    if (slice->tenants.count == 0) return NULL;
+    return hashmap_get_u64(&slice->tenants, tenant);
+}
+
+struct slice_tenant *slice_tenant_make(struct slice *slice, uint64_t tenant)
+{
+    struct slice_tenant *found = slice_tenant_get(slice, tenant);
+    if (found != NULL) return found;
+    found = calloc(1, sizeof *found);
+    invariant(found != NULL);
+    found->id = tenant;
+    hashmap_put_u64(&slice->tenants, tenant, found);
+    return found;
+}
+
+static struct status tenant_decode(struct bytes value, struct slice_tenant *tenant)
+{
+    if (value.size != TENANT_BYTES) return status_make(E_DATA_CORRUPTED, "malformed tenant record");
+    tenant->gc_threshold = hlc_decode(value.data);
+    tenant->gc_proposed = tenant->gc_threshold;
+    tenant->ingest_high = hlc_decode(value.data + HLC_ENCODED_BYTES);
+    tenant->ingesting = value.data[2 * HLC_ENCODED_BYTES];
+    return STATUS_OK;
+}
+
+struct status slice_tenant_load(
+    struct slice *slice, uint64_t tenant, struct slice_tenant *loaded)
+{
+    uint8_t name[META_NUMBER_KEY_BYTES];
+    struct bytes value;
+    bool found;
+    *loaded = (struct slice_tenant){.id = tenant};
+    struct status st = store_get(slice->store, STORE_META,
+        meta_number_key(META_TENANT, tenant, name), &value, &found);
+    if (!failed(st) && found) st = tenant_decode(value, loaded);
+    store_release(slice->store);
+    return st;
+}
+
+struct status slice_tenant_put(struct slice *slice, const struct slice_tenant *tenant)
+{
+    uint8_t name[META_NUMBER_KEY_BYTES], value[TENANT_BYTES];
+    struct slice_tenant *now = slice_tenant_get(slice, tenant->id);
+    hlc_encode(tenant->gc_threshold, value);
+    hlc_encode(now == NULL ? HLC_ZERO : now->ingest_high, value + HLC_ENCODED_BYTES);
+    value[2 * HLC_ENCODED_BYTES] = tenant->ingesting;
+    return store_put(slice->store, STORE_META, meta_number_key(META_TENANT, tenant->id, name),
+        bytes_of(value, sizeof value));
+}
+
+struct hlc_timestamp slice_gc_threshold(const struct slice *slice, uint64_t tenant)
+{
+    const struct slice_tenant *found = slice_tenant_get(slice, tenant);
+    return found == NULL ? HLC_ZERO : found->gc_proposed;
+}
+
+bool slice_tenant_ingesting(const struct slice *slice, uint64_t tenant)
+{
+    const struct slice_tenant *found = slice_tenant_get(slice, tenant);
+    return found != NULL && found->ingesting;
+}
+
+// --- records beside the versions -------------------------------------------------------------------------
+
+struct status slice_meta_get(
+    struct slice *slice, struct bytes key, struct arena *arena, struct bytes *value)
+{
+    struct buffer name;
+    struct bytes record;
+    bool found;
+    buffer_init(&name, arena);
+    buffer_append_u8(&name, META_NAMED);
+    buffer_append_bytes(&name, key);
+    struct status st = store_get(slice->store, STORE_META, buffer_bytes(&name), &record, &found);
+    *value = !failed(st) && found ? arena_copy(arena, record) : bytes_of(NULL, 0);
+    store_release(slice->store);
+    return st;
+}
+
+// Calls `each` for the meta records whose names start with `prefix` (letter included).
+static struct status meta_walk(struct slice *slice, struct bytes prefix,
+    struct status (*each)(void *arg, struct bytes name, struct bytes value), void *arg)
+{
+    struct store_cursor *cursor = NULL;
+    bool found;
+    struct status st;
+    TRY(store_cursor_open(slice->store, STORE_META, &cursor));
+    TRY(store_seek(cursor, STORE_FORWARD, prefix, &found));
+    while (found && bytes_has_prefix(cursor->key, prefix)) {
+        TRY(each(arg, cursor->key, cursor->value));
+        TRY(store_step(cursor, STORE_FORWARD, &found));
+    }
+out:
+    store_cursor_close(cursor);
+    return st;
+}
+
+struct gathering {
+    struct arena *arena;
+    void *items;
+    size_t count, capacity, item_bytes;
+};
+
+static void *gather_one(struct gathering *gathering)
+{
+    if (gathering->count == gathering->capacity) {
+        size_t capacity = gathering->capacity == 0 ? 16 : 2 * gathering->capacity;
+        void *items = arena_alloc(gathering->arena, capacity * gathering->item_bytes);
+        if (gathering->count > 0)
+            memcpy(items, gathering->items, gathering->count * gathering->item_bytes);
+        gathering->items = items;
+        gathering->capacity = capacity;
+    }
+    return (uint8_t *)gathering->items + gathering->item_bytes * gathering->count++;
+}
+
+static struct status gather_pair(void *arg, struct bytes name, struct bytes value)
+{
+    struct gathering *gathering = arg;
+    struct kv_pair *pair = gather_one(gathering);
+    pair->key = arena_copy(gathering->arena, bytes_skip(name, 1));
+    pair->value = arena_copy(gathering->arena, value);
+    return STATUS_OK;
+}
+
+struct status slice_meta_list(struct slice *slice, struct bytes prefix, struct arena *arena,
+    struct kv_pair **pairs, uint32_t *count)
+{
+    struct gathering gathering = {.arena = arena, .item_bytes = sizeof(struct kv_pair)};
+    struct buffer name;
+    buffer_init(&name, arena);
+    buffer_append_u8(&name, META_NAMED);
+    buffer_append_bytes(&name, prefix);
+    struct status st = meta_walk(slice, buffer_bytes(&name), gather_pair, &gathering);
+    *pairs = gathering.items;
+    *count = (uint32_t)gathering.count;
+    return st;
+}
+
+static struct status record_decode(
+    struct arena *arena, uint64_t txn, struct bytes value, struct slice_record *record)
+{
+    if (value.size < 1 + HLC_ENCODED_BYTES)
+        return status_make(E_DATA_CORRUPTED, "malformed transaction record");
+    record->txn = txn;
+    record->commit = value.data[0];
+    record->ts = hlc_decode(value.data + 1);
+    record->value = arena_copy(arena, bytes_skip(value, 1 + HLC_ENCODED_BYTES));
+    return STATUS_OK;
+}
+
+struct status slice_record_get(struct slice *slice, uint64_t txn, struct arena *arena,
+    struct slice_record *record, bool *found)
+{
+    uint8_t name[META_NUMBER_KEY_BYTES];
+    struct bytes value;
+    struct status st = store_get(
+        slice->store, STORE_META, meta_number_key(META_RECORD, txn, name), &value, found);
+    if (!failed(st) && *found) st = record_decode(arena, txn, value, record);
+    store_release(slice->store);
+    return st;
+}
+
+static uint64_t number_of(struct bytes name)
+{
+    uint64_t number = 0;
+    for (size_t i = 1; i < name.size; i++)
+        number = number << 8 | name.data[i];
+    return number;
+}
+
+static struct status gather_record(void *arg, struct bytes name, struct bytes value)
+{
+    struct gathering *gathering = arg;
+    struct slice_record *record = gather_one(gathering);
+    return record_decode(gathering->arena, number_of(name), value, record);
+}
+
+struct status slice_record_list(
+    struct slice *slice, struct arena *arena, struct slice_record **records, uint32_t *count)
+{
+    struct gathering gathering = {.arena = arena, .item_bytes = sizeof(struct slice_record)};
+    uint8_t letter = META_RECORD;
+    struct status st = meta_walk(slice, bytes_of(&letter, 1), gather_record, &gathering);
+    *records = gathering.items;
+    *count = (uint32_t)gathering.count;
+    return st;
+}
+
+// --- life --------------------------------------------------------------------------------------------------
+
+static struct status load_applied(struct slice *slice)
+{
+    uint8_t letter = META_APPLIED;
+    struct bytes value;
+    bool found;
+    struct status st = store_get(slice->store, STORE_META, bytes_of(&letter, 1), &value, &found);
+    if (!failed(st) && found) {
+        if (value.size != APPLIED_BYTES) {
+            st = status_make(E_DATA_CORRUPTED, "malformed applied record");
+        } else {
+            memcpy(&slice->replay->term, value.data, 8);
+            memcpy(&slice->replay->index, value.data + 8, 8);
+            slice->replay->applied_index = slice->replay->index;
+            slice->last_commit = hlc_decode(value.data + 16);
+            slice->applied_ts = slice->last_commit;
+            slice->ceiling = hlc_decode(value.data + 16 + HLC_ENCODED_BYTES);
+        }
+    }
+    store_release(slice->store);
+    return st;
+}
+
+static struct status load_tenant(void *arg, struct bytes name, struct bytes value)
+{
+    struct slice_tenant *tenant = slice_tenant_make(arg, number_of(name));
+    return tenant_decode(value, tenant);
+}
+
+static struct status load_prepared(void *arg, struct bytes name, struct bytes value)
+{
+    struct slice *slice = arg;
+    struct entry_reader reader;
+    struct entry_op op;
+    (void)name;
+    struct status st = entry_open(value, &reader);
+    if (failed(st)) return st;
+    if (!entry_op_next(&reader, &op) || op.kind != ENTRY_PREPARE)
+        return status_make(E_DATA_CORRUPTED, "malformed prepared transaction");
+    prepared_create(slice, &op, value);
+    return STATUS_OK;
+}
+
+// The newest version that an ingesting tenant received is in the time index.
+static struct status load_ingest_high(struct slice *slice)
+{
+    struct arena arena;
+    struct store_cursor *cursor = NULL;
+    struct status st = STATUS_OK;
+    uint32_t at = 0;
+    struct hashmap_entry *entry;
+    arena_init(&arena, NULL);
+    TRY(store_cursor_open(slice->store, STORE_TIME, &cursor));
+    while ((entry = hashmap_next(&slice->tenants, &at)) != NULL) {
+        struct slice_tenant *tenant = entry->value;
+        struct span span = mvcc_time_span(&arena, tenant->id, HLC_ZERO, HLC_MAX);
+        uint64_t id;
+        struct hlc_timestamp ts;
+        struct bytes key;
+        bool found;
+        TRY(store_seek(cursor, STORE_BACKWARD, span.end, &found));
+        if (!found || bytes_compare(cursor->key, span.start) < 0) continue;
+        TRY(mvcc_time_key_decode(cursor->key, &id, &ts, &key));
+        tenant->ingest_high = hlc_max(tenant->ingest_high, ts);
+    }
+out:
+    store_cursor_close(cursor);
+    arena_fini(&arena);
+    return st;
+}
+
+static void slice_free(struct slice *slice)
+{
+    uint32_t at = 0;
+    struct hashmap_entry *entry;
+    while (!list_empty(&slice->prepared))
+        prepared_destroy(slice, container_of(slice->prepared.next, struct pending, link));
+    while ((entry = hashmap_next(&slice->tenants, &at)) != NULL)
+        free(entry->value);
+    hashmap_fini(&slice->tenants);
+    pending_fini(slice);
+    mvcc_fini(&slice->mvcc);
+    if (slice->replay != NULL) arena_fini(&slice->replay->arena);
+    free(slice->replay);
+    free(slice);
+}
+
+struct status slice_open(struct task *task, struct kv_shard *kv,
+    const struct slice_options *options, struct slice **opened)
+{
+    struct status st = STATUS_OK;
+    struct slice *slice = calloc(1, sizeof *slice);
+    invariant(slice != NULL);
+    slice->replay = calloc(1, sizeof *slice->replay);
+    invariant(slice->replay != NULL);
+    slice->id = options->id;
+    slice->kv = kv;
+    slice->shard = kv->shard;
+    list_init(&slice->pending);
+    list_init(&slice->prepared);
+    pending_init(slice);
+    hashmap_init(&slice->tenants, NULL);
+    wait_queue_init(&slice->ceiling_waiters);
+    wait_queue_init(&slice->admit_waiters);
+    wait_queue_init(&slice->idle_waiters);
+    arena_init(&slice->replay->arena, NULL);
+    buffer_init(&slice->replay->parts, &slice->replay->arena);
+    const struct store_options store = {.home = options->home, .cache_bytes = options->cache_bytes};
+    TRY(options->store == KV_STORE_MODEL ? store_model_open(task, &store, &slice->store)
+                                         : store_wt_open(task, &store, &slice->store));
+    mvcc_init(&slice->mvcc, slice->store);
+    TRY(load_applied(slice));
+    uint8_t letter = META_TENANT;
+    TRY(meta_walk(slice, bytes_of(&letter, 1), load_tenant, slice));
+    letter = META_PREPARED;
+    TRY(meta_walk(slice, bytes_of(&letter, 1), load_prepared, slice));
+    slice->checkpoint_index = slice->replay->applied_index;
+    *opened = slice;
+    return STATUS_OK;
+out:
+    if (slice->store != NULL) store_drop(slice->store);
+    slice_free(slice);
+    return st;
+}
+
+struct status slice_serve(struct task *task, struct slice *slice, struct log_writer *log)
+{
+    struct status st;
+    struct slice_replay *replay = slice->replay;
+    (void)task;
+    TRY(slice_replay_end(slice));
+    TRY(load_ingest_high(slice));
+    raft_log_init(&slice->log, log, slice->id, replay->term + 1, replay->applied_index);
+    slice->log.applied_position = replay->applied_position;
+    // Nothing may be committed at or below what an earlier life may have given out as read or closed.
+    slice->ceiling_proposed = slice->ceiling;
+    slice->read_high = hlc_max(slice->read_high, slice->ceiling);
+    hlc_update(&slice->shard->hlc, hlc_max(slice->ceiling, slice->last_commit));
+    arena_fini(&replay->arena);
+    free(replay);
+    slice->replay = NULL;
+    slice->serving = true;
+out:
+    return st;
+}
+
+struct status slice_checkpoint(struct task *task, struct slice *slice)
+{
+    if (slice->checkpointing) return STATUS_OK; // One at a time; the other one is as good.
+    uint64_t index = slice->replay != NULL ? slice->replay->applied_index : slice->log.applied_index;
+    log_position position = slice->log.applied_position;
+    uint64_t bytes = slice->bytes_since_checkpoint;
+    if (index == slice->checkpoint_index) return STATUS_OK;
+    slice->checkpointing = true;
+    slice->own_tasks++;
+    struct status st = store_checkpoint(task, slice->store);
+    slice->own_tasks--;
+    slice->checkpointing = false;
+    wait_queue_wake_all(&slice->idle_waiters, STATUS_OK);
+    if (!failed(st)) {
+        slice->checkpoint_index = index;
+        slice->checkpoint_position = position;
+        slice->bytes_since_checkpoint -= bytes;
+    }
+    return st;
+}
+
+// After a clean stop the clock need not run ahead: all that was given out is known.
+static struct status lower_ceiling(struct slice *slice)
+{
+    struct hlc_timestamp used = hlc_max(slice->last_commit, slice->read_high);
+    struct status st = store_begin(slice->store);
+    if (failed(st)) return st;
+    st = slice_apply_mark(slice, slice->log.term, slice->log.applied_index, used);
+    if (failed(st)) {
+        store_rollback(slice->store);
+        return st;
+    }
+    return store_commit(slice->store);
+}
+
+void slice_drain(struct task *task, struct slice *slice)
+{
+    slice->served = slice->served || slice->serving;
+    slice->serving = false;
+    wait_queue_wake_all(&slice->ceiling_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    wait_queue_wake_all(&slice->admit_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    while (slice->in_flight > 0 || slice->own_tasks > 0) {
+        if (failed(task_wait(task, &slice->idle_waiters))) task_cancel_clear(task);
+    }
+}
+
+struct status slice_stop(struct task *task, struct slice *slice, bool drop)
+{
+    struct status st = STATUS_OK;
+    slice_drain(task, slice);
+    if (slice->replay != NULL && slice->replay->in_transaction) store_rollback(slice->store);
+    if (drop || failed(slice->failed) || !slice->served) {
+        store_drop(slice->store);
+    } else {
+        st = lower_ceiling(slice);
+        // What is not in the checkpoint is in the log: a failure here loses nothing.
+        if (!failed(st)) st = store_checkpoint(task, slice->store);
+        struct status closed = store_close(task, slice->store);
+        if (!failed(st)) st = closed;
+    }
+    slice_free(slice);
+    return st;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Applying entries to the store. Everything here is idempotent: after a crash the log is replayed from the
+// last checkpoint's applied index, and a checkpoint may have caught a large entry half applied.
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/slice_internal.h"
+
+// A transaction larger than this is cut in two where that is allowed: the store keeps its changes in memory.
+#define TRANSACTION_BYTES_MAX (2u << 20)
+
+struct bytes meta_number_key(
+    enum meta_letter letter, uint64_t number, uint8_t out[META_NUMBER_KEY_BYTES])
+{
+    out[0] = (uint8_t)letter;
+    for (uint32_t i = 0; i < 8; i++)
+        out[1 + i] = (uint8_t)(number >> (56 - 8 * i));
+    return bytes_of(out, META_NUMBER_KEY_BYTES);
+}
+
+static struct status apply_pause(struct slice_apply *apply, size_t bytes)
+{
+    apply->bytes += bytes;
+    if (LIKELY(apply->bytes < TRANSACTION_BYTES_MAX) || apply->task == NULL) return STATUS_OK;
+    struct store *store = apply->slice->store;
+    struct status st = store_commit(store);
+    if (failed(st)) return st;
+    apply->bytes = 0;
+    // Readers that run meanwhile find the keys pending, or read below them.
+    st = task_yield(apply->task);
+    if (failed(st)) task_cancel_clear(apply->task); // Applying is not cancellable.
+    return store_begin(store);
+}
+
+static struct status apply_writes(struct slice_apply *apply, const struct entry_op *op,
+    struct hlc_timestamp ts)
+{
+    struct entry_items items;
+    struct entry_item item;
+    struct status st = STATUS_OK;
+    entry_items_open(op, &items);
+    while (entry_item_next(&items, &item)) {
+        TRY(mvcc_put(&apply->slice->mvcc, item.key, ts, item.value, item.tombstone, false));
+        TRY(apply_pause(apply, item.key.size + item.value.size + 64));
+    }
+out:
+    return st;
+}
+
+static struct status apply_ingest(struct slice_apply *apply, const struct entry_op *op)
+{
+    struct slice *slice = apply->slice;
+    struct slice_tenant *tenant = slice_tenant_get(slice, op->tenant);
+    bool timed = tenant != NULL && tenant->ingesting;
+    struct entry_items items;
+    struct entry_item item;
+    struct status st = STATUS_OK;
+    entry_items_open(op, &items);
+    while (entry_item_next(&items, &item)) {
+        TRY(mvcc_put(&slice->mvcc, item.key, item.ts, item.value, item.tombstone, true));
+        if (timed) TRY(mvcc_time_put(&slice->mvcc, op->tenant, item.ts, item.key));
+        TRY(apply_pause(apply, 2 * item.key.size + item.value.size + 128));
+    }
+out:
+    return st;
+}
+
+static struct status apply_revert(struct slice_apply *apply, const struct entry_op *op)
+{
+    struct slice *slice = apply->slice;
+    struct entry_items items;
+    struct entry_item item;
+    struct status st = STATUS_OK;
+    struct arena arena;
+    uint64_t removed = 0;
+    arena_init(&arena, NULL);
+    entry_items_open(op, &items);
+    while (entry_item_next(&items, &item)) {
+        TRY(mvcc_revert_key(&slice->mvcc, item.key, op->ts, &removed));
+        struct span at = mvcc_time_span(&arena, op->tenant, item.ts, hlc_next(item.ts));
+        struct buffer key;
+        buffer_init(&key, &arena);
+        buffer_append_bytes(&key, at.start);
+        buffer_append_bytes(&key, item.key);
+        TRY(store_remove(slice->store, STORE_TIME, buffer_bytes(&key)));
+        arena_reset(&arena);
+        TRY(apply_pause(apply, 2 * item.key.size + 256));
+    }
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+// The prepared writes are kept as an entry of their own, with this operation alone.
+static struct status apply_prepare(struct slice_apply *apply, const struct entry_op *op,
+    struct bytes entry)
+{
+    uint8_t name[META_NUMBER_KEY_BYTES];
+    (void)op->ts;
+    return store_put(
+        apply->slice->store, STORE_META, meta_number_key(META_PREPARED, op->txn, name), entry);
+}
+
+static struct status apply_resolve(struct slice_apply *apply, const struct entry_op *op)
+{
+    struct slice *slice = apply->slice;
+    struct pending *prepared = slice_prepared_find(slice, op->txn);
+    struct status st = STATUS_OK;
+    uint8_t name[META_NUMBER_KEY_BYTES];
+    if (prepared == NULL) return STATUS_OK; // Resolved already.
+    if (op->commit) {
+        struct entry_reader reader;
+        struct entry_op writes;
+        entry_open_trusted(prepared->payload, &reader);
+        while (entry_op_next(&reader, &writes))
+            TRY(apply_writes(apply, &writes, op->ts));
+    }
+    TRY(store_remove(slice->store, STORE_META, meta_number_key(META_PREPARED, op->txn, name)));
+out:
+    return st;
+}
+
+static struct status apply_record(struct slice *slice, const struct entry_op *op)
+{
+    uint8_t name[META_NUMBER_KEY_BYTES];
+    struct bytes key = meta_number_key(META_RECORD, op->txn, name);
+    if (op->kind == ENTRY_RECORD_END) return store_remove(slice->store, STORE_META, key);
+    // commit u8 | ts | the coordinator's own
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct buffer value;
+    buffer_init(&value, &arena);
+    buffer_append_u8(&value, op->commit);
+    hlc_encode(op->ts, buffer_reserve(&value, HLC_ENCODED_BYTES));
+    value.size += HLC_ENCODED_BYTES;
+    buffer_append_bytes(&value, op->value);
+    struct status st = store_put(slice->store, STORE_META, key, buffer_bytes(&value));
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status apply_tenant(struct slice *slice, const struct entry_op *op)
+{
+    struct slice_tenant next;
+    // From the store, not from memory: an earlier entry of this transaction may have changed it.
+    struct status st = slice_tenant_load(slice, op->tenant, &next);
+    if (failed(st)) return st;
+    if (op->kind == ENTRY_GC) {
+        next.gc_threshold = hlc_max(next.gc_threshold, op->ts);
+    } else {
+        next.ingesting = op->ingesting;
+        if (!op->ingesting) {
+            struct arena arena;
+            arena_init(&arena, NULL);
+            st = store_clear(slice->store, STORE_TIME,
+                mvcc_time_span(&arena, op->tenant, HLC_ZERO, HLC_MAX));
+            arena_fini(&arena);
+        }
+    }
+    return failed(st) ? st : slice_tenant_put(slice, &next);
+}
+
+static struct status apply_meta(struct slice *slice, const struct entry_op *op)
+{
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct buffer name;
+    buffer_init(&name, &arena);
+    buffer_append_u8(&name, META_NAMED);
+    buffer_append_bytes(&name, op->key);
+    struct status st =
+        op->value.data == NULL
+            ? store_remove(slice->store, STORE_META, buffer_bytes(&name))
+            : store_put(slice->store, STORE_META, buffer_bytes(&name), op->value);
+    arena_fini(&arena);
+    return st;
+}
+
+// The bytes of the operation itself, as an entry: what prepared writes are stored as.
+static struct bytes op_as_entry(struct arena *arena, const struct entry_op *op)
+{
+    struct entry_builder builder;
+    struct entry_items items;
+    struct entry_item item;
+    entry_begin(&builder, arena);
+    entry_op_append(&builder, op);
+    entry_items_open(op, &items);
+    while (entry_item_next(&items, &item))
+        entry_item_append(&builder, &item);
+    return entry_end(&builder);
+}
+
+static struct status apply_op(struct slice_apply *apply, const struct entry_op *op)
+{
+    struct slice *slice = apply->slice;
+    switch (op->kind) {
+    case ENTRY_WRITES: return apply_writes(apply, op, op->ts);
+    case ENTRY_INGEST: return apply_ingest(apply, op);
+    case ENTRY_REVERT: return apply_revert(apply, op);
+    case ENTRY_PREPARE: {
+        struct arena arena;
+        arena_init(&arena, NULL);
+        struct status st = apply_prepare(apply, op, op_as_entry(&arena, op));
+        arena_fini(&arena);
+        return st;
+    }
+    case ENTRY_RESOLVE: return apply_resolve(apply, op);
+    case ENTRY_RECORD:
+    case ENTRY_RECORD_END: return apply_record(slice, op);
+    case ENTRY_GC:
+    case ENTRY_TENANT: return apply_tenant(slice, op);
+    case ENTRY_CLEAR: return mvcc_clear(&slice->mvcc, op->span);
+    case ENTRY_META: return apply_meta(slice, op);
+    case ENTRY_KIND_END: break;
+    }
+    return status_make(E_DATA_CORRUPTED, "unknown kind of log entry");
+}
+
+struct status slice_apply_entry(struct slice_apply *apply, struct bytes payload)
+{
+    struct entry_reader reader;
+    struct entry_op op;
+    struct status st = STATUS_OK;
+    entry_open_trusted(payload, &reader);
+    while (entry_op_next(&reader, &op))
+        TRY(apply_op(apply, &op));
+out:
+    return st;
+}
+
+struct status slice_apply_mark(
+    struct slice *slice, uint64_t term, uint64_t index, struct hlc_timestamp ceiling)
+{
+    uint8_t value[16 + 2 * HLC_ENCODED_BYTES];
+    uint8_t letter = META_APPLIED;
+    memcpy(value, &term, 8);
+    memcpy(value + 8, &index, 8);
+    hlc_encode(slice->last_commit, value + 16);
+    hlc_encode(ceiling, value + 16 + HLC_ENCODED_BYTES);
+    return store_put(slice->store, STORE_META, bytes_of(&letter, 1), bytes_of(value, sizeof value));
+}
+
+// --- in memory -----------------------------------------------------------------------------------------------
+
+static void remember_ingest(struct slice *slice, const struct entry_op *op)
+{
+    struct slice_tenant *tenant = slice_tenant_get(slice, op->tenant);
+    struct entry_items items;
+    struct entry_item item;
+    if (tenant == NULL) return;
+    entry_items_open(op, &items);
+    while (entry_item_next(&items, &item))
+        tenant->ingest_high = hlc_max(tenant->ingest_high, item.ts);
+}
+
+void slice_apply_remember(struct slice *slice, struct bytes payload)
+{
+    struct entry_reader reader;
+    struct entry_op op;
+    entry_open_trusted(payload, &reader);
+    while (entry_op_next(&reader, &op)) {
+        switch (op.kind) {
+        case ENTRY_WRITES:
+            slice->applied_ts = hlc_max(slice->applied_ts, op.ts);
+            slice->last_commit = hlc_max(slice->last_commit, op.ts);
+            break;
+        case ENTRY_INGEST: remember_ingest(slice, &op); break;
+        case ENTRY_PREPARE:
+            slice->last_commit = hlc_max(slice->last_commit, op.ts);
+            if (slice_prepared_find(slice, op.txn) == NULL) {
+                struct arena arena;
+                arena_init(&arena, NULL);
+                prepared_create(slice, &op, op_as_entry(&arena, &op));
+                arena_fini(&arena);
+            }
+            break;
+        case ENTRY_RESOLVE: {
+            struct pending *prepared = slice_prepared_find(slice, op.txn);
+            if (op.commit) {
+                slice->applied_ts = hlc_max(slice->applied_ts, op.ts);
+                slice->last_commit = hlc_max(slice->last_commit, op.ts);
+            }
+            if (prepared != NULL) prepared_destroy(slice, prepared);
+            break;
+        }
+        case ENTRY_GC: {
+            struct slice_tenant *tenant = slice_tenant_make(slice, op.tenant);
+            tenant->gc_threshold = hlc_max(tenant->gc_threshold, op.ts);
+            tenant->gc_proposed = hlc_max(tenant->gc_proposed, op.ts);
+            break;
+        }
+        case ENTRY_TENANT: slice_tenant_make(slice, op.tenant)->ingesting = op.ingesting; break;
+        case ENTRY_REVERT:
+        case ENTRY_RECORD:
+        case ENTRY_RECORD_END:
+        case ENTRY_CLEAR:
+        case ENTRY_META:
+        case ENTRY_KIND_END: break;
+        }
+    }
+}
+
+static void tell_one(
+    struct slice *slice, const struct entry_op *op, uint64_t index, bool applied)
+{
+    for (struct slice_observer *at = slice->observers, *next; at != NULL; at = next) {
+        next = at->next;
+        if (applied) {
+            if (at->applied != NULL) at->applied(at, slice, op, index);
+        } else {
+            if (at->proposed != NULL) at->proposed(at, slice, op);
+        }
+    }
+}
+
+void slice_ops_tell(struct slice *slice, struct bytes payload, uint64_t index, bool applied)
+{
+    if (slice->observers == NULL) return;
+    struct entry_reader reader;
+    struct entry_op op;
+    entry_open_trusted(payload, &reader);
+    while (entry_op_next(&reader, &op)) {
+        struct pending *prepared;
+        if (op.kind == ENTRY_RESOLVE && op.commit &&
+            (prepared = slice_prepared_find(slice, op.txn)) != NULL) {
+            struct entry_reader inner;
+            struct entry_op writes;
+            entry_open_trusted(prepared->payload, &inner);
+            while (entry_op_next(&inner, &writes)) {
+                writes.kind = ENTRY_WRITES;
+                writes.ts = op.ts;
+                tell_one(slice, &writes, index, applied);
+            }
+        }
+        tell_one(slice, &op, index, applied);
+    }
+}

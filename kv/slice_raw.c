@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Versions as such: what replication, backup and fingerprints read and write. The leader's side of kv/admin.h.
+#include "core/hash.h"
+#include "core/invariant.h"
+#include "kv/key.h"
+#include "kv/slice_internal.h"
+
+#define EXPORT_BYTES_DEFAULT (1u << 20)
+#define STEPS_BETWEEN_YIELDS 128u
+#define REVERT_BATCH 512u
+#define INGEST_ENTRY_BYTES (512u << 10)
+
+// --- export --------------------------------------------------------------------------------------------
+
+struct versions {
+    struct arena *arena;
+    struct kv_version *items;
+    uint32_t count, capacity;
+    size_t bytes;
+};
+
+static struct status versions_add(
+    struct versions *versions, struct bytes key, const struct mvcc_version *version)
+{
+    if (versions->count == versions->capacity) {
+        uint32_t capacity = versions->capacity == 0 ? 64 : versions->capacity * 2;
+        struct kv_version *items = arena_alloc(versions->arena, capacity * sizeof *items);
+        if (versions->count > 0) memcpy(items, versions->items, versions->count * sizeof *items);
+        versions->items = items;
+        versions->capacity = capacity;
+    }
+    size_t size = key.size + version->value.size;
+    uint8_t *copy = arena_try_alloc(versions->arena, size);
+    if (copy == NULL) return arena_check(versions->arena);
+    memcpy(copy, key.data, key.size);
+    if (version->value.size > 0) memcpy(copy + key.size, version->value.data, version->value.size);
+    versions->items[versions->count++] = (struct kv_version){
+        .key = bytes_of(copy, key.size),
+        .value = version->tombstone ? bytes_of(NULL, 0) : bytes_of(copy + key.size, version->value.size),
+        .ts = version->ts,
+        .tombstone = version->tombstone,
+    };
+    versions->bytes += size + sizeof(struct kv_version);
+    return STATUS_OK;
+}
+
+// The versions in (after, at] of the key at the cursor, newest first.
+static struct status export_key(
+    struct mvcc_cursor *cursor, const struct kv_export *export, struct versions *versions)
+{
+    struct mvcc_version version;
+    bool found;
+    struct status st;
+    TRY(mvcc_cursor_at(cursor, export->at, &version, &found));
+    while (found && hlc_less(export->after, version.ts)) {
+        // From nothing on, what is deleted need not be told.
+        bool wanted = export->all || !version.tombstone || !hlc_is_zero(export->after);
+        if (wanted) TRY(versions_add(versions, cursor->key, &version));
+        if (!export->all) break;
+        TRY(mvcc_cursor_older(cursor, &version, &found));
+    }
+out:
+    return st;
+}
+
+static struct status export_some(struct slice *slice, struct kv_export *export, struct span *rest,
+    struct versions *versions, size_t bytes_max)
+{
+    struct mvcc_cursor cursor = {0};
+    bool found;
+    struct status st;
+    uint32_t steps = 0;
+    TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
+    TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, rest->start, &found));
+    for (; found && bytes_compare(cursor.key, rest->end) < 0; steps++) {
+        TRY(export_key(&cursor, export, versions));
+        if (versions->bytes >= bytes_max || steps == STEPS_BETWEEN_YIELDS) {
+            rest->start = key_next(versions->arena, cursor.key);
+            goto out;
+        }
+        TRY(mvcc_cursor_step(&cursor, STORE_FORWARD, &found));
+    }
+    export->done = true;
+out:
+    mvcc_cursor_close(&cursor);
+    return st;
+}
+
+static struct status export_check(const struct slice *slice, const struct kv_export *export)
+{
+    struct hlc_timestamp threshold = slice_gc_threshold(slice, export->tenant);
+    bool complete = !export->all && hlc_is_zero(export->after);
+    if (hlc_less(export->at, threshold) ||
+        (!complete && !hlc_is_zero(export->after) && hlc_less(export->after, threshold)))
+        return status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+    return STATUS_OK;
+}
+
+struct status slice_export(struct task *task, struct slice *slice, struct kv_export *export,
+    struct arena *arena, struct kv_version **items, uint32_t *count)
+{
+    struct versions versions = {.arena = arena};
+    size_t bytes_max = export->bytes_max == 0 ? EXPORT_BYTES_DEFAULT : export->bytes_max;
+    struct span rest = export->span;
+    struct status st;
+    if (export->resume.data != NULL && bytes_compare(rest.start, export->resume) < 0)
+        rest.start = export->resume;
+    *items = NULL;
+    *count = 0;
+    export->done = bytes_compare(rest.start, rest.end) >= 0;
+    if (export->done) return STATUS_OK;
+    TRY(slice_read_begin(task, slice, export->tenant, rest, export->at));
+    while (!export->done && versions.bytes < bytes_max) {
+        TRY(export_check(slice, export));
+        TRY(export_some(slice, export, &rest, &versions, bytes_max));
+        TRY(arena_check(arena));
+        TRY(task_yield_if_due(task));
+        TRY(slice_check(slice));
+    }
+    export->resume = rest.start;
+    *items = versions.items;
+    *count = versions.count;
+out:
+    return st;
+}
+
+// --- ingest and revert -----------------------------------------------------------------------------------
+
+struct status slice_ingest_mark(
+    struct task *task, struct slice *slice, uint64_t tenant, bool ingesting)
+{
+    struct entry_builder builder;
+    struct status st;
+    TRY(slice_admit(task, slice, 0));
+    if (slice_tenant_ingesting(slice, tenant) == ingesting) return STATUS_OK;
+    const struct slice_tenant *now = slice_tenant_get(slice, tenant);
+    struct hlc_timestamp high = now == NULL ? HLC_ZERO : now->ingest_high;
+    entry_begin(&builder, task->arena);
+    entry_op_append(&builder,
+        &(struct entry_op){.kind = ENTRY_TENANT, .tenant = tenant, .ingesting = ingesting});
+    TRY(slice_propose(task, slice, entry_end(&builder)));
+    if (ingesting) return STATUS_OK;
+    // The tenant may write now: above all that it received, by a clock that may have run behind it.
+    slice_read_high_raise(slice, hlc_min(high, hlc_now(&slice->shard->hlc)));
+    while (hlc_less(hlc_now(&slice->shard->hlc), high))
+        TRY(task_sleep(task, 10000000));
+    slice_read_high_raise(slice, high);
+out:
+    return st;
+}
+
+struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tenant,
+    const struct kv_version *versions, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    struct arena_mark mark = arena_mark(task->arena);
+    for (uint32_t i = 0; i < count;) {
+        struct entry_builder builder;
+        TRY(slice_admit(task, slice, 0));
+        if (!slice_tenant_ingesting(slice, tenant)) {
+            st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
+            goto out;
+        }
+        entry_begin(&builder, task->arena);
+        entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_INGEST, .tenant = tenant});
+        for (size_t bytes = 0; i < count && bytes < INGEST_ENTRY_BYTES; i++) {
+            bytes += versions[i].key.size + versions[i].value.size + 32;
+            entry_item_append(&builder, &(struct entry_item){.key = versions[i].key,
+                                            .value = versions[i].value,
+                                            .ts = versions[i].ts,
+                                            .tombstone = versions[i].tombstone});
+        }
+        TRY(slice_propose(task, slice, entry_end(&builder)));
+        arena_release(task->arena, mark);
+    }
+out:
+    arena_release(task->arena, mark);
+    return st;
+}
+
+// The next records of the time index above `ts`, as an ENTRY_REVERT.
+static struct status revert_build(struct slice *slice, uint64_t tenant, struct hlc_timestamp ts,
+    struct arena *arena, struct entry_builder *builder, uint32_t *count)
+{
+    struct store_cursor *cursor = NULL;
+    struct span span = mvcc_time_span(arena, tenant, hlc_next(ts), HLC_MAX);
+    struct status st;
+    bool found;
+    *count = 0;
+    entry_begin(builder, arena);
+    entry_op_append(builder, &(struct entry_op){.kind = ENTRY_REVERT, .tenant = tenant, .ts = ts});
+    TRY(store_cursor_open(slice->store, STORE_TIME, &cursor));
+    TRY(store_seek(cursor, STORE_FORWARD, span.start, &found));
+    while (found && *count < REVERT_BATCH && bytes_compare(cursor->key, span.end) < 0) {
+        struct entry_item item = {.tombstone = true};
+        uint64_t id;
+        TRY(mvcc_time_key_decode(cursor->key, &id, &item.ts, &item.key));
+        entry_item_append(builder, &item);
+        (*count)++;
+        TRY(store_step(cursor, STORE_FORWARD, &found));
+    }
+out:
+    store_cursor_close(cursor);
+    return st;
+}
+
+struct status slice_revert(struct task *task, struct slice *slice, uint64_t tenant,
+    struct hlc_timestamp ts, uint64_t *removed)
+{
+    struct status st = STATUS_OK;
+    struct arena_mark mark = arena_mark(task->arena);
+    if (removed != NULL) *removed = 0;
+    for (;;) {
+        struct entry_builder builder;
+        uint32_t count;
+        TRY(slice_check(slice));
+        TRY(slice_admit_any(task, slice)); // Also on a full disk: it makes room.
+        if (!slice_tenant_ingesting(slice, tenant)) {
+            st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
+            goto out;
+        }
+        if (hlc_less(ts, slice_gc_threshold(slice, tenant))) {
+            st = status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+            goto out;
+        }
+        TRY(revert_build(slice, tenant, ts, task->arena, &builder, &count));
+        if (count == 0) break;
+        TRY(slice_propose(task, slice, entry_end(&builder)));
+        if (removed != NULL) *removed += count;
+        arena_release(task->arena, mark);
+    }
+    struct slice_tenant *state = slice_tenant_get(slice, tenant);
+    if (state != NULL) state->ingest_high = hlc_min(state->ingest_high, ts);
+out:
+    arena_release(task->arena, mark);
+    return st;
+}
+
+struct status slice_clear(
+    struct task *task, struct slice *slice, uint64_t tenant, struct span span)
+{
+    struct entry_builder builder;
+    struct status st;
+    TRY(slice_check(slice));
+    TRY(slice_admit_any(task, slice));
+    entry_begin(&builder, task->arena);
+    entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = tenant, .span = span});
+    TRY(slice_propose(task, slice, entry_end(&builder)));
+out:
+    return st;
+}
+
+// --- looking at all of it ------------------------------------------------------------------------------------
+
+// Calls `each` for the keys of the span with what is visible at `ts` (with ts HLC_MAX: whatever is newest),
+// with yields in between.
+typedef struct status (*key_fn)(
+    void *arg, struct bytes key, const struct mvcc_version *version);
+
+static struct status walk_some(struct slice *slice, struct span *rest, struct hlc_timestamp ts,
+    struct arena *arena, key_fn each, void *arg, bool *done)
+{
+    struct mvcc_cursor cursor = {0};
+    struct mvcc_version version;
+    bool found, visible;
+    struct status st;
+    uint32_t steps = 0;
+    *done = true;
+    TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
+    TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, rest->start, &found));
+    for (; found && bytes_compare(cursor.key, rest->end) < 0; steps++) {
+        TRY(mvcc_cursor_at(&cursor, ts, &version, &visible));
+        if (visible) TRY(each(arg, cursor.key, &version));
+        if (steps == STEPS_BETWEEN_YIELDS) {
+            rest->start = key_next(arena, cursor.key);
+            *done = false;
+            goto out;
+        }
+        TRY(mvcc_cursor_step(&cursor, STORE_FORWARD, &found));
+    }
+out:
+    mvcc_cursor_close(&cursor);
+    return st;
+}
+
+static struct status walk(struct task *task, struct slice *slice, uint64_t tenant, struct span span,
+    struct hlc_timestamp ts, key_fn each, void *arg)
+{
+    struct arena arenas[2]; // The last resume key lives while the next is made.
+    struct status st = STATUS_OK;
+    bool done = bytes_compare(span.start, span.end) >= 0;
+    arena_init(&arenas[0], NULL);
+    arena_init(&arenas[1], NULL);
+    for (uint32_t turn = 0; !done; turn++) {
+        struct arena *arena = &arenas[turn % 2];
+        arena_reset(arena);
+        if (!hlc_equal(ts, HLC_MAX) && hlc_less(ts, slice_gc_threshold(slice, tenant))) {
+            st = status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+            goto out;
+        }
+        TRY(walk_some(slice, &span, ts, arena, each, arg, &done));
+        TRY(task_yield_if_due(task));
+        TRY(slice_check(slice));
+    }
+out:
+    arena_fini(&arenas[0]);
+    arena_fini(&arenas[1]);
+    return st;
+}
+
+static struct status fingerprint_key(
+    void *arg, struct bytes key, const struct mvcc_version *version)
+{
+    struct kv_fingerprint *fingerprint = arg;
+    struct bytes rest = key;
+    uint64_t tenant;
+    uint8_t ts[HLC_ENCODED_BYTES];
+    if (version->tombstone) return STATUS_OK;
+    // Without the tenant's prefix: the standby has another one.
+    if (failed(key_decode_tenant_prefix(&rest, &tenant))) rest = key;
+    hlc_encode(version->ts, ts);
+    uint64_t hash = hash_bytes(rest);
+    hash = hash_bytes_seed(version->value, hash);
+    hash = hash_bytes_seed(bytes_of(ts, sizeof ts), hash);
+    fingerprint->hash += hash;
+    fingerprint->keys++;
+    fingerprint->bytes += rest.size + version->value.size;
+    return STATUS_OK;
+}
+
+struct status slice_fingerprint(struct task *task, struct slice *slice, uint64_t tenant,
+    struct span span, struct hlc_timestamp ts, struct kv_fingerprint *fingerprint)
+{
+    *fingerprint = (struct kv_fingerprint){0};
+    struct status st = slice_read_begin(task, slice, tenant, span, ts);
+    if (failed(st)) return st;
+    return walk(task, slice, tenant, span, ts, fingerprint_key, fingerprint);
+}
+
+struct size_walk {
+    uint64_t bytes, keys;
+    uint64_t half; // Not 0: look for the key at which this many bytes are passed.
+    struct arena *arena;
+    struct bytes split;
+};
+
+static struct status size_key(void *arg, struct bytes key, const struct mvcc_version *version)
+{
+    struct size_walk *size = arg;
+    size->bytes += key.size + version->value.size + MVCC_CURRENT_HEADER_BYTES;
+    size->keys++;
+    if (size->half > 0 && size->bytes > size->half && size->split.data == NULL && size->keys > 1) {
+        size->split = arena_copy(size->arena, key);
+        return status_make(K_END, "found");
+    }
+    return STATUS_OK;
+}
+
+struct status slice_span_size(struct task *task, struct slice *slice, struct span span,
+    struct arena *arena, uint64_t *bytes, uint64_t *keys, struct bytes *split)
+{
+    struct size_walk size = {.arena = arena};
+    struct status st = walk(task, slice, 0, span, HLC_MAX, size_key, &size);
+    if (failed(st)) return st;
+    *bytes = size.bytes;
+    *keys = size.keys;
+    if (split == NULL) return STATUS_OK;
+    struct size_walk second = {.arena = arena, .half = size.bytes / 2 + 1};
+    st = walk(task, slice, 0, span, HLC_MAX, size_key, &second);
+    *split = second.split;
+    return status_is(st, K_END) ? STATUS_OK : st;
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Reading versions at a slice's leader, and the questions that validation asks.
+#include "core/invariant.h"
+#include "kv/key.h"
+#include "kv/slice_internal.h"
+
+#define ROWS_DEFAULT 1024u
+#define BYTES_DEFAULT (1u << 20)
+#define STEPS_BETWEEN_YIELDS 128u
+
+static struct status threshold_check(
+    const struct slice *slice, uint64_t tenant, struct hlc_timestamp ts)
+{
+    if (LIKELY(slice->tenants.count == 0)) return STATUS_OK;
+    if (hlc_less(ts, slice_gc_threshold(slice, tenant)))
+        return status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+    return STATUS_OK;
+}
+
+static inline struct status read_check(
+    struct task *task, struct slice *slice, uint64_t tenant, struct hlc_timestamp ts)
+{
+    struct status st = slice_check(slice);
+    if (UNLIKELY(failed(st))) return st;
+    if (UNLIKELY(hlc_less(slice->ceiling, ts))) {
+        st = slice_ceiling_wait(task, slice, ts);
+        if (failed(st)) return st;
+    }
+    st = threshold_check(slice, tenant, ts);
+    if (UNLIKELY(failed(st))) return st;
+    // First, so that no write can any more come to be pending at or below the read.
+    slice_read_high_raise(slice, ts);
+    if (UNLIKELY(ts.wall_ns + CEILING_AHEAD_NS / 2 > slice->ceiling_proposed.wall_ns))
+        slice_ceiling_ask(slice);
+    return STATUS_OK;
+}
+
+static struct status pending_wait(struct task *task, struct pending *pending, bool no_wait)
+{
+    if (no_wait) return status_make(K_PENDING, "a write of the key is pending");
+    return task_wait(task, &pending->readers);
+}
+
+struct status slice_read_point(struct task *task, struct slice *slice,
+    const struct slice_reader *reader, struct bytes key, struct arena *arena,
+    struct slice_value *value)
+{
+    struct hlc_timestamp ts = reader->newest ? HLC_MAX : reader->ts;
+    struct mvcc_version version;
+    struct pending *pending;
+    bool found;
+    struct status st = reader->newest ? slice_check(slice)
+                                      : read_check(task, slice, reader->tenant, ts);
+    if (UNLIKELY(failed(st))) return st;
+    while (UNLIKELY((pending = slice_pending_find(slice, key, ts)) != NULL)) {
+        TRY(pending_wait(task, pending, reader->no_wait));
+        TRY(slice_check(slice));
+        if (!reader->newest) TRY(threshold_check(slice, reader->tenant, ts));
+    }
+    TRY(mvcc_get(&slice->mvcc, key, ts, arena, &version, &found));
+    value->value = found ? version.value : bytes_of(NULL, 0);
+    value->ts = found ? version.ts : HLC_ZERO;
+out:
+    return st;
+}
+
+static struct status span_wait(struct task *task, struct slice *slice, struct span span,
+    struct hlc_timestamp ts, bool no_wait)
+{
+    struct pending *pending;
+    struct status st = STATUS_OK;
+    while (UNLIKELY((pending = slice_pending_find_span(slice, span, ts)) != NULL)) {
+        TRY(pending_wait(task, pending, no_wait));
+        TRY(slice_check(slice));
+    }
+out:
+    return st;
+}
+
+struct status slice_read_begin(struct task *task, struct slice *slice, uint64_t tenant,
+    struct span span, struct hlc_timestamp ts)
+{
+    struct status st = read_check(task, slice, tenant, ts);
+    if (!failed(st)) st = span_wait(task, slice, span, ts, false);
+    return failed(st) ? st : threshold_check(slice, tenant, ts);
+}
+
+// --- scans ---------------------------------------------------------------------------------------------
+
+struct gather {
+    struct arena *arena;
+    struct kv_batch *batch;
+    uint32_t capacity;
+    uint32_t rows_max;
+    size_t bytes, bytes_max;
+};
+
+static struct status gather_row(struct gather *gather, struct bytes key, struct bytes value)
+{
+    struct kv_batch *batch = gather->batch;
+    if (batch->count == gather->capacity) {
+        uint32_t capacity = gather->capacity == 0 ? 16 : gather->capacity * 4;
+        struct kv_pair *pairs = arena_alloc(gather->arena, capacity * sizeof *pairs);
+        if (batch->count > 0) memcpy(pairs, batch->pairs, batch->count * sizeof *pairs);
+        batch->pairs = pairs;
+        gather->capacity = capacity;
+    }
+    size_t size = key.size + value.size;
+    uint8_t *copy = size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(gather->arena, size)
+                                                 : arena_alloc(gather->arena, size);
+    if (copy == NULL) return arena_check(gather->arena);
+    memcpy(copy, key.data, key.size);
+    if (value.size > 0) memcpy(copy + key.size, value.data, value.size);
+    batch->pairs[batch->count++] = (struct kv_pair){
+        .key = bytes_of(copy, key.size), .value = bytes_of(copy + key.size, value.size)};
+    gather->bytes += size;
+    return STATUS_OK;
+}
+
+static bool gather_full(const struct gather *gather)
+{
+    return gather->batch->count >= gather->rows_max || gather->bytes >= gather->bytes_max;
+}
+
+// Some rows, from the start (or, in reverse, the end) of scan->span, which shrinks by what was passed.
+// Stops after a number of steps, so that the caller may yield: nothing of the store is held then.
+static struct status scan_some(struct slice *slice, struct hlc_timestamp ts, struct slice_scan *scan,
+    struct gather *gather)
+{
+    enum store_direction direction = scan->reverse ? STORE_BACKWARD : STORE_FORWARD;
+    struct mvcc_cursor cursor = {0};
+    struct mvcc_version version;
+    bool found, visible;
+    struct status st;
+    uint32_t steps = 0;
+    TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
+    TRY(mvcc_cursor_seek(&cursor, direction, scan->reverse ? scan->span.end : scan->span.start, &found));
+    for (; found && span_contains(scan->span, cursor.key); steps++) {
+        TRY(mvcc_cursor_at(&cursor, ts, &version, &visible));
+        if (visible && !version.tombstone) {
+            TRY(gather_row(gather, cursor.key, version.value));
+            scan->newest = hlc_max(scan->newest, version.ts);
+        }
+        if (gather_full(gather) || steps == STEPS_BETWEEN_YIELDS) {
+            // The rest of the span begins after (or, in reverse, ends before) this key.
+            if (scan->reverse)
+                scan->span.end = arena_copy(gather->arena, cursor.key);
+            else
+                scan->span.start = key_next(gather->arena, cursor.key);
+            goto out;
+        }
+        TRY(mvcc_cursor_step(&cursor, direction, &found));
+    }
+    scan->done = true;
+out:
+    mvcc_cursor_close(&cursor);
+    return st;
+}
+
+struct status slice_read_span(struct task *task, struct slice *slice,
+    const struct slice_reader *reader, struct slice_scan *scan, struct arena *arena,
+    struct kv_batch *batch)
+{
+    struct hlc_timestamp ts = reader->newest ? HLC_MAX : reader->ts;
+    struct gather gather = {
+        .arena = arena,
+        .batch = batch,
+        .rows_max = scan->rows_max == 0 ? ROWS_DEFAULT : scan->rows_max,
+        .bytes_max = scan->bytes_max == 0 ? BYTES_DEFAULT : scan->bytes_max,
+    };
+    struct status st = reader->newest ? slice_check(slice)
+                                      : read_check(task, slice, reader->tenant, ts);
+    *batch = (struct kv_batch){0};
+    scan->done = bytes_compare(scan->span.start, scan->span.end) >= 0;
+    if (failed(st) || scan->done) return st;
+    TRY(span_wait(task, slice, scan->span, ts, reader->no_wait));
+    while (!scan->done && !gather_full(&gather)) {
+        if (!reader->newest) TRY(threshold_check(slice, reader->tenant, ts));
+        TRY(scan_some(slice, ts, scan, &gather));
+        TRY(arena_check(arena));
+        TRY(task_yield_if_due(task));
+        TRY(slice_check(slice));
+        // At a timestamp nothing new can have come to be pending; but newest means newest.
+        if (reader->newest && !scan->done) TRY(span_wait(task, slice, scan->span, ts, reader->no_wait));
+    }
+out:
+    return st;
+}
+
+// --- for validation ----------------------------------------------------------------------------------------
+
+struct status slice_key_newest(struct slice *slice, struct bytes key, struct hlc_timestamp *ts)
+{
+    // A pending write is newer than what the store has.
+    if (pending_newest(slice, key, ts)) return STATUS_OK;
+    return mvcc_newest(&slice->mvcc, key, ts);
+}
+
+// Looks at some keys from span->start on, which moves past them. *done at the end of the span.
+static struct status changed_some(struct slice *slice, struct arena *arena, struct span *span,
+    struct hlc_timestamp after, bool *changed, bool *done)
+{
+    struct mvcc_cursor cursor = {0};
+    bool found;
+    struct status st;
+    *done = true;
+    TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
+    TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, span->start, &found));
+    for (uint32_t steps = 0; found && bytes_compare(cursor.key, span->end) < 0; steps++) {
+        if (hlc_less(after, cursor.newest.ts)) {
+            *changed = true;
+            break;
+        }
+        if (steps == STEPS_BETWEEN_YIELDS) {
+            span->start = key_next(arena, cursor.key);
+            *done = false;
+            break;
+        }
+        TRY(mvcc_cursor_step(&cursor, STORE_FORWARD, &found));
+    }
+out:
+    mvcc_cursor_close(&cursor);
+    return st;
+}
+
+struct status slice_span_changed(struct task *task, struct slice *slice, struct span span,
+    struct hlc_timestamp after, bool *changed)
+{
+    struct span rest = span;
+    struct status st = STATUS_OK;
+    struct arena arena; // Keys between yields.
+    bool done = false;
+    arena_init(&arena, NULL);
+    *changed = pending_in_span(slice, span, after);
+    while (!*changed && !done) {
+        TRY(changed_some(slice, &arena, &rest, after, changed, &done));
+        if (!*changed && !done) TRY(task_yield_if_due(task));
+    }
+    // What was proposed while this yielded, and is applied already, has raised the newest commit.
+    if (!*changed) *changed = pending_in_span(slice, span, after);
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+struct status slice_span_empty(struct slice *slice, struct span span, bool *empty)
+{
+    struct mvcc_cursor cursor = {0};
+    bool found;
+    struct status st;
+    *empty = false;
+    if (pending_in_span(slice, span, HLC_ZERO)) return STATUS_OK;
+    TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
+    TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, span.start, &found));
+    *empty = !found || bytes_compare(cursor.key, span.end) >= 0;
+out:
+    mvcc_cursor_close(&cursor);
+    return st;
+}
