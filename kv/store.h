@@ -10,6 +10,7 @@
 //
 // Shard    The slice's owner. Only the functions that take a task suspend; with task NULL (tests, helpers)
 //          they run in place.
+// Bounds   A key has at least one byte. (To seek from the empty key is to seek from the start.)
 // Memory   Keys and values handed out point into the store: valid until the next call on the same cursor
 //          (or, for store_get, on the same table), until a change of the store, and never across a suspension.
 // Errors   STORE_BUSY: the cache is full, roll back and try again with less. 53100, 58030, XX001.

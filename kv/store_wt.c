@@ -199,6 +199,11 @@ static struct status wt_seek(
     WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
     WT_ITEM item = item_of(key);
     int order = 0;
+    if (key.size == 0) { // WiredTiger has no empty key: below all that there is.
+        int ret = cursor->reset(cursor);
+        if (ret == 0) ret = direction == STORE_FORWARD ? cursor->next(cursor) : WT_NOTFOUND;
+        return cursor_take(base, cursor, ret, found);
+    }
     cursor->set_key(cursor, &item);
     int ret = cursor->search_near(cursor, &order);
     if (ret == 0 && direction == STORE_FORWARD && order < 0) ret = cursor->next(cursor);

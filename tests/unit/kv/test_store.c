@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Both stores give the same answers: the same random operations on each, everything compared.
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kv/mvcc.h"
+#include "kv/store.h"
+
+static struct arena arena;
+static uint64_t seed;
+static char home[64];
+static struct store *stores[2];
+
+static uint64_t next_random(void)
+{
+    seed += 0x9e3779b97f4a7c15u;
+    uint64_t x = seed;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+static uint64_t below(uint64_t bound)
+{
+    return next_random() % bound;
+}
+#define OK(expr) \
+    do { \
+        struct status ok_st = (expr); \
+        cr_assert(!failed(ok_st), "%s: %s", #expr, ok_st.message); \
+    } while (0)
+
+static void make_home(void)
+{
+    snprintf(home, sizeof home, "/tmp/isopod_store_XXXXXX");
+    cr_assert(mkdtemp(home) != NULL);
+}
+static void remove_home(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", home);
+    cr_assert_eq(system(command), 0);
+}
+static void setup(void)
+{
+    arena_init(&arena, NULL);
+    seed = 1;
+    make_home();
+    OK(store_model_open(NULL, &(struct store_options){0}, &stores[0]));
+    OK(store_wt_open(NULL, &(struct store_options){.home = home, .cache_bytes = 16 << 20}, &stores[1]));
+}
+static void teardown(void)
+{
+    for (int i = 0; i < 2; i++) {
+        if (stores[i] != NULL) OK(store_close(NULL, stores[i]));
+    }
+    remove_home();
+    arena_fini(&arena);
+}
+TestSuite(store, .init = setup, .fini = teardown);
+
+static struct bytes random_key(void)
+{
+    static const uint8_t alphabet[] = {0x00, 0x01, 'a', 'b', 0xff};
+    size_t size = 1 + below(4);
+    uint8_t *data = arena_alloc(&arena, size);
+    for (size_t i = 0; i < size; i++)
+        data[i] = alphabet[below(sizeof alphabet)];
+    return bytes_of(data, size);
+}
+static struct bytes random_value(void)
+{
+    size_t size = below(40) == 0 ? below(100000) : below(50);
+    uint8_t *data = arena_alloc(&arena, size);
+    memset(data, (int)below(256), size);
+    return bytes_of(data, size);
+}
+
+static void compare_tables(void)
+{
+    for (enum store_table table = 0; table < STORE_TABLE_COUNT; table++) {
+        for (enum store_direction direction = STORE_FORWARD; direction <= STORE_BACKWARD; direction++) {
+            struct store_cursor *a, *b;
+            bool found_a, found_b;
+            struct bytes from = direction == STORE_FORWARD ? BYTES_LITERAL("") : BYTES_LITERAL("\xff\xff\xff\xff\xff");
+            OK(store_cursor_open(stores[0], table, &a));
+            OK(store_cursor_open(stores[1], table, &b));
+            OK(store_seek(a, direction, from, &found_a));
+            OK(store_seek(b, direction, from, &found_b));
+            while (found_a && found_b) {
+                cr_assert(bytes_equal(a->key, b->key) && bytes_equal(a->value, b->value));
+                OK(store_step(a, direction, &found_a));
+                OK(store_step(b, direction, &found_b));
+            }
+            cr_assert_eq(found_a, found_b);
+            store_cursor_close(a);
+            store_cursor_close(b);
+        }
+    }
+}
+
+static void compare_points(void)
+{
+    for (int i = 0; i < 20; i++) {
+        struct bytes key = random_key(), values[2];
+        enum store_table table = below(2);
+        enum store_direction direction = below(2);
+        bool found[2];
+        for (int s = 0; s < 2; s++)
+            OK(store_get(stores[s], table, key, &values[s], &found[s]));
+        cr_assert_eq(found[0], found[1]);
+        if (found[0]) cr_assert(bytes_equal(values[0], values[1]));
+        struct store_cursor *cursors[2];
+        for (int s = 0; s < 2; s++) {
+            store_release(stores[s]);
+            OK(store_cursor_open(stores[s], table, &cursors[s]));
+            OK(store_seek(cursors[s], direction, key, &found[s]));
+        }
+        cr_assert_eq(found[0], found[1]);
+        if (found[0]) cr_assert(bytes_equal(cursors[0]->key, cursors[1]->key));
+        for (int s = 0; s < 2; s++)
+            store_cursor_close(cursors[s]);
+    }
+}
+
+// Puts, removes, clears, get-then-put, commits and rollbacks, in any order: equal content after each.
+Test(store, model_and_wiredtiger_agree)
+{
+    for (int round = 0; round < 300; round++) {
+        for (int s = 0; s < 2; s++)
+            OK(store_begin(stores[s]));
+        for (uint64_t op = below(30); op > 0; op--) {
+            enum store_table table = below(2);
+            struct bytes key = random_key(), value = random_value(), other = random_key(), got;
+            uint64_t kind = below(20);
+            bool found;
+            for (int s = 0; s < 2; s++) {
+                if (kind < 10) {
+                    OK(store_put(stores[s], table, key, value));
+                } else if (kind < 14) {
+                    OK(store_remove(stores[s], table, key));
+                } else if (kind < 19) {
+                    OK(store_get(stores[s], table, key, &got, &found));
+                    OK(store_put(stores[s], table, kind < 17 ? key : other, value));
+                    store_release(stores[s]);
+                } else if (bytes_compare(key, other) < 0) {
+                    OK(store_clear(stores[s], table, (struct span){key, other}));
+                }
+            }
+        }
+        bool commit = below(4) != 0;
+        if (below(2)) compare_points();
+        for (int s = 0; s < 2; s++) {
+            if (commit)
+                OK(store_commit(stores[s]));
+            else
+                store_rollback(stores[s]);
+        }
+        compare_points();
+        if (round % 10 == 0) compare_tables();
+        if (round % 50 == 0) OK(store_checkpoint(NULL, stores[1]));
+        arena_reset(&arena);
+    }
+    compare_tables();
+}
+
+// Random versions put, reverted and collected in both stores; reads at any time agree with a plain list.
+struct plain {
+    uint32_t key;
+    uint64_t ts;
+    bool tombstone;
+    uint32_t value;
+};
+#define PLAIN_MAX 4000
+static struct plain plain[PLAIN_MAX];
+static uint32_t plain_count;
+
+static struct bytes plain_key(uint32_t key, uint8_t *out)
+{
+    // Some keys are prefixes of others, and have zeroes in them: the hard case for keys of older versions.
+    memset(out, 0, 8);
+    out[0] = (uint8_t)('a' + key % 3);
+    return bytes_of(out, 1 + key / 3);
+}
+static const struct plain *plain_read(uint32_t key, uint64_t ts)
+{
+    const struct plain *best = NULL;
+    for (uint32_t i = 0; i < plain_count; i++) {
+        if (plain[i].key == key && plain[i].ts <= ts && (best == NULL || plain[i].ts > best->ts))
+            best = &plain[i];
+    }
+    return best;
+}
+
+Test(store, versions_are_what_a_plain_list_says)
+{
+    struct mvcc mvcc[2];
+    enum { KEYS = 18, TIMES = 60 };
+    uint64_t collected = 0;
+    for (int s = 0; s < 2; s++)
+        mvcc_init(&mvcc[s], stores[s]);
+    for (int round = 0; round < 600; round++) {
+        uint8_t buffer[8];
+        uint32_t key = (uint32_t)below(KEYS);
+        struct bytes name = plain_key(key, buffer);
+        struct plain version = {key, 1 + collected + below(TIMES), below(4) == 0, (uint32_t)next_random()};
+        uint64_t kind = below(30), removed;
+        for (int s = 0; s < 2; s++) {
+            OK(store_begin(stores[s]));
+            if (kind < 28)
+                OK(mvcc_put(&mvcc[s], name, (struct hlc_timestamp){version.ts, 3},
+                    bytes_of(&version.value, 4), version.tombstone, true));
+            else if (kind == 28)
+                OK(mvcc_revert_key(&mvcc[s], name, (struct hlc_timestamp){version.ts, 3}, &removed));
+            else
+                for (uint32_t k = 0; k < KEYS; k++)
+                    OK(mvcc_collect_key(&mvcc[s], plain_key(k, buffer), (struct hlc_timestamp){collected + 5, 3}, &removed));
+            OK(store_commit(stores[s]));
+        }
+        if (kind < 28) {
+            bool again = false;
+            for (uint32_t i = 0; i < plain_count; i++) {
+                if (plain[i].key != key || plain[i].ts != version.ts) continue;
+                again = true;
+                plain[i] = version;
+            }
+            if (!again) plain[plain_count++] = version;
+        } else if (kind == 28) {
+            uint32_t kept = 0;
+            for (uint32_t i = 0; i < plain_count; i++) {
+                if (plain[i].key != key || plain[i].ts <= version.ts) plain[kept++] = plain[i];
+            }
+            plain_count = kept;
+        } else {
+            collected += 5;
+        }
+        for (int check = 0; check < 30; check++) {
+            uint32_t k = (uint32_t)below(KEYS);
+            uint64_t at = collected + below(TIMES + 3);
+            const struct plain *want = plain_read(k, at);
+            for (int s = 0; s < 2; s++) {
+                struct mvcc_version got;
+                bool found;
+                OK(mvcc_get(&mvcc[s], plain_key(k, buffer), (struct hlc_timestamp){at, 3}, &arena, &got, &found));
+                bool visible = found && !got.tombstone;
+                cr_assert_eq(visible, want != NULL && !want->tombstone, "round %d key %u at %lu", round, k, (unsigned long)at);
+                if (visible) cr_assert(memcmp(got.value.data, &want->value, 4) == 0 && got.ts.wall_ns == want->ts);
+            }
+        }
+        // A scan sees each key once, in order, as the point reads do.
+        uint64_t at = collected + below(TIMES);
+        uint32_t visible = 0, seen = 0;
+        for (uint32_t k = 0; k < KEYS; k++) {
+            const struct plain *want = plain_read(k, at);
+            visible += want != NULL && !want->tombstone;
+        }
+        struct mvcc_cursor cursor;
+        bool found, there;
+        OK(mvcc_cursor_open(&mvcc[1], &cursor));
+        OK(mvcc_cursor_seek(&cursor, STORE_FORWARD, BYTES_LITERAL(""), &found));
+        while (found) {
+            struct mvcc_version got;
+            OK(mvcc_cursor_at(&cursor, (struct hlc_timestamp){at, 3}, &got, &there));
+            seen += there && !got.tombstone;
+            OK(mvcc_cursor_step(&cursor, STORE_FORWARD, &found));
+        }
+        mvcc_cursor_close(&cursor);
+        cr_assert_eq(seen, visible);
+        arena_reset(&arena);
+    }
+    compare_tables();
+    for (int s = 0; s < 2; s++)
+        mvcc_fini(&mvcc[s]);
+}
+
+// What a checkpoint holds survives a process that dies without closing; nothing of a later transaction does
+// by halves.
+Test(store, a_dead_process_leaves_its_last_checkpoint)
+{
+    OK(store_close(NULL, stores[1]));
+    stores[1] = NULL;
+    remove_home();
+    pid_t child = fork();
+    if (child == 0) {
+        struct store *store;
+        struct status st = store_wt_open(NULL, &(struct store_options){.home = home}, &store);
+        for (uint32_t i = 0; i < 2000 && !failed(st); i++) {
+            st = store_begin(store);
+            if (!failed(st)) st = store_put(store, STORE_CURRENT, bytes_of(&i, 4), BYTES_LITERAL("value"));
+            if (!failed(st)) st = store_put(store, STORE_META, BYTES_LITERAL("applied"), bytes_of(&i, 4));
+            if (!failed(st)) st = store_commit(store);
+            if (!failed(st) && i == 1200) st = store_checkpoint(NULL, store);
+        }
+        _exit(failed(st));
+    }
+    int ended;
+    cr_assert_eq(waitpid(child, &ended, 0), child);
+    cr_assert_eq(ended, 0);
+    OK(store_wt_open(NULL, &(struct store_options){.home = home}, &stores[1]));
+    struct bytes value;
+    bool found;
+    uint32_t applied;
+    OK(store_get(stores[1], STORE_META, BYTES_LITERAL("applied"), &value, &found));
+    cr_assert(found && value.size == 4);
+    memcpy(&applied, value.data, 4);
+    cr_assert_eq(applied, 1200);
+    store_release(stores[1]);
+    for (uint32_t i = 0; i < 2000; i++) {
+        OK(store_get(stores[1], STORE_CURRENT, bytes_of(&i, 4), &value, &found));
+        cr_assert_eq(found, i <= applied);
+        store_release(stores[1]);
+    }
+}
+
+// A value as large as may be is taken, and comes back.
+Test(store, large_values)
+{
+    size_t size = 64u << 20;
+    uint8_t *large = malloc(size);
+    memset(large, 7, size);
+    OK(store_begin(stores[1]));
+    OK(store_put(stores[1], STORE_CURRENT, BYTES_LITERAL("large"), bytes_of(large, size)));
+    OK(store_commit(stores[1]));
+    OK(store_checkpoint(NULL, stores[1]));
+    struct bytes value;
+    bool found;
+    OK(store_get(stores[1], STORE_CURRENT, BYTES_LITERAL("large"), &value, &found));
+    cr_assert(found && bytes_equal(value, bytes_of(large, size)));
+    store_release(stores[1]);
+    OK(store_begin(stores[1]));
+    OK(store_remove(stores[1], STORE_CURRENT, BYTES_LITERAL("large")));
+    OK(store_commit(stores[1]));
+    free(large);
+}
