@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Between the tenant layer's own files. Not for others.
+#pragma once
+#include "sql/statement.h"
+#include "tenant/tenant.h"
+
+extern const struct tenant_replication_hooks *tenant_replication; // NULL before repl registers.
+
+struct status tenant_create_execute(struct statement_context *context);
+struct status tenant_alter_execute(struct statement_context *context);
+struct status tenant_alter_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count);
+struct status tenant_drop_execute(struct statement_context *context);
+struct status tenant_show_execute(struct statement_context *context);
+struct status tenant_show_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count);
+
+// The privilege that all of it needs.
+struct status tenant_require_manager(struct statement_context *context, const char *what);
+
+// capability.c
+struct status capability_grant(struct statement_context *context, const struct tenant *tenant, bool grant);
+struct capability_value {
+    const char *name, *value;
+};
+#define CAPABILITY_COUNT 13u
+struct status capability_list(struct task *task, struct arena *arena, uint64_t tenant,
+    struct capability_value values[CAPABILITY_COUNT]);
+
+// override.c
+struct status override_execute(struct statement_context *context);
+void override_register(void);
+
+// service.c
+void service_rename(struct task *task, uint64_t id, const char *name);
+void tenant_job_register(void);
+// route.c, profile.c, http.c
+void route_register(void);

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Which virtual clusters this node serves, known to every shard; and the job that erases dropped ones.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/admin.h"
+#include "sql/internal.h"
+#include "sql/jobs.h"
+#include "sql/pgwire.h"
+#include "sql/settings.h"
+#include "tenant/internal.h"
+
+// One a shard, in SHARD_SLOT_TENANT: its own copy of the list.
+struct service_list {
+    struct tenant_service *items;
+    uint32_t count, capacity;
+};
+
+static struct service_list *service_list(struct shard *shard)
+{
+    struct service_list *list = shard->slots[SHARD_SLOT_TENANT];
+    if (list == NULL) {
+        list = calloc(1, sizeof *list);
+        invariant(list != NULL);
+        shard->slots[SHARD_SLOT_TENANT] = list;
+    }
+    return list;
+}
+
+const struct tenant_service *tenant_lookup(struct shard *shard, const char *name)
+{
+    struct service_list *list = service_list(shard);
+    for (uint32_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, name) == 0) return &list->items[i];
+    return NULL;
+}
+
+const struct tenant_service *tenant_lookup_id(struct shard *shard, uint64_t id)
+{
+    struct service_list *list = service_list(shard);
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].id == id) return &list->items[i];
+    return NULL;
+}
+
+const struct tenant_service *tenant_service_at(struct shard *shard, uint32_t index)
+{
+    struct service_list *list = service_list(shard);
+    return index < list->count ? &list->items[index] : NULL;
+}
+
+static struct status add_on_shard(struct task *task, void *arg)
+{
+    const struct tenant_service *service = arg;
+    struct service_list *list = service_list(task->shard);
+    struct status st = settings_load(task, service->id);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i].id == service->id) {
+            list->items[i] = *service;
+            return STATUS_OK;
+        }
+    }
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+        list->items = realloc(list->items, list->capacity * sizeof *list->items);
+        invariant(list->items != NULL);
+    }
+    list->items[list->count++] = *service;
+    return STATUS_OK;
+}
+
+static struct status remove_on_shard(struct task *task, void *arg)
+{
+    uint64_t id = *(const uint64_t *)arg;
+    struct service_list *list = service_list(task->shard);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i].id != id) continue;
+        list->items[i] = list->items[--list->count];
+        break;
+    }
+    return STATUS_OK;
+}
+
+static struct status serve(struct task *task, uint64_t id, const char *name)
+{
+    struct status st;
+    struct tenant_service service = {.id = id};
+    snprintf(service.name, sizeof service.name, "%s", name);
+    TRY(kv_tenant_shard(task, id, &service.shard));
+    log_tenant_name_set(id, name);
+    TRY(shard_call_all(task, add_on_shard, &service));
+    TRY(jobs_tenant_start(task, id));
+    log_info(id, "serving virtual cluster %s on shard %u", name, service.shard);
+out:
+    return st;
+}
+
+static struct status unserve(struct task *task, uint64_t id)
+{
+    struct status st;
+    TRY(shard_call_all(task, remove_on_shard, &id));
+    TRY(pgwire_cancel_tenant(task, id));
+    TRY(jobs_tenant_stop(task, id));
+out:
+    return st;
+}
+
+void service_rename(struct task *task, uint64_t id, const char *name)
+{
+    (void)task;
+    log_tenant_name_set(id, name);
+}
+
+static struct status set_mode(struct task *task, uint64_t id, enum tenant_service_mode mode)
+{
+    struct datum params[] = {datum_int((int64_t)id), datum_int((int64_t)mode)};
+    return internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL,
+        "UPDATE system.public.tenants SET service_mode = $2 WHERE id = $1", 2, params,
+        (type_oid[]){TYPE_INT8, TYPE_INT8});
+}
+
+struct status tenant_start_service(struct task *task, uint64_t id)
+{
+    struct status st;
+    struct tenant *tenant;
+    TRY(tenant_read(task, NULL, task->arena, id, &tenant));
+    if (tenant == NULL)
+        TRY(status_format(task->arena, E_UNDEFINED_OBJECT, "tenant \"%" PRIu64 "\" does not exist", id));
+    if (tenant->data_state != TENANT_READY)
+        TRY(status_format(task->arena, E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "cannot use tenant service mode shared with data state %s",
+            tenant_data_state_name(tenant->data_state)));
+    if (tenant->service_mode == TENANT_STOPPING)
+        TRY(status_make(E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "service currently stopping, cannot start service until stop has completed"));
+    if (tenant->service_mode != TENANT_SHARED) TRY(set_mode(task, id, TENANT_SHARED));
+    if (tenant_lookup_id(task->shard, id) == NULL) TRY(serve(task, id, tenant->name));
+out:
+    return st;
+}
+
+struct status tenant_stop_service(struct task *task, uint64_t id)
+{
+    struct status st;
+    TRY(set_mode(task, id, TENANT_STOPPING));
+    TRY(unserve(task, id));
+    TRY(set_mode(task, id, TENANT_NONE));
+out:
+    return st;
+}
+
+// --- dropping ----------------------------------------------------------------------------------------
+
+static struct status gc_resume(struct task *task, struct job *job)
+{
+    struct status st;
+    uint64_t id;
+    if (job->payload.size != sizeof id)
+        return status_make(E_DATA_CORRUPTED, "the record of a tenant's GC job is damaged");
+    memcpy(&id, job->payload.data, sizeof id);
+    TRY(kv_tenant_erase(task, id));
+    struct datum params[] = {datum_int((int64_t)id)};
+    static const char *const statements[] = {
+        "DELETE FROM system.public.tenant_settings WHERE tenant_id = $1",
+        "DELETE FROM system.public.tenant_capabilities WHERE tenant_id = $1",
+        "DELETE FROM system.public.tenants WHERE id = $1",
+    };
+    for (unsigned i = 0; i < sizeof statements / sizeof statements[0]; i++)
+        TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL, statements[i], 1, params,
+            (type_oid[]){TYPE_INT8}));
+    log_info(TENANT_SYSTEM, "erased the data of virtual cluster %" PRIu64, id);
+out:
+    return st;
+}
+
+static const struct job_type gc_job = {
+    .name = "GC TENANT", .resume = gc_resume, .not_cancelable = true, .class = TASK_BULK};
+
+void tenant_job_register(void)
+{
+    job_type_register(&gc_job);
+}
+
+struct drop_call {
+    uint64_t id;
+    bool now;
+    int64_t job;
+};
+
+static struct status drop_record(struct task *task, struct session *session, void *arg)
+{
+    struct status st;
+    struct drop_call *call = arg;
+    struct datum params[] = {datum_int((int64_t)call->id)};
+    TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
+        "UPDATE system.public.tenants SET data_state = 2, active = false, name = NULL, replication_job_id = NULL "
+        "WHERE id = $1",
+        1, params, (type_oid[]){TYPE_INT8}));
+    uint64_t ttl_ns = call->now ? 0 : 14400u * 1000000000ull;
+    struct job_options options = {.type = &gc_job,
+        .description = arena_printf(task->arena, "GC for tenant %" PRIu64, call->id),
+        .user_name = "node",
+        .payload = bytes_of(&call->id, sizeof call->id),
+        .delay_ns = ttl_ns};
+    TRY(job_create(task, TENANT_SYSTEM, session, &options, &call->job));
+out:
+    return st;
+}
+
+struct status tenant_drop(struct task *task, uint64_t id, bool now)
+{
+    struct status st;
+    struct drop_call call = {.id = id, .now = now};
+    TRY(internal_transaction(task, TENANT_SYSTEM, drop_record, &call));
+    if (!now) goto out;
+    TRY(job_start_committed(task, TENANT_SYSTEM, call.job));
+    enum job_status status;
+    TRY(job_wait(task, TENANT_SYSTEM, call.job, &status));
+out:
+    return st;
+}
+
+// --- the node ----------------------------------------------------------------------------------------
+
+// What a crash left: stopping services are stopped; a virtual cluster half made is erased.
+static struct status repair(struct task *task, const struct tenant *tenant)
+{
+    struct status st = STATUS_OK;
+    if (tenant->service_mode == TENANT_STOPPING) TRY(set_mode(task, tenant->id, TENANT_NONE));
+    if (tenant->data_state == TENANT_ADD && tenant->replication_job == 0) {
+        log_warning(TENANT_SYSTEM, "virtual cluster %s (%" PRIu64 ") was left half made: dropping it",
+            tenant->name == NULL ? "" : tenant->name, tenant->id);
+        TRY(tenant_drop(task, tenant->id, false));
+    }
+out:
+    return st;
+}
+
+struct status tenant_node_start(struct task *task)
+{
+    struct status st;
+    struct tenant **tenants;
+    uint32_t count;
+    TRY(serve(task, TENANT_SYSTEM, "system"));
+    TRY(tenant_list(task, NULL, task->arena, &tenants, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (tenants[i]->id == TENANT_SYSTEM) continue;
+        TRY(repair(task, tenants[i]));
+        if (tenants[i]->data_state == TENANT_READY && tenants[i]->service_mode == TENANT_SHARED)
+            TRY(serve(task, tenants[i]->id, tenants[i]->name));
+    }
+out:
+    return st;
+}
+
+struct status tenant_node_stop(struct task *task)
+{
+    struct status st = STATUS_OK;
+    const struct tenant_service *service;
+    while ((service = tenant_service_at(task->shard, 0)) != NULL) {
+        uint64_t id = service->id;
+        TRY(unserve(task, id));
+    }
+out:
+    return st;
+}
