@@ -312,6 +312,39 @@ out:
     return st;
 }
 
+struct tenant_call {
+    uint64_t tenant;
+    uint32_t left;
+};
+
+static struct status cancel_tenant_on_shard(struct task *task, void *arg)
+{
+    struct tenant_call *call = arg;
+    struct sql_shard *state = sql_shard(task->shard);
+    uint32_t cursor = 0;
+    for (struct hashmap_entry *entry; (entry = hashmap_next(&state->by_cancel, &cursor)) != NULL;) {
+        struct pgwire *wire = entry->value;
+        if (wire->session == NULL || wire->session->tenant != call->tenant) continue;
+        call->left++;
+        if (!wire->terminate) cancel_wire(wire, true);
+    }
+    return STATUS_OK;
+}
+
+struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant)
+{
+    struct status st = STATUS_OK;
+    for (;;) {
+        struct tenant_call call = {.tenant = tenant};
+        for (uint32_t i = 0; i < task->shard->node->shard_count; i++)
+            TRY(shard_call(task, i, cancel_tenant_on_shard, &call));
+        if (call.left == 0) break;
+        TRY(task_sleep(task, 5000000u));
+    }
+out:
+    return st;
+}
+
 // --- start and drain -----------------------------------------------------------------------------------
 
 struct start_call {

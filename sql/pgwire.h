@@ -43,6 +43,9 @@ void pgwire_tls_set(struct node *node, struct tls_context *tls);
 // Stops accepting, tells idle sessions 57P01, waits for busy ones up to `grace_ns`, then cancels them.
 CHECKED struct status pgwire_drain(struct task *task, uint64_t grace_ns);
 
+// Ends every session of a virtual cluster on this node (57P01), and waits until they are gone.
+CHECKED struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant);
+
 // Cancels the running statement of a session (57014), from its id; on any shard. False: no such session.
 CHECKED struct status pgwire_cancel_session(
     struct task *task, uint64_t session_id, bool terminate, bool *found);

@@ -30,10 +30,13 @@ struct status capability_list(struct task *task, struct arena *arena, uint64_t t
 
 // override.c
 struct status override_execute(struct statement_context *context);
+// SHOW CLUSTER SETTING[S] ... FOR VIRTUAL CLUSTER: hooked into the sql layer's handlers.
+struct status override_show(struct statement_context *context);
+struct status override_show_all(struct statement_context *context);
+struct status override_show_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count);
 void override_register(void);
 
 // service.c
 void service_rename(struct task *task, uint64_t id, const char *name);
 void tenant_job_register(void);
-// route.c, profile.c, http.c
-void route_register(void);

@@ -232,7 +232,7 @@ struct status tenant_set_data_state(
     TRY(run(task, "UPDATE system.public.tenants SET data_state = $3, active = $4 WHERE id = $1 AND data_state = $2",
         4, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_BOOL}, &affected));
     if (affected == 0)
-        st = status_format(task->arena, E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        st = status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
             "tenant %" PRIu64 " is not in data state %s", id, tenant_data_state_name(from));
 out:
     return st;

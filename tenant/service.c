@@ -17,7 +17,7 @@
 
 // One a shard, in SHARD_SLOT_TENANT: its own copy of the list.
 struct service_list {
-    struct tenant_service *items;
+    struct served_tenant *items;
     uint32_t count, capacity;
 };
 
@@ -32,7 +32,7 @@ static struct service_list *service_list(struct shard *shard)
     return list;
 }
 
-const struct tenant_service *tenant_lookup(struct shard *shard, const char *name)
+const struct served_tenant *tenant_lookup(struct shard *shard, const char *name)
 {
     struct service_list *list = service_list(shard);
     for (uint32_t i = 0; i < list->count; i++)
@@ -40,7 +40,7 @@ const struct tenant_service *tenant_lookup(struct shard *shard, const char *name
     return NULL;
 }
 
-const struct tenant_service *tenant_lookup_id(struct shard *shard, uint64_t id)
+const struct served_tenant *tenant_lookup_id(struct shard *shard, uint64_t id)
 {
     struct service_list *list = service_list(shard);
     for (uint32_t i = 0; i < list->count; i++)
@@ -48,7 +48,7 @@ const struct tenant_service *tenant_lookup_id(struct shard *shard, uint64_t id)
     return NULL;
 }
 
-const struct tenant_service *tenant_service_at(struct shard *shard, uint32_t index)
+const struct served_tenant *tenant_service_at(struct shard *shard, uint32_t index)
 {
     struct service_list *list = service_list(shard);
     return index < list->count ? &list->items[index] : NULL;
@@ -56,7 +56,7 @@ const struct tenant_service *tenant_service_at(struct shard *shard, uint32_t ind
 
 static struct status add_on_shard(struct task *task, void *arg)
 {
-    const struct tenant_service *service = arg;
+    const struct served_tenant *service = arg;
     struct service_list *list = service_list(task->shard);
     struct status st = settings_load(task, service->id);
     if (failed(st)) return st;
@@ -90,7 +90,7 @@ static struct status remove_on_shard(struct task *task, void *arg)
 static struct status serve(struct task *task, uint64_t id, const char *name)
 {
     struct status st;
-    struct tenant_service service = {.id = id};
+    struct served_tenant service = {.id = id};
     snprintf(service.name, sizeof service.name, "%s", name);
     TRY(kv_tenant_shard(task, id, &service.shard));
     log_tenant_name_set(id, name);
@@ -133,11 +133,11 @@ struct status tenant_start_service(struct task *task, uint64_t id)
     if (tenant == NULL)
         TRY(status_format(task->arena, E_UNDEFINED_OBJECT, "tenant \"%" PRIu64 "\" does not exist", id));
     if (tenant->data_state != TENANT_READY)
-        TRY(status_format(task->arena, E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        TRY(status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
             "cannot use tenant service mode shared with data state %s",
             tenant_data_state_name(tenant->data_state)));
     if (tenant->service_mode == TENANT_STOPPING)
-        TRY(status_make(E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        TRY(status_make(E_NOT_IN_PREREQUISITE_STATE,
             "service currently stopping, cannot start service until stop has completed"));
     if (tenant->service_mode != TENANT_SHARED) TRY(set_mode(task, id, TENANT_SHARED));
     if (tenant_lookup_id(task->shard, id) == NULL) TRY(serve(task, id, tenant->name));
@@ -262,7 +262,7 @@ out:
 struct status tenant_node_stop(struct task *task)
 {
     struct status st = STATUS_OK;
-    const struct tenant_service *service;
+    const struct served_tenant *service;
     while ((service = tenant_service_at(task->shard, 0)) != NULL) {
         uint64_t id = service->id;
         TRY(unserve(task, id));

@@ -105,7 +105,7 @@ out:
 
 // --- ALTER -------------------------------------------------------------------------------------------
 
-static struct status rename(struct statement_context *context, struct tenant *tenant)
+static struct status rename_tenant(struct statement_context *context, struct tenant *tenant)
 {
     struct status st;
     const char *name;
@@ -114,7 +114,7 @@ static struct status rename(struct statement_context *context, struct tenant *te
     TRY(tenant_spec_name(context, &context->statement->as.alter_virtual_cluster->new_name, &name));
     if (tenant->service_mode != TENANT_NONE)
         TRY(status_hint(context->arena,
-            status_format(context->arena, E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
                 "cannot rename tenant in service mode %s", tenant_service_mode_name(tenant->service_mode)),
             "Use ALTER VIRTUAL CLUSTER STOP SERVICE before renaming a tenant."));
     TRY(tenant_read_by_name(context->task, NULL, context->arena, name, &taken));
@@ -136,7 +136,7 @@ static struct status start_service(struct statement_context *context, struct ten
     if (context->statement->as.alter_virtual_cluster->service == SERVICE_EXTERNAL)
         TRY(status_make(E_FEATURE_NOT_SUPPORTED, "ALTER VIRTUAL CLUSTER START SERVICE EXTERNAL is not supported"));
     if (tenant->data_state == TENANT_DROPPING)
-        TRY(status_format(context->arena, E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        TRY(status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
             "tenant %" PRIu64 " is already in state DROP", tenant->id));
     TRY(tenant_start_service(context->task, tenant->id));
 out:
@@ -167,7 +167,7 @@ struct status tenant_alter_execute(struct statement_context *context)
         TRY(status_make(E_FEATURE_NOT_SUPPORTED, "ALTER VIRTUAL CLUSTER ALL is for cluster settings only"));
     TRY(tenant_resolve(context, &alter->tenant, &tenant));
     switch (alter->kind) {
-    case ALTER_TENANT_RENAME: st = rename(context, tenant); break;
+    case ALTER_TENANT_RENAME: st = rename_tenant(context, tenant); break;
     case ALTER_TENANT_START_SERVICE: st = start_service(context, tenant); break;
     case ALTER_TENANT_STOP_SERVICE: st = stop_service(context, tenant); break;
     case ALTER_TENANT_GRANT_CAPABILITY: st = capability_grant(context, tenant, true); break;
@@ -209,11 +209,11 @@ struct status tenant_drop_execute(struct statement_context *context)
     TRY(st);
     TRY(refuse_system(context, tenant, "drop"));
     if (tenant->data_state == TENANT_DROPPING)
-        TRY(status_format(context->arena, E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        TRY(status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
             "tenant %" PRIu64 " is already in state DROP", tenant->id));
     if (tenant->service_mode != TENANT_NONE)
         TRY(status_hint(context->arena,
-            status_format(context->arena, E_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
                 "cannot drop tenant in service mode %s", tenant_service_mode_name(tenant->service_mode)),
             "Use ALTER VIRTUAL CLUSTER STOP SERVICE before dropping a tenant."));
     if (tenant->replication_job != 0 && tenant_replication != NULL)

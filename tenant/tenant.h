@@ -76,21 +76,25 @@ CHECKED struct status tenant_create(
 // Marks it dropping and starts its GC job; with `now` waits until the data is gone.
 CHECKED struct status tenant_drop(struct task *task, uint64_t id, bool now);
 
+// Whether the virtual cluster has a capability. The system virtual cluster has all.
+CHECKED struct status tenant_has_capability(
+    struct task *task, uint64_t tenant, const char *name, bool *has);
+
 // --- service -----------------------------------------------------------------------------------------
 
 CHECKED struct status tenant_start_service(struct task *task, uint64_t id);
 // Ends the sessions and jobs of the virtual cluster on this node.
 CHECKED struct status tenant_stop_service(struct task *task, uint64_t id);
 
-struct tenant_service {
+struct served_tenant {
     uint64_t id;
     char name[TENANT_NAME_BYTES_MAX + 1];
     uint32_t shard; // That leads its slice.
 };
 // Served here? On this shard's own list: does not suspend. NULL when not.
-const struct tenant_service *tenant_lookup(struct shard *shard, const char *name);
-const struct tenant_service *tenant_lookup_id(struct shard *shard, uint64_t id);
-const struct tenant_service *tenant_service_at(struct shard *shard, uint32_t index); // NULL past the end.
+const struct served_tenant *tenant_lookup(struct shard *shard, const char *name);
+const struct served_tenant *tenant_lookup_id(struct shard *shard, uint64_t id);
+const struct served_tenant *tenant_service_at(struct shard *shard, uint32_t index); // NULL past the end.
 
 // Starts what the records say is served, finishes what a crash has left half done, and starts the system
 // virtual cluster's jobs. Once, on shard 0, after kv_start and bootstrap.
