@@ -210,7 +210,7 @@ static void *bump(struct arena *arena, size_t size, size_t alignment)
     uintptr_t end = (uintptr_t)arena->end;
     if (arena->block == NULL || at > end || size > end - at) return NULL;
     uintptr_t after = at + size;
-    after = end - after < RED_ZONE_BYTES ? end : after + RED_ZONE_BYTES;
+    after = end - after <= RED_ZONE_BYTES ? end : after + RED_ZONE_BYTES;
     arena->next = (uint8_t *)after;
     ASAN_UNPOISON_MEMORY_REGION((void *)at, size);
     return (void *)at;

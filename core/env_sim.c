@@ -499,8 +499,7 @@ static void shard_step(struct sim *sim, struct sim_node *sim_node, struct shard 
 
 // What could happen next without time passing.
 struct chance {
-    struct sim_node *sim_node;
-    struct shard *shard;
+    uint16_t node, shard; // Indexes.
 };
 
 // Collects the shards that have something to do; *next_ns is when the first of the others will have.
@@ -520,7 +519,7 @@ static uint32_t ready_shards(struct sim *sim, struct chance *chances, uint64_t *
                 if (deadline > sim_node->mono_base_ns) when = deadline - sim_node->mono_base_ns;
             }
             if (when <= sim->now_ns) {
-                chances[count++] = (struct chance){sim_node, shard};
+                chances[count++] = (struct chance){(uint16_t)i, (uint16_t)j};
             } else if (when < *next_ns) {
                 *next_ns = when;
             }
@@ -539,7 +538,8 @@ bool sim_step(struct sim *sim)
     bool event_due = sim->event_count > 0 && sim->heap[0]->time_ns <= sim->now_ns;
     if (count > 0 && (!event_due || sim_random_below(&sim->sched_random, 2) == 0)) {
         uint64_t chosen = count == 1 ? 0 : sim_random_below(&sim->sched_random, count);
-        shard_step(sim, chances[chosen].sim_node, chances[chosen].shard);
+        struct sim_node *sim_node = sim->nodes[chances[chosen].node];
+        shard_step(sim, sim_node, sim_node->node->shards[chances[chosen].shard]);
     } else if (sim->event_count > 0 && sim->heap[0]->time_ns <= next_ns) {
         event_fire(sim);
     } else if (next_ns != UINT64_MAX) {
