@@ -265,6 +265,9 @@ static struct status segment_found(struct reader *reader, const char *path, uint
     segment->file.handle = -1;
     struct log_segment **list = &contents->unused;
     TRY(log_segment_open(task, path, open_flags, &segment->file));
+    // A write under way when the program died may be seen here and not be durable yet: what is read and
+    // built upon now must not go with the next power cut.
+    TRY(disk_sync(task, &segment->file));
     TRY(disk_size(task, &segment->file, &segment->bytes));
     segment->bytes = segment->bytes / LOG_BLOCK_BYTES * LOG_BLOCK_BYTES;
     reader_open(reader, segment);
