@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/register.h"
+
+#include "core/shard.h"
+#include "sql/ddl.h"
+#include "sql/execute.h"
+#include "sql/function.h"
+#include "sql/jobs.h"
+#include "sql/settings.h"
+
+void sql_register(void)
+{
+    static bool done;
+    if (done) return;
+    done = true;
+    function_register_builtin();
+    session_statements_register();
+    ddl_register();
+}
+
+static struct status start_shard(struct task *task, void *arg)
+{
+    (void)arg;
+    settings_shard_init(task->shard);
+    return STATUS_OK;
+}
+
+static struct status stop_shard(struct task *task, void *arg)
+{
+    (void)arg;
+    plan_cache_clear(task->shard);
+    settings_shard_fini(task->shard);
+    return STATUS_OK;
+}
+
+struct status sql_node_start(struct task *task)
+{
+    jobs_node_init(task->shard->node);
+    return shard_call_all(task, start_shard, NULL);
+}
+
+struct status sql_node_stop(struct task *task)
+{
+    return shard_call_all(task, stop_shard, NULL);
+}
