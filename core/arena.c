@@ -36,7 +36,7 @@ struct block_pool {
 };
 static _Thread_local struct block_pool pools[POOL_CLASS_COUNT];
 
-// --- accounts --------------------------------------------------------------------------------------
+// --- accounts ------------------------------------------------------------------------------------
 
 void memory_account_init(struct memory_account *account, struct memory_account *parent,
     const char *name, uint64_t limit_bytes)
@@ -76,11 +76,11 @@ bool memory_account_fits(const struct memory_account *account, uint64_t bytes)
     return true;
 }
 
-// --- blocks ----------------------------------------------------------------------------------------
+// --- blocks --------------------------------------------------------------------------------------
 
 static struct arena_block *block_take(size_t size)
 {
-    for (uint32_t class = 0; POOLED && class < POOL_CLASS_COUNT; class++) {
+    for (uint32_t class = 0; POOLED && class < POOL_CLASS_COUNT; class ++) {
         struct block_pool *pool = &pools[class];
         if (size != pool_block_bytes[class] || pool->free == NULL) continue;
         struct arena_block *block = pool->free;
@@ -96,7 +96,7 @@ static struct arena_block *block_take(size_t size)
 static void block_give(struct arena_block *block)
 {
     ASAN_UNPOISON_MEMORY_REGION(block, block->size);
-    for (uint32_t class = 0; POOLED && class < POOL_CLASS_COUNT; class++) {
+    for (uint32_t class = 0; POOLED && class < POOL_CLASS_COUNT; class ++) {
         struct block_pool *pool = &pools[class];
         if (block->size != pool_block_bytes[class]) continue;
         if (pool->count >= pool_count_max[class]) break;
@@ -110,7 +110,7 @@ static void block_give(struct arena_block *block)
 
 void arena_thread_fini(void)
 {
-    for (uint32_t class = 0; class < POOL_CLASS_COUNT; class++) {
+    for (uint32_t class = 0; class < POOL_CLASS_COUNT; class ++) {
         struct block_pool *pool = &pools[class];
         while (pool->free != NULL) {
             struct arena_block *block = pool->free;
@@ -127,7 +127,7 @@ static size_t block_size_for(const struct arena *arena, size_t need)
 {
     size_t least = need + BLOCK_HEADER_BYTES;
     size_t current = arena->block == NULL ? 0 : arena->block->size;
-    for (uint32_t class = 0; class < POOL_CLASS_COUNT; class++) {
+    for (uint32_t class = 0; class < POOL_CLASS_COUNT; class ++) {
         bool last = class + 1 == POOL_CLASS_COUNT;
         if (pool_block_bytes[class] < least) continue;
         if (pool_block_bytes[class] > current || last) return pool_block_bytes[class];
@@ -166,7 +166,7 @@ static void block_pop(struct arena *arena)
     block_give(block);
 }
 
-// --- arenas ----------------------------------------------------------------------------------------
+// --- arenas --------------------------------------------------------------------------------------
 
 void arena_init(struct arena *arena, struct memory_account *account)
 {
@@ -271,7 +271,8 @@ void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_siz
     old_end += RED_ZONE_BYTES;
 #endif
     // The newest allocation, and room behind it: grow in place.
-    if (old_end == newest_end && (size_t)(arena->end - (uint8_t *)old) >= new_size + RED_ZONE_BYTES) {
+    if (old_end == newest_end &&
+        (size_t)(arena->end - (uint8_t *)old) >= new_size + RED_ZONE_BYTES) {
         arena->next = (uint8_t *)old + new_size + RED_ZONE_BYTES;
         ASAN_UNPOISON_MEMORY_REGION(old, new_size);
         return old;
@@ -299,7 +300,7 @@ struct status arena_check(struct arena *arena)
     return st;
 }
 
-// --- copies ----------------------------------------------------------------------------------------
+// --- copies --------------------------------------------------------------------------------------
 
 struct bytes arena_copy(struct arena *arena, struct bytes bytes)
 {
@@ -347,7 +348,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
     return text;
 }
 
-// --- buffers ---------------------------------------------------------------------------------------
+// --- buffers -------------------------------------------------------------------------------------
 
 void buffer_reserve_slow(struct buffer *buffer, size_t more)
 {

@@ -2,12 +2,12 @@
 //
 // Bump allocation: statement, portal, transaction and session memory. Freed whole, never piecewise.
 //
-// Every arena draws on a memory account, and accounts form a tree (statement -> session -> tenant ->
-// node), so that a tenant's memory is bounded whatever its statements do.
+// Every arena draws on a memory account, and accounts form a tree (statement -> session -> tenant
+// -> node), so that a tenant's memory is bounded whatever its statements do.
 //
 // The limit is checked where data decides the size, not at each small allocation:
-//   * arena_alloc never returns NULL. Over the account's limit it still succeeds (a bounded overdraft)
-//     and arena_over_limit() becomes true.
+//   * arena_alloc never returns NULL. Over the account's limit it still succeeds (a bounded
+//     overdraft) and arena_over_limit() becomes true.
 //   * Loops over data call TRY(arena_check(arena)) once a batch, which turns that into 53200.
 //   * A size that comes from data and may exceed ARENA_UNCHECKED_BYTES is asked for with
 //     arena_try_alloc, which returns NULL at the limit.

@@ -29,12 +29,12 @@ static struct status library_failure(const char *otherwise)
     return status_make(E_INTERNAL, reason == NULL ? otherwise : reason);
 }
 // For calls that return 1 on success, or a pointer compared with NULL.
-#define TRY_LIBRARY(ok) \
-    do { \
-        if (!(ok)) { \
-            st = library_failure("certificate library: " #ok); \
-            goto out; \
-        } \
+#define TRY_LIBRARY(ok)                                                                            \
+    do {                                                                                           \
+        if (!(ok)) {                                                                               \
+            st = library_failure("certificate library: " #ok);                                     \
+            goto out;                                                                              \
+        }                                                                                          \
     } while (0)
 
 static struct status refused(const char *message)
@@ -42,7 +42,7 @@ static struct status refused(const char *message)
     return status_make(E_INVALID_PARAMETER_VALUE, message);
 }
 
-// --- reading PEM -----------------------------------------------------------------------------------
+// --- reading PEM ---------------------------------------------------------------------------------
 
 // Never asks a terminal for a passphrase.
 static int no_passphrase(char *out, int size, int writing, void *arg)
@@ -97,7 +97,7 @@ static struct bytes bio_take(struct arena *arena, BIO *from)
     return copy;
 }
 
-// --- making ----------------------------------------------------------------------------------------
+// --- making --------------------------------------------------------------------------------------
 
 static struct status key_make(uint32_t bits, EVP_PKEY **key)
 {
@@ -206,7 +206,8 @@ out:
     return st;
 }
 
-static struct status extensions_add(X509 *certificate, X509 *issuer, const struct cert_options *options)
+static struct status extensions_add(
+    X509 *certificate, X509 *issuer, const struct cert_options *options)
 {
     struct status st = STATUS_OK;
     const char *constraints = options->is_ca ? "critical,CA:TRUE,pathlen:1" : "critical,CA:FALSE";
@@ -217,7 +218,7 @@ static struct status extensions_add(X509 *certificate, X509 *issuer, const struc
     TRY(extension_add(certificate, issuer, NID_subject_key_identifier, "hash"));
     TRY(extension_add(certificate, issuer, NID_authority_key_identifier, "keyid"));
     if (options->is_server || options->is_client) {
-        const char *purposes = !options->is_client ? "serverAuth"
+        const char *purposes = !options->is_client   ? "serverAuth"
                                : !options->is_server ? "clientAuth"
                                                      : "serverAuth,clientAuth";
         TRY(extension_add(certificate, issuer, NID_ext_key_usage, purposes));
@@ -313,7 +314,7 @@ out:
     return st;
 }
 
-// --- inspecting ------------------------------------------------------------------------------------
+// --- inspecting ----------------------------------------------------------------------------------
 
 // The common name, NULL when there is none or it hides a NUL.
 static const char *common_name_of(struct arena *arena, X509_NAME *name)
@@ -351,14 +352,16 @@ static const char *general_name_text(struct arena *arena, const GENERAL_NAME *na
     size_t size = (size_t)ASN1_STRING_length(value);
     if (name->type == GEN_IPADD) {
         if (size != 4 && size != 16) return NULL;
-        return arena_strdup(arena, inet_ntop(size == 4 ? AF_INET : AF_INET6, data, text, sizeof text));
+        return arena_strdup(
+            arena, inet_ntop(size == 4 ? AF_INET : AF_INET6, data, text, sizeof text));
     }
     if (memchr(data, 0, size) != NULL) return NULL;
     return arena_string(arena, bytes_of(data, size));
 }
 
 // Those alternative names whose type is one of the two, as NULL-terminated texts.
-static const char *const *alternative_names(struct arena *arena, X509 *certificate, int type, int other)
+static const char *const *alternative_names(
+    struct arena *arena, X509 *certificate, int type, int other)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     size_t count = names == NULL ? 0 : sk_GENERAL_NAME_num(names);

@@ -18,9 +18,9 @@ struct cert_options {
     const char *common_name;
     const char *const *hosts; // Subject alternative names (DNS or IP); NULL-terminated or NULL.
     const char *const *uris;
-    int64_t start_s;          // First second of validity; 0: an hour before now (clocks differ).
-    uint32_t lifetime_hours;  // From start_s; 0: ten years.
-    uint32_t key_bits;        // RSA, 2,048 to 8,192; 0: ECDSA P-256.
+    int64_t start_s;         // First second of validity; 0: an hour before now (clocks differ).
+    uint32_t lifetime_hours; // From start_s; 0: ten years.
+    uint32_t key_bits;       // RSA, 2,048 to 8,192; 0: ECDSA P-256.
     bool is_ca, is_server, is_client;
 };
 
@@ -38,6 +38,7 @@ struct cert_info {
     bool is_ca;
 };
 // The first certificate in the text. 22P02 when there is none.
-CHECKED struct status cert_inspect(struct arena *arena, struct bytes cert_pem, struct cert_info *info);
+CHECKED struct status cert_inspect(
+    struct arena *arena, struct bytes cert_pem, struct cert_info *info);
 // "key values match": whether the key belongs to the certificate.
 CHECKED struct status cert_key_check(struct bytes cert_pem, struct bytes key_pem);

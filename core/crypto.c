@@ -101,7 +101,7 @@ bool crypto_hex_decode(struct bytes text, uint8_t *out, size_t out_size, size_t 
     return true;
 }
 
-// --- CRC-32C ---------------------------------------------------------------------------------------
+// --- CRC-32C -------------------------------------------------------------------------------------
 
 // The reflected polynomial 0x1EDC6F41, a nibble at a time: for machines without the instruction.
 static uint32_t crc32c_plain(uint32_t crc, const uint8_t *at, size_t size)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The few cryptographic primitives the project needs, over BoringSSL. Randomness is not here: secrets
-// come from struct env's random_bytes.
+// The few cryptographic primitives the project needs, over BoringSSL. Randomness is not here:
+// secrets come from struct env's random_bytes.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +25,6 @@ bool crypto_base64_decode(struct bytes text, uint8_t *out, size_t out_size, size
 void crypto_hex_encode(struct bytes data, char *out);
 bool crypto_hex_decode(struct bytes text, uint8_t *out, size_t out_size, size_t *size);
 
-// CRC-32C (Castagnoli), in hardware where there is. Chain runs by passing the former result as `crc`.
+// CRC-32C (Castagnoli), in hardware where there is. Chain runs by passing the former result as
+// `crc`.
 uint32_t crypto_crc32c(uint32_t crc, const void *data, size_t size);

@@ -15,14 +15,15 @@
 #define STOP_CHECK_NS (1 * MS)
 #define TURN_TASKS_MAX 4u
 
-// --- randomness ------------------------------------------------------------------------------------
+// --- randomness ----------------------------------------------------------------------------------
 
 struct sim_random sim_random_named(uint64_t seed, const char *name)
 {
     return (struct sim_random){hash_bytes_seed(bytes_of_string(name), seed)};
 }
 
-// Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014 (the increment).
+// Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014 (the
+// increment).
 uint64_t sim_random_next(struct sim_random *random)
 {
     random->state += 0x9e3779b97f4a7c15u;
@@ -46,7 +47,7 @@ bool sim_random_chance(struct sim_random *random, uint32_t per_million)
     return sim_random_below(random, 1000000) < per_million;
 }
 
-// --- events ----------------------------------------------------------------------------------------
+// --- events --------------------------------------------------------------------------------------
 
 static bool event_before(const struct sim_event *a, const struct sim_event *b)
 {
@@ -116,8 +117,8 @@ static void note_text(struct sim *sim, const char *what, uint32_t node, uint64_t
     sim->digest = hash_combine(sim->digest, sim->now_ns ^ (uint64_t)node << 48);
     sim->digest = hash_combine(sim->digest, number);
     if (sim->options.trace)
-        fprintf(stderr, "%14.6f ms  n%-2u %-16s %" PRIu64 "\n", (double)sim->now_ns / 1e6, node, what,
-            number);
+        fprintf(stderr, "%14.6f ms  n%-2u %-16s %" PRIu64 "\n", (double)sim->now_ns / 1e6, node,
+            what, number);
 }
 
 void sim_note(struct sim *sim, uint64_t value)
@@ -139,7 +140,7 @@ static void event_fire(struct sim *sim)
     free(event);
 }
 
-// --- struct env ------------------------------------------------------------------------------------
+// --- struct env ----------------------------------------------------------------------------------
 
 static uint64_t sim_mono_ns(struct env *env)
 {
@@ -191,13 +192,12 @@ static void helper_fired(struct sim_event *event)
     done->arg = event->arg;
 }
 
-static void sim_helper_submit(struct env *env, struct shard *shard, void (*fn)(void *arg),
-    void (*done)(void *arg), void *arg)
+static void sim_helper_submit(
+    struct env *env, struct shard *shard, void (*fn)(void *arg), void (*done)(void *arg), void *arg)
 {
     struct sim_node *sim_node = sim_node_of(env);
     uint64_t delay = sim_random_between(&sim_node->sim->sched_random, US, 500 * US);
-    struct sim_event *event =
-        sim_event_add(sim_node->sim, sim_node, delay, "helper", helper_fired);
+    struct sim_event *event = sim_event_add(sim_node->sim, sim_node, delay, "helper", helper_fired);
     event->object = shard;
     event->fn = fn;
     event->done = done;
@@ -231,7 +231,7 @@ static void sim_message_send(
     sim_node->in_flight++;
 }
 
-// --- nodes -----------------------------------------------------------------------------------------
+// --- nodes ---------------------------------------------------------------------------------------
 
 uint32_t sim_node_index(const struct sim_node *sim_node)
 {
@@ -406,8 +406,8 @@ void sim_clock_offset_set(struct sim_node *sim_node, int64_t wall_offset_ns)
     sim_node->wall_offset_ns = wall_offset_ns;
 }
 
-// A stopping node: once all its tasks have ended the exit hooks run, and once all its operations have
-// completed it is down.
+// A stopping node: once all its tasks have ended the exit hooks run, and once all its operations
+// have completed it is down.
 static void stop_check(struct sim_node *sim_node)
 {
     struct node *node = sim_node->node;
@@ -429,7 +429,7 @@ static void stop_check(struct sim_node *sim_node)
     node_down(sim_node, false);
 }
 
-// --- the loop --------------------------------------------------------------------------------------
+// --- the loop ------------------------------------------------------------------------------------
 
 struct sim *sim_create(uint64_t seed, const struct sim_options *options)
 {
@@ -439,7 +439,8 @@ struct sim *sim_create(uint64_t seed, const struct sim_options *options)
     sim->digest = hash_u64(seed);
     if (options != NULL) sim->options = *options;
     struct sim_options *o = &sim->options;
-    if (o->disk_latency_max_ns == 0) o->disk_latency_min_ns = 20 * US, o->disk_latency_max_ns = 2 * MS;
+    if (o->disk_latency_max_ns == 0)
+        o->disk_latency_min_ns = 20 * US, o->disk_latency_max_ns = 2 * MS;
     if (o->net_latency_max_ns == 0) o->net_latency_min_ns = 50 * US, o->net_latency_max_ns = 5 * MS;
     if (o->message_delay_max_ns == 0) o->message_delay_max_ns = 50 * US;
     sim->sched_random = sim_random_named(seed, "sched");
@@ -481,7 +482,8 @@ uint64_t sim_digest(const struct sim *sim)
     return sim->digest;
 }
 
-// Runs a few tasks of a shard: a turn of its reactor, often a short one, so that others come between.
+// Runs a few tasks of a shard: a turn of its reactor, often a short one, so that others come
+// between.
 static void shard_step(struct sim *sim, struct sim_node *sim_node, struct shard *shard)
 {
     uint64_t tasks = sim_random_between(&sim->sched_random, 1, TURN_TASKS_MAX);
@@ -502,7 +504,8 @@ struct chance {
     uint16_t node, shard; // Indexes.
 };
 
-// Collects the shards that have something to do; *next_ns is when the first of the others will have.
+// Collects the shards that have something to do; *next_ns is when the first of the others will
+// have.
 static uint32_t ready_shards(struct sim *sim, struct chance *chances, uint64_t *next_ns)
 {
     uint32_t count = 0;

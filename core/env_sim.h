@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The simulated environment: many nodes with their shards in one thread, from one 64-bit seed. Same
-// seed, same program: same run, to the last event. Time is virtual and jumps to the next event; the seed
-// chooses latencies, the order of ready shards and tasks, and what a crash leaves of a disk.
+// seed, same program: same run, to the last event. Time is virtual and jumps to the next event; the
+// seed chooses latencies, the order of ready shards and tasks, and what a crash leaves of a disk.
 //
-// A driver (tests/sim) creates a sim, starts nodes with an init task each, runs until something holds,
-// and crashes, partitions or stops nodes in between. All functions here are the driver's: they are not
-// called from inside a node's tasks, except sim_note, sim_random_* and sim_now_ns.
+// A driver (tests/sim) creates a sim, starts nodes with an init task each, runs until something
+// holds, and crashes, partitions or stops nodes in between. All functions here are the driver's:
+// they are not called from inside a node's tasks, except sim_note, sim_random_* and sim_now_ns.
 //
 // Disk     A file's content as written and as durable; sync, DISK_DSYNC and changes of names make
 //          durable. At a crash any subset of the unsynced sectors survives, one may be half, and an
 //          operation in flight may or may not have happened. Synced sectors always survive.
 // Network  Ordered, loss-free streams, cut into random pieces; latency, partitions, resets.
-// Time     Virtual nanoseconds since the sim began; a node's monotonic clock has an offset of its own.
+// Time     Virtual nanoseconds since the sim began; a node's monotonic clock has an offset of its
+//          own.
 // Memory   A crash frees the node's shards, fibers and arenas; what its code has malloc'ed is lost
 //          to the process, so drivers fork a process for a seed.
 // Source   SIMULATION of FoundationDB and TigerBeetle; the plan is in the project's design notes.
@@ -26,7 +27,7 @@
 struct sim;
 struct sim_node;
 
-// --- randomness ------------------------------------------------------------------------------------
+// --- randomness ----------------------------------------------------------------------------------
 
 // A stream split from a seed by name, so that a draw in one place does not shift all others.
 struct sim_random {
@@ -34,19 +35,19 @@ struct sim_random {
 };
 struct sim_random sim_random_named(uint64_t seed, const char *name);
 uint64_t sim_random_next(struct sim_random *random);
-uint64_t sim_random_below(struct sim_random *random, uint64_t bound);                 // [0, bound)
+uint64_t sim_random_below(struct sim_random *random, uint64_t bound);                // [0, bound)
 uint64_t sim_random_between(struct sim_random *random, uint64_t low, uint64_t high); // [low, high]
 bool sim_random_chance(struct sim_random *random, uint32_t per_million);
 
-// --- the world -------------------------------------------------------------------------------------
+// --- the world -----------------------------------------------------------------------------------
 
 struct sim_options {
     uint64_t disk_latency_min_ns, disk_latency_max_ns; // 0: 20 us, 2 ms
-    uint32_t disk_slow_per_million;                     // Operations that take up to 200 ms.
-    uint32_t disk_sector_bytes;                         // What tears: 512 or 4096; 0: the seed says.
+    uint32_t disk_slow_per_million;                    // Operations that take up to 200 ms.
+    uint32_t disk_sector_bytes;                        // What tears: 512 or 4096; 0: the seed says.
     uint64_t net_latency_min_ns, net_latency_max_ns;   // 0: 50 us, 5 ms
-    uint64_t message_delay_max_ns;                      // Between shards; 0: 50 us
-    bool trace;                                         // One line an event on standard error.
+    uint64_t message_delay_max_ns;                     // Between shards; 0: 50 us
+    bool trace;                                        // One line an event on standard error.
 };
 
 // `options` may be NULL.
@@ -59,7 +60,7 @@ uint64_t sim_digest(const struct sim *sim);
 // Folds something a checker saw into the digest.
 void sim_note(struct sim *sim, uint64_t value);
 
-// --- nodes -----------------------------------------------------------------------------------------
+// --- nodes ---------------------------------------------------------------------------------------
 
 // A machine with a disk and the address "10.0.0.<id>", switched off. Its folder "/data" exists.
 struct sim_node *sim_node_add(struct sim *sim, uint32_t id);
@@ -84,15 +85,15 @@ uint32_t sim_node_id(const struct sim_node *sim_node);
 
 void sim_clock_offset_set(struct sim_node *sim_node, int64_t wall_offset_ns);
 
-// --- running ---------------------------------------------------------------------------------------
+// --- running -------------------------------------------------------------------------------------
 
 // One event or one turn of a shard. False when nothing will ever happen again.
 bool sim_step(struct sim *sim);
-// Steps until done(arg) holds (checked after each), until `for_ns` of virtual time have passed, or until
-// nothing is left to do. Returns whether it holds. NULL `done`: only the time ends it.
+// Steps until done(arg) holds (checked after each), until `for_ns` of virtual time have passed, or
+// until nothing is left to do. Returns whether it holds. NULL `done`: only the time ends it.
 bool sim_run_until(struct sim *sim, bool (*done)(void *arg), void *arg, uint64_t for_ns);
 
-// --- faults ----------------------------------------------------------------------------------------
+// --- faults --------------------------------------------------------------------------------------
 
 // Disk operations executed by this node since it was added.
 uint64_t sim_disk_ops(const struct sim_node *sim_node);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The simulated disk. An operation takes effect at one moment, its completion; a crash finds the others
-// in flight and lets chance say how far each had come.
+// The simulated disk. An operation takes effect at one moment, its completion; a crash finds the
+// others in flight and lets chance say how far each had come.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct sim_disk_flight {
     struct shard *shard;
 };
 
-// --- files -----------------------------------------------------------------------------------------
+// --- files ---------------------------------------------------------------------------------------
 
 static struct sim_file *file_by_path(struct sim_disk *disk, const char *path)
 {
@@ -130,7 +130,7 @@ static void range_sync(struct sim_file *file, uint64_t offset, uint64_t size)
     if (file->durable_size < file->size) file->durable_size = file->size;
 }
 
-// --- operations ------------------------------------------------------------------------------------
+// --- operations ----------------------------------------------------------------------------------
 
 static struct sim_file *file_of(struct sim_disk *disk, int64_t handle)
 {
@@ -282,7 +282,8 @@ static bool changes(enum disk_op_kind kind)
     return kind != DISK_READ && kind != DISK_SIZE && kind != DISK_LIST && kind != DISK_CLOSE;
 }
 
-static int64_t do_failure(const struct sim_disk *disk, struct sim_file *file, const struct disk_op *op)
+static int64_t do_failure(
+    const struct sim_disk *disk, struct sim_file *file, const struct disk_op *op)
 {
     bool syncs = op->kind == DISK_SYNC || (op->kind == DISK_WRITE && (op->flags & DISK_DSYNC) != 0);
     if (file != NULL && syncs) file_lose(file);
@@ -376,7 +377,7 @@ void sim_disk_submit(struct env *env, struct shard *shard, struct disk_op *op)
     event->number = (int64_t)op->offset;
 }
 
-// --- crashes ---------------------------------------------------------------------------------------
+// --- crashes -------------------------------------------------------------------------------------
 
 // What the disk had done of an operation that nobody was told of.
 static void flight_happens(struct sim_node *sim_node, struct disk_op *op)
@@ -417,7 +418,8 @@ static void file_power_lost(struct sim_disk *disk, struct sim_file *file)
     bool half_done = false;
     for (uint64_t start = 0; start < file->capacity; start += sector) {
         bool dirty = false;
-        for (uint64_t i = start / GRAIN; i < (start + sector) / GRAIN && i < file->capacity / GRAIN; i++)
+        for (uint64_t i = start / GRAIN; i < (start + sector) / GRAIN && i < file->capacity / GRAIN;
+             i++)
             dirty = dirty || file->dirty[i];
         if (!dirty || sim_random_below(&disk->random, 2) == 0) continue;
         uint64_t size = file->capacity - start < sector ? file->capacity - start : sector;
@@ -458,7 +460,7 @@ void sim_disk_crashed(struct sim_node *sim_node, bool power_lost)
     }
 }
 
-// --- the driver's view -----------------------------------------------------------------------------
+// --- the driver's view ---------------------------------------------------------------------------
 
 void sim_disk_init(struct sim_node *sim_node)
 {

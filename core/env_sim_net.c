@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The simulated network. A connection is two sockets, each with a queue of sends and a bounded buffer of
-// bytes that have arrived; a `pump` event carries a random piece from the one to the other. Nothing is
-// lost or reordered: a cut link only holds its pieces back.
+// The simulated network. A connection is two sockets, each with a queue of sends and a bounded
+// buffer of bytes that have arrived; a `pump` event carries a random piece from the one to the
+// other. Nothing is lost or reordered: a cut link only holds its pieces back.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,17 +23,17 @@ struct sim_socket {
     struct list_link all_link;  // Of the sim's.
     struct list_link node_link; // Of the node's, while it lives.
     struct sim *sim;
-    struct sim_node *node;      // NULL: its program is gone.
+    struct sim_node *node; // NULL: its program is gone.
     enum socket_kind kind;
     int64_t handle;
-    bool closed;                // By its program.
+    bool closed; // By its program.
     char local[NET_ADDRESS_BYTES], remote[NET_ADDRESS_BYTES];
 
     struct net_op *listen_op;
     struct shard *listen_shard;
     uint32_t port;
 
-    struct net_op *connect_op;  // Until it is connected, or not.
+    struct net_op *connect_op; // Until it is connected, or not.
     struct shard *connect_shard;
 
     struct sim_socket *peer;
@@ -41,20 +41,20 @@ struct sim_socket {
     struct net_op *sends;       // Oldest first, by op->next.
     uint64_t send_taken;        // Bytes of the oldest that have arrived.
     struct shard *send_shard;
-    bool pumping;               // An event is on its way.
-    bool ending;                // The program sends no more: shut down, or closed.
-    bool ended_sent;            // The peer knows that nothing more comes.
+    bool pumping;    // An event is on its way.
+    bool ending;     // The program sends no more: shut down, or closed.
+    bool ended_sent; // The peer knows that nothing more comes.
 
     struct net_op *recv_op;
     struct shard *recv_shard;
     uint8_t *inbound;
     size_t inbound_size, inbound_capacity;
     bool delivering;
-    bool ended;                 // After what is inbound: the end of the stream,
-    int error;                  // or this error (a positive errno), at once.
+    bool ended; // After what is inbound: the end of the stream,
+    int error;  // or this error (a positive errno), at once.
 };
 
-// --- completions -----------------------------------------------------------------------------------
+// --- completions ---------------------------------------------------------------------------------
 
 static void complete_fired(struct sim_event *event)
 {
@@ -69,7 +69,8 @@ static void complete_fired(struct sim_event *event)
 static void complete_later(struct sim_node *sim_node, struct shard *shard, struct net_op *op,
     int64_t result, uint64_t delay_ns, const char *name)
 {
-    struct sim_event *event = sim_event_add(sim_node->sim, sim_node, delay_ns, name, complete_fired);
+    struct sim_event *event =
+        sim_event_add(sim_node->sim, sim_node, delay_ns, name, complete_fired);
     event->object = op;
     event->shard = shard;
     event->number = result;
@@ -92,7 +93,7 @@ static bool link_cut(const struct sim_node *from, const struct sim_node *to)
     return from->sim->cut[sim_node_index(from)][sim_node_index(to)];
 }
 
-// --- sockets ---------------------------------------------------------------------------------------
+// --- sockets -------------------------------------------------------------------------------------
 
 static struct sim_socket *socket_add(struct sim_node *sim_node, enum socket_kind kind)
 {
@@ -130,7 +131,7 @@ static void socket_detach(struct sim_socket *socket)
     socket->closed = socket->ending = true;
 }
 
-// --- receiving -------------------------------------------------------------------------------------
+// --- receiving -----------------------------------------------------------------------------------
 
 static void pump_schedule(struct sim_socket *from, uint64_t delay_ns);
 static void deliver_schedule(struct sim_socket *socket, uint64_t delay_ns);
@@ -164,7 +165,8 @@ static void deliver_fired(struct sim_event *event)
         if (socket->ended) recv_end(socket, 0);
         return;
     }
-    size_t most = socket->inbound_size < DELIVERY_BYTES_MAX ? socket->inbound_size : DELIVERY_BYTES_MAX;
+    size_t most =
+        socket->inbound_size < DELIVERY_BYTES_MAX ? socket->inbound_size : DELIVERY_BYTES_MAX;
     size_t size = (size_t)sim_random_between(&sim->net_random, 1, most);
     if (sim_random_below(&sim->net_random, 2) == 0) size = most;
     // A copy of exactly these bytes: reading beyond them, or later, is caught.
@@ -203,12 +205,13 @@ static void socket_fail(struct sim_socket *socket, int error)
         struct net_op *op = socket->sends;
         socket->sends = op->next;
         socket->node->in_flight--;
-        complete_later(socket->node, socket->send_shard, op, -error, short_delay(socket->sim), "send-fail");
+        complete_later(
+            socket->node, socket->send_shard, op, -error, short_delay(socket->sim), "send-fail");
     }
     deliver_schedule(socket, short_delay(socket->sim));
 }
 
-// --- sending ---------------------------------------------------------------------------------------
+// --- sending -------------------------------------------------------------------------------------
 
 static void inbound_append(struct sim_socket *socket, const uint8_t *data, size_t size)
 {
@@ -308,11 +311,12 @@ static void submit_send(struct sim_node *sim_node, struct shard *shard, struct n
     pump_schedule(socket, link_delay(sim));
 }
 
-// --- addresses, listening, connecting --------------------------------------------------------------
+// --- addresses, listening, connecting ------------------------------------------------------------
 
-// Splits "host:port". `*host_node` is the machine meant: `self` for no host, loopback and any address.
-static bool address_parse(struct sim_node *self, const char *address, struct sim_node **host_node,
-    uint32_t *port)
+// Splits "host:port". `*host_node` is the machine meant: `self` for no host, loopback and any
+// address.
+static bool address_parse(
+    struct sim_node *self, const char *address, struct sim_node **host_node, uint32_t *port)
 {
     static const char *const own[] = {"", "127.0.0.1", "localhost", "0.0.0.0", "[::]", "[::1]"};
     const char *colon = strrchr(address, ':');
@@ -492,7 +496,7 @@ static void submit_connect(struct sim_node *sim_node, struct shard *shard, struc
     event->object = socket;
 }
 
-// --- the rest --------------------------------------------------------------------------------------
+// --- the rest ------------------------------------------------------------------------------------
 
 static void submit_recv(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
 {
@@ -516,7 +520,8 @@ static void recv_cancel(struct sim_socket *socket)
     socket->recv_op = NULL;
     socket->node->in_flight--;
     op->data = NULL;
-    complete_later(socket->node, socket->recv_shard, op, -ECANCELED, short_delay(socket->sim), "canceled");
+    complete_later(
+        socket->node, socket->recv_shard, op, -ECANCELED, short_delay(socket->sim), "canceled");
 }
 
 static void submit_recv_cancel(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
@@ -542,8 +547,8 @@ static void socket_close(struct sim_socket *socket)
     }
     if (socket->listen_op != NULL) {
         sim_node->in_flight--;
-        complete_later(
-            sim_node, socket->listen_shard, socket->listen_op, -ECANCELED, short_delay(sim), "canceled");
+        complete_later(sim_node, socket->listen_shard, socket->listen_op, -ECANCELED,
+            short_delay(sim), "canceled");
         socket->listen_op = NULL;
     }
     while (socket->sends != NULL) {
@@ -566,14 +571,16 @@ static void submit_shutdown(struct sim_node *sim_node, struct shard *shard, stru
         socket->ending = true;
         pump_schedule(socket, link_delay(sim_node->sim));
     }
-    complete_later(sim_node, shard, op, socket == NULL ? -ENOTCONN : 0, short_delay(sim_node->sim), "shutdown");
+    complete_later(sim_node, shard, op, socket == NULL ? -ENOTCONN : 0, short_delay(sim_node->sim),
+        "shutdown");
 }
 
 static void submit_close(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
 {
     struct sim_socket *socket = socket_of(sim_node, op->handle);
     if (socket != NULL) socket_close(socket);
-    complete_later(sim_node, shard, op, socket == NULL ? -EBADF : 0, short_delay(sim_node->sim), "closed");
+    complete_later(
+        sim_node, shard, op, socket == NULL ? -EBADF : 0, short_delay(sim_node->sim), "closed");
 }
 
 void sim_net_submit(struct env *env, struct shard *shard, struct net_op *op)
@@ -590,7 +597,7 @@ void sim_net_submit(struct env *env, struct shard *shard, struct net_op *op)
     }
 }
 
-// --- faults and the end ----------------------------------------------------------------------------
+// --- faults and the end --------------------------------------------------------------------------
 
 static void reset_fired(struct sim_event *event)
 {
@@ -600,18 +607,20 @@ static void reset_fired(struct sim_event *event)
 static void reset_later(struct sim_socket *socket)
 {
     if (socket->node == NULL) return;
-    struct sim_event *event = sim_event_add(
-        socket->sim, socket->node, link_delay(socket->sim), "reset", reset_fired);
+    struct sim_event *event =
+        sim_event_add(socket->sim, socket->node, link_delay(socket->sim), "reset", reset_fired);
     event->object = socket;
 }
 
 void sim_net_crashed(struct sim_node *sim_node)
 {
     while (!list_empty(&sim_node->sockets)) {
-        struct sim_socket *socket = container_of(sim_node->sockets.next, struct sim_socket, node_link);
+        struct sim_socket *socket =
+            container_of(sim_node->sockets.next, struct sim_socket, node_link);
         // Its memory is going: no pointer into it stays.
         socket->recv_op = socket->listen_op = socket->connect_op = socket->sends = NULL;
-        socket->recv_shard = socket->send_shard = socket->listen_shard = socket->connect_shard = NULL;
+        socket->recv_shard = socket->send_shard = socket->listen_shard = socket->connect_shard =
+            NULL;
         socket_detach(socket);
         socket->ended_sent = true;
         if (socket->peer != NULL && !socket->peer->closed) reset_later(socket->peer);
@@ -627,7 +636,8 @@ void sim_net_exit(struct sim_node *sim_node)
 void sim_net_fini(struct sim *sim)
 {
     while (!list_empty(&sim->all_sockets)) {
-        struct sim_socket *socket = container_of(sim->all_sockets.next, struct sim_socket, all_link);
+        struct sim_socket *socket =
+            container_of(sim->all_sockets.next, struct sim_socket, all_link);
         list_remove(&socket->all_link);
         free(socket->inbound);
         free(socket);

@@ -8,8 +8,8 @@
 #define SIM_NODES_MAX 16u
 #define SIM_SHARDS_MAX 16u
 
-// A moment in the future. Events of a node that has crashed since are dropped, unfired: what they point
-// to is gone. Pointers to what belongs to the sim go in `object`.
+// A moment in the future. Events of a node that has crashed since are dropped, unfired: what they
+// point to is gone. Pointers to what belongs to the sim go in `object`.
 struct sim_event {
     uint64_t time_ns, sequence;
     struct sim_node *node; // NULL: the world's own.
@@ -17,7 +17,7 @@ struct sim_event {
     const char *name; // One word, for trace and digest.
     void (*fire)(struct sim_event *event);
     struct sim *sim;
-    void *object;      // The sim's, or the node's (then gone with it).
+    void *object;        // The sim's, or the node's (then gone with it).
     struct shard *shard; // On which it fires; NULL: on none.
     int64_t number;
     void (*fn)(void *arg), (*done)(void *arg);

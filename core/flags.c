@@ -51,13 +51,12 @@ static struct status flag_set(
     struct bytes text = bytes_of_string(value);
     flag->given = true;
     switch (flag->kind) {
-    case FLAG_STRING:
-        *(const char **)flag->value = value;
-        return STATUS_OK;
+    case FLAG_STRING: *(const char **)flag->value = value; return STATUS_OK;
     case FLAG_STRINGS: {
         struct flag_strings *strings = flag->value;
         if (strings->count == FLAG_STRINGS_MAX)
-            return refused(arena, "%s%s is given more than %d times", source, flag->name, FLAG_STRINGS_MAX);
+            return refused(
+                arena, "%s%s is given more than %d times", source, flag->name, FLAG_STRINGS_MAX);
         strings->values[strings->count++] = value;
         return STATUS_OK;
     }
@@ -82,12 +81,14 @@ static struct status flag_set(
         struct size_rules rules = {.whole = flag->size_whole, .decimal_bytes = true};
         if (text_parse_size(text, rules, flag->value)) return STATUS_OK;
         return value_refused(arena, flag, source, value,
-            flag->size_whole == 0 ? "expected a size such as 128MiB"
-                                  : "expected a size such as 128MiB, or a share such as 25% or .25");
+            flag->size_whole == 0
+                ? "expected a size such as 128MiB"
+                : "expected a size such as 128MiB, or a share such as 25% or .25");
     }
     case FLAG_DURATION:
         if (text_parse_duration(text, 1000000000, flag->value)) return STATUS_OK;
-        return value_refused(arena, flag, source, value, "expected a duration such as 1h30m or 10s");
+        return value_refused(
+            arena, flag, source, value, "expected a duration such as 1h30m or 10s");
     case FLAG_CHOICE:
         if (choice_known(flag, value)) {
             *(const char **)flag->value = value;
@@ -100,7 +101,7 @@ static struct status flag_set(
     return STATUS_OK;
 }
 
-// --- parsing ---------------------------------------------------------------------------------------
+// --- parsing -------------------------------------------------------------------------------------
 
 static struct flag *flag_by_name(const struct flags_command *command, struct bytes name)
 {
@@ -118,8 +119,8 @@ static struct flag *flag_by_letter(const struct flags_command *command, char let
     return NULL;
 }
 
-static struct status unknown_flag(
-    struct arena *arena, const struct flags_command *command, const char *argument, struct bytes name)
+static struct status unknown_flag(struct arena *arena, const struct flags_command *command,
+    const char *argument, struct bytes name)
 {
     uint32_t count = 0;
     for (const struct flag *flag = command->flags; flag->name != NULL; flag++)
@@ -143,8 +144,8 @@ struct cursor {
     int argc, at;
 };
 
-static struct status flag_take_value(struct arena *arena, struct flag *flag, const char *inline_value,
-    struct cursor *cursor)
+static struct status flag_take_value(
+    struct arena *arena, struct flag *flag, const char *inline_value, struct cursor *cursor)
 {
     if (inline_value != NULL) return flag_set(arena, flag, "--", inline_value);
     if (flag->kind == FLAG_BOOL) { // "--insecure false" would be ambiguous; "=false" is not.
@@ -228,12 +229,13 @@ struct status flags_parse(struct arena *arena, const struct flags_command *comma
     if (result->argument_count < command->arguments_min)
         st = refused(arena, "%s needs %s", command->name, command->arguments);
     if (result->argument_count > command->arguments_max)
-        st = refused(arena, "superfluous argument: \"%s\"", result->arguments[command->arguments_max]);
+        st = refused(
+            arena, "superfluous argument: \"%s\"", result->arguments[command->arguments_max]);
 out:
     return st;
 }
 
-// --- help ------------------------------------------------------------------------------------------
+// --- help ----------------------------------------------------------------------------------------
 
 static const char *argument_name(struct arena *arena, const struct flag *flag)
 {
@@ -343,12 +345,14 @@ char *flags_help(struct arena *arena, const struct flags_command *command)
     buffer_init(&out, arena);
     append_wrapped(&out, command->summary, 0, 0);
     buffer_printf(&out, "\n\nUsage:\n  %s [flags]%s%s\n\nFlags:\n", command->name,
-        command->arguments == NULL ? "" : " ", command->arguments == NULL ? "" : command->arguments);
+        command->arguments == NULL ? "" : " ",
+        command->arguments == NULL ? "" : command->arguments);
     for (const struct flag *flag = command->flags; flag->name != NULL; flag++) {
         if (!flag->hidden) append_flag(&out, flag);
     }
-    buffer_append_string(&out, "  -h, --help                Prints this.\n\n"
-                               "A flag can also be set by an environment variable: ISOPOD_LISTEN_ADDR "
-                               "for --listen-addr.\n");
+    buffer_append_string(&out,
+        "  -h, --help                Prints this.\n\n"
+        "A flag can also be set by an environment variable: ISOPOD_LISTEN_ADDR "
+        "for --listen-addr.\n");
     return buffer_string(&out);
 }

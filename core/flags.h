@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Command lines of the `isopod` program: "--name=value", "--name value", "-x value", booleans with or
-// without a value, defaults from the environment (ISOPOD_LISTEN_ADDR for --listen-addr), and a --help
-// that is made from the same table.
+// Command lines of the `isopod` program: "--name=value", "--name value", "-x value", booleans with
+// or without a value, defaults from the environment (ISOPOD_LISTEN_ADDR for --listen-addr), and a
+// --help that is made from the same table.
 //
 // A command describes its flags in a table that points at its own variables; what those hold before
 // parsing is the default, and is printed as such.
@@ -34,8 +34,8 @@ struct flag_strings {
 };
 
 struct flag {
-    const char *name;  // Without dashes.
-    char letter;       // Short form, or 0.
+    const char *name; // Without dashes.
+    char letter;      // Short form, or 0.
     enum flag_kind kind;
     void *value;
     const char *argument; // Its name in the help: "host:port". NULL: by the kind.
@@ -58,13 +58,13 @@ struct flags_command {
 struct flags_result {
     const char **arguments; // What is no flag, in order; NULL-terminated.
     uint32_t argument_count;
-    bool help;              // --help or -h was given: nothing else was checked.
+    bool help; // --help or -h was given: nothing else was checked.
 };
 
-// `argv` without the program's and the command's name. "--" ends the flags. A flag given twice takes the
-// last value (FLAG_STRINGS: all).
-CHECKED struct status flags_parse(struct arena *arena, const struct flags_command *command, int argc,
-    char *const *argv, struct flags_result *result);
+// `argv` without the program's and the command's name. "--" ends the flags. A flag given twice
+// takes the last value (FLAG_STRINGS: all).
+CHECKED struct status flags_parse(struct arena *arena, const struct flags_command *command,
+    int argc, char *const *argv, struct flags_result *result);
 
 // The help text. Values as they are at the time of the call are shown as defaults.
 char *flags_help(struct arena *arena, const struct flags_command *command);

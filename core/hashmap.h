@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The project's one hash map: keys are bytes or 64-bit numbers (one kind per map), values are pointers.
-// Iteration is in order of insertion, never in hash order, so it is the same in every run.
+// The project's one hash map: keys are bytes or 64-bit numbers (one kind per map), values are
+// pointers. Iteration is in order of insertion, never in hash order, so it is the same in every
+// run.
 //
-// Not for hot inner loops with their own layout (hash joins, shape cache): those build on core/hash.h.
+// Not for hot inner loops with their own layout (hash joins, shape cache): those build on
+// core/hash.h.
 //
-// Memory   The table is malloc'ed, or lives in the arena given to init (then a growing map leaves its
-//          former tables there until the arena is reset, and hashmap_fini does nothing). Keys are
-//          borrowed and must outlive their entries; hashmap_put_copy copies them (arena maps only).
+// Memory   The table is malloc'ed, or lives in the arena given to init (then a growing map leaves
+//          its former tables there until the arena is reset, and hashmap_fini does nothing). Keys
+//          are borrowed and must outlive their entries; hashmap_put_copy copies them (arena maps
+//          only).
 // Bounds   At most 2^30 entries; its owner bounds it lower.
 #pragma once
 #include <stdbool.h>
@@ -36,8 +39,8 @@ void hashmap_init(struct hashmap *map, struct arena *arena);
 void hashmap_fini(struct hashmap *map);
 void hashmap_clear(struct hashmap *map);
 
-// Values are never NULL. Put returns the value that the key had, NULL when it is new (the former key's
-// memory stays in use when it is not new). Get and remove return NULL when there is none.
+// Values are never NULL. Put returns the value that the key had, NULL when it is new (the former
+// key's memory stays in use when it is not new). Get and remove return NULL when there is none.
 void *hashmap_get(const struct hashmap *map, struct bytes key);
 void *hashmap_put(struct hashmap *map, struct bytes key, void *value);
 void *hashmap_put_copy(struct hashmap *map, struct bytes key, void *value);
@@ -52,8 +55,8 @@ void *hashmap_get_u64(const struct hashmap *map, uint64_t key);
 void *hashmap_put_u64(struct hashmap *map, uint64_t key, void *value);
 void *hashmap_remove_u64(struct hashmap *map, uint64_t key);
 
-// Iterates: start with *cursor 0; NULL at the end. The current entry may be removed while iterating;
-// entries put meanwhile may or may not be met.
+// Iterates: start with *cursor 0; NULL at the end. The current entry may be removed while
+// iterating; entries put meanwhile may or may not be met.
 struct hashmap_entry *hashmap_next(const struct hashmap *map, uint32_t *cursor);
 static inline uint64_t hashmap_entry_u64(const struct hashmap_entry *entry)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Hybrid logical clocks: wall time in nanoseconds since 1970, with a counter that orders events within
-// one nanosecond and events that a clock running behind learned of from one running ahead.
+// Hybrid logical clocks: wall time in nanoseconds since 1970, with a counter that orders events
+// within one nanosecond and events that a clock running behind learned of from one running ahead.
 //
-// Shard    One struct hlc per shard; no sharing. All shards of a node read one wall clock (struct env),
-//          which never goes back while the node runs.
+// Shard    One struct hlc per shard; no sharing. All shards of a node read one wall clock (struct
+//          env), which never goes back while the node runs.
 // Source   Kulkarni et al., "Logical Physical Clocks", 2014.
 #pragma once
 #include <stdbool.h>

@@ -74,7 +74,7 @@ struct parse {
     bool in_value, headers_done, complete;
 };
 
-// --- routes ----------------------------------------------------------------------------------------
+// --- routes --------------------------------------------------------------------------------------
 
 static void routes_free(struct shard_exit_hook *hook)
 {
@@ -110,7 +110,7 @@ static const struct http_route *route_of(const struct node *node, const char *pa
     return best;
 }
 
-// --- parsing ---------------------------------------------------------------------------------------
+// --- parsing -------------------------------------------------------------------------------------
 
 static bool header_room(struct parse *parse, size_t size)
 {
@@ -124,8 +124,7 @@ static void header_end(struct parse *parse)
 {
     if (!parse->in_value) return;
     struct bytes name = buffer_bytes(&parse->name);
-    parse->headers[parse->header_count++] = (struct http_header){
-        text_lower(parse->arena, name),
+    parse->headers[parse->header_count++] = (struct http_header){text_lower(parse->arena, name),
         arena_string(parse->arena, text_trim(buffer_bytes(&parse->value)))};
     parse->name.size = parse->value.size = 0;
     parse->in_value = false;
@@ -218,8 +217,8 @@ static struct parse *parse_new(struct arena *arena)
 // Takes bytes; returns how many, up to the request's end. A request that cannot be is refused.
 static size_t parse_feed(struct parse *parse, struct bytes input)
 {
-    size_t taken = http_parser_execute(
-        &parse->parser, &parse_settings, (const char *)input.data, input.size);
+    size_t taken =
+        http_parser_execute(&parse->parser, &parse_settings, (const char *)input.data, input.size);
     enum http_errno error = HTTP_PARSER_ERRNO(&parse->parser);
     // A request to upgrade the protocol is answered as if it had not asked.
     if (error == HPE_OK && parse->parser.upgrade && parse->headers_done) parse->complete = true;
@@ -278,7 +277,8 @@ static uint32_t request_make(struct parse *parse, const char *peer, struct http_
     http_parser_url_init(&url);
     bool connect = parse->parser.method == HTTP_CONNECT;
     if (connect) return 405;
-    if (http_parser_parse_url((const char *)parse->url.data, parse->url.size, 0, &url) != 0) return 400;
+    if (http_parser_parse_url((const char *)parse->url.data, parse->url.size, 0, &url) != 0)
+        return 400;
     const char *path = percent_decode(parse->arena, url_part(parse, &url, UF_PATH), false);
     if (path == NULL || path_climbs(path)) return 400;
     const char *method = http_method_str((enum http_method)parse->parser.method);
@@ -318,12 +318,12 @@ const char *http_request_parameter(
     return NULL;
 }
 
-// --- answering -------------------------------------------------------------------------------------
+// --- answering -----------------------------------------------------------------------------------
 
 static const char *status_words(uint32_t status)
 {
     switch (status) {
-#define WORDS(number, name, words) \
+#define WORDS(number, name, words)                                                                 \
     case number: return #words;
         HTTP_STATUS_MAP(WORDS)
 #undef WORDS
@@ -369,8 +369,8 @@ static struct status refuse(struct task *task, struct http_conn *http, uint32_t 
 }
 
 // Plain text on a server that has TLS: to the same place, encrypted.
-static struct status redirect(
-    struct task *task, struct http_conn *http, const struct parse *parse, const struct http_request *request)
+static struct status redirect(struct task *task, struct http_conn *http, const struct parse *parse,
+    const struct http_request *request)
 {
     const char *host = http_request_header(request, "host");
     if (host == NULL || host[0] == 0) return refuse(task, http, 400);
@@ -383,7 +383,8 @@ static struct status redirect(
     return answer_send(task, http, 307, &response, true, false);
 }
 
-static struct status answer(struct task *task, struct http_conn *http, struct parse *parse, bool *keep)
+static struct status answer(
+    struct task *task, struct http_conn *http, struct parse *parse, bool *keep)
 {
     struct http_request request;
     uint32_t refusal = parse->refusal;
@@ -414,7 +415,7 @@ static struct status answer(struct task *task, struct http_conn *http, struct pa
     return answer_send(task, http, status, &response, with_body, *keep);
 }
 
-// --- connections -----------------------------------------------------------------------------------
+// --- connections ---------------------------------------------------------------------------------
 
 static void connection_end(struct http_conn *http, bool at_once)
 {
@@ -449,7 +450,8 @@ static struct status request_receive(struct task *task, struct http_conn *http, 
         if (input.size > 0) conn_consume(http->conn, parse_feed(parse, input));
         if (parse->complete || parse->refusal != 0) return STATUS_OK;
         if (parse->headers_done && !invited) {
-            struct http_request so_far = {.headers = parse->headers, .header_count = parse->header_count};
+            struct http_request so_far = {
+                .headers = parse->headers, .header_count = parse->header_count};
             const char *expect = http_request_header(&so_far, "expect");
             invited = true;
             if (expect != NULL && string_equal_nocase(expect, "100-continue")) {
@@ -549,7 +551,7 @@ static void accepted(struct listener *listener, struct conn *conn)
     timer_arm(conn_shard(conn), &http->idle, shard_now_ns(conn_shard(conn)) + IDLE_TIMEOUT_NS);
 }
 
-// --- start and stop --------------------------------------------------------------------------------
+// --- start and stop ------------------------------------------------------------------------------
 
 static struct status shard_start(struct task *task, void *arg)
 {

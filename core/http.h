@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A small HTTP/1.1 server on the reactor: requests are parsed by http_parser, routed by longest path
-// prefix, and answered by a handler in a task. Keep-alive, HEAD, request bodies up to a bound; TLS when
-// a context is given (plain requests are then redirected). An idle connection holds no task.
+// A small HTTP/1.1 server on the reactor: requests are parsed by http_parser, routed by longest
+// path prefix, and answered by a handler in a task. Keep-alive, HEAD, request bodies up to a bound;
+// TLS when a context is given (plain requests are then redirected). An idle connection holds no
+// task.
 //
-// Shard    Each shard accepts and answers on its own; routes are the node's and read-only once started.
+// Shard    Each shard accepts and answers on its own; routes are the node's and read-only once
+//          started.
 // Memory   Request and response live in the task's arena and end with the request.
 // Bounds   Header 16 KiB (431), body 1 MiB (413), 10 s for a whole request (408), connections per
 //          shard 1,024 (503).
@@ -30,18 +32,18 @@ struct http_request {
 };
 
 struct http_response {
-    uint32_t status;          // 200 when left 0.
-    const char *content_type; // "text/plain; charset=utf-8" when NULL.
+    uint32_t status;           // 200 when left 0.
+    const char *content_type;  // "text/plain; charset=utf-8" when NULL.
     const char *extra_headers; // Whole lines, each ending in CRLF, or NULL.
-    struct buffer body;       // In the task's arena.
+    struct buffer body;        // In the task's arena.
 };
 
-typedef struct status (*http_handler)(
-    struct task *task, void *arg, const struct http_request *request, struct http_response *response);
+typedef struct status (*http_handler)(struct task *task, void *arg,
+    const struct http_request *request, struct http_response *response);
 
-// Routes are registered at start-up, before http_server_start; per node. A prefix matches whole path
-// segments: "/a" takes /a and /a/b, not /ab; "/a/" takes /a/b only. A failed handler answers 500 and is logged;
-// its message does not reach the client.
+// Routes are registered at start-up, before http_server_start; per node. A prefix matches whole
+// path segments: "/a" takes /a and /a/b, not /ab; "/a/" takes /a/b only. A failed handler answers
+// 500 and is logged; its message does not reach the client.
 void http_route(struct node *node, const char *path_prefix, http_handler handler, void *arg);
 
 CHECKED struct status http_server_start(struct task *task, const char *address,
@@ -50,7 +52,8 @@ CHECKED struct status http_server_start(struct task *task, const char *address,
 CHECKED struct status http_server_tls_set(
     struct task *task, struct http_server *server, struct tls_context *tls);
 const char *http_server_address(const struct http_server *server);
-// Takes no more connections, closes the idle ones, waits for the answers under way, frees the server.
+// Takes no more connections, closes the idle ones, waits for the answers under way, frees the
+// server.
 void http_server_stop(struct task *task, struct http_server *server);
 
 const char *http_request_header(const struct http_request *request, const char *name);

@@ -20,8 +20,8 @@ _Noreturn void invariant_failed(const char *condition, const char *file, int lin
     if (!atomic_flag_test_and_set(&reported)) {
         void *frames[FRAMES_MAX];
         char text[512];
-        int size = snprintf(
-            text, sizeof text, "%s:%d: invariant failed: %s\n", file, line, condition);
+        int size =
+            snprintf(text, sizeof text, "%s:%d: invariant failed: %s\n", file, line, condition);
         if (size > 0) {
             size_t length = (size_t)size < sizeof text ? (size_t)size : sizeof text - 1;
             if (write(STDERR_FILENO, text, length) < 0) _exit(134);

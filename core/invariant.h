@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Assertions on our own reasoning, on in every build. Never on bytes from outside: those are checked
-// and give a struct status (core/status.h), because an assertion that a peer can trip is a denial of
-// service.
+// Assertions on our own reasoning, on in every build. Never on bytes from outside: those are
+// checked and give a struct status (core/status.h), because an assertion that a peer can trip is a
+// denial of service.
 #pragma once
 #include <assert.h>
 #include <stdbool.h>
@@ -28,4 +28,4 @@ _Noreturn void invariant_failed(const char *condition, const char *file, int lin
 #endif
 
 // Intrusive containers.
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))

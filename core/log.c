@@ -27,8 +27,8 @@
 // A program without a reactor (the shell, a unit test) logs too, and need not link one.
 __attribute__((weak)) struct shard *shard_self(void);
 
-// Producers append whole lines to `filling` under the lock, which is held for a copy only; the writer
-// thread swaps the two buffers and writes without it.
+// Producers append whole lines to `filling` under the lock, which is held for a copy only; the
+// writer thread swaps the two buffers and writes without it.
 static struct log_state {
     pthread_mutex_t lock;
     pthread_cond_t work;    // Lines are waiting, or stop.
@@ -59,7 +59,7 @@ static struct log_state {
     .file = -1,
 };
 
-// --- lines -----------------------------------------------------------------------------------------
+// --- lines ---------------------------------------------------------------------------------------
 
 // "core/log.c" of "/any/where/core/log.c".
 static const char *short_file(const char *file)
@@ -86,7 +86,8 @@ static int64_t wall_now_ns(const struct shard *shard)
 }
 
 // Severity, time, shard and source position.
-static size_t line_head(char *out, size_t room, enum log_severity severity, const char *file, int line)
+static size_t line_head(
+    char *out, size_t room, enum log_severity severity, const char *file, int line)
 {
     static const char letters[] = "DIWEF";
     const struct shard *shard = shard_self == NULL ? NULL : shard_self();
@@ -112,8 +113,8 @@ static size_t line_tags(char *out, size_t room, uint64_t tenant)
     } else {
         const char *name = hashmap_get_u64(&state.tenant_names, tenant);
         if (name == NULL) name = tenant == 1 ? "system" : "";
-        size = snprintf(out, room, "[T%llu,%s,n%u] ", (unsigned long long)tenant, name,
-            state.node_id);
+        size =
+            snprintf(out, room, "[T%llu,%s,n%u] ", (unsigned long long)tenant, name, state.node_id);
     }
     return clamp(size, room);
 }
@@ -203,7 +204,7 @@ void log_tenant_name_set(uint64_t tenant, const char *name)
     pthread_mutex_unlock(&state.lock);
 }
 
-// --- files -----------------------------------------------------------------------------------------
+// --- files ---------------------------------------------------------------------------------------
 
 static int by_name(const struct dirent **a, const struct dirent **b)
 {

@@ -4,10 +4,11 @@
 //
 //   I261121 19:31:07.290757 0 sql/exec.c:554 [T3,application,n1] message
 //
-// Severity letter, UTC date and time, shard, source position, tags (tenant id and name, node). Lines go
-// to isopod.log in the log folder (and to standard error from a severity on), written by a thread of the
-// log's own; a full queue (1 MiB) drops lines and says how many, it never blocks a reactor. Each start, and
-// each 100 MiB, puts the former file aside under its time; the ten newest of those are kept.
+// Severity letter, UTC date and time, shard, source position, tags (tenant id and name, node).
+// Lines go to isopod.log in the log folder (and to standard error from a severity on), written by a
+// thread of the log's own; a full queue (1 MiB) drops lines and says how many, it never blocks a
+// reactor. Each start, and each 100 MiB, puts the former file aside under its time; the ten newest
+// of those are kept.
 //
 // Secrets never go in: no passwords, no keys, no row contents.
 #pragma once
@@ -31,8 +32,8 @@ void log_tenant_name_set(uint64_t tenant, const char *name);
 void log_line(enum log_severity severity, const char *file, int line, uint64_t tenant,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-// Writes to standard error and to the log's file at once, from any thread and without its queue: the
-// last words before abort().
+// Writes to standard error and to the log's file at once, from any thread and without its queue:
+// the last words before abort().
 void log_fatal(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -41,19 +41,20 @@ struct thread_cells {
     struct thread_cells *next;
     struct cell_set node;
     struct cell_set *_Atomic tenants;
-    struct cell_set *latest;     // The tenant that was touched last: most often the next one.
-    struct hashmap by_tenant;    // The thread's own way to them.
+    struct cell_set *latest;  // The tenant that was touched last: most often the next one.
+    struct hashmap by_tenant; // The thread's own way to them.
 };
 
 static _Thread_local struct thread_cells *own;
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct metric *registered[METRICS_MAX]; // By id; written under the lock before the id is seen.
-static uint32_t registered_count = 1;          // Id 0 is "not yet".
+static struct metric
+    *registered[METRICS_MAX];         // By id; written under the lock before the id is seen.
+static uint32_t registered_count = 1; // Id 0 is "not yet".
 static struct thread_cells *_Atomic all_threads;
 static struct hashmap forgotten; // Tenants that are gone. Under the lock.
 
-// --- writing ---------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 static uint32_t metric_id(const struct metric *metric)
 {
@@ -183,7 +184,7 @@ void metrics_tenant_forget(uint64_t tenant)
     pthread_mutex_unlock(&registry_lock);
 }
 
-// --- histograms ------------------------------------------------------------------------------------
+// --- histograms ----------------------------------------------------------------------------------
 
 void histogram_record(struct histogram *histogram, uint64_t value)
 {
@@ -236,7 +237,7 @@ static void shared_merge(struct histogram *into, struct shared_histogram *from)
     }
 }
 
-// --- reading ---------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 static union cell *cell_in(struct cell_set *set, uint32_t id)
 {
@@ -245,8 +246,8 @@ static union cell *cell_in(struct cell_set *set, uint32_t id)
 }
 
 // What one cell set holds of a metric, added to *value or *into.
-static void cell_collect(const struct metric *metric, struct cell_set *set, int64_t *value,
-    struct histogram *into)
+static void cell_collect(
+    const struct metric *metric, struct cell_set *set, int64_t *value, struct histogram *into)
 {
     union cell *cell = cell_in(set, metric_id(metric));
     if (cell == NULL) return;
@@ -291,7 +292,7 @@ uint64_t metric_quantile(const struct metric *metric, uint64_t tenant, double qu
     return value;
 }
 
-// --- reading everything ----------------------------------------------------------------------------
+// --- reading everything --------------------------------------------------------------------------
 
 // A survey of what there is: metrics by name, and tenants by id with each thread's cells of theirs.
 struct survey_tenant {
@@ -397,7 +398,7 @@ void metrics_read_all(struct metric_reader *reader)
     arena_fini(&survey.arena);
 }
 
-// --- Prometheus ------------------------------------------------------------------------------------
+// --- Prometheus ----------------------------------------------------------------------------------
 
 struct exposition {
     struct buffer *out;
@@ -455,8 +456,8 @@ static void append_series(struct exposition *to, const struct metric *metric,
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
         buffer_append_string(to->out, to->name);
         append_labels(to, tenant, quantiles[i].label);
-        buffer_printf(to->out, " %" PRIu64 "\n",
-            histogram_quantile(to->scratch, quantiles[i].quantile));
+        buffer_printf(
+            to->out, " %" PRIu64 "\n", histogram_quantile(to->scratch, quantiles[i].quantile));
     }
     buffer_printf(to->out, "%s_sum", to->name);
     append_labels(to, tenant, NULL);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Metrics: counters, gauges and histograms, one cell a shard (and a tenant, where asked for), summed
-// when read. Definitions are static objects that register themselves at first use; names are dotted
-// ("sql.insert.count"), printed with underscores for Prometheus.
+// Metrics: counters, gauges and histograms, one cell a shard (and a tenant, where asked for),
+// summed when read. Definitions are static objects that register themselves at first use; names are
+// dotted ("sql.insert.count"), printed with underscores for Prometheus.
 //
-// Shard    A thread writes only its own cells, with relaxed atomics; any may read all of them. Nodes that
-//          are simulated in one thread share their cells.
+// Shard    A thread writes only its own cells, with relaxed atomics; any may read all of them.
+//          Nodes that are simulated in one thread share their cells.
 // Memory   Cells are allocated when a shard (or a tenant on it) first touches the metric.
-// Source   Prometheus text exposition format 0.0.4. Histograms: log-linear buckets, 16 per power of 2,
-//          so that a percentile is within 7 %.
+// Source   Prometheus text exposition format 0.0.4. Histograms: log-linear buckets, 16 per power of
+//          2, so that a percentile is within 7 %.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,7 +43,8 @@ void metric_register(struct metric *metric);
 // A tenant that was dropped: no longer listed by the readers below.
 void metrics_tenant_forget(uint64_t tenant);
 
-// Sum over shards; of a metric per tenant, tenant 0 asks for the sum over tenants. Histograms: the count.
+// Sum over shards; of a metric per tenant, tenant 0 asks for the sum over tenants. Histograms: the
+// count.
 int64_t metric_read(const struct metric *metric, uint64_t tenant);
 // The value at `quantile` in [0, 1]; 0 when nothing was recorded.
 uint64_t metric_quantile(const struct metric *metric, uint64_t tenant, double quantile);
@@ -55,10 +56,10 @@ struct metric_reader {
 };
 void metrics_read_all(struct metric_reader *reader);
 
-// Writes Prometheus text, histograms as summaries. `tenant_filter` 0: all; otherwise only that tenant's (the
-// node's own go with the system tenant). `tenant_name` gives the label, or NULL to leave the tenant
-// out; NULL for the function itself: no labels. Callable from any thread: with thousands of tenants
-// call it through helper_call, with an arena that has no account.
+// Writes Prometheus text, histograms as summaries. `tenant_filter` 0: all; otherwise only that
+// tenant's (the node's own go with the system tenant). `tenant_name` gives the label, or NULL to
+// leave the tenant out; NULL for the function itself: no labels. Callable from any thread: with
+// thousands of tenants call it through helper_call, with an arena that has no account.
 void metrics_prometheus(struct buffer *out, uint32_t node_id, uint64_t tenant_filter,
     const char *(*tenant_name)(uint64_t tenant, void *arg), void *arg);
 

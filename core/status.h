@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The one error type: sixteen bytes by value. `code` is an SQLSTATE chosen where the cause is known.
-// Internal conditions use class K0 and are resolved below the SQL session; none reaches a client.
+// The one error type: sixteen bytes by value. `code` is an SQLSTATE chosen where the cause is
+// known. Internal conditions use class K0 and are resolved below the SQL session; none reaches a
+// client.
 //
 // Memory   message is static or lives in the arena it was made in; never NULL on failure.
 // Source   SQLSTATEs: PostgreSQL 15 manual, appendix A.
@@ -209,7 +210,7 @@ struct status status_from_errno_in(struct arena *arena, int error, const char *w
 #define E_BELOW_GC_THRESHOLD SQLSTATE('X', 'X', 'U', 'U', 'U')
 
 // Internal conditions: never leave the layer above the one that makes them.
-#define K_WRONG_RANGE SQLSTATE('K', '0', '0', '0', '1')  // The key is not led here: look the route up again.
+#define K_WRONG_RANGE SQLSTATE('K', '0', '0', '0', '1') // Not led here: look the route up again.
 #define K_NOT_LEADER SQLSTATE('K', '0', '0', '0', '2')
 #define K_STALE_CATALOG SQLSTATE('K', '0', '0', '0', '3') // A descriptor changed under a plan.
 #define K_NOT_FOUND SQLSTATE('K', '0', '0', '0', '4')

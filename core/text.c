@@ -8,7 +8,7 @@
 
 #include "core/invariant.h"
 
-// --- UTF-8 -----------------------------------------------------------------------------------------
+// --- UTF-8 ---------------------------------------------------------------------------------------
 
 // The size of the well-formed character at `at`, 0 when there is none. RFC 3629, section 4.
 static size_t utf8_check(const uint8_t *at, size_t left)
@@ -96,7 +96,7 @@ size_t utf8_encode(uint32_t code, uint8_t out[4])
     return size;
 }
 
-// --- ASCII -----------------------------------------------------------------------------------------
+// --- ASCII ---------------------------------------------------------------------------------------
 
 bool text_equal_nocase(struct bytes a, struct bytes b)
 {
@@ -129,7 +129,7 @@ char *text_lower(struct arena *arena, struct bytes text)
     return copy;
 }
 
-// --- quoting ---------------------------------------------------------------------------------------
+// --- quoting -------------------------------------------------------------------------------------
 
 void text_quote_name(struct buffer *out, struct bytes name, bool (*reserved)(struct bytes word))
 {
@@ -203,7 +203,7 @@ void text_quote_json(struct buffer *out, struct bytes text)
     buffer_append_u8(out, '"');
 }
 
-// --- numbers ---------------------------------------------------------------------------------------
+// --- numbers -------------------------------------------------------------------------------------
 
 bool text_parse_u64(struct bytes text, uint64_t *value)
 {
@@ -361,7 +361,7 @@ void text_format_size(struct buffer *out, uint64_t bytes)
     }
 }
 
-// --- durations -------------------------------------------------------------------------------------
+// --- durations -----------------------------------------------------------------------------------
 
 #define US INT64_C(1000)
 #define MS (1000 * US)
@@ -374,13 +374,40 @@ static const struct {
     const char *name;
     int64_t unit_ns;
 } duration_units[] = {
-    {"ns", 1}, {"nanosecond", 1}, {"nanoseconds", 1},
-    {"us", US}, {"\xc2\xb5s", US}, {"\xce\xbcs", US}, {"microsecond", US}, {"microseconds", US},
-    {"ms", MS}, {"millisecond", MS}, {"milliseconds", MS}, {"msec", MS}, {"msecs", MS},
-    {"s", SECOND}, {"sec", SECOND}, {"secs", SECOND}, {"second", SECOND}, {"seconds", SECOND},
-    {"m", MINUTE}, {"min", MINUTE}, {"mins", MINUTE}, {"minute", MINUTE}, {"minutes", MINUTE},
-    {"h", HOUR}, {"hr", HOUR}, {"hrs", HOUR}, {"hour", HOUR}, {"hours", HOUR},
-    {"d", DAY}, {"day", DAY}, {"days", DAY}, {"w", 7 * DAY}, {"week", 7 * DAY}, {"weeks", 7 * DAY},
+    {"ns", 1},
+    {"nanosecond", 1},
+    {"nanoseconds", 1},
+    {"us", US},
+    {"\xc2\xb5s", US},
+    {"\xce\xbcs", US},
+    {"microsecond", US},
+    {"microseconds", US},
+    {"ms", MS},
+    {"millisecond", MS},
+    {"milliseconds", MS},
+    {"msec", MS},
+    {"msecs", MS},
+    {"s", SECOND},
+    {"sec", SECOND},
+    {"secs", SECOND},
+    {"second", SECOND},
+    {"seconds", SECOND},
+    {"m", MINUTE},
+    {"min", MINUTE},
+    {"mins", MINUTE},
+    {"minute", MINUTE},
+    {"minutes", MINUTE},
+    {"h", HOUR},
+    {"hr", HOUR},
+    {"hrs", HOUR},
+    {"hour", HOUR},
+    {"hours", HOUR},
+    {"d", DAY},
+    {"day", DAY},
+    {"days", DAY},
+    {"w", 7 * DAY},
+    {"week", 7 * DAY},
+    {"weeks", 7 * DAY},
 };
 
 // Takes "HH:MM[:SS[.ffffff]]", of which `hours` has been read and *text is at the colon.
@@ -545,7 +572,7 @@ void text_format_time(struct buffer *out, int64_t wall_ns)
     buffer_append_string(out, "+00");
 }
 
-// --- suggestions -----------------------------------------------------------------------------------
+// --- suggestions ---------------------------------------------------------------------------------
 
 #define NEAREST_BYTES_MAX 64
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Text as people type and read it: UTF-8, quoted names and literals, numbers, byte sizes ("128MiB"),
-// durations ("1h30m"), and the nearest of some names for "did you mean".
+// Text as people type and read it: UTF-8, quoted names and literals, numbers, byte sizes
+// ("128MiB"), durations ("1h30m"), and the nearest of some names for "did you mean".
 //
 // Not collation, case mapping beyond ASCII or SQL types: those are sql/'s.
 //
 // Time     Durations are signed nanoseconds.
 // Memory   Writers append to a struct buffer or fill the caller's array; nothing is kept.
-// Errors   Parsers return false and leave the result alone: their callers know which SQLSTATE it is.
+// Errors   Parsers return false and leave the result alone: their callers know which SQLSTATE it
+//          is.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +16,7 @@
 #include "core/arena.h"
 #include "core/bytes.h"
 
-// --- UTF-8 -----------------------------------------------------------------------------------------
+// --- UTF-8 ---------------------------------------------------------------------------------------
 
 // Well-formed by RFC 3629 (no surrogates, no over-long forms) and without U+0000.
 bool utf8_valid(struct bytes text);
@@ -35,7 +36,7 @@ uint32_t utf8_decode(const uint8_t *at);
 // Writes one character; returns its size, 0 when `code` is none.
 size_t utf8_encode(uint32_t code, uint8_t out[4]);
 
-// --- ASCII -----------------------------------------------------------------------------------------
+// --- ASCII ---------------------------------------------------------------------------------------
 
 static inline char ascii_lower(char c)
 {
@@ -60,7 +61,7 @@ struct bytes text_trim(struct bytes text);
 // A lower-case copy (ASCII letters only, as PostgreSQL folds names).
 char *text_lower(struct arena *arena, struct bytes text);
 
-// --- quoting ---------------------------------------------------------------------------------------
+// --- quoting -------------------------------------------------------------------------------------
 
 // An SQL name: bare when it is lower-case letters, digits and underscores and no reserved word (as
 // `reserved` says; NULL: none is), else in double quotes.
@@ -70,7 +71,7 @@ void text_quote_literal(struct buffer *out, struct bytes text);
 // A JSON string with its quotes. What is not UTF-8 becomes U+FFFD.
 void text_quote_json(struct buffer *out, struct bytes text);
 
-// --- numbers ---------------------------------------------------------------------------------------
+// --- numbers -------------------------------------------------------------------------------------
 
 // The whole text, decimal, an optional sign; no spaces. False also when out of range.
 bool text_parse_i64(struct bytes text, int64_t *value);
@@ -79,9 +80,9 @@ bool text_parse_double(struct bytes text, double *value);
 // true/t/yes/y/on/1 and their opposites, any case, as PostgreSQL takes them (unique prefixes too).
 bool text_parse_bool(struct bytes text, bool *value);
 
-// "4096", "128MiB", "128 MB", "1.5GiB", "64k". Letters K M G T P E; with an i, or alone, they are powers
-// of 1024; as kB, MB ... they are what `decimal_bytes` says. "25%", "0.25" and ".25" are shares of
-// `whole`, refused when it is 0 and beyond 100 %.
+// "4096", "128MiB", "128 MB", "1.5GiB", "64k". Letters K M G T P E; with an i, or alone, they are
+// powers of 1024; as kB, MB ... they are what `decimal_bytes` says. "25%", "0.25" and ".25" are
+// shares of `whole`, refused when it is 0 and beyond 100 %.
 struct size_rules {
     uint64_t whole;     // What a share is of.
     bool decimal_bytes; // MB = 10^6 (command line) instead of 2^20 (PostgreSQL's settings).
@@ -109,7 +110,8 @@ struct civil_date {
 struct civil_date civil_from_days(int64_t days);
 int64_t days_from_civil(int64_t year, uint32_t month, uint32_t day);
 
-// --- suggestions -----------------------------------------------------------------------------------
+// --- suggestions ---------------------------------------------------------------------------------
 
-// Of `names` (NULL-terminated) the nearest to `text` by edits, when near enough to be meant; else NULL.
+// Of `names` (NULL-terminated) the nearest to `text` by edits, when near enough to be meant; else
+// NULL.
 const char *text_nearest(const char *text, const char *const *names);

@@ -20,8 +20,8 @@
 #define INPUT_BYTES_MAX (4u << 20)
 #define CERTIFICATES_MAX 64
 
-// A context *is* the library's reference-counted SSL_CTX; its side and strictness ride on it as flags,
-// so that nothing of ours is counted or freed.
+// A context *is* the library's reference-counted SSL_CTX; its side and strictness ride on it as
+// flags, so that nothing of ours is counted or freed.
 enum context_flags { CONTEXT_SERVER = 1, CONTEXT_VERIFY_NAME = 2 };
 
 // Bytes on their way; malloc'ed while there are any.
@@ -49,7 +49,7 @@ static uintptr_t context_flags(SSL_CTX *context)
     return (uintptr_t)SSL_CTX_get_app_data(context);
 }
 
-// --- pipes -----------------------------------------------------------------------------------------
+// --- pipes ---------------------------------------------------------------------------------------
 
 static bool pipe_append(struct pipe *pipe, const void *data, size_t size)
 {
@@ -121,7 +121,7 @@ static void bio_method_make(void)
     BIO_meth_set_ctrl(bio_method, bio_control);
 }
 
-// --- contexts --------------------------------------------------------------------------------------
+// --- contexts ------------------------------------------------------------------------------------
 
 static struct status library_failure(struct arena *arena, const char *what)
 {
@@ -132,7 +132,8 @@ static struct status library_failure(struct arena *arena, const char *what)
         arena, E_IO_ERROR, "%s: %s", what, reason == NULL ? "the library failed" : reason);
 }
 
-static struct status file_read(struct arena *arena, const char *path, bool secret, struct bytes *out)
+static struct status file_read(
+    struct arena *arena, const char *path, bool secret, struct bytes *out)
 {
     struct status st = STATUS_OK;
     struct stat facts;
@@ -310,7 +311,7 @@ void tls_context_release(struct tls_context *context)
     if (context != NULL) SSL_CTX_free(native(context));
 }
 
-// --- sessions --------------------------------------------------------------------------------------
+// --- sessions ------------------------------------------------------------------------------------
 
 static bool is_address(const char *name)
 {

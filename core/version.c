@@ -83,6 +83,6 @@ char *version_text(struct arena *arena)
 
 char *version_line(struct arena *arena)
 {
-    return arena_printf(arena, "Isopod v%s (%s-linux, built with %s)", version_number(), MACHINE,
-        COMPILER);
+    return arena_printf(
+        arena, "Isopod v%s (%s-linux, built with %s)", version_number(), MACHINE, COMPILER);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What this program is: its version, how it was built, and the libraries in it. Layers above core add
-// theirs with version_library_add before version_text is asked for.
+// What this program is: its version, how it was built, and the libraries in it. Layers above core
+// add theirs with version_library_add before version_text is asked for.
 #pragma once
 #include "core/arena.h"
 

@@ -177,8 +177,8 @@ static bool run_scenario(const struct sim_scenario *scenario)
         bad += !run_seed(scenario, seed, &virtual_ns);
     }
     double seconds = (double)(real_now_ns() - start_ns) / 1e9;
-    printf("%-12s %" PRIu64 " seeds, %" PRIu64 " bad, %.1f s of virtual time in %.1f s\n", scenario->name,
-        seed - driver.first, bad, (double)virtual_ns / 1e9, seconds);
+    printf("%-12s %" PRIu64 " seeds, %" PRIu64 " bad, %.1f s of virtual time in %.1f s\n",
+        scenario->name, seed - driver.first, bad, (double)virtual_ns / 1e9, seconds);
     return bad == 0;
 }
 
@@ -206,20 +206,37 @@ int main(int argc, char **argv)
     struct arena arena;
     struct flags_result parsed;
     struct flag flags[] = {
-        {.name = "scenario", .kind = FLAG_STRING, .value = &driver.scenario, .help = "Only this one."},
-        {.name = "seeds", .kind = FLAG_STRING, .value = &driver.seeds, .argument = "A..B",
+        {.name = "scenario",
+            .kind = FLAG_STRING,
+            .value = &driver.scenario,
+            .help = "Only this one."},
+        {.name = "seeds",
+            .kind = FLAG_STRING,
+            .value = &driver.seeds,
+            .argument = "A..B",
             .help = "Seeds to run."},
         {.name = "seed", .kind = FLAG_U64, .value = &driver.seed, .help = "One seed."},
-        {.name = "replay-every", .kind = FLAG_U64, .value = &driver.replay_every,
+        {.name = "replay-every",
+            .kind = FLAG_U64,
+            .value = &driver.replay_every,
             .help = "Run each Nth seed twice and compare; 0: none."},
-        {.name = "budget", .kind = FLAG_DURATION, .value = &driver.budget_ns,
+        {.name = "budget",
+            .kind = FLAG_DURATION,
+            .value = &driver.budget_ns,
             .help = "Start no further seed of a scenario after this long."},
-        {.name = "exhaustive", .kind = FLAG_BOOL, .value = &driver.exhaustive,
+        {.name = "exhaustive",
+            .kind = FLAG_BOOL,
+            .value = &driver.exhaustive,
             .help = "Every crash point, not a sample."},
         {.name = "trace", .kind = FLAG_BOOL, .value = &driver.trace, .help = "One line an event."},
-        {.name = "no-fork", .kind = FLAG_BOOL, .value = &driver.no_fork,
+        {.name = "no-fork",
+            .kind = FLAG_BOOL,
+            .value = &driver.no_fork,
             .help = "Run in this process, for a debugger."},
-        {.name = "verbose", .letter = 'v', .kind = FLAG_BOOL, .value = &driver.verbose,
+        {.name = "verbose",
+            .letter = 'v',
+            .kind = FLAG_BOOL,
+            .value = &driver.verbose,
             .help = "Print each seed's digest."},
         {.name = "list", .kind = FLAG_BOOL, .value = &driver.list, .help = "List the scenarios."},
         {0},

@@ -3,7 +3,8 @@
 // The shard's log over the simulated disk: random appends and truncations, a crash at every disk
 // operation. After each restart
 //   - no acknowledged record above the truncation is missing,
-//   - what is recovered is a run of what was appended, in order, byte for byte, at the same positions,
+//   - what is recovered is a run of what was appended, in order, byte for byte, at the same
+//     positions,
 //   - what was cut as a torn tail never comes back,
 // and acknowledgements come in the order of appending.
 #include <errno.h>
@@ -55,10 +56,11 @@ struct log_world {
     uint64_t incarnation;
 };
 
-// --- records ---------------------------------------------------------------------------------------
+// --- records -------------------------------------------------------------------------------------
 
 // Sequence and shard, then noise that depends on both.
-static void payload_fill(uint8_t *out, uint64_t size, const struct log_model *model, uint64_t sequence)
+static void payload_fill(
+    uint8_t *out, uint64_t size, const struct log_model *model, uint64_t sequence)
 {
     uint64_t head[2] = {sequence, model->shard};
     for (uint64_t i = 0; i < size; i++)
@@ -81,7 +83,8 @@ static void on_durable(struct log_append *append, struct status st)
     model->last_durable = record->sequence;
 }
 
-static struct status append_one(struct task *task, struct log_model *model, struct sim_random *random)
+static struct status append_one(
+    struct task *task, struct log_model *model, struct sim_random *random)
 {
     struct sim_run *run = model->world->run;
     uint64_t most = sim_random_below(random, 10) == 0 ? RECORD_BYTES_MAX : 600;
@@ -119,10 +122,10 @@ static void truncate_some(struct log_model *model, struct sim_random *random)
     log_writer_truncate(model->log, record->append.position);
 }
 
-// --- recovery --------------------------------------------------------------------------------------
+// --- recovery ------------------------------------------------------------------------------------
 
-static void check_record(struct task *task, struct log_model *model, const struct model_record *record,
-    const struct log_record *found, log_position position)
+static void check_record(struct task *task, struct log_model *model,
+    const struct model_record *record, const struct log_record *found, log_position position)
 {
     struct sim_run *run = model->world->run;
     struct arena_mark mark = arena_mark(task->arena);
@@ -132,7 +135,8 @@ static void check_record(struct task *task, struct log_model *model, const struc
                 found->index == record->sequence && found->stream == record->sequence % 3 &&
                 found->term == record->sequence / 100;
     arena_release(task->arena, mark);
-    if (!same) sim_violation(run, "shard %u: record %" PRIu64 " differs", model->shard, record->sequence);
+    if (!same)
+        sim_violation(run, "shard %u: record %" PRIu64 " differs", model->shard, record->sequence);
     if (position != record->append.position)
         sim_violation(run, "shard %u: record %" PRIu64 " is at %" PRIu64 ", was at %" PRIu64,
             model->shard, record->sequence, position, record->append.position);
@@ -151,7 +155,8 @@ static struct status on_replay(
         model->recovered_first = at;
         for (uint32_t i = 0; i < at && i < model->count; i++) {
             if (model->live[i]->append.position > model->truncated)
-                sim_violation(run, "shard %u: record %" PRIu64 " is gone, recovery begins at %" PRIu64,
+                sim_violation(run,
+                    "shard %u: record %" PRIu64 " is gone, recovery begins at %" PRIu64,
                     model->shard, model->live[i]->sequence, found->index);
         }
     }
@@ -173,8 +178,9 @@ static void settle(struct log_model *model)
     for (uint32_t i = end; i < model->count; i++) {
         const struct model_record *record = model->live[i];
         if (record->state == RECORD_DURABLE && record->append.position > model->truncated)
-            sim_violation(run, "shard %u: acknowledged record %" PRIu64 " is missing (%u recovered)",
-                model->shard, record->sequence, model->recovered_count);
+            sim_violation(run,
+                "shard %u: acknowledged record %" PRIu64 " is missing (%u recovered)", model->shard,
+                record->sequence, model->recovered_count);
     }
     for (uint32_t i = 0; i < model->recovered_count; i++) {
         model->live[i] = model->live[model->recovered_first + i];
@@ -184,7 +190,7 @@ static void settle(struct log_model *model)
     model->last_durable = 0;
 }
 
-// --- the node's program ----------------------------------------------------------------------------
+// --- the node's program --------------------------------------------------------------------------
 
 static void on_failed(struct log_writer *log, struct status st, void *arg)
 {
@@ -228,7 +234,8 @@ static struct status work(struct task *task, struct log_model *model, struct sim
         }
         if (sim_random_below(random, 6) == 0) truncate_some(model, random);
         if (sim_random_below(random, 4) == 0) TRY(log_writer_wait(task, model->log));
-        TRY(task_sleep(task, sim_random_below(random, 3) == 0 ? 0 : sim_random_below(random, 4 * MS)));
+        TRY(task_sleep(
+            task, sim_random_below(random, 3) == 0 ? 0 : sim_random_below(random, 4 * MS)));
     }
     while (!all_durable(model) && !model->failed)
         TRY(task_sleep(task, MS));
@@ -244,13 +251,14 @@ static struct status worker(struct task *task, void *arg)
     struct log_model *model = arg;
     struct sim_run *run = model->world->run;
     char *dir = arena_printf(task->arena, "/data/log-%u", model->shard);
-    struct sim_random random = sim_random_named(
-        hash_combine(run->seed, model->world->incarnation), arena_printf(task->arena, "work/%u", model->shard));
+    struct sim_random random = sim_random_named(hash_combine(run->seed, model->world->incarnation),
+        arena_printf(task->arena, "work/%u", model->shard));
     struct status st = log_reopen(task, model, dir);
     if (failed(st)) {
         model->failed = true;
         // A failing disk and a full one are the case's own doing.
-        if (!status_is(st, E_IO_ERROR) && !status_is(st, E_DISK_FULL) && !status_is(st, E_ADMIN_SHUTDOWN))
+        if (!status_is(st, E_IO_ERROR) && !status_is(st, E_DISK_FULL) &&
+            !status_is(st, E_ADMIN_SHUTDOWN))
             sim_violation(run, "shard %u: the log does not open: %s", model->shard, st.message);
         return st;
     }
@@ -282,7 +290,7 @@ static struct status node_init(struct task *task, void *arg)
     return shard_call_all(task, shard_start, arg);
 }
 
-// --- cases -----------------------------------------------------------------------------------------
+// --- cases ---------------------------------------------------------------------------------------
 
 static void start(struct log_world *world, struct sim_node *node, uint32_t to_append)
 {
@@ -372,7 +380,8 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
     uint64_t ops = sim_disk_ops(watch.node);
 
     // Recovery may crash, too, again and again; at last it is let through.
-    for (uint64_t crashes = sim_random_below(&random, 4); crashes > 0 && !run->violated; crashes--) {
+    for (uint64_t crashes = sim_random_below(&random, 4); crashes > 0 && !run->violated;
+         crashes--) {
         down(sim, &random, &watch);
         bool kill = sim_random_below(&random, 2) == 0;
         sim_disk_crash_at(watch.node, kill ? 0 : sim_random_between(&random, 1, 40));
@@ -381,8 +390,8 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
             run_out(sim, &watch);
             continue;
         }
-        // Only the program dies: a write under way is then read back from the system's cache, and what
-        // was read and built upon must not go with the next power cut.
+        // Only the program dies: a write under way is then read back from the system's cache, and
+        // what was read and built upon must not go with the next power cut.
         sim_run_until(sim, settled, &watch, sim_random_below(&random, 40 * MS));
         if (sim_node_running(watch.node) != NULL) sim_node_kill(watch.node);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Connections under crashes, partitions and resets: what a client gets back is what it sent, in order
-// and never more; and once the faults end every client gets its answers.
+// Connections under crashes, partitions and resets: what a client gets back is what it sent, in
+// order and never more; and once the faults end every client gets its answers.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -27,7 +27,7 @@ struct client_arg {
     uint32_t index;
 };
 
-// --- the server: sends back whatever comes ---------------------------------------------------------
+// --- the server: sends back whatever comes -------------------------------------------------------
 
 static void echo_input(struct conn *conn)
 {
@@ -63,7 +63,7 @@ static struct status server_init(struct task *task, void *arg)
     return shard_call_all(task, server_listen, arg);
 }
 
-// --- clients ---------------------------------------------------------------------------------------
+// --- clients -------------------------------------------------------------------------------------
 
 static uint8_t byte_at(uint64_t key, uint64_t offset)
 {
@@ -71,7 +71,8 @@ static uint8_t byte_at(uint64_t key, uint64_t offset)
 }
 
 // One message there and back.
-static struct status round_trip(struct task *task, struct client_arg *client, struct conn *conn, uint64_t key)
+static struct status round_trip(
+    struct task *task, struct client_arg *client, struct conn *conn, uint64_t key)
 {
     struct status st = STATUS_OK;
     uint64_t size = 1 + hash_u64(key) % MESSAGE_BYTES_MAX;
@@ -88,7 +89,8 @@ static struct status round_trip(struct task *task, struct client_arg *client, st
             sim_violation(client->world->run, "client %u got more than it sent", client->index);
         for (uint64_t i = 0; i < input.size && i < size - got; i++) {
             if (input.data[i] == byte_at(key, got + i)) continue;
-            sim_violation(client->world->run, "client %u got other bytes at %" PRIu64, client->index, got + i);
+            sim_violation(client->world->run, "client %u got other bytes at %" PRIu64,
+                client->index, got + i);
             break;
         }
         got += input.size;
@@ -117,7 +119,7 @@ static struct status client_init(struct task *task, void *arg)
     }
 }
 
-// --- faults ----------------------------------------------------------------------------------------
+// --- faults --------------------------------------------------------------------------------------
 
 struct net_nodes {
     struct sim_node *server, *clients[CLIENTS];

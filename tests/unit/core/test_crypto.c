@@ -19,8 +19,7 @@ Test(crypto, published_vectors)
         hex(out, 32), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     crypto_md5(BYTES_LITERAL("abc"), out);
     cr_assert_str_eq(hex(out, 16), "900150983cd24fb0d6963f7d28e17f72");
-    crypto_hmac_sha256(
-        BYTES_LITERAL("Jefe"), BYTES_LITERAL("what do ya want for nothing?"), out);
+    crypto_hmac_sha256(BYTES_LITERAL("Jefe"), BYTES_LITERAL("what do ya want for nothing?"), out);
     cr_assert_str_eq(
         hex(out, 32), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     crypto_pbkdf2_sha256(BYTES_LITERAL("passwd"), BYTES_LITERAL("salt"), 1, out);
@@ -38,7 +37,8 @@ Test(crypto, crc32c_of_parts_is_that_of_the_whole)
         data[i] = (uint8_t)(i * 7);
     uint32_t whole = crypto_crc32c(0, data, sizeof data);
     for (size_t cut = 0; cut <= sizeof data; cut += 13)
-        cr_assert_eq(crypto_crc32c(crypto_crc32c(0, data, cut), data + cut, sizeof data - cut), whole);
+        cr_assert_eq(
+            crypto_crc32c(crypto_crc32c(0, data, cut), data + cut, sizeof data - cut), whole);
 }
 
 Test(crypto, base64_and_hex_go_there_and_back_and_refuse_garbage)

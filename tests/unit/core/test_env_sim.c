@@ -121,9 +121,11 @@ static struct status disk_init(struct task *task, void *arg)
 {
     struct disk_test *test = arg;
     uint8_t *data = arena_alloc(task->arena, SECTORS * 4096);
-    int64_t handle = disk_do(task, (struct disk_op){.kind = DISK_OPEN, .path = "/data/f", .flags = DISK_CREATE});
+    int64_t handle =
+        disk_do(task, (struct disk_op){.kind = DISK_OPEN, .path = "/data/f", .flags = DISK_CREATE});
     cr_assert_geq(handle, 0);
-    struct disk_op write = {.kind = DISK_WRITE, .handle = handle, .buffer = data, .size = SECTORS * 4096};
+    struct disk_op write = {
+        .kind = DISK_WRITE, .handle = handle, .buffer = data, .size = SECTORS * 4096};
     memset(data, test->synced, SECTORS * 4096);
     cr_assert_eq(disk_do(task, write), SECTORS * 4096);
     cr_assert_eq(disk_do(task, (struct disk_op){.kind = DISK_SYNC, .handle = handle}), 0);
@@ -181,8 +183,12 @@ static struct status dsync_init(struct task *task, void *arg)
     struct disk_test *test = arg;
     uint8_t *data = arena_alloc_aligned(task->arena, 8192, 4096);
     memset(data, 3, 8192);
-    int64_t handle = disk_do(task, (struct disk_op){.kind = DISK_OPEN, .path = "/data/f", .flags = DISK_CREATE});
-    struct disk_op write = {.kind = DISK_WRITE, .handle = handle, .buffer = data, .size = 8192,
+    int64_t handle =
+        disk_do(task, (struct disk_op){.kind = DISK_OPEN, .path = "/data/f", .flags = DISK_CREATE});
+    struct disk_op write = {.kind = DISK_WRITE,
+        .handle = handle,
+        .buffer = data,
+        .size = 8192,
         .flags = DISK_DIRECT | DISK_DSYNC};
     test->result = disk_do(task, write);
     write.size = 100;
@@ -274,8 +280,11 @@ static void server_received(struct net_op *op)
     server->size += (size_t)op->result;
     if (server->size < PAYLOAD) return;
     server->iov = (struct net_buffer){server->data, server->size};
-    server->send = (struct net_op){.kind = NET_SEND, .handle = op->handle, .iov = &server->iov,
-        .iov_count = 1, .complete = server_sent};
+    server->send = (struct net_op){.kind = NET_SEND,
+        .handle = op->handle,
+        .iov = &server->iov,
+        .iov_count = 1,
+        .complete = server_sent};
     server->shard->env->net_submit(server->shard->env, server->shard, &server->send);
 }
 
@@ -284,8 +293,8 @@ static void server_accepted(struct net_op *op)
     struct server *server = op->arg;
     if (op->result < 0) return;
     server->size = 0;
-    server->recv = (struct net_op){.kind = NET_RECV, .handle = op->result, .complete = server_received,
-        .arg = server};
+    server->recv = (struct net_op){
+        .kind = NET_RECV, .handle = op->result, .complete = server_received, .arg = server};
     server->shard->env->net_submit(server->shard->env, server->shard, &server->recv);
 }
 
@@ -294,8 +303,11 @@ static struct status server_init(struct task *task, void *arg)
     struct server *server = arg;
     server->shard = task->shard;
     server->data = arena_alloc(task->arena, PAYLOAD);
-    server->listen = (struct net_op){.kind = NET_LISTEN, .address = ":26257", .complete = server_accepted,
-        .arg = server, .local = server->local};
+    server->listen = (struct net_op){.kind = NET_LISTEN,
+        .address = ":26257",
+        .complete = server_accepted,
+        .arg = server,
+        .local = server->local};
     task->shard->env->net_submit(task->shard->env, task->shard, &server->listen);
     cr_assert_eq(server->listen.result, 0);
     cr_assert_str_eq(server->local, "10.0.0.1:26257");
@@ -338,7 +350,8 @@ static struct status client_init(struct task *task, void *arg)
         for (uint32_t i = 0; i < PAYLOAD; i++)
             data[i] = (uint8_t)(i * 7);
         struct net_buffer iov[2] = {{data, 1000}, {data + 1000, PAYLOAD - 1000}};
-        send->op = (struct net_op){.kind = NET_SEND, .handle = client->connect_result, .iov = iov, .iov_count = 2};
+        send->op = (struct net_op){
+            .kind = NET_SEND, .handle = client->connect_result, .iov = iov, .iov_count = 2};
         recv->op = (struct net_op){.kind = NET_RECV, .handle = client->connect_result};
         recv->client = client;
         client->last_result = net_do(task, send);

@@ -16,20 +16,42 @@ static struct values {
 static struct flag *make_flags(void)
 {
     static const char *const formats[] = {"table", "csv", NULL};
-    values = (struct values){.addr = ":26257", .format = "table", .cache = 128u << 20,
-        .wait = 90000000000};
+    values = (struct values){
+        .addr = ":26257", .format = "table", .cache = 128u << 20, .wait = 90000000000};
     struct flag flags[] = {
-        {.name = "listen-addr", .kind = FLAG_STRING, .value = &values.addr, .argument = "host:port",
+        {.name = "listen-addr",
+            .kind = FLAG_STRING,
+            .value = &values.addr,
+            .argument = "host:port",
             .help = "Address to listen on for SQL clients and other nodes."},
-        {.name = "store", .letter = 's', .kind = FLAG_STRINGS, .value = &values.stores, .help = "Folder."},
+        {.name = "store",
+            .letter = 's',
+            .kind = FLAG_STRINGS,
+            .value = &values.stores,
+            .help = "Folder."},
         {.name = "insecure", .kind = FLAG_BOOL, .value = &values.insecure, .help = "No TLS."},
-        {.name = "shards", .kind = FLAG_U64, .value = &values.shards, .min = 1, .max = 128,
+        {.name = "shards",
+            .kind = FLAG_U64,
+            .value = &values.shards,
+            .min = 1,
+            .max = 128,
             .help = "Cores to use."},
-        {.name = "cache", .kind = FLAG_SIZE, .value = &values.cache, .size_whole = 1000, .help = "Cache."},
+        {.name = "cache",
+            .kind = FLAG_SIZE,
+            .value = &values.cache,
+            .size_whole = 1000,
+            .help = "Cache."},
         {.name = "drain-wait", .kind = FLAG_DURATION, .value = &values.wait, .help = "Patience."},
-        {.name = "format", .kind = FLAG_CHOICE, .value = &values.format, .choices = formats,
+        {.name = "format",
+            .kind = FLAG_CHOICE,
+            .value = &values.format,
+            .choices = formats,
             .help = "Output."},
-        {.name = "secret", .kind = FLAG_BOOL, .value = &values.insecure, .hidden = true, .help = ""},
+        {.name = "secret",
+            .kind = FLAG_BOOL,
+            .value = &values.insecure,
+            .hidden = true,
+            .help = ""},
         {0},
     };
     struct flag *copy = arena_alloc(&arena, sizeof flags);
@@ -39,8 +61,11 @@ static struct flag *make_flags(void)
 
 static struct flags_command command(void)
 {
-    return (struct flags_command){.name = "isopod start", .arguments = "[name]",
-        .summary = "Starts a node.", .flags = make_flags(), .arguments_max = 1};
+    return (struct flags_command){.name = "isopod start",
+        .arguments = "[name]",
+        .summary = "Starts a node.",
+        .flags = make_flags(),
+        .arguments_max = 1};
 }
 
 static struct status parse(struct flags_result *result, const char *const *argv)
@@ -62,7 +87,7 @@ static void teardown(void)
 }
 TestSuite(flags, .init = setup, .fini = teardown);
 
-#define PARSE(result, ...) parse(result, (const char *const[]){__VA_ARGS__ __VA_OPT__(,) NULL})
+#define PARSE(result, ...) parse(result, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 
 Test(flags, values_come_after_an_equals_sign_or_as_the_next_word)
 {
@@ -94,9 +119,10 @@ Test(flags, mistakes_are_named_and_the_nearest_flag_is_offered)
     cr_assert_str_eq(status_report_of(st)->hint, "Did you mean --listen-addr?");
     st = PARSE(&result, "--qqqqqqqqqqqqqq");
     cr_assert_not_null(strstr(status_report_of(st)->hint, "--help"));
-    static const char *const bad[][2] = {{"--shards=0", "from 1 to 128"}, {"--shards=x", "1 to 128"},
-        {"--cache=lots", "128MiB"}, {"--drain-wait=1y", "1h30m"}, {"--format=xml", "table, csv"},
-        {"--insecure=perhaps", "true or false"}, {"--store", "needs a value"}, {"-z", "unknown flag"}};
+    static const char *const bad[][2] = {{"--shards=0", "from 1 to 128"},
+        {"--shards=x", "1 to 128"}, {"--cache=lots", "128MiB"}, {"--drain-wait=1y", "1h30m"},
+        {"--format=xml", "table, csv"}, {"--insecure=perhaps", "true or false"},
+        {"--store", "needs a value"}, {"-z", "unknown flag"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         st = PARSE(&result, bad[i][0]);
         cr_expect_eq(st.code, E_INVALID_PARAMETER_VALUE, "%s", bad[i][0]);
@@ -127,8 +153,8 @@ Test(flags, help_is_made_from_the_table)
     struct flags_command it = command();
     const char *text = flags_help(&arena, &it);
     static const char *const expected[] = {"Starts a node.\n", "isopod start [flags] [name]",
-        "--listen-addr host:port", "(default \":26257\")", "  -s, --store text", "(default 128 MiB)",
-        "(default 1m30s)", "--format table|csv", "-h, --help"};
+        "--listen-addr host:port", "(default \":26257\")", "  -s, --store text",
+        "(default 128 MiB)", "(default 1m30s)", "--format table|csv", "-h, --help"};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         cr_expect_not_null(strstr(text, expected[i]), "%s in\n%s", expected[i], text);
     cr_expect_null(strstr(text, "secret"));

@@ -43,8 +43,8 @@ Test(hlc, now_is_above_what_was_seen)
 
 Test(hlc, encoding_keeps_the_order)
 {
-    static const struct hlc_timestamp rows[] = {
-        {0, 0}, {0, 1}, {1, 0}, {255, UINT32_MAX}, {256, 0}, {1ull << 40, 3}, {UINT64_MAX, UINT32_MAX}};
+    static const struct hlc_timestamp rows[] = {{0, 0}, {0, 1}, {1, 0}, {255, UINT32_MAX}, {256, 0},
+        {1ull << 40, 3}, {UINT64_MAX, UINT32_MAX}};
     uint8_t last[HLC_ENCODED_BYTES] = {0}, bytes[HLC_ENCODED_BYTES];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         hlc_encode(rows[i], bytes);

@@ -9,20 +9,21 @@
 #include "core/text.h"
 #include "core/tls.h"
 
-static struct status hello(
-    struct task *task, void *arg, const struct http_request *request, struct http_response *response)
+static struct status hello(struct task *task, void *arg, const struct http_request *request,
+    struct http_response *response)
 {
     const char *name = http_request_parameter(task->arena, request, "name");
     (void)arg;
-    buffer_printf(&response->body, "%s %s hello %s, %zu bytes, agent %s", request->method, request->path,
-        name == NULL ? "nobody" : name, request->body.size,
-        http_request_header(request, "User-Agent") == NULL ? "-"
-                                                           : http_request_header(request, "User-Agent"));
+    buffer_printf(&response->body, "%s %s hello %s, %zu bytes, agent %s", request->method,
+        request->path, name == NULL ? "nobody" : name, request->body.size,
+        http_request_header(request, "User-Agent") == NULL
+            ? "-"
+            : http_request_header(request, "User-Agent"));
     return STATUS_OK;
 }
 
-static struct status large(
-    struct task *task, void *arg, const struct http_request *request, struct http_response *response)
+static struct status large(struct task *task, void *arg, const struct http_request *request,
+    struct http_response *response)
 {
     (void)task, (void)arg, (void)request;
     response->content_type = "application/octet-stream";
@@ -31,14 +32,15 @@ static struct status large(
     return STATUS_OK;
 }
 
-static struct status broken(
-    struct task *task, void *arg, const struct http_request *request, struct http_response *response)
+static struct status broken(struct task *task, void *arg, const struct http_request *request,
+    struct http_response *response)
 {
     (void)task, (void)arg, (void)request, (void)response;
     return status_make(E_INTERNAL, "the secret cause");
 }
 
-static struct status server_make(struct task *task, struct tls_context *tls, struct http_server **server)
+static struct status server_make(
+    struct task *task, struct tls_context *tls, struct http_server **server)
 {
     struct node *node = task->shard->node;
     http_route(node, "/hello", hello, NULL);
@@ -102,11 +104,13 @@ NODE_TEST(http, requests_are_answered_however_they_are_cut, 2)
             "Connection: close\r\nContent-Length: 5\r\n\r\nabcde",
             step, &answer));
         CHECK(strncmp(answer, "HTTP/1.1 200 OK\r\n", 17) == 0);
-        CHECK(strstr(answer, "\r\n\r\nPOST /hello/x y hello J\xc3\xbcrgen K, 5 bytes, agent curl") != NULL);
+        CHECK(strstr(answer,
+                  "\r\n\r\nPOST /hello/x y hello J\xc3\xbcrgen K, 5 bytes, agent curl") != NULL);
     }
     TRY(exchange(task, server,
         "POST /hello HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n", 7, &answer));
+        "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n",
+        7, &answer));
     CHECK(strstr(answer, "7 bytes") != NULL);
     TRY(exchange(task, server, "HEAD /hello HTTP/1.1\r\nConnection: close\r\n\r\n", 99, &answer));
     CHECK(strstr(answer, "Content-Length: 41") != NULL);
@@ -126,8 +130,8 @@ NODE_TEST(http, a_connection_is_kept_and_requests_may_come_in_one_piece, 1)
     TRY(net_connect(task, http_server_address(server), 1 << 20, &conn));
     for (int i = 0; i < 3; i++)
         TRY(talk(task, conn, "GET /hello?name=one HTTP/1.1\r\n\r\n", 10, "agent -", &answer));
-    TRY(talk(task, conn, "GET /hello?name=one HTTP/1.1\r\n\r\nGET /hello?name=two HTTP/1.1\r\n\r\n", 999,
-        "hello two, 0 bytes, agent -", &answer));
+    TRY(talk(task, conn, "GET /hello?name=one HTTP/1.1\r\n\r\nGET /hello?name=two HTTP/1.1\r\n\r\n",
+        999, "hello two, 0 bytes, agent -", &answer));
     CHECK(strstr(answer, "hello one") != NULL);
     CHECK(strstr(answer, "Connection: keep-alive") != NULL);
     http_server_stop(task, server); // With an idle connection.
@@ -185,7 +189,8 @@ NODE_TEST(http, with_tls_plain_requests_are_redirected, 1)
     struct tls_context *server_tls = NULL, *client_tls = NULL;
     const char *answer;
     const char *const hosts[] = {"127.0.0.1", NULL};
-    struct cert_options authority = {.common_name = "CA", .is_ca = true, .is_server = true, .hosts = hosts};
+    struct cert_options authority = {
+        .common_name = "CA", .is_ca = true, .is_server = true, .hosts = hosts};
     CHECK(test_dir(dir) != NULL);
     TRY(cert_create(task->arena, &authority, (struct bytes){0}, (struct bytes){0}, &cert, &key));
     struct tls_server_options server_options = {.cert_path = arena_printf(task->arena, "%s/c", dir),
@@ -207,7 +212,8 @@ NODE_TEST(http, with_tls_plain_requests_are_redirected, 1)
     for (int round = 0; round < 2; round++) {
         TRY(net_connect(task, http_server_address(server), 1 << 20, &conn));
         TRY(conn_tls_start(task, conn, client_tls, "127.0.0.1"));
-        TRY(talk(task, conn, "GET /hello?name=secret HTTP/1.1\r\n\r\n", 3, "hello secret", &answer));
+        TRY(talk(
+            task, conn, "GET /hello?name=secret HTTP/1.1\r\n\r\n", 3, "hello secret", &answer));
         conn_close(conn);
         conn = NULL;
         TRY(http_server_tls_set(task, server, server_tls)); // A reload in between.
@@ -286,7 +292,8 @@ Test(http, a_request_that_never_ends_is_refused_after_ten_seconds)
         sim_node_start(client, &options, slow_client, &slow);
         cr_assert(sim_run_until(sim, slow_done, &slow, UINT64_C(100000000000)));
         cr_assert(!failed(slow.status), "%s", slow.status.message);
-        cr_assert(strncmp(slow.answer, rows[i].status, strlen(rows[i].status)) == 0, "%s", slow.answer);
+        cr_assert(
+            strncmp(slow.answer, rows[i].status, strlen(rows[i].status)) == 0, "%s", slow.answer);
         double seconds = (double)slow.took_ns / 1e9;
         double expected = i < 2 ? 10 : 60;
         cr_assert(seconds > expected && seconds < expected + 1, "%f s", seconds);

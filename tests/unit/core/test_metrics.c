@@ -6,9 +6,11 @@
 #include "core/metrics.h"
 
 static METRIC_DEFINE(node_count, "test.node.count", METRIC_COUNTER, METRIC_COUNT, false, "Node.");
-static METRIC_DEFINE(tenant_count, "test.tenant-count", METRIC_COUNTER, METRIC_COUNT, true, "Of tenants.");
+static METRIC_DEFINE(
+    tenant_count, "test.tenant-count", METRIC_COUNTER, METRIC_COUNT, true, "Of tenants.");
 static METRIC_DEFINE(level, "test.level", METRIC_GAUGE, METRIC_BYTES, false, "Level.");
-static METRIC_DEFINE(latency, "test.latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, true, "Latency.");
+static METRIC_DEFINE(
+    latency, "test.latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, true, "Latency.");
 
 #define THREADS 4
 #define ROUNDS 20000

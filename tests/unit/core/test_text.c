@@ -30,18 +30,30 @@ Test(text, utf8_is_well_formed_or_refused)
         bool valid;
         size_t length;
     } rows[] = {
-        {"", true, 0}, {"plain text, longer than eight", true, 29}, {"\xc3\xa9t\xc3\xa9", true, 3},
-        {"\xe2\x82\xac", true, 1}, {"\xf0\x9f\x90\x9b!", true, 2}, {"\x80", false, 0},
-        {"\xc0\xaf", false, 0}, {"\xed\xa0\x80", false, 0}, {"\xf4\x90\x80\x80", false, 0},
-        {"\xe2\x82", false, 0}, {"12345678\xff", false, 0}, {"1234567\xc3", false, 0},
-        {"\xe0\x80\x80", false, 0}, {"\xf5\x80\x80\x80", false, 0},
+        {"", true, 0},
+        {"plain text, longer than eight", true, 29},
+        {"\xc3\xa9t\xc3\xa9", true, 3},
+        {"\xe2\x82\xac", true, 1},
+        {"\xf0\x9f\x90\x9b!", true, 2},
+        {"\x80", false, 0},
+        {"\xc0\xaf", false, 0},
+        {"\xed\xa0\x80", false, 0},
+        {"\xf4\x90\x80\x80", false, 0},
+        {"\xe2\x82", false, 0},
+        {"12345678\xff", false, 0},
+        {"1234567\xc3", false, 0},
+        {"\xe0\x80\x80", false, 0},
+        {"\xf5\x80\x80\x80", false, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct bytes text = bytes_of_string(rows[i].text);
         cr_expect_eq(utf8_valid(text), rows[i].valid, "row %zu", i);
         if (rows[i].valid) cr_expect_eq(utf8_length(text), rows[i].length, "row %zu", i);
     }
-    cr_assert_not(utf8_valid(bytes_of("12\0" "45678", 8)), "no zero byte");
+    cr_assert_not(utf8_valid(bytes_of("12\0"
+                                      "45678",
+                      8)),
+        "no zero byte");
     cr_assert_not(utf8_valid(bytes_of("\0", 1)));
     cr_assert_eq(utf8_prefix_bytes(bytes_of_string("\xc3\xa9t\xc3\xa9"), 2), 3);
     cr_assert_eq(utf8_prefix_bytes(bytes_of_string("ab"), 9), 2);
@@ -106,10 +118,24 @@ Test(text, sizes)
         const char *text;
         uint64_t bytes; // UINT64_MAX: refused.
     } rows[] = {
-        {"4096", 4096}, {"128MiB", 128u << 20}, {"128 MB", 128000000}, {"64k", 64 << 10},
-        {"64KB", 64000}, {"1.5GiB", 3ull << 29}, {"25%", 250}, {".25", 250}, {"0.5", 500},
-        {"100%", 1000}, {"2B", 2}, {"101%", UINT64_MAX}, {"", UINT64_MAX}, {"MiB", UINT64_MAX},
-        {"1XB", UINT64_MAX}, {"-1", UINT64_MAX}, {"16EiB", UINT64_MAX}, {"1.5", UINT64_MAX},
+        {"4096", 4096},
+        {"128MiB", 128u << 20},
+        {"128 MB", 128000000},
+        {"64k", 64 << 10},
+        {"64KB", 64000},
+        {"1.5GiB", 3ull << 29},
+        {"25%", 250},
+        {".25", 250},
+        {"0.5", 500},
+        {"100%", 1000},
+        {"2B", 2},
+        {"101%", UINT64_MAX},
+        {"", UINT64_MAX},
+        {"MiB", UINT64_MAX},
+        {"1XB", UINT64_MAX},
+        {"-1", UINT64_MAX},
+        {"16EiB", UINT64_MAX},
+        {"1.5", UINT64_MAX},
         {"1 MiBB", UINT64_MAX},
     };
     struct size_rules rules = {.whole = 1000, .decimal_bytes = true};
@@ -143,11 +169,20 @@ Test(text, durations)
         int64_t ns;
         const char *printed;
     } rows[] = {
-        {"1h30m", 5400 * S, "1h30m0s"}, {"-10s", -10 * S, "-10s"}, {"1.5h", 5400 * S, "1h30m0s"},
-        {"250ms", S / 4, "250ms"}, {"10us", 10000, "10us"}, {"1 hour 30 minutes", 5400 * S, "1h30m0s"},
-        {"00:01:30", 90 * S, "1m30s"}, {"-00:00:30.5", -61 * S / 2, "-30.5s"}, {"0", 0, "0s"},
-        {"2 days 03:04:05", 183845 * S, "51h4m5s"}, {"1500us", 1500000, "1.5ms"}, {"5ns", 5, "5ns"},
-        {"04:00", 14400 * S, "4h0m0s"}, {"1d2h", 93600 * S, "26h0m0s"},
+        {"1h30m", 5400 * S, "1h30m0s"},
+        {"-10s", -10 * S, "-10s"},
+        {"1.5h", 5400 * S, "1h30m0s"},
+        {"250ms", S / 4, "250ms"},
+        {"10us", 10000, "10us"},
+        {"1 hour 30 minutes", 5400 * S, "1h30m0s"},
+        {"00:01:30", 90 * S, "1m30s"},
+        {"-00:00:30.5", -61 * S / 2, "-30.5s"},
+        {"0", 0, "0s"},
+        {"2 days 03:04:05", 183845 * S, "51h4m5s"},
+        {"1500us", 1500000, "1.5ms"},
+        {"5ns", 5, "5ns"},
+        {"04:00", 14400 * S, "4h0m0s"},
+        {"1d2h", 93600 * S, "26h0m0s"},
     };
     int64_t ns;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -157,8 +192,8 @@ Test(text, durations)
         cr_expect_str_eq(taken(), rows[i].printed);
     }
     cr_assert(text_parse_duration(BYTES_LITERAL("15"), S, &ns) && ns == 15 * S);
-    static const char *const bad[] = {"", "-", "15", "1h15", "1 month", "h", "1:70", "1:2:3:4",
-        "9999999999h", "1s x", "--1s"};
+    static const char *const bad[] = {
+        "", "-", "15", "1h15", "1 month", "h", "1:70", "1:2:3:4", "9999999999h", "1s x", "--1s"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         cr_expect_not(text_parse_duration(bytes_of_string(bad[i]), 0, &ns), "%s", bad[i]);
     text_format_interval(&out, -(90 * S + S / 4));

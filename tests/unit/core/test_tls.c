@@ -25,7 +25,8 @@ static void file_write(const char *name, struct bytes content, mode_t mode)
     cr_assert_eq(chmod(file_of(name), mode), 0);
 }
 
-static void make(const char *name, struct cert_options options, struct bytes authority, struct bytes key)
+static void make(
+    const char *name, struct cert_options options, struct bytes authority, struct bytes key)
 {
     struct bytes cert, own_key;
     struct status st = cert_create(&arena, &options, authority, key, &cert, &own_key);
@@ -47,14 +48,21 @@ static void setup(void)
     file_write("foreign.crt", foreign_cert, 0644);
     static const char *const hosts[] = {"localhost", "db.example.com", "127.0.0.1", "::1", NULL};
     static const char *const uris[] = {"isopod://tenant-name/app/user/alice", NULL};
-    make("node", (struct cert_options){.common_name = "node", .hosts = hosts, .is_server = true,
-                     .is_client = true}, ca_cert, ca_key);
-    make("client.alice", (struct cert_options){.common_name = "alice", .uris = uris,
-                             .is_client = true}, ca_cert, ca_key);
+    make("node",
+        (struct cert_options){
+            .common_name = "node", .hosts = hosts, .is_server = true, .is_client = true},
+        ca_cert, ca_key);
+    make("client.alice",
+        (struct cert_options){.common_name = "alice", .uris = uris, .is_client = true}, ca_cert,
+        ca_key);
     make("client.mallory", (struct cert_options){.common_name = "alice", .is_client = true},
         foreign_cert, foreign_key);
-    make("expired", (struct cert_options){.common_name = "alice", .is_client = true,
-                        .start_s = (int64_t)time(NULL) - 7200, .lifetime_hours = 1}, ca_cert, ca_key);
+    make("expired",
+        (struct cert_options){.common_name = "alice",
+            .is_client = true,
+            .start_s = (int64_t)time(NULL) - 7200,
+            .lifetime_hours = 1},
+        ca_cert, ca_key);
 }
 
 static void teardown(void)
@@ -70,7 +78,8 @@ TestSuite(tls, .init = setup, .fini = teardown);
 static struct tls_context *server_context(void)
 {
     struct tls_context *context;
-    struct tls_server_options options = {file_of("node.crt"), file_of("node.key"), file_of("ca.crt")};
+    struct tls_server_options options = {
+        file_of("node.crt"), file_of("node.key"), file_of("ca.crt")};
     struct status st = tls_context_create_server(&arena, &options, &context);
     cr_assert(!failed(st), "%s", st.message);
     return context;
@@ -79,8 +88,8 @@ static struct tls_context *server_context(void)
 static struct tls_context *client_context(const char *ca, const char *name, bool old)
 {
     struct tls_context *context;
-    struct tls_client_options options = {.verify = TLS_VERIFY_FULL, .ca_path = file_of(ca),
-        .at_most_tls12 = old};
+    struct tls_client_options options = {
+        .verify = TLS_VERIFY_FULL, .ca_path = file_of(ca), .at_most_tls12 = old};
     if (name != NULL) {
         options.cert_path = file_of(arena_printf(&arena, "%s.crt", name));
         options.key_path = file_of(arena_printf(&arena, "%s.key", name));
@@ -154,7 +163,8 @@ Test(tls, both_versions_shake_hands_and_carry_bytes_both_ways)
 {
     for (int old = 0; old < 2; old++) {
         for (size_t step = 1; step < 10000; step = step * 100) {
-            struct pair pair = handshake(client_context("ca.crt", "client.alice", old), "localhost", step);
+            struct pair pair =
+                handshake(client_context("ca.crt", "client.alice", old), "localhost", step);
             cr_assert(!failed(pair.client_status), "%s", pair.client_status.message);
             cr_assert(!failed(pair.server_status), "%s", pair.server_status.message);
             cr_assert_str_eq(tls_session_version(pair.server), old ? "TLSv1.2" : "TLSv1.3");
@@ -262,9 +272,14 @@ Test(tls, certificates_say_what_they_were_made_for)
     struct bytes cert, key;
     struct cert_info info;
     static const char *const hosts[] = {"a.example.com,DNS:evil.com", "10.0.0.1", NULL};
-    struct cert_options options = {.common_name = "node", .hosts = hosts, .is_server = true,
-        .start_s = 1700000000, .lifetime_hours = 24, .key_bits = 2048};
-    cr_assert(!failed(cert_create(&arena, &options, (struct bytes){0}, (struct bytes){0}, &cert, &key)));
+    struct cert_options options = {.common_name = "node",
+        .hosts = hosts,
+        .is_server = true,
+        .start_s = 1700000000,
+        .lifetime_hours = 24,
+        .key_bits = 2048};
+    cr_assert(
+        !failed(cert_create(&arena, &options, (struct bytes){0}, (struct bytes){0}, &cert, &key)));
     cr_assert(!failed(cert_inspect(&arena, cert, &info)));
     cr_assert_str_eq(info.common_name, "node");
     cr_assert_str_eq(info.issuer, "node");
