@@ -39,6 +39,7 @@ struct log_writer {
     size_t batch_bytes_max;
     uint32_t spares_wanted;
     void (*failed_fn)(struct log_writer *log, struct status st, void *arg);
+    void (*batch_end_fn)(struct log_writer *log, void *arg);
     void *failed_arg;
 
     struct log_segment *segments; // Live ones, oldest first; the last is the current one.
@@ -227,6 +228,7 @@ static void batch_answer(struct log_writer *log, struct log_batch *batch, struct
         append->durable(append, st);
         append = next;
     }
+    if (log->batch_end_fn != NULL) log->batch_end_fn(log, log->failed_arg);
 }
 
 static void log_fail(struct log_writer *log, struct status st)
@@ -540,6 +542,7 @@ static struct log_writer *writer_create(
     invariant(log->segment_bytes <= SEGMENT_BYTES_MAX);
     log->spares_wanted = options->segments_spare != 0 ? options->segments_spare : 1;
     log->failed_fn = options->failed;
+    log->batch_end_fn = options->batch_end;
     log->failed_arg = options->arg;
     log->batches_end = &log->batches;
     log->hook.fn = log_flush_batches;
