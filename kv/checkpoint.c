@@ -156,7 +156,7 @@ static struct status gc_task(struct task *task, void *arg)
     struct kv_maintenance *upkeep = arg;
     struct kv_shard *kv = upkeep->kv;
     struct status st = STATUS_OK;
-    TRY(pause(task, upkeep, GC_EVERY_NS));
+    if (!upkeep->stop) TRY(pause(task, upkeep, GC_EVERY_NS));
     while (!upkeep->stop) {
         for (uint32_t i = 0; i < kv->slice_count && !upkeep->stop; i++) {
             struct arena_mark mark = arena_mark(task->arena);

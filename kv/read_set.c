@@ -73,7 +73,7 @@ static struct bytes end_of(struct read_set *set, const struct read_entry *entry)
 static void sort_and_join(struct read_set *set)
 {
     if (set->sorted) return;
-    qsort(set->entries, set->count, sizeof *set->entries, entry_order);
+    if (set->count > 1) qsort(set->entries, set->count, sizeof *set->entries, entry_order);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         struct read_entry *entry = &set->entries[i];
