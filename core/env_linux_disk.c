@@ -129,7 +129,7 @@ static void helper_fn(void *arg)
     case DISK_LIST: op->result = op_list(op); break;
     case DISK_READ:
     case DISK_WRITE:
-    case DISK_SYNC: invariant(!"a data operation on a helper");
+    case DISK_SYNC: invariant(false && "a data operation on a helper");
     }
 }
 

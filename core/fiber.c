@@ -49,7 +49,7 @@ static void fiber_entry(struct fcontext_transfer transfer)
     fiber->context = transfer.context;
     resumer_learned(fiber);
     fiber->main(fiber);
-    invariant(!"a fiber's main function returned");
+    invariant(false && "a fiber's main function returned");
 }
 
 void fiber_resume(struct fiber *fiber)
