@@ -261,7 +261,7 @@ static struct status list(struct task *task, struct session *session, struct are
         TRY(kv_scan_next(task, session->txn, &scan, arena, &batch));
         if (batch.count == 0) break;
         for (uint32_t i = 0; i < batch.count; i++) {
-            void *item;
+            void *item = NULL;
             if (descriptor_kind_of(batch.pairs[i].value) != kind) continue;
             TRY(decode_found(
                 arena, batch.pairs[i].value, kind, kv_txn_read_ts(session->txn), &item));

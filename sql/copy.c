@@ -639,7 +639,7 @@ struct status copy_execute(struct statement_context *context)
         goto out;
     }
     const struct table_desc *table;
-    const struct column_desc **columns;
+    const struct column_desc **columns = NULL;
     uint32_t count;
     TRY(catalog_table(context->task, context->session, copy->table.catalog, copy->table.schema,
         copy->table.name, false, &table));
