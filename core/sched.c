@@ -179,22 +179,23 @@ struct sched_tenant *sched_tenant(struct sched *sched, uint64_t id)
 void sched_push(struct sched *sched, struct task *task)
 {
     struct fair_queue *queue = &sched->run[task->class];
-    if (queue->task_count == 0 && task->class != TASK_SYSTEM) {
-        uint32_t other = task->class == TASK_DEFAULT ? TASK_BULK : TASK_DEFAULT;
-        if (sched->run[other].task_count > 0 &&
-            sched->class_vtime[task->class] < sched->class_vtime[other])
-            sched->class_vtime[task->class] = sched->class_vtime[other];
-    }
+    if (queue->task_count == 0 && sched->class_vtime[task->class] < sched->class_now)
+        sched->class_vtime[task->class] = sched->class_now;
     queue_push(sched, queue, &task->sched_tenant->run[task->class], task);
 }
 
 struct task *sched_pop(struct sched *sched)
 {
     if (sched->run[TASK_SYSTEM].count > 0) return queue_pop(&sched->run[TASK_SYSTEM]);
-    if (sched->run[TASK_BULK].count == 0) return queue_pop(&sched->run[TASK_DEFAULT]);
-    if (sched->run[TASK_DEFAULT].count == 0) return queue_pop(&sched->run[TASK_BULK]);
-    bool bulk = sched->class_vtime[TASK_BULK] < sched->class_vtime[TASK_DEFAULT];
-    return queue_pop(&sched->run[bulk ? TASK_BULK : TASK_DEFAULT]);
+    uint32_t class = TASK_DEFAULT;
+    if (sched->run[TASK_DEFAULT].count == 0) {
+        class = TASK_BULK;
+    } else if (sched->run[TASK_BULK].count > 0 &&
+               sched->class_vtime[TASK_BULK] < sched->class_vtime[TASK_DEFAULT]) {
+        class = TASK_BULK;
+    }
+    if (sched->run[class].count > 0) sched->class_now = sched->class_vtime[class];
+    return queue_pop(&sched->run[class]);
 }
 
 struct task *sched_pop_index(struct sched *sched, uint32_t index)

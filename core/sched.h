@@ -52,6 +52,7 @@ struct fair_queue {
 struct sched {
     struct fair_queue run[SCHED_CLASSES];
     uint64_t class_vtime[SCHED_CLASSES];
+    uint64_t class_now; // Of the class that ran last, when it was chosen.
     struct fair_queue line;
     uint64_t sequence;
     struct sched_tenant **buckets;

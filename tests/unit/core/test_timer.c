@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The timing wheel: never early, late by at most a tick, in order, whatever the distance.
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "core/timer.h"
+
+#define SECOND 1000000000ull
+
+static uint64_t now_ns;
+static uint32_t fired, early, late;
+static uint64_t last_deadline_ns;
+static bool unordered;
+
+static void note(struct timer *timer)
+{
+    fired++;
+    if (now_ns < timer->deadline_ns) early++;
+    if (now_ns > timer->deadline_ns + 2 * TIMER_TICK_NS) late++;
+    if (timer->deadline_ns + TIMER_TICK_NS < last_deadline_ns) unordered = true;
+    last_deadline_ns = timer->deadline_ns;
+}
+
+// The loop of a simulation: time jumps to where the wheel says that something is due.
+static void run_all(struct timer_wheel *wheel)
+{
+    for (uint64_t next; (next = timer_wheel_next_ns(wheel)) != UINT64_MAX;) {
+        cr_assert_gt(next, now_ns, "time must go on");
+        now_ns = next;
+        timer_wheel_advance(wheel, now_ns);
+    }
+}
+
+Test(timer, fires_once_and_on_time)
+{
+    static const uint64_t distances[] = {0, 1, TIMER_TICK_NS - 1, TIMER_TICK_NS, TIMER_TICK_NS + 1,
+        63ull * TIMER_TICK_NS, 64ull * TIMER_TICK_NS, 65ull * TIMER_TICK_NS, SECOND, 59 * SECOND,
+        3600 * SECOND, 86400 * SECOND, 13 * 86400 * SECOND, 14 * 86400 * SECOND,
+        400 * 86400 * SECOND};
+    static const uint64_t starts[] = {0, 1, 123456789, 64ull * TIMER_TICK_NS - 1,
+        (1ull << 50) - 1, (1ull << 50) - TIMER_TICK_NS, 5000000000000000ull};
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        for (size_t j = 0; j < sizeof distances / sizeof distances[0]; j++) {
+            struct timer_wheel wheel;
+            struct timer timer = {.fire = note};
+            now_ns = starts[i];
+            timer_wheel_init(&wheel, now_ns);
+            timer_wheel_arm(&wheel, &timer, now_ns + distances[j]);
+            fired = early = late = 0;
+            last_deadline_ns = 0;
+            run_all(&wheel);
+            cr_expect_eq(fired, 1);
+            cr_expect_eq(early, 0, "start %zu distance %zu", i, j);
+            cr_expect_eq(late, 0, "start %zu distance %zu", i, j);
+            cr_expect_not(timer.armed);
+        }
+    }
+}
+
+Test(timer, many_keep_their_order)
+{
+    struct timer_wheel wheel;
+    enum { COUNT = 20000 };
+    struct timer *timers = calloc(COUNT, sizeof *timers);
+    now_ns = 987654321;
+    timer_wheel_init(&wheel, now_ns);
+    srand(1);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint64_t distance = (uint64_t)rand() << (rand() % 14);
+        timers[i].fire = note;
+        timer_wheel_arm(&wheel, &timers[i], now_ns + distance);
+    }
+    // A third is taken away, a third is moved.
+    for (uint32_t i = 0; i < COUNT; i += 3)
+        timer_wheel_disarm(&wheel, &timers[i]);
+    for (uint32_t i = 1; i < COUNT; i += 3)
+        timer_wheel_arm(&wheel, &timers[i], now_ns + (uint64_t)rand());
+    fired = early = late = 0;
+    unordered = false;
+    last_deadline_ns = 0;
+    run_all(&wheel);
+    cr_expect_eq(fired, COUNT - (COUNT + 2) / 3);
+    cr_expect_eq(early, 0);
+    cr_expect_eq(late, 0);
+    cr_expect_not(unordered);
+    cr_expect_eq(wheel.count, 0);
+    free(timers);
+}
+
+static struct timer_wheel *shared_wheel;
+static struct timer other;
+
+static void disarm_other(struct timer *timer)
+{
+    (void)timer;
+    fired++;
+    timer_wheel_disarm(shared_wheel, &other);
+}
+
+static void arm_again(struct timer *timer)
+{
+    if (++fired < 5) timer_wheel_arm(shared_wheel, timer, now_ns + 1);
+}
+
+// What fires may take away another timer of the same instant, or arm itself again.
+Test(timer, firing_may_change_timers)
+{
+    struct timer_wheel wheel;
+    struct timer first = {.fire = disarm_other};
+    shared_wheel = &wheel;
+    other.fire = note;
+    now_ns = 0;
+    timer_wheel_init(&wheel, now_ns);
+    timer_wheel_arm(&wheel, &first, SECOND);
+    timer_wheel_arm(&wheel, &other, SECOND);
+    fired = 0;
+    run_all(&wheel);
+    cr_expect_eq(fired, 1);
+    first.fire = arm_again;
+    fired = 0;
+    timer_wheel_arm(&wheel, &first, now_ns + 1);
+    run_all(&wheel);
+    cr_expect_eq(fired, 5);
+}
+
+// Time that jumps over many timers fires all of them, in order.
+Test(timer, a_jump_fires_all)
+{
+    struct timer_wheel wheel;
+    struct timer timers[100] = {0};
+    now_ns = 77;
+    timer_wheel_init(&wheel, now_ns);
+    for (uint32_t i = 0; i < 100; i++) {
+        timers[i].fire = note;
+        timer_wheel_arm(&wheel, &timers[i], now_ns + (100 - i) * SECOND / 7);
+    }
+    now_ns += 1000 * SECOND;
+    fired = early = 0;
+    unordered = false;
+    last_deadline_ns = 0;
+    cr_expect_eq(timer_wheel_advance(&wheel, now_ns), 100);
+    cr_expect_eq(early, 0);
+    cr_expect_not(unordered);
+    cr_expect_eq(timer_wheel_next_ns(&wheel), UINT64_MAX);
+}
