@@ -18,6 +18,7 @@
 struct node;
 struct shard;
 struct shard_message;
+struct task;
 
 enum disk_op_kind {
     DISK_OPEN,     // path, flags -> result: handle
@@ -122,5 +123,8 @@ struct env {
     uint32_t (*choose)(struct env *env, struct shard *shard, uint32_t count);
     void (*node_stop)(struct env *env, struct node *node);
     void (*signals_enable)(struct env *env); // NULL: no signals (simulation).
+    // A task ran for STALL_NS (core/reactor.h) or longer without giving way. NULL: not of interest.
+    void (*task_stalled)(
+        struct env *env, struct shard *shard, struct task *task, uint64_t ran_ns);
     bool simulated;
 };

@@ -526,6 +526,8 @@ static void *shard_main(void *arg)
 
     if (!atomic_load(&owner->start_failed)) {
         shard_self_set(linux_shard->shard);
+        linux_stall_thread_begin(linux_shard);
+        if (linux_shard->index == 0) linux_watchdog_start(owner);
         event_arm(linux_shard);
         if (linux_shard->index == 0) {
             struct task_options options = {.fn = owner->init,
@@ -539,9 +541,11 @@ static void *shard_main(void *arg)
         }
         shard_loop(linux_shard);
         shard_drain(linux_shard);
+        if (linux_shard->index == 0) linux_watchdog_stop(owner);
     }
     // No shard goes before all have stopped sending to it.
     pthread_barrier_wait(&owner->barrier);
+    if (!atomic_load(&owner->start_failed)) linux_stall_thread_end(linux_shard);
     linux_net_fini(linux_shard);
     if (linux_shard->ring_made) io_uring_queue_exit(&linux_shard->ring);
     if (linux_shard->shard != NULL) shard_destroy(linux_shard->shard);
@@ -595,7 +599,8 @@ static struct status env_create(const struct node_options *options, struct linux
         .message_send = linux_message_send,
         .resolve = linux_resolve,
         .node_stop = linux_node_stop,
-        .signals_enable = linux_signals_enable};
+        .signals_enable = linux_signals_enable,
+        .task_stalled = linux_task_stalled};
     atomic_store(&owner->wall_offset_ns, wall_minus_mono_ns());
     pthread_barrier_init(&owner->barrier, NULL, shards);
     owner->shards = calloc(shards, sizeof *owner->shards);

@@ -22,6 +22,7 @@
 #define RECV_BUFFERS 256u
 #define RECV_BUFFER_BYTES (16u << 10)
 #define RECV_GROUP 0u
+#define STALL_FRAMES_MAX 48
 
 // What a completion is for: the low three bits of its user data.
 enum ring_tag {
@@ -64,6 +65,13 @@ struct linux_shard {
     struct timer paused_timer;
     bool paused_logged;
 
+    // The stall detector.
+    void *stall_stack[STALL_FRAMES_MAX];
+    int stall_frames;
+    uint64_t stall_logged_ns;
+    uint64_t stall_seen_ns; // The watchdog's.
+    void *signal_stack;
+
     // The node's end.
     uint32_t attention_seen, signals_seen;
     bool stopping, exiting;
@@ -90,6 +98,10 @@ struct linux_env {
     task_fn init;
     void *init_arg;
     struct status init_status;
+    pthread_t watchdog;
+    pthread_mutex_t watchdog_lock;
+    pthread_cond_t watchdog_wake;
+    bool watchdog_started, watchdog_stop;
 };
 
 static inline struct linux_shard *linux_shard_of(struct shard *shard)
@@ -119,3 +131,10 @@ void linux_net_submit(struct env *env, struct shard *shard, struct net_op *op);
 void linux_net_complete(
     struct linux_shard *linux_shard, struct net_op *op, int32_t result, uint32_t flags);
 int linux_resolve(struct env *env, const char *address, char numeric[NET_ADDRESS_BYTES]);
+
+void linux_watchdog_start(struct linux_env *owner);
+void linux_watchdog_stop(struct linux_env *owner);
+void linux_stall_thread_begin(struct linux_shard *linux_shard);
+void linux_stall_thread_end(struct linux_shard *linux_shard);
+void linux_task_stalled(
+    struct env *env, struct shard *shard, struct task *task, uint64_t ran_ns);

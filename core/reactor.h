@@ -34,12 +34,14 @@
 #define REACTOR_TURN_NS 200000u
 #define REACTOR_TURN_TASKS 256u
 #define REACTOR_KINDS 64u
+#define STALL_NS 1000000u
 
 enum task_state { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_ENDED };
 
 struct reactor {
     uint64_t now_ns;
     struct task *current;
+    uint64_t running_since_ns; // Of the current task; 0: none. Read by the stall detector's thread.
     struct sched sched;
     struct timer_wheel timers;
     struct list_link yielded;  // Run again in the next turn.
@@ -101,6 +103,12 @@ void reactor_clock(struct shard *shard);   // Reads the time.
 void reactor_timers(struct shard *shard);  // Timers, messages to itself, tasks that yielded.
 bool reactor_run_one(struct shard *shard); // One task until it suspends; false when none is ready.
 void reactor_hooks(struct shard *shard);
+
+// When the current task began its run; 0 when none runs. From any thread.
+static inline uint64_t reactor_running_since(const struct shard *shard)
+{
+    return __atomic_load_n(&shard->reactor->running_since_ns, __ATOMIC_RELAXED);
+}
 
 // Tells every task to end (57P01) and refuses new ones but for calls between shards.
 void reactor_stop(struct shard *shard);

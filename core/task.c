@@ -192,10 +192,15 @@ void task_run(struct shard *shard, struct task *task)
     task->state = TASK_RUNNING;
     task->run_started_ns = reactor->now_ns;
     reactor->current = task;
+    __atomic_store_n(&reactor->running_since_ns, reactor->now_ns, __ATOMIC_RELAXED);
     fiber_resume(task->fiber);
+    __atomic_store_n(&reactor->running_since_ns, 0, __ATOMIC_RELAXED);
     reactor->current = NULL;
     reactor->now_ns = shard->env->mono_ns(shard->env);
-    sched_charge(&reactor->sched, task, reactor->now_ns - task->run_started_ns);
+    uint64_t ran_ns = reactor->now_ns - task->run_started_ns;
+    sched_charge(&reactor->sched, task, ran_ns);
+    if (UNLIKELY(ran_ns >= STALL_NS) && shard->env->task_stalled != NULL)
+        shard->env->task_stalled(shard->env, shard, task, ran_ns);
     if (task->state == TASK_ENDED) task_finish(shard, task);
 }
 

@@ -5,7 +5,11 @@
 #include "tests/unit/harness.h"
 
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
+#include "core/cert.h"
+#include "core/disk.h"
 #include "core/net.h"
 #include "core/tls.h"
 
@@ -255,4 +259,148 @@ NODE_TEST(net, waiting_tasks_learn_of_the_end, 1)
     conn_close(conn);
 out:
     return st;
+}
+
+// Out of descriptors, accepting pauses; it goes on when there are some again.
+NODE_TEST(net, accepting_survives_descriptor_exhaustion, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo;
+    struct conn *conns[64] = {0};
+    struct rlimit limit;
+    uint32_t count = 0;
+    TRY(echo_start(task, &echo));
+    getrlimit(RLIMIT_NOFILE, &limit);
+    int lowest = dup(0); // The next descriptors start here.
+    close(lowest);
+    limit.rlim_cur = (rlim_t)lowest + 21;
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    // Each end of a connection takes one: the clients use them up.
+    for (; count < 64; count++) {
+        if (failed(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conns[count])))
+            break;
+    }
+    CHECK(count > 5 && count < 22);
+    TRY(task_sleep(task, 20 * MS));
+    while (count > 0)
+        conn_abort(conns[--count]);
+    TRY(task_sleep(task, 20 * MS));
+    TRY(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conns[0]));
+    TRY(echo_check(task, conns[0], 10000));
+    conn_close(conns[0]);
+out:
+    return st;
+}
+
+// --- TLS --------------------------------------------------------------------------------------------
+
+struct tls_echo {
+    struct echo echo;
+    struct tls_context *context;
+    uint32_t refused;
+};
+
+static struct status tls_serve(struct task *task, void *arg)
+{
+    struct conn *conn = arg;
+    struct tls_echo *server = conn_arg(conn);
+    struct status st = conn_tls_start(task, conn, server->context, NULL);
+    if (failed(st)) {
+        server->refused++;
+        conn_close(conn);
+        return STATUS_OK;
+    }
+    conn_set_handler(conn, server->echo.migrate ? &moving_handler : &echo_handler, &server->echo);
+    if (conn_input(conn).size > 0) conn_set_handler(conn, &echo_handler, &server->echo);
+    if (conn_input(conn).size > 0) echo_input(conn);
+    return STATUS_OK;
+}
+
+static void tls_accept(struct listener *listener, struct conn *conn)
+{
+    conn_set_handler(conn, NULL, listener_arg(listener));
+    struct task_options options = {.fn = tls_serve, .arg = conn, .kind = "tls"};
+    if (failed(task_start(conn_shard(conn), &options))) conn_abort(conn);
+}
+
+static struct status certificates_make(
+    struct task *task, const char *dir, struct tls_context **server, struct bytes *ca_pem)
+{
+    struct status st = STATUS_OK;
+    struct bytes ca_key, cert, key, none = {0};
+    static const char *const hosts[] = {"localhost", "127.0.0.1", NULL};
+    struct cert_options authority = {.common_name = "CA", .is_ca = true};
+    struct cert_options node = {.common_name = "node", .hosts = hosts, .is_server = true};
+    TRY(cert_create(task->arena, &authority, none, none, ca_pem, &ca_key));
+    TRY(cert_create(task->arena, &node, *ca_pem, ca_key, &cert, &key));
+    char *cert_path = arena_printf(task->arena, "%s/node.crt", dir);
+    char *key_path = arena_printf(task->arena, "%s/node.key", dir);
+    TRY(disk_write_file(task, cert_path, cert));
+    TRY(disk_write_file(task, key_path, key));
+    CHECK(chmod(key_path, 0600) == 0);
+    struct tls_server_options options = {.cert_path = cert_path, .key_path = key_path};
+    TRY(tls_context_create_server(task->arena, &options, server));
+out:
+    return st;
+}
+
+static struct status tls_talk(struct task *task, bool migrate)
+{
+    struct status st = STATUS_OK;
+    static struct tls_echo server;
+    struct tls_context *client = NULL;
+    struct conn *conn = NULL;
+    struct bytes ca_pem;
+    char dir[256];
+    server.echo.migrate = migrate;
+    TRY(certificates_make(task, test_dir(dir), &server.context, &ca_pem));
+    struct listener_options options = {.address = "127.0.0.1:0",
+        .input_bytes_max = INPUT_MAX,
+        .on_accept = tls_accept,
+        .arg = &server};
+    TRY(net_listen(task->shard, &options, &server.echo.listener));
+    struct tls_client_options client_options = {.verify = TLS_VERIFY_FULL, .ca_pem = ca_pem};
+    TRY(tls_context_create_client(task->arena, &client_options, &client));
+    for (int i = 0; i < 3; i++) {
+        TRY(net_connect(task, listener_address(server.echo.listener), INPUT_MAX, &conn));
+        TRY(conn_tls_start(task, conn, client, "127.0.0.1"));
+        CHECK(conn_tls(conn) != NULL);
+        TRY(task_sleep(task, 2 * MS)); // So that the server has set its handler.
+        TRY(echo_check(task, conn, 10));
+        TRY(echo_check(task, conn, 2u << 20));
+        conn_close(conn);
+    }
+    while (__atomic_load_n(&server.echo.ended, __ATOMIC_SEQ_CST) < 3)
+        TRY(task_sleep(task, MS));
+    // The wrong name is refused, with the server none the worse.
+    TRY(net_connect(task, listener_address(server.echo.listener), INPUT_MAX, &conn));
+    CHECK(failed(conn_tls_start(task, conn, client, "other.example")));
+    conn_close(conn);
+    // No TLS at all.
+    TRY(net_connect(task, listener_address(server.echo.listener), INPUT_MAX, &conn));
+    conn_write(conn, "GET / HTTP/1.0\r\n\r\n", 18);
+    conn_flush(conn);
+    while (!conn_ended(conn)) {
+        conn_consume(conn, conn_input(conn).size);
+        st = conn_wait_input(task, conn, 1);
+        if (failed(st)) break;
+    }
+    st = STATUS_OK;
+    conn_close(conn);
+    while (server.refused < 2)
+        TRY(task_sleep(task, MS));
+    tls_context_release(client);
+    tls_context_release(server.context);
+out:
+    return st;
+}
+
+NODE_TEST(net, tls_carries_bytes_both_ways, 1)
+{
+    return tls_talk(task, false);
+}
+
+NODE_TEST(net, tls_connections_move_between_shards, 2)
+{
+    return tls_talk(task, true);
 }

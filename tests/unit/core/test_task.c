@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/metrics.h"
 #include "core/reactor.h"
 
 #define MS 1000000ull
@@ -431,4 +432,30 @@ Test(task, stop_ends_all_tasks)
     struct status st = node_test(1, start_and_leave, &code);
     cr_assert(!failed(st));
     cr_assert_eq(code, E_ADMIN_SHUTDOWN);
+}
+
+static int64_t stall_count;
+
+static void stall_value(
+    struct metric_reader *reader, const struct metric *metric, uint64_t tenant, int64_t value)
+{
+    (void)reader;
+    (void)tenant;
+    if (strcmp(metric->name, "shard.task.stall") == 0) stall_count = value;
+}
+
+// A task that does not give way is counted.
+NODE_TEST(task, stalls_are_counted, 2)
+{
+    struct status st = STATUS_OK;
+    uint64_t end = task_now_ns(task) + 30 * MS;
+    while (task_now_ns(task) < end) {
+    }
+    TRY(task_yield(task));
+    TRY(task_sleep(task, MS));
+    struct metric_reader reader = {.value = stall_value};
+    metrics_read_all(&reader);
+    CHECK(stall_count >= 1);
+out:
+    return st;
 }
