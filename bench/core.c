@@ -12,6 +12,7 @@
 #include "core/fiber.h"
 #include "core/invariant.h"
 #include "core/log_writer.h"
+#include "core/net.h"
 #include "core/reactor.h"
 #include "core/shard.h"
 
@@ -186,6 +187,81 @@ out:
     return st;
 }
 
+// --- connections ------------------------------------------------------------------------------------
+
+static void echo_input(struct conn *conn)
+{
+    struct bytes input = conn_input(conn);
+    conn_write(conn, input.data, input.size);
+    conn_consume(conn, input.size);
+    conn_flush(conn);
+    if (conn_ended(conn)) conn_close(conn);
+}
+
+static const struct conn_handler echo_handler = {echo_input};
+
+static void echo_accept(struct listener *listener, struct conn *conn)
+{
+    (void)listener;
+    conn_set_handler(conn, &echo_handler, NULL);
+}
+
+static struct status echo_listen(struct task *task, void *arg)
+{
+    struct listener_options options = {
+        .address = "127.0.0.1:0", .input_bytes_max = 64u << 10, .on_accept = echo_accept};
+    return net_listen(task->shard, &options, arg);
+}
+
+struct pinger {
+    const char *address;
+    uint64_t count;
+};
+
+static struct status ping_loop(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct pinger *pinger = arg;
+    struct conn *conn = NULL;
+    uint8_t message[100] = {1};
+    TRY(net_connect(task, pinger->address, 64u << 10, &conn));
+    for (uint64_t i = 0; i < pinger->count; i++) {
+        conn_write(conn, message, sizeof message);
+        conn_flush(conn);
+        TRY(conn_wait_input(task, conn, sizeof message));
+        conn_consume(conn, sizeof message);
+    }
+out:
+    if (conn != NULL) conn_close(conn);
+    return st;
+}
+
+static struct status bench_net(struct task *task, uint64_t conns, uint64_t each)
+{
+    struct status st = STATUS_OK;
+    struct starter starter = {0};
+    struct listener *listener = NULL;
+    char label[64];
+    TRY(shard_call(task, 1, echo_listen, &listener));
+    struct pinger pinger = {listener_address(listener), each};
+    uint64_t start_ns = now_ns(task);
+    for (uint64_t i = 0; i < conns; i++) {
+        struct task_options options = {.fn = ping_loop,
+            .arg = &pinger,
+            .kind = "pinger",
+            .ended = note_end,
+            .ended_arg = &starter};
+        TRY(task_start(task->shard, &options));
+    }
+    while (starter.ended < conns)
+        TRY(task_wait(task, &starter.done));
+    snprintf(label, sizeof label, "net: 100-byte round trip, %llu connections",
+        (unsigned long long)conns);
+    report(label, conns * each, now_ns(task) - start_ns);
+out:
+    return st;
+}
+
 // --- the log ----------------------------------------------------------------------------------------
 
 struct appender {
@@ -268,6 +344,8 @@ static struct status run(struct task *task, void *arg)
     TRY(bench_call_one(task));
     TRY(bench_call_busy(task));
     TRY(bench_helper(task));
+    TRY(bench_net(task, 1, 20000));
+    TRY(bench_net(task, 64, 5000));
     TRY(bench_log(task, dir, 1, 5000));
     TRY(bench_log(task, dir, 16, 2000));
     TRY(bench_log(task, dir, 256, 500));

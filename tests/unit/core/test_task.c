@@ -3,6 +3,7 @@
 // Tasks: waiting, cancelling, deadlines, calls to other shards and to helpers.
 #include "tests/unit/harness.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "core/metrics.h"
@@ -456,6 +457,79 @@ NODE_TEST(task, stalls_are_counted, 2)
     struct metric_reader reader = {.value = stall_value};
     metrics_read_all(&reader);
     CHECK(stall_count >= 1);
+out:
+    return st;
+}
+
+struct signalled {
+    int number;
+    bool ended;
+    struct wait_queue done;
+};
+
+static struct status await_signal(struct task *task, void *arg)
+{
+    struct signalled *signalled = arg;
+    struct status st = node_wait_signal(task, &signalled->number);
+    signalled->ended = true;
+    wait_queue_wake_all(&signalled->done, STATUS_OK);
+    return st;
+}
+
+// A signal to the process wakes the tasks that wait for one, and does nothing else.
+NODE_TEST(task, signals_wake_those_who_wait, 2)
+{
+    struct status st = STATUS_OK;
+    struct signalled signalled = {0};
+    struct task_options options = {.fn = await_signal, .arg = &signalled, .kind = "signal"};
+    TRY(task_start(task->shard, &options));
+    TRY(task_yield(task));
+    kill(getpid(), SIGHUP);
+    while (!signalled.ended)
+        TRY(task_wait(task, &signalled.done));
+    CHECK(signalled.number == SIGHUP);
+    CHECK(!node_stopping(task->shard->node));
+out:
+    return st;
+}
+
+struct crowd {
+    uint32_t running, most, ended;
+    struct wait_queue done;
+};
+
+static struct status crowd_member(struct task *task, void *arg)
+{
+    struct crowd *crowd = arg;
+    crowd->running++;
+    if (crowd->running > crowd->most) crowd->most = crowd->running;
+    struct status st = task_yield(task);
+    crowd->running--;
+    crowd->ended++;
+    wait_queue_wake_all(&crowd->done, STATUS_OK);
+    return st;
+}
+
+// More tasks than stacks wait in line; more than the line holds are refused with 53300.
+NODE_TEST(task, stacks_are_the_admission_control, 1)
+{
+    struct status st = STATUS_OK;
+    static struct crowd crowd; // The last member outlives this task.
+    uint32_t started = 0;
+    struct task_options options = {.fn = crowd_member, .arg = &crowd, .kind = "crowd"};
+    struct status refused = STATUS_OK;
+    while (started < 5000) {
+        options.tenant = started % 3;
+        refused = task_start(task->shard, &options);
+        if (failed(refused)) break;
+        started++;
+    }
+    CHECK(status_is(refused, E_TOO_MANY_CONNECTIONS));
+    CHECK(started == 4 * 256); // The harness's nodes have 256 stacks.
+    while (crowd.ended < started)
+        TRY(task_wait(task, &crowd.done));
+    CHECK(crowd.most == 255); // One is this task's.
+    TRY(task_start(task->shard, &options));
 out:
     return st;
 }
