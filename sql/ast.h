@@ -205,8 +205,8 @@ enum frame_bound {
 };
 enum frame_exclusion { EXCLUDE_NO_OTHERS, EXCLUDE_CURRENT_ROW, EXCLUDE_GROUP, EXCLUDE_TIES };
 struct window {
-    const char *name;      // In a WINDOW clause; NULL in OVER (...).
-    const char *reference; // The window it is based on, or OVER name.
+    const char *name;      // In a WINDOW clause, and of OVER w; NULL in OVER (...).
+    const char *reference; // OVER (w ...), WINDOW v AS (w ...): the window it is based on.
     struct expr_list partition_by;
     struct sort_list order_by;
     enum frame_mode mode; // FRAME_NONE: written without a frame.

@@ -23,7 +23,8 @@
 #define SHAPE_LITERALS_MAX 64u
 
 enum shape_literal_kind {
-    SHAPE_INTEGER, // Digits that fit int8, maybe with a minus: type int4 if it fits, else int8.
+    SHAPE_INTEGER, // Type int4.
+    SHAPE_BIGINT,  // Type int8: the digits do not fit int4.
     SHAPE_DECIMAL, // Type numeric.
     SHAPE_STRING,  // Of unknown type: takes that of its place.
 };
@@ -32,12 +33,12 @@ struct shape_literal {
     enum shape_literal_kind kind;
     bool escaped;        // A string with '' in it: `text` still has them doubled.
     uint32_t position;   // Byte offset in the statement's text.
-    struct bytes text;   // In the statement's text; a string without its outer quotes.
-    int64_t integer;     // SHAPE_INTEGER.
+    struct bytes text;   // In the statement's text: with the minus; a string without its outer quotes.
+    int64_t integer;     // SHAPE_INTEGER, SHAPE_BIGINT.
 };
 
 struct shape {
-    uint64_t hash;  // Of text, and of the literals' kinds (int4 and int8 differ).
+    uint64_t hash;  // Of text, and of the literals' kinds.
     uint32_t size;  // Of text.
     uint32_t literal_count;
     struct shape_literal literals[SHAPE_LITERALS_MAX];
