@@ -74,8 +74,8 @@ static struct bytes key_of(struct arena *arena, const struct shape *shape, uint6
 static struct type literal_type(const struct shape_literal *literal)
 {
     switch (literal->kind) {
-    case SHAPE_INTEGER:
-        return TYPE_OF(literal->integer >= INT32_MIN && literal->integer <= INT32_MAX ? TYPE_INT4 : TYPE_INT8);
+    case SHAPE_INTEGER: return TYPE_OF(TYPE_INT4);
+    case SHAPE_BIGINT: return TYPE_OF(TYPE_INT8);
     case SHAPE_DECIMAL: return TYPE_OF(TYPE_NUMERIC);
     case SHAPE_STRING: return TYPE_OF(0);
     }
@@ -85,7 +85,8 @@ static struct type literal_type(const struct shape_literal *literal)
 static struct status literal_value(struct session *session, struct arena *arena,
     const struct shape_literal *literal, struct type type, struct datum *value)
 {
-    if (literal->kind == SHAPE_INTEGER && (type.oid == TYPE_INT4 || type.oid == TYPE_INT8)) {
+    bool whole = literal->kind == SHAPE_INTEGER || literal->kind == SHAPE_BIGINT;
+    if (whole && (type.oid == TYPE_INT4 || type.oid == TYPE_INT8)) {
         *value = datum_int(literal->integer);
         return STATUS_OK;
     }

@@ -198,8 +198,9 @@ static bool shape_number(struct shaping *s, bool negative)
     bool fits = true, decimal = false;
     uint32_t at = s->at;
     for (; at < s->size && (classes[s->text[at]] & DIGIT); at++) {
-        if (value > (INT64_MAX - 9) / 10) fits = false;
-        value = fits ? value * 10 + (uint64_t)(s->text[at] - '0') : value;
+        uint64_t digit = (uint64_t)(s->text[at] - '0');
+        fits = fits && value <= ((uint64_t)INT64_MAX - digit) / 10;
+        if (fits) value = value * 10 + digit;
     }
     if (at < s->size && s->text[at] == '.') {
         if (at + 1 < s->size && s->text[at + 1] == '.') return false;
@@ -286,7 +287,9 @@ static bool shape_operator(struct shaping *s)
     uint8_t c = s->text[at], next = at + 1 < s->size ? s->text[at + 1] : 0;
     if ((c == '-' && next == '-') || (c == '/' && next == '*')) return skip_comment(s);
     // A minus that belongs to a number: nothing that could be subtracted from stands before it.
-    if (c == '-' && (classes[next] & DIGIT) &&
+    bool number = (classes[next] & DIGIT) ||
+                  (next == '.' && at + 2 < s->size && (classes[s->text[at + 2]] & DIGIT));
+    if (c == '-' && number &&
         (s->before == BEFORE_OPEN || s->before == BEFORE_OPERATOR || s->before == BEFORE_COMPARE ||
             s->before == BEFORE_KEYWORD)) {
         s->at++;

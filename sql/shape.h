@@ -7,12 +7,15 @@
 //                                                 literal 1: integer 42
 //
 // Only where a parameter of the literal's type means the same as the literal: one SELECT, INSERT,
-// UPDATE, DELETE, UPSERT or VALUES statement. Refused (the caller parses the text as it is): several
-// statements, $n already there, typed literals (date '...'), intervals, casts of literals, ordinals in
-// ORDER BY and GROUP BY, quoted identifiers with odd bytes, and whatever else is in doubt.
+// UPDATE, DELETE or UPSERT statement. Refused (the caller parses the text as it is): several statements,
+// $n already there, typed literals (date '...'), intervals, casts of literals, literals in ORDER BY and
+// GROUP BY, WITH, set operations, arrays, and whatever else is in doubt.
+//
+// When a shape's text does not parse or plan, the caller goes back to the statement's own text (and its
+// error positions): a parameter of unknown type may be refused where a literal is not.
 //
 // Shard    Any. Pure.
-// Memory   The caller's struct and buffer; nothing is allocated.
+// Memory   The caller's struct, too big for a fiber's stack: keep one a session or shard.
 // Errors   None: false when the text has no shape.
 #pragma once
 #include <stdbool.h>
