@@ -19,6 +19,7 @@
 #define STOP_MAX_NS 15000000000ull       // After this the node gives up on tasks that do not end.
 #define DRAIN_MAX_NS 2000000000ull       // For the ring's last completions.
 #define WALL_CHECK_NS 1000000000ull
+#define DISK_HELPERS 2u
 
 // --- clock and randomness ---------------------------------------------------------------------------
 
@@ -290,17 +291,23 @@ static void helper_finished(struct helper_job *job)
     if (mailbox_take_sleeper(linux_shard->mailbox)) event_write(linux_shard);
 }
 
-void linux_helper_submit(struct env *env, struct shard *shard, void (*fn)(void *arg),
+void linux_pool_submit(struct helper_pool *pool, struct shard *shard, void (*fn)(void *arg),
     void (*done)(void *arg), void *arg)
 {
-    struct linux_env *owner = container_of(env, struct linux_env, env);
     struct helper_request *request = calloc(1, sizeof *request);
     invariant(request != NULL);
     request->job = (struct helper_job){.fn = fn, .arg = arg, .finished = helper_finished};
     request->linux_shard = linux_shard_of(shard);
     request->done = done;
     request->linux_shard->helpers_in_flight++;
-    helper_pool_submit(owner->helpers, &request->job);
+    helper_pool_submit(pool, &request->job);
+}
+
+void linux_helper_submit(struct env *env, struct shard *shard, void (*fn)(void *arg),
+    void (*done)(void *arg), void *arg)
+{
+    struct linux_env *owner = container_of(env, struct linux_env, env);
+    linux_pool_submit(owner->helpers, shard, fn, done, arg);
 }
 
 // --- stop and signals -------------------------------------------------------------------------------
@@ -566,6 +573,7 @@ static void env_fini(struct linux_env *owner)
     struct linux_env *self_owner = owner;
     atomic_compare_exchange_strong(&signal_owner, &self_owner, NULL);
     helper_pool_destroy(owner->helpers);
+    helper_pool_destroy(owner->disk_helpers);
     for (uint32_t i = 0; i < owner->options.shard_count; i++) {
         struct linux_shard *linux_shard = &owner->shards[i];
         mailbox_destroy(linux_shard->mailbox);
@@ -661,6 +669,7 @@ struct status node_run(
     uint32_t started = 0;
     uint32_t helpers = options->helper_threads != 0 ? options->helper_threads : 2;
     TRY(helper_pool_create(helpers, &owner->helpers));
+    TRY(helper_pool_create(DISK_HELPERS, &owner->disk_helpers));
     owner->node = node_create(&owner->env, &owner->options);
     if (running != NULL) *running = owner->node;
     for (uint32_t i = 0; i < owner->options.shard_count; i++) {

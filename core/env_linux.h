@@ -85,6 +85,7 @@ struct linux_env {
     struct node *node;
     struct node_options options;
     struct helper_pool *helpers;
+    struct helper_pool *disk_helpers; // Apart, so that a checkpoint does not hold up the log.
     struct linux_shard *shards;
     pthread_barrier_t barrier;
     _Atomic bool start_failed;
@@ -120,6 +121,10 @@ static inline void ring_tag(struct linux_shard *linux_shard, struct io_uring_sqe
 
 uint64_t linux_mono_now_ns(void);
 void linux_helper_submit(struct env *env, struct shard *shard, void (*fn)(void *arg),
+    void (*done)(void *arg), void *arg);
+
+// The same on one of the pools.
+void linux_pool_submit(struct helper_pool *pool, struct shard *shard, void (*fn)(void *arg),
     void (*done)(void *arg), void *arg);
 
 void linux_disk_submit(struct env *env, struct shard *shard, struct disk_op *op);

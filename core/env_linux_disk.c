@@ -141,6 +141,7 @@ static void helper_done(void *arg)
 
 void linux_disk_submit(struct env *env, struct shard *shard, struct disk_op *op)
 {
+    (void)env;
     struct linux_shard *linux_shard = linux_shard_of(shard);
     struct io_uring_sqe *sqe;
     // One operation moves at most this much (the kernel's bound); the caller sees a short result.
@@ -159,7 +160,10 @@ void linux_disk_submit(struct env *env, struct shard *shard, struct disk_op *op)
         sqe = ring_entry(linux_shard);
         io_uring_prep_fsync(sqe, (int)op->handle, IORING_FSYNC_DATASYNC);
         break;
-    default: linux_helper_submit(env, shard, helper_fn, helper_done, op); return;
+    default:
+        linux_pool_submit(
+            linux_shard->owner->disk_helpers, shard, helper_fn, helper_done, op);
+        return;
     }
     ring_tag(linux_shard, sqe, op, RING_DISK);
 }
