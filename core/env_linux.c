@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -646,6 +647,15 @@ static struct status node_status(struct linux_env *owner)
     return STATUS_OK;
 }
 
+// A connection takes a descriptor, and so does a file: as many as the system lets us have.
+static void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct status node_run(
     const struct node_options *options, task_fn init, void *arg, struct node **running)
 {
@@ -666,6 +676,7 @@ struct status node_run(
     sigdelset(&all, SIGPROF);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     signal(SIGPIPE, SIG_IGN);
+    descriptors_raise();
     uint32_t started = 0;
     uint32_t helpers = options->helper_threads != 0 ? options->helper_threads : 2;
     TRY(helper_pool_create(helpers, &owner->helpers));

@@ -37,6 +37,13 @@ enum ring_tag {
 
 struct linux_env;
 
+// What is in flight on a socket, for closing it: cancelling by descriptor would look at every operation
+// of the ring.
+struct socket_ops {
+    struct net_op *in;  // NET_RECV or NET_LISTEN.
+    struct net_op *out; // NET_SEND.
+};
+
 struct linux_shard {
     struct linux_env *owner;
     struct shard *shard;
@@ -59,8 +66,8 @@ struct linux_shard {
     // Net.
     struct io_uring_buf_ring *buffer_ring;
     uint8_t *buffers;
-    struct net_op **receivers;  // By descriptor: the armed NET_RECV.
-    uint32_t receivers_size;
+    struct socket_ops *sockets; // By descriptor.
+    uint32_t sockets_size;
     struct net_op *paused;      // NET_LISTENs that ran out of descriptors.
     struct timer paused_timer;
     bool paused_logged;

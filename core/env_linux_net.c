@@ -169,23 +169,31 @@ void linux_net_fini(struct linux_shard *linux_shard)
         munmap(linux_shard->buffer_ring, RECV_BUFFERS * sizeof(struct io_uring_buf) +
                                              (size_t)RECV_BUFFERS * RECV_BUFFER_BYTES);
     }
-    free(linux_shard->receivers);
+    free(linux_shard->sockets);
 }
 
-static struct net_op **receiver_slot(struct linux_shard *linux_shard, int64_t fd)
+static struct socket_ops *socket_ops(struct linux_shard *linux_shard, int64_t fd)
 {
     uint32_t index = (uint32_t)fd;
-    if (index >= linux_shard->receivers_size) {
-        uint32_t size = linux_shard->receivers_size == 0 ? 64 : linux_shard->receivers_size;
+    uint32_t old_size = linux_shard->sockets_size;
+    if (index >= old_size) {
+        uint32_t size = old_size == 0 ? 64 : old_size;
         while (size <= index)
             size *= 2;
-        linux_shard->receivers = realloc(linux_shard->receivers, size * sizeof(struct net_op *));
-        invariant(linux_shard->receivers != NULL);
-        memset(linux_shard->receivers + linux_shard->receivers_size, 0,
-            (size - linux_shard->receivers_size) * sizeof(struct net_op *));
-        linux_shard->receivers_size = size;
+        linux_shard->sockets = realloc(linux_shard->sockets, size * sizeof(struct socket_ops));
+        invariant(linux_shard->sockets != NULL);
+        memset(linux_shard->sockets + old_size, 0, (size - old_size) * sizeof(struct socket_ops));
+        linux_shard->sockets_size = size;
     }
-    return &linux_shard->receivers[index];
+    return &linux_shard->sockets[index];
+}
+
+// The descriptor may be another socket's already when a cancelled operation ends.
+static void socket_op_ended(struct linux_shard *linux_shard, const struct net_op *op)
+{
+    struct socket_ops *ops = socket_ops(linux_shard, op->handle);
+    if (ops->in == op) ops->in = NULL;
+    if (ops->out == op) ops->out = NULL;
 }
 
 // --- listening --------------------------------------------------------------------------------------
@@ -224,6 +232,7 @@ static bool port_is_ours(struct linux_env *owner, uint16_t port)
 static void accept_arm(struct linux_shard *linux_shard, struct net_op *op)
 {
     struct io_uring_sqe *sqe = ring_entry(linux_shard);
+    socket_ops(linux_shard, op->handle)->in = op;
     io_uring_prep_multishot_accept(sqe, (int)op->handle, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     ring_tag(linux_shard, sqe, op, RING_NET);
 }
@@ -321,6 +330,7 @@ static void complete_accept(
         return;
     }
     if (more) return;
+    socket_op_ended(linux_shard, op);
     switch (-result) {
     case EMFILE:
     case ENFILE:
@@ -403,7 +413,7 @@ static void recv_arm(struct linux_shard *linux_shard, struct net_op *op)
 
 static void recv_last(struct linux_shard *linux_shard, struct net_op *op, int32_t result)
 {
-    *receiver_slot(linux_shard, op->handle) = NULL;
+    socket_op_ended(linux_shard, op);
     op->data = NULL;
     op->more = false;
     op->result = result;
@@ -442,6 +452,7 @@ static void complete_recv(
 static void send_arm(struct linux_shard *linux_shard, struct net_op *op)
 {
     struct io_uring_sqe *sqe = ring_entry(linux_shard);
+    socket_ops(linux_shard, op->handle)->out = op;
     // With MSG_WAITALL the kernel goes on after a short send by itself.
     if (op->iov_count == 1) {
         io_uring_prep_send(sqe, (int)op->handle, op->iov[0].data, op->iov[0].size,
@@ -457,6 +468,7 @@ static void send_arm(struct linux_shard *linux_shard, struct net_op *op)
 
 static void complete_send(struct linux_shard *linux_shard, struct net_op *op, int32_t result)
 {
+    socket_op_ended(linux_shard, op);
     if (result < 0) {
         op->result = result;
         op->complete(op);
@@ -483,17 +495,27 @@ static void complete_send(struct linux_shard *linux_shard, struct net_op *op, in
 
 // --- all --------------------------------------------------------------------------------------------
 
-static void submit_close(struct linux_shard *linux_shard, struct net_op *op)
+// The close follows whatever the cancel found.
+static void cancel_before_close(struct linux_shard *linux_shard, const struct net_op *op)
 {
-    struct net_op *receiver = *receiver_slot(linux_shard, op->handle);
-    if (receiver != NULL) recv_state_of(receiver)->cancelled = true;
-    (void)accept_unpause(linux_shard, op->handle);
     struct io_uring_sqe *sqe = ring_entry(linux_shard);
-    io_uring_prep_cancel_fd(sqe, (int)op->handle, IORING_ASYNC_CANCEL_ALL);
-    // The close follows whatever the cancel found.
+    io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)op | RING_NET, 0);
     sqe->flags |= IOSQE_IO_HARDLINK;
     ring_tag(linux_shard, sqe, NULL, RING_IGNORE);
-    sqe = ring_entry(linux_shard);
+}
+
+static void submit_close(struct linux_shard *linux_shard, struct net_op *op)
+{
+    // The chain must not be parted between two submissions.
+    if (io_uring_sq_space_left(&linux_shard->ring) < 3) (void)io_uring_submit(&linux_shard->ring);
+    (void)accept_unpause(linux_shard, op->handle);
+    struct socket_ops ops = *socket_ops(linux_shard, op->handle);
+    if (ops.in != NULL) {
+        if (ops.in->kind == NET_RECV) recv_state_of(ops.in)->cancelled = true;
+        cancel_before_close(linux_shard, ops.in);
+    }
+    if (ops.out != NULL) cancel_before_close(linux_shard, ops.out);
+    struct io_uring_sqe *sqe = ring_entry(linux_shard);
     io_uring_prep_close(sqe, (int)op->handle);
     ring_tag(linux_shard, sqe, op, RING_NET);
 }
@@ -508,7 +530,7 @@ void linux_net_submit(struct env *env, struct shard *shard, struct net_op *op)
     case NET_CONNECT: submit_connect(linux_shard, op); return;
     case NET_RECV:
         recv_state_of(op)->cancelled = false;
-        *receiver_slot(linux_shard, op->handle) = op;
+        socket_ops(linux_shard, op->handle)->in = op;
         recv_arm(linux_shard, op);
         return;
     case NET_RECV_CANCEL:
@@ -522,8 +544,10 @@ void linux_net_submit(struct env *env, struct shard *shard, struct net_op *op)
         send_arm(linux_shard, op);
         return;
     case NET_SHUTDOWN:
+        // Does not block; through the ring it would be handed to a thread of the kernel's.
+        (void)shutdown((int)op->handle, SHUT_WR);
         sqe = ring_entry(linux_shard);
-        io_uring_prep_shutdown(sqe, (int)op->handle, SHUT_WR);
+        io_uring_prep_nop(sqe);
         ring_tag(linux_shard, sqe, op, RING_NET);
         return;
     case NET_CLOSE: submit_close(linux_shard, op); return;
