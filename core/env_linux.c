@@ -558,6 +558,7 @@ static void *shard_main(void *arg)
     if (linux_shard->ring_made) io_uring_queue_exit(&linux_shard->ring);
     if (linux_shard->shard != NULL) shard_destroy(linux_shard->shard);
     shard_self_set(NULL);
+    arena_thread_fini();
     return NULL;
 }
 
