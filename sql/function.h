@@ -55,6 +55,10 @@ struct set_ops {
     size_t state_bytes;
     struct status (*start)(struct function_call *call, void *state, const struct datum *args);
     struct status (*next)(struct function_call *call, void *state, struct datum *row, bool *done);
+    // When the run ends, however it does. Must not suspend. May be NULL.
+    void (*end)(struct function_call *call, void *state);
+    // Rows come over a long time: each is handed on at once, in a batch of its own, and flushed to the client.
+    bool streaming;
 };
 
 struct function {

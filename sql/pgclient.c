@@ -584,6 +584,7 @@ static struct status drain(struct task *task, struct pgclient *client, const str
             outcome = columns_take(task, client, body, sink);
         } else if (type == 'D' && !failed(outcome)) {
             outcome = row_take(task, client, body, sink);
+            if (failed(outcome) && sink != NULL && sink->endless) TRY(lost(client, outcome));
         } else if (type == 'C' && sink != NULL && sink->complete != NULL && !failed(outcome)) {
             struct wire_reader reader = wire_reader(body);
             sink->complete(sink->arg, wire_read_string(&reader));

@@ -58,6 +58,8 @@ struct pgclient_sink {
     // NOTICE and WARNING. May be NULL.
     void (*notice)(void *arg, const char *severity, struct status st);
     void *arg;
+    // For results without an end: a failed callback returns at once and leaves the client fit only to be closed.
+    bool endless;
 };
 
 // One or more statements in the simple protocol; results in text form. `sink` may be NULL.

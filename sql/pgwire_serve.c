@@ -88,10 +88,18 @@ static struct status sink_row(
     return pgwire_flush(task, wire);
 }
 
+static struct status sink_flush(struct task *task, struct result_sink *sink)
+{
+    struct pgwire *wire = container_of(sink, struct wire_sink, sink)->wire;
+    if (conn_ended(wire->conn))
+        return status_make(E_CONNECTION_FAILURE, "the client has closed the connection");
+    return pgwire_flush(task, wire);
+}
+
 static struct wire_sink wire_sink(struct pgwire *wire, const struct prepared *prepared,
     const uint8_t *formats, bool describes)
 {
-    return (struct wire_sink){.sink = {.columns = sink_columns, .row = sink_row},
+    return (struct wire_sink){.sink = {.columns = sink_columns, .row = sink_row, .flush = sink_flush},
         .wire = wire,
         .columns = prepared->columns,
         .column_count = prepared->column_count,

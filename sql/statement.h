@@ -26,6 +26,8 @@ struct result_sink {
         struct task *task, struct result_sink *sink, const struct result_column *columns, uint32_t count);
     // One row of `count` datums, valid during the call.
     struct status (*row)(struct task *task, struct result_sink *sink, const struct datum *values);
+    // Hands on what was taken so far, to a client that waits for it: for results without an end. May be NULL.
+    struct status (*flush)(struct task *task, struct result_sink *sink);
     uint64_t rows_sent;
 };
 
