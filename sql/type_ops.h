@@ -36,12 +36,6 @@ struct type_ops {
 };
 
 // Still to come; each goes when its module arrives.
-#define type_ops_date type_ops_void
-#define type_ops_time type_ops_void
-#define type_ops_timestamp type_ops_void
-#define type_ops_timestamptz type_ops_void
-#define type_ops_interval type_ops_void
-#define type_ops_timetz type_ops_void
 #define type_ops_json type_ops_void
 #define type_ops_jsonb type_ops_void
 #define type_ops_bit type_ops_void

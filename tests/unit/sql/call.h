@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 
 #include "sql/function.h"
+#include "sql/timezone.h"
 
 struct call_row {
     const char *name;    // A function's, or an operator's.
@@ -23,6 +24,7 @@ static inline const char *call_error(struct arena *arena, struct status st)
 static inline struct type_context call_context(void)
 {
     struct type_context context = type_context_default;
+    cr_assert(!failed(time_zone_load(TIME_ZONE_FOLDER)));
     context.now_us = INT64_C(852120000000000); // 2027-01-01 13:20:00 UTC
     return context;
 }
