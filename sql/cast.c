@@ -61,6 +61,15 @@ static const struct cast casts[] = {
     BY(FLOAT8, NUMERIC, A, cast_float_to_numeric), BY(NUMERIC, INT2, A, cast_numeric_to_int),
     BY(NUMERIC, INT4, A, cast_numeric_to_int), BY(NUMERIC, INT8, A, cast_numeric_to_int),
     BY(NUMERIC, FLOAT4, I, cast_numeric_to_float), BY(NUMERIC, FLOAT8, I, cast_numeric_to_float),
+
+    BY(DATE, TIMESTAMP, I, cast_date_to_timestamp), BY(DATE, TIMESTAMPTZ, I, cast_date_to_timestamptz),
+    BY(TIME, INTERVAL, I, cast_time_to_interval), BY(TIME, TIMETZ, I, cast_time_to_timetz),
+    BY(TIMESTAMP, DATE, A, cast_timestamp_to_date), BY(TIMESTAMP, TIME, A, cast_timestamp_to_time),
+    BY(TIMESTAMP, TIMESTAMPTZ, I, cast_timestamp_to_timestamptz),
+    BY(TIMESTAMPTZ, DATE, A, cast_timestamp_to_date), BY(TIMESTAMPTZ, TIME, A, cast_timestamp_to_time),
+    BY(TIMESTAMPTZ, TIMESTAMP, A, cast_timestamptz_to_timestamp),
+    BY(TIMESTAMPTZ, TIMETZ, A, cast_timestamptz_to_timetz),
+    BY(INTERVAL, TIME, A, cast_interval_to_time), BY(TIMETZ, TIME, A, cast_timetz_to_time),
 };
 // clang-format on
 #define CAST_COUNT (sizeof casts / sizeof casts[0])

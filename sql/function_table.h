@@ -87,8 +87,11 @@ struct status number_underflow(void);
 #define FUNCTION_TABLES(X) \
     X(operators_compare) \
     X(operators_number) \
+    X(operators_datetime) \
     X(functions_number) \
     X(functions_numeric) \
+    X(functions_datetime) \
+    X(functions_extract) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)
