@@ -326,12 +326,18 @@ static bool truncate_timestamp(enum unit unit, int64_t local, int64_t *result)
     return true;
 }
 
+// Words that name a field but no length of time are not known to date_trunc at all.
+static const char *refusal(enum unit unit)
+{
+    bool reserved = unit >= UNIT_JULIAN && unit <= UNIT_EPOCH;
+    return unit == UNIT_UNKNOWN || reserved ? "recognized" : "supported";
+}
+
 static struct status check_unit(
     struct function_call *call, struct bytes name, enum unit unit, type_oid oid)
 {
     int64_t ignored;
-    if (unit == UNIT_UNKNOWN) return unit_error(call, name, "recognized", oid);
-    if (!truncate_timestamp(unit, 0, &ignored)) return unit_error(call, name, "supported", oid);
+    if (!truncate_timestamp(unit, 0, &ignored)) return unit_error(call, name, refusal(unit), oid);
     return STATUS_OK;
 }
 
@@ -402,9 +408,7 @@ BODY(trunc_interval)
     case UNIT_WEEK:
         return status_detail(call->arena, unit_error(call, name, "supported", TYPE_INTERVAL),
             "Months usually have fractional weeks.");
-    default:
-        return unit_error(
-            call, name, unit == UNIT_UNKNOWN ? "recognized" : "supported", TYPE_INTERVAL);
+    default: return unit_error(call, name, refusal(unit), TYPE_INTERVAL);
     }
     if (us == 0) {
         interval = (struct interval){.months = interval.months / months * months};
