@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// pg_catalog tables of the current database's objects: classes, attributes, indexes, constraints.
+#include "sql/pg_catalog.h"
+
+#include <string.h>
+
+#include "core/invariant.h"
+#include "core/text.h"
+#include "sql/deparse.h"
+#include "sql/privilege.h"
+#include "sql/role.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+// --- shared ----------------------------------------------------------------------------------------------
+
+struct status pg_rows_open(struct pg_rows *rows, struct task *task, struct session *session,
+    struct virtual_table_sink *sink)
+{
+    struct status st;
+    *rows = (struct pg_rows){.task = task, .session = session, .sink = sink};
+    arena_init(&rows->arena, &session->account);
+    TRY(catalog_database(task, session, session->database, false, &rows->database));
+    TRY(catalog_list_schemas(
+        task, session, &rows->arena, rows->database->id, &rows->schemas, &rows->schema_count));
+    TRY(catalog_list_tables(
+        task, session, &rows->arena, rows->database->id, &rows->tables, &rows->table_count));
+out:
+    if (failed(st)) {
+        st = status_copy(&session->statement_arena, st);
+        arena_fini(&rows->arena);
+    }
+    return st;
+}
+
+void pg_rows_close(struct pg_rows *rows)
+{
+    arena_fini(&rows->arena);
+}
+
+const char *pg_schema_name(const struct pg_rows *rows, uint32_t schema_id)
+{
+    for (uint32_t i = 0; i < rows->schema_count; i++)
+        if (rows->schemas[i]->id == schema_id) return rows->schemas[i]->name;
+    return "";
+}
+
+int64_t pg_attnum(const struct table_desc *table, uint32_t column_id)
+{
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].id == column_id) return (int64_t)i + 1;
+    return 0;
+}
+
+struct status pg_role_oid(struct task *task, struct session *session, const char *name, uint32_t *oid)
+{
+    *oid = 10;
+    if (name == NULL || strcmp(name, "node") == 0) return STATUS_OK;
+    return role_id(task, session, name, oid);
+}
+
+struct datum pg_acl(struct arena *arena, const char *owner, const struct privilege_grant *grants, uint32_t count)
+{
+    if (count == 0) return DATUM_NULL;
+    struct datum *items = ARENA_ARRAY(arena, struct datum, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct buffer text;
+        buffer_init(&text, arena);
+        if (strcmp(grants[i].role, ROLE_PUBLIC_NAME) != 0) deparse_identifier(&text, grants[i].role);
+        buffer_append_u8(&text, '=');
+        for (uint32_t bit = 1; bit != 0 && bit <= PRIVILEGE_EXECUTE; bit <<= 1) {
+            char letter = privilege_acl_letter(bit);
+            if (letter == 0 || !(grants[i].privileges & bit)) continue;
+            buffer_append_u8(&text, (uint8_t)letter);
+            if (grants[i].grantable & bit) buffer_append_u8(&text, '*');
+        }
+        buffer_printf(&text, "/%s", owner);
+        items[i] = datum_bytes(buffer_bytes(&text));
+    }
+    struct datum acl;
+    return failed(array_make(arena, TYPE_ACLITEM, items, count, &acl)) ? DATUM_NULL : acl;
+}
+
+static struct datum numbers(struct arena *arena, type_oid element, const int64_t *values, uint32_t count)
+{
+    struct datum *items = ARENA_ARRAY(arena, struct datum, count + 1u);
+    for (uint32_t i = 0; i < count; i++) items[i] = datum_int(values[i]);
+    struct datum array;
+    return failed(array_make(arena, element, items, count, &array)) ? DATUM_NULL : array;
+}
+
+static struct datum column_numbers(
+    struct arena *arena, const struct table_desc *table, const uint32_t *ids, uint32_t count)
+{
+    int64_t *values = ARENA_ARRAY(arena, int64_t, count + 1u);
+    for (uint32_t i = 0; i < count; i++) values[i] = pg_attnum(table, ids[i]);
+    return numbers(arena, TYPE_INT2, values, count);
+}
+
+// --- definitions -----------------------------------------------------------------------------------------
+
+static void column_list(struct buffer *out, const struct table_desc *table, const uint32_t *ids, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct column_desc *column = table_column_by_id(table, ids[i]);
+        if (i > 0) buffer_append_string(out, ", ");
+        deparse_identifier(out, column == NULL ? "?" : column->name);
+    }
+}
+
+static void index_columns(struct buffer *out, const struct table_desc *table, const struct index_desc *index)
+{
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        const struct index_column *part = &index->columns[i];
+        if (i > 0) buffer_append_string(out, ", ");
+        if (part->expression_sql != NULL) {
+            buffer_printf(out, "(%s)", part->expression_sql);
+        } else {
+            const struct column_desc *column = table_column_by_id(table, part->column_id);
+            deparse_identifier(out, column == NULL ? "?" : column->name);
+        }
+        if (part->descending) buffer_append_string(out, " DESC");
+    }
+}
+
+static void index_tail(struct buffer *out, const struct table_desc *table, const struct index_desc *index)
+{
+    if (index->stored_count > 0) {
+        buffer_append_string(out, " INCLUDE (");
+        column_list(out, table, index->stored, index->stored_count);
+        buffer_append_u8(out, ')');
+    }
+    if (index->predicate_sql != NULL) buffer_printf(out, " WHERE (%s)", index->predicate_sql);
+}
+
+void pg_index_definition(struct buffer *out, const struct table_desc *table, const struct index_desc *index,
+    const char *schema)
+{
+    buffer_printf(out, "CREATE %sINDEX ", index->unique || index->primary ? "UNIQUE " : "");
+    deparse_identifier(out, index->name);
+    buffer_append_string(out, " ON ");
+    deparse_identifier(out, schema);
+    buffer_append_u8(out, '.');
+    deparse_identifier(out, table->name);
+    buffer_append_string(out, " USING btree (");
+    index_columns(out, table, index);
+    buffer_append_u8(out, ')');
+    index_tail(out, table, index);
+}
+
+void pg_index_constraint_definition(
+    struct buffer *out, const struct table_desc *table, const struct index_desc *index)
+{
+    buffer_append_string(out, index->primary ? "PRIMARY KEY (" : "UNIQUE (");
+    index_columns(out, table, index);
+    buffer_append_u8(out, ')');
+    index_tail(out, table, index);
+}
+
+static void reference_action(struct buffer *out, const char *when, enum reference_action action)
+{
+    static const char *const names[] = {"NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"};
+    if (action != REFERENCE_NO_ACTION) buffer_printf(out, " ON %s %s", when, names[action]);
+}
+
+struct status pg_constraint_definition(struct task *task, struct session *session,
+    struct buffer *out, const struct table_desc *table, const struct constraint_desc *constraint)
+{
+    struct status st = STATUS_OK;
+    if (constraint->kind == TABLE_CHECK) {
+        buffer_printf(out, "CHECK ((%s))", constraint->check_sql);
+    } else {
+        const struct table_desc *referenced;
+        TRY(catalog_table_by_id(task, session, constraint->referenced_table, &referenced));
+        buffer_append_string(out, "FOREIGN KEY (");
+        column_list(out, table, constraint->columns, constraint->column_count);
+        buffer_append_string(out, ") REFERENCES ");
+        deparse_identifier(out, referenced->name);
+        buffer_append_u8(out, '(');
+        column_list(out, referenced, constraint->referenced_columns, constraint->column_count);
+        buffer_append_u8(out, ')');
+        reference_action(out, "UPDATE", constraint->on_update);
+        reference_action(out, "DELETE", constraint->on_delete);
+    }
+    if (constraint->not_valid) buffer_append_string(out, " NOT VALID");
+out:
+    return st;
+}
+
+// --- pg_namespace ----------------------------------------------------------------------------------------
+
+static const struct virtual_column namespace_columns[] = {
+    {"oid", TYPE_OID}, {"nspname", TYPE_NAME}, {"nspowner", TYPE_OID}, {"nspacl", 1034}};
+
+static struct status namespace_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    struct status st;
+    struct pg_rows rows;
+    static const struct {
+        uint32_t oid;
+        const char *name;
+    } fixed[] = {{PG_NAMESPACE_CATALOG, "pg_catalog"}, {PG_NAMESPACE_INFORMATION, "information_schema"},
+        {PG_NAMESPACE_INTERNAL, "crdb_internal"}};
+    TRY(pg_rows_open(&rows, task, session, sink));
+    for (unsigned i = 0; i < COUNT(fixed); i++) {
+        struct datum row[] = {datum_int(fixed[i].oid), datum_text(fixed[i].name), datum_int(10), DATUM_NULL};
+        if (failed(st = virtual_table_row(sink, row))) break;
+    }
+    for (uint32_t i = 0; i < rows.schema_count && !failed(st); i++) {
+        const struct schema_desc *schema = rows.schemas[i];
+        uint32_t owner;
+        st = pg_role_oid(task, session, schema->owner, &owner);
+        if (failed(st)) break;
+        struct datum row[] = {datum_int(pg_oid(schema->id)), datum_text(schema->name), datum_int(owner),
+            pg_acl(&rows.arena, schema->owner, schema->grants, schema->grant_count)};
+        st = virtual_table_row(sink, row);
+    }
+    pg_rows_close(&rows);
+out:
+    return st;
+}
+
+// --- pg_class --------------------------------------------------------------------------------------------
+
+static const struct virtual_column class_columns[] = {{"oid", TYPE_OID}, {"relname", TYPE_NAME},
+    {"relnamespace", TYPE_OID}, {"reltype", TYPE_OID}, {"reloftype", TYPE_OID}, {"relowner", TYPE_OID},
+    {"relam", TYPE_OID}, {"relfilenode", TYPE_OID}, {"reltablespace", TYPE_OID}, {"relpages", TYPE_INT4},
+    {"reltuples", TYPE_FLOAT4}, {"relallvisible", TYPE_INT4}, {"reltoastrelid", TYPE_OID},
+    {"relhasindex", TYPE_BOOL}, {"relisshared", TYPE_BOOL}, {"relpersistence", TYPE_CHAR_INTERNAL},
+    {"relkind", TYPE_CHAR_INTERNAL}, {"relnatts", TYPE_INT2}, {"relchecks", TYPE_INT2},
+    {"relhasrules", TYPE_BOOL}, {"relhastriggers", TYPE_BOOL}, {"relhassubclass", TYPE_BOOL},
+    {"relrowsecurity", TYPE_BOOL}, {"relforcerowsecurity", TYPE_BOOL}, {"relispopulated", TYPE_BOOL},
+    {"relreplident", TYPE_CHAR_INTERNAL}, {"relispartition", TYPE_BOOL}, {"relrewrite", TYPE_OID},
+    {"relfrozenxid", TYPE_XID}, {"relminmxid", TYPE_XID}, {"relacl", 1034}, {"reloptions", 1009},
+    {"relpartbound", TYPE_PG_NODE_TREE}};
+
+struct class_row {
+    uint32_t oid, namespace, owner, access_method;
+    const char *name;
+    char kind;
+    int64_t column_count, check_count;
+    bool has_index, has_triggers;
+    double rows;
+    struct datum acl;
+};
+
+static struct status class_row(struct virtual_table_sink *sink, const struct class_row *class)
+{
+    struct datum row[] = {datum_int(class->oid), datum_text(class->name), datum_int(class->namespace),
+        datum_int(0), datum_int(0), datum_int(class->owner), datum_int(class->access_method),
+        datum_int(class->oid), datum_int(0), datum_int(0), datum_real(class->rows), datum_int(0), datum_int(0),
+        datum_bool(class->has_index), datum_bool(false), datum_int('p'), datum_int(class->kind),
+        datum_int(class->column_count), datum_int(class->check_count), datum_bool(false),
+        datum_bool(class->has_triggers), datum_bool(false), datum_bool(false), datum_bool(false),
+        datum_bool(true), datum_int(class->kind == 'r' ? 'd' : 'n'), datum_bool(false), datum_int(0),
+        datum_int(0), datum_int(0), class->acl, DATUM_NULL, DATUM_NULL};
+    return virtual_table_row(sink, row);
+}
+
+static int64_t visible_columns(const struct table_desc *table)
+{
+    int64_t count = 0;
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (!table->columns[i].hidden && table->columns[i].state == ELEMENT_PUBLIC) count++;
+    return count;
+}
+
+// A hidden rowid's primary index is no business of tools.
+static bool index_shown(const struct table_desc *table, const struct index_desc *index)
+{
+    if (index->state != ELEMENT_PUBLIC || table->kind != RELATION_TABLE) return false;
+    if (!index->primary || index->column_count != 1) return true;
+    const struct column_desc *column = table_column_by_id(table, index->columns[0].column_id);
+    return column == NULL || !column->hidden;
+}
+
+static struct status table_class_rows(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st;
+    uint32_t owner;
+    TRY(pg_role_oid(rows->task, rows->session, table->owner, &owner));
+    bool shown_index = false;
+    int64_t checks = 0;
+    bool foreign_keys = table->referenced_by_count > 0;
+    for (uint32_t i = 0; i < table->index_count; i++) shown_index |= index_shown(table, &table->indexes[i]);
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        if (table->constraints[i].kind == TABLE_CHECK)
+            checks++;
+        else
+            foreign_keys = true;
+    }
+    struct class_row class = {.oid = pg_oid(table->id),
+        .namespace = pg_oid(table->schema_id),
+        .owner = owner,
+        .access_method = table->kind == RELATION_TABLE ? 2 : 0,
+        .name = table->name,
+        .kind = table->kind == RELATION_TABLE ? 'r' : table->kind == RELATION_VIEW ? 'v' : 'S',
+        .column_count = visible_columns(table),
+        .check_count = checks,
+        .has_index = shown_index,
+        .has_triggers = foreign_keys,
+        .rows = table->row_estimate == 0 ? -1 : (double)table->row_estimate,
+        .acl = pg_acl(&rows->arena, table->owner, table->grants, table->grant_count)};
+    TRY(class_row(rows->sink, &class));
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index_shown(table, index)) continue;
+        struct class_row index_class = {.oid = pg_index_oid(table->id, index->id),
+            .namespace = pg_oid(table->schema_id),
+            .owner = owner,
+            .access_method = 403,
+            .name = index->name,
+            .kind = 'i',
+            .column_count = index->column_count + index->stored_count,
+            .rows = class.rows,
+            .acl = DATUM_NULL};
+        TRY(class_row(rows->sink, &index_class));
+    }
+out:
+    return st;
+}
+
+static struct status each_table(struct task *task, struct session *session, struct virtual_table_sink *sink,
+    struct status (*row)(struct pg_rows *rows, const struct table_desc *table))
+{
+    struct status st;
+    struct pg_rows rows;
+    TRY(pg_rows_open(&rows, task, session, sink));
+    for (uint32_t i = 0; i < rows.table_count && !failed(st); i++) {
+        st = row(&rows, rows.tables[i]);
+        if (!failed(st)) st = task_yield_if_due(task);
+    }
+    pg_rows_close(&rows);
+out:
+    return st;
+}
+
+// PostgreSQL's own catalogs, for whoever joins with them by oid.
+static const struct {
+    uint32_t oid;
+    const char *name;
+} system_classes[] = {{1247, "pg_type"}, {1249, "pg_attribute"}, {1255, "pg_proc"}, {1259, "pg_class"},
+    {1260, "pg_authid"}, {1262, "pg_database"}, {2604, "pg_attrdef"}, {2606, "pg_constraint"},
+    {2610, "pg_index"}, {2615, "pg_namespace"}, {2617, "pg_operator"}, {2224, "pg_sequence"},
+    {3079, "pg_extension"}, {2609, "pg_description"}, {2396, "pg_shdescription"}};
+
+static struct status class_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    struct status st = STATUS_OK;
+    for (unsigned i = 0; i < COUNT(system_classes); i++) {
+        struct class_row class = {.oid = system_classes[i].oid,
+            .namespace = PG_NAMESPACE_CATALOG,
+            .owner = 10,
+            .access_method = 2,
+            .name = system_classes[i].name,
+            .kind = 'r',
+            .rows = -1,
+            .acl = DATUM_NULL};
+        TRY(class_row(sink, &class));
+    }
+    st = each_table(task, session, sink, table_class_rows);
+out:
+    return st;
+}
+
+// --- pg_attribute, pg_attrdef ------------------------------------------------------------------------------
+
+static const struct virtual_column attribute_columns[] = {{"attrelid", TYPE_OID}, {"attname", TYPE_NAME},
+    {"atttypid", TYPE_OID}, {"attstattarget", TYPE_INT4}, {"attlen", TYPE_INT2}, {"attnum", TYPE_INT2},
+    {"attndims", TYPE_INT4}, {"attcacheoff", TYPE_INT4}, {"atttypmod", TYPE_INT4}, {"attbyval", TYPE_BOOL},
+    {"attalign", TYPE_CHAR_INTERNAL}, {"attstorage", TYPE_CHAR_INTERNAL}, {"attcompression", TYPE_CHAR_INTERNAL},
+    {"attnotnull", TYPE_BOOL}, {"atthasdef", TYPE_BOOL}, {"atthasmissing", TYPE_BOOL},
+    {"attidentity", TYPE_CHAR_INTERNAL}, {"attgenerated", TYPE_CHAR_INTERNAL}, {"attisdropped", TYPE_BOOL},
+    {"attislocal", TYPE_BOOL}, {"attinhcount", TYPE_INT4}, {"attcollation", TYPE_OID}, {"attacl", 1034},
+    {"attoptions", 1009}, {"attfdwoptions", 1009}, {"attmissingval", TYPE_TEXT}};
+
+static bool is_text(type_oid oid)
+{
+    return oid == TYPE_TEXT || oid == TYPE_VARCHAR || oid == TYPE_BPCHAR || oid == TYPE_NAME;
+}
+
+static struct status attribute_row(struct virtual_table_sink *sink, uint32_t relation, const char *name,
+    struct type type, int64_t number, const struct column_desc *column)
+{
+    const struct type_info *info = type_info(type.oid);
+    bool has_default = column != NULL && (column->default_sql != NULL || column->generated_sql != NULL);
+    struct datum row[] = {datum_int(relation), datum_text(name), datum_int(type.oid), datum_int(-1),
+        datum_int(info == NULL ? -1 : info->length), datum_int(number), datum_int(type_is_array(type.oid) ? 1 : 0),
+        datum_int(-1), datum_int(type.typmod), datum_bool(type_is_by_value(type.oid)), datum_int('i'),
+        datum_int(info != NULL && info->length < 0 ? 'x' : 'p'), datum_int(0),
+        datum_bool(column != NULL && column->not_null), datum_bool(has_default), datum_bool(false),
+        datum_int(column == NULL ? 0 : column->identity),
+        datum_int(column != NULL && column->generated_sql != NULL ? 's' : 0), datum_bool(false), datum_bool(true),
+        datum_int(0), datum_int(is_text(type.oid) ? 100 : 0), DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL};
+    return virtual_table_row(sink, row);
+}
+
+static struct status sequence_attribute_rows(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st;
+    TRY(attribute_row(rows->sink, pg_oid(table->id), "last_value", TYPE_OF(TYPE_INT8), 1, NULL));
+    TRY(attribute_row(rows->sink, pg_oid(table->id), "log_cnt", TYPE_OF(TYPE_INT8), 2, NULL));
+    TRY(attribute_row(rows->sink, pg_oid(table->id), "is_called", TYPE_OF(TYPE_BOOL), 3, NULL));
+out:
+    return st;
+}
+
+static struct status table_attribute_rows(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    if (table->kind == RELATION_SEQUENCE) return sequence_attribute_rows(rows, table);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        if (column->hidden || column->state != ELEMENT_PUBLIC) continue;
+        TRY(attribute_row(rows->sink, pg_oid(table->id), column->name, column->type, (int64_t)i + 1, column));
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index_shown(table, index)) continue;
+        for (uint32_t j = 0; j < index->column_count + index->stored_count; j++) {
+            uint32_t id = j < index->column_count ? index->columns[j].column_id : index->stored[j - index->column_count];
+            const struct column_desc *column = table_column_by_id(table, id);
+            if (column == NULL) continue;
+            TRY(attribute_row(rows->sink, pg_index_oid(table->id, index->id), column->name, column->type, (int64_t)j + 1, NULL));
+        }
+    }
+out:
+    return st;
+}
+
+static struct status attribute_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    return each_table(task, session, sink, table_attribute_rows);
+}
+
+static const struct virtual_column attrdef_columns[] = {
+    {"oid", TYPE_OID}, {"adrelid", TYPE_OID}, {"adnum", TYPE_INT2}, {"adbin", TYPE_PG_NODE_TREE}};
+
+static struct status table_attrdef_rows(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        const char *text = column->generated_sql != NULL ? column->generated_sql : column->default_sql;
+        if (text == NULL || column->hidden) continue;
+        struct datum row[] = {datum_int(pg_default_oid(table->id, column->id)), datum_int(pg_oid(table->id)),
+            datum_int((int64_t)i + 1), datum_text(text)};
+        TRY(virtual_table_row(rows->sink, row));
+    }
+out:
+    return st;
+}
+
+static struct status attrdef_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    return each_table(task, session, sink, table_attrdef_rows);
+}
+
+// --- pg_index, pg_constraint -------------------------------------------------------------------------------
+
+static const struct virtual_column index_table_columns[] = {{"indexrelid", TYPE_OID}, {"indrelid", TYPE_OID},
+    {"indnatts", TYPE_INT2}, {"indnkeyatts", TYPE_INT2}, {"indisunique", TYPE_BOOL},
+    {"indnullsnotdistinct", TYPE_BOOL}, {"indisprimary", TYPE_BOOL}, {"indisexclusion", TYPE_BOOL},
+    {"indimmediate", TYPE_BOOL}, {"indisclustered", TYPE_BOOL}, {"indisvalid", TYPE_BOOL},
+    {"indcheckxmin", TYPE_BOOL}, {"indisready", TYPE_BOOL}, {"indislive", TYPE_BOOL},
+    {"indisreplident", TYPE_BOOL}, {"indkey", TYPE_INT2VECTOR}, {"indcollation", TYPE_OIDVECTOR},
+    {"indclass", TYPE_OIDVECTOR}, {"indoption", TYPE_INT2VECTOR}, {"indexprs", TYPE_PG_NODE_TREE},
+    {"indpred", TYPE_PG_NODE_TREE}};
+
+// An int2vector or oidvector: the array form with lower bound 0.
+static struct datum vector(struct arena *arena, type_oid element, const int64_t *values, uint32_t count)
+{
+    struct array_builder builder;
+    struct datum result;
+    struct status st = STATUS_OK;
+    int32_t length = (int32_t)count, lower = 0;
+    array_builder_init(&builder, arena, element);
+    for (uint32_t i = 0; i < count && !failed(st); i++) st = array_builder_add(&builder, datum_int(values[i]));
+    if (!failed(st)) st = array_builder_finish_dimensions(&builder, count == 0 ? 0 : 1, &length, &lower, &result);
+    return failed(st) ? DATUM_NULL : result;
+}
+
+static struct status table_index_rows(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index_shown(table, index)) continue;
+        uint32_t keys = index->column_count, all = keys + index->stored_count;
+        int64_t *numbers_of = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
+        int64_t *options = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
+        int64_t *zeros = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
+        for (uint32_t j = 0; j < all; j++) {
+            if (j < keys) options[j] = index->columns[j].descending ? 3 : 0;
+            if (j < keys && index->columns[j].expression_sql != NULL) continue;
+            numbers_of[j] = pg_attnum(table, j < keys ? index->columns[j].column_id : index->stored[j - keys]);
+        }
+        struct datum row[] = {datum_int(pg_index_oid(table->id, index->id)), datum_int(pg_oid(table->id)),
+            datum_int(all), datum_int(keys), datum_bool(index->unique || index->primary), datum_bool(false),
+            datum_bool(index->primary), datum_bool(false), datum_bool(true), datum_bool(false), datum_bool(true),
+            datum_bool(false), datum_bool(true), datum_bool(true), datum_bool(false),
+            vector(&rows->arena, TYPE_INT2, numbers_of, all), vector(&rows->arena, TYPE_OID, zeros, keys),
+            vector(&rows->arena, TYPE_OID, zeros, keys), vector(&rows->arena, TYPE_INT2, options, keys), DATUM_NULL,
+            index->predicate_sql == NULL ? DATUM_NULL : datum_text(index->predicate_sql)};
+        TRY(virtual_table_row(rows->sink, row));
+    }
+out:
+    return st;
+}
+
+static struct status index_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    return each_table(task, session, sink, table_index_rows);
+}
+
+static const struct virtual_column constraint_columns[] = {{"oid", TYPE_OID}, {"conname", TYPE_NAME},
+    {"connamespace", TYPE_OID}, {"contype", TYPE_CHAR_INTERNAL}, {"condeferrable", TYPE_BOOL},
+    {"condeferred", TYPE_BOOL}, {"convalidated", TYPE_BOOL}, {"conrelid", TYPE_OID}, {"contypid", TYPE_OID},
+    {"conindid", TYPE_OID}, {"conparentid", TYPE_OID}, {"confrelid", TYPE_OID},
+    {"confupdtype", TYPE_CHAR_INTERNAL}, {"confdeltype", TYPE_CHAR_INTERNAL}, {"confmatchtype", TYPE_CHAR_INTERNAL},
+    {"conislocal", TYPE_BOOL}, {"coninhcount", TYPE_INT4}, {"connoinherit", TYPE_BOOL}, {"conkey", 1005},
+    {"confkey", 1005}, {"conpfeqop", 1028}, {"conppeqop", 1028}, {"conffeqop", 1028}, {"confdelsetcols", 1005},
+    {"conexclop", 1028}, {"conbin", TYPE_PG_NODE_TREE}};
+
+struct constraint_row {
+    uint32_t oid, namespace, relation, index, referenced;
+    const char *name;
+    char kind, on_update, on_delete;
+    bool validated;
+    struct datum key, referenced_key, expression;
+};
+
+static struct status constraint_row(struct virtual_table_sink *sink, const struct constraint_row *c)
+{
+    struct datum row[] = {datum_int(c->oid), datum_text(c->name), datum_int(c->namespace), datum_int(c->kind),
+        datum_bool(false), datum_bool(false), datum_bool(c->validated), datum_int(c->relation), datum_int(0),
+        datum_int(c->index), datum_int(0), datum_int(c->referenced), datum_int(c->on_update),
+        datum_int(c->on_delete), datum_int(c->kind == 'f' ? 's' : ' '), datum_bool(true), datum_int(0),
+        datum_bool(c->kind != 'c'), c->key, c->referenced_key, DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL,
+        DATUM_NULL, c->expression};
+    return virtual_table_row(sink, row);
+}
+
+// The index of `table` that a foreign key leans on.
+static uint32_t referenced_index(const struct table_desc *table, const uint32_t *columns, uint32_t count)
+{
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!(index->unique || index->primary) || index->column_count != count) continue;
+        uint32_t matched = 0;
+        for (uint32_t j = 0; j < count; j++)
+            for (uint32_t k = 0; k < count; k++) matched += index->columns[j].column_id == columns[k];
+        if (matched == count) return pg_index_oid(table->id, index->id);
+    }
+    return 0;
+}
+
+static struct status foreign_key_row(struct pg_rows *rows, const struct table_desc *table,
+    const struct constraint_desc *constraint)
+{
+    static const char actions[] = {'a', 'r', 'c', 'n', 'd'};
+    struct status st;
+    const struct table_desc *referenced;
+    TRY(catalog_table_by_id(rows->task, rows->session, constraint->referenced_table, &referenced));
+    struct constraint_row row = {.oid = pg_constraint_oid(table->id, constraint->id),
+        .namespace = pg_oid(table->schema_id),
+        .relation = pg_oid(table->id),
+        .index = referenced_index(referenced, constraint->referenced_columns, constraint->column_count),
+        .referenced = pg_oid(referenced->id),
+        .name = constraint->name,
+        .kind = 'f',
+        .on_update = actions[constraint->on_update],
+        .on_delete = actions[constraint->on_delete],
+        .validated = !constraint->not_valid,
+        .key = column_numbers(&rows->arena, table, constraint->columns, constraint->column_count),
+        .referenced_key = column_numbers(&rows->arena, referenced, constraint->referenced_columns, constraint->column_count),
+        .expression = DATUM_NULL};
+    st = constraint_row(rows->sink, &row);
+out:
+    return st;
+}
+
+static struct status table_constraint_rows(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index_shown(table, index) || !(index->primary || index->from_constraint)) continue;
+        uint32_t *ids = ARENA_ARRAY(&rows->arena, uint32_t, index->column_count + 1u);
+        for (uint32_t j = 0; j < index->column_count; j++) ids[j] = index->columns[j].column_id;
+        struct constraint_row row = {.oid = pg_index_constraint_oid(table->id, index->id),
+            .namespace = pg_oid(table->schema_id),
+            .relation = pg_oid(table->id),
+            .index = pg_index_oid(table->id, index->id),
+            .name = index->name,
+            .kind = index->primary ? 'p' : 'u',
+            .on_update = ' ',
+            .on_delete = ' ',
+            .validated = true,
+            .key = column_numbers(&rows->arena, table, ids, index->column_count),
+            .referenced_key = DATUM_NULL,
+            .expression = DATUM_NULL};
+        TRY(constraint_row(rows->sink, &row));
+    }
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        const struct constraint_desc *constraint = &table->constraints[i];
+        if (constraint->kind == TABLE_FOREIGN_KEY) {
+            TRY(foreign_key_row(rows, table, constraint));
+            continue;
+        }
+        struct constraint_row row = {.oid = pg_constraint_oid(table->id, constraint->id),
+            .namespace = pg_oid(table->schema_id),
+            .relation = pg_oid(table->id),
+            .name = constraint->name,
+            .kind = 'c',
+            .on_update = ' ',
+            .on_delete = ' ',
+            .validated = !constraint->not_valid,
+            .key = column_numbers(&rows->arena, table, constraint->columns, constraint->column_count),
+            .referenced_key = DATUM_NULL,
+            .expression = datum_text(constraint->check_sql)};
+        TRY(constraint_row(rows->sink, &row));
+    }
+out:
+    return st;
+}
+
+static struct status constraint_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    return each_table(task, session, sink, table_constraint_rows);
+}
+
+// --- pg_sequence, pg_rewrite, pg_depend --------------------------------------------------------------------
+
+static const struct virtual_column sequence_columns[] = {{"seqrelid", TYPE_OID}, {"seqtypid", TYPE_OID},
+    {"seqstart", TYPE_INT8}, {"seqincrement", TYPE_INT8}, {"seqmax", TYPE_INT8}, {"seqmin", TYPE_INT8},
+    {"seqcache", TYPE_INT8}, {"seqcycle", TYPE_BOOL}};
+
+static struct status table_sequence_row(struct pg_rows *rows, const struct table_desc *table)
+{
+    if (table->kind != RELATION_SEQUENCE) return STATUS_OK;
+    const struct sequence_options *options = &table->sequence;
+    struct datum row[] = {datum_int(pg_oid(table->id)), datum_int(options->type), datum_int(options->start),
+        datum_int(options->increment), datum_int(options->maximum), datum_int(options->minimum),
+        datum_int(options->cache), datum_bool(options->cycle)};
+    return virtual_table_row(rows->sink, row);
+}
+
+static struct status sequence_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    return each_table(task, session, sink, table_sequence_row);
+}
+
+static const struct virtual_column depend_columns[] = {{"classid", TYPE_OID}, {"objid", TYPE_OID},
+    {"objsubid", TYPE_INT4}, {"refclassid", TYPE_OID}, {"refobjid", TYPE_OID}, {"refobjsubid", TYPE_INT4},
+    {"deptype", TYPE_CHAR_INTERNAL}};
+
+// Owned sequences: what tools look for here.
+static struct status table_depend_rows(struct pg_rows *rows, const struct table_desc *table)
+{
+    if (table->kind != RELATION_SEQUENCE || table->sequence.owner_table == 0) return STATUS_OK;
+    const struct table_desc *owner;
+    struct status st =
+        catalog_table_by_id(rows->task, rows->session, table->sequence.owner_table, &owner);
+    if (failed(st)) return st;
+    const struct column_desc *column = table_column_by_id(owner, table->sequence.owner_column);
+    struct datum row[] = {datum_int(PG_CLASS_OID), datum_int(pg_oid(table->id)), datum_int(0),
+        datum_int(PG_CLASS_OID), datum_int(pg_oid(owner->id)), datum_int(pg_attnum(owner, table->sequence.owner_column)),
+        datum_int(column != NULL && column->identity != 0 ? 'i' : 'a')};
+    return virtual_table_row(rows->sink, row);
+}
+
+static struct status depend_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    return each_table(task, session, sink, table_depend_rows);
+}
+
+#define TABLE(table_name, columns_array, rows_function) \
+    {.schema = "pg_catalog", .name = table_name, .columns = columns_array, \
+        .column_count = COUNT(columns_array), .rows = rows_function}
+static const struct virtual_table tables[] = {
+    TABLE("pg_namespace", namespace_columns, namespace_rows),
+    TABLE("pg_class", class_columns, class_rows),
+    TABLE("pg_attribute", attribute_columns, attribute_rows),
+    TABLE("pg_attrdef", attrdef_columns, attrdef_rows),
+    TABLE("pg_index", index_table_columns, index_rows),
+    TABLE("pg_constraint", constraint_columns, constraint_rows),
+    TABLE("pg_sequence", sequence_columns, sequence_rows),
+    TABLE("pg_depend", depend_columns, depend_rows),
+};
+
+void pg_catalog_register(void)
+{
+    for (unsigned i = 0; i < COUNT(tables); i++) virtual_table_register(&tables[i]);
+    pg_catalog_global_register();
+    pg_catalog_views_register();
+    information_schema_register();
+    pg_functions_register();
+}
