@@ -637,6 +637,35 @@ out:
     return st;
 }
 
+struct status catalog_database_by_id(struct task *task, struct session *session, uint32_t id,
+    const struct database_desc **database)
+{
+    struct entry *entry;
+    struct status st = look_up_id(task, session, id, ENTRY_DATABASE, &entry);
+    if (failed(st)) return st;
+    if (entry == NULL)
+        return status_format(
+            task->arena, E_INVALID_CATALOG_NAME, "database with OID %u does not exist", id);
+    *database = &entry->database;
+    return STATUS_OK;
+}
+
+struct status catalog_schema_by_id(
+    struct task *task, struct session *session, uint32_t id, const struct schema_desc **schema)
+{
+    for (uint32_t i = 0; (*schema = catalog_virtual_schema_at(i)) != NULL; i++) {
+        if ((*schema)->id == id) return STATUS_OK;
+    }
+    struct entry *entry;
+    struct status st = look_up_id(task, session, id, ENTRY_SCHEMA, &entry);
+    if (failed(st)) return st;
+    if (entry == NULL)
+        return status_format(
+            task->arena, E_INVALID_SCHEMA_NAME, "schema with OID %u does not exist", id);
+    *schema = &entry->schema;
+    return STATUS_OK;
+}
+
 struct status catalog_index(struct task *task, struct session *session, const char *database,
     const char *schema, const char *name, bool missing_ok, const struct table_desc **table,
     const struct index_desc **index)

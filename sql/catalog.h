@@ -66,7 +66,7 @@ struct column_desc {
     bool hidden;            // rowid
     const char *default_sql; // Expression text, or NULL.
     const char *generated_sql; // GENERATED ALWAYS AS (...) STORED, or NULL.
-    char identity;          // 0, 'a' (always), 'd' (by default)
+    char identity;          // 0, 'a' (always), 'd' (by default): default_sql is its nextval all the same.
     uint32_t owned_sequence; // SERIAL and identity; 0: none.
     struct bytes missing;   // Encoded value of rows older than the column; empty: NULL.
     enum element_state state;
@@ -190,6 +190,11 @@ CHECKED struct status catalog_database(struct task *task, struct session *sessio
     bool missing_ok, const struct database_desc **database);
 CHECKED struct status catalog_schema(struct task *task, struct session *session, const char *database,
     const char *name, bool missing_ok, const struct schema_desc **schema);
+// By id, virtual schemas too. 3D000, 3F000 when there is none.
+CHECKED struct status catalog_database_by_id(struct task *task, struct session *session, uint32_t id,
+    const struct database_desc **database);
+CHECKED struct status catalog_schema_by_id(
+    struct task *task, struct session *session, uint32_t id, const struct schema_desc **schema);
 // Lists, in id order, in `arena`: for SHOW, pg_catalog and DROP ... CASCADE. database_id 0: all.
 CHECKED struct status catalog_list_databases(struct task *task, struct session *session,
     struct arena *arena, const struct database_desc ***databases, uint32_t *count);

@@ -17,6 +17,28 @@ struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t
 struct bytes catalog_comment_key(struct arena *arena, uint64_t tenant, uint32_t class_id,
     uint32_t object_id, uint32_t sub_id);
 
+// Classes of comments, and the oids that clients see for what has no id of its own. The oid of an index can be
+// taken apart again while table ids stay below 2^21.
+enum catalog_comment_class {
+    COMMENT_ON_RELATION = 1, // Sub-id: the column, or 0. Indexes by their oid.
+    COMMENT_ON_DATABASE = 2,
+    COMMENT_ON_SCHEMA = 3,
+    COMMENT_ON_CONSTRAINT = 4,
+    COMMENT_ON_ROLE = 5,
+};
+static inline uint32_t catalog_index_oid(uint32_t table_id, uint32_t index_id)
+{
+    return 0x80000000u | (table_id & 0x1fffff) << 10 | (index_id & 0x3ff);
+}
+static inline uint32_t catalog_constraint_oid(uint32_t table_id, uint32_t constraint_id)
+{
+    return 0x40000000u | (table_id & 0x1fffff) << 9 | (constraint_id & 0x1ff);
+}
+static inline uint32_t catalog_default_oid(uint32_t table_id, uint32_t column_id)
+{
+    return 0x20000000u | ((table_id & 0x3ffff) << 11) | (column_id & 0x7ff);
+}
+
 // A fresh id for a database, schema or relation.
 CHECKED struct status catalog_new_id(struct task *task, uint64_t tenant, uint32_t *id);
 

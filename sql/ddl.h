@@ -17,6 +17,7 @@
 // Everything this layer handles that is not the planner's or the session's: DDL, roles, privileges,
 // settings, jobs, SHOW, ANALYZE; and the virtual tables, functions and job types. Once, before shards start.
 void ddl_register(void);
+void ddl_statements_register(void); // The schema changes only.
 
 // The transaction's uncommitted schema changes: session->ddl.
 struct ddl_state;

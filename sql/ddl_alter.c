@@ -1,0 +1,895 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// ALTER TABLE. Commands run one after the other, each on the descriptor that the one before it left in the
+// transaction.
+#include "sql/ddl_internal.h"
+
+#include "core/invariant.h"
+#include "sql/deparse.h"
+#include "sql/function.h"
+#include "sql/parse.h"
+#include "sql/plan.h"
+#include "sql/role.h"
+#include "sql/schema_change.h"
+
+struct alter {
+    struct statement_context *context;
+    const struct alter_table *statement;
+    const struct alter_command *command;
+    struct table_desc *source; // As stored.
+    struct table_desc *table;  // Being edited.
+};
+
+static struct status load(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+
+    TRY(ddl_edit(context, &alter->statement->name, alter->statement->if_exists, OBJECT_TABLE,
+        &alter->table));
+    if (alter->table == NULL) goto out;
+    TRY(catalog_edit_table(context->task, context->session, context->arena, alter->table->id,
+        &alter->source));
+out:
+    return st;
+}
+
+static struct status put(struct alter *alter)
+{
+    return catalog_put_table(alter->context->task, alter->context->session, alter->table);
+}
+
+static struct status no_column(struct alter *alter, const char *name)
+{
+    return ddl_error(alter->context, E_UNDEFINED_COLUMN,
+        "column \"%s\" of relation \"%s\" does not exist", name, alter->table->name);
+}
+
+static struct status find_column(struct alter *alter, struct column_desc **column)
+{
+    *column = ddl_column(alter->table, alter->command->name);
+    return *column == NULL ? no_column(alter, alter->command->name) : STATUS_OK;
+}
+
+static bool key_has(const struct index_desc *index, uint32_t column_id)
+{
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        if (index->columns[i].expression_sql == NULL && index->columns[i].column_id == column_id)
+            return true;
+    }
+    return false;
+}
+
+static bool text_mentions(struct arena *arena, const char *text, const char *column)
+{
+    struct expr *expr;
+    struct ddl_expr_info info;
+    if (text == NULL) return false;
+    struct status st = parse_expression_on_stack(arena, bytes_of_string(text), &expr);
+    if (failed(st)) return false;
+    ddl_expr_info(arena, expr, &info);
+    for (uint32_t i = 0; i < info.column_count; i++) {
+        if (strcmp(info.columns[i], column) == 0) return true;
+    }
+    return false;
+}
+
+static bool index_mentions(
+    struct arena *arena, const struct index_desc *index, const struct column_desc *column)
+{
+    if (key_has(index, column->id)) return true;
+    for (uint32_t i = 0; i < index->stored_count; i++) {
+        if (index->stored[i] == column->id) return true;
+    }
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        if (text_mentions(arena, index->columns[i].expression_sql, column->name)) return true;
+    }
+    return text_mentions(arena, index->predicate_sql, column->name);
+}
+
+// --- ADD COLUMN ------------------------------------------------------------------------------------
+
+// Rows that are there already: a constant default is given as `missing`, anything else is written out.
+static struct status fill_column(struct alter *alter, uint32_t column_id, bool *rewritten)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct column_desc *column =
+        (struct column_desc *)(uintptr_t)table_column_by_id(alter->table, column_id);
+    struct ddl_expr_info info;
+    struct expr *expr;
+    struct datum value;
+    bool has_rows;
+
+    *rewritten = false;
+    TRY(ddl_has_rows(context, alter->source, &has_rows));
+    if (!has_rows) goto out;
+    const char *text = column->generated_sql != NULL ? column->generated_sql : column->default_sql;
+    if (text == NULL) {
+        if (column->not_null)
+            return ddl_error(context, E_NOT_NULL_VIOLATION,
+                "column \"%s\" of relation \"%s\" contains null values", column->name,
+                alter->table->name);
+        goto out;
+    }
+    TRY(parse_expression_on_stack(context->arena, bytes_of_string(text), &expr));
+    ddl_expr_info(context->arena, expr, &info);
+    if (column->generated_sql != NULL || info.is_volatile) {
+        const char **column_sql =
+            ddl_copy_columns(context->arena, alter->source, alter->table);
+        column_sql[column - alter->table->columns] = arena_printf(context->arena,
+            "CAST((%s) AS %s)", text, type_format(context->arena, column->type));
+        TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
+        *rewritten = true;
+        goto out;
+    }
+    TRY(plan_evaluate_constant(context->task, context->session, context->arena, expr, NULL, NULL,
+        0, column->type, &value));
+    if (value.null) {
+        if (column->not_null)
+            return ddl_error(context, E_NOT_NULL_VIOLATION,
+                "column \"%s\" of relation \"%s\" contains null values", column->name,
+                alter->table->name);
+        goto out;
+    }
+    struct buffer encoded;
+    buffer_init(&encoded, context->arena);
+    type_value_encode(&encoded, column->type.oid, value);
+    column->missing = buffer_bytes(&encoded);
+out:
+    return st;
+}
+
+static struct status add_constraint(
+    struct alter *alter, const struct constraint *constraint, const char *column);
+
+static struct status add_column(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    const struct column_definition *definition = alter->command->definition;
+    struct column_desc *column;
+    bool rewritten;
+
+    if (ddl_column(alter->table, definition->name) != NULL) {
+        if (!alter->command->missing_ok)
+            return ddl_error(context, E_DUPLICATE_COLUMN,
+                "column \"%s\" of relation \"%s\" already exists", definition->name,
+                alter->table->name);
+        ddl_notice(context, "column \"%s\" of relation \"%s\" already exists, skipping",
+            definition->name, alter->table->name);
+        goto out;
+    }
+    TRY(ddl_add_column(context, alter->table, definition, &column));
+    TRY(fill_column(alter, column->id, &rewritten));
+    if (!rewritten) TRY(put(alter));
+    TRY(ddl_validate_expressions(context, alter->table));
+    for (uint32_t i = 0; i < definition->constraint_count; i++) {
+        TRY(load(alter));
+        TRY(add_constraint(alter, &definition->constraints[i], definition->name));
+    }
+out:
+    return st;
+}
+
+// --- constraints -----------------------------------------------------------------------------------
+
+static struct status back_reference_remove(
+    struct alter *alter, uint32_t parent_id, uint32_t constraint_id)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *parent = alter->table;
+
+    if (parent_id != alter->table->id)
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, parent_id, &parent));
+    for (uint32_t i = 0; i < parent->referenced_by_count; i++) {
+        if (parent->referenced_by[i].table_id != alter->table->id ||
+            parent->referenced_by[i].constraint_id != constraint_id)
+            continue;
+        DDL_REMOVE(parent->referenced_by, parent->referenced_by_count, i);
+        break;
+    }
+    if (parent != alter->table)
+        TRY(catalog_put_table(context->task, context->session, parent));
+out:
+    return st;
+}
+
+// A new primary key means new keys for all rows and all index entries.
+static struct status set_primary_key(struct alter *alter, const struct constraint *constraint,
+    const char *column, bool replace)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *table = alter->table;
+    struct index_desc *added;
+
+    const struct column_desc *first =
+        table_column_by_id(table, table->indexes[0].columns[0].column_id);
+    bool has_rowid = first->hidden && table->indexes[0].column_count == 1;
+    if (!has_rowid && !replace)
+        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+            "multiple primary keys for table \"%s\" are not allowed", table->name);
+    struct index_desc former = table->indexes[0];
+    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+        former.name));
+    if (replace && constraint->name == NULL) {
+        // The key keeps its name.
+        struct constraint *named = ARENA_NEW(context->arena, struct constraint);
+        *named = *constraint;
+        named->name = arena_strdup(context->arena, former.name);
+        table->indexes[0].from_constraint = false;
+        constraint = named;
+    }
+    TRY(ddl_add_key(context, table, constraint, column, &added));
+    table->indexes[0] = *added;
+    table->index_count--;
+    if (has_rowid) {
+        uint32_t rowid = former.columns[0].column_id;
+        for (uint32_t i = 0; i < table->column_count; i++) {
+            if (table->columns[i].id != rowid) continue;
+            DDL_REMOVE(table->columns, table->column_count, i);
+            break;
+        }
+    } else {
+        // What referenced the former key still needs it unique.
+        struct index_desc kept = former;
+        kept.primary = false;
+        const char *name;
+        TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name, NULL,
+            "key", &name));
+        kept.name = name;
+        bool taken;
+        TRY(ddl_take_name(context, table->database_id, table->schema_id, name,
+            (struct name_value){.kind = NAME_INDEX, .id = table->id, .index_id = kept.id},
+            &taken));
+        DDL_APPEND(context->arena, table->indexes, table->index_count, kept);
+    }
+    TRY(ddl_rewrite(context, alter->source, table,
+        ddl_copy_columns(context->arena, alter->source, table)));
+out:
+    return st;
+}
+
+static struct status add_unique(
+    struct alter *alter, const struct constraint *constraint, const char *column)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct index_desc *index;
+    bool more = false;
+
+    TRY(ddl_add_key(context, alter->table, constraint, column, &index));
+    if (context->session->txn_state == TXN_IMPLICIT)
+        TRY(ddl_has_more_rows(context, alter->source, DDL_INLINE_ROWS_MAX, &more));
+    if (more) {
+        index->state = ELEMENT_WRITE_ONLY;
+        TRY(schema_change_publish(context, alter->table));
+        goto out;
+    }
+    TRY(ddl_fill_indexes(context, alter->source, alter->table, &index->id, 1));
+    TRY(put(alter));
+out:
+    return st;
+}
+
+// The stored table must have the constraint's columns; a check of one that is not there yet cannot be run.
+static struct status validate_or_publish(struct alter *alter, struct constraint_desc *constraint)
+{
+    struct status st = STATUS_OK;
+    bool more = false;
+
+    if (constraint->not_valid) {
+        TRY(put(alter));
+        TRY(ddl_validate_expressions(alter->context, alter->table));
+        goto out;
+    }
+    if (alter->context->session->txn_state == TXN_IMPLICIT)
+        TRY(ddl_has_more_rows(alter->context, alter->source, DDL_INLINE_ROWS_MAX, &more));
+    if (more) {
+        constraint->state = ELEMENT_VALIDATING;
+        TRY(schema_change_publish(alter->context, alter->table));
+        goto out;
+    }
+    TRY(put(alter));
+    TRY(ddl_validate_expressions(alter->context, alter->table));
+    TRY(ddl_validate_constraint(alter->context, alter->table, constraint));
+out:
+    return st;
+}
+
+static struct status add_constraint(
+    struct alter *alter, const struct constraint *constraint, const char *column)
+{
+    struct status st = STATUS_OK;
+    struct constraint_desc *added;
+
+    switch (constraint->kind) {
+    case CONSTRAINT_PRIMARY_KEY:
+        TRY(set_primary_key(alter, constraint, column, false));
+        break;
+    case CONSTRAINT_UNIQUE:
+        TRY(add_unique(alter, constraint, column));
+        break;
+    case CONSTRAINT_CHECK:
+        TRY(ddl_add_check(alter->context, alter->table, constraint, column, &added));
+        TRY(validate_or_publish(alter, added));
+        break;
+    case CONSTRAINT_FOREIGN_KEY:
+        TRY(ddl_add_foreign_key(alter->context, alter->table, constraint, column, &added));
+        TRY(validate_or_publish(alter, added));
+        break;
+    case CONSTRAINT_EXCLUSION:
+        return ddl_unsupported(alter->context, "an exclusion constraint");
+    default:
+        break; // Part of the column itself.
+    }
+out:
+    return st;
+}
+
+static bool needed_by_foreign_key(struct alter *alter, const struct index_desc *index,
+    const struct table_desc **child, const struct constraint_desc **key)
+{
+    struct statement_context *context = alter->context;
+    for (uint32_t i = 0; i < alter->table->referenced_by_count; i++) {
+        const struct fk_back_reference *reference = &alter->table->referenced_by[i];
+        const struct table_desc *table = alter->table;
+        if (reference->table_id != alter->table->id) {
+            struct status st = catalog_table_by_id(
+                context->task, context->session, reference->table_id, &table);
+            if (failed(st)) continue;
+        }
+        for (uint32_t k = 0; k < table->constraint_count; k++) {
+            const struct constraint_desc *constraint = &table->constraints[k];
+            if (constraint->id != reference->constraint_id ||
+                constraint->column_count != index->column_count)
+                continue;
+            uint32_t matched = 0;
+            for (uint32_t m = 0; m < constraint->column_count; m++)
+                matched += key_has(index, constraint->referenced_columns[m]);
+            if (matched != index->column_count) continue;
+            *child = table;
+            *key = constraint;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct status drop_foreign_key_of(
+    struct alter *alter, const struct table_desc *child, uint32_t constraint_id)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *edited = alter->table;
+
+    if (child->id != alter->table->id)
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, child->id, &edited));
+    for (uint32_t i = 0; i < edited->constraint_count; i++) {
+        if (edited->constraints[i].id != constraint_id) continue;
+        ddl_notice(context, "drop cascades to constraint %s on table %s",
+            edited->constraints[i].name, edited->name);
+        DDL_REMOVE(edited->constraints, edited->constraint_count, i);
+        break;
+    }
+    for (uint32_t i = 0; i < alter->table->referenced_by_count; i++) {
+        if (alter->table->referenced_by[i].table_id != child->id ||
+            alter->table->referenced_by[i].constraint_id != constraint_id)
+            continue;
+        DDL_REMOVE(alter->table->referenced_by, alter->table->referenced_by_count, i);
+        break;
+    }
+    if (edited != alter->table)
+        TRY(catalog_put_table(context->task, context->session, edited));
+out:
+    return st;
+}
+
+static struct status release_index(
+    struct alter *alter, const struct index_desc *index, const char *what)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *child;
+    const struct constraint_desc *key;
+
+    while (needed_by_foreign_key(alter, index, &child, &key)) {
+        if (alter->command->behavior != DROP_CASCADE) {
+            st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
+                "cannot drop %s because other objects depend on it", what);
+            st = status_detail(alter->context->arena, st,
+                "constraint %s on table %s depends on index %s", key->name, child->name,
+                index->name);
+            return status_hint(alter->context->arena, st,
+                "Use DROP ... CASCADE to drop the dependent objects too.");
+        }
+        TRY(drop_foreign_key_of(alter, child, key->id));
+    }
+out:
+    return st;
+}
+
+static struct status remove_index(struct alter *alter, uint32_t position)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *table = alter->table;
+    uint32_t id = table->indexes[position].id;
+
+    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+        table->indexes[position].name));
+    TRY(ddl_erase_later(context, table->id, &id, 1));
+    DDL_REMOVE(table->indexes, table->index_count, position);
+out:
+    return st;
+}
+
+// Without its primary key a table has the hidden rowid.
+static struct status drop_primary_key(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *table = alter->table;
+
+    TRY(release_index(alter, &table->indexes[0],
+        arena_printf(context->arena, "constraint %s on table %s", table->indexes[0].name,
+            table->name)));
+    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+        table->indexes[0].name));
+    table->indexes[0].from_constraint = false;
+    TRY(ddl_add_rowid(context, table));
+    table->indexes[0] = table->indexes[table->index_count - 1];
+    table->index_count--;
+    const char **column_sql = ddl_copy_columns(context->arena, alter->source, table);
+    column_sql[table->column_count - 1] = "unique_rowid()";
+    TRY(ddl_rewrite(context, alter->source, table, column_sql));
+out:
+    return st;
+}
+
+static struct status drop_constraint(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *table = alter->table;
+    const char *name = alter->command->name;
+
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        struct constraint_desc constraint = table->constraints[i];
+        if (strcmp(constraint.name, name) != 0) continue;
+        DDL_REMOVE(table->constraints, table->constraint_count, i);
+        if (constraint.kind == TABLE_FOREIGN_KEY)
+            TRY(back_reference_remove(alter, constraint.referenced_table, constraint.id));
+        return put(alter);
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        struct index_desc *index = &table->indexes[i];
+        if (!index->from_constraint || strcmp(index->name, name) != 0) continue;
+        bool is_rowid = table_column_by_id(table, index->columns[0].column_id)->hidden;
+        if (index->primary && is_rowid) break; // PostgreSQL has no such constraint.
+        if (index->primary) return drop_primary_key(alter);
+        TRY(release_index(alter, index,
+            arena_printf(
+                context->arena, "constraint %s on table %s", index->name, table->name)));
+        TRY(remove_index(alter, i));
+        return put(alter);
+    }
+    if (!alter->command->missing_ok)
+        return ddl_error(context, E_UNDEFINED_OBJECT,
+            "constraint \"%s\" of relation \"%s\" does not exist", name, table->name);
+    ddl_notice(context, "constraint \"%s\" of relation \"%s\" does not exist, skipping", name,
+        table->name);
+out:
+    return st;
+}
+
+static struct status validate_constraint(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < alter->table->constraint_count; i++) {
+        struct constraint_desc *constraint = &alter->table->constraints[i];
+        if (strcmp(constraint->name, alter->command->name) != 0) continue;
+        if (!constraint->not_valid) return STATUS_OK;
+        TRY(ddl_validate_constraint(alter->context, alter->table, constraint));
+        constraint->not_valid = false;
+        return put(alter);
+    }
+    st = ddl_error(alter->context, E_UNDEFINED_OBJECT,
+        "constraint \"%s\" of relation \"%s\" does not exist", alter->command->name,
+        alter->table->name);
+out:
+    return st;
+}
+
+// --- DROP COLUMN -----------------------------------------------------------------------------------
+
+static struct status views_in_the_way(struct alter *alter, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    const struct table_desc *view;
+
+    if (alter->table->depended_by_count == 0) return STATUS_OK;
+    TRY(catalog_table_by_id(
+        context->task, context->session, alter->table->depended_by[0], &view));
+    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop column %s of table %s because other objects depend on it", column->name,
+        alter->table->name);
+    st = status_detail(context->arena, st, "view %s depends on table %s", view->name,
+        alter->table->name);
+    st = status_hint(context->arena, st,
+        "Use DROP ... CASCADE to drop the dependent objects too.");
+out:
+    return st;
+}
+
+static struct status drop_column_constraints(struct alter *alter, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *table = alter->table;
+    for (uint32_t i = 0; i < table->constraint_count;) {
+        struct constraint_desc constraint = table->constraints[i];
+        bool mentions = false;
+        for (uint32_t k = 0; k < constraint.column_count; k++)
+            mentions |= constraint.columns[k] == column->id;
+        if (!mentions) {
+            i++;
+            continue;
+        }
+        DDL_REMOVE(table->constraints, table->constraint_count, i);
+        if (constraint.kind == TABLE_FOREIGN_KEY)
+            TRY(back_reference_remove(alter, constraint.referenced_table, constraint.id));
+    }
+out:
+    return st;
+}
+
+static struct status drop_column(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *table = alter->table;
+    struct column_desc *found = ddl_column(table, alter->command->name);
+
+    if (found == NULL) {
+        if (!alter->command->missing_ok) return no_column(alter, alter->command->name);
+        ddl_notice(context, "column \"%s\" of relation \"%s\" does not exist, skipping",
+            alter->command->name, table->name);
+        goto out;
+    }
+    struct column_desc column = *found;
+    TRY(views_in_the_way(alter, &column));
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].id == column.id ||
+            !text_mentions(context->arena, table->columns[i].generated_sql, column.name))
+            continue;
+        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+            "cannot drop column %s of table %s because other objects depend on it", column.name,
+            table->name);
+        return status_detail(context->arena, st, "column %s of table %s depends on column %s",
+            table->columns[i].name, table->name, column.name);
+    }
+    if (key_has(&table->indexes[0], column.id)) {
+        if (column.hidden)
+            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                "column \"%s\" is the hidden primary key", column.name);
+        TRY(drop_primary_key(alter));
+        TRY(load(alter));
+        table = alter->table;
+    }
+    TRY(drop_column_constraints(alter, &column));
+    for (uint32_t i = 1; i < table->index_count;) {
+        if (!index_mentions(context->arena, &table->indexes[i], &column)) {
+            i++;
+            continue;
+        }
+        TRY(release_index(alter, &table->indexes[i],
+            arena_printf(context->arena, "column %s of table %s", column.name, table->name)));
+        TRY(remove_index(alter, i));
+    }
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].id != column.id) continue;
+        DDL_REMOVE(table->columns, table->column_count, i);
+        break;
+    }
+    TRY(put(alter));
+    if (column.owned_sequence != 0) {
+        struct table_desc *sequence;
+        TRY(catalog_edit_table(context->task, context->session, context->arena,
+            column.owned_sequence, &sequence));
+        TRY(ddl_drop_relation(context, sequence, DROP_CASCADE));
+    }
+out:
+    return st;
+}
+
+// --- ALTER COLUMN ----------------------------------------------------------------------------------
+
+static struct status set_default(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    uint32_t sequence_id;
+
+    TRY(find_column(alter, &column));
+    if (column->generated_sql != NULL)
+        return ddl_error(alter->context, E_SYNTAX_ERROR,
+            "column \"%s\" of relation \"%s\" is a generated column", column->name,
+            alter->table->name);
+    if (column->identity != 0)
+        return ddl_error(alter->context, E_SYNTAX_ERROR,
+            "column \"%s\" of relation \"%s\" is an identity column", column->name,
+            alter->table->name);
+    if (alter->command->kind == ALTER_COLUMN_DROP_DEFAULT)
+        column->default_sql = NULL;
+    else
+        TRY(ddl_default_text(
+            alter->context, alter->command->expr, &column->default_sql, &sequence_id));
+    TRY(put(alter));
+    TRY(ddl_validate_expressions(alter->context, alter->table));
+out:
+    return st;
+}
+
+static struct status set_not_null(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+
+    TRY(find_column(alter, &column));
+    if (alter->command->kind == ALTER_COLUMN_DROP_NOT_NULL) {
+        if (key_has(&alter->table->indexes[0], column->id))
+            return ddl_error(alter->context, E_INVALID_TABLE_DEFINITION,
+                "column \"%s\" is in a primary key", column->name);
+        if (column->identity != 0)
+            return ddl_error(alter->context, E_SYNTAX_ERROR,
+                "column \"%s\" of relation \"%s\" is an identity column", column->name,
+                alter->table->name);
+        column->not_null = false;
+    } else if (!column->not_null) {
+        TRY(ddl_validate_not_null(alter->context, alter->table, column));
+        column->not_null = true;
+    }
+    TRY(put(alter));
+out:
+    return st;
+}
+
+// Whether stored values of `from` are values of `to` as they are.
+static bool type_is_wider(struct type from, struct type to)
+{
+    bool strings = (from.oid == TYPE_TEXT || from.oid == TYPE_VARCHAR) &&
+                   (to.oid == TYPE_TEXT || to.oid == TYPE_VARCHAR);
+    if (strings)
+        return to.oid == TYPE_TEXT || to.typmod < 0 ||
+               (from.oid == TYPE_VARCHAR && from.typmod >= 0 && from.typmod <= to.typmod);
+    return from.oid == to.oid && (to.typmod < 0 || to.typmod == from.typmod) &&
+           from.oid != TYPE_BPCHAR;
+}
+
+static struct status check_castable(
+    struct alter *alter, const struct column_desc *column, struct type to)
+{
+    if (alter->command->expr != NULL || column->type.oid == to.oid ||
+        cast_find(column->type.oid, to.oid, CAST_ASSIGNMENT) != NULL)
+        return STATUS_OK;
+    struct status st = ddl_error(alter->context, E_DATATYPE_MISMATCH,
+        "column \"%s\" cannot be cast automatically to type %s", column->name,
+        type_format(alter->context->arena, to));
+    return status_hint(alter->context->arena, st,
+        "You might need to specify \"USING %s::%s\".", column->name,
+        type_format(alter->context->arena, to));
+}
+
+static struct status set_type(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct column_desc *column;
+    struct type to;
+
+    TRY(find_column(alter, &column));
+    TRY(ddl_type(context, alter->command->definition->type, &to, NULL));
+    if (alter->table->depended_by_count > 0)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "cannot alter type of a column used by a view or rule");
+    for (uint32_t i = 0; i < alter->table->column_count; i++) {
+        if (text_mentions(context->arena, alter->table->columns[i].generated_sql, column->name))
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "cannot alter type of a column used by a generated column");
+    }
+    TRY(check_castable(alter, column, to));
+    const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
+    const char *former = column_sql[column - alter->table->columns];
+    bool wider = alter->command->expr == NULL && type_is_wider(column->type, to);
+    column->type = to;
+    if (wider) {
+        TRY(put(alter));
+    } else {
+        const char *value = former;
+        if (alter->command->expr != NULL)
+            TRY(ddl_check_text(context, alter->command->expr, "transform expression",
+                alter->source, NULL, NULL, &value));
+        column_sql[column - alter->table->columns] = arena_printf(context->arena,
+            "CAST((%s) AS %s)", value, type_format(context->arena, to));
+        TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
+    }
+    TRY(ddl_validate_expressions(context, alter->table));
+out:
+    return st;
+}
+
+static struct status set_visible(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    TRY(find_column(alter, &column));
+    column->hidden = alter->command->kind == ALTER_COLUMN_SET_NOT_VISIBLE;
+    TRY(put(alter));
+out:
+    return st;
+}
+
+static struct status set_identity(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct column_desc *column;
+
+    TRY(find_column(alter, &column));
+    if (alter->command->kind == ALTER_COLUMN_ADD_IDENTITY)
+        return ddl_unsupported(context, "adding an identity to an existing column");
+    if (column->identity == 0) {
+        if (!alter->command->missing_ok)
+            return ddl_error(context, E_NOT_IN_PREREQUISITE_STATE,
+                "column \"%s\" of relation \"%s\" is not an identity column", column->name,
+                alter->table->name);
+        ddl_notice(context, "column \"%s\" of relation \"%s\" is not an identity column, skipping",
+            column->name, alter->table->name);
+        goto out;
+    }
+    uint32_t sequence_id = column->owned_sequence;
+    column->identity = 0;
+    column->owned_sequence = 0;
+    column->default_sql = NULL;
+    TRY(put(alter));
+    struct table_desc *sequence;
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, sequence_id, &sequence));
+    TRY(ddl_drop_relation(context, sequence, DROP_CASCADE));
+out:
+    return st;
+}
+
+static struct status drop_expression(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    TRY(find_column(alter, &column));
+    if (column->generated_sql == NULL) {
+        if (!alter->command->missing_ok)
+            return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
+                "column \"%s\" of relation \"%s\" is not a stored generated column", column->name,
+                alter->table->name);
+        goto out;
+    }
+    column->generated_sql = NULL;
+    TRY(put(alter));
+out:
+    return st;
+}
+
+static struct status set_owner(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    const char *owner;
+    TRY(role_resolve(alter->context->task, alter->context->session, &alter->command->owner, false,
+        &owner));
+    alter->table->owner = owner;
+    TRY(put(alter));
+out:
+    return st;
+}
+
+static struct status refuse_options(struct alter *alter)
+{
+    const struct option_list *options = &alter->command->options;
+    for (uint32_t i = 0; i < options->count; i++) {
+        if (strcmp(options->items[i].name, "fillfactor") != 0 &&
+            strncmp(options->items[i].name, "autovacuum_", 11) != 0)
+            return ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
+                "unrecognized parameter \"%s\"", options->items[i].name);
+        ddl_notice(alter->context, "storage parameter \"%s\" has no effect",
+            options->items[i].name);
+    }
+    return STATUS_OK;
+}
+
+// --- the statement ---------------------------------------------------------------------------------
+
+static struct status run_command(struct alter *alter)
+{
+    switch (alter->command->kind) {
+    case ALTER_ADD_COLUMN:
+        return add_column(alter);
+    case ALTER_DROP_COLUMN:
+        return drop_column(alter);
+    case ALTER_COLUMN_TYPE:
+        return set_type(alter);
+    case ALTER_COLUMN_SET_DEFAULT:
+    case ALTER_COLUMN_DROP_DEFAULT:
+        return set_default(alter);
+    case ALTER_COLUMN_SET_NOT_NULL:
+    case ALTER_COLUMN_DROP_NOT_NULL:
+        return set_not_null(alter);
+    case ALTER_COLUMN_SET_VISIBLE:
+    case ALTER_COLUMN_SET_NOT_VISIBLE:
+        return set_visible(alter);
+    case ALTER_COLUMN_ADD_IDENTITY:
+    case ALTER_COLUMN_DROP_IDENTITY:
+        return set_identity(alter);
+    case ALTER_COLUMN_DROP_EXPRESSION:
+        return drop_expression(alter);
+    case ALTER_COLUMN_SET_STATISTICS:
+        return ddl_unsupported(alter->context, "a statistics target of a column");
+    case ALTER_ADD_CONSTRAINT:
+        return add_constraint(alter, alter->command->constraint, NULL);
+    case ALTER_DROP_CONSTRAINT:
+        return drop_constraint(alter);
+    case ALTER_VALIDATE_CONSTRAINT:
+        return validate_constraint(alter);
+    case ALTER_PRIMARY_KEY: {
+        struct constraint *key = ARENA_NEW(alter->context->arena, struct constraint);
+        *key = *alter->command->constraint;
+        key->kind = CONSTRAINT_PRIMARY_KEY;
+        return set_primary_key(alter, key, NULL, true);
+    }
+    case ALTER_OWNER:
+        return set_owner(alter);
+    case ALTER_SET_OPTIONS:
+    case ALTER_RESET_OPTIONS:
+        return refuse_options(alter);
+    case ALTER_UNSUPPORTED:
+        return ddl_unsupported(alter->context, alter->command->unsupported);
+    }
+    return ddl_unsupported(alter->context, "this form of ALTER TABLE");
+}
+
+// Views and sequences share ALTER ... OWNER TO with tables, and PostgreSQL lets ALTER TABLE do it too.
+static struct status alter_other(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct alter_table *statement = context->statement->as.alter_table;
+    struct table_desc *table;
+
+    TRY(ddl_edit(context, &statement->name, statement->if_exists, statement->object, &table));
+    if (table == NULL) goto out;
+    struct alter alter = {.context = context, .statement = statement, .table = table};
+    for (uint32_t i = 0; i < statement->command_count; i++) {
+        alter.command = &statement->commands[i];
+        if (alter.command->kind != ALTER_OWNER)
+            return ddl_unsupported(context, "this form of ALTER for views, indexes and sequences");
+        TRY(set_owner(&alter));
+    }
+out:
+    return st;
+}
+
+struct status ddl_alter_table(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct alter alter = {.context = context, .statement = context->statement->as.alter_table};
+
+    if (alter.statement->object != OBJECT_TABLE) return alter_other(context);
+    for (uint32_t i = 0; i < alter.statement->command_count; i++) {
+        alter.command = &alter.statement->commands[i];
+        TRY(load(&alter));
+        if (alter.table == NULL) goto out;
+        TRY(run_command(&alter));
+    }
+out:
+    return st;
+}

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Columns, keys, checks and foreign keys of a table descriptor that is being made or edited.
+#include "sql/ddl_internal.h"
+#include "sql/deparse.h"
+
+#include "core/invariant.h"
+
+struct column_desc *ddl_column(struct table_desc *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (strcmp(table->columns[i].name, name) == 0) return &table->columns[i];
+    }
+    return NULL;
+}
+
+struct index_desc *ddl_index_by_name(struct table_desc *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (strcmp(table->indexes[i].name, name) == 0) return &table->indexes[i];
+    }
+    return NULL;
+}
+
+bool ddl_constraint_name_in_use(const struct table_desc *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        if (strcmp(table->constraints[i].name, name) == 0) return true;
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (table->indexes[i].from_constraint && strcmp(table->indexes[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static struct status no_column(struct statement_context *context, const char *name)
+{
+    return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" named in key does not exist", name);
+}
+
+// --- columns -------------------------------------------------------------------------------------
+
+static char *nextval_text(struct arena *arena, uint32_t sequence_id)
+{
+    return arena_printf(arena, "nextval(%u::regclass)", sequence_id);
+}
+
+static struct status add_sequence(struct statement_context *context, struct table_desc *table,
+    struct column_desc *column, struct sequence_options *options)
+{
+    struct status st = STATUS_OK;
+    const char *name;
+
+    options->owner_table = table->id;
+    options->owner_column = column->id;
+    TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name, column->name,
+        "seq", &name));
+    TRY(ddl_create_sequence(context, table->database_id, table->schema_id, name, options,
+        &column->owned_sequence));
+    column->default_sql = nextval_text(context->arena, column->owned_sequence);
+    column->not_null = true;
+out:
+    return st;
+}
+
+static struct status column_serial(struct statement_context *context, struct table_desc *table,
+    struct column_desc *column, enum ddl_serial serial)
+{
+    if (serial == SERIAL_NONE) return STATUS_OK;
+    type_oid type = serial == SERIAL_INT2   ? TYPE_INT2
+                    : serial == SERIAL_INT4 ? TYPE_INT4
+                                            : TYPE_INT8;
+    struct sequence_options options = ddl_sequence_defaults(type);
+    return add_sequence(context, table, column, &options);
+}
+
+static struct status column_identity(struct statement_context *context, struct table_desc *table,
+    struct column_desc *column, const struct constraint *constraint)
+{
+    struct status st = STATUS_OK;
+    struct sequence_options options;
+
+    if (column->type.oid != TYPE_INT2 && column->type.oid != TYPE_INT4 &&
+        column->type.oid != TYPE_INT8)
+        return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+            "identity column type must be smallint, integer, or bigint");
+    if (column->default_sql != NULL)
+        return ddl_error(context, E_SYNTAX_ERROR,
+            "both default and identity specified for column \"%s\" of table \"%s\"", column->name,
+            table->name);
+    options = ddl_sequence_defaults(column->type.oid);
+    TRY(ddl_sequence_options(context, &constraint->options, &options, NULL, NULL, NULL));
+    column->identity = constraint->by_default ? 'd' : 'a';
+    TRY(add_sequence(context, table, column, &options));
+out:
+    return st;
+}
+
+static struct status column_constraint(struct statement_context *context,
+    struct table_desc *table, struct column_desc *column, const struct constraint *constraint,
+    bool *null_written)
+{
+    struct status st = STATUS_OK;
+    uint32_t sequence_id;
+
+    switch (constraint->kind) {
+    case CONSTRAINT_NULL:
+        *null_written = true;
+        break;
+    case CONSTRAINT_NOT_NULL:
+        column->not_null = true;
+        break;
+    case CONSTRAINT_DEFAULT:
+        if (column->default_sql != NULL)
+            return ddl_error(context, E_SYNTAX_ERROR,
+                "multiple default values specified for column \"%s\" of table \"%s\"",
+                column->name, table->name);
+        TRY(ddl_default_text(context, constraint->expr, &column->default_sql, &sequence_id));
+        break;
+    case CONSTRAINT_IDENTITY:
+        TRY(column_identity(context, table, column, constraint));
+        break;
+    case CONSTRAINT_GENERATED:
+        if (constraint->is_virtual) return ddl_unsupported(context, "a virtual computed column");
+        if (column->default_sql != NULL)
+            return ddl_error(context, E_SYNTAX_ERROR,
+                "both default and generation expression specified for column \"%s\" of table "
+                "\"%s\"", column->name, table->name);
+        column->generated_sql = ""; // Its text follows when all columns are known.
+        break;
+    case CONSTRAINT_EXCLUSION:
+        return ddl_unsupported(context, "an exclusion constraint");
+    case CONSTRAINT_ON_UPDATE:
+        return ddl_unsupported(context, "ON UPDATE of a column");
+    case CONSTRAINT_CHECK:
+    case CONSTRAINT_PRIMARY_KEY:
+    case CONSTRAINT_UNIQUE:
+    case CONSTRAINT_FOREIGN_KEY:
+        break; // The caller's.
+    }
+out:
+    return st;
+}
+
+struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
+    const struct column_definition *definition, struct column_desc **out)
+{
+    struct status st = STATUS_OK;
+    struct column_desc column = {0};
+    enum ddl_serial serial;
+    bool null_written = false;
+
+    if (ddl_column(table, definition->name) != NULL)
+        return ddl_error(context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once",
+            definition->name);
+    if (table->column_count >= TABLE_COLUMNS_MAX)
+        return ddl_error(context, E_TOO_MANY_COLUMNS, "tables can have at most %u columns",
+            TABLE_COLUMNS_MAX);
+    if (definition->collation.name != NULL &&
+        strcmp(definition->collation.name, "default") != 0 &&
+        strcmp(definition->collation.name, "C") != 0 &&
+        strcmp(definition->collation.name, "POSIX") != 0)
+        return ddl_unsupported(context, "a collation other than \"C\"");
+    column.id = table->next_column_id++;
+    column.name = definition->name;
+    column.hidden = definition->not_visible;
+    TRY(ddl_type(context, definition->type, &column.type, &serial));
+    TRY(column_serial(context, table, &column, serial));
+    for (uint32_t i = 0; i < definition->constraint_count; i++)
+        TRY(column_constraint(
+            context, table, &column, &definition->constraints[i], &null_written));
+    if (null_written && column.not_null)
+        return ddl_error(context, E_SYNTAX_ERROR,
+            "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"",
+            column.name, table->name);
+    DDL_APPEND(context->arena, table->columns, table->column_count, column);
+    *out = &table->columns[table->column_count - 1];
+    for (uint32_t i = 0; i < definition->constraint_count; i++) {
+        if (definition->constraints[i].kind != CONSTRAINT_GENERATED) continue;
+        // Stored expressions may name any column of the table; CREATE TABLE calls again when all are there.
+        struct ddl_expr_info info;
+        ddl_expr_info(context->arena, definition->constraints[i].expr, &info);
+        if (info.is_volatile)
+            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                "generation expression is not immutable");
+        (*out)->generated_sql = ddl_deparse(context->arena, definition->constraints[i].expr);
+    }
+out:
+    return st;
+}
+
+struct status ddl_add_rowid(struct statement_context *context, struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    const char *name = "rowid", *index_name;
+    struct name_value value = {.kind = NAME_INDEX, .id = table->id};
+    bool taken;
+
+    for (uint32_t i = 1; ddl_column(table, name) != NULL; i++)
+        name = arena_printf(context->arena, "rowid_%u", i);
+    struct column_desc column = {.id = table->next_column_id++,
+        .name = name,
+        .type = TYPE_OF(TYPE_INT8),
+        .not_null = true,
+        .hidden = true,
+        .default_sql = "unique_rowid()"};
+    DDL_APPEND(context->arena, table->columns, table->column_count, column);
+    TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name, NULL, "pkey",
+        &index_name));
+    struct index_column *key = ARENA_NEW(context->arena, struct index_column);
+    key->column_id = column.id;
+    struct index_desc index = {.id = table->next_index_id++,
+        .name = index_name,
+        .unique = true,
+        .primary = true,
+        .from_constraint = true,
+        .columns = key,
+        .column_count = 1};
+    DDL_APPEND(context->arena, table->indexes, table->index_count, index);
+    value.index_id = index.id;
+    TRY(ddl_take_name(context, table->database_id, table->schema_id, index_name, value, &taken));
+    if (taken) st = ddl_name_taken(context, index_name);
+out:
+    return st;
+}
+
+// --- indexes -------------------------------------------------------------------------------------
+
+static struct status index_element(struct statement_context *context, struct table_desc *table,
+    const struct index_element *element, struct index_column *column)
+{
+    struct status st = STATUS_OK;
+
+    *column = (struct index_column){.descending = element->direction == SORT_DESC};
+    if (element->nulls == SORT_NULLS_FIRST && !column->descending)
+        return ddl_unsupported(context, "NULLS FIRST in an ascending index");
+    if (element->nulls == SORT_NULLS_LAST && column->descending)
+        return ddl_unsupported(context, "NULLS LAST in a descending index");
+    if (element->column != NULL) {
+        const struct column_desc *found = table_column(table, element->column);
+        if (found == NULL)
+            return ddl_error(
+                context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", element->column);
+        if (!type_is_ordered(found->type.oid))
+            return ddl_error(context, E_UNDEFINED_OBJECT,
+                "data type %s has no default operator class for access method \"btree\"",
+                type_format(context->arena, found->type));
+        column->column_id = found->id;
+        return STATUS_OK;
+    }
+    struct ddl_expr_info info;
+    ddl_expr_info(context->arena, element->expr, &info);
+    if (info.is_volatile)
+        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+            "functions in index expression must be marked IMMUTABLE");
+    TRY(ddl_check_text(context, element->expr, "index expression", table, NULL, NULL,
+        &column->expression_sql));
+out:
+    return st;
+}
+
+static struct status index_storing(struct statement_context *context, struct table_desc *table,
+    const struct name_list *storing, struct index_desc *index)
+{
+    for (uint32_t i = 0; i < storing->count; i++) {
+        const struct column_desc *column = table_column(table, storing->items[i]);
+        if (column == NULL)
+            return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist",
+                storing->items[i]);
+        bool there = false;
+        for (uint32_t k = 0; k < index->column_count; k++)
+            there |= index->columns[k].column_id == column->id;
+        for (uint32_t k = 0; k < index->stored_count; k++)
+            there |= index->stored[k] == column->id;
+        if (there)
+            return ddl_error(context, E_DUPLICATE_COLUMN,
+                "index \"%s\" already contains column \"%s\"", index->name, column->name);
+        DDL_APPEND(context->arena, index->stored, index->stored_count, column->id);
+    }
+    return STATUS_OK;
+}
+
+struct status ddl_add_index(struct statement_context *context, struct table_desc *table,
+    const char *name, const struct index_element_list *elements, const struct name_list *storing,
+    bool unique, bool primary, bool from_constraint, struct index_desc **out)
+{
+    struct status st = STATUS_OK;
+    struct index_desc index = {.name = name,
+        .unique = unique,
+        .primary = primary,
+        .from_constraint = from_constraint};
+    bool taken;
+
+    if (elements->count > INDEX_COLUMNS_MAX)
+        return ddl_error(context, E_TOO_MANY_COLUMNS, "cannot use more than %u columns in an index",
+            INDEX_COLUMNS_MAX);
+    if (table->index_count >= TABLE_INDEXES_MAX)
+        return ddl_error(context, E_PROGRAM_LIMIT_EXCEEDED, "a table can have at most %u indexes",
+            TABLE_INDEXES_MAX);
+    index.columns = ARENA_ARRAY(context->arena, struct index_column, elements->count);
+    for (uint32_t i = 0; i < elements->count; i++) {
+        TRY(index_element(context, table, &elements->items[i], &index.columns[i]));
+        index.column_count++;
+    }
+    if (storing != NULL && !primary) TRY(index_storing(context, table, storing, &index));
+    index.id = table->next_index_id++;
+    struct name_value value = {.kind = NAME_INDEX, .id = table->id, .index_id = index.id};
+    TRY(ddl_take_name(context, table->database_id, table->schema_id, name, value, &taken));
+    if (taken) return ddl_name_taken(context, name);
+    DDL_APPEND(context->arena, table->indexes, table->index_count, index);
+    *out = &table->indexes[table->index_count - 1];
+out:
+    return st;
+}
+
+// "a_b" of a key's columns, as PostgreSQL names unique constraints.
+static const char *joined_columns(struct arena *arena, const struct name_list *columns)
+{
+    struct buffer out;
+    buffer_init(&out, arena);
+    for (uint32_t i = 0; i < columns->count && out.size < 200; i++) {
+        if (i > 0) buffer_append_u8(&out, '_');
+        buffer_append_string(&out, columns->items[i]);
+    }
+    return buffer_string(&out);
+}
+
+struct status ddl_add_key(struct statement_context *context, struct table_desc *table,
+    const struct constraint *constraint, const char *column, struct index_desc **index)
+{
+    struct status st = STATUS_OK;
+    bool primary = constraint->kind == CONSTRAINT_PRIMARY_KEY;
+    struct name_list columns = constraint->columns;
+    const char *name = constraint->name;
+
+    if (constraint->deferrable) return ddl_unsupported(context, "a deferrable key");
+    if (constraint->nulls_not_distinct) return ddl_unsupported(context, "NULLS NOT DISTINCT");
+    if (constraint->using_index != NULL) return ddl_unsupported(context, "USING INDEX");
+    if (column != NULL && columns.count == 0)
+        columns = (struct name_list){.items = &column, .count = 1};
+    struct index_element_list elements = {
+        .items = ARENA_ARRAY(context->arena, struct index_element, columns.count),
+        .count = columns.count};
+    for (uint32_t i = 0; i < columns.count; i++) {
+        struct column_desc *found = ddl_column(table, columns.items[i]);
+        if (found == NULL) return no_column(context, columns.items[i]);
+        for (uint32_t k = 0; k < i; k++) {
+            if (strcmp(columns.items[k], columns.items[i]) == 0)
+                return ddl_error(context, E_DUPLICATE_COLUMN,
+                    "column \"%s\" appears twice in %s constraint", columns.items[i],
+                    primary ? "primary key" : "unique");
+        }
+        if (primary) found->not_null = true;
+        elements.items[i].column = columns.items[i];
+    }
+    if (name == NULL)
+        TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name,
+            primary ? NULL : joined_columns(context->arena, &columns), primary ? "pkey" : "key",
+            &name));
+    else if (ddl_constraint_name_in_use(table, name))
+        return ddl_error(context, E_DUPLICATE_OBJECT,
+            "constraint \"%s\" for relation \"%s\" already exists", name, table->name);
+    TRY(ddl_add_index(
+        context, table, name, &elements, &constraint->storing, true, primary, true, index));
+out:
+    return st;
+}
+
+// --- checks --------------------------------------------------------------------------------------
+
+static const char *choose_constraint_name(struct statement_context *context,
+    const struct table_desc *table, const char *name2, const char *label)
+{
+    for (uint32_t number = 0;; number++) {
+        char *name = ddl_join_name(context->arena, table->name, name2, label, number);
+        if (!ddl_constraint_name_in_use(table, name)) return name;
+    }
+}
+
+static struct status check_constraint_name(
+    struct statement_context *context, const struct table_desc *table, const char *name)
+{
+    if (name == NULL || !ddl_constraint_name_in_use(table, name)) return STATUS_OK;
+    return ddl_error(context, E_DUPLICATE_OBJECT,
+        "constraint \"%s\" for relation \"%s\" already exists", name, table->name);
+}
+
+struct status ddl_add_check(struct statement_context *context, struct table_desc *table,
+    const struct constraint *constraint, const char *column, struct constraint_desc **out)
+{
+    struct status st = STATUS_OK;
+    struct constraint_desc check = {.kind = TABLE_CHECK, .not_valid = constraint->not_valid};
+
+    TRY(check_constraint_name(context, table, constraint->name));
+    TRY(ddl_check_text(context, constraint->expr, "check constraint", table, &check.columns,
+        &check.column_count, &check.check_sql));
+    // PostgreSQL names a check after its column when it mentions just one.
+    if (column == NULL && check.column_count == 1)
+        column = table_column_by_id(table, check.columns[0])->name;
+    check.name = constraint->name != NULL
+                     ? constraint->name
+                     : choose_constraint_name(context, table, column, "check");
+    check.id = table->next_constraint_id++;
+    DDL_APPEND(context->arena, table->constraints, table->constraint_count, check);
+    *out = &table->constraints[table->constraint_count - 1];
+out:
+    return st;
+}
+
+// --- foreign keys ----------------------------------------------------------------------------------
+
+// The unique index of the referenced table over exactly these columns, in any order.
+static bool has_unique_over(const struct table_desc *table, const uint32_t *columns, uint32_t count)
+{
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index->unique || index->column_count != count || index->predicate_sql != NULL ||
+            index->state != ELEMENT_PUBLIC)
+            continue;
+        uint32_t matched = 0;
+        for (uint32_t k = 0; k < count; k++) {
+            for (uint32_t m = 0; m < count; m++)
+                matched += index->columns[k].expression_sql == NULL &&
+                           index->columns[k].column_id == columns[m];
+        }
+        if (matched == count) return true;
+    }
+    return false;
+}
+
+static struct status referenced_columns(struct statement_context *context,
+    const struct table_desc *parent, const struct constraint *constraint,
+    struct constraint_desc *key)
+{
+    uint32_t count = constraint->referenced_columns.count;
+    if (count == 0) {
+        const struct index_desc *primary = &parent->indexes[0];
+        const struct column_desc *first =
+            table_column_by_id(parent, primary->columns[0].column_id);
+        if (first->hidden)
+            return ddl_error(context, E_UNDEFINED_OBJECT,
+                "there is no primary key for referenced table \"%s\"", parent->name);
+        count = primary->column_count;
+        key->referenced_columns = ARENA_ARRAY(context->arena, uint32_t, count);
+        for (uint32_t i = 0; i < count; i++)
+            key->referenced_columns[i] = primary->columns[i].column_id;
+    } else {
+        key->referenced_columns = ARENA_ARRAY(context->arena, uint32_t, count);
+        for (uint32_t i = 0; i < count; i++) {
+            const char *name = constraint->referenced_columns.items[i];
+            const struct column_desc *column = table_column(parent, name);
+            if (column == NULL)
+                return ddl_error(context, E_UNDEFINED_COLUMN,
+                    "column \"%s\" referenced in foreign key constraint does not exist", name);
+            key->referenced_columns[i] = column->id;
+        }
+    }
+    if (count != key->column_count)
+        return ddl_error(context, E_INVALID_FOREIGN_KEY,
+            "number of referencing and referenced columns for foreign key disagree");
+    if (!has_unique_over(parent, key->referenced_columns, count))
+        return ddl_error(context, E_INVALID_FOREIGN_KEY,
+            "there is no unique constraint matching given keys for referenced table \"%s\"",
+            parent->name);
+    return STATUS_OK;
+}
+
+// Types that compare in one key space: the same, or strings among themselves.
+static bool comparable(type_oid a, type_oid b)
+{
+    if (a == b) return true;
+    const struct type_info *left = type_info(a), *right = type_info(b);
+    if (left == NULL || right == NULL || left->category != right->category) return false;
+    return left->category == 'S' || left->category == 'N';
+}
+
+static struct status check_key_types(struct statement_context *context,
+    const struct table_desc *table, const struct table_desc *parent,
+    const struct constraint_desc *key)
+{
+    for (uint32_t i = 0; i < key->column_count; i++) {
+        const struct column_desc *child = table_column_by_id(table, key->columns[i]);
+        const struct column_desc *other = table_column_by_id(parent, key->referenced_columns[i]);
+        if (comparable(child->type.oid, other->type.oid)) continue;
+        struct status st = ddl_error(context, E_DATATYPE_MISMATCH,
+            "foreign key constraint \"%s\" cannot be implemented", key->name);
+        return status_detail(context->arena, st,
+            "Key columns \"%s\" and \"%s\" are of incompatible types: %s and %s.", child->name,
+            other->name, type_format(context->arena, child->type),
+            type_format(context->arena, other->type));
+    }
+    return STATUS_OK;
+}
+
+static struct status key_columns(struct statement_context *context, struct table_desc *table,
+    const struct constraint *constraint, const char *column, struct constraint_desc *key)
+{
+    struct name_list columns = constraint->columns;
+    if (column != NULL && columns.count == 0)
+        columns = (struct name_list){.items = &column, .count = 1};
+    for (uint32_t i = 0; i < columns.count; i++) {
+        const struct column_desc *found = table_column(table, columns.items[i]);
+        if (found == NULL)
+            return ddl_error(context, E_UNDEFINED_COLUMN,
+                "column \"%s\" referenced in foreign key constraint does not exist",
+                columns.items[i]);
+        DDL_APPEND(context->arena, key->columns, key->column_count, found->id);
+    }
+    return check_constraint_name(context, table, constraint->name);
+}
+
+struct status ddl_add_foreign_key(struct statement_context *context, struct table_desc *table,
+    const struct constraint *constraint, const char *column, struct constraint_desc **out)
+{
+    struct status st = STATUS_OK;
+    struct constraint_desc key = {.kind = TABLE_FOREIGN_KEY,
+        .not_valid = constraint->not_valid,
+        .on_delete = constraint->on_delete,
+        .on_update = constraint->on_update};
+    const struct table_desc *found = table;
+    struct table_desc *parent = table;
+
+    if (constraint->deferrable || constraint->initially_deferred)
+        return ddl_unsupported(context, "a deferrable foreign key");
+    if (constraint->match == MATCH_FULL) return ddl_unsupported(context, "MATCH FULL");
+    if (constraint->match == MATCH_PARTIAL)
+        return ddl_error(
+            context, E_FEATURE_NOT_SUPPORTED, "MATCH PARTIAL not yet implemented");
+    if (constraint->set_columns.count > 0)
+        return ddl_unsupported(context, "a column list of ON DELETE SET");
+    TRY(key_columns(context, table, constraint, column, &key));
+    const struct object_name *to = &constraint->referenced;
+    // A table that is being created has a name already, but no descriptor yet.
+    struct status lookup = catalog_table(
+        context->task, context->session, to->catalog, to->schema, to->name, false, &found);
+    bool itself = strcmp(to->name, table->name) == 0 &&
+                  (status_is(lookup, E_DATA_CORRUPTED) ||
+                      (!failed(lookup) && found->id == table->id));
+    if (!itself) {
+        TRY(lookup);
+        TRY(ddl_check_kind(context, found, OBJECT_TABLE));
+        TRY(privilege_check_table(
+            context->task, context->session, found, PRIVILEGE_REFERENCES));
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, found->id, &parent));
+        if (parent->database_id != table->database_id)
+            return ddl_unsupported(context, "a foreign key between databases");
+    }
+    TRY(referenced_columns(context, parent, constraint, &key));
+    key.referenced_table = parent->id;
+    key.name = constraint->name != NULL
+                   ? constraint->name
+                   : choose_constraint_name(context, table,
+                         table_column_by_id(table, key.columns[0])->name, "fkey");
+    TRY(check_key_types(context, table, parent, &key));
+    key.id = table->next_constraint_id++;
+    DDL_APPEND(context->arena, table->constraints, table->constraint_count, key);
+    *out = &table->constraints[table->constraint_count - 1];
+    struct fk_back_reference reference = {.table_id = table->id, .constraint_id = key.id};
+    DDL_APPEND(
+        context->arena, parent->referenced_by, parent->referenced_by_count, reference);
+    if (!itself) TRY(catalog_put_table(context->task, context->session, parent));
+out:
+    return st;
+}

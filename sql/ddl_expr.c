@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Types and expressions as DDL stores them. Trees can be deep: everything that walks one runs on the shard's
+// big stack.
+#include "core/task.h"
+#include "sql/ddl_internal.h"
+#include "sql/deparse.h"
+#include "sql/function.h"
+#include "sql/parse.h"
+
+// --- types ---------------------------------------------------------------------------------------
+
+static bool modifier_of(const struct expr *expr, int32_t *value)
+{
+    int32_t sign = 1;
+    if (expr->kind == EXPR_OPERATOR && expr->op.left == NULL && strcmp(expr->op.name, "-") == 0) {
+        sign = -1;
+        expr = expr->op.right;
+    }
+    if (expr->kind != EXPR_LITERAL || expr->literal.kind != LITERAL_INTEGER) return false;
+    *value = sign * expr->literal.integer;
+    return true;
+}
+
+struct status ddl_type(struct statement_context *context, const struct type_name *name,
+    struct type *type, enum ddl_serial *serial)
+{
+    static const struct {
+        const char *name;
+        enum ddl_serial serial;
+        type_oid oid;
+    } serials[] = {
+        {"serial", SERIAL_INT4, TYPE_INT4}, {"serial4", SERIAL_INT4, TYPE_INT4},
+        {"bigserial", SERIAL_INT8, TYPE_INT8}, {"serial8", SERIAL_INT8, TYPE_INT8},
+        {"smallserial", SERIAL_INT2, TYPE_INT2}, {"serial2", SERIAL_INT2, TYPE_INT2},
+    };
+    struct status st = STATUS_OK;
+    int32_t modifiers[4];
+
+    if (serial != NULL) *serial = SERIAL_NONE;
+    if (name->setof)
+        return ddl_error(context, E_INVALID_TABLE_DEFINITION, "column cannot be declared SETOF");
+    if (name->percent_type) return ddl_unsupported(context, "%TYPE");
+    for (size_t i = 0; serial != NULL && i < sizeof serials / sizeof serials[0]; i++) {
+        if (strcmp(serials[i].name, name->name) != 0 || name->array_dimensions > 0) continue;
+        *serial = serials[i].serial;
+        *type = TYPE_OF(serials[i].oid);
+        return STATUS_OK;
+    }
+    const struct type_info *info = type_by_name(name->name);
+    if (info == NULL || info->category == 'P') {
+        if (info != NULL)
+            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                "column has pseudo-type %s", name->name);
+        return ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s\" does not exist", name->name);
+    }
+    *type = TYPE_OF(info->oid);
+    if (name->modifiers.count > sizeof modifiers / sizeof modifiers[0])
+        return ddl_error(context, E_INVALID_PARAMETER_VALUE, "invalid type modifier");
+    for (uint32_t i = 0; i < name->modifiers.count; i++) {
+        if (!modifier_of(name->modifiers.items[i], &modifiers[i]))
+            return ddl_error(
+                context, E_SYNTAX_ERROR, "type modifiers must be simple constants or identifiers");
+    }
+    if (name->modifiers.count > 0)
+        TRY(type_make_typmod(
+            context->arena, info->oid, modifiers, name->modifiers.count, &type->typmod));
+    if (name->array_dimensions > 0) {
+        type->oid = type_array_of(info->oid);
+        if (type->oid == 0)
+            return ddl_error(context, E_UNDEFINED_OBJECT,
+                "could not find array type for data type %s", info->sql_name);
+    }
+out:
+    return st;
+}
+
+// --- walking -------------------------------------------------------------------------------------
+
+typedef void (*visit_fn)(struct expr *expr, void *arg);
+
+static void visit(struct expr *expr, visit_fn fn, void *arg);
+
+static void visit_list(const struct expr_list *list, visit_fn fn, void *arg)
+{
+    for (uint32_t i = 0; i < list->count; i++) visit(list->items[i], fn, arg);
+}
+
+static void visit_function(struct function_expr *call, visit_fn fn, void *arg)
+{
+    visit_list(&call->args, fn, arg);
+    for (uint32_t i = 0; i < call->order_by.count; i++)
+        visit(call->order_by.items[i].expr, fn, arg);
+    visit(call->filter, fn, arg);
+}
+
+// Calls fn for the expression and everything in it, except for subqueries.
+static void visit(struct expr *expr, visit_fn fn, void *arg)
+{
+    if (expr == NULL) return;
+    fn(expr, arg);
+    switch (expr->kind) {
+    case EXPR_OPERATOR:
+        visit(expr->op.left, fn, arg);
+        visit(expr->op.right, fn, arg);
+        break;
+    case EXPR_AND:
+    case EXPR_OR:
+    case EXPR_COALESCE:
+    case EXPR_GREATEST:
+    case EXPR_LEAST:
+    case EXPR_ARRAY:
+    case EXPR_GROUPING:
+        visit_list(&expr->list, fn, arg);
+        break;
+    case EXPR_NOT:
+        visit(expr->unary.arg, fn, arg);
+        break;
+    case EXPR_IS:
+        visit(expr->is.arg, fn, arg);
+        break;
+    case EXPR_DISTINCT:
+        visit(expr->distinct.left, fn, arg);
+        visit(expr->distinct.right, fn, arg);
+        break;
+    case EXPR_BETWEEN:
+        visit(expr->between.arg, fn, arg);
+        visit(expr->between.low, fn, arg);
+        visit(expr->between.high, fn, arg);
+        break;
+    case EXPR_IN:
+        visit(expr->in.arg, fn, arg);
+        visit_list(&expr->in.items, fn, arg);
+        break;
+    case EXPR_LIKE:
+        visit(expr->like.arg, fn, arg);
+        visit(expr->like.pattern, fn, arg);
+        visit(expr->like.escape, fn, arg);
+        break;
+    case EXPR_ANY_ALL:
+        visit(expr->any_all.left, fn, arg);
+        visit(expr->any_all.array, fn, arg);
+        break;
+    case EXPR_FUNCTION:
+        visit_function(expr->function, fn, arg);
+        break;
+    case EXPR_CAST:
+        visit(expr->cast.arg, fn, arg);
+        break;
+    case EXPR_CASE:
+        visit(expr->casing.arg, fn, arg);
+        for (uint32_t i = 0; i < expr->casing.count; i++) {
+            visit(expr->casing.whens[i].condition, fn, arg);
+            visit(expr->casing.whens[i].result, fn, arg);
+        }
+        visit(expr->casing.otherwise, fn, arg);
+        break;
+    case EXPR_NULLIF:
+        visit(expr->nullif.left, fn, arg);
+        visit(expr->nullif.right, fn, arg);
+        break;
+    case EXPR_SUBSCRIPT:
+        visit(expr->subscript.arg, fn, arg);
+        visit(expr->subscript.lower, fn, arg);
+        visit(expr->subscript.upper, fn, arg);
+        break;
+    case EXPR_FIELD:
+        visit(expr->field.arg, fn, arg);
+        break;
+    case EXPR_ROW:
+        visit_list(&expr->row.items, fn, arg);
+        break;
+    case EXPR_COLLATE:
+        visit(expr->collate.arg, fn, arg);
+        break;
+    case EXPR_NAMED_ARGUMENT:
+        visit(expr->named_argument.arg, fn, arg);
+        break;
+    default: // Leaves, and subqueries.
+        break;
+    }
+}
+
+// --- what an expression mentions -------------------------------------------------------------------
+
+struct info_walk {
+    struct arena *arena;
+    struct expr *expr;
+    struct ddl_expr_info *info;
+};
+
+static void note_column(struct info_walk *walk, const char *name)
+{
+    struct ddl_expr_info *info = walk->info;
+    for (uint32_t i = 0; i < info->column_count; i++) {
+        if (strcmp(info->columns[i], name) == 0) return;
+    }
+    DDL_APPEND(walk->arena, info->columns, info->column_count, name);
+}
+
+static void note_function(struct ddl_expr_info *info, const struct function_expr *call)
+{
+    if (call->over != NULL) info->has_window = true;
+    bool known = false;
+    const struct function *function;
+    for (uint32_t i = 0; (function = function_at(i)) != NULL; i++) {
+        if (strcmp(function->name, call->name) != 0 || function->kind == FUNCTION_OPERATOR)
+            continue;
+        known = true;
+        if (function->kind == FUNCTION_AGGREGATE && call->over == NULL)
+            info->aggregate = function->name;
+        if (function->kind == FUNCTION_WINDOW) info->has_window = true;
+        if (function->kind == FUNCTION_SET) info->set_function = function->name;
+        if (function->volatility == FUNCTION_VOLATILE) info->is_volatile = true;
+    }
+    if (!known) info->is_volatile = true; // It will not bind; until then the careful answer.
+}
+
+static void note(struct expr *expr, void *arg)
+{
+    struct info_walk *walk = arg;
+    switch (expr->kind) {
+    case EXPR_COLUMN:
+        if (expr->column.star || expr->column.count == 0)
+            walk->info->has_star = true;
+        else
+            note_column(walk, expr->column.names[expr->column.count - 1]);
+        break;
+    case EXPR_PARAMETER:
+        walk->info->has_parameter = true;
+        break;
+    case EXPR_SUBLINK:
+        walk->info->has_subquery = true;
+        break;
+    case EXPR_FUNCTION:
+        note_function(walk->info, expr->function);
+        break;
+    default:
+        break;
+    }
+}
+
+static void info_on_stack(void *arg)
+{
+    struct info_walk *walk = arg;
+    visit(walk->expr, note, walk);
+}
+
+void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info *info)
+{
+    *info = (struct ddl_expr_info){0};
+    struct info_walk walk = {.arena = arena, .expr = expr, .info = info};
+    stack_call(info_on_stack, &walk);
+}
+
+// --- text ----------------------------------------------------------------------------------------
+
+struct deparse_call {
+    struct buffer out;
+    const struct expr *expr;
+};
+
+static void deparse_on_stack(void *arg)
+{
+    struct deparse_call *call = arg;
+    deparse_expression(&call->out, call->expr, 0);
+}
+
+char *ddl_deparse(struct arena *arena, const struct expr *expr)
+{
+    struct deparse_call call = {.expr = expr};
+    buffer_init(&call.out, arena);
+    stack_call(deparse_on_stack, &call);
+    return buffer_string(&call.out);
+}
+
+struct rename_walk {
+    struct expr *expr;
+    const char *from, *to;
+    bool found;
+};
+
+static void rename_one(struct expr *expr, void *arg)
+{
+    struct rename_walk *walk = arg;
+    if (expr->kind != EXPR_COLUMN || expr->column.star || expr->column.count == 0) return;
+    const char **last = &expr->column.names[expr->column.count - 1];
+    if (strcmp(*last, walk->from) != 0) return;
+    *last = walk->to;
+    walk->found = true;
+}
+
+static void rename_on_stack(void *arg)
+{
+    struct rename_walk *walk = arg;
+    visit(walk->expr, rename_one, walk);
+}
+
+struct status ddl_rename_in_text(
+    struct arena *arena, const char **text, const char *from, const char *to)
+{
+    struct rename_walk walk = {.from = from, .to = to};
+    if (*text == NULL) return STATUS_OK;
+    struct status st = parse_expression_on_stack(arena, bytes_of_string(*text), &walk.expr);
+    if (failed(st)) return st;
+    stack_call(rename_on_stack, &walk);
+    if (walk.found) *text = ddl_deparse(arena, walk.expr);
+    return STATUS_OK;
+}
+
+// --- defaults and checks ---------------------------------------------------------------------------
+
+static struct status refuse_parts(
+    struct statement_context *context, const struct ddl_expr_info *info, const char *what)
+{
+    if (info->has_subquery)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "cannot use subquery in %s", what);
+    if (info->aggregate != NULL)
+        return ddl_error(context, E_GROUPING_ERROR,
+            "aggregate functions are not allowed in %ss", what);
+    if (info->has_window)
+        return ddl_error(context, E_WINDOWING_ERROR,
+            "window functions are not allowed in %ss", what);
+    if (info->set_function != NULL)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "set-returning functions are not allowed in %ss", what);
+    if (info->has_parameter)
+        return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
+    return STATUS_OK;
+}
+
+// The name in nextval('name') or nextval('name'::regclass); NULL when it is something else.
+static const struct expr *sequence_name(const struct expr *expr)
+{
+    while (expr->kind == EXPR_CAST && strcmp(expr->cast.type->name, "regclass") == 0)
+        expr = expr->cast.arg;
+    if (expr->kind != EXPR_LITERAL || expr->literal.kind != LITERAL_STRING) return NULL;
+    return expr;
+}
+
+// Writes the sequence's id in place of its name, so that the default survives a rename.
+static struct status resolve_nextval(
+    struct statement_context *context, struct expr *expr, uint32_t *sequence_id)
+{
+    struct status st = STATUS_OK;
+    struct type_name *written;
+    const struct table_desc *sequence;
+
+    if (expr->kind != EXPR_FUNCTION || strcmp(expr->function->name, "nextval") != 0 ||
+        expr->function->args.count != 1)
+        return STATUS_OK;
+    const struct expr *name = sequence_name(expr->function->args.items[0]);
+    if (name == NULL) return STATUS_OK;
+    // A relation's name reads as a type's name does: parts between dots, folded unless quoted.
+    TRY(parse_type_name_on_stack(context->arena, name->literal.text, &written));
+    TRY(catalog_table(context->task, context->session, NULL, written->schema, written->name, false,
+        &sequence));
+    TRY(ddl_check_kind(context, sequence, OBJECT_SEQUENCE));
+    *sequence_id = sequence->id;
+    char *digits = arena_printf(context->arena, "%u", sequence->id);
+    TRY(parse_expression_on_stack(context->arena,
+        bytes_of_string(arena_printf(context->arena, "%s::regclass", digits)),
+        &expr->function->args.items[0]));
+out:
+    return st;
+}
+
+struct status ddl_default_text(struct statement_context *context, struct expr *expr,
+    const char **text, uint32_t *sequence_id)
+{
+    struct status st = STATUS_OK;
+    struct ddl_expr_info info;
+
+    *sequence_id = 0;
+    ddl_expr_info(context->arena, expr, &info);
+    if (info.column_count > 0 || info.has_star)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "cannot use column reference in DEFAULT expression");
+    TRY(refuse_parts(context, &info, "DEFAULT expression"));
+    TRY(resolve_nextval(context, expr, sequence_id));
+    *text = ddl_deparse(context->arena, expr);
+out:
+    return st;
+}
+
+struct status ddl_check_text(struct statement_context *context, struct expr *expr,
+    const char *what, const struct table_desc *table, uint32_t **columns, uint32_t *column_count,
+    const char **text)
+{
+    struct status st = STATUS_OK;
+    struct ddl_expr_info info;
+    uint32_t *ids = NULL, count = 0;
+
+    ddl_expr_info(context->arena, expr, &info);
+    TRY(refuse_parts(context, &info, what));
+    for (uint32_t i = 0; i < info.column_count; i++) {
+        const struct column_desc *column = table_column(table, info.columns[i]);
+        if (column == NULL)
+            return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist",
+                info.columns[i]);
+        DDL_APPEND(context->arena, ids, count, column->id);
+    }
+    if (columns != NULL) {
+        *columns = ids;
+        *column_count = count;
+    }
+    *text = ddl_deparse(context->arena, expr);
+out:
+    return st;
+}

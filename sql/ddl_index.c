@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// CREATE INDEX.
+#include "sql/ddl_internal.h"
+
+#include "sql/schema_change.h"
+
+static struct status refuse(struct statement_context *context, const struct create_index *create)
+{
+    if (create->inverted) return ddl_unsupported(context, "an inverted index");
+    if (create->nulls_not_distinct) return ddl_unsupported(context, "NULLS NOT DISTINCT");
+    if (create->not_visible) return ddl_unsupported(context, "a not visible index");
+    if (create->method != NULL && strcmp(create->method, "btree") != 0) {
+        if (strcmp(create->method, "gin") == 0 || strcmp(create->method, "gist") == 0 ||
+            strcmp(create->method, "hash") == 0 || strcmp(create->method, "brin") == 0 ||
+            strcmp(create->method, "spgist") == 0)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "access method \"%s\" is not supported", create->method);
+        return ddl_error(context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist",
+            create->method);
+    }
+    for (uint32_t i = 0; i < create->elements.count; i++) {
+        const struct index_element *element = &create->elements.items[i];
+        if (element->collation.name != NULL && strcmp(element->collation.name, "C") != 0 &&
+            strcmp(element->collation.name, "default") != 0)
+            return ddl_unsupported(context, "a collation other than \"C\"");
+    }
+    for (uint32_t i = 0; i < create->options.count; i++) {
+        if (strcmp(create->options.items[i].name, "fillfactor") != 0)
+            return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+                "unrecognized parameter \"%s\"", create->options.items[i].name);
+        ddl_notice(context, "storage parameter \"fillfactor\" has no effect");
+    }
+    return STATUS_OK;
+}
+
+static struct status choose_name(struct statement_context *context, struct table_desc *table,
+    const struct create_index *create, const char **name)
+{
+    struct buffer columns;
+    buffer_init(&columns, context->arena);
+    for (uint32_t i = 0; i < create->elements.count && columns.size < 200; i++) {
+        const char *column = create->elements.items[i].column;
+        buffer_printf(&columns, "%s%s", i == 0 ? "" : "_", column == NULL ? "expr" : column);
+    }
+    return ddl_choose_name(context, table->database_id, table->schema_id, table->name,
+        buffer_string(&columns), "idx", name);
+}
+
+static struct status publish_or_fill(struct statement_context *context,
+    const struct table_desc *source, struct table_desc *target, struct index_desc *index)
+{
+    struct status st = STATUS_OK;
+    bool more = false, plain = index->predicate_sql == NULL;
+    for (uint32_t i = 0; i < index->column_count; i++)
+        plain &= index->columns[i].expression_sql == NULL;
+    if (context->session->txn_state == TXN_IMPLICIT && plain)
+        TRY(ddl_has_more_rows(context, source, DDL_INLINE_ROWS_MAX, &more));
+    if (more) {
+        index->state = ELEMENT_WRITE_ONLY;
+        TRY(schema_change_publish(context, target));
+        goto out;
+    }
+    TRY(ddl_fill_indexes(context, source, target, &index->id, 1));
+    TRY(catalog_put_table(context->task, context->session, target));
+out:
+    return st;
+}
+
+struct status ddl_create_index(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct create_index *create = context->statement->as.create_index;
+    const struct table_desc *found;
+    struct table_desc *table, *source;
+    struct index_desc *index;
+    struct name_value value;
+    const char *name = create->name;
+
+    TRY(refuse(context, create));
+    TRY(ddl_find(context, &create->table, false, OBJECT_TABLE, &found));
+    TRY(privilege_check_owner(
+        context->task, context->session, found->owner, OBJECT_TABLE, found->name));
+    if (name != NULL) {
+        TRY(catalog_peek_name(context->task, context->session, found->database_id,
+            found->schema_id, name, &value));
+        if (value.id != 0) {
+            if (!create->if_not_exists) return ddl_name_taken(context, name);
+            ddl_notice(context, "relation \"%s\" already exists, skipping", name);
+            goto out;
+        }
+    }
+    TRY(ddl_edit(context, &create->table, false, OBJECT_TABLE, &table));
+    source = ARENA_NEW(context->arena, struct table_desc);
+    *source = *table;
+    if (name == NULL) TRY(choose_name(context, table, create, &name));
+    TRY(ddl_add_index(context, table, name, &create->elements, &create->storing, create->unique,
+        false, false, &index));
+    if (create->where != NULL)
+        TRY(ddl_check_text(context, create->where, "index predicate", table, NULL, NULL,
+            &index->predicate_sql));
+    TRY(publish_or_fill(context, source, table, index));
+out:
+    return st;
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the handlers of schema changes share (sql/ddl*.c).
+//
+// Shard    The session's. What takes a context may suspend.
+// Memory   Results live in the statement's arena.
+// Errors   PostgreSQL's.
+#pragma once
+#include "sql/catalog_store.h"
+#include "sql/ddl.h"
+#include "sql/privilege.h"
+
+#define DDL_JOBS_MAX 64u
+
+// The transaction's uncommitted schema changes, malloc'ed at the first and freed after its end.
+struct ddl_state {
+    bool announced;             // Shards hold their caches back until the end is announced.
+    bool roles_changed;
+    int64_t jobs[DDL_JOBS_MAX]; // To start once it has committed.
+    uint32_t job_count;
+};
+struct ddl_state *ddl_state(struct session *session);
+// 54000 when one transaction makes too many jobs.
+CHECKED struct status ddl_add_job(struct session *session, int64_t id);
+
+// --- names ---------------------------------------------------------------------------------------
+
+// Where a new relation goes; CREATE on the schema is checked. 3F000, 42501 (virtual schemas).
+CHECKED struct status ddl_target_schema(struct statement_context *context,
+    const struct object_name *name, const struct schema_desc **schema);
+// An existing one, of any kind. *table NULL when it is missing and that is ok (with a notice).
+CHECKED struct status ddl_find(struct statement_context *context, const struct object_name *name,
+    bool missing_ok, enum object_kind kind, const struct table_desc **table);
+// As ddl_find, owner checked, decoded for update.
+CHECKED struct status ddl_edit(struct statement_context *context, const struct object_name *name,
+    bool missing_ok, enum object_kind kind, struct table_desc **table);
+// 42809 '"x" is not a view' unless the relation is of the kind (TABLE, VIEW, SEQUENCE).
+CHECKED struct status ddl_check_kind(
+    struct statement_context *context, const struct table_desc *table, enum object_kind kind);
+// Takes a name for a relation or index. *taken true (and nothing done) when it is in use.
+CHECKED struct status ddl_take_name(struct statement_context *context, uint32_t database_id,
+    uint32_t schema_id, const char *name, struct name_value value, bool *taken);
+// 42P07 'relation "x" already exists'.
+struct status ddl_name_taken(struct statement_context *context, const char *name);
+// name1_name2_label, shortened to fit, with a number when needed so that no relation has it yet.
+CHECKED struct status ddl_choose_name(struct statement_context *context, uint32_t database_id,
+    uint32_t schema_id, const char *name1, const char *name2, const char *label, const char **chosen);
+char *ddl_join_name(struct arena *arena, const char *name1, const char *name2, const char *label,
+    uint32_t number);
+// Quoted database.schema.name of a relation, for SQL text of our own.
+CHECKED struct status ddl_qualified_name(
+    struct statement_context *context, const struct table_desc *table, const char **text);
+const char *ddl_owner(const struct session *session); // Of what this session creates.
+void ddl_notice(struct statement_context *context, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct status ddl_error(struct statement_context *context, uint32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+struct status ddl_unsupported(struct statement_context *context, const char *what);
+
+// --- types and expressions ---------------------------------------------------------------------------
+
+enum ddl_serial { SERIAL_NONE, SERIAL_INT2, SERIAL_INT4, SERIAL_INT8 };
+CHECKED struct status ddl_type(struct statement_context *context, const struct type_name *name,
+    struct type *type, enum ddl_serial *serial); // `serial` may be NULL: then it is refused.
+
+// What an expression mentions.
+struct ddl_expr_info {
+    const char **columns; // Last parts of column names, each once.
+    uint32_t column_count;
+    bool has_subquery, has_parameter, has_window, has_star;
+    bool is_volatile;     // A function of that name is volatile.
+    const char *aggregate; // Name of an aggregate in it, or NULL.
+    const char *set_function;
+};
+void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info *info);
+char *ddl_deparse(struct arena *arena, const struct expr *expr);
+// Replaces a column's name in stored expression text. *text unchanged when it does not occur.
+CHECKED struct status ddl_rename_in_text(
+    struct arena *arena, const char **text, const char *from, const char *to);
+// Checks a DEFAULT for what it may not have, resolves nextval('s') to the sequence's id, and gives the text to store.
+CHECKED struct status ddl_default_text(struct statement_context *context, struct expr *expr,
+    const char **text, uint32_t *sequence_id);
+CHECKED struct status ddl_check_text(struct statement_context *context, struct expr *expr,
+    const char *what, const struct table_desc *table, uint32_t **columns, uint32_t *column_count,
+    const char **text);
+
+// --- tables --------------------------------------------------------------------------------------
+
+// Appends to an array of a descriptor being edited.
+#define DDL_APPEND(arena, items, count, value) \
+    do { \
+        __typeof__(items) grown_ = ARENA_ARRAY((arena), __typeof__(*(items)), (count) + 1); \
+        if ((count) > 0) memcpy(grown_, (items), (count) * sizeof *(items)); \
+        grown_[(count)] = (value); \
+        (items) = grown_; \
+        (count)++; \
+    } while (0)
+#define DDL_REMOVE(items, count, index) \
+    do { \
+        memmove(&(items)[index], &(items)[(index) + 1], \
+            ((count) - (index)-1) * sizeof *(items)); \
+        (count)--; \
+    } while (0)
+
+// Adds a column as defined, without constraints that need other objects; its own CHECKs and keys are left to
+// the caller. Makes the sequence of SERIAL and IDENTITY. 42701.
+CHECKED struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
+    const struct column_definition *definition, struct column_desc **column);
+CHECKED struct status ddl_add_index(struct statement_context *context, struct table_desc *table,
+    const char *name, const struct index_element_list *elements, const struct name_list *storing,
+    bool unique, bool primary, bool from_constraint, struct index_desc **index);
+CHECKED struct status ddl_add_key(struct statement_context *context, struct table_desc *table,
+    const struct constraint *constraint, const char *column, struct index_desc **index);
+CHECKED struct status ddl_add_check(struct statement_context *context, struct table_desc *table,
+    const struct constraint *constraint, const char *column, struct constraint_desc **check);
+// The referenced table's descriptor is edited and put too (unless it is the table itself).
+CHECKED struct status ddl_add_foreign_key(struct statement_context *context,
+    struct table_desc *table, const struct constraint *constraint, const char *column,
+    struct constraint_desc **key);
+// Makes the hidden rowid column and its primary index.
+CHECKED struct status ddl_add_rowid(struct statement_context *context, struct table_desc *table);
+// Plans INSERT ... DEFAULT VALUES: whatever in the stored expressions does not bind fails here.
+CHECKED struct status ddl_validate_expressions(
+    struct statement_context *context, const struct table_desc *table);
+// A new sequence in the table's schema. Gives its id.
+CHECKED struct status ddl_create_sequence(struct statement_context *context, uint32_t database_id,
+    uint32_t schema_id, const char *name, const struct sequence_options *options, uint32_t *id);
+CHECKED struct status ddl_sequence_options(struct statement_context *context,
+    const struct option_list *options, struct sequence_options *out, const struct object_name **owned_by,
+    bool *restart, int64_t *restart_value);
+struct sequence_options ddl_sequence_defaults(type_oid type);
+
+bool ddl_constraint_name_in_use(const struct table_desc *table, const char *name);
+struct index_desc *ddl_index_by_name(struct table_desc *table, const char *name);
+struct column_desc *ddl_column(struct table_desc *table, const char *name);
+
+// --- existing rows ---------------------------------------------------------------------------------
+
+// Whether the table has rows, as the transaction sees it.
+CHECKED struct status ddl_has_rows(
+    struct statement_context *context, const struct table_desc *table, bool *has_rows);
+// Whether it has more than `limit` rows: decides between doing it here and a job.
+CHECKED struct status ddl_has_more_rows(struct statement_context *context,
+    const struct table_desc *table, uint64_t limit, bool *more);
+// Fills new indexes of `target` from the rows of `source`, which is the table as stored now, in the
+// transaction.
+CHECKED struct status ddl_fill_indexes(struct statement_context *context,
+    const struct table_desc *source, const struct table_desc *target, const uint32_t *index_ids,
+    uint32_t index_count);
+// Makes `target` the table, with all rows written anew: every index gets a new id and is filled from the
+// stored table, column i by the SQL expression column_sql[i] over the old row. Ends with the new descriptor
+// put; what it replaces is erased later. In the transaction when it is the client's or there is little to do;
+// else commits, does it in a job and begins a new transaction.
+CHECKED struct status ddl_rewrite(struct statement_context *context,
+    const struct table_desc *source, struct table_desc *target, const char **column_sql);
+// The expressions that copy every column of `target` that `source` has; others are NULL, to be filled in.
+const char **ddl_copy_columns(struct arena *arena, const struct table_desc *source,
+    const struct table_desc *target);
+// 23514, 23502 or 23503 when a row of the stored table does not meet it.
+CHECKED struct status ddl_validate_constraint(struct statement_context *context,
+    const struct table_desc *table, const struct constraint_desc *constraint);
+CHECKED struct status ddl_validate_not_null(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column);
+
+// Rows up to which the work is done inside of the statement's transaction.
+#define DDL_INLINE_ROWS_MAX 5000u
+
+// The reading half of filling and rewriting: rows of the stored table, made into entries of the target's indexes.
+// `write` is called for each entry, in the order of rows; it may suspend.
+struct ddl_entry {
+    const struct index_desc *index;
+    struct bytes key, value; // Valid during the call.
+    bool unique;             // An equal key is a duplicate.
+    const struct datum *row;
+};
+struct ddl_feed {
+    const struct table_desc *source, *target;
+    const char **column_sql;
+    const uint32_t *index_ids; // Of the target, to be filled.
+    uint32_t index_count;
+    struct status (*write)(struct task *task, struct ddl_feed *feed, const struct ddl_entry *entry);
+    // Called after each row, when its entries are written; may be NULL.
+    struct status (*row_done)(struct task *task, struct ddl_feed *feed);
+    void *arg;
+    uint64_t row_count;
+};
+CHECKED struct status ddl_feed_run(
+    struct task *task, struct session *session, struct arena *arena, struct ddl_feed *feed);
+// 23505 "could not create unique index".
+struct status ddl_duplicate(struct session *session, struct arena *arena,
+    const struct table_desc *table, const struct index_desc *index, const struct datum *row);
+// Lets names of the target's indexes lead to their new ids.
+CHECKED struct status ddl_renumber_names(
+    struct task *task, struct session *session, const struct table_desc *target);
+
+// --- removing --------------------------------------------------------------------------------------
+
+// Erases a span of data once the tenant's GC TTL has passed after the commit: a job in this transaction.
+CHECKED struct status ddl_erase_later(
+    struct statement_context *context, uint32_t table_id, const uint32_t *index_ids, uint32_t count);
+CHECKED struct status ddl_drop_relation(
+    struct statement_context *context, struct table_desc *table, enum drop_behavior behavior);
+CHECKED struct status ddl_delete_comments(
+    struct statement_context *context, uint32_t class_id, uint32_t object_id);
+
+// --- handlers --------------------------------------------------------------------------------------
+
+CHECKED struct status ddl_create_database(struct statement_context *context);
+CHECKED struct status ddl_alter_database(struct statement_context *context);
+CHECKED struct status ddl_create_schema(struct statement_context *context);
+CHECKED struct status ddl_create_table(struct statement_context *context);
+CHECKED struct status ddl_create_table_as(struct statement_context *context);
+CHECKED struct status ddl_create_view(struct statement_context *context);
+CHECKED struct status ddl_create_index(struct statement_context *context);
+CHECKED struct status ddl_create_sequence_statement(struct statement_context *context);
+CHECKED struct status ddl_alter_sequence(struct statement_context *context);
+CHECKED struct status ddl_alter_table(struct statement_context *context);
+CHECKED struct status ddl_rename(struct statement_context *context);
+CHECKED struct status ddl_alter_owner(struct statement_context *context);
+CHECKED struct status ddl_alter_schema(struct statement_context *context);
+CHECKED struct status ddl_drop(struct statement_context *context);
+CHECKED struct status ddl_drop_database(struct statement_context *context);
+CHECKED struct status ddl_truncate(struct statement_context *context);
+CHECKED struct status ddl_comment(struct statement_context *context);
+
+// CREATE TABLE with an id given: bootstrap.
+CHECKED struct status ddl_create_table_with_id(
+    struct statement_context *context, uint32_t id, uint32_t *created);

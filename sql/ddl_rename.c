@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// RENAME, SET SCHEMA, OWNER TO, COMMENT ON; and what CREATE and ALTER DATABASE and CREATE SCHEMA do.
+#include "sql/ddl_internal.h"
+
+#include <strings.h>
+
+#include "kv/key.h"
+#include "sql/role.h"
+
+// --- databases and schemas -----------------------------------------------------------------------------
+
+struct status ddl_create_database(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct create_database *create = context->statement->as.create_database;
+    struct task *task = context->task;
+    struct session *session = context->session;
+    struct name_value existing;
+    const char *owner = ddl_owner(session);
+    uint32_t id, schema_id;
+    bool allowed = session->internal || session->superuser;
+
+    if (!allowed) {
+        struct role *role;
+        TRY(role_find(task, session->tenant, context->arena, session->user, NULL, &role));
+        allowed = role != NULL && role->create_db;
+        if (!allowed)
+            TRY(privilege_has_system(task, session, session->user, "CREATEDB", &allowed));
+    }
+    if (!allowed)
+        return ddl_error(
+            context, E_INSUFFICIENT_PRIVILEGE, "permission denied to create database");
+    for (uint32_t i = 0; i < create->options.count; i++) {
+        const struct option *option = &create->options.items[i];
+        struct bytes text = {0};
+        if (option->value != NULL && option->value->kind == EXPR_LITERAL)
+            text = option->value->literal.text;
+        const char *value = arena_string(context->arena, text);
+        if (strcmp(option->name, "owner") == 0) {
+            bool exists;
+            TRY(role_exists(task, session, value, &exists));
+            if (!exists)
+                return ddl_error(
+                    context, E_UNDEFINED_OBJECT, "role \"%s\" does not exist", value);
+            owner = value;
+        } else if (strcmp(option->name, "encoding") == 0) {
+            if (strcasecmp(value, "UTF8") != 0 && strcasecmp(value, "UTF-8") != 0 &&
+                strcasecmp(value, "unicode") != 0)
+                return ddl_unsupported(context, "an encoding other than UTF8");
+        } else if (strcmp(option->name, "template") == 0) {
+            if (strcmp(value, "template0") != 0 && strcmp(value, "template1") != 0)
+                return ddl_unsupported(context, "a template database");
+        } else if (strcmp(option->name, "connection_limit") != 0 &&
+                   strcmp(option->name, "lc_collate") != 0 &&
+                   strcmp(option->name, "lc_ctype") != 0 && strcmp(option->name, "locale") != 0) {
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "option \"%s\" of CREATE DATABASE is not supported", option->name);
+        } else if (strcmp(value, "C") != 0 && strcmp(value, "POSIX") != 0 &&
+                   strcmp(value, "C.UTF-8") != 0) {
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "option \"%s\" of CREATE DATABASE is not supported", option->name);
+        }
+    }
+    TRY(catalog_new_id(task, session->tenant, &id));
+    TRY(catalog_take_name(task, session, 0, 0, create->name,
+        (struct name_value){.kind = NAME_DATABASE, .id = id}, &existing));
+    if (existing.id != 0) {
+        if (!create->if_not_exists)
+            return ddl_error(context, E_DUPLICATE_DATABASE, "database \"%s\" already exists",
+                create->name);
+        ddl_notice(context, "database \"%s\" already exists, skipping", create->name);
+        goto out;
+    }
+    struct privilege_grant *grants = ARENA_ARRAY(context->arena, struct privilege_grant, 1);
+    grants[0] = (struct privilege_grant){.role = ROLE_PUBLIC_NAME,
+        .privileges = PRIVILEGE_CONNECT | PRIVILEGE_TEMPORARY};
+    struct database_desc database = {
+        .id = id, .name = create->name, .owner = owner, .grants = grants, .grant_count = 1};
+    TRY(catalog_put_database(task, session, &database));
+    TRY(catalog_new_id(task, session->tenant, &schema_id));
+    TRY(catalog_take_name(task, session, id, 0, "public",
+        (struct name_value){.kind = NAME_SCHEMA, .id = schema_id}, &existing));
+    // Everybody may create in a fresh database's schema public, as its clients expect.
+    struct privilege_grant *schema_grants =
+        ARENA_ARRAY(context->arena, struct privilege_grant, 1);
+    schema_grants[0] = (struct privilege_grant){
+        .role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_USAGE | PRIVILEGE_CREATE};
+    struct schema_desc schema = {.id = schema_id,
+        .database_id = id,
+        .name = "public",
+        .owner = owner,
+        .grants = schema_grants,
+        .grant_count = 1};
+    TRY(catalog_put_schema(task, session, &schema));
+out:
+    return st;
+}
+
+struct status ddl_alter_database(struct statement_context *context)
+{
+    const struct alter_database *alter = context->statement->as.alter_database;
+    const char *option = alter->options.count > 0 ? alter->options.items[0].name : "WITH";
+    return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+        "option \"%s\" of ALTER DATABASE is not supported", option);
+}
+
+static struct status schema_owner(
+    struct statement_context *context, const struct create_schema *create, const char **owner)
+{
+    *owner = ddl_owner(context->session);
+    if (!create->has_owner) return STATUS_OK;
+    return role_resolve(context->task, context->session, &create->owner, false, owner);
+}
+
+struct status ddl_create_schema(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct create_schema *create = context->statement->as.create_schema;
+    struct task *task = context->task;
+    struct session *session = context->session;
+    const struct database_desc *database;
+    struct name_value existing;
+    const char *owner, *name = create->name;
+    uint32_t id;
+
+    TRY(schema_owner(context, create, &owner));
+    if (name == NULL) name = owner;
+    if (strncmp(name, "pg_", 3) == 0 || catalog_virtual_schema(name) != NULL) {
+        st = ddl_error(context, E_RESERVED_NAME, "unacceptable schema name \"%s\"", name);
+        return status_detail(
+            context->arena, st, "The prefix \"pg_\" is reserved for system schemas.");
+    }
+    TRY(catalog_database(task, session, NULL, false, &database));
+    TRY(privilege_check_database(task, session, database, PRIVILEGE_CREATE));
+    // Read through the transaction: a DROP DATABASE meanwhile is a conflict.
+    TRY(catalog_peek_name(task, session, 0, 0, database->name, &existing));
+    TRY(catalog_new_id(task, session->tenant, &id));
+    uint32_t database_id = database->id;
+    TRY(catalog_take_name(task, session, database_id, 0, name,
+        (struct name_value){.kind = NAME_SCHEMA, .id = id}, &existing));
+    if (existing.id != 0) {
+        if (!create->if_not_exists)
+            return ddl_error(
+                context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", name);
+        ddl_notice(context, "schema \"%s\" already exists, skipping", name);
+        goto out;
+    }
+    struct schema_desc schema = {
+        .id = id, .database_id = database_id, .name = name, .owner = owner};
+    TRY(catalog_put_schema(task, session, &schema));
+    for (uint32_t i = 0; i < create->element_count; i++) {
+        struct statement_context inner = *context;
+        inner.statement = create->elements[i];
+        if (inner.statement->tag != STATEMENT_CREATE_TABLE)
+            return ddl_unsupported(context, "this element of CREATE SCHEMA");
+        if (inner.statement->as.create_table->name.schema == NULL)
+            inner.statement->as.create_table->name.schema = name;
+        TRY(ddl_create_table(&inner));
+    }
+out:
+    return st;
+}
+
+// --- RENAME --------------------------------------------------------------------------------------------
+
+static struct status rename_relation(
+    struct statement_context *context, const struct rename *rename, enum object_kind kind)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *table;
+    bool taken;
+
+    TRY(ddl_edit(context, &rename->name, rename->if_exists, kind, &table));
+    if (table == NULL) goto out;
+    TRY(ddl_take_name(context, table->database_id, table->schema_id, rename->new_name,
+        (struct name_value){.kind = NAME_RELATION, .id = table->id}, &taken));
+    if (taken) return ddl_name_taken(context, rename->new_name);
+    if (table->depended_by_count > 0)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "renaming a relation that views use is not supported");
+    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+        table->name));
+    table->name = rename->new_name;
+    TRY(catalog_put_table(context->task, context->session, table));
+out:
+    return st;
+}
+
+static struct status rename_column(struct statement_context *context, const struct rename *rename)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *table;
+    struct arena *arena = context->arena;
+    const char *from = rename->part, *to = rename->new_name;
+
+    TRY(ddl_edit(context, &rename->name, rename->if_exists, OBJECT_TABLE, &table));
+    if (table == NULL) goto out;
+    struct column_desc *column = ddl_column(table, from);
+    if (column == NULL)
+        return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", from);
+    if (ddl_column(table, to) != NULL)
+        return ddl_error(context, E_DUPLICATE_COLUMN,
+            "column \"%s\" of relation \"%s\" already exists", to, table->name);
+    if (table->depended_by_count > 0)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "renaming a column of a table that views use is not supported");
+    column->name = to;
+    for (uint32_t i = 0; i < table->column_count; i++)
+        TRY(ddl_rename_in_text(arena, &table->columns[i].generated_sql, from, to));
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        TRY(ddl_rename_in_text(arena, &table->constraints[i].check_sql, from, to));
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        struct index_desc *index = &table->indexes[i];
+        TRY(ddl_rename_in_text(arena, &index->predicate_sql, from, to));
+        for (uint32_t k = 0; k < index->column_count; k++)
+            TRY(ddl_rename_in_text(arena, &index->columns[k].expression_sql, from, to));
+    }
+    TRY(catalog_put_table(context->task, context->session, table));
+out:
+    return st;
+}
+
+static struct status rename_index(struct statement_context *context, struct table_desc *table,
+    struct index_desc *index, const char *to)
+{
+    struct status st = STATUS_OK;
+    bool taken;
+    TRY(ddl_take_name(context, table->database_id, table->schema_id, to,
+        (struct name_value){.kind = NAME_INDEX, .id = table->id, .index_id = index->id}, &taken));
+    if (taken) return ddl_name_taken(context, to);
+    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+        index->name));
+    index->name = to;
+    TRY(catalog_put_table(context->task, context->session, table));
+out:
+    return st;
+}
+
+static struct status rename_index_statement(
+    struct statement_context *context, const struct rename *rename)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found;
+    const struct index_desc *index;
+    struct table_desc *table;
+
+    TRY(catalog_index(context->task, context->session, rename->name.catalog, rename->name.schema,
+        rename->name.name, rename->if_exists, &found, &index));
+    if (index == NULL) {
+        ddl_notice(context, "relation \"%s\" does not exist, skipping", rename->name.name);
+        goto out;
+    }
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, found->id, &table));
+    TRY(privilege_check_owner(
+        context->task, context->session, table->owner, OBJECT_INDEX, rename->name.name));
+    TRY(rename_index(
+        context, table, ddl_index_by_name(table, rename->name.name), rename->new_name));
+out:
+    return st;
+}
+
+static struct status rename_constraint(
+    struct statement_context *context, const struct rename *rename)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *table;
+
+    TRY(ddl_edit(context, &rename->name, rename->if_exists, OBJECT_TABLE, &table));
+    if (table == NULL) goto out;
+    if (ddl_constraint_name_in_use(table, rename->new_name))
+        return ddl_error(context, E_DUPLICATE_OBJECT,
+            "constraint \"%s\" for relation \"%s\" already exists", rename->new_name,
+            table->name);
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        if (strcmp(table->constraints[i].name, rename->part) != 0) continue;
+        table->constraints[i].name = rename->new_name;
+        return catalog_put_table(context->task, context->session, table);
+    }
+    struct index_desc *index = ddl_index_by_name(table, rename->part);
+    if (index != NULL && index->from_constraint)
+        return rename_index(context, table, index, rename->new_name);
+    st = ddl_error(context, E_UNDEFINED_OBJECT, "constraint \"%s\" for table \"%s\" does not exist",
+        rename->part, table->name);
+out:
+    return st;
+}
+
+static struct status rename_schema(struct statement_context *context, const struct rename *rename)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *found;
+    struct schema_desc *schema;
+    struct name_value existing;
+
+    TRY(catalog_schema(
+        context->task, context->session, NULL, rename->name.name, false, &found));
+    if (found->database_id == 0 || found->id < CATALOG_FIRST_ID)
+        return ddl_error(
+            context, E_INSUFFICIENT_PRIVILEGE, "cannot rename schema %s", found->name);
+    TRY(privilege_check_owner(
+        context->task, context->session, found->owner, OBJECT_SCHEMA, found->name));
+    if (strncmp(rename->new_name, "pg_", 3) == 0)
+        return ddl_error(
+            context, E_RESERVED_NAME, "unacceptable schema name \"%s\"", rename->new_name);
+    TRY(catalog_edit_schema(
+        context->task, context->session, context->arena, found->id, &schema));
+    TRY(catalog_take_name(context->task, context->session, schema->database_id, 0,
+        rename->new_name, (struct name_value){.kind = NAME_SCHEMA, .id = schema->id}, &existing));
+    if (existing.id != 0)
+        return ddl_error(
+            context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", rename->new_name);
+    TRY(catalog_free_name(
+        context->task, context->session, schema->database_id, 0, schema->name));
+    schema->name = rename->new_name;
+    TRY(catalog_put_schema(context->task, context->session, schema));
+out:
+    return st;
+}
+
+static struct status rename_database(struct statement_context *context, const struct rename *rename)
+{
+    struct status st = STATUS_OK;
+    const struct database_desc *found;
+    struct database_desc *database;
+    struct name_value existing;
+
+    TRY(catalog_database(context->task, context->session, rename->name.name, false, &found));
+    if (found->id == CATALOG_SYSTEM_DATABASE)
+        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot rename a system database");
+    TRY(privilege_check_owner(
+        context->task, context->session, found->owner, OBJECT_DATABASE, found->name));
+    if (strcmp(context->session->database, found->name) == 0)
+        return ddl_error(
+            context, E_FEATURE_NOT_SUPPORTED, "current database cannot be renamed");
+    TRY(catalog_edit_database(
+        context->task, context->session, context->arena, found->id, &database));
+    TRY(catalog_take_name(context->task, context->session, 0, 0, rename->new_name,
+        (struct name_value){.kind = NAME_DATABASE, .id = database->id}, &existing));
+    if (existing.id != 0)
+        return ddl_error(context, E_DUPLICATE_DATABASE, "database \"%s\" already exists",
+            rename->new_name);
+    TRY(catalog_free_name(context->task, context->session, 0, 0, database->name));
+    database->name = rename->new_name;
+    TRY(catalog_put_database(context->task, context->session, database));
+out:
+    return st;
+}
+
+struct status ddl_rename(struct statement_context *context)
+{
+    const struct rename *rename = context->statement->as.rename;
+    switch (rename->object) {
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_SEQUENCE:
+        return rename_relation(context, rename, rename->object);
+    case OBJECT_COLUMN:
+        return rename_column(context, rename);
+    case OBJECT_INDEX:
+        return rename_index_statement(context, rename);
+    case OBJECT_CONSTRAINT:
+        return rename_constraint(context, rename);
+    case OBJECT_SCHEMA:
+        return rename_schema(context, rename);
+    case OBJECT_DATABASE:
+        return rename_database(context, rename);
+    default:
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "renaming a %s is not supported",
+            object_kind_name(rename->object));
+    }
+}
+
+// --- SET SCHEMA, OWNER TO --------------------------------------------------------------------------------
+
+static struct status move_relation(struct statement_context *context, struct table_desc *table,
+    const struct schema_desc *schema)
+{
+    struct status st = STATUS_OK;
+    bool taken;
+
+    TRY(ddl_take_name(context, schema->database_id, schema->id, table->name,
+        (struct name_value){.kind = NAME_RELATION, .id = table->id}, &taken));
+    if (taken)
+        return ddl_error(context, E_DUPLICATE_TABLE,
+            "relation \"%s\" already exists in schema \"%s\"", table->name, schema->name);
+    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+        table->name));
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        TRY(catalog_free_name(context->task, context->session, table->database_id,
+            table->schema_id, table->indexes[i].name));
+        TRY(ddl_take_name(context, schema->database_id, schema->id, table->indexes[i].name,
+            (struct name_value){
+                .kind = NAME_INDEX, .id = table->id, .index_id = table->indexes[i].id},
+            &taken));
+        if (taken) return ddl_name_taken(context, table->indexes[i].name);
+    }
+    table->schema_id = schema->id;
+    TRY(catalog_put_table(context->task, context->session, table));
+out:
+    return st;
+}
+
+struct status ddl_alter_schema(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct alter_object_schema *alter = context->statement->as.alter_object_schema;
+    const struct schema_desc *schema;
+    struct table_desc *table;
+
+    if (alter->object != OBJECT_TABLE && alter->object != OBJECT_VIEW &&
+        alter->object != OBJECT_SEQUENCE)
+        return ddl_unsupported(context, "SET SCHEMA of this kind of object");
+    TRY(ddl_edit(context, &alter->name, alter->if_exists, alter->object, &table));
+    if (table == NULL) goto out;
+    if (table->depended_by_count > 0)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "moving a relation that views use is not supported");
+    struct object_name target = {.schema = alter->new_schema, .name = table->name};
+    TRY(ddl_target_schema(context, &target, &schema));
+    if (schema->id == table->schema_id) goto out;
+    if (schema->database_id != table->database_id)
+        return ddl_unsupported(context, "moving a relation to another database");
+    struct schema_desc to = *schema; // The view may drop the original when names change.
+    TRY(move_relation(context, table, &to));
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        struct table_desc *sequence;
+        if (table->columns[i].owned_sequence == 0) continue;
+        TRY(catalog_edit_table(context->task, context->session, context->arena,
+            table->columns[i].owned_sequence, &sequence));
+        TRY(move_relation(context, sequence, &to));
+    }
+out:
+    return st;
+}
+
+struct status ddl_alter_owner(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct alter_owner *alter = context->statement->as.alter_owner;
+    struct task *task = context->task;
+    struct session *session = context->session;
+    const char *owner;
+    bool member;
+
+    TRY(role_resolve(task, session, &alter->owner, false, &owner));
+    TRY(role_is_member(task, session, session->user, owner, &member));
+    if (!member && !session->superuser && !session->internal)
+        return ddl_error(
+            context, E_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", owner);
+    if (alter->object == OBJECT_DATABASE) {
+        const struct database_desc *found;
+        struct database_desc *database;
+        TRY(catalog_database(task, session, alter->name.name, false, &found));
+        TRY(privilege_check_owner(task, session, found->owner, OBJECT_DATABASE, found->name));
+        TRY(catalog_edit_database(task, session, context->arena, found->id, &database));
+        database->owner = owner;
+        return catalog_put_database(task, session, database);
+    }
+    if (alter->object == OBJECT_SCHEMA) {
+        const struct schema_desc *found;
+        struct schema_desc *schema;
+        TRY(catalog_schema(task, session, NULL, alter->name.name, false, &found));
+        TRY(privilege_check_owner(task, session, found->owner, OBJECT_SCHEMA, found->name));
+        if (found->database_id == 0)
+            return ddl_error(
+                context, E_INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", found->name);
+        TRY(catalog_edit_schema(task, session, context->arena, found->id, &schema));
+        schema->owner = owner;
+        return catalog_put_schema(task, session, schema);
+    }
+    if (alter->object == OBJECT_TABLE || alter->object == OBJECT_VIEW ||
+        alter->object == OBJECT_SEQUENCE) {
+        struct table_desc *table;
+        TRY(ddl_edit(context, &alter->name, false, alter->object, &table));
+        table->owner = owner;
+        return catalog_put_table(task, session, table);
+    }
+    st = ddl_unsupported(context, "OWNER TO for this kind of object");
+out:
+    return st;
+}
+
+// --- COMMENT -------------------------------------------------------------------------------------------
+
+static struct status comment_constraint(struct statement_context *context,
+    const struct table_desc *table, const char *name, uint32_t *id)
+{
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        if (strcmp(table->constraints[i].name, name) != 0) continue;
+        *id = catalog_constraint_oid(table->id, table->constraints[i].id);
+        return STATUS_OK;
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (!table->indexes[i].from_constraint || strcmp(table->indexes[i].name, name) != 0)
+            continue;
+        *id = catalog_index_oid(table->id, table->indexes[i].id);
+        return STATUS_OK;
+    }
+    return ddl_error(context, E_UNDEFINED_OBJECT,
+        "constraint \"%s\" for table \"%s\" does not exist", name, table->name);
+}
+
+// What the comment is on, with the owner checked.
+static struct status comment_target(struct statement_context *context,
+    const struct comment *comment, uint32_t *class_id, uint32_t *object_id, uint32_t *sub_id)
+{
+    struct status st = STATUS_OK;
+    struct task *task = context->task;
+    struct session *session = context->session;
+    const struct table_desc *table;
+    const struct index_desc *index;
+    const struct database_desc *database;
+    const struct schema_desc *schema;
+
+    *class_id = COMMENT_ON_RELATION;
+    *sub_id = 0;
+    switch (comment->object) {
+    case OBJECT_DATABASE:
+        TRY(catalog_database(task, session, comment->name.name, false, &database));
+        TRY(privilege_check_owner(
+            task, session, database->owner, OBJECT_DATABASE, database->name));
+        *class_id = COMMENT_ON_DATABASE;
+        *object_id = database->id;
+        break;
+    case OBJECT_SCHEMA:
+        TRY(catalog_schema(task, session, NULL, comment->name.name, false, &schema));
+        TRY(privilege_check_owner(task, session, schema->owner, OBJECT_SCHEMA, schema->name));
+        *class_id = COMMENT_ON_SCHEMA;
+        *object_id = schema->id;
+        break;
+    case OBJECT_INDEX:
+        TRY(catalog_index(task, session, comment->name.catalog, comment->name.schema,
+            comment->name.name, false, &table, &index));
+        TRY(privilege_check_owner(task, session, table->owner, OBJECT_INDEX, index->name));
+        *object_id = catalog_index_oid(table->id, index->id);
+        break;
+    case OBJECT_ROLE:
+        TRY(privilege_check_superuser(task, session, "comment on a role"));
+        *class_id = COMMENT_ON_ROLE;
+        TRY(role_id(task, session, comment->name.name, object_id));
+        break;
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_SEQUENCE:
+    case OBJECT_COLUMN:
+    case OBJECT_CONSTRAINT:
+        TRY(ddl_find(context, &comment->name, false,
+            comment->object == OBJECT_COLUMN ? OBJECT_OTHER
+            : comment->object == OBJECT_CONSTRAINT ? OBJECT_TABLE : comment->object, &table));
+        TRY(privilege_check_owner(task, session, table->owner, OBJECT_TABLE, table->name));
+        *object_id = table->id;
+        if (comment->object == OBJECT_COLUMN) {
+            const struct column_desc *column = table_column(table, comment->part);
+            if (column == NULL)
+                return ddl_error(context, E_UNDEFINED_COLUMN,
+                    "column \"%s\" of relation \"%s\" does not exist", comment->part,
+                    table->name);
+            *sub_id = column->id;
+        }
+        if (comment->object == OBJECT_CONSTRAINT) {
+            *class_id = COMMENT_ON_CONSTRAINT;
+            TRY(comment_constraint(context, table, comment->part, object_id));
+        }
+        break;
+    default:
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "COMMENT ON %s is not supported",
+            object_kind_name(comment->object));
+    }
+out:
+    return st;
+}
+
+struct status ddl_comment(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct comment *comment = context->statement->as.comment;
+    uint32_t class_id, object_id, sub_id;
+
+    TRY(comment_target(context, comment, &class_id, &object_id, &sub_id));
+    struct bytes key = catalog_comment_key(
+        context->arena, context->session->tenant, class_id, object_id, sub_id);
+    if (comment->is_null || comment->text.size == 0)
+        TRY(kv_delete(context->task, context->session->txn, key));
+    else
+        TRY(kv_put(context->task, context->session->txn, key, comment->text));
+out:
+    return st;
+}

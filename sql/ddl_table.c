@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// CREATE TABLE and CREATE TABLE AS.
+#include "sql/ddl_internal.h"
+
+#include <stdio.h>
+#include "sql/deparse.h"
+#include "sql/internal.h"
+#include "sql/parse.h"
+#include "sql/plan.h"
+
+struct status ddl_validate_expressions(
+    struct statement_context *context, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct statement_list list;
+    struct plan *plan;
+    struct type *params = ARENA_ARRAY(context->arena, struct type, 1);
+    uint32_t param_count = 0;
+    const char *name;
+    bool needed = false;
+
+    for (uint32_t i = 0; i < table->column_count; i++)
+        needed |= (table->columns[i].default_sql != NULL && !table->columns[i].hidden) ||
+                  table->columns[i].generated_sql != NULL;
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        needed |= table->constraints[i].kind == TABLE_CHECK;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        needed |= table->indexes[i].predicate_sql != NULL;
+        for (uint32_t k = 0; k < table->indexes[i].column_count; k++)
+            needed |= table->indexes[i].columns[k].expression_sql != NULL;
+    }
+    if (!needed || table->id < CATALOG_FIRST_ID) goto out;
+    TRY(ddl_qualified_name(context, table, &name));
+    struct bytes text = bytes_of_string(
+        arena_printf(context->arena, "INSERT INTO %s DEFAULT VALUES", name));
+    TRY(parse_sql_on_stack(context->arena, text, &list));
+    st = plan_build(context->task, context->session, context->arena, list.items[0], text, params,
+        &param_count, &plan);
+    // Positions would point into a statement that the client did not write.
+    if (failed(st)) st = status_position(context->arena, st, 0);
+out:
+    return st;
+}
+
+// --- LIKE ----------------------------------------------------------------------------------------
+
+// Bits of PostgreSQL's TableLikeOption.
+enum { LIKE_DEFAULTS = 1 << 3, LIKE_GENERATED = 1 << 4, LIKE_CONSTRAINTS = 1 << 2 };
+
+static struct status copy_like(
+    struct statement_context *context, struct table_desc *table, const struct like_clause *like)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *source;
+
+    if (like->options != 0 && like->options != LIKE_DEFAULTS)
+        return ddl_unsupported(context, "LIKE ... INCLUDING of more than defaults");
+    TRY(ddl_find(context, &like->source, false, OBJECT_OTHER, &source));
+    TRY(privilege_check_table(context->task, context->session, source, PRIVILEGE_SELECT));
+    for (uint32_t i = 0; i < source->column_count; i++) {
+        struct column_desc column = source->columns[i];
+        if (column.hidden || column.state != ELEMENT_PUBLIC) continue;
+        if (ddl_column(table, column.name) != NULL)
+            return ddl_error(context, E_DUPLICATE_COLUMN,
+                "column \"%s\" specified more than once", column.name);
+        column.id = table->next_column_id++;
+        column.missing = (struct bytes){0};
+        column.identity = 0;
+        column.owned_sequence = 0;
+        column.generated_sql = NULL;
+        if (!(like->options & LIKE_DEFAULTS)) column.default_sql = NULL;
+        column.name = arena_strdup(context->arena, column.name);
+        if (column.default_sql != NULL)
+            column.default_sql = arena_strdup(context->arena, column.default_sql);
+        DDL_APPEND(context->arena, table->columns, table->column_count, column);
+    }
+out:
+    return st;
+}
+
+// --- CREATE TABLE ----------------------------------------------------------------------------------
+
+static struct status refuse(struct statement_context *context, const struct create_table *create)
+{
+    static const char *const harmless[] = {"fillfactor", "autovacuum_enabled"};
+    if (create->unsupported != NULL) return ddl_unsupported(context, create->unsupported);
+    if (create->persistence == PERSISTENCE_TEMPORARY)
+        return ddl_unsupported(context, "a temporary table");
+    if (create->inherits.count > 0) return ddl_unsupported(context, "INHERITS");
+    if (create->tablespace != NULL && strcmp(create->tablespace, "pg_default") != 0)
+        return ddl_error(context, E_UNDEFINED_OBJECT, "tablespace \"%s\" does not exist",
+            create->tablespace);
+    if (create->method != NULL && strcmp(create->method, "heap") != 0)
+        return ddl_error(context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist",
+            create->method);
+    if (create->on_commit != ON_COMMIT_NONE)
+        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+            "ON COMMIT can only be used on temporary tables");
+    // Storage parameters of PostgreSQL's heap have nothing to act upon here; pgbench sets fillfactor.
+    for (uint32_t i = 0; i < create->options.count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < sizeof harmless / sizeof harmless[0]; k++)
+            known |= strcmp(harmless[k], create->options.items[i].name) == 0;
+        if (!known)
+            return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+                "unrecognized parameter \"%s\"", create->options.items[i].name);
+        ddl_notice(context, "storage parameter \"%s\" has no effect",
+            create->options.items[i].name);
+    }
+    return STATUS_OK;
+}
+
+static const struct constraint *primary_key_of(
+    const struct create_table *create, const char **column, uint32_t *count)
+{
+    const struct constraint *found = NULL;
+    *count = 0;
+    *column = NULL;
+    for (uint32_t i = 0; i < create->column_count; i++) {
+        for (uint32_t k = 0; k < create->columns[i].constraint_count; k++) {
+            if (create->columns[i].constraints[k].kind != CONSTRAINT_PRIMARY_KEY) continue;
+            found = &create->columns[i].constraints[k];
+            *column = create->columns[i].name;
+            ++*count;
+        }
+    }
+    for (uint32_t i = 0; i < create->constraint_count; i++) {
+        if (create->constraints[i].kind != CONSTRAINT_PRIMARY_KEY) continue;
+        found = &create->constraints[i];
+        *column = NULL;
+        ++*count;
+    }
+    return found;
+}
+
+static struct status add_constraint(struct statement_context *context, struct table_desc *table,
+    const struct constraint *constraint, const char *column)
+{
+    struct index_desc *index;
+    struct constraint_desc *added;
+    switch (constraint->kind) {
+    case CONSTRAINT_UNIQUE:
+        return ddl_add_key(context, table, constraint, column, &index);
+    case CONSTRAINT_CHECK:
+        return ddl_add_check(context, table, constraint, column, &added);
+    case CONSTRAINT_FOREIGN_KEY:
+        return ddl_add_foreign_key(context, table, constraint, column, &added);
+    case CONSTRAINT_EXCLUSION:
+        return ddl_unsupported(context, "an exclusion constraint");
+    default:
+        return STATUS_OK;
+    }
+}
+
+// Constraints of one kind at a time, so that names come out in PostgreSQL's order and foreign keys find
+// the table's own keys.
+static struct status add_constraints(struct statement_context *context, struct table_desc *table,
+    const struct create_table *create, enum constraint_kind kind)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < create->column_count; i++) {
+        for (uint32_t k = 0; k < create->columns[i].constraint_count; k++) {
+            if (create->columns[i].constraints[k].kind == kind)
+                TRY(add_constraint(context, table, &create->columns[i].constraints[k],
+                    create->columns[i].name));
+        }
+    }
+    for (uint32_t i = 0; i < create->constraint_count; i++) {
+        if (create->constraints[i].kind == kind)
+            TRY(add_constraint(context, table, &create->constraints[i], NULL));
+    }
+out:
+    return st;
+}
+
+static struct status add_inner_indexes(struct statement_context *context,
+    struct table_desc *table, const struct create_table *create)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < create->index_count; i++) {
+        const struct create_index *written = &create->indexes[i];
+        struct index_desc *index;
+        const char *name = written->name;
+        if (written->inverted) return ddl_unsupported(context, "an inverted index");
+        if (name == NULL)
+            TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name,
+                written->elements.count > 0 ? written->elements.items[0].column : NULL, "idx",
+                &name));
+        TRY(ddl_add_index(context, table, name, &written->elements, &written->storing,
+            written->unique, false, false, &index));
+        if (written->where != NULL)
+            TRY(ddl_check_text(context, written->where, "index predicate", table, NULL, NULL,
+                &index->predicate_sql));
+    }
+out:
+    return st;
+}
+
+static struct status fill_in(struct statement_context *context, struct table_desc *table,
+    const struct create_table *create)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    struct index_desc *index;
+    const char *key_column;
+    uint32_t key_count;
+
+    for (uint32_t i = 0; i < create->like_count; i++)
+        TRY(copy_like(context, table, &create->likes[i]));
+    for (uint32_t i = 0; i < create->column_count; i++)
+        TRY(ddl_add_column(context, table, &create->columns[i], &column));
+    const struct constraint *primary = primary_key_of(create, &key_column, &key_count);
+    if (key_count > 1)
+        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+            "multiple primary keys for table \"%s\" are not allowed", table->name);
+    if (primary != NULL)
+        TRY(ddl_add_key(context, table, primary, key_column, &index));
+    else
+        TRY(ddl_add_rowid(context, table));
+    TRY(add_constraints(context, table, create, CONSTRAINT_UNIQUE));
+    TRY(add_inner_indexes(context, table, create));
+    TRY(add_constraints(context, table, create, CONSTRAINT_CHECK));
+    TRY(add_constraints(context, table, create, CONSTRAINT_FOREIGN_KEY));
+    TRY(add_constraints(context, table, create, CONSTRAINT_EXCLUSION));
+out:
+    return st;
+}
+
+// Takes the name. *table NULL when it is taken and that is ok.
+static struct status begin_table(struct statement_context *context, const struct object_name *name,
+    bool if_not_exists, uint32_t id, struct table_desc **out)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    struct name_value value;
+    bool taken;
+
+    *out = NULL;
+    TRY(ddl_target_schema(context, name, &schema));
+    TRY(catalog_peek_name(context->task, context->session, schema->database_id, schema->id,
+        name->name, &value));
+    if (value.id != 0) {
+        if (!if_not_exists) return ddl_name_taken(context, name->name);
+        ddl_notice(context, "relation \"%s\" already exists, skipping", name->name);
+        goto out;
+    }
+    struct table_desc *table = ARENA_NEW(context->arena, struct table_desc);
+    *table = (struct table_desc){.kind = RELATION_TABLE,
+        .database_id = schema->database_id,
+        .schema_id = schema->id,
+        .name = arena_strdup(context->arena, name->name),
+        .owner = ddl_owner(context->session),
+        .next_column_id = 1,
+        .next_index_id = 1,
+        .next_constraint_id = 1};
+    if (id == 0) TRY(catalog_new_id(context->task, context->session->tenant, &id));
+    table->id = id;
+    value = (struct name_value){.kind = NAME_RELATION, .id = id};
+    TRY(ddl_take_name(context, table->database_id, table->schema_id, table->name, value, &taken));
+    if (taken) return ddl_name_taken(context, table->name);
+    *out = table;
+out:
+    return st;
+}
+
+struct status ddl_create_table_with_id(
+    struct statement_context *context, uint32_t id, uint32_t *created)
+{
+    struct status st = STATUS_OK;
+    const struct create_table *create = context->statement->as.create_table;
+    struct table_desc *table;
+
+    *created = 0;
+    TRY(refuse(context, create));
+    TRY(begin_table(context, &create->name, create->if_not_exists, id, &table));
+    if (table == NULL) goto out;
+    TRY(fill_in(context, table, create));
+    TRY(catalog_put_table(context->task, context->session, table));
+    TRY(ddl_validate_expressions(context, table));
+    *created = table->id;
+out:
+    return st;
+}
+
+struct status ddl_create_table(struct statement_context *context)
+{
+    uint32_t created;
+    return ddl_create_table_with_id(context, 0, &created);
+}
+
+// --- CREATE TABLE AS -------------------------------------------------------------------------------
+
+static struct status columns_of_query(struct statement_context *context,
+    const struct create_table_as *create, struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct plan *plan;
+    uint32_t param_count = 0, count;
+    struct type *params = ARENA_ARRAY(context->arena, struct type, 1);
+
+    TRY(plan_build(context->task, context->session, context->arena, create->query, context->text,
+        params, &param_count, &plan));
+    const struct result_column *columns = plan_columns(plan, &count);
+    if (create->columns.count > count)
+        return ddl_error(context, E_SYNTAX_ERROR, "too many column names were specified");
+    for (uint32_t i = 0; i < count; i++) {
+        struct column_desc column = {.id = table->next_column_id++,
+            .name = i < create->columns.count ? create->columns.items[i] : columns[i].name,
+            .type = columns[i].type};
+        if (column.type.oid == TYPE_UNKNOWN) column.type = TYPE_OF(TYPE_TEXT);
+        if (ddl_column(table, column.name) != NULL)
+            return ddl_error(context, E_DUPLICATE_COLUMN,
+                "column \"%s\" specified more than once", column.name);
+        DDL_APPEND(context->arena, table->columns, table->column_count, column);
+    }
+out:
+    return st;
+}
+
+struct deparse_query {
+    struct buffer out;
+    const struct statement *statement;
+};
+
+static void deparse_query_on_stack(void *arg)
+{
+    struct deparse_query *call = arg;
+    deparse_statement(&call->out, call->statement, 0);
+}
+
+struct status ddl_create_table_as(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct create_table_as *create = context->statement->as.create_table_as;
+    struct table_desc *table;
+    struct internal_result result = {0};
+    const char *name;
+
+    if (create->persistence == PERSISTENCE_TEMPORARY)
+        return ddl_unsupported(context, "a temporary table");
+    if (create->options.count > 0) return ddl_unsupported(context, "WITH in CREATE TABLE AS");
+    if (create->query->tag != STATEMENT_SELECT)
+        return ddl_unsupported(context, "CREATE TABLE AS EXECUTE");
+    TRY(begin_table(context, &create->name, create->if_not_exists, 0, &table));
+    if (table == NULL) goto out;
+    TRY(columns_of_query(context, create, table));
+    TRY(ddl_add_rowid(context, table));
+    TRY(catalog_put_table(context->task, context->session, table));
+    if (!create->with_no_data) {
+        struct deparse_query call = {.statement = create->query};
+        TRY(ddl_qualified_name(context, table, &name));
+        buffer_init(&call.out, context->arena);
+        buffer_printf(&call.out, "INSERT INTO %s ", name);
+        stack_call(deparse_query_on_stack, &call);
+        TRY(internal_query(context->task, context->session->tenant, context->session,
+            context->arena, &result, buffer_string(&call.out), 0, NULL, NULL));
+    }
+    snprintf(context->tag, sizeof context->tag, "SELECT %llu",
+        (unsigned long long)result.row_count);
+out:
+    return st;
+}
