@@ -8,6 +8,7 @@
 #include "core/shard.h"
 #include "kv/key.h"
 #include "sql/catalog_store.h"
+#include "sql/role.h"
 #include "sql/session.h"
 #include "sql/statistics.h"
 
@@ -47,6 +48,7 @@ struct tenant_catalog {
 struct catalog_shard {
     struct hashmap entries; // By key.
     struct hashmap tenants;
+    struct hashmap roles;   // sql/role.c
     struct list_link lru;   // Oldest first.
     struct list_link free_views;
 };
@@ -76,6 +78,11 @@ void catalog_shard_init(struct shard *shard)
     list_init(&catalog->lru);
     list_init(&catalog->free_views);
     shard->slots[SHARD_SLOT_CATALOG] = catalog;
+}
+
+struct hashmap *catalog_role_caches(struct shard *shard)
+{
+    return &catalog_of(shard)->roles;
 }
 
 // --- entries -------------------------------------------------------------------------------------
@@ -170,6 +177,8 @@ void catalog_shard_fini(struct shard *shard)
     }
     hashmap_fini(&catalog->entries);
     hashmap_fini(&catalog->tenants);
+    role_caches_fini(shard);
+    hashmap_fini(&catalog->roles);
     free(catalog);
     shard->slots[SHARD_SLOT_CATALOG] = NULL;
 }

@@ -81,6 +81,9 @@ bool catalog_view_is_changed(const struct catalog_view *view);
 CHECKED struct status catalog_announce_begin(struct task *task, uint64_t tenant);
 void catalog_announce_end(struct task *task, uint64_t tenant);
 
+// What sql/role.c keeps on this shard, by tenant.
+struct hashmap *catalog_role_caches(struct shard *shard);
+
 // --- virtual tables: sql/catalog_virtual.c -----------------------------------------------------------------
 
 const struct table_desc *catalog_virtual_table(

@@ -253,6 +253,100 @@ void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info 
     stack_call(info_on_stack, &walk);
 }
 
+// --- tables of a query -----------------------------------------------------------------------------
+
+struct table_walk {
+    struct arena *arena;
+    struct select *select;
+    struct ddl_tables *tables;
+    const char **ctes; // Names in scope that are no tables.
+    uint32_t cte_count;
+};
+
+static void walk_select(struct table_walk *walk, struct select *select);
+
+static void note_subquery(struct expr *expr, void *arg)
+{
+    struct table_walk *walk = arg;
+    if (expr->kind == EXPR_PARAMETER) walk->tables->has_parameter = true;
+    if (expr->kind != EXPR_SUBLINK) return;
+    visit(expr->sublink.test, note_subquery, walk);
+    walk_select(walk, expr->sublink.query);
+}
+
+static void walk_from(struct table_walk *walk, struct from_item *item)
+{
+    switch (item->kind) {
+    case FROM_TABLE:
+        for (uint32_t i = 0; item->table.name.schema == NULL && i < walk->cte_count; i++) {
+            if (strcmp(walk->ctes[i], item->table.name.name) == 0) return;
+        }
+        DDL_APPEND(
+            walk->arena, walk->tables->items, walk->tables->count, &item->table.name);
+        break;
+    case FROM_SUBQUERY:
+        walk_select(walk, item->query);
+        break;
+    case FROM_FUNCTION:
+        visit_list(&item->function.calls, note_subquery, walk);
+        break;
+    case FROM_JOIN:
+        walk_from(walk, item->join.left);
+        walk_from(walk, item->join.right);
+        visit(item->join.on, note_subquery, walk);
+        break;
+    case FROM_STATEMENT:
+        break;
+    }
+}
+
+static void walk_select(struct table_walk *walk, struct select *select)
+{
+    if (select == NULL) return;
+    uint32_t outer_count = walk->cte_count;
+    for (uint32_t i = 0; select->with != NULL && i < select->with->count; i++) {
+        struct cte *cte = &select->with->items[i];
+        if (select->with->recursive)
+            DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
+        if (cte->statement->tag == STATEMENT_SELECT)
+            walk_select(walk, cte->statement->as.select);
+        if (!select->with->recursive)
+            DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
+    }
+    for (uint32_t i = 0; i < select->targets.count; i++) {
+        struct expr *expr = select->targets.items[i].expr;
+        if (expr->kind == EXPR_COLUMN && expr->column.star) walk->tables->has_star = true;
+        visit(expr, note_subquery, walk);
+    }
+    visit_list(&select->distinct_on, note_subquery, walk);
+    for (uint32_t i = 0; i < select->from.count; i++) walk_from(walk, select->from.items[i]);
+    visit(select->where, note_subquery, walk);
+    visit_list(&select->group_by, note_subquery, walk);
+    visit(select->having, note_subquery, walk);
+    for (uint32_t i = 0; i < select->row_count; i++)
+        visit_list(&select->rows[i], note_subquery, walk);
+    walk_select(walk, select->left);
+    walk_select(walk, select->right);
+    for (uint32_t i = 0; i < select->order_by.count; i++)
+        visit(select->order_by.items[i].expr, note_subquery, walk);
+    visit(select->limit, note_subquery, walk);
+    visit(select->offset, note_subquery, walk);
+    walk->cte_count = outer_count;
+}
+
+static void tables_on_stack(void *arg)
+{
+    struct table_walk *walk = arg;
+    walk_select(walk, walk->select);
+}
+
+void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables)
+{
+    *tables = (struct ddl_tables){0};
+    struct table_walk walk = {.arena = arena, .select = select, .tables = tables};
+    stack_call(tables_on_stack, &walk);
+}
+
 // --- text ----------------------------------------------------------------------------------------
 
 struct deparse_call {
@@ -271,6 +365,25 @@ char *ddl_deparse(struct arena *arena, const struct expr *expr)
     struct deparse_call call = {.expr = expr};
     buffer_init(&call.out, arena);
     stack_call(deparse_on_stack, &call);
+    return buffer_string(&call.out);
+}
+
+struct deparse_select_call {
+    struct buffer out;
+    const struct select *select;
+};
+
+static void deparse_select_on_stack(void *arg)
+{
+    struct deparse_select_call *call = arg;
+    deparse_select(&call->out, call->select, 0);
+}
+
+char *ddl_deparse_select(struct arena *arena, const struct select *select)
+{
+    struct deparse_select_call call = {.select = select};
+    buffer_init(&call.out, arena);
+    stack_call(deparse_select_on_stack, &call);
     return buffer_string(&call.out);
 }
 

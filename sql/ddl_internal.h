@@ -77,6 +77,14 @@ char *ddl_deparse(struct arena *arena, const struct expr *expr);
 // Replaces a column's name in stored expression text. *text unchanged when it does not occur.
 CHECKED struct status ddl_rename_in_text(
     struct arena *arena, const char **text, const char *from, const char *to);
+// The table names that a query mentions anywhere, in place; those of its own WITH clauses left out.
+struct ddl_tables {
+    struct object_name **items;
+    uint32_t count;
+    bool has_star, has_parameter;
+};
+void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables);
+char *ddl_deparse_select(struct arena *arena, const struct select *select);
 // Checks a DEFAULT for what it may not have, resolves nextval('s') to the sequence's id, and gives the text to store.
 CHECKED struct status ddl_default_text(struct statement_context *context, struct expr *expr,
     const char **text, uint32_t *sequence_id);

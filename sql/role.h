@@ -14,7 +14,9 @@
 #include "core/status.h"
 
 struct session;
+struct shard;
 struct statement_context;
+struct task;
 
 #define ROLE_ROOT "root"
 #define ROLE_ADMIN "admin"
@@ -65,6 +67,16 @@ CHECKED struct status role_id(
 
 // Drops what the shards have cached of the tenant's roles. After the change is committed.
 CHECKED struct status role_announce(struct task *task, uint64_t tenant);
+
+// System privileges of a role itself or of public, without its memberships'.
+struct role_system_grant {
+    const char *grantee, *privilege;
+    bool grantable;
+};
+CHECKED struct status role_system_grants(struct task *task, struct session *session,
+    struct arena *arena, struct role_system_grant **grants, uint32_t *count);
+
+void role_caches_fini(struct shard *shard);
 
 CHECKED struct status role_create_execute(struct statement_context *context);
 CHECKED struct status role_alter_execute(struct statement_context *context);

@@ -9,6 +9,7 @@
 #include "core/shard.h"
 #include "sql/catalog.h"
 #include "sql/execute.h"
+#include "sql/sequence.h"
 #include "sql/shard_state.h"
 #include "sql/vars.h"
 
@@ -103,6 +104,7 @@ void session_close(struct task *task, struct session *session)
     if (session->txn_state != TXN_IDLE) session_txn_rollback(task, session);
     session->link.prev->next = session->link.next;
     session->link.next->prev = session->link.prev;
+    sequence_session_reset(session);
     vars_close(session);
     arena_fini(&session->statement_arena);
     arena_fini(&session->txn_arena);

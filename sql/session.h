@@ -57,6 +57,7 @@ struct session {
     const char *statement_text;  // Of the running statement, for SHOW QUERIES; NULL when idle.
     uint64_t last_sequence_value; // lastval()
     bool has_last_sequence_value;
+    struct sequence_memory *sequences; // currval(): sql/sequence.h
 
     struct pgwire *wire;         // The client's connection, NULL for internal sessions.
     // Sends a NoticeResponse at once (or drops it, for internal sessions).

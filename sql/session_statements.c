@@ -16,6 +16,7 @@
 #include "sql/parse.h"
 #include "sql/pgwire.h"
 #include "sql/privilege.h"
+#include "sql/sequence.h"
 #include "sql/vars.h"
 
 #define E_INVALID_TRANSACTION_TERMINATION SQLSTATE('2', 'D', '0', '0', '0')
@@ -203,10 +204,8 @@ static struct status rollback_to_execute(struct statement_context *context)
     if (savepoint == NULL) goto out;
     if (session->txn == NULL)
         TRY(status_make(E_INVALID_SAVEPOINT, "the transaction has been rolled back already"));
-    if (session->ddl != NULL)
-        TRY(status_make(E_FEATURE_NOT_SUPPORTED,
-            "ROLLBACK TO SAVEPOINT after a schema change in the same transaction is not supported"));
     kv_txn_rollback_to(session->txn, savepoint->kv);
+    catalog_view_rolled_back(session->catalog);
     session->savepoints = savepoint;
     if (session->txn_state == TXN_FAILED) session->txn_state = TXN_OPEN;
 out:
@@ -491,12 +490,12 @@ static struct status discard_execute(struct statement_context *context)
         session_statements_txn_end(context->task, session);
         prepared_remove_all(session);
         vars_reset_all(session);
-        session->has_last_sequence_value = false;
+        sequence_session_reset(session);
         snprintf(context->tag, sizeof context->tag, "DISCARD ALL");
     } else if (context->statement->as.discard->what == DISCARD_PLANS) {
         snprintf(context->tag, sizeof context->tag, "DISCARD PLANS");
     } else if (context->statement->as.discard->what == DISCARD_SEQUENCES) {
-        session->has_last_sequence_value = false;
+        sequence_session_reset(session);
         snprintf(context->tag, sizeof context->tag, "DISCARD SEQUENCES");
     } else {
         return status_make(E_FEATURE_NOT_SUPPORTED, "DISCARD TEMP is not supported");

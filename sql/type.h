@@ -76,7 +76,7 @@ enum date_style { DATE_STYLE_ISO, DATE_STYLE_POSTGRES, DATE_STYLE_SQL, DATE_STYL
 enum interval_style { INTERVAL_POSTGRES, INTERVAL_POSTGRES_VERBOSE, INTERVAL_SQL, INTERVAL_ISO };
 enum bytea_output { BYTEA_HEX, BYTEA_ESCAPE };
 struct time_zone;
-// Names of catalog objects for regclass and its kin; the session fills it. Neither may suspend.
+// Names of catalog objects for regclass and its kin; the session fills it. Both may suspend its task.
 struct type_names {
     // 42P01, 42883, ... when `text` names nothing. `type` is TYPE_REGCLASS, TYPE_REGPROC, ...
     struct status (*find)(void *arg, type_oid type, struct arena *arena, struct bytes text,

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// CREATE VIEW. A view keeps its query as text in which every table has its full name, so that it means the
+// same under any search path; the tables know the view, so that they cannot change beneath it.
+#include "sql/ddl_internal.h"
+
+#include "core/invariant.h"
+#include "sql/deparse.h"
+#include "sql/parse.h"
+#include "sql/plan.h"
+
+static struct status qualify(struct statement_context *context, const struct ddl_tables *tables,
+    struct table_desc *view)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < tables->count; i++) {
+        struct object_name *name = tables->items[i];
+        const struct table_desc *table;
+        const struct schema_desc *schema;
+        const struct database_desc *database;
+        TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
+            name->name, false, &table));
+        TRY(catalog_schema_by_id(
+            context->task, context->session, table->schema_id, &schema));
+        name->schema = arena_strdup(context->arena, schema->name);
+        if (table->kind == RELATION_VIRTUAL) continue;
+        TRY(catalog_database_by_id(
+            context->task, context->session, table->database_id, &database));
+        name->catalog = arena_strdup(context->arena, database->name);
+        bool known = false;
+        for (uint32_t k = 0; k < view->depends_on_count; k++)
+            known |= view->depends_on[k] == table->id;
+        if (!known)
+            DDL_APPEND(context->arena, view->depends_on, view->depends_on_count, table->id);
+    }
+out:
+    return st;
+}
+
+static struct status columns_of(struct statement_context *context,
+    const struct create_view *create, const char *sql, struct table_desc *view)
+{
+    struct status st = STATUS_OK;
+    struct statement_list list;
+    struct plan *plan;
+    struct bytes text = bytes_of_string(sql);
+    uint32_t param_count = 0, count;
+
+    TRY(parse_sql_on_stack(context->arena, text, &list));
+    TRY(plan_build(context->task, context->session, context->arena, list.items[0], text,
+        ARENA_NEW(context->arena, struct type), &param_count, &plan));
+    const struct result_column *columns = plan_columns(plan, &count);
+    if (create->columns.count > count)
+        return ddl_error(context, E_SYNTAX_ERROR,
+            "CREATE VIEW specifies more column names than columns");
+    for (uint32_t i = 0; i < count; i++) {
+        struct column_desc column = {.id = i + 1,
+            .name = i < create->columns.count ? create->columns.items[i] : columns[i].name,
+            .type = columns[i].type};
+        if (column.type.oid == TYPE_UNKNOWN) column.type = TYPE_OF(TYPE_TEXT);
+        if (ddl_column(view, column.name) != NULL)
+            return ddl_error(context, E_DUPLICATE_COLUMN,
+                "column \"%s\" specified more than once", column.name);
+        DDL_APPEND(context->arena, view->columns, view->column_count, column);
+    }
+    view->next_column_id = count + 1;
+out:
+    return st;
+}
+
+// A star means the columns of now: the view names them.
+static const char *pin_columns(
+    struct arena *arena, const struct table_desc *view, const char *sql)
+{
+    struct buffer names, out;
+    buffer_init(&names, arena);
+    for (uint32_t i = 0; i < view->column_count; i++) {
+        if (i > 0) buffer_append_string(&names, ", ");
+        deparse_identifier(&names, view->columns[i].name);
+    }
+    buffer_init(&out, arena);
+    const char *list = buffer_string(&names);
+    buffer_printf(&out, "SELECT %s FROM (%s) AS v (%s)", list, sql, list);
+    return buffer_string(&out);
+}
+
+static struct status link_tables(
+    struct statement_context *context, const struct table_desc *view, bool add)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < view->depends_on_count; i++) {
+        struct table_desc *table;
+        TRY(catalog_edit_table(context->task, context->session, context->arena,
+            view->depends_on[i], &table));
+        uint32_t at = 0;
+        while (at < table->depended_by_count && table->depended_by[at] != view->id) at++;
+        if (add && at == table->depended_by_count)
+            DDL_APPEND(context->arena, table->depended_by, table->depended_by_count, view->id);
+        if (!add && at < table->depended_by_count)
+            DDL_REMOVE(table->depended_by, table->depended_by_count, at);
+        TRY(catalog_put_table(context->task, context->session, table));
+    }
+out:
+    return st;
+}
+
+static struct status check_replacement(struct statement_context *context,
+    const struct table_desc *former, const struct table_desc *view)
+{
+    if (view->column_count < former->column_count)
+        return ddl_error(
+            context, E_INVALID_TABLE_DEFINITION, "cannot drop columns from view");
+    for (uint32_t i = 0; i < former->column_count; i++) {
+        if (strcmp(former->columns[i].name, view->columns[i].name) != 0)
+            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                "cannot change name of view column \"%s\" to \"%s\"", former->columns[i].name,
+                view->columns[i].name);
+        if (former->columns[i].type.oid != view->columns[i].type.oid)
+            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                "cannot change data type of view column \"%s\" from %s to %s",
+                former->columns[i].name, type_format(context->arena, former->columns[i].type),
+                type_format(context->arena, view->columns[i].type));
+    }
+    return STATUS_OK;
+}
+
+static struct status take_view_name(struct statement_context *context,
+    const struct create_view *create, struct table_desc *view, struct table_desc **former)
+{
+    struct status st = STATUS_OK;
+    struct name_value existing;
+    bool taken;
+
+    *former = NULL;
+    TRY(catalog_peek_name(context->task, context->session, view->database_id, view->schema_id,
+        view->name, &existing));
+    if (existing.id == 0) {
+        TRY(catalog_new_id(context->task, context->session->tenant, &view->id));
+        return ddl_take_name(context, view->database_id, view->schema_id, view->name,
+            (struct name_value){.kind = NAME_RELATION, .id = view->id}, &taken);
+    }
+    if (!create->or_replace || existing.kind != NAME_RELATION)
+        return ddl_name_taken(context, view->name);
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, existing.id, former));
+    TRY(ddl_check_kind(context, *former, OBJECT_VIEW));
+    TRY(privilege_check_owner(
+        context->task, context->session, (*former)->owner, OBJECT_VIEW, view->name));
+    TRY(check_replacement(context, *former, view));
+    view->id = (*former)->id;
+    view->owner = (*former)->owner;
+    view->grants = (*former)->grants;
+    view->grant_count = (*former)->grant_count;
+    view->depended_by = (*former)->depended_by;
+    view->depended_by_count = (*former)->depended_by_count;
+out:
+    return st;
+}
+
+struct status ddl_create_view(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct create_view *create = context->statement->as.create_view;
+    const struct schema_desc *schema;
+    struct table_desc *former;
+    struct ddl_tables tables;
+
+    if (create->persistence == PERSISTENCE_TEMPORARY)
+        return ddl_unsupported(context, "a temporary view");
+    if (create->check != VIEW_CHECK_NONE) return ddl_unsupported(context, "WITH CHECK OPTION");
+    if (create->options.count > 0) return ddl_unsupported(context, "WITH of a view");
+    TRY(ddl_target_schema(context, &create->name, &schema));
+    struct table_desc view = {.kind = RELATION_VIEW,
+        .database_id = schema->database_id,
+        .schema_id = schema->id,
+        .name = create->name.name,
+        .owner = ddl_owner(context->session),
+        .next_index_id = 1,
+        .next_constraint_id = 1};
+    ddl_collect_tables(context->arena, create->query, &tables);
+    if (tables.has_parameter)
+        return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
+    TRY(qualify(context, &tables, &view));
+    const char *sql = ddl_deparse_select(context->arena, create->query);
+    TRY(columns_of(context, create, sql, &view));
+    view.view_sql = tables.has_star ? pin_columns(context->arena, &view, sql) : sql;
+    TRY(take_view_name(context, create, &view, &former));
+    for (uint32_t i = 0; i < view.depends_on_count; i++) {
+        if (view.depends_on[i] == view.id)
+            return ddl_error(context, SQLSTATE('4', '2', 'P', '1', '7'),
+                "infinite recursion detected in rules for relation \"%s\"", view.name);
+    }
+    if (former != NULL) TRY(link_tables(context, former, false));
+    TRY(catalog_put_table(context->task, context->session, &view));
+    TRY(link_tables(context, &view, true));
+out:
+    return st;
+}
