@@ -49,6 +49,7 @@ struct catalog_shard {
     struct hashmap entries; // By key.
     struct hashmap tenants;
     struct hashmap roles;   // sql/role.c
+    void *jobs;             // sql/jobs.c
     struct list_link lru;   // Oldest first.
     struct list_link free_views;
 };
@@ -83,6 +84,11 @@ void catalog_shard_init(struct shard *shard)
 struct hashmap *catalog_role_caches(struct shard *shard)
 {
     return &catalog_of(shard)->roles;
+}
+
+void **catalog_jobs_slot(struct shard *shard)
+{
+    return &catalog_of(shard)->jobs;
 }
 
 // --- entries -------------------------------------------------------------------------------------
@@ -178,6 +184,7 @@ void catalog_shard_fini(struct shard *shard)
     hashmap_fini(&catalog->entries);
     hashmap_fini(&catalog->tenants);
     role_caches_fini(shard);
+    free(catalog->jobs);
     hashmap_fini(&catalog->roles);
     free(catalog);
     shard->slots[SHARD_SLOT_CATALOG] = NULL;

@@ -9,6 +9,7 @@
 #include "sql/deparse.h"
 #include "sql/jobs.h"
 #include "sql/role.h"
+#include "sql/settings.h"
 
 struct ddl_state *ddl_state(struct session *session)
 {
@@ -202,11 +203,30 @@ struct status ddl_edit(struct statement_context *context, const struct object_na
     TRY(catalog_edit_table(context->task, context->session, context->arena, found->id, table));
     TRY(privilege_check_owner(
         context->task, context->session, (*table)->owner, kind, (*table)->name));
-    if ((*table)->writes_blocked)
+    // Dropping is always possible: a job that finds its table gone ends.
+    if (ddl_is_unfinished(*table) && context->statement->tag != STATEMENT_DROP)
         st = ddl_error(context, E_OBJECT_IN_USE,
-            "relation \"%s\" is being rewritten by another schema change", (*table)->name);
+            "relation \"%s\" is being changed by another schema change", (*table)->name);
 out:
     return st;
+}
+
+bool ddl_is_unfinished(const struct table_desc *table)
+{
+    if (table->writes_blocked) return true;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (table->indexes[i].state != ELEMENT_PUBLIC) return true;
+    }
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        if (table->constraints[i].state != ELEMENT_PUBLIC) return true;
+    }
+    return false;
+}
+
+uint64_t ddl_inline_rows(struct statement_context *context)
+{
+    return (uint64_t)settings_int(context->session->shard, context->session->tenant,
+        "sql.schema_change.inline_rows");
 }
 
 struct status ddl_take_name(struct statement_context *context, uint32_t database_id,

@@ -263,7 +263,7 @@ static struct status add_unique(
 
     TRY(ddl_add_key(context, alter->table, constraint, column, &index));
     if (context->session->txn_state == TXN_IMPLICIT)
-        TRY(ddl_has_more_rows(context, alter->source, DDL_INLINE_ROWS_MAX, &more));
+        TRY(ddl_has_more_rows(context, alter->source, ddl_inline_rows(alter->context), &more));
     if (more) {
         index->state = ELEMENT_WRITE_ONLY;
         TRY(schema_change_publish(context, alter->table));
@@ -287,7 +287,7 @@ static struct status validate_or_publish(struct alter *alter, struct constraint_
         goto out;
     }
     if (alter->context->session->txn_state == TXN_IMPLICIT)
-        TRY(ddl_has_more_rows(alter->context, alter->source, DDL_INLINE_ROWS_MAX, &more));
+        TRY(ddl_has_more_rows(alter->context, alter->source, ddl_inline_rows(alter->context), &more));
     if (more) {
         constraint->state = ELEMENT_VALIDATING;
         TRY(schema_change_publish(alter->context, alter->table));

@@ -350,9 +350,9 @@ static struct status drop_index(
         context->task, context->session, context->arena, found->id, &table));
     TRY(privilege_check_owner(
         context->task, context->session, table->owner, OBJECT_TABLE, table->name));
-    if (table->writes_blocked)
+    if (ddl_is_unfinished(table))
         return ddl_error(context, E_OBJECT_IN_USE,
-            "relation \"%s\" is being rewritten by another schema change", table->name);
+            "relation \"%s\" is being changed by another schema change", table->name);
     for (uint32_t i = 0; i < table->index_count; i++) {
         struct index_desc index = table->indexes[i];
         if (index.id != index_id) continue;
@@ -415,9 +415,6 @@ static struct status drop_tables_where(struct statement_context *context, uint32
         struct table_desc *table;
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, set.ids[i], &table));
-        if (table->writes_blocked)
-            return ddl_error(context, E_OBJECT_IN_USE,
-                "relation \"%s\" is being rewritten by another schema change", table->name);
         if (notices) ddl_notice(context, "drop cascades to %s %s", kind_of(table), table->name);
         TRY(drop_one(&set, table));
     }
@@ -594,9 +591,9 @@ static struct status truncate_one(
     struct table_desc *table;
 
     TRY(catalog_edit_table(context->task, context->session, context->arena, id, &table));
-    if (table->writes_blocked)
+    if (ddl_is_unfinished(table))
         return ddl_error(context, E_OBJECT_IN_USE,
-            "relation \"%s\" is being rewritten by another schema change", table->name);
+            "relation \"%s\" is being changed by another schema change", table->name);
     uint32_t *old = ARENA_ARRAY(context->arena, uint32_t, table->index_count);
     for (uint32_t i = 0; i < table->index_count; i++) {
         old[i] = table->indexes[i].id;

@@ -55,7 +55,7 @@ static struct status publish_or_fill(struct statement_context *context,
     for (uint32_t i = 0; i < index->column_count; i++)
         plain &= index->columns[i].expression_sql == NULL;
     if (context->session->txn_state == TXN_IMPLICIT && plain)
-        TRY(ddl_has_more_rows(context, source, DDL_INLINE_ROWS_MAX, &more));
+        TRY(ddl_has_more_rows(context, source, ddl_inline_rows(context), &more));
     if (more) {
         index->state = ELEMENT_WRITE_ONLY;
         TRY(schema_change_publish(context, target));

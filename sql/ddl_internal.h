@@ -170,8 +170,8 @@ CHECKED struct status ddl_validate_constraint(struct statement_context *context,
 CHECKED struct status ddl_validate_not_null(struct statement_context *context,
     const struct table_desc *table, const struct column_desc *column);
 
-// Rows up to which the work is done inside of the statement's transaction.
-#define DDL_INLINE_ROWS_MAX 5000u
+// Rows up to which the work is done inside of the statement's transaction: a cluster setting.
+uint64_t ddl_inline_rows(struct statement_context *context);
 
 // The reading half of filling and rewriting: rows of the stored table, made into entries of the target's indexes.
 // `write` is called for each entry, in the order of rows; it may suspend.
@@ -195,8 +195,10 @@ struct ddl_feed {
 CHECKED struct status ddl_feed_run(
     struct task *task, struct session *session, struct arena *arena, struct ddl_feed *feed);
 // 23505 "could not create unique index".
-struct status ddl_duplicate(struct session *session, struct arena *arena,
+struct status ddl_duplicate(const struct type_context *types, struct arena *arena,
     const struct table_desc *table, const struct index_desc *index, const struct datum *row);
+// Whether a schema change of the table is still at work: 55006 for others that want to change it.
+bool ddl_is_unfinished(const struct table_desc *table);
 // Lets names of the target's indexes lead to their new ids.
 CHECKED struct status ddl_renumber_names(
     struct task *task, struct session *session, const struct table_desc *target);

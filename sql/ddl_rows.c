@@ -215,7 +215,7 @@ out:
     return st;
 }
 
-struct status ddl_duplicate(struct session *session, struct arena *arena,
+struct status ddl_duplicate(const struct type_context *types, struct arena *arena,
     const struct table_desc *table, const struct index_desc *index, const struct datum *row)
 {
     struct buffer names, values;
@@ -236,7 +236,7 @@ struct status ddl_duplicate(struct session *session, struct arena *arena,
             buffer_append_string(&values, "null");
         else
             type_output(
-                &values, &session->types, table->columns[ordinal].type.oid, row[ordinal]);
+                &values, types, table->columns[ordinal].type.oid, row[ordinal]);
     }
     struct status st = status_format(
         arena, E_UNIQUE_VIOLATION, "could not create unique index \"%s\"", index->name);
@@ -260,8 +260,8 @@ static struct status write_in_txn(
     TRY(kv_insert(task, context->session->txn, entry->key, entry->value, task->arena, &existing));
     arena_release(task->arena, mark);
     if (existing.data != NULL)
-        st = ddl_duplicate(
-            context->session, context->arena, feed->target, entry->index, entry->row);
+        st = ddl_duplicate(&context->session->types, context->arena, feed->target, entry->index,
+            entry->row);
 out:
     return st;
 }
@@ -329,7 +329,7 @@ struct status ddl_rewrite(struct statement_context *context, const struct table_
     for (uint32_t i = 0; i < target->column_count; i++)
         target->columns[i].missing = (struct bytes){0};
     if (context->session->txn_state == TXN_IMPLICIT)
-        TRY(ddl_has_more_rows(context, source, DDL_INLINE_ROWS_MAX, &more));
+        TRY(ddl_has_more_rows(context, source, ddl_inline_rows(context), &more));
     if (more) {
         TRY(schema_change_rewrite(context, source, target, column_sql));
         goto out;

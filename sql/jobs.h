@@ -43,6 +43,8 @@ struct job {
     struct hlc_timestamp created;
     bool stop_requested;    // Set when it is to pause, to cancel, or the node drains.
     struct status error;    // Why it reverts.
+    struct task *task;      // That runs it; NULL when only read.
+    struct list_link link;  // Of the running ones on this shard.
 };
 
 struct job_type {
@@ -88,6 +90,11 @@ CHECKED struct status job_update(struct task *task, struct job *job, struct byte
     double fraction, const char *running_status);
 // 57014 when it was asked to stop. Cheap: call it in loops.
 CHECKED struct status job_check(struct job *job);
+// Of the jobs of this module's statements: names of types, for PAUSE ALL x JOBS.
+const struct job_type *job_type_at(uint32_t index); // NULL past the end.
+// Fills *st (its arena: `arena`) with the error that a failed job left in its record.
+CHECKED struct status job_error(
+    struct task *task, uint64_t tenant, struct arena *arena, int64_t id, struct status *st);
 
 // As PAUSE, RESUME and CANCEL JOB, without privilege checks. cancel forces even not_cancelable types when `force`.
 CHECKED struct status job_pause(struct task *task, uint64_t tenant, int64_t id, const char *reason);

@@ -2,6 +2,7 @@
 #include "sql/register.h"
 
 #include "core/shard.h"
+#include "sql/catalog.h"
 #include "sql/ddl.h"
 #include "sql/execute.h"
 #include "sql/function.h"
@@ -21,6 +22,7 @@ void sql_register(void)
 static struct status start_shard(struct task *task, void *arg)
 {
     (void)arg;
+    catalog_shard_init(task->shard);
     settings_shard_init(task->shard);
     return STATUS_OK;
 }
@@ -30,6 +32,7 @@ static struct status stop_shard(struct task *task, void *arg)
     (void)arg;
     plan_cache_clear(task->shard);
     settings_shard_fini(task->shard);
+    catalog_shard_fini(task->shard);
     return STATUS_OK;
 }
 

@@ -22,6 +22,9 @@
 
 struct session;
 
+// What the setting `version` says of a virtual cluster made by this program.
+#define CLUSTER_VERSION "0.1"
+
 enum setting_type { // With the letter of SHOW CLUSTER SETTINGS.
     SETTING_BOOL = 'b', SETTING_INT = 'i', SETTING_FLOAT = 'f', SETTING_STRING = 's',
     SETTING_DURATION = 'd', SETTING_BYTES = 'z', SETTING_ENUM = 'e', SETTING_VERSION = 'm',
@@ -82,6 +85,15 @@ void setting_override_add(struct setting_override_list *list, const char *name, 
 // handlers, bootstrap and profiles.
 CHECKED struct status settings_store(
     struct task *task, uint64_t tenant, const char *name, const char *value);
+
+// SHOW CLUSTER SETTING[S] ... FOR VIRTUAL CLUSTER, by the layer that knows them.
+struct statement_context;
+struct result_column;
+void settings_for_tenant_register(
+    struct status (*describe)(struct statement_context *context,
+        const struct result_column **columns, uint32_t *count),
+    struct status (*show)(struct statement_context *context),
+    struct status (*show_all)(struct statement_context *context));
 
 void settings_shard_init(struct shard *shard);
 void settings_shard_fini(struct shard *shard);

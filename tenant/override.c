@@ -185,4 +185,5 @@ out:
 void override_register(void)
 {
     settings_override_register(overrides_of);
+    settings_for_tenant_register(override_show_describe, override_show, override_show_all);
 }

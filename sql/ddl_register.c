@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Everything of this side of the sql layer, plugged into its registries.
+#include "sql/ddl.h"
+#include "sql/ddl_internal.h"
+#include "sql/jobs.h"
+#include "sql/privilege.h"
+#include "sql/role.h"
+#include "sql/schema_change.h"
+#include "sql/sequence.h"
+#include "sql/settings.h"
+
+static const struct statement_handler handlers[] = {
+    {.tag = STATEMENT_CREATE_ROLE, .execute = role_create_execute},
+    {.tag = STATEMENT_ALTER_ROLE, .execute = role_alter_execute},
+    {.tag = STATEMENT_DROP_ROLE, .execute = role_drop_execute},
+    {.tag = STATEMENT_ALTER_ROLE_SET, .execute = role_settings_execute},
+    {.tag = STATEMENT_ALTER_DATABASE_SET, .execute = role_settings_execute},
+    {.tag = STATEMENT_GRANT_ROLE, .execute = role_grant_execute},
+    {.tag = STATEMENT_REVOKE_ROLE, .execute = role_grant_execute},
+    {.tag = STATEMENT_GRANT, .execute = privilege_grant_execute},
+    {.tag = STATEMENT_REVOKE, .execute = privilege_grant_execute},
+    {.tag = STATEMENT_GRANT_SYSTEM, .execute = privilege_grant_system_execute},
+    {.tag = STATEMENT_REVOKE_SYSTEM, .execute = privilege_grant_system_execute},
+    {.tag = STATEMENT_REASSIGN_OWNED, .execute = privilege_owned_execute},
+    {.tag = STATEMENT_DROP_OWNED, .execute = privilege_owned_execute},
+};
+
+void ddl_register(void)
+{
+    ddl_statements_register();
+    statement_handler_register(handlers, sizeof handlers / sizeof handlers[0]);
+    settings_register_builtin();
+    settings_statements_register();
+    jobs_statements_register();
+    schema_change_register();
+    sequence_functions_register();
+}

@@ -1,0 +1,874 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/jobs.h"
+
+#include <stdlib.h>
+
+#include "core/env.h"
+#include "core/hlc.h"
+#include "core/invariant.h"
+#include "core/log.h"
+#include "sql/catalog_store.h"
+#include "sql/internal.h"
+#include "sql/settings.h"
+
+#define JOB_TYPES_MAX 32u
+#define ADOPT_INTERVAL_NS 5000000000ull
+#define CLEAN_INTERVAL_NS 3600000000000ull
+#define RETRY_PAUSE_MIN_NS 100000000ull
+#define RETRY_PAUSE_MAX_NS 30000000000ull
+#define WAIT_PAUSE_MIN_NS 1000000ull
+#define WAIT_PAUSE_MAX_NS 100000000ull
+
+static const struct job_type *types[JOB_TYPES_MAX];
+static uint32_t type_count;
+
+static const char *const job_status_names[] = {"pending", "running", "pause-requested", "paused",
+    "cancel-requested", "reverting", "succeeded", "failed", "canceled", "revert-failed"};
+#define STATUS_COUNT (sizeof job_status_names / sizeof job_status_names[0])
+
+const char *job_status_name(enum job_status status)
+{
+    invariant(status < STATUS_COUNT);
+    return job_status_names[status];
+}
+
+bool job_status_terminal(enum job_status status)
+{
+    return status >= JOB_SUCCEEDED;
+}
+
+static bool status_parse(const char *name, enum job_status *status)
+{
+    for (uint32_t i = 0; i < STATUS_COUNT; i++) {
+        if (strcmp(job_status_names[i], name) != 0) continue;
+        *status = (enum job_status)i;
+        return true;
+    }
+    return false;
+}
+
+void job_type_register(const struct job_type *type)
+{
+    invariant(type_count < JOB_TYPES_MAX);
+    types[type_count++] = type;
+}
+
+const struct job_type *job_type_at(uint32_t index)
+{
+    return index < type_count ? types[index] : NULL;
+}
+
+static const struct job_type *type_find(const char *name)
+{
+    for (uint32_t i = 0; i < type_count; i++) {
+        if (strcmp(types[i]->name, name) == 0) return types[i];
+    }
+    return NULL;
+}
+
+// --- per shard -------------------------------------------------------------------------------------------
+
+// The loop that adopts jobs of one tenant.
+struct adoption {
+    uint64_t tenant;
+    struct task *task; // NULL once it has ended.
+    bool stop;
+    struct list_link link;
+};
+
+struct jobs_shard {
+    struct list_link running;   // struct job
+    struct list_link adoptions; // struct adoption
+};
+
+// One incarnation of the node: records that another one runs are orphans.
+struct jobs_node {
+    int64_t incarnation;
+    uint64_t last_id;
+};
+
+void jobs_node_init(struct node *node)
+{
+    struct jobs_node *state = calloc(1, sizeof *state);
+    invariant(state != NULL);
+    state->incarnation = (int64_t)(node->env->random(node->env) >> 1);
+    node->slots[NODE_SLOT_SQL] = state;
+}
+
+static int64_t incarnation(struct shard *shard)
+{
+    const struct jobs_node *state = shard->node->slots[NODE_SLOT_SQL];
+    invariant(state != NULL);
+    return state->incarnation;
+}
+
+static struct jobs_shard *jobs_of(struct shard *shard)
+{
+    void **slot = catalog_jobs_slot(shard);
+    if (*slot == NULL) {
+        struct jobs_shard *jobs = calloc(1, sizeof *jobs);
+        invariant(jobs != NULL);
+        list_init(&jobs->running);
+        list_init(&jobs->adoptions);
+        *slot = jobs;
+    }
+    return *slot;
+}
+
+// Time in 10 us since 2015, 15 bits of the shard and of chance: grows, and is unique in the cluster.
+int64_t job_new_id(struct shard *shard)
+{
+    uint64_t ns = hlc_now(&shard->hlc).wall_ns;
+    uint64_t since = (ns - 1420070400000000000ull) / 10000;
+    uint64_t salt = shard->env->random(shard->env) & 0x7ff;
+    return (int64_t)((since << 15 | (shard->index & 0xf) << 11 | salt) & INT64_MAX);
+}
+
+// --- records -----------------------------------------------------------------------------------------------
+
+static struct datum text_or_null(const char *text)
+{
+    return text == NULL ? DATUM_NULL : datum_text(text);
+}
+
+struct status job_create(struct task *task, uint64_t tenant, struct session *session,
+    const struct job_options *options, int64_t *id)
+{
+    struct hlc_timestamp now = hlc_now(&task->shard->hlc);
+    *id = options->id != 0 ? options->id : job_new_id(task->shard);
+    struct datum params[] = {datum_int(*id),
+        datum_text(job_status_name(options->paused ? JOB_PAUSED : JOB_PENDING)),
+        datum_text(options->type->name), datum_text(options->description),
+        text_or_null(options->statement),
+        datum_text(options->user_name == NULL ? "node" : options->user_name),
+        datum_int((int64_t)(options->delay_ns / 1000)), datum_bytes(options->payload),
+        datum_int((int64_t)now.wall_ns), datum_int((int64_t)now.logical)};
+    static const type_oid param_types[] = {TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT,
+        TYPE_TEXT, TYPE_INT8, TYPE_BYTEA, TYPE_INT8, TYPE_INT8};
+    return internal_query(task, tenant, session, task->arena, NULL,
+        "INSERT INTO system.public.jobs (id, status, job_type, description, statement, user_name, "
+        "created, start_after, modified, fraction_completed, payload, created_wall, "
+        "created_logical) VALUES ($1, $2, $3, $4, $5, $6, now(), "
+        "now() + $7 * interval '1 microsecond', now(), 0, $8, $9, $10)", 10, params, param_types);
+}
+
+static const char *text_of(struct arena *arena, struct datum value)
+{
+    return value.null ? NULL : arena_string(arena, datum_as_bytes(value));
+}
+
+static struct bytes bytes_value(struct datum value)
+{
+    return value.null ? (struct bytes){NULL, 0} : datum_as_bytes(value);
+}
+
+static uint32_t code_of(const char *text)
+{
+    return text != NULL && strlen(text) == 5 ? sqlstate_parse(text) : E_INTERNAL;
+}
+
+// The record as the session's transaction (or the present) sees it.
+static struct status read_record(struct task *task, uint64_t tenant, struct session *session,
+    struct arena *arena, int64_t id, struct job **out)
+{
+    struct status st = STATUS_OK;
+    struct internal_result result;
+    struct datum params[] = {datum_int(id)};
+
+    *out = NULL;
+    TRY(internal_query(task, tenant, session, arena, &result,
+        "SELECT status, job_type, description, user_name, payload, progress, fraction_completed, "
+        "running_status, error, error_code, error_detail, created_wall, created_logical "
+        "FROM system.public.jobs WHERE id = $1", 1, params, (const type_oid[]){TYPE_INT8}));
+    if (result.row_count == 0) goto out;
+    struct job *job = ARENA_NEW(arena, struct job);
+    list_init(&job->link);
+    job->id = id;
+    job->tenant = tenant;
+    const char *type = text_of(arena, internal_value(&result, 0, 1));
+    job->type = type_find(type);
+    if (!status_parse(text_of(arena, internal_value(&result, 0, 0)), &job->status))
+        return status_format(
+            task->arena, E_DATA_CORRUPTED, "job %lld has an unknown status", (long long)id);
+    if (job->type == NULL)
+        return status_format(
+            task->arena, E_FEATURE_NOT_SUPPORTED, "job type \"%s\" is not supported", type);
+    job->description = text_of(arena, internal_value(&result, 0, 2));
+    job->user_name = text_of(arena, internal_value(&result, 0, 3));
+    job->payload = bytes_value(internal_value(&result, 0, 4));
+    job->progress = bytes_value(internal_value(&result, 0, 5));
+    job->fraction = internal_value(&result, 0, 6).real;
+    job->running_status = text_of(arena, internal_value(&result, 0, 7));
+    const char *error = text_of(arena, internal_value(&result, 0, 8));
+    if (error != NULL) {
+        job->error =
+            status_make(code_of(text_of(arena, internal_value(&result, 0, 9))), error);
+        const char *detail = text_of(arena, internal_value(&result, 0, 10));
+        if (detail != NULL) job->error = status_detail(arena, job->error, "%s", detail);
+    }
+    job->created = (struct hlc_timestamp){(uint64_t)internal_value(&result, 0, 11).integer,
+        (uint32_t)internal_value(&result, 0, 12).integer};
+    *out = job;
+out:
+    return st;
+}
+
+struct status job_read(
+    struct task *task, uint64_t tenant, struct arena *arena, int64_t id, struct job **job)
+{
+    return read_record(task, tenant, NULL, arena, id, job);
+}
+
+static struct status no_such_job(struct task *task, int64_t id)
+{
+    return status_format(
+        task->arena, E_UNDEFINED_OBJECT, "job with ID %lld does not exist", (long long)id);
+}
+
+struct status job_error(
+    struct task *task, uint64_t tenant, struct arena *arena, int64_t id, struct status *out)
+{
+    struct status st = STATUS_OK;
+    struct job *job;
+    *out = STATUS_OK;
+    TRY(job_read(task, tenant, arena, id, &job));
+    if (job == NULL) return no_such_job(task, id);
+    *out = job->error;
+out:
+    return st;
+}
+
+// --- changes of status -----------------------------------------------------------------------------------
+
+// `decide` looks at the status and says what it becomes; a failure leaves the record alone.
+struct transition {
+    int64_t id;
+    struct arena *arena;
+    struct status (*decide)(struct task *task, struct transition *transition);
+    struct job *job;           // As read; NULL: no such record.
+    int64_t coordinator;       // As read; 0: none.
+    enum job_status next;
+    bool keep;                 // Nothing to write.
+    bool claim, release;       // Coordinator becomes this incarnation, or nobody.
+    struct status error;       // To be recorded.
+    void *arg;
+};
+
+static struct status write_transition(
+    struct task *task, struct session *session, struct transition *transition)
+{
+    const struct status_report *report = status_report_of(transition->error);
+    char code[6] = "";
+    if (failed(transition->error)) status_sqlstate(transition->error, code);
+    bool finished = job_status_terminal(transition->next);
+    struct datum params[] = {datum_int(transition->id),
+        datum_text(job_status_name(transition->next)),
+        failed(transition->error) ? datum_text(transition->error.message) : DATUM_NULL,
+        failed(transition->error) ? datum_text(code) : DATUM_NULL,
+        report != NULL && report->detail != NULL ? datum_text(report->detail) : DATUM_NULL,
+        datum_bool(finished), datum_bool(transition->next == JOB_RUNNING),
+        transition->claim && !finished ? datum_int(incarnation(task->shard)) : DATUM_NULL,
+        datum_bool(transition->claim || transition->release || finished)};
+    static const type_oid param_types[] = {TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT,
+        TYPE_BOOL, TYPE_BOOL, TYPE_INT8, TYPE_BOOL};
+    return internal_query(task, session->tenant, session, transition->arena, NULL,
+        "UPDATE system.public.jobs SET status = $2, modified = now(), "
+        "error = coalesce($3, error), error_code = coalesce($4, error_code), "
+        "error_detail = coalesce($5, error_detail), "
+        "finished = CASE WHEN $6 THEN now() ELSE finished END, "
+        "fraction_completed = CASE WHEN $2 = 'succeeded' THEN 1 ELSE fraction_completed END, "
+        "started = CASE WHEN $7 THEN coalesce(started, now()) ELSE started END, "
+        "coordinator_id = CASE WHEN $9 THEN $8 ELSE coordinator_id END WHERE id = $1", 9, params,
+        param_types);
+}
+
+static struct status run_transition(struct task *task, struct session *session, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct transition *transition = arg;
+    struct internal_result result;
+    struct datum params[] = {datum_int(transition->id)};
+
+    TRY(read_record(task, session->tenant, session, transition->arena, transition->id,
+        &transition->job));
+    if (transition->job == NULL) {
+        transition->keep = true;
+        goto out;
+    }
+    TRY(internal_query(task, session->tenant, session, transition->arena, &result,
+        "SELECT coordinator_id, start_after <= now() FROM system.public.jobs WHERE id = $1", 1,
+        params, (const type_oid[]){TYPE_INT8}));
+    struct datum coordinator = internal_value(&result, 0, 0);
+    transition->coordinator = coordinator.null ? 0 : coordinator.integer;
+    transition->keep = false;
+    if (transition->arg == NULL) transition->arg = transition;
+    TRY(transition->decide(task, transition));
+    if (transition->claim && !internal_value(&result, 0, 1).boolean &&
+        transition->job->status == JOB_PENDING)
+        transition->keep = true; // Its time has not come.
+    if (!transition->keep) TRY(write_transition(task, session, transition));
+out:
+    return st;
+}
+
+static struct status change_status(
+    struct task *task, uint64_t tenant, struct transition *transition)
+{
+    return internal_transaction(task, tenant, run_transition, transition);
+}
+
+// --- stop requests -----------------------------------------------------------------------------------------
+
+struct stop_call {
+    uint64_t tenant;
+    int64_t id; // 0: all of the tenant.
+};
+
+static void request_stop(struct job *job)
+{
+    if (job->stop_requested) return;
+    job->stop_requested = true;
+    if (job->task != NULL)
+        task_cancel(job->task, status_make(E_QUERY_CANCELED, "the job was asked to stop"));
+}
+
+static struct status stop_here(struct task *task, void *arg)
+{
+    const struct stop_call *call = arg;
+    struct jobs_shard *jobs = jobs_of(task->shard);
+    for (struct list_link *at = jobs->running.next; at != &jobs->running; at = at->next) {
+        struct job *job = container_of(at, struct job, link);
+        if (job->tenant == call->tenant && (call->id == 0 || call->id == job->id))
+            request_stop(job);
+    }
+    return STATUS_OK;
+}
+
+static struct status stop_everywhere(struct task *task, uint64_t tenant, int64_t id)
+{
+    struct stop_call call = {.tenant = tenant, .id = id};
+    return shard_call_all(task, stop_here, &call);
+}
+
+static struct status decide_pause(struct task *task, struct transition *transition)
+{
+    struct job *job = transition->job;
+    switch (job->status) {
+    case JOB_PENDING:
+        transition->next = JOB_PAUSED;
+        transition->release = true;
+        break;
+    case JOB_RUNNING:
+        transition->next = JOB_PAUSE_REQUESTED;
+        break;
+    case JOB_PAUSE_REQUESTED:
+    case JOB_PAUSED:
+        transition->keep = true;
+        return STATUS_OK;
+    default:
+        return status_format(transition->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "job with status %s cannot be requested to be paused", job_status_name(job->status));
+    }
+    return job->type->on_pause == NULL ? STATUS_OK : job->type->on_pause(task, job);
+}
+
+struct status job_pause(struct task *task, uint64_t tenant, int64_t id, const char *reason)
+{
+    struct status st = STATUS_OK;
+    struct transition transition = {.id = id, .arena = task->arena, .decide = decide_pause};
+    (void)reason; // For the log.
+    TRY(change_status(task, tenant, &transition));
+    if (transition.job == NULL) return no_such_job(task, id);
+    if (reason != NULL) log_info(tenant, "job %lld: pausing: %s", (long long)id, reason);
+    TRY(stop_everywhere(task, tenant, id));
+out:
+    return st;
+}
+
+static struct status decide_resume(struct task *task, struct transition *transition)
+{
+    struct job *job = transition->job;
+    if (job->status == JOB_RUNNING || job->status == JOB_PENDING) {
+        transition->keep = true;
+        return STATUS_OK;
+    }
+    if (job->status != JOB_PAUSED)
+        return status_format(transition->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "job with status %s cannot be resumed", job_status_name(job->status));
+    transition->next = failed(job->error) ? JOB_REVERTING : JOB_RUNNING;
+    transition->release = true;
+    return job->type->on_resume == NULL ? STATUS_OK : job->type->on_resume(task, job);
+}
+
+struct status job_resume(struct task *task, uint64_t tenant, int64_t id)
+{
+    struct status st = STATUS_OK;
+    struct transition transition = {.id = id, .arena = task->arena, .decide = decide_resume};
+    TRY(change_status(task, tenant, &transition));
+    if (transition.job == NULL) return no_such_job(task, id);
+    if (!transition.keep) TRY(job_start_committed(task, tenant, id));
+out:
+    return st;
+}
+
+static struct status decide_cancel(struct task *task, struct transition *transition)
+{
+    struct job *job = transition->job;
+    bool force = transition->arg != transition;
+    (void)task;
+    if (job->type->not_cancelable && !force)
+        return status_format(transition->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "job %lld: not cancelable", (long long)job->id);
+    switch (job->status) {
+    case JOB_PENDING:
+    case JOB_PAUSED:
+        transition->release = true;
+        transition->next = JOB_CANCEL_REQUESTED;
+        break;
+    case JOB_RUNNING:
+    case JOB_PAUSE_REQUESTED:
+        transition->next = JOB_CANCEL_REQUESTED;
+        break;
+    case JOB_CANCEL_REQUESTED:
+    case JOB_CANCELED:
+        transition->keep = true;
+        break;
+    default:
+        return status_format(transition->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "job with status %s cannot be requested to be canceled",
+            job_status_name(job->status));
+    }
+    return STATUS_OK;
+}
+
+struct status job_cancel(struct task *task, uint64_t tenant, int64_t id, bool force)
+{
+    struct status st = STATUS_OK;
+    struct transition transition = {.id = id, .arena = task->arena, .decide = decide_cancel};
+    if (force) transition.arg = &force;
+    TRY(change_status(task, tenant, &transition));
+    if (transition.job == NULL) return no_such_job(task, id);
+    if (transition.keep) goto out;
+    TRY(stop_everywhere(task, tenant, id));
+    if (transition.release) TRY(job_start_committed(task, tenant, id));
+out:
+    return st;
+}
+
+// --- inside of a job -----------------------------------------------------------------------------------------
+
+struct status job_check(struct job *job)
+{
+    if (job->stop_requested || (job->task != NULL && job->task->shard->node->draining)) {
+        job->stop_requested = true;
+        return status_make(E_QUERY_CANCELED, "the job was asked to stop");
+    }
+    return STATUS_OK;
+}
+
+struct update_call {
+    struct job *job;
+    double fraction;
+    const char *running_status;
+    struct internal_result result;
+};
+
+static struct status update_record(struct task *task, void *arg)
+{
+    struct update_call *call = arg;
+    struct job *job = call->job;
+    struct arena_mark mark = arena_mark(task->arena);
+    struct datum params[] = {datum_int(job->id), datum_bytes(job->progress),
+        call->fraction < 0 ? DATUM_NULL : datum_real(call->fraction),
+        text_or_null(call->running_status)};
+    static const type_oid param_types[] = {TYPE_INT8, TYPE_BYTEA, TYPE_FLOAT8, TYPE_TEXT};
+    struct status st = internal_query(task, job->tenant, NULL, task->arena, &call->result,
+        "UPDATE system.public.jobs SET progress = $2, modified = now(), "
+        "fraction_completed = coalesce($3, fraction_completed), "
+        "running_status = coalesce($4, running_status) WHERE id = $1", 4, params, param_types);
+    if (!failed(st)) arena_release(task->arena, mark);
+    return st;
+}
+
+struct status job_update(struct task *task, struct job *job, struct bytes progress,
+    double fraction, const char *running_status)
+{
+    struct status st = STATUS_OK;
+    struct update_call call = {
+        .job = job, .fraction = fraction, .running_status = running_status};
+    job->progress = progress;
+    if (fraction >= 0) job->fraction = fraction;
+    // Progress is written even when the job is to stop: it goes on from there.
+    TRY(task_uncancelled(task, update_record, &call));
+    if (call.result.row_count == 0)
+        return status_make(E_QUERY_CANCELED, "the job's record is gone");
+    TRY(job_check(job));
+out:
+    return st;
+}
+
+// --- running -----------------------------------------------------------------------------------------------
+
+struct run_request {
+    uint64_t tenant;
+    int64_t id;
+};
+
+static struct status decide_claim(struct task *task, struct transition *transition)
+{
+    struct job *job = transition->job;
+    bool mine = transition->coordinator == incarnation(task->shard);
+    transition->claim = true;
+    if (mine || job_status_terminal(job->status) || job->status == JOB_PAUSED) {
+        transition->keep = true;
+        return STATUS_OK;
+    }
+    switch (job->status) {
+    case JOB_PENDING:
+        transition->next = JOB_RUNNING;
+        break;
+    case JOB_PAUSE_REQUESTED:
+        transition->next = JOB_PAUSED;
+        transition->claim = false;
+        transition->release = true;
+        break;
+    case JOB_CANCEL_REQUESTED:
+        transition->next = JOB_REVERTING;
+        break;
+    default:
+        transition->next = job->status;
+        break;
+    }
+    return STATUS_OK;
+}
+
+struct outcome {
+    struct status status;
+    bool stopped; // The job was asked to stop before it ended.
+};
+
+// What follows from the outcome of resume(), given what has been asked for meanwhile.
+static struct status decide_after_resume(struct task *task, struct transition *transition)
+{
+    const struct outcome *ended = transition->arg;
+    struct status outcome = ended->status;
+    struct job *job = transition->job;
+    (void)task;
+    if (!failed(outcome)) {
+        transition->next = JOB_SUCCEEDED;
+    } else if (job->status == JOB_PAUSE_REQUESTED) {
+        transition->next = JOB_PAUSED;
+        transition->release = true;
+    } else if (job->status == JOB_CANCEL_REQUESTED) {
+        transition->next = JOB_REVERTING;
+    } else if (ended->stopped && status_is(outcome, E_QUERY_CANCELED)) {
+        // The service stops, not the job: whoever serves the tenant next adopts it.
+        transition->next = job->status;
+        transition->release = true;
+    } else {
+        transition->error = outcome;
+        transition->next = job->type->revert == NULL ? JOB_FAILED : JOB_REVERTING;
+    }
+    return STATUS_OK;
+}
+
+static struct status decide_after_revert(struct task *task, struct transition *transition)
+{
+    struct status outcome = ((const struct outcome *)transition->arg)->status;
+    (void)task;
+    if (failed(outcome)) {
+        transition->next = JOB_REVERT_FAILED;
+        transition->error = outcome;
+    } else {
+        transition->next = failed(transition->job->error) ? JOB_FAILED : JOB_CANCELED;
+    }
+    return STATUS_OK;
+}
+
+static struct status decide_release(struct task *task, struct transition *transition)
+{
+    (void)task;
+    transition->next = transition->job->status;
+    transition->release = true;
+    return STATUS_OK;
+}
+
+static bool is_temporary(struct status st)
+{
+    return st.retry == RETRY_TRANSACTION || status_is(st, E_SERIALIZATION_FAILURE) ||
+           status_is(st, E_AMBIGUOUS_RESULT) || status_is(st, E_CONNECTION_FAILURE) ||
+           status_is(st, E_CONNECTION_REFUSED) || status_is(st, E_CONNECTION_EXCEPTION) ||
+           status_is(st, E_ADMIN_SHUTDOWN) || status_is(st, E_CANNOT_CONNECT_NOW) ||
+           status_is(st, E_DISK_FULL);
+}
+
+struct settle_call {
+    struct job *job;
+    struct transition transition;
+};
+
+static struct status settle(struct task *task, void *arg)
+{
+    struct settle_call *call = arg;
+    struct status st = STATUS_OK;
+    // The outcome must be recorded: only a node that goes down gives up, and adoption finds the job again.
+    for (uint64_t pause = RETRY_PAUSE_MIN_NS; !task->shard->node->draining; pause *= 2) {
+        st = change_status(task, call->job->tenant, &call->transition);
+        if (!failed(st) || !is_temporary(st)) break;
+        if (pause > RETRY_PAUSE_MAX_NS) pause = RETRY_PAUSE_MAX_NS;
+        if (failed(task_sleep(task, pause))) break;
+    }
+    return st;
+}
+
+static struct status record_outcome(struct task *task, struct job *job, struct status ended,
+    bool stopped, struct status (*decide)(struct task *task, struct transition *transition))
+{
+    struct outcome outcome = {.status = ended, .stopped = stopped};
+    struct settle_call call = {.job = job,
+        .transition = {
+            .id = job->id, .arena = task->arena, .decide = decide, .arg = &outcome}};
+    struct status st = task_uncancelled(task, settle, &call);
+    if (!failed(st) && call.transition.job != NULL) {
+        job->status = call.transition.next;
+        if (failed(call.transition.error)) job->error = call.transition.error;
+    }
+    return st;
+}
+
+// Runs one of the two phases until it ends for good, or the job is to stop.
+static struct status run_phase(struct task *task, struct job *job,
+    struct status (*fn)(struct task *task, struct job *job), bool stoppable)
+{
+    struct status st = STATUS_OK;
+    uint64_t pause = RETRY_PAUSE_MIN_NS;
+    for (;;) {
+        st = fn(task, job);
+        if (!failed(st) || (stoppable && job->stop_requested) || !is_temporary(st)) break;
+        if (task->shard->node->draining) break;
+        st = status_copy(task->arena, st);
+        log_info(job->tenant, "job %lld: will be tried again: %s", (long long)job->id, st.message);
+        if (failed(task_sleep(task, pause))) break;
+        pause = pause * 2 > RETRY_PAUSE_MAX_NS ? RETRY_PAUSE_MAX_NS : pause * 2;
+    }
+    return st;
+}
+
+static struct status run_claimed(struct task *task, struct job *job)
+{
+    struct status st = STATUS_OK, outcome;
+
+    if (job->status == JOB_RUNNING) {
+        outcome = run_phase(task, job, job->type->resume, true);
+        bool draining = task->shard->node->draining;
+        if (failed(outcome) && draining) {
+            // Not its end: the next incarnation goes on.
+            st = record_outcome(task, job, outcome, true, decide_release);
+            goto out;
+        }
+        bool stopped = job->stop_requested;
+        task_cancel_clear(task);
+        job->stop_requested = false;
+        TRY(record_outcome(task, job, outcome, stopped, decide_after_resume));
+    }
+    if (job->status == JOB_REVERTING) {
+        outcome = STATUS_OK;
+        if (job->type->revert != NULL) outcome = run_phase(task, job, job->type->revert, false);
+        if (failed(outcome) && task->shard->node->draining) {
+            st = record_outcome(task, job, outcome, true, decide_release);
+            goto out;
+        }
+        TRY(record_outcome(task, job, outcome, false, decide_after_revert));
+    }
+out:
+    return st;
+}
+
+static struct status run_job(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct run_request *request = arg;
+    struct jobs_shard *jobs = jobs_of(task->shard);
+    struct transition claim = {
+        .id = request->id, .arena = task->arena, .decide = decide_claim};
+    struct job *job = NULL;
+
+    TRY(change_status(task, request->tenant, &claim));
+    if (claim.keep || claim.job == NULL || !claim.claim) goto out;
+    job = claim.job;
+    job->status = claim.next;
+    job->task = task;
+    list_append(&jobs->running, &job->link);
+    log_info(job->tenant, "job %lld (%s): %s", (long long)job->id, job->type->name,
+        job_status_name(job->status));
+    st = run_claimed(task, job);
+    list_remove(&job->link);
+    if (!failed(st))
+        log_info(job->tenant, "job %lld (%s): %s", (long long)job->id, job->type->name,
+            job_status_name(job->status));
+out:
+    if (failed(st))
+        log_info(request->tenant, "job %lld: %s", (long long)request->id, st.message);
+    free(request);
+    return st;
+}
+
+struct status job_start_committed(struct task *task, uint64_t tenant, int64_t id)
+{
+    struct run_request *request = malloc(sizeof *request);
+    if (request == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    *request = (struct run_request){.tenant = tenant, .id = id};
+    struct task_options options = {
+        .fn = run_job, .arg = request, .kind = "job", .tenant = tenant, .class = TASK_BULK};
+    struct status st = task_start(task->shard, &options);
+    if (failed(st)) free(request);
+    return st;
+}
+
+struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_status *status)
+{
+    struct status st = STATUS_OK;
+    for (uint64_t pause = WAIT_PAUSE_MIN_NS;;) {
+        struct arena_mark mark = arena_mark(task->arena);
+        struct job *job;
+        TRY(job_read(task, tenant, task->arena, id, &job));
+        if (job == NULL) return no_such_job(task, id);
+        if (status != NULL) *status = job->status;
+        if (job->status == JOB_SUCCEEDED || job->status == JOB_PAUSED) goto out;
+        if (job_status_terminal(job->status)) {
+            st = failed(job->error) ? job->error
+                                    : status_make(E_QUERY_CANCELED, "the job was canceled");
+            goto out;
+        }
+        arena_release(task->arena, mark);
+        TRY(task_sleep(task, pause));
+        pause = pause * 2 > WAIT_PAUSE_MAX_NS ? WAIT_PAUSE_MAX_NS : pause * 2;
+    }
+out:
+    return st;
+}
+
+// --- adoption ----------------------------------------------------------------------------------------------
+
+static struct status adopt(struct task *task, uint64_t tenant)
+{
+    struct status st = STATUS_OK;
+    struct internal_result result;
+    struct datum params[] = {datum_int(incarnation(task->shard))};
+
+    TRY(internal_query(task, tenant, NULL, task->arena, &result,
+        "SELECT id FROM system.public.jobs WHERE status IN ('pending', 'running', "
+        "'pause-requested', 'cancel-requested', 'reverting') AND "
+        "(coordinator_id IS NULL OR coordinator_id <> $1) AND start_after <= now() ORDER BY id",
+        1, params, (const type_oid[]){TYPE_INT8}));
+    for (uint64_t i = 0; i < result.row_count; i++)
+        TRY(job_start_committed(task, tenant, internal_value(&result, i, 0).integer));
+out:
+    return st;
+}
+
+static struct status clean(struct task *task, uint64_t tenant)
+{
+    int64_t retention_us =
+        (int64_t)(settings_duration_ns(task->shard, tenant, "jobs.retention_time") / 1000);
+    struct datum params[] = {datum_int(retention_us)};
+    return internal_query(task, tenant, NULL, task->arena, NULL,
+        "DELETE FROM system.public.jobs WHERE finished < now() - $1 * interval '1 microsecond'", 1,
+        params, (const type_oid[]){TYPE_INT8});
+}
+
+static struct status adoption_loop(struct task *task, void *arg)
+{
+    struct adoption *adoption = arg;
+    uint64_t cleaned_ns = task_now_ns(task);
+    adoption->task = task;
+    while (!adoption->stop && !task->shard->node->draining) {
+        struct arena_mark mark = arena_mark(task->arena);
+        struct status st = adopt(task, adoption->tenant);
+        if (!failed(st) && task_now_ns(task) - cleaned_ns > CLEAN_INTERVAL_NS) {
+            cleaned_ns = task_now_ns(task);
+            st = clean(task, adoption->tenant);
+        }
+        if (failed(st) && !adoption->stop)
+            log_info(adoption->tenant, "adopting jobs: %s", st.message);
+        arena_release(task->arena, mark);
+        st = task_sleep(task, ADOPT_INTERVAL_NS);
+        if (failed(st)) break;
+    }
+    adoption->task = NULL;
+    return STATUS_OK;
+}
+
+static void adoption_ended(struct task *task, struct status st, void *arg)
+{
+    struct adoption *adoption = arg;
+    (void)task;
+    (void)st;
+    list_remove(&adoption->link);
+    free(adoption);
+}
+
+struct status jobs_tenant_start(struct task *task, uint64_t tenant)
+{
+    struct jobs_shard *jobs = jobs_of(task->shard);
+    struct adoption *adoption = calloc(1, sizeof *adoption);
+    if (adoption == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    adoption->tenant = tenant;
+    list_append(&jobs->adoptions, &adoption->link);
+    struct task_options options = {.fn = adoption_loop,
+        .arg = adoption,
+        .kind = "job adoption",
+        .tenant = tenant,
+        .class = TASK_DEFAULT,
+        .ended = adoption_ended,
+        .ended_arg = adoption};
+    struct status st = task_start(task->shard, &options);
+    if (failed(st)) {
+        list_remove(&adoption->link);
+        free(adoption);
+    }
+    return st;
+}
+
+struct quiet_call {
+    uint64_t tenant;
+    bool busy;
+};
+
+// Asks everything of the tenant on this shard to end, and says whether something is still there.
+static struct status quiet_here(struct task *task, void *arg)
+{
+    struct quiet_call *call = arg;
+    struct jobs_shard *jobs = jobs_of(task->shard);
+    for (struct list_link *at = jobs->adoptions.next; at != &jobs->adoptions; at = at->next) {
+        struct adoption *adoption = container_of(at, struct adoption, link);
+        if (adoption->tenant != call->tenant) continue;
+        call->busy = true;
+        if (adoption->stop) continue;
+        adoption->stop = true;
+        if (adoption->task != NULL)
+            task_cancel(adoption->task, status_make(E_QUERY_CANCELED, "the service stops"));
+    }
+    for (struct list_link *at = jobs->running.next; at != &jobs->running; at = at->next) {
+        struct job *job = container_of(at, struct job, link);
+        if (job->tenant != call->tenant) continue;
+        call->busy = true;
+        request_stop(job);
+    }
+    return STATUS_OK;
+}
+
+struct status jobs_tenant_stop(struct task *task, uint64_t tenant)
+{
+    struct status st = STATUS_OK;
+    for (;;) {
+        struct quiet_call call = {.tenant = tenant};
+        // One shard after the other: the answer is gathered in one place.
+        for (uint32_t i = 0; i < task->shard->node->shard_count; i++)
+            TRY(shard_call(task, i, quiet_here, &call));
+        if (!call.busy) break;
+        TRY(task_sleep(task, 2000000));
+    }
+out:
+    return st;
+}
