@@ -8,10 +8,7 @@
 #include <string.h>
 
 #include "core/invariant.h"
-
-// sql/timezone.h
-const struct time_zone *time_zone_find(struct bytes name);
-const char *time_zone_name(const struct time_zone *zone);
+#include "sql/timezone.h"
 
 enum var_kind { VAR_STRING, VAR_BOOL, VAR_INTEGER, VAR_MILLISECONDS, VAR_ENUM };
 enum var_flags {

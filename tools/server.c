@@ -23,6 +23,7 @@
 #include "sql/bootstrap.h"
 #include "sql/pgwire.h"
 #include "sql/register.h"
+#include "sql/timezone.h"
 #include "tenant/http.h"
 #include "tenant/profile.h"
 #include "tenant/tenant.h"
@@ -320,6 +321,7 @@ struct status server_run(const struct server_options *given)
     if (options.log_dir == NULL) options.log_dir = arena_printf(&arena, "%s/logs", options.store);
     TRY(log_open(options.log_dir, 1, LOG_ERROR));
     log_info(0, "%s starts", version_line(&arena));
+    TRY(time_zone_load("/usr/share/zoneinfo"));
     sql_register();
     tenant_register();
     repl_register();
