@@ -1381,7 +1381,9 @@ struct statement {
     uint32_t length;
     uint32_t parameter_count; // The highest $n in it, 0 for none.
     uint32_t depth;           // Of its deepest path: at most AST_DEPTH_MAX.
-    struct expr *as_of;       // AS OF SYSTEM TIME; NULL: none.
+    // AS OF SYSTEM TIME; NULL: none. Of the whole statement: EXPLAIN has its statement's too, and
+    // COPY (query) and CREATE TABLE AS have that of their query.
+    struct expr *as_of;
     union {
         struct select *select;
         struct insert *insert;

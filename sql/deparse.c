@@ -212,8 +212,10 @@ static void put_modifiers(struct deparse *deparse, struct expr_list modifiers)
 {
     if (modifiers.count == 0) return;
     struct deparse plain = {deparse->out, 0};
-    put(deparse, "(");
-    put_exprs(&plain, modifiers);
+    for (uint32_t i = 0; i < modifiers.count; i++) {
+        put(deparse, i == 0 ? "(" : ",");
+        put_expr(&plain, modifiers.items[i]);
+    }
     put(deparse, ")");
 }
 

@@ -34,10 +34,12 @@ void put_index_elements(struct deparse *deparse, struct index_element_list list)
         if (i > 0) put(deparse, ", ");
         if (element->column != NULL) {
             put_name(deparse, element->column);
-        } else {
-            put(deparse, "(");
+        } else { // A plain call needs no parentheses.
+            bool call = element->expr->kind == EXPR_FUNCTION &&
+                        !element->expr->function->sql_syntax && element->expr->function->over == NULL;
+            if (!call) put(deparse, "(");
             put_expr(deparse, element->expr);
-            put(deparse, ")");
+            if (!call) put(deparse, ")");
         }
         if (element->collation.name != NULL) {
             put(deparse, " COLLATE ");
@@ -87,31 +89,38 @@ static void put_sequence_option(struct deparse *deparse, const struct option *op
 {
     const char *name = option->name;
     const struct expr *value = option->value;
-    if (strcmp(name, "as") == 0) return; // It is the type.
     if (strcmp(name, "cycle") == 0) {
         bool on = value == NULL || (value->kind == EXPR_LITERAL && value->literal.boolean);
-        put(deparse, on ? " CYCLE" : " NO CYCLE");
+        put(deparse, on ? "CYCLE" : "NO CYCLE");
         return;
     }
     if ((strcmp(name, "maxvalue") == 0 || strcmp(name, "minvalue") == 0) && value == NULL) {
-        put(deparse, name[1] == 'a' ? " NO MAXVALUE" : " NO MINVALUE");
+        put(deparse, name[1] == 'a' ? "NO MAXVALUE" : "NO MINVALUE");
         return;
     }
-    static const char *const words[][2] = {{"increment", " INCREMENT BY "},
-        {"maxvalue", " MAXVALUE "}, {"minvalue", " MINVALUE "}, {"start", " START WITH "},
-        {"cache", " CACHE "}, {"restart", " RESTART "}, {"owned_by", " OWNED BY "},
-        {"sequence_name", " SEQUENCE NAME "}};
+    static const char *const words[][2] = {{"increment", "INCREMENT BY"}, {"maxvalue", "MAXVALUE"},
+        {"minvalue", "MINVALUE"}, {"start", "START WITH"}, {"cache", "CACHE"},
+        {"restart", "RESTART"}, {"owned_by", "OWNED BY"}, {"sequence_name", "SEQUENCE NAME"}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(name, words[i][0]) != 0) continue;
         put(deparse, words[i][1]);
+        if (value == NULL) continue;
         struct deparse plain = {deparse->out, 0};
-        if (value != NULL) put_expr(&plain, value);
+        put(deparse, " ");
+        put_expr(&plain, value);
     }
 }
 
-static void put_sequence_options(struct deparse *deparse, struct option_list options)
+// Each option after `before`, the later ones after a blank.
+static void put_sequence_options(
+    struct deparse *deparse, struct option_list options, const char *before)
 {
-    for (uint32_t i = 0; i < options.count; i++) put_sequence_option(deparse, &options.items[i]);
+    for (uint32_t i = 0; i < options.count; i++) {
+        if (strcmp(options.items[i].name, "as") == 0) continue; // It is the type.
+        put(deparse, before);
+        put_sequence_option(deparse, &options.items[i]);
+        before = " ";
+    }
 }
 
 static void put_generated(struct deparse *deparse, const struct constraint *constraint)
@@ -127,7 +136,7 @@ static void put_identity(struct deparse *deparse, const struct constraint *const
                                         : "GENERATED ALWAYS AS IDENTITY");
     if (constraint->options.count == 0) return;
     put(deparse, " (");
-    put_sequence_options(deparse, constraint->options);
+    put_sequence_options(deparse, constraint->options, "");
     put(deparse, ")");
 }
 
@@ -387,7 +396,7 @@ static void put_sequence(struct deparse *deparse, const struct sequence *sequenc
         put(deparse, " AS ");
         put_type(deparse, sequence->type);
     }
-    put_sequence_options(deparse, sequence->options);
+    put_sequence_options(deparse, sequence->options, " ");
 }
 
 static void put_create_schema(struct deparse *deparse, const struct create_schema *schema)

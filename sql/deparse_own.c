@@ -394,7 +394,7 @@ static void put_show_grants(struct deparse *deparse, const struct show *show)
     if (show->has_target) {
         put(deparse, " ON ");
         put_upper(deparse, object_kind_name(show->object));
-        put(deparse, " ");
+        if (show->targets.count > 0) put(deparse, " ");
         put_object_names(deparse, show->targets);
     }
     if (show->roles.count == 0) return;

@@ -123,6 +123,20 @@ void put_set_variable(struct deparse *deparse, const struct set_variable *set)
     default: break;
     }
     put(deparse, set->local ? "SET LOCAL " : "SET ");
+    // An interval is written before its string here, and only for the time zone.
+    if (set->values.count == 1 && set->values.items[0]->kind == EXPR_CAST) {
+        const struct type_name *type = set->values.items[0]->cast.type;
+        struct type_name bare = {.schema = "pg_catalog", .name = "interval", .modifiers = {NULL, 0}};
+        put(deparse, "TIME ZONE ");
+        put_type(deparse, &bare);
+        put(deparse, " ");
+        put_expr(deparse, set->values.items[0]->cast.arg);
+        struct buffer fields;
+        buffer_init(&fields, deparse->out->arena);
+        deparse_type_name(&fields, type);
+        put(deparse, buffer_string(&fields) + strlen("interval"));
+        return;
+    }
     put_setting_name(deparse, set->name);
     if (set->kind == SET_CURRENT) {
         put(deparse, " FROM CURRENT");
@@ -146,6 +160,18 @@ static void put_alter_settings(
     if (alter->set != NULL) put_set_variable(deparse, alter->set);
 }
 
+// Options whose names are words of the language: FORMAT 'csv', NULL ''.
+static void put_words(struct deparse *deparse, struct option_list options)
+{
+    for (uint32_t i = 0; i < options.count; i++) {
+        if (i > 0) put(deparse, ", ");
+        put_upper(deparse, options.items[i].name);
+        if (options.items[i].value == NULL) continue;
+        put(deparse, " ");
+        put_expr(deparse, options.items[i].value);
+    }
+}
+
 // --- utilities -----------------------------------------------------------------------------------
 
 static void put_explain(struct deparse *deparse, const struct explain *explain)
@@ -156,7 +182,7 @@ static void put_explain(struct deparse *deparse, const struct explain *explain)
         const struct option *option = &explain->options.items[i];
         if (strcmp(option->name, "analyze") == 0) continue;
         put(deparse, first ? "(" : ", ");
-        put_name(deparse, option->name);
+        put_upper(deparse, option->name);
         if (option->value != NULL) {
             put(deparse, " ");
             put_expr(deparse, option->value);
@@ -188,7 +214,7 @@ static void put_copy(struct deparse *deparse, const struct copy *copy)
     }
     if (copy->options.count > 0) {
         put(deparse, " WITH (");
-        put_options(deparse, copy->options, " ");
+        put_words(deparse, copy->options);
         put(deparse, ")");
     }
     if (copy->where != NULL) {
@@ -213,7 +239,7 @@ static void put_vacuum(struct deparse *deparse, const struct vacuum *vacuum, con
     put(deparse, word);
     if (vacuum->options.count > 0) {
         put(deparse, " (");
-        put_options(deparse, vacuum->options, " ");
+        put_words(deparse, vacuum->options);
         put(deparse, ")");
     }
     for (uint32_t i = 0; i < vacuum->tables.count; i++) {
@@ -518,8 +544,9 @@ void put_statement(struct deparse *deparse, const struct statement *statement)
                  put_own_statement(deparse, statement);
     if (!known) put(deparse, statement_name(statement));
     // BACKUP and RESTORE have options after it and write it themselves.
+    // EXPLAIN only shows its statement's.
     if (statement->as_of == NULL || statement->tag == STATEMENT_BACKUP ||
-        statement->tag == STATEMENT_RESTORE)
+        statement->tag == STATEMENT_RESTORE || statement->tag == STATEMENT_EXPLAIN)
         return;
     put(deparse, " AS OF SYSTEM TIME ");
     put_operand(deparse, statement->as_of);

@@ -279,16 +279,28 @@ static struct expr *null_literal(struct parse *parse, uint32_t position)
     return expr;
 }
 
-struct expr *parse_expression_in(struct parse *parse, uint32_t start, uint32_t end)
+// The parentheses that are put around it would make a row of a list, and a subquery of a SELECT.
+static void check_one_expression(struct parse *parse, uint32_t start, uint32_t end)
 {
     struct lexer lexer;
     lexer_init(&lexer, bytes_of(parse->text.data, end));
     lexer.at = start;
-    struct token first = lexer_next(&lexer);
-    // SELECT without parentheses would pass as a subquery.
-    if (first.kind == LEX_END || token_is_word(&lexer, first, "select") ||
-        token_is_word(&lexer, first, "values") || token_is_word(&lexer, first, "with"))
-        parse_fail_near(parse, &lexer, first);
+    struct token token = lexer_next(&lexer);
+    bool refused = token.kind == LEX_END || token_is_word(&lexer, token, "select") ||
+                   token_is_word(&lexer, token, "values") || token_is_word(&lexer, token, "with");
+    for (int32_t depth = 0; !refused && token.kind != LEX_END;) {
+        bool opens = token_is_char(&lexer, token, '(') || token_is_char(&lexer, token, '[');
+        bool closes = token_is_char(&lexer, token, ')') || token_is_char(&lexer, token, ']');
+        refused = token.kind == LEX_ERROR || (depth == 0 && (closes || token_is_char(&lexer, token, ',')));
+        depth += opens ? 1 : closes ? -1 : 0;
+        if (!refused) token = lexer_next(&lexer);
+    }
+    if (refused) parse_fail_near(parse, &lexer, token);
+}
+
+struct expr *parse_expression_in(struct parse *parse, uint32_t start, uint32_t end)
+{
+    check_one_expression(parse, start, end);
     struct rewrite rewrite;
     rewrite_init(&rewrite, parse);
     rewrite_insert(&rewrite, "SELECT (", start);

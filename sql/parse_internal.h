@@ -79,6 +79,7 @@ struct rewrite {
     struct segment *segments;
     uint32_t segment_count;
     uint32_t segment_capacity;
+    uint32_t end; // Of the original as far as it is dealt with.
     struct extra *extras;
     struct expr *as_of;
     struct bytes as_of_text;

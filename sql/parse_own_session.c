@@ -274,6 +274,7 @@ bool own_explain(struct own *own)
         explain->options.items = options;
     }
     explain->statement = rest_as_statement(own);
+    own->out->as_of = explain->statement->as_of;
     return true;
 }
 

@@ -48,8 +48,10 @@ static void report(struct parse *parse, const struct rewrite *rewrite, const PgQ
         message = "syntax error at end of input";
 
     struct status st = status_format(parse->arena, error_code(message), "%s", message);
-    if (error->cursorpos > 0)
-        st = parse_error_at(parse->arena, st, parse->text, rewrite_position(rewrite, (int32_t)offset));
+    uint32_t position = strstr(message, "at end of input") != NULL
+                            ? rewrite->end
+                            : rewrite_position(rewrite, (int32_t)offset);
+    if (error->cursorpos > 0) st = parse_error_at(parse->arena, st, parse->text, position);
     parse_fail(parse, st);
 }
 

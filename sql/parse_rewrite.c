@@ -26,6 +26,7 @@ static void add_segment(struct rewrite *rewrite, uint32_t in, bool inserted)
 
 void rewrite_keep(struct rewrite *rewrite, uint32_t start, uint32_t end)
 {
+    rewrite->end = end;
     if (end <= start) return;
     add_segment(rewrite, start, false);
     buffer_append(&rewrite->text, rewrite->parse->text.data + start, end - start);
@@ -91,6 +92,7 @@ void walk_replace(struct walk *walk, uint32_t from, uint32_t to, const char *tex
 {
     rewrite_keep(walk->rewrite, walk->copied, from);
     rewrite_insert(walk->rewrite, text, from);
+    walk->rewrite->end = to;
     walk->copied = to;
     walk->lexer.at = to;
 }
