@@ -92,6 +92,8 @@ struct status number_underflow(void);
     X(functions_numeric) \
     X(functions_datetime) \
     X(functions_extract) \
+    X(aggregates) \
+    X(aggregates_number) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)
