@@ -6,3 +6,13 @@ if(TARGET sim)
     add_test(NAME sim.smoke COMMAND sim --seeds 1..40 --budget 8s)
     set_tests_properties(sim.smoke PROPERTIES TIMEOUT 300 LABELS sim)
 endif()
+
+# Real processes and clients, against the program that ISOPOD names (tools/test: the release build's).
+file(GLOB INTEGRATION CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/integration/test_*.py)
+foreach(test ${INTEGRATION})
+    get_filename_component(name ${test} NAME_WE)
+    string(REPLACE "test_" "" name ${name})
+    add_test(NAME integration.${name} COMMAND /usr/bin/python3 -m unittest -v ${test}
+        WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
+    set_tests_properties(integration.${name} PROPERTIES TIMEOUT 600 LABELS integration)
+endforeach()
