@@ -146,6 +146,7 @@ static struct status get_locked(struct task *task, struct slice *slice, struct l
     if (suspended) TRY(serves_key(slice, call->tenant, get->keys[i]));
     const struct slice_reader reader = {.tenant = call->tenant, .newest = true};
     struct slice_value value;
+    slice_read_high_raise(slice, call->read_ts);
     TRY(slice_read_point(task, slice, &reader, get->keys[i], call->arena, &value));
     get->values[i] = value.value;
     if (hlc_less(call->read_ts, value.ts)) {
@@ -206,9 +207,7 @@ static struct status scan_once(
         slice_read_span(task, slice, &reader, &reading, scan->call.arena, &scan->batch);
     if (failed(st)) return st;
     scan->done = reading.done;
-    // Where the slice stopped may point into its own memory.
-    scan->span.start = arena_copy(scan->call.arena, reading.span.start);
-    scan->span.end = arena_copy(scan->call.arena, reading.span.end);
+    scan->span = reading.span;
     return STATUS_OK;
 }
 
@@ -400,15 +399,18 @@ static struct status commit_begin(struct task *task, struct slice *slice,
     TRY(serves_writes(slice, commit));
     TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
     uint64_t version = slice->ranges->version;
-    TRY(slice_admit(task, slice, commit->payload.size));
     // Most commits find their keys free, and write them in this very turn: no need for locks then.
-    if (keep_locks || !writes_are_free(slice, commit)) {
-        TRY(lock_writes(task, slice, commit));
+    if (keep_locks || !writes_are_free(slice, commit)) TRY(lock_writes(task, slice, commit));
+    for (;;) {
         TRY(slice_admit(task, slice, commit->payload.size));
+        TRY(check_threshold(slice, &commit->call));
+        TRY(validate_reads(
+            task, slice, commit->reads, commit->read_count, commit->call.read_ts));
+        TRY(validate_writes(task, slice, commit)); // Points: never suspends.
+        // Validating long spans suspends: a large entry may have begun to go out in parts.
+        if (!slice->parts_open) break;
     }
-    TRY(check_threshold(slice, &commit->call));
-    TRY(validate_reads(task, slice, commit->reads, commit->read_count, commit->call.read_ts));
-    TRY(validate_writes(task, slice, commit)); // Points: never suspends.
+    TRY(slice_admit(task, slice, commit->payload.size)); // Does not wait now.
     if (slice->ranges->version != version) {
         TRY(serves_writes(slice, commit));
         TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));

@@ -582,33 +582,18 @@ static void size_task_ended(struct task *task, struct status st, void *arg)
 
 // --- the module ----------------------------------------------------------------------------------------------------
 
-static void note_items(struct slice *slice, const struct entry_op *op, struct hlc_timestamp ts,
-    uint64_t txn)
-{
-    struct entry_items items;
-    struct entry_item item;
-    entry_items_open(op, &items);
-    while (entry_item_next(&items, &item)) validator_note(slice->validator, item.key, ts, txn);
-}
-
-// What counts for validation does so from the moment its timestamp is chosen.
+// What counts for validation does so from the moment its timestamp is chosen. Resolved writes are told as
+// writes, with their transaction.
 static void on_proposed(
     struct slice_observer *observer, struct slice *slice, const struct entry_op *op)
 {
     (void)observer;
-    if (op->kind == ENTRY_WRITES) {
-        note_items(slice, op, op->ts, 0);
-    } else if (op->kind == ENTRY_PREPARE) {
-        note_items(slice, op, op->ts, op->txn);
-    } else if (op->kind == ENTRY_RESOLVE && op->commit) {
-        const struct pending *prepared = slice_prepared_find(slice, op->txn);
-        if (prepared == NULL) return;
-        struct entry_reader reader;
-        struct entry_op prepare;
-        entry_open_trusted(prepared->payload, &reader);
-        while (entry_op_next(&reader, &prepare)) {
-            if (prepare.kind == ENTRY_PREPARE) note_items(slice, &prepare, op->ts, op->txn);
-        }
+    if (op->kind != ENTRY_WRITES && op->kind != ENTRY_PREPARE) return;
+    struct entry_items items;
+    struct entry_item item;
+    entry_items_open(op, &items);
+    while (entry_item_next(&items, &item)) {
+        validator_note(slice->validator, item.key, op->ts, op->txn);
     }
 }
 
