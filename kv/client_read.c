@@ -190,7 +190,7 @@ static void part_request(struct get_batch *batch, struct task *task, struct get_
 }
 
 // All parts at once; the status of each is left in its item.
-static struct status batch_send(struct task *task, struct get_batch *batch, struct arena *arena,
+static void batch_send(struct task *task, struct get_batch *batch, struct arena *arena,
     struct shard_call_item *items)
 {
     for (uint32_t i = 0; i < batch->part_count; i++) {
@@ -198,12 +198,12 @@ static struct status batch_send(struct task *task, struct get_batch *batch, stru
     }
     if (batch->part_count == 1) {
         items[0].status = leader_call(task, &batch->parts[0].get.call, arena, leader_get);
-        return STATUS_OK;
+        return;
     }
     for (uint32_t i = 0; i < batch->part_count; i++) {
         leader_call_prepare(task, &batch->parts[i].get.call, arena, leader_get, &items[i]);
     }
-    return shard_call_many(task, items, batch->part_count);
+    (void)shard_call_many(task, items, batch->part_count).code;
 }
 
 static void part_take(struct get_batch *batch, struct get_part *part, struct arena *arena,
@@ -228,7 +228,7 @@ static struct status batch_round(struct task *task, struct get_batch *batch, str
     TRY(batch_group(task, batch));
     struct shard_call_item *items =
         ARENA_ARRAY(&batch->scratch, struct shard_call_item, batch->part_count);
-    st = batch_send(task, batch, arena, items);
+    batch_send(task, batch, arena, items);
     batch->wanted_count = 0;
     for (uint32_t i = 0; i < batch->part_count; i++) {
         struct get_part *part = &batch->parts[i];
@@ -241,7 +241,7 @@ static struct status batch_round(struct task *task, struct get_batch *batch, str
                     (struct wanted){part->keys[k], part->indexes[k]};
             }
         } else if (!failed(st)) {
-            st = status_copy(task->arena, items[i].status);
+            st = items[i].status;
         }
         leader_reply_end(&part->get.call);
     }

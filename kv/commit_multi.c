@@ -149,15 +149,16 @@ struct multi {
     struct hlc_timestamp ts;
 };
 
-// The first failure among the items; routes that were stale come last, because any other failure stands.
-static struct status items_status(
-    struct task *task, const struct shard_call_item *items, uint32_t count)
+// Sends them all. The first failure among them; routes that were stale come last, because any other failure stands.
+static struct status items_run(
+    struct task *task, struct shard_call_item *items, uint32_t count)
 {
     struct status st = STATUS_OK;
+    (void)shard_call_many(task, items, count).code;
     for (uint32_t i = 0; i < count; i++) {
         struct status one = items[i].status;
         if (!failed(one)) continue;
-        if (!failed(st) || status_is(st, K_WRONG_RANGE)) st = status_copy(task->arena, one);
+        if (!failed(st) || status_is(st, K_WRONG_RANGE)) st = one;
     }
     return st;
 }
@@ -176,8 +177,7 @@ static struct status commits_send(struct task *task, struct multi *multi, task_f
         txn_note_locks(txn, part->slice);
         leader_call_prepare(task, &commit->call, &txn->arena, fn, &multi->items[n++]);
     }
-    struct status st = shard_call_many(task, multi->items, n);
-    if (!failed(st)) st = items_status(task, multi->items, n);
+    struct status st = items_run(task, multi->items, n);
     for (uint32_t i = 0; i < n; i++) {
         txn_count(txn, &multi->commits[i].call);
         leader_reply_end(&multi->commits[i].call);
@@ -218,8 +218,7 @@ static struct status validate_all(struct task *task, struct multi *multi)
         leader_call_prepare(task, &check->call, &txn->arena, leader_validate, &multi->items[n++]);
     }
     if (n == 0) return STATUS_OK;
-    struct status st = shard_call_many(task, multi->items, n);
-    if (!failed(st)) st = items_status(task, multi->items, n);
+    struct status st = items_run(task, multi->items, n);
     for (uint32_t i = 0; i < n; i++) leader_reply_end(&multi->checks[i].call);
     return st;
 }

@@ -24,8 +24,7 @@ struct status leader_call(
     }
     arena_init(&call->reply, NULL);
     call->arena = &call->reply;
-    struct status st = shard_call(task, target, fn, call);
-    return failed(st) ? status_copy(task->arena, st) : st;
+    return shard_call(task, target, fn, call);
 }
 
 void leader_call_prepare(struct task *task, struct leader_call *call, struct arena *arena,
@@ -107,12 +106,6 @@ static struct status slice_of(
     return *slice == NULL ? wrong_range() : STATUS_OK;
 }
 
-// A status may be made in the leader task's arena: what goes back must not be.
-static struct status answer(const struct leader_call *call, struct status st)
-{
-    return failed(st) && call->remote ? status_copy(call->arena, st) : st;
-}
-
 // --- reading -----------------------------------------------------------------------------------------
 
 static struct status lock_key(struct task *task, struct slice *slice, struct leader_call *call,
@@ -178,7 +171,7 @@ struct status leader_get(struct task *task, void *arg)
         if (i % 64 == 63) TRY(task_yield_if_due(task));
     }
 out:
-    return answer(&get->call, st);
+    return st;
 }
 
 struct status leader_present(struct task *task, void *arg)
@@ -194,7 +187,7 @@ struct status leader_present(struct task *task, void *arg)
     TRY(slice_read_point(task, slice, &reader, get->key, get->call.arena, &value));
     get->value = value.value;
 out:
-    return answer(&get->call, st);
+    return st;
 }
 
 static struct status scan_once(
@@ -281,7 +274,7 @@ struct status leader_scan(struct task *task, void *arg)
     st = lock_rows(task, slice, scan, scanned);
     if (status_is(st, K_MOVED)) scan->span = asked;
 out:
-    return answer(&scan->call, st);
+    return st;
 }
 
 // --- validating --------------------------------------------------------------------------------------
@@ -309,7 +302,7 @@ struct status leader_refresh(struct task *task, void *arg)
     slice_read_high_raise(slice, refresh->to);
     TRY(validate_reads(task, slice, refresh->entries, refresh->count, refresh->call.read_ts));
 out:
-    return answer(&refresh->call, st);
+    return st;
 }
 
 // --- committing --------------------------------------------------------------------------------------
@@ -451,7 +444,7 @@ struct status leader_commit(struct task *task, void *arg)
     lock_release_all(slice->locks, commit->call.owner.txn);
     TRY(clock_pass(task, commit->commit_ts));
 out:
-    return answer(&commit->call, st);
+    return st;
 }
 
 struct status leader_lock(struct task *task, void *arg)
@@ -463,7 +456,7 @@ struct status leader_lock(struct task *task, void *arg)
     TRY(serves_writes(slice, commit));
     TRY(lock_writes(task, slice, commit));
 out:
-    return answer(&commit->call, st);
+    return st;
 }
 
 struct status leader_prepare(struct task *task, void *arg)
@@ -478,7 +471,7 @@ struct status leader_prepare(struct task *task, void *arg)
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
 out:
-    return answer(&commit->call, st);
+    return st;
 }
 
 struct status leader_validate(struct task *task, void *arg)
@@ -502,7 +495,7 @@ struct status leader_validate(struct task *task, void *arg)
             "could not serialize access due to read/write dependencies among transactions");
     }
 out:
-    return answer(call, st);
+    return st;
 }
 
 struct status leader_propose(struct task *task, void *arg)
@@ -515,7 +508,7 @@ struct status leader_propose(struct task *task, void *arg)
     TRY(slice_propose(task, slice, propose->payload));
     TRY(clock_pass(task, propose->call.read_ts));
 out:
-    return answer(&propose->call, st);
+    return st;
 }
 
 struct status leader_resolve(struct task *task, void *arg)
@@ -541,7 +534,7 @@ struct status leader_resolve(struct task *task, void *arg)
     }
     lock_release_all(slice->locks, call->owner.txn);
 out:
-    return answer(call, st);
+    return st;
 }
 
 // --- releasing ---------------------------------------------------------------------------------------

@@ -254,8 +254,7 @@ static struct status change_run(struct task *task, struct change *change)
 {
     struct kv_shard *kv = kv_shard_of(task->shard);
     if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
-    struct status st = shard_call(task, 0, change_on_first, change);
-    return failed(st) ? status_copy(task->arena, st) : st;
+    return shard_call(task, 0, change_on_first, change);
 }
 
 static struct known known_of(const struct kv_protection *protection)

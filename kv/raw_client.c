@@ -46,7 +46,7 @@ static struct status export_on_leader(struct task *task, void *arg)
         export->export.resume = arena_copy(export->call.arena, export->export.resume);
     }
 out:
-    return failed(st) && export->call.remote ? status_copy(export->call.arena, st) : st;
+    return st;
 }
 
 struct export_visit {
@@ -134,7 +134,7 @@ static struct status ingest_on_leader(struct task *task, void *arg)
     }
     TRY(slice_ingest(task, slice, ingest->call.tenant, ingest->versions, ingest->count));
 out:
-    return failed(st) && ingest->call.remote ? status_copy(ingest->call.arena, st) : st;
+    return st;
 }
 
 struct ingest_parts {
@@ -179,11 +179,11 @@ static struct status ingest_once(struct task *task, struct arena *arena, uint64_
     for (uint32_t i = 0; i < parts.count; i++) {
         leader_call_prepare(task, &parts.calls[i].call, arena, ingest_on_leader, &items[i]);
     }
-    st = shard_call_many(task, items, parts.count);
+    (void)shard_call_many(task, items, parts.count).code;
     for (uint32_t i = 0; i < parts.count; i++) {
         // Any other failure than a stale route stands.
         if (failed(items[i].status) && (!failed(st) || status_is(st, K_WRONG_RANGE))) {
-            st = status_copy(task->arena, items[i].status);
+            st = items[i].status;
         }
         leader_reply_end(&parts.calls[i].call);
     }
@@ -226,7 +226,7 @@ static struct status job_on_leader(struct task *task, void *arg)
     struct slice *slice;
     struct status st = leader_of(task, job->call.slice, &slice);
     if (!failed(st)) st = job->run(task, slice, job);
-    return failed(st) && job->call.remote ? status_copy(job->call.arena, st) : st;
+    return st;
 }
 
 // One after the other; stops at the first failure.
