@@ -191,6 +191,7 @@ struct status status_from_errno_in(struct arena *arena, int error, const char *w
 #define E_DISK_FULL SQLSTATE('5', '3', '1', '0', '0')
 #define E_OUT_OF_MEMORY SQLSTATE('5', '3', '2', '0', '0')
 #define E_TOO_MANY_CONNECTIONS SQLSTATE('5', '3', '3', '0', '0')
+#define E_CONFIGURATION_LIMIT_EXCEEDED SQLSTATE('5', '3', '4', '0', '0')
 #define E_PROGRAM_LIMIT_EXCEEDED SQLSTATE('5', '4', '0', '0', '0')
 #define E_STATEMENT_TOO_COMPLEX SQLSTATE('5', '4', '0', '0', '1')
 #define E_TOO_MANY_COLUMNS SQLSTATE('5', '4', '0', '1', '1')

@@ -14,7 +14,7 @@
 #define KV_SLICES_MAX 4096u
 
 // Places of the modules in module_state.
-enum kv_module_slot { KV_SLOT_CLIENT, KV_SLOT_DEADLOCK, KV_SLOT_RANGES, KV_SLOT_PROTECTED };
+enum kv_module_slot { KV_SLOT_CLIENT, KV_SLOT_DEADLOCK, KV_SLOT_RANGES, KV_SLOT_PROTECTED, KV_SLOT_NONE };
 
 struct kv_node {
     struct node *node;

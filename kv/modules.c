@@ -2,6 +2,7 @@
 //
 // The modules of storage's upper half, in starting order.
 #include "kv/deadlock.h"
+#include "kv/feed.h"
 #include "kv/kv_node.h"
 #include "kv/protected.h"
 #include "kv/range_admin.h"
@@ -13,5 +14,6 @@ const struct kv_module *const kv_modules[] = {
     &commit_multi_module, // Resolves what a crash left prepared: before anything reads.
     &range_module,
     &protected_module,
+    &feed_module,
     NULL,
 };

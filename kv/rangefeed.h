@@ -3,8 +3,9 @@
 // Rangefeeds: everything committed in a span, in commit order per slice, from a timestamp on, with
 // resolved marks. A resolved mark of T says: no event at or below T will follow.
 //
-// A feed first catches up from the store (versions above `after`), then follows the slice's applied entries;
-// the seam shows in nothing but speed. A consumer that reads too slowly is cut off with 53400 and opens anew
+// A feed first catches up from the store (versions above `after`; in commit order within a key, and within a batch),
+// then follows the slice's applied entries in commit order. No resolved mark comes before the catch-up is
+// complete; the seam shows in nothing else. A consumer that reads too slowly is cut off with 53400 and opens anew
 // from its last resolved mark: a feed never holds up a commit.
 //
 // Shard    The feed belongs to the shard that opened it; events come from the slice's leader shard in batches.
@@ -19,6 +20,7 @@ struct rangefeed;
 enum rangefeed_event_kind {
     RANGEFEED_VALUE,    // version
     RANGEFEED_RESOLVED, // version.ts
+    RANGEFEED_CLEARED,  // All versions of [version.key, version.value) were erased (kv_clear). Not told by a catch-up.
 };
 struct rangefeed_event {
     enum rangefeed_event_kind kind;

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Transactions one at a time or interleaved by hand: snapshots, own writes, conflicts, savepoints, the past.
+#include "tests/unit/kv/kv_harness.h"
+
+KV_TEST(txn, reads_what_was_committed)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", ""));
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "1"));
+    TRY(get(task, txn, "b", &value));
+    CHECK(is_text(value, "")); // An empty value is a value.
+    TRY(get(task, txn, "c", &value));
+    CHECK(is_text(value, NULL));
+    TRY(commit(task, txn));
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, "1"));
+    TRY(read_now(task, "c", &value));
+    CHECK(is_text(value, NULL));
+    TRY(put_now(task, "a", NULL));
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, NULL));
+out:
+    return st;
+}
+
+KV_TEST(txn, sees_its_snapshot_and_its_own_writes)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    char *text;
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", "2"));
+    TRY(put_now(task, "c", "3"));
+    TRY(begin(task, &txn));
+    TRY(put_now(task, "a", "9"));
+    TRY(put_now(task, "bb", "9"));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "1"));
+    TRY(put(task, txn, "aa", "own"));
+    TRY(put(task, txn, "b", "mine"));
+    TRY(erase(task, txn, "c"));
+    TRY(put(task, txn, "z", "last"));
+    TRY(get(task, txn, "c", &value));
+    CHECK(is_text(value, NULL));
+    TRY(get(task, txn, "aa", &value));
+    CHECK(is_text(value, "own"));
+    TRY(scan_all(task, txn, "a", "zz", false, &text));
+    CHECK(strcmp(text, "a=1 aa=own b=mine z=last ") == 0);
+    TRY(scan_all(task, txn, "a", "zz", true, &text));
+    CHECK(strcmp(text, "z=last b=mine aa=own a=1 ") == 0);
+    TRY(scan_all(task, txn, "aa", "b", true, &text));
+    CHECK(strcmp(text, "aa=own ") == 0);
+    kv_txn_rollback(task, txn);
+    TRY(read_now(task, "b", &value));
+    CHECK(is_text(value, "2"));
+out:
+    return st;
+}
+
+// Batches, limits and ranges are invisible in the result, with own writes laid over them.
+KV_TEST(txn, scans_in_batches_over_ranges)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct kv_scan scan;
+    struct kv_batch batch;
+    TRY(kv_test_spread(task));
+    TRY(begin(task, &txn));
+    for (uint32_t i = 0; i < 300; i += 2) {
+        TRY(kv_put(task, txn, key_number(task, i < 150 ? "b" : "t", i), BYTES_LITERAL("old")));
+    }
+    TRY(commit(task, txn));
+    TRY(kv_split(task, key_number(task, "b", 40)));
+    TRY(kv_split(task, key_number(task, "t", 200)));
+    TRY(begin(task, &txn));
+    for (uint32_t i = 0; i < 300; i += 3) { // Every third: new, or written again, or (by nine) gone.
+        struct bytes at = key_number(task, i < 150 ? "b" : "t", i);
+        if (i % 9 == 0) {
+            TRY(kv_delete(task, txn, at));
+        } else {
+            TRY(kv_put(task, txn, at, BYTES_LITERAL("new")));
+        }
+    }
+    for (uint32_t batch_rows = 1; batch_rows < 400; batch_rows *= 7) {
+        for (int reverse = 0; reverse < 2; reverse++) {
+            kv_scan_init(&scan, key_span(task, "a", "z"));
+            scan.batch_rows = batch_rows;
+            scan.reverse = reverse;
+            uint32_t seen = 0;
+            uint32_t at = reverse ? 299 : 0;
+            do {
+                TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+                CHECK(batch.count <= batch_rows);
+                for (uint32_t i = 0; i < batch.count; i++, seen++) {
+                    while (!((at % 2 == 0 || at % 3 == 0) && at % 9 != 0)) at += reverse ? -1 : 1;
+                    CHECK(bytes_equal(
+                        batch.pairs[i].key, key_number(task, at < 150 ? "b" : "t", at)));
+                    CHECK(is_text(batch.pairs[i].value, at % 3 == 0 ? "new" : "old"));
+                    at += reverse ? -1 : 1;
+                }
+            } while (batch.count > 0);
+            CHECK(seen == 166);
+        }
+    }
+    kv_scan_init(&scan, key_span(task, "a", "z"));
+    scan.limit = 70;
+    scan.batch_rows = 64;
+    TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+    CHECK(batch.count == 64);
+    TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+    CHECK(batch.count == 6);
+    TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+    CHECK(batch.count == 0);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+KV_TEST(txn, refuses_write_skew)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *one;
+    struct kv_txn *two;
+    struct bytes value;
+    TRY(put_now(task, "x", "1"));
+    TRY(put_now(task, "y", "1"));
+    TRY(begin(task, &one));
+    TRY(begin(task, &two));
+    TRY(get(task, one, "x", &value));
+    TRY(get(task, two, "y", &value));
+    TRY(put(task, one, "y", "0"));
+    TRY(put(task, two, "x", "0"));
+    TRY(commit(task, one));
+    CHECK_FAILS(commit(task, two), E_SERIALIZATION_FAILURE);
+out:
+    return st;
+}
+
+KV_TEST(txn, loses_no_update)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *one;
+    struct kv_txn *two;
+    struct bytes value;
+    TRY(put_now(task, "x", "1"));
+    TRY(begin(task, &one));
+    TRY(begin(task, &two));
+    TRY(get(task, one, "x", &value));
+    TRY(get(task, two, "x", &value));
+    TRY(put(task, one, "x", "one"));
+    TRY(put(task, two, "x", "two"));
+    TRY(commit(task, two));
+    CHECK_FAILS(commit(task, one), E_SERIALIZATION_FAILURE);
+    TRY(read_now(task, "x", &value));
+    CHECK(is_text(value, "two"));
+out:
+    return st;
+}
+
+KV_TEST(txn, refuses_phantoms)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    char *text;
+    TRY(kv_test_spread(task));
+    TRY(put_now(task, "b", "1"));
+    TRY(begin(task, &txn));
+    TRY(scan_all(task, txn, "a", "e", false, &text));
+    TRY(put(task, txn, "q", "1"));
+    TRY(put_now(task, "f", "outside of what was read"));
+    TRY(commit(task, txn));
+    TRY(begin(task, &txn));
+    TRY(scan_all(task, txn, "a", "e", true, &text));
+    TRY(put(task, txn, "q", "2"));
+    TRY(put_now(task, "c", "a phantom"));
+    CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE);
+    // Only the rows returned so far enter the read set, plus the gap before them.
+    struct kv_scan scan;
+    struct kv_batch batch;
+    TRY(begin(task, &txn));
+    kv_scan_init(&scan, key_span(task, "a", "e"));
+    scan.batch_rows = 1;
+    TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+    CHECK(batch.count == 1);
+    TRY(put(task, txn, "q", "3"));
+    TRY(put_now(task, "d", "behind the first row"));
+    TRY(commit(task, txn));
+out:
+    return st;
+}
+
+KV_TEST(txn, reads_only_need_no_validation)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(put_now(task, "x", "1"));
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "x", &value));
+    TRY(put_now(task, "x", "2"));
+    TRY(get(task, txn, "x", &value));
+    CHECK(is_text(value, "1"));
+    TRY(commit(task, txn));
+out:
+    return st;
+}
+
+KV_TEST(txn, depends_on_what_it_says)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    TRY(begin(task, &txn));
+    kv_txn_depend(txn, key(task, "descriptor"));
+    TRY(put(task, txn, "row", "1"));
+    TRY(put_now(task, "descriptor", "changed"));
+    CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE);
+out:
+    return st;
+}
+
+KV_TEST(txn, reads_the_past)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    struct hlc_timestamp between;
+    char *text;
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", "1"));
+    TRY(kv_now(task, TENANT, &between));
+    TRY(put_now(task, "a", "2"));
+    TRY(put_now(task, "b", NULL));
+    TRY(put_now(task, "c", "2"));
+    TRY(begin_at(task, between, &txn));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "1"));
+    TRY(scan_all(task, txn, "a", "z", false, &text));
+    CHECK(strcmp(text, "a=1 b=1 ") == 0);
+    CHECK_FAILS(put(task, txn, "a", "3"), E_READ_ONLY_TRANSACTION);
+    CHECK_FAILS(get_locked(task, txn, "a", &value), E_READ_ONLY_TRANSACTION);
+    TRY(commit(task, txn));
+    between.wall_ns += 3600 * 1000 * MS;
+    CHECK_FAILS(begin_at(task, between, &txn), E_INVALID_PARAMETER_VALUE);
+out:
+    return st;
+}
+
+KV_TEST(txn, rolls_back_to_savepoints)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    char *text;
+    TRY(put_now(task, "a", "0"));
+    TRY(begin(task, &txn));
+    TRY(put(task, txn, "a", "1"));
+    uint64_t first = kv_txn_savepoint(txn);
+    TRY(put(task, txn, "a", "2"));
+    TRY(put(task, txn, "b", "2"));
+    uint64_t second = kv_txn_savepoint(txn);
+    TRY(erase(task, txn, "a"));
+    kv_txn_rollback_to(txn, second);
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "2"));
+    kv_txn_rollback_to(txn, first);
+    TRY(scan_all(task, txn, "a", "z", false, &text));
+    CHECK(strcmp(text, "a=1 ") == 0);
+    TRY(put(task, txn, "c", "3"));
+    TRY(commit(task, txn));
+    TRY(begin(task, &txn));
+    TRY(scan_all(task, txn, "a", "z", false, &text));
+    CHECK(strcmp(text, "a=1 c=3 ") == 0);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+KV_TEST(txn, restart_and_step_take_new_snapshots)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(put_now(task, "a", "1"));
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "a", &value));
+    TRY(put_now(task, "a", "2"));
+    TRY(put(task, txn, "b", "1"));
+    TRY(kv_txn_step(task, txn));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "2"));
+    TRY(commit(task, txn)); // The first read of "a" is forgotten.
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "a", &value));
+    TRY(put_now(task, "a", "3"));
+    TRY(put(task, txn, "b", "2"));
+    TRY(kv_txn_restart(task, txn));
+    CHECK(!kv_txn_has_writes(txn));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "3"));
+    TRY(put(task, txn, "b", "3"));
+    TRY(commit(task, txn));
+    TRY(read_now(task, "b", &value));
+    CHECK(is_text(value, "3"));
+out:
+    return st;
+}
+
+KV_TEST(txn, gets_many_over_slices)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    static const char *const names[] = {"t", "a", "nothing", "q", "b", "own"};
+    struct bytes keys[6];
+    struct bytes values[6];
+    bool skipped[6];
+    TRY(kv_test_spread(task));
+    for (int i = 0; i < 5; i++) {
+        if (i != 2) TRY(put_now(task, names[i], names[i]));
+    }
+    for (int i = 0; i < 6; i++) keys[i] = key(task, names[i]);
+    for (int lock = 0; lock < 2; lock++) {
+        const struct kv_read read = {.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
+        TRY(begin(task, &txn));
+        TRY(put(task, txn, "own", "own"));
+        TRY(kv_get_many(task, txn, &read, keys, 6, task->arena, values, skipped));
+        for (int i = 0; i < 6; i++) {
+            CHECK(is_text(values[i], i == 2 ? NULL : names[i]));
+            CHECK(!skipped[i]);
+        }
+        TRY(commit(task, txn));
+    }
+out:
+    return st;
+}
+
+KV_TEST(txn, counts)
+{
+    struct status st = STATUS_OK;
+    int64_t value;
+    TRY(kv_increment(task, TENANT, key(task, "sequence"), 7, 3, &value));
+    CHECK(value == 7);
+    TRY(kv_increment(task, TENANT, key(task, "sequence"), 7, 3, &value));
+    CHECK(value == 10);
+    TRY(kv_increment(task, TENANT, key(task, "sequence"), 7, -20, &value));
+    CHECK(value == -10);
+    TRY(put_now(task, "text", "no counter"));
+    CHECK_FAILS(
+        kv_increment(task, TENANT, key(task, "text"), 0, 1, &value), E_DATA_CORRUPTED);
+out:
+    return st;
+}
+
+KV_TEST(txn, bounds_keys_values_and_memory)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct memory_account account;
+    memory_account_init(&account, NULL, "test", 4 << 20);
+    const struct kv_txn_options options = {.tenant = TENANT, .account = &account};
+    TRY(kv_txn_begin(task, &options, &txn));
+    uint8_t *bytes = arena_alloc_zero(task->arena, 2 << 20);
+    struct buffer long_key;
+    buffer_init(&long_key, task->arena);
+    key_append_tenant_prefix(&long_key, TENANT);
+    buffer_append(&long_key, bytes, KEY_BYTES_MAX);
+    CHECK_FAILS(kv_put(task, txn, buffer_bytes(&long_key), BYTES_LITERAL("")),
+        E_PROGRAM_LIMIT_EXCEEDED);
+    CHECK_FAILS(kv_put(task, txn, key(task, "v"), bytes_of(bytes, VALUE_BYTES_MAX + 1ull)),
+        E_PROGRAM_LIMIT_EXCEEDED);
+    TRY(put(task, txn, "a", "1"));
+    struct status full = STATUS_OK;
+    for (int i = 0; i < 10 && !failed(full); i++) {
+        full = kv_put(task, txn, key_number(task, "v", (uint32_t)i), bytes_of(bytes, 1 << 20));
+    }
+    CHECK(status_is(full, E_OUT_OF_MEMORY));
+    kv_txn_rollback(task, txn);
+    memory_account_fini(&account);
+out:
+    return st;
+}
+
+// A transaction larger than one log record or one store transaction is still one.
+KV_TEST(txn, commits_many_rows_at_once)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct kv_scan scan;
+    struct kv_batch batch;
+    uint8_t *value = arena_alloc_zero(task->arena, 200);
+    uint64_t count = 0;
+    TRY(begin(task, &txn));
+    for (uint32_t i = 0; i < 20000; i++) {
+        TRY(kv_put(task, txn, key_number(task, "row", i), bytes_of(value, 200)));
+    }
+    TRY(commit(task, txn));
+    TRY(begin(task, &txn));
+    kv_scan_init(&scan, key_span(task, "row", "rox"));
+    do {
+        TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+        count += batch.count;
+    } while (batch.count > 0);
+    CHECK(count == 20000);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
