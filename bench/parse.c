@@ -25,7 +25,8 @@ static double time_shape(struct bytes text, double seconds)
     uint64_t rounds = 0, sum = 0;
     double start = now_seconds(), spent;
     do {
-        for (int i = 0; i < 1000; i++) sum += shape_of(text, &shape) ? shape.hash : 0;
+        for (int i = 0; i < 1000; i++)
+            sum += shape_of(text, &shape) ? shape.hash : 0;
         rounds += 1000;
         spent = now_seconds() - start;
     } while (spent < seconds);

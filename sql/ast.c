@@ -149,8 +149,7 @@ const char *statement_name(const struct statement *statement)
         return statement->as.show_virtual_cluster->all ? "SHOW VIRTUAL CLUSTERS"
                                                        : "SHOW VIRTUAL CLUSTER";
     case STATEMENT_JOB_CONTROL: return job_name(statement->as.job_control);
-    case STATEMENT_CANCEL:
-        return statement->as.cancel->session ? "CANCEL SESSION" : "CANCEL QUERY";
+    case STATEMENT_CANCEL: return statement->as.cancel->session ? "CANCEL SESSION" : "CANCEL QUERY";
     case STATEMENT_SPLIT: return split_name(statement->as.split->kind);
     default: return statement_tag_name(statement->tag);
     }
@@ -218,7 +217,8 @@ static const char *derived_name(const struct expr *expr, int *strength)
         if (expr->sublink.kind == SUBLINK_ARRAY) return "array";
         if (expr->sublink.kind == SUBLINK_SCALAR) {
             const struct select *query = expr->sublink.query;
-            while (query->left != NULL) query = query->left;
+            while (query->left != NULL)
+                query = query->left;
             if (query->kind == SELECT_VALUES) {
                 *strength = 1;
                 return "column1";

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The statement tree: what the parser makes of SQL text, and all that planning, DDL and administration
-// read of it. It holds what was written, before any name or type is looked up. Both grammars
-// (PostgreSQL's through libpg_query, and our own for the statements it lacks) make this tree.
+// The statement tree: what the parser makes of SQL text, and all that planning, DDL and
+// administration read of it. It holds what was written, before any name or type is looked up. Both
+// grammars (PostgreSQL's through libpg_query, and our own for the statements it lacks) make this
+// tree.
 //
-// A statement is dispatched by `tag`; the member of the union `as` that goes with each tag stands in
-// the list STATEMENT_TAGS. Identifiers are NUL-terminated, folded to lower case unless quoted, at most
-// 63 bytes; an absent name is NULL. Literal texts are struct bytes.
+// A statement is dispatched by `tag`; the member of the union `as` that goes with each tag stands
+// in the list STATEMENT_TAGS. Identifiers are NUL-terminated, folded to lower case unless quoted,
+// at most 63 bytes; an absent name is NULL. Literal texts are struct bytes.
 //
 // Shard    Plain data without owner or lock; read by whoever holds the arena.
 // Memory   Everything lies in the arena given to parse_sql; nothing is freed piecewise. Texts of
@@ -71,7 +72,8 @@ struct role_list {
 };
 
 // name [= value], for every WITH (...) and option list. Names are lower case. A word given as value
-// (FORMAT csv) is a string literal; a list in parentheses is EXPR_ROW; `*` is EXPR_COLUMN with star.
+// (FORMAT csv) is a string literal; a list in parentheses is EXPR_ROW; `*` is EXPR_COLUMN with
+// star.
 struct option {
     const char *name;
     struct expr *value; // NULL: written without one.
@@ -807,7 +809,7 @@ enum alter_kind {
     ALTER_OWNER,
     ALTER_SET_OPTIONS,
     ALTER_RESET_OPTIONS,
-    ALTER_UNSUPPORTED, // `unsupported` says what.
+    ALTER_UNSUPPORTED, // `unsupported` says what; such a statement comes as STATEMENT_UNSUPPORTED.
 };
 struct alter_command {
     enum alter_kind kind;
@@ -1079,8 +1081,8 @@ struct tenant_spec {
     uint32_t position;
 };
 
-// Options of replication: retention, expiration_window, read_virtual_cluster, resume_timestamp; with
-// the value as written or NULL. Names are lower case with an underscore between words.
+// Options of replication: retention, expiration_window, read_virtual_cluster, resume_timestamp;
+// with the value as written or NULL. Names are lower case with an underscore between words.
 struct create_virtual_cluster {
     bool if_not_exists;
     struct tenant_spec tenant;
@@ -1219,7 +1221,7 @@ enum show_flag {
 struct show {
     enum object_kind object;  // Of `target`: TABLE, INDEX, DATABASE, SCHEMA, ROLE...
     bool has_target;          // FROM or ON was written.
-    struct object_name target; // SHOW TABLES FROM d[.s]: catalog or schema d in .name / .schema.name
+    struct object_name target; // SHOW TABLES FROM d[.s]: d in .name, or d.s in .schema.name
     struct object_name_list targets; // SHOW GRANTS ON a, b
     struct role_list roles;   // FOR
     enum show_scope scope;
@@ -1250,8 +1252,8 @@ struct show_backup {
 
 // --- statements ----------------------------------------------------------------------------------
 
-// X(tag, member of `as` that it uses, name). The name is CommandComplete's word where the statement has
-// one (rows are counted by the caller), and the feature's name in messages.
+// X(tag, member of `as` that it uses, name). The name is CommandComplete's word where the statement
+// has one (rows are counted by the caller), and the feature's name in messages.
 #define STATEMENT_TAGS(X) \
     X(EMPTY, unsupported, "") \
     X(SELECT, select, "SELECT") \

@@ -66,7 +66,8 @@ void deparse_redact_uri(struct buffer *out, struct bytes uri)
     size_t at = (size_t)(scheme - uri.data) + 3;
     buffer_append(out, uri.data, at);
     size_t end = at; // Of the authority.
-    while (end < uri.size && uri.data[end] != '/' && uri.data[end] != '?') end++;
+    while (end < uri.size && uri.data[end] != '/' && uri.data[end] != '?')
+        end++;
     // The user's part ends at the last @ before the path; a password may hold one unescaped.
     size_t host = at;
     for (size_t i = at; i < end; i++) {
@@ -84,7 +85,8 @@ void deparse_redact_uri(struct buffer *out, struct bytes uri)
     for (at = path_end; at < uri.size;) {
         buffer_append_u8(out, uri.data[at++]); // ? or &
         size_t stop = at;
-        while (stop < uri.size && uri.data[stop] != '&') stop++;
+        while (stop < uri.size && uri.data[stop] != '&')
+            stop++;
         const uint8_t *equals = memchr(uri.data + at, '=', stop - at);
         size_t name_end = equals == NULL ? stop : (size_t)(equals - uri.data);
         struct bytes name = bytes_of(uri.data + at, name_end - at);
@@ -100,7 +102,8 @@ void deparse_redact_uri(struct buffer *out, struct bytes uri)
 
 void put_upper(struct deparse *deparse, const char *text)
 {
-    for (; *text != 0; text++) buffer_append_u8(deparse->out, (uint8_t)ascii_upper(*text));
+    for (; *text != 0; text++)
+        buffer_append_u8(deparse->out, (uint8_t)ascii_upper(*text));
 }
 
 void put_name(struct deparse *deparse, const char *name)
@@ -226,11 +229,18 @@ static void put_interval(struct deparse *deparse, struct expr_list modifiers)
         int32_t mask;
         const char *fields;
     } rows[] = {
-        {1 << 2, " YEAR"}, {1 << 1, " MONTH"}, {1 << 3, " DAY"}, {1 << 10, " HOUR"},
-        {1 << 11, " MINUTE"}, {1 << 12, " SECOND"}, {1 << 2 | 1 << 1, " YEAR TO MONTH"},
-        {1 << 3 | 1 << 10, " DAY TO HOUR"}, {1 << 3 | 1 << 10 | 1 << 11, " DAY TO MINUTE"},
+        {1 << 2, " YEAR"},
+        {1 << 1, " MONTH"},
+        {1 << 3, " DAY"},
+        {1 << 10, " HOUR"},
+        {1 << 11, " MINUTE"},
+        {1 << 12, " SECOND"},
+        {1 << 2 | 1 << 1, " YEAR TO MONTH"},
+        {1 << 3 | 1 << 10, " DAY TO HOUR"},
+        {1 << 3 | 1 << 10 | 1 << 11, " DAY TO MINUTE"},
         {1 << 3 | 1 << 10 | 1 << 11 | 1 << 12, " DAY TO SECOND"},
-        {1 << 10 | 1 << 11, " HOUR TO MINUTE"}, {1 << 10 | 1 << 11 | 1 << 12, " HOUR TO SECOND"},
+        {1 << 10 | 1 << 11, " HOUR TO MINUTE"},
+        {1 << 10 | 1 << 11 | 1 << 12, " HOUR TO SECOND"},
         {1 << 11 | 1 << 12, " MINUTE TO SECOND"},
     };
     put(deparse, "interval");
@@ -281,7 +291,8 @@ void put_type(struct deparse *deparse, const struct type_name *type)
         put_modifiers(deparse, type->modifiers);
     }
     if (type->percent_type) put(deparse, "%TYPE");
-    for (uint32_t i = 0; i < type->array_dimensions; i++) put(deparse, "[]");
+    for (uint32_t i = 0; i < type->array_dimensions; i++)
+        put(deparse, "[]");
 }
 
 void deparse_type_name(struct buffer *out, const struct type_name *type)
@@ -376,8 +387,8 @@ static void put_operation(struct deparse *deparse, const struct expr *expr)
         put(deparse, expr->op.name);
     }
     // A prefix sign hugs its number; any other keeps its distance, lest - - become a comment.
-    bool sign = expr->op.left == NULL && expr->op.right->kind == EXPR_LITERAL &&
-                expr->op.schema == NULL;
+    bool sign =
+        expr->op.left == NULL && expr->op.right->kind == EXPR_LITERAL && expr->op.schema == NULL;
     if (!sign) put(deparse, " ");
     put_operand(deparse, expr->op.right);
 }
@@ -573,7 +584,8 @@ static void put_sql_value(struct deparse *deparse, const struct expr *expr)
 {
     const char *name = sql_value_name(expr->sql_value.value);
     put_upper(deparse, name);
-    if (expr->sql_value.precision >= 0) buffer_printf(deparse->out, "(%d)", expr->sql_value.precision);
+    if (expr->sql_value.precision >= 0)
+        buffer_printf(deparse->out, "(%d)", expr->sql_value.precision);
 }
 
 static void put_cast(struct deparse *deparse, const struct expr *expr)

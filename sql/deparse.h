@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// From the statement tree back to SQL text: for stored defaults and CHECKs, views, EXPLAIN, SHOW CREATE,
-// the description of jobs, and logs. Text that parses again to the same tree (positions aside).
+// From the statement tree back to SQL text: for stored defaults and CHECKs, views, EXPLAIN, SHOW
+// CREATE, the description of jobs, and logs. Text that parses again to the same tree (positions
+// aside).
 //
 // Shard    Any. Recursion follows the tree (AST_DEPTH_MAX): run it where parse_sql ran.
 // Memory   Appends to the caller's buffer.
@@ -11,7 +12,8 @@
 #include "sql/ast.h"
 
 enum deparse_flag {
-    DEPARSE_REDACT = 1 << 0, // Passwords and the secrets of URIs are replaced: see deparse_redact_uri.
+    DEPARSE_REDACT =
+        1 << 0, // Passwords and the secrets of URIs are replaced: see deparse_redact_uri.
     DEPARSE_HIDE_LITERALS = 1 << 1, // Every literal is `_`: for statistics and logs.
 };
 

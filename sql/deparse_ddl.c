@@ -36,7 +36,8 @@ void put_index_elements(struct deparse *deparse, struct index_element_list list)
             put_name(deparse, element->column);
         } else { // A plain call needs no parentheses.
             bool call = element->expr->kind == EXPR_FUNCTION &&
-                        !element->expr->function->sql_syntax && element->expr->function->over == NULL;
+                        !element->expr->function->sql_syntax &&
+                        element->expr->function->over == NULL;
             if (!call) put(deparse, "(");
             put_expr(deparse, element->expr);
             if (!call) put(deparse, ")");
@@ -60,8 +61,7 @@ void put_index_elements(struct deparse *deparse, struct index_element_list list)
 
 static void put_foreign_key(struct deparse *deparse, const struct constraint *constraint)
 {
-    static const char *const actions[] = {
-        NULL, "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"};
+    static const char *const actions[] = {NULL, "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"};
     if (constraint->columns.count > 0) {
         put(deparse, "FOREIGN KEY ");
         put_name_list(deparse, constraint->columns);
@@ -318,7 +318,9 @@ static void put_create_table(struct deparse *deparse, const struct create_table 
     for (uint32_t i = 0; i < table->index_count; i++, comma = ", ") {
         const struct create_index *index = &table->indexes[i];
         put(deparse, comma);
-        put(deparse, index->unique ? "UNIQUE INDEX " : index->inverted ? "INVERTED INDEX " : "INDEX ");
+        put(deparse, index->unique     ? "UNIQUE INDEX "
+                     : index->inverted ? "INVERTED INDEX "
+                                       : "INDEX ");
         if (index->name != NULL) {
             put_name(deparse, index->name);
             put(deparse, " ");
@@ -445,7 +447,8 @@ static void put_alter_enum(struct deparse *deparse, const struct alter_enum *alt
     put_string(deparse, bytes_of_string(alter->neighbor));
 }
 
-static void put_create_statistics(struct deparse *deparse, const struct create_statistics *statistics)
+static void put_create_statistics(
+    struct deparse *deparse, const struct create_statistics *statistics)
 {
     put(deparse, "CREATE STATISTICS ");
     if (statistics->if_not_exists) put(deparse, "IF NOT EXISTS ");

@@ -18,7 +18,7 @@ static inline void put(struct deparse *deparse, const char *text)
 }
 void put_upper(struct deparse *deparse, const char *text); // In upper case.
 void put_name(struct deparse *deparse, const char *name);
-void put_names(struct deparse *deparse, struct name_list names); // a, b
+void put_names(struct deparse *deparse, struct name_list names);     // a, b
 void put_name_list(struct deparse *deparse, struct name_list names); // (a, b); nothing when empty
 void put_object_name(struct deparse *deparse, struct object_name name);
 void put_object_names(struct deparse *deparse, struct object_name_list names);

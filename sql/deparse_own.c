@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The statements that PostgreSQL lacks, as text. URIs lose their secrets when redaction is asked for.
+// The statements that PostgreSQL lacks, as text. URIs lose their secrets when redaction is asked
+// for.
 #include "sql/deparse_internal.h"
 
 void put_uri(struct deparse *deparse, const struct expr *uri)
@@ -19,12 +20,14 @@ void put_uri(struct deparse *deparse, const struct expr *uri)
 
 static void put_uris(struct deparse *deparse, struct expr_list uris)
 {
-    if (uris.count != 1) put(deparse, "(");
+    bool bare = uris.count == 1 &&
+                (uris.items[0]->kind == EXPR_LITERAL || uris.items[0]->kind == EXPR_PARAMETER);
+    if (!bare) put(deparse, "(");
     for (uint32_t i = 0; i < uris.count; i++) {
         if (i > 0) put(deparse, ", ");
         put_uri(deparse, uris.items[i]);
     }
-    if (uris.count != 1) put(deparse, ")");
+    if (!bare) put(deparse, ")");
 }
 
 // --- virtual clusters ----------------------------------------------------------------------------
@@ -121,8 +124,8 @@ static void put_alter_tenant(struct deparse *deparse, const struct alter_virtual
         put_tenant(deparse, alter->new_name);
         break;
     case ALTER_TENANT_START_SERVICE:
-        put(deparse, alter->service == SERVICE_SHARED ? "START SERVICE SHARED"
-                                                      : "START SERVICE EXTERNAL");
+        put(deparse,
+            alter->service == SERVICE_SHARED ? "START SERVICE SHARED" : "START SERVICE EXTERNAL");
         break;
     case ALTER_TENANT_STOP_SERVICE: put(deparse, "STOP SERVICE"); break;
     case ALTER_TENANT_PAUSE_REPLICATION: put(deparse, "PAUSE REPLICATION"); break;
@@ -352,8 +355,8 @@ static void put_backup(struct deparse *deparse, const struct statement *statemen
         put(deparse, i == 0 ? " WITH " : ", ");
         put_name(deparse, option->name);
         if (option->value == NULL) continue;
-        bool secret = strcmp(option->name, "encryption_passphrase") == 0 ||
-                      strcmp(option->name, "kms") == 0;
+        bool secret =
+            strcmp(option->name, "encryption_passphrase") == 0 || strcmp(option->name, "kms") == 0;
         put(deparse, " = ");
         if (secret && (deparse->flags & DEPARSE_REDACT)) {
             put(deparse, "'*****'");
@@ -376,8 +379,9 @@ static void put_show_target(struct deparse *deparse, const struct show *show)
 
 static void put_show_create(struct deparse *deparse, const struct show *show)
 {
-    static const char *const all[] = {
-        [OBJECT_TABLE] = "ALL TABLES", [OBJECT_SCHEMA] = "ALL SCHEMAS", [OBJECT_TYPE] = "ALL TYPES"};
+    static const char *const all[] = {[OBJECT_TABLE] = "ALL TABLES",
+        [OBJECT_SCHEMA] = "ALL SCHEMAS",
+        [OBJECT_TYPE] = "ALL TYPES"};
     put(deparse, "SHOW CREATE ");
     if (show->flags & SHOW_ALL) {
         put(deparse, all[show->object]);
@@ -435,8 +439,7 @@ static void put_show_jobs(struct deparse *deparse, const struct show *show)
     put(deparse, ")");
 }
 
-static void put_show_activity(
-    struct deparse *deparse, const struct show *show, const char *word)
+static void put_show_activity(struct deparse *deparse, const struct show *show, const char *word)
 {
     put(deparse, show->flags & SHOW_ALL ? "SHOW ALL " : "SHOW ");
     if (show->scope == SHOW_SCOPE_CLUSTER) put(deparse, "CLUSTER ");

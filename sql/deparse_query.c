@@ -22,8 +22,7 @@ void put_sorts(struct deparse *deparse, struct sort_list list)
 
 static void put_bound(struct deparse *deparse, enum frame_bound bound, const struct expr *offset)
 {
-    if (offset != NULL &&
-        (bound == FRAME_OFFSET_PRECEDING || bound == FRAME_OFFSET_FOLLOWING))
+    if (offset != NULL && (bound == FRAME_OFFSET_PRECEDING || bound == FRAME_OFFSET_FOLLOWING))
         put_operand(deparse, offset);
     switch (bound) {
     case FRAME_UNBOUNDED_PRECEDING: put(deparse, "UNBOUNDED PRECEDING"); break;
@@ -251,14 +250,15 @@ static void put_values(struct deparse *deparse, const struct select *select)
     }
 }
 
-// An arm of a set operation, in parentheses where its own clauses or precedence ask for them. A chain
-// from the left stays flat, as it was written.
+// An arm of a set operation, in parentheses where its own clauses or precedence ask for them. A
+// chain from the left stays flat, as it was written.
 static void put_arm(struct deparse *deparse, const struct select *parent, bool left)
 {
     const struct select *arm = left ? parent->left : parent->right;
     bool clauses = arm->order_by.count > 0 || arm->limit != NULL || arm->offset != NULL ||
                    arm->locking_count > 0 || arm->with != NULL;
-    bool set = arm->kind == SELECT_UNION || arm->kind == SELECT_INTERSECT || arm->kind == SELECT_EXCEPT;
+    bool set =
+        arm->kind == SELECT_UNION || arm->kind == SELECT_INTERSECT || arm->kind == SELECT_EXCEPT;
     bool binds = arm->kind == SELECT_INTERSECT || parent->kind != SELECT_INTERSECT;
     bool parentheses = clauses || (set && !(left && binds));
     if (parentheses) put(deparse, "(");
@@ -283,7 +283,8 @@ static void put_tail(struct deparse *deparse, const struct select *select)
         put_operand(deparse, select->limit);
         put(deparse, " ROWS WITH TIES");
     } else if (select->limit != NULL) {
-        bool all = select->limit->kind == EXPR_LITERAL && select->limit->literal.kind == LITERAL_NULL;
+        bool all =
+            select->limit->kind == EXPR_LITERAL && select->limit->literal.kind == LITERAL_NULL;
         put(deparse, " LIMIT ");
         if (all) {
             put(deparse, "ALL");
@@ -440,8 +441,7 @@ static void put_update(struct deparse *deparse, const struct update *update)
         put(deparse, " FROM ");
         put_from_list(deparse, update->from);
     }
-    put_change_tail(
-        deparse, update->where, update->order_by, update->limit, update->returning);
+    put_change_tail(deparse, update->where, update->order_by, update->limit, update->returning);
 }
 
 static void put_delete(struct deparse *deparse, const struct delete_ *delete_)
@@ -453,8 +453,7 @@ static void put_delete(struct deparse *deparse, const struct delete_ *delete_)
         put(deparse, " USING ");
         put_from_list(deparse, delete_->from);
     }
-    put_change_tail(
-        deparse, delete_->where, delete_->order_by, delete_->limit, delete_->returning);
+    put_change_tail(deparse, delete_->where, delete_->order_by, delete_->limit, delete_->returning);
 }
 
 bool put_query_statement(struct deparse *deparse, const struct statement *statement)

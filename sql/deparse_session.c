@@ -7,8 +7,8 @@
 
 static void put_modes(struct deparse *deparse, const struct transaction *transaction)
 {
-    static const char *const levels[] = {NULL, "READ UNCOMMITTED", "READ COMMITTED",
-        "REPEATABLE READ", "SERIALIZABLE"};
+    static const char *const levels[] = {
+        NULL, "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};
     static const char *const priorities[] = {NULL, "LOW", "NORMAL", "HIGH"};
     const char *comma = " ";
     if (levels[transaction->isolation] != NULL) {
@@ -126,7 +126,8 @@ void put_set_variable(struct deparse *deparse, const struct set_variable *set)
     // An interval is written before its string here, and only for the time zone.
     if (set->values.count == 1 && set->values.items[0]->kind == EXPR_CAST) {
         const struct type_name *type = set->values.items[0]->cast.type;
-        struct type_name bare = {.schema = "pg_catalog", .name = "interval", .modifiers = {NULL, 0}};
+        struct type_name bare = {
+            .schema = "pg_catalog", .name = "interval", .modifiers = {NULL, 0}};
         put(deparse, "TIME ZONE ");
         put_type(deparse, &bare);
         put(deparse, " ");
@@ -388,7 +389,8 @@ static void put_role_option(struct deparse *deparse, const struct option *option
     }
 }
 
-static void put_role_statement(struct deparse *deparse, const struct role_statement *role, bool alter)
+static void put_role_statement(
+    struct deparse *deparse, const struct role_statement *role, bool alter)
 {
     put(deparse, alter ? "ALTER " : "CREATE ");
     put(deparse, role->is_user ? "USER " : "ROLE ");

@@ -8,16 +8,34 @@ enum { CLASS_SPACE = 1, CLASS_START = 2, CLASS_DIGIT = 4, CLASS_OPERATOR = 8 };
 static uint8_t class_of(uint8_t c)
 {
     static const uint8_t classes[256] = {
-        [' '] = CLASS_SPACE, ['\t'] = CLASS_SPACE, ['\n'] = CLASS_SPACE, ['\r'] = CLASS_SPACE,
-        ['\f'] = CLASS_SPACE, ['\v'] = CLASS_SPACE,
-        ['a' ... 'z'] = CLASS_START, ['A' ... 'Z'] = CLASS_START, ['_'] = CLASS_START,
-        [0x80 ... 0xff] = CLASS_START, ['0' ... '9'] = CLASS_DIGIT,
-        ['~'] = CLASS_OPERATOR, ['!'] = CLASS_OPERATOR, ['@'] = CLASS_OPERATOR,
-        ['#'] = CLASS_OPERATOR, ['^'] = CLASS_OPERATOR, ['&'] = CLASS_OPERATOR,
-        ['|'] = CLASS_OPERATOR, ['`'] = CLASS_OPERATOR, ['?'] = CLASS_OPERATOR,
-        ['+'] = CLASS_OPERATOR, ['-'] = CLASS_OPERATOR, ['*'] = CLASS_OPERATOR,
-        ['/'] = CLASS_OPERATOR, ['%'] = CLASS_OPERATOR, ['<'] = CLASS_OPERATOR,
-        ['>'] = CLASS_OPERATOR, ['='] = CLASS_OPERATOR,
+        [' '] = CLASS_SPACE,
+        ['\t'] = CLASS_SPACE,
+        ['\n'] = CLASS_SPACE,
+        ['\r'] = CLASS_SPACE,
+        ['\f'] = CLASS_SPACE,
+        ['\v'] = CLASS_SPACE,
+        ['a' ... 'z'] = CLASS_START,
+        ['A' ... 'Z'] = CLASS_START,
+        ['_'] = CLASS_START,
+        [0x80 ... 0xff] = CLASS_START,
+        ['0' ... '9'] = CLASS_DIGIT,
+        ['~'] = CLASS_OPERATOR,
+        ['!'] = CLASS_OPERATOR,
+        ['@'] = CLASS_OPERATOR,
+        ['#'] = CLASS_OPERATOR,
+        ['^'] = CLASS_OPERATOR,
+        ['&'] = CLASS_OPERATOR,
+        ['|'] = CLASS_OPERATOR,
+        ['`'] = CLASS_OPERATOR,
+        ['?'] = CLASS_OPERATOR,
+        ['+'] = CLASS_OPERATOR,
+        ['-'] = CLASS_OPERATOR,
+        ['*'] = CLASS_OPERATOR,
+        ['/'] = CLASS_OPERATOR,
+        ['%'] = CLASS_OPERATOR,
+        ['<'] = CLASS_OPERATOR,
+        ['>'] = CLASS_OPERATOR,
+        ['='] = CLASS_OPERATOR,
     };
     return classes[c];
 }
@@ -55,9 +73,11 @@ static bool skip_blanks(struct lexer *lexer, uint32_t *start)
 {
     uint32_t at = lexer->at;
     for (;;) {
-        while (is_class(lexer, at, CLASS_SPACE)) at++;
+        while (is_class(lexer, at, CLASS_SPACE))
+            at++;
         if (peek(lexer, at) == '-' && peek(lexer, at + 1) == '-') {
-            while (at < lexer->size && lexer->text[at] != '\n' && lexer->text[at] != '\r') at++;
+            while (at < lexer->size && lexer->text[at] != '\n' && lexer->text[at] != '\r')
+                at++;
             continue;
         }
         if (peek(lexer, at) != '/' || peek(lexer, at + 1) != '*') break;
@@ -92,8 +112,8 @@ static uint32_t quoted_end(const struct lexer *lexer, uint32_t open, bool backsl
     return 0;
 }
 
-// A string goes on after its closing quote at `at` - 1, if only blanks with a newline among them and
-// `--` comments part it from another quote: the offset of that quote, else 0.
+// A string goes on after its closing quote at `at` - 1, if only blanks with a newline among them
+// and `--` comments part it from another quote: the offset of that quote, else 0.
 static uint32_t continuation(const struct lexer *lexer, uint32_t at)
 {
     bool newline = false;
@@ -105,15 +125,16 @@ static uint32_t continuation(const struct lexer *lexer, uint32_t at)
         } else if (c == ' ' || c == '\t' || c == '\f') {
             at++;
         } else if (c == '-' && peek(lexer, at + 1) == '-') {
-            while (at < lexer->size && lexer->text[at] != '\n' && lexer->text[at] != '\r') at++;
+            while (at < lexer->size && lexer->text[at] != '\n' && lexer->text[at] != '\r')
+                at++;
         } else {
             return c == '\'' && newline ? at : 0;
         }
     }
 }
 
-static struct token quoted(struct lexer *lexer, uint32_t start, uint32_t open,
-    enum token_kind kind, bool backslashes)
+static struct token quoted(
+    struct lexer *lexer, uint32_t start, uint32_t open, enum token_kind kind, bool backslashes)
 {
     uint32_t end = quoted_end(lexer, open, backslashes);
     while (end != 0 && kind != LEX_QUOTED) {
@@ -134,11 +155,13 @@ static struct token dollar(struct lexer *lexer, uint32_t start)
 {
     uint32_t at = start + 1;
     if (is_class(lexer, at, CLASS_DIGIT)) {
-        while (is_class(lexer, at, CLASS_DIGIT)) at++;
+        while (is_class(lexer, at, CLASS_DIGIT))
+            at++;
         return take(lexer, LEX_PARAMETER, start, at);
     }
     if (is_class(lexer, at, CLASS_START)) {
-        while (is_class(lexer, at, CLASS_START | CLASS_DIGIT)) at++;
+        while (is_class(lexer, at, CLASS_START | CLASS_DIGIT))
+            at++;
     }
     if (peek(lexer, at) != '$') return take(lexer, LEX_CHAR, start, start + 1);
     uint32_t tag_size = at + 1 - start;
@@ -146,8 +169,7 @@ static struct token dollar(struct lexer *lexer, uint32_t start)
     const uint8_t *found =
         memmem(body, lexer->size - start - tag_size, lexer->text + start, tag_size);
     if (found == NULL) return fail(lexer, start, "unterminated dollar-quoted string");
-    struct token token =
-        take(lexer, LEX_STRING, start, (uint32_t)(found - lexer->text) + tag_size);
+    struct token token = take(lexer, LEX_STRING, start, (uint32_t)(found - lexer->text) + tag_size);
     token.dollar_quoted = true;
     return token;
 }
@@ -156,11 +178,13 @@ static struct token number(struct lexer *lexer, uint32_t start)
 {
     uint32_t at = start;
     bool decimal = false;
-    while (is_class(lexer, at, CLASS_DIGIT)) at++;
+    while (is_class(lexer, at, CLASS_DIGIT))
+        at++;
     if (peek(lexer, at) == '.' && peek(lexer, at + 1) != '.') {
         decimal = true;
         at++;
-        while (is_class(lexer, at, CLASS_DIGIT)) at++;
+        while (is_class(lexer, at, CLASS_DIGIT))
+            at++;
     }
     if ((peek(lexer, at) | 0x20) == 'e') {
         uint32_t digits = at + 1;
@@ -168,7 +192,8 @@ static struct token number(struct lexer *lexer, uint32_t start)
         if (is_class(lexer, digits, CLASS_DIGIT)) {
             decimal = true;
             at = digits;
-            while (is_class(lexer, at, CLASS_DIGIT)) at++;
+            while (is_class(lexer, at, CLASS_DIGIT))
+                at++;
         }
     }
     return take(lexer, decimal ? LEX_DECIMAL : LEX_INTEGER, start, at);
@@ -324,7 +349,8 @@ static size_t skip_to_quote(struct bytes text, size_t at)
 {
     while (at < text.size && text.data[at] != '\'') {
         if (text.data[at] == '-') {
-            while (at < text.size && text.data[at] != '\n' && text.data[at] != '\r') at++;
+            while (at < text.size && text.data[at] != '\n' && text.data[at] != '\r')
+                at++;
         } else {
             at++;
         }
@@ -369,15 +395,17 @@ bool token_string(
 {
     struct bytes text = token_bytes(lexer, token);
     if (token.dollar_quoted) {
-        size_t tag = (size_t)((const uint8_t *)memchr(text.data + 1, '$', text.size - 1) - text.data) + 1;
+        size_t tag =
+            (size_t)((const uint8_t *)memchr(text.data + 1, '$', text.size - 1) - text.data) + 1;
         *out = arena_copy(arena, bytes_of(text.data + tag, text.size - 2 * tag));
         return true;
     }
     size_t open = 0;
-    while (text.data[open] != '\'') open++;
-    enum escapes escapes = open == 2                          ? ESCAPES_UNICODE
+    while (text.data[open] != '\'')
+        open++;
+    enum escapes escapes = open == 2                                   ? ESCAPES_UNICODE
                            : open == 1 && (text.data[0] | 0x20) == 'e' ? ESCAPES_C
-                                                              : ESCAPES_NONE;
+                                                                       : ESCAPES_NONE;
     struct buffer buffer;
     buffer_init(&buffer, arena);
     buffer_reserve(&buffer, text.size);
@@ -407,7 +435,8 @@ char *token_identifier(struct arena *arena, const struct lexer *lexer, struct to
     }
     if (buffer.size > IDENTIFIER_BYTES_MAX) {
         buffer.size = IDENTIFIER_BYTES_MAX;
-        while (buffer.size > 0 && (buffer.data[buffer.size] & 0xc0) == 0x80) buffer.size--;
+        while (buffer.size > 0 && (buffer.data[buffer.size] & 0xc0) == 0x80)
+            buffer.size--;
     }
     return buffer_string(&buffer);
 }
@@ -417,23 +446,24 @@ bool keyword_is_reserved(struct bytes word_text)
     // PostgreSQL 15, appendix C: reserved, reserved (can be function or type), and non-reserved
     // (cannot be function or type), which are quoted by its own deparser too. Sorted.
     static const char *const words[] = {"all", "analyse", "analyze", "and", "any", "array", "as",
-        "asc", "asymmetric", "authorization", "between", "bigint", "binary", "bit", "boolean", "both",
-        "case", "cast", "char", "character", "check", "coalesce", "collate", "collation", "column",
-        "concurrently", "constraint", "create", "cross", "current_catalog", "current_date",
-        "current_role", "current_schema", "current_time", "current_timestamp", "current_user", "dec",
-        "decimal", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except",
-        "exists", "extract", "false", "fetch", "float", "for", "foreign", "freeze", "from", "full",
-        "grant", "greatest", "group", "grouping", "having", "ilike", "in", "initially", "inner",
-        "inout", "int", "integer", "intersect", "interval", "into", "is", "isnull", "join", "lateral",
-        "leading", "least", "left", "like", "limit", "localtime", "localtimestamp", "national",
-        "natural", "nchar", "none", "normalize", "not", "notnull", "null", "nullif", "numeric",
-        "offset", "on", "only", "or", "order", "out", "outer", "overlaps", "overlay", "placing",
-        "position", "precision", "primary", "real", "references", "returning", "right", "row",
-        "select", "session_user", "setof", "similar", "smallint", "some", "substring", "symmetric",
-        "table", "tablesample", "then", "time", "timestamp", "to", "trailing", "treat", "trim",
-        "true", "union", "unique", "user", "using", "values", "varchar", "variadic", "verbose",
-        "when", "where", "window", "with", "xmlattributes", "xmlconcat", "xmlelement", "xmlexists",
-        "xmlforest", "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot", "xmlserialize", "xmltable"};
+        "asc", "asymmetric", "authorization", "between", "bigint", "binary", "bit", "boolean",
+        "both", "case", "cast", "char", "character", "check", "coalesce", "collate", "collation",
+        "column", "concurrently", "constraint", "create", "cross", "current_catalog",
+        "current_date", "current_role", "current_schema", "current_time", "current_timestamp",
+        "current_user", "dec", "decimal", "default", "deferrable", "desc", "distinct", "do", "else",
+        "end", "except", "exists", "extract", "false", "fetch", "float", "for", "foreign", "freeze",
+        "from", "full", "grant", "greatest", "group", "grouping", "having", "ilike", "in",
+        "initially", "inner", "inout", "int", "integer", "intersect", "interval", "into", "is",
+        "isnull", "join", "lateral", "leading", "least", "left", "like", "limit", "localtime",
+        "localtimestamp", "national", "natural", "nchar", "none", "normalize", "not", "notnull",
+        "null", "nullif", "numeric", "offset", "on", "only", "or", "order", "out", "outer",
+        "overlaps", "overlay", "placing", "position", "precision", "primary", "real", "references",
+        "returning", "right", "row", "select", "session_user", "setof", "similar", "smallint",
+        "some", "substring", "symmetric", "table", "tablesample", "then", "time", "timestamp", "to",
+        "trailing", "treat", "trim", "true", "union", "unique", "user", "using", "values",
+        "varchar", "variadic", "verbose", "when", "where", "window", "with", "xmlattributes",
+        "xmlconcat", "xmlelement", "xmlexists", "xmlforest", "xmlnamespaces", "xmlparse", "xmlpi",
+        "xmlroot", "xmlserialize", "xmltable"};
     size_t low = 0, high = sizeof words / sizeof words[0];
     while (low < high) {
         size_t middle = (low + high) / 2;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// SQL text to tokens, as PostgreSQL's scanner cuts them with standard_conforming_strings on: enough to find
-// statement ends and clauses, to bound nesting, and to drive our own grammar. It is not a check: what
-// PostgreSQL's scanner would refuse (junk after a number, say) may pass here and fail there.
+// SQL text to tokens, as PostgreSQL's scanner cuts them with standard_conforming_strings on: enough
+// to find statement ends and clauses, to bound nesting, and to drive our own grammar. It is not a
+// check: what PostgreSQL's scanner would refuse (junk after a number, say) may pass here and fail
+// there.
 //
 // Shard    Pure; a lexer is a value and may be copied to look ahead.
 // Memory   Tokens point into the text.
@@ -66,8 +67,8 @@ char *token_identifier(struct arena *arena, const struct lexer *lexer, struct to
 bool token_string(
     struct arena *arena, const struct lexer *lexer, struct token token, struct bytes *out);
 
-// Whether `word` (lower case) must be quoted to be a name: PostgreSQL's reserved words and those that
-// may not be column names.
+// Whether `word` (lower case) must be quoted to be a name: PostgreSQL's reserved words and those
+// that may not be column names.
 bool keyword_is_reserved(struct bytes word);
 
 // Offset of the first byte that is not part of valid UTF-8 without NUL, or text.size.

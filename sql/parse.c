@@ -73,20 +73,46 @@ static enum word_class classify(const struct lexer *lexer, struct token token)
         const char *word;
         enum word_class class;
     } words[] = {
-        {"not", WORD_OPERATOR}, {"is", WORD_OPERATOR}, {"isnull", WORD_OPERATOR},
-        {"notnull", WORD_OPERATOR}, {"like", WORD_OPERATOR}, {"ilike", WORD_OPERATOR},
-        {"similar", WORD_OPERATOR}, {"between", WORD_OPERATOR}, {"in", WORD_OPERATOR},
-        {"collate", WORD_OPERATOR}, {"at", WORD_OPERATOR}, {"overlaps", WORD_OPERATOR},
-        {"escape", WORD_OPERATOR}, {"operator", WORD_OPERATOR}, {"and", WORD_BOOLEAN},
-        {"or", WORD_BOOLEAN}, {"when", WORD_RESTART}, {"then", WORD_RESTART},
-        {"else", WORD_RESTART}, {"where", WORD_RESTART}, {"on", WORD_RESTART},
-        {"having", WORD_RESTART}, {"select", WORD_RESTART}, {"join", WORD_JOIN},
-        {"union", WORD_SET_OPERATION}, {"intersect", WORD_SET_OPERATION},
-        {"except", WORD_SET_OPERATION}, {"case", WORD_CASE}, {"end", WORD_END},
-        {"system", WORD_SYSTEM}, {"storing", WORD_BEYOND},
-        {"covering", WORD_BEYOND}, {"inverted", WORD_BEYOND}, {"visible", WORD_BEYOND},
-        {"index", WORD_BEYOND}, {"family", WORD_BEYOND}, {"virtual", WORD_BEYOND},
-        {"stored", WORD_BEYOND}, {"update", WORD_BEYOND}, {"upsert", WORD_BEYOND},
+        {"not", WORD_OPERATOR},
+        {"is", WORD_OPERATOR},
+        {"isnull", WORD_OPERATOR},
+        {"notnull", WORD_OPERATOR},
+        {"like", WORD_OPERATOR},
+        {"ilike", WORD_OPERATOR},
+        {"similar", WORD_OPERATOR},
+        {"between", WORD_OPERATOR},
+        {"in", WORD_OPERATOR},
+        {"collate", WORD_OPERATOR},
+        {"at", WORD_OPERATOR},
+        {"overlaps", WORD_OPERATOR},
+        {"escape", WORD_OPERATOR},
+        {"operator", WORD_OPERATOR},
+        {"and", WORD_BOOLEAN},
+        {"or", WORD_BOOLEAN},
+        {"when", WORD_RESTART},
+        {"then", WORD_RESTART},
+        {"else", WORD_RESTART},
+        {"where", WORD_RESTART},
+        {"on", WORD_RESTART},
+        {"having", WORD_RESTART},
+        {"select", WORD_RESTART},
+        {"join", WORD_JOIN},
+        {"union", WORD_SET_OPERATION},
+        {"intersect", WORD_SET_OPERATION},
+        {"except", WORD_SET_OPERATION},
+        {"case", WORD_CASE},
+        {"end", WORD_END},
+        {"system", WORD_SYSTEM},
+        {"storing", WORD_BEYOND},
+        {"covering", WORD_BEYOND},
+        {"inverted", WORD_BEYOND},
+        {"visible", WORD_BEYOND},
+        {"index", WORD_BEYOND},
+        {"family", WORD_BEYOND},
+        {"virtual", WORD_BEYOND},
+        {"stored", WORD_BEYOND},
+        {"update", WORD_BEYOND},
+        {"upsert", WORD_BEYOND},
     };
     if (token.size > 9 || token.size < 2) return WORD_OTHER;
     uint8_t first = lexer->text[token.position] | 0x20;
@@ -97,9 +123,9 @@ static enum word_class classify(const struct lexer *lexer, struct token token)
     return WORD_OTHER;
 }
 
-// Bounds the height of the tree that a run of tokens can make, without knowing the grammar. Operators
-// of a chain (1+1+1) stack up; a group in parentheses is an operand of its own height; AND, OR and
-// commas begin operands that lie beside each other, not above.
+// Bounds the height of the tree that a run of tokens can make, without knowing the grammar.
+// Operators of a chain (1+1+1) stack up; a group in parentheses is an operand of its own height;
+// AND, OR and commas begin operands that lie beside each other, not above.
 struct level {
     char opener;       // ( [ { or c for CASE
     bool booleans;     // AND or OR was seen.
@@ -133,8 +159,7 @@ static uint32_t level_height(const struct level *level)
 
 static void scan_open(struct scan *scan, char opener)
 {
-    if (scan->top < AST_DEPTH_MAX)
-        scan->levels[++scan->top] = (struct level){.opener = opener};
+    if (scan->top < AST_DEPTH_MAX) scan->levels[++scan->top] = (struct level){.opener = opener};
 }
 
 static void scan_close(struct scan *scan, char opener)
@@ -209,8 +234,8 @@ static void scan_token(struct scan *scan, struct token token)
         if (scan->lexer->text[token.position] == '@') scan->flags |= SCAN_AT;
         scan->levels[scan->top].chain++;
     }
-    scan->after_label = token_is_word(scan->lexer, token, "as") ||
-                        token_is_char(scan->lexer, token, '.');
+    scan->after_label =
+        token_is_word(scan->lexer, token, "as") || token_is_char(scan->lexer, token, '.');
 }
 
 uint32_t parse_scan_statement(
@@ -234,8 +259,8 @@ uint32_t parse_scan_statement(
         end = token.position + token.size;
         scan_token(&scan, token);
         if (scan.top + level_height(&scan.levels[scan.top]) > AST_DEPTH_MAX) {
-            parse_fail_at(parse, E_STATEMENT_TOO_COMPLEX, token.position,
-                "stack depth limit exceeded");
+            parse_fail_at(
+                parse, E_STATEMENT_TOO_COMPLEX, token.position, "stack depth limit exceeded");
             if (failed(parse->st))
                 parse->st = status_hint(parse->arena, parse->st,
                     "The statement nests expressions or queries deeper than %u levels.",
@@ -291,7 +316,8 @@ static void check_one_expression(struct parse *parse, uint32_t start, uint32_t e
     for (int32_t depth = 0; !refused && token.kind != LEX_END;) {
         bool opens = token_is_char(&lexer, token, '(') || token_is_char(&lexer, token, '[');
         bool closes = token_is_char(&lexer, token, ')') || token_is_char(&lexer, token, ']');
-        refused = token.kind == LEX_ERROR || (depth == 0 && (closes || token_is_char(&lexer, token, ',')));
+        refused = token.kind == LEX_ERROR ||
+                  (depth == 0 && (closes || token_is_char(&lexer, token, ',')));
         depth += opens ? 1 : closes ? -1 : 0;
         if (!refused) token = lexer_next(&lexer);
     }
@@ -389,8 +415,8 @@ static struct status parse_all(struct parse *parse, struct statement_list *out)
         if (empty) continue;
         if (out->count == capacity) {
             uint32_t bigger = capacity == 0 ? 4 : capacity * 2;
-            out->items = arena_grow(parse->arena, out->items, sizeof(void *) * capacity,
-                sizeof(void *) * bigger);
+            out->items = arena_grow(
+                parse->arena, out->items, sizeof(void *) * capacity, sizeof(void *) * bigger);
             capacity = bigger;
         }
         parse->parameter_count = parse->depth_max = 0;
@@ -489,16 +515,14 @@ struct status parse_type_name(struct arena *arena, struct bytes text, struct typ
     return call.st;
 }
 
-struct status parse_sql_on_stack(
-    struct arena *arena, struct bytes text, struct statement_list *out)
+struct status parse_sql_on_stack(struct arena *arena, struct bytes text, struct statement_list *out)
 {
     struct parse_call call = {PARSE_STATEMENTS, arena, text, out, STATUS_OK};
     stack_call(parse_run, &call);
     return call.st;
 }
 
-struct status parse_expression_on_stack(
-    struct arena *arena, struct bytes text, struct expr **out)
+struct status parse_expression_on_stack(struct arena *arena, struct bytes text, struct expr **out)
 {
     struct parse_call call = {PARSE_EXPRESSION, arena, text, out, STATUS_OK};
     stack_call(parse_run, &call);

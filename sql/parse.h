@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// From SQL text to the statement tree of sql/ast.h. PostgreSQL's own grammar (libpg_query) reads what is
-// PostgreSQL's; our own reads what it lacks. It looks no name up and checks no type.
+// From SQL text to the statement tree of sql/ast.h. PostgreSQL's own grammar (libpg_query) reads
+// what is PostgreSQL's; our own reads what it lacks. It looks no name up and checks no type.
 //
-// Shard    Any; state of libpg_query is per thread. Runs for up to milliseconds and needs up to 32 MiB of
-//          stack: call the *_on_stack forms from a fiber, the plain ones from a thread's own big stack.
+// Shard    Any; state of libpg_query is per thread. Runs for up to milliseconds and needs up to 32
+//          MiB of stack: call the *_on_stack forms from a fiber, the plain ones from a thread's own
+//          big stack.
 // Memory   Results lie in `arena`; libpg_query's own memory is freed before returning.
 // Errors   42601 syntax (PostgreSQL's messages, with position); 54001 nested deeper than
 //          AST_DEPTH_MAX; 54000 longer than PARSE_TEXT_BYTES_MAX; 22021 not UTF-8 or with a NUL;
@@ -18,10 +19,9 @@
 // Longest text accepted (16 MiB).
 #define PARSE_TEXT_BYTES_MAX (16u << 20)
 
-// Parses statements separated by semicolons. Empty ones are left out: text of blanks and comments gives
-// a list of none. All or nothing: an error anywhere fails the whole.
-CHECKED struct status parse_sql(
-    struct arena *arena, struct bytes text, struct statement_list *out);
+// Parses statements separated by semicolons. Empty ones are left out: text of blanks and comments
+// gives a list of none. All or nothing: an error anywhere fails the whole.
+CHECKED struct status parse_sql(struct arena *arena, struct bytes text, struct statement_list *out);
 
 // One expression, the whole of `text`: a stored default or CHECK.
 CHECKED struct status parse_expression(struct arena *arena, struct bytes text, struct expr **out);

@@ -3,7 +3,8 @@
 // What the files of the parser share; no one else includes it. Three parts: the parse of one text
 // (parse.c), the reading of libpg_query's tree (parse_pg_*.c), and our own grammar (parse_own_*.c).
 //
-// Errors are sticky: the first one is kept in the context, later steps go on with harmless values and
+// Errors are sticky: the first one is kept in the context, later steps go on with harmless values
+//        and
 // stop soon; the entry point returns it.
 //
 // Shard    One parse runs on one thread from start to end.
@@ -52,15 +53,15 @@ struct segment {
 
 // What was taken out of a statement before PostgreSQL's grammar sees it.
 enum extra_kind {
-    EXTRA_STATEMENT,    // [statement] in FROM; a table stands in its place
-    EXTRA_INDEX_HINT,   // t@i: name; t@{NO_FULL_SCAN}: flag
-    EXTRA_INDEX_TABLE,  // t@i as the name of an index: at i
-    EXTRA_NOT_VISIBLE,  // of a column
-    EXTRA_FAMILY,       // name of the family of the column
-    EXTRA_VIRTUAL,      // computed column that is VIRTUAL, at its expression
-    EXTRA_ON_UPDATE,    // expression
-    EXTRA_UPSERT,       // at the table's name
-    EXTRA_REMOVED,      // an element of CREATE TABLE that stands elsewhere
+    EXTRA_STATEMENT,   // [statement] in FROM; a table stands in its place
+    EXTRA_INDEX_HINT,  // t@i: name; t@{NO_FULL_SCAN}: flag
+    EXTRA_INDEX_TABLE, // t@i as the name of an index: at i
+    EXTRA_NOT_VISIBLE, // of a column
+    EXTRA_FAMILY,      // name of the family of the column
+    EXTRA_VIRTUAL,     // computed column that is VIRTUAL, at its expression
+    EXTRA_ON_UPDATE,   // expression
+    EXTRA_UPSERT,      // at the table's name
+    EXTRA_REMOVED,     // an element of CREATE TABLE that stands elsewhere
 };
 struct extra {
     enum extra_kind kind;
@@ -85,7 +86,7 @@ struct rewrite {
     struct bytes as_of_text;
     bool if_not_exists; // CREATE DATABASE IF NOT EXISTS
     bool inverted;
-    bool not_visible; // CREATE INDEX ... NOT VISIBLE
+    bool not_visible;             // CREATE INDEX ... NOT VISIBLE
     struct create_index *indexes; // Inside CREATE TABLE.
     uint32_t index_count;
     struct family *families;
@@ -102,8 +103,8 @@ enum scan_flag {
     SCAN_AT = 1 << 2,
     SCAN_WORDS = 1 << 3, // STORING, COVERING, INVERTED, VISIBLE, INDEX, FAMILY, VIRTUAL, UPSERT...
 };
-// Finds the end of the statement at lexer->at: the offset after its last token; the lexer stops after
-// the semicolon. *empty: no token at all. Bounds nesting.
+// Finds the end of the statement at lexer->at: the offset after its last token; the lexer stops
+// after the semicolon. *empty: no token at all. Bounds nesting.
 uint32_t parse_scan_statement(
     struct parse *parse, struct lexer *lexer, uint32_t *start, uint32_t *flags, bool *empty);
 
@@ -130,7 +131,8 @@ struct walk {
 };
 // Emits up to `from`, then `text` in place of the original [from, to).
 void walk_replace(struct walk *walk, uint32_t from, uint32_t to, const char *text);
-// The elements of CREATE TABLE's parentheses, and the column of ALTER TABLE ... ADD (parse_rewrite_table.c).
+// The elements of CREATE TABLE's parentheses, and the column of ALTER TABLE ... ADD
+// (parse_rewrite_table.c).
 void rewrite_table(struct walk *walk, uint32_t start);
 void rewrite_alter_table(struct walk *walk, uint32_t start);
 
@@ -193,10 +195,8 @@ struct create_table_as *convert_into(
     struct convert *convert, const PgQuery__IntoClause *into, struct statement *query);
 
 // Statement groups: true when `node` is one of theirs, with *out filled in.
-bool pg_ddl_statement(
-    struct convert *convert, const PgQuery__Node *node, struct statement *out);
-bool pg_alter_statement(
-    struct convert *convert, const PgQuery__Node *node, struct statement *out);
+bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out);
+bool pg_alter_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out);
 bool pg_utility_statement(
     struct convert *convert, const PgQuery__Node *node, struct statement *out);
 bool pg_privilege_statement(
@@ -248,8 +248,8 @@ const char *own_identifier(struct own *own);
 struct object_name own_object_name(struct own *own); // Also t@i.
 struct role_name own_role(struct own *own);
 struct role_list own_roles(struct own *own);
-// Up to (not including) the first of the words of `stops` outside parentheses, or a comma or closing
-// parenthesis there, or the end.
+// Up to (not including) the first of the words of `stops` outside parentheses, or a comma or
+// closing parenthesis there, or the end.
 struct expr *own_expr(struct own *own, const char *const *stops);
 struct expr *own_string_expr(struct own *own, const char *text, uint32_t position);
 // A value of SET: a word becomes a string literal; else an expression.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Our own grammar: its tools, and the choice between it and PostgreSQL's by a statement's first words.
+// Our own grammar: its tools, and the choice between it and PostgreSQL's by a statement's first
+// words.
 #include "core/invariant.h"
 #include "sql/parse_internal.h"
 
@@ -48,7 +49,8 @@ static bool words_follow(const struct own *own, const char *words, struct own *e
         if (!token_is_word(&end->lexer, end->token, word)) return false;
         own_advance(end);
         words += size;
-        while (*words == ' ') words++;
+        while (*words == ' ')
+            words++;
     }
     return true;
 }
@@ -80,7 +82,8 @@ void own_expect(struct own *own, const char *words)
             return;
         }
         words += size;
-        while (*words == ' ') words++;
+        while (*words == ' ')
+            words++;
     }
 }
 
@@ -271,8 +274,8 @@ struct option_list own_options(struct own *own)
         }
         option.name = name;
         if (own_take_char(own, '=')) option.value = own_setting_value(own, stops);
-        list.items = arena_grow(own->arena, list.items, sizeof option * list.count,
-            sizeof option * (list.count + 1));
+        list.items = arena_grow(
+            own->arena, list.items, sizeof option * list.count, sizeof option * (list.count + 1));
         list.items[list.count++] = option;
     } while (own_take_char(own, ','));
     return list;
@@ -294,15 +297,23 @@ static bool own_refused(struct own *own)
         const char *words;
         const char *feature;
     } rows[] = {
-        {"import into", "IMPORT INTO"}, {"import table", "IMPORT"}, {"export into", "EXPORT"},
-        {"create changefeed", "CREATE CHANGEFEED"}, {"create schedule", "CREATE SCHEDULE"},
+        {"import into", "IMPORT INTO"},
+        {"import table", "IMPORT"},
+        {"export into", "EXPORT"},
+        {"create changefeed", "CREATE CHANGEFEED"},
+        {"create schedule", "CREATE SCHEDULE"},
         {"create external connection", "CREATE EXTERNAL CONNECTION"},
         {"drop external connection", "DROP EXTERNAL CONNECTION"},
-        {"alter changefeed", "ALTER CHANGEFEED"}, {"alter backup", "ALTER BACKUP"},
-        {"drop schedule", "DROP SCHEDULE"}, {"drop schedules", "DROP SCHEDULES"},
-        {"pause schedule", "PAUSE SCHEDULE"}, {"pause schedules", "PAUSE SCHEDULES"},
-        {"resume schedule", "RESUME SCHEDULE"}, {"resume schedules", "RESUME SCHEDULES"},
-        {"inspect table", "INSPECT"}, {"inspect database", "INSPECT"},
+        {"alter changefeed", "ALTER CHANGEFEED"},
+        {"alter backup", "ALTER BACKUP"},
+        {"drop schedule", "DROP SCHEDULE"},
+        {"drop schedules", "DROP SCHEDULES"},
+        {"pause schedule", "PAUSE SCHEDULE"},
+        {"pause schedules", "PAUSE SCHEDULES"},
+        {"resume schedule", "RESUME SCHEDULE"},
+        {"resume schedules", "RESUME SCHEDULES"},
+        {"inspect table", "INSPECT"},
+        {"inspect database", "INSPECT"},
         {"check external connection", "CHECK EXTERNAL CONNECTION"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -330,8 +341,7 @@ static bool dispatch(struct own *own)
         if (own_is(own, "create")) return own_refused(own) || own_create(own);
         if (own_take(own, "cancel")) return own_jobs(own, JOB_CANCEL);
         return own_refused(own);
-    case 'd':
-        return own_is(own, "drop") && (own_refused(own) || own_drop(own));
+    case 'd': return own_is(own, "drop") && (own_refused(own) || own_drop(own));
     case 'e':
         if (own_is(own, "end")) return own_transaction(own);
         if (own_is(own, "explain")) return own_explain(own);

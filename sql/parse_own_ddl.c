@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// CREATE, ALTER and DROP where PostgreSQL's grammar has no room: roles with their options, databases,
-// zone configurations, splits, primary keys; GRANT SYSTEM; jobs; BACKUP and RESTORE.
+// CREATE, ALTER and DROP where PostgreSQL's grammar has no room: roles with their options,
+// databases, zone configurations, splits, primary keys; GRANT SYSTEM; jobs; BACKUP and RESTORE.
 #include <stdio.h>
 
 #include "sql/parse_internal.h"
@@ -37,8 +37,8 @@ static struct expr *role_names(struct own *own, uint32_t position)
 
 static const char *const role_flags[] = {"superuser", "login", "createdb", "createrole", "inherit",
     "replication", "bypassrls", "createlogin", "controljob", "controlchangefeed", "cancelquery",
-    "modifyclustersetting", "viewactivity", "viewactivityredacted", "viewclustersetting", "sqllogin",
-    NULL};
+    "modifyclustersetting", "viewactivity", "viewactivityredacted", "viewclustersetting",
+    "sqllogin", NULL};
 
 // SUPERUSER, NOLOGIN...
 static bool role_flag(struct own *own, struct option *option)
@@ -66,8 +66,8 @@ static bool role_flag(struct own *own, struct option *option)
 static struct expr *role_value(struct own *own)
 {
     uint32_t start = own->token.position;
-    bool fits = own->token.kind == LEX_STRING || own->token.kind == LEX_PARAMETER ||
-                own_is(own, "null");
+    bool fits =
+        own->token.kind == LEX_STRING || own->token.kind == LEX_PARAMETER || own_is(own, "null");
     if (!fits) {
         own_fail(own);
         return own_string_expr(own, "", start);
@@ -270,8 +270,8 @@ static struct expr_list expr_list_in_parentheses(struct own *own)
     struct expr_list list = {0};
     own_expect_char(own, '(');
     do {
-        list.items = arena_grow(own->arena, list.items, sizeof(void *) * list.count,
-            sizeof(void *) * (list.count + 1));
+        list.items = arena_grow(
+            own->arena, list.items, sizeof(void *) * list.count, sizeof(void *) * (list.count + 1));
         list.items[list.count++] = own_expr(own, NULL);
     } while (own_take_char(own, ','));
     own_expect_char(own, ')');
@@ -339,7 +339,8 @@ static bool alter_object(struct own *own)
         !own_is(own, "index") && !own_is(own, "partition"))
         return false;
     struct zone_target target = {0};
-    if (own_is(own, "table if") || own_is(own, "index if") || own_is(own, "table only")) return false;
+    if (own_is(own, "table if") || own_is(own, "index if") || own_is(own, "table only"))
+        return false;
     if (own->token.kind == LEX_WORD && !own_is(own, "range") && !own_is(own, "partition")) {
         struct own_mark mark = own_mark(own);
         own_advance(own);
@@ -379,7 +380,8 @@ static bool alter_role(struct own *own)
     if (own_is(&look, "all")) return false;
     if (own_take(&look, "if exists")) {
     }
-    if (look.token.kind != LEX_WORD && look.token.kind != LEX_QUOTED && look.token.kind != LEX_STRING)
+    if (look.token.kind != LEX_WORD && look.token.kind != LEX_QUOTED &&
+        look.token.kind != LEX_STRING)
         return false;
     own_advance(&look);
     if (own_is(&look, "rename") || own_is(&look, "set") || own_is(&look, "reset") ||
@@ -428,7 +430,8 @@ bool own_grant(struct own *own, bool revoke)
 static bool query_follows(struct own *own)
 {
     struct own_mark mark = own_mark(own);
-    while (own_is_char(own, '(')) own_advance(own);
+    while (own_is_char(own, '('))
+        own_advance(own);
     bool query = own_is(own, "select") || own_is(own, "values") || own_is(own, "with");
     own_back(own, mark);
     return query;
@@ -500,8 +503,8 @@ static struct expr_list values(struct own *own, const char *const *stops)
     struct expr_list list = {0};
     bool parenthesized = own_take_char(own, '(');
     do {
-        list.items = arena_grow(own->arena, list.items, sizeof(void *) * list.count,
-            sizeof(void *) * (list.count + 1));
+        list.items = arena_grow(
+            own->arena, list.items, sizeof(void *) * list.count, sizeof(void *) * (list.count + 1));
         list.items[list.count++] = own_setting_value(own, stops);
     } while (parenthesized && own_take_char(own, ','));
     if (parenthesized) own_expect_char(own, ')');

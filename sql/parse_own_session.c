@@ -27,8 +27,7 @@ static enum transaction_priority priority(struct own *own)
 
 static bool transaction_mode(struct own *own, struct transaction *transaction)
 {
-    static const char *const stops[] = {
-        "isolation", "read", "not", "deferrable", "priority", NULL};
+    static const char *const stops[] = {"isolation", "read", "not", "deferrable", "priority", NULL};
     if (own_take(own, "isolation level")) {
         transaction->isolation = isolation_level(own);
     } else if (own_take(own, "read only")) {
@@ -201,8 +200,7 @@ bool own_reset(struct own *own)
 static struct statement *rest_as_statement(struct own *own)
 {
     if (own_at_end(own)) own_fail(own);
-    struct statement *statement =
-        parse_statement(own->parse, own->token.position, own->lexer.size);
+    struct statement *statement = parse_statement(own->parse, own->token.position, own->lexer.size);
     own->lexer.at = own->lexer.size;
     own_advance(own);
     return statement;
@@ -218,8 +216,8 @@ static struct option_list explain_options(struct own *own)
         option.name = own_identifier(own);
         if (!own_is_char(own, ',') && !own_is_char(own, ')'))
             option.value = own_setting_value(own, NULL);
-        list.items = arena_grow(own->arena, list.items, sizeof option * list.count,
-            sizeof option * (list.count + 1));
+        list.items = arena_grow(
+            own->arena, list.items, sizeof option * list.count, sizeof option * (list.count + 1));
         list.items[list.count++] = option;
     } while (own_take_char(own, ','));
     own_expect_char(own, ')');
@@ -234,7 +232,8 @@ static bool options_follow(struct own *own)
     struct own_mark mark = own_mark(own);
     own_advance(own);
     bool query = own_is_char(own, '(');
-    for (const char *const *word = queries; *word != NULL; word++) query |= own_is(own, *word);
+    for (const char *const *word = queries; *word != NULL; word++)
+        query |= own_is(own, *word);
     own_back(own, mark);
     return !query;
 }
@@ -267,7 +266,8 @@ bool own_explain(struct own *own)
             explain->analyze = option_is_on(&explain->options.items[i]);
     }
     if (verbose) {
-        struct option *options = ARENA_ARRAY(own->arena, struct option, explain->options.count + 1u);
+        struct option *options =
+            ARENA_ARRAY(own->arena, struct option, explain->options.count + 1u);
         if (explain->options.count > 0)
             memcpy(options, explain->options.items, sizeof *options * explain->options.count);
         options[explain->options.count++] = (struct option){"verbose", NULL, position};
@@ -292,7 +292,8 @@ bool own_prepare(struct own *own)
     if (own_take_char(own, '(')) {
         do {
             uint32_t start = own->token.position, depth = 0;
-            while (!own_at_end(own) && (depth > 0 || (!own_is_char(own, ',') && !own_is_char(own, ')')))) {
+            while (!own_at_end(own) &&
+                   (depth > 0 || (!own_is_char(own, ',') && !own_is_char(own, ')')))) {
                 if (own->token.kind == LEX_ERROR) break;
                 if (own_is_char(own, '(')) depth++;
                 if (own_is_char(own, ')')) depth--;

@@ -45,9 +45,15 @@ static void show_create(struct own *own)
         const char *word;
         enum object_kind kind;
     } kinds[] = {
-        {"table", OBJECT_TABLE}, {"view", OBJECT_VIEW}, {"sequence", OBJECT_SEQUENCE},
-        {"database", OBJECT_DATABASE}, {"schema", OBJECT_SCHEMA}, {"function", OBJECT_FUNCTION},
-        {"type", OBJECT_TYPE}, {"index", OBJECT_INDEX}, {"indexes", OBJECT_INDEX},
+        {"table", OBJECT_TABLE},
+        {"view", OBJECT_VIEW},
+        {"sequence", OBJECT_SEQUENCE},
+        {"database", OBJECT_DATABASE},
+        {"schema", OBJECT_SCHEMA},
+        {"function", OBJECT_FUNCTION},
+        {"type", OBJECT_TYPE},
+        {"index", OBJECT_INDEX},
+        {"indexes", OBJECT_INDEX},
     };
     struct show *show = begin(own, STATEMENT_SHOW_CREATE);
     show->object = OBJECT_TABLE;
@@ -82,9 +88,14 @@ static void show_grants(struct own *own)
         const char *word;
         enum object_kind kind;
     } kinds[] = {
-        {"table", OBJECT_TABLE}, {"database", OBJECT_DATABASE}, {"schema", OBJECT_SCHEMA},
-        {"type", OBJECT_TYPE}, {"role", OBJECT_ROLE}, {"sequence", OBJECT_SEQUENCE},
-        {"function", OBJECT_FUNCTION}, {"external connection", OBJECT_OTHER},
+        {"table", OBJECT_TABLE},
+        {"database", OBJECT_DATABASE},
+        {"schema", OBJECT_SCHEMA},
+        {"type", OBJECT_TYPE},
+        {"role", OBJECT_ROLE},
+        {"sequence", OBJECT_SEQUENCE},
+        {"function", OBJECT_FUNCTION},
+        {"external connection", OBJECT_OTHER},
     };
     struct show *show = begin(own, STATEMENT_SHOW_GRANTS);
     if (own_take(own, "on")) {
@@ -298,21 +309,30 @@ static bool show_refused(struct own *own)
         const char *words;
         const char *feature;
     } rows[] = {
-        {"syntax", "SHOW SYNTAX"}, {"completions", "SHOW COMPLETIONS"},
-        {"schedules", "SHOW SCHEDULES"}, {"schedule", "SHOW SCHEDULE"},
-        {"running schedules", "SHOW SCHEDULES"}, {"paused schedules", "SHOW SCHEDULES"},
-        {"changefeed jobs", "SHOW CHANGEFEED JOBS"}, {"changefeed job", "SHOW CHANGEFEED JOB"},
-        {"regions", "SHOW REGIONS"}, {"locality", "SHOW LOCALITY"},
-        {"partitions", "SHOW PARTITIONS"}, {"trace for", "SHOW TRACE FOR SESSION"},
+        {"syntax", "SHOW SYNTAX"},
+        {"completions", "SHOW COMPLETIONS"},
+        {"schedules", "SHOW SCHEDULES"},
+        {"schedule", "SHOW SCHEDULE"},
+        {"running schedules", "SHOW SCHEDULES"},
+        {"paused schedules", "SHOW SCHEDULES"},
+        {"changefeed jobs", "SHOW CHANGEFEED JOBS"},
+        {"changefeed job", "SHOW CHANGEFEED JOB"},
+        {"regions", "SHOW REGIONS"},
+        {"locality", "SHOW LOCALITY"},
+        {"partitions", "SHOW PARTITIONS"},
+        {"trace for", "SHOW TRACE FOR SESSION"},
         {"last query statistics", "SHOW LAST QUERY STATISTICS"},
         {"commit timestamp", "SHOW COMMIT TIMESTAMP"},
         {"external connections", "SHOW EXTERNAL CONNECTIONS"},
         {"external connection", "SHOW EXTERNAL CONNECTION"},
         {"create schedule", "SHOW CREATE SCHEDULE"},
         {"create external", "SHOW CREATE EXTERNAL CONNECTION"},
-        {"range from", "SHOW RANGE FOR ROW"}, {"triggers", "SHOW TRIGGERS"},
-        {"procedures", "SHOW PROCEDURES"}, {"policies", "SHOW POLICIES"},
-        {"histogram", "SHOW HISTOGRAM"}, {"full table scans", "SHOW FULL TABLE SCANS"},
+        {"range from", "SHOW RANGE FOR ROW"},
+        {"triggers", "SHOW TRIGGERS"},
+        {"procedures", "SHOW PROCEDURES"},
+        {"policies", "SHOW POLICIES"},
+        {"histogram", "SHOW HISTOGRAM"},
+        {"full table scans", "SHOW FULL TABLE SCANS"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!own_is(own, rows[i].words)) continue;
@@ -361,7 +381,8 @@ static bool show_list(struct own *own)
 
 static bool show_object(struct own *own)
 {
-    if (show_refused(own) || show_list(own) || show_settings(own) || show_activity(own)) return true;
+    if (show_refused(own) || show_list(own) || show_settings(own) || show_activity(own))
+        return true;
     if (own_is(own, "virtual cluster") || own_is(own, "virtual clusters") ||
         own_is(own, "tenant") || own_is(own, "tenants"))
         return own_show_tenant(own);

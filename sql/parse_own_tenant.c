@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Virtual clusters: CREATE, ALTER, DROP, SHOW VIRTUAL CLUSTER. TENANT says the same everywhere.
-// Source: reference/virtual-clusters.md section 2, reference/physical-cluster-replication.md section 4.
+// Source: reference/virtual-clusters.md section 2, reference/physical-cluster-replication.md
+//         section 4.
 #include "sql/parse_internal.h"
 
 bool own_take_tenant_word(struct own *own, bool plural)
@@ -83,8 +84,8 @@ static void capabilities(struct own *own, struct alter_virtual_cluster *alter, b
         if (alter->options.items[i].value == NULL) continue;
         struct status st = status_format(own->arena, E_SYNTAX_ERROR,
             "no value allowed in revoke: \"%s\"", alter->options.items[i].name);
-        parse_fail(own->parse, parse_error_at(own->arena, st, own->parse->text,
-                                   alter->options.items[i].position));
+        parse_fail(own->parse,
+            parse_error_at(own->arena, st, own->parse->text, alter->options.items[i].position));
     }
 }
 
@@ -149,8 +150,8 @@ static void reset(struct own *own, struct alter_virtual_cluster *alter)
 
 bool own_alter_tenant(struct own *own)
 {
-    static const char *const stops[] = {"rename", "start", "stop", "set", "reset", "grant", "revoke",
-        "pause", "resume", "complete", NULL};
+    static const char *const stops[] = {"rename", "start", "stop", "set", "reset", "grant",
+        "revoke", "pause", "resume", "complete", NULL};
     struct alter_virtual_cluster *alter =
         OWN_NEW(own, alter_virtual_cluster, struct alter_virtual_cluster);
     own->out->tag = STATEMENT_ALTER_VIRTUAL_CLUSTER;

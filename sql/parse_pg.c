@@ -22,8 +22,8 @@ static void unpack_free(void *data, void *pointer)
 // PostgreSQL's parser says only the message; these are the few that are not syntax errors.
 static uint32_t error_code(const char *message)
 {
-    if (strstr(message, "not yet implemented") != NULL || strstr(message, "not supported") != NULL ||
-        strstr(message, "not implemented") != NULL)
+    if (strstr(message, "not yet implemented") != NULL ||
+        strstr(message, "not supported") != NULL || strstr(message, "not implemented") != NULL)
         return E_FEATURE_NOT_SUPPORTED;
     if (strcmp(message, "memory exhausted") == 0) return E_STATEMENT_TOO_COMPLEX;
     if (strcmp(message, "out of memory") == 0) return E_OUT_OF_MEMORY;
@@ -38,7 +38,8 @@ static void report(struct parse *parse, const struct rewrite *rewrite, const PgQ
     uint32_t offset = 0;
     for (int character = 1; character < error->cursorpos && offset < text.size; character++) {
         offset++;
-        while (offset < text.size && (text.data[offset] & 0xc0) == 0x80) offset++;
+        while (offset < text.size && (text.data[offset] & 0xc0) == 0x80)
+            offset++;
     }
     const char *message = error->message;
     // An error at what we put after the text is one at its end.
@@ -85,8 +86,8 @@ bool convert_enter(struct convert *convert)
         parse_fail(convert->parse, arena_check(convert->arena));
     // The first pass bounds what libpg_query recurses over; this bounds our own tree.
     if (convert->depth > AST_DEPTH_MAX)
-        parse_fail_at(convert->parse, E_STATEMENT_TOO_COMPLEX, POSITION_NONE,
-            "stack depth limit exceeded");
+        parse_fail_at(
+            convert->parse, E_STATEMENT_TOO_COMPLEX, POSITION_NONE, "stack depth limit exceeded");
     return !failed(convert->parse->st);
 }
 
@@ -199,8 +200,7 @@ struct role_name convert_role(struct convert *convert, const PgQuery__RoleSpec *
 
 struct role_list convert_roles(struct convert *convert, size_t count, PgQuery__Node **nodes)
 {
-    struct role_list list = {
-        ARENA_ARRAY(convert->arena, struct role_name, count), (uint32_t)count};
+    struct role_list list = {ARENA_ARRAY(convert->arena, struct role_name, count), (uint32_t)count};
     for (size_t i = 0; i < count; i++) {
         const PgQuery__Node *node = nodes[i];
         list.items[i] = convert_role(
@@ -297,10 +297,9 @@ struct option_list convert_options(struct convert *convert, size_t count, PgQuer
         if (nodes[i]->node_case != PG_QUERY__NODE__NODE_DEF_ELEM) continue;
         const PgQuery__DefElem *element = nodes[i]->def_elem;
         struct option *option = &list.items[list.count++];
-        option->name = *element->defnamespace == 0
-                           ? arena_strdup(convert->arena, element->defname)
-                           : arena_printf(convert->arena, "%s.%s", element->defnamespace,
-                                 element->defname);
+        option->name = *element->defnamespace == 0 ? arena_strdup(convert->arena, element->defname)
+                                                   : arena_printf(convert->arena, "%s.%s",
+                                                         element->defnamespace, element->defname);
         option->position = convert_position(convert, element->location);
         option->value = option_value(convert, element->arg, element->location);
     }
@@ -311,7 +310,8 @@ struct option_list convert_options(struct convert *convert, size_t count, PgQuer
 
 static const PgQuery__SelectStmt *leftmost(const PgQuery__SelectStmt *stmt)
 {
-    while (stmt->larg != NULL) stmt = stmt->larg;
+    while (stmt->larg != NULL)
+        stmt = stmt->larg;
     return stmt;
 }
 

@@ -53,8 +53,7 @@ static struct object_name any_name(struct convert *convert, const PgQuery__Node 
     switch (node->node_case) {
     case NODE(STRING): name.name = arena_strdup(convert->arena, node_text(node)); break;
     case NODE(LIST):
-        name = convert_object_name(
-            convert, node->list->n_items, node->list->items, POSITION_NONE);
+        name = convert_object_name(convert, node->list->n_items, node->list->items, POSITION_NONE);
         break;
     case NODE(TYPE_NAME):
         name = convert_object_name(convert, node->type_name->n_names, node->type_name->names,
@@ -154,7 +153,9 @@ static void alter_definition(
         out->constraint = one_constraint(convert, def);
         out->position = out->constraint == NULL ? POSITION_NONE : out->constraint->position;
         break;
-    case NODE(LIST): out->options = convert_options(convert, def->list->n_items, def->list->items); break;
+    case NODE(LIST):
+        out->options = convert_options(convert, def->list->n_items, def->list->items);
+        break;
     case NODE(INTEGER):
         out->expr = convert_new(convert, EXPR_LITERAL, -1);
         out->expr->literal.kind = LITERAL_INTEGER;
@@ -208,13 +209,17 @@ static void alter_table(
         alter_command(
             convert, &alter->commands[alter->command_count++], stmt->cmds[i]->alter_table_cmd);
     }
-    if (alter->object == OBJECT_OTHER || alter->object == OBJECT_TYPE) {
-        out->tag = STATEMENT_UNSUPPORTED;
-        struct unsupported *unsupported = NEW(unsupported, struct unsupported);
-        unsupported->feature = stmt->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE
-                                   ? "ALTER TYPE of a composite type"
-                                   : "ALTER FOREIGN TABLE";
+    const char *feature = NULL;
+    for (uint32_t i = 0; i < alter->command_count; i++) {
+        if (alter->commands[i].kind == ALTER_UNSUPPORTED)
+            feature =
+                arena_printf(convert->arena, "ALTER TABLE ... %s", alter->commands[i].unsupported);
     }
+    if (alter->object == OBJECT_TYPE) feature = "ALTER TYPE of a composite type";
+    if (alter->object == OBJECT_OTHER) feature = "ALTER FOREIGN TABLE";
+    if (feature == NULL) return;
+    out->tag = STATEMENT_UNSUPPORTED;
+    NEW(unsupported, struct unsupported)->feature = feature;
 }
 
 // --- RENAME, OWNER, SET SCHEMA -------------------------------------------------------------------

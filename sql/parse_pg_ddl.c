@@ -132,8 +132,8 @@ struct column_definition convert_column(struct convert *convert, const PgQuery__
     if (family != NULL) column.family = family->name;
     const struct extra *update = rewrite_extra(rewrite, EXTRA_ON_UPDATE, column.position);
     if (update != NULL) {
-        struct constraint *bigger = ARENA_ARRAY(
-            convert->arena, struct constraint, column.constraint_count + 1u);
+        struct constraint *bigger =
+            ARENA_ARRAY(convert->arena, struct constraint, column.constraint_count + 1u);
         memcpy(bigger, column.constraints, sizeof *bigger * column.constraint_count);
         bigger[column.constraint_count++] = (struct constraint){
             .kind = CONSTRAINT_ON_UPDATE, .position = column.position, .expr = update->expr};
@@ -189,7 +189,8 @@ static void create_table(
     table->columns = ARENA_ARRAY(convert->arena, struct column_definition, count);
     table->constraints = ARENA_ARRAY(convert->arena, struct constraint, count);
     table->likes = ARENA_ARRAY(convert->arena, struct like_clause, count);
-    for (size_t i = 0; i < count; i++) table_element(convert, table, stmt->table_elts[i]);
+    for (size_t i = 0; i < count; i++)
+        table_element(convert, table, stmt->table_elts[i]);
     table->indexes = convert->rewrite->indexes;
     table->index_count = convert->rewrite->index_count;
     table->families = convert->rewrite->families;
@@ -229,8 +230,8 @@ static void create_table_as(
     out->as.create_table_as = table;
     table->if_not_exists = stmt->if_not_exists;
     table->materialized_view = stmt->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW;
-    out->tag = table->materialized_view ? STATEMENT_CREATE_MATERIALIZED_VIEW
-                                        : STATEMENT_CREATE_TABLE_AS;
+    out->tag =
+        table->materialized_view ? STATEMENT_CREATE_MATERIALIZED_VIEW : STATEMENT_CREATE_TABLE_AS;
 }
 
 // --- indexes, views and the rest -----------------------------------------------------------------
@@ -302,8 +303,8 @@ static void sequence(struct convert *convert, struct sequence *sequence,
         if (strcmp(element->defname, "owned_by") == 0 && element->arg != NULL &&
             element->arg->node_case == NODE(LIST)) {
             struct expr *column = convert_new(convert, EXPR_COLUMN, element->location);
-            struct name_list names = convert_names(
-                convert, element->arg->list->n_items, element->arg->list->items);
+            struct name_list names =
+                convert_names(convert, element->arg->list->n_items, element->arg->list->items);
             column->column.names = names.items;
             column->column.count = names.count;
             sequence->options.items[i].value = column;

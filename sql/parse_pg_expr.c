@@ -17,7 +17,8 @@ struct expr *convert_new(struct convert *convert, enum expr_kind kind, int32_t l
 struct expr_list convert_exprs(struct convert *convert, size_t count, PgQuery__Node **nodes)
 {
     struct expr_list list = {ARENA_ARRAY(convert->arena, struct expr *, count), (uint32_t)count};
-    for (size_t i = 0; i < count; i++) list.items[i] = convert_expr(convert, nodes[i]);
+    for (size_t i = 0; i < count; i++)
+        list.items[i] = convert_expr(convert, nodes[i]);
     return list;
 }
 
@@ -151,8 +152,7 @@ static struct expr *operation(struct convert *convert, const PgQuery__AExpr *nod
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL:
         expr = convert_new(convert, EXPR_ANY_ALL, node->location);
         expr->any_all.left = convert_expr(convert, node->lexpr);
-        expr->any_all.op =
-            arena_strdup(convert->arena, node_text(node->name[node->n_name - 1]));
+        expr->any_all.op = arena_strdup(convert->arena, node_text(node->name[node->n_name - 1]));
         expr->any_all.array = convert_expr(convert, node->rexpr);
         expr->any_all.all = node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL;
         return expr;
@@ -197,12 +197,22 @@ struct window *convert_window(struct convert *convert, const PgQuery__WindowDef 
 {
     // Bits of PostgreSQL's FRAMEOPTION_*.
     enum {
-        NONDEFAULT = 0x1, RANGE = 0x2, ROWS = 0x4, GROUPS = 0x8,
-        START_UNBOUNDED_PRECEDING = 0x20, END_UNBOUNDED_PRECEDING = 0x40,
-        START_UNBOUNDED_FOLLOWING = 0x80, END_UNBOUNDED_FOLLOWING = 0x100,
-        START_CURRENT = 0x200, END_CURRENT = 0x400, START_OFFSET_PRECEDING = 0x800,
-        END_OFFSET_PRECEDING = 0x1000, START_OFFSET_FOLLOWING = 0x2000,
-        END_OFFSET_FOLLOWING = 0x4000, EXCLUDE_ROW = 0x8000, EXCLUDE_PEERS = 0x10000,
+        NONDEFAULT = 0x1,
+        RANGE = 0x2,
+        ROWS = 0x4,
+        GROUPS = 0x8,
+        START_UNBOUNDED_PRECEDING = 0x20,
+        END_UNBOUNDED_PRECEDING = 0x40,
+        START_UNBOUNDED_FOLLOWING = 0x80,
+        END_UNBOUNDED_FOLLOWING = 0x100,
+        START_CURRENT = 0x200,
+        END_CURRENT = 0x400,
+        START_OFFSET_PRECEDING = 0x800,
+        END_OFFSET_PRECEDING = 0x1000,
+        START_OFFSET_FOLLOWING = 0x2000,
+        END_OFFSET_FOLLOWING = 0x4000,
+        EXCLUDE_ROW = 0x8000,
+        EXCLUDE_PEERS = 0x10000,
         EXCLUDE_TIE = 0x20000,
     };
     struct window *window = ARENA_NEW(convert->arena, struct window);
@@ -331,8 +341,8 @@ static struct expr *indirection(struct convert *convert, const PgQuery__AIndirec
             outer->kind = EXPR_SUBSCRIPT;
             outer->subscript.arg = expr;
             outer->subscript.slice = step->a_indices->is_slice;
-            outer->subscript.lower = convert_expr(convert,
-                step->a_indices->is_slice ? step->a_indices->lidx : step->a_indices->uidx);
+            outer->subscript.lower = convert_expr(
+                convert, step->a_indices->is_slice ? step->a_indices->lidx : step->a_indices->uidx);
             if (step->a_indices->is_slice)
                 outer->subscript.upper = convert_expr(convert, step->a_indices->uidx);
         } else {
@@ -350,11 +360,21 @@ static struct expr *indirection(struct convert *convert, const PgQuery__AIndirec
 static struct expr *sql_value(struct convert *convert, const PgQuery__SQLValueFunction *node)
 {
     static const enum sql_value values[] = {
-        [1] = SQL_CURRENT_DATE, [2] = SQL_CURRENT_TIME, [3] = SQL_CURRENT_TIME,
-        [4] = SQL_CURRENT_TIMESTAMP, [5] = SQL_CURRENT_TIMESTAMP, [6] = SQL_LOCALTIME,
-        [7] = SQL_LOCALTIME, [8] = SQL_LOCALTIMESTAMP, [9] = SQL_LOCALTIMESTAMP,
-        [10] = SQL_CURRENT_ROLE, [11] = SQL_CURRENT_USER, [12] = SQL_USER,
-        [13] = SQL_SESSION_USER, [14] = SQL_CURRENT_CATALOG, [15] = SQL_CURRENT_SCHEMA,
+        [1] = SQL_CURRENT_DATE,
+        [2] = SQL_CURRENT_TIME,
+        [3] = SQL_CURRENT_TIME,
+        [4] = SQL_CURRENT_TIMESTAMP,
+        [5] = SQL_CURRENT_TIMESTAMP,
+        [6] = SQL_LOCALTIME,
+        [7] = SQL_LOCALTIME,
+        [8] = SQL_LOCALTIMESTAMP,
+        [9] = SQL_LOCALTIMESTAMP,
+        [10] = SQL_CURRENT_ROLE,
+        [11] = SQL_CURRENT_USER,
+        [12] = SQL_USER,
+        [13] = SQL_SESSION_USER,
+        [14] = SQL_CURRENT_CATALOG,
+        [15] = SQL_CURRENT_SCHEMA,
     };
     struct expr *expr = convert_new(convert, EXPR_SQL_VALUE, node->location);
     uint32_t op = (uint32_t)node->op;
@@ -367,7 +387,11 @@ static struct expr *sql_value(struct convert *convert, const PgQuery__SQLValueFu
 static struct expr *truth_test(struct convert *convert, const PgQuery__BooleanTest *node)
 {
     static const enum is_test tests[] = {
-        [1] = IS_TRUE, [2] = IS_NOT_TRUE, [3] = IS_FALSE, [4] = IS_NOT_FALSE, [5] = IS_UNKNOWN,
+        [1] = IS_TRUE,
+        [2] = IS_NOT_TRUE,
+        [3] = IS_FALSE,
+        [4] = IS_NOT_FALSE,
+        [5] = IS_UNKNOWN,
         [6] = IS_NOT_UNKNOWN,
     };
     struct expr *expr = convert_new(convert, EXPR_IS, node->location);
@@ -467,7 +491,8 @@ static struct expr *dispatch(struct convert *convert, const PgQuery__Node *node)
             node->coalesce_expr->n_args, node->coalesce_expr->args);
     case NODE(MIN_MAX_EXPR):
         return list_of(convert,
-            node->min_max_expr->op == PG_QUERY__MIN_MAX_OP__IS_GREATEST ? EXPR_GREATEST : EXPR_LEAST,
+            node->min_max_expr->op == PG_QUERY__MIN_MAX_OP__IS_GREATEST ? EXPR_GREATEST
+                                                                        : EXPR_LEAST,
             node->min_max_expr->location, node->min_max_expr->n_args, node->min_max_expr->args);
     case NODE(A_ARRAY_EXPR):
         return list_of(convert, EXPR_ARRAY, node->a_array_expr->location,

@@ -136,10 +136,10 @@ static void from_join(
     case PG_QUERY__JOIN_TYPE__JOIN_RIGHT: item->join.kind = JOIN_RIGHT; break;
     case PG_QUERY__JOIN_TYPE__JOIN_FULL: item->join.kind = JOIN_FULL; break;
     default:
-        item->join.kind = item->join.on == NULL && !item->join.natural &&
-                                  item->join.using_columns.count == 0
-                              ? JOIN_CROSS
-                              : JOIN_INNER;
+        item->join.kind =
+            item->join.on == NULL && !item->join.natural && item->join.using_columns.count == 0
+                ? JOIN_CROSS
+                : JOIN_INNER;
     }
 }
 
@@ -184,7 +184,8 @@ static struct from_list from_list(struct convert *convert, size_t count, PgQuery
 {
     struct from_list list = {
         ARENA_ARRAY(convert->arena, struct from_item *, count), (uint32_t)count};
-    for (size_t i = 0; i < count; i++) list.items[i] = from_item(convert, nodes[i]);
+    for (size_t i = 0; i < count; i++)
+        list.items[i] = from_item(convert, nodes[i]);
     return list;
 }
 
@@ -219,8 +220,7 @@ static void lockings(
     }
 }
 
-static void simple(
-    struct convert *convert, struct select *select, const PgQuery__SelectStmt *stmt)
+static void simple(struct convert *convert, struct select *select, const PgQuery__SelectStmt *stmt)
 {
     select->targets = targets(convert, stmt->n_target_list, stmt->target_list);
     select->from = from_list(convert, stmt->n_from_clause, stmt->from_clause);
@@ -244,8 +244,7 @@ static void simple(
     }
 }
 
-static void values(
-    struct convert *convert, struct select *select, const PgQuery__SelectStmt *stmt)
+static void values(struct convert *convert, struct select *select, const PgQuery__SelectStmt *stmt)
 {
     select->kind = SELECT_VALUES;
     select->rows = ARENA_ARRAY(convert->arena, struct expr_list, stmt->n_values_lists);
@@ -346,8 +345,8 @@ struct index_element_list convert_index_elements(
         out->expr = convert_expr(convert, node->expr);
         out->position = out->expr == NULL ? POSITION_NONE : out->expr->position;
         if (node->n_collation > 0)
-            out->collation = convert_object_name(
-                convert, node->n_collation, node->collation, POSITION_NONE);
+            out->collation =
+                convert_object_name(convert, node->n_collation, node->collation, POSITION_NONE);
         if (node->n_opclass > 0)
             out->operator_class =
                 convert_object_name(convert, node->n_opclass, node->opclass, POSITION_NONE);
@@ -376,8 +375,7 @@ static void on_conflict(
         insert->conflict_elements_where = convert_expr(convert, node->infer->where_clause);
         insert->conflict_constraint = convert_string(convert, node->infer->conname);
     }
-    insert->conflict_assignments =
-        assignments(convert, node->n_target_list, node->target_list);
+    insert->conflict_assignments = assignments(convert, node->n_target_list, node->target_list);
     insert->conflict_where = convert_expr(convert, node->where_clause);
 }
 

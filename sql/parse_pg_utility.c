@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Session, cursor, COPY, maintenance and privilege statements out of libpg_query's tree. Transaction
-// control, SHOW, EXPLAIN, PREPARE and roles do not pass here: our own grammar reads them.
+// Session, cursor, COPY, maintenance and privilege statements out of libpg_query's tree.
+// Transaction control, SHOW, EXPLAIN, PREPARE and roles do not pass here: our own grammar reads
+// them.
 #include <ctype.h>
 
 #include "sql/parse_internal.h"
@@ -61,8 +62,14 @@ static void vacuum(struct convert *convert, const PgQuery__VacuumStmt *stmt, str
 static void declare_cursor(
     struct convert *convert, const PgQuery__DeclareCursorStmt *stmt, struct statement *out)
 {
-    enum { BINARY = 0x1, SCROLL = 0x2, NO_SCROLL = 0x4, INSENSITIVE = 0x8, ASENSITIVE = 0x10,
-        HOLD = 0x20 };
+    enum {
+        BINARY = 0x1,
+        SCROLL = 0x2,
+        NO_SCROLL = 0x4,
+        INSENSITIVE = 0x8,
+        ASENSITIVE = 0x10,
+        HOLD = 0x20
+    };
     struct declare_cursor *cursor = NEW(declare_cursor, struct declare_cursor);
     out->tag = STATEMENT_DECLARE_CURSOR;
     uint32_t bits = (uint32_t)stmt->options;
@@ -119,15 +126,14 @@ static void alter_settings(struct convert *convert, struct alter_settings *out,
     if (set != NULL) out->set = set_variable(convert, set);
 }
 
-bool pg_utility_statement(
-    struct convert *convert, const PgQuery__Node *node, struct statement *out)
+bool pg_utility_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out)
 {
     switch (node->node_case) {
     case NODE(VARIABLE_SET_STMT): {
         struct set_variable *set = set_variable(convert, node->variable_set_stmt);
         out->as.set_variable = set;
-        out->tag = set->kind == SET_RESET || set->kind == SET_RESET_ALL ? STATEMENT_RESET
-                                                                         : STATEMENT_SET;
+        out->tag =
+            set->kind == SET_RESET || set->kind == SET_RESET_ALL ? STATEMENT_RESET : STATEMENT_SET;
         return true;
     }
     case NODE(COPY_STMT): copy(convert, node->copy_stmt, out); return true;
@@ -220,8 +226,7 @@ static struct object_name grant_name(struct convert *convert, const PgQuery__Nod
     case NODE(RANGE_VAR): return convert_range_var(convert, node->range_var);
     case NODE(STRING): name.name = arena_strdup(convert->arena, node_text(node)); return name;
     case NODE(LIST):
-        return convert_object_name(
-            convert, node->list->n_items, node->list->items, POSITION_NONE);
+        return convert_object_name(convert, node->list->n_items, node->list->items, POSITION_NONE);
     case NODE(OBJECT_WITH_ARGS):
         return convert_object_name(convert, node->object_with_args->n_objname,
             node->object_with_args->objname, POSITION_NONE);
@@ -235,10 +240,11 @@ static struct grant *grant(struct convert *convert, const PgQuery__GrantStmt *st
     grant->revoke = !stmt->is_grant;
     grant->grant_option = stmt->grant_option;
     grant->behavior = convert_behavior(convert, stmt->behavior);
-    grant->target =
-        stmt->targtype == PG_QUERY__GRANT_TARGET_TYPE__ACL_TARGET_ALL_IN_SCHEMA ? GRANT_ON_ALL_IN_SCHEMA
-        : stmt->targtype == PG_QUERY__GRANT_TARGET_TYPE__ACL_TARGET_DEFAULTS    ? GRANT_DEFAULTS
-                                                                                : GRANT_ON_OBJECTS;
+    grant->target = stmt->targtype == PG_QUERY__GRANT_TARGET_TYPE__ACL_TARGET_ALL_IN_SCHEMA
+                        ? GRANT_ON_ALL_IN_SCHEMA
+                    : stmt->targtype == PG_QUERY__GRANT_TARGET_TYPE__ACL_TARGET_DEFAULTS
+                        ? GRANT_DEFAULTS
+                        : GRANT_ON_OBJECTS;
     grant->object = grant_object(convert, stmt->objtype);
     grant->names.items = ARENA_ARRAY(convert->arena, struct object_name, stmt->n_objects);
     for (size_t i = 0; i < stmt->n_objects; i++)
@@ -252,8 +258,7 @@ static struct grant *grant(struct convert *convert, const PgQuery__GrantStmt *st
         privilege->columns = convert_names(convert, node->n_cols, node->cols);
     }
     grant->grantees = convert_roles(convert, stmt->n_grantees, stmt->grantees);
-    if (stmt->grantor != NULL)
-        convert_unsupported(convert, stmt->grantor->location, "GRANTED BY");
+    if (stmt->grantor != NULL) convert_unsupported(convert, stmt->grantor->location, "GRANTED BY");
     return grant;
 }
 
@@ -276,12 +281,11 @@ static void grant_role(
             arena_strdup(convert->arena, node->access_priv->priv_name);
     }
     grant->grantees = convert_roles(convert, stmt->n_grantee_roles, stmt->grantee_roles);
-    if (stmt->grantor != NULL)
-        convert_unsupported(convert, stmt->grantor->location, "GRANTED BY");
+    if (stmt->grantor != NULL) convert_unsupported(convert, stmt->grantor->location, "GRANTED BY");
 }
 
-static void default_privileges(struct convert *convert,
-    const PgQuery__AlterDefaultPrivilegesStmt *stmt, struct statement *out)
+static void default_privileges(
+    struct convert *convert, const PgQuery__AlterDefaultPrivilegesStmt *stmt, struct statement *out)
 {
     struct default_privileges *privileges = NEW(default_privileges, struct default_privileges);
     out->tag = STATEMENT_ALTER_DEFAULT_PRIVILEGES;
@@ -346,16 +350,25 @@ const char *pg_feature_name(const PgQuery__Node *node)
         PgQuery__Node__NodeCase node_case;
         const char *name;
     } names[] = {
-        {NODE(MERGE_STMT), "MERGE"}, {NODE(CLUSTER_STMT), "CLUSTER"},
+        {NODE(MERGE_STMT), "MERGE"},
+        {NODE(CLUSTER_STMT), "CLUSTER"},
         {NODE(CREATE_FUNCTION_STMT), "CREATE FUNCTION"},
-        {NODE(ALTER_FUNCTION_STMT), "ALTER FUNCTION"}, {NODE(DO_STMT), "DO"},
-        {NODE(RULE_STMT), "CREATE RULE"}, {NODE(NOTIFY_STMT), "NOTIFY"},
-        {NODE(LISTEN_STMT), "LISTEN"}, {NODE(UNLISTEN_STMT), "UNLISTEN"},
-        {NODE(LOAD_STMT), "LOAD"}, {NODE(CREATE_DOMAIN_STMT), "CREATE DOMAIN"},
-        {NODE(ALTER_DOMAIN_STMT), "ALTER DOMAIN"}, {NODE(DEFINE_STMT), "CREATE AGGREGATE"},
-        {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER"}, {NODE(CREATE_PLANG_STMT), "CREATE LANGUAGE"},
-        {NODE(REINDEX_STMT), "REINDEX"}, {NODE(CHECK_POINT_STMT), "CHECKPOINT"},
-        {NODE(CREATE_CONVERSION_STMT), "CREATE CONVERSION"}, {NODE(CREATE_CAST_STMT), "CREATE CAST"},
+        {NODE(ALTER_FUNCTION_STMT), "ALTER FUNCTION"},
+        {NODE(DO_STMT), "DO"},
+        {NODE(RULE_STMT), "CREATE RULE"},
+        {NODE(NOTIFY_STMT), "NOTIFY"},
+        {NODE(LISTEN_STMT), "LISTEN"},
+        {NODE(UNLISTEN_STMT), "UNLISTEN"},
+        {NODE(LOAD_STMT), "LOAD"},
+        {NODE(CREATE_DOMAIN_STMT), "CREATE DOMAIN"},
+        {NODE(ALTER_DOMAIN_STMT), "ALTER DOMAIN"},
+        {NODE(DEFINE_STMT), "CREATE AGGREGATE"},
+        {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER"},
+        {NODE(CREATE_PLANG_STMT), "CREATE LANGUAGE"},
+        {NODE(REINDEX_STMT), "REINDEX"},
+        {NODE(CHECK_POINT_STMT), "CHECKPOINT"},
+        {NODE(CREATE_CONVERSION_STMT), "CREATE CONVERSION"},
+        {NODE(CREATE_CAST_STMT), "CREATE CAST"},
         {NODE(CREATE_OP_CLASS_STMT), "CREATE OPERATOR CLASS"},
         {NODE(CREATE_OP_FAMILY_STMT), "CREATE OPERATOR FAMILY"},
         {NODE(ALTER_OP_FAMILY_STMT), "ALTER OPERATOR FAMILY"},
@@ -364,7 +377,8 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(ALTER_TABLE_SPACE_OPTIONS_STMT), "ALTER TABLESPACE"},
         {NODE(ALTER_TABLE_MOVE_ALL_STMT), "ALTER TABLE ALL IN TABLESPACE"},
         {NODE(ALTER_OBJECT_DEPENDS_STMT), "ALTER ... DEPENDS ON EXTENSION"},
-        {NODE(ALTER_OPERATOR_STMT), "ALTER OPERATOR"}, {NODE(ALTER_TYPE_STMT), "ALTER TYPE"},
+        {NODE(ALTER_OPERATOR_STMT), "ALTER OPERATOR"},
+        {NODE(ALTER_TYPE_STMT), "ALTER TYPE"},
         {NODE(COMPOSITE_TYPE_STMT), "CREATE TYPE of a composite type"},
         {NODE(CREATE_RANGE_STMT), "CREATE TYPE of a range"},
         {NODE(ALTER_TSDICTIONARY_STMT), "ALTER TEXT SEARCH DICTIONARY"},
@@ -375,15 +389,18 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(ALTER_FOREIGN_SERVER_STMT), "ALTER SERVER"},
         {NODE(CREATE_USER_MAPPING_STMT), "CREATE USER MAPPING"},
         {NODE(ALTER_USER_MAPPING_STMT), "ALTER USER MAPPING"},
-        {NODE(DROP_USER_MAPPING_STMT), "DROP USER MAPPING"}, {NODE(SEC_LABEL_STMT), "SECURITY LABEL"},
+        {NODE(DROP_USER_MAPPING_STMT), "DROP USER MAPPING"},
+        {NODE(SEC_LABEL_STMT), "SECURITY LABEL"},
         {NODE(CREATE_FOREIGN_TABLE_STMT), "CREATE FOREIGN TABLE"},
         {NODE(IMPORT_FOREIGN_SCHEMA_STMT), "IMPORT FOREIGN SCHEMA"},
         {NODE(ALTER_EXTENSION_STMT), "ALTER EXTENSION"},
         {NODE(ALTER_EXTENSION_CONTENTS_STMT), "ALTER EXTENSION"},
         {NODE(CREATE_EVENT_TRIG_STMT), "CREATE EVENT TRIGGER"},
         {NODE(ALTER_EVENT_TRIG_STMT), "ALTER EVENT TRIGGER"},
-        {NODE(REPLICA_IDENTITY_STMT), "REPLICA IDENTITY"}, {NODE(ALTER_SYSTEM_STMT), "ALTER SYSTEM"},
-        {NODE(CREATE_POLICY_STMT), "CREATE POLICY"}, {NODE(ALTER_POLICY_STMT), "ALTER POLICY"},
+        {NODE(REPLICA_IDENTITY_STMT), "REPLICA IDENTITY"},
+        {NODE(ALTER_SYSTEM_STMT), "ALTER SYSTEM"},
+        {NODE(CREATE_POLICY_STMT), "CREATE POLICY"},
+        {NODE(ALTER_POLICY_STMT), "ALTER POLICY"},
         {NODE(CREATE_TRANSFORM_STMT), "CREATE TRANSFORM"},
         {NODE(CREATE_AM_STMT), "CREATE ACCESS METHOD"},
         {NODE(CREATE_PUBLICATION_STMT), "CREATE PUBLICATION"},
@@ -391,7 +408,8 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(CREATE_SUBSCRIPTION_STMT), "CREATE SUBSCRIPTION"},
         {NODE(ALTER_SUBSCRIPTION_STMT), "ALTER SUBSCRIPTION"},
         {NODE(DROP_SUBSCRIPTION_STMT), "DROP SUBSCRIPTION"},
-        {NODE(ALTER_COLLATION_STMT), "ALTER COLLATION"}, {NODE(ALTER_STATS_STMT), "ALTER STATISTICS"},
+        {NODE(ALTER_COLLATION_STMT), "ALTER COLLATION"},
+        {NODE(ALTER_STATS_STMT), "ALTER STATISTICS"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].node_case == node->node_case) return names[i].name;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Takes out of a statement what PostgreSQL's grammar lacks (AS OF SYSTEM TIME, UPSERT, [statement] as a
-// table, t@index, STORING, ...), so that libpg_query can read the rest; and keeps the way back from
-// its positions to the original's.
+// Takes out of a statement what PostgreSQL's grammar lacks (AS OF SYSTEM TIME, UPSERT, [statement]
+// as a table, t@index, STORING, ...), so that libpg_query can read the rest; and keeps the way back
+// from its positions to the original's.
 #include "sql/parse_internal.h"
 
 void rewrite_init(struct rewrite *rewrite, struct parse *parse)
@@ -178,8 +178,8 @@ static void take_as_of(struct walk *walk, struct token as)
 static void take_bracket(struct walk *walk, struct token bracket)
 {
     static const char *const starts[] = {"show", "explain", "insert", "upsert", "update", "delete",
-        "select", "with", "values", "alter", "create", "drop", "pause", "resume", "cancel", "backup",
-        "restore", "execute", NULL};
+        "select", "with", "values", "alter", "create", "drop", "pause", "resume", "cancel",
+        "backup", "restore", "execute", NULL};
     struct token first = peek_token(walk);
     if (!is_any_word(walk, first, starts)) return;
     struct lexer lexer = walk->lexer;
@@ -226,10 +226,10 @@ static uint32_t hint_options(struct walk *walk, struct extra *extra)
 }
 
 struct names {
-    struct token last;    // The last name of a dotted one.
-    uint32_t start;       // Where the dotted name starts.
-    uint32_t ordinal;     // Commas before it, outside parentheses.
-    bool of_index;        // The statement names indexes: t@i is a name, not a hint.
+    struct token last; // The last name of a dotted one.
+    uint32_t start;    // Where the dotted name starts.
+    uint32_t ordinal;  // Commas before it, outside parentheses.
+    bool of_index;     // The statement names indexes: t@i is a name, not a hint.
     bool drops;
 };
 
@@ -250,14 +250,13 @@ static void take_at(struct walk *walk, const struct names *names, struct token a
     struct arena *arena = rewrite->parse->arena;
     if (names->of_index) {
         // schema.t@i becomes schema.i.
-        struct extra *extra = rewrite_add(
-            rewrite, EXTRA_INDEX_TABLE, names->drops ? names->ordinal : names->start);
+        struct extra *extra =
+            rewrite_add(rewrite, EXTRA_INDEX_TABLE, names->drops ? names->ordinal : names->start);
         extra->name = token_identifier(arena, &walk->lexer, names->last);
         rewrite_keep(rewrite, walk->copied, names->last.position);
         walk->copied = walk->lexer.at = next.position;
         // The name begins with the index if nothing stands before the table.
-        if (!names->drops && names->start == names->last.position)
-            extra->position = next.position;
+        if (!names->drops && names->start == names->last.position) extra->position = next.position;
         return;
     }
     struct extra *extra = rewrite_add(rewrite, EXTRA_INDEX_HINT, names->start);
@@ -275,8 +274,10 @@ static void take_order_limit(struct walk *walk, struct token token)
         walk->lexer.at = end;
         if (end != token.position) (void)lexer_next(&walk->lexer);
         end = operand_end(walk, stops);
-    } while (token_is_char(&walk->lexer, peek_token(&(struct walk){.lexer = {
-                 .text = walk->lexer.text, .size = walk->lexer.size, .at = end}}), ','));
+    } while (token_is_char(&walk->lexer,
+        peek_token(&(struct walk){
+            .lexer = {.text = walk->lexer.text, .size = walk->lexer.size, .at = end}}),
+        ','));
     struct rewrite select;
     rewrite_init(&select, parse);
     rewrite_insert(&select, "SELECT 1 ", token.position);
@@ -327,7 +328,8 @@ static void visit_word(struct rewriting *at, struct token token)
                (token_is_word(lexer, token, "order") || token_is_word(lexer, token, "limit"))) {
         take_order_limit(walk, token);
     } else if (at->creates && token_is_char(lexer, at->previous, ')') &&
-               (token_is_word(lexer, token, "storing") || token_is_word(lexer, token, "covering"))) {
+               (token_is_word(lexer, token, "storing") ||
+                   token_is_word(lexer, token, "covering"))) {
         walk_replace(walk, token.position, token.position + token.size, "INCLUDE");
     } else if (at->creates_index && at->depth == 0 && token_is_word(lexer, token, "inverted")) {
         walk->rewrite->inverted = true;

@@ -147,8 +147,8 @@ static void take_family(struct walk *walk, uint32_t start)
     if (is_char(walk, token, ')') && walk->lexer.at != end) token = next(walk);
     if (walk->lexer.at != end || !is_char(walk, token, ')'))
         parse_fail_near(rewrite->parse, &walk->lexer, token);
-    rewrite->families = arena_grow(arena, rewrite->families,
-        sizeof family * rewrite->family_count, sizeof family * (rewrite->family_count + 1));
+    rewrite->families = arena_grow(arena, rewrite->families, sizeof family * rewrite->family_count,
+        sizeof family * (rewrite->family_count + 1));
     rewrite->families[rewrite->family_count++] = family;
     remove_element(walk, start, end);
 }

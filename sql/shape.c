@@ -8,13 +8,33 @@
 enum { SPACE = 1, WORD_START = 2, DIGIT = 4, OPERATOR = 8 };
 
 static const uint8_t classes[256] = {
-    [' '] = SPACE, ['\t'] = SPACE, ['\n'] = SPACE, ['\r'] = SPACE, ['\f'] = SPACE,
-    ['a' ... 'z'] = WORD_START, ['A' ... 'Z'] = WORD_START, ['_'] = WORD_START,
-    [0x80 ... 0xff] = WORD_START, ['0' ... '9'] = DIGIT,
-    ['~'] = OPERATOR, ['!'] = OPERATOR, ['@'] = OPERATOR, ['#'] = OPERATOR, ['^'] = OPERATOR,
-    ['&'] = OPERATOR, ['|'] = OPERATOR, ['`'] = OPERATOR, ['?'] = OPERATOR, ['+'] = OPERATOR,
-    ['-'] = OPERATOR, ['*'] = OPERATOR, ['/'] = OPERATOR, ['%'] = OPERATOR, ['<'] = OPERATOR,
-    ['>'] = OPERATOR, ['='] = OPERATOR,
+    [' '] = SPACE,
+    ['\t'] = SPACE,
+    ['\n'] = SPACE,
+    ['\r'] = SPACE,
+    ['\f'] = SPACE,
+    ['a' ... 'z'] = WORD_START,
+    ['A' ... 'Z'] = WORD_START,
+    ['_'] = WORD_START,
+    [0x80 ... 0xff] = WORD_START,
+    ['0' ... '9'] = DIGIT,
+    ['~'] = OPERATOR,
+    ['!'] = OPERATOR,
+    ['@'] = OPERATOR,
+    ['#'] = OPERATOR,
+    ['^'] = OPERATOR,
+    ['&'] = OPERATOR,
+    ['|'] = OPERATOR,
+    ['`'] = OPERATOR,
+    ['?'] = OPERATOR,
+    ['+'] = OPERATOR,
+    ['-'] = OPERATOR,
+    ['*'] = OPERATOR,
+    ['/'] = OPERATOR,
+    ['%'] = OPERATOR,
+    ['<'] = OPERATOR,
+    ['>'] = OPERATOR,
+    ['='] = OPERATOR,
 };
 
 // What came before the current token, as far as it decides what a literal may be.
@@ -35,8 +55,8 @@ struct shaping {
     struct shape *out;
     uint32_t out_size;
     enum before before;
-    bool after_cast;     // Between :: and the end of its type's name.
-    bool ordering;       // In ORDER BY or GROUP BY, where literals mean other things.
+    bool after_cast; // Between :: and the end of its type's name.
+    bool ordering;   // In ORDER BY or GROUP BY, where literals mean other things.
     uint32_t order_depth;
     uint32_t depth;
 };
@@ -51,7 +71,7 @@ enum word_effect {
     WORD_LITERAL_MAY_FOLLOW,
     WORD_REFUSED,
     WORD_BY,
-    WORD_ENDS_ORDER,          // and a literal may follow
+    WORD_ENDS_ORDER, // and a literal may follow
     WORD_ENDS_ORDER_NO_LITERAL,
 };
 
@@ -118,7 +138,8 @@ static void separate(struct shaping *s, unsigned with)
 static bool skip_comment(struct shaping *s)
 {
     if (s->text[s->at + 1] == '-') {
-        while (s->at < s->size && s->text[s->at] != '\n' && s->text[s->at] != '\r') s->at++;
+        while (s->at < s->size && s->text[s->at] != '\n' && s->text[s->at] != '\r')
+            s->at++;
         return true;
     }
     uint32_t depth = 0;
@@ -152,7 +173,8 @@ static bool shape_word(struct shaping *s, bool *inserts)
     }
     uint32_t size = s->at - start;
     // Literals that begin with a letter: E'..', B'..', N'..', X'..', U&'..'.
-    if (s->at < s->size && (s->text[s->at] == '\'' || (size == 1 && packed == 'u' && s->text[s->at] == '&')))
+    if (s->at < s->size &&
+        (s->text[s->at] == '\'' || (size == 1 && packed == 'u' && s->text[s->at] == '&')))
         return false;
     bool name = s->out_size > 0 && s->out->text[s->out_size - 1] == '.';
     s->out_size += size;
@@ -303,7 +325,8 @@ static bool shape_operator(struct shaping *s)
         special |= strchr("~!@#^&|`?%", c) != NULL;
         at++;
     }
-    while (at > start + 1 && !special && (s->text[at - 1] == '-' || s->text[at - 1] == '+')) at--;
+    while (at > start + 1 && !special && (s->text[at - 1] == '-' || s->text[at - 1] == '+'))
+        at--;
     uint32_t size = at - start;
     if (!has_room(s, size)) return false;
     separate(s, OPERATOR);
@@ -391,7 +414,8 @@ bool shape_of(struct bytes text, struct shape *out)
     bool inserts = false, started = false;
     out->literal_count = 0;
     for (;;) {
-        while (s.at < s.size && (classes[s.text[s.at]] & SPACE)) s.at++;
+        while (s.at < s.size && (classes[s.text[s.at]] & SPACE))
+            s.at++;
         if (s.at >= s.size) break;
         if (s.text[s.at] == ';') {
             for (s.at++; s.at < s.size && (classes[s.text[s.at]] & SPACE); s.at++) {

@@ -49,8 +49,8 @@ Test(parse, errors_have_message_state_and_position)
         {"SHOW VIRTUAL CLUSTER a WITH STATUS", "42601", "syntax error at or near \"STATUS\"", 29},
         {"SHOW TABLES FROM d WITH COMMENT x", "42601", "syntax error at or near \"x\"", 33},
         {"ALTER VIRTUAL CLUSTER a START", "42601", "syntax error at end of input", 30},
-        {"ALTER VIRTUAL CLUSTER a START SERVICE SHARD", "42601", "syntax error at or near \"SHARD\"",
-            39},
+        {"ALTER VIRTUAL CLUSTER a START SERVICE SHARD", "42601",
+            "syntax error at or near \"SHARD\"", 39},
         {"ALTER VIRTUAL CLUSTER ALL STOP SERVICE", "42601", "syntax error at or near \"STOP\"", 27},
         {"ALTER VIRTUAL CLUSTER a REVOKE CAPABILITY x = true", "42601",
             "no value allowed in revoke: \"x\"", 43},
@@ -62,7 +62,8 @@ Test(parse, errors_have_message_state_and_position)
         {"BEGIN ISOLATION LEVEL CHAOS", "42601", "syntax error at or near \"CHAOS\"", 23},
         {"EXPLAIN", "42601", "syntax error at end of input", 8},
         {"CREATE TABLE t (a int, FAMILY (b) x)", "42601", "syntax error at or near \"x\"", 35},
-        {"CREATE TABLE t (a int, INDEX i (a) STORING)", "42601", "syntax error at end of input", 43},
+        {"CREATE TABLE t (a int, INDEX i (a) STORING)", "42601", "syntax error at end of input",
+            43},
         {"SELECT $99999", "42P02", "there is no parameter $99999", 8},
         {"SELECT '\xff'", "22021", "invalid byte sequence for encoding \"UTF8\": 0xff", 0},
         {"SELECT xmlroot(a, version '1')", "0A000", "XML is not supported", 8},
@@ -178,15 +179,17 @@ Test(parse, expressions_and_types_stand_alone)
 
 // --- nesting -------------------------------------------------------------------------------------
 
-static char *nest(const char *before, const char *open, uint32_t count, const char *middle,
-    const char *close)
+static char *nest(
+    const char *before, const char *open, uint32_t count, const char *middle, const char *close)
 {
     size_t size = strlen(before) + strlen(middle) + count * (strlen(open) + strlen(close)) + 1;
     char *text = malloc(size), *at = text;
     at += sprintf(at, "%s", before);
-    for (uint32_t i = 0; i < count; i++) at += sprintf(at, "%s", open);
+    for (uint32_t i = 0; i < count; i++)
+        at += sprintf(at, "%s", open);
     at += sprintf(at, "%s", middle);
-    for (uint32_t i = 0; i < count; i++) at += sprintf(at, "%s", close);
+    for (uint32_t i = 0; i < count; i++)
+        at += sprintf(at, "%s", close);
     return text;
 }
 
@@ -196,23 +199,34 @@ Test(parse, nesting_is_bounded)
     static const struct {
         const char *before, *open, *middle, *close;
     } rows[] = {
-        {"SELECT 1", "+1", "", ""}, {"SELECT ", "(", "1", ")"}, {"SELECT ", "(1+", "1", ")"},
-        {"SELECT ", "CASE WHEN a THEN ", "1", " END"}, {"SELECT ", "(SELECT ", "1", ")"},
-        {"SELECT * FROM ", "(SELECT * FROM ", "t", ") x"}, {"SELECT ", "NOT ", "a", ""},
-        {"SELECT 1", " UNION SELECT 1", "", ""}, {"SELECT * FROM t", " JOIN t ON a", "", ""},
-        {"SELECT a", "[1]", "", ""}, {"SELECT ", "ARRAY[", "1", "]"}, {"SELECT ", "f(", "1", ")"},
-        {"SELECT 1", "::int", "", ""}, {"SELECT ", "(a AND (b OR ", "c", "))"},
-        {"SELECT ", "((1+", "1", ")+1)"}, {"SELECT a", " IS NULL", "", ""},
-        {"SELECT ", "- ", "a", ""}, {"SHOW JOB ", "(", "1", ")"},
-        {"SELECT * FROM ", "[SELECT * FROM ", "t", "]"}, {"", "EXPLAIN ", "SELECT 1", ""},
+        {"SELECT 1", "+1", "", ""},
+        {"SELECT ", "(", "1", ")"},
+        {"SELECT ", "(1+", "1", ")"},
+        {"SELECT ", "CASE WHEN a THEN ", "1", " END"},
+        {"SELECT ", "(SELECT ", "1", ")"},
+        {"SELECT * FROM ", "(SELECT * FROM ", "t", ") x"},
+        {"SELECT ", "NOT ", "a", ""},
+        {"SELECT 1", " UNION SELECT 1", "", ""},
+        {"SELECT * FROM t", " JOIN t ON a", "", ""},
+        {"SELECT a", "[1]", "", ""},
+        {"SELECT ", "ARRAY[", "1", "]"},
+        {"SELECT ", "f(", "1", ")"},
+        {"SELECT 1", "::int", "", ""},
+        {"SELECT ", "(a AND (b OR ", "c", "))"},
+        {"SELECT ", "((1+", "1", ")+1)"},
+        {"SELECT a", " IS NULL", "", ""},
+        {"SELECT ", "- ", "a", ""},
+        {"SHOW JOB ", "(", "1", ")"},
+        {"SELECT * FROM ", "[SELECT * FROM ", "t", "]"},
+        {"", "EXPLAIN ", "SELECT 1", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (uint32_t deep = 0; deep < 2; deep++) {
             struct arena arena;
             struct statement_list list;
             arena_init(&arena, NULL);
-            char *text = nest(rows[i].before, rows[i].open, deep ? 200000 : 10, rows[i].middle,
-                rows[i].close);
+            char *text = nest(
+                rows[i].before, rows[i].open, deep ? 200000 : 10, rows[i].middle, rows[i].close);
             struct status st = parse_sql(&arena, bytes_of_string(text), &list);
             if (deep) {
                 cr_expect_str_eq(state_of(st), "54001", "%s", rows[i].open);
@@ -276,16 +290,17 @@ Test(parse, sizes_and_memory_are_bounded)
 // Whatever the bytes: a status or a tree, whose text parses again.
 Test(parse, random_statements_do_no_harm)
 {
-    static const char *const parts[] = {"SELECT ", "1", "a", "(", ")", ",", " FROM ", "t", " WHERE ",
-        "=", "[SHOW JOBS]", "[", "]", "@i", "@{NO_FULL_SCAN}", " AS OF SYSTEM TIME ", "'-1s'", "'",
-        "\"", "$1", "$$", "::int", " UNION ", "CREATE TABLE t (", "INDEX i (a)", " STORING (b)",
-        "FAMILY f (a)", " NOT VISIBLE", " ON UPDATE now()", " AS (a) STORED", "UPSERT INTO t ",
-        "VALUES ", "ALTER VIRTUAL CLUSTER ", "SHOW ", "VIRTUAL CLUSTER ", "x ", "WITH ",
-        "REPLICATION STATUS", "SET ", "CLUSTER SETTING ", "a.b", "EXPLAIN ", "CASE ", "END ",
-        "WHEN ", "UPDATE t SET a = 1", " ORDER BY a", " LIMIT 1", "ALTER TABLE t ", "SPLIT AT ",
-        "CONFIGURE ZONE USING ", "DROP INDEX ", "t@i", "GRANT ", "SYSTEM ", "ALL ", " TO ", "BACKUP ",
-        "INTO ", "IN ", "--x\n", "/*", "*/", ";", "\xc3\xa9", "E'\\", "U&'\\", "BEGIN ", "NOT ",
-        "PREPARE p AS ", "{", "}", ".", "e'\\x41'", "COPY ", "CREATE USER u ", "PASSWORD ", "ADD "};
+    static const char *const parts[] = {"SELECT ", "1", "a", "(", ")", ",", " FROM ", "t",
+        " WHERE ", "=", "[SHOW JOBS]", "[", "]", "@i", "@{NO_FULL_SCAN}", " AS OF SYSTEM TIME ",
+        "'-1s'", "'", "\"", "$1", "$$", "::int", " UNION ", "CREATE TABLE t (", "INDEX i (a)",
+        " STORING (b)", "FAMILY f (a)", " NOT VISIBLE", " ON UPDATE now()", " AS (a) STORED",
+        "UPSERT INTO t ", "VALUES ", "ALTER VIRTUAL CLUSTER ", "SHOW ", "VIRTUAL CLUSTER ", "x ",
+        "WITH ", "REPLICATION STATUS", "SET ", "CLUSTER SETTING ", "a.b", "EXPLAIN ", "CASE ",
+        "END ", "WHEN ", "UPDATE t SET a = 1", " ORDER BY a", " LIMIT 1", "ALTER TABLE t ",
+        "SPLIT AT ", "CONFIGURE ZONE USING ", "DROP INDEX ", "t@i", "GRANT ", "SYSTEM ", "ALL ",
+        " TO ", "BACKUP ", "INTO ", "IN ", "--x\n", "/*", "*/", ";", "\xc3\xa9", "E'\\", "U&'\\",
+        "BEGIN ", "NOT ", "PREPARE p AS ", "{", "}", ".", "e'\\x41'", "COPY ", "CREATE USER u ",
+        "PASSWORD ", "ADD "};
     char text[1024];
     srand(7);
     for (int round = 0; round < 6000; round++) {

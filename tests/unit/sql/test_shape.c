@@ -93,8 +93,8 @@ Test(shape, refuses_what_a_parameter_would_change)
         {"SELECT a FROM t FETCH FIRST 3 ROWS ONLY", "FETCH"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        cr_expect(!make(rows[i].text), "%s (%s): %.*s", rows[i].text, rows[i].why,
-            (int)shape.size, shape.text);
+        cr_expect(!make(rows[i].text), "%s (%s): %.*s", rows[i].text, rows[i].why, (int)shape.size,
+            shape.text);
 }
 
 Test(shape, literals_keep_their_kind_and_value)
@@ -110,7 +110,8 @@ Test(shape, literals_keep_their_kind_and_value)
         {SHAPE_INTEGER, -2, "-2"},
         {SHAPE_INTEGER, 2147483647, "2147483647"},
         {SHAPE_BIGINT, 2147483648, "2147483648"},
-        {SHAPE_BIGINT, -2147483648, "-2147483648"}, // The sign comes after the type, as in PostgreSQL.
+        {SHAPE_BIGINT, -2147483648,
+            "-2147483648"}, // The sign comes after the type, as in PostgreSQL.
         {SHAPE_BIGINT, INT64_MAX, "9223372036854775807"},
         {SHAPE_DECIMAL, 0, "9223372036854775808"},
         {SHAPE_DECIMAL, 0, "1.5"},
