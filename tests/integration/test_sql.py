@@ -145,9 +145,9 @@ class SqlFiles(unittest.TestCase):
 def make_test(path):
     def test(self):
         name = os.path.basename(path)[:-4]
-        with self.server.connect() as session:
+        with self.server.wait_connect("main") as session:
             session.run("CREATE DATABASE test_%s" % name)
-        with self.server.connect(database="test_" + name) as session:
+        with self.server.connect("main", database="test_" + name) as session:
             as_text(session.raw)
             differences = run_file(path, session.raw)
         if differences:
