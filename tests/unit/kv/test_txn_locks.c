@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Transactions that meet at the same rows: queues instead of aborts, deadlocks, NOWAIT and SKIP LOCKED, races
+// of inserts, cancellation. Workers run on all shards at once.
+#include "tests/unit/kv/kv_harness.h"
+
+#include "kv/kv_node.h"
+#include "kv/lock.h"
+
+#define WORKERS 16u
+
+static uint64_t number_of(struct bytes value)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < value.size; i++) number = number * 10 + (uint64_t)(value.data[i] - '0');
+    return number;
+}
+
+static struct status put_number(
+    struct task *task, struct kv_txn *txn, const char *text, uint64_t number)
+{
+    return put(task, txn, text, arena_printf(task->arena, "%llu", (unsigned long long)number));
+}
+
+// Reads a row for update and adds one to it. Never 40001: whoever waited sees the newest.
+static struct status add_one(struct task *task, const char *text)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(begin(task, &txn));
+    st = get_locked(task, txn, text, &value);
+    if (!failed(st)) st = put_number(task, txn, text, number_of(value) + 1);
+    if (failed(st)) {
+        kv_txn_rollback(task, txn);
+        goto out;
+    }
+    st = commit(task, txn);
+out:
+    return st;
+}
+
+static struct status add_many(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    (void)arg;
+    for (int i = 0; i < 10; i++) TRY(add_one(task, "hot"));
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, hot_row_queues_and_nobody_is_aborted)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    TRY(put_now(task, "hot", "0"));
+    TRY(run_workers(task, WORKERS, add_many, NULL));
+    TRY(read_now(task, "hot", &value));
+    CHECK(number_of(value) == WORKERS * 10);
+out:
+    return st;
+}
+
+// What was read before the lock is still true after it, or the answer is 40001.
+KV_TEST(txn_locks, move_the_snapshot_only_when_nothing_read_has_changed)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", "1"));
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "a", &value));
+    struct hlc_timestamp before = kv_txn_read_ts(txn);
+    TRY(put_now(task, "b", "2"));
+    TRY(get_locked(task, txn, "b", &value));
+    CHECK(is_text(value, "2"));
+    CHECK(hlc_less(before, kv_txn_read_ts(txn)));
+    TRY(put(task, txn, "b", "3"));
+    TRY(commit(task, txn));
+
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "a", &value));
+    TRY(put_now(task, "a", "changed"));
+    TRY(put_now(task, "b", "4"));
+    CHECK_FAILS(get_locked(task, txn, "b", &value), E_SERIALIZATION_FAILURE);
+    CHECK_FAILS(put(task, txn, "b", "5"), E_SERIALIZATION_FAILURE);
+    TRY(kv_txn_restart(task, txn));
+    TRY(get_locked(task, txn, "b", &value));
+    CHECK(is_text(value, "4"));
+    TRY(put(task, txn, "b", "5"));
+    TRY(commit(task, txn));
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, scans_lock_rows_as_they_are_now)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct kv_scan scan;
+    char *text;
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", "1"));
+    TRY(begin(task, &txn));
+    TRY(put_now(task, "b", "2"));
+    TRY(put_now(task, "c", "2"));
+    kv_scan_init(&scan, key_span(task, "a", "e"));
+    scan.read.lock = KV_LOCK_EXCLUSIVE;
+    TRY(scan_text(task, txn, &scan, &text));
+    CHECK(strcmp(text, "a=1 b=2 c=2 ") == 0);
+    TRY(put(task, txn, "a", "3"));
+    TRY(commit(task, txn));
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, nowait_fails_and_skip_passes_over)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *holder;
+    struct kv_txn *other;
+    struct bytes value;
+    struct kv_scan scan;
+    char *text;
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", "1"));
+    TRY(put_now(task, "c", "1"));
+    TRY(begin(task, &holder));
+    TRY(get_locked(task, holder, "b", &value));
+    TRY(begin(task, &other));
+    const struct kv_read nowait = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    CHECK_FAILS(kv_get(task, other, &nowait, key(task, "b"), task->arena, &value),
+        E_LOCK_NOT_AVAILABLE);
+    kv_scan_init(&scan, key_span(task, "a", "e"));
+    scan.read = (struct kv_read){.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_SKIP};
+    TRY(scan_text(task, other, &scan, &text));
+    CHECK(strcmp(text, "a=1 c=1 ") == 0);
+    const struct bytes keys[] = {key(task, "c"), key(task, "b")};
+    struct bytes values[2];
+    bool skipped[2];
+    TRY(kv_get_many(task, other, &scan.read, keys, 2, task->arena, values, skipped));
+    CHECK(!skipped[0] && skipped[1] && is_text(values[0], "1"));
+    // What was passed over may change without a conflict.
+    TRY(put(task, holder, "b", "2"));
+    TRY(commit(task, holder));
+    TRY(put(task, other, "a", "2"));
+    TRY(commit(task, other));
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, shared_locks_share)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *one;
+    struct kv_txn *two;
+    struct bytes value;
+    const struct kv_read shared = {.lock = KV_LOCK_SHARED, .wait = KV_WAIT_FAIL};
+    const struct kv_read exclusive = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    TRY(put_now(task, "a", "1"));
+    TRY(begin(task, &one));
+    TRY(begin(task, &two));
+    TRY(kv_get(task, one, &shared, key(task, "a"), task->arena, &value));
+    TRY(kv_get(task, two, &shared, key(task, "a"), task->arena, &value));
+    CHECK_FAILS(kv_get(task, one, &exclusive, key(task, "a"), task->arena, &value),
+        E_LOCK_NOT_AVAILABLE);
+    kv_txn_rollback(task, two);
+    // On another shard the release is a message: it comes before the next request does.
+    TRY(kv_get(task, one, &exclusive, key(task, "a"), task->arena, &value));
+    kv_txn_rollback(task, one);
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, time_out)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *holder;
+    struct kv_txn *other;
+    struct bytes value;
+    TRY(begin(task, &holder));
+    TRY(get_locked(task, holder, "a", &value));
+    const struct kv_txn_options options = {.tenant = TENANT, .lock_timeout_ns = 5 * MS};
+    TRY(kv_txn_begin(task, &options, &other));
+    CHECK_FAILS(get_locked(task, other, "a", &value), E_LOCK_NOT_AVAILABLE);
+    kv_txn_rollback(task, other);
+    // A write that was never locked waits for it at commit.
+    TRY(kv_txn_begin(task, &options, &other));
+    TRY(put(task, other, "a", "blind"));
+    CHECK_FAILS(commit(task, other), E_LOCK_NOT_AVAILABLE);
+    TRY(put(task, holder, "a", "1"));
+    TRY(commit(task, holder));
+    TRY(put_now(task, "a", "2"));
+out:
+    return st;
+}
+
+// --- inserts -----------------------------------------------------------------------------------------------
+
+struct race {
+    uint32_t winners, losers;
+};
+
+static struct status insert_one(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct worker *worker = arg;
+    struct kv_txn *txn;
+    struct bytes existing;
+    char *own = arena_printf(task->arena, "worker %u", worker->number);
+    TRY(begin(task, &txn));
+    st = kv_insert(
+        task, txn, key(task, "row"), bytes_of_string(own), task->arena, &existing);
+    bool won = existing.data == NULL;
+    if (failed(st)) {
+        kv_txn_rollback(task, txn);
+        goto out;
+    }
+    TRY(commit(task, txn));
+    // What the loser sees is what the winner wrote.
+    CHECK(won || bytes_has_prefix(existing, BYTES_LITERAL("worker ")));
+    __atomic_fetch_add(won ? &((struct race *)worker->context)->winners
+                           : &((struct race *)worker->context)->losers,
+        1, __ATOMIC_RELAXED);
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, of_racing_inserts_one_wins_and_the_others_see_it)
+{
+    struct status st = STATUS_OK;
+    struct race race = {0};
+    TRY(run_workers(task, WORKERS, insert_one, &race));
+    CHECK(race.winners == 1);
+    CHECK(race.losers == WORKERS - 1);
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, inserts_many_and_says_which_were_there)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct kv_pair pairs[5];
+    struct bytes existing[5];
+    char *text;
+    static const char *const names[] = {"t", "b", "q", "a", "own"};
+    TRY(kv_test_spread(task));
+    TRY(put_now(task, "b", "there"));
+    TRY(put_now(task, "q", "there"));
+    TRY(begin(task, &txn));
+    TRY(put(task, txn, "own", "mine"));
+    for (int i = 0; i < 5; i++) {
+        pairs[i] = (struct kv_pair){key(task, names[i]), BYTES_LITERAL("new")};
+    }
+    TRY(kv_insert_many(task, txn, pairs, 5, task->arena, existing));
+    CHECK(is_text(existing[0], NULL) && is_text(existing[3], NULL));
+    CHECK(is_text(existing[1], "there") && is_text(existing[2], "there"));
+    CHECK(is_text(existing[4], "mine"));
+    TRY(commit(task, txn));
+    TRY(begin(task, &txn));
+    TRY(scan_all(task, txn, "a", "z", false, &text));
+    CHECK(strcmp(text, "a=new b=there own=mine q=there t=new ") == 0);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+// --- deadlocks ---------------------------------------------------------------------------------------------
+
+struct ring {
+    uint32_t count;
+    uint32_t ready; // Have their first lock.
+    uint32_t aborted;
+};
+
+// Worker i locks row i, waits until all have theirs, then wants row i + 1.
+static struct status lock_two(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct worker *worker = arg;
+    struct ring *ring = worker->context;
+    struct kv_txn *txn;
+    struct bytes value;
+    static const char *const rows[] = {"a", "n", "b", "t"};
+    TRY(begin(task, &txn));
+    TRY(get_locked(task, txn, rows[worker->number], &value));
+    __atomic_fetch_add(&ring->ready, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&ring->ready, __ATOMIC_ACQUIRE) < ring->count) {
+        TRY(task_sleep(task, MS / 10));
+    }
+    st = get_locked(task, txn, rows[(worker->number + 1) % ring->count], &value);
+    if (status_is(st, E_SERIALIZATION_FAILURE)) {
+        __atomic_fetch_add(&ring->aborted, 1, __ATOMIC_RELAXED);
+        kv_txn_rollback(task, txn);
+        return STATUS_OK;
+    }
+    TRY(st);
+    TRY(put(task, txn, rows[worker->number], "done"));
+    TRY(commit(task, txn));
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, deadlocks_end_with_one_victim)
+{
+    struct status st = STATUS_OK;
+    TRY(kv_test_spread(task));
+    for (uint32_t count = 2; count <= 4; count++) {
+        struct ring ring = {.count = count};
+        uint64_t started_ns = task_now_ns(task);
+        TRY(run_workers(task, count, lock_two, &ring));
+        CHECK(ring.aborted == 1);
+        CHECK(task_now_ns(task) - started_ns < 2000 * MS);
+    }
+out:
+    return st;
+}
+
+// --- cancellation --------------------------------------------------------------------------------------------
+
+static struct status lock_hot(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    (void)arg;
+    TRY(begin(task, &txn));
+    st = get_locked(task, txn, "mine", &value);
+    if (!failed(st)) st = get_locked(task, txn, "hot", &value);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, cancelled_waiters_release_everything)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *holder;
+    struct bytes value;
+    struct workers *workers = ARENA_NEW(task->arena, struct workers);
+    TRY(begin(task, &holder));
+    TRY(get_locked(task, holder, "hot", &value));
+    TRY(worker_start(task, workers, 0, lock_hot, NULL));
+    TRY(worker_start(task, workers, 1, lock_hot, NULL));
+    TRY(task_sleep(task, 5 * MS));
+    for (int i = 0; i < 2; i++) {
+        task_cancel(workers->list[i].task, status_make(E_QUERY_CANCELED, "cancelled"));
+    }
+    while (workers->running > 0) TRY(task_wait(task, &workers->ended));
+    CHECK(status_is(workers->list[0].st, E_QUERY_CANCELED));
+    CHECK(status_is(workers->list[1].st, E_QUERY_CANCELED));
+    const struct kv_read nowait = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    TRY(kv_get(task, holder, &nowait, key(task, "mine"), task->arena, &value));
+    kv_txn_rollback(task, holder);
+    TRY(add_one(task, "hot"));
+out:
+    return st;
+}
+
+// --- the table itself --------------------------------------------------------------------------------------------
+
+static struct lock_request request_of(uint64_t txn, enum kv_lock mode, enum kv_wait wait)
+{
+    return (struct lock_request){.owner = {txn, txn}, .mode = mode, .wait = wait};
+}
+
+NODE_TEST(lock, table_grants_in_order_and_forgets_what_is_free, 1)
+{
+    struct status st = STATUS_OK;
+    struct lock_table table;
+    bool granted;
+    TRY(lock_table_init(&table, task->shard));
+    struct bytes row = BYTES_LITERAL("row");
+    struct lock_request one = request_of(1, KV_LOCK_SHARED, KV_WAIT_FAIL);
+    struct lock_request two = request_of(2, KV_LOCK_SHARED, KV_WAIT_FAIL);
+    struct lock_request upgrade = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    TRY(lock_try(&table, &one, row, &granted));
+    CHECK(granted);
+    TRY(lock_try(&table, &two, row, &granted));
+    CHECK(granted);
+    TRY(lock_try(&table, &upgrade, row, &granted));
+    CHECK(!granted);
+    CHECK(lock_taken_by_other(&table, 1, row));
+    lock_release_all(&table, 2);
+    TRY(lock_try(&table, &upgrade, row, &granted));
+    CHECK(granted);
+    CHECK(lock_holds(&table, 1, row, KV_LOCK_EXCLUSIVE));
+    CHECK(!lock_taken_by_other(&table, 1, row));
+    CHECK(lock_taken_by_other(&table, 2, row));
+    for (uint32_t i = 0; i < 5000; i++) { // Enough to grow.
+        uint8_t *long_key = arena_alloc_zero(task->arena, 100);
+        memcpy(long_key, &i, sizeof i);
+        TRY(lock_try(&table, &upgrade, bytes_of(long_key, i % 2 == 0 ? 100 : 4), &granted));
+        CHECK(granted);
+    }
+    CHECK(lock_held_count(&table, 1) == 5001);
+    lock_release_all(&table, 1);
+    CHECK(table.lock_count == 0 && table.owner_count == 0);
+    lock_table_fini(&table);
+out:
+    return st;
+}
