@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kv/checkpoint.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "kv/store_wt_file.h"
 
 #define SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define LOG_SEGMENTS_MAX 4u
 #define PERIOD_NS UINT64_C(250000000)
 #define CHECKPOINT_EVERY_NS UINT64_C(60000000000)
+#define RETRY_NS UINT64_C(5000000000)
 #define GC_EVERY_NS UINT64_C(30000000000)
-#define ROOM_EVERY_NS UINT64_C(1000000000)
-#define ROOM_MIN_BYTES (UINT64_C(16) << 20)
-#define ROOM_MAX_BYTES (UINT64_C(256) << 20)
+#define ROOM_EVERY_NS UINT64_C(100000000)
+// Free room below which writes are refused: a tenth of the disk, within these.
+#define ROOM_MIN_BYTES (UINT64_C(24) << 20)
+#define ROOM_MAX_BYTES (UINT64_C(1) << 30)
+#define CHECKPOINT_ROOM_BYTES (UINT64_C(4) << 20)
+#define RESERVE_BYTES_MAX (UINT64_C(64) << 20)
 
 static METRIC_DEFINE(checkpoint_count, "kv.checkpoint.count", METRIC_COUNTER, METRIC_COUNT, false,
     "Checkpoints of stores");
@@ -31,7 +39,7 @@ struct kv_maintenance {
     struct wait_queue sleepers;
     struct wait_queue ended;
     uint64_t checkpointed_ns;
-    uint64_t room_ns;
+    uint64_t retry_ns; // Not before, after a failure.
 };
 
 // --- checkpoints -----------------------------------------------------------------------------------------
@@ -56,6 +64,11 @@ struct status checkpoint_shard(struct task *task, struct kv_shard *kv)
         struct slice *slice = kv->slices[i];
         if (slice->log.applied_index == slice->checkpoint_index || failed(slice->failed)) continue;
         uint64_t started_ns = shard_now_ns(kv->shard);
+        // A store that runs out of room in the middle of it would hold up a helper until there is some.
+        if (kv->disk_full && kv->disk_free_bytes < slice->bytes_since_checkpoint + CHECKPOINT_ROOM_BYTES) {
+            st = status_make(E_DISK_FULL, "no room on the disk for a checkpoint");
+            goto out;
+        }
         TRY(slice_checkpoint(task, slice));
         metric_add(&checkpoint_count, 0, 1);
         metric_record(&checkpoint_ns, 0, shard_now_ns(kv->shard) - started_ns);
@@ -70,6 +83,7 @@ static bool checkpoint_is_due(const struct kv_maintenance *upkeep, uint64_t now_
     const struct kv_shard *kv = upkeep->kv;
     uint64_t segment = kv->node->options.log_segment_bytes;
     if (segment == 0) segment = SEGMENT_BYTES_DEFAULT;
+    if (now_ns < upkeep->retry_ns) return false;
     if (log_writer_bytes(kv->log) > LOG_SEGMENTS_MAX * segment) return true;
     return now_ns - upkeep->checkpointed_ns > CHECKPOINT_EVERY_NS;
 }
@@ -78,9 +92,30 @@ static bool checkpoint_is_due(const struct kv_maintenance *upkeep, uint64_t now_
 
 struct room {
     const char *dir;
+    const char *reserve_path; // NULL: another shard keeps it.
     uint64_t free_bytes, total_bytes;
     bool known;
 };
+
+static uint64_t room_least(const struct room *room)
+{
+    uint64_t least = room->total_bytes / 10;
+    if (least < ROOM_MIN_BYTES) least = ROOM_MIN_BYTES;
+    return least > ROOM_MAX_BYTES ? ROOM_MAX_BYTES : least;
+}
+
+static void reserve_keep(const struct room *room)
+{
+    struct stat info;
+    uint64_t bytes = room_least(room) / 2;
+    if (bytes > RESERVE_BYTES_MAX) bytes = RESERVE_BYTES_MAX;
+    if (stat(room->reserve_path, &info) == 0 || room->free_bytes < 3 * room_least(room)) return;
+    int fd = open(room->reserve_path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0) return;
+    bool made = posix_fallocate(fd, 0, (off_t)bytes) == 0;
+    close(fd);
+    if (!made) unlink(room->reserve_path);
+}
 
 // On a helper thread.
 static void room_measure(void *arg)
@@ -91,6 +126,7 @@ static void room_measure(void *arg)
     if (!room->known) return;
     room->free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
     room->total_bytes = (uint64_t)info.f_blocks * info.f_frsize;
+    if (room->reserve_path != NULL) reserve_keep(room);
 }
 
 // Writes stop while there is still room for what the stores have in their caches: WiredTiger does not
@@ -98,12 +134,11 @@ static void room_measure(void *arg)
 static struct status room_check(struct task *task, struct kv_shard *kv)
 {
     struct room room = {.dir = kv->node->dir};
-    if (kv->shard->env->simulated) return STATUS_OK;
+    if (kv->shard->index == 0)
+        room.reserve_path = arena_printf(task->arena, "%s/" STORE_RESERVE_NAME, kv->node->dir);
     struct status st = helper_call(task, room_measure, &room);
     if (failed(st) || !room.known) return st;
-    uint64_t least = room.total_bytes / 20;
-    if (least < ROOM_MIN_BYTES) least = ROOM_MIN_BYTES;
-    if (least > ROOM_MAX_BYTES) least = ROOM_MAX_BYTES;
+    uint64_t least = room_least(&room);
     bool full = kv->disk_full ? room.free_bytes < least + least / 4 : room.free_bytes < least;
     if (full != kv->disk_full) {
         if (full)
@@ -114,12 +149,13 @@ static struct status room_check(struct task *task, struct kv_shard *kv)
         metric_set(&disk_full, 0, full);
     }
     kv->disk_full = full;
+    kv->disk_free_bytes = room.free_bytes;
     return STATUS_OK;
 }
 
 // --- the tasks -----------------------------------------------------------------------------------------------
 
-static struct status pause(struct task *task, struct kv_maintenance *upkeep, uint64_t duration_ns)
+static struct status upkeep_pause(struct task *task, struct kv_maintenance *upkeep, uint64_t duration_ns)
 {
     struct status st = task_wait_until(
         task, &upkeep->sleepers, task_now_ns(task) + duration_ns, status_make(K_END, "time is up"));
@@ -134,18 +170,28 @@ static struct status upkeep_task(struct task *task, void *arg)
     upkeep->checkpointed_ns = task_now_ns(task);
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
-        uint64_t now_ns = task_now_ns(task);
-        if (now_ns - upkeep->room_ns > ROOM_EVERY_NS) {
-            upkeep->room_ns = now_ns;
-            TRY(room_check(task, kv));
-        }
-        if (!upkeep->stop && checkpoint_is_due(upkeep, now_ns)) {
+        if (checkpoint_is_due(upkeep, task_now_ns(task))) {
             st = checkpoint_shard(task, kv);
             if (failed(st)) log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
             upkeep->checkpointed_ns = task_now_ns(task);
+            upkeep->retry_ns = failed(st) ? upkeep->checkpointed_ns + RETRY_NS : 0;
         }
         arena_release(task->arena, mark);
-        if (!upkeep->stop) TRY(pause(task, upkeep, PERIOD_NS));
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, PERIOD_NS));
+    }
+out:
+    return st;
+}
+
+static struct status room_task(struct task *task, void *arg)
+{
+    struct kv_maintenance *upkeep = arg;
+    struct status st = STATUS_OK;
+    while (!upkeep->stop) {
+        struct arena_mark mark = arena_mark(task->arena);
+        TRY(room_check(task, upkeep->kv));
+        arena_release(task->arena, mark);
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, ROOM_EVERY_NS));
     }
 out:
     return st;
@@ -156,7 +202,7 @@ static struct status gc_task(struct task *task, void *arg)
     struct kv_maintenance *upkeep = arg;
     struct kv_shard *kv = upkeep->kv;
     struct status st = STATUS_OK;
-    if (!upkeep->stop) TRY(pause(task, upkeep, GC_EVERY_NS));
+    if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, GC_EVERY_NS));
     while (!upkeep->stop) {
         for (uint32_t i = 0; i < kv->slice_count && !upkeep->stop; i++) {
             struct arena_mark mark = arena_mark(task->arena);
@@ -167,7 +213,7 @@ static struct status gc_task(struct task *task, void *arg)
                 log_warning(0, "slice %llu: garbage collection: %s",
                     (unsigned long long)kv->slices[i]->id, st.message);
         }
-        if (!upkeep->stop) TRY(pause(task, upkeep, GC_EVERY_NS));
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, GC_EVERY_NS));
     }
 out:
     return st;
@@ -199,6 +245,12 @@ struct status maintenance_start(struct kv_shard *kv)
         .ended_arg = upkeep};
     TRY(task_start(kv->shard, &options));
     upkeep->running++;
+    if (!kv->shard->env->simulated && kv->node->options.store == KV_STORE_WIREDTIGER) {
+        options.fn = room_task;
+        options.kind = "kv room";
+        TRY(task_start(kv->shard, &options));
+        upkeep->running++;
+    }
     options.fn = gc_task;
     options.kind = "kv gc";
     options.class = TASK_BULK;

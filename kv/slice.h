@@ -104,7 +104,7 @@ struct slice {
     uint32_t pending_coarse_count;
 
     struct slice_proposal *committed, *committed_tail; // Durable, to be applied.
-    size_t committed_bytes;
+    size_t committed_bytes, committed_items;
     uint64_t in_flight;                 // Proposals not applied yet.
     bool parts_open;                    // A large entry is being cut into parts: others wait.
     struct wait_queue admit_waiters;

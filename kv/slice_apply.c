@@ -7,7 +7,8 @@
 #include "kv/slice_internal.h"
 
 // A transaction larger than this is cut in two where that is allowed: the store keeps its changes in memory.
-#define TRANSACTION_BYTES_MAX (2u << 20)
+#define TRANSACTION_BYTES_MAX (1u << 20)
+#define TRANSACTION_ITEMS_MAX 200u // About half a millisecond: others want to run, too.
 
 struct bytes meta_number_key(
     enum meta_letter letter, uint64_t number, uint8_t out[META_NUMBER_KEY_BYTES])
@@ -20,12 +21,13 @@ struct bytes meta_number_key(
 
 static struct status apply_pause(struct slice_apply *apply, size_t bytes)
 {
+    if (apply->task == NULL) return STATUS_OK;
     apply->bytes += bytes;
-    if (LIKELY(apply->bytes < TRANSACTION_BYTES_MAX) || apply->task == NULL) return STATUS_OK;
+    if (++apply->items < TRANSACTION_ITEMS_MAX && apply->bytes < TRANSACTION_BYTES_MAX) return STATUS_OK;
     struct store *store = apply->slice->store;
     struct status st = store_commit(store);
     if (failed(st)) return st;
-    apply->bytes = 0;
+    apply->bytes = apply->items = 0;
     // Readers that run meanwhile find the keys pending, or read below them.
     st = task_yield(apply->task);
     if (failed(st)) task_cancel_clear(apply->task); // Applying is not cancellable.

@@ -12,6 +12,7 @@ struct slice_proposal {
     struct raft_proposal raft;
     struct slice *slice;
     struct bytes payload;
+    uint64_t item_count;
     struct pending pending;
     bool is_pending;
     struct hlc_timestamp ceiling;
@@ -90,7 +91,7 @@ CHECKED struct status slice_task_start(struct slice *slice, task_fn fn, const ch
 struct slice_apply {
     struct slice *slice;
     struct task *task;
-    size_t bytes; // In the running transaction.
+    size_t bytes, items; // In the running transaction.
 };
 CHECKED struct status slice_apply_entry(struct slice_apply *apply, struct bytes payload);
 // The applied record, in the running transaction.

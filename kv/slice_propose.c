@@ -12,6 +12,7 @@
 #include "kv/slice_internal.h"
 
 #define APPLY_INLINE_BYTES (256u << 10)
+#define APPLY_INLINE_ITEMS 512u // About a millisecond.
 #define APPLY_ATTEMPTS 20u
 // A record of the log holds this much of a large entry, behind a header: format u8 | flags u8 | total u32.
 #define PART_BYTES (1u << 20)
@@ -147,6 +148,7 @@ static void proposal_committed(struct raft_proposal *raft, struct status st)
     }
     slice->committed_tail = proposal;
     slice->committed_bytes += proposal->payload.size;
+    slice->committed_items += proposal->item_count;
 }
 
 static void part_committed(struct raft_proposal *raft, struct status st)
@@ -204,7 +206,11 @@ static void pending_prepare(struct slice_proposal *proposal, struct arena *arena
     struct entry_op op;
     entry_open_trusted(proposal->payload, &reader);
     while (entry_op_next(&reader, &op)) {
+        const struct pending *prepared;
+        proposal->item_count += op.item_count;
         if (op.kind == ENTRY_RESOLVE && op.commit) {
+            prepared = slice_prepared_find(proposal->slice, op.txn);
+            if (prepared != NULL) proposal->item_count += prepared->key_count;
             proposal->slice->last_commit = hlc_max(proposal->slice->last_commit, op.ts);
             hlc_update(&proposal->slice->shard->hlc, op.ts);
         }
@@ -299,6 +305,7 @@ static void finish_some(struct slice *slice, uint32_t count)
         struct slice_proposal *proposal = slice->committed;
         slice->committed = proposal->next;
         slice->committed_bytes -= proposal->payload.size;
+        slice->committed_items -= proposal->item_count;
         uint64_t index = proposal->raft.append.record.index;
         raft_log_applied(&slice->log, index, proposal->raft.append.position);
         slice->bytes_since_checkpoint += proposal->payload.size;
@@ -320,7 +327,7 @@ static void fail_all(struct slice *slice, struct status st)
         slice->committed = proposal->next;
         proposal_finish(proposal, ambiguous());
     }
-    slice->committed_bytes = 0;
+    slice->committed_bytes = slice->committed_items = 0;
 }
 
 static uint32_t committed_count(const struct slice *slice)
@@ -358,7 +365,8 @@ void slice_apply_committed(struct slice *slice)
 {
     if (slice->committed == NULL || slice->applying) return;
     struct status st = STATUS_OK;
-    if (LIKELY(slice->committed_bytes <= APPLY_INLINE_BYTES)) {
+    if (LIKELY(slice->committed_bytes <= APPLY_INLINE_BYTES &&
+               slice->committed_items <= APPLY_INLINE_ITEMS)) {
         uint32_t count = committed_count(slice);
         st = apply_some(slice, NULL, slice->committed, count);
         if (LIKELY(!failed(st))) {

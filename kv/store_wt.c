@@ -12,6 +12,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/store.h"
+#include "kv/store_wt_file.h"
 
 #define CACHE_BYTES_DEFAULT (64u << 20)
 #define CACHE_BYTES_MIN (4u << 20)
@@ -22,6 +23,10 @@ static const char *const table_uris[STORE_TABLE_COUNT] = {
     [STORE_TIME] = "file:time.wt",
     [STORE_META] = "file:meta.wt",
 };
+
+// The library finds it by its name; the linker by this.
+__attribute__((used)) static int (*const file_system_load)(
+    WT_CONNECTION *connection, WT_CONFIG_ARG *config) = store_wt_file_load;
 
 struct wt_cursor {
     struct store_cursor base;
@@ -324,7 +329,8 @@ static void open_blocking(void *arg)
         "create,cache_size=%lluB,eviction=(threads_min=1,threads_max=1),eviction_dirty_target=30,"
         "eviction_dirty_trigger=60,log=(enabled=false),checkpoint=(wait=0),statistics=(none),"
         "session_max=16,config_base=false%s",
-        (unsigned long long)wt->cache_bytes, wt->in_memory ? ",in_memory=true" : "");
+        (unsigned long long)wt->cache_bytes,
+        wt->in_memory ? ",in_memory=true" : "," STORE_WT_FILE_CONFIG);
     wt->result = make_folders(wt->home);
     if (wt->result != 0) return;
     wt->result = wiredtiger_open(wt->home, &wt->events, config, &wt->connection);
