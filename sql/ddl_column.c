@@ -2,9 +2,8 @@
 //
 // Columns, keys, checks and foreign keys of a table descriptor that is being made or edited.
 #include "sql/ddl_internal.h"
-#include "sql/deparse.h"
 
-#include "core/invariant.h"
+#include "sql/catalog_text.h"
 
 struct column_desc *ddl_column(struct table_desc *table, const char *name)
 {
@@ -41,11 +40,6 @@ static struct status no_column(struct statement_context *context, const char *na
 
 // --- columns -------------------------------------------------------------------------------------
 
-static char *nextval_text(struct arena *arena, uint32_t sequence_id)
-{
-    return arena_printf(arena, "nextval(%u::regclass)", sequence_id);
-}
-
 static struct status add_sequence(struct statement_context *context, struct table_desc *table,
     struct column_desc *column, struct sequence_options *options)
 {
@@ -58,7 +52,7 @@ static struct status add_sequence(struct statement_context *context, struct tabl
         "seq", &name));
     TRY(ddl_create_sequence(context, table->database_id, table->schema_id, name, options,
         &column->owned_sequence));
-    column->default_sql = nextval_text(context->arena, column->owned_sequence);
+    column->default_sql = catalog_nextval_text(context->arena, column->owned_sequence);
     column->not_null = true;
 out:
     return st;

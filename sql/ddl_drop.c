@@ -3,8 +3,8 @@
 // DROP, TRUNCATE.
 #include "sql/ddl_internal.h"
 
-#include "core/invariant.h"
 #include "kv/key.h"
+#include "sql/catalog_text.h"
 #include "sql/schema_change.h"
 
 // What one statement drops: things in it do not stand in each other's way.
@@ -152,7 +152,7 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
     struct statement_context *context = set->context;
     const struct table_desc **tables;
     uint32_t count;
-    char *text = arena_printf(context->arena, "nextval(%u::regclass)", sequence->id);
+    char *text = catalog_nextval_text(context->arena, sequence->id);
 
     TRY(catalog_list_tables(context->task, context->session, context->arena,
         sequence->database_id, &tables, &count));

@@ -7,6 +7,7 @@
 #include "sql/deparse.h"
 #include "sql/function.h"
 #include "sql/parse.h"
+#include "sql/pg_catalog.h"
 
 // --- types ---------------------------------------------------------------------------------------
 
@@ -470,9 +471,9 @@ static struct status resolve_nextval(
         &sequence));
     TRY(ddl_check_kind(context, sequence, OBJECT_SEQUENCE));
     *sequence_id = sequence->id;
-    char *digits = arena_printf(context->arena, "%u", sequence->id);
     TRY(parse_expression_on_stack(context->arena,
-        bytes_of_string(arena_printf(context->arena, "%s::regclass", digits)),
+        bytes_of_string(
+            arena_printf(context->arena, "%u::regclass", pg_oid(sequence->id))),
         &expr->function->args.items[0]));
 out:
     return st;

@@ -9,6 +9,8 @@
 #include "sql/schema_change.h"
 #include "sql/sequence.h"
 #include "sql/settings.h"
+#include "sql/show.h"
+#include "sql/statistics.h"
 
 static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_CREATE_ROLE, .execute = role_create_execute},
@@ -35,4 +37,9 @@ void ddl_register(void)
     jobs_statements_register();
     schema_change_register();
     sequence_functions_register();
+    statistics_statements_register();
+    show_catalog_register();
+    show_table_register();
+    show_role_register();
+    show_node_register();
 }

@@ -7,6 +7,7 @@
 
 #include "core/invariant.h"
 #include "core/text.h"
+#include "sql/catalog_text.h"
 #include "sql/deparse.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
@@ -447,6 +448,7 @@ static struct status table_attrdef_rows(struct pg_rows *rows, const struct table
         const struct column_desc *column = &table->columns[i];
         const char *text = column->generated_sql != NULL ? column->generated_sql : column->default_sql;
         if (text == NULL || column->hidden) continue;
+        TRY(catalog_expression_text(rows->task, rows->session, &rows->arena, text, &text));
         struct datum row[] = {datum_int(pg_default_oid(table->id, column->id)), datum_int(pg_oid(table->id)),
             datum_int((int64_t)i + 1), datum_text(text)};
         TRY(virtual_table_row(rows->sink, row));

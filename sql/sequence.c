@@ -9,6 +9,7 @@
 #include "sql/function.h"
 #include "sql/function_table.h"
 #include "sql/parse.h"
+#include "sql/pg_catalog.h"
 #include "sql/privilege.h"
 #include "sql/session.h"
 
@@ -279,8 +280,9 @@ static struct status find_sequence(struct function_call *call, struct datum id, 
     struct status st = STATUS_OK;
     if (call->task == NULL || call->session == NULL || call->session->txn == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "sequences cannot be used here");
-    TRY(catalog_table_by_id(
-        call->task, call->session, (uint32_t)id.integer, sequence));
+    // What clients and stored defaults hold is the oid.
+    TRY(catalog_table_by_id(call->task, call->session,
+        id.integer >= PG_OID_BASE ? (uint32_t)(id.integer - PG_OID_BASE) : 0, sequence));
     if ((*sequence)->kind != RELATION_SEQUENCE)
         return status_format(call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence",
             (*sequence)->name);

@@ -37,3 +37,5 @@ struct statement_context;
 CHECKED struct status statistics_analyze_execute(struct statement_context *context);
 CHECKED struct status statistics_create_execute(struct statement_context *context);
 CHECKED struct status statistics_show_execute(struct statement_context *context);
+CHECKED struct status statistics_vacuum_execute(struct statement_context *context);
+void statistics_statements_register(void);

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// SHOW SESSIONS, QUERIES, TRANSACTIONS, RANGES.
+#include <inttypes.h>
+
+#include "core/shard.h"
+#include "kv/admin.h"
+#include "kv/key.h"
+#include "sql/row.h"
+#include "sql/show.h"
+
+#define SESSIONS_MAX 100000u
+
+// --- sessions of all shards --------------------------------------------------------------------------------
+
+struct session_info {
+    uint64_t id;
+    const char *user, *client_address, *application_name, *database, *statement;
+    int64_t start_us, statement_start_us, txn_start_us;
+    enum txn_state txn_state;
+    uint64_t txn_id;
+};
+
+struct gather {
+    uint64_t tenant;
+    struct arena arena; // Without an account: several shards add to it, one after the other.
+    struct session_info *sessions;
+    uint32_t count, capacity;
+};
+
+static const char *copy_or_empty(struct arena *arena, const char *text)
+{
+    return arena_strdup(arena, text == NULL ? "" : text);
+}
+
+static struct status gather_here(struct task *task, void *arg)
+{
+    struct gather *gather = arg;
+    struct arena *arena = &gather->arena;
+    for (struct session *session = session_first(task->shard); session != NULL;
+         session = session_next(session)) {
+        if (session->tenant != gather->tenant || session->internal) continue;
+        if (gather->count == SESSIONS_MAX) break;
+        if (gather->count == gather->capacity) {
+            uint32_t capacity = gather->capacity == 0 ? 64 : gather->capacity * 2;
+            struct session_info *grown = ARENA_ARRAY(arena, struct session_info, capacity);
+            if (gather->count > 0)
+                memcpy(grown, gather->sessions, gather->count * sizeof *grown);
+            gather->sessions = grown;
+            gather->capacity = capacity;
+        }
+        gather->sessions[gather->count++] = (struct session_info){.id = session->id,
+            .user = copy_or_empty(arena, session->user),
+            .client_address = copy_or_empty(arena, session->client_address),
+            .application_name = copy_or_empty(arena, session->application_name),
+            .database = copy_or_empty(arena, session->database),
+            .statement = session->statement_text == NULL
+                             ? NULL
+                             : arena_strdup(arena, session->statement_text),
+            .start_us = session->start_us,
+            .statement_start_us = session->statement_start_us,
+            .txn_start_us = session->txn_start_us,
+            .txn_state = session->txn_state,
+            .txn_id = session->txn == NULL ? 0 : kv_txn_id(session->txn)};
+    }
+    return STATUS_OK;
+}
+
+static struct status gather_sessions(struct statement_context *context, struct gather *gather)
+{
+    struct status st = STATUS_OK;
+    *gather = (struct gather){.tenant = context->session->tenant};
+    arena_init(&gather->arena, NULL);
+    uint32_t shard_count = context->task->shard->node->shard_count;
+    for (uint32_t i = 0; i < shard_count; i++)
+        TRY(shard_call(context->task, i, gather_here, gather));
+out:
+    return st;
+}
+
+static struct status sees_all(struct statement_context *context, bool *all)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    *all = session->internal || session->superuser;
+    if (!*all)
+        TRY(privilege_has_system(context->task, session, session->user, "VIEWACTIVITY", all));
+    if (!*all)
+        TRY(privilege_has_system(
+            context->task, session, session->user, "VIEWACTIVITYREDACTED", all));
+out:
+    return st;
+}
+
+static const struct result_column session_columns[] = {SHOW_INT("node_id"),
+    SHOW_TEXT("session_id"), SHOW_TEXT("status"), SHOW_TEXT("user_name"),
+    SHOW_TEXT("authentication_method"), SHOW_TEXT("client_address"),
+    SHOW_TEXT("application_name"), SHOW_TEXT("active_queries"), SHOW_TEXT("last_active_query"),
+    SHOW_INT("num_txns_executed"), SHOW_TIME("session_start"), SHOW_TIME("active_query_start")};
+SHOW_DESCRIBE(describe_sessions, session_columns)
+
+static const char *id_text(struct arena *arena, uint64_t id)
+{
+    return arena_printf(arena, "%032" PRIx64, id);
+}
+
+static struct status show_sessions(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct gather gather = {0};
+    bool all;
+
+    TRY(SHOW_SEND_COLUMNS(context, session_columns));
+    TRY(sees_all(context, &all));
+    TRY(gather_sessions(context, &gather));
+    for (uint32_t i = 0; i < gather.count; i++) {
+        const struct session_info *info = &gather.sessions[i];
+        if (!all && strcmp(info->user, context->session->user) != 0) continue;
+        bool active = info->statement != NULL;
+        struct datum row[] = {datum_int(context->task->shard->node->id),
+            datum_text(id_text(context->arena, info->id)),
+            datum_text(active ? "ACTIVE" : info->txn_state == TXN_IDLE ? "IDLE" : "OPEN"),
+            datum_text(info->user), DATUM_NULL, datum_text(info->client_address),
+            datum_text(info->application_name),
+            datum_text(active ? info->statement : ""), DATUM_NULL, DATUM_NULL,
+            datum_int(info->start_us),
+            active ? datum_int(info->statement_start_us) : DATUM_NULL};
+        TRY(show_row(context, row));
+    }
+out:
+    arena_fini(&gather.arena);
+    return st;
+}
+
+static const struct result_column query_columns[] = {SHOW_TEXT("query_id"), SHOW_INT("node_id"),
+    SHOW_TEXT("session_id"), SHOW_TEXT("user_name"), SHOW_TIME("start"), SHOW_TEXT("query"),
+    SHOW_TEXT("client_address"), SHOW_TEXT("application_name"), SHOW_BOOL("distributed"),
+    SHOW_BOOL("full_scan"), SHOW_TEXT("plan_gist"), SHOW_TEXT("database"), SHOW_TEXT("phase"),
+    SHOW_TEXT("isolation_level")};
+SHOW_DESCRIBE(describe_queries, query_columns)
+
+static struct status show_queries(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct gather gather = {0};
+    bool all;
+
+    TRY(SHOW_SEND_COLUMNS(context, query_columns));
+    TRY(sees_all(context, &all));
+    TRY(gather_sessions(context, &gather));
+    for (uint32_t i = 0; i < gather.count; i++) {
+        const struct session_info *info = &gather.sessions[i];
+        if (info->statement == NULL) continue;
+        if (!all && strcmp(info->user, context->session->user) != 0) continue;
+        // A session runs one statement at a time: its id names that one too.
+        const char *id = id_text(context->arena, info->id);
+        struct datum row[] = {datum_text(id), datum_int(context->task->shard->node->id),
+            datum_text(id), datum_text(info->user), datum_int(info->statement_start_us),
+            datum_text(info->statement), datum_text(info->client_address),
+            datum_text(info->application_name), datum_bool(false), DATUM_NULL, DATUM_NULL,
+            datum_text(info->database), datum_text("executing"), DATUM_NULL};
+        TRY(show_row(context, row));
+    }
+out:
+    arena_fini(&gather.arena);
+    return st;
+}
+
+static const struct result_column transaction_columns[] = {SHOW_INT("node_id"),
+    SHOW_TEXT("txn_id"), SHOW_TEXT("session_id"), SHOW_TEXT("application_name"),
+    SHOW_TIME("start")};
+SHOW_DESCRIBE(describe_transactions, transaction_columns)
+
+static struct status show_transactions(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct gather gather = {0};
+    bool all;
+
+    TRY(SHOW_SEND_COLUMNS(context, transaction_columns));
+    TRY(sees_all(context, &all));
+    TRY(gather_sessions(context, &gather));
+    for (uint32_t i = 0; i < gather.count; i++) {
+        const struct session_info *info = &gather.sessions[i];
+        if (info->txn_id == 0) continue;
+        if (!all && strcmp(info->user, context->session->user) != 0) continue;
+        struct datum row[] = {datum_int(context->task->shard->node->id),
+            datum_text(arena_printf(context->arena, "%" PRIx64, info->txn_id)),
+            datum_text(id_text(context->arena, info->id)), datum_text(info->application_name),
+            datum_int(info->txn_start_us)};
+        TRY(show_row(context, row));
+    }
+out:
+    arena_fini(&gather.arena);
+    return st;
+}
+
+// --- SHOW RANGES -------------------------------------------------------------------------------------------
+
+// The columns that are always there, then those of the options, in this order.
+static const struct result_column range_columns[] = {SHOW_TEXT("start_key"),
+    SHOW_TEXT("end_key"), SHOW_INT("range_id"), SHOW_TEXT("replicas"),
+    SHOW_TEXT("replica_localities"), SHOW_TEXT("voting_replicas"),
+    SHOW_TEXT("non_voting_replicas"), SHOW_TEXT("learner_replicas"),
+    SHOW_TIME("split_enforced_until")};
+static const struct result_column key_columns[] = {
+    {.name = "raw_start_key", .type = {TYPE_BYTEA, -1}},
+    {.name = "raw_end_key", .type = {TYPE_BYTEA, -1}}};
+static const struct result_column table_columns[] = {SHOW_TEXT("schema_name"),
+    SHOW_TEXT("table_name"), SHOW_INT("table_id"), SHOW_TEXT("table_start_key"),
+    SHOW_TEXT("table_end_key")};
+static const struct result_column index_columns[] = {SHOW_TEXT("index_name"),
+    SHOW_INT("index_id"), SHOW_TEXT("index_start_key"), SHOW_TEXT("index_end_key")};
+static const struct result_column detail_columns[] = {SHOW_INT("range_size"),
+    {.name = "range_size_mb", .type = {TYPE_FLOAT8, -1}}, SHOW_INT("lease_holder"),
+    SHOW_TEXT("lease_holder_locality"), SHOW_TEXT("span_stats")};
+#define RANGE_COLUMNS_MAX 32u
+
+static uint32_t add_columns(struct result_column *out, uint32_t count,
+    const struct result_column *columns, size_t column_count)
+{
+    memcpy(out + count, columns, column_count * sizeof *columns);
+    return count + (uint32_t)column_count;
+}
+
+static struct status describe_ranges(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count)
+{
+    uint32_t flags = context->statement->as.show->flags;
+    struct result_column *all =
+        ARENA_ARRAY(context->arena, struct result_column, RANGE_COLUMNS_MAX);
+    *count = add_columns(all, 0, range_columns, 2);
+    if (flags & SHOW_WITH_KEYS) *count = add_columns(all, *count, key_columns, 2);
+    *count = add_columns(all, *count, range_columns + 2, 7);
+    if (flags & (SHOW_WITH_TABLES | SHOW_WITH_INDEXES))
+        *count = add_columns(all, *count, table_columns, 5);
+    if (flags & SHOW_WITH_INDEXES) *count = add_columns(all, *count, index_columns, 4);
+    if (flags & SHOW_WITH_DETAILS) *count = add_columns(all, *count, detail_columns, 5);
+    *columns = all;
+    return STATUS_OK;
+}
+
+// What a row is about: a range, and with TABLES or INDEXES the part of it that belongs to one.
+struct range_row {
+    const struct kv_range *range;
+    const struct table_desc *table;
+    const char *schema;
+    const struct index_desc *index;
+};
+
+static struct status send_range(struct statement_context *context, const struct range_row *from)
+{
+    struct arena *arena = context->arena;
+    uint32_t flags = context->statement->as.show->flags, count = 0;
+    const struct kv_range *range = from->range;
+    uint64_t tenant = context->session->tenant;
+    struct datum row[RANGE_COLUMNS_MAX];
+
+    row[count++] = datum_text(key_format(arena, range->span.start));
+    row[count++] = datum_text(key_format(arena, range->span.end));
+    if (flags & SHOW_WITH_KEYS) {
+        row[count++] = datum_bytes(range->span.start);
+        row[count++] = datum_bytes(range->span.end);
+    }
+    struct datum here = datum_text(arena_printf(arena, "{%u}", range->node));
+    row[count++] = datum_int((int64_t)range->id);
+    row[count++] = here;
+    row[count++] = datum_text("{\"\"}");
+    row[count++] = here;
+    row[count++] = datum_text("{}");
+    row[count++] = datum_text("{}");
+    row[count++] = DATUM_NULL;
+    if (flags & (SHOW_WITH_TABLES | SHOW_WITH_INDEXES)) {
+        for (int i = 0; i < 5; i++) row[count + (uint32_t)i] = DATUM_NULL;
+        if (from->table != NULL) {
+            struct span span = row_table_span(arena, tenant, from->table->id);
+            row[count] = datum_text(from->schema);
+            row[count + 1] = datum_text(from->table->name);
+            row[count + 2] = datum_int(from->table->id);
+            row[count + 3] = datum_text(key_format(arena, span.start));
+            row[count + 4] = datum_text(key_format(arena, span.end));
+        }
+        count += 5;
+    }
+    if (flags & SHOW_WITH_INDEXES) {
+        for (int i = 0; i < 4; i++) row[count + (uint32_t)i] = DATUM_NULL;
+        if (from->index != NULL) {
+            struct span span = row_index_span(arena, tenant, from->table->id, from->index->id);
+            row[count] = datum_text(from->index->name);
+            row[count + 1] = datum_int(from->index->id);
+            row[count + 2] = datum_text(key_format(arena, span.start));
+            row[count + 3] = datum_text(key_format(arena, span.end));
+        }
+        count += 4;
+    }
+    if (flags & SHOW_WITH_DETAILS) {
+        row[count++] = datum_int((int64_t)range->bytes);
+        row[count++] = datum_real((double)range->bytes / 1e6);
+        row[count++] = datum_int(range->node);
+        row[count++] = datum_text("");
+        row[count++] = datum_text(arena_printf(arena,
+            "{\"approximate_disk_bytes\": %" PRIu64 ", \"key_count\": %" PRIu64 "}",
+            range->bytes, range->keys));
+    }
+    return show_row(context, row);
+}
+
+static struct status send_parts(struct statement_context *context, const struct kv_range *range,
+    const struct table_desc **tables, uint32_t table_count)
+{
+    struct status st = STATUS_OK;
+    uint32_t flags = context->statement->as.show->flags;
+    uint64_t tenant = context->session->tenant;
+    bool sent = false;
+
+    for (uint32_t i = 0; i < table_count; i++) {
+        const struct table_desc *table = tables[i];
+        const struct schema_desc *schema;
+        if (table->kind != RELATION_TABLE) continue;
+        if (!span_overlaps(range->span, row_table_span(context->arena, tenant, table->id)))
+            continue;
+        TRY(catalog_schema_by_id(
+            context->task, context->session, table->schema_id, &schema));
+        struct range_row row = {.range = range, .table = table, .schema = schema->name};
+        if (!(flags & SHOW_WITH_INDEXES)) {
+            TRY(send_range(context, &row));
+            sent = true;
+            continue;
+        }
+        for (uint32_t k = 0; k < table->index_count; k++) {
+            row.index = &table->indexes[k];
+            if (!span_overlaps(range->span,
+                    row_index_span(context->arena, tenant, table->id, row.index->id)))
+                continue;
+            TRY(send_range(context, &row));
+            sent = true;
+        }
+    }
+    if (!sent) TRY(send_range(context, &(struct range_row){.range = range}));
+out:
+    return st;
+}
+
+// The span asked for, and the tables in it (for WITH TABLES and INDEXES).
+static struct status ranges_target(struct statement_context *context, struct span *span,
+    const struct table_desc ***tables, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    const struct show *show = context->statement->as.show;
+    struct task *task = context->task;
+    struct session *session = context->session;
+    const struct database_desc *database;
+    const struct table_desc *table;
+    const struct index_desc *index;
+
+    *span = key_tenant_span(context->arena, session->tenant);
+    if (show->has_target && show->object != OBJECT_DATABASE) {
+        bool of_index = show->object == OBJECT_INDEX && show->target.table == NULL;
+        if (of_index)
+            TRY(catalog_index(task, session, show->target.catalog, show->target.schema,
+                show->target.name, false, &table, &index));
+        else
+            TRY(catalog_table(task, session, show->target.catalog, show->target.schema,
+                show->object == OBJECT_INDEX ? show->target.table : show->target.name, false,
+                &table));
+        TRY(ddl_check_kind(context, table, OBJECT_TABLE));
+        TRY(privilege_check_table(task, session, table, PRIVILEGE_SELECT));
+        *tables = ARENA_ARRAY(context->arena, const struct table_desc *, 1);
+        (*tables)[0] = table;
+        *count = 1;
+        *span = row_table_span(context->arena, session->tenant, table->id);
+        if (show->object == OBJECT_INDEX && !of_index) {
+            index = NULL;
+            for (uint32_t i = 0; i < table->index_count; i++) {
+                if (strcmp(table->indexes[i].name, show->target.name) == 0)
+                    index = &table->indexes[i];
+            }
+            if (index == NULL)
+                return ddl_error(context, E_UNDEFINED_OBJECT, "index \"%s\" does not exist",
+                    show->target.name);
+        }
+        if (show->object == OBJECT_INDEX)
+            *span = row_index_span(context->arena, session->tenant, table->id, index->id);
+        return STATUS_OK;
+    }
+    TRY(catalog_database(
+        task, session, show->has_target ? show->target.name : NULL, false, &database));
+    bool whole = !show->has_target && !(show->flags & SHOW_CURRENT_CATALOG);
+    TRY(catalog_list_tables(
+        task, session, context->arena, whole ? 0 : database->id, tables, count));
+out:
+    return st;
+}
+
+static struct status show_ranges(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct show *show = context->statement->as.show;
+    const struct result_column *columns;
+    const struct table_desc **tables;
+    struct kv_range *ranges;
+    struct span span;
+    uint32_t column_count, table_count, range_count;
+
+    TRY(describe_ranges(context, &columns, &column_count));
+    TRY(context->sink->columns(context->task, context->sink, columns, column_count));
+    TRY(ranges_target(context, &span, &tables, &table_count));
+    TRY(kv_ranges(context->task, span, context->arena, &ranges, &range_count));
+    bool of_database = show->object == OBJECT_DATABASE || (show->flags & SHOW_CURRENT_CATALOG);
+    for (uint32_t i = 0; i < range_count; i++) {
+        if (of_database) {
+            bool overlaps = false;
+            for (uint32_t k = 0; k < table_count; k++)
+                overlaps |= span_overlaps(ranges[i].span,
+                    row_table_span(context->arena, context->session->tenant, tables[k]->id));
+            if (!overlaps) continue;
+        }
+        if (show->flags & (SHOW_WITH_TABLES | SHOW_WITH_INDEXES))
+            TRY(send_parts(context, &ranges[i], tables, table_count));
+        else
+            TRY(send_range(context, &(struct range_row){.range = &ranges[i]}));
+    }
+out:
+    return st;
+}
+
+static const struct statement_handler handlers[] = {
+    {STATEMENT_SHOW_SESSIONS, HANDLER_READ_ONLY, describe_sessions, show_sessions},
+    {STATEMENT_SHOW_QUERIES, HANDLER_READ_ONLY, describe_queries, show_queries},
+    {STATEMENT_SHOW_TRANSACTIONS, HANDLER_READ_ONLY, describe_transactions, show_transactions},
+    {STATEMENT_SHOW_RANGES, HANDLER_READ_ONLY, describe_ranges, show_ranges},
+};
+
+void show_node_register(void)
+{
+    statement_handler_register(handlers, sizeof handlers / sizeof handlers[0]);
+}

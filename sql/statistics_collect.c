@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// ANALYZE, CREATE STATISTICS, VACUUM, SHOW STATISTICS.
+#include "core/invariant.h"
+#include "sql/ddl_internal.h"
+#include "sql/deparse.h"
+#include "sql/internal.h"
+#include "sql/parse.h"
+#include "sql/plan.h"
+#include "sql/statistics.h"
+
+// Distinct values are estimated from the smallest hashes of a column's values (k minimum values): with k kept
+// and the largest of them at fraction f of the hash space, there are about (k - 1) / f.
+#define SKETCH_SIZE 256u
+
+struct column_sketch {
+    uint64_t hashes[SKETCH_SIZE]; // A max-heap of the smallest so far.
+    uint32_t count;
+    uint64_t nulls, bytes;
+    type_oid type;
+};
+
+struct collect {
+    struct result_sink sink;
+    struct column_sketch *sketches;
+    uint32_t column_count;
+    uint64_t rows;
+};
+
+static void sift_down(struct column_sketch *sketch, uint32_t at)
+{
+    for (;;) {
+        uint32_t largest = at, left = 2 * at + 1, right = left + 1;
+        if (left < sketch->count && sketch->hashes[left] > sketch->hashes[largest]) largest = left;
+        if (right < sketch->count && sketch->hashes[right] > sketch->hashes[largest])
+            largest = right;
+        if (largest == at) return;
+        uint64_t swap = sketch->hashes[at];
+        sketch->hashes[at] = sketch->hashes[largest];
+        sketch->hashes[largest] = swap;
+        at = largest;
+    }
+}
+
+static void sketch_add(struct column_sketch *sketch, uint64_t hash)
+{
+    bool full = sketch->count == SKETCH_SIZE;
+    if (full && hash >= sketch->hashes[0]) return;
+    for (uint32_t i = 0; i < sketch->count; i++) {
+        if (sketch->hashes[i] == hash) return;
+    }
+    if (full) {
+        sketch->hashes[0] = hash;
+        sift_down(sketch, 0);
+        return;
+    }
+    uint32_t at = sketch->count++;
+    sketch->hashes[at] = hash;
+    while (at > 0 && sketch->hashes[(at - 1) / 2] < sketch->hashes[at]) {
+        uint32_t parent = (at - 1) / 2;
+        uint64_t swap = sketch->hashes[at];
+        sketch->hashes[at] = sketch->hashes[parent];
+        sketch->hashes[parent] = swap;
+        at = parent;
+    }
+}
+
+static uint64_t sketch_estimate(const struct column_sketch *sketch, uint64_t rows)
+{
+    if (sketch->count < SKETCH_SIZE) return sketch->count;
+    double fraction = (double)sketch->hashes[0] / 18446744073709551616.0;
+    double estimate = (SKETCH_SIZE - 1) / fraction;
+    return estimate > (double)rows ? rows : (uint64_t)estimate;
+}
+
+static struct status collect_columns(struct task *task, struct result_sink *sink,
+    const struct result_column *columns, uint32_t count)
+{
+    (void)task;
+    (void)sink;
+    (void)columns;
+    (void)count;
+    return STATUS_OK;
+}
+
+static struct status collect_row(
+    struct task *task, struct result_sink *sink, const struct datum *values)
+{
+    struct collect *collect = container_of(sink, struct collect, sink);
+    for (uint32_t i = 0; i < collect->column_count; i++) {
+        struct column_sketch *sketch = &collect->sketches[i];
+        if (values[i].null) {
+            sketch->nulls++;
+            continue;
+        }
+        sketch->bytes += type_is_by_value(sketch->type) ? 8 : values[i].size;
+        sketch_add(sketch, type_hash(sketch->type, values[i]));
+    }
+    collect->rows++;
+    return task_yield_if_due(task);
+}
+
+static struct status scan_table(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, struct collect *collect)
+{
+    struct status st = STATUS_OK;
+    struct statement_context context = {.task = task, .session = session, .arena = arena};
+    struct statement_list list;
+    struct plan *plan;
+    struct plan_run *run = NULL;
+    struct buffer sql;
+    uint32_t param_count = 0;
+    const char *name;
+    bool done = false;
+
+    TRY(ddl_qualified_name(&context, table, &name));
+    buffer_init(&sql, arena);
+    buffer_append_string(&sql, "SELECT ");
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (i > 0) buffer_append_string(&sql, ", ");
+        deparse_identifier(&sql, table->columns[i].name);
+        collect->sketches[i].type = table->columns[i].type.oid;
+    }
+    buffer_printf(&sql, " FROM %s", name);
+    TRY(parse_sql_on_stack(arena, buffer_bytes(&sql), &list));
+    TRY(plan_build(task, session, arena, list.items[0], buffer_bytes(&sql),
+        ARENA_NEW(arena, struct type), &param_count, &plan));
+    TRY(plan_run_open(task, session, plan, NULL, 0, &run));
+    while (!done) TRY(plan_run_next(task, run, &collect->sink, 0, &done));
+out:
+    if (run != NULL) plan_run_close(task, run);
+    return st;
+}
+
+// The counts, of the table as it was at one instant: nobody is disturbed.
+static struct status gather(struct task *task, uint64_t tenant, struct arena *arena,
+    uint32_t table_id, const char *name, struct table_statistics *statistics)
+{
+    struct status st = STATUS_OK;
+    struct session *session = NULL;
+    const struct table_desc *table;
+
+    TRY(internal_session_open(task, tenant, "system", &session));
+    TRY(kv_now(task, tenant, &session->txn_as_of));
+    TRY(session_txn_begin(task, session, true));
+    TRY(catalog_table_by_id(task, session, table_id, &table));
+    struct collect *collect = ARENA_NEW(arena, struct collect);
+    collect->sink = (struct result_sink){.columns = collect_columns, .row = collect_row};
+    collect->column_count = table->column_count;
+    collect->sketches = ARENA_ARRAY(arena, struct column_sketch, table->column_count);
+    TRY(scan_table(task, session, arena, table, collect));
+    *statistics = (struct table_statistics){.name = arena_strdup(arena, name),
+        .created_us = session->txn_start_us,
+        .row_count = collect->rows,
+        .columns = ARENA_ARRAY(arena, struct column_statistics, table->column_count),
+        .column_count = table->column_count};
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_sketch *sketch = &collect->sketches[i];
+        uint64_t present = collect->rows - sketch->nulls;
+        statistics->columns[i] = (struct column_statistics){.column_id = table->columns[i].id,
+            .distinct_count = sketch_estimate(sketch, present),
+            .null_count = sketch->nulls,
+            .size_average = present == 0 ? 0 : sketch->bytes / present};
+    }
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    if (session != NULL) {
+        if (session->txn_state != TXN_IDLE) session_txn_rollback(task, session);
+        internal_session_close(task, session);
+    }
+    return st;
+}
+
+struct status statistics_collect(
+    struct task *task, struct session *session, const struct table_desc *table, const char *name)
+{
+    struct status st = STATUS_OK;
+    struct arena arena;
+    struct table_statistics statistics;
+    struct buffer encoded;
+    struct kv_txn_options options = {.tenant = session->tenant};
+
+    if (table->kind != RELATION_TABLE) return STATUS_OK;
+    arena_init(&arena, &session->account);
+    TRY(gather(task, session->tenant, &arena, table->id, name, &statistics));
+    buffer_init(&encoded, &arena);
+    statistics_encode(&encoded, &statistics);
+    // Estimates are not part of anybody's transaction: written in one of their own, and the caches told.
+    struct kv_txn *txn;
+    TRY(kv_txn_begin(task, &options, &txn));
+    st = kv_put(task, txn, catalog_statistics_key(&arena, session->tenant, table->id),
+        buffer_bytes(&encoded));
+    if (failed(st)) {
+        kv_txn_rollback(task, txn);
+        goto out;
+    }
+    TRY(kv_txn_commit(task, txn, NULL));
+    TRY(catalog_forget_tenant(task, session->tenant));
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+// --- statements ------------------------------------------------------------------------------------------
+
+static struct status analyze_all(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct database_desc *database;
+    const struct table_desc **tables;
+    uint32_t count;
+
+    TRY(catalog_database(context->task, context->session, NULL, false, &database));
+    TRY(catalog_list_tables(context->task, context->session, context->arena, database->id,
+        &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (failed(privilege_check_owner(context->task, context->session, tables[i]->owner,
+                OBJECT_TABLE, tables[i]->name)))
+            continue; // As PostgreSQL: others' tables are passed over.
+        st = statistics_collect(context->task, context->session, tables[i], "__auto__");
+        // Dropped while we were at others, or only in this very transaction.
+        if (status_is(st, E_UNDEFINED_TABLE)) st = STATUS_OK;
+        TRY(st);
+    }
+out:
+    return st;
+}
+
+static struct status analyze_tables(
+    struct statement_context *context, const struct vacuum *vacuum)
+{
+    struct status st = STATUS_OK;
+    if (vacuum->tables.count == 0) return analyze_all(context);
+    for (uint32_t i = 0; i < vacuum->tables.count; i++) {
+        const struct table_desc *table;
+        TRY(ddl_find(context, &vacuum->tables.items[i], false, OBJECT_TABLE, &table));
+        TRY(privilege_check_owner(
+            context->task, context->session, table->owner, OBJECT_TABLE, table->name));
+        st = statistics_collect(context->task, context->session, table, "__auto__");
+        if (status_is(st, E_UNDEFINED_TABLE))
+            st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "ANALYZE of a table that this transaction made is not supported");
+        TRY(st);
+    }
+out:
+    return st;
+}
+
+struct status statistics_analyze_execute(struct statement_context *context)
+{
+    return analyze_tables(context, context->statement->as.vacuum);
+}
+
+static bool option_is_on(const struct option_list *options, const char *name)
+{
+    for (uint32_t i = 0; i < options->count; i++) {
+        if (strcmp(options->items[i].name, name) != 0) continue;
+        const struct expr *value = options->items[i].value;
+        return value == NULL || value->kind != EXPR_LITERAL ||
+               value->literal.kind != LITERAL_BOOL || value->literal.boolean;
+    }
+    return false;
+}
+
+struct status statistics_vacuum_execute(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct vacuum *vacuum = context->statement->as.vacuum;
+    for (uint32_t i = 0; i < vacuum->tables.count; i++) {
+        const struct table_desc *table;
+        TRY(ddl_find(context, &vacuum->tables.items[i], false, OBJECT_TABLE, &table));
+    }
+    ddl_notice(context, "VACUUM is not needed: old versions are removed in the background");
+    if (option_is_on(&vacuum->options, "analyze")) TRY(analyze_tables(context, vacuum));
+out:
+    return st;
+}
+
+struct status statistics_create_execute(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct create_statistics *create = context->statement->as.create_statistics;
+    const struct table_desc *table;
+
+    TRY(ddl_find(context, &create->table, false, OBJECT_TABLE, &table));
+    TRY(privilege_check_owner(
+        context->task, context->session, table->owner, OBJECT_TABLE, table->name));
+    TRY(statistics_collect(context->task, context->session, table,
+        create->name.name == NULL ? "" : create->name.name));
+out:
+    return st;
+}
+
+static const struct result_column show_columns[] = {
+    {.name = "statistics_name", .type = {TYPE_TEXT, -1}},
+    {.name = "column_names", .type = {TYPE_TEXT, -1}},
+    {.name = "created", .type = {TYPE_TIMESTAMPTZ, -1}},
+    {.name = "row_count", .type = {TYPE_INT8, -1}},
+    {.name = "distinct_count", .type = {TYPE_INT8, -1}},
+    {.name = "null_count", .type = {TYPE_INT8, -1}},
+    {.name = "avg_size", .type = {TYPE_INT8, -1}},
+    {.name = "partial_predicate", .type = {TYPE_TEXT, -1}},
+    {.name = "histogram_id", .type = {TYPE_INT8, -1}},
+    {.name = "full_histogram_id", .type = {TYPE_INT8, -1}},
+};
+#define SHOW_COLUMN_COUNT ((uint32_t)(sizeof show_columns / sizeof show_columns[0]))
+
+static struct status show_describe(struct statement_context *context,
+    const struct result_column **columns, uint32_t *count)
+{
+    (void)context;
+    *columns = show_columns;
+    *count = SHOW_COLUMN_COUNT;
+    return STATUS_OK;
+}
+
+struct status statistics_show_execute(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct show *show = context->statement->as.show;
+    const struct table_desc *table;
+    struct table_statistics statistics;
+    bool found;
+
+    if (show->flags & SHOW_USING_JSON) return ddl_unsupported(context, "SHOW STATISTICS USING JSON");
+    TRY(ddl_find(context, &show->target, false, OBJECT_TABLE, &table));
+    TRY(context->sink->columns(
+        context->task, context->sink, show_columns, SHOW_COLUMN_COUNT));
+    TRY(statistics_read(
+        context->task, context->session, context->arena, table->id, &statistics, &found));
+    if (!found) goto out;
+    for (uint32_t i = 0; i < statistics.column_count; i++) {
+        const struct column_statistics *each = &statistics.columns[i];
+        const struct column_desc *column = table_column_by_id(table, each->column_id);
+        if (column == NULL) continue;
+        struct datum row[] = {datum_text(statistics.name),
+            datum_text(arena_printf(context->arena, "{%s}", column->name)),
+            datum_int(statistics.created_us), datum_int((int64_t)statistics.row_count),
+            datum_int((int64_t)each->distinct_count), datum_int((int64_t)each->null_count),
+            datum_int((int64_t)each->size_average), DATUM_NULL, datum_int(0), datum_int(0)};
+        TRY(context->sink->row(context->task, context->sink, row));
+    }
+out:
+    return st;
+}
+
+static const struct statement_handler handlers[] = {
+    {STATEMENT_ANALYZE, HANDLER_READ_ONLY, NULL, statistics_analyze_execute},
+    {STATEMENT_VACUUM, HANDLER_READ_ONLY, NULL, statistics_vacuum_execute},
+    {STATEMENT_CREATE_STATISTICS, 0, NULL, statistics_create_execute},
+    {STATEMENT_SHOW_STATISTICS, HANDLER_READ_ONLY, show_describe, statistics_show_execute},
+};
+
+void statistics_statements_register(void)
+{
+    statement_handler_register(handlers, sizeof handlers / sizeof handlers[0]);
+}
