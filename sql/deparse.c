@@ -3,6 +3,7 @@
 // Names, literals, types and expressions as text.
 #include "sql/deparse.h"
 
+#include "core/task.h"
 #include "core/text.h"
 #include "sql/deparse_internal.h"
 #include "sql/lexer.h"
@@ -295,10 +296,16 @@ void put_type(struct deparse *deparse, const struct type_name *type)
         put(deparse, "[]");
 }
 
+static void type_name_on_stack(void *arg)
+{
+    struct deparse_call *call = arg;
+    put_type(&call->deparse, call->tree);
+}
+
 void deparse_type_name(struct buffer *out, const struct type_name *type)
 {
-    struct deparse deparse = {out, 0};
-    put_type(&deparse, type);
+    struct deparse_call call = {{out, 0}, type};
+    stack_call(type_name_on_stack, &call);
 }
 
 // --- expressions ---------------------------------------------------------------------------------
@@ -694,8 +701,14 @@ void put_expr(struct deparse *deparse, const struct expr *expr)
     }
 }
 
+static void expression_on_stack(void *arg)
+{
+    struct deparse_call *call = arg;
+    put_expr(&call->deparse, call->tree);
+}
+
 void deparse_expression(struct buffer *out, const struct expr *expr, uint32_t flags)
 {
-    struct deparse deparse = {out, flags};
-    put_expr(&deparse, expr);
+    struct deparse_call call = {{out, flags}, expr};
+    stack_call(expression_on_stack, &call);
 }

@@ -4,7 +4,8 @@
 // CREATE, the description of jobs, and logs. Text that parses again to the same tree (positions
 // aside).
 //
-// Shard    Any. Recursion follows the tree (AST_DEPTH_MAX): run it where parse_sql ran.
+// Shard    Any. Recursion follows the tree, so each runs on the shard's big stack by itself. They do
+//          not suspend.
 // Memory   Appends to the caller's buffer.
 // Errors   None. A statement without a text form of its own (STATEMENT_UNSUPPORTED) gives its name.
 #pragma once

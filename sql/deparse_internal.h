@@ -12,6 +12,12 @@ struct deparse {
     uint32_t flags;
 };
 
+// A call on the big stack: recursion follows the tree.
+struct deparse_call {
+    struct deparse deparse;
+    const void *tree;
+};
+
 static inline void put(struct deparse *deparse, const char *text)
 {
     buffer_append_string(deparse->out, text);

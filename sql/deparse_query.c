@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Queries and data changes as text.
+#include "core/task.h"
 #include "sql/deparse_internal.h"
 
 void put_sorts(struct deparse *deparse, struct sort_list list)
@@ -320,10 +321,16 @@ void put_select(struct deparse *deparse, const struct select *select)
     put_tail(deparse, select);
 }
 
+static void select_on_stack(void *arg)
+{
+    struct deparse_call *call = arg;
+    put_select(&call->deparse, call->tree);
+}
+
 void deparse_select(struct buffer *out, const struct select *select, uint32_t flags)
 {
-    struct deparse deparse = {out, flags};
-    put_select(&deparse, select);
+    struct deparse_call call = {{out, flags}, select};
+    stack_call(select_on_stack, &call);
 }
 
 // --- INSERT, UPDATE, DELETE ----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Transactions, settings, utilities, roles and privileges as text; and the entry for any statement.
+#include "core/task.h"
 #include "sql/deparse_internal.h"
 
 // --- transactions --------------------------------------------------------------------------------
@@ -554,8 +555,14 @@ void put_statement(struct deparse *deparse, const struct statement *statement)
     put_operand(deparse, statement->as_of);
 }
 
+static void statement_on_stack(void *arg)
+{
+    struct deparse_call *call = arg;
+    put_statement(&call->deparse, call->tree);
+}
+
 void deparse_statement(struct buffer *out, const struct statement *statement, uint32_t flags)
 {
-    struct deparse deparse = {out, flags};
-    put_statement(&deparse, statement);
+    struct deparse_call call = {{out, flags}, statement};
+    stack_call(statement_on_stack, &call);
 }

@@ -283,4 +283,4 @@ bool own_drop_tenant(struct own *own);
 bool own_show_tenant(struct own *own);
 bool own_role_statement(struct own *own, bool alter);
 bool own_zone_statement(struct own *own);
-void own_sql_settings_for_tenant(struct own *own, bool *for_tenant, struct tenant_spec *tenant);
+void own_for_tenant(struct own *own, bool *for_tenant, struct tenant_spec *tenant);

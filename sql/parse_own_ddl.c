@@ -378,8 +378,7 @@ static bool alter_role(struct own *own)
     struct own look = *own;
     own_advance(&look);
     if (own_is(&look, "all")) return false;
-    if (own_take(&look, "if exists")) {
-    }
+    (void)own_take(&look, "if exists");
     if (look.token.kind != LEX_WORD && look.token.kind != LEX_QUOTED &&
         look.token.kind != LEX_STRING)
         return false;

@@ -216,7 +216,7 @@ static const char *dotted(struct own *own)
     return name;
 }
 
-void own_sql_settings_for_tenant(struct own *own, bool *for_tenant, struct tenant_spec *tenant)
+void own_for_tenant(struct own *own, bool *for_tenant, struct tenant_spec *tenant)
 {
     if (!own_take(own, "for")) return;
     if (!own_take_tenant_word(own, false)) own_fail(own);
@@ -234,7 +234,7 @@ static bool show_settings(struct own *own)
         struct show_cluster_settings *show =
             OWN_NEW(own, show_cluster_settings, struct show_cluster_settings);
         show->all = all;
-        own_sql_settings_for_tenant(own, &show->for_tenant, &show->tenant);
+        own_for_tenant(own, &show->for_tenant, &show->tenant);
         return true;
     }
     own_back(own, mark);
@@ -242,7 +242,7 @@ static bool show_settings(struct own *own)
     own->out->tag = STATEMENT_SHOW_CLUSTER_SETTING;
     struct cluster_setting *show = OWN_NEW(own, cluster_setting, struct cluster_setting);
     show->name = dotted(own);
-    own_sql_settings_for_tenant(own, &show->for_tenant, &show->tenant);
+    own_for_tenant(own, &show->for_tenant, &show->tenant);
     return true;
 }
 

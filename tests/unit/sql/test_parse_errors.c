@@ -2,9 +2,11 @@
 //
 // What the parser refuses: with PostgreSQL's words, the right SQLSTATE and the right character.
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "sql/deparse.h"
 #include "sql/parse.h"
@@ -238,6 +240,75 @@ Test(parse, nesting_is_bounded)
             arena_fini(&arena);
         }
     }
+}
+
+// What a shard reserves is 64 MiB (core/task.h, stack_call); parse.h promises half of it.
+#define STACK_BYTES (64u << 20)
+#define STACK_PROMISED_BYTES (32u << 20)
+
+static void *parse_and_deparse(void *arg)
+{
+    struct arena arena;
+    struct statement_list list;
+    arena_init(&arena, NULL);
+    struct status st = parse_sql(&arena, bytes_of_string(arg), &list);
+    bool ok = !failed(st);
+    if (ok) {
+        struct buffer buffer;
+        buffer_init(&buffer, &arena);
+        deparse_statement(&buffer, list.items[0], 0);
+    }
+    arena_fini(&arena);
+    return ok ? arg : NULL;
+}
+
+// Whether the deepest statement of each form that is accepted fits the stack, sanitizers included.
+Test(parse, the_bound_fits_the_big_stack)
+{
+    static const struct {
+        const char *before, *open, *middle, *close;
+    } rows[] = {
+        {"SELECT 1", "+1", "", ""},
+        {"SELECT ", "CASE WHEN a THEN ", "1", " END"},
+        {"SELECT ", "(SELECT ", "1", ")"},
+        {"SELECT * FROM ", "(SELECT * FROM ", "t", ") x"},
+        {"SELECT * FROM t", " JOIN t ON a", "", ""},
+        {"SELECT 1", " UNION SELECT 1", "", ""},
+        {"SELECT ", "ARRAY[", "1", "]"},
+        {"SELECT ", "(a AND (b OR ", "c", "))"},
+    };
+    uint8_t *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    cr_assert(stack != MAP_FAILED);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint32_t accepted = 0, refused = 2 * AST_DEPTH_MAX;
+        while (refused - accepted > 64) {
+            uint32_t count = (accepted + refused) / 2;
+            char *text = nest(rows[i].before, rows[i].open, count, rows[i].middle, rows[i].close);
+            pthread_attr_t attributes;
+            pthread_t thread;
+            void *result;
+            pthread_attr_init(&attributes);
+            pthread_attr_setstack(&attributes, stack, STACK_BYTES);
+            cr_assert_eq(pthread_create(&thread, &attributes, parse_and_deparse, text), 0);
+            pthread_join(thread, &result);
+            pthread_attr_destroy(&attributes);
+            free(text);
+            if (result != NULL) {
+                accepted = count;
+            } else {
+                refused = count;
+            }
+        }
+        cr_expect_gt(accepted, 300, "%s", rows[i].open);
+    }
+    // Pages that were never touched read as zero.
+    size_t untouched = 0;
+    while (untouched < STACK_BYTES && stack[untouched] == 0)
+        untouched += 64;
+    cr_expect_lt(
+        STACK_BYTES - untouched, STACK_PROMISED_BYTES, "%zu KiB", (STACK_BYTES - untouched) >> 10);
+    munmap(stack, STACK_BYTES);
 }
 
 Test(parse, wide_statements_are_not_deep)
