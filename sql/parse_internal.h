@@ -162,7 +162,6 @@ uint32_t convert_position(const struct convert *convert, int32_t location);
 // Copies; NULL for an empty string.
 const char *convert_string(struct convert *convert, const char *text);
 const char *node_text(const PgQuery__Node *node); // String nodes; else "".
-int32_t node_integer(const PgQuery__Node *node);
 
 struct name_list convert_names(struct convert *convert, size_t count, PgQuery__Node **nodes);
 struct object_name convert_object_name(
@@ -173,7 +172,7 @@ struct object_name_list convert_range_vars(
 struct role_name convert_role(struct convert *convert, const PgQuery__RoleSpec *role);
 struct role_list convert_roles(struct convert *convert, size_t count, PgQuery__Node **nodes);
 struct option_list convert_options(struct convert *convert, size_t count, PgQuery__Node **nodes);
-enum drop_behavior convert_behavior(struct convert *convert, PgQuery__DropBehavior behavior);
+enum drop_behavior convert_behavior(PgQuery__DropBehavior behavior);
 enum persistence convert_persistence(const PgQuery__RangeVar *var);
 
 struct expr *convert_new(struct convert *convert, enum expr_kind kind, int32_t location);
@@ -282,5 +281,4 @@ bool own_alter_tenant(struct own *own);
 bool own_drop_tenant(struct own *own);
 bool own_show_tenant(struct own *own);
 bool own_role_statement(struct own *own, bool alter);
-bool own_zone_statement(struct own *own);
 void own_for_tenant(struct own *own, bool *for_tenant, struct tenant_spec *tenant);

@@ -120,16 +120,6 @@ const char *node_text(const PgQuery__Node *node)
     return "";
 }
 
-int32_t node_integer(const PgQuery__Node *node)
-{
-    if (node == NULL) return 0;
-    if (node->node_case == PG_QUERY__NODE__NODE_INTEGER) return node->integer->ival;
-    if (node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
-        node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL)
-        return node->a_const->ival->ival;
-    return 0;
-}
-
 struct name_list convert_names(struct convert *convert, size_t count, PgQuery__Node **nodes)
 {
     struct name_list list = {ARENA_ARRAY(convert->arena, const char *, count), (uint32_t)count};
@@ -209,9 +199,8 @@ struct role_list convert_roles(struct convert *convert, size_t count, PgQuery__N
     return list;
 }
 
-enum drop_behavior convert_behavior(struct convert *convert, PgQuery__DropBehavior behavior)
+enum drop_behavior convert_behavior(PgQuery__DropBehavior behavior)
 {
-    (void)convert;
     return behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE ? DROP_CASCADE : DROP_DEFAULT;
 }
 

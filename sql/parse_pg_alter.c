@@ -184,7 +184,7 @@ static void alter_command(
     }
     out->name = convert_string(convert, node->name);
     out->missing_ok = node->missing_ok;
-    out->behavior = convert_behavior(convert, node->behavior);
+    out->behavior = convert_behavior(node->behavior);
     if (node->newowner != NULL) out->owner = convert_role(convert, node->newowner);
     if (out->kind == ALTER_UNSUPPORTED) return;
     if (out->kind == ALTER_COLUMN_SET_DEFAULT) {
@@ -243,7 +243,7 @@ static void rename_object(
     }
     rename->new_name = arena_strdup(convert->arena, stmt->newname);
     rename->if_exists = stmt->missing_ok;
-    rename->behavior = convert_behavior(convert, stmt->behavior);
+    rename->behavior = convert_behavior(stmt->behavior);
 }
 
 // --- DROP, TRUNCATE, COMMENT ---------------------------------------------------------------------
@@ -255,7 +255,7 @@ static void drop(struct convert *convert, const PgQuery__DropStmt *stmt, struct 
     drop->object = object_kind(stmt->remove_type);
     drop->if_exists = stmt->missing_ok;
     drop->concurrently = stmt->concurrent;
-    drop->behavior = convert_behavior(convert, stmt->behavior);
+    drop->behavior = convert_behavior(stmt->behavior);
     drop->names.items = ARENA_ARRAY(convert->arena, struct object_name, stmt->n_objects);
     drop->parts.items = ARENA_ARRAY(convert->arena, const char *, stmt->n_objects);
     bool has_parts = drop->object == OBJECT_TRIGGER || drop->object == OBJECT_POLICY;
@@ -335,7 +335,7 @@ bool pg_alter_statement(struct convert *convert, const PgQuery__Node *node, stru
         struct truncate *truncate = NEW(truncate, struct truncate);
         truncate->tables = convert_range_vars(convert, stmt->n_relations, stmt->relations);
         truncate->restart_identity = stmt->restart_seqs;
-        truncate->behavior = convert_behavior(convert, stmt->behavior);
+        truncate->behavior = convert_behavior(stmt->behavior);
         return true;
     }
     case NODE(ALTER_OWNER_STMT): {

@@ -239,7 +239,7 @@ static struct grant *grant(struct convert *convert, const PgQuery__GrantStmt *st
     struct grant *grant = ARENA_NEW(convert->arena, struct grant);
     grant->revoke = !stmt->is_grant;
     grant->grant_option = stmt->grant_option;
-    grant->behavior = convert_behavior(convert, stmt->behavior);
+    grant->behavior = convert_behavior(stmt->behavior);
     grant->target = stmt->targtype == PG_QUERY__GRANT_TARGET_TYPE__ACL_TARGET_ALL_IN_SCHEMA
                         ? GRANT_ON_ALL_IN_SCHEMA
                     : stmt->targtype == PG_QUERY__GRANT_TARGET_TYPE__ACL_TARGET_DEFAULTS
@@ -269,7 +269,7 @@ static void grant_role(
     out->tag = stmt->is_grant ? STATEMENT_GRANT_ROLE : STATEMENT_REVOKE_ROLE;
     grant->revoke = !stmt->is_grant;
     grant->admin_option = stmt->admin_opt;
-    grant->behavior = convert_behavior(convert, stmt->behavior);
+    grant->behavior = convert_behavior(stmt->behavior);
     grant->roles.items = ARENA_ARRAY(convert->arena, const char *, stmt->n_granted_roles);
     for (size_t i = 0; i < stmt->n_granted_roles; i++) {
         const PgQuery__Node *node = stmt->granted_roles[i];
@@ -327,7 +327,7 @@ bool pg_privilege_statement(
         struct owned *owned = NEW(owned, struct owned);
         owned->roles =
             convert_roles(convert, node->drop_owned_stmt->n_roles, node->drop_owned_stmt->roles);
-        owned->behavior = convert_behavior(convert, node->drop_owned_stmt->behavior);
+        owned->behavior = convert_behavior(node->drop_owned_stmt->behavior);
         return true;
     }
     case NODE(REASSIGN_OWNED_STMT): {
@@ -343,6 +343,17 @@ bool pg_privilege_statement(
 }
 
 // --- what the tree does not hold -----------------------------------------------------------------
+
+static const char *define_name(PgQuery__ObjectType kind)
+{
+    switch (kind) {
+    case PG_QUERY__OBJECT_TYPE__OBJECT_AGGREGATE: return "CREATE AGGREGATE";
+    case PG_QUERY__OBJECT_TYPE__OBJECT_OPERATOR: return "CREATE OPERATOR";
+    case PG_QUERY__OBJECT_TYPE__OBJECT_TYPE: return "CREATE TYPE of a base type";
+    case PG_QUERY__OBJECT_TYPE__OBJECT_COLLATION: return "CREATE COLLATION";
+    default: return "CREATE TEXT SEARCH";
+    }
+}
 
 const char *pg_feature_name(const PgQuery__Node *node)
 {
@@ -362,7 +373,7 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(LOAD_STMT), "LOAD"},
         {NODE(CREATE_DOMAIN_STMT), "CREATE DOMAIN"},
         {NODE(ALTER_DOMAIN_STMT), "ALTER DOMAIN"},
-        {NODE(DEFINE_STMT), "CREATE AGGREGATE"},
+        {NODE(ALTER_ROLE_STMT), "ALTER GROUP"},
         {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER"},
         {NODE(CREATE_PLANG_STMT), "CREATE LANGUAGE"},
         {NODE(REINDEX_STMT), "REINDEX"},
@@ -411,6 +422,9 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(ALTER_COLLATION_STMT), "ALTER COLLATION"},
         {NODE(ALTER_STATS_STMT), "ALTER STATISTICS"},
     };
+    if (node->node_case == NODE(CREATE_FUNCTION_STMT) && node->create_function_stmt->is_procedure)
+        return "CREATE PROCEDURE";
+    if (node->node_case == NODE(DEFINE_STMT)) return define_name(node->define_stmt->kind);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].node_case == node->node_case) return names[i].name;
     }

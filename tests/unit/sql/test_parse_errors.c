@@ -179,6 +179,31 @@ Test(parse, expressions_and_types_stand_alone)
     arena_fini(&arena);
 }
 
+// What the tree does not hold comes with its name, for the 0A000 of whoever runs it.
+Test(parse, unsupported_statements_have_names)
+{
+    static const struct {
+        const char *text, *name;
+    } rows[] = {{"LISTEN x", "LISTEN"}, {"DO $$ x $$", "DO"},
+        {"ALTER GROUP g ADD USER u", "ALTER GROUP"},
+        {"CREATE PROCEDURE p() LANGUAGE sql AS 'x'", "CREATE PROCEDURE"},
+        {"CREATE AGGREGATE a (int) (sfunc = f, stype = int)", "CREATE AGGREGATE"},
+        {"ALTER TABLE t ENABLE ROW LEVEL SECURITY", "ALTER TABLE ... ROW LEVEL SECURITY"},
+        {"CREATE TRIGGER x BEFORE INSERT ON t EXECUTE FUNCTION f()", "CREATE TRIGGER"},
+        {"CREATE CHANGEFEED FOR t", "CREATE CHANGEFEED"}, {"SHOW SCHEDULES", "SHOW SCHEDULES"},
+        {"MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE", "MERGE"}};
+    struct arena arena;
+    arena_init(&arena, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct statement_list list;
+        cr_assert(
+            !failed(parse_sql(&arena, bytes_of_string(rows[i].text), &list)), "%s", rows[i].text);
+        cr_expect_eq(list.items[0]->tag, STATEMENT_UNSUPPORTED, "%s", rows[i].text);
+        cr_expect_str_eq(statement_name(list.items[0]), rows[i].name);
+    }
+    arena_fini(&arena);
+}
+
 // --- nesting -------------------------------------------------------------------------------------
 
 static char *nest(
