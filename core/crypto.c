@@ -16,6 +16,21 @@ void crypto_sha256(struct bytes data, uint8_t out[32])
     SHA256(data.data, data.size, out);
 }
 
+void crypto_sha224(struct bytes data, uint8_t out[28])
+{
+    SHA224(data.data, data.size, out);
+}
+
+void crypto_sha384(struct bytes data, uint8_t out[48])
+{
+    SHA384(data.data, data.size, out);
+}
+
+void crypto_sha512(struct bytes data, uint8_t out[64])
+{
+    SHA512(data.data, data.size, out);
+}
+
 void crypto_md5(struct bytes data, uint8_t out[16])
 {
     MD5(data.data, data.size, out);

@@ -74,6 +74,10 @@ struct status function_no_memory(uint64_t size);
 CHECKED struct status function_text(
     struct function_call *call, struct bytes text, struct datum *result);
 
+// lower() of a text, for others' use.
+CHECKED struct status function_lower(
+    struct function_call *call, struct datum text, struct datum *result);
+
 static inline struct status division_by_zero(void)
 {
     return status_make(E_DIVISION_BY_ZERO, "division by zero");
@@ -94,6 +98,8 @@ struct status number_underflow(void);
     X(functions_extract) \
     X(aggregates) \
     X(aggregates_number) \
+    X(functions_text) \
+    X(functions_regex) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)

@@ -1,0 +1,804 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Functions of text: lengths, parts, trimming, padding, case, joining, quoting.
+#include <limits.h>
+#include <utf8proc.h>
+
+#include "sql/function_table.h"
+#include "sql/lexer.h"
+#include "sql/type_ops.h"
+#include "sql/utf8.h"
+
+static struct bytes text_of(struct datum value)
+{
+    return datum_as_bytes(value);
+}
+
+// A part of an argument, not copied.
+static struct status give(struct bytes part, struct datum *result)
+{
+    *result = datum_bytes(part);
+    return STATUS_OK;
+}
+
+static struct status too_large(void)
+{
+    return status_make(E_PROGRAM_LIMIT_EXCEEDED, "requested length too large");
+}
+
+// --- lengths -------------------------------------------------------------------------------------------
+
+BODY(character_length)
+{
+    (void)call;
+    *result = datum_int((int64_t)utf8_length(text_of(args[0])));
+    return STATUS_OK;
+}
+
+static struct bytes without_padding(struct bytes text)
+{
+    while (text.size > 0 && text.data[text.size - 1] == ' ')
+        text.size--;
+    return text;
+}
+
+BODY(bpchar_length)
+{
+    (void)call;
+    *result = datum_int((int64_t)utf8_length(without_padding(text_of(args[0]))));
+    return STATUS_OK;
+}
+
+BODY(byte_length)
+{
+    (void)call;
+    *result = datum_int(args[0].size);
+    return STATUS_OK;
+}
+
+BODY(bit_length)
+{
+    (void)call;
+    *result = datum_int((int64_t)args[0].size * 8);
+    return STATUS_OK;
+}
+
+// --- parts -----------------------------------------------------------------------------------------------
+
+// Characters (or bytes) from `start`, counted from 1, to before `end`.
+static struct bytes slice(struct bytes text, int64_t start, int64_t end, bool bytewise)
+{
+    if (start < 1) start = 1;
+    if (end <= start) return bytes_of(text.data, 0);
+    if (bytewise || utf8_is_ascii(text)) {
+        if ((uint64_t)start > text.size) return bytes_of(text.data, 0);
+        size_t from = (size_t)start - 1;
+        size_t to = (uint64_t)end - 1 < text.size ? (size_t)end - 1 : text.size;
+        return bytes_of(text.data + from, to - from);
+    }
+    size_t from = utf8_prefix_bytes(text, (size_t)start - 1);
+    struct bytes rest = bytes_skip(text, from);
+    rest.size = utf8_prefix_bytes(rest, (size_t)(end - start));
+    return rest;
+}
+
+BODY(substring)
+{
+    bool bytewise = call->arg_types[0].oid == TYPE_BYTEA;
+    int64_t start = args[1].integer, end = INT64_MAX;
+    if (call->arg_count == 3) {
+        if (args[2].integer < 0)
+            return status_make(E_SUBSTRING_ERROR, "negative substring length not allowed");
+        end = start + args[2].integer; // Both of 32 bits.
+    }
+    return give(slice(text_of(args[0]), start, end, bytewise), result);
+}
+
+// Negative: all but so many from the other side.
+BODY(left)
+{
+    (void)call;
+    struct bytes text = text_of(args[0]);
+    int64_t count = args[1].integer;
+    if (count < 0) count = (int64_t)utf8_length(text) + count;
+    return give(slice(text, 1, count + 1, false), result);
+}
+
+BODY(right)
+{
+    (void)call;
+    struct bytes text = text_of(args[0]);
+    int64_t length = (int64_t)utf8_length(text), count = args[1].integer;
+    int64_t skip = count < 0 ? -count : length - count;
+    return give(slice(text, skip + 1, INT64_MAX, false), result);
+}
+
+// Byte offset of `part` at or after `from`; SIZE_MAX when there is none.
+static size_t find(struct bytes text, struct bytes part, size_t from)
+{
+    if (part.size == 0) return from;
+    if (from >= text.size) return SIZE_MAX;
+    const uint8_t *at = memmem(text.data + from, text.size - from, part.data, part.size);
+    return at == NULL ? SIZE_MAX : (size_t)(at - text.data);
+}
+
+BODY(position)
+{
+    struct bytes text = text_of(args[0]);
+    size_t at = find(text, text_of(args[1]), 0);
+    if (at == SIZE_MAX)
+        *result = datum_int(0);
+    else if (call->arg_types[0].oid == TYPE_BYTEA)
+        *result = datum_int((int64_t)at + 1);
+    else
+        *result = datum_int((int64_t)utf8_length(bytes_of(text.data, at)) + 1);
+    return STATUS_OK;
+}
+
+BODY(starts_with)
+{
+    (void)call;
+    *result = datum_bool(bytes_has_prefix(text_of(args[0]), text_of(args[1])));
+    return STATUS_OK;
+}
+
+BODY(split_part)
+{
+    (void)call;
+    struct bytes text = text_of(args[0]), by = text_of(args[1]);
+    int64_t field = args[2].integer;
+    if (field == 0)
+        return status_make(E_INVALID_PARAMETER_VALUE, "field position must not be zero");
+    if (by.size == 0)
+        return give(field == 1 || field == -1 ? text : bytes_of(text.data, 0), result);
+    if (field < 0) {
+        int64_t count = 1;
+        for (size_t at = 0; (at = find(text, by, at)) != SIZE_MAX; at += by.size)
+            count++;
+        field += count + 1;
+        if (field < 1) return give(bytes_of(text.data, 0), result);
+    }
+    size_t start = 0;
+    for (; field > 1; field--) {
+        size_t at = find(text, by, start);
+        if (at == SIZE_MAX) return give(bytes_of(text.data, 0), result);
+        start = at + by.size;
+    }
+    size_t end = find(text, by, start);
+    if (end == SIZE_MAX) end = text.size;
+    return give(bytes_of(text.data + start, end - start), result);
+}
+
+// --- trimming -----------------------------------------------------------------------------------------------
+
+static bool in_set(struct bytes set, const uint8_t *character, size_t size)
+{
+    for (size_t i = 0; i < set.size; i += utf8_step(set, i)) {
+        if (utf8_step(set, i) == size && memcmp(set.data + i, character, size) == 0) return true;
+    }
+    return false;
+}
+
+static struct bytes trim(struct bytes text, struct bytes set, bool front, bool back)
+{
+    while (front && text.size > 0 && in_set(set, text.data, utf8_step(text, 0)))
+        text = bytes_skip(text, utf8_step(text, 0));
+    while (back && text.size > 0) {
+        size_t last = text.size - 1;
+        while (last > 0 && (text.data[last] & 0xc0) == 0x80)
+            last--;
+        if (!in_set(set, text.data + last, text.size - last)) break;
+        text.size = last;
+    }
+    return text;
+}
+
+static struct bytes trim_set(const struct function_call *call, const struct datum *args)
+{
+    return call->arg_count == 2 ? text_of(args[1]) : BYTES_LITERAL(" ");
+}
+
+BODY(trim_both)
+{
+    return give(trim(text_of(args[0]), trim_set(call, args), true, true), result);
+}
+
+BODY(trim_left)
+{
+    return give(trim(text_of(args[0]), trim_set(call, args), true, false), result);
+}
+
+BODY(trim_right)
+{
+    return give(trim(text_of(args[0]), trim_set(call, args), false, true), result);
+}
+
+BODY(trim_bytes)
+{
+    (void)call;
+    struct bytes text = text_of(args[0]), set = text_of(args[1]);
+    while (text.size > 0 && set.size > 0 && memchr(set.data, text.data[0], set.size) != NULL)
+        text = bytes_skip(text, 1);
+    while (text.size > 0 && set.size > 0 &&
+           memchr(set.data, text.data[text.size - 1], set.size) != NULL)
+        text.size--;
+    return give(text, result);
+}
+
+// --- made anew -----------------------------------------------------------------------------------------------
+
+BODY(concatenate)
+{
+    uint64_t size = (uint64_t)args[0].size + args[1].size;
+    uint8_t *out = function_room(call, size);
+    if (out == NULL) return function_no_memory(size);
+    if (args[0].size > 0) memcpy(out, args[0].data, args[0].size);
+    if (args[1].size > 0) memcpy(out + args[0].size, args[1].data, args[1].size);
+    return give(bytes_of(out, size), result);
+}
+
+// One side of any type, cast to text.
+static struct status concatenate_any(struct function_call *call, const struct datum *args,
+    uint32_t other, struct datum *result)
+{
+    struct status st = STATUS_OK;
+    struct datum both[2] = {args[0], args[1]};
+    const struct cast *cast = cast_find(call->arg_types[other].oid, TYPE_TEXT, CAST_EXPLICIT);
+    if (cast == NULL) return status_make(E_CANNOT_COERCE, "cannot cast to text");
+    TRY(cast_apply(call, cast, call->arg_types[other], TYPE_OF(TYPE_TEXT), true, args[other],
+        &both[other]));
+    st = concatenate(call, both, result);
+out:
+    return st;
+}
+
+BODY(text_and_any)
+{
+    return concatenate_any(call, args, 1, result);
+}
+
+BODY(any_and_text)
+{
+    return concatenate_any(call, args, 0, result);
+}
+
+BODY(repeat)
+{
+    int64_t count = args[1].integer < 0 ? 0 : args[1].integer;
+    uint64_t size = (uint64_t)count * args[0].size;
+    if (size > FUNCTION_BYTES_MAX) return too_large();
+    uint8_t *out = function_room(call, size);
+    if (out == NULL) return function_no_memory(size);
+    for (uint64_t at = 0; at < size; at += args[0].size)
+        memcpy(out + at, args[0].data, args[0].size);
+    return give(bytes_of(out, size), result);
+}
+
+BODY(reverse)
+{
+    struct bytes text = text_of(args[0]);
+    uint8_t *out = function_room(call, text.size);
+    if (out == NULL) return function_no_memory(text.size);
+    size_t end = text.size;
+    for (size_t i = 0; i < text.size;) {
+        size_t step = utf8_step(text, i);
+        end -= step;
+        memcpy(out + end, text.data + i, step);
+        i += step;
+    }
+    return give(bytes_of(out, text.size), result);
+}
+
+// `length` characters: filled with `fill` over and over, or cut.
+static struct status pad(
+    struct function_call *call, const struct datum *args, bool left_side, struct datum *result)
+{
+    struct bytes text = text_of(args[0]);
+    struct bytes fill = call->arg_count == 3 ? text_of(args[2]) : BYTES_LITERAL(" ");
+    int64_t length = args[1].integer < 0 ? 0 : args[1].integer;
+    int64_t own = (int64_t)utf8_length(text);
+    if (own >= length || fill.size == 0) return give(slice(text, 1, length + 1, false), result);
+    uint64_t missing = (uint64_t)(length - own), fill_length = utf8_length(fill);
+    uint64_t rest = utf8_prefix_bytes(fill, (size_t)(missing % fill_length));
+    uint64_t size = text.size + missing / fill_length * fill.size + rest;
+    if (size > FUNCTION_BYTES_MAX) return too_large();
+    uint8_t *out = function_room(call, size);
+    if (out == NULL) return function_no_memory(size);
+    uint8_t *at = left_side ? out : out + text.size;
+    for (uint64_t i = 0; i < missing / fill_length; i++, at += fill.size)
+        memcpy(at, fill.data, fill.size);
+    if (rest > 0) memcpy(at, fill.data, rest);
+    if (text.size > 0) memcpy(left_side ? out + size - text.size : out, text.data, text.size);
+    return give(bytes_of(out, size), result);
+}
+
+BODY(lpad)
+{
+    return pad(call, args, true, result);
+}
+
+BODY(rpad)
+{
+    return pad(call, args, false, result);
+}
+
+BODY(replace)
+{
+    struct bytes text = text_of(args[0]), from = text_of(args[1]), to = text_of(args[2]);
+    if (from.size == 0 || text.size == 0) return give(text, result);
+    uint64_t count = 0;
+    for (size_t at = 0; (at = find(text, from, at)) != SIZE_MAX; at += from.size)
+        count++;
+    if (count == 0) return give(text, result);
+    uint64_t size = text.size - count * from.size + count * to.size;
+    uint8_t *out = function_room(call, size);
+    if (out == NULL) return function_no_memory(size);
+    size_t written = 0, start = 0;
+    for (size_t at = 0; (at = find(text, from, start)) != SIZE_MAX; start = at + from.size) {
+        memcpy(out + written, text.data + start, at - start);
+        written += at - start;
+        if (to.size > 0) memcpy(out + written, to.data, to.size);
+        written += to.size;
+    }
+    memcpy(out + written, text.data + start, text.size - start);
+    return give(bytes_of(out, size), result);
+}
+
+BODY(translate)
+{
+    struct bytes text = text_of(args[0]), from = text_of(args[1]), to = text_of(args[2]);
+    uint64_t size = (uint64_t)text.size * 4;
+    uint8_t *out = function_room(call, size);
+    if (out == NULL) return function_no_memory(size);
+    size_t written = 0;
+    for (size_t i = 0; i < text.size;) {
+        size_t step = utf8_step(text, i), place = 0, at = 0;
+        while (at < from.size && !(utf8_step(from, at) == step &&
+                                     memcmp(from.data + at, text.data + i, step) == 0)) {
+            at += utf8_step(from, at);
+            place++;
+        }
+        const uint8_t *source = text.data + i;
+        size_t source_size = step;
+        if (at < from.size) {
+            size_t other = utf8_prefix_bytes(to, place);
+            source = to.data + other;
+            source_size = other < to.size ? utf8_step(to, other) : 0; // No partner: dropped.
+        }
+        memcpy(out + written, source, source_size);
+        written += source_size;
+        i += step;
+    }
+    return give(bytes_of(out, written), result);
+}
+
+BODY(overlay)
+{
+    bool bytewise = call->arg_types[0].oid == TYPE_BYTEA;
+    struct bytes text = text_of(args[0]), part = text_of(args[1]);
+    int64_t start = args[2].integer;
+    int64_t length = call->arg_count == 4 ? args[3].integer
+                     : bytewise           ? (int64_t)part.size
+                                          : (int64_t)utf8_length(part);
+    if (start <= 0) return status_make(E_SUBSTRING_ERROR, "negative substring length not allowed");
+    struct bytes head = slice(text, 1, start, bytewise);
+    struct bytes tail = slice(text, start + length, INT64_MAX, bytewise);
+    uint64_t size = head.size + part.size + tail.size;
+    uint8_t *out = function_room(call, size);
+    if (out == NULL) return function_no_memory(size);
+    if (head.size > 0) memcpy(out, head.data, head.size);
+    if (part.size > 0) memcpy(out + head.size, part.data, part.size);
+    if (tail.size > 0) memcpy(out + head.size + part.size, tail.data, tail.size);
+    return give(bytes_of(out, size), result);
+}
+
+// --- case ------------------------------------------------------------------------------------------------------
+
+enum letter_case { CASE_LOWER, CASE_UPPER, CASE_TITLE };
+
+static bool is_alphanumeric(uint32_t code)
+{
+    if (code < 0x80) return (code >= '0' && code <= '9') || ((code | 0x20) >= 'a' && (code | 0x20) <= 'z');
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code);
+    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
+           category == UTF8PROC_CATEGORY_ND;
+}
+
+static uint32_t map_case(uint32_t code, bool upper)
+{
+    if (code < 0x80) {
+        if (upper) return code >= 'a' && code <= 'z' ? code - 32 : code;
+        return code >= 'A' && code <= 'Z' ? code + 32 : code;
+    }
+    utf8proc_int32_t c = (utf8proc_int32_t)code;
+    if (code == 0xdf) return code; // The sharp s has no upper case in ordinary writing.
+    return (uint32_t)(upper ? utf8proc_toupper(c) : utf8proc_tolower(c));
+}
+
+static struct status change_case(
+    struct function_call *call, struct bytes text, enum letter_case to, struct datum *result)
+{
+    // A letter and its other case differ by at most a byte or two; three times is room enough.
+    uint64_t size = utf8_is_ascii(text) ? text.size : (uint64_t)text.size * 3;
+    uint8_t *out = function_room(call, size);
+    if (out == NULL) return function_no_memory(size);
+    size_t written = 0;
+    bool in_word = false;
+    for (size_t i = 0; i < text.size; i += utf8_step(text, i)) {
+        uint32_t code = utf8_decode(text.data + i);
+        bool upper = to == CASE_UPPER || (to == CASE_TITLE && !in_word);
+        uint8_t character[4];
+        size_t step = utf8_encode(map_case(code, upper), character);
+        memcpy(out + written, character, step);
+        written += step;
+        in_word = is_alphanumeric(code);
+    }
+    return give(bytes_of(out, written), result);
+}
+
+BODY(lower)
+{
+    return change_case(call, text_of(args[0]), CASE_LOWER, result);
+}
+
+struct status function_lower(
+    struct function_call *call, struct datum text, struct datum *result)
+{
+    return change_case(call, text_of(text), CASE_LOWER, result);
+}
+
+BODY(upper)
+{
+    return change_case(call, text_of(args[0]), CASE_UPPER, result);
+}
+
+BODY(initcap)
+{
+    return change_case(call, text_of(args[0]), CASE_TITLE, result);
+}
+
+BODY(ascii)
+{
+    (void)call;
+    *result = datum_int(args[0].size == 0 ? 0 : utf8_decode(args[0].data));
+    return STATUS_OK;
+}
+
+BODY(chr)
+{
+    int64_t code = args[0].integer;
+    uint8_t *out = arena_alloc(call->arena, 4);
+    if (code == 0)
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "null character not permitted");
+    if (code < 0) return status_make(E_INVALID_PARAMETER_VALUE, "character number must be positive");
+    size_t size = code > 0x10ffff ? 0 : utf8_encode((uint32_t)code, out);
+    if (size == 0)
+        return status_format(call->arena, E_PROGRAM_LIMIT_EXCEEDED,
+            code > 0x10ffff ? "requested character too large for encoding: %u"
+                            : "requested character not valid for encoding: %u",
+            (unsigned)code);
+    return give(bytes_of(out, size), result);
+}
+
+// --- joining -----------------------------------------------------------------------------------------------------
+
+static struct status check_size(const struct buffer *out)
+{
+    if (out->size > FUNCTION_BYTES_MAX) return too_large();
+    return out->size > ARENA_UNCHECKED_BYTES ? arena_check(out->arena) : STATUS_OK;
+}
+
+BODY(concat)
+{
+    struct buffer out;
+    buffer_init(&out, call->arena);
+    for (uint32_t i = 0; i < call->arg_count; i++) {
+        if (!args[i].null) type_output(&out, call->context, call->arg_types[i].oid, args[i]);
+    }
+    *result = datum_bytes(buffer_bytes(&out));
+    return check_size(&out);
+}
+
+BODY(concat_with)
+{
+    struct buffer out;
+    bool first = true;
+    if (args[0].null) {
+        *result = DATUM_NULL;
+        return STATUS_OK;
+    }
+    buffer_init(&out, call->arena);
+    for (uint32_t i = 1; i < call->arg_count; i++) {
+        if (args[i].null) continue;
+        if (!first) buffer_append_bytes(&out, text_of(args[0]));
+        first = false;
+        type_output(&out, call->context, call->arg_types[i].oid, args[i]);
+    }
+    *result = datum_bytes(buffer_bytes(&out));
+    return check_size(&out);
+}
+
+// --- quoting ----------------------------------------------------------------------------------------------------
+
+BODY(quote_name)
+{
+    struct buffer out;
+    buffer_init(&out, call->arena);
+    text_quote_name(&out, text_of(args[0]), keyword_is_reserved);
+    *result = datum_bytes(buffer_bytes(&out));
+    return STATUS_OK;
+}
+
+static void append_literal(struct buffer *out, struct bytes text)
+{
+    bool backslash = text.size > 0 && memchr(text.data, '\\', text.size) != NULL;
+    if (backslash) buffer_append_u8(out, 'E');
+    buffer_append_u8(out, '\'');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\'' || text.data[i] == '\\') buffer_append_u8(out, text.data[i]);
+        buffer_append_u8(out, text.data[i]);
+    }
+    buffer_append_u8(out, '\'');
+}
+
+BODY(quote_text)
+{
+    struct buffer out, text;
+    buffer_init(&out, call->arena);
+    buffer_init(&text, call->arena);
+    if (args[0].null) {
+        *result = datum_text("NULL"); // quote_nullable; quote_literal is strict.
+        return STATUS_OK;
+    }
+    type_output(&text, call->context, call->arg_types[0].oid, args[0]);
+    append_literal(&out, buffer_bytes(&text));
+    *result = datum_bytes(buffer_bytes(&out));
+    return check_size(&out);
+}
+
+// --- format(): %s, %I, %L with positions, widths and the minus flag ------------------------------------------------
+
+struct format_spec {
+    uint32_t position; // 1-based argument; 0: the next.
+    bool left;
+    bool has_width;
+    bool star; // Width from an argument:
+    uint32_t star_position;
+    int64_t width;
+    uint8_t kind;
+};
+
+static bool take_number(struct bytes text, size_t *at, int64_t *value)
+{
+    size_t start = *at;
+    *value = 0;
+    while (*at < text.size && ascii_digit((char)text.data[*at])) {
+        if (*value < INT_MAX) *value = *value * 10 + (text.data[*at] - '0');
+        (*at)++;
+    }
+    return *at > start;
+}
+
+static struct status bad_format(void)
+{
+    return status_make(E_INVALID_PARAMETER_VALUE, "unterminated format() type specifier");
+}
+
+static struct status parse_spec(
+    struct arena *arena, struct bytes text, size_t *at, struct format_spec *spec)
+{
+    int64_t number;
+    *spec = (struct format_spec){0};
+    size_t start = *at;
+    if (take_number(text, at, &number)) {
+        if (*at < text.size && text.data[*at] == '$') {
+            if (number == 0)
+                return status_make(E_INVALID_PARAMETER_VALUE,
+                    "format specifies argument 0, but arguments are numbered from 1");
+            spec->position = (uint32_t)number;
+            (*at)++;
+        } else {
+            *at = start; // It was the width.
+        }
+    }
+    while (*at < text.size && text.data[*at] == '-') {
+        spec->left = true;
+        (*at)++;
+    }
+    if (*at < text.size && text.data[*at] == '*') {
+        (*at)++;
+        spec->star = true;
+        start = *at;
+        if (take_number(text, at, &number)) {
+            if (*at >= text.size || text.data[*at] != '$')
+                return status_make(E_INVALID_PARAMETER_VALUE,
+                    "width argument position must be ended by \"$\"");
+            if (number == 0)
+                return status_make(E_INVALID_PARAMETER_VALUE,
+                    "format specifies argument 0, but arguments are numbered from 1");
+            spec->star_position = (uint32_t)number;
+            (*at)++;
+        }
+    } else if (take_number(text, at, &number)) {
+        spec->has_width = true;
+        spec->width = number;
+    }
+    if (*at >= text.size) return bad_format();
+    spec->kind = text.data[(*at)++];
+    if (spec->kind != 's' && spec->kind != 'I' && spec->kind != 'L')
+        return status_hint(arena,
+            status_format(arena, E_INVALID_PARAMETER_VALUE,
+                "unrecognized format() type specifier \"%c\"", spec->kind),
+            "For a single \"%%\" use \"%%%%\".");
+    return STATUS_OK;
+}
+
+static struct status format_argument(struct function_call *call, const struct datum *args,
+    uint32_t position, uint8_t kind, struct bytes *text)
+{
+    struct buffer plain, out;
+    if (position >= call->arg_count)
+        return status_make(E_INVALID_PARAMETER_VALUE, "too few arguments for format()");
+    *text = bytes_of(NULL, 0);
+    if (args[position].null) {
+        if (kind == 'I')
+            return status_make(E_NULL_VALUE_NOT_ALLOWED,
+                "null values cannot be formatted as an SQL identifier");
+        if (kind == 'L') *text = BYTES_LITERAL("NULL");
+        return STATUS_OK;
+    }
+    buffer_init(&plain, call->arena);
+    buffer_init(&out, call->arena);
+    type_output(&plain, call->context, call->arg_types[position].oid, args[position]);
+    *text = buffer_bytes(&plain);
+    if (kind == 's') return STATUS_OK;
+    if (kind == 'I')
+        text_quote_name(&out, *text, keyword_is_reserved);
+    else
+        append_literal(&out, *text);
+    *text = buffer_bytes(&out);
+    return STATUS_OK;
+}
+
+static void append_padded(struct buffer *out, struct bytes text, int64_t width, bool left_side)
+{
+    int64_t length = (int64_t)utf8_length(text);
+    if (left_side) buffer_append_bytes(out, text);
+    for (int64_t i = length; i < width; i++)
+        buffer_append_u8(out, ' ');
+    if (!left_side) buffer_append_bytes(out, text);
+}
+
+static struct status format_one(struct function_call *call, const struct datum *args,
+    struct bytes format, size_t *at, uint32_t *next, struct buffer *out)
+{
+    struct status st = STATUS_OK;
+    struct format_spec spec;
+    struct bytes text;
+    TRY(parse_spec(call->arena, format, at, &spec));
+    if (spec.star) {
+        uint32_t position = spec.star_position != 0 ? spec.star_position : ++*next;
+        if (position >= call->arg_count)
+            return status_make(E_INVALID_PARAMETER_VALUE, "too few arguments for format()");
+        TRY(format_argument(call, args, position, 's', &text));
+        if (text.size > 0)
+            TRY(type_parse_int(call->arena, "integer", text, -INT_MAX, INT_MAX, &spec.width));
+        if (spec.width < 0) {
+            spec.width = -spec.width;
+            spec.left = true;
+        }
+    }
+    uint32_t position = spec.position != 0 ? spec.position : *next + 1;
+    *next = position;
+    TRY(format_argument(call, args, position, spec.kind, &text));
+    if (spec.width > (int64_t)FUNCTION_BYTES_MAX - (int64_t)out->size) return too_large();
+    append_padded(out, text, spec.width, spec.left);
+    TRY(check_size(out));
+out:
+    return st;
+}
+
+BODY(format)
+{
+    struct status st = STATUS_OK;
+    struct buffer out;
+    uint32_t next = 0;
+    if (args[0].null) {
+        *result = DATUM_NULL;
+        return st;
+    }
+    struct bytes format = text_of(args[0]);
+    buffer_init(&out, call->arena);
+    for (size_t at = 0; at < format.size;) {
+        uint8_t c = format.data[at++];
+        if (c != '%') {
+            buffer_append_u8(&out, c);
+            continue;
+        }
+        if (at >= format.size) return bad_format();
+        if (format.data[at] == '%') {
+            buffer_append_u8(&out, '%');
+            at++;
+            continue;
+        }
+        TRY(format_one(call, args, format, &at, &next, &out));
+    }
+    *result = datum_bytes(buffer_bytes(&out));
+out:
+    return st;
+}
+
+// clang-format off
+static const struct function table[] = {
+    SCALAR("length", 1317, INT4, character_length, TYPE_TEXT),
+    SCALAR("length", 1318, INT4, bpchar_length, TYPE_BPCHAR),
+    SCALAR("length", 2010, INT4, byte_length, TYPE_BYTEA),
+    SCALAR("char_length", 1381, INT4, character_length, TYPE_TEXT),
+    SCALAR("char_length", 1372, INT4, bpchar_length, TYPE_BPCHAR),
+    SCALAR("character_length", 1369, INT4, character_length, TYPE_TEXT),
+    SCALAR("character_length", 1367, INT4, bpchar_length, TYPE_BPCHAR),
+    SCALAR("octet_length", 1374, INT4, byte_length, TYPE_TEXT),
+    SCALAR("octet_length", 1375, INT4, byte_length, TYPE_BPCHAR),
+    SCALAR("octet_length", 720, INT4, byte_length, TYPE_BYTEA),
+    SCALAR("bit_length", 1811, INT4, bit_length, TYPE_TEXT),
+    SCALAR("bit_length", 1810, INT4, bit_length, TYPE_BYTEA),
+    SCALAR("substring", 937, TEXT, substring, TYPE_TEXT, TYPE_INT4),
+    SCALAR("substring", 936, TEXT, substring, TYPE_TEXT, TYPE_INT4, TYPE_INT4),
+    SCALAR("substring", 2013, BYTEA, substring, TYPE_BYTEA, TYPE_INT4),
+    SCALAR("substring", 2012, BYTEA, substring, TYPE_BYTEA, TYPE_INT4, TYPE_INT4),
+    SCALAR("substr", 883, TEXT, substring, TYPE_TEXT, TYPE_INT4),
+    SCALAR("substr", 877, TEXT, substring, TYPE_TEXT, TYPE_INT4, TYPE_INT4),
+    SCALAR("substr", 2086, BYTEA, substring, TYPE_BYTEA, TYPE_INT4),
+    SCALAR("substr", 2085, BYTEA, substring, TYPE_BYTEA, TYPE_INT4, TYPE_INT4),
+    SCALAR("left", 3060, TEXT, left, TYPE_TEXT, TYPE_INT4),
+    SCALAR("right", 3061, TEXT, right, TYPE_TEXT, TYPE_INT4),
+    SCALAR("position", 849, INT4, position, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("position", 2014, INT4, position, TYPE_BYTEA, TYPE_BYTEA),
+    SCALAR("strpos", 868, INT4, position, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("starts_with", 3696, BOOL, starts_with, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("split_part", 2088, TEXT, split_part, TYPE_TEXT, TYPE_TEXT, TYPE_INT4),
+    SCALAR("btrim", 885, TEXT, trim_both, TYPE_TEXT),
+    SCALAR("btrim", 884, TEXT, trim_both, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("btrim", 2015, BYTEA, trim_bytes, TYPE_BYTEA, TYPE_BYTEA),
+    SCALAR("ltrim", 881, TEXT, trim_left, TYPE_TEXT),
+    SCALAR("ltrim", 875, TEXT, trim_left, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("rtrim", 882, TEXT, trim_right, TYPE_TEXT),
+    SCALAR("rtrim", 876, TEXT, trim_right, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("repeat", 1622, TEXT, repeat, TYPE_TEXT, TYPE_INT4),
+    SCALAR("reverse", 3062, TEXT, reverse, TYPE_TEXT),
+    SCALAR("lpad", 879, TEXT, lpad, TYPE_TEXT, TYPE_INT4),
+    SCALAR("lpad", 873, TEXT, lpad, TYPE_TEXT, TYPE_INT4, TYPE_TEXT),
+    SCALAR("rpad", 880, TEXT, rpad, TYPE_TEXT, TYPE_INT4),
+    SCALAR("rpad", 874, TEXT, rpad, TYPE_TEXT, TYPE_INT4, TYPE_TEXT),
+    SCALAR("replace", 2087, TEXT, replace, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("translate", 878, TEXT, translate, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("overlay", 1405, TEXT, overlay, TYPE_TEXT, TYPE_TEXT, TYPE_INT4),
+    SCALAR("overlay", 1404, TEXT, overlay, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4),
+    SCALAR("overlay", 752, BYTEA, overlay, TYPE_BYTEA, TYPE_BYTEA, TYPE_INT4),
+    SCALAR("overlay", 749, BYTEA, overlay, TYPE_BYTEA, TYPE_BYTEA, TYPE_INT4, TYPE_INT4),
+    SCALAR("lower", 870, TEXT, lower, TYPE_TEXT),
+    SCALAR("upper", 871, TEXT, upper, TYPE_TEXT),
+    SCALAR("initcap", 872, TEXT, initcap, TYPE_TEXT),
+    SCALAR("ascii", 1620, INT4, ascii, TYPE_TEXT),
+    SCALAR("chr", 1621, TEXT, chr, TYPE_INT4),
+    LAX_VARIADIC("concat", 3058, TEXT, concat, FUNCTION_STABLE, TYPE_ANY),
+    LAX_VARIADIC("concat_ws", 3059, TEXT, concat_with, FUNCTION_STABLE, TYPE_TEXT, TYPE_ANY),
+    LAX_VARIADIC("format", 3539, TEXT, format, FUNCTION_STABLE, TYPE_TEXT, TYPE_ANY),
+    LAX_STABLE("format", 3540, TEXT, format, TYPE_TEXT),
+    SCALAR("quote_ident", 1282, TEXT, quote_name, TYPE_TEXT),
+    SCALAR("quote_literal", 1283, TEXT, quote_text, TYPE_TEXT),
+    STABLE("quote_literal", 1285, TEXT, quote_text, TYPE_ANYELEMENT),
+    LAX("quote_nullable", 1289, TEXT, quote_text, TYPE_TEXT),
+    LAX_STABLE("quote_nullable", 1290, TEXT, quote_text, TYPE_ANYELEMENT),
+    OPERATOR("||", 654, TEXT, concatenate, NULL, NULL, TYPE_TEXT, TYPE_TEXT),
+    OPERATOR("||", 2018, BYTEA, concatenate, NULL, NULL, TYPE_BYTEA, TYPE_BYTEA),
+    STABLE_OPERATOR("||", 2779, TEXT, text_and_any, NULL, TYPE_TEXT, TYPE_ANYNONARRAY),
+    STABLE_OPERATOR("||", 2780, TEXT, any_and_text, NULL, TYPE_ANYNONARRAY, TYPE_TEXT),
+    OPERATOR("^@", 3877, BOOL, starts_with, NULL, NULL, TYPE_TEXT, TYPE_TEXT),
+};
+// clang-format on
+
+void functions_text_register(void)
+{
+    function_register(table, TABLE_COUNT(table));
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "core/task.h"
+#include "sql/utf8.h"
+
+#define MATCH_STEPS_MAX 5000000
+#define MATCH_HEAP_KIB 4096
+#define NESTING_MAX 100
+#define PATTERN_BYTES_MAX 65536
+#define CHUNK_BYTES_MIN 8192
+
+// PCRE2's memory: chunks that are taken once and used again for each pattern.
+struct chunk {
+    struct chunk *next;
+    size_t size, used;
+    uint8_t data[];
+};
+
+struct regex {
+    struct arena *arena;
+    struct chunk *chunks;
+    pcre2_general_context *context;
+    pcre2_match_context *limits;
+    pcre2_code *code;
+    pcre2_match_data *match;
+    struct regex_span *spans;
+    uint32_t groups;
+    uint8_t *pattern; // What `code` was made from.
+    size_t pattern_size, pattern_capacity;
+    struct regex_options options;
+};
+
+static void *take(size_t size, void *regex_)
+{
+    struct regex *regex = regex_;
+    size = (size + 15u) & ~(size_t)15u;
+    for (struct chunk *chunk = regex->chunks; chunk != NULL; chunk = chunk->next) {
+        if (chunk->size - chunk->used < size) continue;
+        void *memory = chunk->data + chunk->used;
+        chunk->used += size;
+        return memory;
+    }
+    size_t chunk_size = size > CHUNK_BYTES_MIN ? size : CHUNK_BYTES_MIN;
+    struct chunk *chunk = arena_try_alloc(regex->arena, sizeof *chunk + chunk_size);
+    if (chunk == NULL) return NULL;
+    *chunk = (struct chunk){regex->chunks, chunk_size, size};
+    regex->chunks = chunk;
+    return chunk->data;
+}
+
+static void give_back(void *memory, void *regex)
+{
+    (void)memory, (void)regex; // All at once, by the next pattern.
+}
+
+// --- from PostgreSQL's dialect ---------------------------------------------------------------------------
+
+// Escapes that PCRE2 writes otherwise.
+static const char *translate_escape(uint8_t c)
+{
+    switch (c) {
+    case 'm': return "\\b(?=\\w)";
+    case 'M': return "\\b(?<=\\w)";
+    case 'y': return "\\b";
+    case 'Y': return "\\B";
+    case 'Z': return "\\z";
+    default: return NULL;
+    }
+}
+
+static void translate(struct buffer *out, struct bytes pattern)
+{
+    bool in_brackets = false;
+    for (size_t i = 0; i < pattern.size; i++) {
+        uint8_t c = pattern.data[i];
+        if (c == '\\' && i + 1 < pattern.size) {
+            const char *other = in_brackets ? NULL : translate_escape(pattern.data[i + 1]);
+            if (other != NULL)
+                buffer_append_string(out, other);
+            else
+                buffer_append(out, pattern.data + i, 2);
+            i++;
+            continue;
+        }
+        if (c == '[' && !in_brackets) {
+            in_brackets = true;
+            buffer_append_u8(out, c);
+            // A closing bracket right at the start is a member of the set.
+            if (i + 1 < pattern.size && pattern.data[i + 1] == '^')
+                buffer_append_u8(out, pattern.data[++i]);
+            if (i + 1 < pattern.size && pattern.data[i + 1] == ']') {
+                buffer_append_string(out, "\\]");
+                i++;
+            }
+            continue;
+        }
+        if (c == '[' && i + 1 < pattern.size && pattern.data[i + 1] == ':') {
+            // A class: copied to its end.
+            while (i < pattern.size && pattern.data[i] != ']')
+                buffer_append_u8(out, pattern.data[i++]);
+            if (i < pattern.size) buffer_append_u8(out, ']');
+            continue;
+        }
+        if (c == '[') buffer_append_u8(out, '\\'); // Alone inside brackets it is itself.
+        if (c == ']') in_brackets = false;
+        buffer_append_u8(out, c);
+    }
+}
+
+// --- compiling --------------------------------------------------------------------------------------------
+
+struct compiling {
+    struct regex *regex;
+    struct bytes pattern;
+    uint32_t options;
+    int error;
+};
+
+// Runs on the big stack: PCRE2's compiler recurses.
+static void compile(void *arg)
+{
+    struct compiling *work = arg;
+    struct regex *regex = work->regex;
+    PCRE2_SIZE offset;
+    pcre2_compile_context *context = pcre2_compile_context_create(regex->context);
+    if (context == NULL) {
+        work->error = PCRE2_ERROR_HEAP_FAILED;
+        return;
+    }
+    pcre2_set_parens_nest_limit(context, NESTING_MAX);
+    regex->code = pcre2_compile(work->pattern.data, work->pattern.size, work->options,
+        &work->error, &offset, context);
+}
+
+static struct status compile_error(struct arena *arena, int error)
+{
+    PCRE2_UCHAR8 text[160];
+    const char *known = NULL;
+    switch (error) {
+    case PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS:
+    case PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS: known = "parentheses () not balanced"; break;
+    case PCRE2_ERROR_MISSING_SQUARE_BRACKET: known = "brackets [] not balanced"; break;
+    case PCRE2_ERROR_QUANTIFIER_INVALID: known = "quantifier operand invalid"; break;
+    case PCRE2_ERROR_QUANTIFIER_OUT_OF_ORDER:
+    case PCRE2_ERROR_QUANTIFIER_TOO_BIG: known = "invalid repetition count(s)"; break;
+    case PCRE2_ERROR_CLASS_RANGE_ORDER:
+    case PCRE2_ERROR_CLASS_INVALID_RANGE: known = "invalid character range"; break;
+    case PCRE2_ERROR_UNKNOWN_POSIX_CLASS: known = "invalid character class"; break;
+    case PCRE2_ERROR_END_BACKSLASH:
+    case PCRE2_ERROR_UNKNOWN_ESCAPE: known = "invalid escape \\ sequence"; break;
+    case PCRE2_ERROR_BAD_SUBPATTERN_REFERENCE: known = "invalid backreference number"; break;
+    case PCRE2_ERROR_PARENTHESES_NEST_TOO_DEEP:
+        return status_make(
+            E_STATEMENT_TOO_COMPLEX, "invalid regular expression: nested too deeply");
+    case PCRE2_ERROR_HEAP_FAILED: return status_make(E_OUT_OF_MEMORY, "out of memory");
+    default: break;
+    }
+    if (known == NULL) {
+        if (pcre2_get_error_message(error, text, sizeof text) < 0) memcpy(text, "error", 6);
+        known = (const char *)text;
+    }
+    return status_format(
+        arena, E_INVALID_REGULAR_EXPRESSION, "invalid regular expression: %s", known);
+}
+
+static struct status start(struct function_call *call, struct regex *regex)
+{
+    for (struct chunk *chunk = regex->chunks; chunk != NULL; chunk = chunk->next)
+        chunk->used = 0;
+    regex->code = NULL;
+    regex->context = pcre2_general_context_create(take, give_back, regex);
+    if (regex->context == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    regex->limits = pcre2_match_context_create(regex->context);
+    if (regex->limits == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    pcre2_set_match_limit(regex->limits, MATCH_STEPS_MAX);
+    pcre2_set_heap_limit(regex->limits, MATCH_HEAP_KIB);
+    (void)call;
+    return STATUS_OK;
+}
+
+static void remember(struct regex *regex, struct bytes pattern, struct regex_options options)
+{
+    if (pattern.size > regex->pattern_capacity) {
+        regex->pattern_capacity = pattern.size * 2;
+        regex->pattern = arena_alloc(regex->arena, regex->pattern_capacity);
+    }
+    if (pattern.size > 0) memcpy(regex->pattern, pattern.data, pattern.size);
+    regex->pattern_size = pattern.size;
+    regex->options = options;
+}
+
+static bool is_remembered(
+    const struct regex *regex, struct bytes pattern, struct regex_options options)
+{
+    return regex->code != NULL && options.ignore_case == regex->options.ignore_case &&
+           options.whole == regex->options.whole &&
+           bytes_equal(bytes_of(regex->pattern, regex->pattern_size), pattern);
+}
+
+struct status regex_compile(struct function_call *call, struct bytes pattern,
+    struct regex_options options, struct regex **out)
+{
+    struct status st = STATUS_OK;
+    struct regex *regex = call->state;
+    struct buffer text;
+    if (regex == NULL) {
+        regex = call->state = ARENA_NEW(call->state_arena, struct regex);
+        regex->arena = call->state_arena;
+    }
+    *out = regex;
+    if (is_remembered(regex, pattern, options)) return st;
+    if (pattern.size > PATTERN_BYTES_MAX)
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "regular expression is too long");
+    TRY(start(call, regex));
+    struct compiling work = {.regex = regex,
+        .options = PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
+                   PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C};
+    if (options.ignore_case) work.options |= PCRE2_CASELESS;
+    if (options.whole) work.options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+    buffer_init(&text, call->arena);
+    if (bytes_has_prefix(pattern, BYTES_LITERAL("***="))) {
+        work.options &= ~(uint32_t)(PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_UCP |
+                                    PCRE2_NEVER_BACKSLASH_C);
+        work.options |= PCRE2_LITERAL;
+        work.pattern = bytes_skip(pattern, 4);
+    } else {
+        bool marked = bytes_has_prefix(pattern, BYTES_LITERAL("***:"));
+        translate(&text, marked ? bytes_skip(pattern, 4) : pattern);
+        buffer_string(&text);
+        work.pattern = buffer_bytes(&text);
+    }
+    stack_call(compile, &work);
+    if (regex->code == NULL) return compile_error(call->arena, work.error);
+    regex->match = pcre2_match_data_create_from_pattern(regex->code, regex->context);
+    pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->groups);
+    regex->spans = take(sizeof *regex->spans * (regex->groups + 1), regex);
+    if (regex->match == NULL || regex->spans == NULL) {
+        regex->code = NULL;
+        return status_make(E_OUT_OF_MEMORY, "out of memory");
+    }
+    remember(regex, pattern, options);
+out:
+    return st;
+}
+
+uint32_t regex_group_count(const struct regex *regex)
+{
+    return regex->groups;
+}
+
+struct status regex_search(struct regex *regex, struct bytes text, size_t from, bool *found,
+    const struct regex_span **spans)
+{
+    static const uint8_t empty[1];
+    const uint8_t *data = text.size == 0 ? empty : text.data;
+    int count = pcre2_match(regex->code, data, text.size, from, PCRE2_NO_UTF_CHECK, regex->match,
+        regex->limits);
+    *found = count > 0;
+    if (count == PCRE2_ERROR_NOMATCH) return STATUS_OK;
+    if (count == PCRE2_ERROR_MATCHLIMIT || count == PCRE2_ERROR_HEAPLIMIT ||
+        count == PCRE2_ERROR_DEPTHLIMIT)
+        return status_make(E_STATEMENT_TOO_COMPLEX, "regular expression is too complex");
+    if (count == PCRE2_ERROR_NOMEMORY) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    if (count < 0) return status_make(E_INTERNAL, "regular expression failed");
+    const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(regex->match);
+    for (uint32_t i = 0; i <= regex->groups; i++) {
+        bool set = i < (uint32_t)count && offsets[2 * i] != PCRE2_UNSET;
+        regex->spans[i].start = set ? offsets[2 * i] : SIZE_MAX;
+        regex->spans[i].end = set ? offsets[2 * i + 1] : SIZE_MAX;
+    }
+    *spans = regex->spans;
+    return STATUS_OK;
+}
+
+struct status regex_options_parse(
+    struct arena *arena, struct bytes text, struct regex_options *options)
+{
+    *options = (struct regex_options){0};
+    for (size_t i = 0; i < text.size; i++) {
+        switch (text.data[i]) {
+        case 'g': options->global = true; break;
+        case 'i': options->ignore_case = true; break;
+        case 'c': options->ignore_case = false; break;
+        case 's':
+        case 't': break; // The defaults: newlines are ordinary, the syntax is tight.
+        default:
+            return status_format(arena, E_INVALID_PARAMETER_VALUE,
+                "invalid regular expression option: \"%.*s\"", (int)utf8_step(text, i),
+                (const char *)text.data + i);
+        }
+    }
+    return STATUS_OK;
+}
+
+// --- SIMILAR TO ---------------------------------------------------------------------------------------------
+
+struct status regex_from_similar(
+    struct arena *arena, struct bytes pattern, struct bytes escape, struct bytes *result)
+{
+    struct buffer out;
+    bool after_escape = false, in_brackets = false;
+    if (escape.size > 0 && utf8_step(escape, 0) != escape.size)
+        return status_hint(arena,
+            status_format(arena, E_INVALID_ESCAPE, "%s", "invalid escape string"),
+            "Escape string must be empty or one character.");
+    buffer_init(&out, arena);
+    buffer_append_string(&out, "^(?:");
+    for (size_t i = 0; i < pattern.size;) {
+        size_t step = utf8_step(pattern, i);
+        uint8_t c = pattern.data[i];
+        if (after_escape) {
+            if (step == 1 && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) buffer_append_u8(&out, '\\');
+            buffer_append(&out, pattern.data + i, step);
+            after_escape = false;
+        } else if (escape.size > 0 && bytes_has_prefix(bytes_skip(pattern, i), escape)) {
+            after_escape = true;
+        } else if (in_brackets) {
+            if (c == '\\') buffer_append_u8(&out, '\\');
+            if (c == ']') in_brackets = false;
+            buffer_append(&out, pattern.data + i, step);
+        } else if (c == '%') {
+            buffer_append_string(&out, ".*");
+        } else if (c == '_') {
+            buffer_append_u8(&out, '.');
+        } else if (c == '(') {
+            buffer_append_string(&out, "(?:");
+        } else if (c == '\\' || c == '.' || c == '^' || c == '$') {
+            buffer_append_u8(&out, '\\');
+            buffer_append_u8(&out, c);
+        } else {
+            in_brackets = c == '[';
+            buffer_append(&out, pattern.data + i, step);
+        }
+        i += step;
+    }
+    buffer_append_string(&out, ")$");
+    *result = buffer_bytes(&out);
+    return STATUS_OK;
+}
