@@ -315,7 +315,7 @@ struct status privilege_grant_system_execute(struct statement_context *context)
     const struct grant_system *grant = context->statement->as.grant_system;
 
     for (uint32_t i = 0; i < grant->privileges.count; i++) {
-        const char *privilege;
+        const char *privilege = NULL;
         TRY(system_privilege(context, grant->privileges.items[i], &privilege));
         TRY(check_system_grantor(context, privilege));
         for (uint32_t k = 0; k < grant->grantees.count; k++) {

@@ -28,10 +28,8 @@ struct demo_shell {
 static void run_shell(void *arg)
 {
     struct demo_shell *call = arg;
-    char program[4096];
-    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (size < 0) return;
-    program[size] = '\0';
+    char *program = realpath("/proc/self/exe", NULL);
+    if (program == NULL) return;
     pid_t child = fork();
     if (child == 0) {
         const char *argv[] = {program, "sql", "--url", call->url, NULL, NULL, NULL, NULL, NULL};
@@ -43,6 +41,7 @@ static void run_shell(void *arg)
     }
     int code = 1;
     if (child > 0) waitpid(child, &code, 0);
+    free(program);
     ((struct demo *)(uintptr_t)call->demo)->exit_code = WIFEXITED(code) ? WEXITSTATUS(code) : 1;
 }
 

@@ -362,7 +362,7 @@ int command_workload(int argc, char **argv)
     struct workload_options *options = &bench->options;
     const char *display = "simple";
     static const char *const displays[] = {"simple", "incremental-json", NULL};
-    struct flag table[CLIENT_FLAG_COUNT + 32];
+    static struct flag table[CLIENT_FLAG_COUNT + 32];
     client_flags_init(&bench->client_flags, table);
     struct flag own[] = {
         {.name = "concurrency", .letter = 'c', .kind = FLAG_U64, .value = &bench->concurrency, .help = "connections", .min = 1, .max = 2000},

@@ -391,7 +391,9 @@ out:
 static struct status note_class(struct task *task, void *arg)
 {
     char *text = arg;
-    strncat(text, task->class == TASK_SYSTEM ? "s" : task->class == TASK_DEFAULT ? "d" : "b", 1);
+    size_t size = strlen(text);
+    text[size] = task->class == TASK_SYSTEM ? 's' : task->class == TASK_DEFAULT ? 'd' : 'b';
+    text[size + 1] = '\0';
     return STATUS_OK;
 }
 
