@@ -225,6 +225,8 @@ struct status kv_scan_next(struct task *task, struct kv_txn *txn, struct kv_scan
     struct status st = STATUS_OK;
     *batch = (struct kv_batch){0};
     TRY(txn_check(txn, scan->read.lock != KV_LOCK_NONE));
+    // Leaders check their parts; a span that is not the tenant's as a whole is refused as a whole.
+    if (scan->resume.data == NULL && !scan->done) TRY(leader_check_span(txn->tenant, scan->span));
     while (batch->count == 0 && !scan->done) {
         struct step step = {
             .txn = txn, .scan = scan, .arena = arena, .rows_max = rows_wanted(scan)};

@@ -119,7 +119,7 @@ static int event_order(const void *left, const void *right)
 
 static void batch_sort(struct feed_batch *batch)
 {
-    if (batch->unsorted) qsort(batch->events, batch->count, EVENT_BYTES, event_order);
+    if (batch->unsorted && batch->count > 1) qsort(batch->events, batch->count, EVENT_BYTES, event_order);
     batch->unsorted = false;
 }
 
@@ -265,12 +265,13 @@ static void gather_writes(struct feed *feed, const struct entry_op *op)
     }
 }
 
+// It has no timestamp of its own: it takes place between the commits before and after it.
 static void gather_clear(struct feed *feed, struct slice *slice, const struct entry_op *op)
 {
     if (!span_overlaps(feed->span, op->span)) return;
     const struct rangefeed_event event = {
         .kind = RANGEFEED_CLEARED,
-        .version = {.key = op->span.start, .value = op->span.end, .ts = slice->applied_ts},
+        .version = {.key = op->span.start, .value = op->span.end, .ts = hlc_now(&slice->shard->hlc)},
     };
     feed_gather(feed, &event);
 }

@@ -99,12 +99,14 @@ struct status kv_export_next(struct task *task, struct kv_export *export, struct
     struct kv_version **versions, uint32_t *count)
 {
     struct export_visit visit = {export, arena, versions, count};
+    struct status st = leader_check_span(export->tenant, export->span);
+    if (failed(st)) return st;
     *versions = NULL;
     *count = 0;
     while (!export->done && *count == 0) {
         struct span rest = export->span;
         if (export->resume.data != NULL) rest.start = export->resume;
-        struct status st = range_walk(task, rest, export_part, &visit);
+        st = range_walk(task, rest, export_part, &visit);
         if (failed(st) && !status_is(st, K_END)) return st;
         if (bytes_compare(rest.start, export->span.end) >= 0) export->done = true;
     }
@@ -301,6 +303,8 @@ static struct status run_clear(struct task *task, struct slice *slice, struct sl
 struct status kv_clear(struct task *task, uint64_t tenant, struct span span)
 {
     struct slice_job job = {.call.tenant = tenant, .run = run_clear};
+    struct status st = leader_check_span(tenant, span);
+    if (failed(st)) return st;
     return range_walk(task, span, job_part, &job);
 }
 
@@ -324,7 +328,8 @@ struct status kv_fingerprint(struct task *task, uint64_t tenant, struct span spa
     struct hlc_timestamp ts, struct kv_fingerprint *fingerprint)
 {
     struct slice_job job = {.call.tenant = tenant, .run = run_fingerprint, .ts = ts};
-    struct status st = range_walk(task, span, job_part, &job);
+    struct status st = leader_check_span(tenant, span);
+    if (!failed(st)) st = range_walk(task, span, job_part, &job);
     *fingerprint = job.fingerprint;
     return st;
 }

@@ -11,7 +11,7 @@
 
 #define GC_BATCH_KEYS 128u
 // A threshold that moves by less than this is not worth an entry.
-#define GC_STEP_NS UINT64_C(1000000000)
+#define GC_STEP_NS UINT64_C(1000000)
 
 static METRIC_DEFINE(gc_erased, "kv.gc.versions", METRIC_COUNTER, METRIC_COUNT, false,
     "Versions erased by garbage collection");

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A leader believes no client: requests that name one tenant and keys of another are refused, in every kind of
+// request, on the own shard and from another.
+#include "tests/unit/kv/kv_harness.h"
+
+#include "kv/leader.h"
+#include "kv/range_admin.h"
+#include "kv/rangefeed.h"
+#include "kv/router.h"
+
+#define OTHER 3u
+
+// Where the victim's keys really are, so that only the tenant check can refuse.
+static struct status slice_of(struct task *task, struct bytes at, uint64_t *slice)
+{
+    const struct range *range;
+    struct status st = router_find(task, at, false, &range);
+    if (!failed(st)) *slice = range->slice;
+    return st;
+}
+
+static struct status ask(struct task *task, struct leader_call *call, uint64_t slice, task_fn fn)
+{
+    call->slice = slice;
+    call->tenant = OTHER;
+    call->owner = (struct lock_owner_id){1, 1};
+    call->read_ts = hlc_now(&task->shard->hlc);
+    struct status st = leader_call(task, call, task->arena, fn);
+    leader_reply_end(call);
+    return st;
+}
+
+static struct status forge(struct task *task, struct bytes at, struct span span, uint64_t slice)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    for (int lock = 0; lock < 2; lock++) {
+        struct leader_get get = {.read.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE,
+            .keys = &at, .values = &value, .count = 1};
+        CHECK_FAILS(ask(task, &get.call, slice, leader_get), E_INSUFFICIENT_PRIVILEGE);
+        struct leader_scan scan = {.read.lock = get.read.lock, .span = span};
+        CHECK_FAILS(ask(task, &scan.call, slice, leader_scan), E_INSUFFICIENT_PRIVILEGE);
+    }
+    struct leader_present present = {.key = at};
+    CHECK_FAILS(ask(task, &present.call, slice, leader_present), E_INSUFFICIENT_PRIVILEGE);
+    const struct read_entry reads[] = {{.start = at}, {span.start, span.end}};
+    for (int i = 0; i < 2; i++) {
+        struct leader_refresh refresh = {.entries = &reads[i], .count = 1};
+        CHECK_FAILS(ask(task, &refresh.call, slice, leader_refresh), E_INSUFFICIENT_PRIVILEGE);
+        struct leader_validate check = {.reads = &reads[i], .read_count = 1};
+        CHECK_FAILS(ask(task, &check.call, slice, leader_validate), E_INSUFFICIENT_PRIVILEGE);
+    }
+    struct write_node *node = arena_alloc_zero(task->arena, sizeof *node + sizeof(void *));
+    *node = (struct write_node){.key = at, .value = BYTES_LITERAL("forged"), .kind = WRITE_PUT};
+    const struct write_node *writes[] = {node};
+    const task_fn commits[] = {leader_commit, leader_prepare, leader_lock};
+    for (int i = 0; i < 3; i++) {
+        struct leader_commit commit = {.writes = writes, .write_count = 1};
+        CHECK_FAILS(ask(task, &commit.call, slice, commits[i]), E_INSUFFICIENT_PRIVILEGE);
+    }
+out:
+    return st;
+}
+
+// A payload that says more than the writes beside it was made by our own client: it is not what is checked. But
+// what clients can reach, the client's own functions, is checked before it is buffered.
+static struct status forge_through_the_client(struct task *task, struct bytes at, struct span span)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    struct kv_scan scan;
+    struct kv_batch batch;
+    int64_t number;
+    const struct kv_txn_options options = {.tenant = OTHER};
+    TRY(kv_txn_begin(task, &options, &txn));
+    CHECK_FAILS(
+        kv_get(task, txn, NULL, at, task->arena, &value), E_INSUFFICIENT_PRIVILEGE);
+    CHECK_FAILS(kv_put(task, txn, at, BYTES_LITERAL("forged")), E_INSUFFICIENT_PRIVILEGE);
+    CHECK_FAILS(kv_delete(task, txn, at), E_INSUFFICIENT_PRIVILEGE);
+    CHECK_FAILS(kv_insert(task, txn, at, BYTES_LITERAL("forged"), task->arena, &value),
+        E_INSUFFICIENT_PRIVILEGE);
+    kv_scan_init(&scan, span);
+    CHECK_FAILS(kv_scan_next(task, txn, &scan, task->arena, &batch), E_INSUFFICIENT_PRIVILEGE);
+    kv_txn_rollback(task, txn);
+    CHECK_FAILS(kv_read_now(task, OTHER, at, task->arena, &value), E_INSUFFICIENT_PRIVILEGE);
+    CHECK_FAILS(kv_increment(task, OTHER, at, 0, 1, &number), E_INSUFFICIENT_PRIVILEGE);
+    CHECK_FAILS(kv_clear(task, OTHER, span), E_INSUFFICIENT_PRIVILEGE);
+    struct kv_fingerprint fingerprint;
+    CHECK_FAILS(kv_fingerprint(task, OTHER, span, hlc_now(&task->shard->hlc), &fingerprint),
+        E_INSUFFICIENT_PRIVILEGE);
+    struct kv_export export = {
+        .tenant = OTHER, .span = span, .at = hlc_now(&task->shard->hlc)};
+    struct kv_version *versions;
+    uint32_t count;
+    CHECK_FAILS(kv_export_next(task, &export, task->arena, &versions, &count),
+        E_INSUFFICIENT_PRIVILEGE);
+    const struct kv_version version = {
+        .key = at, .value = BYTES_LITERAL("forged"), .ts = hlc_now(&task->shard->hlc)};
+    CHECK_FAILS(kv_ingest(task, OTHER, &version, 1), E_INSUFFICIENT_PRIVILEGE);
+    const struct rangefeed_options feed_options = {.tenant = OTHER, .slice = 2, .span = span};
+    struct rangefeed *feed;
+    CHECK_FAILS(rangefeed_open(task, &feed_options, &feed), E_INSUFFICIENT_PRIVILEGE);
+out:
+    return st;
+}
+
+KV_TEST(leader, refuses_keys_of_other_tenants)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    uint64_t slice;
+    TRY(kv_tenant_create(task, OTHER, 2));
+    TRY(put_now(task, "secret", "42"));
+    struct bytes secret = key(task, "secret");
+    struct span own = key_tenant_span(task->arena, TENANT);
+    struct span other = key_tenant_span(task->arena, OTHER);
+    const struct span spans[] = {
+        key_span(task, "a", "z"), own,
+        {own.start, other.end},                           // Begins too early.
+        {other.start, bytes_of((uint8_t[]){0xff}, 1)},    // Ends too late.
+        {secret, other.end},
+    };
+    TRY(slice_of(task, secret, &slice));
+    for (uint32_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
+        TRY(forge(task, secret, spans[i], slice));
+        TRY(forge_through_the_client(task, secret, spans[i]));
+    }
+    // Neither the cluster's own span, nor anything that is nobody's.
+    const struct bytes strange[] = {
+        BYTES_LITERAL("\x01r"), BYTES_LITERAL(""), BYTES_LITERAL("\x02"), BYTES_LITERAL("\x05x")};
+    for (uint32_t i = 0; i < 4; i++) {
+        struct span span = {strange[i], bytes_of((uint8_t[]){0xff}, 1)};
+        TRY(forge(task, strange[i], span, 1));
+    }
+    TRY(read_now(task, "secret", &value));
+    CHECK(is_text(value, "42"));
+out:
+    return st;
+}
+
+// Even the key right after the tenant's last is refused, and the tenant's own end is accepted.
+KV_TEST(leader, knows_where_a_tenant_ends)
+{
+    struct status st = STATUS_OK;
+    static const uint64_t tenants[] = {2, 0xf7, 0xf8, 0xff, 0x100, 0xffff, 1ull << 40};
+    for (uint32_t i = 0; i < sizeof tenants / sizeof tenants[0]; i++) {
+        struct span span = key_tenant_span(task->arena, tenants[i]);
+        TRY(leader_check_span(tenants[i], span));
+        CHECK_FAILS(leader_check_key(tenants[i], span.end), E_INSUFFICIENT_PRIVILEGE);
+        span.end = key_next(task->arena, span.end);
+        CHECK_FAILS(leader_check_span(tenants[i], span), E_INSUFFICIENT_PRIVILEGE);
+    }
+out:
+    return st;
+}
