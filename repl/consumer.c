@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "repl/consumer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/admin.h"
+#include "repl/cutover.h"
+#include "repl/flow.h"
+#include "repl/internal.h"
+#include "sql/settings.h"
+
+#define DELAY_FIRST_NS 100000000u
+#define DELAY_MAX_NS 15000000000ull
+#define POLL_NS 100000000u
+#define TELL_TIMEOUT_NS 5000000000ull
+
+// --- seen from elsewhere -----------------------------------------------------------------------------
+
+static struct list_link *running_consumers(struct shard *shard)
+{
+    struct list_link *list = shard->slots[SHARD_SLOT_REPL];
+    if (list == NULL) {
+        list = calloc(1, sizeof *list);
+        invariant(list != NULL);
+        list_init(list);
+        shard->slots[SHARD_SLOT_REPL] = list;
+    }
+    return list;
+}
+
+static struct consumer *find(struct shard *shard, int64_t job)
+{
+    struct list_link *list = running_consumers(shard);
+    for (struct list_link *at = list->next; at != list; at = at->next) {
+        struct consumer *consumer = container_of(at, struct consumer, link);
+        if (consumer->record->job == job) return consumer;
+    }
+    return NULL;
+}
+
+struct live_call {
+    int64_t job;
+    struct consumer_live *live;
+};
+
+static struct status live_on_shard(struct task *task, void *arg)
+{
+    struct live_call *call = arg;
+    const struct consumer *consumer = find(task->shard, call->job);
+    if (consumer == NULL) return STATUS_OK;
+    call->live->running = true;
+    call->live->replicated = hlc_max(consumer->record->replicated, consumer->frontier);
+    call->live->retained = consumer->record->retained;
+    snprintf(call->live->error, sizeof call->live->error, "%s", consumer->error);
+    return STATUS_OK;
+}
+
+struct status consumer_live(struct task *task, int64_t job, struct consumer_live *live)
+{
+    struct live_call call = {job, live};
+    *live = (struct consumer_live){0};
+    return shard_call_all(task, live_on_shard, &call);
+}
+
+static struct status poke_on_shard(struct task *task, void *arg)
+{
+    struct consumer *consumer = find(task->shard, *(const int64_t *)arg);
+    if (consumer == NULL) return STATUS_OK;
+    consumer->poked = true;
+    wait_queue_wake_all(&consumer->wake, STATUS_OK);
+    return STATUS_OK;
+}
+
+struct status consumer_poke(struct task *task, int64_t job)
+{
+    return shard_call_all(task, poke_on_shard, &job);
+}
+
+// --- retrying ----------------------------------------------------------------------------------------
+
+static struct status reload(struct task *task, struct consumer *consumer)
+{
+    struct consumer_record *record;
+    struct arena arena = consumer->arena;
+    arena_init(&consumer->arena, NULL);
+    struct status st = consumer_read(task, NULL, &consumer->arena, consumer->job->id, &record);
+    if (!failed(st) && record == NULL)
+        st = status_make(E_DATA_CORRUPTED, "the record of this replication job is gone");
+    if (failed(st)) {
+        st = status_copy(task->arena, st);
+        arena_fini(&consumer->arena);
+        consumer->arena = arena;
+        return st;
+    }
+    consumer->record = record;
+    arena_fini(&arena);
+    return st;
+}
+
+static bool is_permanent(struct status st)
+{
+    return status_is(st, E_SOURCE_GONE) || status_is(st, E_INSUFFICIENT_PRIVILEGE) ||
+           status_is(st, E_INVALID_PARAMETER_VALUE) || status_is(st, E_UNDEFINED_OBJECT) ||
+           status_is(st, E_UNDEFINED_FUNCTION) || status_is(st, E_FEATURE_NOT_SUPPORTED);
+}
+
+static struct status error_set(struct task *task, struct consumer *consumer, const char *error)
+{
+    snprintf(consumer->error, sizeof consumer->error, "%s", error);
+    consumer->record->error = consumer->error;
+    return consumer_write(task, consumer->record);
+}
+
+// Waits before the next attempt; a poke ends it, since a cutover may need no attempt at all.
+static struct status wait_for_retry(struct task *task, struct consumer *consumer, uint64_t delay_ns)
+{
+    struct status st = STATUS_OK;
+    uint64_t until = task_now_ns(task) + delay_ns;
+    while (!consumer->poked && task_now_ns(task) < until) {
+        TRY(job_check(consumer->job));
+        TRY(task_wait_until(task, &consumer->wake, task_now_ns(task) + POLL_NS, STATUS_OK));
+    }
+    consumer->poked = false;
+out:
+    return st;
+}
+
+// The job is never failed by the outside world: it pauses, and nothing is lost.
+static struct status give_up(struct task *task, struct consumer *consumer)
+{
+    struct status st;
+    log_error(TENANT_SYSTEM, "replication of virtual cluster %s is paused: %s", consumer->record->tenant_name,
+        consumer->error);
+    char *text = arena_printf(task->arena, "ingestion job failed (%s) but is being paused", consumer->error);
+    TRY(job_update(task, consumer->job, consumer->job->progress, -1, text));
+    TRY(job_pause(task, TENANT_SYSTEM, consumer->job->id, consumer->error));
+    st = status_make(E_QUERY_CANCELED, "the replication job is paused");
+out:
+    return st;
+}
+
+static uint64_t next_delay(uint64_t delay_ns)
+{
+    if (delay_ns == 0) return DELAY_FIRST_NS;
+    return delay_ns * 2 > DELAY_MAX_NS ? DELAY_MAX_NS : delay_ns * 2;
+}
+
+static struct status run(struct task *task, struct consumer *consumer)
+{
+    struct status st;
+    uint64_t failing_since_ns = 0, delay_ns = 0;
+    for (;;) {
+        struct arena_mark mark = arena_mark(task->arena);
+        TRY(job_check(consumer->job));
+        TRY(reload(task, consumer));
+        struct consumer_record *record = consumer->record;
+        bool reached = !hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated);
+        bool done = record->phase >= CONSUMER_DONE;
+        if (done) break;
+        consumer->advanced = false;
+        st = reached ? cutover_run(task, consumer, &done) : flow_run(task, consumer);
+        if (done) break;
+        if (!failed(st)) continue;
+        TRY(job_check(consumer->job));
+        if (status_is(st, E_ADMIN_SHUTDOWN)) break;
+        if (consumer->advanced || failing_since_ns == 0) {
+            failing_since_ns = task_now_ns(task);
+            delay_ns = 0;
+        }
+        delay_ns = next_delay(delay_ns);
+        log_warning(TENANT_SYSTEM, "replication of virtual cluster %s: %s", record->tenant_name, st.message);
+        bool hopeless = is_permanent(st);
+        TRY(error_set(task, consumer, st.message));
+        uint64_t patience_ns = settings_duration_ns(
+            task->shard, TENANT_SYSTEM, "physical_replication.consumer.retry_duration");
+        if (hopeless || task_now_ns(task) - failing_since_ns >= patience_ns) {
+            st = give_up(task, consumer);
+            break;
+        }
+        TRY(wait_for_retry(task, consumer, delay_ns));
+        arena_release(task->arena, mark);
+    }
+out:
+    return st;
+}
+
+// --- the job -----------------------------------------------------------------------------------------
+
+static struct status consumer_resume(struct task *task, struct job *job)
+{
+    struct status st;
+    struct consumer consumer = {.shard = task->shard, .job = job};
+    arena_init(&consumer.arena, NULL);
+    wait_queue_init(&consumer.wake);
+    consumer.uri = arena_string(task->arena, job->payload);
+    TRY(reload(task, &consumer));
+    list_append(running_consumers(task->shard), &consumer.link);
+    st = run(task, &consumer);
+    list_remove(&consumer.link);
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&consumer.arena);
+    return st;
+}
+
+// Cancelled: the virtual cluster stays as it is, to be dropped; the primary need not keep anything for it.
+static struct status consumer_revert(struct task *task, struct job *job)
+{
+    struct status st;
+    struct consumer_record *record;
+    uint8_t id[16];
+    TRY(consumer_read(task, NULL, task->arena, job->id, &record));
+    if (record == NULL) goto out;
+    struct status told = source_complete_at(
+        task, arena_string(task->arena, job->payload), record->stream, false, TELL_TIMEOUT_NS);
+    if (failed(told))
+        log_warning(TENANT_SYSTEM, "the producer job %" PRId64 " in the source cluster was not told: %s",
+            record->stream, told.message);
+    consumer_protection_id(job->id, id);
+    TRY(kv_unprotect(task, id));
+    record->phase = CONSUMER_CANCELED;
+    st = consumer_write(task, record);
+out:
+    return st;
+}
+
+const struct job_type consumer_job = {
+    .name = "REPLICATION STREAM INGESTION",
+    .resume = consumer_resume,
+    .revert = consumer_revert,
+    .class = TASK_DEFAULT,
+};
+
+void consumer_register(void)
+{
+    consumer_record_register();
+    job_type_register(&consumer_job);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The consumer: the job (REPLICATION STREAM INGESTION) on the standby that fills a virtual cluster from a primary, and
+// its record in system.replication_consumers.
+//
+//   initializing -> replicating -> cutting over -> promoting -> done
+//         `--------------------------^   (a cutover needs a replicated time)        any -> canceled
+//
+// The record is the truth: the job goes on from it after a crash, and statements (repl/statements.c) talk to the job
+// through it. The phase only goes forward, and each step after "cutting over" can be done again.
+//
+// Shard    The job runs on one shard, its home; the streams run on all shards of the node (repl/partition.c). Others
+//          see the job only through consumer_live and consumer_poke.
+// Memory   Records live in the arena given.
+// Safety   The replicated time never goes back, and all data at or below it is durable here before it is written.
+// Source   reference: physical cluster replication, sections 5 to 9 and 17.
+#pragma once
+#include "core/hlc.h"
+#include "core/status.h"
+#include "core/task.h"
+
+struct session;
+
+enum consumer_phase {
+    CONSUMER_INITIALIZING = 0,
+    CONSUMER_REPLICATING = 1,
+    CONSUMER_CUTTING_OVER = 2, // The cutover time is final; what is above it is being undone.
+    CONSUMER_PROMOTING = 3,    // Nothing is above it any more.
+    CONSUMER_DONE = 4,
+    CONSUMER_CANCELED = 5,
+};
+
+struct consumer_record {
+    int64_t job;
+    uint64_t tenant;
+    const char *tenant_name, *source_name;
+    uint64_t source_tenant;
+    const char *source_cluster;
+    int64_t stream;
+    struct hlc_timestamp start;
+    struct hlc_timestamp replicated; // Zero: the initial scan has not ended.
+    struct hlc_timestamp retained;
+    struct hlc_timestamp cutover;    // Zero: none asked for.
+    enum consumer_phase phase;
+    int64_t retention_s;
+    const char *error;               // Why it retries or has paused; "": nothing is wrong.
+    int64_t topology;                // Of the source, when `partitions` was written.
+    struct bytes partitions;         // How far each stream is: consumer_partitions_*.
+};
+// *record NULL when there is none.
+CHECKED struct status consumer_read(struct task *task, struct session *session, struct arena *arena,
+    int64_t job, struct consumer_record **record);
+CHECKED struct status consumer_insert(
+    struct task *task, struct session *session, const struct consumer_record *record);
+// Writes what the job alone decides: replicated, retained, phase (forward), error, topology, partitions; and reads
+// the cutover time that statements set.
+CHECKED struct status consumer_write(struct task *task, struct consumer_record *record);
+// Moves the phase to `to` if the record still has this cutover time and a lower phase; *moved says whether.
+CHECKED struct status consumer_move(
+    struct task *task, const struct consumer_record *record, enum consumer_phase to, bool *moved);
+
+void consumer_protection_id(int64_t job, uint8_t id[16]);
+
+// What the running job knows that its record does not say yet.
+struct consumer_live {
+    bool running;
+    struct hlc_timestamp replicated, retained;
+    char error[512];     // Of the attempt before; "" when all is well.
+};
+CHECKED struct status consumer_live(struct task *task, int64_t job, struct consumer_live *live);
+// Makes the job look at its record now.
+CHECKED struct status consumer_poke(struct task *task, int64_t job);
+
+// One stream's state, as it is kept in the record.
+struct consumer_partition {
+    uint64_t slice;
+    bool scanned;                  // The backfill is complete.
+    struct hlc_timestamp frontier; // All at or below it is here. Zero before the first mark.
+    struct bytes resume;           // While scanning: all keys below it are here.
+};
+struct bytes consumer_partitions_encode(
+    struct arena *arena, const struct consumer_partition *partitions, uint32_t count);
+// XX001 when damaged.
+CHECKED struct status consumer_partitions_decode(struct arena *arena, struct bytes bytes,
+    struct consumer_partition **partitions, uint32_t *count);
+
+extern const struct job_type consumer_job;
+void consumer_register(void);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "repl/cutover.h"
+
+#include <inttypes.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "kv/admin.h"
+#include "tenant/tenant.h"
+
+#define TELL_TIMEOUT_NS 10000000000ull
+
+METRIC_DEFINE(metric_cutover, "physical_replication.cutover_progress", METRIC_GAUGE, METRIC_COUNT, false,
+    "Virtual clusters being cut over");
+METRIC_DEFINE(metric_failover, "physical_replication.failover_progress", METRIC_GAUGE, METRIC_COUNT, false,
+    "As physical_replication.cutover_progress");
+METRIC_DEFINE(metric_undone, "physical_replication.cutover_reverted_versions", METRIC_COUNTER, METRIC_COUNT, false,
+    "Versions undone by cutovers");
+
+static struct status undo(struct task *task, struct consumer *consumer)
+{
+    struct status st;
+    const struct consumer_record *record = consumer->record;
+    char time[HLC_TEXT_BYTES];
+    uint64_t removed = 0;
+    char *text = arena_printf(
+        task->arena, "starting to cut over to the given timestamp %s", hlc_format(record->cutover, time));
+    TRY(job_update(task, consumer->job, consumer->job->progress, -1, text));
+    log_info(TENANT_SYSTEM, "virtual cluster %s: %s", record->tenant_name, text);
+    TRY(kv_revert(task, record->tenant, record->cutover, &removed));
+    metric_add(&metric_undone, 0, (int64_t)removed);
+    log_info(TENANT_SYSTEM, "virtual cluster %s: %" PRIu64 " versions undone", record->tenant_name, removed);
+out:
+    return st;
+}
+
+static struct status promote(struct task *task, struct consumer *consumer)
+{
+    struct status st;
+    const struct consumer_record *record = consumer->record;
+    struct tenant *tenant;
+    TRY(kv_ingest_end(task, record->tenant));
+    TRY(tenant_read(task, NULL, task->arena, record->tenant, &tenant));
+    if (tenant == NULL)
+        TRY(status_make(E_UNDEFINED_OBJECT, "the virtual cluster was dropped while it was cut over"));
+    if (tenant->data_state == TENANT_ADD) {
+        const char *source = arena_printf(task->arena, "%s:%" PRIu64, record->source_cluster, record->source_tenant);
+        TRY(tenant_set_prior_replication(task, record->tenant, source, record->cutover));
+        TRY(tenant_set_data_state(task, record->tenant, TENANT_ADD, TENANT_READY));
+    }
+    // Not before it is ready: one without a consumer that is not ready counts as half made.
+    if (tenant->replication_job != 0) TRY(tenant_set_replication_job(task, record->tenant, 0));
+out:
+    return st;
+}
+
+static void tell_source(struct task *task, struct consumer *consumer)
+{
+    const struct consumer_record *record = consumer->record;
+    struct status st = source_complete_at(task, consumer->uri, record->stream, true, TELL_TIMEOUT_NS);
+    if (failed(st))
+        log_warning(TENANT_SYSTEM,
+            "the producer job %" PRId64 " in the source cluster was not told of the cutover: %s", record->stream,
+            st.message);
+}
+
+static struct status move(
+    struct task *task, struct consumer *consumer, enum consumer_phase to, bool *moved)
+{
+    struct status st = consumer_move(task, consumer->record, to, moved);
+    if (!failed(st) && *moved) consumer->record->phase = to;
+    return st;
+}
+
+struct status cutover_run(struct task *task, struct consumer *consumer, bool *done)
+{
+    struct status st = STATUS_OK;
+    struct consumer_record *record = consumer->record;
+    uint8_t id[16];
+    bool moved = true;
+    *done = false;
+    invariant(!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated));
+    metric_set(&metric_cutover, 0, 1);
+    metric_set(&metric_failover, 0, 1);
+    if (record->phase < CONSUMER_CUTTING_OVER) {
+        TRY(move(task, consumer, CONSUMER_CUTTING_OVER, &moved));
+        if (!moved) goto out;
+    }
+    if (record->phase == CONSUMER_CUTTING_OVER) {
+        TRY(undo(task, consumer));
+        TRY(move(task, consumer, CONSUMER_PROMOTING, &moved));
+        invariant(moved);
+    }
+    if (record->phase == CONSUMER_PROMOTING) {
+        TRY(promote(task, consumer));
+        consumer_protection_id(record->job, id);
+        TRY(kv_unprotect(task, id));
+        tell_source(task, consumer);
+        TRY(move(task, consumer, CONSUMER_DONE, &moved));
+    }
+    *done = true;
+    log_info(TENANT_SYSTEM, "virtual cluster %s is cut over and ready", record->tenant_name);
+    st = job_update(task, consumer->job, consumer->job->progress, 1, "stream ingestion finished successfully");
+out:
+    metric_set(&metric_cutover, 0, 0);
+    metric_set(&metric_failover, 0, 0);
+    return st;
+}

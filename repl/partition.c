@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// One stream from the primary: takes frames off the connection, rewrites keys to this cluster's tenant and ingests.
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/crypto.h"
+#include "core/metrics.h"
+#include "kv/admin.h"
+#include "kv/key.h"
+#include "repl/flow.h"
+#include "repl/frame.h"
+
+METRIC_DEFINE(metric_logical_bytes, "physical_replication.logical_bytes", METRIC_COUNTER, METRIC_BYTES, false,
+    "Keys and values ingested by replication");
+METRIC_DEFINE(metric_events, "physical_replication.events_ingested", METRIC_COUNTER, METRIC_COUNT, false,
+    "Events ingested by replication");
+METRIC_DEFINE(metric_resolved, "physical_replication.resolved_events_ingested", METRIC_COUNTER, METRIC_COUNT,
+    false, "Resolved marks received by replication");
+METRIC_DEFINE(metric_flushes, "physical_replication.flushes", METRIC_COUNTER, METRIC_COUNT, false,
+    "Batches made durable by replication");
+METRIC_DEFINE(metric_flush_ns, "physical_replication.flush_hist_nanos", METRIC_HISTOGRAM, METRIC_NANOSECONDS,
+    false, "Time to make a batch durable");
+METRIC_DEFINE(metric_receive_ns, "physical_replication.receive_wait_nanos", METRIC_HISTOGRAM, METRIC_NANOSECONDS,
+    false, "Time spent waiting for a frame");
+METRIC_DEFINE(metric_commit_ns, "physical_replication.commit_latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS,
+    false, "From the commit at the source to durability here, of the oldest event of a batch");
+METRIC_DEFINE(metric_admit_ns, "physical_replication.admit_latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, false,
+    "From the commit at the source to its arrival here, of the oldest event of a batch");
+
+struct receiver {
+    struct partition_run *run;
+    struct arena arena;        // One frame.
+    struct span source, target; // The tenants' spans.
+    uint64_t waiting_since_ns;
+};
+
+static struct status tell_home(struct task *task, void *arg)
+{
+    flow_news(task, arg);
+    return STATUS_OK;
+}
+
+static struct status tell(struct task *task, struct receiver *receiver, struct partition_news *news)
+{
+    news->partition = receiver->run->partition;
+    return shard_call(task, receiver->run->home, tell_home, news);
+}
+
+// --- ingesting ---------------------------------------------------------------------------------------
+
+static struct status foreign_key(void)
+{
+    return status_make(E_DATA_CORRUPTED, "the replication stream has sent a key of another virtual cluster");
+}
+
+static void record_age(struct task *task, struct metric *metric, uint64_t oldest_ns)
+{
+    int64_t age = task->shard->env->wall_ns(task->shard->env) - (int64_t)oldest_ns;
+    metric_record(metric, 0, age > 0 ? (uint64_t)age : 0);
+}
+
+static struct status flush(
+    struct task *task, struct receiver *receiver, struct kv_version *versions, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    if (count == 0) return STATUS_OK;
+    uint64_t started_ns = task_now_ns(task);
+    TRY(kv_ingest(task, receiver->run->tenant, versions, count));
+    metric_record(&metric_flush_ns, 0, task_now_ns(task) - started_ns);
+    metric_add(&metric_flushes, 0, 1);
+out:
+    return st;
+}
+
+// Erases here what was erased there.
+static struct status clear(
+    struct task *task, struct receiver *receiver, const struct frame_event *event)
+{
+    struct span span = {event->key, event->value};
+    if (!span_contains_span(receiver->source, span) || bytes_compare(span.start, span.end) >= 0)
+        return foreign_key();
+    struct span target = {key_rewrite_tenant(&receiver->arena, span.start, receiver->run->tenant),
+        receiver->target.end};
+    // The end of the tenant is no key of the tenant.
+    if (bytes_compare(span.end, receiver->source.end) < 0)
+        target.end = key_rewrite_tenant(&receiver->arena, span.end, receiver->run->tenant);
+    return kv_clear(task, receiver->run->tenant, target);
+}
+
+static struct status ingest(
+    struct task *task, struct receiver *receiver, const struct frame *frame, uint64_t *bytes)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = &receiver->arena;
+    struct kv_version *versions = arena_try_alloc(arena, (size_t)frame->count * sizeof *versions + 1);
+    if (versions == NULL) return status_make(E_OUT_OF_MEMORY, "no memory for a batch of changes");
+    uint32_t count = 0;
+    uint64_t oldest_ns = UINT64_MAX;
+    *bytes = 0;
+    for (uint32_t i = 0; i < frame->count; i++) {
+        const struct frame_event *event = &frame->events[i];
+        if (!span_contains(receiver->source, event->key) || event->key.size > KEY_BYTES_MAX)
+            TRY(foreign_key());
+        if (event->kind == FRAME_CLEARED) {
+            TRY(flush(task, receiver, versions, count));
+            count = 0;
+            TRY(clear(task, receiver, event));
+            continue;
+        }
+        versions[count++] = (struct kv_version){
+            .key = key_rewrite_tenant(arena, event->key, receiver->run->tenant),
+            .value = event->value,
+            .ts = event->ts,
+            .tombstone = event->kind == FRAME_TOMBSTONE};
+        *bytes += event->key.size + event->value.size;
+        if (event->ts.wall_ns < oldest_ns) oldest_ns = event->ts.wall_ns;
+    }
+    if (frame->kind == FRAME_CHANGES && count > 0) record_age(task, &metric_admit_ns, oldest_ns);
+    TRY(flush(task, receiver, versions, count));
+    if (frame->kind == FRAME_CHANGES && count > 0) record_age(task, &metric_commit_ns, oldest_ns);
+    metric_add(&metric_events, 0, frame->count);
+    metric_add(&metric_logical_bytes, 0, (int64_t)*bytes);
+out:
+    return st;
+}
+
+static struct status on_frame(
+    struct task *task, void *arg, const struct bytes *values, uint32_t count)
+{
+    struct status st;
+    struct receiver *receiver = arg;
+    struct frame frame;
+    struct partition_news news = {0};
+    if (count != 1 || values[0].data == NULL)
+        return status_make(E_PROTOCOL_VIOLATION, "the replication stream has sent something other than a frame");
+    metric_record(&metric_receive_ns, 0, task_now_ns(task) - receiver->waiting_since_ns);
+    arena_reset(&receiver->arena);
+    // Decoding copies: the connection's memory does not outlive a wait.
+    TRY(frame_decode(&receiver->arena, values[0], &frame));
+    switch (frame.kind) {
+    case FRAME_BACKFILL:
+    case FRAME_CHANGES: TRY(ingest(task, receiver, &frame, &news.bytes)); break;
+    case FRAME_RESOLVED:
+        metric_add(&metric_resolved, 0, 1);
+        news.resolved = frame.resolved;
+        break;
+    case FRAME_SCANNED:
+        news.scanned = frame.scanned_all;
+        if (!frame.scanned_all) news.resume = frame.resume;
+        break;
+    }
+    // Also without news: it is heard from.
+    st = tell(task, receiver, &news);
+out:
+    receiver->waiting_since_ns = task_now_ns(task);
+    return st;
+}
+
+// --- the task ----------------------------------------------------------------------------------------
+
+static struct bytes bytea_text(struct arena *arena, struct bytes bytes)
+{
+    char *text = arena_alloc(arena, 3 + 2 * bytes.size);
+    text[0] = '\\';
+    text[1] = 'x';
+    crypto_hex_encode(bytes, text + 2);
+    return bytes_of(text, 2 + 2 * bytes.size);
+}
+
+struct status partition_stream(struct task *task, void *arg)
+{
+    struct status st;
+    struct partition_run *run = arg;
+    struct pgclient *client = NULL;
+    struct receiver receiver = {.run = run};
+    struct arena arena;
+    char from[HLC_TEXT_BYTES];
+    arena_init(&arena, NULL);
+    arena_init(&receiver.arena, NULL);
+    receiver.source = key_tenant_span(&arena, run->source_tenant);
+    receiver.target = key_tenant_span(&arena, run->tenant);
+    TRY(source_connect(task, run->uri, &client));
+    receiver.waiting_since_ns = task_now_ns(task);
+    struct bytes params[] = {bytes_of_string(arena_printf(&arena, "%" PRId64, run->stream)),
+        bytes_of_string(arena_printf(&arena, "%" PRIu64, run->slice)),
+        bytes_of_string(arena_printf(&arena, "%" PRId64, run->topology)),
+        bytes_of_string(hlc_format(run->from, from)), bytes_of_string(run->scan ? "true" : "false"),
+        bytea_text(&arena, run->resume), bytes_of_string(run->codec),
+        bytes_of_string(arena_printf(&arena, "%" PRIu64, run->resolved_ms))};
+    struct pgclient_sink sink = {.row = on_frame, .arg = &receiver, .endless = true};
+    TRY(pgclient_run(task, client,
+        "SELECT * FROM crdb_internal.stream_partition($1, $2, $3, $4, $5, $6, $7, $8)", params, 8, true, &sink));
+    st = status_make(E_CONNECTION_FAILURE, "the source cluster has ended the replication stream");
+out:
+    st = status_copy(task->arena, st);
+    pgclient_close(client);
+    arena_fini(&receiver.arena);
+    arena_fini(&arena);
+    return st;
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "repl/source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/crypto.h"
+#include "core/text.h"
+#include "kv/key.h"
+
+#define PARAMETERS_MAX 32u
+#define SPEC_ROWS_MAX 1000000u
+
+// --- addresses ---------------------------------------------------------------------------------------
+
+static bool has_parameter(const char *uri, const char *name)
+{
+    const char *at = strchr(uri, '?');
+    size_t size = strlen(name);
+    while (at != NULL) {
+        if (strncmp(at + 1, name, size) == 0 && at[1 + size] == '=') return true;
+        at = strchr(at + 1, '&');
+    }
+    return false;
+}
+
+struct status source_options(
+    struct arena *arena, const char *uri, struct pgclient_options *options)
+{
+    *options = (struct pgclient_options){
+        .options = "-ccluster=system", .application_name = "isopod replication"};
+    if (strncmp(uri, "external://", 11) == 0 || (strstr(uri, "://") == NULL && uri[0] != '\0'))
+        return status_hint(arena,
+            status_make(E_FEATURE_NOT_SUPPORTED, "external connections are not supported"),
+            "Give the primary's address as postgresql://user:password@host:port?sslmode=...");
+    if (has_parameter(uri, "crdb_route"))
+        return status_make(E_FEATURE_NOT_SUPPORTED, "the routing mode crdb_route is not supported");
+    return pgclient_url_parse(arena, uri, options);
+}
+
+static bool is_secret(struct bytes name)
+{
+    static const char *const names[] = {
+        "password", "sslrootcert", "sslcert", "sslkey", "sslpassword", NULL};
+    for (unsigned i = 0; names[i] != NULL; i++)
+        if (text_equal_nocase(name, bytes_of_string(names[i]))) return true;
+    return false;
+}
+
+struct parameter {
+    struct bytes name, value;
+};
+
+static int parameter_order(const void *a, const void *b)
+{
+    return bytes_compare(((const struct parameter *)a)->name, ((const struct parameter *)b)->name);
+}
+
+// The value with the first '=' of an option escaped, as URLs are printed.
+static void append_value(struct buffer *out, struct bytes value)
+{
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] == '=')
+            buffer_append_string(out, "%3D");
+        else
+            buffer_append_u8(out, value.data[i]);
+    }
+}
+
+static void redact_query(struct buffer *out, const char *query)
+{
+    struct parameter parameters[PARAMETERS_MAX];
+    uint32_t count = 0;
+    struct bytes rest = bytes_of_string(query);
+    while (rest.size > 0 && count < PARAMETERS_MAX) {
+        const uint8_t *end = memchr(rest.data, '&', rest.size);
+        size_t size = end == NULL ? rest.size : (size_t)(end - rest.data);
+        const uint8_t *equals = memchr(rest.data, '=', size);
+        size_t name_size = equals == NULL ? size : (size_t)(equals - rest.data);
+        parameters[count].name = bytes_of(rest.data, name_size);
+        parameters[count].value =
+            equals == NULL ? (struct bytes){0} : bytes_of(equals + 1, size - name_size - 1);
+        count++;
+        rest = bytes_skip(rest, end == NULL ? size : size + 1);
+    }
+    qsort(parameters, count, sizeof parameters[0], parameter_order);
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_append_u8(out, i == 0 ? '?' : '&');
+        buffer_append_bytes(out, parameters[i].name);
+        buffer_append_u8(out, '=');
+        if (is_secret(parameters[i].name))
+            buffer_append_string(out, "redacted");
+        else
+            append_value(out, parameters[i].value);
+    }
+}
+
+const char *source_redact(struct arena *arena, const char *uri)
+{
+    struct buffer out;
+    buffer_init(&out, arena);
+    const char *rest = strstr(uri, "://");
+    // What cannot be understood is not shown at all.
+    if (rest == NULL) return "redacted";
+    buffer_append(&out, uri, (size_t)(rest - uri) + 3);
+    rest += 3;
+    const char *query = strchrnul(rest, '?');
+    struct bytes authority = bytes_of(rest, (size_t)(query - rest));
+    const uint8_t *at = memrchr(authority.data, '@', authority.size);
+    if (at != NULL) {
+        size_t user_size = (size_t)(at - authority.data);
+        const uint8_t *colon = memchr(authority.data, ':', user_size);
+        if (colon == NULL) {
+            buffer_append(&out, authority.data, user_size);
+        } else {
+            buffer_append(&out, authority.data, (size_t)(colon - authority.data));
+            buffer_append_string(&out, ":redacted");
+        }
+        authority = bytes_skip(authority, user_size);
+    }
+    buffer_append_bytes(&out, authority);
+    if (*query == '?') redact_query(&out, query + 1);
+    return buffer_string(&out);
+}
+
+// --- calls -------------------------------------------------------------------------------------------
+
+struct status source_connect(struct task *task, const char *uri, struct pgclient **client)
+{
+    struct status st;
+    struct pgclient_options options;
+    *client = NULL;
+    TRY(source_options(task->arena, uri, &options));
+    TRY(pgclient_connect(task, &options, client));
+out:
+    return st;
+}
+
+// Runs one statement that has to end within the time for a call.
+static struct status call(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *sql, struct pgclient_result *result)
+{
+    uint64_t deadline = task->deadline_ns, limit = task_now_ns(task) + SOURCE_CALL_TIMEOUT_NS;
+    if (limit < deadline) task->deadline_ns = limit;
+    struct status st = pgclient_collect(task, client, arena, sql, result);
+    if (status_is(st, E_QUERY_CANCELED) && task_now_ns(task) >= limit)
+        st = status_make(E_CONNECTION_FAILURE, "the source cluster does not answer");
+    task->deadline_ns = deadline;
+    return st;
+}
+
+static struct status unexpected(void)
+{
+    return status_make(E_PROTOCOL_VIOLATION, "the source cluster has given an answer that is not understood");
+}
+
+static bool hlc_of(struct arena *arena, struct bytes text, struct hlc_timestamp *ts)
+{
+    return text.data != NULL && hlc_parse(arena_string(arena, text), ts);
+}
+
+struct status source_start(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *tenant_name, struct source_stream *stream)
+{
+    struct status st;
+    struct pgclient_result result;
+    struct buffer sql;
+    buffer_init(&sql, arena);
+    buffer_append_string(&sql, "SELECT stream_id, source_tenant_id, source_cluster_id, start_time FROM "
+                               "crdb_internal.start_replication_stream(");
+    text_quote_literal(&sql, bytes_of_string(tenant_name));
+    buffer_append_string(&sql, ")");
+    TRY(call(task, client, arena, buffer_string(&sql), &result));
+    if (result.row_count != 1 || result.column_count != 4) return unexpected();
+    uint64_t tenant;
+    if (!text_parse_i64(pgclient_value(&result, 0, 0), &stream->id) ||
+        !text_parse_u64(pgclient_value(&result, 0, 1), &tenant) ||
+        !hlc_of(arena, pgclient_value(&result, 0, 3), &stream->start))
+        return unexpected();
+    stream->tenant = tenant;
+    stream->cluster_id = arena_string(arena, pgclient_value(&result, 0, 2));
+out:
+    return st;
+}
+
+struct status source_progress(struct task *task, struct pgclient *client, int64_t stream,
+    struct hlc_timestamp retained, enum source_status *status)
+{
+    static const char *const names[] = {"ACTIVE", "PAUSED", "INACTIVE", "UNKNOWN"};
+    struct status st;
+    struct pgclient_result result;
+    char text[HLC_TEXT_BYTES];
+    struct arena arena;
+    arena_init(&arena, NULL);
+    TRY(call(task, client, &arena,
+        arena_printf(&arena, "SELECT crdb_internal.replication_stream_progress(%" PRId64 ", '%s')", stream,
+            hlc_format(retained, text)),
+        &result));
+    if (result.row_count != 1 || result.column_count != 1) TRY(unexpected());
+    *status = SOURCE_UNKNOWN;
+    for (unsigned i = 0; i < 4; i++)
+        if (bytes_equal(pgclient_value(&result, 0, 0), bytes_of_string(names[i])))
+            *status = (enum source_status)i;
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status bytea_of(struct arena *arena, struct bytes text, struct bytes *value)
+{
+    if (text.size < 2 || text.data[0] != '\\' || text.data[1] != 'x' ||
+        text.size > 2 + 2 * KEY_BYTES_MAX)
+        return unexpected();
+    size_t size = (text.size - 2) / 2;
+    uint8_t *out = arena_alloc(arena, size + 1);
+    if (!crypto_hex_decode(bytes_skip(text, 2), out, size + 1, &size)) return unexpected();
+    *value = bytes_of(out, size);
+    return STATUS_OK;
+}
+
+static struct status spec_row(struct arena *arena, const struct pgclient_result *result,
+    uint64_t row, struct source_spec *spec)
+{
+    uint64_t slice, bytes;
+    struct bytes start;
+    if (!text_parse_i64(pgclient_value(result, row, 0), &spec->topology) ||
+        !text_parse_u64(pgclient_value(result, row, 1), &slice) ||
+        !text_parse_u64(pgclient_value(result, row, 2), &bytes))
+        return unexpected();
+    struct status st = bytea_of(arena, pgclient_value(result, row, 3), &start);
+    if (failed(st)) return st;
+    struct source_partition *partition =
+        spec->count == 0 ? NULL : &spec->partitions[spec->count - 1];
+    // Rows come in the order of slices.
+    if (partition == NULL || partition->slice != slice) {
+        partition = &spec->partitions[spec->count++];
+        *partition = (struct source_partition){.slice = slice, .bytes = bytes};
+        partition->starts = ARENA_ARRAY(arena, struct bytes, result->row_count - row);
+    }
+    partition->starts[partition->span_count++] = start;
+    return STATUS_OK;
+}
+
+struct status source_spec(struct task *task, struct pgclient *client, struct arena *arena,
+    int64_t stream, struct source_spec *spec)
+{
+    struct status st;
+    struct pgclient_result result;
+    *spec = (struct source_spec){0};
+    TRY(call(task, client, arena,
+        arena_printf(arena,
+            "SELECT topology, slice, bytes, start_key FROM crdb_internal.replication_stream_spec(%" PRId64 ")",
+            stream),
+        &result));
+    if (result.row_count == 0 || result.row_count > SPEC_ROWS_MAX || result.column_count != 4)
+        return unexpected();
+    spec->partitions = ARENA_ARRAY(arena, struct source_partition, result.row_count);
+    for (uint64_t i = 0; i < result.row_count; i++) TRY(spec_row(arena, &result, i, spec));
+out:
+    return st;
+}
+
+struct status source_complete(
+    struct task *task, struct pgclient *client, int64_t stream, bool successful)
+{
+    struct pgclient_result result;
+    return call(task, client, task->arena,
+        arena_printf(task->arena, "SELECT crdb_internal.complete_replication_stream(%" PRId64 ", %s)",
+            stream, successful ? "true" : "false"),
+        &result);
+}
+
+struct status source_complete_at(struct task *task, const char *uri, int64_t stream,
+    bool successful, uint64_t timeout_ns)
+{
+    struct status st;
+    struct pgclient *client = NULL;
+    uint64_t deadline = task->deadline_ns, limit = task_now_ns(task) + timeout_ns;
+    if (limit < deadline) task->deadline_ns = limit;
+    TRY(source_connect(task, uri, &client));
+    TRY(source_complete(task, client, stream, successful));
+out:
+    pgclient_close(client);
+    task->deadline_ns = deadline;
+    return st;
+}

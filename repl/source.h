@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The primary as the standby sees it: its address, and the calls of its producer (repl/producer.h) over SQL.
+//
+// Shard    Of the client.
+// Memory   Results live in the arena given.
+// Errors   22023 a malformed address; 0A000 addresses of kinds that are not supported; the primary's own errors;
+//          08xxx when it cannot be reached; 57014 when it does not answer in time.
+#pragma once
+#include "core/hlc.h"
+#include "sql/pgclient.h"
+
+// How long one call may take.
+#define SOURCE_CALL_TIMEOUT_NS 30000000000ull
+
+// Checks the address and fills in what connecting needs. The system interface is asked for unless it says otherwise.
+CHECKED struct status source_options(
+    struct arena *arena, const char *uri, struct pgclient_options *options);
+// The address without its secrets: passwords, certificates and keys are "redacted". Parameters are in the order of
+// their names, so that equal addresses read equal.
+const char *source_redact(struct arena *arena, const char *uri);
+
+CHECKED struct status source_connect(struct task *task, const char *uri, struct pgclient **client);
+
+struct source_stream {
+    int64_t id;             // Also of the producer's job.
+    uint64_t tenant;
+    const char *cluster_id; // A uuid as text.
+    struct hlc_timestamp start;
+};
+CHECKED struct status source_start(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *tenant_name, struct source_stream *stream);
+
+enum source_status { SOURCE_ACTIVE, SOURCE_PAUSED, SOURCE_INACTIVE, SOURCE_UNKNOWN };
+// The heartbeat: history from `retained` on must be kept.
+CHECKED struct status source_progress(struct task *task, struct pgclient *client, int64_t stream,
+    struct hlc_timestamp retained, enum source_status *status);
+
+struct source_partition {
+    uint64_t slice;
+    uint64_t bytes;         // Estimate of what a backfill sends.
+    struct bytes *starts;   // Keys that its spans start with.
+    uint32_t span_count;
+};
+struct source_spec {
+    int64_t topology;       // Changes when spans move between slices.
+    struct source_partition *partitions;
+    uint32_t count;
+};
+CHECKED struct status source_spec(struct task *task, struct pgclient *client, struct arena *arena,
+    int64_t stream, struct source_spec *spec);
+
+CHECKED struct status source_complete(
+    struct task *task, struct pgclient *client, int64_t stream, bool successful);
+// Connects, completes and closes, within `timeout_ns`: for a primary that may be gone.
+CHECKED struct status source_complete_at(struct task *task, const char *uri, int64_t stream,
+    bool successful, uint64_t timeout_ns);
