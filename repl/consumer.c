@@ -167,7 +167,7 @@ static struct status run(struct task *task, struct consumer *consumer)
         if (done) break;
         if (!failed(st)) continue;
         TRY(job_check(consumer->job));
-        if (status_is(st, E_ADMIN_SHUTDOWN)) break;
+        if (node_stopping(task->shard->node) || task->shard->node->draining) break;
         if (consumer->advanced || failing_since_ns == 0) {
             failing_since_ns = task_now_ns(task);
             delay_ns = 0;

@@ -409,6 +409,12 @@ static struct status follow(struct task *task, struct consumer *consumer, struct
     for (;;) {
         TRY(job_check(consumer->job));
         uint64_t now = task_now_ns(task);
+        if (consumer->advanced && record->error[0] != '\0') {
+            // It goes on: what was wrong is over.
+            consumer->error[0] = '\0';
+            record->error = "";
+            consumer->poked = true;
+        }
         bool first = record->phase == CONSUMER_INITIALIZING && !hlc_is_zero(consumer->frontier);
         bool reached = !hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, consumer->frontier);
         uint64_t every_ns = setting_ns(consumer, "physical_replication.consumer.job_checkpoint_frequency");
