@@ -528,9 +528,8 @@ struct status leader_resolve(struct task *task, void *arg)
             .ts = call->read_ts,
         };
         entry_op_append(&builder, &op);
-        struct bytes payload = entry_end(&builder);
-        TRY(slice_admit(task, slice, payload.size));
-        TRY(slice_propose(task, slice, payload));
+        TRY(slice_admit(task, slice, 0)); // Also on a full disk: somebody may be waiting for it.
+        TRY(slice_propose(task, slice, entry_end(&builder)));
     }
     lock_release_all(slice->locks, call->owner.txn);
 out:

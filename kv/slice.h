@@ -199,6 +199,7 @@ struct pending *slice_prepared_find(const struct slice *slice, uint64_t txn);
 // --- writing (slice_propose.c) ------------------------------------------------------------------------
 
 // Waits until the slice can take an entry of `bytes`; refuses when it is stopping, failed or out of disk.
+// `bytes` 0 is for what ends or frees something (a resolution, a threshold): a full disk does not refuse that.
 CHECKED struct status slice_admit(struct task *task, struct slice *slice, size_t bytes);
 // Proposes the entry and returns when it is applied. Not cancellable once it is with the log.
 CHECKED struct status slice_propose(struct task *task, struct slice *slice, struct bytes payload);

@@ -48,7 +48,7 @@ struct status slice_admit(struct task *task, struct slice *slice, size_t bytes)
     if (failed(st)) return st;
     if (UNLIKELY(bytes > ENTRY_BYTES_MAX))
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "transaction writes too much");
-    if (UNLIKELY(slice->kv->disk_full)) return status_make(E_DISK_FULL, "no room on the disk of the store");
+    if (UNLIKELY(slice->kv->disk_full && bytes > 0)) return status_make(E_DISK_FULL, "no room on the disk of the store");
     if (LIKELY(!slice->parts_open)) return STATUS_OK;
     return slice_admit_any(task, slice);
 }
@@ -232,7 +232,8 @@ struct status slice_propose(struct task *task, struct slice *slice, struct bytes
     if (failed(slice->failed)) return slice->failed;
     if (payload.size > ENTRY_BYTES_MAX)
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "transaction writes too much");
-    invariant(slice->serving && !slice->parts_open);
+    if (!slice->serving) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    invariant(!slice->parts_open); // The caller was admitted, and has not suspended since.
     wait_queue_init(&proposal.waiter);
     pending_prepare(&proposal, task->arena);
     proposal.ceiling = slice_ceiling_next(slice);

@@ -157,7 +157,7 @@ struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tena
     struct arena_mark mark = arena_mark(task->arena);
     for (uint32_t i = 0; i < count;) {
         struct entry_builder builder;
-        TRY(slice_admit(task, slice, 0));
+        TRY(slice_admit(task, slice, 1));
         if (!slice_tenant_ingesting(slice, tenant)) {
             st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
             goto out;
