@@ -15,7 +15,7 @@ struct status catalog_new_id(struct task *task, uint64_t tenant, uint32_t *id)
 
     buffer_init(&key, task->arena);
     catalog_append_index_prefix(&key, tenant, CATALOG_ID_COUNTER, 1);
-    TRY(kv_increment(task, tenant, buffer_bytes(&key), CATALOG_FIRST_ID - 1, 1, &value));
+    TRY(kv_increment(task, tenant, buffer_bytes(&key), CATALOG_FIRST_ID, 1, &value));
     if (value < CATALOG_FIRST_ID || value >= CATALOG_VIRTUAL_ID_FIRST) {
         st = status_make(E_PROGRAM_LIMIT_EXCEEDED, "object ids of this virtual cluster are used up");
         goto out;
@@ -37,7 +37,7 @@ static struct status new_version(struct task *task, uint64_t tenant, uint32_t *v
 
     buffer_init(&key, task->arena);
     catalog_append_index_prefix(&key, tenant, CATALOG_ID_COUNTER, 2);
-    TRY(kv_increment(task, tenant, buffer_bytes(&key), 0, 1, &value));
+    TRY(kv_increment(task, tenant, buffer_bytes(&key), 1, 1, &value));
     *version = (uint32_t)value;
 out:
     arena_release(task->arena, mark);

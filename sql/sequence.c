@@ -154,8 +154,9 @@ static struct status advance(struct task *task, struct session *session,
 
     *left = 0;
     int64_t count = options->cache < 1 ? 1 : options->cache;
+    // The counter holds the last value of the last run.
     bool overflow = __builtin_mul_overflow(options->increment, count, &span) ||
-                    __builtin_sub_overflow(options->start, options->increment, &initial);
+                    __builtin_add_overflow(options->start, span - options->increment, &initial);
     int64_t room = INT64_MAX / 4;
     if (options->cycle || overflow || span > room || span < -room)
         return advance_slowly(task, session, sequence, value);
