@@ -5,6 +5,7 @@
 
 #include "core/hashmap.h"
 #include "core/invariant.h"
+#include "core/env.h"
 #include "core/shard.h"
 #include "kv/key.h"
 #include "sql/catalog_store.h"
@@ -50,6 +51,7 @@ struct catalog_shard {
     struct hashmap tenants;
     struct hashmap roles;   // sql/role.c
     void *jobs;             // sql/jobs.c
+    uint64_t last_rowid_tick;
     struct list_link lru;   // Oldest first.
     struct list_link free_views;
 };
@@ -84,6 +86,20 @@ void catalog_shard_init(struct shard *shard)
 struct hashmap *catalog_role_caches(struct shard *shard)
 {
     return &catalog_of(shard)->roles;
+}
+
+#define ROWID_EPOCH_NS 1420070400000000000ull // 2015-01-01
+#define ROWID_TICK_NS 10000ull
+
+int64_t catalog_unique_rowid(struct shard *shard)
+{
+    struct catalog_shard *catalog = catalog_of(shard);
+    uint64_t tick = ((uint64_t)shard->env->wall_ns(shard->env) - ROWID_EPOCH_NS) / ROWID_TICK_NS;
+    // More than one in a tick, or a clock that stands still: run ahead of it.
+    if (tick <= catalog->last_rowid_tick) tick = catalog->last_rowid_tick + 1;
+    catalog->last_rowid_tick = tick;
+    uint64_t place = (uint64_t)(shard->index & 0x7f) << 8 | (shard->node->id & 0xff);
+    return (int64_t)((tick << 15 | place) & INT64_MAX);
 }
 
 void **catalog_jobs_slot(struct shard *shard)

@@ -83,6 +83,8 @@ void catalog_announce_end(struct task *task, uint64_t tenant);
 
 // What sql/role.c keeps on this shard, by tenant.
 struct hashmap *catalog_role_caches(struct shard *shard);
+// unique_rowid(): time in 10 us since 2015, node and shard; grows on each shard, never the same twice.
+int64_t catalog_unique_rowid(struct shard *shard);
 // What sql/jobs.c keeps on this shard; NULL at first.
 void **catalog_jobs_slot(struct shard *shard);
 

@@ -19,5 +19,8 @@
 void ddl_register(void);
 void ddl_statements_register(void); // The schema changes only.
 
+// unique_rowid() and crdb_internal's functions: sql/function_cluster.c.
+void cluster_functions_register(void);
+
 // The transaction's uncommitted schema changes: session->ddl.
 struct ddl_state;

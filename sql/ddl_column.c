@@ -308,7 +308,7 @@ out:
     return st;
 }
 
-// "a_b" of a key's columns, as PostgreSQL names unique constraints.
+// "a_b" of a key's columns, as PostgreSQL names unique constraints and foreign keys.
 static const char *joined_columns(struct arena *arena, const struct name_list *columns)
 {
     struct buffer out;
@@ -504,6 +504,16 @@ static struct status key_columns(struct statement_context *context, struct table
     return check_constraint_name(context, table, constraint->name);
 }
 
+static const char *key_names(
+    struct arena *arena, const struct table_desc *table, const struct constraint_desc *key)
+{
+    const char **names = ARENA_ARRAY(arena, const char *, key->column_count);
+    for (uint32_t i = 0; i < key->column_count; i++)
+        names[i] = table_column_by_id(table, key->columns[i])->name;
+    struct name_list list = {.items = names, .count = key->column_count};
+    return joined_columns(arena, &list);
+}
+
 struct status ddl_add_foreign_key(struct statement_context *context, struct table_desc *table,
     const struct constraint *constraint, const char *column, struct constraint_desc **out)
 {
@@ -545,8 +555,8 @@ struct status ddl_add_foreign_key(struct statement_context *context, struct tabl
     key.referenced_table = parent->id;
     key.name = constraint->name != NULL
                    ? constraint->name
-                   : choose_constraint_name(context, table,
-                         table_column_by_id(table, key.columns[0])->name, "fkey");
+                   : choose_constraint_name(
+                         context, table, key_names(context->arena, table, &key), "fkey");
     TRY(check_key_types(context, table, parent, &key));
     key.id = table->next_constraint_id++;
     DDL_APPEND(context->arena, table->constraints, table->constraint_count, key);

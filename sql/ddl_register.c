@@ -37,6 +37,7 @@ void ddl_register(void)
     jobs_statements_register();
     schema_change_register();
     sequence_functions_register();
+    cluster_functions_register();
     statistics_statements_register();
     show_catalog_register();
     show_table_register();

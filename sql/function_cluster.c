@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Functions beyond PostgreSQL that speak of the cluster: unique_rowid() and those of crdb_internal.
+#include "core/env.h"
+#include "core/shard.h"
+#include "kv/admin.h"
+#include "kv/key.h"
+#include "sql/catalog_store.h"
+#include "sql/ddl.h"
+#include "sql/function_table.h"
+#include "sql/settings.h"
+
+static struct status no_session(void)
+{
+    return status_make(E_FEATURE_NOT_SUPPORTED, "this function cannot be used here");
+}
+
+BODY(unique_rowid)
+{
+    (void)args;
+    if (call->task == NULL) return no_session();
+    *result = datum_int(catalog_unique_rowid(call->task->shard));
+    return STATUS_OK;
+}
+
+// The same numbers with their low bits in front: they spread over the whole key space.
+BODY(unordered_unique_rowid)
+{
+    (void)args;
+    if (call->task == NULL) return no_session();
+    uint64_t id = (uint64_t)catalog_unique_rowid(call->task->shard), reversed = 0;
+    for (int i = 0; i < 63; i++) {
+        reversed = reversed << 1 | (id & 1);
+        id >>= 1;
+    }
+    *result = datum_int((int64_t)reversed);
+    return STATUS_OK;
+}
+
+BODY(random_uuid)
+{
+    (void)args;
+    if (call->task == NULL) return no_session();
+    struct env *env = call->task->shard->env;
+    uint8_t *bytes = arena_alloc(call->arena, 16);
+    env->random_bytes(env, bytes, 16);
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40); // Version 4,
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80); // variant of RFC 4122.
+    *result = datum_bytes((struct bytes){bytes, 16});
+    return STATUS_OK;
+}
+
+BODY(node_id)
+{
+    (void)args;
+    if (call->session == NULL) return no_session();
+    *result = datum_int(call->session->shard->node->id);
+    return STATUS_OK;
+}
+
+BODY(cluster_id)
+{
+    (void)args;
+    if (call->session == NULL) return no_session();
+    *result = datum_bytes(arena_copy(
+        call->arena, (struct bytes){kv_cluster_id(call->session->shard->node), 16}));
+    return STATUS_OK;
+}
+
+BODY(is_admin)
+{
+    (void)args;
+    if (call->session == NULL) return no_session();
+    *result = datum_bool(call->session->superuser || call->session->internal);
+    return STATUS_OK;
+}
+
+BODY(executable_version)
+{
+    (void)call;
+    (void)args;
+    *result = datum_text(CLUSTER_VERSION);
+    return STATUS_OK;
+}
+
+BODY(pretty_key)
+{
+    struct bytes key = datum_as_bytes(args[0]);
+    *result = datum_text(key_format(call->arena, key));
+    return STATUS_OK;
+}
+
+#define CLUSTER(name_, oid_, result_, fn_, volatility_) \
+    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
+        .fn = fn_, .volatility = FUNCTION_##volatility_}
+#define INTERNAL(name_, oid_, result_, fn_) \
+    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
+        .fn = fn_, .volatility = FUNCTION_STABLE, .schema = "crdb_internal"}
+
+static const struct function internal_functions[] = {
+    INTERNAL("node_id", 110110, INT8, node_id),
+    INTERNAL("cluster_id", 110111, UUID, cluster_id),
+    INTERNAL("is_admin", 110112, BOOL, is_admin),
+    INTERNAL("node_executable_version", 110113, TEXT, executable_version),
+    {.name = "pretty_key", .kind = FUNCTION_SCALAR, .oid = 110114, .result = TYPE_TEXT,
+        .strict = true, .fn = pretty_key, .schema = "crdb_internal",
+        FN_ARGS(TYPE_BYTEA, TYPE_INT8)},
+};
+static const struct function plain_functions[] = {
+    CLUSTER("unique_rowid", 110100, INT8, unique_rowid, VOLATILE),
+    CLUSTER("unordered_unique_rowid", 110101, INT8, unordered_unique_rowid, VOLATILE),
+    CLUSTER("gen_random_uuid", 3432, UUID, random_uuid, VOLATILE),
+    CLUSTER("uuid_generate_v4", 110102, UUID, random_uuid, VOLATILE),
+};
+
+static bool is_registered(const char *name)
+{
+    const struct function *function;
+    for (uint32_t i = 0; (function = function_at(i)) != NULL; i++) {
+        if (function->kind == FUNCTION_SCALAR && strcmp(function->name, name) == 0) return true;
+    }
+    return false;
+}
+
+void cluster_functions_register(void)
+{
+    function_register(
+        internal_functions, sizeof internal_functions / sizeof internal_functions[0]);
+    // Some of these may come with the tables of types.
+    for (size_t i = 0; i < sizeof plain_functions / sizeof plain_functions[0]; i++) {
+        if (!is_registered(plain_functions[i].name)) function_register(&plain_functions[i], 1);
+    }
+}
