@@ -74,6 +74,8 @@ struct status function_no_memory(uint64_t size);
 CHECKED struct status function_text(
     struct function_call *call, struct bytes text, struct datum *result);
 
+CHECKED struct status function_string_to_array(
+    struct function_call *call, const struct datum *args, struct datum *result);
 // lower() of a text, for others' use.
 CHECKED struct status function_lower(
     struct function_call *call, struct datum text, struct datum *result);
@@ -100,6 +102,9 @@ struct status number_underflow(void);
     X(aggregates_number) \
     X(functions_text) \
     X(functions_regex) \
+    X(functions_set) \
+    X(functions_array) \
+    X(functions_misc) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)

@@ -57,6 +57,8 @@ struct session {
     const char *statement_text;  // Of the running statement, for SHOW QUERIES; NULL when idle.
     uint64_t last_sequence_value; // lastval()
     bool has_last_sequence_value;
+    uint64_t random_state;       // random() after setseed().
+    bool random_seeded;
     struct sequence_memory *sequences; // currval(): sql/sequence.h
 
     struct pgwire *wire;         // The client's connection, NULL for internal sessions.
