@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The binder: from the statement tree to the logical plan. It looks names up, finds types and functions,
+// and says what is wrong in PostgreSQL's words. Private to sql/bind*.c and sql/plan.c.
+//
+// In two steps, because recursion as deep as AST_DEPTH_MAX does not fit a fiber's stack and waiting is
+// impossible on the big one: bind_names_load (suspends, flat) fetches every relation that the statement
+// may mean; then bind_statement runs on the big stack (stack_call) without waiting.
+//
+// Shard    One binder per statement being planned.
+// Memory   Everything in the plan's arena; descriptors are copied into it.
+// Errors   42P01, 42703, 42702, 42883, 42804, 42803, 42601, 0A000, ...: PostgreSQL's, with positions.
+#pragma once
+#include "core/hashmap.h"
+#include "sql/ast.h"
+#include "sql/rel.h"
+#include "sql/session.h"
+#include "sql/table_plan.h"
+
+struct task;
+
+// --- relations ---------------------------------------------------------------------------------------
+
+struct relation {
+    const struct table_desc *table;  // The plan's copy.
+    struct select *view;             // Of a view.
+    struct bytes view_text;
+    struct relation **depends;       // Of a view: what its names mean.
+    uint32_t depend_count;
+    uint32_t privileges;             // Bits that the statement needs.
+    const char *view_owner;          // NULL: checked as the session's user.
+    bool expanded;                   // Views: dependencies loaded.
+    bool written;                    // Foreign keys loaded.
+};
+
+struct bind_names {
+    struct arena *arena;
+    struct hashmap by_name;  // "catalog\0schema\0name\0" -> struct relation, or &missing.
+    struct hashmap by_id;
+    struct relation **list;  // In order of arrival.
+    uint32_t count;
+    uint32_t capacity;
+};
+CHECKED struct status bind_names_load(struct task *task, struct session *session,
+    struct arena *arena, const struct statement *statement, struct bind_names *names);
+struct relation *bind_names_find(const struct bind_names *names, const struct object_name *name);
+struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id);
+// A deep copy of what plans need.
+struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc *table);
+
+// --- scopes ------------------------------------------------------------------------------------------
+
+struct range_column {
+    const char *name;
+    struct scalar *scalar; // A variable.
+    bool hidden;           // Not in `*`.
+    bool merged;           // By JOIN USING: found by its plain name through the merged one.
+    uint32_t table_id;
+    uint16_t attribute;
+};
+struct range { // A table reference that columns can be qualified with.
+    const char *name;
+    const char *schema;    // NULL: has an alias.
+    struct range_column *columns;
+    uint32_t column_count;
+    const struct table_desc *table; // Of a plain table, for functional dependency; else NULL.
+    var_id base;
+    struct range *next;
+};
+// What FROM gives: ranges for t.c, columns for plain names and `*`.
+struct from_names {
+    struct range *ranges;  // Last added first.
+    struct range_column *columns;
+    uint32_t column_count;
+};
+
+struct bound_aggregate;
+// One SELECT's own collections while its expressions are bound.
+struct select_level {
+    struct rel_aggregate *aggregates;
+    uint32_t aggregate_count, aggregate_capacity;
+    struct rel_call *sets; // Set-returning functions of the SELECT list.
+    uint32_t set_count, set_capacity;
+    bool in_aggregate;
+};
+struct scope {
+    struct scope *parent;
+    struct from_names names;
+    struct select_level *level; // NULL: no aggregates here.
+    const char *clause;         // Where aggregates are refused: "WHERE"; NULL: they are allowed.
+    bool sets_allowed;
+    struct cte_scope *ctes;
+    const struct relation *view; // Names are those of this view.
+    bool nested_from;            // Of the right side of a join: `parent` is of the same SELECT.
+};
+struct cte_scope {
+    struct cte_scope *parent;
+    const char *name;
+    struct rel_cte *cte;
+    const char **columns;
+    struct type *types;
+    struct rel *worktable_of;   // While a recursive term is bound: its REL_RECURSIVE.
+    uint32_t worktable_references;
+};
+
+// --- the binder --------------------------------------------------------------------------------------
+
+struct var_info {
+    const char *name;
+    const char *table; // Of a column, for EXPLAIN and messages; or NULL.
+    struct type type;
+};
+
+struct binder {
+    struct arena *arena;
+    struct session *session;         // NULL in tests of constants.
+    const struct type_context *types;
+    const struct bind_names *names;
+    struct bytes text;               // For positions; empty: none are told.
+    struct type *param_types;
+    uint32_t param_count;
+    struct var_info *vars;
+    uint32_t var_count, var_capacity;
+    struct hashmap tables;           // id -> struct table_plan
+    uint32_t table_count;
+    uint32_t spool_count;
+    uint32_t view_depth;
+    bool writes;                     // Modifies data or locks.
+    bool has_volatile;               // Calls something volatile (nextval).
+    struct cte_scope *ctes;          // Innermost WITH names outside of any SELECT.
+};
+
+// One column of a query's result.
+struct output {
+    const char *name;
+    var_id var;
+    struct type type;
+    struct scalar *source; // A literal of unknown type, while it may still be coerced; or NULL.
+    uint32_t table_id;
+    uint16_t attribute;
+};
+struct query {
+    struct rel *rel;
+    struct output *columns;
+    uint32_t column_count;
+};
+
+// Binds a whole statement: *query's rel is its plan, columns what it returns (none: no rows).
+CHECKED struct status bind_statement(
+    struct binder *binder, const struct statement *statement, struct query *query);
+
+// --- bind.c ------------------------------------------------------------------------------------------
+
+struct status bind_error(struct binder *binder, uint32_t position, uint32_t code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+struct status bind_at(struct binder *binder, struct status st, uint32_t position);
+struct status bind_unsupported(struct binder *binder, uint32_t position, const char *what);
+var_id bind_new_var(struct binder *binder, const char *name, const char *table, struct type type);
+// `count` consecutive ones, for the table's row (columns and expression columns).
+var_id bind_new_row(struct binder *binder, const struct table_desc *table, const char *alias);
+struct scalar *bind_var(struct binder *binder, var_id var, uint32_t position);
+CHECKED struct status bind_type_name(
+    struct binder *binder, const struct type_name *name, struct type *type);
+// Makes *scalar one of `type`; CAST_IMPLICIT, CAST_ASSIGNMENT or CAST_EXPLICIT rules. 42846 or, for
+// assignments, left to the caller: *done false.
+CHECKED struct status bind_coerce(struct binder *binder, struct scalar **scalar, struct type type,
+    enum cast_context context, bool *done);
+CHECKED struct status bind_coerce_bool(
+    struct binder *binder, struct scalar **scalar, const char *clause);
+// Brings all to their common type (type_common).
+CHECKED struct status bind_common_type(struct binder *binder, const char *what,
+    struct scalar **scalars, uint32_t count, struct type *type);
+// What is still of unknown type becomes text.
+CHECKED struct status bind_resolve_unknown(struct binder *binder, struct scalar **scalar);
+// Evaluates calls of constants.
+struct scalar *bind_fold(struct binder *binder, struct scalar *scalar);
+const char *bind_type_text(struct binder *binder, struct type type);
+
+// --- bind_expr.c, bind_function.c --------------------------------------------------------------------
+
+CHECKED struct status bind_expr(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+CHECKED struct status bind_condition(struct binder *binder, struct scope *scope,
+    const struct expr *expr, const char *clause, struct scalar **out);
+CHECKED struct status bind_operator(struct binder *binder, const char *name, struct scalar *left,
+    struct scalar *right, uint32_t position, struct scalar **out);
+CHECKED struct status bind_call(struct binder *binder, const char *name, struct scalar **args,
+    uint32_t count, uint32_t position, struct scalar **out);
+CHECKED struct status bind_function(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,
+    const struct function_match *match);
+// A function in FROM.
+CHECKED struct status bind_from_call(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct rel_call *call);
+
+// --- bind_from.c -------------------------------------------------------------------------------------
+
+CHECKED struct status bind_from(
+    struct binder *binder, struct scope *scope, const struct from_list *from, struct rel **rel);
+CHECKED struct status bind_column(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+// All columns of `*` or `t.*`, in order.
+CHECKED struct status bind_star(struct binder *binder, struct scope *scope, const struct expr *expr,
+    struct range_column **columns, uint32_t *count);
+CHECKED struct status bind_relation(struct binder *binder, const struct scope *scope,
+    const struct object_name *name, struct relation **relation);
+// A range over the table's columns from variable `base` on; added to the scope.
+struct range *bind_add_table_range(struct binder *binder, struct from_names *names,
+    const struct table_desc *table, const char *alias, const char *schema, var_id base);
+CHECKED struct status bind_check_alias(
+    struct binder *binder, const struct from_names *names, const struct range *range, uint32_t position);
+struct rel *bind_scan(struct binder *binder, const struct relation *relation, const char *alias);
+
+// --- bind_select.c -----------------------------------------------------------------------------------
+
+// `unknowns`: literals of unknown type in the result stay so (INSERT coerces them).
+CHECKED struct status bind_select(struct binder *binder, struct scope *parent,
+    const struct select *select, bool unknowns, struct query *query);
+CHECKED struct status bind_with(struct binder *binder, struct scope *scope,
+    const struct with_clause *with, struct rel **owner);
+CHECKED struct status bind_targets(struct binder *binder, struct scope *scope,
+    const struct target_list *targets, struct rel **rel, bool unknowns, struct query *query);
+CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scope,
+    const struct sort_list *order_by, const struct expr *limit, const struct expr *offset,
+    struct query *query);
+void bind_add_output(
+    struct binder *binder, struct query *query, struct output output);
+
+// --- bind_table.c, bind_dml.c ------------------------------------------------------------------------
+
+enum { TABLE_FOR_INSERT = 1, TABLE_FOR_UPDATE = 2, TABLE_FOR_DELETE = 4 };
+CHECKED struct status bind_table_plan(struct binder *binder, const struct table_desc *table,
+    uint32_t purpose, struct table_plan **plan);
+CHECKED struct status bind_assign(struct binder *binder, const struct column_desc *column,
+    struct scalar **scalar);
+CHECKED struct status bind_insert(
+    struct binder *binder, struct scope *parent, const struct insert *insert, struct query *query);
+CHECKED struct status bind_update(
+    struct binder *binder, struct scope *parent, const struct update *update, struct query *query);
+CHECKED struct status bind_delete(
+    struct binder *binder, struct scope *parent, const struct delete_ *delete, struct query *query);

@@ -1,0 +1,654 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// INSERT, UPSERT, UPDATE and DELETE.
+#include "core/invariant.h"
+#include "sql/bind.h"
+#include "sql/privilege.h"
+
+#define E_GENERATED_ALWAYS SQLSTATE('4', '2', '8', 'C', '9')
+
+static struct status bind_target_table(struct binder *binder, const struct scope *scope,
+    const struct table_target *target, const char *verb, uint32_t privilege,
+    struct relation **relation)
+{
+    struct status st = STATUS_OK;
+    const char *name = target->name.name;
+    TRY(bind_relation(binder, scope, &target->name, relation));
+    switch ((*relation)->table->kind) {
+    case RELATION_TABLE: break;
+    case RELATION_VIEW:
+        return status_detail(binder->arena,
+            bind_error(binder, target->name.position, E_FEATURE_NOT_SUPPORTED,
+                "cannot %s view \"%s\"", verb, name),
+            "Views are not updatable.");
+    case RELATION_SEQUENCE:
+        return bind_error(binder, target->name.position, E_WRONG_OBJECT_TYPE,
+            "cannot change sequence \"%s\"", name);
+    case RELATION_VIRTUAL:
+        return bind_error(binder, target->name.position, E_INSUFFICIENT_PRIVILEGE,
+            "permission denied: \"%s\" is a system catalog", name);
+    }
+    (*relation)->privileges |= privilege;
+    binder->writes = true;
+
+out:
+    return st;
+}
+
+static struct status find_target_column(struct binder *binder, const struct table_desc *table,
+    const char *name, uint32_t position, uint32_t *ordinal)
+{
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].state == ELEMENT_PUBLIC &&
+            strcmp(table->columns[i].name, name) == 0) {
+            *ordinal = i;
+            return STATUS_OK;
+        }
+    return bind_error(binder, position, E_UNDEFINED_COLUMN,
+        "column \"%s\" of relation \"%s\" does not exist", name, table->name);
+}
+
+static struct status refuse_generated(
+    struct binder *binder, const struct column_desc *column, bool insert, bool overriding)
+{
+    bool always = column->identity == 'a' && !overriding;
+    if (column->generated_sql == NULL && !always) return STATUS_OK;
+    struct status st = insert
+        ? bind_error(binder, POSITION_NONE, E_GENERATED_ALWAYS,
+              "cannot insert a non-DEFAULT value into column \"%s\"", column->name)
+        : bind_error(binder, POSITION_NONE, E_GENERATED_ALWAYS,
+              "column \"%s\" can only be updated to DEFAULT", column->name);
+    st = status_detail(binder->arena, st,
+        column->generated_sql != NULL ? "Column \"%s\" is a generated column."
+                                      : "Column \"%s\" is an identity column defined as GENERATED ALWAYS.",
+        column->name);
+    if (always && insert)
+        st = status_hint(binder->arena, st, "Use OVERRIDING SYSTEM VALUE to override.");
+    return st;
+}
+
+static struct scalar *default_of(
+    struct binder *binder, const struct table_plan *plan, uint32_t ordinal)
+{
+    if (plan->defaults[ordinal] != NULL) return plan->defaults[ordinal];
+    return scalar_null(binder->arena, plan->table->columns[ordinal].type, POSITION_NONE);
+}
+
+// --- INSERT ------------------------------------------------------------------------------------------
+
+struct insert_columns {
+    uint32_t *ordinals;
+    uint32_t count;
+    bool written; // By the client, not all of the table.
+};
+
+static struct status insert_columns(struct binder *binder, const struct table_desc *table,
+    const struct insert *insert, struct insert_columns *out)
+{
+    struct status st = STATUS_OK;
+    out->ordinals = ARENA_ARRAY(binder->arena, uint32_t, table->column_count);
+    out->count = 0;
+    out->written = insert->columns.count > 0;
+    if (insert->indirection)
+        return bind_unsupported(
+            binder, insert->target.name.position, "assigning to a part of a column");
+    for (uint32_t i = 0; i < insert->columns.count; i++) {
+        uint32_t ordinal;
+        uint32_t position = insert->column_positions[i];
+        TRY(find_target_column(binder, table, insert->columns.items[i], position, &ordinal));
+        for (uint32_t k = 0; k < out->count; k++)
+            if (out->ordinals[k] == ordinal)
+                return bind_error(binder, position, E_DUPLICATE_COLUMN,
+                    "column \"%s\" specified more than once", insert->columns.items[i]);
+        out->ordinals[out->count++] = ordinal;
+    }
+    for (uint32_t i = 0; i < table->column_count && !out->written; i++)
+        if (table->columns[i].state == ELEMENT_PUBLIC && !table->columns[i].hidden)
+            out->ordinals[out->count++] = i;
+
+out:
+    return st;
+}
+
+static struct status check_width(struct binder *binder, const struct insert_columns *columns,
+    uint32_t count, uint32_t position)
+{
+    if (count > columns->count)
+        return bind_error(binder, position, E_SYNTAX_ERROR,
+            "INSERT has more expressions than target columns");
+    if (count < columns->count && columns->written)
+        return bind_error(binder, position, E_SYNTAX_ERROR,
+            "INSERT has more target columns than expressions");
+    return STATUS_OK;
+}
+
+static struct status bind_insert_value(struct binder *binder, struct scope *scope,
+    const struct insert *insert, const struct table_plan *plan, uint32_t ordinal,
+    const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct column_desc *column = &plan->table->columns[ordinal];
+    if (expr->kind == EXPR_DEFAULT ||
+        (insert->overriding == OVERRIDING_USER && column->identity != 0)) {
+        *out = default_of(binder, plan, ordinal);
+        return st;
+    }
+    TRY(refuse_generated(binder, column, true, insert->overriding == OVERRIDING_SYSTEM));
+    TRY(bind_expr(binder, scope, expr, out));
+    TRY(bind_assign(binder, column, out));
+
+out:
+    return st;
+}
+
+static struct status insert_values(struct binder *binder, struct scope *parent,
+    const struct insert *insert, const struct insert_columns *columns, struct insert_plan *plan,
+    struct rel **rel)
+{
+    struct status st = STATUS_OK;
+    const struct select *select = insert->source;
+    uint32_t width = select->rows[0].count;
+    struct rel *values = rel_new(binder->arena, REL_VALUES);
+    struct scope scope = {.parent = parent, .clause = "VALUES"};
+    TRY(check_width(binder, columns, width, select->rows[0].items[0]->position));
+    values->values.row_count = select->row_count;
+    values->values.column_count = width;
+    values->values.rows = ARENA_ARRAY(binder->arena, struct scalar **, select->row_count);
+    for (uint32_t r = 0; r < select->row_count; r++) {
+        if (select->rows[r].count != width)
+            return bind_error(binder, select->rows[r].items[0]->position, E_SYNTAX_ERROR,
+                "VALUES lists must all be the same length");
+        values->values.rows[r] = ARENA_ARRAY(binder->arena, struct scalar *, width);
+        for (uint32_t c = 0; c < width; c++)
+            TRY(bind_insert_value(binder, &scope, insert, plan->table, columns->ordinals[c],
+                select->rows[r].items[c], &values->values.rows[r][c]));
+    }
+    values->values.base = binder->var_count;
+    for (uint32_t c = 0; c < width; c++) {
+        const struct column_desc *column = &plan->table->table->columns[columns->ordinals[c]];
+        plan->sources[columns->ordinals[c]] =
+            bind_new_var(binder, column->name, NULL, column->type);
+    }
+    *rel = values;
+
+out:
+    return st;
+}
+
+static struct status insert_query(struct binder *binder, struct scope *parent,
+    const struct insert *insert, const struct insert_columns *columns, struct insert_plan *plan,
+    struct rel **rel)
+{
+    struct status st = STATUS_OK;
+    struct query query = {0};
+    TRY(bind_select(binder, parent, insert->source, true, &query));
+    TRY(check_width(binder, columns, query.column_count, insert->source->position));
+    struct rel *project = rel_new(binder->arena, REL_PROJECT);
+    project->left = query.rel;
+    for (uint32_t i = 0; i < query.column_count; i++) {
+        const struct column_desc *column = &plan->table->table->columns[columns->ordinals[i]];
+        struct output *output = &query.columns[i];
+        if (insert->overriding == OVERRIDING_USER && column->identity != 0) continue;
+        TRY(refuse_generated(binder, column, true, insert->overriding == OVERRIDING_SYSTEM));
+        struct scalar *scalar = output->source != NULL
+            ? output->source
+            : bind_var(binder, output->var, POSITION_NONE);
+        TRY(bind_assign(binder, column, &scalar));
+        plan->sources[columns->ordinals[i]] = output->var;
+        if (scalar->kind == SCALAR_VAR) continue;
+        var_id var = bind_new_var(binder, column->name, NULL, column->type);
+        rel_item_add(binder->arena, &project->project, var, scalar);
+        plan->sources[columns->ordinals[i]] = var;
+    }
+    plan->materialize = true;
+    *rel = project;
+
+out:
+    return st;
+}
+
+static bool is_plain_values(const struct select *select)
+{
+    return select->kind == SELECT_VALUES && select->order_by.count == 0 && select->limit == NULL &&
+           select->offset == NULL && select->with == NULL;
+}
+
+// --- ON CONFLICT -------------------------------------------------------------------------------------
+
+static bool element_in_index(
+    const struct table_desc *table, const struct index_desc *index, const char *column)
+{
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        if (index->columns[i].expression_sql != NULL) continue;
+        const struct column_desc *desc = table_column_by_id(table, index->columns[i].column_id);
+        if (desc != NULL && strcmp(desc->name, column) == 0) return true;
+    }
+    return false;
+}
+
+static struct status infer_arbiters(
+    struct binder *binder, const struct insert *insert, struct insert_plan *plan)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = plan->table->table;
+    const struct index_element_list *elements = &insert->conflict_elements;
+    for (uint32_t e = 0; e < elements->count; e++) {
+        uint32_t ordinal;
+        if (elements->items[e].column == NULL)
+            return bind_unsupported(
+                binder, elements->items[e].position, "ON CONFLICT on an expression");
+        TRY(find_target_column(
+            binder, table, elements->items[e].column, elements->items[e].position, &ordinal));
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index->unique || index->state != ELEMENT_PUBLIC) continue;
+        bool matches = elements->count > 0 && index->column_count == elements->count &&
+                       (index->predicate_sql == NULL || insert->conflict_elements_where != NULL);
+        for (uint32_t e = 0; e < elements->count && matches; e++)
+            matches = element_in_index(table, index, elements->items[e].column);
+        if (insert->conflict_constraint != NULL)
+            matches = strcmp(index->name, insert->conflict_constraint) == 0;
+        if (matches) plan->arbiters[plan->arbiter_count++] = index;
+    }
+    if (plan->arbiter_count > 0) return st;
+    if (insert->conflict_constraint != NULL)
+        return bind_error(binder, insert->conflict_position, E_UNDEFINED_OBJECT,
+            "constraint \"%s\" for table \"%s\" does not exist", insert->conflict_constraint,
+            table->name);
+    return bind_error(binder, insert->conflict_position, E_INVALID_COLUMN_REFERENCE,
+        "there is no unique or exclusion constraint matching the ON CONFLICT specification");
+
+out:
+    return st;
+}
+
+static struct status bind_assignments(struct binder *binder, struct scope *scope,
+    const struct assignment_list *list, const struct table_plan *table, var_id base,
+    struct rel_item_list *out);
+
+static struct status bind_conflict_update(struct binder *binder, struct scope *parent,
+    const struct insert *insert, struct insert_plan *plan)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = plan->table->table;
+    struct scope scope = {.parent = parent, .clause = "ON CONFLICT"};
+    const char *alias = insert->target.alias != NULL ? insert->target.alias : table->name;
+    bind_add_table_range(binder, &scope.names, table, alias, NULL, plan->existing_base);
+    bind_add_table_range(binder, &scope.names, table, "excluded", NULL, plan->excluded_base);
+    TRY(bind_assignments(binder, &scope, &insert->conflict_assignments, plan->table,
+        plan->existing_base, &plan->assignments));
+    if (insert->conflict_where != NULL)
+        TRY(bind_condition(
+            binder, &scope, insert->conflict_where, "WHERE", &plan->conflict_where));
+
+out:
+    return st;
+}
+
+static bool is_key_column(const struct index_desc *index, uint32_t column_id)
+{
+    for (uint32_t i = 0; i < index->column_count; i++)
+        if (index->columns[i].column_id == column_id) return true;
+    return false;
+}
+
+// UPSERT is ON CONFLICT (primary key) DO UPDATE SET every given column.
+static void bind_upsert(
+    struct binder *binder, const struct insert_columns *columns, struct insert_plan *plan)
+{
+    const struct table_desc *table = plan->table->table;
+    plan->arbiters[plan->arbiter_count++] = &table->indexes[0];
+    plan->conflict = CONFLICT_UPDATE;
+    for (uint32_t i = 0; i < columns->count; i++) {
+        uint32_t ordinal = columns->ordinals[i];
+        if (is_key_column(&table->indexes[0], table->columns[ordinal].id) ||
+            table->columns[ordinal].generated_sql != NULL)
+            continue;
+        rel_item_add(binder->arena, &plan->assignments, plan->existing_base + ordinal,
+            bind_var(binder, plan->excluded_base + ordinal, POSITION_NONE));
+    }
+    if (plan->assignments.count == 0) plan->conflict = CONFLICT_NOTHING;
+}
+
+static struct status bind_conflict(struct binder *binder, struct scope *parent,
+    const struct insert *insert, const struct insert_columns *columns, struct relation *relation,
+    struct insert_plan *plan)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = plan->table->table;
+    plan->conflict = insert->conflict;
+    plan->upsert = insert->upsert;
+    plan->arbiters =
+        ARENA_ARRAY(binder->arena, const struct index_desc *, table->index_count);
+    if (insert->conflict == CONFLICT_NONE && !insert->upsert) return st;
+    plan->existing_base = bind_new_row(binder, table, table->name);
+    plan->excluded_base = bind_new_row(binder, table, "excluded");
+    relation->privileges |= PRIVILEGE_SELECT;
+    if (insert->upsert) {
+        relation->privileges |= PRIVILEGE_UPDATE;
+        bind_upsert(binder, columns, plan);
+        return st;
+    }
+    if (insert->conflict_elements.count == 0 && insert->conflict_constraint == NULL) {
+        if (insert->conflict == CONFLICT_UPDATE)
+            return status_hint(binder->arena,
+                bind_error(binder, insert->conflict_position, E_SYNTAX_ERROR,
+                    "ON CONFLICT DO UPDATE requires inference specification or constraint name"),
+                "For example, ON CONFLICT (column_name).");
+        plan->any_arbiter = true;
+        for (uint32_t i = 0; i < table->index_count; i++)
+            if (table->indexes[i].unique && table->indexes[i].state != ELEMENT_DELETE_ONLY)
+                plan->arbiters[plan->arbiter_count++] = &table->indexes[i];
+        return st;
+    }
+    TRY(infer_arbiters(binder, insert, plan));
+    if (insert->conflict == CONFLICT_UPDATE) {
+        relation->privileges |= PRIVILEGE_UPDATE;
+        TRY(bind_conflict_update(binder, parent, insert, plan));
+    }
+
+out:
+    return st;
+}
+
+static struct status bind_returning(struct binder *binder, struct scope *scope,
+    const struct target_list *returning, struct relation *relation, struct rel *rel,
+    struct query *query)
+{
+    struct status st = STATUS_OK;
+    query->rel = rel;
+    if (returning->count == 0) return st;
+    relation->privileges |= PRIVILEGE_SELECT;
+    scope->clause = "RETURNING";
+    TRY(bind_targets(binder, scope, returning, &rel, false, query));
+
+out:
+    return st;
+}
+
+struct status bind_insert(
+    struct binder *binder, struct scope *parent, const struct insert *insert, struct query *query)
+{
+    struct status st = STATUS_OK;
+    struct relation *relation;
+    struct insert_columns columns;
+    struct scope scope = {.parent = parent};
+    struct rel *owner = NULL;
+    struct rel *source = NULL;
+    if (insert->with != NULL) TRY(bind_with(binder, &scope, insert->with, &owner));
+    TRY(bind_target_table(
+        binder, &scope, &insert->target, "insert into", PRIVILEGE_INSERT, &relation));
+    const struct table_desc *table = relation->table;
+    struct insert_plan *plan = ARENA_NEW(binder->arena, struct insert_plan);
+    TRY(bind_table_plan(binder, table, TABLE_FOR_INSERT, &plan->table));
+    plan->sources = ARENA_ARRAY(binder->arena, var_id, table->column_count);
+    for (uint32_t i = 0; i < table->column_count; i++) plan->sources[i] = VAR_NONE;
+    TRY(insert_columns(binder, table, insert, &columns));
+    if (insert->source == NULL)
+        source = rel_new(binder->arena, REL_ONE);
+    else if (is_plain_values(insert->source))
+        TRY(insert_values(binder, &scope, insert, &columns, plan, &source));
+    else
+        TRY(insert_query(binder, &scope, insert, &columns, plan, &source));
+    TRY(bind_conflict(binder, &scope, insert, &columns, relation, plan));
+    struct rel *rel = rel_new(binder->arena, REL_INSERT);
+    rel->insert = plan;
+    rel->left = source;
+    struct scope returning = {.parent = &scope};
+    bind_add_table_range(binder, &returning.names, table,
+        insert->target.alias != NULL ? insert->target.alias : table->name, NULL,
+        plan->table->row_base);
+    TRY(bind_returning(binder, &returning, &insert->returning, relation, rel, query));
+    if (owner != NULL) {
+        owner->left = query->rel;
+        query->rel = owner;
+    }
+
+out:
+    return st;
+}
+
+// --- UPDATE ------------------------------------------------------------------------------------------
+
+static struct status assignment_value(struct binder *binder, struct scope *scope,
+    const struct assignment *assignment, uint32_t at, const struct table_plan *table,
+    uint32_t ordinal, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct expr *value = assignment->value;
+    const struct column_desc *column = &table->table->columns[ordinal];
+    if (assignment->count > 1) {
+        if (value->kind == EXPR_SUBLINK && value->sublink.kind == SUBLINK_SCALAR) {
+            // (a, b) = (SELECT x, y ...): one scalar subquery a column.
+            struct query query = {0};
+            TRY(bind_select(binder, scope, value->sublink.query, false, &query));
+            if (query.column_count != assignment->count)
+                return bind_error(binder, value->position, E_SYNTAX_ERROR,
+                    "number of columns does not match number of values");
+            *out = scalar_new(
+                binder->arena, SCALAR_SUBQUERY, query.columns[at].type, value->position);
+            (*out)->subquery.kind = SUBLINK_SCALAR;
+            (*out)->subquery.rel = query.rel;
+            (*out)->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, 1);
+            (*out)->subquery.outputs[0] = query.columns[at].var;
+            (*out)->subquery.output_count = 1;
+            return bind_assign(binder, column, out);
+        }
+        if (value->kind != EXPR_ROW)
+            return bind_unsupported(binder, value->position,
+                "a source for a multiple-column UPDATE item other than a sub-SELECT or ROW()");
+        if (value->row.items.count != assignment->count)
+            return bind_error(binder, value->position, E_SYNTAX_ERROR,
+                "number of columns does not match number of values");
+        value = value->row.items.items[at];
+    }
+    if (value->kind == EXPR_DEFAULT) {
+        *out = default_of(binder, table, ordinal);
+        return st;
+    }
+    TRY(refuse_generated(binder, column, false, false));
+    TRY(bind_expr(binder, scope, value, out));
+    TRY(bind_assign(binder, column, out));
+
+out:
+    return st;
+}
+
+static struct status bind_assignments(struct binder *binder, struct scope *scope,
+    const struct assignment_list *list, const struct table_plan *table, var_id base,
+    struct rel_item_list *out)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct assignment *assignment = &list->items[i];
+        if (assignment->indirection)
+            return bind_unsupported(
+                binder, assignment->position, "assigning to a part of a column");
+        for (uint32_t c = 0; c < assignment->count; c++) {
+            uint32_t ordinal;
+            struct scalar *scalar;
+            TRY(find_target_column(binder, table->table, assignment->columns[c],
+                assignment->position, &ordinal));
+            for (uint32_t k = 0; k < out->count; k++)
+                if (out->items[k].var == base + ordinal)
+                    return bind_error(binder, assignment->position, E_SYNTAX_ERROR,
+                        "multiple assignments to same column \"%s\"", assignment->columns[c]);
+            TRY(assignment_value(binder, scope, assignment, c, table, ordinal, &scalar));
+            if (table->table->columns[ordinal].generated_sql != NULL) continue;
+            rel_item_add(binder->arena, out, base + ordinal, scalar);
+        }
+    }
+
+out:
+    return st;
+}
+
+struct change { // What UPDATE and DELETE have in common.
+    const struct table_target *target;
+    const struct from_list *from;
+    const struct expr *where;
+    const struct sort_list *order_by;
+    const struct expr *limit;
+    struct relation *relation;
+    struct rel *scan;
+    struct rel *rel;
+    const char *alias;
+    struct scope scope;
+    struct range *range;
+    struct update_plan *plan;
+};
+
+static struct status bind_change_input(struct binder *binder, struct change *change)
+{
+    struct status st = STATUS_OK;
+    struct rel *from = NULL;
+    struct scalar *where;
+    struct scope *scope = &change->scope;
+    const struct table_desc *table = change->relation->table;
+    change->alias = change->target->alias != NULL ? change->target->alias : table->name;
+    change->scan = bind_scan(binder, change->relation, change->alias);
+    change->scan->scan.all_columns = true;
+    change->scan->scan.lock = REL_LOCK_EXCLUSIVE;
+    change->scan->scan.index_hint = change->target->index_hint;
+    change->range = bind_add_table_range(
+        binder, &scope->names, table, change->alias, NULL, change->scan->scan.base);
+    change->rel = change->scan;
+    change->plan->scan = change->scan;
+    if (change->from->count > 0) {
+        TRY(bind_from(binder, scope, change->from, &from));
+        change->rel = rel_join(binder->arena, REL_INNER, change->scan, from);
+        change->plan->once = true;
+        change->plan->materialize = true;
+    }
+    if (change->where != NULL) {
+        TRY(bind_condition(binder, scope, change->where, "WHERE", &where));
+        change->rel = rel_filter(binder->arena, change->rel, where);
+        change->plan->materialize |= scalar_has_subquery(where);
+        change->relation->privileges |= PRIVILEGE_SELECT;
+    }
+    struct query ordered = {.rel = change->rel};
+    TRY(bind_order_limit(
+        binder, scope, change->order_by, change->limit, NULL, &ordered));
+    change->rel = ordered.rel;
+
+out:
+    return st;
+}
+
+// RETURNING sees the row as it has become, and the tables of FROM.
+static void returning_scope(
+    struct binder *binder, const struct change *change, var_id base, struct scope *scope)
+{
+    *scope = (struct scope){.parent = change->scope.parent, .ctes = change->scope.ctes};
+    bind_add_table_range(
+        binder, &scope->names, change->relation->table, change->alias, NULL, base);
+    const struct from_names *names = &change->scope.names;
+    uint32_t skip = change->range->column_count;
+    for (struct range *range = names->ranges; range != NULL; range = range->next) {
+        if (range == change->range) continue;
+        struct range *copy = ARENA_NEW(binder->arena, struct range);
+        *copy = *range;
+        copy->next = scope->names.ranges;
+        scope->names.ranges = copy;
+    }
+    uint32_t more = names->column_count - skip;
+    struct range_column *columns = ARENA_ARRAY(binder->arena, struct range_column, skip + more);
+    memcpy(columns, scope->names.columns, skip * sizeof *columns);
+    if (more > 0) memcpy(columns + skip, names->columns + skip, more * sizeof *columns);
+    scope->names.columns = columns;
+    scope->names.column_count = skip + more;
+}
+
+static void project_assignments(struct binder *binder, struct change *change,
+    const struct rel_item_list *assignments)
+{
+    const struct table_desc *table = change->relation->table;
+    struct rel *project = rel_new(binder->arena, REL_PROJECT);
+    project->left = change->rel;
+    change->plan->sources = ARENA_ARRAY(binder->arena, var_id, table->column_count);
+    for (uint32_t i = 0; i < table->column_count; i++) change->plan->sources[i] = VAR_NONE;
+    for (uint32_t i = 0; i < assignments->count; i++) {
+        uint32_t ordinal = assignments->items[i].var - change->scan->scan.base;
+        struct scalar *scalar = assignments->items[i].scalar;
+        var_id var =
+            bind_new_var(binder, table->columns[ordinal].name, NULL, scalar->type);
+        rel_item_add(binder->arena, &project->project, var, scalar);
+        change->plan->sources[ordinal] = var;
+        change->plan->materialize |= scalar_has_subquery(scalar);
+    }
+    change->rel = project;
+}
+
+struct status bind_update(
+    struct binder *binder, struct scope *parent, const struct update *update, struct query *query)
+{
+    struct status st = STATUS_OK;
+    struct rel *owner = NULL;
+    struct rel_item_list assignments = {0};
+    struct change *change = ARENA_NEW(binder->arena, struct change);
+    *change = (struct change){.target = &update->target,
+        .from = &update->from,
+        .where = update->where,
+        .order_by = &update->order_by,
+        .limit = update->limit,
+        .scope = {.parent = parent},
+        .plan = ARENA_NEW(binder->arena, struct update_plan)};
+    if (update->with != NULL) TRY(bind_with(binder, &change->scope, update->with, &owner));
+    TRY(bind_target_table(binder, &change->scope, &update->target, "update", PRIVILEGE_UPDATE,
+        &change->relation));
+    TRY(bind_table_plan(
+        binder, change->relation->table, TABLE_FOR_UPDATE, &change->plan->table));
+    TRY(bind_change_input(binder, change));
+    change->scope.clause = "UPDATE";
+    TRY(bind_assignments(binder, &change->scope, &update->assignments, change->plan->table,
+        change->scan->scan.base, &assignments));
+    project_assignments(binder, change, &assignments);
+    struct rel *rel = rel_new(binder->arena, REL_UPDATE);
+    rel->update = change->plan;
+    rel->left = change->rel;
+    struct scope returning;
+    returning_scope(binder, change, change->plan->table->row_base, &returning);
+    TRY(bind_returning(binder, &returning, &update->returning, change->relation, rel, query));
+    if (owner != NULL) {
+        owner->left = query->rel;
+        query->rel = owner;
+    }
+
+out:
+    return st;
+}
+
+struct status bind_delete(
+    struct binder *binder, struct scope *parent, const struct delete_ *delete, struct query *query)
+{
+    struct status st = STATUS_OK;
+    struct rel *owner = NULL;
+    struct change *change = ARENA_NEW(binder->arena, struct change);
+    *change = (struct change){.target = &delete->target,
+        .from = &delete->from,
+        .where = delete->where,
+        .order_by = &delete->order_by,
+        .limit = delete->limit,
+        .scope = {.parent = parent},
+        .plan = ARENA_NEW(binder->arena, struct update_plan)};
+    if (delete->with != NULL) TRY(bind_with(binder, &change->scope, delete->with, &owner));
+    TRY(bind_target_table(binder, &change->scope, &delete->target, "delete from",
+        PRIVILEGE_DELETE, &change->relation));
+    TRY(bind_table_plan(
+        binder, change->relation->table, TABLE_FOR_DELETE, &change->plan->table));
+    TRY(bind_change_input(binder, change));
+    struct rel *rel = rel_new(binder->arena, REL_DELETE);
+    rel->update = change->plan;
+    rel->left = change->rel;
+    struct scope returning;
+    returning_scope(binder, change, change->scan->scan.base, &returning);
+    TRY(bind_returning(binder, &returning, &delete->returning, change->relation, rel, query));
+    if (owner != NULL) {
+        owner->left = query->rel;
+        query->rel = owner;
+    }
+
+out:
+    return st;
+}

@@ -1,0 +1,837 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Expressions: from the statement tree to bound scalars.
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "sql/bind.h"
+#include "sql/plan.h"
+
+#define ROW_ITEMS_MAX 1664u
+
+static struct scalar *not_node(struct binder *binder, struct scalar *arg)
+{
+    struct scalar *scalar =
+        scalar_with_args(binder->arena, SCALAR_NOT, TYPE_OF(TYPE_BOOL), arg->position, 1);
+    scalar->args[0] = arg;
+    return scalar;
+}
+
+static struct scalar *logic_node(
+    struct binder *binder, enum scalar_kind kind, struct scalar *a, struct scalar *b)
+{
+    if (a == NULL) return b;
+    struct scalar *scalar =
+        scalar_with_args(binder->arena, kind, TYPE_OF(TYPE_BOOL), a->position, 2);
+    scalar->args[0] = a;
+    scalar->args[1] = b;
+    return scalar;
+}
+
+// --- literals ----------------------------------------------------------------------------------------
+
+static struct status bind_decimal(
+    struct binder *binder, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct bytes text = expr->literal.text;
+    bool whole = text.size > 0 && text.size <= 20;
+    for (size_t i = 0; i < text.size; i++)
+        whole &= (text.data[i] >= '0' && text.data[i] <= '9') || (i == 0 && text.data[i] == '-');
+    struct type type = TYPE_OF(TYPE_NUMERIC);
+    struct datum value;
+    if (whole && !failed(type_input(
+                     binder->arena, binder->types, TYPE_OF(TYPE_INT8), text, &value))) {
+        bool small = value.integer >= INT32_MIN && value.integer <= INT32_MAX;
+        type = TYPE_OF(small ? TYPE_INT4 : TYPE_INT8);
+    } else {
+        TRY(bind_at(binder, type_input(binder->arena, binder->types, type, text, &value),
+            expr->position));
+    }
+    *out = scalar_const(binder->arena, type, value, expr->position);
+
+out:
+    return st;
+}
+
+static struct status bind_literal(
+    struct binder *binder, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct datum value;
+    switch (expr->literal.kind) {
+    case LITERAL_NULL: *out = scalar_null(binder->arena, TYPE_OF(TYPE_UNKNOWN), expr->position); break;
+    case LITERAL_BOOL:
+        *out = scalar_bool(binder->arena, expr->literal.boolean);
+        (*out)->position = expr->position;
+        break;
+    case LITERAL_INTEGER:
+        *out = scalar_const(binder->arena, TYPE_OF(TYPE_INT4), datum_int(expr->literal.integer),
+            expr->position);
+        break;
+    case LITERAL_DECIMAL: return bind_decimal(binder, expr, out);
+    case LITERAL_STRING:
+        *out = scalar_const(binder->arena, TYPE_OF(TYPE_UNKNOWN),
+            datum_bytes(arena_copy(binder->arena, expr->literal.text)), expr->position);
+        break;
+    case LITERAL_BITS:
+        TRY(bind_at(binder,
+            type_input(binder->arena, binder->types, TYPE_OF(TYPE_BIT), expr->literal.text, &value),
+            expr->position));
+        *out = scalar_const(binder->arena, TYPE_OF(TYPE_BIT), value, expr->position);
+        break;
+    }
+
+out:
+    return st;
+}
+
+static struct status bind_parameter(
+    struct binder *binder, const struct expr *expr, struct scalar **out)
+{
+    uint32_t number = expr->parameter.number;
+    if (number == 0 || number > PLAN_PARAMS_MAX || binder->param_types == NULL)
+        return bind_error(binder, expr->position, E_UNDEFINED_PARAMETER,
+            "there is no parameter $%u", number);
+    while (binder->param_count < number)
+        binder->param_types[binder->param_count++] = (struct type){0, -1};
+    struct type type = binder->param_types[number - 1];
+    if (type.oid == 0) type = TYPE_OF(TYPE_UNKNOWN);
+    *out = scalar_new(binder->arena, SCALAR_PARAM, type, expr->position);
+    (*out)->param = number - 1;
+    return STATUS_OK;
+}
+
+// --- operators ---------------------------------------------------------------------------------------
+
+static struct status expect_same_items(
+    struct binder *binder, struct scalar *left, struct scalar *right, uint32_t position)
+{
+    if (left->kind != SCALAR_ROW || right->kind != SCALAR_ROW ||
+        left->arg_count != right->arg_count)
+        return bind_error(
+            binder, position, E_SYNTAX_ERROR, "unequal number of entries in row expressions");
+    if (left->arg_count == 0)
+        return bind_unsupported(binder, position, "comparing rows of zero length");
+    return STATUS_OK;
+}
+
+// (a, b) < (c, d) is a < c OR (a = c AND b < d), from the last item outwards.
+static struct status bind_row_order(struct binder *binder, const char *name, struct scalar *left,
+    struct scalar *right, uint32_t position, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const char strict[2] = {name[0], 0};
+    uint32_t last = left->arg_count - 1;
+    TRY(bind_operator(binder, name, left->args[last], right->args[last], position, out));
+    const char *strict_name = strict[0] == '<' ? "<" : ">";
+    for (uint32_t i = last; i-- > 0;) {
+        struct scalar *before, *equal;
+        TRY(bind_operator(binder, strict_name, left->args[i], right->args[i], position, &before));
+        TRY(bind_operator(binder, "=", left->args[i], right->args[i], position, &equal));
+        *out = logic_node(
+            binder, SCALAR_OR, before, logic_node(binder, SCALAR_AND, equal, *out));
+    }
+
+out:
+    return st;
+}
+
+static struct status bind_row_operator(struct binder *binder, const char *name, struct scalar *left,
+    struct scalar *right, uint32_t position, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    TRY(expect_same_items(binder, left, right, position));
+    bool equal = strcmp(name, "=") == 0;
+    if (equal || strcmp(name, "<>") == 0) {
+        *out = NULL;
+        for (uint32_t i = 0; i < left->arg_count; i++) {
+            struct scalar *item;
+            TRY(bind_operator(binder, name, left->args[i], right->args[i], position, &item));
+            *out = logic_node(binder, equal ? SCALAR_AND : SCALAR_OR, *out, item);
+        }
+        return st;
+    }
+    if (strcmp(name, "<") == 0 || strcmp(name, "<=") == 0 || strcmp(name, ">") == 0 ||
+        strcmp(name, ">=") == 0)
+        return bind_row_order(binder, name, left, right, position, out);
+    return bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
+        "operator %s cannot compare rows", name);
+
+out:
+    return st;
+}
+
+struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,
+    const struct function_match *match)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        bool done;
+        type_oid oid = match->args[i];
+        if (oid == TYPE_ANY || oid == 0) continue;
+        if (args[i]->type.oid == oid) continue;
+        TRY(bind_coerce(binder, &args[i], TYPE_OF(oid), CAST_IMPLICIT, &done));
+        if (!done) TRY(bind_coerce(binder, &args[i], TYPE_OF(oid), CAST_EXPLICIT, NULL));
+    }
+
+out:
+    return st;
+}
+
+static struct scalar *call_node(struct binder *binder, const struct function_match *match,
+    struct scalar **args, uint32_t count, uint32_t position)
+{
+    struct scalar *call =
+        scalar_with_args(binder->arena, SCALAR_CALL, match->result, position, count);
+    if (count > 0) memcpy(call->args, args, count * sizeof(struct scalar *));
+    call->function = match->function;
+    if (match->function->typmod != NULL) {
+        struct type *types = ARENA_ARRAY(binder->arena, struct type, count);
+        for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
+        call->type.typmod = match->function->typmod(types, count);
+    }
+    binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE;
+    return bind_fold(binder, call);
+}
+
+struct status bind_operator(struct binder *binder, const char *name, struct scalar *left,
+    struct scalar *right, uint32_t position, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *args[2] = {left, right};
+    struct type types[2];
+    uint32_t count = left == NULL ? 1 : 2;
+    if (left == NULL) args[0] = right;
+    if (right->kind == SCALAR_ROW || (left != NULL && left->kind == SCALAR_ROW)) {
+        if (left == NULL) return bind_unsupported(binder, position, "an operator on a row");
+        return bind_row_operator(binder, name, left, right, position, out);
+    }
+    for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
+    struct function_match match;
+    TRY(bind_at(binder,
+        function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, name, types, count, &match),
+        position));
+    TRY(bind_coerce_args(binder, args, count, &match));
+    *out = call_node(binder, &match, args, count, position);
+
+out:
+    return st;
+}
+
+struct status bind_call(struct binder *binder, const char *name, struct scalar **args,
+    uint32_t count, uint32_t position, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct function_match match;
+    struct type *types = ARENA_ARRAY(binder->arena, struct type, count);
+    for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
+    TRY(bind_at(binder,
+        function_resolve(binder->arena, FUNCTION_SCALAR, NULL, name, types, count, &match),
+        position));
+    TRY(bind_coerce_args(binder, args, count, &match));
+    *out = call_node(binder, &match, args, count, position);
+
+out:
+    return st;
+}
+
+// --- conditions --------------------------------------------------------------------------------------
+
+static struct status bind_logic(struct binder *binder, struct scope *scope, const struct expr *expr,
+    enum scalar_kind kind, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, kind, TYPE_OF(TYPE_BOOL), expr->position, expr->list.count);
+    for (uint32_t i = 0; i < expr->list.count; i++) {
+        TRY(bind_expr(binder, scope, expr->list.items[i], &scalar->args[i]));
+        TRY(bind_coerce_bool(binder, &scalar->args[i], kind == SCALAR_AND ? "AND" : "OR"));
+    }
+    *out = scalar;
+
+out:
+    return st;
+}
+
+static struct scalar *is_node(struct binder *binder, struct scalar *arg, enum is_test test)
+{
+    struct scalar *scalar =
+        scalar_with_args(binder->arena, SCALAR_IS, TYPE_OF(TYPE_BOOL), arg->position, 1);
+    scalar->args[0] = arg;
+    scalar->test = test;
+    return scalar;
+}
+
+static struct status bind_is(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    static const char *const names[] = {[IS_TRUE] = "IS TRUE", [IS_NOT_TRUE] = "IS NOT TRUE",
+        [IS_FALSE] = "IS FALSE", [IS_NOT_FALSE] = "IS NOT FALSE", [IS_UNKNOWN] = "IS UNKNOWN",
+        [IS_NOT_UNKNOWN] = "IS NOT UNKNOWN"};
+    struct status st = STATUS_OK;
+    struct scalar *arg;
+    enum is_test test = expr->is.test;
+    TRY(bind_expr(binder, scope, expr->is.arg, &arg));
+    if (test != IS_NULL && test != IS_NOT_NULL) {
+        TRY(bind_coerce_bool(binder, &arg, names[test]));
+    } else if (arg->kind == SCALAR_ROW) {
+        *out = NULL;
+        for (uint32_t i = 0; i < arg->arg_count; i++)
+            *out = logic_node(binder, SCALAR_AND, *out, is_node(binder, arg->args[i], test));
+        if (*out == NULL) *out = scalar_bool(binder->arena, true);
+        return st;
+    } else {
+        TRY(bind_resolve_unknown(binder, &arg));
+    }
+    *out = is_node(binder, arg, test);
+
+out:
+    return st;
+}
+
+static struct status bind_distinct(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct type type;
+    struct scalar *args[2];
+    TRY(bind_expr(binder, scope, expr->distinct.left, &args[0]));
+    TRY(bind_expr(binder, scope, expr->distinct.right, &args[1]));
+    if (args[0]->kind == SCALAR_ROW || args[1]->kind == SCALAR_ROW)
+        return bind_unsupported(binder, expr->position, "IS DISTINCT FROM of rows");
+    TRY(bind_common_type(binder, "IS DISTINCT FROM", args, 2, &type));
+    struct scalar *scalar =
+        scalar_with_args(binder->arena, SCALAR_DISTINCT, TYPE_OF(TYPE_BOOL), expr->position, 2);
+    memcpy(scalar->args, args, sizeof args);
+    scalar->negated = expr->distinct.negated;
+    *out = scalar;
+
+out:
+    return st;
+}
+
+// A copy of the node at the top, so that coercing one use does not touch the other.
+static struct scalar *again(struct binder *binder, const struct scalar *scalar)
+{
+    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
+    *copy = *scalar;
+    return copy;
+}
+
+static struct status between_pair(struct binder *binder, struct scalar *arg, struct scalar *low,
+    struct scalar *high, bool negated, uint32_t position, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *above, *below;
+    TRY(bind_operator(binder, negated ? "<" : ">=", again(binder, arg), again(binder, low),
+        position, &above));
+    TRY(bind_operator(binder, negated ? ">" : "<=", again(binder, arg), again(binder, high),
+        position, &below));
+    *out = logic_node(binder, negated ? SCALAR_OR : SCALAR_AND, above, below);
+
+out:
+    return st;
+}
+
+static struct status bind_between(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *arg, *low, *high;
+    TRY(bind_expr(binder, scope, expr->between.arg, &arg));
+    TRY(bind_expr(binder, scope, expr->between.low, &low));
+    TRY(bind_expr(binder, scope, expr->between.high, &high));
+    bool negated = expr->between.negated;
+    TRY(between_pair(binder, arg, low, high, negated, expr->position, out));
+    if (expr->between.symmetric) {
+        struct scalar *swapped;
+        TRY(between_pair(binder, arg, high, low, negated, expr->position, &swapped));
+        *out = logic_node(binder, negated ? SCALAR_AND : SCALAR_OR, *out, swapped);
+    }
+
+out:
+    return st;
+}
+
+static struct status bind_in_as_or(struct binder *binder, struct scalar *arg, struct scalar **items,
+    uint32_t count, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    *out = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scalar *equal;
+        TRY(bind_operator(
+            binder, "=", again(binder, arg), items[i], expr->position, &equal));
+        *out = logic_node(binder, SCALAR_OR, *out, equal);
+    }
+    if (expr->in.negated) *out = not_node(binder, *out);
+
+out:
+    return st;
+}
+
+static struct status bind_in(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = expr->in.items.count;
+    struct scalar **args = ARENA_ARRAY(binder->arena, struct scalar *, count + 1);
+    bool rows = false, one_type = true;
+    type_oid *types = ARENA_ARRAY(binder->arena, type_oid, count + 1);
+    TRY(bind_expr(binder, scope, expr->in.arg, &args[0]));
+    rows |= args[0]->kind == SCALAR_ROW;
+    types[0] = args[0]->type.oid;
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(bind_expr(binder, scope, expr->in.items.items[i], &args[i + 1]));
+        rows |= args[i + 1]->kind == SCALAR_ROW;
+        types[i + 1] = args[i + 1]->type.oid;
+    }
+    type_oid common;
+    one_type = !rows && !failed(type_common(binder->arena, "IN", types, count + 1, &common)) &&
+               type_is_ordered(common);
+    if (!one_type) return bind_in_as_or(binder, args[0], args + 1, count, expr, out);
+    struct type type;
+    TRY(bind_common_type(binder, "IN", args, count + 1, &type));
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, SCALAR_IN, TYPE_OF(TYPE_BOOL), expr->position, count + 1);
+    memcpy(scalar->args, args, (count + 1) * sizeof(struct scalar *));
+    scalar->negated = expr->in.negated;
+    *out = scalar;
+
+out:
+    return st;
+}
+
+static struct status bind_like(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    static const char *const operators[3][2] = {
+        [LIKE_LIKE] = {"~~", "!~~"}, [LIKE_ILIKE] = {"~~*", "!~~*"}, [LIKE_SIMILAR] = {"~", "!~"}};
+    struct status st = STATUS_OK;
+    struct scalar *arg;
+    struct scalar *pattern[2] = {NULL, NULL};
+    uint32_t count = 1;
+    TRY(bind_expr(binder, scope, expr->like.arg, &arg));
+    TRY(bind_expr(binder, scope, expr->like.pattern, &pattern[0]));
+    if (expr->like.escape != NULL) {
+        TRY(bind_expr(binder, scope, expr->like.escape, &pattern[1]));
+        count = 2;
+    }
+    if (expr->like.kind == LIKE_SIMILAR)
+        TRY(bind_call(
+            binder, "similar_to_escape", pattern, count, expr->position, &pattern[0]));
+    else if (count == 2)
+        TRY(bind_call(binder, "like_escape", pattern, count, expr->position, &pattern[0]));
+    TRY(bind_operator(binder, operators[expr->like.kind][expr->like.negated], arg, pattern[0],
+        expr->position, out));
+
+out:
+    return st;
+}
+
+// a op ANY (array): the operator is bound over a variable for the element.
+static struct status bind_any_all(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *left, *array, *compare;
+    TRY(bind_expr(binder, scope, expr->any_all.left, &left));
+    TRY(bind_expr(binder, scope, expr->any_all.array, &array));
+    if (scalar_is_unknown(array)) {
+        TRY(bind_resolve_unknown(binder, &left));
+        type_oid oid = type_array_of(left->type.oid);
+        if (oid != 0) TRY(bind_coerce(binder, &array, TYPE_OF(oid), CAST_IMPLICIT, NULL));
+    }
+    const struct type_info *info = type_info(array->type.oid);
+    if (info == NULL || info->element == 0)
+        return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE,
+            "op ANY/ALL (array) requires array on right side");
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, SCALAR_ANY_ARRAY, TYPE_OF(TYPE_BOOL), expr->position, 2);
+    if (scalar_is_unknown(left))
+        TRY(bind_coerce(binder, &left, TYPE_OF(info->element), CAST_IMPLICIT, NULL));
+    var_id element = bind_new_var(binder, "element", NULL, TYPE_OF(info->element));
+    TRY(bind_operator(binder, expr->any_all.op, left,
+        bind_var(binder, element, expr->position), expr->position, &compare));
+    scalar->args[0] = left;
+    scalar->args[1] = array;
+    scalar->any_array.compare = compare;
+    scalar->any_array.element_var = element;
+    scalar->any_array.all = expr->any_all.all;
+    *out = scalar;
+
+out:
+    return st;
+}
+
+// --- the rest ----------------------------------------------------------------------------------------
+
+static struct status bind_case(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = expr->casing.count;
+    struct scalar *arg = NULL;
+    struct scalar **results = ARENA_ARRAY(binder->arena, struct scalar *, count + 1);
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, SCALAR_CASE, TYPE_OF(TYPE_TEXT), expr->position, count * 2 + 1);
+    if (expr->casing.arg != NULL) {
+        TRY(bind_expr(binder, scope, expr->casing.arg, &arg));
+        TRY(bind_resolve_unknown(binder, &arg));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct scalar *condition;
+        TRY(bind_expr(binder, scope, expr->casing.whens[i].condition, &condition));
+        if (arg != NULL)
+            TRY(bind_operator(
+                binder, "=", again(binder, arg), condition, expr->position, &condition));
+        TRY(bind_coerce_bool(binder, &condition, "CASE/WHEN"));
+        scalar->args[i * 2] = condition;
+        TRY(bind_expr(binder, scope, expr->casing.whens[i].result, &results[i + 1]));
+    }
+    // ELSE comes first when types are compared, as in PostgreSQL.
+    results[0] = scalar_null(binder->arena, TYPE_OF(TYPE_UNKNOWN), expr->position);
+    if (expr->casing.otherwise != NULL)
+        TRY(bind_expr(binder, scope, expr->casing.otherwise, &results[0]));
+    TRY(bind_common_type(binder, "CASE", results, count + 1, &scalar->type));
+    for (uint32_t i = 0; i < count; i++) scalar->args[i * 2 + 1] = results[i + 1];
+    scalar->args[count * 2] = results[0];
+    *out = scalar;
+
+out:
+    return st;
+}
+
+static struct status bind_list_of_one_type(struct binder *binder, struct scope *scope,
+    const struct expr *expr, enum scalar_kind kind, const char *what, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, kind, TYPE_OF(TYPE_TEXT), expr->position, expr->list.count);
+    for (uint32_t i = 0; i < expr->list.count; i++)
+        TRY(bind_expr(binder, scope, expr->list.items[i], &scalar->args[i]));
+    TRY(bind_common_type(binder, what, scalar->args, scalar->arg_count, &scalar->type));
+    if (kind == SCALAR_ARRAY) {
+        type_oid array = type_is_array(scalar->type.oid) ? scalar->type.oid
+                                                         : type_array_of(scalar->type.oid);
+        if (type_is_array(scalar->type.oid))
+            return bind_unsupported(binder, expr->position, "a multidimensional ARRAY[]");
+        if (array == 0)
+            return bind_error(binder, expr->position, E_UNDEFINED_OBJECT,
+                "could not find array type for data type %s",
+                bind_type_text(binder, scalar->type));
+        scalar->type = TYPE_OF(array);
+    }
+    scalar->greatest = expr->kind == EXPR_GREATEST;
+    *out = scalar;
+
+out:
+    return st;
+}
+
+static struct status bind_nullif(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *left, *right, *equal;
+    TRY(bind_expr(binder, scope, expr->nullif.left, &left));
+    TRY(bind_expr(binder, scope, expr->nullif.right, &right));
+    TRY(bind_resolve_unknown(binder, &left));
+    TRY(bind_operator(binder, "=", again(binder, left), right, expr->position, &equal));
+    struct scalar *scalar =
+        scalar_with_args(binder->arena, SCALAR_NULLIF, left->type, expr->position, 2);
+    scalar->args[0] = left;
+    scalar->args[1] = equal;
+    *out = scalar;
+
+out:
+    return st;
+}
+
+static struct status bind_cast(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct type type;
+    bool done;
+    TRY(bind_type_name(binder, expr->cast.type, &type));
+    // ARRAY[]::int[] has its type from the cast.
+    if (expr->cast.arg->kind == EXPR_ARRAY && expr->cast.arg->list.count == 0 &&
+        type_is_array(type.oid)) {
+        *out = scalar_with_args(binder->arena, SCALAR_ARRAY, type, expr->position, 0);
+        return st;
+    }
+    TRY(bind_expr(binder, scope, expr->cast.arg, out));
+    if ((*out)->kind == SCALAR_ROW)
+        return bind_unsupported(binder, expr->position, "a cast of a row");
+    struct type bare = TYPE_OF(type.oid);
+    bool literal = scalar_is_unknown(*out);
+    TRY(bind_coerce(binder, out, literal ? bare : type, CAST_EXPLICIT, &done));
+    if (!done)
+        TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s",
+            bind_type_text(binder, (*out)->type), bind_type_text(binder, type)));
+    if (literal) TRY(bind_coerce(binder, out, type, CAST_EXPLICIT, NULL));
+
+out:
+    return st;
+}
+
+static struct status bind_subscript(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *array, *at;
+    if (expr->subscript.slice) return bind_unsupported(binder, expr->position, "an array slice");
+    TRY(bind_expr(binder, scope, expr->subscript.arg, &array));
+    TRY(bind_expr(binder, scope, expr->subscript.lower, &at));
+    const struct type_info *info = type_info(array->type.oid);
+    if (array->type.oid == TYPE_JSONB) return bind_operator(
+        binder, "->", array, at, expr->position, out);
+    if (info == NULL || info->element == 0)
+        return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,
+            "cannot subscript type %s because it does not support subscripting",
+            bind_type_text(binder, array->type));
+    TRY(bind_coerce(binder, &at, TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, SCALAR_SUBSCRIPT, TYPE_OF(info->element), expr->position, 2);
+    scalar->args[0] = array;
+    scalar->args[1] = at;
+    *out = scalar;
+
+out:
+    return st;
+}
+
+static struct status bind_row(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    if (expr->row.items.count > ROW_ITEMS_MAX)
+        return bind_error(binder, expr->position, E_TOO_MANY_COLUMNS,
+            "ROW expressions can have at most %u entries", ROW_ITEMS_MAX);
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), expr->position, expr->row.items.count);
+    for (uint32_t i = 0; i < expr->row.items.count; i++)
+        TRY(bind_expr(binder, scope, expr->row.items.items[i], &scalar->args[i]));
+    *out = scalar;
+
+out:
+    return st;
+}
+
+static struct status bind_collate(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    const char *name = expr->collate.name.name;
+    static const char *const known[] = {"C", "POSIX", "default", "ucs_basic", "C.UTF-8", "C.utf8"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i]) == 0) return bind_expr(binder, scope, expr->collate.arg, out);
+    return bind_error(binder, expr->position, E_UNDEFINED_OBJECT,
+        "collation \"%s\" for encoding \"UTF8\" does not exist", name);
+}
+
+static struct status bind_sql_value(
+    struct binder *binder, const struct expr *expr, struct scalar **out)
+{
+    static const struct {
+        type_oid type;
+        bool clock;
+    } values[] = {
+        [SQL_CURRENT_DATE] = {TYPE_DATE, true}, [SQL_CURRENT_TIME] = {TYPE_TIMETZ, true},
+        [SQL_CURRENT_TIMESTAMP] = {TYPE_TIMESTAMPTZ, true}, [SQL_LOCALTIME] = {TYPE_TIME, true},
+        [SQL_LOCALTIMESTAMP] = {TYPE_TIMESTAMP, true}, [SQL_CURRENT_ROLE] = {TYPE_NAME, false},
+        [SQL_CURRENT_USER] = {TYPE_NAME, false}, [SQL_USER] = {TYPE_NAME, false},
+        [SQL_SESSION_USER] = {TYPE_NAME, false}, [SQL_CURRENT_CATALOG] = {TYPE_NAME, false},
+        [SQL_CURRENT_SCHEMA] = {TYPE_NAME, false}};
+    struct status st = STATUS_OK;
+    enum sql_value value = expr->sql_value.value;
+    struct type type = TYPE_OF(values[value].type);
+    if (!values[value].clock) {
+        *out = scalar_new(binder->arena, SCALAR_SQL_VALUE, type, expr->position);
+        (*out)->sql_value = value;
+        return st;
+    }
+    TRY(bind_call(binder, "now", NULL, 0, expr->position, out));
+    type.typmod = expr->sql_value.precision;
+    TRY(bind_coerce(binder, out, type, CAST_EXPLICIT, NULL));
+
+out:
+    return st;
+}
+
+// --- subqueries --------------------------------------------------------------------------------------
+
+static struct status sublink_compare(struct binder *binder, const struct expr *expr,
+    struct scalar *test, struct scalar *sublink)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = test->kind == SCALAR_ROW ? test->arg_count : 1;
+    struct scalar **tests = test->kind == SCALAR_ROW ? test->args : &test;
+    if (count != sublink->subquery.output_count)
+        return bind_error(binder, expr->position, E_SYNTAX_ERROR, "subquery has too %s columns",
+            count < sublink->subquery.output_count ? "many" : "few");
+    sublink->args = ARENA_ARRAY(binder->arena, struct scalar *, count);
+    sublink->arg_count = count;
+    sublink->subquery.test_vars = ARENA_ARRAY(binder->arena, var_id, count);
+    const char *op = expr->sublink.op == NULL ? "=" : expr->sublink.op;
+    if (count > 1 && strcmp(op, "=") != 0 && strcmp(op, "<>") != 0)
+        return bind_unsupported(binder, expr->position, "an ordering of rows with ANY or ALL");
+    struct scalar *compare = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scalar *item;
+        struct scalar *output =
+            bind_var(binder, sublink->subquery.outputs[i], expr->position);
+        if (scalar_is_unknown(tests[i]))
+            TRY(bind_coerce(binder, &tests[i], output->type, CAST_IMPLICIT, NULL));
+        var_id var = bind_new_var(binder, "test", NULL, tests[i]->type);
+        TRY(bind_operator(
+            binder, op, bind_var(binder, var, expr->position), output, expr->position, &item));
+        TRY(bind_coerce_bool(binder, &item, "ANY/ALL"));
+        compare = logic_node(
+            binder, strcmp(op, "<>") == 0 ? SCALAR_OR : SCALAR_AND, compare, item);
+        sublink->args[i] = tests[i];
+        sublink->subquery.test_vars[i] = var;
+    }
+    sublink->subquery.compare = compare;
+
+out:
+    return st;
+}
+
+static struct status bind_sublink(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct query query = {0};
+    struct scalar *test = NULL;
+    enum sublink_kind kind = expr->sublink.kind;
+    if (expr->sublink.test != NULL) TRY(bind_expr(binder, scope, expr->sublink.test, &test));
+    TRY(bind_select(binder, scope, expr->sublink.query, false, &query));
+    struct scalar *sublink =
+        scalar_new(binder->arena, SCALAR_SUBQUERY, TYPE_OF(TYPE_BOOL), expr->position);
+    sublink->subquery.kind = kind;
+    sublink->subquery.rel = query.rel;
+    sublink->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, query.column_count);
+    sublink->subquery.output_count = query.column_count;
+    for (uint32_t i = 0; i < query.column_count; i++)
+        sublink->subquery.outputs[i] = query.columns[i].var;
+    if (kind == SUBLINK_SCALAR || kind == SUBLINK_ARRAY) {
+        if (query.column_count != 1)
+            return bind_error(binder, expr->position, E_SYNTAX_ERROR,
+                "subquery must return only one column");
+        sublink->type = query.columns[0].type;
+        if (kind == SUBLINK_ARRAY) {
+            sublink->type = TYPE_OF(type_array_of(query.columns[0].type.oid));
+            if (sublink->type.oid == 0)
+                return bind_unsupported(binder, expr->position, "ARRAY of this type");
+        }
+    } else if (test != NULL) {
+        TRY(sublink_compare(binder, expr, test, sublink));
+    }
+    *out = sublink;
+    // NOT IN is NOT (= ANY), <> ALL: the tree has it already.
+
+out:
+    return st;
+}
+
+static struct status bind_unary(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *arg;
+    TRY(bind_expr(binder, scope, expr->unary.arg, &arg));
+    TRY(bind_coerce_bool(binder, &arg, "NOT"));
+    *out = not_node(binder, arg);
+
+out:
+    return st;
+}
+
+static struct status bind_op(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *left = NULL, *right;
+    if (expr->op.schema != NULL && strcmp(expr->op.schema, "pg_catalog") != 0)
+        return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
+            "operator does not exist: %s.%s", expr->op.schema, expr->op.name);
+    if (expr->op.left != NULL) TRY(bind_expr(binder, scope, expr->op.left, &left));
+    if (expr->op.right == NULL)
+        return bind_error(binder, expr->position, E_SYNTAX_ERROR, "postfix operators are not supported");
+    TRY(bind_expr(binder, scope, expr->op.right, &right));
+    TRY(bind_operator(binder, expr->op.name, left, right, expr->position, out));
+
+out:
+    return st;
+}
+
+struct status bind_expr(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    switch (expr->kind) {
+    case EXPR_LITERAL: return bind_literal(binder, expr, out);
+    case EXPR_PARAMETER: return bind_parameter(binder, expr, out);
+    case EXPR_COLUMN:
+        if (expr->column.star) return bind_unsupported(binder, expr->position, "* in this place");
+        return bind_column(binder, scope, expr, out);
+    case EXPR_OPERATOR: return bind_op(binder, scope, expr, out);
+    case EXPR_AND: return bind_logic(binder, scope, expr, SCALAR_AND, out);
+    case EXPR_OR: return bind_logic(binder, scope, expr, SCALAR_OR, out);
+    case EXPR_NOT: return bind_unary(binder, scope, expr, out);
+    case EXPR_IS: return bind_is(binder, scope, expr, out);
+    case EXPR_DISTINCT: return bind_distinct(binder, scope, expr, out);
+    case EXPR_BETWEEN: return bind_between(binder, scope, expr, out);
+    case EXPR_IN: return bind_in(binder, scope, expr, out);
+    case EXPR_LIKE: return bind_like(binder, scope, expr, out);
+    case EXPR_ANY_ALL: return bind_any_all(binder, scope, expr, out);
+    case EXPR_FUNCTION: return bind_function(binder, scope, expr, out);
+    case EXPR_CAST: return bind_cast(binder, scope, expr, out);
+    case EXPR_CASE: return bind_case(binder, scope, expr, out);
+    case EXPR_COALESCE:
+        return bind_list_of_one_type(binder, scope, expr, SCALAR_COALESCE, "COALESCE", out);
+    case EXPR_GREATEST:
+        return bind_list_of_one_type(binder, scope, expr, SCALAR_EXTREME, "GREATEST", out);
+    case EXPR_LEAST:
+        return bind_list_of_one_type(binder, scope, expr, SCALAR_EXTREME, "LEAST", out);
+    case EXPR_NULLIF: return bind_nullif(binder, scope, expr, out);
+    case EXPR_SUBLINK: return bind_sublink(binder, scope, expr, out);
+    case EXPR_ARRAY:
+        if (expr->list.count == 0)
+            return bind_error(binder, expr->position, E_INDETERMINATE_DATATYPE,
+                "cannot determine type of empty array");
+        return bind_list_of_one_type(binder, scope, expr, SCALAR_ARRAY, "ARRAY", out);
+    case EXPR_SUBSCRIPT: return bind_subscript(binder, scope, expr, out);
+    case EXPR_ROW: return bind_row(binder, scope, expr, out);
+    case EXPR_COLLATE: return bind_collate(binder, scope, expr, out);
+    case EXPR_SQL_VALUE: return bind_sql_value(binder, expr, out);
+    case EXPR_DEFAULT:
+        return bind_error(
+            binder, expr->position, E_SYNTAX_ERROR, "DEFAULT is not allowed in this context");
+    case EXPR_FIELD: return bind_unsupported(binder, expr->position, "a field of a composite value");
+    case EXPR_GROUPING: return bind_unsupported(binder, expr->position, "GROUPING");
+    case EXPR_GROUPING_SET:
+        return bind_unsupported(binder, expr->position, "GROUPING SETS, ROLLUP or CUBE");
+    case EXPR_NAMED_ARGUMENT: return bind_unsupported(binder, expr->position, "a named argument");
+    case EXPR_CURRENT_OF: return bind_unsupported(binder, expr->position, "WHERE CURRENT OF");
+    }
+    return STATUS_OK;
+}
+
+struct status bind_condition(struct binder *binder, struct scope *scope, const struct expr *expr,
+    const char *clause, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const char *before = scope->clause;
+    bool sets_allowed = scope->sets_allowed;
+    scope->clause = clause;
+    scope->sets_allowed = false;
+    TRY(bind_expr(binder, scope, expr, out));
+    TRY(bind_coerce_bool(binder, out, clause));
+
+out:
+    scope->clause = before;
+    scope->sets_allowed = sets_allowed;
+    return st;
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Function calls: scalar functions, aggregates, set-returning functions.
+#include "core/invariant.h"
+#include "sql/bind.h"
+
+static struct status bind_args(struct binder *binder, struct scope *scope,
+    const struct function_expr *call, struct scalar ***args, struct type **types)
+{
+    struct status st = STATUS_OK;
+    *args = ARENA_ARRAY(binder->arena, struct scalar *, call->args.count);
+    *types = ARENA_ARRAY(binder->arena, struct type, call->args.count);
+    for (uint32_t i = 0; i < call->args.count; i++) {
+        struct scalar *arg;
+        TRY(bind_expr(binder, scope, call->args.items[i], &arg));
+        (*args)[i] = arg;
+        (*types)[i] = arg->type;
+    }
+
+out:
+    return st;
+}
+
+static struct status resolve(struct binder *binder, const struct expr *expr,
+    const struct type *types, struct function_match *match)
+{
+    const struct function_expr *call = expr->function;
+    *match = (struct function_match){0};
+    struct status st = function_resolve_any(
+        binder->arena, call->schema, call->name, types, call->args.count, match);
+    if (failed(st) && !status_is(st, E_UNDEFINED_FUNCTION))
+        return bind_at(binder, st, expr->position);
+    if (match->function == NULL && !failed(st))
+        st = function_resolve(binder->arena, FUNCTION_SCALAR, call->schema, call->name, types,
+            call->args.count, match);
+    return bind_at(binder, st, expr->position);
+}
+
+// --- aggregates --------------------------------------------------------------------------------------
+
+static struct status bind_aggregate_order(struct binder *binder, struct scope *scope,
+    const struct function_expr *call, struct rel_aggregate *aggregate)
+{
+    struct status st = STATUS_OK;
+    aggregate->order = ARENA_ARRAY(binder->arena, struct rel_order, call->order_by.count);
+    aggregate->order_count = call->order_by.count;
+    for (uint32_t i = 0; i < call->order_by.count; i++) {
+        const struct sort_item *item = &call->order_by.items[i];
+        struct rel_order *order = &aggregate->order[i];
+        if (item->direction == SORT_USING)
+            return bind_unsupported(binder, item->position, "ORDER BY ... USING");
+        TRY(bind_expr(binder, scope, item->expr, &order->scalar));
+        TRY(bind_resolve_unknown(binder, &order->scalar));
+        order->descending = item->direction == SORT_DESC;
+        order->nulls_first = item->nulls == SORT_NULLS_DEFAULT ? order->descending
+                                                               : item->nulls == SORT_NULLS_FIRST;
+    }
+
+out:
+    return st;
+}
+
+static bool same_aggregate(const struct rel_aggregate *a, const struct rel_aggregate *b)
+{
+    if (a->function != b->function || a->arg_count != b->arg_count || a->distinct != b->distinct ||
+        a->order_count > 0 || b->order_count > 0 || (a->filter == NULL) != (b->filter == NULL))
+        return false;
+    if (a->filter != NULL && !scalar_equal(a->filter, b->filter)) return false;
+    for (uint32_t i = 0; i < a->arg_count; i++)
+        if (!scalar_equal(a->args[i], b->args[i])) return false;
+    return true;
+}
+
+static struct rel_aggregate *add_aggregate(
+    struct binder *binder, struct select_level *level, const struct rel_aggregate *aggregate)
+{
+    for (uint32_t i = 0; i < level->aggregate_count; i++)
+        if (same_aggregate(&level->aggregates[i], aggregate)) return &level->aggregates[i];
+    if (level->aggregate_count == level->aggregate_capacity) {
+        uint32_t capacity = level->aggregate_capacity == 0 ? 4 : level->aggregate_capacity * 2;
+        level->aggregates = arena_grow(binder->arena, level->aggregates,
+            level->aggregate_capacity * sizeof *aggregate, capacity * sizeof *aggregate);
+        level->aggregate_capacity = capacity;
+    }
+    struct rel_aggregate *added = &level->aggregates[level->aggregate_count++];
+    *added = *aggregate;
+    added->var = bind_new_var(binder, aggregate->function->name, NULL, aggregate->type);
+    return added;
+}
+
+static struct status aggregate_allowed(
+    struct binder *binder, const struct scope *scope, const struct expr *expr)
+{
+    if (scope->clause != NULL || scope->level == NULL) {
+        const char *clause = scope->clause == NULL ? "this context" : scope->clause;
+        if (strcmp(clause, "JOIN/ON") == 0) clause = "JOIN conditions";
+        return bind_error(binder, expr->position, E_GROUPING_ERROR,
+            "aggregate functions are not allowed in %s", clause);
+    }
+    if (scope->level->in_aggregate)
+        return bind_error(binder, expr->position, E_GROUPING_ERROR,
+            "aggregate function calls cannot be nested");
+    return STATUS_OK;
+}
+
+static struct status bind_aggregate(struct binder *binder, struct scope *scope,
+    const struct expr *expr, struct scalar **args, const struct function_match *match,
+    struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct function_expr *call = expr->function;
+    TRY(aggregate_allowed(binder, scope, expr));
+    if (call->within_group)
+        return bind_unsupported(binder, expr->position, "an ordered-set aggregate (WITHIN GROUP)");
+    struct rel_aggregate aggregate = {.function = match->function,
+        .args = args,
+        .arg_count = call->args.count,
+        .distinct = call->distinct,
+        .type = match->result};
+    TRY(bind_coerce_args(binder, args, call->args.count, match));
+    scope->level->in_aggregate = true;
+    st = bind_aggregate_order(binder, scope, call, &aggregate);
+    if (!failed(st) && call->filter != NULL)
+        st = bind_condition(binder, scope, call->filter, "FILTER", &aggregate.filter);
+    scope->level->in_aggregate = false;
+    TRY(st);
+    if (aggregate.distinct)
+        for (uint32_t i = 0; i < aggregate.arg_count; i++)
+            if (!type_is_ordered(args[i]->type.oid))
+                return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
+                    "could not identify an equality operator for type %s",
+                    bind_type_text(binder, args[i]->type));
+    struct rel_aggregate *added = add_aggregate(binder, scope->level, &aggregate);
+    *out = scalar_var(binder->arena, added->var, added->type, expr->position);
+
+out:
+    return st;
+}
+
+// --- set-returning functions -------------------------------------------------------------------------
+
+static void describe_set(struct binder *binder, const char *name,
+    const struct function_match *match, struct rel_call *call)
+{
+    const struct set_ops *set = match->function->set;
+    uint32_t count = set == NULL ? 1 : set->column_count;
+    call->vars = ARENA_ARRAY(binder->arena, var_id, count);
+    call->types = ARENA_ARRAY(binder->arena, struct type, count);
+    call->var_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct type type = count == 1 ? match->result : TYPE_OF(set->column_types[i]);
+        const char *column = set != NULL && set->column_names != NULL && count > 1
+            ? set->column_names[i]
+            : name;
+        call->types[i] = type;
+        call->vars[i] = bind_new_var(binder, column, NULL, type);
+    }
+}
+
+static struct status bind_set(struct binder *binder, struct scope *scope, const struct expr *expr,
+    struct scalar **args, const struct function_match *match, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct select_level *level = scope->level;
+    if (!scope->sets_allowed || level == NULL || level->in_aggregate)
+        return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
+            "set-returning functions are not allowed in %s",
+            scope->clause == NULL ? "this context" : scope->clause);
+    if (match->function->set->column_count != 1)
+        return bind_unsupported(
+            binder, expr->position, "a function of several columns in a SELECT list");
+    TRY(bind_coerce_args(binder, args, expr->function->args.count, match));
+    if (level->set_count == level->set_capacity) {
+        uint32_t capacity = level->set_capacity == 0 ? 2 : level->set_capacity * 2;
+        level->sets = arena_grow(binder->arena, level->sets,
+            level->set_capacity * sizeof(struct rel_call), capacity * sizeof(struct rel_call));
+        level->set_capacity = capacity;
+    }
+    struct rel_call *call = &level->sets[level->set_count++];
+    *call = (struct rel_call){.function = match->function,
+        .args = args,
+        .arg_count = expr->function->args.count};
+    describe_set(binder, expr->function->name, match, call);
+    *out = scalar_var(binder->arena, call->vars[0], call->types[0], expr->position);
+
+out:
+    return st;
+}
+
+struct status bind_from_call(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct rel_call *call)
+{
+    struct status st = STATUS_OK;
+    struct scalar **args;
+    struct type *types;
+    struct function_match match;
+    if (expr->kind != EXPR_FUNCTION) { // CURRENT_DATE and its family, casts.
+        call->args = ARENA_ARRAY(binder->arena, struct scalar *, 1);
+        call->arg_count = 1;
+        TRY(bind_expr(binder, scope, expr, &call->args[0]));
+        return bind_unsupported(binder, expr->position, "an expression in FROM");
+    }
+    TRY(bind_args(binder, scope, expr->function, &args, &types));
+    TRY(resolve(binder, expr, types, &match));
+    if (match.function->kind == FUNCTION_AGGREGATE)
+        return bind_error(binder, expr->position, E_GROUPING_ERROR,
+            "aggregate functions are not allowed in functions in FROM");
+    if (match.function->kind == FUNCTION_WINDOW)
+        return bind_unsupported(binder, expr->position, "a window function");
+    TRY(bind_coerce_args(binder, args, expr->function->args.count, &match));
+    *call = (struct rel_call){.function = match.function,
+        .args = args,
+        .arg_count = expr->function->args.count};
+    binder->has_volatile |= match.function->volatility == FUNCTION_VOLATILE;
+    describe_set(binder, expr->function->name, &match, call);
+
+out:
+    return st;
+}
+
+// --- calls -------------------------------------------------------------------------------------------
+
+// int4('7'), text(x): a type's name as a function is a cast.
+static struct status bind_type_call(struct binder *binder, const struct expr *expr,
+    struct scalar **args, struct scalar **out, bool *done)
+{
+    struct status st = STATUS_OK;
+    const struct function_expr *call = expr->function;
+    *done = false;
+    if (call->args.count != 1) return st;
+    const struct type_info *info = type_by_name(call->name);
+    if (info == NULL) return st;
+    *out = args[0];
+    TRY(bind_coerce(binder, out, TYPE_OF(info->oid), CAST_EXPLICIT, done));
+
+out:
+    return st;
+}
+
+static struct status refuse_scalar_extras(struct binder *binder, const struct expr *expr)
+{
+    const struct function_expr *call = expr->function;
+    const char *what = call->distinct ? "DISTINCT"
+        : call->order_by.count > 0    ? "ORDER BY"
+        : call->filter != NULL        ? "FILTER"
+        : call->star                  ? "(*)"
+                                      : NULL;
+    if (what == NULL) return STATUS_OK;
+    return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE,
+        "%s specified, but %s is not an aggregate function", what, call->name);
+}
+
+static struct status bind_scalar_call(struct binder *binder, const struct expr *expr,
+    struct scalar **args, const struct function_match *match, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = expr->function->args.count;
+    TRY(refuse_scalar_extras(binder, expr));
+    TRY(bind_coerce_args(binder, args, count, match));
+    struct scalar *call =
+        scalar_with_args(binder->arena, SCALAR_CALL, match->result, expr->position, count);
+    if (count > 0) memcpy(call->args, args, count * sizeof(struct scalar *));
+    call->function = match->function;
+    if (match->function->typmod != NULL) {
+        struct type *types = ARENA_ARRAY(binder->arena, struct type, count);
+        for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
+        call->type.typmod = match->function->typmod(types, count);
+    }
+    binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE;
+    *out = bind_fold(binder, call);
+
+out:
+    return st;
+}
+
+// Aggregates see their arguments with nesting forbidden, which is known only after resolution; so
+// arguments are bound with it forbidden for names that can only be aggregates.
+static bool may_be_aggregate(const struct function_expr *call)
+{
+    static const char *const names[] = {"count", "sum", "avg", "min", "max", "string_agg",
+        "array_agg", "bool_and", "bool_or", "every", "json_agg", "jsonb_agg", "stddev", "variance"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(call->name, names[i]) == 0) return true;
+    return false;
+}
+
+struct status bind_function(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct function_expr *call = expr->function;
+    struct scalar **args;
+    struct type *types;
+    struct function_match match;
+    if (call->over != NULL)
+        return bind_unsupported(binder, expr->position, "a window function (OVER)");
+    if (call->variadic)
+        return bind_unsupported(binder, expr->position, "VARIADIC in a call");
+    bool aggregate = scope->level != NULL && !scope->level->in_aggregate && may_be_aggregate(call);
+    if (aggregate) scope->level->in_aggregate = true;
+    st = bind_args(binder, scope, call, &args, &types);
+    if (aggregate) scope->level->in_aggregate = false;
+    TRY(st);
+    st = resolve(binder, expr, types, &match);
+    if (failed(st)) {
+        bool done = false;
+        struct status cast_status = bind_type_call(binder, expr, args, out, &done);
+        if (status_is(st, E_UNDEFINED_FUNCTION) && (done || failed(cast_status))) st = cast_status;
+        goto out;
+    }
+    switch (match.function->kind) {
+    case FUNCTION_AGGREGATE: st = bind_aggregate(binder, scope, expr, args, &match, out); break;
+    case FUNCTION_SET: st = bind_set(binder, scope, expr, args, &match, out); break;
+    case FUNCTION_WINDOW:
+        st = bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE,
+            "window function %s requires an OVER clause", call->name);
+        break;
+    default: st = bind_scalar_call(binder, expr, args, &match, out); break;
+    }
+
+out:
+    return st;
+}
