@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Executable plans: nodes (made once, read-only) and operators (their state in one run). An operator gives
+// batches of rows when asked; what it needs from its inputs it asks for.
+//
+//   open      once a run: state is made
+//   rewind    before the first next, and again whenever slots that it depends on have changed
+//   next      *batch with selected 0: no more rows
+//   close     frees what is not in the run's arena
+//
+// Shard    The session's. Everything may suspend.
+// Memory   Operators' state: run->arena. What grows with data is charged to the session's account and
+//          checked once a batch (53200).
+#pragma once
+#include "kv/client.h"
+#include "sql/batch.h"
+#include "sql/expr.h"
+#include "sql/rel.h"
+#include "sql/row.h"
+#include "sql/session.h"
+
+// Deepest path of operators and subqueries: each takes some hundred bytes of a fiber's stack.
+#define NODE_DEPTH_MAX 60u
+
+enum node_kind {
+    NODE_ONE,
+    NODE_EMPTY,
+    NODE_SCAN,
+    NODE_VIRTUAL,
+    NODE_SEQUENCE,
+    NODE_VALUES,
+    NODE_FUNCTION,
+    NODE_PROJECT_SET,
+    NODE_FILTER,
+    NODE_PROJECT,
+    NODE_HASH_JOIN,
+    NODE_LOOP_JOIN,
+    NODE_AGGREGATE,
+    NODE_DISTINCT,
+    NODE_SORT,
+    NODE_LIMIT,
+    NODE_APPEND,
+    NODE_SET,
+    NODE_WITH,
+    NODE_CTE,
+    NODE_RECURSIVE,
+    NODE_WORKTABLE,
+    NODE_MATERIALIZE,
+    NODE_LOCK,
+    NODE_INSERT,
+    NODE_UPDATE,
+    NODE_DELETE,
+};
+
+// What a key column of an index is compared with: expressions over slots and constants.
+struct key_value {
+    struct expr_program **programs; // One for =; several for IN.
+    uint32_t program_count;
+    bool is_array;                  // = ANY (array): programs[0] gives the array.
+    type_oid array_element;
+};
+struct access {
+    struct key_value *equals;       // Of the first key columns.
+    uint32_t equal_count;
+    struct expr_program **lower;    // Bounds of the column after them; all must hold.
+    bool *lower_inclusive;
+    uint32_t lower_count;
+    struct expr_program **upper;
+    bool *upper_inclusive;
+    uint32_t upper_count;
+    bool not_null;                  // The column after them: without its NULLs.
+    bool point;                     // All key columns of a unique index by =.
+    bool multi;                     // Several spans (IN).
+};
+
+struct node_scan {
+    const struct table_desc *table;
+    const char *alias;
+    struct row_index *index;
+    struct row_decoder decoder;
+    struct row_index *primary;      // Where to look up what the index lacks; NULL: it has all.
+    struct row_decoder lookup;      // Of the primary key's columns in the index.
+    uint32_t *lookup_slots;         // Row ordinals of the lookup decoder's slots.
+    uint32_t lookup_count;
+    struct access access;
+    bool reverse;
+    struct expr_program *filter;    // Over the node's layout; or NULL.
+    enum rel_lock lock;
+    enum lock_wait wait;
+    uint64_t limit_hint;            // Rows after which it is likely to be asked no more; 0: unknown.
+    const struct scalar_list *conjuncts; // For EXPLAIN.
+    struct scalar_list access_conjuncts;
+};
+
+struct node_join {
+    enum rel_join kind;
+    struct expr_program *left_keys, *right_keys;
+    type_oid *key_types;
+    uint32_t key_count;
+    struct expr_program *filter;    // Over left and right columns, in this order; or NULL.
+    struct layout wide;             // Left columns, then right columns: the filter's.
+    uint32_t *outputs;              // Per output column: its place in `wide`.
+    struct expr_binding *bindings;  // LOOP: slots set from the left row before the right is rewound.
+    uint32_t binding_count;
+    struct expr_program *binding_values; // Over the left layout.
+    type_oid *right_types, *left_types;
+    bool single;                    // LOOP: the right side gives at most one row.
+    const struct scalar_list *on;   // For EXPLAIN.
+};
+
+struct node_aggregate_call {
+    const struct function *function;
+    uint32_t first_arg;             // Output of the program.
+    uint32_t arg_count;
+    uint32_t filter;                // Output, or UINT32_MAX.
+    bool distinct;
+    uint32_t first_order, order_count;
+    bool *descending, *nulls_first;
+    type_oid *order_types;
+    struct type *arg_types;
+    struct type type;
+};
+struct node_aggregate {
+    struct expr_program *program;   // Groups, arguments, filters, orders.
+    uint32_t group_count;
+    type_oid *group_types;
+    struct node_aggregate_call *calls;
+    uint32_t call_count;
+    bool plain;
+    bool count_only;                // count(*) alone: rows are counted, not looked at.
+};
+
+struct node_sort_key {
+    uint32_t column;
+    type_oid type;
+    bool descending, nulls_first;
+};
+
+struct node_call {
+    const struct function *function;
+    uint32_t first_arg;
+    uint32_t arg_count;
+    struct type *arg_types;
+    struct type result;
+    uint32_t column_count;
+};
+
+struct writer_plan; // sql/writer.h
+
+struct node {
+    enum node_kind kind;
+    struct node *left, *right;
+    struct layout layout;
+    type_oid *types;                // Of the layout's variables.
+    uint32_t depth;                 // Of the tree beneath, subqueries included.
+    double rows, cost;
+    union {
+        struct node_scan scan;
+        struct {
+            const struct table_desc *table;
+            const char *alias;
+            uint32_t *ordinals;
+            struct expr_program *filter;
+            const struct scalar_list *conjuncts;
+        } virtual_scan; // VIRTUAL, SEQUENCE
+        struct {
+            struct expr_program **rows; // In chunks of chunk_rows rows.
+            uint32_t chunk_count, chunk_rows, row_count, column_count;
+            uint32_t *columns;          // Which of them are in the layout.
+        } values;
+        struct {
+            struct expr_program *program; // Arguments.
+            struct node_call *calls;
+            uint32_t call_count;
+            bool ordinality;
+            uint32_t *pass;             // PROJECT_SET: columns of the input in the layout.
+            uint32_t pass_count;
+            const char *alias;
+        } function;
+        struct {
+            struct expr_program *program;
+            const struct scalar_list *conjuncts;
+        } filter;
+        struct {
+            struct expr_program *program; // All columns of the layout.
+        } project;
+        struct node_join join;
+        struct node_aggregate aggregate;
+        struct {
+            uint32_t *columns;
+            type_oid *types;
+            uint32_t count;
+        } distinct;
+        struct {
+            struct node_sort_key *keys;
+            uint32_t count;
+            struct expr_program *limit; // With its offset: top-k; or NULL.
+            struct expr_program *offset;
+        } sort;
+        struct {
+            struct expr_program *limit, *offset; // Or NULL.
+        } limit;
+        struct {
+            struct node **inputs;
+            uint32_t **columns;         // Per input: its column for each output.
+            uint32_t input_count;
+            enum select_kind kind;
+            bool all;
+            uint32_t index;             // RECURSIVE: its work table.
+        } set; // APPEND, SET, RECURSIVE
+        struct {
+            struct node **ctes;
+            uint32_t *indexes;
+            bool *modifies;
+            uint32_t count;
+        } with;
+        struct {
+            uint32_t index;
+            uint32_t *columns;
+            const char *name;
+        } cte; // CTE, WORKTABLE
+        struct {
+            struct node_scan scan;      // table, alias and primary only.
+            uint32_t *key_columns;      // Of the input: the primary key's.
+            uint32_t key_count;
+            struct expr_program *limit, *offset; // Of the LIMIT above.
+            enum rel_lock lock;
+            enum lock_wait wait;
+        } lock;
+        struct node_write *write; // INSERT, UPDATE, DELETE: sql/writer.h
+    };
+};
+
+// --- running -----------------------------------------------------------------------------------------
+
+struct op;
+struct op_class {
+    size_t size; // Of the operator's state, struct op first.
+    struct status (*open)(struct task *task, struct op *op);
+    struct status (*rewind)(struct task *task, struct op *op);
+    struct status (*next)(struct task *task, struct op *op, struct batch **batch);
+    void (*close)(struct op *op);
+};
+struct op {
+    const struct op_class *class;
+    const struct node *node;
+    struct run *run;
+    struct op *left, *right;
+    struct arena arena; // Of the batch in the making.
+    struct batch out;
+    uint64_t rows;      // Given out so far, for EXPLAIN ANALYZE.
+};
+
+struct subquery_state;
+struct spool;
+struct writer;
+
+struct run {
+    struct session *session;
+    struct kv_txn *txn;
+    struct arena *arena;         // Operators' state.
+    struct memory_account *account;
+    struct datum *slots;         // Parameters first.
+    uint32_t capacity;           // Rows of a batch.
+    struct subquery_state **subqueries;
+    struct spool **spools;
+    struct writer **writers;
+    uint32_t subquery_count, spool_count, writer_count;
+    const struct plan *plan;
+    uint64_t rows_affected;
+};
+
+const struct op_class *op_class_of(enum node_kind kind);
+CHECKED struct status op_create(
+    struct task *task, struct run *run, const struct node *node, struct op **op);
+static inline struct status op_rewind(struct task *task, struct op *op)
+{
+    return op->class->rewind(task, op);
+}
+static inline struct status op_next(struct task *task, struct op *op, struct batch **batch)
+{
+    return op->class->next(task, op, batch);
+}
+void op_close(struct op *op);
+// Columns of `out`, of run->capacity rows each.
+void op_alloc_columns(struct op *op, uint32_t count);
+
+// --- rows kept ---------------------------------------------------------------------------------------
+
+// Rows copied out of batches: `width` datums each, then bytes of what they point to.
+struct row_store {
+    struct arena arena;
+    const type_oid *types;
+    uint32_t width;
+    uint64_t count;
+    struct datum **rows;   // Pointers to them, in order of arrival; grows by doubling.
+    uint64_t capacity;
+};
+void row_store_init(
+    struct row_store *store, struct memory_account *account, const type_oid *types, uint32_t width);
+void row_store_reset(struct row_store *store);
+void row_store_fini(struct row_store *store);
+// Room for one row, its datums not yet set.
+struct datum *row_store_new(struct row_store *store);
+static inline void row_store_set(
+    struct row_store *store, struct datum *row, uint32_t column, struct datum value)
+{
+    if (!value.null && !type_is_by_value(store->types[column]))
+        value.data = arena_copy(&store->arena, datum_as_bytes(value)).data;
+    row[column] = value;
+}
+struct datum *row_store_add(
+    struct row_store *store, struct datum *const *columns, const uint32_t *map, uint32_t at);
+
+// A hash table from rows of key datums to numbers.
+struct row_hash {
+    struct row_store keys;
+    uint64_t *hashes;      // Per key row.
+    uint32_t *buckets;     // Number of the row + 1; 0 free.
+    uint32_t mask;
+};
+void row_hash_init(
+    struct row_hash *hash, struct memory_account *account, const type_oid *types, uint32_t width);
+void row_hash_reset(struct row_hash *hash);
+void row_hash_fini(struct row_hash *hash);
+uint64_t row_hash_of(const type_oid *types, uint32_t width, struct datum *const *columns, uint32_t at);
+// The number of the row that equals it (NULLs equal), adding it when *added is not NULL.
+CHECKED struct status row_hash_find(struct task *task, struct row_hash *hash,
+    struct datum *const *columns, uint32_t at, uint32_t *number, bool *added);
+#define ROW_HASH_NONE UINT32_MAX
+
+// --- subqueries and shared results -------------------------------------------------------------------
+
+struct spool { // The rows of a common table expression.
+    struct row_store store;
+    struct op *op;         // What makes them; NULL when another operator fills it in.
+    bool filled;
+};
+CHECKED struct status subquery_value(struct task *task, struct run *run,
+    const struct expr_subquery *subquery, struct arena *arena, struct datum *value);
+void subquery_close(struct run *run);

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Reading tables: points, spans and whole indexes, with the lookup of what an index lacks.
+#include "core/invariant.h"
+#include "sql/op.h"
+#include "sql/op_classes.h"
+#include "sql/scan.h"
+#include "sql/sequence.h"
+
+struct scan_op {
+    struct op op;
+    struct access_state access;
+    struct arena keys;          // Spans, until rewound.
+    struct kv_scan scan;
+    bool scanning;
+    uint32_t next;              // Span or point to go on with.
+    uint64_t batches;
+    struct datum **index_columns; // Of the lookup decoder.
+    struct datum *lookup_row;
+    struct expr_state *filter;
+};
+
+static struct status scan_open(struct task *task, struct op *op)
+{
+    struct scan_op *scan = (struct scan_op *)op;
+    const struct node_scan *node = &op->node->scan;
+    struct run *run = op->run;
+    (void)task;
+    arena_init(&scan->keys, run->account);
+    access_state_init(&scan->access, run->arena, run, &node->access, node->index);
+    op_alloc_columns(op, op->node->layout.count);
+    if (node->filter != NULL)
+        scan->filter = expr_state_new(run->arena, run, node->filter, run->capacity);
+    if (node->primary == NULL) return STATUS_OK;
+    scan->index_columns = ARENA_ARRAY(run->arena, struct datum *, node->lookup_count);
+    for (uint32_t i = 0; i < node->lookup_count; i++)
+        scan->index_columns[i] = arena_alloc(run->arena, run->capacity * sizeof(struct datum));
+    scan->lookup_row = ARENA_ARRAY(run->arena, struct datum, row_width(node->table));
+    return STATUS_OK;
+}
+
+static struct status scan_rewind(struct task *task, struct op *op)
+{
+    struct scan_op *scan = (struct scan_op *)op;
+    arena_reset(&scan->keys);
+    scan->next = 0;
+    scan->batches = 0;
+    scan->scanning = false;
+    if (scan->filter != NULL) expr_state_rewind(scan->filter);
+    return access_spans(task, &scan->access, &scan->keys);
+}
+
+static void scan_close(struct op *op)
+{
+    arena_fini(&((struct scan_op *)op)->keys);
+}
+
+// Up to a batch of keys and values of the index. *count 0: the end.
+static struct status next_points(struct task *task, struct scan_op *scan, struct kv_read read,
+    struct kv_pair **pairs, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &scan->op;
+    uint32_t left = scan->access.count - scan->next;
+    uint32_t asked = left < op->run->capacity ? left : op->run->capacity;
+    struct bytes *keys = scan->access.points + scan->next;
+    *count = 0;
+    if (asked == 0) return st;
+    scan->next += asked;
+    *pairs = arena_alloc(&op->arena, asked * sizeof(struct kv_pair));
+    if (asked == 1 && read.wait != KV_WAIT_SKIP) {
+        (*pairs)[0].key = keys[0];
+        TRY(kv_get(task, op->run->txn, &read, keys[0], &op->arena, &(*pairs)[0].value));
+        *count = (*pairs)[0].value.data != NULL;
+        return st;
+    }
+    struct bytes *values = arena_alloc(&op->arena, asked * sizeof(struct bytes));
+    bool *skipped = arena_alloc_zero(&op->arena, asked * sizeof(bool));
+    TRY(kv_get_many(
+        task, op->run->txn, &read, keys, asked, &op->arena, values, skipped));
+    for (uint32_t i = 0; i < asked; i++)
+        if (values[i].data != NULL && !skipped[i])
+            (*pairs)[(*count)++] = (struct kv_pair){keys[i], values[i]};
+
+out:
+    return st;
+}
+
+static uint32_t batch_rows(const struct scan_op *scan)
+{
+    uint32_t capacity = scan->op.run->capacity;
+    uint64_t hint = scan->op.node->scan.limit_hint;
+    if (hint == 0 || scan->batches > 1 || hint > capacity) return capacity;
+    return (uint32_t)hint;
+}
+
+static struct status next_spans(struct task *task, struct scan_op *scan, struct kv_read read,
+    struct kv_pair **pairs, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    const struct node_scan *node = &scan->op.node->scan;
+    struct kv_batch batch = {0};
+    *count = 0;
+    while (batch.count == 0) {
+        if (!scan->scanning) {
+            if (scan->next == scan->access.count) return st;
+            uint32_t at = node->reverse ? scan->access.count - 1 - scan->next : scan->next;
+            scan->next++;
+            kv_scan_init(&scan->scan, scan->access.spans[at]);
+            scan->scan.reverse = node->reverse;
+            scan->scan.read = read;
+            scan->scanning = true;
+        }
+        scan->scan.batch_rows = batch_rows(scan);
+        scan->batches++;
+        TRY(kv_scan_next(task, scan->op.run->txn, &scan->scan, &scan->op.arena, &batch));
+        if (batch.count == 0) scan->scanning = false;
+    }
+    *pairs = batch.pairs;
+    *count = batch.count;
+
+out:
+    return st;
+}
+
+// Replaces index entries by the rows of the primary index that they point to.
+static struct status look_up(struct task *task, struct scan_op *scan, struct kv_pair **pairs,
+    uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &scan->op;
+    const struct node_scan *node = &op->node->scan;
+    struct kv_read read = scan_read(node->lock, node->wait);
+    struct bytes *keys = arena_alloc(&op->arena, *count * sizeof(struct bytes));
+    struct bytes *values = arena_alloc(&op->arena, *count * sizeof(struct bytes));
+    bool *skipped = arena_alloc_zero(&op->arena, *count * sizeof(bool));
+    for (uint32_t i = 0; i < *count; i++) {
+        TRY(row_decode(&node->lookup, (*pairs)[i].key, (*pairs)[i].value, &op->arena,
+            scan->index_columns, i));
+        for (uint32_t c = 0; c < node->lookup_count; c++)
+            scan->lookup_row[node->lookup_slots[c]] = scan->index_columns[c][i];
+        struct buffer key;
+        buffer_init(&key, &op->arena);
+        TRY(row_key(node->primary, scan->lookup_row, &key, NULL));
+        keys[i] = buffer_bytes(&key);
+    }
+    TRY(kv_get_many(
+        task, op->run->txn, &read, keys, *count, &op->arena, values, skipped));
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < *count; i++)
+        if (values[i].data != NULL && !skipped[i])
+            (*pairs)[kept++] = (struct kv_pair){keys[i], values[i]};
+    *count = kept;
+
+out:
+    return st;
+}
+
+static struct status scan_next(struct task *task, struct op *op, struct batch **out)
+{
+    struct status st = STATUS_OK;
+    struct scan_op *scan = (struct scan_op *)op;
+    const struct node_scan *node = &op->node->scan;
+    struct kv_read read = node->primary == NULL ? scan_read(node->lock, node->wait)
+                                                : (struct kv_read){0};
+    *out = &op->out;
+    op->out.selected = 0;
+    while (op->out.selected == 0) {
+        struct kv_pair *pairs = NULL;
+        uint32_t count;
+        arena_reset(&op->arena);
+        uint32_t before = scan->next;
+        if (node->access.point) TRY(next_points(task, scan, read, &pairs, &count));
+        else TRY(next_spans(task, scan, read, &pairs, &count));
+        if (count == 0) {
+            if (node->access.point && scan->next != before) continue;
+            return st;
+        }
+        if (node->primary != NULL) TRY(look_up(task, scan, &pairs, &count));
+        TRY(task_yield_if_due(task));
+        for (uint32_t i = 0; i < count; i++)
+            TRY(row_decode(&node->decoder, pairs[i].key, pairs[i].value, &op->arena,
+                op->out.columns, i));
+        TRY(arena_check(&op->arena));
+        op->out.count = count;
+        op->out.selected = count;
+        op->out.selection = NULL;
+        if (scan->filter != NULL && count > 0) {
+            TRY(expr_run(task, scan->filter, &op->out, &op->arena));
+            op->out.selection = expr_selection(scan->filter, &op->out.selected);
+        }
+    }
+    op->rows += op->out.selected;
+
+out:
+    return st;
+}
+
+const struct op_class op_scan_class = {
+    sizeof(struct scan_op), scan_open, scan_rewind, scan_next, scan_close};
+
+// --- virtual tables and sequences --------------------------------------------------------------------
+
+struct virtual_op {
+    struct op op;
+    struct arena rows_arena;
+    struct datum *values;
+    uint64_t row_count, at;
+    uint32_t width;
+    bool filled;
+    struct expr_state *filter;
+};
+
+static struct status virtual_open(struct task *task, struct op *op)
+{
+    struct virtual_op *scan = (struct virtual_op *)op;
+    (void)task;
+    arena_init(&scan->rows_arena, op->run->account);
+    op_alloc_columns(op, op->node->layout.count);
+    if (op->node->virtual_scan.filter != NULL)
+        scan->filter = expr_state_new(
+            op->run->arena, op->run, op->node->virtual_scan.filter, op->run->capacity);
+    return STATUS_OK;
+}
+
+static struct status fill_sequence(struct task *task, struct virtual_op *scan)
+{
+    struct status st = STATUS_OK;
+    int64_t last_value;
+    bool is_called;
+    scan->values = ARENA_ARRAY(&scan->rows_arena, struct datum, 3);
+    TRY(sequence_peek(task, scan->op.run->session, scan->op.node->virtual_scan.table, &last_value,
+        &is_called));
+    scan->values[0] = datum_int(last_value);
+    scan->values[1] = datum_int(0);
+    scan->values[2] = datum_bool(is_called);
+    scan->row_count = 1;
+
+out:
+    return st;
+}
+
+static struct status virtual_rewind(struct task *task, struct op *op)
+{
+    struct status st = STATUS_OK;
+    struct virtual_op *scan = (struct virtual_op *)op;
+    const struct table_desc *table = op->node->virtual_scan.table;
+    scan->at = 0;
+    scan->width = table->column_count;
+    if (scan->filter != NULL) expr_state_rewind(scan->filter);
+    if (scan->filled) return st;
+    if (op->node->kind == NODE_SEQUENCE)
+        TRY(fill_sequence(task, scan));
+    else
+        TRY(virtual_table_collect(task, op->run->session, table, &scan->rows_arena, &scan->values,
+            &scan->row_count));
+    scan->filled = true;
+
+out:
+    return st;
+}
+
+static struct status virtual_next(struct task *task, struct op *op, struct batch **out)
+{
+    struct status st = STATUS_OK;
+    struct virtual_op *scan = (struct virtual_op *)op;
+    *out = &op->out;
+    op->out.selected = 0;
+    while (op->out.selected == 0 && scan->at < scan->row_count) {
+        uint32_t count = 0;
+        arena_reset(&op->arena);
+        for (; count < op->run->capacity && scan->at < scan->row_count; count++, scan->at++)
+            for (uint32_t c = 0; c < op->out.column_count; c++)
+                op->out.columns[c][count] =
+                    scan->values[scan->at * scan->width + op->node->virtual_scan.ordinals[c]];
+        op->out.count = op->out.selected = count;
+        op->out.selection = NULL;
+        TRY(task_yield_if_due(task));
+        if (scan->filter == NULL) continue;
+        TRY(expr_run(task, scan->filter, &op->out, &op->arena));
+        op->out.selection = expr_selection(scan->filter, &op->out.selected);
+    }
+    op->rows += op->out.selected;
+
+out:
+    return st;
+}
+
+static void virtual_close(struct op *op)
+{
+    arena_fini(&((struct virtual_op *)op)->rows_arena);
+}
+
+const struct op_class op_virtual_class = {
+    sizeof(struct virtual_op), virtual_open, virtual_rewind, virtual_next, virtual_close};

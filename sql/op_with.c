@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Common table expressions: WITH owns them, CTE reads one, RECURSIVE feeds its own work table. Subqueries
+// in expressions are here too.
+#include "core/hash.h"
+#include "core/invariant.h"
+#include "sql/array.h"
+#include "sql/op.h"
+#include "sql/op_classes.h"
+
+// --- WITH --------------------------------------------------------------------------------------------
+
+struct with_op {
+    struct op op;
+};
+
+static struct spool *spool_of(struct run *run, uint32_t index)
+{
+    if (run->spools[index] == NULL) run->spools[index] = ARENA_NEW(run->arena, struct spool);
+    return run->spools[index];
+}
+
+static struct status with_open(struct task *task, struct op *op)
+{
+    struct status st = STATUS_OK;
+    const struct node *node = op->node;
+    for (uint32_t i = 0; i < node->with.count; i++) {
+        struct spool *spool = spool_of(op->run, node->with.indexes[i]);
+        const struct node *made_by = node->with.ctes[i];
+        row_store_init(
+            &spool->store, op->run->account, made_by->types, made_by->layout.count);
+        TRY(op_create(task, op->run, made_by, &spool->op));
+    }
+
+out:
+    return st;
+}
+
+static struct status fill_spool(struct task *task, struct spool *spool)
+{
+    struct status st = STATUS_OK;
+    TRY(op_rewind(task, spool->op));
+    for (;;) {
+        struct batch *in;
+        TRY(op_next(task, spool->op, &in));
+        if (in->selected == 0) break;
+        for (uint32_t n = 0; n < in->selected; n++)
+            row_store_add(&spool->store, in->columns, NULL, batch_row(in, n));
+        TRY(arena_check(&spool->store.arena));
+        TRY(task_yield_if_due(task));
+    }
+    spool->filled = true;
+
+out:
+    return st;
+}
+
+static struct status with_rewind(struct task *task, struct op *op)
+{
+    struct status st = STATUS_OK;
+    const struct node *node = op->node;
+    for (uint32_t i = 0; i < node->with.count; i++) {
+        struct spool *spool = spool_of(op->run, node->with.indexes[i]);
+        if (node->with.modifies[i] && spool->filled) continue; // Done once, whoever reads it.
+        row_store_reset(&spool->store);
+        spool->filled = false;
+        // What modifies data does so even when nobody reads its result.
+        if (node->with.modifies[i]) {
+            uint64_t affected = op->run->rows_affected;
+            TRY(fill_spool(task, spool));
+            op->run->rows_affected = affected;
+        }
+    }
+    TRY(op_rewind(task, op->left));
+
+out:
+    return st;
+}
+
+static struct status with_next(struct task *task, struct op *op, struct batch **out)
+{
+    return op_next(task, op->left, out);
+}
+
+static void with_close(struct op *op)
+{
+    const struct node *node = op->node;
+    for (uint32_t i = 0; i < node->with.count; i++) {
+        struct spool *spool = op->run->spools[node->with.indexes[i]];
+        if (spool == NULL) continue;
+        op_close(spool->op);
+        row_store_fini(&spool->store);
+    }
+}
+
+const struct op_class op_with_class = {
+    sizeof(struct with_op), with_open, with_rewind, with_next, with_close};
+
+// --- reading a spool ---------------------------------------------------------------------------------
+
+struct cte_op {
+    struct op op;
+    uint64_t at;
+};
+
+static struct status cte_open(struct task *task, struct op *op)
+{
+    (void)task;
+    op_alloc_columns(op, op->node->layout.count);
+    return STATUS_OK;
+}
+
+static struct status cte_rewind(struct task *task, struct op *op)
+{
+    (void)task;
+    ((struct cte_op *)op)->at = 0;
+    return STATUS_OK;
+}
+
+static struct status cte_next(struct task *task, struct op *op, struct batch **out)
+{
+    struct status st = STATUS_OK;
+    struct cte_op *cte = (struct cte_op *)op;
+    struct spool *spool = spool_of(op->run, op->node->cte.index);
+    uint32_t count = 0;
+    *out = &op->out;
+    op->out.selected = 0;
+    if (!spool->filled && spool->op != NULL) TRY(fill_spool(task, spool));
+    for (; count < op->run->capacity && cte->at < spool->store.count; count++, cte->at++)
+        for (uint32_t c = 0; c < op->out.column_count; c++)
+            op->out.columns[c][count] = spool->store.rows[cte->at][op->node->cte.columns[c]];
+    op->out.count = op->out.selected = count;
+    op->rows += count;
+
+out:
+    return st;
+}
+
+const struct op_class op_cte_class = {
+    sizeof(struct cte_op), cte_open, cte_rewind, cte_next, NULL};
+const struct op_class op_worktable_class = {
+    sizeof(struct cte_op), cte_open, cte_rewind, cte_next, NULL};
+
+// --- WITH RECURSIVE ----------------------------------------------------------------------------------
+
+struct recursive_op {
+    struct op op;
+    struct op *inputs[2];
+    struct row_hash seen;     // UNION: all rows given so far.
+    struct row_store result;  // Of the step in hand.
+    uint64_t at;
+    bool started, finished;
+    struct datum **columns;
+};
+
+static struct status recursive_open(struct task *task, struct op *op)
+{
+    struct status st = STATUS_OK;
+    struct recursive_op *recursive = (struct recursive_op *)op;
+    const struct node *node = op->node;
+    struct spool *work = spool_of(op->run, node->set.index);
+    row_store_init(&work->store, op->run->account, node->types, node->layout.count);
+    row_store_init(&recursive->result, op->run->account, node->types, node->layout.count);
+    row_hash_init(&recursive->seen, op->run->account, node->types, node->layout.count);
+    recursive->columns = ARENA_ARRAY(op->run->arena, struct datum *, node->layout.count);
+    op_alloc_columns(op, node->layout.count);
+    for (uint32_t i = 0; i < 2; i++)
+        TRY(op_create(task, op->run, node->set.inputs[i], &recursive->inputs[i]));
+
+out:
+    return st;
+}
+
+static struct status recursive_rewind(struct task *task, struct op *op)
+{
+    struct recursive_op *recursive = (struct recursive_op *)op;
+    (void)task;
+    recursive->started = recursive->finished = false;
+    recursive->at = 0;
+    row_hash_reset(&recursive->seen);
+    row_store_reset(&recursive->result);
+    return STATUS_OK;
+}
+
+static struct status recursive_step(struct task *task, struct recursive_op *recursive, uint32_t side)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &recursive->op;
+    const struct node *node = op->node;
+    struct spool *work = spool_of(op->run, node->set.index);
+    if (side == 1) { // What the last step gave is what this one reads.
+        struct row_store swap = work->store;
+        work->store = recursive->result;
+        recursive->result = swap;
+    }
+    row_store_reset(&recursive->result);
+    recursive->at = 0;
+    TRY(op_rewind(task, recursive->inputs[side]));
+    for (;;) {
+        struct batch *in;
+        TRY(op_next(task, recursive->inputs[side], &in));
+        if (in->selected == 0) break;
+        for (uint32_t c = 0; c < node->layout.count; c++)
+            recursive->columns[c] = in->columns[node->set.columns[side][c]];
+        for (uint32_t n = 0; n < in->selected; n++) {
+            uint32_t row = batch_row(in, n), number;
+            bool added = true;
+            if (!node->set.all)
+                TRY(row_hash_find(
+                    task, &recursive->seen, recursive->columns, row, &number, &added));
+            if (added) row_store_add(&recursive->result, recursive->columns, NULL, row);
+        }
+        TRY(arena_check(&recursive->result.arena));
+        TRY(task_yield_if_due(task));
+    }
+
+out:
+    return st;
+}
+
+static struct status recursive_next(struct task *task, struct op *op, struct batch **out)
+{
+    struct status st = STATUS_OK;
+    struct recursive_op *recursive = (struct recursive_op *)op;
+    uint32_t count = 0;
+    *out = &op->out;
+    op->out.selected = 0;
+    while (!recursive->finished && recursive->at == recursive->result.count) {
+        bool first = !recursive->started;
+        recursive->started = true;
+        TRY(recursive_step(task, recursive, first ? 0 : 1));
+        if (recursive->result.count == 0) recursive->finished = true;
+        TRY(task_yield_if_due(task));
+    }
+    for (; count < op->run->capacity && recursive->at < recursive->result.count;
+         count++, recursive->at++)
+        for (uint32_t c = 0; c < op->out.column_count; c++)
+            op->out.columns[c][count] = recursive->result.rows[recursive->at][c];
+    op->out.count = op->out.selected = count;
+    op->rows += count;
+
+out:
+    return st;
+}
+
+static void recursive_close(struct op *op)
+{
+    struct recursive_op *recursive = (struct recursive_op *)op;
+    struct spool *work = op->run->spools[op->node->set.index];
+    op_close(recursive->inputs[0]);
+    op_close(recursive->inputs[1]);
+    row_hash_fini(&recursive->seen);
+    row_store_fini(&recursive->result);
+    if (work != NULL) row_store_fini(&work->store);
+}
+
+const struct op_class op_recursive_class = {sizeof(struct recursive_op), recursive_open,
+    recursive_rewind, recursive_next, recursive_close};
+
+// --- subqueries in expressions -----------------------------------------------------------------------
+
+struct subquery_state {
+    struct op *op;
+    bool known;              // Uncorrelated, and evaluated.
+    struct datum value;
+    struct expr_state *compare;
+    struct arena arena;      // Of `value` and of comparisons.
+    // = ANY by hash.
+    struct row_hash hash;
+    bool hashed, has_null;
+    struct datum **columns;
+};
+
+static struct status subquery_open(struct task *task, struct run *run,
+    const struct expr_subquery *subquery, struct subquery_state **out)
+{
+    struct status st = STATUS_OK;
+    struct subquery_state *state = run->subqueries[subquery->index];
+    *out = state;
+    if (state != NULL) return st;
+    state = ARENA_NEW(run->arena, struct subquery_state);
+    *out = run->subqueries[subquery->index] = state;
+    arena_init(&state->arena, run->account);
+    row_hash_init(&state->hash, run->account, subquery->hash_types, subquery->test_count);
+    state->columns = ARENA_ARRAY(run->arena, struct datum *, subquery->output_count);
+    if (subquery->compare != NULL)
+        state->compare =
+            expr_state_new(run->arena, run, subquery->compare, run->capacity);
+    TRY(op_create(task, run, subquery->node, &state->op));
+
+out:
+    return st;
+}
+
+void subquery_close(struct run *run)
+{
+    for (uint32_t i = 0; i < run->subquery_count; i++) {
+        struct subquery_state *state = run->subqueries[i];
+        if (state == NULL) continue;
+        op_close(state->op);
+        row_hash_fini(&state->hash);
+        arena_fini(&state->arena);
+    }
+}
+
+static struct status eval_scalar(struct task *task, const struct expr_subquery *subquery,
+    struct subquery_state *state, struct arena *arena, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct batch *in;
+    *value = DATUM_NULL;
+    TRY(op_next(task, state->op, &in));
+    if (in->selected == 0) return st;
+    if (in->selected > 1) goto many;
+    struct datum first = in->columns[subquery->output_columns[0]][batch_row(in, 0)];
+    type_oid type = subquery->node->types[subquery->output_columns[0]];
+    *value = first.null ? first : type_copy(arena, type, first);
+    TRY(op_next(task, state->op, &in));
+    if (in->selected > 0) goto many;
+
+out:
+    return st;
+many:
+    return status_make(E_CARDINALITY_VIOLATION,
+        "more than one row returned by a subquery used as an expression");
+}
+
+static struct status eval_array(struct task *task, const struct expr_subquery *subquery,
+    struct subquery_state *state, struct arena *arena, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct array_builder builder;
+    array_builder_init(&builder, arena, subquery->element_type);
+    for (;;) {
+        struct batch *in;
+        TRY(op_next(task, state->op, &in));
+        if (in->selected == 0) break;
+        for (uint32_t n = 0; n < in->selected; n++)
+            TRY(array_builder_add(
+                &builder, in->columns[subquery->output_columns[0]][batch_row(in, n)]));
+        TRY(arena_check(arena));
+    }
+    TRY(array_builder_finish(&builder, value));
+
+out:
+    return st;
+}
+
+static struct status eval_any(struct task *task, const struct expr_subquery *subquery,
+    struct subquery_state *state, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    bool all = subquery->kind == SUBLINK_ALL, has_null = false;
+    for (;;) {
+        struct batch *in;
+        TRY(op_next(task, state->op, &in));
+        if (in->selected == 0) break;
+        arena_reset(&state->arena);
+        TRY(expr_run(task, state->compare, in, &state->arena));
+        const struct datum *outcome = expr_column(state->compare, 0);
+        for (uint32_t n = 0; n < in->selected; n++) {
+            struct datum one = outcome[batch_row(in, n)];
+            if (one.null) {
+                has_null = true;
+            } else if (one.boolean != all) {
+                *value = datum_bool(!all);
+                return st;
+            }
+        }
+        TRY(task_yield_if_due(task));
+    }
+    *value = has_null ? DATUM_NULL : datum_bool(all);
+
+out:
+    return st;
+}
+
+static struct status fill_hash(
+    struct task *task, const struct expr_subquery *subquery, struct subquery_state *state)
+{
+    struct status st = STATUS_OK;
+    for (;;) {
+        struct batch *in;
+        TRY(op_next(task, state->op, &in));
+        if (in->selected == 0) break;
+        for (uint32_t c = 0; c < subquery->output_count; c++)
+            state->columns[c] = in->columns[subquery->output_columns[c]];
+        for (uint32_t n = 0; n < in->selected; n++) {
+            uint32_t number, row = batch_row(in, n);
+            bool added;
+            if (state->columns[0][row].null) {
+                state->has_null = true;
+                continue;
+            }
+            TRY(row_hash_find(task, &state->hash, state->columns, row, &number, &added));
+        }
+        TRY(arena_check(&state->hash.keys.arena));
+        TRY(task_yield_if_due(task));
+    }
+    state->hashed = true;
+
+out:
+    return st;
+}
+
+// x IN (uncorrelated subquery), one column: by hash, with NULL's three values.
+static struct status eval_hashed(struct task *task, struct run *run,
+    const struct expr_subquery *subquery, struct subquery_state *state, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    uint32_t number;
+    if (!state->hashed) {
+        TRY(op_rewind(task, state->op));
+        TRY(fill_hash(task, subquery, state));
+    }
+    struct datum test = run->slots[subquery->tests[0].slot];
+    if (state->hash.keys.count == 0 && !state->has_null) {
+        *value = datum_bool(false);
+        return st;
+    }
+    *value = DATUM_NULL;
+    if (test.null) return st;
+    struct datum *column = &test;
+    TRY(row_hash_find(task, &state->hash, &column, 0, &number, NULL));
+    if (number != ROW_HASH_NONE) *value = datum_bool(true);
+    else if (!state->has_null) *value = datum_bool(false);
+
+out:
+    return st;
+}
+
+struct status subquery_value(struct task *task, struct run *run,
+    const struct expr_subquery *subquery, struct arena *arena, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct subquery_state *state;
+    TRY(subquery_open(task, run, subquery, &state));
+    if (state->known) {
+        *value = state->value;
+        return st;
+    }
+    if (subquery->hash_types != NULL) return eval_hashed(task, run, subquery, state, value);
+    bool keep = subquery->binding_count == 0 && subquery->test_count == 0;
+    struct arena *to = keep ? &state->arena : arena;
+    TRY(op_rewind(task, state->op));
+    switch (subquery->kind) {
+    case SUBLINK_EXISTS: {
+        struct batch *in;
+        TRY(op_next(task, state->op, &in));
+        *value = datum_bool(in->selected > 0);
+        break;
+    }
+    case SUBLINK_SCALAR: TRY(eval_scalar(task, subquery, state, to, value)); break;
+    case SUBLINK_ARRAY: TRY(eval_array(task, subquery, state, to, value)); break;
+    default: TRY(eval_any(task, subquery, state, value)); break;
+    }
+    if (keep) {
+        state->known = true;
+        state->value = *value;
+    }
+
+out:
+    return st;
+}
