@@ -13,6 +13,7 @@ struct write_op {
     struct writer *writer;
     struct expr_state *defaults, *assignments, *where;
     struct datum **old;      // UPDATE, DELETE: columns of the input, by ordinal.
+    struct datum *nulls;     // What columns that are not stored have.
     uint16_t *rows;          // Rows written, as positions in the input or in the writer's columns.
     struct row_hash touched; // Primary keys met: ON CONFLICT DO UPDATE, UPDATE ... FROM.
     struct batch conflict;   // existing ++ excluded, one row.
@@ -32,6 +33,8 @@ static struct status write_open(struct task *task, struct op *op)
     uint32_t columns = node->writer->table->table->column_count;
     write->old = ARENA_ARRAY(run->arena, struct datum *, node->writer->table->width);
     write->rows = arena_alloc(run->arena, run->capacity * sizeof(uint16_t));
+    write->nulls = arena_alloc(run->arena, run->capacity * sizeof(struct datum));
+    for (uint32_t i = 0; i < run->capacity; i++) write->nulls[i] = DATUM_NULL;
     row_hash_init(&write->touched, run->account, key_type, 1);
     arena_init(&write->conflict_arena, run->account);
     op->out.columns = ARENA_ARRAY(run->arena, struct datum *, op->node->layout.count);
@@ -444,7 +447,8 @@ static struct status change_next(struct task *task, struct op *op, struct batch 
         }
         arena_reset(&op->arena);
         uint32_t column_count = node->writer->table->table->column_count;
-        for (uint32_t i = 0; i < column_count; i++) write->old[i] = in->columns[node->old[i]];
+        for (uint32_t i = 0; i < column_count; i++)
+            write->old[i] = node->old[i] == UINT32_MAX ? write->nulls : in->columns[node->old[i]];
         TRY(chosen_rows(task, write, in, &count));
         if (update) {
             TRY(update_batch(task, write, in, count));

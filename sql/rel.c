@@ -60,8 +60,10 @@ static void add_call_vars(const struct rel *rel, struct var_set *set)
 void rel_output_vars(const struct rel *rel, struct var_set *set)
 {
     switch (rel->kind) {
-    case REL_ONE:
-    case REL_EMPTY: break;
+    case REL_ONE: break;
+    case REL_EMPTY:
+        if (rel->left != NULL) rel_output_vars(rel->left, set);
+        break;
     case REL_SCAN:
     case REL_VIRTUAL:
     case REL_SEQUENCE: add_range(set, rel->scan.base, rel->scan.table->column_count); break;

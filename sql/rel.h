@@ -158,6 +158,7 @@ struct rel {
             uint32_t input_count;
             var_id *vars;          // Outputs.
             uint32_t var_count;
+            uint32_t spool;        // RECURSIVE: of its work table, once planned.
         } set; // UNION_ALL, SET, RECURSIVE (inputs: start and step)
         struct {
             struct rel_cte **ctes;
@@ -168,7 +169,6 @@ struct rel {
             var_id *vars;          // Of this reference.
         } cte;
         struct {
-            uint32_t index;        // Which recursion's.
             var_id *vars;
             uint32_t var_count;
             struct rel *recursive;

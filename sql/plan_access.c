@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// How a table is read: which index, which part of it, in which direction.
+#include <math.h>
+
+#include "core/invariant.h"
+#include "sql/plan_internal.h"
+
+struct key_match { // What one key column of an index is bound by.
+    struct scalar *conjunct;
+    struct scalar **values;
+    uint32_t value_count;
+    bool is_array;
+    type_oid array_element;
+};
+
+struct candidate {
+    const struct index_desc *index;
+    struct row_index *keys;
+    uint32_t usable;            // Key columns that entries surely have.
+    struct key_match *equals;
+    uint32_t equal_count;
+    struct scalar_list lower, upper, range_conjuncts;
+    bool *lower_inclusive, *upper_inclusive;
+    bool not_null;
+    bool point, multi, covering, reverse, ordered;
+    double rows;                // Entries read.
+    double cost;
+};
+
+struct access_plan {
+    struct planner *planner;
+    struct rel *rel;
+    struct scalar_list conjuncts;
+    const struct var_set *columns; // Variables that must come out, and those of conditions.
+    const struct var_set *needed;  // Those above the scan.
+    const struct want *want;
+    double table_rows;
+};
+
+static bool mentions(const struct access_plan *plan, const struct scalar *scalar)
+{
+    struct var_set used = var_set_new(plan->planner->arena, plan->planner->binder->var_count);
+    scalar_collect_vars(scalar, &used);
+    var_id base = plan->rel->scan.base;
+    for (uint32_t i = 0; i < plan->rel->scan.table->column_count; i++)
+        if (var_set_has(&used, base + i)) return true;
+    return false;
+}
+
+static bool is_column(const struct access_plan *plan, const struct scalar *scalar, uint32_t ordinal)
+{
+    scalar = scalar_strip(scalar);
+    return scalar->kind == SCALAR_VAR && scalar->var == plan->rel->scan.base + ordinal;
+}
+
+static bool usable_value(
+    const struct access_plan *plan, const struct scalar *value, type_oid column)
+{
+    return scalar_key_compatible(column, scalar_strip(value)->type.oid) &&
+           !scalar_is_volatile(value) && !mentions(plan, value);
+}
+
+static struct scalar *strip_value(const struct scalar *value)
+{
+    return (struct scalar *)scalar_strip(value);
+}
+
+static bool match_in(const struct access_plan *plan, struct scalar *conjunct, uint32_t ordinal,
+    type_oid type, struct key_match *match)
+{
+    if (conjunct->negated || !is_column(plan, conjunct->args[0], ordinal)) return false;
+    uint32_t count = conjunct->arg_count - 1;
+    struct scalar **values = ARENA_ARRAY(plan->planner->arena, struct scalar *, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!usable_value(plan, conjunct->args[i + 1], type)) return false;
+        values[i] = strip_value(conjunct->args[i + 1]);
+    }
+    *match = (struct key_match){.conjunct = conjunct, .values = values, .value_count = count};
+    return true;
+}
+
+static bool match_any(const struct access_plan *plan, struct scalar *conjunct, uint32_t ordinal,
+    type_oid type, struct key_match *match)
+{
+    const struct scalar *compare = conjunct->any_array.compare;
+    type_oid element = type_info(conjunct->args[1]->type.oid)->element;
+    if (conjunct->any_array.all || scalar_compare_of(compare) != COMPARE_EQ ||
+        !is_column(plan, conjunct->args[0], ordinal) || !scalar_key_compatible(type, element) ||
+        mentions(plan, conjunct->args[1]) || scalar_is_volatile(conjunct->args[1]))
+        return false;
+    const struct scalar *right = scalar_strip(compare->args[1]);
+    if (right->kind != SCALAR_VAR || right->var != conjunct->any_array.element_var) return false;
+    struct scalar **values = ARENA_ARRAY(plan->planner->arena, struct scalar *, 1);
+    values[0] = conjunct->args[1];
+    *match = (struct key_match){.conjunct = conjunct,
+        .values = values,
+        .value_count = 1,
+        .is_array = true,
+        .array_element = element};
+    return true;
+}
+
+// A conjunct that says column = value(s).
+static bool match_equal(const struct access_plan *plan, uint32_t ordinal, struct key_match *match)
+{
+    type_oid type = plan->rel->scan.table->columns[ordinal].type.oid;
+    struct key_match list;
+    bool has_list = false;
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
+        struct scalar *conjunct = plan->conjuncts.items[i];
+        if (conjunct->kind == SCALAR_IN && !has_list)
+            has_list = match_in(plan, conjunct, ordinal, type, &list);
+        if (conjunct->kind == SCALAR_ANY_ARRAY && !has_list)
+            has_list = match_any(plan, conjunct, ordinal, type, &list);
+        if (scalar_compare_of(conjunct) != COMPARE_EQ) continue;
+        for (uint32_t side = 0; side < 2; side++) {
+            if (!is_column(plan, conjunct->args[side], ordinal) ||
+                !usable_value(plan, conjunct->args[1 - side], type))
+                continue;
+            struct scalar **values = ARENA_ARRAY(plan->planner->arena, struct scalar *, 1);
+            values[0] = strip_value(conjunct->args[1 - side]);
+            *match = (struct key_match){.conjunct = conjunct, .values = values, .value_count = 1};
+            return true;
+        }
+    }
+    if (has_list) *match = list;
+    return has_list;
+}
+
+static void match_range(const struct access_plan *plan, uint32_t ordinal, struct candidate *c)
+{
+    struct arena *arena = plan->planner->arena;
+    type_oid type = plan->rel->scan.table->columns[ordinal].type.oid;
+    c->lower_inclusive = ARENA_ARRAY(arena, bool, plan->conjuncts.count);
+    c->upper_inclusive = ARENA_ARRAY(arena, bool, plan->conjuncts.count);
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
+        struct scalar *conjunct = plan->conjuncts.items[i];
+        if (conjunct->kind == SCALAR_IS && conjunct->test == IS_NOT_NULL &&
+            is_column(plan, conjunct->args[0], ordinal)) {
+            c->not_null = true;
+            scalar_list_add(arena, &c->range_conjuncts, conjunct);
+        }
+        enum scalar_compare compare = scalar_compare_of(conjunct);
+        if (compare == COMPARE_NONE || compare == COMPARE_EQ || compare == COMPARE_NE) continue;
+        uint32_t side = is_column(plan, conjunct->args[0], ordinal) ? 0 : 1;
+        if (!is_column(plan, conjunct->args[side], ordinal) ||
+            !usable_value(plan, conjunct->args[1 - side], type))
+            continue;
+        if (side == 1) compare = scalar_compare_swap(compare);
+        struct scalar *value = strip_value(conjunct->args[1 - side]);
+        scalar_list_add(arena, &c->range_conjuncts, conjunct);
+        if (compare == COMPARE_GT || compare == COMPARE_GE) {
+            c->lower_inclusive[c->lower.count] = compare == COMPARE_GE;
+            scalar_list_add(arena, &c->lower, value);
+        } else {
+            c->upper_inclusive[c->upper.count] = compare == COMPARE_LE;
+            scalar_list_add(arena, &c->upper, value);
+        }
+    }
+}
+
+// --- order -------------------------------------------------------------------------------------------
+
+static int key_position(const struct access_plan *plan, const struct candidate *c, var_id var)
+{
+    for (uint32_t k = 0; k < c->usable; k++)
+        if (plan->rel->scan.base + c->keys->keys[k].ordinal == var) return (int)k;
+    return -1;
+}
+
+static bool is_single(const struct candidate *c, uint32_t key)
+{
+    return key < c->equal_count && c->equals[key].value_count == 1 && !c->equals[key].is_array;
+}
+
+// Whether reading the index, forwards or backwards, gives the order wanted. *reverse says which.
+static bool gives_order(const struct access_plan *plan, const struct candidate *c, bool *reverse)
+{
+    const struct want *want = plan->want;
+    uint32_t key = 0;
+    bool known = false;
+    *reverse = false;
+    if (want == NULL || want->count == 0) return false;
+    for (uint32_t i = 0; i < want->count; i++) {
+        const struct rel_order *order = &want->order[i];
+        int position = key_position(plan, c, order->scalar->var);
+        if (position >= 0 && is_single(c, (uint32_t)position)) continue;
+        while (key < c->usable && is_single(c, key)) key++;
+        if (key == c->usable) return c->index->unique; // Nothing is left to order.
+        if (position < 0 || (uint32_t)position != key || key < c->equal_count) return false;
+        const struct row_key_column *column = &c->keys->keys[key];
+        bool descending = column->order == KEY_DESCENDING;
+        bool backwards = order->descending != descending;
+        if (known && backwards != *reverse) return false;
+        bool nullable = !plan->rel->scan.table->columns[column->ordinal].not_null;
+        if (nullable && order->nulls_first != order->descending) return false;
+        *reverse = backwards;
+        known = true;
+        key++;
+    }
+    return true;
+}
+
+// --- costs -------------------------------------------------------------------------------------------
+
+static double sort_cost(double rows)
+{
+    return rows < 2 ? 0 : rows * log2(rows) * COST_SORT_ROW + rows;
+}
+
+static bool is_used(const struct candidate *c, const struct scalar *conjunct)
+{
+    for (uint32_t i = 0; i < c->equal_count; i++)
+        if (c->equals[i].conjunct == conjunct) return true;
+    for (uint32_t i = 0; i < c->range_conjuncts.count; i++)
+        if (c->range_conjuncts.items[i] == conjunct) return true;
+    return false;
+}
+
+static void estimate_candidate(const struct access_plan *plan, struct candidate *c)
+{
+    double rows = plan->table_rows, residual = 1, spans = 1;
+    for (uint32_t i = 0; i < c->equal_count; i++) {
+        rows *= plan_selectivity(c->equals[i].conjunct, plan->rel);
+        spans *= c->equals[i].is_array ? 10 : c->equals[i].value_count;
+    }
+    for (uint32_t i = 0; i < c->range_conjuncts.count; i++)
+        rows *= plan_selectivity(c->range_conjuncts.items[i], plan->rel);
+    bool unique = c->index->unique && c->equal_count >= c->keys->column_count;
+    if (unique || rows < 1) rows = unique ? spans : 1;
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++)
+        if (!is_used(c, plan->conjuncts.items[i]))
+            residual *= plan_selectivity(plan->conjuncts.items[i], plan->rel);
+    double result = rows * residual < 1 ? 1 : rows * residual;
+    c->rows = rows;
+    if (c->ordered && plan->want->limit > 0 && plan->want->limit < result) {
+        rows *= plan->want->limit / result;
+        if (rows < 1) rows = 1;
+    }
+    double each = COST_ROW + (c->covering ? 0 : COST_LOOKUP);
+    c->cost = COST_START + rows * each + (spans - 1) * (c->point ? COST_ROW : COST_POINT);
+    if (c->point && spans < 2 && c->covering) c->cost = COST_POINT;
+    if (plan->want != NULL && plan->want->count > 0 && !c->ordered) c->cost += sort_cost(result);
+    // At equal cost the primary index, which holds all; then the index with more bound.
+    if (c->index != &plan->rel->scan.table->indexes[0]) c->cost += 0.5;
+    c->cost -= 0.01 * c->equal_count;
+}
+
+static bool covers(const struct access_plan *plan, const struct candidate *c)
+{
+    for (uint32_t i = 0; i < plan->rel->scan.table->column_count; i++)
+        if (var_set_has(plan->columns, plan->rel->scan.base + i) && !row_index_has(c->keys, i))
+            return false;
+    // Only the primary index's rows can be locked.
+    return plan->rel->scan.lock == REL_LOCK_NONE || c->index->primary;
+}
+
+static struct status make_candidate(
+    const struct access_plan *plan, const struct index_desc *index, struct candidate *c)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = plan->planner->arena;
+    const struct table_desc *table = plan->rel->scan.table;
+    *c = (struct candidate){.index = index};
+    c->keys = ARENA_NEW(arena, struct row_index);
+    TRY(row_index_init(arena, plan->planner->tenant, table, index, c->keys));
+    c->usable = index->unique && !index->primary ? c->keys->column_count : c->keys->key_count;
+    c->equals = ARENA_ARRAY(arena, struct key_match, c->usable);
+    while (c->equal_count < c->usable) {
+        uint32_t ordinal = c->keys->keys[c->equal_count].ordinal;
+        if (ordinal >= table->column_count ||
+            !match_equal(plan, ordinal, &c->equals[c->equal_count]))
+            break;
+        c->multi |= c->equals[c->equal_count].value_count > 1 || c->equals[c->equal_count].is_array;
+        c->equal_count++;
+    }
+    if (c->equal_count < c->usable &&
+        c->keys->keys[c->equal_count].ordinal < table->column_count)
+        match_range(plan, c->keys->keys[c->equal_count].ordinal, c);
+    c->covering = covers(plan, c);
+    c->ordered = gives_order(plan, c, &c->reverse);
+    c->point = index->unique && c->equal_count == c->keys->column_count && !(c->multi && c->reverse);
+    estimate_candidate(plan, c);
+
+out:
+    return st;
+}
+
+static struct status choose(const struct access_plan *plan, struct candidate *best)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = plan->rel->scan.table;
+    const char *hint = plan->rel->scan.index_hint;
+    bool found = false;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        struct candidate c;
+        if (index->state != ELEMENT_PUBLIC || index->predicate_sql != NULL) continue;
+        if (hint != NULL && strcmp(index->name, hint) != 0 &&
+            !(i == 0 && strcmp(hint, "primary") == 0))
+            continue;
+        TRY(make_candidate(plan, index, &c));
+        if (!found || c.cost < best->cost) *best = c;
+        found = true;
+    }
+    if (!found)
+        return hint != NULL
+            ? status_format(plan->planner->arena, E_UNDEFINED_OBJECT,
+                  "index \"%s\" not found", hint)
+            : status_make(E_DATA_CORRUPTED, "table has no readable index");
+
+out:
+    return st;
+}
+
+// --- the node ----------------------------------------------------------------------------------------
+
+static struct status compile_values(const struct access_plan *plan, struct scalar *const *values,
+    uint32_t count, struct expr_program ***programs)
+{
+    struct status st = STATUS_OK;
+    struct layout none = {0};
+    *programs = ARENA_ARRAY(plan->planner->arena, struct expr_program *, count);
+    for (uint32_t i = 0; i < count; i++)
+        TRY(plan_program(plan->planner, &none, &values[i], 1, &(*programs)[i]));
+
+out:
+    return st;
+}
+
+static struct status compile_access(
+    const struct access_plan *plan, const struct candidate *c, struct node_scan *scan)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = plan->planner->arena;
+    struct access *access = &scan->access;
+    access->equals = ARENA_ARRAY(arena, struct key_value, c->equal_count);
+    access->equal_count = c->equal_count;
+    for (uint32_t i = 0; i < c->equal_count; i++) {
+        struct key_value *value = &access->equals[i];
+        value->program_count = c->equals[i].value_count;
+        value->is_array = c->equals[i].is_array;
+        value->array_element = c->equals[i].array_element;
+        TRY(compile_values(plan, c->equals[i].values, value->program_count, &value->programs));
+        scalar_list_add(arena, &scan->access_conjuncts, c->equals[i].conjunct);
+    }
+    TRY(compile_values(plan, c->lower.items, c->lower.count, &access->lower));
+    TRY(compile_values(plan, c->upper.items, c->upper.count, &access->upper));
+    access->lower_count = c->lower.count;
+    access->upper_count = c->upper.count;
+    access->lower_inclusive = c->lower_inclusive;
+    access->upper_inclusive = c->upper_inclusive;
+    access->not_null = c->not_null;
+    access->point = c->point;
+    access->multi = c->multi;
+    scalar_list_add_list(arena, &scan->access_conjuncts, &c->range_conjuncts);
+
+out:
+    return st;
+}
+
+static struct status make_lookup(
+    const struct access_plan *plan, const struct candidate *c, struct node_scan *scan)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = plan->planner->arena;
+    const struct table_desc *table = plan->rel->scan.table;
+    scan->primary = ARENA_NEW(arena, struct row_index);
+    TRY(row_index_init(
+        arena, plan->planner->tenant, table, &table->indexes[0], scan->primary));
+    scan->lookup_count = scan->primary->key_count;
+    scan->lookup_slots = ARENA_ARRAY(arena, uint32_t, scan->lookup_count);
+    for (uint32_t k = 0; k < scan->lookup_count; k++)
+        scan->lookup_slots[k] = scan->primary->keys[k].ordinal;
+    TRY(row_decoder_init(
+        arena, c->keys, scan->lookup_slots, scan->lookup_count, &scan->lookup));
+
+out:
+    return st;
+}
+
+static struct status make_scan(
+    const struct access_plan *plan, const struct candidate *c, struct node **out)
+{
+    struct status st = STATUS_OK;
+    struct planner *planner = plan->planner;
+    struct rel *rel = plan->rel;
+    struct node *node = plan_new_node(planner, NODE_SCAN);
+    struct node_scan *scan = &node->scan;
+    const struct table_desc *table = rel->scan.table;
+    scan->table = table;
+    scan->alias = rel->scan.alias;
+    scan->index = c->keys;
+    scan->reverse = c->ordered && c->reverse;
+    scan->lock = rel->scan.lock;
+    scan->wait = rel->scan.wait;
+    if (!c->covering) TRY(make_lookup(plan, c, scan));
+    const struct row_index *source = c->covering ? c->keys : scan->primary;
+    uint32_t count = 0;
+    var_id *vars = ARENA_ARRAY(planner->arena, var_id, table->column_count);
+    uint32_t *ordinals = ARENA_ARRAY(planner->arena, uint32_t, table->column_count);
+    struct var_set wanted = var_set_new(planner->arena, planner->binder->var_count);
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++)
+        if (!is_used(c, plan->conjuncts.items[i]))
+            scalar_collect_vars(plan->conjuncts.items[i], &wanted);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        bool out_of_here = rel->scan.all_columns || var_set_has(plan->needed, rel->scan.base + i);
+        if ((!out_of_here && !var_set_has(&wanted, rel->scan.base + i)) ||
+            !row_index_has(source, i))
+            continue;
+        vars[count] = rel->scan.base + i;
+        ordinals[count++] = i;
+    }
+    plan_layout_vars(planner, node, vars, count);
+    TRY(row_decoder_init(planner->arena, source, ordinals, count, &scan->decoder));
+    TRY(compile_access(plan, c, scan));
+    struct scalar_list *residual = ARENA_NEW(planner->arena, struct scalar_list);
+    node->rows = c->rows;
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
+        if (is_used(c, plan->conjuncts.items[i])) continue;
+        scalar_list_add(planner->arena, residual, plan->conjuncts.items[i]);
+        node->rows *= plan_selectivity(plan->conjuncts.items[i], rel);
+    }
+    if (node->rows < 1) node->rows = 1;
+    if (residual->count > 0) {
+        TRY(expr_compile_filter(planner->arena, &planner->frame->outer, &node->layout, residual,
+            &scan->filter));
+        scan->conjuncts = residual;
+    }
+    if (plan->want != NULL && plan->want->limit > 0 && (plan->want->count == 0 || c->ordered))
+        scan->limit_hint = residual->count == 0 ? (uint64_t)plan->want->limit
+                                                : (uint64_t)plan->want->limit * 8;
+    node->cost = c->cost;
+    *out = node;
+
+out:
+    return st;
+}
+
+struct status plan_scan(struct planner *planner, struct rel *rel, const struct scalar_list *more,
+    const struct var_set *needed, const struct want *want, struct node **node, bool *ordered)
+{
+    struct status st = STATUS_OK;
+    struct access_plan plan = {.planner = planner, .rel = rel, .want = want};
+    const struct table_desc *table = rel->scan.table;
+    struct var_set columns = var_set_new(planner->arena, planner->binder->var_count);
+    scalar_list_add_list(planner->arena, &plan.conjuncts, &rel->scan.conjuncts);
+    if (more != NULL) scalar_list_add_list(planner->arena, &plan.conjuncts, more);
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (rel->scan.all_columns || var_set_has(needed, rel->scan.base + i))
+            var_set_add(&columns, rel->scan.base + i);
+    plan.table_rows = table->row_estimate > 0 ? (double)table->row_estimate : ROWS_UNKNOWN;
+    plan.columns = &columns;
+    plan.needed = needed;
+    // Conditions need their columns too; which of them an index absorbs is known only per index, so an
+    // index that lacks only those still counts as not covering.
+    for (uint32_t i = 0; i < plan.conjuncts.count; i++) {
+        struct var_set used = var_set_new(planner->arena, planner->binder->var_count);
+        scalar_collect_vars(plan.conjuncts.items[i], &used);
+        for (uint32_t c = 0; c < table->column_count; c++)
+            if (var_set_has(&used, rel->scan.base + c)) var_set_add(&columns, rel->scan.base + c);
+    }
+    struct candidate best;
+    TRY(choose(&plan, &best));
+    bool full = best.equal_count == 0 && best.range_conjuncts.count == 0;
+    if (full && rel->scan.no_full_scan)
+        return status_format(planner->arena, E_FEATURE_NOT_SUPPORTED,
+            "could not produce a query plan conforming to the NO_FULL_SCAN hint");
+    TRY(make_scan(&plan, &best, node));
+    if (ordered != NULL) *ordered = best.ordered;
+
+out:
+    return st;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The planner: from the logical plan to nodes. Private to sql/plan*.c.
+//
+// Costs are in units of one row passed on by a scan; they only compare plans of one statement.
+#pragma once
+#include "sql/bind.h"
+#include "sql/op.h"
+#include "sql/plan.h"
+#include "sql/writer.h"
+
+#define COST_START 10.0         // Of a request to storage.
+#define COST_ROW 1.0
+#define COST_LOOKUP 3.0         // Of one row of a batch of lookups.
+#define COST_POINT 4.0          // Of one point read by itself.
+#define COST_FILTER 0.1
+#define COST_HASH_BUILD 1.5
+#define COST_HASH_PROBE 0.8
+#define COST_SORT_ROW 0.25      // Times log2 of the rows.
+#define ROWS_UNKNOWN 1000.0     // Of a table without statistics.
+
+struct planner;
+
+// Where an expression's unknown variables come from: see struct expr_outer.
+struct outer_frame {
+    struct expr_outer outer;    // First.
+    struct planner *planner;
+    struct outer_frame *parent; // NULL at the statement's top.
+    struct expr_binding *bindings;
+    uint32_t count, capacity;
+};
+
+struct planner {
+    struct arena *arena;
+    struct binder *binder;
+    struct session *session;
+    uint64_t tenant;
+    struct outer_frame *frame;  // In force.
+    struct outer_frame *top;
+    uint32_t slot_count, subquery_count;
+    struct writer_plan **writers;
+    uint32_t depth;             // Of the rel being planned, against recursion.
+};
+
+// An order that is wanted of a node, and how many rows of it (0: all).
+struct want {
+    const struct rel_order *order;
+    uint32_t count;
+    double limit;
+};
+
+struct outer_frame *plan_frame_push(struct planner *planner);
+void plan_frame_pop(struct planner *planner, struct outer_frame *frame);
+
+// plan_rewrite.c
+struct rel *plan_rewrite(struct binder *binder, struct rel *rel);
+double plan_selectivity(const struct scalar *conjunct, const struct rel *scan);
+double plan_estimate_rows(struct rel *rel);
+
+// plan_physical.c
+CHECKED struct status plan_node(struct planner *planner, struct rel *rel,
+    const struct var_set *needed, const struct want *want, struct node **node, bool *ordered);
+struct node *plan_new_node(struct planner *planner, enum node_kind kind);
+void plan_set_layout(struct planner *planner, struct node *node, const struct var_set *vars);
+void plan_layout_vars(
+    struct planner *planner, struct node *node, const var_id *vars, uint32_t count);
+CHECKED struct status plan_filter_node(
+    struct planner *planner, struct node *input, const struct scalar_list *conjuncts, struct node **node);
+CHECKED struct status plan_program(struct planner *planner, const struct layout *layout,
+    struct scalar *const *scalars, uint32_t count, struct expr_program **program);
+CHECKED struct status plan_subquery(struct expr_outer *outer, const struct layout *layout,
+    const struct scalar *scalar, struct expr_subquery **subquery);
+struct node *plan_materialize(struct planner *planner, struct node *input);
+void plan_node_depth(struct node *node);
+
+// plan_access.c: `more` are conjuncts of a join that mention other tables (parameterised access); may be NULL.
+CHECKED struct status plan_scan(struct planner *planner, struct rel *rel,
+    const struct scalar_list *more, const struct var_set *needed, const struct want *want,
+    struct node **node, bool *ordered);
+
+// plan_join.c
+CHECKED struct status plan_join(struct planner *planner, struct rel *rel,
+    const struct var_set *needed, const struct want *want, struct node **node, bool *ordered);
+
+// plan_write.c
+CHECKED struct status plan_write(
+    struct planner *planner, struct rel *rel, const struct var_set *needed, struct node **node);
+
+struct plan_table {
+    uint32_t id, version;
+    uint32_t privileges;
+    bool written;
+    const struct table_desc *table;
+};
+struct plan {
+    struct arena *arena;
+    struct node *root;
+    struct result_column *columns;
+    uint32_t *output_columns;   // Of the root's layout.
+    uint32_t column_count;
+    uint32_t param_count, slot_count, subquery_count, spool_count, writer_count;
+    uint32_t capacity;
+    bool read_only, modifies;
+    struct plan_table *tables;
+    uint32_t table_count;
+    const char *const *search_path; // That names were resolved by.
+    const char *database;
+    struct binder *binder;      // For the names of variables in EXPLAIN.
+    struct plan_run *idle;      // A run kept for the next execution.
+};
