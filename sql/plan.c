@@ -320,7 +320,6 @@ static struct status send_rows(
         for (uint32_t c = 0; c < plan->column_count; c++)
             run->row[c] = run->batch->columns[plan->output_columns[c]][row];
         TRY(sink->row(task, sink, run->row));
-        sink->rows_sent++;
     }
 
 out:

@@ -6,7 +6,7 @@
 #include "core/invariant.h"
 #include "sql/plan_internal.h"
 
-struct explain {
+struct plan_printer {
     const struct plan *plan;
     struct arena *arena;
     struct scalar_namer namer;
@@ -16,7 +16,7 @@ struct explain {
 
 static const char *var_name(const struct scalar_namer *namer, var_id var)
 {
-    const struct explain *explain = namer->context;
+    const struct plan_printer *explain = namer->context;
     const struct binder *binder = explain->plan->binder;
     if (var >= binder->var_count) return "?";
     const struct var_info *info = &binder->vars[var];
@@ -24,7 +24,7 @@ static const char *var_name(const struct scalar_namer *namer, var_id var)
     return arena_printf(explain->arena, "%s.%s", info->table, info->name);
 }
 
-static void add_line(struct explain *explain, uint32_t depth, bool node, const char *text)
+static void add_line(struct plan_printer *explain, uint32_t depth, bool node, const char *text)
 {
     if (explain->count == explain->capacity) {
         uint32_t capacity = explain->capacity == 0 ? 16 : explain->capacity * 2;
@@ -38,7 +38,7 @@ static void add_line(struct explain *explain, uint32_t depth, bool node, const c
         explain->arena, "%*s%s%s", indent, "", node && depth > 0 ? "->  " : "", text);
 }
 
-static char *conjuncts_text(struct explain *explain, const struct scalar_list *list)
+static char *conjuncts_text(struct plan_printer *explain, const struct scalar_list *list)
 {
     struct buffer out;
     buffer_init(&out, explain->arena);
@@ -51,7 +51,7 @@ static char *conjuncts_text(struct explain *explain, const struct scalar_list *l
     return buffer_string(&out);
 }
 
-static void add_conjuncts(struct explain *explain, uint32_t depth, const char *label,
+static void add_conjuncts(struct plan_printer *explain, uint32_t depth, const char *label,
     const struct scalar_list *list)
 {
     if (list == NULL || list->count == 0) return;
@@ -59,7 +59,7 @@ static void add_conjuncts(struct explain *explain, uint32_t depth, const char *l
         arena_printf(explain->arena, "%s: %s", label, conjuncts_text(explain, list)));
 }
 
-static const char *scan_title(struct explain *explain, const struct node *node)
+static const char *scan_title(struct plan_printer *explain, const struct node *node)
 {
     const struct node_scan *scan = &node->scan;
     const struct index_desc *index = scan->index->index;
@@ -88,7 +88,7 @@ static const char *join_title(const struct node *node)
     }
 }
 
-static const char *title(struct explain *explain, const struct node *node)
+static const char *title(struct plan_printer *explain, const struct node *node)
 {
     switch (node->kind) {
     case NODE_ONE:
@@ -148,7 +148,7 @@ static const char *span_text(const struct node_scan *scan)
     return bounded ? "a range" : "a prefix";
 }
 
-static void sort_keys(struct explain *explain, uint32_t depth, const struct node *node)
+static void sort_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
 {
     struct buffer out;
     buffer_init(&out, explain->arena);
@@ -164,7 +164,7 @@ static void sort_keys(struct explain *explain, uint32_t depth, const struct node
         arena_printf(explain->arena, "Sort Key: %s", buffer_string(&out)));
 }
 
-static void details(struct explain *explain, const struct node *node, uint32_t depth)
+static void details(struct plan_printer *explain, const struct node *node, uint32_t depth)
 {
     switch (node->kind) {
     case NODE_SCAN:
@@ -186,7 +186,7 @@ static void details(struct explain *explain, const struct node *node, uint32_t d
     }
 }
 
-static void explain_node(struct explain *explain, const struct node *node, uint32_t depth)
+static void explain_node(struct plan_printer *explain, const struct node *node, uint32_t depth)
 {
     // A projection is a matter of the node beneath, as PostgreSQL shows it.
     while (node->kind == NODE_PROJECT) node = node->left;
@@ -209,7 +209,7 @@ struct status plan_explain(struct task *task, struct session *session, const str
 {
     (void)task;
     (void)session;
-    struct explain explain = {.plan = plan, .arena = arena};
+    struct plan_printer explain = {.plan = plan, .arena = arena};
     explain.namer.name = var_name;
     explain.namer.context = &explain;
     explain_node(&explain, plan->root, 0);
