@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Physical cluster replication between two real one-node clusters."""
+import random
+import threading
+import time
+import unittest
+from decimal import Decimal
+
+import psycopg2
+
+from cluster import Cluster, ClusterTest, wait_until
+
+ACCOUNTS = 60
+TOTAL = ACCOUNTS * 100
+
+
+class Load:
+    """Moves money between accounts until stopped. The total never changes; errors while servers are gone are expected."""
+
+    def __init__(self, server, threads=2):
+        self.server = server
+        self.stopping = threading.Event()
+        self.commits = 0
+        self.unexpected = []
+        self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, seed):
+        rng = random.Random(seed)
+        session = None
+        while not self.stopping.is_set():
+            try:
+                if session is None:
+                    session = self.server.connect("application")
+                    session.raw.autocommit = False
+                self.transfer(session.raw, rng)
+                self.commits += 1
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                # Killed, or a conflict (40001 is an OperationalError): begin anew.
+                try:
+                    session.raw.rollback()
+                except (psycopg2.Error, AttributeError):
+                    session = None
+            except psycopg2.Error as error:
+                self.unexpected.append(error)
+                return
+        if session is not None:
+            session.close()
+
+    @staticmethod
+    def transfer(connection, rng):
+        a, b = rng.sample(range(ACCOUNTS), 2)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE bank SET balance = balance - 1 WHERE id = %s", (a,))
+            cursor.execute("UPDATE bank SET balance = balance + 1 WHERE id = %s", (b,))
+            cursor.execute("INSERT INTO log (a, b, note) VALUES (%s, %s, %s)", (a, b, "x" * rng.randrange(200)))
+            if rng.random() < 0.2:
+                cursor.execute("DELETE FROM log WHERE a = %s", (rng.randrange(ACCOUNTS),))
+        connection.commit()
+
+    def wait_commits(self, more):
+        goal = self.commits + more
+        wait_until(lambda: self.commits >= goal or self.unexpected, "%d more commits" % more)
+        assert not self.unexpected, self.unexpected
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+        assert not self.unexpected, self.unexpected
+
+
+class PcrTest(ClusterTest):
+    def setUp(self):
+        self.primary = self.cluster("primary", profile="replication-source", shards=2)
+        self.standby = self.cluster("standby", profile="replication-target", shards=1)
+        self.load = None
+        self.addCleanup(lambda: self.load and self.load.stopping.set())
+        with self.primary.connect() as session:
+            session.run("CREATE USER repl WITH PASSWORD 'secret-word'")
+            session.run("GRANT SYSTEM REPLICATION TO repl")
+        with self.primary.connect("application") as session:
+            session.run("CREATE TABLE bank (id INT PRIMARY KEY, balance INT NOT NULL)")
+            session.run("INSERT INTO bank SELECT i, 100 FROM generate_series(0, %s) AS s(i)", (ACCOUNTS - 1,))
+            session.run("CREATE TABLE log (at TIMESTAMPTZ DEFAULT now(), a INT, b INT, note TEXT)")
+            session.run("CREATE INDEX log_a ON log (a)")
+
+    # --- steps ---
+
+    def source_uri(self):
+        return self.primary.url("system", user="repl", password="secret-word")
+
+    def replicate(self, options=""):
+        with self.standby.connect() as session:
+            session.run("CREATE VIRTUAL CLUSTER application LIKE template FROM REPLICATION OF application ON '%s' %s"
+                        % (self.source_uri(), options))
+
+    def status(self, name="application"):
+        with self.standby.connect() as session:
+            return session.record("SHOW VIRTUAL CLUSTER %s WITH REPLICATION STATUS" % name)
+
+    def wait_state(self, state):
+        return wait_until(lambda: (lambda s: s if s["data_state"] == state else None)(self.status()),
+                          "data_state " + state)
+
+    def wait_replicated(self):
+        """Until everything committed so far is at the standby; gives that moment of the primary."""
+        with self.primary.connect("application") as session:
+            now = session.value("SELECT clock_timestamp()")
+        wait_until(lambda: (self.status()["replicated_time"] or now.replace(year=2000)) >= now, "the replicated time")
+        return now
+
+    def complete(self, to):
+        with self.standby.connect() as session:
+            return session.record("ALTER VIRTUAL CLUSTER application COMPLETE REPLICATION TO " + to)
+
+    def fingerprint(self, server, at, start=None):
+        sql = "SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER application"
+        if start is not None:
+            sql += " WITH START TIMESTAMP '%s'" % start
+        with server.connect() as session:
+            row = session.record("SELECT * FROM [%s] AS OF SYSTEM TIME '%s'" % (sql, at))
+        self.assertEqual(row["end_ts"], Decimal(str(at)))
+        return row["fingerprint"]
+
+    def check_equal(self, at):
+        self.assertEqual(self.fingerprint(self.primary, at), self.fingerprint(self.standby, at))
+
+    def wait_ready(self, at):
+        wait_until(lambda: self.status()["data_state"] == "ready", "the cutover")
+        self.check_equal(at)
+        with self.standby.connect() as session:
+            row = session.record("SHOW VIRTUAL CLUSTER application WITH PRIOR REPLICATION DETAILS")
+            self.assertEqual(row["activation_time"], at)
+            self.assertRegex(row["source_id"], r"^[0-9a-f-]{36}:\d+$")
+            session.run("ALTER VIRTUAL CLUSTER application START SERVICE SHARED")
+        with self.standby.wait_connect("application") as session:
+            self.assertEqual(session.value("SELECT sum(balance) FROM bank"), TOTAL)
+            by_table = session.value("SELECT count(*) FROM log")
+            by_index = session.value("SELECT count(*) FROM log WHERE a >= 0")
+            self.assertEqual(by_table, by_index)
+            # It serves: what the application does next works.
+            session.run("INSERT INTO log (a, b) VALUES (1, 2)")
+            session.run("UPDATE bank SET balance = balance WHERE id = 1")
+            self.assertEqual(session.value("SELECT count(*) FROM log"), by_table + 1)
+        with self.primary.connect("application") as session:
+            self.assertEqual(session.value("SELECT count(*) FROM log AS OF SYSTEM TIME '%s'" % at), by_table)
+
+    def jobs(self, server, kind):
+        with server.connect() as session:
+            return session.records("SELECT * FROM [SHOW JOBS] WHERE job_type = %s", (kind,))
+
+    # --- life cycles ---
+
+    def test_latest(self):
+        self.load = Load(self.primary)
+        self.load.wait_commits(50)
+        self.replicate()
+        self.wait_state("replicating")
+        self.load.wait_commits(50)
+        self.wait_replicated()
+        status = self.status()
+        self.assertEqual(status["source_tenant_name"], "application")
+        self.assertEqual(status["status"], "replicating")
+        self.assertEqual(status["replication_job_id"], status["ingestion_job_id"])
+        self.assertNotIn("secret-word", str(status))
+        self.assertIn("repl:redacted@", status["source_cluster_uri"])
+        self.assertLess(status["retained_time"], status["replicated_time"])
+        self.assertLess(status["replication_lag"].total_seconds(), 10)
+        producer, = self.jobs(self.primary, "REPLICATION STREAM PRODUCER")
+        self.assertEqual(producer["status"], "running")
+        consumer, = self.jobs(self.standby, "REPLICATION STREAM INGESTION")
+        self.assertEqual(consumer["running_status"], "replicating")
+        self.assertNotIn("secret-word", str(consumer))
+        # The data agrees at a replicated time before, too.
+        with self.standby.connect() as session:
+            at = session.value("SELECT fingerprint_at FROM (SELECT end_ts AS fingerprint_at FROM "
+                               "[SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER application]) AS f")
+        self.check_equal(at)
+        row = self.complete("LATEST")
+        self.assertEqual(row["cutover_time"], row["failover_time"])
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+        consumer, = self.jobs(self.standby, "REPLICATION STREAM INGESTION")
+        self.assertEqual(consumer["status"], "succeeded")
+
+    def test_past(self):
+        self.load = Load(self.primary)
+        self.replicate()
+        self.wait_state("replicating")
+        self.load.wait_commits(50)
+        moment = self.wait_replicated()
+        self.load.wait_commits(100)
+        self.wait_replicated()
+        row = self.complete("SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
+        self.assertLess(row["cutover_time"] / 1000000000, Decimal(time.time()))
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+        # All history up to it is here as well.
+        start = row["cutover_time"] - 500000000
+        self.assertEqual(self.fingerprint(self.primary, row["cutover_time"], start),
+                         self.fingerprint(self.standby, row["cutover_time"], start))
+
+    def test_future(self):
+        self.load = Load(self.primary)
+        self.replicate()
+        self.wait_state("replicating")
+        with self.primary.connect("application") as session:
+            moment = session.value("SELECT clock_timestamp() + interval '4 seconds'")
+        row = self.complete("SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
+        status = self.status()
+        self.assertEqual(status["status"], "replication pending cutover")
+        self.assertEqual(status["cutover_time"], row["cutover_time"])
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+
+    def test_pause_and_resume(self):
+        self.load = Load(self.primary)
+        self.replicate()
+        self.wait_state("replicating")
+        with self.standby.connect() as session:
+            session.run("ALTER VIRTUAL CLUSTER application PAUSE REPLICATION")
+            self.assertEqual(self.status()["status"], "replication paused")
+            before = self.status()["replicated_time"]
+            self.load.wait_commits(50)
+            self.assertEqual(self.status()["replicated_time"], before)
+            session.run("ALTER VIRTUAL CLUSTER application RESUME REPLICATION")
+        self.wait_replicated()
+        # A cutover wakes a paused one, and needs no primary when its time is here already.
+        with self.standby.connect() as session:
+            session.run("ALTER VIRTUAL CLUSTER application PAUSE REPLICATION")
+        self.load.stop()
+        row = self.complete("LATEST")
+        self.wait_ready(row["cutover_time"])
+
+    def test_cutover_without_primary(self):
+        self.replicate()
+        self.wait_state("replicating")
+        self.wait_replicated()
+        self.primary.kill()
+        row = self.complete("LATEST")
+        wait_until(lambda: self.status()["data_state"] == "ready", "the cutover without a primary")
+        self.primary.start()
+        self.wait_ready(row["cutover_time"])
+
+    # --- crashes ---
+
+    def crash_rounds(self, server, rounds):
+        for _ in range(rounds):
+            self.load.wait_commits(20)
+            server.kill()
+            server.start()
+            self.wait_replicated()
+
+    def test_kill_standby_while_streaming(self):
+        self.load = Load(self.primary)
+        self.replicate()
+        self.wait_state("replicating")
+        self.crash_rounds(self.standby, 4)
+        row = self.complete("LATEST")
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+
+    def test_kill_primary_while_streaming(self):
+        self.load = Load(self.primary)
+        self.replicate()
+        self.wait_state("replicating")
+        self.crash_rounds(self.primary, 4)
+        row = self.complete("LATEST")
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+
+    def fill(self, rows):
+        with self.primary.connect("application") as session:
+            session.run("CREATE TABLE filler (id INT PRIMARY KEY, t TEXT)")
+            for start in range(0, rows, 2000):
+                session.run("INSERT INTO filler SELECT i, repeat('filler', 40) FROM generate_series(%s, %s) AS s(i)",
+                            (start, start + 1999))
+
+    def test_kill_during_scan(self):
+        self.fill(20000)
+        self.load = Load(self.primary)
+        self.replicate()
+        for i in range(3):
+            for server in (self.standby, self.primary):
+                server.kill()
+                server.start()
+        self.wait_replicated()
+        row = self.complete("LATEST")
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+
+    def test_kill_during_cutover(self):
+        self.load = Load(self.primary)
+        self.replicate()
+        self.wait_state("replicating")
+        moment = self.wait_replicated()
+        self.load.wait_commits(300)
+        self.wait_replicated()
+        row = self.complete("SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
+        for i in range(4):
+            # At whatever step it is: it is never half promoted.
+            status = self.status()
+            self.assertIn(status["data_state"], ("replication pending cutover", "replication cutting over", "ready"))
+            self.standby.kill()
+            self.standby.start()
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+
+    # --- bad input and ends ---
+
+    def test_errors(self):
+        with self.standby.connect() as session:
+            create = "CREATE VIRTUAL CLUSTER %s FROM REPLICATION OF %s ON '%s' %s"
+            good = self.source_uri()
+            wrong = self.primary.url("system", user="repl", password="wrong")
+            with self.primary.connect() as source:
+                source.run("CREATE USER nobody WITH PASSWORD 'x'")
+            nobody = self.primary.url("system", user="nobody", password="x")
+            self.assert_error("42704", 'tenant "nothing" does not exist',
+                              lambda: session.run(create % ("a", "nothing", good, "")))
+            self.assert_error("42501", "REPLICATION",
+                              lambda: session.run(create % ("a", "application", nobody, "")))
+            self.assert_error("0A000", "external connections",
+                              lambda: session.run(create % ("a", "application", "external://x", "")))
+            self.assert_error("22023", "EXPIRATION WINDOW",
+                              lambda: session.run(create % ("a", "application", good, "WITH EXPIRATION WINDOW = '1h'")))
+            self.assert_error("22023", "retention should result",
+                              lambda: session.run(create % ("a", "application", good, "WITH RETENTION = '-1h'")))
+            self.assert_error("0A000", "READ VIRTUAL CLUSTER",
+                              lambda: session.run(create % ("a", "application", good, "WITH READ VIRTUAL CLUSTER")))
+            self.assertEqual([r for r in session.rows("SHOW VIRTUAL CLUSTERS") if r[1] == "a"], [])
+            for what in ("PAUSE REPLICATION", "RESUME REPLICATION", "COMPLETE REPLICATION TO LATEST"):
+                self.assert_error("55000", "does not have an active replication consumer job",
+                                  lambda: session.run("ALTER VIRTUAL CLUSTER template " + what))
+            session.run(create % ("a", "application", good, "WITH RETENTION = '1h'"))
+            self.assert_error("42710", "already exists", lambda: session.run(create % ("a", "application", good, "")))
+            session.run("CREATE VIRTUAL CLUSTER IF NOT EXISTS a FROM REPLICATION OF application ON '%s'" % good)
+            wait_until(lambda: self.status("a")["replicated_time"], "the replicated time")
+            self.assert_error("55000", "service", lambda: session.run("ALTER VIRTUAL CLUSTER a START SERVICE SHARED"))
+            self.assert_error("22023", "before earliest safe cutover time", lambda: session.run(
+                "ALTER VIRTUAL CLUSTER a COMPLETE REPLICATION TO SYSTEM TIME '-1h'"))
+            session.run("DROP VIRTUAL CLUSTER a IMMEDIATE")
+        # The producer learns of it at once.
+        wait_until(lambda: all(job["status"] == "failed"
+                               for job in self.jobs(self.primary, "REPLICATION STREAM PRODUCER")), "the producer's end")
+
+    def test_lost_source_pauses(self):
+        with self.standby.connect() as session:
+            session.run("SET CLUSTER SETTING physical_replication.consumer.retry_duration = '1s'")
+        self.replicate()
+        self.wait_state("replicating")
+        self.wait_replicated()
+        self.primary.kill()
+        wait_until(lambda: self.status()["status"] == "replication error", "the error")
+        consumer = lambda: self.jobs(self.standby, "REPLICATION STREAM INGESTION")[0]
+        wait_until(lambda: consumer()["status"] == "paused", "the pause")
+        self.assertIn("is being paused", consumer()["running_status"])
+        self.primary.start()
+        with self.standby.connect() as session:
+            session.run("ALTER VIRTUAL CLUSTER application RESUME REPLICATION")
+        self.wait_state("replicating")
+        self.wait_replicated()
+
+    def test_producer_times_out(self):
+        with self.primary.connect() as session:
+            session.run("SET CLUSTER SETTING stream_replication.job_liveness_timeout = '1s'")
+        self.replicate()
+        self.wait_state("replicating")
+        self.standby.kill()
+        producer = lambda: self.jobs(self.primary, "REPLICATION STREAM PRODUCER")[0]
+        wait_until(lambda: producer()["status"] == "failed", "the timeout")
+        self.assertIn("timed out", producer()["error"])
+        self.standby.start()
+        wait_until(lambda: self.jobs(self.standby, "REPLICATION STREAM INGESTION")[0]["status"] == "paused", "the pause")
+        self.assertEqual(self.status()["status"], "replication error")
+        # What has come so far can still be used.
+        row = self.complete("LATEST")
+        self.wait_ready(row["cutover_time"])
+
+
+if __name__ == "__main__":
+    unittest.main()
