@@ -75,7 +75,8 @@ int main(void)
         entry_begin(&builder, &arena);
         entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_WRITES, .tenant = 12});
         for (uint32_t w = 0; w < 4; w++) {
-            struct entry_item item = {.key = buffer_bytes(&key), .value = bytes_of(value, sizeof value)};
+            struct entry_item item = {
+                .key = buffer_bytes(&key), .value = bytes_of(value, sizeof value)};
             entry_item_append(&builder, &item);
         }
         sum += entry_end(&builder).size;
@@ -87,7 +88,8 @@ int main(void)
     entry_begin(&builder, &arena);
     entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_WRITES, .tenant = 12});
     for (uint32_t w = 0; w < 4; w++) {
-        struct entry_item item = {.key = buffer_bytes(&key), .value = bytes_of(value, sizeof value)};
+        struct entry_item item = {
+            .key = buffer_bytes(&key), .value = bytes_of(value, sizeof value)};
         entry_item_append(&builder, &item);
     }
     struct bytes payload = entry_end(&builder);

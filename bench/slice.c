@@ -33,7 +33,8 @@ static struct phase phase_begin(void)
 }
 static void phase_end(struct phase phase, const char *what, uint64_t count)
 {
-    double wall = clock_ns(CLOCK_MONOTONIC) - phase.wall, cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - phase.cpu;
+    double wall = clock_ns(CLOCK_MONOTONIC) - phase.wall,
+           cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - phase.cpu;
     printf("%-36s %12.0f /s %10.0f ns\n", what, (double)count / wall * 1e9, cpu / (double)count);
 }
 
@@ -70,9 +71,11 @@ static struct status committer(struct task *task, void *arg)
         struct arena_mark mark = arena_mark(task->arena);
         load->left--;
         for (uint32_t i = 0; i < load->writes; i++)
-            writes[i] = (struct slice_write){row_key(task->arena, next_random(ROWS)), bytes_of(value, sizeof value)};
+            writes[i] = (struct slice_write){
+                row_key(task->arena, next_random(ROWS)), bytes_of(value, sizeof value)};
         TRY(slice_admit(task, load->slice, 1000));
-        TRY(slice_propose_writes(task, load->slice, 12, writes, load->writes, slice_commit_ts(load->slice)));
+        TRY(slice_propose_writes(
+            task, load->slice, 12, writes, load->writes, slice_commit_ts(load->slice)));
         arena_release(task->arena, mark);
     }
 out:
@@ -80,14 +83,15 @@ out:
     return st;
 }
 
-static struct status commits(
-    struct task *task, struct slice *slice, const char *what, uint32_t tasks, uint32_t writes, uint32_t count)
+static struct status commits(struct task *task, struct slice *slice, const char *what,
+    uint32_t tasks, uint32_t writes, uint32_t count)
 {
     struct load load = {.slice = slice, .left = count, .writes = writes};
     struct status st = STATUS_OK;
     struct phase phase = phase_begin();
     for (uint32_t i = 0; i < tasks; i++) {
-        TRY(task_start(task->shard, &(struct task_options){.fn = committer, .arg = &load, .kind = "bench"}));
+        TRY(task_start(
+            task->shard, &(struct task_options){.fn = committer, .arg = &load, .kind = "bench"}));
         load.running++;
     }
     while (load.running > 0)
@@ -106,7 +110,8 @@ static struct status body(struct task *task, struct slice *slice)
         struct slice_write *writes = ARENA_ARRAY(task->arena, struct slice_write, 500);
         struct arena_mark mark = arena_mark(task->arena);
         for (uint32_t i = 0; i < 500; i++)
-            writes[i] = (struct slice_write){row_key(task->arena, row + i), bytes_of(value, sizeof value)};
+            writes[i] =
+                (struct slice_write){row_key(task->arena, row + i), bytes_of(value, sizeof value)};
         TRY(slice_admit(task, slice, 1000));
         TRY(slice_propose_writes(task, slice, 12, writes, 500, slice_commit_ts(slice)));
         arena_release(task->arena, mark);
@@ -121,7 +126,8 @@ static struct status body(struct task *task, struct slice *slice)
         struct arena_mark mark = arena_mark(task->arena);
         struct slice_reader reader = {.tenant = 12, .ts = slice_present(slice)};
         struct slice_value got;
-        TRY(slice_read_point(task, slice, &reader, row_key(task->arena, next_random(ROWS)), task->arena, &got));
+        TRY(slice_read_point(
+            task, slice, &reader, row_key(task->arena, next_random(ROWS)), task->arena, &got));
         arena_release(task->arena, mark);
         if (i % 1000 == 0) TRY(task_yield(task));
     }
@@ -152,7 +158,8 @@ out:
 static struct status run(struct task *task, void *arg)
 {
     (void)arg;
-    struct kv_options options = {.dir = dir, .store = KV_STORE_WIREDTIGER, .cache_bytes = UINT64_C(2) << 30};
+    struct kv_options options = {
+        .dir = dir, .store = KV_STORE_WIREDTIGER, .cache_bytes = UINT64_C(2) << 30};
     struct status st = kv_start(task, &options);
     if (!failed(st)) {
         st = body(task, kv_slice_find(kv_shard_of(task->shard), 1));

@@ -50,15 +50,16 @@ static void report(const char *store, const char *what, double started_ns, uint6
 }
 
 // Writes in transactions of BATCH, each with its applied record, as a slice applies a log batch.
-static void write_all(struct mvcc *mvcc, struct buffer *key, uint32_t rows, uint32_t count,
-    uint64_t ts, bool random)
+static void write_all(
+    struct mvcc *mvcc, struct buffer *key, uint32_t rows, uint32_t count, uint64_t ts, bool random)
 {
     uint8_t value[100] = {1};
     for (uint32_t i = 0; i < count;) {
         must(store_begin(mvcc->store));
         for (uint32_t b = 0; b < BATCH && i < count; b++, i++) {
             struct bytes at = row_key(key, random ? next_random(rows) : i);
-            must(mvcc_put(mvcc, at, (struct hlc_timestamp){ts + i, 0}, bytes_of(value, sizeof value), false, false));
+            must(mvcc_put(mvcc, at, (struct hlc_timestamp){ts + i, 0},
+                bytes_of(value, sizeof value), false, false));
         }
         must(store_put(mvcc->store, STORE_META, BYTES_LITERAL("a"), bytes_of(value, 40)));
         must(store_commit(mvcc->store));
@@ -93,8 +94,8 @@ static void measure(const char *name, struct store *store, uint32_t rows)
     report(name, "get the newest, random", at, rows);
     at = now_ns();
     for (uint32_t i = 0; i < rows / 4; i++) {
-        must(mvcc_get(&mvcc, row_key(&key, next_random(rows)), (struct hlc_timestamp){rows, 0}, &arena,
-            &version, &found));
+        must(mvcc_get(&mvcc, row_key(&key, next_random(rows)), (struct hlc_timestamp){rows, 0},
+            &arena, &version, &found));
         arena_release(&arena, mark);
     }
     report(name, "get an older one, random", at, rows / 4);
@@ -147,7 +148,8 @@ static void *work_on_stack(void *arg)
         struct mvcc_version version;
         bool found;
         struct arena_mark mark = arena_mark(&arena);
-        must(mvcc_get(&mvcc, row_key(&key, next_random(300000)), HLC_MAX, &arena, &version, &found));
+        must(
+            mvcc_get(&mvcc, row_key(&key, next_random(300000)), HLC_MAX, &arena, &version, &found));
         arena_release(&arena, mark);
     }
     mvcc_fini(&mvcc);
@@ -159,7 +161,8 @@ static void measure_stack(const char *home)
 {
     size_t size = 512u << 10;
     struct deep deep;
-    must(store_wt_open(NULL, &(struct store_options){.home = home, .cache_bytes = 8u << 20}, &deep.store));
+    must(store_wt_open(
+        NULL, &(struct store_options){.home = home, .cache_bytes = 8u << 20}, &deep.store));
     uint8_t *stack = aligned_alloc(4096, size);
     for (size_t i = 0; i < size; i++)
         stack[i] = 0xa5;
@@ -185,7 +188,8 @@ int main(int argc, char **argv)
     must(store_model_open(NULL, &(struct store_options){0}, &store));
     measure("model", store, rows / 4);
     store_drop(store);
-    must(store_wt_open(NULL, &(struct store_options){.home = home, .cache_bytes = 1u << 30}, &store));
+    must(store_wt_open(
+        NULL, &(struct store_options){.home = home, .cache_bytes = 1u << 30}, &store));
     measure("wiredtiger", store, rows);
     must(store_close(NULL, store));
     snprintf(deep, sizeof deep, "%s/deep", home);

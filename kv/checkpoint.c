@@ -65,7 +65,8 @@ struct status checkpoint_shard(struct task *task, struct kv_shard *kv)
         if (slice->log.applied_index == slice->checkpoint_index || failed(slice->failed)) continue;
         uint64_t started_ns = shard_now_ns(kv->shard);
         // A store that runs out of room in the middle of it would hold up a helper until there is some.
-        if (kv->disk_full && kv->disk_free_bytes < slice->bytes_since_checkpoint + CHECKPOINT_ROOM_BYTES) {
+        if (kv->disk_full &&
+            kv->disk_free_bytes < slice->bytes_since_checkpoint + CHECKPOINT_ROOM_BYTES) {
             st = status_make(E_DISK_FULL, "no room on the disk for a checkpoint");
             goto out;
         }
@@ -155,7 +156,8 @@ static struct status room_check(struct task *task, struct kv_shard *kv)
 
 // --- the tasks -----------------------------------------------------------------------------------------------
 
-static struct status upkeep_pause(struct task *task, struct kv_maintenance *upkeep, uint64_t duration_ns)
+static struct status upkeep_pause(
+    struct task *task, struct kv_maintenance *upkeep, uint64_t duration_ns)
 {
     struct status st = task_wait_until(
         task, &upkeep->sleepers, task_now_ns(task) + duration_ns, status_make(K_END, "time is up"));
@@ -172,7 +174,8 @@ static struct status upkeep_task(struct task *task, void *arg)
         struct arena_mark mark = arena_mark(task->arena);
         if (checkpoint_is_due(upkeep, task_now_ns(task))) {
             st = checkpoint_shard(task, kv);
-            if (failed(st)) log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
+            if (failed(st))
+                log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
             upkeep->checkpointed_ns = task_now_ns(task);
             upkeep->retry_ns = failed(st) ? upkeep->checkpointed_ns + RETRY_NS : 0;
         }

@@ -11,7 +11,13 @@
 #define OP_COUNT_AT (OP_TS_AT + HLC_ENCODED_BYTES)
 #define OP_HEADER_BYTES (OP_COUNT_AT + 4)
 
-enum op_flags { OP_COMMIT = 1, OP_INGESTING = 2, OP_OWN_TS = 4, OP_HAS_VALUE = 8, OP_FLAGS_ALL = 15 };
+enum op_flags {
+    OP_COMMIT = 1,
+    OP_INGESTING = 2,
+    OP_OWN_TS = 4,
+    OP_HAS_VALUE = 8,
+    OP_FLAGS_ALL = 15
+};
 enum item_flags { ITEM_TOMBSTONE = 1 };
 
 static const struct status malformed = {E_DATA_CORRUPTED, RETRY_NEVER, 0, "malformed log entry"};
@@ -37,7 +43,8 @@ static uint32_t get_u32(const uint8_t *in)
     memcpy(&value, in, 4);
     return value;
 }
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fixed-width integers are copied as they are");
+static_assert(
+    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fixed-width integers are copied as they are");
 
 static inline void append_leb(struct buffer *buffer, uint64_t value)
 {
@@ -117,9 +124,9 @@ void entry_op_append(struct entry_builder *builder, const struct entry_op *op)
     bool has_value = op->value.data != NULL;
     out[0] = (uint8_t)op->kind;
     put_u32(out + OP_SIZE_AT, 0);
-    out[OP_FLAGS_AT] = (uint8_t)((op->commit ? OP_COMMIT : 0) | (op->ingesting ? OP_INGESTING : 0) |
-                                 (kind_has_own_ts(op->kind) ? OP_OWN_TS : 0) |
-                                 (has_value ? OP_HAS_VALUE : 0));
+    out[OP_FLAGS_AT] =
+        (uint8_t)((op->commit ? OP_COMMIT : 0) | (op->ingesting ? OP_INGESTING : 0) |
+                  (kind_has_own_ts(op->kind) ? OP_OWN_TS : 0) | (has_value ? OP_HAS_VALUE : 0));
     hlc_encode(op->ts, out + OP_TS_AT);
     put_u32(out + OP_COUNT_AT, 0);
     buffer->size += OP_HEADER_BYTES;

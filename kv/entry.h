@@ -19,18 +19,18 @@
 
 enum entry_kind {
     ENTRY_WRITES = 1, // tenant, ts, items: a transaction's writes, committed at ts.
-    ENTRY_INGEST,     // tenant, items with timestamps: versions from elsewhere, idempotent, in any order.
-    ENTRY_REVERT,     // tenant, ts, items (records of the time index): their keys lose what is above ts.
-    ENTRY_PREPARE,    // tenant, txn, ts, record_slice, items: writes of a multi-slice transaction; not visible
-                      // yet; ts is the lowest timestamp that they may commit at.
-    ENTRY_RECORD,     // txn, commit, ts, value (the coordinator's own: participants): its fate. Stays until
-                      // ENTRY_RECORD_END.
+    ENTRY_INGEST, // tenant, items with timestamps: versions from elsewhere, idempotent, in any order.
+    ENTRY_REVERT, // tenant, ts, items (records of the time index): their keys lose what is above ts.
+    ENTRY_PREPARE, // tenant, txn, ts, record_slice, items: writes of a multi-slice transaction; not visible
+                   // yet; ts is the lowest timestamp that they may commit at.
+    ENTRY_RECORD, // txn, commit, ts, value (the coordinator's own: participants): its fate. Stays until
+                  // ENTRY_RECORD_END.
     ENTRY_RECORD_END, // txn.
-    ENTRY_RESOLVE,    // txn, commit, ts: prepared writes become versions at ts, or are dropped. Idempotent.
-    ENTRY_GC,         // tenant, ts: what only a read below ts could see may go; such reads are refused.
-    ENTRY_CLEAR,      // tenant, span: all versions of these keys go at once.
-    ENTRY_TENANT,     // tenant, ingesting: whether versions may come by ENTRY_INGEST; keeps the time index.
-    ENTRY_META,       // key, value (data NULL: erased): a small named record of the upper half's.
+    ENTRY_RESOLVE, // txn, commit, ts: prepared writes become versions at ts, or are dropped. Idempotent.
+    ENTRY_GC,    // tenant, ts: what only a read below ts could see may go; such reads are refused.
+    ENTRY_CLEAR, // tenant, span: all versions of these keys go at once.
+    ENTRY_TENANT, // tenant, ingesting: whether versions may come by ENTRY_INGEST; keeps the time index.
+    ENTRY_META, // key, value (data NULL: erased): a small named record of the upper half's.
     ENTRY_KIND_END,
 };
 
@@ -69,7 +69,8 @@ void entry_item_append(struct entry_builder *builder, const struct entry_item *i
 // The payload, in the builder's arena. Timestamps of the last WRITES, PREPARE can be set afterwards with
 // entry_ts_set, so that an entry is built before its timestamp is chosen.
 struct bytes entry_end(struct entry_builder *builder);
-void entry_ts_set(struct bytes payload, struct hlc_timestamp ts); // All operations of kinds WRITES and PREPARE.
+void entry_ts_set(
+    struct bytes payload, struct hlc_timestamp ts); // All operations of kinds WRITES and PREPARE.
 void entry_ceiling_set(struct bytes payload, struct hlc_timestamp ceiling); // The slice's own.
 
 // --- reading -------------------------------------------------------------------------------------------

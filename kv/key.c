@@ -14,7 +14,8 @@ enum key_tag {
     TAG_DOUBLE = 0x20,
     TAG_BYTES = 0x40,
     TAG_DECIMAL = 0x60,
-    TAG_INT_ZERO = 0x80, // 0x78..0x7f: negative with 8..1 bytes; 0x81..0x88: positive with 1..8 bytes.
+    TAG_INT_ZERO =
+        0x80, // 0x78..0x7f: negative with 8..1 bytes; 0x81..0x88: positive with 1..8 bytes.
     TAG_NULL = 0xf0,
 };
 #define BYTES_ESCAPE 0x00u

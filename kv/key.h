@@ -45,7 +45,8 @@ enum key_order { KEY_ASCENDING, KEY_DESCENDING };
 // NULL sorts last ascending and first descending, as in PostgreSQL.
 void key_append_null(struct buffer *key, enum key_order order);
 void key_append_int(struct buffer *key, int64_t value, enum key_order order);
-void key_append_double(struct buffer *key, double value, enum key_order order); // -0 as 0; NaN last.
+void key_append_double(
+    struct buffer *key, double value, enum key_order order); // -0 as 0; NaN last.
 void key_append_bytes(struct buffer *key, struct bytes value, enum key_order order);
 // sign (-1, 0, 1), decimal exponent and digits (0..9 each, no leading or trailing zero): value 0.d1d2d3... x
 // 10^exponent. Signs -2 and 2 are the infinities, 3 is NaN (last); they and zero have no digits.
@@ -59,7 +60,8 @@ CHECKED struct status key_decode_double(struct bytes *key, enum key_order order,
 CHECKED struct status key_decode_bytes(
     struct bytes *key, enum key_order order, struct arena *arena, struct bytes *value);
 CHECKED struct status key_decode_decimal(struct bytes *key, enum key_order order,
-    struct arena *arena, int *sign, int32_t *exponent, const uint8_t **digits, uint32_t *digit_count);
+    struct arena *arena, int *sign, int32_t *exponent, const uint8_t **digits,
+    uint32_t *digit_count);
 
 // "/Table/52/1/..." style text for logs and SHOW RANGES, in `arena`.
 char *key_format(struct arena *arena, struct bytes key);

@@ -128,7 +128,8 @@ static struct status takeover_finish(struct task *task, struct start *start)
     struct recovery_cluster *cluster = &start->cluster;
     struct status st;
     uint32_t old_count = cluster->log_count;
-    log_info(0, "storage: taken over from %u shards to %u", old_count, start->kv->node->shard_count);
+    log_info(
+        0, "storage: taken over from %u shards to %u", old_count, start->kv->node->shard_count);
     cluster->log_count = start->kv->node->shard_count;
     cluster->void_count = old_count;
     TRY(recovery_cluster_write(task, start->kv->dir, cluster));
@@ -148,7 +149,8 @@ static struct status clock_wait(struct task *task, struct hlc_timestamp ceiling)
     int64_t behind_ns = (int64_t)ceiling.wall_ns - env->wall_ns(env);
     if (behind_ns > (int64_t)CLOCK_BEHIND_MAX_NS)
         return status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
-            "the clock is %lld s behind the newest commit of the store", (long long)(behind_ns / 1000000000));
+            "the clock is %lld s behind the newest commit of the store",
+            (long long)(behind_ns / 1000000000));
     if (behind_ns > 2 * (int64_t)CEILING_AHEAD_NS)
         log_warning(0, "storage: waiting %lld ms for the clock to pass the newest commit",
             (long long)(behind_ns / 1000000));

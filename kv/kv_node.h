@@ -14,7 +14,13 @@
 #define KV_SLICES_MAX 4096u
 
 // Places of the modules in module_state.
-enum kv_module_slot { KV_SLOT_CLIENT, KV_SLOT_DEADLOCK, KV_SLOT_RANGES, KV_SLOT_PROTECTED, KV_SLOT_NONE };
+enum kv_module_slot {
+    KV_SLOT_CLIENT,
+    KV_SLOT_DEADLOCK,
+    KV_SLOT_RANGES,
+    KV_SLOT_PROTECTED,
+    KV_SLOT_NONE
+};
 
 struct kv_node {
     struct node *node;
@@ -22,26 +28,26 @@ struct kv_node {
     const char *dir;
     uint8_t cluster_id[16];
     bool is_new;
-    uint32_t slice_count;        // Slice ids are 1..slice_count.
-    uint32_t *slice_shard;       // [slice id]: the shard that owns it; computed at start.
+    uint32_t slice_count;  // Slice ids are 1..slice_count.
+    uint32_t *slice_shard; // [slice id]: the shard that owns it; computed at start.
     slice_gc_limit_fn gc_limit;
-    void *module_state[8];       // By kv_module.slot: once a node.
+    void *module_state[8]; // By kv_module.slot: once a node.
 };
 
 struct kv_shard {
     struct shard *shard;
     struct kv_node *node;
     struct log_writer *log;
-    struct slice **slices;       // The ones that this shard owns.
+    struct slice **slices; // The ones that this shard owns.
     uint32_t slice_count;
-    struct slice **by_id;        // [slice id]; NULL where another shard owns it.
-    bool stopping;               // Requests are 57P01.
-    struct status log_status;    // Failed: the shard's log is at its end.
-    bool disk_full;              // Writes are 53100 until there is room.
-    uint64_t disk_free_bytes;    // When last looked at.
+    struct slice **by_id;     // [slice id]; NULL where another shard owns it.
+    bool stopping;            // Requests are 57P01.
+    struct status log_status; // Failed: the shard's log is at its end.
+    bool disk_full;           // Writes are 53100 until there is room.
+    uint64_t disk_free_bytes; // When last looked at.
     struct kv_maintenance *maintenance;
-    uint32_t modules_ready;      // How many modules have shard_init behind them.
-    void *module_state[8];       // By kv_module.slot: once a shard.
+    uint32_t modules_ready; // How many modules have shard_init behind them.
+    void *module_state[8];  // By kv_module.slot: once a shard.
 };
 
 static inline struct kv_shard *kv_shard_of(const struct shard *shard)

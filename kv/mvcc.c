@@ -10,7 +10,8 @@
 // Scratch above this is given back after use: one large value must not stay in memory for good.
 #define SCRATCH_KEEP_BYTES (256u << 10)
 
-static const struct status malformed = {E_DATA_CORRUPTED, RETRY_NEVER, 0, "malformed version record"};
+static const struct status malformed = {
+    E_DATA_CORRUPTED, RETRY_NEVER, 0, "malformed version record"};
 
 void mvcc_init(struct mvcc *mvcc, struct store *store)
 {
@@ -49,8 +50,8 @@ struct status mvcc_current_decode(struct bytes record, struct mvcc_version *vers
     if (UNLIKELY(record.size < MVCC_CURRENT_HEADER_BYTES)) return malformed;
     version->ts = hlc_decode(record.data);
     version->tombstone = record.data[HLC_ENCODED_BYTES] & FLAG_TOMBSTONE;
-    version->value = version->tombstone ? bytes_of(NULL, 0)
-                                        : bytes_skip(record, MVCC_CURRENT_HEADER_BYTES);
+    version->value =
+        version->tombstone ? bytes_of(NULL, 0) : bytes_skip(record, MVCC_CURRENT_HEADER_BYTES);
     return STATUS_OK;
 }
 
@@ -88,8 +89,8 @@ static struct bytes history_key(
     return bytes_of(out, size + HLC_ENCODED_BYTES);
 }
 
-struct status mvcc_history_key_decode(
-    struct bytes record_key, struct mvcc_scratch *scratch, struct bytes *key, struct hlc_timestamp *ts)
+struct status mvcc_history_key_decode(struct bytes record_key, struct mvcc_scratch *scratch,
+    struct bytes *key, struct hlc_timestamp *ts)
 {
     if (record_key.size < 2 + HLC_ENCODED_BYTES) return malformed;
     uint8_t *out = scratch_reserve(scratch, record_key.size);
@@ -176,8 +177,8 @@ static struct status version_copy(struct arena *arena, struct mvcc_version *vers
         return STATUS_OK;
     }
     size_t size = version->value.size;
-    uint8_t *out = size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(arena, size)
-                                                : arena_alloc(arena, size);
+    uint8_t *out =
+        size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(arena, size) : arena_alloc(arena, size);
     if (out == NULL) return arena_check(arena);
     if (size > 0) memcpy(out, version->value.data, size);
     version->value = bytes_of(out, size);
@@ -225,8 +226,8 @@ struct status mvcc_newest(struct mvcc *mvcc, struct bytes key, struct hlc_timest
 
 // --- changes -------------------------------------------------------------------------------------------------
 
-static struct status put_current(struct mvcc *mvcc, struct bytes key,
-    const struct mvcc_version *version)
+static struct status put_current(
+    struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version)
 {
     size_t size = MVCC_CURRENT_HEADER_BYTES + version->value.size;
     uint8_t *out = scratch_reserve(&mvcc->value, size);
@@ -239,8 +240,8 @@ static struct status put_current(struct mvcc *mvcc, struct bytes key,
     return st;
 }
 
-static struct status put_history(struct mvcc *mvcc, struct bytes key,
-    const struct mvcc_version *version)
+static struct status put_history(
+    struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version)
 {
     size_t prefix_size, size = 1 + version->value.size;
     uint8_t *out = scratch_reserve(&mvcc->value, size);
@@ -344,7 +345,8 @@ struct status mvcc_collect_key(
         cursor = NULL;
         if (!found) break;
         size_t prefix_size;
-        TRY(store_remove(mvcc->store, STORE_HISTORY, history_key(mvcc, key, version.ts, &prefix_size)));
+        TRY(store_remove(
+            mvcc->store, STORE_HISTORY, history_key(mvcc, key, version.ts, &prefix_size)));
         at = version.ts;
         (*removed)++;
     }
@@ -409,8 +411,8 @@ static inline struct status cursor_take(struct mvcc_cursor *cursor, struct statu
     return mvcc_current_decode(cursor->current->value, &cursor->newest);
 }
 
-struct status mvcc_cursor_seek(struct mvcc_cursor *cursor, enum store_direction direction,
-    struct bytes key, bool *found)
+struct status mvcc_cursor_seek(
+    struct mvcc_cursor *cursor, enum store_direction direction, struct bytes key, bool *found)
 {
     struct status st = store_seek(cursor->current, direction, key, found);
     return cursor_take(cursor, st, *found);
@@ -423,8 +425,8 @@ struct status mvcc_cursor_step(
     return cursor_take(cursor, st, *found);
 }
 
-struct status mvcc_cursor_at(struct mvcc_cursor *cursor, struct hlc_timestamp ts,
-    struct mvcc_version *version, bool *found)
+struct status mvcc_cursor_at(
+    struct mvcc_cursor *cursor, struct hlc_timestamp ts, struct mvcc_version *version, bool *found)
 {
     if (LIKELY(hlc_less_equal(cursor->newest.ts, ts))) {
         *version = cursor->newest;
@@ -447,6 +449,6 @@ struct status mvcc_cursor_older(
     if (cursor->history == NULL)
         st = store_cursor_open(cursor->mvcc->store, STORE_HISTORY, &cursor->history);
     if (failed(st)) return st;
-    return history_seek(cursor->mvcc, cursor->history, cursor->key, hlc_previous(version->ts),
-        version, found);
+    return history_seek(
+        cursor->mvcc, cursor->history, cursor->key, hlc_previous(version->ts), version, found);
 }

@@ -72,14 +72,14 @@ struct mvcc_cursor {
 };
 CHECKED struct status mvcc_cursor_open(struct mvcc *mvcc, struct mvcc_cursor *cursor);
 void mvcc_cursor_close(struct mvcc_cursor *cursor);
-CHECKED struct status mvcc_cursor_seek(struct mvcc_cursor *cursor, enum store_direction direction,
-    struct bytes key, bool *found);
+CHECKED struct status mvcc_cursor_seek(
+    struct mvcc_cursor *cursor, enum store_direction direction, struct bytes key, bool *found);
 CHECKED struct status mvcc_cursor_step(
     struct mvcc_cursor *cursor, enum store_direction direction, bool *found);
 // The version of the key at the position that a read at `ts` sees. Points into the store; valid until the
 // cursor moves or the next call of this.
-CHECKED struct status mvcc_cursor_at(struct mvcc_cursor *cursor, struct hlc_timestamp ts,
-    struct mvcc_version *version, bool *found);
+CHECKED struct status mvcc_cursor_at(
+    struct mvcc_cursor *cursor, struct hlc_timestamp ts, struct mvcc_version *version, bool *found);
 // The next older version than `version` of the key at the position.
 CHECKED struct status mvcc_cursor_older(
     struct mvcc_cursor *cursor, struct mvcc_version *version, bool *found);
@@ -89,8 +89,8 @@ CHECKED struct status mvcc_cursor_older(
 #define MVCC_CURRENT_HEADER_BYTES (HLC_ENCODED_BYTES + 1u)
 CHECKED struct status mvcc_current_decode(struct bytes record, struct mvcc_version *version);
 // The user's key (into `scratch`) and timestamp of a key of `history`.
-CHECKED struct status mvcc_history_key_decode(
-    struct bytes record_key, struct mvcc_scratch *scratch, struct bytes *key, struct hlc_timestamp *ts);
+CHECKED struct status mvcc_history_key_decode(struct bytes record_key, struct mvcc_scratch *scratch,
+    struct bytes *key, struct hlc_timestamp *ts);
 // Bounds in `history` of all versions of the keys in `span`, in `arena`.
 struct span mvcc_history_span(struct arena *arena, struct span span);
 CHECKED struct status mvcc_time_key_decode(

@@ -166,7 +166,8 @@ struct pending *slice_pending_find(
         uint64_t hash = hash_bytes(key);
         struct pending_key *at = slice->pending_buckets[hash & (slice->pending_bucket_count - 1)];
         for (; at != NULL; at = at->next) {
-            if (at->hash == hash && hlc_less_equal(at->pending->ts, ts) && bytes_equal(at->key, key))
+            if (at->hash == hash && hlc_less_equal(at->pending->ts, ts) &&
+                bytes_equal(at->key, key))
                 return at->pending;
         }
     }

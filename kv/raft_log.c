@@ -34,7 +34,10 @@ struct status raft_log_propose(
 {
     proposal->log = log;
     proposal->append = (struct log_append){
-        .record = {.stream = log->slice, .term = log->term, .index = log->last_index + 1, .payload = payload},
+        .record = {.stream = log->slice,
+            .term = log->term,
+            .index = log->last_index + 1,
+            .payload = payload},
         .durable = record_durable,
     };
     struct status st = log_writer_append(log->writer, &proposal->append);

@@ -14,10 +14,11 @@ struct raft_log {
     struct log_writer *writer;
     uint64_t slice;
     uint64_t term;
-    uint64_t last_index;      // Proposed.
+    uint64_t last_index; // Proposed.
     uint64_t committed_index;
-    uint64_t applied_index;   // Told by raft_log_applied.
-    log_position applied_position; // Of applied_index in the shard's log; 0 when it is from an older start.
+    uint64_t applied_index; // Told by raft_log_applied.
+    log_position
+        applied_position; // Of applied_index in the shard's log; 0 when it is from an older start.
 };
 
 struct raft_proposal {

@@ -61,8 +61,8 @@ struct status recovery_cluster_write(
     buffer_append_string(&text, "isopod store 1\ncluster ");
     for (uint32_t i = 0; i < 16; i++)
         buffer_printf(&text, "%02x", cluster->id[i]);
-    buffer_printf(&text, "\nslices %u\nlogs %u\nvoid %u\n", cluster->slice_count, cluster->log_count,
-        cluster->void_count);
+    buffer_printf(&text, "\nslices %u\nlogs %u\nvoid %u\n", cluster->slice_count,
+        cluster->log_count, cluster->void_count);
     return disk_write_file(task, arena_printf(task->arena, "%s/CLUSTER", dir), buffer_bytes(&text));
 }
 
@@ -81,11 +81,12 @@ static struct status replay_record(
     struct slice *slice = kv_slice_find(replay->kv, record->stream);
     if (slice == NULL) {
         if (replay->takeover) return STATUS_OK; // Another shard's.
-        return status_make(E_DATA_CORRUPTED, "the log has a record of a slice that does not belong to it");
+        return status_make(
+            E_DATA_CORRUPTED, "the log has a record of a slice that does not belong to it");
     }
     replay->records++;
-    return slice_replay(task, slice, record->term, record->index, record->payload,
-        replay->takeover ? 0 : position);
+    return slice_replay(
+        task, slice, record->term, record->index, record->payload, replay->takeover ? 0 : position);
 }
 
 static void log_failed(struct log_writer *log, struct status st, void *arg)

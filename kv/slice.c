@@ -57,15 +57,14 @@ static struct status tenant_decode(struct bytes value, struct slice_tenant *tena
     return STATUS_OK;
 }
 
-struct status slice_tenant_load(
-    struct slice *slice, uint64_t tenant, struct slice_tenant *loaded)
+struct status slice_tenant_load(struct slice *slice, uint64_t tenant, struct slice_tenant *loaded)
 {
     uint8_t name[META_NUMBER_KEY_BYTES];
     struct bytes value;
     bool found;
     *loaded = (struct slice_tenant){.id = tenant};
-    struct status st = store_get(slice->store, STORE_META,
-        meta_number_key(META_TENANT, tenant, name), &value, &found);
+    struct status st = store_get(
+        slice->store, STORE_META, meta_number_key(META_TENANT, tenant, name), &value, &found);
     if (!failed(st) && found) st = tenant_decode(value, loaded);
     store_release(slice->store);
     return st;
@@ -188,8 +187,8 @@ struct status slice_record_get(struct slice *slice, uint64_t txn, struct arena *
 {
     uint8_t name[META_NUMBER_KEY_BYTES];
     struct bytes value;
-    struct status st = store_get(
-        slice->store, STORE_META, meta_number_key(META_RECORD, txn, name), &value, found);
+    struct status st =
+        store_get(slice->store, STORE_META, meta_number_key(META_RECORD, txn, name), &value, found);
     if (!failed(st) && *found) st = record_decode(arena, txn, value, record);
     store_release(slice->store);
     return st;
@@ -371,7 +370,8 @@ out:
 struct status slice_checkpoint(struct task *task, struct slice *slice)
 {
     if (slice->checkpointing) return STATUS_OK; // One at a time; the other one is as good.
-    uint64_t index = slice->replay != NULL ? slice->replay->applied_index : slice->log.applied_index;
+    uint64_t index =
+        slice->replay != NULL ? slice->replay->applied_index : slice->log.applied_index;
     log_position position = slice->log.applied_position;
     uint64_t bytes = slice->bytes_since_checkpoint;
     if (index == slice->checkpoint_index) return STATUS_OK;
@@ -407,8 +407,10 @@ void slice_drain(struct task *task, struct slice *slice)
 {
     slice->served = slice->served || slice->serving;
     slice->serving = false;
-    wait_queue_wake_all(&slice->ceiling_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
-    wait_queue_wake_all(&slice->admit_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    wait_queue_wake_all(
+        &slice->ceiling_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    wait_queue_wake_all(
+        &slice->admit_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
     while (slice->in_flight > 0 || slice->own_tasks > 0) {
         if (failed(task_wait(task, &slice->idle_waiters))) task_cancel_clear(task);
     }

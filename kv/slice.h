@@ -64,17 +64,17 @@ struct pending_key; // A key with an unapplied or a prepared write.
 // Writes with the log, not applied yet; or prepared, waiting for their transaction's fate.
 struct pending {
     struct slice *slice;
-    struct hlc_timestamp ts;     // The commit's; of prepared writes the lowest possible.
-    uint64_t txn;                // Of prepared writes, otherwise 0.
-    uint64_t record_slice;       // Where a prepared transaction's record is.
+    struct hlc_timestamp ts; // The commit's; of prepared writes the lowest possible.
+    uint64_t txn;            // Of prepared writes, otherwise 0.
+    uint64_t record_slice;   // Where a prepared transaction's record is.
     uint64_t tenant;
-    struct bytes payload;        // Prepared writes: an entry with the ENTRY_PREPARE alone, owned by this.
-    struct span bounds;          // From the first key to the last, both included.
-    bool coarse;                 // Too many keys to index: all of the bounds counts as written.
+    struct bytes payload; // Prepared writes: an entry with the ENTRY_PREPARE alone, owned by this.
+    struct span bounds;   // From the first key to the last, both included.
+    bool coarse;          // Too many keys to index: all of the bounds counts as written.
     struct pending_key *keys;
     uint32_t key_count;
-    struct wait_queue readers;   // Woken when the writes are applied or dropped.
-    struct list_link link;       // In slice->pending or slice->prepared, oldest first.
+    struct wait_queue readers; // Woken when the writes are applied or dropped.
+    struct list_link link;     // In slice->pending or slice->prepared, oldest first.
 };
 
 struct slice {
@@ -84,43 +84,43 @@ struct slice {
     struct store *store;
     struct mvcc mvcc;
     struct raft_log log;
-    bool serving;                       // Between slice_serve and slice_drain.
+    bool serving; // Between slice_serve and slice_drain.
     bool served;
-    struct status failed;               // Once set, everything is refused with it.
+    struct status failed; // Once set, everything is refused with it.
 
-    struct hlc_timestamp last_commit;   // Highest given out by slice_commit_ts (or resolved at).
-    struct hlc_timestamp applied_ts;    // Highest commit applied.
-    struct hlc_timestamp read_high;     // Highest read served.
-    struct hlc_timestamp ceiling;       // Durable.
+    struct hlc_timestamp last_commit; // Highest given out by slice_commit_ts (or resolved at).
+    struct hlc_timestamp applied_ts;  // Highest commit applied.
+    struct hlc_timestamp read_high;   // Highest read served.
+    struct hlc_timestamp ceiling;     // Durable.
     struct hlc_timestamp ceiling_proposed;
     struct wait_queue ceiling_waiters;
     bool ceiling_asked;
 
-    struct list_link pending;           // struct pending.link, in ts order.
+    struct list_link pending; // struct pending.link, in ts order.
     struct list_link prepared;
     struct pending_key **pending_buckets;
-    uint32_t pending_bucket_count;      // A power of two.
+    uint32_t pending_bucket_count; // A power of two.
     uint32_t pending_key_count;
     uint32_t pending_coarse_count;
 
     struct slice_proposal *committed, *committed_tail; // Durable, to be applied.
     size_t committed_bytes, committed_items;
-    uint64_t in_flight;                 // Proposals not applied yet.
-    bool parts_open;                    // A large entry is being cut into parts: others wait.
+    uint64_t in_flight; // Proposals not applied yet.
+    bool parts_open;    // A large entry is being cut into parts: others wait.
     struct wait_queue admit_waiters;
-    bool applying;                      // A task of the slice's own applies what is too much for a completion.
-    struct wait_queue idle_waiters;     // Woken when in_flight or an own task ends.
+    bool applying; // A task of the slice's own applies what is too much for a completion.
+    struct wait_queue idle_waiters; // Woken when in_flight or an own task ends.
     uint32_t own_tasks;
 
-    struct slice_replay *replay;        // Until slice_serve.
-    struct hashmap tenants;             // struct slice_tenant by id: thresholds and marks.
-    uint64_t checkpoint_index;          // Applied index of the last checkpoint.
+    struct slice_replay *replay; // Until slice_serve.
+    struct hashmap tenants;      // struct slice_tenant by id: thresholds and marks.
+    uint64_t checkpoint_index;   // Applied index of the last checkpoint.
     log_position checkpoint_position;
     bool checkpointing;
     uint64_t bytes_since_checkpoint;
 
     struct slice_observer *observers;
-    uint32_t modules_ready;             // How many modules' slice_ready ran.
+    uint32_t modules_ready; // How many modules' slice_ready ran.
 
     // The upper half's own (their modules make and free them in slice_ready and slice_fini).
     struct lock_table *locks;
@@ -154,14 +154,15 @@ struct hlc_timestamp slice_close(struct slice *slice);
 struct slice_reader {
     uint64_t tenant;
     struct hlc_timestamp ts;
-    bool newest;      // Whatever is newest, once no write of the key is pending: for holders of its lock. `ts` is ignored.
-    bool no_wait;     // K_PENDING instead of waiting.
+    bool
+        newest; // Whatever is newest, once no write of the key is pending: for holders of its lock. `ts` is ignored.
+    bool no_wait; // K_PENDING instead of waiting.
 };
 #define K_PENDING SQLSTATE('K', '0', '0', '1', '1')
 
 struct slice_value {
-    struct bytes value;              // data NULL: absent (or a tombstone, with its ts).
-    struct hlc_timestamp ts;         // Zero when there is no version at all.
+    struct bytes value;      // data NULL: absent (or a tombstone, with its ts).
+    struct hlc_timestamp ts; // Zero when there is no version at all.
 };
 // One key. Raises read_high. Suspends only for pending writes (and, rarely, for the ceiling).
 CHECKED struct status slice_read_point(struct task *task, struct slice *slice,
@@ -169,12 +170,13 @@ CHECKED struct status slice_read_point(struct task *task, struct slice *slice,
     struct slice_value *value);
 
 struct slice_scan {
-    struct span span;       // Taken in part by each call: what is left.
+    struct span span; // Taken in part by each call: what is left.
     bool reverse;
-    uint32_t rows_max;      // Of one call; 0: 1,024.
-    size_t bytes_max;       // 0: 1 MiB; the row that crosses it is the last.
-    bool done;              // Set when span is exhausted.
-    struct hlc_timestamp newest; // Highest version timestamp among the rows given (with reader->newest).
+    uint32_t rows_max; // Of one call; 0: 1,024.
+    size_t bytes_max;  // 0: 1 MiB; the row that crosses it is the last.
+    bool done;         // Set when span is exhausted.
+    struct hlc_timestamp
+        newest; // Highest version timestamp among the rows given (with reader->newest).
 };
 // The next rows that are visible. Raises read_high. Yields by itself; rows of one call are all as of ts.
 CHECKED struct status slice_read_span(struct task *task, struct slice *slice,
@@ -276,8 +278,8 @@ struct slice_options {
 // Opens the store; then slice_replay each record of the log in order, then slice_serve.
 CHECKED struct status slice_open(struct task *task, struct kv_shard *kv,
     const struct slice_options *options, struct slice **slice);
-CHECKED struct status slice_replay(struct task *task, struct slice *slice, uint64_t term, uint64_t index,
-    struct bytes payload, log_position position);
+CHECKED struct status slice_replay(struct task *task, struct slice *slice, uint64_t term,
+    uint64_t index, struct bytes payload, log_position position);
 CHECKED struct status slice_serve(struct task *task, struct slice *slice, struct log_writer *log);
 CHECKED struct status slice_checkpoint(struct task *task, struct slice *slice);
 // Refuses what comes from now on and waits for what is in flight.

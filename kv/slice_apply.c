@@ -23,7 +23,8 @@ static struct status apply_pause(struct slice_apply *apply, size_t bytes)
 {
     if (apply->task == NULL) return STATUS_OK;
     apply->bytes += bytes;
-    if (++apply->items < TRANSACTION_ITEMS_MAX && apply->bytes < TRANSACTION_BYTES_MAX) return STATUS_OK;
+    if (++apply->items < TRANSACTION_ITEMS_MAX && apply->bytes < TRANSACTION_BYTES_MAX)
+        return STATUS_OK;
     struct store *store = apply->slice->store;
     struct status st = store_commit(store);
     if (failed(st)) return st;
@@ -34,8 +35,8 @@ static struct status apply_pause(struct slice_apply *apply, size_t bytes)
     return store_begin(store);
 }
 
-static struct status apply_writes(struct slice_apply *apply, const struct entry_op *op,
-    struct hlc_timestamp ts)
+static struct status apply_writes(
+    struct slice_apply *apply, const struct entry_op *op, struct hlc_timestamp ts)
 {
     struct entry_items items;
     struct entry_item item;
@@ -94,8 +95,8 @@ out:
 }
 
 // The prepared writes are kept as an entry of their own, with this operation alone.
-static struct status apply_prepare(struct slice_apply *apply, const struct entry_op *op,
-    struct bytes entry)
+static struct status apply_prepare(
+    struct slice_apply *apply, const struct entry_op *op, struct bytes entry)
 {
     uint8_t name[META_NUMBER_KEY_BYTES];
     (void)op->ts;
@@ -154,8 +155,8 @@ static struct status apply_tenant(struct slice *slice, const struct entry_op *op
         if (!op->ingesting) {
             struct arena arena;
             arena_init(&arena, NULL);
-            st = store_clear(slice->store, STORE_TIME,
-                mvcc_time_span(&arena, op->tenant, HLC_ZERO, HLC_MAX));
+            st = store_clear(
+                slice->store, STORE_TIME, mvcc_time_span(&arena, op->tenant, HLC_ZERO, HLC_MAX));
             arena_fini(&arena);
         }
     }
@@ -170,10 +171,9 @@ static struct status apply_meta(struct slice *slice, const struct entry_op *op)
     buffer_init(&name, &arena);
     buffer_append_u8(&name, META_NAMED);
     buffer_append_bytes(&name, op->key);
-    struct status st =
-        op->value.data == NULL
-            ? store_remove(slice->store, STORE_META, buffer_bytes(&name))
-            : store_put(slice->store, STORE_META, buffer_bytes(&name), op->value);
+    struct status st = op->value.data == NULL
+                           ? store_remove(slice->store, STORE_META, buffer_bytes(&name))
+                           : store_put(slice->store, STORE_META, buffer_bytes(&name), op->value);
     arena_fini(&arena);
     return st;
 }
@@ -302,8 +302,7 @@ void slice_apply_remember(struct slice *slice, struct bytes payload)
     }
 }
 
-static void tell_one(
-    struct slice *slice, const struct entry_op *op, uint64_t index, bool applied)
+static void tell_one(struct slice *slice, const struct entry_op *op, uint64_t index, bool applied)
 {
     for (struct slice_observer *at = slice->observers, *next; at != NULL; at = next) {
         next = at->next;

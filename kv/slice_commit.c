@@ -115,8 +115,7 @@ void slice_ceiling_ask(struct slice *slice)
     (void)st.code; // The next one asks again.
 }
 
-struct status slice_ceiling_wait(
-    struct task *task, struct slice *slice, struct hlc_timestamp ts)
+struct status slice_ceiling_wait(struct task *task, struct slice *slice, struct hlc_timestamp ts)
 {
     while (hlc_less(slice->ceiling, ts)) {
         struct status st = slice_check(slice);

@@ -22,8 +22,8 @@ struct gc_batch {
     struct bytes keys[GC_BATCH_KEYS];
     uint32_t count;
     uint64_t tenant;
-    bool done;            // No key left in the table.
-    struct bytes next;    // Where the next batch starts, in the table's own keys.
+    bool done;         // No key left in the table.
+    struct bytes next; // Where the next batch starts, in the table's own keys.
 };
 
 static uint64_t tenant_of(struct bytes key)
@@ -75,8 +75,8 @@ out:
     return st;
 }
 
-static struct status threshold_move(struct task *task, struct slice *slice, uint64_t tenant,
-    struct hlc_timestamp *threshold)
+static struct status threshold_move(
+    struct task *task, struct slice *slice, uint64_t tenant, struct hlc_timestamp *threshold)
 {
     struct entry_builder builder;
     struct status st;
@@ -89,7 +89,8 @@ static struct status threshold_move(struct task *task, struct slice *slice, uint
     // From now on nobody may begin to read below it, and no protection can come to lie below it.
     slice_tenant_make(slice, tenant)->gc_proposed = allowed;
     entry_begin(&builder, task->arena);
-    entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_GC, .tenant = tenant, .ts = allowed});
+    entry_op_append(
+        &builder, &(struct entry_op){.kind = ENTRY_GC, .tenant = tenant, .ts = allowed});
     TRY(slice_propose(task, slice, entry_end(&builder)));
     *threshold = allowed;
 out:
@@ -110,7 +111,8 @@ out:
 }
 
 // What an ingesting tenant received below the threshold can no more be reverted.
-static struct status trim_time_index(struct slice *slice, uint64_t tenant, struct hlc_timestamp threshold)
+static struct status trim_time_index(
+    struct slice *slice, uint64_t tenant, struct hlc_timestamp threshold)
 {
     struct arena arena;
     struct status st = store_begin(slice->store);

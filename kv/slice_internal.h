@@ -61,7 +61,8 @@ void pending_remove(struct slice *slice, struct pending *pending, struct status 
 bool pending_newest(const struct slice *slice, struct bytes key, struct hlc_timestamp *ts);
 bool pending_in_span(const struct slice *slice, struct span span, struct hlc_timestamp after);
 // A prepared transaction from its own entry (copied), registered.
-struct pending *prepared_create(struct slice *slice, const struct entry_op *op, struct bytes payload);
+struct pending *prepared_create(
+    struct slice *slice, const struct entry_op *op, struct bytes payload);
 void prepared_destroy(struct slice *slice, struct pending *prepared);
 
 // --- slice_commit.c
@@ -83,7 +84,8 @@ void slice_apply_committed(struct slice *slice);
 // Commits what slice_replay gathered.
 CHECKED struct status slice_replay_end(struct slice *slice);
 // Starts a task that belongs to the slice: slice_stop waits for it.
-CHECKED struct status slice_task_start(struct slice *slice, task_fn fn, const char *kind, enum task_class class);
+CHECKED struct status slice_task_start(
+    struct slice *slice, task_fn fn, const char *kind, enum task_class class);
 
 // --- slice_apply.c
 // Puts one entry into the store. `task` NULL: in one piece, within the running transaction; otherwise large
@@ -103,7 +105,8 @@ void slice_apply_remember(struct slice *slice, struct bytes payload);
 void slice_ops_tell(struct slice *slice, struct bytes payload, uint64_t index, bool applied);
 
 // --- slice.c
-struct slice_tenant *slice_tenant_get(const struct slice *slice, uint64_t tenant); // NULL: nothing special.
+struct slice_tenant *slice_tenant_get(
+    const struct slice *slice, uint64_t tenant); // NULL: nothing special.
 struct slice_tenant *slice_tenant_make(struct slice *slice, uint64_t tenant);
 // What the store says; a tenant without a record is all zero.
 CHECKED struct status slice_tenant_load(

@@ -48,7 +48,8 @@ struct status slice_admit(struct task *task, struct slice *slice, size_t bytes)
     if (failed(st)) return st;
     if (UNLIKELY(bytes > ENTRY_BYTES_MAX))
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "transaction writes too much");
-    if (UNLIKELY(slice->kv->disk_full && bytes > 0)) return status_make(E_DISK_FULL, "no room on the disk of the store");
+    if (UNLIKELY(slice->kv->disk_full && bytes > 0))
+        return status_make(E_DISK_FULL, "no room on the disk of the store");
     if (LIKELY(!slice->parts_open)) return STATUS_OK;
     return slice_admit_any(task, slice);
 }
@@ -58,7 +59,8 @@ void slice_fail(struct slice *slice, struct status st, const char *what)
     if (failed(slice->failed)) return;
     char code[6];
     status_sqlstate(st, code);
-    log_error(0, "slice %llu has failed, %s: %s (%s)", (unsigned long long)slice->id, what, st.message, code);
+    log_error(0, "slice %llu has failed, %s: %s (%s)", (unsigned long long)slice->id, what,
+        st.message, code);
     // The message must outlive everything; the cause is in the log.
     slice->failed = status_make(E_IO_ERROR, "this part of the store has failed");
     wait_queue_wake_all(&slice->admit_waiters, slice->failed);
@@ -126,8 +128,8 @@ static void proposal_finish(struct slice_proposal *proposal, struct status st)
 
 static struct status ambiguous(void)
 {
-    return status_make_retry(
-        E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS, "the outcome of the commit is unknown: the log failed");
+    return status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS,
+        "the outcome of the commit is unknown: the log failed");
 }
 
 static void proposal_committed(struct raft_proposal *raft, struct status st)
@@ -174,7 +176,8 @@ static void part_fill(struct bytes payload, size_t offset, uint8_t *out, size_t 
 
 // All parts but the last are made durable one by one; the last one carries the proposal itself. Others wait
 // meanwhile, so that the parts of an entry are neighbours in the log.
-static struct status propose_parts(struct task *task, struct slice *slice, struct slice_proposal *proposal)
+static struct status propose_parts(
+    struct task *task, struct slice *slice, struct slice_proposal *proposal)
 {
     struct status st = STATUS_OK;
     uint8_t *buffer = malloc(PART_BYTES + PART_HEADER_BYTES);
@@ -270,7 +273,8 @@ struct status slice_propose_writes(struct task *task, struct slice *slice, uint6
     entry_begin(&builder, task->arena);
     entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_WRITES, .tenant = tenant, .ts = ts});
     for (uint32_t i = 0; i < count; i++)
-        entry_item_append(&builder, &(struct entry_item){.key = writes[i].key, .value = writes[i].value});
+        entry_item_append(
+            &builder, &(struct entry_item){.key = writes[i].key, .value = writes[i].value});
     struct status st = slice_propose(task, slice, entry_end(&builder));
     arena_release(task->arena, mark);
     return st;
@@ -397,8 +401,10 @@ static struct status replay_flush(struct slice *slice)
     struct slice_replay *replay = slice->replay;
     if (!replay->in_transaction) return STATUS_OK;
     struct status st = slice_apply_mark(slice, replay->term, replay->applied_index, slice->ceiling);
-    if (failed(st)) store_rollback(slice->store);
-    else st = store_commit(slice->store);
+    if (failed(st))
+        store_rollback(slice->store);
+    else
+        st = store_commit(slice->store);
     replay->in_transaction = false;
     replay->entries = 0;
     replay->bytes = 0;
@@ -432,7 +438,8 @@ out:
 static struct status replay_part(struct slice *slice, struct bytes payload, bool *whole)
 {
     struct slice_replay *replay = slice->replay;
-    const struct status malformed = status_make(E_DATA_CORRUPTED, "part of a log entry out of place");
+    const struct status malformed =
+        status_make(E_DATA_CORRUPTED, "part of a log entry out of place");
     uint32_t total;
     *whole = false;
     if (payload.size < PART_HEADER_BYTES) return malformed;

@@ -37,7 +37,8 @@ static struct status versions_add(
     if (version->value.size > 0) memcpy(copy + key.size, version->value.data, version->value.size);
     versions->items[versions->count++] = (struct kv_version){
         .key = bytes_of(copy, key.size),
-        .value = version->tombstone ? bytes_of(NULL, 0) : bytes_of(copy + key.size, version->value.size),
+        .value =
+            version->tombstone ? bytes_of(NULL, 0) : bytes_of(copy + key.size, version->value.size),
         .ts = version->ts,
         .tombstone = version->tombstone,
     };
@@ -93,7 +94,8 @@ static struct status export_check(const struct slice *slice, const struct kv_exp
     bool complete = !export->all && hlc_is_zero(export->after);
     if (hlc_less(export->at, threshold) ||
         (!complete && !hlc_is_zero(export->after) && hlc_less(export->after, threshold)))
-        return status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+        return status_make(
+            E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
     return STATUS_OK;
 }
 
@@ -221,7 +223,8 @@ struct status slice_revert(struct task *task, struct slice *slice, uint64_t tena
             goto out;
         }
         if (hlc_less(ts, slice_gc_threshold(slice, tenant))) {
-            st = status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+            st = status_make(
+                E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
             goto out;
         }
         TRY(revert_build(slice, tenant, ts, task->arena, &builder, &count));
@@ -237,15 +240,15 @@ out:
     return st;
 }
 
-struct status slice_clear(
-    struct task *task, struct slice *slice, uint64_t tenant, struct span span)
+struct status slice_clear(struct task *task, struct slice *slice, uint64_t tenant, struct span span)
 {
     struct entry_builder builder;
     struct status st;
     TRY(slice_check(slice));
     TRY(slice_admit_any(task, slice));
     entry_begin(&builder, task->arena);
-    entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = tenant, .span = span});
+    entry_op_append(
+        &builder, &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = tenant, .span = span});
     TRY(slice_propose(task, slice, entry_end(&builder)));
 out:
     return st;
@@ -255,8 +258,7 @@ out:
 
 // Calls `each` for the keys of the span with what is visible at `ts` (with ts HLC_MAX: whatever is newest),
 // with yields in between.
-typedef struct status (*key_fn)(
-    void *arg, struct bytes key, const struct mvcc_version *version);
+typedef struct status (*key_fn)(void *arg, struct bytes key, const struct mvcc_version *version);
 
 static struct status walk_some(struct slice *slice, struct span *rest, struct hlc_timestamp ts,
     struct arena *arena, key_fn each, void *arg, bool *done)
@@ -296,7 +298,8 @@ static struct status walk(struct task *task, struct slice *slice, uint64_t tenan
         struct arena *arena = &arenas[turn % 2];
         arena_reset(arena);
         if (!hlc_equal(ts, HLC_MAX) && hlc_less(ts, slice_gc_threshold(slice, tenant))) {
-            st = status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+            st = status_make(
+                E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
             goto out;
         }
         TRY(walk_some(slice, &span, ts, arena, each, arg, &done));

@@ -14,7 +14,8 @@ static struct status threshold_check(
 {
     if (LIKELY(slice->tenants.count == 0)) return STATUS_OK;
     if (hlc_less(ts, slice_gc_threshold(slice, tenant)))
-        return status_make(E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
+        return status_make(
+            E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
     return STATUS_OK;
 }
 
@@ -50,8 +51,8 @@ struct status slice_read_point(struct task *task, struct slice *slice,
     struct mvcc_version version;
     struct pending *pending;
     bool found;
-    struct status st = reader->newest ? slice_check(slice)
-                                      : read_check(task, slice, reader->tenant, ts);
+    struct status st =
+        reader->newest ? slice_check(slice) : read_check(task, slice, reader->tenant, ts);
     if (UNLIKELY(failed(st))) return st;
     while (UNLIKELY((pending = slice_pending_find(slice, key, ts)) != NULL)) {
         TRY(pending_wait(task, pending, reader->no_wait));
@@ -65,8 +66,8 @@ out:
     return st;
 }
 
-static struct status span_wait(struct task *task, struct slice *slice, struct span span,
-    struct hlc_timestamp ts, bool no_wait)
+static struct status span_wait(
+    struct task *task, struct slice *slice, struct span span, struct hlc_timestamp ts, bool no_wait)
 {
     struct pending *pending;
     struct status st = STATUS_OK;
@@ -125,8 +126,8 @@ static bool gather_full(const struct gather *gather)
 
 // Some rows, from the start (or, in reverse, the end) of scan->span, which shrinks by what was passed.
 // Stops after a number of steps, so that the caller may yield: nothing of the store is held then.
-static struct status scan_some(struct slice *slice, struct hlc_timestamp ts, struct slice_scan *scan,
-    struct gather *gather)
+static struct status scan_some(
+    struct slice *slice, struct hlc_timestamp ts, struct slice_scan *scan, struct gather *gather)
 {
     enum store_direction direction = scan->reverse ? STORE_BACKWARD : STORE_FORWARD;
     struct mvcc_cursor cursor = {0};
@@ -135,7 +136,8 @@ static struct status scan_some(struct slice *slice, struct hlc_timestamp ts, str
     struct status st;
     uint32_t steps = 0;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
-    TRY(mvcc_cursor_seek(&cursor, direction, scan->reverse ? scan->span.end : scan->span.start, &found));
+    TRY(mvcc_cursor_seek(
+        &cursor, direction, scan->reverse ? scan->span.end : scan->span.start, &found));
     for (; found && span_contains(scan->span, cursor.key); steps++) {
         TRY(mvcc_cursor_at(&cursor, ts, &version, &visible));
         if (visible && !version.tombstone) {
@@ -169,8 +171,8 @@ struct status slice_read_span(struct task *task, struct slice *slice,
         .rows_max = scan->rows_max == 0 ? ROWS_DEFAULT : scan->rows_max,
         .bytes_max = scan->bytes_max == 0 ? BYTES_DEFAULT : scan->bytes_max,
     };
-    struct status st = reader->newest ? slice_check(slice)
-                                      : read_check(task, slice, reader->tenant, ts);
+    struct status st =
+        reader->newest ? slice_check(slice) : read_check(task, slice, reader->tenant, ts);
     *batch = (struct kv_batch){0};
     scan->done = bytes_compare(scan->span.start, scan->span.end) >= 0;
     if (failed(st) || scan->done) return st;
@@ -182,7 +184,8 @@ struct status slice_read_span(struct task *task, struct slice *slice,
         TRY(task_yield_if_due(task));
         TRY(slice_check(slice));
         // At a timestamp nothing new can have come to be pending; but newest means newest.
-        if (reader->newest && !scan->done) TRY(span_wait(task, slice, scan->span, ts, reader->no_wait));
+        if (reader->newest && !scan->done)
+            TRY(span_wait(task, slice, scan->span, ts, reader->no_wait));
     }
 out:
     return st;

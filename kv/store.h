@@ -41,7 +41,7 @@ struct store;
 struct store_cursor {
     struct store *store;
     enum store_table table;
-    struct bytes key, value; // Of the position; undefined when seek or step said "not found".
+    struct bytes key, value;   // Of the position; undefined when seek or step said "not found".
     struct store_cursor *next; // Free list.
 };
 
@@ -54,16 +54,15 @@ struct store_figures {
 struct store_ops {
     const char *name;
     // --- reading
-    struct status (*get)(
-        struct store *store, enum store_table table, struct bytes key, struct bytes *value, bool *found);
+    struct status (*get)(struct store *store, enum store_table table, struct bytes key,
+        struct bytes *value, bool *found);
     void (*release)(struct store *store);
     struct status (*cursor_open)(
         struct store *store, enum store_table table, struct store_cursor **cursor);
     void (*cursor_close)(struct store_cursor *cursor);
-    struct status (*seek)(struct store_cursor *cursor, enum store_direction direction,
-        struct bytes key, bool *found);
-    struct status (*step)(
-        struct store_cursor *cursor, enum store_direction direction, bool *found);
+    struct status (*seek)(
+        struct store_cursor *cursor, enum store_direction direction, struct bytes key, bool *found);
+    struct status (*step)(struct store_cursor *cursor, enum store_direction direction, bool *found);
     // --- changing
     struct status (*begin)(struct store *store);
     struct status (*commit)(struct store *store);
@@ -120,8 +119,8 @@ static inline void store_cursor_close(struct store_cursor *cursor)
     if (cursor != NULL) cursor->store->ops->cursor_close(cursor);
 }
 // Forward: the first key at or above `key`. Backward: the last key below `key`.
-static inline CHECKED struct status store_seek(struct store_cursor *cursor,
-    enum store_direction direction, struct bytes key, bool *found)
+static inline CHECKED struct status store_seek(
+    struct store_cursor *cursor, enum store_direction direction, struct bytes key, bool *found)
 {
     return cursor->store->ops->seek(cursor, direction, key, found);
 }

@@ -15,7 +15,7 @@
 #define CHECKPOINT_BYTES_MAX ((size_t)4 << 30)
 
 struct node {
-    struct bytes key; // Behind the links, in the node's own memory.
+    struct bytes key;   // Behind the links, in the node's own memory.
     struct bytes value; // malloc'ed.
     struct node *previous;
     uint32_t levels;
@@ -166,8 +166,8 @@ static void table_set(
 
 // --- reading -------------------------------------------------------------------------------------------
 
-static struct status model_get(struct store *store, enum store_table table, struct bytes key,
-    struct bytes *value, bool *found)
+static struct status model_get(
+    struct store *store, enum store_table table, struct bytes key, struct bytes *value, bool *found)
 {
     struct node *node = find(&model_of(store)->tables[table], key);
     *found = node != NULL;
@@ -326,7 +326,8 @@ static uint8_t *checkpoint_encode(struct store_model *model, size_t *size)
     for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
         memcpy(at, &model->tables[t].count, 8);
         at += 8;
-        for (struct node *node = model->tables[t].head->next[0]; node != NULL; node = node->next[0]) {
+        for (struct node *node = model->tables[t].head->next[0]; node != NULL;
+             node = node->next[0]) {
             uint32_t key_size = (uint32_t)node->key.size;
             uint64_t value_size = node->value.size;
             memcpy(at, &key_size, 4);
@@ -346,7 +347,8 @@ static uint8_t *checkpoint_encode(struct store_model *model, size_t *size)
 
 static struct status checkpoint_decode(struct store_model *model, struct bytes in)
 {
-    const struct status malformed = status_make(E_DATA_CORRUPTED, "damaged checkpoint of a model store");
+    const struct status malformed =
+        status_make(E_DATA_CORRUPTED, "damaged checkpoint of a model store");
     struct bytes magic = BYTES_LITERAL(CHECKPOINT_MAGIC);
     if (in.size < magic.size + 8 || !bytes_has_prefix(in, magic)) return malformed;
     uint64_t hash;

@@ -80,8 +80,8 @@ static WT_ITEM item_of(struct bytes bytes)
 
 // --- points --------------------------------------------------------------------------------------------
 
-static struct status wt_get(struct store *store, enum store_table table, struct bytes key,
-    struct bytes *value, bool *found)
+static struct status wt_get(
+    struct store *store, enum store_table table, struct bytes key, struct bytes *value, bool *found)
 {
     struct store_wt *wt = wt_of(store);
     WT_CURSOR *cursor = wt->points[table];
@@ -183,8 +183,8 @@ static void wt_cursor_close(struct store_cursor *cursor)
     wt->cursors_free[cursor->table] = cursor;
 }
 
-static inline struct status cursor_take(struct store_cursor *base, WT_CURSOR *cursor, int ret,
-    bool *found)
+static inline struct status cursor_take(
+    struct store_cursor *base, WT_CURSOR *cursor, int ret, bool *found)
 {
     *found = false;
     if (ret == WT_NOTFOUND) return STATUS_OK;
@@ -216,8 +216,7 @@ static struct status wt_seek(
     return cursor_take(base, cursor, ret, found);
 }
 
-static struct status wt_step(
-    struct store_cursor *base, enum store_direction direction, bool *found)
+static struct status wt_step(struct store_cursor *base, enum store_direction direction, bool *found)
 {
     WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
     int ret = direction == STORE_FORWARD ? cursor->next(cursor) : cursor->prev(cursor);
@@ -270,8 +269,9 @@ static struct status wt_clear(struct store *store, enum store_table table, struc
     if (!found || bytes_compare(first->key, span.end) >= 0) goto out;
     TRY(wt_seek(last, STORE_BACKWARD, span.end, &found));
     invariant(found);
-    int ret = wt->session->truncate(wt->session, NULL, container_of(first, struct wt_cursor, base)->wt,
-        container_of(last, struct wt_cursor, base)->wt, NULL);
+    int ret =
+        wt->session->truncate(wt->session, NULL, container_of(first, struct wt_cursor, base)->wt,
+            container_of(last, struct wt_cursor, base)->wt, NULL);
     TRY(status_from_wt(ret, "store: truncate"));
 out:
     store_cursor_close(first);

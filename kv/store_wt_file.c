@@ -203,7 +203,8 @@ static int system_exist(WT_FILE_SYSTEM *system, WT_SESSION *session, const char 
     return *exists || errno == ENOENT ? 0 : errno;
 }
 
-static int system_remove(WT_FILE_SYSTEM *system, WT_SESSION *session, const char *name, uint32_t flags)
+static int system_remove(
+    WT_FILE_SYSTEM *system, WT_SESSION *session, const char *name, uint32_t flags)
 {
     (void)system;
     (void)session;
@@ -223,7 +224,8 @@ static int system_rename(
     return flags & WT_FS_DURABLE ? folder_sync(to) : 0;
 }
 
-static int system_size(WT_FILE_SYSTEM *system, WT_SESSION *session, const char *name, wt_off_t *size)
+static int system_size(
+    WT_FILE_SYSTEM *system, WT_SESSION *session, const char *name, wt_off_t *size)
 {
     (void)system;
     (void)session;
@@ -244,7 +246,8 @@ static int system_list_free(
     return 0;
 }
 
-static int list_some(const char *folder, const char *prefix, bool single, char ***names, uint32_t *count)
+static int list_some(
+    const char *folder, const char *prefix, bool single, char ***names, uint32_t *count)
 {
     DIR *dir = opendir(folder);
     struct dirent *entry;
@@ -266,8 +269,10 @@ static int list_some(const char *folder, const char *prefix, bool single, char *
             *names = grown;
         }
         (*names)[*count] = strdup(entry->d_name);
-        if ((*names)[*count] == NULL) ret = ENOMEM;
-        else (*count)++;
+        if ((*names)[*count] == NULL)
+            ret = ENOMEM;
+        else
+            (*count)++;
     }
     closedir(dir);
     if (ret != 0) {

@@ -133,7 +133,8 @@ static struct status commit_one(
     TRY(slice_admit(task, slice, 0));
     commit->ts = slice_commit_ts(slice);
     if (hlc_less_equal(commit->ts, world->highest[slice->id]))
-        sim_violation(world->run, "slice %" PRIu64 " commits at or below what it gave out", slice->id);
+        sim_violation(
+            world->run, "slice %" PRIu64 " commits at or below what it gave out", slice->id);
     world->highest[slice->id] = commit->ts;
     st = slice_propose_writes(task, slice, TENANT, writes, commit->key_count, commit->ts);
     if (!failed(st)) commit->state = COMMIT_DONE;
@@ -154,8 +155,8 @@ static struct status read_one(
                               sim_random_below(random, KEYS_PER_WORKER));
     struct hlc_timestamp version;
     uint64_t value;
-    struct hlc_timestamp ts = sim_random_below(random, 2) == 0 ? slice_present(slice)
-                                                               : hlc_now(&task->shard->hlc);
+    struct hlc_timestamp ts =
+        sim_random_below(random, 2) == 0 ? slice_present(slice) : hlc_now(&task->shard->hlc);
     struct status st = read_key(task, slice, key, ts, &value, &version);
     if (failed(st) || world->read_count == READS_MAX) return st;
     world->reads[world->read_count++] =
@@ -169,8 +170,8 @@ static struct status work(struct task *task, void *arg)
     struct worker *worker = arg;
     struct world *world = worker->world;
     struct status st = STATUS_OK;
-    struct sim_random random = sim_random_named(
-        hash_combine(world->run->seed, world->incarnation), arena_printf(task->arena, "work/%u", worker->number));
+    struct sim_random random = sim_random_named(hash_combine(world->run->seed, world->incarnation),
+        arena_printf(task->arena, "work/%u", worker->number));
     for (uint32_t i = 0; i < world->transactions; i++) {
         struct slice *slice = own_slice(task, &random);
         if (slice == NULL) break;
@@ -200,8 +201,8 @@ out:
 
 // --- after a restart ---------------------------------------------------------------------------------
 
-static struct status verify_commit(struct task *task, struct world *world, struct slice *slice,
-    struct commit *commit)
+static struct status verify_commit(
+    struct task *task, struct world *world, struct slice *slice, struct commit *commit)
 {
     uint32_t there = 0;
     struct status st = STATUS_OK;
@@ -212,12 +213,15 @@ static struct status verify_commit(struct task *task, struct world *world, struc
         if (hlc_equal(version, commit->ts) && value == commit->value) there++;
     }
     if (commit->state == COMMIT_DONE && there != commit->key_count)
-        sim_violation(world->run, "slice %" PRIu64 ": acknowledged commit %" PRIu64 " has %u of %u keys",
-            slice->id, commit->value, there, commit->key_count);
+        sim_violation(world->run,
+            "slice %" PRIu64 ": acknowledged commit %" PRIu64 " has %u of %u keys", slice->id,
+            commit->value, there, commit->key_count);
     if (commit->state != COMMIT_DONE && there != 0 && there != commit->key_count)
-        sim_violation(world->run, "slice %" PRIu64 ": commit %" PRIu64 " is there by half", slice->id, commit->value);
+        sim_violation(world->run, "slice %" PRIu64 ": commit %" PRIu64 " is there by half",
+            slice->id, commit->value);
     if (commit->state == COMMIT_VOID && there != 0)
-        sim_violation(world->run, "slice %" PRIu64 ": refused commit %" PRIu64 " is there", slice->id, commit->value);
+        sim_violation(world->run, "slice %" PRIu64 ": refused commit %" PRIu64 " is there",
+            slice->id, commit->value);
     // What it is now it stays.
     if (commit->state == COMMIT_UNKNOWN) commit->state = there > 0 ? COMMIT_DONE : COMMIT_VOID;
 out:
@@ -249,8 +253,9 @@ static struct status verify(struct task *task, void *arg)
         if (slice == NULL) continue;
         TRY(read_key(task, slice, read->key, read->ts, &value, &version));
         if (value != read->value)
-            sim_violation(world->run, "slice %" PRIu64 ": a read gave %" PRIu64 " and gives %" PRIu64 " now",
-                slice->id, read->value, value);
+            sim_violation(world->run,
+                "slice %" PRIu64 ": a read gave %" PRIu64 " and gives %" PRIu64 " now", slice->id,
+                read->value, value);
     }
 out:
     return st;
@@ -284,7 +289,8 @@ static struct status node_init(struct task *task, void *arg)
     struct status st = kv_start(task, &options);
     bool serving = !failed(st);
     if (failed(st)) {
-        if (!status_is(st, E_IO_ERROR) && !status_is(st, E_DISK_FULL) && !status_is(st, E_ADMIN_SHUTDOWN))
+        if (!status_is(st, E_IO_ERROR) && !status_is(st, E_DISK_FULL) &&
+            !status_is(st, E_ADMIN_SHUTDOWN))
             sim_violation(world->run, "storage does not start: %s", st.message);
         goto out;
     }
@@ -388,7 +394,8 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
     }
     run_out(sim, &watch);
     uint64_t ops = sim_disk_ops(watch.node);
-    for (uint64_t crashes = sim_random_below(&random, 3); crashes > 0 && !run->violated; crashes--) {
+    for (uint64_t crashes = sim_random_below(&random, 3); crashes > 0 && !run->violated;
+         crashes--) {
         down(sim, &random, &watch);
         sim_disk_crash_at(watch.node, sim_random_between(&random, 1, 80));
         start(world, watch.node, &random, 8);
@@ -399,7 +406,8 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
         sim_disk_crash_at(watch.node, 0);
         start(world, watch.node, &random, round == 0 ? 8 : 0);
         if (!run_out(sim, &watch) && !run->violated)
-            sim_violation(run, "without faults storage fails: %s", sim_node_status(watch.node).message);
+            sim_violation(
+                run, "without faults storage fails: %s", sim_node_status(watch.node).message);
     }
     sim_note(sim, world->commit_count);
     if (run->violated) sim_violation(run, "crash at %" PRIu64, crash_at);
@@ -407,7 +415,8 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
     return ops;
 }
 
-SIM_SCENARIO(kv_recovery, "slices under a crash at every disk operation: no acknowledged commit is missing")
+SIM_SCENARIO(
+    kv_recovery, "slices under a crash at every disk operation: no acknowledged commit is missing")
 {
     uint64_t ops = run_case(run, 0);
     uint64_t step = run->exhaustive ? 1 : ops / CASES_SAMPLED + 1;

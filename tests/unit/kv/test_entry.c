@@ -18,17 +18,26 @@ static struct bytes build(void)
 {
     struct entry_builder builder;
     entry_begin(&builder, &arena);
-    entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_WRITES, .tenant = 300, .ts = {5, 6}});
-    entry_item_append(&builder, &(struct entry_item){.key = BYTES_LITERAL("k1"), .value = BYTES_LITERAL("v1")});
-    entry_item_append(&builder, &(struct entry_item){.key = BYTES_LITERAL("k2"), .tombstone = true});
-    entry_item_append(&builder, &(struct entry_item){.key = BYTES_LITERAL("k3"), .value = BYTES_LITERAL("")});
-    entry_op_append(&builder,
-        &(struct entry_op){.kind = ENTRY_RECORD, .txn = UINT64_MAX, .commit = true, .ts = {7, 8}, .value = BYTES_LITERAL("slices")});
+    entry_op_append(
+        &builder, &(struct entry_op){.kind = ENTRY_WRITES, .tenant = 300, .ts = {5, 6}});
+    entry_item_append(
+        &builder, &(struct entry_item){.key = BYTES_LITERAL("k1"), .value = BYTES_LITERAL("v1")});
+    entry_item_append(
+        &builder, &(struct entry_item){.key = BYTES_LITERAL("k2"), .tombstone = true});
+    entry_item_append(
+        &builder, &(struct entry_item){.key = BYTES_LITERAL("k3"), .value = BYTES_LITERAL("")});
+    entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_RECORD,
+                                  .txn = UINT64_MAX,
+                                  .commit = true,
+                                  .ts = {7, 8},
+                                  .value = BYTES_LITERAL("slices")});
     entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_INGEST, .tenant = 2});
-    entry_item_append(&builder,
-        &(struct entry_item){.key = BYTES_LITERAL("old"), .value = BYTES_LITERAL("x"), .ts = {1, 2}});
+    entry_item_append(
+        &builder, &(struct entry_item){
+                      .key = BYTES_LITERAL("old"), .value = BYTES_LITERAL("x"), .ts = {1, 2}});
     entry_op_append(&builder,
-        &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = 2, .span = {BYTES_LITERAL("a"), BYTES_LITERAL("b")}});
+        &(struct entry_op){
+            .kind = ENTRY_CLEAR, .tenant = 2, .span = {BYTES_LITERAL("a"), BYTES_LITERAL("b")}});
     entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_META, .key = BYTES_LITERAL("name")});
     return entry_end(&builder);
 }
@@ -51,7 +60,8 @@ Test(entry, round_trip)
     entry_items_open(&op, &items);
     cr_assert(entry_item_next(&items, &item) && bytes_equal(item.value, BYTES_LITERAL("v1")));
     cr_assert(entry_item_next(&items, &item) && item.tombstone && item.value.data == NULL);
-    cr_assert(entry_item_next(&items, &item) && !item.tombstone && item.value.data != NULL && item.value.size == 0);
+    cr_assert(entry_item_next(&items, &item) && !item.tombstone && item.value.data != NULL &&
+              item.value.size == 0);
     cr_assert(!entry_item_next(&items, &item) && items.rest.size == 0);
     cr_assert(entry_op_next(&reader, &op));
     cr_assert(op.kind == ENTRY_RECORD && op.txn == UINT64_MAX && op.commit && op.ts.wall_ns == 7);
@@ -59,7 +69,8 @@ Test(entry, round_trip)
     cr_assert(entry_op_next(&reader, &op) && op.kind == ENTRY_INGEST);
     entry_items_open(&op, &items);
     cr_assert(entry_item_next(&items, &item) && item.ts.wall_ns == 1 && item.ts.logical == 2);
-    cr_assert(entry_op_next(&reader, &op) && op.kind == ENTRY_CLEAR && bytes_equal(op.span.end, BYTES_LITERAL("b")));
+    cr_assert(entry_op_next(&reader, &op) && op.kind == ENTRY_CLEAR &&
+              bytes_equal(op.span.end, BYTES_LITERAL("b")));
     cr_assert(entry_op_next(&reader, &op) && op.kind == ENTRY_META && op.value.data == NULL);
     cr_assert(!entry_op_next(&reader, &op) && reader.rest.size == 0);
 }

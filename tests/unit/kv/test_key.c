@@ -48,7 +48,8 @@ Test(key, uvarint_keeps_order)
         buffer_init(&kb, &arena);
         key_append_uvarint(&ka, a);
         key_append_uvarint(&kb, b);
-        cr_assert_eq(sign_of(bytes_compare(buffer_bytes(&ka), buffer_bytes(&kb))), (a > b) - (a < b));
+        cr_assert_eq(
+            sign_of(bytes_compare(buffer_bytes(&ka), buffer_bytes(&kb))), (a > b) - (a < b));
         struct bytes rest = buffer_bytes(&ka);
         cr_assert(!failed(key_decode_uvarint(&rest, &back)) && back == a && rest.size == 0);
     }
@@ -77,8 +78,8 @@ Test(key, uvarint_refuses_what_it_never_writes)
 
 Test(key, ints_keep_order_both_ways)
 {
-    static const int64_t edges[] = {INT64_MIN, INT64_MIN + 1, -65537, -65536, -257, -256, -255, -2, -1, 0,
-        1, 255, 256, 65535, 65536, INT64_MAX - 1, INT64_MAX};
+    static const int64_t edges[] = {INT64_MIN, INT64_MIN + 1, -65537, -65536, -257, -256, -255, -2,
+        -1, 0, 1, 255, 256, 65535, 65536, INT64_MAX - 1, INT64_MAX};
     enum { EDGES = sizeof edges / sizeof edges[0] };
     for (int i = 0; i < 5000; i++) {
         int64_t a = i < EDGES * EDGES ? edges[i / EDGES] : (int64_t)random_u64();
@@ -89,7 +90,8 @@ Test(key, ints_keep_order_both_ways)
             buffer_init(&kb, &arena);
             key_append_int(&ka, a, order);
             key_append_int(&kb, b, order);
-            int want = (a > b) - (a < b), got = sign_of(bytes_compare(buffer_bytes(&ka), buffer_bytes(&kb)));
+            int want = (a > b) - (a < b),
+                got = sign_of(bytes_compare(buffer_bytes(&ka), buffer_bytes(&kb)));
             cr_assert_eq(got, order == KEY_ASCENDING ? want : -want, "%ld %ld", (long)a, (long)b);
             struct bytes rest = buffer_bytes(&ka);
             int64_t back;
@@ -100,7 +102,8 @@ Test(key, ints_keep_order_both_ways)
 
 Test(key, doubles_keep_order_and_nan_is_last)
 {
-    const double values[] = {-INFINITY, -1e300, -1, -1e-300, 0.0, 1e-310, 1e-300, 0.5, 1, 2, 1e300, INFINITY, NAN};
+    const double values[] = {
+        -INFINITY, -1e300, -1, -1e-300, 0.0, 1e-310, 1e-300, 0.5, 1, 2, 1e300, INFINITY, NAN};
     enum { COUNT = sizeof values / sizeof values[0] };
     for (enum key_order order = KEY_ASCENDING; order <= KEY_DESCENDING; order++) {
         struct buffer keys[COUNT];
@@ -139,7 +142,8 @@ static struct bytes random_bytes(void)
 Test(key, bytes_keep_order_in_composites)
 {
     for (int i = 0; i < 20000; i++) {
-        struct bytes a1 = random_bytes(), a2 = random_bytes(), b1 = random_bytes(), b2 = random_bytes();
+        struct bytes a1 = random_bytes(), a2 = random_bytes(), b1 = random_bytes(),
+                     b2 = random_bytes();
         enum key_order order = i % 2 ? KEY_DESCENDING : KEY_ASCENDING;
         struct buffer ka, kb;
         buffer_init(&ka, &arena);
@@ -153,7 +157,8 @@ Test(key, bytes_keep_order_in_composites)
         cr_assert_eq(sign_of(bytes_compare(buffer_bytes(&ka), buffer_bytes(&kb))), want);
         struct bytes rest = buffer_bytes(&ka), back;
         cr_assert(!failed(key_decode_bytes(&rest, order, &arena, &back)) && bytes_equal(back, a1));
-        cr_assert(!failed(key_decode_bytes(&rest, KEY_ASCENDING, &arena, &back)) && bytes_equal(back, a2));
+        cr_assert(!failed(key_decode_bytes(&rest, KEY_ASCENDING, &arena, &back)) &&
+                  bytes_equal(back, a2));
         cr_assert_eq(rest.size, 0);
     }
 }
@@ -167,23 +172,38 @@ Test(key, decimals_keep_order)
         uint8_t digits[6];
         uint32_t count;
     } rows[] = {
-        {-2, 0, {0}, 0}, {-1, 1000, {9}, 1}, {-1, 3, {1, 0, 1}, 3}, {-1, 3, {1}, 1}, {-1, -5, {1}, 1},
-        {0, 0, {0}, 0}, {1, -200000, {5}, 1}, {1, 0, {1}, 1}, {1, 0, {1, 0, 0, 1}, 4}, {1, 0, {1, 2}, 2},
-        {1, 0, {1, 2, 3}, 3}, {1, 1, {1}, 1}, {1, 131072, {9, 9}, 2}, {2, 0, {0}, 0}, {3, 0, {0}, 0},
+        {-2, 0, {0}, 0},
+        {-1, 1000, {9}, 1},
+        {-1, 3, {1, 0, 1}, 3},
+        {-1, 3, {1}, 1},
+        {-1, -5, {1}, 1},
+        {0, 0, {0}, 0},
+        {1, -200000, {5}, 1},
+        {1, 0, {1}, 1},
+        {1, 0, {1, 0, 0, 1}, 4},
+        {1, 0, {1, 2}, 2},
+        {1, 0, {1, 2, 3}, 3},
+        {1, 1, {1}, 1},
+        {1, 131072, {9, 9}, 2},
+        {2, 0, {0}, 0},
+        {3, 0, {0}, 0},
     };
     enum { COUNT = sizeof rows / sizeof rows[0] };
     for (enum key_order order = KEY_ASCENDING; order <= KEY_DESCENDING; order++) {
         struct buffer keys[COUNT];
         for (int i = 0; i < COUNT; i++) {
             buffer_init(&keys[i], &arena);
-            key_append_decimal(&keys[i], rows[i].sign, rows[i].exponent, rows[i].digits, rows[i].count, order);
+            key_append_decimal(
+                &keys[i], rows[i].sign, rows[i].exponent, rows[i].digits, rows[i].count, order);
             struct bytes rest = buffer_bytes(&keys[i]);
             int sign;
             int32_t exponent;
             const uint8_t *digits;
             uint32_t count;
-            cr_assert(!failed(key_decode_decimal(&rest, order, &arena, &sign, &exponent, &digits, &count)));
-            cr_assert(sign == rows[i].sign && exponent == rows[i].exponent && count == rows[i].count);
+            cr_assert(!failed(
+                key_decode_decimal(&rest, order, &arena, &sign, &exponent, &digits, &count)));
+            cr_assert(
+                sign == rows[i].sign && exponent == rows[i].exponent && count == rows[i].count);
             cr_assert(count == 0 || memcmp(digits, rows[i].digits, count) == 0);
             if (i == 0) continue;
             int got = sign_of(bytes_compare(buffer_bytes(&keys[i - 1]), buffer_bytes(&keys[i])));
@@ -238,7 +258,8 @@ Test(key, prefix_end_and_next_are_tight)
         cr_assert(!(bytes_compare(prefix, other) < 0 && bytes_compare(other, next) < 0));
         if (bytes_has_prefix(other, prefix) && prefix.data[0] != 0xff)
             cr_assert(bytes_compare(other, end) < 0);
-        else if (bytes_compare(other, prefix) > 0 && prefix.data[0] != 0xff && !bytes_has_prefix(other, prefix))
+        else if (bytes_compare(other, prefix) > 0 && prefix.data[0] != 0xff &&
+                 !bytes_has_prefix(other, prefix))
             cr_assert(bytes_compare(other, end) >= 0);
     }
 }
@@ -264,7 +285,8 @@ Test(key, decoders_survive_garbage)
         key = whole, (void)!failed(key_decode_int(&key, order, &n));
         key = whole, (void)!failed(key_decode_double(&key, order, &d));
         key = whole, (void)!failed(key_decode_bytes(&key, order, &arena, &value));
-        key = whole, (void)!failed(key_decode_decimal(&key, order, &arena, &sign, &exponent, &digits, &count));
+        key = whole,
+        (void)!failed(key_decode_decimal(&key, order, &arena, &sign, &exponent, &digits, &count));
         key_format(&arena, whole);
         if (i % 1000 == 0) arena_reset(&arena);
     }
@@ -280,7 +302,8 @@ Test(key, formats_for_people)
     key_append_int(&key, -7, KEY_ASCENDING);
     key_append_bytes(&key, BYTES_LITERAL("x\1"), KEY_ASCENDING);
     key_append_null(&key, KEY_ASCENDING);
-    cr_assert_str_eq(key_format(&arena, buffer_bytes(&key)), "/Tenant/5/Table/52/1/-7/\"x\\x01\"/NULL");
+    cr_assert_str_eq(
+        key_format(&arena, buffer_bytes(&key)), "/Tenant/5/Table/52/1/-7/\"x\\x01\"/NULL");
     struct span span = key_tenant_span(&arena, TENANT_SYSTEM);
     cr_assert_str_eq(key_format(&arena, span.start), "/Tenant/1");
 }

@@ -44,7 +44,8 @@ static struct status get(struct task *task, struct slice *slice, uint64_t tenant
     struct hlc_timestamp ts, struct slice_value *value)
 {
     struct slice_reader reader = {.tenant = tenant, .ts = ts};
-    return slice_read_point(task, slice, &reader, key_of(task->arena, tenant, number), task->arena, value);
+    return slice_read_point(
+        task, slice, &reader, key_of(task->arena, tenant, number), task->arena, value);
 }
 
 static struct hlc_timestamp now(struct task *task)
@@ -121,12 +122,14 @@ NODE_TEST(slice, scans_see_one_instant_in_either_direction, 1)
     struct hlc_timestamp old_ts = slice_commit_ts(slice);
     TRY(slice_propose_writes(task, slice, 7, writes, KEYS, old_ts));
     for (uint32_t i = 0; i < KEYS; i += 2)
-        writes[i / 2] = (struct slice_write){key_of(task->arena, 7, i), i % 4 ? bytes_of(NULL, 0) : BYTES_LITERAL("new")};
+        writes[i / 2] = (struct slice_write){
+            key_of(task->arena, 7, i), i % 4 ? bytes_of(NULL, 0) : BYTES_LITERAL("new")};
     TRY(slice_propose_writes(task, slice, 7, writes, KEYS / 2, slice_commit_ts(slice)));
     for (int reverse = 0; reverse < 2; reverse++) {
         for (int at_old = 0; at_old < 2; at_old++) {
             struct slice_reader reader = {.tenant = 7, .ts = at_old ? old_ts : now(task)};
-            struct slice_scan scan = {.span = key_tenant_span(task->arena, 7), .reverse = reverse, .rows_max = 77};
+            struct slice_scan scan = {
+                .span = key_tenant_span(task->arena, 7), .reverse = reverse, .rows_max = 77};
             struct kv_batch batch;
             uint32_t rows = 0;
             struct bytes last = {0};
@@ -146,7 +149,8 @@ NODE_TEST(slice, scans_see_one_instant_in_either_direction, 1)
     bool changed;
     TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 7), old_ts, &changed));
     CHECK(changed);
-    TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 7), slice->last_commit, &changed));
+    TRY(slice_span_changed(
+        task, slice, key_tenant_span(task->arena, 7), slice->last_commit, &changed));
     CHECK(!changed);
     TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 8), HLC_ZERO, &changed));
     CHECK(!changed);
@@ -181,7 +185,8 @@ NODE_TEST(slice, readers_wait_for_pending_writes, 1)
     struct slice *slice = slice_here(task, 1);
     TRY(put(task, slice, 5, 1, BYTES_LITERAL("early"), NULL));
     struct writer writer = {.slice = slice};
-    TRY(task_start(task->shard, &(struct task_options){.fn = write_one, .arg = &writer, .kind = "test"}));
+    TRY(task_start(
+        task->shard, &(struct task_options){.fn = write_one, .arg = &writer, .kind = "test"}));
     while (hlc_is_zero(writer.ts))
         TRY(task_yield(task));
     CHECK(!writer.done);
@@ -212,7 +217,8 @@ static struct status propose_op(struct task *task, struct slice *slice, const st
     if (failed(st)) return st;
     entry_begin(&builder, task->arena);
     entry_op_append(&builder, op);
-    if (key.data != NULL) entry_item_append(&builder, &(struct entry_item){.key = key, .value = value});
+    if (key.data != NULL)
+        entry_item_append(&builder, &(struct entry_item){.key = key, .value = value});
     return slice_propose(task, slice, entry_end(&builder));
 }
 
@@ -228,7 +234,10 @@ static struct status test_prepared(struct task *task, bool restart)
     struct slice *slice = slice_here(task, 1);
     struct bytes key = key_of(task->arena, 5, 1);
     struct hlc_timestamp prepare_ts = slice_commit_ts(slice);
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_PREPARE, .tenant = 5, .txn = 99, .record_slice = 2, .ts = prepare_ts}, key, BYTES_LITERAL("prepared")));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){
+            .kind = ENTRY_PREPARE, .tenant = 5, .txn = 99, .record_slice = 2, .ts = prepare_ts},
+        key, BYTES_LITERAL("prepared")));
     if (restart) {
         // Its record never was: the start finds it and drops it.
         TRY(kv_stop(task));
@@ -240,7 +249,13 @@ static struct status test_prepared(struct task *task, bool restart)
         TRY(kv_stop(task));
         return st;
     }
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_RECORD, .txn = 99, .commit = true, .ts = prepare_ts, .value = BYTES_LITERAL("own")}, bytes_of(NULL, 0), bytes_of(NULL, 0)));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){.kind = ENTRY_RECORD,
+            .txn = 99,
+            .commit = true,
+            .ts = prepare_ts,
+            .value = BYTES_LITERAL("own")},
+        bytes_of(NULL, 0), bytes_of(NULL, 0)));
     TRY(put(task, slice, 5, 2, BYTES_LITERAL("other"), NULL));
     struct pending *prepared = slice_prepared_find(slice, 99);
     CHECK(prepared != NULL && prepared->record_slice == 2 && hlc_equal(prepared->ts, prepare_ts));
@@ -254,15 +269,20 @@ static struct status test_prepared(struct task *task, bool restart)
     TRY(slice_record_get(slice, 99, task->arena, &record, &found));
     CHECK(found && record.commit && bytes_equal(record.value, BYTES_LITERAL("own")));
     struct hlc_timestamp commit_ts = slice_commit_ts(slice);
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_RESOLVE, .txn = 99, .commit = true, .ts = commit_ts}, bytes_of(NULL, 0), bytes_of(NULL, 0)));
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_RECORD_END, .txn = 99}, bytes_of(NULL, 0), bytes_of(NULL, 0)));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){.kind = ENTRY_RESOLVE, .txn = 99, .commit = true, .ts = commit_ts},
+        bytes_of(NULL, 0), bytes_of(NULL, 0)));
+    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_RECORD_END, .txn = 99},
+        bytes_of(NULL, 0), bytes_of(NULL, 0)));
     CHECK(slice_prepared_find(slice, 99) == NULL);
     TRY(get(task, slice, 5, 1, now(task), &value));
     CHECK(bytes_equal(value.value, BYTES_LITERAL("prepared")) && hlc_equal(value.ts, commit_ts));
     TRY(slice_record_get(slice, 99, task->arena, &record, &found));
     CHECK(!found);
     // The same again changes nothing.
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_RESOLVE, .txn = 99, .commit = false, .ts = commit_ts}, bytes_of(NULL, 0), bytes_of(NULL, 0)));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){.kind = ENTRY_RESOLVE, .txn = 99, .commit = false, .ts = commit_ts},
+        bytes_of(NULL, 0), bytes_of(NULL, 0)));
     TRY(get(task, slice, 5, 1, now(task), &value));
     CHECK(bytes_equal(value.value, BYTES_LITERAL("prepared")));
     TRY(kv_stop(task));
@@ -301,7 +321,8 @@ static struct status crash_work(struct task *task, void *arg)
     for (uint64_t i = 0;; i++) {
         struct arena_mark mark = arena_mark(task->arena);
         // Two keys in one entry: both or none.
-        struct slice_write writes[2] = {{key_of(task->arena, 5 + worker->number, 2 * i), bytes_of(&i, 8)},
+        struct slice_write writes[2] = {
+            {key_of(task->arena, 5 + worker->number, 2 * i), bytes_of(&i, 8)},
             {key_of(task->arena, 5 + worker->number, 2 * i + 1), bytes_of(&i, 8)}};
         if (i % 10 == 9) { // A large one: it goes through the log in parts.
             uint8_t *large = arena_alloc(task->arena, 3u << 20);
@@ -310,7 +331,8 @@ static struct status crash_work(struct task *task, void *arg)
             writes[0].value = bytes_of(large, 3u << 20);
         }
         TRY(slice_admit(task, slice, 0));
-        TRY(slice_propose_writes(task, slice, 5 + worker->number, writes, 2, slice_commit_ts(slice)));
+        TRY(slice_propose_writes(
+            task, slice, 5 + worker->number, writes, 2, slice_commit_ts(slice)));
         uint64_t told[2] = {worker->number, i};
         if (write(worker->crash->acknowledged, told, sizeof told) != sizeof told) abort();
         if (++worker->crash->committed == worker->crash->kill_at) raise(SIGKILL);
@@ -329,7 +351,8 @@ static struct status crash_run(struct task *task, void *arg)
     TRY(kv_start(task, &options));
     for (uint64_t i = 0; i < 4; i++) {
         workers[i] = (struct crash_worker){crash, i};
-        TRY(task_start(task->shard, &(struct task_options){.fn = crash_work, .arg = &workers[i], .kind = "test"}));
+        TRY(task_start(task->shard,
+            &(struct task_options){.fn = crash_work, .arg = &workers[i], .kind = "test"}));
     }
     for (;;) {
         TRY(task_sleep(task, 3000000));
@@ -362,8 +385,10 @@ static struct status crash_verify(struct task *task, void *arg)
             TRY(get(task, slice, 5 + worker, 2 * i, now(task), &a));
             TRY(get(task, slice, 5 + worker, 2 * i + 1, now(task), &b));
             CHECK((a.value.data == NULL) == (b.value.data == NULL)); // Both or none.
-            CHECK(i >= verify.acknowledged[worker] || a.value.data != NULL); // Nothing acknowledged is missing.
-            if (a.value.data != NULL) CHECK(memcmp(a.value.data, &i, 8) == 0 && memcmp(b.value.data, &i, 8) == 0);
+            CHECK(i >= verify.acknowledged[worker] ||
+                  a.value.data != NULL); // Nothing acknowledged is missing.
+            if (a.value.data != NULL)
+                CHECK(memcmp(a.value.data, &i, 8) == 0 && memcmp(b.value.data, &i, 8) == 0);
             arena_release(task->arena, mark);
         }
     }
@@ -375,13 +400,18 @@ out:
     return st;
 }
 
-static void crash_round(enum kv_store_kind store, uint32_t kill_at, bool checkpoints, const char *dir)
+static void crash_round(
+    enum kv_store_kind store, uint32_t kill_at, bool checkpoints, const char *dir)
 {
     int told[2];
     cr_assert_eq(pipe(told), 0);
     pid_t child = fork();
     if (child == 0) {
-        struct crash crash = {.dir = dir, .store = store, .acknowledged = told[1], .kill_at = kill_at, .checkpoints = checkpoints};
+        struct crash crash = {.dir = dir,
+            .store = store,
+            .acknowledged = told[1],
+            .kill_at = kill_at,
+            .checkpoints = checkpoints};
         struct status st = node_test(1, crash_run, &crash);
         fprintf(stderr, "crash child: %s\n", failed(st) ? st.message : "ended");
         _exit(1);
@@ -527,11 +557,16 @@ out:
 
 // --- raw versions ----------------------------------------------------------------------------------------------
 
-static struct status copy_all(struct task *task, struct slice *from, uint64_t from_tenant, struct slice *to,
-    uint64_t to_tenant, struct hlc_timestamp after, struct hlc_timestamp at, bool all)
+static struct status copy_all(struct task *task, struct slice *from, uint64_t from_tenant,
+    struct slice *to, uint64_t to_tenant, struct hlc_timestamp after, struct hlc_timestamp at,
+    bool all)
 {
-    struct kv_export export = {.tenant = from_tenant, .span = key_tenant_span(task->arena, from_tenant),
-        .after = after, .at = at, .all = all, .bytes_max = 5000};
+    struct kv_export export = {.tenant = from_tenant,
+        .span = key_tenant_span(task->arena, from_tenant),
+        .after = after,
+        .at = at,
+        .all = all,
+        .bytes_max = 5000};
     struct status st = STATUS_OK;
     while (!export.done) {
         struct kv_version *versions;
@@ -545,7 +580,8 @@ out:
     return st;
 }
 
-static struct status same(struct task *task, struct slice *a, struct slice *b, struct hlc_timestamp ts, bool *equal)
+static struct status same(
+    struct task *task, struct slice *a, struct slice *b, struct hlc_timestamp ts, bool *equal)
 {
     struct kv_fingerprint left, right;
     struct status st;
@@ -563,7 +599,8 @@ static struct status churn(struct task *task, struct slice *slice, uint32_t *see
         struct arena_mark mark = arena_mark(task->arena);
         *seed = *seed * 1664525u + 1013904223u;
         uint32_t key = (*seed >> 8) % 200;
-        TRY(put(task, slice, 5, key, *seed >> 30 == 0 ? bytes_of(NULL, 0) : bytes_of(seed, 4), NULL));
+        TRY(put(
+            task, slice, 5, key, *seed >> 30 == 0 ? bytes_of(NULL, 0) : bytes_of(seed, 4), NULL));
         arena_release(task->arena, mark);
     }
 out:
@@ -584,7 +621,8 @@ static struct status test_copy(struct task *task, enum kv_store_kind store)
     struct slice *from = slice_here(task, 1), *to = slice_here(task, 2);
     TRY(churn(task, from, &seed, 500));
     struct hlc_timestamp backfill = now(task);
-    CHECK_FAILS(copy_all(task, from, 5, to, 9, HLC_ZERO, backfill, false), E_NOT_IN_PREREQUISITE_STATE);
+    CHECK_FAILS(
+        copy_all(task, from, 5, to, 9, HLC_ZERO, backfill, false), E_NOT_IN_PREREQUISITE_STATE);
     TRY(slice_ingest_mark(task, to, 9, true));
     TRY(copy_all(task, from, 5, to, 9, HLC_ZERO, backfill, false));
     TRY(same(task, from, to, backfill, &equal));
@@ -643,7 +681,8 @@ struct watch {
     struct hlc_timestamp last;
     bool disorder;
 };
-static void watch_proposed(struct slice_observer *observer, struct slice *slice, const struct entry_op *op)
+static void watch_proposed(
+    struct slice_observer *observer, struct slice *slice, const struct entry_op *op)
 {
     (void)slice;
     struct watch *watch = container_of(observer, struct watch, observer);
@@ -672,28 +711,46 @@ NODE_TEST(slice, observers_are_told_of_everything_in_order, 1)
     char dir[256];
     struct kv_options options = options_of(test_dir(dir), KV_STORE_MODEL);
     struct status st;
-    struct watch watch = {.observer = {.proposed = watch_proposed, .applied = watch_applied, .batch_end = watch_end}};
+    struct watch watch = {
+        .observer = {.proposed = watch_proposed, .applied = watch_applied, .batch_end = watch_end}};
     TRY(kv_start(task, &options));
     struct slice *slice = slice_here(task, 1);
     slice_observer_add(slice, &watch.observer);
     for (uint64_t i = 0; i < 20; i++)
         TRY(put(task, slice, 5, i, BYTES_LITERAL("x"), NULL));
     struct bytes key = key_of(task->arena, 5, 100), none = {0};
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_PREPARE, .tenant = 5, .txn = 1, .ts = slice_commit_ts(slice)}, key, BYTES_LITERAL("y")));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){
+            .kind = ENTRY_PREPARE, .tenant = 5, .txn = 1, .ts = slice_commit_ts(slice)},
+        key, BYTES_LITERAL("y")));
     CHECK(watch.applied == 20 && watch.proposed == 20 && watch.items == 20 && watch.ends >= 20);
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_RESOLVE, .txn = 1, .commit = true, .ts = slice_commit_ts(slice)}, none, none));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){
+            .kind = ENTRY_RESOLVE, .txn = 1, .commit = true, .ts = slice_commit_ts(slice)},
+        none, none));
     CHECK(watch.applied == 21 && watch.proposed == 21 && watch.items == 21 && !watch.disorder);
     slice_observer_remove(slice, &watch.observer);
 
     struct kv_pair *pairs;
     uint32_t count;
     struct bytes value;
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_META, .key = BYTES_LITERAL("range/2"), .value = BYTES_LITERAL("b")}, none, none));
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_META, .key = BYTES_LITERAL("range/1"), .value = BYTES_LITERAL("a")}, none, none));
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_META, .key = BYTES_LITERAL("sange"), .value = BYTES_LITERAL("c")}, none, none));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){
+            .kind = ENTRY_META, .key = BYTES_LITERAL("range/2"), .value = BYTES_LITERAL("b")},
+        none, none));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){
+            .kind = ENTRY_META, .key = BYTES_LITERAL("range/1"), .value = BYTES_LITERAL("a")},
+        none, none));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){
+            .kind = ENTRY_META, .key = BYTES_LITERAL("sange"), .value = BYTES_LITERAL("c")},
+        none, none));
     TRY(slice_meta_list(slice, BYTES_LITERAL("range/"), task->arena, &pairs, &count));
-    CHECK(count == 2 && bytes_equal(pairs[0].key, BYTES_LITERAL("range/1")) && bytes_equal(pairs[1].value, BYTES_LITERAL("b")));
-    TRY(propose_op(task, slice, &(struct entry_op){.kind = ENTRY_META, .key = BYTES_LITERAL("range/1")}, none, none));
+    CHECK(count == 2 && bytes_equal(pairs[0].key, BYTES_LITERAL("range/1")) &&
+          bytes_equal(pairs[1].value, BYTES_LITERAL("b")));
+    TRY(propose_op(task, slice,
+        &(struct entry_op){.kind = ENTRY_META, .key = BYTES_LITERAL("range/1")}, none, none));
     TRY(slice_meta_get(slice, BYTES_LITERAL("range/1"), task->arena, &value));
     CHECK(value.data == NULL);
     TRY(kv_stop(task));

@@ -27,10 +27,10 @@ static uint64_t below(uint64_t bound)
 {
     return next_random() % bound;
 }
-#define OK(expr) \
-    do { \
-        struct status ok_st = (expr); \
-        cr_assert(!failed(ok_st), "%s: %s", #expr, ok_st.message); \
+#define OK(expr)                                                                                   \
+    do {                                                                                           \
+        struct status ok_st = (expr);                                                              \
+        cr_assert(!failed(ok_st), "%s: %s", #expr, ok_st.message);                                 \
     } while (0)
 
 static void make_home(void)
@@ -50,7 +50,8 @@ static void setup(void)
     seed = 1;
     make_home();
     OK(store_model_open(NULL, &(struct store_options){0}, &stores[0]));
-    OK(store_wt_open(NULL, &(struct store_options){.home = home, .cache_bytes = 16 << 20}, &stores[1]));
+    OK(store_wt_open(
+        NULL, &(struct store_options){.home = home, .cache_bytes = 16 << 20}, &stores[1]));
 }
 static void teardown(void)
 {
@@ -82,10 +83,12 @@ static struct bytes random_value(void)
 static void compare_tables(void)
 {
     for (enum store_table table = 0; table < STORE_TABLE_COUNT; table++) {
-        for (enum store_direction direction = STORE_FORWARD; direction <= STORE_BACKWARD; direction++) {
+        for (enum store_direction direction = STORE_FORWARD; direction <= STORE_BACKWARD;
+             direction++) {
             struct store_cursor *a, *b;
             bool found_a, found_b;
-            struct bytes from = direction == STORE_FORWARD ? BYTES_LITERAL("") : BYTES_LITERAL("\xff\xff\xff\xff\xff");
+            struct bytes from = direction == STORE_FORWARD ? BYTES_LITERAL("")
+                                                           : BYTES_LITERAL("\xff\xff\xff\xff\xff");
             OK(store_cursor_open(stores[0], table, &a));
             OK(store_cursor_open(stores[1], table, &b));
             OK(store_seek(a, direction, from, &found_a));
@@ -206,7 +209,8 @@ Test(store, versions_are_what_a_plain_list_says)
         uint8_t buffer[8];
         uint32_t key = (uint32_t)below(KEYS);
         struct bytes name = plain_key(key, buffer);
-        struct plain version = {key, 1 + collected + below(TIMES), below(4) == 0, (uint32_t)next_random()};
+        struct plain version = {
+            key, 1 + collected + below(TIMES), below(4) == 0, (uint32_t)next_random()};
         uint64_t kind = below(30), removed;
         for (int s = 0; s < 2; s++) {
             OK(store_begin(stores[s]));
@@ -214,10 +218,12 @@ Test(store, versions_are_what_a_plain_list_says)
                 OK(mvcc_put(&mvcc[s], name, (struct hlc_timestamp){version.ts, 3},
                     bytes_of(&version.value, 4), version.tombstone, true));
             else if (kind == 28)
-                OK(mvcc_revert_key(&mvcc[s], name, (struct hlc_timestamp){version.ts, 3}, &removed));
+                OK(mvcc_revert_key(
+                    &mvcc[s], name, (struct hlc_timestamp){version.ts, 3}, &removed));
             else
                 for (uint32_t k = 0; k < KEYS; k++)
-                    OK(mvcc_collect_key(&mvcc[s], plain_key(k, buffer), (struct hlc_timestamp){collected + 5, 3}, &removed));
+                    OK(mvcc_collect_key(&mvcc[s], plain_key(k, buffer),
+                        (struct hlc_timestamp){collected + 5, 3}, &removed));
             OK(store_commit(stores[s]));
         }
         if (kind < 28) {
@@ -244,10 +250,14 @@ Test(store, versions_are_what_a_plain_list_says)
             for (int s = 0; s < 2; s++) {
                 struct mvcc_version got;
                 bool found;
-                OK(mvcc_get(&mvcc[s], plain_key(k, buffer), (struct hlc_timestamp){at, 3}, &arena, &got, &found));
+                OK(mvcc_get(&mvcc[s], plain_key(k, buffer), (struct hlc_timestamp){at, 3}, &arena,
+                    &got, &found));
                 bool visible = found && !got.tombstone;
-                cr_assert_eq(visible, want != NULL && !want->tombstone, "round %d key %u at %lu", round, k, (unsigned long)at);
-                if (visible) cr_assert(memcmp(got.value.data, &want->value, 4) == 0 && got.ts.wall_ns == want->ts);
+                cr_assert_eq(visible, want != NULL && !want->tombstone, "round %d key %u at %lu",
+                    round, k, (unsigned long)at);
+                if (visible)
+                    cr_assert(
+                        memcmp(got.value.data, &want->value, 4) == 0 && got.ts.wall_ns == want->ts);
             }
         }
         // A scan sees each key once, in order, as the point reads do.
@@ -289,8 +299,10 @@ Test(store, a_dead_process_leaves_its_last_checkpoint)
         struct status st = store_wt_open(NULL, &(struct store_options){.home = home}, &store);
         for (uint32_t i = 0; i < 2000 && !failed(st); i++) {
             st = store_begin(store);
-            if (!failed(st)) st = store_put(store, STORE_CURRENT, bytes_of(&i, 4), BYTES_LITERAL("value"));
-            if (!failed(st)) st = store_put(store, STORE_META, BYTES_LITERAL("applied"), bytes_of(&i, 4));
+            if (!failed(st))
+                st = store_put(store, STORE_CURRENT, bytes_of(&i, 4), BYTES_LITERAL("value"));
+            if (!failed(st))
+                st = store_put(store, STORE_META, BYTES_LITERAL("applied"), bytes_of(&i, 4));
             if (!failed(st)) st = store_commit(store);
             if (!failed(st) && i == 1200) st = store_checkpoint(NULL, store);
         }
