@@ -269,6 +269,8 @@ static struct status call_one(const struct expr_op *op, struct function_call *ca
         if (function->strict)
             for (uint32_t a = 0; a < op->arg_count; a++)
                 if (args[a].null) return STATUS_OK;
+        // Bodies start from a zero datum, not from NULL (sql/function.h).
+        *result = (struct datum){0};
         return function->fn(call, args, result);
     }
     }

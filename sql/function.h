@@ -31,6 +31,7 @@ struct function_call {
     struct arena *state_arena;           // Lives as long as the plan runs.
 };
 
+// *result is zero (not NULL) at the call.
 typedef struct status (*function_fn)(
     struct function_call *call, const struct datum *args, struct datum *result);
 

@@ -95,6 +95,12 @@ void jobs_node_init(struct node *node)
     node->slots[NODE_SLOT_SQL] = state;
 }
 
+void jobs_node_fini(struct node *node)
+{
+    free(node->slots[NODE_SLOT_SQL]);
+    node->slots[NODE_SLOT_SQL] = NULL;
+}
+
 static int64_t incarnation(struct shard *shard)
 {
     const struct jobs_node *state = shard->node->slots[NODE_SLOT_SQL];

@@ -110,4 +110,5 @@ CHECKED struct status jobs_tenant_start(struct task *task, uint64_t tenant);
 CHECKED struct status jobs_tenant_stop(struct task *task, uint64_t tenant);
 
 void jobs_node_init(struct node *node);   // On shard 0, before any tenant starts.
+void jobs_node_fini(struct node *node);
 void jobs_statements_register(void);      // SHOW JOBS, PAUSE/RESUME/CANCEL JOB.

@@ -8,6 +8,7 @@
 #include "sql/function.h"
 #include "sql/jobs.h"
 #include "sql/settings.h"
+#include "sql/shard_state.h"
 
 void sql_register(void)
 {
@@ -31,6 +32,7 @@ static struct status stop_shard(struct task *task, void *arg)
 {
     (void)arg;
     plan_cache_clear(task->shard);
+    sql_shard_fini(task->shard);
     settings_shard_fini(task->shard);
     catalog_shard_fini(task->shard);
     return STATUS_OK;
@@ -44,5 +46,7 @@ struct status sql_node_start(struct task *task)
 
 struct status sql_node_stop(struct task *task)
 {
-    return shard_call_all(task, stop_shard, NULL);
+    struct status st = shard_call_all(task, stop_shard, NULL);
+    jobs_node_fini(task->shard->node);
+    return st;
 }

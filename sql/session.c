@@ -39,6 +39,18 @@ struct sql_shard *sql_shard(struct shard *shard)
     return state;
 }
 
+void sql_shard_fini(struct shard *shard)
+{
+    struct sql_shard *state = shard->slots[SHARD_SLOT_SQL];
+    // Sessions that a shutdown has cut off still point here.
+    if (state == NULL || state->sessions.next != &state->sessions) return;
+    hashmap_fini(&state->cache);
+    hashmap_fini(&state->by_cancel);
+    free(state->shape);
+    free(state);
+    shard->slots[SHARD_SLOT_SQL] = NULL;
+}
+
 struct session *session_first(struct shard *shard)
 {
     struct list_link *head = &sql_shard(shard)->sessions;
@@ -80,8 +92,8 @@ struct status session_open(
     session->superuser = options->superuser;
     session->start_us = session_now_us(shard);
     vars_open(session);
-    const char *database = session->database;
-    struct status st = vars_set(session, &session->arena, "database", database, VARS_STARTUP);
+    struct status st =
+        vars_set(session, &session->arena, "database", options->database, VARS_STARTUP);
     if (!failed(st))
         st = vars_set(session, &session->arena, "session_authorization", session->user, VARS_STARTUP);
     if (!failed(st))

@@ -23,3 +23,5 @@ struct sql_shard {
     uint32_t next_process;
 };
 struct sql_shard *sql_shard(struct shard *shard);
+// Frees it, once there are no sessions any more and the cache of plans is clear.
+void sql_shard_fini(struct shard *shard);
