@@ -6,6 +6,8 @@
 //   - a commit that was not acknowledged is there with all its keys or with none,
 //   - what was read at a timestamp before the crash is what is read at it now,
 //   - and new commits are above everything that was committed or read.
+// Beside it a follower ingests versions in any order into a tenant of its own and reverts it now and then; what a
+// crash left open it does again, as a replication stream would. Its tenant is always what a plain list says.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,6 +28,11 @@
 #define CASES_SAMPLED 8u
 #define TENANT 5u
 #define LARGE_BYTES (2u << 20)
+#define FOLLOWER_TENANT 9u
+#define FOLLOWER_KEYS 12u
+#define FOLLOWER_TIMES 400u
+#define FOLLOWER_BATCH 24u
+#define FOLLOWER_VERSIONS_MAX 4000u
 
 enum commit_state { COMMIT_UNKNOWN, COMMIT_DONE, COMMIT_VOID };
 
@@ -45,8 +52,26 @@ struct read {
     uint64_t value; // 0: absent.
 };
 
+// A version that the follower received, and what it is doing.
+struct received {
+    uint32_t key;
+    uint64_t ts, value;
+    bool tombstone;
+};
+enum follower_step { FOLLOWER_IDLE, FOLLOWER_INGEST, FOLLOWER_REVERT };
+struct follower {
+    struct received versions[FOLLOWER_VERSIONS_MAX];
+    uint32_t count;
+    enum follower_step step; // Begun, its end not known.
+    struct received batch[FOLLOWER_BATCH];
+    uint32_t batch_count;
+    uint64_t revert_ts;
+    uint32_t steps; // To do.
+};
+
 struct world {
     struct sim_run *run;
+    struct follower follower;
     uint64_t incarnation;
     uint32_t shards;
     uint32_t transactions; // For each worker to do.
@@ -199,6 +224,154 @@ out:
     return st;
 }
 
+// --- the follower ---------------------------------------------------------------------------------
+
+static struct bytes follower_key(struct arena *arena, uint32_t number)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    key_append_tenant_prefix(&key, FOLLOWER_TENANT);
+    for (uint32_t i = 0; i <= number % 4; i++) // Some are prefixes of others, with zeroes in them.
+        buffer_append_u8(&key, i == 0 ? (uint8_t)('a' + number / 4) : 0);
+    return buffer_bytes(&key);
+}
+
+static const struct received *follower_find(
+    const struct follower *follower, uint32_t key, uint64_t ts, bool exact)
+{
+    const struct received *best = NULL;
+    for (uint32_t i = 0; i < follower->count; i++) {
+        const struct received *at = &follower->versions[i];
+        if (at->key != key || at->ts > ts || (exact && at->ts != ts)) continue;
+        if (best == NULL || at->ts > best->ts) best = at;
+    }
+    return best;
+}
+
+static void follower_remember(struct follower *follower)
+{
+    if (follower->step == FOLLOWER_REVERT) {
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < follower->count; i++) {
+            if (follower->versions[i].ts <= follower->revert_ts)
+                follower->versions[kept++] = follower->versions[i];
+        }
+        follower->count = kept;
+    }
+    for (uint32_t i = 0; follower->step == FOLLOWER_INGEST && i < follower->batch_count; i++) {
+        const struct received *version = &follower->batch[i];
+        if (follower_find(follower, version->key, version->ts, true) == NULL)
+            follower->versions[follower->count++] = *version;
+    }
+    follower->step = FOLLOWER_IDLE;
+}
+
+static struct status follower_do(struct task *task, struct slice *slice, struct follower *follower)
+{
+    struct arena_mark mark = arena_mark(task->arena);
+    struct status st;
+    if (follower->step == FOLLOWER_REVERT) {
+        st = slice_revert(
+            task, slice, FOLLOWER_TENANT, (struct hlc_timestamp){follower->revert_ts, 0}, NULL);
+    } else {
+        struct kv_version versions[FOLLOWER_BATCH];
+        for (uint32_t i = 0; i < follower->batch_count; i++) {
+            const struct received *at = &follower->batch[i];
+            versions[i] = (struct kv_version){.key = follower_key(task->arena, at->key),
+                .value = at->tombstone ? bytes_of(NULL, 0) : bytes_of(&at->value, 8),
+                .ts = {at->ts, 0},
+                .tombstone = at->tombstone};
+        }
+        st = slice_ingest(task, slice, FOLLOWER_TENANT, versions, follower->batch_count);
+    }
+    arena_release(task->arena, mark);
+    if (!failed(st)) follower_remember(follower);
+    return st;
+}
+
+static void follower_choose(struct world *world, struct sim_random *random)
+{
+    struct follower *follower = &world->follower;
+    if (sim_random_below(random, 6) == 0) {
+        follower->step = FOLLOWER_REVERT;
+        follower->revert_ts = 1000 + sim_random_below(random, FOLLOWER_TIMES);
+        return;
+    }
+    follower->step = FOLLOWER_INGEST;
+    follower->batch_count = (uint32_t)sim_random_between(random, 1, FOLLOWER_BATCH);
+    for (uint32_t i = 0; i < follower->batch_count; i++) {
+        struct received *version = &follower->batch[i];
+        if (follower->count > 0 && sim_random_below(random, 5) == 0) { // The stream repeats itself.
+            *version = follower->versions[sim_random_below(random, follower->count)];
+            continue;
+        }
+        *version = (struct received){.key = (uint32_t)sim_random_below(random, FOLLOWER_KEYS),
+            .ts = 1000 + sim_random_below(random, FOLLOWER_TIMES),
+            .value = ++world->next_value,
+            .tombstone = sim_random_below(random, 4) == 0};
+        // One version has one content.
+        for (uint32_t j = 0; j < i; j++) {
+            if (follower->batch[j].key == version->key && follower->batch[j].ts == version->ts)
+                *version = follower->batch[j];
+        }
+        const struct received *known = follower_find(follower, version->key, version->ts, true);
+        if (known != NULL) *version = *known;
+    }
+}
+
+static struct status follower_check(
+    struct task *task, struct slice *slice, struct world *world, struct sim_random *random)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t key = 0; key < FOLLOWER_KEYS; key++) {
+        for (uint32_t i = 0; i < 6; i++) {
+            uint64_t ts = 999 + sim_random_below(random, FOLLOWER_TIMES + 2);
+            const struct received *want = follower_find(&world->follower, key, ts, false);
+            struct arena_mark mark = arena_mark(task->arena);
+            struct slice_reader reader = {.tenant = FOLLOWER_TENANT, .ts = {ts, 0}};
+            struct slice_value got;
+            TRY(slice_read_point(
+                task, slice, &reader, follower_key(task->arena, key), task->arena, &got));
+            bool there = want != NULL && !want->tombstone;
+            if ((got.value.data != NULL) != there ||
+                (there &&
+                    (got.ts.wall_ns != want->ts || memcmp(got.value.data, &want->value, 8) != 0)))
+                sim_violation(world->run,
+                    "the follower's key %u at %" PRIu64 " is not what it received", key, ts);
+            arena_release(task->arena, mark);
+        }
+    }
+out:
+    return st;
+}
+
+static struct status follow(struct task *task, void *arg)
+{
+    struct world *world = arg;
+    struct follower *follower = &world->follower;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), 1);
+    struct sim_random random =
+        sim_random_named(hash_combine(world->run->seed, world->incarnation), "follow");
+    struct status st;
+    TRY(slice_ingest_mark(task, slice, FOLLOWER_TENANT, true));
+    for (uint32_t i = 0; i <= follower->steps; i++) {
+        // First what was cut short, then what is new.
+        while (follower->step != FOLLOWER_IDLE) {
+            st = follower_do(task, slice, follower);
+            if (!status_is(st, E_DISK_FULL)) TRY(st);
+            if (failed(st)) TRY(task_sleep(task, 100 * MS));
+        }
+        TRY(follower_check(task, slice, world, &random));
+        if (i == follower->steps || follower->count + FOLLOWER_BATCH > FOLLOWER_VERSIONS_MAX) break;
+        follower_choose(world, &random);
+        TRY(task_sleep(task, sim_random_below(&random, 4 * MS)));
+    }
+out:
+    if (failed(st) && !status_is(st, E_DISK_FULL)) world->failed = true;
+    world->working--;
+    return st;
+}
+
 // --- after a restart ---------------------------------------------------------------------------------
 
 static struct status verify_commit(
@@ -296,6 +469,10 @@ static struct status node_init(struct task *task, void *arg)
     }
     TRY(shard_call_all(task, verify, world));
     TRY(shard_call_all(task, spawn, world));
+    // Slice 1 is always shard 0's.
+    TRY(task_start(
+        task->shard, &(struct task_options){.fn = follow, .arg = world, .kind = "kv-follower"}));
+    world->working++;
     while (world->working > 0)
         TRY(task_sleep(task, MS));
     world->done = !world->failed;
@@ -321,6 +498,7 @@ static void start(
 {
     world->incarnation++;
     world->transactions = transactions;
+    world->follower.steps = transactions;
     world->done = world->failed = false;
     world->working = 0;
     // The first start decides on the number of slices (or the second, when it crashed early).
