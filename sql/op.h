@@ -268,6 +268,7 @@ struct run {
     uint32_t subquery_count, spool_count, writer_count;
     const struct plan *plan;
     uint64_t rows_affected;
+    bool streaming;              // Some function gives rows over a long time: each goes on at once.
 };
 
 const struct op_class *op_class_of(enum node_kind kind);

@@ -11,6 +11,7 @@ struct set_call {
     void *state;
     struct datum *row;
     bool done;
+    bool started; // Its state may hold something.
 };
 
 struct function_op {
@@ -51,8 +52,10 @@ static struct status function_open(struct task *task, struct op *op)
             .result_type = call->result,
             .state_arena = &function->set_arena};
         state->row = ARENA_ARRAY(arena, struct datum, call->column_count + 1);
-        if (call->function->set != NULL)
+        if (call->function->set != NULL) {
             state->state = arena_alloc_zero(arena, call->function->set->state_bytes + 16);
+            op->run->streaming |= call->function->set->streaming;
+        }
         if (call->arg_count > args_max) args_max = call->arg_count;
     }
     function->args = ARENA_ARRAY(arena, struct datum, args_max);
@@ -69,8 +72,18 @@ static struct status function_rewind(struct task *task, struct op *op)
     return op->left != NULL ? op_rewind(task, op->left) : STATUS_OK;
 }
 
+static void end_call(const struct node_call *call, struct set_call *state)
+{
+    if (state->started && call->function->set->end != NULL)
+        call->function->set->end(&state->call, state->state);
+    state->started = false;
+}
+
 static void function_close(struct op *op)
 {
+    struct function_op *function = (struct function_op *)op;
+    for (uint32_t i = 0; i < op->node->function.call_count && function->calls != NULL; i++)
+        end_call(&op->node->function.calls[i], &function->calls[i]);
     arena_fini(&((struct function_op *)op)->set_arena);
     arena_fini(&((struct function_op *)op)->args_arena);
 }
@@ -80,6 +93,8 @@ static struct status start_calls(struct task *task, struct function_op *function
 {
     struct status st = STATUS_OK;
     const struct node *node = function->op.node;
+    for (uint32_t i = 0; i < node->function.call_count; i++)
+        end_call(&node->function.calls[i], &function->calls[i]);
     arena_reset(&function->set_arena);
     for (uint32_t i = 0; i < node->function.call_count; i++) {
         const struct node_call *call = &node->function.calls[i];
@@ -108,6 +123,7 @@ static struct status start_calls(struct task *task, struct function_op *function
                 ? DATUM_NULL
                 : type_copy(&function->set_arena, call->arg_types[a].oid, function->args[a]);
         memset(state->state, 0, call->function->set->state_bytes);
+        state->started = true;
         TRY(call->function->set->start(&state->call, state->state, function->args));
     }
 
@@ -183,6 +199,7 @@ static struct status function_next(struct task *task, struct op *op, struct batc
             break;
         }
         put_row(function, count++, 0);
+        if (op->run->streaming) break;
     }
     TRY(arena_check(&op->arena));
     TRY(task_yield_if_due(task));

@@ -350,7 +350,8 @@ struct status plan_run_next(struct task *task, struct plan_run *run, struct resu
             }
         }
         if (rows) TRY(send_rows(task, run, sink, &left));
-        else run->at = run->batch->selected;
+        if (run->run.streaming && sink->flush != NULL) TRY(sink->flush(task, sink));
+        if (!rows) run->at = run->batch->selected;
     }
 
 out:
