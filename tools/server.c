@@ -134,16 +134,42 @@ out:
     return st;
 }
 
+struct resolve_call {
+    struct env *env;
+    const char *address;
+    char numeric[NET_ADDRESS_BYTES];
+    bool found;
+};
+static void resolve(void *arg)
+{
+    struct resolve_call *call = arg;
+    call->found = call->env->resolve == NULL || call->env->resolve(call->env, call->address, call->numeric) == 0;
+}
+
+// Listening is on numbers: "localhost:0" becomes "127.0.0.1:0".
+static struct status numeric_address(struct task *task, const char *address, const char **numeric)
+{
+    struct resolve_call call = {.env = task->shard->env, .address = address};
+    struct status st = helper_call(task, resolve, &call);
+    if (failed(st)) return st;
+    if (!call.found)
+        return status_format(task->arena, E_INVALID_PARAMETER_VALUE, "cannot find the address %s", address);
+    *numeric = call.env->resolve == NULL ? address : arena_strdup(task->arena, call.numeric);
+    return STATUS_OK;
+}
+
 static struct status start_services(struct task *task, struct server *server)
 {
     struct status st;
+    const char *http_addr, *listen_addr;
     const struct server_options *options = server->options;
     struct kv_options kv = {.dir = options->store,
         .store = options->in_memory ? KV_STORE_MODEL : KV_STORE_WIREDTIGER,
         .cache_bytes = options->cache_bytes};
     if (options->http_addr != NULL) {
         http_routes_register(task->shard->node);
-        TRY(http_server_start(task, options->http_addr, server->tls, &server->http));
+        TRY(numeric_address(task, options->http_addr, &http_addr));
+        TRY(http_server_start(task, http_addr, server->tls, &server->http));
         snprintf(server->http_address, sizeof server->http_address, "%s", http_server_address(server->http));
     }
     TRY(kv_start(task, &kv));
@@ -153,8 +179,9 @@ static struct status start_services(struct task *task, struct server *server)
     TRY(bootstrap(task, server));
     TRY(tenant_node_start(task));
     TRY(profile_apply(task, options->profile == NULL ? "default" : options->profile));
+    TRY(numeric_address(task, options->listen_addr, &listen_addr));
     struct pgwire_options wire = {
-        .address = options->listen_addr, .tls = server->tls, .insecure = options->insecure};
+        .address = listen_addr, .tls = server->tls, .insecure = options->insecure};
     TRY(pgwire_start(task, &wire, server->sql_address));
     http_ready_set(task->shard->node, true);
 out:
