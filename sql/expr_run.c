@@ -86,7 +86,7 @@ static uint32_t keep_rows(struct expr_state *state, struct view view, enum keep 
     for (uint32_t n = 0; n < count; n++) {
         uint16_t i = rows[n];
         struct datum value = AT(view, i);
-        bool is_true = !value.null && value.boolean;
+        bool is_true = keep != KEEP_NULL && !value.null && value.boolean; // Not every type is a bool.
         bool stays = keep == KEEP_TRUE ? is_true
             : keep == KEEP_NOT_TRUE    ? !is_true
             : keep == KEEP_NOT_FALSE   ? value.null || value.boolean
