@@ -156,7 +156,7 @@ static struct scalar *fold_call(struct binder *binder, struct scalar *scalar)
             return scalar_null(binder->arena, scalar->type, scalar->position);
     }
     struct function_call call;
-    struct datum result;
+    struct datum result = {0};
     call_init(binder, &call, types, scalar->arg_count, scalar->type);
     // An error may never be met when the plan runs (a branch of CASE): it is not one yet.
     if (failed(function->fn(&call, args, &result))) return scalar;
@@ -217,7 +217,7 @@ static struct status coerce_literal(
         *scalar = scalar_null(binder->arena, type, literal->position);
         return st;
     }
-    struct datum value;
+    struct datum value = {0};
     // varchar(3) cuts an explicit cast and refuses an assignment that is too long: the typmod is
     // applied by the caller.
     TRY(bind_at(binder,

@@ -86,9 +86,9 @@ static uint32_t keep_rows(struct expr_state *state, struct view view, enum keep 
     for (uint32_t n = 0; n < count; n++) {
         uint16_t i = rows[n];
         struct datum value = AT(view, i);
-        bool is_true = keep != KEEP_NULL && !value.null && value.boolean; // Not every type is a bool.
-        bool stays = keep == KEEP_TRUE ? is_true
-            : keep == KEEP_NOT_TRUE    ? !is_true
+        // KEEP_NULL is asked of values of any type (COALESCE), the others of conditions only.
+        bool stays = keep == KEEP_TRUE ? !value.null && value.boolean
+            : keep == KEEP_NOT_TRUE    ? value.null || !value.boolean
             : keep == KEEP_NOT_FALSE   ? value.null || value.boolean
                                        : value.null;
         out[kept] = i;
@@ -259,10 +259,12 @@ static struct status call_one(const struct expr_op *op, struct function_call *ca
     switch ((enum expr_code)op->code) {
     case X_CAST:
         if (args[0].null) return STATUS_OK;
+        *result = (struct datum){0};
         return cast_apply(call, op->object, call->arg_types[0], call->result_type, op->flag,
             args[0], result);
     case X_TYPMOD:
         if (args[0].null) return STATUS_OK;
+        *result = (struct datum){0};
         return cast_apply_typmod(call, call->result_type, op->flag, args[0], result);
     default: {
         const struct function *function = op->object;

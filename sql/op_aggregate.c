@@ -324,6 +324,7 @@ static struct status aggregate_next(struct task *task, struct op *op, struct bat
             op->out.columns[k][count] = agg->groups.keys.rows[agg->at][k];
         for (uint32_t i = 0; i < node->call_count; i++) {
             struct datum *result = &op->out.columns[node->group_count + i][count];
+            *result = (struct datum){0};
             if (node->count_only) {
                 *result = datum_int((int64_t)agg->rows_seen);
                 continue;

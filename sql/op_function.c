@@ -109,8 +109,10 @@ static struct status start_calls(struct task *task, struct function_op *function
         state->done = false;
         if (call->function->set == NULL) { // A scalar function gives one row.
             state->row[0] = DATUM_NULL;
-            if (!null || !call->function->strict)
+            if (!null || !call->function->strict) {
+                state->row[0] = (struct datum){0};
                 TRY(call->function->fn(&state->call, function->args, &state->row[0]));
+            }
             continue;
         }
         if (null && call->function->strict) {
