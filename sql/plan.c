@@ -355,6 +355,8 @@ struct status plan_run_next(struct task *task, struct plan_run *run, struct resu
     }
 
 out:
+    // A message may lie in an operator's memory, which goes with the run.
+    if (failed(st)) st = status_copy(&run->session->statement_arena, st);
     return st;
 }
 
