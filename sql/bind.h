@@ -232,6 +232,9 @@ void bind_add_output(
 enum { TABLE_FOR_INSERT = 1, TABLE_FOR_UPDATE = 2, TABLE_FOR_DELETE = 4 };
 CHECKED struct status bind_table_plan(struct binder *binder, const struct table_desc *table,
     uint32_t purpose, struct table_plan **plan);
+// The table's columns under their plain names, as variables of a new row.
+void bind_table_scope(
+    struct binder *binder, const struct table_desc *table, struct scope *scope);
 CHECKED struct status bind_assign(struct binder *binder, const struct column_desc *column,
     struct scalar **scalar);
 CHECKED struct status bind_insert(

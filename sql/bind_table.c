@@ -47,6 +47,12 @@ static void row_scope(
     scope->names.column_count = range->column_count;
 }
 
+void bind_table_scope(
+    struct binder *binder, const struct table_desc *table, struct scope *scope)
+{
+    row_scope(binder, table, bind_new_row(binder, table, table->name), scope);
+}
+
 static struct status bind_stored(
     struct binder *binder, struct scope *scope, const char *sql, struct scalar **out)
 {

@@ -2,6 +2,7 @@
 //
 // Columns, keys, checks and foreign keys of a table descriptor that is being made or edited.
 #include "sql/ddl_internal.h"
+#include "sql/plan.h"
 
 #include "sql/catalog_text.h"
 
@@ -250,6 +251,14 @@ static struct status index_element(struct statement_context *context, struct tab
             "functions in index expression must be marked IMMUTABLE");
     TRY(ddl_check_text(context, element->expr, "index expression", table, NULL, NULL,
         &column->expression_sql));
+    struct type type;
+    TRY(plan_expression_type(
+        context->task, context->session, context->arena, table, element->expr, &type));
+    if (!type_is_ordered(type.oid))
+        return ddl_error(context, E_UNDEFINED_OBJECT,
+            "data type %s has no default operator class for access method \"btree\"",
+            type_format(context->arena, type));
+    column->column_id = type.oid; // Of an expression (sql/catalog.h).
 out:
     return st;
 }

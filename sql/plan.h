@@ -7,6 +7,7 @@
 // Memory   A plan lives in the arena that it was built in (a prepared statement's own); a run has its own.
 // Errors   All of SQL's: 42xxx from building, 2xxxx and 40001 from running; positions where known.
 #pragma once
+#include "sql/catalog.h"
 #include "sql/statement.h"
 
 struct plan;
@@ -42,3 +43,9 @@ void plan_run_close(struct task *task, struct plan_run *run);
 CHECKED struct status plan_evaluate_constant(struct task *task, struct session *session,
     struct arena *arena, const struct expr *expression, const struct datum *params,
     const struct type *param_types, uint32_t param_count, struct type type, struct datum *value);
+
+// Binds a table's own expression (of a CHECK, an index, a generated column) and tells its type: 42703, 42883, ...
+// for what it does not mean.
+CHECKED struct status plan_expression_type(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *table, const struct expr *expression,
+    struct type *type);

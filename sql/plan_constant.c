@@ -10,6 +10,7 @@ struct constant_bind {
     struct binder binder;
     const struct expr *expression;
     struct type type;
+    const struct table_desc *table; // plan_expression_type: of its columns.
     struct scalar *scalar;
     struct status status;
 };
@@ -20,6 +21,7 @@ static struct status bind_constant(struct constant_bind *bind)
     struct binder *binder = &bind->binder;
     struct scope scope = {.clause = "this context"};
     bool done;
+    if (bind->table != NULL) bind_table_scope(binder, bind->table, &scope);
     TRY(bind_expr(binder, &scope, bind->expression, &bind->scalar));
     if (bind->type.oid == 0) {
         TRY(bind_resolve_unknown(binder, &bind->scalar));
@@ -40,6 +42,26 @@ static void bind_on_stack(void *arg)
 {
     struct constant_bind *bind = arg;
     bind->status = bind_constant(bind);
+}
+
+struct status plan_expression_type(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, const struct expr *expression, struct type *type)
+{
+    struct status st = STATUS_OK;
+    struct constant_bind *bind = ARENA_NEW(arena, struct constant_bind);
+    (void)task;
+    bind->binder.arena = arena;
+    bind->binder.session = session;
+    bind->binder.types = &session->types;
+    bind->expression = expression;
+    bind->table = table;
+    hashmap_init(&bind->binder.tables, arena);
+    stack_call(bind_on_stack, bind);
+    TRY(bind->status);
+    *type = bind->scalar->type;
+
+out:
+    return st;
 }
 
 struct status plan_evaluate_constant(struct task *task, struct session *session,
