@@ -273,6 +273,11 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
     }
     if (!failed(st)) st = validate_all(task, &multi);
     if (!failed(st)) st = record(task, &multi);
+    // Some of it may be prepared and is being dropped: not to be tried again under the same id.
+    if (status_is(st, K_WRONG_RANGE)) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: its rows moved during the commit");
+    }
     // With the log gone nobody knows whether the record is in it: the next start will see.
     if (status_is(st, E_AMBIGUOUS_RESULT)) {
         free(fate);

@@ -9,7 +9,7 @@
 #include "kv/router.h"
 #include "kv/validate.h"
 
-#define SCAN_MOVES_MAX 16u
+#define VALIDATE_ROUNDS_MAX 8u
 
 // --- getting there -----------------------------------------------------------------------------------
 
@@ -315,12 +315,16 @@ static struct status check_threshold(struct slice *slice, const struct leader_ca
         "could not serialize access: transaction is older than the garbage collection threshold");
 }
 
-static struct status serves_writes(struct slice *slice, const struct leader_commit *commit)
+// With a task it may yield; without, the answer is of this moment as a whole.
+static struct status serves_writes(
+    struct task *task, struct slice *slice, const struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
-        st = serves_key(slice, commit->call.tenant, commit->writes[i]->key);
+    for (uint32_t i = 0; i < commit->write_count; i++) {
+        TRY(serves_key(slice, commit->call.tenant, commit->writes[i]->key));
+        if (task != NULL && i % 1024 == 1023) TRY(task_yield_if_due(task));
     }
+out:
     return st;
 }
 
@@ -337,22 +341,32 @@ static struct status lock_writes(
     return st;
 }
 
-static bool commit_writes(const void *arg, struct bytes key)
+static const struct write_node *commit_find(const struct leader_commit *commit, struct bytes key)
 {
-    const struct leader_commit *commit = arg;
     uint32_t low = 0;
     uint32_t high = commit->write_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         int order = bytes_compare(commit->writes[middle]->key, key);
-        if (order == 0) return true;
+        if (order == 0) return commit->writes[middle];
         if (order < 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return false;
+    return NULL;
+}
+
+static bool commit_writes(const void *arg, struct bytes key)
+{
+    return commit_find(arg, key) != NULL;
+}
+
+static bool commit_checks(const void *arg, struct bytes key)
+{
+    const struct write_node *node = commit_find(arg, key);
+    return node != NULL && node->checked;
 }
 
 static bool writes_are_free(struct slice *slice, const struct leader_commit *commit)
@@ -370,16 +384,55 @@ static bool writes_are_free(struct slice *slice, const struct leader_commit *com
     return true;
 }
 
-// What was inserted must still be as it was when the transaction looked.
+// What was inserted must still be as it was when the transaction looked. Many are looked at with yields; what came in
+// between is in the validator.
 static struct status validate_writes(
     struct task *task, struct slice *slice, const struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
+    for (uint32_t i = 0; i < commit->write_count; i++) {
         if (!commit->writes[i]->checked) continue;
         const struct read_entry entry = {.start = commit->writes[i]->key};
-        st = validate_reads(task, slice, &entry, 1, commit->checked_ts);
+        TRY(validate_reads(task, slice, &entry, 1, commit->checked_ts));
+        if (i % 1024 == 1023) TRY(task_yield_if_due(task));
     }
+out:
+    return st;
+}
+
+// Whether a checked write was met by somebody else's after the mark.
+static enum validator_answer writes_since(
+    struct slice *slice, const struct leader_commit *commit, uint64_t mark)
+{
+    if (commit->write_count == 0) return VALIDATOR_SAME;
+    const struct validator_keys keys = {
+        .first = commit->writes[0]->key,
+        .last = commit->writes[commit->write_count - 1]->key,
+        .wanted = commit_checks,
+        .arg = commit,
+    };
+    return validator_keys_since(slice->validator, &keys, mark, commit->call.owner.txn);
+}
+
+// Reads and writes as of one moment: nothing suspends between the last look and the return.
+static struct status validate_all(
+    struct task *task, struct slice *slice, const struct leader_commit *commit)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; attempt < VALIDATE_ROUNDS_MAX; attempt++) {
+        uint64_t mark = validator_mark(slice->validator);
+        TRY(validate_writes(task, slice, commit));
+        TRY(validate_reads(
+            task, slice, commit->reads, commit->read_count, commit->call.read_ts));
+        if (validator_mark(slice->validator) == mark) return STATUS_OK;
+        // It suspended, and others committed: the reads were validated last, the writes before.
+        enum validator_answer answer = writes_since(slice, commit, mark);
+        if (answer == VALIDATOR_SAME) return STATUS_OK;
+        if (answer == VALIDATOR_CHANGED) break;
+    }
+    st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+        "could not serialize access due to concurrent update");
+out:
     return st;
 }
 
@@ -389,23 +442,21 @@ static struct status commit_begin(struct task *task, struct slice *slice,
 {
     struct status st = STATUS_OK;
     const uint64_t tenant = commit->call.tenant;
-    TRY(serves_writes(slice, commit));
-    TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
     uint64_t version = slice->ranges->version;
+    TRY(serves_writes(task, slice, commit));
+    TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
     // Most commits find their keys free, and write them in this very turn: no need for locks then.
     if (keep_locks || !writes_are_free(slice, commit)) TRY(lock_writes(task, slice, commit));
     for (;;) {
         TRY(slice_admit(task, slice, commit->payload.size));
         TRY(check_threshold(slice, &commit->call));
-        TRY(validate_reads(
-            task, slice, commit->reads, commit->read_count, commit->call.read_ts));
-        TRY(validate_writes(task, slice, commit)); // Points: never suspends.
-        // Validating long spans suspends: a large entry may have begun to go out in parts.
+        TRY(validate_all(task, slice, commit));
+        // Validating much suspends: a large entry may have begun to go out in parts.
         if (!slice->parts_open) break;
     }
     TRY(slice_admit(task, slice, commit->payload.size)); // Does not wait now.
     if (slice->ranges->version != version) {
-        TRY(serves_writes(slice, commit));
+        TRY(serves_writes(NULL, slice, commit));
         TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
     }
     // Validating long spans suspends, and others may have come in between: then the keys must be locked.
@@ -453,7 +504,7 @@ struct status leader_lock(struct task *task, void *arg)
     struct leader_commit *commit = arg;
     struct slice *slice;
     TRY(slice_of(task, &commit->call, &slice));
-    TRY(serves_writes(slice, commit));
+    TRY(serves_writes(task, slice, commit));
     TRY(lock_writes(task, slice, commit));
 out:
     return st;

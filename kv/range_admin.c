@@ -590,10 +590,19 @@ static void on_proposed(
     if (op->kind != ENTRY_WRITES && op->kind != ENTRY_PREPARE) return;
     struct entry_items items;
     struct entry_item item;
+    struct bytes first = {0};
+    struct bytes last = {0};
+    const bool bulk = op->item_count > VALIDATOR_BULK_COUNT;
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item)) {
-        validator_note(slice->validator, item.key, op->ts, op->txn);
+        if (!bulk) {
+            validator_note(slice->validator, item.key, op->ts, op->txn);
+            continue;
+        }
+        if (first.data == NULL || bytes_compare(item.key, first) < 0) first = item.key;
+        if (last.data == NULL || bytes_compare(last, item.key) < 0) last = item.key;
     }
+    if (bulk) validator_note_bulk(slice->validator, first, last, op->ts, op->txn);
 }
 
 // Estimates: all of an entry is counted for the range of its first key.

@@ -411,3 +411,44 @@ KV_TEST(txn, commits_many_rows_at_once)
 out:
     return st;
 }
+
+// Large entries are remembered by their bounds only: what they wrote conflicts, what lies between does not.
+KV_TEST(txn, large_transactions_conflict_with_what_they_wrote)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *hit;
+    struct kv_txn *missed;
+    struct kv_txn *bulk;
+    struct bytes value;
+    TRY(begin(task, &hit));
+    TRY(begin(task, &missed));
+    TRY(get(task, hit, "row000500", &value));
+    TRY(get(task, missed, "row000501", &value));
+    TRY(put(task, hit, "hit", "1"));
+    TRY(put(task, missed, "missed", "1"));
+    TRY(begin(task, &bulk));
+    struct kv_pair pairs[100];
+    struct bytes existing[100];
+    for (uint32_t i = 0; i < 4000; i += 200) {
+        for (uint32_t k = 0; k < 100; k++) {
+            pairs[k] = (struct kv_pair){
+                key_number(task, "row", i + k * 2), BYTES_LITERAL("bulk")};
+        }
+        TRY(kv_insert_many(task, bulk, pairs, 100, task->arena, existing));
+    }
+    TRY(commit(task, bulk));
+    CHECK_FAILS(commit(task, hit), E_SERIALIZATION_FAILURE);
+    TRY(commit(task, missed));
+    // The other way round: a row of the large one was written meanwhile.
+    TRY(begin(task, &bulk));
+    for (uint32_t i = 1; i < 4000; i += 2) {
+        TRY(get(task, bulk, "row000777", &value));
+        TRY(kv_put(task, bulk, key_number(task, "row", i), BYTES_LITERAL("bulk")));
+    }
+    TRY(kv_txn_step(task, bulk));
+    TRY(get(task, bulk, "row000602", &value));
+    TRY(put_now(task, "row000602", "changed"));
+    CHECK_FAILS(commit(task, bulk), E_SERIALIZATION_FAILURE);
+out:
+    return st;
+}
