@@ -70,6 +70,11 @@ static const struct cast casts[] = {
     BY(TIMESTAMPTZ, TIMESTAMP, A, cast_timestamptz_to_timestamp),
     BY(TIMESTAMPTZ, TIMETZ, A, cast_timestamptz_to_timetz),
     BY(INTERVAL, TIME, A, cast_interval_to_time), BY(TIMETZ, TIME, A, cast_timetz_to_time),
+
+    TEXT(JSON, JSONB, A), TEXT(JSONB, JSON, A), BY(JSONB, BOOL, E, cast_jsonb_to_bool),
+    BY(JSONB, NUMERIC, E, cast_jsonb_to_number), BY(JSONB, INT2, E, cast_jsonb_to_number),
+    BY(JSONB, INT4, E, cast_jsonb_to_number), BY(JSONB, INT8, E, cast_jsonb_to_number),
+    BY(JSONB, FLOAT4, E, cast_jsonb_to_number), BY(JSONB, FLOAT8, E, cast_jsonb_to_number),
 };
 // clang-format on
 #define CAST_COUNT (sizeof casts / sizeof casts[0])

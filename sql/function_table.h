@@ -105,6 +105,8 @@ struct status number_underflow(void);
     X(functions_set) \
     X(functions_array) \
     X(functions_misc) \
+    X(functions_json) \
+    X(functions_json_make) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)

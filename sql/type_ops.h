@@ -36,8 +36,6 @@ struct type_ops {
 };
 
 // Still to come; each goes when its module arrives.
-#define type_ops_json type_ops_void
-#define type_ops_jsonb type_ops_void
 #define type_ops_bit type_ops_void
 #define type_ops_inet type_ops_void
 #define type_ops_record type_ops_void

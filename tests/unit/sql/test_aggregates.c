@@ -170,6 +170,13 @@ Test(aggregates, give_postgresqls_values)
         {"regr_intercept", "float8,float8", "1~2;2~3;3~5", "-0.14285714285714324"},
         {"regr_r2", "float8,float8", "1~2;2~3;3~5", "0.9642857142857144"},
         {"regr_count", "float8,float8", "1~2;2~\\N;3~5", "2"},
+        {"json_agg", "int4", "1;2;\\N", "[1, 2, null]"},
+        {"jsonb_agg", "text", "a;\\N", "[\"a\", null]"},
+        {"json_agg", "jsonb", "{\"a\":1};[2]", "[{\"a\": 1}, [2]]"},
+        {"json_object_agg", "text,int4", "a~1;b~\\N", "{ \"a\" : 1, \"b\" : null }"},
+        {"jsonb_object_agg", "text,int4", "b~1;a~2;b~3", "{\"a\": 2, \"b\": 3}"},
+        {"json_object_agg", "text,int4", "\\N~1", "22023 field name must not be null"},
+        {"jsonb_agg", "int4", "", "\\N"},
     };
     struct arena arena;
     arena_init(&arena, NULL);

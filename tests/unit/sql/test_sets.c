@@ -74,6 +74,17 @@ Test(sets, give_postgresqls_rows)
         {"regexp_split_to_table", {"text:a1b22c", "text:\\d+"}, "a b c"},
         {"regexp_matches", {"text:a1b22", "text:([a-z])(\\d+)", "text:g"}, "{a,1} {b,22}"},
         {"regexp_matches", {"text:a1b22", "text:\\d+"}, "{1}"},
+        {"jsonb_array_elements", {"jsonb:[1,\"a\",null]"}, "1 \"a\" null"},
+        {"jsonb_array_elements_text", {"jsonb:[1,\"a\",null]"}, "1 a \\N"},
+        {"json_array_elements", {"json:[1, {\"a\" : 2} ]"}, "1 {\"a\" : 2}"},
+        {"json_array_elements_text", {"json:[1,\"a\\n\"]"}, "1 a\n"},
+        {"jsonb_array_elements", {"jsonb:{}"}, "22023 cannot extract elements from an object"},
+        {"jsonb_each", {"jsonb:{\"b\":1,\"a\":{\"c\":2}}"}, "a/{\"c\": 2} b/1"},
+        {"jsonb_each_text", {"jsonb:{\"b\":\"x\",\"a\":null}"}, "a/\\N b/x"},
+        {"json_each", {"json:{\"b\": 1,\"a\" :[ 2]}"}, "b/1 a/[ 2]"},
+        {"json_each", {"json:[1]"}, "22023 cannot deconstruct an array as an object"},
+        {"jsonb_object_keys", {"jsonb:{\"bb\":1,\"a\":2}"}, "a bb"},
+        {"json_object_keys", {"json:{\"bb\":1,\"a\":2}"}, "bb a"},
     };
     struct arena arena;
     arena_init(&arena, NULL);
