@@ -3,6 +3,7 @@
 // FROM: table references, joins and the names they bring.
 #include "core/invariant.h"
 #include "sql/bind.h"
+#include "sql/statement_table.h"
 #include "sql/parse.h"
 #include "sql/privilege.h"
 
@@ -382,6 +383,42 @@ out:
     return st;
 }
 
+// [SHOW ...]: a function that runs the statement.
+static struct status bind_statement_item(struct binder *binder, const struct from_item *item,
+    struct from_names *names, struct rel **rel)
+{
+    struct status st = STATUS_OK;
+    struct rel *statement = rel_new(binder->arena, REL_FUNCTION);
+    struct rel_call *call = ARENA_NEW(binder->arena, struct rel_call);
+    const char *name = item->alias != NULL ? item->alias : "statement";
+    if (binder->session == NULL)
+        return bind_unsupported(binder, item->position, "a statement as a table: [ ... ]");
+    TRY(statement_table_make(
+        binder->arena, binder->session, item->statement, &call->function));
+    const struct set_ops *set = call->function->set;
+    call->args = ARENA_ARRAY(binder->arena, struct scalar *, 1);
+    call->vars = ARENA_ARRAY(binder->arena, var_id, set->column_count);
+    call->types = ARENA_ARRAY(binder->arena, struct type, set->column_count);
+    call->var_count = set->column_count;
+    struct range *range = new_range(binder, name, set->column_count);
+    for (uint32_t i = 0; i < set->column_count; i++) {
+        call->types[i] = TYPE_OF(set->column_types[i]);
+        call->vars[i] = bind_new_var(binder, set->column_names[i], name, call->types[i]);
+        range->columns[i].name = set->column_names[i];
+        range->columns[i].scalar = bind_var(binder, call->vars[i], POSITION_NONE);
+    }
+    statement->function.calls = call;
+    statement->function.call_count = 1;
+    statement->function.ordinality = VAR_NONE;
+    statement->function.alias = name;
+    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    add_range(binder, names, range);
+    *rel = statement;
+
+out:
+    return st;
+}
+
 // --- joins -------------------------------------------------------------------------------------------
 
 static struct range_column *find_plain(
@@ -571,7 +608,7 @@ static struct status bind_from_item(struct binder *binder, struct scope *scope,
     case FROM_FUNCTION: return bind_function_item(binder, scope, item, names, rel);
     case FROM_JOIN: return bind_join(binder, scope, item, names, rel);
     case FROM_STATEMENT:
-        return bind_unsupported(binder, item->position, "a statement as a table: [ ... ]");
+        return bind_statement_item(binder, item, names, rel);
     }
     return STATUS_OK;
 }

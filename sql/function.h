@@ -22,6 +22,7 @@ struct session;
 struct function_call {
     struct task *task;                   // For those that suspend (nextval); may be NULL in constant folding.
     struct session *session;             // May be NULL.
+    const struct function *function;     // Of set-returning ones: the entry that is called.
     struct arena *arena;                 // For results: lives as long as the batch.
     const struct type_context *context;
     const struct type *arg_types;

@@ -45,6 +45,7 @@ static struct status function_open(struct task *task, struct op *op)
         const struct node_call *call = &node->function.calls[i];
         struct set_call *state = &function->calls[i];
         state->call = (struct function_call){.session = op->run->session,
+            .function = call->function,
             .arena = &function->set_arena,
             .context = &op->run->session->types,
             .arg_types = call->arg_types,
