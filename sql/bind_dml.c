@@ -110,14 +110,19 @@ out:
     return st;
 }
 
-static struct status check_width(struct binder *binder, const struct insert_columns *columns,
-    uint32_t count, uint32_t position)
+static struct status check_width(struct binder *binder, const struct insert *insert,
+    const struct insert_columns *columns, uint32_t count)
 {
-    if (count > columns->count)
+    const struct select *source = insert->source;
+    if (count > columns->count) {
+        uint32_t position = source->kind == SELECT_VALUES
+            ? source->rows[0].items[columns->count]->position
+            : source->position;
         return bind_error(binder, position, E_SYNTAX_ERROR,
             "INSERT has more expressions than target columns");
+    }
     if (count < columns->count && columns->written)
-        return bind_error(binder, position, E_SYNTAX_ERROR,
+        return bind_error(binder, insert->column_positions[count], E_SYNTAX_ERROR,
             "INSERT has more target columns than expressions");
     return STATUS_OK;
 }
@@ -150,7 +155,7 @@ static struct status insert_values(struct binder *binder, struct scope *parent,
     uint32_t width = select->rows[0].count;
     struct rel *values = rel_new(binder->arena, REL_VALUES);
     struct scope scope = {.parent = parent, .clause = "VALUES"};
-    TRY(check_width(binder, columns, width, select->rows[0].items[0]->position));
+    TRY(check_width(binder, insert, columns, width));
     values->values.row_count = select->row_count;
     values->values.column_count = width;
     values->values.rows = ARENA_ARRAY(binder->arena, struct scalar **, select->row_count);
@@ -182,7 +187,7 @@ static struct status insert_query(struct binder *binder, struct scope *parent,
     struct status st = STATUS_OK;
     struct query query = {0};
     TRY(bind_select(binder, parent, insert->source, true, &query));
-    TRY(check_width(binder, columns, query.column_count, insert->source->position));
+    TRY(check_width(binder, insert, columns, query.column_count));
     struct rel *project = rel_new(binder->arena, REL_PROJECT);
     project->left = query.rel;
     for (uint32_t i = 0; i < query.column_count; i++) {
@@ -256,7 +261,7 @@ static struct status infer_arbiters(
         return bind_error(binder, insert->conflict_position, E_UNDEFINED_OBJECT,
             "constraint \"%s\" for table \"%s\" does not exist", insert->conflict_constraint,
             table->name);
-    return bind_error(binder, insert->conflict_position, E_INVALID_COLUMN_REFERENCE,
+    return bind_error(binder, POSITION_NONE, E_INVALID_COLUMN_REFERENCE,
         "there is no unique or exclusion constraint matching the ON CONFLICT specification");
 
 out:
@@ -472,7 +477,7 @@ static struct status bind_assignments(struct binder *binder, struct scope *scope
                 assignment->position, &ordinal));
             for (uint32_t k = 0; k < out->count; k++)
                 if (out->items[k].var == base + ordinal)
-                    return bind_error(binder, assignment->position, E_SYNTAX_ERROR,
+                    return bind_error(binder, POSITION_NONE, E_SYNTAX_ERROR,
                         "multiple assignments to same column \"%s\"", assignment->columns[c]);
             TRY(assignment_value(binder, scope, assignment, c, table, ordinal, &scalar));
             if (table->table->columns[ordinal].generated_sql != NULL) continue;

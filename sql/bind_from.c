@@ -74,10 +74,11 @@ static bool same_schema(const char *a, const char *b)
 struct status bind_check_alias(struct binder *binder, const struct from_names *names,
     const struct range *range, uint32_t position)
 {
+    (void)position; // PostgreSQL tells none.
     for (const struct range *other = names->ranges; other != NULL; other = other->next)
         if (other != range && strcmp(other->name, range->name) == 0 &&
             same_schema(other->schema, range->schema))
-            return bind_error(binder, position, E_DUPLICATE_ALIAS,
+            return bind_error(binder, POSITION_NONE, E_DUPLICATE_ALIAS,
                 "table name \"%s\" specified more than once", range->name);
     return STATUS_OK;
 }

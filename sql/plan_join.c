@@ -317,6 +317,16 @@ static bool connected(struct planner *planner, const struct cluster *cluster,
     return false;
 }
 
+// Whether an order is one of this input's columns alone: only then can reading it give the order.
+static bool order_is_of(struct planner *planner, const struct rel *rel, const struct want *want)
+{
+    if (want == NULL) return false;
+    struct var_set given = given_by(planner, rel);
+    for (uint32_t i = 0; i < want->count; i++)
+        if (!var_set_has(&given, want->order[i].scalar->var)) return false;
+    return want->count > 0;
+}
+
 // Which item comes first: the one with fewest rows, or the one whose order is wanted.
 static uint32_t first_item(struct planner *planner, const struct cluster *cluster,
     const struct want *want)
@@ -377,9 +387,10 @@ static struct status plan_cluster(struct planner *planner, struct cluster *clust
     struct var_set have = new_set(planner), all = new_set(planner);
     bool keep_order = false;
     struct want order = {0};
-    if (want != NULL) order = (struct want){want->order, want->count, want->limit};
     for (uint32_t i = 0; i < cluster->count; i++) rel_output_vars(cluster->items[i], &all);
     uint32_t first = first_item(planner, cluster, want);
+    if (order_is_of(planner, cluster->items[first], want))
+        order = (struct want){want->order, want->count, want->limit};
     struct var_set above = new_set(planner);
     var_set_add_all(&above, needed);
     for (uint32_t i = 0; i < cluster->on.count; i++)
@@ -431,7 +442,8 @@ struct status plan_join(struct planner *planner, struct rel *rel, const struct v
     struct var_set below = new_set(planner);
     bool keep_order = false;
     struct want order = {0};
-    if (want != NULL) order = (struct want){want->order, want->count, 0};
+    if (order_is_of(planner, rel->left, want))
+        order = (struct want){want->order, want->count, 0};
     bool preserves = rel->join.kind == REL_INNER || rel->join.kind == REL_SEMI ||
                      rel->join.kind == REL_ANTI;
     TRY(need_right(&step, &below));

@@ -594,28 +594,22 @@ static struct status update_index(
     struct status st = STATUS_OK;
     struct kv_txn *txn = writer->run->txn;
     uint32_t width = writer->plan->table->width;
-    struct update_entry *entries = arena_alloc(&writer->arena, count * sizeof *entries);
-    struct kv_pair *pairs = arena_alloc(&writer->arena, count * sizeof *pairs);
-    uint32_t *rows = arena_alloc(&writer->arena, count * sizeof *rows);
-    uint32_t unique = 0;
-    // Old keys go first, so that rows may take over each other's.
+    // Row by row: a key that another row still has is a violation, even when that row is about to go.
     for (uint32_t r = 0; r < count; r++) {
+        struct update_entry entry;
+        struct bytes existing = {0};
         gather(writer->old_row, writer->old_columns, width, r);
         gather(writer->row, writer->columns, width, r);
-        TRY(make_entry(writer, index, r, &entries[r]));
-        if (entries[r].had && !entries[r].same_key)
-            TRY(kv_delete(task, txn, entries[r].old_key));
-    }
-    for (uint32_t r = 0; r < count; r++) {
-        if (!entries[r].has) continue;
-        if (!entries[r].same_key && entries[r].unique) {
-            pairs[unique] = (struct kv_pair){entries[r].key, entries[r].value};
-            rows[unique++] = r;
-        } else {
-            TRY(kv_put(task, txn, entries[r].key, entries[r].value));
+        TRY(make_entry(writer, index, r, &entry));
+        if (entry.had && !entry.same_key) TRY(kv_delete(task, txn, entry.old_key));
+        if (!entry.has) continue;
+        if (entry.same_key || !entry.unique) {
+            TRY(kv_put(task, txn, entry.key, entry.value));
+            continue;
         }
+        TRY(kv_insert(task, txn, entry.key, entry.value, &writer->arena, &existing));
+        if (existing.data != NULL) return writer_duplicate(writer, index, writer->row);
     }
-    TRY(insert_unique(task, writer, index, pairs, rows, unique));
 
 out:
     return st;
