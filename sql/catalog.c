@@ -334,6 +334,16 @@ struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t
     return id_key(arena, tenant, CATALOG_SEQUENCES, sequence_id);
 }
 
+struct bytes catalog_sequence_start_key(
+    struct arena *arena, uint64_t tenant, uint32_t sequence_id)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    catalog_append_index_prefix(&key, tenant, CATALOG_SEQUENCES, 2);
+    key_append_uvarint(&key, sequence_id);
+    return buffer_bytes(&key);
+}
+
 struct bytes catalog_name_key(struct arena *arena, uint64_t tenant, uint32_t database_id,
     uint32_t schema_id, const char *name)
 {

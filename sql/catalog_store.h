@@ -14,6 +14,9 @@ struct bytes catalog_name_key(struct arena *arena, uint64_t tenant, uint32_t dat
     uint32_t schema_id, const char *name);
 struct bytes catalog_statistics_key(struct arena *arena, uint64_t tenant, uint32_t table_id);
 struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id);
+// Where setval(s, v, false) leaves v: as long as the counter is one step before it, it has not been given out.
+struct bytes catalog_sequence_start_key(
+    struct arena *arena, uint64_t tenant, uint32_t sequence_id);
 struct bytes catalog_comment_key(struct arena *arena, uint64_t tenant, uint32_t class_id,
     uint32_t object_id, uint32_t sub_id);
 

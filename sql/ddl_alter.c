@@ -701,6 +701,14 @@ static struct status set_type(struct alter *alter)
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
                 "cannot alter type of a column used by a generated column");
     }
+    for (uint32_t i = 0; i < alter->table->index_count; i++) {
+        const struct index_desc *index = &alter->table->indexes[i];
+        for (uint32_t k = 0; k < index->column_count; k++) {
+            if (text_mentions(context->arena, index->columns[k].expression_sql, column->name))
+                return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                    "altering the type of a column used by an index expression is not supported");
+        }
+    }
     TRY(check_castable(alter, column, to));
     const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
     const char *former = column_sql[column - alter->table->columns];

@@ -208,9 +208,9 @@ struct status ddl_feed_run(
     TRY(plan_run_open(task, session, plan, NULL, 0, &plan_run));
     while (!done) TRY(plan_run_next(task, plan_run, &run->sink, 0, &done));
 out:
-    if (plan_run != NULL) plan_run_close(task, plan_run);
-    // A failure's message may lie in the row's memory.
+    // A failure's message may lie in the memory of the run or of the row.
     if (failed(st)) st = status_copy(arena, status_position(arena, st, 0));
+    if (plan_run != NULL) plan_run_close(task, plan_run);
     arena_fini(&run->row_arena);
     return st;
 }

@@ -86,6 +86,7 @@ static struct status ids_of_query(
         context->task, context->session, plan, context->params, param_count, &run));
     while (!done) TRY(plan_run_next(context->task, run, &list->sink, 0, &done));
 out:
+    if (failed(st)) st = status_copy(context->arena, st);
     if (run != NULL) plan_run_close(context->task, run);
     return st;
 }

@@ -233,6 +233,13 @@ struct status sequence_set(struct task *task, struct session *session,
         TRY(kv_txn_begin(task, &txn_options, &txn));
         st = kv_put(task, txn, catalog_sequence_key(task->arena, session->tenant, sequence->id),
             (struct bytes){encoded, 8});
+        if (!failed(st) && !is_called) {
+            uint8_t start[8];
+            store_value(value, start);
+            st = kv_put(task, txn,
+                catalog_sequence_start_key(task->arena, session->tenant, sequence->id),
+                (struct bytes){start, 8});
+        }
         if (failed(st))
             kv_txn_rollback(task, txn);
         else
@@ -257,15 +264,23 @@ struct status sequence_peek(struct task *task, struct session *session,
     struct status st = STATUS_OK;
     struct arena_mark mark = arena_mark(task->arena);
     const struct sequence_options *options = &sequence->sequence;
-    int64_t before_start;
+    struct kv_read read = {.no_validate = true};
+    struct bytes start;
+    int64_t before;
 
     TRY(read_counter(
         task, session->txn, session->tenant, sequence, false, is_called, last_value));
-    if (!*is_called) *last_value = options->start;
-    // setval(s, start, false) is stored one step before.
-    if (*is_called && !__builtin_sub_overflow(options->start, options->increment, &before_start) &&
-        *last_value == before_start) {
+    if (!*is_called) {
         *last_value = options->start;
+        goto out;
+    }
+    TRY(kv_get(task, session->txn, &read,
+        catalog_sequence_start_key(task->arena, session->tenant, sequence->id), task->arena,
+        &start));
+    if (start.data != NULL &&
+        !__builtin_sub_overflow(stored_value(start), options->increment, &before) &&
+        *last_value == before) {
+        *last_value = stored_value(start);
         *is_called = false;
     }
 out:

@@ -128,6 +128,7 @@ static struct status scan_table(struct task *task, struct session *session, stru
     TRY(plan_run_open(task, session, plan, NULL, 0, &run));
     while (!done) TRY(plan_run_next(task, run, &collect->sink, 0, &done));
 out:
+    if (failed(st)) st = status_copy(arena, st);
     if (run != NULL) plan_run_close(task, run);
     return st;
 }
@@ -197,6 +198,7 @@ struct status statistics_collect(
     TRY(kv_txn_commit(task, txn, NULL));
     TRY(catalog_forget_tenant(task, session->tenant));
 out:
+    if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);
     return st;
 }
