@@ -187,13 +187,14 @@ static void call_ended(struct task *callee, struct status st, void *arg)
 static void call_deliver(struct shard *shard, struct shard_message *message)
 {
     struct shard_call_frame *frame = container_of(message, struct shard_call_frame, message);
-    const struct task *caller = frame->caller; // Suspended: its fields stay as they are.
+    // Suspended, or in a call of its own shard (shard_call_many), which leaves these fields as they are.
+    const struct task *caller = frame->caller;
     struct task_options options = {
         .fn = frame->fn,
         .arg = frame->arg,
         .kind = caller->kind,
         .tenant = caller->tenant,
-        .deadline_ns = caller->deadline_ns,
+        .deadline_ns = frame->deadline_ns,
         .class = caller->class,
         .ended = call_ended,
         .ended_arg = frame,
@@ -241,6 +242,7 @@ static void frame_send(struct shard_call_frame *frame)
 {
     struct task *caller = frame->caller;
     frame->message.deliver = call_deliver;
+    frame->deadline_ns = caller->deadline_ns;
     (*frame->pending)++;
     frame->next = caller->inner_call;
     caller->inner_call = frame;

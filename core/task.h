@@ -154,6 +154,7 @@ struct shard_call_frame {
     struct shard_message cancel;  // The forwarded cancel, then its receipt.
     struct task *caller;
     struct task *callee;          // The target shard's.
+    uint64_t deadline_ns;         // The caller's, when it called.
     uint32_t target;
     task_fn fn;
     void *arg;
