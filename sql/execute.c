@@ -321,7 +321,27 @@ out:
     return st;
 }
 
-struct status execution_begin(
+// A plan whose tables have changed is made anew. Rows of another form than the client was told are refused.
+static struct status renew_plan(
+    struct task *task, struct session *session, struct prepared *prepared, bool described)
+{
+    struct status st;
+    bool current;
+    TRY(plan_is_current(task, session, prepared->built->plan, &current));
+    if (current) goto out;
+    uint32_t count = prepared->column_count;
+    type_oid *types = ARENA_ARRAY(&session->statement_arena, type_oid, count + 1u);
+    for (uint32_t i = 0; i < count; i++) types[i] = prepared->columns[i].type.oid;
+    TRY(build_plan(task, session, prepared));
+    bool same = count == prepared->column_count;
+    for (uint32_t i = 0; same && i < count; i++) same = types[i] == prepared->columns[i].type.oid;
+    if (described && !same)
+        st = status_make(E_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
+out:
+    return st;
+}
+
+static struct status begin_for(
     struct task *task, struct session *session, const struct prepared *prepared)
 {
     struct status st;
@@ -350,6 +370,17 @@ out:
     return st;
 }
 
+struct status execution_begin(
+    struct task *task, struct session *session, struct execution *execution, bool described)
+{
+    struct status st;
+    TRY(begin_for(task, session, execution->prepared));
+    if (!execution->started && execution->prepared->built != NULL)
+        TRY(renew_plan(task, session, execution->prepared, described));
+out:
+    return st;
+}
+
 static struct status check_writable(struct session *session, const struct prepared *prepared)
 {
     if (session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT) return STATUS_OK;
@@ -368,9 +399,6 @@ static struct status start(struct task *task, struct session *session, struct ex
     struct prepared *prepared = execution->prepared;
     TRY(check_writable(session, prepared));
     if (prepared->handler == NULL) {
-        bool current;
-        TRY(plan_is_current(task, session, prepared->built->plan, &current));
-        if (!current) TRY(build_plan(task, session, prepared));
         execution->built = prepared->built;
         execution->built->references++;
         TRY(plan_run_open(task, session, execution->built->plan, execution->params, prepared->param_count,

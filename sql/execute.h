@@ -108,9 +108,10 @@ struct execution {
     uint64_t rows;
     char tag[64];
 };
-// Starts the transaction that `prepared` needs, when none is open: none for handlers that manage their own.
+// Starts the transaction that the statement needs, when none is open (none for handlers that manage their own), and
+// sees to it that its plan is current. `described`: the client knows the result's columns (0A000 when they change).
 CHECKED struct status execution_begin(
-    struct task *task, struct session *session, const struct prepared *prepared);
+    struct task *task, struct session *session, struct execution *execution, bool described);
 // Up to rows_max rows (0: all). Fills in the tag when *done.
 CHECKED struct status execution_next(struct task *task, struct session *session,
     struct execution *execution, struct result_sink *sink, uint64_t rows_max, bool *done);

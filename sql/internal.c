@@ -90,7 +90,7 @@ static struct status run_text(struct task *task, struct session *session, struct
     if (began) session_txn_forget(task, session);
     execution.prepared = prepared;
     execution.params = params;
-    TRY(execution_begin(task, session, prepared));
+    TRY(execution_begin(task, session, &execution, false));
     struct collect_sink sink = {
         .sink = {.columns = collect_columns, .row = collect_row}, .arena = arena, .result = result};
     const struct result_column *columns;

@@ -130,8 +130,10 @@ static struct status run_once(struct task *task, struct pgwire *wire, struct run
 {
     struct status st;
     struct session *session = wire->session;
+    TRY(execution_begin(task, session, run->execution, !run->simple));
     struct wire_sink sink = wire_sink(wire, run->prepared, run->formats, run->simple);
-    TRY(execution_begin(task, session, run->prepared));
+    if (run->execution->started && run->execution->built != NULL)
+        sink.columns = plan_columns(run->execution->built->plan, &sink.column_count);
     if (run->simple && run->prepared->handler == NULL && run->prepared->column_count > 0 &&
         !run->execution->started)
         TRY(sink_columns(task, &sink.sink, run->prepared->columns, run->prepared->column_count));
@@ -199,7 +201,7 @@ static struct status run_parsed(struct task *task, struct pgwire *wire, struct b
     if (began && last) session_txn_forget(task, session);
     struct execution execution = {.prepared = prepared, .arena = &session->statement_arena};
     struct run run = {.prepared = prepared, .execution = &execution, .simple = true, .commit = last};
-    if (prepared->param_count > 0)
+    if (prepared->handler == NULL && prepared->param_count > 0)
         TRY(status_make(SQLSTATE('4', '2', 'P', '0', '2'), "there is no parameter $1"));
     st = run_statement(task, wire, &run);
 out:
