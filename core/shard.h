@@ -35,6 +35,7 @@ enum shard_slot {
 enum node_slot {
     NODE_SLOT_KV,
     NODE_SLOT_SQL,
+    NODE_SLOT_JOBS,
     NODE_SLOT_TENANT,
     NODE_SLOT_REPL,
     NODE_SLOT_TLS,

@@ -316,7 +316,7 @@ static struct status streams_start(struct task *task, struct consumer *consumer)
         struct task_options options = {.fn = partition_task,
             .arg = partition,
             .kind = "replication stream",
-            .class = task->class,
+            .class = consumer_job.class,
             .ended = partition_ended,
             .ended_arg = partition};
         partition->heard_ns = task_now_ns(task);

@@ -92,18 +92,18 @@ void jobs_node_init(struct node *node)
     struct jobs_node *state = calloc(1, sizeof *state);
     invariant(state != NULL);
     state->incarnation = (int64_t)(node->env->random(node->env) >> 1);
-    node->slots[NODE_SLOT_SQL] = state;
+    node->slots[NODE_SLOT_JOBS] = state;
 }
 
 void jobs_node_fini(struct node *node)
 {
-    free(node->slots[NODE_SLOT_SQL]);
-    node->slots[NODE_SLOT_SQL] = NULL;
+    free(node->slots[NODE_SLOT_JOBS]);
+    node->slots[NODE_SLOT_JOBS] = NULL;
 }
 
 static int64_t incarnation(struct shard *shard)
 {
-    const struct jobs_node *state = shard->node->slots[NODE_SLOT_SQL];
+    const struct jobs_node *state = shard->node->slots[NODE_SLOT_JOBS];
     invariant(state != NULL);
     return state->incarnation;
 }
