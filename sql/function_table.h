@@ -107,6 +107,8 @@ struct status number_underflow(void);
     X(functions_misc) \
     X(functions_json) \
     X(functions_json_make) \
+    X(formats_datetime) \
+    X(formats_number) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)
