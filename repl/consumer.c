@@ -163,19 +163,21 @@ static struct status run(struct task *task, struct consumer *consumer)
         bool done = record->phase >= CONSUMER_DONE;
         if (done) break;
         consumer->advanced = false;
-        st = reached ? cutover_run(task, consumer, &done) : flow_run(task, consumer);
+        struct status outcome = reached ? cutover_run(task, consumer, &done) : flow_run(task, consumer);
+        st = outcome;
         if (done) break;
-        if (!failed(st)) continue;
+        if (!failed(outcome)) continue;
         TRY(job_check(consumer->job));
+        st = outcome;
         if (node_stopping(task->shard->node) || task->shard->node->draining) break;
         if (consumer->advanced || failing_since_ns == 0) {
             failing_since_ns = task_now_ns(task);
             delay_ns = 0;
         }
         delay_ns = next_delay(delay_ns);
-        log_warning(TENANT_SYSTEM, "replication of virtual cluster %s: %s", record->tenant_name, st.message);
-        bool hopeless = is_permanent(st);
-        TRY(error_set(task, consumer, st.message));
+        log_warning(TENANT_SYSTEM, "replication of virtual cluster %s: %s", record->tenant_name, outcome.message);
+        bool hopeless = is_permanent(outcome);
+        TRY(error_set(task, consumer, outcome.message));
         uint64_t patience_ns = settings_duration_ns(
             task->shard, TENANT_SYSTEM, "physical_replication.consumer.retry_duration");
         if (hopeless || task_now_ns(task) - failing_since_ns >= patience_ns) {

@@ -370,7 +370,9 @@ class PcrTest(ClusterTest):
         with self.primary.connect() as session:
             session.run("SET CLUSTER SETTING stream_replication.job_liveness_timeout = '1s'")
         self.replicate()
-        self.wait_state("replicating")
+        # Written down, not only known.
+        wait_until(lambda: self.jobs(self.standby, "REPLICATION STREAM INGESTION")[0]["running_status"] == "replicating",
+                   "the first checkpoint")
         self.standby.kill()
         producer = lambda: self.jobs(self.primary, "REPLICATION STREAM PRODUCER")[0]
         wait_until(lambda: producer()["status"] == "failed", "the timeout")
