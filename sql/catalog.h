@@ -252,6 +252,7 @@ struct virtual_table {
     bool system_only; // Visible in the system virtual cluster only.
 };
 void virtual_table_register(const struct virtual_table *table);
+const struct virtual_table *virtual_table_of(const struct virtual_table_sink *sink);
 // Datums are copied. 53200 beyond the statement's memory.
 CHECKED struct status virtual_table_row(struct virtual_table_sink *sink, const struct datum *values);
 // For the executor: all rows, row by row, in `arena`. 0A000 for a table whose rows nobody makes.

@@ -102,6 +102,11 @@ struct virtual_table_sink {
     uint64_t row_count, row_capacity;
 };
 
+const struct virtual_table *virtual_table_of(const struct virtual_table_sink *sink)
+{
+    return sink->table;
+}
+
 struct status virtual_table_row(struct virtual_table_sink *sink, const struct datum *values)
 {
     uint32_t width = sink->table->column_count;

@@ -56,8 +56,8 @@ int64_t pg_attnum(const struct table_desc *table, uint32_t column_id)
 
 struct status pg_role_oid(struct task *task, struct session *session, const char *name, uint32_t *oid)
 {
-    *oid = 10;
-    if (name == NULL || strcmp(name, "node") == 0) return STATUS_OK;
+    *oid = PG_ADMIN_OID;
+    if (name == NULL || strcmp(name, "node") == 0 || strcmp(name, ROLE_ADMIN) == 0) return STATUS_OK;
     return role_id(task, session, name, oid);
 }
 
@@ -141,9 +141,7 @@ void pg_index_definition(struct buffer *out, const struct table_desc *table, con
     buffer_printf(out, "CREATE %sINDEX ", index->unique || index->primary ? "UNIQUE " : "");
     deparse_identifier(out, index->name);
     buffer_append_string(out, " ON ");
-    deparse_identifier(out, schema);
-    buffer_append_u8(out, '.');
-    deparse_identifier(out, table->name);
+    pg_print_name(out, schema, table->name);
     buffer_append_string(out, " USING btree (");
     index_columns(out, table, index);
     buffer_append_u8(out, ')');
@@ -166,11 +164,12 @@ static void reference_action(struct buffer *out, const char *when, enum referenc
 }
 
 struct status pg_constraint_definition(struct task *task, struct session *session,
-    struct buffer *out, const struct table_desc *table, const struct constraint_desc *constraint)
+    struct buffer *out, const struct table_desc *table, const struct constraint_desc *constraint,
+    bool pretty)
 {
     struct status st = STATUS_OK;
     if (constraint->kind == TABLE_CHECK) {
-        buffer_printf(out, "CHECK ((%s))", constraint->check_sql);
+        buffer_printf(out, pretty ? "CHECK (%s)" : "CHECK ((%s))", constraint->check_sql);
     } else {
         const struct table_desc *referenced;
         TRY(catalog_table_by_id(task, session, constraint->referenced_table, &referenced));
@@ -206,7 +205,7 @@ static struct status namespace_rows(
         {PG_NAMESPACE_INTERNAL, "crdb_internal"}};
     TRY(pg_rows_open(&rows, task, session, sink));
     for (unsigned i = 0; i < COUNT(fixed); i++) {
-        struct datum row[] = {datum_int(fixed[i].oid), datum_text(fixed[i].name), datum_int(10), DATUM_NULL};
+        struct datum row[] = {datum_int(fixed[i].oid), datum_text(fixed[i].name), datum_int(PG_ADMIN_OID), DATUM_NULL};
         if (failed(st = virtual_table_row(sink, row))) break;
     }
     for (uint32_t i = 0; i < rows.schema_count && !failed(st); i++) {
@@ -268,8 +267,7 @@ static int64_t visible_columns(const struct table_desc *table)
     return count;
 }
 
-// A hidden rowid's primary index is no business of tools.
-static bool index_shown(const struct table_desc *table, const struct index_desc *index)
+bool pg_index_shown(const struct table_desc *table, const struct index_desc *index)
 {
     if (index->state != ELEMENT_PUBLIC || table->kind != RELATION_TABLE) return false;
     if (!index->primary || index->column_count != 1) return true;
@@ -285,7 +283,7 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
     bool shown_index = false;
     int64_t checks = 0;
     bool foreign_keys = table->referenced_by_count > 0;
-    for (uint32_t i = 0; i < table->index_count; i++) shown_index |= index_shown(table, &table->indexes[i]);
+    for (uint32_t i = 0; i < table->index_count; i++) shown_index |= pg_index_shown(table, &table->indexes[i]);
     for (uint32_t i = 0; i < table->constraint_count; i++) {
         if (table->constraints[i].kind == TABLE_CHECK)
             checks++;
@@ -307,7 +305,7 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
     TRY(class_row(rows->sink, &class));
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
-        if (!index_shown(table, index)) continue;
+        if (!pg_index_shown(table, index)) continue;
         struct class_row index_class = {.oid = pg_index_oid(table->id, index->id),
             .namespace = pg_oid(table->schema_id),
             .owner = owner,
@@ -323,7 +321,8 @@ out:
     return st;
 }
 
-static struct status each_table(struct task *task, struct session *session, struct virtual_table_sink *sink,
+struct status pg_each_table(struct task *task, struct session *session,
+    struct virtual_table_sink *sink,
     struct status (*row)(struct pg_rows *rows, const struct table_desc *table))
 {
     struct status st;
@@ -333,36 +332,39 @@ static struct status each_table(struct task *task, struct session *session, stru
         st = row(&rows, rows.tables[i]);
         if (!failed(st)) st = task_yield_if_due(task);
     }
+    st = status_copy(task->arena, st);
     pg_rows_close(&rows);
 out:
     return st;
 }
 
-// PostgreSQL's own catalogs, for whoever joins with them by oid.
-static const struct {
-    uint32_t oid;
-    const char *name;
-} system_classes[] = {{1247, "pg_type"}, {1249, "pg_attribute"}, {1255, "pg_proc"}, {1259, "pg_class"},
-    {1260, "pg_authid"}, {1262, "pg_database"}, {2604, "pg_attrdef"}, {2606, "pg_constraint"},
-    {2610, "pg_index"}, {2615, "pg_namespace"}, {2617, "pg_operator"}, {2224, "pg_sequence"},
-    {3079, "pg_extension"}, {2609, "pg_description"}, {2396, "pg_shdescription"}};
-
-static struct status class_rows(
-    struct task *task, struct session *session, struct virtual_table_sink *sink)
+static struct status virtual_class_rows(struct virtual_table_sink *sink)
 {
     struct status st = STATUS_OK;
-    for (unsigned i = 0; i < COUNT(system_classes); i++) {
-        struct class_row class = {.oid = system_classes[i].oid,
-            .namespace = PG_NAMESPACE_CATALOG,
-            .owner = 10,
-            .access_method = 2,
-            .name = system_classes[i].name,
-            .kind = 'r',
+    const struct table_desc *table;
+    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++) {
+        uint32_t oid = pg_relation_oid(table);
+        struct class_row class = {.oid = oid,
+            .namespace = pg_namespace_oid(table->schema_id),
+            .owner = PG_ADMIN_OID,
+            .access_method = oid < PG_OID_BASE ? PG_AM_HEAP : 0,
+            .name = table->name,
+            .kind = oid < PG_OID_BASE ? 'r' : 'v',
+            .column_count = table->column_count,
             .rows = -1,
             .acl = DATUM_NULL};
         TRY(class_row(sink, &class));
     }
-    st = each_table(task, session, sink, table_class_rows);
+out:
+    return st;
+}
+
+static struct status class_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    struct status st;
+    TRY(virtual_class_rows(sink));
+    st = pg_each_table(task, session, sink, table_class_rows);
 out:
     return st;
 }
@@ -420,7 +422,7 @@ static struct status table_attribute_rows(struct pg_rows *rows, const struct tab
     }
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
-        if (!index_shown(table, index)) continue;
+        if (!pg_index_shown(table, index)) continue;
         for (uint32_t j = 0; j < index->column_count + index->stored_count; j++) {
             uint32_t id = j < index->column_count ? index->columns[j].column_id : index->stored[j - index->column_count];
             const struct column_desc *column = table_column_by_id(table, id);
@@ -435,7 +437,15 @@ out:
 static struct status attribute_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
-    return each_table(task, session, sink, table_attribute_rows);
+    struct status st = STATUS_OK;
+    const struct table_desc *table;
+    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+        for (uint32_t j = 0; j < table->column_count; j++)
+            TRY(attribute_row(sink, pg_relation_oid(table), table->columns[j].name,
+                table->columns[j].type, (int64_t)j + 1, NULL));
+    st = pg_each_table(task, session, sink, table_attribute_rows);
+out:
+    return st;
 }
 
 static const struct virtual_column attrdef_columns[] = {
@@ -460,7 +470,7 @@ out:
 static struct status attrdef_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
-    return each_table(task, session, sink, table_attrdef_rows);
+    return pg_each_table(task, session, sink, table_attrdef_rows);
 }
 
 // --- pg_index, pg_constraint -------------------------------------------------------------------------------
@@ -492,7 +502,7 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
-        if (!index_shown(table, index)) continue;
+        if (!pg_index_shown(table, index)) continue;
         uint32_t keys = index->column_count, all = keys + index->stored_count;
         int64_t *numbers_of = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
         int64_t *options = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
@@ -518,7 +528,7 @@ out:
 static struct status index_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
-    return each_table(task, session, sink, table_index_rows);
+    return pg_each_table(task, session, sink, table_index_rows);
 }
 
 static const struct virtual_column constraint_columns[] = {{"oid", TYPE_OID}, {"conname", TYPE_NAME},
@@ -593,10 +603,10 @@ static struct status table_constraint_rows(struct pg_rows *rows, const struct ta
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
-        if (!index_shown(table, index) || !(index->primary || index->from_constraint)) continue;
+        if (!pg_index_shown(table, index) || !(index->primary || index->from_constraint)) continue;
         uint32_t *ids = ARENA_ARRAY(&rows->arena, uint32_t, index->column_count + 1u);
         for (uint32_t j = 0; j < index->column_count; j++) ids[j] = index->columns[j].column_id;
-        struct constraint_row row = {.oid = pg_index_constraint_oid(table->id, index->id),
+        struct constraint_row row = {.oid = pg_index_oid(table->id, index->id),
             .namespace = pg_oid(table->schema_id),
             .relation = pg_oid(table->id),
             .index = pg_index_oid(table->id, index->id),
@@ -636,7 +646,7 @@ out:
 static struct status constraint_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
-    return each_table(task, session, sink, table_constraint_rows);
+    return pg_each_table(task, session, sink, table_constraint_rows);
 }
 
 // --- pg_sequence, pg_rewrite, pg_depend --------------------------------------------------------------------
@@ -658,7 +668,7 @@ static struct status table_sequence_row(struct pg_rows *rows, const struct table
 static struct status sequence_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
-    return each_table(task, session, sink, table_sequence_row);
+    return pg_each_table(task, session, sink, table_sequence_row);
 }
 
 static const struct virtual_column depend_columns[] = {{"classid", TYPE_OID}, {"objid", TYPE_OID},
@@ -683,7 +693,7 @@ static struct status table_depend_rows(struct pg_rows *rows, const struct table_
 static struct status depend_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
-    return each_table(task, session, sink, table_depend_rows);
+    return pg_each_table(task, session, sink, table_depend_rows);
 }
 
 #define TABLE(table_name, columns_array, rows_function) \
@@ -704,7 +714,18 @@ void pg_catalog_register(void)
 {
     for (unsigned i = 0; i < COUNT(tables); i++) virtual_table_register(&tables[i]);
     pg_catalog_global_register();
+    pg_catalog_types_register();
     pg_catalog_views_register();
+    pg_catalog_activity_register();
+    pg_catalog_empty_register();
     information_schema_register();
+    information_schema_constraints_register();
+    information_schema_privileges_register();
+    information_schema_routines_register();
+    information_schema_empty_register();
+    crdb_internal_register();
     pg_functions_register();
+    pg_functions_definition_register();
+    pg_functions_privilege_register();
+    pg_functions_size_register();
 }

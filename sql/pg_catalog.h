@@ -4,13 +4,14 @@
 // from descriptors when it is read.
 //
 // Oids     Descriptors of databases, schemas and relations have the oid PG_OID_BASE + id; indexes, constraints and defaults
-//          have one made from their table's id and their own. System objects have PostgreSQL's.
+//          have one made from their table's id and their own (sql/catalog_store.h); a PRIMARY KEY or UNIQUE constraint
+//          that of its index. System objects have PostgreSQL's.
 // Shard    Any. Reading suspends.
 // Source   PostgreSQL 15 manual, chapters 53 (system catalogs), 54 (system views), 37 (information schema).
 #pragma once
 #include "core/arena.h"
 #include "sql/array.h"
-#include "sql/catalog.h"
+#include "sql/catalog_store.h"
 #include "sql/session.h"
 
 #define PG_OID_BASE 16384u
@@ -18,28 +19,41 @@
 #define PG_NAMESPACE_INFORMATION 13000u
 #define PG_NAMESPACE_INTERNAL 13001u
 #define PG_CLASS_OID 1259u
+#define PG_ADMIN_OID 2u // The role that owns what the system made: sql/bootstrap.c.
+#define PG_AM_HEAP 2u
+#define PG_AM_BTREE 403u
 
 static inline uint32_t pg_oid(uint32_t id)
 {
     return id >= CATALOG_VIRTUAL_ID_FIRST ? id : PG_OID_BASE + id;
 }
+// 0 for what is no descriptor's oid.
+static inline uint32_t pg_id(uint32_t oid)
+{
+    return oid > PG_OID_BASE && oid < 0x20000000u ? oid - PG_OID_BASE : 0;
+}
 static inline uint32_t pg_index_oid(uint32_t table_id, uint32_t index_id)
 {
-    return 0x40000000u + (table_id & 0xfffffu) * 256u + (index_id & 0xffu);
+    return catalog_index_oid(table_id, index_id);
 }
 static inline uint32_t pg_constraint_oid(uint32_t table_id, uint32_t constraint_id)
 {
-    return 0x50000000u + (table_id & 0xfffffu) * 256u + (constraint_id & 0xffu);
-}
-// PRIMARY KEY and UNIQUE constraints are their indexes.
-static inline uint32_t pg_index_constraint_oid(uint32_t table_id, uint32_t index_id)
-{
-    return 0x60000000u + (table_id & 0xfffffu) * 256u + (index_id & 0xffu);
+    return catalog_constraint_oid(table_id, constraint_id);
 }
 static inline uint32_t pg_default_oid(uint32_t table_id, uint32_t column_id)
 {
-    return 0x70000000u + (table_id & 0xffffu) * 4096u + (column_id & 0xfffu);
+    return catalog_default_oid(table_id, column_id);
 }
+// Of a schema, the virtual ones included.
+static inline uint32_t pg_namespace_oid(uint32_t schema_id)
+{
+    return schema_id == CATALOG_PG_CATALOG_ID           ? PG_NAMESPACE_CATALOG
+           : schema_id == CATALOG_INFORMATION_SCHEMA_ID ? PG_NAMESPACE_INFORMATION
+           : schema_id == CATALOG_CRDB_INTERNAL_ID      ? PG_NAMESPACE_INTERNAL
+                                                        : pg_oid(schema_id);
+}
+// Of a table, view, sequence or virtual table: PostgreSQL's own for its catalogs.
+uint32_t pg_relation_oid(const struct table_desc *table);
 
 // What a table's row function works with.
 struct pg_rows {
@@ -57,6 +71,10 @@ struct pg_rows {
 CHECKED struct status pg_rows_open(struct pg_rows *rows, struct task *task, struct session *session,
     struct virtual_table_sink *sink);
 void pg_rows_close(struct pg_rows *rows);
+// `row` for each relation of the current database that has a descriptor.
+CHECKED struct status pg_each_table(struct task *task, struct session *session,
+    struct virtual_table_sink *sink,
+    struct status (*row)(struct pg_rows *rows, const struct table_desc *table));
 const char *pg_schema_name(const struct pg_rows *rows, uint32_t schema_id);
 // Number of a column as in pg_attribute: from 1; 0 when there is none.
 int64_t pg_attnum(const struct table_desc *table, uint32_t column_id);
@@ -65,18 +83,123 @@ CHECKED struct status pg_role_oid(struct task *task, struct session *session, co
 struct datum pg_acl(struct arena *arena, const char *owner, const struct privilege_grant *grants, uint32_t count);
 
 // "CREATE INDEX i ON s.t USING btree (a, b)"; "PRIMARY KEY (a)"; "FOREIGN KEY (a) REFERENCES t(b)"...
+// `schema` NULL: without it.
 void pg_index_definition(struct buffer *out, const struct table_desc *table, const struct index_desc *index,
     const char *schema);
+// `pretty` leaves out parentheses that are not needed.
 CHECKED struct status pg_constraint_definition(struct task *task, struct session *session,
-    struct buffer *out, const struct table_desc *table, const struct constraint_desc *constraint);
+    struct buffer *out, const struct table_desc *table, const struct constraint_desc *constraint,
+    bool pretty);
 void pg_index_constraint_definition(
     struct buffer *out, const struct table_desc *table, const struct index_desc *index);
+
+// A hidden rowid's primary index is no business of tools.
+bool pg_index_shown(const struct table_desc *table, const struct index_desc *index);
+
+// --- names: sql/pg_names.c ---------------------------------------------------------------------------------
 
 // regclass and its kin, for type_context.names.
 extern const struct type_names pg_type_names;
 
+// What pg_class has a row for. Both NULL: none.
+struct pg_relation {
+    const struct table_desc *table;
+    const struct index_desc *index; // NULL: the table itself.
+};
+// No error when there is none.
+CHECKED struct status pg_relation_by_oid(
+    struct task *task, struct session *session, uint32_t oid, struct pg_relation *relation);
+// "t", "s.t", "d.s.t" with quotes where needed. 42602; 42P01 unless `missing_ok`.
+CHECKED struct status pg_relation_by_name(struct task *task, struct session *session,
+    struct arena *arena, struct bytes text, bool missing_ok, struct pg_relation *relation);
+// Found without its schema: nothing in front of it in the search path has its name.
+CHECKED struct status pg_relation_visible(struct task *task, struct session *session,
+    const struct pg_relation *relation, bool *visible);
+CHECKED struct status pg_schema_by_oid(
+    struct task *task, struct session *session, uint32_t oid, const struct schema_desc **schema);
+// A constraint by its oid: of `constraint` and `index` one is set, or neither.
+struct pg_constraint_of {
+    const struct table_desc *table;
+    const struct constraint_desc *constraint;
+    const struct index_desc *index;
+};
+CHECKED struct status pg_constraint_by_oid(
+    struct task *task, struct session *session, uint32_t oid, struct pg_constraint_of *found);
+// Parts between dots, folded unless quoted. 42602 when it is no name.
+#define PG_NAME_PARTS_MAX 3u
+CHECKED struct status pg_split_name(
+    struct arena *arena, struct bytes text, char **parts, uint32_t *count);
+void pg_print_name(struct buffer *out, const char *schema, const char *name);
+// Names of the functions behind a type's text and binary forms, which exist as names only.
+struct pg_type_functions {
+    type_oid type;
+    uint32_t oid[4]; // Input, output, receive, send.
+    const char *name[4];
+    char align, storage;
+    uint32_t typmod_in, typmod_out;
+};
+const struct pg_type_functions *pg_type_functions(type_oid type);
+
+// --- rows by column name: sql/pg_table.c -------------------------------------------------------------------
+
+// A virtual table whose columns are written as in CREATE TABLE: "oid oid, relname name, relacl aclitem[]".
+struct pg_table {
+    const char *name, *columns;
+    struct status (*rows)(struct task *task, struct session *session, struct virtual_table_sink *sink);
+};
+// At start-up. `rows` NULL: there never are any.
+void pg_tables_register(const char *schema, const struct pg_table *tables, uint32_t count);
+
+// One row: every column NULL until it is put. Names are checked (an invariant).
+#define PG_ROW_COLUMNS_MAX 96u
+struct pg_row {
+    struct virtual_table_sink *sink;
+    const struct virtual_table *table;
+    uint32_t next; // Where the last put was, plus one: puts come in the order of columns mostly.
+    struct datum values[PG_ROW_COLUMNS_MAX];
+};
+void pg_row_begin(struct pg_row *row, struct virtual_table_sink *sink);
+void pg_put(struct pg_row *row, const char *column, struct datum value);
+void pg_put_text(struct pg_row *row, const char *column, const char *text); // NULL: NULL.
+static inline void pg_put_int(struct pg_row *row, const char *column, int64_t value)
+{
+    pg_put(row, column, datum_int(value));
+}
+static inline void pg_put_bool(struct pg_row *row, const char *column, bool value)
+{
+    pg_put(row, column, datum_bool(value));
+}
+CHECKED struct status pg_row_send(struct pg_row *row);
+
+// --- who may see what: sql/pg_functions_privilege.c --------------------------------------------------------
+
+// Whether the session's user holds any of `bits`, by ownership, grants or administration.
+CHECKED struct status pg_user_has_any(struct task *task, struct session *session, const char *owner,
+    const struct privilege_grant *grants, uint32_t count, uint32_t bits, bool *has);
+
+// An array of text, of what a NULL-terminated list has.
+struct datum pg_text_array(struct arena *arena, type_oid element, const char *const *items, uint32_t count);
+
+// Bytes that a relation's rows and indexes (or one index) take, from what ranges know and from counting.
+CHECKED struct status pg_relation_bytes(struct task *task, struct session *session,
+    const struct table_desc *table, const struct index_desc *index, uint64_t *bytes);
+// A comment, in `arena`; *text NULL when there is none.
+CHECKED struct status pg_comment(struct task *task, struct session *session, struct arena *arena,
+    enum catalog_comment_class class, uint32_t object_id, uint32_t sub_id, const char **text);
+
 void pg_catalog_register(void);
 void pg_catalog_global_register(void);
+void pg_catalog_types_register(void);
 void pg_catalog_views_register(void);
+void pg_catalog_activity_register(void);
+void pg_catalog_empty_register(void);
 void information_schema_register(void);
+void information_schema_constraints_register(void);
+void information_schema_privileges_register(void);
+void information_schema_routines_register(void);
+void information_schema_empty_register(void);
+void crdb_internal_register(void);
 void pg_functions_register(void);
+void pg_functions_definition_register(void);
+void pg_functions_privilege_register(void);
+void pg_functions_size_register(void);

@@ -444,3 +444,8 @@ struct status pgwire_drain(struct task *task, uint64_t grace_ns)
 out:
     return st;
 }
+
+uint32_t pgwire_process(const struct session *session)
+{
+    return session->wire == NULL ? 0 : session->wire->process;
+}

@@ -49,3 +49,6 @@ CHECKED struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant);
 // Cancels the running statement of a session (57014), from its id; on any shard. False: no such session.
 CHECKED struct status pgwire_cancel_session(
     struct task *task, uint64_t session_id, bool terminate, bool *found);
+
+// The process number that the session's client was told at log-in; 0 for the server's own sessions.
+uint32_t pgwire_process(const struct session *session);

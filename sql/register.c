@@ -7,6 +7,7 @@
 #include "sql/execute.h"
 #include "sql/function.h"
 #include "sql/jobs.h"
+#include "sql/pg_catalog.h"
 #include "sql/settings.h"
 #include "sql/shard_state.h"
 
@@ -18,11 +19,13 @@ void sql_register(void)
     function_register_builtin();
     session_statements_register();
     ddl_register();
+    pg_catalog_register();
 }
 
 static struct status start_shard(struct task *task, void *arg)
 {
     (void)arg;
+    sql_shard(task->shard)->started_us = session_now_us(task->shard);
     catalog_shard_init(task->shard);
     settings_shard_init(task->shard);
     return STATUS_OK;

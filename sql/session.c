@@ -9,6 +9,7 @@
 #include "core/shard.h"
 #include "sql/catalog.h"
 #include "sql/execute.h"
+#include "sql/pg_catalog.h"
 #include "sql/sequence.h"
 #include "sql/shard_state.h"
 #include "sql/vars.h"
@@ -91,6 +92,9 @@ struct status session_open(
     session->internal = options->internal;
     session->superuser = options->superuser;
     session->start_us = session_now_us(shard);
+    session->names = pg_type_names;
+    session->names.arg = session;
+    session->types.names = &session->names;
     vars_open(session);
     struct status st =
         vars_set(session, &session->arena, "database", options->database, VARS_STARTUP);

@@ -42,6 +42,7 @@ struct session {
 
     struct session_vars *vars;   // sql/vars.h
     struct type_context types;   // What vars say about text forms.
+    struct type_names names;     // Of types.
     const char *const *search_path; // NULL-terminated, in `arena`; "$user" expanded.
 
     enum txn_state txn_state;

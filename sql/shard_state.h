@@ -14,6 +14,7 @@ struct prepared;
 struct sql_shard {
     struct list_link sessions;
     uint32_t session_count;   // Ever made.
+    int64_t started_us;       // Since 2000-01-01.
     struct shape *shape;      // Scratch: never kept over a suspension.
     struct prepared *cached;  // Plans by shape, most recently used first: sql/plan_cache.c.
     struct prepared *cached_last;

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// crdb_internal: functions and tables about the cluster itself, beyond PostgreSQL.
+#include <string.h>
+
+#include "core/version.h"
+#include "kv/admin.h"
+#include "kv/key.h"
+#include "sql/function_table.h"
+#include "sql/internal.h"
+#include "sql/pg_catalog.h"
+#include "sql/privilege.h"
+#include "sql/settings.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ROWS(name_) \
+    static struct status name_( \
+        struct task *task, struct session *session, struct virtual_table_sink *sink)
+#define NEED_TASK() \
+    if (call->task == NULL || call->session == NULL) \
+    return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session")
+
+// --- functions -------------------------------------------------------------------------------------------------
+
+BODY(node_id)
+{
+    (void)args;
+    NEED_TASK();
+    *result = datum_int(call->task->shard->node->id);
+    return STATUS_OK;
+}
+
+BODY(cluster_id)
+{
+    (void)args;
+    NEED_TASK();
+    const uint8_t *id = kv_cluster_id(call->task->shard->node);
+    *result = datum_bytes(arena_copy(call->arena, bytes_of(id, 16)));
+    return STATUS_OK;
+}
+
+BODY(executable_version)
+{
+    (void)args;
+    *result = datum_text(version_number());
+    (void)call;
+    return STATUS_OK;
+}
+
+BODY(is_admin)
+{
+    (void)args;
+    NEED_TASK();
+    *result = datum_bool(call->session->superuser || call->session->internal);
+    return STATUS_OK;
+}
+
+// Drops the first `skip` parts: "/Tenant/3/Table/104/1/7" -> "/1/7".
+BODY(pretty_key)
+{
+    const char *text = key_format(call->arena, datum_as_bytes(args[0]));
+    for (int64_t skip = args[1].integer; skip > 0 && *text != 0; skip--) {
+        const char *next = strchr(text + 1, '/');
+        text = next == NULL ? "" : next;
+    }
+    *result = datum_text(text);
+    return arena_check(call->arena);
+}
+
+#define INTERNAL(name_, oid_, result_, fn_, volatility_) \
+    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, .strict = true, \
+        .fn = fn_, .volatility = volatility_, .schema = "crdb_internal"}
+
+static const struct function functions[] = {
+    INTERNAL("node_id", 120001, INT8, node_id, FUNCTION_STABLE),
+    INTERNAL("cluster_id", 120002, UUID, cluster_id, FUNCTION_STABLE),
+    INTERNAL("node_executable_version", 120003, TEXT, executable_version, FUNCTION_STABLE),
+    INTERNAL("is_admin", 120004, BOOL, is_admin, FUNCTION_STABLE),
+    {.name = "pretty_key", .kind = FUNCTION_SCALAR, .oid = 120005, .result = TYPE_TEXT,
+        .strict = true, .fn = pretty_key, .schema = "crdb_internal", FN_ARGS(TYPE_BYTEA, TYPE_INT8)},
+};
+
+// --- jobs ------------------------------------------------------------------------------------------------------
+
+#define JOB_COLUMNS \
+    "job_id int8, job_type text, description text, statement text, user_name text, status text, " \
+    "running_status text, created timestamptz, started timestamptz, finished timestamptz, " \
+    "modified timestamptz, fraction_completed float8, error text, coordinator_id int8"
+
+// Their own to everybody; all of them to those who may see jobs.
+ROWS(job_rows)
+{
+    struct status st;
+    struct arena arena;
+    struct internal_result result;
+    bool all = session->superuser || session->internal;
+    arena_init(&arena, &session->account);
+    if (!all) TRY(privilege_has_system(task, session, session->user, "VIEWJOB", &all));
+    if (!all) TRY(privilege_has_system(task, session, session->user, "CONTROLJOB", &all));
+    struct datum params[] = {datum_bool(all), datum_text(session->user)};
+    TRY(internal_query(task, session->tenant, NULL, &arena, &result,
+        "SELECT id, job_type, description, statement, user_name, status, running_status, created, "
+        "started, finished, modified, fraction_completed, error, coordinator_id "
+        "FROM system.public.jobs WHERE $1 OR user_name = $2",
+        2, params, (const type_oid[]){TYPE_BOOL, TYPE_TEXT}));
+    for (uint64_t i = 0; i < result.row_count; i++)
+        TRY(virtual_table_row(sink, result.values + i * result.column_count));
+out:
+    st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+// --- settings --------------------------------------------------------------------------------------------------
+
+static const char *origin_name(enum setting_origin origin)
+{
+    static const char *const names[] = {[SETTING_FROM_DEFAULT] = "default",
+        [SETTING_FROM_OWN] = "override",
+        [SETTING_FROM_SYSTEM] = "system",
+        [SETTING_FROM_OVERRIDE] = "external-override"};
+    return names[origin];
+}
+
+ROWS(setting_rows)
+{
+    struct status st = STATUS_OK;
+    const struct setting *setting;
+    struct pg_row row;
+    bool may = session->superuser || session->internal;
+    if (!may) TRY(privilege_has_system(task, session, session->user, "VIEWCLUSTERSETTING", &may));
+    if (!may) TRY(privilege_check_system(task, session, "MODIFYCLUSTERSETTING"));
+    TRY(settings_load(task, session->tenant));
+    for (uint32_t i = 0; (setting = setting_at(i)) != NULL; i++) {
+        enum setting_origin origin;
+        if (setting->class == SETTING_SYSTEM_ONLY && session->tenant != TENANT_SYSTEM) continue;
+        const char *value = setting_value(session->shard, session->tenant, setting, &origin);
+        const char type[] = {(char)setting->type, 0};
+        pg_row_begin(&row, sink);
+        pg_put_text(&row, "variable", setting->name);
+        pg_put_text(&row, "value", value);
+        pg_put_text(&row, "type", type);
+        pg_put_bool(&row, "public", !setting->hidden);
+        pg_put_text(&row, "description", setting->description);
+        pg_put_text(&row, "default_value", setting->default_value);
+        pg_put_text(&row, "origin", origin_name(origin));
+        TRY(pg_row_send(&row));
+    }
+out:
+    return st;
+}
+
+// --- tables ----------------------------------------------------------------------------------------------------
+
+static struct status table_row(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct pg_row row;
+    bool seen;
+    struct status st = pg_user_has_any(rows->task, rows->session, table->owner, table->grants,
+        table->grant_count, UINT32_MAX, &seen);
+    if (failed(st) || !seen) return st;
+    pg_row_begin(&row, rows->sink);
+    pg_put_int(&row, "table_id", table->id);
+    pg_put_int(&row, "parent_id", table->database_id);
+    pg_put_text(&row, "name", table->name);
+    pg_put_text(&row, "database_name", rows->database->name);
+    pg_put_int(&row, "version", table->version);
+    pg_put_text(&row, "state", "PUBLIC");
+    pg_put_text(&row, "schema_name", pg_schema_name(rows, table->schema_id));
+    pg_put_int(&row, "parent_schema_id", table->schema_id);
+    pg_put_text(&row, "owner", table->owner);
+    pg_put_int(&row, "estimated_row_count", (int64_t)table->row_estimate);
+    return pg_row_send(&row);
+}
+
+ROWS(table_rows)
+{
+    return pg_each_table(task, session, sink, table_row);
+}
+
+static const struct pg_table tables[] = {
+    {"jobs", JOB_COLUMNS, job_rows},
+    {"cluster_settings",
+        "variable text, value text, type text, public bool, description text, "
+        "default_value text, origin text",
+        setting_rows},
+    {"tables",
+        "table_id int8, parent_id int8, name text, database_name text, version int8, state text, "
+        "schema_name text, parent_schema_id int8, owner text, estimated_row_count int8",
+        table_rows},
+};
+
+void crdb_internal_register(void)
+{
+    function_register(functions, COUNT(functions));
+    pg_tables_register("crdb_internal", tables, COUNT(tables));
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// pg_catalog views of what goes on: sessions, prepared statements, cursors; and time zones.
+#include <stdio.h>
+#include <string.h>
+
+#include "core/env.h"
+#include "core/shard.h"
+#include "core/text.h"
+#include "sql/datetime.h"
+#include "sql/execute.h"
+#include "sql/pg_catalog.h"
+#include "sql/pgwire.h"
+#include "sql/privilege.h"
+#include "sql/role.h"
+#include "sql/timezone.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ROWS(name_) \
+    static struct status name_( \
+        struct task *task, struct session *session, struct virtual_table_sink *sink)
+
+// --- sessions ----------------------------------------------------------------------------------------------
+
+// One session as another shard sees it: copied there, read here.
+struct activity {
+    struct activity *next;
+    uint32_t process;
+    const char *user, *database, *application, *address, *query, *state;
+    int64_t start_us, txn_us, statement_us;
+    bool in_txn;
+};
+struct activity_call {
+    uint64_t tenant;
+    struct arena arena;
+    struct activity *first;
+};
+
+static const char *state_of(const struct session *session)
+{
+    if (session->statement_text != NULL) return "active";
+    return session->txn_state == TXN_OPEN     ? "idle in transaction"
+           : session->txn_state == TXN_FAILED ? "idle in transaction (aborted)"
+                                              : "idle";
+}
+
+static struct status collect(struct task *task, void *arg)
+{
+    struct activity_call *call = arg;
+    struct arena *arena = &call->arena;
+    for (struct session *at = session_first(task->shard); at != NULL; at = session_next(at)) {
+        if (at->tenant != call->tenant || at->internal) continue;
+        struct activity *activity = ARENA_NEW(arena, struct activity);
+        *activity = (struct activity){.next = call->first,
+            .process = pgwire_process(at),
+            .user = arena_strdup(arena, at->user),
+            .database = arena_strdup(arena, at->database),
+            .application = arena_strdup(arena, at->application_name),
+            .address = arena_strdup(arena, at->client_address),
+            .query = arena_strdup(arena, at->statement_text == NULL ? "" : at->statement_text),
+            .state = state_of(at),
+            .start_us = at->start_us,
+            .txn_us = at->txn_start_us,
+            .statement_us = at->statement_start_us,
+            .in_txn = at->txn_state != TXN_IDLE};
+        call->first = activity;
+    }
+    return STATUS_OK;
+}
+
+static void put_client(struct pg_row *row, struct session *session, struct arena *arena, const char *address)
+{
+    const char *port = strrchr(address, ':');
+    struct datum client;
+    int64_t number;
+    if (port == NULL) return;
+    struct bytes host = bytes_of(address, (size_t)(port - address));
+    if (host.size > 2 && host.data[0] == '[') host = bytes_of(host.data + 1, host.size - 2);
+    if (!failed(type_input(arena, &session->types, TYPE_OF(TYPE_INET), host, &client)))
+        pg_put(row, "client_addr", client);
+    if (text_parse_i64(bytes_of_string(port + 1), &number)) pg_put_int(row, "client_port", number);
+}
+
+// PostgreSQL's rule: what others do is shown to themselves and to those who may see all.
+static struct status activity_row(struct task *task, struct session *session,
+    struct virtual_table_sink *sink, struct arena *arena, const struct activity *activity, bool all)
+{
+    struct status st = STATUS_OK;
+    uint32_t user = 0;
+    const struct database_desc *database = NULL;
+    bool member = all;
+    struct pg_row row;
+    if (!member) TRY(role_is_member(task, session, session->user, activity->user, &member));
+    TRY(catalog_database(task, session, activity->database, true, &database));
+    st = role_id(task, session, activity->user, &user);
+    if (failed(st) && !status_is(st, E_UNDEFINED_OBJECT)) return st;
+    pg_row_begin(&row, sink);
+    if (database != NULL) pg_put_int(&row, "datid", pg_oid(database->id));
+    pg_put_text(&row, "datname", activity->database);
+    pg_put_int(&row, "pid", activity->process);
+    pg_put_int(&row, "usesysid", user);
+    pg_put_text(&row, "usename", activity->user);
+    pg_put_text(&row, "query", member ? activity->query : "<insufficient privilege>");
+    if (member) {
+        pg_put_text(&row, "application_name", activity->application);
+        put_client(&row, session, arena, activity->address);
+        pg_put_int(&row, "backend_start", activity->start_us);
+        if (activity->in_txn) pg_put_int(&row, "xact_start", activity->txn_us);
+        if (activity->statement_us != 0) pg_put_int(&row, "query_start", activity->statement_us);
+        pg_put_text(&row, "state", activity->state);
+        pg_put_text(&row, "backend_type", "client backend");
+    }
+    st = pg_row_send(&row);
+out:
+    return st;
+}
+
+static struct status collect_all(struct task *task, struct activity_call *call)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < task->shard->node->shard_count; i++)
+        TRY(shard_call(task, i, collect, call));
+out:
+    return st;
+}
+
+ROWS(activity_rows)
+{
+    struct status st;
+    struct activity_call call = {.tenant = session->tenant};
+    bool all = session->superuser || session->internal;
+    arena_init(&call.arena, NULL); // Filled in on several shards.
+    if (!all) TRY(privilege_has_system(task, session, session->user, "VIEWACTIVITY", &all));
+    TRY(collect_all(task, &call));
+    for (const struct activity *at = call.first; at != NULL; at = at->next)
+        TRY(activity_row(task, session, sink, &call.arena, at, all));
+out:
+    st = status_copy(task->arena, st);
+    arena_fini(&call.arena);
+    return st;
+}
+
+// Counters that nobody keeps are NULL.
+ROWS(database_stat_rows)
+{
+    struct status st;
+    struct activity_call call = {.tenant = session->tenant};
+    const struct database_desc **databases;
+    uint32_t count;
+    struct pg_row row;
+    arena_init(&call.arena, NULL);
+    TRY(collect_all(task, &call));
+    TRY(catalog_list_databases(task, session, &call.arena, &databases, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t sessions = 0;
+        for (const struct activity *at = call.first; at != NULL; at = at->next)
+            sessions += strcmp(at->database, databases[i]->name) == 0;
+        pg_row_begin(&row, sink);
+        pg_put_int(&row, "datid", pg_oid(databases[i]->id));
+        pg_put_text(&row, "datname", databases[i]->name);
+        pg_put_int(&row, "numbackends", sessions);
+        TRY(pg_row_send(&row));
+    }
+out:
+    st = status_copy(task->arena, st);
+    arena_fini(&call.arena);
+    return st;
+}
+
+// --- of this session ---------------------------------------------------------------------------------------
+
+ROWS(prepared_rows)
+{
+    struct status st = STATUS_OK;
+    struct pg_row row;
+    (void)task;
+    for (const struct prepared *at = session->statements->prepared; at != NULL; at = at->next) {
+        if (at->name == NULL || at->name[0] == 0) continue;
+        struct datum types;
+        struct datum *items = ARENA_ARRAY(&session->statement_arena, struct datum, at->param_count + 1u);
+        for (uint32_t i = 0; i < at->param_count; i++) items[i] = datum_int(at->param_types[i].oid);
+        TRY(array_make(&session->statement_arena, TYPE_REGTYPE, items, at->param_count, &types));
+        pg_row_begin(&row, sink);
+        pg_put_text(&row, "name", at->name);
+        pg_put(&row, "statement", datum_bytes(at->text));
+        pg_put(&row, "parameter_types", types);
+        TRY(pg_row_send(&row));
+    }
+out:
+    return st;
+}
+
+ROWS(cursor_rows)
+{
+    struct status st = STATUS_OK;
+    struct pg_row row;
+    (void)task;
+    for (const struct portal *at = session->statements->portals; at != NULL; at = at->next) {
+        if (at->name == NULL || at->name[0] == 0) continue;
+        pg_row_begin(&row, sink);
+        pg_put_text(&row, "name", at->name);
+        pg_put(&row, "statement", datum_bytes(at->prepared->text));
+        pg_put_bool(&row, "is_holdable", false);
+        pg_put_bool(&row, "is_binary", false);
+        pg_put_bool(&row, "is_scrollable", false);
+        TRY(pg_row_send(&row));
+    }
+out:
+    return st;
+}
+
+// --- time zones --------------------------------------------------------------------------------------------
+
+static struct datum offset_interval(struct arena *arena, int32_t seconds)
+{
+    char text[32];
+    struct datum value;
+    struct bytes bytes =
+        bytes_of(text, (size_t)snprintf(text, sizeof text, "%d seconds", seconds));
+    struct status st = type_input(arena, &type_context_default, TYPE_OF(TYPE_INTERVAL), bytes, &value);
+    return failed(st) ? DATUM_NULL : value;
+}
+
+ROWS(zone_rows)
+{
+    struct status st = STATUS_OK;
+    const struct time_zone *zone;
+    struct pg_row row;
+    struct arena arena;
+    int64_t now = task->shard->env->wall_ns(task->shard->env) / 1000000000;
+    arena_init(&arena, &session->account);
+    for (uint32_t i = 0; (zone = time_zone_at(i)) != NULL; i++) {
+        struct time_zone_moment moment = time_zone_moment(zone, now);
+        pg_row_begin(&row, sink);
+        pg_put_text(&row, "name", time_zone_name(zone));
+        pg_put_text(&row, "abbrev", moment.abbreviation);
+        pg_put(&row, "utc_offset", offset_interval(&arena, moment.offset_seconds));
+        pg_put_bool(&row, "is_dst", moment.daylight);
+        TRY(pg_row_send(&row));
+        TRY(task_yield_if_due(task));
+    }
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+ROWS(abbreviation_rows)
+{
+    struct status st = STATUS_OK;
+    const char *name;
+    int32_t offset;
+    bool daylight;
+    struct pg_row row;
+    struct arena arena;
+    (void)task;
+    arena_init(&arena, &session->account);
+    for (uint32_t i = 0; time_zone_abbreviation_at(i, &name, &offset, &daylight); i++) {
+        pg_row_begin(&row, sink);
+        pg_put_text(&row, "abbrev", name);
+        pg_put(&row, "utc_offset", offset_interval(&arena, offset));
+        pg_put_bool(&row, "is_dst", daylight);
+        TRY(pg_row_send(&row));
+    }
+out:
+    arena_fini(&arena);
+    return st;
+}
+
+static const struct pg_table tables[] = {
+    {"pg_stat_activity",
+        "datid oid, datname name, pid int4, leader_pid int4, usesysid oid, usename name, "
+        "application_name text, client_addr inet, client_hostname text, "
+        "client_port int4, backend_start timestamptz, xact_start timestamptz, "
+        "query_start timestamptz, state_change timestamptz, wait_event_type text, "
+        "wait_event text, state text, backend_xid xid, backend_xmin xid, query_id int8, "
+        "query text, backend_type text",
+        activity_rows},
+    {"pg_stat_database",
+        "datid oid, datname name, numbackends int4, xact_commit int8, "
+        "xact_rollback int8, blks_read int8, blks_hit int8, tup_returned int8, "
+        "tup_fetched int8, tup_inserted int8, tup_updated int8, tup_deleted int8, "
+        "conflicts int8, temp_files int8, temp_bytes int8, deadlocks int8, "
+        "checksum_failures int8, checksum_last_failure timestamptz, "
+        "blk_read_time float8, blk_write_time float8, session_time float8, "
+        "active_time float8, idle_in_transaction_time float8, sessions int8, "
+        "sessions_abandoned int8, sessions_fatal int8, sessions_killed int8, "
+        "stats_reset timestamptz",
+        database_stat_rows},
+    {"pg_prepared_statements",
+        "name text, statement text, prepare_time timestamptz, parameter_types regtype[], "
+        "from_sql bool, generic_plans int8, custom_plans int8",
+        prepared_rows},
+    {"pg_cursors",
+        "name text, statement text, is_holdable bool, is_binary bool, "
+        "is_scrollable bool, creation_time timestamptz",
+        cursor_rows},
+    {"pg_timezone_names",
+        "name text, abbrev text, utc_offset interval, is_dst bool",
+        zone_rows},
+    {"pg_timezone_abbrevs",
+        "abbrev text, utc_offset interval, is_dst bool",
+        abbreviation_rows},
+};
+
+void pg_catalog_activity_register(void)
+{
+    pg_tables_register("pg_catalog", tables, COUNT(tables));
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Functions about the session and the server: who, where, which version, which settings.
+#include <string.h>
+
+#include "core/shard.h"
+#include "core/text.h"
+#include "core/version.h"
+#include "sql/datetime.h"
+#include "sql/function_table.h"
+#include "sql/pg_catalog.h"
+#include "sql/pgwire.h"
+#include "sql/shard_state.h"
+#include "sql/vars.h"
+
+#define UTF8_ENCODING 6
+
+static struct status no_session(void)
+{
+    return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session");
+}
+#define NEED_SESSION() \
+    if (call->session == NULL || call->task == NULL) return no_session()
+
+// --- current_... ---------------------------------------------------------------------------------------
+
+BODY(current_database)
+{
+    (void)args;
+    NEED_SESSION();
+    *result = datum_text(call->session->database);
+    return STATUS_OK;
+}
+
+BODY(current_user)
+{
+    (void)args;
+    NEED_SESSION();
+    *result = datum_text(call->session->user);
+    return STATUS_OK;
+}
+
+// The schemas of the search path that exist, in `names`.
+static struct status existing_schemas(
+    struct function_call *call, const char **names, uint32_t max, uint32_t *count)
+{
+    struct session *session = call->session;
+    *count = 0;
+    for (uint32_t i = 0; session->search_path != NULL && session->search_path[i] != NULL; i++) {
+        const char *name = session->search_path[i];
+        const struct schema_desc *schema = NULL;
+        if (*count == max) break;
+        if (catalog_virtual_schema(name) == NULL) {
+            struct status st =
+                catalog_schema(call->task, session, NULL, name, true, &schema);
+            if (failed(st)) return st;
+            if (schema == NULL) continue;
+        }
+        names[(*count)++] = name;
+    }
+    return STATUS_OK;
+}
+
+#define PATH_MAX_SCHEMAS 64
+
+BODY(current_schema)
+{
+    const char *names[PATH_MAX_SCHEMAS];
+    uint32_t count;
+    (void)args;
+    NEED_SESSION();
+    struct status st = existing_schemas(call, names, PATH_MAX_SCHEMAS, &count);
+    *result = count == 0 ? DATUM_NULL : datum_text(names[0]);
+    return st;
+}
+
+BODY(current_schemas)
+{
+    const char *names[PATH_MAX_SCHEMAS + 1];
+    uint32_t count;
+    NEED_SESSION();
+    struct status st = existing_schemas(call, names + 1, PATH_MAX_SCHEMAS, &count);
+    bool implicit = args[0].boolean;
+    for (uint32_t i = 1; i <= count; i++)
+        if (strcmp(names[i], "pg_catalog") == 0) implicit = false; // Written out: it is there anyway.
+    names[0] = "pg_catalog";
+    *result = pg_text_array(call->arena, TYPE_NAME, implicit ? names : names + 1, count + implicit);
+    return st;
+}
+
+BODY(current_query)
+{
+    (void)args;
+    NEED_SESSION();
+    const char *text = call->session->statement_text;
+    *result = text == NULL ? DATUM_NULL : datum_text(text);
+    return STATUS_OK;
+}
+
+// --- the server ----------------------------------------------------------------------------------------
+
+BODY(version)
+{
+    (void)args;
+    *result = datum_text(
+        arena_printf(call->arena, "PostgreSQL 15.0 (%s)", version_line(call->arena)));
+    return STATUS_OK;
+}
+
+BODY(backend_pid)
+{
+    (void)args;
+    NEED_SESSION();
+    *result = datum_int(pgwire_process(call->session));
+    return STATUS_OK;
+}
+
+BODY(start_time)
+{
+    (void)args;
+    NEED_SESSION();
+    *result = datum_int(sql_shard(call->session->shard)->started_us);
+    return STATUS_OK;
+}
+
+BODY(no)
+{
+    (void)args;
+    (void)call;
+    *result = datum_bool(false);
+    return STATUS_OK;
+}
+
+BODY(zero)
+{
+    (void)args;
+    (void)call;
+    *result = datum_int(0);
+    return STATUS_OK;
+}
+
+BODY(null)
+{
+    (void)args;
+    (void)call;
+    *result = DATUM_NULL;
+    return STATUS_OK;
+}
+
+// "host:port" of the client; NULL for the server's own sessions.
+static const char *client_port(const struct session *session)
+{
+    return session->client_address == NULL ? NULL : strrchr(session->client_address, ':');
+}
+
+BODY(client_address)
+{
+    (void)args;
+    NEED_SESSION();
+    const char *port = client_port(call->session), *host = call->session->client_address;
+    *result = DATUM_NULL;
+    if (port == NULL) return STATUS_OK;
+    struct bytes text = bytes_of(host, (size_t)(port - host));
+    if (text.size > 2 && text.data[0] == '[') text = bytes_of(text.data + 1, text.size - 2);
+    return type_input(call->arena, call->context, TYPE_OF(TYPE_INET), text, result);
+}
+
+BODY(client_port_number)
+{
+    (void)args;
+    NEED_SESSION();
+    int64_t number = 0;
+    const char *port = client_port(call->session);
+    bool known = port != NULL && text_parse_i64(bytes_of_string(port + 1), &number);
+    *result = known ? datum_int(number) : DATUM_NULL;
+    return STATUS_OK;
+}
+
+// --- encodings -----------------------------------------------------------------------------------------
+
+BODY(encoding_name)
+{
+    (void)call;
+    *result = datum_text(args[0].integer == UTF8_ENCODING ? "UTF8"
+                         : args[0].integer == 0           ? "SQL_ASCII"
+                                                          : "");
+    return STATUS_OK;
+}
+
+BODY(encoding_number)
+{
+    (void)call;
+    struct bytes name = datum_as_bytes(args[0]);
+    bool utf8 = text_equal_nocase(name, bytes_of_string("UTF8")) ||
+                text_equal_nocase(name, bytes_of_string("UTF-8")) ||
+                text_equal_nocase(name, bytes_of_string("UNICODE"));
+    bool ascii = text_equal_nocase(name, bytes_of_string("SQL_ASCII"));
+    *result = datum_int(utf8 ? UTF8_ENCODING : ascii ? 0 : -1);
+    return STATUS_OK;
+}
+
+BODY(database_encoding)
+{
+    (void)args;
+    (void)call;
+    *result = datum_text("UTF8");
+    return STATUS_OK;
+}
+
+BODY(encoding_length)
+{
+    (void)call;
+    *result = args[0].integer == UTF8_ENCODING ? datum_int(4)
+              : args[0].integer == 0           ? datum_int(1)
+                                               : DATUM_NULL;
+    return STATUS_OK;
+}
+
+// --- settings ------------------------------------------------------------------------------------------
+
+BODY(setting)
+{
+    NEED_SESSION();
+    char *name = arena_string(call->arena, datum_as_bytes(args[0]));
+    const char *value = vars_get(call->session, name);
+    *result = value == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, value));
+    if (value != NULL || (call->arg_count > 1 && args[1].boolean)) return STATUS_OK;
+    return status_format(call->arena, E_UNDEFINED_OBJECT,
+        "unrecognized configuration parameter \"%s\"", name);
+}
+
+BODY(set_setting)
+{
+    NEED_SESSION();
+    if (args[0].null)
+        return status_make(E_NULL_VALUE_NOT_ALLOWED, "SET requires parameter name");
+    char *name = arena_string(call->arena, datum_as_bytes(args[0]));
+    char *value = args[1].null ? NULL : arena_string(call->arena, datum_as_bytes(args[1]));
+    bool local = !args[2].null && args[2].boolean;
+    struct status st =
+        vars_set(call->session, call->arena, name, value, local ? VARS_LOCAL : VARS_SESSION);
+    if (failed(st)) return st;
+    const char *now = vars_get(call->session, name);
+    *result = now == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, now));
+    return STATUS_OK;
+}
+
+// --- what is not there ---------------------------------------------------------------------------------
+
+#define REFUSED(fn_, what_) \
+    BODY(fn_) \
+    { \
+        (void)call; \
+        (void)args; \
+        *result = DATUM_NULL; \
+        return status_make(E_FEATURE_NOT_SUPPORTED, what_ " not supported"); \
+    }
+REFUSED(no_advisory_locks, "advisory locks are")
+REFUSED(no_wal, "write-ahead log positions are")
+REFUSED(no_snapshots, "exported snapshots are")
+REFUSED(no_transaction_ids, "transaction ids are")
+REFUSED(no_signals, "signalling backends by process number is")
+REFUSED(no_server_address, "the server's own address is")
+
+BODY(unlock_all)
+{
+    (void)call;
+    (void)args;
+    *result = DATUM_NULL; // void: there is none to release.
+    return STATUS_OK;
+}
+
+#define STABLE_0(name_, oid_, result_, fn_) \
+    SCALAR_NO_ARGS(name_, oid_, result_, fn_, FUNCTION_STABLE)
+#define VOLATILE_0(name_, oid_, result_, fn_) \
+    SCALAR_NO_ARGS(name_, oid_, result_, fn_, FUNCTION_VOLATILE)
+#define VOLATILE(name_, oid_, result_, fn_, ...) \
+    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
+        .strict = true, .fn = fn_, .volatility = FUNCTION_VOLATILE, FN_ARGS(__VA_ARGS__)}
+#define ADVISORY(name_, oid_one_, oid_two_, result_) \
+    VOLATILE(name_, oid_one_, result_, no_advisory_locks, TYPE_INT8), \
+        VOLATILE(name_, oid_two_, result_, no_advisory_locks, TYPE_INT4, TYPE_INT4)
+
+static const struct function functions[] = {
+    STABLE_0("current_database", 861, NAME, current_database),
+    STABLE_0("current_catalog", 861, NAME, current_database),
+    STABLE_0("current_user", 745, NAME, current_user),
+    STABLE_0("session_user", 746, NAME, current_user),
+    STABLE_0("current_schema", 1402, NAME, current_schema),
+    STABLE("current_schemas", 1403, NAME_ARRAY, current_schemas, TYPE_BOOL),
+    VOLATILE_0("current_query", 817, TEXT, current_query),
+    STABLE_0("version", 89, TEXT, version),
+    STABLE_0("pg_backend_pid", 2026, INT4, backend_pid),
+    STABLE_0("pg_postmaster_start_time", 2560, TIMESTAMPTZ, start_time),
+    STABLE_0("pg_conf_load_time", 2034, TIMESTAMPTZ, start_time),
+    VOLATILE_0("pg_is_in_recovery", 3810, BOOL, no),
+    VOLATILE_0("pg_jit_available", 315, BOOL, no),
+    STABLE_0("pg_my_temp_schema", 2854, OID, zero),
+    STABLE("pg_is_other_temp_schema", 2855, BOOL, no, TYPE_OID),
+    STABLE_0("inet_client_addr", 2196, INET, client_address),
+    STABLE_0("inet_client_port", 2197, INT4, client_port_number),
+    STABLE_0("inet_server_addr", 2198, INET, no_server_address),
+    STABLE_0("inet_server_port", 2199, INT4, no_server_address),
+    STABLE("pg_encoding_to_char", 1597, NAME, encoding_name, TYPE_INT4),
+    STABLE("pg_char_to_encoding", 1264, INT4, encoding_number, TYPE_NAME),
+    SCALAR("pg_encoding_max_length", 2319, INT4, encoding_length, TYPE_INT4),
+    STABLE_0("getdatabaseencoding", 1039, NAME, database_encoding),
+    STABLE_0("pg_client_encoding", 810, NAME, database_encoding),
+    STABLE("current_setting", 2077, TEXT, setting, TYPE_TEXT),
+    STABLE("current_setting", 3294, TEXT, setting, TYPE_TEXT, TYPE_BOOL),
+    {.name = "set_config", .kind = FUNCTION_SCALAR, .oid = 2078, .result = TYPE_TEXT,
+        .fn = set_setting, .volatility = FUNCTION_VOLATILE,
+        FN_ARGS(TYPE_TEXT, TYPE_TEXT, TYPE_BOOL)},
+    STABLE("pg_collation_actual_version", 3448, TEXT, null, TYPE_OID),
+    ADVISORY("pg_advisory_lock", 2880, 2886, VOID),
+    ADVISORY("pg_advisory_lock_shared", 2881, 2887, VOID),
+    ADVISORY("pg_advisory_xact_lock", 3089, 3093, VOID),
+    ADVISORY("pg_advisory_xact_lock_shared", 3090, 3094, VOID),
+    ADVISORY("pg_try_advisory_lock", 2882, 2888, BOOL),
+    ADVISORY("pg_try_advisory_lock_shared", 2883, 2889, BOOL),
+    ADVISORY("pg_try_advisory_xact_lock", 3091, 3095, BOOL),
+    ADVISORY("pg_try_advisory_xact_lock_shared", 3092, 3096, BOOL),
+    ADVISORY("pg_advisory_unlock", 2884, 2890, BOOL),
+    ADVISORY("pg_advisory_unlock_shared", 2885, 2891, BOOL),
+    VOLATILE_0("pg_advisory_unlock_all", 2892, VOID, unlock_all),
+    VOLATILE_0("pg_current_wal_lsn", 2849, PG_LSN, no_wal),
+    VOLATILE_0("pg_current_wal_insert_lsn", 2852, PG_LSN, no_wal),
+    VOLATILE_0("pg_current_wal_flush_lsn", 3330, PG_LSN, no_wal),
+    VOLATILE_0("pg_export_snapshot", 3809, TEXT, no_snapshots),
+    VOLATILE_0("txid_current", 2943, INT8, no_transaction_ids),
+    VOLATILE_0("txid_current_if_assigned", 3348, INT8, no_transaction_ids),
+    VOLATILE("pg_cancel_backend", 2171, BOOL, no_signals, TYPE_INT4),
+    VOLATILE("pg_terminate_backend", 2096, BOOL, no_signals, TYPE_INT4),
+};
+
+void pg_functions_register(void)
+{
+    function_register(functions, TABLE_COUNT(functions));
+}

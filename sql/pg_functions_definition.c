@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Functions that describe catalog objects: definitions, names, comments, visibility, to_reg*.
+#include <string.h>
+
+#include "core/text.h"
+#include "sql/deparse.h"
+#include "sql/function_table.h"
+#include "sql/pg_catalog.h"
+#include "sql/role.h"
+
+#define NEED_SESSION() \
+    if (call->session == NULL || call->task == NULL) \
+    return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session")
+
+static bool pretty(const struct function_call *call, const struct datum *args, uint32_t index)
+{
+    return call->arg_count > index && args[index].boolean;
+}
+
+static struct status give(struct buffer *out, struct datum *result)
+{
+    *result = datum_bytes(buffer_bytes(out));
+    return arena_check(out->arena);
+}
+
+// --- roles ---------------------------------------------------------------------------------------------
+
+struct known_roles {
+    struct role **roles;
+    uint32_t count;
+};
+
+// Read once a call site: \d asks for each row's owner.
+static struct status roles_of(struct function_call *call, struct known_roles **known)
+{
+    *known = call->state;
+    if (*known != NULL) return STATUS_OK;
+    struct arena *arena = call->state_arena == NULL ? call->arena : call->state_arena;
+    struct known_roles *made = ARENA_NEW(arena, struct known_roles);
+    struct status st = role_list(call->task, call->session, arena, &made->roles, &made->count);
+    if (failed(st)) return st;
+    if (call->state_arena != NULL) call->state = made;
+    *known = made;
+    return STATUS_OK;
+}
+
+BODY(user_by_id)
+{
+    struct known_roles *known;
+    NEED_SESSION();
+    struct status st = roles_of(call, &known);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < known->count; i++)
+        if (known->roles[i]->id == args[0].integer) {
+            *result = datum_text(arena_strdup(call->arena, known->roles[i]->name));
+            return st;
+        }
+    *result = datum_text(
+        arena_printf(call->arena, "unknown (OID=%u)", (uint32_t)args[0].integer));
+    return st;
+}
+
+// --- definitions ---------------------------------------------------------------------------------------
+
+BODY(expression)
+{
+    (void)call;
+    *result = args[0]; // Stored as text: there is nothing to take apart.
+    return STATUS_OK;
+}
+
+static struct status index_column(
+    struct function_call *call, const struct pg_relation *relation, int64_t number, struct buffer *out)
+{
+    const struct index_desc *index = relation->index;
+    uint32_t id;
+    if (number <= index->column_count) {
+        const struct index_column *part = &index->columns[number - 1];
+        if (part->expression_sql != NULL) {
+            buffer_printf(out, "(%s)", part->expression_sql);
+            return STATUS_OK;
+        }
+        id = part->column_id;
+    } else if (number <= index->column_count + index->stored_count) {
+        id = index->stored[number - 1 - index->column_count];
+    } else {
+        return STATUS_OK;
+    }
+    const struct column_desc *column = table_column_by_id(relation->table, id);
+    (void)call;
+    if (column != NULL) deparse_identifier(out, column->name);
+    return STATUS_OK;
+}
+
+BODY(index_definition)
+{
+    struct pg_relation relation;
+    const struct schema_desc *schema;
+    struct buffer out;
+    struct status st;
+    NEED_SESSION();
+    *result = DATUM_NULL;
+    TRY(pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation));
+    if (relation.index == NULL) return STATUS_OK;
+    buffer_init(&out, call->arena);
+    if (call->arg_count > 1 && args[1].integer > 0) {
+        TRY(index_column(call, &relation, args[1].integer, &out));
+        return give(&out, result);
+    }
+    TRY(catalog_schema_by_id(call->task, call->session, relation.table->schema_id, &schema));
+    bool visible = false;
+    struct pg_relation table = {.table = relation.table};
+    if (pretty(call, args, 2))
+        TRY(pg_relation_visible(call->task, call->session, &table, &visible));
+    pg_index_definition(&out, relation.table, relation.index, visible ? NULL : schema->name);
+    st = give(&out, result);
+out:
+    return st;
+}
+
+BODY(constraint_definition)
+{
+    struct pg_constraint_of found;
+    struct buffer out;
+    struct status st;
+    NEED_SESSION();
+    *result = DATUM_NULL;
+    TRY(pg_constraint_by_oid(call->task, call->session, (uint32_t)args[0].integer, &found));
+    if (found.table == NULL) return STATUS_OK;
+    buffer_init(&out, call->arena);
+    if (found.index != NULL)
+        pg_index_constraint_definition(&out, found.table, found.index);
+    else
+        TRY(pg_constraint_definition(call->task, call->session, &out, found.table, found.constraint,
+            pretty(call, args, 1)));
+    st = give(&out, result);
+out:
+    return st;
+}
+
+static struct status give_view(
+    struct function_call *call, const struct pg_relation *relation, struct datum *result)
+{
+    *result = DATUM_NULL;
+    if (relation->table == NULL || relation->table->kind != RELATION_VIEW) return STATUS_OK;
+    *result = datum_text(arena_printf(call->arena, " %s;", relation->table->view_sql));
+    return arena_check(call->arena);
+}
+
+BODY(view_definition)
+{
+    struct pg_relation relation;
+    NEED_SESSION();
+    struct status st =
+        pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation);
+    return failed(st) ? st : give_view(call, &relation, result);
+}
+
+BODY(view_definition_by_name)
+{
+    struct pg_relation relation;
+    NEED_SESSION();
+    struct status st = pg_relation_by_name(
+        call->task, call->session, call->arena, datum_as_bytes(args[0]), false, &relation);
+    return failed(st) ? st : give_view(call, &relation, result);
+}
+
+BODY(serial_sequence)
+{
+    struct pg_relation relation;
+    const struct table_desc *sequence;
+    const struct schema_desc *schema;
+    struct buffer out;
+    struct status st;
+    NEED_SESSION();
+    *result = DATUM_NULL;
+    TRY(pg_relation_by_name(
+        call->task, call->session, call->arena, datum_as_bytes(args[0]), false, &relation));
+    char *name = arena_string(call->arena, datum_as_bytes(args[1]));
+    const struct column_desc *column = table_column(relation.table, name);
+    if (column == NULL)
+        return status_format(call->arena, E_UNDEFINED_COLUMN,
+            "column \"%s\" of relation \"%s\" does not exist", name, relation.table->name);
+    if (column->owned_sequence == 0) return STATUS_OK;
+    TRY(catalog_table_by_id(call->task, call->session, column->owned_sequence, &sequence));
+    TRY(catalog_schema_by_id(call->task, call->session, sequence->schema_id, &schema));
+    buffer_init(&out, call->arena);
+    pg_print_name(&out, schema->name, sequence->name);
+    st = give(&out, result);
+out:
+    return st;
+}
+
+// --- functions and types -------------------------------------------------------------------------------
+
+static void argument_types(struct buffer *out, const struct function *function)
+{
+    for (uint32_t i = 0; i < function->arg_count; i++) {
+        const struct type_info *info = type_info(function->args[i]);
+        if (i > 0) buffer_append_string(out, ", ");
+        if (function->variadic && i + 1u == function->arg_count)
+            buffer_append_string(out, "VARIADIC ");
+        buffer_append_string(out, info == NULL ? "-" : info->sql_name);
+        if (function->variadic && i + 1u == function->arg_count && info != NULL &&
+            !type_is_array(info->oid) && info->oid != TYPE_ANY && info->oid != TYPE_ANYARRAY)
+            buffer_append_string(out, "[]");
+    }
+}
+
+BODY(function_arguments)
+{
+    struct buffer out;
+    const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
+    *result = DATUM_NULL;
+    if (function == NULL) return STATUS_OK;
+    buffer_init(&out, call->arena);
+    argument_types(&out, function);
+    return give(&out, result);
+}
+
+BODY(function_result)
+{
+    struct buffer out;
+    const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
+    *result = DATUM_NULL;
+    if (function == NULL) return STATUS_OK;
+    const struct type_info *info = type_info(function->result);
+    buffer_init(&out, call->arena);
+    if (function->kind == FUNCTION_SET) buffer_append_string(&out, "SETOF ");
+    buffer_append_string(&out, info == NULL ? "-" : info->sql_name);
+    return give(&out, result);
+}
+
+BODY(function_definition)
+{
+    const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
+    *result = DATUM_NULL;
+    if (function == NULL) return STATUS_OK;
+    return status_format(call->arena, E_FEATURE_NOT_SUPPORTED,
+        "\"%s\" is part of the server: it has no SQL definition", function->name);
+}
+
+BODY(type_text)
+{
+    *result = DATUM_NULL;
+    if (args[0].null) return STATUS_OK;
+    struct type type = {(type_oid)args[0].integer, args[1].null ? -1 : (int32_t)args[1].integer};
+    if (type.oid == 0)
+        *result = datum_text("-");
+    else if (type.oid == TYPE_BPCHAR && args[1].null)
+        *result = datum_text("character");
+    else
+        *result = datum_text(type_format(call->arena, type));
+    return STATUS_OK;
+}
+
+// --- comments ------------------------------------------------------------------------------------------
+
+struct status pg_comment(struct task *task, struct session *session, struct arena *arena,
+    enum catalog_comment_class class, uint32_t object_id, uint32_t sub_id, const char **text)
+{
+    struct bytes value = {0};
+    *text = NULL;
+    struct bytes key = catalog_comment_key(arena, session->tenant, class, object_id, sub_id);
+    struct status st = kv_get(task, session->txn, NULL, key, arena, &value);
+    if (!failed(st) && value.data != NULL) *text = arena_string(arena, value);
+    return st;
+}
+
+// The class and id under which a comment on an object of a PostgreSQL catalog is kept; false: there are none.
+static bool comment_place(
+    struct bytes catalog, uint32_t oid, enum catalog_comment_class *class, uint32_t *id)
+{
+    *id = pg_id(oid);
+    if (bytes_equal(catalog, bytes_of_string("pg_class"))) {
+        *class = COMMENT_ON_RELATION;
+        if (oid >= 0x80000000u) *id = oid;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_namespace"))) {
+        *class = COMMENT_ON_SCHEMA;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_constraint"))) {
+        *class = COMMENT_ON_CONSTRAINT;
+        *id = oid;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_database"))) {
+        *class = COMMENT_ON_DATABASE;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_authid"))) {
+        *class = COMMENT_ON_ROLE;
+        *id = oid;
+    } else {
+        return false;
+    }
+    return *id != 0;
+}
+
+static struct status give_comment(struct function_call *call, struct bytes catalog, uint32_t oid,
+    uint32_t sub_id, struct datum *result)
+{
+    enum catalog_comment_class class;
+    uint32_t id;
+    const char *text;
+    *result = DATUM_NULL;
+    if (!comment_place(catalog, oid, &class, &id)) return STATUS_OK;
+    struct status st =
+        pg_comment(call->task, call->session, call->arena, class, id, sub_id, &text);
+    if (!failed(st) && text != NULL) *result = datum_text(text);
+    return st;
+}
+
+BODY(object_description)
+{
+    NEED_SESSION();
+    struct bytes catalog =
+        call->arg_count > 1 ? datum_as_bytes(args[1]) : bytes_of_string("pg_class");
+    return give_comment(call, catalog, (uint32_t)args[0].integer, 0, result);
+}
+
+BODY(column_description)
+{
+    struct pg_relation relation;
+    NEED_SESSION();
+    *result = DATUM_NULL;
+    struct status st =
+        pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation);
+    if (failed(st) || relation.table == NULL || relation.index != NULL) return st;
+    int64_t number = args[1].integer;
+    if (number < 1 || number > relation.table->column_count) return st;
+    return give_comment(call, bytes_of_string("pg_class"), (uint32_t)args[0].integer,
+        relation.table->columns[number - 1].id, result);
+}
+
+// --- visibility ----------------------------------------------------------------------------------------
+
+BODY(table_visible)
+{
+    struct pg_relation relation;
+    bool visible = false;
+    NEED_SESSION();
+    *result = DATUM_NULL;
+    struct status st =
+        pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation);
+    if (failed(st) || relation.table == NULL) return st;
+    st = pg_relation_visible(call->task, call->session, &relation, &visible);
+    *result = datum_bool(visible);
+    return st;
+}
+
+// All types and operators are pg_catalog's.
+BODY(type_visible)
+{
+    (void)call;
+    *result = type_info((type_oid)args[0].integer) == NULL ? DATUM_NULL : datum_bool(true);
+    return STATUS_OK;
+}
+
+BODY(function_visible)
+{
+    (void)call;
+    const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
+    *result = function == NULL ? DATUM_NULL
+                               : datum_bool(function->schema == NULL ||
+                                            strcmp(function->schema, "pg_catalog") == 0);
+    return STATUS_OK;
+}
+
+BODY(operator_visible)
+{
+    (void)call;
+    bool known = function_by_oid(FUNCTION_OPERATOR, (uint32_t)args[0].integer) != NULL;
+    *result = known ? datum_bool(true) : DATUM_NULL;
+    return STATUS_OK;
+}
+
+BODY(collation_visible)
+{
+    (void)call;
+    int64_t oid = args[0].integer;
+    *result = oid == 100 || oid == 950 || oid == 951 ? datum_bool(true) : DATUM_NULL;
+    return STATUS_OK;
+}
+
+// Kinds of objects of which there are none.
+BODY(nothing)
+{
+    (void)call;
+    (void)args;
+    *result = DATUM_NULL;
+    return STATUS_OK;
+}
+
+BODY(publishable)
+{
+    (void)call;
+    (void)args;
+    *result = datum_bool(false); // There are no publications.
+    return STATUS_OK;
+}
+
+BODY(updatable_events)
+{
+    struct pg_relation relation;
+    NEED_SESSION();
+    struct status st =
+        pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation);
+    bool table = !failed(st) && relation.table != NULL && relation.table->kind == RELATION_TABLE;
+    *result = datum_int(table ? 28 : 0); // UPDATE, INSERT and DELETE; views take none.
+    return st;
+}
+
+BODY(updatable_column)
+{
+    struct datum events;
+    struct status st = updatable_events(call, args, &events);
+    *result = datum_bool(!failed(st) && events.integer != 0);
+    return st;
+}
+
+// --- to_reg* -------------------------------------------------------------------------------------------
+
+// What text means as a value of the result's type; NULL when it means nothing.
+BODY(to_reg)
+{
+    struct bytes text = datum_as_bytes(args[0]);
+    *result = DATUM_NULL;
+    NEED_SESSION();
+    if (text.size > 0 && ascii_digit((char)text.data[0])) return STATUS_OK;
+    struct status st = type_input(call->arena, call->context, call->result_type, text, result);
+    if (!failed(st)) return st;
+    *result = DATUM_NULL;
+    bool absent = status_is(st, E_UNDEFINED_TABLE) || status_is(st, E_UNDEFINED_OBJECT) ||
+                  status_is(st, E_UNDEFINED_FUNCTION) || status_is(st, E_INVALID_SCHEMA_NAME) ||
+                  status_is(st, E_INVALID_CATALOG_NAME) || status_is(st, E_AMBIGUOUS_FUNCTION);
+    return absent ? STATUS_OK : st;
+}
+
+// --- partitions ----------------------------------------------------------------------------------------
+
+static struct status none_start(struct function_call *call, void *state, const struct datum *args)
+{
+    (void)call;
+    (void)state;
+    (void)args;
+    return STATUS_OK;
+}
+
+static struct status none_next(
+    struct function_call *call, void *state, struct datum *row, bool *done)
+{
+    (void)call;
+    (void)state;
+    (void)row;
+    *done = true;
+    return STATUS_OK;
+}
+
+// No table is a partition or has some.
+static const struct set_ops ancestors = {.column_count = 1,
+    .column_names = (const char *const[]){"relid"},
+    .column_types = (const type_oid[]){TYPE_REGCLASS},
+    .start = none_start,
+    .next = none_next};
+
+static const struct function functions[] = {
+    STABLE("pg_get_userbyid", 1642, NAME, user_by_id, TYPE_OID),
+    STABLE("pg_get_expr", 1716, TEXT, expression, TYPE_PG_NODE_TREE, TYPE_OID),
+    STABLE("pg_get_expr", 2509, TEXT, expression, TYPE_PG_NODE_TREE, TYPE_OID, TYPE_BOOL),
+    STABLE("pg_get_indexdef", 1643, TEXT, index_definition, TYPE_OID),
+    STABLE("pg_get_indexdef", 2507, TEXT, index_definition, TYPE_OID, TYPE_INT4, TYPE_BOOL),
+    STABLE("pg_get_constraintdef", 1387, TEXT, constraint_definition, TYPE_OID),
+    STABLE("pg_get_constraintdef", 2508, TEXT, constraint_definition, TYPE_OID, TYPE_BOOL),
+    STABLE("pg_get_viewdef", 1641, TEXT, view_definition, TYPE_OID),
+    STABLE("pg_get_viewdef", 2506, TEXT, view_definition, TYPE_OID, TYPE_BOOL),
+    STABLE("pg_get_viewdef", 3159, TEXT, view_definition, TYPE_OID, TYPE_INT4),
+    STABLE("pg_get_viewdef", 1640, TEXT, view_definition_by_name, TYPE_TEXT),
+    STABLE("pg_get_viewdef", 2505, TEXT, view_definition_by_name, TYPE_TEXT, TYPE_BOOL),
+    STABLE("pg_get_serial_sequence", 1665, TEXT, serial_sequence, TYPE_TEXT, TYPE_TEXT),
+    STABLE("pg_get_function_arguments", 2162, TEXT, function_arguments, TYPE_OID),
+    STABLE("pg_get_function_identity_arguments", 2232, TEXT, function_arguments, TYPE_OID),
+    STABLE("pg_get_function_result", 2165, TEXT, function_result, TYPE_OID),
+    STABLE("pg_get_function_arg_default", 3808, TEXT, nothing, TYPE_OID, TYPE_INT4),
+    STABLE("pg_get_function_sqlbody", 6197, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_functiondef", 2098, TEXT, function_definition, TYPE_OID),
+    STABLE("pg_get_ruledef", 1573, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_ruledef", 2504, TEXT, nothing, TYPE_OID, TYPE_BOOL),
+    STABLE("pg_get_triggerdef", 1662, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_triggerdef", 2730, TEXT, nothing, TYPE_OID, TYPE_BOOL),
+    STABLE("pg_get_statisticsobjdef", 3415, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_statisticsobjdef_columns", 6174, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_statisticsobjdef_expressions", 6173, TEXT_ARRAY, nothing, TYPE_OID),
+    STABLE("pg_get_partkeydef", 3352, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_partition_constraintdef", 3408, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_replica_identity_index", 6120, REGCLASS, nothing, TYPE_REGCLASS),
+    STABLE("pg_tablespace_location", 3778, TEXT, nothing, TYPE_OID),
+    LAX_STABLE("format_type", 1081, TEXT, type_text, TYPE_OID, TYPE_INT4),
+    STABLE("obj_description", 1348, TEXT, object_description, TYPE_OID),
+    STABLE("obj_description", 1215, TEXT, object_description, TYPE_OID, TYPE_NAME),
+    STABLE("shobj_description", 1993, TEXT, object_description, TYPE_OID, TYPE_NAME),
+    STABLE("col_description", 1216, TEXT, column_description, TYPE_OID, TYPE_INT4),
+    STABLE("pg_table_is_visible", 2079, BOOL, table_visible, TYPE_OID),
+    STABLE("pg_type_is_visible", 2080, BOOL, type_visible, TYPE_OID),
+    STABLE("pg_function_is_visible", 2081, BOOL, function_visible, TYPE_OID),
+    STABLE("pg_operator_is_visible", 2082, BOOL, operator_visible, TYPE_OID),
+    STABLE("pg_opclass_is_visible", 2083, BOOL, nothing, TYPE_OID),
+    STABLE("pg_opfamily_is_visible", 3829, BOOL, nothing, TYPE_OID),
+    STABLE("pg_conversion_is_visible", 2093, BOOL, nothing, TYPE_OID),
+    STABLE("pg_collation_is_visible", 3815, BOOL, collation_visible, TYPE_OID),
+    STABLE("pg_statistics_obj_is_visible", 3403, BOOL, nothing, TYPE_OID),
+    STABLE("pg_ts_config_is_visible", 3758, BOOL, nothing, TYPE_OID),
+    STABLE("pg_ts_dict_is_visible", 3757, BOOL, nothing, TYPE_OID),
+    STABLE("pg_ts_parser_is_visible", 3756, BOOL, nothing, TYPE_OID),
+    STABLE("pg_ts_template_is_visible", 3768, BOOL, nothing, TYPE_OID),
+    STABLE("pg_relation_is_publishable", 6121, BOOL, publishable, TYPE_REGCLASS),
+    STABLE("pg_relation_is_updatable", 3842, INT4, updatable_events, TYPE_REGCLASS, TYPE_BOOL),
+    STABLE("pg_column_is_updatable", 3843, BOOL, updatable_column, TYPE_REGCLASS, TYPE_INT2,
+        TYPE_BOOL),
+    STABLE("to_regclass", 3495, REGCLASS, to_reg, TYPE_TEXT),
+    STABLE("to_regtype", 3493, REGTYPE, to_reg, TYPE_TEXT),
+    STABLE("to_regproc", 3494, REGPROC, to_reg, TYPE_TEXT),
+    STABLE("to_regprocedure", 3479, REGPROCEDURE, to_reg, TYPE_TEXT),
+    STABLE("to_regnamespace", 4086, REGNAMESPACE, to_reg, TYPE_TEXT),
+    STABLE("to_regrole", 4093, REGROLE, to_reg, TYPE_TEXT),
+    SET_RETURNING("pg_partition_ancestors", 3425, REGCLASS, &ancestors, TYPE_REGCLASS),
+};
+
+void pg_functions_definition_register(void)
+{
+    function_register(functions, TABLE_COUNT(functions));
+}
