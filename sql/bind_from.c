@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "sql/bind.h"
 #include "sql/statement_table.h"
+#include "sql/pg_catalog.h"
 #include "sql/parse.h"
 #include "sql/privilege.h"
 
@@ -681,6 +682,17 @@ static struct status qualified_range(struct binder *binder, const struct scope *
         "missing FROM-clause entry for table \"%s\"", table);
 }
 
+// tableoid of a catalog: joins of descriptions ask for it. Of tables with rows of their own it is not known.
+static struct scalar *catalog_tableoid(
+    struct binder *binder, const struct range *range, const char *name, uint32_t position)
+{
+    if (range == NULL || range->table == NULL || range->table->kind != RELATION_VIRTUAL ||
+        strcmp(name, "tableoid") != 0)
+        return NULL;
+    return scalar_const(
+        binder->arena, TYPE_OF(TYPE_OID), datum_int(pg_relation_oid(range->table)), position);
+}
+
 struct status bind_column(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
@@ -692,6 +704,11 @@ struct status bind_column(
         for (const struct scope *s = scope; s != NULL && column == NULL; s = s->parent)
             TRY(find_unqualified(binder, s, expr, name, &column));
         if (column == NULL) {
+            struct range *ranges = scope->names.ranges;
+            *out = ranges != NULL && ranges->next == NULL
+                       ? catalog_tableoid(binder, ranges, name, expr->position)
+                       : NULL;
+            if (*out != NULL) return st;
             for (const struct scope *s = scope; s != NULL; s = s->parent)
                 if (find_range(s, NULL, name) != NULL)
                     return bind_unsupported(binder, expr->position, "a whole-row reference");
@@ -708,6 +725,8 @@ struct status bind_column(
                     "column reference \"%s\" is ambiguous", name);
             column = &range->columns[i];
         }
+        *out = column == NULL ? catalog_tableoid(binder, range, name, expr->position) : NULL;
+        if (*out != NULL) return st;
         if (column == NULL)
             return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
                 "column %s.%s does not exist", range->name, name);

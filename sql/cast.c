@@ -277,7 +277,7 @@ static struct status input_function(
 }
 
 #define CAST_FUNCTIONS_MAX 384
-#define FIRST_CAST_FUNCTION_OID 110000
+#define FIRST_CAST_FUNCTION_OID 130000
 static struct function functions[CAST_FUNCTIONS_MAX];
 
 static bool is_source_of_value(const struct type_info *info)

@@ -139,7 +139,8 @@ static struct status append_table_body(struct task *task, struct session *sessio
         buffer_append_string(out, ",\n\tCONSTRAINT ");
         append_name(out, table->constraints[i].name);
         buffer_append_u8(out, ' ');
-        TRY(pg_constraint_definition(task, session, out, table, &table->constraints[i]));
+        TRY(pg_constraint_definition(
+                task, session, out, table, &table->constraints[i], false));
     }
     buffer_append_string(out, "\n)");
 out:

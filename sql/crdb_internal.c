@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// crdb_internal: functions and tables about the cluster itself, beyond PostgreSQL.
+// crdb_internal: tables about the cluster itself, beyond PostgreSQL. Its functions: sql/function_cluster.c.
 #include <string.h>
 
-#include "core/version.h"
-#include "kv/admin.h"
 #include "kv/key.h"
-#include "sql/function_table.h"
 #include "sql/internal.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
@@ -16,69 +13,6 @@
 #define ROWS(name_) \
     static struct status name_( \
         struct task *task, struct session *session, struct virtual_table_sink *sink)
-#define NEED_TASK() \
-    if (call->task == NULL || call->session == NULL) \
-    return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session")
-
-// --- functions -------------------------------------------------------------------------------------------------
-
-BODY(node_id)
-{
-    (void)args;
-    NEED_TASK();
-    *result = datum_int(call->task->shard->node->id);
-    return STATUS_OK;
-}
-
-BODY(cluster_id)
-{
-    (void)args;
-    NEED_TASK();
-    const uint8_t *id = kv_cluster_id(call->task->shard->node);
-    *result = datum_bytes(arena_copy(call->arena, bytes_of(id, 16)));
-    return STATUS_OK;
-}
-
-BODY(executable_version)
-{
-    (void)args;
-    *result = datum_text(version_number());
-    (void)call;
-    return STATUS_OK;
-}
-
-BODY(is_admin)
-{
-    (void)args;
-    NEED_TASK();
-    *result = datum_bool(call->session->superuser || call->session->internal);
-    return STATUS_OK;
-}
-
-// Drops the first `skip` parts: "/Tenant/3/Table/104/1/7" -> "/1/7".
-BODY(pretty_key)
-{
-    const char *text = key_format(call->arena, datum_as_bytes(args[0]));
-    for (int64_t skip = args[1].integer; skip > 0 && *text != 0; skip--) {
-        const char *next = strchr(text + 1, '/');
-        text = next == NULL ? "" : next;
-    }
-    *result = datum_text(text);
-    return arena_check(call->arena);
-}
-
-#define INTERNAL(name_, oid_, result_, fn_, volatility_) \
-    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, .strict = true, \
-        .fn = fn_, .volatility = volatility_, .schema = "crdb_internal"}
-
-static const struct function functions[] = {
-    INTERNAL("node_id", 120001, INT8, node_id, FUNCTION_STABLE),
-    INTERNAL("cluster_id", 120002, UUID, cluster_id, FUNCTION_STABLE),
-    INTERNAL("node_executable_version", 120003, TEXT, executable_version, FUNCTION_STABLE),
-    INTERNAL("is_admin", 120004, BOOL, is_admin, FUNCTION_STABLE),
-    {.name = "pretty_key", .kind = FUNCTION_SCALAR, .oid = 120005, .result = TYPE_TEXT,
-        .strict = true, .fn = pretty_key, .schema = "crdb_internal", FN_ARGS(TYPE_BYTEA, TYPE_INT8)},
-};
 
 // --- jobs ------------------------------------------------------------------------------------------------------
 
@@ -192,6 +126,5 @@ static const struct pg_table tables[] = {
 
 void crdb_internal_register(void)
 {
-    function_register(functions, COUNT(functions));
     pg_tables_register("crdb_internal", tables, COUNT(tables));
 }

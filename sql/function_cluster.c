@@ -83,10 +83,15 @@ BODY(executable_version)
     return STATUS_OK;
 }
 
+// Without its first args[1] parts.
 BODY(pretty_key)
 {
-    struct bytes key = datum_as_bytes(args[0]);
-    *result = datum_text(key_format(call->arena, key));
+    const char *text = key_format(call->arena, datum_as_bytes(args[0]));
+    for (int64_t skip = args[1].integer; skip > 0 && *text != 0; skip--) {
+        const char *next = strchr(text + 1, '/');
+        text = next == NULL ? "" : next;
+    }
+    *result = datum_text(text);
     return STATUS_OK;
 }
 

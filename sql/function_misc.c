@@ -357,27 +357,6 @@ BODY(column_size)
     return STATUS_OK;
 }
 
-BODY(format_type)
-{
-    if (args[0].null) {
-        *result = DATUM_NULL;
-        return STATUS_OK;
-    }
-    type_oid oid = (type_oid)args[0].integer;
-    const struct type_info *info = type_info(oid);
-    if (oid == 0) {
-        *result = datum_text("-");
-    } else if (info == NULL) {
-        *result = datum_text("???");
-    } else if (args[1].null) {
-        *result = datum_text(info->sql_name);
-    } else {
-        struct type type = {oid, (int32_t)args[1].integer};
-        *result = datum_text(type_format(call->arena, type));
-    }
-    return STATUS_OK;
-}
-
 // clang-format off
 static const struct function table[] = {
     SCALAR("md5", 2311, TEXT, md5, TYPE_TEXT),
@@ -404,7 +383,6 @@ static const struct function table[] = {
     LAX_VARIADIC("num_nulls", 440, INT4, num_nulls, FUNCTION_IMMUTABLE, TYPE_ANY),
     LAX_VARIADIC("num_nonnulls", 438, INT4, num_nonnulls, FUNCTION_IMMUTABLE, TYPE_ANY),
     STABLE("pg_column_size", 1269, INT4, column_size, TYPE_ANY),
-    LAX_STABLE("format_type", 1081, TEXT, format_type, TYPE_OID, TYPE_INT4),
 };
 // clang-format on
 

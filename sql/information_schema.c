@@ -4,6 +4,7 @@
 // have some privilege on.
 #include <string.h>
 
+#include "sql/catalog_text.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
 

@@ -380,24 +380,21 @@ static const struct virtual_column attribute_columns[] = {{"attrelid", TYPE_OID}
     {"attislocal", TYPE_BOOL}, {"attinhcount", TYPE_INT4}, {"attcollation", TYPE_OID}, {"attacl", 1034},
     {"attoptions", 1009}, {"attfdwoptions", 1009}, {"attmissingval", TYPE_TEXT}};
 
-static bool is_text(type_oid oid)
-{
-    return oid == TYPE_TEXT || oid == TYPE_VARCHAR || oid == TYPE_BPCHAR || oid == TYPE_NAME;
-}
-
 static struct status attribute_row(struct virtual_table_sink *sink, uint32_t relation, const char *name,
     struct type type, int64_t number, const struct column_desc *column)
 {
     const struct type_info *info = type_info(type.oid);
+    const struct pg_type_functions *functions = pg_type_functions(type.oid);
     bool has_default = column != NULL && (column->default_sql != NULL || column->generated_sql != NULL);
     struct datum row[] = {datum_int(relation), datum_text(name), datum_int(type.oid), datum_int(-1),
         datum_int(info == NULL ? -1 : info->length), datum_int(number), datum_int(type_is_array(type.oid) ? 1 : 0),
-        datum_int(-1), datum_int(type.typmod), datum_bool(type_is_by_value(type.oid)), datum_int('i'),
-        datum_int(info != NULL && info->length < 0 ? 'x' : 'p'), datum_int(0),
+        datum_int(-1), datum_int(type.typmod), datum_bool(type_is_by_value(type.oid)),
+        datum_int(functions == NULL ? 'i' : functions->align),
+        datum_int(functions == NULL ? 'x' : functions->storage), datum_int(0),
         datum_bool(column != NULL && column->not_null), datum_bool(has_default), datum_bool(false),
         datum_int(column == NULL ? 0 : column->identity),
         datum_int(column != NULL && column->generated_sql != NULL ? 's' : 0), datum_bool(false), datum_bool(true),
-        datum_int(0), datum_int(is_text(type.oid) ? 100 : 0), DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL};
+        datum_int(0), datum_int(pg_type_collation(type.oid)), DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL};
     return virtual_table_row(sink, row);
 }
 

@@ -20,6 +20,8 @@
 #define PG_NAMESPACE_INTERNAL 13001u
 #define PG_CLASS_OID 1259u
 #define PG_ADMIN_OID 2u // The role that owns what the system made: sql/bootstrap.c.
+#define PG_TABLESPACE_DEFAULT 1663
+#define PG_TABLESPACE_GLOBAL 1664
 #define PG_AM_HEAP 2u
 #define PG_AM_BTREE 403u
 
@@ -139,6 +141,7 @@ struct pg_type_functions {
     uint32_t typmod_in, typmod_out;
 };
 const struct pg_type_functions *pg_type_functions(type_oid type);
+uint32_t pg_type_collation(type_oid type); // pg_type.typcollation; 0: takes none.
 
 // --- rows by column name: sql/pg_table.c -------------------------------------------------------------------
 

@@ -217,18 +217,6 @@ static const struct pg_table tables[] = {
         "oid oid, stxrelid oid, stxname name, stxnamespace oid, stxowner oid, "
         "stxstattarget int4, stxkeys int2vector, stxkind char[], stxexprs pg_node_tree",
         NULL},
-    {"pg_statistic_ext_data",
-        "stxoid oid, stxdinherit bool, stxdndistinct pg_ndistinct, "
-        "stxddependencies pg_dependencies, stxdmcv pg_mcv_list, stxdexpr pg_statistic[]",
-        NULL},
-    {"pg_stats_ext",
-        "schemaname name, tablename name, statistics_schemaname name, "
-        "statistics_name name, statistics_owner name, attnames name[], exprs text[], "
-        "kinds char[], inherited bool, n_distinct pg_ndistinct, "
-        "dependencies pg_dependencies, most_common_vals text[], "
-        "most_common_val_nulls bool[], most_common_freqs float8[], "
-        "most_common_base_freqs float8[]",
-        NULL},
     {"pg_stats_ext_exprs",
         "schemaname name, tablename name, statistics_schemaname name, "
         "statistics_name name, statistics_owner name, expr text, inherited bool, "

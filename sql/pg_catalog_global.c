@@ -15,8 +15,6 @@
         struct task *task, struct session *session, struct virtual_table_sink *sink)
 #define UNUSED() ((void)task, (void)session)
 
-#define TABLESPACE_DEFAULT 1663
-#define TABLESPACE_GLOBAL 1664
 #define LANGUAGE_INTERNAL 12
 #define COLLATION_DEFAULT 100
 
@@ -45,7 +43,7 @@ ROWS(database_rows)
         pg_put_int(&row, "datconnlimit", -1);
         pg_put_int(&row, "datfrozenxid", 0);
         pg_put_int(&row, "datminmxid", 0);
-        pg_put_int(&row, "dattablespace", TABLESPACE_DEFAULT);
+        pg_put_int(&row, "dattablespace", PG_TABLESPACE_DEFAULT);
         pg_put_text(&row, "datcollate", "C.UTF-8");
         pg_put_text(&row, "datctype", "C.UTF-8");
         pg_put(&row, "datacl", pg_acl(&arena, database->owner, database->grants, database->grant_count));
@@ -283,7 +281,7 @@ ROWS(tablespace_rows)
     static const struct {
         uint32_t oid;
         const char *name;
-    } spaces[] = {{TABLESPACE_DEFAULT, "pg_default"}, {TABLESPACE_GLOBAL, "pg_global"}};
+    } spaces[] = {{PG_TABLESPACE_DEFAULT, "pg_default"}, {PG_TABLESPACE_GLOBAL, "pg_global"}};
     for (unsigned i = 0; i < COUNT(spaces); i++) {
         pg_row_begin(&row, sink);
         pg_put_int(&row, "oid", spaces[i].oid);

@@ -134,8 +134,10 @@ static bool is_vector(type_oid oid)
     return oid == TYPE_INT2VECTOR || oid == TYPE_OIDVECTOR;
 }
 
-static int64_t collation_of(const struct type_info *info)
+uint32_t pg_type_collation(type_oid oid)
 {
+    const struct type_info *info = type_info(oid);
+    if (info == NULL) return 0;
     if (info->oid == TYPE_NAME || info->element == TYPE_NAME) return COLLATION_C;
     type_oid base = info->element != 0 ? info->element : info->oid;
     bool text = base == TYPE_TEXT || base == TYPE_VARCHAR || base == TYPE_BPCHAR;
@@ -184,7 +186,7 @@ static struct status type_row(struct virtual_table_sink *sink, const struct type
     pg_put_int(&row, "typbasetype", 0);
     pg_put_int(&row, "typtypmod", -1);
     pg_put_int(&row, "typndims", 0);
-    pg_put_int(&row, "typcollation", collation_of(info));
+    pg_put_int(&row, "typcollation", pg_type_collation(info->oid));
     return pg_row_send(&row);
 }
 

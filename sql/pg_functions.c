@@ -283,7 +283,6 @@ BODY(unlock_all)
 
 static const struct function functions[] = {
     STABLE_0("current_database", 861, NAME, current_database),
-    STABLE_0("current_catalog", 861, NAME, current_database),
     STABLE_0("current_user", 745, NAME, current_user),
     STABLE_0("session_user", 746, NAME, current_user),
     STABLE_0("current_schema", 1402, NAME, current_schema),

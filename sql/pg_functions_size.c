@@ -160,6 +160,35 @@ BODY(database_bytes_by_name)
     return failed(st) ? st : give_database(call, database, result);
 }
 
+// The one tablespace that there is holds every database.
+static struct status give_tablespace(
+    struct function_call *call, bool is_default, struct datum *result)
+{
+    static const struct database_desc every = {.id = 0};
+    *result = datum_int(0);
+    return is_default ? give_database(call, &every, result) : STATUS_OK;
+}
+
+BODY(tablespace_bytes)
+{
+    NEED_SESSION();
+    *result = DATUM_NULL;
+    int64_t oid = args[0].integer;
+    bool known = oid == PG_TABLESPACE_DEFAULT || oid == PG_TABLESPACE_GLOBAL;
+    return known ? give_tablespace(call, oid == PG_TABLESPACE_DEFAULT, result) : STATUS_OK;
+}
+
+BODY(tablespace_bytes_by_name)
+{
+    NEED_SESSION();
+    struct bytes name = datum_as_bytes(args[0]);
+    bool is_default = bytes_equal(name, bytes_of_string("pg_default"));
+    if (is_default || bytes_equal(name, bytes_of_string("pg_global")))
+        return give_tablespace(call, is_default, result);
+    return status_format(call->arena, E_UNDEFINED_OBJECT, "tablespace \"%.*s\" does not exist",
+        (int)name.size, (const char *)name.data);
+}
+
 // --- text ----------------------------------------------------------------------------------------------
 
 // Halves away from zero, as PostgreSQL: the unit goes up from 10 of its kind on.
@@ -195,6 +224,8 @@ static const struct function functions[] = {
     VOLATILE("pg_total_relation_size", 2286, INT8, total_bytes, TYPE_REGCLASS),
     VOLATILE("pg_database_size", 2324, INT8, database_bytes, TYPE_OID),
     VOLATILE("pg_database_size", 2168, INT8, database_bytes_by_name, TYPE_NAME),
+    VOLATILE("pg_tablespace_size", 2322, INT8, tablespace_bytes, TYPE_OID),
+    VOLATILE("pg_tablespace_size", 2323, INT8, tablespace_bytes_by_name, TYPE_NAME),
     SCALAR("pg_size_pretty", 2288, TEXT, pretty_size, TYPE_INT8),
 };
 

@@ -198,7 +198,7 @@ static struct status show_constraints(struct statement_context *context)
         struct buffer details;
         buffer_init(&details, context->arena);
         TRY(pg_constraint_definition(
-            context->task, context->session, &details, table, constraint));
+            context->task, context->session, &details, table, constraint, false));
         struct datum row[] = {datum_text(table->name), datum_text(constraint->name),
             datum_text(constraint->kind == TABLE_CHECK ? "CHECK" : "FOREIGN KEY"),
             datum_text(buffer_string(&details)),
