@@ -117,12 +117,17 @@ out:
 
 // --- constants ---------------------------------------------------------------------------------------
 
+// Types whose text form is a name of the catalog: looked up when the plan runs, for the binder cannot wait.
+static bool names_object(type_oid oid)
+{
+    return oid == TYPE_REGCLASS || oid == TYPE_REGPROC || oid == TYPE_REGPROCEDURE ||
+           oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE;
+}
+
 // Whether text forms of the type depend on the session or the clock: those are read when the plan runs.
 static bool input_is_stable(type_oid oid)
 {
-    return oid == TYPE_TIMESTAMPTZ || oid == TYPE_TIMETZ || oid == TYPE_REGCLASS ||
-           oid == TYPE_REGTYPE || oid == TYPE_REGPROC || oid == TYPE_REGNAMESPACE ||
-           oid == TYPE_REGROLE;
+    return oid == TYPE_TIMESTAMPTZ || oid == TYPE_TIMETZ || names_object(oid);
 }
 
 static bool is_temporal(type_oid oid)
@@ -201,6 +206,13 @@ static struct scalar *cast_node(struct binder *binder, struct scalar *arg, const
     return bind_fold(binder, scalar);
 }
 
+static bool is_number(struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < '0' || text.data[i] > '9') return false;
+    return text.size > 0;
+}
+
 static bool has_letter(struct bytes text)
 {
     for (size_t i = 0; i < text.size; i++)
@@ -218,14 +230,16 @@ static struct status coerce_literal(
         return st;
     }
     struct datum value = {0};
+    bool by_name = names_object(type.oid) && !is_number(datum_as_bytes(literal->value));
     // varchar(3) cuts an explicit cast and refuses an assignment that is too long: the typmod is
     // applied by the caller.
-    TRY(bind_at(binder,
-        type_input(binder->arena, binder->types, TYPE_OF(type.oid), datum_as_bytes(literal->value),
-            &value),
-        literal->position));
-    if (input_is_stable(type.oid) ||
-        (is_temporal(type.oid) && has_letter(datum_as_bytes(literal->value)))) {
+    if (!by_name)
+        TRY(bind_at(binder,
+            type_input(binder->arena, binder->types, TYPE_OF(type.oid),
+                datum_as_bytes(literal->value), &value),
+            literal->position));
+    if (by_name || (input_is_stable(type.oid) && !names_object(type.oid)) ||
+        (is_temporal(type.oid) && !names_object(type.oid) && has_letter(datum_as_bytes(literal->value)))) {
         const struct cast *cast = cast_find(TYPE_TEXT, type.oid, CAST_EXPLICIT);
         if (cast != NULL) {
             struct scalar *text = scalar_const(

@@ -365,6 +365,12 @@ out:
     return st;
 }
 
+// Names are looked up in a transaction, by tasks that may wait.
+static bool may_look_up(const struct task *task, const struct session *session)
+{
+    return task != NULL && task->nosuspend_depth == 0 && session->catalog != NULL;
+}
+
 static struct status names_find(
     void *arg, type_oid type, struct arena *arena, struct bytes text, uint32_t *id)
 {
@@ -374,7 +380,7 @@ static struct status names_find(
     char *parts[PG_NAME_PARTS_MAX];
     uint32_t count = 0;
     struct status st;
-    if (task == NULL || session->catalog == NULL)
+    if (!may_look_up(task, session))
         return status_make(E_FEATURE_NOT_SUPPORTED, "names of catalog objects cannot be used here");
     switch (type) {
     case TYPE_REGPROC: return find_function(arena, text, id);
@@ -434,7 +440,7 @@ static bool names_print(void *arg, type_oid type, uint32_t id, struct buffer *ou
     const struct schema_desc *schema;
     if (type == TYPE_REGPROC || type == TYPE_REGPROCEDURE)
         return print_function(id, type == TYPE_REGPROCEDURE, out);
-    if (task == NULL || session->catalog == NULL) return false;
+    if (!may_look_up(task, session)) return false;
     switch (type) {
     case TYPE_REGCLASS: return print_relation(task, session, id, out);
     case TYPE_REGROLE: return print_role(task, session, id, out);

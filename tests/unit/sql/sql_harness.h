@@ -147,7 +147,7 @@ static inline struct status sql_rows(struct sql_test *test, const char *sql, con
     buffer_init(&sink.out, &test->arena);
     TRY(prepared_make(task, session, bytes_of_string(sql), NULL, NULL, 0, &prepared));
     execution.prepared = prepared;
-    TRY(execution_begin(task, session, prepared));
+    TRY(execution_begin(task, session, &execution, false));
     TRY(prepared_describe(task, session, prepared, &sink.columns, &sink.column_count));
     TRY(execution_next(task, session, &execution, &sink.sink, 0, &done));
 out:
