@@ -21,16 +21,33 @@
 
 // --- seen from elsewhere -----------------------------------------------------------------------------
 
+// A shard's part, in SHARD_SLOT_REPL.
+struct repl_shard {
+    struct list_link running; // struct consumer
+    struct shard *shard;
+    struct shard_exit_hook exit_hook;
+};
+
+static void on_exit_of_shard(struct shard_exit_hook *hook)
+{
+    struct repl_shard *repl = container_of(hook, struct repl_shard, exit_hook);
+    repl->shard->slots[SHARD_SLOT_REPL] = NULL;
+    free(repl);
+}
+
 static struct list_link *running_consumers(struct shard *shard)
 {
-    struct list_link *list = shard->slots[SHARD_SLOT_REPL];
-    if (list == NULL) {
-        list = calloc(1, sizeof *list);
-        invariant(list != NULL);
-        list_init(list);
-        shard->slots[SHARD_SLOT_REPL] = list;
+    struct repl_shard *repl = shard->slots[SHARD_SLOT_REPL];
+    if (repl == NULL) {
+        repl = calloc(1, sizeof *repl);
+        invariant(repl != NULL);
+        list_init(&repl->running);
+        repl->shard = shard;
+        repl->exit_hook.fn = on_exit_of_shard;
+        shard_at_exit(shard, &repl->exit_hook);
+        shard->slots[SHARD_SLOT_REPL] = repl;
     }
-    return list;
+    return &repl->running;
 }
 
 static struct consumer *find(struct shard *shard, int64_t job)

@@ -394,8 +394,10 @@ static double scanned_share(const struct consumer *consumer)
 
 static struct status tell_status(struct task *task, struct consumer *consumer, const char **told)
 {
-    const char *text = hlc_is_zero(consumer->frontier) ? "running initial scan" : "replicating";
-    double share = hlc_is_zero(consumer->frontier) ? scanned_share(consumer) : -1;
+    // What is written down, not what is known: it holds after a crash, too.
+    bool scanning = hlc_is_zero(consumer->record->replicated);
+    const char *text = scanning ? "running initial scan" : "replicating";
+    double share = scanning ? scanned_share(consumer) : -1;
     if (*told == text && share < consumer->job->fraction + 0.05) return STATUS_OK;
     *told = text;
     return job_update(task, consumer->job, consumer->job->progress, share, text);

@@ -301,6 +301,9 @@ static struct status stream_next(
     struct bytes frame = {0};
     *done = false;
     arena_reset(&stream->arena);
+    // It would never end by itself, and keep the node from stopping.
+    if (call->task->shard->node->draining)
+        return status_make(E_ADMIN_SHUTDOWN, "the replication stream ends: the node is shutting down");
     if (stream->state == STREAM_SCANNING) {
         TRY(scan_next(call->task, stream, &frame));
         if (frame.size == 0) stream->state = STREAM_SCANNED;

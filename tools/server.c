@@ -290,6 +290,7 @@ static struct status drain(struct task *task, struct server *server)
 {
     struct status st;
     log_info(0, "draining");
+    task->shard->node->draining = true; // Work without an end of its own ends now.
     http_ready_set(task->shard->node, false);
     TRY(pgwire_drain(task, DRAIN_GRACE_NS));
     TRY(tenant_node_stop(task));

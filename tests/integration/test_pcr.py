@@ -247,6 +247,19 @@ class PcrTest(ClusterTest):
         self.primary.start()
         self.wait_ready(row["cutover_time"])
 
+    def test_graceful_restarts(self):
+        self.load = Load(self.primary)
+        self.replicate()
+        self.wait_state("replicating")
+        for server in (self.standby, self.primary, self.standby):
+            self.load.wait_commits(20)
+            server.stop()
+            server.start()
+            self.wait_replicated()
+        row = self.complete("LATEST")
+        self.wait_ready(row["cutover_time"])
+        self.load.stop()
+
     # --- crashes ---
 
     def crash_rounds(self, server, rounds):
