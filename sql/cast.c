@@ -71,6 +71,10 @@ static const struct cast casts[] = {
     BY(TIMESTAMPTZ, TIMETZ, A, cast_timestamptz_to_timetz),
     BY(INTERVAL, TIME, A, cast_interval_to_time), BY(TIMETZ, TIME, A, cast_timetz_to_time),
 
+    BY(INT4, BIT, E, cast_int_to_bit), BY(INT8, BIT, E, cast_int_to_bit),
+    BY(BIT, INT4, E, cast_bit_to_int), BY(BIT, INT8, E, cast_bit_to_int),
+    SAME(BIT, VARBIT, I), SAME(VARBIT, BIT, I), SAME(CIDR, INET, I),
+
     TEXT(JSON, JSONB, A), TEXT(JSONB, JSON, A), BY(JSONB, BOOL, E, cast_jsonb_to_bool),
     BY(JSONB, NUMERIC, E, cast_jsonb_to_number), BY(JSONB, INT2, E, cast_jsonb_to_number),
     BY(JSONB, INT4, E, cast_jsonb_to_number), BY(JSONB, INT8, E, cast_jsonb_to_number),

@@ -109,6 +109,8 @@ struct status number_underflow(void);
     X(functions_json_make) \
     X(formats_datetime) \
     X(formats_number) \
+    X(functions_bit) \
+    X(functions_inet) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)

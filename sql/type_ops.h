@@ -35,17 +35,12 @@ struct type_ops {
         struct datum in, struct datum *out);
 };
 
-// Still to come; each goes when its module arrives.
-#define type_ops_bit type_ops_void
-#define type_ops_inet type_ops_void
-#define type_ops_record type_ops_void
-
 extern const struct type_ops type_ops_bool, type_ops_int2, type_ops_int4, type_ops_int8,
     type_ops_oid, type_ops_float4, type_ops_float8, type_ops_char, type_ops_reg, type_ops_lsn,
     type_ops_text, type_ops_bpchar, type_ops_name, type_ops_bytea, type_ops_uuid, type_ops_tid,
     type_ops_numeric, type_ops_date, type_ops_time, type_ops_timestamp, type_ops_timestamptz,
     type_ops_interval, type_ops_timetz, type_ops_json, type_ops_jsonb, type_ops_array,
-    type_ops_vector, type_ops_bit, type_ops_inet, type_ops_void, type_ops_record;
+    type_ops_vector, type_ops_bit, type_ops_inet, type_ops_void;
 
 const struct type_ops *type_ops(type_oid oid); // Never NULL: types without a form of their own refuse.
 

@@ -365,3 +365,34 @@ Test(functions, bytes)
     call_check(rows, sizeof rows / sizeof rows[0]);
 }
 
+Test(functions, bits)
+{
+    static const struct call_row rows[] = {
+        {"&", {"varbit:1100", "varbit:1010"}, "1000"},
+        {"|", {"varbit:1100", "varbit:1010"}, "1110"},
+        {"#", {"varbit:1100", "varbit:101"}, "22026 cannot XOR bit strings of different sizes"},
+        {"~", {"varbit:1100"}, "0011"},
+        {"<<", {"varbit:10101", "int4:2"}, "10100"},
+        {">>", {"varbit:10101", "int4:2"}, "00101"},
+        {"<<", {"varbit:10101", "int4:-1"}, "01010"},
+        {"||", {"varbit:10", "varbit:01"}, "1001"},
+        {"length", {"varbit:10101"}, "5"},
+        {"bit_count", {"varbit:10101"}, "3"},
+        {"substring", {"varbit:10101", "int4:2", "int4:3"}, "010"},
+        {"get_bit", {"varbit:10101", "int4:2"}, "1"},
+        {"get_bit", {"varbit:10101", "int4:5"}, "2202E bit index 5 out of valid range (0..4)"},
+        {"=", {"varbit:10", "varbit:10"}, "t"},
+        {"<", {"varbit:10", "varbit:100"}, "t"},
+        {"host", {"inet:192.168.1.5/24"}, "192.168.1.5"},
+        {"text", {"inet:192.168.1.5"}, "192.168.1.5/32"},
+        {"family", {"inet:::1"}, "6"},
+        {"masklen", {"inet:192.168.1.5/24"}, "24"},
+        {"network", {"inet:192.168.1.5/24"}, "192.168.1.0/24"},
+        {"<<", {"inet:192.168.1.5", "inet:192.168.1.0/24"}, "t"},
+        {">>=", {"inet:192.168.1.0/24", "inet:192.168.1.0/24"}, "t"},
+        {"&&", {"inet:192.168.1.0/24", "inet:192.168.0.0/16"}, "t"},
+        {"<", {"inet:192.168.1.5", "inet:192.168.1.0/24"}, "f"},
+    };
+    call_check(rows, sizeof rows / sizeof rows[0]);
+}
+

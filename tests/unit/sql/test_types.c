@@ -343,6 +343,24 @@ Test(types, text_forms_are_postgresqls)
         {"jsonb", "{\"a\":{\"b\":{\"c\":[1,2,3]}}}", "{\"a\": {\"b\": {\"c\": [1, 2, 3]}}}"},
         {"jsonb", "{\"a\":1} x", "22P02 invalid input syntax for type json"},
         {"jsonb[]", "{\"{\\\"a\\\": 1}\",NULL}", "{\"{\\\"a\\\": 1}\",NULL}"},
+        {"bit(4)", "1010", "1010"},
+        {"bit(4)", "xF", "1111"},
+        {"bit(4)", "10102", "22P02 \"2\" is not a valid binary digit"},
+        {"varbit", "10101", "10101"},
+        {"varbit(3)", "10101", "101"},
+        {"varbit", "", ""},
+        {"inet", "192.168.1.5", "192.168.1.5"},
+        {"inet", "192.168.1.5/24", "192.168.1.5/24"},
+        {"inet", "::1", "::1"},
+        {"inet", "2001:db8::1/64", "2001:db8::1/64"},
+        {"inet", "300.1.1.1", "22P02 invalid input syntax for type inet: \"300.1.1.1\""},
+        {"inet", "10.1", "22P02 invalid input syntax for type inet: \"10.1\""},
+        {"inet", "1.2.3.4/33", "22P02 invalid input syntax for type inet: \"1.2.3.4/33\""},
+        {"cidr", "10.1.0.0/16", "10.1.0.0/16"},
+        {"cidr", "10.1/16", "10.1.0.0/16"},
+        {"cidr", "10", "10.0.0.0/8"},
+        {"cidr", "10.1.2.3/16", "22P02 invalid cidr value: \"10.1.2.3/16\""},
+        {"cidr", "::/0", "::/0"},
     };
     struct arena arena;
     struct type_context context = call_context();
@@ -480,6 +498,13 @@ Test(types, casts_are_postgresqls)
         {"jsonb:{\"b\":1,\"a\":2}", "text", "{\"a\": 2, \"b\": 1}"},
         {"text:{\"b\":1}", "jsonb", "{\"b\": 1}"},
         {"jsonb:100000", "int2", "22003 smallint out of range"},
+        {"int4:5", "bit(4)", "0101"},
+        {"int4:-1", "bit(10)", "1111111111"},
+        {"int8:5", "bit(70)", "0000000000000000000000000000000000000000000000000000000000000000000101"},
+        {"bit(4):1010", "int4", "10"},
+        {"varbit:1010", "int8", "42846 cannot cast type bit varying to bigint"},
+        {"varbit:101010", "bit(3)", "101"},
+        {"varbit:101", "bit(5)", "10100"},
     };
     struct arena arena;
     struct type_context context = call_context();
@@ -541,6 +566,7 @@ Test(types, keys_and_comparison_agree)
         {"timestamp", {"-infinity", "4714-11-24 00:00:00 BC", "1999-12-31 23:59:59.999999", "2000-01-01", "294276-12-31", "infinity"}},
         {"timestamptz", {"-infinity", "1999-12-31 23:59:59+00", "2000-01-01 00:00-01", "infinity"}},
         {"interval", {"-100 years", "-1 day", "-00:00:01", "0", "1 day 00:00:01", "29 days 23:59:59", "1 month", "1 month 00:00:01", "100 years"}},
+        {"varbit", {"", "0", "00", "01", "1", "10000000", "100000001"}},
     };
     struct arena arena;
     struct type_context context = call_context();

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// inet and cidr: u8 family (4 or 6), u8 bits of the network, then 4 or 16 bytes of address.
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "sql/function_table.h"
+#include "sql/type_ops.h"
+
+#define ADDRESS_BYTES_MAX 16
+
+struct address {
+    uint8_t family; // 4 or 6
+    uint8_t bits;
+    uint8_t bytes[ADDRESS_BYTES_MAX];
+};
+
+static uint32_t size_of(const struct address *address)
+{
+    return address->family == 4 ? 4 : 16;
+}
+
+static struct address address_of(struct datum value)
+{
+    struct address address = {.family = 4};
+    if (value.size != 6 && value.size != 18) return address;
+    address.family = value.size == 6 ? 4 : 6;
+    address.bits = value.data[1];
+    memcpy(address.bytes, value.data + 2, value.size - 2);
+    return address;
+}
+
+static struct datum address_datum(struct arena *arena, const struct address *address)
+{
+    uint32_t size = size_of(address);
+    uint8_t *data = arena_alloc(arena, size + 2);
+    data[0] = address->family;
+    data[1] = address->bits;
+    memcpy(data + 2, address->bytes, size);
+    return datum_bytes(bytes_of(data, size + 2));
+}
+
+// Clears what lies behind the network.
+static void mask(struct address *address)
+{
+    for (uint32_t i = 0; i < size_of(address); i++) {
+        uint32_t kept = address->bits > i * 8 ? address->bits - i * 8 : 0;
+        if (kept < 8) address->bytes[i] &= (uint8_t)(0xff00u >> kept);
+    }
+}
+
+static bool parse(struct bytes text, bool network, struct address *address)
+{
+    char copy[64];
+    const uint8_t *slash = memchr(text.data, '/', text.size);
+    size_t size = slash == NULL ? text.size : (size_t)(slash - text.data);
+    if (size == 0 || size >= sizeof copy - 8) return false;
+    memcpy(copy, text.data, size);
+    copy[size] = 0;
+    *address = (struct address){.family = memchr(copy, ':', size) != NULL ? 6 : 4};
+    int dots = 0;
+    for (size_t i = 0; address->family == 4 && i < size; i++)
+        dots += copy[i] == '.';
+    // A network may leave out its last zero bytes: 10.1/16.
+    for (int i = dots; network && address->family == 4 && i < 3; i++)
+        strcat(copy, ".0");
+    if (inet_pton(address->family == 4 ? AF_INET : AF_INET6, copy, address->bytes) != 1) return false;
+    uint32_t max = size_of(address) * 8;
+    address->bits = (uint8_t)(network && slash == NULL && address->family == 4 && dots < 3
+                                  ? (uint32_t)(dots + 1) * 8
+                                  : max);
+    if (slash == NULL) return true;
+    uint32_t bits = 0;
+    size_t at = size + 1;
+    if (at == text.size) return false;
+    for (; at < text.size; at++) {
+        if (text.data[at] < '0' || text.data[at] > '9' || bits > 128) return false;
+        bits = bits * 10 + (uint32_t)(text.data[at] - '0');
+    }
+    if (bits > max) return false;
+    address->bits = (uint8_t)bits;
+    return true;
+}
+
+static struct status inet_input(struct arena *arena, const struct type_context *context,
+    struct type type, struct bytes text, struct datum *value)
+{
+    struct address address, masked;
+    (void)context;
+    const char *name = type.oid == TYPE_CIDR ? "cidr" : "inet";
+    if (!parse(text, type.oid == TYPE_CIDR, &address)) return type_error_syntax(arena, name, text);
+    masked = address;
+    mask(&masked);
+    if (type.oid == TYPE_CIDR && memcmp(masked.bytes, address.bytes, sizeof masked.bytes) != 0)
+        return status_detail(arena,
+            status_format(arena, E_INVALID_TEXT_REPRESENTATION, "invalid cidr value: \"%.*s\"",
+                (int)text.size, (const char *)text.data),
+            "Value has bits set to right of mask.");
+    *value = address_datum(arena, &address);
+    return STATUS_OK;
+}
+
+static void print_host(struct buffer *out, const struct address *address)
+{
+    char text[64];
+    inet_ntop(address->family == 4 ? AF_INET : AF_INET6, address->bytes, text, sizeof text);
+    buffer_append_string(out, text);
+}
+
+static void inet_output(
+    struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
+{
+    struct address address = address_of(value);
+    (void)context;
+    print_host(out, &address);
+    if (oid == TYPE_CIDR || address.bits != size_of(&address) * 8)
+        buffer_printf(out, "/%u", address.bits);
+}
+
+#define FAMILY_4 2 // As on PostgreSQL's wire.
+#define FAMILY_6 3
+
+static struct status inet_receive(
+    struct arena *arena, struct type type, struct bytes binary, struct datum *value)
+{
+    const char *name = type.oid == TYPE_CIDR ? "cidr" : "inet";
+    struct address address = {0}, masked;
+    if (binary.size < 4) return type_error_binary(arena, name);
+    address.family = binary.data[0] == FAMILY_4 ? 4 : 6;
+    uint32_t size = size_of(&address);
+    address.bits = binary.data[1];
+    if ((binary.data[0] != FAMILY_4 && binary.data[0] != FAMILY_6) || binary.data[3] != size ||
+        binary.size != 4 + size || address.bits > size * 8)
+        return type_error_binary(arena, name);
+    memcpy(address.bytes, binary.data + 4, size);
+    masked = address;
+    mask(&masked);
+    if (type.oid == TYPE_CIDR && memcmp(masked.bytes, address.bytes, size) != 0)
+        return type_error_binary(arena, name);
+    *value = address_datum(arena, &address);
+    return STATUS_OK;
+}
+
+static void inet_send(struct buffer *out, type_oid oid, struct datum value)
+{
+    struct address address = address_of(value);
+    buffer_append_u8(out, address.family == 4 ? FAMILY_4 : FAMILY_6);
+    buffer_append_u8(out, address.bits);
+    buffer_append_u8(out, oid == TYPE_CIDR);
+    buffer_append_u8(out, (uint8_t)size_of(&address));
+    buffer_append(out, address.bytes, size_of(&address));
+}
+
+// The network first, then its size, then the host.
+static int inet_compare(type_oid oid, struct datum a, struct datum b)
+{
+    struct address x = address_of(a), y = address_of(b), i = x, j = y;
+    (void)oid;
+    if (x.family != y.family) return x.family < y.family ? -1 : 1;
+    i.bits = j.bits = x.bits < y.bits ? x.bits : y.bits;
+    mask(&i);
+    mask(&j);
+    int order = memcmp(i.bytes, j.bytes, sizeof i.bytes);
+    if (order != 0) return order;
+    if (x.bits != y.bits) return x.bits < y.bits ? -1 : 1;
+    return memcmp(x.bytes, y.bytes, sizeof x.bytes);
+}
+
+const struct type_ops type_ops_inet = {.storage = TYPE_STORE_BYTES,
+    .no_key = true,
+    .input = inet_input,
+    .output = inet_output,
+    .receive = inet_receive,
+    .send = inet_send,
+    .compare = inet_compare};
+
+// --- functions ---------------------------------------------------------------------------------------------
+
+BODY(host)
+{
+    struct buffer out;
+    struct address address = address_of(args[0]);
+    buffer_init(&out, call->arena);
+    print_host(&out, &address);
+    *result = datum_bytes(buffer_bytes(&out));
+    return STATUS_OK;
+}
+
+BODY(text_with_bits)
+{
+    struct buffer out;
+    struct address address = address_of(args[0]);
+    buffer_init(&out, call->arena);
+    print_host(&out, &address);
+    buffer_printf(&out, "/%u", address.bits);
+    *result = datum_bytes(buffer_bytes(&out));
+    return STATUS_OK;
+}
+
+BODY(family)
+{
+    (void)call;
+    *result = datum_int(address_of(args[0]).family);
+    return STATUS_OK;
+}
+
+BODY(mask_length)
+{
+    (void)call;
+    *result = datum_int(address_of(args[0]).bits);
+    return STATUS_OK;
+}
+
+BODY(network)
+{
+    struct address address = address_of(args[0]);
+    mask(&address);
+    *result = address_datum(call->arena, &address);
+    return STATUS_OK;
+}
+
+static bool within(struct datum inner, struct datum outer, bool or_equal)
+{
+    struct address i = address_of(inner), o = address_of(outer);
+    if (i.family != o.family || i.bits < o.bits || (i.bits == o.bits && !or_equal)) return false;
+    i.bits = o.bits;
+    mask(&i);
+    mask(&o);
+    return memcmp(i.bytes, o.bytes, sizeof i.bytes) == 0;
+}
+
+#define CONTAINMENT(name, expression) \
+    BODY(name) \
+    { \
+        (void)call; \
+        *result = datum_bool(expression); \
+        return STATUS_OK; \
+    }
+CONTAINMENT(is_within, within(args[0], args[1], false))
+CONTAINMENT(is_within_or_equal, within(args[0], args[1], true))
+CONTAINMENT(does_contain, within(args[1], args[0], false))
+CONTAINMENT(does_contain_or_equal, within(args[1], args[0], true))
+CONTAINMENT(overlap, within(args[0], args[1], true) || within(args[1], args[0], true))
+
+// clang-format off
+static const struct function table[] = {
+    SCALAR("host", 699, TEXT, host, TYPE_INET),
+    SCALAR("text", 730, TEXT, text_with_bits, TYPE_INET),
+    SCALAR("family", 711, INT4, family, TYPE_INET),
+    SCALAR("masklen", 697, INT4, mask_length, TYPE_INET),
+    SCALAR("network", 683, CIDR, network, TYPE_INET),
+    OPERATOR("<<", 931, BOOL, is_within, ">>", NULL, TYPE_INET, TYPE_INET),
+    OPERATOR("<<=", 932, BOOL, is_within_or_equal, ">>=", NULL, TYPE_INET, TYPE_INET),
+    OPERATOR(">>", 933, BOOL, does_contain, "<<", NULL, TYPE_INET, TYPE_INET),
+    OPERATOR(">>=", 934, BOOL, does_contain_or_equal, "<<=", NULL, TYPE_INET, TYPE_INET),
+    OPERATOR("&&", 3552, BOOL, overlap, "&&", NULL, TYPE_INET, TYPE_INET),
+};
+// clang-format on
+
+void functions_inet_register(void)
+{
+    function_register(table, TABLE_COUNT(table));
+}
