@@ -18,8 +18,8 @@
 #define LOGIN_TIMEOUT_NS 10000000000u
 #define PROCESS_SHARD_SHIFT 22u
 
-METRIC_DEFINE(metric_conns, "sql.conns", METRIC_GAUGE, METRIC_COUNT, true, "Open SQL connections");
-METRIC_DEFINE(metric_new_conns, "sql.new_conns", METRIC_COUNTER, METRIC_COUNT, true,
+static METRIC_DEFINE(metric_conns, "sql.conns", METRIC_GAUGE, METRIC_COUNT, true, "Open SQL connections");
+static METRIC_DEFINE(metric_new_conns, "sql.new_conns", METRIC_COUNTER, METRIC_COUNT, true,
     "SQL connections that logged in");
 
 static struct status admin_shutdown(void)
@@ -58,6 +58,11 @@ static void login_free(struct pgwire_login *login)
 
 void pgwire_login_done(struct pgwire *wire)
 {
+    if (wire->session != NULL) {
+        wire->counted = wire->session->tenant;
+        metric_add(&metric_conns, wire->counted, 1);
+        metric_add(&metric_new_conns, wire->counted, 1);
+    }
     login_free(wire->login);
     wire->login = NULL;
 }
@@ -67,6 +72,7 @@ void pgwire_free(struct pgwire *wire)
     invariant(!wire->busy && wire->session == NULL);
     timer_disarm(conn_shard(wire->conn), &wire->idle_timer);
     pgwire_unregister_cancel(wire);
+    if (wire->counted != 0) metric_add(&metric_conns, wire->counted, -1);
     conn_close(wire->conn);
     login_free(wire->login);
     arena_fini(&wire->in_arena);

@@ -54,6 +54,7 @@ struct pgwire {
     struct arena in_arena;     // The message being handled.
     struct arena out_arena;
     struct buffer out;         // Messages on their way to the connection.
+    uint64_t counted;          // Tenant whose sql.conns has this connection; 0: none.
     bool spilled;              // Some left `out` since the statement began.
     struct timer idle_timer;   // Log-in, idle in transaction.
 };

@@ -15,14 +15,23 @@
 
 #define STATEMENT_RETRIES_MAX 10u
 
-METRIC_DEFINE(metric_queries, "sql.query.count", METRIC_COUNTER, METRIC_COUNT, true,
+static METRIC_DEFINE(metric_queries, "sql.query.count", METRIC_COUNTER, METRIC_COUNT, true,
     "Statements executed");
-METRIC_DEFINE(metric_failures, "sql.failure.count", METRIC_COUNTER, METRIC_COUNT, true,
+static METRIC_DEFINE(metric_failures, "sql.failure.count", METRIC_COUNTER, METRIC_COUNT, true,
     "Statements that ended in an error");
-METRIC_DEFINE(metric_retries, "sql.txn.auto_retry.count", METRIC_COUNTER, METRIC_COUNT, true,
+static METRIC_DEFINE(metric_retries, "sql.txn.auto_retry.count", METRIC_COUNTER, METRIC_COUNT, true,
     "Statements run again by the server after a conflict");
-METRIC_DEFINE(metric_latency, "sql.service.latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, true,
+static METRIC_DEFINE(metric_latency, "sql.service.latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, true,
     "Time from a statement's message to its last result");
+
+static METRIC_DEFINE(metric_selects, "sql.select.count", METRIC_COUNTER, METRIC_COUNT, true, "SELECT statements that succeeded");
+static METRIC_DEFINE(metric_inserts, "sql.insert.count", METRIC_COUNTER, METRIC_COUNT, true, "INSERT statements that succeeded");
+static METRIC_DEFINE(metric_updates, "sql.update.count", METRIC_COUNTER, METRIC_COUNT, true, "UPDATE statements that succeeded");
+static METRIC_DEFINE(metric_deletes, "sql.delete.count", METRIC_COUNTER, METRIC_COUNT, true, "DELETE statements that succeeded");
+static METRIC_DEFINE(metric_begins, "sql.txn.begin.count", METRIC_COUNTER, METRIC_COUNT, true, "Transactions begun by clients");
+static METRIC_DEFINE(metric_commits, "sql.txn.commit.count", METRIC_COUNTER, METRIC_COUNT, true, "COMMIT statements that succeeded");
+static METRIC_DEFINE(metric_rollbacks, "sql.txn.rollback.count", METRIC_COUNTER, METRIC_COUNT, true, "ROLLBACK statements");
+static METRIC_DEFINE(metric_others, "sql.misc.count", METRIC_COUNTER, METRIC_COUNT, true, "Other statements that succeeded");
 
 // --- output ----------------------------------------------------------------------------------------
 
@@ -144,6 +153,22 @@ out:
     return execute_settle(task, session, st, run->commit && run->done);
 }
 
+static struct metric *counter_of(const struct statement *statement)
+{
+    if (statement == NULL) return &metric_others;
+    switch (statement->tag) {
+    case STATEMENT_SELECT: return &metric_selects;
+    case STATEMENT_INSERT: return &metric_inserts;
+    case STATEMENT_UPDATE: return &metric_updates;
+    case STATEMENT_DELETE: return &metric_deletes;
+    case STATEMENT_BEGIN:
+    case STATEMENT_START_TRANSACTION: return &metric_begins;
+    case STATEMENT_COMMIT: return &metric_commits;
+    case STATEMENT_ROLLBACK: return &metric_rollbacks;
+    default: return &metric_others;
+    }
+}
+
 static bool may_retry(const struct pgwire *wire, struct status st, bool alone)
 {
     return failed(st) && alone && st.retry == RETRY_TRANSACTION && !wire->spilled &&
@@ -176,6 +201,7 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
     task->deadline_ns = UINT64_MAX;
     metric_record(&metric_latency, session->tenant, task_now_ns(task) - started_ns);
     if (failed(st)) return st;
+    metric_add(counter_of(run->prepared->statement), session->tenant, 1);
     tell_changed_parameters(wire);
     if (run->prepared->statement == NULL) {
         wire_end(&wire->out, wire_begin(&wire->out, 'I'));
