@@ -113,8 +113,8 @@ static void arm_idle_timer(struct pgwire *wire)
         return;
     }
     if (wire->session == NULL || wire->session->txn_state == TXN_IDLE) return;
-    int64_t ms = vars_milliseconds(wire->session, "idle_in_transaction_session_timeout");
-    if (ms > 0) timer_arm(shard, &wire->idle_timer, shard_now_ns(shard) + (uint64_t)ms * 1000000u);
+    uint64_t ms = wire->session->idle_in_transaction_timeout_ms;
+    if (ms > 0) timer_arm(shard, &wire->idle_timer, shard_now_ns(shard) + ms * 1000000u);
 }
 
 static void move_to_session_shard(struct pgwire *wire);

@@ -131,8 +131,8 @@ struct run {
 
 static void set_deadline(struct task *task, struct session *session)
 {
-    int64_t timeout_ms = vars_milliseconds(session, "statement_timeout");
-    task->deadline_ns = timeout_ms == 0 ? UINT64_MAX : task_now_ns(task) + (uint64_t)timeout_ms * 1000000u;
+    uint64_t timeout_ns = (uint64_t)session->statement_timeout_ms * 1000000u;
+    task->deadline_ns = timeout_ns == 0 ? UINT64_MAX : task_now_ns(task) + timeout_ns;
 }
 
 static struct status run_once(struct task *task, struct pgwire *wire, struct run *run)

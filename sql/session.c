@@ -147,7 +147,7 @@ static struct status begin(
         .read_only = reads_only || session->txn_read_only || !hlc_is_zero(session->txn_as_of),
         .as_of = session->txn_as_of,
         .account = &session->account,
-        .lock_timeout_ns = (uint64_t)vars_milliseconds(session, "lock_timeout") * 1000000u};
+        .lock_timeout_ns = (uint64_t)session->lock_timeout_ms * 1000000u};
     struct status st;
     TRY(kv_txn_begin(task, &options, &session->txn));
     st = catalog_view_open(task, session->txn, &session->catalog);

@@ -41,6 +41,7 @@ struct session {
     struct memory_account account;
 
     struct session_vars *vars;   // sql/vars.h
+    uint32_t statement_timeout_ms, lock_timeout_ms, idle_in_transaction_timeout_ms; // 0: none.
     struct type_context types;   // What vars say about text forms.
     struct type_names names;     // Of types.
     const char *const *search_path; // NULL-terminated, in `arena`; "$user" expanded.

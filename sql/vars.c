@@ -218,6 +218,19 @@ static void assign_search_path(struct session *session, const char *value)
     session->search_path = (const char *const *)vars->search_path;
 }
 
+static void assign_statement_timeout(struct session *session, const char *value)
+{
+    session->statement_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+}
+static void assign_lock_timeout(struct session *session, const char *value)
+{
+    session->lock_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+}
+static void assign_idle_timeout(struct session *session, const char *value)
+{
+    session->idle_in_transaction_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+}
+
 static void assign_database(struct session *session, const char *value)
 {
     session->database = value;
@@ -277,7 +290,7 @@ static const struct var registry[] = {
     {"default_transaction_read_only", "off", "Whether new transactions are read-only.", VAR_BOOL, VAR_REPORT, NULL, 0, 0, NULL, NULL},
     {"escape_string_warning", "on", "Warns of backslashes in plain literals.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"extra_float_digits", "1", "Digits of floating-point values beyond the standard ones.", VAR_INTEGER, 0, NULL, -15, 3, NULL, assign_float_digits},
-    {"idle_in_transaction_session_timeout", "0", "Ends a session that idles in a transaction.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, NULL},
+    {"idle_in_transaction_session_timeout", "0", "Ends a session that idles in a transaction.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_idle_timeout},
     {"in_hot_standby", "off", "Whether this is a read-only standby.", VAR_BOOL, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"integer_datetimes", "on", "Dates and times are integers in binary form.", VAR_BOOL, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"IntervalStyle", "postgres", "Text form of intervals.", VAR_ENUM, VAR_REPORT, "postgres|postgres_verbose|sql_standard|iso_8601", 0, 0, NULL, assign_interval_style},
@@ -288,7 +301,7 @@ static const struct var registry[] = {
     {"lc_monetary", "C", "Form of money amounts.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_numeric", "C", "Form of numbers.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_time", "C", "Form of dates and times.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
-    {"lock_timeout", "0", "Longest wait for a lock.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, NULL},
+    {"lock_timeout", "0", "Longest wait for a lock.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_lock_timeout},
     {"max_identifier_length", "63", "Longest identifier in bytes.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"max_index_keys", "32", "Most columns of an index.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"password_encryption", "scram-sha-256", "How new passwords are kept.", VAR_ENUM, VAR_FIXED, "scram-sha-256", 0, 0, NULL, NULL},
@@ -299,7 +312,7 @@ static const struct var registry[] = {
     {"server_version_num", "150000", "The same as a number.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"session_authorization", "", "The user who logged in.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
     {"standard_conforming_strings", "on", "Backslashes are literal in plain string literals.", VAR_ENUM, VAR_REPORT | VAR_FIXED, "on", 0, 0, NULL, NULL},
-    {"statement_timeout", "0", "Longest run of a statement.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, NULL},
+    {"statement_timeout", "0", "Longest run of a statement.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_statement_timeout},
     {"synchronous_commit", "on", "A commit is durable when it is acknowledged.", VAR_ENUM, VAR_FIXED, "on|local|remote_write|remote_apply", 0, 0, NULL, NULL},
     {"TimeZone", "UTC", "Time zone of timestamps' text form.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_zone, assign_zone},
     {"transaction_isolation", "serializable", "Isolation level of this transaction.", VAR_STRING, 0, NULL, 0, 0, check_isolation, NULL},
@@ -601,11 +614,6 @@ bool vars_take_change(struct session *session, const char **name)
         return true;
     }
     return false;
-}
-
-int64_t vars_milliseconds(const struct session *session, const char *name)
-{
-    return strtoll(vars_get(session, name), NULL, 10);
 }
 
 bool vars_bool(const struct session *session, const char *name)

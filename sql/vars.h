@@ -44,5 +44,4 @@ const char *vars_reported(uint32_t index); // NULL past the end.
 bool vars_take_change(struct session *session, const char **name);
 
 // Typed reads of what the server itself uses.
-int64_t vars_milliseconds(const struct session *session, const char *name);
 bool vars_bool(const struct session *session, const char *name);
