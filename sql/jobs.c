@@ -634,7 +634,10 @@ static struct status record_outcome(struct task *task, struct job *job, struct s
     struct settle_call call = {.job = job,
         .transition = {
             .id = job->id, .arena = task->arena, .decide = decide, .arg = &outcome}};
+    // Requests to stop come too late now, and must not cut the recording short.
+    job->task = NULL;
     struct status st = task_uncancelled(task, settle, &call);
+    job->task = task;
     if (!failed(st) && call.transition.job != NULL) {
         job->status = call.transition.next;
         if (failed(call.transition.error)) job->error = call.transition.error;
@@ -672,10 +675,9 @@ static struct status run_claimed(struct task *task, struct job *job)
             st = record_outcome(task, job, outcome, true, decide_release);
             goto out;
         }
-        bool stopped = job->stop_requested;
+        TRY(record_outcome(task, job, outcome, job->stop_requested, decide_after_resume));
         task_cancel_clear(task);
         job->stop_requested = false;
-        TRY(record_outcome(task, job, outcome, stopped, decide_after_resume));
     }
     if (job->status == JOB_REVERTING) {
         outcome = STATUS_OK;

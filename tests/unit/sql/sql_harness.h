@@ -92,7 +92,8 @@ out:
             report != NULL && report->detail != NULL ? report->detail : ""); \
     } \
     static struct status suite##_##name##_body( \
-        __attribute__((unused)) struct task *task, struct sql_test *test)
+        __attribute__((unused)) struct task *task, \
+        __attribute__((unused)) struct sql_test *test)
 
 // Rows as text: columns joined by '|', rows by a line feed.
 struct sql_text_sink {
