@@ -43,6 +43,8 @@ static struct status choose_name(struct statement_context *context, struct table
         const char *column = create->elements.items[i].column;
         buffer_printf(&columns, "%s%s", i == 0 ? "" : "_", column == NULL ? "expr" : column);
     }
+    for (uint32_t i = 0; i < create->storing.count && columns.size < 200; i++)
+        buffer_printf(&columns, "_%s", create->storing.items[i]);
     return ddl_choose_name(context, table->database_id, table->schema_id, table->name,
         buffer_string(&columns), "idx", name);
 }

@@ -110,13 +110,33 @@ static void column_list(struct buffer *out, const struct table_desc *table, cons
     }
 }
 
+// Stored expressions in PostgreSQL's manner: names and calls as they are, the rest in parentheses.
+static void append_expression(struct buffer *out, const char *text)
+{
+    size_t at = 0;
+    int depth = 0;
+    while ((text[at] >= 'a' && text[at] <= 'z') || (text[at] >= '0' && text[at] <= '9') ||
+           text[at] == '_' || text[at] == '.')
+        at++;
+    bool bare = at > 0 && text[at] == '\0';
+    if (at > 0 && text[at] == '(') {
+        // One call: its parenthesis closes at the very end. Quotes are left to the careful form.
+        for (; text[at] != '\0' && text[at] != '\'' && text[at] != '"'; at++) {
+            if (text[at] == '(') depth++;
+            if (text[at] == ')' && --depth == 0) break;
+        }
+        bare = text[at] == ')' && text[at + 1] == '\0';
+    }
+    buffer_printf(out, bare ? "%s" : "(%s)", text);
+}
+
 static void index_columns(struct buffer *out, const struct table_desc *table, const struct index_desc *index)
 {
     for (uint32_t i = 0; i < index->column_count; i++) {
         const struct index_column *part = &index->columns[i];
         if (i > 0) buffer_append_string(out, ", ");
         if (part->expression_sql != NULL) {
-            buffer_printf(out, "(%s)", part->expression_sql);
+            append_expression(out, part->expression_sql);
         } else {
             const struct column_desc *column = table_column_by_id(table, part->column_id);
             deparse_identifier(out, column == NULL ? "?" : column->name);
@@ -132,7 +152,10 @@ static void index_tail(struct buffer *out, const struct table_desc *table, const
         column_list(out, table, index->stored, index->stored_count);
         buffer_append_u8(out, ')');
     }
-    if (index->predicate_sql != NULL) buffer_printf(out, " WHERE (%s)", index->predicate_sql);
+    if (index->predicate_sql != NULL) {
+        buffer_append_string(out, " WHERE ");
+        append_expression(out, index->predicate_sql);
+    }
 }
 
 void pg_index_definition(struct buffer *out, const struct table_desc *table, const struct index_desc *index,

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Schema changes, jobs, roles, settings and statistics end to end, below the wire.
+#include "tests/unit/sql/sql_harness.h"
+
+SQL_TEST(ddl, a_new_virtual_cluster_has_its_catalog, 1)
+{
+    struct status st = STATUS_OK;
+    GIVES("SELECT username, is_role FROM system.users ORDER BY username", "admin|t\nroot|f");
+    GIVES("SELECT role, member FROM system.role_members", "admin|root");
+    GIVES("SELECT name, value FROM system.settings", "version|" CLUSTER_VERSION);
+    GIVES("SHOW DATABASES",
+        "defaultdb|admin|NULL|NULL|{}|NULL\npostgres|admin|NULL|NULL|{}|NULL\n"
+        "system|admin|NULL|NULL|{}|NULL");
+    CHECK_FAILS(bootstrap_tenant(task, TENANT, &(struct bootstrap_options){0}),
+        E_NOT_IN_PREREQUISITE_STATE);
+    REFUSED("DROP DATABASE system", "42501");
+    REFUSED("DROP TABLE system.users", "42501");
+out:
+    return st;
+}
+
+SQL_TEST(ddl, tables_come_and_go, 2)
+{
+    struct status st = STATUS_OK;
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b text)");
+    RUN("INSERT INTO t VALUES (1, 'x'), (2, 'y')");
+    GIVES("SELECT a, b FROM t ORDER BY a", "1|x\n2|y");
+    REFUSED("CREATE TABLE t (a int)", "42P07");
+    RUN("ALTER TABLE t ADD COLUMN c int DEFAULT 7");
+    GIVES("SELECT a, b, c FROM t ORDER BY a", "1|x|7\n2|y|7");
+    RUN("CREATE UNIQUE INDEX i ON t (b)");
+    REFUSED("INSERT INTO t VALUES (3, 'y')", "23505");
+    RUN("TRUNCATE t");
+    GIVES("SELECT count(*) FROM t", "0");
+    RUN("DROP TABLE t");
+    REFUSED("SELECT * FROM t", "42P01");
+out:
+    return st;
+}
+
+// The limit for work inside of the statement's transaction, so that small tables take the road of large ones.
+#define BY_JOBS() RUN("SET CLUSTER SETTING sql.schema_change.inline_rows = 3")
+
+SQL_TEST(ddl, large_tables_are_changed_by_jobs, 2)
+{
+    struct status st = STATUS_OK;
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int, b text)");
+    RUN("INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 1200) g");
+    RUN("CREATE INDEX t_b ON t (b)");
+    GIVES("SELECT a FROM t@t_b WHERE b = 'v777'", "777");
+    RUN("ALTER TABLE t ADD PRIMARY KEY (a)");
+    GIVES("SELECT b FROM t WHERE a = 1200", "v1200");
+    REFUSED("INSERT INTO t VALUES (1200, 'again')", "23505");
+    GIVES("SELECT a FROM t@t_b WHERE b = 'v778'", "778");
+    RUN("ALTER TABLE t ADD COLUMN n bigserial");
+    GIVES("SELECT count(DISTINCT n), max(n) FROM t", "1200|1200");
+    RUN("ALTER TABLE t ALTER COLUMN b TYPE int USING substr(b, 2)::int");
+    GIVES("SELECT sum(b) FROM t WHERE a <= 10", "55");
+    RUN("ALTER TABLE t ADD CONSTRAINT small CHECK (a < 5000)");
+    REFUSED("INSERT INTO t (a) VALUES (5001)", "23514");
+    GIVES("SELECT DISTINCT job_type, status FROM [SHOW JOBS]", "SCHEMA CHANGE|succeeded");
+    GIVES("SELECT count(*) FROM [SHOW JOBS]", "5");
+out:
+    return st;
+}
+
+SQL_TEST(ddl, a_failed_job_leaves_the_table_as_it_was, 1)
+{
+    struct status st = STATUS_OK;
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int, b int)");
+    RUN("INSERT INTO t SELECT g, g % 100 FROM generate_series(1, 600) g");
+    REFUSED("CREATE UNIQUE INDEX t_b ON t (b)", "23505");
+    REFUSED("ALTER TABLE t ADD CONSTRAINT u UNIQUE (b)", "23505");
+    REFUSED("ALTER TABLE t ADD PRIMARY KEY (b)", "23505");
+    REFUSED("ALTER TABLE t ADD CHECK (b < 99)", "23514");
+    REFUSED("ALTER TABLE t ALTER COLUMN b TYPE int USING 10 / (b - 50)", "22012");
+    RUN("INSERT INTO t VALUES (601, 5)");
+    GIVES("SELECT count(*) FROM t WHERE b = 5", "7");
+    RUN("CREATE INDEX t_b ON t (b)");
+    GIVES("SELECT count(*) FROM t@t_b WHERE b = 5", "7");
+    GIVES("SELECT status, count(*) FROM [SHOW JOBS] GROUP BY status ORDER BY status",
+        "failed|5\nsucceeded|1");
+    GIVES("SELECT error FROM [SHOW JOBS] WHERE description LIKE 'CREATE UNIQUE%'",
+        "could not create unique index \"t_b\"");
+out:
+    return st;
+}
+
+// Writers at work while an index is filled: nothing is lost, nothing is left behind.
+struct writer {
+    bool stop;
+    struct status st;
+    uint64_t rounds;
+    bool ended;
+};
+
+// Conflicts with the schema change are the client's to try again, as pgwire does for it.
+static struct status run_again(struct sql_test *test, const char *sql)
+{
+    struct status st;
+    do {
+        st = sql_run(test, sql);
+    } while (status_is(st, E_SERIALIZATION_FAILURE));
+    return st;
+}
+
+static struct status write_all_the_time(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct writer *writer = arg;
+    struct sql_test own, *test = &own;
+    uint32_t seed = 1;
+    TRY(sql_test_open(task, "root", test));
+    while (!writer->stop) {
+        seed = seed * 1103515245u + 12345u;
+        uint32_t id = seed >> 8 & 1023;
+        arena_reset(&test->arena);
+        TRY(run_again(
+            test, arena_printf(&test->arena, "UPDATE t SET b = b + 1000 WHERE a = %u", id)));
+        TRY(run_again(
+            test, arena_printf(&test->arena, "DELETE FROM t WHERE a = %u", (id * 7) & 1023)));
+        TRY(run_again(test,
+            arena_printf(&test->arena, "INSERT INTO t VALUES (%u, %u) ON CONFLICT (a) DO NOTHING",
+                (id * 13) & 1023, id)));
+        writer->rounds++;
+    }
+    sql_test_close(test);
+out:
+    writer->st = st;
+    writer->ended = true;
+    return st;
+}
+
+SQL_TEST(ddl, an_index_is_made_under_writes, 1)
+{
+    struct status st = STATUS_OK;
+    struct writer *writer = calloc(1, sizeof *writer);
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(0, 1023) g");
+    struct task_options options = {
+        .fn = write_all_the_time, .arg = writer, .kind = "test.writer", .tenant = TENANT};
+    TRY(task_start(task->shard, &options));
+    while (writer->rounds < 3 && !writer->ended) TRY(task_sleep(task, 1000000));
+    RUN("CREATE INDEX t_b ON t (b)");
+    uint64_t during = writer->rounds;
+    while (writer->rounds < during + 3 && !writer->ended) TRY(task_sleep(task, 1000000));
+    writer->stop = true;
+    while (!writer->ended) TRY(task_sleep(task, 1000000));
+    TRY(writer->st);
+    GIVES("SELECT (SELECT count(*) FROM t@t_b WHERE b IS NOT NULL) = (SELECT count(*) FROM t)", "t");
+    GIVES("SELECT count(*) FROM t x WHERE NOT EXISTS (SELECT 1 FROM t@t_b y WHERE y.b = x.b AND "
+          "y.a = x.a)", "0");
+out:
+    free(writer);
+    return st;
+}
+
+SQL_TEST(ddl, privileges_are_checked, 1)
+{
+    struct status st = STATUS_OK;
+    struct sql_test own, *root = test;
+    RUN("CREATE USER ann PASSWORD 'secret'");
+    RUN("CREATE ROLE readers");
+    RUN("CREATE TABLE t (a int PRIMARY KEY, s serial)");
+    RUN("INSERT INTO t VALUES (1)");
+    GIVES("SELECT username, options, member_of FROM [SHOW USERS] WHERE username IN ('ann', 'root')",
+        "ann||{}\nroot|CREATEROLE, CREATEDB, REPLICATION, BYPASSRLS|{admin}");
+    REFUSED("CREATE USER ann", "42710");
+    REFUSED("GRANT readers TO nobody", "42704");
+    TRY(sql_test_open(task, "ann", &own));
+    test = &own;
+    REFUSED("SELECT * FROM t", "42501");
+    REFUSED("CREATE USER bob", "42501");
+    REFUSED("DROP TABLE t", "42501");
+    REFUSED("SELECT * FROM system.users", "42501");
+    REFUSED("SET CLUSTER SETTING sql.schema_change.inline_rows = 1", "42501");
+    test = root;
+    RUN("GRANT SELECT ON t TO readers");
+    RUN("GRANT readers TO ann");
+    test = &own;
+    GIVES("SELECT a FROM t", "1");
+    REFUSED("INSERT INTO t VALUES (2)", "42501");
+    RUN("CREATE TABLE mine (a int)");
+    RUN("INSERT INTO mine VALUES (5)");
+    test = root;
+    RUN("GRANT INSERT, UPDATE ON t TO ann");
+    RUN("GRANT USAGE ON SEQUENCE t_s_seq TO ann");
+    test = &own;
+    RUN("INSERT INTO t VALUES (2)");
+    REFUSED("DELETE FROM t", "42501");
+    test = root;
+    GIVES("SHOW GRANTS ON TABLE t",
+        "defaultdb|public|t|admin|ALL|t\ndefaultdb|public|t|root|ALL|t\n"
+        "defaultdb|public|t|readers|SELECT|f\ndefaultdb|public|t|ann|INSERT|f\n"
+        "defaultdb|public|t|ann|UPDATE|f");
+    REFUSED("DROP ROLE readers", "2BP01");
+    REFUSED("DROP USER ann", "2BP01");
+    RUN("REVOKE readers FROM ann");
+    RUN("REVOKE ALL ON t FROM readers");
+    RUN("DROP ROLE readers");
+    test = &own;
+    REFUSED("SELECT a FROM t", "42501");
+    test = root;
+    RUN("GRANT SYSTEM VIEWJOB, MODIFYCLUSTERSETTING TO ann");
+    GIVES("SHOW SYSTEM GRANTS", "ann|MODIFYCLUSTERSETTING|f\nann|VIEWJOB|f");
+    test = &own;
+    RUN("SET CLUSTER SETTING sql.schema_change.inline_rows = 100");
+    test = root;
+    RUN("GRANT admin TO ann");
+    test = &own;
+    GIVES("SELECT count(*) FROM system.users", "3");
+    test = root;
+    RUN("REVOKE admin FROM ann");
+    test = &own;
+    REFUSED("SELECT count(*) FROM system.users", "42501");
+    sql_test_close(&own);
+out:
+    return st;
+}
+
+SQL_TEST(ddl, roles_change_with_their_transaction, 1)
+{
+    struct status st = STATUS_OK;
+    RUN("BEGIN");
+    RUN("CREATE ROLE r");
+    RUN("CREATE USER u IN ROLE r");
+    RUN("CREATE TABLE t (a int)");
+    RUN("GRANT SELECT ON t TO r");
+    RUN("ROLLBACK");
+    REFUSED("GRANT r TO root", "42704");
+    GIVES("SELECT count(*) FROM system.users", "2");
+    RUN("ALTER ROLE root SET application_name = 'x y'");
+    GIVES("SELECT role, name, value FROM system.role_settings", "root|application_name|x y");
+    REFUSED("ALTER ROLE root SET no_such_thing = 1", "42704");
+    RUN("ALTER ROLE root RESET ALL");
+    GIVES("SELECT count(*) FROM system.role_settings", "0");
+    REFUSED("DROP ROLE root", "42501");
+    REFUSED("REVOKE admin FROM root", "42501");
+out:
+    return st;
+}
+
+SQL_TEST(ddl, cluster_settings_have_types_and_ranges, 2)
+{
+    struct status st = STATUS_OK;
+    GIVES("SHOW CLUSTER SETTING jobs.retention_time", "336h0m0s");
+    RUN("SET CLUSTER SETTING jobs.retention_time = '90m'");
+    GIVES("SHOW CLUSTER SETTING jobs.retention_time", "1h30m0s");
+    GIVES("SELECT value, setting_type, default_value, origin FROM [SHOW CLUSTER SETTINGS] "
+          "WHERE variable = 'jobs.retention_time'", "1h30m0s|d|336h0m0s|override");
+    RUN("RESET CLUSTER SETTING jobs.retention_time");
+    GIVES("SHOW CLUSTER SETTING jobs.retention_time", "336h0m0s");
+    REFUSED("SET CLUSTER SETTING jobs.retention_time = 'soon'", "22023");
+    REFUSED("SET CLUSTER SETTING sql.schema_change.inline_rows = -1", "22023");
+    REFUSED("SET CLUSTER SETTING sql.schema_change.inline_rows = 1.5", "22023");
+    REFUSED("SET CLUSTER SETTING nothing.like.it = 1", "42P02");
+    REFUSED("SET CLUSTER SETTING version = '99'", "22023");
+    REFUSED("RESET CLUSTER SETTING version", "22023");
+    REFUSED("SET CLUSTER SETTING server.user_login.password_encryption = 'md5'", "22023");
+out:
+    return st;
+}
+
+SQL_TEST(ddl, show_says_what_there_is, 1)
+{
+    struct status st = STATUS_OK;
+    RUN("CREATE TABLE p (id int PRIMARY KEY)");
+    RUN("CREATE TABLE t (a int NOT NULL, b text DEFAULT 'x', c int REFERENCES p, UNIQUE (b), "
+        "CHECK (a > 0))");
+    RUN("CREATE INDEX t_ac ON t (a DESC) STORING (c)");
+    GIVES("SHOW TABLES", "public|p|table|root|0|NULL\npublic|t|table|root|0|NULL");
+    GIVES("SHOW COLUMNS FROM t",
+        "a|integer|f|NULL||{t_pkey,t_ac}|f\nb|text|t|'x'||{t_pkey,t_b_key}|f\n"
+        "c|integer|t|NULL||{t_pkey,t_ac}|f\nrowid|bigint|f|unique_rowid()||{t_pkey}|t");
+    GIVES("SELECT index_name, seq_in_index, column_name, direction, storing, implicit "
+          "FROM [SHOW INDEXES FROM t] WHERE index_name = 't_ac'",
+        "t_ac|1|a|DESC|f|f\nt_ac|2|c|N/A|t|f\nt_ac|3|rowid|ASC|f|t");
+    GIVES("SELECT constraint_name, constraint_type, details FROM [SHOW CONSTRAINTS FROM t]",
+        "t_a_check|CHECK|CHECK ((a > 0))\nt_c_fkey|FOREIGN KEY|FOREIGN KEY (c) REFERENCES p(id)\n"
+        "t_pkey|PRIMARY KEY|PRIMARY KEY (rowid)\nt_b_key|UNIQUE|UNIQUE (b)");
+    GIVES("SELECT schema_name FROM [SHOW SCHEMAS] ORDER BY 1",
+        "crdb_internal\ninformation_schema\npg_catalog\npublic");
+    GIVES("SELECT count(*) > 0 FROM [SHOW RANGES]", "t");
+    GIVES("SELECT count(*) FROM [SHOW RANGES FROM TABLE t WITH DETAILS, KEYS, INDEXES]", "3");
+    // What SHOW CREATE prints can be run again.
+    const char *text = "";
+    TRY(sql_rows(test, "SELECT create_statement FROM [SHOW CREATE TABLE t]", &text));
+    text = arena_strdup(&test->arena, text);
+    RUN("DROP TABLE t");
+    RUN(text);
+    GIVES("SELECT column_name FROM [SHOW COLUMNS FROM t]", "a\nb\nc\nrowid");
+    GIVES("SELECT constraint_name FROM [SHOW CONSTRAINTS FROM t] ORDER BY 1",
+        "t_a_check\nt_b_key\nt_c_fkey\nt_pkey");
+    GIVES("SELECT count(*) FROM [SHOW SESSIONS]", "1");
+out:
+    return st;
+}
+
+SQL_TEST(ddl, statistics_are_collected, 1)
+{
+    struct status st = STATUS_OK;
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("INSERT INTO t SELECT g, nullif(g % 10, 0) FROM generate_series(1, 2000) g");
+    RUN("ANALYZE t");
+    GIVES("SELECT column_names, row_count, distinct_count BETWEEN 1700 AND 2000, null_count "
+          "FROM [SHOW STATISTICS FOR TABLE t]", "{a}|2000|t|0\n{b}|2000|f|200");
+    GIVES("SELECT distinct_count FROM [SHOW STATISTICS FOR TABLE t] WHERE column_names = '{b}'",
+        "9");
+    GIVES("SELECT estimated_row_count FROM [SHOW TABLES]", "2000");
+    RUN("VACUUM ANALYZE t");
+    RUN("ANALYZE");
+    RUN("TRUNCATE t");
+    GIVES("SELECT count(*) FROM [SHOW STATISTICS FOR TABLE t]", "0");
+out:
+    return st;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The life of jobs: what survives whom, and who may stop what.
+#include "tests/unit/sql/sql_harness.h"
+
+// A job that counts to the number in its payload, slowly, and remembers how far it is.
+static uint32_t resumed, reverted;
+static bool fail_once, fail_always;
+
+static struct status count_resume(struct task *task, struct job *job)
+{
+    struct status st = STATUS_OK;
+    uint8_t at = job->progress.size == 1 ? job->progress.data[0] : 0;
+    resumed++;
+    if (fail_once) {
+        fail_once = false;
+        return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION, "try again");
+    }
+    while (at < job->payload.data[0]) {
+        at++;
+        uint8_t *progress = arena_alloc(task->arena, 1);
+        *progress = at;
+        TRY(job_update(task, job, (struct bytes){progress, 1},
+            (double)at / job->payload.data[0], "counting"));
+        if (fail_always) return status_make(E_DIVISION_BY_ZERO, "division by zero");
+        TRY(task_sleep(task, 2000000));
+        TRY(job_check(job));
+    }
+out:
+    return st;
+}
+
+static struct status count_revert(struct task *task, struct job *job)
+{
+    (void)task;
+    (void)job;
+    reverted++;
+    return STATUS_OK;
+}
+
+static const struct job_type count_type = {.name = "COUNT",
+    .resume = count_resume,
+    .revert = count_revert,
+    .class = TASK_BULK};
+static const struct job_type stubborn_type = {
+    .name = "STUBBORN", .resume = count_resume, .not_cancelable = true, .class = TASK_BULK};
+
+static void register_types(void)
+{
+    static bool done;
+    if (!done) {
+        job_type_register(&count_type);
+        job_type_register(&stubborn_type);
+    }
+    done = true;
+    resumed = reverted = 0;
+    fail_once = fail_always = false;
+}
+
+static struct status start_job(
+    struct task *task, const struct job_type *type, uint8_t count, int64_t *id)
+{
+    struct status st = STATUS_OK;
+    uint8_t payload[1] = {count};
+    struct job_options options = {.type = type,
+        .description = "counts",
+        .user_name = "root",
+        .payload = {payload, 1}};
+    TRY(job_create(task, TENANT, NULL, &options, id));
+    TRY(job_start_committed(task, TENANT, *id));
+out:
+    return st;
+}
+
+static struct status wait_for(struct task *task, int64_t id, enum job_status status)
+{
+    struct status st = STATUS_OK;
+    for (int i = 0; i < 2000; i++) {
+        struct job *job;
+        TRY(job_read(task, TENANT, task->arena, id, &job));
+        CHECK(job != NULL);
+        if (job->status == status) return STATUS_OK;
+        TRY(task_sleep(task, 2000000));
+    }
+    st = status_make(E_INTERNAL, "the job did not come to the status that was waited for");
+out:
+    return st;
+}
+
+#define SQL_OF(format, id) arena_printf(&test->arena, format, (long long)(id))
+
+SQL_TEST(jobs, run_pause_and_resume, 2)
+{
+    struct status st = STATUS_OK;
+    int64_t id;
+    enum job_status status;
+    register_types();
+    TRY(start_job(task, &count_type, 3, &id));
+    TRY(job_wait(task, TENANT, id, &status));
+    CHECK(status == JOB_SUCCEEDED);
+    GIVES(SQL_OF("SELECT job_type, status, running_status, fraction_completed, error FROM "
+                 "[SHOW JOB %lld]", id), "COUNT|succeeded|counting|1|NULL");
+    REFUSED(SQL_OF("PAUSE JOB %lld", id), "55000");
+    REFUSED(SQL_OF("RESUME JOB %lld", id), "55000");
+    REFUSED(SQL_OF("CANCEL JOB %lld", id), "55000");
+    REFUSED("PAUSE JOB 12345", "42704");
+    REFUSED("SHOW JOB 12345", "42704");
+
+    TRY(start_job(task, &count_type, 200, &id));
+    TRY(wait_for(task, id, JOB_RUNNING));
+    RUN(SQL_OF("PAUSE JOB %lld", id));
+    TRY(wait_for(task, id, JOB_PAUSED));
+    uint32_t before = resumed;
+    struct job *job;
+    TRY(job_read(task, TENANT, task->arena, id, &job));
+    CHECK(job->progress.size == 1 && job->progress.data[0] < 200);
+    RUN(SQL_OF("RESUME JOB %lld", id));
+    TRY(wait_for(task, id, JOB_RUNNING));
+    while (resumed == before) TRY(task_sleep(task, 1000000));
+    RUN(SQL_OF("CANCEL JOB %lld", id));
+    TRY(wait_for(task, id, JOB_CANCELED));
+    CHECK(reverted == 1);
+    GIVES(SQL_OF("SELECT status FROM [SHOW JOB WHEN COMPLETE %lld]", id), "canceled");
+out:
+    return st;
+}
+
+SQL_TEST(jobs, failures_are_kept_and_passing_ones_tried_again, 1)
+{
+    struct status st = STATUS_OK;
+    int64_t id;
+    register_types();
+    fail_once = true;
+    TRY(start_job(task, &count_type, 2, &id));
+    TRY(job_wait(task, TENANT, id, NULL));
+    CHECK(resumed == 2);
+    fail_always = true;
+    TRY(start_job(task, &count_type, 2, &id));
+    CHECK_FAILS(job_wait(task, TENANT, id, NULL), E_DIVISION_BY_ZERO);
+    CHECK(reverted == 1);
+    GIVES(SQL_OF("SELECT status, error FROM [SHOW JOB %lld]", id), "failed|division by zero");
+    fail_always = false;
+    TRY(start_job(task, &stubborn_type, 100, &id));
+    TRY(wait_for(task, id, JOB_RUNNING));
+    REFUSED(SQL_OF("CANCEL JOB %lld", id), "55000");
+    TRY(job_cancel(task, TENANT, id, true));
+    TRY(wait_for(task, id, JOB_CANCELED));
+out:
+    return st;
+}
+
+// The service stops in the middle of a job, and another one goes on where it was.
+SQL_TEST(jobs, are_adopted_with_their_progress, 2)
+{
+    struct status st = STATUS_OK;
+    int64_t id;
+    struct job *job;
+    register_types();
+    TRY(start_job(task, &count_type, 60, &id));
+    for (;;) {
+        TRY(job_read(task, TENANT, task->arena, id, &job));
+        if (job->progress.size == 1 && job->progress.data[0] > 2) break;
+        TRY(task_sleep(task, 1000000));
+    }
+    TRY(jobs_tenant_stop(task, TENANT));
+    TRY(job_read(task, TENANT, task->arena, id, &job));
+    CHECK(job->status == JOB_RUNNING);
+    CHECK(job->progress.data[0] >= 3 && job->progress.data[0] < 60);
+    TRY(jobs_tenant_start(task, TENANT));
+    TRY(job_wait(task, TENANT, id, NULL));
+    CHECK(resumed == 2);
+    TRY(job_read(task, TENANT, task->arena, id, &job));
+    CHECK(job->progress.data[0] == 60);
+out:
+    return st;
+}
+
+struct client {
+    struct status st;
+    bool ended;
+};
+
+static struct status change_the_table(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct client *client = arg;
+    struct sql_test own, *test = &own;
+    TRY(sql_test_open(task, "root", test));
+    RUN("ALTER TABLE t ADD PRIMARY KEY (a)");
+    RUN("CREATE UNIQUE INDEX t_b ON t (b)");
+    sql_test_close(test);
+out:
+    client->st = st;
+    client->ended = true;
+    return st;
+}
+
+// A schema change that is cut off again and again ends as if it had not been.
+SQL_TEST(jobs, schema_changes_survive_their_server, 1)
+{
+    struct status st = STATUS_OK;
+    struct client *client = calloc(1, sizeof *client);
+    RUN("SET CLUSTER SETTING sql.schema_change.inline_rows = 3");
+    RUN("CREATE TABLE t (a int, b text)");
+    RUN("INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 3000) g");
+    struct task_options options = {
+        .fn = change_the_table, .arg = client, .kind = "test.client", .tenant = TENANT};
+    TRY(task_start(task->shard, &options));
+    for (int i = 0; i < 100 && !client->ended; i++) {
+        TRY(task_sleep(task, 15000000));
+        TRY(jobs_tenant_stop(task, TENANT));
+        TRY(jobs_tenant_start(task, TENANT));
+    }
+    while (!client->ended) TRY(task_sleep(task, 5000000));
+    TRY(client->st);
+    GIVES("SELECT b FROM t WHERE a = 2999", "v2999");
+    GIVES("SELECT count(*) FROM t", "3000");
+    GIVES("SELECT a FROM t@t_b WHERE b = 'v77'", "77");
+    REFUSED("INSERT INTO t VALUES (3001, 'v1')", "23505");
+    REFUSED("INSERT INTO t VALUES (1, 'w')", "23505");
+    GIVES("SELECT column_name FROM [SHOW COLUMNS FROM t]", "a\nb");
+out:
+    free(client);
+    return st;
+}
