@@ -385,11 +385,67 @@ out:
     return st;
 }
 
-// [SHOW ...]: a function that runs the statement.
-static struct status bind_statement_item(struct binder *binder, const struct from_item *item,
-    struct from_names *names, struct rel **rel)
+// [INSERT ... RETURNING]: a WITH query that is run once.
+static void wrap_written(struct binder *binder, struct query *query)
+{
+    struct rel_cte *cte = ARENA_NEW(binder->arena, struct rel_cte);
+    struct rel *owner = rel_new(binder->arena, REL_WITH);
+    struct rel *read = rel_new(binder->arena, REL_CTE);
+    cte->name = "statement";
+    cte->rel = query->rel;
+    cte->var_count = query->column_count;
+    cte->vars = ARENA_ARRAY(binder->arena, var_id, query->column_count);
+    cte->modifies = cte->materialized = true;
+    cte->references = 1;
+    cte->index = binder->spool_count++;
+    read->cte.cte = cte;
+    read->cte.vars = ARENA_ARRAY(binder->arena, var_id, query->column_count);
+    for (uint32_t i = 0; i < query->column_count; i++) {
+        struct output *column = &query->columns[i];
+        cte->vars[i] = column->var;
+        read->cte.vars[i] = bind_new_var(binder, column->name, NULL, column->type);
+        column->var = read->cte.vars[i];
+    }
+    owner->with.ctes = ARENA_ARRAY(binder->arena, struct rel_cte *, 1);
+    owner->with.ctes[owner->with.count++] = cte;
+    owner->left = read;
+    query->rel = owner;
+}
+
+static struct status bind_planned_item(struct binder *binder, struct scope *scope,
+    const struct from_item *item, struct from_names *names, struct rel **rel)
 {
     struct status st = STATUS_OK;
+    const struct statement *statement = item->statement;
+    const struct scope *base = select_scope(scope);
+    struct scope outer = {.parent = base->parent, .ctes = base->ctes, .view = base->view};
+    struct query query = {0};
+    switch (statement->tag) {
+    case STATEMENT_INSERT: TRY(bind_insert(binder, &outer, statement->as.insert, &query)); break;
+    case STATEMENT_UPDATE: TRY(bind_update(binder, &outer, statement->as.update, &query)); break;
+    case STATEMENT_DELETE: TRY(bind_delete(binder, &outer, statement->as.delete_, &query)); break;
+    default: TRY(bind_select(binder, &outer, statement->as.select, false, &query)); break;
+    }
+    if (statement->tag != STATEMENT_SELECT) wrap_written(binder, &query);
+    struct range *range =
+        query_range(binder, item->alias != NULL ? item->alias : "statement", &query);
+    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    add_range(binder, names, range);
+    *rel = query.rel;
+
+out:
+    return st;
+}
+
+// [SHOW ...]: a function that runs the statement.
+static struct status bind_statement_item(struct binder *binder, struct scope *scope,
+    const struct from_item *item, struct from_names *names, struct rel **rel)
+{
+    struct status st = STATUS_OK;
+    enum statement_tag tag = item->statement->tag;
+    if (tag == STATEMENT_SELECT || tag == STATEMENT_INSERT || tag == STATEMENT_UPDATE ||
+        tag == STATEMENT_DELETE)
+        return bind_planned_item(binder, scope, item, names, rel);
     struct rel *statement = rel_new(binder->arena, REL_FUNCTION);
     struct rel_call *call = ARENA_NEW(binder->arena, struct rel_call);
     const char *name = item->alias != NULL ? item->alias : "statement";
@@ -610,7 +666,7 @@ static struct status bind_from_item(struct binder *binder, struct scope *scope,
     case FROM_FUNCTION: return bind_function_item(binder, scope, item, names, rel);
     case FROM_JOIN: return bind_join(binder, scope, item, names, rel);
     case FROM_STATEMENT:
-        return bind_statement_item(binder, item, names, rel);
+        return bind_statement_item(binder, scope, item, names, rel);
     }
     return STATUS_OK;
 }

@@ -138,7 +138,7 @@ static void gather_from(struct gather *gather, const struct from_item *item)
         gather_from(gather, item->join.right);
         gather_expr(gather, item->join.on);
         break;
-    case FROM_STATEMENT: break;
+    case FROM_STATEMENT: gather_statement(gather, item->statement); break;
     }
 }
 

@@ -700,6 +700,7 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
     build->select = select;
     build->scope = scope;
     scope->level = &build->level;
+    if (select->distinct || select->distinct_on.count > 0) unknowns = false;
     if (select->with_ties) return bind_unsupported(binder, select->position, "WITH TIES");
     if (select->window_count > 0)
         return bind_unsupported(binder, select->windows[0].position, "WINDOW");
