@@ -126,6 +126,7 @@ struct binder {
     uint32_t spool_count;
     uint32_t view_depth;
     bool writes;                     // Modifies data or locks.
+    bool modifies;                   // Modifies data, be it in WITH.
     bool has_volatile;               // Calls something volatile (nextval).
     struct cte_scope *ctes;          // Innermost WITH names outside of any SELECT.
 };

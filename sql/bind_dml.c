@@ -29,7 +29,7 @@ static struct status bind_target_table(struct binder *binder, const struct scope
             "permission denied: \"%s\" is a system catalog", name);
     }
     (*relation)->privileges |= privilege;
-    binder->writes = true;
+    binder->writes = binder->modifies = true;
 
 out:
     return st;

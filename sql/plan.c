@@ -83,6 +83,43 @@ static struct status describe_outputs(struct build *build, const struct query *q
     return STATUS_OK;
 }
 
+// A query reads its tables as they were before the statement; here it would see what WITH has written.
+static bool reads_table(const struct rel *rel, const struct table_desc *table)
+{
+    if (rel == NULL) return false;
+    if (rel->kind == REL_SCAN && rel->scan.table == table) return true;
+    if (rel->kind == REL_UNION_ALL || rel->kind == REL_SET)
+        for (uint32_t i = 0; i < rel->set.input_count; i++)
+            if (reads_table(rel->set.inputs[i], table)) return true;
+    return reads_table(rel->left, table) || reads_table(rel->right, table);
+}
+
+static const struct table_desc *written_by(const struct rel *rel)
+{
+    for (; rel != NULL; rel = rel->left) {
+        if (rel->kind == REL_INSERT) return rel->insert->table->table;
+        if (rel->kind == REL_UPDATE || rel->kind == REL_DELETE) return rel->update->table->table;
+    }
+    return NULL;
+}
+
+static struct status check_with(struct build *build, const struct rel *rel)
+{
+    if (rel->kind != REL_WITH) return STATUS_OK;
+    for (uint32_t i = 0; i < rel->with.count; i++) {
+        if (!rel->with.ctes[i]->modifies) continue;
+        const struct table_desc *table = written_by(rel->with.ctes[i]->rel);
+        bool conflict = table != NULL && reads_table(rel->left, table);
+        for (uint32_t k = 0; k < rel->with.count && table != NULL; k++)
+            if (k != i) conflict |= reads_table(rel->with.ctes[k]->rel, table);
+        if (conflict)
+            return status_format(build->plan->arena, E_FEATURE_NOT_SUPPORTED,
+                "reading table \"%s\" in the statement that modifies it in WITH is not supported",
+                table->name);
+    }
+    return STATUS_OK;
+}
+
 static bool writes_data(const struct rel *rel)
 {
     if (rel == NULL) return false;
@@ -102,6 +139,7 @@ static struct status build_plan(struct build *build)
     plan->param_count = binder->param_count;
     planner->slot_count = binder->param_count;
     bool writes = writes_data(query.rel);
+    TRY(check_with(build, query.rel));
     struct rel *rel = plan_rewrite(binder, query.rel);
     planner->top = plan_frame_push(planner);
     struct var_set needed = var_set_new(plan->arena, binder->var_count);
@@ -112,6 +150,8 @@ static struct status build_plan(struct build *build)
     TRY(describe_outputs(build, &query));
     plan->slot_count = planner->slot_count;
     plan->subquery_count = planner->subquery_count;
+    plan->subplans = planner->shown;
+    plan->subplan_count = planner->shown_count;
     plan->spool_count = binder->spool_count;
     plan->writer_count = binder->table_count;
     plan->capacity = plan->subquery_count > 0 ? BATCH_ROWS_MAX : capacity_of(plan->root);
@@ -164,6 +204,7 @@ struct status plan_build(struct task *task, struct session *session, struct aren
     build->binder = binder;
     build->plan = plan;
     build->statement = statement;
+    plan->verb = statement_tag_name(statement->tag);
     binder->arena = arena;
     binder->session = session;
     binder->types = &session->types;
@@ -292,9 +333,9 @@ struct status plan_run_open(struct task *task, struct session *session, const st
         return status_format(&session->statement_arena, E_PROTOCOL_VIOLATION,
             "statement needs %u parameters, but %u were given", plan->param_count, param_count);
     TRY(check_tables(task, session, plan));
-    if (plan->modifies && session->txn_read_only)
-        return status_make(
-            E_READ_ONLY_TRANSACTION, "cannot execute a writing statement in a read-only transaction");
+    if (plan->binder->modifies && session->txn_read_only)
+        return status_format(&session->statement_arena, E_READ_ONLY_TRANSACTION,
+            "cannot execute %s in a read-only transaction", plan->verb);
     arena_init(&arena, &session->account);
     struct plan_run *run = ARENA_NEW(&arena, struct plan_run);
     run->arena = arena;

@@ -25,7 +25,8 @@ struct candidate {
     bool not_null;
     bool point, multi, covering, reverse, ordered;
     double rows;                // Entries read.
-    double cost;
+    double cost;                // Of reading.
+    double choice;              // And of the sort that it would need: what is compared.
 };
 
 struct access_plan {
@@ -241,10 +242,11 @@ static void estimate_candidate(const struct access_plan *plan, struct candidate 
     double each = COST_ROW + (c->covering ? 0 : COST_LOOKUP);
     c->cost = COST_START + rows * each + (spans - 1) * (c->point ? COST_ROW : COST_POINT);
     if (c->point && spans < 2 && c->covering) c->cost = COST_POINT;
-    if (plan->want != NULL && plan->want->count > 0 && !c->ordered) c->cost += sort_cost(result);
+    c->choice = c->cost;
+    if (plan->want != NULL && plan->want->count > 0 && !c->ordered) c->choice += sort_cost(result);
     // At equal cost the primary index, which holds all; then the index with more bound.
-    if (c->index != &plan->rel->scan.table->indexes[0]) c->cost += 0.5;
-    c->cost -= 0.01 * c->equal_count;
+    if (c->index != &plan->rel->scan.table->indexes[0]) c->choice += 0.5;
+    c->choice -= 0.01 * c->equal_count;
 }
 
 static bool covers(const struct access_plan *plan, const struct candidate *c)
@@ -301,7 +303,7 @@ static struct status choose(const struct access_plan *plan, struct candidate *be
             !(i == 0 && strcmp(hint, "primary") == 0))
             continue;
         TRY(make_candidate(plan, index, &c));
-        if (!found || c.cost < best->cost) *best = c;
+        if (!found || c.choice < best->choice) *best = c;
         found = true;
     }
     if (!found)

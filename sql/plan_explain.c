@@ -213,6 +213,10 @@ struct status plan_explain(struct task *task, struct session *session, const str
     explain.namer.name = var_name;
     explain.namer.context = &explain;
     explain_node(&explain, plan->root, 0);
+    for (uint32_t i = 0; i < plan->subplan_count; i++) {
+        add_line(&explain, 0, false, arena_printf(arena, "SubPlan %u", i + 1));
+        explain_node(&explain, plan->subplans[i], 1);
+    }
     *lines = explain.lines;
     *count = explain.count;
     return STATUS_OK;

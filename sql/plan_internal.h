@@ -38,6 +38,8 @@ struct planner {
     struct outer_frame *frame;  // In force.
     struct outer_frame *top;
     uint32_t slot_count, subquery_count;
+    const struct node **shown;  // Of subqueries, for EXPLAIN.
+    uint32_t shown_count, shown_capacity;
     struct writer_plan **writers;
     uint32_t depth;             // Of the rel being planned, against recursion.
 };
@@ -100,11 +102,15 @@ struct plan {
     uint32_t column_count;
     uint32_t param_count, slot_count, subquery_count, spool_count, writer_count;
     uint32_t capacity;
-    bool read_only, modifies;
+    bool read_only;
+    bool modifies;              // The statement itself is INSERT, UPDATE or DELETE.
+    const char *verb;           // "INSERT": for messages.
     struct plan_table *tables;
     uint32_t table_count;
     const char *const *search_path; // That names were resolved by.
     const char *database;
+    const struct node **subplans; // For EXPLAIN.
+    uint32_t subplan_count;
     struct binder *binder;      // For the names of variables in EXPLAIN.
     struct plan_run *idle;      // A run kept for the next execution.
 };

@@ -423,10 +423,39 @@ out:
     return st;
 }
 
+// t WHERE k IN (few rows): rather than reading all of t, look k up for each distinct value. NULL when the
+// conditions are no such equalities, or the right side is not small.
+static struct rel *semijoin_by_lookup(struct planner *planner, struct rel *rel)
+{
+    struct arena *arena = planner->arena;
+    const struct scalar_list *on = &rel->join.on;
+    if (rel->join.kind != REL_SEMI || rel->join.lateral || rel->left->kind != REL_SCAN ||
+        on->count == 0 ||
+        plan_estimate_rows(rel->right) * 2 * COST_POINT > plan_estimate_rows(rel->left))
+        return NULL;
+    struct var_set left = given_by(planner, rel->left), right = given_by(planner, rel->right);
+    struct join_step step = {.planner = planner, .kind = REL_INNER, .right = rel->left, .on = *on};
+    struct join_keys keys;
+    find_keys(&step, &right, &left, &keys);
+    if (keys.count != on->count || !can_look_up(&step, &keys)) return NULL;
+    struct rel *distinct = rel_new(arena, REL_DISTINCT);
+    distinct->left = rel->right;
+    distinct->distinct.keys = ARENA_ARRAY(arena, var_id, keys.count);
+    for (uint32_t i = 0; i < keys.count; i++) {
+        if (keys.left[i]->kind != SCALAR_VAR) return NULL;
+        distinct->distinct.keys[distinct->distinct.key_count++] = keys.left[i]->var;
+    }
+    struct rel *join = rel_join(arena, REL_INNER, distinct, rel->left);
+    join->join.on = *on;
+    return join;
+}
+
 struct status plan_join(struct planner *planner, struct rel *rel, const struct var_set *needed,
     const struct want *want, struct node **out, bool *ordered)
 {
     struct status st = STATUS_OK;
+    struct rel *looked_up = semijoin_by_lookup(planner, rel);
+    if (looked_up != NULL) rel = looked_up;
     if (can_take_apart(rel) && count_items(rel) <= JOIN_ITEMS_MAX) {
         struct cluster *cluster = ARENA_NEW(planner->arena, struct cluster);
         take_apart(planner, rel, cluster);

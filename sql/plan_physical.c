@@ -222,6 +222,13 @@ struct status plan_subquery(struct expr_outer *outer, const struct layout *layou
         subquery->element_type = node->types[subquery->output_columns[0]];
     if (node->depth > NODE_DEPTH_MAX)
         st = status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    if (planner->shown_count == planner->shown_capacity) {
+        uint32_t capacity = planner->shown_capacity == 0 ? 4 : planner->shown_capacity * 2;
+        planner->shown = arena_grow(planner->arena, planner->shown,
+            planner->shown_capacity * sizeof *planner->shown, capacity * sizeof *planner->shown);
+        planner->shown_capacity = capacity;
+    }
+    planner->shown[planner->shown_count++] = subquery->node;
     *out = subquery;
 
 out:
@@ -533,11 +540,56 @@ static bool is_count_only(const struct rel *rel)
     return call->arg_count == 0 && call->filter == NULL && strcmp(call->function->name, "count") == 0;
 }
 
+static bool is_indexed(const struct table_desc *table, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < table->index_count; i++)
+        for (uint32_t c = 0; c < table->indexes[i].column_count; c++)
+            if (table->indexes[i].state == ELEMENT_PUBLIC &&
+                table->indexes[i].columns[c].expression_sql == NULL &&
+                table->indexes[i].columns[c].column_id == table->columns[ordinal].id)
+                return true;
+    return false;
+}
+
+// min(c) and max(c) alone, of a column that an index may give in order: of the first row of that order.
+static void extreme_by_order(struct planner *planner, struct rel *rel)
+{
+    struct arena *arena = planner->arena;
+    const struct rel_aggregate *call = rel->aggregate.aggregates;
+    struct rel *scan = rel->left;
+    if (rel->aggregate.groups.count > 0 || rel->aggregate.aggregate_count != 1 ||
+        scan->kind != REL_SCAN || call->arg_count != 1 || call->filter != NULL || call->distinct ||
+        call->args[0]->kind != SCALAR_VAR)
+        return;
+    bool max = strcmp(call->function->name, "max") == 0;
+    uint32_t ordinal = call->args[0]->var - scan->scan.base;
+    if ((!max && strcmp(call->function->name, "min") != 0) ||
+        call->args[0]->var < scan->scan.base || ordinal >= scan->scan.table->column_count ||
+        !is_indexed(scan->scan.table, ordinal))
+        return;
+    struct scalar *present =
+        scalar_with_args(arena, SCALAR_IS, TYPE_OF(TYPE_BOOL), POSITION_NONE, 1);
+    present->args[0] = call->args[0];
+    present->test = IS_NOT_NULL;
+    scalar_list_add(arena, &scan->scan.conjuncts, present);
+    struct rel *sort = rel_new(arena, REL_SORT);
+    sort->left = scan;
+    sort->sort.items = ARENA_ARRAY(arena, struct rel_order, 1);
+    sort->sort.count = 1;
+    sort->sort.items[0] =
+        (struct rel_order){.scalar = call->args[0], .descending = max, .nulls_first = max};
+    struct rel *limit = rel_new(arena, REL_LIMIT);
+    limit->left = sort;
+    limit->limit.limit = scalar_const(arena, TYPE_OF(TYPE_INT8), datum_int(1), POSITION_NONE);
+    rel->left = limit;
+}
+
 static struct status plan_aggregate(struct planner *planner, struct rel *rel, struct node **out)
 {
     struct status st = STATUS_OK;
     struct node *node = plan_new_node(planner, NODE_AGGREGATE);
     struct node_aggregate *aggregate = &node->aggregate;
+    extreme_by_order(planner, rel);
     uint32_t groups = rel->aggregate.groups.count, calls = rel->aggregate.aggregate_count;
     struct aggregate_build build = {.planner = planner,
         .scalars = ARENA_ARRAY(planner->arena, struct scalar *, aggregate_scalar_count(rel))};
