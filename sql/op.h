@@ -20,7 +20,7 @@
 #include "sql/session.h"
 
 // Deepest path of operators and subqueries: each takes some hundred bytes of a fiber's stack.
-#define NODE_DEPTH_MAX 60u
+#define NODE_DEPTH_MAX 100u
 
 enum node_kind {
     NODE_ONE,

@@ -30,6 +30,9 @@ struct outer_frame {
     uint32_t count, capacity;
 };
 
+// A subquery's share of the stack, in operators.
+#define SUBQUERY_DEPTH 2u
+
 struct planner {
     struct arena *arena;
     struct binder *binder;
@@ -42,6 +45,7 @@ struct planner {
     uint32_t shown_count, shown_capacity;
     struct writer_plan **writers;
     uint32_t depth;             // Of the rel being planned, against recursion.
+    uint32_t subquery_depth;    // Of the deepest subquery of the node being planned.
 };
 
 // An order that is wanted of a node, and how many rows of it (0: all).

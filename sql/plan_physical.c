@@ -220,8 +220,8 @@ struct status plan_subquery(struct expr_outer *outer, const struct layout *layou
         subquery->node = plan_materialize(planner, node);
     if (subquery->kind == SUBLINK_ARRAY)
         subquery->element_type = node->types[subquery->output_columns[0]];
-    if (node->depth > NODE_DEPTH_MAX)
-        st = status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    if (planner->subquery_depth < subquery->node->depth + SUBQUERY_DEPTH)
+        planner->subquery_depth = subquery->node->depth + SUBQUERY_DEPTH;
     if (planner->shown_count == planner->shown_capacity) {
         uint32_t capacity = planner->shown_capacity == 0 ? 4 : planner->shown_capacity * 2;
         planner->shown = arena_grow(planner->arena, planner->shown,
@@ -926,6 +926,8 @@ struct status plan_node(struct planner *planner, struct rel *rel, const struct v
     const struct want *want, struct node **node, bool *ordered)
 {
     struct status st = STATUS_OK;
+    uint32_t subqueries_above = planner->subquery_depth;
+    planner->subquery_depth = 0;
     if (ordered != NULL) *ordered = false;
     if (++planner->depth > 4 * NODE_DEPTH_MAX)
         TRY(status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
@@ -959,10 +961,12 @@ struct status plan_node(struct planner *planner, struct rel *rel, const struct v
     case REL_DELETE: TRY(plan_write(planner, rel, needed, node)); break;
     }
     plan_node_depth(*node);
+    if ((*node)->depth < planner->subquery_depth + 1) (*node)->depth = planner->subquery_depth + 1;
     if ((*node)->depth > NODE_DEPTH_MAX)
         TRY(status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
 
 out:
     planner->depth--;
+    planner->subquery_depth = subqueries_above;
     return st;
 }
