@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "sql/datetime.h"
 #include "sql/execute.h"
+#include "sql/function_table.h"
 #include "sql/pg_catalog.h"
 #include "sql/pgwire.h"
 #include "sql/privilege.h"
@@ -25,6 +26,7 @@
 // One session as another shard sees it: copied there, read here.
 struct activity {
     struct activity *next;
+    uint64_t session;
     uint32_t process;
     const char *user, *database, *application, *address, *query, *state;
     int64_t start_us, txn_us, statement_us;
@@ -52,6 +54,7 @@ static struct status collect(struct task *task, void *arg)
         if (at->tenant != call->tenant || at->internal) continue;
         struct activity *activity = ARENA_NEW(arena, struct activity);
         *activity = (struct activity){.next = call->first,
+            .session = at->id,
             .process = pgwire_process(at),
             .user = arena_strdup(arena, at->user),
             .database = arena_strdup(arena, at->database),
@@ -166,6 +169,77 @@ out:
     arena_fini(&call.arena);
     return st;
 }
+
+// --- signals -----------------------------------------------------------------------------------------------
+
+// PostgreSQL's rule: one's own, and those of roles that one is in; an administrator's only to administrators.
+static struct status may_signal(
+    struct function_call *call, const struct activity *target, bool terminate, bool *may)
+{
+    struct status st = STATUS_OK;
+    struct session *session = call->session;
+    bool admin = false;
+    *may = session->superuser || session->internal;
+    if (*may) return st;
+    TRY(role_is_admin(call->task, session->tenant, target->user, &admin));
+    if (!admin) TRY(role_is_member(call->task, session, session->user, target->user, may));
+    if (!admin && !*may)
+        TRY(privilege_has_system(call->task, session, session->user, "CANCELQUERY", may));
+    if (!*may)
+        st = status_make(E_INSUFFICIENT_PRIVILEGE,
+            admin       ? "must be a superuser to signal a superuser's session"
+            : terminate ? "must be a member of the role whose process is being terminated"
+                        : "must be a member of the role whose query is being canceled");
+out:
+    return st;
+}
+
+static struct status signal_backend(
+    struct function_call *call, int64_t process, bool terminate, struct datum *result)
+{
+    struct status st;
+    bool may, found = false;
+    if (call->session == NULL || call->task == NULL)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session");
+    struct activity_call all = {.tenant = call->session->tenant};
+    arena_init(&all.arena, NULL);
+    TRY(collect_all(call->task, &all));
+    const struct activity *target = all.first;
+    while (target != NULL && (target->process == 0 || target->process != process))
+        target = target->next;
+    if (target != NULL) {
+        TRY(may_signal(call, target, terminate, &may));
+        TRY(pgwire_cancel_session(call->task, target->session, terminate, &found));
+    }
+    if (!found)
+        session_notice(call->session, "WARNING",
+            status_format(call->arena, SQLSTATE('0', '1', '0', '0', '0'),
+                "PID %lld is not a PostgreSQL server process", (long long)process));
+    *result = datum_bool(found);
+out:
+    st = status_copy(call->task->arena, st);
+    arena_fini(&all.arena);
+    return st;
+}
+
+BODY(cancel_backend)
+{
+    return signal_backend(call, args[0].integer, false, result);
+}
+
+BODY(terminate_backend)
+{
+    return signal_backend(call, args[0].integer, true, result);
+}
+
+#define VOLATILE(name_, oid_, result_, fn_, ...) \
+    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
+        .strict = true, .fn = fn_, .volatility = FUNCTION_VOLATILE, FN_ARGS(__VA_ARGS__)}
+
+static const struct function functions[] = {
+    VOLATILE("pg_cancel_backend", 2171, BOOL, cancel_backend, TYPE_INT4),
+    VOLATILE("pg_terminate_backend", 2096, BOOL, terminate_backend, TYPE_INT4),
+};
 
 // --- of this session ---------------------------------------------------------------------------------------
 
@@ -305,4 +379,5 @@ static const struct pg_table tables[] = {
 void pg_catalog_activity_register(void)
 {
     pg_tables_register("pg_catalog", tables, COUNT(tables));
+    function_register(functions, COUNT(functions));
 }

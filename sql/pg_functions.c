@@ -245,6 +245,20 @@ BODY(set_setting)
     return STATUS_OK;
 }
 
+// --- waiting -------------------------------------------------------------------------------------------
+
+#define SLEEP_SECONDS_MAX 31536000.0 // A year: longer is as good as for ever.
+
+BODY(sleep_seconds)
+{
+    NEED_SESSION();
+    double seconds = args[0].real;
+    (void)result;
+    if (!(seconds > 0)) return STATUS_OK;
+    if (seconds > SLEEP_SECONDS_MAX) seconds = SLEEP_SECONDS_MAX;
+    return task_sleep(call->task, (uint64_t)(seconds * 1e9));
+}
+
 // --- what is not there ---------------------------------------------------------------------------------
 
 #define REFUSED(fn_, what_) \
@@ -259,7 +273,6 @@ REFUSED(no_advisory_locks, "advisory locks are")
 REFUSED(no_wal, "write-ahead log positions are")
 REFUSED(no_snapshots, "exported snapshots are")
 REFUSED(no_transaction_ids, "transaction ids are")
-REFUSED(no_signals, "signalling backends by process number is")
 REFUSED(no_server_address, "the server's own address is")
 
 BODY(unlock_all)
@@ -311,6 +324,7 @@ static const struct function functions[] = {
         .fn = set_setting, .volatility = FUNCTION_VOLATILE,
         FN_ARGS(TYPE_TEXT, TYPE_TEXT, TYPE_BOOL)},
     STABLE("pg_collation_actual_version", 3448, TEXT, null, TYPE_OID),
+    VOLATILE("pg_sleep", 2626, VOID, sleep_seconds, TYPE_FLOAT8),
     ADVISORY("pg_advisory_lock", 2880, 2886, VOID),
     ADVISORY("pg_advisory_lock_shared", 2881, 2887, VOID),
     ADVISORY("pg_advisory_xact_lock", 3089, 3093, VOID),
@@ -328,8 +342,6 @@ static const struct function functions[] = {
     VOLATILE_0("pg_export_snapshot", 3809, TEXT, no_snapshots),
     VOLATILE_0("txid_current", 2943, INT8, no_transaction_ids),
     VOLATILE_0("txid_current_if_assigned", 3348, INT8, no_transaction_ids),
-    VOLATILE("pg_cancel_backend", 2171, BOOL, no_signals, TYPE_INT4),
-    VOLATILE("pg_terminate_backend", 2096, BOOL, no_signals, TYPE_INT4),
 };
 
 void pg_functions_register(void)

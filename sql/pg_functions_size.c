@@ -213,6 +213,23 @@ BODY(pretty_size)
     return STATUS_OK;
 }
 
+// Sums of sizes are numeric.
+BODY(pretty_numeric)
+{
+    double size = numeric_to_double(args[0]);
+    if (size > -10240 && size < 10240) {
+        struct buffer out;
+        buffer_init(&out, call->arena);
+        type_output(&out, call->context, TYPE_NUMERIC, args[0]);
+        buffer_append_string(&out, " bytes");
+        *result = datum_bytes(buffer_bytes(&out));
+        return STATUS_OK;
+    }
+    if (!(size > -9.2e18 && size < 9.2e18)) return number_out_of_range(TYPE_INT8);
+    struct datum whole = datum_int((int64_t)size);
+    return pretty_size(call, &whole, result);
+}
+
 #define VOLATILE(name_, oid_, result_, fn_, ...) \
     {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
         .strict = true, .fn = fn_, .volatility = FUNCTION_VOLATILE, FN_ARGS(__VA_ARGS__)}
@@ -227,6 +244,7 @@ static const struct function functions[] = {
     VOLATILE("pg_tablespace_size", 2322, INT8, tablespace_bytes, TYPE_OID),
     VOLATILE("pg_tablespace_size", 2323, INT8, tablespace_bytes_by_name, TYPE_NAME),
     SCALAR("pg_size_pretty", 2288, TEXT, pretty_size, TYPE_INT8),
+    SCALAR("pg_size_pretty", 3166, TEXT, pretty_numeric, TYPE_NUMERIC),
 };
 
 void pg_functions_size_register(void)

@@ -254,6 +254,8 @@ SQL_TEST(pg_functions, sizes_are_of_what_is_stored, 1)
     GIVES("SELECT pg_relation_size('t') BETWEEN 100000 AND 110000, "
           "pg_database_size('defaultdb') >= pg_relation_size('t'), pg_indexes_size('t')",
         "t|t|0");
+    GIVES("SELECT pg_size_pretty(1.5), pg_size_pretty(sum(x)) FROM (VALUES (10000::int8), (10480)) AS v (x)",
+        "1.5 bytes|20 kB");
 out:
     return st;
 }
