@@ -116,8 +116,8 @@ struct status session_open(
 
 void session_close(struct task *task, struct session *session)
 {
-    session_statements_close(task, session);
     if (session->txn_state != TXN_IDLE) session_txn_rollback(task, session);
+    session_statements_close(task, session);
     session->link.prev->next = session->link.next;
     session->link.next->prev = session->link.prev;
     sequence_session_reset(session);
