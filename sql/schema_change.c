@@ -531,9 +531,40 @@ static const struct job_type erase_type = {.name = "SCHEMA CHANGE GC",
     .automatic = true,
     .class = TASK_BULK};
 
+// Whether the transaction sees nothing in a span. Rows that come after its snapshot make it conflict.
+static struct status is_empty(struct statement_context *context, struct span span, bool *empty)
+{
+    struct kv_scan scan;
+    struct kv_batch batch;
+    kv_scan_init(&scan, span);
+    scan.limit = 1;
+    struct status st = kv_scan_next(
+        context->task, context->session->txn, &scan, context->arena, &batch);
+    *empty = !failed(st) && batch.count == 0;
+    return st;
+}
+
+static struct status nothing_to_erase(struct statement_context *context, uint32_t table_id,
+    const uint32_t *index_ids, uint32_t count, bool *empty)
+{
+    struct status st = STATUS_OK;
+    uint64_t tenant = context->session->tenant;
+    if (count == 0)
+        return is_empty(context, row_table_span(context->arena, tenant, table_id), empty);
+    *empty = true;
+    for (uint32_t i = 0; i < count && *empty; i++)
+        TRY(is_empty(context,
+            row_index_span(context->arena, tenant, table_id, index_ids[i]), empty));
+out:
+    return st;
+}
+
 struct status ddl_erase_later(
     struct statement_context *context, uint32_t table_id, const uint32_t *index_ids, uint32_t count)
 {
+    bool empty;
+    struct status st = nothing_to_erase(context, table_id, index_ids, count, &empty);
+    if (failed(st) || empty) return st;
     struct change change = {.kind = CHANGE_ERASE,
         .table_id = table_id,
         .indexes = (uint32_t *)(uintptr_t)index_ids,
