@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Replication within one node, from one virtual cluster to another over loopback: what needs a source whose data
+// lies on several slices. Between two real processes: tests/integration/test_pcr.py.
+#include "tests/unit/sql/sql_harness.h"
+
+#include "kv/key.h"
+#include "repl/consumer.h"
+#include "repl/repl.h"
+#include "sql/pgwire.h"
+#include "tenant/tenant.h"
+
+#define SPANS 6u
+#define DEADLINE_NS 60000000000ull
+
+struct flow_test {
+    struct sql_test sql;
+    struct tenant *source;
+    char address[64];
+};
+
+struct flow_test_call {
+    struct status (*body)(struct task *task, struct flow_test *test);
+};
+
+static struct bytes data_key(struct arena *arena, uint64_t tenant, uint32_t span, uint64_t row)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    key_append_tenant_prefix(&key, tenant);
+    key_append_uvarint(&key, 1000 + span);
+    if (row > 0) key_append_uvarint(&key, row);
+    return buffer_bytes(&key);
+}
+
+static struct status flow_run_test(struct task *task, void *arg)
+{
+    struct status st, stop;
+    struct flow_test test = {0};
+    char dir[256];
+    struct kv_options options = {
+        .dir = test_dir(dir), .store = KV_STORE_MODEL, .log_segment_bytes = 4 << 20};
+    struct pgwire_options wire = {.address = "127.0.0.1:0", .insecure = true};
+    struct bootstrap_options bootstrap = {0};
+    sql_register();
+    tenant_register();
+    repl_register();
+    TRY(kv_start(task, &options));
+    TRY(sql_node_start(task));
+    TRY(kv_tenant_create(task, TENANT_SYSTEM, 0));
+    TRY(bootstrap_tenant(task, TENANT_SYSTEM, &bootstrap));
+    TRY(tenant_node_start(task));
+    TRY(settings_store(task, TENANT_SYSTEM, "kv.rangefeed.enabled", "true"));
+    TRY(settings_announce(task, TENANT_SYSTEM));
+    TRY(pgwire_start(task, &wire, test.address));
+    TRY(tenant_create(task, task->arena, "source", 0, &test.source));
+    TRY(sql_test_open(task, "root", &test.sql));
+    st = ((struct flow_test_call *)arg)->body(task, &test);
+    if (failed(st)) st = status_copy(task->arena, st);
+    sql_test_close(&test.sql);
+    task->shard->node->draining = true;
+    stop = pgwire_drain(task, 1000000000u);
+    if (!failed(st)) st = stop;
+    stop = tenant_node_stop(task);
+    if (!failed(st)) st = stop;
+    stop = sql_node_stop(task);
+    if (!failed(st)) st = stop;
+    stop = kv_stop(task);
+    if (!failed(st)) st = stop;
+out:
+    return st;
+}
+
+// --- steps -------------------------------------------------------------------------------------------
+
+// Makes `span` a range of its own, on the n-th slice.
+static struct status place(struct task *task, uint64_t tenant, uint32_t span, uint32_t n)
+{
+    struct status st;
+    struct kv_slice_info *slices;
+    struct kv_range *ranges;
+    uint32_t slice_count, count;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct span whole = {data_key(&arena, tenant, span, 0), data_key(&arena, tenant, span + 1, 0)};
+    TRY(kv_slices(task, &arena, &slices, &slice_count));
+    TRY(kv_split(task, whole.start));
+    TRY(kv_split(task, whole.end));
+    TRY(kv_ranges(task, whole, &arena, &ranges, &count));
+    CHECK(count == 1);
+    uint64_t slice = slices[n % slice_count].id;
+    if (ranges[0].slice != slice) TRY(kv_move_empty(task, whole, slice));
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+// One transaction over all spans: a row in each, and one deleted again now and then.
+static struct status write_row(struct task *task, uint64_t tenant, uint32_t spans, uint64_t row)
+{
+    struct status st;
+    struct kv_txn *txn;
+    struct arena arena;
+    char value[32];
+    arena_init(&arena, NULL);
+    struct kv_txn_options options = {.tenant = tenant};
+    snprintf(value, sizeof value, "value %llu", (unsigned long long)row);
+    TRY(kv_txn_begin(task, &options, &txn));
+    for (uint32_t i = 0; i < spans && !failed(st); i++) {
+        st = kv_put(task, txn, data_key(&arena, tenant, i, row), bytes_of_string(value));
+        if (!failed(st) && row > 5 && row % 5 == 0) st = kv_delete(task, txn, data_key(&arena, tenant, i, row - 3));
+    }
+    if (failed(st))
+        kv_txn_rollback(task, txn);
+    else
+        st = kv_txn_commit(task, txn, NULL);
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status write_rows(
+    struct task *task, uint64_t tenant, uint32_t spans, uint64_t from, uint64_t to)
+{
+    struct status st = STATUS_OK;
+    for (uint64_t row = from; row < to; row++) TRY(write_row(task, tenant, spans, row));
+out:
+    return st;
+}
+
+static struct status start(struct task *task, struct flow_test *test, struct tenant **target)
+{
+    struct status st;
+    TRY(sql_run(&test->sql,
+        arena_printf(task->arena,
+            "CREATE VIRTUAL CLUSTER target FROM REPLICATION OF source ON 'postgresql://root@%s?sslmode=disable'",
+            test->address)));
+    st = tenant_read_by_name(task, NULL, task->arena, "target", target);
+out:
+    return st;
+}
+
+// Until the target has all that the source has now; gives the time of that.
+static struct status wait_replicated(struct task *task, const struct flow_test *test,
+    const struct tenant *target, struct hlc_timestamp *at)
+{
+    struct status st;
+    struct consumer_live live;
+    uint64_t deadline = task_now_ns(task) + DEADLINE_NS;
+    *at = hlc_now(&task->shard->hlc);
+    (void)test;
+    do {
+        TRY(task_sleep(task, 2000000));
+        TRY(consumer_live(task, target->replication_job, &live));
+        CHECK(task_now_ns(task) < deadline);
+    } while (hlc_less(live.replicated, *at));
+out:
+    return st;
+}
+
+static struct status check_equal(
+    struct task *task, const struct tenant *a, const struct tenant *b, struct hlc_timestamp at)
+{
+    struct status st;
+    struct kv_fingerprint left, right;
+    TRY(kv_fingerprint(task, a->id, key_tenant_span(task->arena, a->id), at, &left));
+    TRY(kv_fingerprint(task, b->id, key_tenant_span(task->arena, b->id), at, &right));
+    CHECK(left.keys > 0 && left.keys == right.keys && left.bytes == right.bytes && left.hash == right.hash);
+out:
+    return st;
+}
+
+static struct status wait_ready(struct task *task, uint64_t id)
+{
+    struct status st;
+    struct tenant *tenant;
+    uint64_t deadline = task_now_ns(task) + DEADLINE_NS;
+    do {
+        TRY(task_sleep(task, 2000000));
+        TRY(tenant_read(task, NULL, task->arena, id, &tenant));
+        CHECK(tenant != NULL && task_now_ns(task) < deadline);
+    } while (tenant->data_state != TENANT_READY);
+out:
+    return st;
+}
+
+static struct status count_slices(struct task *task, uint64_t tenant, uint32_t *slices)
+{
+    struct status st;
+    struct kv_range *ranges;
+    uint32_t count;
+    uint64_t seen = 0;
+    TRY(kv_ranges(task, key_tenant_span(task->arena, tenant), task->arena, &ranges, &count));
+    for (uint32_t i = 0; i < count; i++) seen |= 1ull << ranges[i].slice;
+    *slices = (uint32_t)__builtin_popcountll(seen);
+out:
+    return st;
+}
+
+// --- tests -------------------------------------------------------------------------------------------
+
+// Data on several slices, written by transactions across them, arrives whole; the target is spread, too.
+static struct status several_slices(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct hlc_timestamp at;
+    uint32_t slices;
+    for (uint32_t i = 0; i < SPANS; i++) TRY(place(task, test->source->id, i, i));
+    TRY(write_rows(task, test->source->id, SPANS, 1, 100));
+    TRY(start(task, test, &target));
+    TRY(write_rows(task, test->source->id, SPANS, 100, 150));
+    TRY(wait_replicated(task, test, target, &at));
+    TRY(check_equal(task, test->source, target, at));
+    TRY(count_slices(task, target->id, &slices));
+    CHECK(slices > 1);
+    TRY(write_rows(task, test->source->id, SPANS, 150, 200));
+    TRY(sql_run(&test->sql, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO LATEST"));
+    TRY(wait_ready(task, target->id));
+    TRY(tenant_read(task, NULL, task->arena, target->id, &target));
+    TRY(check_equal(task, test->source, target, target->activation));
+    // All of a transaction or nothing: each row is in every span, at that time.
+    struct hlc_timestamp later = hlc_now(&task->shard->hlc);
+    struct kv_fingerprint span, first;
+    for (uint32_t i = 0; i < SPANS; i++) {
+        struct span part = {data_key(task->arena, target->id, i, 0), data_key(task->arena, target->id, i + 1, 0)};
+        TRY(kv_fingerprint(task, target->id, part, later, &span));
+        if (i == 0) first = span;
+        CHECK(span.keys == first.keys);
+    }
+out:
+    return st;
+}
+
+// Spans that move to other slices while they are replicated: nothing is lost.
+static struct status moving_spans(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct hlc_timestamp at;
+    for (uint32_t i = 0; i < 2; i++) TRY(place(task, test->source->id, i, i));
+    TRY(write_rows(task, test->source->id, 2, 1, 50));
+    TRY(start(task, test, &target));
+    TRY(wait_replicated(task, test, target, &at));
+    for (uint32_t i = 2; i < SPANS; i++) {
+        TRY(place(task, test->source->id, i, i + 1));
+        TRY(write_rows(task, test->source->id, i + 1, i * 100, i * 100 + 30));
+        TRY(wait_replicated(task, test, target, &at));
+        TRY(check_equal(task, test->source, target, at));
+    }
+out:
+    return st;
+}
+
+// Erased here when it is erased there.
+static struct status cleared_spans(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct hlc_timestamp at;
+    struct kv_fingerprint left;
+    TRY(write_rows(task, test->source->id, 3, 1, 50));
+    TRY(start(task, test, &target));
+    TRY(wait_replicated(task, test, target, &at));
+    struct span gone = {
+        data_key(task->arena, test->source->id, 1, 0), data_key(task->arena, test->source->id, 2, 0)};
+    TRY(kv_clear(task, test->source->id, gone));
+    TRY(write_rows(task, test->source->id, 1, 50, 60));
+    TRY(wait_replicated(task, test, target, &at));
+    TRY(check_equal(task, test->source, target, at));
+    struct span part = {data_key(task->arena, target->id, 1, 0), data_key(task->arena, target->id, 2, 0)};
+    TRY(kv_fingerprint(task, target->id, part, at, &left));
+    CHECK(left.keys == 0);
+out:
+    return st;
+}
+
+// The source is dropped: what has arrived stays, and can be cut over to.
+static struct status dropped_source(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct hlc_timestamp at;
+    struct kv_fingerprint before, after;
+    TRY(write_rows(task, test->source->id, 3, 1, 50));
+    TRY(start(task, test, &target));
+    TRY(wait_replicated(task, test, target, &at));
+    TRY(kv_fingerprint(task, target->id, key_tenant_span(task->arena, target->id), at, &before));
+    TRY(sql_run(&test->sql, "DROP VIRTUAL CLUSTER source IMMEDIATE"));
+    TRY(sql_run(&test->sql,
+        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO SYSTEM TIME '%llu.%010u'",
+            (unsigned long long)at.wall_ns, at.logical)));
+    TRY(wait_ready(task, target->id));
+    TRY(kv_fingerprint(task, target->id, key_tenant_span(task->arena, target->id), at, &after));
+    CHECK(before.keys > 100 && before.hash == after.hash && before.keys == after.keys);
+out:
+    return st;
+}
+
+#define FLOW_TEST(name, shards, body_) \
+    Test(flow, name) \
+    { \
+        struct flow_test_call call = {body_}; \
+        struct status st = node_test(shards, flow_run_test, &call); \
+        char sqlstate[6]; \
+        status_sqlstate(st, sqlstate); \
+        test_dirs_remove(); \
+        cr_assert(!failed(st), "%s: %s", sqlstate, failed(st) ? st.message : ""); \
+    }
+
+FLOW_TEST(data_on_several_slices_arrives_whole, 2, several_slices)
+FLOW_TEST(spans_may_move_meanwhile, 2, moving_spans)
+FLOW_TEST(erased_spans_are_erased, 1, cleared_spans)
+FLOW_TEST(a_dropped_source_takes_nothing_along, 2, dropped_source)
