@@ -304,6 +304,35 @@ out:
     return st;
 }
 
+// One transaction of many rows, with checks that the rows are new: a bulk load.
+static struct status bench_bulk(struct task *task, uint32_t rows)
+{
+    struct status st = STATUS_OK;
+    uint8_t value[VALUE_BYTES] = {3};
+    struct kv_pair *pairs = arena_alloc_zero(task->arena, 1000 * sizeof *pairs);
+    struct bytes *existing = arena_alloc_zero(task->arena, 1000 * sizeof *existing);
+    const struct kv_txn_options options = {.tenant = TENANT};
+    struct kv_txn *txn;
+    struct meter meter = meter_start(task);
+    TRY(kv_txn_begin(task, &options, &txn));
+    for (uint32_t i = 0; i < rows; i += 1000) {
+        struct arena_mark mark = arena_mark(task->arena);
+        for (uint32_t k = 0; k < 1000; k++) {
+            pairs[k] = (struct kv_pair){
+                row_key(task->arena, (1ull << 30) + i + k), bytes_of(value, sizeof value)};
+        }
+        TRY(kv_insert_many(task, txn, pairs, 1000, task->arena, existing));
+        TRY(task_yield_if_due(task));
+        arena_release(task->arena, mark);
+    }
+    report(task, meter, "kv: bulk load, insert a row", rows);
+    meter = meter_start(task);
+    TRY(kv_txn_commit(task, txn, NULL));
+    report(task, meter, "kv: bulk load, commit a row", rows);
+out:
+    return st;
+}
+
 // --- all ------------------------------------------------------------------------------------------------------
 
 static struct status bench_all(struct task *task)
@@ -326,6 +355,7 @@ static struct status bench_all(struct task *task)
     TRY(bench_scan(task, 10000, 200));
     struct reading remote = {READ_NOW, "kv: point read from another shard", 100000};
     TRY(shard_call(task, 1, bench_reading, &remote));
+    TRY(bench_bulk(task, 500000));
     TRY(bench_writing(task, (void *)(uintptr_t) "own shard"));
 out:
     return st;

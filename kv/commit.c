@@ -4,11 +4,20 @@
 #include "core/invariant.h"
 #include "kv/txn.h"
 
-struct bytes commit_payload(struct kv_txn *txn, const struct txn_part *part, struct arena *arena,
-    uint64_t txn_id, uint64_t record_slice)
+// What an item costs beside its key and value: two lengths and flags.
+#define ITEM_FRAMING_BYTES 16u
+
+struct status commit_payload(struct task *task, struct kv_txn *txn, const struct txn_part *part,
+    uint64_t txn_id, uint64_t record_slice, struct bytes *payload)
 {
+    struct status st = STATUS_OK;
     struct entry_builder builder;
-    entry_begin(&builder, arena);
+    entry_begin(&builder, &txn->arena);
+    // Most often one part is all of it: room for it at once, instead of growing by copies.
+    if (part->write_count == txn->writes.count) {
+        buffer_reserve(&builder.buffer,
+            txn->writes.bytes + txn->writes.count * ITEM_FRAMING_BYTES);
+    }
     const struct entry_op op = {
         .kind = txn_id == 0 ? ENTRY_WRITES : ENTRY_PREPARE,
         .tenant = txn->tenant,
@@ -24,8 +33,11 @@ struct bytes commit_payload(struct kv_txn *txn, const struct txn_part *part, str
             .tombstone = node->kind == WRITE_DELETE,
         };
         entry_item_append(&builder, &item);
+        if (i % 1024 == 1023) TRY(task_yield_if_due(task));
     }
-    return entry_end(&builder);
+    *payload = entry_end(&builder);
+out:
+    return st;
 }
 
 void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn_part *part,
@@ -47,10 +59,11 @@ struct status commit_one(struct task *task, struct kv_txn *txn, const struct txn
 {
     struct leader_commit commit;
     commit_request_init(txn, task, part, &commit);
-    commit.payload = commit_payload(txn, part, &txn->arena, 0, 0);
+    struct status st = commit_payload(task, txn, part, 0, 0, &commit.payload);
+    if (failed(st)) return st;
     // The leader may have to wait for locks, and they stay if it then fails.
     txn_note_locks(txn, part->slice);
-    struct status st = leader_call(task, &commit.call, &txn->arena, leader_commit);
+    st = leader_call(task, &commit.call, &txn->arena, leader_commit);
     leader_reply_end(&commit.call);
     *commit_ts = commit.commit_ts;
     return st;

@@ -185,15 +185,18 @@ static struct status commits_send(struct task *task, struct multi *multi, task_f
     return st;
 }
 
-static void payloads_make(struct multi *multi)
+static struct status payloads_make(struct task *task, struct multi *multi)
 {
+    struct status st = STATUS_OK;
     uint32_t n = 0;
     for (uint32_t i = 0; i < multi->parts->count; i++) {
         const struct txn_part *part = &multi->parts->parts[i];
         if (part->write_count == 0) continue;
-        multi->commits[n++].payload = commit_payload(
-            multi->txn, part, &multi->txn->arena, multi->txn->id, multi->record_slice);
+        TRY(commit_payload(task, multi->txn, part, multi->txn->id, multi->record_slice,
+            &multi->commits[n++].payload));
     }
+out:
+    return st;
 }
 
 static struct status validate_all(struct task *task, struct multi *multi)
@@ -262,11 +265,11 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
     struct status st = STATUS_OK;
     struct multi multi;
     multi_init(&multi, txn, parts);
+    TRY(payloads_make(task, &multi));
     TRY(commits_send(task, &multi, leader_lock));
     struct fate *fate = fate_make(task, &multi);
     if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
 
-    payloads_make(&multi);
     st = commits_send(task, &multi, leader_prepare);
     for (uint32_t i = 0; i < multi.writer_count; i++) {
         multi.ts = hlc_max(multi.ts, multi.commits[i].commit_ts);

@@ -105,6 +105,7 @@ CHECKED struct status commit_multi(struct task *task, struct kv_txn *txn, struct
 extern const struct kv_module commit_multi_module;
 void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn_part *part,
     struct leader_commit *commit);
-// The log entry payload of a part's writes, its timestamp left open. `txn_id` 0: committed writes.
-struct bytes commit_payload(struct kv_txn *txn, const struct txn_part *part, struct arena *arena,
-    uint64_t txn_id, uint64_t record_slice);
+// The log entry payload of a part's writes, in the transaction's arena, its timestamp left open. `txn_id` 0:
+// committed writes. Yields.
+CHECKED struct status commit_payload(struct task *task, struct kv_txn *txn,
+    const struct txn_part *part, uint64_t txn_id, uint64_t record_slice, struct bytes *payload);

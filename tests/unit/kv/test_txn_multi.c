@@ -186,7 +186,7 @@ static struct status prepare(
         const struct txn_part *part = &parts.parts[i];
         struct leader_commit commit;
         commit_request_init(txn, task, part, &commit);
-        commit.payload = commit_payload(txn, part, task->arena, txn->id, record_slice);
+        TRY(commit_payload(task, txn, part, txn->id, record_slice, &commit.payload));
         TRY(leader_call(task, &commit.call, task->arena, leader_prepare));
         leader_reply_end(&commit.call);
     }
