@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Micro benchmarks of transactions: point reads against the bare store, scans, update commits with 1 to 64 tasks,
-// on the own shard, from another, and over two slices. Prints a table with wall and CPU time an operation; the CPU
-// time of the process leaves out the waiting for the disk. Options: --store model|wt, --rows N, --cache-mib N. Data goes to
-// $TMPDIR or /tmp.
+// Micro benchmarks of transactions: point reads against the bare store, scans, update commits with
+// 1 to 64 tasks, on the own shard, from another, and over two slices. Prints a table with wall and
+// CPU time an operation; the CPU time of the process leaves out the waiting for the disk. Options:
+// --store model|wt, --rows N, --cache-mib N. Data goes to $TMPDIR or /tmp.
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 static uint32_t row_count = 200000;
 static struct kv_options kv_options = {.store = KV_STORE_WIREDTIGER, .cache_bytes = 512u << 20};
 
-// --- measuring ---------------------------------------------------------------------------------------------
+// --- measuring -----------------------------------------------------------------------------------
 
 struct meter {
     uint64_t wall_ns, cpu_ns;
@@ -68,7 +68,7 @@ static uint64_t draw(uint64_t *state)
     return (*state >> 33) % row_count;
 }
 
-// --- reading -----------------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 static struct status load(struct task *task)
 {
@@ -191,7 +191,7 @@ out:
     return st;
 }
 
-// --- writing ------------------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 struct updates {
     uint32_t running;
@@ -333,7 +333,7 @@ out:
     return st;
 }
 
-// --- all ------------------------------------------------------------------------------------------------------
+// --- all -----------------------------------------------------------------------------------------
 
 static struct status bench_all(struct task *task)
 {

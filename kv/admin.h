@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Storage seen from the control plane: starting and stopping a node's KV, ranges and slices, protected
-// timestamps, and the raw operations that replication, backup and garbage collection stand on.
+// Storage seen from the control plane: starting and stopping a node's KV, ranges and slices,
+// protected timestamps, and the raw operations that replication, backup and garbage collection
+// stand on.
 //
 // Shard    Any, unless said otherwise; requests go to the slice's leader. All of it suspends.
 // Errors   As kv/client.h; 55000 for a request that the state of a range or slice forbids.
@@ -20,8 +21,8 @@ struct kv_options {
     uint64_t range_bytes_max;   // Split above; 0: 512 MiB.
 };
 
-// Opens or creates the store in options->dir, replays the shards' logs and serves. A store made with
-// another shard count is taken over. Runs on shard 0, once per node.
+// Opens or creates the store in options->dir, replays the shards' logs and serves. A store made
+// with another shard count is taken over. Runs on shard 0, once per node.
 CHECKED struct status kv_start(struct task *task, const struct kv_options *options);
 // Checkpoints, flushes and closes. Later requests are 57P01.
 CHECKED struct status kv_stop(struct task *task);
@@ -29,7 +30,7 @@ CHECKED struct status kv_stop(struct task *task);
 bool kv_is_new(struct node *node);
 uint8_t const *kv_cluster_id(struct node *node); // 16 bytes, made at first start.
 
-// --- ranges and slices -------------------------------------------------------------------------------
+// --- ranges and slices ---------------------------------------------------------------------------
 
 struct kv_range {
     uint64_t id;
@@ -48,7 +49,8 @@ CHECKED struct status kv_split(struct task *task, struct bytes key);
 CHECKED struct status kv_tenant_create(struct task *task, uint64_t tenant, uint64_t slice);
 // Erases all of the tenant's data and its ranges. Not transactional; can be repeated after a crash.
 CHECKED struct status kv_tenant_erase(struct task *task, uint64_t tenant);
-// Hands an empty span (no versions at all) over to another slice: how a new table spreads. 55000 when not empty.
+// Hands an empty span (no versions at all) over to another slice: how a new table spreads. 55000
+// when not empty.
 CHECKED struct status kv_move_empty(struct task *task, struct span span, uint64_t slice);
 // The shard that leads the first range of the tenant: where its sessions belong.
 CHECKED struct status kv_tenant_shard(struct task *task, uint64_t tenant, uint32_t *shard);
@@ -65,13 +67,14 @@ CHECKED struct status kv_checkpoint(struct task *task); // All slices; recycles 
 // Erases the span's data, all versions, once nobody can ask for them: after DROP and TRUNCATE.
 CHECKED struct status kv_clear(struct task *task, uint64_t tenant, struct span span);
 
-// --- garbage collection and protection ---------------------------------------------------------------
+// --- garbage collection and protection -----------------------------------------------------------
 
 // How long old versions are kept for a tenant; default 4 h (system default of gc.ttlseconds).
 CHECKED struct status kv_gc_ttl_set(struct task *task, uint64_t tenant, uint64_t ttl_ns);
 
 // A protected timestamp keeps every version of `tenant` that is visible at or after `ts` readable.
-// Records are stored in the cluster's own span and survive restarts. `id` is 16 bytes, the caller's.
+// Records are stored in the cluster's own span and survive restarts. `id` is 16 bytes, the
+// caller's.
 struct kv_protection {
     uint8_t id[16];
     uint64_t tenant;
@@ -80,12 +83,13 @@ struct kv_protection {
 };
 // 55000 when versions at ts are gone already.
 CHECKED struct status kv_protect(struct task *task, const struct kv_protection *protection);
-CHECKED struct status kv_protect_move(struct task *task, const uint8_t id[16], struct hlc_timestamp ts);
+CHECKED struct status kv_protect_move(
+    struct task *task, const uint8_t id[16], struct hlc_timestamp ts);
 CHECKED struct status kv_unprotect(struct task *task, const uint8_t id[16]);
 CHECKED struct status kv_protections(struct task *task, struct arena *arena,
     struct kv_protection **protections, uint32_t *count);
 
-// --- versions: replication, backup, fingerprints ------------------------------------------------------
+// --- versions: replication, backup, fingerprints -------------------------------------------------
 
 struct kv_version {
     struct bytes key;
@@ -94,8 +98,8 @@ struct kv_version {
     bool tombstone;
 };
 
-// Versions of a span, newest first within a key, in (after, at]: only the newest of each key unless `all`.
-// A backfill is after = zero, all = false. Served in pieces of at most bytes_max (0: 1 MiB).
+// Versions of a span, newest first within a key, in (after, at]: only the newest of each key unless
+// `all`. A backfill is after = zero, all = false. Served in pieces of at most bytes_max (0: 1 MiB).
 struct kv_export {
     uint64_t tenant;
     struct span span;
@@ -105,22 +109,23 @@ struct kv_export {
     struct bytes resume; // The client's own: lives with the task.
     bool done;
 };
-CHECKED struct status kv_export_next(struct task *task, struct kv_export *export, struct arena *arena,
-    struct kv_version **versions, uint32_t *count);
+CHECKED struct status kv_export_next(struct task *task, struct kv_export *export,
+    struct arena *arena, struct kv_version **versions, uint32_t *count);
 
-// Writes versions at their own timestamps, in any order, durably; the same version twice is one. Not for
-// a tenant that serves SQL: the leader refuses (55000) what is at or below its closed time unless the tenant
-// is marked as ingesting.
+// Writes versions at their own timestamps, in any order, durably; the same version twice is one.
+// Not for a tenant that serves SQL: the leader refuses (55000) what is at or below its closed time
+// unless the tenant is marked as ingesting.
 CHECKED struct status kv_ingest_begin(struct task *task, uint64_t tenant);
 CHECKED struct status kv_ingest_end(struct task *task, uint64_t tenant);
 CHECKED struct status kv_ingest(
     struct task *task, uint64_t tenant, const struct kv_version *versions, uint32_t count);
-// Erases every version of an ingesting tenant above `ts`, by its time index: costs what is above, not
-// what there is. Can be repeated. *removed may be NULL.
+// Erases every version of an ingesting tenant above `ts`, by its time index: costs what is above,
+// not what there is. Can be repeated. *removed may be NULL.
 CHECKED struct status kv_revert(
     struct task *task, uint64_t tenant, struct hlc_timestamp ts, uint64_t *removed);
 
-// Order-independent hash over all live (key without tenant prefix, value, ts of version) at `ts`, with counts.
+// Order-independent hash over all live (key without tenant prefix, value, ts of version) at `ts`,
+// with counts.
 struct kv_fingerprint {
     uint64_t hash, keys, bytes;
 };

@@ -3,18 +3,22 @@
 // The KV client: what the layers above see of storage. Ordered keys and values, in serializable
 // transactions, wherever the keys live: this shard, another, later another node.
 //
-// A transaction reads a snapshot at its read timestamp, overlaid with its own buffered writes. It notes
-// what it read; COMMIT validates that nothing of it changed up to the commit timestamp. When it takes a
-// lock on a row that is newer than its snapshot, the client first tries to move the snapshot forward
-// (nothing read so far may have changed); only when that fails is the answer 40001.
+// A transaction reads a snapshot at its read timestamp, overlaid with its own buffered writes. It
+// notes what it read; COMMIT validates that nothing of it changed up to the commit timestamp. When
+// it takes a lock on a row that is newer than its snapshot, the client first tries to move the
+// snapshot forward (nothing read so far may have changed); only when that fails is the answer
+// 40001.
 //
-// Tenants  Each transaction carries its tenant. The slice leader refuses any key outside of the tenant's
-//          span with 42501, whoever asks; the tenant's keys are always written in full, prefix included.
-// Shard    A transaction belongs to the shard that began it. All functions that take a task suspend.
-// Memory   Results live in the arena given (or in the transaction's own, for overlay values): valid until
-//          that arena is reset. Writes are copied; their sum is bounded (53200 beyond).
-// Errors   40001 (RETRY_TRANSACTION), 40003 (RETRY_AMBIGUOUS), 42501, 53100, 53200, 54000, 55P03 (NOWAIT),
-//          57014, 57P01. After 40001 the transaction can only be rolled back or restarted.
+// Tenants  Each transaction carries its tenant. The slice leader refuses any key outside of the
+//          tenant's span with 42501, whoever asks; the tenant's keys are always written in full,
+//          prefix included.
+// Shard    A transaction belongs to the shard that began it. All functions that take a task
+//          suspend.
+// Memory   Results live in the arena given (or in the transaction's own, for overlay values): valid
+//          until that arena is reset. Writes are copied; their sum is bounded (53200 beyond).
+// Errors   40001 (RETRY_TRANSACTION), 40003 (RETRY_AMBIGUOUS), 42501, 53100, 53200, 54000, 55P03
+//          (NOWAIT), 57014, 57P01. After 40001 the transaction can only be rolled back or
+//          restarted.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,8 +43,10 @@ struct kv_txn_options {
 
 CHECKED struct status kv_txn_begin(
     struct task *task, const struct kv_txn_options *options, struct kv_txn **txn);
-// Ends and frees the transaction, whatever the outcome. *commit_ts (may be NULL) is set when it wrote.
-CHECKED struct status kv_txn_commit(struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts);
+// Ends and frees the transaction, whatever the outcome. *commit_ts (may be NULL) is set when it
+// wrote.
+CHECKED struct status kv_txn_commit(
+    struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts);
 void kv_txn_rollback(struct task *task, struct kv_txn *txn);
 // Starts over with a new snapshot, keeping its age for deadlock decisions: after 40001.
 CHECKED struct status kv_txn_restart(struct task *task, struct kv_txn *txn);
@@ -59,15 +65,15 @@ struct kv_txn_stats {
 };
 const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn);
 
-// As if `key` had been read at the transaction's snapshot: a commit of it after that is a conflict. Does
-// not suspend and reads nothing.
+// As if `key` had been read at the transaction's snapshot: a commit of it after that is a conflict.
+// Does not suspend and reads nothing.
 void kv_txn_depend(struct kv_txn *txn, struct bytes key);
 
 // A mark in the write buffer. Rolling back to it takes later writes out; locks stay.
 uint64_t kv_txn_savepoint(struct kv_txn *txn);
 void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint);
 
-// --- reads -----------------------------------------------------------------------------------------
+// --- reads ---------------------------------------------------------------------------------------
 
 struct kv_read {
     enum kv_lock lock;
@@ -97,7 +103,8 @@ struct kv_scan {
     bool reverse;
     struct kv_read read;
     uint64_t limit;     // Rows in total; 0: all.
-    uint32_t batch_rows; // At most this many in one batch; 0: 1,024. Batches are also bounded by 1 MiB.
+    // At most this many in one batch; 0: 1,024. Batches are also bounded by 1 MiB.
+    uint32_t batch_rows;
     // The client's own.
     struct bytes resume;
     uint64_t returned;
@@ -109,25 +116,26 @@ void kv_scan_init(struct kv_scan *scan, struct span span);
 CHECKED struct status kv_scan_next(struct task *task, struct kv_txn *txn, struct kv_scan *scan,
     struct arena *arena, struct kv_batch *batch);
 
-// --- writes (buffered until commit) ------------------------------------------------------------------
+// --- writes (buffered until commit) --------------------------------------------------------------
 
-CHECKED struct status kv_put(struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value);
+CHECKED struct status kv_put(
+    struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value);
 CHECKED struct status kv_delete(struct task *task, struct kv_txn *txn, struct bytes key);
-// Puts when the key is absent, else gives its value (in `arena`) and leaves it. Locks the key, so that
-// concurrent inserts of it queue.
+// Puts when the key is absent, else gives its value (in `arena`) and leaves it. Locks the key, so
+// that concurrent inserts of it queue.
 CHECKED struct status kv_insert(struct task *task, struct kv_txn *txn, struct bytes key,
     struct bytes value, struct arena *arena, struct bytes *existing);
 // As kv_insert for many keys at once: existing[i].data NULL where inserted. Keys must differ.
 CHECKED struct status kv_insert_many(struct task *task, struct kv_txn *txn,
     const struct kv_pair *pairs, uint32_t count, struct arena *arena, struct bytes *existing);
 
-// --- one-shot ----------------------------------------------------------------------------------------
+// --- one-shot ------------------------------------------------------------------------------------
 
 // A read of one key at "now" without a transaction: the fast path of point queries.
 CHECKED struct status kv_read_now(struct task *task, uint64_t tenant, struct bytes key,
     struct arena *arena, struct bytes *value);
-// Adds `delta` to a counter key (8-byte big-endian value, absent: `initial`) in a transaction of its own,
-// never validated against anything else: sequences and id allocation. Gives the new value.
+// Adds `delta` to a counter key (8-byte big-endian value, absent: `initial`) in a transaction of
+// its own, never validated against anything else: sequences and id allocation. Gives the new value.
 CHECKED struct status kv_increment(struct task *task, uint64_t tenant, struct bytes key,
     int64_t initial, int64_t delta, int64_t *value);
 // The tenant's present on its leader: above every commit acknowledged before the call.

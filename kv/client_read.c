@@ -108,7 +108,7 @@ out:
     return st;
 }
 
-// --- many ----------------------------------------------------------------------------------------------
+// --- many ----------------------------------------------------------------------------------------
 
 // A key still to be read, and where its answer goes.
 struct wanted {
@@ -299,7 +299,7 @@ out:
     return txn_outcome(txn, st);
 }
 
-// --- inserts -------------------------------------------------------------------------------------------
+// --- inserts -------------------------------------------------------------------------------------
 
 struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct kv_pair *pairs,
     uint32_t count, struct arena *arena, struct bytes *existing)

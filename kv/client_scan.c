@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Scans: batches from the slices that hold the span, in order, with the transaction's own writes laid over.
+// Scans: batches from the slices that hold the span, in order, with the transaction's own writes
+// laid over.
 #include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/txn.h"
@@ -116,7 +117,7 @@ out:
     return st;
 }
 
-// --- own writes ------------------------------------------------------------------------------------------
+// --- own writes ----------------------------------------------------------------------------------
 
 static const struct write_node *own_first(const struct step *step)
 {
@@ -185,7 +186,7 @@ static void step_overlay(struct step *step)
     step->batch = (struct kv_batch){out, count};
 }
 
-// --- what was read -----------------------------------------------------------------------------------------
+// --- what was read -------------------------------------------------------------------------------
 
 static void step_note(struct step *step)
 {

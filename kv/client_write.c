@@ -58,7 +58,7 @@ struct status kv_delete(struct task *task, struct kv_txn *txn, struct bytes key)
     return STATUS_OK;
 }
 
-// --- counters --------------------------------------------------------------------------------------------
+// --- counters ------------------------------------------------------------------------------------
 
 static int64_t counter_decode(struct bytes value)
 {
@@ -119,8 +119,8 @@ struct status kv_increment(struct task *task, uint64_t tenant, struct bytes key,
     return st;
 }
 
-// Acknowledged commits lie below the node's wall clock (leader_commit waits for that), and every shard's
-// clock is at or above it.
+// Acknowledged commits lie below the node's wall clock (leader_commit waits for that), and every
+// shard's clock is at or above it.
 struct status kv_now(struct task *task, uint64_t tenant, struct hlc_timestamp *now)
 {
     (void)tenant;

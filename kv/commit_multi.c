@@ -3,22 +3,25 @@
 // Commit over several slices, in two phases:
 //
 //   lock       every written key, in all slices at once. From here on nothing waits for a lock.
-//   prepare    each slice validates its reads, chooses its lowest possible timestamp and logs the writes as
-//              prepared. Readers at or above that timestamp wait; readers below never see them.
+//   prepare    each slice validates its reads, chooses its lowest possible timestamp and logs the
+//              writes as prepared. Readers at or above that timestamp wait; readers below never see
+//              them.
 //   choose     the commit timestamp is the highest of those.
-//   validate   each slice that was read checks that nothing changed up to the commit timestamp, and commits
+//   validate   each slice that was read checks that nothing changed up to the commit timestamp, and
+//   commits
 //              nothing at or below it any more.
-//   record     the fate is logged in the first slice written. This is the commit: now it is acknowledged.
-//   resolve    in the background each slice turns its prepared writes into versions and lets go of the locks,
-//              then the record ends.
+//   record     the fate is logged in the first slice written. This is the commit: now it is
+//              acknowledged.
+//   resolve    in the background each slice turns its prepared writes into versions and lets go of
+//              the locks, then the record ends.
 //
-// A crash leaves prepared writes behind. At start, before anybody is served, each is resolved by its record:
-// committed when there is one that says so, dropped otherwise. Within a start the transaction's own shard always
-// ends what it began, so nobody else has to look at records.
+// A crash leaves prepared writes behind. At start, before anybody is served, each is resolved by
+// its record: committed when there is one that says so, dropped otherwise. Within a start the
+// transaction's own shard always ends what it began, so nobody else has to look at records.
 //
-// Source   Two-phase commit with presumed abort: Mohan, Lindsay, Obermarck, "Transaction Management in
-//          the R* Distributed Database Management System", 1986. Choosing the timestamp as the highest
-//          proposed one: Skeen's ordering.
+// Source   Two-phase commit with presumed abort: Mohan, Lindsay, Obermarck, "Transaction Management
+//          in the R* Distributed Database Management System", 1986. Choosing the timestamp as the
+//          highest proposed one: Skeen's ordering.
 #include <stdlib.h>
 
 #include "core/invariant.h"
@@ -42,7 +45,7 @@ struct fate {
     uint64_t slices[];
 };
 
-// --- resolving -------------------------------------------------------------------------------------------
+// --- resolving -----------------------------------------------------------------------------------
 
 static struct status resolve_slice(struct task *task, const struct fate *fate, uint64_t slice)
 {
@@ -136,7 +139,7 @@ static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fa
     resolve_ended(task, st, fate);
 }
 
-// --- the phases --------------------------------------------------------------------------------------------
+// --- the phases ----------------------------------------------------------------------------------
 
 struct multi {
     struct kv_txn *txn;
@@ -149,7 +152,8 @@ struct multi {
     struct hlc_timestamp ts;
 };
 
-// Sends them all. The first failure among them; routes that were stale come last, because any other failure stands.
+// Sends them all. The first failure among them; routes that were stale come last, because any other
+// failure stands.
 static struct status items_run(
     struct task *task, struct shard_call_item *items, uint32_t count)
 {
@@ -297,7 +301,7 @@ out:
     return st;
 }
 
-// --- after a start -----------------------------------------------------------------------------------------
+// --- after a start -------------------------------------------------------------------------------
 
 struct leader_record {
     struct leader_call call;

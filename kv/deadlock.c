@@ -182,7 +182,7 @@ void deadlock_graph_wait(struct deadlock_graph *graph, struct deadlock_wait_id i
     free(search);
 }
 
-// --- in the node -----------------------------------------------------------------------------------
+// --- in the node ---------------------------------------------------------------------------------
 
 struct report {
     struct shard_message message;

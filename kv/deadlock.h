@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Deadlocks between transactions, wherever in the node their locks are. Lock tables report waits that last
-// (kv/lock.h) to one graph on shard 0; an edge that closes a cycle costs the youngest transaction in it
-// its wait: 40001. Its age is when it first began, so a restarted one grows old and gets its turn.
+// Deadlocks between transactions, wherever in the node their locks are. Lock tables report waits
+// that last (kv/lock.h) to one graph on shard 0; an edge that closes a cycle costs the youngest
+// transaction in it its wait: 40001. Its age is when it first began, so a restarted one grows old
+// and gets its turn.
 //
-// Edges point to holders and to the one ahead in line; longer lines are reached through that one. Reports
-// repeat while a wait lasts, so edges that went stale (somebody in line gave up) are replaced within
-// LOCK_REPORT_AGAIN_NS. A stale edge can at worst end a wait that was no deadlock: 40001 all the same.
+// Edges point to holders and to the one ahead in line; longer lines are reached through that one.
+// Reports repeat while a wait lasts, so edges that went stale (somebody in line gave up) are
+// replaced within LOCK_REPORT_AGAIN_NS. A stale edge can at worst end a wait that was no deadlock:
+// 40001 all the same.
 //
-// Shard    deadlock_blocked and deadlock_unblocked run on the lock table's shard; the graph is shard 0's.
-// Memory   Reports are malloc'ed by the sender and freed by the receiver (jemalloc takes memory back from any
-//          thread). The graph holds at most DEADLOCK_WAITS_MAX; further waits rely on lock timeouts.
+// Shard    deadlock_blocked and deadlock_unblocked run on the lock table's shard; the graph is
+//          shard 0's.
+// Memory   Reports are malloc'ed by the sender and freed by the receiver (jemalloc takes memory
+//          back from any thread). The graph holds at most DEADLOCK_WAITS_MAX; further waits rely on
+//          lock timeouts.
 // Checked  tests/unit/kv/test_deadlock.c, tests/unit/kv/test_txn_locks.c.
 #pragma once
 #include "kv/kv_node.h"
@@ -25,7 +29,7 @@ struct deadlock_wait_id {
     uint64_t wait;
 };
 
-// --- the graph, apart from where its reports come from -----------------------------------------------
+// --- the graph, apart from where its reports come from -------------------------------------------
 
 struct deadlock_graph;
 // `kill` is told to end a wait. It must not call back.
@@ -39,7 +43,7 @@ void deadlock_graph_wait_end(
     struct deadlock_graph *graph, struct deadlock_wait_id id, struct lock_owner_id owner);
 uint32_t deadlock_graph_count(const struct deadlock_graph *graph);
 
-// --- in the node ---------------------------------------------------------------------------------------
+// --- in the node ---------------------------------------------------------------------------------
 
 extern const struct kv_module deadlock_module;
 // The lock table's hooks; table->arg is its slice.

@@ -52,7 +52,7 @@ struct feed_set {
     struct wait_queue ended; // Catch-up tasks, at the stop.
 };
 
-// --- batches -----------------------------------------------------------------------------------------------
+// --- batches -------------------------------------------------------------------------------------
 
 void feed_message_send(struct shard *from, uint32_t target, struct shard_message *message)
 {
@@ -119,7 +119,9 @@ static int event_order(const void *left, const void *right)
 
 static void batch_sort(struct feed_batch *batch)
 {
-    if (batch->unsorted && batch->count > 1) qsort(batch->events, batch->count, EVENT_BYTES, event_order);
+    if (batch->unsorted && batch->count > 1) {
+        qsort(batch->events, batch->count, EVENT_BYTES, event_order);
+    }
     batch->unsorted = false;
 }
 
@@ -145,7 +147,7 @@ static void feed_end(struct feed *feed, struct status st)
     batch_send(feed, last);
 }
 
-// --- finding, freeing --------------------------------------------------------------------------------------
+// --- finding, freeing ----------------------------------------------------------------------------
 
 static struct feed *feed_find(struct shard *shard, uint64_t slice_id, uint64_t id)
 {
@@ -176,7 +178,7 @@ void feed_close(struct shard *shard, uint64_t slice, uint64_t id)
     if (!feed->running) feed_free(feed);
 }
 
-// --- sending what is closed ----------------------------------------------------------------------------------
+// --- sending what is closed ----------------------------------------------------------------------
 
 static void resolved_add(struct feed *feed, struct feed_batch *batch, struct hlc_timestamp ts)
 {
@@ -237,7 +239,7 @@ void feed_batch_home(struct shard *from, struct feed_batch *batch)
     feed_message_send(from, batch->leader_shard, &batch->message);
 }
 
-// --- following what is applied -------------------------------------------------------------------------------
+// --- following what is applied -------------------------------------------------------------------
 
 static void feed_gather(struct feed *feed, const struct rangefeed_event *event)
 {
@@ -271,7 +273,9 @@ static void gather_clear(struct feed *feed, struct slice *slice, const struct en
     if (!span_overlaps(feed->span, op->span)) return;
     const struct rangefeed_event event = {
         .kind = RANGEFEED_CLEARED,
-        .version = {.key = op->span.start, .value = op->span.end, .ts = hlc_now(&slice->shard->hlc)},
+        .version = {.key = op->span.start,
+            .value = op->span.end,
+            .ts = hlc_now(&slice->shard->hlc)},
     };
     feed_gather(feed, &event);
 }
@@ -365,7 +369,7 @@ static void timer_fire(struct timer *timer)
     timer_start(set);
 }
 
-// --- catching up -----------------------------------------------------------------------------------------------
+// --- catching up ---------------------------------------------------------------------------------
 
 static struct status credit_wait(struct task *task, struct feed *feed)
 {
@@ -429,8 +433,8 @@ out:
     return st;
 }
 
-// Rounds up to the present, each as long as the one before took, until one is small; the last one runs while
-// what is applied meanwhile is gathered already.
+// Rounds up to the present, each as long as the one before took, until one is small; the last one
+// runs while what is applied meanwhile is gathered already.
 static struct status catch_up(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
@@ -441,7 +445,8 @@ static struct status catch_up(struct task *task, void *arg)
     bool small = false;
     while (feed->state == FEED_CATCHING_UP) {
         struct hlc_timestamp closed = slice_close(slice);
-        // A prepared write holds closed time back behind commits that are applied: not the moment to go over.
+        // A prepared write holds closed time back behind commits that are applied: not the moment
+        // to go over.
         bool last = small && hlc_less_equal(slice->applied_ts, closed);
         if (last) feed->collecting = true;
         if (small && !last) TRY(task_sleep(task, CATCH_UP_POLL_NS));
@@ -554,7 +559,7 @@ out:
     return st;
 }
 
-// --- the module --------------------------------------------------------------------------------------------------
+// --- the module ----------------------------------------------------------------------------------
 
 static struct status feed_slice_ready(struct task *task, struct slice *slice)
 {

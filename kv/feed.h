@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The leader's side of rangefeeds (kv/rangefeed.h is the consumer's): what is applied to a slice is gathered for
-// each feed that wants it and leaves in batches.
+// The leader's side of rangefeeds (kv/rangefeed.h is the consumer's): what is applied to a slice is
+// gathered for each feed that wants it and leaves in batches.
 //
-// A batch is made on the leader's shard, read on the consumer's and goes home to be freed; what is away is
-// a feed's debt. While two batches are away the open one grows; at FEED_BYTES_MAX in all the feed is cut off.
+// A batch is made on the leader's shard, read on the consumer's and goes home to be freed; what is
+// away is a feed's debt. While two batches are away the open one grows; at FEED_BYTES_MAX in all
+// the feed is cut off.
 //
-// Order: an event leaves once the slice has closed its timestamp, sorted; so a multi-slice transaction that is
-// resolved after younger commits still comes before them.
+// Order: an event leaves once the slice has closed its timestamp, sorted; so a multi-slice
+// transaction that is resolved after younger commits still comes before them.
 //
 // Shard    A feed belongs to its slice's leader; struct feed_batch crosses.
 // Safety   No event at or below a resolved mark follows it; no committed version is left out:

@@ -11,7 +11,7 @@
 
 #define VALIDATE_ROUNDS_MAX 8u
 
-// --- getting there -----------------------------------------------------------------------------------
+// --- getting there -------------------------------------------------------------------------------
 
 struct status leader_call(
     struct task *task, struct leader_call *call, struct arena *arena, task_fn fn)
@@ -43,7 +43,7 @@ void leader_reply_end(struct leader_call *call)
     call->remote = false;
 }
 
-// --- what every request is checked for -----------------------------------------------------------------
+// --- what every request is checked for -----------------------------------------------------------
 
 static struct status foreign(void)
 {
@@ -106,7 +106,7 @@ static struct status slice_of(
     return *slice == NULL ? wrong_range() : STATUS_OK;
 }
 
-// --- reading -----------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 static struct status lock_key(struct task *task, struct slice *slice, struct leader_call *call,
     const struct kv_read *read, struct bytes key, bool *skipped, bool *suspended)
@@ -231,8 +231,8 @@ out:
     return st;
 }
 
-// Locks every row of the batch. Afterwards the snapshot is either still the newest state of what was
-// scanned, or the client has to move its snapshot and ask again: K_MOVED.
+// Locks every row of the batch. Afterwards the snapshot is either still the newest state of what
+// was scanned, or the client has to move its snapshot and ask again: K_MOVED.
 static struct status lock_rows(struct task *task, struct slice *slice, struct leader_scan *scan,
     struct span scanned)
 {
@@ -277,7 +277,7 @@ out:
     return st;
 }
 
-// --- validating --------------------------------------------------------------------------------------
+// --- validating ----------------------------------------------------------------------------------
 
 static struct status serves_reads(struct slice *slice, uint64_t tenant,
     const struct read_entry *entries, uint32_t count)
@@ -305,7 +305,7 @@ out:
     return st;
 }
 
-// --- committing --------------------------------------------------------------------------------------
+// --- committing ----------------------------------------------------------------------------------
 
 // A transaction cannot run longer than its reads could be repeated.
 static struct status check_threshold(struct slice *slice, const struct leader_call *call)
@@ -384,8 +384,8 @@ static bool writes_are_free(struct slice *slice, const struct leader_commit *com
     return true;
 }
 
-// What was inserted must still be as it was when the transaction looked. Many are looked at with yields; what came in
-// between is in the validator.
+// What was inserted must still be as it was when the transaction looked. Many are looked at with
+// yields; what came in between is in the validator.
 static struct status validate_writes(
     struct task *task, struct slice *slice, const struct leader_commit *commit)
 {
@@ -436,7 +436,8 @@ out:
     return st;
 }
 
-// Everything up to the choice of a timestamp. On success nothing has suspended since the last check.
+// Everything up to the choice of a timestamp. On success nothing has suspended since the last
+// check.
 static struct status commit_begin(struct task *task, struct slice *slice,
     struct leader_commit *commit, bool keep_locks)
 {
@@ -459,7 +460,8 @@ static struct status commit_begin(struct task *task, struct slice *slice,
         TRY(serves_writes(NULL, slice, commit));
         TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
     }
-    // Validating long spans suspends, and others may have come in between: then the keys must be locked.
+    // Validating long spans suspends, and others may have come in between: then the keys must be
+    // locked.
     if (!keep_locks && !writes_are_free(slice, commit)) {
         st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "could not serialize access due to concurrent update");
@@ -468,8 +470,9 @@ out:
     return st;
 }
 
-// An acknowledged commit lies before any snapshot taken afterwards on whatever shard: all of a node read one
-// wall clock, and their snapshots are at or above it. So an acknowledgement waits for that clock to pass.
+// An acknowledged commit lies before any snapshot taken afterwards on whatever shard: all of a node
+// read one wall clock, and their snapshots are at or above it. So an acknowledgement waits for that
+// clock to pass.
 static struct status clock_pass(struct task *task, struct hlc_timestamp ts)
 {
     struct env *env = task->shard->env;
@@ -587,7 +590,7 @@ out:
     return st;
 }
 
-// --- releasing ---------------------------------------------------------------------------------------
+// --- releasing -----------------------------------------------------------------------------------
 
 struct release {
     struct shard_message message;

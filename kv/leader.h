@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What a slice's leader does for clients: reads, locks, validation, commits. One struct a kind of request;
-// the client fills it in, leader_call takes it to the slice's shard (a direct call on the own one) and its
-// answers are in the struct when that returns.
+// What a slice's leader does for clients: reads, locks, validation, commits. One struct a kind of
+// request; the client fills it in, leader_call takes it to the slice's shard (a direct call on the
+// own one) and its answers are in the struct when that returns.
 //
-// The leader trusts nothing that decides: each request names its tenant, and each key and span is checked
-// against that tenant's span (42501) and against the ranges that the slice serves (K_WRONG_RANGE).
+// The leader trusts nothing that decides: each request names its tenant, and each key and span is
+// checked against that tenant's span (42501) and against the ranges that the slice serves
+// (K_WRONG_RANGE).
 //
 // Shard    leader_call runs on the client's shard, the leader_* functions on the slice's.
-// Memory   A request and everything it points to is lent by the caller until leader_call returns: the caller
-//          sleeps meanwhile. Answers are made in request->call.arena: on the own shard that is the caller's arena;
-//          for another shard it is request->call.reply, an unaccounted arena that the leader fills and the caller
-//          takes over with the answer: leader_reply_take copies out of it, leader_reply_end frees it.
-//          No arena is ever used by two shards at once.
-// Errors   K_WRONG_RANGE (look the route up again), K_MOVED (the read timestamp must move to call->moved_to,
-//          then ask again), and those of kv/client.h.
+// Memory   A request and everything it points to is lent by the caller until leader_call returns:
+//          the caller sleeps meanwhile. Answers are made in request->call.arena: on the own shard
+//          that is the caller's arena; for another shard it is request->call.reply, an unaccounted
+//          arena that the leader fills and the caller takes over with the answer: leader_reply_take
+//          copies out of it, leader_reply_end frees it. No arena is ever used by two shards at
+//          once.
+// Errors   K_WRONG_RANGE (look the route up again), K_MOVED (the read timestamp must move to
+//          call->moved_to, then ask again), and those of kv/client.h.
 // Checked  tests/unit/kv/test_leader.c forges keys of other tenants in every kind of request.
 #pragma once
 #include "core/task.h"
@@ -25,7 +27,8 @@
 #include "kv/slice.h"
 #include "kv/write_buffer.h"
 
-#define K_MOVED SQLSTATE('K', '0', '0', '1', '2') // Rows read under lock are newer than the snapshot.
+// Rows read under lock are newer than the snapshot.
+#define K_MOVED SQLSTATE('K', '0', '0', '1', '2')
 
 struct leader_call {
     uint64_t slice;
@@ -37,7 +40,8 @@ struct leader_call {
     struct arena reply;            // Used when the leader is on another shard.
     bool remote;
     // Answers of all kinds.
-    struct hlc_timestamp moved_to; // Not zero: what was read under lock is as of this, above read_ts.
+    // Not zero: what was read under lock is as of this, above read_ts.
+    struct hlc_timestamp moved_to;
     uint64_t lock_wait_ns;
     uint64_t locks_taken;
 };
@@ -78,7 +82,8 @@ struct leader_scan {
 };
 struct status leader_scan(struct task *task, void *arg);
 
-// A read of one key at the newest timestamp that needs no waiting and sees every acknowledged commit.
+// A read of one key at the newest timestamp that needs no waiting and sees every acknowledged
+// commit.
 struct leader_present {
     struct leader_call call;
     struct bytes key;
@@ -95,7 +100,8 @@ struct leader_refresh {
 };
 struct status leader_refresh(struct task *task, void *arg);
 
-// A whole transaction in one slice: validates, locks what is not locked, logs, applies, releases locks.
+// A whole transaction in one slice: validates, locks what is not locked, logs, applies, releases
+// locks.
 struct leader_commit {
     struct leader_call call;
     const struct write_node *const *writes;
@@ -109,8 +115,9 @@ struct leader_commit {
     uint64_t mark;                   // Answer: for leader_validate.
 };
 struct status leader_commit(struct task *task, void *arg);
-// Takes the locks of all writes: the first step of a multi-slice commit. Nobody who has prepared waits for
-// a lock, because a reader may be waiting for the prepared write while it holds that lock.
+// Takes the locks of all writes: the first step of a multi-slice commit. Nobody who has prepared
+// waits for a lock, because a reader may be waiting for the prepared write while it holds that
+// lock.
 struct status leader_lock(struct task *task, void *arg);
 // Validates and logs a prepare entry. Locks stay until leader_resolve.
 struct status leader_prepare(struct task *task, void *arg);
@@ -143,6 +150,7 @@ struct status leader_resolve(struct task *task, void *arg);
 // Releases the transaction's locks in the slice. Does not suspend and cannot fail.
 void leader_release(struct shard *shard, uint64_t slice, uint64_t txn);
 
-// 42501 unless all of the key or span is the tenant's. Tenant 0 is storage itself, for the cluster's own span.
+// 42501 unless all of the key or span is the tenant's. Tenant 0 is storage itself, for the
+// cluster's own span.
 CHECKED struct status leader_check_key(uint64_t tenant, struct bytes key);
 CHECKED struct status leader_check_span(uint64_t tenant, struct span span);

@@ -36,7 +36,7 @@ struct lock_owner {
     uint64_t hold_count;
 };
 
-// --- pools -----------------------------------------------------------------------------------------
+// --- pools ---------------------------------------------------------------------------------------
 
 static void *pool_take(struct lock_pool *pool)
 {
@@ -73,7 +73,7 @@ static void pool_fini(struct lock_pool *pool)
     }
 }
 
-// --- the two hash tables ---------------------------------------------------------------------------
+// --- the two hash tables -------------------------------------------------------------------------
 
 struct status lock_table_init(struct lock_table *table, struct shard *shard)
 {
@@ -208,7 +208,7 @@ static void owner_drop_if_unused(struct lock_table *table, struct lock_owner *ow
     table->owner_count--;
 }
 
-// --- granting --------------------------------------------------------------------------------------
+// --- granting ------------------------------------------------------------------------------------
 
 static struct lock_hold *hold_find(const struct lock *lock, uint64_t txn)
 {
@@ -274,7 +274,7 @@ static void line_advance(struct lock_table *table, struct lock *lock)
     }
 }
 
-// --- asking ----------------------------------------------------------------------------------------
+// --- asking --------------------------------------------------------------------------------------
 
 static bool mode_covers(enum kv_lock held, enum kv_lock wanted)
 {
@@ -372,7 +372,8 @@ static struct status wait_in_line(struct task *task, struct lock_table *table,
     timer_disarm(table->shard, &waiter.timer);
     waiter_delist(table, &waiter);
     if (waiter.reported && table->unblocked != NULL) table->unblocked(&waiter);
-    // Granted and cancelled at the same time: the lock is held, the task's next wait says that it must end.
+    // Granted and cancelled at the same time: the lock is held, the task's next wait says that it
+    // must end.
     if (waiter.granted) return STATUS_OK;
     bool in_line = waiter.previous != NULL || lock->first == &waiter;
     if (in_line) {
@@ -472,7 +473,7 @@ void lock_release_all(struct lock_table *table, uint64_t txn)
     owner_drop_if_unused(table, owner);
 }
 
-// --- for the deadlock detector ---------------------------------------------------------------------
+// --- for the deadlock detector -------------------------------------------------------------------
 
 void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st)
 {

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A slice's lock table: which transaction holds which key, and who waits for it, first come first served.
+// A slice's lock table: which transaction holds which key, and who waits for it, first come first
+// served.
 //
-// Locks are in the leader's memory only. They make conflicting transactions queue instead of abort; that what
-// was read is still true is checked again at commit (kv/validate.h), so losing the table loses nothing
-// but time. A lock is held until lock_release_all: there is no unlocking of one key, which is also why an edge
-// "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong about transactions that have ended.
+// Locks are in the leader's memory only. They make conflicting transactions queue instead of abort;
+// that what was read is still true is checked again at commit (kv/validate.h), so losing the table
+// loses nothing but time. A lock is held until lock_release_all: there is no unlocking of one key,
+// which is also why an edge "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong
+// about transactions that have ended.
 //
 // Shard    The slice leader's.
 // Time     Deadlines are monotonic ns (task_now_ns).
-// Memory   Locks, holds and owners come from pools of the table, bounded by LOCK_COUNT_MAX (53200). A waiter
-//          is embedded in the waiting task's frame.
-// Errors   55P03 (KV_WAIT_FAIL, or the deadline passed), 40001 (chosen to end a deadlock), 57014, 53200.
+// Memory   Locks, holds and owners come from pools of the table, bounded by LOCK_COUNT_MAX (53200).
+//          A waiter is embedded in the waiting task's frame.
+// Errors   55P03 (KV_WAIT_FAIL, or the deadline passed), 40001 (chosen to end a deadlock), 57014,
+//          53200.
 // Checked  tests/unit/kv/test_lock.c.
 #pragma once
 #include "core/bytes.h"
@@ -26,7 +29,8 @@ struct lock;
 struct lock_hold;
 struct lock_table;
 
-// Who asks. `age_ns` is when the transaction first began: on a deadlock the youngest of the cycle gives way.
+// Who asks. `age_ns` is when the transaction first began: on a deadlock the youngest of the cycle
+// gives way.
 struct lock_owner_id {
     uint64_t txn;
     uint64_t age_ns;
@@ -54,8 +58,8 @@ struct lock_pool {
 
 struct lock_table {
     struct shard *shard;
-    // Called when a wait has lasted LOCK_REPORT_NS and again while it lasts, and when a reported wait
-    // has ended. Either may be NULL (unit tests).
+    // Called when a wait has lasted LOCK_REPORT_NS and again while it lasts, and when a reported
+    // wait has ended. Either may be NULL (unit tests).
     void (*blocked)(struct lock_waiter *waiter);
     void (*unblocked)(struct lock_waiter *waiter);
     void *arg;
@@ -82,16 +86,18 @@ struct lock_request {
     uint64_t deadline_ns; // 0: none.
 };
 
-// Takes the lock, waiting in line if it must. *skipped (may be NULL when wait is not SKIP) says that another
-// holds it; *waited_ns grows by the time spent. Locks already held are success. Suspends; *suspended
-// (may be NULL) says whether it did: what the caller knew before is a rumour then.
+// Takes the lock, waiting in line if it must. *skipped (may be NULL when wait is not SKIP) says
+// that another holds it; *waited_ns grows by the time spent. Locks already held are success.
+// Suspends; *suspended (may be NULL) says whether it did: what the caller knew before is a rumour
+// then.
 CHECKED struct status lock_acquire(struct task *task, struct lock_table *table,
     const struct lock_request *request, struct bytes key, bool *skipped, bool *suspended,
     uint64_t *waited_ns);
 // Takes it only if that needs no waiting. False: another holds it or is before us.
 CHECKED struct status lock_try(struct lock_table *table, const struct lock_request *request,
     struct bytes key, bool *granted);
-// Whether a transaction other than `txn` holds the key or waits for it in a mode that forbids to write it.
+// Whether a transaction other than `txn` holds the key or waits for it in a mode that forbids to
+// write it.
 bool lock_taken_by_other(const struct lock_table *table, uint64_t txn, struct bytes key);
 // The same for any key that `wanted` says yes to: for whom there are fewer locks than keys.
 bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,

@@ -53,7 +53,7 @@ struct hlc_timestamp protected_gc_limit(struct slice *slice, uint64_t tenant)
     return limit;
 }
 
-// --- the tables ------------------------------------------------------------------------------------------
+// --- the tables ----------------------------------------------------------------------------------
 
 static struct known *known_find(const struct protections *table, const uint8_t id[ID_BYTES])
 {
@@ -131,7 +131,7 @@ static struct status table_ttl_set(struct task *task, void *arg)
     return STATUS_OK;
 }
 
-// --- records -----------------------------------------------------------------------------------------------
+// --- records -------------------------------------------------------------------------------------
 
 static struct bytes record_key(struct arena *arena, const uint8_t id[ID_BYTES])
 {
@@ -226,7 +226,7 @@ out:
     return st;
 }
 
-// --- changes, on shard 0 ---------------------------------------------------------------------------------------
+// --- changes, on shard 0 -------------------------------------------------------------------------
 
 struct change {
     struct status (*run)(struct task *task, struct change *change, struct arena *arena);
@@ -342,7 +342,7 @@ struct status kv_protections(struct task *task, struct arena *arena,
     return records_read(task, arena, protections, count);
 }
 
-// --- TTLs --------------------------------------------------------------------------------------------------------
+// --- TTLs ----------------------------------------------------------------------------------------
 
 struct status kv_gc_ttl_set(struct task *task, uint64_t tenant, uint64_t ttl_ns)
 {
@@ -389,7 +389,7 @@ out:
     return st;
 }
 
-// --- the module ----------------------------------------------------------------------------------------------------
+// --- the module ----------------------------------------------------------------------------------
 
 static struct status protected_shard_init(struct task *task, struct kv_shard *kv)
 {

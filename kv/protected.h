@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What garbage collection may take: protected timestamps and TTLs by tenant. The public side is in kv/admin.h.
+// What garbage collection may take: protected timestamps and TTLs by tenant. The public side is in
+// kv/admin.h.
 //
-// Records are keys of the cluster's own span (kv/range.h) and decide over restarts; each shard holds a table of
-// all of them, which is what collection asks (protected_gc_limit). A protection is in every shard's table, and every
-// slice has been asked whether it came too late, before it is written and acknowledged; it leaves the tables
-// after its record is gone.
+// Records are keys of the cluster's own span (kv/range.h) and decide over restarts; each shard
+// holds a table of all of them, which is what collection asks (protected_gc_limit). A protection is
+// in every shard's table, and every slice has been asked whether it came too late, before it is
+// written and acknowledged; it leaves the tables after its record is gone.
 //
 // Shard    Any; changes run on shard 0, one at a time.
 // Memory   At most PROTECTIONS_MAX records.
-// Safety   A version visible at or after a protected timestamp is never collected: test_protected.c.
+// Safety   A version visible at or after a protected timestamp is never collected:
+//          test_protected.c.
 #pragma once
 #include "kv/kv_node.h"
 

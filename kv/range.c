@@ -81,7 +81,7 @@ struct status range_decode(struct bytes value, struct range *range)
     return STATUS_OK;
 }
 
-// --- sets --------------------------------------------------------------------------------------------
+// --- sets ----------------------------------------------------------------------------------------
 
 struct status range_set_create(struct range_set **set)
 {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Ranges: descriptors, where they are written down, and the set of them that a slice's leader serves.
+// Ranges: descriptors, where they are written down, and the set of them that a slice's leader
+// serves.
 //
-// Descriptors are ordinary keys of the cluster's own span (0x01 ...) in slice 1, written by transactions of
-// tenant 0 (kv/range_admin.c): they decide. Each leader holds those of its slice in memory and refuses keys
-// outside of them (K_WRONG_RANGE); each shard caches what it looked up (kv/router.h).
+// Descriptors are ordinary keys of the cluster's own span (0x01 ...) in slice 1, written by
+// transactions of tenant 0 (kv/range_admin.c): they decide. Each leader holds those of its slice in
+// memory and refuses keys outside of them (K_WRONG_RANGE); each shard caches what it looked up
+// (kv/router.h).
 //
 //   0x01 'r' <start key>   -> descriptor           0x01 'n' -> last range id
 //   0x01 'p' <id>          -> protected timestamp  0x01 'g' uvarint(tenant) -> GC TTL
@@ -35,11 +37,11 @@ struct bytes range_encode(struct arena *arena, const struct range *range);
 CHECKED struct status range_decode(struct bytes value, struct range *range);
 // [0x01, 0x02)
 struct span range_meta_span(void);
-// Keys of descriptors whose range starts below `key` (or at it, when `inclusive`): a reverse scan of it meets
-// the one that covers the key first.
+// Keys of descriptors whose range starts below `key` (or at it, when `inclusive`): a reverse scan
+// of it meets the one that covers the key first.
 struct span range_meta_lookup_span(struct arena *arena, struct bytes key, bool inclusive);
 
-// --- what a slice serves -----------------------------------------------------------------------------
+// --- what a slice serves -------------------------------------------------------------------------
 
 struct range_entry {
     struct range range;     // Keys in this allocation.

@@ -29,7 +29,7 @@ static struct ranges *ranges_of(struct kv_shard *kv)
     return kv->module_state[KV_SLOT_RANGES];
 }
 
-// --- what leaders hold -------------------------------------------------------------------------------------
+// --- what leaders hold ---------------------------------------------------------------------------
 
 struct range_notice {
     struct range range;
@@ -69,7 +69,7 @@ static struct status tell(struct task *task, const struct range *range, struct h
         task, router_shard(kv_shard_of(task->shard), range->slice), notice_added, &notice);
 }
 
-// --- descriptors ---------------------------------------------------------------------------------------------
+// --- descriptors ---------------------------------------------------------------------------------
 
 static struct status descriptors_read(struct task *task, struct kv_txn *txn, struct span span,
     enum kv_lock lock, struct arena *arena, struct range **ranges, uint32_t *count)
@@ -138,7 +138,7 @@ static struct status range_id_next(struct task *task, uint64_t *id)
     return st;
 }
 
-// --- changes, on shard 0 ---------------------------------------------------------------------------------------
+// --- changes, on shard 0 -------------------------------------------------------------------------
 
 // Writes the given descriptors (slice 0: erases the one with that start) in one transaction.
 static struct status descriptors_write(
@@ -315,7 +315,7 @@ struct status kv_tenant_erase(struct task *task, uint64_t tenant)
     return change_run(task, &change);
 }
 
-// --- handing over what is empty ----------------------------------------------------------------------------------
+// --- handing over what is empty ------------------------------------------------------------------
 
 static struct status notice_taken_empty(struct task *task, void *arg)
 {
@@ -344,7 +344,8 @@ static struct status move_one(
     moved.slice = slice;
     moved.generation++;
     st = descriptors_write(task, arena, &moved, 1);
-    // When nobody knows whether it was written, nobody serves the range until the next start reads it.
+    // When nobody knows whether it was written, nobody serves the range until the next start reads
+    // it.
     if (status_is(st, E_AMBIGUOUS_RESULT)) goto out;
     if (failed(st)) {
         (void)!failed(tell(task, range, HLC_ZERO));
@@ -386,7 +387,7 @@ struct status kv_move_empty(struct task *task, struct span span, uint64_t slice)
     return change_run(task, &change);
 }
 
-// --- walking -----------------------------------------------------------------------------------------------------
+// --- walking -------------------------------------------------------------------------------------
 
 struct status range_walk(struct task *task, struct span span, range_visit visit, void *arg)
 {
@@ -417,7 +418,7 @@ out:
     return st;
 }
 
-// --- facts ---------------------------------------------------------------------------------------------------------
+// --- facts ---------------------------------------------------------------------------------------
 
 struct status kv_tenant_shard(struct task *task, uint64_t tenant, uint32_t *shard)
 {
@@ -509,7 +510,7 @@ out:
     return st;
 }
 
-// --- splitting by size -----------------------------------------------------------------------------------------------
+// --- splitting by size ---------------------------------------------------------------------------
 
 // Measures one range that has been written to a lot; splits it when it is too large.
 static struct status size_check(struct task *task, struct slice *slice, struct bytes start)
@@ -579,10 +580,10 @@ static void size_task_ended(struct task *task, struct status st, void *arg)
     wait_queue_wake_all(&ranges_of(kv)->size_ended, STATUS_OK);
 }
 
-// --- the module ----------------------------------------------------------------------------------------------------
+// --- the module ----------------------------------------------------------------------------------
 
-// What counts for validation does so from the moment its timestamp is chosen. Resolved writes are told as
-// writes, with their transaction.
+// What counts for validation does so from the moment its timestamp is chosen. Resolved writes are
+// told as writes, with their transaction.
 static void on_proposed(
     struct slice_observer *observer, struct slice *slice, const struct entry_op *op)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Changing ranges: bootstrap, split, create and erase a tenant's, hand empty ones over; and walking them. The
-// public side is in kv/admin.h; this is what storage's other files need.
+// Changing ranges: bootstrap, split, create and erase a tenant's, hand empty ones over; and walking
+// them. The public side is in kv/admin.h; this is what storage's other files need.
 //
-// All changes run on shard 0, one at a time, so that what leaders hold follows what the descriptors say in
-// the same order. A change that adds keys to a slice tells its leader after the descriptors are committed;
-// one that takes keys away tells it before. A crash in between leaves the descriptors right, and the start
-// tells every leader anew.
+// All changes run on shard 0, one at a time, so that what leaders hold follows what the descriptors
+// say in the same order. A change that adds keys to a slice tells its leader after the descriptors
+// are committed; one that takes keys away tells it before. A crash in between leaves the
+// descriptors right, and the start tells every leader anew.
 //
 // Shard    Any; requests go to shard 0 and to leaders.
 // Checked  tests/unit/kv/test_ranges.c.
@@ -14,12 +14,12 @@
 #include "kv/kv_node.h"
 #include "kv/range.h"
 
-// Gives each slice its lock table, validator and range set; loads or makes the ranges at start; splits
-// ranges that have grown too large.
+// Gives each slice its lock table, validator and range set; loads or makes the ranges at start;
+// splits ranges that have grown too large.
 extern const struct kv_module range_module;
 
-// Calls `visit` with the parts of the span, range by range, in order: where each lies now. A `visit` that returns
-// K_WRONG_RANGE is called again with what a new look-up says.
+// Calls `visit` with the parts of the span, range by range, in order: where each lies now. A
+// `visit` that returns K_WRONG_RANGE is called again with what a new look-up says.
 typedef struct status (*range_visit)(
     struct task *task, void *arg, const struct range *range, struct span part);
 CHECKED struct status range_walk(

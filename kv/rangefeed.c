@@ -2,8 +2,8 @@
 //
 // The consumer's side: a queue of batches from the leader (kv/feed.h).
 //
-// Closing does not wait: the leader is told by a message that comes back, and until it is back batches may still
-// arrive and are dropped. The struct goes with that message.
+// Closing does not wait: the leader is told by a message that comes back, and until it is back
+// batches may still arrive and are dropped. The struct goes with that message.
 #include "kv/rangefeed.h"
 
 #include <stdlib.h>

@@ -3,15 +3,16 @@
 // Rangefeeds: everything committed in a span, in commit order per slice, from a timestamp on, with
 // resolved marks. A resolved mark of T says: no event at or below T will follow.
 //
-// A feed first catches up from the store (versions above `after`; in commit order within a key, and within a batch),
-// then follows the slice's applied entries in commit order. No resolved mark comes before the catch-up is
-// complete; the seam shows in nothing else. A consumer that reads too slowly is cut off with 53400 and opens anew
-// from its last resolved mark: a feed never holds up a commit.
+// A feed first catches up from the store (versions above `after`; in commit order within a key, and
+// within a batch), then follows the slice's applied entries in commit order. No resolved mark comes
+// before the catch-up is complete; the seam shows in nothing else. A consumer that reads too slowly
+// is cut off with 53400 and opens anew from its last resolved mark: a feed never holds up a commit.
 //
-// Shard    The feed belongs to the shard that opened it; events come from the slice's leader shard in batches.
+// Shard    The feed belongs to the shard that opened it; events come from the slice's leader shard
+//          in batches.
 // Memory   A batch is valid until the next rangefeed_next. At most 16 MiB are queued for one feed.
-// Errors   57014; 57P01; 53400 cut off; 55000 `after` is older than what is retained; K_STALE_ROUTE: the span
-//          left the slice: look up the ranges anew.
+// Errors   57014; 57P01; 53400 cut off; 55000 `after` is older than what is retained;
+//          K_STALE_ROUTE: the span left the slice: look up the ranges anew.
 #pragma once
 #include "kv/admin.h"
 
@@ -20,7 +21,8 @@ struct rangefeed;
 enum rangefeed_event_kind {
     RANGEFEED_VALUE,    // version
     RANGEFEED_RESOLVED, // version.ts
-    RANGEFEED_CLEARED,  // All versions of [version.key, version.value) were erased (kv_clear). Not told by a catch-up.
+    // All versions of [version.key, version.value) were erased (kv_clear). Not told by a catch-up.
+    RANGEFEED_CLEARED,
 };
 struct rangefeed_event {
     enum rangefeed_event_kind kind;
@@ -32,7 +34,8 @@ struct rangefeed_options {
     uint64_t slice;              // The feed covers the part of span that this slice holds.
     struct span span;
     struct hlc_timestamp after;
-    uint64_t resolved_every_ns;  // 0: 200 ms. Resolved marks follow the slice's present within a log flush of it.
+    // 0: 200 ms. Resolved marks follow the slice's present within a log flush of it.
+    uint64_t resolved_every_ns;
 };
 CHECKED struct status rangefeed_open(
     struct task *task, const struct rangefeed_options *options, struct rangefeed **feed);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Raw versions for replication, backup and administration (kv/admin.h): finds the slices, checks the tenant at
-// each leader, puts the answers together. What a slice does is kv/slice_raw.c.
+// Raw versions for replication, backup and administration (kv/admin.h): finds the slices, checks
+// the tenant at each leader, puts the answers together. What a slice does is kv/slice_raw.c.
 #include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/range_admin.h"
@@ -24,7 +24,7 @@ static struct status check_part(struct slice *slice, uint64_t tenant, struct spa
     return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "the slice does not serve this span");
 }
 
-// --- export ------------------------------------------------------------------------------------------------
+// --- export --------------------------------------------------------------------------------------
 
 struct export_call {
     struct leader_call call;
@@ -113,7 +113,7 @@ struct status kv_export_next(struct task *task, struct kv_export *export, struct
     return STATUS_OK;
 }
 
-// --- ingest -------------------------------------------------------------------------------------------------
+// --- ingest --------------------------------------------------------------------------------------
 
 struct ingest_call {
     struct leader_call call;
@@ -210,7 +210,7 @@ struct status kv_ingest(
     return st;
 }
 
-// --- all slices of the node -----------------------------------------------------------------------------------
+// --- all slices of the node ----------------------------------------------------------------------
 
 struct slice_job {
     struct leader_call call;
@@ -280,7 +280,7 @@ struct status kv_revert(
     return st;
 }
 
-// --- spans ------------------------------------------------------------------------------------------------------
+// --- spans ---------------------------------------------------------------------------------------
 
 static struct status job_part(
     struct task *task, void *arg, const struct range *range, struct span part)

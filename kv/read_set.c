@@ -159,8 +159,9 @@ void read_set_add_span(struct read_set *set, struct span span)
             if (span_contains_span((struct span){last->start, last->end}, span)) return;
         }
     }
-    entry_append(
-        set, (struct read_entry){arena_copy(set->arena, span.start), arena_copy(set->arena, span.end)});
+    entry_append(set,
+        (struct read_entry){
+            arena_copy(set->arena, span.start), arena_copy(set->arena, span.end)});
 }
 
 const struct read_entry *read_set_entries(struct read_set *set, uint32_t *count)

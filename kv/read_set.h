@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What a transaction has read: points and spans whose content must not change between its read timestamp and
-// its commit timestamp. Bounded: a set that grows too large is made coarser (neighbours become one span),
-// which can only give more conflicts, never fewer.
+// What a transaction has read: points and spans whose content must not change between its read
+// timestamp and its commit timestamp. Bounded: a set that grows too large is made coarser
+// (neighbours become one span), which can only give more conflicts, never fewer.
 //
 // Shard    The transaction's. Nothing here suspends.
 // Memory   Keys are copied into the arena given.

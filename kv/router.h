@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Routing: which slice leads a key. Each shard caches the descriptors that it has looked up in the meta range.
-// A leader that does not serve the key says K_WRONG_RANGE; then router_evict, and look up again.
+// Routing: which slice leads a key. Each shard caches the descriptors that it has looked up in the
+// meta range. A leader that does not serve the key says K_WRONG_RANGE; then router_evict, and look
+// up again.
 //
 // Shard    One cache a shard.
-// Memory   At most ROUTER_ROUTES_MAX routes (then it starts over). A route found is valid until the next
-//          suspension of anyone: copy what outlives that.
+// Memory   At most ROUTER_ROUTES_MAX routes (then it starts over). A route found is valid until the
+//          next suspension of anyone: copy what outlives that.
 // Errors   55000 no range holds the key: its tenant has no storage. Otherwise those of reading.
 #pragma once
 #include "core/task.h"
@@ -19,11 +20,14 @@ struct router {
     struct range_set *routes;
 };
 
-// The range that holds `key`; with `below`, the one that holds the greatest keys below it. Suspends when it is not cached.
+// The range that holds `key`; with `below`, the one that holds the greatest keys below it. Suspends
+// when it is not cached.
 CHECKED struct status router_find(
     struct task *task, struct bytes key, bool below, const struct range **range);
-// Forgets the route of `key` and, from the second attempt in a row on, waits a little: the range is on its way.
-CHECKED struct status router_evict(struct task *task, struct bytes key, bool below, uint32_t attempt);
+// Forgets the route of `key` and, from the second attempt in a row on, waits a little: the range is
+// on its way.
+CHECKED struct status router_evict(
+    struct task *task, struct bytes key, bool below, uint32_t attempt);
 // Forgets all routes: for whoever does not know which of many was stale.
 CHECKED struct status router_evict_all(struct task *task, uint32_t attempt);
 // The shard of a slice of this node.

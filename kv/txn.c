@@ -15,7 +15,7 @@ METRIC_DEFINE(metric_commits, "txn.commits", METRIC_COUNTER, METRIC_COUNT, true,
 METRIC_DEFINE(metric_aborts, "txn.aborts", METRIC_COUNTER, METRIC_COUNT, true,
     "Transactions rolled back or failed");
 
-// --- the shard's share ---------------------------------------------------------------------------------
+// --- the shard's share ---------------------------------------------------------------------------
 
 static struct status client_shard_init(struct task *task, struct kv_shard *kv)
 {
@@ -24,8 +24,8 @@ static struct status client_shard_init(struct task *task, struct kv_shard *kv)
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     invariant(kv->shard->index < SHARDS_MAX);
-    // Microseconds since 1970 leave room for the shard's number below them: ids of an earlier start are
-    // lower as long as a shard begins less than a million transactions a second on average.
+    // Microseconds since 1970 leave room for the shard's number below them: ids of an earlier start
+    // are lower as long as a shard begins less than a million transactions a second on average.
     client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) / 1000u;
     TRY(range_set_create(&client->router.routes));
     kv->module_state[KV_SLOT_CLIENT] = client;
@@ -68,7 +68,7 @@ uint64_t client_txn_id(struct shard *shard)
     return ++client_of_shard(shard)->last_id * SHARDS_MAX + shard->index;
 }
 
-// --- life ----------------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 static void txn_reset(struct kv_txn *txn)
 {
@@ -212,7 +212,7 @@ struct status kv_txn_commit(struct task *task, struct kv_txn *txn, struct hlc_ti
     return st;
 }
 
-// --- facts -----------------------------------------------------------------------------------------------
+// --- facts ---------------------------------------------------------------------------------------
 
 struct hlc_timestamp kv_txn_read_ts(const struct kv_txn *txn)
 {
@@ -259,7 +259,7 @@ void kv_txn_depend(struct kv_txn *txn, struct bytes key)
     if (!txn->read_only) read_set_add_key(&txn->reads, key);
 }
 
-// --- for the other files of the client ---------------------------------------------------------------------
+// --- for the other files of the client -----------------------------------------------------------
 
 struct status txn_check(const struct kv_txn *txn, bool writes)
 {
@@ -347,7 +347,7 @@ out:
     return txn_outcome(txn, st);
 }
 
-// --- by slice ------------------------------------------------------------------------------------------------
+// --- by slice ------------------------------------------------------------------------------------
 
 struct txn_part *txn_parts_get(struct txn_parts *parts, uint64_t slice)
 {

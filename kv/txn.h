@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What a transaction is, for the files that make up the KV client: kv/txn.c (life), kv/client_read.c,
-// kv/client_scan.c, kv/client_write.c, kv/commit.c (one slice) and kv/commit_multi.c (several). The layers
-// above see kv/client.h only.
+// What a transaction is, for the files that make up the KV client: kv/txn.c (life),
+// kv/client_read.c, kv/client_scan.c, kv/client_write.c, kv/commit.c (one slice) and
+// kv/commit_multi.c (several). The layers above see kv/client.h only.
 //
 // Shard    The shard that began it.
 // Memory   A transaction comes from its shard's pool; all that it gathers lives in its arena.
@@ -76,7 +76,7 @@ CHECKED struct status txn_put(
 void txn_end(struct kv_txn *txn);
 void txn_release_locks(struct kv_txn *txn);
 
-// --- a transaction's reads and writes by slice ---------------------------------------------------------
+// --- a transaction's reads and writes by slice ---------------------------------------------------
 
 struct txn_part {
     uint64_t slice;
@@ -91,21 +91,23 @@ struct txn_parts {
     uint32_t count, capacity;
 };
 // In the arena given. Looks routes up; suspends when one is not cached.
-CHECKED struct status txn_parts_reads(struct task *task, struct kv_txn *txn, struct txn_parts *parts);
-CHECKED struct status txn_parts_writes(struct task *task, struct kv_txn *txn, struct txn_parts *parts);
+CHECKED struct status txn_parts_reads(
+    struct task *task, struct kv_txn *txn, struct txn_parts *parts);
+CHECKED struct status txn_parts_writes(
+    struct task *task, struct kv_txn *txn, struct txn_parts *parts);
 struct txn_part *txn_parts_get(struct txn_parts *parts, uint64_t slice);
 
 // All reads and writes in one slice: one request, one log entry.
 CHECKED struct status commit_one(struct task *task, struct kv_txn *txn, const struct txn_part *part,
     struct hlc_timestamp *commit_ts);
-// Writes in several slices, or reads outside of the one written to. Ends as kv_txn_commit does, except that
-// the transaction is not freed.
+// Writes in several slices, or reads outside of the one written to. Ends as kv_txn_commit does,
+// except that the transaction is not freed.
 CHECKED struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_parts *parts,
     struct hlc_timestamp *commit_ts);
 extern const struct kv_module commit_multi_module;
 void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn_part *part,
     struct leader_commit *commit);
-// The log entry payload of a part's writes, in the transaction's arena, its timestamp left open. `txn_id` 0:
-// committed writes. Yields.
+// The log entry payload of a part's writes, in the transaction's arena, its timestamp left open.
+// `txn_id` 0: committed writes. Yields.
 CHECKED struct status commit_payload(struct task *task, struct kv_txn *txn,
     const struct txn_part *part, uint64_t txn_id, uint64_t record_slice, struct bytes *payload);

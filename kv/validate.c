@@ -142,8 +142,8 @@ static enum validator_answer write_in_span(const struct recent_write *write, str
     return bytes_has_prefix(span.start, key) ? VALIDATOR_UNKNOWN : VALIDATOR_SAME;
 }
 
-// Whether the ring still has everything above `after`; a young one has all there ever was, and before the start
-// there is nothing that a transaction of this start has not seen.
+// Whether the ring still has everything above `after`; a young one has all there ever was, and
+// before the start there is nothing that a transaction of this start has not seen.
 static bool ring_reaches(const struct validator *validator, struct hlc_timestamp after)
 {
     if (validator->noted <= RING_COUNT) return true;
@@ -268,7 +268,7 @@ enum validator_answer validator_keys_since(const struct validator *validator,
                                                                     : VALIDATOR_SAME;
 }
 
-// --- against the slice -----------------------------------------------------------------------------
+// --- against the slice ---------------------------------------------------------------------------
 
 static struct status changed(void)
 {

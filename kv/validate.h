@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What a slice committed lately, to answer at commit: has anything that this transaction read changed?
+// What a slice committed lately, to answer at commit: has anything that this transaction read
+// changed?
 //
-// Three fixed-size structures over commits from the moment they are proposed: a table of the highest commit
-// timestamp by hash of key (for points: "no" is exact, "yes" is asked again of the store), a ring of recent
-// writes (for spans), and the bounds of the latest large entries, whose keys are not noted one by one.
-// What lies beyond their window is asked of the store.
+// Three fixed-size structures over commits from the moment they are proposed: a table of the
+// highest commit timestamp by hash of key (for points: "no" is exact, "yes" is asked again of the
+// store), a ring of recent writes (for spans), and the bounds of the latest large entries, whose
+// keys are not noted one by one. What lies beyond their window is asked of the store.
 //
-// Prepared writes of multi-slice transactions count with their lowest possible timestamp, and again when
-// they are resolved.
+// Prepared writes of multi-slice transactions count with their lowest possible timestamp, and again
+// when they are resolved.
 //
 // Shard    The slice leader's.
 // Memory   About 0.7 MiB a slice, allocated once.
-// Safety   A transaction commits only if no key that it read has a version between its read and its commit
-//          timestamp. Checked by tests/unit/kv/test_kv_history.c.
+// Safety   A transaction commits only if no key that it read has a version between its read and its
+//          commit timestamp. Checked by tests/unit/kv/test_kv_history.c.
 #pragma once
 #include "core/bytes.h"
 #include "core/hlc.h"
@@ -57,7 +58,8 @@ struct validator_keys {
 enum validator_answer validator_keys_since(const struct validator *validator,
     const struct validator_keys *keys, uint64_t mark, uint64_t txn);
 
-// Whether none of the entries has a version above `after`, as of the return: from there to a proposal
-// nothing may suspend. Suspends only for spans beyond the window. 40001 when something changed.
+// Whether none of the entries has a version above `after`, as of the return: from there to a
+// proposal nothing may suspend. Suspends only for spans beyond the window. 40001 when something
+// changed.
 CHECKED struct status validate_reads(struct task *task, struct slice *slice,
     const struct read_entry *entries, uint32_t count, struct hlc_timestamp after);

@@ -103,7 +103,8 @@ static void node_write(struct write_buffer *buffer, struct write_node *node, enu
     if (node->kind == WRITE_NONE) buffer->count++;
     node->kind = (uint8_t)kind;
     node->value = value;
-    // Once it had to be unchanged, it has to stay so: the later write rests on the first one's answer.
+    // Once it had to be unchanged, it has to stay so: the later write rests on the first one's
+    // answer.
     node->checked = node->checked || checked;
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A transaction's buffered writes: an ordered map from key to the newest write of it, with marks to roll
-// back to. Reads overlay it on what the store says (kv/client_scan.c); COMMIT sends it in key order.
+// A transaction's buffered writes: an ordered map from key to the newest write of it, with marks to
+// roll back to. Reads overlay it on what the store says (kv/client_scan.c); COMMIT sends it in key
+// order.
 //
-// A skip list in the transaction's arena: inserts and look-ups are O(log n), and an insert behind the last
-// key (bulk loads) is O(1). Undo is a log of replaced writes, kept only while a mark exists. A write that is
-// rolled back leaves its node behind as WRITE_NONE, which every reader of the map passes over.
+// A skip list in the transaction's arena: inserts and look-ups are O(log n), and an insert behind
+// the last key (bulk loads) is O(1). Undo is a log of replaced writes, kept only while a mark
+// exists. A write that is rolled back leaves its node behind as WRITE_NONE, which every reader of
+// the map passes over.
 //
 // Shard    The transaction's. Nothing here suspends.
-// Memory   Keys and values are copied into the arena given; they stay until it is reset, also when they
-//          were replaced, because reads may have lent them out. The caller bounds `bytes`.
+// Memory   Keys and values are copied into the arena given; they stay until it is reset, also when
+//          they were replaced, because reads may have lent them out. The caller bounds `bytes`.
 // Checked  tests/unit/kv/test_write_buffer.c, against a sorted array.
 #pragma once
 #include "core/arena.h"
@@ -67,6 +69,7 @@ const struct write_node *write_buffer_seek_below(
 const struct write_node *write_node_next(const struct write_node *node);
 const struct write_node *write_node_previous(const struct write_node *node);
 
-// A mark, and taking back all writes made after it. A mark stays valid until one before it is rolled back to.
+// A mark, and taking back all writes made after it. A mark stays valid until one before it is
+// rolled back to.
 uint64_t write_buffer_mark(struct write_buffer *buffer);
 void write_buffer_rollback(struct write_buffer *buffer, uint64_t mark);

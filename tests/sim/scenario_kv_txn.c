@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Transactions over several slices and shards while the node crashes, restarts with other numbers of shards, splits
-// its ranges and checkpoints. At the end all versions are read back and
+// Transactions over several slices and shards while the node crashes, restarts with other numbers
+// of shards, splits its ranges and checkpoints. At the end all versions are read back and
 //   - every acknowledged transaction is there, whole, at its timestamp,
 //   - one whose end nobody saw is there whole or not at all, one that was refused is not there,
-//   - in the order of their timestamps they are a serial history: each read what those before it wrote,
+//   - in the order of their timestamps they are a serial history: each read what those before it
+//     wrote,
 //   - that order does not contradict the order in which they began and were acknowledged,
-//   - and the rangefeeds, opened anew after each start from their last resolved mark, told every version.
+//   - and the rangefeeds, opened anew after each start from their last resolved mark, told every
+//     version.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -73,7 +75,7 @@ struct worker {
     uint64_t number; // Of a worker or a slice.
 };
 
-// --- keys --------------------------------------------------------------------------------------------
+// --- keys ----------------------------------------------------------------------------------------
 
 static struct bytes group_key(struct arena *arena, uint32_t group)
 {
@@ -105,7 +107,7 @@ static uint64_t value_number(struct bytes value)
     return number;
 }
 
-// --- work --------------------------------------------------------------------------------------------
+// --- work ----------------------------------------------------------------------------------------
 
 static void note_read(struct txn *txn, uint32_t key, struct bytes value)
 {
@@ -137,8 +139,8 @@ out:
     return st;
 }
 
-static struct status op_write(
-    struct task *task, struct world *world, struct kv_txn *kv, struct txn *txn, uint32_t key, bool erase)
+static struct status op_write(struct task *task, struct world *world, struct kv_txn *kv,
+    struct txn *txn, uint32_t key, bool erase)
 {
     uint64_t value = ++world->next_value;
     struct bytes at = key_of(task->arena, key);
@@ -259,7 +261,7 @@ out:
     return st;
 }
 
-// --- feeds -------------------------------------------------------------------------------------------
+// --- feeds ---------------------------------------------------------------------------------------
 
 static struct status listen(struct task *task, void *arg)
 {
@@ -299,7 +301,7 @@ out:
     return st;
 }
 
-// --- checking ----------------------------------------------------------------------------------------
+// --- checking ------------------------------------------------------------------------------------
 
 static struct status versions_read(struct task *task, struct world *world)
 {
@@ -346,7 +348,8 @@ static bool is_last_write(const struct txn *txn, uint32_t at)
 static void settle(struct world *world, struct txn *txn)
 {
     if (txn->write_count == 0) return;
-    // The last one is a put, with a value of its own; unless the transaction failed before it came to that.
+    // The last one is a put, with a value of its own; unless the transaction failed before it came
+    // to that.
     const struct seen *mark = &txn->writes[txn->write_count - 1];
     const struct version *found =
         mark->value == 0 ? NULL : version_find(world, mark->key, mark->value, HLC_ZERO);
@@ -358,7 +361,8 @@ static void settle(struct world *world, struct txn *txn)
         for (uint32_t i = 0; i < txn->write_count; i++) {
             if (txn->writes[i].value == 0) continue;
             if (version_find(world, txn->writes[i].key, txn->writes[i].value, HLC_ZERO) != NULL) {
-                sim_violation(world->run, "value %" PRIu64 " should not be there, its transaction is not",
+                sim_violation(world->run,
+                    "value %" PRIu64 " should not be there, its transaction is not",
                     txn->writes[i].value);
             }
         }
@@ -367,8 +371,10 @@ static void settle(struct world *world, struct txn *txn)
     for (uint32_t i = 0; i < txn->write_count; i++) {
         const struct seen *write = &txn->writes[i];
         if (write->value == 0) continue; // Deleting what is not there leaves nothing.
-        if (is_last_write(txn, i) && version_find(world, write->key, write->value, txn->ts) == NULL) {
-            sim_violation(world->run, "value %" PRIu64 " of key %u is missing", write->value, write->key);
+        if (is_last_write(txn, i) &&
+            version_find(world, write->key, write->value, txn->ts) == NULL) {
+            sim_violation(world->run, "value %" PRIu64 " of key %u is missing", write->value,
+                write->key);
         }
     }
 }
@@ -428,7 +434,7 @@ static void check_told(struct world *world)
     }
 }
 
-// --- a node's life -----------------------------------------------------------------------------------
+// --- a node's life -------------------------------------------------------------------------------
 
 static struct status spawn(struct task *task, void *arg)
 {
@@ -442,7 +448,8 @@ static struct status spawn(struct task *task, void *arg)
             &(struct task_options){.fn = work, .arg = worker, .kind = "kv-txn-worker"}));
         world->working++;
     }
-    for (uint32_t i = 0; i < kv->node->slice_count; i++) { // From any shard: here the last one listens.
+    // From any shard: here the last one listens.
+    for (uint32_t i = 0; i < kv->node->slice_count; i++) {
         if (task->shard->index + 1 != task->shard->node->shard_count) break;
         struct worker *worker = ARENA_NEW(&world->run->arena, struct worker);
         *worker = (struct worker){world, i + 1};
@@ -524,7 +531,7 @@ out:
     return st;
 }
 
-// --- cases ---------------------------------------------------------------------------------------------
+// --- cases ---------------------------------------------------------------------------------------
 
 struct watch {
     struct world *world;

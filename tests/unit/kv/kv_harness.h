@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A node with storage for tests of the KV client: KV_TEST runs its body over both stores, on one shard and on
-// three. Tenant 2 exists; keys are made by key(): the tenant's prefix and a text. With kv_test_spread the
-// tenant's keys from "m" on lie in another slice (on three shards: of another shard).
+// A node with storage for tests of the KV client: KV_TEST runs its body over both stores, on one
+// shard and on three. Tenant 2 exists; keys are made by key(): the tenant's prefix and a text. With
+// kv_test_spread the tenant's keys from "m" on lie in another slice (on three shards: of another
+// shard).
 #pragma once
 #include "tests/unit/harness.h"
 
@@ -38,7 +39,8 @@ static inline void kv_test_all(task_fn body)
     for (int i = 0; i < 4; i++) {
         char dir[256];
         struct kv_test test = {.body = body,
-            .options = {.dir = test_dir(dir), .store = stores[i / 2], .log_segment_bytes = 4 << 20}};
+            .options = {
+                .dir = test_dir(dir), .store = stores[i / 2], .log_segment_bytes = 4 << 20}};
         struct status st = node_test(shards[i % 2], kv_test_run, &test);
         char sqlstate[6];
         status_sqlstate(st, sqlstate);
@@ -57,7 +59,7 @@ static inline void kv_test_all(task_fn body)
     static struct status suite##_##name##_body( \
         __attribute__((unused)) struct task *task, __attribute__((unused)) void *arg)
 
-// --- keys and values ----------------------------------------------------------------------------------
+// --- keys and values -----------------------------------------------------------------------------
 
 static inline struct bytes key_in(struct task *task, uint64_t tenant, const char *text)
 {
@@ -92,7 +94,7 @@ static inline struct status kv_test_spread(struct task *task)
     return kv_move_empty(task, span, task->shard->node->shard_count > 1 ? 3 : 1);
 }
 
-// --- transactions ---------------------------------------------------------------------------------------
+// --- transactions --------------------------------------------------------------------------------
 
 static inline struct status begin(struct task *task, struct kv_txn **txn)
 {
@@ -178,7 +180,7 @@ static inline struct status scan_all(struct task *task, struct kv_txn *txn, cons
     return scan_text(task, txn, &scan, text);
 }
 
-// --- several at once ------------------------------------------------------------------------------------
+// --- several at once -----------------------------------------------------------------------------
 
 // Workers are tasks of this shard, each of which does its work on the shard `number % shards`.
 struct worker {

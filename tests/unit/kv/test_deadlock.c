@@ -29,7 +29,8 @@ static void teardown(void)
     deadlock_graph_destroy(graph);
 }
 
-// Transaction `txn` (its age is its number: higher is younger) waits in wait number `wait` for `others`.
+// Transaction `txn` (its age is its number: higher is younger) waits in wait number `wait` for
+// `others`.
 static void wait_for(uint64_t txn, uint64_t wait, const uint64_t *others, uint32_t count)
 {
     struct lock_owner_id owners[4];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Random histories over few keys from many workers, checked afterwards: in the order of their timestamps the
-// transactions form a serial history (each read what the ones before it wrote), and that order does not
-// contradict real time: who began after another was acknowledged comes after it.
+// Random histories over few keys from many workers, checked afterwards: in the order of their
+// timestamps the transactions form a serial history (each read what the ones before it wrote), and
+// that order does not contradict real time: who began after another was acknowledged comes after
+// it.
 #include "tests/unit/kv/kv_harness.h"
 
 #define KEYS 6u

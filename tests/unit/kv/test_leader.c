@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A leader believes no client: requests that name one tenant and keys of another are refused, in every kind of
-// request, on the own shard and from another.
+// A leader believes no client: requests that name one tenant and keys of another are refused, in
+// every kind of request, on the own shard and from another.
 #include "tests/unit/kv/kv_harness.h"
 
 #include "kv/leader.h"
@@ -63,8 +63,9 @@ out:
     return st;
 }
 
-// A payload that says more than the writes beside it was made by our own client: it is not what is checked. But
-// what clients can reach, the client's own functions, is checked before it is buffered.
+// A payload that says more than the writes beside it was made by our own client: it is not what is
+// checked. But what clients can reach, the client's own functions, is checked before it is
+// buffered.
 static struct status forge_through_the_client(struct task *task, struct bytes at, struct span span)
 {
     struct status st = STATUS_OK;

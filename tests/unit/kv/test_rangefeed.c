@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Feeds tell every committed version once, in order, before the resolved mark that covers it; also across the
-// seam between the catch-up and what is applied meanwhile, and for a slow consumer not at all.
+// Feeds tell every committed version once, in order, before the resolved mark that covers it; also
+// across the seam between the catch-up and what is applied meanwhile, and for a slow consumer not
+// at all.
 #include "tests/unit/kv/kv_harness.h"
 
 #include "kv/kv_node.h"
@@ -147,7 +148,8 @@ out:
     return st;
 }
 
-// Opened in the middle of the writing, from before it: the seam loses nothing and tells nothing twice.
+// Opened in the middle of the writing, from before it: the seam loses nothing and tells nothing
+// twice.
 KV_TEST(rangefeed, has_no_seam)
 {
     struct status st = STATUS_OK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Ranges: made, split, handed over and erased under clients that have cached where they were, and found again
-// after a restart.
+// Ranges: made, split, handed over and erased under clients that have cached where they were, and
+// found again after a restart.
 #include "tests/unit/kv/kv_harness.h"
 
 #include "kv/kv_node.h"
@@ -83,7 +83,8 @@ out:
     return st;
 }
 
-// Writers go on while their span is handed from slice to slice: nothing is lost, nobody sees an error.
+// Writers go on while their span is handed from slice to slice: nothing is lost, nobody sees an
+// error.
 struct handover {
     bool stop;
     uint32_t written;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Transactions one at a time or interleaved by hand: snapshots, own writes, conflicts, savepoints, the past.
+// Transactions one at a time or interleaved by hand: snapshots, own writes, conflicts, savepoints,
+// the past.
 #include "tests/unit/kv/kv_harness.h"
 
 KV_TEST(txn, reads_what_was_committed)
@@ -80,7 +81,8 @@ KV_TEST(txn, scans_in_batches_over_ranges)
     TRY(kv_split(task, key_number(task, "b", 40)));
     TRY(kv_split(task, key_number(task, "t", 200)));
     TRY(begin(task, &txn));
-    for (uint32_t i = 0; i < 300; i += 3) { // Every third: new, or written again, or (by nine) gone.
+    // Every third: new, or written again, or (by nine) gone.
+    for (uint32_t i = 0; i < 300; i += 3) {
         struct bytes at = key_number(task, i < 150 ? "b" : "t", i);
         if (i % 9 == 0) {
             TRY(kv_delete(task, txn, at));
@@ -412,7 +414,8 @@ out:
     return st;
 }
 
-// Large entries are remembered by their bounds only: what they wrote conflicts, what lies between does not.
+// Large entries are remembered by their bounds only: what they wrote conflicts, what lies between
+// does not.
 KV_TEST(txn, large_transactions_conflict_with_what_they_wrote)
 {
     struct status st = STATUS_OK;

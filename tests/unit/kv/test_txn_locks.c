@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Transactions that meet at the same rows: queues instead of aborts, deadlocks, NOWAIT and SKIP LOCKED, races
-// of inserts, cancellation. Workers run on all shards at once.
+// Transactions that meet at the same rows: queues instead of aborts, deadlocks, NOWAIT and SKIP
+// LOCKED, races of inserts, cancellation. Workers run on all shards at once.
 #include "tests/unit/kv/kv_harness.h"
 
 #include "kv/kv_node.h"
@@ -196,7 +196,7 @@ out:
     return st;
 }
 
-// --- inserts -----------------------------------------------------------------------------------------------
+// --- inserts -------------------------------------------------------------------------------------
 
 struct race {
     uint32_t winners, losers;
@@ -267,7 +267,7 @@ out:
     return st;
 }
 
-// --- deadlocks ---------------------------------------------------------------------------------------------
+// --- deadlocks -----------------------------------------------------------------------------------
 
 struct ring {
     uint32_t count;
@@ -318,7 +318,7 @@ out:
     return st;
 }
 
-// --- cancellation --------------------------------------------------------------------------------------------
+// --- cancellation --------------------------------------------------------------------------------
 
 static struct status lock_hot(struct task *task, void *arg)
 {
@@ -359,7 +359,7 @@ out:
     return st;
 }
 
-// --- the table itself --------------------------------------------------------------------------------------------
+// --- the table itself ----------------------------------------------------------------------------
 
 static struct lock_request request_of(uint64_t txn, enum kv_lock mode, enum kv_wait wait)
 {

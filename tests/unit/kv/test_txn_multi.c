@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Transactions over several slices: all or nothing for every reader, also after a stop in the middle.
+// Transactions over several slices: all or nothing for every reader, also after a stop in the
+// middle.
 #include "tests/unit/kv/kv_harness.h"
 
 #include "kv/leader.h"
@@ -172,7 +173,7 @@ out:
     return st;
 }
 
-// --- what a stop leaves behind ---------------------------------------------------------------------------------
+// --- what a stop leaves behind -------------------------------------------------------------------
 
 // Prepares one write in the slice of its key, as kv/commit_multi.c does.
 static struct status prepare(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The validator's answers against a list of all writes: "same" is never wrong, "changed" neither, and "unknown"
-// is given only for what is too old, too long or too many.
+// The validator's answers against a list of all writes: "same" is never wrong, "changed" neither,
+// and "unknown" is given only for what is too old, too long or too many.
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
