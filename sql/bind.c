@@ -232,11 +232,12 @@ static struct status coerce_literal(
     struct datum value = {0};
     bool by_name = names_object(type.oid) && !is_number(datum_as_bytes(literal->value));
     // varchar(3) cuts an explicit cast and refuses an assignment that is too long: the typmod is
-    // applied by the caller.
+    // applied by the caller. Only an interval's says what the text means: '1' day.
+    struct type read_as = type.oid == TYPE_INTERVAL ? type : TYPE_OF(type.oid);
     if (!by_name)
         TRY(bind_at(binder,
-            type_input(binder->arena, binder->types, TYPE_OF(type.oid),
-                datum_as_bytes(literal->value), &value),
+            type_input(
+                binder->arena, binder->types, read_as, datum_as_bytes(literal->value), &value),
             literal->position));
     if (by_name || (input_is_stable(type.oid) && !names_object(type.oid)) ||
         (is_temporal(type.oid) && !names_object(type.oid) && has_letter(datum_as_bytes(literal->value)))) {

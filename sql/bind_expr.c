@@ -515,8 +515,10 @@ static struct status bind_list_of_one_type(struct binder *binder, struct scope *
     if (kind == SCALAR_ARRAY) {
         type_oid array = type_is_array(scalar->type.oid) ? scalar->type.oid
                                                          : type_array_of(scalar->type.oid);
+        // Arrays in an array are one more dimension.
         if (type_is_array(scalar->type.oid))
-            return bind_unsupported(binder, expr->position, "a multidimensional ARRAY[]");
+            return bind_call(binder, "array_stack", scalar->args, scalar->arg_count,
+                expr->position, out);
         if (array == 0)
             return bind_error(binder, expr->position, E_UNDEFINED_OBJECT,
                 "could not find array type for data type %s",
@@ -567,7 +569,8 @@ static struct status bind_cast(
         return bind_unsupported(binder, expr->position, "a cast of a row");
     struct type bare = TYPE_OF(type.oid);
     bool literal = scalar_is_unknown(*out);
-    TRY(bind_coerce(binder, out, literal ? bare : type, CAST_EXPLICIT, &done));
+    bool whole = !literal || type.oid == TYPE_INTERVAL; // '1' day needs its field to be read.
+    TRY(bind_coerce(binder, out, whole ? type : bare, CAST_EXPLICIT, &done));
     if (!done)
         TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s",
             bind_type_text(binder, (*out)->type), bind_type_text(binder, type)));
@@ -577,27 +580,100 @@ out:
     return st;
 }
 
+#define SUBSCRIPTS_MAX 6 // As many as an array has dimensions.
+
+// One bound of each subscript, as an int4[]. A lone subscript among slices stands for 1 to itself.
+static struct status bind_bounds(struct binder *binder, struct scope *scope,
+    const struct expr *const *steps, uint32_t count, bool upper, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *bounds = scalar_with_args(
+        binder->arena, SCALAR_ARRAY, TYPE_OF(TYPE_INT4_ARRAY), steps[0]->position, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct expr *step = steps[i];
+        bool second = upper && step->subscript.slice;
+        const struct expr *bound = second ? step->subscript.upper : step->subscript.lower;
+        int64_t open = second ? INT32_MAX : INT32_MIN;
+        if (!upper && !step->subscript.slice) {
+            bound = NULL;
+            open = 1;
+        }
+        if (bound == NULL) {
+            bounds->args[i] = scalar_const(
+                binder->arena, TYPE_OF(TYPE_INT4), datum_int(open), step->position);
+            continue;
+        }
+        TRY(bind_expr(binder, scope, bound, &bounds->args[i]));
+        TRY(bind_coerce(
+            binder, &bounds->args[i], TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
+    }
+    *out = bounds;
+
+out:
+    return st;
+}
+
+static struct status bind_array_subscripts(struct binder *binder, struct scope *scope,
+    struct scalar *array, const struct expr *const *steps, uint32_t count, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *args[3] = {array};
+    const struct type_info *info = type_info(array->type.oid);
+    bool slice = false;
+    for (uint32_t i = 0; i < count; i++) slice |= steps[i]->subscript.slice;
+    if (slice) {
+        TRY(bind_bounds(binder, scope, steps, count, false, &args[1]));
+        TRY(bind_bounds(binder, scope, steps, count, true, &args[2]));
+        return bind_call(binder, "array_slice", args, 3, steps[0]->position, out);
+    }
+    if (count > 1) {
+        TRY(bind_bounds(binder, scope, steps, count, true, &args[1]));
+        return bind_call(binder, "array_item", args, 2, steps[0]->position, out);
+    }
+    TRY(bind_expr(binder, scope, steps[0]->subscript.lower, &args[1]));
+    TRY(bind_coerce(binder, &args[1], TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
+    struct scalar *scalar = scalar_with_args(
+        binder->arena, SCALAR_SUBSCRIPT, TYPE_OF(info->element), steps[0]->position, 2);
+    scalar->args[0] = array;
+    scalar->args[1] = args[1];
+    *out = scalar;
+
+out:
+    return st;
+}
+
 static struct status bind_subscript(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
     struct status st = STATUS_OK;
-    struct scalar *array, *at;
-    if (expr->subscript.slice) return bind_unsupported(binder, expr->position, "an array slice");
-    TRY(bind_expr(binder, scope, expr->subscript.arg, &array));
-    TRY(bind_expr(binder, scope, expr->subscript.lower, &at));
-    const struct type_info *info = type_info(array->type.oid);
-    if (array->type.oid == TYPE_JSONB) return bind_operator(
-        binder, "->", array, at, expr->position, out);
-    if (info == NULL || info->element == 0)
-        return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,
-            "cannot subscript type %s because it does not support subscripting",
-            bind_type_text(binder, array->type));
-    TRY(bind_coerce(binder, &at, TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
-    struct scalar *scalar = scalar_with_args(
-        binder->arena, SCALAR_SUBSCRIPT, TYPE_OF(info->element), expr->position, 2);
-    scalar->args[0] = array;
-    scalar->args[1] = at;
-    *out = scalar;
+    const struct expr *steps[SUBSCRIPTS_MAX], *base = expr;
+    uint32_t count = 0, at = SUBSCRIPTS_MAX;
+    struct scalar *value, *key;
+    // a[1][2] is one expression in another: the outermost holds the last subscript.
+    for (; base->kind == EXPR_SUBSCRIPT; base = base->subscript.arg, count++) {
+        if (count == SUBSCRIPTS_MAX)
+            return bind_error(binder, expr->position, E_PROGRAM_LIMIT_EXCEEDED,
+                "number of array dimensions (%u) exceeds the maximum allowed (%d)", count + 1,
+                SUBSCRIPTS_MAX);
+        steps[--at] = base;
+    }
+    TRY(bind_expr(binder, scope, base, &value));
+    const struct type_info *info = type_info(value->type.oid);
+    if (value->type.oid != TYPE_JSONB) {
+        if (info == NULL || info->element == 0)
+            return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,
+                "cannot subscript type %s because it does not support subscripting",
+                bind_type_text(binder, value->type));
+        return bind_array_subscripts(binder, scope, value, steps + at, count, out);
+    }
+    for (; at < SUBSCRIPTS_MAX; at++) {
+        if (steps[at]->subscript.slice)
+            return bind_error(binder, steps[at]->position, E_DATATYPE_MISMATCH,
+                "jsonb subscript does not support slices");
+        TRY(bind_expr(binder, scope, steps[at]->subscript.lower, &key));
+        TRY(bind_operator(binder, "->", value, key, steps[at]->position, &value));
+    }
+    *out = value;
 
 out:
     return st;

@@ -336,11 +336,45 @@ out:
     return st;
 }
 
+// unnest(a, b) is unnest(a) beside unnest(b).
+static struct expr_list split_unnest(struct binder *binder, const struct expr_list *calls)
+{
+    struct expr_list split = {0};
+    uint32_t count = 0;
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        if (pass == 1) split.items = ARENA_ARRAY(binder->arena, struct expr *, count);
+        split.count = 0;
+        for (uint32_t i = 0; i < calls->count; i++) {
+            struct expr *call = calls->items[i];
+            bool several = call->kind == EXPR_FUNCTION && call->function->args.count > 1 &&
+                           strcmp(call->function->name, "unnest") == 0;
+            for (uint32_t a = 0; a < (several ? call->function->args.count : 1); a++) {
+                if (pass == 0) {
+                    count++;
+                    continue;
+                }
+                struct expr *one = call;
+                if (several) {
+                    one = ARENA_NEW(binder->arena, struct expr);
+                    *one = *call;
+                    one->function = ARENA_NEW(binder->arena, struct function_expr);
+                    *one->function = *call->function;
+                    one->function->args.items += a;
+                    one->function->args.count = 1;
+                }
+                split.items[split.count++] = one;
+            }
+        }
+    }
+    return split;
+}
+
 static struct status bind_function_item(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
     struct status st = STATUS_OK;
-    uint32_t call_count = item->function.calls.count;
+    struct expr_list calls = split_unnest(binder, &item->function.calls);
+    uint32_t call_count = calls.count;
     struct rel *function = rel_new(binder->arena, REL_FUNCTION);
     if (item->function.column_count > 0)
         return bind_unsupported(binder, item->position, "a column definition list");
@@ -353,7 +387,7 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
     uint32_t column_count = item->function.ordinality ? 1 : 0;
     for (uint32_t i = 0; i < call_count; i++) {
         TRY(bind_from_call(
-            binder, &inner, item->function.calls.items[i], &function->function.calls[i]));
+            binder, &inner, calls.items[i], &function->function.calls[i]));
         column_count += function->function.calls[i].var_count;
     }
     const char *name = item->alias;
@@ -366,7 +400,9 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
             range->columns[at].name = binder->vars[call->vars[v]].name;
             range->columns[at].scalar = bind_var(binder, call->vars[v], POSITION_NONE);
             // A function of one column lends it the alias: FROM generate_series(1, 3) AS n.
-            if (call_count == 1 && call->var_count == 1 && item->alias != NULL)
+            // One that names its column itself keeps it: json_array_elements(x) AS e has e.value.
+            bool own_name = strcmp(range->columns[at].name, call->function->name) != 0;
+            if (call_count == 1 && call->var_count == 1 && item->alias != NULL && !own_name)
                 range->columns[at].name = item->alias;
         }
     }

@@ -149,9 +149,8 @@ static void describe_set(struct binder *binder, const char *name,
     call->var_count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct type type = count == 1 ? match->result : TYPE_OF(set->column_types[i]);
-        const char *column = set != NULL && set->column_names != NULL && count > 1
-            ? set->column_names[i]
-            : name;
+        const char *column =
+            set != NULL && set->column_names != NULL ? set->column_names[i] : name;
         call->types[i] = type;
         call->vars[i] = bind_new_var(binder, column, NULL, type);
     }

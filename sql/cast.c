@@ -144,16 +144,17 @@ static struct status through_text(struct function_call *call, struct type from, 
     struct datum in, struct datum *out)
 {
     struct buffer text;
+    // Only an interval's typmod says what its text means: '5' in interval '5' day.
+    if (to.oid != TYPE_INTERVAL) to.typmod = -1;
     if (from.oid == TYPE_UNKNOWN || from.oid == TYPE_TEXT || from.oid == TYPE_VARCHAR)
-        return type_input(
-            call->arena, call->context, TYPE_OF(to.oid), datum_as_bytes(in), out);
+        return type_input(call->arena, call->context, to, datum_as_bytes(in), out);
     buffer_init(&text, call->arena);
     type_output(&text, call->context, from.oid, in);
     if (to.oid == TYPE_TEXT || to.oid == TYPE_VARCHAR || to.oid == TYPE_BPCHAR) {
         *out = datum_bytes(buffer_bytes(&text));
         return STATUS_OK;
     }
-    return type_input(call->arena, call->context, TYPE_OF(to.oid), buffer_bytes(&text), out);
+    return type_input(call->arena, call->context, to, buffer_bytes(&text), out);
 }
 
 static struct status each_element(struct function_call *call, struct type from, struct type to,

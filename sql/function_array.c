@@ -388,6 +388,98 @@ out:
     return st;
 }
 
+// --- what ARRAY[[...]] and subscripts become -----------------------------------------------------------------
+
+// Arrays of one shape, one on the other: one more dimension outside.
+BODY(array_stack)
+{
+    struct status st = STATUS_OK;
+    struct array array;
+    struct array_builder builder;
+    int32_t length[ARRAY_DIMENSIONS_MAX] = {0}, lower[ARRAY_DIMENSIONS_MAX] = {0};
+    uint32_t dimensions = 0;
+    bool empty = false;
+    array_builder_init(&builder, call->arena, element_type(call, 0));
+    for (uint32_t i = 0; i < call->arg_count; i++) {
+        TRY(open_or_empty(call, args, i, &array));
+        if (i == 0) {
+            dimensions = array.dimensions;
+            empty = dimensions == 0;
+            for (uint32_t d = 0; d < dimensions && d + 1 < ARRAY_DIMENSIONS_MAX; d++) {
+                length[d + 1] = array.length[d];
+                lower[d + 1] = array.lower[d];
+            }
+        }
+        bool same_shape = array.dimensions == dimensions;
+        for (uint32_t d = 0; same_shape && d < dimensions && d + 1 < ARRAY_DIMENSIONS_MAX; d++)
+            same_shape = length[d + 1] == array.length[d] && lower[d + 1] == array.lower[d];
+        if (!same_shape)
+            return status_make(E_ARRAY_SUBSCRIPT_ERROR,
+                "multidimensional arrays must have array expressions with matching dimensions");
+        if (dimensions == ARRAY_DIMENSIONS_MAX)
+            return status_format(call->arena, E_PROGRAM_LIMIT_EXCEEDED,
+                "number of array dimensions (%d) exceeds the maximum allowed (%d)",
+                ARRAY_DIMENSIONS_MAX + 1, ARRAY_DIMENSIONS_MAX);
+        TRY(add_all(&builder, &array));
+    }
+    if (empty) return array_builder_finish(&builder, result);
+    length[0] = (int32_t)call->arg_count;
+    lower[0] = 1;
+    TRY(array_builder_finish_dimensions(&builder, dimensions + 1, length, lower, result));
+out:
+    return st;
+}
+
+// Subscripts from an int4[]; *null when one of them is.
+static struct status read_subscripts(
+    struct datum value, int32_t out[ARRAY_DIMENSIONS_MAX], uint32_t *count, bool *null)
+{
+    struct status st = STATUS_OK;
+    struct array array;
+    struct datum item;
+    *count = 0;
+    TRY(array_open(value, &array));
+    for (struct array_cursor cursor = array_first(&array);
+         *count < ARRAY_DIMENSIONS_MAX && array_next(&cursor, &item);) {
+        if (item.null) *null = true;
+        out[(*count)++] = item.null ? 0 : (int32_t)item.integer;
+    }
+out:
+    return st;
+}
+
+BODY(item_at)
+{
+    struct status st = STATUS_OK;
+    struct array array;
+    int32_t subscripts[ARRAY_DIMENSIONS_MAX];
+    uint32_t count;
+    bool null = false;
+    (void)call;
+    *result = DATUM_NULL;
+    TRY(array_open(args[0], &array));
+    TRY(read_subscripts(args[1], subscripts, &count, &null));
+    if (!null) *result = array_item(&array, subscripts, count);
+out:
+    return st;
+}
+
+BODY(slice_at)
+{
+    struct status st = STATUS_OK;
+    struct array array;
+    int32_t lower[ARRAY_DIMENSIONS_MAX], upper[ARRAY_DIMENSIONS_MAX];
+    uint32_t count;
+    bool null = false;
+    *result = DATUM_NULL;
+    TRY(array_open(args[0], &array));
+    TRY(read_subscripts(args[1], lower, &count, &null));
+    TRY(read_subscripts(args[2], upper, &count, &null));
+    if (!null) TRY(array_slice(call->arena, &array, lower, upper, count, result));
+out:
+    return st;
+}
+
 // --- making ---------------------------------------------------------------------------------------------------
 
 static struct status read_ints(struct datum value, const char *what, struct arena *arena,
@@ -503,6 +595,9 @@ static const struct function table[] = {
     LAX("string_to_array", 376, TEXT_ARRAY, function_string_to_array, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
     LAX("array_fill", 1193, ANYARRAY, array_fill, TYPE_ANYELEMENT, TYPE_INT4_ARRAY),
     LAX("array_fill", 1286, ANYARRAY, array_fill, TYPE_ANYELEMENT, TYPE_INT4_ARRAY, TYPE_INT4_ARRAY),
+    LAX_VARIADIC("array_stack", 100923, ANYARRAY, array_stack, FUNCTION_IMMUTABLE, TYPE_ANYARRAY),
+    SCALAR("array_item", 100924, ANYELEMENT, item_at, TYPE_ANYARRAY, TYPE_INT4_ARRAY),
+    SCALAR("array_slice", 100925, ANYARRAY, slice_at, TYPE_ANYARRAY, TYPE_INT4_ARRAY, TYPE_INT4_ARRAY),
     SCALAR("trim_array", 6172, ANYARRAY, trim_array, TYPE_ANYARRAY, TYPE_INT4),
 };
 // clang-format on

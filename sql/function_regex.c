@@ -144,6 +144,19 @@ out:
     return st;
 }
 
+// substring(text similar pattern escape character)
+BODY(similar_substring)
+{
+    struct status st = STATUS_OK;
+    struct bytes pattern;
+    struct datum converted[2] = {args[0]};
+    TRY(regex_from_similar(call->arena, text_of(args[1]), text_of(args[2]), &pattern));
+    converted[1] = datum_bytes(pattern);
+    TRY(regexp_substring(call, converted, result));
+out:
+    return st;
+}
+
 // The groups of one match as text[]; the whole match when there are none.
 static struct status match_array(struct function_call *call, const struct regex *regex,
     struct bytes text, const struct regex_span *spans, struct datum *result)
@@ -507,6 +520,7 @@ static const struct function table[] = {
     SCALAR("like", 1569, BOOL, like_yes, TYPE_TEXT, TYPE_TEXT),
     SCALAR("notlike", 1570, BOOL, like_no, TYPE_TEXT, TYPE_TEXT),
     SCALAR("substring", 2073, TEXT, regexp_substring, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("substring", 2074, TEXT, similar_substring, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
     SCALAR("regexp_match", 3396, TEXT_ARRAY, regexp_match, TYPE_TEXT, TYPE_TEXT),
     SCALAR("regexp_match", 3397, TEXT_ARRAY, regexp_match, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
     SET_RETURNING("regexp_matches", 2763, TEXT_ARRAY, &matches_ops, TYPE_TEXT, TYPE_TEXT),

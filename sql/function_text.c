@@ -480,6 +480,63 @@ BODY(chr)
     return give(bytes_of(out, size), result);
 }
 
+// --- Unicode normal forms ----------------------------------------------------------------------------------------
+
+static bool normal_form(struct bytes name, utf8proc_option_t *options)
+{
+    static const struct {
+        const char *name;
+        int options;
+    } forms[] = {{"nfc", UTF8PROC_COMPOSE}, {"nfd", UTF8PROC_DECOMPOSE},
+        {"nfkc", UTF8PROC_COMPOSE | UTF8PROC_COMPAT}, {"nfkd", UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (!type_word_is(name, forms[i].name)) continue;
+        *options = (utf8proc_option_t)(forms[i].options | UTF8PROC_STABLE);
+        return true;
+    }
+    return false;
+}
+
+static struct status normalize_text(
+    struct function_call *call, const struct datum *args, struct bytes *normal)
+{
+    utf8proc_option_t options;
+    struct bytes text = text_of(args[0]);
+    struct bytes name = call->arg_count == 2 ? text_of(args[1]) : BYTES_LITERAL("NFC");
+    if (!normal_form(name, &options))
+        return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
+            "invalid normalization form: %.*s", (int)name.size, (const char *)name.data);
+    *normal = text;
+    if (utf8_is_ascii(text)) return STATUS_OK;
+    // Code points first, as many as there are; then composed and encoded in place.
+    utf8proc_ssize_t count =
+        utf8proc_decompose(text.data, (utf8proc_ssize_t)text.size, NULL, 0, options);
+    if (count < 0 || (uint64_t)count > FUNCTION_BYTES_MAX / 4) return too_large();
+    utf8proc_int32_t *points = (utf8proc_int32_t *)(void *)function_room(call, ((uint64_t)count + 1) * 4);
+    if (points == NULL) return function_no_memory((uint64_t)count * 4);
+    utf8proc_decompose(text.data, (utf8proc_ssize_t)text.size, points, count, options);
+    utf8proc_ssize_t size = utf8proc_reencode(points, count, options);
+    if (size < 0) return too_large();
+    *normal = bytes_of(points, (size_t)size);
+    return STATUS_OK;
+}
+
+BODY(normalize)
+{
+    struct bytes normal;
+    struct status st = normalize_text(call, args, &normal);
+    if (!failed(st)) *result = datum_bytes(normal);
+    return st;
+}
+
+BODY(is_normalized)
+{
+    struct bytes normal;
+    struct status st = normalize_text(call, args, &normal);
+    if (!failed(st)) *result = datum_bool(bytes_equal(normal, text_of(args[0])));
+    return st;
+}
+
 // --- joining -----------------------------------------------------------------------------------------------------
 
 static struct status check_size(const struct buffer *out)
@@ -781,6 +838,10 @@ static const struct function table[] = {
     SCALAR("initcap", 872, TEXT, initcap, TYPE_TEXT),
     SCALAR("ascii", 1620, INT4, ascii, TYPE_TEXT),
     SCALAR("chr", 1621, TEXT, chr, TYPE_INT4),
+    SCALAR("normalize", 100921, TEXT, normalize, TYPE_TEXT),
+    SCALAR("normalize", 4350, TEXT, normalize, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("is_normalized", 100922, BOOL, is_normalized, TYPE_TEXT),
+    SCALAR("is_normalized", 4351, BOOL, is_normalized, TYPE_TEXT, TYPE_TEXT),
     LAX_VARIADIC("concat", 3058, TEXT, concat, FUNCTION_STABLE, TYPE_ANY),
     LAX_VARIADIC("concat_ws", 3059, TEXT, concat_with, FUNCTION_STABLE, TYPE_TEXT, TYPE_ANY),
     LAX_VARIADIC("format", 3539, TEXT, format, FUNCTION_STABLE, TYPE_TEXT, TYPE_ANY),

@@ -298,15 +298,36 @@ struct status regex_options_parse(
 
 // --- SIMILAR TO ---------------------------------------------------------------------------------------------
 
+// Where escape-double-quote stands: substring() takes what is between two of them.
+static bool is_mark(struct bytes pattern, size_t at, struct bytes escape)
+{
+    size_t behind = at + escape.size;
+    return escape.size > 0 && behind < pattern.size && pattern.data[behind] == '"' &&
+           bytes_has_prefix(bytes_skip(pattern, at), escape);
+}
+
+static bool has_mark(struct bytes pattern, struct bytes escape)
+{
+    for (size_t i = 0; i < pattern.size; i += utf8_step(pattern, i)) {
+        if (is_mark(pattern, i, escape)) return true;
+        if (escape.size > 0 && bytes_has_prefix(bytes_skip(pattern, i), escape)) i += escape.size;
+        if (i >= pattern.size) break;
+    }
+    return false;
+}
+
 struct status regex_from_similar(
     struct arena *arena, struct bytes pattern, struct bytes escape, struct bytes *result)
 {
     struct buffer out;
     bool after_escape = false, in_brackets = false;
+    uint32_t marks = 0;
     if (escape.size > 0 && utf8_step(escape, 0) != escape.size)
         return status_hint(arena,
             status_format(arena, E_INVALID_ESCAPE, "%s", "invalid escape string"),
             "Escape string must be empty or one character.");
+    // Of three parts the first takes as little as it can.
+    bool lazy = has_mark(pattern, escape);
     buffer_init(&out, arena);
     buffer_append_string(&out, "^(?:");
     for (size_t i = 0; i < pattern.size;) {
@@ -316,6 +337,14 @@ struct status regex_from_similar(
             if (step == 1 && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) buffer_append_u8(&out, '\\');
             buffer_append(&out, pattern.data + i, step);
             after_escape = false;
+        } else if (is_mark(pattern, i, escape)) {
+            if (++marks > 2)
+                return status_make(SQLSTATE('2', '2', '0', '0', 'C'),
+                    "SQL regular expression may not contain more than two escape-double-quote "
+                    "separators");
+            buffer_append_string(&out, marks == 1 ? ")(" : ")(?:");
+            lazy = false;
+            step = escape.size + 1;
         } else if (escape.size > 0 && bytes_has_prefix(bytes_skip(pattern, i), escape)) {
             after_escape = true;
         } else if (in_brackets) {
@@ -323,7 +352,7 @@ struct status regex_from_similar(
             if (c == ']') in_brackets = false;
             buffer_append(&out, pattern.data + i, step);
         } else if (c == '%') {
-            buffer_append_string(&out, ".*");
+            buffer_append_string(&out, lazy ? ".*?" : ".*");
         } else if (c == '_') {
             buffer_append_u8(&out, '.');
         } else if (c == '(') {
