@@ -723,6 +723,8 @@ static struct status bind_sql_value(
     struct status st = STATUS_OK;
     enum sql_value value = expr->sql_value.value;
     struct type type = TYPE_OF(values[value].type);
+    if (value == SQL_CURRENT_SCHEMA) // The first of the search path that exists.
+        return bind_call(binder, "current_schema", NULL, 0, expr->position, out);
     if (!values[value].clock) {
         *out = scalar_new(binder->arena, SCALAR_SQL_VALUE, type, expr->position);
         (*out)->sql_value = value;

@@ -325,6 +325,127 @@ out:
     return st;
 }
 
+// --- access lists as values --------------------------------------------------------------------------------
+
+// What an object without grants has: letters of its owner and of everybody.
+BODY(default_acl)
+{
+    static const struct {
+        char kind;
+        const char *owner, *everybody;
+    } kinds[] = {{'r', "arwdDxt", NULL}, {'s', "rwU", NULL}, {'d', "CTc", "Tc"}, {'n', "UC", NULL},
+        {'f', "X", "X"}, {'l', "U", "U"}, {'T', "U", "U"}, {'t', "C", NULL}, {'F', "U", NULL},
+        {'S', "U", NULL}, {'L', "rw", NULL}, {'c', NULL, NULL}, {'p', NULL, NULL}};
+    struct role **roles;
+    uint32_t count, items_count = 0;
+    struct datum items[2];
+    const char *owner = NULL;
+    NEED_SESSION();
+    struct status st = role_list(call->task, call->session, call->arena, &roles, &count);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < count; i++)
+        if (roles[i]->id == args[1].integer) owner = roles[i]->name;
+    if (owner == NULL) owner = arena_printf(call->arena, "%u", (uint32_t)args[1].integer);
+    for (unsigned i = 0; i < TABLE_COUNT(kinds); i++) {
+        if (kinds[i].kind != (char)args[0].integer) continue;
+        if (kinds[i].everybody != NULL)
+            items[items_count++] =
+                datum_text(arena_printf(call->arena, "=%s/%s", kinds[i].everybody, owner));
+        if (kinds[i].owner != NULL)
+            items[items_count++] =
+                datum_text(arena_printf(call->arena, "%s=%s/%s", owner, kinds[i].owner, owner));
+        return array_make(call->arena, TYPE_ACLITEM, items, items_count, result);
+    }
+    return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
+        "unrecognized object type abbreviation: %c", (char)args[0].integer);
+}
+
+// aclexplode: one row a privilege. The state keeps where in which item it is.
+struct acl_state {
+    struct array array;
+    struct array_cursor cursor;
+    struct role **roles;
+    uint32_t role_count;
+    const char *letters; // Of the item at hand, from the next privilege on.
+    uint32_t grantee, grantor;
+};
+
+static struct status acl_start(struct function_call *call, void *state, const struct datum *args)
+{
+    struct acl_state *acl = state;
+    NEED_SESSION();
+    struct status st = array_open(args[0], &acl->array);
+    if (failed(st)) return st;
+    acl->cursor = array_first(&acl->array);
+    acl->letters = "";
+    return role_list(call->task, call->session, call->state_arena, &acl->roles, &acl->role_count);
+}
+
+static uint32_t acl_role(const struct acl_state *acl, const char *name)
+{
+    for (uint32_t i = 0; i < acl->role_count; i++)
+        if (strcmp(acl->roles[i]->name, name) == 0) return acl->roles[i]->id;
+    return 0;
+}
+
+// "name=letters/grantor", names in quotes where they need them.
+static struct status acl_item(struct function_call *call, struct acl_state *acl, struct datum item)
+{
+    char *text = arena_string(call->state_arena, datum_as_bytes(item));
+    char *equals = strrchr(text, '='), *slash = equals == NULL ? NULL : strrchr(equals, '/');
+    char *parts[PG_NAME_PARTS_MAX];
+    uint32_t count;
+    acl->grantee = 0;
+    if (slash == NULL)
+        return status_format(call->arena, E_INVALID_TEXT_REPRESENTATION,
+            "invalid access list item: \"%s\"", text);
+    *equals = 0;
+    *slash = 0;
+    struct status st = STATUS_OK;
+    if (*text != 0) {
+        TRY(pg_split_name(call->state_arena, bytes_of_string(text), parts, &count));
+        acl->grantee = acl_role(acl, parts[0]);
+    }
+    acl->grantor = acl_role(acl, slash + 1);
+    acl->letters = equals + 1;
+out:
+    return st;
+}
+
+static struct status acl_next(
+    struct function_call *call, void *state, struct datum *row, bool *done)
+{
+    struct acl_state *acl = state;
+    struct datum item;
+    struct status st = STATUS_OK;
+    while (*acl->letters == 0) {
+        if (!array_next(&acl->cursor, &item)) {
+            *done = true;
+            return st;
+        }
+        if (!item.null) TRY(acl_item(call, acl, item));
+    }
+    const char *name = NULL;
+    for (uint32_t bit = 1; bit != 0 && bit <= PRIVILEGE_EXECUTE; bit <<= 1)
+        if (privilege_acl_letter(bit) == *acl->letters) name = privilege_name(bit);
+    acl->letters++;
+    bool grantable = *acl->letters == '*';
+    acl->letters += grantable;
+    row[0] = datum_int(acl->grantor);
+    row[1] = datum_int(acl->grantee);
+    row[2] = name == NULL ? DATUM_NULL : datum_text(name);
+    row[3] = datum_bool(grantable);
+out:
+    return st;
+}
+
+static const struct set_ops exploded_acl = {.column_count = 4,
+    .column_names = (const char *const[]){"grantor", "grantee", "privilege_type", "is_grantable"},
+    .column_types = (const type_oid[]){TYPE_OID, TYPE_OID, TYPE_TEXT, TYPE_BOOL},
+    .state_bytes = sizeof(struct acl_state),
+    .start = acl_start,
+    .next = acl_next};
+
 // By name and by oid, with and without a user.
 #define FAMILY(name_, oid_, fn_) \
     STABLE(name_, (oid_), BOOL, fn_, TYPE_NAME, TYPE_TEXT, TYPE_TEXT), \
@@ -355,6 +476,8 @@ static const struct function functions[] = {
     STABLE("has_column_privilege", 3021, BOOL, has_column, TYPE_TEXT, TYPE_INT2, TYPE_TEXT),
     STABLE("has_column_privilege", 3022, BOOL, has_column, TYPE_OID, TYPE_TEXT, TYPE_TEXT),
     STABLE("has_column_privilege", 3023, BOOL, has_column, TYPE_OID, TYPE_INT2, TYPE_TEXT),
+    STABLE("acldefault", 3943, ACLITEM_ARRAY, default_acl, TYPE_CHAR_INTERNAL, TYPE_OID),
+    SET_RETURNING("aclexplode", 1689, RECORD, &exploded_acl, TYPE_ACLITEM_ARRAY),
     STABLE("pg_has_role", 2705, BOOL, has_role, TYPE_NAME, TYPE_NAME, TYPE_TEXT),
     STABLE("pg_has_role", 2706, BOOL, has_role, TYPE_NAME, TYPE_OID, TYPE_TEXT),
     STABLE("pg_has_role", 2707, BOOL, has_role, TYPE_OID, TYPE_NAME, TYPE_TEXT),

@@ -314,6 +314,7 @@ static const struct var registry[] = {
     {"standard_conforming_strings", "on", "Backslashes are literal in plain string literals.", VAR_ENUM, VAR_REPORT | VAR_FIXED, "on", 0, 0, NULL, NULL},
     {"statement_timeout", "0", "Longest run of a statement.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_statement_timeout},
     {"synchronous_commit", "on", "A commit is durable when it is acknowledged.", VAR_ENUM, VAR_FIXED, "on|local|remote_write|remote_apply", 0, 0, NULL, NULL},
+    {"synchronize_seqscans", "off", "Scans start where the data starts.", VAR_ENUM, VAR_FIXED, "off", 0, 0, NULL, NULL},
     {"TimeZone", "UTC", "Time zone of timestamps' text form.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_zone, assign_zone},
     {"transaction_isolation", "serializable", "Isolation level of this transaction.", VAR_STRING, 0, NULL, 0, 0, check_isolation, NULL},
     {"transaction_read_only", "off", "Whether this transaction is read-only.", VAR_BOOL, 0, NULL, 0, 0, check_transaction_read_only, assign_transaction_read_only},

@@ -149,6 +149,8 @@ SQL_TEST(pg_catalog, sessions_and_settings, 1)
     GIVES("SELECT set_config('application_name', 'x', false), current_setting('application_name'), "
           "current_setting('no.such', true)",
         "x|x|NULL");
+    RUN("SET search_path = nope, public");
+    GIVES("SELECT current_schema, current_schema(), current_schemas(false)", "public|public|{public}");
     REFUSED("SELECT current_setting('no.such')", "42704");
     REFUSED("SELECT set_config(NULL, 'x', false)", "22004");
     GIVES("SELECT setting, source FROM pg_settings WHERE name = 'application_name'", "x|session");
@@ -192,6 +194,12 @@ SQL_TEST(pg_catalog, privileges_can_be_asked_for, 1)
     REFUSED("SELECT has_sequence_privilege('alice', 't', 'USAGE')", "42809");
     GIVES("SELECT relacl FROM pg_class WHERE oid = 't'::regclass",
         "{readers=r/root,alice=w*/root}");
+    GIVES("SELECT r.rolname, a.privilege_type, a.is_grantable FROM pg_class c, aclexplode(c.relacl) a "
+          "JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = 't'::regclass ORDER BY 1",
+        "alice|UPDATE|t\nreaders|SELECT|f");
+    GIVES("SELECT acldefault('r', 1), acldefault('d', 2)",
+        "{root=arwdDxt/root}|{=Tc/admin,admin=CTc/admin}");
+    REFUSED("SELECT acldefault('?', 1)", "22023");
 out:
     return st;
 }
