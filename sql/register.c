@@ -8,6 +8,7 @@
 #include "sql/function.h"
 #include "sql/jobs.h"
 #include "sql/pg_catalog.h"
+#include "sql/role.h"
 #include "sql/settings.h"
 #include "sql/shard_state.h"
 
@@ -52,4 +53,20 @@ struct status sql_node_stop(struct task *task)
     struct status st = shard_call_all(task, stop_shard, NULL);
     jobs_node_fini(task->shard->node);
     return st;
+}
+
+static struct status forget_here(struct task *task, void *arg)
+{
+    uint64_t tenant = *(const uint64_t *)arg;
+    role_forget(task->shard, tenant);
+    settings_forget(task->shard, tenant);
+    // Versions of descriptors may come again with other contents.
+    plan_cache_clear(task->shard);
+    return STATUS_OK;
+}
+
+struct status sql_tenant_forget(struct task *task, uint64_t tenant)
+{
+    struct status st = catalog_forget_tenant(task, tenant);
+    return failed(st) ? st : shard_call_all(task, forget_here, &tenant);
 }

@@ -67,6 +67,14 @@ void role_caches_fini(struct shard *shard)
     }
 }
 
+void role_forget(struct shard *shard, uint64_t tenant)
+{
+    struct role_cache *cache = cache_of(shard, tenant);
+    cache->epoch++;
+    set_release(cache->set);
+    cache->set = NULL;
+}
+
 // --- reading ---------------------------------------------------------------------------------------
 
 static const char *text_of(struct arena *arena, struct datum value)
@@ -434,12 +442,9 @@ static struct status announce_here(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
     uint64_t tenant = *(const uint64_t *)arg;
-    struct role_cache *cache = cache_of(task->shard, tenant);
     struct role_set *set = NULL;
 
-    cache->epoch++;
-    set_release(cache->set);
-    cache->set = NULL;
+    role_forget(task->shard, tenant);
     TRY(set_acquire(task, tenant, NULL, &set));
     for (struct session *session = session_first(task->shard); session != NULL;
          session = session_next(session)) {

@@ -77,6 +77,7 @@ CHECKED struct status role_system_grants(struct task *task, struct session *sess
     struct arena *arena, struct role_system_grant **grants, uint32_t *count);
 
 void role_caches_fini(struct shard *shard);
+void role_forget(struct shard *shard, uint64_t tenant); // This shard's cache of it.
 
 CHECKED struct status role_create_execute(struct statement_context *context);
 CHECKED struct status role_alter_execute(struct statement_context *context);

@@ -300,6 +300,16 @@ out:
     return st;
 }
 
+void settings_forget(struct shard *shard, uint64_t id)
+{
+    struct tenant_settings *tenant = find_tenant(shard, id);
+    if (tenant == NULL) return;
+    tenant->epoch++;
+    tenant->loaded = false;
+    tenant->own = tenant->overrides = NULL;
+    arena_reset(&tenant->arena);
+}
+
 static struct status announce_here(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;

@@ -66,6 +66,8 @@ const char *settings_string(struct shard *shard, uint64_t tenant, const char *na
 
 // Reads the tenant's values (and overrides) into this shard's cache when they are not there yet.
 CHECKED struct status settings_load(struct task *task, uint64_t tenant);
+// Drops this shard's cache of the tenant: defaults until it is loaded again.
+void settings_forget(struct shard *shard, uint64_t tenant);
 // Makes every shard read them anew. After own values or overrides changed. tenant 0: all tenants.
 CHECKED struct status settings_announce(struct task *task, uint64_t tenant);
 

@@ -12,6 +12,7 @@
 #include "sql/internal.h"
 #include "sql/jobs.h"
 #include "sql/pgwire.h"
+#include "sql/register.h"
 #include "sql/settings.h"
 #include "tenant/internal.h"
 
@@ -94,6 +95,7 @@ static struct status serve(struct task *task, uint64_t id, const char *name)
     snprintf(service.name, sizeof service.name, "%s", name);
     TRY(kv_tenant_shard(task, id, &service.shard));
     log_tenant_name_set(id, name);
+    TRY(sql_tenant_forget(task, id));
     TRY(shard_call_all(task, add_on_shard, &service));
     TRY(jobs_tenant_start(task, id));
     log_info(id, "serving virtual cluster %s on shard %u", name, service.shard);
