@@ -236,6 +236,9 @@ CHECKED struct status bind_table_plan(struct binder *binder, const struct table_
 // The table's columns under their plain names, as variables of a new row.
 void bind_table_scope(
     struct binder *binder, const struct table_desc *table, struct scope *scope);
+// A stored expression of the table (of an index) over the row at `base`.
+CHECKED struct status bind_table_expression(struct binder *binder, const struct table_desc *table,
+    var_id base, const char *sql, struct scalar **out);
 CHECKED struct status bind_assign(struct binder *binder, const struct column_desc *column,
     struct scalar **scalar);
 CHECKED struct status bind_insert(

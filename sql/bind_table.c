@@ -68,6 +68,14 @@ out:
     return st;
 }
 
+struct status bind_table_expression(struct binder *binder, const struct table_desc *table,
+    var_id base, const char *sql, struct scalar **out)
+{
+    struct scope scope;
+    row_scope(binder, table, base, &scope);
+    return bind_stored(binder, &scope, sql, out);
+}
+
 static struct status bind_default(
     struct binder *binder, const struct column_desc *column, struct scalar **out)
 {

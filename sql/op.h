@@ -57,6 +57,7 @@ struct key_value {
     struct expr_program **programs; // One for =; several for IN.
     uint32_t program_count;
     bool is_array;                  // = ANY (array): programs[0] gives the array.
+    bool is_null;                   // IS NULL.
     type_oid array_element;
 };
 struct access {

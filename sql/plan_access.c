@@ -11,19 +11,22 @@ struct key_match { // What one key column of an index is bound by.
     struct scalar **values;
     uint32_t value_count;
     bool is_array;
+    bool is_null;               // IS NULL.
     type_oid array_element;
 };
 
 struct candidate {
     const struct index_desc *index;
     struct row_index *keys;
+    struct scalar **key_scalars; // What the key columns hold: variables, or expressions.
+    struct scalar_list predicate; // Of a partial index: conjuncts that must be among the query's.
     uint32_t usable;            // Key columns that entries surely have.
     struct key_match *equals;
     uint32_t equal_count;
     struct scalar_list lower, upper, range_conjuncts;
     bool *lower_inclusive, *upper_inclusive;
     bool not_null;
-    bool point, multi, covering, reverse, ordered;
+    bool point, multi, has_null, covering, reverse, ordered;
     double rows;                // Entries read.
     double cost;                // Of reading.
     double choice;              // And of the sort that it would need: what is compared.
@@ -49,10 +52,11 @@ static bool mentions(const struct access_plan *plan, const struct scalar *scalar
     return false;
 }
 
-static bool is_column(const struct access_plan *plan, const struct scalar *scalar, uint32_t ordinal)
+static bool is_key(const struct scalar *scalar, const struct scalar *key)
 {
     scalar = scalar_strip(scalar);
-    return scalar->kind == SCALAR_VAR && scalar->var == plan->rel->scan.base + ordinal;
+    if (key->kind == SCALAR_VAR) return scalar->kind == SCALAR_VAR && scalar->var == key->var;
+    return scalar_equal(scalar, key);
 }
 
 static bool usable_value(
@@ -67,10 +71,10 @@ static struct scalar *strip_value(const struct scalar *value)
     return (struct scalar *)scalar_strip(value);
 }
 
-static bool match_in(const struct access_plan *plan, struct scalar *conjunct, uint32_t ordinal,
-    type_oid type, struct key_match *match)
+static bool match_in(const struct access_plan *plan, struct scalar *conjunct,
+    const struct scalar *key, type_oid type, struct key_match *match)
 {
-    if (conjunct->negated || !is_column(plan, conjunct->args[0], ordinal)) return false;
+    if (conjunct->negated || !is_key(conjunct->args[0], key)) return false;
     uint32_t count = conjunct->arg_count - 1;
     struct scalar **values = ARENA_ARRAY(plan->planner->arena, struct scalar *, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -81,13 +85,13 @@ static bool match_in(const struct access_plan *plan, struct scalar *conjunct, ui
     return true;
 }
 
-static bool match_any(const struct access_plan *plan, struct scalar *conjunct, uint32_t ordinal,
-    type_oid type, struct key_match *match)
+static bool match_any(const struct access_plan *plan, struct scalar *conjunct,
+    const struct scalar *key, type_oid type, struct key_match *match)
 {
     const struct scalar *compare = conjunct->any_array.compare;
     type_oid element = type_info(conjunct->args[1]->type.oid)->element;
     if (conjunct->any_array.all || scalar_compare_of(compare) != COMPARE_EQ ||
-        !is_column(plan, conjunct->args[0], ordinal) || !scalar_key_compatible(type, element) ||
+        !is_key(conjunct->args[0], key) || !scalar_key_compatible(type, element) ||
         mentions(plan, conjunct->args[1]) || scalar_is_volatile(conjunct->args[1]))
         return false;
     const struct scalar *right = scalar_strip(compare->args[1]);
@@ -102,21 +106,41 @@ static bool match_any(const struct access_plan *plan, struct scalar *conjunct, u
     return true;
 }
 
-// A conjunct that says column = value(s).
-static bool match_equal(const struct access_plan *plan, uint32_t ordinal, struct key_match *match)
+// flag, NOT flag, and column IS NULL.
+static bool match_bare(const struct access_plan *plan, struct scalar *conjunct,
+    const struct scalar *key, struct key_match *match)
 {
-    type_oid type = plan->rel->scan.table->columns[ordinal].type.oid;
+    struct arena *arena = plan->planner->arena;
+    bool negated = conjunct->kind == SCALAR_NOT;
+    const struct scalar *flag = negated ? conjunct->args[0] : conjunct;
+    *match = (struct key_match){.conjunct = conjunct, .value_count = 1};
+    match->values = ARENA_ARRAY(arena, struct scalar *, 1);
+    if (conjunct->kind == SCALAR_IS && conjunct->test == IS_NULL && is_key(conjunct->args[0], key)) {
+        match->is_null = true;
+        match->values[0] = scalar_null(arena, key->type, POSITION_NONE);
+        return true;
+    }
+    if (flag->kind != SCALAR_VAR || flag->type.oid != TYPE_BOOL || !is_key(flag, key)) return false;
+    match->values[0] = scalar_bool(arena, !negated);
+    return true;
+}
+
+// A conjunct that says key = value(s).
+static bool match_equal(const struct access_plan *plan, const struct scalar *key, type_oid type,
+    struct key_match *match)
+{
     struct key_match list;
     bool has_list = false;
     for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
         struct scalar *conjunct = plan->conjuncts.items[i];
         if (conjunct->kind == SCALAR_IN && !has_list)
-            has_list = match_in(plan, conjunct, ordinal, type, &list);
+            has_list = match_in(plan, conjunct, key, type, &list);
         if (conjunct->kind == SCALAR_ANY_ARRAY && !has_list)
-            has_list = match_any(plan, conjunct, ordinal, type, &list);
+            has_list = match_any(plan, conjunct, key, type, &list);
+        if (match_bare(plan, conjunct, key, match)) return true;
         if (scalar_compare_of(conjunct) != COMPARE_EQ) continue;
         for (uint32_t side = 0; side < 2; side++) {
-            if (!is_column(plan, conjunct->args[side], ordinal) ||
+            if (!is_key(conjunct->args[side], key) ||
                 !usable_value(plan, conjunct->args[1 - side], type))
                 continue;
             struct scalar **values = ARENA_ARRAY(plan->planner->arena, struct scalar *, 1);
@@ -129,23 +153,23 @@ static bool match_equal(const struct access_plan *plan, uint32_t ordinal, struct
     return has_list;
 }
 
-static void match_range(const struct access_plan *plan, uint32_t ordinal, struct candidate *c)
+static void match_range(const struct access_plan *plan, const struct scalar *key, type_oid type,
+    struct candidate *c)
 {
     struct arena *arena = plan->planner->arena;
-    type_oid type = plan->rel->scan.table->columns[ordinal].type.oid;
     c->lower_inclusive = ARENA_ARRAY(arena, bool, plan->conjuncts.count);
     c->upper_inclusive = ARENA_ARRAY(arena, bool, plan->conjuncts.count);
     for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
         struct scalar *conjunct = plan->conjuncts.items[i];
         if (conjunct->kind == SCALAR_IS && conjunct->test == IS_NOT_NULL &&
-            is_column(plan, conjunct->args[0], ordinal)) {
+            is_key(conjunct->args[0], key)) {
             c->not_null = true;
             scalar_list_add(arena, &c->range_conjuncts, conjunct);
         }
         enum scalar_compare compare = scalar_compare_of(conjunct);
         if (compare == COMPARE_NONE || compare == COMPARE_EQ || compare == COMPARE_NE) continue;
-        uint32_t side = is_column(plan, conjunct->args[0], ordinal) ? 0 : 1;
-        if (!is_column(plan, conjunct->args[side], ordinal) ||
+        uint32_t side = is_key(conjunct->args[0], key) ? 0 : 1;
+        if (!is_key(conjunct->args[side], key) ||
             !usable_value(plan, conjunct->args[1 - side], type))
             continue;
         if (side == 1) compare = scalar_compare_swap(compare);
@@ -194,7 +218,8 @@ static bool gives_order(const struct access_plan *plan, const struct candidate *
         bool descending = column->order == KEY_DESCENDING;
         bool backwards = order->descending != descending;
         if (known && backwards != *reverse) return false;
-        bool nullable = !plan->rel->scan.table->columns[column->ordinal].not_null;
+        bool nullable = column->ordinal >= plan->rel->scan.table->column_count ||
+                        !plan->rel->scan.table->columns[column->ordinal].not_null;
         if (nullable && order->nulls_first != order->descending) return false;
         *reverse = backwards;
         known = true;
@@ -228,7 +253,7 @@ static void estimate_candidate(const struct access_plan *plan, struct candidate 
     }
     for (uint32_t i = 0; i < c->range_conjuncts.count; i++)
         rows *= plan_selectivity(c->range_conjuncts.items[i], plan->rel);
-    bool unique = c->index->unique && c->equal_count >= c->keys->column_count;
+    bool unique = c->index->unique && c->equal_count >= c->keys->column_count && !c->has_null;
     if (unique || rows < 1) rows = unique ? spans : 1;
     for (uint32_t i = 0; i < plan->conjuncts.count; i++)
         if (!is_used(c, plan->conjuncts.items[i]))
@@ -258,6 +283,44 @@ static bool covers(const struct access_plan *plan, const struct candidate *c)
     return plan->rel->scan.lock == REL_LOCK_NONE || c->index->primary;
 }
 
+static struct status bind_keys(const struct access_plan *plan, struct candidate *c)
+{
+    struct status st = STATUS_OK;
+    struct planner *planner = plan->planner;
+    const struct table_desc *table = plan->rel->scan.table;
+    var_id base = plan->rel->scan.base;
+    c->key_scalars = ARENA_ARRAY(planner->arena, struct scalar *, c->keys->key_count);
+    for (uint32_t k = 0; k < c->keys->key_count; k++) {
+        uint32_t ordinal = c->keys->keys[k].ordinal;
+        if (ordinal < table->column_count)
+            c->key_scalars[k] = bind_var(planner->binder, base + ordinal, POSITION_NONE);
+        else
+            TRY(bind_table_expression(planner->binder, table, base,
+                c->index->columns[k].expression_sql, &c->key_scalars[k]));
+    }
+    if (c->index->predicate_sql != NULL) {
+        struct scalar *predicate;
+        TRY(bind_table_expression(
+            planner->binder, table, base, c->index->predicate_sql, &predicate));
+        scalar_list_add_conjuncts(planner->arena, &c->predicate, predicate);
+    }
+
+out:
+    return st;
+}
+
+// A partial index serves a query whose conditions include its own, word for word.
+static bool is_implied(const struct access_plan *plan, const struct candidate *c)
+{
+    for (uint32_t p = 0; p < c->predicate.count; p++) {
+        bool found = false;
+        for (uint32_t i = 0; i < plan->conjuncts.count && !found; i++)
+            found = scalar_equal(plan->conjuncts.items[i], c->predicate.items[p]);
+        if (!found) return false;
+    }
+    return true;
+}
+
 static struct status make_candidate(
     const struct access_plan *plan, const struct index_desc *index, struct candidate *c)
 {
@@ -267,22 +330,25 @@ static struct status make_candidate(
     *c = (struct candidate){.index = index};
     c->keys = ARENA_NEW(arena, struct row_index);
     TRY(row_index_init(arena, plan->planner->tenant, table, index, c->keys));
+    TRY(bind_keys(plan, c));
     c->usable = index->unique && !index->primary ? c->keys->column_count : c->keys->key_count;
     c->equals = ARENA_ARRAY(arena, struct key_match, c->usable);
     while (c->equal_count < c->usable) {
-        uint32_t ordinal = c->keys->keys[c->equal_count].ordinal;
-        if (ordinal >= table->column_count ||
-            !match_equal(plan, ordinal, &c->equals[c->equal_count]))
+        struct key_match *match = &c->equals[c->equal_count];
+        if (!match_equal(plan, c->key_scalars[c->equal_count], c->keys->keys[c->equal_count].type,
+                match))
             break;
-        c->multi |= c->equals[c->equal_count].value_count > 1 || c->equals[c->equal_count].is_array;
+        c->multi |= match->value_count > 1 || match->is_array;
+        c->has_null |= match->is_null;
         c->equal_count++;
     }
-    if (c->equal_count < c->usable &&
-        c->keys->keys[c->equal_count].ordinal < table->column_count)
-        match_range(plan, c->keys->keys[c->equal_count].ordinal, c);
+    if (c->equal_count < c->usable)
+        match_range(
+            plan, c->key_scalars[c->equal_count], c->keys->keys[c->equal_count].type, c);
     c->covering = covers(plan, c);
     c->ordered = gives_order(plan, c, &c->reverse);
-    c->point = index->unique && c->equal_count == c->keys->column_count && !(c->multi && c->reverse);
+    c->point = index->unique && c->equal_count == c->keys->column_count && !c->has_null &&
+               !(c->multi && c->reverse);
     estimate_candidate(plan, c);
 
 out:
@@ -298,11 +364,12 @@ static struct status choose(const struct access_plan *plan, struct candidate *be
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
         struct candidate c;
-        if (index->state != ELEMENT_PUBLIC || index->predicate_sql != NULL) continue;
+        if (index->state != ELEMENT_PUBLIC) continue;
         if (hint != NULL && strcmp(index->name, hint) != 0 &&
             !(i == 0 && strcmp(hint, "primary") == 0))
             continue;
         TRY(make_candidate(plan, index, &c));
+        if (!is_implied(plan, &c)) continue;
         if (!found || c.choice < best->choice) *best = c;
         found = true;
     }
@@ -344,6 +411,7 @@ static struct status compile_access(
         value->program_count = c->equals[i].value_count;
         value->is_array = c->equals[i].is_array;
         value->array_element = c->equals[i].array_element;
+        value->is_null = c->equals[i].is_null;
         TRY(compile_values(plan, c->equals[i].values, value->program_count, &value->programs));
         scalar_list_add(arena, &scan->access_conjuncts, c->equals[i].conjunct);
     }

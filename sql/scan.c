@@ -80,7 +80,7 @@ static struct status extend_prefix(struct task *task, struct access_state *state
     struct datum value;
     for (uint32_t i = 0; i < equal->program_count; i++) {
         TRY(expr_run_single(task, state->equals[at][i], arena, &value));
-        if (value.null) continue; // Nothing equals NULL.
+        if (value.null && !equal->is_null) continue; // Nothing equals NULL.
         if (!equal->is_array) {
             TRY(encode_after(arena, prefix, column, value, &key));
             TRY(add_key(arena, out, key));
