@@ -12,7 +12,7 @@
 //          in batches.
 // Memory   A batch is valid until the next rangefeed_next. At most 16 MiB are queued for one feed.
 // Errors   57014; 57P01; 53400 cut off; 55000 `after` is older than what is retained;
-//          K_STALE_ROUTE: the span left the slice: look up the ranges anew.
+//          K_WRONG_RANGE: the span left the slice: look up the ranges anew.
 #pragma once
 #include "kv/admin.h"
 
