@@ -72,9 +72,11 @@ class Load:
 
 
 class PcrTest(ClusterTest):
+    insecure = True
+
     def setUp(self):
-        self.primary = self.cluster("primary", profile="replication-source", shards=2)
-        self.standby = self.cluster("standby", profile="replication-target", shards=1)
+        self.primary = self.cluster("primary", profile="replication-source", shards=2, insecure=self.insecure)
+        self.standby = self.cluster("standby", profile="replication-target", shards=1, insecure=self.insecure)
         self.load = None
         self.addCleanup(lambda: self.load and self.load.stopping.set())
         with self.primary.connect() as session:
@@ -396,6 +398,29 @@ class PcrTest(ClusterTest):
         # What has come so far can still be used.
         row = self.complete("LATEST")
         self.wait_ready(row["cutover_time"])
+
+
+class PcrSecureTest(PcrTest):
+    """With TLS, passwords and certificates, as in production."""
+    insecure = False
+
+    def test_wrong_credentials(self):
+        with self.standby.connect() as session:
+            create = "CREATE VIRTUAL CLUSTER a FROM REPLICATION OF application ON '%s'"
+            wrong = self.primary.url("system", user="repl", password="wrong")
+            self.assert_error("28P01", "password", lambda: session.run(create % wrong))
+            plain = "postgresql://repl:secret-word@localhost:%d?sslmode=disable" % self.primary.port
+            self.assertRaises(psycopg2.Error, lambda: session.run(create % plain))
+            # Another authority's certificate: the primary is not who it should be.
+            other = self.source_uri().replace(self.primary.certs, self.standby.certs)
+            self.assertRaises(psycopg2.Error, lambda: session.run(create % other))
+            self.assertEqual([r for r in session.rows("SHOW VIRTUAL CLUSTERS") if r[1] == "a"], [])
+        self.assertEqual(self.jobs(self.primary, "REPLICATION STREAM PRODUCER"), [])
+
+
+# Once with TLS is enough for those whose point is elsewhere.
+for name in [name for name in dir(PcrTest) if name.startswith("test_") and name != "test_latest"]:
+    setattr(PcrSecureTest, name, None)
 
 
 if __name__ == "__main__":
