@@ -11,6 +11,8 @@
 #include "repl/flow.h"
 #include "repl/frame.h"
 
+#define BATCH_BYTES_MAX (1u << 20)
+
 METRIC_DEFINE(metric_logical_bytes, "physical_replication.logical_bytes", METRIC_COUNTER, METRIC_BYTES, false,
     "Keys and values ingested by replication");
 METRIC_DEFINE(metric_events, "physical_replication.events_ingested", METRIC_COUNTER, METRIC_COUNT, false,
@@ -28,10 +30,18 @@ METRIC_DEFINE(metric_commit_ns, "physical_replication.commit_latency", METRIC_HI
 METRIC_DEFINE(metric_admit_ns, "physical_replication.admit_latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, false,
     "From the commit at the source to its arrival here, of the oldest event of a batch");
 
+// What has come and is not durable yet. Frames that are here already go into one batch: each batch costs a flush
+// of the log, however small it is.
 struct receiver {
     struct partition_run *run;
-    struct arena arena;        // One frame.
+    struct pgclient *client;
+    struct arena arena;         // Of the batch.
     struct span source, target; // The tenants' spans.
+    struct kv_version *versions;
+    uint32_t count, capacity;
+    uint64_t bytes, oldest_ns;
+    bool changes;               // Not only backfill.
+    struct partition_news news; // To be told when the batch is durable.
     uint64_t waiting_since_ns;
 };
 
@@ -39,12 +49,6 @@ static struct status tell_home(struct task *task, void *arg)
 {
     flow_news(task, arg);
     return STATUS_OK;
-}
-
-static struct status tell(struct task *task, struct receiver *receiver, struct partition_news *news)
-{
-    news->partition = receiver->run->partition;
-    return shard_call(task, receiver->run->home, tell_home, news);
 }
 
 // --- ingesting ---------------------------------------------------------------------------------------
@@ -60,15 +64,41 @@ static void record_age(struct task *task, struct metric *metric, uint64_t oldest
     metric_record(metric, 0, age > 0 ? (uint64_t)age : 0);
 }
 
-static struct status flush(
-    struct task *task, struct receiver *receiver, struct kv_version *versions, uint32_t count)
+static void batch_begin(struct receiver *receiver)
+{
+    arena_reset(&receiver->arena);
+    receiver->versions = NULL;
+    receiver->count = receiver->capacity = 0;
+    receiver->bytes = 0;
+    receiver->oldest_ns = UINT64_MAX;
+    receiver->changes = false;
+    receiver->news = (struct partition_news){.partition = receiver->run->partition};
+}
+
+static struct status ingest(struct task *task, struct receiver *receiver)
 {
     struct status st = STATUS_OK;
-    if (count == 0) return STATUS_OK;
+    if (receiver->count == 0) return STATUS_OK;
     uint64_t started_ns = task_now_ns(task);
-    TRY(kv_ingest(task, receiver->run->tenant, versions, count));
+    TRY(kv_ingest(task, receiver->run->tenant, receiver->versions, receiver->count));
     metric_record(&metric_flush_ns, 0, task_now_ns(task) - started_ns);
     metric_add(&metric_flushes, 0, 1);
+    metric_add(&metric_events, 0, receiver->count);
+    metric_add(&metric_logical_bytes, 0, (int64_t)receiver->bytes);
+    if (receiver->changes) record_age(task, &metric_commit_ns, receiver->oldest_ns);
+    receiver->count = 0;
+out:
+    return st;
+}
+
+// Makes the batch durable, then says how far that is.
+static struct status flush(struct task *task, struct receiver *receiver)
+{
+    struct status st;
+    TRY(ingest(task, receiver));
+    receiver->news.bytes = receiver->bytes;
+    TRY(shard_call(task, receiver->run->home, tell_home, &receiver->news));
+    batch_begin(receiver);
 out:
     return st;
 }
@@ -77,6 +107,7 @@ out:
 static struct status clear(
     struct task *task, struct receiver *receiver, const struct frame_event *event)
 {
+    struct status st;
     struct span span = {event->key, event->value};
     if (!span_contains_span(receiver->source, span) || bytes_compare(span.start, span.end) >= 0)
         return foreign_key();
@@ -85,42 +116,52 @@ static struct status clear(
     // The end of the tenant is no key of the tenant.
     if (bytes_compare(span.end, receiver->source.end) < 0)
         target.end = key_rewrite_tenant(&receiver->arena, span.end, receiver->run->tenant);
-    return kv_clear(task, receiver->run->tenant, target);
+    TRY(ingest(task, receiver));
+    st = kv_clear(task, receiver->run->tenant, target);
+out:
+    return st;
 }
 
-static struct status ingest(
-    struct task *task, struct receiver *receiver, const struct frame *frame, uint64_t *bytes)
+static struct status make_room(struct receiver *receiver, uint32_t more)
 {
-    struct status st = STATUS_OK;
-    struct arena *arena = &receiver->arena;
-    struct kv_version *versions = arena_try_alloc(arena, (size_t)frame->count * sizeof *versions + 1);
-    if (versions == NULL) return status_make(E_OUT_OF_MEMORY, "no memory for a batch of changes");
-    uint32_t count = 0;
+    if (receiver->capacity - receiver->count >= more) return STATUS_OK;
+    uint32_t capacity = receiver->count + more + receiver->capacity;
+    struct kv_version *grown =
+        arena_try_alloc(&receiver->arena, (size_t)capacity * sizeof *grown);
+    if (grown == NULL) return status_make(E_OUT_OF_MEMORY, "no memory for a batch of changes");
+    if (receiver->count > 0) memcpy(grown, receiver->versions, receiver->count * sizeof *grown);
+    receiver->versions = grown;
+    receiver->capacity = capacity;
+    return STATUS_OK;
+}
+
+static struct status take_events(
+    struct task *task, struct receiver *receiver, const struct frame *frame)
+{
+    struct status st;
     uint64_t oldest_ns = UINT64_MAX;
-    *bytes = 0;
+    TRY(make_room(receiver, frame->count));
     for (uint32_t i = 0; i < frame->count; i++) {
         const struct frame_event *event = &frame->events[i];
         if (!span_contains(receiver->source, event->key) || event->key.size > KEY_BYTES_MAX)
             TRY(foreign_key());
         if (event->kind == FRAME_CLEARED) {
-            TRY(flush(task, receiver, versions, count));
-            count = 0;
             TRY(clear(task, receiver, event));
             continue;
         }
-        versions[count++] = (struct kv_version){
-            .key = key_rewrite_tenant(arena, event->key, receiver->run->tenant),
+        receiver->versions[receiver->count++] = (struct kv_version){
+            .key = key_rewrite_tenant(&receiver->arena, event->key, receiver->run->tenant),
             .value = event->value,
             .ts = event->ts,
             .tombstone = event->kind == FRAME_TOMBSTONE};
-        *bytes += event->key.size + event->value.size;
+        receiver->bytes += event->key.size + event->value.size;
         if (event->ts.wall_ns < oldest_ns) oldest_ns = event->ts.wall_ns;
     }
-    if (frame->kind == FRAME_CHANGES && count > 0) record_age(task, &metric_admit_ns, oldest_ns);
-    TRY(flush(task, receiver, versions, count));
-    if (frame->kind == FRAME_CHANGES && count > 0) record_age(task, &metric_commit_ns, oldest_ns);
-    metric_add(&metric_events, 0, frame->count);
-    metric_add(&metric_logical_bytes, 0, (int64_t)*bytes);
+    if (frame->kind == FRAME_CHANGES && frame->count > 0) {
+        record_age(task, &metric_admit_ns, oldest_ns);
+        receiver->changes = true;
+        if (oldest_ns < receiver->oldest_ns) receiver->oldest_ns = oldest_ns;
+    }
 out:
     return st;
 }
@@ -131,27 +172,26 @@ static struct status on_frame(
     struct status st;
     struct receiver *receiver = arg;
     struct frame frame;
-    struct partition_news news = {0};
     if (count != 1 || values[0].data == NULL)
         return status_make(E_PROTOCOL_VIOLATION, "the replication stream has sent something other than a frame");
     metric_record(&metric_receive_ns, 0, task_now_ns(task) - receiver->waiting_since_ns);
-    arena_reset(&receiver->arena);
     // Decoding copies: the connection's memory does not outlive a wait.
     TRY(frame_decode(&receiver->arena, values[0], &frame));
+    bool more = pgclient_has_more(receiver->client);
     switch (frame.kind) {
     case FRAME_BACKFILL:
-    case FRAME_CHANGES: TRY(ingest(task, receiver, &frame, &news.bytes)); break;
+    case FRAME_CHANGES: TRY(take_events(task, receiver, &frame)); break;
     case FRAME_RESOLVED:
         metric_add(&metric_resolved, 0, 1);
-        news.resolved = frame.resolved;
+        receiver->news.resolved = frame.resolved;
         break;
     case FRAME_SCANNED:
-        news.scanned = frame.scanned_all;
-        if (!frame.scanned_all) news.resume = frame.resume;
+        receiver->news.scanned |= frame.scanned_all;
+        if (!frame.scanned_all) receiver->news.resume = frame.resume;
         break;
     }
     // Also without news: it is heard from.
-    st = tell(task, receiver, &news);
+    if (!more || receiver->bytes >= BATCH_BYTES_MAX) TRY(flush(task, receiver));
 out:
     receiver->waiting_since_ns = task_now_ns(task);
     return st;
@@ -180,7 +220,9 @@ struct status partition_stream(struct task *task, void *arg)
     arena_init(&receiver.arena, NULL);
     receiver.source = key_tenant_span(&arena, run->source_tenant);
     receiver.target = key_tenant_span(&arena, run->tenant);
+    batch_begin(&receiver);
     TRY(source_connect(task, run->uri, &client));
+    receiver.client = client;
     receiver.waiting_since_ns = task_now_ns(task);
     struct bytes params[] = {bytes_of_string(arena_printf(&arena, "%" PRId64, run->stream)),
         bytes_of_string(arena_printf(&arena, "%" PRIu64, run->slice)),

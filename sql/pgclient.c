@@ -28,6 +28,7 @@ struct pgclient {
     const struct pgclient_column *columns;
     uint32_t column_count;
     struct bytes *values;
+    size_t taken; // Of the connection's input: the message in hand.
     struct tls_context *tls;
 };
 
@@ -239,7 +240,7 @@ static struct status receive(
     }
     *type = input.data[0];
     *body = bytes_of(input.data + 5, size - 4);
-    *consumed = size + 1u;
+    client->taken = *consumed = size + 1u;
 out:
     return failed(st) ? lost(client, st) : st;
 }
@@ -476,6 +477,15 @@ void pgclient_close(struct pgclient *client)
     arena_fini(&client->result_arena);
     arena_fini(&client->arena);
     free(client);
+}
+
+bool pgclient_has_more(const struct pgclient *client)
+{
+    struct bytes input = conn_input(client->conn);
+    if (input.size < client->taken + 5) return false;
+    const uint8_t *at = input.data + client->taken;
+    uint32_t size = (uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 | at[4];
+    return input.size - client->taken > size;
 }
 
 const char *pgclient_parameter(const struct pgclient *client, const char *name)

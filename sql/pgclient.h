@@ -38,6 +38,8 @@ CHECKED struct status pgclient_connect(
 void pgclient_close(struct pgclient *client);
 // A ParameterStatus value the server has sent; NULL when it has not.
 const char *pgclient_parameter(const struct pgclient *client, const char *name);
+// In a callback: whether the whole next message is here already. As long as the callback has not waited.
+bool pgclient_has_more(const struct pgclient *client);
 char pgclient_txn_status(const struct pgclient *client); // 'I', 'T', 'E'
 void pgclient_keys(const struct pgclient *client, uint32_t *process, uint32_t *secret);
 // Asks the server to cancel what the client of these keys is running, over a connection of its own.
