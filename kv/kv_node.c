@@ -105,7 +105,8 @@ static struct status cluster_prepare(struct task *task, struct start *start)
         if (cluster->slice_count > KV_SLICES_MAX) cluster->slice_count = KV_SLICES_MAX;
         cluster->log_count = shard_count;
         kv->node->env->random_bytes(kv->node->env, cluster->id, sizeof cluster->id);
-        kv->is_new = true;
+        // Before there is anything in the logs: they belong to this number of shards.
+        TRY(recovery_cluster_write(task, kv->dir, cluster));
     } else if (cluster->void_count > 0) {
         // A takeover that was cut short after everything had been checkpointed.
         TRY(recovery_logs_erase(task, kv->dir, cluster->void_count));
@@ -183,7 +184,6 @@ static struct status start_all(struct task *task, struct start *start)
     TRY(clock_wait(task, survey.ceiling));
     survey.told = survey.ceiling;
     TRY(node_survey(task, kv, &survey));
-    if (kv->is_new) TRY(recovery_cluster_write(task, kv->dir, &start->cluster));
     // A first start that did not get as far as the first key begins again.
     kv->is_new = !survey.has_data;
     for (const struct kv_module *const *module = kv_modules; *module != NULL; module++) {

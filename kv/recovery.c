@@ -157,11 +157,14 @@ struct status recovery_replay(
     } else {
         for (uint32_t i = 0; i < log_count; i++) {
             const char *dir = arena_printf(task->arena, "%s/log-%u", kv->node->dir, i);
-            // The cluster file names logs before their shards have begun them.
-            st = log_writer_scan(task, dir, replay_record, &replay);
-            if (!status_is(st, E_UNDEFINED_FILE)) TRY(st);
-            st = STATUS_OK;
+            char **names;
+            // The last start may have been cut short before it made this one.
+            st = disk_list(task, dir, &names);
+            if (status_is(st, E_UNDEFINED_FILE)) continue;
+            TRY(st);
+            TRY(log_writer_scan(task, dir, replay_record, &replay));
         }
+        st = STATUS_OK;
     }
     for (uint32_t i = 0; i < kv->slice_count; i++) {
         TRY(slice_replay_end(kv->slices[i]));

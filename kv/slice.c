@@ -369,7 +369,11 @@ out:
 
 struct status slice_checkpoint(struct task *task, struct slice *slice)
 {
-    if (slice->checkpointing) return STATUS_OK; // One at a time; the other one is as good.
+    // One at a time; the other one may have begun before what the caller wants to have in it.
+    while (slice->checkpointing) {
+        struct status waited = task_wait(task, &slice->idle_waiters);
+        if (failed(waited)) return waited;
+    }
     uint64_t index =
         slice->replay != NULL ? slice->replay->applied_index : slice->log.applied_index;
     log_position position = slice->log.applied_position;

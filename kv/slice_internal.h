@@ -32,6 +32,7 @@ struct slice_tenant {
 
 struct slice_replay {
     uint64_t term, index; // Of the last record seen.
+    log_position position;
     uint64_t applied_index;
     log_position applied_position;
     bool in_transaction;

@@ -465,11 +465,16 @@ struct status slice_replay(struct task *task, struct slice *slice, uint64_t term
     struct status st = STATUS_OK;
     bool whole = true;
     if (index <= replay->applied_index) return STATUS_OK;
-    // An index may come again in a later term, when a torn tail was cut; it never goes on with a gap.
-    if (index > replay->index + 1 || term < replay->term)
+    // What was cut as a torn tail was never seen, so its indexes may be used again; but there is no gap.
+    if (index > replay->index + 1 || term < replay->term) {
+        log_error(0, "slice %llu: record %llu of term %llu follows %llu of term %llu in its log",
+            (unsigned long long)slice->id, (unsigned long long)index, (unsigned long long)term,
+            (unsigned long long)replay->index, (unsigned long long)replay->term);
         return status_make(E_DATA_CORRUPTED, "gap in a slice's log");
+    }
     replay->index = index;
     replay->term = term;
+    replay->position = position;
     if (payload.size > 0 && payload.data[0] == ENTRY_PART_FORMAT) {
         TRY(replay_part(slice, payload, &whole));
         if (!whole) goto out;
@@ -493,5 +498,18 @@ out:
 
 struct status slice_replay_end(struct slice *slice)
 {
+    struct slice_replay *replay = slice->replay;
+    if (replay->parts_total > 0) {
+        // An entry of which the end was never logged, and now never will be: its parts count as applied,
+        // so that no index is used twice and none is missing, whatever becomes of this log.
+        if (!replay->in_transaction) {
+            struct status st = store_begin(slice->store);
+            if (failed(st)) return st;
+            replay->in_transaction = true;
+        }
+        replay->applied_index = replay->index;
+        replay->applied_position = replay->position;
+        replay->parts_total = 0;
+    }
     return replay_flush(slice);
 }

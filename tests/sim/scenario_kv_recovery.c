@@ -10,7 +10,6 @@
 // crash left open it does again, as a replication stream would. Its tenant is always what a plain list says.
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "core/hash.h"
 #include "kv/key.h"
