@@ -54,14 +54,15 @@ static const struct bootstrap_table own_tables[] = {
         .ddl = "CREATE TABLE system.public.settings (name text PRIMARY KEY, value text NOT NULL, "
                "last_updated timestamptz NOT NULL)"},
     {.id = SYSTEM_JOBS,
-        .ddl = "CREATE TABLE system.public.jobs (id int8 PRIMARY KEY, status text NOT NULL, "
-               "job_type text NOT NULL, description text NOT NULL, statement text, "
-               "user_name text NOT NULL, created timestamptz NOT NULL, "
-               "start_after timestamptz NOT NULL, started timestamptz, finished timestamptz, "
-               "modified timestamptz NOT NULL, fraction_completed float8 NOT NULL, "
-               "running_status text, error text, error_detail text, error_code text, payload bytea, "
-               "progress bytea, coordinator_id int8, created_wall int8 NOT NULL, "
-               "created_logical int8 NOT NULL)"},
+        .ddl =
+            "CREATE TABLE system.public.jobs (id int8 PRIMARY KEY, status text NOT NULL, "
+            "job_type text NOT NULL, description text NOT NULL, statement text, "
+            "user_name text NOT NULL, created timestamptz NOT NULL, "
+            "start_after timestamptz NOT NULL, started timestamptz, finished timestamptz, "
+            "modified timestamptz NOT NULL, fraction_completed float8 NOT NULL, "
+            "running_status text, error text, error_detail text, error_code text, payload bytea, "
+            "progress bytea, coordinator_id int8, created_wall int8 NOT NULL, "
+            "created_logical int8 NOT NULL)"},
     {.id = SYSTEM_PRIVILEGES,
         .ddl = "CREATE TABLE system.public.privileges (grantee text, privilege text, "
                "grantable bool NOT NULL, PRIMARY KEY (grantee, privilege))"},
@@ -72,8 +73,8 @@ static const struct bootstrap_table own_tables[] = {
 
 // --- databases and schemas -----------------------------------------------------------------------------
 
-static struct status make_database(struct task *task, struct session *session, uint32_t id,
-    const char *name, bool is_system)
+static struct status make_database(
+    struct task *task, struct session *session, uint32_t id, const char *name, bool is_system)
 {
     struct status st = STATUS_OK;
     struct name_value existing;
@@ -93,8 +94,7 @@ static struct status make_database(struct task *task, struct session *session, u
     TRY(catalog_take_name(task, session, 0, 0, name,
         (struct name_value){.kind = NAME_DATABASE, .id = id}, &existing));
     if (existing.id != 0) {
-        st = status_make(
-            E_NOT_IN_PREREQUISITE_STATE, "this virtual cluster already has a catalog");
+        st = status_make(E_NOT_IN_PREREQUISITE_STATE, "this virtual cluster already has a catalog");
         goto out;
     }
     TRY(catalog_put_database(task, session, &database));
@@ -124,8 +124,8 @@ static struct status make_table(
         .text = bytes_of_string(table->ddl)};
     TRY(ddl_create_table_with_id(&context, table->id, &created));
     for (uint32_t i = 0; table->rows != NULL && table->rows[i] != NULL; i++)
-        TRY(internal_query(task, session->tenant, session, task->arena, NULL, table->rows[i], 0,
-            NULL, NULL));
+        TRY(internal_query(
+            task, session->tenant, session, task->arena, NULL, table->rows[i], 0, NULL, NULL));
 out:
     return st;
 }
@@ -157,7 +157,8 @@ static struct status fill(struct task *task, struct session *session, void *arg)
         datum_text(options->version == NULL ? CLUSTER_VERSION : options->version)};
     TRY(internal_query(task, session->tenant, session, task->arena, NULL,
         "INSERT INTO system.public.settings (name, value, last_updated) "
-        "VALUES ('version', $1, now())", 1, version, (const type_oid[]){TYPE_TEXT}));
+        "VALUES ('version', $1, now())",
+        1, version, (const type_oid[]){TYPE_TEXT}));
     if (options->root_verifier != NULL) {
         struct datum verifier[] = {datum_text(options->root_verifier)};
         TRY(internal_query(task, session->tenant, session, task->arena, NULL,
@@ -182,8 +183,7 @@ struct status bootstrap_done(struct task *task, uint64_t tenant, bool *done)
     struct bytes value;
 
     TRY(kv_read_now(task, tenant,
-        catalog_descriptor_key(task->arena, tenant, CATALOG_SYSTEM_DATABASE), task->arena,
-        &value));
+        catalog_descriptor_key(task->arena, tenant, CATALOG_SYSTEM_DATABASE), task->arena, &value));
     *done = value.data != NULL;
 out:
     arena_release(task->arena, mark);

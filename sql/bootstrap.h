@@ -16,23 +16,27 @@
 #include "core/task.h"
 
 enum bootstrap_table_id {
-    SYSTEM_USERS = 10, SYSTEM_ROLE_MEMBERS = 11, SYSTEM_SETTINGS = 12, SYSTEM_JOBS = 13,
-    SYSTEM_PRIVILEGES = 14, SYSTEM_ROLE_SETTINGS = 15,
+    SYSTEM_USERS = 10,
+    SYSTEM_ROLE_MEMBERS = 11,
+    SYSTEM_SETTINGS = 12,
+    SYSTEM_JOBS = 13,
+    SYSTEM_PRIVILEGES = 14,
+    SYSTEM_ROLE_SETTINGS = 15,
     SYSTEM_TENANT_FIRST = 20, // 20..34: the tenant layer's.
     SYSTEM_REPL_FIRST = 35,   // 35..49: the replication layer's.
 };
 
 struct bootstrap_table {
     uint32_t id;
-    const char *ddl;      // "CREATE TABLE system.public.tenants (...)"
-    bool system_only;     // Only in the system virtual cluster.
+    const char *ddl;         // "CREATE TABLE system.public.tenants (...)"
+    bool system_only;        // Only in the system virtual cluster.
     const char *const *rows; // INSERT statements run after it, NULL-terminated; or NULL.
 };
 void bootstrap_register(const struct bootstrap_table *tables, uint32_t count);
 
 struct bootstrap_options {
-    const char *version;        // Value of the setting `version`; NULL: this binary's.
-    const char *root_verifier;  // Root's password as SCRAM verifier; NULL: none.
+    const char *version;       // Value of the setting `version`; NULL: this binary's.
+    const char *root_verifier; // Root's password as SCRAM verifier; NULL: none.
 };
 CHECKED struct status bootstrap_tenant(
     struct task *task, uint64_t tenant, const struct bootstrap_options *options);

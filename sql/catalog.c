@@ -49,19 +49,19 @@ struct tenant_catalog {
 struct catalog_shard {
     struct hashmap entries; // By key.
     struct hashmap tenants;
-    struct hashmap roles;   // sql/role.c
-    void *jobs;             // sql/jobs.c
+    struct hashmap roles; // sql/role.c
+    void *jobs;           // sql/jobs.c
     uint64_t last_rowid_tick;
-    struct list_link lru;   // Oldest first.
+    struct list_link lru; // Oldest first.
     struct list_link free_views;
 };
 
 struct catalog_view {
     struct kv_txn *txn;
     struct shard *shard;
-    bool changed;               // The transaction wrote to the catalog.
+    bool changed; // The transaction wrote to the catalog.
     struct hlc_timestamp memo_ts;
-    struct hashmap memo;        // Key -> entry, of what storage said to this transaction.
+    struct hashmap memo; // Key -> entry, of what storage said to this transaction.
     struct entry **pins;
     uint32_t pin_count, pin_capacity;
     struct list_link free_link;
@@ -235,7 +235,8 @@ void catalog_view_close(struct catalog_view *view)
 {
     if (view == NULL) return;
     memo_clear(view);
-    for (uint32_t i = 0; i < view->pin_count; i++) entry_unpin(view->pins[i]);
+    for (uint32_t i = 0; i < view->pin_count; i++)
+        entry_unpin(view->pins[i]);
     view->pin_count = 0;
     view->txn = NULL;
     list_append(&catalog_of(view->shard)->free_views, &view->free_link);
@@ -334,8 +335,7 @@ struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t
     return id_key(arena, tenant, CATALOG_SEQUENCES, sequence_id);
 }
 
-struct bytes catalog_sequence_start_key(
-    struct arena *arena, uint64_t tenant, uint32_t sequence_id)
+struct bytes catalog_sequence_start_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id)
 {
     struct buffer key;
     buffer_init(&key, arena);
@@ -356,8 +356,8 @@ struct bytes catalog_name_key(struct arena *arena, uint64_t tenant, uint32_t dat
     return buffer_bytes(&key);
 }
 
-struct bytes catalog_comment_key(struct arena *arena, uint64_t tenant, uint32_t class_id,
-    uint32_t object_id, uint32_t sub_id)
+struct bytes catalog_comment_key(
+    struct arena *arena, uint64_t tenant, uint32_t class_id, uint32_t object_id, uint32_t sub_id)
 {
     struct buffer key;
     buffer_init(&key, arena);
@@ -378,15 +378,11 @@ static struct status decode_entry(struct entry *entry, struct bytes value)
         entry->name = (struct name_value){0};
         if (value.data != NULL) st = name_value_decode(value, &entry->name);
         break;
-    case ENTRY_TABLE:
-        st = descriptor_decode_table(&entry->arena, value, &entry->table);
-        break;
+    case ENTRY_TABLE: st = descriptor_decode_table(&entry->arena, value, &entry->table); break;
     case ENTRY_DATABASE:
         st = descriptor_decode_database(&entry->arena, value, &entry->database);
         break;
-    case ENTRY_SCHEMA:
-        st = descriptor_decode_schema(&entry->arena, value, &entry->schema);
-        break;
+    case ENTRY_SCHEMA: st = descriptor_decode_schema(&entry->arena, value, &entry->schema); break;
     }
     return st;
 }
@@ -401,8 +397,8 @@ static struct status load_statistics(
     struct kv_read read = {.no_validate = true};
 
     if (entry->table.kind != RELATION_TABLE) return STATUS_OK;
-    TRY(kv_get(task, view->txn, &read,
-        catalog_statistics_key(task->arena, tenant, entry->table.id), task->arena, &value));
+    TRY(kv_get(task, view->txn, &read, catalog_statistics_key(task->arena, tenant, entry->table.id),
+        task->arena, &value));
     if (value.data == NULL) goto out;
     TRY(statistics_decode(task->arena, value, &statistics));
     statistics_apply(&entry->arena, &statistics, &entry->table);
@@ -488,8 +484,8 @@ static struct status look_up(struct task *task, struct session *session, struct 
     return view_hold(view, entry);
 }
 
-static struct status look_up_name(struct task *task, struct session *session,
-    uint32_t database_id, uint32_t schema_id, const char *name, struct name_value *value)
+static struct status look_up_name(struct task *task, struct session *session, uint32_t database_id,
+    uint32_t schema_id, const char *name, struct name_value *value)
 {
     struct status st = STATUS_OK;
     struct arena_mark mark = arena_mark(task->arena);
@@ -508,8 +504,8 @@ static struct status look_up_id(struct task *task, struct session *session, uint
     enum entry_kind kind, struct entry **entry)
 {
     struct arena_mark mark = arena_mark(task->arena);
-    struct status st = look_up(task, session,
-        catalog_descriptor_key(task->arena, session->tenant, id), kind, entry);
+    struct status st = look_up(
+        task, session, catalog_descriptor_key(task->arena, session->tenant, id), kind, entry);
     arena_release(task->arena, mark);
     return st;
 }
@@ -590,8 +586,8 @@ out:
     return st;
 }
 
-static struct status find_relation(struct task *task, struct session *session,
-    const char *database, const char *schema, const char *name, struct name_value *value,
+static struct status find_relation(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, struct name_value *value,
     const struct table_desc **virtual_table)
 {
     struct status st = STATUS_OK;
@@ -601,8 +597,8 @@ static struct status find_relation(struct task *task, struct session *session,
         *virtual_table = catalog_virtual_table("pg_catalog", name, session->tenant);
         if (*virtual_table != NULL) goto out;
         for (uint32_t i = 0; session->search_path != NULL && session->search_path[i] != NULL; i++) {
-            TRY(find_in_schema(task, session, database, session->search_path[i], name, value,
-                virtual_table));
+            TRY(find_in_schema(
+                task, session, database, session->search_path[i], name, value, virtual_table));
             if (value->id != 0 || *virtual_table != NULL) goto out;
         }
         goto out;
@@ -631,8 +627,8 @@ static struct status no_such_relation(struct task *task, struct session *session
     if (database != NULL) {
         struct status st = catalog_database(task, session, database, false, &found_database);
         if (failed(st)) return st;
-        return status_format(task->arena, E_UNDEFINED_TABLE,
-            "relation \"%s.%s.%s\" does not exist", database, schema, name);
+        return status_format(task->arena, E_UNDEFINED_TABLE, "relation \"%s.%s.%s\" does not exist",
+            database, schema, name);
     }
     return status_format(
         task->arena, E_UNDEFINED_TABLE, "relation \"%s.%s\" does not exist", schema, name);
@@ -679,8 +675,8 @@ out:
     return st;
 }
 
-struct status catalog_database_by_id(struct task *task, struct session *session, uint32_t id,
-    const struct database_desc **database)
+struct status catalog_database_by_id(
+    struct task *task, struct session *session, uint32_t id, const struct database_desc **database)
 {
     struct entry *entry;
     struct status st = look_up_id(task, session, id, ENTRY_DATABASE, &entry);
@@ -728,14 +724,13 @@ struct status catalog_index(struct task *task, struct session *session, const ch
     if (value.id != 0 || virtual_table != NULL)
         st = status_format(task->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not an index", name);
     else if (!missing_ok)
-        st = status_format(
-            task->arena, E_UNDEFINED_OBJECT, "index \"%s\" does not exist", name);
+        st = status_format(task->arena, E_UNDEFINED_OBJECT, "index \"%s\" does not exist", name);
 out:
     return st;
 }
 
-struct status catalog_table_current(struct task *task, struct session *session, uint32_t id,
-    uint32_t version, bool *current)
+struct status catalog_table_current(
+    struct task *task, struct session *session, uint32_t id, uint32_t version, bool *current)
 {
     *current = true;
     if (id >= CATALOG_VIRTUAL_ID_FIRST) return STATUS_OK;
@@ -746,8 +741,8 @@ struct status catalog_table_current(struct task *task, struct session *session, 
     struct entry *entry =
         cached(session->catalog, task->shard, session->tenant, buffer_bytes(&key));
     if (entry == NULL) {
-        struct status st = load(task, session->catalog, session->tenant, buffer_bytes(&key),
-            ENTRY_TABLE, &entry);
+        struct status st =
+            load(task, session->catalog, session->tenant, buffer_bytes(&key), ENTRY_TABLE, &entry);
         if (failed(st)) return st;
     }
     *current = entry != NULL && entry->table.version == version;
@@ -761,8 +756,7 @@ struct status catalog_depend(struct session *session, const struct table_desc *t
         return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "restart transaction: the table is being rewritten by a schema change");
     uint8_t room[32];
-    struct buffer key = {
-        .arena = &session->statement_arena, .data = room, .capacity = sizeof room};
+    struct buffer key = {.arena = &session->statement_arena, .data = room, .capacity = sizeof room};
     catalog_append_index_prefix(&key, session->tenant, CATALOG_DESCRIPTORS, 1);
     key_append_uvarint(&key, table->id);
     kv_txn_depend(session->txn, buffer_bytes(&key));

@@ -32,10 +32,11 @@ enum catalog_table_id {
     CATALOG_NAMES = 2,       // (parent, schema, name) -> id
     CATALOG_ID_COUNTER = 3,
     CATALOG_COMMENTS = 4,
-    CATALOG_SEQUENCES = 5,   // (sequence id) -> last value
+    CATALOG_SEQUENCES = 5, // (sequence id) -> last value
     CATALOG_STATISTICS = 6,
-    CATALOG_SYSTEM_TABLES = 10, // 10..99: system tables with descriptors (users, settings, jobs, ...).
-    CATALOG_SYSTEM_DATABASE = 50,  // Its schema public is 51.
+    CATALOG_SYSTEM_TABLES =
+        10, // 10..99: system tables with descriptors (users, settings, jobs, ...).
+    CATALOG_SYSTEM_DATABASE = 50, // Its schema public is 51.
     CATALOG_SYSTEM_SCHEMA = 51,
     CATALOG_DEFAULT_DATABASE = 52, // defaultdb, public 53; postgres 54, public 55.
     CATALOG_DEFAULT_SCHEMA = 53,
@@ -51,40 +52,40 @@ enum catalog_table_id {
 
 enum relation_kind { RELATION_TABLE, RELATION_VIEW, RELATION_SEQUENCE, RELATION_VIRTUAL };
 
-enum element_state {      // Of columns, indexes and constraints in a schema change.
+enum element_state { // Of columns, indexes and constraints in a schema change.
     ELEMENT_PUBLIC,
-    ELEMENT_WRITE_ONLY,   // Kept up to date by writes, not read.
-    ELEMENT_DELETE_ONLY,  // Deletes remove from it.
-    ELEMENT_VALIDATING,   // A constraint that new rows must meet while the old ones are checked.
+    ELEMENT_WRITE_ONLY,  // Kept up to date by writes, not read.
+    ELEMENT_DELETE_ONLY, // Deletes remove from it.
+    ELEMENT_VALIDATING,  // A constraint that new rows must meet while the old ones are checked.
 };
 
 struct column_desc {
-    uint32_t id;            // Never reused in its table.
+    uint32_t id; // Never reused in its table.
     const char *name;
     struct type type;
     bool not_null;
-    bool hidden;            // rowid
-    const char *default_sql; // Expression text, or NULL.
+    bool hidden;               // rowid
+    const char *default_sql;   // Expression text, or NULL.
     const char *generated_sql; // GENERATED ALWAYS AS (...) STORED, or NULL.
-    char identity;          // 0, 'a' (always), 'd' (by default): default_sql is its nextval all the same.
+    char identity; // 0, 'a' (always), 'd' (by default): default_sql is its nextval all the same.
     uint32_t owned_sequence; // SERIAL and identity; 0: none.
-    struct bytes missing;   // Encoded value of rows older than the column; empty: NULL.
+    struct bytes missing;    // Encoded value of rows older than the column; empty: NULL.
     enum element_state state;
 };
 
 struct index_column {
-    uint32_t column_id;         // Of an expression: the oid of its type.
+    uint32_t column_id; // Of an expression: the oid of its type.
     bool descending;
     const char *expression_sql; // Of an expression index, else NULL.
 };
 struct index_desc {
-    uint32_t id;            // Never reused in its table. The primary index is indexes[0], whatever its id.
+    uint32_t id; // Never reused in its table. The primary index is indexes[0], whatever its id.
     const char *name;
     bool unique, primary;
-    bool from_constraint;   // Made by UNIQUE or PRIMARY KEY.
+    bool from_constraint; // Made by UNIQUE or PRIMARY KEY.
     struct index_column *columns;
     uint32_t column_count;
-    uint32_t *stored;       // STORING/INCLUDE column ids.
+    uint32_t *stored; // STORING/INCLUDE column ids.
     uint32_t stored_count;
     const char *predicate_sql;
     enum element_state state;
@@ -96,7 +97,7 @@ struct constraint_desc {
     const char *name;
     enum table_constraint_kind kind;
     const char *check_sql;
-    uint32_t *columns;      // Of this table.
+    uint32_t *columns; // Of this table.
     uint32_t column_count;
     uint32_t referenced_table;
     uint32_t *referenced_columns;
@@ -111,31 +112,32 @@ struct fk_back_reference {
 };
 
 struct privilege_grant {
-    const char *role;       // Role name; "public" for all.
-    uint32_t privileges;    // Bits of sql/privilege.h.
+    const char *role;    // Role name; "public" for all.
+    uint32_t privileges; // Bits of sql/privilege.h.
     uint32_t grantable;
 };
 
 struct table_desc {
     uint32_t id, database_id, schema_id;
     uint32_t version;
-    struct hlc_timestamp modified; // An instant at which this version was in force (not the first one).
+    struct hlc_timestamp
+        modified; // An instant at which this version was in force (not the first one).
     const char *name;
     enum relation_kind kind;
-    struct column_desc *columns;   // In attnum order, dropped ones gone.
+    struct column_desc *columns; // In attnum order, dropped ones gone.
     uint32_t column_count;
     uint32_t next_column_id, next_index_id, next_constraint_id;
-    struct index_desc *indexes;    // indexes[0] is the primary one.
+    struct index_desc *indexes; // indexes[0] is the primary one.
     uint32_t index_count;
     struct constraint_desc *constraints;
     uint32_t constraint_count;
     struct fk_back_reference *referenced_by;
     uint32_t referenced_by_count;
-    bool writes_blocked;           // Its rows are being rewritten: whoever writes gets 40001, to try again.
+    bool writes_blocked; // Its rows are being rewritten: whoever writes gets 40001, to try again.
     const char *view_sql;
-    uint32_t *depends_on;          // Relations a view uses.
+    uint32_t *depends_on; // Relations a view uses.
     uint32_t depends_on_count;
-    uint32_t *depended_by;         // Views that use this one.
+    uint32_t *depended_by; // Views that use this one.
     uint32_t depended_by_count;
     struct sequence_options {
         type_oid type;
@@ -149,7 +151,7 @@ struct table_desc {
     const struct virtual_table *virtual_table; // RELATION_VIRTUAL.
     // Estimates, from the newest statistics; 0 rows when there are none.
     uint64_t row_estimate;
-    uint64_t *distinct_estimates;  // Of each column, in the order of `columns`; NULL: unknown.
+    uint64_t *distinct_estimates; // Of each column, in the order of `columns`; NULL: unknown.
 };
 
 struct database_desc {
@@ -170,36 +172,39 @@ struct schema_desc {
 // A transaction's view of the catalog: pins what it uses, knows its own uncommitted changes. One per SQL
 // transaction, in the session.
 struct catalog_view;
-CHECKED struct status catalog_view_open(struct task *task, struct kv_txn *txn, struct catalog_view **view);
+CHECKED struct status catalog_view_open(
+    struct task *task, struct kv_txn *txn, struct catalog_view **view);
 void catalog_view_close(struct catalog_view *view); // Unpins everything. Does not suspend.
 // After ROLLBACK TO SAVEPOINT took writes out of the transaction: what the view remembers is looked up anew.
 void catalog_view_rolled_back(struct catalog_view *view);
 
 // `schema` NULL: the search path, in order. *table NULL with status ok when there is none and `missing_ok`.
 // The search path always has pg_catalog first (virtual tables), as in PostgreSQL.
-CHECKED struct status catalog_table(struct task *task, struct session *session, const char *database,
-    const char *schema, const char *name, bool missing_ok, const struct table_desc **table);
+CHECKED struct status catalog_table(struct task *task, struct session *session,
+    const char *database, const char *schema, const char *name, bool missing_ok,
+    const struct table_desc **table);
 // 42P01 when there is none.
 CHECKED struct status catalog_table_by_id(
     struct task *task, struct session *session, uint32_t id, const struct table_desc **table);
 // An index by its own name. *index NULL when there is none and `missing_ok`; else 42704.
-CHECKED struct status catalog_index(struct task *task, struct session *session, const char *database,
-    const char *schema, const char *name, bool missing_ok, const struct table_desc **table,
-    const struct index_desc **index);
+CHECKED struct status catalog_index(struct task *task, struct session *session,
+    const char *database, const char *schema, const char *name, bool missing_ok,
+    const struct table_desc **table, const struct index_desc **index);
 CHECKED struct status catalog_database(struct task *task, struct session *session, const char *name,
     bool missing_ok, const struct database_desc **database);
-CHECKED struct status catalog_schema(struct task *task, struct session *session, const char *database,
-    const char *name, bool missing_ok, const struct schema_desc **schema);
+CHECKED struct status catalog_schema(struct task *task, struct session *session,
+    const char *database, const char *name, bool missing_ok, const struct schema_desc **schema);
 // By id, virtual schemas too. 3D000, 3F000 when there is none.
-CHECKED struct status catalog_database_by_id(struct task *task, struct session *session, uint32_t id,
-    const struct database_desc **database);
+CHECKED struct status catalog_database_by_id(
+    struct task *task, struct session *session, uint32_t id, const struct database_desc **database);
 CHECKED struct status catalog_schema_by_id(
     struct task *task, struct session *session, uint32_t id, const struct schema_desc **schema);
 // Lists, in id order, in `arena`: for SHOW, pg_catalog and DROP ... CASCADE. database_id 0: all.
 CHECKED struct status catalog_list_databases(struct task *task, struct session *session,
     struct arena *arena, const struct database_desc ***databases, uint32_t *count);
 CHECKED struct status catalog_list_schemas(struct task *task, struct session *session,
-    struct arena *arena, uint32_t database_id, const struct schema_desc ***schemas, uint32_t *count);
+    struct arena *arena, uint32_t database_id, const struct schema_desc ***schemas,
+    uint32_t *count);
 CHECKED struct status catalog_list_tables(struct task *task, struct session *session,
     struct arena *arena, uint32_t database_id, const struct table_desc ***tables, uint32_t *count);
 
@@ -208,8 +213,8 @@ const struct column_desc *table_column_by_id(const struct table_desc *table, uin
 const struct index_desc *table_index_by_id(const struct table_desc *table, uint32_t id);
 // Whether the cached plan's table is still the one in force for this view (same id and version).
 // A load and a few compares when it is cached.
-CHECKED struct status catalog_table_current(struct task *task, struct session *session, uint32_t id,
-    uint32_t version, bool *current);
+CHECKED struct status catalog_table_current(
+    struct task *task, struct session *session, uint32_t id, uint32_t version, bool *current);
 
 // To be called for each table that a transaction writes or locks, once it uses the descriptor: its commit
 // then fails with 40001 when the table was changed meanwhile. 40001 at once when its rows are being
@@ -245,16 +250,19 @@ struct virtual_table {
     const struct virtual_column {
         const char *name;
         type_oid type;
-    } *columns;
+    } * columns;
     uint32_t column_count;
     // Produces all rows. May suspend.
-    struct status (*rows)(struct task *task, struct session *session, struct virtual_table_sink *sink);
+    struct status (*rows)(
+        struct task *task, struct session *session, struct virtual_table_sink *sink);
     bool system_only; // Visible in the system virtual cluster only.
 };
 void virtual_table_register(const struct virtual_table *table);
 const struct virtual_table *virtual_table_of(const struct virtual_table_sink *sink);
 // Datums are copied. 53200 beyond the statement's memory.
-CHECKED struct status virtual_table_row(struct virtual_table_sink *sink, const struct datum *values);
+CHECKED struct status virtual_table_row(
+    struct virtual_table_sink *sink, const struct datum *values);
 // For the executor: all rows, row by row, in `arena`. 0A000 for a table whose rows nobody makes.
 CHECKED struct status virtual_table_collect(struct task *task, struct session *session,
-    const struct table_desc *table, struct arena *arena, struct datum **values, uint64_t *row_count);
+    const struct table_desc *table, struct arena *arena, struct datum **values,
+    uint64_t *row_count);

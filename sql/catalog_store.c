@@ -17,7 +17,8 @@ struct status catalog_new_id(struct task *task, uint64_t tenant, uint32_t *id)
     catalog_append_index_prefix(&key, tenant, CATALOG_ID_COUNTER, 1);
     TRY(kv_increment(task, tenant, buffer_bytes(&key), CATALOG_FIRST_ID, 1, &value));
     if (value < CATALOG_FIRST_ID || value >= CATALOG_VIRTUAL_ID_FIRST) {
-        st = status_make(E_PROGRAM_LIMIT_EXCEEDED, "object ids of this virtual cluster are used up");
+        st =
+            status_make(E_PROGRAM_LIMIT_EXCEEDED, "object ids of this virtual cluster are used up");
         goto out;
     }
     *id = (uint32_t)value;
@@ -64,8 +65,8 @@ struct status catalog_edit_table(struct task *task, struct session *session, str
         return status_make(E_INSUFFICIENT_PRIVILEGE, "permission denied: it is a system catalog");
     TRY(read_for_update(task, session, id, &value));
     if (value.data == NULL) {
-        st = status_format(task->arena, E_UNDEFINED_TABLE,
-            "relation with OID %u does not exist", id);
+        st = status_format(
+            task->arena, E_UNDEFINED_TABLE, "relation with OID %u does not exist", id);
         goto out;
     }
     *table = ARENA_NEW(arena, struct table_desc);
@@ -74,15 +75,14 @@ out:
     return st;
 }
 
-struct status catalog_edit_database(struct task *task, struct session *session,
-    struct arena *arena, uint32_t id, struct database_desc **database)
+struct status catalog_edit_database(struct task *task, struct session *session, struct arena *arena,
+    uint32_t id, struct database_desc **database)
 {
     struct status st = STATUS_OK;
     struct bytes value;
 
     TRY(read_for_update(task, session, id, &value));
-    if (value.data == NULL)
-        return status_make(E_INVALID_CATALOG_NAME, "database does not exist");
+    if (value.data == NULL) return status_make(E_INVALID_CATALOG_NAME, "database does not exist");
     *database = ARENA_NEW(arena, struct database_desc);
     TRY(descriptor_decode_database(arena, value, *database));
 out:
@@ -150,8 +150,8 @@ struct status catalog_put_schema(
 
 struct status catalog_delete_descriptor(struct task *task, struct session *session, uint32_t id)
 {
-    struct status st = kv_delete(
-        task, session->txn, catalog_descriptor_key(task->arena, session->tenant, id));
+    struct status st =
+        kv_delete(task, session->txn, catalog_descriptor_key(task->arena, session->tenant, id));
     if (!failed(st)) catalog_view_changed(session->catalog);
     return st;
 }
@@ -161,8 +161,7 @@ struct status catalog_take_name(struct task *task, struct session *session, uint
 {
     struct status st = STATUS_OK;
     struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
-    struct bytes key =
-        catalog_name_key(task->arena, session->tenant, database_id, schema_id, name);
+    struct bytes key = catalog_name_key(task->arena, session->tenant, database_id, schema_id, name);
     struct bytes former;
     struct buffer encoded;
 
@@ -197,8 +196,8 @@ struct status catalog_peek_name(struct task *task, struct session *session, uint
 
     *value = (struct name_value){0};
     TRY(kv_get(task, session->txn, NULL,
-        catalog_name_key(task->arena, session->tenant, database_id, schema_id, name),
-        task->arena, &found));
+        catalog_name_key(task->arena, session->tenant, database_id, schema_id, name), task->arena,
+        &found));
     if (found.data != NULL) st = name_value_decode(found, value);
 out:
     return st;
@@ -327,8 +326,8 @@ struct status catalog_list_databases(struct task *task, struct session *session,
     return st;
 }
 
-struct status catalog_list_schemas(struct task *task, struct session *session,
-    struct arena *arena, uint32_t database_id, const struct schema_desc ***schemas, uint32_t *count)
+struct status catalog_list_schemas(struct task *task, struct session *session, struct arena *arena,
+    uint32_t database_id, const struct schema_desc ***schemas, uint32_t *count)
 {
     struct found found;
     struct status st = list(task, session, arena, DESCRIPTOR_SCHEMA, &found);
@@ -336,14 +335,13 @@ struct status catalog_list_schemas(struct task *task, struct session *session,
     *count = 0;
     for (uint32_t i = 0; i < found.count; i++) {
         const struct schema_desc *schema = found.items[i];
-        if (database_id == 0 || schema->database_id == database_id)
-            (*schemas)[(*count)++] = schema;
+        if (database_id == 0 || schema->database_id == database_id) (*schemas)[(*count)++] = schema;
     }
     return st;
 }
 
-struct status catalog_list_tables(struct task *task, struct session *session,
-    struct arena *arena, uint32_t database_id, const struct table_desc ***tables, uint32_t *count)
+struct status catalog_list_tables(struct task *task, struct session *session, struct arena *arena,
+    uint32_t database_id, const struct table_desc ***tables, uint32_t *count)
 {
     struct status st = STATUS_OK;
     struct found found;

@@ -15,10 +15,9 @@ struct bytes catalog_name_key(struct arena *arena, uint64_t tenant, uint32_t dat
 struct bytes catalog_statistics_key(struct arena *arena, uint64_t tenant, uint32_t table_id);
 struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id);
 // Where setval(s, v, false) leaves v: as long as the counter is one step before it, it has not been given out.
-struct bytes catalog_sequence_start_key(
-    struct arena *arena, uint64_t tenant, uint32_t sequence_id);
-struct bytes catalog_comment_key(struct arena *arena, uint64_t tenant, uint32_t class_id,
-    uint32_t object_id, uint32_t sub_id);
+struct bytes catalog_sequence_start_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id);
+struct bytes catalog_comment_key(
+    struct arena *arena, uint64_t tenant, uint32_t class_id, uint32_t object_id, uint32_t sub_id);
 
 // Classes of comments, and the oids that clients see for what has no id of its own. The oid of an index can be
 // taken apart again while table ids stay below 2^21.
@@ -101,5 +100,5 @@ const struct schema_desc *catalog_virtual_schema(const char *name);
 const struct schema_desc *catalog_virtual_schema_at(uint32_t index); // NULL past the end.
 
 // Runs fn to its end whatever the task's cancellation or deadline; they are in force again afterwards.
-struct status task_uncancelled(struct task *task,
-    struct status (*fn)(struct task *task, void *arg), void *arg);
+struct status task_uncancelled(
+    struct task *task, struct status (*fn)(struct task *task, void *arg), void *arg);

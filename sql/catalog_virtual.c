@@ -48,9 +48,8 @@ void virtual_table_register(const struct virtual_table *table)
     struct column_desc *columns = calloc(table->column_count, sizeof *columns);
     invariant(desc != NULL && columns != NULL);
     for (uint32_t i = 0; i < table->column_count; i++) {
-        columns[i] = (struct column_desc){.id = i + 1,
-            .name = table->columns[i].name,
-            .type = {table->columns[i].type, -1}};
+        columns[i] = (struct column_desc){
+            .id = i + 1, .name = table->columns[i].name, .type = {table->columns[i].type, -1}};
     }
     *desc = (struct table_desc){
         .id = CATALOG_VIRTUAL_ID_FIRST + registered_count,

@@ -67,8 +67,8 @@ void ddl_notice(struct statement_context *context, const char *format, ...)
     va_start(args, format);
     char *message = arena_vprintf(context->arena, format, args);
     va_end(args);
-    session_notice(context->session, "NOTICE",
-        status_make(SQLSTATE('0', '0', '0', '0', '0'), message));
+    session_notice(
+        context->session, "NOTICE", status_make(SQLSTATE('0', '0', '0', '0', '0'), message));
 }
 
 struct status ddl_error(struct statement_context *context, uint32_t code, const char *format, ...)
@@ -92,8 +92,8 @@ const char *ddl_owner(const struct session *session)
 
 // --- names ---------------------------------------------------------------------------------------
 
-struct status ddl_target_schema(struct statement_context *context,
-    const struct object_name *name, const struct schema_desc **schema)
+struct status ddl_target_schema(struct statement_context *context, const struct object_name *name,
+    const struct schema_desc **schema)
 {
     struct status st = STATUS_OK;
     struct task *task = context->task;
@@ -120,21 +120,20 @@ struct status ddl_target_schema(struct statement_context *context,
         if (*schema == NULL) {
             const struct database_desc *database;
             TRY(catalog_database(task, session, NULL, false, &database));
-            st = ddl_error(context, E_INVALID_SCHEMA_NAME,
-                "no schema has been selected to create in");
+            st = ddl_error(
+                context, E_INVALID_SCHEMA_NAME, "no schema has been selected to create in");
             goto out;
         }
     }
     if ((*schema)->database_id == 0) {
-        st = ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied for schema %s",
-            (*schema)->name);
+        st = ddl_error(
+            context, E_INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", (*schema)->name);
         goto out;
     }
     TRY(privilege_check_schema(task, session, *schema, PRIVILEGE_CREATE));
     // Read through the transaction, so that a DROP SCHEMA meanwhile is a conflict.
     struct name_value value;
-    TRY(catalog_peek_name(
-        task, session, (*schema)->database_id, 0, (*schema)->name, &value));
+    TRY(catalog_peek_name(task, session, (*schema)->database_id, 0, (*schema)->name, &value));
     if (value.id != (*schema)->id)
         st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "restart transaction: the schema was changed by another transaction");
@@ -145,16 +144,11 @@ out:
 static const char *kind_title(enum object_kind kind)
 {
     switch (kind) {
-    case OBJECT_VIEW:
-        return "view";
-    case OBJECT_SEQUENCE:
-        return "sequence";
-    case OBJECT_INDEX:
-        return "index";
-    case OBJECT_TABLE:
-        return "table";
-    default:
-        return "relation";
+    case OBJECT_VIEW: return "view";
+    case OBJECT_SEQUENCE: return "sequence";
+    case OBJECT_INDEX: return "index";
+    case OBJECT_TABLE: return "table";
+    default: return "relation";
     }
 }
 
@@ -169,8 +163,8 @@ struct status ddl_check_kind(
     if (table->kind == RELATION_VIRTUAL)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE,
             "permission denied: \"%s\" is a system catalog", table->name);
-    return ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a %s", table->name,
-        kind_title(kind));
+    return ddl_error(
+        context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a %s", table->name, kind_title(kind));
 }
 
 struct status ddl_find(struct statement_context *context, const struct object_name *name,
@@ -225,16 +219,16 @@ bool ddl_is_unfinished(const struct table_desc *table)
 
 uint64_t ddl_inline_rows(struct statement_context *context)
 {
-    return (uint64_t)settings_int(context->session->shard, context->session->tenant,
-        "sql.schema_change.inline_rows");
+    return (uint64_t)settings_int(
+        context->session->shard, context->session->tenant, "sql.schema_change.inline_rows");
 }
 
 struct status ddl_take_name(struct statement_context *context, uint32_t database_id,
     uint32_t schema_id, const char *name, struct name_value value, bool *taken)
 {
     struct name_value existing;
-    struct status st = catalog_take_name(context->task, context->session, database_id, schema_id,
-        name, value, &existing);
+    struct status st = catalog_take_name(
+        context->task, context->session, database_id, schema_id, name, value, &existing);
     *taken = existing.id != 0;
     return st;
 }
@@ -245,14 +239,14 @@ struct status ddl_name_taken(struct statement_context *context, const char *name
 }
 
 // PostgreSQL's way of making names: the longer of the two parts gives way until all fits into 63 bytes.
-char *ddl_join_name(struct arena *arena, const char *name1, const char *name2, const char *label,
-    uint32_t number)
+char *ddl_join_name(
+    struct arena *arena, const char *name1, const char *name2, const char *label, uint32_t number)
 {
     char suffix[80];
     size_t size1 = strlen(name1), size2 = name2 == NULL ? 0 : strlen(name2);
     if (number == 0)
-        snprintf(suffix, sizeof suffix, "%s%s", label == NULL ? "" : "_",
-            label == NULL ? "" : label);
+        snprintf(
+            suffix, sizeof suffix, "%s%s", label == NULL ? "" : "_", label == NULL ? "" : label);
     else
         snprintf(suffix, sizeof suffix, "_%s%u", label == NULL ? "" : label, number);
     size_t overhead = strlen(suffix) + (size2 > 0 ? 1 : 0);
@@ -263,10 +257,12 @@ char *ddl_join_name(struct arena *arena, const char *name1, const char *name2, c
             size2--;
     }
     // Never half a character.
-    while (size1 > 0 && ((uint8_t)name1[size1] & 0xc0) == 0x80) size1--;
-    while (size2 > 0 && ((uint8_t)name2[size2] & 0xc0) == 0x80) size2--;
-    return arena_printf(arena, "%.*s%s%.*s%s", (int)size1, name1, size2 > 0 ? "_" : "",
-        (int)size2, name2 == NULL ? "" : name2, suffix);
+    while (size1 > 0 && ((uint8_t)name1[size1] & 0xc0) == 0x80)
+        size1--;
+    while (size2 > 0 && ((uint8_t)name2[size2] & 0xc0) == 0x80)
+        size2--;
+    return arena_printf(arena, "%.*s%s%.*s%s", (int)size1, name1, size2 > 0 ? "_" : "", (int)size2,
+        name2 == NULL ? "" : name2, suffix);
 }
 
 struct status ddl_choose_name(struct statement_context *context, uint32_t database_id,

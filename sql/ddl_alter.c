@@ -28,8 +28,8 @@ static struct status load(struct alter *alter)
     TRY(ddl_edit(context, &alter->statement->name, alter->statement->if_exists, OBJECT_TABLE,
         &alter->table));
     if (alter->table == NULL) goto out;
-    TRY(catalog_edit_table(context->task, context->session, context->arena, alter->table->id,
-        &alter->source));
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, alter->table->id, &alter->source));
 out:
     return st;
 }
@@ -115,16 +115,15 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
     TRY(parse_expression_on_stack(context->arena, bytes_of_string(text), &expr));
     ddl_expr_info(context->arena, expr, &info);
     if (column->generated_sql != NULL || info.is_volatile) {
-        const char **column_sql =
-            ddl_copy_columns(context->arena, alter->source, alter->table);
-        column_sql[column - alter->table->columns] = arena_printf(context->arena,
-            "CAST((%s) AS %s)", text, type_format(context->arena, column->type));
+        const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
+        column_sql[column - alter->table->columns] = arena_printf(
+            context->arena, "CAST((%s) AS %s)", text, type_format(context->arena, column->type));
         TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
         *rewritten = true;
         goto out;
     }
-    TRY(plan_evaluate_constant(context->task, context->session, context->arena, expr, NULL, NULL,
-        0, column->type, &value));
+    TRY(plan_evaluate_constant(context->task, context->session, context->arena, expr, NULL, NULL, 0,
+        column->type, &value));
     if (value.null) {
         if (column->not_null)
             return ddl_error(context, E_NOT_NULL_VIOLATION,
@@ -191,15 +190,14 @@ static struct status back_reference_remove(
         DDL_REMOVE(parent->referenced_by, parent->referenced_by_count, i);
         break;
     }
-    if (parent != alter->table)
-        TRY(catalog_put_table(context->task, context->session, parent));
+    if (parent != alter->table) TRY(catalog_put_table(context->task, context->session, parent));
 out:
     return st;
 }
 
 // A new primary key means new keys for all rows and all index entries.
-static struct status set_primary_key(struct alter *alter, const struct constraint *constraint,
-    const char *column, bool replace)
+static struct status set_primary_key(
+    struct alter *alter, const struct constraint *constraint, const char *column, bool replace)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = alter->context;
@@ -213,8 +211,8 @@ static struct status set_primary_key(struct alter *alter, const struct constrain
         return ddl_error(context, E_INVALID_TABLE_DEFINITION,
             "multiple primary keys for table \"%s\" are not allowed", table->name);
     struct index_desc former = table->indexes[0];
-    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
-        former.name));
+    TRY(catalog_free_name(
+        context->task, context->session, table->database_id, table->schema_id, former.name));
     if (replace && constraint->name == NULL) {
         // The key keeps its name.
         struct constraint *named = ARENA_NEW(context->arena, struct constraint);
@@ -238,17 +236,16 @@ static struct status set_primary_key(struct alter *alter, const struct constrain
         struct index_desc kept = former;
         kept.primary = false;
         const char *name;
-        TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name, NULL,
-            "key", &name));
+        TRY(ddl_choose_name(
+            context, table->database_id, table->schema_id, table->name, NULL, "key", &name));
         kept.name = name;
         bool taken;
         TRY(ddl_take_name(context, table->database_id, table->schema_id, name,
-            (struct name_value){.kind = NAME_INDEX, .id = table->id, .index_id = kept.id},
-            &taken));
+            (struct name_value){.kind = NAME_INDEX, .id = table->id, .index_id = kept.id}, &taken));
         DDL_APPEND(context->arena, table->indexes, table->index_count, kept);
     }
-    TRY(ddl_rewrite(context, alter->source, table,
-        ddl_copy_columns(context->arena, alter->source, table)));
+    TRY(ddl_rewrite(
+        context, alter->source, table, ddl_copy_columns(context->arena, alter->source, table)));
 out:
     return st;
 }
@@ -287,7 +284,8 @@ static struct status validate_or_publish(struct alter *alter, struct constraint_
         goto out;
     }
     if (alter->context->session->txn_state == TXN_IMPLICIT)
-        TRY(ddl_has_more_rows(alter->context, alter->source, ddl_inline_rows(alter->context), &more));
+        TRY(ddl_has_more_rows(
+            alter->context, alter->source, ddl_inline_rows(alter->context), &more));
     if (more) {
         constraint->state = ELEMENT_VALIDATING;
         TRY(schema_change_publish(alter->context, alter->table));
@@ -307,12 +305,8 @@ static struct status add_constraint(
     struct constraint_desc *added;
 
     switch (constraint->kind) {
-    case CONSTRAINT_PRIMARY_KEY:
-        TRY(set_primary_key(alter, constraint, column, false));
-        break;
-    case CONSTRAINT_UNIQUE:
-        TRY(add_unique(alter, constraint, column));
-        break;
+    case CONSTRAINT_PRIMARY_KEY: TRY(set_primary_key(alter, constraint, column, false)); break;
+    case CONSTRAINT_UNIQUE: TRY(add_unique(alter, constraint, column)); break;
     case CONSTRAINT_CHECK:
         TRY(ddl_add_check(alter->context, alter->table, constraint, column, &added));
         TRY(validate_or_publish(alter, added));
@@ -321,10 +315,8 @@ static struct status add_constraint(
         TRY(ddl_add_foreign_key(alter->context, alter->table, constraint, column, &added));
         TRY(validate_or_publish(alter, added));
         break;
-    case CONSTRAINT_EXCLUSION:
-        return ddl_unsupported(alter->context, "an exclusion constraint");
-    default:
-        break; // Part of the column itself.
+    case CONSTRAINT_EXCLUSION: return ddl_unsupported(alter->context, "an exclusion constraint");
+    default: break; // Part of the column itself.
     }
 out:
     return st;
@@ -338,8 +330,8 @@ static bool needed_by_foreign_key(struct alter *alter, const struct index_desc *
         const struct fk_back_reference *reference = &alter->table->referenced_by[i];
         const struct table_desc *table = alter->table;
         if (reference->table_id != alter->table->id) {
-            struct status st = catalog_table_by_id(
-                context->task, context->session, reference->table_id, &table);
+            struct status st =
+                catalog_table_by_id(context->task, context->session, reference->table_id, &table);
             if (failed(st)) continue;
         }
         for (uint32_t k = 0; k < table->constraint_count; k++) {
@@ -383,8 +375,7 @@ static struct status drop_foreign_key_of(
         DDL_REMOVE(alter->table->referenced_by, alter->table->referenced_by_count, i);
         break;
     }
-    if (edited != alter->table)
-        TRY(catalog_put_table(context->task, context->session, edited));
+    if (edited != alter->table) TRY(catalog_put_table(context->task, context->session, edited));
 out:
     return st;
 }
@@ -435,8 +426,8 @@ static struct status drop_primary_key(struct alter *alter)
     struct table_desc *table = alter->table;
 
     TRY(release_index(alter, &table->indexes[0],
-        arena_printf(context->arena, "constraint %s on table %s", table->indexes[0].name,
-            table->name)));
+        arena_printf(
+            context->arena, "constraint %s on table %s", table->indexes[0].name, table->name)));
     TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
         table->indexes[0].name));
     table->indexes[0].from_constraint = false;
@@ -472,8 +463,7 @@ static struct status drop_constraint(struct alter *alter)
         if (index->primary && is_rowid) break; // PostgreSQL has no such constraint.
         if (index->primary) return drop_primary_key(alter);
         TRY(release_index(alter, index,
-            arena_printf(
-                context->arena, "constraint %s on table %s", index->name, table->name)));
+            arena_printf(context->arena, "constraint %s on table %s", index->name, table->name)));
         TRY(remove_index(alter, i));
         return put(alter);
     }
@@ -513,15 +503,13 @@ static struct status views_in_the_way(struct alter *alter, const struct column_d
     const struct table_desc *view;
 
     if (alter->table->depended_by_count == 0) return STATUS_OK;
-    TRY(catalog_table_by_id(
-        context->task, context->session, alter->table->depended_by[0], &view));
+    TRY(catalog_table_by_id(context->task, context->session, alter->table->depended_by[0], &view));
     st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
         "cannot drop column %s of table %s because other objects depend on it", column->name,
         alter->table->name);
-    st = status_detail(context->arena, st, "view %s depends on table %s", view->name,
-        alter->table->name);
-    st = status_hint(context->arena, st,
-        "Use DROP ... CASCADE to drop the dependent objects too.");
+    st = status_detail(
+        context->arena, st, "view %s depends on table %s", view->name, alter->table->name);
+    st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 out:
     return st;
 }
@@ -598,8 +586,8 @@ static struct status drop_column(struct alter *alter)
     TRY(put(alter));
     if (column.owned_sequence != 0) {
         struct table_desc *sequence;
-        TRY(catalog_edit_table(context->task, context->session, context->arena,
-            column.owned_sequence, &sequence));
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, column.owned_sequence, &sequence));
         TRY(ddl_drop_relation(context, sequence, DROP_CASCADE));
     }
 out:
@@ -679,9 +667,8 @@ static struct status check_castable(
     struct status st = ddl_error(alter->context, E_DATATYPE_MISMATCH,
         "column \"%s\" cannot be cast automatically to type %s", column->name,
         type_format(alter->context->arena, to));
-    return status_hint(alter->context->arena, st,
-        "You might need to specify \"USING %s::%s\".", column->name,
-        type_format(alter->context->arena, to));
+    return status_hint(alter->context->arena, st, "You might need to specify \"USING %s::%s\".",
+        column->name, type_format(alter->context->arena, to));
 }
 
 static struct status set_type(struct alter *alter)
@@ -719,10 +706,10 @@ static struct status set_type(struct alter *alter)
     } else {
         const char *value = former;
         if (alter->command->expr != NULL)
-            TRY(ddl_check_text(context, alter->command->expr, "transform expression",
-                alter->source, NULL, NULL, &value));
-        column_sql[column - alter->table->columns] = arena_printf(context->arena,
-            "CAST((%s) AS %s)", value, type_format(context->arena, to));
+            TRY(ddl_check_text(context, alter->command->expr, "transform expression", alter->source,
+                NULL, NULL, &value));
+        column_sql[column - alter->table->columns] = arena_printf(
+            context->arena, "CAST((%s) AS %s)", value, type_format(context->arena, to));
         TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
     }
     TRY(ddl_validate_expressions(context, alter->table));
@@ -794,8 +781,8 @@ static struct status set_owner(struct alter *alter)
 {
     struct status st = STATUS_OK;
     const char *owner;
-    TRY(role_resolve(alter->context->task, alter->context->session, &alter->command->owner, false,
-        &owner));
+    TRY(role_resolve(
+        alter->context->task, alter->context->session, &alter->command->owner, false, &owner));
     alter->table->owner = owner;
     TRY(put(alter));
 out:
@@ -810,8 +797,8 @@ static struct status refuse_options(struct alter *alter)
             strncmp(options->items[i].name, "autovacuum_", 11) != 0)
             return ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
                 "unrecognized parameter \"%s\"", options->items[i].name);
-        ddl_notice(alter->context, "storage parameter \"%s\" has no effect",
-            options->items[i].name);
+        ddl_notice(
+            alter->context, "storage parameter \"%s\" has no effect", options->items[i].name);
     }
     return STATUS_OK;
 }
@@ -821,47 +808,33 @@ static struct status refuse_options(struct alter *alter)
 static struct status run_command(struct alter *alter)
 {
     switch (alter->command->kind) {
-    case ALTER_ADD_COLUMN:
-        return add_column(alter);
-    case ALTER_DROP_COLUMN:
-        return drop_column(alter);
-    case ALTER_COLUMN_TYPE:
-        return set_type(alter);
+    case ALTER_ADD_COLUMN: return add_column(alter);
+    case ALTER_DROP_COLUMN: return drop_column(alter);
+    case ALTER_COLUMN_TYPE: return set_type(alter);
     case ALTER_COLUMN_SET_DEFAULT:
-    case ALTER_COLUMN_DROP_DEFAULT:
-        return set_default(alter);
+    case ALTER_COLUMN_DROP_DEFAULT: return set_default(alter);
     case ALTER_COLUMN_SET_NOT_NULL:
-    case ALTER_COLUMN_DROP_NOT_NULL:
-        return set_not_null(alter);
+    case ALTER_COLUMN_DROP_NOT_NULL: return set_not_null(alter);
     case ALTER_COLUMN_SET_VISIBLE:
-    case ALTER_COLUMN_SET_NOT_VISIBLE:
-        return set_visible(alter);
+    case ALTER_COLUMN_SET_NOT_VISIBLE: return set_visible(alter);
     case ALTER_COLUMN_ADD_IDENTITY:
-    case ALTER_COLUMN_DROP_IDENTITY:
-        return set_identity(alter);
-    case ALTER_COLUMN_DROP_EXPRESSION:
-        return drop_expression(alter);
+    case ALTER_COLUMN_DROP_IDENTITY: return set_identity(alter);
+    case ALTER_COLUMN_DROP_EXPRESSION: return drop_expression(alter);
     case ALTER_COLUMN_SET_STATISTICS:
         return ddl_unsupported(alter->context, "a statistics target of a column");
-    case ALTER_ADD_CONSTRAINT:
-        return add_constraint(alter, alter->command->constraint, NULL);
-    case ALTER_DROP_CONSTRAINT:
-        return drop_constraint(alter);
-    case ALTER_VALIDATE_CONSTRAINT:
-        return validate_constraint(alter);
+    case ALTER_ADD_CONSTRAINT: return add_constraint(alter, alter->command->constraint, NULL);
+    case ALTER_DROP_CONSTRAINT: return drop_constraint(alter);
+    case ALTER_VALIDATE_CONSTRAINT: return validate_constraint(alter);
     case ALTER_PRIMARY_KEY: {
         struct constraint *key = ARENA_NEW(alter->context->arena, struct constraint);
         *key = *alter->command->constraint;
         key->kind = CONSTRAINT_PRIMARY_KEY;
         return set_primary_key(alter, key, NULL, true);
     }
-    case ALTER_OWNER:
-        return set_owner(alter);
+    case ALTER_OWNER: return set_owner(alter);
     case ALTER_SET_OPTIONS:
-    case ALTER_RESET_OPTIONS:
-        return refuse_options(alter);
-    case ALTER_UNSUPPORTED:
-        return ddl_unsupported(alter->context, alter->command->unsupported);
+    case ALTER_RESET_OPTIONS: return refuse_options(alter);
+    case ALTER_UNSUPPORTED: return ddl_unsupported(alter->context, alter->command->unsupported);
     }
     return ddl_unsupported(alter->context, "this form of ALTER TABLE");
 }

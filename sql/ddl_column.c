@@ -36,7 +36,8 @@ bool ddl_constraint_name_in_use(const struct table_desc *table, const char *name
 
 static struct status no_column(struct statement_context *context, const char *name)
 {
-    return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" named in key does not exist", name);
+    return ddl_error(
+        context, E_UNDEFINED_COLUMN, "column \"%s\" named in key does not exist", name);
 }
 
 // --- columns -------------------------------------------------------------------------------------
@@ -49,10 +50,10 @@ static struct status add_sequence(struct statement_context *context, struct tabl
 
     options->owner_table = table->id;
     options->owner_column = column->id;
-    TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name, column->name,
-        "seq", &name));
-    TRY(ddl_create_sequence(context, table->database_id, table->schema_id, name, options,
-        &column->owned_sequence));
+    TRY(ddl_choose_name(
+        context, table->database_id, table->schema_id, table->name, column->name, "seq", &name));
+    TRY(ddl_create_sequence(
+        context, table->database_id, table->schema_id, name, options, &column->owned_sequence));
     column->default_sql = catalog_nextval_text(context->arena, column->owned_sequence);
     column->not_null = true;
 out:
@@ -92,47 +93,38 @@ out:
     return st;
 }
 
-static struct status column_constraint(struct statement_context *context,
-    struct table_desc *table, struct column_desc *column, const struct constraint *constraint,
-    bool *null_written)
+static struct status column_constraint(struct statement_context *context, struct table_desc *table,
+    struct column_desc *column, const struct constraint *constraint, bool *null_written)
 {
     struct status st = STATUS_OK;
     uint32_t sequence_id;
 
     switch (constraint->kind) {
-    case CONSTRAINT_NULL:
-        *null_written = true;
-        break;
-    case CONSTRAINT_NOT_NULL:
-        column->not_null = true;
-        break;
+    case CONSTRAINT_NULL: *null_written = true; break;
+    case CONSTRAINT_NOT_NULL: column->not_null = true; break;
     case CONSTRAINT_DEFAULT:
         if (column->default_sql != NULL)
             return ddl_error(context, E_SYNTAX_ERROR,
-                "multiple default values specified for column \"%s\" of table \"%s\"",
-                column->name, table->name);
+                "multiple default values specified for column \"%s\" of table \"%s\"", column->name,
+                table->name);
         TRY(ddl_default_text(context, constraint->expr, &column->default_sql, &sequence_id));
         break;
-    case CONSTRAINT_IDENTITY:
-        TRY(column_identity(context, table, column, constraint));
-        break;
+    case CONSTRAINT_IDENTITY: TRY(column_identity(context, table, column, constraint)); break;
     case CONSTRAINT_GENERATED:
         if (constraint->is_virtual) return ddl_unsupported(context, "a virtual computed column");
         if (column->default_sql != NULL)
             return ddl_error(context, E_SYNTAX_ERROR,
                 "both default and generation expression specified for column \"%s\" of table "
-                "\"%s\"", column->name, table->name);
+                "\"%s\"",
+                column->name, table->name);
         column->generated_sql = ""; // Its text follows when all columns are known.
         break;
-    case CONSTRAINT_EXCLUSION:
-        return ddl_unsupported(context, "an exclusion constraint");
-    case CONSTRAINT_ON_UPDATE:
-        return ddl_unsupported(context, "ON UPDATE of a column");
+    case CONSTRAINT_EXCLUSION: return ddl_unsupported(context, "an exclusion constraint");
+    case CONSTRAINT_ON_UPDATE: return ddl_unsupported(context, "ON UPDATE of a column");
     case CONSTRAINT_CHECK:
     case CONSTRAINT_PRIMARY_KEY:
     case CONSTRAINT_UNIQUE:
-    case CONSTRAINT_FOREIGN_KEY:
-        break; // The caller's.
+    case CONSTRAINT_FOREIGN_KEY: break; // The caller's.
     }
 out:
     return st;
@@ -150,10 +142,9 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
         return ddl_error(context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once",
             definition->name);
     if (table->column_count >= TABLE_COLUMNS_MAX)
-        return ddl_error(context, E_TOO_MANY_COLUMNS, "tables can have at most %u columns",
-            TABLE_COLUMNS_MAX);
-    if (definition->collation.name != NULL &&
-        strcmp(definition->collation.name, "default") != 0 &&
+        return ddl_error(
+            context, E_TOO_MANY_COLUMNS, "tables can have at most %u columns", TABLE_COLUMNS_MAX);
+    if (definition->collation.name != NULL && strcmp(definition->collation.name, "default") != 0 &&
         strcmp(definition->collation.name, "C") != 0 &&
         strcmp(definition->collation.name, "POSIX") != 0)
         return ddl_unsupported(context, "a collation other than \"C\"");
@@ -163,12 +154,11 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
     TRY(ddl_type(context, definition->type, &column.type, &serial));
     TRY(column_serial(context, table, &column, serial));
     for (uint32_t i = 0; i < definition->constraint_count; i++)
-        TRY(column_constraint(
-            context, table, &column, &definition->constraints[i], &null_written));
+        TRY(column_constraint(context, table, &column, &definition->constraints[i], &null_written));
     if (null_written && column.not_null)
         return ddl_error(context, E_SYNTAX_ERROR,
-            "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"",
-            column.name, table->name);
+            "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", column.name,
+            table->name);
     DDL_APPEND(context->arena, table->columns, table->column_count, column);
     *out = &table->columns[table->column_count - 1];
     for (uint32_t i = 0; i < definition->constraint_count; i++) {
@@ -177,8 +167,8 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
         struct ddl_expr_info info;
         ddl_expr_info(context->arena, definition->constraints[i].expr, &info);
         if (info.is_volatile)
-            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
-                "generation expression is not immutable");
+            return ddl_error(
+                context, E_INVALID_TABLE_DEFINITION, "generation expression is not immutable");
         (*out)->generated_sql = ddl_deparse(context->arena, definition->constraints[i].expr);
     }
 out:
@@ -201,8 +191,8 @@ struct status ddl_add_rowid(struct statement_context *context, struct table_desc
         .hidden = true,
         .default_sql = "unique_rowid()"};
     DDL_APPEND(context->arena, table->columns, table->column_count, column);
-    TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name, NULL, "pkey",
-        &index_name));
+    TRY(ddl_choose_name(
+        context, table->database_id, table->schema_id, table->name, NULL, "pkey", &index_name));
     struct index_column *key = ARENA_NEW(context->arena, struct index_column);
     key->column_id = column.id;
     struct index_desc index = {.id = table->next_index_id++,
@@ -249,8 +239,8 @@ static struct status index_element(struct statement_context *context, struct tab
     if (info.is_volatile)
         return ddl_error(context, E_INVALID_TABLE_DEFINITION,
             "functions in index expression must be marked IMMUTABLE");
-    TRY(ddl_check_text(context, element->expr, "index expression", table, NULL, NULL,
-        &column->expression_sql));
+    TRY(ddl_check_text(
+        context, element->expr, "index expression", table, NULL, NULL, &column->expression_sql));
     struct type type;
     TRY(plan_expression_type(
         context->task, context->session, context->arena, table, element->expr, &type));
@@ -269,8 +259,8 @@ static struct status index_storing(struct statement_context *context, struct tab
     for (uint32_t i = 0; i < storing->count; i++) {
         const struct column_desc *column = table_column(table, storing->items[i]);
         if (column == NULL)
-            return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist",
-                storing->items[i]);
+            return ddl_error(
+                context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", storing->items[i]);
         bool there = false;
         for (uint32_t k = 0; k < index->column_count; k++)
             there |= index->columns[k].column_id == column->id;
@@ -289,10 +279,8 @@ struct status ddl_add_index(struct statement_context *context, struct table_desc
     bool unique, bool primary, bool from_constraint, struct index_desc **out)
 {
     struct status st = STATUS_OK;
-    struct index_desc index = {.name = name,
-        .unique = unique,
-        .primary = primary,
-        .from_constraint = from_constraint};
+    struct index_desc index = {
+        .name = name, .unique = unique, .primary = primary, .from_constraint = from_constraint};
     bool taken;
 
     if (elements->count > INDEX_COLUMNS_MAX)
@@ -401,9 +389,8 @@ struct status ddl_add_check(struct statement_context *context, struct table_desc
     // PostgreSQL names a check after its column when it mentions just one.
     if (column == NULL && check.column_count == 1)
         column = table_column_by_id(table, check.columns[0])->name;
-    check.name = constraint->name != NULL
-                     ? constraint->name
-                     : choose_constraint_name(context, table, column, "check");
+    check.name = constraint->name != NULL ? constraint->name
+                                          : choose_constraint_name(context, table, column, "check");
     check.id = table->next_constraint_id++;
     DDL_APPEND(context->arena, table->constraints, table->constraint_count, check);
     *out = &table->constraints[table->constraint_count - 1];
@@ -439,8 +426,7 @@ static struct status referenced_columns(struct statement_context *context,
     uint32_t count = constraint->referenced_columns.count;
     if (count == 0) {
         const struct index_desc *primary = &parent->indexes[0];
-        const struct column_desc *first =
-            table_column_by_id(parent, primary->columns[0].column_id);
+        const struct column_desc *first = table_column_by_id(parent, primary->columns[0].column_id);
         if (first->hidden)
             return ddl_error(context, E_UNDEFINED_OBJECT,
                 "there is no primary key for referenced table \"%s\"", parent->name);
@@ -538,8 +524,7 @@ struct status ddl_add_foreign_key(struct statement_context *context, struct tabl
         return ddl_unsupported(context, "a deferrable foreign key");
     if (constraint->match == MATCH_FULL) return ddl_unsupported(context, "MATCH FULL");
     if (constraint->match == MATCH_PARTIAL)
-        return ddl_error(
-            context, E_FEATURE_NOT_SUPPORTED, "MATCH PARTIAL not yet implemented");
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "MATCH PARTIAL not yet implemented");
     if (constraint->set_columns.count > 0)
         return ddl_unsupported(context, "a column list of ON DELETE SET");
     TRY(key_columns(context, table, constraint, column, &key));
@@ -547,14 +532,13 @@ struct status ddl_add_foreign_key(struct statement_context *context, struct tabl
     // A table that is being created has a name already, but no descriptor yet.
     struct status lookup = catalog_table(
         context->task, context->session, to->catalog, to->schema, to->name, false, &found);
-    bool itself = strcmp(to->name, table->name) == 0 &&
-                  (status_is(lookup, E_DATA_CORRUPTED) ||
-                      (!failed(lookup) && found->id == table->id));
+    bool itself =
+        strcmp(to->name, table->name) == 0 &&
+        (status_is(lookup, E_DATA_CORRUPTED) || (!failed(lookup) && found->id == table->id));
     if (!itself) {
         TRY(lookup);
         TRY(ddl_check_kind(context, found, OBJECT_TABLE));
-        TRY(privilege_check_table(
-            context->task, context->session, found, PRIVILEGE_REFERENCES));
+        TRY(privilege_check_table(context->task, context->session, found, PRIVILEGE_REFERENCES));
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, found->id, &parent));
         if (parent->database_id != table->database_id)
@@ -562,17 +546,15 @@ struct status ddl_add_foreign_key(struct statement_context *context, struct tabl
     }
     TRY(referenced_columns(context, parent, constraint, &key));
     key.referenced_table = parent->id;
-    key.name = constraint->name != NULL
-                   ? constraint->name
-                   : choose_constraint_name(
-                         context, table, key_names(context->arena, table, &key), "fkey");
+    key.name = constraint->name != NULL ? constraint->name
+                                        : choose_constraint_name(context, table,
+                                              key_names(context->arena, table, &key), "fkey");
     TRY(check_key_types(context, table, parent, &key));
     key.id = table->next_constraint_id++;
     DDL_APPEND(context->arena, table->constraints, table->constraint_count, key);
     *out = &table->constraints[table->constraint_count - 1];
     struct fk_back_reference reference = {.table_id = table->id, .constraint_id = key.id};
-    DDL_APPEND(
-        context->arena, parent->referenced_by, parent->referenced_by_count, reference);
+    DDL_APPEND(context->arena, parent->referenced_by, parent->referenced_by_count, reference);
     if (!itself) TRY(catalog_put_table(context->task, context->session, parent));
 out:
     return st;

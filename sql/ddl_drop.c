@@ -30,8 +30,9 @@ static void set_add(struct drop_set *set, uint32_t id)
 
 static const char *kind_of(const struct table_desc *table)
 {
-    return table->kind == RELATION_VIEW ? "view" : table->kind == RELATION_SEQUENCE ? "sequence"
-                                                                                    : "table";
+    return table->kind == RELATION_VIEW       ? "view"
+           : table->kind == RELATION_SEQUENCE ? "sequence"
+                                              : "table";
 }
 
 static struct status in_the_way(
@@ -111,12 +112,12 @@ static struct status drop_views_of(struct drop_set *set, const struct table_desc
     for (uint32_t i = 0; i < table->depended_by_count; i++) {
         struct table_desc *view;
         if (set_has(set, table->depended_by[i])) continue;
-        TRY(catalog_edit_table(context->task, context->session, context->arena,
-            table->depended_by[i], &view));
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, table->depended_by[i], &view));
         if (set->behavior != DROP_CASCADE)
             return in_the_way(set, table,
-                arena_printf(context->arena, "view %s depends on %s %s", view->name,
-                    kind_of(table), table->name));
+                arena_printf(context->arena, "view %s depends on %s %s", view->name, kind_of(table),
+                    table->name));
         ddl_notice(context, "drop cascades to view %s", view->name);
         set_add(set, view->id);
         TRY(drop_one(set, view));
@@ -154,8 +155,8 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
     uint32_t count;
     char *text = catalog_nextval_text(context->arena, sequence->id);
 
-    TRY(catalog_list_tables(context->task, context->session, context->arena,
-        sequence->database_id, &tables, &count));
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, sequence->database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         if (set_has(set, tables[i]->id)) continue;
         struct table_desc *edited = NULL;
@@ -190,8 +191,7 @@ static struct status drop_owned_sequences(struct drop_set *set, const struct tab
     struct statement_context *context = set->context;
     for (uint32_t i = 0; i < table->column_count; i++) {
         struct table_desc *sequence;
-        if (table->columns[i].owned_sequence == 0 ||
-            set_has(set, table->columns[i].owned_sequence))
+        if (table->columns[i].owned_sequence == 0 || set_has(set, table->columns[i].owned_sequence))
             continue;
         TRY(catalog_edit_table(context->task, context->session, context->arena,
             table->columns[i].owned_sequence, &sequence));
@@ -205,11 +205,11 @@ out:
 static struct status drop_names(struct statement_context *context, const struct table_desc *table)
 {
     struct status st = STATUS_OK;
-    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
-        table->name));
+    TRY(catalog_free_name(
+        context->task, context->session, table->database_id, table->schema_id, table->name));
     for (uint32_t i = 0; i < table->index_count; i++)
-        TRY(catalog_free_name(context->task, context->session, table->database_id,
-            table->schema_id, table->indexes[i].name));
+        TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+            table->indexes[i].name));
 out:
     return st;
 }
@@ -226,8 +226,7 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
         TRY(drop_owned_sequences(set, table));
     }
     if (table->kind == RELATION_SEQUENCE) {
-        if (!set_has(set, table->sequence.owner_table))
-            TRY(drop_users_of_sequence(set, table));
+        if (!set_has(set, table->sequence.owner_table)) TRY(drop_users_of_sequence(set, table));
         TRY(kv_delete(context->task, context->session->txn,
             catalog_sequence_key(context->arena, context->session->tenant, table->id)));
     }
@@ -269,8 +268,7 @@ struct status ddl_delete_comments(
     struct bytes start = buffer_bytes(&prefix);
     kv_scan_init(&scan, (struct span){start, key_prefix_end(context->arena, start)});
     for (;;) {
-        TRY(kv_scan_next(
-            context->task, context->session->txn, &scan, context->arena, &batch));
+        TRY(kv_scan_next(context->task, context->session->txn, &scan, context->arena, &batch));
         if (batch.count == 0) break;
         for (uint32_t i = 0; i < batch.count; i++)
             TRY(kv_delete(context->task, context->session->txn, batch.pairs[i].key));
@@ -346,8 +344,7 @@ static struct status drop_index(
     struct status st = STATUS_OK;
     struct table_desc *table;
 
-    TRY(catalog_edit_table(
-        context->task, context->session, context->arena, found->id, &table));
+    TRY(catalog_edit_table(context->task, context->session, context->arena, found->id, &table));
     TRY(privilege_check_owner(
         context->task, context->session, table->owner, OBJECT_TABLE, table->name));
     if (ddl_is_unfinished(table))
@@ -364,8 +361,8 @@ static struct status drop_index(
                 "You can drop constraint %s on table %s instead.", index.name, table->name);
         }
         DDL_REMOVE(table->indexes, table->index_count, i);
-        TRY(catalog_free_name(context->task, context->session, table->database_id,
-            table->schema_id, index.name));
+        TRY(catalog_free_name(
+            context->task, context->session, table->database_id, table->schema_id, index.name));
         TRY(ddl_delete_comments(
             context, COMMENT_ON_RELATION, catalog_index_oid(table->id, index.id)));
         TRY(ddl_erase_later(context, table->id, &index.id, 1));
@@ -397,8 +394,8 @@ out:
 
 // --- DROP SCHEMA, DATABASE -----------------------------------------------------------------------------
 
-static struct status drop_tables_where(struct statement_context *context, uint32_t database_id,
-    uint32_t schema_id, bool notices)
+static struct status drop_tables_where(
+    struct statement_context *context, uint32_t database_id, uint32_t schema_id, bool notices)
 {
     struct status st = STATUS_OK;
     struct drop_set set = {.context = context, .behavior = DROP_CASCADE};
@@ -430,8 +427,8 @@ static struct status drop_schema(
     const struct table_desc **tables;
     uint32_t count;
 
-    TRY(catalog_schema(context->task, context->session, name->catalog, name->name,
-        drop->if_exists, &schema));
+    TRY(catalog_schema(
+        context->task, context->session, name->catalog, name->name, drop->if_exists, &schema));
     if (schema == NULL) {
         ddl_notice(context, "schema \"%s\" does not exist, skipping", name->name);
         goto out;
@@ -440,14 +437,14 @@ static struct status drop_schema(
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop schema %s", name->name);
     TRY(privilege_check_owner(
         context->task, context->session, schema->owner, OBJECT_SCHEMA, schema->name));
-    TRY(catalog_list_tables(context->task, context->session, context->arena,
-        schema->database_id, &tables, &count));
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, schema->database_id, &tables, &count));
     for (uint32_t i = 0; drop->behavior != DROP_CASCADE && i < count; i++) {
         if (tables[i]->schema_id != schema->id) continue;
         st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
             "cannot drop schema %s because other objects depend on it", schema->name);
-        st = status_detail(context->arena, st, "%s %s.%s depends on schema %s",
-            kind_of(tables[i]), schema->name, tables[i]->name, schema->name);
+        st = status_detail(context->arena, st, "%s %s.%s depends on schema %s", kind_of(tables[i]),
+            schema->name, tables[i]->name, schema->name);
         return status_hint(
             context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
     }
@@ -479,8 +476,7 @@ struct status ddl_drop_database(struct statement_context *context)
     TRY(privilege_check_owner(
         context->task, context->session, database->owner, OBJECT_DATABASE, database->name));
     if (strcmp(context->session->database, name) == 0)
-        return ddl_error(
-            context, E_OBJECT_IN_USE, "cannot drop the currently open database");
+        return ddl_error(context, E_OBJECT_IN_USE, "cannot drop the currently open database");
     uint32_t id = database->id;
     TRY(catalog_list_schemas(
         context->task, context->session, context->arena, id, &schemas, &count));
@@ -520,10 +516,8 @@ static struct status drop_unknown(struct statement_context *context)
     case OBJECT_AGGREGATE:
     case OBJECT_TRIGGER:
     case OBJECT_EXTENSION:
-    case OBJECT_MATERIALIZED_VIEW:
-        break;
-    default:
-        return ddl_unsupported(context, statement_name(context->statement));
+    case OBJECT_MATERIALIZED_VIEW: break;
+    default: return ddl_unsupported(context, statement_name(context->statement));
     }
     if (!drop->if_exists)
         return ddl_error(context,
@@ -540,18 +534,14 @@ struct status ddl_drop(struct statement_context *context)
     switch (drop->object) {
     case OBJECT_TABLE:
     case OBJECT_VIEW:
-    case OBJECT_SEQUENCE:
-        return drop_relations(context);
-    case OBJECT_INDEX:
-        return drop_indexes(context);
+    case OBJECT_SEQUENCE: return drop_relations(context);
+    case OBJECT_INDEX: return drop_indexes(context);
     case OBJECT_SCHEMA:
         for (uint32_t i = 0; i < drop->names.count; i++)
             TRY(drop_schema(context, &drop->names.items[i], drop));
         break;
-    case OBJECT_DATABASE:
-        return ddl_drop_database(context);
-    default:
-        return drop_unknown(context);
+    case OBJECT_DATABASE: return ddl_drop_database(context);
+    default: return drop_unknown(context);
     }
 out:
     return st;
@@ -559,8 +549,8 @@ out:
 
 // --- TRUNCATE ----------------------------------------------------------------------------------------
 
-static struct status add_referencing(struct statement_context *context, struct drop_set *set,
-    const struct table_desc *table)
+static struct status add_referencing(
+    struct statement_context *context, struct drop_set *set, const struct table_desc *table)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < table->referenced_by_count; i++) {
@@ -571,8 +561,8 @@ static struct status add_referencing(struct statement_context *context, struct d
         if (set->behavior != DROP_CASCADE) {
             st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
                 "cannot truncate a table referenced in a foreign key constraint");
-            st = status_detail(context->arena, st, "Table \"%s\" references \"%s\".", child->name,
-                table->name);
+            st = status_detail(
+                context->arena, st, "Table \"%s\" references \"%s\".", child->name, table->name);
             return status_hint(context->arena, st,
                 "Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.",
                 child->name);
@@ -628,8 +618,7 @@ struct status ddl_truncate(struct statement_context *context)
     for (uint32_t i = 0; i < set.count; i++) {
         const struct table_desc *table;
         TRY(catalog_table_by_id(context->task, context->session, set.ids[i], &table));
-        TRY(privilege_check_table(
-            context->task, context->session, table, PRIVILEGE_TRUNCATE));
+        TRY(privilege_check_table(context->task, context->session, table, PRIVILEGE_TRUNCATE));
         TRY(add_referencing(context, &set, table));
     }
     for (uint32_t i = 0; i < set.count; i++)

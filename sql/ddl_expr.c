@@ -31,9 +31,12 @@ struct status ddl_type(struct statement_context *context, const struct type_name
         enum ddl_serial serial;
         type_oid oid;
     } serials[] = {
-        {"serial", SERIAL_INT4, TYPE_INT4}, {"serial4", SERIAL_INT4, TYPE_INT4},
-        {"bigserial", SERIAL_INT8, TYPE_INT8}, {"serial8", SERIAL_INT8, TYPE_INT8},
-        {"smallserial", SERIAL_INT2, TYPE_INT2}, {"serial2", SERIAL_INT2, TYPE_INT2},
+        {"serial", SERIAL_INT4, TYPE_INT4},
+        {"serial4", SERIAL_INT4, TYPE_INT4},
+        {"bigserial", SERIAL_INT8, TYPE_INT8},
+        {"serial8", SERIAL_INT8, TYPE_INT8},
+        {"smallserial", SERIAL_INT2, TYPE_INT2},
+        {"serial2", SERIAL_INT2, TYPE_INT2},
     };
     struct status st = STATUS_OK;
     int32_t modifiers[4];
@@ -51,8 +54,8 @@ struct status ddl_type(struct statement_context *context, const struct type_name
     const struct type_info *info = type_by_name(name->name);
     if (info == NULL || info->category == 'P') {
         if (info != NULL)
-            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
-                "column has pseudo-type %s", name->name);
+            return ddl_error(
+                context, E_INVALID_TABLE_DEFINITION, "column has pseudo-type %s", name->name);
         return ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s\" does not exist", name->name);
     }
     *type = TYPE_OF(info->oid);
@@ -84,7 +87,8 @@ static void visit(struct expr *expr, visit_fn fn, void *arg);
 
 static void visit_list(const struct expr_list *list, visit_fn fn, void *arg)
 {
-    for (uint32_t i = 0; i < list->count; i++) visit(list->items[i], fn, arg);
+    for (uint32_t i = 0; i < list->count; i++)
+        visit(list->items[i], fn, arg);
 }
 
 static void visit_function(struct function_expr *call, visit_fn fn, void *arg)
@@ -111,15 +115,9 @@ static void visit(struct expr *expr, visit_fn fn, void *arg)
     case EXPR_GREATEST:
     case EXPR_LEAST:
     case EXPR_ARRAY:
-    case EXPR_GROUPING:
-        visit_list(&expr->list, fn, arg);
-        break;
-    case EXPR_NOT:
-        visit(expr->unary.arg, fn, arg);
-        break;
-    case EXPR_IS:
-        visit(expr->is.arg, fn, arg);
-        break;
+    case EXPR_GROUPING: visit_list(&expr->list, fn, arg); break;
+    case EXPR_NOT: visit(expr->unary.arg, fn, arg); break;
+    case EXPR_IS: visit(expr->is.arg, fn, arg); break;
     case EXPR_DISTINCT:
         visit(expr->distinct.left, fn, arg);
         visit(expr->distinct.right, fn, arg);
@@ -142,12 +140,8 @@ static void visit(struct expr *expr, visit_fn fn, void *arg)
         visit(expr->any_all.left, fn, arg);
         visit(expr->any_all.array, fn, arg);
         break;
-    case EXPR_FUNCTION:
-        visit_function(expr->function, fn, arg);
-        break;
-    case EXPR_CAST:
-        visit(expr->cast.arg, fn, arg);
-        break;
+    case EXPR_FUNCTION: visit_function(expr->function, fn, arg); break;
+    case EXPR_CAST: visit(expr->cast.arg, fn, arg); break;
     case EXPR_CASE:
         visit(expr->casing.arg, fn, arg);
         for (uint32_t i = 0; i < expr->casing.count; i++) {
@@ -165,18 +159,10 @@ static void visit(struct expr *expr, visit_fn fn, void *arg)
         visit(expr->subscript.lower, fn, arg);
         visit(expr->subscript.upper, fn, arg);
         break;
-    case EXPR_FIELD:
-        visit(expr->field.arg, fn, arg);
-        break;
-    case EXPR_ROW:
-        visit_list(&expr->row.items, fn, arg);
-        break;
-    case EXPR_COLLATE:
-        visit(expr->collate.arg, fn, arg);
-        break;
-    case EXPR_NAMED_ARGUMENT:
-        visit(expr->named_argument.arg, fn, arg);
-        break;
+    case EXPR_FIELD: visit(expr->field.arg, fn, arg); break;
+    case EXPR_ROW: visit_list(&expr->row.items, fn, arg); break;
+    case EXPR_COLLATE: visit(expr->collate.arg, fn, arg); break;
+    case EXPR_NAMED_ARGUMENT: visit(expr->named_argument.arg, fn, arg); break;
     default: // Leaves, and subqueries.
         break;
     }
@@ -227,17 +213,10 @@ static void note(struct expr *expr, void *arg)
         else
             note_column(walk, expr->column.names[expr->column.count - 1]);
         break;
-    case EXPR_PARAMETER:
-        walk->info->has_parameter = true;
-        break;
-    case EXPR_SUBLINK:
-        walk->info->has_subquery = true;
-        break;
-    case EXPR_FUNCTION:
-        note_function(walk->info, expr->function);
-        break;
-    default:
-        break;
+    case EXPR_PARAMETER: walk->info->has_parameter = true; break;
+    case EXPR_SUBLINK: walk->info->has_subquery = true; break;
+    case EXPR_FUNCTION: note_function(walk->info, expr->function); break;
+    default: break;
     }
 }
 
@@ -282,22 +261,16 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
         for (uint32_t i = 0; item->table.name.schema == NULL && i < walk->cte_count; i++) {
             if (strcmp(walk->ctes[i], item->table.name.name) == 0) return;
         }
-        DDL_APPEND(
-            walk->arena, walk->tables->items, walk->tables->count, &item->table.name);
+        DDL_APPEND(walk->arena, walk->tables->items, walk->tables->count, &item->table.name);
         break;
-    case FROM_SUBQUERY:
-        walk_select(walk, item->query);
-        break;
-    case FROM_FUNCTION:
-        visit_list(&item->function.calls, note_subquery, walk);
-        break;
+    case FROM_SUBQUERY: walk_select(walk, item->query); break;
+    case FROM_FUNCTION: visit_list(&item->function.calls, note_subquery, walk); break;
     case FROM_JOIN:
         walk_from(walk, item->join.left);
         walk_from(walk, item->join.right);
         visit(item->join.on, note_subquery, walk);
         break;
-    case FROM_STATEMENT:
-        break;
+    case FROM_STATEMENT: break;
     }
 }
 
@@ -309,8 +282,7 @@ static void walk_select(struct table_walk *walk, struct select *select)
         struct cte *cte = &select->with->items[i];
         if (select->with->recursive)
             DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
-        if (cte->statement->tag == STATEMENT_SELECT)
-            walk_select(walk, cte->statement->as.select);
+        if (cte->statement->tag == STATEMENT_SELECT) walk_select(walk, cte->statement->as.select);
         if (!select->with->recursive)
             DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
     }
@@ -320,7 +292,8 @@ static void walk_select(struct table_walk *walk, struct select *select)
         visit(expr, note_subquery, walk);
     }
     visit_list(&select->distinct_on, note_subquery, walk);
-    for (uint32_t i = 0; i < select->from.count; i++) walk_from(walk, select->from.items[i]);
+    for (uint32_t i = 0; i < select->from.count; i++)
+        walk_from(walk, select->from.items[i]);
     visit(select->where, note_subquery, walk);
     visit_list(&select->group_by, note_subquery, walk);
     visit(select->having, note_subquery, walk);
@@ -430,11 +403,11 @@ static struct status refuse_parts(
     if (info->has_subquery)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "cannot use subquery in %s", what);
     if (info->aggregate != NULL)
-        return ddl_error(context, E_GROUPING_ERROR,
-            "aggregate functions are not allowed in %ss", what);
+        return ddl_error(
+            context, E_GROUPING_ERROR, "aggregate functions are not allowed in %ss", what);
     if (info->has_window)
-        return ddl_error(context, E_WINDOWING_ERROR,
-            "window functions are not allowed in %ss", what);
+        return ddl_error(
+            context, E_WINDOWING_ERROR, "window functions are not allowed in %ss", what);
     if (info->set_function != NULL)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
             "set-returning functions are not allowed in %ss", what);
@@ -467,20 +440,19 @@ static struct status resolve_nextval(
     if (name == NULL) return STATUS_OK;
     // A relation's name reads as a type's name does: parts between dots, folded unless quoted.
     TRY(parse_type_name_on_stack(context->arena, name->literal.text, &written));
-    TRY(catalog_table(context->task, context->session, NULL, written->schema, written->name, false,
-        &sequence));
+    TRY(catalog_table(
+        context->task, context->session, NULL, written->schema, written->name, false, &sequence));
     TRY(ddl_check_kind(context, sequence, OBJECT_SEQUENCE));
     *sequence_id = sequence->id;
     TRY(parse_expression_on_stack(context->arena,
-        bytes_of_string(
-            arena_printf(context->arena, "%u::regclass", pg_oid(sequence->id))),
+        bytes_of_string(arena_printf(context->arena, "%u::regclass", pg_oid(sequence->id))),
         &expr->function->args.items[0]));
 out:
     return st;
 }
 
-struct status ddl_default_text(struct statement_context *context, struct expr *expr,
-    const char **text, uint32_t *sequence_id)
+struct status ddl_default_text(
+    struct statement_context *context, struct expr *expr, const char **text, uint32_t *sequence_id)
 {
     struct status st = STATUS_OK;
     struct ddl_expr_info info;
@@ -488,8 +460,8 @@ struct status ddl_default_text(struct statement_context *context, struct expr *e
     *sequence_id = 0;
     ddl_expr_info(context->arena, expr, &info);
     if (info.column_count > 0 || info.has_star)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "cannot use column reference in DEFAULT expression");
+        return ddl_error(
+            context, E_FEATURE_NOT_SUPPORTED, "cannot use column reference in DEFAULT expression");
     TRY(refuse_parts(context, &info, "DEFAULT expression"));
     TRY(resolve_nextval(context, expr, sequence_id));
     *text = ddl_deparse(context->arena, expr);
@@ -497,9 +469,8 @@ out:
     return st;
 }
 
-struct status ddl_check_text(struct statement_context *context, struct expr *expr,
-    const char *what, const struct table_desc *table, uint32_t **columns, uint32_t *column_count,
-    const char **text)
+struct status ddl_check_text(struct statement_context *context, struct expr *expr, const char *what,
+    const struct table_desc *table, uint32_t **columns, uint32_t *column_count, const char **text)
 {
     struct status st = STATUS_OK;
     struct ddl_expr_info info;
@@ -510,8 +481,8 @@ struct status ddl_check_text(struct statement_context *context, struct expr *exp
     for (uint32_t i = 0; i < info.column_count; i++) {
         const struct column_desc *column = table_column(table, info.columns[i]);
         if (column == NULL)
-            return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist",
-                info.columns[i]);
+            return ddl_error(
+                context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", info.columns[i]);
         DDL_APPEND(context->arena, ids, count, column->id);
     }
     if (columns != NULL) {

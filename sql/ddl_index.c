@@ -16,8 +16,8 @@ static struct status refuse(struct statement_context *context, const struct crea
             strcmp(create->method, "spgist") == 0)
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
                 "access method \"%s\" is not supported", create->method);
-        return ddl_error(context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist",
-            create->method);
+        return ddl_error(
+            context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist", create->method);
     }
     for (uint32_t i = 0; i < create->elements.count; i++) {
         const struct index_element *element = &create->elements.items[i];
@@ -27,8 +27,8 @@ static struct status refuse(struct statement_context *context, const struct crea
     }
     for (uint32_t i = 0; i < create->options.count; i++) {
         if (strcmp(create->options.items[i].name, "fillfactor") != 0)
-            return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-                "unrecognized parameter \"%s\"", create->options.items[i].name);
+            return ddl_error(context, E_INVALID_PARAMETER_VALUE, "unrecognized parameter \"%s\"",
+                create->options.items[i].name);
         ddl_notice(context, "storage parameter \"fillfactor\" has no effect");
     }
     return STATUS_OK;
@@ -84,8 +84,8 @@ struct status ddl_create_index(struct statement_context *context)
     TRY(privilege_check_owner(
         context->task, context->session, found->owner, OBJECT_TABLE, found->name));
     if (name != NULL) {
-        TRY(catalog_peek_name(context->task, context->session, found->database_id,
-            found->schema_id, name, &value));
+        TRY(catalog_peek_name(
+            context->task, context->session, found->database_id, found->schema_id, name, &value));
         if (value.id != 0) {
             if (!create->if_not_exists) return ddl_name_taken(context, name);
             ddl_notice(context, "relation \"%s\" already exists, skipping", name);
@@ -99,8 +99,8 @@ struct status ddl_create_index(struct statement_context *context)
     TRY(ddl_add_index(context, table, name, &create->elements, &create->storing, create->unique,
         false, false, &index));
     if (create->where != NULL)
-        TRY(ddl_check_text(context, create->where, "index predicate", table, NULL, NULL,
-            &index->predicate_sql));
+        TRY(ddl_check_text(
+            context, create->where, "index predicate", table, NULL, NULL, &index->predicate_sql));
     TRY(publish_or_fill(context, source, table, index));
 out:
     return st;

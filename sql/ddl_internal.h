@@ -14,7 +14,7 @@
 
 // The transaction's uncommitted schema changes, malloc'ed at the first and freed after its end.
 struct ddl_state {
-    bool announced;             // Shards hold their caches back until the end is announced.
+    bool announced; // Shards hold their caches back until the end is announced.
     bool roles_changed;
     int64_t jobs[DDL_JOBS_MAX]; // To start once it has committed.
     uint32_t job_count;
@@ -44,9 +44,10 @@ CHECKED struct status ddl_take_name(struct statement_context *context, uint32_t 
 struct status ddl_name_taken(struct statement_context *context, const char *name);
 // name1_name2_label, shortened to fit, with a number when needed so that no relation has it yet.
 CHECKED struct status ddl_choose_name(struct statement_context *context, uint32_t database_id,
-    uint32_t schema_id, const char *name1, const char *name2, const char *label, const char **chosen);
-char *ddl_join_name(struct arena *arena, const char *name1, const char *name2, const char *label,
-    uint32_t number);
+    uint32_t schema_id, const char *name1, const char *name2, const char *label,
+    const char **chosen);
+char *ddl_join_name(
+    struct arena *arena, const char *name1, const char *name2, const char *label, uint32_t number);
 // Quoted database.schema.name of a relation, for SQL text of our own.
 CHECKED struct status ddl_qualified_name(
     struct statement_context *context, const struct table_desc *table, const char **text);
@@ -68,7 +69,7 @@ struct ddl_expr_info {
     const char **columns; // Last parts of column names, each once.
     uint32_t column_count;
     bool has_subquery, has_parameter, has_window, has_star;
-    bool is_volatile;     // A function of that name is volatile.
+    bool is_volatile;      // A function of that name is volatile.
     const char *aggregate; // Name of an aggregate in it, or NULL.
     const char *set_function;
 };
@@ -86,8 +87,8 @@ struct ddl_tables {
 void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables);
 char *ddl_deparse_select(struct arena *arena, const struct select *select);
 // Checks a DEFAULT for what it may not have, resolves nextval('s') to the sequence's id, and gives the text to store.
-CHECKED struct status ddl_default_text(struct statement_context *context, struct expr *expr,
-    const char **text, uint32_t *sequence_id);
+CHECKED struct status ddl_default_text(
+    struct statement_context *context, struct expr *expr, const char **text, uint32_t *sequence_id);
 CHECKED struct status ddl_check_text(struct statement_context *context, struct expr *expr,
     const char *what, const struct table_desc *table, uint32_t **columns, uint32_t *column_count,
     const char **text);
@@ -95,19 +96,18 @@ CHECKED struct status ddl_check_text(struct statement_context *context, struct e
 // --- tables --------------------------------------------------------------------------------------
 
 // Appends to an array of a descriptor being edited.
-#define DDL_APPEND(arena, items, count, value) \
-    do { \
-        __typeof__(items) grown_ = ARENA_ARRAY((arena), __typeof__(*(items)), (count) + 1); \
-        if ((count) > 0) memcpy(grown_, (items), (count) * sizeof *(items)); \
-        grown_[(count)] = (value); \
-        (items) = grown_; \
-        (count)++; \
+#define DDL_APPEND(arena, items, count, value)                                                     \
+    do {                                                                                           \
+        __typeof__(items) grown_ = ARENA_ARRAY((arena), __typeof__(*(items)), (count) + 1);        \
+        if ((count) > 0) memcpy(grown_, (items), (count) * sizeof *(items));                       \
+        grown_[(count)] = (value);                                                                 \
+        (items) = grown_;                                                                          \
+        (count)++;                                                                                 \
     } while (0)
-#define DDL_REMOVE(items, count, index) \
-    do { \
-        memmove(&(items)[index], &(items)[(index) + 1], \
-            ((count) - (index)-1) * sizeof *(items)); \
-        (count)--; \
+#define DDL_REMOVE(items, count, index)                                                            \
+    do {                                                                                           \
+        memmove(&(items)[index], &(items)[(index) + 1], ((count) - (index)-1) * sizeof *(items));  \
+        (count)--;                                                                                 \
     } while (0)
 
 // Adds a column as defined, without constraints that need other objects; its own CHECKs and keys are left to
@@ -134,8 +134,8 @@ CHECKED struct status ddl_validate_expressions(
 CHECKED struct status ddl_create_sequence(struct statement_context *context, uint32_t database_id,
     uint32_t schema_id, const char *name, const struct sequence_options *options, uint32_t *id);
 CHECKED struct status ddl_sequence_options(struct statement_context *context,
-    const struct option_list *options, struct sequence_options *out, const struct object_name **owned_by,
-    bool *restart, int64_t *restart_value);
+    const struct option_list *options, struct sequence_options *out,
+    const struct object_name **owned_by, bool *restart, int64_t *restart_value);
 struct sequence_options ddl_sequence_defaults(type_oid type);
 
 bool ddl_constraint_name_in_use(const struct table_desc *table, const char *name);
@@ -148,8 +148,8 @@ struct column_desc *ddl_column(struct table_desc *table, const char *name);
 CHECKED struct status ddl_has_rows(
     struct statement_context *context, const struct table_desc *table, bool *has_rows);
 // Whether it has more than `limit` rows: decides between doing it here and a job.
-CHECKED struct status ddl_has_more_rows(struct statement_context *context,
-    const struct table_desc *table, uint64_t limit, bool *more);
+CHECKED struct status ddl_has_more_rows(
+    struct statement_context *context, const struct table_desc *table, uint64_t limit, bool *more);
 // Fills new indexes of `target` from the rows of `source`, which is the table as stored now, in the
 // transaction.
 CHECKED struct status ddl_fill_indexes(struct statement_context *context,
@@ -162,8 +162,8 @@ CHECKED struct status ddl_fill_indexes(struct statement_context *context,
 CHECKED struct status ddl_rewrite(struct statement_context *context,
     const struct table_desc *source, struct table_desc *target, const char **column_sql);
 // The expressions that copy every column of `target` that `source` has; others are NULL, to be filled in.
-const char **ddl_copy_columns(struct arena *arena, const struct table_desc *source,
-    const struct table_desc *target);
+const char **ddl_copy_columns(
+    struct arena *arena, const struct table_desc *source, const struct table_desc *target);
 // 23514, 23502 or 23503 when a row of the stored table does not meet it.
 CHECKED struct status ddl_validate_constraint(struct statement_context *context,
     const struct table_desc *table, const struct constraint_desc *constraint);
@@ -206,8 +206,8 @@ CHECKED struct status ddl_renumber_names(
 // --- removing --------------------------------------------------------------------------------------
 
 // Erases a span of data once the tenant's GC TTL has passed after the commit: a job in this transaction.
-CHECKED struct status ddl_erase_later(
-    struct statement_context *context, uint32_t table_id, const uint32_t *index_ids, uint32_t count);
+CHECKED struct status ddl_erase_later(struct statement_context *context, uint32_t table_id,
+    const uint32_t *index_ids, uint32_t count);
 CHECKED struct status ddl_drop_relation(
     struct statement_context *context, struct table_desc *table, enum drop_behavior behavior);
 CHECKED struct status ddl_delete_comments(

@@ -10,6 +10,82 @@
 
 // --- databases and schemas -----------------------------------------------------------------------------
 
+static struct status check_may_create_database(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    struct role *role;
+    bool allowed;
+
+    if (session->internal || session->superuser) return STATUS_OK;
+    TRY(role_find(context->task, session->tenant, context->arena, session->user, NULL, &role));
+    allowed = role != NULL && role->create_db;
+    if (!allowed)
+        TRY(privilege_has_system(context->task, session, session->user, "CREATEDB", &allowed));
+    if (!allowed)
+        st = ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied to create database");
+out:
+    return st;
+}
+
+// What is true of every database here may be said; nothing else.
+static struct status database_option(
+    struct statement_context *context, const struct option *option, const char **owner)
+{
+    struct status st = STATUS_OK;
+    struct bytes text = {0};
+    bool exists;
+
+    if (option->value != NULL && option->value->kind == EXPR_LITERAL)
+        text = option->value->literal.text;
+    const char *value = arena_string(context->arena, text);
+    if (strcmp(option->name, "owner") == 0) {
+        TRY(role_exists(context->task, context->session, value, &exists));
+        if (!exists)
+            return ddl_error(context, E_UNDEFINED_OBJECT, "role \"%s\" does not exist", value);
+        *owner = value;
+    } else if (strcmp(option->name, "encoding") == 0) {
+        if (strcasecmp(value, "UTF8") != 0 && strcasecmp(value, "UTF-8") != 0 &&
+            strcasecmp(value, "unicode") != 0)
+            return ddl_unsupported(context, "an encoding other than UTF8");
+    } else if (strcmp(option->name, "template") == 0) {
+        if (strcmp(value, "template0") != 0 && strcmp(value, "template1") != 0)
+            return ddl_unsupported(context, "a template database");
+    } else if ((strcmp(option->name, "lc_collate") != 0 && strcmp(option->name, "lc_ctype") != 0 &&
+                   strcmp(option->name, "locale") != 0) ||
+               (strcmp(value, "C") != 0 && strcmp(value, "POSIX") != 0 &&
+                   strcmp(value, "C.UTF-8") != 0)) {
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "option \"%s\" of CREATE DATABASE is not supported", option->name);
+    }
+out:
+    return st;
+}
+
+static struct status put_public_schema(
+    struct statement_context *context, uint32_t database_id, const char *owner)
+{
+    struct status st = STATUS_OK;
+    struct name_value existing;
+    uint32_t id;
+    // Everybody may create in a fresh database's schema public, as its clients expect.
+    struct privilege_grant grant = {
+        .role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_USAGE | PRIVILEGE_CREATE};
+
+    TRY(catalog_new_id(context->task, context->session->tenant, &id));
+    TRY(catalog_take_name(context->task, context->session, database_id, 0, "public",
+        (struct name_value){.kind = NAME_SCHEMA, .id = id}, &existing));
+    struct schema_desc schema = {.id = id,
+        .database_id = database_id,
+        .name = "public",
+        .owner = owner,
+        .grants = &grant,
+        .grant_count = 1};
+    TRY(catalog_put_schema(context->task, context->session, &schema));
+out:
+    return st;
+}
+
 struct status ddl_create_database(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -18,81 +94,27 @@ struct status ddl_create_database(struct statement_context *context)
     struct session *session = context->session;
     struct name_value existing;
     const char *owner = ddl_owner(session);
-    uint32_t id, schema_id;
-    bool allowed = session->internal || session->superuser;
+    uint32_t id;
 
-    if (!allowed) {
-        struct role *role;
-        TRY(role_find(task, session->tenant, context->arena, session->user, NULL, &role));
-        allowed = role != NULL && role->create_db;
-        if (!allowed)
-            TRY(privilege_has_system(task, session, session->user, "CREATEDB", &allowed));
-    }
-    if (!allowed)
-        return ddl_error(
-            context, E_INSUFFICIENT_PRIVILEGE, "permission denied to create database");
-    for (uint32_t i = 0; i < create->options.count; i++) {
-        const struct option *option = &create->options.items[i];
-        struct bytes text = {0};
-        if (option->value != NULL && option->value->kind == EXPR_LITERAL)
-            text = option->value->literal.text;
-        const char *value = arena_string(context->arena, text);
-        if (strcmp(option->name, "owner") == 0) {
-            bool exists;
-            TRY(role_exists(task, session, value, &exists));
-            if (!exists)
-                return ddl_error(
-                    context, E_UNDEFINED_OBJECT, "role \"%s\" does not exist", value);
-            owner = value;
-        } else if (strcmp(option->name, "encoding") == 0) {
-            if (strcasecmp(value, "UTF8") != 0 && strcasecmp(value, "UTF-8") != 0 &&
-                strcasecmp(value, "unicode") != 0)
-                return ddl_unsupported(context, "an encoding other than UTF8");
-        } else if (strcmp(option->name, "template") == 0) {
-            if (strcmp(value, "template0") != 0 && strcmp(value, "template1") != 0)
-                return ddl_unsupported(context, "a template database");
-        } else if (strcmp(option->name, "connection_limit") != 0 &&
-                   strcmp(option->name, "lc_collate") != 0 &&
-                   strcmp(option->name, "lc_ctype") != 0 && strcmp(option->name, "locale") != 0) {
-            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "option \"%s\" of CREATE DATABASE is not supported", option->name);
-        } else if (strcmp(value, "C") != 0 && strcmp(value, "POSIX") != 0 &&
-                   strcmp(value, "C.UTF-8") != 0) {
-            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "option \"%s\" of CREATE DATABASE is not supported", option->name);
-        }
-    }
+    TRY(check_may_create_database(context));
+    for (uint32_t i = 0; i < create->options.count; i++)
+        TRY(database_option(context, &create->options.items[i], &owner));
     TRY(catalog_new_id(task, session->tenant, &id));
     TRY(catalog_take_name(task, session, 0, 0, create->name,
         (struct name_value){.kind = NAME_DATABASE, .id = id}, &existing));
     if (existing.id != 0) {
         if (!create->if_not_exists)
-            return ddl_error(context, E_DUPLICATE_DATABASE, "database \"%s\" already exists",
-                create->name);
+            return ddl_error(
+                context, E_DUPLICATE_DATABASE, "database \"%s\" already exists", create->name);
         ddl_notice(context, "database \"%s\" already exists, skipping", create->name);
         goto out;
     }
-    struct privilege_grant *grants = ARENA_ARRAY(context->arena, struct privilege_grant, 1);
-    grants[0] = (struct privilege_grant){.role = ROLE_PUBLIC_NAME,
-        .privileges = PRIVILEGE_CONNECT | PRIVILEGE_TEMPORARY};
+    struct privilege_grant grant = {
+        .role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_CONNECT | PRIVILEGE_TEMPORARY};
     struct database_desc database = {
-        .id = id, .name = create->name, .owner = owner, .grants = grants, .grant_count = 1};
+        .id = id, .name = create->name, .owner = owner, .grants = &grant, .grant_count = 1};
     TRY(catalog_put_database(task, session, &database));
-    TRY(catalog_new_id(task, session->tenant, &schema_id));
-    TRY(catalog_take_name(task, session, id, 0, "public",
-        (struct name_value){.kind = NAME_SCHEMA, .id = schema_id}, &existing));
-    // Everybody may create in a fresh database's schema public, as its clients expect.
-    struct privilege_grant *schema_grants =
-        ARENA_ARRAY(context->arena, struct privilege_grant, 1);
-    schema_grants[0] = (struct privilege_grant){
-        .role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_USAGE | PRIVILEGE_CREATE};
-    struct schema_desc schema = {.id = schema_id,
-        .database_id = id,
-        .name = "public",
-        .owner = owner,
-        .grants = schema_grants,
-        .grant_count = 1};
-    TRY(catalog_put_schema(task, session, &schema));
+    TRY(put_public_schema(context, id, owner));
 out:
     return st;
 }
@@ -141,8 +163,7 @@ struct status ddl_create_schema(struct statement_context *context)
         (struct name_value){.kind = NAME_SCHEMA, .id = id}, &existing));
     if (existing.id != 0) {
         if (!create->if_not_exists)
-            return ddl_error(
-                context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", name);
+            return ddl_error(context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", name);
         ddl_notice(context, "schema \"%s\" already exists, skipping", name);
         goto out;
     }
@@ -179,8 +200,8 @@ static struct status rename_relation(
     if (table->depended_by_count > 0)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
             "renaming a relation that views use is not supported");
-    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
-        table->name));
+    TRY(catalog_free_name(
+        context->task, context->session, table->database_id, table->schema_id, table->name));
     table->name = rename->new_name;
     TRY(catalog_put_table(context->task, context->session, table));
 out:
@@ -229,8 +250,8 @@ static struct status rename_index(struct statement_context *context, struct tabl
     TRY(ddl_take_name(context, table->database_id, table->schema_id, to,
         (struct name_value){.kind = NAME_INDEX, .id = table->id, .index_id = index->id}, &taken));
     if (taken) return ddl_name_taken(context, to);
-    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
-        index->name));
+    TRY(catalog_free_name(
+        context->task, context->session, table->database_id, table->schema_id, index->name));
     index->name = to;
     TRY(catalog_put_table(context->task, context->session, table));
 out:
@@ -251,8 +272,7 @@ static struct status rename_index_statement(
         ddl_notice(context, "relation \"%s\" does not exist, skipping", rename->name.name);
         goto out;
     }
-    TRY(catalog_edit_table(
-        context->task, context->session, context->arena, found->id, &table));
+    TRY(catalog_edit_table(context->task, context->session, context->arena, found->id, &table));
     TRY(privilege_check_owner(
         context->task, context->session, table->owner, OBJECT_INDEX, rename->name.name));
     TRY(rename_index(
@@ -271,8 +291,7 @@ static struct status rename_constraint(
     if (table == NULL) goto out;
     if (ddl_constraint_name_in_use(table, rename->new_name))
         return ddl_error(context, E_DUPLICATE_OBJECT,
-            "constraint \"%s\" for relation \"%s\" already exists", rename->new_name,
-            table->name);
+            "constraint \"%s\" for relation \"%s\" already exists", rename->new_name, table->name);
     for (uint32_t i = 0; i < table->constraint_count; i++) {
         if (strcmp(table->constraints[i].name, rename->part) != 0) continue;
         table->constraints[i].name = rename->new_name;
@@ -294,25 +313,21 @@ static struct status rename_schema(struct statement_context *context, const stru
     struct schema_desc *schema;
     struct name_value existing;
 
-    TRY(catalog_schema(
-        context->task, context->session, NULL, rename->name.name, false, &found));
+    TRY(catalog_schema(context->task, context->session, NULL, rename->name.name, false, &found));
     if (found->database_id == 0 || found->id < CATALOG_FIRST_ID)
-        return ddl_error(
-            context, E_INSUFFICIENT_PRIVILEGE, "cannot rename schema %s", found->name);
+        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot rename schema %s", found->name);
     TRY(privilege_check_owner(
         context->task, context->session, found->owner, OBJECT_SCHEMA, found->name));
     if (strncmp(rename->new_name, "pg_", 3) == 0)
         return ddl_error(
             context, E_RESERVED_NAME, "unacceptable schema name \"%s\"", rename->new_name);
-    TRY(catalog_edit_schema(
-        context->task, context->session, context->arena, found->id, &schema));
-    TRY(catalog_take_name(context->task, context->session, schema->database_id, 0,
-        rename->new_name, (struct name_value){.kind = NAME_SCHEMA, .id = schema->id}, &existing));
+    TRY(catalog_edit_schema(context->task, context->session, context->arena, found->id, &schema));
+    TRY(catalog_take_name(context->task, context->session, schema->database_id, 0, rename->new_name,
+        (struct name_value){.kind = NAME_SCHEMA, .id = schema->id}, &existing));
     if (existing.id != 0)
         return ddl_error(
             context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", rename->new_name);
-    TRY(catalog_free_name(
-        context->task, context->session, schema->database_id, 0, schema->name));
+    TRY(catalog_free_name(context->task, context->session, schema->database_id, 0, schema->name));
     schema->name = rename->new_name;
     TRY(catalog_put_schema(context->task, context->session, schema));
 out:
@@ -332,15 +347,14 @@ static struct status rename_database(struct statement_context *context, const st
     TRY(privilege_check_owner(
         context->task, context->session, found->owner, OBJECT_DATABASE, found->name));
     if (strcmp(context->session->database, found->name) == 0)
-        return ddl_error(
-            context, E_FEATURE_NOT_SUPPORTED, "current database cannot be renamed");
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "current database cannot be renamed");
     TRY(catalog_edit_database(
         context->task, context->session, context->arena, found->id, &database));
     TRY(catalog_take_name(context->task, context->session, 0, 0, rename->new_name,
         (struct name_value){.kind = NAME_DATABASE, .id = database->id}, &existing));
     if (existing.id != 0)
-        return ddl_error(context, E_DUPLICATE_DATABASE, "database \"%s\" already exists",
-            rename->new_name);
+        return ddl_error(
+            context, E_DUPLICATE_DATABASE, "database \"%s\" already exists", rename->new_name);
     TRY(catalog_free_name(context->task, context->session, 0, 0, database->name));
     database->name = rename->new_name;
     TRY(catalog_put_database(context->task, context->session, database));
@@ -354,18 +368,12 @@ struct status ddl_rename(struct statement_context *context)
     switch (rename->object) {
     case OBJECT_TABLE:
     case OBJECT_VIEW:
-    case OBJECT_SEQUENCE:
-        return rename_relation(context, rename, rename->object);
-    case OBJECT_COLUMN:
-        return rename_column(context, rename);
-    case OBJECT_INDEX:
-        return rename_index_statement(context, rename);
-    case OBJECT_CONSTRAINT:
-        return rename_constraint(context, rename);
-    case OBJECT_SCHEMA:
-        return rename_schema(context, rename);
-    case OBJECT_DATABASE:
-        return rename_database(context, rename);
+    case OBJECT_SEQUENCE: return rename_relation(context, rename, rename->object);
+    case OBJECT_COLUMN: return rename_column(context, rename);
+    case OBJECT_INDEX: return rename_index_statement(context, rename);
+    case OBJECT_CONSTRAINT: return rename_constraint(context, rename);
+    case OBJECT_SCHEMA: return rename_schema(context, rename);
+    case OBJECT_DATABASE: return rename_database(context, rename);
     default:
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "renaming a %s is not supported",
             object_kind_name(rename->object));
@@ -374,8 +382,8 @@ struct status ddl_rename(struct statement_context *context)
 
 // --- SET SCHEMA, OWNER TO --------------------------------------------------------------------------------
 
-static struct status move_relation(struct statement_context *context, struct table_desc *table,
-    const struct schema_desc *schema)
+static struct status move_relation(
+    struct statement_context *context, struct table_desc *table, const struct schema_desc *schema)
 {
     struct status st = STATUS_OK;
     bool taken;
@@ -385,11 +393,11 @@ static struct status move_relation(struct statement_context *context, struct tab
     if (taken)
         return ddl_error(context, E_DUPLICATE_TABLE,
             "relation \"%s\" already exists in schema \"%s\"", table->name, schema->name);
-    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
-        table->name));
+    TRY(catalog_free_name(
+        context->task, context->session, table->database_id, table->schema_id, table->name));
     for (uint32_t i = 0; i < table->index_count; i++) {
-        TRY(catalog_free_name(context->task, context->session, table->database_id,
-            table->schema_id, table->indexes[i].name));
+        TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+            table->indexes[i].name));
         TRY(ddl_take_name(context, schema->database_id, schema->id, table->indexes[i].name,
             (struct name_value){
                 .kind = NAME_INDEX, .id = table->id, .index_id = table->indexes[i].id},
@@ -415,8 +423,8 @@ struct status ddl_alter_schema(struct statement_context *context)
     TRY(ddl_edit(context, &alter->name, alter->if_exists, alter->object, &table));
     if (table == NULL) goto out;
     if (table->depended_by_count > 0)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "moving a relation that views use is not supported");
+        return ddl_error(
+            context, E_FEATURE_NOT_SUPPORTED, "moving a relation that views use is not supported");
     struct object_name target = {.schema = alter->new_schema, .name = table->name};
     TRY(ddl_target_schema(context, &target, &schema));
     if (schema->id == table->schema_id) goto out;
@@ -447,8 +455,7 @@ struct status ddl_alter_owner(struct statement_context *context)
     TRY(role_resolve(task, session, &alter->owner, false, &owner));
     TRY(role_is_member(task, session, session->user, owner, &member));
     if (!member && !session->superuser && !session->internal)
-        return ddl_error(
-            context, E_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", owner);
+        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", owner);
     if (alter->object == OBJECT_DATABASE) {
         const struct database_desc *found;
         struct database_desc *database;
@@ -519,8 +526,7 @@ static struct status comment_target(struct statement_context *context,
     switch (comment->object) {
     case OBJECT_DATABASE:
         TRY(catalog_database(task, session, comment->name.name, false, &database));
-        TRY(privilege_check_owner(
-            task, session, database->owner, OBJECT_DATABASE, database->name));
+        TRY(privilege_check_owner(task, session, database->owner, OBJECT_DATABASE, database->name));
         *class_id = COMMENT_ON_DATABASE;
         *object_id = database->id;
         break;
@@ -547,16 +553,17 @@ static struct status comment_target(struct statement_context *context,
     case OBJECT_COLUMN:
     case OBJECT_CONSTRAINT:
         TRY(ddl_find(context, &comment->name, false,
-            comment->object == OBJECT_COLUMN ? OBJECT_OTHER
-            : comment->object == OBJECT_CONSTRAINT ? OBJECT_TABLE : comment->object, &table));
+            comment->object == OBJECT_COLUMN       ? OBJECT_OTHER
+            : comment->object == OBJECT_CONSTRAINT ? OBJECT_TABLE
+                                                   : comment->object,
+            &table));
         TRY(privilege_check_owner(task, session, table->owner, OBJECT_TABLE, table->name));
         *object_id = table->id;
         if (comment->object == OBJECT_COLUMN) {
             const struct column_desc *column = table_column(table, comment->part);
             if (column == NULL)
                 return ddl_error(context, E_UNDEFINED_COLUMN,
-                    "column \"%s\" of relation \"%s\" does not exist", comment->part,
-                    table->name);
+                    "column \"%s\" of relation \"%s\" does not exist", comment->part, table->name);
             *sub_id = column->id;
         }
         if (comment->object == OBJECT_CONSTRAINT) {
@@ -579,8 +586,8 @@ struct status ddl_comment(struct statement_context *context)
     uint32_t class_id, object_id, sub_id;
 
     TRY(comment_target(context, comment, &class_id, &object_id, &sub_id));
-    struct bytes key = catalog_comment_key(
-        context->arena, context->session->tenant, class_id, object_id, sub_id);
+    struct bytes key =
+        catalog_comment_key(context->arena, context->session->tenant, class_id, object_id, sub_id);
     if (comment->is_null || comment->text.size == 0)
         TRY(kv_delete(context->task, context->session->txn, key));
     else

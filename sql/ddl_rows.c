@@ -22,12 +22,11 @@ static struct status count_rows(struct statement_context *context, const struct 
     struct kv_batch batch;
 
     *count = 0;
-    kv_scan_init(&scan, row_index_span(context->arena, context->session->tenant, table->id,
-                            table->indexes[0].id));
+    kv_scan_init(&scan,
+        row_index_span(context->arena, context->session->tenant, table->id, table->indexes[0].id));
     scan.limit = limit;
     do {
-        TRY(kv_scan_next(
-            context->task, context->session->txn, &scan, context->arena, &batch));
+        TRY(kv_scan_next(context->task, context->session->txn, &scan, context->arena, &batch));
         *count += batch.count;
     } while (batch.count > 0 && *count < limit);
 out:
@@ -44,8 +43,8 @@ struct status ddl_has_rows(
     return st;
 }
 
-struct status ddl_has_more_rows(struct statement_context *context, const struct table_desc *table,
-    uint64_t limit, bool *more)
+struct status ddl_has_more_rows(
+    struct statement_context *context, const struct table_desc *table, uint64_t limit, bool *more)
 {
     uint64_t count = 0;
     struct status st = count_rows(context, table, limit + 1, &count);
@@ -65,10 +64,11 @@ struct feed_run {
     struct result_sink sink;
     struct ddl_feed *feed;
     struct session *session;
-    struct arena *arena;   // Of the whole run.
+    struct arena *arena; // Of the whole run.
     struct arena row_arena;
     struct feed_index *indexes;
-    uint32_t *positions;   // Of each datum of a row of the target in the SELECT list; UINT32_MAX: NULL.
+    uint32_t
+        *positions; // Of each datum of a row of the target in the SELECT list; UINT32_MAX: NULL.
     struct datum *row;
     uint32_t width;
 };
@@ -133,14 +133,12 @@ out:
 }
 
 // The SELECT that gives columns of the target, then index expressions and predicates.
-static struct status build_select(
-    struct task *task, struct feed_run *run, struct bytes *text)
+static struct status build_select(struct task *task, struct feed_run *run, struct bytes *text)
 {
     struct status st = STATUS_OK;
     struct ddl_feed *feed = run->feed;
     const struct table_desc *target = feed->target;
-    struct statement_context context = {
-        .task = task, .session = run->session, .arena = run->arena};
+    struct statement_context context = {.task = task, .session = run->session, .arena = run->arena};
     struct buffer out;
     const char *name;
     uint32_t position = 0;
@@ -157,8 +155,8 @@ static struct status build_select(
         const struct index_desc *index = run->indexes[i].index;
         for (uint32_t k = 0; k < index->column_count; k++) {
             if (index->columns[k].expression_sql == NULL) continue;
-            buffer_printf(&out, "%s(%s)", position == 0 ? "" : ", ",
-                index->columns[k].expression_sql);
+            buffer_printf(
+                &out, "%s(%s)", position == 0 ? "" : ", ", index->columns[k].expression_sql);
             run->positions[row_ordinal(target, index, k)] = position++;
         }
         run->indexes[i].predicate = UINT32_MAX;
@@ -193,7 +191,8 @@ struct status ddl_feed_run(
     run->width = row_width(feed->target);
     run->row = ARENA_ARRAY(arena, struct datum, run->width);
     run->positions = ARENA_ARRAY(arena, uint32_t, run->width);
-    for (uint32_t i = 0; i < run->width; i++) run->positions[i] = UINT32_MAX;
+    for (uint32_t i = 0; i < run->width; i++)
+        run->positions[i] = UINT32_MAX;
     run->indexes = ARENA_ARRAY(arena, struct feed_index, feed->index_count);
     for (uint32_t i = 0; i < feed->index_count; i++) {
         run->indexes[i].index = table_index_by_id(feed->target, feed->index_ids[i]);
@@ -206,7 +205,8 @@ struct status ddl_feed_run(
     TRY(plan_build(task, session, arena, list.items[0], text, ARENA_NEW(arena, struct type),
         &param_count, &plan));
     TRY(plan_run_open(task, session, plan, NULL, 0, &plan_run));
-    while (!done) TRY(plan_run_next(task, plan_run, &run->sink, 0, &done));
+    while (!done)
+        TRY(plan_run_next(task, plan_run, &run->sink, 0, &done));
 out:
     // A failure's message may lie in the memory of the run or of the row.
     if (failed(st)) st = status_copy(arena, status_position(arena, st, 0));
@@ -235,13 +235,12 @@ struct status ddl_duplicate(const struct type_context *types, struct arena *aren
         if (row[ordinal].null)
             buffer_append_string(&values, "null");
         else
-            type_output(
-                &values, types, table->columns[ordinal].type.oid, row[ordinal]);
+            type_output(&values, types, table->columns[ordinal].type.oid, row[ordinal]);
     }
     struct status st = status_format(
         arena, E_UNIQUE_VIOLATION, "could not create unique index \"%s\"", index->name);
-    st = status_detail(arena, st, "Key (%s)=(%s) is duplicated.", buffer_string(&names),
-        buffer_string(&values));
+    st = status_detail(
+        arena, st, "Key (%s)=(%s) is duplicated.", buffer_string(&names), buffer_string(&values));
     return status_names(arena, st, NULL, table->name, NULL, index->name);
 }
 
@@ -255,13 +254,12 @@ static struct status write_in_txn(
     struct arena_mark mark = arena_mark(task->arena);
     struct bytes existing = {0};
 
-    if (!entry->unique)
-        return kv_put(task, context->session->txn, entry->key, entry->value);
+    if (!entry->unique) return kv_put(task, context->session->txn, entry->key, entry->value);
     TRY(kv_insert(task, context->session->txn, entry->key, entry->value, task->arena, &existing));
     arena_release(task->arena, mark);
     if (existing.data != NULL)
-        st = ddl_duplicate(&context->session->types, context->arena, feed->target, entry->index,
-            entry->row);
+        st = ddl_duplicate(
+            &context->session->types, context->arena, feed->target, entry->index, entry->row);
 out:
     return st;
 }
@@ -281,9 +279,8 @@ const char **ddl_copy_columns(
     return column_sql;
 }
 
-struct status ddl_fill_indexes(struct statement_context *context,
-    const struct table_desc *source, const struct table_desc *target, const uint32_t *index_ids,
-    uint32_t index_count)
+struct status ddl_fill_indexes(struct statement_context *context, const struct table_desc *source,
+    const struct table_desc *target, const uint32_t *index_ids, uint32_t index_count)
 {
     struct ddl_feed feed = {.source = source,
         .target = target,
@@ -302,12 +299,10 @@ struct status ddl_renumber_names(
     struct name_value existing;
     for (uint32_t i = 0; i < target->index_count; i++) {
         const struct index_desc *index = &target->indexes[i];
-        struct name_value value = {
-            .kind = NAME_INDEX, .id = target->id, .index_id = index->id};
-        TRY(catalog_free_name(
-            task, session, target->database_id, target->schema_id, index->name));
-        TRY(catalog_take_name(task, session, target->database_id, target->schema_id, index->name,
-            value, &existing));
+        struct name_value value = {.kind = NAME_INDEX, .id = target->id, .index_id = index->id};
+        TRY(catalog_free_name(task, session, target->database_id, target->schema_id, index->name));
+        TRY(catalog_take_name(
+            task, session, target->database_id, target->schema_id, index->name, value, &existing));
     }
 out:
     return st;
@@ -324,7 +319,8 @@ struct status ddl_rewrite(struct statement_context *context, const struct table_
 
     for (uint32_t i = 0; i < target->index_count; i++)
         ids[i] = target->indexes[i].id = target->next_index_id++;
-    for (uint32_t i = 0; i < source->index_count; i++) old[i] = source->indexes[i].id;
+    for (uint32_t i = 0; i < source->index_count; i++)
+        old[i] = source->indexes[i].id;
     // Values that rows lack are written out now.
     for (uint32_t i = 0; i < target->column_count; i++)
         target->columns[i].missing = (struct bytes){0};
@@ -351,8 +347,8 @@ out:
 
 // --- checking --------------------------------------------------------------------------------------
 
-static struct status first_row(struct statement_context *context, const char *sql,
-    struct internal_result *result)
+static struct status first_row(
+    struct statement_context *context, const char *sql, struct internal_result *result)
 {
     struct status st = internal_query(context->task, context->session->tenant, context->session,
         context->arena, result, sql, 0, NULL, NULL);
@@ -391,22 +387,22 @@ static struct status validate_check(struct statement_context *context,
 
     TRY(ddl_qualified_name(context, table, &name));
     TRY(first_row(context,
-        arena_printf(context->arena, "SELECT 1 FROM %s WHERE NOT (%s) LIMIT 1", name,
-            constraint->check_sql),
+        arena_printf(
+            context->arena, "SELECT 1 FROM %s WHERE NOT (%s) LIMIT 1", name, constraint->check_sql),
         &result));
     if (result.row_count > 0) {
         st = ddl_error(context, E_CHECK_VIOLATION,
-            "check constraint \"%s\" of relation \"%s\" is violated by some row",
-            constraint->name, table->name);
+            "check constraint \"%s\" of relation \"%s\" is violated by some row", constraint->name,
+            table->name);
         st = status_names(context->arena, st, NULL, table->name, NULL, constraint->name);
     }
 out:
     return st;
 }
 
-static struct status key_violated(struct statement_context *context,
-    const struct table_desc *table, const struct table_desc *parent,
-    const struct constraint_desc *key, const struct internal_result *result)
+static struct status key_violated(struct statement_context *context, const struct table_desc *table,
+    const struct table_desc *parent, const struct constraint_desc *key,
+    const struct internal_result *result)
 {
     struct buffer names, values;
     buffer_init(&names, context->arena);
@@ -415,8 +411,8 @@ static struct status key_violated(struct statement_context *context,
         const struct column_desc *column = table_column_by_id(table, key->columns[i]);
         buffer_printf(&names, "%s%s", i == 0 ? "" : ", ", column->name);
         buffer_append_string(&values, i == 0 ? "" : ", ");
-        type_output(&values, &context->session->types, column->type.oid,
-            internal_value(result, 0, i));
+        type_output(
+            &values, &context->session->types, column->type.oid, internal_value(result, 0, i));
     }
     struct status st = ddl_error(context, E_FOREIGN_KEY_VIOLATION,
         "insert or update on table \"%s\" violates foreign key constraint \"%s\"", table->name,
@@ -435,8 +431,7 @@ static struct status validate_foreign_key(struct statement_context *context,
     const char *child_name, *parent_name;
     struct buffer sql;
 
-    TRY(catalog_table_by_id(
-        context->task, context->session, key->referenced_table, &parent));
+    TRY(catalog_table_by_id(context->task, context->session, key->referenced_table, &parent));
     TRY(ddl_qualified_name(context, table, &child_name));
     TRY(ddl_qualified_name(context, parent, &parent_name));
     buffer_init(&sql, context->arena);
@@ -454,8 +449,7 @@ static struct status validate_foreign_key(struct statement_context *context,
     buffer_printf(&sql, "NOT EXISTS (SELECT 1 FROM %s p WHERE ", parent_name);
     for (uint32_t i = 0; i < key->column_count; i++) {
         buffer_append_string(&sql, i == 0 ? "p." : " AND p.");
-        deparse_identifier(
-            &sql, table_column_by_id(parent, key->referenced_columns[i])->name);
+        deparse_identifier(&sql, table_column_by_id(parent, key->referenced_columns[i])->name);
         buffer_append_string(&sql, " = c.");
         deparse_identifier(&sql, table_column_by_id(table, key->columns[i])->name);
     }

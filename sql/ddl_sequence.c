@@ -11,12 +11,8 @@
 struct sequence_options ddl_sequence_defaults(type_oid type)
 {
     int64_t maximum = type == TYPE_INT2 ? INT16_MAX : type == TYPE_INT4 ? INT32_MAX : INT64_MAX;
-    return (struct sequence_options){.type = type,
-        .start = 1,
-        .increment = 1,
-        .minimum = 1,
-        .maximum = maximum,
-        .cache = 1};
+    return (struct sequence_options){
+        .type = type, .start = 1, .increment = 1, .minimum = 1, .maximum = maximum, .cache = 1};
 }
 
 // An integer literal, maybe with a sign. False when it is something else or too large.
@@ -29,8 +25,8 @@ static bool integer_value(const struct expr *expr, int64_t *value)
         negative = expr->op.name[0] == '-';
         expr = expr->op.right;
     }
-    if (expr->kind != EXPR_LITERAL || (expr->literal.kind != LITERAL_INTEGER &&
-                                          expr->literal.kind != LITERAL_DECIMAL))
+    if (expr->kind != EXPR_LITERAL ||
+        (expr->literal.kind != LITERAL_INTEGER && expr->literal.kind != LITERAL_DECIMAL))
         return false;
     *value = 0;
     struct bytes text = expr->literal.text;
@@ -60,12 +56,12 @@ static struct status number_option(
     struct statement_context *context, const struct option *option, int64_t *value)
 {
     if (integer_value(option->value, value)) return STATUS_OK;
-    return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-        "invalid value for sequence option \"%s\"", option->name);
+    return ddl_error(context, E_INVALID_PARAMETER_VALUE, "invalid value for sequence option \"%s\"",
+        option->name);
 }
 
-static struct status owned_by_option(struct statement_context *context,
-    const struct option *option, const struct object_name **owned_by)
+static struct status owned_by_option(struct statement_context *context, const struct option *option,
+    const struct object_name **owned_by)
 {
     if (option->value == NULL || option->value->kind != EXPR_COLUMN || owned_by == NULL)
         return ddl_error(context, E_SYNTAX_ERROR, "invalid OWNED BY option");
@@ -111,8 +107,8 @@ static struct status check_options(
             (long long)options->minimum);
     if (options->start > options->maximum)
         return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-            "START value (%lld) cannot be greater than MAXVALUE (%lld)",
-            (long long)options->start, (long long)options->maximum);
+            "START value (%lld) cannot be greater than MAXVALUE (%lld)", (long long)options->start,
+            (long long)options->maximum);
     if (options->cache < 1)
         return ddl_error(context, E_INVALID_PARAMETER_VALUE,
             "CACHE (%lld) must be greater than zero", (long long)options->cache);
@@ -275,8 +271,8 @@ struct status ddl_create_sequence_statement(struct statement_context *context)
         return ddl_unsupported(context, "a temporary sequence");
     TRY(ddl_target_schema(context, &create->name, &schema));
     uint32_t database_id = schema->database_id, schema_id = schema->id;
-    TRY(catalog_peek_name(context->task, context->session, database_id, schema_id,
-        create->name.name, &existing));
+    TRY(catalog_peek_name(
+        context->task, context->session, database_id, schema_id, create->name.name, &existing));
     if (existing.id != 0) {
         if (!create->if_not_exists) return ddl_name_taken(context, create->name.name);
         ddl_notice(context, "relation \"%s\" already exists, skipping", create->name.name);
@@ -285,12 +281,10 @@ struct status ddl_create_sequence_statement(struct statement_context *context)
     TRY(sequence_type(context, create->type, &type));
     struct sequence_options options = ddl_sequence_defaults(type);
     TRY(ddl_sequence_options(context, &create->options, &options, &owned_by, NULL, NULL));
-    TRY(ddl_create_sequence(
-        context, database_id, schema_id, create->name.name, &options, &id));
+    TRY(ddl_create_sequence(context, database_id, schema_id, create->name.name, &options, &id));
     if (owned_by != NULL) {
         struct table_desc *sequence;
-        TRY(catalog_edit_table(
-            context->task, context->session, context->arena, id, &sequence));
+        TRY(catalog_edit_table(context->task, context->session, context->arena, id, &sequence));
         TRY(set_owned_by(context, sequence, owned_by));
         TRY(catalog_put_table(context->task, context->session, sequence));
     }
@@ -317,8 +311,8 @@ struct status ddl_alter_sequence(struct statement_context *context)
             sequence->sequence.maximum = ddl_sequence_defaults(type).maximum;
         sequence->sequence.type = type;
     }
-    TRY(ddl_sequence_options(context, &alter->options, &sequence->sequence, &owned_by, &restart,
-        &restart_value));
+    TRY(ddl_sequence_options(
+        context, &alter->options, &sequence->sequence, &owned_by, &restart, &restart_value));
     if (owned_by != NULL) TRY(set_owned_by(context, sequence, owned_by));
     TRY(catalog_put_table(context->task, context->session, sequence));
     if (restart) {

@@ -32,8 +32,8 @@ struct status ddl_validate_expressions(
     }
     if (!needed || table->id < CATALOG_FIRST_ID) goto out;
     TRY(ddl_qualified_name(context, table, &name));
-    struct bytes text = bytes_of_string(
-        arena_printf(context->arena, "INSERT INTO %s DEFAULT VALUES", name));
+    struct bytes text =
+        bytes_of_string(arena_printf(context->arena, "INSERT INTO %s DEFAULT VALUES", name));
     TRY(parse_sql_on_stack(context->arena, text, &list));
     st = plan_build(context->task, context->session, context->arena, list.items[0], text, params,
         &param_count, &plan);
@@ -62,8 +62,8 @@ static struct status copy_like(
         struct column_desc column = source->columns[i];
         if (column.hidden || column.state != ELEMENT_PUBLIC) continue;
         if (ddl_column(table, column.name) != NULL)
-            return ddl_error(context, E_DUPLICATE_COLUMN,
-                "column \"%s\" specified more than once", column.name);
+            return ddl_error(
+                context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);
         column.id = table->next_column_id++;
         column.missing = (struct bytes){0};
         column.identity = 0;
@@ -89,24 +89,24 @@ static struct status refuse(struct statement_context *context, const struct crea
         return ddl_unsupported(context, "a temporary table");
     if (create->inherits.count > 0) return ddl_unsupported(context, "INHERITS");
     if (create->tablespace != NULL && strcmp(create->tablespace, "pg_default") != 0)
-        return ddl_error(context, E_UNDEFINED_OBJECT, "tablespace \"%s\" does not exist",
-            create->tablespace);
+        return ddl_error(
+            context, E_UNDEFINED_OBJECT, "tablespace \"%s\" does not exist", create->tablespace);
     if (create->method != NULL && strcmp(create->method, "heap") != 0)
-        return ddl_error(context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist",
-            create->method);
+        return ddl_error(
+            context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist", create->method);
     if (create->on_commit != ON_COMMIT_NONE)
-        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
-            "ON COMMIT can only be used on temporary tables");
+        return ddl_error(
+            context, E_INVALID_TABLE_DEFINITION, "ON COMMIT can only be used on temporary tables");
     // Storage parameters of PostgreSQL's heap have nothing to act upon here; pgbench sets fillfactor.
     for (uint32_t i = 0; i < create->options.count; i++) {
         bool known = false;
         for (size_t k = 0; k < sizeof harmless / sizeof harmless[0]; k++)
             known |= strcmp(harmless[k], create->options.items[i].name) == 0;
         if (!known)
-            return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-                "unrecognized parameter \"%s\"", create->options.items[i].name);
-        ddl_notice(context, "storage parameter \"%s\" has no effect",
-            create->options.items[i].name);
+            return ddl_error(context, E_INVALID_PARAMETER_VALUE, "unrecognized parameter \"%s\"",
+                create->options.items[i].name);
+        ddl_notice(
+            context, "storage parameter \"%s\" has no effect", create->options.items[i].name);
     }
     return STATUS_OK;
 }
@@ -140,16 +140,12 @@ static struct status add_constraint(struct statement_context *context, struct ta
     struct index_desc *index;
     struct constraint_desc *added;
     switch (constraint->kind) {
-    case CONSTRAINT_UNIQUE:
-        return ddl_add_key(context, table, constraint, column, &index);
-    case CONSTRAINT_CHECK:
-        return ddl_add_check(context, table, constraint, column, &added);
+    case CONSTRAINT_UNIQUE: return ddl_add_key(context, table, constraint, column, &index);
+    case CONSTRAINT_CHECK: return ddl_add_check(context, table, constraint, column, &added);
     case CONSTRAINT_FOREIGN_KEY:
         return ddl_add_foreign_key(context, table, constraint, column, &added);
-    case CONSTRAINT_EXCLUSION:
-        return ddl_unsupported(context, "an exclusion constraint");
-    default:
-        return STATUS_OK;
+    case CONSTRAINT_EXCLUSION: return ddl_unsupported(context, "an exclusion constraint");
+    default: return STATUS_OK;
     }
 }
 
@@ -162,8 +158,8 @@ static struct status add_constraints(struct statement_context *context, struct t
     for (uint32_t i = 0; i < create->column_count; i++) {
         for (uint32_t k = 0; k < create->columns[i].constraint_count; k++) {
             if (create->columns[i].constraints[k].kind == kind)
-                TRY(add_constraint(context, table, &create->columns[i].constraints[k],
-                    create->columns[i].name));
+                TRY(add_constraint(
+                    context, table, &create->columns[i].constraints[k], create->columns[i].name));
         }
     }
     for (uint32_t i = 0; i < create->constraint_count; i++) {
@@ -174,8 +170,8 @@ out:
     return st;
 }
 
-static struct status add_inner_indexes(struct statement_context *context,
-    struct table_desc *table, const struct create_table *create)
+static struct status add_inner_indexes(
+    struct statement_context *context, struct table_desc *table, const struct create_table *create)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < create->index_count; i++) {
@@ -197,8 +193,8 @@ out:
     return st;
 }
 
-static struct status fill_in(struct statement_context *context, struct table_desc *table,
-    const struct create_table *create)
+static struct status fill_in(
+    struct statement_context *context, struct table_desc *table, const struct create_table *create)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
@@ -238,8 +234,8 @@ static struct status begin_table(struct statement_context *context, const struct
 
     *out = NULL;
     TRY(ddl_target_schema(context, name, &schema));
-    TRY(catalog_peek_name(context->task, context->session, schema->database_id, schema->id,
-        name->name, &value));
+    TRY(catalog_peek_name(
+        context->task, context->session, schema->database_id, schema->id, name->name, &value));
     if (value.id != 0) {
         if (!if_not_exists) return ddl_name_taken(context, name->name);
         ddl_notice(context, "relation \"%s\" already exists, skipping", name->name);
@@ -310,8 +306,8 @@ static struct status columns_of_query(struct statement_context *context,
             .type = columns[i].type};
         if (column.type.oid == TYPE_UNKNOWN) column.type = TYPE_OF(TYPE_TEXT);
         if (ddl_column(table, column.name) != NULL)
-            return ddl_error(context, E_DUPLICATE_COLUMN,
-                "column \"%s\" specified more than once", column.name);
+            return ddl_error(
+                context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);
         DDL_APPEND(context->arena, table->columns, table->column_count, column);
     }
 out:
@@ -356,8 +352,8 @@ struct status ddl_create_table_as(struct statement_context *context)
         TRY(internal_query(context->task, context->session->tenant, context->session,
             context->arena, &result, buffer_string(&call.out), 0, NULL, NULL));
     }
-    snprintf(context->tag, sizeof context->tag, "SELECT %llu",
-        (unsigned long long)result.row_count);
+    snprintf(
+        context->tag, sizeof context->tag, "SELECT %llu", (unsigned long long)result.row_count);
 out:
     return st;
 }

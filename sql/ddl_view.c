@@ -9,8 +9,8 @@
 #include "sql/parse.h"
 #include "sql/plan.h"
 
-static struct status qualify(struct statement_context *context, const struct ddl_tables *tables,
-    struct table_desc *view)
+static struct status qualify(
+    struct statement_context *context, const struct ddl_tables *tables, struct table_desc *view)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < tables->count; i++) {
@@ -18,27 +18,24 @@ static struct status qualify(struct statement_context *context, const struct ddl
         const struct table_desc *table;
         const struct schema_desc *schema;
         const struct database_desc *database;
-        TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
-            name->name, false, &table));
-        TRY(catalog_schema_by_id(
-            context->task, context->session, table->schema_id, &schema));
+        TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name,
+            false, &table));
+        TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
         name->schema = arena_strdup(context->arena, schema->name);
         if (table->kind == RELATION_VIRTUAL) continue;
-        TRY(catalog_database_by_id(
-            context->task, context->session, table->database_id, &database));
+        TRY(catalog_database_by_id(context->task, context->session, table->database_id, &database));
         name->catalog = arena_strdup(context->arena, database->name);
         bool known = false;
         for (uint32_t k = 0; k < view->depends_on_count; k++)
             known |= view->depends_on[k] == table->id;
-        if (!known)
-            DDL_APPEND(context->arena, view->depends_on, view->depends_on_count, table->id);
+        if (!known) DDL_APPEND(context->arena, view->depends_on, view->depends_on_count, table->id);
     }
 out:
     return st;
 }
 
-static struct status columns_of(struct statement_context *context,
-    const struct create_view *create, const char *sql, struct table_desc *view)
+static struct status columns_of(struct statement_context *context, const struct create_view *create,
+    const char *sql, struct table_desc *view)
 {
     struct status st = STATUS_OK;
     struct statement_list list;
@@ -51,16 +48,16 @@ static struct status columns_of(struct statement_context *context,
         ARENA_NEW(context->arena, struct type), &param_count, &plan));
     const struct result_column *columns = plan_columns(plan, &count);
     if (create->columns.count > count)
-        return ddl_error(context, E_SYNTAX_ERROR,
-            "CREATE VIEW specifies more column names than columns");
+        return ddl_error(
+            context, E_SYNTAX_ERROR, "CREATE VIEW specifies more column names than columns");
     for (uint32_t i = 0; i < count; i++) {
         struct column_desc column = {.id = i + 1,
             .name = i < create->columns.count ? create->columns.items[i] : columns[i].name,
             .type = columns[i].type};
         if (column.type.oid == TYPE_UNKNOWN) column.type = TYPE_OF(TYPE_TEXT);
         if (ddl_column(view, column.name) != NULL)
-            return ddl_error(context, E_DUPLICATE_COLUMN,
-                "column \"%s\" specified more than once", column.name);
+            return ddl_error(
+                context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);
         DDL_APPEND(context->arena, view->columns, view->column_count, column);
     }
     view->next_column_id = count + 1;
@@ -69,8 +66,7 @@ out:
 }
 
 // A star means the columns of now: the view names them.
-static const char *pin_columns(
-    struct arena *arena, const struct table_desc *view, const char *sql)
+static const char *pin_columns(struct arena *arena, const struct table_desc *view, const char *sql)
 {
     struct buffer names, out;
     buffer_init(&names, arena);
@@ -90,10 +86,11 @@ static struct status link_tables(
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < view->depends_on_count; i++) {
         struct table_desc *table;
-        TRY(catalog_edit_table(context->task, context->session, context->arena,
-            view->depends_on[i], &table));
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, view->depends_on[i], &table));
         uint32_t at = 0;
-        while (at < table->depended_by_count && table->depended_by[at] != view->id) at++;
+        while (at < table->depended_by_count && table->depended_by[at] != view->id)
+            at++;
         if (add && at == table->depended_by_count)
             DDL_APPEND(context->arena, table->depended_by, table->depended_by_count, view->id);
         if (!add && at < table->depended_by_count)
@@ -108,8 +105,7 @@ static struct status check_replacement(struct statement_context *context,
     const struct table_desc *former, const struct table_desc *view)
 {
     if (view->column_count < former->column_count)
-        return ddl_error(
-            context, E_INVALID_TABLE_DEFINITION, "cannot drop columns from view");
+        return ddl_error(context, E_INVALID_TABLE_DEFINITION, "cannot drop columns from view");
     for (uint32_t i = 0; i < former->column_count; i++) {
         if (strcmp(former->columns[i].name, view->columns[i].name) != 0)
             return ddl_error(context, E_INVALID_TABLE_DEFINITION,
@@ -141,8 +137,7 @@ static struct status take_view_name(struct statement_context *context,
     }
     if (!create->or_replace || existing.kind != NAME_RELATION)
         return ddl_name_taken(context, view->name);
-    TRY(catalog_edit_table(
-        context->task, context->session, context->arena, existing.id, former));
+    TRY(catalog_edit_table(context->task, context->session, context->arena, existing.id, former));
     TRY(ddl_check_kind(context, *former, OBJECT_VIEW));
     TRY(privilege_check_owner(
         context->task, context->session, (*former)->owner, OBJECT_VIEW, view->name));

@@ -106,7 +106,8 @@ static void field_i64(struct codec *codec, uint32_t tag, int64_t *value)
     uint8_t raw[8];
     if (codec->out != NULL) {
         if (*value == 0) return;
-        for (int i = 0; i < 8; i++) raw[i] = (uint8_t)((uint64_t)*value >> (56 - 8 * i));
+        for (int i = 0; i < 8; i++)
+            raw[i] = (uint8_t)((uint64_t)*value >> (56 - 8 * i));
         struct bytes bytes = {raw, 8};
         field_bytes(codec, tag, &bytes);
         return;
@@ -119,16 +120,17 @@ static void field_i64(struct codec *codec, uint32_t tag, int64_t *value)
         return;
     }
     uint64_t wide = 0;
-    for (int i = 0; i < 8; i++) wide = wide << 8 | in.data[i];
+    for (int i = 0; i < 8; i++)
+        wide = wide << 8 | in.data[i];
     *value = (int64_t)wide;
 }
 
 // An enumeration whose values are 0..maximum.
-#define field_enum(codec, tag, value, maximum) \
-    do { \
-        uint64_t wide_ = (uint64_t) * (value); \
-        field_u64(codec, tag, &wide_, (uint64_t)(maximum)); \
-        *(value) = (__typeof__(*(value)))wide_; \
+#define field_enum(codec, tag, value, maximum)                                                     \
+    do {                                                                                           \
+        uint64_t wide_ = (uint64_t) * (value);                                                     \
+        field_u64(codec, tag, &wide_, (uint64_t)(maximum));                                        \
+        *(value) = (__typeof__(*(value)))wide_;                                                    \
     } while (0)
 
 static void field_string(struct codec *codec, uint32_t tag, const char **value)
@@ -218,7 +220,8 @@ static void field_ids(struct codec *codec, uint32_t tag, uint32_t **ids, uint32_
         if (*count == 0) return;
         struct buffer list;
         buffer_init(&list, codec->arena);
-        for (uint32_t i = 0; i < *count; i++) key_append_uvarint(&list, (*ids)[i]);
+        for (uint32_t i = 0; i < *count; i++)
+            key_append_uvarint(&list, (*ids)[i]);
         struct bytes bytes = buffer_bytes(&list);
         field_bytes(codec, tag, &bytes);
         return;
@@ -433,15 +436,12 @@ enum descriptor_kind descriptor_kind_of(struct bytes bytes)
     switch (bytes.data[0]) {
     case DESCRIPTOR_DATABASE:
     case DESCRIPTOR_SCHEMA:
-    case DESCRIPTOR_TABLE:
-        return (enum descriptor_kind)bytes.data[0];
-    default:
-        return 0;
+    case DESCRIPTOR_TABLE: return (enum descriptor_kind)bytes.data[0];
+    default: return 0;
     }
 }
 
-static struct codec *begin_read(
-    struct arena *arena, struct bytes bytes, enum descriptor_kind kind)
+static struct codec *begin_read(struct arena *arena, struct bytes bytes, enum descriptor_kind kind)
 {
     struct codec *codec = ARENA_NEW(arena, struct codec);
     if (descriptor_kind_of(bytes) != kind)

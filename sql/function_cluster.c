@@ -62,8 +62,8 @@ BODY(cluster_id)
 {
     (void)args;
     if (call->session == NULL) return no_session();
-    *result = datum_bytes(arena_copy(
-        call->arena, (struct bytes){kv_cluster_id(call->session->shard->node), 16}));
+    *result = datum_bytes(
+        arena_copy(call->arena, (struct bytes){kv_cluster_id(call->session->shard->node), 16}));
     return STATUS_OK;
 }
 
@@ -95,20 +95,29 @@ BODY(pretty_key)
     return STATUS_OK;
 }
 
-#define CLUSTER(name_, oid_, result_, fn_, volatility_) \
-    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
-        .fn = fn_, .volatility = FUNCTION_##volatility_}
-#define INTERNAL(name_, oid_, result_, fn_) \
-    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
-        .fn = fn_, .volatility = FUNCTION_STABLE, .schema = "crdb_internal"}
+#define CLUSTER(name_, oid_, result_, fn_, volatility_)                                            \
+    {                                                                                              \
+        .name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, .fn = fn_,  \
+        .volatility = FUNCTION_##volatility_                                                       \
+    }
+#define INTERNAL(name_, oid_, result_, fn_)                                                        \
+    {                                                                                              \
+        .name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, .fn = fn_,  \
+        .volatility = FUNCTION_STABLE, .schema = "crdb_internal"                                   \
+    }
 
 static const struct function internal_functions[] = {
     INTERNAL("node_id", 110110, INT8, node_id),
     INTERNAL("cluster_id", 110111, UUID, cluster_id),
     INTERNAL("is_admin", 110112, BOOL, is_admin),
     INTERNAL("node_executable_version", 110113, TEXT, executable_version),
-    {.name = "pretty_key", .kind = FUNCTION_SCALAR, .oid = 110114, .result = TYPE_TEXT,
-        .strict = true, .fn = pretty_key, .schema = "crdb_internal",
+    {.name = "pretty_key",
+        .kind = FUNCTION_SCALAR,
+        .oid = 110114,
+        .result = TYPE_TEXT,
+        .strict = true,
+        .fn = pretty_key,
+        .schema = "crdb_internal",
         FN_ARGS(TYPE_BYTEA, TYPE_INT8)},
 };
 static const struct function plain_functions[] = {
@@ -129,8 +138,7 @@ static bool is_registered(const char *name)
 
 void cluster_functions_register(void)
 {
-    function_register(
-        internal_functions, sizeof internal_functions / sizeof internal_functions[0]);
+    function_register(internal_functions, sizeof internal_functions / sizeof internal_functions[0]);
     // Some of these may come with the tables of types.
     for (size_t i = 0; i < sizeof plain_functions / sizeof plain_functions[0]; i++) {
         if (!is_registered(plain_functions[i].name)) function_register(&plain_functions[i], 1);

@@ -155,7 +155,8 @@ struct status job_create(struct task *task, uint64_t tenant, struct session *ses
         "INSERT INTO system.public.jobs (id, status, job_type, description, statement, user_name, "
         "created, start_after, modified, fraction_completed, payload, created_wall, "
         "created_logical) VALUES ($1, $2, $3, $4, $5, $6, now(), "
-        "now() + $7 * interval '1 microsecond', now(), 0, $8, $9, $10)", 10, params, param_types);
+        "now() + $7 * interval '1 microsecond', now(), 0, $8, $9, $10)",
+        10, params, param_types);
 }
 
 static const char *text_of(struct arena *arena, struct datum value)
@@ -185,7 +186,8 @@ static struct status read_record(struct task *task, uint64_t tenant, struct sess
     TRY(internal_query(task, tenant, session, arena, &result,
         "SELECT status, job_type, description, user_name, payload, progress, fraction_completed, "
         "running_status, error, error_code, error_detail, created_wall, created_logical "
-        "FROM system.public.jobs WHERE id = $1", 1, params, (const type_oid[]){TYPE_INT8}));
+        "FROM system.public.jobs WHERE id = $1",
+        1, params, (const type_oid[]){TYPE_INT8}));
     if (result.row_count == 0) goto out;
     struct job *job = ARENA_NEW(arena, struct job);
     list_init(&job->link);
@@ -207,8 +209,7 @@ static struct status read_record(struct task *task, uint64_t tenant, struct sess
     job->running_status = text_of(arena, internal_value(&result, 0, 7));
     const char *error = text_of(arena, internal_value(&result, 0, 8));
     if (error != NULL) {
-        job->error =
-            status_make(code_of(text_of(arena, internal_value(&result, 0, 9))), error);
+        job->error = status_make(code_of(text_of(arena, internal_value(&result, 0, 9))), error);
         const char *detail = text_of(arena, internal_value(&result, 0, 10));
         if (detail != NULL) job->error = status_detail(arena, job->error, "%s", detail);
     }
@@ -251,12 +252,12 @@ struct transition {
     int64_t id;
     struct arena *arena;
     struct status (*decide)(struct task *task, struct transition *transition);
-    struct job *job;           // As read; NULL: no such record.
-    int64_t coordinator;       // As read; 0: none.
+    struct job *job;     // As read; NULL: no such record.
+    int64_t coordinator; // As read; 0: none.
     enum job_status next;
-    bool keep;                 // Nothing to write.
-    bool claim, release;       // Coordinator becomes this incarnation, or nobody.
-    struct status error;       // To be recorded.
+    bool keep;           // Nothing to write.
+    bool claim, release; // Coordinator becomes this incarnation, or nobody.
+    struct status error; // To be recorded.
     void *arg;
 };
 
@@ -284,8 +285,8 @@ static struct status write_transition(
         "finished = CASE WHEN $6 THEN now() ELSE finished END, "
         "fraction_completed = CASE WHEN $2 = 'succeeded' THEN 1 ELSE fraction_completed END, "
         "started = CASE WHEN $7 THEN coalesce(started, now()) ELSE started END, "
-        "coordinator_id = CASE WHEN $9 THEN $8 ELSE coordinator_id END WHERE id = $1", 9, params,
-        param_types);
+        "coordinator_id = CASE WHEN $9 THEN $8 ELSE coordinator_id END WHERE id = $1",
+        9, params, param_types);
 }
 
 static struct status run_transition(struct task *task, struct session *session, void *arg)
@@ -295,8 +296,8 @@ static struct status run_transition(struct task *task, struct session *session, 
     struct internal_result result;
     struct datum params[] = {datum_int(transition->id)};
 
-    TRY(read_record(task, session->tenant, session, transition->arena, transition->id,
-        &transition->job));
+    TRY(read_record(
+        task, session->tenant, session, transition->arena, transition->id, &transition->job));
     if (transition->job == NULL) {
         transition->keep = true;
         goto out;
@@ -364,13 +365,9 @@ static struct status decide_pause(struct task *task, struct transition *transiti
         transition->next = JOB_PAUSED;
         transition->release = true;
         break;
-    case JOB_RUNNING:
-        transition->next = JOB_PAUSE_REQUESTED;
-        break;
+    case JOB_RUNNING: transition->next = JOB_PAUSE_REQUESTED; break;
     case JOB_PAUSE_REQUESTED:
-    case JOB_PAUSED:
-        transition->keep = true;
-        return STATUS_OK;
+    case JOB_PAUSED: transition->keep = true; return STATUS_OK;
     default:
         return status_format(transition->arena, E_NOT_IN_PREREQUISITE_STATE,
             "job with status %s cannot be requested to be paused", job_status_name(job->status));
@@ -432,17 +429,12 @@ static struct status decide_cancel(struct task *task, struct transition *transit
         transition->next = JOB_CANCEL_REQUESTED;
         break;
     case JOB_RUNNING:
-    case JOB_PAUSE_REQUESTED:
-        transition->next = JOB_CANCEL_REQUESTED;
-        break;
+    case JOB_PAUSE_REQUESTED: transition->next = JOB_CANCEL_REQUESTED; break;
     case JOB_CANCEL_REQUESTED:
-    case JOB_CANCELED:
-        transition->keep = true;
-        break;
+    case JOB_CANCELED: transition->keep = true; break;
     default:
         return status_format(transition->arena, E_NOT_IN_PREREQUISITE_STATE,
-            "job with status %s cannot be requested to be canceled",
-            job_status_name(job->status));
+            "job with status %s cannot be requested to be canceled", job_status_name(job->status));
     }
     return STATUS_OK;
 }
@@ -491,17 +483,17 @@ static struct status update_record(struct task *task, void *arg)
     struct status st = internal_query(task, job->tenant, NULL, task->arena, &call->result,
         "UPDATE system.public.jobs SET progress = $2, modified = now(), "
         "fraction_completed = coalesce($3, fraction_completed), "
-        "running_status = coalesce($4, running_status) WHERE id = $1", 4, params, param_types);
+        "running_status = coalesce($4, running_status) WHERE id = $1",
+        4, params, param_types);
     if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
-struct status job_update(struct task *task, struct job *job, struct bytes progress,
-    double fraction, const char *running_status)
+struct status job_update(struct task *task, struct job *job, struct bytes progress, double fraction,
+    const char *running_status)
 {
     struct status st = STATUS_OK;
-    struct update_call call = {
-        .job = job, .fraction = fraction, .running_status = running_status};
+    struct update_call call = {.job = job, .fraction = fraction, .running_status = running_status};
     job->progress = progress;
     if (fraction >= 0) job->fraction = fraction;
     // Progress is written even when the job is to stop: it goes on from there.
@@ -530,20 +522,14 @@ static struct status decide_claim(struct task *task, struct transition *transiti
         return STATUS_OK;
     }
     switch (job->status) {
-    case JOB_PENDING:
-        transition->next = JOB_RUNNING;
-        break;
+    case JOB_PENDING: transition->next = JOB_RUNNING; break;
     case JOB_PAUSE_REQUESTED:
         transition->next = JOB_PAUSED;
         transition->claim = false;
         transition->release = true;
         break;
-    case JOB_CANCEL_REQUESTED:
-        transition->next = JOB_REVERTING;
-        break;
-    default:
-        transition->next = job->status;
-        break;
+    case JOB_CANCEL_REQUESTED: transition->next = JOB_REVERTING; break;
+    default: transition->next = job->status; break;
     }
     return STATUS_OK;
 }
@@ -632,8 +618,7 @@ static struct status record_outcome(struct task *task, struct job *job, struct s
 {
     struct outcome outcome = {.status = ended, .stopped = stopped};
     struct settle_call call = {.job = job,
-        .transition = {
-            .id = job->id, .arena = task->arena, .decide = decide, .arg = &outcome}};
+        .transition = {.id = job->id, .arena = task->arena, .decide = decide, .arg = &outcome}};
     // Requests to stop come too late now, and must not cut the recording short.
     job->task = NULL;
     struct status st = task_uncancelled(task, settle, &call);
@@ -697,8 +682,7 @@ static struct status run_job(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct run_request *request = arg;
     struct jobs_shard *jobs = jobs_of(task->shard);
-    struct transition claim = {
-        .id = request->id, .arena = task->arena, .decide = decide_claim};
+    struct transition claim = {.id = request->id, .arena = task->arena, .decide = decide_claim};
     struct job *job = NULL;
 
     TRY(change_status(task, request->tenant, &claim));
@@ -715,8 +699,7 @@ static struct status run_job(struct task *task, void *arg)
         log_info(job->tenant, "job %lld (%s): %s", (long long)job->id, job->type->name,
             job_status_name(job->status));
 out:
-    if (failed(st))
-        log_info(request->tenant, "job %lld: %s", (long long)request->id, st.message);
+    if (failed(st)) log_info(request->tenant, "job %lld: %s", (long long)request->id, st.message);
     free(request);
     return st;
 }

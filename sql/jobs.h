@@ -24,8 +24,16 @@ struct session;
 struct statement_context;
 
 enum job_status {
-    JOB_PENDING, JOB_RUNNING, JOB_PAUSE_REQUESTED, JOB_PAUSED, JOB_CANCEL_REQUESTED, JOB_REVERTING,
-    JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELED, JOB_REVERT_FAILED,
+    JOB_PENDING,
+    JOB_RUNNING,
+    JOB_PAUSE_REQUESTED,
+    JOB_PAUSED,
+    JOB_CANCEL_REQUESTED,
+    JOB_REVERTING,
+    JOB_SUCCEEDED,
+    JOB_FAILED,
+    JOB_CANCELED,
+    JOB_REVERT_FAILED,
 };
 const char *job_status_name(enum job_status status); // "pause-requested"
 bool job_status_terminal(enum job_status status);
@@ -36,19 +44,19 @@ struct job {
     const struct job_type *type;
     const char *description, *user_name;
     enum job_status status;
-    struct bytes payload;   // What to do: written once.
-    struct bytes progress;  // How far it is: written by job_update.
+    struct bytes payload;  // What to do: written once.
+    struct bytes progress; // How far it is: written by job_update.
     double fraction;
     const char *running_status;
     struct hlc_timestamp created;
-    bool stop_requested;    // Set when it is to pause, to cancel, or the node drains.
-    struct status error;    // Why it reverts.
-    struct task *task;      // That runs it; NULL when only read.
-    struct list_link link;  // Of the running ones on this shard.
+    bool stop_requested;   // Set when it is to pause, to cancel, or the node drains.
+    struct status error;   // Why it reverts.
+    struct task *task;     // That runs it; NULL when only read.
+    struct list_link link; // Of the running ones on this shard.
 };
 
 struct job_type {
-    const char *name;       // "SCHEMA CHANGE", "REPLICATION STREAM INGESTION"
+    const char *name; // "SCHEMA CHANGE", "REPLICATION STREAM INGESTION"
     // Does the work, from job->progress on. Returning ok means succeeded. A failure means reverting (when
     // there is `revert`) or failed. After stop_requested it returns soon (57014 is fine): then it is paused
     // or reverted, not failed. Retryable errors (40001, 57P01, 08006) run it again after a pause.
@@ -56,8 +64,8 @@ struct job_type {
     // Undoes what was done; may be called again after a crash. May be NULL.
     struct status (*revert)(struct task *task, struct job *job);
     bool not_cancelable;
-    bool automatic;         // Shown by SHOW AUTOMATIC JOBS only.
-    enum task_class class;  // TASK_BULK, unless it must keep up.
+    bool automatic;        // Shown by SHOW AUTOMATIC JOBS only.
+    enum task_class class; // TASK_BULK, unless it must keep up.
     // Called when PAUSE or RESUME is asked for; a failure refuses it. May be NULL.
     struct status (*on_pause)(struct task *task, struct job *job);
     struct status (*on_resume)(struct task *task, struct job *job);
@@ -68,10 +76,10 @@ struct job_options {
     const struct job_type *type;
     const char *description, *user_name;
     struct bytes payload;
-    const char *statement;         // The SQL text, for SHOW JOBS; may be NULL.
-    uint64_t delay_ns;             // Does not start before now + delay.
-    int64_t id;                    // 0: a new one.
-    bool paused;                   // Starts paused.
+    const char *statement; // The SQL text, for SHOW JOBS; may be NULL.
+    uint64_t delay_ns;     // Does not start before now + delay.
+    int64_t id;            // 0: a new one.
+    bool paused;           // Starts paused.
 };
 // Writes the record in the session's transaction (session NULL: in one of its own on `tenant`). The job starts
 // once it has committed: at once after job_start_committed, else when adoption finds it.
@@ -82,7 +90,8 @@ int64_t job_new_id(struct shard *shard);
 // Starts the job on this node now. To be called after commit.
 CHECKED struct status job_start_committed(struct task *task, uint64_t tenant, int64_t id);
 // Waits for a terminal status (or paused) and returns ok, or the job's error.
-CHECKED struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_status *status);
+CHECKED struct status job_wait(
+    struct task *task, uint64_t tenant, int64_t id, enum job_status *status);
 
 // From inside the job. Writes progress, fraction (negative: leave) and running status (NULL: leave).
 // Fails with 57014 when the job was asked to stop.
@@ -109,6 +118,6 @@ CHECKED struct status job_read(
 CHECKED struct status jobs_tenant_start(struct task *task, uint64_t tenant);
 CHECKED struct status jobs_tenant_stop(struct task *task, uint64_t tenant);
 
-void jobs_node_init(struct node *node);   // On shard 0, before any tenant starts.
+void jobs_node_init(struct node *node); // On shard 0, before any tenant starts.
 void jobs_node_fini(struct node *node);
-void jobs_statements_register(void);      // SHOW JOBS, PAUSE/RESUME/CANCEL JOB.
+void jobs_statements_register(void); // SHOW JOBS, PAUSE/RESUME/CANCEL JOB.

@@ -10,8 +10,14 @@
 #include "sql/jobs.h"
 #include "sql/plan.h"
 
-#define TEXT_COLUMN(name_) {.name = name_, .type = {TYPE_TEXT, -1}}
-#define TIME_COLUMN(name_) {.name = name_, .type = {TYPE_TIMESTAMPTZ, -1}}
+#define TEXT_COLUMN(name_)                                                                         \
+    {                                                                                              \
+        .name = name_, .type = { TYPE_TEXT, -1 }                                                   \
+    }
+#define TIME_COLUMN(name_)                                                                         \
+    {                                                                                              \
+        .name = name_, .type = { TYPE_TIMESTAMPTZ, -1 }                                            \
+    }
 
 static const struct result_column columns[] = {
     {.name = "job_id", .type = {TYPE_INT8, -1}},
@@ -77,14 +83,15 @@ static struct status ids_of_query(
     statement->as.select = select;
     statement->parameter_count = param_count;
     struct type *types = ARENA_ARRAY(context->arena, struct type, param_count + 1);
-    for (uint32_t i = 0; i < param_count; i++) types[i] = context->param_types[i];
-    TRY(plan_build(context->task, context->session, context->arena, statement, context->text,
-        types, &param_count, &plan));
+    for (uint32_t i = 0; i < param_count; i++)
+        types[i] = context->param_types[i];
+    TRY(plan_build(context->task, context->session, context->arena, statement, context->text, types,
+        &param_count, &plan));
     const struct result_column *plan_cols = plan_columns(plan, &column_count);
     TRY(ids_columns(context->task, &list->sink, plan_cols, column_count));
-    TRY(plan_run_open(
-        context->task, context->session, plan, context->params, param_count, &run));
-    while (!done) TRY(plan_run_next(context->task, run, &list->sink, 0, &done));
+    TRY(plan_run_open(context->task, context->session, plan, context->params, param_count, &run));
+    while (!done)
+        TRY(plan_run_next(context->task, run, &list->sink, 0, &done));
 out:
     if (failed(st)) st = status_copy(context->arena, st);
     if (run != NULL) plan_run_close(context->task, run);
@@ -97,8 +104,7 @@ static struct status one_id(
     struct datum value;
     struct status st = statement_constant(context, expr, TYPE_OF(TYPE_INT8), &value);
     if (failed(st)) return st;
-    if (value.null)
-        return ddl_error(context, E_INVALID_PARAMETER_VALUE, "a job ID cannot be NULL");
+    if (value.null) return ddl_error(context, E_INVALID_PARAMETER_VALUE, "a job ID cannot be NULL");
     DDL_APPEND(context->arena, list->ids, list->count, value.integer);
     return STATUS_OK;
 }
@@ -110,15 +116,15 @@ static struct status ids_of_type(
     struct status st = STATUS_OK;
     struct internal_result result;
     const char *upper = arena_strdup(context->arena, word);
-    for (char *at = (char *)(uintptr_t)upper; *at != 0; at++) *at = ascii_upper(*at);
+    for (char *at = (char *)(uintptr_t)upper; *at != 0; at++)
+        *at = ascii_upper(*at);
     struct datum params[] = {datum_text(upper)};
     TRY(internal_query(context->task, context->session->tenant, NULL, context->arena, &result,
         "SELECT id FROM system.public.jobs WHERE strpos(job_type, $1) > 0 AND status NOT IN "
-        "('succeeded', 'failed', 'canceled', 'revert-failed') ORDER BY id", 1, params,
-        (const type_oid[]){TYPE_TEXT}));
+        "('succeeded', 'failed', 'canceled', 'revert-failed') ORDER BY id",
+        1, params, (const type_oid[]){TYPE_TEXT}));
     for (uint64_t i = 0; i < result.row_count; i++)
-        DDL_APPEND(context->arena, list->ids, list->count,
-            internal_value(&result, i, 0).integer);
+        DDL_APPEND(context->arena, list->ids, list->count, internal_value(&result, i, 0).integer);
 out:
     return st;
 }
@@ -177,8 +183,8 @@ out:
 
 // --- SHOW JOBS -------------------------------------------------------------------------------------------
 
-static struct status describe(struct statement_context *context,
-    const struct result_column **result_columns, uint32_t *count)
+static struct status describe(
+    struct statement_context *context, const struct result_column **result_columns, uint32_t *count)
 {
     (void)context;
     *result_columns = columns;
@@ -186,17 +192,16 @@ static struct status describe(struct statement_context *context,
     return STATUS_OK;
 }
 
-#define JOBS_SELECT \
-    "SELECT id, job_type, description, statement, user_name, status, running_status, created, " \
-    "started, finished, modified, fraction_completed, error, coordinator_id " \
+#define JOBS_SELECT                                                                                \
+    "SELECT id, job_type, description, statement, user_name, status, running_status, created, "    \
+    "started, finished, modified, fraction_completed, error, coordinator_id "                      \
     "FROM system.public.jobs "
 
 static bool type_is_automatic(struct datum name)
 {
     const struct job_type *type;
     for (uint32_t i = 0; (type = job_type_at(i)) != NULL; i++) {
-        if (bytes_equal(datum_as_bytes(name), bytes_of_string(type->name)))
-            return type->automatic;
+        if (bytes_equal(datum_as_bytes(name), bytes_of_string(type->name))) return type->automatic;
     }
     return false;
 }
@@ -209,15 +214,12 @@ static struct status send_rows(struct statement_context *context,
     bool sees_all = session->internal || session->superuser;
 
     if (!sees_all)
-        TRY(privilege_has_system(
-            context->task, session, session->user, "VIEWJOB", &sees_all));
+        TRY(privilege_has_system(context->task, session, session->user, "VIEWJOB", &sees_all));
     if (!sees_all)
-        TRY(privilege_has_system(
-            context->task, session, session->user, "CONTROLJOB", &sees_all));
+        TRY(privilege_has_system(context->task, session, session->user, "CONTROLJOB", &sees_all));
     for (uint64_t i = 0; i < result->row_count; i++) {
         const struct datum *row = &result->values[i * result->column_count];
-        if (!sees_all &&
-            !bytes_equal(datum_as_bytes(row[4]), bytes_of_string(session->user)))
+        if (!sees_all && !bytes_equal(datum_as_bytes(row[4]), bytes_of_string(session->user)))
             continue;
         if (!all_types && type_is_automatic(row[1]) != automatic) continue;
         TRY(context->sink->row(context->task, context->sink, row));
@@ -241,7 +243,8 @@ static struct status show_execute(struct statement_context *context)
     if (show->id == NULL && show->query == NULL) {
         TRY(internal_query(context->task, tenant, NULL, context->arena, &result,
             JOBS_SELECT "WHERE finished IS NULL OR finished > now() - interval '12 hours' "
-            "ORDER BY finished IS NOT NULL, created DESC, id DESC", 0, NULL, NULL));
+                        "ORDER BY finished IS NOT NULL, created DESC, id DESC",
+            0, NULL, NULL));
         return send_rows(context, &result, false, (show->flags & SHOW_AUTOMATIC) != 0);
     }
     for (uint32_t i = 0; i < list.count; i++) {

@@ -115,8 +115,8 @@ static struct status check(struct task *task, struct session *session, const cha
 {
     bool has;
     if (session->internal || session->superuser) return STATUS_OK;
-    struct status st = privilege_role_has(
-        task, session, session->user, owner, grants, grant_count, bits, &has);
+    struct status st =
+        privilege_role_has(task, session, session->user, owner, grants, grant_count, bits, &has);
     if (failed(st) || has) return st;
     return status_format(
         task->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied for %s %s", kind, name);
@@ -126,8 +126,8 @@ struct status privilege_check_table(
     struct task *task, struct session *session, const struct table_desc *table, uint32_t bits)
 {
     if (table->kind == RELATION_VIRTUAL && (bits & ~(uint32_t)PRIVILEGE_SELECT) != 0)
-        return status_format(task->arena, E_INSUFFICIENT_PRIVILEGE,
-            "permission denied for table %s", table->name);
+        return status_format(
+            task->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied for table %s", table->name);
     // For a sequence, USAGE is had with UPDATE too, and SELECT with USAGE (currval).
     if (table->kind == RELATION_SEQUENCE && !session->internal && !session->superuser &&
         (bits == PRIVILEGE_USAGE || bits == PRIVILEGE_SELECT)) {
@@ -153,15 +153,15 @@ struct status privilege_check_schema(
         schema->name);
 }
 
-struct status privilege_check_database(struct task *task, struct session *session,
-    const struct database_desc *database, uint32_t bits)
+struct status privilege_check_database(
+    struct task *task, struct session *session, const struct database_desc *database, uint32_t bits)
 {
     return check(task, session, database->owner, database->grants, database->grant_count, bits,
         "database", database->name);
 }
 
-struct status privilege_check_owner(struct task *task, struct session *session,
-    const char *owner, enum object_kind kind, const char *name)
+struct status privilege_check_owner(struct task *task, struct session *session, const char *owner,
+    enum object_kind kind, const char *name)
 {
     struct status st = STATUS_OK;
     bool member;
@@ -178,6 +178,5 @@ struct status privilege_check_superuser(
     struct task *task, struct session *session, const char *what)
 {
     if (session->internal || session->superuser) return STATUS_OK;
-    return status_format(
-        task->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied to %s", what);
+    return status_format(task->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied to %s", what);
 }

@@ -26,7 +26,7 @@ enum privilege_bit {
     PRIVILEGE_CONNECT = 1 << 8,
     PRIVILEGE_TEMPORARY = 1 << 9,
     PRIVILEGE_USAGE = 1 << 10,
-    PRIVILEGE_DROP = 1 << 11,       // Beyond PostgreSQL, as are the following.
+    PRIVILEGE_DROP = 1 << 11, // Beyond PostgreSQL, as are the following.
     PRIVILEGE_ZONECONFIG = 1 << 12,
     PRIVILEGE_BACKUP = 1 << 13,
     PRIVILEGE_RESTORE = 1 << 14,
@@ -55,9 +55,9 @@ CHECKED struct status privilege_check_superuser(
     struct task *task, struct session *session, const char *what);
 
 // Whether `role` holds all of `bits`, for has_table_privilege and lists.
-CHECKED struct status privilege_role_has(struct task *task, struct session *session, const char *role,
-    const char *owner, const struct privilege_grant *grants, uint32_t grant_count, uint32_t bits,
-    bool *has);
+CHECKED struct status privilege_role_has(struct task *task, struct session *session,
+    const char *role, const char *owner, const struct privilege_grant *grants, uint32_t grant_count,
+    uint32_t bits, bool *has);
 
 // System privileges, by name in upper case: "MANAGEVIRTUALCLUSTER", "REPLICATION", "MODIFYCLUSTERSETTING"...
 // 42501 "user u does not have X system privilege".

@@ -26,8 +26,7 @@ static struct status wanted_bits(struct statement_context *context, const struct
     *bits = grant->privilege_count == 0 ? privilege_all(object->kind) : 0;
     for (uint32_t i = 0; i < grant->privilege_count; i++) {
         const struct privilege *privilege = &grant->privileges[i];
-        if (privilege->columns.count > 0)
-            return ddl_unsupported(context, "a privilege on columns");
+        if (privilege->columns.count > 0) return ddl_unsupported(context, "a privilege on columns");
         if (privilege->name == NULL) {
             *bits |= privilege_all(object->kind);
             continue;
@@ -46,8 +45,8 @@ static struct status wanted_bits(struct statement_context *context, const struct
 }
 
 // The owner and admins may; others need the grant option for all of it.
-static struct status check_grantor(struct statement_context *context,
-    const struct grant_object *object, uint32_t bits)
+static struct status check_grantor(
+    struct statement_context *context, const struct grant_object *object, uint32_t bits)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
@@ -102,8 +101,7 @@ static struct status apply(
     TRY(check_grantor(context, object, bits));
     for (uint32_t i = 0; i < grant->grantees.count; i++) {
         const char *role;
-        TRY(role_resolve(
-            context->task, context->session, &grant->grantees.items[i], true, &role));
+        TRY(role_resolve(context->task, context->session, &grant->grantees.items[i], true, &role));
         change_grants(context, grant, object, role, bits);
     }
 out:
@@ -202,8 +200,8 @@ static struct status grant_in_schemas(struct statement_context *context, const s
         TRY(catalog_schema(
             context->task, context->session, name->catalog, name->name, false, &schema));
         uint32_t schema_id = schema->id;
-        TRY(catalog_list_tables(context->task, context->session, context->arena,
-            schema->database_id, &tables, &count));
+        TRY(catalog_list_tables(
+            context->task, context->session, context->arena, schema->database_id, &tables, &count));
         for (uint32_t k = 0; k < count; k++) {
             bool is_sequence = tables[k]->kind == RELATION_SEQUENCE;
             if (tables[k]->schema_id != schema_id ||
@@ -254,8 +252,7 @@ static struct status system_privilege(
         *name = *each;
         return STATUS_OK;
     }
-    return ddl_error(
-        context, E_SYNTAX_ERROR, "unknown system privilege \"%s\"", written);
+    return ddl_error(context, E_SYNTAX_ERROR, "unknown system privilege \"%s\"", written);
 }
 
 static struct status grant_system(struct statement_context *context,
@@ -281,12 +278,11 @@ static struct status grant_system(struct statement_context *context,
                   : "DELETE FROM system.public.privileges WHERE grantee = $1 AND privilege = $2";
     }
     if (all) count = 1;
-    return internal_query(context->task, context->session->tenant, context->session,
-        context->arena, NULL, sql, count, params, types);
+    return internal_query(context->task, context->session->tenant, context->session, context->arena,
+        NULL, sql, count, params, types);
 }
 
-static struct status check_system_grantor(
-    struct statement_context *context, const char *privilege)
+static struct status check_system_grantor(struct statement_context *context, const char *privilege)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
@@ -340,8 +336,8 @@ static bool is_one_of(const char *name, const char **roles, uint32_t count)
     return false;
 }
 
-static struct status reassign(struct statement_context *context, const char **roles,
-    uint32_t count, const char *new_owner)
+static struct status reassign(
+    struct statement_context *context, const char **roles, uint32_t count, const char *new_owner)
 {
     struct status st = STATUS_OK;
     struct task *task = context->task;
@@ -458,8 +454,7 @@ struct status privilege_owned_execute(struct statement_context *context)
         TRY(role_is_member(
             context->task, context->session, context->session->user, roles[i], &member));
         if (!member && !context->session->superuser && !context->session->internal)
-            return ddl_error(context, E_INSUFFICIENT_PRIVILEGE,
-                "permission denied to %s objects",
+            return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied to %s objects",
                 context->statement->tag == STATEMENT_DROP_OWNED ? "drop" : "reassign");
     }
     if (context->statement->tag == STATEMENT_DROP_OWNED)

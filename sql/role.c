@@ -95,7 +95,8 @@ static struct status read_users(
     TRY(internal_query(task, tenant, session, &set->arena, &result,
         "SELECT user_id, username, verifier, login, create_role, create_db, inherit, replication, "
         "bypass_rls, is_role, connection_limit, valid_until FROM system.public.users "
-        "ORDER BY username", 0, NULL, NULL));
+        "ORDER BY username",
+        0, NULL, NULL));
     set->roles = ARENA_ARRAY(&set->arena, struct role, result.row_count);
     set->role_count = (uint32_t)result.row_count;
     for (uint32_t i = 0; i < set->role_count; i++) {
@@ -133,31 +134,33 @@ static struct status read_rest(
     set->membership_count = (uint32_t)result.row_count;
     set->memberships = ARENA_ARRAY(arena, struct role_membership, result.row_count);
     for (uint32_t i = 0; i < set->membership_count; i++)
-        set->memberships[i] = (struct role_membership){
-            .role = text_of(arena, internal_value(&result, i, 0)),
-            .member = text_of(arena, internal_value(&result, i, 1)),
-            .admin_option = flag_of(internal_value(&result, i, 2))};
+        set->memberships[i] =
+            (struct role_membership){.role = text_of(arena, internal_value(&result, i, 0)),
+                .member = text_of(arena, internal_value(&result, i, 1)),
+                .admin_option = flag_of(internal_value(&result, i, 2))};
     TRY(internal_query(task, tenant, session, arena, &result,
         "SELECT grantee, privilege, grantable FROM system.public.privileges "
-        "ORDER BY grantee, privilege", 0, NULL, NULL));
+        "ORDER BY grantee, privilege",
+        0, NULL, NULL));
     set->grant_count = (uint32_t)result.row_count;
     set->grants = ARENA_ARRAY(arena, struct role_system_grant, result.row_count);
     for (uint32_t i = 0; i < set->grant_count; i++)
-        set->grants[i] = (struct role_system_grant){
-            .grantee = text_of(arena, internal_value(&result, i, 0)),
-            .privilege = text_of(arena, internal_value(&result, i, 1)),
-            .grantable = flag_of(internal_value(&result, i, 2))};
+        set->grants[i] =
+            (struct role_system_grant){.grantee = text_of(arena, internal_value(&result, i, 0)),
+                .privilege = text_of(arena, internal_value(&result, i, 1)),
+                .grantable = flag_of(internal_value(&result, i, 2))};
     TRY(internal_query(task, tenant, session, arena, &result,
         "SELECT database_name, role, name, value FROM system.public.role_settings "
-        "ORDER BY database_name, role, name", 0, NULL, NULL));
+        "ORDER BY database_name, role, name",
+        0, NULL, NULL));
     set->setting_count = (uint32_t)result.row_count;
     set->settings = ARENA_ARRAY(arena, struct role_setting, result.row_count);
     for (uint32_t i = 0; i < set->setting_count; i++)
-        set->settings[i] = (struct role_setting){
-            .database = text_of(arena, internal_value(&result, i, 0)),
-            .role = text_of(arena, internal_value(&result, i, 1)),
-            .text = arena_printf(arena, "%s=%s", text_of(arena, internal_value(&result, i, 2)),
-                text_of(arena, internal_value(&result, i, 3)))};
+        set->settings[i] =
+            (struct role_setting){.database = text_of(arena, internal_value(&result, i, 0)),
+                .role = text_of(arena, internal_value(&result, i, 1)),
+                .text = arena_printf(arena, "%s=%s", text_of(arena, internal_value(&result, i, 2)),
+                    text_of(arena, internal_value(&result, i, 3)))};
 out:
     return st;
 }
@@ -221,8 +224,8 @@ static const struct role *find(const struct role_set *set, const char *name)
     return NULL;
 }
 
-static struct role *copy_role(struct arena *arena, const struct role_set *set,
-    const struct role *from, const char *database)
+static struct role *copy_role(
+    struct arena *arena, const struct role_set *set, const struct role *from, const char *database)
 {
     struct role *role = ARENA_NEW(arena, struct role);
     *role = *from;
@@ -247,8 +250,8 @@ static struct role *copy_role(struct arena *arena, const struct role_set *set,
     return role;
 }
 
-struct status role_find(struct task *task, uint64_t tenant, struct arena *arena,
-    const char *name, const char *database, struct role **role)
+struct status role_find(struct task *task, uint64_t tenant, struct arena *arena, const char *name,
+    const char *database, struct role **role)
 {
     struct status st = STATUS_OK;
     struct role_set *set = NULL;
@@ -307,15 +310,9 @@ struct status role_resolve(struct task *task, struct session *session,
 
     switch (written->kind) {
     case ROLE_CURRENT:
-    case ROLE_SESSION:
-        *name = session->user;
-        return STATUS_OK;
-    case ROLE_PUBLIC:
-        *name = ROLE_PUBLIC_NAME;
-        break;
-    case ROLE_NAMED:
-        *name = written->name;
-        break;
+    case ROLE_SESSION: *name = session->user; return STATUS_OK;
+    case ROLE_PUBLIC: *name = ROLE_PUBLIC_NAME; break;
+    case ROLE_NAMED: *name = written->name; break;
     }
     if (strcmp(*name, ROLE_PUBLIC_NAME) == 0) {
         if (public_allowed) return STATUS_OK;
@@ -323,8 +320,7 @@ struct status role_resolve(struct task *task, struct session *session,
     }
     TRY(role_exists(task, session, *name, &exists));
     if (!exists)
-        st = status_format(
-            task->arena, E_UNDEFINED_OBJECT, "role \"%s\" does not exist", *name);
+        st = status_format(task->arena, E_UNDEFINED_OBJECT, "role \"%s\" does not exist", *name);
 out:
     return st;
 }
@@ -353,17 +349,17 @@ struct status role_memberships(struct task *task, struct session *session, struc
     *memberships = ARENA_ARRAY(arena, struct role_membership, set->membership_count);
     *count = set->membership_count;
     for (uint32_t i = 0; i < set->membership_count; i++)
-        (*memberships)[i] = (struct role_membership){
-            .role = arena_strdup(arena, set->memberships[i].role),
-            .member = arena_strdup(arena, set->memberships[i].member),
-            .admin_option = set->memberships[i].admin_option};
+        (*memberships)[i] =
+            (struct role_membership){.role = arena_strdup(arena, set->memberships[i].role),
+                .member = arena_strdup(arena, set->memberships[i].member),
+                .admin_option = set->memberships[i].admin_option};
 out:
     set_release(set);
     return st;
 }
 
-struct status role_system_grants(struct task *task, struct session *session,
-    struct arena *arena, struct role_system_grant **grants, uint32_t *count)
+struct status role_system_grants(struct task *task, struct session *session, struct arena *arena,
+    struct role_system_grant **grants, uint32_t *count)
 {
     struct status st = STATUS_OK;
     struct role_set *set = NULL;
@@ -371,17 +367,16 @@ struct status role_system_grants(struct task *task, struct session *session,
     *grants = ARENA_ARRAY(arena, struct role_system_grant, set->grant_count);
     *count = set->grant_count;
     for (uint32_t i = 0; i < set->grant_count; i++)
-        (*grants)[i] = (struct role_system_grant){
-            .grantee = arena_strdup(arena, set->grants[i].grantee),
-            .privilege = arena_strdup(arena, set->grants[i].privilege),
-            .grantable = set->grants[i].grantable};
+        (*grants)[i] =
+            (struct role_system_grant){.grantee = arena_strdup(arena, set->grants[i].grantee),
+                .privilege = arena_strdup(arena, set->grants[i].privilege),
+                .grantable = set->grants[i].grantable};
 out:
     set_release(set);
     return st;
 }
 
-struct status role_id(
-    struct task *task, struct session *session, const char *name, uint32_t *id)
+struct status role_id(struct task *task, struct session *session, const char *name, uint32_t *id)
 {
     struct status st = STATUS_OK;
     struct role_set *set = NULL;
@@ -400,8 +395,8 @@ out:
 
 // --- system privileges -------------------------------------------------------------------------------
 
-struct status privilege_has_system(struct task *task, struct session *session, const char *role,
-    const char *privilege, bool *has)
+struct status privilege_has_system(
+    struct task *task, struct session *session, const char *role, const char *privilege, bool *has)
 {
     struct status st = STATUS_OK;
     struct role_set *set = NULL;

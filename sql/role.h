@@ -23,14 +23,15 @@ struct task;
 #define ROLE_PUBLIC_NAME "public"
 
 struct role {
-    uint32_t id;            // Its oid.
+    uint32_t id; // Its oid.
     const char *name;
-    const char *verifier;   // "SCRAM-SHA-256$...", NULL: no password.
-    bool login, create_role, create_db, inherit, replication, bypass_rls, superuser; // superuser: via admin.
-    bool is_role;           // Made by CREATE ROLE.
+    const char *verifier; // "SCRAM-SHA-256$...", NULL: no password.
+    bool login, create_role, create_db, inherit, replication, bypass_rls,
+        superuser;            // superuser: via admin.
+    bool is_role;             // Made by CREATE ROLE.
     int32_t connection_limit; // -1: none.
     bool has_valid_until;
-    int64_t valid_until_us; // Since 2000-01-01.
+    int64_t valid_until_us;      // Since 2000-01-01.
     const char *const *settings; // "name=value", of ALTER ROLE ... SET; NULL-terminated.
 };
 
@@ -58,8 +59,8 @@ struct role_membership {
     const char *role, *member;
     bool admin_option;
 };
-CHECKED struct status role_memberships(struct task *task, struct session *session, struct arena *arena,
-    struct role_membership **memberships, uint32_t *count);
+CHECKED struct status role_memberships(struct task *task, struct session *session,
+    struct arena *arena, struct role_membership **memberships, uint32_t *count);
 
 // Stable oid of a role name: rows carry it; public is 0.
 CHECKED struct status role_id(

@@ -15,8 +15,8 @@
 static struct status run(struct statement_context *context, struct internal_result *result,
     const char *sql, uint32_t count, const struct datum *params, const type_oid *types)
 {
-    return internal_query(context->task, context->session->tenant, context->session,
-        context->arena, result, sql, count, params, types);
+    return internal_query(context->task, context->session->tenant, context->session, context->arena,
+        result, sql, count, params, types);
 }
 
 #define TEXTS ((const type_oid[]){TYPE_TEXT, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT})
@@ -38,8 +38,7 @@ static struct status check_may_manage(struct statement_context *context, const c
     TRY(role_find(context->task, session->tenant, context->arena, session->user, NULL, &role));
     if (role != NULL && role->create_role) goto out;
     TRY(privilege_has_system(context->task, session, session->user, "CREATEROLE", &has));
-    if (!has)
-        st = ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied to %s", what);
+    if (!has) st = ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied to %s", what);
 out:
     return st;
 }
@@ -115,7 +114,8 @@ struct role_options {
 
 static const struct expr *unwrapped(const struct expr *expr)
 {
-    while (expr != NULL && expr->kind == EXPR_CAST) expr = expr->cast.arg;
+    while (expr != NULL && expr->kind == EXPR_CAST)
+        expr = expr->cast.arg;
     return expr;
 }
 
@@ -175,15 +175,15 @@ static struct status role_option(
                 (long long)out->limit);
     } else if (strcmp(option->name, "in role") != 0 && strcmp(option->name, "role") != 0 &&
                strcmp(option->name, "admin") != 0 && strcmp(option->name, "user") != 0) {
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "role option \"%s\" is not supported",
-            option->name);
+        return ddl_error(
+            context, E_FEATURE_NOT_SUPPORTED, "role option \"%s\" is not supported", option->name);
     }
 out:
     return st;
 }
 
-static struct status read_options(struct statement_context *context,
-    const struct option_list *list, struct role_options *out)
+static struct status read_options(
+    struct statement_context *context, const struct option_list *list, struct role_options *out)
 {
     static const char *const names[6][2] = {{"login", "login"}, {"createrole", "create_role"},
         {"createdb", "create_db"}, {"inherit", "inherit"}, {"replication", "replication"},
@@ -195,7 +195,8 @@ static struct status read_options(struct statement_context *context,
         out->flags[i].column = names[i][1];
         out->flags[i].value = -1;
     }
-    for (uint32_t i = 0; i < list->count; i++) TRY(role_option(context, &list->items[i], out));
+    for (uint32_t i = 0; i < list->count; i++)
+        TRY(role_option(context, &list->items[i], out));
     if (out->superuser >= 0 || out->flags[4].value >= 0 || out->flags[5].value >= 0)
         TRY(privilege_check_superuser(
             context->task, context->session, "set SUPERUSER, REPLICATION or BYPASSRLS"));
@@ -255,14 +256,15 @@ static struct status add_member(
     TRY(run(context, NULL,
         "INSERT INTO system.public.role_members (role, member, is_admin) VALUES ($1, $2, $3) "
         "ON CONFLICT (role, member) DO UPDATE SET is_admin = excluded.is_admin OR "
-        "role_members.is_admin", 3, params, types));
+        "role_members.is_admin",
+        3, params, types));
     TRY(changed(context));
 out:
     return st;
 }
 
-static struct status remove_member(struct statement_context *context, const char *role,
-    const char *member, bool admin_option_only)
+static struct status remove_member(
+    struct statement_context *context, const char *role, const char *member, bool admin_option_only)
 {
     struct datum params[] = {datum_text(role), datum_text(member)};
     struct status st = run(context, NULL,
@@ -286,14 +288,13 @@ static struct status check_may_grant(struct statement_context *context, const ch
     for (uint32_t i = 0; i < count; i++) {
         bool member;
         if (!memberships[i].admin_option || strcmp(memberships[i].role, role) != 0) continue;
-        TRY(role_is_member(
-            context->task, session, session->user, memberships[i].member, &member));
+        TRY(role_is_member(context->task, session, session->user, memberships[i].member, &member));
         if (member) goto out;
     }
     if (strcmp(role, ROLE_ADMIN) != 0 && !failed(check_may_manage(context, "grant roles")))
         goto out;
-    st = ddl_error(
-        context, E_INSUFFICIENT_PRIVILEGE, "must have admin option on role \"%s\"", role);
+    st =
+        ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "must have admin option on role \"%s\"", role);
 out:
     return st;
 }
@@ -310,8 +311,8 @@ struct status role_grant_execute(struct statement_context *context)
         TRY(check_may_grant(context, role));
         for (uint32_t k = 0; k < grant->grantees.count; k++) {
             const char *member;
-            TRY(role_resolve(context->task, context->session, &grant->grantees.items[k], false,
-                &member));
+            TRY(role_resolve(
+                context->task, context->session, &grant->grantees.items[k], false, &member));
             if (!grant->revoke) {
                 TRY(add_member(context, role, member, grant->admin_option));
                 continue;
@@ -328,8 +329,8 @@ out:
 
 // --- CREATE, ALTER, DROP -------------------------------------------------------------------------------
 
-static struct status option_memberships(struct statement_context *context,
-    const struct role_statement *statement, const char *name)
+static struct status option_memberships(
+    struct statement_context *context, const struct role_statement *statement, const char *name)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < statement->options.count; i++) {
@@ -343,8 +344,8 @@ static struct status option_memberships(struct statement_context *context,
         for (uint32_t k = 0; k < option->value->row.items.count; k++) {
             const struct expr *item = option->value->row.items.items[k];
             if (item->kind != EXPR_LITERAL) continue;
-            struct role_name written = {.kind = ROLE_NAMED,
-                .name = arena_string(context->arena, item->literal.text)};
+            struct role_name written = {
+                .kind = ROLE_NAMED, .name = arena_string(context->arena, item->literal.text)};
             const char *other;
             TRY(role_resolve(context->task, context->session, &written, false, &other));
             if (in_role) TRY(check_may_grant(context, other));
@@ -383,7 +384,8 @@ struct status role_create_execute(struct statement_context *context)
     TRY(run(context, NULL,
         "INSERT INTO system.public.users (username, user_id, is_role, login, create_role, "
         "create_db, inherit, replication, bypass_rls, connection_limit) "
-        "VALUES ($1, $2, $3, $4, false, false, true, false, false, -1)", 4, params, types));
+        "VALUES ($1, $2, $3, $4, false, false, true, false, false, -1)",
+        4, params, types));
     TRY(changed(context));
     TRY(write_options(context, name, &options));
     if (options.superuser == 1) TRY(add_member(context, ROLE_ADMIN, name, false));
@@ -422,8 +424,8 @@ struct status role_alter_execute(struct statement_context *context)
     if (options.superuser == 1) TRY(add_member(context, ROLE_ADMIN, name, false));
     if (options.superuser == 0) {
         if (strcmp(name, ROLE_ROOT) == 0)
-            return ddl_error(context, E_INSUFFICIENT_PRIVILEGE,
-                "user root cannot be removed from role admin");
+            return ddl_error(
+                context, E_INSUFFICIENT_PRIVILEGE, "user root cannot be removed from role admin");
         TRY(remove_member(context, ROLE_ADMIN, name, false));
     }
     TRY(option_memberships(context, alter, name));
@@ -483,8 +485,7 @@ static struct status drop_role(struct statement_context *context, const char *na
     bool target_is_admin;
 
     if (strcmp(name, ROLE_ROOT) == 0 || strcmp(name, ROLE_ADMIN) == 0)
-        return ddl_error(
-            context, E_INSUFFICIENT_PRIVILEGE, "cannot drop role/user %s", name);
+        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop role/user %s", name);
     if (strcmp(name, context->session->user) == 0)
         return ddl_error(context, E_OBJECT_IN_USE, "current user cannot be dropped");
     TRY(role_is_member(context->task, context->session, name, ROLE_ADMIN, &target_is_admin));
@@ -497,16 +498,16 @@ static struct status drop_role(struct statement_context *context, const char *na
         return status_detail(context->arena, st, "%s", detail);
     }
     struct datum params[] = {datum_text(name)};
-    TRY(run(context, NULL, "DELETE FROM system.public.role_members WHERE role = $1", 1, params,
-        TEXTS));
+    TRY(run(
+        context, NULL, "DELETE FROM system.public.role_members WHERE role = $1", 1, params, TEXTS));
     TRY(run(context, NULL, "DELETE FROM system.public.role_members WHERE member = $1", 1, params,
         TEXTS));
     TRY(run(context, NULL, "DELETE FROM system.public.privileges WHERE grantee = $1", 1, params,
         TEXTS));
     TRY(run(context, NULL, "DELETE FROM system.public.role_settings WHERE role = $1", 1, params,
         TEXTS));
-    TRY(run(context, NULL, "DELETE FROM system.public.users WHERE username = $1", 1, params,
-        TEXTS));
+    TRY(run(
+        context, NULL, "DELETE FROM system.public.users WHERE username = $1", 1, params, TEXTS));
     TRY(changed(context));
 out:
     return st;
@@ -522,16 +523,14 @@ struct status role_drop_execute(struct statement_context *context)
         const char *name;
         if (drop->if_exists && drop->roles.items[i].kind == ROLE_NAMED) {
             bool exists;
-            TRY(role_exists(
-                context->task, context->session, drop->roles.items[i].name, &exists));
+            TRY(role_exists(context->task, context->session, drop->roles.items[i].name, &exists));
             if (!exists) {
-                ddl_notice(context, "role \"%s\" does not exist, skipping",
-                    drop->roles.items[i].name);
+                ddl_notice(
+                    context, "role \"%s\" does not exist, skipping", drop->roles.items[i].name);
                 continue;
             }
         }
-        TRY(role_resolve(
-            context->task, context->session, &drop->roles.items[i], false, &name));
+        TRY(role_resolve(context->task, context->session, &drop->roles.items[i], false, &name));
         TRY(drop_role(context, name));
     }
 out:
@@ -578,14 +577,13 @@ static struct status settings_target(struct statement_context *context,
         if (strcmp(*role, context->session->user) != 0)
             TRY(check_may_manage(context, "alter role"));
         bool target_is_admin;
-        TRY(role_is_member(
-            context->task, context->session, *role, ROLE_ADMIN, &target_is_admin));
+        TRY(role_is_member(context->task, context->session, *role, ROLE_ADMIN, &target_is_admin));
         if (target_is_admin && strcmp(*role, context->session->user) != 0)
             TRY(privilege_check_superuser(
                 context->task, context->session, "alter superuser roles"));
     } else if (alter->database != NULL && !alter->all_roles) {
-        TRY(privilege_check_owner(context->task, context->session, found->owner, OBJECT_DATABASE,
-            alter->database));
+        TRY(privilege_check_owner(
+            context->task, context->session, found->owner, OBJECT_DATABASE, alter->database));
     } else {
         TRY(privilege_check_superuser(context->task, context->session, "alter all roles"));
     }
@@ -610,12 +608,13 @@ struct status role_settings_execute(struct statement_context *context)
         return changed(context);
     }
     if (vars_get(context->session, set->name) == NULL && strchr(set->name, '.') == NULL)
-        return ddl_error(context, E_UNDEFINED_OBJECT,
-            "unrecognized configuration parameter \"%s\"", set->name);
+        return ddl_error(
+            context, E_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", set->name);
     if (set->kind == SET_RESET || set->kind == SET_DEFAULT) {
         TRY(run(context, NULL,
             "DELETE FROM system.public.role_settings WHERE database_name = $1 AND role = $2 AND "
-            "name = $3", 3, params, TEXTS));
+            "name = $3",
+            3, params, TEXTS));
         return changed(context);
     }
     TRY(setting_text(context, set, &text));
@@ -623,7 +622,8 @@ struct status role_settings_execute(struct statement_context *context)
     TRY(run(context, NULL,
         "INSERT INTO system.public.role_settings (database_name, role, name, value) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (database_name, role, name) "
-        "DO UPDATE SET value = excluded.value", 4, params, TEXTS));
+        "DO UPDATE SET value = excluded.value",
+        4, params, TEXTS));
     TRY(changed(context));
 out:
     return st;

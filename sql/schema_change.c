@@ -21,12 +21,13 @@ enum change_kind { CHANGE_PUBLISH = 'P', CHANGE_REWRITE = 'R', CHANGE_ERASE = 'E
 struct change {
     enum change_kind kind;
     uint32_t table_id;
-    uint32_t *indexes, *constraints; // To be published; or indexes to be erased (none: the whole relation).
+    uint32_t *indexes,
+        *constraints; // To be published; or indexes to be erased (none: the whole relation).
     uint32_t index_count, constraint_count;
-    struct bytes target;             // CHANGE_REWRITE: the encoded descriptor.
+    struct bytes target; // CHANGE_REWRITE: the encoded descriptor.
     const char **column_sql;
     uint32_t column_count;
-    uint32_t *sequences;             // Made for the change: dropped when it fails.
+    uint32_t *sequences; // Made for the change: dropped when it fails.
     uint32_t sequence_count;
 };
 
@@ -39,7 +40,8 @@ static void append_bytes(struct buffer *out, struct bytes bytes)
 static void append_ids(struct buffer *out, const uint32_t *ids, uint32_t count)
 {
     key_append_uvarint(out, count);
-    for (uint32_t i = 0; i < count; i++) key_append_uvarint(out, ids[i]);
+    for (uint32_t i = 0; i < count; i++)
+        key_append_uvarint(out, ids[i]);
 }
 
 static struct bytes change_encode(struct arena *arena, const struct change *change)
@@ -90,8 +92,7 @@ out:
     return st;
 }
 
-static struct status change_decode(
-    struct arena *arena, struct bytes in, struct change *change)
+static struct status change_decode(struct arena *arena, struct bytes in, struct change *change)
 {
     struct status st = STATUS_OK;
     uint64_t value;
@@ -136,8 +137,7 @@ static struct status run_batch(struct task *task, struct batch *batch,
     struct status (*fn)(struct task *task, struct batch *batch))
 {
     struct status st = STATUS_OK;
-    struct kv_txn_options options = {
-        .tenant = batch->tenant, .account = &task->shard->account};
+    struct kv_txn_options options = {.tenant = batch->tenant, .account = &task->shard->account};
     for (uint32_t attempt = 0; attempt < BATCH_RETRIES_MAX; attempt++) {
         arena_reset(batch->arena);
         batch->lock = attempt >= 2;
@@ -203,15 +203,15 @@ static struct status reader_init(struct batch *batch, const struct table_desc *t
 
     reader->row = ARENA_ARRAY(arena, struct datum, width);
     reader->columns = ARENA_ARRAY(arena, struct datum *, table->column_count);
-    for (uint32_t i = 0; i < width; i++) reader->row[i] = DATUM_NULL;
+    for (uint32_t i = 0; i < width; i++)
+        reader->row[i] = DATUM_NULL;
     for (uint32_t i = 0; i < table->column_count; i++) {
         ordinals[i] = i;
         reader->columns[i] = &reader->row[i];
     }
     TRY(row_index_init(arena, batch->tenant, table, &table->indexes[0], &reader->primary));
     TRY(row_index_init(arena, batch->tenant, table, index, &reader->index));
-    TRY(row_decoder_init(
-        arena, &reader->primary, ordinals, table->column_count, &reader->decoder));
+    TRY(row_decoder_init(arena, &reader->primary, ordinals, table->column_count, &reader->decoder));
 out:
     return st;
 }
@@ -227,8 +227,8 @@ static struct status write_entries(struct task *task, struct batch *batch,
         struct buffer key, value;
         struct bytes existing = {0};
         bool has_null = false;
-        TRY(row_decode(&reader->decoder, rows->pairs[i].key, rows->pairs[i].value, arena,
-            reader->columns, 0));
+        TRY(row_decode(
+            &reader->decoder, rows->pairs[i].key, rows->pairs[i].value, arena, reader->columns, 0));
         buffer_init(&key, arena);
         buffer_init(&value, arena);
         TRY(row_key(&reader->index, reader->row, &key, &has_null));
@@ -240,8 +240,7 @@ static struct status write_entries(struct task *task, struct batch *batch,
         TRY(kv_insert(
             task, batch->txn, buffer_bytes(&key), buffer_bytes(&value), arena, &existing));
         if (existing.data != NULL && !bytes_equal(existing, buffer_bytes(&value)))
-            return ddl_duplicate(
-                &type_context_default, task->arena, table, index, reader->row);
+            return ddl_duplicate(&type_context_default, task->arena, table, index, reader->row);
     }
 out:
     return st;
@@ -261,8 +260,7 @@ static struct status fill_batch(struct task *task, struct batch *batch)
         table == NULL ? NULL : table_index_by_id(table, fill->index_id);
     if (index == NULL) return gone();
     TRY(reader_init(batch, table, index, &reader));
-    struct span span =
-        row_index_span(batch->arena, batch->tenant, table->id, table->indexes[0].id);
+    struct span span = row_index_span(batch->arena, batch->tenant, table->id, table->indexes[0].id);
     if (fill->resume.size > 0 && bytes_compare(fill->resume, span.start) > 0)
         span.start = fill->resume;
     kv_scan_init(&scan, span);
@@ -318,8 +316,7 @@ static struct status fill_index(struct task *task, struct job *job, const struct
         if (++batches % PROGRESS_BATCHES == 0) {
             mark = arena_mark(task->arena);
             TRY(job_update(task, job, progress_encode(task->arena, at, fill.resume), -1,
-                arena_printf(
-                    task->arena, "backfilling: %llu rows", (unsigned long long)*rows)));
+                arena_printf(task->arena, "backfilling: %llu rows", (unsigned long long)*rows)));
             arena_release(task->arena, mark);
         }
         TRY(task_yield(task));
@@ -432,8 +429,7 @@ static struct status take_back(struct task *task, struct session *session, void 
             continue;
         }
         DDL_REMOVE(table->indexes, table->index_count, i);
-        TRY(catalog_free_name(
-            task, session, table->database_id, table->schema_id, index.name));
+        TRY(catalog_free_name(task, session, table->database_id, table->schema_id, index.name));
         TRY(ddl_erase_later(&context, table->id, &index.id, 1));
     }
     for (uint32_t i = 0; i < table->constraint_count;) {
@@ -516,8 +512,7 @@ static struct status erase_resume(struct task *task, struct job *job)
 
     TRY(change_decode(task->arena, job->payload, &change));
     if (change.index_count == 0)
-        return erase_span(
-            task, job, row_table_span(task->arena, job->tenant, change.table_id));
+        return erase_span(task, job, row_table_span(task->arena, job->tenant, change.table_id));
     for (uint32_t i = 0; i < change.index_count; i++)
         TRY(erase_span(task, job,
             row_index_span(task->arena, job->tenant, change.table_id, change.indexes[i])));
@@ -538,8 +533,8 @@ static struct status is_empty(struct statement_context *context, struct span spa
     struct kv_batch batch;
     kv_scan_init(&scan, span);
     scan.limit = 1;
-    struct status st = kv_scan_next(
-        context->task, context->session->txn, &scan, context->arena, &batch);
+    struct status st =
+        kv_scan_next(context->task, context->session->txn, &scan, context->arena, &batch);
     *empty = !failed(st) && batch.count == 0;
     return st;
 }
@@ -553,8 +548,8 @@ static struct status nothing_to_erase(struct statement_context *context, uint32_
         return is_empty(context, row_table_span(context->arena, tenant, table_id), empty);
     *empty = true;
     for (uint32_t i = 0; i < count && *empty; i++)
-        TRY(is_empty(context,
-            row_index_span(context->arena, tenant, table_id, index_ids[i]), empty));
+        TRY(is_empty(
+            context, row_index_span(context->arena, tenant, table_id, index_ids[i]), empty));
 out:
     return st;
 }
@@ -575,8 +570,7 @@ struct status ddl_erase_later(
         .delay_ns = ERASE_DELAY_NS};
     int64_t id;
     // Started by adoption once its time has come.
-    return job_create(
-        context->task, context->session->tenant, context->session, &options, &id);
+    return job_create(context->task, context->session->tenant, context->session, &options, &id);
 }
 
 // --- rewriting ---------------------------------------------------------------------------------------------
@@ -611,11 +605,10 @@ static struct status flush_batch(struct task *task, struct batch *batch)
             TRY(kv_put(task, batch->txn, entry->key, entry->value));
             continue;
         }
-        TRY(kv_insert(
-            task, batch->txn, entry->key, entry->value, batch->arena, &existing));
+        TRY(kv_insert(task, batch->txn, entry->key, entry->value, batch->arena, &existing));
         if (existing.data != NULL)
-            return ddl_duplicate(&type_context_default, task->arena, rewrite->target,
-                entry->index, entry->row);
+            return ddl_duplicate(
+                &type_context_default, task->arena, rewrite->target, entry->index, entry->row);
     }
 out:
     return st;
@@ -681,8 +674,7 @@ static struct status row_copied(struct task *task, struct ddl_feed *feed)
     if (failed(st) || rewrite->flushes % PROGRESS_BATCHES != 0) return st;
     struct arena_mark mark = arena_mark(task->arena);
     st = job_update(task, rewrite->job, (struct bytes){0}, -1,
-        arena_printf(
-            task->arena, "rewriting: %llu rows", (unsigned long long)feed->row_count));
+        arena_printf(task->arena, "rewriting: %llu rows", (unsigned long long)feed->row_count));
     if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
@@ -741,7 +733,8 @@ static struct status replace_table(struct task *task, struct session *session, v
     TRY(catalog_edit_table(task, session, task->arena, target.id, &stored));
     if (!stored->writes_blocked) goto out; // A former run of this job got this far.
     uint32_t *old = ARENA_ARRAY(task->arena, uint32_t, stored->index_count);
-    for (uint32_t i = 0; i < stored->index_count; i++) old[i] = stored->indexes[i].id;
+    for (uint32_t i = 0; i < stored->index_count; i++)
+        old[i] = stored->indexes[i].id;
     // What others may change meanwhile is theirs.
     target.grants = stored->grants;
     target.grant_count = stored->grant_count;
@@ -766,8 +759,7 @@ static struct status rewrite_resume(struct task *task, struct job *job, const st
     for (uint32_t i = 0; i < target->index_count; i++) {
         ids[i] = target->indexes[i].id;
         // A run that was cut off left rows whose new values (of sequences, say) would not come again.
-        TRY(erase_span(
-            task, job, row_index_span(task->arena, job->tenant, target->id, ids[i])));
+        TRY(erase_span(task, job, row_index_span(task->arena, job->tenant, target->id, ids[i])));
     }
     TRY(copy_rows(task, job, change, target, ids));
     struct replace replace = {.change = change, .target = target};
@@ -841,10 +833,8 @@ out:
     return st;
 }
 
-static const struct job_type change_type = {.name = "SCHEMA CHANGE",
-    .resume = change_resume,
-    .revert = change_revert,
-    .class = TASK_BULK};
+static const struct job_type change_type = {
+    .name = "SCHEMA CHANGE", .resume = change_resume, .revert = change_revert, .class = TASK_BULK};
 
 void schema_change_register(void)
 {
@@ -881,8 +871,7 @@ struct status schema_change_publish(struct statement_context *context, struct ta
 
     for (uint32_t i = 0; i < target->index_count; i++) {
         if (target->indexes[i].state != ELEMENT_PUBLIC)
-            DDL_APPEND(
-                context->arena, change.indexes, change.index_count, target->indexes[i].id);
+            DDL_APPEND(context->arena, change.indexes, change.index_count, target->indexes[i].id);
     }
     for (uint32_t i = 0; i < target->constraint_count; i++) {
         if (target->constraints[i].state != ELEMENT_PUBLIC)

@@ -17,7 +17,7 @@
 struct sequence_memory {
     struct sequence_memory *next;
     uint32_t id;
-    uint32_t version;    // Of the descriptor that the run was taken under.
+    uint32_t version; // Of the descriptor that the run was taken under.
     bool has_value;
     int64_t value;       // currval()
     int64_t cached_next; // The next value of the run.
@@ -68,13 +68,15 @@ static struct status limit_reached(
 static int64_t stored_value(struct bytes bytes)
 {
     uint64_t value = 0;
-    for (size_t i = 0; i < 8 && i < bytes.size; i++) value = value << 8 | bytes.data[i];
+    for (size_t i = 0; i < 8 && i < bytes.size; i++)
+        value = value << 8 | bytes.data[i];
     return (int64_t)value;
 }
 
 static void store_value(int64_t value, uint8_t out[8])
 {
-    for (int i = 0; i < 8; i++) out[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
 }
 
 // As stored: the last value given out; NULL when there is none yet.
@@ -82,8 +84,7 @@ static struct status read_counter(struct task *task, struct kv_txn *txn, uint64_
     const struct table_desc *sequence, bool lock, bool *found, int64_t *value)
 {
     struct status st = STATUS_OK;
-    struct kv_read read = {
-        .lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE, .no_validate = !lock};
+    struct kv_read read = {.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE, .no_validate = !lock};
     struct bytes bytes;
     TRY(kv_get(task, txn, &read, catalog_sequence_key(task->arena, tenant, sequence->id),
         task->arena, &bytes));
@@ -124,8 +125,8 @@ out:
     return st;
 }
 
-static struct status advance_slowly(struct task *task, struct session *session,
-    const struct table_desc *sequence, int64_t *value)
+static struct status advance_slowly(
+    struct task *task, struct session *session, const struct table_desc *sequence, int64_t *value)
 {
     struct status st = STATUS_OK;
     struct kv_txn_options options = {.tenant = session->tenant};
@@ -181,8 +182,8 @@ static struct status advance(struct task *task, struct session *session,
     return STATUS_OK;
 }
 
-struct status sequence_next(struct task *task, struct session *session,
-    const struct table_desc *sequence, int64_t *value)
+struct status sequence_next(
+    struct task *task, struct session *session, const struct table_desc *sequence, int64_t *value)
 {
     struct status st = STATUS_OK;
 
@@ -268,8 +269,7 @@ struct status sequence_peek(struct task *task, struct session *session,
     struct bytes start;
     int64_t before;
 
-    TRY(read_counter(
-        task, session->txn, session->tenant, sequence, false, is_called, last_value));
+    TRY(read_counter(task, session->txn, session->tenant, sequence, false, is_called, last_value));
     if (!*is_called) {
         *last_value = options->start;
         goto out;
@@ -290,8 +290,8 @@ out:
 
 // --- functions -------------------------------------------------------------------------------------
 
-static struct status find_sequence(struct function_call *call, struct datum id, uint32_t bits,
-    const struct table_desc **sequence)
+static struct status find_sequence(
+    struct function_call *call, struct datum id, uint32_t bits, const struct table_desc **sequence)
 {
     struct status st = STATUS_OK;
     if (call->task == NULL || call->session == NULL || call->session->txn == NULL)
@@ -300,8 +300,8 @@ static struct status find_sequence(struct function_call *call, struct datum id, 
     TRY(catalog_table_by_id(call->task, call->session,
         id.integer >= PG_OID_BASE ? (uint32_t)(id.integer - PG_OID_BASE) : 0, sequence));
     if ((*sequence)->kind != RELATION_SEQUENCE)
-        return status_format(call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence",
-            (*sequence)->name);
+        return status_format(
+            call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence", (*sequence)->name);
     TRY(privilege_check_table(call->task, call->session, *sequence, bits));
 out:
     return st;
@@ -316,11 +316,10 @@ static struct status find_by_name(struct function_call *call, struct datum text,
     if (call->task == NULL || call->session == NULL || call->session->txn == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "sequences cannot be used here");
     TRY(parse_type_name_on_stack(call->arena, datum_as_bytes(text), &name));
-    TRY(catalog_table(
-        call->task, call->session, NULL, name->schema, name->name, false, sequence));
+    TRY(catalog_table(call->task, call->session, NULL, name->schema, name->name, false, sequence));
     if ((*sequence)->kind != RELATION_SEQUENCE)
-        return status_format(call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence",
-            (*sequence)->name);
+        return status_format(
+            call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence", (*sequence)->name);
     TRY(privilege_check_table(call->task, call->session, *sequence, bits));
 out:
     return st;
@@ -346,12 +345,12 @@ static struct status current_of(
     return STATUS_OK;
 }
 
-#define SEQUENCE_BODY(name, find, bits, then) \
-    BODY(name) \
-    { \
-        const struct table_desc *sequence; \
-        struct status st = find(call, args[0], bits, &sequence); \
-        return failed(st) ? st : then(call, sequence, result); \
+#define SEQUENCE_BODY(name, find, bits, then)                                                      \
+    BODY(name)                                                                                     \
+    {                                                                                              \
+        const struct table_desc *sequence;                                                         \
+        struct status st = find(call, args[0], bits, &sequence);                                   \
+        return failed(st) ? st : then(call, sequence, result);                                     \
     }
 SEQUENCE_BODY(nextval_by_id, find_sequence, PRIVILEGE_USAGE, next_of)
 SEQUENCE_BODY(nextval_by_name, find_by_name, PRIVILEGE_USAGE, next_of)
@@ -390,9 +389,11 @@ BODY(last_value)
     return STATUS_OK;
 }
 
-#define SEQUENCE_FUNCTION(name_, oid_, fn_, ...) \
-    {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_INT8, .strict = true, \
-        .fn = fn_, .volatility = FUNCTION_VOLATILE, FN_ARGS(__VA_ARGS__)}
+#define SEQUENCE_FUNCTION(name_, oid_, fn_, ...)                                                   \
+    {                                                                                              \
+        .name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_INT8, .strict = true,  \
+        .fn = fn_, .volatility = FUNCTION_VOLATILE, FN_ARGS(__VA_ARGS__)                           \
+    }
 
 static const struct function functions[] = {
     SEQUENCE_FUNCTION("nextval", 1574, nextval_by_id, TYPE_REGCLASS),
@@ -403,8 +404,12 @@ static const struct function functions[] = {
     SEQUENCE_FUNCTION("setval", 110003, setval_by_name, TYPE_TEXT, TYPE_INT8),
     SEQUENCE_FUNCTION("setval", 1765, setval_by_id, TYPE_REGCLASS, TYPE_INT8, TYPE_BOOL),
     SEQUENCE_FUNCTION("setval", 110004, setval_by_name, TYPE_TEXT, TYPE_INT8, TYPE_BOOL),
-    {.name = "lastval", .kind = FUNCTION_SCALAR, .oid = 2559, .result = TYPE_INT8,
-        .fn = last_value, .volatility = FUNCTION_VOLATILE},
+    {.name = "lastval",
+        .kind = FUNCTION_SCALAR,
+        .oid = 2559,
+        .result = TYPE_INT8,
+        .fn = last_value,
+        .volatility = FUNCTION_VOLATILE},
 };
 
 void sequence_functions_register(void)

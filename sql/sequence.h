@@ -9,8 +9,8 @@
 #include "core/status.h"
 #include "sql/catalog.h"
 
-CHECKED struct status sequence_next(struct task *task, struct session *session,
-    const struct table_desc *sequence, int64_t *value);
+CHECKED struct status sequence_next(
+    struct task *task, struct session *session, const struct table_desc *sequence, int64_t *value);
 CHECKED struct status sequence_set(struct task *task, struct session *session,
     const struct table_desc *sequence, int64_t value, bool is_called);
 // What SELECT last_value, is_called FROM s shows.

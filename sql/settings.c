@@ -32,7 +32,8 @@ void settings_register(const struct setting *table, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = 0;
-        while (at < registry_count && strcmp(registry[at]->name, table[i].name) < 0) at++;
+        while (at < registry_count && strcmp(registry[at]->name, table[i].name) < 0)
+            at++;
         if (at < registry_count && strcmp(registry[at]->name, table[i].name) == 0) {
             // Two layers may describe the same setting; the first one is it.
             continue;
@@ -199,8 +200,7 @@ uint64_t settings_duration_ns(struct shard *shard, uint64_t tenant, const char *
 uint64_t settings_bytes(struct shard *shard, uint64_t tenant, const char *name)
 {
     uint64_t value = 0;
-    text_parse_size(
-        bytes_of_string(value_of(shard, tenant, name)), (struct size_rules){0}, &value);
+    text_parse_size(bytes_of_string(value_of(shard, tenant, name)), (struct size_rules){0}, &value);
     return value;
 }
 
@@ -236,15 +236,13 @@ static struct status read_values(struct task *task, uint64_t tenant, struct aren
         "SELECT name, value FROM system.public.settings", 0, NULL, NULL));
     for (uint64_t i = 0; i < result.row_count; i++) {
         uint32_t index;
-        const char *name =
-            arena_string(arena, datum_as_bytes(internal_value(&result, i, 0)));
+        const char *name = arena_string(arena, datum_as_bytes(internal_value(&result, i, 0)));
         const struct setting *setting = setting_find(name, NULL);
         if (setting == NULL || !find_index(setting->name, &index)) continue;
         (*own)[index] = arena_string(arena, datum_as_bytes(internal_value(&result, i, 1)));
     }
     struct setting_override_list list = {.arena = arena, .values = *overrides};
-    if (override_fn != NULL && tenant != TENANT_SYSTEM)
-        TRY(override_fn(task, tenant, &list));
+    if (override_fn != NULL && tenant != TENANT_SYSTEM) TRY(override_fn(task, tenant, &list));
 out:
     return st;
 }
@@ -348,7 +346,8 @@ struct status settings_store(
     return internal_query(task, tenant, NULL, task->arena, NULL,
         "INSERT INTO system.public.settings (name, value, last_updated) VALUES ($1, $2, now()) "
         "ON CONFLICT (name) DO UPDATE SET value = excluded.value, "
-        "last_updated = excluded.last_updated", 2, params, types);
+        "last_updated = excluded.last_updated",
+        2, params, types);
 }
 
 // --- values as text --------------------------------------------------------------------------------------
@@ -404,8 +403,8 @@ static const char *choice(const struct setting *setting, const char *text)
     return NULL;
 }
 
-struct status setting_parse(struct arena *arena, const struct setting *setting,
-    const char *text, const char **canonical)
+struct status setting_parse(
+    struct arena *arena, const struct setting *setting, const char *text, const char **canonical)
 {
     struct status st = STATUS_OK;
     struct bytes bytes = text_trim(bytes_of_string(text));
@@ -455,9 +454,7 @@ struct status setting_parse(struct arena *arena, const struct setting *setting,
         if (*canonical == NULL) return bad_value(arena, setting, text);
         break;
     case SETTING_STRING:
-    case SETTING_VERSION:
-        *canonical = arena_strdup(arena, text);
-        break;
+    case SETTING_VERSION: *canonical = arena_strdup(arena, text); break;
     }
     if (setting->type != SETTING_STRING && setting->type != SETTING_VERSION)
         TRY(check_range(arena, setting, number, text));

@@ -26,33 +26,44 @@ struct session;
 #define CLUSTER_VERSION "0.1"
 
 enum setting_type { // With the letter of SHOW CLUSTER SETTINGS.
-    SETTING_BOOL = 'b', SETTING_INT = 'i', SETTING_FLOAT = 'f', SETTING_STRING = 's',
-    SETTING_DURATION = 'd', SETTING_BYTES = 'z', SETTING_ENUM = 'e', SETTING_VERSION = 'm',
+    SETTING_BOOL = 'b',
+    SETTING_INT = 'i',
+    SETTING_FLOAT = 'f',
+    SETTING_STRING = 's',
+    SETTING_DURATION = 'd',
+    SETTING_BYTES = 'z',
+    SETTING_ENUM = 'e',
+    SETTING_VERSION = 'm',
 };
 enum setting_class { SETTING_SYSTEM_ONLY, SETTING_SYSTEM_VISIBLE, SETTING_APPLICATION };
 
 // A static table row, registered at start-up.
 struct setting {
     const char *name;
-    const char *alias;           // Former name, still accepted with a notice; or NULL.
+    const char *alias; // Former name, still accepted with a notice; or NULL.
     enum setting_type type;
     enum setting_class class;
-    const char *default_value;   // As text: "true", "4h", "64 MiB", "10".
+    const char *default_value; // As text: "true", "4h", "64 MiB", "10".
     const char *description;
-    bool hidden;                 // Not in SHOW CLUSTER SETTINGS without ALL.
-    const char *const *choices;  // SETTING_ENUM; NULL-terminated.
-    double minimum, maximum;     // Of int, float, duration (ns) and bytes, when maximum > minimum.
+    bool hidden;                // Not in SHOW CLUSTER SETTINGS without ALL.
+    const char *const *choices; // SETTING_ENUM; NULL-terminated.
+    double minimum, maximum;    // Of int, float, duration (ns) and bytes, when maximum > minimum.
     // Further checks of the text in its canonical form; 22023. May be NULL.
     struct status (*validate)(struct arena *arena, const char *value);
     // Called on each shard when the effective value of a tenant may have changed. Must not suspend. May be NULL.
     void (*changed)(struct shard *shard, uint64_t tenant, const struct setting *setting);
 };
 void settings_register(const struct setting *table, uint32_t count);
-void settings_register_builtin(void); // The sql layer's; once.
+void settings_register_builtin(void);                                 // The sql layer's; once.
 const struct setting *setting_find(const char *name, bool *by_alias); // NULL when unknown.
-const struct setting *setting_at(uint32_t index);                     // In the order of names; NULL past the end.
+const struct setting *setting_at(uint32_t index); // In the order of names; NULL past the end.
 
-enum setting_origin { SETTING_FROM_DEFAULT, SETTING_FROM_OWN, SETTING_FROM_SYSTEM, SETTING_FROM_OVERRIDE };
+enum setting_origin {
+    SETTING_FROM_DEFAULT,
+    SETTING_FROM_OWN,
+    SETTING_FROM_SYSTEM,
+    SETTING_FROM_OVERRIDE
+};
 
 // The text of the effective value on this shard. Valid until the task suspends.
 const char *setting_value(struct shard *shard, uint64_t tenant, const struct setting *setting,
@@ -72,8 +83,8 @@ void settings_forget(struct shard *shard, uint64_t tenant);
 CHECKED struct status settings_announce(struct task *task, uint64_t tenant);
 
 // Checks text as a value of the setting and gives its canonical form ("1h" -> "1h0m0s"). 22023.
-CHECKED struct status setting_parse(struct arena *arena, const struct setting *setting,
-    const char *text, const char **canonical);
+CHECKED struct status setting_parse(
+    struct arena *arena, const struct setting *setting, const char *text, const char **canonical);
 
 // Overrides, supplied by the layer that knows virtual clusters: calls add(list, name, value) for each that applies
 // to `tenant`, those for all first. Registered before shards start.
@@ -91,9 +102,8 @@ CHECKED struct status settings_store(
 // SHOW CLUSTER SETTING[S] ... FOR VIRTUAL CLUSTER, by the layer that knows them.
 struct statement_context;
 struct result_column;
-void settings_for_tenant_register(
-    struct status (*describe)(struct statement_context *context,
-        const struct result_column **columns, uint32_t *count),
+void settings_for_tenant_register(struct status (*describe)(struct statement_context *context,
+                                      const struct result_column **columns, uint32_t *count),
     struct status (*show)(struct statement_context *context),
     struct status (*show_all)(struct statement_context *context));
 

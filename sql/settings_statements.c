@@ -6,14 +6,13 @@
 #include "sql/ddl_internal.h"
 #include "sql/settings.h"
 
-static struct status (*tenant_describe)(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count);
+static struct status (*tenant_describe)(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count);
 static struct status (*tenant_show)(struct statement_context *context);
 static struct status (*tenant_show_all)(struct statement_context *context);
 
-void settings_for_tenant_register(
-    struct status (*describe)(struct statement_context *context,
-        const struct result_column **columns, uint32_t *count),
+void settings_for_tenant_register(struct status (*describe)(struct statement_context *context,
+                                      const struct result_column **columns, uint32_t *count),
     struct status (*show)(struct statement_context *context),
     struct status (*show_all)(struct statement_context *context))
 {
@@ -35,20 +34,36 @@ static const char *const password_methods[] = {"scram-sha-256", NULL};
 
 // Only what something reads is offered.
 static const struct setting builtin[] = {
-    {.name = "version", .type = SETTING_VERSION, .class = SETTING_APPLICATION,
-        .default_value = CLUSTER_VERSION, .description = "the active cluster version",
+    {.name = "version",
+        .type = SETTING_VERSION,
+        .class = SETTING_APPLICATION,
+        .default_value = CLUSTER_VERSION,
+        .description = "the active cluster version",
         .validate = validate_version},
-    {.name = "jobs.retention_time", .type = SETTING_DURATION, .class = SETTING_APPLICATION,
+    {.name = "jobs.retention_time",
+        .type = SETTING_DURATION,
+        .class = SETTING_APPLICATION,
         .default_value = "336h0m0s",
         .description = "how long records of finished jobs are kept"},
-    {.name = "server.user_login.min_password_length", .type = SETTING_INT,
-        .class = SETTING_APPLICATION, .default_value = "1", .minimum = 1, .maximum = 1000,
+    {.name = "server.user_login.min_password_length",
+        .type = SETTING_INT,
+        .class = SETTING_APPLICATION,
+        .default_value = "1",
+        .minimum = 1,
+        .maximum = 1000,
         .description = "the shortest password that may be set, in bytes"},
-    {.name = "server.user_login.password_encryption", .type = SETTING_ENUM,
-        .class = SETTING_APPLICATION, .default_value = "scram-sha-256",
-        .description = "how new passwords are hashed", .choices = password_methods},
-    {.name = "sql.schema_change.inline_rows", .type = SETTING_INT,
-        .class = SETTING_APPLICATION, .default_value = "5000", .minimum = 0, .maximum = 1e6,
+    {.name = "server.user_login.password_encryption",
+        .type = SETTING_ENUM,
+        .class = SETTING_APPLICATION,
+        .default_value = "scram-sha-256",
+        .description = "how new passwords are hashed",
+        .choices = password_methods},
+    {.name = "sql.schema_change.inline_rows",
+        .type = SETTING_INT,
+        .class = SETTING_APPLICATION,
+        .default_value = "5000",
+        .minimum = 0,
+        .maximum = 1e6,
         .description = "tables of up to so many rows are changed inside of the statement's "
                        "transaction, larger ones by a job"},
 };
@@ -62,8 +77,7 @@ void settings_register_builtin(void)
 
 static struct status unknown(struct statement_context *context, const char *name)
 {
-    return ddl_error(
-        context, E_UNDEFINED_PARAMETER, "unknown cluster setting '%s'", name);
+    return ddl_error(context, E_UNDEFINED_PARAMETER, "unknown cluster setting '%s'", name);
 }
 
 // By name, as far as this virtual cluster may know of it.
@@ -72,32 +86,31 @@ static struct status find(
 {
     bool by_alias;
     *setting = setting_find(name, &by_alias);
-    if (*setting == NULL || ((*setting)->class == SETTING_SYSTEM_ONLY &&
-                                context->session->tenant != TENANT_SYSTEM))
+    if (*setting == NULL ||
+        ((*setting)->class == SETTING_SYSTEM_ONLY && context->session->tenant != TENANT_SYSTEM))
         return unknown(context, name);
     if (by_alias)
-        ddl_notice(context, "the name \"%s\" is deprecated; use \"%s\" instead", name,
-            (*setting)->name);
+        ddl_notice(
+            context, "the name \"%s\" is deprecated; use \"%s\" instead", name, (*setting)->name);
     return STATUS_OK;
 }
 
-static struct status check_may_set(
-    struct statement_context *context, const struct setting *setting)
+static struct status check_may_set(struct statement_context *context, const struct setting *setting)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
     bool has;
 
     if (session->internal || session->superuser) return STATUS_OK;
-    TRY(privilege_has_system(
-        context->task, session, session->user, "MODIFYCLUSTERSETTING", &has));
+    TRY(privilege_has_system(context->task, session, session->user, "MODIFYCLUSTERSETTING", &has));
     if (!has && strncmp(setting->name, "sql.defaults.", 13) == 0)
         TRY(privilege_has_system(
             context->task, session, session->user, "MODIFYSQLCLUSTERSETTING", &has));
     if (!has)
         st = ddl_error(context, E_INSUFFICIENT_PRIVILEGE,
             "only users with the MODIFYCLUSTERSETTING or MODIFYSQLCLUSTERSETTING privilege are "
-            "allowed to set cluster setting '%s'", setting->name);
+            "allowed to set cluster setting '%s'",
+            setting->name);
 out:
     return st;
 }
@@ -130,8 +143,8 @@ static struct status value_text(
     if (value.null)
         return ddl_error(context, E_INVALID_PARAMETER_VALUE,
             "cluster setting \"%s\" cannot be NULL", setting->name);
-    TRY(setting_parse(context->arena, setting,
-        arena_string(context->arena, datum_as_bytes(value)), text));
+    TRY(setting_parse(
+        context->arena, setting, arena_string(context->arena, datum_as_bytes(value)), text));
 out:
     return st;
 }
@@ -162,19 +175,15 @@ out:
 static struct type shown_type(const struct setting *setting)
 {
     switch (setting->type) {
-    case SETTING_BOOL:
-        return TYPE_OF(TYPE_BOOL);
-    case SETTING_INT:
-        return TYPE_OF(TYPE_INT8);
-    case SETTING_FLOAT:
-        return TYPE_OF(TYPE_FLOAT8);
-    default:
-        return TYPE_OF(TYPE_TEXT);
+    case SETTING_BOOL: return TYPE_OF(TYPE_BOOL);
+    case SETTING_INT: return TYPE_OF(TYPE_INT8);
+    case SETTING_FLOAT: return TYPE_OF(TYPE_FLOAT8);
+    default: return TYPE_OF(TYPE_TEXT);
     }
 }
 
-static struct status show_describe(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status show_describe(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     struct status st = STATUS_OK;
     const struct cluster_setting *show = context->statement->as.cluster_setting;
@@ -198,10 +207,8 @@ static struct status check_may_show(struct statement_context *context)
     bool has;
 
     if (session->internal || session->superuser) return STATUS_OK;
-    TRY(privilege_has_system(
-        context->task, session, session->user, "MODIFYCLUSTERSETTING", &has));
-    if (!has)
-        TRY(privilege_check_system(context->task, session, "VIEWCLUSTERSETTING"));
+    TRY(privilege_has_system(context->task, session, session->user, "MODIFYCLUSTERSETTING", &has));
+    if (!has) TRY(privilege_check_system(context->task, session, "VIEWCLUSTERSETTING"));
 out:
     return st;
 }
@@ -245,8 +252,8 @@ static const struct result_column all_columns[] = {
 };
 #define ALL_COLUMNS_COUNT ((uint32_t)(sizeof all_columns / sizeof all_columns[0]))
 
-static struct status show_all_describe(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status show_all_describe(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     const struct show_cluster_settings *show = context->statement->as.show_cluster_settings;
     if (show->for_tenant && tenant_describe != NULL)
@@ -271,21 +278,19 @@ static struct status show_all_execute(struct statement_context *context)
     }
     TRY(check_may_show(context));
     TRY(settings_load(context->task, tenant));
-    TRY(context->sink->columns(
-        context->task, context->sink, all_columns, ALL_COLUMNS_COUNT));
+    TRY(context->sink->columns(context->task, context->sink, all_columns, ALL_COLUMNS_COUNT));
     for (uint32_t i = 0; (setting = setting_at(i)) != NULL; i++) {
         enum setting_origin origin;
         char kind[2] = {(char)setting->type, 0};
         if (setting->hidden && !show->all) continue;
         if (setting->class == SETTING_SYSTEM_ONLY && tenant != TENANT_SYSTEM) continue;
-        const char *value = arena_strdup(context->arena,
-            setting_value(context->session->shard, tenant, setting, &origin));
-        const char *from = origin == SETTING_FROM_OWN        ? "override"
+        const char *value = arena_strdup(
+            context->arena, setting_value(context->session->shard, tenant, setting, &origin));
+        const char *from = origin == SETTING_FROM_OWN       ? "override"
                            : origin == SETTING_FROM_DEFAULT ? "default"
                                                             : "external-override";
         struct datum row[] = {datum_text(setting->name), datum_text(value), datum_text(kind),
-            datum_text(setting->description), datum_text(setting->default_value),
-            datum_text(from)};
+            datum_text(setting->description), datum_text(setting->default_value), datum_text(from)};
         TRY(context->sink->row(context->task, context->sink, row));
     }
 out:

@@ -8,23 +8,35 @@
 #pragma once
 #include "sql/ddl_internal.h"
 
-#define SHOW_TEXT(name_) {.name = name_, .type = {TYPE_TEXT, -1}}
-#define SHOW_INT(name_) {.name = name_, .type = {TYPE_INT8, -1}}
-#define SHOW_BOOL(name_) {.name = name_, .type = {TYPE_BOOL, -1}}
-#define SHOW_TIME(name_) {.name = name_, .type = {TYPE_TIMESTAMPTZ, -1}}
+#define SHOW_TEXT(name_)                                                                           \
+    {                                                                                              \
+        .name = name_, .type = { TYPE_TEXT, -1 }                                                   \
+    }
+#define SHOW_INT(name_)                                                                            \
+    {                                                                                              \
+        .name = name_, .type = { TYPE_INT8, -1 }                                                   \
+    }
+#define SHOW_BOOL(name_)                                                                           \
+    {                                                                                              \
+        .name = name_, .type = { TYPE_BOOL, -1 }                                                   \
+    }
+#define SHOW_TIME(name_)                                                                           \
+    {                                                                                              \
+        .name = name_, .type = { TYPE_TIMESTAMPTZ, -1 }                                            \
+    }
 
 // A describe function for columns that do not depend on the statement, and sending them.
-#define SHOW_DESCRIBE(name_, columns_) \
-    static struct status name_(struct statement_context *context, \
-        const struct result_column **columns, uint32_t *count) \
-    { \
-        (void)context; \
-        *columns = columns_; \
-        *count = (uint32_t)(sizeof columns_ / sizeof columns_[0]); \
-        return STATUS_OK; \
+#define SHOW_DESCRIBE(name_, columns_)                                                             \
+    static struct status name_(                                                                    \
+        struct statement_context *context, const struct result_column **columns, uint32_t *count)  \
+    {                                                                                              \
+        (void)context;                                                                             \
+        *columns = columns_;                                                                       \
+        *count = (uint32_t)(sizeof columns_ / sizeof columns_[0]);                                 \
+        return STATUS_OK;                                                                          \
     }
-#define SHOW_SEND_COLUMNS(context_, columns_) \
-    (context_)->sink->columns((context_)->task, (context_)->sink, columns_, \
+#define SHOW_SEND_COLUMNS(context_, columns_)                                                      \
+    (context_)->sink->columns((context_)->task, (context_)->sink, columns_,                        \
         (uint32_t)(sizeof columns_ / sizeof columns_[0]))
 
 static inline struct status show_row(struct statement_context *context, const struct datum *row)

@@ -39,8 +39,7 @@ out:
 
 // --- SHOW SCHEMAS ------------------------------------------------------------------------------------------
 
-static const struct result_column schema_columns[] = {
-    SHOW_TEXT("schema_name"), SHOW_TEXT("owner")};
+static const struct result_column schema_columns[] = {SHOW_TEXT("schema_name"), SHOW_TEXT("owner")};
 SHOW_DESCRIBE(describe_schemas, schema_columns)
 
 static const char *first_name(const struct show *show)
@@ -58,10 +57,10 @@ static struct status show_schemas(struct statement_context *context)
     uint32_t count;
 
     TRY(SHOW_SEND_COLUMNS(context, schema_columns));
-    TRY(catalog_database(context->task, context->session,
-        first_name(context->statement->as.show), false, &database));
-    TRY(catalog_list_schemas(context->task, context->session, context->arena, database->id,
-        &schemas, &count));
+    TRY(catalog_database(context->task, context->session, first_name(context->statement->as.show),
+        false, &database));
+    TRY(catalog_list_schemas(
+        context->task, context->session, context->arena, database->id, &schemas, &count));
     for (uint32_t i = 0; (fixed = catalog_virtual_schema_at(i)) != NULL; i++) {
         struct datum row[] = {datum_text(fixed->name), DATUM_NULL};
         TRY(show_row(context, row));
@@ -95,8 +94,7 @@ static struct status resolve_scope(
     *scope = (struct show_scope_ids){0};
     if (show->has_target) {
         // The parts that were written, from left to right, wherever the parser put them.
-        const char *parts[] = {
-            show->target.catalog, show->target.schema, show->target.name, NULL};
+        const char *parts[] = {show->target.catalog, show->target.schema, show->target.name, NULL};
         for (int i = 0; i < 3; i++) {
             if (parts[i] == NULL) continue;
             if (first == NULL)
@@ -127,11 +125,11 @@ out:
 }
 
 static const struct result_column table_columns[] = {SHOW_TEXT("schema_name"),
-    SHOW_TEXT("table_name"), SHOW_TEXT("type"), SHOW_TEXT("owner"),
-    SHOW_INT("estimated_row_count"), SHOW_TEXT("locality"), SHOW_TEXT("comment")};
+    SHOW_TEXT("table_name"), SHOW_TEXT("type"), SHOW_TEXT("owner"), SHOW_INT("estimated_row_count"),
+    SHOW_TEXT("locality"), SHOW_TEXT("comment")};
 
-static struct status describe_tables(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status describe_tables(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     *columns = table_columns;
     *count = context->statement->as.show->flags & SHOW_WITH_COMMENT ? 7 : 6;
@@ -160,10 +158,10 @@ static struct status list_scope(struct statement_context *context, struct show_s
     uint32_t all_count, schema_count;
 
     *count = 0;
-    TRY(catalog_list_tables(context->task, context->session, context->arena, scope.database_id,
-        &all, &all_count));
-    TRY(catalog_list_schemas(context->task, context->session, context->arena,
-        scope.database_id, &schemas, &schema_count));
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, scope.database_id, &all, &all_count));
+    TRY(catalog_list_schemas(context->task, context->session, context->arena, scope.database_id,
+        &schemas, &schema_count));
     *tables = ARENA_ARRAY(context->arena, struct named_table, all_count);
     for (uint32_t i = 0; i < all_count; i++) {
         if (scope.schema_id != 0 && all[i]->schema_id != scope.schema_id) continue;
@@ -225,8 +223,7 @@ static struct status show_tables(struct statement_context *context)
             datum_text(table->kind == RELATION_VIEW       ? "view"
                        : table->kind == RELATION_SEQUENCE ? "sequence"
                                                           : "table"),
-            datum_text(table->owner), datum_int((int64_t)table->row_estimate), DATUM_NULL,
-            comment};
+            datum_text(table->owner), datum_int((int64_t)table->row_estimate), DATUM_NULL, comment};
         TRY(show_row(context, row));
     }
     if (scope.schema_id != 0) TRY(show_virtual_tables(context, scope.schema_id));

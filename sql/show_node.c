@@ -44,8 +44,7 @@ static struct status gather_here(struct task *task, void *arg)
         if (gather->count == gather->capacity) {
             uint32_t capacity = gather->capacity == 0 ? 64 : gather->capacity * 2;
             struct session_info *grown = ARENA_ARRAY(arena, struct session_info, capacity);
-            if (gather->count > 0)
-                memcpy(grown, gather->sessions, gather->count * sizeof *grown);
+            if (gather->count > 0) memcpy(grown, gather->sessions, gather->count * sizeof *grown);
             gather->sessions = grown;
             gather->capacity = capacity;
         }
@@ -92,11 +91,11 @@ out:
     return st;
 }
 
-static const struct result_column session_columns[] = {SHOW_INT("node_id"),
-    SHOW_TEXT("session_id"), SHOW_TEXT("status"), SHOW_TEXT("user_name"),
-    SHOW_TEXT("authentication_method"), SHOW_TEXT("client_address"),
-    SHOW_TEXT("application_name"), SHOW_TEXT("active_queries"), SHOW_TEXT("last_active_query"),
-    SHOW_INT("num_txns_executed"), SHOW_TIME("session_start"), SHOW_TIME("active_query_start")};
+static const struct result_column session_columns[] = {SHOW_INT("node_id"), SHOW_TEXT("session_id"),
+    SHOW_TEXT("status"), SHOW_TEXT("user_name"), SHOW_TEXT("authentication_method"),
+    SHOW_TEXT("client_address"), SHOW_TEXT("application_name"), SHOW_TEXT("active_queries"),
+    SHOW_TEXT("last_active_query"), SHOW_INT("num_txns_executed"), SHOW_TIME("session_start"),
+    SHOW_TIME("active_query_start")};
 SHOW_DESCRIBE(describe_sessions, session_columns)
 
 static const char *id_text(struct arena *arena, uint64_t id)
@@ -119,11 +118,12 @@ static struct status show_sessions(struct statement_context *context)
         bool active = info->statement != NULL;
         struct datum row[] = {datum_int(context->task->shard->node->id),
             datum_text(id_text(context->arena, info->id)),
-            datum_text(active ? "ACTIVE" : info->txn_state == TXN_IDLE ? "IDLE" : "OPEN"),
+            datum_text(active                        ? "ACTIVE"
+                       : info->txn_state == TXN_IDLE ? "IDLE"
+                                                     : "OPEN"),
             datum_text(info->user), DATUM_NULL, datum_text(info->client_address),
-            datum_text(info->application_name),
-            datum_text(active ? info->statement : ""), DATUM_NULL, DATUM_NULL,
-            datum_int(info->start_us),
+            datum_text(info->application_name), datum_text(active ? info->statement : ""),
+            DATUM_NULL, DATUM_NULL, datum_int(info->start_us),
             active ? datum_int(info->statement_start_us) : DATUM_NULL};
         TRY(show_row(context, row));
     }
@@ -166,9 +166,8 @@ out:
     return st;
 }
 
-static const struct result_column transaction_columns[] = {SHOW_INT("node_id"),
-    SHOW_TEXT("txn_id"), SHOW_TEXT("session_id"), SHOW_TEXT("application_name"),
-    SHOW_TIME("start")};
+static const struct result_column transaction_columns[] = {SHOW_INT("node_id"), SHOW_TEXT("txn_id"),
+    SHOW_TEXT("session_id"), SHOW_TEXT("application_name"), SHOW_TIME("start")};
 SHOW_DESCRIBE(describe_transactions, transaction_columns)
 
 static struct status show_transactions(struct statement_context *context)
@@ -198,10 +197,9 @@ out:
 // --- SHOW RANGES -------------------------------------------------------------------------------------------
 
 // The columns that are always there, then those of the options, in this order.
-static const struct result_column range_columns[] = {SHOW_TEXT("start_key"),
-    SHOW_TEXT("end_key"), SHOW_INT("range_id"), SHOW_TEXT("replicas"),
-    SHOW_TEXT("replica_localities"), SHOW_TEXT("voting_replicas"),
-    SHOW_TEXT("non_voting_replicas"), SHOW_TEXT("learner_replicas"),
+static const struct result_column range_columns[] = {SHOW_TEXT("start_key"), SHOW_TEXT("end_key"),
+    SHOW_INT("range_id"), SHOW_TEXT("replicas"), SHOW_TEXT("replica_localities"),
+    SHOW_TEXT("voting_replicas"), SHOW_TEXT("non_voting_replicas"), SHOW_TEXT("learner_replicas"),
     SHOW_TIME("split_enforced_until")};
 static const struct result_column key_columns[] = {
     {.name = "raw_start_key", .type = {TYPE_BYTEA, -1}},
@@ -209,8 +207,8 @@ static const struct result_column key_columns[] = {
 static const struct result_column table_columns[] = {SHOW_TEXT("schema_name"),
     SHOW_TEXT("table_name"), SHOW_INT("table_id"), SHOW_TEXT("table_start_key"),
     SHOW_TEXT("table_end_key")};
-static const struct result_column index_columns[] = {SHOW_TEXT("index_name"),
-    SHOW_INT("index_id"), SHOW_TEXT("index_start_key"), SHOW_TEXT("index_end_key")};
+static const struct result_column index_columns[] = {SHOW_TEXT("index_name"), SHOW_INT("index_id"),
+    SHOW_TEXT("index_start_key"), SHOW_TEXT("index_end_key")};
 static const struct result_column detail_columns[] = {SHOW_INT("range_size"),
     {.name = "range_size_mb", .type = {TYPE_FLOAT8, -1}}, SHOW_INT("lease_holder"),
     SHOW_TEXT("lease_holder_locality"), SHOW_TEXT("span_stats")};
@@ -223,8 +221,8 @@ static uint32_t add_columns(struct result_column *out, uint32_t count,
     return count + (uint32_t)column_count;
 }
 
-static struct status describe_ranges(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status describe_ranges(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     uint32_t flags = context->statement->as.show->flags;
     struct result_column *all =
@@ -271,7 +269,8 @@ static struct status send_range(struct statement_context *context, const struct 
     row[count++] = datum_text("{}");
     row[count++] = DATUM_NULL;
     if (flags & (SHOW_WITH_TABLES | SHOW_WITH_INDEXES)) {
-        for (int i = 0; i < 5; i++) row[count + (uint32_t)i] = DATUM_NULL;
+        for (int i = 0; i < 5; i++)
+            row[count + (uint32_t)i] = DATUM_NULL;
         if (from->table != NULL) {
             struct span span = row_table_span(arena, tenant, from->table->id);
             row[count] = datum_text(from->schema);
@@ -283,7 +282,8 @@ static struct status send_range(struct statement_context *context, const struct 
         count += 5;
     }
     if (flags & SHOW_WITH_INDEXES) {
-        for (int i = 0; i < 4; i++) row[count + (uint32_t)i] = DATUM_NULL;
+        for (int i = 0; i < 4; i++)
+            row[count + (uint32_t)i] = DATUM_NULL;
         if (from->index != NULL) {
             struct span span = row_index_span(arena, tenant, from->table->id, from->index->id);
             row[count] = datum_text(from->index->name);
@@ -299,8 +299,8 @@ static struct status send_range(struct statement_context *context, const struct 
         row[count++] = datum_int(range->node);
         row[count++] = datum_text("");
         row[count++] = datum_text(arena_printf(arena,
-            "{\"approximate_disk_bytes\": %" PRIu64 ", \"key_count\": %" PRIu64 "}",
-            range->bytes, range->keys));
+            "{\"approximate_disk_bytes\": %" PRIu64 ", \"key_count\": %" PRIu64 "}", range->bytes,
+            range->keys));
     }
     return show_row(context, row);
 }
@@ -319,8 +319,7 @@ static struct status send_parts(struct statement_context *context, const struct 
         if (table->kind != RELATION_TABLE) continue;
         if (!span_overlaps(range->span, row_table_span(context->arena, tenant, table->id)))
             continue;
-        TRY(catalog_schema_by_id(
-            context->task, context->session, table->schema_id, &schema));
+        TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
         struct range_row row = {.range = range, .table = table, .schema = schema->name};
         if (!(flags & SHOW_WITH_INDEXES)) {
             TRY(send_range(context, &row));
@@ -329,8 +328,8 @@ static struct status send_parts(struct statement_context *context, const struct 
         }
         for (uint32_t k = 0; k < table->index_count; k++) {
             row.index = &table->indexes[k];
-            if (!span_overlaps(range->span,
-                    row_index_span(context->arena, tenant, table->id, row.index->id)))
+            if (!span_overlaps(
+                    range->span, row_index_span(context->arena, tenant, table->id, row.index->id)))
                 continue;
             TRY(send_range(context, &row));
             sent = true;
@@ -376,8 +375,8 @@ static struct status ranges_target(struct statement_context *context, struct spa
                     index = &table->indexes[i];
             }
             if (index == NULL)
-                return ddl_error(context, E_UNDEFINED_OBJECT, "index \"%s\" does not exist",
-                    show->target.name);
+                return ddl_error(
+                    context, E_UNDEFINED_OBJECT, "index \"%s\" does not exist", show->target.name);
         }
         if (show->object == OBJECT_INDEX)
             *span = row_index_span(context->arena, session->tenant, table->id, index->id);

@@ -83,8 +83,8 @@ static const struct result_column database_grant_columns[] = {SHOW_TEXT("databas
 static const struct result_column role_grant_columns[] = {
     SHOW_TEXT("role_name"), SHOW_TEXT("member"), SHOW_BOOL("is_admin")};
 
-static struct status describe_grants(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status describe_grants(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     const struct show *show = context->statement->as.show;
     if (!show->has_target && show->targets.count == 0 && show->object != OBJECT_ROLE) {
@@ -152,22 +152,21 @@ static struct status send_grants(struct statement_context *context, const struct
         const struct privilege_grant *grant = &granted->grants[i];
         uint32_t all = privilege_all(granted->kind);
         if ((grant->privileges & all) == all) {
-            TRY(send_grant(
-                context, granted, grant->role, "ALL", (grant->grantable & all) == all));
+            TRY(send_grant(context, granted, grant->role, "ALL", (grant->grantable & all) == all));
             continue;
         }
         for (uint32_t bit = 1; bit <= PRIVILEGE_EXECUTE; bit <<= 1) {
             if (!(grant->privileges & bit)) continue;
-            TRY(send_grant(context, granted, grant->role, privilege_name(bit),
-                (grant->grantable & bit) != 0));
+            TRY(send_grant(
+                context, granted, grant->role, privilege_name(bit), (grant->grantable & bit) != 0));
         }
     }
 out:
     return st;
 }
 
-static struct status send_table(struct statement_context *context,
-    const struct table_desc *table, bool with_type)
+static struct status send_table(
+    struct statement_context *context, const struct table_desc *table, bool with_type)
 {
     struct status st = STATUS_OK;
     const struct database_desc *database;
@@ -176,8 +175,7 @@ static struct status send_table(struct statement_context *context,
     TRY(catalog_database_by_id(context->task, context->session, table->database_id, &database));
     TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
     struct granted granted = {
-        .leading = {datum_text(database->name), datum_text(schema->name),
-            datum_text(table->name),
+        .leading = {datum_text(database->name), datum_text(schema->name), datum_text(table->name),
             datum_text(table->kind == RELATION_SEQUENCE ? "sequence" : "table")},
         .leading_count = with_type ? 4 : 3,
         .kind = table->kind == RELATION_SEQUENCE ? OBJECT_SEQUENCE : OBJECT_TABLE,
@@ -196,11 +194,9 @@ static struct status send_schema(
     const struct database_desc *database;
 
     if (schema->database_id == 0) return STATUS_OK;
-    TRY(catalog_database_by_id(
-        context->task, context->session, schema->database_id, &database));
-    struct granted granted = {
-        .leading = {datum_text(database->name), datum_text(schema->name), DATUM_NULL,
-            datum_text("schema")},
+    TRY(catalog_database_by_id(context->task, context->session, schema->database_id, &database));
+    struct granted granted = {.leading = {datum_text(database->name), datum_text(schema->name),
+                                  DATUM_NULL, datum_text("schema")},
         .leading_count = with_type ? 4 : 2,
         .kind = OBJECT_SCHEMA,
         .owner = schema->owner,
@@ -237,10 +233,12 @@ static struct status show_all_grants(struct statement_context *context)
     TRY(send_database(context, database, true));
     TRY(catalog_list_schemas(
         context->task, context->session, context->arena, database_id, &schemas, &count));
-    for (uint32_t i = 0; i < count; i++) TRY(send_schema(context, schemas[i], true));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(send_schema(context, schemas[i], true));
     TRY(catalog_list_tables(
         context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) TRY(send_table(context, tables[i], true));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(send_table(context, tables[i], true));
 out:
     return st;
 }
@@ -252,8 +250,7 @@ static struct status show_role_grants(struct statement_context *context)
     struct role_membership *memberships;
     uint32_t count;
 
-    TRY(role_memberships(
-        context->task, context->session, context->arena, &memberships, &count));
+    TRY(role_memberships(context->task, context->session, context->arena, &memberships, &count));
     for (uint32_t i = 0; i < count; i++) {
         bool wanted = show->targets.count == 0 && !show->has_target;
         for (uint32_t k = 0; k < show->targets.count; k++)
@@ -288,8 +285,7 @@ static struct status show_grants_on(
         TRY(catalog_schema(task, session, database_name, name->name, false, &schema));
         return send_schema(context, schema, false);
     }
-    TRY(catalog_table(
-        task, session, name->catalog, name->schema, name->name, false, &table));
+    TRY(catalog_table(task, session, name->catalog, name->schema, name->name, false, &table));
     if (table->kind != RELATION_VIRTUAL) TRY(send_table(context, table, false));
 out:
     return st;
@@ -328,8 +324,7 @@ static struct status show_system_grants(struct statement_context *context)
     TRY(SHOW_SEND_COLUMNS(context, system_columns));
     TRY(role_system_grants(context->task, context->session, context->arena, &grants, &count));
     for (uint32_t i = 0; i < count; i++) {
-        if (!role_is_wanted(
-                context->statement->as.show, context->session, grants[i].grantee))
+        if (!role_is_wanted(context->statement->as.show, context->session, grants[i].grantee))
             continue;
         struct datum row[] = {datum_text(grants[i].grantee), datum_text(grants[i].privilege),
             datum_bool(grants[i].grantable)};

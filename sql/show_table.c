@@ -54,19 +54,18 @@ static struct status show_columns(struct statement_context *context)
     const struct table_desc *table;
 
     TRY(SHOW_SEND_COLUMNS(context, column_columns));
-    TRY(catalog_table(context->task, context->session, show->target.catalog,
-        show->target.schema, show->target.name, false, &table));
+    TRY(catalog_table(context->task, context->session, show->target.catalog, show->target.schema,
+        show->target.name, false, &table));
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
         const char *text = NULL;
         if (column->state != ELEMENT_PUBLIC) continue;
         if (column->default_sql != NULL)
-            TRY(catalog_expression_text(context->task, context->session, context->arena,
-                column->default_sql, &text));
+            TRY(catalog_expression_text(
+                context->task, context->session, context->arena, column->default_sql, &text));
         struct datum row[] = {datum_text(column->name),
             datum_text(type_format(context->arena, column->type)), datum_bool(!column->not_null),
-            show_text(text),
-            datum_text(column->generated_sql == NULL ? "" : column->generated_sql),
+            show_text(text), datum_text(column->generated_sql == NULL ? "" : column->generated_sql),
             datum_text(index_list(context->arena, table, column)), datum_bool(column->hidden)};
         TRY(show_row(context, row));
     }
@@ -78,9 +77,8 @@ out:
 
 static const struct result_column index_columns[] = {SHOW_TEXT("table_name"),
     SHOW_TEXT("index_name"), SHOW_BOOL("non_unique"), SHOW_INT("seq_in_index"),
-    SHOW_TEXT("column_name"), SHOW_TEXT("definition"), SHOW_TEXT("direction"),
-    SHOW_BOOL("storing"), SHOW_BOOL("implicit"), SHOW_BOOL("visible"),
-    {.name = "visibility", .type = {TYPE_FLOAT8, -1}}};
+    SHOW_TEXT("column_name"), SHOW_TEXT("definition"), SHOW_TEXT("direction"), SHOW_BOOL("storing"),
+    SHOW_BOOL("implicit"), SHOW_BOOL("visible"), {.name = "visibility", .type = {TYPE_FLOAT8, -1}}};
 SHOW_DESCRIBE(describe_indexes, index_columns)
 
 struct index_line {
@@ -93,14 +91,14 @@ static struct status send_index_line(struct statement_context *context,
     struct index_line line)
 {
     struct datum row[] = {datum_text(table->name), datum_text(index->name),
-        datum_bool(!index->unique && !index->primary), datum_int(position),
-        datum_text(line.column), datum_text(line.definition), datum_text(line.direction),
-        datum_bool(line.storing), datum_bool(line.implicit), datum_bool(true), datum_real(1)};
+        datum_bool(!index->unique && !index->primary), datum_int(position), datum_text(line.column),
+        datum_text(line.definition), datum_text(line.direction), datum_bool(line.storing),
+        datum_bool(line.implicit), datum_bool(true), datum_real(1)};
     return show_row(context, row);
 }
 
-static struct status show_index(struct statement_context *context,
-    const struct table_desc *table, const struct index_desc *index)
+static struct status show_index(struct statement_context *context, const struct table_desc *table,
+    const struct index_desc *index)
 {
     struct status st = STATUS_OK;
     int64_t position = 1;
@@ -165,13 +163,14 @@ static struct status show_indexes(struct statement_context *context)
     if (show->object == OBJECT_DATABASE) {
         TRY(catalog_database(context->task, context->session,
             show->has_target ? show->target.name : NULL, false, &database));
-        TRY(catalog_list_tables(context->task, context->session, context->arena, database->id,
-            &tables, &count));
-        for (uint32_t i = 0; i < count; i++) TRY(show_indexes_of(context, tables[i]));
+        TRY(catalog_list_tables(
+            context->task, context->session, context->arena, database->id, &tables, &count));
+        for (uint32_t i = 0; i < count; i++)
+            TRY(show_indexes_of(context, tables[i]));
         goto out;
     }
-    TRY(catalog_table(context->task, context->session, show->target.catalog,
-        show->target.schema, show->target.name, false, &table));
+    TRY(catalog_table(context->task, context->session, show->target.catalog, show->target.schema,
+        show->target.name, false, &table));
     TRY(show_indexes_of(context, table));
 out:
     return st;
@@ -191,8 +190,8 @@ static struct status show_constraints(struct statement_context *context)
     const struct table_desc *table;
 
     TRY(SHOW_SEND_COLUMNS(context, constraint_columns));
-    TRY(catalog_table(context->task, context->session, show->target.catalog,
-        show->target.schema, show->target.name, false, &table));
+    TRY(catalog_table(context->task, context->session, show->target.catalog, show->target.schema,
+        show->target.name, false, &table));
     for (uint32_t i = 0; i < table->constraint_count; i++) {
         const struct constraint_desc *constraint = &table->constraints[i];
         struct buffer details;
@@ -228,8 +227,8 @@ static const struct result_column create_database_columns[] = {
     SHOW_TEXT("database_name"), SHOW_TEXT("create_statement")};
 static const struct result_column create_all_columns[] = {SHOW_TEXT("create_statement")};
 
-static struct status describe_create(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status describe_create(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     const struct show *show = context->statement->as.show;
     *count = 2;
@@ -250,12 +249,11 @@ static struct status show_create_all(struct statement_context *context)
     uint32_t count;
 
     TRY(catalog_database(context->task, context->session, NULL, false, &database));
-    TRY(catalog_list_tables(context->task, context->session, context->arena, database->id,
-        &tables, &count));
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, database->id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         const char *text;
-        TRY(catalog_create_text(
-            context->task, context->session, context->arena, tables[i], &text));
+        TRY(catalog_create_text(context->task, context->session, context->arena, tables[i], &text));
         struct datum row[] = {datum_text(arena_printf(context->arena, "%s;", text))};
         TRY(show_row(context, row));
     }
@@ -278,8 +276,7 @@ static struct status show_create(struct statement_context *context)
     if (show->flags & SHOW_ALL) return show_create_all(context);
     if (show->object == OBJECT_DATABASE) {
         struct buffer out;
-        TRY(catalog_database(
-            context->task, context->session, show->target.name, false, &database));
+        TRY(catalog_database(context->task, context->session, show->target.name, false, &database));
         buffer_init(&out, context->arena);
         buffer_append_string(&out, "CREATE DATABASE ");
         deparse_identifier(&out, database->name);
@@ -288,8 +285,8 @@ static struct status show_create(struct statement_context *context)
     }
     if (show->object == OBJECT_FUNCTION || show->object == OBJECT_SCHEMA)
         return ddl_unsupported(context, "SHOW CREATE of this kind of object");
-    TRY(catalog_table(context->task, context->session, show->target.catalog,
-        show->target.schema, show->target.name, false, &table));
+    TRY(catalog_table(context->task, context->session, show->target.catalog, show->target.schema,
+        show->target.name, false, &table));
     if (show->object != OBJECT_TABLE || table->kind == RELATION_VIRTUAL)
         TRY(ddl_check_kind(context, table, show->object));
     TRY(catalog_create_text(context->task, context->session, context->arena, table, &text));

@@ -80,8 +80,8 @@ struct status statistics_read(struct task *task, struct session *session, struct
     struct status st = STATUS_OK;
     struct bytes value;
 
-    TRY(kv_get(task, session->txn, NULL,
-        catalog_statistics_key(arena, session->tenant, table_id), arena, &value));
+    TRY(kv_get(task, session->txn, NULL, catalog_statistics_key(arena, session->tenant, table_id),
+        arena, &value));
     *found = value.data != NULL;
     if (*found) TRY(statistics_decode(arena, value, statistics));
 out:

@@ -126,7 +126,8 @@ static struct status scan_table(struct task *task, struct session *session, stru
     TRY(plan_build(task, session, arena, list.items[0], buffer_bytes(&sql),
         ARENA_NEW(arena, struct type), &param_count, &plan));
     TRY(plan_run_open(task, session, plan, NULL, 0, &run));
-    while (!done) TRY(plan_run_next(task, run, &collect->sink, 0, &done));
+    while (!done)
+        TRY(plan_run_next(task, run, &collect->sink, 0, &done));
 out:
     if (failed(st)) st = status_copy(arena, st);
     if (run != NULL) plan_run_close(task, run);
@@ -213,11 +214,11 @@ static struct status analyze_all(struct statement_context *context)
     uint32_t count;
 
     TRY(catalog_database(context->task, context->session, NULL, false, &database));
-    TRY(catalog_list_tables(context->task, context->session, context->arena, database->id,
-        &tables, &count));
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, database->id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
-        if (failed(privilege_check_owner(context->task, context->session, tables[i]->owner,
-                OBJECT_TABLE, tables[i]->name)))
+        if (failed(privilege_check_owner(
+                context->task, context->session, tables[i]->owner, OBJECT_TABLE, tables[i]->name)))
             continue; // As PostgreSQL: others' tables are passed over.
         st = statistics_collect(context->task, context->session, tables[i], "__auto__");
         // Dropped while we were at others, or only in this very transaction.
@@ -228,8 +229,7 @@ out:
     return st;
 }
 
-static struct status analyze_tables(
-    struct statement_context *context, const struct vacuum *vacuum)
+static struct status analyze_tables(struct statement_context *context, const struct vacuum *vacuum)
 {
     struct status st = STATUS_OK;
     if (vacuum->tables.count == 0) return analyze_all(context);
@@ -307,8 +307,8 @@ static const struct result_column show_columns[] = {
 };
 #define SHOW_COLUMN_COUNT ((uint32_t)(sizeof show_columns / sizeof show_columns[0]))
 
-static struct status show_describe(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status show_describe(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     (void)context;
     *columns = show_columns;
@@ -324,10 +324,10 @@ struct status statistics_show_execute(struct statement_context *context)
     struct table_statistics statistics;
     bool found;
 
-    if (show->flags & SHOW_USING_JSON) return ddl_unsupported(context, "SHOW STATISTICS USING JSON");
+    if (show->flags & SHOW_USING_JSON)
+        return ddl_unsupported(context, "SHOW STATISTICS USING JSON");
     TRY(ddl_find(context, &show->target, false, OBJECT_TABLE, &table));
-    TRY(context->sink->columns(
-        context->task, context->sink, show_columns, SHOW_COLUMN_COUNT));
+    TRY(context->sink->columns(context->task, context->sink, show_columns, SHOW_COLUMN_COUNT));
     TRY(statistics_read(
         context->task, context->session, context->arena, table->id, &statistics, &found));
     if (!found) goto out;

@@ -74,26 +74,25 @@ out:
     return st;
 }
 
-#define SQL_TEST(suite, name, shards) \
-    static struct status suite##_##name##_body( \
-        struct task *task, __attribute__((unused)) struct sql_test *test); \
-    Test(suite, name) \
-    { \
-        char dir[256]; \
-        struct sql_test_call call = {.body = suite##_##name##_body, \
-            .options = { \
-                .dir = test_dir(dir), .store = KV_STORE_MODEL, .log_segment_bytes = 4 << 20}}; \
-        struct status st = node_test(shards, sql_test_run, &call); \
-        char sqlstate[6]; \
-        status_sqlstate(st, sqlstate); \
-        const struct status_report *report = failed(st) ? status_report_of(st) : NULL; \
-        test_dirs_remove(); \
-        cr_assert(!failed(st), "%s: %s (%s)", sqlstate, failed(st) ? st.message : "", \
-            report != NULL && report->detail != NULL ? report->detail : ""); \
-    } \
-    static struct status suite##_##name##_body( \
-        __attribute__((unused)) struct task *task, \
-        __attribute__((unused)) struct sql_test *test)
+#define SQL_TEST(suite, name, shards)                                                              \
+    static struct status suite##_##name##_body(                                                    \
+        struct task *task, __attribute__((unused)) struct sql_test *test);                         \
+    Test(suite, name)                                                                              \
+    {                                                                                              \
+        char dir[256];                                                                             \
+        struct sql_test_call call = {.body = suite##_##name##_body,                                \
+            .options = {                                                                           \
+                .dir = test_dir(dir), .store = KV_STORE_MODEL, .log_segment_bytes = 4 << 20}};     \
+        struct status st = node_test(shards, sql_test_run, &call);                                 \
+        char sqlstate[6];                                                                          \
+        status_sqlstate(st, sqlstate);                                                             \
+        const struct status_report *report = failed(st) ? status_report_of(st) : NULL;             \
+        test_dirs_remove();                                                                        \
+        cr_assert(!failed(st), "%s: %s (%s)", sqlstate, failed(st) ? st.message : "",              \
+            report != NULL && report->detail != NULL ? report->detail : "");                       \
+    }                                                                                              \
+    static struct status suite##_##name##_body(                                                    \
+        __attribute__((unused)) struct task *task, __attribute__((unused)) struct sql_test *test)
 
 // Rows as text: columns joined by '|', rows by a line feed.
 struct sql_text_sink {
@@ -126,8 +125,8 @@ static inline struct status sql_text_row(
         if (values[i].null)
             buffer_append_string(&self->out, "NULL");
         else
-            type_output(&self->out, &self->test->session->types, self->columns[i].type.oid,
-                values[i]);
+            type_output(
+                &self->out, &self->test->session->types, self->columns[i].type.oid, values[i]);
     }
     return STATUS_OK;
 }
@@ -168,41 +167,41 @@ static inline struct status sql_run(struct sql_test *test, const char *sql)
 }
 
 __attribute__((unused)) static char sql_test_message[4096];
-#define RUN(sql) \
-    do { \
-        st = sql_run(test, sql); \
-        if (failed(st)) { \
-            char state_[6]; \
-            status_sqlstate(st, state_); \
-            snprintf(sql_test_message, sizeof sql_test_message, "%s:%d: %s: %s [%s]", __FILE__, \
-                __LINE__, state_, st.message, sql); \
-            st = status_make(E_INTERNAL, sql_test_message); \
-            goto out; \
-        } \
+#define RUN(sql)                                                                                   \
+    do {                                                                                           \
+        st = sql_run(test, sql);                                                                   \
+        if (failed(st)) {                                                                          \
+            char state_[6];                                                                        \
+            status_sqlstate(st, state_);                                                           \
+            snprintf(sql_test_message, sizeof sql_test_message, "%s:%d: %s: %s [%s]", __FILE__,    \
+                __LINE__, state_, st.message, sql);                                                \
+            st = status_make(E_INTERNAL, sql_test_message);                                        \
+            goto out;                                                                              \
+        }                                                                                          \
     } while (0)
-#define GIVES(sql, expected) \
-    do { \
-        const char *text_ = ""; \
-        st = sql_rows(test, sql, &text_); \
-        if (failed(st) || strcmp(text_, expected) != 0) { \
-            snprintf(sql_test_message, sizeof sql_test_message, \
-                "%s:%d: wanted \"%s\", got \"%s\" %s [%s]", __FILE__, __LINE__, expected, text_, \
-                failed(st) ? st.message : "", sql); \
-            st = status_make(E_INTERNAL, sql_test_message); \
-            goto out; \
-        } \
+#define GIVES(sql, expected)                                                                       \
+    do {                                                                                           \
+        const char *text_ = "";                                                                    \
+        st = sql_rows(test, sql, &text_);                                                          \
+        if (failed(st) || strcmp(text_, expected) != 0) {                                          \
+            snprintf(sql_test_message, sizeof sql_test_message,                                    \
+                "%s:%d: wanted \"%s\", got \"%s\" %s [%s]", __FILE__, __LINE__, expected, text_,   \
+                failed(st) ? st.message : "", sql);                                                \
+            st = status_make(E_INTERNAL, sql_test_message);                                        \
+            goto out;                                                                              \
+        }                                                                                          \
     } while (0)
-#define REFUSED(sql, code_) \
-    do { \
-        char state_[6] = "00000"; \
-        st = sql_run(test, sql); \
-        if (failed(st)) status_sqlstate(st, state_); \
-        if (strcmp(state_, code_) != 0) { \
-            snprintf(sql_test_message, sizeof sql_test_message, \
-                "%s:%d: wanted %s, got %s: %s [%s]", __FILE__, __LINE__, code_, state_, \
-                failed(st) ? st.message : "", sql); \
-            st = status_make(E_INTERNAL, sql_test_message); \
-            goto out; \
-        } \
-        st = STATUS_OK; \
+#define REFUSED(sql, code_)                                                                        \
+    do {                                                                                           \
+        char state_[6] = "00000";                                                                  \
+        st = sql_run(test, sql);                                                                   \
+        if (failed(st)) status_sqlstate(st, state_);                                               \
+        if (strcmp(state_, code_) != 0) {                                                          \
+            snprintf(sql_test_message, sizeof sql_test_message,                                    \
+                "%s:%d: wanted %s, got %s: %s [%s]", __FILE__, __LINE__, code_, state_,            \
+                failed(st) ? st.message : "", sql);                                                \
+            st = status_make(E_INTERNAL, sql_test_message);                                        \
+            goto out;                                                                              \
+        }                                                                                          \
+        st = STATUS_OK;                                                                            \
     } while (0)

@@ -57,14 +57,13 @@ static void catalog_test_all(task_fn body)
     }
 }
 
-#define CATALOG_TEST(name) \
-    static struct status name##_body(struct task *task, void *arg); \
-    Test(catalog, name) \
-    { \
-        catalog_test_all(name##_body); \
-    } \
-    static struct status name##_body( \
-        struct task *task, __attribute__((unused)) void *arg)
+#define CATALOG_TEST(name)                                                                         \
+    static struct status name##_body(struct task *task, void *arg);                                \
+    Test(catalog, name)                                                                            \
+    {                                                                                              \
+        catalog_test_all(name##_body);                                                             \
+    }                                                                                              \
+    static struct status name##_body(struct task *task, __attribute__((unused)) void *arg)
 
 // --- a session of no client ------------------------------------------------------------------------------
 
@@ -113,8 +112,7 @@ static struct status make_database(struct task *task, struct session *session)
     struct status st = STATUS_OK;
     struct name_value existing;
     struct database_desc database = {.id = 52, .name = "d", .owner = "admin"};
-    struct schema_desc schema = {
-        .id = 53, .database_id = 52, .name = "public", .owner = "admin"};
+    struct schema_desc schema = {.id = 53, .database_id = 52, .name = "public", .owner = "admin"};
     TRY(catalog_take_name(
         task, session, 0, 0, "d", (struct name_value){NAME_DATABASE, 52, 0}, &existing));
     TRY(catalog_put_database(task, session, &database));
@@ -133,14 +131,26 @@ static struct status make_table(
     struct column_desc columns[] = {
         {.id = 1, .name = "a", .type = TYPE_OF(TYPE_INT8), .not_null = true}};
     struct index_column key[] = {{.column_id = 1}};
-    struct index_desc indexes[] = {{.id = 1, .name = "pk", .unique = true, .primary = true,
-        .columns = key, .column_count = 1}};
-    struct table_desc table = {.database_id = 52, .schema_id = 53, .name = name,
-        .owner = "admin", .columns = columns, .column_count = 1, .indexes = indexes,
-        .index_count = 1, .next_column_id = 2, .next_index_id = 2, .next_constraint_id = 1};
+    struct index_desc indexes[] = {{.id = 1,
+        .name = "pk",
+        .unique = true,
+        .primary = true,
+        .columns = key,
+        .column_count = 1}};
+    struct table_desc table = {.database_id = 52,
+        .schema_id = 53,
+        .name = name,
+        .owner = "admin",
+        .columns = columns,
+        .column_count = 1,
+        .indexes = indexes,
+        .index_count = 1,
+        .next_column_id = 2,
+        .next_index_id = 2,
+        .next_constraint_id = 1};
     TRY(catalog_new_id(task, TENANT, &table.id));
-    TRY(catalog_take_name(task, session, 52, 53, name,
-        (struct name_value){NAME_RELATION, table.id, 0}, &existing));
+    TRY(catalog_take_name(
+        task, session, 52, 53, name, (struct name_value){NAME_RELATION, table.id, 0}, &existing));
     CHECK(existing.id == 0);
     TRY(catalog_put_table(task, session, &table));
     *id = table.id;
@@ -170,8 +180,7 @@ CATALOG_TEST(changes_are_seen_by_their_own_transaction_first)
     TRY(lookup(task, &a, "t", &table));
     CHECK(table != NULL && table->id == id);
     TRY(begin(task, &b));
-    CHECK_FAILS(
-        catalog_table(task, &b, NULL, "public", "t", false, &table), E_UNDEFINED_TABLE);
+    CHECK_FAILS(catalog_table(task, &b, NULL, "public", "t", false, &table), E_UNDEFINED_TABLE);
     TRY(commit(task, &a));
     // The other one's snapshot is older.
     TRY(lookup(task, &b, "t", &table));

@@ -9,9 +9,8 @@ SQL_TEST(ddl, a_new_virtual_cluster_has_its_catalog, 1)
     GIVES("SELECT username, is_role FROM system.users ORDER BY username", "admin|t\nroot|f");
     GIVES("SELECT role, member FROM system.role_members", "admin|root");
     GIVES("SELECT name, value FROM system.settings", "version|" CLUSTER_VERSION);
-    GIVES("SHOW DATABASES",
-        "defaultdb|admin|NULL|NULL|{}|NULL\npostgres|admin|NULL|NULL|{}|NULL\n"
-        "system|admin|NULL|NULL|{}|NULL");
+    GIVES("SHOW DATABASES", "defaultdb|admin|NULL|NULL|{}|NULL\npostgres|admin|NULL|NULL|{}|NULL\n"
+                            "system|admin|NULL|NULL|{}|NULL");
     CHECK_FAILS(bootstrap_tenant(task, TENANT, &(struct bootstrap_options){0}),
         E_NOT_IN_PREREQUISITE_STATE);
     REFUSED("DROP DATABASE system", "42501");
@@ -144,16 +143,21 @@ SQL_TEST(ddl, an_index_is_made_under_writes, 1)
     struct task_options options = {
         .fn = write_all_the_time, .arg = writer, .kind = "test.writer", .tenant = TENANT};
     TRY(task_start(task->shard, &options));
-    while (writer->rounds < 3 && !writer->ended) TRY(task_sleep(task, 1000000));
+    while (writer->rounds < 3 && !writer->ended)
+        TRY(task_sleep(task, 1000000));
     RUN("CREATE INDEX t_b ON t (b)");
     uint64_t during = writer->rounds;
-    while (writer->rounds < during + 3 && !writer->ended) TRY(task_sleep(task, 1000000));
+    while (writer->rounds < during + 3 && !writer->ended)
+        TRY(task_sleep(task, 1000000));
     writer->stop = true;
-    while (!writer->ended) TRY(task_sleep(task, 1000000));
+    while (!writer->ended)
+        TRY(task_sleep(task, 1000000));
     TRY(writer->st);
-    GIVES("SELECT (SELECT count(*) FROM t@t_b WHERE b IS NOT NULL) = (SELECT count(*) FROM t)", "t");
+    GIVES(
+        "SELECT (SELECT count(*) FROM t@t_b WHERE b IS NOT NULL) = (SELECT count(*) FROM t)", "t");
     GIVES("SELECT count(*) FROM t x WHERE NOT EXISTS (SELECT 1 FROM t@t_b y WHERE y.b = x.b AND "
-          "y.a = x.a)", "0");
+          "y.a = x.a)",
+        "0");
 out:
     free(writer);
     return st;
@@ -251,7 +255,8 @@ SQL_TEST(ddl, cluster_settings_have_types_and_ranges, 2)
     RUN("SET CLUSTER SETTING jobs.retention_time = '90m'");
     GIVES("SHOW CLUSTER SETTING jobs.retention_time", "1h30m0s");
     GIVES("SELECT value, setting_type, default_value, origin FROM [SHOW CLUSTER SETTINGS] "
-          "WHERE variable = 'jobs.retention_time'", "1h30m0s|d|336h0m0s|override");
+          "WHERE variable = 'jobs.retention_time'",
+        "1h30m0s|d|336h0m0s|override");
     RUN("RESET CLUSTER SETTING jobs.retention_time");
     GIVES("SHOW CLUSTER SETTING jobs.retention_time", "336h0m0s");
     REFUSED("SET CLUSTER SETTING jobs.retention_time = 'soon'", "22023");
@@ -307,9 +312,10 @@ SQL_TEST(ddl, statistics_are_collected, 1)
     RUN("INSERT INTO t SELECT g, nullif(g % 10, 0) FROM generate_series(1, 2000) g");
     RUN("ANALYZE t");
     GIVES("SELECT column_names, row_count, distinct_count BETWEEN 1700 AND 2000, null_count "
-          "FROM [SHOW STATISTICS FOR TABLE t]", "{a}|2000|t|0\n{b}|2000|f|200");
-    GIVES("SELECT distinct_count FROM [SHOW STATISTICS FOR TABLE t] WHERE column_names = '{b}'",
-        "9");
+          "FROM [SHOW STATISTICS FOR TABLE t]",
+        "{a}|2000|t|0\n{b}|2000|f|200");
+    GIVES(
+        "SELECT distinct_count FROM [SHOW STATISTICS FOR TABLE t] WHERE column_names = '{b}'", "9");
     GIVES("SELECT estimated_row_count FROM [SHOW TABLES]", "2000");
     RUN("VACUUM ANALYZE t");
     RUN("ANALYZE");

@@ -18,29 +18,60 @@ static void teardown(void)
 TestSuite(descriptor, .init = setup, .fini = teardown);
 
 static struct column_desc columns[] = {
-    {.id = 1, .name = "a", .type = {TYPE_INT8, -1}, .not_null = true,
-        .default_sql = "nextval(16500::regclass)", .owned_sequence = 116},
+    {.id = 1,
+        .name = "a",
+        .type = {TYPE_INT8, -1},
+        .not_null = true,
+        .default_sql = "nextval(16500::regclass)",
+        .owned_sequence = 116},
     {.id = 3, .name = "b", .type = {TYPE_VARCHAR, 24}, .default_sql = ""},
-    {.id = 4, .name = "rowid", .type = {TYPE_INT8, -1}, .hidden = true, .identity = 'a',
-        .missing = {(const uint8_t *)"\x01\x02", 2}, .state = ELEMENT_WRITE_ONLY},
+    {.id = 4,
+        .name = "rowid",
+        .type = {TYPE_INT8, -1},
+        .hidden = true,
+        .identity = 'a',
+        .missing = {(const uint8_t *)"\x01\x02", 2},
+        .state = ELEMENT_WRITE_ONLY},
 };
 static struct index_column key[] = {{.column_id = 1}};
 static struct index_column parts[] = {
     {.column_id = 3, .descending = true}, {.expression_sql = "lower(b)"}};
 static uint32_t stored[] = {4};
 static struct index_desc indexes[] = {
-    {.id = 2, .name = "t_pkey", .unique = true, .primary = true, .from_constraint = true,
-        .columns = key, .column_count = 1},
-    {.id = 3, .name = "i", .columns = parts, .column_count = 2, .stored = stored,
-        .stored_count = 1, .predicate_sql = "a > 0", .state = ELEMENT_WRITE_ONLY},
+    {.id = 2,
+        .name = "t_pkey",
+        .unique = true,
+        .primary = true,
+        .from_constraint = true,
+        .columns = key,
+        .column_count = 1},
+    {.id = 3,
+        .name = "i",
+        .columns = parts,
+        .column_count = 2,
+        .stored = stored,
+        .stored_count = 1,
+        .predicate_sql = "a > 0",
+        .state = ELEMENT_WRITE_ONLY},
 };
 static uint32_t fk_columns[] = {1, 3}, fk_referenced[] = {7, 8};
 static struct constraint_desc constraints[] = {
-    {.id = 1, .name = "c", .kind = TABLE_CHECK, .check_sql = "a > 0", .columns = fk_columns,
-        .column_count = 1, .not_valid = true},
-    {.id = 2, .name = "f", .kind = TABLE_FOREIGN_KEY, .columns = fk_columns, .column_count = 2,
-        .referenced_table = 200, .referenced_columns = fk_referenced,
-        .on_delete = REFERENCE_CASCADE, .on_update = REFERENCE_SET_NULL},
+    {.id = 1,
+        .name = "c",
+        .kind = TABLE_CHECK,
+        .check_sql = "a > 0",
+        .columns = fk_columns,
+        .column_count = 1,
+        .not_valid = true},
+    {.id = 2,
+        .name = "f",
+        .kind = TABLE_FOREIGN_KEY,
+        .columns = fk_columns,
+        .column_count = 2,
+        .referenced_table = 200,
+        .referenced_columns = fk_referenced,
+        .on_delete = REFERENCE_CASCADE,
+        .on_update = REFERENCE_SET_NULL},
 };
 static struct fk_back_reference references[] = {{.table_id = 300, .constraint_id = 4}};
 static struct privilege_grant grants[] = {{.role = "public", .privileges = 5, .grantable = 1}};
@@ -48,12 +79,28 @@ static uint32_t views[] = {400, 401};
 
 static struct table_desc example(void)
 {
-    return (struct table_desc){.id = 123, .database_id = 52, .schema_id = 53, .version = 9,
-        .name = "t", .kind = RELATION_TABLE, .columns = columns, .column_count = 3,
-        .next_column_id = 5, .next_index_id = 4, .next_constraint_id = 3, .indexes = indexes,
-        .index_count = 2, .constraints = constraints, .constraint_count = 2,
-        .referenced_by = references, .referenced_by_count = 1, .writes_blocked = true,
-        .depended_by = views, .depended_by_count = 2, .owner = "root", .grants = grants,
+    return (struct table_desc){.id = 123,
+        .database_id = 52,
+        .schema_id = 53,
+        .version = 9,
+        .name = "t",
+        .kind = RELATION_TABLE,
+        .columns = columns,
+        .column_count = 3,
+        .next_column_id = 5,
+        .next_index_id = 4,
+        .next_constraint_id = 3,
+        .indexes = indexes,
+        .index_count = 2,
+        .constraints = constraints,
+        .constraint_count = 2,
+        .referenced_by = references,
+        .referenced_by_count = 1,
+        .writes_blocked = true,
+        .depended_by = views,
+        .depended_by_count = 2,
+        .owner = "root",
+        .grants = grants,
         .grant_count = 1};
 }
 
@@ -91,9 +138,19 @@ Test(descriptor, table_comes_back_as_it_was)
 
 Test(descriptor, sequence_options_come_back)
 {
-    struct table_desc table = {.id = 5, .name = "s", .owner = "root", .kind = RELATION_SEQUENCE,
-        .sequence = {.type = TYPE_INT4, .start = -7, .increment = -1, .minimum = INT64_MIN,
-            .maximum = -1, .cache = 10, .cycle = true, .owner_table = 9, .owner_column = 2}};
+    struct table_desc table = {.id = 5,
+        .name = "s",
+        .owner = "root",
+        .kind = RELATION_SEQUENCE,
+        .sequence = {.type = TYPE_INT4,
+            .start = -7,
+            .increment = -1,
+            .minimum = INT64_MIN,
+            .maximum = -1,
+            .cache = 10,
+            .cycle = true,
+            .owner_table = 9,
+            .owner_column = 2}};
     struct table_desc back;
     struct status st = descriptor_decode_table(&arena, encode(&table), &back);
     cr_assert(!failed(st), "%s", st.message);

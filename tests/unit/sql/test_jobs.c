@@ -20,8 +20,8 @@ static struct status count_resume(struct task *task, struct job *job)
         at++;
         uint8_t *progress = arena_alloc(task->arena, 1);
         *progress = at;
-        TRY(job_update(task, job, (struct bytes){progress, 1},
-            (double)at / job->payload.data[0], "counting"));
+        TRY(job_update(
+            task, job, (struct bytes){progress, 1}, (double)at / job->payload.data[0], "counting"));
         if (fail_always) return status_make(E_DIVISION_BY_ZERO, "division by zero");
         TRY(task_sleep(task, 2000000));
         TRY(job_check(job));
@@ -38,10 +38,8 @@ static struct status count_revert(struct task *task, struct job *job)
     return STATUS_OK;
 }
 
-static const struct job_type count_type = {.name = "COUNT",
-    .resume = count_resume,
-    .revert = count_revert,
-    .class = TASK_BULK};
+static const struct job_type count_type = {
+    .name = "COUNT", .resume = count_resume, .revert = count_revert, .class = TASK_BULK};
 static const struct job_type stubborn_type = {
     .name = "STUBBORN", .resume = count_resume, .not_cancelable = true, .class = TASK_BULK};
 
@@ -62,10 +60,8 @@ static struct status start_job(
 {
     struct status st = STATUS_OK;
     uint8_t payload[1] = {count};
-    struct job_options options = {.type = type,
-        .description = "counts",
-        .user_name = "root",
-        .payload = {payload, 1}};
+    struct job_options options = {
+        .type = type, .description = "counts", .user_name = "root", .payload = {payload, 1}};
     TRY(job_create(task, TENANT, NULL, &options, id));
     TRY(job_start_committed(task, TENANT, *id));
 out:
@@ -99,7 +95,9 @@ SQL_TEST(jobs, run_pause_and_resume, 2)
     TRY(job_wait(task, TENANT, id, &status));
     CHECK(status == JOB_SUCCEEDED);
     GIVES(SQL_OF("SELECT job_type, status, running_status, fraction_completed, error FROM "
-                 "[SHOW JOB %lld]", id), "COUNT|succeeded|counting|1|NULL");
+                 "[SHOW JOB %lld]",
+              id),
+        "COUNT|succeeded|counting|1|NULL");
     REFUSED(SQL_OF("PAUSE JOB %lld", id), "55000");
     REFUSED(SQL_OF("RESUME JOB %lld", id), "55000");
     REFUSED(SQL_OF("CANCEL JOB %lld", id), "55000");
@@ -116,7 +114,8 @@ SQL_TEST(jobs, run_pause_and_resume, 2)
     CHECK(job->progress.size == 1 && job->progress.data[0] < 200);
     RUN(SQL_OF("RESUME JOB %lld", id));
     TRY(wait_for(task, id, JOB_RUNNING));
-    while (resumed == before) TRY(task_sleep(task, 1000000));
+    while (resumed == before)
+        TRY(task_sleep(task, 1000000));
     RUN(SQL_OF("CANCEL JOB %lld", id));
     TRY(wait_for(task, id, JOB_CANCELED));
     CHECK(reverted == 1);
@@ -211,7 +210,8 @@ SQL_TEST(jobs, schema_changes_survive_their_server, 1)
         TRY(jobs_tenant_stop(task, TENANT));
         TRY(jobs_tenant_start(task, TENANT));
     }
-    while (!client->ended) TRY(task_sleep(task, 5000000));
+    while (!client->ended)
+        TRY(task_sleep(task, 5000000));
     TRY(client->st);
     GIVES("SELECT b FROM t WHERE a = 2999", "v2999");
     GIVES("SELECT count(*) FROM t", "3000");
