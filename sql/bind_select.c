@@ -674,6 +674,8 @@ static void add_lock(struct binder *binder, struct rel *scan, struct query *quer
     lock->lock.lock = scan->scan.lock;
     lock->lock.wait = scan->scan.wait;
     scan->scan.lock = REL_LOCK_NONE;
+    // Rows that others hold and change meanwhile are passed over, not conflicts.
+    scan->scan.no_validate = scan->scan.wait == LOCK_WAIT_SKIP;
     query->rel = lock;
 }
 

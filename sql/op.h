@@ -88,6 +88,7 @@ struct node_scan {
     struct expr_program *filter;    // Over the node's layout; or NULL.
     enum rel_lock lock;
     enum lock_wait wait;
+    bool no_validate;               // What it reads does not enter the read set.
     uint64_t limit_hint;            // Rows after which it is likely to be asked no more; 0: unknown.
     const struct scalar_list *conjuncts; // For EXPLAIN.
     struct scalar_list access_conjuncts;
@@ -144,6 +145,11 @@ struct node_call {
     struct type *arg_types;
     struct type result;
     uint32_t column_count;
+};
+
+struct node_same {
+    uint32_t column, slot;
+    type_oid type;
 };
 
 struct writer_plan; // sql/writer.h
@@ -225,6 +231,11 @@ struct node {
             uint32_t *key_columns;      // Of the input: the primary key's.
             uint32_t key_count;
             struct expr_program *limit, *offset; // Of the LIMIT above.
+            // SKIP LOCKED reads without validation: under the lock the row must still be the same.
+            struct row_decoder decoder;
+            struct expr_program *filter;  // The scan's conditions over the decoder's slots.
+            struct node_same *same;       // Columns of the input that must be what the decoder gives.
+            uint32_t same_count;
             enum rel_lock lock;
             enum lock_wait wait;
         } lock;

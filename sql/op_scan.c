@@ -131,6 +131,7 @@ static struct status look_up(struct task *task, struct scan_op *scan, struct kv_
     struct op *op = &scan->op;
     const struct node_scan *node = &op->node->scan;
     struct kv_read read = scan_read(node->lock, node->wait);
+    read.no_validate = node->no_validate;
     struct bytes *keys = arena_alloc(&op->arena, *count * sizeof(struct bytes));
     struct bytes *values = arena_alloc(&op->arena, *count * sizeof(struct bytes));
     bool *skipped = arena_alloc_zero(&op->arena, *count * sizeof(bool));
@@ -163,6 +164,7 @@ static struct status scan_next(struct task *task, struct op *op, struct batch **
     const struct node_scan *node = &op->node->scan;
     struct kv_read read = node->primary == NULL ? scan_read(node->lock, node->wait)
                                                 : (struct kv_read){0};
+    read.no_validate = node->no_validate;
     *out = &op->out;
     op->out.selected = 0;
     while (op->out.selected == 0) {

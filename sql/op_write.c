@@ -477,6 +477,8 @@ struct lock_op {
     struct datum *row;
     struct expr_state *limit, *offset;
     uint64_t left; // Rows that are still to be locked.
+    struct expr_state *filter;
+    struct batch fresh; // The row under its lock.
 };
 
 static struct status lock_open(struct task *task, struct op *op)
@@ -487,6 +489,14 @@ static struct status lock_open(struct task *task, struct op *op)
     (void)task;
     lock->selection = arena_alloc(run->arena, run->capacity * sizeof(uint16_t));
     lock->row = ARENA_ARRAY(run->arena, struct datum, row_width(node->lock.scan.table));
+    if (node->lock.filter != NULL) {
+        uint32_t slots = node->lock.decoder.slot_count;
+        lock->filter = expr_state_new(run->arena, run, node->lock.filter, 1);
+        lock->fresh = (struct batch){.column_count = slots, .count = 1, .selected = 1};
+        lock->fresh.columns = ARENA_ARRAY(run->arena, struct datum *, slots);
+        for (uint32_t i = 0; i < slots; i++)
+            lock->fresh.columns[i] = ARENA_ARRAY(run->arena, struct datum, 1);
+    }
     if (node->lock.limit != NULL)
         lock->limit = expr_state_new(run->arena, run, node->lock.limit, 1);
     if (node->lock.offset != NULL)
@@ -507,6 +517,31 @@ static struct status lock_rewind(struct task *task, struct op *op)
             lock->left = (uint64_t)limit.integer + (uint64_t)offset.integer;
     }
     TRY(op_rewind(task, op->left));
+
+out:
+    return st;
+}
+
+// Whether the row is still what the scan read without validation.
+static struct status is_same(struct task *task, struct lock_op *lock, struct bytes key,
+    struct bytes value, const struct batch *in, uint32_t at, bool *same)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &lock->op;
+    const struct node *node = op->node;
+    *same = true;
+    if (lock->filter == NULL) return st;
+    TRY(row_decode(&node->lock.decoder, key, value, &op->arena, lock->fresh.columns, 0));
+    for (uint32_t i = 0; i < node->lock.same_count; i++) {
+        struct datum before = in->columns[node->lock.same[i].column][at];
+        struct datum now = lock->fresh.columns[node->lock.same[i].slot][0];
+        if (before.null || now.null) *same &= before.null == now.null;
+        else *same &= type_equal(node->lock.same[i].type, before, now);
+    }
+    uint32_t selected = 1;
+    TRY(expr_run(task, lock->filter, &lock->fresh, &op->arena));
+    expr_selection(lock->filter, &selected);
+    *same &= selected == 1;
 
 out:
     return st;
@@ -543,6 +578,9 @@ static struct status lock_next(struct task *task, struct op *op, struct batch **
             TRY(kv_get_many(
                 task, op->run->txn, &read, &key_bytes, 1, &op->arena, &value, &skipped));
             if (value.data == NULL || skipped) continue;
+            bool same;
+            TRY(is_same(task, lock, key_bytes, value, in, at, &same));
+            if (!same) continue;
             lock->selection[kept++] = (uint16_t)at;
             lock->left--;
         }

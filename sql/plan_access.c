@@ -465,6 +465,7 @@ static struct status make_scan(
     scan->reverse = c->ordered && c->reverse;
     scan->lock = rel->scan.lock;
     scan->wait = rel->scan.wait;
+    scan->no_validate = rel->scan.no_validate;
     if (!c->covering) TRY(make_lookup(plan, c, scan));
     const struct row_index *source = c->covering ? c->keys : scan->primary;
     uint32_t count = 0;
@@ -498,6 +499,10 @@ static struct status make_scan(
             &scan->filter));
         scan->conjuncts = residual;
     }
+    // An UPDATE that looks for its rows in all of the table would lock all of it: it locks what it writes.
+    if (rel->scan.all_columns && residual->count > 0 && c->equal_count == 0 &&
+        c->range_conjuncts.count == 0)
+        scan->lock = REL_LOCK_NONE;
     if (plan->want != NULL && plan->want->limit > 0 && (plan->want->count == 0 || c->ordered))
         scan->limit_hint = residual->count == 0 ? (uint64_t)plan->want->limit
                                                 : (uint64_t)plan->want->limit * 8;

@@ -737,6 +737,37 @@ out:
     return st;
 }
 
+// What SKIP LOCKED looks at again once it has the lock.
+static struct status lock_recheck(struct planner *planner, const struct rel *scan, struct node *node)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = scan->scan.table;
+    struct var_set used = no_vars(planner);
+    need_list(&scan->scan.conjuncts, &used);
+    var_id *vars = ARENA_ARRAY(planner->arena, var_id, table->column_count);
+    uint32_t *ordinals = ARENA_ARRAY(planner->arena, uint32_t, table->column_count);
+    uint32_t count = 0;
+    node->lock.same = ARENA_ARRAY(planner->arena, struct node_same, table->column_count);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        var_id var = scan->scan.base + i;
+        uint32_t column = layout_find(&node->layout, var);
+        if (column == UINT32_MAX && !var_set_has(&used, var)) continue;
+        if (column != UINT32_MAX)
+            node->lock.same[node->lock.same_count++] =
+                (struct node_same){column, count, table->columns[i].type.oid};
+        vars[count] = var;
+        ordinals[count++] = i;
+    }
+    struct layout layout = {vars, count};
+    TRY(row_decoder_init(
+        planner->arena, node->lock.scan.primary, ordinals, count, &node->lock.decoder));
+    TRY(expr_compile_filter(planner->arena, &planner->frame->outer, &layout,
+        &scan->scan.conjuncts, &node->lock.filter));
+
+out:
+    return st;
+}
+
 static struct status plan_lock(
     struct planner *planner, struct rel *rel, const struct var_set *needed, const struct want *want,
     struct node **out, bool *ordered)
@@ -766,6 +797,7 @@ static struct status plan_lock(
         if (column == UINT32_MAX) return status_make(E_INTERNAL, "planner lost a key to lock");
         node->lock.key_columns[k] = column;
     }
+    if (scan->scan.no_validate) TRY(lock_recheck(planner, scan, node));
     node->rows = node->left->rows;
     node->cost = node->left->cost + node->rows * COST_POINT;
     *out = node;

@@ -107,6 +107,7 @@ struct rel {
             bool no_full_scan;
             enum rel_lock lock;
             enum lock_wait wait;
+            bool no_validate;      // What it reads is read again under a lock.
             bool all_columns;      // Also the ones not public: for UPDATE and DELETE.
         } scan; // SCAN, VIRTUAL, SEQUENCE
         struct {
