@@ -6,6 +6,7 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "sql/parse.h"
 #include "sql/execute.h"
 #include "sql/shape.h"
 #include "sql/shard_state.h"
@@ -185,8 +186,12 @@ struct status plan_cache_find(struct task *task, struct session *session, struct
         }
     }
     *params = ARENA_ARRAY(arena, struct datum, shape->literal_count + 1);
-    for (uint32_t i = 0; i < shape->literal_count; i++)
-        TRY(literal_value(session, arena, &shape->literals[i], prepared->param_types[i], &(*params)[i]));
+    for (uint32_t i = 0; i < shape->literal_count; i++) {
+        const struct shape_literal *literal = &shape->literals[i];
+        st = literal_value(session, arena, literal, prepared->param_types[i], &(*params)[i]);
+        if (failed(st)) st = status_position(arena, st, parse_position(text, literal->position));
+        TRY(st);
+    }
     *out = prepared;
 out:
     if (failed(st)) prepared_release(prepared);

@@ -268,6 +268,13 @@ struct datum type_copy(struct arena *arena, type_oid oid, struct datum value)
 
 // --- keys --------------------------------------------------------------------------------------------
 
+bool type_has_key(type_oid oid)
+{
+    const struct type_ops *ops = type_ops(oid);
+    if (ops->element_has_key != NULL) return ops->element_has_key(type_info(oid)->element);
+    return !ops->no_key;
+}
+
 struct status type_key_encode(
     struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
@@ -276,7 +283,7 @@ struct status type_key_encode(
         key_append_null(key, order);
         return STATUS_OK;
     }
-    if (ops->no_key) {
+    if (!type_has_key(oid)) {
         const struct type_info *info = type_info(oid);
         return status_format(key->arena, E_FEATURE_NOT_SUPPORTED,
             "index over a column of type %s is not supported",

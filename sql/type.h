@@ -131,6 +131,7 @@ CHECKED struct status type_key_decode(struct bytes *key, type_oid oid, enum key_
 // Whether the key form gives the exact value back (numeric keeps no display scale: false). jsonb and arrays have
 // no key form: 0A000..
 bool type_key_is_exact(type_oid oid);
+bool type_has_key(type_oid oid); // Whether it can be a column of an index.
 // As a value in a row: not NULL. Self-delimiting.
 void type_value_encode(struct buffer *out, type_oid oid, struct datum value);
 // Takes one value off; datum.data points into `*in` where it can.

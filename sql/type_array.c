@@ -435,8 +435,93 @@ static uint64_t array_hash(type_oid oid, struct datum value)
     return hash;
 }
 
+// --- keys -----------------------------------------------------------------------------------------------------------
+//
+// The element type, then before each element a mark that sorts the end of the shorter first and NULL last,
+// then the shape. Elements keep their own key forms; what those lose is lost here too.
+
+enum mark { MARK_END, MARK_ITEM, MARK_NULL };
+
+static void append_mark(struct buffer *key, enum mark mark, enum key_order order)
+{
+    buffer_append_u8(key, (uint8_t)(order == KEY_DESCENDING ? ~(uint32_t)mark : mark));
+}
+
+static bool array_has_key(type_oid element)
+{
+    return !type_ops(element)->no_key;
+}
+
+static void array_key_encode(struct buffer *key, struct datum value, enum key_order order)
+{
+    struct array array;
+    struct datum item;
+    if (failed(array_open(value, &array))) array = (struct array){.element = TYPE_INT4};
+    key_append_int(key, array.element, order);
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
+        append_mark(key, item.null ? MARK_NULL : MARK_ITEM, order);
+        if (item.null) continue;
+        struct status st = type_key_encode(key, array.element, item, order);
+        (void)st; // Element types without a key are refused for the whole array.
+    }
+    append_mark(key, MARK_END, order);
+    key_append_int(key, array.dimensions, order);
+    for (uint32_t i = 0; i < array.dimensions; i++)
+        key_append_int(key, array.length[i], order);
+    for (uint32_t i = 0; i < array.dimensions; i++)
+        key_append_int(key, array.lower[i], order);
+}
+
+static struct status damaged_key(void)
+{
+    return status_make(E_DATA_CORRUPTED, "key column is no array");
+}
+
+static struct status array_key_decode(
+    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct array_builder builder;
+    struct datum item;
+    int64_t element, dimensions, number;
+    int32_t length[ARRAY_DIMENSIONS_MAX], lower[ARRAY_DIMENSIONS_MAX];
+    uint64_t count;
+    TRY(key_decode_int(key, order, &element));
+    if (element <= 0 || type_info((type_oid)element) == NULL || type_is_array((type_oid)element))
+        return damaged_key();
+    array_builder_init(&builder, arena, (type_oid)element);
+    for (;;) {
+        if (key->size == 0) return damaged_key();
+        uint8_t mark = order == KEY_DESCENDING ? (uint8_t)~key->data[0] : key->data[0];
+        *key = bytes_skip(*key, 1);
+        if (mark == MARK_END) break;
+        if (mark > MARK_NULL) return damaged_key();
+        item = DATUM_NULL;
+        if (mark == MARK_ITEM)
+            TRY(type_key_decode(key, (type_oid)element, order, arena, &item));
+        TRY(array_builder_add(&builder, item));
+    }
+    TRY(key_decode_int(key, order, &dimensions));
+    if (dimensions < 0 || dimensions > ARRAY_DIMENSIONS_MAX) return damaged_key();
+    count = dimensions == 0 ? 0 : 1;
+    for (int64_t i = 0; i < 2 * dimensions; i++) {
+        TRY(key_decode_int(key, order, &number));
+        if (number != (int32_t)number || (i < dimensions && number < 0)) return damaged_key();
+        if (i < dimensions) count *= (uint64_t)number;
+        *(i < dimensions ? &length[i] : &lower[i - dimensions]) = (int32_t)number;
+        if (count > ARRAY_COUNT_MAX) return damaged_key();
+    }
+    if (count != builder.count) return damaged_key();
+    TRY(array_builder_finish_dimensions(&builder, (uint32_t)dimensions, length, lower, value));
+out:
+    return st;
+}
+
 const struct type_ops type_ops_array = {.storage = TYPE_STORE_BYTES,
-    .no_key = true,
+    .key_inexact = true,
+    .key_encode = array_key_encode,
+    .key_decode = array_key_decode,
+    .element_has_key = array_has_key,
     .input = array_input,
     .output = array_output,
     .receive = array_receive,
@@ -488,7 +573,10 @@ static void vector_output(
 }
 
 const struct type_ops type_ops_vector = {.storage = TYPE_STORE_BYTES,
-    .no_key = true,
+    .key_inexact = true,
+    .key_encode = array_key_encode,
+    .key_decode = array_key_decode,
+    .element_has_key = array_has_key,
     .input = vector_input,
     .output = vector_output,
     .receive = array_receive,

@@ -166,8 +166,44 @@ static int inet_compare(type_oid oid, struct datum a, struct datum b)
     return memcmp(x.bytes, y.bytes, sizeof x.bytes);
 }
 
+// The network's bits, each as a byte, ended by a smaller one: so the shorter network comes first; then
+// the whole address.
+static void inet_key_encode(struct buffer *key, struct datum value, enum key_order order)
+{
+    struct address address = address_of(value);
+    uint8_t bytes[2 + 128 + ADDRESS_BYTES_MAX];
+    uint32_t size = 0;
+    bytes[size++] = address.family;
+    for (uint32_t i = 0; i < address.bits; i++)
+        bytes[size++] = (uint8_t)(1 + (address.bytes[i / 8] >> (7 - i % 8) & 1));
+    bytes[size++] = 0;
+    memcpy(bytes + size, address.bytes, size_of(&address));
+    key_append_bytes(key, bytes_of(bytes, size + size_of(&address)), order);
+}
+
+static struct status inet_key_decode(
+    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct bytes bytes;
+    struct address address = {0};
+    TRY(key_decode_bytes(key, order, arena, &bytes));
+    size_t at = 1;
+    while (at < bytes.size && bytes.data[at] != 0)
+        at++;
+    address.family = bytes.size > 0 && bytes.data[0] == 4 ? 4 : 6;
+    if (at - 1 > size_of(&address) * 8 || bytes.size != at + 1 + size_of(&address))
+        return status_make(E_DATA_CORRUPTED, "key column is no network address");
+    address.bits = (uint8_t)(at - 1);
+    memcpy(address.bytes, bytes.data + at + 1, size_of(&address));
+    *value = address_datum(arena, &address);
+out:
+    return st;
+}
+
 const struct type_ops type_ops_inet = {.storage = TYPE_STORE_BYTES,
-    .no_key = true,
+    .key_encode = inet_key_encode,
+    .key_decode = inet_key_decode,
     .input = inet_input,
     .output = inet_output,
     .receive = inet_receive,

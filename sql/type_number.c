@@ -431,8 +431,24 @@ static int lsn_compare(type_oid oid, struct datum a, struct datum b)
     return (x > y) - (x < y);
 }
 
+// Unsigned numbers as signed ones of the same order.
+static void lsn_key_encode(struct buffer *key, struct datum value, enum key_order order)
+{
+    key_append_int(key, (int64_t)((uint64_t)value.integer ^ (uint64_t)1 << 63), order);
+}
+
+static struct status lsn_key_decode(
+    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+{
+    (void)arena;
+    struct status st = key_decode_int(key, order, &value->integer);
+    if (!failed(st)) value->integer = (int64_t)((uint64_t)value->integer ^ (uint64_t)1 << 63);
+    return st;
+}
+
 const struct type_ops type_ops_lsn = {.storage = TYPE_STORE_INT,
-    .no_key = true,
+    .key_encode = lsn_key_encode,
+    .key_decode = lsn_key_decode,
     .input = lsn_input,
     .output = lsn_output,
     .receive = lsn_receive,

@@ -30,6 +30,7 @@ struct type_ops {
     struct status (*key_decode)(
         struct bytes *key, enum key_order order, struct arena *arena, struct datum *value);
     bool no_key;
+    bool (*element_has_key)(type_oid element); // Arrays: whether they have keys.
     // Length, scale or precision; NULL when the type takes no typmod.
     struct status (*coerce)(struct arena *arena, struct type type, bool is_explicit,
         struct datum in, struct datum *out);
