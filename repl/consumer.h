@@ -45,7 +45,7 @@ struct consumer_record {
     int64_t retention_s;
     const char *error;               // Why it retries or has paused; "": nothing is wrong.
     int64_t topology;                // Of the source, when `partitions` was written.
-    struct bytes partitions;         // How far each stream is: consumer_partitions_*.
+    struct bytes partitions;         // How far each stream is: consumer_partitions_*. data NULL: as it was.
 };
 // *record NULL when there is none.
 CHECKED struct status consumer_read(struct task *task, struct session *session, struct arena *arena,

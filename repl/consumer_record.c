@@ -92,7 +92,8 @@ struct status consumer_write(struct task *task, struct consumer_record *record)
         record->partitions.data == NULL ? DATUM_NULL : datum_bytes(record->partitions)};
     TRY(internal_query(task, TENANT_SYSTEM, NULL, &arena, &result,
         "UPDATE system.public.replication_consumers SET replicated_time = $2, retained_time = $3, "
-        "phase = CASE WHEN phase > $4 THEN phase ELSE $4 END, error = $5, topology = $6, partitions = $7 "
+        "phase = CASE WHEN phase > $4 THEN phase ELSE $4 END, error = $5, "
+        "topology = CASE WHEN $7 IS NULL THEN topology ELSE $6 END, partitions = coalesce($7, partitions) "
         "WHERE job_id = $1 RETURNING cutover_time, retention_s",
         7, params,
         (type_oid[]){TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8, TYPE_BYTEA}));
