@@ -30,6 +30,9 @@ CHECKED struct status kv_stop(struct task *task);
 bool kv_is_new(struct node *node);
 uint8_t const *kv_cluster_id(struct node *node); // 16 bytes, made at first start.
 
+// The storage library's version, for `isopod version`.
+const char *kv_store_version(void);
+
 // --- ranges and slices ---------------------------------------------------------------------------
 
 struct kv_range {

@@ -11,6 +11,7 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "kv/admin.h"
 #include "kv/store.h"
 #include "kv/store_wt_file.h"
 
@@ -477,4 +478,13 @@ struct status store_wt_open(
     }
     *store = &wt->base;
     return STATUS_OK;
+}
+
+const char *kv_store_version(void)
+{
+    int major, minor, patch;
+    static char text[32];
+    wiredtiger_version(&major, &minor, &patch);
+    snprintf(text, sizeof text, "%d.%d.%d", major, minor, patch);
+    return text;
 }

@@ -16,6 +16,9 @@
 #include "core/status.h"
 #include "sql/ast.h"
 
+// "15.1 (libpg_query)", for `isopod version`.
+const char *parse_grammar_version(void);
+
 // Longest text accepted (16 MiB).
 #define PARSE_TEXT_BYTES_MAX (16u << 20)
 

@@ -351,3 +351,8 @@ struct statement *pg_statement(struct convert *convert, const PgQuery__Node *nod
     out->as_of = rewrite->as_of;
     return out;
 }
+
+const char *parse_grammar_version(void)
+{
+    return PG_VERSION " (libpg_query)";
+}

@@ -2,6 +2,8 @@
 #include <stdio.h>
 
 #include "core/version.h"
+#include "kv/admin.h"
+#include "sql/parse.h"
 #include "tools/commands.h"
 
 int command_version(int argc, char **argv)
@@ -17,6 +19,8 @@ int command_version(int argc, char **argv)
     };
     struct flags_command command = {
         .name = "isopod version", .summary = "Prints versions of the program and its libraries.", .flags = flags};
+    version_library_add("WiredTiger", kv_store_version());
+    version_library_add("PostgreSQL grammar", parse_grammar_version());
     if (!parse_command(&arena, &command, argc, argv, &result, &exit_code)) goto out;
     if (build_tag)
         printf("v%s\n", version_number());
