@@ -108,9 +108,11 @@ int linux_resolve(struct env *env, const char *address, char numeric[NET_ADDRESS
     (void)env;
     char host[256], port[16];
     if (!address_split(address, host, port)) return -1;
+    // RFC 6761: the name is loopback, whatever the machine's files say.
+    if (host[0] == 0 || strcmp(host, "localhost") == 0) snprintf(host, sizeof host, "127.0.0.1");
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    if (getaddrinfo(host[0] == 0 ? "localhost" : host, port, &hints, &found) != 0) return -1;
+    if (getaddrinfo(host, port, &hints, &found) != 0) return -1;
     struct sockaddr_in6 first = {0};
     // IPv4 first: what listens here by default does so on it.
     const struct addrinfo *chosen = found;

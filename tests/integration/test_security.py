@@ -36,9 +36,9 @@ class Secure(ClusterTest):
     @classmethod
     def setUpClass(cls):
         cls.server = Cluster(name="secure", profile="virtual+app", insecure=False)
-        cls.certs = os.path.join(cls.server.folder, "certs")
-        certificates(cls.certs, "root", "alice")
-        cls.server.args += ["--certs-dir", cls.certs]
+        cls.certs = cls.server.certs
+        subprocess.run([ISOPOD, "cert", "create-client", "alice", "--certs-dir", cls.certs, "--ca-key", cls.certs + "/ca.key"],
+                       check=True, stdout=subprocess.DEVNULL)
         cls.server.start()
         with cls.connect_as("root", cert=True) as session:
             session.run("CREATE USER alice WITH PASSWORD 'wonder land'")

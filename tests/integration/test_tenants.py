@@ -184,7 +184,7 @@ class VirtualClusters(ClusterTest):
 class Http(ClusterTest):
     def get(self, server, path):
         port = self.http_port(server)
-        with urllib.request.urlopen("http://localhost:%d%s" % (port, path), timeout=20) as answer:
+        with urllib.request.urlopen("http://127.0.0.1:%d%s" % (port, path), timeout=20) as answer:
             return answer.status, answer.read().decode()
 
     def http_port(self, server):
