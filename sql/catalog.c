@@ -749,17 +749,22 @@ struct status catalog_table_current(
     return STATUS_OK;
 }
 
-struct status catalog_depend(struct session *session, const struct table_desc *table)
+void catalog_depend_read(struct session *session, const struct table_desc *table)
 {
-    if (table->kind == RELATION_VIRTUAL) return STATUS_OK;
-    if (table->writes_blocked)
-        return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "restart transaction: the table is being rewritten by a schema change");
+    if (table->kind == RELATION_VIRTUAL) return;
     uint8_t room[32];
     struct buffer key = {.arena = &session->statement_arena, .data = room, .capacity = sizeof room};
     catalog_append_index_prefix(&key, session->tenant, CATALOG_DESCRIPTORS, 1);
     key_append_uvarint(&key, table->id);
     kv_txn_depend(session->txn, buffer_bytes(&key));
+}
+
+struct status catalog_depend(struct session *session, const struct table_desc *table)
+{
+    if (table->writes_blocked)
+        return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "restart transaction: the table is being rewritten by a schema change");
+    catalog_depend_read(session, table);
     return STATUS_OK;
 }
 

@@ -220,6 +220,13 @@ CHECKED struct status catalog_table_current(
 // then fails with 40001 when the table was changed meanwhile. 40001 at once when its rows are being
 // rewritten. Virtual tables: nothing.
 CHECKED struct status catalog_depend(struct session *session, const struct table_desc *table);
+// The same for a table that is only read: a schema change moves rows (TRUNCATE, a new primary key) without
+// touching those that were read, so that a transaction which writes elsewhere must notice it here.
+void catalog_depend_read(struct session *session, const struct table_desc *table);
+// For a table whose rows are being rewritten: waits until they are (or the task is cancelled), and then fails with
+// 40001, because this transaction's snapshot is of before.
+CHECKED struct status catalog_wait_writable(
+    struct task *task, struct session *session, const struct table_desc *table);
 
 // Keeps a descriptor beyond its view. Same shard.
 void catalog_pin(const struct table_desc *table);

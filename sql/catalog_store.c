@@ -203,6 +203,38 @@ out:
     return st;
 }
 
+// --- waiting ---------------------------------------------------------------------------------------------
+
+#define WRITABLE_PAUSE_MIN_NS 2000000ull
+#define WRITABLE_PAUSE_MAX_NS 100000000ull
+
+struct status catalog_wait_writable(
+    struct task *task, struct session *session, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    bool blocked = true;
+
+    for (uint64_t pause = WRITABLE_PAUSE_MIN_NS; blocked;) {
+        struct arena arena;
+        struct bytes value;
+        struct table_desc now = {0};
+        TRY(task_sleep(task, pause));
+        arena_init(&arena, NULL);
+        st = kv_read_now(task, session->tenant,
+            catalog_descriptor_key(&arena, session->tenant, table->id), &arena, &value);
+        if (!failed(st) && value.data != NULL) st = descriptor_decode_table(&arena, value, &now);
+        blocked = now.writes_blocked;
+        if (failed(st)) st = status_copy(task->arena, st);
+        arena_fini(&arena);
+        TRY(st);
+        pause = pause * 2 > WRITABLE_PAUSE_MAX_NS ? WRITABLE_PAUSE_MAX_NS : pause * 2;
+    }
+    st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+        "restart transaction: the table was rewritten by a schema change");
+out:
+    return st;
+}
+
 // --- lists ---------------------------------------------------------------------------------------
 
 struct found {

@@ -293,7 +293,12 @@ static struct status check_tables(
         const struct plan_table *table = &plan->tables[i];
         if (table->privileges != 0)
             TRY(privilege_check_table(task, session, table->table, table->privileges));
-        if (table->written) TRY(catalog_depend(session, table->table));
+        if (table->written && table->table->writes_blocked)
+            TRY(catalog_wait_writable(task, session, table->table));
+        if (table->written)
+            TRY(catalog_depend(session, table->table));
+        else
+            catalog_depend_read(session, table->table);
     }
 
 out:

@@ -163,6 +163,34 @@ out:
     return st;
 }
 
+// Who writes to a table that is being rewritten waits, and finds it as it has become.
+SQL_TEST(ddl, writers_wait_for_a_rewrite, 1)
+{
+    struct status st = STATUS_OK;
+    struct writer *writer = calloc(1, sizeof *writer);
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(0, 1023) g");
+    struct task_options options = {
+        .fn = write_all_the_time, .arg = writer, .kind = "test.writer", .tenant = TENANT};
+    TRY(task_start(task->shard, &options));
+    while (writer->rounds < 3 && !writer->ended)
+        TRY(task_sleep(task, 1000000));
+    RUN("ALTER TABLE t ALTER COLUMN b TYPE bigint USING b + 1000000");
+    uint64_t during = writer->rounds;
+    while (writer->rounds < during + 3 && !writer->ended)
+        TRY(task_sleep(task, 1000000));
+    writer->stop = true;
+    while (!writer->ended)
+        TRY(task_sleep(task, 1000000));
+    TRY(writer->st);
+    GIVES("SELECT data_type FROM [SHOW COLUMNS FROM t] WHERE column_name = 'b'", "bigint");
+    GIVES("SELECT count(*) > 500 FROM t WHERE b >= 1000000", "t");
+out:
+    free(writer);
+    return st;
+}
+
 SQL_TEST(ddl, privileges_are_checked, 1)
 {
     struct status st = STATUS_OK;
