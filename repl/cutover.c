@@ -58,7 +58,10 @@ out:
 static void tell_source(struct task *task, struct consumer *consumer)
 {
     const struct consumer_record *record = consumer->record;
-    struct status st = source_complete_at(task, consumer->uri, record->stream, true, TELL_TIMEOUT_NS);
+    struct status st = job_update(task, consumer->job, consumer->job->progress, -1,
+        arena_printf(task->arena, "completing the producer job %" PRId64 " in the source cluster", record->stream));
+    if (!failed(st))
+        st = source_complete_at(task, consumer->uri, record->stream, true, TELL_TIMEOUT_NS);
     if (failed(st))
         log_warning(TENANT_SYSTEM,
             "the producer job %" PRId64 " in the source cluster was not told of the cutover: %s", record->stream,

@@ -392,6 +392,15 @@ static double scanned_share(const struct consumer *consumer)
     return total == 0 ? 0 : 0.99 * (double)done / (double)total;
 }
 
+static struct status tell_start(struct task *task, struct consumer *consumer)
+{
+    char time[HLC_TEXT_BYTES];
+    bool scanning = hlc_is_zero(consumer->frontier);
+    return job_update(task, consumer->job, consumer->job->progress, -1,
+        arena_printf(task->arena, "resuming stream (producer job %" PRId64 ") from %s", consumer->record->stream,
+            hlc_format(scanning ? consumer->record->start : consumer->frontier, time)));
+}
+
 static struct status tell_status(struct task *task, struct consumer *consumer, const char **told)
 {
     // What is written down, not what is known: it holds after a crash, too.
@@ -441,9 +450,15 @@ struct status flow_run(struct task *task, struct consumer *consumer)
 {
     struct status st;
     struct pgclient *client = NULL;
-    TRY(source_connect(task, consumer->uri, &client));
+    st = source_connect(task, consumer->uri, &client);
+    if (failed(st) && !consumer->job->stop_requested)
+        st = status_format(task->arena, st.code,
+            "ingestion job %" PRId64 " failed to connect to stream address or existing topology for planning: %s",
+            consumer->job->id, st.message);
+    TRY(st);
     TRY(heartbeat(task, consumer, client));
     TRY(plan(task, consumer, client));
+    TRY(tell_start(task, consumer));
     log_info(TENANT_SYSTEM, "replication of virtual cluster %s: %u streams, %s from %" PRIu64,
         consumer->record->tenant_name, consumer->partition_count,
         hlc_is_zero(consumer->frontier) ? "scanning as of" : "following",

@@ -16,7 +16,7 @@
 #include "tenant/tenant.h"
 
 #define PRODUCER_COLUMNS \
-    "stream_id, tenant_id, tenant_name, start_time, protected_time, expiration_us, heartbeat_us, state"
+    "stream_id, tenant_id, tenant_name, start_time, protected_time, expiration_us, heartbeat_us, state, window_us"
 #define POLL_NS 250000000u
 #define RECORD_POLL_NS 1000000000u
 
@@ -52,6 +52,7 @@ struct status producer_read(
     out->expiration_us = internal_value(&result, 0, 5).integer;
     out->heartbeat_us = internal_value(&result, 0, 6).integer;
     out->state = (enum producer_state)internal_value(&result, 0, 7).integer;
+    out->window_us = internal_value(&result, 0, 8).integer;
     *producer = out;
 out:
     return st;
@@ -66,11 +67,30 @@ static struct status set_state(
         params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_INT8});
 }
 
-static int64_t expiration_from_now(struct task *task)
+static int64_t window_us(struct task *task, const struct producer *producer)
 {
+    if (producer != NULL && producer->window_us > 0) return producer->window_us;
     uint64_t timeout_ns = settings_duration_ns(
         task->shard, TENANT_SYSTEM, "stream_replication.job_liveness_timeout");
-    return session_now_us(task->shard) + (int64_t)(timeout_ns / 1000);
+    return (int64_t)(timeout_ns / 1000);
+}
+
+struct status producer_window_set(
+    struct task *task, struct arena *arena, uint64_t tenant, int64_t window, uint32_t *count)
+{
+    struct status st;
+    struct internal_result result;
+    struct datum params[] = {
+        datum_int((int64_t)tenant), datum_int(window), datum_int(window_us(task, NULL))};
+    // The expiration moves by as much as the window grows or shrinks.
+    TRY(internal_query(task, TENANT_SYSTEM, NULL, arena, &result,
+        "UPDATE system.public.replication_producers SET window_us = $2, "
+        "expiration_us = expiration_us + $2 - CASE WHEN window_us > 0 THEN window_us ELSE $3 END "
+        "WHERE tenant_id = $1 AND state <> 2",
+        3, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_INT8}));
+    *count = (uint32_t)result.row_count;
+out:
+    return st;
 }
 
 struct status producer_require_running(
@@ -123,10 +143,10 @@ static struct status write_records(struct task *task, struct session *session, v
     int64_t now_us = session_now_us(task->shard);
     struct datum params[] = {datum_int(call->stream), datum_int((int64_t)call->tenant->id),
         datum_text(call->tenant->name), datum_text(hlc_format(call->start, start)),
-        datum_int(expiration_from_now(task)), datum_int(now_us)};
+        datum_int(now_us + window_us(task, NULL)), datum_int(now_us)};
     TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
         "INSERT INTO system.public.replication_producers (" PRODUCER_COLUMNS
-        ") VALUES ($1, $2, $3, $4, $4, $5, $6, 0)",
+        ") VALUES ($1, $2, $3, $4, $4, $5, $6, 0, 0)",
         6, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_INT8}));
     struct job_options options = {.type = &producer_job,
         .description = arena_printf(task->arena, "History Retention for Physical Replication of %s", call->tenant->name),
@@ -285,8 +305,9 @@ static struct status heartbeat(
         protection_id(producer->stream, id);
         TRY(kv_protect_move(task, id, retained));
     }
-    struct datum params[] = {datum_int(producer->stream), datum_int(session_now_us(task->shard)),
-        datum_int(expiration_from_now(task)),
+    int64_t now_us = session_now_us(task->shard);
+    struct datum params[] = {datum_int(producer->stream), datum_int(now_us),
+        datum_int(now_us + window_us(task, producer)),
         datum_text(hlc_format(hlc_max(producer->protected, retained), text))};
     TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL,
         "UPDATE system.public.replication_producers SET heartbeat_us = $2, expiration_us = $3, protected_time = $4 "
@@ -471,7 +492,7 @@ static const struct bootstrap_table tables[] = {
         .ddl = "CREATE TABLE system.public.replication_producers (stream_id int8 PRIMARY KEY, "
                "tenant_id int8 NOT NULL, tenant_name text NOT NULL, start_time text NOT NULL, "
                "protected_time text NOT NULL, expiration_us int8 NOT NULL, heartbeat_us int8 NOT NULL, "
-               "state int8 NOT NULL)",
+               "state int8 NOT NULL, window_us int8 NOT NULL)",
         .system_only = true},
 };
 

@@ -26,6 +26,7 @@ struct producer {
     struct hlc_timestamp start, protected;
     int64_t expiration_us, heartbeat_us; // Since 2000-01-01 UTC.
     enum producer_state state;
+    int64_t window_us; // Without a heartbeat for this long it expires; 0: as the setting says.
 };
 // 22023 when there is none.
 CHECKED struct status producer_read(
@@ -35,6 +36,10 @@ CHECKED struct status producer_require_running(
     struct task *task, const struct producer *producer, const char *what);
 // 42501 unless the session may be a source: in the system interface, with REPLICATION or REPLICATIONSOURCE.
 CHECKED struct status producer_require_privilege(struct function_call *call);
+
+// EXPIRATION WINDOW of all the tenant's producers that are not over; *count says how many there are.
+CHECKED struct status producer_window_set(
+    struct task *task, struct arena *arena, uint64_t tenant, int64_t window_us, uint32_t *count);
 
 // How the tenant's spans lie on slices.
 struct topology_span {

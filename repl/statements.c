@@ -9,6 +9,7 @@
 #include "kv/admin.h"
 #include "repl/consumer.h"
 #include "repl/internal.h"
+#include "repl/producer.h"
 #include "repl/source.h"
 #include "sql/as_of.h"
 #include "sql/internal.h"
@@ -23,25 +24,49 @@
 // --- options -----------------------------------------------------------------------------------------
 
 struct replication_options {
-    bool has_retention;
+    bool has_retention, has_window;
     int64_t retention_s;
+    int64_t window_us;
 };
+
+static struct status duration_of(
+    struct statement_context *context, const struct option *option, int64_t *duration_ns)
+{
+    struct status st;
+    struct datum value;
+    if (option->value == NULL)
+        TRY(status_format(context->arena, E_SYNTAX_ERROR, "option \"%s\" requires a value", option->name));
+    TRY(statement_constant(context, option->value, TYPE_OF(TYPE_TEXT), &value));
+    if (value.null || !text_parse_duration(datum_as_bytes(value), 0, duration_ns))
+        TRY(status_format(context->arena, E_INVALID_PARAMETER_VALUE,
+            "could not parse the value of option \"%s\" as an interval", option->name));
+out:
+    return st;
+}
 
 static struct status retention_of(
     struct statement_context *context, const struct option *option, int64_t *seconds)
 {
     struct status st;
-    struct datum value;
     int64_t duration_ns;
-    if (option->value == NULL)
-        TRY(status_make(E_SYNTAX_ERROR, "option \"retention\" requires a value"));
-    TRY(statement_constant(context, option->value, TYPE_OF(TYPE_TEXT), &value));
-    if (value.null || !text_parse_duration(datum_as_bytes(value), 0, &duration_ns))
-        TRY(status_make(E_INVALID_PARAMETER_VALUE, "could not parse the value of option \"retention\" as an interval"));
+    TRY(duration_of(context, option, &duration_ns));
     *seconds = duration_ns / 1000000000;
     if (duration_ns < 0 || *seconds > RETENTION_MAX_S)
         TRY(status_make(E_INVALID_PARAMETER_VALUE,
             "retention should result in a number of seconds between 0 and 2147483647"));
+out:
+    return st;
+}
+
+static struct status window_of(
+    struct statement_context *context, const struct option *option, int64_t *us)
+{
+    struct status st;
+    int64_t duration_ns;
+    TRY(duration_of(context, option, &duration_ns));
+    if (duration_ns < 1000000000)
+        TRY(status_make(E_INVALID_PARAMETER_VALUE, "the expiration window must be at least one second"));
+    *us = duration_ns / 1000;
 out:
     return st;
 }
@@ -62,9 +87,8 @@ static struct status options_of(struct statement_context *context, const struct 
             if (starting)
                 TRY(status_make(E_INVALID_PARAMETER_VALUE,
                     "cannot specify EXPIRATION WINDOW option while starting a physical replication stream"));
-            TRY(status_hint(context->arena,
-                status_make(E_FEATURE_NOT_SUPPORTED, "SET REPLICATION EXPIRATION WINDOW is not supported"),
-                "The setting stream_replication.job_liveness_timeout of the primary is for all of its streams."));
+            options->has_window = true;
+            TRY(window_of(context, option, &options->window_us));
         } else if (strcmp(option->name, "read_virtual_cluster") == 0) {
             TRY(status_make(E_FEATURE_NOT_SUPPORTED, "READ VIRTUAL CLUSTER is not supported"));
         } else if (strcmp(option->name, "resume_timestamp") == 0) {
@@ -306,21 +330,45 @@ out:
     return st;
 }
 
-static struct status set_options(struct statement_context *context)
+static struct status set_retention(struct statement_context *context, int64_t retention_s)
 {
     struct status st;
     struct tenant *tenant;
     struct consumer_record *record;
     struct job *job;
-    struct replication_options options;
-    TRY(options_of(context, &context->statement->as.alter_virtual_cluster->options, false, &options));
     TRY(active_consumer(context, &tenant, &record, &job));
-    if (!options.has_retention) goto out;
-    struct datum params[] = {datum_int(record->job), datum_int(options.retention_s)};
+    struct datum params[] = {datum_int(record->job), datum_int(retention_s)};
     TRY(internal_query(context->task, TENANT_SYSTEM, NULL, context->arena, NULL,
         "UPDATE system.public.replication_consumers SET retention_s = $2 WHERE job_id = $1", 2, params,
         (type_oid[]){TYPE_INT8, TYPE_INT8}));
     st = consumer_poke(context->task, record->job);
+out:
+    return st;
+}
+
+// Of the source: how long its standbys may be silent.
+static struct status set_window(struct statement_context *context, int64_t window_us)
+{
+    struct status st;
+    struct tenant *tenant;
+    uint32_t count;
+    TRY(tenant_resolve(context, &context->statement->as.alter_virtual_cluster->tenant, &tenant));
+    TRY(producer_window_set(context->task, context->arena, tenant->id, window_us, &count));
+    if (count == 0)
+        st = status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "tenant \"%s\" (%" PRIu64 ") does not have an active replication producer job",
+            tenant->name == NULL ? "" : tenant->name, tenant->id);
+out:
+    return st;
+}
+
+static struct status set_options(struct statement_context *context)
+{
+    struct status st;
+    struct replication_options options;
+    TRY(options_of(context, &context->statement->as.alter_virtual_cluster->options, false, &options));
+    if (options.has_retention) TRY(set_retention(context, options.retention_s));
+    if (options.has_window) TRY(set_window(context, options.window_us));
 out:
     return st;
 }

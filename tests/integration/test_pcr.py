@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Physical cluster replication between two real one-node clusters."""
+import datetime
 import random
 import threading
 import time
@@ -243,6 +244,9 @@ class PcrTest(ClusterTest):
         self.replicate()
         self.wait_state("replicating")
         self.wait_replicated()
+        # A time that will never be reached may be changed as long as it is only pending.
+        self.complete("SYSTEM TIME '+1h'")
+        self.assertEqual(self.status()["status"], "replication pending cutover")
         self.primary.kill()
         row = self.complete("LATEST")
         wait_until(lambda: self.status()["data_state"] == "ready", "the cutover without a primary")
@@ -332,7 +336,6 @@ class PcrTest(ClusterTest):
         with self.standby.connect() as session:
             create = "CREATE VIRTUAL CLUSTER %s FROM REPLICATION OF %s ON '%s' %s"
             good = self.source_uri()
-            wrong = self.primary.url("system", user="repl", password="wrong")
             with self.primary.connect() as source:
                 source.run("CREATE USER nobody WITH PASSWORD 'x'")
             nobody = self.primary.url("system", user="nobody", password="x")
@@ -356,6 +359,13 @@ class PcrTest(ClusterTest):
             self.assert_error("42710", "already exists", lambda: session.run(create % ("a", "application", good, "")))
             session.run("CREATE VIRTUAL CLUSTER IF NOT EXISTS a FROM REPLICATION OF application ON '%s'" % good)
             wait_until(lambda: self.status("a")["replicated_time"], "the replicated time")
+            with self.primary.connect() as source:
+                source.run("ALTER VIRTUAL CLUSTER application SET REPLICATION EXPIRATION WINDOW = '1h'")
+                self.assert_error("55000", "does not have an active replication producer job", lambda: source.run(
+                    "ALTER VIRTUAL CLUSTER template SET REPLICATION EXPIRATION WINDOW = '1h'"))
+            session.run("ALTER VIRTUAL CLUSTER a SET REPLICATION RETENTION = '0s'")
+            wait_until(lambda: (lambda s: s["replicated_time"] - s["retained_time"] < datetime.timedelta(seconds=5))(
+                self.status("a")), "the retained time to follow")
             self.assert_error("55000", "service", lambda: session.run("ALTER VIRTUAL CLUSTER a START SERVICE SHARED"))
             self.assert_error("22023", "before earliest safe cutover time", lambda: session.run(
                 "ALTER VIRTUAL CLUSTER a COMPLETE REPLICATION TO SYSTEM TIME '-1h'"))
