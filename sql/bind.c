@@ -213,11 +213,17 @@ static bool is_number(struct bytes text)
     return text.size > 0;
 }
 
-static bool has_letter(struct bytes text)
+// 2024-02-29 13:14:15.5 means the same in every session; 1/2/2024 and 'today' do not.
+static bool is_iso_text(struct bytes text)
 {
+    size_t digits = 0;
+    while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') digits++;
+    if (digits == text.size || (text.data[digits] == '-' ? digits != 4 : text.data[digits] != ':'))
+        return false;
     for (size_t i = 0; i < text.size; i++)
-        if ((text.data[i] | 32) >= 'a' && (text.data[i] | 32) <= 'z') return true;
-    return false;
+        if ((text.data[i] < '0' || text.data[i] > '9') && strchr("-: .", text.data[i]) == NULL)
+            return false;
+    return true;
 }
 
 static struct status coerce_literal(
@@ -240,7 +246,8 @@ static struct status coerce_literal(
                 binder->arena, binder->types, read_as, datum_as_bytes(literal->value), &value),
             literal->position));
     if (by_name || (input_is_stable(type.oid) && !names_object(type.oid)) ||
-        (is_temporal(type.oid) && !names_object(type.oid) && has_letter(datum_as_bytes(literal->value)))) {
+        (is_temporal(type.oid) && !names_object(type.oid) &&
+            !is_iso_text(datum_as_bytes(literal->value)))) {
         const struct cast *cast = cast_find(TYPE_TEXT, type.oid, CAST_EXPLICIT);
         if (cast != NULL) {
             struct scalar *text = scalar_const(

@@ -139,6 +139,7 @@ struct output {
     struct scalar *source; // A literal of unknown type, while it may still be coerced; or NULL.
     uint32_t table_id;
     uint16_t attribute;
+    uint32_t position;
 };
 struct query {
     struct rel *rel;

@@ -238,6 +238,27 @@ out:
 
 // --- conditions --------------------------------------------------------------------------------------
 
+// x = 1 OR x = 2 OR ... is x IN (1, 2, ...), which an index can serve.
+static struct scalar *or_as_in(struct binder *binder, const struct scalar *scalar)
+{
+    const struct scalar *first = scalar->args[0];
+    if (scalar->arg_count < 2 || scalar_compare_of(first) != COMPARE_EQ) return NULL;
+    type_oid type = first->args[0]->type.oid;
+    for (uint32_t i = 0; i < scalar->arg_count; i++) {
+        const struct scalar *equal = scalar->args[i];
+        if (scalar_compare_of(equal) != COMPARE_EQ || equal->args[0]->type.oid != type ||
+            equal->args[1]->type.oid != type || !type_is_ordered(type) ||
+            (equal->args[1]->kind != SCALAR_CONST && equal->args[1]->kind != SCALAR_PARAM) ||
+            !scalar_equal(equal->args[0], first->args[0]))
+            return NULL;
+    }
+    struct scalar *in = scalar_with_args(
+        binder->arena, SCALAR_IN, TYPE_OF(TYPE_BOOL), scalar->position, scalar->arg_count + 1);
+    in->args[0] = first->args[0];
+    for (uint32_t i = 0; i < scalar->arg_count; i++) in->args[i + 1] = scalar->args[i]->args[1];
+    return in;
+}
+
 static struct status bind_logic(struct binder *binder, struct scope *scope, const struct expr *expr,
     enum scalar_kind kind, struct scalar **out)
 {
@@ -248,7 +269,8 @@ static struct status bind_logic(struct binder *binder, struct scope *scope, cons
         TRY(bind_expr(binder, scope, expr->list.items[i], &scalar->args[i]));
         TRY(bind_coerce_bool(binder, &scalar->args[i], kind == SCALAR_AND ? "AND" : "OR"));
     }
-    *out = scalar;
+    struct scalar *in = kind == SCALAR_OR ? or_as_in(binder, scalar) : NULL;
+    *out = in != NULL ? in : scalar;
 
 out:
     return st;

@@ -149,7 +149,8 @@ static struct status project_targets(struct binder *binder, struct target_scalar
         struct output output = {.name = target->name,
             .type = target->scalar->type,
             .table_id = target->table_id,
-            .attribute = target->attribute};
+            .attribute = target->attribute,
+            .position = target->scalar->position};
         if (literal && scalar_is_unknown(target->scalar)) {
             output.source = ARENA_NEW(binder->arena, struct scalar);
             *output.source = *target->scalar;
@@ -774,7 +775,7 @@ static struct status bind_values(struct binder *binder, struct scope *scope,
     values->values.base = binder->var_count;
     for (uint32_t c = 0; c < width; c++) {
         const char *name = arena_printf(binder->arena, "column%u", c + 1);
-        struct output output = {.name = name, .type = types[c]};
+        struct output output = {.name = name, .type = types[c], .position = POSITION_NONE};
         output.var = bind_new_var(binder, name, "*VALUES*", types[c]);
         if (scalar_is_unknown(values->values.rows[0][c]) && select->row_count == 1)
             output.source = values->values.rows[0][c];
@@ -831,7 +832,8 @@ static struct status set_column_type(struct binder *binder, const char *what,
     }
     *type = queries[0].columns[column].type;
     if (!same) type->typmod = -1;
-    TRY(type_common(binder->arena, what, types, count, &type->oid));
+    TRY(bind_at(binder, type_common(binder->arena, what, types, count, &type->oid),
+        queries[count - 1].columns[column].position));
     if (type->oid == TYPE_UNKNOWN) *type = TYPE_OF(TYPE_TEXT);
 
 out:
@@ -896,7 +898,10 @@ static struct status bind_set_inputs(struct binder *binder, struct scope *scope,
         const char *name = queries[0].columns[c].name;
         set->set.vars[c] = bind_new_var(binder, name, NULL, type);
         bind_add_output(binder, query,
-            (struct output){.name = name, .var = set->set.vars[c], .type = type});
+            (struct output){.name = name,
+                .var = set->set.vars[c],
+                .type = type,
+                .position = POSITION_NONE});
     }
     for (uint32_t i = 0; i < count; i++) set->set.inputs[i] = queries[i].rel;
 

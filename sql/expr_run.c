@@ -5,6 +5,9 @@
 #include "sql/expr_internal.h"
 #include "sql/op.h"
 
+// Values computed between looks at the clock.
+#define YIELD_ROWS 8192u
+
 struct view { // An operand's values: one for all rows when mask is 0.
     const struct datum *data;
     uint32_t mask;
@@ -155,19 +158,24 @@ static inline bool order_satisfies(enum scalar_compare compare, int order)
     }
 }
 
+#define COMPARE_LOOP(operator) \
+    for (uint32_t n = 0; n < state->count; n++) { \
+        uint32_t i = state->rows[n]; \
+        const struct datum *x = &AT(a, i), *y = &AT(b, i); \
+        dest[i] = (struct datum){ \
+            .boolean = x->integer operator y->integer, .null = x->null || y->null}; \
+    }
+
 static void run_compare_int(struct expr_state *state, const struct expr_op *op, struct datum *dest)
 {
     struct view a = view_of(state, op->a), b = view_of(state, op->b);
-    enum scalar_compare compare = (enum scalar_compare)op->compare;
-    for (uint32_t n = 0; n < state->count; n++) {
-        uint32_t i = state->rows[n];
-        struct datum x = AT(a, i), y = AT(b, i);
-        if (x.null || y.null) {
-            dest[i] = DATUM_NULL;
-            continue;
-        }
-        int order = (x.integer > y.integer) - (x.integer < y.integer);
-        dest[i] = datum_bool(order_satisfies(compare, order));
+    switch ((enum scalar_compare)op->compare) {
+    case COMPARE_EQ: COMPARE_LOOP(==) break;
+    case COMPARE_NE: COMPARE_LOOP(!=) break;
+    case COMPARE_LT: COMPARE_LOOP(<) break;
+    case COMPARE_LE: COMPARE_LOOP(<=) break;
+    case COMPARE_GT: COMPARE_LOOP(>) break;
+    default: COMPARE_LOOP(>=) break;
     }
 }
 
@@ -572,6 +580,7 @@ struct status expr_run(
     state->count = batch->selected;
     const uint16_t *base_rows = state->rows;
     uint32_t base_count = state->count;
+    uint32_t work = 0; // Rows looked at since the last yield.
     for (uint32_t pc = 0; pc < program->op_count; pc++) {
         const struct expr_op *op = &program->ops[pc];
         switch ((enum expr_code)op->code) {
@@ -595,7 +604,13 @@ struct status expr_run(
             state->count = level == 0 ? base_count : state->selections[level].count;
             break;
         default:
-            if (state->count > 0) TRY(run_op(task, state, op));
+            if (state->count == 0) break;
+            TRY(run_op(task, state, op));
+            work += state->count;
+            if (work > YIELD_ROWS && task != NULL) {
+                work = 0;
+                TRY(task_yield_if_due(task));
+            }
             break;
         }
     }
