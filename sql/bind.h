@@ -74,7 +74,6 @@ struct from_names {
     uint32_t column_count;
 };
 
-struct bound_aggregate;
 // One SELECT's own collections while its expressions are bound.
 struct select_level {
     struct rel_aggregate *aggregates;

@@ -65,10 +65,6 @@ struct expr_subquery {
     uint32_t index;                   // Of its state in the run.
 };
 
-struct expr_output {
-    struct scalar *scalar;
-};
-
 // Compiles several expressions as one program over one layout; those equal share their work.
 CHECKED struct status expr_compile(struct arena *arena, struct expr_outer *outer,
     const struct layout *layout, struct scalar *const *scalars, uint32_t count,

@@ -88,6 +88,16 @@ CHECKED struct status plan_scan(struct planner *planner, struct rel *rel,
 CHECKED struct status plan_join(struct planner *planner, struct rel *rel,
     const struct var_set *needed, const struct want *want, struct node **node, bool *ordered);
 
+// plan_set.c
+CHECKED struct status plan_set(struct planner *planner, struct rel *rel,
+    const struct var_set *needed, enum node_kind kind, struct node **node);
+CHECKED struct status plan_recursive(struct planner *planner, struct rel *rel, struct node **node);
+CHECKED struct status plan_with(struct planner *planner, struct rel *rel,
+    const struct var_set *needed, const struct want *want, struct node **node, bool *ordered);
+CHECKED struct status plan_cte(
+    struct planner *planner, struct rel *rel, const struct var_set *needed, struct node **node);
+CHECKED struct status plan_worktable(struct planner *planner, struct rel *rel, struct node **node);
+
 // plan_write.c
 CHECKED struct status plan_write(
     struct planner *planner, struct rel *rel, const struct var_set *needed, struct node **node);

@@ -108,7 +108,6 @@ struct writer {
     struct arena check_arena;
     struct reference_queue *references;
     struct back_queue *back_references;
-    uint32_t statement_depth;
 };
 // The writer's own queues of what rows leave behind.
 CHECKED struct status writer_note_parents(struct task *task, struct writer *writer,
