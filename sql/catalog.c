@@ -44,6 +44,10 @@ struct tenant_catalog {
     uint64_t epoch;     // Grows with each announcement.
     struct hlc_timestamp changed; // No change since, that we have not been told of.
     struct list_link entries;
+    struct {
+        int64_t next;
+        uint32_t left;
+    } counters[CATALOG_COUNTER_COUNT];
 };
 
 struct catalog_shard {
@@ -805,6 +809,44 @@ const struct index_desc *table_index_by_id(const struct table_desc *table, uint3
     return NULL;
 }
 
+// --- counters --------------------------------------------------------------------------------------------
+
+struct status catalog_next_number(
+    struct task *task, uint64_t tenant_id, enum catalog_counter counter, int64_t *value)
+{
+    static const struct {
+        int64_t first;
+        uint32_t block;
+    } counters[CATALOG_COUNTER_COUNT] = {{CATALOG_FIRST_ID, 8}, {1, 64}};
+    struct status st = STATUS_OK;
+    struct tenant_catalog *tenant = tenant_of(task->shard, tenant_id);
+    struct arena_mark mark = arena_mark(task->arena);
+    struct buffer key;
+    int64_t last;
+
+    if (tenant->counters[counter].left == 0) {
+        uint32_t block = counters[counter].block;
+        uint64_t epoch = tenant->epoch;
+        buffer_init(&key, task->arena);
+        catalog_append_index_prefix(&key, tenant_id, CATALOG_ID_COUNTER, counter + 1u);
+        TRY(kv_increment(task, tenant_id, buffer_bytes(&key), counters[counter].first + block - 1,
+            block, &last));
+        tenant = tenant_of(task->shard, tenant_id);
+        if (tenant->epoch != epoch) {
+            // The catalog changed hands, maybe: keep what was asked for and no more.
+            *value = last;
+            goto out;
+        }
+        tenant->counters[counter].next = last - block + 1;
+        tenant->counters[counter].left = block;
+    }
+    *value = tenant->counters[counter].next++;
+    tenant->counters[counter].left--;
+out:
+    arena_release(task->arena, mark);
+    return st;
+}
+
 // --- announcements -------------------------------------------------------------------------------
 
 static struct status begin_here(struct task *task, void *arg)
@@ -829,7 +871,10 @@ static struct status end_here(struct task *task, void *arg)
 static struct status forget_here(struct task *task, void *arg)
 {
     const uint64_t *tenant_id = arg;
-    tenant_forget(task->shard, tenant_of(task->shard, *tenant_id));
+    struct tenant_catalog *tenant = tenant_of(task->shard, *tenant_id);
+    tenant_forget(task->shard, tenant);
+    // The counters may be others now: numbers taken from the former ones could be given out twice.
+    memset(tenant->counters, 0, sizeof tenant->counters);
     return STATUS_OK;
 }
 

@@ -9,13 +9,9 @@
 struct status catalog_new_id(struct task *task, uint64_t tenant, uint32_t *id)
 {
     struct status st = STATUS_OK;
-    struct arena_mark mark = arena_mark(task->arena);
-    struct buffer key;
     int64_t value;
 
-    buffer_init(&key, task->arena);
-    catalog_append_index_prefix(&key, tenant, CATALOG_ID_COUNTER, 1);
-    TRY(kv_increment(task, tenant, buffer_bytes(&key), CATALOG_FIRST_ID, 1, &value));
+    TRY(catalog_next_number(task, tenant, CATALOG_COUNTER_ID, &value));
     if (value < CATALOG_FIRST_ID || value >= CATALOG_VIRTUAL_ID_FIRST) {
         st =
             status_make(E_PROGRAM_LIMIT_EXCEEDED, "object ids of this virtual cluster are used up");
@@ -23,7 +19,6 @@ struct status catalog_new_id(struct task *task, uint64_t tenant, uint32_t *id)
     }
     *id = (uint32_t)value;
 out:
-    arena_release(task->arena, mark);
     return st;
 }
 
@@ -31,17 +26,9 @@ out:
 // transaction that is rolled back must not look current to a later change.
 static struct status new_version(struct task *task, uint64_t tenant, uint32_t *version)
 {
-    struct status st = STATUS_OK;
-    struct arena_mark mark = arena_mark(task->arena);
-    struct buffer key;
-    int64_t value;
-
-    buffer_init(&key, task->arena);
-    catalog_append_index_prefix(&key, tenant, CATALOG_ID_COUNTER, 2);
-    TRY(kv_increment(task, tenant, buffer_bytes(&key), 1, 1, &value));
+    int64_t value = 0;
+    struct status st = catalog_next_number(task, tenant, CATALOG_COUNTER_VERSION, &value);
     *version = (uint32_t)value;
-out:
-    arena_release(task->arena, mark);
     return st;
 }
 

@@ -41,6 +41,11 @@ static inline uint32_t catalog_default_oid(uint32_t table_id, uint32_t column_id
     return 0x20000000u | ((table_id & 0x3ffff) << 11) | (column_id & 0x7ff);
 }
 
+// Numbers that are given out once in a tenant: shards take them from its counters in blocks, so that a schema
+// change need not wait for one commit a number. What a shard has not used when it ends is lost.
+enum catalog_counter { CATALOG_COUNTER_ID, CATALOG_COUNTER_VERSION, CATALOG_COUNTER_COUNT };
+CHECKED struct status catalog_next_number(
+    struct task *task, uint64_t tenant, enum catalog_counter counter, int64_t *value);
 // A fresh id for a database, schema or relation.
 CHECKED struct status catalog_new_id(struct task *task, uint64_t tenant, uint32_t *id);
 

@@ -243,12 +243,11 @@ out:
 }
 
 static const struct result_column all_columns[] = {
-    {.name = "variable", .type = {TYPE_TEXT, -1}},
-    {.name = "value", .type = {TYPE_TEXT, -1}},
+    {.name = "variable", .type = {TYPE_TEXT, -1}}, {.name = "value", .type = {TYPE_TEXT, -1}},
     {.name = "setting_type", .type = {TYPE_TEXT, -1}},
     {.name = "description", .type = {TYPE_TEXT, -1}},
-    {.name = "default_value", .type = {TYPE_TEXT, -1}},
-    {.name = "origin", .type = {TYPE_TEXT, -1}},
+    {.name = "default_value", .type = {TYPE_TEXT, -1}}, {.name = "origin", .type = {TYPE_TEXT, -1}},
+    {.name = "public", .type = {TYPE_BOOL, -1}}, // SHOW ALL only.
 };
 #define ALL_COLUMNS_COUNT ((uint32_t)(sizeof all_columns / sizeof all_columns[0]))
 
@@ -259,7 +258,7 @@ static struct status show_all_describe(
     if (show->for_tenant && tenant_describe != NULL)
         return tenant_describe(context, columns, count);
     *columns = all_columns;
-    *count = ALL_COLUMNS_COUNT;
+    *count = show->all ? ALL_COLUMNS_COUNT : ALL_COLUMNS_COUNT - 1;
     return STATUS_OK;
 }
 
@@ -278,7 +277,8 @@ static struct status show_all_execute(struct statement_context *context)
     }
     TRY(check_may_show(context));
     TRY(settings_load(context->task, tenant));
-    TRY(context->sink->columns(context->task, context->sink, all_columns, ALL_COLUMNS_COUNT));
+    TRY(context->sink->columns(context->task, context->sink, all_columns,
+        show->all ? ALL_COLUMNS_COUNT : ALL_COLUMNS_COUNT - 1));
     for (uint32_t i = 0; (setting = setting_at(i)) != NULL; i++) {
         enum setting_origin origin;
         char kind[2] = {(char)setting->type, 0};
@@ -290,7 +290,8 @@ static struct status show_all_execute(struct statement_context *context)
                            : origin == SETTING_FROM_DEFAULT ? "default"
                                                             : "external-override";
         struct datum row[] = {datum_text(setting->name), datum_text(value), datum_text(kind),
-            datum_text(setting->description), datum_text(setting->default_value), datum_text(from)};
+            datum_text(setting->description), datum_text(setting->default_value), datum_text(from),
+            datum_bool(!setting->hidden)};
         TRY(context->sink->row(context->task, context->sink, row));
     }
 out:

@@ -197,7 +197,8 @@ struct status statistics_collect(
         goto out;
     }
     TRY(kv_txn_commit(task, txn, NULL));
-    TRY(catalog_forget_tenant(task, session->tenant));
+    TRY(catalog_announce_begin(task, session->tenant));
+    catalog_announce_end(task, session->tenant);
 out:
     if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);
