@@ -30,6 +30,12 @@ void http_ready_set(struct node *node, bool ready)
     http_state(node)->ready = ready ? 1 : 0;
 }
 
+void http_routes_release(struct node *node)
+{
+    free(node->slots[NODE_SLOT_TENANT]);
+    node->slots[NODE_SLOT_TENANT] = NULL;
+}
+
 static struct status health(struct task *task, void *arg, const struct http_request *request,
     struct http_response *response)
 {

@@ -11,3 +11,5 @@
 void http_routes_register(struct node *node);
 // Ready requests are answered 503 until this says otherwise: starting and draining.
 void http_ready_set(struct node *node, bool ready);
+// After the HTTP server has stopped.
+void http_routes_release(struct node *node);

@@ -88,6 +88,16 @@ static struct status remove_on_shard(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+static struct status forget_on_shard(struct task *task, void *arg)
+{
+    struct service_list *list = service_list(task->shard);
+    (void)arg;
+    free(list->items);
+    free(list);
+    task->shard->slots[SHARD_SLOT_TENANT] = NULL;
+    return STATUS_OK;
+}
+
 static struct status serve(struct task *task, uint64_t id, const char *name)
 {
     struct status st;
@@ -269,6 +279,7 @@ struct status tenant_node_stop(struct task *task)
         uint64_t id = service->id;
         TRY(unserve(task, id));
     }
+    st = shard_call_all(task, forget_on_shard, NULL);
 out:
     return st;
 }

@@ -120,7 +120,8 @@ int command_demo(int argc, char **argv)
         exit_code = 1;
         goto out;
     }
-    struct server_options options = {.store = folder,
+    struct server_options options = {.arena = &arena,
+        .store = folder,
         .listen_addr = arena_printf(&arena, "localhost:%u", (unsigned)demo.sql_port),
         .http_addr = arena_printf(&arena, "localhost:%u", (unsigned)demo.http_port),
         .insecure = true,

@@ -295,6 +295,7 @@ static struct status drain(struct task *task, struct server *server)
     TRY(pgwire_drain(task, DRAIN_GRACE_NS));
     TRY(tenant_node_stop(task));
     if (server->http != NULL) http_server_stop(task, server->http);
+    http_routes_release(task->shard->node);
     TRY(sql_node_stop(task));
     TRY(kv_stop(task));
     log_info(0, "drained");
@@ -363,5 +364,8 @@ struct status server_run(const struct server_options *given)
     log_close();
 out:
     if (lock_fd >= 0) close(lock_fd);
+    // The failure is printed by the caller: it must outlive the arena.
+    st = status_copy(given->arena, st);
+    arena_fini(&arena);
     return st;
 }

@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/arena.h"
 #include "core/shard.h"
 #include "core/status.h"
 
 struct server_options {
+    struct arena *arena;      // For the message of a failure.
     const char *store;        // Folder.
     bool in_memory;           // The store's contents are gone when the process ends.
     const char *listen_addr, *http_addr; // "host:port"; http_addr NULL: no HTTP.

@@ -69,7 +69,7 @@ static int run_start(int argc, char **argv, bool single)
     struct flags_result result;
     int exit_code;
     arena_init(&arena, NULL);
-    struct server_options options = {.store = "isopod-data", .pin = true, .background_fd = -1};
+    struct server_options options = {.arena = &arena, .store = "isopod-data", .pin = true, .background_fd = -1};
     const char *listen_addr = ":26257", *sql_addr = NULL, *http_addr = ":8080", *pid_file = NULL, *join = NULL;
     const char *advertise = NULL;
     bool background = false, no_pin = false;
