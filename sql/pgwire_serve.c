@@ -453,16 +453,10 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
         formats = portal->result_formats;
     } else {
         TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Describe message"));
-        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Describe message"));
-    }
     }
     const struct result_column *columns;
-    const struct result_column *columns;
-    uint32_t count;
     uint32_t count;
     TRY(prepared_describe(task, session, prepared, &columns, &count));
-    TRY(prepared_describe(task, session, prepared, &columns, &count));
-    if (count == 0)
     if (count == 0)
         wire_end(&wire->out, wire_begin(&wire->out, 'n'));
     else
