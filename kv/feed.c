@@ -249,6 +249,15 @@ static void feed_gather(struct feed *feed, const struct rangefeed_event *event)
     feed_end(feed, status_make(E_CONFIGURATION_LIMIT_EXCEEDED, "feed is read too slowly"));
 }
 
+// A deletion of what was not there has left no version: nobody is to hear of it, as the catch-up tells nothing either.
+static bool left_no_version(struct slice *slice, struct bytes key, struct hlc_timestamp ts)
+{
+    struct mvcc_version version;
+    bool found;
+    struct status st = mvcc_get(&slice->mvcc, key, ts, NULL, &version, &found);
+    return !failed(st) && (!found || !hlc_equal(version.ts, ts));
+}
+
 static void gather_writes(struct feed *feed, const struct entry_op *op)
 {
     struct entry_items items;
@@ -256,6 +265,7 @@ static void gather_writes(struct feed *feed, const struct entry_op *op)
     entry_items_open(op, &items);
     while (feed->collecting && entry_item_next(&items, &item)) {
         if (!span_contains(feed->span, item.key)) continue;
+        if (item.tombstone && left_no_version(feed->set->slice, item.key, op->ts)) continue;
         const struct rangefeed_event event = {
             .kind = RANGEFEED_VALUE,
             .version = {.key = item.key,

@@ -234,6 +234,47 @@ out:
     return st;
 }
 
+static struct status history_of(struct flow_test *test, const char *name, struct hlc_timestamp from,
+    struct hlc_timestamp to, const char **text)
+{
+    return sql_rows(&test->sql,
+        arena_printf(test->sql.task->arena,
+            "SELECT fingerprint FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER %s WITH START TIMESTAMP "
+            "'%llu.%010u'] AS OF SYSTEM TIME '%llu.%010u'",
+            name, (unsigned long long)from.wall_ns, from.logical, (unsigned long long)to.wall_ns, to.logical),
+        text);
+}
+
+// Not only the newest versions are the same, but all since the start: also where something was deleted that never
+// was there, or came and went in one transaction.
+static struct status whole_history(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct hlc_timestamp from, to;
+    const char *left, *right;
+    TRY(write_rows(task, test->source->id, 2, 1, 20));
+    TRY(start(task, test, &target));
+    TRY(wait_replicated(task, test, target, &from));
+    for (uint64_t row = 20; row < 60; row++) {
+        struct kv_txn *txn;
+        struct kv_txn_options options = {.tenant = test->source->id};
+        TRY(write_row(task, test->source->id, 2, 1 + row % 3));
+        TRY(kv_txn_begin(task, &options, &txn));
+        TRY(kv_put(task, txn, data_key(task->arena, test->source->id, 0, row), BYTES_LITERAL("x")));
+        TRY(kv_delete(task, txn, data_key(task->arena, test->source->id, 0, row)));
+        TRY(kv_delete(task, txn, data_key(task->arena, test->source->id, 3, row)));
+        TRY(kv_delete(task, txn, data_key(task->arena, test->source->id, 1, row % 19)));
+        TRY(kv_txn_commit(task, txn, NULL));
+    }
+    TRY(wait_replicated(task, test, target, &to));
+    TRY(history_of(test, "source", from, to, &left));
+    TRY(history_of(test, "target", from, to, &right));
+    CHECK(strlen(left) > 4 && strcmp(left, right) == 0);
+out:
+    return st;
+}
+
 // Spans that move to other slices while they are replicated: nothing is lost.
 static struct status moving_spans(struct task *task, struct flow_test *test)
 {
@@ -312,5 +353,6 @@ out:
 
 FLOW_TEST(data_on_several_slices_arrives_whole, 2, several_slices)
 FLOW_TEST(spans_may_move_meanwhile, 2, moving_spans)
+FLOW_TEST(all_versions_are_the_same, 1, whole_history)
 FLOW_TEST(erased_spans_are_erased, 1, cleared_spans)
 FLOW_TEST(a_dropped_source_takes_nothing_along, 2, dropped_source)
