@@ -164,7 +164,7 @@ struct status timestamp_from_date(int64_t date, int64_t *timestamp)
         *timestamp = TIMESTAMP_INFINITY;
     } else if (date == DATE_MINUS_INFINITY) {
         *timestamp = TIMESTAMP_MINUS_INFINITY;
-    } else if (date >= TIMESTAMP_END / US_PER_DAY) {
+    } else if (date >= TIMESTAMP_END / US_PER_DAY || date < DATE_MIN) {
         return status_make(E_DATETIME_OVERFLOW, "date out of range for timestamp");
     } else {
         *timestamp = date * US_PER_DAY;

@@ -726,9 +726,9 @@ static struct status find_date(struct reader *in, int64_t *date)
     }
     int64_t year = in->has_year ? in->year : 1;
     if (in->century != 0 && in->has_year && in->year < 100)
-        year = (in->century - 1) * 100 + in->year % 100;
+        year = ((int64_t)in->century - 1) * 100 + in->year % 100;
     else if (in->century != 0 && !in->has_year)
-        year = (in->century - 1) * 100 + 1;
+        year = ((int64_t)in->century - 1) * 100 + 1;
     if (!in->has_year && in->century == 0) year = in->bc ? 1 : 0;
     if (in->bc) year = 1 - year;
     else if (year < 0) year = year + 1;
@@ -745,9 +745,10 @@ static struct status find_date(struct reader *in, int64_t *date)
     }
     int32_t month = in->has_month ? in->month : 1, day = in->has_day ? in->day : 1;
     if (in->week != 0 && !in->has_month && !in->has_day) {
-        *date = date_from_parts(year, 1, 1) + (in->week - 1) * 7;
+        *date = date_from_parts(year, 1, 1) + ((int64_t)in->week - 1) * 7;
         return STATUS_OK;
     }
+    if (in->week_of_month > 5 || in->week_of_month < 0) return out_of_range(in);
     if (in->week_of_month != 0 && !in->has_day) day = (in->week_of_month - 1) * 7 + 1;
     if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return out_of_range(in);
     *date = date_from_parts(year, month, day);

@@ -114,13 +114,24 @@ static struct status zone_argument(
         return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
             "interval time zone \"%s\" must not include months or days", buffer_string(&text));
     }
-    *zone = (struct datetime_zone){.offset_seconds = (int32_t)(interval.us / US_PER_SECOND)};
+    int64_t seconds = interval.us / US_PER_SECOND;
+    if (seconds > INT32_MAX || seconds < -INT32_MAX) return timestamp_out_of_range();
+    *zone = (struct datetime_zone){.offset_seconds = (int32_t)seconds};
     return STATUS_OK;
 }
 
 static struct status check_range(int64_t timestamp)
 {
     return timestamp_in_range(timestamp) ? STATUS_OK : timestamp_out_of_range();
+}
+
+static struct status shift_by(int64_t timestamp, int64_t seconds, int64_t *result)
+{
+    int64_t us;
+    if (__builtin_mul_overflow(seconds, US_PER_SECOND, &us) ||
+        __builtin_add_overflow(timestamp, us, result))
+        return timestamp_out_of_range();
+    return check_range(*result);
 }
 
 BODY(zone_of_timestamptz)
@@ -133,8 +144,7 @@ BODY(zone_of_timestamptz)
     if (!timestamp_is_finite(args[1].integer)) return st;
     if (zone.zone != NULL)
         return timestamptz_to_local(zone.zone, args[1].integer, &result->integer, &moment);
-    result->integer += zone.offset_seconds * US_PER_SECOND;
-    TRY(check_range(result->integer));
+    TRY(shift_by(result->integer, zone.offset_seconds, &result->integer));
 out:
     return st;
 }
@@ -148,8 +158,7 @@ BODY(zone_of_timestamp)
     if (!timestamp_is_finite(args[1].integer)) return st;
     if (zone.zone != NULL)
         return timestamptz_from_local(zone.zone, args[1].integer, &result->integer);
-    result->integer -= zone.offset_seconds * US_PER_SECOND;
-    TRY(check_range(result->integer));
+    TRY(shift_by(result->integer, -(int64_t)zone.offset_seconds, &result->integer));
 out:
     return st;
 }
@@ -165,7 +174,9 @@ BODY(zone_of_timetz)
         int64_t now = floor_div64(function_context(call)->now_us + UNIX_EPOCH_US, US_PER_SECOND);
         offset = time_zone_moment(zone.zone, now).offset_seconds;
     }
-    int64_t us = time.us + (time.west_seconds + offset) * US_PER_SECOND;
+    if (offset <= -16 * 3600 || offset >= 16 * 3600)
+        return status_make(E_TIME_ZONE_DISPLACEMENT, "time zone displacement out of range");
+    int64_t us = time.us + ((int64_t)time.west_seconds + offset) * US_PER_SECOND;
     us -= floor_div64(us, US_PER_DAY) * US_PER_DAY;
     *result = timetz_datum(call->arena, (struct timetz){us, -offset});
 out:

@@ -92,10 +92,12 @@ NEXT(numeric_next)
     *done = numeric_compare(state->next, state->stop) * state->sign > 0;
     if (*done) return STATUS_OK;
     row[0] = type_copy(call->arena, TYPE_NUMERIC, state->next);
-    if (row[0].size >= NUMERIC_BYTES_KEPT - 16 || state->step.size >= NUMERIC_BYTES_KEPT - 16)
-        return numeric_add(call->state_arena, row[0], state->step, &state->next);
     struct status st = numeric_add(call->arena, row[0], state->step, &state->next);
     if (failed(st)) return st;
+    if (state->next.size > NUMERIC_BYTES_KEPT) {
+        state->next = type_copy(call->state_arena, TYPE_NUMERIC, state->next);
+        return arena_check(call->state_arena);
+    }
     memcpy(state->kept, state->next.data, state->next.size);
     state->next.data = state->kept;
     return st;

@@ -477,7 +477,7 @@ static struct status power_real(struct arena *arena, const struct numeric *base,
     double mantissa = mpz_get_d_2exp(&two, magnitude);
     mpz_clear(magnitude);
     double ln = log(mantissa) + (double)two * M_LN2 - (double)base->scale * M_LN10;
-    double x = ln * numeric_to_double(exponent);
+    double x = ln == 0 ? 0 : ln * numeric_to_double(exponent); // One to any power is one.
     if (fabs(x) > 2000 * 3.01) {
         if (x > 0) return numeric_overflow();
         return give_zero(arena, NUMERIC_RESULT_SCALE_MAX, result);

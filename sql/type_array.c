@@ -367,7 +367,9 @@ static struct status array_receive(
     array_builder_init(&builder, arena, element.oid);
     TRY(receive_items(arena, bytes_skip(binary, 12 + 8 * (size_t)dimensions), element, count,
         &builder));
-    if (count == 0) return array_builder_finish(&builder, value);
+    // An empty array has no dimensions; an empty vector keeps its one.
+    bool vector = type.oid == TYPE_INT2VECTOR || type.oid == TYPE_OIDVECTOR;
+    if (count == 0 && !(vector && dimensions == 1)) return array_builder_finish(&builder, value);
     TRY(array_builder_finish_dimensions(&builder, (uint32_t)dimensions, length, lower, value));
 out:
     return st;

@@ -211,6 +211,8 @@ static struct status timetz_key_decode(
     int64_t instant, west;
     TRY(key_decode_int(key, order, &instant));
     TRY(key_decode_int(key, order, &west));
+    if (west <= -16 * 3600 || west >= 16 * 3600 || instant < -US_PER_DAY || instant > 2 * US_PER_DAY)
+        return status_make(E_DATA_CORRUPTED, "key column is no time");
     *value = timetz_datum(
         arena, (struct timetz){instant - west * US_PER_SECOND, (int32_t)west});
 out:
@@ -313,14 +315,22 @@ static struct status interval_key_decode(
     int64_t days, us;
     TRY(key_decode_int(key, order, &days));
     TRY(key_decode_int(key, order, &us));
-    // An equal interval: what does not fit days goes into months of 30.
+    // An equal interval: what does not fit days goes into months of 30, what does not fit these into
+    // days, and then into time.
     struct interval interval = {.us = us};
-    if (days == (int32_t)days) {
-        interval.days = (int32_t)days;
-    } else {
-        interval.months = (int32_t)(days / 30);
-        interval.days = (int32_t)(days % 30);
+    int64_t left = days;
+    if (days != (int32_t)days) {
+        int64_t months = days / 30;
+        months = months > INT32_MAX ? INT32_MAX : months < INT32_MIN ? INT32_MIN : months;
+        interval.months = (int32_t)months;
+        left = days - months * 30;
     }
+    interval.days = (int32_t)(left > INT32_MAX ? INT32_MAX : left < INT32_MIN ? INT32_MIN : left);
+    left -= interval.days;
+    int64_t more;
+    if (__builtin_mul_overflow(left, US_PER_DAY, &more) ||
+        __builtin_add_overflow(interval.us, more, &interval.us))
+        return status_make(E_DATA_CORRUPTED, "key column is no interval");
     *value = interval_datum(arena, interval);
 out:
     return st;
