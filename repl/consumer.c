@@ -151,9 +151,10 @@ out:
 static struct status give_up(struct task *task, struct consumer *consumer)
 {
     struct status st;
-    log_error(TENANT_SYSTEM, "replication of virtual cluster %s is paused: %s", consumer->record->tenant_name,
-        consumer->error);
-    char *text = arena_printf(task->arena, "ingestion job failed (%s) but is being paused", consumer->error);
+    log_error(TENANT_SYSTEM, "replication of virtual cluster %s is paused: %s",
+        consumer->record->tenant_name, consumer->error);
+    char *text =
+        arena_printf(task->arena, "ingestion job failed (%s) but is being paused", consumer->error);
     TRY(job_update(task, consumer->job, consumer->job->progress, -1, text));
     TRY(job_pause(task, TENANT_SYSTEM, consumer->job->id, consumer->error));
     st = status_make(E_QUERY_CANCELED, "the replication job is paused");
@@ -176,11 +177,13 @@ static struct status run(struct task *task, struct consumer *consumer)
         TRY(job_check(consumer->job));
         TRY(reload(task, consumer));
         struct consumer_record *record = consumer->record;
-        bool reached = !hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated);
+        bool reached =
+            !hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated);
         bool done = record->phase >= CONSUMER_DONE;
         if (done) break;
         consumer->advanced = false;
-        struct status outcome = reached ? cutover_run(task, consumer, &done) : flow_run(task, consumer);
+        struct status outcome =
+            reached ? cutover_run(task, consumer, &done) : flow_run(task, consumer);
         st = outcome;
         if (done) break;
         if (!failed(outcome)) continue;
@@ -192,7 +195,8 @@ static struct status run(struct task *task, struct consumer *consumer)
             delay_ns = 0;
         }
         delay_ns = next_delay(delay_ns);
-        log_warning(TENANT_SYSTEM, "replication of virtual cluster %s: %s", record->tenant_name, outcome.message);
+        log_warning(TENANT_SYSTEM, "replication of virtual cluster %s: %s", record->tenant_name,
+            outcome.message);
         bool hopeless = is_permanent(outcome);
         TRY(error_set(task, consumer, outcome.message));
         uint64_t patience_ns = settings_duration_ns(
@@ -238,8 +242,9 @@ static struct status consumer_revert(struct task *task, struct job *job)
     struct status told = source_complete_at(
         task, arena_string(task->arena, job->payload), record->stream, false, TELL_TIMEOUT_NS);
     if (failed(told))
-        log_warning(TENANT_SYSTEM, "the producer job %" PRId64 " in the source cluster was not told: %s",
-            record->stream, told.message);
+        log_warning(TENANT_SYSTEM,
+            "the producer job %" PRId64 " in the source cluster was not told: %s", record->stream,
+            told.message);
     consumer_protection_id(job->id, id);
     TRY(kv_unprotect(task, id));
     record->phase = CONSUMER_CANCELED;

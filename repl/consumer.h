@@ -40,12 +40,12 @@ struct consumer_record {
     struct hlc_timestamp start;
     struct hlc_timestamp replicated; // Zero: the initial scan has not ended.
     struct hlc_timestamp retained;
-    struct hlc_timestamp cutover;    // Zero: none asked for.
+    struct hlc_timestamp cutover; // Zero: none asked for.
     enum consumer_phase phase;
     int64_t retention_s;
-    const char *error;               // Why it retries or has paused; "": nothing is wrong.
-    int64_t topology;                // Of the source, when `partitions` was written.
-    struct bytes partitions;         // How far each stream is: consumer_partitions_*. data NULL: as it was.
+    const char *error;       // Why it retries or has paused; "": nothing is wrong.
+    int64_t topology;        // Of the source, when `partitions` was written.
+    struct bytes partitions; // How far each stream is: consumer_partitions_*. data NULL: as it was.
 };
 // *record NULL when there is none.
 CHECKED struct status consumer_read(struct task *task, struct session *session, struct arena *arena,
@@ -65,7 +65,7 @@ void consumer_protection_id(int64_t job, uint8_t id[16]);
 struct consumer_live {
     bool running;
     struct hlc_timestamp replicated, retained;
-    char error[512];     // Of the attempt before; "" when all is well.
+    char error[512]; // Of the attempt before; "" when all is well.
 };
 CHECKED struct status consumer_live(struct task *task, int64_t job, struct consumer_live *live);
 // Makes the job look at its record now.

@@ -9,13 +9,15 @@
 
 static void put_be(uint8_t *at, unsigned size, uint64_t value)
 {
-    for (unsigned i = 0; i < size; i++) at[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
+    for (unsigned i = 0; i < size; i++)
+        at[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
 }
 
 static uint64_t get_be(const uint8_t *at, unsigned size)
 {
     uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++) value = value << 8 | at[i];
+    for (unsigned i = 0; i < size; i++)
+        value = value << 8 | at[i];
     return value;
 }
 
@@ -41,7 +43,8 @@ struct bytes consumer_partitions_encode(
 struct status consumer_partitions_decode(struct arena *arena, struct bytes bytes,
     struct consumer_partition **partitions, uint32_t *count)
 {
-    struct status bad = status_make(E_DATA_CORRUPTED, "the progress of a replication consumer is damaged");
+    struct status bad =
+        status_make(E_DATA_CORRUPTED, "the progress of a replication consumer is damaged");
     *partitions = NULL;
     *count = 0;
     if (bytes.size == 0) return STATUS_OK;

@@ -9,14 +9,17 @@
 #include "sql/bootstrap.h"
 #include "sql/internal.h"
 
-#define RECORD_COLUMNS \
-    "job_id, tenant_id, tenant_name, source_name, source_tenant_id, source_cluster_id, stream_id, start_time, " \
-    "replicated_time, retained_time, cutover_time, phase, retention_s, error, topology, partitions"
+#define RECORD_COLUMNS                                                                             \
+    "job_id, tenant_id, tenant_name, source_name, source_tenant_id, source_cluster_id, "           \
+    "stream_id, start_time, "                                                                      \
+    "replicated_time, retained_time, cutover_time, phase, retention_s, error, topology, "          \
+    "partitions"
 
 void consumer_protection_id(int64_t job, uint8_t id[16])
 {
     memcpy(id, "repl-dst", 8);
-    for (unsigned i = 0; i < 8; i++) id[8 + i] = (uint8_t)((uint64_t)job >> (56 - 8 * i));
+    for (unsigned i = 0; i < 8; i++)
+        id[8 + i] = (uint8_t)((uint64_t)job >> (56 - 8 * i));
 }
 
 static const char *text_of(struct arena *arena, struct datum datum)
@@ -32,8 +35,8 @@ struct status consumer_read(struct task *task, struct session *session, struct a
     struct datum params[] = {datum_int(job)};
     *record = NULL;
     TRY(internal_query(task, TENANT_SYSTEM, session, arena, &result,
-        "SELECT " RECORD_COLUMNS " FROM system.public.replication_consumers WHERE job_id = $1", 1, params,
-        (type_oid[]){TYPE_INT8}));
+        "SELECT " RECORD_COLUMNS " FROM system.public.replication_consumers WHERE job_id = $1", 1,
+        params, (type_oid[]){TYPE_INT8}));
     if (result.row_count == 0) goto out;
     struct consumer_record *out = ARENA_NEW(arena, struct consumer_record);
     const struct datum *row = result.values;
@@ -69,13 +72,14 @@ struct status consumer_insert(
     struct datum params[] = {datum_int(record->job), datum_int((int64_t)record->tenant),
         datum_text(record->tenant_name), datum_text(record->source_name),
         datum_int((int64_t)record->source_tenant), datum_text(record->source_cluster),
-        datum_int(record->stream), time_datum(record->start, start), datum_int(record->retention_s)};
+        datum_int(record->stream), time_datum(record->start, start),
+        datum_int(record->retention_s)};
     return internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
         "INSERT INTO system.public.replication_consumers (" RECORD_COLUMNS
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $8, NULL, 0, $9, '', 0, NULL)",
         9, params,
-        (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8, TYPE_TEXT,
-            TYPE_INT8});
+        (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8,
+            TYPE_TEXT, TYPE_INT8});
 }
 
 struct status consumer_write(struct task *task, struct consumer_record *record)
@@ -93,10 +97,12 @@ struct status consumer_write(struct task *task, struct consumer_record *record)
     TRY(internal_query(task, TENANT_SYSTEM, NULL, &arena, &result,
         "UPDATE system.public.replication_consumers SET replicated_time = $2, retained_time = $3, "
         "phase = CASE WHEN phase > $4 THEN phase ELSE $4 END, error = $5, "
-        "topology = CASE WHEN $7 IS NULL THEN topology ELSE $6 END, partitions = coalesce($7, partitions) "
+        "topology = CASE WHEN $7 IS NULL THEN topology ELSE $6 END, partitions = coalesce($7, "
+        "partitions) "
         "WHERE job_id = $1 RETURNING cutover_time, retention_s",
         7, params,
-        (type_oid[]){TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8, TYPE_BYTEA}));
+        (type_oid[]){
+            TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8, TYPE_BYTEA}));
     if (result.row_count == 0)
         TRY(status_make(E_DATA_CORRUPTED, "the record of a replication consumer is gone"));
     if (!repl_hlc_parse(internal_value(&result, 0, 0), &record->cutover))
@@ -129,9 +135,12 @@ static const struct bootstrap_table tables[] = {
     {.id = SYSTEM_REPL_FIRST + 1,
         .ddl = "CREATE TABLE system.public.replication_consumers (job_id int8 PRIMARY KEY, "
                "tenant_id int8 NOT NULL, tenant_name text NOT NULL, source_name text NOT NULL, "
-               "source_tenant_id int8 NOT NULL, source_cluster_id text NOT NULL, stream_id int8 NOT NULL, "
-               "start_time text NOT NULL, replicated_time text, retained_time text, cutover_time text, "
-               "phase int8 NOT NULL, retention_s int8 NOT NULL, error text NOT NULL, topology int8 NOT NULL, "
+               "source_tenant_id int8 NOT NULL, source_cluster_id text NOT NULL, stream_id int8 "
+               "NOT NULL, "
+               "start_time text NOT NULL, replicated_time text, retained_time text, cutover_time "
+               "text, "
+               "phase int8 NOT NULL, retention_s int8 NOT NULL, error text NOT NULL, topology int8 "
+               "NOT NULL, "
                "partitions bytea)",
         .system_only = true},
 };

@@ -11,12 +11,12 @@
 
 #define TELL_TIMEOUT_NS 10000000000ull
 
-METRIC_DEFINE(metric_cutover, "physical_replication.cutover_progress", METRIC_GAUGE, METRIC_COUNT, false,
-    "Virtual clusters being cut over");
-METRIC_DEFINE(metric_failover, "physical_replication.failover_progress", METRIC_GAUGE, METRIC_COUNT, false,
-    "As physical_replication.cutover_progress");
-METRIC_DEFINE(metric_undone, "physical_replication.cutover_reverted_versions", METRIC_COUNTER, METRIC_COUNT, false,
-    "Versions undone by cutovers");
+METRIC_DEFINE(metric_cutover, "physical_replication.cutover_progress", METRIC_GAUGE, METRIC_COUNT,
+    false, "Virtual clusters being cut over");
+METRIC_DEFINE(metric_failover, "physical_replication.failover_progress", METRIC_GAUGE, METRIC_COUNT,
+    false, "As physical_replication.cutover_progress");
+METRIC_DEFINE(metric_undone, "physical_replication.cutover_reverted_versions", METRIC_COUNTER,
+    METRIC_COUNT, false, "Versions undone by cutovers");
 
 static struct status undo(struct task *task, struct consumer *consumer)
 {
@@ -24,13 +24,14 @@ static struct status undo(struct task *task, struct consumer *consumer)
     const struct consumer_record *record = consumer->record;
     char time[HLC_TEXT_BYTES];
     uint64_t removed = 0;
-    char *text = arena_printf(
-        task->arena, "starting to cut over to the given timestamp %s", hlc_format(record->cutover, time));
+    char *text = arena_printf(task->arena, "starting to cut over to the given timestamp %s",
+        hlc_format(record->cutover, time));
     TRY(job_update(task, consumer->job, consumer->job->progress, -1, text));
     log_info(TENANT_SYSTEM, "virtual cluster %s: %s", record->tenant_name, text);
     TRY(kv_revert(task, record->tenant, record->cutover, &removed));
     metric_add(&metric_undone, 0, (int64_t)removed);
-    log_info(TENANT_SYSTEM, "virtual cluster %s: %" PRIu64 " versions undone", record->tenant_name, removed);
+    log_info(TENANT_SYSTEM, "virtual cluster %s: %" PRIu64 " versions undone", record->tenant_name,
+        removed);
 out:
     return st;
 }
@@ -43,9 +44,11 @@ static struct status promote(struct task *task, struct consumer *consumer)
     TRY(kv_ingest_end(task, record->tenant));
     TRY(tenant_read(task, NULL, task->arena, record->tenant, &tenant));
     if (tenant == NULL)
-        TRY(status_make(E_UNDEFINED_OBJECT, "the virtual cluster was dropped while it was cut over"));
+        TRY(status_make(
+            E_UNDEFINED_OBJECT, "the virtual cluster was dropped while it was cut over"));
     if (tenant->data_state == TENANT_ADD) {
-        const char *source = arena_printf(task->arena, "%s:%" PRIu64, record->source_cluster, record->source_tenant);
+        const char *source =
+            arena_printf(task->arena, "%s:%" PRIu64, record->source_cluster, record->source_tenant);
         TRY(tenant_set_prior_replication(task, record->tenant, source, record->cutover));
         TRY(tenant_set_data_state(task, record->tenant, TENANT_ADD, TENANT_READY));
     }
@@ -59,13 +62,14 @@ static void tell_source(struct task *task, struct consumer *consumer)
 {
     const struct consumer_record *record = consumer->record;
     struct status st = job_update(task, consumer->job, consumer->job->progress, -1,
-        arena_printf(task->arena, "completing the producer job %" PRId64 " in the source cluster", record->stream));
+        arena_printf(task->arena, "completing the producer job %" PRId64 " in the source cluster",
+            record->stream));
     if (!failed(st))
         st = source_complete_at(task, consumer->uri, record->stream, true, TELL_TIMEOUT_NS);
     if (failed(st))
         log_warning(TENANT_SYSTEM,
-            "the producer job %" PRId64 " in the source cluster was not told of the cutover: %s", record->stream,
-            st.message);
+            "the producer job %" PRId64 " in the source cluster was not told of the cutover: %s",
+            record->stream, st.message);
 }
 
 static struct status move(
@@ -104,7 +108,8 @@ struct status cutover_run(struct task *task, struct consumer *consumer, bool *do
     }
     *done = true;
     log_info(TENANT_SYSTEM, "virtual cluster %s is cut over and ready", record->tenant_name);
-    st = job_update(task, consumer->job, consumer->job->progress, 1, "stream ingestion finished successfully");
+    st = job_update(
+        task, consumer->job, consumer->job->progress, 1, "stream ingestion finished successfully");
 out:
     metric_set(&metric_cutover, 0, 0);
     metric_set(&metric_failover, 0, 0);

@@ -24,8 +24,8 @@ static const struct result_column table_columns[] = {
     {.name = "fingerprint", .type = {TYPE_INT8, -1}},
 };
 
-static struct status describe(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status describe(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
     bool of_tenant = context->statement->as.fingerprints->of_tenant;
     *columns = of_tenant ? tenant_columns : table_columns;
@@ -36,8 +36,8 @@ static struct status describe(struct statement_context *context,
 static struct status numeric(struct arena *arena, struct hlc_timestamp ts, struct datum *value)
 {
     char text[HLC_TEXT_BYTES];
-    return type_input(
-        arena, &type_context_default, TYPE_OF(TYPE_NUMERIC), bytes_of_string(hlc_format(ts, text)), value);
+    return type_input(arena, &type_context_default, TYPE_OF(TYPE_NUMERIC),
+        bytes_of_string(hlc_format(ts, text)), value);
 }
 
 // --- of a virtual cluster ------------------------------------------------------------------------------
@@ -112,15 +112,18 @@ static struct status of_tenant(struct statement_context *context, const struct f
     TRY(end_time(context, tenant, &end));
     if (show->start_timestamp != NULL) {
         uint64_t hash;
-        TRY(as_of_evaluate(context->task, context->session, context->arena, show->start_timestamp, AS_OF_PAST, &start));
+        TRY(as_of_evaluate(context->task, context->session, context->arena, show->start_timestamp,
+            AS_OF_PAST, &start));
         if (hlc_less(end, start))
-            TRY(status_make(E_INVALID_PARAMETER_VALUE, "the start timestamp is after the end of the fingerprint"));
+            TRY(status_make(E_INVALID_PARAMETER_VALUE,
+                "the start timestamp is after the end of the fingerprint"));
         TRY(history_hash(context, tenant, start, end, &hash));
         TRY(numeric(context->arena, start, &row[1]));
         row[3] = datum_int((int64_t)hash);
     } else {
         struct kv_fingerprint fingerprint;
-        TRY(kv_fingerprint(context->task, tenant->id, key_tenant_span(context->arena, tenant->id), end, &fingerprint));
+        TRY(kv_fingerprint(context->task, tenant->id, key_tenant_span(context->arena, tenant->id),
+            end, &fingerprint));
         row[3] = datum_int((int64_t)fingerprint.hash);
     }
     row[0] = tenant->name == NULL ? DATUM_NULL : datum_text(tenant->name);
@@ -139,7 +142,8 @@ static struct status of_table(struct statement_context *context, const struct fi
     struct session *session = context->session;
     struct task *task = context->task;
     const struct table_desc *table;
-    TRY(catalog_table(task, session, show->table.catalog, show->table.schema, show->table.name, false, &table));
+    TRY(catalog_table(
+        task, session, show->table.catalog, show->table.schema, show->table.name, false, &table));
     TRY(privilege_check_table(task, session, table, PRIVILEGE_SELECT));
     struct hlc_timestamp at = session->txn_as_of;
     if (hlc_is_zero(at)) at = kv_txn_read_ts(session->txn);

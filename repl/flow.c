@@ -17,13 +17,15 @@
 #define SILENCE_NS 30000000000ull // A stream that is not heard of for this long is given up.
 #define SPLITS_MAX 1024u
 
-METRIC_DEFINE(metric_replicated, "physical_replication.replicated_time_seconds", METRIC_GAUGE, METRIC_SECONDS,
-    false, "The replicated time, in seconds since 1970; 0 when nothing is replicated");
+METRIC_DEFINE(metric_replicated, "physical_replication.replicated_time_seconds", METRIC_GAUGE,
+    METRIC_SECONDS, false,
+    "The replicated time, in seconds since 1970; 0 when nothing is replicated");
 METRIC_DEFINE(metric_running, "physical_replication.running", METRIC_GAUGE, METRIC_COUNT, false,
     "Streams being received");
-METRIC_DEFINE(metric_scanning, "physical_replication.scanning_ranges", METRIC_GAUGE, METRIC_COUNT, false,
-    "Streams that send their backfill");
-METRIC_DEFINE(metric_replans, "physical_replication.distsql_replan_count", METRIC_COUNTER, METRIC_COUNT, false,
+METRIC_DEFINE(metric_scanning, "physical_replication.scanning_ranges", METRIC_GAUGE, METRIC_COUNT,
+    false, "Streams that send their backfill");
+METRIC_DEFINE(metric_replans, "physical_replication.distsql_replan_count", METRIC_COUNTER,
+    METRIC_COUNT, false,
     "Times that streams were planned anew because the source's topology had changed");
 
 // --- news from the streams -----------------------------------------------------------------------------
@@ -54,7 +56,8 @@ static void resume_take(struct partition *partition, struct bytes key)
 static void count_scanning(const struct consumer *consumer)
 {
     int64_t scanning = 0;
-    for (uint32_t i = 0; i < consumer->partition_count; i++) scanning += !consumer->partitions[i].scanned;
+    for (uint32_t i = 0; i < consumer->partition_count; i++)
+        scanning += !consumer->partitions[i].scanned;
     metric_set(&metric_scanning, 0, scanning);
 }
 
@@ -79,7 +82,8 @@ void flow_news(struct task *task, const struct partition_news *news)
     consumer->frontier = frontier;
     consumer->advanced = true;
     metric_set(&metric_replicated, 0, (int64_t)(frontier.wall_ns / 1000000000u));
-    bool reached = !hlc_is_zero(consumer->record->cutover) && hlc_less_equal(consumer->record->cutover, frontier);
+    bool reached = !hlc_is_zero(consumer->record->cutover) &&
+                   hlc_less_equal(consumer->record->cutover, frontier);
     if (reached || consumer->record->phase == CONSUMER_INITIALIZING)
         wait_queue_wake_all(&consumer->wake, STATUS_OK);
 }
@@ -100,7 +104,8 @@ static struct hlc_timestamp retained_of(const struct consumer *consumer)
     if (retention_ns > 0) retained.logical = 0;
     retained = hlc_max(retained, hlc_max(record->retained, record->start));
     // Where it is to be cut over to must stay readable until then.
-    if (!hlc_is_zero(record->cutover)) retained = hlc_min(retained, hlc_max(record->cutover, record->retained));
+    if (!hlc_is_zero(record->cutover))
+        retained = hlc_min(retained, hlc_max(record->cutover, record->retained));
     return retained;
 }
 
@@ -112,7 +117,8 @@ static struct status checkpoint(struct task *task, struct consumer *consumer)
     uint8_t id[16];
     arena_init(&arena, NULL);
     uint32_t count = consumer->partition_count;
-    struct consumer_partition *partitions = ARENA_ARRAY(&arena, struct consumer_partition, count + 1);
+    struct consumer_partition *partitions =
+        ARENA_ARRAY(&arena, struct consumer_partition, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         const struct partition *partition = &consumer->partitions[i];
         partitions[i] = (struct consumer_partition){.slice = partition->slice,
@@ -143,7 +149,8 @@ out:
 
 static void partitions_free(struct consumer *consumer)
 {
-    for (uint32_t i = 0; i < consumer->partition_count; i++) free(consumer->partitions[i].resume);
+    for (uint32_t i = 0; i < consumer->partition_count; i++)
+        free(consumer->partitions[i].resume);
     free(consumer->partitions);
     consumer->partitions = NULL;
     consumer->partition_count = 0;
@@ -258,7 +265,8 @@ static struct status check_topology(
     arena_init(&arena, NULL);
     TRY(source_spec(task, client, &arena, consumer->record->stream, &spec));
     if (spec.topology != consumer->record->topology)
-        st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the topology of the replicated virtual cluster has changed");
+        st = status_make(E_NOT_IN_PREREQUISITE_STATE,
+            "the topology of the replicated virtual cluster has changed");
     consumer->topology_ns = task_now_ns(task);
 out:
     if (failed(st)) st = status_copy(task->arena, st);
@@ -286,10 +294,13 @@ static struct status partition_task(struct task *task, void *arg)
         .from = partition->scanned ? partition->frontier : record->start,
         .scan = !partition->scanned,
         .resume = arena_copy(task->arena, bytes_of(partition->resume, partition->resume_size)),
-        .codec = compress ? arena_strdup(task->arena, settings_string(task->shard, TENANT_SYSTEM,
-                                                          "physical_replication.consumer.stream_compression.codec"))
+        .codec = compress ? arena_strdup(task->arena,
+                                settings_string(task->shard, TENANT_SYSTEM,
+                                    "physical_replication.consumer.stream_compression.codec"))
                           : "none",
-        .resolved_ms = setting_ns(consumer, "physical_replication.producer.min_checkpoint_frequency") / 1000000u};
+        .resolved_ms =
+            setting_ns(consumer, "physical_replication.producer.min_checkpoint_frequency") /
+            1000000u};
     if (run.resolved_ms == 0) run.resolved_ms = 1;
     partition->task = task;
     return shard_call(task, partition->target, partition_stream, &run);
@@ -300,7 +311,8 @@ static void partition_ended(struct task *task, struct status st, void *arg)
     struct partition *partition = arg;
     (void)task;
     // The status' memory goes with the task.
-    snprintf(partition->reason, sizeof partition->reason, "%s", failed(st) ? st.message : "the stream has ended");
+    snprintf(partition->reason, sizeof partition->reason, "%s",
+        failed(st) ? st.message : "the stream has ended");
     partition->status = status_make(failed(st) ? st.code : E_CONNECTION_FAILURE, partition->reason);
     partition->running = false;
     partition->task = NULL;
@@ -338,12 +350,14 @@ static void streams_stop(struct task *task, struct consumer *consumer)
         for (uint32_t i = 0; i < consumer->partition_count; i++) {
             struct partition *partition = &consumer->partitions[i];
             if (partition->running && partition->task != NULL)
-                task_cancel(partition->task, status_make(E_QUERY_CANCELED, "the replication stream is stopped"));
+                task_cancel(partition->task,
+                    status_make(E_QUERY_CANCELED, "the replication stream is stopped"));
         }
         task_cancel_clear(task);
         uint64_t deadline = task->deadline_ns;
         task->deadline_ns = UINT64_MAX;
-        struct status st = task_wait_until(task, &consumer->wake, task_now_ns(task) + TICK_NS, STATUS_OK);
+        struct status st =
+            task_wait_until(task, &consumer->wake, task_now_ns(task) + TICK_NS, STATUS_OK);
         task->deadline_ns = deadline;
         if (failed(st)) continue; // Cancelled again: the streams have to end all the same.
     }
@@ -364,18 +378,22 @@ static struct status streams_check(struct task *task, const struct consumer *con
 
 // --- the attempt ---------------------------------------------------------------------------------------
 
-static struct status heartbeat(struct task *task, struct consumer *consumer, struct pgclient *client)
+static struct status heartbeat(
+    struct task *task, struct consumer *consumer, struct pgclient *client)
 {
     struct status st;
     enum source_status status;
     consumer->heartbeat_ns = task_now_ns(task);
-    TRY(source_progress(task, client, consumer->record->stream, consumer->record->retained, &status));
+    TRY(source_progress(
+        task, client, consumer->record->stream, consumer->record->retained, &status));
     if (status == SOURCE_INACTIVE)
         st = status_format(task->arena, E_SOURCE_GONE,
-            "the producer job %" PRId64 " in the source cluster is no longer active", consumer->record->stream);
+            "the producer job %" PRId64 " in the source cluster is no longer active",
+            consumer->record->stream);
     if (status == SOURCE_PAUSED)
         st = status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
-            "the producer job %" PRId64 " in the source cluster is paused", consumer->record->stream);
+            "the producer job %" PRId64 " in the source cluster is paused",
+            consumer->record->stream);
 out:
     return st;
 }
@@ -397,7 +415,8 @@ static struct status tell_start(struct task *task, struct consumer *consumer)
     char time[HLC_TEXT_BYTES];
     bool scanning = hlc_is_zero(consumer->frontier);
     return job_update(task, consumer->job, consumer->job->progress, -1,
-        arena_printf(task->arena, "resuming stream (producer job %" PRId64 ") from %s", consumer->record->stream,
+        arena_printf(task->arena, "resuming stream (producer job %" PRId64 ") from %s",
+            consumer->record->stream,
             hlc_format(scanning ? consumer->record->start : consumer->frontier, time)));
 }
 
@@ -427,18 +446,24 @@ static struct status follow(struct task *task, struct consumer *consumer, struct
             consumer->poked = true;
         }
         bool first = record->phase == CONSUMER_INITIALIZING && !hlc_is_zero(consumer->frontier);
-        bool reached = !hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, consumer->frontier);
-        uint64_t every_ns = setting_ns(consumer, "physical_replication.consumer.job_checkpoint_frequency");
-        if (first || reached || consumer->poked || (every_ns > 0 && now - consumer->written_ns >= every_ns)) {
+        bool reached =
+            !hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, consumer->frontier);
+        uint64_t every_ns =
+            setting_ns(consumer, "physical_replication.consumer.job_checkpoint_frequency");
+        if (first || reached || consumer->poked ||
+            (every_ns > 0 && now - consumer->written_ns >= every_ns)) {
             consumer->poked = false;
             TRY(checkpoint(task, consumer));
             TRY(tell_status(task, consumer, &told));
         }
-        if (!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated)) break;
+        if (!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated))
+            break;
         TRY(streams_check(task, consumer));
-        if (now - consumer->heartbeat_ns >= setting_ns(consumer, "physical_replication.consumer.heartbeat_frequency"))
+        if (now - consumer->heartbeat_ns >=
+            setting_ns(consumer, "physical_replication.consumer.heartbeat_frequency"))
             TRY(heartbeat(task, consumer, client));
-        if (now - consumer->topology_ns >= setting_ns(consumer, "physical_replication.consumer.replan_flow_frequency"))
+        if (now - consumer->topology_ns >=
+            setting_ns(consumer, "physical_replication.consumer.replan_flow_frequency"))
             TRY(check_topology(task, consumer, client));
         TRY(task_wait_until(task, &consumer->wake, now + TICK_NS, STATUS_OK));
     }
@@ -453,7 +478,8 @@ struct status flow_run(struct task *task, struct consumer *consumer)
     st = source_connect(task, consumer->uri, &client);
     if (failed(st) && !consumer->job->stop_requested)
         st = status_format(task->arena, st.code,
-            "ingestion job %" PRId64 " failed to connect to stream address or existing topology for planning: %s",
+            "ingestion job %" PRId64
+            " failed to connect to stream address or existing topology for planning: %s",
             consumer->job->id, st.message);
     TRY(st);
     TRY(heartbeat(task, consumer, client));
@@ -462,7 +488,8 @@ struct status flow_run(struct task *task, struct consumer *consumer)
     log_info(TENANT_SYSTEM, "replication of virtual cluster %s: %u streams, %s from %" PRIu64,
         consumer->record->tenant_name, consumer->partition_count,
         hlc_is_zero(consumer->frontier) ? "scanning as of" : "following",
-        hlc_is_zero(consumer->frontier) ? consumer->record->start.wall_ns : consumer->frontier.wall_ns);
+        hlc_is_zero(consumer->frontier) ? consumer->record->start.wall_ns
+                                        : consumer->frontier.wall_ns);
     TRY(streams_start(task, consumer));
     st = follow(task, consumer, client);
 out:
@@ -473,7 +500,8 @@ out:
         streams_stop(task, consumer);
         struct status written = checkpoint(task, consumer);
         if (failed(written))
-            log_warning(TENANT_SYSTEM, "progress of replication was not saved: %s", written.message);
+            log_warning(
+                TENANT_SYSTEM, "progress of replication was not saved: %s", written.message);
         if (cancelled) task_cancel(task, cancel_status);
         partitions_free(consumer);
     }

@@ -23,14 +23,14 @@ struct partition {
     struct hlc_timestamp frontier;
     uint8_t *resume; // malloc'ed.
     size_t resume_size, resume_capacity;
-    uint64_t bytes;  // Of the backfill, so far in this attempt.
+    uint64_t bytes; // Of the backfill, so far in this attempt.
     // The task.
     uint32_t target; // Shard.
     struct task *task;
     bool running;
     struct status status; // How it ended: the message is in `reason`.
     char reason[512];
-    uint64_t heard_ns;    // When it last told something.
+    uint64_t heard_ns; // When it last told something.
 };
 
 // A job while it runs.
@@ -41,7 +41,7 @@ struct consumer {
     const char *uri;
     struct consumer_record *record; // In `arena`.
     struct arena arena;
-    struct partition *partitions;   // malloc'ed.
+    struct partition *partitions; // malloc'ed.
     uint32_t partition_count, running_count;
     struct wait_queue wake;
     bool poked;

@@ -34,12 +34,14 @@ bool frame_codec_parse(struct bytes name, enum frame_codec *codec)
 
 static void put_u32(uint8_t *at, uint32_t value)
 {
-    for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+    for (unsigned i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
 }
 
 static void put_u64(uint8_t *at, uint64_t value)
 {
-    for (unsigned i = 0; i < 8; i++) at[i] = (uint8_t)(value >> (8 * i));
+    for (unsigned i = 0; i < 8; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
 }
 
 static uint32_t get_u32(const uint8_t *at)
@@ -123,8 +125,7 @@ static void run_on_stack(void (*fn)(void *arg), void *arg)
         stack_call(fn, arg);
 }
 
-struct status frame_end(
-    struct frame_builder *builder, enum frame_codec codec, struct bytes *frame)
+struct status frame_end(struct frame_builder *builder, enum frame_codec codec, struct bytes *frame)
 {
     struct bytes raw = buffer_bytes(&builder->payload);
     struct arena *arena = builder->payload.arena;
@@ -134,10 +135,8 @@ struct status frame_end(
     if (out == NULL) return status_make(E_OUT_OF_MEMORY, "no memory for a frame");
     if (codec != FRAME_PLAIN && raw.size >= COMPRESS_BYTES_MIN) {
         // Must be smaller than the raw bytes to be of use.
-        struct compress_call call = {.codec = codec,
-            .in = raw,
-            .out = out + FRAME_HEADER_BYTES,
-            .out_bytes = raw.size - 1};
+        struct compress_call call = {
+            .codec = codec, .in = raw, .out = out + FRAME_HEADER_BYTES, .out_bytes = raw.size - 1};
         run_on_stack(compress_on_stack, &call);
         if (call.size > 0) {
             *frame = seal(arena, builder->kind, codec, builder->count, raw.size, out, call.size);
@@ -207,8 +206,8 @@ static struct status payload_open(struct arena *arena, enum frame_codec codec, s
     return call.good ? STATUS_OK : damaged();
 }
 
-static struct status events_open(struct arena *arena, struct bytes raw, uint32_t count,
-    const struct frame_event **events)
+static struct status events_open(
+    struct arena *arena, struct bytes raw, uint32_t count, const struct frame_event **events)
 {
     // Each event takes its header at least: a count beyond that is no count.
     if (count > raw.size / EVENT_HEADER_BYTES) return damaged();
@@ -236,13 +235,16 @@ static struct status header_check(struct bytes bytes)
 {
     if (bytes.size < FRAME_HEADER_BYTES || memcmp(bytes.data, "IRF", 3) != 0) return damaged();
     if (bytes.data[3] != FRAME_VERSION)
-        return status_make(E_DATA_CORRUPTED, "the replication stream is of a version that is not known here");
+        return status_make(
+            E_DATA_CORRUPTED, "the replication stream is of a version that is not known here");
     const uint8_t *at = bytes.data;
-    if (at[4] < FRAME_BACKFILL || at[4] > FRAME_SCANNED || at[5] > FRAME_ZSTD || at[6] != 0 || at[7] != 0)
+    if (at[4] < FRAME_BACKFILL || at[4] > FRAME_SCANNED || at[5] > FRAME_ZSTD || at[6] != 0 ||
+        at[7] != 0)
         return damaged();
     if (get_u32(at + 16) != bytes.size - FRAME_HEADER_BYTES) return damaged();
     if (get_u32(at + 12) > FRAME_RAW_BYTES_MAX)
-        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "the replication stream has sent too large a frame");
+        return status_make(
+            E_PROGRAM_LIMIT_EXCEEDED, "the replication stream has sent too large a frame");
     uint32_t crc = crypto_crc32c(0, at, 20);
     crc = crypto_crc32c(crc, at + FRAME_HEADER_BYTES, bytes.size - FRAME_HEADER_BYTES);
     return crc == get_u32(at + 20) ? STATUS_OK : damaged();
@@ -253,7 +255,8 @@ struct status frame_decode(struct arena *arena, struct bytes bytes, struct frame
     struct status st;
     struct bytes raw;
     TRY(header_check(bytes));
-    *frame = (struct frame){.kind = (enum frame_kind)bytes.data[4], .count = get_u32(bytes.data + 8)};
+    *frame =
+        (struct frame){.kind = (enum frame_kind)bytes.data[4], .count = get_u32(bytes.data + 8)};
     TRY(payload_open(arena, (enum frame_codec)bytes.data[5], bytes_skip(bytes, FRAME_HEADER_BYTES),
         get_u32(bytes.data + 12), &raw));
     switch (frame->kind) {

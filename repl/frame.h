@@ -27,7 +27,7 @@ enum frame_kind {
     FRAME_BACKFILL = 1, // Versions as of the start time, in the order of keys.
     FRAME_CHANGES = 2,  // What was committed, in commit order.
     FRAME_RESOLVED = 3, // No event at or below `resolved` will follow.
-    FRAME_SCANNED = 4,  // Of the backfill all keys below `resume` were sent; count 1: all there are.
+    FRAME_SCANNED = 4, // Of the backfill all keys below `resume` were sent; count 1: all there are.
 };
 enum frame_codec { FRAME_PLAIN = 0, FRAME_LZ4 = 1, FRAME_ZSTD = 2 };
 enum frame_event_kind {

@@ -13,21 +13,23 @@
 
 #define BATCH_BYTES_MAX (1u << 20)
 
-METRIC_DEFINE(metric_logical_bytes, "physical_replication.logical_bytes", METRIC_COUNTER, METRIC_BYTES, false,
-    "Keys and values ingested by replication");
-METRIC_DEFINE(metric_events, "physical_replication.events_ingested", METRIC_COUNTER, METRIC_COUNT, false,
-    "Events ingested by replication");
-METRIC_DEFINE(metric_resolved, "physical_replication.resolved_events_ingested", METRIC_COUNTER, METRIC_COUNT,
-    false, "Resolved marks received by replication");
+METRIC_DEFINE(metric_logical_bytes, "physical_replication.logical_bytes", METRIC_COUNTER,
+    METRIC_BYTES, false, "Keys and values ingested by replication");
+METRIC_DEFINE(metric_events, "physical_replication.events_ingested", METRIC_COUNTER, METRIC_COUNT,
+    false, "Events ingested by replication");
+METRIC_DEFINE(metric_resolved, "physical_replication.resolved_events_ingested", METRIC_COUNTER,
+    METRIC_COUNT, false, "Resolved marks received by replication");
 METRIC_DEFINE(metric_flushes, "physical_replication.flushes", METRIC_COUNTER, METRIC_COUNT, false,
     "Batches made durable by replication");
-METRIC_DEFINE(metric_flush_ns, "physical_replication.flush_hist_nanos", METRIC_HISTOGRAM, METRIC_NANOSECONDS,
-    false, "Time to make a batch durable");
-METRIC_DEFINE(metric_receive_ns, "physical_replication.receive_wait_nanos", METRIC_HISTOGRAM, METRIC_NANOSECONDS,
-    false, "Time spent waiting for a frame");
-METRIC_DEFINE(metric_commit_ns, "physical_replication.commit_latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS,
-    false, "From the commit at the source to durability here, of the oldest event of a batch");
-METRIC_DEFINE(metric_admit_ns, "physical_replication.admit_latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, false,
+METRIC_DEFINE(metric_flush_ns, "physical_replication.flush_hist_nanos", METRIC_HISTOGRAM,
+    METRIC_NANOSECONDS, false, "Time to make a batch durable");
+METRIC_DEFINE(metric_receive_ns, "physical_replication.receive_wait_nanos", METRIC_HISTOGRAM,
+    METRIC_NANOSECONDS, false, "Time spent waiting for a frame");
+METRIC_DEFINE(metric_commit_ns, "physical_replication.commit_latency", METRIC_HISTOGRAM,
+    METRIC_NANOSECONDS, false,
+    "From the commit at the source to durability here, of the oldest event of a batch");
+METRIC_DEFINE(metric_admit_ns, "physical_replication.admit_latency", METRIC_HISTOGRAM,
+    METRIC_NANOSECONDS, false,
     "From the commit at the source to its arrival here, of the oldest event of a batch");
 
 // What has come and is not durable yet. Frames that are here already go into one batch: each batch costs a flush
@@ -55,7 +57,8 @@ static struct status tell_home(struct task *task, void *arg)
 
 static struct status foreign_key(void)
 {
-    return status_make(E_DATA_CORRUPTED, "the replication stream has sent a key of another virtual cluster");
+    return status_make(
+        E_DATA_CORRUPTED, "the replication stream has sent a key of another virtual cluster");
 }
 
 static void record_age(struct task *task, struct metric *metric, uint64_t oldest_ns)
@@ -126,8 +129,7 @@ static struct status make_room(struct receiver *receiver, uint32_t more)
 {
     if (receiver->capacity - receiver->count >= more) return STATUS_OK;
     uint32_t capacity = receiver->count + more + receiver->capacity;
-    struct kv_version *grown =
-        arena_try_alloc(&receiver->arena, (size_t)capacity * sizeof *grown);
+    struct kv_version *grown = arena_try_alloc(&receiver->arena, (size_t)capacity * sizeof *grown);
     if (grown == NULL) return status_make(E_OUT_OF_MEMORY, "no memory for a batch of changes");
     if (receiver->count > 0) memcpy(grown, receiver->versions, receiver->count * sizeof *grown);
     receiver->versions = grown;
@@ -173,7 +175,8 @@ static struct status on_frame(
     struct receiver *receiver = arg;
     struct frame frame;
     if (count != 1 || values[0].data == NULL)
-        return status_make(E_PROTOCOL_VIOLATION, "the replication stream has sent something other than a frame");
+        return status_make(
+            E_PROTOCOL_VIOLATION, "the replication stream has sent something other than a frame");
     metric_record(&metric_receive_ns, 0, task_now_ns(task) - receiver->waiting_since_ns);
     // Decoding copies: the connection's memory does not outlive a wait.
     TRY(frame_decode(&receiver->arena, values[0], &frame));
@@ -232,7 +235,8 @@ struct status partition_stream(struct task *task, void *arg)
         bytes_of_string(arena_printf(&arena, "%" PRIu64, run->resolved_ms))};
     struct pgclient_sink sink = {.row = on_frame, .arg = &receiver, .endless = true};
     TRY(pgclient_run(task, client,
-        "SELECT * FROM crdb_internal.stream_partition($1, $2, $3, $4, $5, $6, $7, $8)", params, 8, true, &sink));
+        "SELECT * FROM crdb_internal.stream_partition($1, $2, $3, $4, $5, $6, $7, $8)", params, 8,
+        true, &sink));
     st = status_make(E_CONNECTION_FAILURE, "the source cluster has ended the replication stream");
 out:
     st = status_copy(task->arena, st);

@@ -15,8 +15,9 @@
 #include "sql/settings.h"
 #include "tenant/tenant.h"
 
-#define PRODUCER_COLUMNS \
-    "stream_id, tenant_id, tenant_name, start_time, protected_time, expiration_us, heartbeat_us, state, window_us"
+#define PRODUCER_COLUMNS                                                                           \
+    "stream_id, tenant_id, tenant_name, start_time, protected_time, expiration_us, heartbeat_us, " \
+    "state, window_us"
 #define POLL_NS 250000000u
 #define RECORD_POLL_NS 1000000000u
 
@@ -25,7 +26,8 @@ static const struct job_type producer_job;
 static void protection_id(int64_t stream, uint8_t id[16])
 {
     memcpy(id, "repl-src", 8);
-    for (unsigned i = 0; i < 8; i++) id[8 + i] = (uint8_t)((uint64_t)stream >> (56 - 8 * i));
+    for (unsigned i = 0; i < 8; i++)
+        id[8 + i] = (uint8_t)((uint64_t)stream >> (56 - 8 * i));
 }
 
 // --- records -----------------------------------------------------------------------------------------
@@ -37,8 +39,8 @@ struct status producer_read(
     struct internal_result result;
     struct datum params[] = {datum_int(stream)};
     TRY(internal_query(task, TENANT_SYSTEM, NULL, arena, &result,
-        "SELECT " PRODUCER_COLUMNS " FROM system.public.replication_producers WHERE stream_id = $1", 1, params,
-        (type_oid[]){TYPE_INT8}));
+        "SELECT " PRODUCER_COLUMNS " FROM system.public.replication_producers WHERE stream_id = $1",
+        1, params, (type_oid[]){TYPE_INT8}));
     if (result.row_count == 0)
         return status_format(arena, E_INVALID_PARAMETER_VALUE,
             "job %" PRId64 " is not a replication stream job", stream);
@@ -63,15 +65,16 @@ static struct status set_state(
 {
     struct datum params[] = {datum_int(stream), datum_int(from), datum_int(to)};
     return internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL,
-        "UPDATE system.public.replication_producers SET state = $3 WHERE stream_id = $1 AND state = $2", 3,
-        params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_INT8});
+        "UPDATE system.public.replication_producers SET state = $3 WHERE stream_id = $1 AND state "
+        "= $2",
+        3, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_INT8});
 }
 
 static int64_t window_us(struct task *task, const struct producer *producer)
 {
     if (producer != NULL && producer->window_us > 0) return producer->window_us;
-    uint64_t timeout_ns = settings_duration_ns(
-        task->shard, TENANT_SYSTEM, "stream_replication.job_liveness_timeout");
+    uint64_t timeout_ns =
+        settings_duration_ns(task->shard, TENANT_SYSTEM, "stream_replication.job_liveness_timeout");
     return (int64_t)(timeout_ns / 1000);
 }
 
@@ -103,7 +106,8 @@ struct status producer_require_running(
     if (running && producer->state == PRODUCER_ACTIVE) goto out;
     const char *status = job == NULL ? "gone" : running ? "finished" : job_status_name(job->status);
     st = status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
-        "replication job %" PRId64 " must be running (is %s) to %s", producer->stream, status, what);
+        "replication job %" PRId64 " must be running (is %s) to %s", producer->stream, status,
+        what);
 out:
     return st;
 }
@@ -114,7 +118,8 @@ struct status producer_require_privilege(struct function_call *call)
     if (session == NULL || call->task == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "replication streams need a session");
     if (session->tenant != TENANT_SYSTEM)
-        return status_make(E_INSUFFICIENT_PRIVILEGE, "only the system tenant can stream other tenants");
+        return status_make(
+            E_INSUFFICIENT_PRIVILEGE, "only the system tenant can stream other tenants");
     struct status st = privilege_check_system(call->task, session, "REPLICATION");
     if (status_is(st, E_INSUFFICIENT_PRIVILEGE))
         st = privilege_check_system(call->task, session, "REPLICATIONSOURCE");
@@ -122,7 +127,8 @@ struct status producer_require_privilege(struct function_call *call)
         st = status_hint(call->arena,
             status_format(call->arena, E_INSUFFICIENT_PRIVILEGE,
                 "user %s does not have REPLICATION system privilege", session->user),
-            "Run GRANT SYSTEM REPLICATION TO %s in the system virtual cluster of the primary.", session->user);
+            "Run GRANT SYSTEM REPLICATION TO %s in the system virtual cluster of the primary.",
+            session->user);
     return st;
 }
 
@@ -149,7 +155,8 @@ static struct status write_records(struct task *task, struct session *session, v
         ") VALUES ($1, $2, $3, $4, $4, $5, $6, 0, 0)",
         6, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_INT8}));
     struct job_options options = {.type = &producer_job,
-        .description = arena_printf(task->arena, "History Retention for Physical Replication of %s", call->tenant->name),
+        .description = arena_printf(
+            task->arena, "History Retention for Physical Replication of %s", call->tenant->name),
         .user_name = call->user,
         .id = call->stream};
     int64_t id;
@@ -166,7 +173,8 @@ static struct status source_tenant(
     if (*tenant == NULL)
         TRY(status_format(call->arena, E_UNDEFINED_OBJECT, "tenant \"%s\" does not exist", name));
     if ((*tenant)->id == TENANT_SYSTEM)
-        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "replication of the system virtual cluster is not supported"));
+        TRY(status_make(
+            E_FEATURE_NOT_SUPPORTED, "replication of the system virtual cluster is not supported"));
     if ((*tenant)->data_state != TENANT_READY)
         TRY(status_format(call->arena, E_NOT_IN_PREREQUISITE_STATE,
             "tenant \"%s\" cannot be replicated from while its data state is %s", name,
@@ -175,7 +183,8 @@ static struct status source_tenant(
         TRY(status_hint(call->arena,
             status_make(E_NOT_IN_PREREQUISITE_STATE,
                 "kv.rangefeed.enabled must be true to start a replication job"),
-            "Run SET CLUSTER SETTING kv.rangefeed.enabled = true in the system virtual cluster of the primary."));
+            "Run SET CLUSTER SETTING kv.rangefeed.enabled = true in the system virtual cluster of "
+            "the primary."));
 out:
     return st;
 }
@@ -188,8 +197,10 @@ static struct status start_stream(
     struct tenant *tenant;
     bool protected = false;
     TRY(source_tenant(call, name, &tenant));
-    *start = (struct start_call){.stream = job_new_id(task->shard), .tenant = tenant, .user = call->session->user};
-    struct kv_protection protection = {.tenant = tenant->id, .meta = BYTES_LITERAL("physical replication, source")};
+    *start = (struct start_call){
+        .stream = job_new_id(task->shard), .tenant = tenant, .user = call->session->user};
+    struct kv_protection protection = {
+        .tenant = tenant->id, .meta = BYTES_LITERAL("physical replication, source")};
     protection_id(start->stream, protection.id);
     TRY(kv_now(task, tenant->id, &start->start));
     protection.ts = start->start;
@@ -197,12 +208,14 @@ static struct status start_stream(
     protected = true;
     TRY(internal_transaction(task, TENANT_SYSTEM, write_records, start));
     TRY(job_start_committed(task, TENANT_SYSTEM, start->stream));
-    log_info(TENANT_SYSTEM, "replication stream %" PRId64 " of virtual cluster %s starts at %" PRIu64,
-        start->stream, name, start->start.wall_ns);
+    log_info(TENANT_SYSTEM,
+        "replication stream %" PRId64 " of virtual cluster %s starts at %" PRIu64, start->stream,
+        name, start->start.wall_ns);
 out:
     if (failed(st) && protected) {
         struct status undone = kv_unprotect(task, protection.id);
-        if (failed(undone)) log_warning(TENANT_SYSTEM, "a protected timestamp was left behind: %s", undone.message);
+        if (failed(undone))
+            log_warning(TENANT_SYSTEM, "a protected timestamp was left behind: %s", undone.message);
     }
     return st;
 }
@@ -310,7 +323,8 @@ static struct status heartbeat(
         datum_int(now_us + window_us(task, producer)),
         datum_text(hlc_format(hlc_max(producer->protected, retained), text))};
     TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL,
-        "UPDATE system.public.replication_producers SET heartbeat_us = $2, expiration_us = $3, protected_time = $4 "
+        "UPDATE system.public.replication_producers SET heartbeat_us = $2, expiration_us = $3, "
+        "protected_time = $4 "
         "WHERE stream_id = $1 AND state = 0",
         4, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_TEXT}));
 out:
@@ -327,7 +341,8 @@ BODY(fn_progress)
     TRY(producer_require_privilege(call));
     TRY(producer_read(task, call->arena, args[0].integer, &producer));
     if (!repl_hlc_parse(args[1], &retained) || hlc_less(hlc_now(&task->shard->hlc), retained))
-        TRY(status_make(E_INVALID_PARAMETER_VALUE, "the time of a replication heartbeat is no time in the past"));
+        TRY(status_make(E_INVALID_PARAMETER_VALUE,
+            "the time of a replication heartbeat is no time in the past"));
     TRY(job_read(task, TENANT_SYSTEM, call->arena, producer->stream, &job));
     const char *status = "UNKNOWN";
     if (producer->state != PRODUCER_ACTIVE || job == NULL || job_status_terminal(job->status) ||
@@ -351,7 +366,8 @@ BODY(fn_complete)
     bool successful = args[1].boolean;
     TRY(producer_require_privilege(call));
     TRY(producer_read(task, call->arena, args[0].integer, &producer));
-    TRY(set_state(task, producer->stream, PRODUCER_ACTIVE, successful ? PRODUCER_FINISHED : PRODUCER_ENDED));
+    TRY(set_state(
+        task, producer->stream, PRODUCER_ACTIVE, successful ? PRODUCER_FINISHED : PRODUCER_ENDED));
     if (!successful) {
         // A job that does not run cannot notice.
         struct job *job;
@@ -359,7 +375,8 @@ BODY(fn_complete)
         if (job != NULL && (job->status == JOB_PAUSED || job->status == JOB_PAUSE_REQUESTED))
             TRY(job_cancel(task, TENANT_SYSTEM, producer->stream, true));
     }
-    log_info(TENANT_SYSTEM, "replication stream %" PRId64 " was completed by its consumer, %ssuccessfully",
+    log_info(TENANT_SYSTEM,
+        "replication stream %" PRId64 " was completed by its consumer, %ssuccessfully",
         producer->stream, successful ? "" : "un");
     *result = datum_bool(true);
 out:
@@ -384,11 +401,13 @@ static struct status check(struct task *task, struct arena *arena, struct job *j
     *over = false;
     TRY(producer_read(task, arena, job->id, &producer));
     if (producer->state == PRODUCER_ENDED)
-        TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "destination cluster job finished unsuccessfully"));
+        TRY(status_make(
+            E_NOT_IN_PREREQUISITE_STATE, "destination cluster job finished unsuccessfully"));
     bool expired = session_now_us(task->shard) >= producer->expiration_us;
     if (expired && producer->state == PRODUCER_ACTIVE) {
         TRY(set_state(task, job->id, PRODUCER_ACTIVE, PRODUCER_ENDED));
-        TRY(status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE, "replication stream %" PRId64 " timed out", job->id));
+        TRY(status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "replication stream %" PRId64 " timed out", job->id));
     }
     TRY(tenant_read(task, NULL, arena, producer->tenant, &tenant));
     if (tenant == NULL || tenant->data_state == TENANT_DROPPING)
@@ -409,8 +428,8 @@ static struct status producer_resume(struct task *task, struct job *job)
     for (;;) {
         TRY(job_check(job));
         // Its end is told through its record, so that is looked at far more often than the expiration needs.
-        uint64_t every_ns = settings_duration_ns(
-            task->shard, TENANT_SYSTEM, "physical_replication.producer.stream_liveness_track_frequency");
+        uint64_t every_ns = settings_duration_ns(task->shard, TENANT_SYSTEM,
+            "physical_replication.producer.stream_liveness_track_frequency");
         if (every_ns > RECORD_POLL_NS) every_ns = RECORD_POLL_NS;
         if (checked_ns == 0 || task_now_ns(task) - checked_ns >= every_ns) {
             bool over;
@@ -434,7 +453,8 @@ static struct status producer_revert(struct task *task, struct job *job)
     struct status st;
     TRY(set_state(task, job->id, PRODUCER_ACTIVE, PRODUCER_ENDED));
     TRY(release(task, job->id));
-    log_info(TENANT_SYSTEM, "replication stream %" PRId64 " is over: its history is released", job->id);
+    log_info(
+        TENANT_SYSTEM, "replication stream %" PRId64 " is over: its history is released", job->id);
 out:
     return st;
 }
@@ -491,7 +511,8 @@ static const struct bootstrap_table tables[] = {
     {.id = SYSTEM_REPL_FIRST,
         .ddl = "CREATE TABLE system.public.replication_producers (stream_id int8 PRIMARY KEY, "
                "tenant_id int8 NOT NULL, tenant_name text NOT NULL, start_time text NOT NULL, "
-               "protected_time text NOT NULL, expiration_us int8 NOT NULL, heartbeat_us int8 NOT NULL, "
+               "protected_time text NOT NULL, expiration_us int8 NOT NULL, heartbeat_us int8 NOT "
+               "NULL, "
                "state int8 NOT NULL, window_us int8 NOT NULL)",
         .system_only = true},
 };

@@ -48,7 +48,7 @@ struct topology_span {
     uint64_t bytes;
 };
 struct topology {
-    int64_t hash; // Of all spans: changes when one moves.
+    int64_t hash;                // Of all spans: changes when one moves.
     struct topology_span *spans; // By slice, then key.
     uint32_t count;
 };

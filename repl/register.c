@@ -16,9 +16,11 @@
 
 static const char *const codecs[] = {"zstd", "lz4", NULL};
 
-#define SETTING(name_, alias_, type_, class_, default_, hidden_, text_) \
-    {.name = name_, .alias = alias_, .type = SETTING_##type_, .class = SETTING_##class_, \
-        .default_value = default_, .hidden = hidden_, .description = text_}
+#define SETTING(name_, alias_, type_, class_, default_, hidden_, text_)                            \
+    {                                                                                              \
+        .name = name_, .alias = alias_, .type = SETTING_##type_, .class = SETTING_##class_,        \
+        .default_value = default_, .hidden = hidden_, .description = text_                         \
+    }
 
 static const struct setting settings[] = {
     SETTING("stream_replication.job_liveness_timeout", NULL, DURATION, SYSTEM_ONLY, "72h", false,
@@ -44,10 +46,11 @@ static const struct setting settings[] = {
         .description = "how replication streams are compressed",
         .hidden = true,
         .choices = codecs},
-    SETTING("physical_replication.consumer.stream_compression.enabled", NULL, BOOL, SYSTEM_ONLY, "true", true,
-        "whether replication streams are compressed"),
-    SETTING("physical_replication.consumer.replan_flow_frequency", "stream_replication.replan_flow_frequency",
-        DURATION, SYSTEM_ONLY, "10m", true, "how often the standby asks for the primary's topology"),
+    SETTING("physical_replication.consumer.stream_compression.enabled", NULL, BOOL, SYSTEM_ONLY,
+        "true", true, "whether replication streams are compressed"),
+    SETTING("physical_replication.consumer.replan_flow_frequency",
+        "stream_replication.replan_flow_frequency", DURATION, SYSTEM_ONLY, "10m", true,
+        "how often the standby asks for the primary's topology"),
 };
 
 bool repl_hlc_parse(struct datum datum, struct hlc_timestamp *ts)

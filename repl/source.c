@@ -25,8 +25,7 @@ static bool has_parameter(const char *uri, const char *name)
     return false;
 }
 
-struct status source_options(
-    struct arena *arena, const char *uri, struct pgclient_options *options)
+struct status source_options(struct arena *arena, const char *uri, struct pgclient_options *options)
 {
     *options = (struct pgclient_options){
         .options = "-ccluster=system", .application_name = "isopod replication"};
@@ -152,7 +151,8 @@ static struct status call(struct task *task, struct pgclient *client, struct are
 
 static struct status unexpected(void)
 {
-    return status_make(E_PROTOCOL_VIOLATION, "the source cluster has given an answer that is not understood");
+    return status_make(
+        E_PROTOCOL_VIOLATION, "the source cluster has given an answer that is not understood");
 }
 
 static bool hlc_of(struct arena *arena, struct bytes text, struct hlc_timestamp *ts)
@@ -167,8 +167,9 @@ struct status source_start(struct task *task, struct pgclient *client, struct ar
     struct pgclient_result result;
     struct buffer sql;
     buffer_init(&sql, arena);
-    buffer_append_string(&sql, "SELECT stream_id, source_tenant_id, source_cluster_id, start_time FROM "
-                               "crdb_internal.start_replication_stream(");
+    buffer_append_string(&sql,
+        "SELECT stream_id, source_tenant_id, source_cluster_id, start_time FROM "
+        "crdb_internal.start_replication_stream(");
     text_quote_literal(&sql, bytes_of_string(tenant_name));
     buffer_append_string(&sql, ")");
     TRY(call(task, client, arena, buffer_string(&sql), &result));
@@ -194,8 +195,8 @@ struct status source_progress(struct task *task, struct pgclient *client, int64_
     struct arena arena;
     arena_init(&arena, NULL);
     TRY(call(task, client, &arena,
-        arena_printf(&arena, "SELECT crdb_internal.replication_stream_progress(%" PRId64 ", '%s')", stream,
-            hlc_format(retained, text)),
+        arena_printf(&arena, "SELECT crdb_internal.replication_stream_progress(%" PRId64 ", '%s')",
+            stream, hlc_format(retained, text)),
         &result));
     if (result.row_count != 1 || result.column_count != 1) TRY(unexpected());
     *status = SOURCE_UNKNOWN;
@@ -251,13 +252,15 @@ struct status source_spec(struct task *task, struct pgclient *client, struct are
     *spec = (struct source_spec){0};
     TRY(call(task, client, arena,
         arena_printf(arena,
-            "SELECT topology, slice, bytes, start_key FROM crdb_internal.replication_stream_spec(%" PRId64 ")",
+            "SELECT topology, slice, bytes, start_key FROM "
+            "crdb_internal.replication_stream_spec(%" PRId64 ")",
             stream),
         &result));
     if (result.row_count == 0 || result.row_count > SPEC_ROWS_MAX || result.column_count != 4)
         return unexpected();
     spec->partitions = ARENA_ARRAY(arena, struct source_partition, result.row_count);
-    for (uint64_t i = 0; i < result.row_count; i++) TRY(spec_row(arena, &result, i, spec));
+    for (uint64_t i = 0; i < result.row_count; i++)
+        TRY(spec_row(arena, &result, i, spec));
 out:
     return st;
 }
@@ -267,13 +270,14 @@ struct status source_complete(
 {
     struct pgclient_result result;
     return call(task, client, task->arena,
-        arena_printf(task->arena, "SELECT crdb_internal.complete_replication_stream(%" PRId64 ", %s)",
-            stream, successful ? "true" : "false"),
+        arena_printf(task->arena,
+            "SELECT crdb_internal.complete_replication_stream(%" PRId64 ", %s)", stream,
+            successful ? "true" : "false"),
         &result);
 }
 
-struct status source_complete_at(struct task *task, const char *uri, int64_t stream,
-    bool successful, uint64_t timeout_ns)
+struct status source_complete_at(
+    struct task *task, const char *uri, int64_t stream, bool successful, uint64_t timeout_ns)
 {
     struct status st;
     struct pgclient *client = NULL;

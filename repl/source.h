@@ -23,7 +23,7 @@ const char *source_redact(struct arena *arena, const char *uri);
 CHECKED struct status source_connect(struct task *task, const char *uri, struct pgclient **client);
 
 struct source_stream {
-    int64_t id;             // Also of the producer's job.
+    int64_t id; // Also of the producer's job.
     uint64_t tenant;
     const char *cluster_id; // A uuid as text.
     struct hlc_timestamp start;
@@ -38,12 +38,12 @@ CHECKED struct status source_progress(struct task *task, struct pgclient *client
 
 struct source_partition {
     uint64_t slice;
-    uint64_t bytes;         // Estimate of what a backfill sends.
-    struct bytes *starts;   // Keys that its spans start with.
+    uint64_t bytes;       // Estimate of what a backfill sends.
+    struct bytes *starts; // Keys that its spans start with.
     uint32_t span_count;
 };
 struct source_spec {
-    int64_t topology;       // Changes when spans move between slices.
+    int64_t topology; // Changes when spans move between slices.
     struct source_partition *partitions;
     uint32_t count;
 };
@@ -53,5 +53,5 @@ CHECKED struct status source_spec(struct task *task, struct pgclient *client, st
 CHECKED struct status source_complete(
     struct task *task, struct pgclient *client, int64_t stream, bool successful);
 // Connects, completes and closes, within `timeout_ns`: for a primary that may be gone.
-CHECKED struct status source_complete_at(struct task *task, const char *uri, int64_t stream,
-    bool successful, uint64_t timeout_ns);
+CHECKED struct status source_complete_at(
+    struct task *task, const char *uri, int64_t stream, bool successful, uint64_t timeout_ns);

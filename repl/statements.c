@@ -35,7 +35,8 @@ static struct status duration_of(
     struct status st;
     struct datum value;
     if (option->value == NULL)
-        TRY(status_format(context->arena, E_SYNTAX_ERROR, "option \"%s\" requires a value", option->name));
+        TRY(status_format(
+            context->arena, E_SYNTAX_ERROR, "option \"%s\" requires a value", option->name));
     TRY(statement_constant(context, option->value, TYPE_OF(TYPE_TEXT), &value));
     if (value.null || !text_parse_duration(datum_as_bytes(value), 0, duration_ns))
         TRY(status_format(context->arena, E_INVALID_PARAMETER_VALUE,
@@ -65,7 +66,8 @@ static struct status window_of(
     int64_t duration_ns;
     TRY(duration_of(context, option, &duration_ns));
     if (duration_ns < 1000000000)
-        TRY(status_make(E_INVALID_PARAMETER_VALUE, "the expiration window must be at least one second"));
+        TRY(status_make(
+            E_INVALID_PARAMETER_VALUE, "the expiration window must be at least one second"));
     *us = duration_ns / 1000;
 out:
     return st;
@@ -85,8 +87,9 @@ static struct status options_of(struct statement_context *context, const struct 
             TRY(retention_of(context, option, &options->retention_s));
         } else if (strcmp(option->name, "expiration_window") == 0) {
             if (starting)
-                TRY(status_make(E_INVALID_PARAMETER_VALUE,
-                    "cannot specify EXPIRATION WINDOW option while starting a physical replication stream"));
+                TRY(status_make(
+                    E_INVALID_PARAMETER_VALUE, "cannot specify EXPIRATION WINDOW option while "
+                                               "starting a physical replication stream"));
             options->has_window = true;
             TRY(window_of(context, option, &options->window_us));
         } else if (strcmp(option->name, "read_virtual_cluster") == 0) {
@@ -94,7 +97,8 @@ static struct status options_of(struct statement_context *context, const struct 
         } else if (strcmp(option->name, "resume_timestamp") == 0) {
             TRY(status_make(E_FEATURE_NOT_SUPPORTED, "RESUME TIMESTAMP is not supported"));
         } else {
-            TRY(status_format(context->arena, E_INVALID_PARAMETER_VALUE, "unknown replication option \"%s\"", option->name));
+            TRY(status_format(context->arena, E_INVALID_PARAMETER_VALUE,
+                "unknown replication option \"%s\"", option->name));
         }
     }
 out:
@@ -111,7 +115,8 @@ struct create_call {
     int64_t retention_s, job;
 };
 
-static const char *describe_create(struct arena *arena, const struct create_call *call, bool has_retention)
+static const char *describe_create(
+    struct arena *arena, const struct create_call *call, bool has_retention)
 {
     struct buffer out;
     buffer_init(&out, arena);
@@ -121,7 +126,8 @@ static const char *describe_create(struct arena *arena, const struct create_call
     text_quote_name(&out, bytes_of_string(call->source_name), NULL);
     buffer_append_string(&out, " ON ");
     text_quote_literal(&out, bytes_of_string(source_redact(arena, call->uri)));
-    if (has_retention) buffer_printf(&out, " WITH OPTIONS (RETENTION = '%" PRId64 "s')", call->retention_s);
+    if (has_retention)
+        buffer_printf(&out, " WITH OPTIONS (RETENTION = '%" PRId64 "s')", call->retention_s);
     return buffer_string(&out);
 }
 
@@ -175,14 +181,16 @@ static struct status create_target(struct create_call *call, uint64_t like)
     st = internal_transaction(task, TENANT_SYSTEM, create_records, call);
     if (failed(st)) {
         struct status undone = kv_unprotect(task, id);
-        if (failed(undone)) log_warning(TENANT_SYSTEM, "a protected timestamp was left behind: %s", undone.message);
+        if (failed(undone))
+            log_warning(TENANT_SYSTEM, "a protected timestamp was left behind: %s", undone.message);
     }
 out:
     if (failed(st) && call->tenant != NULL) {
         st = status_copy(call->context->arena, st);
         struct status undone = tenant_drop(task, call->tenant->id, true);
         if (failed(undone))
-            log_warning(TENANT_SYSTEM, "virtual cluster %s was left half made: %s", call->name, undone.message);
+            log_warning(TENANT_SYSTEM, "virtual cluster %s was left half made: %s", call->name,
+                undone.message);
     }
     return st;
 }
@@ -212,9 +220,11 @@ static struct status start_at_source(struct create_call *call, struct pgclient *
     struct arena *arena = call->context->arena;
     TRY(source_connect(task, call->uri, client));
     st = source_start(task, *client, arena, call->source_name, &call->stream);
-    if (!failed(st) && strcmp(call->stream.cluster_id, repl_cluster_id(arena, task->shard->node)) == 0 &&
+    if (!failed(st) &&
+        strcmp(call->stream.cluster_id, repl_cluster_id(arena, task->shard->node)) == 0 &&
         call->stream.tenant == TENANT_SYSTEM)
-        st = status_make(E_INVALID_PARAMETER_VALUE, "a virtual cluster cannot be replicated from itself");
+        st = status_make(
+            E_INVALID_PARAMETER_VALUE, "a virtual cluster cannot be replicated from itself");
 out:
     if (failed(st) && status_is(st, E_UNDEFINED_FUNCTION))
         st = status_hint(arena, st, "Is the address that of an Isopod cluster's system interface?");
@@ -227,7 +237,9 @@ static struct status uri_of(struct statement_context *context, struct expr *expr
     struct datum value;
     struct pgclient_options options;
     TRY(statement_constant(context, expr, TYPE_OF(TYPE_TEXT), &value));
-    if (value.null) TRY(status_make(E_INVALID_PARAMETER_VALUE, "the address of the source cluster cannot be NULL"));
+    if (value.null)
+        TRY(status_make(
+            E_INVALID_PARAMETER_VALUE, "the address of the source cluster cannot be NULL"));
     *uri = arena_string(context->arena, datum_as_bytes(value));
     st = source_options(context->arena, *uri, &options);
 out:
@@ -248,28 +260,34 @@ static struct status create_execute(struct statement_context *context)
     TRY(options_of(context, &create->options, true, &options));
     call.retention_s = options.retention_s;
     if (create->tenant.kind == TENANT_BY_ID || create->source.kind == TENANT_BY_ID)
-        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "CREATE VIRTUAL CLUSTER FROM REPLICATION by ID is not supported"));
+        TRY(status_make(E_FEATURE_NOT_SUPPORTED,
+            "CREATE VIRTUAL CLUSTER FROM REPLICATION by ID is not supported"));
     TRY(tenant_spec_name(context, &create->tenant, &call.name));
     TRY(tenant_spec_name(context, &create->source, &call.source_name));
     call.description = describe_create(context->arena, &call, options.has_retention);
     // From here on the running statement shows without its secrets.
     context->session->statement_text = call.description;
     if (strcmp(call.name, "system") == 0)
-        TRY(status_make(E_INVALID_PARAMETER_VALUE, "the destination tenant \"system\" (1) cannot be the system tenant"));
+        TRY(status_make(E_INVALID_PARAMETER_VALUE,
+            "the destination tenant \"system\" (1) cannot be the system tenant"));
     TRY(like_of(context, &like));
     TRY(tenant_read_by_name(task, NULL, context->arena, call.name, &taken));
     if (taken != NULL && create->if_not_exists) {
         session_notice(context->session, "NOTICE",
-            status_format(context->arena, E_DUPLICATE_OBJECT, "tenant \"%s\" already exists, skipping", call.name));
+            status_format(context->arena, E_DUPLICATE_OBJECT,
+                "tenant \"%s\" already exists, skipping", call.name));
         goto out;
     }
     if (taken != NULL)
-        TRY(status_format(context->arena, E_DUPLICATE_OBJECT, "tenant \"%s\" already exists", call.name));
+        TRY(status_format(
+            context->arena, E_DUPLICATE_OBJECT, "tenant \"%s\" already exists", call.name));
     TRY(start_at_source(&call, &client));
     st = create_target(&call, like);
     if (failed(st)) {
         struct status told = source_complete(task, client, call.stream.id, false);
-        if (failed(told)) log_warning(TENANT_SYSTEM, "the source cluster keeps a stream that nobody reads: %s", told.message);
+        if (failed(told))
+            log_warning(TENANT_SYSTEM, "the source cluster keeps a stream that nobody reads: %s",
+                told.message);
         goto out;
     }
     st = job_start_committed(task, TENANT_SYSTEM, call.job);
@@ -292,9 +310,11 @@ static struct status active_consumer(struct statement_context *context, struct t
     *job = NULL;
     if ((*tenant)->replication_job != 0) {
         TRY(consumer_read(context->task, NULL, context->arena, (*tenant)->replication_job, record));
-        TRY(job_read(context->task, TENANT_SYSTEM, context->arena, (*tenant)->replication_job, job));
+        TRY(job_read(
+            context->task, TENANT_SYSTEM, context->arena, (*tenant)->replication_job, job));
     }
-    if (*record == NULL || *job == NULL || job_status_terminal((*job)->status) || (*record)->phase >= CONSUMER_DONE)
+    if (*record == NULL || *job == NULL || job_status_terminal((*job)->status) ||
+        (*record)->phase >= CONSUMER_DONE)
         st = status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
             "tenant \"%s\" (%" PRIu64 ") does not have an active replication consumer job",
             (*tenant)->name == NULL ? "" : (*tenant)->name, (*tenant)->id);
@@ -339,8 +359,8 @@ static struct status set_retention(struct statement_context *context, int64_t re
     TRY(active_consumer(context, &tenant, &record, &job));
     struct datum params[] = {datum_int(record->job), datum_int(retention_s)};
     TRY(internal_query(context->task, TENANT_SYSTEM, NULL, context->arena, NULL,
-        "UPDATE system.public.replication_consumers SET retention_s = $2 WHERE job_id = $1", 2, params,
-        (type_oid[]){TYPE_INT8, TYPE_INT8}));
+        "UPDATE system.public.replication_consumers SET retention_s = $2 WHERE job_id = $1", 2,
+        params, (type_oid[]){TYPE_INT8, TYPE_INT8}));
     st = consumer_poke(context->task, record->job);
 out:
     return st;
@@ -366,7 +386,8 @@ static struct status set_options(struct statement_context *context)
 {
     struct status st;
     struct replication_options options;
-    TRY(options_of(context, &context->statement->as.alter_virtual_cluster->options, false, &options));
+    TRY(options_of(
+        context, &context->statement->as.alter_virtual_cluster->options, false, &options));
     if (options.has_retention) TRY(set_retention(context, options.retention_s));
     if (options.has_window) TRY(set_window(context, options.window_us));
 out:
@@ -397,7 +418,8 @@ static struct status check_cutover(
             status_format(call->arena, E_NOT_IN_PREREQUISITE_STATE,
                 "replicated tenant \"%s\" (%" PRIu64 ") has not yet recorded a retained timestamp",
                 call->tenant->name, call->tenant->id),
-            "The initial scan has not ended: wait until replicated_time is shown, or drop the virtual cluster.");
+            "The initial scan has not ended: wait until replicated_time is shown, or drop the "
+            "virtual cluster.");
     if (!call->latest && hlc_less(call->time, record->retained))
         return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
             "cutover time %s is before earliest safe cutover time %s", hlc_format(call->time, time),
@@ -412,15 +434,18 @@ static struct status complete_records(struct task *task, struct session *session
     struct consumer_record *record;
     char time[HLC_TEXT_BYTES], replicated[HLC_TEXT_BYTES];
     TRY(consumer_read(task, session, call->arena, call->job, &record));
-    if (record == NULL) TRY(status_make(E_DATA_CORRUPTED, "the record of a replication consumer is gone"));
+    if (record == NULL)
+        TRY(status_make(E_DATA_CORRUPTED, "the record of a replication consumer is gone"));
     // What the job has already counts, and is written down: the cutover must not need the primary again.
     record->replicated = hlc_max(record->replicated, call->replicated);
     TRY(check_cutover(call, record));
     if (call->latest) call->time = record->replicated;
     struct datum params[] = {datum_int(call->job), datum_text(hlc_format(call->time, time)),
-        hlc_is_zero(record->replicated) ? DATUM_NULL : datum_text(hlc_format(record->replicated, replicated))};
+        hlc_is_zero(record->replicated) ? DATUM_NULL
+                                        : datum_text(hlc_format(record->replicated, replicated))};
     TRY(internal_query(task, TENANT_SYSTEM, session, call->arena, NULL,
-        "UPDATE system.public.replication_consumers SET cutover_time = $2, replicated_time = $3 WHERE job_id = $1",
+        "UPDATE system.public.replication_consumers SET cutover_time = $2, replicated_time = $3 "
+        "WHERE job_id = $1",
         3, params, (type_oid[]){TYPE_INT8, TYPE_TEXT, TYPE_TEXT}));
 out:
     return st;
@@ -431,12 +456,11 @@ static const struct result_column complete_columns[] = {
     {.name = "failover_time", .type = {TYPE_NUMERIC, -1}},
 };
 
-static struct status time_numeric(
-    struct arena *arena, struct hlc_timestamp ts, struct datum *value)
+static struct status time_numeric(struct arena *arena, struct hlc_timestamp ts, struct datum *value)
 {
     char text[HLC_TEXT_BYTES];
-    return type_input(
-        arena, &type_context_default, TYPE_OF(TYPE_NUMERIC), bytes_of_string(hlc_format(ts, text)), value);
+    return type_input(arena, &type_context_default, TYPE_OF(TYPE_NUMERIC),
+        bytes_of_string(hlc_format(ts, text)), value);
 }
 
 static struct status complete(struct statement_context *context)
@@ -453,7 +477,8 @@ static struct status complete(struct statement_context *context)
     call.tenant = tenant;
     call.job = job->id;
     if (!alter->latest)
-        TRY(as_of_evaluate(task, context->session, context->arena, alter->time, AS_OF_ANY, &call.time));
+        TRY(as_of_evaluate(
+            task, context->session, context->arena, alter->time, AS_OF_ANY, &call.time));
     TRY(consumer_live(task, job->id, &live));
     call.replicated = live.replicated;
     TRY(internal_transaction(task, TENANT_SYSTEM, complete_records, &call));
@@ -477,16 +502,19 @@ static struct status alter_execute(struct statement_context *context)
     case ALTER_TENANT_COMPLETE_REPLICATION: return complete(context);
     case ALTER_TENANT_SET_REPLICATION: return set_options(context);
     case ALTER_TENANT_START_REPLICATION:
-        return status_make(E_FEATURE_NOT_SUPPORTED, "ALTER VIRTUAL CLUSTER START REPLICATION is not supported");
+        return status_make(
+            E_FEATURE_NOT_SUPPORTED, "ALTER VIRTUAL CLUSTER START REPLICATION is not supported");
     default:
-        return status_make(E_FEATURE_NOT_SUPPORTED, "this form of ALTER VIRTUAL CLUSTER is not supported");
+        return status_make(
+            E_FEATURE_NOT_SUPPORTED, "this form of ALTER VIRTUAL CLUSTER is not supported");
     }
 }
 
-static struct status alter_describe(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
+static struct status alter_describe(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
-    bool rows = context->statement->as.alter_virtual_cluster->kind == ALTER_TENANT_COMPLETE_REPLICATION;
+    bool rows =
+        context->statement->as.alter_virtual_cluster->kind == ALTER_TENANT_COMPLETE_REPLICATION;
     *columns = complete_columns;
     *count = rows ? 2 : 0;
     return STATUS_OK;
@@ -494,13 +522,14 @@ static struct status alter_describe(struct statement_context *context,
 
 // --- SHOW and DROP -----------------------------------------------------------------------------------
 
-static const char *state_of(const struct consumer_record *record, const struct job *job,
-    const struct consumer_live *live)
+static const char *state_of(
+    const struct consumer_record *record, const struct job *job, const struct consumer_live *live)
 {
     bool failing = live->running ? live->error[0] != '\0' : record->error[0] != '\0';
     struct hlc_timestamp replicated = hlc_max(record->replicated, live->replicated);
     if (job == NULL || job->status == JOB_CANCELED || job->status == JOB_FAILED ||
-        job->status == JOB_REVERTING || job->status == JOB_CANCEL_REQUESTED || record->phase == CONSUMER_CANCELED)
+        job->status == JOB_REVERTING || job->status == JOB_CANCEL_REQUESTED ||
+        record->phase == CONSUMER_CANCELED)
         return "add";
     if (record->phase >= CONSUMER_CUTTING_OVER) return "replication cutting over";
     if (job->status == JOB_PAUSED || job->status == JOB_PAUSE_REQUESTED)
@@ -546,8 +575,8 @@ static struct datum timestamptz(struct hlc_timestamp ts, bool up)
     return datum_int((int64_t)(ns / 1000) - POSTGRES_EPOCH_US);
 }
 
-static struct status lag(struct task *task, struct arena *arena, struct hlc_timestamp replicated,
-    struct datum *value)
+static struct status lag(
+    struct task *task, struct arena *arena, struct hlc_timestamp replicated, struct datum *value)
 {
     struct buffer text;
     int64_t lag_ns = task->shard->env->wall_ns(task->shard->env) - (int64_t)replicated.wall_ns;
@@ -573,7 +602,8 @@ static struct status status_columns(
     values[2] = datum_int(call.record->job);
     values[3] = timestamptz(replicated, false);
     values[4] = timestamptz(retained, true);
-    if (!hlc_is_zero(call.record->cutover)) TRY(time_numeric(arena, call.record->cutover, &values[5]));
+    if (!hlc_is_zero(call.record->cutover))
+        TRY(time_numeric(arena, call.record->cutover, &values[5]));
     TRY(lag(task, arena, replicated, &values[6]));
     values[7] = values[5];
     values[8] = values[2];

@@ -29,24 +29,25 @@ struct stream {
     uint32_t span_count, span;   // The one being scanned.
     struct kv_export export;
     bool exporting;
-    bool mark_due;               // A frame of the scan was sent: say how far it is.
-    struct bytes resume;         // All keys below it were sent.
-    struct buffer resume_key;    // Its memory.
-    struct hlc_timestamp from;   // Of the scan; then what is resolved.
+    bool mark_due;             // A frame of the scan was sent: say how far it is.
+    struct bytes resume;       // All keys below it were sent.
+    struct buffer resume_key;  // Its memory.
+    struct hlc_timestamp from; // Of the scan; then what is resolved.
     enum frame_codec codec;
     uint64_t resolved_every_ns;
     struct rangefeed *feed;
     const struct rangefeed_event *events; // Of the feed's batch: not sent yet.
     uint32_t event_count;
     struct task *task;
-    struct arena arena;          // One frame.
+    struct arena arena; // One frame.
 };
 
 // --- opening -----------------------------------------------------------------------------------------
 
 static struct status moved(void)
 {
-    return status_make(E_NOT_IN_PREREQUISITE_STATE, "the topology of the replicated virtual cluster has changed");
+    return status_make(
+        E_NOT_IN_PREREQUISITE_STATE, "the topology of the replicated virtual cluster has changed");
 }
 
 static struct status take_spans(struct function_call *call, struct stream *stream)
@@ -92,23 +93,26 @@ static struct status take_args(
     TRY(producer_require_running(call->task, stream->producer, "stream a partition"));
     stream->slice = (uint64_t)args[1].integer;
     stream->topology = args[2].integer;
-    if (!repl_hlc_parse(args[3], &stream->from) || hlc_less(stream->from, stream->producer->protected))
+    if (!repl_hlc_parse(args[3], &stream->from) ||
+        hlc_less(stream->from, stream->producer->protected))
         TRY(status_format(call->arena, E_NOT_IN_PREREQUISITE_STATE,
-            "the history that replication stream %" PRId64 " asks for is no longer kept", stream->producer->stream));
+            "the history that replication stream %" PRId64 " asks for is no longer kept",
+            stream->producer->stream));
     stream->state = args[4].boolean ? STREAM_SCANNING : STREAM_SCANNED;
-    if (args[5].size > KEY_BYTES_MAX) TRY(status_make(E_INVALID_PARAMETER_VALUE, "the key to go on from is too long"));
+    if (args[5].size > KEY_BYTES_MAX)
+        TRY(status_make(E_INVALID_PARAMETER_VALUE, "the key to go on from is too long"));
     resume_set(stream, datum_as_bytes(args[5]));
     if (!frame_codec_parse(datum_as_bytes(args[6]), &stream->codec))
         TRY(status_make(E_INVALID_PARAMETER_VALUE, "unknown compression of replication frames"));
     if (args[7].integer < 1 || args[7].integer > RESOLVED_MS_MAX)
-        TRY(status_make(E_INVALID_PARAMETER_VALUE, "resolved marks come every 1 to 60000 milliseconds"));
+        TRY(status_make(
+            E_INVALID_PARAMETER_VALUE, "resolved marks come every 1 to 60000 milliseconds"));
     stream->resolved_every_ns = (uint64_t)args[7].integer * 1000000u;
 out:
     return st;
 }
 
-static struct status stream_start(
-    struct function_call *call, void *state, const struct datum *args)
+static struct status stream_start(struct function_call *call, void *state, const struct datum *args)
 {
     struct status st;
     struct stream **held = state;
@@ -229,7 +233,8 @@ static struct status check_cleared(struct task *task, const struct stream *strea
     arena_init(&arena, NULL);
     TRY(tenant_read(task, NULL, &arena, stream->producer->tenant, &tenant));
     if (tenant == NULL || tenant->data_state != TENANT_READY)
-        st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the replicated virtual cluster has been dropped");
+        st = status_make(
+            E_NOT_IN_PREREQUISITE_STATE, "the replicated virtual cluster has been dropped");
 out:
     if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);
@@ -271,7 +276,8 @@ static struct status follow_next(struct task *task, struct stream *stream, struc
         st = rangefeed_next(task, stream->feed, &stream->events, &stream->event_count);
         if (status_is(st, E_READ_TOO_SLOWLY)) {
             // All up to the last resolved mark was sent: go on from there.
-            log_info(stream->producer->tenant, "replication stream %" PRId64 " of slice %" PRIu64 " catches up anew",
+            log_info(stream->producer->tenant,
+                "replication stream %" PRId64 " of slice %" PRIu64 " catches up anew",
                 stream->producer->stream, stream->slice);
             rangefeed_close(task, stream->feed);
             stream->feed = NULL;
@@ -303,7 +309,8 @@ static struct status stream_next(
     arena_reset(&stream->arena);
     // It would never end by itself, and keep the node from stopping.
     if (call->task->shard->node->draining)
-        return status_make(E_ADMIN_SHUTDOWN, "the replication stream ends: the node is shutting down");
+        return status_make(
+            E_ADMIN_SHUTDOWN, "the replication stream ends: the node is shutting down");
     if (stream->state == STREAM_SCANNING) {
         TRY(scan_next(call->task, stream, &frame));
         if (frame.size == 0) stream->state = STREAM_SCANNED;
@@ -341,7 +348,8 @@ static const struct function functions[] = {
         .strict = true,
         .volatility = FUNCTION_VOLATILE,
         .set = &stream_ops,
-        FN_ARGS(TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_BOOL, TYPE_BYTEA, TYPE_TEXT, TYPE_INT8)},
+        FN_ARGS(TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_BOOL, TYPE_BYTEA, TYPE_TEXT,
+            TYPE_INT8)},
 };
 
 void stream_register(void)

@@ -330,6 +330,33 @@ class PcrTest(ClusterTest):
         self.wait_ready(row["cutover_time"])
         self.load.stop()
 
+    def test_any_order_of_stops_and_kills(self):
+        seed = random.randrange(1 << 30)
+        rng = random.Random(seed)
+        self.load = Load(self.primary, threads=3)
+        self.replicate()
+        with self.subTest(seed=seed):
+            for _ in range(16):
+                server = rng.choice((self.primary, self.standby))
+                if rng.random() < 0.5:
+                    # As a machine that hangs: nothing is lost, nothing is refused, everything is late.
+                    server.pause()
+                    threading.Event().wait(rng.random())
+                    server.unpause()
+                else:
+                    server.kill()
+                    server.start()
+                self.load.wait_commits(rng.randrange(50))
+            moment = self.wait_replicated()
+            self.load.wait_commits(50)
+            self.wait_replicated()
+            retained = self.status()["retained_time"].isoformat(sep=" ")
+            row = self.complete("SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
+            self.wait_ready(row["cutover_time"])
+            self.load.stop()
+            self.assertEqual(self.fingerprint(self.primary, row["cutover_time"], retained),
+                             self.fingerprint(self.standby, row["cutover_time"], retained))
+
     # --- bad input and ends ---
 
     def test_errors(self):

@@ -109,7 +109,8 @@ static struct status write_row(struct task *task, uint64_t tenant, uint32_t span
     TRY(kv_txn_begin(task, &options, &txn));
     for (uint32_t i = 0; i < spans && !failed(st); i++) {
         st = kv_put(task, txn, data_key(&arena, tenant, i, row), bytes_of_string(value));
-        if (!failed(st) && row > 5 && row % 5 == 0) st = kv_delete(task, txn, data_key(&arena, tenant, i, row - 3));
+        if (!failed(st) && row > 5 && row % 5 == 0)
+            st = kv_delete(task, txn, data_key(&arena, tenant, i, row - 3));
     }
     if (failed(st))
         kv_txn_rollback(task, txn);
@@ -125,7 +126,8 @@ static struct status write_rows(
     struct task *task, uint64_t tenant, uint32_t spans, uint64_t from, uint64_t to)
 {
     struct status st = STATUS_OK;
-    for (uint64_t row = from; row < to; row++) TRY(write_row(task, tenant, spans, row));
+    for (uint64_t row = from; row < to; row++)
+        TRY(write_row(task, tenant, spans, row));
 out:
     return st;
 }
@@ -133,10 +135,10 @@ out:
 static struct status start(struct task *task, struct flow_test *test, struct tenant **target)
 {
     struct status st;
-    TRY(sql_run(&test->sql,
-        arena_printf(task->arena,
-            "CREATE VIRTUAL CLUSTER target FROM REPLICATION OF source ON 'postgresql://root@%s?sslmode=disable'",
-            test->address)));
+    TRY(sql_run(&test->sql, arena_printf(task->arena,
+                                "CREATE VIRTUAL CLUSTER target FROM REPLICATION OF source ON "
+                                "'postgresql://root@%s?sslmode=disable'",
+                                test->address)));
     st = tenant_read_by_name(task, NULL, task->arena, "target", target);
 out:
     return st;
@@ -167,7 +169,8 @@ static struct status check_equal(
     struct kv_fingerprint left, right;
     TRY(kv_fingerprint(task, a->id, key_tenant_span(task->arena, a->id), at, &left));
     TRY(kv_fingerprint(task, b->id, key_tenant_span(task->arena, b->id), at, &right));
-    CHECK(left.keys > 0 && left.keys == right.keys && left.bytes == right.bytes && left.hash == right.hash);
+    CHECK(left.keys > 0 && left.keys == right.keys && left.bytes == right.bytes &&
+          left.hash == right.hash);
 out:
     return st;
 }
@@ -193,7 +196,8 @@ static struct status count_slices(struct task *task, uint64_t tenant, uint32_t *
     uint32_t count;
     uint64_t seen = 0;
     TRY(kv_ranges(task, key_tenant_span(task->arena, tenant), task->arena, &ranges, &count));
-    for (uint32_t i = 0; i < count; i++) seen |= 1ull << ranges[i].slice;
+    for (uint32_t i = 0; i < count; i++)
+        seen |= 1ull << ranges[i].slice;
     *slices = (uint32_t)__builtin_popcountll(seen);
 out:
     return st;
@@ -208,7 +212,8 @@ static struct status several_slices(struct task *task, struct flow_test *test)
     struct tenant *target;
     struct hlc_timestamp at;
     uint32_t slices;
-    for (uint32_t i = 0; i < SPANS; i++) TRY(place(task, test->source->id, i, i));
+    for (uint32_t i = 0; i < SPANS; i++)
+        TRY(place(task, test->source->id, i, i));
     TRY(write_rows(task, test->source->id, SPANS, 1, 100));
     TRY(start(task, test, &target));
     TRY(write_rows(task, test->source->id, SPANS, 100, 150));
@@ -225,7 +230,8 @@ static struct status several_slices(struct task *task, struct flow_test *test)
     struct hlc_timestamp later = hlc_now(&task->shard->hlc);
     struct kv_fingerprint span, first;
     for (uint32_t i = 0; i < SPANS; i++) {
-        struct span part = {data_key(task->arena, target->id, i, 0), data_key(task->arena, target->id, i + 1, 0)};
+        struct span part = {
+            data_key(task->arena, target->id, i, 0), data_key(task->arena, target->id, i + 1, 0)};
         TRY(kv_fingerprint(task, target->id, part, later, &span));
         if (i == 0) first = span;
         CHECK(span.keys == first.keys);
@@ -239,9 +245,11 @@ static struct status history_of(struct flow_test *test, const char *name, struct
 {
     return sql_rows(&test->sql,
         arena_printf(test->sql.task->arena,
-            "SELECT fingerprint FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER %s WITH START TIMESTAMP "
+            "SELECT fingerprint FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER %s WITH "
+            "START TIMESTAMP "
             "'%llu.%010u'] AS OF SYSTEM TIME '%llu.%010u'",
-            name, (unsigned long long)from.wall_ns, from.logical, (unsigned long long)to.wall_ns, to.logical),
+            name, (unsigned long long)from.wall_ns, from.logical, (unsigned long long)to.wall_ns,
+            to.logical),
         text);
 }
 
@@ -281,7 +289,8 @@ static struct status moving_spans(struct task *task, struct flow_test *test)
     struct status st;
     struct tenant *target;
     struct hlc_timestamp at;
-    for (uint32_t i = 0; i < 2; i++) TRY(place(task, test->source->id, i, i));
+    for (uint32_t i = 0; i < 2; i++)
+        TRY(place(task, test->source->id, i, i));
     TRY(write_rows(task, test->source->id, 2, 1, 50));
     TRY(start(task, test, &target));
     TRY(wait_replicated(task, test, target, &at));
@@ -305,13 +314,14 @@ static struct status cleared_spans(struct task *task, struct flow_test *test)
     TRY(write_rows(task, test->source->id, 3, 1, 50));
     TRY(start(task, test, &target));
     TRY(wait_replicated(task, test, target, &at));
-    struct span gone = {
-        data_key(task->arena, test->source->id, 1, 0), data_key(task->arena, test->source->id, 2, 0)};
+    struct span gone = {data_key(task->arena, test->source->id, 1, 0),
+        data_key(task->arena, test->source->id, 2, 0)};
     TRY(kv_clear(task, test->source->id, gone));
     TRY(write_rows(task, test->source->id, 1, 50, 60));
     TRY(wait_replicated(task, test, target, &at));
     TRY(check_equal(task, test->source, target, at));
-    struct span part = {data_key(task->arena, target->id, 1, 0), data_key(task->arena, target->id, 2, 0)};
+    struct span part = {
+        data_key(task->arena, target->id, 1, 0), data_key(task->arena, target->id, 2, 0)};
     TRY(kv_fingerprint(task, target->id, part, at, &left));
     CHECK(left.keys == 0);
 out:
@@ -331,7 +341,8 @@ static struct status dropped_source(struct task *task, struct flow_test *test)
     TRY(kv_fingerprint(task, target->id, key_tenant_span(task->arena, target->id), at, &before));
     TRY(sql_run(&test->sql, "DROP VIRTUAL CLUSTER source IMMEDIATE"));
     TRY(sql_run(&test->sql,
-        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO SYSTEM TIME '%llu.%010u'",
+        arena_printf(task->arena,
+            "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO SYSTEM TIME '%llu.%010u'",
             (unsigned long long)at.wall_ns, at.logical)));
     TRY(wait_ready(task, target->id));
     TRY(kv_fingerprint(task, target->id, key_tenant_span(task->arena, target->id), at, &after));
@@ -340,15 +351,15 @@ out:
     return st;
 }
 
-#define FLOW_TEST(name, shards, body_) \
-    Test(flow, name) \
-    { \
-        struct flow_test_call call = {body_}; \
-        struct status st = node_test(shards, flow_run_test, &call); \
-        char sqlstate[6]; \
-        status_sqlstate(st, sqlstate); \
-        test_dirs_remove(); \
-        cr_assert(!failed(st), "%s: %s", sqlstate, failed(st) ? st.message : ""); \
+#define FLOW_TEST(name, shards, body_)                                                             \
+    Test(flow, name)                                                                               \
+    {                                                                                              \
+        struct flow_test_call call = {body_};                                                      \
+        struct status st = node_test(shards, flow_run_test, &call);                                \
+        char sqlstate[6];                                                                          \
+        status_sqlstate(st, sqlstate);                                                             \
+        test_dirs_remove();                                                                        \
+        cr_assert(!failed(st), "%s: %s", sqlstate, failed(st) ? st.message : "");                  \
     }
 
 FLOW_TEST(data_on_several_slices_arrives_whole, 2, several_slices)

@@ -68,14 +68,17 @@ Test(frame, marks_come_back_as_they_were)
     struct arena arena;
     struct frame frame;
     arena_init(&arena, NULL);
-    cr_assert(!failed(frame_decode(&arena, frame_resolved(&arena, (struct hlc_timestamp){77, 3}), &frame)));
+    cr_assert(!failed(
+        frame_decode(&arena, frame_resolved(&arena, (struct hlc_timestamp){77, 3}), &frame)));
     cr_assert_eq(frame.kind, FRAME_RESOLVED);
     cr_assert_eq(frame.resolved.wall_ns, 77);
     cr_assert_eq(frame.resolved.logical, 3);
-    cr_assert(!failed(frame_decode(&arena, frame_scanned(&arena, BYTES_LITERAL("abc"), false), &frame)));
+    cr_assert(
+        !failed(frame_decode(&arena, frame_scanned(&arena, BYTES_LITERAL("abc"), false), &frame)));
     cr_assert_eq(frame.kind, FRAME_SCANNED);
     cr_assert(bytes_equal(frame.resume, BYTES_LITERAL("abc")) && !frame.scanned_all);
-    cr_assert(!failed(frame_decode(&arena, frame_scanned(&arena, (struct bytes){0}, true), &frame)));
+    cr_assert(
+        !failed(frame_decode(&arena, frame_scanned(&arena, (struct bytes){0}, true), &frame)));
     cr_assert(frame.scanned_all);
     arena_fini(&arena);
 }
@@ -92,7 +95,8 @@ Test(frame, damage_is_noticed)
         for (size_t i = 0; i < good.size; i++) {
             memcpy(copy, good.data, good.size);
             copy[i] ^= 0x41;
-            cr_assert(failed(frame_decode(&arena, bytes_of(copy, good.size), &frame)), "byte %zu", i);
+            cr_assert(
+                failed(frame_decode(&arena, bytes_of(copy, good.size), &frame)), "byte %zu", i);
         }
         memcpy(copy, good.data, good.size);
         for (size_t size = 0; size < good.size; size++)

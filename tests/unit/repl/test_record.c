@@ -39,7 +39,8 @@ Test(consumer_partitions, damage_is_noticed)
     cr_assert_eq(count, 0);
     struct bytes bytes = consumer_partitions_encode(&arena, samples, 2);
     for (size_t size = 1; size < bytes.size; size++)
-        cr_assert(failed(consumer_partitions_decode(&arena, bytes_of(bytes.data, size), &back, &count)));
+        cr_assert(
+            failed(consumer_partitions_decode(&arena, bytes_of(bytes.data, size), &back, &count)));
     arena_fini(&arena);
 }
 
@@ -48,12 +49,17 @@ Test(source_redact, secrets_are_not_shown)
     static const struct {
         const char *uri, *shown, *why;
     } rows[] = {
-        {"postgresql://u:p@h:26257?options=-ccluster=system&sslmode=verify-full&sslrootcert=certs/ca.crt",
-            "postgresql://u:redacted@h:26257?options=-ccluster%3Dsystem&sslmode=verify-full&sslrootcert=redacted",
+        {"postgresql://u:p@h:26257?options=-ccluster=system&sslmode=verify-full&sslrootcert=certs/"
+         "ca.crt",
+            "postgresql://"
+            "u:redacted@h:26257?options=-ccluster%3Dsystem&sslmode=verify-full&sslrootcert="
+            "redacted",
             "as the manual shows it"},
         {"postgresql://u@h:1/db?sslmode=disable&options=-ccluster%3Dsystem",
-            "postgresql://u@h:1/db?options=-ccluster%3Dsystem&sslmode=disable", "nothing secret: only sorted"},
-        {"postgresql://u:p@ss@h?password=x&SSLKEY=y", "postgresql://u:redacted@h?SSLKEY=redacted&password=redacted",
+            "postgresql://u@h:1/db?options=-ccluster%3Dsystem&sslmode=disable",
+            "nothing secret: only sorted"},
+        {"postgresql://u:p@ss@h?password=x&SSLKEY=y",
+            "postgresql://u:redacted@h?SSLKEY=redacted&password=redacted",
             "the last @ ends the password; names in any case"},
         {"postgresql://h", "postgresql://h", "neither user nor parameters"},
         {"p4ssw0rd", "redacted", "no URI: nothing is known to be harmless"},
@@ -85,7 +91,8 @@ Test(source_options, other_kinds_of_addresses_are_refused)
         struct arena arena;
         struct pgclient_options options;
         arena_init(&arena, NULL);
-        cr_expect_eq(source_options(&arena, rows[i].uri, &options).code, rows[i].code, "%s", rows[i].uri);
+        cr_expect_eq(
+            source_options(&arena, rows[i].uri, &options).code, rows[i].code, "%s", rows[i].uri);
         arena_fini(&arena);
     }
 }
