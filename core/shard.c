@@ -221,7 +221,8 @@ static void cancel_deliver(struct shard *shard, struct shard_message *message)
 static void cancel_forward(struct task *task)
 {
     for (struct shard_call_frame *frame = task->inner_call; frame != NULL; frame = frame->next) {
-        if (frame->cancel.deliver != NULL) continue; // One is on its way, or has been.
+        if (frame->cancel_sent) continue; // One is on its way, or has been.
+        frame->cancel_sent = true;
         frame->cancel.deliver = cancel_deliver;
         frame->cancel_status = task->cancel_status;
         (*frame->pending)++;

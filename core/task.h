@@ -162,6 +162,7 @@ struct shard_call_frame {
     struct status cancel_status;
     struct arena status_arena;    // Unaccounted; carries the status across.
     uint32_t *pending;            // Messages of the caller's that are still away.
+    bool cancel_sent;             // The caller's own: `cancel` may be away.
     struct shard_call_frame *next;
 };
 
