@@ -361,7 +361,9 @@ BODY(date_bin)
     if (step > INT64_MAX || __builtin_sub_overflow(source, origin, &difference))
         return interval_out_of_range();
     (void)call;
-    *result = datum_int(origin + floor_div64(difference, (int64_t)step) * (int64_t)step);
+    __int128 bin = (__int128)floor_div64(difference, (int64_t)step) * step + origin;
+    if (bin < TIMESTAMP_MIN || bin >= TIMESTAMP_END) return timestamp_out_of_range();
+    *result = datum_int((int64_t)bin);
     return STATUS_OK;
 }
 

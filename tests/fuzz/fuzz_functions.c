@@ -27,6 +27,31 @@ static type_oid concrete(type_oid oid, bool numbers)
     }
 }
 
+// A text that is no value of the type gives way to one of these that is.
+static const char *const samples[] = {"0", "1", "-1", "7", "2147483647", "-2147483648", "32767",
+    "9223372036854775807", "-9223372036854775808", "1.5", "-0.001", "1e300", "1e-300", "NaN", "Infinity",
+    "-Infinity", "123456789012345678901234567890.5", "t", "2026-01-31", "infinity", "4714-11-24 BC",
+    "294276-12-31 23:59:59", "12:34:56.5", "24:00", "12:00+15:59", "1 day", "-178000000 years",
+    "1 mon -1 day 00:00:01", "{1,NULL,3}", "{}", "{{1,2},{3,4}}", "[0:1]={5,6}", "{\"a\": [1, {\"b\": null}]}",
+    "[1, [2]]", "\"x\"", "null", "101", "1.2.3.4/8", "::1", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+    "\\x00ff", "(1,2)", "16/B374D848", "x"};
+#define SAMPLE_COUNT (sizeof samples / sizeof samples[0])
+
+static bool read_argument(struct arena *arena, const struct type_context *context, type_oid oid,
+    struct bytes text, struct datum *value)
+{
+    if (!failed(type_input(arena, context, TYPE_OF(oid), text, value))) return true;
+    uint32_t start = 0;
+    for (size_t i = 0; i < text.size; i++)
+        start = start * 31 + text.data[i];
+    for (uint32_t i = 0; i < SAMPLE_COUNT; i++) {
+        const char *sample = samples[(start + i) % SAMPLE_COUNT];
+        if (!failed(type_input(arena, context, TYPE_OF(oid), bytes_of_string(sample), value)))
+            return true;
+    }
+    return false;
+}
+
 static void print(struct arena *arena, type_oid oid, struct datum value)
 {
     struct buffer out;
@@ -96,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rest = bytes_skip(rest, end == NULL ? rest.size : text.size + 1);
         args[i] = DATUM_NULL;
         bool is_null = text.size == 1 && text.data[0] == '~';
-        if (!is_null && failed(type_input(&arena, &context, types[i], text, &args[i]))) goto out;
+        if (!is_null && !read_argument(&arena, &context, types[i].oid, text, &args[i])) goto out;
         null = null || args[i].null;
     }
     struct function_call call = {.arena = &arena,
