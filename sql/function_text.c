@@ -262,6 +262,19 @@ BODY(any_and_text)
     return concatenate_any(call, args, 0, result);
 }
 
+// Fills `size` bytes with `pattern` over and over: what is there is copied behind itself.
+static void fill(uint8_t *out, uint64_t size, struct bytes pattern)
+{
+    uint64_t filled = pattern.size < size ? pattern.size : size;
+    if (filled == 0) return;
+    memcpy(out, pattern.data, filled);
+    while (filled < size) {
+        uint64_t more = filled < size - filled ? filled : size - filled;
+        memcpy(out + filled, out, more);
+        filled += more;
+    }
+}
+
 BODY(repeat)
 {
     int64_t count = args[1].integer < 0 ? 0 : args[1].integer;
@@ -269,8 +282,7 @@ BODY(repeat)
     if (size > FUNCTION_BYTES_MAX) return too_large();
     uint8_t *out = function_room(call, size);
     if (out == NULL) return function_no_memory(size);
-    for (uint64_t at = 0; at < size; at += args[0].size)
-        memcpy(out + at, args[0].data, args[0].size);
+    fill(out, size, text_of(args[0]));
     return give(bytes_of(out, size), result);
 }
 
@@ -289,26 +301,25 @@ BODY(reverse)
     return give(bytes_of(out, text.size), result);
 }
 
-// `length` characters: filled with `fill` over and over, or cut.
+// `length` characters: filled up with the third argument over and over, or cut.
 static struct status pad(
     struct function_call *call, const struct datum *args, bool left_side, struct datum *result)
 {
     struct bytes text = text_of(args[0]);
-    struct bytes fill = call->arg_count == 3 ? text_of(args[2]) : BYTES_LITERAL(" ");
+    struct bytes with = call->arg_count == 3 ? text_of(args[2]) : BYTES_LITERAL(" ");
     int64_t length = args[1].integer < 0 ? 0 : args[1].integer;
     int64_t own = (int64_t)utf8_length(text);
-    if (own >= length || fill.size == 0) return give(slice(text, 1, length + 1, false), result);
-    uint64_t missing = (uint64_t)(length - own), fill_length = utf8_length(fill);
-    uint64_t rest = utf8_prefix_bytes(fill, (size_t)(missing % fill_length));
-    uint64_t size = text.size + missing / fill_length * fill.size + rest;
-    if (size > FUNCTION_BYTES_MAX) return too_large();
+    // PostgreSQL counts four bytes a character here.
+    if ((uint64_t)length * 4 > FUNCTION_BYTES_MAX) return too_large();
+    if (own >= length || with.size == 0) return give(slice(text, 1, length + 1, false), result);
+    uint64_t missing = (uint64_t)(length - own), with_length = utf8_length(with);
+    uint64_t padding = missing / with_length * with.size +
+                       utf8_prefix_bytes(with, (size_t)(missing % with_length));
+    uint64_t size = text.size + padding;
     uint8_t *out = function_room(call, size);
     if (out == NULL) return function_no_memory(size);
-    uint8_t *at = left_side ? out : out + text.size;
-    for (uint64_t i = 0; i < missing / fill_length; i++, at += fill.size)
-        memcpy(at, fill.data, fill.size);
-    if (rest > 0) memcpy(at, fill.data, rest);
-    if (text.size > 0) memcpy(left_side ? out + size - text.size : out, text.data, text.size);
+    fill(left_side ? out : out + text.size, padding, with);
+    if (text.size > 0) memcpy(left_side ? out + padding : out, text.data, text.size);
     return give(bytes_of(out, size), result);
 }
 

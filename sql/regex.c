@@ -7,7 +7,9 @@
 #include "core/task.h"
 #include "sql/utf8.h"
 
-#define MATCH_STEPS_MAX 5000000
+// Backtracking steps of one search: some at all, and some for each byte of the text.
+#define MATCH_STEPS_BASE 500000u
+#define MATCH_STEPS_PER_BYTE 20u
 #define MATCH_HEAP_KIB 4096
 #define NESTING_MAX 100
 #define PATTERN_BYTES_MAX 65536
@@ -176,7 +178,6 @@ static struct status start(struct function_call *call, struct regex *regex)
     if (regex->context == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     regex->limits = pcre2_match_context_create(regex->context);
     if (regex->limits == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    pcre2_set_match_limit(regex->limits, MATCH_STEPS_MAX);
     pcre2_set_heap_limit(regex->limits, MATCH_HEAP_KIB);
     (void)call;
     return STATUS_OK;
@@ -257,6 +258,8 @@ struct status regex_search(struct regex *regex, struct bytes text, size_t from, 
 {
     static const uint8_t empty[1];
     const uint8_t *data = text.size == 0 ? empty : text.data;
+    uint64_t steps = MATCH_STEPS_BASE + (uint64_t)text.size * MATCH_STEPS_PER_BYTE;
+    pcre2_set_match_limit(regex->limits, steps > UINT32_MAX ? UINT32_MAX : (uint32_t)steps);
     int count = pcre2_match(regex->code, data, text.size, from, PCRE2_NO_UTF_CHECK, regex->match,
         regex->limits);
     *found = count > 0;
