@@ -90,6 +90,13 @@ static struct status poke_on_shard(struct task *task, void *arg)
     if (consumer == NULL) return STATUS_OK;
     consumer->poked = true;
     wait_queue_wake_all(&consumer->wake, STATUS_OK);
+    // A primary that does not answer must not keep a cutover waiting.
+    if (consumer->connecting && consumer->job->task != NULL) {
+        consumer->connecting = false;
+        consumer->interrupted = true;
+        task_cancel(consumer->job->task,
+            status_make(E_QUERY_CANCELED, "the replication job looks at its record anew"));
+    }
     return STATUS_OK;
 }
 
@@ -186,6 +193,11 @@ static struct status run(struct task *task, struct consumer *consumer)
             reached ? cutover_run(task, consumer, &done) : flow_run(task, consumer);
         st = outcome;
         if (done) break;
+        if (consumer->interrupted) {
+            consumer->interrupted = false;
+            if (!consumer->job->stop_requested) task_cancel_clear(task);
+            continue;
+        }
         if (!failed(outcome)) continue;
         TRY(job_check(consumer->job));
         st = outcome;

@@ -14,6 +14,7 @@
 #include "sql/settings.h"
 
 #define TICK_NS 50000000u
+#define CONTROL_TICK_NS 100000000u
 #define SILENCE_NS 30000000000ull // A stream that is not heard of for this long is given up.
 #define SPLITS_MAX 1024u
 
@@ -353,6 +354,9 @@ static void streams_stop(struct task *task, struct consumer *consumer)
                 task_cancel(partition->task,
                     status_make(E_QUERY_CANCELED, "the replication stream is stopped"));
         }
+        if (consumer->control != NULL)
+            task_cancel(consumer->control,
+                status_make(E_QUERY_CANCELED, "the replication stream is stopped"));
         task_cancel_clear(task);
         uint64_t deadline = task->deadline_ns;
         task->deadline_ns = UINT64_MAX;
@@ -367,6 +371,7 @@ static void streams_stop(struct task *task, struct consumer *consumer)
 
 static struct status streams_check(struct task *task, const struct consumer *consumer)
 {
+    if (failed(consumer->control_status)) return status_copy(task->arena, consumer->control_status);
     for (uint32_t i = 0; i < consumer->partition_count; i++) {
         const struct partition *partition = &consumer->partitions[i];
         if (failed(partition->status)) return status_copy(task->arena, partition->status);
@@ -395,6 +400,56 @@ static struct status heartbeat(
             "the producer job %" PRId64 " in the source cluster is paused",
             consumer->record->stream);
 out:
+    return st;
+}
+
+// Talks to the primary while the streams run: a task of its own, since a primary that hangs must not hold up a
+// cutover.
+static struct status control_task(struct task *task, void *arg)
+{
+    struct status st;
+    struct consumer *consumer = arg;
+    consumer->control = task;
+    for (;;) {
+        struct arena_mark mark = arena_mark(task->arena);
+        TRY(task_sleep(task, CONTROL_TICK_NS));
+        uint64_t now = task_now_ns(task);
+        if (now - consumer->heartbeat_ns >=
+            setting_ns(consumer, "physical_replication.consumer.heartbeat_frequency"))
+            TRY(heartbeat(task, consumer, consumer->client));
+        if (now - consumer->topology_ns >=
+            setting_ns(consumer, "physical_replication.consumer.replan_flow_frequency"))
+            TRY(check_topology(task, consumer, consumer->client));
+        arena_release(task->arena, mark);
+    }
+out:
+    return st;
+}
+
+static void control_ended(struct task *task, struct status st, void *arg)
+{
+    struct consumer *consumer = arg;
+    (void)task;
+    snprintf(consumer->control_reason, sizeof consumer->control_reason, "%s", st.message);
+    consumer->control_status = status_make(st.code, consumer->control_reason);
+    consumer->control = NULL;
+    consumer->running_count--;
+    wait_queue_wake_all(&consumer->wake, STATUS_OK);
+}
+
+static struct status control_start(
+    struct task *task, struct consumer *consumer, struct pgclient *client)
+{
+    struct task_options options = {.fn = control_task,
+        .arg = consumer,
+        .kind = "replication control",
+        .class = consumer_job.class,
+        .ended = control_ended,
+        .ended_arg = consumer};
+    consumer->client = client;
+    consumer->control_status = STATUS_OK;
+    struct status st = task_start(task->shard, &options);
+    if (!failed(st)) consumer->running_count++;
     return st;
 }
 
@@ -431,7 +486,7 @@ static struct status tell_status(struct task *task, struct consumer *consumer, c
     return job_update(task, consumer->job, consumer->job->progress, share, text);
 }
 
-static struct status follow(struct task *task, struct consumer *consumer, struct pgclient *client)
+static struct status follow(struct task *task, struct consumer *consumer)
 {
     struct status st = STATUS_OK;
     struct consumer_record *record = consumer->record;
@@ -459,12 +514,6 @@ static struct status follow(struct task *task, struct consumer *consumer, struct
         if (!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated))
             break;
         TRY(streams_check(task, consumer));
-        if (now - consumer->heartbeat_ns >=
-            setting_ns(consumer, "physical_replication.consumer.heartbeat_frequency"))
-            TRY(heartbeat(task, consumer, client));
-        if (now - consumer->topology_ns >=
-            setting_ns(consumer, "physical_replication.consumer.replan_flow_frequency"))
-            TRY(check_topology(task, consumer, client));
         TRY(task_wait_until(task, &consumer->wake, now + TICK_NS, STATUS_OK));
     }
 out:
@@ -475,6 +524,7 @@ struct status flow_run(struct task *task, struct consumer *consumer)
 {
     struct status st;
     struct pgclient *client = NULL;
+    consumer->connecting = true;
     st = source_connect(task, consumer->uri, &client);
     if (failed(st) && !consumer->job->stop_requested)
         st = status_format(task->arena, st.code,
@@ -484,6 +534,7 @@ struct status flow_run(struct task *task, struct consumer *consumer)
     TRY(st);
     TRY(heartbeat(task, consumer, client));
     TRY(plan(task, consumer, client));
+    consumer->connecting = false;
     TRY(tell_start(task, consumer));
     log_info(TENANT_SYSTEM, "replication of virtual cluster %s: %u streams, %s from %" PRIu64,
         consumer->record->tenant_name, consumer->partition_count,
@@ -491,8 +542,10 @@ struct status flow_run(struct task *task, struct consumer *consumer)
         hlc_is_zero(consumer->frontier) ? consumer->record->start.wall_ns
                                         : consumer->frontier.wall_ns);
     TRY(streams_start(task, consumer));
-    st = follow(task, consumer, client);
+    TRY(control_start(task, consumer, client));
+    st = follow(task, consumer);
 out:
+    consumer->connecting = false;
     if (failed(st)) st = status_copy(task->arena, st);
     if (consumer->partition_count > 0) {
         bool cancelled = task->cancelled;

@@ -45,6 +45,12 @@ struct consumer {
     uint32_t partition_count, running_count;
     struct wait_queue wake;
     bool poked;
+    bool connecting;         // To the primary: a poke cuts that short.
+    bool interrupted;        // It has.
+    struct pgclient *client; // The control task's.
+    struct task *control;
+    struct status control_status;
+    char control_reason[512];
     bool advanced;                  // The replicated time has moved in this attempt.
     struct hlc_timestamp frontier;  // Of all; zero before the backfills are complete.
     struct hlc_timestamp protected; // At this node, as last moved.

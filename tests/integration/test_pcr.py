@@ -266,6 +266,22 @@ class PcrTest(ClusterTest):
         self.wait_ready(row["cutover_time"])
         self.load.stop()
 
+    def test_cutover_while_the_primary_hangs(self):
+        self.replicate()
+        self.wait_state("replicating")
+        self.wait_replicated()
+        self.primary.pause()
+        self.addCleanup(lambda: self.primary.running() and self.primary.unpause())
+        # Also when the job begins anew, and waits for an answer.
+        self.standby.kill()
+        self.standby.start()
+        began = time.monotonic()
+        row = self.complete("LATEST")
+        wait_until(lambda: self.status()["data_state"] == "ready", "the cutover without an answer")
+        self.assertLess(time.monotonic() - began, 9)
+        self.primary.unpause()
+        self.wait_ready(row["cutover_time"])
+
     # --- crashes ---
 
     def crash_rounds(self, server, rounds):
