@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Session variables: SET, SHOW, RESET, start-up options, current_setting. Every variable here does what
-// its name says; those whose only supported value is one that PostgreSQL calls something else too are listed
-// with the values that are true of us, and refuse others with 0A000.
+// Session variables: SET, SHOW, RESET, start-up options, current_setting. Those with one supported value
+// refuse others with 0A000. Kept and shown, but without effect here: escape_string_warning,
+// check_function_bodies, row_security, default_transaction_deferrable; weaker isolation levels are
+// taken and run as serializable.
 //
 // SET in a transaction is undone by its rollback; SET LOCAL by its end.
 //

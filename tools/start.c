@@ -71,7 +71,6 @@ static int run_start(int argc, char **argv, bool single)
     arena_init(&arena, NULL);
     struct server_options options = {.arena = &arena, .store = "isopod-data", .pin = true, .background_fd = -1};
     const char *listen_addr = ":26257", *sql_addr = NULL, *http_addr = ":8080", *pid_file = NULL, *join = NULL;
-    const char *advertise = NULL;
     bool background = false, no_pin = false;
     uint64_t shards = 0;
     static const char *const profiles[] = {"default", "replication-source", "replication-target", "virtual+app",
@@ -82,7 +81,6 @@ static int run_start(int argc, char **argv, bool single)
         {.name = "store", .letter = 's', .kind = FLAG_STRING, .value = &options.store, .argument = "dir", .help = "folder of the data"},
         {.name = "listen-addr", .kind = FLAG_STRING, .value = &listen_addr, .argument = "host:port", .help = "where to serve SQL"},
         {.name = "sql-addr", .kind = FLAG_STRING, .value = &sql_addr, .argument = "host:port", .help = "the same, over --listen-addr"},
-        {.name = "advertise-addr", .kind = FLAG_STRING, .value = &advertise, .argument = "host:port", .help = "address that others reach this node by", .hidden = true},
         {.name = "http-addr", .kind = FLAG_STRING, .value = &http_addr, .argument = "host:port", .help = "where to serve HTTP"},
         {.name = "certs-dir", .kind = FLAG_STRING, .value = &options.certs_dir, .argument = "dir", .help = "folder with ca.crt, node.crt and node.key"},
         {.name = "insecure", .kind = FLAG_BOOL, .value = &options.insecure, .help = "no TLS and no passwords; on loopback only"},
