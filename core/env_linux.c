@@ -15,6 +15,9 @@
 
 #include "core/log.h"
 
+#define SPIN_NS 50000ull                 // How long a shard looks for more before it sleeps: see struct spin.
+#define SPIN_CREDIT_MAX 16
+#define SPIN_PROBE 8                     // Without credit, every so many waits look nevertheless.
 #define STOP_STEP_NS 2000000ull          // How often a stopping shard looks whether all have ended.
 #define STOP_AGAIN_NS 2000000000ull      // Tasks that cleared their cancel get another after this.
 #define STOP_MAX_NS 15000000000ull       // After this the node gives up on tasks that do not end.
@@ -183,7 +186,7 @@ static void ring_completed(struct linux_shard *linux_shard, const struct io_urin
     }
 }
 
-static void ring_reap(struct linux_shard *linux_shard)
+static unsigned ring_reap(struct linux_shard *linux_shard)
 {
     struct io_uring_cqe *cqe;
     unsigned head;
@@ -194,6 +197,7 @@ static void ring_reap(struct linux_shard *linux_shard)
         count++;
     }
     io_uring_cq_advance(&linux_shard->ring, count);
+    return count;
 }
 
 // Submits what is there; when the kernel has deferred work for us, does it.
@@ -423,10 +427,35 @@ static bool stop_step(struct linux_shard *linux_shard)
     return true;
 }
 
+// Sleeping and waking cost more than most requests do, so a shard looks for a while before it sleeps,
+// as long as that has lately found something: `credit` rises by two with each look that did and
+// falls by one with each that did not. A shard whose clients think between requests soon sleeps at once.
+struct spin {
+    uint64_t until_ns;
+    uint32_t credit;
+    uint32_t waits;
+};
+
+static void spin_begin(struct spin *spin, uint64_t now_ns)
+{
+    bool found = now_ns < spin->until_ns;
+    if (found && spin->credit < SPIN_CREDIT_MAX) spin->credit += 2;
+    bool wanted = spin->credit > 0 || ++spin->waits % SPIN_PROBE == 0;
+    spin->until_ns = wanted ? now_ns + SPIN_NS : 0;
+}
+
+static void spin_end(struct spin *spin)
+{
+    if (spin->until_ns == 0) return;
+    if (spin->credit > 0) spin->credit--;
+    spin->until_ns = 0;
+}
+
 static void shard_loop(struct linux_shard *linux_shard)
 {
     struct shard *shard = linux_shard->shard;
     uint64_t wall_check_ns = 0;
+    struct spin spin = {.credit = 0};
     for (;;) {
         attention_take(linux_shard);
         mailbox_drain(linux_shard->mailbox, shard);
@@ -438,16 +467,17 @@ static void shard_loop(struct linux_shard *linux_shard)
             wall_check_ns = shard->reactor->now_ns + WALL_CHECK_NS;
         }
         if (busy || linux_shard->overflow_count > 0 || io_uring_cq_ready(&linux_shard->ring) > 0 ||
-            !mailbox_sleep_begin(linux_shard->mailbox)) {
+            shard->reactor->now_ns < spin.until_ns || !mailbox_sleep_begin(linux_shard->mailbox)) {
             ring_poll(linux_shard);
         } else {
+            spin_end(&spin);
             uint64_t deadline_ns = reactor_deadline_ns(shard);
             uint64_t step_ns = shard->reactor->now_ns + STOP_STEP_NS;
             if (linux_shard->stopping && deadline_ns > step_ns) deadline_ns = step_ns;
             ring_sleep(linux_shard, deadline_ns);
             mailbox_sleep_end(linux_shard->mailbox);
         }
-        ring_reap(linux_shard);
+        if (ring_reap(linux_shard) > 0) spin_begin(&spin, shard->reactor->now_ns);
     }
 }
 
