@@ -10,6 +10,7 @@
 #include "sql/as_of.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
+#include "sql/settings.h"
 
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
 
@@ -428,10 +429,26 @@ static void planned_tag(struct execution *execution)
     }
 }
 
+struct status statement_refuse_restricted(struct session *session, const char *what)
+{
+    if (session->tenant != TENANT_SYSTEM || session->internal ||
+        !settings_bool(session->shard, TENANT_SYSTEM, "sql.restrict_system_interface.enabled"))
+        return STATUS_OK;
+    struct status st = status_format(&session->statement_arena, E_INSUFFICIENT_PRIVILEGE,
+        "blocked %s from the system interface", what);
+    return status_hint(&session->statement_arena, st,
+        "Run it in a virtual cluster, or set sql.restrict_system_interface.enabled to false.");
+}
+
 static struct status run_handler(struct task *task, struct session *session,
     struct execution *execution, struct result_sink *sink)
 {
     struct prepared *prepared = execution->prepared;
+    if (prepared->handler->flags & HANDLER_DDL) {
+        struct status refused =
+            statement_refuse_restricted(session, statement_name(prepared->statement));
+        if (failed(refused)) return refused;
+    }
     struct statement_context context =
         context_of(task, session, execution->arena, prepared, execution->params, sink);
     struct status st = prepared->handler->execute(&context);

@@ -58,6 +58,13 @@ static const struct setting builtin[] = {
         .default_value = "scram-sha-256",
         .description = "how new passwords are hashed",
         .choices = password_methods},
+    {.name = "sql.restrict_system_interface.enabled",
+        .type = SETTING_BOOL,
+        .class = SETTING_SYSTEM_ONLY,
+        .default_value = "false",
+        .description = "whether DDL and settings for applications are refused in the system "
+                       "interface",
+        .hidden = true},
     {.name = "sql.schema_change.inline_rows",
         .type = SETTING_INT,
         .class = SETTING_APPLICATION,
@@ -119,7 +126,10 @@ static struct status check_class(struct statement_context *context, const struct
 {
     struct session *session = context->session;
     enum setting_origin origin;
-    if (session->tenant == TENANT_SYSTEM) return STATUS_OK;
+    if (session->tenant == TENANT_SYSTEM) {
+        if (setting->class != SETTING_APPLICATION) return STATUS_OK;
+        return statement_refuse_restricted(session, "SET CLUSTER SETTING for applications");
+    }
     if (setting->class == SETTING_SYSTEM_VISIBLE)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE,
             "setting %s is only settable by the operator", setting->name);

@@ -47,7 +47,7 @@ struct statement_context {
 enum handler_flags {
     HANDLER_NO_TRANSACTION = 1 << 0,  // Runs outside of one; refused (25001) inside BEGIN...COMMIT.
     HANDLER_IN_FAILED = 1 << 1,       // Allowed in a failed transaction (ROLLBACK).
-    HANDLER_SYSTEM_ONLY = 1 << 2,     // Only in the system virtual cluster: 42501 elsewhere, with a hint.
+    HANDLER_DDL = 1 << 2, // Makes or changes applications' objects: see statement_refuse_restricted.
     HANDLER_READ_ONLY = 1 << 3,       // Allowed in read-only transactions.
     HANDLER_TRANSACTION_CONTROL = 1 << 4, // BEGIN, COMMIT, ...: manages the session's transaction itself.
 };
@@ -62,6 +62,9 @@ struct statement_handler {
 };
 void statement_handler_register(const struct statement_handler *handlers, uint32_t count);
 const struct statement_handler *statement_handler_find(enum statement_tag tag);
+// 42501 when clients of the system interface may not do `what` because that is for virtual clusters
+// (sql.restrict_system_interface.enabled).
+CHECKED struct status statement_refuse_restricted(struct session *session, const char *what);
 
 // Small helpers for handlers: evaluates a constant expression (literals, parameters, casts, functions like now()) to
 // text/datum of `type`; 42601/42804 when it is not constant.

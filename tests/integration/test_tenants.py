@@ -36,6 +36,20 @@ class VirtualClusters(ClusterTest):
         self.assertEqual(self.system.value("SHOW CLUSTER SETTING server.controller.default_target_cluster"), "application")
         self.assertIn(str(self.system.value("SHOW CLUSTER SETTING kv.rangefeed.enabled")), ("True", "t", "true"))
 
+    def test_restricted_system_interface(self):
+        """With the restriction on, operators cannot make applications' objects beside the virtual clusters by mistake."""
+        self.system.run("SET CLUSTER SETTING sql.restrict_system_interface.enabled = true")
+        try:
+            self.fails("42501", "blocked CREATE TABLE from the system interface", "CREATE TABLE mistaken (a INT)")
+            self.fails("42501", "from the system interface", "SET CLUSTER SETTING jobs.retention_time = '1h'")
+            with self.server.connect("application") as session:
+                session.run("CREATE TABLE meant (a INT)")
+                session.run("DROP TABLE meant")
+        finally:
+            self.system.run("SET CLUSTER SETTING sql.restrict_system_interface.enabled = false")
+        self.system.run("CREATE TABLE meant (a INT)")
+        self.system.run("DROP TABLE meant")
+
     def test_life_cycle(self):
         self.system.run("CREATE VIRTUAL CLUSTER cycle")
         self.assertEqual(self.states("cycle"), ("ready", "none"))
