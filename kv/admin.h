@@ -19,7 +19,19 @@ struct kv_options {
     uint32_t slices_per_shard;  // At first start; 0: 2. Later starts keep what is on disk.
     uint64_t log_segment_bytes; // 0: 64 MiB.
     uint64_t range_bytes_max;   // Split above; 0: 512 MiB.
+    // What may lie between two nodes' clocks; counts for slices with several voters. 0: 500 ms.
+    uint64_t max_offset_ns;
+    // At first start. node_id 0: this store begins a cluster of its own, as node 1, with slices of one
+    // voter each. Otherwise it joins that cluster, with no slice at first.
+    struct kv_identity {
+        uint8_t cluster_id[16];
+        uint32_t node_id;
+    } identity;
 };
+
+// Who the store in `dir` is; *found false when there is none yet. For whoever has to know before kv_start.
+CHECKED struct status kv_identity_read(
+    struct task *task, const char *dir, struct kv_identity *identity, bool *found);
 
 // Opens or creates the store in options->dir, replays the shards' logs and serves. A store made
 // with another shard count is taken over. Runs on shard 0, once per node.
@@ -29,6 +41,7 @@ CHECKED struct status kv_stop(struct task *task);
 // True when the store was empty at kv_start: the layer above then bootstraps.
 bool kv_is_new(struct node *node);
 uint8_t const *kv_cluster_id(struct node *node); // 16 bytes, made at first start.
+uint32_t kv_node_id(struct node *node);
 
 // The storage library's version, for `isopod version`.
 const char *kv_store_version(void);

@@ -73,7 +73,13 @@ struct kv_module {
     struct status (*shard_init)(struct task *task, struct kv_shard *kv);
     // On the owner, when the slice is recovered and before it serves. Not in a task that may fail the start lightly: a failure ends kv_start.
     struct status (*slice_ready)(struct task *task, struct slice *slice);
-    // On shard 0, when all slices serve.
+    // On the owner, in a task, when this replica has come to lead and all of its log is applied; requests are let
+    // in when all modules are through. A failure (or losing the leadership meanwhile) gives it up again.
+    struct status (*slice_leading)(struct task *task, struct slice *slice);
+    // On the owner, not in a task: it leads no more. Wakes waiters with K_NOT_LEADER, drops what only a leader has.
+    // Must not suspend. Called once for each slice_leading that was begun.
+    void (*slice_following)(struct slice *slice);
+    // On shard 0, when all replicas of this node run. Slices that have a majority here serve; others perhaps not.
     struct status (*started)(struct task *task, struct kv_node *node);
     // On shard 0, at kv_stop, while all slices still serve.
     void (*stopping)(struct task *task, struct kv_node *node);

@@ -27,9 +27,6 @@
 #include "kv/slice.h"
 #include "kv/write_buffer.h"
 
-// Rows read under lock are newer than the snapshot.
-#define K_MOVED SQLSTATE('K', '0', '0', '1', '2')
-
 struct leader_call {
     uint64_t slice;
     uint64_t tenant;

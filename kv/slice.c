@@ -362,7 +362,8 @@ struct status slice_serve(struct task *task, struct slice *slice, struct log_wri
     arena_fini(&replay->arena);
     free(replay);
     slice->replay = NULL;
-    slice->serving = true;
+    slice->running = true;
+    slice->role = SLICE_SERVING;
 out:
     return st;
 }
@@ -409,8 +410,8 @@ static struct status lower_ceiling(struct slice *slice)
 
 void slice_drain(struct task *task, struct slice *slice)
 {
-    slice->served = slice->served || slice->serving;
-    slice->serving = false;
+    slice->served = slice->served || slice->running;
+    slice->running = false;
     wait_queue_wake_all(
         &slice->ceiling_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
     wait_queue_wake_all(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Slices: the ranges that share one replicated log, one store and one owner shard. This is the leader's
-// side of reading and writing versions: timestamps, unapplied writes, applying.
+// Slices: the ranges that share one replicated log, one store and one owner shard. A struct slice is this
+// node's replica of one: it applies what the log says, and, while it leads, gives out timestamps and serves.
 //
 // Not here: which keys a slice holds (kv/range.h), locks, validation and the transaction protocol (kv/lock.h,
 // kv/validate.h, kv/client.h). They keep their state in the fields of struct slice that are named for them.
@@ -23,9 +23,22 @@
 //   * kv_start returns when the wall clock has passed every slice's ceiling, so that all shards of the node
 //     give out timestamps above what was committed or read before the start.
 //
+// Roles
+//   * A follower applies committed entries and keeps in memory what a leader needs: prepared writes, thresholds,
+//     ranges, ids of committed transactions. It serves reads at or below the closed time alone
+//     (slice_reader.follower); everything else is K_NOT_LEADER.
+//   * Elected, it applies everything of earlier terms, waits until its own wall clock has passed the ceiling
+//     that its log says, lets the modules make ready (kv_module.slice_leading) and then serves.
+//   * With several voters the ceiling is the lease: the leader serves only while its wall clock is more than
+//     kv_options.max_offset_ns below the committed ceiling. A new leader's commits lie above that ceiling, and
+//     it acknowledges none before its clock has passed it; clocks within max_offset of each other never leave
+//     two usable leases.
+//   * Deposed, it wakes whoever waits with K_NOT_LEADER and drops what only a leader has.
+//
 // Shard    Everything runs on the owner.
-// Memory   Results are copied to the arena given.
-// Errors   53100 disk full, 57P01 stopping, XXUUU below the GC threshold, 58030 the log or the store failed,
+// Memory   Results are copied to the arena given. A request holds the slice with slice_hold: replicas go away at
+//          run time.
+// Errors   K_NOT_LEADER, 53100 disk full, 57P01 stopping, XXUUU below the GC threshold, 58030 the log or the store failed,
 //          40003 the log failed with the entry under way, 57014 while waiting.
 // Safety   No acknowledged commit is lost by a crash, no half entry is visible: tests/sim/scenario_kv_recovery.c.
 #pragma once
@@ -77,6 +90,12 @@ struct pending {
     struct list_link link;     // In slice->pending or slice->prepared, oldest first.
 };
 
+enum slice_role {
+    SLICE_FOLLOWER,
+    SLICE_LEADING, // Elected, not ready yet; or about to hand the leadership over.
+    SLICE_SERVING,
+};
+
 struct slice {
     uint64_t id;
     struct kv_shard *kv;
@@ -84,8 +103,12 @@ struct slice {
     struct store *store;
     struct mvcc mvcc;
     struct raft_log log;
-    bool serving; // Between slice_serve and slice_drain.
+    enum slice_role role;
+    uint64_t epoch;       // Grows whenever the slice begins to serve.
+    bool leased;          // Several voters: the ceiling is a lease.
+    bool running;         // Between slice_serve and slice_drain.
     bool served;
+    uint32_t holders;     // Requests between slice_hold and slice_let_go.
     struct status failed; // Once set, everything is refused with it.
 
     struct hlc_timestamp last_commit; // Highest given out by slice_commit_ts (or resolved at).
@@ -154,11 +177,18 @@ struct hlc_timestamp slice_close(struct slice *slice);
 struct slice_reader {
     uint64_t tenant;
     struct hlc_timestamp ts;
+    // Above ts: a version in (ts, uncertain] may be of a commit that was acknowledged before the reader began, on a
+    // node with another clock. It is told as K_MOVED, its timestamp in `*moved_to` (which then must be set).
+    struct hlc_timestamp uncertain;
+    struct hlc_timestamp *moved_to;
+    bool follower; // Any replica may serve it: K_NOT_LEADER when `ts` is not behind its closed time.
     bool
         newest; // Whatever is newest, once no write of the key is pending: for holders of its lock. `ts` is ignored.
     bool no_wait; // K_PENDING instead of waiting.
 };
 #define K_PENDING SQLSTATE('K', '0', '0', '1', '1')
+// What was read, under lock or within the uncertainty of clocks, is newer than the snapshot.
+#define K_MOVED SQLSTATE('K', '0', '0', '1', '2')
 
 struct slice_value {
     struct bytes value;      // data NULL: absent (or a tombstone, with its ts).
@@ -266,6 +296,39 @@ bool slice_tenant_ingesting(const struct slice *slice, uint64_t tenant);
 typedef struct hlc_timestamp (*slice_gc_limit_fn)(struct slice *slice, uint64_t tenant);
 // One pass over the slice: moves thresholds, erases versions. Yields; TASK_BULK. *erased may be NULL.
 CHECKED struct status slice_gc(struct task *task, struct slice *slice, uint64_t *erased);
+
+// --- the replica (slice_role.c) -------------------------------------------------------------------------
+
+// Requests that suspend hold their slice; a replica that is to go away waits for them. Pairs; never suspend.
+static inline void slice_hold(struct slice *slice)
+{
+    slice->holders++;
+}
+void slice_let_go(struct slice *slice);
+// STATUS_OK while this replica may serve: it leads, and its lease holds. Otherwise K_NOT_LEADER, 57P01 or what made the
+// slice fail. Never suspends. Requests that suspended ask it again before they use what they saw.
+CHECKED struct status slice_check(const struct slice *slice);
+// The node that is thought to lead; 0: unknown. This node's own id while it leads.
+uint32_t slice_leader(const struct slice *slice);
+// Hands the leadership to `node`: stops serving, lowers the ceiling to what was given out, so that the next leader need
+// not wait, and transfers. When that does not come about in time it serves again and says 55000.
+CHECKED struct status slice_transfer(struct task *task, struct slice *slice, uint32_t node);
+// Everything at or below the result can be read here with slice_reader.follower.
+struct hlc_timestamp slice_closed(const struct slice *slice);
+// What became of a commit: replicas remember the ids of transactions that they applied for a while.
+enum slice_fate {
+    SLICE_FATE_UNKNOWN,   // Older than what is remembered.
+    SLICE_FATE_COMMITTED, // *ts is its timestamp.
+    SLICE_FATE_NONE, // Not committed so far. At a serving leader whose epoch began after the request was sent: never
+                     // will be by that request.
+};
+enum slice_fate slice_txn_fate(const struct slice *slice, uint64_t txn, struct hlc_timestamp since,
+    struct hlc_timestamp *ts);
+// Order-independent hash over all that every replica of the slice must agree on: versions that a read at or above
+// the tenants' thresholds can see, prepared writes, records. *index is the applied index that it is of; applying
+// waits meanwhile. Yields.
+CHECKED struct status slice_state_hash(
+    struct task *task, struct slice *slice, uint64_t *hash, uint64_t *index);
 
 // --- life (slice.c, checkpoint.c) ----------------------------------------------------------------------
 

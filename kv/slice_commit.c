@@ -108,7 +108,7 @@ static struct status ceiling_start(struct slice *slice)
 
 void slice_ceiling_ask(struct slice *slice)
 {
-    if (!slice->serving || failed(slice->failed)) return;
+    if (!slice->running || failed(slice->failed)) return;
     uint64_t wall_ns = hlc_max(slice->read_high, hlc_now(&slice->shard->hlc)).wall_ns;
     if (!ceiling_is_near(slice, wall_ns)) return;
     struct status st = ceiling_start(slice);

@@ -113,7 +113,6 @@ struct slice_tenant *slice_tenant_make(struct slice *slice, uint64_t tenant);
 CHECKED struct status slice_tenant_load(
     struct slice *slice, uint64_t tenant, struct slice_tenant *loaded);
 CHECKED struct status slice_tenant_put(struct slice *slice, const struct slice_tenant *tenant);
-CHECKED struct status slice_check(const struct slice *slice);
 
 // --- slice_read.c
 // Waits until nothing pending at or below `ts` is left in the span; raises read_high; checks the GC threshold.

@@ -24,7 +24,7 @@ enum part_flags { PART_FIRST = 1, PART_LAST = 2 };
 struct status slice_check(const struct slice *slice)
 {
     if (UNLIKELY(failed(slice->failed))) return slice->failed;
-    if (UNLIKELY(!slice->serving || slice->kv->stopping))
+    if (UNLIKELY(!slice->running || slice->kv->stopping))
         return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
     return STATUS_OK;
 }
@@ -34,7 +34,7 @@ struct status slice_admit_any(struct task *task, struct slice *slice)
     struct status st = STATUS_OK;
     for (;;) {
         if (failed(slice->failed)) return slice->failed;
-        if (!slice->serving) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+        if (!slice->running) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
         if (!slice->parts_open) return STATUS_OK;
         TRY(task_wait(task, &slice->admit_waiters));
     }
@@ -235,7 +235,7 @@ struct status slice_propose(struct task *task, struct slice *slice, struct bytes
     if (failed(slice->failed)) return slice->failed;
     if (payload.size > ENTRY_BYTES_MAX)
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "transaction writes too much");
-    if (!slice->serving) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    if (!slice->running) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
     invariant(!slice->parts_open); // The caller was admitted, and has not suspended since.
     wait_queue_init(&proposal.waiter);
     pending_prepare(&proposal, task->arena);

@@ -51,6 +51,18 @@ struct store_figures {
     uint64_t dirty_bytes;
 };
 
+// A consistent copy in the making: the files of the last checkpoint, kept as they are until backup_end.
+// A folder with exactly these files is a store's home.
+struct store_backup_file {
+    const char *name; // In the home; no slash.
+    uint64_t bytes;
+};
+struct store_backup {
+    struct store *store;
+    struct store_backup_file *files;
+    uint32_t count;
+};
+
 struct store_ops {
     const char *name;
     // --- reading
@@ -73,6 +85,11 @@ struct store_ops {
     struct status (*clear)(struct store *store, enum store_table table, struct span span);
     // --- the whole
     struct status (*checkpoint)(struct task *task, struct store *store);
+    struct status (*backup_begin)(
+        struct task *task, struct store *store, struct store_backup **backup);
+    struct status (*backup_read)(struct task *task, struct store_backup *backup, uint32_t file,
+        uint64_t offset, void *buffer, size_t size, size_t *read);
+    void (*backup_end)(struct task *task, struct store_backup *backup);
     void (*figures)(struct store *store, struct store_figures *figures);
     struct status (*cache_set)(struct store *store, uint64_t cache_bytes);
     struct status (*close)(struct task *task, struct store *store);
@@ -167,6 +184,23 @@ static inline CHECKED struct status store_clear(
 static inline CHECKED struct status store_checkpoint(struct task *task, struct store *store)
 {
     return store->ops->checkpoint(task, store);
+}
+// Of what store_checkpoint made durable last; there must have been one. At most one at a time. Suspends.
+static inline CHECKED struct status store_backup_begin(
+    struct task *task, struct store *store, struct store_backup **backup)
+{
+    return store->ops->backup_begin(task, store, backup);
+}
+// *read is less than `size` only at the end of the file. Suspends.
+static inline CHECKED struct status store_backup_read(struct task *task,
+    struct store_backup *backup, uint32_t file, uint64_t offset, void *buffer, size_t size,
+    size_t *read)
+{
+    return backup->store->ops->backup_read(task, backup, file, offset, buffer, size, read);
+}
+static inline void store_backup_end(struct task *task, struct store_backup *backup)
+{
+    if (backup != NULL) backup->store->ops->backup_end(task, backup);
 }
 static inline void store_figures(struct store *store, struct store_figures *figures)
 {
