@@ -12,12 +12,98 @@
 #define MS UINT64_C(1000000)
 #define GRAIN 512u // Bytes that `dirty` keeps apart.
 #define DIRECT_BYTES 4096u
+#define PAGE_BYTES 4096u
 
 struct sim_disk_flight {
     struct list_link link;
     struct disk_op *op;
     struct shard *shard;
 };
+
+// --- pages ---------------------------------------------------------------------------------------
+
+// A file is made of pages; NULL is all zeros, and a page that is durable as it is read is kept once.
+// Freed pages are used again: touching fresh memory is what a simulated disk costs most.
+static union page_memory {
+    union page_memory *next;
+    uint8_t bytes[PAGE_BYTES];
+} *page_pool;
+
+static uint8_t *page_new(const uint8_t *content)
+{
+    union page_memory *page = page_pool;
+    if (page != NULL)
+        page_pool = page->next;
+    else
+        page = malloc(sizeof *page);
+    invariant(page != NULL);
+    if (content != NULL)
+        memcpy(page->bytes, content, PAGE_BYTES);
+    else
+        memset(page->bytes, 0, PAGE_BYTES);
+    return page->bytes;
+}
+
+static void page_drop(uint8_t *bytes)
+{
+    union page_memory *page = (union page_memory *)(void *)bytes;
+    if (page == NULL) return;
+    page->next = page_pool;
+    page_pool = page;
+}
+
+static void page_settle(struct sim_page *page) // What is read is what is durable.
+{
+    if (page->current != page->durable) page_drop(page->durable);
+    page->durable = page->current;
+    page->dirty = 0;
+}
+
+static void page_revert(struct sim_page *page)
+{
+    if (page->current != page->durable) page_drop(page->current);
+    page->current = page->durable;
+    page->dirty = 0;
+}
+
+static uint8_t grains_of(uint64_t start, uint64_t end) // Within a page.
+{
+    uint32_t first = (uint32_t)(start / GRAIN), last = (uint32_t)((end - 1) / GRAIN);
+    return (uint8_t)((0xffu << first) & (0xffu >> (7 - last)));
+}
+
+static bool all_zero(const uint8_t *data, uint64_t size)
+{
+    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
+}
+
+// `data` NULL: zeros.
+static void page_write(struct sim_page *page, uint64_t start, const uint8_t *data, uint64_t size)
+{
+    bool zero = data == NULL || (page->current == NULL && all_zero(data, size));
+    if (zero && page->current == NULL && page->durable == NULL) return;
+    if (page->current == page->durable) page->current = page_new(page->durable);
+    if (page->current == NULL) page->current = page_new(NULL);
+    if (zero)
+        memset(page->current + start, 0, size);
+    else
+        memcpy(page->current + start, data, size);
+    page->dirty |= grains_of(start, start + size);
+}
+
+static void page_sync(struct sim_page *page, uint8_t grains)
+{
+    if ((page->dirty & ~grains) == 0) {
+        page_settle(page);
+        return;
+    }
+    if (page->durable == NULL) page->durable = page_new(NULL);
+    for (uint32_t i = 0; i < PAGE_BYTES / GRAIN; i++) {
+        if ((page->dirty & grains & 1u << i) == 0) continue;
+        memcpy(page->durable + i * GRAIN, page->current + i * GRAIN, GRAIN);
+    }
+    page->dirty &= (uint8_t)~grains;
+}
 
 // --- files ---------------------------------------------------------------------------------------
 
@@ -45,33 +131,54 @@ static void file_free(struct sim_disk *disk, struct sim_file *file)
 {
     disk->used_bytes -= file->size;
     list_remove(&file->link);
+    for (uint64_t i = 0; i < file->page_count; i++) {
+        page_revert(&file->pages[i]);
+        page_drop(file->pages[i].current);
+    }
+    free(file->pages);
     free(file->path);
-    free(file->current);
-    free(file->durable);
-    free(file->dirty);
+    free(file->peeked);
     free(file);
-}
-
-static void *grown(void *old, uint64_t old_size, uint64_t size)
-{
-    // calloc, not realloc: what is never touched then costs nothing.
-    uint8_t *fresh = calloc(1, size);
-    invariant(fresh != NULL);
-    if (old_size > 0) memcpy(fresh, old, old_size);
-    free(old);
-    return fresh;
 }
 
 static void file_reserve(struct sim_file *file, uint64_t size)
 {
-    if (size <= file->capacity) return;
-    uint64_t capacity = file->capacity == 0 ? DIRECT_BYTES : file->capacity;
-    while (capacity < size)
-        capacity *= 2;
-    file->current = grown(file->current, file->capacity, capacity);
-    file->durable = grown(file->durable, file->capacity, capacity);
-    file->dirty = grown(file->dirty, file->capacity / GRAIN, capacity / GRAIN);
-    file->capacity = capacity;
+    uint64_t count = (size + PAGE_BYTES - 1) / PAGE_BYTES;
+    if (count <= file->page_count) return;
+    if (count < 2 * file->page_count) count = 2 * file->page_count;
+    file->pages = realloc(file->pages, count * sizeof *file->pages);
+    invariant(file->pages != NULL);
+    memset(file->pages + file->page_count, 0, (count - file->page_count) * sizeof *file->pages);
+    file->page_count = count;
+}
+
+// `data` NULL: zeros. Within the size.
+static void file_write(struct sim_file *file, uint64_t offset, const uint8_t *data, uint64_t size)
+{
+    while (size > 0) {
+        uint64_t start = offset % PAGE_BYTES;
+        uint64_t part = PAGE_BYTES - start < size ? PAGE_BYTES - start : size;
+        page_write(&file->pages[offset / PAGE_BYTES], start, data, part);
+        offset += part;
+        size -= part;
+        if (data != NULL) data += part;
+    }
+}
+
+static void file_read(const struct sim_file *file, uint64_t offset, uint8_t *out, uint64_t size)
+{
+    while (size > 0) {
+        uint64_t start = offset % PAGE_BYTES;
+        uint64_t part = PAGE_BYTES - start < size ? PAGE_BYTES - start : size;
+        const uint8_t *page = file->pages[offset / PAGE_BYTES].current;
+        if (page != NULL)
+            memcpy(out, page + start, part);
+        else
+            memset(out, 0, part);
+        offset += part;
+        size -= part;
+        out += part;
+    }
 }
 
 // False when the disk is full.
@@ -85,20 +192,15 @@ static bool file_size_set(struct sim_disk *disk, struct sim_file *file, uint64_t
         disk->used_bytes -= file->size - size;
     }
     file_reserve(file, size);
-    if (size < file->size) {
-        memset(file->current + size, 0, file->size - size);
-        memset(file->dirty + size / GRAIN, 1, (file->size - size) / GRAIN);
-    }
+    if (size < file->size) file_write(file, size, NULL, file->size - size);
     file->size = size;
     return true;
 }
 
 static void file_sync(struct sim_file *file)
 {
-    for (uint64_t i = 0; i < file->capacity / GRAIN; i++) {
-        if (!file->dirty[i]) continue;
-        memcpy(file->durable + i * GRAIN, file->current + i * GRAIN, GRAIN);
-        file->dirty[i] = 0;
+    for (uint64_t i = 0; i < file->page_count; i++) {
+        if (file->pages[i].dirty != 0) page_settle(&file->pages[i]);
     }
     file->durable_size = file->size;
 }
@@ -106,26 +208,20 @@ static void file_sync(struct sim_file *file)
 // A sync that failed: the system has given the dirty pages up and reads the old ones.
 static void file_lose(struct sim_file *file)
 {
-    for (uint64_t i = 0; i < file->capacity / GRAIN; i++) {
-        if (!file->dirty[i]) continue;
-        memcpy(file->current + i * GRAIN, file->durable + i * GRAIN, GRAIN);
-        file->dirty[i] = 0;
+    for (uint64_t i = 0; i < file->page_count; i++) {
+        if (file->pages[i].dirty != 0) page_revert(&file->pages[i]);
     }
-}
-
-static void file_write(struct sim_file *file, uint64_t offset, const uint8_t *data, uint64_t size)
-{
-    if (size == 0) return;
-    memcpy(file->current + offset, data, size);
-    for (uint64_t i = offset / GRAIN; i <= (offset + size - 1) / GRAIN; i++)
-        file->dirty[i] = 1;
 }
 
 static void range_sync(struct sim_file *file, uint64_t offset, uint64_t size)
 {
-    for (uint64_t i = offset / GRAIN; size > 0 && i <= (offset + size - 1) / GRAIN; i++) {
-        memcpy(file->durable + i * GRAIN, file->current + i * GRAIN, GRAIN);
-        file->dirty[i] = 0;
+    while (size > 0) {
+        uint64_t start = offset % PAGE_BYTES;
+        uint64_t part = PAGE_BYTES - start < size ? PAGE_BYTES - start : size;
+        struct sim_page *page = &file->pages[offset / PAGE_BYTES];
+        if (page->dirty != 0) page_sync(page, grains_of(start, start + part));
+        offset += part;
+        size -= part;
     }
     if (file->durable_size < file->size) file->durable_size = file->size;
 }
@@ -192,7 +288,7 @@ static int64_t do_read(struct sim_file *file, struct disk_op *op)
 {
     if (op->offset >= file->size) return 0;
     uint64_t size = file->size - op->offset < op->size ? file->size - op->offset : op->size;
-    memcpy(op->buffer, file->current + op->offset, size);
+    file_read(file, op->offset, op->buffer, size);
     return (int64_t)size;
 }
 
@@ -406,39 +502,42 @@ static void flight_happens(struct sim_node *sim_node, struct disk_op *op)
     }
 }
 
-static void sector_survives(struct sim_file *file, uint64_t start, uint64_t size)
+// Which of the page's unsynced sectors survive; returns the end of the last that does.
+static uint64_t page_power_lost(struct sim_disk *disk, struct sim_page *page, bool *half_done)
 {
-    memcpy(file->durable + start, file->current + start, size);
+    uint64_t sector = disk->sector_bytes, end = 0;
+    for (uint64_t start = 0; start < PAGE_BYTES; start += sector) {
+        bool is_dirty = (page->dirty & grains_of(start, start + sector)) != 0;
+        if (!is_dirty || sim_random_below(&disk->random, 2) == 0) continue;
+        uint64_t size = sector;
+        if (!*half_done && sim_random_below(&disk->random, 8) == 0) {
+            *half_done = true;
+            size /= 2;
+        }
+        if (page->durable == NULL) page->durable = page_new(NULL);
+        memcpy(page->durable + start, page->current + start, size);
+        end = start + size;
+    }
+    page_revert(page);
+    return end;
 }
 
 static void file_power_lost(struct sim_disk *disk, struct sim_file *file)
 {
-    uint64_t sector = disk->sector_bytes;
     uint64_t least = 0; // The size must cover what survives.
     bool half_done = false;
-    for (uint64_t start = 0; start < file->capacity; start += sector) {
-        bool dirty = false;
-        for (uint64_t i = start / GRAIN; i < (start + sector) / GRAIN && i < file->capacity / GRAIN;
-             i++)
-            dirty = dirty || file->dirty[i];
-        if (!dirty || sim_random_below(&disk->random, 2) == 0) continue;
-        uint64_t size = file->capacity - start < sector ? file->capacity - start : sector;
-        if (!half_done && sim_random_below(&disk->random, 8) == 0) {
-            half_done = true;
-            size /= 2;
-        }
-        sector_survives(file, start, size);
-        least = start + size;
+    for (uint64_t i = 0; i < file->page_count; i++) {
+        if (file->pages[i].dirty == 0) continue;
+        uint64_t end = page_power_lost(disk, &file->pages[i], &half_done);
+        if (end != 0) least = i * PAGE_BYTES + end;
     }
     uint64_t size = sim_random_below(&disk->random, 2) == 0 ? file->durable_size : file->size;
     if (size < least) size = least < file->size ? least : file->size;
     disk->used_bytes = disk->used_bytes - file->size + size;
-    file->size = file->durable_size = size;
-    if (size < file->capacity) memset(file->durable + size, 0, file->capacity - size);
-    if (file->capacity > 0) {
-        memcpy(file->current, file->durable, file->capacity);
-        memset(file->dirty, 0, file->capacity / GRAIN);
-    }
+    uint64_t kept = file->page_count * PAGE_BYTES;
+    if (size < kept) file_write(file, size, NULL, kept - size);
+    file->size = size;
+    file_sync(file);
 }
 
 void sim_disk_crashed(struct sim_node *sim_node, bool power_lost)
@@ -516,8 +615,12 @@ bool sim_disk_rot(struct sim_node *sim_node, const char *path, uint64_t offset)
 {
     struct sim_file *file = file_by_path(&sim_node->disk, path);
     if (file == NULL || offset >= file->size) return false;
-    file->current[offset] ^= 0x55;
-    file->durable[offset] ^= 0x55;
+    struct sim_page *page = &file->pages[offset / PAGE_BYTES];
+    if (page->current == NULL && page->durable == NULL)
+        page->current = page->durable = page_new(NULL);
+    if (page->durable != NULL) page->durable[offset % PAGE_BYTES] ^= 0x55;
+    if (page->current != NULL && page->current != page->durable)
+        page->current[offset % PAGE_BYTES] ^= 0x55;
     return true;
 }
 
@@ -526,5 +629,9 @@ const uint8_t *sim_disk_peek(struct sim_node *sim_node, const char *path, uint64
     struct sim_file *file = file_by_path(&sim_node->disk, path);
     if (file == NULL) return NULL;
     *size = file->size;
-    return file->capacity == 0 ? (const uint8_t *)"" : file->current;
+    free(file->peeked);
+    file->peeked = calloc(1, file->size + 1);
+    invariant(file->peeked != NULL);
+    file_read(file, 0, file->peeked, file->size);
+    return file->peeked;
 }

@@ -24,6 +24,11 @@ struct sim_event {
     void *arg;
 };
 
+struct sim_page {
+    uint8_t *current, *durable; // The same memory when nothing of it is dirty; NULL: zeros.
+    uint8_t dirty;              // A bit for each 512 bytes: `current` is not durable there.
+};
+
 struct sim_file {
     struct list_link link;
     char *path;
@@ -31,9 +36,9 @@ struct sim_file {
     bool unlinked; // Open, but without a name.
     uint32_t handles;
     uint64_t size, durable_size;
-    uint64_t capacity;
-    uint8_t *current, *durable; // Zero beyond their sizes.
-    uint8_t *dirty;             // A byte for each 512: `current` is not durable there.
+    struct sim_page *pages; // Zero beyond the sizes.
+    uint64_t page_count;
+    uint8_t *peeked;
 };
 
 struct sim_disk {
