@@ -7,6 +7,7 @@
 
 #include "core/env_sim_parts.h"
 #include "core/hash.h"
+#include "core/mark.h"
 #include "core/reactor.h"
 
 #define US UINT64_C(1000)
@@ -55,18 +56,8 @@ static bool event_before(const struct sim_event *a, const struct sim_event *b)
     return a->sequence < b->sequence;
 }
 
-struct sim_event *sim_event_add(struct sim *sim, struct sim_node *node, uint64_t delay_ns,
-    const char *name, void (*fire)(struct sim_event *event))
+static void event_push(struct sim *sim, struct sim_event *event)
 {
-    struct sim_event *event = calloc(1, sizeof *event);
-    invariant(event != NULL);
-    event->sim = sim;
-    event->time_ns = sim->now_ns + delay_ns;
-    event->sequence = ++sim->sequence;
-    event->node = node;
-    event->incarnation = node == NULL ? 0 : node->incarnation;
-    event->name = name;
-    event->fire = fire;
     if (sim->event_count == sim->event_capacity) {
         sim->event_capacity = sim->event_capacity == 0 ? 256 : 2 * sim->event_capacity;
         sim->heap = realloc(sim->heap, sizeof *sim->heap * sim->event_capacity);
@@ -78,7 +69,33 @@ struct sim_event *sim_event_add(struct sim *sim, struct sim_node *node, uint64_t
         at = (at - 1) / 2;
     }
     sim->heap[at] = event;
+}
+
+struct sim_event *sim_event_add(struct sim *sim, struct sim_node *node, uint64_t delay_ns,
+    const char *name, void (*fire)(struct sim_event *event))
+{
+    struct sim_event *event = sim->free_events;
+    if (event != NULL)
+        sim->free_events = event->next_free;
+    else
+        event = malloc(sizeof *event);
+    invariant(event != NULL);
+    memset(event, 0, sizeof *event);
+    event->sim = sim;
+    event->time_ns = sim->now_ns + delay_ns;
+    event->sequence = ++sim->sequence;
+    event->node = node;
+    event->incarnation = node == NULL ? 0 : node->incarnation;
+    event->name = name;
+    event->fire = fire;
+    event_push(sim, event);
     return event;
+}
+
+static void event_free(struct sim *sim, struct sim_event *event)
+{
+    event->next_free = sim->free_events;
+    sim->free_events = event;
 }
 
 static struct sim_event *event_pop(struct sim *sim)
@@ -108,7 +125,7 @@ static bool event_stale(const struct sim_event *event)
 static void events_trim(struct sim *sim)
 {
     while (sim->event_count > 0 && event_stale(sim->heap[0]))
-        free(event_pop(sim));
+        event_free(sim, event_pop(sim));
 }
 
 static void note_text(struct sim *sim, const char *what, uint32_t node, uint64_t number)
@@ -130,6 +147,11 @@ static void event_fire(struct sim *sim)
 {
     struct sim_event *event = event_pop(sim);
     if (event->time_ns > sim->now_ns) sim->now_ns = event->time_ns;
+    if (event->node != NULL && event->node->paused_until_ns > sim->now_ns) {
+        event->time_ns = event->node->paused_until_ns; // In the same order among themselves.
+        event_push(sim, event);
+        return;
+    }
     note_text(sim, event->name, event->node == NULL ? 0 : event->node->id, (uint64_t)event->number);
     if (event->shard != NULL) {
         shard_self_set(event->shard);
@@ -137,7 +159,7 @@ static void event_fire(struct sim *sim)
     }
     event->fire(event);
     shard_self_set(NULL);
-    free(event);
+    event_free(sim, event);
 }
 
 // --- struct env ----------------------------------------------------------------------------------
@@ -151,7 +173,8 @@ static uint64_t sim_mono_ns(struct env *env)
 static int64_t sim_wall_ns(struct env *env)
 {
     struct sim_node *sim_node = sim_node_of(env);
-    int64_t wall = WALL_START_NS + (int64_t)sim_node->sim->now_ns + sim_node->wall_offset_ns;
+    int64_t wall =
+        WALL_START_NS + (int64_t)sim_node->sim->now_ns + sim_clock_error_ns(sim_node);
     if (wall > sim_node->wall_latest_ns) sim_node->wall_latest_ns = wall;
     return sim_node->wall_latest_ns;
 }
@@ -235,12 +258,7 @@ static void sim_message_send(
 
 uint32_t sim_node_index(const struct sim_node *sim_node)
 {
-    const struct sim *sim = sim_node->sim;
-    for (uint32_t i = 0; i < sim->node_count; i++) {
-        if (sim->nodes[i] == sim_node) return i;
-    }
-    invariant(false && "a node of another sim");
-    return 0;
+    return sim_node->index;
 }
 
 static void stop_fired(struct sim_event *event)
@@ -285,6 +303,7 @@ struct sim_node *sim_node_add(struct sim *sim, uint32_t id)
     };
     sim_node->sim = sim;
     sim_node->id = id;
+    sim_node->index = sim->node_count;
     snprintf(sim_node->address, sizeof sim_node->address, "10.0.0.%" PRIu32, id);
     snprintf(name, sizeof name, "node/%" PRIu32, id);
     sim_node->random = sim_random_named(sim->seed, name);
@@ -325,6 +344,7 @@ void sim_node_start(
     sim_node->crashed = sim_node->stopping = sim_node->exiting = false;
     sim_node->in_flight = 0;
     sim_node->wall_latest_ns = 0;
+    sim_node->paused_until_ns = 0;
     memset(sim_node->message_time_ns, 0, sizeof sim_node->message_time_ns);
     sim_node->node = node_create(&sim_node->env, &sim_node->options);
     for (uint32_t i = 0; i < options->shard_count; i++) {
@@ -404,6 +424,31 @@ void sim_node_stop(struct sim_node *sim_node)
 void sim_clock_offset_set(struct sim_node *sim_node, int64_t wall_offset_ns)
 {
     sim_node->wall_offset_ns = wall_offset_ns;
+    sim_node->drift_since_ns = sim_node->sim->now_ns;
+}
+
+int64_t sim_clock_error_ns(const struct sim_node *sim_node)
+{
+    int64_t since_us = (int64_t)((sim_node->sim->now_ns - sim_node->drift_since_ns) / US);
+    return sim_node->wall_offset_ns + since_us * sim_node->drift_per_million / 1000;
+}
+
+void sim_clock_drift_set(struct sim_node *sim_node, int64_t per_million)
+{
+    sim_clock_offset_set(sim_node, sim_clock_error_ns(sim_node));
+    sim_node->drift_per_million = per_million;
+}
+
+void sim_node_pause(struct sim_node *sim_node, uint64_t for_ns)
+{
+    if (sim_node->node == NULL) return;
+    sim_node->paused_until_ns = sim_node->sim->now_ns + for_ns;
+    note_text(sim_node->sim, "pause", sim_node->id, for_ns);
+}
+
+bool sim_node_paused(const struct sim_node *sim_node)
+{
+    return sim_node->node != NULL && sim_node->paused_until_ns > sim_node->sim->now_ns;
 }
 
 // A stopping node: once all its tasks have ended the exit hooks run, and once all its operations
@@ -447,6 +492,7 @@ struct sim *sim_create(uint64_t seed, const struct sim_options *options)
     sim->net_random = sim_random_named(seed, "net");
     sim->message_random = sim_random_named(seed, "message");
     list_init(&sim->all_sockets);
+    marks_begin(seed, o->bend);
     return sim;
 }
 
@@ -460,7 +506,13 @@ void sim_destroy(struct sim *sim)
     }
     sim_net_fini(sim);
     while (sim->event_count > 0)
-        free(event_pop(sim));
+        event_free(sim, event_pop(sim));
+    while (sim->free_events != NULL) {
+        struct sim_event *event = sim->free_events;
+        sim->free_events = event->next_free;
+        free(event);
+    }
+    marks_end();
     for (uint32_t i = 0; i < sim->node_count; i++)
         free(sim->nodes[i]);
     free(sim->heap);
@@ -513,6 +565,10 @@ static uint32_t ready_shards(struct sim *sim, struct chance *chances, uint64_t *
     for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *sim_node = sim->nodes[i];
         if (sim_node->node == NULL) continue;
+        if (sim_node->paused_until_ns > sim->now_ns) {
+            if (sim_node->paused_until_ns < *next_ns) *next_ns = sim_node->paused_until_ns;
+            continue;
+        }
         for (uint32_t j = 0; j < sim_node->node->shard_count; j++) {
             struct shard *shard = sim_node->node->shards[j];
             uint64_t deadline = reactor_deadline_ns(shard);
@@ -560,6 +616,7 @@ bool sim_run_until(struct sim *sim, bool (*done)(void *arg), void *arg, uint64_t
 {
     uint64_t end_ns = for_ns > UINT64_MAX - sim->now_ns ? UINT64_MAX : sim->now_ns + for_ns;
     while (done == NULL || !done(arg)) {
+        if (sim->options.until_ns != 0 && sim->now_ns >= sim->options.until_ns) exit(0);
         if (sim->now_ns >= end_ns || !sim_step(sim)) return false;
     }
     return true;

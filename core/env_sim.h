@@ -47,7 +47,9 @@ struct sim_options {
     uint32_t disk_sector_bytes;                        // What tears: 512 or 4096; 0: the seed says.
     uint64_t net_latency_min_ns, net_latency_max_ns;   // 0: 50 us, 5 ms
     uint64_t message_delay_max_ns;                     // Between shards; 0: 50 us
+    bool bend;                                         // SIM_MAYBE fires (core/mark.h).
     bool trace;                                        // One line an event on standard error.
+    uint64_t until_ns;                                 // The process ends there; 0: never.
 };
 
 // `options` may be NULL.
@@ -84,6 +86,13 @@ bool sim_node_crashed(const struct sim_node *sim_node);
 uint32_t sim_node_id(const struct sim_node *sim_node);
 
 void sim_clock_offset_set(struct sim_node *sim_node, int64_t wall_offset_ns);
+// How much faster its wall clock runs than true time, in millionths.
+void sim_clock_drift_set(struct sim_node *sim_node, int64_t per_million);
+// Its wall clock against true time, now.
+int64_t sim_clock_error_ns(const struct sim_node *sim_node);
+// SIGSTOP for so long: nothing of it runs, the world goes on.
+void sim_node_pause(struct sim_node *sim_node, uint64_t for_ns);
+bool sim_node_paused(const struct sim_node *sim_node);
 
 // --- running -------------------------------------------------------------------------------------
 
@@ -102,6 +111,19 @@ void sim_disk_crash_at(struct sim_node *sim_node, uint64_t count);
 // The `count`th operation from now that writes (write, sync, allocate, truncate, names) fails with
 // `error` (a positive errno). A sync that fails has lost its data, and the next succeeds.
 void sim_disk_fail_at(struct sim_node *sim_node, uint64_t count, int error);
+struct sim_disk_faults {
+    uint32_t sync_fail_per_million; // As sim_disk_fail_at, with EIO.
+    uint32_t read_fail_per_million;
+    uint32_t write_lost_per_million;        // Success is told, nothing happened.
+    uint32_t write_misdirected_per_million; // It went to another page of the file.
+    uint32_t write_rotten_per_million;      // A bit of it is wrong.
+    uint32_t slow_factor;                   // Times the latency; 0: 1.
+};
+void sim_disk_faults_set(struct sim_node *sim_node, const struct sim_disk_faults *faults);
+// Nothing completes for so long.
+void sim_disk_freeze(struct sim_node *sim_node, uint64_t for_ns);
+// Damages done so far by lost, misdirected and rotten writes.
+uint64_t sim_disk_damages(const struct sim_node *sim_node);
 // Bytes its files may have in all; 0: no limit.
 void sim_disk_quota_set(struct sim_node *sim_node, uint64_t bytes);
 uint64_t sim_disk_used(const struct sim_node *sim_node);
@@ -112,6 +134,16 @@ const uint8_t *sim_disk_peek(struct sim_node *sim_node, const char *path, uint64
 
 // Cuts (or restores) what `from` sends to `to`. Both ways: call it twice.
 void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut);
-void sim_net_heal(struct sim *sim); // Restores every link.
+void sim_net_heal(struct sim *sim); // Restores every link: cuts, clogs and qualities.
+struct sim_link {
+    uint64_t latency_min_ns, latency_max_ns; // 0: the sim's.
+    uint64_t latency_tail_ns;                // Mean of what comes on top, now and then much more.
+    uint32_t loss_per_million;               // Of pieces: they come late, as repeated packets do.
+    uint32_t reset_per_million;              // Of pieces: the connection breaks instead.
+};
+void sim_net_link_set(
+    struct sim_node *from, struct sim_node *to, const struct sim_link *link);
+// Nothing from the one arrives at the other for so long; then all of it.
+void sim_net_clog(struct sim_node *from, struct sim_node *to, uint64_t for_ns);
 // Resets all connections between the two.
 void sim_net_reset(struct sim_node *a, struct sim_node *b);

@@ -213,6 +213,16 @@ static void file_lose(struct sim_file *file)
     }
 }
 
+static void file_rot(struct sim_file *file, uint64_t offset)
+{
+    struct sim_page *page = &file->pages[offset / PAGE_BYTES];
+    if (page->current == NULL && page->durable == NULL)
+        page->current = page->durable = page_new(NULL);
+    if (page->durable != NULL) page->durable[offset % PAGE_BYTES] ^= 0x55;
+    if (page->current != NULL && page->current != page->durable)
+        page->current[offset % PAGE_BYTES] ^= 0x55;
+}
+
 static void range_sync(struct sim_file *file, uint64_t offset, uint64_t size)
 {
     while (size > 0) {
@@ -284,8 +294,14 @@ static bool is_aligned(const struct disk_op *op)
            (uintptr_t)op->buffer % DIRECT_BYTES == 0;
 }
 
-static int64_t do_read(struct sim_file *file, struct disk_op *op)
+static bool strikes(struct sim_disk *disk, uint32_t per_million)
 {
+    return per_million != 0 && sim_random_chance(&disk->random, per_million);
+}
+
+static int64_t do_read(struct sim_disk *disk, struct sim_file *file, struct disk_op *op)
+{
+    if (strikes(disk, disk->faults.read_fail_per_million)) return -EIO;
     if (op->offset >= file->size) return 0;
     uint64_t size = file->size - op->offset < op->size ? file->size - op->offset : op->size;
     file_read(file, op->offset, op->buffer, size);
@@ -296,8 +312,21 @@ static int64_t do_write(struct sim_disk *disk, struct sim_file *file, const stru
 {
     if (op->offset + op->size > file->size && !file_size_set(disk, file, op->offset + op->size))
         return -ENOSPC;
-    file_write(file, op->offset, op->buffer, op->size);
-    if ((op->flags & DISK_DSYNC) != 0) range_sync(file, op->offset, op->size);
+    uint64_t offset = op->offset;
+    if (strikes(disk, disk->faults.write_lost_per_million)) {
+        disk->damages++;
+        return (int64_t)op->size;
+    }
+    if (strikes(disk, disk->faults.write_misdirected_per_million) && op->size <= file->size) {
+        disk->damages++;
+        offset = sim_random_below(&disk->random, file->size - op->size + 1) / PAGE_BYTES * PAGE_BYTES;
+    }
+    file_write(file, offset, op->buffer, op->size);
+    if (op->size > 0 && strikes(disk, disk->faults.write_rotten_per_million)) {
+        disk->damages++;
+        file_rot(file, offset + sim_random_below(&disk->random, op->size));
+    }
+    if ((op->flags & DISK_DSYNC) != 0) range_sync(file, offset, op->size);
     return (int64_t)op->size;
 }
 
@@ -378,12 +407,15 @@ static bool changes(enum disk_op_kind kind)
     return kind != DISK_READ && kind != DISK_SIZE && kind != DISK_LIST && kind != DISK_CLOSE;
 }
 
-static int64_t do_failure(
-    const struct sim_disk *disk, struct sim_file *file, const struct disk_op *op)
+static bool syncs(const struct disk_op *op)
 {
-    bool syncs = op->kind == DISK_SYNC || (op->kind == DISK_WRITE && (op->flags & DISK_DSYNC) != 0);
-    if (file != NULL && syncs) file_lose(file);
-    return -disk->fail_error;
+    return op->kind == DISK_SYNC || (op->kind == DISK_WRITE && (op->flags & DISK_DSYNC) != 0);
+}
+
+static int64_t do_failure(struct sim_file *file, const struct disk_op *op, int error)
+{
+    if (file != NULL && syncs(op)) file_lose(file);
+    return -error;
 }
 
 static int64_t execute(struct sim_node *sim_node, struct disk_op *op)
@@ -404,12 +436,14 @@ static int64_t execute(struct sim_node *sim_node, struct disk_op *op)
     default: break;
     }
     if (changes(op->kind) && ++disk->changing_ops == disk->fail_at)
-        return do_failure(disk, file, op);
+        return do_failure(file, op, disk->fail_error);
+    if (syncs(op) && strikes(disk, disk->faults.sync_fail_per_million))
+        return do_failure(file, op, EIO);
     if (!is_aligned(op)) return -EINVAL;
     switch (op->kind) {
     case DISK_OPEN: return do_open(disk, op);
     case DISK_CLOSE: handle_drop(disk, op->handle); return 0;
-    case DISK_READ: return do_read(file, op);
+    case DISK_READ: return do_read(disk, file, op);
     case DISK_WRITE: return do_write(disk, file, op);
     case DISK_SYNC: file_sync(file); return 0;
     case DISK_ALLOCATE:
@@ -467,6 +501,8 @@ void sim_disk_submit(struct env *env, struct shard *shard, struct disk_op *op)
         &disk->random, sim->options.disk_latency_min_ns, sim->options.disk_latency_max_ns);
     if (sim_random_chance(&disk->random, sim->options.disk_slow_per_million))
         delay = sim_random_between(&disk->random, MS, 200 * MS);
+    if (disk->faults.slow_factor > 1) delay *= disk->faults.slow_factor;
+    if (disk->frozen_until_ns > sim->now_ns) delay += disk->frozen_until_ns - sim->now_ns;
     struct sim_event *event = sim_event_add(sim, sim_node, delay, op_name(op->kind), disk_fired);
     event->object = flight;
     event->shard = shard;
@@ -599,6 +635,21 @@ void sim_disk_fail_at(struct sim_node *sim_node, uint64_t count, int error)
     sim_node->disk.fail_error = error;
 }
 
+void sim_disk_faults_set(struct sim_node *sim_node, const struct sim_disk_faults *faults)
+{
+    sim_node->disk.faults = *faults;
+}
+
+void sim_disk_freeze(struct sim_node *sim_node, uint64_t for_ns)
+{
+    sim_node->disk.frozen_until_ns = sim_node->sim->now_ns + for_ns;
+}
+
+uint64_t sim_disk_damages(const struct sim_node *sim_node)
+{
+    return sim_node->disk.damages;
+}
+
 void sim_disk_quota_set(struct sim_node *sim_node, uint64_t bytes)
 {
     struct sim_disk *disk = &sim_node->disk;
@@ -615,12 +666,7 @@ bool sim_disk_rot(struct sim_node *sim_node, const char *path, uint64_t offset)
 {
     struct sim_file *file = file_by_path(&sim_node->disk, path);
     if (file == NULL || offset >= file->size) return false;
-    struct sim_page *page = &file->pages[offset / PAGE_BYTES];
-    if (page->current == NULL && page->durable == NULL)
-        page->current = page->durable = page_new(NULL);
-    if (page->durable != NULL) page->durable[offset % PAGE_BYTES] ^= 0x55;
-    if (page->current != NULL && page->current != page->durable)
-        page->current[offset % PAGE_BYTES] ^= 0x55;
+    file_rot(file, offset);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "core/env_sim_parts.h"
 
 #define US UINT64_C(1000)
+#define MS UINT64_C(1000000)
 #define SECOND_NS UINT64_C(1000000000)
 #define INBOUND_BYTES_MAX (256u << 10)
 #define PIECE_BYTES_MAX (64u << 10)
@@ -82,15 +83,32 @@ static uint64_t short_delay(struct sim *sim)
     return sim_random_between(&sim->net_random, US, 50 * US);
 }
 
-static uint64_t link_delay(struct sim *sim)
+// Of one piece; NULL `from` or `to`: as links are by default.
+static uint64_t link_delay(
+    struct sim *sim, const struct sim_node *from, const struct sim_node *to)
 {
-    return sim_random_between(
-        &sim->net_random, sim->options.net_latency_min_ns, sim->options.net_latency_max_ns);
+    uint64_t low = sim->options.net_latency_min_ns, high = sim->options.net_latency_max_ns, more = 0;
+    if (from != NULL && to != NULL && from != to) {
+        const struct sim_link *link = &sim->links[from->index][to->index];
+        if (link->latency_max_ns != 0) low = link->latency_min_ns, high = link->latency_max_ns;
+        if (link->latency_tail_ns != 0) { // Halves as often for each doubling: exponential enough.
+            uint64_t drawn = sim_random_next(&sim->net_random);
+            more = link->latency_tail_ns * (uint64_t)__builtin_clzll(drawn | 1);
+        }
+    }
+    return more + sim_random_between(&sim->net_random, low, high);
 }
 
 static bool link_cut(const struct sim_node *from, const struct sim_node *to)
 {
-    return from->sim->cut[sim_node_index(from)][sim_node_index(to)];
+    return from->sim->cut[from->index][to->index];
+}
+
+// How long the link stays clogged; 0: it is not.
+static uint64_t link_clogged_ns(const struct sim_node *from, const struct sim_node *to)
+{
+    uint64_t until = from->sim->clogged_until_ns[from->index][to->index];
+    return from != to && until > from->sim->now_ns ? until - from->sim->now_ns : 0;
 }
 
 // --- sockets -------------------------------------------------------------------------------------
@@ -255,6 +273,34 @@ static void send_done(struct sim_socket *from)
     complete_later(from->node, from->send_shard, op, (int64_t)size, short_delay(from->sim), "sent");
 }
 
+static void reset_later(struct sim_socket *socket);
+
+// Whether the piece is held back, or the connection breaks: nothing arrives now.
+static bool piece_hindered(struct sim_socket *from)
+{
+    struct sim *sim = from->sim;
+    const struct sim_node *source = from->peer->peer_node, *target = from->peer_node;
+    if (source == target) return false;
+    uint64_t clogged = link_clogged_ns(source, target);
+    if (clogged != 0) {
+        pump_schedule(from, clogged + short_delay(sim));
+        return true;
+    }
+    const struct sim_link *link = &sim->links[source->index][target->index];
+    if (link->reset_per_million != 0 &&
+        sim_random_chance(&sim->net_random, link->reset_per_million)) {
+        reset_later(from);
+        reset_later(from->peer);
+        return true;
+    }
+    if (link->loss_per_million != 0 &&
+        sim_random_chance(&sim->net_random, link->loss_per_million)) {
+        pump_schedule(from, sim_random_between(&sim->net_random, 200 * MS, 800 * MS));
+        return true;
+    }
+    return false;
+}
+
 static void pump_fired(struct sim_event *event)
 {
     struct sim_socket *from = event->object, *to = from->peer;
@@ -263,6 +309,7 @@ static void pump_fired(struct sim_event *event)
     if (to == NULL || from->error != 0) return;
     // A machine's own address is never cut off.
     if (from->peer_node != to->peer_node && link_cut(to->peer_node, from->peer_node)) return;
+    if (piece_hindered(from)) return;
     if (from->sends == NULL) {
         if (!from->ending || from->ended_sent) return;
         from->ended_sent = true;
@@ -308,7 +355,7 @@ static void submit_send(struct sim_node *sim_node, struct shard *shard, struct n
     *end = op;
     socket->send_shard = shard;
     sim_node->in_flight++;
-    pump_schedule(socket, link_delay(sim));
+    pump_schedule(socket, link_delay(sim, sim_node, socket->peer_node));
 }
 
 // --- addresses, listening, connecting ------------------------------------------------------------
@@ -459,7 +506,7 @@ static void connection_make(struct sim_socket *near, struct sim_socket *listener
     accept->shard = listener->listen_shard;
     accept->number = listener->handle;
     to->in_flight++;
-    connect_result_later(near, near->handle, link_delay(sim));
+    connect_result_later(near, near->handle, link_delay(sim, to, from));
 }
 
 static void connect_fired(struct sim_event *event)
@@ -474,10 +521,15 @@ static void connect_fired(struct sim_event *event)
         connect_result_later(socket, -EHOSTUNREACH, 0);
     } else if (to != from && (link_cut(from, to) || link_cut(to, from))) {
         connect_result_later(socket, -ETIMEDOUT, CONNECT_TIMEOUT_NS);
+    } else if (link_clogged_ns(from, to) != 0 || link_clogged_ns(to, from) != 0) {
+        uint64_t there = link_clogged_ns(from, to), back = link_clogged_ns(to, from);
+        struct sim_event *again = sim_event_add(from->sim, from,
+            (there > back ? there : back) + short_delay(from->sim), "connect", connect_fired);
+        again->object = socket;
     } else {
         struct sim_socket *listener = to->node == NULL ? NULL : listener_choose(to, port);
         if (listener == NULL) {
-            connect_result_later(socket, -ECONNREFUSED, link_delay(from->sim));
+            connect_result_later(socket, -ECONNREFUSED, link_delay(from->sim, to, from));
         } else {
             connection_make(socket, listener);
         }
@@ -492,7 +544,7 @@ static void submit_connect(struct sim_node *sim_node, struct shard *shard, struc
     socket->connect_shard = shard;
     sim_node->in_flight++;
     struct sim_event *event =
-        sim_event_add(sim, sim_node, link_delay(sim), "connect", connect_fired);
+        sim_event_add(sim, sim_node, link_delay(sim, NULL, NULL), "connect", connect_fired);
     event->object = socket;
 }
 
@@ -559,9 +611,10 @@ static void socket_close(struct sim_socket *socket)
     }
     socket->send_taken = 0;
     socket_detach(socket);
-    pump_schedule(socket, link_delay(sim));
+    pump_schedule(socket, link_delay(sim, sim_node, socket->peer_node));
     // A peer that waits for room here waits in vain.
-    if (socket->peer != NULL) pump_schedule(socket->peer, link_delay(sim));
+    if (socket->peer != NULL)
+        pump_schedule(socket->peer, link_delay(sim, socket->peer_node, sim_node));
 }
 
 static void submit_shutdown(struct sim_node *sim_node, struct shard *shard, struct net_op *op)
@@ -569,7 +622,7 @@ static void submit_shutdown(struct sim_node *sim_node, struct shard *shard, stru
     struct sim_socket *socket = socket_of(sim_node, op->handle);
     if (socket != NULL) {
         socket->ending = true;
-        pump_schedule(socket, link_delay(sim_node->sim));
+        pump_schedule(socket, link_delay(sim_node->sim, sim_node, socket->peer_node));
     }
     complete_later(sim_node, shard, op, socket == NULL ? -ENOTCONN : 0, short_delay(sim_node->sim),
         "shutdown");
@@ -608,7 +661,8 @@ static void reset_later(struct sim_socket *socket)
 {
     if (socket->node == NULL) return;
     struct sim_event *event =
-        sim_event_add(socket->sim, socket->node, link_delay(socket->sim), "reset", reset_fired);
+        sim_event_add(socket->sim, socket->node, link_delay(socket->sim, NULL, NULL), "reset",
+            reset_fired);
     event->object = socket;
 }
 
@@ -648,7 +702,7 @@ void sim_net_healed(struct sim *sim)
 {
     struct list_link *at = sim->all_sockets.next;
     for (; at != &sim->all_sockets; at = at->next)
-        pump_schedule(container_of(at, struct sim_socket, all_link), link_delay(sim));
+        pump_schedule(container_of(at, struct sim_socket, all_link), link_delay(sim, NULL, NULL));
 }
 
 void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut)
@@ -660,7 +714,19 @@ void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut)
 void sim_net_heal(struct sim *sim)
 {
     memset(sim->cut, 0, sizeof sim->cut);
+    memset(sim->links, 0, sizeof sim->links);
+    memset(sim->clogged_until_ns, 0, sizeof sim->clogged_until_ns);
     sim_net_healed(sim);
+}
+
+void sim_net_link_set(struct sim_node *from, struct sim_node *to, const struct sim_link *link)
+{
+    from->sim->links[from->index][to->index] = *link;
+}
+
+void sim_net_clog(struct sim_node *from, struct sim_node *to, uint64_t for_ns)
+{
+    from->sim->clogged_until_ns[from->index][to->index] = from->sim->now_ns + for_ns;
 }
 
 void sim_net_reset(struct sim_node *a, struct sim_node *b)

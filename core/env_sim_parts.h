@@ -12,6 +12,7 @@
 // point to is gone. Pointers to what belongs to the sim go in `object`.
 struct sim_event {
     uint64_t time_ns, sequence;
+    struct sim_event *next_free;
     struct sim_node *node; // NULL: the world's own.
     uint32_t incarnation;
     const char *name; // One word, for trace and digest.
@@ -53,6 +54,8 @@ struct sim_disk {
     int fail_error;
     uint64_t quota_bytes, used_bytes;
     uint32_t sector_bytes;
+    struct sim_disk_faults faults;
+    uint64_t frozen_until_ns, damages;
 };
 
 struct sim_socket;
@@ -60,7 +63,7 @@ struct sim_socket;
 struct sim_node {
     struct env env;
     struct sim *sim;
-    uint32_t id;
+    uint32_t id, index; // index: position in the sim's nodes.
     char address[32];
     uint32_t incarnation; // Grows when it goes down.
     struct node *node;
@@ -72,6 +75,9 @@ struct sim_node {
     struct sim_random random;
     uint64_t mono_base_ns;
     int64_t wall_offset_ns, wall_latest_ns;
+    int64_t drift_per_million;
+    uint64_t drift_since_ns;
+    uint64_t paused_until_ns;
     uint64_t message_time_ns[SIM_SHARDS_MAX][SIM_SHARDS_MAX];
     struct sim_disk disk;
     struct list_link sockets; // Of the present incarnation.
@@ -92,6 +98,9 @@ struct sim {
     struct sim_node *nodes[SIM_NODES_MAX];
     uint32_t node_count;
     bool cut[SIM_NODES_MAX][SIM_NODES_MAX]; // [from][to], by position in nodes.
+    struct sim_link links[SIM_NODES_MAX][SIM_NODES_MAX];
+    uint64_t clogged_until_ns[SIM_NODES_MAX][SIM_NODES_MAX];
+    struct sim_event *free_events;
     struct list_link all_sockets;           // For the end.
 };
 

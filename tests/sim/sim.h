@@ -10,50 +10,93 @@
 //         sim_run_end(run, sim);
 //     }
 //
-// It runs in a process of its own for each seed, so it may leave memory of crashed nodes behind,
-// and an invariant that fails is a violation like any other. All it decides comes from run->seed;
-// the driver runs some seeds twice and compares the digests.
+// Seeds run in worker processes, many one after another in each: a crashed node's memory is left
+// behind, the worker ends after a while, and an invariant that fails is a violation like any other.
+// All that a scenario decides comes from run->seed; the driver runs some seeds twice and compares the
+// digests. What it injects or does it asks sim_keep about first, so that a failing run can be
+// made smaller.
+//
+// A case (SIM_CASE, tests/sim/case_*.c) is the same, but scripted: one story, short enough to be read.
 #pragma once
 #include "core/arena.h"
 #include "core/env_sim.h"
 
+// What a run consists of and a minimiser can leave out: kinds of faults, single faults, single
+// operations of the workload.
+enum sim_decision { SIM_KIND, SIM_FAULT, SIM_OPERATION, SIM_DECISIONS };
+#define SIM_DECISIONS_MAX 8192u
+
+#define SIM_COUNTS_MAX 24u
+#define SIM_SAMPLES_MAX 24u
+
+// What a run tells the driver besides its verdict; summed up over seeds.
+struct sim_figures {
+    struct sim_figure {
+        const char *name; // Static.
+        uint64_t value;
+    } counts[SIM_COUNTS_MAX];
+    struct sim_sample {
+        const char *name; // Static.
+        uint64_t ns;
+    } samples[SIM_SAMPLES_MAX];
+    uint32_t sample_count;
+};
+
 struct sim_run {
     uint64_t seed;
     bool exhaustive; // Try every case, not a sample.
-    bool trace;
+    bool trace;      // Tell on standard error what is injected and done (sim_tell).
+    bool trace_events;
+    uint64_t until_ns; // Stop the world there, for looking at it; 0: never.
     struct arena arena; // Until the end of the run.
     uint64_t digest;
     uint64_t virtual_ns; // In all simulations of the run.
+    uint32_t decisions[SIM_DECISIONS]; // How many of each there were: the highest number asked for, and 1.
+    struct sim_figures figures;
     bool violated;
+    uint64_t violation_kind; // The same for all violations of one rule.
     char violation[900];
 };
 
 struct sim_scenario {
     const char *name, *summary;
     void (*body)(struct sim_run *run);
+    bool scripted; // A case.
     struct sim_scenario *next;
 };
 void sim_scenario_add(struct sim_scenario *scenario);
 
-#define SIM_SCENARIO(scenario_name, scenario_summary)                                              \
+#define SIM_SCENARIO_OF(scenario_name, scenario_summary, is_scripted)                              \
     static void scenario_##scenario_name(struct sim_run *run);                                     \
-    static struct sim_scenario scenario_##scenario_name##_record = {                               \
-        #scenario_name, scenario_summary, scenario_##scenario_name, NULL};                         \
+    static struct sim_scenario scenario_##scenario_name##_record = {#scenario_name,                \
+        scenario_summary, scenario_##scenario_name, is_scripted, NULL};                            \
     __attribute__((constructor)) static void scenario_##scenario_name##_add(void)                  \
     {                                                                                              \
         sim_scenario_add(&scenario_##scenario_name##_record);                                      \
     }                                                                                              \
     static void scenario_##scenario_name(struct sim_run *run)
+#define SIM_SCENARIO(name, summary) SIM_SCENARIO_OF(name, summary, false)
+#define SIM_CASE(name, summary) SIM_SCENARIO_OF(name, summary, true)
 
 // A simulation from the run's seed and a number that tells several of one run apart. `options` may
 // be NULL. The end folds its digest into the run's and frees it.
 struct sim *sim_run_begin(struct sim_run *run, uint64_t number, const struct sim_options *options);
 void sim_run_end(struct sim_run *run, struct sim *sim);
 
+// Whether decision `number` of its kind is to be carried out; false when a minimiser left it out.
+// Draws for it must not depend on the answer.
+bool sim_keep(struct sim_run *run, enum sim_decision decision, uint32_t number);
+// A line of the run's story, with the virtual time; only when it is traced.
+void sim_tell(struct sim_run *run, const struct sim *sim, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void sim_count(struct sim_run *run, const char *name, uint64_t more);
+void sim_sample(struct sim_run *run, const char *name, uint64_t ns);
+
 // Records a violation; the first one counts. Does not jump: return when run->violated.
 void sim_violation(struct sim_run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 #define SIM_CHECK(run, cond)                                                                       \
     do {                                                                                           \
-        if (!(cond)) sim_violation((run), "%s:%d: %s", __FILE__, __LINE__, #cond);                 \
+        if (!(cond)) sim_violation((run), __FILE__ ": " #cond "%s", "");                           \
     } while (0)
