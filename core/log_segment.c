@@ -173,6 +173,7 @@ static struct status batch_replay(struct reader *reader, const struct log_batch_
         struct log_record record = {.stream = header.stream,
             .term = header.term,
             .index = header.index,
+            .kind = header.kind,
             .payload = bytes_of(start + at + sizeof header, header.payload_bytes)};
         at += log_record_bytes(header.payload_bytes);
         if (at > end) at = end;

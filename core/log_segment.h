@@ -48,7 +48,7 @@ struct log_record_header {
     uint64_t term;
     uint64_t index;
     uint32_t payload_bytes;
-    uint32_t reserved;
+    uint32_t kind;
 };
 
 struct log_segment {

@@ -173,7 +173,8 @@ struct status log_writer_append(struct log_writer *log, struct log_append *appen
     struct log_record_header header = {.stream = append->record.stream,
         .term = append->record.term,
         .index = append->record.index,
-        .payload_bytes = (uint32_t)payload_bytes};
+        .payload_bytes = (uint32_t)payload_bytes,
+        .kind = append->record.kind};
     uint8_t *at = batch->buffer + batch->used;
     memcpy(at, &header, sizeof header);
     at += sizeof header;

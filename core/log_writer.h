@@ -6,7 +6,7 @@
 // Appends of one reactor turn leave as one O_DIRECT + DSYNC write at the end of the turn; while it is in
 // flight the next batch gathers. Segments are pre-written with zeroes and recycled after checkpoints, so
 // that a flush never extends a file. The log knows nothing of what a record means: a record is a stream
-// number (the slice), a term, an index and a payload.
+// number (the slice), a term, an index, a kind and a payload.
 //
 // On disk  Segment: 4 KiB header block (magic, format version, segment sequence, crc), then batches. A
 //          batch starts on a 4 KiB boundary: header (magic, segment sequence, batch sequence, payload bytes,
@@ -33,6 +33,7 @@ struct log_record {
     uint64_t stream; // Slice id.
     uint64_t term;
     uint64_t index;
+    uint32_t kind; // The owner's: what the payload is.
     struct bytes payload;
 };
 

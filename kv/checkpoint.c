@@ -51,7 +51,7 @@ static void log_truncate(struct kv_shard *kv)
     for (uint32_t i = 0; i < kv->slice_count; i++) {
         const struct slice *slice = kv->slices[i];
         bool clean = slice->in_flight == 0 && slice->log.applied_index == slice->checkpoint_index &&
-                     slice->log.last_index == slice->log.applied_index;
+                     raft_log_last(&slice->log) == slice->log.applied_index;
         if (!clean && slice->checkpoint_position < safe) safe = slice->checkpoint_position;
     }
     if (safe > 0) log_writer_truncate(kv->log, safe);

@@ -353,7 +353,15 @@ struct status slice_serve(struct task *task, struct slice *slice, struct log_wri
     (void)task;
     TRY(slice_replay_end(slice));
     TRY(load_ingest_high(slice));
-    raft_log_init(&slice->log, log, slice->id, replay->term + 1, replay->applied_index);
+    raft_log_init(&slice->log, &(struct raft_log_options){
+                                   .slice = slice->id,
+                                   .self = slice->shard->node->id,
+                                   .applied_index = replay->applied_index,
+                                   .applied_term = replay->term,
+                                   .hooks = &slice_log_hooks,
+                                   .arg = slice,
+                               });
+    TRY(raft_log_start(&slice->log, log, NULL));
     slice->log.applied_position = replay->applied_position;
     // Nothing may be committed at or below what an earlier life may have given out as read or closed.
     slice->ceiling_proposed = slice->ceiling;
@@ -400,7 +408,7 @@ static struct status lower_ceiling(struct slice *slice)
     struct hlc_timestamp used = hlc_max(slice->last_commit, slice->read_high);
     struct status st = store_begin(slice->store);
     if (failed(st)) return st;
-    st = slice_apply_mark(slice, slice->log.term, slice->log.applied_index, used);
+    st = slice_apply_mark(slice, raft_log_term(&slice->log), slice->log.applied_index, used);
     if (failed(st)) {
         store_rollback(slice->store);
         return st;

@@ -19,6 +19,7 @@ struct slice_proposal {
     struct status st;
     bool done;
     struct wait_queue waiter;
+    bool is_part; // Of a large entry; the last one is the proposal itself.
     struct slice_proposal *next;
 };
 
@@ -77,6 +78,7 @@ CHECKED struct status slice_ceiling_wait(
     struct task *task, struct slice *slice, struct hlc_timestamp ts);
 
 // --- slice_propose.c
+extern const struct raft_log_hooks slice_log_hooks;
 // slice_admit without regard to the disk's room: for what makes room, and for ceilings.
 CHECKED struct status slice_admit_any(struct task *task, struct slice *slice);
 void slice_fail(struct slice *slice, struct status st, const char *what);

@@ -132,12 +132,36 @@ static struct status ambiguous(void)
         "the outcome of the commit is unknown: the log failed");
 }
 
-static void proposal_committed(struct raft_proposal *raft, struct status st)
+static void part_end(struct slice_proposal *part, struct status st)
+{
+    part->st = st;
+    part->done = true;
+    wait_queue_wake_all(&part->waiter, STATUS_OK);
+}
+
+static void proposal_failed(struct raft_proposal *raft, struct status st)
 {
     struct slice_proposal *proposal = container_of(raft, struct slice_proposal, raft);
-    struct slice *slice = proposal->slice;
-    if (failed(st) || failed(slice->failed)) {
-        if (failed(st)) slice_fail(slice, st, "writing its log");
+    slice_fail(proposal->slice, st, "writing its log");
+    if (proposal->is_part) {
+        part_end(proposal, st);
+    } else {
+        proposal_finish(proposal, ambiguous());
+    }
+}
+
+static void log_committed(struct raft_log *log, const struct log_record *record,
+    log_position position, struct raft_proposal *raft)
+{
+    struct slice *slice = log->arg;
+    struct slice_proposal *proposal = container_of(raft, struct slice_proposal, raft);
+    (void)record;
+    (void)position;
+    if (proposal->is_part) {
+        part_end(proposal, STATUS_OK);
+        return;
+    }
+    if (failed(slice->failed)) {
         proposal_finish(proposal, ambiguous());
         return;
     }
@@ -153,14 +177,7 @@ static void proposal_committed(struct raft_proposal *raft, struct status st)
     slice->committed_items += proposal->item_count;
 }
 
-static void part_committed(struct raft_proposal *raft, struct status st)
-{
-    struct slice_proposal *part = container_of(raft, struct slice_proposal, raft);
-    if (failed(st)) slice_fail(part->slice, st, "writing its log");
-    part->st = st;
-    part->done = true;
-    wait_queue_wake_all(&part->waiter, STATUS_OK);
-}
+const struct raft_log_hooks slice_log_hooks = {.committed = log_committed};
 
 static void part_fill(struct bytes payload, size_t offset, uint8_t *out, size_t *size)
 {
@@ -190,7 +207,8 @@ static struct status propose_parts(
             TRY(raft_log_propose(&slice->log, &proposal->raft, record));
             break;
         }
-        struct slice_proposal part = {.slice = slice, .raft = {.committed = part_committed}};
+        struct slice_proposal part = {
+            .slice = slice, .raft = {.failed = proposal_failed}, .is_part = true};
         wait_queue_init(&part.waiter);
         TRY(raft_log_propose(&slice->log, &part.raft, record));
         wait_done(task, &part);
@@ -230,7 +248,7 @@ struct status slice_propose(struct task *task, struct slice *slice, struct bytes
 {
     struct arena_mark mark = arena_mark(task->arena);
     struct slice_proposal proposal = {
-        .slice = slice, .payload = payload, .raft = {.committed = proposal_committed}};
+        .slice = slice, .payload = payload, .raft = {.failed = proposal_failed}};
     struct status st = STATUS_OK;
     if (failed(slice->failed)) return slice->failed;
     if (payload.size > ENTRY_BYTES_MAX)

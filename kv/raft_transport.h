@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A shard's consensus groups and their messages: one tick timer for all groups that are not quiet, and one message
+// a turn to each shard of another node, whatever number of groups had something to say to it.
+//
+// Quiet groups say nothing. For them, and only while there are any, a shard that holds a group's leader sends an
+// empty message every RAFT_ALIVE_NS to where its followers are; followers of a node that is silent for
+// RAFT_SILENT_NS wake and look for a new leader.
+//
+// Shard    One a shard.
+// Memory   Frames gather up to RAFT_FRAME_BYTES; malloc'ed once.
+// Errors   A malformed frame is logged and dropped whole from there on.
+#pragma once
+#include "core/hashmap.h"
+#include "core/shard.h"
+#include "kv/raft_log.h"
+
+#define RAFT_TICK_NS UINT64_C(100000000)
+#define RAFT_ALIVE_NS UINT64_C(300000000)
+#define RAFT_SILENT_NS UINT64_C(1500000000)
+#define RAFT_FRAME_BYTES (1u << 20)
+
+struct raft_peer; // A shard of another node.
+
+// How messages leave; the real ones are rpc_send and cluster_slice_shard.
+struct raft_network {
+    // The shard of `node` that holds its replica of the slice; false: not known now.
+    bool (*shard_of)(void *arg, uint32_t node, uint64_t slice, uint32_t *shard);
+    bool (*send)(void *arg, uint32_t node, uint32_t shard, struct bytes frame);
+    void *arg;
+};
+
+struct raft_shard {
+    struct shard *shard;
+    uint32_t self; // Node.
+    struct raft_network network;
+    struct hashmap groups; // struct raft_log by slice.
+    struct list_link ticking, dirty;
+    struct timer tick, alive;
+    struct turn_hook hook;
+    struct raft_peer *peers;
+    struct raft_peer *sending; // With a frame to send.
+    void *scratch;             // Decoded entries.
+    uint32_t scratch_capacity;
+    struct raft_append_slot *free_slots;
+    bool stopped;
+};
+
+struct raft_shard *raft_shard_create(
+    struct shard *shard, uint32_t self, const struct raft_network *network);
+// With rpc_send, and registered as what takes RPC_RAFT messages of this shard.
+struct raft_shard *raft_shard_create_rpc(struct shard *shard, uint32_t self);
+// Its groups were stopped before.
+void raft_shard_destroy(struct raft_shard *raft_shard);
+// A frame from a shard of another node. Groups that are not here are passed over.
+void raft_shard_receive(
+    struct raft_shard *raft_shard, uint32_t node, uint32_t shard, struct bytes frame);
+// The node is down, for sure or as far as anybody knows (kv/cluster.h): groups led there look for another leader.
+void raft_shard_node_down(struct raft_shard *raft_shard, uint32_t node);
+
+// --- for raft_log.c ------------------------------------------------------------------------------
+
+void raft_shard_add(struct raft_shard *raft_shard, struct raft_log *log);
+void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log);
+void raft_shard_dirty(struct raft_shard *raft_shard, struct raft_log *log);
+void raft_shard_send(struct raft_shard *raft_shard, struct raft_log *log,
+    const struct raft_message *message);
