@@ -81,7 +81,7 @@ enum raft_message_kind {
     RAFT_PREVOTE_REPLY,
     RAFT_VOTE,
     RAFT_VOTE_REPLY,
-    RAFT_APPEND,       // index, log_term: what comes before the entries. Without entries: a heartbeat.
+    RAFT_APPEND, // index, log_term: what comes before the entries. Without entries: a heartbeat.
     RAFT_APPEND_REPLY, // index: everything up to it agrees and is durable. Rejected: a place to try.
     RAFT_TIMEOUT_NOW,  // Campaign at once: leadership is handed over.
     RAFT_MESSAGE_KIND_END,
@@ -144,7 +144,8 @@ struct raft_io {
     void (*dropped)(void *arg, void *proposal, bool known);
     // The note for an append; returns its size. May be NULL.
     uint8_t (*note)(void *arg, uint8_t out[RAFT_NOTE_BYTES]);
-    void (*noted)(void *arg, const uint8_t *note, uint8_t note_bytes); // From a leader. May be NULL.
+    void (*noted)(
+        void *arg, const uint8_t *note, uint8_t note_bytes); // From a leader. May be NULL.
     void *arg;
 };
 
@@ -158,11 +159,11 @@ struct raft {
     uint64_t term;
     uint32_t vote;
     uint64_t commit;
-    uint64_t applied; // As told.
+    uint64_t applied;         // As told.
     uint64_t base, base_term; // The window's entries are base + 1 .. last.
     uint64_t last, last_term;
-    uint64_t handed; // To the disk.
-    uint64_t stable; // Durable, and of the present log.
+    uint64_t handed;              // To the disk.
+    uint64_t stable;              // Durable, and of the present log.
     struct raft_config config;    // In effect: of the newest entry, committed or not.
     struct raft_config committed; // Of the newest committed entry.
     bool quiet;
@@ -192,10 +193,10 @@ struct raft {
 
 struct raft_options {
     uint32_t self;
-    struct raft_config config;    // As of `base`.
-    uint64_t base, base_term;     // Everything up to it is in the store (or may be: applied below).
-    uint64_t applied;             // At least `base`: in the store.
-    uint64_t term;                // Hard state; 0 when there was none.
+    struct raft_config config; // As of `base`.
+    uint64_t base, base_term;  // Everything up to it is in the store (or may be: applied below).
+    uint64_t applied;          // At least `base`: in the store.
+    uint64_t term;             // Hard state; 0 when there was none.
     uint32_t vote;
     uint64_t seed; // Different for each replica and each start.
     bool damaged;
@@ -204,8 +205,8 @@ struct raft_options {
 void raft_init(struct raft *raft, const struct raft_options *options);
 void raft_fini(struct raft *raft); // Calls no callback.
 // What the disk holds above `base`, in order, durable; before raft_start.
-CHECKED struct status raft_restore(
-    struct raft *raft, uint64_t term, enum raft_entry_kind kind, struct bytes body, uint64_t position);
+CHECKED struct status raft_restore(struct raft *raft, uint64_t term, enum raft_entry_kind kind,
+    struct bytes body, uint64_t position);
 // A voter that is alone leads at once, with everything committed; others begin as followers.
 void raft_start(struct raft *raft);
 

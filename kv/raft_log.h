@@ -45,7 +45,8 @@ struct raft_log_hooks {
     void (*batch_end)(struct raft_log *log);
     // This replica leads, and everything of earlier terms was handed to `committed`.
     void (*leading)(struct raft_log *log);
-    void (*following)(struct raft_log *log, uint32_t leader); // 0: unknown. No proposal is accepted.
+    void (*following)(
+        struct raft_log *log, uint32_t leader); // 0: unknown. No proposal is accepted.
     // Members changed (log->raft.committed), by an entry that `committed` was called with just before.
     void (*config_changed)(struct raft_log *log);
     // A member is behind what is kept: stream the store's state to it, then raft_log_snapshot_sent.
@@ -98,10 +99,11 @@ struct raft_proposal {
 
 struct raft_log_options {
     uint64_t slice;
-    uint32_t self; // Node.
-    struct raft_config config; // As of the applied mark. None: this node alone.
+    uint32_t self;                        // Node.
+    struct raft_config config;            // As of the applied mark. None: this node alone.
     uint64_t applied_index, applied_term; // The store's mark.
-    bool damaged; // What was on disk is lost in part: this replica takes part in nothing until it is replaced.
+    bool
+        damaged; // What was on disk is lost in part: this replica takes part in nothing until it is replaced.
     const struct raft_log_hooks *hooks;
     void *arg;
 };
@@ -112,8 +114,7 @@ void raft_log_fini(struct raft_log *log);
 CHECKED struct status raft_log_replay(
     struct raft_log *log, const struct log_record *record, log_position position);
 // The next entry above the applied mark that is known to be committed. Good until the next call of either.
-bool raft_log_replay_next(
-    struct raft_log *log, struct log_record *record, log_position *position);
+bool raft_log_replay_next(struct raft_log *log, struct log_record *record, log_position *position);
 // How far raft_log_replay_next has come (or the applied mark): what the store holds then, durable or not.
 void raft_log_replay_applied(const struct raft_log *log, uint64_t *index, uint64_t *term);
 

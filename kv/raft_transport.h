@@ -63,5 +63,5 @@ void raft_shard_node_down(struct raft_shard *raft_shard, uint32_t node);
 void raft_shard_add(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_dirty(struct raft_shard *raft_shard, struct raft_log *log);
-void raft_shard_send(struct raft_shard *raft_shard, struct raft_log *log,
-    const struct raft_message *message);
+void raft_shard_send(
+    struct raft_shard *raft_shard, struct raft_log *log, const struct raft_message *message);
