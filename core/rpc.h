@@ -84,6 +84,7 @@ void rpc_method_register(const struct rpc_method *method);
 // --- calling -------------------------------------------------------------------------------------
 
 struct rpc_conn;
+struct rpc_wait;
 
 struct rpc_call {
     uint32_t node;       // Whom to ask (the own node too: then without a connection), or 0 with
@@ -99,8 +100,7 @@ struct rpc_call {
     // The module's own.
     uint64_t id;
     struct rpc_conn *conn;
-    struct task *caller;
-    uint32_t *pending;
+    struct rpc_wait *wait;
     struct list_link link;
     bool done;
 };

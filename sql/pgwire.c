@@ -10,6 +10,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/rpc.h"
 #include "core/tls.h"
 #include "sql/pgwire_conn.h"
 #include "sql/shard_state.h"
@@ -188,9 +189,25 @@ static bool startup_packet_ready(struct pgwire *wire)
     return size > WIRE_STARTUP_BYTES_MAX || input.size >= size;
 }
 
+// A node of the cluster called, not a client: the connection goes to where it is served.
+static void hand_over(struct pgwire *wire)
+{
+    struct conn *conn = wire->conn;
+    timer_disarm(conn_shard(conn), &wire->idle_timer);
+    arena_fini(&wire->in_arena);
+    arena_fini(&wire->out_arena);
+    free(wire);
+    rpc_accept(conn);
+}
+
 static void on_input(struct conn *conn)
 {
     struct pgwire *wire = conn_arg(conn);
+    if (wire->state == PGWIRE_STARTUP && !wire->busy && !conn_ended(conn)) {
+        enum rpc_match match = rpc_match(conn_input(conn));
+        if (match == RPC_YES) hand_over(wire);
+        if (match == RPC_YES || (match == RPC_MAYBE && conn_input(conn).size > 3)) return;
+    }
     if (wire->busy) {
         // Nobody is left to take the answer: stop working on it.
         if (conn_ended(conn) && wire->task != NULL && wire->session != NULL)
@@ -387,6 +404,7 @@ struct status pgwire_start(struct task *task, const struct pgwire_options *optio
     server->node = node;
     server->tls = options->tls;
     server->insecure = options->insecure;
+    server->starting = options->starting;
     node->env->random_bytes(node->env, server->secret, sizeof server->secret);
     node->slots[NODE_SLOT_SQL] = server;
     metric_register(&metric_conns);
@@ -400,6 +418,12 @@ struct status pgwire_start(struct task *task, const struct pgwire_options *optio
 out:
     free(call);
     return st;
+}
+
+void pgwire_ready(struct node *node)
+{
+    struct pgwire_server *server = node->slots[NODE_SLOT_SQL];
+    __atomic_store_n(&server->starting, false, __ATOMIC_RELEASE);
 }
 
 void pgwire_tls_set(struct node *node, struct tls_context *tls)

@@ -34,10 +34,13 @@ struct pgwire_options {
     const char *address;
     struct tls_context *tls; // NULL: plaintext only.
     bool insecure;           // No passwords are asked for. Loopback trials only.
+    bool starting;           // Clients are told 57P03 until pgwire_ready.
 };
 // Listens on every shard. `bound` (64 bytes) gets the address with the port chosen.
 CHECKED struct status pgwire_start(
     struct task *task, const struct pgwire_options *options, char bound[64]);
+// From now on clients may log in. Nodes that call on the same port (core/rpc.h) could before.
+void pgwire_ready(struct node *node);
 // New TLS material for connections to come.
 void pgwire_tls_set(struct node *node, struct tls_context *tls);
 // Stops accepting, tells idle sessions 57P01, waits for busy ones up to `grace_ns`, then cancels them.

@@ -21,6 +21,7 @@ struct pgwire_server {
     struct tls_context *tls;
     bool insecure;
     bool draining;
+    bool starting; // Nobody may log in yet.
     uint8_t secret[32]; // For made-up SCRAM salts.
     struct listener *listeners[256]; // One a shard.
 };

@@ -290,7 +290,8 @@ static struct status startup(struct task *task, struct pgwire *wire)
         TRY(packet_read(task, wire, &body));
         struct wire_reader reader = wire_reader(body);
         code = wire_read_u32(&reader);
-        if (code == WIRE_CANCEL_REQUEST && body.size == 12) {
+        bool starting = __atomic_load_n(&wire->server->starting, __ATOMIC_ACQUIRE);
+        if (code == WIRE_CANCEL_REQUEST && body.size == 12 && !starting) {
             uint32_t process = wire_read_u32(&reader), secret = wire_read_u32(&reader);
             TRY(pgwire_cancel_process(task, task->shard->node, process, secret));
             wire->terminate = true;
@@ -318,6 +319,8 @@ static struct status startup(struct task *task, struct pgwire *wire)
         wire_end(&wire->out, start);
     }
     TRY(require_tls(wire));
+    if (__atomic_load_n(&wire->server->starting, __ATOMIC_ACQUIRE))
+        TRY(status_make(E_CANNOT_CONNECT_NOW, "the database system is starting up"));
     if (wire->server->draining)
         TRY(status_make(SQLSTATE('5', '7', 'P', '0', '3'), "server is shutting down"));
     struct pgwire_route route = {.tenant = TENANT_SYSTEM, .name = "system"};
