@@ -357,12 +357,17 @@ void sim_node_start(
         .class = TASK_SYSTEM,
         .ended = init_ended,
         .ended_arg = sim_node};
-    shard_self_set(sim_node->node->shards[0]);
-    reactor_clock(sim_node->node->shards[0]);
-    struct status st = task_start(sim_node->node->shards[0], &task);
+    sim_task_start(sim_node, 0, &task);
+    note_text(sim_node->sim, "start", sim_node->id, options->shard_count);
+}
+
+void sim_task_start(struct sim_node *sim_node, uint32_t shard, const struct task_options *options)
+{
+    shard_self_set(sim_node->node->shards[shard]);
+    reactor_clock(sim_node->node->shards[shard]);
+    struct status st = task_start(sim_node->node->shards[shard], options);
     invariant(!failed(st));
     shard_self_set(NULL);
-    note_text(sim_node->sim, "start", sim_node->id, options->shard_count);
 }
 
 struct node *sim_node_running(struct sim_node *sim_node)
@@ -620,4 +625,9 @@ bool sim_run_until(struct sim *sim, bool (*done)(void *arg), void *arg, uint64_t
         if (sim->now_ns >= end_ns || !sim_step(sim)) return false;
     }
     return true;
+}
+
+void sim_time_pass(struct sim *sim, uint64_t until_ns)
+{
+    if (until_ns > sim->now_ns) sim->now_ns = until_ns;
 }

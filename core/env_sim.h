@@ -70,6 +70,8 @@ struct sim_node *sim_node_by_id(struct sim *sim, uint32_t id);
 // Starts the program on it: `init` runs as a task on shard 0. `options->id` is the machine's.
 void sim_node_start(
     struct sim_node *sim_node, const struct node_options *options, task_fn init, void *arg);
+// Starts a task on a running node from outside, as sim_node_start does with init.
+void sim_task_start(struct sim_node *sim_node, uint32_t shard, const struct task_options *options);
 // NULL while it is down.
 struct node *sim_node_running(struct sim_node *sim_node);
 const char *sim_node_address(const struct sim_node *sim_node); // "10.0.0.1"
@@ -101,6 +103,8 @@ bool sim_step(struct sim *sim);
 // Steps until done(arg) holds (checked after each), until `for_ns` of virtual time have passed, or
 // until nothing is left to do. Returns whether it holds. NULL `done`: only the time ends it.
 bool sim_run_until(struct sim *sim, bool (*done)(void *arg), void *arg, uint64_t for_ns);
+// Nothing is left to do, and time passes all the same. Not backwards.
+void sim_time_pass(struct sim *sim, uint64_t until_ns);
 
 // --- faults --------------------------------------------------------------------------------------
 

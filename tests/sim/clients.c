@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/sim/clients.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "core/hash.h"
+#include "kv/key.h"
+#include "kv/kv_node.h"
+
+enum table { TABLE_ACCOUNT = 'b', TABLE_LIST = 'l', TABLE_REGISTER = 'r', TABLE_SETUP = 's' };
+
+void clients_init(struct clients *clients, struct world *world, uint32_t operations)
+{
+    struct sim_random random = sim_random_named(world->run->seed, "clients");
+    memset(clients, 0, sizeof *clients);
+    clients->world = world;
+    clients->operations = operations;
+    clients->groups = (uint32_t)sim_random_between(&random, 1, 5);
+    clients->think_max_ns = sim_random_between(&random, WORLD_MS, 60 * WORLD_MS);
+    clients->accounts = (uint32_t)sim_random_between(&random, 2, CLIENTS_ACCOUNTS_MAX);
+    clients->lists = (uint32_t)sim_random_between(&random, 1, 6);
+    clients->registers = (uint32_t)sim_random_between(&random, 1, 3);
+    list_history_init(&clients->list_history, world->run, clients->lists, operations + 1);
+    register_history_init(&clients->register_history, world->run, operations + 1);
+}
+
+// --- keys ----------------------------------------------------------------------------------------
+
+static struct bytes group_key(struct arena *arena, uint32_t group)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    key_append_tenant_prefix(&key, CLIENTS_TENANT);
+    buffer_append_u8(&key, (uint8_t)('a' + group));
+    return buffer_bytes(&key);
+}
+
+static struct bytes key_of(
+    const struct clients *clients, struct arena *arena, enum table table, uint32_t number)
+{
+    struct buffer key;
+    uint32_t group = (number * 7 + (uint32_t)table) % clients->groups;
+    buffer_init(&key, arena);
+    buffer_append_bytes(&key, group_key(arena, group));
+    buffer_append_u8(&key, (uint8_t)table);
+    buffer_append_u8(&key, (uint8_t)number);
+    return buffer_bytes(&key);
+}
+
+static struct status lay_out_accounts(struct task *task, struct clients *clients)
+{
+    struct status st;
+    struct kv_txn *txn = NULL;
+    struct bytes there;
+    const struct kv_txn_options options = {.tenant = CLIENTS_TENANT};
+    const int64_t balance = CLIENTS_BALANCE;
+    TRY(kv_txn_begin(task, &options, &txn));
+    for (uint32_t i = 0; i < clients->accounts; i++)
+        TRY(kv_insert(task, txn, key_of(clients, task->arena, TABLE_ACCOUNT, i),
+            bytes_of(&balance, sizeof balance), task->arena, &there));
+    struct kv_txn *ending = txn;
+    txn = NULL;
+    TRY(kv_txn_commit(task, ending, NULL));
+out:
+    if (txn != NULL) kv_txn_rollback(task, txn);
+    return st;
+}
+
+CHECKED struct status clients_lay_out(struct task *task, struct clients *clients, uint32_t slices)
+{
+    struct status st = STATUS_OK;
+    if (clients->laid_out) return STATUS_OK;
+    TRY(kv_tenant_create(task, CLIENTS_TENANT, 1));
+    for (uint32_t i = 0; i < clients->groups && slices > 1; i++) {
+        struct span span = {group_key(task->arena, i), group_key(task->arena, i + 1)};
+        st = kv_move_empty(task, span, 1 + i % slices);
+        if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE)) TRY(st);
+    }
+    TRY(lay_out_accounts(task, clients));
+    clients->laid_out = true;
+out:
+    return st;
+}
+
+// --- operations ----------------------------------------------------------------------------------
+
+struct operation {
+    struct clients *clients;
+    struct task *task;
+    struct sim_random random;
+    struct kv_txn *txn;
+    enum fate fate;
+    bool writes;
+};
+
+static uint64_t true_ns(const struct clients *clients)
+{
+    return sim_now_ns(clients->world->sim);
+}
+
+static struct status begin(struct operation *op, bool read_only)
+{
+    const struct kv_txn_options options = {.tenant = CLIENTS_TENANT, .read_only = read_only};
+    op->fate = FATE_VOID;
+    return kv_txn_begin(op->task, &options, &op->txn);
+}
+
+// Whatever comes of it is in op->fate.
+static struct status commit(struct operation *op)
+{
+    struct kv_txn *txn = op->txn;
+    op->txn = NULL;
+    op->writes = kv_txn_has_writes(txn);
+    op->fate = FATE_UNKNOWN; // If the node dies meanwhile.
+    struct status st = kv_txn_commit(op->task, txn, NULL);
+    if (!failed(st))
+        op->fate = FATE_DONE;
+    else if (!status_is(st, E_AMBIGUOUS_RESULT))
+        op->fate = FATE_VOID;
+    return st;
+}
+
+static int64_t balance_of(struct clients *clients, struct bytes value)
+{
+    int64_t balance = 0;
+    if (value.size == sizeof balance)
+        memcpy(&balance, value.data, sizeof balance);
+    else
+        sim_violation(clients->world->run, "an account of %zu bytes", value.size);
+    return balance;
+}
+
+static struct status put_balance(struct operation *op, uint32_t account, int64_t balance)
+{
+    return kv_put(op->task, op->txn, key_of(op->clients, op->task->arena, TABLE_ACCOUNT, account),
+        bytes_of(&balance, sizeof balance));
+}
+
+static struct status transfer(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct bytes value;
+    struct kv_read read = {0};
+    uint32_t from = (uint32_t)sim_random_below(&op->random, clients->accounts);
+    uint32_t to = (uint32_t)sim_random_below(&op->random, clients->accounts);
+    int64_t amount = (int64_t)sim_random_between(&op->random, 1, 10);
+    if (sim_random_below(&op->random, 2) == 0) read.lock = KV_LOCK_EXCLUSIVE;
+    TRY(begin(op, false));
+    TRY(kv_get(op->task, op->txn, &read, key_of(clients, op->task->arena, TABLE_ACCOUNT, from),
+        op->task->arena, &value));
+    int64_t source = balance_of(clients, value);
+    TRY(kv_get(op->task, op->txn, &read, key_of(clients, op->task->arena, TABLE_ACCOUNT, to),
+        op->task->arena, &value));
+    int64_t target = balance_of(clients, value);
+    if (from != to) {
+        TRY(put_balance(op, from, source - amount));
+        TRY(put_balance(op, to, target + amount));
+    }
+    TRY(commit(op));
+out:
+    return st;
+}
+
+static void check_total(struct clients *clients, int64_t total, uint32_t accounts, const char *how)
+{
+    if (accounts != clients->accounts || total != (int64_t)clients->accounts * CLIENTS_BALANCE)
+        sim_violation(clients->world->run, "%s of %u accounts gives %u of them with %" PRId64 " in all",
+            how, clients->accounts, accounts, total);
+}
+
+static struct status total_scan(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct kv_scan scan;
+    struct kv_batch batch;
+    int64_t total = 0;
+    uint32_t found = 0;
+    TRY(begin(op, sim_random_below(&op->random, 2) == 0));
+    kv_scan_init(&scan, key_tenant_span(op->task->arena, CLIENTS_TENANT));
+    scan.reverse = sim_random_below(&op->random, 2) == 0;
+    scan.batch_rows = (uint32_t)sim_random_between(&op->random, 1, 20);
+    do {
+        TRY(kv_scan_next(op->task, op->txn, &scan, op->task->arena, &batch));
+        for (uint32_t i = 0; i < batch.count; i++) {
+            struct bytes key = batch.pairs[i].key;
+            if (key.size < 2 || key.data[key.size - 2] != TABLE_ACCOUNT) continue;
+            total += balance_of(clients, batch.pairs[i].value);
+            found++;
+        }
+    } while (batch.count > 0);
+    TRY(commit(op));
+    check_total(clients, total, found, "a scan");
+out:
+    return st;
+}
+
+static struct status total_many(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct bytes keys[CLIENTS_ACCOUNTS_MAX], values[CLIENTS_ACCOUNTS_MAX];
+    int64_t total = 0;
+    uint32_t found = 0;
+    TRY(begin(op, sim_random_below(&op->random, 2) == 0));
+    for (uint32_t i = 0; i < clients->accounts; i++)
+        keys[i] = key_of(clients, op->task->arena, TABLE_ACCOUNT, i);
+    TRY(kv_get_many(
+        op->task, op->txn, NULL, keys, clients->accounts, op->task->arena, values, NULL));
+    for (uint32_t i = 0; i < clients->accounts; i++) {
+        if (values[i].data == NULL) continue;
+        total += balance_of(clients, values[i]);
+        found++;
+    }
+    TRY(commit(op));
+    check_total(clients, total, found, "a read");
+out:
+    return st;
+}
+
+// Reads the list and, if told, puts it back with one more value.
+static struct status touch_list(struct operation *op, struct list_txn *txn, bool append)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct bytes value;
+    struct buffer longer;
+    struct kv_read read = {0};
+    uint32_t list = (uint32_t)sim_random_below(&op->random, clients->lists);
+    struct bytes key = key_of(clients, op->task->arena, TABLE_LIST, list);
+    if (append && sim_random_below(&op->random, 2) == 0) read.lock = KV_LOCK_EXCLUSIVE;
+    TRY(kv_get(op->task, op->txn, &read, key, op->task->arena, &value));
+    list_note_read(&clients->list_history, txn, list, value.data, value.size);
+    if (!append) goto out;
+    uint32_t more = list_note_append(&clients->list_history, txn, list);
+    buffer_init(&longer, op->task->arena);
+    buffer_append_bytes(&longer, value);
+    buffer_append(&longer, &more, sizeof more);
+    TRY(kv_put(op->task, op->txn, key, buffer_bytes(&longer)));
+out:
+    return st;
+}
+
+static struct status lists(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct list_txn *txn = list_txn_begin(&clients->list_history);
+    uint64_t touches = sim_random_between(&op->random, 1, HISTORY_TXN_OPS_MAX / 2);
+    if (txn == NULL) return STATUS_OK;
+    txn->began_ns = true_ns(clients);
+    TRY(begin(op, false));
+    for (uint64_t i = 0; i < touches; i++)
+        TRY(touch_list(op, txn, sim_random_below(&op->random, 3) != 0));
+    if (sim_random_below(&op->random, 8) == 0)
+        TRY(task_sleep(op->task, sim_random_below(&op->random, 20 * WORLD_MS)));
+    TRY(commit(op));
+out:
+    txn->fate = op->fate;
+    txn->ended_ns = true_ns(clients);
+    return st;
+}
+
+static struct status write_register(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct register_op *note = register_op_begin(&clients->register_history);
+    if (note == NULL) return STATUS_OK;
+    note->key = (uint32_t)sim_random_below(&op->random, clients->registers);
+    note->write = true;
+    note->value = ++clients->register_history.next_value;
+    note->began_ns = true_ns(clients);
+    TRY(begin(op, false));
+    TRY(kv_put(op->task, op->txn, key_of(clients, op->task->arena, TABLE_REGISTER, note->key),
+        bytes_of(&note->value, sizeof note->value)));
+    TRY(commit(op));
+out:
+    note->fate = op->fate;
+    note->ended_ns = true_ns(clients);
+    return st;
+}
+
+static struct status read_register(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct bytes value;
+    struct register_op *note = register_op_begin(&clients->register_history);
+    if (note == NULL) return STATUS_OK;
+    note->key = (uint32_t)sim_random_below(&op->random, clients->registers);
+    note->fate = FATE_VOID;
+    note->began_ns = true_ns(clients);
+    struct bytes key = key_of(clients, op->task->arena, TABLE_REGISTER, note->key);
+    if (sim_random_below(&op->random, 2) == 0) {
+        TRY(kv_read_now(op->task, CLIENTS_TENANT, key, op->task->arena, &value));
+    } else {
+        TRY(begin(op, sim_random_below(&op->random, 2) == 0));
+        TRY(kv_get(op->task, op->txn, NULL, key, op->task->arena, &value));
+        TRY(commit(op));
+    }
+    if (value.size == sizeof note->value) memcpy(&note->value, value.data, sizeof note->value);
+    note->ended_ns = true_ns(clients);
+    note->fate = FATE_DONE;
+out:
+    return st;
+}
+
+// --- the clients' life ---------------------------------------------------------------------------
+
+// What a client may be told at any time. Anything else is a fault of the database.
+static bool is_ordinary(struct status st)
+{
+    static const uint32_t codes[] = {E_SERIALIZATION_FAILURE, E_AMBIGUOUS_RESULT, E_DISK_FULL,
+        E_QUERY_CANCELED, E_ADMIN_SHUTDOWN, E_LOCK_NOT_AVAILABLE, E_CONNECTION_FAILURE, E_IO_ERROR};
+    for (uint32_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (status_is(st, codes[i])) return true;
+    }
+    return !failed(st);
+}
+
+static struct status operate(struct task *task, struct clients *clients, uint32_t number)
+{
+    struct operation op = {.clients = clients,
+        .task = task,
+        .fate = FATE_VOID,
+        .random = sim_random_named(hash_combine(clients->world->run->seed, number), "operation")};
+    struct status st;
+    uint64_t what = sim_random_below(&op.random, 100);
+    if (what < 25)
+        st = transfer(&op);
+    else if (what < 30)
+        st = total_scan(&op);
+    else if (what < 38)
+        st = total_many(&op);
+    else if (what < 68)
+        st = lists(&op);
+    else if (what < 84)
+        st = write_register(&op);
+    else
+        st = read_register(&op);
+    if (op.txn != NULL) kv_txn_rollback(task, op.txn);
+    clients->acknowledged += op.writes && op.fate == FATE_DONE;
+    clients->unknown += op.fate == FATE_UNKNOWN;
+    clients->refused += op.fate == FATE_VOID && failed(st);
+    if (failed(st))
+        sim_tell(clients->world->run, clients->world->sim, "n%u operation %u: %s",
+            task->shard->node->id, number, st.message);
+    if (!is_ordinary(st))
+        sim_violation(clients->world->run, "an operation failed with %s (%s)",
+            status_sqlstate(st).text, st.message);
+    return st;
+}
+
+struct client {
+    struct clients *clients;
+    struct world_node *node;
+};
+
+static struct status client_main(struct task *task, void *arg)
+{
+    struct client *client = arg;
+    struct clients *clients = client->clients;
+    struct world_node *node = client->node;
+    struct sim_run *run = clients->world->run;
+    struct status st = STATUS_OK;
+    while (!clients->stop && clients->next < clients->operations && !task->cancelled) {
+        uint32_t number = clients->next++;
+        struct sim_random random = sim_random_named(hash_combine(run->seed, number), "think");
+        uint64_t think = sim_random_below(&random, clients->think_max_ns);
+        if (!sim_keep(run, SIM_OPERATION, number)) continue;
+        struct arena_mark mark = arena_mark(task->arena);
+        clients->in_flight[node->id]++;
+        st = operate(task, clients, number);
+        clients->in_flight[node->id]--;
+        arena_release(task->arena, mark);
+        st = task_sleep(task, think);
+        if (failed(st)) break;
+    }
+    node->tasks--;
+    return STATUS_OK;
+}
+
+CHECKED struct status clients_start(
+    struct task *task, struct world_node *node, struct clients *clients, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        struct client *client = ARENA_NEW(&clients->world->run->arena, struct client);
+        *client = (struct client){clients, node};
+        TRY(task_start(task->shard,
+            &(struct task_options){.fn = client_main, .arg = client, .kind = "sim-client"}));
+        node->tasks++;
+    }
+out:
+    return st;
+}
+
+void clients_node_down(struct clients *clients, const struct world_node *node)
+{
+    clients->in_flight[node->id] = 0;
+}
+
+bool clients_are_done(const struct clients *clients)
+{
+    if (clients->next < clients->operations) return false;
+    for (uint32_t i = 0; i <= WORLD_NODES_MAX; i++) {
+        if (clients->in_flight[i] != 0) return false;
+    }
+    return true;
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+CHECKED struct status clients_finish(struct task *task, struct clients *clients)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    struct kv_txn *txn = NULL;
+    const struct kv_txn_options options = {.tenant = CLIENTS_TENANT, .read_only = true};
+    struct operation op = {.clients = clients,
+        .task = task,
+        .random = sim_random_named(clients->world->run->seed, "finish")};
+    TRY(total_scan(&op));
+    TRY(total_many(&op));
+    TRY(kv_txn_begin(task, &options, &txn));
+    for (uint32_t i = 0; i < clients->lists; i++) {
+        TRY(kv_get(task, txn, NULL, key_of(clients, task->arena, TABLE_LIST, i), task->arena,
+            &value));
+        list_note_final(&clients->list_history, i, value.data, value.size);
+    }
+    for (uint32_t i = 0; i < clients->registers; i++) {
+        TRY(kv_get(task, txn, NULL, key_of(clients, task->arena, TABLE_REGISTER, i), task->arena,
+            &value));
+        struct register_op *note = register_op_begin(&clients->register_history);
+        if (note == NULL) break;
+        *note = (struct register_op){.key = i,
+            .fate = FATE_DONE,
+            .began_ns = true_ns(clients),
+            .ended_ns = true_ns(clients)};
+        if (value.size == sizeof note->value) memcpy(&note->value, value.data, sizeof note->value);
+    }
+    clients->finished = true;
+out:
+    if (op.txn != NULL) kv_txn_rollback(task, op.txn);
+    if (txn != NULL) kv_txn_rollback(task, txn);
+    return st;
+}
+
+void clients_check(struct clients *clients, bool real_time)
+{
+    struct sim_run *run = clients->world->run;
+    sim_count(run, "acknowledged", clients->acknowledged);
+    sim_count(run, "unknown", clients->unknown);
+    sim_count(run, "refused", clients->refused);
+    if (run->violated || !clients->finished) return;
+    list_history_check(&clients->list_history, real_time);
+    register_history_check(&clients->register_history);
+}

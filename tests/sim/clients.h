@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Clients of storage and what they check: transfers between accounts, lists, registers. They run as
+// tasks on the nodes of cluster 0 and take numbered operations (SIM_OPERATION) until there are no
+// more.
+#pragma once
+#include "kv/client.h"
+#include "tests/sim/history.h"
+#include "tests/sim/world.h"
+
+#define CLIENTS_TENANT 5u
+#define CLIENTS_ACCOUNTS_MAX 8u
+#define CLIENTS_BALANCE 1000
+
+struct clients {
+    struct world *world;
+    uint32_t groups; // Of keys: each may lie on a slice of its own.
+    uint32_t operations, next; // In all; the next to be taken.
+    uint32_t in_flight[WORLD_NODES_MAX + 1]; // By node id.
+    uint64_t think_max_ns;
+    uint64_t acknowledged, unknown, refused; // Operations that wrote.
+    bool laid_out, stop, checked;
+    uint32_t accounts, lists, registers;
+    struct list_history list_history;
+    struct register_history register_history;
+    bool finished; // The last reading is done.
+};
+
+void clients_init(struct clients *clients, struct world *world, uint32_t operations);
+// Makes the tenant, its ranges and its accounts, as far as they are not there. Suspends; can be repeated.
+CHECKED struct status clients_lay_out(struct task *task, struct clients *clients, uint32_t slices);
+// On one shard: `count` clients, until all operations are taken.
+CHECKED struct status clients_start(struct task *task, struct world_node *node, struct clients *clients,
+    uint32_t count);
+void clients_node_down(struct clients *clients, const struct world_node *node);
+bool clients_are_done(const struct clients *clients);
+// Reads everything one last time; then clients_check looks at all that was seen.
+CHECKED struct status clients_finish(struct task *task, struct clients *clients);
+void clients_check(struct clients *clients, bool real_time);
