@@ -2,9 +2,17 @@
 # Tests that are not one unit program a file.
 
 if(TARGET sim)
-    # Each scenario stops starting seeds after its budget, so that the sum stays bounded on slow builds.
-    add_test(NAME sim.smoke COMMAND sim --seeds 1..40 --budget 8s)
-    set_tests_properties(sim.smoke PROPERTIES TIMEOUT 300 LABELS sim)
+    if(ISOPOD_FAULT_POINTS)
+        # The simulation build (preset sim): many seeds. A scenario stops after its budget, so that slow machines
+        # run fewer seeds, not longer.
+        add_test(NAME sim.single COMMAND sim --scenario single --seeds 1..4000 --budget 60s --marks)
+        add_test(NAME sim.storage COMMAND sim --seeds 1..200 --budget 20s --replay-every 20)
+        set_tests_properties(sim.single sim.storage PROPERTIES TIMEOUT 900 LABELS seeds)
+    else()
+        # Each scenario stops starting seeds after its budget, so that the sum stays bounded on slow builds.
+        add_test(NAME sim.smoke COMMAND sim --seeds 1..40 --budget 8s)
+        set_tests_properties(sim.smoke PROPERTIES TIMEOUT 300 LABELS sim)
+    endif()
 endif()
 
 # Real processes and clients, against the program that ISOPOD names (tools/test: the release build's).

@@ -17,7 +17,7 @@ void clients_init(struct clients *clients, struct world *world, uint32_t operati
     clients->world = world;
     clients->operations = operations;
     clients->groups = (uint32_t)sim_random_between(&random, 1, 5);
-    clients->think_max_ns = sim_random_between(&random, WORLD_MS, 60 * WORLD_MS);
+    clients->think_max_ns = sim_random_between(&random, WORLD_MS, 150 * WORLD_MS);
     clients->accounts = (uint32_t)sim_random_between(&random, 2, CLIENTS_ACCOUNTS_MAX);
     clients->lists = (uint32_t)sim_random_between(&random, 1, 6);
     clients->registers = (uint32_t)sim_random_between(&random, 1, 3);
@@ -328,6 +328,7 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
         .fate = FATE_VOID,
         .random = sim_random_named(hash_combine(clients->world->run->seed, number), "operation")};
     struct status st;
+    char code[6];
     uint64_t what = sim_random_below(&op.random, 100);
     if (what < 25)
         st = transfer(&op);
@@ -348,9 +349,10 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
     if (failed(st))
         sim_tell(clients->world->run, clients->world->sim, "n%u operation %u: %s",
             task->shard->node->id, number, st.message);
+    status_sqlstate(st, code);
     if (!is_ordinary(st))
         sim_violation(clients->world->run, "an operation failed with %s (%s)",
-            status_sqlstate(st).text, st.message);
+            code, st.message);
     return st;
 }
 

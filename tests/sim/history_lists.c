@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/invariant.h"

@@ -90,7 +90,7 @@ static void look_at_term(struct kv_world *kv, struct world_node *node, struct sl
     uint32_t id = (uint32_t)slice->id;
     for (uint32_t i = 0; i < kv->term_count; i++) {
         struct kv_world_term *term = &kv->terms[i];
-        if (term->slice != id || term->term != slice->log.term) continue;
+        if (term->slice != id || term->term != slice->log.raft.term) continue;
         if (term->node != node->id)
             sim_violation(kv->world.run,
                 "slice %u has two leaders in term %" PRIu64 ": nodes %u and %u", id, term->term,
@@ -99,7 +99,7 @@ static void look_at_term(struct kv_world *kv, struct world_node *node, struct sl
     }
     if (kv->term_count < KV_WORLD_TERMS_MAX)
         kv->terms[kv->term_count++] =
-            (struct kv_world_term){id, node->id, slice->log.term};
+            (struct kv_world_term){id, node->id, slice->log.raft.term};
 }
 
 static void look_at_replica(struct kv_world *kv, struct world_node *node, struct slice *slice)
@@ -130,4 +130,86 @@ static void look(struct world *world)
     for (uint32_t i = 1; i <= KV_WORLD_SLICES_MAX; i++)
         kv->slices[i].server = 0;
     replicas_each(kv, look_at_replica);
+}
+
+bool kv_world_may_serve(const struct slice *slice)
+{
+    return slice->role == SLICE_SERVING && !failed(slice_check(slice));
+}
+
+// --- for scenarios -------------------------------------------------------------------------------
+
+void kv_world_begin(struct kv_world *kv, struct sim_run *run, const struct kv_world_options *options)
+{
+    struct sim_random random = sim_random_named(run->seed, "kv-world");
+    memset(kv, 0, sizeof *kv);
+    kv->options = *options;
+    kv->several = options->nodes > 1;
+    kv->arg = options->arg;
+    kv->slices_per_shard = options->slices_per_shard != 0
+                               ? options->slices_per_shard
+                               : (uint32_t)sim_random_between(&random, 1, 3);
+    const struct world_options world = {.clusters = 1,
+        .nodes = options->nodes,
+        .shards = options->shards != 0 ? options->shards
+                                       : (uint32_t)sim_random_between(&random, 1, 2),
+        .max_offset_ns = 500 * WORLD_MS,
+        .sim = {.bend = true},
+        .boot = boot,
+        .look = look,
+        .down = went_down};
+    world_begin(&kv->world, run, &world);
+}
+
+uint32_t kv_world_slices(struct task *task)
+{
+    return kv_node_of(task->shard->node)->slice_count;
+}
+
+struct world_node *kv_world_leader(struct kv_world *kv)
+{
+    uint32_t served[WORLD_NODES_MAX + 1] = {0}, best = 0;
+    for (uint32_t i = 1; i <= KV_WORLD_SLICES_MAX; i++)
+        served[kv->slices[i].server]++;
+    for (uint32_t id = 1; id <= kv->world.node_count; id++) {
+        if (served[id] > 0 && (best == 0 || served[id] > served[best])) best = id;
+    }
+    return best == 0 ? NULL : &kv->world.nodes[best - 1];
+}
+
+struct serving {
+    struct kv_world *kv;
+    bool exists[KV_WORLD_SLICES_MAX + 1];
+};
+static struct serving *serving_now; // Of the walk over replicas under way.
+
+static void note_exists(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    (void)kv;
+    (void)node;
+    serving_now->exists[slice->id] = true;
+}
+
+static bool all_served(void *arg)
+{
+    struct serving *serving = arg;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < serving->kv->world.node_count; i++) {
+        if (!serving->kv->world.nodes[i].serving) return false;
+    }
+    serving_now = serving;
+    replicas_each(serving->kv, note_exists);
+    for (uint32_t i = 1; i <= KV_WORLD_SLICES_MAX; i++) {
+        if (!serving->exists[i]) continue;
+        if (serving->kv->slices[i].server == 0) return false;
+        count++;
+    }
+    return count > 0;
+}
+
+void kv_world_expect_serving(struct kv_world *kv, uint64_t within_ns)
+{
+    struct serving serving = {.kv = kv};
+    world_expect(&kv->world, "every slice is served and every node runs", all_served, &serving,
+        within_ns);
 }

@@ -38,7 +38,6 @@ struct kv_world {
         uint64_t term;
     } terms[KV_WORLD_TERMS_MAX];
     uint32_t term_count;
-    bool hashing;
 };
 
 void kv_world_begin(
@@ -49,5 +48,6 @@ uint32_t kv_world_slices(struct task *task);
 struct world_node *kv_world_leader(struct kv_world *kv);
 // Every slice gets a server within so long.
 void kv_world_expect_serving(struct kv_world *kv, uint64_t within_ns);
-// All replicas of a slice that have applied the same hold the same.
-void kv_world_check_replicas(struct kv_world *kv);
+
+// The replica serves at this instant: it leads, and its lease holds by its own clock.
+bool kv_world_may_serve(const struct slice *slice);
