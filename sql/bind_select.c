@@ -141,9 +141,13 @@ static struct status project_targets(struct binder *binder, struct target_scalar
 {
     struct status st = STATUS_OK;
     struct rel *project = rel_new(binder->arena, REL_PROJECT);
+    struct var_set given = var_set_new(binder->arena, binder->var_count);
     project->left = *rel;
+    rel_output_vars(*rel, &given);
     for (uint32_t i = 0; i < targets->count; i++) {
         struct target_scalar *target = &targets->items[i];
+        // What comes from a query around this one is computed here, too: somebody has to give it.
+        bool outer = target->scalar->kind == SCALAR_VAR && !var_set_has(&given, target->scalar->var);
         bool literal = target->scalar->kind == SCALAR_CONST || target->scalar->kind == SCALAR_PARAM;
         if (!unknowns) TRY(bind_resolve_unknown(binder, &target->scalar));
         struct output output = {.name = target->name,
@@ -156,6 +160,9 @@ static struct status project_targets(struct binder *binder, struct target_scalar
             *output.source = *target->scalar;
             output.var = bind_new_var(binder, target->name, NULL, target->scalar->type);
             rel_item_add(binder->arena, &project->project, output.var, output.source);
+        } else if (outer) {
+            output.var = bind_new_var(binder, target->name, NULL, target->scalar->type);
+            rel_item_add(binder->arena, &project->project, output.var, target->scalar);
         } else {
             output.var = project_var(binder, project, target->name, target->scalar);
         }

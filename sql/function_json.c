@@ -122,7 +122,11 @@ BODY(get_element)
     bool jsonb = is_jsonb(call, 0), found;
     if (jsonb) {
         struct json array = json_open(datum_as_bytes(args[0]));
-        found = find_index(&array, args[1].integer, &value);
+        // PostgreSQL keeps a lone scalar as an array of one.
+        bool lone = array.kind != JSON_ARRAY && array.kind != JSON_OBJECT;
+        found = lone ? args[1].integer == 0 || args[1].integer == -1
+                     : find_index(&array, args[1].integer, &value);
+        if (lone) value = array;
     } else {
         found = find_text_index(datum_as_bytes(args[0]), args[1].integer, &text);
     }
