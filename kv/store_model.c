@@ -389,6 +389,59 @@ static struct status model_checkpoint(struct task *task, struct store *store)
     return st;
 }
 
+// --- backup --------------------------------------------------------------------------------------------
+
+// The one file, read at once: the next checkpoint replaces it.
+struct model_backup {
+    struct store_backup base;
+    struct store_backup_file file;
+    struct bytes content;
+};
+
+static void model_backup_end(struct task *task, struct store_backup *base)
+{
+    struct model_backup *backup = container_of(base, struct model_backup, base);
+    (void)task;
+    free((void *)backup->content.data);
+    free(backup);
+}
+
+static struct status model_backup_begin(
+    struct task *task, struct store *store, struct store_backup **opened)
+{
+    struct store_model *model = model_of(store);
+    struct bytes content;
+    if (model->path == NULL)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "a store in memory has no backup");
+    struct arena_mark mark = arena_mark(task->arena);
+    struct status st = disk_read_file(task, model->path, CHECKPOINT_BYTES_MAX, &content);
+    if (failed(st)) return st;
+    struct model_backup *backup = memory(sizeof *backup);
+    uint8_t *copy = memory(content.size + 1);
+    memcpy(copy, content.data, content.size);
+    backup->content = bytes_of(copy, content.size);
+    arena_release(task->arena, mark);
+    backup->file = (struct store_backup_file){.name = "checkpoint", .bytes = backup->content.size};
+    backup->base =
+        (struct store_backup){.store = store, .files = &backup->file, .count = 1};
+    *opened = &backup->base;
+    return STATUS_OK;
+}
+
+static struct status model_backup_read(struct task *task, struct store_backup *base, uint32_t file,
+    uint64_t offset, void *buffer, size_t size, size_t *read)
+{
+    struct model_backup *backup = container_of(base, struct model_backup, base);
+    (void)task;
+    invariant(file == 0);
+    struct bytes rest = offset < backup->content.size
+                            ? bytes_skip(backup->content, (size_t)offset)
+                            : bytes_of(NULL, 0);
+    *read = size < rest.size ? size : rest.size;
+    if (*read > 0) memcpy(buffer, rest.data, *read);
+    return STATUS_OK;
+}
+
 static void model_figures(struct store *store, struct store_figures *figures)
 {
     struct store_model *model = model_of(store);
@@ -445,6 +498,9 @@ static const struct store_ops model_ops = {
     .remove = model_remove,
     .clear = model_clear,
     .checkpoint = model_checkpoint,
+    .backup_begin = model_backup_begin,
+    .backup_read = model_backup_read,
+    .backup_end = model_backup_end,
     .figures = model_figures,
     .cache_set = model_cache_set,
     .close = model_close,

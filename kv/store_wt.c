@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <wiredtiger.h>
 
+#include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/admin.h"
@@ -388,6 +389,116 @@ static struct status wt_checkpoint(struct task *task, struct store *store)
     return failed(st) ? st : status_from_wt(wt->result, "store: checkpoint");
 }
 
+// --- backup ----------------------------------------------------------------------------------------------
+
+// WiredTiger keeps the blocks of the checkpoint that a backup cursor was opened on for as long as it is open.
+struct wt_backup {
+    struct store_backup base;
+    WT_SESSION *session;
+    WT_CURSOR *cursor;
+    uint32_t capacity;
+    uint32_t open_file; // Index of what `file` is open on.
+    struct disk_file file;
+    int result;
+};
+
+static int backup_file_add(struct wt_backup *backup, const struct store_wt *wt, const char *name)
+{
+    char path[1024];
+    struct stat info;
+    if (backup->base.count == backup->capacity) {
+        backup->capacity = backup->capacity == 0 ? 16 : backup->capacity * 2;
+        backup->base.files =
+            realloc(backup->base.files, backup->capacity * sizeof *backup->base.files);
+        invariant(backup->base.files != NULL);
+    }
+    snprintf(path, sizeof path, "%s/%s", wt->home, name);
+    if (stat(path, &info) != 0) return errno;
+    char *copy = strdup(name);
+    invariant(copy != NULL);
+    backup->base.files[backup->base.count++] =
+        (struct store_backup_file){.name = copy, .bytes = (uint64_t)info.st_size};
+    return 0;
+}
+
+static void backup_begin_blocking(void *arg)
+{
+    struct wt_backup *backup = arg;
+    struct store_wt *wt = wt_of(backup->base.store);
+    const char *name;
+    WT_CONNECTION *connection = wt->connection;
+    backup->result = connection->open_session(connection, NULL, NULL, &backup->session);
+    if (backup->result != 0) return;
+    backup->result =
+        backup->session->open_cursor(backup->session, "backup:", NULL, NULL, &backup->cursor);
+    while (backup->result == 0 && (backup->result = backup->cursor->next(backup->cursor)) == 0) {
+        backup->result = backup->cursor->get_key(backup->cursor, &name);
+        if (backup->result == 0) backup->result = backup_file_add(backup, wt, name);
+    }
+    if (backup->result == WT_NOTFOUND) backup->result = 0;
+}
+
+static void backup_end_blocking(void *arg)
+{
+    struct wt_backup *backup = arg;
+    // Closes the cursor, too.
+    if (backup->session != NULL) backup->session->close(backup->session, NULL);
+}
+
+static void wt_backup_end(struct task *task, struct store_backup *base)
+{
+    struct wt_backup *backup = container_of(base, struct wt_backup, base);
+    if (task != NULL && failed(disk_close(task, &backup->file)))
+        log_warning(0, "store: a file of a backup could not be closed");
+    // A cancelled task must let go of the cursor as well: without it the store could not be closed.
+    if (task == NULL || failed(helper_call(task, backup_end_blocking, backup)))
+        backup_end_blocking(backup);
+    for (uint32_t i = 0; i < base->count; i++)
+        free((char *)base->files[i].name);
+    free(base->files);
+    free(backup);
+}
+
+static struct status wt_backup_begin(
+    struct task *task, struct store *store, struct store_backup **opened)
+{
+    if (wt_of(store)->in_memory)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "a store in memory has no backup");
+    struct wt_backup *backup = calloc(1, sizeof *backup);
+    invariant(backup != NULL);
+    backup->base.store = store;
+    backup->file.handle = -1;
+    struct status st = run_blocking(task, backup_begin_blocking, backup);
+    if (!failed(st)) st = status_from_wt(backup->result, "store: backup");
+    if (failed(st)) {
+        wt_backup_end(task, &backup->base);
+        return st;
+    }
+    *opened = &backup->base;
+    return STATUS_OK;
+}
+
+static struct status wt_backup_read(struct task *task, struct store_backup *base, uint32_t file,
+    uint64_t offset, void *buffer, size_t size, size_t *read)
+{
+    struct wt_backup *backup = container_of(base, struct wt_backup, base);
+    struct status st = STATUS_OK;
+    invariant(file < base->count && task != NULL);
+    if (backup->file.handle >= 0 && backup->open_file != file)
+        TRY(disk_close(task, &backup->file));
+    if (backup->file.handle < 0) {
+        const char *path = arena_printf(
+            task->arena, "%s/%s", wt_of(base->store)->home, base->files[file].name);
+        TRY(disk_open(task, path, DISK_READ_ONLY, &backup->file));
+        backup->open_file = file;
+    }
+    // The file may have grown since: what is behind its size then is not part of the copy.
+    uint64_t left = offset < base->files[file].bytes ? base->files[file].bytes - offset : 0;
+    TRY(disk_read(task, &backup->file, offset, buffer, size < left ? size : (size_t)left, read));
+out:
+    return st;
+}
+
 static void wt_figures(struct store *store, struct store_figures *figures)
 {
     struct store_wt *wt = wt_of(store);
@@ -451,6 +562,9 @@ static const struct store_ops wt_ops = {
     .remove = wt_remove,
     .clear = wt_clear,
     .checkpoint = wt_checkpoint,
+    .backup_begin = wt_backup_begin,
+    .backup_read = wt_backup_read,
+    .backup_end = wt_backup_end,
     .figures = wt_figures,
     .cache_set = wt_cache_set,
     .close = wt_close,
