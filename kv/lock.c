@@ -375,6 +375,10 @@ static struct status wait_in_line(struct task *task, struct lock_table *table,
     // Granted and cancelled at the same time: the lock is held, the task's next wait says that it
     // must end.
     if (waiter.granted) return STATUS_OK;
+    if (waiter.lock == NULL) { // The table was dropped.
+        invariant(failed(st));
+        return st;
+    }
     bool in_line = waiter.previous != NULL || lock->first == &waiter;
     if (in_line) {
         line_remove(&waiter);
@@ -473,6 +477,30 @@ void lock_release_all(struct lock_table *table, uint64_t txn)
     owner_drop_if_unused(table, owner);
 }
 
+static void line_drop(struct lock *lock, struct status st)
+{
+    while (lock->first != NULL) {
+        struct lock_waiter *waiter = lock->first;
+        line_remove(waiter);
+        waiter->lock = NULL;
+        wait_queue_wake_all(&waiter->queue, st);
+    }
+}
+
+void lock_table_drop(struct lock_table *table, struct status st)
+{
+    for (uint64_t i = 0; i < table->lock_buckets; i++) {
+        for (struct lock *lock = table->locks[i]; lock != NULL; lock = lock->bucket_next)
+            line_drop(lock, st);
+    }
+    // Nobody is in line any more, so a release passes nothing on. Who was granted a lock and has not run since
+    // finds out when it asks the slice.
+    for (uint64_t i = 0; i < table->owner_buckets; i++) {
+        while (table->owners[i] != NULL)
+            lock_release_all(table, table->owners[i]->id.txn);
+    }
+}
+
 // --- for the deadlock detector -------------------------------------------------------------------
 
 void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st)
@@ -486,6 +514,7 @@ uint32_t lock_waits_for(
     const struct lock_waiter *waiter, struct lock_owner_id *owners, uint32_t max)
 {
     uint32_t count = 0;
+    if (waiter->lock == NULL) return 0;
     const struct lock_hold *hold = waiter->lock->holds;
     for (; hold != NULL && count < max; hold = hold->lock_next) {
         if (hold->owner->id.txn != waiter->owner.txn) owners[count++] = hold->owner->id;

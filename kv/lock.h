@@ -107,6 +107,9 @@ uint64_t lock_held_count(const struct lock_table *table, uint64_t txn);
 // Releases everything that `txn` holds and wakes who is next in each line.
 void lock_release_all(struct lock_table *table, uint64_t txn);
 
+// Ends all waits with `st` and forgets all locks: the slice is led elsewhere from here on. Does not suspend.
+void lock_table_drop(struct lock_table *table, struct status st);
+
 // Ends the wait `wait_id` with `st`, if it still lasts: the deadlock detector's verdict.
 void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st);
 // Whom the waiter waits for now: holders in its way and the one ahead of it in line. At most `max`.

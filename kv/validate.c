@@ -79,7 +79,7 @@ void validator_note_bulk(struct validator *validator, struct bytes first, struct
     struct bulk_write *bulk = &validator->bulk[validator->bulk_noted++ % BULK_COUNT];
     if (validator->bulk_noted > BULK_COUNT) {
         validator->bulk_lost = hlc_max(validator->bulk_lost, bulk->ts);
-        validator->bulk_lost_noted = bulk->noted;
+        if (bulk->noted > validator->bulk_lost_noted) validator->bulk_lost_noted = bulk->noted;
     }
     free(bulk->keys);
     *bulk = (struct bulk_write){.ts = ts, .txn = txn, .noted = ++validator->noted};
@@ -93,6 +93,17 @@ void validator_note_bulk(struct validator *validator, struct bytes first, struct
     bulk->last_size = last.size;
     if (first.size > 0) memcpy(bulk->keys, first.data, first.size);
     memcpy(bulk->keys + first.size, last.data, last.size);
+}
+
+void validator_reset(struct validator *validator, struct hlc_timestamp floor)
+{
+    // As if a large entry that wrote everything had been noted and forgotten.
+    validator->highest = hlc_max(validator->highest, floor);
+    validator->ring[validator->noted++ & (RING_COUNT - 1)] =
+        (struct recent_write){.order = validator->highest};
+    if (validator->bulk_noted == 0) validator->bulk_noted = 1;
+    validator->bulk_lost = hlc_max(validator->bulk_lost, validator->highest);
+    validator->bulk_lost_noted = validator->noted;
 }
 
 uint64_t validator_mark(const struct validator *validator)

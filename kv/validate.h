@@ -35,6 +35,10 @@ void validator_note_bulk(struct validator *validator, struct bytes first, struct
     struct hlc_timestamp ts, uint64_t txn);
 #define VALIDATOR_BULK_COUNT 1024u // Entries of more keys than this are noted so.
 
+// Commits up to `floor` may have been made without being noted here (by another leader): whatever is asked about
+// that time is unknown, and the store is asked.
+void validator_reset(struct validator *validator, struct hlc_timestamp floor);
+
 // A point in the order of notes, for validator_since.
 uint64_t validator_mark(const struct validator *validator);
 
