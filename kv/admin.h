@@ -21,17 +21,13 @@ struct kv_options {
     uint64_t range_bytes_max;   // Split above; 0: 512 MiB.
     // What may lie between two nodes' clocks; counts for slices with several voters. 0: 500 ms.
     uint64_t max_offset_ns;
-    // At first start. node_id 0: this store begins a cluster of its own, as node 1, with slices of one
-    // voter each. Otherwise it joins that cluster, with no slice at first.
+    // Who this node is (kv/cluster.h). node_id 0: the store begins a cluster of its own, as node 1.
     struct kv_identity {
         uint8_t cluster_id[16];
         uint32_t node_id;
     } identity;
+    bool joined; // A new store gets no slices: the cluster has some.
 };
-
-// Who the store in `dir` is; *found false when there is none yet. For whoever has to know before kv_start.
-CHECKED struct status kv_identity_read(
-    struct task *task, const char *dir, struct kv_identity *identity, bool *found);
 
 // Opens or creates the store in options->dir, replays the shards' logs and serves. A store made
 // with another shard count is taken over. Runs on shard 0, once per node.

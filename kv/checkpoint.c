@@ -49,12 +49,26 @@ static void log_truncate(struct kv_shard *kv)
 {
     log_position safe = log_writer_appended(kv->log);
     for (uint32_t i = 0; i < kv->slice_count; i++) {
-        const struct slice *slice = kv->slices[i];
-        bool clean = slice->in_flight == 0 && slice->log.applied_index == slice->checkpoint_index &&
-                     raft_log_last(&slice->log) == slice->log.applied_index;
-        if (!clean && slice->checkpoint_position < safe) safe = slice->checkpoint_position;
+        struct slice *slice = kv->slices[i];
+        log_position needed = raft_log_needed(&slice->log, slice->checkpoint_position);
+        if (needed < safe) safe = needed;
     }
     if (safe > 0) log_writer_truncate(kv->log, safe);
+}
+
+static struct status checkpoint_slice(struct task *task, struct kv_shard *kv, struct slice *slice)
+{
+    struct status st;
+    uint64_t started_ns = shard_now_ns(kv->shard);
+    // A store that runs out of room in the middle of it would hold up a helper until there is some.
+    if (kv->disk_full &&
+        kv->disk_free_bytes < slice->bytes_since_checkpoint + CHECKPOINT_ROOM_BYTES)
+        return status_make(E_DISK_FULL, "no room on the disk for a checkpoint");
+    TRY(slice_checkpoint(task, slice));
+    metric_add(&checkpoint_count, 0, 1);
+    metric_record(&checkpoint_ns, 0, shard_now_ns(kv->shard) - started_ns);
+out:
+    return st;
 }
 
 struct status checkpoint_shard(struct task *task, struct kv_shard *kv)
@@ -62,17 +76,11 @@ struct status checkpoint_shard(struct task *task, struct kv_shard *kv)
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < kv->slice_count; i++) {
         struct slice *slice = kv->slices[i];
-        if (slice->log.applied_index == slice->checkpoint_index || failed(slice->failed)) continue;
-        uint64_t started_ns = shard_now_ns(kv->shard);
-        // A store that runs out of room in the middle of it would hold up a helper until there is some.
-        if (kv->disk_full &&
-            kv->disk_free_bytes < slice->bytes_since_checkpoint + CHECKPOINT_ROOM_BYTES) {
-            st = status_make(E_DISK_FULL, "no room on the disk for a checkpoint");
-            goto out;
-        }
-        TRY(slice_checkpoint(task, slice));
-        metric_add(&checkpoint_count, 0, 1);
-        metric_record(&checkpoint_ns, 0, shard_now_ns(kv->shard) - started_ns);
+        if (slice->applied_index == slice->checkpoint_index || failed(slice->failed)) continue;
+        slice_hold(slice);
+        st = checkpoint_slice(task, kv, slice);
+        slice_let_go(slice);
+        TRY(st);
     }
     log_truncate(kv);
 out:
@@ -209,12 +217,15 @@ static struct status gc_task(struct task *task, void *arg)
     while (!upkeep->stop) {
         for (uint32_t i = 0; i < kv->slice_count && !upkeep->stop; i++) {
             struct arena_mark mark = arena_mark(task->arena);
-            st = slice_gc(task, kv->slices[i], NULL);
+            struct slice *slice = kv->slices[i];
+            slice_hold(slice);
+            st = slice_gc(task, slice, NULL);
+            if (failed(st) && !upkeep->stop && !status_is(st, K_NOT_LEADER))
+                log_warning(0, "slice %llu: garbage collection: %s",
+                    (unsigned long long)slice->id, st.message);
+            slice_let_go(slice);
             arena_release(task->arena, mark);
             if (task->cancelled) goto out;
-            if (failed(st) && !upkeep->stop)
-                log_warning(0, "slice %llu: garbage collection: %s",
-                    (unsigned long long)kv->slices[i]->id, st.message);
         }
         if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, GC_EVERY_NS));
     }

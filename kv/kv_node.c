@@ -13,12 +13,13 @@
 
 #define SLICES_PER_SHARD_DEFAULT 2u
 #define CACHE_BYTES_DEFAULT (UINT64_C(256) << 20)
+#define MAX_OFFSET_NS_DEFAULT UINT64_C(500000000)
 // A clock that is further behind what was committed before the start is not waited for.
 #define CLOCK_BEHIND_MAX_NS UINT64_C(60000000000)
 
 struct start {
     struct kv_node *kv;
-    struct recovery_cluster cluster;
+    struct recovery_store *store;
     bool takeover;
 };
 
@@ -30,6 +31,41 @@ bool kv_is_new(struct node *node)
 uint8_t const *kv_cluster_id(struct node *node)
 {
     return kv_node_of(node)->cluster_id;
+}
+
+uint32_t kv_node_id(struct node *node)
+{
+    return kv_node_of(node)->node_id;
+}
+
+void kv_slice_add(struct kv_shard *kv, struct slice *slice)
+{
+    invariant(slice->id <= KV_SLICES_MAX && kv->by_id[slice->id] == NULL);
+    if (kv->slice_count == kv->slice_capacity) {
+        kv->slice_capacity = kv->slice_capacity == 0 ? 8 : 2 * kv->slice_capacity;
+        kv->slices = realloc(kv->slices, kv->slice_capacity * sizeof *kv->slices);
+        invariant(kv->slices != NULL);
+    }
+    kv->slices[kv->slice_count++] = slice;
+    kv->by_id[slice->id] = slice;
+}
+
+void kv_slice_remove(struct kv_shard *kv, struct slice *slice)
+{
+    uint32_t at = 0;
+    while (at < kv->slice_count && kv->slices[at] != slice)
+        at++;
+    invariant(at < kv->slice_count);
+    kv->slice_count--;
+    for (; at < kv->slice_count; at++)
+        kv->slices[at] = kv->slices[at + 1];
+    kv->by_id[slice->id] = NULL;
+    for (struct slice **link = &kv->committed; *link != NULL; link = &(*link)->committed_next) {
+        if (*link != slice) continue;
+        *link = slice->committed_next;
+        slice->committed_linked = false;
+        break;
+    }
 }
 
 // --- start: on each shard ----------------------------------------------------------------------------------
@@ -47,7 +83,7 @@ static struct status shard_open(struct task *task, void *arg)
         if ((*module)->shard_init != NULL) TRY((*module)->shard_init(task, kv));
         kv->modules_ready++;
     }
-    TRY(recovery_replay(task, kv, start->takeover, start->cluster.log_count));
+    TRY(recovery_replay(task, kv, start->takeover, start->store->log_count));
 out:
     return st;
 }
@@ -75,6 +111,8 @@ static struct status shard_survey(struct task *task, void *arg)
         struct status st = slice_span_empty(slice, span, &empty);
         if (failed(st)) return st;
         survey->has_data = survey->has_data || !empty;
+        // Of others the leader waits by itself.
+        if (raft_config_voters(&slice->config) > 1) continue;
         survey->ceiling = hlc_max(survey->ceiling, hlc_max(slice->ceiling, slice->last_commit));
     }
     hlc_update(&task->shard->hlc, survey->told);
@@ -89,54 +127,83 @@ static struct status shard_upkeep(struct task *task, void *arg)
 
 // --- start: on shard 0 -------------------------------------------------------------------------------------
 
-static struct status cluster_prepare(struct task *task, struct start *start)
+static struct status store_make(struct kv_node *kv)
+{
+    struct recovery_store *store = kv->store;
+    uint32_t shard_count = kv->node->shard_count;
+    uint32_t per_shard = kv->options.slices_per_shard;
+    if (per_shard == 0) per_shard = SLICES_PER_SHARD_DEFAULT;
+    uint32_t slices = shard_count * per_shard;
+    if (slices > KV_SLICES_MAX) slices = KV_SLICES_MAX;
+    store->log_count = shard_count;
+    store->node_id = kv->options.identity.node_id;
+    if (store->node_id == 0) {
+        store->node_id = kv->node->id == 0 ? 1 : kv->node->id;
+        kv->node->env->random_bytes(kv->node->env, store->cluster_id, sizeof store->cluster_id);
+    } else {
+        memcpy(store->cluster_id, kv->options.identity.cluster_id, sizeof store->cluster_id);
+    }
+    for (uint64_t id = 1; id <= slices && !kv->options.joined; id++)
+        recovery_replica_get(store, id)->state = RECOVERY_HERE;
+    return STATUS_OK;
+}
+
+static struct status store_check(const struct kv_node *kv)
+{
+    const struct kv_identity *given = &kv->options.identity;
+    if (given->node_id == 0) return STATUS_OK;
+    if (given->node_id == kv->store->node_id &&
+        memcmp(given->cluster_id, kv->store->cluster_id, sizeof given->cluster_id) == 0)
+        return STATUS_OK;
+    return status_make(
+        E_NOT_IN_PREREQUISITE_STATE, "the store's data belongs to another node or cluster");
+}
+
+static struct status store_prepare(struct task *task, struct start *start)
 {
     struct kv_node *kv = start->kv;
-    struct recovery_cluster *cluster = &start->cluster;
+    struct recovery_store *store = kv->store;
     uint32_t shard_count = kv->node->shard_count;
     struct status st;
     bool found;
     TRY(disk_mkdir(task, kv->dir));
-    TRY(recovery_cluster_read(task, kv->dir, cluster, &found));
+    TRY(recovery_store_read(task, kv->dir, store, &found));
     if (!found) {
-        uint32_t per_shard = kv->options.slices_per_shard;
-        if (per_shard == 0) per_shard = SLICES_PER_SHARD_DEFAULT;
-        cluster->slice_count = shard_count * per_shard;
-        if (cluster->slice_count > KV_SLICES_MAX) cluster->slice_count = KV_SLICES_MAX;
-        cluster->log_count = shard_count;
-        kv->node->env->random_bytes(kv->node->env, cluster->id, sizeof cluster->id);
+        TRY(store_make(kv));
         // Before there is anything in the logs: they belong to this number of shards.
-        TRY(recovery_cluster_write(task, kv->dir, cluster));
-    } else if (cluster->void_count > 0) {
-        // A takeover that was cut short after everything had been checkpointed.
-        TRY(recovery_logs_erase(task, kv->dir, cluster->void_count));
-        cluster->void_count = 0;
-        TRY(recovery_cluster_write(task, kv->dir, cluster));
+        TRY(recovery_store_write(task, kv->dir, store));
+    } else {
+        TRY(store_check(kv));
     }
-    start->takeover = found && cluster->log_count != shard_count;
-    memcpy(kv->cluster_id, cluster->id, sizeof kv->cluster_id);
-    kv->slice_count = cluster->slice_count;
-    kv->slice_shard = calloc(kv->slice_count + 1, sizeof kv->slice_shard[0]);
-    invariant(kv->slice_shard != NULL);
-    for (uint32_t id = 1; id <= kv->slice_count; id++)
-        kv->slice_shard[id] = (id - 1) % shard_count;
+    if (store->void_count > 0) {
+        // A takeover that was cut short after everything had been checkpointed.
+        TRY(recovery_logs_erase(task, kv->dir, store->void_count));
+        store->void_count = 0;
+        TRY(recovery_store_write(task, kv->dir, store));
+    }
+    start->takeover = found && store->log_count != shard_count;
+    memcpy(kv->cluster_id, store->cluster_id, sizeof kv->cluster_id);
+    kv->node_id = store->node_id;
+    kv->slice_count =
+        store->replica_count == 0 ? 0
+                                  : (uint32_t)store->replicas[store->replica_count - 1].slice;
 out:
     return st;
 }
 
 static struct status takeover_finish(struct task *task, struct start *start)
 {
-    struct recovery_cluster *cluster = &start->cluster;
+    struct recovery_store *store = start->store;
     struct status st;
-    uint32_t old_count = cluster->log_count;
+    uint32_t old_count = store->log_count;
     log_info(
         0, "storage: taken over from %u shards to %u", old_count, start->kv->node->shard_count);
-    cluster->log_count = start->kv->node->shard_count;
-    cluster->void_count = old_count;
-    TRY(recovery_cluster_write(task, start->kv->dir, cluster));
+    store->log_count = start->kv->node->shard_count;
+    store->void_count = old_count;
+    TRY(recovery_store_write(task, start->kv->dir, store));
     TRY(recovery_logs_erase(task, start->kv->dir, old_count));
-    cluster->void_count = 0;
-    TRY(recovery_cluster_write(task, start->kv->dir, cluster));
+    store->void_count = 0;
+    TRY(recovery_store_write(task, start->kv->dir, store));
 out:
     return st;
 }
@@ -176,16 +243,16 @@ static struct status start_all(struct task *task, struct start *start)
     struct kv_node *kv = start->kv;
     struct survey survey = {0};
     struct status st;
-    TRY(cluster_prepare(task, start));
+    TRY(store_prepare(task, start));
     TRY(shard_call_all(task, shard_open, start));
     if (start->takeover) TRY(takeover_finish(task, start));
-    TRY(shard_call_all(task, shard_serve, NULL));
     TRY(node_survey(task, kv, &survey));
     TRY(clock_wait(task, survey.ceiling));
     survey.told = survey.ceiling;
     TRY(node_survey(task, kv, &survey));
+    TRY(shard_call_all(task, shard_serve, NULL));
     // A first start that did not get as far as the first key begins again.
-    kv->is_new = !survey.has_data;
+    kv->is_new = !survey.has_data && !kv->options.joined && kv->store->node_id == 1;
     for (const struct kv_module *const *module = kv_modules; *module != NULL; module++) {
         if ((*module)->started != NULL) TRY((*module)->started(task, kv));
     }
@@ -205,12 +272,16 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     kv->node = node;
     kv->options = *options;
     if (kv->options.cache_bytes == 0) kv->options.cache_bytes = CACHE_BYTES_DEFAULT;
+    if (kv->options.max_offset_ns == 0) kv->options.max_offset_ns = MAX_OFFSET_NS_DEFAULT;
+    kv->store = calloc(1, sizeof *kv->store);
+    invariant(kv->store != NULL);
     kv->dir = strdup(options->dir);
     invariant(kv->dir != NULL);
     kv->options.dir = kv->dir;
     node->slots[NODE_SLOT_KV] = kv;
     struct start *start = ARENA_NEW(task->arena, struct start);
     start->kv = kv;
+    start->store = kv->store;
     struct status st = start_all(task, start);
     if (failed(st)) {
         struct status stopped = shards_stop(task, true);
@@ -229,7 +300,7 @@ static uint32_t module_count(void)
     return count;
 }
 
-static void slice_modules_fini(struct slice *slice)
+void kv_slice_modules_fini(struct slice *slice)
 {
     uint32_t with_ready = 0;
     for (uint32_t i = 0; i < module_count(); i++)
@@ -256,13 +327,13 @@ static struct status shard_close(struct task *task, void *arg)
     for (uint32_t i = 0; i < 8; i++) {
         if (failed(task_yield(task))) task_cancel_clear(task);
     }
-    for (uint32_t i = 0; i < kv->slice_count; i++) {
-        kv->by_id[kv->slices[i]->id] = NULL;
-        slice_modules_fini(kv->slices[i]);
-        one = slice_stop(task, kv->slices[i], drop);
+    while (kv->slice_count > 0) {
+        struct slice *slice = kv->slices[kv->slice_count - 1];
+        kv_slice_remove(kv, slice);
+        kv_slice_modules_fini(slice);
+        one = slice_stop(task, slice, drop);
         if (!failed(st)) st = one;
     }
-    kv->slice_count = 0;
     if (kv->log != NULL) {
         one = log_writer_close(task, kv->log);
         if (!failed(st)) st = one;
@@ -287,7 +358,8 @@ static struct status shards_stop(struct task *task, bool drop)
         if (!failed(st)) st = one;
     }
     node->slots[NODE_SLOT_KV] = NULL;
-    free(kv->slice_shard);
+    free(kv->store->replicas);
+    free(kv->store);
     free((char *)kv->dir);
     free(kv);
     return st;

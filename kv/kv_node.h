@@ -3,7 +3,7 @@
 // What storage keeps once a node and once a shard, and the modules of its upper half.
 //
 // Shard    struct kv_node is written by shard 0 in kv_start before other shards see it, and only read
-//          afterwards. struct kv_shard belongs to its shard.
+//          afterwards (`store` is shard 0's own). struct kv_shard belongs to its shard.
 // Memory   All of it lives from kv_start to kv_stop.
 #pragma once
 #include "core/log_writer.h"
@@ -27,9 +27,10 @@ struct kv_node {
     struct kv_options options;
     const char *dir;
     uint8_t cluster_id[16];
+    uint32_t node_id;
     bool is_new;
-    uint32_t slice_count;  // Slice ids are 1..slice_count.
-    uint32_t *slice_shard; // [slice id]: the shard that owns it; computed at start.
+    uint32_t slice_count; // Slice ids were 1..slice_count when the store was made.
+    struct recovery_store *store; // Which replicas are here: kv/recovery.h, kv/replica.h.
     slice_gc_limit_fn gc_limit;
     void *module_state[8]; // By kv_module.slot: once a node.
 };
@@ -38,9 +39,12 @@ struct kv_shard {
     struct shard *shard;
     struct kv_node *node;
     struct log_writer *log;
-    struct slice **slices; // The ones that this shard owns.
-    uint32_t slice_count;
-    struct slice **by_id;     // [slice id]; NULL where another shard owns it.
+    struct raft_shard *raft; // NULL: no other node.
+    // The replicas here. They come and go: who suspends between two of them holds the one (slice_hold).
+    struct slice **slices;
+    uint32_t slice_count, slice_capacity;
+    struct slice **by_id;     // [slice id], KV_SLICES_MAX + 1; NULL where there is none here.
+    struct slice *committed;  // With entries to apply: a list by committed_next.
     bool stopping;            // Requests are 57P01.
     struct status log_status; // Failed: the shard's log is at its end.
     bool disk_full;           // Writes are 53100 until there is room.
@@ -58,11 +62,20 @@ static inline struct kv_node *kv_node_of(const struct node *node)
 {
     return node->slots[NODE_SLOT_KV];
 }
-// NULL when this shard does not own it.
+// NULL when this shard has no replica of it.
 static inline struct slice *kv_slice_find(const struct kv_shard *kv, uint64_t id)
 {
-    return id <= kv->node->slice_count ? kv->by_id[id] : NULL;
+    return id <= KV_SLICES_MAX ? kv->by_id[id] : NULL;
 }
+// Where the replica of a slice lives on a node with `shard_count` shards.
+static inline uint32_t kv_slice_shard(uint64_t slice, uint32_t shard_count)
+{
+    return (uint32_t)((slice - 1) % shard_count);
+}
+void kv_slice_add(struct kv_shard *kv, struct slice *slice);
+void kv_slice_remove(struct kv_shard *kv, struct slice *slice);
+// Undoes the modules' slice_ready.
+void kv_slice_modules_fini(struct slice *slice);
 
 // A part of the upper half, started and stopped with storage. Listed in kv/modules.c, in starting order
 // (stopped in reverse). Any function may be NULL.

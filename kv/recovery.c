@@ -11,10 +11,10 @@
 #include "kv/key.h"
 #include "kv/slice_internal.h"
 
-#define CLUSTER_FILE_BYTES_MAX 4096u
+#define STORE_FILE_BYTES_MAX (1u << 20)
 #define SHARDS_MAX 1024u
 
-// --- the CLUSTER file ----------------------------------------------------------------------------------
+// --- the STORE file ------------------------------------------------------------------------------------
 
 static int hex_value(char c)
 {
@@ -33,37 +33,110 @@ static bool hex_decode(const char *text, uint8_t *out, size_t size)
     return text[2 * size] == 0;
 }
 
-struct status recovery_cluster_read(
-    struct task *task, const char *dir, struct recovery_cluster *cluster, bool *found)
+static struct status malformed(struct task *task, const char *path)
+{
+    return status_format(task->arena, E_DATA_CORRUPTED, "malformed file \"%s\"", path);
+}
+
+static const char *const state_names[] = {"here", "gone", "damaged"};
+
+static bool replica_parse(const char *line, struct recovery_replica *replica)
+{
+    char state[16];
+    unsigned long long slice, generation;
+    if (sscanf(line, "replica %llu %llu %15s", &slice, &generation, state) != 3) return false;
+    if (slice == 0 || slice > KV_SLICES_MAX) return false;
+    replica->slice = slice;
+    replica->generation = generation;
+    for (uint32_t i = 0; i < sizeof state_names / sizeof *state_names; i++) {
+        if (strcmp(state, state_names[i]) != 0) continue;
+        replica->state = (enum recovery_state)i;
+        return true;
+    }
+    return false;
+}
+
+struct status recovery_store_read(
+    struct task *task, const char *dir, struct recovery_store *store, bool *found)
 {
     struct bytes content;
     char id[64];
-    const char *path = arena_printf(task->arena, "%s/CLUSTER", dir);
-    struct status st = disk_read_file(task, path, CLUSTER_FILE_BYTES_MAX, &content);
+    const char *path = arena_printf(task->arena, "%s/STORE", dir);
+    struct status st = disk_read_file(task, path, STORE_FILE_BYTES_MAX, &content);
     *found = !failed(st);
+    *store = (struct recovery_store){0};
     if (status_is(st, E_UNDEFINED_FILE)) return STATUS_OK;
     if (failed(st)) return st;
-    const char *text = arena_string(task->arena, content);
-    int fields = sscanf(text, "isopod store 1\ncluster %32s\nslices %u\nlogs %u\nvoid %u\n", id,
-        &cluster->slice_count, &cluster->log_count, &cluster->void_count);
-    if (fields != 4 || !hex_decode(id, cluster->id, 16) || cluster->slice_count == 0 ||
-        cluster->slice_count > KV_SLICES_MAX || cluster->log_count > SHARDS_MAX ||
-        cluster->void_count > SHARDS_MAX)
-        return status_format(task->arena, E_DATA_CORRUPTED, "malformed file \"%s\"", path);
+    char *text = arena_string(task->arena, content);
+    int read = 0;
+    int fields = sscanf(text, "isopod store 2\ncluster %32s\nnode %u\nlogs %u\nvoid %u\n%n", id,
+        &store->node_id, &store->log_count, &store->void_count, &read);
+    if (fields != 4 || !hex_decode(id, store->cluster_id, 16) || store->node_id == 0 ||
+        store->log_count > SHARDS_MAX || store->void_count > SHARDS_MAX)
+        return malformed(task, path);
+    for (char *line = text + read; *line != 0;) {
+        struct recovery_replica replica;
+        char *end = strchr(line, '\n');
+        if (end == NULL || !replica_parse(line, &replica) ||
+            recovery_replica_find(store, replica.slice) != NULL)
+            return malformed(task, path);
+        *recovery_replica_get(store, replica.slice) = replica;
+        line = end + 1;
+    }
     return STATUS_OK;
 }
 
-struct status recovery_cluster_write(
-    struct task *task, const char *dir, const struct recovery_cluster *cluster)
+struct status recovery_store_write(
+    struct task *task, const char *dir, const struct recovery_store *store)
 {
     struct buffer text;
+    struct arena_mark mark = arena_mark(task->arena);
     buffer_init(&text, task->arena);
-    buffer_append_string(&text, "isopod store 1\ncluster ");
+    buffer_append_string(&text, "isopod store 2\ncluster ");
     for (uint32_t i = 0; i < 16; i++)
-        buffer_printf(&text, "%02x", cluster->id[i]);
-    buffer_printf(&text, "\nslices %u\nlogs %u\nvoid %u\n", cluster->slice_count,
-        cluster->log_count, cluster->void_count);
-    return disk_write_file(task, arena_printf(task->arena, "%s/CLUSTER", dir), buffer_bytes(&text));
+        buffer_printf(&text, "%02x", store->cluster_id[i]);
+    buffer_printf(&text, "\nnode %u\nlogs %u\nvoid %u\n", store->node_id, store->log_count,
+        store->void_count);
+    for (uint32_t i = 0; i < store->replica_count; i++) {
+        const struct recovery_replica *replica = &store->replicas[i];
+        buffer_printf(&text, "replica %llu %llu %s\n", (unsigned long long)replica->slice,
+            (unsigned long long)replica->generation, state_names[replica->state]);
+    }
+    struct status st = disk_write_file(
+        task, arena_printf(task->arena, "%s/STORE", dir), buffer_bytes(&text));
+    arena_release(task->arena, mark);
+    return st;
+}
+
+struct recovery_replica *recovery_replica_find(const struct recovery_store *store, uint64_t slice)
+{
+    for (uint32_t i = 0; i < store->replica_count; i++) {
+        if (store->replicas[i].slice == slice) return &store->replicas[i];
+    }
+    return NULL;
+}
+
+struct recovery_replica *recovery_replica_get(struct recovery_store *store, uint64_t slice)
+{
+    struct recovery_replica *found = recovery_replica_find(store, slice);
+    if (found != NULL) return found;
+    store->replicas =
+        realloc(store->replicas, (store->replica_count + 1) * sizeof *store->replicas);
+    invariant(store->replicas != NULL);
+    uint32_t at = store->replica_count++;
+    for (; at > 0 && store->replicas[at - 1].slice > slice; at--)
+        store->replicas[at] = store->replicas[at - 1];
+    store->replicas[at] = (struct recovery_replica){.slice = slice};
+    return &store->replicas[at];
+}
+
+const char *recovery_home(
+    struct arena *arena, const char *dir, uint64_t slice, uint64_t generation)
+{
+    if (generation == 0)
+        return arena_printf(arena, "%s/slice-%llu", dir, (unsigned long long)slice);
+    return arena_printf(arena, "%s/slice-%llu.%llu", dir, (unsigned long long)slice,
+        (unsigned long long)generation);
 }
 
 // --- replay ----------------------------------------------------------------------------------------------
@@ -79,14 +152,10 @@ static struct status replay_record(
 {
     struct replay *replay = arg;
     struct slice *slice = kv_slice_find(replay->kv, record->stream);
-    if (slice == NULL) {
-        if (replay->takeover) return STATUS_OK; // Another shard's.
-        return status_make(
-            E_DATA_CORRUPTED, "the log has a record of a slice that does not belong to it");
-    }
+    // Another shard's, or a replica that was erased since.
+    if (slice == NULL) return STATUS_OK;
     replay->records++;
-    return slice_replay(
-        task, slice, record->term, record->index, record->payload, replay->takeover ? 0 : position);
+    return slice_replay(task, slice, record, replay->takeover ? 0 : position);
 }
 
 static void log_failed(struct log_writer *log, struct status st, void *arg)
@@ -94,8 +163,10 @@ static void log_failed(struct log_writer *log, struct status st, void *arg)
     struct kv_shard *kv = arg;
     (void)log;
     kv->log_status = status_make(E_IO_ERROR, "the log of this shard has failed");
-    for (uint32_t i = 0; i < kv->slice_count; i++)
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
         slice_fail(kv->slices[i], st, "writing its log");
+        raft_log_fail(&kv->slices[i]->log, st);
+    }
     // What is on disk is unknown from here on: stop, and recover from it at the next start.
     log_error(0, "shard %u: the log has failed, the node stops: %s", kv->shard->index, st.message);
     node_stop(kv->node->node);
@@ -105,8 +176,12 @@ static void log_batch_end(struct log_writer *log, void *arg)
 {
     struct kv_shard *kv = arg;
     (void)log;
-    for (uint32_t i = 0; i < kv->slice_count; i++)
-        slice_apply_committed(kv->slices[i]);
+    while (kv->committed != NULL) {
+        struct slice *slice = kv->committed;
+        kv->committed = slice->committed_next;
+        slice->committed_linked = false;
+        slice_apply_committed(slice);
+    }
 }
 
 static struct status log_open_own(struct task *task, struct kv_shard *kv, struct replay *replay)
@@ -125,22 +200,29 @@ static struct status open_slices(struct task *task, struct kv_shard *kv)
 {
     struct kv_node *node = kv->node;
     struct status st = STATUS_OK;
-    uint32_t own = 0;
-    for (uint32_t id = 1; id <= node->slice_count; id++)
-        own += node->slice_shard[id] == kv->shard->index;
-    kv->slices = calloc(own + 1, sizeof(struct slice *));
-    kv->by_id = calloc(node->slice_count + 1, sizeof(struct slice *));
-    invariant(kv->slices != NULL && kv->by_id != NULL);
-    for (uint32_t id = 1; id <= node->slice_count; id++) {
-        if (node->slice_shard[id] != kv->shard->index) continue;
+    const struct recovery_store *store = node->store;
+    uint32_t here = 0;
+    kv->by_id = calloc(KV_SLICES_MAX + 1, sizeof(struct slice *));
+    invariant(kv->by_id != NULL);
+    for (uint32_t i = 0; i < store->replica_count; i++)
+        here += store->replicas[i].state != RECOVERY_GONE;
+    for (uint32_t i = 0; i < store->replica_count; i++) {
+        const struct recovery_replica *replica = &store->replicas[i];
+        struct slice *slice;
+        if (replica->state == RECOVERY_GONE ||
+            kv_slice_shard(replica->slice, node->node->shard_count) != kv->shard->index)
+            continue;
         const struct slice_options options = {
-            .id = id,
-            .home = arena_printf(task->arena, "%s/slice-%u", node->dir, id),
+            .id = replica->slice,
+            .generation = replica->generation,
+            .home = recovery_home(
+                task->arena, node->dir, replica->slice, replica->generation),
             .store = node->options.store,
-            .cache_bytes = node->options.cache_bytes / node->slice_count,
+            .cache_bytes = node->options.cache_bytes / here,
+            .damaged = replica->state == RECOVERY_DAMAGED,
         };
-        TRY(slice_open(task, kv, &options, &kv->by_id[id]));
-        kv->slices[kv->slice_count++] = kv->by_id[id];
+        TRY(slice_open(task, kv, &options, &slice));
+        kv_slice_add(kv, slice);
     }
 out:
     return st;
@@ -197,14 +279,11 @@ struct status recovery_serve(struct task *task, struct kv_shard *kv)
 {
     struct status st = STATUS_OK;
     if (kv->log == NULL) TRY(log_open_own(task, kv, NULL));
+    for (uint32_t i = 0; i < kv->slice_count; i++)
+        TRY(slice_start(task, kv->slices[i]));
     for (uint32_t i = 0; i < kv->slice_count; i++) {
-        struct slice *slice = kv->slices[i];
-        TRY(slice_serve(task, slice, kv->log));
-        for (const struct kv_module *const *module = kv_modules; *module != NULL; module++) {
-            if ((*module)->slice_ready == NULL) continue;
-            TRY((*module)->slice_ready(task, slice));
-            slice->modules_ready++;
-        }
+        if (!kv->slices[i]->leased && raft_log_leads(&kv->slices[i]->log))
+            TRY(slice_await(task, kv->slices[i]));
     }
 out:
     return st;

@@ -8,7 +8,6 @@
 #include "kv/key.h"
 #include "kv/slice_internal.h"
 
-#define APPLIED_BYTES (16u + 2u * HLC_ENCODED_BYTES)
 #define TENANT_BYTES (2u * HLC_ENCODED_BYTES + 1u)
 
 void slice_observer_add(struct slice *slice, struct slice_observer *observer)
@@ -222,28 +221,6 @@ struct status slice_record_list(
 
 // --- life --------------------------------------------------------------------------------------------------
 
-static struct status load_applied(struct slice *slice)
-{
-    uint8_t letter = META_APPLIED;
-    struct bytes value;
-    bool found;
-    struct status st = store_get(slice->store, STORE_META, bytes_of(&letter, 1), &value, &found);
-    if (!failed(st) && found) {
-        if (value.size != APPLIED_BYTES) {
-            st = status_make(E_DATA_CORRUPTED, "malformed applied record");
-        } else {
-            memcpy(&slice->replay->term, value.data, 8);
-            memcpy(&slice->replay->index, value.data + 8, 8);
-            slice->replay->applied_index = slice->replay->index;
-            slice->last_commit = hlc_decode(value.data + 16);
-            slice->applied_ts = slice->last_commit;
-            slice->ceiling = hlc_decode(value.data + 16 + HLC_ENCODED_BYTES);
-        }
-    }
-    store_release(slice->store);
-    return st;
-}
-
 static struct status load_tenant(void *arg, struct bytes name, struct bytes value)
 {
     struct slice_tenant *tenant = slice_tenant_make(arg, number_of(name));
@@ -292,7 +269,29 @@ out:
     return st;
 }
 
-static void slice_free(struct slice *slice)
+struct status slice_memory_load(struct slice *slice)
+{
+    struct slice_mark mark;
+    uint8_t letter = META_TENANT;
+    struct status st;
+    TRY(slice_mark_read(slice->store, &mark));
+    slice->applied_index = mark.index;
+    slice->applied_term = mark.term;
+    slice->applied_position = 0;
+    slice->last_commit = hlc_max(slice->last_commit, mark.last_commit);
+    slice->applied_ts = hlc_max(slice->applied_ts, mark.last_commit);
+    slice->ceiling = mark.ceiling;
+    if (mark.config.count > 0) slice->config = mark.config;
+    TRY(meta_walk(slice, bytes_of(&letter, 1), load_tenant, slice));
+    letter = META_PREPARED;
+    TRY(meta_walk(slice, bytes_of(&letter, 1), load_prepared, slice));
+    TRY(load_ingest_high(slice));
+    slice_fates_reset(slice);
+out:
+    return st;
+}
+
+void slice_memory_drop(struct slice *slice)
 {
     uint32_t at = 0;
     struct hashmap_entry *entry;
@@ -301,24 +300,33 @@ static void slice_free(struct slice *slice)
     while ((entry = hashmap_next(&slice->tenants, &at)) != NULL)
         free(entry->value);
     hashmap_fini(&slice->tenants);
+    hashmap_init(&slice->tenants, NULL);
+}
+
+static void slice_free(struct slice *slice)
+{
+    slice_memory_drop(slice);
+    hashmap_fini(&slice->tenants);
+    slice_fates_free(slice);
     pending_fini(slice);
     mvcc_fini(&slice->mvcc);
-    if (slice->replay != NULL) arena_fini(&slice->replay->arena);
+    raft_log_fini(&slice->log);
+    free(slice->parts);
     free(slice->replay);
     free(slice);
 }
 
-struct status slice_open(struct task *task, struct kv_shard *kv,
-    const struct slice_options *options, struct slice **opened)
+static struct slice *slice_make(struct kv_shard *kv, const struct slice_options *options)
 {
-    struct status st = STATUS_OK;
     struct slice *slice = calloc(1, sizeof *slice);
     invariant(slice != NULL);
     slice->replay = calloc(1, sizeof *slice->replay);
     invariant(slice->replay != NULL);
     slice->id = options->id;
+    slice->generation = options->generation;
     slice->kv = kv;
     slice->shard = kv->shard;
+    slice->config = options->config;
     list_init(&slice->pending);
     list_init(&slice->prepared);
     pending_init(slice);
@@ -326,18 +334,31 @@ struct status slice_open(struct task *task, struct kv_shard *kv,
     wait_queue_init(&slice->ceiling_waiters);
     wait_queue_init(&slice->admit_waiters);
     wait_queue_init(&slice->idle_waiters);
-    arena_init(&slice->replay->arena, NULL);
-    buffer_init(&slice->replay->parts, &slice->replay->arena);
+    wait_queue_init(&slice->role_waiters);
+    return slice;
+}
+
+struct status slice_open(struct task *task, struct kv_shard *kv,
+    const struct slice_options *options, struct slice **opened)
+{
+    struct status st = STATUS_OK;
+    struct slice *slice = slice_make(kv, options);
     const struct store_options store = {.home = options->home, .cache_bytes = options->cache_bytes};
     TRY(options->store == KV_STORE_MODEL ? store_model_open(task, &store, &slice->store)
                                          : store_wt_open(task, &store, &slice->store));
     mvcc_init(&slice->mvcc, slice->store);
-    TRY(load_applied(slice));
-    uint8_t letter = META_TENANT;
-    TRY(meta_walk(slice, bytes_of(&letter, 1), load_tenant, slice));
-    letter = META_PREPARED;
-    TRY(meta_walk(slice, bytes_of(&letter, 1), load_prepared, slice));
-    slice->checkpoint_index = slice->replay->applied_index;
+    TRY(slice_memory_load(slice));
+    slice->checkpoint_index = slice->applied_index;
+    raft_log_init(&slice->log, &(struct raft_log_options){
+                                   .slice = slice->id,
+                                   .self = kv->node->node_id,
+                                   .config = slice->config,
+                                   .applied_index = slice->applied_index,
+                                   .applied_term = slice->applied_term,
+                                   .damaged = options->damaged,
+                                   .hooks = &slice_log_hooks,
+                                   .arg = slice,
+                               });
     *opened = slice;
     return STATUS_OK;
 out:
@@ -346,32 +367,24 @@ out:
     return st;
 }
 
-struct status slice_serve(struct task *task, struct slice *slice, struct log_writer *log)
+struct status slice_start(struct task *task, struct slice *slice)
 {
     struct status st;
-    struct slice_replay *replay = slice->replay;
-    (void)task;
     TRY(slice_replay_end(slice));
     TRY(load_ingest_high(slice));
-    raft_log_init(&slice->log, &(struct raft_log_options){
-                                   .slice = slice->id,
-                                   .self = slice->shard->node->id,
-                                   .applied_index = replay->applied_index,
-                                   .applied_term = replay->term,
-                                   .hooks = &slice_log_hooks,
-                                   .arg = slice,
-                               });
-    TRY(raft_log_start(&slice->log, log, NULL));
-    slice->log.applied_position = replay->applied_position;
+    free(slice->replay);
+    slice->replay = NULL;
     // Nothing may be committed at or below what an earlier life may have given out as read or closed.
     slice->ceiling_proposed = slice->ceiling;
     slice->read_high = hlc_max(slice->read_high, slice->ceiling);
-    hlc_update(&slice->shard->hlc, hlc_max(slice->ceiling, slice->last_commit));
-    arena_fini(&replay->arena);
-    free(replay);
-    slice->replay = NULL;
+    for (const struct kv_module *const *module = kv_modules; *module != NULL; module++) {
+        if ((*module)->slice_ready == NULL) continue;
+        TRY((*module)->slice_ready(task, slice));
+        slice->modules_ready++;
+    }
     slice->running = true;
-    slice->role = SLICE_SERVING;
+    TRY(raft_log_start(&slice->log, slice->kv->log, slice->kv->raft));
+    slice->started = true;
 out:
     return st;
 }
@@ -383,9 +396,8 @@ struct status slice_checkpoint(struct task *task, struct slice *slice)
         struct status waited = task_wait(task, &slice->idle_waiters);
         if (failed(waited)) return waited;
     }
-    uint64_t index =
-        slice->replay != NULL ? slice->replay->applied_index : slice->log.applied_index;
-    log_position position = slice->log.applied_position;
+    uint64_t index = slice->applied_index;
+    log_position position = slice->applied_position;
     uint64_t bytes = slice->bytes_since_checkpoint;
     if (index == slice->checkpoint_index) return STATUS_OK;
     slice->checkpointing = true;
@@ -402,13 +414,15 @@ struct status slice_checkpoint(struct task *task, struct slice *slice)
     return st;
 }
 
-// After a clean stop the clock need not run ahead: all that was given out is known.
+// After a clean stop the clock need not run ahead: all that was given out is known. (With several voters another
+// replica may lead before this one comes back, by what the log says.)
 static struct status lower_ceiling(struct slice *slice)
 {
+    if (slice->leased || slice->role != SLICE_SERVING) return STATUS_OK;
     struct hlc_timestamp used = hlc_max(slice->last_commit, slice->read_high);
     struct status st = store_begin(slice->store);
     if (failed(st)) return st;
-    st = slice_apply_mark(slice, raft_log_term(&slice->log), slice->log.applied_index, used);
+    st = slice_apply_mark(slice, slice->applied_term, slice->applied_index, used);
     if (failed(st)) {
         store_rollback(slice->store);
         return st;
@@ -418,23 +432,26 @@ static struct status lower_ceiling(struct slice *slice)
 
 void slice_drain(struct task *task, struct slice *slice)
 {
-    slice->served = slice->served || slice->running;
+    const struct status st = status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
     slice->running = false;
-    wait_queue_wake_all(
-        &slice->ceiling_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
-    wait_queue_wake_all(
-        &slice->admit_waiters, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    wait_queue_wake_all(&slice->ceiling_waiters, st);
+    wait_queue_wake_all(&slice->admit_waiters, st);
+    wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+    // What is with the log of this node alone comes to its end; what needs others is given up.
+    if (slice->started && slice->leased) raft_log_stop(&slice->log);
     while (slice->in_flight > 0 || slice->own_tasks > 0) {
         if (failed(task_wait(task, &slice->idle_waiters))) task_cancel_clear(task);
     }
+    if (slice->started && !slice->leased) raft_log_stop(&slice->log);
 }
 
 struct status slice_stop(struct task *task, struct slice *slice, bool drop)
 {
     struct status st = STATUS_OK;
     slice_drain(task, slice);
+    slice_committed_drop(slice, UINT64_MAX);
     if (slice->replay != NULL && slice->replay->in_transaction) store_rollback(slice->store);
-    if (drop || failed(slice->failed) || !slice->served) {
+    if (drop || failed(slice->failed) || !slice->started) {
         store_drop(slice->store);
     } else {
         st = lower_ceiling(slice);

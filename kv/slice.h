@@ -43,6 +43,7 @@
 // Safety   No acknowledged commit is lost by a crash, no half entry is visible: tests/sim/scenario_kv_recovery.c.
 #pragma once
 #include "core/hashmap.h"
+#include "core/list.h"
 #include "core/shard.h"
 #include "kv/admin.h"
 #include "kv/entry.h"
@@ -55,7 +56,8 @@ struct kv_shard;
 struct lock_table;
 struct range_set;
 struct slice;
-struct slice_proposal;
+struct slice_entry;
+struct slice_fates;
 struct validator;
 
 // Told of entries, in log order, on the owner, once per operation; must not suspend. A resolved commit is told as
@@ -98,18 +100,30 @@ enum slice_role {
 
 struct slice {
     uint64_t id;
+    uint64_t generation; // Of its home.
     struct kv_shard *kv;
     struct shard *shard;
     struct store *store;
     struct mvcc mvcc;
     struct raft_log log;
-    enum slice_role role;
-    uint64_t epoch;       // Grows whenever the slice begins to serve.
-    bool leased;          // Several voters: the ceiling is a lease.
-    bool running;         // Between slice_serve and slice_drain.
-    bool served;
+    bool running;         // Between slice_start and slice_drain.
+    bool started;         // slice_start was through once.
     uint32_t holders;     // Requests between slice_hold and slice_let_go.
     struct status failed; // Once set, everything is refused with it.
+
+    enum slice_role role;
+    bool leased;       // Several voters: the ceiling is a lease.
+    bool stepping;     // A task is making it ready to serve.
+    bool transferring; // Or to hand the leadership over.
+    uint32_t modules_leading;
+    uint64_t epoch; // Grows whenever the slice begins to serve.
+    uint64_t turn;  // Grows whenever raft says that it leads, or that it does not.
+    struct wait_queue role_waiters; // Woken by every change of the role, and when all is applied.
+    struct hlc_timestamp closed;    // Told by the leader, and everything up to it is applied.
+    struct hlc_timestamp closed_next;
+    uint64_t closed_next_index; // Of the entry up to which closed_next needs everything.
+    struct slice_fates *fates;
+    struct raft_config config; // As of the applied index.
 
     struct hlc_timestamp last_commit; // Highest given out by slice_commit_ts (or resolved at).
     struct hlc_timestamp applied_ts;  // Highest commit applied.
@@ -126,8 +140,15 @@ struct slice {
     uint32_t pending_key_count;
     uint32_t pending_coarse_count;
 
-    struct slice_proposal *committed, *committed_tail; // Durable, to be applied.
+    struct slice_entry *committed, *committed_tail; // To be applied.
     size_t committed_bytes, committed_items;
+    bool committed_linked; // In kv->committed.
+    struct slice *committed_next;
+    uint64_t applied_index, applied_term; // In the store, whatever the entry's kind.
+    log_position applied_position;        // 0: of an earlier start.
+    uint8_t *parts; // Of a large entry, gathered so far; NULL: they are a proposal's of this node.
+    uint32_t parts_size, parts_total; // total 0: none is open.
+    uint32_t held;                    // Applying waits.
     uint64_t in_flight; // Proposals not applied yet.
     bool parts_open;    // A large entry is being cut into parts: others wait.
     struct wait_queue admit_waiters;
@@ -135,7 +156,7 @@ struct slice {
     struct wait_queue idle_waiters; // Woken when in_flight or an own task ends.
     uint32_t own_tasks;
 
-    struct slice_replay *replay; // Until slice_serve.
+    struct slice_replay *replay; // Until slice_start.
     struct hashmap tenants;      // struct slice_tenant by id: thresholds and marks.
     uint64_t checkpoint_index;   // Applied index of the last checkpoint.
     log_position checkpoint_position;
@@ -334,16 +355,22 @@ CHECKED struct status slice_state_hash(
 
 struct slice_options {
     uint64_t id;
+    uint64_t generation; // Of its home.
     const char *home;
     enum kv_store_kind store;
     uint64_t cache_bytes;
+    struct raft_config config; // Of a store that has none yet. None: this node alone.
+    bool damaged;              // What was on disk is lost in part: to be replaced by a snapshot.
 };
-// Opens the store; then slice_replay each record of the log in order, then slice_serve.
+// Opens the store; then slice_replay each record of the log in order, then slice_start.
 CHECKED struct status slice_open(struct task *task, struct kv_shard *kv,
     const struct slice_options *options, struct slice **slice);
-CHECKED struct status slice_replay(struct task *task, struct slice *slice, uint64_t term,
-    uint64_t index, struct bytes payload, log_position position);
-CHECKED struct status slice_serve(struct task *task, struct slice *slice, struct log_writer *log);
+CHECKED struct status slice_replay(struct task *task, struct slice *slice,
+    const struct log_record *record, log_position position);
+// Readies the modules and begins to take part: a voter that is alone serves soon (slice_await).
+CHECKED struct status slice_start(struct task *task, struct slice *slice);
+// Until it serves, or 57P01 or what made it fail.
+CHECKED struct status slice_await(struct task *task, struct slice *slice);
 CHECKED struct status slice_checkpoint(struct task *task, struct slice *slice);
 // Refuses what comes from now on and waits for what is in flight.
 void slice_drain(struct task *task, struct slice *slice);

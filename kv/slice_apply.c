@@ -230,16 +230,47 @@ out:
     return st;
 }
 
+// term u64 | index u64 | last commit | ceiling | index of the members' entry u64 | members
+#define MARK_BYTES (24u + 2u * HLC_ENCODED_BYTES)
+
 struct status slice_apply_mark(
     struct slice *slice, uint64_t term, uint64_t index, struct hlc_timestamp ceiling)
 {
-    uint8_t value[16 + 2 * HLC_ENCODED_BYTES];
+    uint8_t value[MARK_BYTES + RAFT_CONFIG_BYTES_MAX];
     uint8_t letter = META_APPLIED;
     memcpy(value, &term, 8);
     memcpy(value + 8, &index, 8);
     hlc_encode(slice->last_commit, value + 16);
     hlc_encode(ceiling, value + 16 + HLC_ENCODED_BYTES);
-    return store_put(slice->store, STORE_META, bytes_of(&letter, 1), bytes_of(value, sizeof value));
+    memcpy(value + 16 + 2 * HLC_ENCODED_BYTES, &slice->config.index, 8);
+    size_t size = MARK_BYTES + raft_config_encode(&slice->config, value + MARK_BYTES);
+    return store_put(slice->store, STORE_META, bytes_of(&letter, 1), bytes_of(value, size));
+}
+
+static struct status mark_decode(struct bytes value, struct slice_mark *mark)
+{
+    if (value.size < MARK_BYTES || value.size > MARK_BYTES + RAFT_CONFIG_BYTES_MAX)
+        return status_make(E_DATA_CORRUPTED, "malformed applied record");
+    memcpy(&mark->term, value.data, 8);
+    memcpy(&mark->index, value.data + 8, 8);
+    mark->last_commit = hlc_decode(value.data + 16);
+    mark->ceiling = hlc_decode(value.data + 16 + HLC_ENCODED_BYTES);
+    if (!raft_config_decode(bytes_skip(value, MARK_BYTES), &mark->config))
+        return status_make(E_DATA_CORRUPTED, "malformed applied record: members");
+    memcpy(&mark->config.index, value.data + 16 + 2 * HLC_ENCODED_BYTES, 8);
+    return STATUS_OK;
+}
+
+struct status slice_mark_read(struct store *store, struct slice_mark *mark)
+{
+    uint8_t letter = META_APPLIED;
+    struct bytes value;
+    bool found;
+    *mark = (struct slice_mark){0};
+    struct status st = store_get(store, STORE_META, bytes_of(&letter, 1), &value, &found);
+    if (!failed(st) && found) st = mark_decode(value, mark);
+    store_release(store);
+    return st;
 }
 
 // --- in memory -----------------------------------------------------------------------------------------------
@@ -263,6 +294,7 @@ void slice_apply_remember(struct slice *slice, struct bytes payload)
     while (entry_op_next(&reader, &op)) {
         switch (op.kind) {
         case ENTRY_WRITES:
+            if (op.txn != 0) slice_fate_note(slice, op.txn, op.ts);
             slice->applied_ts = hlc_max(slice->applied_ts, op.ts);
             slice->last_commit = hlc_max(slice->last_commit, op.ts);
             break;
@@ -279,6 +311,7 @@ void slice_apply_remember(struct slice *slice, struct bytes payload)
         case ENTRY_RESOLVE: {
             struct pending *prepared = slice_prepared_find(slice, op.txn);
             if (op.commit) {
+                slice_fate_note(slice, op.txn, op.ts);
                 slice->applied_ts = hlc_max(slice->applied_ts, op.ts);
                 slice->last_commit = hlc_max(slice->last_commit, op.ts);
             }

@@ -47,11 +47,9 @@ struct hlc_timestamp slice_present(struct slice *slice)
     return hlc_now(&slice->shard->hlc);
 }
 
-struct hlc_timestamp slice_close(struct slice *slice)
+struct hlc_timestamp slice_close_now(struct slice *slice)
 {
-    struct hlc_timestamp now = hlc_now(&slice->shard->hlc);
-    slice_ceiling_ask(slice);
-    now = hlc_min(now, slice->ceiling);
+    struct hlc_timestamp now = hlc_min(hlc_now(&slice->shard->hlc), slice->ceiling);
     slice_read_high_raise(slice, now);
     struct hlc_timestamp oldest = HLC_MAX;
     if (!list_empty(&slice->pending))
@@ -60,27 +58,45 @@ struct hlc_timestamp slice_close(struct slice *slice)
     return hlc_less_equal(oldest, now) ? hlc_previous(oldest) : now;
 }
 
+struct hlc_timestamp slice_close(struct slice *slice)
+{
+    if (slice->role != SLICE_SERVING) return slice->closed;
+    slice_ceiling_ask(slice);
+    return slice_close_now(slice);
+}
+
 // --- the ceiling -----------------------------------------------------------------------------------------
 
-static bool ceiling_is_near(const struct slice *slice, uint64_t wall_ns)
+// How far ahead of the clock it is set, and how much of that, from its upper end on, is of no use: other
+// nodes' clocks may have passed it.
+static uint64_t ceiling_ahead(const struct slice *slice, uint64_t *useless_ns)
 {
-    return wall_ns + CEILING_AHEAD_NS / 2 > slice->ceiling_proposed.wall_ns;
+    *useless_ns = slice->leased ? slice->kv->node->options.max_offset_ns : 0;
+    return slice->leased ? *useless_ns + LEASE_USABLE_NS : CEILING_AHEAD_NS;
+}
+
+bool slice_ceiling_near(const struct slice *slice, uint64_t wall_ns)
+{
+    uint64_t useless_ns;
+    uint64_t ahead_ns = ceiling_ahead(slice, &useless_ns);
+    return wall_ns + useless_ns + (ahead_ns - useless_ns) / 2 > slice->ceiling_proposed.wall_ns;
 }
 
 struct hlc_timestamp slice_ceiling_next(struct slice *slice)
 {
     struct hlc_timestamp last = hlc_max(slice->last_commit, slice->read_high);
     uint64_t wall_ns = hlc_max(last, hlc_now(&slice->shard->hlc)).wall_ns;
-    if (!ceiling_is_near(slice, wall_ns)) return slice->ceiling_proposed;
-    struct hlc_timestamp ahead = {wall_ns + CEILING_AHEAD_NS, 0};
+    if (!slice_ceiling_near(slice, wall_ns)) return slice->ceiling_proposed;
+    uint64_t useless_ns;
+    struct hlc_timestamp ahead = {wall_ns + ceiling_ahead(slice, &useless_ns), 0};
     return hlc_max(slice->ceiling_proposed, ahead);
 }
 
-void slice_ceiling_durable(struct slice *slice, struct hlc_timestamp ceiling)
+void slice_ceiling_set(struct slice *slice, struct hlc_timestamp ceiling)
 {
-    if (!hlc_less(slice->ceiling, ceiling)) return;
+    bool higher = hlc_less(slice->ceiling, ceiling);
     slice->ceiling = ceiling;
-    wait_queue_wake_all(&slice->ceiling_waiters, STATUS_OK);
+    if (higher) wait_queue_wake_all(&slice->ceiling_waiters, STATUS_OK);
 }
 
 static struct status propose_ceiling(struct task *task, void *arg)
@@ -108,9 +124,9 @@ static struct status ceiling_start(struct slice *slice)
 
 void slice_ceiling_ask(struct slice *slice)
 {
-    if (!slice->running || failed(slice->failed)) return;
+    if (slice->role != SLICE_SERVING || failed(slice->failed)) return;
     uint64_t wall_ns = hlc_max(slice->read_high, hlc_now(&slice->shard->hlc)).wall_ns;
-    if (!ceiling_is_near(slice, wall_ns)) return;
+    if (!slice_ceiling_near(slice, wall_ns)) return;
     struct status st = ceiling_start(slice);
     (void)st.code; // The next one asks again.
 }
@@ -118,7 +134,7 @@ void slice_ceiling_ask(struct slice *slice)
 struct status slice_ceiling_wait(struct task *task, struct slice *slice, struct hlc_timestamp ts)
 {
     while (hlc_less(slice->ceiling, ts)) {
-        struct status st = slice_check(slice);
+        struct status st = slice_check_role(slice);
         if (failed(st)) return st;
         if (ts.wall_ns > hlc_now(&slice->shard->hlc).wall_ns + FUTURE_MAX_NS)
             return status_make(E_NOT_IN_PREREQUISITE_STATE, "timestamp is in the future");
@@ -132,4 +148,16 @@ struct status slice_ceiling_wait(struct task *task, struct slice *slice, struct 
         if (failed(st)) return st;
     }
     return STATUS_OK;
+}
+
+struct status slice_lease_wait(struct task *task, struct slice *slice)
+{
+    struct status st = slice_check_role(slice);
+    while (!failed(st) && !slice_lease_holds(slice)) {
+        struct hlc_timestamp now = hlc_now(&slice->shard->hlc);
+        if (slice_ceiling_near(slice, now.wall_ns)) st = ceiling_start(slice);
+        if (!failed(st)) st = task_wait(task, &slice->ceiling_waiters);
+        if (!failed(st)) st = slice_check_role(slice);
+    }
+    return st;
 }

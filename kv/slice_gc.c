@@ -81,8 +81,10 @@ static struct status threshold_move(
     struct entry_builder builder;
     struct status st;
     slice_gc_limit_fn limit = slice->kv->node->gc_limit;
-    *threshold = slice_gc_threshold(slice, tenant);
-    if (limit == NULL) return STATUS_OK;
+    const struct slice_tenant *known = slice_tenant_get(slice, tenant);
+    *threshold = known == NULL ? HLC_ZERO : known->gc_threshold;
+    // Followers erase what the leader's threshold lets go.
+    if (limit == NULL || slice->role != SLICE_SERVING) return STATUS_OK;
     TRY(slice_admit_any(task, slice));
     struct hlc_timestamp allowed = limit(slice, tenant);
     if (allowed.wall_ns < threshold->wall_ns + GC_STEP_NS) return STATUS_OK;
@@ -161,7 +163,9 @@ struct status slice_gc(struct task *task, struct slice *slice, uint64_t *erased)
     for (uint32_t turn = 0; !batch->done; turn++) {
         batch->arena = &arenas[turn % 2];
         arena_reset(batch->arena);
-        TRY(slice_check(slice));
+        TRY(slice->failed);
+        if (!slice->running) TRY(status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+        if (slice->held > 0) break; // Its state is being looked at, or replaced.
         TRY(gather(slice, from, batch));
         if (batch->count == 0) break;
         from = batch->next;

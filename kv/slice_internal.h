@@ -6,21 +6,41 @@
 #include "kv/slice.h"
 
 #define CEILING_AHEAD_NS UINT64_C(500000000)
+#define LEASE_USABLE_NS UINT64_C(1000000000) // Of a ceiling that is a lease, beyond max_offset.
+// A record of the log holds this much of a large entry, behind a header: format u8 | flags u8 | total u32.
+#define PART_BYTES (1u << 20)
+#define PART_HEADER_BYTES 6u
+enum part_flags { PART_FIRST = 1, PART_LAST = 2 };
 #define PENDING_KEYS_MAX 4096u // Above, a pending entry is indexed by its bounds alone.
+
+// A committed entry, to be applied in its turn.
+struct slice_entry {
+    uint64_t term, index;
+    log_position position;
+    uint32_t kind; // enum raft_entry_kind.
+    bool may_mark; // The applied mark does not come to lie within a large entry: its parts are read anew.
+    struct bytes payload;   // data NULL: nothing to apply.
+    uint8_t *owned;         // The payload of a large entry that came in parts.
+    uint64_t item_count;
+    struct slice_proposal *proposal; // Whose memory this is; NULL: malloc'ed.
+    struct slice_entry *next;
+};
 
 struct slice_proposal {
     struct raft_proposal raft;
     struct slice *slice;
     struct bytes payload;
     uint64_t item_count;
+    bool is_part;  // Of a large entry; the last one is the proposal itself.
+    bool malloced; // And so is its payload.
+    bool left;     // Its proposer is gone.
+    struct slice_entry entry;
     struct pending pending;
     bool is_pending;
     struct hlc_timestamp ceiling;
     struct status st;
     bool done;
     struct wait_queue waiter;
-    bool is_part; // Of a large entry; the last one is the proposal itself.
-    struct slice_proposal *next;
 };
 
 struct slice_tenant {
@@ -32,16 +52,11 @@ struct slice_tenant {
 };
 
 struct slice_replay {
-    uint64_t term, index; // Of the last record seen.
-    log_position position;
-    uint64_t applied_index;
-    log_position applied_position;
+    uint64_t mark_index, mark_term; // Of the running transaction.
+    log_position mark_position;
     bool in_transaction;
     uint32_t entries;
     size_t bytes;
-    struct arena arena;
-    struct buffer parts;
-    uint64_t parts_total; // Of the large entry that is being gathered; 0: none.
 };
 
 struct pending_key {
@@ -70,25 +85,58 @@ void prepared_destroy(struct slice *slice, struct pending *prepared);
 // --- slice_commit.c
 // The ceiling to put into an entry that is proposed now.
 struct hlc_timestamp slice_ceiling_next(struct slice *slice);
-void slice_ceiling_durable(struct slice *slice, struct hlc_timestamp ceiling);
+// What the log says it is, from this entry on.
+void slice_ceiling_set(struct slice *slice, struct hlc_timestamp ceiling);
 // Extends the ceiling in the background when less than half of it is left.
 void slice_ceiling_ask(struct slice *slice);
+// What slice_close gives, and no higher ceiling is asked for. At the serving leader.
+struct hlc_timestamp slice_close_now(struct slice *slice);
+// Suspends until the lease holds.
+CHECKED struct status slice_lease_wait(struct task *task, struct slice *slice);
+bool slice_ceiling_near(const struct slice *slice, uint64_t wall_ns);
 // Suspends until the ceiling is at or above `ts`. 55000 when ts is far in the future.
 CHECKED struct status slice_ceiling_wait(
     struct task *task, struct slice *slice, struct hlc_timestamp ts);
 
-// --- slice_propose.c
+// --- slice_role.c
 extern const struct raft_log_hooks slice_log_hooks;
+// Whether the lease holds at this moment; always, without several voters.
+bool slice_lease_holds(const struct slice *slice);
+// As slice_check, but waits for a lapsed lease. `slice_check` leaves no moment to suspend after.
+CHECKED struct status slice_may_serve(struct task *task, struct slice *slice);
+CHECKED struct status slice_not_leader(void);
+// slice_check but for the lease: proposing needs none.
+CHECKED struct status slice_check_role(const struct slice *slice);
+void slice_lease_update(struct slice *slice);
+// Applied up to slice->applied_index: what was told as closed may have become readable.
+void slice_closed_update(struct slice *slice);
+
+// --- slice_propose.c
 // slice_admit without regard to the disk's room: for what makes room, and for ceilings.
 CHECKED struct status slice_admit_any(struct task *task, struct slice *slice);
 void slice_fail(struct slice *slice, struct status st, const char *what);
-// Applies what is durable: in place when it is little, otherwise in a task of the slice's own.
-void slice_apply_committed(struct slice *slice);
-// Commits what slice_replay gathered.
-CHECKED struct status slice_replay_end(struct slice *slice);
 // Starts a task that belongs to the slice: slice_stop waits for it.
 CHECKED struct status slice_task_start(
     struct slice *slice, task_fn fn, const char *kind, enum task_class class);
+void slice_proposal_finish(struct slice_proposal *proposal, struct status st);
+void slice_proposal_failed(struct raft_proposal *raft, struct status st);
+struct status slice_ambiguous(void);
+// One entry, at a lower ceiling than before: nothing is given out above it any more.
+CHECKED struct status slice_propose_ceiling(
+    struct task *task, struct slice *slice, struct hlc_timestamp ceiling);
+
+// --- slice_committed.c
+void slice_entry_committed(struct raft_log *log, const struct log_record *record,
+    log_position position, struct raft_proposal *raft);
+// Applies what is committed: in place when it is little, otherwise in a task of the slice's own.
+void slice_apply_committed(struct slice *slice);
+// Applying stops before the next entry, until as many slice_apply_release. Suspends while one is being applied.
+void slice_apply_hold(struct task *task, struct slice *slice);
+void slice_apply_release(struct slice *slice);
+// Forgets what is committed and not applied, up to `index`.
+void slice_committed_drop(struct slice *slice, uint64_t index);
+// Commits what slice_replay gathered.
+CHECKED struct status slice_replay_end(struct slice *slice);
 
 // --- slice_apply.c
 // Puts one entry into the store. `task` NULL: in one piece, within the running transaction; otherwise large
@@ -102,12 +150,28 @@ CHECKED struct status slice_apply_entry(struct slice_apply *apply, struct bytes 
 // The applied record, in the running transaction.
 CHECKED struct status slice_apply_mark(
     struct slice *slice, uint64_t term, uint64_t index, struct hlc_timestamp ceiling);
+// What a store's applied record says; all zero when there is none.
+struct slice_mark {
+    uint64_t term, index;
+    struct hlc_timestamp last_commit, ceiling;
+    struct raft_config config;
+};
+CHECKED struct status slice_mark_read(struct store *store, struct slice_mark *mark);
 // What applying changes in memory, once the transaction is committed.
 void slice_apply_remember(struct slice *slice, struct bytes payload);
 // Calls `tell` for each operation, resolved commits told as writes.
 void slice_ops_tell(struct slice *slice, struct bytes payload, uint64_t index, bool applied);
 
+// --- slice_fate.c
+void slice_fate_note(struct slice *slice, uint64_t txn, struct hlc_timestamp ts);
+// What was committed up to now is not remembered.
+void slice_fates_reset(struct slice *slice);
+void slice_fates_free(struct slice *slice);
+
 // --- slice.c
+// What is in memory of the store: thresholds, prepared writes. Again after the store was replaced.
+CHECKED struct status slice_memory_load(struct slice *slice);
+void slice_memory_drop(struct slice *slice);
 struct slice_tenant *slice_tenant_get(
     const struct slice *slice, uint64_t tenant); // NULL: nothing special.
 struct slice_tenant *slice_tenant_make(struct slice *slice, uint64_t tenant);

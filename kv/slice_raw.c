@@ -118,7 +118,7 @@ struct status slice_export(struct task *task, struct slice *slice, struct kv_exp
         TRY(export_some(slice, export, &rest, &versions, bytes_max));
         TRY(arena_check(arena));
         TRY(task_yield_if_due(task));
-        TRY(slice_check(slice));
+        TRY(slice_may_serve(task, slice));
     }
     export->resume = rest.start;
     *items = versions.items;
@@ -216,7 +216,7 @@ struct status slice_revert(struct task *task, struct slice *slice, uint64_t tena
     for (;;) {
         struct entry_builder builder;
         uint32_t count;
-        TRY(slice_check(slice));
+        TRY(slice_may_serve(task, slice));
         TRY(slice_admit_any(task, slice)); // Also on a full disk: it makes room.
         if (!slice_tenant_ingesting(slice, tenant)) {
             st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
@@ -244,7 +244,7 @@ struct status slice_clear(struct task *task, struct slice *slice, uint64_t tenan
 {
     struct entry_builder builder;
     struct status st;
-    TRY(slice_check(slice));
+    TRY(slice_may_serve(task, slice));
     TRY(slice_admit_any(task, slice));
     entry_begin(&builder, task->arena);
     entry_op_append(
@@ -304,7 +304,7 @@ static struct status walk(struct task *task, struct slice *slice, uint64_t tenan
         }
         TRY(walk_some(slice, &span, ts, arena, each, arg, &done));
         TRY(task_yield_if_due(task));
-        TRY(slice_check(slice));
+        TRY(slice_may_serve(task, slice));
     }
 out:
     arena_fini(&arenas[0]);

@@ -19,22 +19,71 @@ static struct status threshold_check(
     return STATUS_OK;
 }
 
+static struct status follower_check(
+    const struct slice *slice, uint64_t tenant, struct hlc_timestamp ts)
+{
+    if (failed(slice->failed)) return slice->failed;
+    if (!slice->running) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    if (!hlc_less_equal(ts, slice->closed)) return slice_not_leader();
+    return threshold_check(slice, tenant, ts);
+}
+
+static inline bool reads_as_follower(const struct slice *slice, const struct slice_reader *reader)
+{
+    return reader->follower && !reader->newest && slice->role != SLICE_SERVING;
+}
+
 static inline struct status read_check(
     struct task *task, struct slice *slice, uint64_t tenant, struct hlc_timestamp ts)
 {
-    struct status st = slice_check(slice);
+    struct status st = slice_may_serve(task, slice);
     if (UNLIKELY(failed(st))) return st;
     if (UNLIKELY(hlc_less(slice->ceiling, ts))) {
         st = slice_ceiling_wait(task, slice, ts);
+        if (!failed(st)) st = slice_may_serve(task, slice);
         if (failed(st)) return st;
     }
     st = threshold_check(slice, tenant, ts);
     if (UNLIKELY(failed(st))) return st;
     // First, so that no write can any more come to be pending at or below the read.
     slice_read_high_raise(slice, ts);
-    if (UNLIKELY(ts.wall_ns + CEILING_AHEAD_NS / 2 > slice->ceiling_proposed.wall_ns))
-        slice_ceiling_ask(slice);
+    if (UNLIKELY(slice_ceiling_near(slice, ts.wall_ns))) slice_ceiling_ask(slice);
     return STATUS_OK;
+}
+
+// Whether the reader may begin. Nothing has suspended since the last look, on success.
+static inline struct status reader_check(
+    struct task *task, struct slice *slice, const struct slice_reader *reader)
+{
+    if (reader->newest) return slice_may_serve(task, slice);
+    if (UNLIKELY(reads_as_follower(slice, reader)))
+        return follower_check(slice, reader->tenant, reader->ts);
+    return read_check(task, slice, reader->tenant, reader->ts);
+}
+
+// The same after a suspension.
+static inline struct status reader_check_again(
+    struct task *task, struct slice *slice, const struct slice_reader *reader)
+{
+    if (UNLIKELY(reads_as_follower(slice, reader)))
+        return follower_check(slice, reader->tenant, reader->ts);
+    struct status st = slice_may_serve(task, slice);
+    if (!failed(st) && !reader->newest) st = threshold_check(slice, reader->tenant, reader->ts);
+    return st;
+}
+
+static struct status moved(const struct slice_reader *reader, struct hlc_timestamp ts)
+{
+    invariant(reader->moved_to != NULL);
+    *reader->moved_to = hlc_max(*reader->moved_to, ts);
+    return status_make(K_MOVED, "a newer version may have been committed before the snapshot");
+}
+
+// Up to where the reader must look: above its snapshot, what other clocks may have called the past.
+static inline struct hlc_timestamp reader_horizon(const struct slice_reader *reader)
+{
+    if (reader->newest) return HLC_MAX;
+    return hlc_max(reader->ts, reader->uncertain);
 }
 
 static struct status pending_wait(struct task *task, struct pending *pending, bool no_wait)
@@ -47,19 +96,19 @@ struct status slice_read_point(struct task *task, struct slice *slice,
     const struct slice_reader *reader, struct bytes key, struct arena *arena,
     struct slice_value *value)
 {
-    struct hlc_timestamp ts = reader->newest ? HLC_MAX : reader->ts;
+    const struct hlc_timestamp horizon = reader_horizon(reader);
     struct mvcc_version version;
     struct pending *pending;
     bool found;
-    struct status st =
-        reader->newest ? slice_check(slice) : read_check(task, slice, reader->tenant, ts);
+    struct status st = reader_check(task, slice, reader);
     if (UNLIKELY(failed(st))) return st;
-    while (UNLIKELY((pending = slice_pending_find(slice, key, ts)) != NULL)) {
+    while (UNLIKELY((pending = slice_pending_find(slice, key, horizon)) != NULL)) {
         TRY(pending_wait(task, pending, reader->no_wait));
-        TRY(slice_check(slice));
-        if (!reader->newest) TRY(threshold_check(slice, reader->tenant, ts));
+        TRY(reader_check_again(task, slice, reader));
     }
-    TRY(mvcc_get(&slice->mvcc, key, ts, arena, &version, &found));
+    TRY(mvcc_get(&slice->mvcc, key, horizon, arena, &version, &found));
+    if (UNLIKELY(found && !reader->newest && hlc_less(reader->ts, version.ts)))
+        return moved(reader, version.ts);
     value->value = found ? version.value : bytes_of(NULL, 0);
     value->ts = found ? version.ts : HLC_ZERO;
 out:
@@ -73,7 +122,7 @@ static struct status span_wait(
     struct status st = STATUS_OK;
     while (UNLIKELY((pending = slice_pending_find_span(slice, span, ts)) != NULL)) {
         TRY(pending_wait(task, pending, no_wait));
-        TRY(slice_check(slice));
+        TRY(slice_may_serve(task, slice));
     }
 out:
     return st;
@@ -126,9 +175,10 @@ static bool gather_full(const struct gather *gather)
 
 // Some rows, from the start (or, in reverse, the end) of scan->span, which shrinks by what was passed.
 // Stops after a number of steps, so that the caller may yield: nothing of the store is held then.
-static struct status scan_some(
-    struct slice *slice, struct hlc_timestamp ts, struct slice_scan *scan, struct gather *gather)
+static struct status scan_some(struct slice *slice, const struct slice_reader *reader,
+    struct slice_scan *scan, struct gather *gather)
 {
+    const struct hlc_timestamp horizon = reader_horizon(reader);
     enum store_direction direction = scan->reverse ? STORE_BACKWARD : STORE_FORWARD;
     struct mvcc_cursor cursor = {0};
     struct mvcc_version version;
@@ -139,7 +189,11 @@ static struct status scan_some(
     TRY(mvcc_cursor_seek(
         &cursor, direction, scan->reverse ? scan->span.end : scan->span.start, &found));
     for (; found && span_contains(scan->span, cursor.key); steps++) {
-        TRY(mvcc_cursor_at(&cursor, ts, &version, &visible));
+        TRY(mvcc_cursor_at(&cursor, horizon, &version, &visible));
+        if (UNLIKELY(visible && !reader->newest && hlc_less(reader->ts, version.ts))) {
+            st = moved(reader, version.ts);
+            goto out;
+        }
         if (visible && !version.tombstone) {
             TRY(gather_row(gather, cursor.key, version.value));
             scan->newest = hlc_max(scan->newest, version.ts);
@@ -164,28 +218,29 @@ struct status slice_read_span(struct task *task, struct slice *slice,
     const struct slice_reader *reader, struct slice_scan *scan, struct arena *arena,
     struct kv_batch *batch)
 {
-    struct hlc_timestamp ts = reader->newest ? HLC_MAX : reader->ts;
+    const struct hlc_timestamp horizon = reader_horizon(reader);
     struct gather gather = {
         .arena = arena,
         .batch = batch,
         .rows_max = scan->rows_max == 0 ? ROWS_DEFAULT : scan->rows_max,
         .bytes_max = scan->bytes_max == 0 ? BYTES_DEFAULT : scan->bytes_max,
     };
-    struct status st =
-        reader->newest ? slice_check(slice) : read_check(task, slice, reader->tenant, ts);
+    struct pending *pending;
+    struct status st = reader_check(task, slice, reader);
     *batch = (struct kv_batch){0};
     scan->done = bytes_compare(scan->span.start, scan->span.end) >= 0;
     if (failed(st) || scan->done) return st;
-    TRY(span_wait(task, slice, scan->span, ts, reader->no_wait));
-    while (!scan->done && !gather_full(&gather)) {
-        if (!reader->newest) TRY(threshold_check(slice, reader->tenant, ts));
-        TRY(scan_some(slice, ts, scan, &gather));
+    for (bool first = true; !scan->done && !gather_full(&gather); first = false) {
+        // At a timestamp nothing new can come to be pending while this yields; but newest means newest.
+        while (UNLIKELY((first || reader->newest) && (pending = slice_pending_find_span(
+                                                         slice, scan->span, horizon)) != NULL)) {
+            TRY(pending_wait(task, pending, reader->no_wait));
+            TRY(reader_check_again(task, slice, reader));
+        }
+        TRY(scan_some(slice, reader, scan, &gather));
         TRY(arena_check(arena));
         TRY(task_yield_if_due(task));
-        TRY(slice_check(slice));
-        // At a timestamp nothing new can have come to be pending; but newest means newest.
-        if (reader->newest && !scan->done)
-            TRY(span_wait(task, slice, scan->span, ts, reader->no_wait));
+        TRY(reader_check_again(task, slice, reader));
     }
 out:
     return st;

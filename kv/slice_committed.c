@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// From committed to applied, at leaders and followers alike, and at a restart.
+//
+// What is committed is applied at the end of the log's batch, all of it in one store transaction, when it is
+// little. More than that goes to a task of the slice's own, which may yield between transactions; while it
+// runs everything queues behind it, so the order is always the log's.
+//
+// Entries too large for a record come in parts, neighbours in the log but for changes of the members; they are put
+// together here. Parts whose end never comes (their leader was deposed) are void with the next entry.
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/slice_internal.h"
+
+#define APPLY_INLINE_BYTES (256u << 10)
+#define APPLY_INLINE_ITEMS 512u // About a millisecond.
+#define APPLY_ATTEMPTS 20u
+
+// --- parts -----------------------------------------------------------------------------------------------
+
+static void parts_drop(struct slice *slice)
+{
+    free(slice->parts);
+    slice->parts = NULL;
+    slice->parts_total = slice->parts_size = 0;
+}
+
+static struct status malformed_part(void)
+{
+    return status_make(E_DATA_CORRUPTED, "malformed part of a log entry");
+}
+
+// Takes a part in; with the last one *whole is the entry, whose memory is the caller's.
+static struct status part_take(struct slice *slice, struct bytes payload, struct bytes *whole)
+{
+    uint32_t total;
+    *whole = bytes_of(NULL, 0);
+    if (payload.size < PART_HEADER_BYTES) return malformed_part();
+    uint8_t flags = payload.data[1];
+    memcpy(&total, payload.data + 2, 4);
+    struct bytes part = bytes_skip(payload, PART_HEADER_BYTES);
+    if (total > ENTRY_BYTES_MAX || part.size > total) return malformed_part();
+    if (flags & PART_FIRST) {
+        parts_drop(slice);
+        slice->parts = malloc((size_t)total + 1);
+        if (slice->parts == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory for an entry");
+        slice->parts_total = total;
+    }
+    // Parts that follow nothing: their beginning was void already. So are they, at every replica.
+    if (slice->parts == NULL) return STATUS_OK;
+    if (slice->parts_total != total || part.size > total - slice->parts_size)
+        return malformed_part();
+    memcpy(slice->parts + slice->parts_size, part.data, part.size);
+    slice->parts_size += (uint32_t)part.size;
+    if (!(flags & PART_LAST)) return STATUS_OK;
+    if (slice->parts_size != total) return malformed_part();
+    *whole = bytes_of(slice->parts, total);
+    slice->parts = NULL;
+    slice->parts_total = slice->parts_size = 0;
+    return STATUS_OK;
+}
+
+// What of a record is to be applied: entry->payload (and owned), checked. Keeps track of parts.
+static struct status entry_take(
+    struct slice *slice, struct slice_entry *entry, struct bytes payload)
+{
+    struct entry_reader reader;
+    entry->may_mark = true;
+    if (entry->kind == RAFT_CONFIG) {
+        entry->may_mark = slice->parts_total == 0;
+        return STATUS_OK;
+    }
+    if (entry->kind != RAFT_DATA) {
+        parts_drop(slice);
+        return STATUS_OK;
+    }
+    if (entry->proposal != NULL) {
+        // The proposer has all of it.
+        parts_drop(slice);
+        entry->may_mark = !entry->proposal->is_part;
+        slice->parts_total = entry->may_mark ? 0 : (uint32_t)entry->proposal->payload.size;
+        if (entry->may_mark) entry->payload = entry->proposal->payload;
+        return STATUS_OK;
+    }
+    if (payload.size > 0 && payload.data[0] == ENTRY_PART_FORMAT) {
+        struct status st = part_take(slice, payload, &entry->payload);
+        if (failed(st)) return st;
+        entry->owned = (uint8_t *)entry->payload.data;
+        entry->may_mark = slice->parts_total == 0;
+    } else {
+        parts_drop(slice);
+        entry->payload = payload;
+    }
+    return entry->payload.data == NULL ? STATUS_OK : entry_open(entry->payload, &reader);
+}
+
+static void entry_count_items(struct slice *slice, struct slice_entry *entry)
+{
+    struct entry_reader reader;
+    struct entry_op op;
+    if (entry->payload.data == NULL) return;
+    entry_open_trusted(entry->payload, &reader);
+    while (entry_op_next(&reader, &op)) {
+        entry->item_count += op.item_count;
+        if (op.kind != ENTRY_RESOLVE || !op.commit) continue;
+        const struct pending *prepared = slice_prepared_find(slice, op.txn);
+        if (prepared != NULL) entry->item_count += prepared->key_count;
+    }
+}
+
+// --- the queue -------------------------------------------------------------------------------------------
+
+static void entry_free(struct slice_entry *entry)
+{
+    free(entry->owned);
+    if (entry->proposal == NULL) free(entry);
+}
+
+static void entry_end(struct slice_entry *entry, struct status st)
+{
+    struct slice_proposal *proposal = entry->proposal;
+    entry_free(entry);
+    if (proposal != NULL) slice_proposal_finish(proposal, st);
+}
+
+static void queue_append(struct slice *slice, struct slice_entry *entry)
+{
+    struct kv_shard *kv = slice->kv;
+    entry->next = NULL;
+    if (slice->committed == NULL) {
+        slice->committed = entry;
+    } else {
+        slice->committed_tail->next = entry;
+    }
+    slice->committed_tail = entry;
+    slice->committed_bytes += entry->payload.size;
+    slice->committed_items += entry->item_count;
+    if (slice->committed_linked) return;
+    slice->committed_linked = true;
+    slice->committed_next = kv->committed;
+    kv->committed = slice;
+}
+
+static struct slice_entry *queue_take(struct slice *slice)
+{
+    struct slice_entry *entry = slice->committed;
+    slice->committed = entry->next;
+    slice->committed_bytes -= entry->payload.size;
+    slice->committed_items -= entry->item_count;
+    return entry;
+}
+
+void slice_entry_committed(struct raft_log *log, const struct log_record *record,
+    log_position position, struct raft_proposal *raft)
+{
+    struct slice *slice = log->arg;
+    struct slice_proposal *proposal =
+        raft == NULL ? NULL : container_of(raft, struct slice_proposal, raft);
+    struct slice_entry *entry = proposal != NULL ? &proposal->entry : malloc(sizeof *entry);
+    invariant(entry != NULL);
+    *entry = (struct slice_entry){.term = record->term,
+        .index = record->index,
+        .position = position,
+        .kind = record->kind,
+        .proposal = proposal};
+    if (failed(slice->failed)) {
+        entry_end(entry, slice_ambiguous());
+        return;
+    }
+    struct status st = entry_take(slice, entry, record->payload);
+    if (failed(st)) {
+        slice_fail(slice, st, "reading a committed entry");
+        entry_end(entry, slice_ambiguous());
+        return;
+    }
+    if (proposal != NULL) {
+        entry->item_count = proposal->item_count;
+    } else {
+        entry_count_items(slice, entry);
+    }
+    if (entry->payload.data != NULL) {
+        struct entry_reader reader;
+        entry_open_trusted(entry->payload, &reader);
+        slice_ceiling_set(slice, reader.ceiling);
+    }
+    queue_append(slice, entry);
+}
+
+void slice_committed_drop(struct slice *slice, uint64_t index)
+{
+    while (slice->committed != NULL && slice->committed->index <= index)
+        entry_end(queue_take(slice), slice_ambiguous());
+    if (slice->committed == NULL) parts_drop(slice);
+}
+
+// --- applying --------------------------------------------------------------------------------------------
+
+// Applies `count` entries of the list in one transaction (or, in a task, several).
+static struct status apply_some(struct slice *slice, struct task *task, uint32_t count)
+{
+    struct slice_apply apply = {.slice = slice, .task = task};
+    const struct slice_entry *mark = NULL;
+    const struct slice_entry *entry = slice->committed;
+    struct status st = store_begin(slice->store);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < count; i++, entry = entry->next) {
+        if (entry->payload.data != NULL) TRY(slice_apply_entry(&apply, entry->payload));
+        if (entry->may_mark) mark = entry;
+    }
+    if (mark != NULL) TRY(slice_apply_mark(slice, mark->term, mark->index, slice->ceiling));
+    TRY(store_commit(slice->store));
+    return st;
+out:
+    store_rollback(slice->store);
+    return st;
+}
+
+static void entry_remember(struct slice *slice, const struct slice_entry *entry)
+{
+    if (entry->may_mark) {
+        slice->applied_index = entry->index;
+        slice->applied_term = entry->term;
+        slice->applied_position = entry->position;
+    }
+    if (entry->kind == RAFT_CONFIG) slice->config = *raft_log_config(&slice->log);
+    if (entry->payload.data == NULL) return;
+    slice->bytes_since_checkpoint += entry->payload.size;
+    slice_ops_tell(slice, entry->payload, entry->index, true);
+    slice_apply_remember(slice, entry->payload);
+}
+
+// The applied ones leave the list, in order: observers, then memory, then readers and the proposer.
+static void finish_some(struct slice *slice, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice_entry *entry = queue_take(slice);
+        entry_remember(slice, entry);
+        raft_log_applied(&slice->log, entry->index, entry->position);
+        entry_end(entry, STATUS_OK);
+    }
+    for (struct slice_observer *at = slice->observers, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->batch_end != NULL) at->batch_end(at, slice);
+    }
+    slice_closed_update(slice);
+    if (slice->committed == NULL) wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+}
+
+static void fail_all(struct slice *slice, struct status st)
+{
+    slice_fail(slice, st, "applying an entry");
+    slice_committed_drop(slice, UINT64_MAX);
+    wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+}
+
+static uint32_t committed_count(const struct slice *slice)
+{
+    uint32_t count = 0;
+    for (const struct slice_entry *at = slice->committed; at != NULL; at = at->next)
+        count++;
+    return count;
+}
+
+static struct status apply_task(struct task *task, void *arg)
+{
+    struct slice *slice = arg;
+    uint32_t attempts = 0;
+    while (slice->committed != NULL && slice->held == 0) {
+        struct status st = apply_some(slice, task, 1);
+        if (status_is(st, STORE_BUSY) && ++attempts < APPLY_ATTEMPTS) {
+            // Its cache is full: eviction needs a moment.
+            if (failed(task_sleep(task, 5000000))) task_cancel_clear(task);
+            continue;
+        }
+        if (failed(st)) {
+            fail_all(slice, st);
+            break;
+        }
+        attempts = 0;
+        finish_some(slice, 1);
+        if (failed(task_yield_if_due(task))) task_cancel_clear(task);
+    }
+    slice->applying = false;
+    wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+    return STATUS_OK;
+}
+
+void slice_apply_committed(struct slice *slice)
+{
+    if (slice->committed == NULL || slice->applying || slice->held > 0) return;
+    struct status st = STATUS_OK;
+    if (LIKELY(slice->committed_bytes <= APPLY_INLINE_BYTES &&
+               slice->committed_items <= APPLY_INLINE_ITEMS)) {
+        uint32_t count = committed_count(slice);
+        st = apply_some(slice, NULL, count);
+        if (LIKELY(!failed(st))) {
+            finish_some(slice, count);
+            return;
+        }
+        if (!status_is(st, STORE_BUSY)) {
+            fail_all(slice, st);
+            return;
+        }
+    }
+    slice->applying = true;
+    st = slice_task_start(slice, apply_task, "slice apply", TASK_SYSTEM);
+    if (failed(st)) {
+        slice->applying = false;
+        fail_all(slice, st);
+    }
+}
+
+void slice_apply_hold(struct task *task, struct slice *slice)
+{
+    slice->held++;
+    while (slice->applying) {
+        if (failed(task_wait(task, &slice->role_waiters))) task_cancel_clear(task);
+    }
+}
+
+void slice_apply_release(struct slice *slice)
+{
+    invariant(slice->held > 0);
+    if (--slice->held == 0) slice_apply_committed(slice);
+}
+
+// --- replaying -------------------------------------------------------------------------------------------
+
+#define REPLAY_ENTRIES 512u
+#define REPLAY_BYTES (1u << 20)
+
+static struct status replay_flush(struct slice *slice)
+{
+    struct slice_replay *replay = slice->replay;
+    if (!replay->in_transaction) return STATUS_OK;
+    struct status st =
+        slice_apply_mark(slice, replay->mark_term, replay->mark_index, slice->ceiling);
+    if (failed(st))
+        store_rollback(slice->store);
+    else
+        st = store_commit(slice->store);
+    if (!failed(st)) {
+        slice->applied_index = replay->mark_index;
+        slice->applied_term = replay->mark_term;
+        slice->applied_position = replay->mark_position;
+    }
+    replay->in_transaction = false;
+    replay->entries = 0;
+    replay->bytes = 0;
+    return st;
+}
+
+static struct status replay_begin(struct slice *slice)
+{
+    struct slice_replay *replay = slice->replay;
+    if (replay->in_transaction) return STATUS_OK;
+    struct status st = store_begin(slice->store);
+    if (failed(st)) return st;
+    replay->in_transaction = true;
+    replay->mark_index = slice->applied_index;
+    replay->mark_term = slice->applied_term;
+    replay->mark_position = slice->applied_position;
+    return STATUS_OK;
+}
+
+static struct status replay_payload(struct task *task, struct slice *slice, struct bytes payload)
+{
+    struct slice_replay *replay = slice->replay;
+    struct entry_reader reader;
+    struct status st;
+    entry_open_trusted(payload, &reader);
+    slice_ceiling_set(slice, reader.ceiling);
+    struct slice_apply apply = {.slice = slice, .task = task, .bytes = replay->bytes};
+    TRY(slice_apply_entry(&apply, payload));
+    // At once, not when the transaction commits: the next entry may build on it. A failure ends the start.
+    slice_apply_remember(slice, payload);
+out:
+    return st;
+}
+
+static struct status replay_one(struct task *task, struct slice *slice,
+    const struct log_record *record, log_position position)
+{
+    struct slice_replay *replay = slice->replay;
+    struct slice_entry entry = {
+        .term = record->term, .index = record->index, .kind = record->kind};
+    struct status st;
+    TRY(entry_take(slice, &entry, record->payload));
+    TRY(replay_begin(slice));
+    if (entry.kind == RAFT_CONFIG) slice->config = *raft_log_config(&slice->log);
+    if (entry.payload.data != NULL) TRY(replay_payload(task, slice, entry.payload));
+    replay->entries++;
+    replay->bytes += record->payload.size;
+    if (entry.may_mark) {
+        replay->mark_index = record->index;
+        replay->mark_term = record->term;
+        replay->mark_position = position;
+        if (replay->entries >= REPLAY_ENTRIES || replay->bytes >= REPLAY_BYTES)
+            TRY(replay_flush(slice));
+    }
+out:
+    free(entry.owned);
+    if (failed(st) && replay->in_transaction) {
+        store_rollback(slice->store);
+        replay->in_transaction = false;
+    }
+    if (status_is(st, STORE_BUSY))
+        st = status_make(E_OUT_OF_MEMORY, "the store's cache is too small to replay its log");
+    return st;
+}
+
+struct status slice_replay(struct task *task, struct slice *slice, const struct log_record *record,
+    log_position position)
+{
+    struct log_record committed;
+    log_position at;
+    struct status st = raft_log_replay(&slice->log, record, position);
+    while (!failed(st) && raft_log_replay_next(&slice->log, &committed, &at))
+        st = replay_one(task, slice, &committed, at);
+    return st;
+}
+
+struct status slice_replay_end(struct slice *slice)
+{
+    return replay_flush(slice);
+}
