@@ -481,6 +481,7 @@ out:
 static void catch_up_ended(struct task *task, struct status st, void *arg)
 {
     struct feed *feed = arg;
+    struct slice *slice = feed->set->slice;
     (void)task;
     feed->running = false;
     feed->task = NULL;
@@ -496,11 +497,13 @@ static void catch_up_ended(struct task *task, struct status st, void *arg)
     }
     wait_queue_wake_all(&feed->set->ended, STATUS_OK);
     if (feed->closed) feed_free(feed);
+    slice_let_go(slice);
 }
 
 static struct status open_check(const struct feed_open *open, struct slice *slice)
 {
     struct status st = leader_check_span(open->options.tenant, open->options.span);
+    if (!failed(st)) st = slice_check(slice);
     if (failed(st)) return st;
     if (slice->feeds->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
     if (slice_tenant_ingesting(slice, open->options.tenant)) {
@@ -563,6 +566,7 @@ struct status feed_open(struct task *task, void *arg)
         return st;
     }
     feed->running = true;
+    slice_hold(slice);
     open->feed = feed->id;
     timer_start(set);
 out:
@@ -594,6 +598,16 @@ static void feed_slice_fini(struct slice *slice)
     while (set->feeds != NULL) feed_free(set->feeds);
     slice->feeds = NULL;
     free(set);
+}
+
+// Whoever leads from here on has no feeds: consumers open theirs there.
+static void feed_slice_following(struct slice *slice)
+{
+    struct feed_set *set = slice->feeds;
+    timer_disarm(slice->shard, &set->timer);
+    for (struct feed *feed = set->feeds; feed != NULL; feed = feed->next)
+        feed_end(feed, status_make_retry(
+                           K_WRONG_RANGE, RETRY_STATEMENT, "the slice is led by another node"));
 }
 
 static bool any_running(const struct feed_set *set)
@@ -632,6 +646,7 @@ const struct kv_module feed_module = {
     .name = "feeds",
     .slot = KV_SLOT_NONE,
     .slice_ready = feed_slice_ready,
+    .slice_following = feed_slice_following,
     .stopping = feed_stopping,
     .slice_fini = feed_slice_fini,
 };

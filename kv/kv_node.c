@@ -144,7 +144,7 @@ static struct status store_make(struct kv_node *kv)
         memcpy(store->cluster_id, kv->options.identity.cluster_id, sizeof store->cluster_id);
     }
     for (uint64_t id = 1; id <= slices && !kv->options.joined; id++)
-        recovery_replica_get(store, id)->state = RECOVERY_HERE;
+        recovery_replica_get(store, id)->state = RECOVERY_FOUNDED;
     return STATUS_OK;
 }
 

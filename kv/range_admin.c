@@ -441,7 +441,7 @@ static struct status slice_info_fill(struct task *task, void *arg)
     struct store_figures figures;
     store_figures(slice->store, &figures);
     info->shard = task->shard->index;
-    info->applied_index = slice->log.applied_index;
+    info->applied_index = slice->applied_index;
     info->bytes = figures.bytes;
     info->ranges = slice->ranges->count;
     info->closed = slice_close(slice);
@@ -664,6 +664,19 @@ out:
     return st;
 }
 
+static struct status range_slice_leading(struct task *task, struct slice *slice)
+{
+    (void)task;
+    validator_reset(slice->validator, slice->last_commit);
+    return STATUS_OK;
+}
+
+static void range_slice_following(struct slice *slice)
+{
+    lock_table_drop(slice->locks, status_make_retry(K_NOT_LEADER, RETRY_STATEMENT,
+                                      "the slice is led by another node"));
+}
+
 static void range_slice_fini(struct slice *slice)
 {
     if (slice->range_observer.proposed != NULL) {
@@ -738,6 +751,8 @@ const struct kv_module range_module = {
     .slot = KV_SLOT_RANGES,
     .shard_init = range_shard_init,
     .slice_ready = range_slice_ready,
+    .slice_leading = range_slice_leading,
+    .slice_following = range_slice_following,
     .started = range_started,
     .stopping = range_stopping,
     .slice_fini = range_slice_fini,

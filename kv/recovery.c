@@ -38,7 +38,7 @@ static struct status malformed(struct task *task, const char *path)
     return status_format(task->arena, E_DATA_CORRUPTED, "malformed file \"%s\"", path);
 }
 
-static const char *const state_names[] = {"here", "gone", "damaged"};
+static const char *const state_names[] = {"here", "founded", "gone", "damaged"};
 
 static bool replica_parse(const char *line, struct recovery_replica *replica)
 {
@@ -212,7 +212,7 @@ static struct status open_slices(struct task *task, struct kv_shard *kv)
         if (replica->state == RECOVERY_GONE ||
             kv_slice_shard(replica->slice, node->node->shard_count) != kv->shard->index)
             continue;
-        const struct slice_options options = {
+        struct slice_options options = {
             .id = replica->slice,
             .generation = replica->generation,
             .home = recovery_home(
@@ -221,6 +221,8 @@ static struct status open_slices(struct task *task, struct kv_shard *kv)
             .cache_bytes = node->options.cache_bytes / here,
             .damaged = replica->state == RECOVERY_DAMAGED,
         };
+        if (replica->state == RECOVERY_FOUNDED)
+            options.config = (struct raft_config){.count = 1, .members = {{.node = node->node_id}}};
         TRY(slice_open(task, kv, &options, &slice));
         kv_slice_add(kv, slice);
     }

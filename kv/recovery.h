@@ -13,6 +13,7 @@
 
 enum recovery_state {
     RECOVERY_HERE,
+    RECOVERY_FOUNDED, // Here, and begun as the only voter.
     RECOVERY_GONE,    // Erased. The line stays, lest an old message brings it back.
     RECOVERY_DAMAGED, // Here, and to be replaced by a snapshot: what it had promised is lost.
 };

@@ -110,6 +110,6 @@ struct status router_evict_all(struct task *task, uint32_t attempt)
 
 uint32_t router_shard(const struct kv_shard *kv, uint64_t slice)
 {
-    invariant(slice >= 1 && slice <= kv->node->slice_count);
-    return kv->node->slice_shard[slice];
+    invariant(slice >= 1);
+    return kv_slice_shard(slice, kv->node->node->shard_count);
 }

@@ -359,7 +359,7 @@ struct slice_options {
     const char *home;
     enum kv_store_kind store;
     uint64_t cache_bytes;
-    struct raft_config config; // Of a store that has none yet. None: this node alone.
+    struct raft_config config; // Of a store that says none.
     bool damaged;              // What was on disk is lost in part: to be replaced by a snapshot.
 };
 // Opens the store; then slice_replay each record of the log in order, then slice_start.

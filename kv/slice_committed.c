@@ -118,7 +118,7 @@ static void entry_free(struct slice_entry *entry)
     if (entry->proposal == NULL) free(entry);
 }
 
-static void entry_end(struct slice_entry *entry, struct status st)
+static void entry_done(struct slice_entry *entry, struct status st)
 {
     struct slice_proposal *proposal = entry->proposal;
     entry_free(entry);
@@ -166,13 +166,13 @@ void slice_entry_committed(struct raft_log *log, const struct log_record *record
         .kind = record->kind,
         .proposal = proposal};
     if (failed(slice->failed)) {
-        entry_end(entry, slice_ambiguous());
+        entry_done(entry, slice_ambiguous());
         return;
     }
     struct status st = entry_take(slice, entry, record->payload);
     if (failed(st)) {
         slice_fail(slice, st, "reading a committed entry");
-        entry_end(entry, slice_ambiguous());
+        entry_done(entry, slice_ambiguous());
         return;
     }
     if (proposal != NULL) {
@@ -191,7 +191,7 @@ void slice_entry_committed(struct raft_log *log, const struct log_record *record
 void slice_committed_drop(struct slice *slice, uint64_t index)
 {
     while (slice->committed != NULL && slice->committed->index <= index)
-        entry_end(queue_take(slice), slice_ambiguous());
+        entry_done(queue_take(slice), slice_ambiguous());
     if (slice->committed == NULL) parts_drop(slice);
 }
 
@@ -238,7 +238,7 @@ static void finish_some(struct slice *slice, uint32_t count)
         struct slice_entry *entry = queue_take(slice);
         entry_remember(slice, entry);
         raft_log_applied(&slice->log, entry->index, entry->position);
-        entry_end(entry, STATUS_OK);
+        entry_done(entry, STATUS_OK);
     }
     for (struct slice_observer *at = slice->observers, *next; at != NULL; at = next) {
         next = at->next;

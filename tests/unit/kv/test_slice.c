@@ -478,7 +478,7 @@ NODE_TEST(slice, checkpoints_free_the_log, 1)
     memset(value, 1, 100000);
     for (uint64_t i = 0; i < 100; i++)
         TRY(put(task, slice_here(task, 1 + i % 2), 5, i, bytes_of(value, 100000), NULL));
-    uint64_t applied = slice_here(task, 1)->log.applied_index;
+    uint64_t applied = slice_here(task, 1)->applied_index;
     TRY(kv_checkpoint(task));
     CHECK(log_writer_bytes(kv->log) <= 2u << 20);
     CHECK(slice_here(task, 1)->checkpoint_index >= applied);
