@@ -8,6 +8,7 @@
 #include "kv/deadlock.h"
 #include "kv/key.h"
 #include "kv/lock.h"
+#include "kv/range_record.h"
 #include "kv/txn.h"
 #include "kv/validate.h"
 
@@ -34,6 +35,7 @@ static struct ranges *ranges_of(struct kv_shard *kv)
 struct range_notice {
     struct range range;
     struct hlc_timestamp high; // Of the slice that had it.
+    bool if_empty;             // 55000 otherwise.
 };
 
 static struct status notice_added(struct task *task, void *arg)
@@ -42,7 +44,7 @@ static struct status notice_added(struct task *task, void *arg)
     struct slice *slice = kv_slice_find(kv_shard_of(task->shard), notice->range.slice);
     invariant(slice != NULL);
     slice_read_high_raise(slice, notice->high);
-    return range_set_add(slice->ranges, &notice->range);
+    return range_record_add(task, slice, &notice->range);
 }
 
 // Takes the range from its leader and waits until nothing of it is under way.
@@ -57,6 +59,12 @@ static struct status notice_taken(struct task *task, void *arg)
         TRY(task_sleep(task, DRAIN_POLL_NS));
     }
     notice->high = hlc_max(slice->read_high, slice->last_commit);
+    if (notice->if_empty) {
+        bool empty = false;
+        TRY(slice_span_empty(slice, notice->range.span, &empty));
+        if (!empty) TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "the range is not empty"));
+    }
+    TRY(range_record_remove(task, slice, notice->range.span.start));
 out:
     if (failed(st)) (void)!failed(range_set_add(slice->ranges, &notice->range));
     return st;
@@ -317,29 +325,13 @@ struct status kv_tenant_erase(struct task *task, uint64_t tenant)
 
 // --- handing over what is empty ------------------------------------------------------------------
 
-static struct status notice_taken_empty(struct task *task, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct range_notice *notice = arg;
-    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), notice->range.slice);
-    TRY(notice_taken(task, notice));
-    bool empty = false;
-    st = slice_span_empty(slice, notice->range.span, &empty);
-    if (!failed(st) && !empty) {
-        st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the range is not empty");
-    }
-    if (failed(st)) (void)!failed(range_set_add(slice->ranges, &notice->range));
-out:
-    return st;
-}
-
 static struct status move_one(
     struct task *task, struct arena *arena, const struct range *range, uint64_t slice)
 {
     struct status st = STATUS_OK;
     struct kv_shard *kv = kv_shard_of(task->shard);
-    struct range_notice notice = {.range = *range};
-    TRY(shard_call(task, router_shard(kv, range->slice), notice_taken_empty, &notice));
+    struct range_notice notice = {.range = *range, .if_empty = true};
+    TRY(shard_call(task, router_shard(kv, range->slice), notice_taken, &notice));
     struct range moved = *range;
     moved.slice = slice;
     moved.generation++;
@@ -612,6 +604,7 @@ static void on_applied(struct slice_observer *observer, struct slice *slice,
 {
     (void)observer;
     (void)index;
+    range_record_applied(slice, op);
     if (op->kind != ENTRY_WRITES && op->kind != ENTRY_INGEST && op->kind != ENTRY_PREPARE) return;
     struct entry_items items;
     struct entry_item item;
@@ -657,6 +650,7 @@ static struct status range_slice_ready(struct task *task, struct slice *slice)
             .id = RANGE_META_ID, .span = range_meta_span(), .slice = SLICE_META, .generation = 1};
         TRY(range_set_add(slice->ranges, &meta));
     }
+    TRY(range_record_load(slice));
     slice->range_observer =
         (struct slice_observer){.proposed = on_proposed, .applied = on_applied};
     slice_observer_add(slice, &slice->range_observer);
