@@ -279,6 +279,7 @@ static void sim_env_node_stop(struct env *env, struct node *node)
 {
     struct sim_node *sim_node = sim_node_of(env);
     invariant(sim_node->node == node);
+    sim_node->stopping = true;
     sim_event_add(sim_node->sim, sim_node, US, "stop", stop_fired);
 }
 
@@ -375,6 +376,11 @@ struct node *sim_node_running(struct sim_node *sim_node)
     return sim_node->node;
 }
 
+bool sim_node_stopping(const struct sim_node *sim_node)
+{
+    return sim_node->node != NULL && sim_node->stopping;
+}
+
 const char *sim_node_address(const struct sim_node *sim_node)
 {
     return sim_node->address;
@@ -423,7 +429,8 @@ void sim_node_kill(struct sim_node *sim_node)
 
 void sim_node_stop(struct sim_node *sim_node)
 {
-    if (sim_node->node != NULL) sim_env_node_stop(&sim_node->env, sim_node->node);
+    if (sim_node->node != NULL && !sim_node->stopping)
+        sim_env_node_stop(&sim_node->env, sim_node->node);
 }
 
 void sim_clock_offset_set(struct sim_node *sim_node, int64_t wall_offset_ns)
@@ -569,7 +576,7 @@ static uint32_t ready_shards(struct sim *sim, struct chance *chances, uint64_t *
     *next_ns = UINT64_MAX;
     for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *sim_node = sim->nodes[i];
-        if (sim_node->node == NULL) continue;
+        if (sim_node->node == NULL || sim_node->exiting) continue; // Its loops have ended.
         if (sim_node->paused_until_ns > sim->now_ns) {
             if (sim_node->paused_until_ns < *next_ns) *next_ns = sim_node->paused_until_ns;
             continue;

@@ -594,6 +594,12 @@ static bool is_temporary(struct status st)
            status_is(st, E_DISK_FULL);
 }
 
+// The node goes down: drained, or because of a failure. What ends now ends because of that.
+static bool goes_down(const struct task *task)
+{
+    return task->shard->node->draining || node_stopping(task->shard->node);
+}
+
 struct settle_call {
     struct job *job;
     struct transition transition;
@@ -604,7 +610,7 @@ static struct status settle(struct task *task, void *arg)
     struct settle_call *call = arg;
     struct status st = STATUS_OK;
     // The outcome must be recorded: only a node that goes down gives up, and adoption finds the job again.
-    for (uint64_t pause = RETRY_PAUSE_MIN_NS; !task->shard->node->draining; pause *= 2) {
+    for (uint64_t pause = RETRY_PAUSE_MIN_NS; !goes_down(task); pause *= 2) {
         st = change_status(task, call->job->tenant, &call->transition);
         if (!failed(st) || !is_temporary(st)) break;
         if (pause > RETRY_PAUSE_MAX_NS) pause = RETRY_PAUSE_MAX_NS;
@@ -639,7 +645,7 @@ static struct status run_phase(struct task *task, struct job *job,
     for (;;) {
         st = fn(task, job);
         if (!failed(st) || (stoppable && job->stop_requested) || !is_temporary(st)) break;
-        if (task->shard->node->draining) break;
+        if (goes_down(task)) break;
         st = status_copy(task->arena, st);
         log_info(job->tenant, "job %lld: will be tried again: %s", (long long)job->id, st.message);
         if (failed(task_sleep(task, pause))) break;
@@ -654,8 +660,7 @@ static struct status run_claimed(struct task *task, struct job *job)
 
     if (job->status == JOB_RUNNING) {
         outcome = run_phase(task, job, job->type->resume, true);
-        bool draining = task->shard->node->draining;
-        if (failed(outcome) && draining) {
+        if (failed(outcome) && goes_down(task)) {
             // Not its end: the next incarnation goes on.
             st = record_outcome(task, job, outcome, true, decide_release);
             goto out;
@@ -667,7 +672,7 @@ static struct status run_claimed(struct task *task, struct job *job)
     if (job->status == JOB_REVERTING) {
         outcome = STATUS_OK;
         if (job->type->revert != NULL) outcome = run_phase(task, job, job->type->revert, false);
-        if (failed(outcome) && task->shard->node->draining) {
+        if (failed(outcome) && goes_down(task)) {
             st = record_outcome(task, job, outcome, true, decide_release);
             goto out;
         }
@@ -773,7 +778,7 @@ static struct status adoption_loop(struct task *task, void *arg)
     struct adoption *adoption = arg;
     uint64_t cleaned_ns = task_now_ns(task);
     adoption->task = task;
-    while (!adoption->stop && !task->shard->node->draining) {
+    while (!adoption->stop && !goes_down(task)) {
         struct arena_mark mark = arena_mark(task->arena);
         struct status st = adopt(task, adoption->tenant);
         if (!failed(st) && task_now_ns(task) - cleaned_ns > CLEAN_INTERVAL_NS) {

@@ -195,7 +195,7 @@ static bool all_served(void *arg)
     struct serving *serving = arg;
     uint32_t count = 0;
     for (uint32_t i = 0; i < serving->kv->world.node_count; i++) {
-        if (!serving->kv->world.nodes[i].serving) return false;
+        if (!world_node_serves(&serving->kv->world.nodes[i])) return false;
     }
     serving_now = serving;
     replicas_each(serving->kv, note_exists);

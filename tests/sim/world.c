@@ -119,7 +119,10 @@ bool world_run(struct world *world, bool (*done)(void *arg), void *arg, uint64_t
         if (until > now) sim_run_until(world->sim, stepped, &stepping, until - now);
         if (stepping.reached) return true;
         if (world->run->violated) return false;
-        if (sim_now_ns(world->sim) < until) sim_time_pass(world->sim, until); // Nothing to do till then.
+        nodes_tend(world);
+        // Nothing to do till then?
+        if (sim_now_ns(world->sim) < until && world_next_ns(world) >= until)
+            sim_time_pass(world->sim, until);
         if (nemesis_next_ns(world) <= sim_now_ns(world->sim)) nemesis_strike(world);
     }
     return false;
@@ -180,12 +183,17 @@ void world_spawn(struct world_node *node, uint32_t shard, const char *kind, task
     sim_task_start(node->machine, shard, &options);
 }
 
+bool world_node_serves(const struct world_node *node)
+{
+    return node->serving && sim_node_running(node->machine) != NULL &&
+           !sim_node_stopping(node->machine);
+}
+
 struct world_node *world_serving(struct world *world, uint32_t cluster, uint64_t draw)
 {
     for (uint32_t i = 0; i < world->node_count; i++) {
         struct world_node *node = &world->nodes[(draw + i) % world->node_count];
-        if (node->cluster == cluster && node->serving && sim_node_running(node->machine) != NULL)
-            return node;
+        if (node->cluster == cluster && world_node_serves(node)) return node;
     }
     return NULL;
 }

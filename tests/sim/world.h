@@ -77,5 +77,7 @@ void world_stop(struct world *world);
 // A task on the node; nothing when it is down.
 void world_spawn(
     struct world_node *node, uint32_t shard, const char *kind, task_fn fn, void *arg);
+// It does, and is not about to stop.
+bool world_node_serves(const struct world_node *node);
 // One that serves; NULL: none does.
 struct world_node *world_serving(struct world *world, uint32_t cluster, uint64_t draw);

@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/sim/pcr_world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/hash.h"
+#include "core/reactor.h"
+#include "kv/key.h"
+#include "kv/kv_node.h"
+#include "repl/consumer.h"
+#include "repl/repl.h"
+#include "sql/bootstrap.h"
+#include "sql/pgclient.h"
+#include "sql/pgwire.h"
+#include "sql/register.h"
+#include "sql/settings.h"
+#include "tenant/tenant.h"
+
+#define MS WORLD_MS
+#define SECOND WORLD_SECOND
+#define SPANS 4u
+#define ROWS 24u // A span.
+#define PRIMARY 0u
+#define STANDBY 1u
+#define PORT "26257"
+
+static struct pcr *pcr_of(struct world *world)
+{
+    return (struct pcr *)world;
+}
+
+// --- keys and rows -------------------------------------------------------------------------------
+
+static struct bytes row_key(struct arena *arena, uint64_t tenant, uint32_t span, uint32_t row)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    key_append_tenant_prefix(&key, tenant);
+    key_append_uvarint(&key, 1000 + span);
+    if (row > 0) key_append_uvarint(&key, row);
+    return buffer_bytes(&key);
+}
+
+// Every value says whose it is.
+static struct bytes row_value(struct arena *arena, const char *owner, uint32_t number)
+{
+    return bytes_of_string(arena_printf(arena, "%s-canary %" PRIu32, owner, number));
+}
+
+static struct status write_some(
+    struct task *task, uint64_t tenant, const char *owner, uint32_t number, uint64_t seed)
+{
+    struct status st;
+    struct kv_txn *txn;
+    struct sim_random random = sim_random_named(hash_combine(seed, number), "pcr/write");
+    const struct kv_txn_options options = {.tenant = tenant};
+    uint64_t rows = sim_random_between(&random, 1, 5);
+    TRY(kv_txn_begin(task, &options, &txn));
+    for (uint64_t i = 0; i < rows && !failed(st); i++) {
+        struct bytes key = row_key(task->arena, tenant, (uint32_t)sim_random_below(&random, SPANS),
+            (uint32_t)sim_random_between(&random, 1, ROWS));
+        if (sim_random_below(&random, 4) == 0)
+            st = kv_delete(task, txn, key);
+        else
+            st = kv_put(task, txn, key, row_value(task->arena, owner, number));
+    }
+    if (failed(st))
+        kv_txn_rollback(task, txn);
+    else
+        st = kv_txn_commit(task, txn, NULL);
+out:
+    return st;
+}
+
+// --- what runs on the primary --------------------------------------------------------------------
+
+static struct status spread(struct task *task, uint64_t tenant)
+{
+    struct status st = STATUS_OK;
+    uint32_t slices = kv_node_of(task->shard->node)->slice_count;
+    for (uint32_t i = 0; i < SPANS; i++) {
+        struct span span = {
+            row_key(task->arena, tenant, i, 0), row_key(task->arena, tenant, i + 1, 0)};
+        st = kv_move_empty(task, span, 1 + i % slices);
+        if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE)) TRY(st);
+        st = STATUS_OK;
+    }
+out:
+    return st;
+}
+
+static struct status tenant_make(struct task *task, const char *name, uint64_t *id)
+{
+    struct status st;
+    struct tenant *tenant;
+    TRY(tenant_read_by_name(task, NULL, task->arena, name, &tenant));
+    if (tenant == NULL) TRY(tenant_create(task, task->arena, name, 0, &tenant));
+    *id = tenant->id;
+out:
+    return st;
+}
+
+static struct status write_loop(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct pcr *pcr = pcr_of(node->world);
+    struct status st = STATUS_OK;
+    while (!task->cancelled && pcr->writes < pcr->writes_max) {
+        uint32_t number = ++pcr->writes;
+        struct arena_mark mark = arena_mark(task->arena);
+        if (sim_keep(node->world->run, SIM_OPERATION, number)) {
+            st = write_some(task, pcr->source, "source", number, node->world->run->seed);
+            sim_count(node->world->run, failed(st) ? "writes refused" : "writes", 1);
+        }
+        arena_release(task->arena, mark);
+        st = task_sleep(task, hash_combine(node->world->run->seed, number) % pcr->write_every_ns);
+    }
+    node->tasks--;
+    return STATUS_OK;
+}
+
+static struct status primary_serves(struct task *task, struct world_node *node)
+{
+    struct pcr *pcr = pcr_of(node->world);
+    struct status st;
+    uint64_t source, other;
+    TRY(settings_store(task, TENANT_SYSTEM, "kv.rangefeed.enabled", "true"));
+    TRY(settings_announce(task, TENANT_SYSTEM));
+    TRY(tenant_make(task, "other", &other));
+    TRY(tenant_make(task, "source", &source));
+    if (pcr->source == 0) {
+        TRY(spread(task, source));
+        for (uint32_t i = 0; i < 10; i++)
+            TRY(write_some(task, other, "other", i, node->world->run->seed));
+        for (uint32_t i = 0; i < 20; i++)
+            TRY(write_some(task, source, "source", UINT32_MAX - i, node->world->run->seed));
+        pcr->source = source;
+    }
+    TRY(task_start(task->shard,
+        &(struct task_options){.fn = write_loop, .arg = node, .kind = "sim-writer"}));
+    node->tasks++;
+out:
+    return st;
+}
+
+// --- the operator of the standby -----------------------------------------------------------------
+
+static struct status say(struct task *task, struct world_node *node, const char *sql)
+{
+    struct status st;
+    struct pgclient *client = NULL;
+    struct pgclient_options options;
+    const char *url = arena_printf(task->arena, "postgresql://root@%s:" PORT "?sslmode=disable",
+        sim_node_address(node->machine));
+    memset(&options, 0, sizeof options);
+    TRY(pgclient_url_parse(task->arena, url, &options));
+    TRY(pgclient_connect(task, &options, &client));
+    TRY(pgclient_query(task, client, sql, NULL));
+out:
+    if (client != NULL) pgclient_close(client);
+    sim_tell(node->world->run, node->world->sim, "n%u %s: %s", node->id, sql,
+        failed(st) ? st.message : "ok");
+    return st;
+}
+
+static struct status create(struct task *task, struct world_node *node)
+{
+    struct pcr *pcr = pcr_of(node->world);
+    struct status st;
+    struct tenant *tenant;
+    TRY(tenant_read_by_name(task, NULL, task->arena, "target", &tenant));
+    if (tenant == NULL || tenant->replication_job == 0) {
+        TRY(say(task, node,
+            arena_printf(task->arena, "CREATE VIRTUAL CLUSTER target FROM REPLICATION OF source ON '%s'",
+                pcr->uri)));
+        TRY(tenant_read_by_name(task, NULL, task->arena, "target", &tenant));
+    }
+    if (tenant == NULL) return STATUS_OK;
+    pcr->target = tenant->id;
+    pcr->step = PCR_REPLICATE;
+out:
+    return st;
+}
+
+// Looks how far the job is: neither time goes back.
+static struct status watch(struct task *task, struct world_node *node, struct tenant **tenant)
+{
+    struct pcr *pcr = pcr_of(node->world);
+    struct sim_run *run = node->world->run;
+    struct status st;
+    struct consumer_live live;
+    TRY(tenant_read(task, NULL, task->arena, pcr->target, tenant));
+    if (*tenant == NULL) {
+        sim_violation(run, "the virtual cluster that follows is gone");
+        goto out;
+    }
+    if ((*tenant)->replication_job == 0) goto out;
+    TRY(consumer_live(task, (*tenant)->replication_job, &live));
+    if (!live.running) goto out;
+    // What a job knows that was just started is its record, which may be a little behind what it knew before.
+    if (pcr->seen_in == node->starts &&
+        (hlc_less(live.replicated, pcr->replicated) || hlc_less(live.retained, pcr->retained)))
+        sim_violation(run, "the replicated or the retained time went back");
+    pcr->seen_in = node->starts;
+    pcr->replicated = live.replicated;
+    pcr->retained = live.retained;
+    if (!hlc_is_zero(live.replicated) && hlc_less(live.replicated, live.retained))
+        sim_violation(run, "the retained time is above the replicated time");
+out:
+    return st;
+}
+
+static struct status ask_cutover(struct task *task, struct world_node *node)
+{
+    struct pcr *pcr = pcr_of(node->world);
+    struct status st;
+    struct tenant *tenant;
+    const char *to = "LATEST";
+    TRY(watch(task, node, &tenant));
+    if (tenant != NULL && tenant->data_state == TENANT_READY) pcr->step = PCR_READY; // Asked before.
+    if (tenant == NULL || pcr->step == PCR_READY) goto out;
+    if (pcr->back_in_time && pcr->seen_in == node->starts && hlc_less(pcr->retained, pcr->replicated)) {
+        struct sim_random random = sim_random_named(node->world->run->seed, "pcr/time");
+        struct hlc_timestamp at = pcr->replicated;
+        char text[HLC_TEXT_BYTES];
+        uint64_t back = sim_random_below(&random, 2 * SECOND);
+        if (at.wall_ns - back > pcr->retained.wall_ns) at.wall_ns -= back;
+        to = arena_printf(task->arena, "SYSTEM TIME '%s'", hlc_format(at, text));
+    }
+    st = say(task, node,
+        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO %s", to));
+    if (failed(st)) goto out; // Asked again.
+    pcr->step = PCR_READY;
+out:
+    return st;
+}
+
+static struct status operate_once(struct task *task, struct world_node *node)
+{
+    struct pcr *pcr = pcr_of(node->world);
+    struct tenant *tenant;
+    struct status st = STATUS_OK;
+    switch (pcr->step) {
+    case PCR_CREATE: TRY(create(task, node)); break;
+    case PCR_REPLICATE:
+        TRY(watch(task, node, &tenant));
+        if (!hlc_is_zero(pcr->replicated) && pcr->replicating_at_ns == 0)
+            pcr->replicating_at_ns = sim_now_ns(node->world->sim);
+        break;
+    case PCR_CUTOVER: TRY(ask_cutover(task, node)); break;
+    case PCR_READY:
+        TRY(watch(task, node, &tenant));
+        if (tenant == NULL || tenant->data_state != TENANT_READY) break;
+        pcr->cutover = tenant->activation;
+        pcr->step = PCR_OVER;
+        break;
+    case PCR_OVER: break;
+    }
+out:
+    return st;
+}
+
+static struct status operator_loop(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct status st = STATUS_OK;
+    while (!task->cancelled) {
+        struct arena_mark mark = arena_mark(task->arena);
+        st = operate_once(task, node);
+        if (failed(st))
+            sim_tell(node->world->run, node->world->sim, "n%u operator: %s", node->id, st.message);
+        arena_release(task->arena, mark);
+        st = task_sleep(task, 100 * MS);
+    }
+    node->tasks--;
+    return STATUS_OK;
+}
+
+static struct status standby_serves(struct task *task, struct world_node *node)
+{
+    struct status st = task_start(task->shard,
+        &(struct task_options){.fn = operator_loop, .arg = node, .kind = "sim-operator"});
+    if (!failed(st)) node->tasks++;
+    return st;
+}
+
+// --- a node's life -------------------------------------------------------------------------------
+
+struct parts {
+    bool kv, sql, wire, tenants;
+};
+
+static struct status parts_start(struct task *task, struct world_node *node, struct parts *parts)
+{
+    struct status st;
+    bool done;
+    char address[NET_ADDRESS_BYTES];
+    const struct kv_options options = {
+        .dir = "/data/kv", .store = KV_STORE_MODEL, .log_segment_bytes = 4u << 20};
+    const struct pgwire_options wire = {.address = ":" PORT, .insecure = true};
+    const struct bootstrap_options bootstrap = {0};
+    (void)node;
+    TRY(kv_start(task, &options));
+    parts->kv = true;
+    TRY(sql_node_start(task));
+    parts->sql = true;
+    TRY(kv_tenant_create(task, TENANT_SYSTEM, 0));
+    TRY(bootstrap_done(task, TENANT_SYSTEM, &done));
+    if (!done) TRY(bootstrap_tenant(task, TENANT_SYSTEM, &bootstrap));
+    parts->tenants = true;
+    TRY(tenant_node_start(task));
+    TRY(pgwire_start(task, &wire, address));
+    parts->wire = true;
+out:
+    return st;
+}
+
+// As the server does: what cannot be stopped in order is left as it is, and so is all below it.
+static struct status parts_stop(struct task *task, const struct parts *parts)
+{
+    struct status st = STATUS_OK;
+    task->shard->node->draining = true;
+    if (parts->wire) TRY(pgwire_drain(task, SECOND));
+    if (parts->tenants) TRY(tenant_node_stop(task));
+    if (parts->sql) TRY(sql_node_stop(task));
+    if (parts->kv) TRY(kv_stop(task));
+out:
+    return st;
+}
+
+static struct status boot(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct parts parts = {0};
+    struct status st;
+    TRY(parts_start(task, node, &parts));
+    TRY(node->cluster == PRIMARY ? primary_serves(task, node) : standby_serves(task, node));
+    node->serving = true;
+    for (;;)
+        TRY(task_sleep(task, 3600 * SECOND));
+out:
+    task_cancel_clear(task);
+    while (node->tasks > 0) {
+        if (failed(task_sleep(task, MS))) task_cancel_clear(task);
+    }
+    struct status stopped = parts_stop(task, &parts);
+    if (!failed(st)) st = stopped;
+    if (status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
+    return st;
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+static struct status check_rows(struct task *task, struct pcr *pcr, uint64_t tenant)
+{
+    struct status st = STATUS_OK;
+    static const char own[] = "source-canary ";
+    struct kv_export export = {.tenant = tenant,
+        .span = {row_key(task->arena, tenant, 0, 0), row_key(task->arena, tenant, SPANS, 0)},
+        .all = true};
+    TRY(kv_now(task, tenant, &export.at));
+    while (!export.done) {
+        struct kv_version *versions;
+        uint32_t count;
+        TRY(kv_export_next(task, &export, task->arena, &versions, &count));
+        for (uint32_t i = 0; i < count; i++) {
+            const struct kv_version *version = &versions[i];
+            if (hlc_less(pcr->cutover, version->ts) && !pcr->world.healed)
+                sim_violation(pcr->world.run, "a version above the cutover time is left");
+            if (version->tombstone) continue;
+            if (version->value.size < sizeof own - 1 ||
+                memcmp(version->value.data, own, sizeof own - 1) != 0)
+                sim_violation(pcr->world.run,
+                    "cluster %s has a row of another virtual cluster: %.*s, under %s",
+                    tenant == pcr->source ? "1" : "2", (int)version->value.size,
+                    (const char *)version->value.data, key_format(task->arena, version->key));
+        }
+    }
+out:
+    return st;
+}
+
+static struct status measure(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct pcr *pcr = pcr_of(node->world);
+    struct status st;
+    uint64_t tenant = node->cluster == PRIMARY ? pcr->source : pcr->target;
+    struct span span = {
+        row_key(task->arena, tenant, 0, 0), row_key(task->arena, tenant, SPANS, 0)};
+    TRY(kv_fingerprint(
+        task, tenant, span, pcr->cutover, &pcr->fingerprints[node->cluster]));
+    TRY(check_rows(task, pcr, tenant));
+    pcr->measured[node->cluster] = true;
+out:
+    if (failed(st))
+        sim_violation(pcr->world.run, "cluster %u cannot be read at the cutover time: %s",
+            node->cluster, st.message);
+    pcr->measuring = false;
+    return STATUS_OK;
+}
+
+static bool is_replicating(void *arg)
+{
+    return ((struct pcr *)arg)->replicating_at_ns != 0;
+}
+
+static bool is_over(void *arg)
+{
+    return ((struct pcr *)arg)->step == PCR_OVER;
+}
+
+static bool is_measured(void *arg)
+{
+    return !((struct pcr *)arg)->measuring;
+}
+
+static bool serve_both(void *arg)
+{
+    struct pcr *pcr = arg;
+    for (uint32_t i = 0; i < pcr->world.node_count; i++) {
+        if (!world_node_serves(&pcr->world.nodes[i])) return false;
+    }
+    return true;
+}
+
+void pcr_lose_primary(struct pcr *pcr)
+{
+    for (uint32_t i = 0; i < pcr->world.node_count; i++) {
+        struct world_node *node = &pcr->world.nodes[i];
+        if (node->cluster != PRIMARY) continue;
+        node->wanted = false;
+        if (sim_node_running(node->machine) != NULL) sim_node_crash(node->machine);
+    }
+    sim_tell(pcr->world.run, pcr->world.sim, "the primary is lost");
+}
+
+static void layers_register(void) // Once a process.
+{
+    static bool done;
+    if (done) return;
+    done = true;
+    sql_register();
+    tenant_register();
+    repl_register();
+}
+
+void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options)
+{
+    const struct world_options world = {.clusters = 2,
+        .nodes = options->nodes,
+        .shards = options->shards,
+        .fibers = 256,
+        .max_offset_ns = 500 * MS,
+        .sim = {.bend = true},
+        .boot = boot};
+    memset(pcr, 0, sizeof *pcr);
+    world_begin(&pcr->world, run, &world);
+    layers_register();
+    pcr->writes_max = options->writes;
+    pcr->write_every_ns = options->write_every_ns;
+    snprintf(pcr->uri, sizeof pcr->uri, "postgresql://root@%s:" PORT "?sslmode=disable",
+        sim_node_address(pcr->world.nodes[0].machine));
+}
+
+void pcr_start(struct pcr *pcr)
+{
+    world_start_all(&pcr->world);
+    world_expect(&pcr->world, "both clusters start", serve_both, pcr, 60 * SECOND);
+}
+
+bool pcr_replicate(struct pcr *pcr, uint64_t within_ns)
+{
+    return world_run(&pcr->world, is_replicating, pcr, within_ns);
+}
+
+bool pcr_cut_over(struct pcr *pcr, uint64_t within_ns)
+{
+    if (pcr->step < PCR_CUTOVER) {
+        pcr->retained_at_cutover = pcr->retained;
+        pcr->step = PCR_CUTOVER;
+    }
+    return world_run(&pcr->world, is_over, pcr, within_ns);
+}
+
+void pcr_compare(struct pcr *pcr)
+{
+    struct world *world = &pcr->world;
+    if (world->run->violated) return;
+    world_heal(world); // The primary, too, comes back.
+    world_expect(world, "both clusters run", serve_both, pcr, 60 * SECOND);
+    for (uint32_t cluster = PRIMARY; cluster <= STANDBY && !world->run->violated; cluster++) {
+        pcr->measuring = true;
+        world_spawn(world_serving(world, cluster, 0), 0, "sim-measure", measure,
+            world_serving(world, cluster, 0));
+        world_expect(world, "a fingerprint is made", is_measured, pcr, 60 * SECOND);
+    }
+    if (world->run->violated) return;
+    const struct kv_fingerprint *a = &pcr->fingerprints[PRIMARY], *b = &pcr->fingerprints[STANDBY];
+    if (a->hash != b->hash || a->keys != b->keys || a->bytes != b->bytes)
+        sim_violation(world->run,
+            "fingerprints differ at the cutover time: %" PRIu64 " keys, %" PRIu64
+            " bytes on the primary, %" PRIu64 " and %" PRIu64 " on the standby",
+            a->keys, a->bytes, b->keys, b->bytes);
+    if (hlc_less(pcr->cutover, pcr->retained_at_cutover))
+        sim_violation(world->run, "the cutover time is below the retained time");
+    sim_count(world->run, "cutovers", 1);
+    sim_count(world->run, "keys compared", a->keys);
+}
+
+void pcr_end(struct pcr *pcr)
+{
+    struct world *world = &pcr->world;
+    if (!world->run->violated) world_stop(world);
+    sim_note(world->sim, pcr->fingerprints[STANDBY].hash);
+    world_end(world);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A world of two clusters that run the whole server: a virtual cluster "source" of the first, with
+// writers, that the second follows as "target". An operator's task on the standby asks for what the
+// step says; it starts anew with its node. What is checked all along: neither the replicated nor the
+// retained time goes back; and by pcr_compare, after the cutover: the standby holds at the cutover time
+// exactly what the primary held then, nothing above it, and no row of another virtual cluster.
+#pragma once
+#include "kv/admin.h"
+#include "tests/sim/nemesis.h"
+
+#define PCR_WITHIN (180 * WORLD_SECOND)
+
+enum pcr_step {
+    PCR_CREATE,    // The standby is told to follow.
+    PCR_REPLICATE, // The initial scan, and on.
+    PCR_CUTOVER,   // It is told to take over.
+    PCR_READY,     // It is about to.
+    PCR_OVER,
+};
+
+struct pcr {
+    struct world world; // First.
+    struct nemesis_options nemesis;
+    uint64_t source, target; // Tenants; 0: not there yet.
+    uint32_t writes, writes_max;
+    enum pcr_step step;
+    bool operating; // An operator's task runs.
+    bool back_in_time; // The cutover is to a time of the past.
+    uint64_t replicating_at_ns, write_every_ns;
+    struct hlc_timestamp replicated, retained; // As last seen, and in which start of the standby.
+    uint64_t seen_in;
+    struct hlc_timestamp cutover;
+    struct hlc_timestamp replicated_at_cutover, retained_at_cutover;
+    bool measuring, measured[2];
+    struct kv_fingerprint fingerprints[2];
+    char uri[128];
+};
+
+struct pcr_options {
+    uint32_t nodes, shards;
+    uint32_t writes;
+    uint64_t write_every_ns; // At most; drawn.
+};
+void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options);
+// Both clusters serve; the standby is told to follow.
+void pcr_start(struct pcr *pcr);
+// Until the initial scan is complete. False: not within that time.
+bool pcr_replicate(struct pcr *pcr, uint64_t within_ns);
+// The primary's machines are switched off, for good (until world_heal).
+void pcr_lose_primary(struct pcr *pcr);
+// Asks for the cutover and waits for it. False: not within that time.
+bool pcr_cut_over(struct pcr *pcr, uint64_t within_ns);
+// Everything heals, the primary comes back, both are compared.
+void pcr_compare(struct pcr *pcr);
+void pcr_end(struct pcr *pcr);
