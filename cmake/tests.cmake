@@ -6,8 +6,10 @@ if(TARGET sim)
         # The simulation build (preset sim): many seeds. A scenario stops after its budget, so that slow machines
         # run fewer seeds, not longer.
         add_test(NAME sim.single COMMAND sim --scenario single --seeds 1..4000 --budget 60s --marks)
+        add_test(NAME sim.pcr COMMAND sim --scenario pcr --seeds 1..400 --budget 100s)
+        add_test(NAME sim.cases COMMAND sim --cases --seeds 1..5)
         add_test(NAME sim.storage COMMAND sim --seeds 1..200 --budget 20s --replay-every 20)
-        set_tests_properties(sim.single sim.storage PROPERTIES TIMEOUT 900 LABELS seeds)
+        set_tests_properties(sim.single sim.pcr sim.cases sim.storage PROPERTIES TIMEOUT 900 LABELS seeds)
     else()
         # Each scenario stops starting seeds after its budget, so that the sum stays bounded on slow builds.
         add_test(NAME sim.smoke COMMAND sim --seeds 1..40 --budget 8s)
