@@ -53,6 +53,7 @@ struct rpc_shard *rpc_shard_of(struct shard *shard)
     return shard->slots[SHARD_SLOT_RPC];
 }
 
+// All of them; or, with an address, those that we opened to it.
 static void conns_fail(struct rpc_shard *rpc, uint32_t node, const char *address, struct status why)
 {
     struct list_link *link = rpc->conns.next;
@@ -77,8 +78,12 @@ static void rpc_exit(struct shard_exit_hook *hook)
         free(entry->value);
     hashmap_fini(&rpc->peers);
     rpc->shard->slots[SHARD_SLOT_RPC] = NULL;
-    if (__atomic_sub_fetch(&rpc->rpc->users, 1, __ATOMIC_ACQ_REL) == 0) free(rpc->rpc);
     free(rpc);
+}
+
+static void node_exit(struct node_exit_hook *hook)
+{
+    free(container_of(hook, struct rpc_node, exit_hook));
 }
 
 struct start_call {
@@ -111,7 +116,8 @@ struct status rpc_start(struct task *task, const struct rpc_options *options)
     struct node *node = task->shard->node;
     struct rpc_node *rpc = calloc(1, sizeof *rpc);
     invariant(rpc != NULL && task->shard->index == 0);
-    rpc->users = node->shard_count;
+    rpc->exit_hook.fn = node_exit;
+    node_at_exit(node, &rpc->exit_hook);
     rpc->tls_server = options->tls_server;
     rpc->tls_client = options->tls_client;
     rpc->max_offset_ns = options->max_offset_ns == 0 ? MAX_OFFSET_DEFAULT_NS : options->max_offset_ns;
@@ -130,7 +136,14 @@ static struct status shard_identity(struct task *task, void *arg)
     struct rpc_shard *rpc = rpc_shard_of(task->shard);
     rpc->node_id = call->node_id;
     memcpy(rpc->cluster_id, call->cluster_id, sizeof rpc->cluster_id);
-    conns_fail(rpc, 0, NULL, status_make(K_UNREACHABLE, "the node has joined a cluster"));
+    struct list_link *link = rpc->conns.next;
+    while (link != &rpc->conns) {
+        struct rpc_conn *conn = container_of(link, struct rpc_conn, link);
+        link = link->next;
+        // A client that asked for this very change waits for its answer.
+        if (!conn->accepted || conn->node != 0)
+            rpc_conn_fail(conn, status_make(K_UNREACHABLE, "the node has joined a cluster"));
+    }
     return STATUS_OK;
 }
 

@@ -46,7 +46,7 @@ struct rpc_frame {
 };
 
 struct rpc_node {
-    uint32_t users; // Shards that have not ended: the last frees it.
+    struct node_exit_hook exit_hook;
     struct tls_context *tls_server, *tls_client;
     int64_t max_offset_ns;
     struct rpc_watch *watches;

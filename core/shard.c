@@ -35,8 +35,19 @@ void node_destroy(struct node *node)
     for (uint32_t i = 0; i < node->shard_count; i++) {
         if (node->shards[i] != NULL) shard_destroy(node->shards[i]);
     }
+    for (struct node_exit_hook *hook = node->exit_hooks; hook != NULL;) {
+        struct node_exit_hook *next = hook->next;
+        hook->fn(hook);
+        hook = next;
+    }
     free(node->shards);
     free(node);
+}
+
+void node_at_exit(struct node *node, struct node_exit_hook *hook)
+{
+    hook->next = node->exit_hooks;
+    node->exit_hooks = hook;
 }
 
 void node_stop(struct node *node)

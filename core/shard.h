@@ -76,7 +76,16 @@ struct node {
     struct env *env;
     void *slots[NODE_SLOT_COUNT];
     bool draining;
+    struct node_exit_hook *exit_hooks;
 };
+
+// `fn` runs once when the node and all of its shards are gone, on whatever thread ends them: for memory that shards
+// share. Added on shard 0; the latest added runs first.
+struct node_exit_hook {
+    void (*fn)(struct node_exit_hook *hook);
+    struct node_exit_hook *next;
+};
+void node_at_exit(struct node *node, struct node_exit_hook *hook);
 
 struct node_options {
     uint32_t id;

@@ -133,13 +133,20 @@ CHECKED struct status cluster_start(
 // On shard 0, when storage answers: begins to renew the liveness record. Suspends until the first
 // renewal.
 CHECKED struct status cluster_live(struct task *task);
-// On shard 0, before kv_stop: tells the others that it goes.
+// On shard 0. First, when sessions are gone and before kv_stop: the record lapses at once, so that nobody waits for
+// this node. Then, before or after kv_stop: gossip ends.
+void cluster_leave(struct task *task);
 void cluster_stop(struct task *task);
 
 // 16 bytes; once cluster_start has returned.
 const uint8_t *cluster_id(struct node *node);
 
 // --- liveness records ----------------------------------------------------------------------------
+
+// Why this node has to end, when it has found out so itself (its clock, a refusal); success otherwise.
+struct status cluster_failure(struct node *node);
+// RPC methods, before any node starts to talk: cluster_start does it, too.
+void cluster_register(void);
 
 struct cluster_liveness {
     uint32_t node;

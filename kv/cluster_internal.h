@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The inside of the cluster's tables, shared by kv/cluster.c (identity, joining), kv/gossip.c (tables and their spread),
+// kv/liveness.c (records in the meta slice), kv/announce.c. Everyone else sees kv/cluster.h.
+//
+// Shard    struct cluster is shard 0's; struct cluster_shard each shard's copy, changed by messages from shard 0.
+#pragma once
+#include "core/codec.h"
+#include "core/rpc.h"
+#include "kv/cluster.h"
+#include "kv/kv_node.h"
+
+enum cluster_method {
+    CLUSTER_RPC_JOIN = RPC_CLUSTER,
+    CLUSTER_RPC_INIT,
+    CLUSTER_RPC_GOSSIP,
+    CLUSTER_RPC_ANNOUNCE,
+    CLUSTER_RPC_DRAIN,
+    CLUSTER_RPC_MEMBERSHIP,
+    CLUSTER_RPC_STATUS,
+};
+
+#define CLUSTER_JOIN_MAX 32u
+
+// A node as shard 0 knows it.
+struct gossip_node {
+    struct cluster_node node;
+    uint32_t version;            // Of what its node says of itself, besides the heartbeat.
+    uint32_t membership_version; // Of the membership, which others may change.
+};
+
+struct cluster {
+    struct node *node;
+    struct node_exit_hook exit_hook;
+    uint8_t cluster_id[16], store_id[16];
+    uint32_t node_id; // 0: not yet known.
+    char dir[512];
+    char *join[CLUSTER_JOIN_MAX];
+    uint32_t join_count;
+    int64_t max_offset_ns;
+    bool alone;
+    bool serving;     // Storage answers: nodes may join through this one.
+    bool stopping;
+    bool init_asked;
+    struct wait_queue changed; // Waiting for an identity, an epoch.
+    struct status failure;     // Why this node must end.
+    struct arena arena;        // Of what lives as long as the node: the failure's message.
+
+    // Tables (gossip.c), by id.
+    struct gossip_node *nodes;
+    uint32_t count, capacity;
+    struct cluster_slice **slices; // [id]; NULL: nothing known.
+    uint64_t slices_hash;
+    struct timer timer;
+    uint64_t ticks;
+    bool contacting, peers_dirty, saving, dirty;
+    struct cluster_watch *watches;
+    struct rpc_watch rpc_watch;
+    struct {
+        uint32_t node;
+        int64_t offset_ns, error_ns;
+        uint64_t at_ns;
+    } clocks[CLUSTER_NODES_MAX / 8];
+    uint32_t clock_count;
+
+    // The own record (liveness.c).
+    uint64_t epoch;
+    int64_t expiration_ns;
+    bool renewing, draining;
+};
+
+struct cluster_shard {
+    struct shard *shard;
+    struct cluster *cluster; // Only for what never changes after the start.
+    struct cluster_node *nodes;
+    uint32_t count;
+    struct cluster_slice **slices;
+    bool alone;
+    uint64_t epoch;
+    int64_t expiration_ns;
+    struct shard_exit_hook exit_hook;
+};
+
+static inline struct cluster *cluster_of(const struct node *node)
+{
+    return node->slots[NODE_SLOT_CLUSTER];
+}
+static inline struct cluster_shard *cluster_shard_of(const struct shard *shard)
+{
+    return shard->slots[SHARD_SLOT_CLUSTER];
+}
+
+// --- gossip.c, on shard 0 ------------------------------------------------------------------------
+
+struct gossip_node *gossip_find(struct cluster *cluster, uint32_t id);
+// Takes over what is newer in `entry`. True when something was.
+bool gossip_merge(struct cluster *cluster, const struct gossip_node *entry);
+bool gossip_merge_slice(struct cluster *cluster, const struct cluster_slice *slice);
+// The own entry has changed: its version grows, and everyone is told.
+void gossip_own_changed(struct cluster *cluster);
+// Hands the tables to every shard.
+void gossip_publish(struct cluster *cluster);
+void gossip_start(struct cluster *cluster);
+void gossip_stop(struct cluster *cluster);
+void gossip_free(struct cluster *cluster);
+void gossip_node_put(struct buffer *out, const struct gossip_node *entry);
+// False for what is malformed.
+bool gossip_node_get(struct codec_reader *in, struct gossip_node *entry);
+void gossip_tables_put(struct buffer *out, struct cluster *cluster);
+bool gossip_tables_merge(struct codec_reader *in, struct cluster *cluster);
+void gossip_register(void);
+
+// --- cluster.c -----------------------------------------------------------------------------------
+
+// Asks --join addresses and nodes that are silent for their tables, in a task of its own, unless one runs.
+void cluster_contact(struct cluster *cluster);
+// Writes <store>/PEERS, in a task of its own.
+void cluster_peers_save(struct cluster *cluster);
+// This node must end: the last line of its log, and the end.
+void cluster_fail(struct cluster *cluster, struct status why);
+// The identity file, with `alone` as it is.
+CHECKED struct status cluster_identity_write(struct task *task, struct cluster *cluster);
+
+// --- liveness.c ----------------------------------------------------------------------------------
+
+// From now on there may be other nodes: renews the record. Suspends until it is there.
+CHECKED struct status liveness_begin(struct task *task, struct cluster *cluster);
+// The next free node id.
+CHECKED struct status liveness_node_id(struct task *task, uint32_t *id);
+void announcements_reset(struct shard *shard);
+void announce_register(void);

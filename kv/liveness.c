@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Liveness records, 0x01 'N' <node id>: format u8 | epoch u64 | expiration (HLC) | draining u8 | membership u8 |
+// membership version u32 | store id. And 0x01 'i': the last node id given out.
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "kv/client.h"
+#include "kv/cluster_internal.h"
+#include "kv/key.h"
+
+#define RECORD_FORMAT 1
+#define RENEW_NS (CLUSTER_LIVENESS_NS / 3)
+#define RENEW_RETRY_NS UINT64_C(200000000)
+#define ATTEMPTS_MAX 20u
+#define LOOK_NS UINT64_C(100000000)
+
+struct record {
+    struct cluster_liveness liveness;
+    uint32_t membership_version;
+    uint8_t store_id[16];
+    bool found;
+};
+
+// --- records ---------------------------------------------------------------------------------------
+
+static struct bytes record_key(uint8_t key[6], uint32_t node)
+{
+    key[0] = 0x01;
+    key[1] = 'N';
+    for (uint32_t i = 0; i < 4; i++)
+        key[2 + i] = (uint8_t)(node >> (24 - 8 * i));
+    return bytes_of(key, 6);
+}
+
+static struct bytes record_encode(struct arena *arena, const struct record *record)
+{
+    struct buffer out;
+    buffer_init(&out, arena);
+    codec_put_u8(&out, RECORD_FORMAT);
+    codec_put_u64(&out, record->liveness.epoch);
+    codec_put_hlc(&out, record->liveness.expiration);
+    codec_put_u8(&out, record->liveness.draining);
+    codec_put_u8(&out, (uint8_t)record->liveness.membership);
+    codec_put_u32(&out, record->membership_version);
+    buffer_append(&out, record->store_id, sizeof record->store_id);
+    return buffer_bytes(&out);
+}
+
+static struct status record_decode(uint32_t node, struct bytes value, struct record *record)
+{
+    *record = (struct record){.liveness.node = node};
+    if (value.data == NULL) return STATUS_OK;
+    struct codec_reader in = codec_read(value);
+    uint8_t format = codec_get_u8(&in);
+    record->liveness.epoch = codec_get_u64(&in);
+    record->liveness.expiration = codec_get_hlc(&in);
+    record->liveness.draining = codec_get_bool(&in);
+    uint8_t membership = codec_get_u8(&in);
+    record->membership_version = codec_get_u32(&in);
+    const uint8_t *store = codec_take(&in, sizeof record->store_id);
+    if (!codec_done(&in) || format != RECORD_FORMAT || membership > CLUSTER_DECOMMISSIONED)
+        return status_make(E_DATA_CORRUPTED, "malformed liveness record");
+    record->liveness.membership = (enum cluster_membership)membership;
+    memcpy(record->store_id, store, sizeof record->store_id);
+    record->found = true;
+    return STATUS_OK;
+}
+
+// Changes a record in a transaction; `change` gives false to leave it as it is.
+typedef struct status (*record_change_fn)(struct task *task, struct record *record, void *arg, bool *write);
+
+static struct status record_change_once(struct task *task, uint32_t node, record_change_fn change,
+    void *arg, struct record *record)
+{
+    struct kv_txn_options options = {.tenant = 0};
+    struct kv_txn *txn;
+    struct bytes value;
+    uint8_t key[6];
+    bool write = true;
+    struct status st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    TRY(kv_get(task, txn, &read, record_key(key, node), task->arena, &value));
+    TRY(record_decode(node, value, record));
+    TRY(change(task, record, arg, &write));
+    if (write) TRY(kv_put(task, txn, record_key(key, node), record_encode(task->arena, record)));
+out:
+    if (failed(st) || !write) {
+        st = status_copy(task->arena, st);
+        kv_txn_rollback(task, txn);
+        return st;
+    }
+    return kv_txn_commit(task, txn, NULL);
+}
+
+static struct status record_change(struct task *task, uint32_t node, record_change_fn change, void *arg,
+    struct record *record)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        st = record_change_once(task, node, change, arg, record);
+        if (!status_is(st, E_SERIALIZATION_FAILURE) && !status_is(st, E_AMBIGUOUS_RESULT)) break;
+    }
+    return st;
+}
+
+struct status cluster_liveness_read(
+    struct task *task, struct arena *arena, struct cluster_liveness **records, uint32_t *count)
+{
+    struct status st;
+    static const uint8_t start[] = {0x01, 'N'}, end[] = {0x01, 'N' + 1};
+    struct kv_txn_options options = {.tenant = 0, .read_only = true};
+    struct kv_txn *txn;
+    uint32_t capacity = 16;
+    *count = 0;
+    *records = ARENA_ARRAY(arena, struct cluster_liveness, capacity);
+    st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    struct kv_scan scan;
+    kv_scan_init(&scan, (struct span){bytes_of(start, 2), bytes_of(end, 2)});
+    for (;;) {
+        struct kv_batch batch;
+        TRY(kv_scan_next(task, txn, &scan, arena, &batch));
+        if (batch.count == 0) break;
+        for (uint32_t i = 0; i < batch.count; i++) {
+            struct record record;
+            struct bytes key = batch.pairs[i].key;
+            if (key.size != 6) continue;
+            uint32_t node = (uint32_t)key.data[2] << 24 | (uint32_t)key.data[3] << 16 |
+                            (uint32_t)key.data[4] << 8 | key.data[5];
+            TRY(record_decode(node, batch.pairs[i].value, &record));
+            if (*count == capacity) {
+                size_t size = capacity * sizeof **records;
+                *records = arena_grow(arena, *records, size, size * 2);
+                capacity *= 2;
+            }
+            (*records)[(*count)++] = record.liveness;
+        }
+    }
+out:
+    kv_txn_rollback(task, txn);
+    return st;
+}
+
+struct status liveness_node_id(struct task *task, uint32_t *id)
+{
+    static const uint8_t key[] = {0x01, 'i'};
+    int64_t value;
+    struct status st = kv_increment(task, 0, bytes_of(key, sizeof key), 2, 1, &value);
+    if (failed(st)) return st;
+    if (value < 2 || value >= CLUSTER_NODES_MAX)
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "the cluster has had its 1,023 nodes");
+    *id = (uint32_t)value;
+    return STATUS_OK;
+}
+
+// --- the own record --------------------------------------------------------------------------------
+
+struct epoch_message {
+    struct shard_message message;
+    uint64_t epoch;
+    int64_t expiration_ns;
+    bool reset;
+};
+
+static void epoch_deliver(struct shard *shard, struct shard_message *arrived)
+{
+    struct epoch_message *message = container_of(arrived, struct epoch_message, message);
+    struct cluster_shard *copy = cluster_shard_of(shard);
+    if (copy != NULL) {
+        if (message->reset) announcements_reset(shard);
+        copy->epoch = message->epoch;
+        copy->expiration_ns = message->expiration_ns;
+    }
+    free(message);
+}
+
+static void epoch_publish(struct cluster *cluster, bool reset)
+{
+    for (uint32_t i = cluster->node->shard_count; i-- > 0;) {
+        struct epoch_message *message = malloc(sizeof *message);
+        invariant(message != NULL);
+        *message = (struct epoch_message){.message.deliver = epoch_deliver,
+            .epoch = cluster->epoch,
+            .expiration_ns = cluster->expiration_ns,
+            .reset = reset};
+        if (i == 0) {
+            epoch_deliver(cluster->node->shards[0], &message->message);
+        } else {
+            shard_send(cluster->node->shards[0], i, &message->message);
+        }
+    }
+}
+
+// Without a moment's gap since the last renewal: then nothing announced can have been missed.
+static bool epoch_valid(const struct cluster *cluster)
+{
+    struct env *env = cluster->node->env;
+    return cluster->epoch != 0 && env->wall_ns(env) + cluster->max_offset_ns < cluster->expiration_ns;
+}
+
+struct renew_call {
+    struct cluster *cluster;
+    int64_t expiration_ns;
+    bool leave; // The last one: it expires at once.
+};
+
+static struct status renew(struct task *task, struct record *record, void *arg, bool *write)
+{
+    struct renew_call *call = arg;
+    struct cluster *cluster = call->cluster;
+    *write = true;
+    if (record->found && memcmp(record->store_id, cluster->store_id, 16) != 0)
+        return status_hint(task->arena,
+            status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE, "node %u has another store", cluster->node_id),
+            "Start with an empty --store to join as a new node.");
+    if (record->liveness.membership == CLUSTER_DECOMMISSIONED)
+        return status_hint(task->arena,
+            status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE, "node %u was decommissioned", cluster->node_id),
+            "Start with an empty --store to join as a new node.");
+    if (!record->found) {
+        record->liveness.epoch = 1;
+        memcpy(record->store_id, cluster->store_id, sizeof record->store_id);
+    }
+    if (call->leave) {
+        record->liveness.expiration = HLC_ZERO;
+    } else {
+        record->liveness.expiration = (struct hlc_timestamp){(uint64_t)call->expiration_ns, 0};
+    }
+    record->liveness.draining = cluster->draining;
+    return STATUS_OK;
+}
+
+static struct status renew_once(struct task *task, struct cluster *cluster)
+{
+    struct record record;
+    struct env *env = task->shard->env;
+    struct renew_call call = {
+        .cluster = cluster, .expiration_ns = env->wall_ns(env) + (int64_t)CLUSTER_LIVENESS_NS};
+    task->deadline_ns = task_now_ns(task) + CLUSTER_LIVENESS_NS;
+    struct status st = record_change(task, cluster->node_id, renew, &call, &record);
+    task->deadline_ns = UINT64_MAX;
+    if (failed(st)) return st;
+    bool reset = !epoch_valid(cluster) || record.liveness.epoch != cluster->epoch;
+    cluster->epoch = record.liveness.epoch;
+    cluster->expiration_ns = call.expiration_ns;
+    epoch_publish(cluster, reset);
+    struct gossip_node *own = gossip_find(cluster, cluster->node_id);
+    if (own != NULL && own->membership_version < record.membership_version) {
+        own->membership_version = record.membership_version;
+        own->node.membership = record.liveness.membership;
+        cluster->dirty = true;
+        gossip_own_changed(cluster);
+    }
+    wait_queue_wake_all(&cluster->changed, STATUS_OK);
+    return STATUS_OK;
+}
+
+static struct status renew_task(struct task *task, void *arg)
+{
+    struct cluster *cluster = arg;
+    bool warned = false;
+    while (!cluster->stopping) {
+        struct arena_mark mark = arena_mark(task->arena);
+        struct status st = renew_once(task, cluster);
+        if (task->cancelled) return st;
+        if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) {
+            cluster_fail(cluster, st);
+            return st;
+        }
+        if (failed(st) && !warned) log_warning(0, "cluster: the liveness record was not renewed: %s", st.message);
+        warned = failed(st);
+        arena_release(task->arena, mark);
+        st = task_sleep(task, failed(st) ? RENEW_RETRY_NS : RENEW_NS);
+        if (failed(st)) return st;
+    }
+    return STATUS_OK;
+}
+
+static void renew_ended(struct task *task, struct status st, void *arg)
+{
+    (void)task;
+    (void)st;
+    ((struct cluster *)arg)->renewing = false;
+}
+
+struct status liveness_begin(struct task *task, struct cluster *cluster)
+{
+    struct status st = STATUS_OK;
+    if (cluster->alone) {
+        cluster->alone = false;
+        TRY(cluster_identity_write(task, cluster));
+        cluster->dirty = true;
+        gossip_publish(cluster);
+    }
+    if (!cluster->renewing) {
+        struct task_options options = {.fn = renew_task,
+            .arg = cluster,
+            .kind = "cluster liveness",
+            .class = TASK_SYSTEM,
+            .ended = renew_ended,
+            .ended_arg = cluster};
+        cluster->renewing = true;
+        st = task_start(task->shard, &options);
+        if (failed(st)) cluster->renewing = false;
+    }
+    while (!failed(st) && !epoch_valid(cluster) && !failed(cluster->failure))
+        st = task_wait_until(
+            task, &cluster->changed, task_now_ns(task) + RENEW_NS, STATUS_OK);
+    if (failed(cluster->failure)) st = cluster->failure;
+out:
+    return st;
+}
+
+struct status cluster_live(struct task *task)
+{
+    struct cluster *cluster = cluster_of(task->shard->node);
+    struct status st = STATUS_OK;
+    invariant(task->shard->index == 0);
+    if (!cluster->alone) TRY(liveness_begin(task, cluster));
+    cluster->serving = true;
+    wait_queue_wake_all(&cluster->changed, STATUS_OK);
+out:
+    return st;
+}
+
+void cluster_leave(struct task *task)
+{
+    struct cluster *cluster = cluster_of(task->shard->node);
+    if (cluster == NULL || cluster->alone || cluster->epoch == 0) return;
+    struct renew_call call = {.cluster = cluster, .leave = true};
+    struct record record;
+    cluster->stopping = true; // No renewal after this one.
+    cluster->epoch = 0;
+    epoch_publish(cluster, true);
+    uint64_t deadline = task->deadline_ns;
+    task->deadline_ns = task_now_ns(task) + RENEW_NS / 2;
+    struct status st = record_change(task, cluster->node_id, renew, &call, &record);
+    task->deadline_ns = deadline;
+    if (failed(st)) log_info(0, "cluster: the others wait for this node's record to lapse: %s", st.message);
+}
+
+uint64_t cluster_epoch(struct shard *shard)
+{
+    struct cluster_shard *copy = cluster_shard_of(shard);
+    if (copy == NULL || copy->alone) return 1;
+    int64_t wall_ns = shard->env->wall_ns(shard->env);
+    return wall_ns + copy->cluster->max_offset_ns < copy->expiration_ns ? copy->epoch : 0;
+}
+
+// --- other nodes' records --------------------------------------------------------------------------
+
+static struct status fence(struct task *task, struct record *record, void *arg, bool *write)
+{
+    bool *lapsed = arg;
+    int64_t wall_ns = task->shard->env->wall_ns(task->shard->env);
+    *lapsed = !record->found || wall_ns > (int64_t)record->liveness.expiration.wall_ns;
+    *write = *lapsed && record->found;
+    if (*write) record->liveness.epoch++;
+    return STATUS_OK;
+}
+
+struct status cluster_fence(struct task *task, uint32_t node, bool *lapsed)
+{
+    struct record record;
+    struct status st;
+    for (;;) {
+        TRY(record_change(task, node, fence, lapsed, &record));
+        if (*lapsed || cluster_alive(task->shard, node)) break;
+        TRY(task_sleep(task, LOOK_NS));
+    }
+out:
+    return st;
+}
+
+static struct status membership(struct task *task, struct record *record, void *arg, bool *write)
+{
+    enum cluster_membership wanted = *(const enum cluster_membership *)arg;
+    uint32_t node = record->liveness.node;
+    enum cluster_membership now = record->liveness.membership;
+    if (!record->found)
+        return status_format(task->arena, E_UNDEFINED_OBJECT, "node %u does not exist", node);
+    *write = now != wanted;
+    if (now == wanted) return STATUS_OK;
+    if (now == CLUSTER_DECOMMISSIONED)
+        return status_hint(task->arena,
+            status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE, "node %u was decommissioned", node),
+            "Start a node with an empty --store to replace it.");
+    if (wanted == CLUSTER_DECOMMISSIONED && now != CLUSTER_DECOMMISSIONING)
+        return status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE, "node %u is not being decommissioned", node);
+    record->liveness.membership = wanted;
+    record->membership_version++;
+    return STATUS_OK;
+}
+
+struct membership_told {
+    uint32_t node;
+    uint32_t version;
+    enum cluster_membership membership;
+};
+
+static struct status membership_on_zero(struct task *task, void *arg)
+{
+    const struct membership_told *told = arg;
+    struct cluster *cluster = cluster_of(task->shard->node);
+    struct gossip_node *known = cluster == NULL ? NULL : gossip_find(cluster, told->node);
+    if (known == NULL || known->membership_version >= told->version) return STATUS_OK;
+    known->membership_version = told->version;
+    known->node.membership = told->membership;
+    cluster->dirty = cluster->peers_dirty = true;
+    gossip_own_changed(cluster);
+    return STATUS_OK;
+}
+
+struct status cluster_membership_set(struct task *task, uint32_t node, enum cluster_membership wanted)
+{
+    struct record record;
+    struct status st;
+    TRY(record_change(task, node, membership, &wanted, &record));
+    struct membership_told told = {node, record.membership_version, record.liveness.membership};
+    TRY(shard_call(task, 0, membership_on_zero, &told));
+out:
+    return st;
+}
+
+static struct status draining_on_zero(struct task *task, void *arg)
+{
+    struct cluster *cluster = cluster_of(task->shard->node);
+    struct gossip_node *own = cluster == NULL ? NULL : gossip_find(cluster, cluster->node_id);
+    if (own == NULL) return STATUS_OK;
+    cluster->draining = own->node.draining = *(const bool *)arg;
+    gossip_own_changed(cluster);
+    return STATUS_OK;
+}
+
+struct status cluster_draining_set(struct task *task, bool draining)
+{
+    return shard_call(task, 0, draining_on_zero, &draining);
+}

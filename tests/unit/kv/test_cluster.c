@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Nodes find each other: one is initialized, the others get ids of their own; every table comes to agree; who does
+// not belong is refused with the reason; who is silent is seen to be.
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "core/disk.h"
+#include "core/env_sim.h"
+#include "core/rpc.h"
+#include "kv/admin.h"
+#include "kv/cluster.h"
+#include "kv/cluster_admin.h"
+
+#define MS UINT64_C(1000000)
+#define SECOND (1000 * MS)
+#define NODES 4u
+
+// A simulated crash leaves behind what the node had allocated.
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
+struct test_node {
+    struct sim_node *machine;
+    char address[32], dir[64];
+    const char *join[4];
+    bool single, started, with_kv, alive_check;
+    enum cluster_start how;
+    uint32_t id;
+    struct node *node;
+};
+
+static struct {
+    struct sim *sim;
+    struct test_node nodes[NODES + 1];
+    char failure[400];
+} world;
+
+static struct status node_init(struct task *task, void *arg)
+{
+    struct test_node *test = arg;
+    struct rpc_options rpc = {0};
+    struct status st;
+    char bound[64];
+    TRY(rpc_start(task, &rpc));
+    TRY(rpc_listen(task, ":26257", bound));
+    struct cluster_options options = {.dir = test->dir, .address = test->address, .join = test->join,
+        .single = test->single, .locality = "region=a"};
+    TRY(cluster_start(task, &options, &test->how));
+    if (test->with_kv) {
+        struct kv_options kv = {.dir = arena_printf(task->arena, "%s/kv", test->dir), .store = KV_STORE_MODEL};
+        TRY(kv_start(task, &kv));
+        TRY(cluster_live(task));
+    }
+    test->id = task->shard->node->id;
+    test->node = task->shard->node;
+    test->started = true;
+    st = STATUS_OK;
+out:
+    return st;
+}
+
+static const struct node_options two_shards = {.shard_count = 2, .fibers_per_shard = 128};
+
+static void world_begin(uint64_t seed)
+{
+    memset(&world, 0, sizeof world);
+    world.sim = sim_create(seed, NULL);
+    for (uint32_t i = 1; i <= NODES; i++) {
+        struct test_node *test = &world.nodes[i];
+        test->machine = sim_node_add(world.sim, i);
+        snprintf(test->address, sizeof test->address, "10.0.0.%u:26257", i);
+        snprintf(test->dir, sizeof test->dir, "/data");
+        test->join[0] = "10.0.0.1:26257";
+        test->join[1] = "10.0.0.2:26257";
+    }
+    world.nodes[1].with_kv = true;
+}
+
+static void start(uint32_t i)
+{
+    world.nodes[i].started = false;
+    sim_node_start(world.nodes[i].machine, &two_shards, node_init, &world.nodes[i]);
+}
+
+static bool is_started(void *arg)
+{
+    return ((struct test_node *)arg)->started;
+}
+
+static void await_start(uint32_t i)
+{
+    bool done = sim_run_until(world.sim, is_started, &world.nodes[i], 30 * SECOND);
+    struct status st = sim_node_status(world.nodes[i].machine);
+    cr_assert(done, "node %u: %s", i, failed(st) ? st.message : "has not started");
+}
+
+// Every running node of the list has all of them alive in its table on its last shard.
+static bool agree(void *arg)
+{
+    uint32_t wanted = *(uint32_t *)arg;
+    for (uint32_t i = 1; i <= NODES; i++) {
+        if (!world.nodes[i].started || sim_node_running(world.nodes[i].machine) == NULL) continue;
+        uint32_t count, alive = 0;
+        const struct cluster_node *nodes = cluster_nodes(world.nodes[i].node->shards[1], &count);
+        for (uint32_t n = 0; n < count; n++)
+            alive += nodes[n].alive;
+        if (alive != wanted) return false;
+    }
+    return true;
+}
+
+static void await_alive(uint32_t count)
+{
+    cr_assert(sim_run_until(world.sim, agree, &count, 60 * SECOND), "tables do not agree on %u alive", count);
+}
+
+static void init_first(void)
+{
+    world.nodes[1].single = true;
+    start(1);
+    await_start(1);
+    cr_assert(world.nodes[1].how == CLUSTER_NEW && world.nodes[1].id == 1);
+}
+
+static void join(uint32_t i)
+{
+    start(i);
+    await_start(i);
+    cr_assert(world.nodes[i].how == CLUSTER_JOINED);
+}
+
+Test(cluster, nodes_join_and_tables_agree)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        world_begin(seed);
+        // The others wait until there is a cluster to join.
+        start(2);
+        start(3);
+        sim_run_until(world.sim, NULL, NULL, 3 * SECOND);
+        cr_assert(!world.nodes[2].started && !world.nodes[3].started);
+        init_first();
+        await_start(2);
+        await_start(3);
+        cr_assert(world.nodes[2].id + world.nodes[3].id == 5);
+        await_alive(3);
+        uint32_t count;
+        const struct cluster_node *nodes = cluster_nodes(world.nodes[3].node->shards[0], &count);
+        cr_assert(count == 3 && nodes[0].id == 1 && nodes[2].id == 3 && nodes[0].shard_count == 2);
+        cr_assert_str_eq(nodes[0].locality, "region=a");
+        cr_assert(cluster_alive(world.nodes[3].node->shards[1], 1));
+        cr_assert(!cluster_alone(world.nodes[1].node->shards[1]));
+        sim_destroy(world.sim);
+    }
+}
+
+static uint64_t leader_known(struct test_node *test)
+{
+    struct cluster_slice where;
+    return cluster_slice(test->node->shards[1], 7, &where) ? where.leader : 0;
+}
+
+static bool all_know_leader(void *arg)
+{
+    uint64_t leader = *(uint64_t *)arg;
+    for (uint32_t i = 1; i <= 3; i++)
+        if (leader_known(&world.nodes[i]) != leader) return false;
+    return true;
+}
+
+struct announce_arg {
+    struct cluster_slice slice;
+};
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+// Announces from inside the node, as a replica does.
+static struct turn_hook announce_hook;
+static struct announce_arg announce_arg;
+static struct shard *announce_shard;
+static void announce_run(struct turn_hook *hook)
+{
+    (void)hook;
+    cluster_slice_announce(announce_shard, &announce_arg.slice);
+}
+static void announce(uint32_t node, uint64_t term)
+{
+    announce_shard = world.nodes[node].node->shards[1];
+    announce_arg.slice = (struct cluster_slice){.slice = 7, .term = term, .config = 1,
+        .leader = world.nodes[node].id, .voter_count = 3, .voters = {1, 2, 3}};
+    announce_hook.fn = announce_run;
+    turn_hook_arm(announce_shard, &announce_hook);
+}
+
+Test(cluster, newest_leader_of_a_slice_is_known_everywhere)
+{
+    world_begin(11);
+    init_first();
+    join(2);
+    join(3);
+    await_alive(3);
+    announce(2, 5);
+    uint64_t leader = world.nodes[2].id;
+    cr_assert(sim_run_until(world.sim, all_know_leader, &leader, 2 * SECOND));
+    announce(3, 6);
+    leader = world.nodes[3].id;
+    cr_assert(sim_run_until(world.sim, all_know_leader, &leader, 2 * SECOND));
+    // A late word of an older term changes nothing.
+    announce(2, 5);
+    sim_run_until(world.sim, never, NULL, 3 * SECOND);
+    cr_assert(all_know_leader(&leader));
+    // Who comes later learns of it, too.
+    join(4);
+    sim_run_until(world.sim, never, NULL, 5 * SECOND);
+    cr_assert_eq(leader_known(&world.nodes[4]), leader);
+    sim_destroy(world.sim);
+}
+
+Test(cluster, silent_nodes_are_noticed_and_come_back)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        world_begin(seed);
+        init_first();
+        join(2);
+        join(3);
+        await_alive(3);
+        sim_run_until(world.sim, never, NULL, 5 * SECOND); // The table is saved.
+        sim_node_crash(world.nodes[3].machine);
+        await_alive(2);
+        uint32_t id = world.nodes[3].id;
+        start(3);
+        await_start(3);
+        cr_assert(world.nodes[3].how == CLUSTER_RESTARTED && world.nodes[3].id == id);
+        await_alive(3);
+        // Everyone at once.
+        for (uint32_t i = 1; i <= 3; i++)
+            sim_node_crash(world.nodes[i].machine);
+        for (uint32_t i = 3; i >= 1; i--)
+            start(i);
+        for (uint32_t i = 1; i <= 3; i++)
+            await_start(i);
+        await_alive(3);
+        sim_destroy(world.sim);
+    }
+}
+
+static void refused(uint32_t i, const char *reason)
+{
+    start(i);
+    cr_assert(!sim_run_until(world.sim, is_started, &world.nodes[i], 20 * SECOND));
+    struct status st = sim_node_status(world.nodes[i].machine);
+    cr_assert(failed(st), "node %u was not refused", i);
+    cr_assert(strstr(st.message, reason) != NULL, "%s", st.message);
+}
+
+Test(cluster, duplicate_address_is_refused)
+{
+    world_begin(21);
+    init_first();
+    join(2);
+    await_alive(2);
+    snprintf(world.nodes[3].address, sizeof world.nodes[3].address, "10.0.0.2:26257");
+    refused(3, "is that of node 2");
+    sim_destroy(world.sim);
+}
+
+Test(cluster, store_of_another_cluster_is_refused)
+{
+    world_begin(22);
+    init_first();
+    // Node 3 makes a cluster of its own, then is sent to the other one.
+    world.nodes[3].single = world.nodes[3].with_kv = true;
+    world.nodes[3].join[0] = NULL;
+    start(3);
+    await_start(3);
+    sim_node_crash(world.nodes[3].machine);
+    world.nodes[3].join[0] = "10.0.0.1:26257";
+    start(3);
+    await_start(3);
+    // It serves itself, and is in nobody's table.
+    sim_run_until(world.sim, never, NULL, 5 * SECOND);
+    uint32_t count;
+    cluster_nodes(world.nodes[1].node->shards[0], &count);
+    cr_assert_eq(count, 1);
+    sim_destroy(world.sim);
+}
+
+// What a node's folder said, to make a copy of the store on another machine.
+static struct {
+    char text[4096];
+    uint64_t size;
+} kept;
+
+static struct status plant_init(struct task *task, void *arg)
+{
+    struct test_node *test = arg;
+    const char *path = arena_printf(task->arena, "%s/CLUSTER", test->dir);
+
+    return disk_write_file(task, path, bytes_of(kept.text, kept.size));
+}
+
+static void copy_file(uint32_t from, uint32_t to, const char *name)
+{
+    uint64_t size;
+    const uint8_t *data = sim_disk_peek(world.nodes[from].machine, name, &size);
+    cr_assert(data != NULL && size < sizeof kept.text);
+    memcpy(kept.text, data, size);
+    kept.size = size;
+    sim_node_start(world.nodes[to].machine, &two_shards, plant_init, &world.nodes[to]);
+    sim_run_until(world.sim, never, NULL, SECOND);
+    sim_node_stop(world.nodes[to].machine);
+    sim_run_until(world.sim, never, NULL, 2 * SECOND);
+}
+
+Test(cluster, copied_store_is_refused_while_the_first_is_alive)
+{
+    world_begin(23);
+    init_first();
+    join(2);
+    join(3);
+    await_alive(3);
+    copy_file(2, 4, "/data/CLUSTER");
+    refused(4, "is a copy");
+    // The others go on.
+    await_alive(3);
+    sim_destroy(world.sim);
+}
+
+Test(cluster, clock_far_off_stops_its_node_only)
+{
+    world_begin(24);
+    init_first();
+    join(2);
+    join(3);
+    await_alive(3);
+    sim_clock_offset_set(world.nodes[3].machine, (int64_t)(700 * MS));
+    sim_run_until(world.sim, never, NULL, 20 * SECOND);
+    cr_assert(sim_node_running(world.nodes[3].machine) == NULL, "it goes on");
+    cr_assert(sim_node_running(world.nodes[1].machine) != NULL);
+    cr_assert(sim_node_running(world.nodes[2].machine) != NULL);
+    sim_destroy(world.sim);
+}
+
+// --- what operators ask ------------------------------------------------------------------------------
+
+static struct {
+    bool done;
+    uint8_t cluster_id[16];
+    struct status st;
+    char message[300];
+} operator;
+
+static struct status operator_init(struct task *task, void *arg)
+{
+    (void)arg;
+    struct rpc_options rpc = {0};
+    struct status st;
+    struct cluster_admin_node *nodes;
+    uint32_t count, self;
+    cluster_register();
+    TRY(rpc_start(task, &rpc));
+    TRY(cluster_admin_init(task, "10.0.0.1:26257", operator.cluster_id));
+    st = cluster_admin_init(task, "10.0.0.1:26257", operator.cluster_id);
+    if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE)) {
+        st = status_make(E_INTERNAL, "initialized twice");
+        goto out;
+    }
+    TRY(task_sleep(task, 8 * SECOND));
+    TRY(cluster_admin_nodes(task, "10.0.0.2:26257", task->arena, &nodes, &count, &self));
+    if (count != 2 || self != 2 || !nodes[0].node.alive) st = status_make(E_INTERNAL, "wrong nodes");
+    TRY(st);
+    TRY(cluster_admin_membership(task, "10.0.0.1:26257", 1, CLUSTER_DECOMMISSIONING));
+    TRY(task_sleep(task, 3 * SECOND));
+    TRY(cluster_admin_nodes(task, "10.0.0.2:26257", task->arena, &nodes, &count, &self));
+    if (nodes[0].node.membership != CLUSTER_DECOMMISSIONING) st = status_make(E_INTERNAL, "not decommissioning");
+    TRY(st);
+    TRY(cluster_admin_membership(task, "10.0.0.1:26257", 1, CLUSTER_ACTIVE));
+    st = cluster_admin_membership(task, "10.0.0.1:26257", 77, CLUSTER_ACTIVE);
+    if (status_is(st, E_UNDEFINED_OBJECT)) st = STATUS_OK;
+out:
+    if (failed(st)) snprintf(operator.message, sizeof operator.message, "%s", st.message);
+    operator.done = true;
+    return STATUS_OK;
+}
+
+static bool operator_done(void *arg)
+{
+    (void)arg;
+    return operator.done;
+}
+
+Test(cluster, operator_initializes_and_changes_membership)
+{
+    world_begin(31);
+    start(1);
+    start(2);
+    sim_run_until(world.sim, never, NULL, 2 * SECOND);
+    cr_assert(!world.nodes[1].started);
+    sim_node_start(world.nodes[4].machine, &two_shards, operator_init, NULL);
+    cr_assert(sim_run_until(world.sim, operator_done, NULL, 60 * SECOND));
+    cr_assert_str_eq(operator.message, "");
+    cr_assert(world.nodes[1].how == CLUSTER_NEW && world.nodes[2].how == CLUSTER_JOINED);
+    sim_destroy(world.sim);
+}
