@@ -81,6 +81,12 @@ struct select_level {
     struct rel_call *sets; // Set-returning functions of the SELECT list.
     uint32_t set_count, set_capacity;
     bool in_aggregate;
+    struct rel_window *windows;
+    uint32_t window_count, window_capacity;
+    const struct select *select;     // Whose WINDOW clause names windows.
+    struct window *window_names;     // That clause, each with what it takes over from others.
+    uint32_t window_name_count;
+    const char *no_windows;          // Why window functions are refused; NULL: they are allowed.
 };
 struct scope {
     struct scope *parent;
@@ -225,6 +231,23 @@ CHECKED struct status bind_targets(struct binder *binder, struct scope *scope,
 CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scope,
     const struct sort_list *order_by, const struct expr *limit, const struct expr *offset,
     struct query *query);
+// bind_window.c: the WINDOW clause is read before anything that may use it; bind_windows checks what no
+// function used; build adds the operators above *rel.
+CHECKED struct status bind_window_names(struct binder *binder, struct select_level *level);
+CHECKED struct status bind_windows(struct binder *binder, struct scope *scope);
+CHECKED struct status bind_window_call(struct binder *binder, struct scope *scope,
+    const struct expr *expr, struct scalar **args, const struct function_match *match,
+    struct scalar **out);
+CHECKED struct status bind_window_allowed(
+    struct binder *binder, const struct scope *scope, const struct expr *expr);
+const char *bind_window_nested(void); // no_windows while a window function's arguments are bound.
+void bind_window_build(struct binder *binder, struct select_level *level, struct rel **rel);
+var_id bind_project_var(
+    struct binder *binder, struct rel *project, const char *name, struct scalar *scalar);
+CHECKED struct status bind_order_flags(
+    struct binder *binder, const struct sort_item *item, struct rel_order *order);
+void bind_add_sort(
+    struct binder *binder, const struct rel_order *order, uint32_t count, struct rel **rel);
 void bind_add_output(
     struct binder *binder, struct query *query, struct output output);
 

@@ -291,14 +291,23 @@ struct status bind_function(
     struct scalar **args;
     struct type *types;
     struct function_match match;
-    if (call->over != NULL)
-        return bind_unsupported(binder, expr->position, "a window function (OVER)");
     if (call->variadic)
         return bind_unsupported(binder, expr->position, "VARIADIC in a call");
-    bool aggregate = scope->level != NULL && !scope->level->in_aggregate && may_be_aggregate(call);
+    bool aggregate = scope->level != NULL && !scope->level->in_aggregate && call->over == NULL &&
+                     may_be_aggregate(call);
+    bool sets_allowed = scope->sets_allowed;
+    if (call->over != NULL) {
+        TRY(bind_window_allowed(binder, scope, expr));
+        scope->level->no_windows = bind_window_nested();
+        scope->sets_allowed = false;
+    }
     if (aggregate) scope->level->in_aggregate = true;
     st = bind_args(binder, scope, call, &args, &types);
     if (aggregate) scope->level->in_aggregate = false;
+    if (call->over != NULL) {
+        scope->level->no_windows = NULL;
+        scope->sets_allowed = sets_allowed;
+    }
     TRY(st);
     st = resolve(binder, expr, types, &match);
     if (failed(st)) {
@@ -307,6 +316,8 @@ struct status bind_function(
         if (status_is(st, E_UNDEFINED_FUNCTION) && (done || failed(cast_status))) st = cast_status;
         goto out;
     }
+    if (call->over != NULL)
+        return bind_window_call(binder, scope, expr, args, &match, out);
     switch (match.function->kind) {
     case FUNCTION_AGGREGATE: st = bind_aggregate(binder, scope, expr, args, &match, out); break;
     case FUNCTION_SET: st = bind_set(binder, scope, expr, args, &match, out); break;

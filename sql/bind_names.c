@@ -49,6 +49,14 @@ static void gather_sort(struct gather *gather, const struct sort_list *list)
     for (uint32_t i = 0; i < list->count; i++) gather_expr(gather, list->items[i].expr);
 }
 
+static void gather_window(struct gather *gather, const struct window *window)
+{
+    gather_list(gather, &window->partition_by);
+    gather_sort(gather, &window->order_by);
+    gather_expr(gather, window->start_offset);
+    gather_expr(gather, window->end_offset);
+}
+
 static void gather_case(struct gather *gather, const struct expr *expr)
 {
     gather_expr(gather, expr->casing.arg);
@@ -102,6 +110,7 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
         gather_list(gather, &expr->function->args);
         gather_sort(gather, &expr->function->order_by);
         gather_expr(gather, expr->function->filter);
+        if (expr->function->over != NULL) gather_window(gather, expr->function->over);
         break;
     case EXPR_CAST: gather_expr(gather, expr->cast.arg); break;
     case EXPR_CASE: gather_case(gather, expr); break;
@@ -168,6 +177,8 @@ static void gather_select(struct gather *gather, const struct select *select)
     gather_expr(gather, select->where);
     gather_list(gather, &select->group_by);
     gather_expr(gather, select->having);
+    for (uint32_t i = 0; i < select->window_count; i++)
+        gather_window(gather, &select->windows[i]);
     for (uint32_t i = 0; i < select->row_count; i++) gather_list(gather, &select->rows[i]);
     gather_select(gather, select->left);
     gather_select(gather, select->right);

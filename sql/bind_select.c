@@ -123,7 +123,7 @@ static struct rel *project_of(struct binder *binder, struct rel **rel)
 }
 
 // The variable of an expression: its own when it is one, else one of a new projection.
-static var_id project_var(
+var_id bind_project_var(
     struct binder *binder, struct rel *project, const char *name, struct scalar *scalar)
 {
     if (scalar->kind == SCALAR_VAR) return scalar->var;
@@ -164,7 +164,7 @@ static struct status project_targets(struct binder *binder, struct target_scalar
             output.var = bind_new_var(binder, target->name, NULL, target->scalar->type);
             rel_item_add(binder->arena, &project->project, output.var, target->scalar);
         } else {
-            output.var = project_var(binder, project, target->name, target->scalar);
+            output.var = bind_project_var(binder, project, target->name, target->scalar);
         }
         bind_add_output(binder, query, output);
     }
@@ -350,6 +350,27 @@ out:
     return st;
 }
 
+static struct status group_window(
+    struct binder *binder, struct select_build *build, struct rel_window *window)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t k = 0; k < window->key_count; k++)
+        TRY(group_replace(binder, build, &window->keys[k].scalar));
+    for (uint32_t i = 0; i < window->call_count; i++) {
+        struct rel_window_call *call = &window->calls[i];
+        struct rel_frame *frame = &call->frame;
+        struct scalar **others[] = {&call->filter, &frame->start_key, &frame->start_value,
+            &frame->end_key, &frame->end_value};
+        for (uint32_t a = 0; a < call->arg_count; a++)
+            TRY(group_replace(binder, build, &call->args[a]));
+        for (size_t o = 0; o < sizeof others / sizeof others[0]; o++)
+            if (*others[o] != NULL) TRY(group_replace(binder, build, others[o]));
+    }
+
+out:
+    return st;
+}
+
 static struct status build_aggregate(struct binder *binder, struct select_build *build)
 {
     struct status st = STATUS_OK;
@@ -366,6 +387,8 @@ static struct status build_aggregate(struct binder *binder, struct select_build 
         for (uint32_t a = 0; a < build->level.sets[i].arg_count; a++)
             TRY(group_replace(binder, build, &build->level.sets[i].args[a]));
     if (build->having != NULL) TRY(group_replace(binder, build, &build->having));
+    for (uint32_t i = 0; i < build->level.window_count; i++)
+        TRY(group_window(binder, build, &build->level.windows[i]));
     struct rel *aggregate = rel_new(binder->arena, REL_AGGREGATE);
     aggregate->left = build->rel;
     aggregate->aggregate.groups = build->groups;
@@ -381,7 +404,7 @@ out:
 
 // --- ORDER BY, DISTINCT, LIMIT -----------------------------------------------------------------------
 
-static struct status order_flags(
+struct status bind_order_flags(
     struct binder *binder, const struct sort_item *item, struct rel_order *order)
 {
     if (item->direction == SORT_USING)
@@ -417,7 +440,7 @@ static struct status bind_orders(struct binder *binder, struct select_build *bui
         const struct sort_item *item = &select->order_by.items[i];
         struct rel_order *order = &build->order[i];
         TRY(bind_order_scalar(binder, build, item->expr, "ORDER BY", &order->scalar));
-        TRY(order_flags(binder, item, order));
+        TRY(bind_order_flags(binder, item, order));
         build->order_count++;
     }
     build->distinct_on =
@@ -466,7 +489,7 @@ out:
     return st;
 }
 
-static void add_sort(
+void bind_add_sort(
     struct binder *binder, const struct rel_order *order, uint32_t count, struct rel **rel)
 {
     struct rel *sort = rel_new(binder->arena, REL_SORT);
@@ -495,7 +518,7 @@ static void project_orders(struct binder *binder, struct select_build *build, st
     for (uint32_t i = 0; i < build->order_count; i++) {
         struct rel_order *order = &build->order[i];
         if (order->scalar->kind == SCALAR_CONST) continue;
-        var_id var = project_var(binder, project, "order", order->scalar);
+        var_id var = bind_project_var(binder, project, "order", order->scalar);
         order->scalar = scalar_var(binder->arena, var, order->scalar->type, order->scalar->position);
         build->order[count++] = *order;
     }
@@ -512,7 +535,7 @@ static struct status build_distinct_on(
     distinct->distinct.key_count = count;
     distinct->distinct.on = true;
     for (uint32_t i = 0; i < count; i++)
-        distinct->distinct.keys[i] = project_var(binder, project, "distinct", build->distinct_on[i]);
+        distinct->distinct.keys[i] = bind_project_var(binder, project, "distinct", build->distinct_on[i]);
     project_orders(binder, build, project);
     for (uint32_t i = 0; i < build->order_count && i < count; i++) {
         bool found = false;
@@ -523,7 +546,7 @@ static struct status build_distinct_on(
                 "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
     }
     // The first row of each key in that order stays, and the order with it.
-    add_sort(binder, build->order, build->order_count, &query->rel);
+    bind_add_sort(binder, build->order, build->order_count, &query->rel);
     distinct->left = query->rel;
     query->rel = distinct;
     return STATUS_OK;
@@ -548,7 +571,7 @@ static struct status build_distinct(
                 "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
     distinct->left = query->rel;
     query->rel = distinct;
-    add_sort(binder, build->order, build->order_count, &query->rel);
+    bind_add_sort(binder, build->order, build->order_count, &query->rel);
     return STATUS_OK;
 }
 
@@ -569,7 +592,7 @@ struct status bind_order_limit(struct binder *binder, struct scope *scope,
         TRY(match_target(binder, &targets, item->expr, "ORDER BY", true, &order[i].scalar));
         if (order[i].scalar == NULL && scope != NULL) {
             TRY(bind_expr(binder, scope, item->expr, &order[i].scalar));
-            var_id var = project_var(
+            var_id var = bind_project_var(
                 binder, project_of(binder, &query->rel), "order", order[i].scalar);
             order[i].scalar = bind_var(binder, var, item->expr->position);
         }
@@ -578,9 +601,9 @@ struct status bind_order_limit(struct binder *binder, struct scope *scope,
                 bind_error(binder, item->expr->position, E_FEATURE_NOT_SUPPORTED,
                     "invalid UNION/INTERSECT/EXCEPT ORDER BY clause"),
                 "Only result column names can be used, not expressions or functions.");
-        TRY(order_flags(binder, item, &order[i]));
+        TRY(bind_order_flags(binder, item, &order[i]));
     }
-    add_sort(binder, order, order_by->count, &query->rel);
+    bind_add_sort(binder, order, order_by->count, &query->rel);
     TRY(add_limit(binder, limit, offset, &query->rel));
 
 out:
@@ -655,6 +678,7 @@ static struct status bind_locking(
             : select->group_by.count > 0    ? "GROUP BY clause"
             : select->having != NULL        ? "HAVING clause"
             : build->level.aggregate_count > 0 ? "aggregate functions"
+            : build->level.window_count > 0 ? "window functions"
             : build->level.set_count > 0
             ? "set-returning functions in the target list"
             : NULL;
@@ -712,8 +736,8 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
     scope->level = &build->level;
     if (select->distinct || select->distinct_on.count > 0) unknowns = false;
     if (select->with_ties) return bind_unsupported(binder, select->position, "WITH TIES");
-    if (select->window_count > 0)
-        return bind_unsupported(binder, select->windows[0].position, "WINDOW");
+    build->level.select = select;
+    TRY(bind_window_names(binder, &build->level));
     TRY(bind_from(binder, scope, &select->from, &build->rel));
     if (select->where != NULL) {
         TRY(bind_condition(binder, scope, select->where, "WHERE", &where));
@@ -726,12 +750,16 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
         TRY(bind_resolve_unknown(binder, &build->targets.items[i].scalar));
     TRY(bind_groups(binder, build));
     if (select->having != NULL) {
+        build->level.no_windows = "HAVING";
         TRY(bind_expr(binder, scope, select->having, &build->having));
+        build->level.no_windows = NULL;
         TRY(bind_coerce_bool(binder, &build->having, "HAVING"));
     }
     TRY(bind_orders(binder, build));
+    TRY(bind_windows(binder, scope));
     TRY(bind_locking(binder, build, &locked));
     TRY(build_aggregate(binder, build));
+    bind_window_build(binder, &build->level, &build->rel);
     add_sets(binder, build);
     TRY(project_targets(binder, &build->targets, &build->rel, unknowns, query));
     if (build->distinct_on_count > 0) {
@@ -740,7 +768,7 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
         TRY(build_distinct(binder, build, query));
     } else {
         project_orders(binder, build, project_of(binder, &query->rel));
-        add_sort(binder, build->order, build->order_count, &query->rel);
+        bind_add_sort(binder, build->order, build->order_count, &query->rel);
     }
     if (locked != NULL) add_lock(binder, locked, query);
     TRY(add_limit(binder, select->limit, select->offset, &query->rel));

@@ -39,6 +39,22 @@ typedef struct status (*function_fn)(
 enum function_volatility { FUNCTION_IMMUTABLE, FUNCTION_STABLE, FUNCTION_VOLATILE };
 enum function_kind { FUNCTION_SCALAR, FUNCTION_OPERATOR, FUNCTION_AGGREGATE, FUNCTION_SET, FUNCTION_WINDOW };
 
+// Functions that look at the rows around theirs: sql/op_window.c computes them.
+enum window_function {
+    WINDOW_NONE,
+    WINDOW_ROW_NUMBER,
+    WINDOW_RANK,
+    WINDOW_DENSE_RANK,
+    WINDOW_PERCENT_RANK,
+    WINDOW_CUME_DIST,
+    WINDOW_NTILE,
+    WINDOW_LAG,
+    WINDOW_LEAD,
+    WINDOW_FIRST_VALUE,
+    WINDOW_LAST_VALUE,
+    WINDOW_NTH_VALUE,
+};
+
 // An aggregate's state lives in `arena` (of the group); merge combines partial states.
 struct aggregate_ops {
     size_t state_bytes;
@@ -76,6 +92,7 @@ struct function {
     function_fn fn;        // Scalars and operators.
     const struct aggregate_ops *aggregate;
     const struct set_ops *set;
+    enum window_function window; // Of FUNCTION_WINDOW.
     const char *commutator, *negator; // Operators: for the planner; may be NULL.
     // A result typmod from the argument types, where it is not -1; may be NULL.
     int32_t (*typmod)(const struct type *args, uint32_t count);

@@ -103,6 +103,7 @@ struct status number_underflow(void);
     X(functions_text) \
     X(functions_regex) \
     X(functions_set) \
+    X(functions_window) \
     X(functions_array) \
     X(functions_misc) \
     X(functions_json) \

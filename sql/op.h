@@ -36,6 +36,7 @@ enum node_kind {
     NODE_HASH_JOIN,
     NODE_LOOP_JOIN,
     NODE_AGGREGATE,
+    NODE_WINDOW,
     NODE_DISTINCT,
     NODE_SORT,
     NODE_LIMIT,
@@ -138,6 +139,36 @@ struct node_sort_key {
     bool descending, nulls_first;
 };
 
+// See struct rel_frame. Columns are of the kept rows, offsets outputs of the program of those.
+struct node_frame {
+    enum frame_mode mode;
+    enum frame_bound start, end;
+    enum frame_exclusion exclusion;
+    uint32_t start_offset, end_offset; // UINT32_MAX: none.
+    uint32_t start_key, start_value, end_key, end_value;
+    type_oid start_type, end_type;
+};
+struct node_window_call {
+    const struct function *function;
+    uint32_t *args;
+    uint32_t arg_count;
+    uint32_t filter; // UINT32_MAX: none.
+    struct type *arg_types;
+    struct type type;
+    struct node_frame frame;
+};
+struct node_window {
+    struct expr_program *program;   // What the calls and frames need of each row.
+    struct expr_program *offsets;   // Frames' offsets, one row; or NULL.
+    uint32_t pass_count;            // Columns of the input, all of them.
+    uint32_t kept_count;            // These and the program's.
+    type_oid *kept_types;           // Those of the calls' results behind them.
+    struct node_sort_key *keys;     // Of the input, which is sorted by them.
+    uint32_t key_count, partition_count;
+    struct node_window_call *calls;
+    uint32_t call_count;
+};
+
 struct node_call {
     const struct function *function;
     uint32_t first_arg;
@@ -193,6 +224,7 @@ struct node {
         } project;
         struct node_join join;
         struct node_aggregate aggregate;
+        struct node_window window;
         struct {
             uint32_t *columns;
             type_oid *types;

@@ -14,6 +14,7 @@ const struct op_class *op_class_of(enum node_kind kind)
         [NODE_PROJECT_SET] = &op_project_set_class, [NODE_FILTER] = &op_filter_class,
         [NODE_PROJECT] = &op_project_class, [NODE_HASH_JOIN] = &op_hash_join_class,
         [NODE_LOOP_JOIN] = &op_loop_join_class, [NODE_AGGREGATE] = &op_aggregate_class,
+        [NODE_WINDOW] = &op_window_class,
         [NODE_DISTINCT] = &op_distinct_class, [NODE_SORT] = &op_sort_class,
         [NODE_LIMIT] = &op_limit_class, [NODE_APPEND] = &op_append_class,
         [NODE_SET] = &op_set_class, [NODE_WITH] = &op_with_class, [NODE_CTE] = &op_cte_class,

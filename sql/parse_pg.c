@@ -28,6 +28,8 @@ static uint32_t error_code(const char *message)
     if (strcmp(message, "memory exhausted") == 0) return E_STATEMENT_TOO_COMPLEX;
     if (strcmp(message, "out of memory") == 0) return E_OUT_OF_MEMORY;
     if (strncmp(message, "invalid byte sequence", 21) == 0) return E_CHARACTER_NOT_IN_REPERTOIRE;
+    if (strncmp(message, "frame start", 11) == 0 || strncmp(message, "frame end ", 10) == 0)
+        return E_WINDOWING_ERROR;
     return E_SYNTAX_ERROR;
 }
 

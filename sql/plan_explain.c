@@ -114,6 +114,7 @@ static const char *title(struct plan_printer *explain, const struct node *node)
     case NODE_HASH_JOIN:
     case NODE_LOOP_JOIN: return join_title(node);
     case NODE_AGGREGATE: return node->aggregate.group_count > 0 ? "HashAggregate" : "Aggregate";
+    case NODE_WINDOW: return "WindowAgg";
     case NODE_DISTINCT: return "HashAggregate (distinct)";
     case NODE_SORT: return "Sort";
     case NODE_LIMIT: return "Limit";

@@ -88,6 +88,10 @@ CHECKED struct status plan_scan(struct planner *planner, struct rel *rel,
 CHECKED struct status plan_join(struct planner *planner, struct rel *rel,
     const struct var_set *needed, const struct want *want, struct node **node, bool *ordered);
 
+// plan_window.c
+CHECKED struct status plan_window(struct planner *planner, struct rel *rel,
+    const struct var_set *needed, const struct want *want, struct node **node, bool *ordered);
+
 // plan_set.c
 CHECKED struct status plan_set(struct planner *planner, struct rel *rel,
     const struct var_set *needed, enum node_kind kind, struct node **node);

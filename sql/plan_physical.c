@@ -840,6 +840,7 @@ struct status plan_node(struct planner *planner, struct rel *rel, const struct v
     case REL_PROJECT_SET: TRY(plan_project_set(planner, rel, needed, node)); break;
     case REL_JOIN: TRY(plan_join(planner, rel, needed, want, node, ordered)); break;
     case REL_AGGREGATE: TRY(plan_aggregate(planner, rel, node)); break;
+    case REL_WINDOW: TRY(plan_window(planner, rel, needed, want, node, ordered)); break;
     case REL_DISTINCT: TRY(plan_distinct(planner, rel, needed, want, node, ordered)); break;
     case REL_SORT:
         TRY(plan_sort(planner, rel, needed, want == NULL ? 0 : want->limit, node));

@@ -283,6 +283,26 @@ static struct rel *push_distinct(struct rewriter *r, struct rel *rel, struct sca
     return filter_above(r, rel, &above);
 }
 
+// Only a condition on what is one for all of a partition may take rows away before the functions see them.
+static struct rel *push_window(struct rewriter *r, struct rel *rel, struct scalar_list *conjuncts)
+{
+    struct scalar_list below = {0}, above = {0};
+    struct var_set keys = var_set_new(r->arena, r->binder->var_count);
+    struct var_set given = outputs_of(r, rel);
+    for (uint32_t i = 0; i < rel->window.partition_count; i++)
+        scalar_collect_vars(rel->window.keys[i].scalar, &keys);
+    for (uint32_t i = 0; i < conjuncts->count; i++) {
+        struct var_set used = vars_of(r, conjuncts->items[i]);
+        for (uint32_t w = 0; w < used.word_count && w < given.word_count; w++)
+            used.words[w] &= given.words[w];
+        bool moves = var_set_contains(&keys, &used) && !scalar_is_volatile(conjuncts->items[i]) &&
+                     !scalar_has_subquery(conjuncts->items[i]);
+        scalar_list_add(r->arena, moves ? &below : &above, conjuncts->items[i]);
+    }
+    rel->left = push(r, rel->left, &below);
+    return filter_above(r, rel, &above);
+}
+
 static struct rel *push_union(struct rewriter *r, struct rel *rel, struct scalar_list *conjuncts)
 {
     struct scalar_list above = {0};
@@ -321,6 +341,7 @@ static struct rel *push(struct rewriter *r, struct rel *rel, struct scalar_list 
     case REL_PROJECT: return push_project(r, rel, conjuncts);
     case REL_JOIN: return push_join(r, rel, conjuncts);
     case REL_AGGREGATE: return push_aggregate(r, rel, conjuncts);
+    case REL_WINDOW: return push_window(r, rel, conjuncts);
     case REL_DISTINCT: return push_distinct(r, rel, conjuncts);
     case REL_UNION_ALL: return push_union(r, rel, conjuncts);
     case REL_WITH: return push_with(r, rel, conjuncts);

@@ -88,6 +88,11 @@ void rel_output_vars(const struct rel *rel, struct var_set *set)
         for (uint32_t i = 0; i < rel->aggregate.aggregate_count; i++)
             var_set_add(set, rel->aggregate.aggregates[i].var);
         break;
+    case REL_WINDOW:
+        rel_output_vars(rel->left, set);
+        for (uint32_t i = 0; i < rel->window.call_count; i++)
+            var_set_add(set, rel->window.calls[i].var);
+        break;
     case REL_FILTER:
     case REL_DISTINCT:
     case REL_SORT:
@@ -138,6 +143,23 @@ static void each_in_aggregate(
     }
 }
 
+static void each_in_window(
+    struct rel *rel, void (*fn)(struct scalar **scalar, void *context), void *context)
+{
+    for (uint32_t i = 0; i < rel->window.key_count; i++)
+        fn(&rel->window.keys[i].scalar, context);
+    for (uint32_t i = 0; i < rel->window.call_count; i++) {
+        struct rel_window_call *call = &rel->window.calls[i];
+        struct rel_frame *frame = &call->frame;
+        struct scalar **others[] = {&call->filter, &frame->start_offset, &frame->end_offset,
+            &frame->start_key, &frame->start_value, &frame->start_negative, &frame->end_key,
+            &frame->end_value, &frame->end_negative};
+        for (uint32_t a = 0; a < call->arg_count; a++) fn(&call->args[a], context);
+        for (size_t o = 0; o < sizeof others / sizeof others[0]; o++)
+            if (*others[o] != NULL) fn(others[o], context);
+    }
+}
+
 void rel_each_scalar(
     struct rel *rel, void (*fn)(struct scalar **scalar, void *context), void *context)
 {
@@ -158,6 +180,7 @@ void rel_each_scalar(
         break;
     case REL_JOIN: each_in_list(&rel->join.on, fn, context); break;
     case REL_AGGREGATE: each_in_aggregate(rel, fn, context); break;
+    case REL_WINDOW: each_in_window(rel, fn, context); break;
     case REL_SORT:
         for (uint32_t i = 0; i < rel->sort.count; i++) fn(&rel->sort.items[i].scalar, context);
         break;

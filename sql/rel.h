@@ -21,6 +21,7 @@ enum rel_kind {
     REL_PROJECT_SET, // Set-returning functions in a SELECT list.
     REL_JOIN,
     REL_AGGREGATE,
+    REL_WINDOW,
     REL_DISTINCT,
     REL_SORT,
     REL_LIMIT,
@@ -65,6 +66,32 @@ struct rel_order {
     struct scalar *scalar; // A SCALAR_VAR everywhere but inside of aggregates.
     bool descending;
     bool nulls_first;
+};
+// The rows that a window function sees of its partition, from those of the row in hand.
+struct rel_frame {
+    enum frame_mode mode; // FRAME_NONE: the default, RANGE up to the current row's peers.
+    enum frame_bound start, end;
+    enum frame_exclusion exclusion;
+    struct scalar *start_offset, *end_offset; // bigint, without columns; ROWS and GROUPS. Or NULL.
+    // RANGE with an offset: the order key, and where a row's frame starts and ends, of one type; and
+    // whether an offset is negative (a boolean without columns; NULL for a NULL offset).
+    struct scalar *start_key, *start_value, *start_negative;
+    struct scalar *end_key, *end_value, *end_negative;
+};
+struct rel_window_call { // var = function(args) OVER this window
+    var_id var;
+    const struct function *function; // Of a window or an aggregate.
+    struct scalar **args;
+    uint32_t arg_count;
+    struct scalar *filter; // Or NULL.
+    struct rel_frame frame;
+    struct type type;
+};
+struct rel_window { // Its input is sorted by the keys: first those of PARTITION BY.
+    struct rel_order *keys;
+    uint32_t key_count, partition_count;
+    struct rel_window_call *calls;
+    uint32_t call_count;
 };
 struct rel_call { // One function of ROWS FROM, or one in a SELECT list.
     const struct function *function; // Scalar or set-returning.
@@ -137,6 +164,7 @@ struct rel {
             uint32_t aggregate_count;
             bool plain;            // Without GROUP BY: one row even of no input.
         } aggregate;
+        struct rel_window window;
         struct {
             var_id *keys;
             uint32_t key_count;    // Of DISTINCT ON; the input is sorted by them first.
