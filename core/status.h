@@ -129,6 +129,7 @@ struct status status_from_errno_in(struct arena *arena, int error, const char *w
 #define E_INVALID_PRECEDING_OR_FOLLOWING SQLSTATE('2', '2', '0', '1', '3')
 #define E_INVALID_ARGUMENT_FOR_NTILE SQLSTATE('2', '2', '0', '1', '4')
 #define E_INVALID_ARGUMENT_FOR_NTH_VALUE SQLSTATE('2', '2', '0', '1', '6')
+#define E_INVALID_ROW_COUNT SQLSTATE('2', '2', '0', '1', 'W')
 #define E_INVALID_WIDTH_BUCKET SQLSTATE('2', '2', '0', '1', 'G')
 #define E_INVALID_REGULAR_EXPRESSION SQLSTATE('2', '2', '0', '1', 'B')
 #define E_ARRAY_SUBSCRIPT_ERROR SQLSTATE('2', '2', '0', '2', 'E')

@@ -74,6 +74,12 @@ struct from_names {
     uint32_t column_count;
 };
 
+struct select_grouping { // var = GROUPING(args)
+    var_id var;
+    struct scalar **args;
+    uint32_t arg_count;
+    uint32_t position;
+};
 // One SELECT's own collections while its expressions are bound.
 struct select_level {
     struct rel_aggregate *aggregates;
@@ -81,6 +87,8 @@ struct select_level {
     struct rel_call *sets; // Set-returning functions of the SELECT list.
     uint32_t set_count, set_capacity;
     bool in_aggregate;
+    struct select_grouping *groupings;
+    uint32_t grouping_count;
     struct rel_window *windows;
     uint32_t window_count, window_capacity;
     const struct select *select;     // Whose WINDOW clause names windows.
@@ -230,7 +238,11 @@ CHECKED struct status bind_targets(struct binder *binder, struct scope *scope,
     const struct target_list *targets, struct rel **rel, bool unknowns, struct query *query);
 CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scope,
     const struct sort_list *order_by, const struct expr *limit, const struct expr *offset,
-    struct query *query);
+    bool with_ties, struct query *query);
+// bind_group.c
+CHECKED struct status bind_grouping(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+
 // bind_window.c: the WINDOW clause is read before anything that may use it; bind_windows checks what no
 // function used; build adds the operators above *rel.
 CHECKED struct status bind_window_names(struct binder *binder, struct select_level *level);

@@ -534,7 +534,7 @@ static struct status bind_change_input(struct binder *binder, struct change *cha
     }
     struct query ordered = {.rel = change->rel};
     TRY(bind_order_limit(
-        binder, scope, change->order_by, change->limit, NULL, &ordered));
+        binder, scope, change->order_by, change->limit, NULL, false, &ordered));
     change->rel = ordered.rel;
 
 out:

@@ -910,7 +910,7 @@ struct status bind_expr(
         return bind_error(
             binder, expr->position, E_SYNTAX_ERROR, "DEFAULT is not allowed in this context");
     case EXPR_FIELD: return bind_unsupported(binder, expr->position, "a field of a composite value");
-    case EXPR_GROUPING: return bind_unsupported(binder, expr->position, "GROUPING");
+    case EXPR_GROUPING: return bind_grouping(binder, scope, expr, out);
     case EXPR_GROUPING_SET:
         return bind_unsupported(binder, expr->position, "GROUPING SETS, ROLLUP or CUBE");
     case EXPR_NAMED_ARGUMENT: return bind_unsupported(binder, expr->position, "a named argument");

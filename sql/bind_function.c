@@ -276,11 +276,14 @@ out:
 // arguments are bound with it forbidden for names that can only be aggregates.
 static bool may_be_aggregate(const struct function_expr *call)
 {
-    static const char *const names[] = {"count", "sum", "avg", "min", "max", "string_agg",
-        "array_agg", "bool_and", "bool_or", "every", "json_agg", "jsonb_agg", "stddev", "variance"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(call->name, names[i]) == 0) return true;
-    return false;
+    const struct function *function = NULL;
+    bool any = false;
+    while ((function = function_next_named(call->name, function)) != NULL) {
+        if (function->kind == FUNCTION_OPERATOR || function->kind == FUNCTION_WINDOW) continue;
+        if (function->kind != FUNCTION_AGGREGATE) return false;
+        any = true;
+    }
+    return any;
 }
 
 struct status bind_function(

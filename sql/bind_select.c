@@ -2,37 +2,10 @@
 //
 // Queries: SELECT lists, grouping, DISTINCT, ORDER BY, LIMIT, VALUES and set operations.
 #include "core/invariant.h"
-#include "sql/bind.h"
+#include "sql/bind_select.h"
 #include "sql/privilege.h"
 
 #define TARGETS_MAX 1664u
-
-// One item of a SELECT list while the query around it is being put together.
-struct target_scalar {
-    const char *name;
-    struct scalar *scalar;
-    uint32_t table_id;
-    uint16_t attribute;
-    bool named; // Has an alias, or is a column: ORDER BY can mean it.
-};
-struct target_scalars {
-    struct target_scalar *items;
-    uint32_t count, capacity;
-};
-
-struct select_build {
-    const struct select *select;
-    struct scope *scope;
-    struct select_level level;
-    struct rel *rel;
-    struct rel_item_list groups;
-    struct target_scalars targets;
-    struct scalar *having;
-    struct rel_order *order;
-    uint32_t order_count;
-    struct scalar **distinct_on;
-    uint32_t distinct_on_count;
-};
 
 void bind_add_output(struct binder *binder, struct query *query, struct output output)
 {
@@ -187,10 +160,10 @@ out:
     return st;
 }
 
-// --- grouping ----------------------------------------------------------------------------------------
+// --- ordinals and output names -----------------------------------------------------------------------
 
 // An ordinal or an output name in GROUP BY, ORDER BY and DISTINCT ON.
-static struct status match_target(struct binder *binder, const struct target_scalars *targets,
+struct status bind_match_target(struct binder *binder, const struct target_scalars *targets,
     const struct expr *expr, const char *clause, bool names, struct scalar **out)
 {
     *out = NULL;
@@ -218,190 +191,6 @@ static struct status match_target(struct binder *binder, const struct target_sca
     return STATUS_OK;
 }
 
-static bool input_has_column(const struct scope *scope, const struct expr *expr)
-{
-    for (uint32_t i = 0; i < scope->names.column_count; i++)
-        if (!scope->names.columns[i].merged &&
-            strcmp(scope->names.columns[i].name, expr->column.names[0]) == 0)
-            return true;
-    return false;
-}
-
-static struct status bind_groups(struct binder *binder, struct select_build *build)
-{
-    struct status st = STATUS_OK;
-    const struct expr_list *list = &build->select->group_by;
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct expr *expr = list->items[i];
-        struct scalar *scalar = NULL;
-        if (expr->kind == EXPR_GROUPING_SET) {
-            if (expr->grouping_set.kind == GROUPING_EMPTY) continue;
-            return bind_unsupported(binder, expr->position, "GROUPING SETS, ROLLUP or CUBE");
-        }
-        // A plain name means an input column before an output one.
-        bool names = expr->kind == EXPR_COLUMN && expr->column.count == 1 &&
-                     !input_has_column(build->scope, expr);
-        TRY(match_target(binder, &build->targets, expr, "GROUP BY", names, &scalar));
-        if (scalar == NULL) {
-            build->scope->clause = "GROUP BY";
-            st = bind_expr(binder, build->scope, expr, &scalar);
-            build->scope->clause = NULL;
-            TRY(st);
-        }
-        TRY(bind_resolve_unknown(binder, &scalar));
-        if (scalar->kind == SCALAR_ROW)
-            return bind_unsupported(binder, expr->position, "grouping by a row");
-        if (!type_is_ordered(scalar->type.oid))
-            return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
-                "could not identify an equality operator for type %s",
-                bind_type_text(binder, scalar->type));
-        var_id var = scalar->kind == SCALAR_VAR
-            ? scalar->var
-            : bind_new_var(binder, "group", NULL, scalar->type);
-        rel_item_add(binder->arena, &build->groups, var, scalar);
-    }
-
-out:
-    return st;
-}
-
-static bool is_grouped(const struct select_build *build, var_id var)
-{
-    for (uint32_t i = 0; i < build->groups.count; i++)
-        if (build->groups.items[i].var == var) return true;
-    return false;
-}
-
-static const struct range *range_of(const struct scope *scope, var_id var)
-{
-    for (const struct range *range = scope->names.ranges; range != NULL; range = range->next)
-        for (uint32_t i = 0; i < range->column_count; i++)
-            if (range->columns[i].scalar->kind == SCALAR_VAR &&
-                range->columns[i].scalar->var == var)
-                return range;
-    return NULL;
-}
-
-// A column of a table whose whole primary key is grouped has one value in each group.
-static bool depends_on_key(const struct select_build *build, const struct range *range)
-{
-    if (range->table == NULL || range->table->kind != RELATION_TABLE) return false;
-    const struct index_desc *primary = &range->table->indexes[0];
-    for (uint32_t i = 0; i < primary->column_count; i++) {
-        bool found = false;
-        for (uint32_t c = 0; c < range->table->column_count; c++)
-            if (range->table->columns[c].id == primary->columns[i].column_id)
-                found = is_grouped(build, range->base + c);
-        if (!found) return false;
-    }
-    return true;
-}
-
-static struct status check_grouped(struct binder *binder, struct select_build *build, var_id var,
-    uint32_t position, bool in_subquery)
-{
-    const struct range *range = range_of(build->scope, var);
-    if (range == NULL || is_grouped(build, var)) return STATUS_OK;
-    if (depends_on_key(build, range)) {
-        rel_item_add(
-            binder->arena, &build->groups, var, bind_var(binder, var, POSITION_NONE));
-        return STATUS_OK;
-    }
-    const char *name = binder->vars[var].name;
-    if (in_subquery)
-        return bind_error(binder, position, E_GROUPING_ERROR,
-            "subquery uses ungrouped column \"%s.%s\" from outer query", range->name, name);
-    return bind_error(binder, position, E_GROUPING_ERROR,
-        "column \"%s.%s\" must appear in the GROUP BY clause or be used in an aggregate function",
-        range->name, name);
-}
-
-static struct status group_replace(
-    struct binder *binder, struct select_build *build, struct scalar **scalar)
-{
-    struct status st = STATUS_OK;
-    struct scalar *node = *scalar;
-    for (uint32_t i = 0; i < build->groups.count; i++) {
-        if (!scalar_equal(build->groups.items[i].scalar, node)) continue;
-        *scalar = scalar_var(
-            binder->arena, build->groups.items[i].var, node->type, node->position);
-        return st;
-    }
-    if (node->kind == SCALAR_VAR)
-        return check_grouped(binder, build, node->var, node->position, false);
-    if (node->kind == SCALAR_SUBQUERY) {
-        struct var_set used = var_set_new(binder->arena, binder->var_count);
-        rel_collect_vars(node->subquery.rel, &used);
-        for (var_id var = 0; var < binder->var_count; var++)
-            if (var_set_has(&used, var))
-                TRY(check_grouped(binder, build, var, node->position, true));
-    }
-    if (node->arg_count == 0) return st;
-    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
-    *copy = *node;
-    copy->args = ARENA_ARRAY(binder->arena, struct scalar *, node->arg_count);
-    for (uint32_t i = 0; i < node->arg_count; i++) {
-        copy->args[i] = node->args[i];
-        TRY(group_replace(binder, build, &copy->args[i]));
-    }
-    *scalar = copy;
-
-out:
-    return st;
-}
-
-static struct status group_window(
-    struct binder *binder, struct select_build *build, struct rel_window *window)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t k = 0; k < window->key_count; k++)
-        TRY(group_replace(binder, build, &window->keys[k].scalar));
-    for (uint32_t i = 0; i < window->call_count; i++) {
-        struct rel_window_call *call = &window->calls[i];
-        struct rel_frame *frame = &call->frame;
-        struct scalar **others[] = {&call->filter, &frame->start_key, &frame->start_value,
-            &frame->end_key, &frame->end_value};
-        for (uint32_t a = 0; a < call->arg_count; a++)
-            TRY(group_replace(binder, build, &call->args[a]));
-        for (size_t o = 0; o < sizeof others / sizeof others[0]; o++)
-            if (*others[o] != NULL) TRY(group_replace(binder, build, others[o]));
-    }
-
-out:
-    return st;
-}
-
-static struct status build_aggregate(struct binder *binder, struct select_build *build)
-{
-    struct status st = STATUS_OK;
-    const struct select *select = build->select;
-    if (select->group_by.count == 0 && build->level.aggregate_count == 0 && build->having == NULL)
-        return st;
-    for (uint32_t i = 0; i < build->targets.count; i++)
-        TRY(group_replace(binder, build, &build->targets.items[i].scalar));
-    for (uint32_t i = 0; i < build->order_count; i++)
-        TRY(group_replace(binder, build, &build->order[i].scalar));
-    for (uint32_t i = 0; i < build->distinct_on_count; i++)
-        TRY(group_replace(binder, build, &build->distinct_on[i]));
-    for (uint32_t i = 0; i < build->level.set_count; i++)
-        for (uint32_t a = 0; a < build->level.sets[i].arg_count; a++)
-            TRY(group_replace(binder, build, &build->level.sets[i].args[a]));
-    if (build->having != NULL) TRY(group_replace(binder, build, &build->having));
-    for (uint32_t i = 0; i < build->level.window_count; i++)
-        TRY(group_window(binder, build, &build->level.windows[i]));
-    struct rel *aggregate = rel_new(binder->arena, REL_AGGREGATE);
-    aggregate->left = build->rel;
-    aggregate->aggregate.groups = build->groups;
-    aggregate->aggregate.aggregates = build->level.aggregates;
-    aggregate->aggregate.aggregate_count = build->level.aggregate_count;
-    aggregate->aggregate.plain = select->group_by.count == 0;
-    build->rel = aggregate;
-    if (build->having != NULL) build->rel = rel_filter(binder->arena, build->rel, build->having);
-
-out:
-    return st;
-}
-
 // --- ORDER BY, DISTINCT, LIMIT -----------------------------------------------------------------------
 
 struct status bind_order_flags(
@@ -423,7 +212,7 @@ static struct status bind_order_scalar(struct binder *binder, struct select_buil
     const struct expr *expr, const char *clause, struct scalar **out)
 {
     struct status st = STATUS_OK;
-    TRY(match_target(binder, &build->targets, expr, clause, true, out));
+    TRY(bind_match_target(binder, &build->targets, expr, clause, true, out));
     if (*out == NULL) TRY(bind_expr(binder, build->scope, expr, out));
     TRY(bind_resolve_unknown(binder, out));
 
@@ -474,15 +263,22 @@ out:
     return st;
 }
 
+// `order` when rows equal in it to the last one follow it (WITH TIES), else NULL.
 static struct status add_limit(struct binder *binder, const struct expr *limit,
-    const struct expr *offset, struct rel **rel)
+    const struct expr *offset, struct rel_order *order, uint32_t order_count, struct rel **rel)
 {
     struct status st = STATUS_OK;
+    if (order != NULL && limit != NULL && limit->kind == EXPR_LITERAL &&
+        limit->literal.kind == LITERAL_NULL)
+        return bind_error(binder, limit->position, E_INVALID_ROW_COUNT,
+            "row count cannot be null in FETCH FIRST ... WITH TIES clause");
     if (limit == NULL && offset == NULL) return st;
     struct rel *node = rel_new(binder->arena, REL_LIMIT);
     node->left = *rel;
     TRY(bind_limit_value(binder, limit, "LIMIT", &node->limit.limit));
     TRY(bind_limit_value(binder, offset, "OFFSET", &node->limit.offset));
+    node->limit.ties = order;
+    node->limit.tie_count = order == NULL ? 0 : order_count;
     if (node->limit.limit != NULL || node->limit.offset != NULL) *rel = node;
 
 out:
@@ -577,9 +373,10 @@ static struct status build_distinct(
 
 struct status bind_order_limit(struct binder *binder, struct scope *scope,
     const struct sort_list *order_by, const struct expr *limit, const struct expr *offset,
-    struct query *query)
+    bool with_ties, struct query *query)
 {
     struct status st = STATUS_OK;
+    uint32_t order_count = order_by->count;
     struct rel_order *order = ARENA_ARRAY(binder->arena, struct rel_order, order_by->count);
     struct target_scalars targets = {0};
     for (uint32_t i = 0; i < query->column_count; i++)
@@ -589,7 +386,7 @@ struct status bind_order_limit(struct binder *binder, struct scope *scope,
                 .named = true}));
     for (uint32_t i = 0; i < order_by->count; i++) {
         const struct sort_item *item = &order_by->items[i];
-        TRY(match_target(binder, &targets, item->expr, "ORDER BY", true, &order[i].scalar));
+        TRY(bind_match_target(binder, &targets, item->expr, "ORDER BY", true, &order[i].scalar));
         if (order[i].scalar == NULL && scope != NULL) {
             TRY(bind_expr(binder, scope, item->expr, &order[i].scalar));
             var_id var = bind_project_var(
@@ -604,7 +401,7 @@ struct status bind_order_limit(struct binder *binder, struct scope *scope,
         TRY(bind_order_flags(binder, item, &order[i]));
     }
     bind_add_sort(binder, order, order_by->count, &query->rel);
-    TRY(add_limit(binder, limit, offset, &query->rel));
+    TRY(add_limit(binder, limit, offset, with_ties ? order : NULL, order_count, &query->rel));
 
 out:
     return st;
@@ -735,7 +532,6 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
     build->scope = scope;
     scope->level = &build->level;
     if (select->distinct || select->distinct_on.count > 0) unknowns = false;
-    if (select->with_ties) return bind_unsupported(binder, select->position, "WITH TIES");
     build->level.select = select;
     TRY(bind_window_names(binder, &build->level));
     TRY(bind_from(binder, scope, &select->from, &build->rel));
@@ -758,7 +554,7 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
     TRY(bind_orders(binder, build));
     TRY(bind_windows(binder, scope));
     TRY(bind_locking(binder, build, &locked));
-    TRY(build_aggregate(binder, build));
+    TRY(bind_group_build(binder, build));
     bind_window_build(binder, &build->level, &build->rel);
     add_sets(binder, build);
     TRY(project_targets(binder, &build->targets, &build->rel, unknowns, query));
@@ -771,7 +567,8 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
         bind_add_sort(binder, build->order, build->order_count, &query->rel);
     }
     if (locked != NULL) add_lock(binder, locked, query);
-    TRY(add_limit(binder, select->limit, select->offset, &query->rel));
+    TRY(add_limit(binder, select->limit, select->offset, select->with_ties ? build->order : NULL,
+        build->order_count, &query->rel));
 
 out:
     return st;
@@ -818,7 +615,8 @@ static struct status bind_values(struct binder *binder, struct scope *scope,
     }
     query->rel = values;
     TRY(bind_order_limit(
-        binder, NULL, &select->order_by, select->limit, select->offset, query));
+        binder, NULL, &select->order_by, select->limit, select->offset, select->with_ties,
+        query));
 
 out:
     return st;
@@ -971,7 +769,8 @@ static struct status bind_set_operation(struct binder *binder, struct scope *sco
         query->rel = distinct;
     }
     TRY(bind_order_limit(
-        binder, NULL, &select->order_by, select->limit, select->offset, query));
+        binder, NULL, &select->order_by, select->limit, select->offset, select->with_ties,
+        query));
 
 out:
     return st;

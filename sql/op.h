@@ -130,6 +130,10 @@ struct node_aggregate {
     struct node_aggregate_call *calls;
     uint32_t call_count;
     bool plain;
+    uint32_t set_count;             // See struct rel; above 0 the set's number is a key too.
+    const bool *in_set;
+    const struct rel_grouping *groupings; // Behind the calls in the layout.
+    uint32_t grouping_count;
     bool count_only;                // count(*) alone: rows are counted, not looked at.
 };
 
@@ -238,6 +242,8 @@ struct node {
         } sort;
         struct {
             struct expr_program *limit, *offset; // Or NULL.
+            struct node_sort_key *ties;  // WITH TIES: rows equal to the last in these follow.
+            uint32_t tie_count;
         } limit;
         struct {
             struct node **inputs;

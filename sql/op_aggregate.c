@@ -26,6 +26,7 @@ struct aggregate_op {
     struct function_call *calls;
     struct kept_args *kept;
     struct datum **keys;
+    struct datum *set_numbers, *nulls; // Columns of the keys, of GROUPING SETS.
     struct datum *args;
     uint64_t at;
     uint64_t rows_seen;
@@ -51,6 +52,19 @@ static void init_kept(struct aggregate_op *agg, const struct node_aggregate_call
     row_hash_init(&kept->seen, run->account, kept->types, 1 + call->arg_count);
 }
 
+static uint32_t key_count(const struct node_aggregate *node)
+{
+    return node->group_count + (node->set_count > 0);
+}
+
+static void alloc_sets(struct aggregate_op *agg)
+{
+    struct run *run = agg->op.run;
+    agg->set_numbers = ARENA_ARRAY(run->arena, struct datum, run->capacity);
+    agg->nulls = ARENA_ARRAY(run->arena, struct datum, run->capacity);
+    for (uint32_t i = 0; i < run->capacity; i++) agg->nulls[i] = DATUM_NULL;
+}
+
 static struct status aggregate_open(struct task *task, struct op *op)
 {
     struct aggregate_op *agg = (struct aggregate_op *)op;
@@ -58,13 +72,14 @@ static struct status aggregate_open(struct task *task, struct op *op)
     struct arena *arena = op->run->arena;
     (void)task;
     agg->state = expr_state_new(arena, op->run, node->program, op->run->capacity);
-    row_hash_init(&agg->groups, op->run->account, node->group_types, node->group_count);
+    row_hash_init(&agg->groups, op->run->account, node->group_types, key_count(node));
     arena_init(&agg->states, op->run->account);
     op_alloc_columns(op, op->node->layout.count);
     agg->offsets = ARENA_ARRAY(arena, size_t, node->call_count);
     agg->calls = ARENA_ARRAY(arena, struct function_call, node->call_count);
     agg->kept = ARENA_ARRAY(arena, struct kept_args, node->call_count);
-    agg->keys = ARENA_ARRAY(arena, struct datum *, node->group_count);
+    agg->keys = ARENA_ARRAY(arena, struct datum *, key_count(node));
+    if (node->set_count > 0) alloc_sets(agg);
     uint32_t args_max = 1;
     for (uint32_t i = 0; i < node->call_count; i++) {
         const struct node_aggregate_call *call = &node->calls[i];
@@ -189,6 +204,38 @@ static struct status add_row(
     return step(task, agg, at, group, agg->args);
 }
 
+// The keys of rows in one set of groups: what is not in it is NULL, and its number is the last.
+static void use_set(struct aggregate_op *agg, uint32_t set, uint32_t rows)
+{
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    for (uint32_t k = 0; k < node->group_count; k++)
+        agg->keys[k] = node->in_set[set * node->group_count + k] && agg->rows_seen > 0
+                           ? expr_column(agg->state, k)
+                           : agg->nulls;
+    for (uint32_t i = 0; i < rows; i++) agg->set_numbers[i] = datum_int(set);
+    agg->keys[node->group_count] = agg->set_numbers;
+}
+
+static struct status add_rows(
+    struct task *task, struct aggregate_op *agg, const struct batch *in)
+{
+    struct status st = STATUS_OK;
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    bool keyed = key_count(node) > 0;
+    for (uint32_t n = 0; n < in->selected; n++) {
+        uint32_t row = batch_row(in, n), group = 0;
+        if (keyed) {
+            bool added;
+            TRY(row_hash_find(task, &agg->groups, agg->keys, row, &group, &added));
+            if (added) new_group(agg, group);
+        }
+        for (uint32_t i = 0; i < node->call_count; i++) TRY(add_row(task, agg, i, group, row));
+    }
+
+out:
+    return st;
+}
+
 static struct status add_batch(
     struct task *task, struct aggregate_op *agg, const struct batch *in)
 {
@@ -197,18 +244,37 @@ static struct status add_batch(
     struct op *op = &agg->op;
     arena_reset(&op->arena);
     TRY(expr_run(task, agg->state, in, &op->arena));
-    for (uint32_t k = 0; k < node->group_count; k++) agg->keys[k] = expr_column(agg->state, k);
-    for (uint32_t n = 0; n < in->selected; n++) {
-        uint32_t row = batch_row(in, n), group = 0;
-        if (node->group_count > 0) {
-            bool added;
-            TRY(row_hash_find(task, &agg->groups, agg->keys, row, &group, &added));
-            if (added) new_group(agg, group);
-        }
-        for (uint32_t i = 0; i < node->call_count; i++) TRY(add_row(task, agg, i, group, row));
+    if (node->set_count == 0) {
+        for (uint32_t k = 0; k < node->group_count; k++)
+            agg->keys[k] = expr_column(agg->state, k);
+        TRY(add_rows(task, agg, in));
+    }
+    for (uint32_t s = 0; s < node->set_count; s++) {
+        use_set(agg, s, in->count);
+        TRY(add_rows(task, agg, in));
     }
     TRY(arena_check(&agg->states));
     TRY(arena_check(&agg->groups.keys.arena));
+
+out:
+    return st;
+}
+
+// A set without groups gives a row even of no input.
+static struct status add_empty_sets(struct task *task, struct aggregate_op *agg)
+{
+    struct status st = STATUS_OK;
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    for (uint32_t s = 0; s < node->set_count && agg->rows_seen == 0; s++) {
+        bool empty = true, added;
+        uint32_t group;
+        for (uint32_t k = 0; k < node->group_count; k++)
+            empty &= !node->in_set[s * node->group_count + k];
+        if (!empty) continue;
+        use_set(agg, s, 1);
+        TRY(row_hash_find(task, &agg->groups, agg->keys, 0, &group, &added));
+        new_group(agg, group);
+    }
 
 out:
     return st;
@@ -291,16 +357,18 @@ static struct status aggregate_fill(struct task *task, struct aggregate_op *agg)
 {
     struct status st = STATUS_OK;
     const struct node_aggregate *node = &agg->op.node->aggregate;
-    if (node->group_count == 0 && node->plain) new_group(agg, 0);
+    bool keyed = key_count(node) > 0;
+    if (!keyed && node->plain) new_group(agg, 0);
     for (;;) {
         struct batch *in;
         TRY(op_next(task, agg->op.left, &in));
         if (in->selected == 0) break;
-        if (node->group_count == 0 && agg->group_states == NULL) new_group(agg, 0);
+        if (!keyed && agg->group_states == NULL) new_group(agg, 0);
         agg->rows_seen += in->selected;
         if (!node->count_only) TRY(add_batch(task, agg, in));
         TRY(task_yield_if_due(task));
     }
+    TRY(add_empty_sets(task, agg));
     TRY(finish_kept(task, agg));
     agg->filled = true;
 
@@ -317,11 +385,17 @@ static struct status aggregate_next(struct task *task, struct op *op, struct bat
     *out = &op->out;
     op->out.selected = 0;
     if (!agg->filled) TRY(aggregate_fill(task, agg));
-    uint64_t groups = node->group_count > 0 ? agg->groups.keys.count : agg->group_states != NULL;
+    uint64_t groups = key_count(node) > 0 ? agg->groups.keys.count : agg->group_states != NULL;
     arena_reset(&op->arena);
     for (; count < op->run->capacity && agg->at < groups; count++, agg->at++) {
         for (uint32_t k = 0; k < node->group_count; k++)
             op->out.columns[k][count] = agg->groups.keys.rows[agg->at][k];
+        for (uint32_t i = 0; i < node->grouping_count; i++) {
+            int64_t set =
+                node->set_count == 0 ? 0 : agg->groups.keys.rows[agg->at][node->group_count].integer;
+            op->out.columns[node->group_count + node->call_count + i][count] =
+                datum_int(node->groupings[i].values[set]);
+        }
         for (uint32_t i = 0; i < node->call_count; i++) {
             struct datum *result = &op->out.columns[node->group_count + i][count];
             *result = (struct datum){0};

@@ -217,6 +217,9 @@ struct limit_op {
     struct expr_state *limit, *offset;
     uint64_t skip, left;
     uint16_t *selection;
+    struct arena last_arena; // Of the last row's keys, WITH TIES.
+    struct datum *last;
+    bool ties;               // Only rows equal to the last one follow.
 };
 
 static struct status limit_open(struct task *task, struct op *op)
@@ -230,6 +233,8 @@ static struct status limit_open(struct task *task, struct op *op)
     if (node->limit.offset != NULL)
         limit->offset = expr_state_new(arena, op->run, node->limit.offset, 1);
     limit->selection = arena_alloc(arena, op->run->capacity * sizeof(uint16_t));
+    arena_init(&limit->last_arena, op->run->account);
+    limit->last = ARENA_ARRAY(arena, struct datum, node->limit.tie_count + 1);
     return STATUS_OK;
 }
 
@@ -240,6 +245,7 @@ static struct status limit_rewind(struct task *task, struct op *op)
     struct datum value;
     limit->skip = 0;
     limit->left = UINT64_MAX;
+    limit->ties = false;
     if (limit->limit != NULL) {
         TRY(expr_run_single(task, limit->limit, &op->arena, &value));
         if (!value.null && value.integer < 0)
@@ -260,6 +266,48 @@ out:
     return st;
 }
 
+static void remember_last(struct limit_op *limit, const struct batch *in, uint32_t row)
+{
+    const struct node *node = limit->op.node;
+    arena_reset(&limit->last_arena);
+    for (uint32_t i = 0; i < node->limit.tie_count; i++) {
+        const struct node_sort_key *key = &node->limit.ties[i];
+        struct datum value = in->columns[key->column][row];
+        if (!value.null && !type_is_by_value(key->type))
+            value.data = arena_copy(&limit->last_arena, datum_as_bytes(value)).data;
+        limit->last[i] = value;
+    }
+    limit->ties = true;
+}
+
+static bool equals_last(const struct limit_op *limit, const struct batch *in, uint32_t row)
+{
+    const struct node *node = limit->op.node;
+    for (uint32_t i = 0; i < node->limit.tie_count; i++) {
+        const struct node_sort_key *key = &node->limit.ties[i];
+        struct datum a = limit->last[i], b = in->columns[key->column][row];
+        if (a.null != b.null || (!a.null && !type_equal(key->type, a, b))) return false;
+    }
+    return true;
+}
+
+// How many of the input's rows stay: from *first on.
+static uint32_t limit_batch(struct limit_op *limit, const struct batch *in, uint32_t *first)
+{
+    *first = limit->skip < in->selected ? (uint32_t)limit->skip : in->selected;
+    limit->skip -= *first;
+    uint32_t rest = in->selected - *first;
+    uint32_t count = rest < limit->left ? rest : (uint32_t)limit->left;
+    if (limit->left != UINT64_MAX) limit->left -= count;
+    if (limit->op.node->limit.ties == NULL || limit->left > 0) return count;
+    if (!limit->ties && count > 0) remember_last(limit, in, batch_row(in, *first + count - 1));
+    while (limit->ties && count < rest) {
+        limit->ties = equals_last(limit, in, batch_row(in, *first + count));
+        count += limit->ties;
+    }
+    return count;
+}
+
 static struct status limit_next(struct task *task, struct op *op, struct batch **out)
 {
     struct status st = STATUS_OK;
@@ -268,24 +316,21 @@ static struct status limit_next(struct task *task, struct op *op, struct batch *
     op->out.selected = 0;
     while (op->out.selected == 0) {
         struct batch *in;
-        if (limit->left == 0) {
+        uint32_t first;
+        if (limit->left == 0 && !limit->ties) {
             op->out.selected = 0;
             return st;
         }
         TRY(op_next(task, op->left, &in));
         op->out = *in;
         if (in->selected == 0) return st;
-        uint32_t first = limit->skip < in->selected ? (uint32_t)limit->skip : in->selected;
-        limit->skip -= first;
-        uint32_t rest = in->selected - first;
-        uint32_t count = rest < limit->left ? rest : (uint32_t)limit->left;
+        uint32_t count = limit_batch(limit, in, &first);
         if (first > 0 || count < in->selected) {
             for (uint32_t n = 0; n < count; n++)
                 limit->selection[n] = (uint16_t)batch_row(in, first + n);
             op->out.selection = limit->selection;
             op->out.selected = count;
         }
-        if (limit->left != UINT64_MAX) limit->left -= count;
     }
     op->rows += op->out.selected;
 
@@ -293,8 +338,13 @@ out:
     return st;
 }
 
+static void limit_close(struct op *op)
+{
+    arena_fini(&((struct limit_op *)op)->last_arena);
+}
+
 const struct op_class op_limit_class = {
-    sizeof(struct limit_op), limit_open, limit_rewind, limit_next, NULL};
+    sizeof(struct limit_op), limit_open, limit_rewind, limit_next, limit_close};
 
 // --- UNION ALL ---------------------------------------------------------------------------------------
 

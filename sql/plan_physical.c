@@ -535,7 +535,9 @@ static uint32_t aggregate_scalar_count(const struct rel *rel)
 
 static bool is_count_only(const struct rel *rel)
 {
-    if (rel->aggregate.groups.count > 0 || rel->aggregate.aggregate_count != 1) return false;
+    if (rel->aggregate.groups.count > 0 || rel->aggregate.set_count > 0 ||
+        rel->aggregate.grouping_count > 0 || rel->aggregate.aggregate_count != 1)
+        return false;
     const struct rel_aggregate *call = &rel->aggregate.aggregates[0];
     return call->arg_count == 0 && call->filter == NULL && strcmp(call->function->name, "count") == 0;
 }
@@ -557,8 +559,8 @@ static void extreme_by_order(struct planner *planner, struct rel *rel)
     struct arena *arena = planner->arena;
     const struct rel_aggregate *call = rel->aggregate.aggregates;
     struct rel *scan = rel->left;
-    if (rel->aggregate.groups.count > 0 || rel->aggregate.aggregate_count != 1 ||
-        scan->kind != REL_SCAN || call->arg_count != 1 || call->filter != NULL || call->distinct ||
+    if (rel->aggregate.groups.count > 0 || rel->aggregate.set_count > 0 ||
+        rel->aggregate.aggregate_count != 1 || scan->kind != REL_SCAN || call->arg_count != 1 || call->filter != NULL || call->distinct ||
         call->args[0]->kind != SCALAR_VAR)
         return;
     bool max = strcmp(call->function->name, "max") == 0;
@@ -594,8 +596,14 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
     struct aggregate_build build = {.planner = planner,
         .scalars = ARENA_ARRAY(planner->arena, struct scalar *, aggregate_scalar_count(rel))};
     struct var_set below = no_vars(planner);
-    var_id *vars = ARENA_ARRAY(planner->arena, var_id, groups + calls);
-    aggregate->group_types = ARENA_ARRAY(planner->arena, type_oid, groups);
+    uint32_t groupings = rel->aggregate.grouping_count;
+    var_id *vars = ARENA_ARRAY(planner->arena, var_id, groups + calls + groupings);
+    aggregate->group_types = ARENA_ARRAY(planner->arena, type_oid, groups + 1);
+    aggregate->group_types[groups] = TYPE_INT8; // The set's number.
+    aggregate->set_count = rel->aggregate.set_count;
+    aggregate->in_set = rel->aggregate.in_set;
+    aggregate->groupings = rel->aggregate.groupings;
+    aggregate->grouping_count = groupings;
     aggregate->calls = ARENA_ARRAY(planner->arena, struct node_aggregate_call, calls);
     aggregate->group_count = groups;
     aggregate->call_count = calls;
@@ -613,7 +621,9 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
     }
     for (uint32_t i = 0; i < build.count; i++) scalar_collect_vars(build.scalars[i], &below);
     TRY(plan_node(planner, rel->left, &below, NULL, &node->left, NULL));
-    plan_layout_vars(planner, node, vars, groups + calls);
+    for (uint32_t i = 0; i < groupings; i++)
+        vars[groups + calls + i] = rel->aggregate.groupings[i].var;
+    plan_layout_vars(planner, node, vars, groups + calls + groupings);
     TRY(plan_program(
         planner, &node->left->layout, build.scalars, build.count, &aggregate->program));
     node->rows = groups == 0 ? 1 : plan_estimate_rows(rel);
@@ -696,6 +706,18 @@ static struct node *sort_beneath(struct node *node)
     return node->kind == NODE_SORT ? node : NULL;
 }
 
+static void limit_ties(struct planner *planner, const struct rel *rel, struct node *node)
+{
+    if (rel->limit.ties == NULL) return;
+    node->limit.ties = ARENA_ARRAY(planner->arena, struct node_sort_key, rel->limit.tie_count + 1);
+    for (uint32_t i = 0; i < rel->limit.tie_count; i++) {
+        uint32_t column = layout_find(&node->layout, rel->limit.ties[i].scalar->var);
+        if (column == UINT32_MAX) continue;
+        node->limit.ties[node->limit.tie_count++] =
+            (struct node_sort_key){.column = column, .type = node->types[column]};
+    }
+}
+
 static struct status plan_limit(
     struct planner *planner, struct rel *rel, const struct var_set *needed, struct node **out)
 {
@@ -712,20 +734,24 @@ static struct status plan_limit(
     if (offset != NULL && offset->kind == SCALAR_CONST && !offset->value.null)
         want.limit += (double)offset->value.integer;
     if (limit != NULL && want.limit < 1) want.limit = 1;
-    TRY(plan_node(planner, rel->left, needed, &want, &node->left, NULL));
+    struct var_set below = copy_set(planner, needed);
+    for (uint32_t i = 0; i < rel->limit.tie_count; i++)
+        scalar_collect_vars(rel->limit.ties[i].scalar, &below);
+    TRY(plan_node(planner, rel->left, &below, &want, &node->left, NULL));
     node->layout = node->left->layout;
     node->types = node->left->types;
+    limit_ties(planner, rel, node);
     if (limit != NULL)
         TRY(plan_program(planner, &none, &rel->limit.limit, 1, &node->limit.limit));
     if (offset != NULL)
         TRY(plan_program(planner, &none, &rel->limit.offset, 1, &node->limit.offset));
     struct node *lock = node->left->kind == NODE_LOCK ? node->left : NULL;
     struct node *sort = sort_beneath(node->left);
-    if (lock != NULL) {
+    if (lock != NULL && node->limit.ties == NULL) {
         lock->lock.limit = node->limit.limit;
         lock->lock.offset = node->limit.offset;
     }
-    if (sort != NULL && node->limit.limit != NULL) {
+    if (sort != NULL && node->limit.limit != NULL && node->limit.ties == NULL) {
         sort->sort.limit = node->limit.limit;
         sort->sort.offset = node->limit.offset;
     }

@@ -255,7 +255,7 @@ static struct rel *push_aggregate(struct rewriter *r, struct rel *rel, struct sc
     for (uint32_t i = 0; i < conjuncts->count; i++) {
         struct scalar *conjunct = conjuncts->items[i];
         struct var_set used = vars_of(r, conjunct);
-        if (count == 0 || var_set_overlaps(&used, &aggregates) || scalar_has_subquery(conjunct) ||
+        if (count == 0 || rel->aggregate.set_count > 0 || var_set_overlaps(&used, &aggregates) || scalar_has_subquery(conjunct) ||
             scalar_is_volatile(conjunct))
             scalar_list_add(r->arena, &above, conjunct);
         else

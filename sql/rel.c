@@ -87,6 +87,8 @@ void rel_output_vars(const struct rel *rel, struct var_set *set)
             var_set_add(set, rel->aggregate.groups.items[i].var);
         for (uint32_t i = 0; i < rel->aggregate.aggregate_count; i++)
             var_set_add(set, rel->aggregate.aggregates[i].var);
+        for (uint32_t i = 0; i < rel->aggregate.grouping_count; i++)
+            var_set_add(set, rel->aggregate.groupings[i].var);
         break;
     case REL_WINDOW:
         rel_output_vars(rel->left, set);
@@ -187,6 +189,8 @@ void rel_each_scalar(
     case REL_LIMIT:
         if (rel->limit.limit != NULL) fn(&rel->limit.limit, context);
         if (rel->limit.offset != NULL) fn(&rel->limit.offset, context);
+        for (uint32_t i = 0; i < rel->limit.tie_count; i++)
+            fn(&rel->limit.ties[i].scalar, context);
         break;
     case REL_INSERT: insert_plan_each_scalar(rel->insert, fn, context); break;
     case REL_UPDATE:

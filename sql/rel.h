@@ -62,6 +62,10 @@ struct rel_aggregate { // var = function(args)
     uint32_t order_count;
     struct type type;
 };
+struct rel_grouping { // GROUPING(...): what it is in each set.
+    var_id var;
+    int32_t *values;
+};
 struct rel_order {
     struct scalar *scalar; // A SCALAR_VAR everywhere but inside of aggregates.
     bool descending;
@@ -162,7 +166,11 @@ struct rel {
             struct rel_item_list groups;
             struct rel_aggregate *aggregates;
             uint32_t aggregate_count;
-            bool plain;            // Without GROUP BY: one row even of no input.
+            bool plain;            // Without groups: one row even of no input.
+            uint32_t set_count;    // GROUPING SETS: groups not in a set are NULL; 0: one set of all.
+            bool *in_set;          // [set * groups.count + group]
+            struct rel_grouping *groupings;
+            uint32_t grouping_count;
         } aggregate;
         struct rel_window window;
         struct {
@@ -177,7 +185,8 @@ struct rel {
         struct {
             struct scalar *limit;  // Or NULL.
             struct scalar *offset;
-            bool with_ties;
+            struct rel_order *ties; // WITH TIES: the order; else NULL.
+            uint32_t tie_count;
         } limit;
         struct {
             enum select_kind kind; // SELECT_UNION...
