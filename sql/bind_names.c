@@ -303,9 +303,13 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
     copy->grants = COPY_ARRAY(arena, table->grants, table->grant_count);
     for (uint32_t i = 0; i < copy->grant_count; i++)
         copy->grants[i].role = copy_text(arena, copy->grants[i].role);
-    if (table->distinct_estimates != NULL)
-        copy->distinct_estimates =
-            COPY_ARRAY(arena, table->distinct_estimates, table->column_count);
+    if (table->column_estimates != NULL) {
+        copy->column_estimates = COPY_ARRAY(arena, table->column_estimates, table->column_count);
+        for (uint32_t i = 0; i < copy->column_count; i++) {
+            struct column_estimate *estimate = &copy->column_estimates[i];
+            estimate->bounds = COPY_ARRAY(arena, estimate->bounds, estimate->bound_count);
+        }
+    }
     return copy;
 }
 

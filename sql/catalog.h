@@ -73,6 +73,15 @@ struct column_desc {
     enum element_state state;
 };
 
+struct column_estimate {
+    double distinct; // 0: unknown.
+    double null_fraction;
+    // Between neighbours lie equal shares of the rows that are not NULL: ranks of sql/statistics.h,
+    // ascending. 0: unknown.
+    uint32_t bound_count;
+    uint64_t *bounds;
+};
+
 struct index_column {
     uint32_t column_id; // Of an expression: the oid of its type.
     bool descending;
@@ -151,7 +160,7 @@ struct table_desc {
     const struct virtual_table *virtual_table; // RELATION_VIRTUAL.
     // Estimates, from the newest statistics; 0 rows when there are none.
     uint64_t row_estimate;
-    uint64_t *distinct_estimates; // Of each column, in the order of `columns`; NULL: unknown.
+    struct column_estimate *column_estimates; // In the order of `columns`; NULL: unknown.
 };
 
 struct database_desc {

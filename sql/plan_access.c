@@ -251,8 +251,7 @@ static void estimate_candidate(const struct access_plan *plan, struct candidate 
         rows *= plan_selectivity(c->equals[i].conjunct, plan->rel);
         spans *= c->equals[i].is_array ? 10 : c->equals[i].value_count;
     }
-    for (uint32_t i = 0; i < c->range_conjuncts.count; i++)
-        rows *= plan_selectivity(c->range_conjuncts.items[i], plan->rel);
+    rows *= plan_selectivity_all(&c->range_conjuncts, plan->rel);
     bool unique = c->index->unique && c->equal_count >= c->keys->column_count && !c->has_null;
     if (unique || rows < 1) rows = unique ? spans : 1;
     for (uint32_t i = 0; i < plan->conjuncts.count; i++)
@@ -487,12 +486,10 @@ static struct status make_scan(
     TRY(row_decoder_init(planner->arena, source, ordinals, count, &scan->decoder));
     TRY(compile_access(plan, c, scan));
     struct scalar_list *residual = ARENA_NEW(planner->arena, struct scalar_list);
-    node->rows = c->rows;
-    for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
-        if (is_used(c, plan->conjuncts.items[i])) continue;
-        scalar_list_add(planner->arena, residual, plan->conjuncts.items[i]);
-        node->rows *= plan_selectivity(plan->conjuncts.items[i], rel);
-    }
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++)
+        if (!is_used(c, plan->conjuncts.items[i]))
+            scalar_list_add(planner->arena, residual, plan->conjuncts.items[i]);
+    node->rows = c->rows * plan_selectivity_all(residual, rel);
     if (node->rows < 1) node->rows = 1;
     if (residual->count > 0) {
         TRY(expr_compile_filter(planner->arena, &planner->frame->outer, &node->layout, residual,
@@ -513,30 +510,57 @@ out:
     return st;
 }
 
+static void access_begin(
+    struct access_plan *plan, const struct scalar_list *more, const struct var_set *needed)
+{
+    struct arena *arena = plan->planner->arena;
+    const struct rel *rel = plan->rel;
+    const struct table_desc *table = rel->scan.table;
+    struct var_set *columns = ARENA_NEW(arena, struct var_set);
+    *columns = var_set_new(arena, plan->planner->binder->var_count);
+    scalar_list_add_list(arena, &plan->conjuncts, &rel->scan.conjuncts);
+    if (more != NULL) scalar_list_add_list(arena, &plan->conjuncts, more);
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (rel->scan.all_columns || var_set_has(needed, rel->scan.base + i))
+            var_set_add(columns, rel->scan.base + i);
+    plan->table_rows = table->row_estimate > 0 ? (double)table->row_estimate : ROWS_UNKNOWN;
+    plan->columns = columns;
+    plan->needed = needed;
+    // Conditions need their columns too; which of them an index absorbs is known only per index, so an
+    // index that lacks only those still counts as not covering.
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
+        struct var_set used = var_set_new(arena, plan->planner->binder->var_count);
+        scalar_collect_vars(plan->conjuncts.items[i], &used);
+        for (uint32_t c = 0; c < table->column_count; c++)
+            if (var_set_has(&used, rel->scan.base + c)) var_set_add(columns, rel->scan.base + c);
+    }
+}
+
+struct status plan_scan_cost(struct planner *planner, struct rel *rel,
+    const struct scalar_list *more, const struct var_set *needed, double *cost, double *rows)
+{
+    struct status st;
+    struct access_plan plan = {.planner = planner, .rel = rel};
+    struct candidate best;
+    access_begin(&plan, more, needed);
+    TRY(choose(&plan, &best));
+    struct scalar_list residual = {0};
+    for (uint32_t i = 0; i < plan.conjuncts.count; i++)
+        if (!is_used(&best, plan.conjuncts.items[i]))
+            scalar_list_add(planner->arena, &residual, plan.conjuncts.items[i]);
+    *cost = best.cost;
+    *rows = best.rows * plan_selectivity_all(&residual, rel);
+out:
+    return st;
+}
+
 struct status plan_scan(struct planner *planner, struct rel *rel, const struct scalar_list *more,
     const struct var_set *needed, const struct want *want, struct node **node, bool *ordered)
 {
     struct status st = STATUS_OK;
     struct access_plan plan = {.planner = planner, .rel = rel, .want = want};
-    const struct table_desc *table = rel->scan.table;
-    struct var_set columns = var_set_new(planner->arena, planner->binder->var_count);
-    scalar_list_add_list(planner->arena, &plan.conjuncts, &rel->scan.conjuncts);
-    if (more != NULL) scalar_list_add_list(planner->arena, &plan.conjuncts, more);
-    for (uint32_t i = 0; i < table->column_count; i++)
-        if (rel->scan.all_columns || var_set_has(needed, rel->scan.base + i))
-            var_set_add(&columns, rel->scan.base + i);
-    plan.table_rows = table->row_estimate > 0 ? (double)table->row_estimate : ROWS_UNKNOWN;
-    plan.columns = &columns;
-    plan.needed = needed;
-    // Conditions need their columns too; which of them an index absorbs is known only per index, so an
-    // index that lacks only those still counts as not covering.
-    for (uint32_t i = 0; i < plan.conjuncts.count; i++) {
-        struct var_set used = var_set_new(planner->arena, planner->binder->var_count);
-        scalar_collect_vars(plan.conjuncts.items[i], &used);
-        for (uint32_t c = 0; c < table->column_count; c++)
-            if (var_set_has(&used, rel->scan.base + c)) var_set_add(&columns, rel->scan.base + c);
-    }
     struct candidate best;
+    access_begin(&plan, more, needed);
     TRY(choose(&plan, &best));
     bool full = best.equal_count == 0 && best.range_conjuncts.count == 0;
     if (full && rel->scan.no_full_scan)

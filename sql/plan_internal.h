@@ -11,8 +11,8 @@
 
 #define COST_START 10.0         // Of a request to storage.
 #define COST_ROW 1.0
-#define COST_LOOKUP 3.0         // Of one row of a batch of lookups.
-#define COST_POINT 4.0          // Of one point read by itself.
+#define COST_LOOKUP 12.0        // Of one row of a batch of lookups.
+#define COST_POINT 12.0         // Of one point read by itself.
 #define COST_FILTER 0.1
 #define COST_HASH_BUILD 1.5
 #define COST_HASH_PROBE 0.8
@@ -60,7 +60,14 @@ void plan_frame_pop(struct planner *planner, struct outer_frame *frame);
 
 // plan_rewrite.c
 struct rel *plan_rewrite(struct binder *binder, struct rel *rel);
+
+// plan_estimate.c. `scan` NULL: of no table in particular.
 double plan_selectivity(const struct scalar *conjunct, const struct rel *scan);
+// Of all together: two bounds of one column are one range.
+double plan_selectivity_all(const struct scalar_list *conjuncts, const struct rel *scan);
+// The share of all pairs of rows of what was joined so far (`lefts`) and `right` that meet `on`.
+double plan_join_selectivity(const struct scalar_list *on, struct rel *const *lefts,
+    uint32_t left_count, struct rel *right, double left_rows);
 double plan_estimate_rows(struct rel *rel);
 
 // plan_physical.c
@@ -83,6 +90,15 @@ void plan_node_depth(struct node *node);
 CHECKED struct status plan_scan(struct planner *planner, struct rel *rel,
     const struct scalar_list *more, const struct var_set *needed, const struct want *want,
     struct node **node, bool *ordered);
+
+// What plan_scan would cost, and how many rows it would give, without planning it.
+CHECKED struct status plan_scan_cost(struct planner *planner, struct rel *rel,
+    const struct scalar_list *more, const struct var_set *needed, double *cost, double *rows);
+
+// plan_order.c: the order in which to join inputs, each with all before it, and the rows after each.
+CHECKED struct status plan_join_order(struct planner *planner, struct rel *const *items,
+    uint32_t count, const struct scalar_list *on, const struct var_set *needed, uint32_t *order,
+    double *rows);
 
 // plan_join.c
 CHECKED struct status plan_join(struct planner *planner, struct rel *rel,

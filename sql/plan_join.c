@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Joins: the order of inner ones (greedy: the next table that keeps the result smallest), and the method
-// of each: hash, lookup into an index of the right side, or a loop.
+// Joins: inner ones taken apart and put in order (sql/plan_order.c), and the method of each: hash, lookup
+// into an index of the right side, or a loop.
 #include <math.h>
 
 #include "core/invariant.h"
 #include "sql/plan_internal.h"
 
-#define JOIN_ITEMS_MAX 64u
+#define JOIN_ITEMS_MAX 32u
 
 struct join_step { // What one join combines.
     struct planner *planner;
@@ -18,6 +18,7 @@ struct join_step { // What one join combines.
     bool lateral;
     const struct var_set *needed; // Above this join.
     bool keep_order;
+    double rows; // What comes out, where it is known; else 0.
 };
 
 static struct var_set new_set(struct planner *planner)
@@ -141,6 +142,7 @@ static struct status need_right(const struct join_step *step, struct var_set *ne
 static double result_rows(const struct join_step *step, double right_rows, bool has_keys)
 {
     double left = step->left->rows, rows;
+    if (step->rows > 0) return step->rows;
     double larger = left > right_rows ? left : right_rows;
     rows = has_keys ? left * right_rows / (larger < 1 ? 1 : larger)
                     : left * right_rows * (step->on.count > 0 ? 0.33 : 1);
@@ -186,6 +188,7 @@ static struct status make_loop(const struct join_step *step, bool parameterised,
     node->rows = parameterised ? step->left->rows * right->rows
                                : result_rows(step, right->rows, step->on.count > 0);
     if (step->kind == REL_SEMI || step->kind == REL_ANTI) node->rows = step->left->rows * 0.5;
+    if (step->rows > 0) node->rows = step->rows;
     if (node->rows < 1) node->rows = 1;
     *out = node;
 
@@ -345,7 +348,7 @@ static uint32_t first_item(struct planner *planner, const struct cluster *cluste
     return best;
 }
 
-static uint32_t next_item(struct planner *planner, const struct cluster *cluster, const bool *done,
+static uint32_t next_connected(struct planner *planner, const struct cluster *cluster, const bool *done,
     const struct var_set *have)
 {
     uint32_t best = UINT32_MAX;
@@ -388,24 +391,31 @@ static struct status plan_cluster(struct planner *planner, struct cluster *clust
     bool keep_order = false;
     struct want order = {0};
     for (uint32_t i = 0; i < cluster->count; i++) rel_output_vars(cluster->items[i], &all);
-    uint32_t first = first_item(planner, cluster, want);
-    if (order_is_of(planner, cluster->items[first], want))
-        order = (struct want){want->order, want->count, want->limit};
     struct var_set above = new_set(planner);
     var_set_add_all(&above, needed);
     for (uint32_t i = 0; i < cluster->on.count; i++)
         scalar_collect_vars(cluster->on.items[i], &above);
+    uint32_t order_of[JOIN_ITEMS_MAX];
+    double rows[JOIN_ITEMS_MAX];
+    // A few rows in an order: the input that has it goes first, the others as they are connected.
+    bool few = want != NULL && want->count > 0 && want->limit > 0;
+    if (!few)
+        TRY(plan_join_order(planner, cluster->items, cluster->count, &cluster->on, &above, order_of, rows));
+    uint32_t first = few ? first_item(planner, cluster, want) : order_of[0];
+    if (order_is_of(planner, cluster->items[first], want))
+        order = (struct want){want->order, want->count, want->limit};
     struct node *left;
     TRY(plan_node(planner, cluster->items[first], &above, &order, &left, &keep_order));
     rel_output_vars(cluster->items[first], &have);
     done[first] = true;
     for (uint32_t n = 1; n < cluster->count; n++) {
-        uint32_t next = next_item(planner, cluster, done, &have);
+        uint32_t next = few ? next_connected(planner, cluster, done, &have) : order_of[n];
         struct join_step step = {.planner = planner,
             .kind = REL_INNER,
             .left = left,
             .right = cluster->items[next],
-            .keep_order = keep_order};
+            .keep_order = keep_order,
+            .rows = few ? 0 : rows[n]};
         rel_output_vars(cluster->items[next], &have);
         done[next] = true;
         take_decidable(planner, cluster, &have, &all, &step.on);
@@ -466,7 +476,8 @@ struct status plan_join(struct planner *planner, struct rel *rel, const struct v
         .right = rel->right,
         .on = rel->join.on,
         .lateral = rel->join.lateral,
-        .needed = needed};
+        .needed = needed,
+        .rows = plan_estimate_rows(rel)};
     // The left side must give what the conditions and a lateral right side mention.
     struct var_set below = new_set(planner);
     bool keep_order = false;

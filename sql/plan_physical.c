@@ -627,6 +627,7 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
     TRY(plan_program(
         planner, &node->left->layout, build.scalars, build.count, &aggregate->program));
     node->rows = groups == 0 ? 1 : plan_estimate_rows(rel);
+    if (groups > 0 && node->rows > node->left->rows) node->rows = node->left->rows;
     node->cost = node->left->cost + node->left->rows * COST_HASH_BUILD;
     *out = node;
 

@@ -205,6 +205,32 @@ static void strengthen_join(struct rewriter *r, struct rel *rel, const struct sc
         if (rejects_null(r, above->items[i], right)) rel->join.kind = REL_INNER;
 }
 
+// (a AND x) OR (b AND y) implies a OR b: where a and b are of one input alone, that input can be filtered
+// before the join.
+static void push_implied(struct rewriter *r, const struct scalar *conjunct,
+    const struct var_set *given, struct scalar_list *to)
+{
+    struct scalar *implied = NULL;
+    if (conjunct->kind != SCALAR_OR || scalar_has_subquery(conjunct) ||
+        scalar_is_volatile(conjunct))
+        return;
+    implied = scalar_with_args(
+        r->arena, SCALAR_OR, conjunct->type, conjunct->position, conjunct->arg_count);
+    for (uint32_t i = 0; i < conjunct->arg_count; i++) {
+        struct scalar_list branch = {0};
+        struct scalar *own = NULL;
+        scalar_list_add_conjuncts(r->arena, &branch, conjunct->args[i]);
+        for (uint32_t k = 0; k < branch.count; k++) {
+            struct var_set used = vars_of(r, branch.items[k]);
+            if (!var_set_empty(&used) && var_set_contains(given, &used))
+                own = scalar_and(r->arena, own, branch.items[k]);
+        }
+        if (own == NULL) return;
+        implied->args[i] = own;
+    }
+    scalar_list_add(r->arena, to, implied);
+}
+
 static struct rel *push_join(struct rewriter *r, struct rel *rel, struct scalar_list *conjuncts)
 {
     struct var_set left = outputs_of(r, rel->left), right = outputs_of(r, rel->right);
@@ -221,6 +247,8 @@ static struct rel *push_join(struct rewriter *r, struct rel *rel, struct scalar_
         else if (!uses_left) scalar_list_add(r->arena, &to_right, conjunct);
         else scalar_list_add(r->arena, &on, conjunct);
     }
+    // Not where it has been done already: conditions may be pushed more than once.
+    uint32_t fresh = on.count;
     for (uint32_t i = 0; i < rel->join.on.count; i++) {
         struct scalar *conjunct = rel->join.on.items[i];
         struct var_set used = vars_of(r, conjunct);
@@ -231,6 +259,10 @@ static struct rel *push_join(struct rewriter *r, struct rel *rel, struct scalar_
         else if (!uses_right && (kind == REL_INNER || kind == REL_SEMI))
             scalar_list_add(r->arena, &to_left, conjunct);
         else scalar_list_add(r->arena, &on, conjunct);
+    }
+    for (uint32_t i = 0; i < fresh && kind == REL_INNER; i++) {
+        push_implied(r, on.items[i], &left, &to_left);
+        push_implied(r, on.items[i], &right, &to_right);
     }
     rel->join.on = on;
     rel->left = push(r, rel->left, &to_left);
@@ -370,136 +402,4 @@ struct rel *plan_rewrite(struct binder *binder, struct rel *rel)
 {
     struct rewriter r = {binder, binder->arena};
     return push_nothing(&r, rel);
-}
-
-// --- estimates ---------------------------------------------------------------------------------------
-
-static double distinct_of(const struct rel *scan, const struct scalar *scalar)
-{
-    scalar = scalar_strip(scalar);
-    if (scan == NULL || scalar->kind != SCALAR_VAR) return 0;
-    const struct table_desc *table = scan->scan.table;
-    uint32_t ordinal = scalar->var - scan->scan.base;
-    if (scalar->var < scan->scan.base || ordinal >= table->column_count) return 0;
-    const struct index_desc *primary = table->index_count > 0 ? &table->indexes[0] : NULL;
-    if (primary != NULL && primary->column_count == 1 &&
-        primary->columns[0].column_id == table->columns[ordinal].id)
-        return table->row_estimate > 0 ? (double)table->row_estimate : ROWS_UNKNOWN;
-    return table->distinct_estimates == NULL ? 0 : (double)table->distinct_estimates[ordinal];
-}
-
-double plan_selectivity(const struct scalar *conjunct, const struct rel *scan)
-{
-    double distinct;
-    switch (conjunct->kind) {
-    case SCALAR_CALL: {
-        enum scalar_compare compare = scalar_compare_of(conjunct);
-        if (compare == COMPARE_EQ) {
-            distinct = distinct_of(scan, conjunct->args[0]);
-            if (distinct <= 0) distinct = distinct_of(scan, conjunct->args[1]);
-            return distinct > 0 ? 1 / distinct : 0.01;
-        }
-        if (compare == COMPARE_NE) return 0.95;
-        return compare == COMPARE_NONE ? 0.1 : 0.33;
-    }
-    case SCALAR_IN: {
-        distinct = distinct_of(scan, conjunct->args[0]);
-        double one = distinct > 0 ? 1 / distinct : 0.01;
-        double all = one * (conjunct->arg_count - 1);
-        if (all > 0.9) all = 0.9;
-        return conjunct->negated ? 1 - all : all;
-    }
-    case SCALAR_ANY_ARRAY: return 0.05;
-    case SCALAR_AND: {
-        double product = 1;
-        for (uint32_t i = 0; i < conjunct->arg_count; i++)
-            product *= plan_selectivity(conjunct->args[i], scan);
-        return product;
-    }
-    case SCALAR_OR: {
-        double none = 1;
-        for (uint32_t i = 0; i < conjunct->arg_count; i++)
-            none *= 1 - plan_selectivity(conjunct->args[i], scan);
-        return 1 - none;
-    }
-    case SCALAR_NOT: return 1 - plan_selectivity(conjunct->args[0], scan);
-    case SCALAR_IS: return conjunct->test == IS_NULL ? 0.05 : 0.9;
-    default: return 0.5;
-    }
-}
-
-static double join_rows(struct rel *rel)
-{
-    double left = plan_estimate_rows(rel->left), right = plan_estimate_rows(rel->right);
-    double selectivity = 1;
-    for (uint32_t i = 0; i < rel->join.on.count; i++) {
-        bool equal = scalar_compare_of(rel->join.on.items[i]) == COMPARE_EQ;
-        double larger = left > right ? left : right;
-        selectivity *= equal ? 1 / (larger < 1 ? 1 : larger) : 0.33;
-    }
-    double rows = left * right * selectivity;
-    switch (rel->join.kind) {
-    case REL_SEMI:
-    case REL_ANTI: return left * 0.5;
-    case REL_LEFT: return rows > left ? rows : left;
-    case REL_FULL: return rows > left + right ? rows : left + right;
-    default: return rows < 1 ? 1 : rows;
-    }
-}
-
-static double const_limit(const struct scalar *limit, double otherwise)
-{
-    if (limit == NULL) return otherwise;
-    if (limit->kind == SCALAR_CONST && !limit->value.null) return (double)limit->value.integer;
-    return otherwise < 100 ? otherwise : 100;
-}
-
-static double estimate(struct rel *rel)
-{
-    double rows = 1;
-    switch (rel->kind) {
-    case REL_EMPTY: return 0;
-    case REL_SCAN:
-    case REL_VIRTUAL:
-        rows = rel->scan.table->row_estimate > 0 ? (double)rel->scan.table->row_estimate
-                                                 : ROWS_UNKNOWN;
-        for (uint32_t i = 0; i < rel->scan.conjuncts.count; i++)
-            rows *= plan_selectivity(rel->scan.conjuncts.items[i], rel);
-        return rows < 1 ? 1 : rows;
-    case REL_VALUES: return rel->values.row_count;
-    case REL_FUNCTION: return 100;
-    case REL_PROJECT_SET: return plan_estimate_rows(rel->left) * 10;
-    case REL_JOIN: return join_rows(rel);
-    case REL_FILTER:
-        rows = plan_estimate_rows(rel->left);
-        for (uint32_t i = 0; i < rel->filter.conjuncts.count; i++)
-            rows *= plan_selectivity(rel->filter.conjuncts.items[i], NULL);
-        return rows < 1 ? 1 : rows;
-    case REL_AGGREGATE:
-        rows = rel->aggregate.groups.count == 0 ? 1 : plan_estimate_rows(rel->left) * 0.1;
-        return rows < 1 ? 1 : rows;
-    case REL_DISTINCT: return plan_estimate_rows(rel->left) * 0.3 + 1;
-    case REL_LIMIT:
-        rows = plan_estimate_rows(rel->left);
-        double limit = const_limit(rel->limit.limit, rows);
-        return rows < limit ? rows : limit;
-    case REL_UNION_ALL:
-    case REL_SET:
-        rows = 0;
-        for (uint32_t i = 0; i < rel->set.input_count; i++)
-            rows += plan_estimate_rows(rel->set.inputs[i]);
-        return rows;
-    case REL_CTE: return plan_estimate_rows(rel->cte.cte->rel);
-    case REL_RECURSIVE: return plan_estimate_rows(rel->set.inputs[0]) * 10;
-    case REL_WORKTABLE: return 10;
-    case REL_ONE:
-    case REL_SEQUENCE: return 1;
-    default: return rel->left == NULL ? 1 : plan_estimate_rows(rel->left);
-    }
-}
-
-double plan_estimate_rows(struct rel *rel)
-{
-    if (rel->rows < 0) rel->rows = estimate(rel);
-    return rel->rows;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Table statistics: row counts and distinct values, collected by ANALYZE and CREATE STATISTICS, kept as one
+// Table statistics: row counts, distinct values and histograms, collected by ANALYZE and CREATE STATISTICS, kept as one
 // value a table beside the descriptors and loaded with them for the planner.
 //
 // Shard    Any. Collection suspends and reads at a fixed timestamp, in a transaction of its own.
@@ -12,7 +12,18 @@
 struct column_statistics {
     uint32_t column_id;
     uint64_t distinct_count, null_count, size_average;
+    uint32_t bound_count; // Of the histogram; 0: none.
+    uint64_t *bounds;     // Ranks, ascending.
 };
+
+#define STATISTICS_BOUNDS_MAX 65u
+
+// A value's place among those of its type as a number: a < b implies rank(a) <= rank(b). False for types
+// without one. Text and bytes go by their first eight bytes.
+bool statistics_rank(type_oid type, struct datum value, uint64_t *rank);
+// Whether ranks of the two types can be compared.
+bool statistics_rank_comparable(type_oid a, type_oid b);
+
 struct table_statistics {
     const char *name;
     int64_t created_us; // Since 2000-01-01.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // ANALYZE, CREATE STATISTICS, VACUUM, SHOW STATISTICS.
+#include <stdlib.h>
+
+#include "core/hash.h"
 #include "core/invariant.h"
 #include "sql/ddl_internal.h"
 #include "sql/deparse.h"
@@ -12,12 +15,17 @@
 // Distinct values are estimated from the smallest hashes of a column's values (k minimum values): with k kept
 // and the largest of them at fraction f of the hash space, there are about (k - 1) / f.
 #define SKETCH_SIZE 256u
+// Histograms come from a uniform sample of the ranks.
+#define SAMPLE_SIZE 2048u
 
 struct column_sketch {
     uint64_t hashes[SKETCH_SIZE]; // A max-heap of the smallest so far.
     uint32_t count;
     uint64_t nulls, bytes;
     type_oid type;
+    uint64_t *sample; // SAMPLE_SIZE ranks; the first min(SAMPLE_SIZE, ranked) are filled in.
+    uint64_t ranked;
+    uint64_t random;
 };
 
 struct collect {
@@ -65,6 +73,37 @@ static void sketch_add(struct column_sketch *sketch, uint64_t hash)
     }
 }
 
+static void sample_add(struct column_sketch *sketch, struct datum value)
+{
+    uint64_t rank;
+    if (!statistics_rank(sketch->type, value, &rank)) return;
+    uint64_t place = sketch->ranked++;
+    if (place >= SAMPLE_SIZE) {
+        sketch->random = hash_u64(sketch->random);
+        place = sketch->random % sketch->ranked;
+        if (place >= SAMPLE_SIZE) return;
+    }
+    sketch->sample[place] = rank;
+}
+
+static int compare_ranks(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void histogram(
+    struct arena *arena, struct column_sketch *sketch, struct column_statistics *column)
+{
+    uint32_t count = sketch->ranked < SAMPLE_SIZE ? (uint32_t)sketch->ranked : SAMPLE_SIZE;
+    if (count < 2) return;
+    qsort(sketch->sample, count, sizeof sketch->sample[0], compare_ranks);
+    column->bound_count = count < STATISTICS_BOUNDS_MAX ? count : STATISTICS_BOUNDS_MAX;
+    column->bounds = ARENA_ARRAY(arena, uint64_t, column->bound_count);
+    for (uint32_t i = 0; i < column->bound_count; i++)
+        column->bounds[i] = sketch->sample[(uint64_t)i * (count - 1) / (column->bound_count - 1)];
+}
+
 static uint64_t sketch_estimate(const struct column_sketch *sketch, uint64_t rows)
 {
     if (sketch->count < SKETCH_SIZE) return sketch->count;
@@ -95,6 +134,7 @@ static struct status collect_row(
         }
         sketch->bytes += type_is_by_value(sketch->type) ? 8 : values[i].size;
         sketch_add(sketch, type_hash(sketch->type, values[i]));
+        sample_add(sketch, values[i]);
     }
     collect->rows++;
     return task_yield_if_due(task);
@@ -150,6 +190,8 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
     collect->sink = (struct result_sink){.columns = collect_columns, .row = collect_row};
     collect->column_count = table->column_count;
     collect->sketches = ARENA_ARRAY(arena, struct column_sketch, table->column_count);
+    for (uint32_t i = 0; i < table->column_count; i++)
+        collect->sketches[i].sample = ARENA_ARRAY(arena, uint64_t, SAMPLE_SIZE);
     TRY(scan_table(task, session, arena, table, collect));
     *statistics = (struct table_statistics){.name = arena_strdup(arena, name),
         .created_us = session->txn_start_us,
@@ -157,12 +199,13 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
         .columns = ARENA_ARRAY(arena, struct column_statistics, table->column_count),
         .column_count = table->column_count};
     for (uint32_t i = 0; i < table->column_count; i++) {
-        const struct column_sketch *sketch = &collect->sketches[i];
+        struct column_sketch *sketch = &collect->sketches[i];
         uint64_t present = collect->rows - sketch->nulls;
         statistics->columns[i] = (struct column_statistics){.column_id = table->columns[i].id,
             .distinct_count = sketch_estimate(sketch, present),
             .null_count = sketch->nulls,
             .size_average = present == 0 ? 0 : sketch->bytes / present};
+        histogram(arena, sketch, &statistics->columns[i]);
     }
 out:
     if (failed(st)) st = status_copy(task->arena, st);
