@@ -44,7 +44,7 @@ static struct status get_one(struct task *task, struct kv_txn *txn, struct leade
         txn_call_init(txn, task, &get->call);
         get->call.slice = range->slice;
         if (get->read.lock != KV_LOCK_NONE) txn_note_locks(txn, range->slice);
-        st = leader_call(task, &get->call, arena, leader_get);
+        st = leader_call(task, &get->call, arena, LEADER_GET);
         txn_count(txn, &get->call);
         if (LIKELY(!status_is(st, K_WRONG_RANGE))) break;
         leader_reply_end(&get->call);
@@ -96,7 +96,7 @@ struct status kv_read_now(struct task *task, uint64_t tenant, struct bytes key,
         TRY(router_find(task, key, false, &range));
         get.call.slice = range->slice;
         get.call.tenant = tenant;
-        st = leader_call(task, &get.call, arena, leader_present);
+        st = leader_call(task, &get.call, arena, LEADER_PRESENT);
         if (LIKELY(!status_is(st, K_WRONG_RANGE))) break;
         leader_reply_end(&get.call);
         TRY(router_evict(task, key, false, attempt));
@@ -191,19 +191,19 @@ static void part_request(struct get_batch *batch, struct task *task, struct get_
 
 // All parts at once; the status of each is left in its item.
 static void batch_send(struct task *task, struct get_batch *batch, struct arena *arena,
-    struct shard_call_item *items)
+    struct leader_item *items)
 {
     for (uint32_t i = 0; i < batch->part_count; i++) {
         part_request(batch, task, &batch->parts[i]);
     }
     if (batch->part_count == 1) {
-        items[0].status = leader_call(task, &batch->parts[0].get.call, arena, leader_get);
+        items[0].status = leader_call(task, &batch->parts[0].get.call, arena, LEADER_GET);
         return;
     }
     for (uint32_t i = 0; i < batch->part_count; i++) {
-        leader_call_prepare(task, &batch->parts[i].get.call, arena, leader_get, &items[i]);
+        items[i] = (struct leader_item){.kind = LEADER_GET, .call = &batch->parts[i].get.call};
     }
-    (void)shard_call_many(task, items, batch->part_count).code;
+    leader_call_many(task, items, batch->part_count, arena);
 }
 
 static void part_take(struct get_batch *batch, struct get_part *part, struct arena *arena,
@@ -226,8 +226,8 @@ static struct status batch_round(struct task *task, struct get_batch *batch, str
 {
     struct status st = STATUS_OK;
     TRY(batch_group(task, batch));
-    struct shard_call_item *items =
-        ARENA_ARRAY(&batch->scratch, struct shard_call_item, batch->part_count);
+    struct leader_item *items =
+        ARENA_ARRAY(&batch->scratch, struct leader_item, batch->part_count);
     batch_send(task, batch, arena, items);
     batch->wanted_count = 0;
     for (uint32_t i = 0; i < batch->part_count; i++) {

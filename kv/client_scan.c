@@ -94,7 +94,7 @@ static struct status step_request(struct task *task, struct step *step)
         request.reverse = scan->reverse;
         request.rows_max = step->rows_max;
         if (scan->read.lock != KV_LOCK_NONE) txn_note_locks(txn, request.call.slice);
-        st = leader_call(task, &request.call, step->arena, leader_scan);
+        st = leader_call(task, &request.call, step->arena, LEADER_SCAN);
         txn_count(txn, &request.call);
         if (!failed(st)) step_take(step, &request);
         struct hlc_timestamp moved_to = request.call.moved_to;

@@ -8,7 +8,7 @@
 #define ITEM_FRAMING_BYTES 16u
 
 struct status commit_payload(struct task *task, struct kv_txn *txn, const struct txn_part *part,
-    uint64_t txn_id, uint64_t record_slice, struct bytes *payload)
+    uint64_t record_slice, struct bytes *payload)
 {
     struct status st = STATUS_OK;
     struct entry_builder builder;
@@ -19,9 +19,9 @@ struct status commit_payload(struct task *task, struct kv_txn *txn, const struct
             txn->writes.bytes + txn->writes.count * ITEM_FRAMING_BYTES);
     }
     const struct entry_op op = {
-        .kind = txn_id == 0 ? ENTRY_WRITES : ENTRY_PREPARE,
+        .kind = record_slice == 0 ? ENTRY_WRITES : ENTRY_PREPARE,
         .tenant = txn->tenant,
-        .txn = txn_id,
+        .txn = txn->id,
         .record_slice = record_slice,
     };
     entry_op_append(&builder, &op);
@@ -59,11 +59,11 @@ struct status commit_one(struct task *task, struct kv_txn *txn, const struct txn
 {
     struct leader_commit commit;
     commit_request_init(txn, task, part, &commit);
-    struct status st = commit_payload(task, txn, part, 0, 0, &commit.payload);
+    struct status st = commit_payload(task, txn, part, 0, &commit.payload);
     if (failed(st)) return st;
     // The leader may have to wait for locks, and they stay if it then fails.
     txn_note_locks(txn, part->slice);
-    st = leader_call(task, &commit.call, &txn->arena, leader_commit);
+    st = leader_call(task, &commit.call, &txn->arena, LEADER_COMMIT);
     leader_reply_end(&commit.call);
     *commit_ts = commit.commit_ts;
     return st;

@@ -53,22 +53,16 @@ static struct status resolve_slice(struct task *task, const struct fate *fate, u
     resolve.call.slice = slice;
     resolve.call.owner.txn = fate->txn;
     resolve.call.read_ts = fate->ts;
-    struct status st = leader_call(task, &resolve.call, task->arena, leader_resolve);
+    struct status st = leader_call(task, &resolve.call, task->arena, LEADER_RESOLVE);
     leader_reply_end(&resolve.call);
     return st;
 }
 
-static struct status propose_op(
-    struct task *task, uint64_t slice, const struct entry_op *op, struct hlc_timestamp pass)
+static struct status record_put(struct task *task, const struct leader_record_put *wanted)
 {
-    struct entry_builder builder;
-    entry_begin(&builder, task->arena);
-    entry_op_append(&builder, op);
-    struct leader_propose propose = {.payload = entry_end(&builder)};
-    propose.call.slice = slice;
-    propose.call.read_ts = pass;
-    struct status st = leader_call(task, &propose.call, task->arena, leader_propose);
-    leader_reply_end(&propose.call);
+    struct leader_record_put put = *wanted;
+    struct status st = leader_call(task, &put.call, task->arena, LEADER_RECORD_PUT);
+    leader_reply_end(&put.call);
     return st;
 }
 
@@ -79,15 +73,17 @@ static struct status resolve_all(struct task *task, struct fate *fate)
     for (uint32_t i = 0; i < fate->slice_count; i++) {
         for (;;) {
             st = resolve_slice(task, fate, fate->slices[i]);
-            bool again = status_is(st, E_DISK_FULL) || status_is(st, E_OUT_OF_MEMORY);
+            bool again = status_is(st, E_DISK_FULL) || status_is(st, E_OUT_OF_MEMORY) ||
+                status_is(st, E_CONNECTION_FAILURE);
             if (!again) break;
             TRY(task_sleep(task, RESOLVE_RETRY_NS));
         }
         TRY(st);
     }
     if (!fate->recorded) goto out;
-    const struct entry_op end = {.kind = ENTRY_RECORD_END, .txn = fate->txn};
-    TRY(propose_op(task, fate->record_slice, &end, HLC_ZERO));
+    const struct leader_record_put end = {
+        .call.slice = fate->record_slice, .call.owner.txn = fate->txn, .end = true};
+    TRY(record_put(task, &end));
 out:
     return st;
 }
@@ -144,7 +140,7 @@ static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fa
 struct multi {
     struct kv_txn *txn;
     struct txn_parts *parts;
-    struct shard_call_item *items;
+    struct leader_item *items;
     struct leader_commit *commits; // One for each part that writes.
     struct leader_validate *checks;
     uint32_t writer_count;
@@ -155,10 +151,10 @@ struct multi {
 // Sends them all. The first failure among them; routes that were stale come last, because any other
 // failure stands.
 static struct status items_run(
-    struct task *task, struct shard_call_item *items, uint32_t count)
+    struct task *task, struct leader_item *items, uint32_t count, struct arena *arena)
 {
     struct status st = STATUS_OK;
-    (void)shard_call_many(task, items, count).code;
+    leader_call_many(task, items, count, arena);
     for (uint32_t i = 0; i < count; i++) {
         struct status one = items[i].status;
         if (!failed(one)) continue;
@@ -167,7 +163,8 @@ static struct status items_run(
     return st;
 }
 
-static struct status commits_send(struct task *task, struct multi *multi, task_fn fn)
+static struct status commits_send(
+    struct task *task, struct multi *multi, enum leader_kind kind)
 {
     struct kv_txn *txn = multi->txn;
     uint32_t n = 0;
@@ -179,9 +176,9 @@ static struct status commits_send(struct task *task, struct multi *multi, task_f
         commit_request_init(txn, task, part, commit);
         commit->payload = payload;
         txn_note_locks(txn, part->slice);
-        leader_call_prepare(task, &commit->call, &txn->arena, fn, &multi->items[n++]);
+        multi->items[n++] = (struct leader_item){.kind = kind, .call = &commit->call};
     }
-    struct status st = items_run(task, multi->items, n);
+    struct status st = items_run(task, multi->items, n, &txn->arena);
     for (uint32_t i = 0; i < n; i++) {
         txn_count(txn, &multi->commits[i].call);
         leader_reply_end(&multi->commits[i].call);
@@ -196,8 +193,8 @@ static struct status payloads_make(struct task *task, struct multi *multi)
     for (uint32_t i = 0; i < multi->parts->count; i++) {
         const struct txn_part *part = &multi->parts->parts[i];
         if (part->write_count == 0) continue;
-        TRY(commit_payload(task, multi->txn, part, multi->txn->id, multi->record_slice,
-            &multi->commits[n++].payload));
+        TRY(commit_payload(
+            task, multi->txn, part, multi->record_slice, &multi->commits[n++].payload));
     }
 out:
     return st;
@@ -221,20 +218,26 @@ static struct status validate_all(struct task *task, struct multi *multi)
         check->read_count = part->read_count;
         check->prepared = prepared != NULL;
         check->mark = prepared == NULL ? 0 : prepared->mark;
+        check->epoch = prepared == NULL ? 0 : prepared->epoch;
         check->to = multi->ts;
-        leader_call_prepare(task, &check->call, &txn->arena, leader_validate, &multi->items[n++]);
+        multi->items[n++] = (struct leader_item){.kind = LEADER_VALIDATE, .call = &check->call};
     }
     if (n == 0) return STATUS_OK;
-    struct status st = items_run(task, multi->items, n);
+    struct status st = items_run(task, multi->items, n, &txn->arena);
     for (uint32_t i = 0; i < n; i++) leader_reply_end(&multi->checks[i].call);
     return st;
 }
 
 static struct status record(struct task *task, struct multi *multi)
 {
-    const struct entry_op op = {
-        .kind = ENTRY_RECORD, .txn = multi->txn->id, .commit = true, .ts = multi->ts};
-    return propose_op(task, multi->record_slice, &op, multi->ts);
+    const struct leader_record_put put = {
+        .call = {.slice = multi->record_slice,
+            .tenant = multi->txn->tenant,
+            .read_ts = multi->ts,
+            .owner = {multi->txn->id, multi->txn->age_ns}},
+        .commit = true,
+    };
+    return record_put(task, &put);
 }
 
 static struct fate *fate_make(struct task *task, const struct multi *multi)
@@ -258,7 +261,7 @@ static void multi_init(struct multi *multi, struct kv_txn *txn, struct txn_parts
         if (parts->parts[i].write_count == 0) continue;
         if (multi->writer_count++ == 0) multi->record_slice = parts->parts[i].slice;
     }
-    multi->items = ARENA_ARRAY(&txn->arena, struct shard_call_item, parts->count);
+    multi->items = ARENA_ARRAY(&txn->arena, struct leader_item, parts->count);
     multi->commits = ARENA_ARRAY(&txn->arena, struct leader_commit, parts->count);
     multi->checks = ARENA_ARRAY(&txn->arena, struct leader_validate, parts->count);
 }
@@ -270,11 +273,11 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
     struct multi multi;
     multi_init(&multi, txn, parts);
     TRY(payloads_make(task, &multi));
-    TRY(commits_send(task, &multi, leader_lock));
+    TRY(commits_send(task, &multi, LEADER_LOCK));
     struct fate *fate = fate_make(task, &multi);
     if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
 
-    st = commits_send(task, &multi, leader_prepare);
+    st = commits_send(task, &multi, LEADER_PREPARE);
     for (uint32_t i = 0; i < multi.writer_count; i++) {
         multi.ts = hlc_max(multi.ts, multi.commits[i].commit_ts);
     }
@@ -303,36 +306,19 @@ out:
 
 // --- after a start -------------------------------------------------------------------------------
 
-struct leader_record {
-    struct leader_call call;
-    struct slice_record record;
-    bool found;
-};
-
-static struct status leader_record(struct task *task, void *arg)
-{
-    struct leader_record *get = arg;
-    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), get->call.slice);
-    if (slice == NULL) return status_make(E_DATA_CORRUPTED, "transaction record's slice is gone");
-    struct status st =
-        slice_record_get(slice, get->call.owner.txn, task->arena, &get->record, &get->found);
-    get->record.value = (struct bytes){0}; // Not the caller's.
-    return st;
-}
-
 static struct status recover_prepared(
     struct task *task, struct slice *slice, const struct pending *prepared)
 {
     struct status st = STATUS_OK;
-    struct leader_record get = {.found = false};
+    struct leader_record_get get = {.found = false};
     get.call.slice = prepared->record_slice;
     get.call.owner.txn = prepared->txn;
-    TRY(leader_call(task, &get.call, task->arena, leader_record));
+    TRY(leader_call(task, &get.call, task->arena, LEADER_RECORD_GET));
     leader_reply_end(&get.call);
     const struct fate fate = {
         .txn = prepared->txn,
-        .commit = get.found && get.record.commit,
-        .ts = get.found ? get.record.ts : prepared->ts,
+        .commit = get.commit,
+        .ts = get.found ? get.ts : prepared->ts,
     };
     log_info(0, "slice %llu: %s the prepared transaction %llu", (unsigned long long)slice->id,
         fate.commit ? "commits" : "drops", (unsigned long long)fate.txn);
@@ -369,8 +355,10 @@ static struct status end_records(struct task *task, void *arg)
         uint32_t count;
         TRY(slice_record_list(kv->slices[i], task->arena, &records, &count));
         for (uint32_t k = 0; k < count; k++) {
-            const struct entry_op end = {.kind = ENTRY_RECORD_END, .txn = records[k].txn};
-            TRY(propose_op(task, kv->slices[i]->id, &end, HLC_ZERO));
+            const struct leader_record_put end = {.call.slice = kv->slices[i]->id,
+                .call.owner.txn = records[k].txn,
+                .end = true};
+            TRY(record_put(task, &end));
         }
     }
 out:

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kv/leader.h"
 
-#include <stdlib.h>
-
 #include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/range.h"
@@ -10,38 +8,6 @@
 #include "kv/validate.h"
 
 #define VALIDATE_ROUNDS_MAX 8u
-
-// --- getting there -------------------------------------------------------------------------------
-
-struct status leader_call(
-    struct task *task, struct leader_call *call, struct arena *arena, task_fn fn)
-{
-    uint32_t target = router_shard(kv_shard_of(task->shard), call->slice);
-    call->remote = target != task->shard->index;
-    if (!call->remote) {
-        call->arena = arena;
-        return fn(task, call);
-    }
-    arena_init(&call->reply, NULL);
-    call->arena = &call->reply;
-    return shard_call(task, target, fn, call);
-}
-
-void leader_call_prepare(struct task *task, struct leader_call *call, struct arena *arena,
-    task_fn fn, struct shard_call_item *item)
-{
-    uint32_t target = router_shard(kv_shard_of(task->shard), call->slice);
-    call->remote = target != task->shard->index;
-    if (call->remote) arena_init(&call->reply, NULL);
-    call->arena = call->remote ? &call->reply : arena;
-    *item = (struct shard_call_item){.target = target, .fn = fn, .arg = call};
-}
-
-void leader_reply_end(struct leader_call *call)
-{
-    if (call->remote) arena_fini(&call->reply);
-    call->remote = false;
-}
 
 // --- what every request is checked for -----------------------------------------------------------
 
@@ -97,7 +63,7 @@ static struct status serves_span(struct slice *slice, uint64_t tenant, struct sp
     return range_set_covers(slice->ranges, span) ? STATUS_OK : wrong_range();
 }
 
-static struct status slice_of(
+struct status leader_slice(
     struct task *task, const struct leader_call *call, struct slice **slice)
 {
     struct kv_shard *kv = kv_shard_of(task->shard);
@@ -154,7 +120,7 @@ struct status leader_get(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct leader_get *get = arg;
     struct slice *slice;
-    TRY(slice_of(task, &get->call, &slice));
+    TRY(leader_slice(task, &get->call, &slice));
     for (uint32_t i = 0; i < get->count; i++) {
         TRY(serves_key(slice, get->call.tenant, get->keys[i]));
     }
@@ -179,7 +145,7 @@ struct status leader_present(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct leader_present *get = arg;
     struct slice *slice;
-    TRY(slice_of(task, &get->call, &slice));
+    TRY(leader_slice(task, &get->call, &slice));
     TRY(serves_key(slice, get->call.tenant, get->key));
     const struct slice_reader reader = {
         .tenant = get->call.tenant, .ts = slice_present(slice)};
@@ -256,7 +222,7 @@ struct status leader_scan(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct leader_scan *scan = arg;
     struct slice *slice;
-    TRY(slice_of(task, &scan->call, &slice));
+    TRY(leader_slice(task, &scan->call, &slice));
     TRY(serves_span(slice, scan->call.tenant, scan->span));
     struct span asked = scan->span;
     uint64_t version = slice->ranges->version;
@@ -297,7 +263,7 @@ struct status leader_refresh(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct leader_refresh *refresh = arg;
     struct slice *slice;
-    TRY(slice_of(task, &refresh->call, &slice));
+    TRY(leader_slice(task, &refresh->call, &slice));
     TRY(serves_reads(slice, refresh->call.tenant, refresh->entries, refresh->count));
     slice_read_high_raise(slice, refresh->to);
     TRY(validate_reads(task, slice, refresh->entries, refresh->count, refresh->call.read_ts));
@@ -490,7 +456,7 @@ struct status leader_commit(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct leader_commit *commit = arg;
     struct slice *slice;
-    TRY(slice_of(task, &commit->call, &slice));
+    TRY(leader_slice(task, &commit->call, &slice));
     TRY(commit_begin(task, slice, commit, false));
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
@@ -506,7 +472,7 @@ struct status leader_lock(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct leader_commit *commit = arg;
     struct slice *slice;
-    TRY(slice_of(task, &commit->call, &slice));
+    TRY(leader_slice(task, &commit->call, &slice));
     TRY(serves_writes(task, slice, commit));
     TRY(lock_writes(task, slice, commit));
 out:
@@ -518,9 +484,10 @@ struct status leader_prepare(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct leader_commit *commit = arg;
     struct slice *slice;
-    TRY(slice_of(task, &commit->call, &slice));
+    TRY(leader_slice(task, &commit->call, &slice));
     TRY(commit_begin(task, slice, commit, true));
     commit->mark = validator_mark(slice->validator);
+    commit->epoch = slice->epoch;
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
@@ -534,7 +501,7 @@ struct status leader_validate(struct task *task, void *arg)
     struct leader_validate *check = arg;
     struct leader_call *call = &check->call;
     struct slice *slice;
-    TRY(slice_of(task, call, &slice));
+    TRY(leader_slice(task, call, &slice));
     TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
     slice_read_high_raise(slice, check->to);
     if (!check->prepared) {
@@ -543,7 +510,9 @@ struct status leader_validate(struct task *task, void *arg)
         goto out;
     }
     // Up to the prepare it was validated there; its own prepared writes are none of its conflicts.
-    if (validator_since(slice->validator, check->reads, check->read_count, check->mark,
+    // What came since is known to the leader that prepared it, and to no later one.
+    if (check->epoch != slice->epoch ||
+        validator_since(slice->validator, check->reads, check->read_count, check->mark,
             call->owner.txn) != VALIDATOR_SAME) {
         st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "could not serialize access due to read/write dependencies among transactions");
@@ -552,15 +521,68 @@ out:
     return st;
 }
 
-struct status leader_propose(struct task *task, void *arg)
+// What is written down about the transaction's fate, if anything.
+static struct status record_find(
+    struct slice *slice, uint64_t txn, struct arena *arena, struct slice_record *record, bool *found)
+{
+    struct status st = slice_record_get(slice, txn, arena, record, found);
+    record->value = (struct bytes){0}; // Not kept.
+    return st;
+}
+
+static struct status record_propose(
+    struct task *task, struct slice *slice, const struct leader_record_put *put)
 {
     struct status st = STATUS_OK;
-    struct leader_propose *propose = arg;
+    struct entry_builder builder;
+    const struct entry_op op = {
+        .kind = put->end ? ENTRY_RECORD_END : ENTRY_RECORD,
+        .txn = put->call.owner.txn,
+        .commit = put->commit,
+        .ts = put->call.read_ts,
+    };
+    entry_begin(&builder, task->arena);
+    entry_op_append(&builder, &op);
+    struct bytes payload = entry_end(&builder);
+    TRY(slice_admit(task, slice, put->end ? 0 : payload.size));
+    TRY(slice_propose(task, slice, payload));
+out:
+    return st;
+}
+
+struct status leader_record_put(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_record_put *put = arg;
     struct slice *slice;
-    TRY(slice_of(task, &propose->call, &slice));
-    TRY(slice_admit(task, slice, propose->payload.size));
-    TRY(slice_propose(task, slice, propose->payload));
-    TRY(clock_pass(task, propose->call.read_ts));
+    struct slice_record record;
+    bool found = false;
+    TRY(leader_slice(task, &put->call, &slice));
+    if (!put->end) TRY(record_find(slice, put->call.owner.txn, task->arena, &record, &found));
+    if (!found) TRY(record_propose(task, slice, put));
+    if (put->end) goto out;
+    // Another's may have come first, on its way through the log.
+    TRY(record_find(slice, put->call.owner.txn, task->arena, &record, &found));
+    if (found && put->commit && !record.commit) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: transaction was given up by another");
+        goto out;
+    }
+    if (put->commit) TRY(clock_pass(task, put->call.read_ts));
+out:
+    return st;
+}
+
+struct status leader_record_get(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_record_get *get = arg;
+    struct slice *slice;
+    struct slice_record record = {0};
+    TRY(leader_slice(task, &get->call, &slice));
+    TRY(record_find(slice, get->call.owner.txn, task->arena, &record, &get->found));
+    get->commit = get->found && record.commit;
+    get->ts = get->found ? record.ts : HLC_ZERO;
 out:
     return st;
 }
@@ -572,7 +594,7 @@ struct status leader_resolve(struct task *task, void *arg)
     struct leader_call *call = &resolve->call;
     struct slice *slice;
     struct entry_builder builder;
-    TRY(slice_of(task, call, &slice));
+    TRY(leader_slice(task, call, &slice));
     if (slice_prepared_find(slice, call->owner.txn) != NULL) {
         entry_begin(&builder, task->arena);
         const struct entry_op op = {
@@ -588,35 +610,4 @@ struct status leader_resolve(struct task *task, void *arg)
     lock_release_all(slice->locks, call->owner.txn);
 out:
     return st;
-}
-
-// --- releasing -----------------------------------------------------------------------------------
-
-struct release {
-    struct shard_message message;
-    uint64_t slice, txn;
-};
-
-static void release_deliver(struct shard *shard, struct shard_message *message)
-{
-    struct release *release = container_of(message, struct release, message);
-    struct kv_shard *kv = kv_shard_of(shard);
-    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, release->slice);
-    if (slice != NULL && slice->locks != NULL) lock_release_all(slice->locks, release->txn);
-    free(release);
-}
-
-void leader_release(struct shard *shard, uint64_t slice, uint64_t txn)
-{
-    struct kv_shard *kv = kv_shard_of(shard);
-    struct slice *own = kv_slice_find(kv, slice);
-    if (own != NULL) {
-        lock_release_all(own->locks, txn);
-        return;
-    }
-    struct release *release = malloc(sizeof *release);
-    invariant(release != NULL); // A lock that nobody can release would stand until the restart.
-    *release = (struct release){
-        .message.deliver = release_deliver, .slice = slice, .txn = txn};
-    shard_send(shard, router_shard(kv, slice), &release->message);
 }

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What a slice's leader does for clients: reads, locks, validation, commits. One struct a kind of
-// request; the client fills it in, leader_call takes it to the slice's shard (a direct call on the
-// own one) and its answers are in the struct when that returns.
+// request; the client fills it in, leader_call takes it to the slice's leader (a direct call on the
+// own shard, a message to another one, in its encoded form to another node: kv/leader_wire.h) and
+// its answers are in the struct when that returns.
+//
+// leader_call finds the leader and goes after it: a replica that does not lead says who does, a
+// node that does not answer is passed over for the slice's other replicas, until somebody answers
+// or LEADER_PATIENCE_NS are over.
 //
 // The leader trusts nothing that decides: each request names its tenant, and each key and span is
 // checked against that tenant's span (42501) and against the ranges that the slice serves
@@ -11,12 +16,12 @@
 // Shard    leader_call runs on the client's shard, the leader_* functions on the slice's.
 // Memory   A request and everything it points to is lent by the caller until leader_call returns:
 //          the caller sleeps meanwhile. Answers are made in request->call.arena: on the own shard
-//          that is the caller's arena; for another shard it is request->call.reply, an unaccounted
-//          arena that the leader fills and the caller takes over with the answer: leader_reply_take
-//          copies out of it, leader_reply_end frees it. No arena is ever used by two shards at
-//          once.
+//          that is the caller's arena; from elsewhere it is request->call.reply, an unaccounted
+//          arena that is filled there and taken over with the answer: leader_reply_take copies out
+//          of it, leader_reply_end frees it. No arena is ever used by two shards at once.
 // Errors   K_WRONG_RANGE (look the route up again), K_MOVED (the read timestamp must move to
-//          call->moved_to, then ask again), and those of kv/client.h.
+//          call->moved_to, then ask again), 08006 (no leader answers), 40003 (a commit whose fate
+//          cannot be known), and those of kv/client.h.
 // Checked  tests/unit/kv/test_leader.c forges keys of other tenants in every kind of request.
 #pragma once
 #include "core/task.h"
@@ -27,29 +32,62 @@
 #include "kv/slice.h"
 #include "kv/write_buffer.h"
 
+#define LEADER_PATIENCE_NS UINT64_C(30000000000)
+
+// Kinds of requests. Their numbers are part of the protocol between nodes.
+enum leader_kind {
+    LEADER_GET = 0,
+    LEADER_SCAN = 1,
+    LEADER_PRESENT = 2,
+    LEADER_REFRESH = 3,
+    LEADER_COMMIT = 4,
+    LEADER_LOCK = 5,
+    LEADER_PREPARE = 6,
+    LEADER_VALIDATE = 7,
+    LEADER_RECORD_PUT = 8,
+    LEADER_RECORD_GET = 9,
+    LEADER_RESOLVE = 10,
+    LEADER_RELEASE = 11,
+    LEADER_EXPORT = 12,
+    LEADER_INGEST = 13,
+    LEADER_JOB = 14,
+    LEADER_KIND_END = 32,
+};
+
 struct leader_call {
     uint64_t slice;
     uint64_t tenant;
     struct hlc_timestamp read_ts;
+    // Versions in (read_ts, uncertain] may be of commits that were acknowledged before the
+    // transaction began. Zero: there are no such.
+    struct hlc_timestamp uncertain;
     struct lock_owner_id owner;
     uint64_t lock_deadline_ns;     // Monotonic; 0: none.
     struct arena *arena;           // Where answers go.
-    struct arena reply;            // Used when the leader is on another shard.
-    bool remote;
+    struct arena reply;            // Used when the leader is elsewhere.
+    bool remote;                   // Answers are in `reply`.
+    bool again;                    // It may have been asked, and done, before.
+    bool relayed;                  // The leader's: it came from another node.
     // Answers of all kinds.
     // Not zero: what was read under lock is as of this, above read_ts.
     struct hlc_timestamp moved_to;
     uint64_t lock_wait_ns;
     uint64_t locks_taken;
+    uint32_t leader;               // With K_NOT_LEADER: the node that is thought to lead, or 0.
 };
 
-// Runs `fn` on the leader's shard. Each request has its struct leader_call first.
+// Takes the request to its slice's leader. Each request has its struct leader_call first.
 CHECKED struct status leader_call(
-    struct task *task, struct leader_call *call, struct arena *arena, task_fn fn);
-// Makes ready for leader_call_many, which is shard_call_many: the status of each is in its item.
-void leader_call_prepare(struct task *task, struct leader_call *call, struct arena *arena,
-    task_fn fn, struct shard_call_item *item);
-// `bytes` of an answer as the caller may keep it: copied when it came from another shard.
+    struct task *task, struct leader_call *call, struct arena *arena, enum leader_kind kind);
+// Several at once, each for itself: the status of each is in its item. Suspends until all are done.
+struct leader_item {
+    enum leader_kind kind;
+    struct leader_call *call;
+    struct status status;
+};
+void leader_call_many(
+    struct task *task, struct leader_item *items, uint32_t count, struct arena *arena);
+// `bytes` of an answer as the caller may keep it: copied when it came from elsewhere.
 static inline struct bytes leader_reply_take(
     struct leader_call *call, struct arena *arena, struct bytes bytes)
 {
@@ -109,7 +147,7 @@ struct leader_commit {
     struct bytes payload;            // The log entry, its timestamp left open.
     struct hlc_timestamp commit_ts;  // Answer.
     // Of a multi-slice transaction's part (kv/commit_multi.c).
-    uint64_t mark;                   // Answer: for leader_validate.
+    uint64_t mark, epoch;            // Answers: for leader_validate.
 };
 struct status leader_commit(struct task *task, void *arg);
 // Takes the locks of all writes: the first step of a multi-slice commit. Nobody who has prepared
@@ -125,18 +163,25 @@ struct leader_validate {
     struct leader_call call;
     const struct read_entry *reads;
     uint32_t read_count;
-    uint64_t mark;
+    uint64_t mark, epoch;
     bool prepared;
     struct hlc_timestamp to;
 };
 struct status leader_validate(struct task *task, void *arg);
 
-// Any entry of a multi-slice transaction's end: its record, the record's end.
-struct leader_propose {
+// Writes the fate of transaction call.owner.txn down: committed at call.read_ts, or aborted; or ends
+// its record. What was written first stands: 40001 when that says aborted and this says committed.
+struct leader_record_put {
     struct leader_call call;
-    struct bytes payload;
+    bool commit, end;
 };
-struct status leader_propose(struct task *task, void *arg);
+struct status leader_record_put(struct task *task, void *arg);
+struct leader_record_get {
+    struct leader_call call;
+    bool found, commit;          // Answers.
+    struct hlc_timestamp ts;
+};
+struct status leader_record_get(struct task *task, void *arg);
 // Prepared writes become versions at call.read_ts, or are dropped; then the transaction's locks go.
 struct leader_resolve {
     struct leader_call call;
@@ -144,9 +189,33 @@ struct leader_resolve {
 };
 struct status leader_resolve(struct task *task, void *arg);
 
-// Releases the transaction's locks in the slice. Does not suspend and cannot fail.
+// Releases the transaction's locks in the slice. Does not suspend and cannot fail: a leader that
+// cannot be reached drops them when it finds the transaction gone.
 void leader_release(struct shard *shard, uint64_t slice, uint64_t txn);
+struct status leader_release_here(struct task *task, void *arg); // A struct leader_call.
 
+// --- where leaders are ---------------------------------------------------------------------------
+
+struct rpc_target;
+
+// Tells where slices are, in a cluster of several nodes. Functions run on any shard and do not
+// suspend.
+struct leader_directory {
+    // The one that is thought to lead; false when that is not known.
+    bool (*leader)(struct shard *shard, uint64_t slice, struct rpc_target *where);
+    // Its replica on the node; false when the node is not known.
+    bool (*replica)(struct shard *shard, uint64_t slice, uint32_t node, struct rpc_target *where);
+    // The next node to ask after `node` (0: any), when that did not answer; 0: nobody is known.
+    uint32_t (*next)(struct shard *shard, uint64_t slice, uint32_t node);
+    // Tests: requests take their encoded form also within this node.
+    bool encodes_all;
+};
+// For the shard's requests. NULL: all slices are on this node. It stays the caller's.
+void leader_directory_set(struct shard *shard, const struct leader_directory *directory);
+
+// The slice, for who serves a request here.
+CHECKED struct status leader_slice(
+    struct task *task, const struct leader_call *call, struct slice **slice);
 // 42501 unless all of the key or span is the tenant's. Tenant 0 is storage itself, for the
 // cluster's own span.
 CHECKED struct status leader_check_key(uint64_t tenant, struct bytes key);

@@ -27,12 +27,19 @@ static struct status client_shard_init(struct task *task, struct kv_shard *kv)
     // Microseconds since 1970 leave room for the shard's number below them: ids of an earlier start
     // are lower as long as a shard begins less than a million transactions a second on average.
     client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) / 1000u;
+    client->leader_count = KV_SLICES_MAX + 1;
+    client->leaders = calloc(client->leader_count, sizeof client->leaders[0]);
+    if (client->leaders == NULL) {
+        st = status_make(E_OUT_OF_MEMORY, "out of memory");
+        goto out;
+    }
     TRY(range_set_create(&client->router.routes));
     kv->module_state[KV_SLOT_CLIENT] = client;
     metric_register(&metric_commits);
     metric_register(&metric_aborts);
     return STATUS_OK;
 out:
+    free(client->leaders);
     free(client);
     return st;
 }
@@ -47,6 +54,7 @@ static void client_shard_fini(struct kv_shard *kv)
         free(txn);
     }
     range_set_destroy(client->router.routes);
+    free(client->leaders);
     free(client);
     kv->module_state[KV_SLOT_CLIENT] = NULL;
 }
@@ -285,10 +293,12 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     // The reply arena is the transport's: leader_call begins it when it is needed.
     call->tenant = txn->tenant;
     call->read_ts = txn->read_ts;
+    call->uncertain = HLC_ZERO;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
     call->lock_deadline_ns =
         txn->lock_timeout_ns == 0 ? 0 : task_now_ns(task) + txn->lock_timeout_ns;
     call->remote = false;
+    call->leader = 0;
     call->moved_to = HLC_ZERO;
     call->lock_wait_ns = 0;
     call->locks_taken = 0;
@@ -322,7 +332,7 @@ static struct status refresh_part(struct task *task, struct kv_txn *txn,
         .entries = part->reads, .count = part->read_count, .to = to};
     txn_call_init(txn, task, &refresh.call);
     refresh.call.slice = part->slice;
-    struct status st = leader_call(task, &refresh.call, &txn->arena, leader_refresh);
+    struct status st = leader_call(task, &refresh.call, &txn->arena, LEADER_REFRESH);
     txn_count(txn, &refresh.call);
     leader_reply_end(&refresh.call);
     return st;

@@ -47,6 +47,9 @@ struct client {
     uint64_t live_count;
     uint64_t resolving; // Multi-slice transactions ended but not resolved everywhere.
     struct router router;
+    const struct leader_directory *directory; // NULL: all slices are on this node.
+    uint32_t *leaders;     // By slice, the node that answered last; 0: unknown.
+    uint32_t leader_count;
 };
 static inline struct client *client_of(struct task *task)
 {
@@ -108,6 +111,6 @@ extern const struct kv_module commit_multi_module;
 void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn_part *part,
     struct leader_commit *commit);
 // The log entry payload of a part's writes, in the transaction's arena, its timestamp left open.
-// `txn_id` 0: committed writes. Yields.
+// `record_slice` 0: committed writes, otherwise prepared ones. Yields.
 CHECKED struct status commit_payload(struct task *task, struct kv_txn *txn,
-    const struct txn_part *part, uint64_t txn_id, uint64_t record_slice, struct bytes *payload);
+    const struct txn_part *part, uint64_t record_slice, struct bytes *payload);

@@ -20,13 +20,14 @@ static struct status slice_of(struct task *task, struct bytes at, uint64_t *slic
     return st;
 }
 
-static struct status ask(struct task *task, struct leader_call *call, uint64_t slice, task_fn fn)
+static struct status ask(struct task *task, struct leader_call *call, uint64_t slice,
+    enum leader_kind kind)
 {
     call->slice = slice;
     call->tenant = OTHER;
     call->owner = (struct lock_owner_id){1, 1};
     call->read_ts = hlc_now(&task->shard->hlc);
-    struct status st = leader_call(task, call, task->arena, fn);
+    struct status st = leader_call(task, call, task->arena, kind);
     leader_reply_end(call);
     return st;
 }
@@ -38,25 +39,34 @@ static struct status forge(struct task *task, struct bytes at, struct span span,
     for (int lock = 0; lock < 2; lock++) {
         struct leader_get get = {.read.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE,
             .keys = &at, .values = &value, .count = 1};
-        CHECK_FAILS(ask(task, &get.call, slice, leader_get), E_INSUFFICIENT_PRIVILEGE);
+        CHECK_FAILS(ask(task, &get.call, slice, LEADER_GET), E_INSUFFICIENT_PRIVILEGE);
         struct leader_scan scan = {.read.lock = get.read.lock, .span = span};
-        CHECK_FAILS(ask(task, &scan.call, slice, leader_scan), E_INSUFFICIENT_PRIVILEGE);
+        CHECK_FAILS(ask(task, &scan.call, slice, LEADER_SCAN), E_INSUFFICIENT_PRIVILEGE);
     }
     struct leader_present present = {.key = at};
-    CHECK_FAILS(ask(task, &present.call, slice, leader_present), E_INSUFFICIENT_PRIVILEGE);
+    CHECK_FAILS(ask(task, &present.call, slice, LEADER_PRESENT), E_INSUFFICIENT_PRIVILEGE);
     const struct read_entry reads[] = {{.start = at}, {span.start, span.end}};
     for (int i = 0; i < 2; i++) {
         struct leader_refresh refresh = {.entries = &reads[i], .count = 1};
-        CHECK_FAILS(ask(task, &refresh.call, slice, leader_refresh), E_INSUFFICIENT_PRIVILEGE);
+        CHECK_FAILS(ask(task, &refresh.call, slice, LEADER_REFRESH), E_INSUFFICIENT_PRIVILEGE);
         struct leader_validate check = {.reads = &reads[i], .read_count = 1};
-        CHECK_FAILS(ask(task, &check.call, slice, leader_validate), E_INSUFFICIENT_PRIVILEGE);
+        CHECK_FAILS(ask(task, &check.call, slice, LEADER_VALIDATE), E_INSUFFICIENT_PRIVILEGE);
     }
     struct write_node *node = arena_alloc_zero(task->arena, sizeof *node + sizeof(void *));
     *node = (struct write_node){.key = at, .value = BYTES_LITERAL("forged"), .kind = WRITE_PUT};
     const struct write_node *writes[] = {node};
-    const task_fn commits[] = {leader_commit, leader_prepare, leader_lock};
+    const enum leader_kind commits[] = {LEADER_COMMIT, LEADER_PREPARE, LEADER_LOCK};
     for (int i = 0; i < 3; i++) {
         struct leader_commit commit = {.writes = writes, .write_count = 1};
+        struct entry_builder builder;
+        entry_begin(&builder, task->arena);
+        entry_op_append(&builder,
+            &(struct entry_op){.kind = commits[i] == LEADER_PREPARE ? ENTRY_PREPARE : ENTRY_WRITES,
+                .tenant = OTHER,
+                .txn = 1,
+                .record_slice = slice});
+        entry_item_append(&builder, &(struct entry_item){.key = at, .value = node->value});
+        commit.payload = entry_end(&builder);
         CHECK_FAILS(ask(task, &commit.call, slice, commits[i]), E_INSUFFICIENT_PRIVILEGE);
     }
 out:

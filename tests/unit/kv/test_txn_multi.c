@@ -187,8 +187,8 @@ static struct status prepare(
         const struct txn_part *part = &parts.parts[i];
         struct leader_commit commit;
         commit_request_init(txn, task, part, &commit);
-        TRY(commit_payload(task, txn, part, txn->id, record_slice, &commit.payload));
-        TRY(leader_call(task, &commit.call, task->arena, leader_prepare));
+        TRY(commit_payload(task, txn, part, record_slice, &commit.payload));
+        TRY(leader_call(task, &commit.call, task->arena, LEADER_PREPARE));
         leader_reply_end(&commit.call);
     }
 out:
@@ -215,14 +215,11 @@ static struct status leave_prepared(struct task *task, struct kv_test *test, boo
     TRY(prepare(task, txn, "b", 2));
     TRY(prepare(task, other, "t", 2));
     if (recorded) {
-        struct entry_builder builder;
-        entry_begin(&builder, task->arena);
-        struct hlc_timestamp ts = hlc_now(&task->shard->hlc);
-        entry_op_append(&builder,
-            &(struct entry_op){.kind = ENTRY_RECORD, .txn = txn->id, .commit = true, .ts = ts});
-        struct leader_propose record = {.payload = entry_end(&builder)};
+        struct leader_record_put record = {.commit = true};
         record.call.slice = 2;
-        TRY(leader_call(task, &record.call, task->arena, leader_propose));
+        record.call.owner.txn = txn->id;
+        record.call.read_ts = hlc_now(&task->shard->hlc);
+        TRY(leader_call(task, &record.call, task->arena, LEADER_RECORD_PUT));
         leader_reply_end(&record.call);
     }
     kv_txn_rollback(task, txn);
