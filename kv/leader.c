@@ -3,8 +3,11 @@
 
 #include "core/invariant.h"
 #include "kv/key.h"
+#include "kv/leader_wire.h"
 #include "kv/range.h"
 #include "kv/router.h"
+#include "kv/slice_internal.h"
+#include "kv/txn.h"
 #include "kv/validate.h"
 
 #define VALIDATE_ROUNDS_MAX 8u
@@ -69,7 +72,26 @@ struct status leader_slice(
     struct kv_shard *kv = kv_shard_of(task->shard);
     if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
     *slice = kv_slice_find(kv, call->slice);
-    return *slice == NULL ? wrong_range() : STATUS_OK;
+    if (*slice != NULL) return slice_may_serve(task, *slice);
+    // Of a slice that is nowhere no replica will ever be found.
+    if (client_of(task)->directory == NULL) return wrong_range();
+    return status_make_retry(K_NOT_LEADER, RETRY_STATEMENT, "the slice has no replica here");
+}
+
+struct status leader_run(struct task *task, struct leader_call *call, enum leader_kind kind)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, call->slice);
+    call->leader = 0;
+    if (UNLIKELY(slice == NULL)) return leader_codec(kind)->run(task, call);
+    slice_hold(slice);
+    struct status st = leader_codec(kind)->run(task, call);
+    if (UNLIKELY(status_is(st, K_NOT_LEADER))) {
+        uint32_t leader = slice_leader(slice);
+        call->leader = leader == task->shard->node->id ? 0 : leader;
+    }
+    slice_let_go(slice);
+    return st;
 }
 
 // --- reading -------------------------------------------------------------------------------------

@@ -210,12 +210,16 @@ struct leader_directory {
     // Tests: requests take their encoded form also within this node.
     bool encodes_all;
 };
+extern const struct leader_directory leader_directory_cluster; // What kv/cluster.h tells.
 // For the shard's requests. NULL: all slices are on this node. It stays the caller's.
 void leader_directory_set(struct shard *shard, const struct leader_directory *directory);
 
-// The slice, for who serves a request here.
+// The slice, for who serves a request here. May suspend, until the lease holds.
 CHECKED struct status leader_slice(
     struct task *task, const struct leader_call *call, struct slice **slice);
+// Runs the request here: its slice stays meanwhile, and K_NOT_LEADER says who leads.
+CHECKED struct status leader_run(
+    struct task *task, struct leader_call *call, enum leader_kind kind);
 // 42501 unless all of the key or span is the tenant's. Tenant 0 is storage itself, for the
 // cluster's own span.
 CHECKED struct status leader_check_key(uint64_t tenant, struct bytes key);

@@ -86,7 +86,7 @@ static bool encodes(const struct client *client, const struct leader_trip *trip,
 static struct status trip_here(struct task *task, void *arg)
 {
     struct leader_trip *trip = arg;
-    return leader_codec(trip->kind)->run(task, trip->call);
+    return leader_run(task, trip->call, trip->kind);
 }
 
 static struct status trip_encoded_here(struct task *task, void *arg)
@@ -348,16 +348,14 @@ struct status leader_call(
 {
     struct client *client = client_of(task);
     call->again = false;
-    if (LIKELY(client->directory == NULL)) {
-        // All slices are here, and almost always they are led.
-        uint32_t target = router_shard(kv_shard_of(task->shard), call->slice);
-        if (LIKELY(target == task->shard->index)) {
-            call->remote = false;
-            call->relayed = false;
-            call->arena = arena;
-            struct status st = leader_codec(kind)->run(task, call);
-            if (LIKELY(!status_is(st, K_NOT_LEADER))) return st;
-        }
+    const struct slice *slice = kv_slice_find(kv_shard_of(task->shard), call->slice);
+    bool encoded = client->directory != NULL && client->directory->encodes_all;
+    if (LIKELY(slice != NULL && slice->role == SLICE_SERVING && !encoded)) {
+        call->remote = false;
+        call->relayed = false;
+        call->arena = arena;
+        struct status st = leader_run(task, call, kind);
+        if (LIKELY(!status_is(st, K_NOT_LEADER))) return st;
     }
     struct leader_trip trip = {.kind = kind, .call = call, .arena = arena};
     struct leader_trip *going;
@@ -464,14 +462,15 @@ void leader_release(struct shard *shard, uint64_t slice, uint64_t txn)
         }
         return;
     }
+    const struct slice *own = kv_slice_find(kv, slice);
+    if (own != NULL && own->role == SLICE_SERVING) {
+        release_in(shard, slice, txn);
+        return;
+    }
     uint32_t node = slice < client->leader_count ? client->leaders[slice] : 0;
     struct rpc_target where;
     if (node == shard->node->id && directory->replica(shard, slice, node, &where)) {
-        if (where.shard == shard->index) {
-            release_in(shard, slice, txn);
-        } else {
-            release_send(shard, where.shard, slice, txn);
-        }
+        release_send(shard, where.shard, slice, txn);
         return;
     }
     struct release *release = malloc(sizeof *release);

@@ -225,7 +225,7 @@ struct status leader_wire_serve(
     struct wire_in in = {.rest = body, .arena = task->arena};
     struct status st = leader_wire_asked(&in, kind, task_now_ns(task), &call);
     if (failed(st)) return st;
-    st = leader_codec(kind)->run(task, call);
+    st = leader_run(task, call, kind);
     leader_wire_answer(reply, kind, call, st);
     return STATUS_OK;
 }

@@ -34,6 +34,9 @@ static struct status client_shard_init(struct task *task, struct kv_shard *kv)
         goto out;
     }
     TRY(range_set_create(&client->router.routes));
+    if (kv->shard->slots[SHARD_SLOT_CLUSTER] != NULL) {
+        client->directory = &leader_directory_cluster;
+    }
     kv->module_state[KV_SLOT_CLIENT] = client;
     metric_register(&metric_commits);
     metric_register(&metric_aborts);
