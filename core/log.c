@@ -293,6 +293,13 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
+void log_node_set(uint32_t node_id)
+{
+    pthread_mutex_lock(&state.lock);
+    state.node_id = node_id;
+    pthread_mutex_unlock(&state.lock);
+}
+
 struct status log_open(const char *dir, uint32_t node_id, enum log_severity to_stderr)
 {
     struct status st = STATUS_OK;

@@ -20,6 +20,8 @@ enum log_severity { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_FATAL };
 
 // NULL `dir`: standard error only. Before this is called lines go to standard error.
 CHECKED struct status log_open(const char *dir, uint32_t node_id, enum log_severity to_stderr);
+// The node's id once it is known: `log_open` may come before.
+void log_node_set(uint32_t node_id);
 void log_flush(void); // Waits until what was logged is written.
 void log_close(void);
 

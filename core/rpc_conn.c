@@ -536,8 +536,11 @@ static struct status open_task(struct task *task, void *arg)
 out:
     if (conn->state == RPC_CLOSED) return STATUS_OK;
     if (failed(st)) {
-        conn_open_failed(conn, status_format(task->arena, st.code, "node %u at %s: %s", conn->node,
-            conn->address, st.message));
+        struct status told = conn->node == 0
+                                 ? status_format(task->arena, st.code, "node at %s: %s", conn->address, st.message)
+                                 : status_format(task->arena, st.code, "node %u at %s: %s", conn->node,
+                                       conn->address, st.message);
+        conn_open_failed(conn, told);
         return STATUS_OK;
     }
     conn_opened(conn);

@@ -390,6 +390,11 @@ static struct status listen_on_shard(struct task *task, void *arg)
     return st;
 }
 
+static void node_exit(struct node_exit_hook *hook)
+{
+    free(container_of(hook, struct pgwire_server, exit_hook));
+}
+
 struct status pgwire_start(struct task *task, const struct pgwire_options *options, char bound[64])
 {
     struct status st = STATUS_OK;
@@ -402,6 +407,8 @@ struct status pgwire_start(struct task *task, const struct pgwire_options *optio
         return status_make(E_OUT_OF_MEMORY, "out of memory");
     }
     server->node = node;
+    server->exit_hook.fn = node_exit;
+    node_at_exit(node, &server->exit_hook);
     server->tls = options->tls;
     server->insecure = options->insecure;
     server->starting = options->starting;

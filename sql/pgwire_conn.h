@@ -18,6 +18,7 @@
 
 struct pgwire_server {
     struct node *node;
+    struct node_exit_hook exit_hook;
     struct tls_context *tls;
     bool insecure;
     bool draining;

@@ -125,6 +125,7 @@ int command_demo(int argc, char **argv)
         .listen_addr = arena_printf(&arena, "localhost:%u", (unsigned)demo.sql_port),
         .http_addr = arena_printf(&arena, "localhost:%u", (unsigned)demo.http_port),
         .insecure = true,
+        .single = true,
         .cache_bytes = 256u << 20,
         .shards = (uint32_t)demo.shards,
         .profile = "virtual+app",

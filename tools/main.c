@@ -14,6 +14,8 @@ static const struct command {
 } commands[] = {
     {"start-single-node", command_start_single_node, "start a cluster of one node"},
     {"start", command_start, "start a node"},
+    {"init", command_init, "make a cluster of nodes that were started with --join"},
+    {"node", command_node, "list, inspect, drain and remove nodes"},
     {"sql", command_sql, "open a SQL shell, or run statements"},
     {"cert", command_cert, "make certificates for nodes and users"},
     {"workload", command_workload, "fill databases with examples and put load on them"},

@@ -17,6 +17,12 @@ struct server_options {
     const char *store;        // Folder.
     bool in_memory;           // The store's contents are gone when the process ends.
     const char *listen_addr, *http_addr; // "host:port"; http_addr NULL: no HTTP.
+    const char *sql_addr;     // SQL on a port of its own; NULL: with the nodes' calls on listen_addr.
+    const char *advertise_addr, *advertise_sql_addr, *advertise_http_addr; // NULL: where it listens.
+    const char *const *join;  // Nodes of the cluster, NULL-terminated; NULL: none given.
+    bool single;              // A new store becomes a cluster of one node at once.
+    const char *locality, *attrs;
+    int64_t max_offset_ns;    // 0: 500 ms.
     const char *certs_dir;
     bool insecure;
     uint64_t cache_bytes, sql_memory_bytes;

@@ -63,6 +63,33 @@ static void write_pid_file(const char *path)
     fclose(file);
 }
 
+// "a,b:26258" -> {"a:26257", "b:26258"}
+static const char *const *join_list(struct arena *arena, const char *text)
+{
+    const char **list = ARENA_ARRAY(arena, const char *, strlen(text) + 2);
+    uint32_t count = 0;
+    char *copy = arena_strdup(arena, text), *rest = copy;
+    for (char *one; (one = strsep(&rest, ",")) != NULL;) {
+        while (*one == ' ')
+            one++;
+        if (*one != '\0') list[count++] = full_address(arena, one, ":26257", true);
+    }
+    return list;
+}
+
+static struct status check_locality(struct arena *arena, const char *text)
+{
+    char *rest = text == NULL ? NULL : arena_strdup(arena, text);
+    for (char *one; rest != NULL && (one = strsep(&rest, ",")) != NULL;) {
+        char *equals = strchr(one, '=');
+        if (equals == NULL || equals == one || equals[1] == '\0' || strchr(equals + 1, '=') != NULL)
+            return status_hint(arena,
+                status_format(arena, E_INVALID_PARAMETER_VALUE, "--locality: \"%s\" is not key=value", one),
+                "Write it from the large to the small, as in region=eu,zone=a.");
+    }
+    return STATUS_OK;
+}
+
 static int run_start(int argc, char **argv, bool single)
 {
     struct arena arena;
@@ -71,6 +98,7 @@ static int run_start(int argc, char **argv, bool single)
     arena_init(&arena, NULL);
     struct server_options options = {.arena = &arena, .store = "isopod-data", .pin = true, .background_fd = -1};
     const char *listen_addr = ":26257", *sql_addr = NULL, *http_addr = ":8080", *pid_file = NULL, *join = NULL;
+    options.max_offset_ns = 500000000;
     bool background = false, no_pin = false;
     uint64_t shards = 0;
     static const char *const profiles[] = {"default", "replication-source", "replication-target", "virtual+app",
@@ -79,8 +107,11 @@ static int run_start(int argc, char **argv, bool single)
     options.sql_memory_bytes = machine_bytes() / 4;
     struct flag table[] = {
         {.name = "store", .letter = 's', .kind = FLAG_STRING, .value = &options.store, .argument = "dir", .help = "folder of the data"},
-        {.name = "listen-addr", .kind = FLAG_STRING, .value = &listen_addr, .argument = "host:port", .help = "where to serve SQL"},
-        {.name = "sql-addr", .kind = FLAG_STRING, .value = &sql_addr, .argument = "host:port", .help = "the same, over --listen-addr"},
+        {.name = "listen-addr", .kind = FLAG_STRING, .value = &listen_addr, .argument = "host:port", .help = "where to serve SQL and other nodes"},
+        {.name = "sql-addr", .kind = FLAG_STRING, .value = &sql_addr, .argument = "host:port", .help = "serve SQL here, and other nodes alone at --listen-addr"},
+        {.name = "advertise-addr", .kind = FLAG_STRING, .value = &options.advertise_addr, .argument = "host[:port]", .help = "what other nodes connect to, when not --listen-addr"},
+        {.name = "advertise-sql-addr", .kind = FLAG_STRING, .value = &options.advertise_sql_addr, .argument = "host[:port]", .help = "what clients connect to, when not --sql-addr"},
+        {.name = "advertise-http-addr", .kind = FLAG_STRING, .value = &options.advertise_http_addr, .argument = "host[:port]", .help = "what browsers connect to, when not --http-addr"},
         {.name = "http-addr", .kind = FLAG_STRING, .value = &http_addr, .argument = "host:port", .help = "where to serve HTTP"},
         {.name = "certs-dir", .kind = FLAG_STRING, .value = &options.certs_dir, .argument = "dir", .help = "folder with ca.crt, node.crt and node.key"},
         {.name = "insecure", .kind = FLAG_BOOL, .value = &options.insecure, .help = "no TLS and no passwords; on loopback only"},
@@ -94,7 +125,10 @@ static int run_start(int argc, char **argv, bool single)
         {.name = "listening-url-file", .kind = FLAG_STRING, .value = &options.listening_url_file, .argument = "file", .help = "gets the SQL URL once it serves"},
         {.name = "log-dir", .kind = FLAG_STRING, .value = &options.log_dir, .argument = "dir", .help = "folder of the logs; STORE/logs when not given"},
         {.name = "root-password", .kind = FLAG_STRING, .value = &options.root_password, .argument = "text", .help = "sets root's password when the cluster is new (better: ISOPOD_ROOT_PASSWORD)"},
-        {.name = "join", .kind = FLAG_STRING, .value = &join, .argument = "hosts", .help = "other nodes of the cluster", .hidden = single},
+        {.name = "join", .letter = 'j', .kind = FLAG_STRING, .value = &join, .argument = "host[:port],...", .help = "nodes of the cluster; a new cluster then is made by `isopod init`", .hidden = single},
+        {.name = "locality", .kind = FLAG_STRING, .value = &options.locality, .argument = "key=value,...", .help = "where the node is, from the large to the small: region=eu,zone=a"},
+        {.name = "attrs", .kind = FLAG_STRING, .value = &options.attrs, .argument = "name:...", .help = "what the node is like: ssd:fast"},
+        {.name = "max-offset", .kind = FLAG_DURATION, .value = &options.max_offset_ns, .help = "how far the nodes' clocks may be apart; the same on all nodes"},
         {.name = NULL},
     };
     struct flags_command command = {.name = single ? "isopod start-single-node" : "isopod start",
@@ -102,8 +136,24 @@ static int run_start(int argc, char **argv, bool single)
         .flags = table};
     if (!parse_command(&arena, &command, argc, argv, &result, &exit_code)) goto out;
     exit_code = EXIT_USAGE;
-    if (join != NULL) {
-        print_failure(status_make(E_FEATURE_NOT_SUPPORTED, "--join is not supported: a cluster has one node for now"));
+    options.single = single;
+    if (single && join != NULL) {
+        print_failure(status_make(E_INVALID_PARAMETER_VALUE, "start-single-node does not go with --join: use start"));
+        goto out;
+    }
+    if (!single && join == NULL) {
+        print_failure(status_hint(&arena, status_make(E_INVALID_PARAMETER_VALUE, "--join is needed"),
+            "Give addresses of some nodes of the cluster (the same list on all of them), or use start-single-node."));
+        goto out;
+    }
+    if (options.max_offset_ns < 10000000 || options.max_offset_ns > 60000000000) {
+        print_failure(status_make(E_INVALID_PARAMETER_VALUE, "--max-offset is between 10ms and 1m"));
+        goto out;
+    }
+    if (join != NULL) options.join = join_list(&arena, join);
+    struct status checked = check_locality(&arena, options.locality);
+    if (failed(checked)) {
+        print_failure(checked);
         goto out;
     }
     if (!options.insecure && options.certs_dir == NULL) {
@@ -111,7 +161,8 @@ static int run_start(int argc, char **argv, bool single)
             "Make certificates with `isopod cert`, or start with --insecure to try things out on this machine."));
         goto out;
     }
-    options.listen_addr = full_address(&arena, sql_addr != NULL ? sql_addr : listen_addr, ":26257", options.insecure);
+    options.listen_addr = full_address(&arena, listen_addr, ":26257", options.insecure);
+    if (sql_addr != NULL) options.sql_addr = full_address(&arena, sql_addr, ":26257", options.insecure);
     options.http_addr = full_address(&arena, http_addr, ":8080", options.insecure);
     options.shards = (uint32_t)shards;
     options.pin = !no_pin;
