@@ -200,6 +200,8 @@ static struct status takeover_finish(struct task *task, struct start *start)
         0, "storage: taken over from %u shards to %u", old_count, start->kv->node->shard_count);
     store->log_count = start->kv->node->shard_count;
     store->void_count = old_count;
+    for (uint32_t i = 0; i < store->replica_count; i++)
+        store->replicas[i].since = 0; // Positions in logs that are gone.
     TRY(recovery_store_write(task, start->kv->dir, store));
     TRY(recovery_logs_erase(task, start->kv->dir, old_count));
     store->void_count = 0;
@@ -273,6 +275,7 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     kv->options = *options;
     if (kv->options.cache_bytes == 0) kv->options.cache_bytes = CACHE_BYTES_DEFAULT;
     if (kv->options.max_offset_ns == 0) kv->options.max_offset_ns = MAX_OFFSET_NS_DEFAULT;
+    wait_queue_init(&kv->store_waiters);
     kv->store = calloc(1, sizeof *kv->store);
     invariant(kv->store != NULL);
     kv->dir = strdup(options->dir);

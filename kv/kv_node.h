@@ -31,6 +31,8 @@ struct kv_node {
     bool is_new;
     uint32_t slice_count; // Slice ids were 1..slice_count when the store was made.
     struct recovery_store *store; // Which replicas are here: kv/recovery.h, kv/replica.h.
+    bool store_busy;              // Being written down.
+    struct wait_queue store_waiters;
     slice_gc_limit_fn gc_limit;
     void *module_state[8]; // By kv_module.slot: once a node.
 };
@@ -45,6 +47,8 @@ struct kv_shard {
     uint32_t slice_count, slice_capacity;
     struct slice **by_id;     // [slice id], KV_SLICES_MAX + 1; NULL where there is none here.
     struct slice *committed;  // With entries to apply: a list by committed_next.
+    bool changing;            // A replica is being made or erased.
+    uint32_t sending;         // Snapshots.
     bool stopping;            // Requests are 57P01.
     struct status log_status; // Failed: the shard's log is at its end.
     bool disk_full;           // Writes are 53100 until there is room.

@@ -43,11 +43,13 @@ static const char *const state_names[] = {"here", "founded", "gone", "damaged"};
 static bool replica_parse(const char *line, struct recovery_replica *replica)
 {
     char state[16];
-    unsigned long long slice, generation;
-    if (sscanf(line, "replica %llu %llu %15s", &slice, &generation, state) != 3) return false;
+    unsigned long long slice, generation, since;
+    if (sscanf(line, "replica %llu %llu %15s %llu", &slice, &generation, state, &since) != 4)
+        return false;
     if (slice == 0 || slice > KV_SLICES_MAX) return false;
     replica->slice = slice;
     replica->generation = generation;
+    replica->since = since;
     for (uint32_t i = 0; i < sizeof state_names / sizeof *state_names; i++) {
         if (strcmp(state, state_names[i]) != 0) continue;
         replica->state = (enum recovery_state)i;
@@ -99,8 +101,9 @@ struct status recovery_store_write(
         store->void_count);
     for (uint32_t i = 0; i < store->replica_count; i++) {
         const struct recovery_replica *replica = &store->replicas[i];
-        buffer_printf(&text, "replica %llu %llu %s\n", (unsigned long long)replica->slice,
-            (unsigned long long)replica->generation, state_names[replica->state]);
+        buffer_printf(&text, "replica %llu %llu %s %llu\n", (unsigned long long)replica->slice,
+            (unsigned long long)replica->generation, state_names[replica->state],
+            (unsigned long long)replica->since);
     }
     struct status st = disk_write_file(
         task, arena_printf(task->arena, "%s/STORE", dir), buffer_bytes(&text));
@@ -154,6 +157,7 @@ static struct status replay_record(
     struct slice *slice = kv_slice_find(replay->kv, record->stream);
     // Another shard's, or a replica that was erased since.
     if (slice == NULL) return STATUS_OK;
+    if (!replay->takeover && position <= slice->since) return STATUS_OK;
     replay->records++;
     return slice_replay(task, slice, record, replay->takeover ? 0 : position);
 }
@@ -215,6 +219,7 @@ static struct status open_slices(struct task *task, struct kv_shard *kv)
         struct slice_options options = {
             .id = replica->slice,
             .generation = replica->generation,
+            .since = replica->since,
             .home = recovery_home(
                 task->arena, node->dir, replica->slice, replica->generation),
             .store = node->options.store,

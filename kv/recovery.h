@@ -20,6 +20,7 @@ enum recovery_state {
 struct recovery_replica {
     uint64_t slice, generation;
     enum recovery_state state;
+    uint64_t since; // What the log has up to this position is of an earlier replica.
 };
 struct recovery_store {
     uint8_t cluster_id[16];

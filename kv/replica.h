@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// This node's replicas of slices: making and erasing them at run time, snapshots, and what the placement of slices
-// (kv/placement.h) and operators ask of them.
+// Replicas of slices: making and erasing them at run time, changing who the members of a slice are, and what the
+// placement of slices (kv/placement.h) and operators want to know of them. Snapshots: kv/snapshot.h.
 //
-// On disk  <dir>/REPLICAS lists the replicas of this node: slice, generation of its home, state. A line stays as a
-//          tombstone when a replica is erased, so that a late message does not bring it back; a replica that
-//          is made again has a greater generation. Home of generation 0: slice-<id>, of others slice-<id>.<generation>.
-//          A snapshot is received into the home of the next generation; the list's new line swaps it in.
+// On disk  <dir>/STORE lists the replicas of this node (kv/recovery.h). A line stays as a tombstone when a replica is
+//          erased, so that a late message does not bring it back; a replica that is made again has a greater
+//          generation, and so another folder. What the log has of the slice up to the line's mark (`since`) is of an
+//          earlier one and is passed over.
 //
-// Shard    Any, unless said otherwise: requests go to shard 0 (the list) and to the slice's owner. All of it suspends.
-// Errors   55000 when the state of the replica forbids it, K_NOT_LEADER, 58030, 57P01.
+// Shard    Any, unless said otherwise. All of it suspends. The functions that name a node ask it, by RPC.
+// Errors   55000 when the state of the replica forbids it, K_NOT_LEADER, K_UNREACHABLE, 58030, 57P01.
 // Checked  tests/unit/kv/test_replica.c.
 #pragma once
 #include "core/hlc.h"
 #include "kv/kv_node.h"
 
-struct raft_config;
+struct recovery_replica;
 
-// Makes an empty replica of the slice here. With this node the only voter of `config` it is a new slice, which serves
-// at once; otherwise it waits for a leader to send it entries or a snapshot. One that is there: success.
-// `generation` is the least for the new replica's, so that a request that was overtaken by an erasure fails
-// with 55000; 0: any.
+// Makes an empty replica of the slice on the node. With that node the only voter of `config` it is a new slice, which
+// serves at once; otherwise (`config` NULL) it waits for a leader to send it entries or a snapshot. One that is
+// there: success.
 CHECKED struct status kv_replica_create(
-    struct task *task, uint64_t slice, const struct raft_config *config, uint64_t generation);
-// Stops the replica and erases its data. Its slice must have been told before that it is no member. None: success.
-CHECKED struct status kv_replica_destroy(struct task *task, uint64_t slice);
+    struct task *task, uint32_t node, uint64_t slice, const struct raft_config *config);
+// Stops the replica and erases its data. Refused (55000) while it believes to be a member, unless `forced`: a
+// member whose disk lost something. None there: success.
+CHECKED struct status kv_replica_destroy(
+    struct task *task, uint32_t node, uint64_t slice, bool forced);
+// At the leader, on `node`: a member is added, promoted, demoted or removed; returns when that is committed.
+CHECKED struct status kv_replica_change(struct task *task, uint32_t node, uint64_t slice,
+    enum raft_change change, uint32_t member);
+// At the leader, on `node`: hands the leadership to `member`.
+CHECKED struct status kv_replica_transfer(
+    struct task *task, uint32_t node, uint64_t slice, uint32_t member);
 
 struct kv_replica {
     uint64_t slice;
@@ -32,13 +39,30 @@ struct kv_replica {
     uint32_t leader; // Node; 0: unknown.
     uint64_t term, applied_index, last_index;
     struct hlc_timestamp closed;
-    uint64_t bytes;            // Of the store, on disk.
-    uint64_t reads, writes;    // Requests served, ever.
+    uint64_t bytes; // Of the store, on disk.
+    uint64_t load;  // Requests a second, lately.
     uint32_t ranges;
-    bool receiving, failed;    // A snapshot is on its way; it waits to be rebuilt from its peers.
+    bool receiving;         // A snapshot is on its way.
+    uint32_t damaged_member; // Leader: this member lost what it had promised, and is to be replaced. 0: none.
+    struct raft_config config; // Committed.
 };
-// All replicas of this node, in `arena`.
-CHECKED struct status kv_replicas(
-    struct task *task, struct arena *arena, struct kv_replica **replicas, uint32_t *count);
-// On the slice's owner; NULL when there is no replica here.
-void kv_replica_look(const struct slice *slice, struct kv_replica *replica);
+// All replicas of the node, in `arena`.
+CHECKED struct status kv_replicas(struct task *task, uint32_t node, struct arena *arena,
+    struct kv_replica **replicas, uint32_t *count);
+// On the slice's owner.
+void kv_replica_look(struct slice *slice, struct kv_replica *replica);
+
+// Changes the slice's line in <dir>/STORE, durably.
+CHECKED struct status replica_line_set(
+    struct task *task, const struct recovery_replica *replica, uint64_t generation_expected);
+
+// Registers the methods that other nodes call. Once a process, before its nodes start.
+void replica_register(void);
+
+// --- told by slice_role.c, on the owner, not in a task -----------------------------------------------
+
+// Members or role changed: others are told where the slice is led.
+void replica_changed(struct slice *slice);
+// A leader says that this is no member any more.
+void replica_removed(struct slice *slice);
+void replica_member_damaged(struct slice *slice, uint32_t node);

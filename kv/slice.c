@@ -324,6 +324,7 @@ static struct slice *slice_make(struct kv_shard *kv, const struct slice_options 
     invariant(slice->replay != NULL);
     slice->id = options->id;
     slice->generation = options->generation;
+    slice->since = options->since;
     slice->kv = kv;
     slice->shard = kv->shard;
     slice->config = options->config;

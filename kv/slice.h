@@ -101,6 +101,7 @@ enum slice_role {
 struct slice {
     uint64_t id;
     uint64_t generation; // Of its home.
+    log_position since;  // Records of the log up to here are of an earlier replica.
     struct kv_shard *kv;
     struct shard *shard;
     struct store *store;
@@ -149,6 +150,9 @@ struct slice {
     uint8_t *parts; // Of a large entry, gathered so far; NULL: they are a proposal's of this node.
     uint32_t parts_size, parts_total; // total 0: none is open.
     uint32_t held;                    // Applying waits.
+    bool receiving, installing;       // A snapshot: kv/snapshot.h.
+    uint32_t damaged_member;          // Leader: a member that lost what it had promised; 0: none.
+    uint64_t load_count, load_seen, load_since_ns, load_rate; // Requests: kv_replica_look.
     uint64_t in_flight; // Proposals not applied yet.
     bool parts_open;    // A large entry is being cut into parts: others wait.
     struct wait_queue admit_waiters;
@@ -356,6 +360,7 @@ CHECKED struct status slice_state_hash(
 struct slice_options {
     uint64_t id;
     uint64_t generation; // Of its home.
+    log_position since;  // Records of the log up to here are not this replica's.
     const char *home;
     enum kv_store_kind store;
     uint64_t cache_bytes;

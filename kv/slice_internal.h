@@ -108,6 +108,8 @@ CHECKED struct status slice_not_leader(void);
 // slice_check but for the lease: proposing needs none.
 CHECKED struct status slice_check_role(const struct slice *slice);
 void slice_lease_update(struct slice *slice);
+// It leads no more: waiters are told, what only a leader has is dropped.
+void slice_depose(struct slice *slice);
 // Applied up to slice->applied_index: what was told as closed may have become readable.
 void slice_closed_update(struct slice *slice);
 

@@ -288,6 +288,7 @@ struct status slice_propose(struct task *task, struct slice *slice, struct bytes
     if (payload.size > ENTRY_BYTES_MAX)
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "transaction writes too much");
     invariant(!slice->parts_open); // The caller was admitted, and has not suspended since.
+    slice->load_count++;
     return propose_at(task, slice, payload, slice_ceiling_next(slice));
 }
 

@@ -24,7 +24,7 @@ static struct status follower_check(
 {
     if (failed(slice->failed)) return slice->failed;
     if (!slice->running) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
-    if (!hlc_less_equal(ts, slice->closed)) return slice_not_leader();
+    if (!hlc_less_equal(ts, slice->closed) || slice->installing) return slice_not_leader();
     return threshold_check(slice, tenant, ts);
 }
 
@@ -38,6 +38,7 @@ static inline struct status read_check(
 {
     struct status st = slice_may_serve(task, slice);
     if (UNLIKELY(failed(st))) return st;
+    slice->load_count++;
     if (UNLIKELY(hlc_less(slice->ceiling, ts))) {
         st = slice_ceiling_wait(task, slice, ts);
         if (!failed(st)) st = slice_may_serve(task, slice);

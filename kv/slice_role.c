@@ -3,7 +3,9 @@
 // A replica's role: what raft says, made into serving or not; the lease; closed time at followers.
 #include "core/invariant.h"
 #include "core/log.h"
+#include "kv/replica.h"
 #include "kv/slice_internal.h"
+#include "kv/snapshot.h"
 
 #define LEAD_AGAIN_NS UINT64_C(100000000)
 #define TRANSFER_DRAIN_NS UINT64_C(2000000000)
@@ -151,6 +153,7 @@ static struct status lead_task(struct task *task, void *arg)
         if (!failed(st) && !deposed(slice, turn)) {
             slice->epoch++;
             slice->role = SLICE_SERVING;
+            replica_changed(slice);
             break;
         }
         modules_follow(slice);
@@ -190,11 +193,9 @@ static void readers_wake(struct list_link *list, struct status st)
         wait_queue_wake_all(&container_of(link, struct pending, link)->readers, st);
 }
 
-static void hook_following(struct raft_log *log, uint32_t leader)
+void slice_depose(struct slice *slice)
 {
-    struct slice *slice = log->arg;
     const struct status st = slice_not_leader();
-    (void)leader;
     if (slice->role == SLICE_FOLLOWER) return;
     slice->turn++;
     slice->role = SLICE_FOLLOWER;
@@ -204,6 +205,12 @@ static void hook_following(struct raft_log *log, uint32_t leader)
     readers_wake(&slice->pending, st);
     readers_wake(&slice->prepared, st);
     wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+}
+
+static void hook_following(struct raft_log *log, uint32_t leader)
+{
+    (void)leader;
+    slice_depose(log->arg);
 }
 
 static void hook_batch_end(struct raft_log *log)
@@ -216,6 +223,23 @@ static void hook_config_changed(struct raft_log *log)
     struct slice *slice = log->arg;
     slice_lease_update(slice);
     wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+    replica_changed(slice);
+}
+
+static void hook_snapshot_send(struct raft_log *log, uint32_t node, bool learner)
+{
+    (void)learner;
+    snapshot_send(log->arg, node);
+}
+
+static void hook_member_damaged(struct raft_log *log, uint32_t node)
+{
+    replica_member_damaged(log->arg, node);
+}
+
+static void hook_removed(struct raft_log *log)
+{
+    replica_removed(log->arg);
 }
 
 // --- handing over ----------------------------------------------------------------------------------------
@@ -315,6 +339,9 @@ const struct raft_log_hooks slice_log_hooks = {
     .leading = hook_leading,
     .following = hook_following,
     .config_changed = hook_config_changed,
+    .snapshot_send = hook_snapshot_send,
+    .member_damaged = hook_member_damaged,
+    .removed = hook_removed,
     .note = hook_note,
     .noted = hook_noted,
 };

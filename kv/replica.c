@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/replica.h"
+
+#include <stdlib.h>
+
+#include "core/disk.h"
+#include "core/invariant.h"
+#include "core/log.h"
+#include "core/rpc.h"
+#include "kv/cluster.h"
+#include "kv/range.h"
+#include "kv/recovery.h"
+#include "kv/replica_wire.h"
+#include "kv/slice_internal.h"
+#include "kv/snapshot.h"
+
+#define LOAD_NS UINT64_C(1000000000)
+
+enum replica_method {
+    METHOD_CREATE = RPC_REPLICA,
+    METHOD_DESTROY,
+    METHOD_CHANGE,
+    METHOD_TRANSFER,
+    METHOD_LIST,
+};
+
+static struct kv_shard *kv_here(struct task *task, struct status *st)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    bool gone = kv == NULL || kv->stopping;
+    *st = gone ? status_make(E_ADMIN_SHUTDOWN, "storage is stopping") : STATUS_OK;
+    return gone ? NULL : kv;
+}
+
+static uint32_t shard_of_slice(const struct task *task, uint64_t slice)
+{
+    return kv_slice_shard(slice, task->shard->node->shard_count);
+}
+
+// --- the list in STORE, on shard 0 ------------------------------------------------------------------------
+
+struct line_change {
+    struct recovery_replica line;
+    uint64_t generation_expected; // Of the line as it is; UINT64_MAX: any.
+};
+
+static struct status line_write(
+    struct task *task, struct kv_node *node, const struct line_change *change)
+{
+    struct recovery_replica *line = recovery_replica_find(node->store, change->line.slice);
+    struct recovery_replica before = {.slice = change->line.slice, .state = RECOVERY_GONE};
+    if (line != NULL) before = *line;
+    if (change->generation_expected != UINT64_MAX &&
+        before.generation != change->generation_expected)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica has been replaced meanwhile");
+    *recovery_replica_get(node->store, change->line.slice) = change->line;
+    struct status st = recovery_store_write(task, node->dir, node->store);
+    if (failed(st)) *recovery_replica_get(node->store, change->line.slice) = before;
+    return st;
+}
+
+static struct status line_set(struct task *task, void *arg)
+{
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    if (kv == NULL) return st;
+    struct kv_node *node = kv->node;
+    while (node->store_busy)
+        TRY(task_wait(task, &node->store_waiters));
+    node->store_busy = true;
+    st = line_write(task, node, arg);
+    node->store_busy = false;
+    wait_queue_wake_one(&node->store_waiters, STATUS_OK);
+out:
+    return st;
+}
+
+struct status replica_line_set(
+    struct task *task, const struct recovery_replica *replica, uint64_t generation_expected)
+{
+    struct line_change change = {.line = *replica, .generation_expected = generation_expected};
+    return shard_call(task, 0, line_set, &change);
+}
+
+static struct status line_get(struct task *task, void *arg)
+{
+    struct recovery_replica *line = arg;
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    if (kv == NULL) return st;
+    const struct recovery_replica *found = recovery_replica_find(kv->node->store, line->slice);
+    if (found != NULL) *line = *found;
+    return STATUS_OK;
+}
+
+// --- making one --------------------------------------------------------------------------------------------
+
+struct creation {
+    uint64_t slice;
+    const struct raft_config *config;
+};
+
+// The node's cache is shared by its replicas.
+static void cache_share(struct kv_shard *kv, uint32_t count)
+{
+    uint64_t bytes =
+        kv->node->options.cache_bytes / kv->shard->node->shard_count / (count == 0 ? 1 : count);
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct status st = store_cache_set(kv->slices[i]->store, bytes);
+        if (failed(st)) log_warning(0, "cache of a store: %s", st.message);
+    }
+}
+
+static struct status create_files(struct task *task, struct kv_shard *kv,
+    const struct recovery_replica *line, const struct raft_config *config, struct slice **slice)
+{
+    struct slice_options options = {
+        .id = line->slice,
+        .generation = line->generation,
+        .home = recovery_home(task->arena, kv->node->dir, line->slice, line->generation),
+        .store = kv->node->options.store,
+        .cache_bytes = kv->node->options.cache_bytes / kv->shard->node->shard_count /
+                       (kv->slice_count + 1),
+    };
+    if (config != NULL) options.config = *config;
+    // What a snapshot that was cut short has left there.
+    struct status st = replica_home_erase(task, options.home);
+    if (failed(st)) return st;
+    return slice_open(task, kv, &options, slice);
+}
+
+static struct status create_here(struct task *task, void *arg)
+{
+    const struct creation *creation = arg;
+    struct slice *slice = NULL;
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    if (kv == NULL) return st;
+    if (kv_slice_find(kv, creation->slice) != NULL) return STATUS_OK;
+    if (kv->changing) return status_make(E_NOT_IN_PREREQUISITE_STATE, "a replica is being made");
+    kv->changing = true;
+    struct recovery_replica line = {.slice = creation->slice, .generation = UINT64_MAX};
+    TRY(shard_call(task, 0, line_get, &line));
+    const uint64_t before = line.generation;
+    line.generation = before + 1; // The first one is 0.
+    line.state = creation->config != NULL ? RECOVERY_FOUNDED : RECOVERY_HERE;
+    line.since = log_writer_appended(kv->log);
+    TRY(replica_line_set(task, &line, before));
+    st = create_files(task, kv, &line, creation->config, &slice);
+    if (!failed(st)) {
+        kv_slice_add(kv, slice);
+        cache_share(kv, kv->slice_count);
+        st = slice_start(task, slice);
+        if (failed(st)) slice_fail(slice, st, "starting a new replica");
+    }
+    if (failed(st)) {
+        const uint64_t made = line.generation;
+        line.state = RECOVERY_GONE;
+        if (slice == NULL && failed(replica_line_set(task, &line, made)))
+            log_warning(0, "slice %llu: a replica that could not be made stays listed",
+                (unsigned long long)line.slice);
+        goto out;
+    }
+    log_info(0, "slice %llu: new replica%s", (unsigned long long)line.slice,
+        creation->config != NULL ? " of a new slice" : "");
+    if (creation->config != NULL) TRY(slice_await(task, slice));
+out:
+    kv->changing = false;
+    return st;
+}
+
+// --- erasing one -------------------------------------------------------------------------------------------
+
+struct destruction {
+    uint64_t slice;
+    bool forced;
+};
+
+struct status replica_home_erase(struct task *task, const char *home)
+{
+    char **names;
+    struct status st = disk_list(task, home, &names);
+    if (status_is(st, E_UNDEFINED_FILE)) return STATUS_OK;
+    TRY(st);
+    for (char **name = names; *name != NULL; name++)
+        TRY(disk_unlink(task, arena_printf(task->arena, "%s/%s", home, *name)));
+out:
+    return st;
+}
+
+static struct status destroy_slice(struct task *task, struct kv_shard *kv, struct slice *slice)
+{
+    const struct recovery_replica line = {.slice = slice->id,
+        .generation = slice->generation,
+        .state = RECOVERY_GONE,
+        .since = log_writer_appended(kv->log)};
+    const char *home = recovery_home(task->arena, kv->node->dir, slice->id, slice->generation);
+    struct status st;
+    // From here on it is gone after a crash, too.
+    TRY(replica_line_set(task, &line, slice->generation));
+    slice_depose(slice);
+    slice_drain(task, slice);
+    while (slice->holders > 0) {
+        if (failed(task_wait(task, &slice->idle_waiters))) task_cancel_clear(task);
+    }
+    kv_slice_remove(kv, slice);
+    kv_slice_modules_fini(slice);
+    TRY(slice_stop(task, slice, false));
+    cache_share(kv, kv->slice_count);
+    TRY(replica_home_erase(task, home));
+    log_info(0, "slice %llu: replica erased", (unsigned long long)line.slice);
+out:
+    return st;
+}
+
+static struct status destroy_here(struct task *task, void *arg)
+{
+    const struct destruction *destruction = arg;
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    if (kv == NULL) return st;
+    struct slice *slice = kv_slice_find(kv, destruction->slice);
+    if (slice == NULL) return STATUS_OK;
+    bool member = raft_config_find(raft_log_config(&slice->log), kv->node->node_id) != NULL;
+    if (member && !slice->log.raft.removed && !destruction->forced)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica is a member of its slice");
+    if (kv->changing) return status_make(E_NOT_IN_PREREQUISITE_STATE, "a replica is being made");
+    kv->changing = true;
+    st = destroy_slice(task, kv, slice);
+    kv->changing = false;
+    return st;
+}
+
+// --- at the leader -----------------------------------------------------------------------------------------
+
+struct member_change {
+    uint64_t slice;
+    enum raft_change change;
+    uint32_t member;
+};
+
+static bool change_done(const struct slice *slice, const struct member_change *change)
+{
+    const struct raft_member *member =
+        raft_config_find(raft_log_config(&slice->log), change->member);
+    switch (change->change) {
+    case RAFT_ADD_LEARNER: return member != NULL;
+    case RAFT_PROMOTE: return member != NULL && !member->learner;
+    case RAFT_DEMOTE: return member != NULL && member->learner;
+    case RAFT_REMOVE: return member == NULL;
+    }
+    return false;
+}
+
+static struct status change_members(
+    struct task *task, struct slice *slice, const struct member_change *change)
+{
+    struct status st = slice_check_role(slice);
+    if (failed(st) || change_done(slice, change)) return st;
+    TRY(raft_log_config_change(&slice->log, change->change, change->member));
+    slice_lease_update(slice);
+    if (change->member == slice->damaged_member) slice->damaged_member = 0;
+    while (!change_done(slice, change)) {
+        TRY(task_wait(task, &slice->role_waiters));
+        if (!change_done(slice, change)) TRY(slice_check_role(slice));
+    }
+    log_info(0, "slice %llu: node %u %s", (unsigned long long)slice->id, change->member,
+        change->change == RAFT_ADD_LEARNER ? "joins as a learner"
+        : change->change == RAFT_PROMOTE   ? "is a voter"
+        : change->change == RAFT_DEMOTE    ? "is a learner"
+                                           : "is no member any more");
+out:
+    return st;
+}
+
+static struct status change_here(struct task *task, void *arg)
+{
+    const struct member_change *change = arg;
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, change->slice);
+    if (kv != NULL && slice == NULL) st = slice_not_leader();
+    if (failed(st)) return st;
+    slice_hold(slice);
+    st = change_members(task, slice, change);
+    slice_let_go(slice);
+    return st;
+}
+
+static struct status transfer_here(struct task *task, void *arg)
+{
+    const struct member_change *change = arg;
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, change->slice);
+    if (kv != NULL && slice == NULL) st = slice_not_leader();
+    if (failed(st)) return st;
+    return slice_transfer(task, slice, change->member);
+}
+
+// --- looking -----------------------------------------------------------------------------------------------
+
+void kv_replica_look(struct slice *slice, struct kv_replica *replica)
+{
+    struct store_figures figures;
+    store_figures(slice->store, &figures);
+    uint64_t now_ns = shard_now_ns(slice->shard);
+    uint64_t passed_ns = now_ns - slice->load_since_ns;
+    if (passed_ns >= LOAD_NS) {
+        // Half of it is the last period's: one quiet second does not move a leader.
+        uint64_t rate = (slice->load_count - slice->load_seen) * LOAD_NS / passed_ns;
+        slice->load_rate = (slice->load_rate + rate) / 2;
+        slice->load_seen = slice->load_count;
+        slice->load_since_ns = now_ns;
+    }
+    *replica = (struct kv_replica){
+        .slice = slice->id,
+        .role = slice->role,
+        .leader = slice_leader(slice),
+        .term = raft_log_term(&slice->log),
+        .applied_index = slice->applied_index,
+        .last_index = raft_log_last(&slice->log),
+        .closed = slice_closed(slice),
+        .bytes = figures.bytes,
+        .load = slice->load_rate,
+        .ranges = slice->ranges == NULL ? 0 : slice->ranges->count,
+        .receiving = slice->receiving,
+        .damaged_member = slice->damaged_member,
+        .config = *raft_log_config(&slice->log),
+    };
+}
+
+struct looking {
+    struct buffer *out;
+};
+
+static void replica_encode(struct buffer *out, const struct kv_replica *replica)
+{
+    wire_put_u64(out, replica->slice);
+    wire_put_u64(out, replica->role);
+    wire_put_u64(out, replica->leader);
+    wire_put_u64(out, replica->term);
+    wire_put_u64(out, replica->applied_index);
+    wire_put_u64(out, replica->last_index);
+    wire_put_u64(out, replica->closed.wall_ns);
+    wire_put_u64(out, replica->closed.logical);
+    wire_put_u64(out, replica->bytes);
+    wire_put_u64(out, replica->load);
+    wire_put_u64(out, replica->ranges);
+    wire_put_u64(out, replica->receiving);
+    wire_put_u64(out, replica->damaged_member);
+    wire_put_config(out, &replica->config);
+}
+
+static bool replica_decode(struct bytes *in, struct kv_replica *replica)
+{
+    uint64_t role, receiving;
+    *replica = (struct kv_replica){0};
+    bool whole =
+        wire_take_u64(in, &replica->slice) && wire_take_u64(in, &role) &&
+        wire_take_u32(in, &replica->leader) && wire_take_u64(in, &replica->term) &&
+        wire_take_u64(in, &replica->applied_index) && wire_take_u64(in, &replica->last_index) &&
+        wire_take_u64(in, &replica->closed.wall_ns) &&
+        wire_take_u32(in, &replica->closed.logical) && wire_take_u64(in, &replica->bytes) &&
+        wire_take_u64(in, &replica->load) && wire_take_u32(in, &replica->ranges) &&
+        wire_take_u64(in, &receiving) && wire_take_u32(in, &replica->damaged_member) &&
+        wire_take_config(in, &replica->config);
+    if (!whole || role > SLICE_SERVING) return false;
+    replica->role = (enum slice_role)role;
+    replica->receiving = receiving != 0;
+    return true;
+}
+
+// Encoded by each shard into a buffer of its own, one after the other.
+static struct status list_here(struct task *task, void *arg)
+{
+    struct looking *looking = arg;
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    if (kv == NULL) return st;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct kv_replica replica;
+        kv_replica_look(kv->slices[i], &replica);
+        replica_encode(looking->out, &replica);
+    }
+    return STATUS_OK;
+}
+
+static struct status list_node(struct task *task, struct buffer *out)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < task->shard->node->shard_count; i++) {
+        struct arena arena; // Not the task's: it is filled on another shard.
+        struct buffer piece;
+        struct looking looking = {&piece};
+        arena_init(&arena, NULL);
+        buffer_init(&piece, &arena);
+        st = shard_call(task, i, list_here, &looking);
+        if (!failed(st)) buffer_append_bytes(out, buffer_bytes(&piece));
+        arena_fini(&arena);
+        TRY(st);
+    }
+out:
+    return st;
+}
+
+// --- by RPC ------------------------------------------------------------------------------------------------
+
+static bool slice_valid(uint64_t slice)
+{
+    return slice >= 1 && slice <= KV_SLICES_MAX;
+}
+
+static struct status serve_create(
+    struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    struct bytes in = request->body;
+    struct raft_config config;
+    struct creation creation = {0};
+    uint64_t founded;
+    (void)reply;
+    if (!wire_take_u64(&in, &creation.slice) || !wire_take_u64(&in, &founded) ||
+        !wire_take_config(&in, &config) || in.size > 0 || !slice_valid(creation.slice))
+        return wire_malformed();
+    if (founded) creation.config = &config;
+    return shard_call(task, shard_of_slice(task, creation.slice), create_here, &creation);
+}
+
+static struct status serve_destroy(
+    struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    struct bytes in = request->body;
+    struct destruction destruction = {0};
+    uint64_t forced;
+    (void)reply;
+    if (!wire_take_u64(&in, &destruction.slice) || !wire_take_u64(&in, &forced) || in.size > 0 ||
+        !slice_valid(destruction.slice))
+        return wire_malformed();
+    destruction.forced = forced != 0;
+    return shard_call(task, shard_of_slice(task, destruction.slice), destroy_here, &destruction);
+}
+
+static bool change_take(struct bytes in, struct member_change *change)
+{
+    uint32_t kind;
+    if (!wire_take_u64(&in, &change->slice) || !wire_take_u32(&in, &kind) ||
+        !wire_take_u32(&in, &change->member) || in.size > 0)
+        return false;
+    change->change = (enum raft_change)kind;
+    return slice_valid(change->slice) && kind <= RAFT_REMOVE && change->member != 0;
+}
+
+static struct status serve_change(
+    struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    struct member_change change;
+    (void)reply;
+    if (!change_take(request->body, &change)) return wire_malformed();
+    return shard_call(task, shard_of_slice(task, change.slice), change_here, &change);
+}
+
+static struct status serve_transfer(
+    struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    struct member_change change;
+    (void)reply;
+    if (!change_take(request->body, &change)) return wire_malformed();
+    return shard_call(task, shard_of_slice(task, change.slice), transfer_here, &change);
+}
+
+static struct status serve_list(
+    struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    (void)request;
+    return list_node(task, reply);
+}
+
+static const struct rpc_method methods[] = {
+    {.id = METHOD_CREATE, .name = "replica.create", .class = TASK_SYSTEM, .call = serve_create},
+    {.id = METHOD_DESTROY, .name = "replica.destroy", .class = TASK_SYSTEM, .call = serve_destroy},
+    {.id = METHOD_CHANGE, .name = "replica.change", .class = TASK_SYSTEM, .call = serve_change},
+    {.id = METHOD_TRANSFER,
+        .name = "replica.transfer",
+        .class = TASK_SYSTEM,
+        .call = serve_transfer},
+    {.id = METHOD_LIST, .name = "replica.list", .class = TASK_SYSTEM, .call = serve_list},
+};
+
+void replica_register(void)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        rpc_method_register(&methods[i]);
+    snapshot_register();
+}
+
+static struct status ask(struct task *task, uint32_t node, enum replica_method method,
+    struct buffer *body, struct bytes *reply)
+{
+    struct rpc_call call = {.node = node,
+        .shard = RPC_ANY_SHARD,
+        .method = (uint16_t)method,
+        .body = buffer_bytes(body)};
+    struct status st = rpc_call(task, &call);
+    if (reply != NULL) *reply = call.reply;
+    return st;
+}
+
+static bool is_here(const struct task *task, uint32_t node)
+{
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    return kv != NULL && kv->node->node_id == node;
+}
+
+struct status kv_replica_create(
+    struct task *task, uint32_t node, uint64_t slice, const struct raft_config *config)
+{
+    struct creation creation = {.slice = slice, .config = config};
+    invariant(slice_valid(slice));
+    if (is_here(task, node))
+        return shard_call(task, shard_of_slice(task, slice), create_here, &creation);
+    struct buffer body;
+    const struct raft_config none = {0};
+    struct arena_mark mark = arena_mark(task->arena);
+    buffer_init(&body, task->arena);
+    wire_put_u64(&body, slice);
+    wire_put_u64(&body, config != NULL);
+    wire_put_config(&body, config == NULL ? &none : config);
+    struct status st = ask(task, node, METHOD_CREATE, &body, NULL);
+    if (!failed(st)) arena_release(task->arena, mark);
+    return st;
+}
+
+struct status kv_replica_destroy(struct task *task, uint32_t node, uint64_t slice, bool forced)
+{
+    struct destruction destruction = {.slice = slice, .forced = forced};
+    invariant(slice_valid(slice));
+    if (is_here(task, node))
+        return shard_call(task, shard_of_slice(task, slice), destroy_here, &destruction);
+    struct buffer body;
+    struct arena_mark mark = arena_mark(task->arena);
+    buffer_init(&body, task->arena);
+    wire_put_u64(&body, slice);
+    wire_put_u64(&body, forced);
+    struct status st = ask(task, node, METHOD_DESTROY, &body, NULL);
+    if (!failed(st)) arena_release(task->arena, mark);
+    return st;
+}
+
+static struct status change_ask(struct task *task, uint32_t node, enum replica_method method,
+    struct member_change *change)
+{
+    invariant(slice_valid(change->slice));
+    if (is_here(task, node))
+        return shard_call(task, shard_of_slice(task, change->slice),
+            method == METHOD_CHANGE ? change_here : transfer_here, change);
+    struct buffer body;
+    struct arena_mark mark = arena_mark(task->arena);
+    buffer_init(&body, task->arena);
+    wire_put_u64(&body, change->slice);
+    wire_put_u64(&body, change->change);
+    wire_put_u64(&body, change->member);
+    struct status st = ask(task, node, method, &body, NULL);
+    if (!failed(st)) arena_release(task->arena, mark);
+    return st;
+}
+
+struct status kv_replica_change(struct task *task, uint32_t node, uint64_t slice,
+    enum raft_change change, uint32_t member)
+{
+    struct member_change asked = {.slice = slice, .change = change, .member = member};
+    return change_ask(task, node, METHOD_CHANGE, &asked);
+}
+
+struct status kv_replica_transfer(
+    struct task *task, uint32_t node, uint64_t slice, uint32_t member)
+{
+    struct member_change asked = {.slice = slice, .member = member};
+    return change_ask(task, node, METHOD_TRANSFER, &asked);
+}
+
+struct status kv_replicas(struct task *task, uint32_t node, struct arena *arena,
+    struct kv_replica **replicas, uint32_t *count)
+{
+    struct buffer body;
+    struct bytes list;
+    struct status st;
+    uint32_t capacity = 0;
+    *replicas = NULL;
+    *count = 0;
+    buffer_init(&body, arena);
+    if (is_here(task, node)) {
+        TRY(list_node(task, &body));
+        list = buffer_bytes(&body);
+    } else {
+        TRY(ask(task, node, METHOD_LIST, &body, &list));
+    }
+    while (list.size > 0) {
+        if (*count == capacity) {
+            uint32_t grown = capacity == 0 ? 16 : capacity * 2;
+            *replicas = arena_grow(arena, *replicas, capacity * sizeof **replicas,
+                grown * sizeof **replicas);
+            capacity = grown;
+        }
+        if (!replica_decode(&list, &(*replicas)[(*count)++])) return wire_malformed();
+    }
+out:
+    return st;
+}
+
+// --- told by the slice's role --------------------------------------------------------------------------------
+
+void replica_changed(struct slice *slice)
+{
+    const struct raft_config *config = raft_log_config(&slice->log);
+    struct cluster_slice where = {
+        .slice = slice->id,
+        .term = raft_log_term(&slice->log),
+        .config = config->index,
+        .leader = slice_leader(slice),
+    };
+    if (slice->role != SLICE_SERVING) return;
+    for (uint32_t i = 0; i < config->count; i++) {
+        if (config->members[i].learner)
+            where.learners[where.learner_count++] = config->members[i].node;
+        else
+            where.voters[where.voter_count++] = config->members[i].node;
+    }
+    cluster_slice_announce(slice->shard, &where);
+}
+
+struct removal {
+    struct destruction destruction;
+};
+
+static struct status removal_task(struct task *task, void *arg)
+{
+    struct removal *removal = arg;
+    struct status st = destroy_here(task, &removal->destruction);
+    if (failed(st) && !status_is(st, E_ADMIN_SHUTDOWN))
+        log_warning(0, "slice %llu: replica is to be erased: %s",
+            (unsigned long long)removal->destruction.slice, st.message);
+    free(removal);
+    return st;
+}
+
+void replica_removed(struct slice *slice)
+{
+    struct removal *removal = malloc(sizeof *removal);
+    if (removal == NULL) return; // Told again.
+    *removal = (struct removal){.destruction = {.slice = slice->id}};
+    struct status st = task_start(
+        slice->shard, &(struct task_options){
+                          .fn = removal_task, .arg = removal, .kind = "slice erase", .class = TASK_SYSTEM});
+    if (failed(st)) free(removal);
+}
+
+void replica_member_damaged(struct slice *slice, uint32_t node)
+{
+    slice->damaged_member = node;
+}
