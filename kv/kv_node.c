@@ -9,6 +9,7 @@
 #include "kv/checkpoint.h"
 #include "kv/key.h"
 #include "kv/recovery.h"
+#include "kv/replica.h"
 #include "kv/slice_internal.h"
 
 #define SLICES_PER_SHARD_DEFAULT 2u
@@ -271,6 +272,7 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     invariant(task->shard->index == 0 && kv_node_of(node) == NULL);
     struct kv_node *kv = calloc(1, sizeof *kv);
     invariant(kv != NULL);
+    replica_register();
     kv->node = node;
     kv->options = *options;
     if (kv->options.cache_bytes == 0) kv->options.cache_bytes = CACHE_BYTES_DEFAULT;
