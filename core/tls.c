@@ -514,3 +514,10 @@ const char *tls_session_version(const struct tls_session *session)
 {
     return SSL_get_version(session->ssl);
 }
+
+const char *tls_session_cipher(const struct tls_session *session, int *bits)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(session->ssl);
+    *bits = cipher == NULL ? 0 : SSL_CIPHER_get_bits(cipher, NULL);
+    return cipher == NULL ? "" : SSL_CIPHER_standard_name(cipher);
+}

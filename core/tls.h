@@ -77,3 +77,5 @@ const char *tls_session_peer_name(const struct tls_session *session);
 // none.
 const char *const *tls_session_peer_uris(const struct tls_session *session);
 const char *tls_session_version(const struct tls_session *session); // "TLSv1.3"
+// "TLS_AES_128_GCM_SHA256" and its strength.
+const char *tls_session_cipher(const struct tls_session *session, int *bits);

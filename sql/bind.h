@@ -55,7 +55,7 @@ struct range_column {
     struct scalar *scalar; // A variable.
     bool hidden;           // Not in `*`.
     bool merged;           // By JOIN USING: found by its plain name through the merged one.
-    uint32_t table_id;
+    uint32_t table_oid;
     uint16_t attribute;
 };
 struct range { // A table reference that columns can be qualified with.
@@ -150,7 +150,7 @@ struct output {
     var_id var;
     struct type type;
     struct scalar *source; // A literal of unknown type, while it may still be coerced; or NULL.
-    uint32_t table_id;
+    uint32_t table_oid;
     uint16_t attribute;
     uint32_t position;
 };

@@ -131,7 +131,7 @@ struct range *bind_add_table_range(struct binder *binder, struct from_names *nam
         range->columns[count++] = (struct range_column){.name = column->name,
             .scalar = scalar_var(binder->arena, base + i, column->type, POSITION_NONE),
             .hidden = column->hidden,
-            .table_id = table->id,
+            .table_oid = pg_relation_oid(table),
             .attribute = (uint16_t)column->id};
     }
     range->column_count = count;
@@ -162,7 +162,7 @@ static struct range *query_range(
         const struct output *column = &query->columns[i];
         range->columns[i] = (struct range_column){.name = column->name,
             .scalar = scalar_var(binder->arena, column->var, column->type, POSITION_NONE),
-            .table_id = column->table_id,
+            .table_oid = column->table_oid,
             .attribute = column->attribute};
     }
     return range;
@@ -190,7 +190,7 @@ static struct status bind_view(struct binder *binder, const struct relation *rel
     if (item->alias == NULL) range->schema = item->table.name.schema;
     for (uint32_t i = 0; i < range->column_count; i++) {
         if (i < table->column_count) range->columns[i].name = table->columns[i].name;
-        range->columns[i].table_id = table->id;
+        range->columns[i].table_oid = pg_relation_oid(table);
         range->columns[i].attribute = (uint16_t)(i + 1);
     }
     TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));

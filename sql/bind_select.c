@@ -40,7 +40,7 @@ static void plain_column(
         for (uint32_t i = 0; i < range->column_count; i++)
             if (range->columns[i].scalar->kind == SCALAR_VAR &&
                 range->columns[i].scalar->var == scalar->var) {
-                target->table_id = range->columns[i].table_id;
+                target->table_oid = range->columns[i].table_oid;
                 target->attribute = range->columns[i].attribute;
             }
 }
@@ -56,7 +56,7 @@ static struct status expand_star(struct binder *binder, struct scope *scope,
         TRY(add_target(binder, list,
             (struct target_scalar){.name = columns[i].name,
                 .scalar = columns[i].scalar,
-                .table_id = columns[i].table_id,
+                .table_oid = columns[i].table_oid,
                 .attribute = columns[i].attribute,
                 .named = true}));
 
@@ -125,7 +125,7 @@ static struct status project_targets(struct binder *binder, struct target_scalar
         if (!unknowns) TRY(bind_resolve_unknown(binder, &target->scalar));
         struct output output = {.name = target->name,
             .type = target->scalar->type,
-            .table_id = target->table_id,
+            .table_oid = target->table_oid,
             .attribute = target->attribute,
             .position = target->scalar->position};
         if (literal && scalar_is_unknown(target->scalar)) {

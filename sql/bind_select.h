@@ -8,7 +8,7 @@
 struct target_scalar {
     const char *name;
     struct scalar *scalar;
-    uint32_t table_id;
+    uint32_t table_oid;
     uint16_t attribute;
     bool named; // Has an alias, or is a column: ORDER BY can mean it.
 };

@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "core/shard.h"
 #include "sql/as_of.h"
+#include "sql/deparse.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
 #include "sql/settings.h"
@@ -221,6 +222,24 @@ static struct status refuse_in_failed(const struct session *session, const struc
         "current transaction is aborted, commands ignored until end of transaction block");
 }
 
+// What a statement within a statement (EXPLAIN) takes for its parameters is what the outer one takes.
+static struct status inner_parameters(
+    struct task *task, struct session *session, struct prepared *prepared, uint32_t declared_count)
+{
+    struct prepared *inner;
+    struct buffer text;
+    if (prepared->param_count == 0 || prepared->statement->tag != STATEMENT_EXPLAIN) return STATUS_OK;
+    buffer_init(&text, &session->statement_arena);
+    deparse_statement(&text, prepared->statement->as.explain->statement, 0);
+    struct status st = prepared_make(task, session, buffer_bytes(&text), NULL,
+        prepared->param_types, declared_count, &inner);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < inner->param_count && i < prepared->param_count; i++)
+        prepared->param_types[i] = inner->param_types[i];
+    prepared_release(inner);
+    return st;
+}
+
 struct status prepared_make(struct task *task, struct session *session, struct bytes text,
     struct statement *statement, const struct type *declared, uint32_t declared_count,
     struct prepared **out)
@@ -251,7 +270,9 @@ struct status prepared_make(struct task *task, struct session *session, struct b
                 "%s is not supported", statement_name(statement)));
     }
     TRY(refuse_in_failed(session, prepared));
-    if (prepared->handler == NULL) {
+    if (prepared->handler != NULL) {
+        TRY(inner_parameters(task, session, prepared, declared_count));
+    } else {
         TRY(session_begin_if_idle(task, session));
         TRY(build_plan(task, session, prepared));
     }

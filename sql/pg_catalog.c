@@ -408,7 +408,7 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
 {
     const struct type_info *info = type_info(type.oid);
     const struct pg_type_functions *functions = pg_type_functions(type.oid);
-    bool has_default = column != NULL && (column->default_sql != NULL || column->generated_sql != NULL);
+    bool has_default = column != NULL && pg_column_default(column) != NULL;
     struct datum row[] = {datum_int(relation), datum_text(name), datum_int(type.oid), datum_int(-1),
         datum_int(info == NULL ? -1 : info->length), datum_int(number), datum_int(type_is_array(type.oid) ? 1 : 0),
         datum_int(-1), datum_int(type.typmod), datum_bool(type_is_by_value(type.oid)),
@@ -419,6 +419,42 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
         datum_int(column != NULL && column->generated_sql != NULL ? 's' : 0), datum_bool(false), datum_bool(true),
         datum_int(0), datum_int(pg_type_collation(type.oid)), DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL};
     return virtual_table_row(sink, row);
+}
+
+const char *pg_column_default(const struct column_desc *column)
+{
+    if (column->generated_sql != NULL) return column->generated_sql;
+    return column->identity != 0 ? NULL : column->default_sql;
+}
+
+// An expression's column of an index is named like the function it calls, or "expr".
+static const char *expression_name(struct arena *arena, const char *sql)
+{
+    size_t size = 0;
+    while ((sql[size] >= 'a' && sql[size] <= 'z') || (sql[size] >= '0' && sql[size] <= '9') || sql[size] == '_')
+        size++;
+    return size > 0 && sql[size] == '(' ? arena_string(arena, bytes_of(sql, size)) : "expr";
+}
+
+static struct status index_attribute_rows(
+    struct pg_rows *rows, const struct table_desc *table, const struct index_desc *index)
+{
+    struct status st = STATUS_OK;
+    uint32_t relation = pg_index_oid(table->id, index->id);
+    for (uint32_t j = 0; j < index->column_count + index->stored_count; j++) {
+        const struct index_column *part = j < index->column_count ? &index->columns[j] : NULL;
+        if (part != NULL && part->expression_sql != NULL) {
+            TRY(attribute_row(rows->sink, relation, expression_name(&rows->arena, part->expression_sql),
+                TYPE_OF(part->column_id), (int64_t)j + 1, NULL));
+            continue;
+        }
+        const struct column_desc *column = table_column_by_id(
+            table, part != NULL ? part->column_id : index->stored[j - index->column_count]);
+        if (column == NULL) continue;
+        TRY(attribute_row(rows->sink, relation, column->name, column->type, (int64_t)j + 1, NULL));
+    }
+out:
+    return st;
 }
 
 static struct status sequence_attribute_rows(struct pg_rows *rows, const struct table_desc *table)
@@ -443,12 +479,7 @@ static struct status table_attribute_rows(struct pg_rows *rows, const struct tab
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
         if (!pg_index_shown(table, index)) continue;
-        for (uint32_t j = 0; j < index->column_count + index->stored_count; j++) {
-            uint32_t id = j < index->column_count ? index->columns[j].column_id : index->stored[j - index->column_count];
-            const struct column_desc *column = table_column_by_id(table, id);
-            if (column == NULL) continue;
-            TRY(attribute_row(rows->sink, pg_index_oid(table->id, index->id), column->name, column->type, (int64_t)j + 1, NULL));
-        }
+        TRY(index_attribute_rows(rows, table, index));
     }
 out:
     return st;
@@ -476,7 +507,7 @@ static struct status table_attrdef_rows(struct pg_rows *rows, const struct table
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
-        const char *text = column->generated_sql != NULL ? column->generated_sql : column->default_sql;
+        const char *text = pg_column_default(column);
         if (text == NULL || column->hidden) continue;
         TRY(catalog_expression_text(rows->task, rows->session, &rows->arena, text, &text));
         struct datum row[] = {datum_int(pg_default_oid(table->id, column->id)), datum_int(pg_oid(table->id)),
@@ -517,6 +548,25 @@ static struct datum vector(struct arena *arena, type_oid element, const int64_t 
     return failed(st) ? DATUM_NULL : result;
 }
 
+static type_oid index_column_type(const struct table_desc *table, const struct index_column *part)
+{
+    if (part->expression_sql != NULL) return part->column_id;
+    const struct column_desc *column = table_column_by_id(table, part->column_id);
+    return column == NULL ? 0 : column->type.oid;
+}
+
+static struct datum index_expressions(struct arena *arena, const struct index_desc *index)
+{
+    struct buffer out;
+    buffer_init(&out, arena);
+    for (uint32_t j = 0; j < index->column_count; j++) {
+        if (index->columns[j].expression_sql == NULL) continue;
+        if (out.size > 0) buffer_append_string(&out, ", ");
+        buffer_append_string(&out, index->columns[j].expression_sql);
+    }
+    return out.size == 0 ? DATUM_NULL : datum_bytes(buffer_bytes(&out));
+}
+
 static struct status table_index_rows(struct pg_rows *rows, const struct table_desc *table)
 {
     struct status st = STATUS_OK;
@@ -526,9 +576,15 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
         uint32_t keys = index->column_count, all = keys + index->stored_count;
         int64_t *numbers_of = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
         int64_t *options = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
-        int64_t *zeros = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
+        int64_t *classes = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
+        int64_t *collations = ARENA_ARRAY(&rows->arena, int64_t, all + 1u);
         for (uint32_t j = 0; j < all; j++) {
-            if (j < keys) options[j] = index->columns[j].descending ? 3 : 0;
+            if (j < keys) {
+                type_oid type = index_column_type(table, &index->columns[j]);
+                options[j] = index->columns[j].descending ? 3 : 0;
+                classes[j] = pg_operator_class(type);
+                collations[j] = pg_type_collation(type);
+            }
             if (j < keys && index->columns[j].expression_sql != NULL) continue;
             numbers_of[j] = pg_attnum(table, j < keys ? index->columns[j].column_id : index->stored[j - keys]);
         }
@@ -536,8 +592,9 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
             datum_int(all), datum_int(keys), datum_bool(index->unique || index->primary), datum_bool(false),
             datum_bool(index->primary), datum_bool(false), datum_bool(true), datum_bool(false), datum_bool(true),
             datum_bool(false), datum_bool(true), datum_bool(true), datum_bool(false),
-            vector(&rows->arena, TYPE_INT2, numbers_of, all), vector(&rows->arena, TYPE_OID, zeros, keys),
-            vector(&rows->arena, TYPE_OID, zeros, keys), vector(&rows->arena, TYPE_INT2, options, keys), DATUM_NULL,
+            vector(&rows->arena, TYPE_INT2, numbers_of, all), vector(&rows->arena, TYPE_OID, collations, keys),
+            vector(&rows->arena, TYPE_OID, classes, keys), vector(&rows->arena, TYPE_INT2, options, keys),
+            index_expressions(&rows->arena, index),
             index->predicate_sql == NULL ? DATUM_NULL : datum_text(index->predicate_sql)};
         TRY(virtual_table_row(rows->sink, row));
     }
@@ -669,7 +726,7 @@ static struct status constraint_rows(
     return pg_each_table(task, session, sink, table_constraint_rows);
 }
 
-// --- pg_sequence, pg_rewrite, pg_depend --------------------------------------------------------------------
+// --- pg_sequence --------------------------------------------------------------------
 
 static const struct virtual_column sequence_columns[] = {{"seqrelid", TYPE_OID}, {"seqtypid", TYPE_OID},
     {"seqstart", TYPE_INT8}, {"seqincrement", TYPE_INT8}, {"seqmax", TYPE_INT8}, {"seqmin", TYPE_INT8},
@@ -691,31 +748,6 @@ static struct status sequence_rows(
     return pg_each_table(task, session, sink, table_sequence_row);
 }
 
-static const struct virtual_column depend_columns[] = {{"classid", TYPE_OID}, {"objid", TYPE_OID},
-    {"objsubid", TYPE_INT4}, {"refclassid", TYPE_OID}, {"refobjid", TYPE_OID}, {"refobjsubid", TYPE_INT4},
-    {"deptype", TYPE_CHAR_INTERNAL}};
-
-// Owned sequences: what tools look for here.
-static struct status table_depend_rows(struct pg_rows *rows, const struct table_desc *table)
-{
-    if (table->kind != RELATION_SEQUENCE || table->sequence.owner_table == 0) return STATUS_OK;
-    const struct table_desc *owner;
-    struct status st =
-        catalog_table_by_id(rows->task, rows->session, table->sequence.owner_table, &owner);
-    if (failed(st)) return st;
-    const struct column_desc *column = table_column_by_id(owner, table->sequence.owner_column);
-    struct datum row[] = {datum_int(PG_CLASS_OID), datum_int(pg_oid(table->id)), datum_int(0),
-        datum_int(PG_CLASS_OID), datum_int(pg_oid(owner->id)), datum_int(pg_attnum(owner, table->sequence.owner_column)),
-        datum_int(column != NULL && column->identity != 0 ? 'i' : 'a')};
-    return virtual_table_row(rows->sink, row);
-}
-
-static struct status depend_rows(
-    struct task *task, struct session *session, struct virtual_table_sink *sink)
-{
-    return pg_each_table(task, session, sink, table_depend_rows);
-}
-
 #define TABLE(table_name, columns_array, rows_function) \
     {.schema = "pg_catalog", .name = table_name, .columns = columns_array, \
         .column_count = COUNT(columns_array), .rows = rows_function}
@@ -727,7 +759,6 @@ static const struct virtual_table tables[] = {
     TABLE("pg_index", index_table_columns, index_rows),
     TABLE("pg_constraint", constraint_columns, constraint_rows),
     TABLE("pg_sequence", sequence_columns, sequence_rows),
-    TABLE("pg_depend", depend_columns, depend_rows),
 };
 
 void pg_catalog_register(void)
@@ -737,6 +768,9 @@ void pg_catalog_register(void)
     pg_catalog_types_register();
     pg_catalog_views_register();
     pg_catalog_activity_register();
+    pg_catalog_depend_register();
+    pg_catalog_operators_register();
+    pg_catalog_counters_register();
     pg_catalog_empty_register();
     information_schema_register();
     information_schema_constraints_register();

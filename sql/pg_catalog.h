@@ -141,6 +141,12 @@ struct pg_type_functions {
     uint32_t typmod_in, typmod_out;
 };
 const struct pg_type_functions *pg_type_functions(type_oid type);
+// Argument types of the first to the fourth of them; returns how many.
+uint32_t pg_type_function_args(
+    const struct pg_type_functions *functions, unsigned which, type_oid args[3]);
+uint32_t pg_operator_class(type_oid type); // The default one of B-trees; 0: there is none.
+// Text of the default or generating expression; NULL: none. An identity column's sequence is no default.
+const char *pg_column_default(const struct column_desc *column);
 uint32_t pg_type_collation(type_oid type); // pg_type.typcollation; 0: takes none.
 
 // --- rows by column name: sql/pg_table.c -------------------------------------------------------------------
@@ -196,6 +202,9 @@ void pg_catalog_types_register(void);
 void pg_catalog_views_register(void);
 void pg_catalog_activity_register(void);
 void pg_catalog_empty_register(void);
+void pg_catalog_depend_register(void);
+void pg_catalog_operators_register(void);
+void pg_catalog_counters_register(void);
 void information_schema_register(void);
 void information_schema_constraints_register(void);
 void information_schema_privileges_register(void);

@@ -7,11 +7,13 @@
 #include "core/env.h"
 #include "core/shard.h"
 #include "core/text.h"
+#include "core/tls.h"
 #include "sql/datetime.h"
 #include "sql/execute.h"
 #include "sql/function_table.h"
 #include "sql/pg_catalog.h"
 #include "sql/pgwire.h"
+#include "sql/pgwire_conn.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
 #include "sql/timezone.h"
@@ -31,6 +33,8 @@ struct activity {
     const char *user, *database, *application, *address, *query, *state;
     int64_t start_us, txn_us, statement_us;
     bool in_txn;
+    const char *tls_version, *tls_cipher, *tls_peer; // NULL: no TLS; no certificate.
+    int tls_bits;
 };
 struct activity_call {
     uint64_t tenant;
@@ -66,6 +70,14 @@ static struct status collect(struct task *task, void *arg)
             .txn_us = at->txn_start_us,
             .statement_us = at->statement_start_us,
             .in_txn = at->txn_state != TXN_IDLE};
+        struct tls_session *tls = at->wire == NULL ? NULL : conn_tls(at->wire->conn);
+        if (tls != NULL) {
+            activity->tls_version = arena_strdup(arena, tls_session_version(tls));
+            activity->tls_cipher =
+                arena_strdup(arena, tls_session_cipher(tls, &activity->tls_bits));
+            const char *peer = tls_session_peer_name(tls);
+            if (peer != NULL) activity->tls_peer = arena_printf(arena, "/CN=%s", peer);
+        }
         call->first = activity;
     }
     return STATUS_OK;
@@ -141,6 +153,64 @@ out:
     st = status_copy(task->arena, st);
     arena_fini(&call.arena);
     return st;
+}
+
+// Whose connection is encrypted, and how: one's own, and all to those who may see all.
+static struct status each_connection(struct task *task, struct session *session,
+    struct virtual_table_sink *sink,
+    struct status (*send)(struct pg_row *row, const struct activity *activity, bool may_see))
+{
+    struct status st;
+    struct pg_row row;
+    struct activity_call call = {.tenant = session->tenant};
+    bool all = session->superuser || session->internal;
+    arena_init(&call.arena, NULL);
+    if (!all) TRY(privilege_has_system(task, session, session->user, "VIEWACTIVITY", &all));
+    TRY(collect_all(task, &call));
+    for (const struct activity *at = call.first; at != NULL; at = at->next) {
+        bool member = all;
+        if (!member) TRY(role_is_member(task, session, session->user, at->user, &member));
+        pg_row_begin(&row, sink);
+        pg_put_int(&row, "pid", at->process);
+        TRY(send(&row, at, member));
+    }
+out:
+    st = status_copy(task->arena, st);
+    arena_fini(&call.arena);
+    return st;
+}
+
+static struct status ssl_row(struct pg_row *row, const struct activity *activity, bool may_see)
+{
+    if (!may_see) return pg_row_send(row);
+    pg_put_bool(row, "ssl", activity->tls_version != NULL);
+    if (activity->tls_version != NULL) {
+        pg_put_text(row, "version", activity->tls_version);
+        pg_put_text(row, "cipher", activity->tls_cipher);
+        pg_put_int(row, "bits", activity->tls_bits);
+        pg_put_text(row, "client_dn", activity->tls_peer);
+    }
+    return pg_row_send(row);
+}
+
+ROWS(ssl_rows)
+{
+    return each_connection(task, session, sink, ssl_row);
+}
+
+static struct status gssapi_row(struct pg_row *row, const struct activity *activity, bool may_see)
+{
+    (void)activity;
+    if (may_see) {
+        pg_put_bool(row, "gss_authenticated", false);
+        pg_put_bool(row, "encrypted", false);
+    }
+    return pg_row_send(row);
+}
+
+ROWS(gssapi_rows)
+{
+    return each_connection(task, session, sink, gssapi_row);
 }
 
 // Counters that nobody keeps are NULL.
@@ -349,6 +419,13 @@ static const struct pg_table tables[] = {
         "wait_event text, state text, backend_xid xid, backend_xmin xid, query_id int8, "
         "query text, backend_type text",
         activity_rows},
+    {"pg_stat_ssl",
+        "pid int4, ssl bool, version text, cipher text, bits int4, client_dn text, "
+        "client_serial numeric, issuer_dn text",
+        ssl_rows},
+    {"pg_stat_gssapi",
+        "pid int4, gss_authenticated bool, principal text, encrypted bool",
+        gssapi_rows},
     {"pg_stat_database",
         "datid oid, datname name, numbackends int4, xact_commit int8, "
         "xact_rollback int8, blks_read int8, blks_hit int8, tup_returned int8, "

@@ -13,13 +13,6 @@ static const struct pg_table tables[] = {
         "oid oid, amprocfamily oid, amproclefttype oid, amprocrighttype oid, "
         "amprocnum int2, amproc regproc",
         NULL},
-    {"pg_opclass",
-        "oid oid, opcmethod oid, opcname name, opcnamespace oid, opcowner oid, "
-        "opcfamily oid, opcintype oid, opcdefault bool, opckeytype oid",
-        NULL},
-    {"pg_opfamily",
-        "oid oid, opfmethod oid, opfname name, opfnamespace oid, opfowner oid",
-        NULL},
     {"pg_available_extensions",
         "name name, default_version text, installed_version text, comment text",
         NULL},
@@ -125,10 +118,6 @@ static const struct pg_table tables[] = {
         "restart_lsn pg_lsn, confirmed_flush_lsn pg_lsn, wal_status text, "
         "safe_wal_size int8, two_phase bool",
         NULL},
-    {"pg_rewrite",
-        "oid oid, rulename name, ev_class oid, ev_type char, ev_enabled char, "
-        "is_instead bool, ev_qual pg_node_tree, ev_action pg_node_tree",
-        NULL},
     {"pg_rules",
         "schemaname name, tablename name, rulename name, definition text",
         NULL},
@@ -224,6 +213,105 @@ static const struct pg_table tables[] = {
         "most_common_freqs float4[], histogram_bounds anyarray, correlation float4, "
         "most_common_elems anyarray, most_common_elem_freqs float4[], "
         "elem_count_histogram float4[]",
+        NULL},
+    {"pg_backend_memory_contexts",
+        "name text, ident text, parent text, level int4, total_bytes int8, "
+        "total_nblocks int8, free_bytes int8, free_chunks int8, used_bytes int8",
+        NULL},
+    {"pg_config",
+        "name text, setting text",
+        NULL},
+    {"pg_hba_file_rules",
+        "line_number int4, type text, database text[], user_name text[], address text, "
+        "netmask text, auth_method text, options text[], error text",
+        NULL},
+    {"pg_ident_file_mappings",
+        "line_number int4, map_name text, sys_name text, pg_username text, error text",
+        NULL},
+    {"pg_shmem_allocations",
+        "name text, off int8, size int8, allocated_size int8",
+        NULL},
+    {"pg_stat_archiver",
+        "archived_count int8, last_archived_wal text, last_archived_time timestamptz, "
+        "failed_count int8, last_failed_wal text, last_failed_time timestamptz, "
+        "stats_reset timestamptz",
+        NULL},
+    {"pg_stat_bgwriter",
+        "checkpoints_timed int8, checkpoints_req int8, checkpoint_write_time float8, "
+        "checkpoint_sync_time float8, buffers_checkpoint int8, buffers_clean int8, "
+        "maxwritten_clean int8, buffers_backend int8, buffers_backend_fsync int8, "
+        "buffers_alloc int8, stats_reset timestamptz",
+        NULL},
+    {"pg_stat_database_conflicts",
+        "datid oid, datname name, confl_tablespace int8, confl_lock int8, "
+        "confl_snapshot int8, confl_bufferpin int8, confl_deadlock int8",
+        NULL},
+    {"pg_stat_recovery_prefetch",
+        "stats_reset timestamptz, prefetch int8, hit int8, skip_init int8, "
+        "skip_new int8, skip_fpw int8, skip_rep int8, wal_distance int4, "
+        "block_distance int4, io_depth int4",
+        NULL},
+    {"pg_stat_slru",
+        "name text, blks_zeroed int8, blks_hit int8, blks_read int8, "
+        "blks_written int8, blks_exists int8, flushes int8, truncates int8, "
+        "stats_reset timestamptz",
+        NULL},
+    {"pg_stat_sys_indexes",
+        "relid oid, indexrelid oid, schemaname name, relname name, indexrelname name, "
+        "idx_scan int8, idx_tup_read int8, idx_tup_fetch int8",
+        NULL},
+    {"pg_stat_sys_tables",
+        "relid oid, schemaname name, relname name, seq_scan int8, seq_tup_read int8, "
+        "idx_scan int8, idx_tup_fetch int8, n_tup_ins int8, n_tup_upd int8, "
+        "n_tup_del int8, n_tup_hot_upd int8, n_live_tup int8, n_dead_tup int8, "
+        "n_mod_since_analyze int8, n_ins_since_vacuum int8, last_vacuum timestamptz, "
+        "last_autovacuum timestamptz, last_analyze timestamptz, "
+        "last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8, "
+        "analyze_count int8, autoanalyze_count int8",
+        NULL},
+    {"pg_stat_wal",
+        "wal_records int8, wal_fpi int8, wal_bytes numeric, wal_buffers_full int8, "
+        "wal_write int8, wal_sync int8, wal_write_time float8, wal_sync_time float8, "
+        "stats_reset timestamptz",
+        NULL},
+    {"pg_stat_xact_sys_tables",
+        "relid oid, schemaname name, relname name, seq_scan int8, seq_tup_read int8, "
+        "idx_scan int8, idx_tup_fetch int8, n_tup_ins int8, n_tup_upd int8, "
+        "n_tup_del int8, n_tup_hot_upd int8",
+        NULL},
+    {"pg_statio_sys_indexes",
+        "relid oid, indexrelid oid, schemaname name, relname name, indexrelname name, "
+        "idx_blks_read int8, idx_blks_hit int8",
+        NULL},
+    {"pg_statio_sys_sequences",
+        "relid oid, schemaname name, relname name, blks_read int8, blks_hit int8",
+        NULL},
+    {"pg_statio_sys_tables",
+        "relid oid, schemaname name, relname name, heap_blks_read int8, "
+        "heap_blks_hit int8, idx_blks_read int8, idx_blks_hit int8, "
+        "toast_blks_read int8, toast_blks_hit int8, tidx_blks_read int8, "
+        "tidx_blks_hit int8",
+        NULL},
+    {"pg_statistic",
+        "starelid oid, staattnum int2, stainherit bool, stanullfrac float4, "
+        "stawidth int4, stadistinct float4, stakind1 int2, stakind2 int2, "
+        "stakind3 int2, stakind4 int2, stakind5 int2, staop1 oid, staop2 oid, "
+        "staop3 oid, staop4 oid, staop5 oid, stacoll1 oid, stacoll2 oid, stacoll3 oid, "
+        "stacoll4 oid, stacoll5 oid, stanumbers1 float4[], stanumbers2 float4[], "
+        "stanumbers3 float4[], stanumbers4 float4[], stanumbers5 float4[], "
+        "stavalues1 anyarray, stavalues2 anyarray, stavalues3 anyarray, "
+        "stavalues4 anyarray, stavalues5 anyarray",
+        NULL},
+    {"pg_statistic_ext_data",
+        "stxoid oid, stxdinherit bool, stxdndistinct bytea, stxddependencies bytea, "
+        "stxdmcv bytea, stxdexpr bytea",
+        NULL},
+    {"pg_stats_ext",
+        "schemaname name, tablename name, statistics_schemaname name, "
+        "statistics_name name, statistics_owner name, attnames name[], exprs text[], "
+        "kinds char[], inherited bool, n_distinct bytea, dependencies bytea, "
+        "most_common_vals text[], most_common_val_nulls bool[], "
+        "most_common_freqs float8[], most_common_base_freqs float8[]",
         NULL},
     {"pg_subscription",
         "oid oid, subdbid oid, subskiplsn pg_lsn, subname name, subowner oid, "

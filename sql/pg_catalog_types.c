@@ -127,6 +127,20 @@ const struct pg_type_functions *pg_type_functions(type_oid type)
     return info != NULL && info->element != 0 ? &array_functions : NULL;
 }
 
+uint32_t pg_type_function_args(
+    const struct pg_type_functions *functions, unsigned which, type_oid args[3])
+{
+    bool long_form = functions->type == 0 || functions->typmod_in != 0;
+    if (which == 1 || which == 3) {
+        args[0] = functions->type == 0 ? TYPE_ANYARRAY : functions->type;
+        return 1;
+    }
+    args[0] = which == 0 ? TYPE_CSTRING : TYPE_INTERNAL;
+    args[1] = TYPE_OID;
+    args[2] = TYPE_INT4;
+    return long_form ? 3 : 1;
+}
+
 // --- pg_type ---------------------------------------------------------------------------------------------
 
 static bool is_vector(type_oid oid)
@@ -258,6 +272,58 @@ static struct status function_row(
     return pg_row_send(&row);
 }
 
+// Behind a type's text and binary forms: input, output, receive, send. They cannot be called, but tools join them.
+static struct status type_function_row(struct virtual_table_sink *sink, struct arena *arena,
+    const struct pg_type_functions *functions, unsigned which)
+{
+    type_oid args[3];
+    struct pg_row row;
+    uint32_t count = pg_type_function_args(functions, which, args);
+    bool array = functions->type == 0;
+    type_oid own = array ? TYPE_ANYARRAY : functions->type;
+    pg_row_begin(&row, sink);
+    pg_put_int(&row, "oid", functions->oid[which]);
+    pg_put_text(&row, "proname", functions->name[which]);
+    pg_put_int(&row, "pronamespace", PG_NAMESPACE_CATALOG);
+    pg_put_int(&row, "proowner", PG_ADMIN_OID);
+    pg_put_int(&row, "prolang", LANGUAGE_INTERNAL);
+    pg_put(&row, "procost", datum_real(1));
+    pg_put(&row, "prorows", datum_real(0));
+    pg_put_int(&row, "provariadic", 0);
+    pg_put_int(&row, "prosupport", 0);
+    pg_put_int(&row, "prokind", 'f');
+    pg_put_bool(&row, "prosecdef", false);
+    pg_put_bool(&row, "proleakproof", false);
+    pg_put_bool(&row, "proisstrict", true);
+    pg_put_bool(&row, "proretset", false);
+    pg_put_int(&row, "provolatile", array ? 's' : 'i');
+    pg_put_int(&row, "proparallel", 's');
+    pg_put_int(&row, "pronargs", count);
+    pg_put_int(&row, "pronargdefaults", 0);
+    pg_put_int(&row, "prorettype", which == 1 ? TYPE_CSTRING : which == 3 ? TYPE_BYTEA : own);
+    pg_put(&row, "proargtypes", type_vector(arena, args, count));
+    pg_put_text(&row, "prosrc", functions->name[which]);
+    return pg_row_send(&row);
+}
+
+static struct status type_function_rows(struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    struct status st = STATUS_OK;
+    struct arena arena;
+    arena_init(&arena, &session->account);
+    for (unsigned i = 0; i <= COUNT(type_functions); i++) {
+        const struct pg_type_functions *functions =
+            i < COUNT(type_functions) ? &type_functions[i] : &array_functions;
+        for (unsigned j = 0; j < 4; j++)
+            if (functions->name[j] != NULL && function_by_oid(FUNCTION_SCALAR, functions->oid[j]) == NULL)
+                TRY(type_function_row(sink, &arena, functions, j));
+    }
+    st = task_yield_if_due(task);
+out:
+    arena_fini(&arena);
+    return st;
+}
+
 static struct status each_function(struct task *task, struct session *session,
     struct virtual_table_sink *sink, bool operators,
     struct status (*send)(
@@ -278,7 +344,8 @@ static struct status each_function(struct task *task, struct session *session,
 
 ROWS(proc_rows)
 {
-    return each_function(task, session, sink, false, function_row);
+    struct status st = type_function_rows(task, session, sink);
+    return failed(st) ? st : each_function(task, session, sink, false, function_row);
 }
 
 static struct status aggregate_row(

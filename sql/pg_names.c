@@ -251,6 +251,22 @@ static uint32_t type_function_oid(const char *name)
     return 0;
 }
 
+// The same with its argument types.
+static uint32_t type_procedure_oid(const char *name, const type_oid *types, uint32_t count)
+{
+    const struct type_info *info;
+    type_oid args[3];
+    for (uint32_t i = 0; (info = type_info_at(i)) != NULL; i++) {
+        const struct pg_type_functions *functions = pg_type_functions(info->oid);
+        for (unsigned j = 0; functions != NULL && j < 4; j++)
+            if (functions->name[j] != NULL && strcmp(functions->name[j], name) == 0 &&
+                pg_type_function_args(functions, j, args) == count &&
+                memcmp(args, types, count * sizeof *args) == 0)
+                return functions->oid[j];
+    }
+    return 0;
+}
+
 static const char *type_function_name(uint32_t oid)
 {
     const struct type_info *info;
@@ -326,6 +342,8 @@ static struct status find_procedure(struct arena *arena, struct bytes text, uint
             *oid = at->oid;
             return STATUS_OK;
         }
+    *oid = type_procedure_oid(parts[part_count - 1], types, count);
+    if (*oid != 0) return STATUS_OK;
     return no_function(arena, text);
 }
 

@@ -73,7 +73,7 @@ static struct status describe_outputs(struct build *build, const struct query *q
         const struct output *output = &query->columns[i];
         plan->columns[i] = (struct result_column){.name = output->name,
             .type = output->type,
-            .table_id = output->table_id,
+            .table_oid = output->table_oid,
             .attribute = output->attribute};
         plan->output_columns[i] = layout_find(&plan->root->layout, output->var);
         if (plan->output_columns[i] == UINT32_MAX)

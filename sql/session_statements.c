@@ -539,7 +539,8 @@ static struct status explain_analyze(struct statement_context *context, struct p
     struct status st;
     struct session *session = context->session;
     struct result_sink nowhere = {.columns = discard_columns, .row = discard_row};
-    struct execution execution = {.prepared = prepared, .arena = context->arena};
+    struct execution execution = {
+        .prepared = prepared, .params = context->params, .arena = context->arena};
     struct kv_txn_stats before = *kv_txn_stats(session->txn);
     uint64_t started = task_now_ns(context->task);
     bool done;

@@ -16,7 +16,7 @@
 struct result_column {
     const char *name;
     struct type type;
-    uint32_t table_id;  // Of a plain column, for RowDescription; else 0.
+    uint32_t table_oid;  // Of a plain column, for RowDescription; else 0.
     uint16_t attribute; // Its number; else 0.
 };
 

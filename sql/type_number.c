@@ -271,6 +271,9 @@ static struct status regtype_input(struct arena *arena, struct bytes text, uint3
 {
     struct bytes name = text;
     if (bytes_has_prefix(name, BYTES_LITERAL("pg_catalog."))) name = bytes_skip(name, 11);
+    if (bytes_has_prefix(name, BYTES_LITERAL("\"pg_catalog\"."))) name = bytes_skip(name, 13);
+    if (name.size > 2 && name.data[0] == '"' && name.data[name.size - 1] == '"')
+        name = bytes_of(name.data + 1, name.size - 2);
     const struct type_info *info = type_by_name(arena_string(arena, name));
     if (info == NULL)
         return status_format(arena, E_UNDEFINED_OBJECT, "type \"%.*s\" does not exist",

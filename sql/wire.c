@@ -179,7 +179,7 @@ void wire_row_description(struct buffer *out, const struct result_column *column
     for (uint32_t i = 0; i < count; i++) {
         const struct type_info *info = type_info(columns[i].type.oid);
         wire_string(out, columns[i].name);
-        wire_u32(out, columns[i].table_id);
+        wire_u32(out, columns[i].table_oid);
         wire_u16(out, columns[i].attribute);
         wire_u32(out, columns[i].type.oid == TYPE_UNKNOWN ? TYPE_TEXT : columns[i].type.oid);
         wire_u16(out, info == NULL ? UINT16_MAX : (uint16_t)info->length);

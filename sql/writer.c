@@ -246,6 +246,17 @@ static struct arena *error_arena(struct writer *writer)
     return &writer->run->session->statement_arena;
 }
 
+struct status writer_names(struct writer *writer, struct status st, const struct table_desc *table,
+    const char *column, const char *constraint)
+{
+    const struct schema_desc *schema = NULL;
+    struct run *run = writer->run;
+    struct status found =
+        catalog_schema_by_id(run->session->task, run->session, table->schema_id, &schema);
+    return status_names(error_arena(writer), st, failed(found) ? NULL : schema->name, table->name,
+        column, constraint);
+}
+
 static struct status failing_row(struct writer *writer, struct status st, uint32_t at)
 {
     const struct table_desc *table = writer->plan->table->table;
@@ -283,7 +294,7 @@ struct status writer_duplicate(struct writer *writer, uint32_t index, const stru
         "duplicate key value violates unique constraint \"%s\"", keys->index->name);
     st = status_detail(arena, st, "Key (%s)=(%s) already exists.", buffer_string(&names),
         buffer_string(&values));
-    return status_names(arena, st, NULL, table->name, NULL, keys->index->name);
+    return writer_names(writer, st, table, NULL, keys->index->name);
 }
 
 // --- checks ------------------------------------------------------------------------------------------
@@ -303,7 +314,7 @@ static struct status check_not_null(struct writer *writer, uint32_t count, const
                 "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
                 column->name, table->name);
             st = failing_row(writer, st, r);
-            return status_names(arena, st, NULL, table->name, column->name, NULL);
+            return writer_names(writer, st, table, column->name, NULL);
         }
     }
     return STATUS_OK;
@@ -353,7 +364,7 @@ struct status writer_check(
                 "new row for relation \"%s\" violates check constraint \"%s\"",
                 plan->table->table->name, name);
             st = failing_row(writer, st, r);
-            return status_names(arena, st, NULL, plan->table->table->name, NULL, name);
+            return writer_names(writer, st, plan->table->table, NULL, name);
         }
     }
 

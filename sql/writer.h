@@ -114,5 +114,8 @@ CHECKED struct status writer_note_parents(struct task *task, struct writer *writ
     const struct datum *row, const bool *changed);
 CHECKED struct status writer_note_gone(struct task *task, struct writer *writer,
     const struct datum *old, const struct datum *replaced);
+// `st` with the fields that say what it is about. Suspends.
+struct status writer_names(struct writer *writer, struct status st, const struct table_desc *table,
+    const char *column, const char *constraint);
 // 23505 for the row's key in that index.
 struct status writer_duplicate(struct writer *writer, uint32_t index, const struct datum *row);

@@ -101,7 +101,7 @@ static struct status missing_parent(struct writer *writer, uint32_t at, const st
         reference->constraint->name);
     st = status_detail(arena, st, "Key (%s)=(%s) is not present in table \"%s\".",
         buffer_string(&names), buffer_string(&values), reference->parent->name);
-    return status_names(arena, st, NULL, table->name, NULL, reference->constraint->name);
+    return writer_names(writer, st, table, NULL, reference->constraint->name);
 }
 
 static struct status still_referenced(struct writer *writer, uint32_t at, const struct datum *key)
@@ -117,7 +117,7 @@ static struct status still_referenced(struct writer *writer, uint32_t at, const 
         table->name, back->constraint->name, child->name);
     st = status_detail(arena, st, "Key (%s)=(%s) is still referenced from table \"%s\".",
         buffer_string(&names), buffer_string(&values), child->name);
-    return status_names(arena, st, NULL, child->name, NULL, back->constraint->name);
+    return writer_names(writer, st, child, NULL, back->constraint->name);
 }
 
 // --- parents -----------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ feature('introspection', async () => {
   const tables = await db.introspection.getTables();
   equal(tables.map((t) => [t.name, t.isView]), [['author', false], ['book', false], ['cheap', true]]);
   const book = tables[1];
-  equal(book.columns.map((c) => [c.name, c.dataType, c.isNullable, c.isAutoIncrementing, c.hasDefaultValue]), [['id', 'int8', false, true, true], ['author_id', 'int4', true, false, false],
+  equal(book.columns.map((c) => [c.name, c.dataType, c.isNullable, c.isAutoIncrementing, c.hasDefaultValue]), [['id', 'int8', false, true, false], ['author_id', 'int4', true, false, false],
     ['title', 'varchar', true, false, true], ['cost', 'numeric', true, false, false], ['data', 'jsonb', true, false, false], ['made', 'timestamptz', false, false, true]]);
   equal((await db.introspection.getSchemas()).some((s) => s.name === 'public'), true);
 });

@@ -63,7 +63,7 @@ def ddl():
 @feature("types")
 def types():
     values = [
-        ("int2", -32767), ("int4", 2147483647), ("int8", -2 ** 63), ("float4", 0.5), ("float8", 0.1),
+        ("int2", -32767), ("int4", 2147483647), ("int8", -2 ** 63 + 1), ("float4", 0.5), ("float8", 0.1),
         ("numeric", decimal.Decimal("12345678901234567890.123456789")), ("numeric", decimal.Decimal("NaN")),
         ("bool", True), ("text", "täxt 'quoted' \\ \n"), ("varchar(10)", "short"), ("char(3)", "ab "), ("bytea", b"\x00\xff\\'"),
         ("date", datetime.date(1999, 12, 31)), ("time", datetime.time(23, 59, 59, 999999)),

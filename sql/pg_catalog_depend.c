@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// pg_depend and pg_rewrite: what depends on what, as DROP goes by it and pg_dump orders by it. A view depends through
+// its rule "_RETURN", as in PostgreSQL.
+#include <string.h>
+
+#include "sql/pg_catalog.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ROWS(name_) \
+    static struct status name_( \
+        struct task *task, struct session *session, struct virtual_table_sink *sink)
+
+#define PG_ATTRDEF_OID 2604u
+#define PG_CONSTRAINT_OID 2606u
+#define PG_REWRITE_OID 2618u
+#define PG_NAMESPACE_OID 2615u
+
+struct object {
+    uint32_t class, oid;
+    int64_t column;
+};
+
+static struct status depends(struct pg_rows *rows, struct object object, struct object on, char kind)
+{
+    struct pg_row row;
+    pg_row_begin(&row, rows->sink);
+    pg_put_int(&row, "classid", object.class);
+    pg_put_int(&row, "objid", object.oid);
+    pg_put_int(&row, "objsubid", object.column);
+    pg_put_int(&row, "refclassid", on.class);
+    pg_put_int(&row, "refobjid", on.oid);
+    pg_put_int(&row, "refobjsubid", on.column);
+    pg_put_int(&row, "deptype", kind);
+    return pg_row_send(&row);
+}
+
+static struct object relation(uint32_t oid, int64_t column)
+{
+    return (struct object){PG_CLASS_OID, oid, column};
+}
+
+// A view has no defaults: their ids are free.
+static uint32_t rule_oid(const struct table_desc *view)
+{
+    return pg_default_oid(view->id, 1);
+}
+
+static struct status sequence_depends(struct pg_rows *rows, const struct table_desc *table)
+{
+    const struct table_desc *owner;
+    if (table->sequence.owner_table == 0) return STATUS_OK;
+    struct status st =
+        catalog_table_by_id(rows->task, rows->session, table->sequence.owner_table, &owner);
+    if (failed(st)) return st;
+    const struct column_desc *column = table_column_by_id(owner, table->sequence.owner_column);
+    return depends(rows, relation(pg_oid(table->id), 0),
+        relation(pg_oid(owner->id), pg_attnum(owner, table->sequence.owner_column)),
+        column != NULL && column->identity != 0 ? 'i' : 'a');
+}
+
+static struct status view_depends(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st;
+    struct object rule = {PG_REWRITE_OID, rule_oid(table), 0};
+    TRY(depends(rows, rule, relation(pg_oid(table->id), 0), 'i'));
+    TRY(depends(rows, rule, relation(pg_oid(table->id), 0), 'n'));
+    for (uint32_t i = 0; i < table->depends_on_count; i++)
+        TRY(depends(rows, rule, relation(pg_oid(table->depends_on[i]), 0), 'n'));
+out:
+    return st;
+}
+
+static struct status columns_depend(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        if (column->hidden || pg_column_default(column) == NULL) continue;
+        struct object expression = {PG_ATTRDEF_OID, pg_default_oid(table->id, column->id), 0};
+        TRY(depends(rows, expression, relation(pg_oid(table->id), (int64_t)i + 1), 'a'));
+        if (column->owned_sequence != 0)
+            TRY(depends(rows, expression, relation(pg_oid(column->owned_sequence), 0), 'n'));
+    }
+out:
+    return st;
+}
+
+static struct status indexes_depend(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!pg_index_shown(table, index)) continue;
+        struct object self = relation(pg_index_oid(table->id, index->id), 0);
+        bool constraint = index->primary || index->from_constraint;
+        struct object owner = {PG_CONSTRAINT_OID, self.oid, 0};
+        if (constraint) TRY(depends(rows, self, owner, 'i'));
+        for (uint32_t j = 0; j < index->column_count; j++) {
+            const struct index_column *part = &index->columns[j];
+            int64_t column = part->expression_sql != NULL ? 0 : pg_attnum(table, part->column_id);
+            TRY(depends(rows, constraint ? owner : self, relation(pg_oid(table->id), column), 'a'));
+        }
+    }
+out:
+    return st;
+}
+
+static struct status constraint_depends(
+    struct pg_rows *rows, const struct table_desc *table, const struct constraint_desc *constraint)
+{
+    struct status st = STATUS_OK;
+    struct object self = {PG_CONSTRAINT_OID, pg_constraint_oid(table->id, constraint->id), 0};
+    for (uint32_t j = 0; j < constraint->column_count; j++)
+        TRY(depends(rows, self,
+            relation(pg_oid(table->id), pg_attnum(table, constraint->columns[j])), 'a'));
+    if (constraint->column_count == 0) TRY(depends(rows, self, relation(pg_oid(table->id), 0), 'a'));
+    if (constraint->kind != TABLE_FOREIGN_KEY) return st;
+    const struct table_desc *referenced;
+    TRY(catalog_table_by_id(rows->task, rows->session, constraint->referenced_table, &referenced));
+    for (uint32_t j = 0; j < constraint->column_count; j++)
+        TRY(depends(rows, self,
+            relation(pg_oid(referenced->id), pg_attnum(referenced, constraint->referenced_columns[j])),
+            'n'));
+out:
+    return st;
+}
+
+static struct status table_depends(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st;
+    struct object schema = {PG_NAMESPACE_OID, pg_oid(table->schema_id), 0};
+    TRY(depends(rows, relation(pg_oid(table->id), 0), schema, 'n'));
+    if (table->kind == RELATION_SEQUENCE) TRY(sequence_depends(rows, table));
+    if (table->view_sql != NULL) TRY(view_depends(rows, table));
+    if (table->kind != RELATION_TABLE) return st;
+    TRY(columns_depend(rows, table));
+    TRY(indexes_depend(rows, table));
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        TRY(constraint_depends(rows, table, &table->constraints[i]));
+out:
+    return st;
+}
+
+ROWS(depend_rows)
+{
+    return pg_each_table(task, session, sink, table_depends);
+}
+
+static struct status rewrite_row(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct pg_row row;
+    if (table->view_sql == NULL) return STATUS_OK;
+    pg_row_begin(&row, rows->sink);
+    pg_put_int(&row, "oid", rule_oid(table));
+    pg_put_text(&row, "rulename", "_RETURN");
+    pg_put_int(&row, "ev_class", pg_oid(table->id));
+    pg_put_int(&row, "ev_type", '1');
+    pg_put_int(&row, "ev_enabled", 'O');
+    pg_put_bool(&row, "is_instead", true);
+    pg_put_text(&row, "ev_qual", "<>");
+    pg_put_text(&row, "ev_action", table->view_sql);
+    return pg_row_send(&row);
+}
+
+ROWS(rewrite_rows)
+{
+    return pg_each_table(task, session, sink, rewrite_row);
+}
+
+static const struct pg_table tables[] = {
+    {"pg_depend",
+        "classid oid, objid oid, objsubid int4, refclassid oid, refobjid oid, refobjsubid int4, "
+        "deptype char",
+        depend_rows},
+    {"pg_rewrite",
+        "oid oid, rulename name, ev_class oid, ev_type char, ev_enabled char, "
+        "is_instead bool, ev_qual pg_node_tree, ev_action pg_node_tree",
+        rewrite_rows},
+};
+
+void pg_catalog_depend_register(void)
+{
+    pg_tables_register("pg_catalog", tables, COUNT(tables));
+}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real clients, unchanged, against one virtual cluster: each is a script under clients/ that reports what it did.
+
+Everything over TLS with certificates checked, logged in with SCRAM-SHA-256, as a user who is no superuser, in a database
+of the client's own. What each reported is kept in $ISOPOD_COMPATIBILITY (build/compatibility.json); the table in the
+README is made of it by tools/compatibility, and the last test here fails when that table is out of date.
+
+A feature that does not work yet is in KNOWN with the reason. What fails and is not there fails the test, and so does
+what is there and works.
+"""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from cluster import Cluster
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("ISOPOD_TEST_BUILD", os.path.join(ROOT, "build", "clients"))
+RECORDS = os.environ.get("ISOPOD_COMPATIBILITY", os.path.join(ROOT, "build", "compatibility.json"))
+NODE = os.path.join(BUILD, "node_modules")
+CLIENT_SECONDS_MAX = 180
+
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+
+def python(name):
+    return lambda: ["/usr/bin/python3", name + "_client.py"]
+
+
+def node(name):
+    def command():
+        install_node()
+        return ["node", "node_%s.js" % name]
+    return command
+
+
+def compiled(source, compiler, *libraries):
+    def command():
+        os.makedirs(BUILD, exist_ok=True)
+        program = os.path.join(BUILD, source.split(".")[0])
+        path = os.path.join(HERE, "clients", source)
+        if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(path):
+            subprocess.run([*compiler, path, "-o", program, *libraries], check=True, stderr=subprocess.DEVNULL)
+        return [program]
+    return command
+
+
+def install_node():
+    """npm's packages at the versions of the lock file, once for a build folder."""
+    os.makedirs(BUILD, exist_ok=True)
+    lock = os.path.join(HERE, "npm", "package-lock.json")
+    done = os.path.join(BUILD, "package-lock.json.installed")
+    with open(lock) as file:
+        wanted = file.read()
+    if os.path.exists(done):
+        with open(done) as file:
+            if file.read() == wanted:
+                return
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(HERE, "npm", name), BUILD)
+    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=BUILD, check=True, timeout=300)
+    with open(done, "w") as file:
+        file.write(wanted)
+
+
+# In the order of the README's table: name shown, command.
+CLIENTS = {
+    "psycopg2": python("psycopg2"),
+    "psycopg3": python("psycopg3"),
+    "asyncpg": python("asyncpg"),
+    "sqlalchemy": python("sqlalchemy"),
+    "django": python("django"),
+    "activerecord": lambda: ["ruby", "activerecord_client.rb"],
+    "dbi": lambda: ["perl", "dbi_client.pl"],
+    "pdo": lambda: ["php", "pdo_client.php"],
+    "jdbc": lambda: ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/postgresql.jar", "JdbcClient.java"],
+    "libpqxx": compiled("pqxx_client.cc", ["g++", "-std=c++17", "-O0", "-w"], "-lpqxx", "-lpq", "-lpthread"),
+    "odbc": compiled("odbc_client.c", ["gcc", "-std=gnu17", "-O0"], "-lodbc", "-lpthread"),
+    "node_pg": node("pg"),
+    "node_postgres": node("postgres"),
+    "knex": node("knex"),
+    "sequelize": node("sequelize"),
+    "typeorm": node("typeorm"),
+    "kysely": node("kysely"),
+    "drizzle": node("drizzle"),
+    "pgbouncer": python("pgbouncer"),
+    "sysbench": python("sysbench"),
+}
+
+with open(os.path.join(HERE, "clients", "known.json")) as known_file:
+    KNOWN = json.load(known_file)
+
+
+def odbc_driver():
+    return (sorted(glob.glob("/usr/lib/*/odbc/psqlodbcw.so")) or [""])[0]
+
+
+class Compatibility(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.records = {}
+        cls.server = Cluster("clients", profile="virtual+app", insecure=False)
+        cls.addClassCleanup(cls.server.destroy)
+        cls.server.start()
+        with cls.server.wait_connect("main") as session:
+            session.run("CREATE USER app PASSWORD 'secret' CREATEDB")
+        cls.home = tempfile.mkdtemp(prefix="isopod-it-home-")
+        cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
+
+    def environment(self, database):
+        keep = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+        return {**keep, "LC_ALL": "C.UTF-8", "HOME": self.home, "PYTHONPATH": os.path.join(HERE, "clients"), "PYTHONDONTWRITEBYTECODE": "1",
+                "PGHOST": "localhost", "PGPORT": str(self.server.port), "PGUSER": "app", "PGPASSWORD": "secret",
+                "PGDATABASE": database, "PGSSLMODE": "verify-full", "PGSSLROOTCERT": os.path.join(self.server.certs, "ca.crt"),
+                "NODE_PATH": NODE, "ODBC_DRIVER": odbc_driver(), "CLIENT_BINARIES": BUILD}
+
+    def run_client(self, name):
+        with self.server.connect("main", user="app", password="secret") as session:
+            session.run('CREATE DATABASE "client_%s"' % name)
+        done = subprocess.run(CLIENTS[name](), cwd=os.path.join(HERE, "clients"), env=self.environment("client_" + name), capture_output=True,
+                              stdin=subprocess.DEVNULL, text=True, timeout=CLIENT_SECONDS_MAX)
+        report = {}
+        for line in done.stdout.splitlines():
+            if line.startswith("ok "):
+                report[line[3:]] = ""
+            elif line.startswith("not ok "):
+                feature, _, reason = line[7:].partition(": ")
+                report[feature] = reason
+        self.assertTrue(report, "%s reported nothing:\n%s\n%s" % (name, done.stdout[-2000:], done.stderr[-2000:]))
+        self.records[name] = {feature: not reason for feature, reason in report.items()}
+        known = KNOWN.get(name, {})
+        failed = {feature: reason for feature, reason in report.items() if reason and feature not in known}
+        self.assertEqual(failed, {}, done.stderr[-2000:])
+        self.assertEqual([feature for feature in known if report.get(feature) == ""], [], "these work: take them out of known.json")
+        # A script that ends early has not said all.
+        self.assertEqual(done.returncode != 0, any(report.values()), done.stderr[-2000:])
+
+    def test_zz_readme_says_what_these_tests_saw(self):
+        if set(self.records) != set(CLIENTS):
+            self.skipTest("not all clients ran")
+        os.makedirs(os.path.dirname(RECORDS), exist_ok=True)
+        with open(RECORDS, "w") as file:
+            json.dump(self.records, file, indent=1)
+        done = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "compatibility"), "--check", RECORDS], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+def add_test(name):
+    setattr(Compatibility, "test_" + name, lambda self: self.run_client(name))
+
+
+for client in CLIENTS:
+    add_test(client)
+
+
+if __name__ == "__main__":
+    unittest.main()
