@@ -39,6 +39,7 @@ static struct status one_byte(struct arena *arena, const struct option *option, 
 static struct status options_take(struct arena *arena, const struct copy *copy, struct copy_options *out)
 {
     struct status st = STATUS_OK;
+    bool forces = false;
     *out = (struct copy_options){.format = COPY_TEXT};
     for (uint32_t i = 0; i < copy->options.count; i++) {
         const struct option *option = &copy->options.items[i];
@@ -46,8 +47,10 @@ static struct status options_take(struct arena *arena, const struct copy *copy, 
         if (strcmp(option->name, "format") == 0) {
             if (text != NULL && strcmp(text, "csv") == 0)
                 out->format = COPY_CSV;
+            else if (text != NULL && strcmp(text, "binary") == 0)
+                out->format = COPY_BINARY;
             else if (text == NULL || strcmp(text, "text") != 0)
-                TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY format \"%s\" is not supported", text == NULL ? "" : text));
+                TRY(status_format(arena, E_INVALID_PARAMETER_VALUE, "COPY format \"%s\" not recognized", text == NULL ? "" : text));
         } else if (strcmp(option->name, "delimiter") == 0) {
             TRY(one_byte(arena, option, &out->delimiter));
         } else if (strcmp(option->name, "quote") == 0) {
@@ -58,22 +61,71 @@ static struct status options_take(struct arena *arena, const struct copy *copy, 
             out->null_text = text;
         } else if (strcmp(option->name, "header") == 0) {
             out->header = true;
-            if (text != NULL && !text_parse_bool(bytes_of_string(text), &out->header))
-                TRY(status_make(E_FEATURE_NOT_SUPPORTED, "COPY HEADER MATCH is not supported"));
+            out->header_match = text != NULL && strcasecmp(text, "match") == 0;
+            if (out->header_match && !copy->from)
+                TRY(status_make(E_FEATURE_NOT_SUPPORTED, "cannot use \"match\" with HEADER in COPY TO"));
+            if (text != NULL && !out->header_match && !text_parse_bool(bytes_of_string(text), &out->header))
+                TRY(status_make(E_SYNTAX_ERROR, "header requires a Boolean value or \"match\""));
         } else if (strcmp(option->name, "freeze") == 0 || strcmp(option->name, "encoding") == 0) {
             // Rows are visible to new snapshots at once anyway; the encoding is always UTF8.
             if (option->name[0] == 'e' && text != NULL && strcasecmp(text, "utf8") != 0 && strcasecmp(text, "utf-8") != 0)
                 TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "encoding \"%s\" is not supported", text));
+        } else if (strncmp(option->name, "force_", 6) == 0) {
+            forces |= true; // When the columns are known: force_columns.
         } else {
-            TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY option \"%s\" is not supported", option->name));
+            TRY(status_format(arena, E_SYNTAX_ERROR, "option \"%s\" not recognized", option->name));
         }
     }
+    if (forces && out->format != COPY_CSV)
+        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "COPY force options are available only in CSV mode"));
+    if (out->format == COPY_BINARY && (out->delimiter != 0 || out->null_text != NULL || out->header))
+        TRY(status_format(arena, E_SYNTAX_ERROR, "cannot specify %s in BINARY mode",
+            out->delimiter != 0 ? "DELIMITER" : out->null_text != NULL ? "NULL" : "HEADER"));
+    if (out->format != COPY_CSV && (out->quote != 0 || out->escape != 0))
+        TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY %s available only in CSV mode",
+            out->quote != 0 ? "quote" : "escape"));
     if (out->delimiter == 0) out->delimiter = out->format == COPY_CSV ? ',' : '\t';
     if (out->quote == 0) out->quote = '"';
     if (out->escape == 0) out->escape = out->quote;
     if (out->null_text == NULL) out->null_text = out->format == COPY_CSV ? "" : "\\N";
 out:
     return st;
+}
+
+// FORCE_QUOTE, FORCE_NOT_NULL and FORCE_NULL: a list of the columns' names, or a star.
+static struct status force_columns(struct arena *arena, const struct copy *copy, const char *const *names,
+    uint32_t count, struct copy_options *out)
+{
+    for (uint32_t i = 0; i < copy->options.count; i++) {
+        const struct option *option = &copy->options.items[i];
+        if (strncmp(option->name, "force_", 6) != 0) continue;
+        bool quote = strcmp(option->name, "force_quote") == 0;
+        bool not_null = strcmp(option->name, "force_not_null") == 0;
+        if (!quote && !not_null && strcmp(option->name, "force_null") != 0)
+            return status_format(arena, E_SYNTAX_ERROR, "option \"%s\" not recognized", option->name);
+        if (quote == copy->from)
+            return status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY %s only available using COPY %s",
+                quote ? "force quote" : not_null ? "force not null" : "force null", quote ? "TO" : "FROM");
+        bool *flags = ARENA_ARRAY(arena, bool, count + 1u);
+        *(quote ? &out->force_quote : not_null ? &out->force_not_null : &out->force_null) = flags;
+        const struct expr *value = option->value;
+        bool star = value != NULL && value->kind == EXPR_COLUMN && value->column.star;
+        for (uint32_t c = 0; star && c < count; c++) flags[c] = true;
+        if (!star && (value == NULL || value->kind != EXPR_ROW))
+            return status_format(arena, E_INVALID_PARAMETER_VALUE,
+                "argument to option \"%s\" must be a list of column names", option->name);
+        for (uint32_t k = 0; !star && k < value->row.items.count; k++) {
+            const struct expr *item = value->row.items.items[k];
+            uint32_t c = 0;
+            const char *name = item->kind == EXPR_LITERAL ? arena_string(arena, item->literal.text) : "";
+            while (c < count && strcmp(names[c], name) != 0) c++;
+            if (c == count)
+                return status_format(arena, SQLSTATE('4', '2', 'P', '1', '0'),
+                    "%s column \"%s\" not referenced by COPY", option->name, name);
+            flags[c] = true;
+        }
+    }
+    return STATUS_OK;
 }
 
 // --- reading rows ----------------------------------------------------------------------------------------
@@ -233,8 +285,11 @@ static struct status read_csv_row(struct copy_reader *reader, struct arena *aren
         if (*count == fields_max) return too_many();
         bool was_quoted;
         struct bytes field = csv_field(reader->options, arena, line, &at, &was_quoted);
-        fields[(*count)++] =
-            !was_quoted && is_null_text(reader->options, field) ? (struct bytes){NULL, 0} : field;
+        const struct copy_options *options = reader->options;
+        bool null = is_null_text(options, field);
+        if (was_quoted) null &= options->force_null != NULL && options->force_null[*count];
+        if (options->force_not_null != NULL && options->force_not_null[*count]) null = false;
+        fields[(*count)++] = null ? (struct bytes){NULL, 0} : field;
         if (at >= line.size) break;
     }
     return STATUS_OK;
@@ -244,6 +299,8 @@ struct status copy_read_row(struct copy_reader *reader, struct arena *arena, str
     uint32_t fields_max, uint32_t *count, bool *found)
 {
     *found = false;
+    if (reader->options->format == COPY_BINARY)
+        return copy_binary_read_row(reader, arena, fields, fields_max, count, found);
     if (reader->options->format == COPY_CSV)
         return read_csv_row(reader, arena, fields, fields_max, count, found);
     return read_text_row(reader, arena, fields, fields_max, count, found);
@@ -262,7 +319,8 @@ static void write_text_field(struct buffer *out, const struct copy_options *opti
     }
 }
 
-void copy_write_field(struct buffer *out, const struct copy_options *options, struct bytes text, bool null)
+void copy_write_field(struct buffer *out, const struct copy_options *options, struct bytes text, bool null,
+    bool force_quote)
 {
     if (null) {
         buffer_append_string(out, options->null_text);
@@ -272,7 +330,7 @@ void copy_write_field(struct buffer *out, const struct copy_options *options, st
         write_text_field(out, options, text);
         return;
     }
-    bool quote = is_null_text(options, text) || bytes_equal(text, BYTES_LITERAL("\\."));
+    bool quote = force_quote || is_null_text(options, text) || bytes_equal(text, BYTES_LITERAL("\\."));
     for (size_t i = 0; i < text.size && !quote; i++) {
         char c = (char)text.data[i];
         quote = c == options->delimiter || c == options->quote || c == '\n' || c == '\r';
@@ -309,17 +367,18 @@ struct copy_from {
 };
 
 // INSERT INTO t (columns) VALUES ($1, ...), ... of `rows` rows.
-static struct status insert_plan(struct copy_from *from, const char *target, uint32_t rows,
+static struct status insert_plan(struct copy_from *from, const char *target, const char *where, uint32_t rows,
     struct prepared **prepared)
 {
     struct buffer text;
     buffer_init(&text, from->context->arena);
-    buffer_printf(&text, "INSERT INTO %s VALUES ", target);
+    buffer_printf(&text, where == NULL ? "INSERT INTO %s VALUES " : "INSERT INTO %s SELECT * FROM (VALUES ", target);
     for (uint32_t row = 0; row < rows; row++) {
         for (uint32_t i = 0; i < from->column_count; i++)
             buffer_printf(&text, "%s$%u", i > 0 ? "," : row > 0 ? ",(" : "(", row * from->column_count + i + 1);
         buffer_append_u8(&text, ')');
     }
+    if (where != NULL) buffer_append_string(&text, where);
     struct type *types = ARENA_ARRAY(from->context->arena, struct type, rows * from->column_count + 1);
     for (uint32_t i = 0; i < rows * from->column_count; i++)
         types[i] = TYPE_OF(from->types[i % from->column_count].oid);
@@ -346,6 +405,7 @@ static struct status run_insert(struct copy_from *from, struct prepared *prepare
     struct execution execution = {.prepared = prepared, .params = values, .arena = &from->batch};
     bool done;
     struct status st = execution_next(task, from->context->session, &execution, &sink, 0, &done);
+    if (!failed(st)) from->rows += plan_run_rows_affected(execution.run);
     execution_close(task, &execution);
     return st;
 }
@@ -359,7 +419,6 @@ static struct status flush_rows(struct copy_from *from)
         for (uint32_t i = 0; i < from->gathered; i++)
             TRY(run_insert(from, from->one, from->values + (size_t)i * from->column_count));
     }
-    from->rows += from->gathered;
 out:
     from->gathered = 0;
     if (failed(st)) st = status_copy(&from->context->session->statement_arena, st);
@@ -380,10 +439,14 @@ static struct status add_row(struct copy_from *from, const struct table_desc *ta
         if (fields[i].data == NULL) continue;
         // Input functions may keep pointing at the text: it must outlive the network buffer.
         struct bytes own = arena_copy(&from->batch, fields[i]);
-        st = type_input(&from->batch, &from->context->session->types, columns[i]->type, own, &row[i]);
+        st = from->options.format == COPY_BINARY
+                 ? type_receive(&from->batch, columns[i]->type, own, &row[i])
+                 : type_input(&from->batch, &from->context->session->types, columns[i]->type, own, &row[i]);
         if (failed(st)) {
-            st = status_detail(arena, status_copy(arena, st), "COPY %s, line %" PRIu64 ", column %s: \"%.*s\"",
-                table->name, from->line, columns[i]->name, (int)(own.size > 100 ? 100 : own.size), (const char *)own.data);
+            bool binary = from->options.format == COPY_BINARY;
+            st = status_detail(arena, status_copy(arena, st), "COPY %s, line %" PRIu64 ", column %s%s%.*s%s",
+                table->name, from->line, columns[i]->name, binary ? "" : ": \"",
+                binary ? 0 : (int)(own.size > 100 ? 100 : own.size), (const char *)own.data, binary ? "" : "\"");
             goto out;
         }
     }
@@ -392,13 +455,29 @@ out:
     return st;
 }
 
-static void send_copy_response(struct pgwire *wire, char type, uint32_t columns)
+static void send_copy_response(struct pgwire *wire, char type, uint32_t columns, const struct copy_options *options)
 {
+    uint8_t binary = options->format == COPY_BINARY;
     size_t start = wire_begin(&wire->out, type);
-    wire_u8(&wire->out, 0);
+    wire_u8(&wire->out, binary);
     wire_u16(&wire->out, (uint16_t)columns);
-    for (uint32_t i = 0; i < columns; i++) wire_u16(&wire->out, 0);
+    for (uint32_t i = 0; i < columns; i++) wire_u16(&wire->out, binary);
     wire_end(&wire->out, start);
+}
+
+static struct status match_header(
+    struct copy_from *from, const struct column_desc *const *columns, uint32_t count)
+{
+    struct arena *arena = from->context->arena;
+    if (count != from->column_count)
+        return status_format(arena, E_BAD_COPY_FILE_FORMAT,
+            "wrong number of fields in header line: got %u, expected %u", count, from->column_count);
+    for (uint32_t i = 0; i < count; i++)
+        if (from->fields[i].data == NULL || !bytes_equal(from->fields[i], bytes_of_string(columns[i]->name)))
+            return status_format(arena, E_BAD_COPY_FILE_FORMAT,
+                "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"", i + 1,
+                (int)from->fields[i].size, (const char *)from->fields[i].data, columns[i]->name);
+    return STATUS_OK;
 }
 
 // Rows of what has arrived so far; what is left over of the last line stays in `pending`.
@@ -414,6 +493,7 @@ static struct status take_rows(struct copy_from *from, const struct table_desc *
         from->line++;
         if (from->header_left) {
             from->header_left = false;
+            if (from->options.header_match) TRY(match_header(from, columns, count));
             continue;
         }
         TRY(add_row(from, table, columns, from->fields, count));
@@ -516,6 +596,23 @@ static const char *target_text(struct statement_context *context, const struct c
     return buffer_string(&text);
 }
 
+// What follows the rows when only some of them are wanted: ") AS t (a, b) WHERE ...".
+static const char *where_text(struct statement_context *context, const struct copy *copy,
+    const struct column_desc *const *columns, uint32_t count)
+{
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    buffer_append_string(&text, ") AS ");
+    deparse_identifier(&text, copy->table.name);
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_append_string(&text, i == 0 ? " (" : ", ");
+        deparse_identifier(&text, columns[i]->name);
+    }
+    buffer_append_string(&text, ") WHERE ");
+    deparse_expression(&text, copy->where, 0);
+    return buffer_string(&text);
+}
+
 static struct status copy_from(struct statement_context *context, const struct copy *copy,
     const struct copy_options *options, const struct table_desc *table,
     const struct column_desc *const *columns, uint32_t count)
@@ -535,9 +632,10 @@ static struct status copy_from(struct statement_context *context, const struct c
     from->values = ARENA_ARRAY(context->arena, struct datum, from->batch_rows * count);
     arena_init(&from->batch, &context->session->account);
     const char *target = target_text(context, copy, columns, count);
-    TRY(insert_plan(from, target, 1, &from->one));
-    if (from->batch_rows > 1) TRY(insert_plan(from, target, from->batch_rows, &from->many));
-    send_copy_response(wire, 'G', count);
+    const char *where = copy->where == NULL ? NULL : where_text(context, copy, columns, count);
+    TRY(insert_plan(from, target, where, 1, &from->one));
+    if (from->batch_rows > 1) TRY(insert_plan(from, target, where, from->batch_rows, &from->many));
+    send_copy_response(wire, 'G', count, options);
     TRY(pgwire_flush(context->task, wire));
     TRY(receive(from, table, columns));
     snprintf(context->tag, sizeof context->tag, "COPY %" PRIu64, from->rows);
@@ -560,10 +658,35 @@ struct copy_sink {
     struct arena scratch;
 };
 
+static struct status binary_row(struct task *task, struct copy_sink *self, const struct datum *values)
+{
+    struct pgwire *wire = self->wire;
+    size_t start = wire_begin(&wire->out, 'd');
+    wire_u16(&wire->out, (uint16_t)self->count);
+    for (uint32_t i = 0; i < self->count; i++) {
+        size_t length_at = wire->out.size;
+        wire_u32(&wire->out, values[i].null ? UINT32_MAX : 0);
+        if (values[i].null) continue;
+        type_send(&wire->out, self->columns[i].type.oid, values[i]);
+        wire_set_length(&wire->out, length_at);
+    }
+    wire_end(&wire->out, start);
+    self->sink.rows_sent++;
+    return wire->out.size < PGWIRE_RESULT_BUFFER_BYTES ? STATUS_OK : pgwire_flush(task, wire);
+}
+
+static void send_binary_frame(struct pgwire *wire, void (*write)(struct buffer *out))
+{
+    size_t start = wire_begin(&wire->out, 'd');
+    write(&wire->out);
+    wire_end(&wire->out, start);
+}
+
 static struct status copy_sink_row(struct task *task, struct result_sink *sink, const struct datum *values)
 {
     struct copy_sink *self = container_of(sink, struct copy_sink, sink);
     struct pgwire *wire = self->wire;
+    if (self->options.format == COPY_BINARY) return binary_row(task, self, values);
     size_t start = wire_begin(&wire->out, 'd');
     arena_reset(&self->scratch);
     for (uint32_t i = 0; i < self->count; i++) {
@@ -572,7 +695,8 @@ static struct status copy_sink_row(struct task *task, struct result_sink *sink, 
         buffer_init(&text, &self->scratch);
         if (!values[i].null)
             type_output(&text, &wire->session->types, self->columns[i].type.oid, values[i]);
-        copy_write_field(&wire->out, &self->options, buffer_bytes(&text), values[i].null);
+        copy_write_field(&wire->out, &self->options, buffer_bytes(&text), values[i].null,
+            self->options.force_quote != NULL && self->options.force_quote[i]);
     }
     wire_u8(&wire->out, '\n');
     wire_end(&wire->out, start);
@@ -581,7 +705,7 @@ static struct status copy_sink_row(struct task *task, struct result_sink *sink, 
 }
 
 static struct status copy_to(struct statement_context *context, struct bytes query,
-    const struct copy_options *options)
+    const struct copy *copy, const struct copy_options *options)
 {
     struct status st;
     struct pgwire *wire = context->session->wire;
@@ -593,12 +717,16 @@ static struct status copy_to(struct statement_context *context, struct bytes que
     arena_init(&sink.scratch, &context->session->account);
     TRY(prepared_make(context->task, context->session, query, NULL, NULL, 0, &prepared));
     TRY(prepared_describe(context->task, context->session, prepared, &sink.columns, &sink.count));
-    send_copy_response(wire, 'H', sink.count);
+    const char **names = ARENA_ARRAY(context->arena, const char *, sink.count + 1u);
+    for (uint32_t i = 0; i < sink.count; i++) names[i] = sink.columns[i].name;
+    TRY(force_columns(context->arena, copy, names, sink.count, &sink.options));
+    send_copy_response(wire, 'H', sink.count, options);
+    if (options->format == COPY_BINARY) send_binary_frame(wire, copy_binary_write_header);
     if (options->header) {
         size_t start = wire_begin(&wire->out, 'd');
         for (uint32_t i = 0; i < sink.count; i++) {
             if (i > 0) wire_u8(&wire->out, (uint8_t)options->delimiter);
-            copy_write_field(&wire->out, options, bytes_of_string(sink.columns[i].name), false);
+            copy_write_field(&wire->out, options, bytes_of_string(sink.columns[i].name), false, false);
         }
         wire_u8(&wire->out, '\n');
         wire_end(&wire->out, start);
@@ -607,6 +735,7 @@ static struct status copy_to(struct statement_context *context, struct bytes que
     execution.prepared = prepared;
     bool done;
     TRY(execution_next(context->task, context->session, &execution, &sink.sink, 0, &done));
+    if (options->format == COPY_BINARY) send_binary_frame(wire, copy_binary_write_trailer);
     wire_end(&wire->out, wire_begin(&wire->out, 'c'));
     snprintf(context->tag, sizeof context->tag, "COPY %" PRIu64, sink.sink.rows_sent);
 out:
@@ -627,7 +756,6 @@ struct status copy_execute(struct statement_context *context)
         return status_hint(context->arena,
             status_make(E_FEATURE_NOT_SUPPORTED, "COPY to or from a file of the server is not supported"),
             "Use STDIN or STDOUT, or psql's \\copy.");
-    if (copy->where != NULL) return status_make(E_FEATURE_NOT_SUPPORTED, "COPY ... WHERE is not supported");
     if (context->session->wire == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "COPY needs a client connection");
     TRY(options_take(context->arena, copy, &options));
@@ -635,7 +763,7 @@ struct status copy_execute(struct statement_context *context)
     buffer_init(&query, context->arena);
     if (copy->table.name == NULL) {
         deparse_statement(&query, copy->query, 0);
-        TRY(copy_to(context, buffer_bytes(&query), &options));
+        TRY(copy_to(context, buffer_bytes(&query), copy, &options));
         goto out;
     }
     const struct table_desc *table;
@@ -645,6 +773,9 @@ struct status copy_execute(struct statement_context *context)
         copy->table.name, false, &table));
     TRY(target_columns(context, copy, table, &columns, &count));
     if (copy->from) {
+        const char **names = ARENA_ARRAY(context->arena, const char *, count + 1u);
+        for (uint32_t i = 0; i < count; i++) names[i] = columns[i]->name;
+        TRY(force_columns(context->arena, copy, names, count, &options));
         TRY(copy_from(context, copy, &options, table, columns, count));
         goto out;
     }
@@ -656,7 +787,7 @@ struct status copy_execute(struct statement_context *context)
     buffer_append_string(&query, " FROM ");
     const char *target = target_text(context, copy, columns, 0);
     buffer_append(&query, target, strlen(target) - 1);
-    TRY(copy_to(context, buffer_bytes(&query), &options));
+    TRY(copy_to(context, buffer_bytes(&query), copy, &options));
 out:
     return st;
 }

@@ -189,6 +189,11 @@ void wire_row_description(struct buffer *out, const struct result_column *column
     wire_end(out, start);
 }
 
+void wire_set_length(struct buffer *out, size_t at)
+{
+    store_u32(out->data + at, (uint32_t)(out->size - at - 4));
+}
+
 void wire_data_row(struct buffer *out, const struct type_context *context,
     const struct result_column *columns, uint32_t count, const uint8_t *formats,
     const struct datum *values)
@@ -206,7 +211,7 @@ void wire_data_row(struct buffer *out, const struct type_context *context,
             type_send(out, columns[i].type.oid, values[i]);
         else
             type_output(out, context, columns[i].type.oid, values[i]);
-        store_u32(out->data + length_at, (uint32_t)(out->size - length_at - 4));
+        wire_set_length(out, length_at);
     }
     wire_end(out, start);
 }

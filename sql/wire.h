@@ -39,6 +39,8 @@ CHECKED struct status wire_reader_finish(const struct wire_reader *reader);
 // Starts a message; wire_end fills in its length. Messages do not nest.
 size_t wire_begin(struct buffer *out, char type);
 void wire_end(struct buffer *out, size_t start);
+// Writes into the four bytes at `at` how many follow them: a field of a row.
+void wire_set_length(struct buffer *out, size_t at);
 void wire_u8(struct buffer *out, uint8_t value);
 void wire_u16(struct buffer *out, uint16_t value);
 void wire_u32(struct buffer *out, uint32_t value);

@@ -197,7 +197,7 @@ Test(wire, copy_writes_what_it_reads)
             struct bytes fields[4];
             struct status st;
             buffer_init(&out, &arena);
-            copy_write_field(&out, &all[f], bytes_of_string(values[i]), false);
+            copy_write_field(&out, &all[f], bytes_of_string(values[i]), false, false);
             buffer_append_u8(&out, '\n');
             cr_assert_eq(read_row(&all[f], buffer_string(&out), fields, &st), 1);
             assert_field(fields[0], values[i]);
