@@ -22,8 +22,8 @@
 // Shard       None: belongs to its driver.
 // Time        In ticks. A leader's ticks are heartbeats.
 // Memory      Entries between `base` and `last` are malloc'ed, bounded by RAFT_WINDOW_BYTES beyond what is applied
-//             (raft_window_full: the driver pushes back) and, of what is applied and kept for
-//             slower members, by RAFT_KEPT_BYTES. Messages are borrowed by both sides during the call.
+//             (raft_window_full: the driver pushes back) and, of what is applied and kept for slower
+//             members, by as much again (less for silent ones). Messages are borrowed by both sides during the call.
 // Errors      A message that no correct peer sends is XX001 and changes nothing.
 // Safety      One leader a term, log matching, leader completeness, state machine safety: tests/sim/scenario_raft.c.
 // Source      Ongaro and Ousterhout 2014; Ongaro, "Consensus: Bridging Theory and Practice" 2014, chapters 3, 4, 6, 9, 10.
@@ -36,7 +36,8 @@
 #define RAFT_INFLIGHT_BYTES (4u << 20)  // Sent to a member and not acknowledged.
 #define RAFT_INFLIGHT_MESSAGES 64u
 #define RAFT_WINDOW_BYTES (16u << 20)
-#define RAFT_KEPT_BYTES (4u << 20)
+#define RAFT_KEPT_BYTES (4u << 20)           // For members that are silent.
+#define RAFT_SNAPSHOT_KEPT_BYTES (64u << 20) // While a snapshot is under way.
 #define RAFT_NOTE_BYTES 32u
 
 #define RAFT_ELECTION_TICKS 6u // Timeout: this and up to as much again, drawn at random.
@@ -81,9 +82,13 @@ enum raft_message_kind {
     RAFT_PREVOTE_REPLY,
     RAFT_VOTE,
     RAFT_VOTE_REPLY,
-    RAFT_APPEND, // index, log_term: what comes before the entries. Without entries: a heartbeat.
-    RAFT_APPEND_REPLY, // index: everything up to it agrees and is durable. Rejected: a place to try.
-    RAFT_TIMEOUT_NOW,  // Campaign at once: leadership is handed over.
+    RAFT_APPEND, // index, log_term: what comes before the entries; commit.
+    // index: everything up to it agrees and is durable; commit: up to here it agrees. Rejected: index and
+    // log_term name a place to try, commit is the index that did not fit.
+    RAFT_APPEND_REPLY,
+    RAFT_HEARTBEAT, // commit: not above what is known to agree.
+    RAFT_HEARTBEAT_REPLY,
+    RAFT_TIMEOUT_NOW, // Campaign at once: leadership is handed over.
     RAFT_MESSAGE_KIND_END,
 };
 enum raft_message_flags {
@@ -91,7 +96,7 @@ enum raft_message_flags {
     RAFT_FORCE = 1 << 1,   // A vote for who was asked to take over: ask no further.
     RAFT_QUIET = 1 << 2,   // Of a heartbeat: the group goes quiet. Of a reply: so do I.
     RAFT_DAMAGED = 1 << 3, // The replica lost what it had promised: replace it.
-    RAFT_REMOVED = 1 << 4, // The sender leads and you are no member.
+    RAFT_REMOVED = 1 << 4, // You are no member any more.
 };
 struct raft_message {
     enum raft_message_kind kind;
@@ -101,7 +106,7 @@ struct raft_message {
     uint64_t index, log_term;
     uint64_t commit;
     uint64_t kept;  // Appends: members still need what is above it.
-    uint64_t round; // Appends count up; replies carry it back.
+    uint64_t round; // Heartbeats count up; replies carry it back.
     uint32_t entry_count;
     const struct raft_entry *entries;
     uint8_t note_bytes; // Of appends: the driver's own (closed time).
@@ -121,13 +126,13 @@ struct raft_progress {
     bool learner;
     enum raft_pace pace;
     uint64_t match, next;
-    bool probing;          // An append of a prober is under way.
-    bool active;           // Was heard from in this election timeout.
-    bool damaged;          // Said so: it gets nothing and counts for nothing.
-    bool vote_known, vote; // As a candidate.
-    uint64_t commit_sent;  // Highest commit index told.
-    uint64_t round;        // Highest that came back.
-    uint32_t silent_ticks; // Since the last reply.
+    bool probing;            // An append of a prober is under way.
+    bool active;             // Was heard from in this election timeout.
+    bool damaged;            // Said so: it gets nothing and counts for nothing.
+    bool vote_known, vote;   // As a candidate.
+    uint64_t commit_sent;    // Highest commit index told.
+    uint64_t heartbeat_next; // `next` when the last heartbeat left.
+    uint32_t silent_ticks;   // Since the last reply.
     uint32_t inflight_messages;
     uint64_t inflight_bytes;
     uint64_t inflight_index[RAFT_INFLIGHT_MESSAGES]; // Rings: last index and bytes of each.
@@ -178,14 +183,18 @@ struct raft {
     struct raft_entry *window;
     uint32_t window_first, window_count, window_capacity;
     uint64_t window_bytes;
-    uint64_t kept;
+    uint64_t kept_bytes; // Of it, what is applied.
+    uint64_t kept;       // As the leader told.
+    uint64_t verified;   // Up to here this log agrees with the leader's.
+    uint64_t ack_round;
+    bool ack_due, heartbeat_ack_due;
+    bool hard_owed;      // Alone, a new term is not written down until someone else joins.
     uint64_t term_start; // Leader: index of the entry that opened the term.
     uint64_t round;
     uint32_t elapsed, timeout; // Ticks.
     uint32_t transfer_elapsed;
     uint32_t idle_ticks;
-    bool forced;
-    bool flush_due;
+    bool forced; // The campaign was asked for by the leader.
     uint32_t progress_count;
     struct raft_progress *progress; // Of the others; leaders and candidates only.
     struct raft_outgoing *outgoing, **outgoing_end;
@@ -231,7 +240,7 @@ CHECKED struct status raft_config_change(
     struct raft *raft, enum raft_change change, uint32_t node, uint64_t *index);
 // Ends by itself: the other leads, or after an election timeout this one goes on.
 CHECKED struct status raft_transfer(struct raft *raft, uint32_t node);
-// Campaigns at the next raft_flush (a test's or an operator's wish; a learner does not).
+// Campaigns now (a test's or an operator's wish; a learner does not).
 void raft_campaign(struct raft *raft);
 // The leader's node is gone: do not wait for the timeout.
 void raft_leader_lost(struct raft *raft);

@@ -100,7 +100,7 @@ struct raft_proposal {
 struct raft_log_options {
     uint64_t slice;
     uint32_t self;                        // Node.
-    struct raft_config config;            // As of the applied mark. None: this node alone.
+    struct raft_config config;            // As of the applied mark. None: no member yet.
     uint64_t applied_index, applied_term; // The store's mark.
     bool
         damaged; // What was on disk is lost in part: this replica takes part in nothing until it is replaced.
