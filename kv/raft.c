@@ -122,6 +122,11 @@ void raft_hard_changed(struct raft *raft)
     raft->hard_owed = false;
 }
 
+void raft_hard_rewrite(struct raft *raft)
+{
+    raft->hard_version++;
+}
+
 void raft_hard_durable(struct raft *raft, uint64_t version)
 {
     if (version > raft->hard_durable_version) raft->hard_durable_version = version;

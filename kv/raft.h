@@ -228,10 +228,12 @@ bool raft_propose(struct raft *raft, struct bytes body, void *proposal, uint64_t
 // Whether entries go without the window now; then raft_propose_alone instead of raft_propose.
 bool raft_alone(const struct raft *raft);
 uint64_t raft_propose_alone(struct raft *raft);
-// An append of a proposal alone was refused by the disk's queue: the index is taken back.
-void raft_propose_alone_undo(struct raft *raft);
+// The newest entry, which no flush has passed on yet, was refused by the disk: it is taken back.
+void raft_propose_undo(struct raft *raft);
 void raft_durable(struct raft *raft, uint64_t index, uint64_t term);
 void raft_hard_durable(struct raft *raft, uint64_t version);
+// The hard state must be written anew (to another disk).
+void raft_hard_rewrite(struct raft *raft);
 void raft_applied(struct raft *raft, uint64_t index);
 
 enum raft_change { RAFT_ADD_LEARNER, RAFT_PROMOTE, RAFT_DEMOTE, RAFT_REMOVE };

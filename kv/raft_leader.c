@@ -156,11 +156,10 @@ uint64_t raft_propose_alone(struct raft *raft)
     return raft->last;
 }
 
-void raft_propose_alone_undo(struct raft *raft)
+void raft_propose_undo(struct raft *raft)
 {
-    invariant(raft->window_count == 0 && raft->last > raft->stable);
-    raft->last--;
-    raft->base = raft->handed = raft->last;
+    invariant(raft->role == RAFT_LEADER && raft->last > raft->handed);
+    raft_window_cut(raft, raft->last, true);
 }
 
 // Step 5.3 and 5.4.2 of the paper: the highest index that a quorum holds, if it is of this term.

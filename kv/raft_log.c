@@ -1,37 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//
-// One voter: an entry is committed when it is durable in this shard's log.
 #include "kv/raft_log.h"
+
 #include <stdlib.h>
+
 #include "core/invariant.h"
-struct raft_log_replay { struct log_record record; log_position position; bool has; };
-size_t raft_config_encode(const struct raft_config *config, uint8_t out[RAFT_CONFIG_BYTES_MAX])
-{
-    out[0] = (uint8_t)config->count;
-    for (uint32_t i = 0; i < config->count; i++) {
-        memcpy(out + 1 + 5 * i, &config->members[i].node, 4);
-        out[5 + 5 * i] = config->members[i].learner;
-    }
-    return 1 + 5 * config->count;
-}
-bool raft_config_decode(struct bytes body, struct raft_config *config)
-{
-    *config = (struct raft_config){0};
-    if (body.size < 1 || body.size != 1 + 5u * body.data[0] || body.data[0] > RAFT_MEMBERS_MAX) return false;
-    config->count = body.data[0];
-    for (uint32_t i = 0; i < config->count; i++) {
-        memcpy(&config->members[i].node, body.data + 1 + 5 * i, 4);
-        config->members[i].learner = body.data[5 + 5 * i];
-    }
-    return true;
-}
-uint32_t raft_config_voters(const struct raft_config *config)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < config->count; i++) n += !config->members[i].learner;
-    return n;
-}
-bool raft_alone(const struct raft *raft) { (void)raft; return true; }
+#include "core/log.h"
+#include "kv/raft_log_internal.h"
+
+#define HARD_EVERY_BYTES (4u << 20) // Of entries: how stale the commit index on disk gets.
+#define DAMAGE_TELL_TICKS 50u
+#define POSITION_SEGMENT_SHIFT 32 // A position's upper half is its segment (core/log_segment.h).
+
+// --- life ----------------------------------------------------------------------------------------
+
 void raft_log_init(struct raft_log *log, const struct raft_log_options *options)
 {
     *log = (struct raft_log){
@@ -43,96 +24,467 @@ void raft_log_init(struct raft_log *log, const struct raft_log_options *options)
         .delivered = options->applied_index,
     };
     log->raft.self = options->self;
+    log->raft.damaged = options->damaged;
     log->raft.config = log->raft.committed = options->config;
     log->raft.term = options->applied_term;
     log->raft.last = log->raft.commit = options->applied_index;
-    log->replay = calloc(1, sizeof *log->replay);
+    list_init(&log->slots);
+    log->replay = raft_log_replay_create(log);
 }
-void raft_log_fini(struct raft_log *log) { free(log->replay); log->replay = NULL; }
-struct status raft_log_replay(struct raft_log *log, const struct log_record *record, log_position position)
+
+void raft_log_fini(struct raft_log *log)
 {
-    if (record->index <= log->delivered) return STATUS_OK;
-    if (record->index != log->delivered + 1) return status_make(E_DATA_CORRUPTED, "gap");
-    log->replay->record = *record;
-    log->replay->position = position;
-    log->replay->has = true;
-    return STATUS_OK;
+    struct list_link *link;
+    if (log->started && !log->stopped) raft_log_stop(log);
+    raft_log_replay_destroy(log->replay);
+    log->replay = NULL;
+    while ((link = list_pop(&log->slots)) != NULL)
+        container_of(link, struct raft_slot, link)->log = NULL; // The shard's log still has it.
+    if (log->started) raft_fini(&log->raft);
+    log->started = false;
 }
-bool raft_log_replay_next(struct raft_log *log, struct log_record *record, log_position *position)
+
+static void io_send(void *arg, const struct raft_message *message)
 {
-    if (!log->replay->has) return false;
-    *record = log->replay->record;
-    *position = log->replay->position;
-    log->replay->has = false;
-    log->delivered = log->applied_index = log->raft.last = log->raft.commit = record->index;
-    log->raft.term = log->applied_term = record->term;
-    log->applied_position = *position;
-    return true;
+    struct raft_log *log = arg;
+    if (log->shard != NULL) raft_shard_send(log->shard, log->slice, message);
 }
-void raft_log_replay_applied(const struct raft_log *log, uint64_t *index, uint64_t *term)
+
+static void io_snapshot(void *arg, uint32_t node, bool learner)
 {
-    *index = log->delivered;
-    *term = log->applied_term;
+    struct raft_log *log = arg;
+    if (log->hooks->snapshot_send != NULL) log->hooks->snapshot_send(log, node, learner);
 }
+
+static struct status ambiguous(void)
+{
+    return status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS,
+        "the outcome of the commit is unknown: the replica lost its leadership");
+}
+
+static struct status not_leader(void)
+{
+    return status_make_retry(K_NOT_LEADER, RETRY_STATEMENT, "not the leader");
+}
+
+static void io_dropped(void *arg, void *proposal, bool known)
+{
+    struct raft_proposal *own = proposal;
+    (void)arg;
+    own->failed(own, known ? not_leader() : ambiguous());
+}
+
+static uint8_t io_note(void *arg, uint8_t out[RAFT_NOTE_BYTES])
+{
+    struct raft_log *log = arg;
+    return log->hooks->note == NULL || !log->leading ? 0 : log->hooks->note(log, out);
+}
+
+static void io_noted(void *arg, const uint8_t *note, uint8_t note_bytes)
+{
+    struct raft_log *log = arg;
+    if (log->hooks->noted != NULL) log->hooks->noted(log, bytes_of(note, note_bytes));
+}
+
 struct status raft_log_start(
     struct raft_log *log, struct log_writer *writer, struct raft_shard *shard)
 {
+    struct raft_log_replay *replay = log->replay;
+    struct status st = STATUS_OK;
     log->writer = writer;
     log->shard = shard;
-    log->raft.term++;
-    free(log->replay);
+    const struct raft_options options = {
+        .self = log->raft.self,
+        .config = log->raft.committed,
+        .base = log->applied_index,
+        .base_term = log->applied_term,
+        .term = replay->term,
+        .vote = replay->vote,
+        .seed = shard == NULL ? log->slice : shard->shard->env->random(shard->shard->env),
+        .damaged = log->raft.damaged,
+        .io = {.send = io_send,
+            .snapshot = io_snapshot,
+            .dropped = io_dropped,
+            .note = io_note,
+            .noted = io_noted,
+            .arg = log},
+    };
+    raft_init(&log->raft, &options);
+    log->started = true;
+    uint64_t handed = log->raft.handed;
+    bool moved = false; // From another log: it must be in this one, too.
+    for (uint32_t i = 0; i < replay->count; i++) {
+        const struct raft_kept *kept = &replay->kept[replay->first + i];
+        TRY(raft_restore(&log->raft, kept->record.term, (enum raft_entry_kind)kept->record.kind,
+            kept->record.payload, kept->position));
+        if (kept->position == 0) moved = true;
+        if (!moved) handed = kept->record.index;
+    }
+    if (moved) log->raft.handed = log->raft.stable = handed;
+    if (replay->has_hard && log->hard_position == 0) raft_hard_rewrite(&log->raft);
+    raft_log_replay_destroy(log->replay);
     log->replay = NULL;
-    log->started = log->leading = true;
-    log->raft.role = RAFT_LEADER;
-    log->raft.leader = log->raft.self;
+    if (shard != NULL) raft_shard_add(shard, log);
+    raft_start(&log->raft);
+    raft_log_pump(log);
+out:
+    return st;
+}
+
+static void proposals_fail(struct raft_log *log, struct status st)
+{
+    for (uint64_t index = log->raft.base + 1; index <= log->raft.last; index++) {
+        struct raft_entry *entry = raft_entry_at(&log->raft, index);
+        struct raft_proposal *proposal = entry->proposal;
+        entry->proposal = NULL;
+        if (proposal != NULL) proposal->failed(proposal, st);
+    }
+}
+
+void raft_log_stop(struct raft_log *log)
+{
+    if (!log->started || log->stopped) return;
+    log->stopped = true;
+    log->leading = false;
+    if (log->shard != NULL) raft_shard_remove(log->shard, log);
+    proposals_fail(log, ambiguous());
+}
+
+void raft_log_fail(struct raft_log *log, struct status st)
+{
+    (void)st.code;
+    if (!log->started || log->failed) return;
+    log->failed = true;
+    proposals_fail(log, ambiguous());
+}
+
+// --- to the disk ---------------------------------------------------------------------------------
+
+static void slot_durable(struct log_append *append, struct status st)
+{
+    struct raft_slot *slot = container_of(append, struct raft_slot, append);
+    struct raft_log *log = slot->log;
+    if (log != NULL && !failed(st)) {
+        if (append->record.index != 0) {
+            raft_durable(&log->raft, append->record.index, append->record.term);
+        } else {
+            log->hard_position = append->position;
+            raft_hard_durable(&log->raft, slot->version);
+        }
+        if (!log->stopped) raft_shard_dirty(log->shard, log);
+    }
+    raft_slot_give(slot);
+}
+
+static bool slot_append(struct raft_log *log, const struct log_record *record, uint64_t version,
+    log_position *position, struct status *st)
+{
+    struct raft_slot *slot = raft_slot_take(log);
+    slot->append.record = *record;
+    slot->append.record.stream = log->slice;
+    slot->append.durable = slot_durable;
+    slot->version = version;
+    *st = log_writer_append(log->writer, &slot->append);
+    if (failed(*st)) {
+        raft_slot_give(slot);
+        return false;
+    }
+    *position = slot->append.position;
+    return true;
+}
+
+static bool hard_append(struct raft_log *log, struct status *st)
+{
+    uint8_t body[RAFT_HARD_BYTES];
+    log_position position;
+    raft_hard_encode(log, body);
+    uint64_t version = log->raft.hard_version;
+    const struct log_record record = {.payload = bytes_of(body, sizeof body)};
+    if (!slot_append(log, &record, version, &position, st)) return false;
+    log->hard_handed = version;
+    log->bytes_since_hard = 0;
+    return true;
+}
+
+static bool entry_append(struct raft_log *log, uint64_t index, struct status *st)
+{
+    struct raft_entry *entry = raft_entry_at(&log->raft, index);
+    const struct log_record record = {
+        .term = entry->term, .index = index, .kind = entry->kind, .payload = entry->body};
+    if (!slot_append(log, &record, 0, &entry->position, st)) return false;
+    log->bytes_since_hard += entry->body.size;
+    return true;
+}
+
+// Everything that consensus wants written down goes to the shard's log, in order. What does not fit now is tried
+// again at the next tick.
+static struct status hand_over(struct raft_log *log)
+{
+    struct raft *raft = &log->raft;
+    struct status st = STATUS_OK;
+    if (log->shard == NULL) return STATUS_OK; // Alone: raft_log_propose does it.
+    if (raft->hard_version > log->hard_handed && !hard_append(log, &st)) return st;
+    if (log->marker != 0) {
+        const struct log_record record = {
+            .term = log->applied_term, .index = log->marker, .kind = RAFT_NOOP};
+        if (!slot_append(log, &record, 0, &log->applied_position, &st)) return st;
+        log->marker = 0;
+    }
+    while (raft->handed < raft->last) {
+        if (!entry_append(log, raft->handed + 1, &st)) return st;
+        raft->handed++;
+    }
+    if (log->bytes_since_hard > HARD_EVERY_BYTES && !hard_append(log, &st)) return st;
+    return st;
+}
+
+// --- what became of it ---------------------------------------------------------------------------
+
+static void entry_deliver(struct raft_log *log)
+{
+    struct raft_entry *entry = raft_entry_at(&log->raft, log->delivered + 1);
+    struct raft_proposal *proposal = entry->proposal;
+    bool members = entry->kind == RAFT_CONFIG;
+    const struct log_record record = {.stream = log->slice,
+        .term = entry->term,
+        .index = log->delivered + 1,
+        .kind = entry->kind,
+        .payload = entry->body};
+    entry->proposal = NULL;
+    log->delivered++;
+    log->hooks->committed(log, &record, entry->position, proposal);
+    if (members && log->hooks->config_changed != NULL) log->hooks->config_changed(log);
+}
+
+static void deliver(struct raft_log *log)
+{
+    const struct raft *raft = &log->raft;
+    bool any = false;
+    for (;;) {
+        uint64_t end = raft->commit < raft->stable ? raft->commit : raft->stable;
+        if (log->stopped || log->failed || log->delivered >= end) break;
+        if (log->delivered < raft->base) break; // Alone: comes with its proposal.
+        entry_deliver(log);
+        any = true;
+    }
+    if (any && log->hooks->batch_end != NULL) log->hooks->batch_end(log);
+}
+
+static void role_tell(struct raft_log *log)
+{
+    const struct raft *raft = &log->raft;
+    bool leads = raft->role == RAFT_LEADER;
+    // A leader deposed and elected anew within a turn has another term.
+    bool deposed = log->leading && (!leads || raft->term != log->term_led);
+    bool other = !leads && raft->leader != log->told_leader;
+    if (deposed || (other && !log->leading)) {
+        log->leading = false;
+        log->told_leader = leads ? 0 : raft->leader;
+        if (log->hooks->following != NULL) log->hooks->following(log, log->told_leader);
+    }
+    if (raft->removed && !log->told_removed) {
+        log->told_removed = true;
+        if (log->hooks->removed != NULL) log->hooks->removed(log);
+    }
+    if (!raft->removed) log->told_removed = false;
+}
+
+static void leading_tell(struct raft_log *log)
+{
+    const struct raft *raft = &log->raft;
+    if (log->leading || raft->role != RAFT_LEADER || log->stopped || log->failed) return;
+    if (raft->commit < raft->term_start || log->delivered < raft->term_start) return;
+    log->leading = true;
+    log->told_leader = raft->self;
+    log->term_led = raft->term;
     if (log->hooks->leading != NULL) log->hooks->leading(log);
-    return STATUS_OK;
 }
-void raft_log_stop(struct raft_log *log) { log->stopped = true; }
-void raft_log_fail(struct raft_log *log, struct status st) { (void)log; (void)st.code; }
-log_position raft_log_needed(struct raft_log *log, log_position checkpointed)
+
+void raft_log_pump(struct raft_log *log)
 {
-    bool clean = log->applied_index == log->raft.last && log->applied_position <= checkpointed;
-    return clean ? UINT64_MAX : checkpointed;
+    if (log->stopped || log->failed) return;
+    struct status st = hand_over(log);
+    (void)st.code; // No room on the disk: at the next tick.
+    raft_flush(&log->raft);
+    role_tell(log);
+    deliver(log);
+    leading_tell(log);
+    if (log->shard == NULL || log->stopped) return;
+    bool ticks = !log->raft.quiet && !raft_alone(&log->raft) && !log->raft.damaged;
+    if (ticks && !list_linked(&log->tick_link)) list_append(&log->shard->ticking, &log->tick_link);
+    if (!ticks) list_remove(&log->tick_link);
 }
-struct status raft_log_transfer(struct raft_log *log, uint32_t node)
+
+static void damage_tell(struct raft_log *log)
 {
-    (void)log; (void)node;
-    return status_make(E_NOT_IN_PREREQUISITE_STATE, "no other voter");
+    const struct raft *raft = &log->raft;
+    if (++log->damage_ticks % DAMAGE_TELL_TICKS != 1 || log->hooks->member_damaged == NULL) return;
+    for (uint32_t i = 0; i < raft->progress_count; i++) {
+        if (!raft->progress[i].damaged) continue;
+        log->hooks->member_damaged(log, raft->progress[i].node);
+        return;
+    }
 }
-static void record_durable(struct log_append *append, struct status st)
+
+void raft_log_tick(struct raft_log *log)
+{
+    raft_tick(&log->raft);
+    if (log->raft.role == RAFT_LEADER) damage_tell(log);
+    raft_shard_dirty(log->shard, log);
+}
+
+void raft_log_step(struct raft_log *log, uint32_t from, struct bytes bytes)
+{
+    struct raft_message message;
+    if (log->stopped || log->failed || log->shard == NULL) return;
+    if (!raft_message_decode(log->shard, bytes, &message) || message.from != from) {
+        log_warning(0, "slice %llu: malformed consensus message from node %u",
+            (unsigned long long)log->slice, from);
+        return;
+    }
+    struct status st = raft_step(&log->raft, &message);
+    if (failed(st))
+        log_warning(
+            0, "slice %llu: node %u sent %s", (unsigned long long)log->slice, from, st.message);
+    raft_shard_dirty(log->shard, log);
+}
+
+// --- proposing -----------------------------------------------------------------------------------
+
+static void alone_durable(struct log_append *append, struct status st)
 {
     struct raft_proposal *proposal = container_of(append, struct raft_proposal, append);
     struct raft_log *log = proposal->log;
-    if (failed(st)) {
-        proposal->failed(proposal, status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS, "log failed"));
+    if (UNLIKELY(failed(st) || log->stopped || log->failed)) {
+        proposal->failed(proposal, ambiguous());
         return;
     }
-    invariant(append->record.index == log->raft.commit + 1);
-    log->raft.commit = log->delivered = append->record.index;
+    raft_durable(&log->raft, append->record.index, append->record.term);
+    invariant(append->record.index == log->delivered + 1);
+    invariant(append->record.index <= log->raft.commit);
+    log->delivered++;
     append->record.payload = bytes_of(NULL, 0);
     log->hooks->committed(log, &append->record, append->position, proposal);
 }
-struct status raft_log_propose(
+
+static struct status propose_alone(
     struct raft_log *log, struct raft_proposal *proposal, struct bytes payload)
 {
-    proposal->log = log;
     proposal->append = (struct log_append){
         .record = {.stream = log->slice,
             .term = log->raft.term,
             .index = log->raft.last + 1,
             .payload = payload},
-        .durable = record_durable,
+        .durable = alone_durable,
     };
     struct status st = log_writer_append(log->writer, &proposal->append);
-    if (!failed(st)) log->raft.last++;
+    if (!failed(st)) raft_propose_alone(&log->raft);
     return st;
 }
+
+struct status raft_log_propose(
+    struct raft_log *log, struct raft_proposal *proposal, struct bytes payload)
+{
+    struct raft *raft = &log->raft;
+    uint64_t index;
+    if (UNLIKELY(!log->leading || log->stopped || log->failed || raft->role != RAFT_LEADER))
+        return not_leader();
+    proposal->log = log;
+    if (LIKELY(raft_alone(raft))) return propose_alone(log, proposal, payload);
+    if (raft->transferee != 0) return not_leader();
+    if (raft_window_full(raft))
+        return status_make(E_OUT_OF_MEMORY, "too much waits to be replicated");
+    struct status st = hand_over(log);
+    if (failed(st)) return st;
+    bool proposed = raft_propose(raft, payload, proposal, &index);
+    invariant(proposed);
+    if (!entry_append(log, index, &st)) {
+        // Nobody has heard of it yet.
+        raft_entry_at(raft, index)->proposal = NULL;
+        raft_propose_undo(raft);
+        return st;
+    }
+    raft->handed = index;
+    proposal->append.record = (struct log_record){
+        .stream = log->slice, .term = raft->term, .index = index, .kind = RAFT_DATA};
+    proposal->append.position = raft_entry_at(raft, index)->position;
+    raft_shard_dirty(log->shard, log);
+    return STATUS_OK;
+}
+
 void raft_log_applied(struct raft_log *log, uint64_t index, log_position position)
 {
-    invariant(index > log->applied_index && index <= log->raft.commit);
+    invariant(index > log->applied_index && index <= log->delivered);
     log->applied_index = index;
+    log->applied_term =
+        index > log->raft.base ? raft_term_at(&log->raft, index) : log->raft.base_term;
     log->applied_position = position;
+    raft_applied(&log->raft, index);
+}
+
+log_position raft_log_needed(struct raft_log *log, log_position checkpointed)
+{
+    bool clean = log->applied_index == log->raft.last && log->applied_position <= checkpointed;
+    log_position needed = clean ? UINT64_MAX : checkpointed;
+    if (log->hard_position == 0 || needed < log->hard_position) return needed;
+    log_position appended = log_writer_appended(log->writer);
+    if (log->hard_position >> POSITION_SEGMENT_SHIFT < appended >> POSITION_SEGMENT_SHIFT &&
+        log->shard != NULL && !log->stopped && log->hard_handed == log->raft.hard_version) {
+        struct status st;
+        (void)hard_append(log, &st);
+    }
+    return log->hard_position - 1;
+}
+
+// --- members and the rest ------------------------------------------------------------------------
+
+struct status raft_log_config_change(struct raft_log *log, enum raft_change change, uint32_t node)
+{
+    uint64_t index;
+    if (!log->leading) return not_leader();
+    if (log->shard == NULL)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "this node is not part of a cluster");
+    struct status st = raft_config_change(&log->raft, change, node, &index);
+    if (!failed(st)) raft_shard_dirty(log->shard, log);
+    return st;
+}
+
+struct status raft_log_transfer(struct raft_log *log, uint32_t node)
+{
+    if (!log->leading) return not_leader();
+    struct status st = raft_transfer(&log->raft, node);
+    if (!failed(st) && log->shard != NULL) raft_shard_dirty(log->shard, log);
+    return st;
+}
+
+struct status raft_log_installed(
+    struct raft_log *log, uint64_t index, uint64_t term, const struct raft_config *config)
+{
+    if (index <= log->applied_index)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica is ahead of the snapshot");
+    if (log->raft.role == RAFT_LEADER)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica leads");
+    bool suffix = log->raft.last > index;
+    raft_installed(&log->raft, index, term, config);
+    log->delivered = log->applied_index = index;
+    log->applied_term = term;
+    if (suffix && log->raft.last == index) log->marker = index;
+    if (log->shard != NULL) raft_shard_dirty(log->shard, log);
+    return STATUS_OK;
+}
+
+void raft_log_snapshot_sent(struct raft_log *log, uint32_t node, uint64_t index, bool ok)
+{
+    if (log->stopped || !log->started) return;
+    raft_snapshot_sent(&log->raft, node, index, ok);
+    if (log->shard != NULL) raft_shard_dirty(log->shard, log);
+}
+
+void raft_log_wake(struct raft_log *log)
+{
+    if (log->stopped || !log->started || log->shard == NULL) return;
+    raft_wake(&log->raft);
+    raft_shard_dirty(log->shard, log);
 }
 const struct raft_member *raft_config_find(const struct raft_config *config, uint32_t node)
 {

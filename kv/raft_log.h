@@ -77,14 +77,17 @@ struct raft_log {
 
     // The module's own.
     struct raft_log_replay *replay; // Until raft_log_start.
-    enum raft_role told_role;
     uint32_t told_leader;
-    uint64_t hard_handed, commit_written, term_told;
-    uint32_t appends_in_flight;
-    struct raft_proposal *alone, **alone_end; // Under way without the window.
-    struct list_link dirty_link;              // In the shard's list of those with something to do.
-    struct list_link tick_link;               // In the shard's list of those that are not quiet.
-    uint64_t bytes_since_commit_written;
+    uint64_t term_led; // Of which `leading` was told.
+    bool told_removed;
+    uint64_t hard_handed;      // Version.
+    uint64_t bytes_since_hard; // Of entries: the commit index in the hard state is getting old.
+    uint64_t
+        marker; // Index that the disk must know as the log's end before anything else; 0: none.
+    struct list_link slots;      // struct raft_slot: records on their way to the disk.
+    struct list_link dirty_link; // In the shard's list of those with something to do.
+    struct list_link tick_link;  // In the shard's list of those that are not quiet.
+    uint32_t damage_ticks;
 };
 
 struct raft_proposal {
@@ -94,7 +97,6 @@ struct raft_proposal {
     // Filled in.
     struct raft_log *log;
     struct log_append append; // record.index and record.term name the entry.
-    struct raft_proposal *next;
 };
 
 struct raft_log_options {

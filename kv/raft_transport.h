@@ -8,7 +8,7 @@
 // RAFT_SILENT_NS wake and look for a new leader.
 //
 // Shard    One a shard.
-// Memory   Frames gather up to RAFT_FRAME_BYTES; malloc'ed once.
+// Memory   Frames gather up to RAFT_FRAME_BYTES (or one message, when that is larger).
 // Errors   A malformed frame is logged and dropped whole from there on.
 #pragma once
 #include "core/hashmap.h"
@@ -38,19 +38,20 @@ struct raft_shard {
     struct list_link ticking, dirty;
     struct timer tick, alive;
     struct turn_hook hook;
-    struct raft_peer *peers;
-    struct raft_peer *sending; // With a frame to send.
-    void *scratch;             // Decoded entries.
-    uint32_t scratch_capacity;
-    struct raft_append_slot *free_slots;
-    bool stopped;
+    struct hashmap peers;       // struct raft_peer by node and shard.
+    struct list_link sending;   // Those with a frame to send.
+    struct raft_entry *entries; // Decoded, during a step.
+    uint32_t entry_capacity;
+    struct raft_slot *free_slots;
+    uint32_t free_slot_count;
 };
 
 struct raft_shard *raft_shard_create(
     struct shard *shard, uint32_t self, const struct raft_network *network);
-// With rpc_send, and registered as what takes RPC_RAFT messages of this shard.
+// Over rpc_send (kv/raft_rpc.c). What comes in goes to kv_shard_of(shard)->raft.
 struct raft_shard *raft_shard_create_rpc(struct shard *shard, uint32_t self);
-// Its groups were stopped before.
+void raft_rpc_register(void); // Once a process, before the first node starts.
+// Its groups were stopped before, and the shard's log is closed.
 void raft_shard_destroy(struct raft_shard *raft_shard);
 // A frame from a shard of another node. Groups that are not here are passed over.
 void raft_shard_receive(
@@ -60,8 +61,31 @@ void raft_shard_node_down(struct raft_shard *raft_shard, uint32_t node);
 
 // --- for raft_log.c ------------------------------------------------------------------------------
 
+// A record on its way to the disk.
+struct raft_slot {
+    struct log_append append;
+    struct raft_log *log; // NULL: it is gone.
+    struct raft_shard *shard;
+    uint64_t version;      // Of a hard state.
+    struct list_link link; // In log->slots.
+    struct raft_slot *next;
+};
+struct raft_slot *raft_slot_take(struct raft_log *log);
+void raft_slot_give(struct raft_slot *slot);
+
 void raft_shard_add(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log);
+// Has raft_log_pump called at the end of the turn.
 void raft_shard_dirty(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_send(
-    struct raft_shard *raft_shard, struct raft_log *log, const struct raft_message *message);
+    struct raft_shard *raft_shard, uint64_t slice, const struct raft_message *message);
+void raft_log_pump(struct raft_log *log);
+void raft_log_tick(struct raft_log *log);
+
+// --- messages as bytes (kv/raft_wire.c) ----------------------------------------------------------
+
+size_t raft_message_bytes(const struct raft_message *message);
+void raft_message_encode(const struct raft_message *message, uint8_t *out);
+// False: malformed. Entries and their bodies point into `in` and raft_shard->entries.
+bool raft_message_decode(
+    struct raft_shard *raft_shard, struct bytes in, struct raft_message *message);
