@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Consensus alone, case by case. Random faults: tests/sim/scenario_raft.c.
+#include <criterion/criterion.h>
+
+#include "tests/sim/raft_cluster.h"
+
+static struct raft_cluster *cluster;
+
+static void setup(uint32_t voters)
+{
+    cluster = malloc(sizeof *cluster);
+    cluster_init(cluster, 7, voters);
+    cluster->in_order = true;
+}
+
+static void teardown(void)
+{
+    cluster_check_matching(cluster);
+    cr_assert(!cluster->violated, "%s", cluster->violation);
+    cluster_fini(cluster);
+    free(cluster);
+}
+
+// Runs until there is a leader; returns it.
+static struct cluster_replica *elect(void)
+{
+    for (uint32_t i = 0; i < 60 && cluster_leader(cluster) == NULL; i++)
+        cluster_run(cluster, 1);
+    struct cluster_replica *leader = cluster_leader(cluster);
+    cr_assert_not_null(leader);
+    cluster_run(cluster, 1);
+    return leader;
+}
+
+static struct cluster_replica *other_than(const struct cluster_replica *one, uint32_t skip)
+{
+    for (uint32_t i = 1; i < CLUSTER_NODES_END; i++) {
+        struct cluster_replica *at = &cluster->nodes[i];
+        if (at->running && at != one && skip-- == 0) return at;
+    }
+    return NULL;
+}
+
+static void cut_off(uint32_t node, bool cut)
+{
+    for (uint32_t i = 1; i < CLUSTER_NODES_END; i++)
+        cluster->cut[node][i] = cluster->cut[i][node] = cut;
+}
+
+static bool same_everywhere(uint64_t index)
+{
+    for (uint32_t i = 1; i < CLUSTER_NODES_END; i++) {
+        if (!cluster->nodes[i].running) continue;
+        if (cluster->nodes[i].applied < index) return false;
+    }
+    return true;
+}
+
+Test(raft, one_voter_leads_at_once_and_commits_what_is_durable)
+{
+    setup(1);
+    struct cluster_replica *one = &cluster->nodes[1];
+    cr_assert(raft_alone(&one->raft));
+    cr_assert(cluster_propose(one, 8));
+    cr_expect_eq(one->applied, 0, "not before it is durable");
+    cluster_disk_complete(one, 1);
+    cr_expect_eq(one->applied, 1);
+    cr_expect_eq(cluster->messages_sent, 0);
+    cr_expect_eq(one->disk_count, 1, "no record but the entry");
+    teardown();
+}
+
+Test(raft, three_voters_elect_replicate_and_go_quiet)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    for (uint32_t i = 0; i < 100; i++)
+        cr_assert(cluster_propose(leader, 100));
+    cluster_run(cluster, 2);
+    cr_expect(same_everywhere(100));
+    cluster_run(cluster, 20);
+    uint64_t sent = cluster->messages_sent;
+    cluster_run(cluster, 1000);
+    cr_expect_eq(cluster->messages_sent, sent, "nothing to do is nothing to say");
+    for (uint32_t i = 1; i <= 3; i++) {
+        cr_expect(cluster->nodes[i].raft.quiet);
+        cr_expect_eq(cluster->nodes[i].raft.window_count, 0, "memory of an idle group");
+    }
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 2);
+    cr_expect(same_everywhere(102), "a proposal wakes it");
+    teardown();
+}
+
+Test(raft, proposals_of_a_turn_leave_in_one_message_each)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cluster_run(cluster, 3);
+    uint64_t sent = cluster->messages_sent;
+    uint64_t index;
+    for (uint32_t i = 0; i < 50; i++)
+        cr_assert(raft_propose(&leader->raft, BYTES_LITERAL("entry"), NULL, &index));
+    cluster_pump(leader);
+    cr_expect_eq(cluster->messages_sent - sent, 2);
+    teardown();
+}
+
+Test(raft, a_leader_cut_off_steps_down_and_its_entries_are_replaced)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cut_off(leader->node, true);
+    cr_assert(cluster_propose(leader, 8));
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 40);
+    cr_expect_neq(leader->raft.role, RAFT_LEADER, "it hears from no quorum");
+    struct cluster_replica *next = cluster_leader(cluster);
+    cr_assert(next != NULL && next != leader);
+    cr_assert(cluster_propose(next, 8));
+    cluster_run(cluster, 3);
+    uint64_t term = next->raft.term;
+    cut_off(leader->node, false);
+    cluster_run(cluster, 30);
+    cr_expect_eq(leader->proposals_failed, 2, "they never commit, and are told so");
+    cr_expect_eq(cluster_leader(cluster), next, "who comes back disturbs nobody");
+    cr_expect_eq(next->raft.term, term);
+    cr_expect_eq(leader->applied, next->applied);
+    teardown();
+}
+
+Test(raft, a_follower_cut_off_and_back_does_not_depose_the_leader)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    struct cluster_replica *follower = other_than(leader, 0);
+    uint64_t term = leader->raft.term;
+    cut_off(follower->node, true);
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 200);
+    cut_off(follower->node, false);
+    cluster_run(cluster, 30);
+    cr_expect_eq(leader->raft.role, RAFT_LEADER);
+    cr_expect_eq(leader->raft.term, term, "it only asked whether it could win");
+    cr_expect_eq(follower->applied, leader->applied);
+    teardown();
+}
+
+Test(raft, a_quiet_group_notices_that_its_leader_is_gone_when_told)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cluster_run(cluster, 30);
+    cr_assert(leader->raft.quiet);
+    cluster_crash(leader, 0);
+    cluster_run(cluster, 100);
+    cr_expect_null(cluster_leader(cluster), "quiet: nobody looks");
+    struct cluster_replica *one = other_than(leader, 0), *two = other_than(leader, 1);
+    raft_leader_lost(&one->raft);
+    raft_leader_lost(&two->raft);
+    cluster_run(cluster, 10);
+    cr_expect_not_null(cluster_leader(cluster));
+    teardown();
+}
+
+Test(raft, a_leader_that_restarts_is_voted_for_though_followers_were_quiet)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cluster_run(cluster, 30);
+    cr_assert(leader->raft.quiet);
+    cluster_crash(leader, UINT32_MAX / 2);
+    cluster_start(leader);
+    cluster_run(cluster, 40);
+    cr_expect_not_null(cluster_leader(cluster));
+    teardown();
+}
+
+Test(raft, leadership_is_handed_over_without_waiting)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    struct cluster_replica *next = other_than(leader, 1);
+    cluster_run(cluster, 3);
+    cr_assert(!failed(raft_transfer(&leader->raft, next->node)));
+    cr_expect(!cluster_propose(leader, 8), "nothing is accepted meanwhile");
+    cluster_pump(leader);
+    cluster_run(cluster, 1);
+    cr_expect_eq(cluster_leader(cluster), next);
+    cr_expect_eq(leader->raft.role, RAFT_FOLLOWER);
+    teardown();
+}
+
+Test(raft, handing_over_to_who_does_not_answer_ends_by_itself)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    struct cluster_replica *next = other_than(leader, 0);
+    cut_off(next->node, true);
+    cr_assert(!failed(raft_transfer(&leader->raft, next->node)));
+    cluster_run(cluster, 10);
+    cr_expect_eq(leader->raft.transferee, 0);
+    cr_expect(cluster_propose(leader, 8));
+    teardown();
+}
+
+static void change(enum raft_change kind, uint32_t node)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < 30; i++) {
+        uint64_t index;
+        struct cluster_replica *leader = cluster_leader(cluster);
+        cluster_run(cluster, 2);
+        st = raft_config_change(&leader->raft, kind, node, &index);
+        if (!failed(st)) break;
+    }
+    cr_assert(!failed(st), "%s", st.message);
+    cluster_pump(cluster_leader(cluster));
+    cluster_run(cluster, 3);
+}
+
+Test(raft, one_voter_grows_to_three_by_snapshots_and_shrinks_again)
+{
+    setup(1);
+    struct cluster_replica *one = &cluster->nodes[1];
+    for (uint32_t i = 0; i < 20; i++)
+        cr_assert(cluster_propose(one, 50));
+    cluster_disk_complete(one, UINT32_MAX);
+    for (uint32_t node = 2; node <= 3; node++) {
+        cluster->nodes[node].exists = true;
+        cluster_start(&cluster->nodes[node]);
+        change(RAFT_ADD_LEARNER, node);
+        change(RAFT_PROMOTE, node);
+    }
+    cr_expect_eq(cluster->snapshots_sent, 2);
+    cr_expect_eq(raft_config_voters(&one->raft.committed), 3);
+    cluster_crash(one, UINT32_MAX / 2);
+    struct cluster_replica *next = elect();
+    cr_assert(cluster_propose(next, 8));
+    cluster_run(cluster, 2);
+    cluster_start(one);
+    cluster_run(cluster, 20);
+    cr_expect_eq(one->state, next->state);
+    for (uint32_t node = 1; node <= 3; node++)
+        if (node != next->node) change(RAFT_REMOVE, node);
+    cluster_run(cluster, 10);
+    cr_expect(raft_alone(&next->raft), "as cheap as before");
+    cr_assert(cluster_propose(next, 8));
+    cluster_disk_complete(next, UINT32_MAX);
+    cr_expect_eq(next->applied, next->raft.last);
+    teardown();
+}
+
+Test(raft, changes_of_members_that_would_lock_the_group_out_are_refused)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    uint64_t index;
+    uint32_t a = other_than(leader, 0)->node, b = other_than(leader, 1)->node;
+    cluster_run(cluster, 3);
+    cr_expect(status_is(raft_config_change(&leader->raft, RAFT_REMOVE, leader->node, &index),
+        E_NOT_IN_PREREQUISITE_STATE));
+    cr_expect(status_is(
+        raft_config_change(&leader->raft, RAFT_PROMOTE, a, &index), E_NOT_IN_PREREQUISITE_STATE));
+    cr_expect(status_is(
+        raft_config_change(&leader->raft, RAFT_REMOVE, 6, &index), E_NOT_IN_PREREQUISITE_STATE));
+    cluster_crash(&cluster->nodes[a], 0);
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 9);
+    cr_expect(status_is(raft_config_change(&leader->raft, RAFT_REMOVE, b, &index),
+                  E_NOT_IN_PREREQUISITE_STATE),
+        "the one that is left could not commit it");
+    cr_expect(!failed(raft_config_change(&leader->raft, RAFT_REMOVE, a, &index)));
+    cr_expect(status_is(raft_config_change(&leader->raft, RAFT_ADD_LEARNER, 5, &index),
+                  E_NOT_IN_PREREQUISITE_STATE),
+        "one at a time");
+    teardown();
+}
+
+Test(raft, a_replica_that_lost_what_it_promised_takes_part_in_nothing)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    struct cluster_replica *lost = other_than(leader, 0), *other = other_than(leader, 1);
+    lost->raft.damaged = true;
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 3);
+    cr_expect(raft_progress_of(&leader->raft, lost->node)->damaged, "the leader is told");
+    cluster_crash(other, 0);
+    uint64_t applied = leader->applied;
+    cluster_propose(leader, 8);
+    cluster_run(cluster, 3);
+    cr_expect_eq(leader->applied, applied, "it does not count for a quorum");
+    teardown();
+}
+
+Test(raft, messages_no_peer_sends_are_refused_and_change_nothing)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    struct cluster_replica *to = other_than(leader, 0);
+    cluster_run(cluster, 2);
+    const struct raft_entry falling[2] = {{.term = 3}, {.term = 2}};
+    const struct raft_entry future = {.term = 1000};
+    const struct raft_entry members = {.term = 1, .kind = RAFT_CONFIG};
+    const struct {
+        struct raft_message message;
+        const char *why;
+    } rows[] = {
+        {{.kind = RAFT_APPEND, .to = 7}, "to someone else"},
+        {{.kind = RAFT_APPEND, .entry_count = 2, .entries = falling, .term = 9}, "terms fall"},
+        {{.kind = RAFT_APPEND, .entry_count = 1, .entries = &future}, "of the future"},
+        {{.kind = RAFT_APPEND, .entry_count = 1, .entries = &members, .term = 9}, "no members"},
+        {{.kind = RAFT_MESSAGE_KIND_END}, "no kind"},
+        {{.kind = RAFT_VOTE, .term = UINT64_MAX}, "term out of range"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct raft_message message = rows[i].message;
+        message.from = leader->node;
+        if (message.to == 0) message.to = to->node;
+        if (message.term == 0) message.term = to->raft.term;
+        uint64_t last = to->raft.last;
+        cr_expect(failed(raft_step(&to->raft, &message)), "%s", rows[i].why);
+        cr_expect_eq(to->raft.last, last);
+    }
+    teardown();
+}
+
+Test(raft, random_faults_keep_every_rule)
+{
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct raft_cluster *world = malloc(sizeof *world);
+        cluster_init(world, seed, 3);
+        world->loss_percent = 10;
+        for (uint32_t i = 0; i < 1500 && !world->violated; i++) {
+            struct cluster_replica *replica = &world->nodes[1 + cluster_random(world, 3)];
+            uint32_t dice = cluster_random(world, 100);
+            if (dice < 60 && world->bag_count > 0)
+                cluster_deliver(world, cluster_random(world, world->bag_count));
+            else if (dice < 75 && replica->running) {
+                raft_tick(&replica->raft);
+                cluster_pump(replica);
+            } else if (dice < 88 && replica->running)
+                cluster_disk_complete(replica, 2);
+            else if (dice < 97)
+                cluster_propose(replica, 20);
+            else if (replica->running)
+                cluster_crash(replica, cluster_random(world, 3));
+            else
+                cluster_start(replica);
+        }
+        cluster_check_matching(world);
+        cr_assert(!world->violated, "seed %llu: %s", (unsigned long long)seed, world->violation);
+        cluster_fini(world);
+        free(world);
+    }
+}
