@@ -486,25 +486,3 @@ void raft_log_wake(struct raft_log *log)
     raft_wake(&log->raft);
     raft_shard_dirty(log->shard, log);
 }
-const struct raft_member *raft_config_find(const struct raft_config *config, uint32_t node)
-{
-    for (uint32_t i = 0; i < config->count; i++) {
-        if (config->members[i].node == node) return &config->members[i];
-    }
-    return NULL;
-}
-struct status raft_log_config_change(struct raft_log *log, enum raft_change change, uint32_t node)
-{
-    (void)log; (void)change; (void)node;
-    return status_make(E_FEATURE_NOT_SUPPORTED, "members do not change yet");
-}
-struct status raft_log_installed(
-    struct raft_log *log, uint64_t index, uint64_t term, const struct raft_config *config)
-{
-    (void)log; (void)index; (void)term; (void)config;
-    return status_make(E_FEATURE_NOT_SUPPORTED, "members do not change yet");
-}
-void raft_log_snapshot_sent(struct raft_log *log, uint32_t node, uint64_t index, bool ok)
-{
-    (void)log; (void)node; (void)index; (void)ok;
-}
