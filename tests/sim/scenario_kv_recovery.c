@@ -24,6 +24,7 @@
 #define SHARDS_MAX 3u
 #define COMMITS_MAX 2000u
 #define READS_MAX 2000u
+#define EXHAUSTIVE_COMMITS 150u
 #define CASES_SAMPLED 8u
 #define TENANT 5u
 #define LARGE_BYTES (2u << 20)
@@ -564,7 +565,8 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
         sim_disk_fail_at(watch.node, sim_random_between(&random, 20, 200), EIO);
     if (full) sim_disk_quota_set(watch.node, sim_random_between(&random, 14, 30) << 20);
     sim_disk_crash_at(watch.node, crash_at);
-    start(world, watch.node, &random, 20);
+    // All crash points together: a longer story.
+    start(world, watch.node, &random, run->exhaustive ? EXHAUSTIVE_COMMITS : 20);
     if (full) {
         sim_run_until(sim, settled, &watch, 3 * SECOND);
         sim_disk_quota_set(watch.node, 0);
@@ -598,6 +600,8 @@ SIM_SCENARIO(
     uint64_t ops = run_case(run, 0);
     uint64_t step = run->exhaustive ? 1 : ops / CASES_SAMPLED + 1;
     uint64_t first = run->exhaustive ? 1 : 1 + run->seed % step;
-    for (uint64_t at = first; at <= ops && !run->violated; at += step)
+    for (uint64_t at = first; at <= ops && !run->violated; at += step) {
+        sim_count(run, "crash points", 1);
         run_case(run, at);
+    }
 }
