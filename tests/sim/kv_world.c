@@ -6,6 +6,8 @@
 
 #include "core/invariant.h"
 #include "core/reactor.h"
+#include "core/rpc.h"
+#include "kv/cluster.h"
 
 // --- a node's life -------------------------------------------------------------------------------
 
@@ -20,18 +22,51 @@ static struct status shard_serves(struct task *task, void *arg)
     return start->kv->options.shard_serves(task, start->node, start->kv);
 }
 
+#define PORT ":26257"
+
+// Who this node is: the first node makes the cluster, the others join it.
+static struct status identify(
+    struct task *task, struct world_node *node, struct kv_options *options)
+{
+    struct status st;
+    char bound[64];
+    const char *own = arena_printf(task->arena, "%s" PORT, sim_node_address(node->machine));
+    const char *first =
+        arena_printf(task->arena, "%s" PORT, sim_node_address(node->world->nodes[0].machine));
+    const char *join[] = {first, NULL};
+    enum cluster_start how;
+    const struct rpc_options rpc = {.max_offset_ns = (int64_t)node->world->options.max_offset_ns};
+    const struct cluster_options cluster = {.dir = "/data",
+        .address = own,
+        .join = node->id == 1 ? NULL : join,
+        .single = node->id == 1,
+        .max_offset_ns = (int64_t)node->world->options.max_offset_ns};
+    TRY(rpc_start(task, &rpc));
+    TRY(rpc_listen(task, PORT, bound));
+    TRY(cluster_start(task, &cluster, &how));
+    options->identity.node_id = task->shard->node->id;
+    memcpy(options->identity.cluster_id, cluster_id(task->shard->node),
+        sizeof options->identity.cluster_id);
+    options->max_offset_ns = node->world->options.max_offset_ns;
+    options->joined = how == CLUSTER_JOINED;
+out:
+    return st;
+}
+
 static struct status boot(struct task *task, void *arg)
 {
     struct world_node *node = arg;
     struct kv_world *kv = (struct kv_world *)node->world;
     struct status st;
     bool runs = false;
-    const struct kv_options options = {.dir = "/data/kv",
+    struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
         .slices_per_shard = kv->slices_per_shard,
         .log_segment_bytes = 2u << 20};
+    if (kv->several) TRY(identify(task, node, &options));
     TRY(kv_start(task, &options));
     runs = true;
+    if (kv->several) TRY(cluster_live(task));
     TRY(kv->options.serves(task, node, kv));
     struct shard_start start = {kv, node};
     node->serving = true;
@@ -43,6 +78,7 @@ out:
     while (runs && node->tasks > 0) {
         if (failed(task_sleep(task, WORLD_MS))) task_cancel_clear(task);
     }
+    if (runs && kv->several) cluster_stop(task);
     if (runs) {
         struct status stopped = kv_stop(task);
         if (!failed(st)) st = stopped;
@@ -141,6 +177,9 @@ bool kv_world_may_serve(const struct slice *slice)
 
 void kv_world_begin(struct kv_world *kv, struct sim_run *run, const struct kv_world_options *options)
 {
+    static bool registered; // Once a process.
+    if (!registered) cluster_register();
+    registered = true;
     struct sim_random random = sim_random_named(run->seed, "kv-world");
     memset(kv, 0, sizeof *kv);
     kv->options = *options;
