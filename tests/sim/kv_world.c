@@ -8,6 +8,7 @@
 #include "core/reactor.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
+#include "kv/leader_wire.h"
 
 // --- a node's life -------------------------------------------------------------------------------
 
@@ -179,6 +180,7 @@ void kv_world_begin(struct kv_world *kv, struct sim_run *run, const struct kv_wo
 {
     static bool registered; // Once a process.
     if (!registered) cluster_register();
+    if (!registered) leader_wire_register();
     registered = true;
     struct sim_random random = sim_random_named(run->seed, "kv-world");
     memset(kv, 0, sizeof *kv);
