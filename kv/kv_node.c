@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "kv/checkpoint.h"
 #include "kv/key.h"
+#include "kv/raft_transport.h"
 #include "kv/recovery.h"
 #include "kv/replica.h"
 #include "kv/slice_internal.h"
@@ -84,6 +85,7 @@ static struct status shard_open(struct task *task, void *arg)
         if ((*module)->shard_init != NULL) TRY((*module)->shard_init(task, kv));
         kv->modules_ready++;
     }
+    kv->raft = raft_shard_create_rpc(task->shard, start->kv->node_id);
     TRY(recovery_replay(task, kv, start->takeover, start->store->log_count));
 out:
     return st;
@@ -273,6 +275,7 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     struct kv_node *kv = calloc(1, sizeof *kv);
     invariant(kv != NULL);
     replica_register();
+    raft_rpc_register();
     kv->node = node;
     kv->options = *options;
     if (kv->options.cache_bytes == 0) kv->options.cache_bytes = CACHE_BYTES_DEFAULT;
@@ -343,6 +346,8 @@ static struct status shard_close(struct task *task, void *arg)
         one = log_writer_close(task, kv->log);
         if (!failed(st)) st = one;
     }
+    // After the log: records on their way there point into it.
+    if (kv->raft != NULL) raft_shard_destroy(kv->raft);
     for (uint32_t i = kv->modules_ready; i-- > 0;) {
         if (kv_modules[i]->shard_fini != NULL) kv_modules[i]->shard_fini(kv);
     }
