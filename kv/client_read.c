@@ -30,7 +30,7 @@ static bool overlay(const struct kv_txn *txn, struct bytes key, struct bytes *va
 
 static void note_read(struct kv_txn *txn, const struct kv_read *read, struct bytes key)
 {
-    if (!txn->read_only && !read->no_validate) read_set_add_key(&txn->reads, key);
+    if (txn_notes_reads(txn) && !read->no_validate) read_set_add_key(&txn->reads, key);
 }
 
 // One point at its slice, wherever that is by now.
@@ -46,9 +46,15 @@ static struct status get_one(struct task *task, struct kv_txn *txn, struct leade
         if (get->read.lock != KV_LOCK_NONE) txn_note_locks(txn, range->slice);
         st = leader_call(task, &get->call, arena, LEADER_GET);
         txn_count(txn, &get->call);
-        if (LIKELY(!status_is(st, K_WRONG_RANGE))) break;
+        if (LIKELY(!failed(st))) break;
         leader_reply_end(&get->call);
-        TRY(router_evict(task, get->keys[0], false, attempt));
+        if (status_is(st, K_MOVED)) {
+            TRY(txn_move(task, txn, get->call.moved_to));
+        } else if (status_is(st, K_WRONG_RANGE)) {
+            TRY(router_evict(task, get->keys[0], false, attempt));
+        } else {
+            break;
+        }
     }
 out:
     return st;
@@ -141,6 +147,8 @@ struct get_batch {
     struct get_part *parts;
     uint32_t part_count, part_capacity;
     struct hlc_timestamp moved_to;
+    bool stale; // Some route was.
+    bool uncertain; // Some value was: what was read is of a snapshot that will move.
 };
 
 static struct get_part *part_of(struct get_batch *batch, uint64_t slice)
@@ -220,6 +228,19 @@ static void part_take(struct get_batch *batch, struct get_part *part, struct are
     batch->moved_to = hlc_max(batch->moved_to, part->get.call.moved_to);
 }
 
+// Before the snapshot moves: what was read of it so far must not have changed then.
+static void batch_note(struct get_batch *batch, const struct leader_item *items)
+{
+    for (uint32_t i = 0; batch->uncertain && i < batch->part_count; i++) {
+        const struct get_part *part = &batch->parts[i];
+        if (failed(items[i].status)) continue;
+        for (uint32_t k = 0; k < part->get.count; k++) {
+            if (!part->skipped[k]) note_read(batch->txn, batch->read, part->keys[k]);
+        }
+    }
+    batch->uncertain = false;
+}
+
 // One round: sends what is wanted, takes what came, leaves what has to be routed anew.
 static struct status batch_round(struct task *task, struct get_batch *batch, struct arena *arena,
     struct bytes *values, bool *skipped)
@@ -235,7 +256,11 @@ static struct status batch_round(struct task *task, struct get_batch *batch, str
         txn_count(batch->txn, &part->get.call);
         if (!failed(items[i].status)) {
             part_take(batch, part, arena, values, skipped);
-        } else if (status_is(items[i].status, K_WRONG_RANGE)) {
+        } else if (status_is(items[i].status, K_WRONG_RANGE) ||
+            status_is(items[i].status, K_MOVED)) {
+            batch->moved_to = hlc_max(batch->moved_to, part->get.call.moved_to);
+            batch->stale = batch->stale || status_is(items[i].status, K_WRONG_RANGE);
+            batch->uncertain = batch->uncertain || status_is(items[i].status, K_MOVED);
             for (uint32_t k = 0; k < part->get.count; k++) {
                 batch->wanted[batch->wanted_count++] =
                     (struct wanted){part->keys[k], part->indexes[k]};
@@ -245,6 +270,7 @@ static struct status batch_round(struct task *task, struct get_batch *batch, str
         }
         leader_reply_end(&part->get.call);
     }
+    batch_note(batch, items);
 out:
     return st;
 }
@@ -275,9 +301,11 @@ static struct status get_many(struct task *task, struct kv_txn *txn, const struc
             goto out;
         }
         TRY(batch_round(task, &batch, arena, values, skipped));
-        if (batch.wanted_count > 0) TRY(router_evict_all(task, attempt));
+        if (batch.stale) TRY(router_evict_all(task, attempt));
+        batch.stale = false;
+        if (!hlc_is_zero(batch.moved_to)) TRY(txn_move(task, txn, batch.moved_to));
+        batch.moved_to = HLC_ZERO;
     }
-    if (!hlc_is_zero(batch.moved_to)) TRY(txn_move(task, txn, batch.moved_to));
 out:
     arena_fini(&batch.scratch);
     return st;

@@ -196,7 +196,7 @@ static void step_note(struct step *step)
         txn->stats.bytes_read += step->batch.pairs[i].key.size + step->batch.pairs[i].value.size;
     }
     txn->stats.rows_read += step->batch.count;
-    if (txn->read_only || read->no_validate) return;
+    if (!txn_notes_reads(txn) || read->no_validate) return;
     if (read->lock == KV_LOCK_NONE || read->wait != KV_WAIT_SKIP) {
         read_set_add_span(&txn->reads, step->covered);
         return;

@@ -110,6 +110,24 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
         task, slice->locks, &request, key, skipped, suspended, &call->lock_wait_ns);
 }
 
+// A node's own shards have one clock, and this replica's commits are below it; what former leaders
+// committed is uncertain to transactions that began before this one led.
+static struct hlc_timestamp uncertain_of(const struct slice *slice, const struct leader_call *call)
+{
+    bool certain = !call->relayed && hlc_less_equal(slice->led_from, call->read_ts);
+    return certain ? HLC_ZERO : call->uncertain;
+}
+
+static struct slice_reader reader_of(const struct slice *slice, struct leader_call *call)
+{
+    return (struct slice_reader){
+        .tenant = call->tenant,
+        .ts = call->read_ts,
+        .uncertain = uncertain_of(slice, call),
+        .moved_to = &call->moved_to,
+    };
+}
+
 // One key under a lock: the newest there is, however new.
 static struct status get_locked(struct task *task, struct slice *slice, struct leader_get *get,
     uint32_t i)
@@ -146,7 +164,7 @@ struct status leader_get(struct task *task, void *arg)
     for (uint32_t i = 0; i < get->count; i++) {
         TRY(serves_key(slice, get->call.tenant, get->keys[i]));
     }
-    const struct slice_reader reader = {.tenant = get->call.tenant, .ts = get->call.read_ts};
+    const struct slice_reader reader = reader_of(slice, &get->call);
     for (uint32_t i = 0; i < get->count; i++) {
         if (get->read.lock != KV_LOCK_NONE) {
             TRY(get_locked(task, slice, get, i));
@@ -179,9 +197,9 @@ out:
 }
 
 static struct status scan_once(
-    struct task *task, struct slice *slice, struct leader_scan *scan, struct hlc_timestamp ts)
+    struct task *task, struct slice *slice, struct leader_scan *scan)
 {
-    const struct slice_reader reader = {.tenant = scan->call.tenant, .ts = ts};
+    const struct slice_reader reader = reader_of(slice, &scan->call);
     struct slice_scan reading = {
         .span = scan->span, .reverse = scan->reverse, .rows_max = scan->rows_max};
     struct status st =
@@ -248,7 +266,7 @@ struct status leader_scan(struct task *task, void *arg)
     TRY(serves_span(slice, scan->call.tenant, scan->span));
     struct span asked = scan->span;
     uint64_t version = slice->ranges->version;
-    TRY(scan_once(task, slice, scan, scan->call.read_ts));
+    TRY(scan_once(task, slice, scan));
     // A long scan yields: the range may have gone away with rows that came after.
     if (slice->ranges->version != version) TRY(serves_span(slice, scan->call.tenant, asked));
     if (scan->read.lock == KV_LOCK_NONE) goto out;

@@ -51,7 +51,21 @@ enum leader_kind {
     LEADER_EXPORT = 12,
     LEADER_INGEST = 13,
     LEADER_JOB = 14,
+    LEADER_RANGE = 15,
+    LEADER_CHANGE = 16,
+    LEADER_LOOK = 17,
     LEADER_KIND_END = 32,
+};
+
+// What clocks of other nodes said when a transaction first asked them: no version above that was
+// committed before the transaction began.
+#define LEADER_SEEN_MAX 8u
+struct leader_seen {
+    uint32_t count;
+    struct {
+        uint32_t node;
+        struct hlc_timestamp clock;
+    } nodes[LEADER_SEEN_MAX];
 };
 
 struct leader_call {
@@ -61,6 +75,7 @@ struct leader_call {
     // Versions in (read_ts, uncertain] may be of commits that were acknowledged before the
     // transaction began. Zero: there are no such.
     struct hlc_timestamp uncertain;
+    struct leader_seen *seen;      // The transaction's; NULL: none.
     struct lock_owner_id owner;
     uint64_t lock_deadline_ns;     // Monotonic; 0: none.
     struct arena *arena;           // Where answers go.
@@ -73,6 +88,7 @@ struct leader_call {
     struct hlc_timestamp moved_to;
     uint64_t lock_wait_ns;
     uint64_t locks_taken;
+    struct hlc_timestamp clock;    // The leader's, when it began.
     uint32_t leader;               // With K_NOT_LEADER: the node that is thought to lead, or 0.
 };
 
@@ -211,6 +227,10 @@ struct leader_directory {
     bool encodes_all;
 };
 extern const struct leader_directory leader_directory_cluster; // What kv/cluster.h tells.
+// Where the slice is led, as far as is known here: for figures and placing, not for requests.
+bool leader_where(struct shard *shard, uint64_t slice, struct rpc_target *where);
+// Ids of all slices that are known, in `arena`.
+void leader_slices(struct shard *shard, struct arena *arena, uint64_t **slices, uint32_t *count);
 // For the shard's requests. NULL: all slices are on this node. It stays the caller's.
 void leader_directory_set(struct shard *shard, const struct leader_directory *directory);
 

@@ -9,6 +9,7 @@
 
 #include "core/invariant.h"
 #include "core/rpc.h"
+#include "kv/cluster.h"
 #include "kv/leader_wire.h"
 #include "kv/router.h"
 #include "kv/txn.h"
@@ -104,11 +105,39 @@ static void call_begin(struct leader_trip *trip, bool own_arena)
     call->arena = own_arena ? trip->arena : &call->reply;
 }
 
+// --- the other node's clock ----------------------------------------------------------------------
+
+// Nothing above what its clock said at the first request is uncertain.
+static struct hlc_timestamp uncertain_at(const struct leader_call *call, uint32_t node)
+{
+    const struct leader_seen *seen = call->seen;
+    for (uint32_t i = 0; seen != NULL && i < seen->count; i++) {
+        if (seen->nodes[i].node == node) return hlc_min(call->uncertain, seen->nodes[i].clock);
+    }
+    return call->uncertain;
+}
+
+static void clock_note(struct leader_call *call, uint32_t node)
+{
+    struct leader_seen *seen = call->seen;
+    if (seen == NULL || hlc_is_zero(call->clock) || seen->count == LEADER_SEEN_MAX) return;
+    for (uint32_t i = 0; i < seen->count; i++) {
+        if (seen->nodes[i].node == node) return;
+    }
+    seen->nodes[seen->count].node = node;
+    seen->nodes[seen->count++].clock = call->clock;
+}
+
 static void trip_encode(struct task *task, struct leader_trip *trip)
 {
-    buffer_init(&trip->ask, &trip->call->reply);
-    buffer_init(&trip->answer, &trip->call->reply);
-    leader_wire_ask(&trip->ask, trip->kind, trip->call, task_now_ns(task));
+    struct leader_call *call = trip->call;
+    struct hlc_timestamp uncertain = call->uncertain;
+    buffer_init(&trip->ask, &call->reply);
+    buffer_init(&trip->answer, &call->reply);
+    call->uncertain = uncertain_at(call, trip->target.node);
+    call->clock = HLC_ZERO;
+    leader_wire_ask(&trip->ask, trip->kind, call, task_now_ns(task));
+    call->uncertain = uncertain;
 }
 
 // The answer's arena goes before its status does.
@@ -117,6 +146,7 @@ static struct status trip_decode(
 {
     struct wire_in in = {.rest = answer, .arena = &trip->call->reply};
     struct status st = leader_wire_answered(&in, trip->kind, trip->call);
+    clock_note(trip->call, trip->target.node);
     return failed(st) ? status_copy(task->arena, st) : st;
 }
 
@@ -392,6 +422,29 @@ void leader_directory_set(struct shard *shard, const struct leader_directory *di
     struct client *client = kv_shard_of(shard)->module_state[KV_SLOT_CLIENT];
     client->directory = directory;
     memset(client->leaders, 0, client->leader_count * sizeof client->leaders[0]);
+}
+
+bool leader_where(struct shard *shard, uint64_t slice, struct rpc_target *where)
+{
+    const struct client *client = kv_shard_of(shard)->module_state[KV_SLOT_CLIENT];
+    const struct leader_directory *directory = client->directory;
+    if (directory != NULL && directory->leader != NULL) {
+        return directory->leader(shard, slice, where);
+    }
+    *where = (struct rpc_target){shard->node->id, router_shard(kv_shard_of(shard), slice)};
+    return true;
+}
+
+void leader_slices(struct shard *shard, struct arena *arena, uint64_t **slices, uint32_t *count)
+{
+    const bool alone = cluster_alone(shard);
+    const uint64_t last = alone ? kv_shard_of(shard)->node->slice_count : KV_SLICES_MAX;
+    *slices = ARENA_ARRAY(arena, uint64_t, last);
+    *count = 0;
+    for (uint64_t id = 1; id <= last; id++) {
+        struct cluster_slice known;
+        if (alone || cluster_slice(shard, id, &known)) (*slices)[(*count)++] = id;
+    }
 }
 
 // --- releasing -----------------------------------------------------------------------------------

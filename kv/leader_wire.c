@@ -129,7 +129,8 @@ const struct leader_codec *leader_codec(enum leader_kind kind)
 {
     if ((uint32_t)kind >= LEADER_KIND_END) return NULL;
     if (leader_txn_codecs[kind].run != NULL) return &leader_txn_codecs[kind];
-    return leader_raw_codecs[kind].run != NULL ? &leader_raw_codecs[kind] : NULL;
+    if (leader_raw_codecs[kind].run != NULL) return &leader_raw_codecs[kind];
+    return leader_range_codecs[kind].run != NULL ? &leader_range_codecs[kind] : NULL;
 }
 
 static struct status malformed(const char *what)
@@ -189,6 +190,7 @@ void leader_wire_answer(struct buffer *out, enum leader_kind kind, const struct 
     wire_put_bytes(out, buffer_bytes(&text));
     arena_fini(&scratch);
     wire_put_ts(out, call->moved_to);
+    wire_put_ts(out, call->clock);
     wire_put_u64(out, call->lock_wait_ns);
     wire_put_u64(out, call->locks_taken);
     wire_put_u64(out, call->leader);
@@ -203,6 +205,7 @@ struct status leader_wire_answered(
     if (text.data != NULL && !status_decode(in->arena, text, &answer)) in->bad = true;
     if (text.data != NULL && !failed(answer)) in->bad = true;
     struct hlc_timestamp moved_to = wire_take_ts(in);
+    struct hlc_timestamp clock = wire_take_ts(in);
     uint64_t lock_wait_ns = wire_take_u64(in);
     uint64_t locks_taken = wire_take_u64(in);
     uint32_t leader = wire_take_u32(in);
@@ -210,6 +213,7 @@ struct status leader_wire_answered(
     call->moved_to = hlc_max(call->moved_to, moved_to);
     call->lock_wait_ns += lock_wait_ns;
     call->locks_taken += locks_taken;
+    call->clock = clock;
     call->leader = leader;
     if (failed(answer)) return answer;
     leader_codec(kind)->answered(in, call);
@@ -225,6 +229,7 @@ struct status leader_wire_serve(
     struct wire_in in = {.rest = body, .arena = task->arena};
     struct status st = leader_wire_asked(&in, kind, task_now_ns(task), &call);
     if (failed(st)) return st;
+    call->clock = hlc_now(&task->shard->hlc);
     st = leader_run(task, call, kind);
     leader_wire_answer(reply, kind, call, st);
     return STATUS_OK;

@@ -86,3 +86,4 @@ void leader_wire_register(void);
 // Kinds by file.
 extern const struct leader_codec leader_txn_codecs[LEADER_KIND_END];
 extern const struct leader_codec leader_raw_codecs[LEADER_KIND_END];
+extern const struct leader_codec leader_range_codecs[LEADER_KIND_END];

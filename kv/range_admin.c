@@ -5,8 +5,11 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/rpc.h"
+#include "kv/cluster.h"
 #include "kv/deadlock.h"
 #include "kv/key.h"
+#include "kv/leader_range.h"
 #include "kv/lock.h"
 #include "kv/range_record.h"
 #include "kv/txn.h"
@@ -32,49 +35,59 @@ static struct ranges *ranges_of(struct kv_shard *kv)
 
 // --- what leaders hold ---------------------------------------------------------------------------
 
-struct range_notice {
-    struct range range;
-    struct hlc_timestamp high; // Of the slice that had it.
-    bool if_empty;             // 55000 otherwise.
-};
-
-static struct status notice_added(struct task *task, void *arg)
+static struct status range_added(
+    struct task *task, struct slice *slice, const struct leader_range *request)
 {
-    const struct range_notice *notice = arg;
-    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), notice->range.slice);
-    invariant(slice != NULL);
-    slice_read_high_raise(slice, notice->high);
-    return range_record_add(task, slice, &notice->range);
+    slice_read_high_raise(slice, request->high);
+    return range_record_add(task, slice, &request->range);
 }
 
 // Takes the range from its leader and waits until nothing of it is under way.
-static struct status notice_taken(struct task *task, void *arg)
+static struct status range_taken(
+    struct task *task, struct slice *slice, struct leader_range *request)
 {
     struct status st = STATUS_OK;
-    struct range_notice *notice = arg;
-    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), notice->range.slice);
-    invariant(slice != NULL);
-    range_set_remove(slice->ranges, notice->range.span.start);
-    while (slice_pending_find_span(slice, notice->range.span, HLC_MAX) != NULL) {
+    const struct range *range = &request->range;
+    range_set_remove(slice->ranges, range->span.start);
+    while (slice_pending_find_span(slice, range->span, HLC_MAX) != NULL) {
         TRY(task_sleep(task, DRAIN_POLL_NS));
     }
-    notice->high = hlc_max(slice->read_high, slice->last_commit);
-    if (notice->if_empty) {
+    request->high = hlc_max(slice->read_high, slice->last_commit);
+    if (request->if_empty) {
         bool empty = false;
-        TRY(slice_span_empty(slice, notice->range.span, &empty));
+        TRY(slice_span_empty(slice, range->span, &empty));
         if (!empty) TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "the range is not empty"));
     }
-    TRY(range_record_remove(task, slice, notice->range.span.start));
+    TRY(range_record_remove(task, slice, range->span.start));
 out:
-    if (failed(st)) (void)!failed(range_set_add(slice->ranges, &notice->range));
+    if (failed(st)) (void)!failed(range_set_add(slice->ranges, range));
+    return st;
+}
+
+struct status leader_range(struct task *task, void *arg)
+{
+    struct leader_range *request = arg;
+    struct slice *slice;
+    struct status st = leader_slice(task, &request->call, &slice);
+    if (failed(st)) return st;
+    if (request->what == LEADER_RANGE_ADD) return range_added(task, slice, request);
+    st = range_taken(task, slice, request);
+    if (failed(st) || request->what == LEADER_RANGE_TAKE) return st;
+    return slice_clear(task, slice, request->call.tenant, request->range.span);
+}
+
+static struct status range_request(struct task *task, struct leader_range *request)
+{
+    request->call.slice = request->range.slice;
+    struct status st = leader_call(task, &request->call, task->arena, LEADER_RANGE);
+    leader_reply_end(&request->call);
     return st;
 }
 
 static struct status tell(struct task *task, const struct range *range, struct hlc_timestamp high)
 {
-    struct range_notice notice = {.range = *range, .high = high};
-    return shard_call(
-        task, router_shard(kv_shard_of(task->shard), range->slice), notice_added, &notice);
+    struct leader_range request = {.what = LEADER_RANGE_ADD, .range = *range, .high = high};
+    return range_request(task, &request);
 }
 
 // --- descriptors ---------------------------------------------------------------------------------
@@ -146,7 +159,7 @@ static struct status range_id_next(struct task *task, uint64_t *id)
     return st;
 }
 
-// --- changes, on shard 0 -------------------------------------------------------------------------
+// --- changes, at the leader of slice 1 -------------------------------------------------------------------------
 
 // Writes the given descriptors (slice 0: erases the one with that start) in one transaction.
 static struct status descriptors_write(
@@ -173,36 +186,47 @@ out:
     return st;
 }
 
-struct change {
-    uint64_t tenant;
-    uint64_t slice;
-    struct span span;
-    struct bytes key;
-    struct status (*run)(struct task *task, struct change *change, struct arena *arena);
-};
+static struct status change_run(
+    struct task *task, const struct leader_change *change, struct arena *arena);
 
-static struct status change_on_first(struct task *task, void *arg)
+struct status leader_change(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
-    struct change *change = arg;
+    const struct leader_change *change = arg;
     struct ranges *ranges = ranges_of(kv_shard_of(task->shard));
+    struct slice *slice;
     struct arena arena;
     arena_init(&arena, NULL);
+    TRY(leader_slice(task, &change->call, &slice));
     while (ranges->changing) TRY(task_wait(task, &ranges->changes));
     ranges->changing = true;
-    st = change->run(task, change, &arena);
+    st = change_run(task, change, &arena);
     ranges->changing = false;
     wait_queue_wake_one(&ranges->changes, STATUS_OK);
+    if (failed(st)) st = status_copy(task->arena, st);
 out:
     arena_fini(&arena);
     return st;
 }
 
-static struct status change_run(struct task *task, struct change *change)
+static struct status change_ask(struct task *task, struct leader_change *change)
 {
     struct kv_shard *kv = kv_shard_of(task->shard);
     if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
-    return shard_call(task, 0, change_on_first, change);
+    change->call.slice = SLICE_META;
+    struct status st = leader_call(task, &change->call, task->arena, LEADER_CHANGE);
+    leader_reply_end(&change->call);
+    return st;
+}
+
+static bool slice_known(struct task *task, struct arena *arena, uint64_t slice)
+{
+    uint64_t *slices;
+    uint32_t count;
+    bool known = false;
+    leader_slices(task->shard, arena, &slices, &count);
+    for (uint32_t i = 0; i < count; i++) known = known || slices[i] == slice;
+    return known;
 }
 
 static struct status split_at(struct task *task, struct arena *arena, struct bytes key)
@@ -226,18 +250,13 @@ out:
     return st;
 }
 
-static struct status split_run(struct task *task, struct change *change, struct arena *arena)
-{
-    return split_at(task, arena, change->key);
-}
-
 struct status kv_split(struct task *task, struct bytes key)
 {
-    struct change change = {.key = key, .run = split_run};
+    struct leader_change change = {.what = LEADER_CHANGE_SPLIT, .key = key};
     if (key.size > KEY_BYTES_MAX) {
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "key is longer than 16 KiB");
     }
-    return change_run(task, &change);
+    return change_ask(task, &change);
 }
 
 // The slice with the fewest ranges, of those with as many the one with the fewest bytes.
@@ -258,17 +277,17 @@ out:
     return st;
 }
 
-static struct status create_run(struct task *task, struct change *change, struct arena *arena)
+static struct status create_run(struct task *task, const struct leader_change *change, struct arena *arena)
 {
     struct status st = STATUS_OK;
     struct range *found;
     uint32_t count;
     struct range range = {
-        .span = key_tenant_span(arena, change->tenant), .slice = change->slice, .generation = 1};
+        .span = key_tenant_span(arena, change->call.tenant), .slice = change->to, .generation = 1};
     TRY(range_list(task, range.span, arena, &found, &count));
     if (count > 0) return STATUS_OK; // Created before: the caller repeats after a crash.
     if (range.slice == 0) TRY(slice_choose(task, arena, &range.slice));
-    if (range.slice > kv_shard_of(task->shard)->node->slice_count) {
+    if (!slice_known(task, arena, range.slice)) {
         return status_make(E_INVALID_PARAMETER_VALUE, "no such slice");
     }
     TRY(range_id_next(task, &range.id));
@@ -281,34 +300,21 @@ out:
 struct status kv_tenant_create(struct task *task, uint64_t tenant, uint64_t slice)
 {
     invariant(tenant != 0);
-    struct change change = {.tenant = tenant, .slice = slice, .run = create_run};
-    return change_run(task, &change);
+    struct leader_change change = {
+        .call.tenant = tenant, .what = LEADER_CHANGE_CREATE, .to = slice};
+    return change_ask(task, &change);
 }
 
-struct clear_notice {
-    struct range_notice notice;
-    uint64_t tenant;
-};
-
-static struct status notice_erased(struct task *task, void *arg)
-{
-    struct clear_notice *clear = arg;
-    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), clear->notice.range.slice);
-    struct status st = notice_taken(task, &clear->notice);
-    if (failed(st)) return st;
-    return slice_clear(task, slice, clear->tenant, clear->notice.range.span);
-}
-
-static struct status erase_run(struct task *task, struct change *change, struct arena *arena)
+static struct status erase_run(struct task *task, const struct leader_change *change, struct arena *arena)
 {
     struct status st = STATUS_OK;
-    struct kv_shard *kv = kv_shard_of(task->shard);
     struct range *ranges;
     uint32_t count;
-    TRY(range_list(task, key_tenant_span(arena, change->tenant), arena, &ranges, &count));
+    TRY(range_list(task, key_tenant_span(arena, change->call.tenant), arena, &ranges, &count));
     for (uint32_t i = 0; i < count; i++) {
-        struct clear_notice clear = {.notice.range = ranges[i], .tenant = change->tenant};
-        TRY(shard_call(task, router_shard(kv, ranges[i].slice), notice_erased, &clear));
+        struct leader_range request = {.call.tenant = change->call.tenant,
+            .what = LEADER_RANGE_ERASE, .range = ranges[i]};
+        TRY(range_request(task, &request));
     }
     for (uint32_t i = 0; i < count; i++) ranges[i].slice = 0;
     TRY(descriptors_write(task, arena, ranges, count));
@@ -319,8 +325,8 @@ out:
 struct status kv_tenant_erase(struct task *task, uint64_t tenant)
 {
     invariant(tenant != 0);
-    struct change change = {.tenant = tenant, .run = erase_run};
-    return change_run(task, &change);
+    struct leader_change change = {.call.tenant = tenant, .what = LEADER_CHANGE_ERASE};
+    return change_ask(task, &change);
 }
 
 // --- handing over what is empty ------------------------------------------------------------------
@@ -329,9 +335,9 @@ static struct status move_one(
     struct task *task, struct arena *arena, const struct range *range, uint64_t slice)
 {
     struct status st = STATUS_OK;
-    struct kv_shard *kv = kv_shard_of(task->shard);
-    struct range_notice notice = {.range = *range, .if_empty = true};
-    TRY(shard_call(task, router_shard(kv, range->slice), notice_taken, &notice));
+    struct leader_range taken = {
+        .what = LEADER_RANGE_TAKE, .range = *range, .if_empty = true};
+    TRY(range_request(task, &taken));
     struct range moved = *range;
     moved.slice = slice;
     moved.generation++;
@@ -343,17 +349,17 @@ static struct status move_one(
         (void)!failed(tell(task, range, HLC_ZERO));
         goto out;
     }
-    TRY(tell(task, &moved, notice.high));
+    TRY(tell(task, &moved, taken.high));
 out:
     return st;
 }
 
-static struct status move_run(struct task *task, struct change *change, struct arena *arena)
+static struct status move_run(struct task *task, const struct leader_change *change, struct arena *arena)
 {
     struct status st = STATUS_OK;
     struct range *ranges;
     uint32_t count;
-    if (change->slice == 0 || change->slice > kv_shard_of(task->shard)->node->slice_count) {
+    if (!slice_known(task, arena, change->to)) {
         return status_make(E_INVALID_PARAMETER_VALUE, "no such slice");
     }
     TRY(split_at(task, arena, change->span.start));
@@ -363,11 +369,24 @@ static struct status move_run(struct task *task, struct change *change, struct a
     if (count > 0) TRY(split_at(task, arena, change->span.end));
     TRY(range_list(task, change->span, arena, &ranges, &count));
     for (uint32_t i = 0; i < count; i++) {
-        if (ranges[i].slice == change->slice) continue;
-        TRY(move_one(task, arena, &ranges[i], change->slice));
+        if (ranges[i].slice == change->to) continue;
+        TRY(move_one(task, arena, &ranges[i], change->to));
     }
 out:
     return st;
+}
+
+static struct status change_run(
+    struct task *task, const struct leader_change *change, struct arena *arena)
+{
+    switch (change->what) {
+    case LEADER_CHANGE_SPLIT: return split_at(task, arena, change->key);
+    case LEADER_CHANGE_CREATE: return create_run(task, change, arena);
+    case LEADER_CHANGE_ERASE: return erase_run(task, change, arena);
+    case LEADER_CHANGE_MOVE: return move_run(task, change, arena);
+    case LEADER_CHANGE_KIND_END: break;
+    }
+    return status_make(E_INTERNAL, "unknown change of ranges");
 }
 
 struct status kv_move_empty(struct task *task, struct span span, uint64_t slice)
@@ -375,8 +394,8 @@ struct status kv_move_empty(struct task *task, struct span span, uint64_t slice)
     if (bytes_compare(span.start, span.end) >= 0) {
         return status_make(E_INVALID_PARAMETER_VALUE, "the span is empty");
     }
-    struct change change = {.span = span, .slice = slice, .run = move_run};
-    return change_run(task, &change);
+    struct leader_change change = {.what = LEADER_CHANGE_MOVE, .to = slice, .span = span};
+    return change_ask(task, &change);
 }
 
 // --- walking -------------------------------------------------------------------------------------
@@ -425,18 +444,36 @@ out:
     return st;
 }
 
-static struct status slice_info_fill(struct task *task, void *arg)
+static void sizes_fill(struct leader_look *look, const struct slice *slice)
 {
-    struct kv_slice_info *info = arg;
-    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), info->id);
-    invariant(slice != NULL);
+    const struct range_set *set = slice->ranges;
+    look->sizes = ARENA_ARRAY(look->call.arena, struct leader_size, set->count);
+    look->size_count = set->count;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct range_entry *entry = set->entries[i];
+        look->sizes[i] = (struct leader_size){
+            .start = arena_copy(look->call.arena, entry->range.span.start),
+            .bytes = entry->bytes + entry->bytes_unmeasured,
+            .keys = entry->keys,
+        };
+    }
+}
+
+struct status leader_look(struct task *task, void *arg)
+{
+    struct leader_look *look = arg;
+    struct slice *slice;
+    struct status st = leader_slice(task, &look->call, &slice);
+    if (failed(st)) return st;
     struct store_figures figures;
     store_figures(slice->store, &figures);
-    info->shard = task->shard->index;
-    info->applied_index = slice->applied_index;
-    info->bytes = figures.bytes;
-    info->ranges = slice->ranges->count;
-    info->closed = slice_close(slice);
+    look->node = task->shard->node->id;
+    look->shard = task->shard->index;
+    look->applied_index = slice->applied_index;
+    look->bytes = figures.bytes;
+    look->closed = slice_close(slice);
+    look->ranges = slice->ranges->count;
+    if (look->sizes_wanted) sizes_fill(look, slice);
     return STATUS_OK;
 }
 
@@ -444,59 +481,79 @@ struct status kv_slices(
     struct task *task, struct arena *arena, struct kv_slice_info **slices, uint32_t *count)
 {
     struct status st = STATUS_OK;
-    const struct kv_shard *kv = kv_shard_of(task->shard);
-    *count = kv->node->slice_count;
+    uint64_t *ids;
+    leader_slices(task->shard, arena, &ids, count);
     *slices = ARENA_ARRAY(arena, struct kv_slice_info, *count);
     for (uint32_t i = 0; i < *count; i++) {
-        (*slices)[i].id = i + 1;
-        TRY(shard_call(task, router_shard(kv, i + 1), slice_info_fill, &(*slices)[i]));
+        struct leader_look look = {.call.slice = ids[i]};
+        st = leader_call(task, &look.call, arena, LEADER_LOOK);
+        leader_reply_end(&look.call);
+        TRY(st);
+        (*slices)[i] = (struct kv_slice_info){
+            .id = ids[i],
+            .shard = look.shard,
+            .applied_index = look.applied_index,
+            .bytes = look.bytes,
+            .ranges = look.ranges,
+            .closed = look.closed,
+        };
     }
 out:
     return st;
 }
 
-struct range_estimates {
-    struct kv_range *ranges;
-    uint32_t count;
-};
-
-static struct status estimates_fill(struct task *task, void *arg)
+static const struct leader_size *size_find(const struct leader_look *look, struct bytes start)
 {
-    const struct range_estimates *estimates = arg;
-    const struct kv_shard *kv = kv_shard_of(task->shard);
-    for (uint32_t i = 0; i < estimates->count; i++) {
-        struct kv_range *range = &estimates->ranges[i];
-        struct slice *slice = kv_slice_find(kv, range->slice);
-        if (slice == NULL) continue;
-        const struct range_entry *entry = range_set_find(slice->ranges, range->span.start);
-        if (entry == NULL) continue;
-        range->bytes = entry->bytes + entry->bytes_unmeasured;
-        range->keys = entry->keys;
+    for (uint32_t i = 0; i < look->size_count; i++) {
+        if (bytes_equal(look->sizes[i].start, start)) return &look->sizes[i];
     }
-    return STATUS_OK;
+    return NULL;
+}
+
+// Of the ranges of one slice. A leader that does not answer leaves them without figures.
+static void sizes_take(
+    struct task *task, struct kv_range *ranges, uint32_t count, uint64_t slice)
+{
+    struct leader_look look = {.call.slice = slice, .sizes_wanted = true};
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct status st = leader_call(task, &look.call, &arena, LEADER_LOOK);
+    for (uint32_t i = 0; i < count && !failed(st); i++) {
+        if (ranges[i].slice != slice) continue;
+        const struct leader_size *size = size_find(&look, ranges[i].span.start);
+        ranges[i].node = look.node;
+        ranges[i].shard = look.shard;
+        if (size == NULL) continue;
+        ranges[i].bytes = size->bytes;
+        ranges[i].keys = size->keys;
+    }
+    leader_reply_end(&look.call);
+    arena_fini(&arena);
 }
 
 struct status kv_ranges(struct task *task, struct span span, struct arena *arena,
     struct kv_range **ranges, uint32_t *count)
 {
     struct status st = STATUS_OK;
-    const struct kv_shard *kv = kv_shard_of(task->shard);
     struct range *found;
     TRY(range_list(task, span, arena, &found, count));
     *ranges = ARENA_ARRAY(arena, struct kv_range, *count);
     for (uint32_t i = 0; i < *count; i++) {
+        struct rpc_target where = {0};
+        (void)leader_where(task->shard, found[i].slice, &where);
         (*ranges)[i] = (struct kv_range){
             .id = found[i].id,
             .span = found[i].span,
             .slice = found[i].slice,
-            .shard = router_shard(kv, found[i].slice),
-            .node = task->shard->node->id,
+            .shard = where.shard,
+            .node = where.node,
             .generation = found[i].generation,
         };
     }
-    struct range_estimates estimates = {*ranges, *count};
-    for (uint32_t shard = 0; shard < task->shard->node->shard_count; shard++) {
-        TRY(shard_call(task, shard, estimates_fill, &estimates));
+    for (uint32_t i = 0; i < *count; i++) {
+        bool first = true;
+        for (uint32_t k = 0; k < i && first; k++) first = found[k].slice != found[i].slice;
+        if (first) sizes_take(task, *ranges, *count, found[i].slice);
     }
 out:
     return st;
@@ -662,6 +719,7 @@ static struct status range_slice_leading(struct task *task, struct slice *slice)
 {
     (void)task;
     validator_reset(slice->validator, slice->last_commit);
+    slice->led_from = slice->last_commit;
     return STATUS_OK;
 }
 
@@ -704,6 +762,9 @@ static struct status range_started(struct task *task, struct kv_node *node)
 {
     struct status st = STATUS_OK;
     (void)node;
+    // Where there are other nodes replicas know their ranges by their logs, and slices may have no
+    // leader yet.
+    if (!cluster_alone(task->shard)) return shard_call_all(task, size_start, NULL);
     struct arena arena;
     arena_init(&arena, NULL);
     struct range *ranges;

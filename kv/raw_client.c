@@ -147,7 +147,7 @@ struct status kv_ingest(
     return st;
 }
 
-// --- all slices of the node ----------------------------------------------------------------------
+// --- all slices ----------------------------------------------------------------------------------
 
 // One after the other; stops at the first failure.
 static struct status on_all_slices(struct task *task, struct leader_job *job)
@@ -155,8 +155,11 @@ static struct status on_all_slices(struct task *task, struct leader_job *job)
     struct status st = STATUS_OK;
     const struct kv_shard *kv = kv_shard_of(task->shard);
     if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
-    for (uint64_t id = 1; id <= kv->node->slice_count && !failed(st); id++) {
-        job->call.slice = id;
+    uint64_t *slices;
+    uint32_t count;
+    leader_slices(task->shard, task->arena, &slices, &count);
+    for (uint32_t i = 0; i < count && !failed(st); i++) {
+        job->call.slice = slices[i];
         st = leader_call(task, &job->call, task->arena, LEADER_JOB);
         leader_reply_end(&job->call);
     }

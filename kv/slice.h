@@ -118,6 +118,7 @@ struct slice {
     bool transferring; // Or to hand the leadership over.
     uint32_t modules_leading;
     uint64_t epoch; // Grows whenever the slice begins to serve.
+    struct hlc_timestamp led_from; // Everything that former leaders committed is at or below it.
     uint64_t turn;  // Grows whenever raft says that it leads, or that it does not.
     struct wait_queue role_waiters; // Woken by every change of the role, and when all is applied.
     struct hlc_timestamp closed;    // Told by the leader, and everything up to it is applied.

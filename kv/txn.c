@@ -5,6 +5,7 @@
 
 #include "core/invariant.h"
 #include "core/metrics.h"
+#include "kv/cluster.h"
 #include "kv/key.h"
 
 #define FREE_TXNS_MAX 1024u
@@ -93,6 +94,18 @@ static void txn_reset(struct kv_txn *txn)
     read_set_init(&txn->reads, &txn->arena);
 }
 
+// What was acknowledged before the snapshot was taken has timestamps at or below it, by this node's
+// clock; by others' they may be this far above.
+static void txn_snapshot(struct task *task, struct kv_txn *txn, struct hlc_timestamp now)
+{
+    txn->read_ts = now;
+    txn->seen.count = 0;
+    txn->uncertain = HLC_ZERO;
+    if (LIKELY(cluster_alone(task->shard))) return;
+    txn->uncertain = now;
+    txn->uncertain.wall_ns += (uint64_t)cluster_max_offset_ns(task->shard);
+}
+
 struct status kv_txn_begin(
     struct task *task, const struct kv_txn_options *options, struct kv_txn **begun)
 {
@@ -120,7 +133,11 @@ struct status kv_txn_begin(
     txn->age_ns = now.wall_ns;
     txn->tenant = options->tenant;
     txn->lock_timeout_ns = options->lock_timeout_ns;
-    txn->read_ts = in_past ? options->as_of : now;
+    txn_snapshot(task, txn, now);
+    if (in_past) {
+        txn->read_ts = options->as_of;
+        txn->uncertain = HLC_ZERO;
+    }
     txn->read_only = options->read_only || in_past;
     arena_init(&txn->arena, options->account);
     txn_reset(txn);
@@ -167,7 +184,7 @@ struct status kv_txn_restart(struct task *task, struct kv_txn *txn)
     txn_reset(txn);
     // A new identity, so that nothing still under way about the former one is taken for this one's.
     txn->id = client_txn_id(task->shard);
-    txn->read_ts = hlc_now(&task->shard->hlc);
+    txn_snapshot(task, txn, hlc_now(&task->shard->hlc));
     return STATUS_OK;
 }
 
@@ -176,7 +193,7 @@ struct status kv_txn_step(struct task *task, struct kv_txn *txn)
     struct status st = txn_check(txn, false);
     if (failed(st)) return st;
     read_set_clear(&txn->reads);
-    txn->read_ts = hlc_now(&task->shard->hlc);
+    txn_snapshot(task, txn, hlc_now(&task->shard->hlc));
     return STATUS_OK;
 }
 
@@ -296,7 +313,8 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     // The reply arena is the transport's: leader_call begins it when it is needed.
     call->tenant = txn->tenant;
     call->read_ts = txn->read_ts;
-    call->uncertain = HLC_ZERO;
+    call->uncertain = hlc_less(txn->read_ts, txn->uncertain) ? txn->uncertain : HLC_ZERO;
+    call->seen = &txn->seen;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
     call->lock_deadline_ns =
         txn->lock_timeout_ns == 0 ? 0 : task_now_ns(task) + txn->lock_timeout_ns;

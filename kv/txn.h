@@ -27,6 +27,8 @@ struct kv_txn {
     uint64_t tenant;
     uint64_t lock_timeout_ns;
     struct hlc_timestamp read_ts;
+    struct hlc_timestamp uncertain; // Another node's clock may have been there when it began.
+    struct leader_seen seen;
     bool read_only;
     bool doomed;            // Gave 40001.
     struct arena arena;
@@ -60,6 +62,11 @@ extern const struct kv_module client_module;
 // A new id: unique in the node, also over restarts.
 uint64_t client_txn_id(struct shard *shard);
 
+// Who writes validates what was read; whose snapshot may move, too.
+static inline bool txn_notes_reads(const struct kv_txn *txn)
+{
+    return !txn->read_only || !hlc_is_zero(txn->uncertain);
+}
 // Fills in what each request of the transaction says.
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);
 // Remembers that locks may be held there from now on: to be released at the end.

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What leaders do for the administration of ranges (kv/range_admin.c): take ranges over and give
+// them away, and, at the leader of slice 1, change them, one change at a time. As kv/leader.h, whose
+// transport it uses.
+//
+// A change that is asked for again, because its leader went away meanwhile, finds what was done and
+// does the rest.
+#pragma once
+#include "kv/admin.h"
+#include "kv/leader.h"
+#include "kv/range.h"
+
+enum leader_range_kind {
+    LEADER_RANGE_ADD,   // Serves it from now on, and commits above `high`.
+    LEADER_RANGE_TAKE,  // Serves it no more; `high` is answered. `if_empty`: 55000 when it is not.
+    LEADER_RANGE_ERASE, // As TAKE, then all of its data is erased.
+    LEADER_RANGE_KIND_END
+};
+struct leader_range {
+    struct leader_call call;
+    enum leader_range_kind what;
+    struct range range;
+    struct hlc_timestamp high;
+    bool if_empty;
+};
+struct status leader_range(struct task *task, void *arg);
+
+enum leader_change_kind {
+    LEADER_CHANGE_SPLIT,  // key
+    LEADER_CHANGE_CREATE, // call.tenant, to (0: any)
+    LEADER_CHANGE_ERASE,  // call.tenant
+    LEADER_CHANGE_MOVE,   // span, to
+    LEADER_CHANGE_KIND_END
+};
+struct leader_change {
+    struct leader_call call; // Of slice 1.
+    enum leader_change_kind what;
+    uint64_t to;
+    struct span span;
+    struct bytes key;
+};
+struct status leader_change(struct task *task, void *arg);
+
+struct leader_size {
+    struct bytes start;
+    uint64_t bytes, keys;
+};
+struct leader_look {
+    struct leader_call call;
+    bool sizes_wanted;
+    // Answers.
+    uint32_t node, shard;
+    uint64_t applied_index, bytes;
+    struct hlc_timestamp closed;
+    uint32_t ranges;
+    struct leader_size *sizes; // Of all its ranges, by start; estimates.
+    uint32_t size_count;
+};
+struct status leader_look(struct task *task, void *arg);

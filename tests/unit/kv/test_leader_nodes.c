@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A client on a node that holds no data: everything it asks goes to another node's leaders, and is as good as there. The
+// nodes and what lies between them are simulated.
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "core/env_sim.h"
+#include "core/rpc.h"
+#include "kv/admin.h"
+#include "kv/cluster.h"
+#include "kv/leader_wire.h"
+#include "tests/unit/kv/kv_harness.h"
+
+#define SECOND (1000 * MS)
+#define NODES 2u
+
+// A simulated crash leaves behind what the node had allocated.
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
+struct test_node {
+    struct sim_node *machine;
+    char address[32];
+    const char *join[2];
+    task_fn body; // Runs when storage has started.
+    bool started, done;
+};
+
+static struct {
+    struct sim *sim;
+    struct test_node nodes[NODES + 1];
+    char failure[400];
+    bool ready; // The tenant's storage is.
+} world;
+
+static struct status serve(struct task *task, struct test_node *test)
+{
+    struct status st = STATUS_OK;
+    struct rpc_options rpc = {0};
+    enum cluster_start how;
+    char bound[64];
+    TRY(rpc_start(task, &rpc));
+    TRY(rpc_listen(task, ":26257", bound));
+    const struct cluster_options options = {.dir = "/data", .address = test->address,
+        .join = test->join[0] == NULL ? NULL : test->join, .single = test->join[0] == NULL};
+    TRY(cluster_start(task, &options, &how));
+    struct kv_options kv = {.dir = "/data/kv", .store = KV_STORE_MODEL};
+    memcpy(kv.identity.cluster_id, cluster_id(task->shard->node), 16);
+    kv.identity.node_id = task->shard->node->id;
+    kv.joined = how == CLUSTER_JOINED;
+    TRY(kv_start(task, &kv));
+    TRY(cluster_live(task));
+    test->started = true;
+    if (test->body != NULL) TRY(test->body(task, test));
+out:
+    return st;
+}
+
+static struct status node_init(struct task *task, void *arg)
+{
+    struct test_node *test = arg;
+    struct status st = serve(task, test);
+    char sqlstate[6];
+    status_sqlstate(st, sqlstate);
+    if (failed(st)) {
+        snprintf(world.failure, sizeof world.failure, "%s: %s %s", test->address, sqlstate,
+            st.message);
+    }
+    test->done = true;
+    return STATUS_OK;
+}
+
+static bool is_started(void *arg)
+{
+    return ((struct test_node *)arg)->started || world.failure[0] != 0;
+}
+
+static bool is_done(void *arg)
+{
+    return ((struct test_node *)arg)->done;
+}
+
+static const struct node_options two_shards = {.shard_count = 2, .fibers_per_shard = 256};
+
+static void run(uint64_t seed, task_fn first, task_fn second)
+{
+    memset(&world, 0, sizeof world);
+    leader_wire_register();
+    world.sim = sim_create(seed, NULL);
+    for (uint32_t i = 1; i <= NODES; i++) {
+        struct test_node *test = &world.nodes[i];
+        test->machine = sim_node_add(world.sim, i);
+        snprintf(test->address, sizeof test->address, "10.0.0.%u:26257", i);
+        test->body = i == 1 ? first : second;
+        test->join[0] = i == 1 ? NULL : "10.0.0.1:26257";
+        sim_node_start(test->machine, &two_shards, node_init, test);
+        cr_assert(sim_run_until(world.sim, is_started, test, 60 * SECOND), "node %u", i);
+        cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
+    }
+    cr_assert(sim_run_until(world.sim, is_done, &world.nodes[2], 300 * SECOND));
+    cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
+    sim_destroy(world.sim);
+}
+
+static struct status make_tenant(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    (void)arg;
+    TRY(kv_tenant_create(task, TENANT, 2));
+    TRY(kv_move_empty(
+        task, (struct span){key(task, "m"), key_tenant_span(task->arena, TENANT).end}, 3));
+    world.ready = true;
+out:
+    return st;
+}
+
+// --- transactions --------------------------------------------------------------------------------
+
+static struct status transactions(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    char *text;
+    (void)arg;
+    while (!world.ready) TRY(task_sleep(task, MS));
+    // One slice, two slices, reads of what was written, inserts of what is there.
+    TRY(put_now(task, "a", "one"));
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, "one"));
+    TRY(begin(task, &txn));
+    TRY(put(task, txn, "b", "two"));
+    TRY(put(task, txn, "x", "three"));
+    TRY(commit(task, txn));
+    TRY(begin(task, &txn));
+    TRY(scan_all(task, txn, "a", "zz", false, &text));
+    CHECK(strcmp(text, "a=one b=two x=three ") == 0);
+    TRY(scan_all(task, txn, "a", "zz", true, &text));
+    CHECK(strcmp(text, "x=three b=two a=one ") == 0);
+    TRY(get_locked(task, txn, "x", &value));
+    CHECK(is_text(value, "three"));
+    struct bytes existing;
+    TRY(kv_insert(task, txn, key(task, "b"), BYTES_LITERAL("no"), task->arena, &existing));
+    CHECK(is_text(existing, "two"));
+    TRY(erase(task, txn, "b"));
+    TRY(commit(task, txn));
+    TRY(read_now(task, "b", &value));
+    CHECK(is_text(value, NULL));
+
+    // What changed after it was read is a conflict.
+    struct kv_txn *other;
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "a", &value));
+    TRY(begin(task, &other));
+    TRY(put(task, other, "a", "new"));
+    TRY(commit(task, other));
+    TRY(put(task, txn, "y", "based on a"));
+    CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE);
+
+    // No other tenant's keys, from whatever node.
+    const struct kv_txn_options options = {.tenant = 3};
+    TRY(kv_txn_begin(task, &options, &txn));
+    CHECK_FAILS(kv_get(task, txn, NULL, key(task, "a"), task->arena, &value),
+        E_INSUFFICIENT_PRIVILEGE);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+Test(leader_nodes, transactions_are_as_good_from_another_node)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) run(seed, make_tenant, transactions);
+}
+
+// Both nodes count the same counters up, in one slice and over two: none is lost.
+static struct status count_up(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    (void)arg;
+    for (uint32_t done = 0; done < 20;) {
+        struct kv_txn *txn;
+        struct bytes value;
+        const char *keys[] = {"n", "b"};
+        TRY(begin(task, &txn));
+        for (uint32_t i = 0; i < 2 && !failed(st); i++) {
+            st = get_locked(task, txn, keys[(done + i) % 2], &value);
+            int number = value.data == NULL ? 0 : atoi(arena_string(task->arena, value));
+            if (!failed(st)) {
+                st = put(task, txn, keys[(done + i) % 2],
+                    arena_printf(task->arena, "%d", number + 1));
+            }
+        }
+        if (failed(st)) {
+            kv_txn_rollback(task, txn);
+        } else {
+            st = commit(task, txn);
+        }
+        if (!failed(st)) done++;
+        if (status_is(st, E_SERIALIZATION_FAILURE)) st = STATUS_OK;
+        TRY(st);
+    }
+out:
+    return st;
+}
+
+static struct status count_first(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    TRY(make_tenant(task, arg));
+    while (!world.nodes[2].started) TRY(task_sleep(task, MS));
+    TRY(count_up(task, arg));
+out:
+    return st;
+}
+
+static struct status count_second(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    while (!world.ready) TRY(task_sleep(task, MS));
+    TRY(count_up(task, arg));
+    while (!world.nodes[1].done) TRY(task_sleep(task, MS));
+    TRY(read_now(task, "n", &value));
+    CHECK(is_text(value, "40"));
+    TRY(read_now(task, "b", &value));
+    CHECK(is_text(value, "40"));
+out:
+    return st;
+}
+
+Test(leader_nodes, two_nodes_count_together)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) run(seed, count_first, count_second);
+}
