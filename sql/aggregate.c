@@ -352,6 +352,8 @@ static const struct function table[] = {
     AGGREGATE("min", 2144, INTERVAL, &min_ops, TYPE_INTERVAL),
     AGGREGATE("min", 2145, TEXT, &min_ops, TYPE_TEXT),
     AGGREGATE("min", 2245, BPCHAR, &min_ops, TYPE_BPCHAR),
+    AGGREGATE("min", 3524, ANYENUM, &min_ops, TYPE_ANYENUM),
+    AGGREGATE("max", 3525, ANYENUM, &max_ops, TYPE_ANYENUM),
     AGGREGATE("min", 2051, ANYARRAY, &min_ops, TYPE_ANYARRAY),
     AGGREGATE("min", 2798, TID, &min_ops, TYPE_TID),
     AGGREGATE("min", 4190, PG_LSN, &min_ops, TYPE_PG_LSN),

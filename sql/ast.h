@@ -42,6 +42,8 @@
     X(ALTER_SEQUENCE, sequence, "ALTER SEQUENCE") \
     X(CREATE_ENUM, create_enum, "CREATE TYPE") \
     X(ALTER_ENUM, alter_enum, "ALTER TYPE") \
+    X(CREATE_DOMAIN, create_domain, "CREATE DOMAIN") \
+    X(ALTER_DOMAIN, alter_domain, "ALTER DOMAIN") \
     X(CREATE_EXTENSION, create_extension, "CREATE EXTENSION") \
     X(CREATE_STATISTICS, create_statistics, "CREATE STATISTICS") \
     X(ALTER_TABLE, alter_table, "ALTER TABLE") \
@@ -171,6 +173,8 @@ struct statement {
         struct sequence *sequence;
         struct create_enum *create_enum;
         struct alter_enum *alter_enum;
+        struct create_domain *create_domain;
+        struct alter_domain *alter_domain;
         struct create_extension *create_extension;
         struct create_statistics *create_statistics;
         struct alter_table *alter_table;

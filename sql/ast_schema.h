@@ -216,6 +216,31 @@ struct create_enum {
     uint32_t value_count;
 };
 
+struct create_domain {
+    struct object_name name;
+    struct type_name *type;
+    struct object_name collation; // .name NULL: none.
+    struct constraint *constraints;
+    uint32_t constraint_count;
+};
+
+struct alter_domain {
+    enum {
+        DOMAIN_DEFAULT, // expr; NULL: DROP DEFAULT
+        DOMAIN_SET_NOT_NULL,
+        DOMAIN_DROP_NOT_NULL,
+        DOMAIN_ADD_CONSTRAINT,
+        DOMAIN_DROP_CONSTRAINT,
+        DOMAIN_VALIDATE_CONSTRAINT,
+    } kind;
+    struct object_name name;
+    const char *constraint_name;
+    struct expr *expr;
+    struct constraint *constraint;
+    bool missing_ok;
+    enum drop_behavior behavior;
+};
+
 struct alter_enum {
     struct object_name name;
     const char *old_value; // RENAME VALUE; else NULL.

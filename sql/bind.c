@@ -98,6 +98,14 @@ struct status bind_type_name(struct binder *binder, const struct type_name *name
     if (name->percent_type) return bind_unsupported(binder, name->position, "%TYPE");
     if (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0)
         info = type_by_name(name->name);
+    if (info == NULL && binder->names != NULL) {
+        struct bind_type *user =
+            bind_names_type(binder->names, binder->session, name->schema, name->name);
+        if (user != NULL) {
+            user->used = true;
+            info = type_info(catalog_type_oid(user->type));
+        }
+    }
     if (info == NULL)
         return bind_error(binder, name->position, E_UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist",
             name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".", name->name);
@@ -236,7 +244,11 @@ static struct status coerce_literal(
         return st;
     }
     struct datum value = {0};
-    bool by_name = names_object(type.oid) && !is_number(datum_as_bytes(literal->value));
+    bool by_name = names_object(type.oid) ||
+                   (type.oid == TYPE_REGTYPE &&
+                       type_by_name(arena_string(
+                           binder->arena, datum_as_bytes(literal->value))) == NULL);
+    by_name &= !is_number(datum_as_bytes(literal->value));
     // varchar(3) cuts an explicit cast and refuses an assignment that is too long: the typmod is
     // applied by the caller. Only an interval's says what the text means: '1' day.
     struct type read_as = type.oid == TYPE_INTERVAL ? type : TYPE_OF(type.oid);

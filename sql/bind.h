@@ -33,8 +33,18 @@ struct relation {
     bool written;                    // Foreign keys loaded.
 };
 
+// A user-defined type that names may mean.
+struct bind_type {
+    const struct table_desc *type; // The plan's copy.
+    const char *schema;
+    bool used;
+    struct expr **checks; // Of a domain: its conditions, over VALUE.
+};
+
 struct bind_names {
     struct arena *arena;
+    struct bind_type *types;
+    uint32_t type_count;
     struct hashmap by_name;  // "catalog\0schema\0name\0" -> struct relation, or &missing.
     struct hashmap by_id;
     struct relation **list;  // In order of arrival.
@@ -45,6 +55,12 @@ CHECKED struct status bind_names_load(struct task *task, struct session *session
     struct arena *arena, const struct statement *statement, struct bind_names *names);
 struct relation *bind_names_find(const struct bind_names *names, const struct object_name *name);
 struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id);
+// By name along the search path (`schema` NULL) or by id; NULL: none.
+struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,
+    const char *schema, const char *name);
+struct bind_type *bind_names_type_by_id(const struct bind_names *names, uint32_t id);
+// Makes the shard know them, just before they are used. Does not suspend.
+void bind_names_install_types(struct session *session, const struct bind_names *names);
 // A deep copy of what plans need.
 struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc *table);
 
@@ -208,6 +224,15 @@ CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **ar
 // A function in FROM.
 CHECKED struct status bind_from_call(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct rel_call *call);
+
+// --- bind_domain.c -----------------------------------------------------------------------------------
+
+// A cast to a domain: to its base type, then its conditions.
+CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scope,
+    const struct expr *expr, type_oid domain, struct scalar **out);
+// The conditions of the columns' domains, as checks of the row.
+CHECKED struct status bind_domain_checks(struct binder *binder, struct table_plan *plan);
+uint32_t bind_domain_check_count(const struct binder *binder, const struct table_desc *table);
 
 // --- bind_from.c -------------------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ static struct status bind_target_table(struct binder *binder, const struct scope
     case RELATION_SEQUENCE:
         return bind_error(binder, target->name.position, E_WRONG_OBJECT_TYPE,
             "cannot change sequence \"%s\"", name);
+    case RELATION_ENUM:
+    case RELATION_DOMAIN: // Never found by a relation's name.
     case RELATION_VIRTUAL:
         return bind_error(binder, target->name.position, E_INSUFFICIENT_PRIVILEGE,
             "permission denied: \"%s\" is a system catalog", name);

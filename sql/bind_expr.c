@@ -580,6 +580,7 @@ static struct status bind_cast(
     struct type type;
     bool done;
     TRY(bind_type_name(binder, expr->cast.type, &type));
+    if (type_is_domain(type.oid)) return bind_domain_cast(binder, scope, expr, type.oid, out);
     // ARRAY[]::int[] has its type from the cast.
     if (expr->cast.arg->kind == EXPR_ARRAY && expr->cast.arg->list.count == 0 &&
         type_is_array(type.oid)) {

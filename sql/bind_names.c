@@ -310,6 +310,9 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
             estimate->bounds = COPY_ARRAY(arena, estimate->bounds, estimate->bound_count);
         }
     }
+    copy->labels = COPY_ARRAY(arena, table->labels, table->label_count);
+    for (uint32_t i = 0; i < copy->label_count; i++)
+        copy->labels[i].name = copy_text(arena, copy->labels[i].name);
     return copy;
 }
 
@@ -458,6 +461,101 @@ out:
     return st;
 }
 
+// --- types -------------------------------------------------------------------------------------------
+
+struct bind_type *bind_names_type_by_id(const struct bind_names *names, uint32_t id)
+{
+    for (uint32_t i = 0; i < names->type_count; i++)
+        if (names->types[i].type->id == id) return &names->types[i];
+    return NULL;
+}
+
+struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,
+    const char *schema, const char *name)
+{
+    const char *const *path = session == NULL ? NULL : session->search_path;
+    const char *const only[] = {schema, NULL};
+    if (schema != NULL) path = only;
+    for (; path != NULL && *path != NULL; path++)
+        for (uint32_t i = 0; i < names->type_count; i++)
+            if (strcmp(names->types[i].schema, *path) == 0 &&
+                strcmp(names->types[i].type->name, name) == 0)
+                return &names->types[i];
+    return NULL;
+}
+
+void bind_names_install_types(struct session *session, const struct bind_names *names)
+{
+    for (uint32_t i = 0; i < names->type_count; i++)
+        catalog_type_install(session, names->types[i].type);
+}
+
+static struct status add_type(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t id)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found;
+    const struct schema_desc *schema;
+    if (bind_names_type_by_id(names, id) != NULL) return st;
+    TRY(catalog_table_by_id(task, session, id, &found));
+    if (!relation_is_type(found->kind))
+        return status_make(E_DATA_CORRUPTED, "the catalog's type is something else");
+    struct bind_type type = {.type = table_desc_copy(names->arena, found)};
+    TRY(catalog_schema_by_id(task, session, found->schema_id, &schema));
+    type.schema = arena_strdup(names->arena, schema->name);
+    const struct table_desc *desc = type.type;
+    type.checks = ARENA_ARRAY(names->arena, struct expr *, desc->constraint_count);
+    for (uint32_t i = 0; i < desc->constraint_count; i++)
+        TRY(parse_expression_on_stack(
+            names->arena, bytes_of_string(desc->constraints[i].check_sql), &type.checks[i]));
+    names->types = arena_grow(names->arena, names->types, names->type_count * sizeof type,
+        (names->type_count + 1) * sizeof type);
+    names->types[names->type_count++] = type;
+    if (desc->kind == RELATION_DOMAIN && type_is_user(desc->columns[0].type.oid))
+        TRY(add_type(task, session, names, type_user_id(desc->columns[0].type.oid)));
+
+out:
+    return st;
+}
+
+// Those of the current database, which any name may mean, and those of the columns.
+static struct status load_types(
+    struct task *task, struct session *session, struct bind_names *names)
+{
+    struct status st = STATUS_OK;
+    const struct database_desc *database;
+    TRY(catalog_database(task, session, session->database, true, &database));
+    if (database != NULL && database->type_count > 0) {
+        uint32_t count = database->type_count;
+        const uint32_t *ids = COPY_ARRAY(names->arena, database->types, count);
+        for (uint32_t i = 0; i < count; i++) TRY(add_type(task, session, names, ids[i]));
+    }
+    for (uint32_t i = 0; i < names->count; i++) {
+        const struct table_desc *table = names->list[i]->table;
+        for (uint32_t k = 0; k < table->column_count; k++) {
+            const struct column_desc *column = &table->columns[k];
+            if (type_is_user(column->type.oid))
+                TRY(add_type(task, session, names, type_user_id(column->type.oid)));
+            if (column->domain != 0)
+                TRY(add_type(task, session, names, type_user_id(column->domain)));
+        }
+    }
+    // Whoever reads or writes the column relies on the type.
+    for (uint32_t i = 0; i < names->count; i++) {
+        const struct table_desc *table = names->list[i]->table;
+        for (uint32_t k = 0; k < table->column_count; k++) {
+            const struct column_desc *column = &table->columns[k];
+            if (type_is_user(column->type.oid))
+                bind_names_type_by_id(names, type_user_id(column->type.oid))->used = true;
+            if (column->domain != 0)
+                bind_names_type_by_id(names, type_user_id(column->domain))->used = true;
+        }
+    }
+
+out:
+    return st;
+}
+
 struct status bind_names_load(struct task *task, struct session *session, struct arena *arena,
     const struct statement *statement, struct bind_names *names)
 {
@@ -484,6 +582,7 @@ struct status bind_names_load(struct task *task, struct session *session, struct
             }
         }
     }
+    TRY(load_types(task, session, names));
 
 out:
     return st;

@@ -83,8 +83,13 @@ static struct status bind_default(
     struct scope scope = {.clause = "DEFAULT expressions"};
     *out = NULL;
     if (column->generated_sql != NULL) return st;
-    if (column->default_sql != NULL) {
-        TRY(bind_stored(binder, &scope, column->default_sql, out));
+    const char *sql = column->default_sql;
+    if (sql == NULL && column->domain != 0)
+        sql = bind_names_type_by_id(binder->names, type_user_id(column->domain))
+                  ->type->columns[0]
+                  .default_sql;
+    if (sql != NULL) {
+        TRY(bind_stored(binder, &scope, sql, out));
     } else if (column->identity != 0 && column->owned_sequence != 0) {
         struct scalar *sequence = scalar_const(binder->arena, TYPE_OF(TYPE_REGCLASS),
             datum_int(column->owned_sequence), POSITION_NONE);
@@ -138,7 +143,9 @@ static struct status bind_checks(struct binder *binder, struct table_plan *plan)
     struct scope scope;
     row_scope(binder, table, plan->row_base, &scope);
     plan->checks =
-        ARENA_ARRAY(binder->arena, struct table_plan_check, table->constraint_count);
+        ARENA_ARRAY(binder->arena, struct table_plan_check,
+            table->constraint_count + bind_domain_check_count(binder, table));
+    TRY(bind_domain_checks(binder, plan));
     for (uint32_t i = 0; i < table->constraint_count; i++) {
         const struct constraint_desc *constraint = &table->constraints[i];
         if (constraint->kind != TABLE_CHECK || constraint->state == ELEMENT_DELETE_ONLY) continue;

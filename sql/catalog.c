@@ -55,6 +55,7 @@ struct catalog_shard {
     struct hashmap tenants;
     struct hashmap roles; // sql/role.c
     void *jobs;           // sql/jobs.c
+    struct user_types types;
     uint64_t last_rowid_tick;
     struct list_link lru; // Oldest first.
     struct list_link free_views;
@@ -85,6 +86,12 @@ void catalog_shard_init(struct shard *shard)
     list_init(&catalog->lru);
     list_init(&catalog->free_views);
     shard->slots[SHARD_SLOT_CATALOG] = catalog;
+}
+
+struct user_types *catalog_user_types(struct shard *shard)
+{
+    struct catalog_shard *catalog = shard->slots[SHARD_SLOT_CATALOG];
+    return catalog == NULL ? NULL : &catalog->types;
 }
 
 struct hashmap *catalog_role_caches(struct shard *shard)
@@ -204,6 +211,7 @@ void catalog_shard_fini(struct shard *shard)
     hashmap_fini(&catalog->entries);
     hashmap_fini(&catalog->tenants);
     role_caches_fini(shard);
+    user_types_fini(&catalog->types);
     free(catalog->jobs);
     hashmap_fini(&catalog->roles);
     free(catalog);
@@ -647,16 +655,38 @@ struct status catalog_table(struct task *task, struct session *session, const ch
 
     TRY(find_relation(task, session, database, schema, name, &value, table));
     if (*table != NULL) goto out;
+    bool is_type = false;
     if (value.id != 0 && value.kind == NAME_RELATION) {
         TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
         if (entry == NULL) return dangling();
-        *table = &entry->table;
-        goto out;
+        is_type = relation_is_type(entry->table.kind);
+        if (!is_type) {
+            *table = &entry->table;
+            goto out;
+        }
     }
-    if (value.id != 0 && !missing_ok)
+    if (value.id != 0 && !missing_ok && !is_type)
         st = status_format(task->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is an index", name);
     else if (!missing_ok)
         st = no_such_relation(task, session, database, schema, name);
+out:
+    return st;
+}
+
+struct status catalog_type(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, const struct table_desc **type)
+{
+    struct status st = STATUS_OK;
+    struct name_value value;
+    struct entry *entry;
+    const struct table_desc *virtual_table;
+
+    *type = NULL;
+    TRY(find_relation(task, session, database, schema, name, &value, &virtual_table));
+    if (value.id == 0 || value.kind != NAME_RELATION) goto out;
+    TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
+    if (entry == NULL) return dangling();
+    if (relation_is_type(entry->table.kind)) *type = &entry->table;
 out:
     return st;
 }
@@ -875,6 +905,7 @@ static struct status forget_here(struct task *task, void *arg)
     tenant_forget(task->shard, tenant);
     // The counters may be others now: numbers taken from the former ones could be given out twice.
     memset(tenant->counters, 0, sizeof tenant->counters);
+    user_types_forget(&catalog_of(task->shard)->types, *tenant_id);
     return STATUS_OK;
 }
 

@@ -22,7 +22,7 @@
 #include "core/hlc.h"
 #include "kv/client.h"
 #include "sql/ast.h"
-#include "sql/type.h"
+#include "sql/type_user.h"
 
 struct session;
 
@@ -50,7 +50,19 @@ enum catalog_table_id {
 #define CATALOG_CRDB_INTERNAL_ID 4294967002u
 #define CATALOG_VIRTUAL_ID_FIRST 4294960000u
 
-enum relation_kind { RELATION_TABLE, RELATION_VIEW, RELATION_SEQUENCE, RELATION_VIRTUAL };
+// Types are kept like relations, with which they share names; lookups of relations do not see them.
+enum relation_kind {
+    RELATION_TABLE,
+    RELATION_VIEW,
+    RELATION_SEQUENCE,
+    RELATION_VIRTUAL,
+    RELATION_ENUM,
+    RELATION_DOMAIN, // columns[0] is the base type with NOT NULL and DEFAULT; constraints are its checks.
+};
+static inline bool relation_is_type(enum relation_kind kind)
+{
+    return kind == RELATION_ENUM || kind == RELATION_DOMAIN;
+}
 
 enum element_state { // Of columns, indexes and constraints in a schema change.
     ELEMENT_PUBLIC,
@@ -71,6 +83,7 @@ struct column_desc {
     uint32_t owned_sequence; // SERIAL and identity; 0: none.
     struct bytes missing;    // Encoded value of rows older than the column; empty: NULL.
     enum element_state state;
+    type_oid domain; // The column's declared type, when it is a domain; `type` is what it stands for.
 };
 
 struct column_estimate {
@@ -154,6 +167,8 @@ struct table_desc {
         bool cycle;
         uint32_t owner_table, owner_column;
     } sequence;
+    struct type_label *labels; // RELATION_ENUM: in their order.
+    uint32_t label_count, next_label_id;
     const char *owner;
     struct privilege_grant *grants;
     uint32_t grant_count;
@@ -168,6 +183,8 @@ struct database_desc {
     const char *name, *owner;
     struct privilege_grant *grants;
     uint32_t grant_count;
+    uint32_t *types; // Ids of its user-defined types.
+    uint32_t type_count;
 };
 struct schema_desc {
     uint32_t id, database_id;
@@ -216,6 +233,26 @@ CHECKED struct status catalog_list_schemas(struct task *task, struct session *se
     uint32_t *count);
 CHECKED struct status catalog_list_tables(struct task *task, struct session *session,
     struct arena *arena, uint32_t database_id, const struct table_desc ***tables, uint32_t *count);
+
+// User-defined types: sql/catalog_type.c. By name, as catalog_table; NULL when there is none.
+CHECKED struct status catalog_type(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, const struct table_desc **type);
+// All of the database, in `arena`, in id order.
+CHECKED struct status catalog_list_types(struct task *task, struct session *session,
+    struct arena *arena, uint32_t database_id, const struct table_desc ***types, uint32_t *count);
+// "s.mood": as a stored expression names it.
+CHECKED struct status catalog_type_text(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *type, const char **text);
+static inline type_oid catalog_type_oid(const struct table_desc *type)
+{
+    return type_user_oid(type->id, type->kind == RELATION_ENUM ? TYPE_USER_ENUM : TYPE_USER_DOMAIN);
+}
+// Makes the shard know the type's labels, so that values can be read and written. A change that is not
+// committed yet is not told, unless the type itself is new.
+void catalog_type_install(struct session *session, const struct table_desc *type);
+// The same for the types of a table's columns.
+CHECKED struct status catalog_install_column_types(
+    struct task *task, struct session *session, const struct table_desc *table);
 
 const struct column_desc *table_column(const struct table_desc *table, const char *name);
 const struct column_desc *table_column_by_id(const struct table_desc *table, uint32_t id);

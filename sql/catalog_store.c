@@ -359,6 +359,25 @@ struct status catalog_list_schemas(struct task *task, struct session *session, s
     return st;
 }
 
+struct status catalog_list_types(struct task *task, struct session *session, struct arena *arena,
+    uint32_t database_id, const struct table_desc ***types, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    struct found found;
+
+    *types = NULL;
+    *count = 0;
+    TRY(list(task, session, arena, DESCRIPTOR_TABLE, &found));
+    *types = (const struct table_desc **)found.items;
+    for (uint32_t i = 0; i < found.count; i++) {
+        const struct table_desc *type = found.items[i];
+        if (relation_is_type(type->kind) && (database_id == 0 || type->database_id == database_id))
+            (*types)[(*count)++] = type;
+    }
+out:
+    return st;
+}
+
 struct status catalog_list_tables(struct task *task, struct session *session, struct arena *arena,
     uint32_t database_id, const struct table_desc ***tables, uint32_t *count)
 {
@@ -372,7 +391,9 @@ struct status catalog_list_tables(struct task *task, struct session *session, st
     *tables = (const struct table_desc **)found.items;
     for (uint32_t i = 0; i < found.count; i++) {
         const struct table_desc *table = found.items[i];
-        if (database_id == 0 || table->database_id == database_id) (*tables)[(*count)++] = table;
+        if (!relation_is_type(table->kind) &&
+            (database_id == 0 || table->database_id == database_id))
+            (*tables)[(*count)++] = table;
     }
 out:
     return st;

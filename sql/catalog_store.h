@@ -27,6 +27,7 @@ enum catalog_comment_class {
     COMMENT_ON_SCHEMA = 3,
     COMMENT_ON_CONSTRAINT = 4,
     COMMENT_ON_ROLE = 5,
+    COMMENT_ON_TYPE = 6,
 };
 static inline uint32_t catalog_index_oid(uint32_t table_id, uint32_t index_id)
 {
@@ -88,6 +89,9 @@ bool catalog_view_is_changed(const struct catalog_view *view);
 CHECKED struct status catalog_announce_begin(struct task *task, uint64_t tenant);
 void catalog_announce_end(struct task *task, uint64_t tenant);
 
+// What the shard knows of user-defined types; NULL without a catalog.
+struct user_types *catalog_user_types(struct shard *shard);
+void catalog_types_register(void);
 // What sql/role.c keeps on this shard, by tenant.
 struct hashmap *catalog_role_caches(struct shard *shard);
 // unique_rowid(): time in 10 us since 2015, node and shard; grows on each shard, never the same twice.

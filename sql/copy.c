@@ -771,6 +771,7 @@ struct status copy_execute(struct statement_context *context)
     uint32_t count;
     TRY(catalog_table(context->task, context->session, copy->table.catalog, copy->table.schema,
         copy->table.name, false, &table));
+    TRY(catalog_install_column_types(context->task, context->session, table));
     TRY(target_columns(context, copy, table, &columns, &count));
     if (copy->from) {
         const char **names = ARENA_ARRAY(context->arena, const char *, count + 1u);

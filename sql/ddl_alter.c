@@ -117,7 +117,7 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
     if (column->generated_sql != NULL || info.is_volatile) {
         const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
         column_sql[column - alter->table->columns] = arena_printf(
-            context->arena, "CAST((%s) AS %s)", text, type_format(context->arena, column->type));
+            context->arena, "CAST((%s) AS %s)", text, type_sql(context, column->type));
         TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
         *rewritten = true;
         goto out;
@@ -679,7 +679,8 @@ static struct status set_type(struct alter *alter)
     struct type to;
 
     TRY(find_column(alter, &column));
-    TRY(ddl_type(context, alter->command->definition->type, &to, NULL));
+    type_oid domain = 0;
+    TRY(ddl_column_type(context, alter->command->definition->type, &to, NULL, &domain));
     if (alter->table->depended_by_count > 0)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
             "cannot alter type of a column used by a view or rule");
@@ -700,7 +701,9 @@ static struct status set_type(struct alter *alter)
     const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
     const char *former = column_sql[column - alter->table->columns];
     bool wider = alter->command->expr == NULL && type_is_wider(column->type, to);
+    wider &= domain == 0 || domain == column->domain;
     column->type = to;
+    column->domain = domain;
     if (wider) {
         TRY(put(alter));
     } else {
@@ -709,7 +712,7 @@ static struct status set_type(struct alter *alter)
             TRY(ddl_check_text(context, alter->command->expr, "transform expression", alter->source,
                 NULL, NULL, &value));
         column_sql[column - alter->table->columns] = arena_printf(
-            context->arena, "CAST((%s) AS %s)", value, type_format(context->arena, to));
+            context->arena, "CAST((%s) AS %s)", value, type_sql(context, to));
         TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
     }
     TRY(ddl_validate_expressions(context, alter->table));

@@ -151,7 +151,7 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
     column.id = table->next_column_id++;
     column.name = definition->name;
     column.hidden = definition->not_visible;
-    TRY(ddl_type(context, definition->type, &column.type, &serial));
+    TRY(ddl_column_type(context, definition->type, &column.type, &serial, &column.domain));
     TRY(column_serial(context, table, &column, serial));
     for (uint32_t i = 0; i < definition->constraint_count; i++)
         TRY(column_constraint(context, table, &column, &definition->constraints[i], &null_written));
@@ -169,6 +169,7 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
         if (info.is_volatile)
             return ddl_error(
                 context, E_INVALID_TABLE_DEFINITION, "generation expression is not immutable");
+        TRY(ddl_qualify_types(context, definition->constraints[i].expr));
         (*out)->generated_sql = ddl_deparse(context->arena, definition->constraints[i].expr);
     }
 out:

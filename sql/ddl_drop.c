@@ -415,6 +415,39 @@ static struct status drop_tables_where(
         if (notices) ddl_notice(context, "drop cascades to %s %s", kind_of(table), table->name);
         TRY(drop_one(&set, table));
     }
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
+        if (notices) ddl_notice(context, "drop cascades to type %s", tables[i]->name);
+        TRY(ddl_remove_type(context, tables[i]));
+    }
+out:
+    return st;
+}
+
+// A type that goes with its schema takes no columns of other schemas with it: those are to be dropped first.
+static struct status type_used_elsewhere(
+    struct statement_context *context, const struct table_desc *type, uint32_t schema_id)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **tables;
+    uint32_t count;
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, type->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; tables[i]->schema_id != schema_id && k < tables[i]->column_count; k++) {
+            const struct column_desc *column = &tables[i]->columns[k];
+            bool uses = (type_is_user(column->type.oid) &&
+                            type_user_id(column->type.oid) == type->id) ||
+                        (column->domain != 0 && type_user_id(column->domain) == type->id);
+            if (!uses) continue;
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "dropping a schema whose type %s is used by column %s of table %s of another "
+                "schema is not supported",
+                type->name, column->name, tables[i]->name);
+        }
+    }
 out:
     return st;
 }
@@ -447,6 +480,19 @@ static struct status drop_schema(
             schema->name, tables[i]->name, schema->name);
         return status_hint(
             context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, schema->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (tables[i]->schema_id != schema->id) continue;
+        struct status refused = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+            "cannot drop schema %s because other objects depend on it", schema->name);
+        refused = status_detail(context->arena, refused, "type %s.%s depends on schema %s",
+            schema->name, tables[i]->name, schema->name);
+        TRY(type_used_elsewhere(context, tables[i], schema->id));
+        if (drop->behavior != DROP_CASCADE)
+            return status_hint(context->arena, refused,
+                "Use DROP ... CASCADE to drop the dependent objects too.");
     }
     uint32_t id = schema->id, database_id = schema->database_id;
     TRY(drop_tables_where(context, database_id, id, true));
@@ -508,8 +554,6 @@ static struct status drop_unknown(struct statement_context *context)
     const char *kind = object_kind_name(drop->object);
     const char *name = drop->parts.count > 0 ? drop->parts.items[0] : drop->names.items[0].name;
     switch (drop->object) {
-    case OBJECT_TYPE:
-    case OBJECT_DOMAIN:
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:
     case OBJECT_ROUTINE:
@@ -541,6 +585,8 @@ struct status ddl_drop(struct statement_context *context)
             TRY(drop_schema(context, &drop->names.items[i], drop));
         break;
     case OBJECT_DATABASE: return ddl_drop_database(context);
+    case OBJECT_TYPE:
+    case OBJECT_DOMAIN: return ddl_drop_types(context);
     default: return drop_unknown(context);
     }
 out:

@@ -3,6 +3,7 @@
 // Types and expressions as DDL stores them. Trees can be deep: everything that walks one runs on the shard's
 // big stack.
 #include "core/task.h"
+#include "sql/ast_visit.h"
 #include "sql/ddl_internal.h"
 #include "sql/deparse.h"
 #include "sql/function.h"
@@ -23,8 +24,44 @@ static bool modifier_of(const struct expr *expr, int32_t *value)
     return true;
 }
 
+static struct status user_type(struct statement_context *context, const struct type_name *name,
+    struct type *type, type_oid *domain)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found;
+    TRY(catalog_type(context->task, context->session, NULL, name->schema, name->name, &found));
+    if (found == NULL)
+        return status_position(context->arena,
+            ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist",
+                name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".",
+                name->name),
+            name->position == POSITION_NONE ? 0 : name->position + 1);
+    if (name->modifiers.count > 0)
+        return ddl_error(context, E_SYNTAX_ERROR,
+            "type modifier is not allowed for type \"%s\"", name->name);
+    catalog_depend_read(context->session, found);
+    catalog_type_install(context->session, found);
+    if (found->kind == RELATION_DOMAIN) {
+        if (domain == NULL) return ddl_unsupported(context, "a domain in this place");
+        if (name->array_dimensions > 0) return ddl_unsupported(context, "an array of a domain");
+        *domain = catalog_type_oid(found);
+        *type = found->columns[0].type;
+        return st;
+    }
+    *type = TYPE_OF(catalog_type_oid(found));
+    if (name->array_dimensions > 0) type->oid = type_array_of(type->oid);
+out:
+    return st;
+}
+
 struct status ddl_type(struct statement_context *context, const struct type_name *name,
     struct type *type, enum ddl_serial *serial)
+{
+    return ddl_column_type(context, name, type, serial, NULL);
+}
+
+struct status ddl_column_type(struct statement_context *context, const struct type_name *name,
+    struct type *type, enum ddl_serial *serial, type_oid *domain)
 {
     static const struct {
         const char *name;
@@ -51,13 +88,13 @@ struct status ddl_type(struct statement_context *context, const struct type_name
         *type = TYPE_OF(serials[i].oid);
         return STATUS_OK;
     }
-    const struct type_info *info = type_by_name(name->name);
-    if (info == NULL || info->category == 'P') {
-        if (info != NULL)
-            return ddl_error(
-                context, E_INVALID_TABLE_DEFINITION, "column has pseudo-type %s", name->name);
-        return ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s\" does not exist", name->name);
-    }
+    const struct type_info *info = NULL;
+    if (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0)
+        info = type_by_name(name->name);
+    if (info == NULL) return user_type(context, name, type, domain);
+    if (info->category == 'P')
+        return ddl_error(
+            context, E_INVALID_TABLE_DEFINITION, "column has pseudo-type %s", name->name);
     *type = TYPE_OF(info->oid);
     if (name->modifiers.count > sizeof modifiers / sizeof modifiers[0])
         return ddl_error(context, E_INVALID_PARAMETER_VALUE, "invalid type modifier");
@@ -77,95 +114,6 @@ struct status ddl_type(struct statement_context *context, const struct type_name
     }
 out:
     return st;
-}
-
-// --- walking -------------------------------------------------------------------------------------
-
-typedef void (*visit_fn)(struct expr *expr, void *arg);
-
-static void visit(struct expr *expr, visit_fn fn, void *arg);
-
-static void visit_list(const struct expr_list *list, visit_fn fn, void *arg)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        visit(list->items[i], fn, arg);
-}
-
-static void visit_function(struct function_expr *call, visit_fn fn, void *arg)
-{
-    visit_list(&call->args, fn, arg);
-    for (uint32_t i = 0; i < call->order_by.count; i++)
-        visit(call->order_by.items[i].expr, fn, arg);
-    visit(call->filter, fn, arg);
-}
-
-// Calls fn for the expression and everything in it, except for subqueries.
-static void visit(struct expr *expr, visit_fn fn, void *arg)
-{
-    if (expr == NULL) return;
-    fn(expr, arg);
-    switch (expr->kind) {
-    case EXPR_OPERATOR:
-        visit(expr->op.left, fn, arg);
-        visit(expr->op.right, fn, arg);
-        break;
-    case EXPR_AND:
-    case EXPR_OR:
-    case EXPR_COALESCE:
-    case EXPR_GREATEST:
-    case EXPR_LEAST:
-    case EXPR_ARRAY:
-    case EXPR_GROUPING: visit_list(&expr->list, fn, arg); break;
-    case EXPR_NOT: visit(expr->unary.arg, fn, arg); break;
-    case EXPR_IS: visit(expr->is.arg, fn, arg); break;
-    case EXPR_DISTINCT:
-        visit(expr->distinct.left, fn, arg);
-        visit(expr->distinct.right, fn, arg);
-        break;
-    case EXPR_BETWEEN:
-        visit(expr->between.arg, fn, arg);
-        visit(expr->between.low, fn, arg);
-        visit(expr->between.high, fn, arg);
-        break;
-    case EXPR_IN:
-        visit(expr->in.arg, fn, arg);
-        visit_list(&expr->in.items, fn, arg);
-        break;
-    case EXPR_LIKE:
-        visit(expr->like.arg, fn, arg);
-        visit(expr->like.pattern, fn, arg);
-        visit(expr->like.escape, fn, arg);
-        break;
-    case EXPR_ANY_ALL:
-        visit(expr->any_all.left, fn, arg);
-        visit(expr->any_all.array, fn, arg);
-        break;
-    case EXPR_FUNCTION: visit_function(expr->function, fn, arg); break;
-    case EXPR_CAST: visit(expr->cast.arg, fn, arg); break;
-    case EXPR_CASE:
-        visit(expr->casing.arg, fn, arg);
-        for (uint32_t i = 0; i < expr->casing.count; i++) {
-            visit(expr->casing.whens[i].condition, fn, arg);
-            visit(expr->casing.whens[i].result, fn, arg);
-        }
-        visit(expr->casing.otherwise, fn, arg);
-        break;
-    case EXPR_NULLIF:
-        visit(expr->nullif.left, fn, arg);
-        visit(expr->nullif.right, fn, arg);
-        break;
-    case EXPR_SUBSCRIPT:
-        visit(expr->subscript.arg, fn, arg);
-        visit(expr->subscript.lower, fn, arg);
-        visit(expr->subscript.upper, fn, arg);
-        break;
-    case EXPR_FIELD: visit(expr->field.arg, fn, arg); break;
-    case EXPR_ROW: visit_list(&expr->row.items, fn, arg); break;
-    case EXPR_COLLATE: visit(expr->collate.arg, fn, arg); break;
-    case EXPR_NAMED_ARGUMENT: visit(expr->named_argument.arg, fn, arg); break;
-    default: // Leaves, and subqueries.
-        break;
-    }
 }
 
 // --- what an expression mentions -------------------------------------------------------------------
@@ -223,7 +171,7 @@ static void note(struct expr *expr, void *arg)
 static void info_on_stack(void *arg)
 {
     struct info_walk *walk = arg;
-    visit(walk->expr, note, walk);
+    expr_visit(walk->expr, note, walk);
 }
 
 void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info *info)
@@ -231,6 +179,60 @@ void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info 
     *info = (struct ddl_expr_info){0};
     struct info_walk walk = {.arena = arena, .expr = expr, .info = info};
     stack_call(info_on_stack, &walk);
+}
+
+// --- types by their full names ---------------------------------------------------------------------
+
+struct type_walk {
+    struct arena *arena;
+    struct expr *expr;
+    struct type_name **items;
+    uint32_t count;
+};
+
+static void note_type(struct expr *expr, void *arg)
+{
+    struct type_walk *walk = arg;
+    if (expr->kind != EXPR_CAST || expr->cast.type->schema != NULL ||
+        type_by_name(expr->cast.type->name) != NULL)
+        return;
+    DDL_APPEND(walk->arena, walk->items, walk->count, expr->cast.type);
+}
+
+static void types_on_stack(void *arg)
+{
+    struct type_walk *walk = arg;
+    expr_visit(walk->expr, note_type, walk);
+}
+
+static struct status qualify_types(
+    struct statement_context *context, struct type_name **items, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct table_desc *type;
+        const struct schema_desc *schema;
+        TRY(catalog_type(context->task, context->session, NULL, NULL, items[i]->name, &type));
+        if (type == NULL) continue; // Binding says so.
+        TRY(catalog_schema_by_id(context->task, context->session, type->schema_id, &schema));
+        items[i]->schema = arena_strdup(context->arena, schema->name);
+        catalog_depend_read(context->session, type);
+    }
+out:
+    return st;
+}
+
+struct status ddl_qualify_types(struct statement_context *context, struct expr *expr)
+{
+    struct type_walk walk = {.arena = context->arena, .expr = expr};
+    stack_call(types_on_stack, &walk);
+    return qualify_types(context, walk.items, walk.count);
+}
+
+struct status ddl_qualify_query_types(
+    struct statement_context *context, const struct ddl_tables *tables)
+{
+    return qualify_types(context, tables->types, tables->type_count);
 }
 
 // --- tables of a query -----------------------------------------------------------------------------
@@ -249,8 +251,11 @@ static void note_subquery(struct expr *expr, void *arg)
 {
     struct table_walk *walk = arg;
     if (expr->kind == EXPR_PARAMETER) walk->tables->has_parameter = true;
+    if (expr->kind == EXPR_CAST && expr->cast.type->schema == NULL &&
+        type_by_name(expr->cast.type->name) == NULL)
+        DDL_APPEND(walk->arena, walk->tables->types, walk->tables->type_count, expr->cast.type);
     if (expr->kind != EXPR_SUBLINK) return;
-    visit(expr->sublink.test, note_subquery, walk);
+    expr_visit(expr->sublink.test, note_subquery, walk);
     walk_select(walk, expr->sublink.query);
 }
 
@@ -264,11 +269,11 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
         DDL_APPEND(walk->arena, walk->tables->items, walk->tables->count, &item->table.name);
         break;
     case FROM_SUBQUERY: walk_select(walk, item->query); break;
-    case FROM_FUNCTION: visit_list(&item->function.calls, note_subquery, walk); break;
+    case FROM_FUNCTION: expr_visit_list(&item->function.calls, note_subquery, walk); break;
     case FROM_JOIN:
         walk_from(walk, item->join.left);
         walk_from(walk, item->join.right);
-        visit(item->join.on, note_subquery, walk);
+        expr_visit(item->join.on, note_subquery, walk);
         break;
     case FROM_STATEMENT: break;
     }
@@ -289,22 +294,22 @@ static void walk_select(struct table_walk *walk, struct select *select)
     for (uint32_t i = 0; i < select->targets.count; i++) {
         struct expr *expr = select->targets.items[i].expr;
         if (expr->kind == EXPR_COLUMN && expr->column.star) walk->tables->has_star = true;
-        visit(expr, note_subquery, walk);
+        expr_visit(expr, note_subquery, walk);
     }
-    visit_list(&select->distinct_on, note_subquery, walk);
+    expr_visit_list(&select->distinct_on, note_subquery, walk);
     for (uint32_t i = 0; i < select->from.count; i++)
         walk_from(walk, select->from.items[i]);
-    visit(select->where, note_subquery, walk);
-    visit_list(&select->group_by, note_subquery, walk);
-    visit(select->having, note_subquery, walk);
+    expr_visit(select->where, note_subquery, walk);
+    expr_visit_list(&select->group_by, note_subquery, walk);
+    expr_visit(select->having, note_subquery, walk);
     for (uint32_t i = 0; i < select->row_count; i++)
-        visit_list(&select->rows[i], note_subquery, walk);
+        expr_visit_list(&select->rows[i], note_subquery, walk);
     walk_select(walk, select->left);
     walk_select(walk, select->right);
     for (uint32_t i = 0; i < select->order_by.count; i++)
-        visit(select->order_by.items[i].expr, note_subquery, walk);
-    visit(select->limit, note_subquery, walk);
-    visit(select->offset, note_subquery, walk);
+        expr_visit(select->order_by.items[i].expr, note_subquery, walk);
+    expr_visit(select->limit, note_subquery, walk);
+    expr_visit(select->offset, note_subquery, walk);
     walk->cte_count = outer_count;
 }
 
@@ -380,7 +385,7 @@ static void rename_one(struct expr *expr, void *arg)
 static void rename_on_stack(void *arg)
 {
     struct rename_walk *walk = arg;
-    visit(walk->expr, rename_one, walk);
+    expr_visit(walk->expr, rename_one, walk);
 }
 
 struct status ddl_rename_in_text(
@@ -464,6 +469,7 @@ struct status ddl_default_text(
             context, E_FEATURE_NOT_SUPPORTED, "cannot use column reference in DEFAULT expression");
     TRY(refuse_parts(context, &info, "DEFAULT expression"));
     TRY(resolve_nextval(context, expr, sequence_id));
+    TRY(ddl_qualify_types(context, expr));
     *text = ddl_deparse(context->arena, expr);
 out:
     return st;
@@ -489,6 +495,7 @@ struct status ddl_check_text(struct statement_context *context, struct expr *exp
         *columns = ids;
         *column_count = count;
     }
+    TRY(ddl_qualify_types(context, expr));
     *text = ddl_deparse(context->arena, expr);
 out:
     return st;

@@ -64,6 +64,32 @@ enum ddl_serial { SERIAL_NONE, SERIAL_INT2, SERIAL_INT4, SERIAL_INT8 };
 CHECKED struct status ddl_type(struct statement_context *context, const struct type_name *name,
     struct type *type, enum ddl_serial *serial); // `serial` may be NULL: then it is refused.
 
+// As ddl_type for a column: a domain gives its base type and *domain.
+CHECKED struct status ddl_column_type(struct statement_context *context,
+    const struct type_name *name, struct type *type, enum ddl_serial *serial, type_oid *domain);
+// Gives every user-defined type in the expression its schema, so that its text means the same always.
+CHECKED struct status ddl_qualify_types(struct statement_context *context, struct expr *expr);
+
+// --- types of users: sql/ddl_type.c --------------------------------------------------------------------
+
+CHECKED struct status ddl_create_enum(struct statement_context *context);
+CHECKED struct status ddl_alter_enum(struct statement_context *context);
+CHECKED struct status ddl_create_domain(struct statement_context *context);
+CHECKED struct status ddl_alter_domain(struct statement_context *context);
+CHECKED struct status ddl_drop_types(struct statement_context *context); // DROP TYPE, DROP DOMAIN
+// Without a look at who uses it.
+CHECKED struct status ddl_remove_type(
+    struct statement_context *context, const struct table_desc *type);
+CHECKED struct status ddl_rename_type(
+    struct statement_context *context, const struct rename *rename);
+CHECKED struct status ddl_move_type(
+    struct statement_context *context, const struct alter_object_schema *alter);
+CHECKED struct status ddl_own_type(
+    struct statement_context *context, const struct object_name *name, const char *owner);
+
+// A type's name for SQL text of our own.
+const char *type_sql(struct statement_context *context, struct type type);
+
 // What an expression mentions.
 struct ddl_expr_info {
     const char **columns; // Last parts of column names, each once.
@@ -82,8 +108,12 @@ CHECKED struct status ddl_rename_in_text(
 struct ddl_tables {
     struct object_name **items;
     uint32_t count;
+    struct type_name **types; // Names in casts that are no built-in types', without a schema.
+    uint32_t type_count;
     bool has_star, has_parameter;
 };
+CHECKED struct status ddl_qualify_query_types(
+    struct statement_context *context, const struct ddl_tables *tables);
 void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables);
 char *ddl_deparse_select(struct arena *arena, const struct select *select);
 // Checks a DEFAULT for what it may not have, resolves nextval('s') to the sequence's id, and gives the text to store.

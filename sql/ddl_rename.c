@@ -369,6 +369,8 @@ struct status ddl_rename(struct statement_context *context)
     case OBJECT_TABLE:
     case OBJECT_VIEW:
     case OBJECT_SEQUENCE: return rename_relation(context, rename, rename->object);
+    case OBJECT_TYPE:
+    case OBJECT_DOMAIN: return ddl_rename_type(context, rename);
     case OBJECT_COLUMN: return rename_column(context, rename);
     case OBJECT_INDEX: return rename_index_statement(context, rename);
     case OBJECT_CONSTRAINT: return rename_constraint(context, rename);
@@ -417,6 +419,8 @@ struct status ddl_alter_schema(struct statement_context *context)
     const struct schema_desc *schema;
     struct table_desc *table;
 
+    if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
+        return ddl_move_type(context, alter);
     if (alter->object != OBJECT_TABLE && alter->object != OBJECT_VIEW &&
         alter->object != OBJECT_SEQUENCE)
         return ddl_unsupported(context, "SET SCHEMA of this kind of object");
@@ -456,6 +460,8 @@ struct status ddl_alter_owner(struct statement_context *context)
     TRY(role_is_member(task, session, session->user, owner, &member));
     if (!member && !session->superuser && !session->internal)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", owner);
+    if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
+        return ddl_own_type(context, &alter->name, owner);
     if (alter->object == OBJECT_DATABASE) {
         const struct database_desc *found;
         struct database_desc *database;
@@ -546,6 +552,17 @@ static struct status comment_target(struct statement_context *context,
         TRY(privilege_check_superuser(task, session, "comment on a role"));
         *class_id = COMMENT_ON_ROLE;
         TRY(role_id(task, session, comment->name.name, object_id));
+        break;
+    case OBJECT_TYPE:
+    case OBJECT_DOMAIN:
+        TRY(catalog_type(task, session, comment->name.catalog, comment->name.schema,
+            comment->name.name, &table));
+        if (table == NULL)
+            return ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s\" does not exist",
+                comment->name.name);
+        TRY(privilege_check_owner(task, session, table->owner, OBJECT_TYPE, table->name));
+        *class_id = COMMENT_ON_TYPE;
+        *object_id = table->id;
         break;
     case OBJECT_TABLE:
     case OBJECT_VIEW:

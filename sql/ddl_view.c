@@ -176,6 +176,7 @@ struct status ddl_create_view(struct statement_context *context)
     if (tables.has_parameter)
         return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
     TRY(qualify(context, &tables, &view));
+    TRY(ddl_qualify_query_types(context, &tables));
     const char *sql = ddl_deparse_select(context->arena, create->query);
     TRY(columns_of(context, create, sql, &view));
     view.view_sql = tables.has_star ? pin_columns(context->arena, &view, sql) : sql;

@@ -430,6 +430,49 @@ static void put_create_enum(struct deparse *deparse, const struct create_enum *t
     put(deparse, ")");
 }
 
+static void put_create_domain(struct deparse *deparse, const struct create_domain *domain)
+{
+    put(deparse, "CREATE DOMAIN ");
+    put_object_name(deparse, domain->name);
+    put(deparse, " AS ");
+    put_type(deparse, domain->type);
+    if (domain->collation.name != NULL) {
+        put(deparse, " COLLATE ");
+        put_object_name(deparse, domain->collation);
+    }
+    for (uint32_t i = 0; i < domain->constraint_count; i++) {
+        put(deparse, " ");
+        put_constraint(deparse, &domain->constraints[i]);
+    }
+}
+
+static void put_alter_domain(struct deparse *deparse, const struct alter_domain *alter)
+{
+    put(deparse, "ALTER DOMAIN ");
+    put_object_name(deparse, alter->name);
+    switch (alter->kind) {
+    case DOMAIN_DEFAULT:
+        put(deparse, alter->expr == NULL ? " DROP DEFAULT" : " SET DEFAULT ");
+        if (alter->expr != NULL) put_expr(deparse, alter->expr);
+        return;
+    case DOMAIN_SET_NOT_NULL: put(deparse, " SET NOT NULL"); return;
+    case DOMAIN_DROP_NOT_NULL: put(deparse, " DROP NOT NULL"); return;
+    case DOMAIN_ADD_CONSTRAINT:
+        put(deparse, " ADD ");
+        put_constraint(deparse, alter->constraint);
+        return;
+    case DOMAIN_DROP_CONSTRAINT:
+        put(deparse, alter->missing_ok ? " DROP CONSTRAINT IF EXISTS " : " DROP CONSTRAINT ");
+        put_name(deparse, alter->constraint_name);
+        put_behavior(deparse, alter->behavior);
+        return;
+    case DOMAIN_VALIDATE_CONSTRAINT:
+        put(deparse, " VALIDATE CONSTRAINT ");
+        put_name(deparse, alter->constraint_name);
+        return;
+    }
+}
+
 static void put_alter_enum(struct deparse *deparse, const struct alter_enum *alter)
 {
     put(deparse, "ALTER TYPE ");
@@ -732,6 +775,8 @@ bool put_ddl_statement(struct deparse *deparse, const struct statement *statemen
     case STATEMENT_CREATE_SEQUENCE: put_sequence(deparse, statement->as.sequence, false); break;
     case STATEMENT_ALTER_SEQUENCE: put_sequence(deparse, statement->as.sequence, true); break;
     case STATEMENT_CREATE_ENUM: put_create_enum(deparse, statement->as.create_enum); break;
+    case STATEMENT_CREATE_DOMAIN: put_create_domain(deparse, statement->as.create_domain); break;
+    case STATEMENT_ALTER_DOMAIN: put_alter_domain(deparse, statement->as.alter_domain); break;
     case STATEMENT_ALTER_ENUM: put_alter_enum(deparse, statement->as.alter_enum); break;
     case STATEMENT_CREATE_STATISTICS:
         put_create_statistics(deparse, statement->as.create_statistics);

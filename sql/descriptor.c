@@ -285,6 +285,7 @@ static void code_column(struct codec *codec, void *item)
     field_u32(codec, 10, &column->owned_sequence);
     field_bytes(codec, 11, &column->missing);
     field_enum(codec, 12, &column->state, ELEMENT_VALIDATING);
+    field_u32(codec, 13, &column->domain);
 }
 
 static void code_index_column(struct codec *codec, void *item)
@@ -354,6 +355,15 @@ static void code_sequence(struct codec *codec, void *item)
     field_u32(codec, 9, &sequence->owner_column);
 }
 
+static void code_label(struct codec *codec, void *item)
+{
+    struct type_label *label = item;
+    field_string(codec, 1, &label->name);
+    field_i64(codec, 2, &label->order);
+    field_u32(codec, 3, &label->id);
+    if (codec->out == NULL && label->name == NULL) codec->status = corrupt();
+}
+
 static void code_table(struct codec *codec, struct table_desc *table)
 {
     field_u32(codec, 1, &table->id);
@@ -361,7 +371,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_u32(codec, 3, &table->schema_id);
     field_u32(codec, 4, &table->version);
     field_name(codec, 5, &table->name);
-    field_enum(codec, 6, &table->kind, RELATION_VIRTUAL);
+    field_enum(codec, 6, &table->kind, RELATION_DOMAIN);
     field_list(codec, 7, (void **)&table->columns, &table->column_count, sizeof *table->columns,
         TABLE_COLUMNS_MAX, code_column);
     field_u32(codec, 8, &table->next_column_id);
@@ -383,6 +393,9 @@ static void code_table(struct codec *codec, struct table_desc *table)
     if (codec->out == NULL && one == 1) table->sequence = *sequence;
     field_name(codec, 19, &table->owner);
     code_grants(codec, 20, &table->grants, &table->grant_count);
+    field_list(codec, 21, (void **)&table->labels, &table->label_count, sizeof *table->labels,
+        TYPE_LABELS_MAX, code_label);
+    field_u32(codec, 22, &table->next_label_id);
 }
 
 static void code_database(struct codec *codec, struct database_desc *database)
@@ -391,6 +404,7 @@ static void code_database(struct codec *codec, struct database_desc *database)
     field_name(codec, 5, &database->name);
     field_name(codec, 19, &database->owner);
     code_grants(codec, 20, &database->grants, &database->grant_count);
+    field_ids(codec, 21, &database->types, &database->type_count);
 }
 
 static void code_schema(struct codec *codec, struct schema_desc *schema)
@@ -480,6 +494,10 @@ static bool table_is_sound(const struct table_desc *table)
     }
     if (table->kind == RELATION_TABLE && (table->index_count == 0 || !table->indexes[0].primary))
         return false;
+    if (table->kind == RELATION_DOMAIN && table->column_count != 1) return false;
+    for (uint32_t i = 1; i < table->label_count; i++) {
+        if (table->labels[i].order <= table->labels[i - 1].order) return false;
+    }
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
         if (index->id == 0 || index->id >= table->next_index_id || index->column_count == 0)

@@ -3,6 +3,7 @@
 // Which function or operator a call means: the algorithms of PostgreSQL's manual, chapter 10. The steps
 // are numbered as there.
 #include "sql/function_table.h"
+#include "sql/type_user.h"
 
 #define CANDIDATES_MAX 256
 #define ARGS_MAX 100
@@ -60,7 +61,9 @@ static bool bind_plain(type_oid declared, type_oid actual, struct polymorphs *bo
         bound->array = actual;
     } else {
         if (declared == TYPE_ANYNONARRAY && type_is_array(actual)) return false;
-        if (declared == TYPE_ANYENUM) return false;
+        if (declared == TYPE_ANYENUM &&
+            !(type_is_user(actual) && type_user_kind(actual) == TYPE_USER_ENUM))
+            return false;
         if (bound->element != 0 && bound->element != actual) return false;
         bound->element = actual;
     }

@@ -112,6 +112,7 @@ struct status number_underflow(void);
     X(formats_number) \
     X(functions_bit) \
     X(functions_inet) \
+    X(functions_enum) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)

@@ -189,12 +189,12 @@ static void put_numeric_type(struct pg_row *row, struct type type)
     }
 }
 
-static void put_type(struct pg_row *row, struct type type, const char *database)
+static void put_type(struct pg_row *row, struct type type, const char *database, const char *schema)
 {
     const struct type_info *info = type_info(type.oid);
     bool array = info != NULL && info->category == 'A' && type.oid != TYPE_INT2VECTOR &&
                  type.oid != TYPE_OIDVECTOR;
-    pg_put_text(row, "data_type", info == NULL ? "USER-DEFINED" : array ? "ARRAY" : info->sql_name);
+    pg_put_text(row, "data_type", array ? "ARRAY" : info == NULL || type_is_user(type.oid) ? "USER-DEFINED" : info->sql_name);
     put_text_type(row, type);
     put_numeric_type(row, type);
     switch (type.oid) {
@@ -209,8 +209,15 @@ static void put_type(struct pg_row *row, struct type type, const char *database)
     default: break;
     }
     pg_put_text(row, "udt_catalog", database);
-    pg_put_text(row, "udt_schema", "pg_catalog");
+    pg_put_text(row, "udt_schema", schema == NULL ? "pg_catalog" : schema);
     pg_put_text(row, "udt_name", info == NULL ? NULL : info->name);
+}
+
+static const struct table_desc *user_type(const struct pg_rows *rows, type_oid oid)
+{
+    for (uint32_t i = 0; type_is_user(oid) && i < rows->type_count; i++)
+        if (rows->types[i]->id == type_user_id(oid)) return rows->types[i];
+    return NULL;
 }
 
 static void put_identity(
@@ -225,7 +232,8 @@ static void put_identity(
     pg_put_text(row, "identity_cycle", yes_no(options->cycle));
 }
 
-static void begin_column(struct pg_row *row, struct virtual_table_sink *sink, const char *database,
+static void begin_column(const struct pg_rows *rows, struct pg_row *row,
+    struct virtual_table_sink *sink, const char *database,
     const char *schema, const struct table_desc *table, uint32_t index)
 {
     const struct column_desc *column = &table->columns[index];
@@ -236,7 +244,15 @@ static void begin_column(struct pg_row *row, struct virtual_table_sink *sink, co
     pg_put_text(row, "column_name", column->name);
     pg_put_int(row, "ordinal_position", (int64_t)index + 1);
     pg_put_text(row, "is_nullable", yes_no(!column->not_null));
-    put_type(row, column->type, database);
+    const struct table_desc *user = user_type(rows, column->type.oid);
+    put_type(row, column->type, database,
+        user == NULL ? NULL : pg_schema_name(rows, user->schema_id));
+    const struct table_desc *domain = user_type(rows, column->domain);
+    if (domain != NULL) {
+        pg_put_text(row, "domain_catalog", database);
+        pg_put_text(row, "domain_schema", pg_schema_name(rows, domain->schema_id));
+        pg_put_text(row, "domain_name", domain->name);
+    }
     pg_put_text(row, "is_self_referencing", "NO");
     pg_put_text(row, "is_identity", yes_no(column->identity != 0));
     pg_put_text(row, "identity_cycle", "NO");
@@ -250,7 +266,7 @@ static struct status column_row(struct pg_rows *rows, const struct table_desc *t
     const char *text = NULL;
     const struct column_desc *column = &table->columns[index];
     struct status st = STATUS_OK;
-    begin_column(&row, rows->sink, rows->database->name, pg_schema_name(rows, table->schema_id), table, index);
+    begin_column(rows, &row, rows->sink, rows->database->name, pg_schema_name(rows, table->schema_id), table, index);
     pg_put_text(&row, "dtd_identifier", arena_printf(&rows->arena, "%u", index + 1));
     if (column->generated_sql != NULL) {
         pg_put_text(&row, "generation_expression", column->generated_sql);
@@ -284,10 +300,11 @@ ROWS(column_rows)
 {
     struct status st = STATUS_OK;
     const struct table_desc *table;
+    const struct pg_rows none = {0};
     struct pg_row row;
     for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
         for (uint32_t j = 0; j < table->column_count; j++) {
-            begin_column(&row, sink, session->database, table->virtual_table->schema, table, j);
+            begin_column(&none, &row, sink, session->database, table->virtual_table->schema, table, j);
             TRY(pg_row_send(&row));
         }
     st = pg_each_table(task, session, sink, column_rows_of);

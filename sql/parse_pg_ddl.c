@@ -370,6 +370,50 @@ static void create_enum(
             arena_copy(convert->arena, bytes_of_string(node_text(stmt->vals[i])));
 }
 
+static void create_domain(
+    struct convert *convert, const PgQuery__CreateDomainStmt *stmt, struct statement *out)
+{
+    struct create_domain *domain = NEW(create_domain, struct create_domain);
+    out->tag = STATEMENT_CREATE_DOMAIN;
+    domain->name =
+        convert_object_name(convert, stmt->n_domainname, stmt->domainname, POSITION_NONE);
+    domain->type = convert_type(convert, stmt->type_name);
+    if (stmt->coll_clause != NULL)
+        domain->collation = convert_object_name(convert, stmt->coll_clause->n_collname,
+            stmt->coll_clause->collname, convert_position(convert, stmt->coll_clause->location));
+    domain->constraints = ARENA_ARRAY(convert->arena, struct constraint, stmt->n_constraints);
+    for (size_t i = 0; i < stmt->n_constraints; i++) {
+        if (stmt->constraints[i]->node_case != NODE(CONSTRAINT)) continue;
+        domain->constraints[domain->constraint_count++] =
+            constraint(convert, stmt->constraints[i]->constraint);
+    }
+}
+
+static void alter_domain(
+    struct convert *convert, const PgQuery__AlterDomainStmt *stmt, struct statement *out)
+{
+    struct alter_domain *alter = NEW(alter_domain, struct alter_domain);
+    out->tag = STATEMENT_ALTER_DOMAIN;
+    switch (*stmt->subtype) {
+    case 'T': alter->kind = DOMAIN_DEFAULT; break;
+    case 'N': alter->kind = DOMAIN_DROP_NOT_NULL; break;
+    case 'O': alter->kind = DOMAIN_SET_NOT_NULL; break;
+    case 'C': alter->kind = DOMAIN_ADD_CONSTRAINT; break;
+    case 'X': alter->kind = DOMAIN_DROP_CONSTRAINT; break;
+    default: alter->kind = DOMAIN_VALIDATE_CONSTRAINT; break;
+    }
+    alter->name = convert_object_name(convert, stmt->n_type_name, stmt->type_name, POSITION_NONE);
+    alter->constraint_name = convert_string(convert, stmt->name);
+    alter->missing_ok = stmt->missing_ok;
+    alter->behavior = convert_behavior(stmt->behavior);
+    if (stmt->def != NULL && stmt->def->node_case == NODE(CONSTRAINT)) {
+        alter->constraint = ARENA_NEW(convert->arena, struct constraint);
+        *alter->constraint = constraint(convert, stmt->def->constraint);
+    } else if (stmt->def != NULL) {
+        alter->expr = convert_expr(convert, stmt->def);
+    }
+}
+
 bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out)
 {
     switch (node->node_case) {
@@ -386,6 +430,10 @@ bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct
         create_statistics(convert, node->create_stats_stmt, out);
         return true;
     case NODE(CREATE_ENUM_STMT): create_enum(convert, node->create_enum_stmt, out); return true;
+    case NODE(CREATE_DOMAIN_STMT):
+        create_domain(convert, node->create_domain_stmt, out);
+        return true;
+    case NODE(ALTER_DOMAIN_STMT): alter_domain(convert, node->alter_domain_stmt, out); return true;
     case NODE(CREATE_SEQ_STMT): {
         const PgQuery__CreateSeqStmt *stmt = node->create_seq_stmt;
         out->tag = STATEMENT_CREATE_SEQUENCE;

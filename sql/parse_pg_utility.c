@@ -371,8 +371,6 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(LISTEN_STMT), "LISTEN"},
         {NODE(UNLISTEN_STMT), "UNLISTEN"},
         {NODE(LOAD_STMT), "LOAD"},
-        {NODE(CREATE_DOMAIN_STMT), "CREATE DOMAIN"},
-        {NODE(ALTER_DOMAIN_STMT), "ALTER DOMAIN"},
         {NODE(ALTER_ROLE_STMT), "ALTER GROUP"},
         {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER"},
         {NODE(CREATE_PLANG_STMT), "CREATE LANGUAGE"},

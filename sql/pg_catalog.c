@@ -27,6 +27,9 @@ struct status pg_rows_open(struct pg_rows *rows, struct task *task, struct sessi
         task, session, &rows->arena, rows->database->id, &rows->schemas, &rows->schema_count));
     TRY(catalog_list_tables(
         task, session, &rows->arena, rows->database->id, &rows->tables, &rows->table_count));
+    TRY(catalog_list_types(
+        task, session, &rows->arena, rows->database->id, &rows->types, &rows->type_count));
+    for (uint32_t i = 0; i < rows->type_count; i++) catalog_type_install(session, rows->types[i]);
 out:
     if (failed(st)) {
         st = status_copy(&session->statement_arena, st);
@@ -409,7 +412,8 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
     const struct type_info *info = type_info(type.oid);
     const struct pg_type_functions *functions = pg_type_functions(type.oid);
     bool has_default = column != NULL && pg_column_default(column) != NULL;
-    struct datum row[] = {datum_int(relation), datum_text(name), datum_int(type.oid), datum_int(-1),
+    struct datum row[] = {datum_int(relation), datum_text(name),
+        datum_int(column != NULL && column->domain != 0 ? column->domain : type.oid), datum_int(-1),
         datum_int(info == NULL ? -1 : info->length), datum_int(number), datum_int(type_is_array(type.oid) ? 1 : 0),
         datum_int(-1), datum_int(type.typmod), datum_bool(type_is_by_value(type.oid)),
         datum_int(functions == NULL ? 'i' : functions->align),
@@ -618,7 +622,7 @@ static const struct virtual_column constraint_columns[] = {{"oid", TYPE_OID}, {"
     {"conexclop", 1028}, {"conbin", TYPE_PG_NODE_TREE}};
 
 struct constraint_row {
-    uint32_t oid, namespace, relation, index, referenced;
+    uint32_t oid, namespace, relation, index, referenced, domain;
     const char *name;
     char kind, on_update, on_delete;
     bool validated;
@@ -628,7 +632,7 @@ struct constraint_row {
 static struct status constraint_row(struct virtual_table_sink *sink, const struct constraint_row *c)
 {
     struct datum row[] = {datum_int(c->oid), datum_text(c->name), datum_int(c->namespace), datum_int(c->kind),
-        datum_bool(false), datum_bool(false), datum_bool(c->validated), datum_int(c->relation), datum_int(0),
+        datum_bool(false), datum_bool(false), datum_bool(c->validated), datum_int(c->relation), datum_int(c->domain),
         datum_int(c->index), datum_int(0), datum_int(c->referenced), datum_int(c->on_update),
         datum_int(c->on_delete), datum_int(c->kind == 'f' ? 's' : ' '), datum_bool(true), datum_int(0),
         datum_bool(c->kind != 'c'), c->key, c->referenced_key, DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL,
@@ -720,10 +724,41 @@ out:
     return st;
 }
 
+static struct status domain_constraint_rows(struct pg_rows *rows, const struct table_desc *domain)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; domain->kind == RELATION_DOMAIN && i < domain->constraint_count; i++) {
+        const struct constraint_desc *check = &domain->constraints[i];
+        struct constraint_row row = {.oid = pg_constraint_oid(domain->id, check->id),
+            .namespace = pg_oid(domain->schema_id),
+            .domain = catalog_type_oid(domain),
+            .name = check->name,
+            .kind = 'c',
+            .on_update = ' ',
+            .on_delete = ' ',
+            .validated = !check->not_valid,
+            .key = DATUM_NULL,
+            .referenced_key = DATUM_NULL,
+            .expression = datum_text(check->check_sql)};
+        TRY(constraint_row(rows->sink, &row));
+    }
+out:
+    return st;
+}
+
 static struct status constraint_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
-    return pg_each_table(task, session, sink, table_constraint_rows);
+    struct status st;
+    struct pg_rows rows;
+    TRY(pg_each_table(task, session, sink, table_constraint_rows));
+    TRY(pg_rows_open(&rows, task, session, sink));
+    for (uint32_t i = 0; i < rows.type_count && !failed(st); i++)
+        st = domain_constraint_rows(&rows, rows.types[i]);
+    st = status_copy(task->arena, st);
+    pg_rows_close(&rows);
+out:
+    return st;
 }
 
 // --- pg_sequence --------------------------------------------------------------------
@@ -766,6 +801,7 @@ void pg_catalog_register(void)
     for (unsigned i = 0; i < COUNT(tables); i++) virtual_table_register(&tables[i]);
     pg_catalog_global_register();
     pg_catalog_types_register();
+    pg_catalog_user_types_register();
     pg_catalog_views_register();
     pg_catalog_activity_register();
     pg_catalog_depend_register();

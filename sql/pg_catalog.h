@@ -68,6 +68,8 @@ struct pg_rows {
     uint32_t table_count;
     const struct schema_desc **schemas;
     uint32_t schema_count;
+    const struct table_desc **types; // User-defined ones; this shard knows them all.
+    uint32_t type_count;
 };
 // Loads what is asked for; the arena is the caller's to finish with pg_rows_close.
 CHECKED struct status pg_rows_open(struct pg_rows *rows, struct task *task, struct session *session,
@@ -131,6 +133,15 @@ CHECKED struct status pg_constraint_by_oid(
 #define PG_NAME_PARTS_MAX 3u
 CHECKED struct status pg_split_name(
     struct arena *arena, struct bytes text, char **parts, uint32_t *count);
+// A user-defined type by its name: 42704.
+CHECKED struct status pg_find_type(struct task *task, struct session *session, struct arena *arena,
+    struct bytes text, uint32_t *oid);
+// Appends its name, with its schema where it needs it; false when there is none.
+bool pg_print_user_type(
+    struct task *task, struct session *session, uint32_t oid, struct buffer *out);
+CHECKED struct status pg_user_type_visible(
+    struct task *task, struct session *session, uint32_t oid, bool *exists, bool *visible);
+CHECKED struct status pg_user_type_rows(struct pg_rows *rows);
 void pg_print_name(struct buffer *out, const char *schema, const char *name);
 // Names of the functions behind a type's text and binary forms, which exist as names only.
 struct pg_type_functions {
@@ -199,6 +210,7 @@ CHECKED struct status pg_comment(struct task *task, struct session *session, str
 void pg_catalog_register(void);
 void pg_catalog_global_register(void);
 void pg_catalog_types_register(void);
+void pg_catalog_user_types_register(void);
 void pg_catalog_views_register(void);
 void pg_catalog_activity_register(void);
 void pg_catalog_empty_register(void);

@@ -28,9 +28,6 @@ static const struct pg_table tables[] = {
         "oid oid, defaclrole oid, defaclnamespace oid, defaclobjtype char, "
         "defaclacl aclitem[]",
         NULL},
-    {"pg_enum",
-        "oid oid, enumtypid oid, enumsortorder float4, enumlabel name",
-        NULL},
     {"pg_event_trigger",
         "oid oid, evtname name, evtevent name, evtowner oid, evtfoid oid, "
         "evtenabled char, evttags text[]",

@@ -407,6 +407,9 @@ ROWS(description_rows)
     for (uint32_t i = 0; i < rows.schema_count && !failed(st); i++)
         st = description_row(&rows, pg_oid(rows.schemas[i]->id), 2615, 0, COMMENT_ON_SCHEMA,
             rows.schemas[i]->id, 0);
+    for (uint32_t i = 0; i < rows.type_count && !failed(st); i++)
+        st = description_row(&rows, catalog_type_oid(rows.types[i]), 1247, 0, COMMENT_ON_TYPE,
+            rows.types[i]->id, 0);
     for (uint32_t i = 0; i < rows.table_count && !failed(st); i++)
         st = table_descriptions(&rows, rows.tables[i]);
     st = status_copy(task->arena, st);

@@ -208,9 +208,11 @@ ROWS(type_rows)
 {
     struct status st = STATUS_OK;
     const struct type_info *info;
-    (void)task;
-    (void)session;
+    struct pg_rows rows;
     for (uint32_t i = 0; (info = type_info_at(i)) != NULL; i++) TRY(type_row(sink, info));
+    TRY(pg_rows_open(&rows, task, session, sink));
+    st = status_copy(task->arena, pg_user_type_rows(&rows));
+    pg_rows_close(&rows);
 out:
     return st;
 }

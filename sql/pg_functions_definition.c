@@ -250,7 +250,13 @@ BODY(type_text)
         *result = datum_text("-");
     else if (type.oid == TYPE_BPCHAR && args[1].null)
         *result = datum_text("character");
-    else
+    else if (type_is_user(type.oid) && call->session != NULL && call->task != NULL) {
+        struct buffer out;
+        buffer_init(&out, call->arena);
+        if (!pg_print_user_type(call->task, call->session, type.oid, &out))
+            buffer_append_string(&out, "???");
+        return give(&out, result);
+    } else
         *result = datum_text(type_format(call->arena, type));
     return STATUS_OK;
 }
@@ -278,6 +284,9 @@ static bool comment_place(
         if (oid >= 0x80000000u) *id = oid;
     } else if (bytes_equal(catalog, bytes_of_string("pg_namespace"))) {
         *class = COMMENT_ON_SCHEMA;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_type"))) {
+        *class = COMMENT_ON_TYPE;
+        *id = type_is_user(oid) ? type_user_id(oid) : 0;
     } else if (bytes_equal(catalog, bytes_of_string("pg_constraint"))) {
         *class = COMMENT_ON_CONSTRAINT;
         *id = oid;
@@ -344,10 +353,17 @@ BODY(table_visible)
     return st;
 }
 
-// All types and operators are pg_catalog's.
+// Built-in types and operators are pg_catalog's.
 BODY(type_visible)
 {
-    (void)call;
+    if (type_is_user((type_oid)args[0].integer)) {
+        bool exists, visible;
+        NEED_SESSION();
+        struct status st = pg_user_type_visible(
+            call->task, call->session, (uint32_t)args[0].integer, &exists, &visible);
+        *result = exists ? datum_bool(visible) : DATUM_NULL;
+        return st;
+    }
     *result = type_info((type_oid)args[0].integer) == NULL ? DATUM_NULL : datum_bool(true);
     return STATUS_OK;
 }

@@ -403,6 +403,7 @@ static struct status names_find(
     switch (type) {
     case TYPE_REGPROC: return find_function(arena, text, id);
     case TYPE_REGPROCEDURE: return find_procedure(arena, text, id);
+    case TYPE_REGTYPE: return pg_find_type(task, session, arena, text, id);
     case TYPE_REGNAMESPACE: return find_namespace(task, session, arena, text, id);
     case TYPE_REGROLE:
         TRY(pg_split_name(arena, text, parts, &count));
@@ -461,6 +462,7 @@ static bool names_print(void *arg, type_oid type, uint32_t id, struct buffer *ou
     if (!may_look_up(task, session)) return false;
     switch (type) {
     case TYPE_REGCLASS: return print_relation(task, session, id, out);
+    case TYPE_REGTYPE: return pg_print_user_type(task, session, id, out);
     case TYPE_REGROLE: return print_role(task, session, id, out);
     case TYPE_REGNAMESPACE:
         if (failed(pg_schema_by_oid(task, session, id, &schema)) || schema == NULL) return false;

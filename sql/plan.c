@@ -179,7 +179,7 @@ static const char *const *copy_path(struct arena *arena, const char *const *path
 
 static void note_tables(struct plan *plan, const struct bind_names *names)
 {
-    plan->tables = ARENA_ARRAY(plan->arena, struct plan_table, names->count);
+    plan->tables = ARENA_ARRAY(plan->arena, struct plan_table, names->count + names->type_count);
     plan->table_count = names->count;
     for (uint32_t i = 0; i < names->count; i++) {
         const struct relation *relation = names->list[i];
@@ -188,6 +188,12 @@ static void note_tables(struct plan *plan, const struct bind_names *names)
             .privileges = relation->privileges,
             .written = relation->written || (relation->privileges & PRIVILEGE_UPDATE) != 0,
             .table = relation->table};
+    }
+    for (uint32_t i = 0; i < names->type_count; i++) {
+        const struct table_desc *type = names->types[i].type;
+        if (!names->types[i].used) continue;
+        plan->tables[plan->table_count++] =
+            (struct plan_table){.id = type->id, .version = type->version, .table = type};
     }
 }
 
@@ -226,6 +232,7 @@ struct status plan_build(struct task *task, struct session *session, struct aren
         .binder = binder,
         .session = session,
         .tenant = session->tenant};
+    bind_names_install_types(session, names);
     stack_call(build_on_stack, build);
     TRY(build->status);
     note_tables(plan, names);

@@ -49,7 +49,10 @@ struct status plan_expression_type(struct task *task, struct session *session, s
 {
     struct status st = STATUS_OK;
     struct constant_bind *bind = ARENA_NEW(arena, struct constant_bind);
-    (void)task;
+    struct bind_names *names = ARENA_NEW(arena, struct bind_names);
+    TRY(bind_names_load(task, session, arena, NULL, names));
+    bind_names_install_types(session, names);
+    bind->binder.names = names;
     bind->binder.arena = arena;
     bind->binder.session = session;
     bind->binder.types = &session->types;
@@ -72,6 +75,12 @@ struct status plan_evaluate_constant(struct task *task, struct session *session,
     struct status st = STATUS_OK;
     struct constant_bind *bind = ARENA_NEW(arena, struct constant_bind);
     struct binder *binder = &bind->binder;
+    if (session != NULL && session->catalog != NULL) {
+        struct bind_names *names = ARENA_NEW(arena, struct bind_names);
+        TRY(bind_names_load(task, session, arena, NULL, names));
+        bind_names_install_types(session, names);
+        binder->names = names;
+    }
     binder->arena = arena;
     binder->session = session;
     binder->types = session == NULL ? &plain : &session->types;

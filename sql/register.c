@@ -21,6 +21,7 @@ void sql_register(void)
     session_statements_register();
     ddl_register();
     pg_catalog_register();
+    catalog_types_register();
 }
 
 static struct status start_shard(struct task *task, void *arg)

@@ -380,7 +380,16 @@ static struct status prepare_execute(struct statement_context *context)
             "prepared statement \"%s\" already exists", prepare->name);
     struct type *types = ARENA_ARRAY(context->arena, struct type, prepare->types.count + 1);
     for (uint32_t i = 0; i < prepare->types.count; i++) {
-        const struct type_info *info = type_by_name(prepare->types.items[i]->name);
+        const struct type_name *name = prepare->types.items[i];
+        const struct type_info *info = name->schema == NULL ? type_by_name(name->name) : NULL;
+        if (info == NULL) {
+            const struct table_desc *type;
+            TRY(catalog_type(context->task, session, NULL, name->schema, name->name, &type));
+            if (type != NULL) catalog_type_install(session, type);
+            if (type != NULL)
+                info = type_info(type->kind == RELATION_DOMAIN ? type->columns[0].type.oid
+                                                               : catalog_type_oid(type));
+        }
         if (info == NULL)
             return status_format(context->arena, E_UNDEFINED_OBJECT, "type \"%s\" does not exist",
                 prepare->types.items[i]->name);

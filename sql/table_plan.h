@@ -13,6 +13,8 @@
 struct table_plan_check {
     const char *name;
     struct scalar *condition; // Over the row's variables.
+    const char *domain;       // It is this domain's; NULL: the table's.
+    bool not_null;            // The domain's NOT NULL.
 };
 
 // A foreign key of this table: rows written must find their parent.

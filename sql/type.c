@@ -5,6 +5,7 @@
 
 #include "core/invariant.h"
 #include "sql/type_ops.h"
+#include "sql/type_user.h"
 
 // X(id, typname, SQL name, typlen, category, preferred, array type, operations). The array types follow
 // from the base types; what has no operations cannot be the type of a value.
@@ -142,6 +143,9 @@ static inline uint8_t index_for(type_oid oid)
 
 const struct type_info *type_info(type_oid oid)
 {
+    if (UNLIKELY(type_is_user(oid)))
+        return type_user_kind(oid) == TYPE_USER_ENUM_ARRAY ? &type_user(oid)->array
+                                                           : &type_user(oid)->info;
     uint8_t index = index_for(oid);
     return index == INDEX_NONE ? NULL : &infos[index];
 }
@@ -153,6 +157,10 @@ const struct type_info *type_info_at(uint32_t index)
 
 const struct type_ops *type_ops(type_oid oid)
 {
+    if (UNLIKELY(type_is_user(oid)))
+        return type_user_kind(oid) == TYPE_USER_ENUM         ? &type_ops_enum
+               : type_user_kind(oid) == TYPE_USER_ENUM_ARRAY ? &type_ops_array
+                                                             : &type_ops_void;
     return ops_of[index_for(oid)];
 }
 

@@ -67,7 +67,8 @@ static inline bool type_is_by_value(type_oid oid)
            oid == TYPE_TIME || oid == TYPE_TIMESTAMP || oid == TYPE_TIMESTAMPTZ ||
            oid == TYPE_REGCLASS || oid == TYPE_REGTYPE || oid == TYPE_REGPROC ||
            oid == TYPE_REGPROCEDURE || oid == TYPE_PG_LSN || oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_XID || oid == TYPE_CID ||
-           oid == TYPE_CHAR_INTERNAL;
+           oid == TYPE_CHAR_INTERNAL ||
+           (oid & 0xf0000007u) == 0x10000000u; // Enums: sql/type_user.h.
 }
 
 // What text in and out depends on: the session's settings and clock.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "sql/type_ops.h"
+#include "sql/type_user.h"
 
 const struct type_context type_context_default = {
     .date_order = DATE_ORDER_MDY,
@@ -296,6 +297,8 @@ static struct status reg_input(struct arena *arena, const struct type_context *c
     struct status st;
     if (type.oid == TYPE_REGTYPE) {
         st = regtype_input(arena, text, &id);
+        if (failed(st) && context->names != NULL)
+            st = context->names->find(context->names->arg, type.oid, arena, text, &id);
     } else if (context->names != NULL) {
         st = context->names->find(context->names->arg, type.oid, arena, text, &id);
     } else {
@@ -314,6 +317,9 @@ static void reg_output(
         buffer_append_u8(out, '-');
         return;
     }
+    if (oid == TYPE_REGTYPE && type_is_user(id) && context->names != NULL &&
+        context->names->print(context->names->arg, oid, id, out))
+        return;
     if (oid == TYPE_REGTYPE && type_info(id) != NULL) {
         buffer_append_string(out, type_info(id)->sql_name);
         return;

@@ -360,6 +360,15 @@ struct status writer_check(
             if (passed[r].null || passed[r].boolean) continue;
             struct arena *arena = error_arena(writer);
             const char *name = plan->table->checks[c].name;
+            const char *domain = plan->table->checks[c].domain;
+            if (domain != NULL && plan->table->checks[c].not_null)
+                return status_format(arena, E_NOT_NULL_VIOLATION,
+                    "domain %s does not allow null values", domain);
+            if (domain != NULL)
+                return status_names(arena,
+                    status_format(arena, E_CHECK_VIOLATION,
+                        "value for domain %s violates check constraint \"%s\"", domain, name),
+                    NULL, NULL, NULL, name);
             st = status_format(arena, E_CHECK_VIOLATION,
                 "new row for relation \"%s\" violates check constraint \"%s\"",
                 plan->table->table->name, name);

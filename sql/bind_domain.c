@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Domains: a value of one is a value of its base type; what the domain asks of it is checked where a value
+// becomes one, by a cast or by being written to a column.
+#include "sql/ast_visit.h"
+#include "sql/bind.h"
+#include "sql/function_table.h"
+#include "sql/parse.h"
+
+// --- in rows -------------------------------------------------------------------------------------------
+
+static const struct bind_type *domain_of(
+    const struct binder *binder, const struct column_desc *column)
+{
+    if (column->domain == 0 || binder->names == NULL) return NULL;
+    return bind_names_type_by_id(binder->names, type_user_id(column->domain));
+}
+
+uint32_t bind_domain_check_count(const struct binder *binder, const struct table_desc *table)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct bind_type *domain = domain_of(binder, &table->columns[i]);
+        if (domain != NULL) count += 1 + domain->type->constraint_count;
+    }
+    return count;
+}
+
+static struct status bind_column_checks(struct binder *binder, struct table_plan *plan,
+    const struct bind_type *domain, struct scalar *value)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *type = domain->type;
+    struct range_column column = {.name = "value", .scalar = value};
+    struct range range = {.name = "value", .columns = &column, .column_count = 1};
+    struct scope scope = {.clause = "check constraints",
+        .names = {.ranges = &range, .columns = &column, .column_count = 1}};
+    if (type->columns[0].not_null) {
+        struct table_plan_check *check = &plan->checks[plan->check_count++];
+        *check = (struct table_plan_check){.domain = type->name, .not_null = true};
+        struct expr *is = ARENA_NEW(binder->arena, struct expr);
+        TRY(parse_expression(
+            binder->arena, BYTES_LITERAL("value IS NOT NULL"), &is));
+        TRY(bind_expr(binder, &scope, is, &check->condition));
+    }
+    for (uint32_t i = 0; i < type->constraint_count; i++) {
+        struct table_plan_check *check = &plan->checks[plan->check_count++];
+        *check = (struct table_plan_check){
+            .name = type->constraints[i].name, .domain = type->name};
+        TRY(bind_expr(binder, &scope, domain->checks[i], &check->condition));
+        TRY(bind_coerce_bool(binder, &check->condition, "CHECK"));
+    }
+
+out:
+    return st;
+}
+
+struct status bind_domain_checks(struct binder *binder, struct table_plan *plan)
+{
+    struct status st = STATUS_OK;
+    struct bytes text = binder->text;
+    binder->text = (struct bytes){0};
+    for (uint32_t i = 0; i < plan->table->column_count; i++) {
+        const struct column_desc *column = &plan->table->columns[i];
+        const struct bind_type *domain = domain_of(binder, column);
+        if (domain == NULL) continue;
+        TRY(bind_column_checks(binder, plan, domain,
+            scalar_var(binder->arena, plan->row_base + i, column->type, POSITION_NONE)));
+    }
+
+out:
+    binder->text = text;
+    return st;
+}
+
+// --- in casts --------------------------------------------------------------------------------------------
+
+// domain_check(value, condition, domain, constraint): the value, unless the condition is false.
+BODY(check_domain)
+{
+    if (args[1].null || args[1].boolean) {
+        *result = args[0];
+        return STATUS_OK;
+    }
+    struct bytes domain = datum_as_bytes(args[2]), name = datum_as_bytes(args[3]);
+    if (name.size == 0)
+        return status_format(call->arena, E_NOT_NULL_VIOLATION,
+            "domain %.*s does not allow null values", (int)domain.size, (const char *)domain.data);
+    struct status st = status_format(call->arena, E_CHECK_VIOLATION,
+        "value for domain %.*s violates check constraint \"%.*s\"", (int)domain.size,
+        (const char *)domain.data, (int)name.size, (const char *)name.data);
+    return status_names(call->arena, st, NULL, NULL, NULL, arena_string(call->arena, name));
+}
+
+static const struct function domain_check = {.name = "domain_check",
+    .kind = FUNCTION_SCALAR,
+    .oid = 131999,
+    .result = TYPE_ANYELEMENT,
+    .volatility = FUNCTION_STABLE,
+    .fn = check_domain,
+    FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT)};
+
+// VALUE stands for the expression that is cast.
+static void replace_value(struct expr *expr, void *arg)
+{
+    if (expr->kind == EXPR_COLUMN && !expr->column.star && expr->column.count == 1 &&
+        strcmp(expr->column.names[0], "value") == 0)
+        *expr = *(const struct expr *)arg;
+}
+
+static struct status add_check(struct binder *binder, struct scope *scope, const char *sql,
+    struct expr *value, const struct table_desc *type, const char *name, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct expr *condition;
+    struct scalar *bound;
+    TRY(parse_expression(binder->arena, bytes_of_string(sql), &condition));
+    expr_visit(condition, replace_value, value);
+    TRY(bind_expr(binder, scope, condition, &bound));
+    TRY(bind_coerce_bool(binder, &bound, "CHECK"));
+    struct scalar *call =
+        scalar_with_args(binder->arena, SCALAR_CALL, (*out)->type, (*out)->position, 4);
+    call->function = &domain_check;
+    call->args[0] = *out;
+    call->args[1] = bound;
+    call->args[2] = scalar_const(
+        binder->arena, TYPE_OF(TYPE_TEXT), datum_text(type->name), POSITION_NONE);
+    call->args[3] =
+        scalar_const(binder->arena, TYPE_OF(TYPE_TEXT), datum_text(name), POSITION_NONE);
+    *out = call;
+
+out:
+    return st;
+}
+
+struct status bind_domain_cast(struct binder *binder, struct scope *scope, const struct expr *expr,
+    type_oid domain, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
+    const struct table_desc *type = found->type;
+    struct type base = type->columns[0].type;
+    bool was_volatile = binder->has_volatile, done;
+    struct expr *value;
+
+    binder->has_volatile = false;
+    TRY(bind_expr(binder, scope, expr->cast.arg, out));
+    if (binder->has_volatile && type->constraint_count > 0)
+        return bind_unsupported(
+            binder, expr->position, "a cast of a volatile expression to a domain with CHECK");
+    binder->has_volatile |= was_volatile;
+    bool literal = scalar_is_unknown(*out);
+    TRY(bind_coerce(binder, out, literal ? TYPE_OF(base.oid) : base, CAST_EXPLICIT, &done));
+    if (!done)
+        TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s",
+            bind_type_text(binder, (*out)->type), type->name));
+    if (literal) TRY(bind_coerce(binder, out, base, CAST_EXPLICIT, NULL));
+    value = ARENA_NEW(binder->arena, struct expr);
+    *value = *expr;
+    value->cast.type = ARENA_NEW(binder->arena, struct type_name);
+    *value->cast.type = (struct type_name){.schema = "pg_catalog",
+        .name = type_info(base.oid)->name,
+        .position = expr->position};
+    if (type_is_user(base.oid)) {
+        const struct bind_type *inner =
+            bind_names_type_by_id(binder->names, type_user_id(base.oid));
+        value->cast.type->schema = inner->schema;
+        value->cast.type->name = inner->type->name;
+        value->cast.type->array_dimensions = type_is_array(base.oid) ? 1 : 0;
+    }
+    if (type->columns[0].not_null)
+        TRY(add_check(binder, scope, "value IS NOT NULL", value, type, "", out));
+    for (uint32_t i = 0; i < type->constraint_count; i++)
+        TRY(add_check(binder, scope, type->constraints[i].check_sql, value, type,
+            type->constraints[i].name, out));
+
+out:
+    return st;
+}
