@@ -126,6 +126,8 @@ struct constraint_desc {
     enum reference_action on_delete, on_update; // sql/ast.h
     bool not_valid;
     enum element_state state;
+    bool deferrable, initially_deferred; // Foreign keys.
+    bool match_full;
 };
 // A foreign key of another table that points here: what a delete or key update must look at.
 struct fk_back_reference {

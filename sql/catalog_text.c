@@ -45,6 +45,46 @@ out:
     return st;
 }
 
+static size_t plain_name(const char *at)
+{
+    size_t size = 0;
+    while ((at[size] >= 'a' && at[size] <= 'z') || (at[size] >= '0' && at[size] <= '9') ||
+           at[size] == '_')
+        size++;
+    return size;
+}
+
+// Stored expressions name user-defined types with their schema: it goes where the search path finds them.
+static struct status shorten_types(struct task *task, struct session *session, struct arena *arena,
+    const char *stored, const char **text)
+{
+    struct status st = STATUS_OK;
+    struct buffer out;
+    const char *at = stored, *found;
+    buffer_init(&out, arena);
+    while ((found = strstr(at, "::")) != NULL) {
+        const char *first = found + 2;
+        size_t schema_size = plain_name(first);
+        const char *second = first + schema_size + 1;
+        size_t size = schema_size > 0 && first[schema_size] == '.' ? plain_name(second) : 0;
+        buffer_append(&out, at, (size_t)(first - at));
+        at = first;
+        if (size == 0) continue;
+        const char *name = arena_string(arena, bytes_of((const uint8_t *)second, size));
+        const char *schema = arena_string(arena, bytes_of((const uint8_t *)first, schema_size));
+        const struct table_desc *type, *visible;
+        TRY(catalog_type(task, session, NULL, schema, name, &type));
+        if (type == NULL) continue;
+        uint32_t id = type->id;
+        TRY(catalog_type(task, session, NULL, NULL, name, &visible));
+        if (visible != NULL && visible->id == id) at = second;
+    }
+    buffer_append_string(&out, at);
+    *text = buffer_string(&out);
+out:
+    return st;
+}
+
 struct status catalog_expression_text(struct task *task, struct session *session,
     struct arena *arena, const char *stored, const char **text)
 {
@@ -53,6 +93,10 @@ struct status catalog_expression_text(struct task *task, struct session *session
     struct buffer out;
     const char *at = stored, *found;
 
+    if (strstr(stored, "::") != NULL) {
+        TRY(shorten_types(task, session, arena, stored, &stored));
+        at = stored;
+    }
     if (strstr(stored, call) == NULL) {
         *text = stored;
         return STATUS_OK;

@@ -517,13 +517,13 @@ struct status ddl_add_foreign_key(struct statement_context *context, struct tabl
     struct constraint_desc key = {.kind = TABLE_FOREIGN_KEY,
         .not_valid = constraint->not_valid,
         .on_delete = constraint->on_delete,
-        .on_update = constraint->on_update};
+        .on_update = constraint->on_update,
+        .deferrable = constraint->deferrable || constraint->initially_deferred,
+        .initially_deferred = constraint->initially_deferred,
+        .match_full = constraint->match == MATCH_FULL};
     const struct table_desc *found = table;
     struct table_desc *parent = table;
 
-    if (constraint->deferrable || constraint->initially_deferred)
-        return ddl_unsupported(context, "a deferrable foreign key");
-    if (constraint->match == MATCH_FULL) return ddl_unsupported(context, "MATCH FULL");
     if (constraint->match == MATCH_PARTIAL)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "MATCH PARTIAL not yet implemented");
     if (constraint->set_columns.count > 0)

@@ -327,6 +327,9 @@ static void code_constraint(struct codec *codec, void *item)
     field_enum(codec, 9, &constraint->on_update, REFERENCE_SET_DEFAULT);
     field_bool(codec, 10, &constraint->not_valid);
     field_enum(codec, 11, &constraint->state, ELEMENT_VALIDATING);
+    field_bool(codec, 12, &constraint->deferrable);
+    field_bool(codec, 13, &constraint->initially_deferred);
+    field_bool(codec, 14, &constraint->match_full);
     if (codec->out == NULL && constraint->kind == TABLE_FOREIGN_KEY &&
         referenced_count != constraint->column_count)
         codec->status = corrupt();

@@ -189,13 +189,33 @@ static void reference_action(struct buffer *out, const char *when, enum referenc
     if (action != REFERENCE_NO_ACTION) buffer_printf(out, " ON %s %s", when, names[action]);
 }
 
+// VALUE as PostgreSQL prints it in the checks of domains.
+static const char *value_in_capitals(struct arena *arena, const char *text)
+{
+    char *copy = arena_strdup(arena, text);
+    bool quoted = false, in_word = false;
+    for (char *at = copy; *at != 0; at++) {
+        if (*at == '\'') quoted = !quoted;
+        bool word = (*at >= 'a' && *at <= 'z') || *at == '_' || *at == '"' ||
+                    (*at >= '0' && *at <= '9');
+        if (!quoted && !in_word && strncmp(at, "value", 5) == 0 &&
+            !(at[5] >= 'a' && at[5] <= 'z') && at[5] != '_' && at[5] != '"')
+            memcpy(at, "VALUE", 5);
+        in_word = word;
+    }
+    return copy;
+}
+
 struct status pg_constraint_definition(struct task *task, struct session *session,
     struct buffer *out, const struct table_desc *table, const struct constraint_desc *constraint,
     bool pretty)
 {
     struct status st = STATUS_OK;
     if (constraint->kind == TABLE_CHECK) {
-        buffer_printf(out, pretty ? "CHECK (%s)" : "CHECK ((%s))", constraint->check_sql);
+        const char *text;
+        TRY(catalog_expression_text(task, session, out->arena, constraint->check_sql, &text));
+        if (table->kind == RELATION_DOMAIN) text = value_in_capitals(out->arena, text);
+        buffer_printf(out, pretty ? "CHECK (%s)" : "CHECK ((%s))", text);
     } else {
         const struct table_desc *referenced;
         TRY(catalog_table_by_id(task, session, constraint->referenced_table, &referenced));
@@ -206,8 +226,11 @@ struct status pg_constraint_definition(struct task *task, struct session *sessio
         buffer_append_u8(out, '(');
         column_list(out, referenced, constraint->referenced_columns, constraint->column_count);
         buffer_append_u8(out, ')');
+        if (constraint->match_full) buffer_append_string(out, " MATCH FULL");
         reference_action(out, "UPDATE", constraint->on_update);
         reference_action(out, "DELETE", constraint->on_delete);
+        if (constraint->deferrable) buffer_append_string(out, " DEFERRABLE");
+        if (constraint->initially_deferred) buffer_append_string(out, " INITIALLY DEFERRED");
     }
     if (constraint->not_valid) buffer_append_string(out, " NOT VALID");
 out:
@@ -625,16 +648,16 @@ struct constraint_row {
     uint32_t oid, namespace, relation, index, referenced, domain;
     const char *name;
     char kind, on_update, on_delete;
-    bool validated;
+    bool validated, deferrable, deferred, match_full;
     struct datum key, referenced_key, expression;
 };
 
 static struct status constraint_row(struct virtual_table_sink *sink, const struct constraint_row *c)
 {
     struct datum row[] = {datum_int(c->oid), datum_text(c->name), datum_int(c->namespace), datum_int(c->kind),
-        datum_bool(false), datum_bool(false), datum_bool(c->validated), datum_int(c->relation), datum_int(c->domain),
+        datum_bool(c->deferrable), datum_bool(c->deferred), datum_bool(c->validated), datum_int(c->relation), datum_int(c->domain),
         datum_int(c->index), datum_int(0), datum_int(c->referenced), datum_int(c->on_update),
-        datum_int(c->on_delete), datum_int(c->kind == 'f' ? 's' : ' '), datum_bool(true), datum_int(0),
+        datum_int(c->on_delete), datum_int(c->kind != 'f' ? ' ' : c->match_full ? 'f' : 's'), datum_bool(true), datum_int(0),
         datum_bool(c->kind != 'c'), c->key, c->referenced_key, DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL,
         DATUM_NULL, c->expression};
     return virtual_table_row(sink, row);
@@ -671,6 +694,9 @@ static struct status foreign_key_row(struct pg_rows *rows, const struct table_de
         .on_update = actions[constraint->on_update],
         .on_delete = actions[constraint->on_delete],
         .validated = !constraint->not_valid,
+        .deferrable = constraint->deferrable,
+        .deferred = constraint->initially_deferred,
+        .match_full = constraint->match_full,
         .key = column_numbers(&rows->arena, table, constraint->columns, constraint->column_count),
         .referenced_key = column_numbers(&rows->arena, referenced, constraint->referenced_columns, constraint->column_count),
         .expression = DATUM_NULL};

@@ -4,6 +4,7 @@
 #include "core/shard.h"
 #include "sql/catalog.h"
 #include "sql/ddl.h"
+#include "sql/deferred.h"
 #include "sql/execute.h"
 #include "sql/function.h"
 #include "sql/jobs.h"
@@ -19,6 +20,7 @@ void sql_register(void)
     done = true;
     function_register_builtin();
     session_statements_register();
+    deferred_register(); // Before schema changes announce themselves.
     ddl_register();
     pg_catalog_register();
     catalog_types_register();

@@ -49,6 +49,7 @@ struct session {
     enum txn_state txn_state;
     struct kv_txn *txn;
     struct catalog_view *catalog; // Of the transaction.
+    struct deferred_state *deferred; // Of the transaction: sql/deferred.h. NULL when none.
     struct ddl_state *ddl;        // Uncommitted schema changes: sql/ddl.h. NULL when none.
     struct savepoint *savepoints; // Newest first, in txn_arena.
     struct hlc_timestamp txn_as_of; // Zero: none.

@@ -381,7 +381,8 @@ static struct status prepare_execute(struct statement_context *context)
     struct type *types = ARENA_ARRAY(context->arena, struct type, prepare->types.count + 1);
     for (uint32_t i = 0; i < prepare->types.count; i++) {
         const struct type_name *name = prepare->types.items[i];
-        const struct type_info *info = name->schema == NULL ? type_by_name(name->name) : NULL;
+        bool built_in = name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0;
+        const struct type_info *info = built_in ? type_by_name(name->name) : NULL;
         if (info == NULL) {
             const struct table_desc *type;
             TRY(catalog_type(context->task, session, NULL, name->schema, name->name, &type));

@@ -2,6 +2,7 @@
 //
 // Foreign keys: what rows leave behind is queued while a statement writes, and settled at its end.
 #include "core/invariant.h"
+#include "sql/deferred.h"
 #include "sql/writer.h"
 
 #define PARENTS_AT_ONCE 512u
@@ -9,6 +10,19 @@
 static struct arena *error_arena(struct writer *writer)
 {
     return &writer->run->session->statement_arena;
+}
+
+static struct status mixed_nulls(
+    struct writer *writer, const struct table_plan_reference *reference)
+{
+    const struct table_desc *table = writer->plan->table->table;
+    struct arena *arena = error_arena(writer);
+    struct status st = status_format(arena, E_FOREIGN_KEY_VIOLATION,
+        "insert or update on table \"%s\" violates foreign key constraint \"%s\"", table->name,
+        reference->constraint->name);
+    st = status_detail(
+        arena, st, "MATCH FULL does not allow mixing of null and nonnull key values.");
+    return status_names(arena, st, NULL, table->name, NULL, reference->constraint->name);
 }
 
 struct status writer_note_parents(
@@ -20,7 +34,7 @@ struct status writer_note_parents(
     struct datum *columns[32];
     for (uint32_t i = 0; i < plan->reference_count; i++) {
         const struct table_plan_reference *reference = &plan->references[i];
-        bool null = false, touched = changed == NULL;
+        bool null = false, all_null = true, touched = changed == NULL;
         uint32_t number;
         bool added;
         if (reference->count > 32)
@@ -29,8 +43,11 @@ struct status writer_note_parents(
             values[c] = row[reference->ordinals[c]];
             columns[c] = &values[c];
             null |= values[c].null;
+            all_null &= values[c].null;
             touched |= changed != NULL && changed[reference->ordinals[c]];
         }
+        if (touched && null && !all_null && reference->constraint->match_full)
+            return mixed_nulls(writer, reference);
         if (null || !touched) continue; // MATCH SIMPLE: a NULL refers to nothing.
         TRY(row_hash_find(
             task, &writer->references[i].keys, columns, 0, &number, &added));
@@ -95,6 +112,16 @@ static struct status missing_parent(struct writer *writer, uint32_t at, const st
     const struct table_desc *table = writer->plan->table->table;
     struct arena *arena = error_arena(writer);
     struct buffer names, values;
+    if (deferred_is(writer->run->session, table->id, reference->constraint)) {
+        const struct deferred_key later = {.child = table,
+            .constraint = reference->constraint,
+            .parent = reference->parent,
+            .child_columns = reference->ordinals,
+            .parent_columns = reference->parent_ordinals,
+            .values = key,
+            .count = reference->count};
+        return deferred_note(writer->run->session, &later);
+    }
     append_key(writer, &names, &values, table, reference->ordinals, key, reference->count);
     struct status st = status_format(arena, E_FOREIGN_KEY_VIOLATION,
         "insert or update on table \"%s\" violates foreign key constraint \"%s\"", table->name,
@@ -111,6 +138,20 @@ static struct status still_referenced(struct writer *writer, uint32_t at, const 
     const struct table_desc *child = back->child->table;
     struct arena *arena = error_arena(writer);
     struct buffer names, values;
+    enum reference_action action =
+        key[back->count * 2].boolean ? back->constraint->on_update : back->constraint->on_delete;
+    if (action != REFERENCE_RESTRICT &&
+        deferred_is(writer->run->session, child->id, back->constraint)) {
+        const struct deferred_key later = {.child = child,
+            .constraint = back->constraint,
+            .parent = table,
+            .parent_changed = true,
+            .child_columns = back->child_ordinals,
+            .parent_columns = back->ordinals,
+            .values = key,
+            .count = back->count};
+        return deferred_note(writer->run->session, &later);
+    }
     append_key(writer, &names, &values, table, back->ordinals, key, back->count);
     struct status st = status_format(arena, E_FOREIGN_KEY_VIOLATION,
         "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"",
@@ -158,7 +199,7 @@ static struct status check_parents(struct task *task, struct writer *writer, uin
             NULL));
         for (uint32_t i = 0; i < count; i++)
             if (values[i].data == NULL)
-                return missing_parent(writer, at, queue->keys.keys.rows[queue->done + i]);
+                TRY(missing_parent(writer, at, queue->keys.keys.rows[queue->done + i]));
         queue->done += count;
     }
 
