@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/log_segment.h"
+#include "core/mark.h"
 #include "core/reactor.h"
 
 #define SEGMENT_BYTES_DEFAULT (64u << 20)
@@ -146,7 +147,10 @@ static struct log_batch *batch_for(struct log_writer *log, size_t bytes)
     }
     uint64_t size = sequence == log->current->sequence ? log->current->bytes : log->segment_bytes;
     uint64_t room = size - offset;
-    if (room < LOG_BATCH_HEADER_BYTES + bytes) {
+    bool ready_early = log->following != NULL && log->following->sequence == sequence + 1;
+    bool rotate = ready_early && offset > LOG_BLOCK_BYTES && SIM_MAYBE("log.rotate_early");
+    if (rotate || room < LOG_BATCH_HEADER_BYTES + bytes) {
+        covered("log.next_segment");
         sequence++;
         offset = LOG_BLOCK_BYTES;
         room = log->segment_bytes - LOG_BLOCK_BYTES;
@@ -236,6 +240,7 @@ static void log_fail(struct log_writer *log, struct status st)
 {
     if (log->has_failed) return;
     log->has_failed = true;
+    covered("log.fails");
     log->failure = st;
     log_error(0, "log %s takes no more writes: %s", log->dir, st.message);
     while (log->batches != NULL)

@@ -3,6 +3,7 @@
 // Scans: batches from the slices that hold the span, in order, with the transaction's own writes
 // laid over.
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/txn.h"
 
@@ -28,6 +29,7 @@ struct step {
 static uint32_t rows_wanted(const struct kv_scan *scan)
 {
     uint64_t rows = scan->batch_rows == 0 ? BATCH_ROWS : scan->batch_rows;
+    if (SIM_MAYBE("scan.small_batch")) rows = 1;
     if (scan->limit > 0 && scan->limit - scan->returned < rows) {
         rows = scan->limit - scan->returned;
     }

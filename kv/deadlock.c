@@ -6,6 +6,7 @@
 #include "core/hashmap.h"
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/metrics.h"
 
 #define SEARCH_MAX 4096u // Transactions looked at for one report.
@@ -154,6 +155,7 @@ static void victim_kill(
         if (at == 0) break;
     }
     metric_add(&metric_deadlocks, 0, 1);
+    covered("deadlock.victim");
     struct lock_owner_id owner = victim->owner;
     while (victim != NULL) {
         graph->kill(graph->arg, victim->id);

@@ -5,6 +5,7 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/leader.h"
 #include "kv/range.h"
@@ -245,7 +246,9 @@ static void feed_gather(struct feed *feed, const struct rangefeed_event *event)
 {
     if (feed->open == NULL) feed->open = batch_make(feed);
     batch_add(feed->open, event);
-    if (feed->open->bytes + feed->away_bytes <= FEED_BYTES_MAX) return;
+    bool slow = feed->open->bytes + feed->away_bytes > FEED_BYTES_MAX;
+    if (!slow && !SIM_MAYBE("feed.cut_off")) return;
+    covered("feed.is_cut_off");
     feed_end(feed, status_make(E_CONFIGURATION_LIMIT_EXCEEDED, "feed is read too slowly"));
 }
 

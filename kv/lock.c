@@ -6,6 +6,7 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/mark.h"
 
 
 #define POOL_CHUNK_ITEMS 256u
@@ -375,7 +376,9 @@ static struct status wait_in_line(struct task *task, struct lock_table *table,
     // Granted and cancelled at the same time: the lock is held, the task's next wait says that it
     // must end.
     if (waiter.granted) return STATUS_OK;
+    covered("lock.wait_in_vain");
     if (waiter.lock == NULL) { // The table was dropped.
+        covered("lock.table_dropped");
         invariant(failed(st));
         return st;
     }

@@ -3,6 +3,7 @@
 // Versions as such: what replication, backup and fingerprints read and write. The leader's side of kv/admin.h.
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
 
@@ -104,6 +105,7 @@ struct status slice_export(struct task *task, struct slice *slice, struct kv_exp
 {
     struct versions versions = {.arena = arena};
     size_t bytes_max = export->bytes_max == 0 ? EXPORT_BYTES_DEFAULT : export->bytes_max;
+    if (SIM_MAYBE("export.small_batch")) bytes_max = 1;
     struct span rest = export->span;
     struct status st;
     if (export->resume.data != NULL && bytes_compare(rest.start, export->resume) < 0)

@@ -5,6 +5,7 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "kv/slice.h"
 
 #define BUCKET_COUNT 16384u
@@ -290,11 +291,14 @@ static struct status changed(void)
 static struct status validate_key(
     struct slice *slice, struct bytes key, struct hlc_timestamp after)
 {
-    switch (validator_key(slice->validator, key, after)) {
-    case VALIDATOR_SAME: return STATUS_OK;
-    case VALIDATOR_CHANGED: return changed();
-    case VALIDATOR_UNKNOWN: break;
+    if (!SIM_MAYBE("validate.ask_the_store")) {
+        switch (validator_key(slice->validator, key, after)) {
+        case VALIDATOR_SAME: return STATUS_OK;
+        case VALIDATOR_CHANGED: return changed();
+        case VALIDATOR_UNKNOWN: break;
+        }
     }
+    covered("validate.key_from_the_store");
     struct hlc_timestamp newest;
     struct status st = slice_key_newest(slice, key, &newest);
     if (failed(st)) return st;
@@ -317,6 +321,7 @@ static struct status validate_pass(struct task *task, struct slice *slice,
         if (answer == VALIDATOR_SAME) continue;
         if (answer == VALIDATOR_CHANGED) return changed();
         bool is_changed = false;
+        covered("validate.span_from_the_store");
         TRY(slice_span_changed(task, slice, span, after, &is_changed));
         if (is_changed) return changed();
         *suspended = true;
@@ -328,6 +333,7 @@ out:
 struct status validate_reads(struct task *task, struct slice *slice,
     const struct read_entry *entries, uint32_t count, struct hlc_timestamp after)
 {
+    if (SIM_MAYBE("validate.refuse")) return changed();
     for (uint32_t attempt = 0; attempt < VALIDATE_ATTEMPTS_MAX; attempt++) {
         uint64_t mark = validator_mark(slice->validator);
         bool suspended = false;

@@ -5,6 +5,7 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/metrics.h"
 #include "kv/admin.h"
 #include "tenant/tenant.h"
@@ -30,6 +31,7 @@ static struct status undo(struct task *task, struct consumer *consumer)
     log_info(TENANT_SYSTEM, "virtual cluster %s: %s", record->tenant_name, text);
     TRY(kv_revert(task, record->tenant, record->cutover, &removed));
     metric_add(&metric_undone, 0, (int64_t)removed);
+    if (removed > 0) covered("cutover.undoes");
     log_info(TENANT_SYSTEM, "virtual cluster %s: %" PRIu64 " versions undone", record->tenant_name,
         removed);
 out:

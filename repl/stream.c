@@ -6,6 +6,7 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/rangefeed.h"
 #include "repl/frame.h"
@@ -314,6 +315,7 @@ static struct status stream_next(
     if (stream->state == STREAM_SCANNING) {
         TRY(scan_next(call->task, stream, &frame));
         if (frame.size == 0) stream->state = STREAM_SCANNED;
+        else covered("stream.scan_frame");
     }
     if (frame.size == 0 && stream->state == STREAM_SCANNED) {
         stream->state = STREAM_FOLLOWING;

@@ -96,6 +96,10 @@ static struct status tenant_make(struct task *task, const char *name, uint64_t *
     struct status st;
     struct tenant *tenant;
     TRY(tenant_read_by_name(task, NULL, task->arena, name, &tenant));
+    if (tenant != NULL && tenant->data_state != TENANT_READY) { // An attempt that failed half way.
+        TRY(tenant_drop(task, tenant->id, false));
+        tenant = NULL;
+    }
     if (tenant == NULL) TRY(tenant_create(task, task->arena, name, 0, &tenant));
     *id = tenant->id;
 out:
@@ -121,7 +125,18 @@ static struct status write_loop(struct task *task, void *arg)
     return STATUS_OK;
 }
 
-static struct status primary_serves(struct task *task, struct world_node *node)
+// As a client would: what lost a race is asked again.
+static struct status written(struct task *task, uint64_t tenant, const char *owner, uint32_t number,
+    uint64_t seed)
+{
+    struct status st;
+    do {
+        st = write_some(task, tenant, owner, number, seed);
+    } while (status_is(st, E_SERIALIZATION_FAILURE));
+    return st;
+}
+
+static struct status primary_prepare(struct task *task, struct world_node *node)
 {
     struct pcr *pcr = pcr_of(node->world);
     struct status st;
@@ -133,11 +148,22 @@ static struct status primary_serves(struct task *task, struct world_node *node)
     if (pcr->source == 0) {
         TRY(spread(task, source));
         for (uint32_t i = 0; i < 10; i++)
-            TRY(write_some(task, other, "other", i, node->world->run->seed));
+            TRY(written(task, other, "other", i, node->world->run->seed));
         for (uint32_t i = 0; i < 20; i++)
-            TRY(write_some(task, source, "source", UINT32_MAX - i, node->world->run->seed));
+            TRY(written(task, source, "source", UINT32_MAX - i, node->world->run->seed));
         pcr->source = source;
     }
+out:
+    return st;
+}
+
+static struct status primary_serves(struct task *task, struct world_node *node)
+{
+    struct status st;
+    do {
+        st = primary_prepare(task, node);
+    } while (status_is(st, E_SERIALIZATION_FAILURE));
+    TRY(st);
     TRY(task_start(task->shard,
         &(struct task_options){.fn = write_loop, .arg = node, .kind = "sim-writer"}));
     node->tasks++;
