@@ -224,6 +224,19 @@ static void votes_ask(struct raft *raft, enum raft_message_kind kind, uint64_t t
     }
 }
 
+static uint32_t own_votes(const struct raft *raft)
+{
+    return raft_config_votes(&raft->config, raft->self) ? 1 : 0;
+}
+
+// One that is no voter by its newest entry may be the only one that has that entry: until it is committed it
+// may have to lead once more, without counting itself (section 4.2.2).
+static bool may_campaign(const struct raft *raft)
+{
+    return own_votes(raft) == 1 ||
+           (raft->config.index > raft->commit && raft_config_votes(&raft->committed, raft->self));
+}
+
 static void campaign_for_real(struct raft *raft)
 {
     raft->role = RAFT_CANDIDATE;
@@ -232,7 +245,7 @@ static void campaign_for_real(struct raft *raft)
     raft->vote = raft->self;
     raft_hard_changed(raft);
     raft_timeout_draw(raft);
-    if (votes_needed(raft) == 1) {
+    if (votes_needed(raft) == own_votes(raft)) {
         raft_become_leader(raft);
         return;
     }
@@ -241,12 +254,10 @@ static void campaign_for_real(struct raft *raft)
 
 void raft_campaign(struct raft *raft)
 {
-    if (raft->damaged || raft->removed || raft->role == RAFT_LEADER ||
-        !raft_config_votes(&raft->config, raft->self))
-        return;
+    if (raft->damaged || raft->removed || raft->role == RAFT_LEADER || !may_campaign(raft)) return;
     raft->quiet = false;
     raft->forced = false;
-    if (votes_needed(raft) == 1) {
+    if (votes_needed(raft) == own_votes(raft)) {
         campaign_for_real(raft);
         return;
     }
@@ -326,7 +337,7 @@ static void on_vote_reply(struct raft *raft, const struct raft_message *message,
     if (pre && !(message->flags & RAFT_REJECT) && message->term != raft->term + 1) return;
     progress->vote_known = true;
     progress->vote = !(message->flags & RAFT_REJECT);
-    uint32_t granted = 1, rejected = 0;
+    uint32_t granted = own_votes(raft), rejected = 0;
     for (uint32_t i = 0; i < raft->progress_count; i++) {
         const struct raft_progress *at = &raft->progress[i];
         if (at->learner || !at->vote_known) continue;

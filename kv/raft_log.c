@@ -311,8 +311,7 @@ void raft_log_pump(struct raft_log *log)
     leading_tell(log);
     if (log->shard == NULL || log->stopped) return;
     bool ticks = !log->raft.quiet && !raft_alone(&log->raft) && !log->raft.damaged;
-    if (ticks && !list_linked(&log->tick_link)) list_append(&log->shard->ticking, &log->tick_link);
-    if (!ticks) list_remove(&log->tick_link);
+    raft_shard_tick_set(log->shard, log, ticks);
 }
 
 static void damage_tell(struct raft_log *log)

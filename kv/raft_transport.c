@@ -123,7 +123,21 @@ static void tick(struct timer *timer)
         list_append(&raft_shard->ticking, link);
         raft_log_tick(container_of(link, struct raft_log, tick_link));
     }
-    timer_arm(raft_shard->shard, timer, shard_now_ns(raft_shard->shard) + RAFT_TICK_NS);
+    if (!list_empty(&raft_shard->ticking))
+        timer_arm(raft_shard->shard, timer, shard_now_ns(raft_shard->shard) + RAFT_TICK_NS);
+}
+
+void raft_shard_tick_set(struct raft_shard *raft_shard, struct raft_log *log, bool ticks)
+{
+    if (!ticks) {
+        list_remove(&log->tick_link);
+        return;
+    }
+    if (list_linked(&log->tick_link)) return;
+    list_append(&raft_shard->ticking, &log->tick_link);
+    if (!raft_shard->tick.armed)
+        timer_arm(raft_shard->shard, &raft_shard->tick,
+            shard_now_ns(raft_shard->shard) + RAFT_TICK_NS);
 }
 
 static void leaders_lost(struct raft_shard *raft_shard, uint32_t node, const struct raft_peer *peer)
@@ -259,7 +273,6 @@ struct raft_shard *raft_shard_create(
     raft_shard->hook.fn = turn_end;
     raft_shard->tick.fire = tick;
     raft_shard->alive.fire = alive;
-    timer_arm(shard, &raft_shard->tick, shard_now_ns(shard) + RAFT_TICK_NS);
     return raft_shard;
 }
 

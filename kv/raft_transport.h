@@ -77,6 +77,8 @@ void raft_shard_add(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log);
 // Has raft_log_pump called at the end of the turn.
 void raft_shard_dirty(struct raft_shard *raft_shard, struct raft_log *log);
+// Whether the group gets ticks.
+void raft_shard_tick_set(struct raft_shard *raft_shard, struct raft_log *log, bool ticks);
 void raft_shard_send(
     struct raft_shard *raft_shard, uint64_t slice, const struct raft_message *message);
 void raft_log_pump(struct raft_log *log);
