@@ -13,6 +13,7 @@
 #include "core/version.h"
 #include "kv/cluster_admin.h"
 #include "kv/cluster_internal.h"
+#include "kv/leader_wire.h"
 
 #define IDENTITY_BYTES_MAX 4096u
 #define PEERS_BYTES_MAX (4u << 20)
@@ -624,4 +625,5 @@ void cluster_register(void)
     gossip_register();
     announce_register();
     cluster_admin_register();
+    leader_wire_register();
 }

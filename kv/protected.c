@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/cluster.h"
 #include "kv/protected.h"
 
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 #include "kv/key.h"
 #include "kv/range.h"
 #include "kv/txn.h"
+
+#define LOAD_RETRY_NS UINT64_C(500000000)
 
 #define RECORD_FORMAT 1
 #define RECORD_HEAD_BYTES (1 + 8 + HLC_ENCODED_BYTES)
@@ -423,10 +426,9 @@ static struct status set_loaded(struct task *task, void *arg)
     return STATUS_OK;
 }
 
-static struct status protected_started(struct task *task, struct kv_node *node)
+static struct status load_all(struct task *task)
 {
     struct status st = STATUS_OK;
-    (void)node;
     struct kv_protection *records;
     uint32_t count;
     TRY(records_read(task, task->arena, &records, &count));
@@ -438,6 +440,28 @@ static struct status protected_started(struct task *task, struct kv_node *node)
     TRY(shard_call_all(task, set_loaded, NULL));
 out:
     return st;
+}
+
+// Until it has succeeded nothing is collected.
+static struct status load_task(struct task *task, void *arg)
+{
+    (void)arg;
+    for (;;) {
+        struct arena_mark mark = arena_mark(task->arena);
+        struct status st = load_all(task);
+        if (!failed(st)) return st;
+        arena_release(task->arena, mark);
+        st = task_sleep(task, LOAD_RETRY_NS);
+        if (failed(st) || kv_shard_of(task->shard) == NULL) return st;
+    }
+}
+
+static struct status protected_started(struct task *task, struct kv_node *node)
+{
+    // With other nodes the records may have no leader yet: the start does not wait for it.
+    if (cluster_alone(task->shard) && !node->options.joined) return load_all(task);
+    const struct task_options options = {.fn = load_task, .kind = "kv.protections", .class = TASK_BULK};
+    return task_start(task->shard, &options);
 }
 
 const struct kv_module protected_module = {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/cluster.h"
 #include "kv/range_admin.h"
 
 #include <stdlib.h>
@@ -438,7 +439,7 @@ struct status kv_tenant_shard(struct task *task, uint64_t tenant, uint32_t *shar
     const struct range *range;
     arena_init(&arena, NULL);
     TRY(router_find(task, key_tenant_span(&arena, tenant).start, false, &range));
-    *shard = router_shard(kv_shard_of(task->shard), range->slice);
+    *shard = (uint32_t)((range->slice - 1) % task->shard->node->shard_count);
 out:
     arena_fini(&arena);
     return st;
