@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "kv/cluster.h"
 #include "kv/range_admin.h"
 
 #include <stdlib.h>

@@ -12,6 +12,7 @@
 #include "repl/cutover.h"
 #include "repl/flow.h"
 #include "repl/internal.h"
+#include "sql/announce.h"
 #include "sql/settings.h"
 
 #define DELAY_FIRST_NS 100000000u
@@ -84,9 +85,11 @@ struct status consumer_live(struct task *task, int64_t job, struct consumer_live
     return shard_call_all(task, live_on_shard, &call);
 }
 
-static struct status poke_on_shard(struct task *task, void *arg)
+static struct status poke_heard(struct task *task, struct bytes body)
 {
-    struct consumer *consumer = find(task->shard, *(const int64_t *)arg);
+    uint64_t job;
+    if (!announced_u64(body, &job)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    struct consumer *consumer = find(task->shard, (int64_t)job);
     if (consumer == NULL) return STATUS_OK;
     consumer->poked = true;
     wait_queue_wake_all(&consumer->wake, STATUS_OK);
@@ -100,9 +103,17 @@ static struct status poke_on_shard(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+static const struct cluster_announcement announcement = {
+    .id = ANNOUNCE_POKE, .name = "a replication job's new goal", .heard = poke_heard};
+
+void consumer_announcements_register(void)
+{
+    cluster_announcement_register(&announcement);
+}
+
 struct status consumer_poke(struct task *task, int64_t job)
 {
-    return shard_call_all(task, poke_on_shard, &job);
+    return announce_u64(task, ANNOUNCE_POKE, (uint64_t)job);
 }
 
 // --- retrying ----------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ struct consumer_live {
 CHECKED struct status consumer_live(struct task *task, int64_t job, struct consumer_live *live);
 // Makes the job look at its record now.
 CHECKED struct status consumer_poke(struct task *task, int64_t job);
+void consumer_announcements_register(void);
 
 // One stream's state, as it is kept in the record.
 struct consumer_partition {

@@ -81,6 +81,7 @@ void repl_register(void)
     producer_register();
     stream_register();
     consumer_register();
+    consumer_announcements_register();
     repl_statements_register();
     fingerprint_register();
 }

@@ -8,6 +8,7 @@
 #include "core/env.h"
 #include "core/shard.h"
 #include "kv/key.h"
+#include "sql/announce.h"
 #include "sql/catalog_store.h"
 #include "sql/role.h"
 #include "sql/session.h"
@@ -15,6 +16,10 @@
 
 // Beyond this many cached descriptors and names on a shard the longest unused ones go.
 #define CACHE_ENTRIES_MAX 8192u
+// A silent node's record has lapsed, and its transactions with it.
+#define SILENT_CHANGE_NS UINT64_C(30000000000)
+#define END_RETRY_NS UINT64_C(1000000)
+#define END_FOR_NS UINT64_C(30000000000)
 
 enum entry_kind { ENTRY_NAME, ENTRY_TABLE, ENTRY_DATABASE, ENTRY_SCHEMA };
 
@@ -37,10 +42,18 @@ struct entry {
     };
 };
 
+// A schema change about to commit, here or on another node.
+struct unsettled {
+    uint64_t change;
+    uint32_t node;
+    uint64_t since_ns;
+};
+
 // A tenant's standing on this shard.
 struct tenant_catalog {
     uint64_t tenant;
-    uint32_t unsettled; // Schema changes about to commit: nothing cached is used or added.
+    struct unsettled *unsettled; // While there are any nothing cached is used or added.
+    uint32_t unsettled_count, unsettled_capacity;
     uint64_t epoch;     // Grows with each announcement.
     struct hlc_timestamp changed; // No change since, that we have not been told of.
     struct list_link entries;
@@ -198,6 +211,7 @@ void catalog_shard_fini(struct shard *shard)
     struct hashmap_entry *each;
     while ((each = hashmap_next(&catalog->tenants, &cursor)) != NULL) {
         tenant_forget(shard, each->value);
+        free(((struct tenant_catalog *)each->value)->unsettled);
         free(each->value);
     }
     while (catalog->free_views.next != &catalog->free_views) {
@@ -419,6 +433,21 @@ out:
     return st;
 }
 
+// Whether nothing cached may be used or added: a change is about to commit, or announcements may have been missed.
+// The change of a node that has gone silent is let go once that node can no longer have what it takes to commit.
+static bool is_unsettled(struct shard *shard, struct tenant_catalog *tenant)
+{
+    if (cluster_epoch(shard) == 0) return true;
+    uint64_t now = tenant->unsettled_count == 0 ? 0 : shard_now_ns(shard);
+    for (uint32_t i = 0; i < tenant->unsettled_count;) {
+        const struct unsettled *each = &tenant->unsettled[i];
+        if (cluster_alive(shard, each->node) || now - each->since_ns < SILENT_CHANGE_NS) return true;
+        tenant->unsettled[i] = tenant->unsettled[--tenant->unsettled_count];
+        tenant_forget(shard, tenant);
+    }
+    return false;
+}
+
 // The transaction's version of a key, from storage. *out NULL when there is no such descriptor.
 static struct status load(struct task *task, struct catalog_view *view, uint64_t tenant_id,
     struct bytes key, enum entry_kind kind, struct entry **out)
@@ -444,7 +473,7 @@ static struct status load(struct task *task, struct catalog_view *view, uint64_t
     // Present and future, or only this transaction's? Whoever changed the tenant's catalog since our snapshot
     // has told us of it by now, or will before it commits.
     tenant = tenant_of(task->shard, tenant_id);
-    bool is_present = !view->changed && tenant->unsettled == 0 && tenant->epoch == epoch &&
+    bool is_present = !view->changed && !is_unsettled(task->shard, tenant) && tenant->epoch == epoch &&
                       hlc_less_equal(tenant->changed, snapshot) &&
                       hlc_equal(snapshot, kv_txn_read_ts(view->txn));
     if (is_present)
@@ -475,7 +504,7 @@ static struct entry *cached(
     if (entry != NULL || view->changed) return entry;
 
     struct tenant_catalog *tenant = tenant_of(shard, tenant_id);
-    if (tenant->unsettled != 0) return NULL;
+    if (is_unsettled(shard, tenant)) return NULL;
     entry = hashmap_get(&catalog->entries, key);
     if (entry == NULL || hlc_less(snapshot, entry->valid_from)) return NULL;
     list_remove(&entry->lru);
@@ -879,23 +908,81 @@ out:
 
 // --- announcements -------------------------------------------------------------------------------
 
-static struct status begin_here(struct task *task, void *arg)
+struct change {
+    uint64_t tenant, id;
+    uint32_t node;
+};
+
+static bool change_read(struct bytes body, struct change *change)
 {
-    const uint64_t *tenant_id = arg;
-    struct tenant_catalog *tenant = tenant_of(task->shard, *tenant_id);
-    tenant->unsettled++;
+    struct codec_reader in = codec_read(body);
+    change->tenant = codec_get_u64(&in);
+    change->node = codec_get_u32(&in);
+    change->id = codec_get_u64(&in);
+    return codec_done(&in);
+}
+
+static struct unsettled *unsettled_find(struct tenant_catalog *tenant, const struct change *change)
+{
+    for (uint32_t i = 0; i < tenant->unsettled_count; i++) {
+        struct unsettled *each = &tenant->unsettled[i];
+        if (each->change == change->id && each->node == change->node) return each;
+    }
+    return NULL;
+}
+
+static struct status begin_heard(struct task *task, struct bytes body)
+{
+    struct change change;
+    if (!change_read(body, &change)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK; // Has nothing cached yet.
+    struct tenant_catalog *tenant = tenant_of(task->shard, change.tenant);
+    if (unsettled_find(tenant, &change) != NULL) return STATUS_OK;
+    if (tenant->unsettled_count == tenant->unsettled_capacity) {
+        tenant->unsettled_capacity = tenant->unsettled_capacity == 0 ? 4 : tenant->unsettled_capacity * 2;
+        tenant->unsettled =
+            realloc(tenant->unsettled, tenant->unsettled_capacity * sizeof tenant->unsettled[0]);
+        invariant(tenant->unsettled != NULL);
+    }
+    tenant->unsettled[tenant->unsettled_count++] =
+        (struct unsettled){change.id, change.node, shard_now_ns(task->shard)};
     tenant->epoch++;
     return STATUS_OK;
 }
 
-static struct status end_here(struct task *task, void *arg)
+static struct status end_heard(struct task *task, struct bytes body)
 {
-    const uint64_t *tenant_id = arg;
-    struct tenant_catalog *tenant = tenant_of(task->shard, *tenant_id);
-    invariant(tenant->unsettled > 0);
-    tenant->unsettled--;
+    struct change change;
+    if (!change_read(body, &change)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK;
+    struct tenant_catalog *tenant = tenant_of(task->shard, change.tenant);
+    struct unsettled *each = unsettled_find(tenant, &change);
+    if (each != NULL) *each = tenant->unsettled[--tenant->unsettled_count];
     tenant_forget(task->shard, tenant);
     return STATUS_OK;
+}
+
+static void catalog_reset(struct shard *shard)
+{
+    struct catalog_shard *catalog = shard->slots[SHARD_SLOT_CATALOG];
+    uint32_t cursor = 0;
+    struct hashmap_entry *each;
+    if (catalog == NULL) return;
+    while ((each = hashmap_next(&catalog->tenants, &cursor)) != NULL)
+        tenant_forget(shard, each->value);
+}
+
+static const struct cluster_announcement announce_begin = {.id = ANNOUNCE_CATALOG_BEGIN,
+    .name = "a schema change",
+    .heard = begin_heard,
+    .reset = catalog_reset};
+static const struct cluster_announcement announce_end = {
+    .id = ANNOUNCE_CATALOG_END, .name = "the end of a schema change", .heard = end_heard};
+
+void catalog_announcements_register(void)
+{
+    cluster_announcement_register(&announce_begin);
+    cluster_announcement_register(&announce_end);
 }
 
 static struct status forget_here(struct task *task, void *arg)
@@ -909,34 +996,34 @@ static struct status forget_here(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+static struct status change_announce(struct task *task, enum announcement_id id, const struct change *change)
+{
+    uint8_t body[20];
+    codec_store(body, change->tenant, 8);
+    codec_store(body + 8, change->node, 4);
+    codec_store(body + 12, change->id, 8);
+    return cluster_announce(task, (uint16_t)id, bytes_of(body, sizeof body));
+}
+
+// Whoever was told of the beginning is told of the end, or has gone down: a shard that has no fiber free now will
+// have one. Whoever could not be told caches nothing until it is.
 static struct status end_everywhere(struct task *task, void *arg)
 {
-    struct node *node = task->shard->node;
-    for (uint32_t i = 0; i < node->shard_count; i++) {
-        struct status st;
-        // A shard that has no fiber free now will have one; one that is going down needs no telling.
-        while (status_is(st = shard_call(task, i, end_here, arg), E_TOO_MANY_CONNECTIONS)) {
-            st = task_sleep(task, 1000000);
-            if (failed(st)) break;
-        }
+    struct status st;
+    uint64_t until = task_now_ns(task) + END_FOR_NS;
+    while (failed(st = change_announce(task, ANNOUNCE_CATALOG_END, arg))) {
+        if (status_is(st, E_ADMIN_SHUTDOWN) || task_now_ns(task) >= until) break;
+        if (failed(task_sleep(task, END_RETRY_NS))) break;
     }
     return STATUS_OK;
 }
 
-// All or none: a shard that was told must be told of the end too.
+// All or none.
 static struct status begin_everywhere(struct task *task, void *arg)
 {
-    struct node *node = task->shard->node;
-    for (uint32_t i = 0; i < node->shard_count; i++) {
-        struct status st = shard_call(task, i, begin_here, arg);
-        if (!failed(st)) continue;
-        while (i-- > 0) {
-            struct status undone = shard_call(task, i, end_here, arg);
-            if (failed(undone) && !status_is(undone, E_ADMIN_SHUTDOWN)) i++;
-        }
-        return st;
-    }
-    return STATUS_OK;
+    struct status st = change_announce(task, ANNOUNCE_CATALOG_BEGIN, arg);
+    if (failed(st)) (void)end_everywhere(task, arg).code;
+    return st;
 }
 
 struct status task_uncancelled(
@@ -953,14 +1040,18 @@ struct status task_uncancelled(
     return st;
 }
 
-struct status catalog_announce_begin(struct task *task, uint64_t tenant)
+struct status catalog_announce_begin(struct task *task, uint64_t tenant, uint64_t *id)
 {
-    return task_uncancelled(task, begin_everywhere, &tenant);
+    struct change change = {
+        .tenant = tenant, .id = task->shard->env->random(task->shard->env), .node = task->shard->node->id};
+    *id = change.id;
+    return task_uncancelled(task, begin_everywhere, &change);
 }
 
-void catalog_announce_end(struct task *task, uint64_t tenant)
+void catalog_announce_end(struct task *task, uint64_t tenant, uint64_t id)
 {
-    struct status st = task_uncancelled(task, end_everywhere, &tenant);
+    struct change change = {.tenant = tenant, .id = id, .node = task->shard->node->id};
+    struct status st = task_uncancelled(task, end_everywhere, &change);
     invariant(!failed(st));
 }
 

@@ -86,8 +86,8 @@ bool catalog_view_is_changed(const struct catalog_view *view);
 
 // Around the commit of a transaction that changed the catalog. Between the two, lookups of the tenant read
 // storage on every shard. `end` cannot fail: it is delivered even to a cancelled or draining task.
-CHECKED struct status catalog_announce_begin(struct task *task, uint64_t tenant);
-void catalog_announce_end(struct task *task, uint64_t tenant);
+CHECKED struct status catalog_announce_begin(struct task *task, uint64_t tenant, uint64_t *id);
+void catalog_announce_end(struct task *task, uint64_t tenant, uint64_t id);
 
 // What the shard knows of user-defined types; NULL without a catalog.
 struct user_types *catalog_user_types(struct shard *shard);

@@ -35,7 +35,7 @@ struct status ddl_add_job(struct session *session, int64_t id)
 static struct status before_commit(struct task *task, struct session *session)
 {
     if (!catalog_view_is_changed(session->catalog)) return STATUS_OK;
-    struct status st = catalog_announce_begin(task, session->tenant);
+    struct status st = catalog_announce_begin(task, session->tenant, &ddl_state(session)->announced_id);
     if (!failed(st)) ddl_state(session)->announced = true;
     return st;
 }
@@ -46,7 +46,7 @@ static void after_transaction(struct task *task, struct session *session, bool c
     if (state == NULL) return;
     session->ddl = NULL;
     // A commit whose outcome is unknown is announced like one that failed: the caches go either way.
-    if (state->announced) catalog_announce_end(task, session->tenant);
+    if (state->announced) catalog_announce_end(task, session->tenant, state->announced_id);
     if (state->roles_changed) {
         struct status st = role_announce(task, session->tenant);
         (void)st; // A shard that is going down needs no telling.

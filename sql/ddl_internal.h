@@ -15,6 +15,7 @@
 // The transaction's uncommitted schema changes, malloc'ed at the first and freed after its end.
 struct ddl_state {
     bool announced; // Shards hold their caches back until the end is announced.
+    uint64_t announced_id;
     bool roles_changed;
     int64_t jobs[DDL_JOBS_MAX]; // To start once it has committed.
     uint32_t job_count;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/announce.h"
 #include "sql/jobs.h"
 
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include "sql/catalog_store.h"
 #include "sql/internal.h"
 #include "sql/settings.h"
+
+#define INCARNATION_BITS 48u // Of a coordinator: below the id of its node.
 
 #define JOB_TYPES_MAX 32u
 #define ADOPT_INTERVAL_NS 5000000000ull
@@ -91,7 +94,9 @@ void jobs_node_init(struct node *node)
 {
     struct jobs_node *state = calloc(1, sizeof *state);
     invariant(state != NULL);
-    state->incarnation = (int64_t)(node->env->random(node->env) >> 1);
+    // Of which node, and which of its lives.
+    state->incarnation = (int64_t)((uint64_t)node->id << INCARNATION_BITS |
+                                   node->env->random(node->env) >> (64 - INCARNATION_BITS));
     node->slots[NODE_SLOT_JOBS] = state;
 }
 
@@ -257,6 +262,8 @@ struct transition {
     enum job_status next;
     bool keep;           // Nothing to write.
     bool claim, release; // Coordinator becomes this incarnation, or nobody.
+    bool orphan;         // The coordinator's node is known to have stopped.
+    uint32_t foreign;    // Answer of decide_claim: another node's, which may run.
     struct status error; // To be recorded.
     void *arg;
 };
@@ -351,10 +358,41 @@ static struct status stop_here(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+static struct status stop_heard(struct task *task, struct bytes body)
+{
+    struct codec_reader in = codec_read(body);
+    struct stop_call call = {.tenant = codec_get_u64(&in)};
+    call.id = codec_get_i64(&in);
+    if (!codec_done(&in)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK;
+    return stop_here(task, &call);
+}
+
+// Others may have taken this node's jobs for orphans meanwhile: they are stopped, and adopted by whoever may.
+static void jobs_reset(struct shard *shard)
+{
+    if (shard->slots[SHARD_SLOT_CATALOG] == NULL) return;
+    struct jobs_shard *jobs = jobs_of(shard);
+    for (struct list_link *at = jobs->running.next; at != &jobs->running; at = at->next)
+        request_stop(container_of(at, struct job, link));
+}
+
+static const struct cluster_announcement announcement = {.id = ANNOUNCE_JOBS_STOP,
+    .name = "a job's stop",
+    .heard = stop_heard,
+    .reset = jobs_reset};
+
+void jobs_announcements_register(void)
+{
+    cluster_announcement_register(&announcement);
+}
+
 static struct status stop_everywhere(struct task *task, uint64_t tenant, int64_t id)
 {
-    struct stop_call call = {.tenant = tenant, .id = id};
-    return shard_call_all(task, stop_here, &call);
+    uint8_t body[16];
+    codec_store(body, tenant, 8);
+    codec_store(body + 8, (uint64_t)id, 8);
+    return cluster_announce(task, ANNOUNCE_JOBS_STOP, bytes_of(body, sizeof body));
 }
 
 static struct status decide_pause(struct task *task, struct transition *transition)
@@ -517,6 +555,13 @@ static struct status decide_claim(struct task *task, struct transition *transiti
     struct job *job = transition->job;
     bool mine = transition->coordinator == incarnation(task->shard);
     transition->claim = true;
+    // Of a node that may still be at it.
+    uint32_t node = (uint32_t)((uint64_t)transition->coordinator >> INCARNATION_BITS);
+    if (!mine && transition->coordinator != 0 && node != task->shard->node->id && !transition->orphan) {
+        transition->keep = true;
+        transition->foreign = node;
+        return STATUS_OK;
+    }
     if (mine || job_status_terminal(job->status) || job->status == JOB_PAUSED) {
         transition->keep = true;
         return STATUS_OK;
@@ -691,6 +736,11 @@ static struct status run_job(struct task *task, void *arg)
     struct job *job = NULL;
 
     TRY(change_status(task, request->tenant, &claim));
+    if (claim.foreign != 0 && !cluster_alive(task->shard, claim.foreign)) {
+        TRY(cluster_fence(task, claim.foreign, &claim.orphan));
+        claim.foreign = 0;
+        if (claim.orphan) TRY(change_status(task, request->tenant, &claim));
+    }
     if (claim.keep || claim.job == NULL || !claim.claim) goto out;
     job = claim.job;
     job->status = claim.next;
@@ -753,12 +803,16 @@ static struct status adopt(struct task *task, uint64_t tenant)
     struct datum params[] = {datum_int(incarnation(task->shard))};
 
     TRY(internal_query(task, tenant, NULL, task->arena, &result,
-        "SELECT id FROM system.public.jobs WHERE status IN ('pending', 'running', "
+        "SELECT id, coordinator_id FROM system.public.jobs WHERE status IN ('pending', 'running', "
         "'pause-requested', 'cancel-requested', 'reverting') AND "
         "(coordinator_id IS NULL OR coordinator_id <> $1) AND start_after <= now() ORDER BY id",
         1, params, (const type_oid[]){TYPE_INT8}));
-    for (uint64_t i = 0; i < result.row_count; i++)
+    for (uint64_t i = 0; i < result.row_count; i++) {
+        struct datum coordinator = internal_value(&result, i, 1);
+        uint32_t node = coordinator.null ? 0 : (uint32_t)((uint64_t)coordinator.integer >> INCARNATION_BITS);
+        if (node != 0 && node != task->shard->node->id && cluster_alive(task->shard, node)) continue;
         TRY(job_start_committed(task, tenant, internal_value(&result, i, 0).integer));
+    }
 out:
     return st;
 }

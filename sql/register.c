@@ -2,6 +2,7 @@
 #include "sql/register.h"
 
 #include "core/shard.h"
+#include "sql/announce.h"
 #include "sql/catalog.h"
 #include "sql/ddl.h"
 #include "sql/deferred.h"
@@ -23,6 +24,10 @@ void sql_register(void)
     deferred_register(); // Before schema changes announce themselves.
     ddl_register();
     pg_catalog_register();
+    catalog_announcements_register();
+    settings_announcements_register();
+    role_announcements_register();
+    jobs_announcements_register();
     catalog_types_register();
 }
 

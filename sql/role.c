@@ -6,6 +6,7 @@
 #include "core/hashmap.h"
 #include "core/invariant.h"
 #include "core/shard.h"
+#include "sql/announce.h"
 #include "sql/ast.h"
 #include "sql/catalog_store.h"
 #include "sql/ddl_internal.h"
@@ -187,7 +188,9 @@ static struct status set_acquire(
     uint64_t epoch = cache->epoch;
     struct role_set *set;
 
-    if (!own && cache->set != NULL) {
+    // Announcements may have been missed: nothing cached is used.
+    bool lapsed = cluster_epoch(task->shard) == 0;
+    if (!own && !lapsed && cache->set != NULL) {
         cache->set->references++;
         *out = cache->set;
         return STATUS_OK;
@@ -202,7 +205,7 @@ static struct status set_acquire(
     for (uint32_t i = 0; i < set->role_count; i++)
         set->roles[i].superuser = is_member(set, set->roles[i].name, ROLE_ADMIN, 0);
     cache = cache_of(task->shard, tenant);
-    if (!own && cache->epoch == epoch && cache->set == NULL) {
+    if (!own && !lapsed && cache->epoch == epoch && cache->set == NULL) {
         cache->set = set;
         set->references++;
     }
@@ -433,10 +436,9 @@ struct status privilege_check_system(
 
 // --- announcing --------------------------------------------------------------------------------------
 
-static struct status announce_here(struct task *task, void *arg)
+static struct status announce_here(struct task *task, uint64_t tenant)
 {
     struct status st = STATUS_OK;
-    uint64_t tenant = *(const uint64_t *)arg;
     struct role_set *set = NULL;
 
     role_forget(task->shard, tenant);
@@ -451,7 +453,36 @@ out:
     return st;
 }
 
+static struct status role_heard(struct task *task, struct bytes body)
+{
+    uint64_t tenant;
+    if (!announced_u64(body, &tenant)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK;
+    return announce_here(task, tenant);
+}
+
+static void role_reset(struct shard *shard)
+{
+    uint32_t cursor = 0;
+    struct hashmap_entry *each;
+    if (shard->slots[SHARD_SLOT_CATALOG] == NULL) return;
+    while ((each = hashmap_next(catalog_role_caches(shard), &cursor)) != NULL) {
+        struct role_cache *cache = each->value;
+        cache->epoch++;
+        set_release(cache->set);
+        cache->set = NULL;
+    }
+}
+
+static const struct cluster_announcement announcement = {
+    .id = ANNOUNCE_ROLES, .name = "a change of roles", .heard = role_heard, .reset = role_reset};
+
+void role_announcements_register(void)
+{
+    cluster_announcement_register(&announcement);
+}
+
 struct status role_announce(struct task *task, uint64_t tenant)
 {
-    return shard_call_all(task, announce_here, &tenant);
+    return announce_u64(task, ANNOUNCE_ROLES, tenant);
 }

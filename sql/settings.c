@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/log.h"
+#include "sql/announce.h"
 #include "sql/settings.h"
 
 #include <stdlib.h>
@@ -8,6 +10,9 @@
 #include "core/text.h"
 #include "kv/key.h"
 #include "sql/internal.h"
+
+#define RELOAD_ATTEMPTS 100u
+#define RELOAD_RETRY_NS UINT64_C(200000000)
 
 #define SETTINGS_MAX 1024u
 
@@ -308,10 +313,9 @@ void settings_forget(struct shard *shard, uint64_t id)
     arena_reset(&tenant->arena);
 }
 
-static struct status announce_here(struct task *task, void *arg)
+static struct status announce_here(struct task *task, uint64_t changed)
 {
     struct status st = STATUS_OK;
-    uint64_t changed = *(const uint64_t *)arg;
     struct settings_shard *state = task->shard->slots[SHARD_SLOT_SETTINGS];
     uint32_t cursor = 0;
     struct hashmap_entry *each;
@@ -330,9 +334,50 @@ out:
     return st;
 }
 
+static struct status settings_heard(struct task *task, struct bytes body)
+{
+    uint64_t tenant;
+    if (!announced_u64(body, &tenant)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    if (task->shard->slots[SHARD_SLOT_SETTINGS] == NULL) return STATUS_OK; // Reads them when it starts.
+    return announce_here(task, tenant);
+}
+
+static struct status reload_all(struct task *task, void *arg)
+{
+    (void)arg;
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; attempt < RELOAD_ATTEMPTS; attempt++) {
+        if (task->shard->slots[SHARD_SLOT_SETTINGS] == NULL) break;
+        st = announce_here(task, 0);
+        if (!failed(st)) break;
+        TRY(task_sleep(task, RELOAD_RETRY_NS));
+    }
+out:
+    return st;
+}
+
+// What there is stays in use until it is read anew.
+static void settings_reset(struct shard *shard)
+{
+    struct task_options options = {.fn = reload_all, .kind = "settings reload", .class = TASK_DEFAULT};
+    if (shard->slots[SHARD_SLOT_SETTINGS] == NULL) return;
+    struct status st = task_start(shard, &options);
+    if (failed(st)) log_warning(0, "settings are not read anew: %s", st.message);
+}
+
+static const struct cluster_announcement announcement = {.id = ANNOUNCE_SETTINGS,
+    .name = "a change of settings",
+    .heard = settings_heard,
+    .reset = settings_reset};
+
+void settings_announcements_register(void)
+{
+    cluster_announcement_register(&announcement);
+}
+
 struct status settings_announce(struct task *task, uint64_t tenant)
 {
-    return shard_call_all(task, announce_here, &tenant);
+    return announce_u64(task, ANNOUNCE_SETTINGS, tenant);
 }
 
 struct status settings_store(

@@ -240,8 +240,9 @@ struct status statistics_collect(
         goto out;
     }
     TRY(kv_txn_commit(task, txn, NULL));
-    TRY(catalog_announce_begin(task, session->tenant));
-    catalog_announce_end(task, session->tenant);
+    uint64_t change;
+    TRY(catalog_announce_begin(task, session->tenant, &change));
+    catalog_announce_end(task, session->tenant, change);
 out:
     if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);

@@ -39,4 +39,5 @@ void override_register(void);
 
 // service.c
 void service_rename(struct task *task, uint64_t id, const char *name);
+void service_announcements_register(void);
 void tenant_job_register(void);

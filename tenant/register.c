@@ -139,5 +139,6 @@ void tenant_register(void)
     statement_handler_register(handlers, sizeof handlers / sizeof handlers[0]);
     override_register();
     tenant_job_register();
+    service_announcements_register();
     pgwire_route_register(route);
 }

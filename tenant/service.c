@@ -9,6 +9,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/admin.h"
+#include "sql/announce.h"
 #include "sql/internal.h"
 #include "sql/jobs.h"
 #include "sql/pgwire.h"
@@ -123,6 +124,66 @@ out:
     return st;
 }
 
+// --- the cluster -------------------------------------------------------------------------------------
+
+// Makes this node serve the virtual cluster, or not, as its record says.
+static struct status follow_record(struct task *task, uint64_t id)
+{
+    struct status st;
+    struct tenant *tenant;
+    TRY(tenant_read(task, NULL, task->arena, id, &tenant));
+    bool wanted = tenant != NULL && tenant->data_state == TENANT_READY && tenant->service_mode == TENANT_SHARED;
+    const struct served_tenant *served = tenant_lookup_id(task->shard, id);
+    if (wanted && served == NULL) TRY(serve(task, id, tenant->name));
+    if (!wanted && served != NULL) TRY(unserve(task, id));
+out:
+    return st;
+}
+
+static struct status service_heard(struct task *task, struct bytes body)
+{
+    uint64_t id;
+    if (!announced_u64(body, &id)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    // Until the system's own is served the node is starting, and reads all records.
+    if (task->shard->index != 0 || tenant_lookup_id(task->shard, TENANT_SYSTEM) == NULL) return STATUS_OK;
+    return follow_record(task, id);
+}
+
+static struct status follow_all(struct task *task, void *arg)
+{
+    struct status st;
+    struct tenant **tenants;
+    uint32_t count;
+    (void)arg;
+    TRY(tenant_list(task, NULL, task->arena, &tenants, &count));
+    for (uint32_t i = 0; i < count; i++)
+        if (tenants[i]->id != TENANT_SYSTEM) TRY(follow_record(task, tenants[i]->id));
+    // Records that are gone.
+    for (uint32_t i = 0; tenant_service_at(task->shard, i) != NULL; i++) {
+        uint64_t id = tenant_service_at(task->shard, i)->id;
+        if (id != TENANT_SYSTEM) TRY(follow_record(task, id));
+    }
+out:
+    if (failed(st)) log_warning(TENANT_SYSTEM, "services are not looked at anew: %s", st.message);
+    return st;
+}
+
+static void service_reset(struct shard *shard)
+{
+    struct task_options options = {.fn = follow_all, .kind = "tenant services", .class = TASK_DEFAULT};
+    if (shard->index != 0 || tenant_lookup_id(shard, TENANT_SYSTEM) == NULL) return;
+    struct status st = task_start(shard, &options);
+    if (failed(st)) log_warning(TENANT_SYSTEM, "services are not looked at anew: %s", st.message);
+}
+
+static const struct cluster_announcement announcement = {
+    .id = ANNOUNCE_SERVICE, .name = "a service's start or stop", .heard = service_heard, .reset = service_reset};
+
+void service_announcements_register(void)
+{
+    cluster_announcement_register(&announcement);
+}
+
 void service_rename(struct task *task, uint64_t id, const char *name)
 {
     (void)task;
@@ -152,7 +213,7 @@ struct status tenant_start_service(struct task *task, uint64_t id)
         TRY(status_make(E_NOT_IN_PREREQUISITE_STATE,
             "service currently stopping, cannot start service until stop has completed"));
     if (tenant->service_mode != TENANT_SHARED) TRY(set_mode(task, id, TENANT_SHARED));
-    if (tenant_lookup_id(task->shard, id) == NULL) TRY(serve(task, id, tenant->name));
+    TRY(announce_u64(task, ANNOUNCE_SERVICE, id));
 out:
     return st;
 }
@@ -161,7 +222,7 @@ struct status tenant_stop_service(struct task *task, uint64_t id)
 {
     struct status st;
     TRY(set_mode(task, id, TENANT_STOPPING));
-    TRY(unserve(task, id));
+    TRY(announce_u64(task, ANNOUNCE_SERVICE, id));
     TRY(set_mode(task, id, TENANT_NONE));
 out:
     return st;
@@ -263,7 +324,8 @@ struct status tenant_node_start(struct task *task)
     TRY(tenant_list(task, NULL, task->arena, &tenants, &count));
     for (uint32_t i = 0; i < count; i++) {
         if (tenants[i]->id == TENANT_SYSTEM) continue;
-        TRY(repair(task, tenants[i]));
+        // With other nodes what looks half made may be in the making.
+        if (cluster_alone(task->shard)) TRY(repair(task, tenants[i]));
         if (tenants[i]->data_state == TENANT_READY && tenants[i]->service_mode == TENANT_SHARED)
             TRY(serve(task, tenants[i]->id, tenants[i]->name));
     }
