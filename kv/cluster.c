@@ -623,6 +623,7 @@ void cluster_register(void)
     rpc_method_register(&join_method);
     rpc_method_register(&init_method);
     gossip_register();
+    leader_wire_register();
     announce_register();
     cluster_admin_register();
     leader_wire_register();

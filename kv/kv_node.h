@@ -19,6 +19,7 @@ enum kv_module_slot {
     KV_SLOT_DEADLOCK,
     KV_SLOT_RANGES,
     KV_SLOT_PROTECTED,
+    KV_SLOT_PUSH,
     KV_SLOT_NONE
 };
 

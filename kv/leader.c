@@ -491,12 +491,102 @@ static struct status clock_pass(struct task *task, struct hlc_timestamp ts)
     }
 }
 
-struct status leader_commit(struct task *task, void *arg)
+// Commits of other nodes' clients may come twice: the answer to the first was lost.
+struct leader_guard {
+    struct list_link link;
+    uint64_t txn;
+    struct wait_queue ended;
+};
+
+static struct leader_guard *guard_find(struct client *client, uint64_t txn)
+{
+    for (struct list_link *at = client->commits.next; at != &client->commits; at = at->next) {
+        struct leader_guard *guard = container_of(at, struct leader_guard, link);
+        if (guard->txn == txn) return guard;
+    }
+    return NULL;
+}
+
+static bool was_refused(const struct client *client, uint64_t txn)
+{
+    uint64_t count = client->refused_count;
+    if (count > CLIENT_REFUSED_MAX) count = CLIENT_REFUSED_MAX;
+    for (uint64_t i = 0; i < count; i++) {
+        if (client->refused[i] == txn) return true;
+    }
+    return false;
+}
+
+// What became of an earlier request for the same commit. *done: it committed.
+static struct status fate_look(
+    struct task *task, struct slice *slice, struct leader_commit *commit, bool *done)
 {
     struct status st = STATUS_OK;
+    struct client *client = client_of(task);
+    const uint64_t txn = commit->call.owner.txn;
+    *done = false;
+    struct leader_guard *guard;
+    while ((guard = guard_find(client, txn)) != NULL) TRY(task_wait(task, &guard->ended));
+    TRY(leader_slice(task, &commit->call, &slice));
+    // Its timestamp would be above its snapshot.
+    switch (slice_txn_fate(slice, txn, commit->call.read_ts, &commit->commit_ts)) {
+    case SLICE_FATE_COMMITTED: *done = true; break;
+    case SLICE_FATE_NONE: break;
+    case SLICE_FATE_UNKNOWN:
+        if (!commit->call.again) break; // The first time, from a snapshot long ago.
+        st = status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS,
+            "the result of the commit is unknown: it is too long ago");
+        break;
+    }
+    if (!*done && !failed(st) && was_refused(client, txn)) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: the commit was refused before");
+    }
+out:
+    return st;
+}
+
+static struct status commit_run(
+    struct task *task, struct slice *slice, struct leader_commit *commit);
+
+static struct status commit_relayed(
+    struct task *task, struct slice *slice, struct leader_commit *commit)
+{
+    struct status st = STATUS_OK;
+    struct client *client = client_of(task);
+    bool done;
+    TRY(fate_look(task, slice, commit, &done));
+    if (done) {
+        lock_release_all(slice->locks, commit->call.owner.txn);
+        return clock_pass(task, commit->commit_ts);
+    }
+    struct leader_guard guard = {.txn = commit->call.owner.txn};
+    wait_queue_init(&guard.ended);
+    list_append(&client->commits, &guard.link);
+    st = commit_run(task, slice, commit);
+    list_remove(&guard.link);
+    wait_queue_wake_all(&guard.ended, STATUS_OK);
+    // Its client goes by this answer: a first request that is late must not commit after all.
+    bool refused = failed(st) && !status_is(st, E_AMBIGUOUS_RESULT) && commit->call.again;
+    if (refused) client->refused[client->refused_count++ % CLIENT_REFUSED_MAX] = guard.txn;
+out:
+    return st;
+}
+
+struct status leader_commit(struct task *task, void *arg)
+{
     struct leader_commit *commit = arg;
     struct slice *slice;
-    TRY(leader_slice(task, &commit->call, &slice));
+    struct status st = leader_slice(task, &commit->call, &slice);
+    if (failed(st)) return st;
+    return LIKELY(!commit->call.relayed) ? commit_run(task, slice, commit)
+                                         : commit_relayed(task, slice, commit);
+}
+
+static struct status commit_run(
+    struct task *task, struct slice *slice, struct leader_commit *commit)
+{
+    struct status st = STATUS_OK;
     TRY(commit_begin(task, slice, commit, false));
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);

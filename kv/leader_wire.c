@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "core/rpc.h"
 #include "kv/key.h"
+#include "kv/push.h"
 
 static_assert(RPC_LEADER + LEADER_KIND_END <= RPC_REPLICA, "kinds have their numbers as methods");
 
@@ -248,13 +249,16 @@ void leader_wire_register(void)
     for (uint32_t kind = 0; kind < LEADER_KIND_END; kind++) {
         const struct leader_codec *codec = leader_codec((enum leader_kind)kind);
         if (codec == NULL) continue;
-        methods[kind] = (struct rpc_method){
-            .id = (uint16_t)(RPC_LEADER + kind),
-            .name = codec->name,
-            .class = codec->bulk ? TASK_BULK : TASK_DEFAULT,
-            .bulk = codec->bulk,
-            .call = serve,
-        };
+        if (methods[kind].id == 0) {
+            methods[kind] = (struct rpc_method){
+                .id = (uint16_t)(RPC_LEADER + kind),
+                .name = codec->name,
+                .class = codec->bulk ? TASK_BULK : TASK_DEFAULT,
+                .bulk = codec->bulk,
+                .call = serve,
+            };
+        }
         rpc_method_register(&methods[kind]);
     }
+    push_register();
 }

@@ -5,6 +5,7 @@
 #include "kv/feed.h"
 #include "kv/kv_node.h"
 #include "kv/protected.h"
+#include "kv/push.h"
 #include "kv/range_admin.h"
 #include "kv/txn.h"
 
@@ -15,5 +16,6 @@ const struct kv_module *const kv_modules[] = {
     &range_module,
     &protected_module,
     &feed_module,
+    &push_module,
     NULL,
 };

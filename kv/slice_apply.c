@@ -128,6 +128,12 @@ static struct status apply_record(struct slice *slice, const struct entry_op *op
     uint8_t name[META_NUMBER_KEY_BYTES];
     struct bytes key = meta_number_key(META_RECORD, op->txn, name);
     if (op->kind == ENTRY_RECORD_END) return store_remove(slice->store, STORE_META, key);
+    // The first one stands: the client and whoever gives it up for gone may both have written one.
+    struct bytes former;
+    bool found;
+    struct status found_st = store_get(slice->store, STORE_META, key, &former, &found);
+    store_release(slice->store);
+    if (failed(found_st) || found) return found_st;
     // commit u8 | ts | the coordinator's own
     struct arena arena;
     arena_init(&arena, NULL);

@@ -9,7 +9,6 @@
 #include "kv/key.h"
 
 #define FREE_TXNS_MAX 1024u
-#define SHARDS_MAX 1024u
 
 METRIC_DEFINE(metric_commits, "txn.commits", METRIC_COUNTER, METRIC_COUNT, true,
     "Transactions committed");
@@ -24,10 +23,12 @@ static struct status client_shard_init(struct task *task, struct kv_shard *kv)
     (void)task;
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    invariant(kv->shard->index < SHARDS_MAX);
-    // Microseconds since 1970 leave room for the shard's number below them: ids of an earlier start
-    // are lower as long as a shard begins less than a million transactions a second on average.
-    client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) / 1000u;
+    invariant(kv->shard->index < 1u << CLIENT_TXN_SHARD_BITS);
+    // Eighths of about 65 microseconds: ids of an earlier start are lower as long as a shard begins
+    // less than 100,000 transactions a second on average. They come around after 18 years.
+    client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) >> 13;
+    list_init(&client->live);
+    list_init(&client->commits);
     client->leader_count = KV_SLICES_MAX + 1;
     client->leaders = calloc(client->leader_count, sizeof client->leaders[0]);
     if (client->leaders == NULL) {
@@ -77,7 +78,20 @@ static struct client *client_of_shard(struct shard *shard)
 
 uint64_t client_txn_id(struct shard *shard)
 {
-    return ++client_of_shard(shard)->last_id * SHARDS_MAX + shard->index;
+    const uint64_t count_mask = (UINT64_C(1) << CLIENT_TXN_COUNT_BITS) - 1;
+    uint64_t count = ++client_of_shard(shard)->last_id & count_mask;
+    uint64_t id = (uint64_t)client_node_bits(shard->node->id) << (64 - CLIENT_TXN_NODE_BITS) |
+        (uint64_t)shard->index << CLIENT_TXN_COUNT_BITS | count;
+    return id == 0 ? client_txn_id(shard) : id; // 0 is nobody's.
+}
+
+bool client_txn_runs(struct shard *shard, uint64_t txn)
+{
+    struct client *client = client_of_shard(shard);
+    for (struct list_link *at = client->live.next; at != &client->live; at = at->next) {
+        if (container_of(at, struct kv_txn, link)->id == txn) return true;
+    }
+    return false;
 }
 
 // --- life ----------------------------------------------------------------------------------------
@@ -128,6 +142,7 @@ struct status kv_txn_begin(
         if (txn == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     }
     client->live_count++;
+    list_append(&client->live, &txn->link);
     txn->shard = task->shard;
     txn->id = client_txn_id(task->shard);
     txn->age_ns = now.wall_ns;
@@ -160,6 +175,7 @@ void txn_end(struct kv_txn *txn)
     txn_release_locks(txn);
     arena_fini(&txn->arena);
     client->live_count--;
+    list_remove(&txn->link);
     if (client->free_count >= FREE_TXNS_MAX) {
         free(txn);
         return;

@@ -21,6 +21,7 @@
 
 struct kv_txn {
     struct kv_txn *next_free;
+    struct list_link link; // In client.live.
     struct shard *shard;
     uint64_t id;
     uint64_t age_ns;
@@ -41,12 +42,18 @@ struct kv_txn {
     struct kv_txn_stats stats;
 };
 
+#define CLIENT_REFUSED_MAX 256u
+
 // What the client keeps once a shard.
 struct client {
     struct kv_txn *free;
     uint32_t free_count;
     uint64_t last_id;
     uint64_t live_count;
+    struct list_link live;
+    struct list_link commits; // Of other nodes' clients, under way here: struct leader_guard.
+    uint64_t refused[CLIENT_REFUSED_MAX]; // Of them, those that failed when asked for again.
+    uint64_t refused_count;
     uint64_t resolving; // Multi-slice transactions ended but not resolved everywhere.
     struct router router;
     const struct leader_directory *directory; // NULL: all slices are on this node.
@@ -59,8 +66,25 @@ static inline struct client *client_of(struct task *task)
 }
 extern const struct kv_module client_module;
 
-// A new id: unique in the node, also over restarts.
+// A new id: unique in the cluster, also over restarts. It says who began the transaction.
 uint64_t client_txn_id(struct shard *shard);
+#define CLIENT_TXN_NODE_BITS 10u
+#define CLIENT_TXN_SHARD_BITS 8u
+#define CLIENT_TXN_COUNT_BITS (64u - CLIENT_TXN_NODE_BITS - CLIENT_TXN_SHARD_BITS)
+static inline uint32_t client_node_bits(uint32_t node)
+{
+    return node & ((1u << CLIENT_TXN_NODE_BITS) - 1);
+}
+static inline uint32_t client_txn_node(uint64_t txn)
+{
+    return (uint32_t)(txn >> (64 - CLIENT_TXN_NODE_BITS));
+}
+static inline uint32_t client_txn_shard(uint64_t txn)
+{
+    return (uint32_t)(txn >> CLIENT_TXN_COUNT_BITS) & ((1u << CLIENT_TXN_SHARD_BITS) - 1);
+}
+// Whether it was begun here and has not ended.
+bool client_txn_runs(struct shard *shard, uint64_t txn);
 
 // Who writes validates what was read; whose snapshot may move, too.
 static inline bool txn_notes_reads(const struct kv_txn *txn)

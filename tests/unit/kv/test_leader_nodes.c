@@ -10,6 +10,7 @@
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
+#include "kv/txn.h"
 #include "tests/unit/kv/kv_harness.h"
 
 #define SECOND (1000 * MS)
@@ -35,6 +36,7 @@ static struct {
     struct test_node nodes[NODES + 1];
     char failure[400];
     bool ready; // The tenant's storage is.
+    bool prepared, crashed;
 } world;
 
 static struct status serve(struct task *task, struct test_node *test)
@@ -86,7 +88,7 @@ static bool is_done(void *arg)
 
 static const struct node_options two_shards = {.shard_count = 2, .fibers_per_shard = 256};
 
-static void run(uint64_t seed, task_fn first, task_fn second)
+static void begin_world(uint64_t seed, task_fn first, task_fn second)
 {
     memset(&world, 0, sizeof world);
     leader_wire_register();
@@ -101,9 +103,19 @@ static void run(uint64_t seed, task_fn first, task_fn second)
         cr_assert(sim_run_until(world.sim, is_started, test, 60 * SECOND), "node %u", i);
         cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
     }
-    cr_assert(sim_run_until(world.sim, is_done, &world.nodes[2], 300 * SECOND));
+}
+
+static void end_world(uint64_t seed, uint32_t last)
+{
+    cr_assert(sim_run_until(world.sim, is_done, &world.nodes[last], 300 * SECOND));
     cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
     sim_destroy(world.sim);
+}
+
+static void run(uint64_t seed, task_fn first, task_fn second)
+{
+    begin_world(seed, first, second);
+    end_world(seed, 2);
 }
 
 static struct status make_tenant(struct task *task, void *arg)
@@ -235,4 +247,86 @@ out:
 Test(leader_nodes, two_nodes_count_together)
 {
     for (uint64_t seed = 1; seed <= 4; seed++) run(seed, count_first, count_second);
+}
+
+// --- clients that go away ------------------------------------------------------------------------
+
+static struct status prepare(struct task *task, struct kv_txn *txn)
+{
+    struct status st = STATUS_OK;
+    struct txn_parts parts = {.arena = task->arena};
+    TRY(put(task, txn, "a", "prepared"));
+    TRY(put(task, txn, "x", "prepared"));
+    TRY(txn_parts_writes(task, txn, &parts));
+    for (uint32_t i = 0; i < parts.count; i++) {
+        struct leader_commit commit;
+        commit_request_init(txn, task, &parts.parts[i], &commit);
+        TRY(commit_payload(
+            task, txn, &parts.parts[i], parts.parts[0].slice, &commit.payload));
+        st = leader_call(task, &commit.call, task->arena, LEADER_PREPARE);
+        leader_reply_end(&commit.call);
+        TRY(st);
+    }
+out:
+    return st;
+}
+
+static struct status leave_things_behind(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct kv_txn *other;
+    struct bytes value;
+    (void)arg;
+    while (!world.ready) TRY(task_sleep(task, MS));
+    TRY(put_now(task, "a", "before"));
+    TRY(begin(task, &txn));
+    TRY(prepare(task, txn));
+    TRY(begin(task, &other));
+    TRY(get_locked(task, other, "c", &value));
+    world.prepared = true;
+    TRY(task_sleep(task, 1000 * SECOND));
+out:
+    return st;
+}
+
+// What waits for the one that crashed goes on, as if its transaction had never been.
+static struct status find_them(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(make_tenant(task, arg));
+    while (!world.crashed) TRY(task_sleep(task, MS));
+    TRY(begin(task, &txn));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "before"));
+    TRY(get(task, txn, "x", &value));
+    CHECK(is_text(value, NULL));
+    TRY(get_locked(task, txn, "c", &value));
+    TRY(put(task, txn, "a", "after"));
+    TRY(put(task, txn, "x", "after"));
+    TRY(commit(task, txn));
+    TRY(read_now(task, "x", &value));
+    CHECK(is_text(value, "after"));
+out:
+    return st;
+}
+
+static bool has_prepared(void *arg)
+{
+    (void)arg;
+    return world.prepared || world.failure[0] != 0;
+}
+
+Test(leader_nodes, what_a_crashed_client_left_is_cleaned_up)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        begin_world(seed, find_them, leave_things_behind);
+        cr_assert(sim_run_until(world.sim, has_prepared, NULL, 60 * SECOND));
+        cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
+        sim_node_crash(world.nodes[2].machine);
+        world.crashed = true;
+        end_world(seed, 1);
+    }
 }
