@@ -8,7 +8,13 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "core/metrics.h"
+#include "core/rpc.h"
+#include "kv/cluster.h"
+#include "kv/leader_wire.h"
+#include "kv/range.h"
 
+#define METHOD_REPORT (RPC_LEADER + 41u)
+#define METHOD_VERDICT (RPC_LEADER + 42u)
 #define SEARCH_MAX 4096u // Transactions looked at for one report.
 
 METRIC_DEFINE(metric_deadlocks, "kv.lock.deadlocks", METRIC_COUNTER, METRIC_COUNT, false,
@@ -18,6 +24,7 @@ struct graph_wait {
     struct deadlock_wait_id id;
     struct lock_owner_id owner;
     struct graph_wait *next; // Of the same transaction.
+    uint64_t reported_ns;
     uint32_t blocker_count;
     uint64_t blockers[DEADLOCK_BLOCKERS_MAX]; // Transactions.
 };
@@ -27,6 +34,7 @@ struct deadlock_graph {
     void *arg;
     struct hashmap waits; // txn -> struct graph_wait list.
     uint32_t count;
+    uint64_t now_ns, aged_ns;
 };
 
 struct status deadlock_graph_create(
@@ -63,7 +71,7 @@ uint32_t deadlock_graph_count(const struct deadlock_graph *graph)
 
 static bool same_wait(struct deadlock_wait_id a, struct deadlock_wait_id b)
 {
-    return a.wait == b.wait && a.slice == b.slice && a.shard == b.shard;
+    return a.wait == b.wait && a.slice == b.slice && a.shard == b.shard && a.node == b.node;
 }
 
 void deadlock_graph_wait_end(
@@ -86,6 +94,27 @@ void deadlock_graph_wait_end(
     }
     free(wait);
     graph->count--;
+}
+
+void deadlock_graph_age(struct deadlock_graph *graph, uint64_t now_ns)
+{
+    graph->now_ns = now_ns;
+    if (now_ns < graph->aged_ns + DEADLOCK_WAIT_OLD_NS / 2) return;
+    graph->aged_ns = now_ns;
+    for (bool removed = true; removed;) {
+        removed = false;
+        uint32_t cursor = 0;
+        struct hashmap_entry *entry;
+        while (!removed && (entry = hashmap_next(&graph->waits, &cursor)) != NULL) {
+            struct graph_wait *wait = entry->value;
+            while (wait != NULL && wait->reported_ns + DEADLOCK_WAIT_OLD_NS > now_ns) {
+                wait = wait->next;
+            }
+            if (wait == NULL) continue;
+            deadlock_graph_wait_end(graph, wait->id, wait->owner); // The map changes: once more.
+            removed = true;
+        }
+    }
 }
 
 static struct graph_wait *wait_get(
@@ -169,6 +198,7 @@ void deadlock_graph_wait(struct deadlock_graph *graph, struct deadlock_wait_id i
 {
     struct graph_wait *wait = wait_get(graph, id, owner);
     if (wait == NULL) return;
+    wait->reported_ns = graph->now_ns;
     wait->blocker_count =
         blocker_count < DEADLOCK_BLOCKERS_MAX ? blocker_count : DEADLOCK_BLOCKERS_MAX;
     for (uint32_t i = 0; i < wait->blocker_count; i++) wait->blockers[i] = blockers[i].txn;
@@ -184,7 +214,7 @@ void deadlock_graph_wait(struct deadlock_graph *graph, struct deadlock_wait_id i
     free(search);
 }
 
-// --- in the node ---------------------------------------------------------------------------------
+// --- in the cluster ------------------------------------------------------------------------------
 
 struct report {
     struct shard_message message;
@@ -211,31 +241,124 @@ static void message_send(struct shard *from, uint32_t target, struct shard_messa
     }
 }
 
-static void report_deliver(struct shard *shard, struct shard_message *message)
+static void report_take(struct shard *shard, const struct report *report)
 {
-    struct report *report = container_of(message, struct report, message);
     struct deadlock_graph *graph = graph_of(shard);
-    if (graph != NULL && report->ended) {
+    if (graph == NULL) return;
+    deadlock_graph_age(graph, shard_now_ns(shard));
+    if (report->ended) {
         deadlock_graph_wait_end(graph, report->id, report->owner);
-    } else if (graph != NULL) {
+    } else {
         deadlock_graph_wait(
             graph, report->id, report->owner, report->blockers, report->blocker_count);
     }
+}
+
+static void report_deliver(struct shard *shard, struct shard_message *message)
+{
+    struct report *report = container_of(message, struct report, message);
+    report_take(shard, report);
     free(report);
+}
+
+static void put_owner(struct buffer *out, struct lock_owner_id owner)
+{
+    wire_put_u64(out, owner.txn);
+    wire_put_u64(out, owner.age_ns);
+}
+
+static struct lock_owner_id take_owner(struct wire_in *in)
+{
+    uint64_t txn = wire_take_u64(in);
+    return (struct lock_owner_id){txn, wire_take_u64(in)};
+}
+
+static void put_id(struct buffer *out, struct deadlock_wait_id id)
+{
+    wire_put_u64(out, id.node);
+    wire_put_u64(out, id.shard);
+    wire_put_u64(out, id.slice);
+    wire_put_u64(out, id.wait);
+}
+
+static struct deadlock_wait_id take_id(struct wire_in *in)
+{
+    struct deadlock_wait_id id = {0};
+    id.node = wire_take_u32(in);
+    id.shard = wire_take_u32(in);
+    id.slice = wire_take_u64(in);
+    id.wait = wire_take_u64(in);
+    return id;
+}
+
+// What gets lost is said again.
+static void report_send_far(
+    struct shard *shard, struct rpc_target target, const struct report *report)
+{
+    struct arena arena;
+    struct buffer body;
+    arena_init(&arena, NULL);
+    buffer_init(&body, &arena);
+    put_id(&body, report->id);
+    put_owner(&body, report->owner);
+    wire_put_bool(&body, report->ended);
+    wire_put_u64(&body, report->blocker_count);
+    for (uint32_t i = 0; i < report->blocker_count; i++) put_owner(&body, report->blockers[i]);
+    (void)rpc_send(shard, target, METHOD_REPORT, buffer_bytes(&body));
+    arena_fini(&arena);
+}
+
+static void report_heard(struct shard *shard, const struct rpc_request *request)
+{
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct wire_in in = {.rest = request->body, .arena = &arena};
+    struct report report = {.id = take_id(&in)};
+    report.owner = take_owner(&in);
+    report.ended = wire_take_bool(&in);
+    report.blocker_count = wire_take_count(&in, 2);
+    if (report.blocker_count > DEADLOCK_BLOCKERS_MAX) in.bad = true;
+    for (uint32_t i = 0; i < report.blocker_count && !in.bad; i++) {
+        report.blockers[i] = take_owner(&in);
+    }
+    // A node speaks for its own waits alone.
+    bool own = report.id.node == request->node;
+    if (!in.bad && in.rest.size == 0 && own && shard->index == 0) report_take(shard, &report);
+    arena_fini(&arena);
+}
+
+// Where the graph is. While that is unknown nobody is told, and the next report tries again.
+static bool graph_where(struct shard *shard, struct rpc_target *where)
+{
+    if (!cluster_alone(shard)) {
+        bool known = leader_where(shard, SLICE_META, where);
+        where->shard = 0;
+        return known;
+    }
+    *where = (struct rpc_target){shard->node->id, 0};
+    return true;
 }
 
 static void report_send(struct lock_waiter *waiter, bool ended)
 {
     struct slice *slice = waiter->table->arg;
+    struct rpc_target where;
+    if (!graph_where(slice->shard, &where)) return;
     struct report *report = malloc(sizeof *report);
     if (report == NULL) return; // Reported again soon.
     report->message = (struct shard_message){.deliver = report_deliver};
-    report->id = (struct deadlock_wait_id){slice->shard->index, slice->id, waiter->wait_id};
+    report->id = (struct deadlock_wait_id){
+        slice->shard->node->id, slice->shard->index, slice->id, waiter->wait_id};
     report->owner = waiter->owner;
     report->ended = ended;
     report->blocker_count =
         ended ? 0 : lock_waits_for(waiter, report->blockers, DEADLOCK_BLOCKERS_MAX);
-    message_send(slice->shard, 0, &report->message);
+    if (where.node == slice->shard->node->id) {
+        message_send(slice->shard, 0, &report->message);
+        return;
+    }
+    report_send_far(slice->shard, where, report);
+    free(report);
 }
 
 void deadlock_blocked(struct lock_waiter *waiter)
@@ -253,27 +376,64 @@ struct verdict {
     struct deadlock_wait_id id;
 };
 
+static void verdict_take(struct shard *shard, struct deadlock_wait_id id)
+{
+    struct kv_shard *kv = kv_shard_of(shard);
+    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, id.slice);
+    if (slice == NULL || slice->locks == NULL) return;
+    lock_wait_fail(slice->locks, id.wait,
+        status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: transaction was the victim of a deadlock"));
+}
+
 static void verdict_deliver(struct shard *shard, struct shard_message *message)
 {
     struct verdict *verdict = container_of(message, struct verdict, message);
-    struct kv_shard *kv = kv_shard_of(shard);
-    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, verdict->id.slice);
-    if (slice != NULL && slice->locks != NULL) {
-        lock_wait_fail(slice->locks, verdict->id.wait,
-            status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-                "could not serialize access: transaction was the victim of a deadlock"));
-    }
+    verdict_take(shard, verdict->id);
     free(verdict);
+}
+
+static void verdict_heard(struct shard *shard, const struct rpc_request *request)
+{
+    struct wire_in in = {.rest = request->body};
+    struct deadlock_wait_id id = take_id(&in);
+    if (!in.bad && in.rest.size == 0) verdict_take(shard, id);
+}
+
+static void verdict_send_far(struct shard *shard, struct deadlock_wait_id id)
+{
+    struct arena arena;
+    struct buffer body;
+    arena_init(&arena, NULL);
+    buffer_init(&body, &arena);
+    put_id(&body, id);
+    (void)rpc_send(
+        shard, (struct rpc_target){id.node, id.shard}, METHOD_VERDICT, buffer_bytes(&body));
+    arena_fini(&arena);
 }
 
 static void verdict_send(void *arg, struct deadlock_wait_id id)
 {
     struct kv_shard *kv = arg;
+    if (id.node != kv->shard->node->id) {
+        verdict_send_far(kv->shard, id);
+        return;
+    }
     struct verdict *verdict = malloc(sizeof *verdict);
     if (verdict == NULL) return;
     verdict->message = (struct shard_message){.deliver = verdict_deliver};
     verdict->id = id;
     message_send(kv->shard, id.shard, &verdict->message);
+}
+
+void deadlock_register(void)
+{
+    static const struct rpc_method report = {
+        .id = METHOD_REPORT, .name = "deadlock.report", .message = report_heard};
+    static const struct rpc_method verdict = {
+        .id = METHOD_VERDICT, .name = "deadlock.verdict", .message = verdict_heard};
+    rpc_method_register(&report);
+    rpc_method_register(&verdict);
 }
 
 static struct status shard_init(struct task *task, struct kv_shard *kv)

@@ -3,6 +3,7 @@
 
 #include "core/invariant.h"
 #include "core/rpc.h"
+#include "kv/deadlock.h"
 #include "kv/key.h"
 #include "kv/push.h"
 
@@ -261,4 +262,5 @@ void leader_wire_register(void)
         rpc_method_register(&methods[kind]);
     }
     push_register();
+    deadlock_register();
 }

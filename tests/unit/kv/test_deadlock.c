@@ -35,7 +35,7 @@ static void wait_for(uint64_t txn, uint64_t wait, const uint64_t *others, uint32
 {
     struct lock_owner_id owners[4];
     for (uint32_t i = 0; i < count; i++) owners[i] = (struct lock_owner_id){others[i], others[i]};
-    deadlock_graph_wait(graph, (struct deadlock_wait_id){0, 1, wait},
+    deadlock_graph_wait(graph, (struct deadlock_wait_id){1, 0, 1, wait},
         (struct lock_owner_id){txn, txn}, owners, count);
 }
 #define WAITS(txn, wait, ...) \
@@ -70,7 +70,7 @@ Test(deadlock, chains_without_a_cycle_are_none)
     WAITS(4, 40, 3, 2, 1);
     cr_assert_eq(kills.count, 0);
     deadlock_graph_wait_end(
-        graph, (struct deadlock_wait_id){0, 1, 20}, (struct lock_owner_id){2, 2});
+        graph, (struct deadlock_wait_id){1, 0, 1, 20}, (struct lock_owner_id){2, 2});
     WAITS(3, 30, 1);
     cr_assert_eq(kills.count, 0, "2 waits no more, so nothing leads back to 3");
 }
