@@ -51,6 +51,10 @@ struct status feed_open(struct task *task, void *arg);
 // Ends the feed, if there still is one. On the leader's shard.
 void feed_close(struct shard *shard, uint64_t slice, uint64_t feed);
 
+// A feed whose leader is on this node.
+CHECKED struct status rangefeed_open_here(
+    struct task *task, const struct rangefeed_options *options, struct rangefeed **feed);
+void rangefeed_register(void); // With leader_wire_register.
 // Implemented by the consumer: a batch has come.
 void rangefeed_deliver(struct shard *shard, struct shard_message *message);
 

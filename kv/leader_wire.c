@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "core/rpc.h"
 #include "kv/deadlock.h"
+#include "kv/feed.h"
 #include "kv/key.h"
 #include "kv/push.h"
 
@@ -263,4 +264,5 @@ void leader_wire_register(void)
     }
     push_register();
     deadlock_register();
+    rangefeed_register();
 }

@@ -8,11 +8,12 @@
 // before the catch-up is complete; the seam shows in nothing else. A consumer that reads too slowly
 // is cut off with 53400 and opens anew from its last resolved mark: a feed never holds up a commit.
 //
-// Shard    The feed belongs to the shard that opened it; events come from the slice's leader shard
-//          in batches.
+// Shard    The feed belongs to the shard that opened it; events come from the slice's leader, on
+//          whatever shard or node, in batches.
 // Memory   A batch is valid until the next rangefeed_next. At most 16 MiB are queued for one feed.
 // Errors   57014; 57P01; 53400 cut off; 55000 `after` is older than what is retained;
-//          K_WRONG_RANGE: the span left the slice: look up the ranges anew.
+//          K_WRONG_RANGE: the span left the slice, or its leader is gone: look up the ranges and
+//          open anew, from the last resolved mark.
 #pragma once
 #include "kv/admin.h"
 

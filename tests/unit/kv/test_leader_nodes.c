@@ -10,6 +10,7 @@
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
+#include "kv/rangefeed.h"
 #include "kv/txn.h"
 #include "tests/unit/kv/kv_harness.h"
 
@@ -247,6 +248,106 @@ out:
 Test(leader_nodes, two_nodes_count_together)
 {
     for (uint64_t seed = 1; seed <= 4; seed++) run(seed, count_first, count_second);
+}
+
+// --- everything else -----------------------------------------------------------------------------
+
+// A feed from another node begins with what is there, goes on with what comes, in order, and says up to where it is
+// complete.
+static struct status feeds(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct rangefeed *feed = NULL;
+    const struct rangefeed_event *events;
+    uint32_t count;
+    uint32_t values = 0;
+    struct hlc_timestamp resolved = HLC_ZERO;
+    struct hlc_timestamp last = HLC_ZERO;
+    (void)arg;
+    while (!world.ready) TRY(task_sleep(task, MS));
+    for (uint32_t i = 0; i < 50; i++) {
+        TRY(put_now(task, arena_printf(task->arena, "a%03u", i), "old"));
+    }
+    const struct rangefeed_options options = {
+        .tenant = TENANT, .slice = 2, .span = key_span(task, "a", "b")};
+    TRY(rangefeed_open(task, &options, &feed));
+    for (uint32_t written = 0; values < 100;) {
+        TRY(rangefeed_next(task, feed, &events, &count));
+        for (uint32_t i = 0; i < count; i++) {
+            if (events[i].kind == RANGEFEED_RESOLVED) resolved = events[i].version.ts;
+            if (events[i].kind != RANGEFEED_VALUE) continue;
+            CHECK(hlc_less(resolved, events[i].version.ts));
+            if (values >= 50) CHECK(hlc_less(last, events[i].version.ts));
+            CHECK(is_text(events[i].version.value, values < 50 ? "old" : "new"));
+            last = events[i].version.ts;
+            values++;
+        }
+        if (values < 50) continue;
+        for (; written < 50; written++) {
+            TRY(put_now(task, arena_printf(task->arena, "a%03u", written), "new"));
+        }
+    }
+    rangefeed_close(task, feed);
+    const struct rangefeed_options forged = {
+        .tenant = 3, .slice = 2, .span = key_span(task, "a", "b")};
+    TRY(rangefeed_open(task, &forged, &feed));
+    CHECK_FAILS(rangefeed_next(task, feed, &events, &count), E_INSUFFICIENT_PRIVILEGE);
+out:
+    rangefeed_close(task, feed);
+    return st;
+}
+
+Test(leader_nodes, feeds_come_from_another_node)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) run(seed, make_tenant, feeds);
+}
+
+static struct status administration(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_range *ranges;
+    struct kv_slice_info *slices;
+    struct kv_version *versions;
+    uint32_t count;
+    uint64_t shown = 0;
+    (void)arg;
+    while (!world.ready) TRY(task_sleep(task, MS));
+    TRY(kv_tenant_create(task, 9, 0));
+    TRY(kv_split(task, key(task, "c")));
+    for (uint32_t i = 0; i < 30; i++) TRY(put_now(task, arena_printf(task->arena, "%c", 'a' + i % 26), "v"));
+    TRY(kv_ranges(task, key_tenant_span(task->arena, TENANT), task->arena, &ranges, &count));
+    CHECK(count == 3 && ranges[0].node == 1 && ranges[2].slice == 3);
+    TRY(kv_slices(task, task->arena, &slices, &count));
+    CHECK(count == 4);
+    struct kv_export export = {.tenant = TENANT,
+        .span = key_tenant_span(task->arena, TENANT),
+        .at = hlc_now(&task->shard->hlc)};
+    while (!export.done) {
+        TRY(kv_export_next(task, &export, task->arena, &versions, &count));
+        shown += count;
+    }
+    CHECK(shown == 26);
+    struct kv_fingerprint print;
+    TRY(kv_fingerprint(task, TENANT, export.span, export.at, &print));
+    CHECK(print.keys == 26);
+    TRY(kv_ingest_begin(task, 9));
+    const struct kv_version version = {
+        .key = key_in(task, 9, "k"), .value = BYTES_LITERAL("v"), .ts = {1000, 1}};
+    TRY(kv_ingest(task, 9, &version, 1));
+    TRY(kv_revert(task, 9, (struct hlc_timestamp){999, 0}, &shown));
+    CHECK(shown == 1);
+    TRY(kv_ingest_end(task, 9));
+    TRY(kv_tenant_erase(task, 9));
+    struct kv_protection protection = {.id = {1}, .tenant = TENANT, .ts = hlc_now(&task->shard->hlc)};
+    TRY(kv_protect(task, &protection));
+    TRY(kv_unprotect(task, protection.id));
+out:
+    return st;
+}
+
+Test(leader_nodes, administration_works_from_another_node)
+{
+    for (uint64_t seed = 1; seed <= 2; seed++) run(seed, make_tenant, administration);
 }
 
 // --- clients that go away ------------------------------------------------------------------------
