@@ -166,6 +166,7 @@ struct create_table_as {
     struct name_list columns;
     struct option_list options;
     struct statement *query; // SELECT or EXECUTE.
+    enum on_commit on_commit;
     bool with_no_data;
 };
 

@@ -15,7 +15,10 @@ static struct status bind_target_table(struct binder *binder, const struct scope
     const char *name = target->name.name;
     TRY(bind_relation(binder, scope, &target->name, relation));
     switch ((*relation)->table->kind) {
-    case RELATION_TABLE: break;
+    case RELATION_TABLE:
+        if (!(*relation)->table->materialized || binder->session->internal) break;
+        return bind_error(binder, target->name.position, E_WRONG_OBJECT_TYPE,
+            "cannot change materialized view \"%s\"", name);
     case RELATION_VIEW:
         return status_detail(binder->arena,
             bind_error(binder, target->name.position, E_FEATURE_NOT_SUPPORTED,

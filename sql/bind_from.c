@@ -290,6 +290,11 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     // What a view reads is checked with the view: its reader needs no right to it.
     if (!in_view) relation->privileges |= PRIVILEGE_SELECT;
     if (relation->table->kind == RELATION_VIEW) return bind_view(binder, relation, item, names, rel);
+    if (relation->table->materialized && !relation->table->populated)
+        return status_hint(binder->arena,
+            bind_error(binder, item->table.name.position, E_NOT_IN_PREREQUISITE_STATE,
+                "materialized view \"%s\" has not been populated", relation->table->name),
+            "Use the REFRESH MATERIALIZED VIEW command.");
     if (relation->table->kind == RELATION_SEQUENCE)
         return bind_sequence(binder, relation, item, names, rel);
     const char *alias = item->alias != NULL ? item->alias : relation->table->name;

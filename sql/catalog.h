@@ -159,6 +159,7 @@ struct table_desc {
     uint32_t referenced_by_count;
     bool writes_blocked; // Its rows are being rewritten: whoever writes gets 40001, to try again.
     const char *view_sql;
+    bool materialized, populated; // A table that keeps the rows of view_sql.
     uint32_t *depends_on; // Relations a view uses.
     uint32_t depends_on_count;
     uint32_t *depended_by; // Views that use this one.
@@ -189,6 +190,8 @@ struct database_desc {
     uint32_t type_count;
 };
 struct schema_desc {
+    uint32_t temp_node;      // pg_temp_N: one more than the number of its session's node.
+    int64_t temp_created_us; // When that session began.
     uint32_t id, database_id;
     const char *name, *owner;
     struct privilege_grant *grants;

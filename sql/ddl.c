@@ -113,7 +113,9 @@ struct status ddl_target_schema(struct statement_context *context, const struct 
             TRY(catalog_schema(task, session, name->catalog, name->schema, false, schema));
     } else {
         for (uint32_t i = 0; session->search_path != NULL && session->search_path[i] != NULL; i++) {
-            if (catalog_virtual_schema(session->search_path[i]) != NULL) continue;
+            if (catalog_virtual_schema(session->search_path[i]) != NULL ||
+                session->search_path[i] == session->temp_name)
+                continue;
             TRY(catalog_schema(task, session, NULL, session->search_path[i], true, schema));
             if (*schema != NULL) break;
         }
@@ -145,6 +147,7 @@ static const char *kind_title(enum object_kind kind)
 {
     switch (kind) {
     case OBJECT_VIEW: return "view";
+    case OBJECT_MATERIALIZED_VIEW: return "materialized view";
     case OBJECT_SEQUENCE: return "sequence";
     case OBJECT_INDEX: return "index";
     case OBJECT_TABLE: return "table";
@@ -156,7 +159,8 @@ struct status ddl_check_kind(
     struct statement_context *context, const struct table_desc *table, enum object_kind kind)
 {
     bool fits = true;
-    if (kind == OBJECT_TABLE) fits = table->kind == RELATION_TABLE;
+    if (kind == OBJECT_TABLE) fits = table->kind == RELATION_TABLE && !table->materialized;
+    if (kind == OBJECT_MATERIALIZED_VIEW) fits = table->materialized;
     if (kind == OBJECT_VIEW) fits = table->kind == RELATION_VIEW;
     if (kind == OBJECT_SEQUENCE) fits = table->kind == RELATION_SEQUENCE;
     if (fits && table->kind != RELATION_VIRTUAL) return STATUS_OK;
@@ -315,6 +319,12 @@ static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_CREATE_SCHEMA, .flags = HANDLER_DDL, .execute = ddl_create_schema},
     {.tag = STATEMENT_CREATE_TABLE, .flags = HANDLER_DDL, .execute = ddl_create_table},
     {.tag = STATEMENT_CREATE_TABLE_AS, .flags = HANDLER_DDL, .execute = ddl_create_table_as},
+    {.tag = STATEMENT_CREATE_MATERIALIZED_VIEW,
+        .flags = HANDLER_DDL,
+        .execute = ddl_create_materialized_view},
+    {.tag = STATEMENT_REFRESH_MATERIALIZED_VIEW,
+        .flags = HANDLER_DDL,
+        .execute = ddl_refresh_view},
     {.tag = STATEMENT_CREATE_VIEW, .flags = HANDLER_DDL, .execute = ddl_create_view},
     {.tag = STATEMENT_CREATE_INDEX, .flags = HANDLER_DDL, .execute = ddl_create_index},
     {.tag = STATEMENT_CREATE_SEQUENCE, .flags = HANDLER_DDL, .execute = ddl_create_sequence_statement},

@@ -510,6 +510,22 @@ static const char *key_names(
     return joined_columns(arena, &list);
 }
 
+static struct status same_persistence(struct statement_context *context,
+    const struct table_desc *child, const struct table_desc *parent)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    TRY(catalog_schema_by_id(context->task, context->session, child->schema_id, &schema));
+    bool child_temp = schema->temp_node != 0;
+    TRY(catalog_schema_by_id(context->task, context->session, parent->schema_id, &schema));
+    if (child_temp == (schema->temp_node != 0)) return st;
+    st = ddl_error(context, E_INVALID_TABLE_DEFINITION,
+        child_temp ? "constraints on temporary tables may reference only temporary tables"
+                   : "constraints on permanent tables may reference only permanent tables");
+out:
+    return st;
+}
+
 struct status ddl_add_foreign_key(struct statement_context *context, struct table_desc *table,
     const struct constraint *constraint, const char *column, struct constraint_desc **out)
 {
@@ -544,6 +560,7 @@ struct status ddl_add_foreign_key(struct statement_context *context, struct tabl
             context->task, context->session, context->arena, found->id, &parent));
         if (parent->database_id != table->database_id)
             return ddl_unsupported(context, "a foreign key between databases");
+        TRY(same_persistence(context, table, parent));
     }
     TRY(referenced_columns(context, parent, constraint, &key));
     key.referenced_table = parent->id;

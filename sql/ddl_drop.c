@@ -30,7 +30,8 @@ static void set_add(struct drop_set *set, uint32_t id)
 
 static const char *kind_of(const struct table_desc *table)
 {
-    return table->kind == RELATION_VIEW       ? "view"
+    return table->materialized                ? "materialized view"
+           : table->kind == RELATION_VIEW     ? "view"
            : table->kind == RELATION_SEQUENCE ? "sequence"
                                               : "table";
 }
@@ -116,9 +117,9 @@ static struct status drop_views_of(struct drop_set *set, const struct table_desc
             context->task, context->session, context->arena, table->depended_by[i], &view));
         if (set->behavior != DROP_CASCADE)
             return in_the_way(set, table,
-                arena_printf(context->arena, "view %s depends on %s %s", view->name, kind_of(table),
-                    table->name));
-        ddl_notice(context, "drop cascades to view %s", view->name);
+                arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), view->name,
+                    kind_of(table), table->name));
+        ddl_notice(context, "drop cascades to %s %s", kind_of(view), view->name);
         set_add(set, view->id);
         TRY(drop_one(set, view));
     }
@@ -230,7 +231,7 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
         TRY(kv_delete(context->task, context->session->txn,
             catalog_sequence_key(context->arena, context->session->tenant, table->id)));
     }
-    if (table->kind == RELATION_VIEW) TRY(forget_view(set, table));
+    if (table->kind == RELATION_VIEW || table->materialized) TRY(forget_view(set, table));
     TRY(drop_views_of(set, table));
     TRY(drop_names(context, table));
     TRY(catalog_delete_descriptor(context->task, context->session, table->id));
@@ -559,8 +560,7 @@ static struct status drop_unknown(struct statement_context *context)
     case OBJECT_ROUTINE:
     case OBJECT_AGGREGATE:
     case OBJECT_TRIGGER:
-    case OBJECT_EXTENSION:
-    case OBJECT_MATERIALIZED_VIEW: break;
+    case OBJECT_EXTENSION: break;
     default: return ddl_unsupported(context, statement_name(context->statement));
     }
     if (!drop->if_exists)
@@ -578,6 +578,7 @@ struct status ddl_drop(struct statement_context *context)
     switch (drop->object) {
     case OBJECT_TABLE:
     case OBJECT_VIEW:
+    case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE: return drop_relations(context);
     case OBJECT_INDEX: return drop_indexes(context);
     case OBJECT_SCHEMA:
@@ -620,7 +621,7 @@ out:
     return st;
 }
 
-static struct status truncate_one(
+struct status ddl_truncate_table(
     struct statement_context *context, uint32_t id, bool restart_identity)
 {
     struct status st = STATUS_OK;
@@ -668,7 +669,7 @@ struct status ddl_truncate(struct statement_context *context)
         TRY(add_referencing(context, &set, table));
     }
     for (uint32_t i = 0; i < set.count; i++)
-        TRY(truncate_one(context, set.ids[i], truncate->restart_identity));
+        TRY(ddl_truncate_table(context, set.ids[i], truncate->restart_identity));
 out:
     return st;
 }

@@ -80,7 +80,9 @@ struct status ddl_create_index(struct statement_context *context)
     const char *name = create->name;
 
     TRY(refuse(context, create));
-    TRY(ddl_find(context, &create->table, false, OBJECT_TABLE, &found));
+    TRY(ddl_find(context, &create->table, false, OBJECT_OTHER, &found));
+    enum object_kind kind = found->materialized ? OBJECT_MATERIALIZED_VIEW : OBJECT_TABLE;
+    TRY(ddl_check_kind(context, found, kind));
     TRY(privilege_check_owner(
         context->task, context->session, found->owner, OBJECT_TABLE, found->name));
     if (name != NULL) {
@@ -92,7 +94,7 @@ struct status ddl_create_index(struct statement_context *context)
             goto out;
         }
     }
-    TRY(ddl_edit(context, &create->table, false, OBJECT_TABLE, &table));
+    TRY(ddl_edit(context, &create->table, false, kind, &table));
     source = ARENA_NEW(context->arena, struct table_desc);
     *source = *table;
     if (name == NULL) TRY(choose_name(context, table, create, &name));

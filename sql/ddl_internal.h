@@ -244,6 +244,27 @@ CHECKED struct status ddl_drop_relation(
 CHECKED struct status ddl_delete_comments(
     struct statement_context *context, uint32_t class_id, uint32_t object_id);
 
+// --- views -----------------------------------------------------------------------------------------
+
+// Takes the name. *table NULL when it is taken and that is ok. Temporary ones are noted.
+CHECKED struct status ddl_begin_table(struct statement_context *context,
+    const struct object_name *name, enum persistence persistence, bool if_not_exists, uint32_t id,
+    struct table_desc **out);
+CHECKED struct status ddl_columns_of_query(struct statement_context *context,
+    const struct create_table_as *create, struct table_desc *table);
+// Gives tables and types of a query their full names and notes them as what the view depends on.
+CHECKED struct status ddl_qualify_view(struct statement_context *context,
+    const struct ddl_tables *tables, struct table_desc *view);
+// A star means the columns of now: the view names them.
+const char *ddl_pin_columns(struct arena *arena, const struct table_desc *view, const char *sql);
+// Tells the tables that the view uses them, or no longer does.
+CHECKED struct status ddl_link_view(
+    struct statement_context *context, const struct table_desc *view, bool add);
+CHECKED struct status ddl_truncate_table(
+    struct statement_context *context, uint32_t id, bool restart_identity);
+CHECKED struct status ddl_create_materialized_view(struct statement_context *context);
+CHECKED struct status ddl_refresh_view(struct statement_context *context);
+
 // --- handlers --------------------------------------------------------------------------------------
 
 CHECKED struct status ddl_create_database(struct statement_context *context);

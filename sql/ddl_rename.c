@@ -368,6 +368,7 @@ struct status ddl_rename(struct statement_context *context)
     switch (rename->object) {
     case OBJECT_TABLE:
     case OBJECT_VIEW:
+    case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE: return rename_relation(context, rename, rename->object);
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_rename_type(context, rename);
@@ -422,6 +423,7 @@ struct status ddl_alter_schema(struct statement_context *context)
     if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
         return ddl_move_type(context, alter);
     if (alter->object != OBJECT_TABLE && alter->object != OBJECT_VIEW &&
+        alter->object != OBJECT_MATERIALIZED_VIEW &&
         alter->object != OBJECT_SEQUENCE)
         return ddl_unsupported(context, "SET SCHEMA of this kind of object");
     TRY(ddl_edit(context, &alter->name, alter->if_exists, alter->object, &table));
@@ -484,6 +486,7 @@ struct status ddl_alter_owner(struct statement_context *context)
         return catalog_put_schema(task, session, schema);
     }
     if (alter->object == OBJECT_TABLE || alter->object == OBJECT_VIEW ||
+        alter->object == OBJECT_MATERIALIZED_VIEW ||
         alter->object == OBJECT_SEQUENCE) {
         struct table_desc *table;
         TRY(ddl_edit(context, &alter->name, false, alter->object, &table));
@@ -566,6 +569,7 @@ static struct status comment_target(struct statement_context *context,
         break;
     case OBJECT_TABLE:
     case OBJECT_VIEW:
+    case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE:
     case OBJECT_COLUMN:
     case OBJECT_CONSTRAINT:

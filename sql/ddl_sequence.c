@@ -2,6 +2,7 @@
 //
 // CREATE SEQUENCE, ALTER SEQUENCE.
 #include "sql/ddl_internal.h"
+#include "sql/temp.h"
 
 #include <stdlib.h>
 
@@ -267,9 +268,9 @@ struct status ddl_create_sequence_statement(struct statement_context *context)
     type_oid type;
     uint32_t id;
 
-    if (create->persistence == PERSISTENCE_TEMPORARY)
-        return ddl_unsupported(context, "a temporary sequence");
-    TRY(ddl_target_schema(context, &create->name, &schema));
+    bool is_temp;
+    TRY(temp_target_schema(context, &create->name, create->persistence, &schema, &is_temp));
+    if (is_temp) context->session->temp_generation++;
     uint32_t database_id = schema->database_id, schema_id = schema->id;
     TRY(catalog_peek_name(
         context->task, context->session, database_id, schema_id, create->name.name, &existing));

@@ -8,6 +8,7 @@
 #include "sql/internal.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
+#include "sql/temp.h"
 
 struct status ddl_validate_expressions(
     struct statement_context *context, const struct table_desc *table)
@@ -85,8 +86,6 @@ static struct status refuse(struct statement_context *context, const struct crea
 {
     static const char *const harmless[] = {"fillfactor", "autovacuum_enabled"};
     if (create->unsupported != NULL) return ddl_unsupported(context, create->unsupported);
-    if (create->persistence == PERSISTENCE_TEMPORARY)
-        return ddl_unsupported(context, "a temporary table");
     if (create->inherits.count > 0) return ddl_unsupported(context, "INHERITS");
     if (create->tablespace != NULL && strcmp(create->tablespace, "pg_default") != 0)
         return ddl_error(
@@ -94,7 +93,7 @@ static struct status refuse(struct statement_context *context, const struct crea
     if (create->method != NULL && strcmp(create->method, "heap") != 0)
         return ddl_error(
             context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist", create->method);
-    if (create->on_commit != ON_COMMIT_NONE)
+    if (create->on_commit != ON_COMMIT_NONE && create->persistence != PERSISTENCE_TEMPORARY)
         return ddl_error(
             context, E_INVALID_TABLE_DEFINITION, "ON COMMIT can only be used on temporary tables");
     // Storage parameters of PostgreSQL's heap have nothing to act upon here; pgbench sets fillfactor.
@@ -223,17 +222,17 @@ out:
     return st;
 }
 
-// Takes the name. *table NULL when it is taken and that is ok.
-static struct status begin_table(struct statement_context *context, const struct object_name *name,
-    bool if_not_exists, uint32_t id, struct table_desc **out)
+struct status ddl_begin_table(struct statement_context *context, const struct object_name *name,
+    enum persistence persistence, bool if_not_exists, uint32_t id, struct table_desc **out)
 {
+    bool is_temp;
     struct status st = STATUS_OK;
     const struct schema_desc *schema;
     struct name_value value;
     bool taken;
 
     *out = NULL;
-    TRY(ddl_target_schema(context, name, &schema));
+    TRY(temp_target_schema(context, name, persistence, &schema, &is_temp));
     TRY(catalog_peek_name(
         context->task, context->session, schema->database_id, schema->id, name->name, &value));
     if (value.id != 0) {
@@ -255,6 +254,7 @@ static struct status begin_table(struct statement_context *context, const struct
     value = (struct name_value){.kind = NAME_RELATION, .id = id};
     TRY(ddl_take_name(context, table->database_id, table->schema_id, table->name, value, &taken));
     if (taken) return ddl_name_taken(context, table->name);
+    if (is_temp) context->session->temp_generation++;
     *out = table;
 out:
     return st;
@@ -269,12 +269,14 @@ struct status ddl_create_table_with_id(
 
     *created = 0;
     TRY(refuse(context, create));
-    TRY(begin_table(context, &create->name, create->if_not_exists, id, &table));
+    TRY(ddl_begin_table(
+        context, &create->name, create->persistence, create->if_not_exists, id, &table));
     if (table == NULL) goto out;
     TRY(fill_in(context, table, create));
     TRY(catalog_put_table(context->task, context->session, table));
     TRY(ddl_validate_expressions(context, table));
     *created = table->id;
+    temp_note(context->session, table->id, create->on_commit);
 out:
     return st;
 }
@@ -287,7 +289,7 @@ struct status ddl_create_table(struct statement_context *context)
 
 // --- CREATE TABLE AS -------------------------------------------------------------------------------
 
-static struct status columns_of_query(struct statement_context *context,
+struct status ddl_columns_of_query(struct statement_context *context,
     const struct create_table_as *create, struct table_desc *table)
 {
     struct status st = STATUS_OK;
@@ -333,14 +335,14 @@ struct status ddl_create_table_as(struct statement_context *context)
     struct internal_result result = {0};
     const char *name;
 
-    if (create->persistence == PERSISTENCE_TEMPORARY)
-        return ddl_unsupported(context, "a temporary table");
     if (create->options.count > 0) return ddl_unsupported(context, "WITH in CREATE TABLE AS");
     if (create->query->tag != STATEMENT_SELECT)
         return ddl_unsupported(context, "CREATE TABLE AS EXECUTE");
-    TRY(begin_table(context, &create->name, create->if_not_exists, 0, &table));
+    TRY(ddl_begin_table(
+        context, &create->name, create->persistence, create->if_not_exists, 0, &table));
+    if (table != NULL) temp_note(context->session, table->id, create->on_commit);
     if (table == NULL) goto out;
-    TRY(columns_of_query(context, create, table));
+    TRY(ddl_columns_of_query(context, create, table));
     TRY(ddl_add_rowid(context, table));
     TRY(catalog_put_table(context->task, context->session, table));
     if (!create->with_no_data) {

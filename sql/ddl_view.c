@@ -8,8 +8,9 @@
 #include "sql/deparse.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
+#include "sql/temp.h"
 
-static struct status qualify(
+struct status ddl_qualify_view(
     struct statement_context *context, const struct ddl_tables *tables, struct table_desc *view)
 {
     struct status st = STATUS_OK;
@@ -21,6 +22,9 @@ static struct status qualify(
         TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name,
             false, &table));
         TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
+        if (schema->temp_node != 0 && view->schema_id != schema->id)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "a view over a temporary relation that is not temporary itself is not supported");
         name->schema = arena_strdup(context->arena, schema->name);
         if (table->kind == RELATION_VIRTUAL) continue;
         TRY(catalog_database_by_id(context->task, context->session, table->database_id, &database));
@@ -30,6 +34,7 @@ static struct status qualify(
             known |= view->depends_on[k] == table->id;
         if (!known) DDL_APPEND(context->arena, view->depends_on, view->depends_on_count, table->id);
     }
+    TRY(ddl_qualify_query_types(context, tables));
 out:
     return st;
 }
@@ -65,8 +70,7 @@ out:
     return st;
 }
 
-// A star means the columns of now: the view names them.
-static const char *pin_columns(struct arena *arena, const struct table_desc *view, const char *sql)
+const char *ddl_pin_columns(struct arena *arena, const struct table_desc *view, const char *sql)
 {
     struct buffer names, out;
     buffer_init(&names, arena);
@@ -80,7 +84,7 @@ static const char *pin_columns(struct arena *arena, const struct table_desc *vie
     return buffer_string(&out);
 }
 
-static struct status link_tables(
+struct status ddl_link_view(
     struct statement_context *context, const struct table_desc *view, bool add)
 {
     struct status st = STATUS_OK;
@@ -157,14 +161,14 @@ struct status ddl_create_view(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct create_view *create = context->statement->as.create_view;
     const struct schema_desc *schema;
+    bool is_temp;
     struct table_desc *former;
     struct ddl_tables tables;
 
-    if (create->persistence == PERSISTENCE_TEMPORARY)
-        return ddl_unsupported(context, "a temporary view");
     if (create->check != VIEW_CHECK_NONE) return ddl_unsupported(context, "WITH CHECK OPTION");
     if (create->options.count > 0) return ddl_unsupported(context, "WITH of a view");
-    TRY(ddl_target_schema(context, &create->name, &schema));
+    TRY(temp_target_schema(context, &create->name, create->persistence, &schema, &is_temp));
+    if (is_temp) context->session->temp_generation++;
     struct table_desc view = {.kind = RELATION_VIEW,
         .database_id = schema->database_id,
         .schema_id = schema->id,
@@ -175,20 +179,19 @@ struct status ddl_create_view(struct statement_context *context)
     ddl_collect_tables(context->arena, create->query, &tables);
     if (tables.has_parameter)
         return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
-    TRY(qualify(context, &tables, &view));
-    TRY(ddl_qualify_query_types(context, &tables));
+    TRY(ddl_qualify_view(context, &tables, &view));
     const char *sql = ddl_deparse_select(context->arena, create->query);
     TRY(columns_of(context, create, sql, &view));
-    view.view_sql = tables.has_star ? pin_columns(context->arena, &view, sql) : sql;
+    view.view_sql = tables.has_star ? ddl_pin_columns(context->arena, &view, sql) : sql;
     TRY(take_view_name(context, create, &view, &former));
     for (uint32_t i = 0; i < view.depends_on_count; i++) {
         if (view.depends_on[i] == view.id)
             return ddl_error(context, SQLSTATE('4', '2', 'P', '1', '7'),
                 "infinite recursion detected in rules for relation \"%s\"", view.name);
     }
-    if (former != NULL) TRY(link_tables(context, former, false));
+    if (former != NULL) TRY(ddl_link_view(context, former, false));
     TRY(catalog_put_table(context->task, context->session, &view));
-    TRY(link_tables(context, &view, true));
+    TRY(ddl_link_view(context, &view, true));
 out:
     return st;
 }

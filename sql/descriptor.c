@@ -399,6 +399,8 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_list(codec, 21, (void **)&table->labels, &table->label_count, sizeof *table->labels,
         TYPE_LABELS_MAX, code_label);
     field_u32(codec, 22, &table->next_label_id);
+    field_bool(codec, 23, &table->materialized);
+    field_bool(codec, 24, &table->populated);
 }
 
 static void code_database(struct codec *codec, struct database_desc *database)
@@ -417,6 +419,8 @@ static void code_schema(struct codec *codec, struct schema_desc *schema)
     field_name(codec, 5, &schema->name);
     field_name(codec, 19, &schema->owner);
     code_grants(codec, 20, &schema->grants, &schema->grant_count);
+    field_u32(codec, 21, &schema->temp_node);
+    field_i64(codec, 22, &schema->temp_created_us);
 }
 
 // --- whole descriptors ---------------------------------------------------------------------------

@@ -477,7 +477,10 @@ static struct datum sql_value(const struct expr_state *state, enum sql_value val
     case SQL_USER:
     case SQL_SESSION_USER: text = session->user; break;
     case SQL_CURRENT_CATALOG: text = session->database; break;
-    case SQL_CURRENT_SCHEMA: text = session->search_path == NULL ? NULL : session->search_path[0]; break;
+    case SQL_CURRENT_SCHEMA:
+        text = session->search_path == NULL ? NULL : session->search_path[0];
+        if (text != NULL && text == session->temp_name) text = session->search_path[1];
+        break;
     default: break;
     }
     return text == NULL ? DATUM_NULL : datum_text(text);

@@ -76,7 +76,7 @@ static struct status put_table(struct virtual_table_sink *sink, const char *data
 static struct status table_row(struct pg_rows *rows, const struct table_desc *table)
 {
     bool seen;
-    if (table->kind == RELATION_SEQUENCE) return STATUS_OK;
+    if (table->kind == RELATION_SEQUENCE || table->materialized) return STATUS_OK;
     struct status st = visible(rows, table, &seen);
     if (failed(st) || !seen) return st;
     return put_table(rows->sink, rows->database->name, pg_schema_name(rows, table->schema_id),
@@ -289,7 +289,7 @@ static struct status column_rows_of(struct pg_rows *rows, const struct table_des
 {
     bool seen;
     struct status st = visible(rows, table, &seen);
-    if (table->kind == RELATION_SEQUENCE) return st;
+    if (table->kind == RELATION_SEQUENCE || table->materialized) return st;
     for (uint32_t i = 0; !failed(st) && seen && i < table->column_count; i++)
         if (!table->columns[i].hidden && table->columns[i].state == ELEMENT_PUBLIC)
             st = column_row(rows, table, i);
@@ -317,7 +317,7 @@ static struct status element_rows_of(struct pg_rows *rows, const struct table_de
     struct pg_row row;
     bool seen;
     struct status st = visible(rows, table, &seen);
-    if (failed(st) || !seen || table->kind == RELATION_SEQUENCE) return st;
+    if (failed(st) || !seen || table->kind == RELATION_SEQUENCE || table->materialized) return st;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
         const struct type_info *info = type_info(column->type.oid);

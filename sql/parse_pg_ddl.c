@@ -217,7 +217,7 @@ struct create_table_as *convert_into(
     out->query = query;
     if (*into->table_space_name != 0) convert_unsupported(convert, -1, "TABLESPACE");
     if (*into->access_method != 0) convert_unsupported(convert, -1, "USING of an access method");
-    if (on_commit(into->on_commit) != ON_COMMIT_NONE) convert_unsupported(convert, -1, "ON COMMIT");
+    out->on_commit = on_commit(into->on_commit);
     return out;
 }
 

@@ -290,7 +290,7 @@ struct class_row {
     const char *name;
     char kind;
     int64_t column_count, check_count;
-    bool has_index, has_triggers;
+    bool has_index, has_triggers, is_temp, is_empty;
     double rows;
     struct datum acl;
 };
@@ -300,10 +300,11 @@ static struct status class_row(struct virtual_table_sink *sink, const struct cla
     struct datum row[] = {datum_int(class->oid), datum_text(class->name), datum_int(class->namespace),
         datum_int(0), datum_int(0), datum_int(class->owner), datum_int(class->access_method),
         datum_int(class->oid), datum_int(0), datum_int(0), datum_real(class->rows), datum_int(0), datum_int(0),
-        datum_bool(class->has_index), datum_bool(false), datum_int('p'), datum_int(class->kind),
+        datum_bool(class->has_index), datum_bool(false),
+        datum_int(class->is_temp ? 't' : 'p'), datum_int(class->kind),
         datum_int(class->column_count), datum_int(class->check_count), datum_bool(false),
         datum_bool(class->has_triggers), datum_bool(false), datum_bool(false), datum_bool(false),
-        datum_bool(true), datum_int(class->kind == 'r' ? 'd' : 'n'), datum_bool(false), datum_int(0),
+        datum_bool(!class->is_empty), datum_int(class->kind == 'r' || class->kind == 'm' ? 'd' : 'n'), datum_bool(false), datum_int(0),
         datum_int(0), datum_int(0), class->acl, DATUM_NULL, DATUM_NULL};
     return virtual_table_row(sink, row);
 }
@@ -344,10 +345,12 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
         .owner = owner,
         .access_method = table->kind == RELATION_TABLE ? 2 : 0,
         .name = table->name,
-        .kind = table->kind == RELATION_TABLE ? 'r' : table->kind == RELATION_VIEW ? 'v' : 'S',
+        .kind = table->materialized ? 'm' : table->kind == RELATION_TABLE ? 'r' : table->kind == RELATION_VIEW ? 'v' : 'S',
         .column_count = visible_columns(table),
         .check_count = checks,
         .has_index = shown_index,
+        .is_temp = strncmp(pg_schema_name(rows, table->schema_id), "pg_temp_", 8) == 0,
+        .is_empty = table->materialized && !table->populated,
         .has_triggers = foreign_keys,
         .rows = table->row_estimate == 0 ? -1 : (double)table->row_estimate,
         .acl = pg_acl(&rows->arena, table->owner, table->grants, table->grant_count)};

@@ -63,10 +63,6 @@ static const struct pg_table tables[] = {
     {"pg_largeobject_metadata",
         "oid oid, lomowner oid, lomacl aclitem[]",
         NULL},
-    {"pg_matviews",
-        "schemaname name, matviewname name, matviewowner name, tablespace name, "
-        "hasindexes bool, ispopulated bool, definition text",
-        NULL},
     {"pg_parameter_acl",
         "oid oid, parname text, paracl aclitem[]",
         NULL},

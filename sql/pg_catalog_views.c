@@ -19,7 +19,7 @@ static struct status table_row(struct pg_rows *rows, const struct table_desc *ta
 {
     struct pg_row row;
     bool indexes = false;
-    if (table->kind != RELATION_TABLE) return STATUS_OK;
+    if (table->kind != RELATION_TABLE || table->materialized) return STATUS_OK;
     for (uint32_t i = 0; i < table->index_count; i++)
         indexes |= pg_index_shown(table, &table->indexes[i]);
     pg_row_begin(&row, rows->sink);
@@ -53,6 +53,28 @@ static struct status view_row(struct pg_rows *rows, const struct table_desc *tab
 ROWS(view_rows)
 {
     return pg_each_table(task, session, sink, view_row);
+}
+
+static struct status matview_row(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct pg_row row;
+    bool indexes = false;
+    if (!table->materialized) return STATUS_OK;
+    for (uint32_t i = 0; i < table->index_count; i++)
+        indexes |= pg_index_shown(table, &table->indexes[i]);
+    pg_row_begin(&row, rows->sink);
+    pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
+    pg_put_text(&row, "matviewname", table->name);
+    pg_put_text(&row, "matviewowner", table->owner);
+    pg_put_bool(&row, "hasindexes", indexes);
+    pg_put_bool(&row, "ispopulated", table->populated);
+    pg_put_text(&row, "definition", arena_printf(&rows->arena, " %s;", table->view_sql));
+    return pg_row_send(&row);
+}
+
+ROWS(matview_rows)
+{
+    return pg_each_table(task, session, sink, matview_row);
 }
 
 // --- pg_indexes, pg_sequences ------------------------------------------------------------------------------
@@ -209,6 +231,10 @@ ROWS(stat_index_rows)
 }
 
 static const struct pg_table tables[] = {
+    {"pg_matviews",
+        "schemaname name, matviewname name, matviewowner name, tablespace name, "
+        "hasindexes bool, ispopulated bool, definition text",
+        matview_rows},
     {"pg_tables",
         "schemaname name, tablename name, tableowner name, tablespace name, "
         "hasindexes bool, hasrules bool, hastriggers bool, rowsecurity bool",

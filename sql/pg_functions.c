@@ -50,6 +50,7 @@ static struct status existing_schemas(
         const char *name = session->search_path[i];
         const struct schema_desc *schema = NULL;
         if (*count == max) break;
+        if (name == session->temp_name) continue;
         if (catalog_virtual_schema(name) == NULL) {
             struct status st =
                 catalog_schema(call->task, session, NULL, name, true, &schema);

@@ -143,7 +143,7 @@ static struct status give_view(
     struct function_call *call, const struct pg_relation *relation, struct datum *result)
 {
     *result = DATUM_NULL;
-    if (relation->table == NULL || relation->table->kind != RELATION_VIEW) return STATUS_OK;
+    if (relation->table == NULL || (relation->table->kind != RELATION_VIEW && !relation->table->materialized)) return STATUS_OK;
     *result = datum_text(arena_printf(call->arena, " %s;", relation->table->view_sql));
     return arena_check(call->arena);
 }

@@ -11,6 +11,7 @@
 #include "core/metrics.h"
 #include "core/text.h"
 #include "core/tls.h"
+#include "sql/temp.h"
 #include "sql/auth.h"
 #include "sql/catalog.h"
 #include "sql/pgwire_conn.h"
@@ -422,6 +423,7 @@ struct status pgwire_adopted(struct task *task, void *arg)
         wire->terminate = true;
     }
     pgwire_login_done(wire);
+    if (wire->session != NULL && !wire->terminate) temp_sweep(task, wire->session);
     if (wire->session != NULL) {
         arena_reset(&wire->session->statement_arena);
         wire->session->task = NULL;

@@ -227,6 +227,7 @@ struct status plan_build(struct task *task, struct session *session, struct aren
     plan->arena = arena;
     plan->binder = binder;
     plan->search_path = copy_path(arena, session->search_path);
+    plan->temp_generation = session->temp_generation;
     plan->database = session->database == NULL ? NULL : arena_strdup(arena, session->database);
     build->planner = (struct planner){.arena = arena,
         .binder = binder,
@@ -262,7 +263,8 @@ struct status plan_is_current(
     struct task *task, struct session *session, const struct plan *plan, bool *current)
 {
     struct status st = STATUS_OK;
-    *current = same_text(plan->database, session->database) &&
+    *current = plan->temp_generation == session->temp_generation &&
+               same_text(plan->database, session->database) &&
                same_path(plan->search_path, session->search_path);
     for (uint32_t i = 0; i < plan->table_count && *current; i++) {
         if (plan->tables[i].table->kind == RELATION_VIRTUAL) continue;

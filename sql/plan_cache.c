@@ -59,7 +59,7 @@ static uint64_t context_of(const struct session *session)
     hash = hash_combine(hash, hash_bytes(bytes_of_string(session->user)));
     for (const char *const *schema = session->search_path; *schema != NULL; schema++)
         hash = hash_combine(hash, hash_bytes(bytes_of_string(*schema)));
-    return hash;
+    return hash_combine(hash, session->temp_generation);
 }
 
 // 16 bytes of hashes, then the text: no two shapes share a key unless they are the same statement.

@@ -13,6 +13,7 @@
 #include "sql/role.h"
 #include "sql/settings.h"
 #include "sql/shard_state.h"
+#include "sql/temp.h"
 
 void sql_register(void)
 {
@@ -21,6 +22,7 @@ void sql_register(void)
     done = true;
     function_register_builtin();
     session_statements_register();
+    temp_register();
     deferred_register(); // Before schema changes announce themselves.
     ddl_register();
     pg_catalog_register();

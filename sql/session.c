@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/temp.h"
 #include "sql/session.h"
 
 #include <stdlib.h>
@@ -46,6 +47,7 @@ void sql_shard_fini(struct shard *shard)
     // Sessions that a shutdown has cut off still point here.
     if (state == NULL || state->sessions.next != &state->sessions) return;
     hashmap_fini(&state->cache);
+    hashmap_fini(&state->temp_swept);
     hashmap_fini(&state->by_cancel);
     free(state->shape);
     free(state);
@@ -117,6 +119,7 @@ struct status session_open(
 void session_close(struct task *task, struct session *session)
 {
     if (session->txn_state != TXN_IDLE) session_txn_rollback(task, session);
+    temp_session_end(task, session);
     session_statements_close(task, session);
     session->link.prev->next = session->link.next;
     session->link.next->prev = session->link.prev;

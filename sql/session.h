@@ -50,6 +50,9 @@ struct session {
     struct kv_txn *txn;
     struct catalog_view *catalog; // Of the transaction.
     struct deferred_state *deferred; // Of the transaction: sql/deferred.h. NULL when none.
+    struct temp_state *temp;      // sql/temp.h; NULL when none.
+    const char *temp_name;        // Its schema, first of the search path; NULL when none.
+    uint32_t temp_generation;     // Grows with each temporary relation: plans name what was there before.
     struct ddl_state *ddl;        // Uncommitted schema changes: sql/ddl.h. NULL when none.
     struct savepoint *savepoints; // Newest first, in txn_arena.
     struct hlc_timestamp txn_as_of; // Zero: none.

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "sql/temp.h"
 #include "sql/as_of.h"
 #include "sql/catalog.h"
 #include "sql/copy.h"
@@ -501,6 +502,7 @@ static struct status discard_execute(struct statement_context *context)
         prepared_remove_all(session);
         vars_reset_all(session);
         sequence_session_reset(session);
+        temp_drop_all(context->task, session);
         snprintf(context->tag, sizeof context->tag, "DISCARD ALL");
     } else if (context->statement->as.discard->what == DISCARD_PLANS) {
         snprintf(context->tag, sizeof context->tag, "DISCARD PLANS");
@@ -508,7 +510,11 @@ static struct status discard_execute(struct statement_context *context)
         sequence_session_reset(session);
         snprintf(context->tag, sizeof context->tag, "DISCARD SEQUENCES");
     } else {
-        return status_make(E_FEATURE_NOT_SUPPORTED, "DISCARD TEMP is not supported");
+        if (session->txn_state == TXN_OPEN)
+            return status_make(E_FEATURE_NOT_SUPPORTED,
+                "DISCARD TEMP in a transaction block is not supported");
+        temp_drop_all(context->task, session);
+        snprintf(context->tag, sizeof context->tag, "DISCARD TEMP");
     }
     return STATUS_OK;
 }

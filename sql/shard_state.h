@@ -20,6 +20,7 @@ struct sql_shard {
     struct prepared *cached_last;
     uint32_t cached_count;
     struct hashmap cache;     // Key of the cache -> struct prepared.
+    struct hashmap temp_swept; // Tenants whose left-over temporary schemas were looked for.
     struct hashmap by_cancel; // Backend process number -> struct pgwire.
     uint32_t next_process;
 };

@@ -48,6 +48,7 @@ struct session_vars {
     bool *changed;          // Reported variables, since told.
     struct custom_var *custom;
     struct var_undo *undo;  // Newest first.
+    char *search_path_value; // As it was given.
     char *search_path_text;
     char **search_path;
 };
@@ -189,15 +190,22 @@ static struct status check_search_path(
 static void assign_search_path(struct session *session, const char *value)
 {
     struct session_vars *vars = session->vars;
+    char *copy = strdup(value); // `value` may be the one that goes.
+    invariant(copy != NULL);
+    value = copy;
+    free(vars->search_path_value);
+    vars->search_path_value = copy;
     free(vars->search_path_text);
     free(vars->search_path);
     vars->search_path_text = strdup(value);
-    size_t count = 2;
+    size_t count = 3;
     for (const char *at = value; *at != '\0'; at++)
         if (*at == ',') count++;
     vars->search_path = calloc(count, sizeof *vars->search_path);
     invariant(vars->search_path_text != NULL && vars->search_path != NULL);
     size_t used = 0;
+    if (session->temp_name != NULL)
+        vars->search_path[used++] = (char *)(uintptr_t)session->temp_name;
     for (char *at = vars->search_path_text; *at != '\0';) {
         while (*at == ' ' || *at == ',') at++;
         if (*at == '\0') break;
@@ -216,6 +224,11 @@ static void assign_search_path(struct session *session, const char *value)
     }
     vars->search_path[used] = NULL;
     session->search_path = (const char *const *)vars->search_path;
+}
+
+void vars_refresh_search_path(struct session *session)
+{
+    assign_search_path(session, session->vars->search_path_value);
 }
 
 static void assign_statement_timeout(struct session *session, const char *value)
@@ -377,6 +390,7 @@ void vars_close(struct session *session)
         free(custom->value);
         free(custom);
     }
+    free(vars->search_path_value);
     free(vars->search_path_text);
     free(vars->search_path);
     free(vars->values);

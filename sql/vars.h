@@ -46,3 +46,5 @@ bool vars_take_change(struct session *session, const char **name);
 
 // Typed reads of what the server itself uses.
 bool vars_bool(const struct session *session, const char *name);
+// The session has got a temporary schema, or lost it.
+void vars_refresh_search_path(struct session *session);
