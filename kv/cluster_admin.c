@@ -127,12 +127,12 @@ void cluster_admin_register(void)
     rpc_method_register(&drain_method);
 }
 
-uint32_t cluster_leaderships(struct shard *shard)
+uint32_t cluster_leaderships(struct shard *shard, uint32_t node)
 {
     struct cluster_shard *copy = cluster_shard_of(shard);
     uint32_t count = 0;
     for (uint32_t id = 1; copy != NULL && id <= KV_SLICES_MAX; id++)
-        count += copy->slices[id] != NULL && copy->slices[id]->leader == shard->node->id;
+        count += copy->slices[id] != NULL && copy->slices[id]->leader == node;
     return count;
 }
 

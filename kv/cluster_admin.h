@@ -31,7 +31,7 @@ CHECKED struct status cluster_admin_drain(
 // The server's part of draining. Begins it when it has not begun.
 typedef struct status (*cluster_drain_fn)(struct task *task, bool shutdown, uint64_t *remaining);
 void cluster_drain_register(cluster_drain_fn drain);
-// Slices that this node leads, by the table.
-uint32_t cluster_leaderships(struct shard *shard);
+// Slices that the node leads, by the table.
+uint32_t cluster_leaderships(struct shard *shard, uint32_t node);
 
 void cluster_admin_register(void);

@@ -429,7 +429,7 @@ static struct status hand_over(struct task *task)
 {
     struct status st = STATUS_OK;
     uint64_t deadline = task_now_ns(task) + HAND_OVER_NS;
-    while (others_alive(task->shard) && cluster_leaderships(task->shard) > 0 && task_now_ns(task) < deadline)
+    while (others_alive(task->shard) && cluster_leaderships(task->shard, task->shard->node->id) > 0 && task_now_ns(task) < deadline)
         TRY(task_sleep(task, 20000000u));
 out:
     return st;
@@ -469,7 +469,7 @@ static struct status drain_asked(struct task *task, bool shutdown, uint64_t *rem
         server->draining = true;
         st = task_start(task->shard, &options);
     }
-    uint32_t leads = others_alive(task->shard) ? cluster_leaderships(task->shard) : 0;
+    uint32_t leads = others_alive(task->shard) ? cluster_leaderships(task->shard, task->shard->node->id) : 0;
     *remaining = server->drained ? 0 : leads + 1;
     if (*remaining == 0 && shutdown) stop_signals = 1;
     return st;
@@ -509,6 +509,8 @@ static struct status serve(struct task *task, void *arg)
 out:
     // Its own reason comes before what followed from it.
     if (failed(cluster_failure(task->shard->node))) st = cluster_failure(task->shard->node);
+    // Told to end before it served: that is what it does.
+    if (stop_signals != 0 && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     if (failed(st)) log_error(0, "the server ends: %s", st.message);
     node_stop(task->shard->node);
     return st;

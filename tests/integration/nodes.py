@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clusters of several real processes on this machine.
+
+    with Nodes(3) as nodes:
+        with nodes[1].connect() as session: ...
+        nodes[2].kill()
+        nodes[2].start()
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+import cluster
+from cluster import DEADLINE_S, ISOPOD, Session, Timeout, wait_until
+
+
+def free_ports(count):
+    """Ports nobody listens on now. Others need to know them before the node has chosen."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+class Node:
+    def __init__(self, nodes, index, port, extra=()):
+        self.nodes = nodes
+        self.index = index
+        self.port = port
+        self.extra = list(extra)
+        self.store = os.path.join(nodes.folder, "store-%d" % index)
+        self.process = None
+        self.starts = 0
+        self.id = None
+
+    def launch(self):
+        """Starts the process and does not wait."""
+        assert self.process is None
+        self.starts += 1
+        self.url_file = os.path.join(self.nodes.folder, "url-%d-%d" % (self.index, self.starts))
+        self.output_path = os.path.join(self.nodes.folder, "output-%d-%d" % (self.index, self.starts))
+        command = [ISOPOD, "start", "--store", self.store, "--listen-addr", "127.0.0.1:%d" % self.port,
+                   "--http-addr", "127.0.0.1:0", "--join", self.nodes.join, "--listening-url-file", self.url_file,
+                   "--no-pin", "--shards", str(self.nodes.shards), "--locality", "zone=z%d" % self.index]
+        command += self.nodes.security + self.extra
+        environment = dict(os.environ)
+        environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+        environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+        with open(self.output_path, "wb") as output:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                            stderr=subprocess.STDOUT, env=environment)
+
+    def output(self, bytes_max=20000):
+        with open(self.output_path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - bytes_max))
+            return file.read().decode(errors="replace")
+
+    def _check(self):
+        if self.process.poll() is not None:
+            raise AssertionError("node %d ended with %s:\n%s" % (self.index, self.process.returncode, self.output()))
+
+    def waits(self):
+        """Whether it waits for init or to join."""
+        self._check()
+        return "initial startup completed" in self.output()
+
+    def serves(self):
+        self._check()
+        return os.path.exists(self.url_file) and os.path.getsize(self.url_file) > 0
+
+    def await_serving(self, deadline_s=DEADLINE_S):
+        try:
+            wait_until(self.serves, "node %d to serve" % self.index, deadline_s)
+        except Timeout as error:
+            raise Timeout("%s\n%s" % (error, self.output()))
+
+    def start(self):
+        self.launch()
+        self.await_serving()
+
+    def dsn(self, database="defaultdb", options=None):
+        dsn = "host=127.0.0.1 port=%d user=root dbname=%s" % (self.port, database)
+        if options:
+            dsn += " options='%s'" % options
+        return dsn + (" sslmode=disable" if not self.nodes.certs else
+                      " sslmode=require sslcert={0}/client.root.crt sslkey={0}/client.root.key".format(self.nodes.certs))
+
+    def connect(self, database="defaultdb", options=None):
+        return Session(self.dsn(database, options))
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def stop(self, deadline_s=DEADLINE_S):
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Timeout("node %d did not end after SIGTERM:\n%s" % (self.index, self.output()))
+        self.process = None
+        assert code == 0, "node %d ended with %s:\n%s" % (self.index, code, self.output())
+
+    def ended(self):
+        """Its exit code once it ends by itself."""
+        try:
+            code = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise Timeout("node %d goes on:\n%s" % (self.index, self.output()))
+        self.process = None
+        return code
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def unpause(self):
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Nodes:
+    """nodes[1] .. nodes[count]. The first is initialized, unless init=False."""
+
+    def __init__(self, count, shards=2, insecure=True, init=True):
+        self.shards = shards
+        self.folder = tempfile.mkdtemp(prefix="isopod-it-nodes-")
+        self.keep = bool(os.environ.get("ISOPOD_TEST_KEEP"))
+        self.certs = None
+        self.security = ["--insecure"]
+        if not insecure:
+            self.certs = os.path.join(self.folder, "certs")
+            for what in (["create-ca"], ["create-node", "localhost", "127.0.0.1"], ["create-client", "root"]):
+                subprocess.run([ISOPOD, "cert"] + what + ["--certs-dir", self.certs, "--ca-key",
+                                os.path.join(self.folder, "ca.key")], check=True, stdout=subprocess.DEVNULL)
+            self.security = ["--certs-dir", self.certs]
+        self.ports = free_ports(count + 2)
+        self.join = ",".join("127.0.0.1:%d" % port for port in self.ports[:count])
+        self.all = {i: Node(self, i, self.ports[i - 1]) for i in range(1, count + 1)}
+        self.init_wanted = init
+
+    def __getitem__(self, index):
+        return self.all[index]
+
+    def add(self, index, extra=()):
+        self.all[index] = Node(self, index, self.ports[index - 1], extra)
+        return self.all[index]
+
+    def __enter__(self):
+        try:
+            for node in self.all.values():
+                node.launch()
+            if self.init_wanted:
+                self.init()
+        except BaseException:
+            self.destroy()
+            raise
+        return self
+
+    def init(self):
+        wait_until(self.all[1].waits, "the first node to wait for init")
+        out = self.command("init", node=1)
+        assert "Cluster successfully initialized" in out, out
+        for node in self.all.values():
+            node.await_serving()
+        for row in self.status():
+            for node in self.all.values():
+                if row["address"].endswith(":%d" % node.port):
+                    node.id = int(row["id"])
+
+    def command(self, *args, node=1, check=True):
+        command = [ISOPOD] + list(args) + ["--host", "127.0.0.1:%d" % self.all[node].port] + self.security
+        environment = dict(os.environ)
+        environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DEADLINE_S,
+                              env=environment)
+        out = done.stdout.decode()
+        if check:
+            assert done.returncode == 0, out
+        return out
+
+    def status(self, node=1):
+        return [json.loads(line) for line in
+                self.command("node", "status", "--all", "--format", "ndjson", node=node).splitlines()]
+
+    def live(self, node=1):
+        return sorted(int(row["id"]) for row in self.status(node) if row["is_live"] in ("true", True))
+
+    def __exit__(self, *unused):
+        self.destroy()
+
+    def destroy(self):
+        for node in self.all.values():
+            node.kill()
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)

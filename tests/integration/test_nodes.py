@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several real processes: they become a cluster, serve any session, tell each other of changes, and see who is gone."""
+import unittest
+
+import psycopg2
+
+from cluster import wait_until
+from nodes import Nodes
+
+
+class Several(unittest.TestCase):
+    def test_init_join_status_and_restart(self):
+        with Nodes(3) as nodes:
+            self.assertEqual(sorted(node.id for node in nodes.all.values()), [1, 2, 3])
+            wait_until(lambda: nodes.live(2) == [1, 2, 3], "all nodes to be live")
+            self.assertIn("already been initialized", nodes.command("init", node=2, check=False))
+            rows = nodes.status(3)
+            self.assertEqual({row["membership"] for row in rows}, {"active"})
+            self.assertEqual({row["locality"] for row in rows}, {"zone=z1", "zone=z2", "zone=z3"})
+            self.assertEqual(nodes.command("node", "ls", "--format", "csv", node=2).split(), ["id", "1", "2", "3"])
+            # A node that is killed is seen to be gone, and comes back as who it was.
+            other = nodes[3].id
+            nodes[3].kill()
+            wait_until(lambda: other not in nodes.live(), "the killed node to be missed")
+            nodes[3].start()
+            wait_until(lambda: nodes.live() == [1, 2, 3], "the killed node to be back")
+            for node in nodes.all.values():
+                node.stop()
+
+    def test_any_node_serves_any_session(self):
+        with Nodes(3) as nodes:
+            with nodes[1].connect() as one, nodes[2].connect() as two, nodes[3].connect() as three:
+                one.run("CREATE TABLE t (a int PRIMARY KEY, b text)")
+                two.run("INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+                self.assertEqual(three.rows("SELECT a, b FROM t ORDER BY a"), [(1, "x"), (2, "y")])
+                # What is known by heart on one node is known to have changed at once.
+                for round in range(5):
+                    three.run("ALTER TABLE t ADD COLUMN c%d int DEFAULT %d" % (round, round))
+                    self.assertEqual(two.value("SELECT c%d FROM t WHERE a = 1" % round), round)
+                    one.run("UPDATE t SET c%d = 100 WHERE a = 2" % round)
+                    self.assertEqual(three.value("SELECT c%d FROM t WHERE a = 2" % round), 100)
+                one.run("CREATE ROLE bob")
+                self.assertEqual(three.value("SELECT count(*) FROM pg_roles WHERE rolname = 'bob'"), 1)
+                two.run("SET CLUSTER SETTING jobs.retention_time = '99h'")
+                self.assertEqual(one.value("SHOW CLUSTER SETTING jobs.retention_time"), "99h0m0s")
+                two.run("CREATE VIRTUAL CLUSTER app")
+                two.run("ALTER VIRTUAL CLUSTER app START SERVICE SHARED")
+            for node in nodes.all.values():
+                with node.connect(options="-ccluster=app") as session:
+                    session.run("CREATE TABLE n%d (a int)" % node.id)
+            with nodes[1].connect(options="-ccluster=app") as session:
+                self.assertEqual(session.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), 3)
+
+    def test_change_waits_for_a_silent_node_no_longer_than_its_record(self):
+        with Nodes(3) as nodes:
+            with nodes[1].connect() as session:
+                session.run("CREATE TABLE t (a int PRIMARY KEY)")
+                with nodes[3].connect() as other:
+                    other.run("INSERT INTO t VALUES (1)")
+                nodes[3].pause()
+                session.run("ALTER TABLE t ADD COLUMN b int DEFAULT 5")
+                nodes[3].unpause()
+                with nodes[3].connect() as other:
+                    # It has slept over the change, and does not go by what it remembers.
+                    self.assertEqual(other.rows("SELECT * FROM t"), [(1, 5)])
+
+    def test_drain_and_shutdown(self):
+        with Nodes(3) as nodes:
+            out = nodes.command("node", "drain", str(nodes[3].id), "--shutdown", node=1)
+            self.assertIn("drain ok", out)
+            self.assertEqual(nodes[3].ended(), 0)
+            with nodes[1].connect() as session:
+                session.run("CREATE TABLE t (a int)")
+
+    def test_certificates(self):
+        with Nodes(2, insecure=False) as nodes:
+            with nodes[1].connect() as one, nodes[2].connect() as two:
+                one.run("CREATE TABLE t (a int)")
+                two.run("INSERT INTO t VALUES (1)")
+                self.assertEqual(one.value("SELECT count(*) FROM t"), 1)
+            wait_until(lambda: nodes.live() == [1, 2], "both nodes to be live")
+
+    def test_foreign_store_is_refused(self):
+        with Nodes(2) as nodes, Nodes(1) as others:
+            wait_until(lambda: nodes.live() == [1, 2], "both nodes to be live")
+            # The first cluster's second store is sent to the other cluster.
+            nodes[2].stop()
+            stray = others.add(2)
+            stray.store = nodes[2].store
+            stray.port = nodes[2].port
+            stray.launch()
+            # It finds its own again by what it has saved, whatever --join says, and is no member of the other.
+            stray.await_serving()
+            wait_until(lambda: nodes.live() == [1, 2], "the node to be back")
+            self.assertEqual(others.live(), [1])
+
+    def test_join_needs_a_cluster(self):
+        with Nodes(2, init=False) as nodes:
+            wait_until(nodes[2].waits, "a node to wait")
+            with self.assertRaises(psycopg2.OperationalError) as raised:
+                nodes[2].connect()
+            self.assertIn("starting up", str(raised.exception))
+            self.assertIn("belongs to no cluster yet", nodes.command("node", "status", node=2, check=False))
+            nodes[1].stop()
+            nodes[2].stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
