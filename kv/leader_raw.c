@@ -91,6 +91,10 @@ struct status leader_job(struct task *task, void *arg)
     case LEADER_JOB_REVERT: return run_revert(task, slice, job);
     case LEADER_JOB_CLEAR: return run_clear(task, slice, job);
     case LEADER_JOB_FINGERPRINT: return run_fingerprint(task, slice, job);
+    case LEADER_JOB_THRESHOLD:
+        if (!hlc_less(job->ts, slice_gc_threshold(slice, job->call.tenant))) return STATUS_OK;
+        return status_make(E_NOT_IN_PREREQUISITE_STATE,
+            "cannot protect a timestamp below the garbage collection threshold");
     case LEADER_JOB_KIND_END: break;
     }
     return status_make(E_INTERNAL, "unknown job");

@@ -27,6 +27,7 @@ enum leader_job_kind {
     LEADER_JOB_REVERT,      // ts; removed
     LEADER_JOB_CLEAR,       // span
     LEADER_JOB_FINGERPRINT, // span, ts; fingerprint
+    LEADER_JOB_THRESHOLD,   // ts: 55000 when versions at it may be gone already
     LEADER_JOB_KIND_END
 };
 struct leader_job {
@@ -40,3 +41,5 @@ struct leader_job {
     struct kv_fingerprint fingerprint;
 };
 struct status leader_job(struct task *task, void *arg);
+// The client's: at every slice, one after the other, until the first failure.
+CHECKED struct status leader_job_all(struct task *task, struct leader_job *job);

@@ -6,7 +6,10 @@
 
 #include "core/hashmap.h"
 #include "core/invariant.h"
+#include "kv/cluster.h"
 #include "kv/key.h"
+#include "kv/leader_raw.h"
+#include "kv/leader_wire.h"
 #include "kv/range.h"
 #include "kv/txn.h"
 
@@ -32,7 +35,9 @@ struct protections {
     struct known *known;
     uint32_t count, capacity;
     struct hashmap ttls; // tenant -> uint64_t *
-    bool changing;       // On shard 0.
+    bool changing;       // On shard 0, as what follows.
+    bool loading, stopping;
+    struct task *loader;
     struct wait_queue changes;
 };
 
@@ -92,28 +97,10 @@ static struct status table_put(struct task *task, void *arg)
     return known_put(protections_of(task->shard), arg);
 }
 
-static struct status table_remove(struct task *task, void *arg)
+static void known_remove(struct protections *table, const uint8_t id[ID_BYTES])
 {
-    struct protections *table = protections_of(task->shard);
-    struct known *known = known_find(table, arg);
+    struct known *known = known_find(table, id);
     if (known != NULL) *known = table->known[--table->count];
-    return STATUS_OK;
-}
-
-// In the table first, then the question whether collection has passed it: from here on it cannot.
-static struct status table_put_in_time(struct task *task, void *arg)
-{
-    struct kv_shard *kv = kv_shard_of(task->shard);
-    const struct known *known = arg;
-    struct status st = table_put(task, arg);
-    if (failed(st)) return st;
-    for (uint32_t i = 0; i < kv->slice_count; i++) {
-        if (hlc_less(known->ts, slice_gc_threshold(kv->slices[i], known->tenant))) {
-            return status_make(E_NOT_IN_PREREQUISITE_STATE,
-                "cannot protect a timestamp below the garbage collection threshold");
-        }
-    }
-    return STATUS_OK;
 }
 
 struct ttl_set {
@@ -132,6 +119,84 @@ static struct status table_ttl_set(struct task *task, void *arg)
     }
     *ttl = set->ttl_ns;
     return STATUS_OK;
+}
+
+// --- telling all tables --------------------------------------------------------------------------
+
+#define ANNOUNCE_PROTECTED 40u
+
+enum news_kind { NEWS_PUT, NEWS_REMOVE, NEWS_TTL, NEWS_KIND_END };
+
+static void reload(struct shard *shard);
+
+// Must not fail for long: whoever tells it waits for all.
+static struct status news_heard(struct task *task, struct bytes body)
+{
+    struct protections *table = protections_of(task->shard);
+    if (table == NULL) return STATUS_OK; // Storage reads the records when it starts.
+    struct wire_in in = {.rest = body, .arena = task->arena};
+    enum news_kind kind = (enum news_kind)wire_take_enum(&in, NEWS_KIND_END - 1);
+    uint64_t tenant = wire_take_u64(&in);
+    if (kind == NEWS_TTL) {
+        struct ttl_set set = {tenant, wire_take_u64(&in)};
+        return in.bad ? STATUS_OK : table_ttl_set(task, &set);
+    }
+    struct known known = {.tenant = tenant, .ts = wire_take_ts(&in)};
+    struct bytes id = wire_take_bytes(&in);
+    if (in.bad || id.size != ID_BYTES) return STATUS_OK;
+    memcpy(known.id, id.data, ID_BYTES);
+    if (kind == NEWS_PUT) return known_put(table, &known);
+    known_remove(table, known.id);
+    return STATUS_OK;
+}
+
+// Some news may have been missed.
+static void news_reset(struct shard *shard)
+{
+    struct kv_shard *kv = kv_shard_of(shard);
+    struct protections *table = kv == NULL ? NULL : protections_of(shard);
+    if (table == NULL) return;
+    table->loaded = false;
+    if (shard->index == 0) reload(shard);
+}
+
+static const struct cluster_announcement announcement = {
+    .id = ANNOUNCE_PROTECTED,
+    .name = "a protected timestamp",
+    .heard = news_heard,
+    .reset = news_reset,
+};
+
+static struct status tell_known(
+    struct task *task, enum news_kind kind, const struct known *known)
+{
+    struct buffer body;
+    buffer_init(&body, task->arena);
+    wire_put_u64(&body, kind);
+    wire_put_u64(&body, known->tenant);
+    wire_put_ts(&body, known->ts);
+    wire_put_bytes(&body, bytes_of(known->id, ID_BYTES));
+    return cluster_announce(task, ANNOUNCE_PROTECTED, buffer_bytes(&body));
+}
+
+static struct status tell_ttl(struct task *task, const struct ttl_set *set)
+{
+    struct buffer body;
+    buffer_init(&body, task->arena);
+    wire_put_u64(&body, NEWS_TTL);
+    wire_put_u64(&body, set->tenant);
+    wire_put_u64(&body, set->ttl_ns);
+    return cluster_announce(task, ANNOUNCE_PROTECTED, buffer_bytes(&body));
+}
+
+// In all tables first, then the question whether collection has passed it: from here on it cannot.
+static struct status tell_in_time(struct task *task, const struct known *known)
+{
+    struct status st = tell_known(task, NEWS_PUT, known);
+    if (failed(st)) return st;
+    struct leader_job job = {
+        .call.tenant = known->tenant, .what = LEADER_JOB_THRESHOLD, .ts = known->ts};
+    return leader_job_all(task, &job);
 }
 
 // --- records -------------------------------------------------------------------------------------
@@ -274,15 +339,15 @@ static struct status protect_run(struct task *task, struct change *change, struc
     const struct known *present = known_find(protections_of(task->shard), known.id);
     struct known former = present == NULL ? (struct known){0} : *present;
     const bool existed = present != NULL;
-    st = shard_call_all(task, table_put_in_time, &known);
+    st = tell_in_time(task, &known);
     if (!failed(st)) {
         st = record_write(task, record_key(arena, known.id),
             record_encode(arena, &change->protection));
     }
     // An ambiguous write may be there after the next start: protect until then.
     if (!failed(st) || status_is(st, E_AMBIGUOUS_RESULT)) return st;
-    struct status undo = existed ? shard_call_all(task, table_put, &former)
-                                 : shard_call_all(task, table_remove, known.id);
+    struct status undo = existed ? tell_known(task, NEWS_PUT, &former)
+                                 : tell_known(task, NEWS_REMOVE, &known);
     (void)undo; // At worst it protects too much until the next start.
     return st;
 }
@@ -310,7 +375,7 @@ static struct status move_run(struct task *task, struct change *change, struct a
     if (back) return protect_run(task, change, arena);
     struct known known = known_of(record);
     TRY(record_write(task, record_key(arena, known.id), record_encode(arena, record)));
-    TRY(shard_call_all(task, table_put, &known));
+    TRY(tell_known(task, NEWS_PUT, &known));
 out:
     return st;
 }
@@ -327,7 +392,8 @@ static struct status unprotect_run(struct task *task, struct change *change, str
 {
     struct status st = STATUS_OK;
     TRY(record_write(task, record_key(arena, change->protection.id), (struct bytes){0}));
-    TRY(shard_call_all(task, table_remove, change->protection.id));
+    const struct known known = known_of(&change->protection);
+    TRY(tell_known(task, NEWS_REMOVE, &known));
 out:
     return st;
 }
@@ -357,8 +423,8 @@ struct status kv_gc_ttl_set(struct task *task, uint64_t tenant, uint64_t ttl_ns)
     key_append_uvarint(&key, tenant);
     for (uint32_t i = 0; i < 8; i++) value[i] = (uint8_t)(ttl_ns >> (8 * i));
     TRY(record_write(task, buffer_bytes(&key), bytes_of(value, sizeof value)));
-    struct ttl_set set = {tenant, ttl_ns};
-    TRY(shard_call_all(task, table_ttl_set, &set));
+    const struct ttl_set set = {tenant, ttl_ns};
+    TRY(tell_ttl(task, &set));
 out:
     return st;
 }
@@ -402,7 +468,10 @@ static struct status protected_shard_init(struct task *task, struct kv_shard *kv
     hashmap_init(&table->ttls, NULL);
     wait_queue_init(&table->changes);
     kv->module_state[KV_SLOT_PROTECTED] = table;
-    if (kv->shard->index == 0) kv->node->gc_limit = protected_gc_limit;
+    if (kv->shard->index == 0) {
+        kv->node->gc_limit = protected_gc_limit;
+        cluster_announcement_register(&announcement);
+    }
     return STATUS_OK;
 }
 
@@ -426,7 +495,7 @@ static struct status set_loaded(struct task *task, void *arg)
     return STATUS_OK;
 }
 
-static struct status load_all(struct task *task)
+static struct status load(struct task *task)
 {
     struct status st = STATUS_OK;
     struct kv_protection *records;
@@ -442,26 +511,66 @@ out:
     return st;
 }
 
-// Until it has succeeded nothing is collected.
+// Slice 1 may have no leader for a while; until then nothing is collected.
 static struct status load_task(struct task *task, void *arg)
 {
+    struct status st = STATUS_OK;
     (void)arg;
+    protections_of(task->shard)->loader = task;
     for (;;) {
+        TRY(task_sleep(task, LOAD_RETRY_NS));
         struct arena_mark mark = arena_mark(task->arena);
-        struct status st = load_all(task);
-        if (!failed(st)) return st;
+        if (!failed(load(task))) break;
         arena_release(task->arena, mark);
-        st = task_sleep(task, LOAD_RETRY_NS);
-        if (failed(st) || kv_shard_of(task->shard) == NULL) return st;
     }
+out:
+    return st;
+}
+
+static void load_ended(struct task *task, struct status st, void *arg)
+{
+    struct protections *table = protections_of(arg);
+    (void)task;
+    (void)st;
+    table->loader = NULL;
+    table->loading = false;
+    wait_queue_wake_all(&table->changes, STATUS_OK);
+}
+
+static void reload(struct shard *shard)
+{
+    struct protections *table = protections_of(shard);
+    if (table->loading || table->stopping) return;
+    const struct task_options options = {
+        .fn = load_task,
+        .kind = "kv.protections",
+        .class = TASK_SYSTEM,
+        .ended = load_ended,
+        .ended_arg = shard,
+    };
+    table->loading = !failed(task_start(shard, &options));
 }
 
 static struct status protected_started(struct task *task, struct kv_node *node)
 {
     // With other nodes the records may have no leader yet: the start does not wait for it.
-    if (cluster_alone(task->shard) && !node->options.joined) return load_all(task);
-    const struct task_options options = {.fn = load_task, .kind = "kv.protections", .class = TASK_BULK};
-    return task_start(task->shard, &options);
+    if (cluster_alone(task->shard) && !node->options.joined) return load(task);
+    reload(task->shard);
+    return STATUS_OK;
+}
+
+static void protected_stopping(struct task *task, struct kv_node *node)
+{
+    struct protections *table = protections_of(task->shard);
+    (void)node;
+    table->stopping = true;
+    while (table->loading) {
+        if (table->loader != NULL) {
+            task_cancel(table->loader, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+        }
+        struct status st = task_sleep(task, 1000000);
+        if (failed(st)) return;
+    }
 }
 
 const struct kv_module protected_module = {
@@ -469,5 +578,6 @@ const struct kv_module protected_module = {
     .slot = KV_SLOT_PROTECTED,
     .shard_init = protected_shard_init,
     .started = protected_started,
+    .stopping = protected_stopping,
     .shard_fini = protected_shard_fini,
 };

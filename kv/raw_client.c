@@ -150,7 +150,7 @@ struct status kv_ingest(
 // --- all slices ----------------------------------------------------------------------------------
 
 // One after the other; stops at the first failure.
-static struct status on_all_slices(struct task *task, struct leader_job *job)
+struct status leader_job_all(struct task *task, struct leader_job *job)
 {
     struct status st = STATUS_OK;
     const struct kv_shard *kv = kv_shard_of(task->shard);
@@ -170,20 +170,20 @@ static struct status on_all_slices(struct task *task, struct leader_job *job)
 struct status kv_ingest_begin(struct task *task, uint64_t tenant)
 {
     struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_MARK, .ingesting = true};
-    return on_all_slices(task, &job);
+    return leader_job_all(task, &job);
 }
 
 struct status kv_ingest_end(struct task *task, uint64_t tenant)
 {
     struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_MARK, .ingesting = false};
-    return on_all_slices(task, &job);
+    return leader_job_all(task, &job);
 }
 
 struct status kv_revert(
     struct task *task, uint64_t tenant, struct hlc_timestamp ts, uint64_t *removed)
 {
     struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_REVERT, .ts = ts};
-    struct status st = on_all_slices(task, &job);
+    struct status st = leader_job_all(task, &job);
     if (removed != NULL) *removed = job.removed;
     return st;
 }
