@@ -29,6 +29,7 @@
 #include "kv/raft.h"
 
 struct raft_log;
+struct buffer;
 struct raft_proposal;
 struct raft_shard; // kv/raft_transport.h
 
@@ -119,6 +120,11 @@ CHECKED struct status raft_log_replay(
 bool raft_log_replay_next(struct raft_log *log, struct log_record *record, log_position *position);
 // How far raft_log_replay_next has come (or the applied mark): what the store holds then, durable or not.
 void raft_log_replay_applied(const struct raft_log *log, uint64_t *index, uint64_t *term);
+
+// For a log that is given up: what replay has left for consensus, hard state and entries (nothing: empty); and taken in
+// again, right after raft_log_init. raft_log_start writes it to its log.
+void raft_log_left_encode(const struct raft_log *log, struct buffer *out);
+CHECKED struct status raft_log_left_decode(struct raft_log *log, struct bytes in);
 
 // `shard` NULL: no other node. A replica that is alone leads when this returns (`leading` is called in it).
 CHECKED struct status raft_log_start(

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "kv/checkpoint.h"
 #include "kv/key.h"
+#include "kv/replica.h"
 #include "kv/slice_internal.h"
 
 #define STORE_FILE_BYTES_MAX (1u << 20)
@@ -105,8 +106,8 @@ struct status recovery_store_write(
             (unsigned long long)replica->generation, state_names[replica->state],
             (unsigned long long)replica->since);
     }
-    struct status st = disk_write_file(
-        task, arena_printf(task->arena, "%s/STORE", dir), buffer_bytes(&text));
+    struct status st =
+        disk_write_file(task, arena_printf(task->arena, "%s/STORE", dir), buffer_bytes(&text));
     arena_release(task->arena, mark);
     return st;
 }
@@ -133,8 +134,7 @@ struct recovery_replica *recovery_replica_get(struct recovery_store *store, uint
     return &store->replicas[at];
 }
 
-const char *recovery_home(
-    struct arena *arena, const char *dir, uint64_t slice, uint64_t generation)
+const char *recovery_home(struct arena *arena, const char *dir, uint64_t slice, uint64_t generation)
 {
     if (generation == 0)
         return arena_printf(arena, "%s/slice-%llu", dir, (unsigned long long)slice);
@@ -147,6 +147,7 @@ const char *recovery_home(
 struct replay {
     struct kv_shard *kv;
     bool takeover;
+    uint32_t log, log_count; // The one that is read.
     uint64_t records;
 };
 
@@ -157,7 +158,8 @@ static struct status replay_record(
     struct slice *slice = kv_slice_find(replay->kv, record->stream);
     // Another shard's, or a replica that was erased since.
     if (slice == NULL) return STATUS_OK;
-    if (!replay->takeover && position <= slice->since) return STATUS_OK;
+    if (replay->log == kv_slice_shard(slice->id, replay->log_count) && position <= slice->since)
+        return STATUS_OK;
     replay->records++;
     return slice_replay(task, slice, record, replay->takeover ? 0 : position);
 }
@@ -220,8 +222,7 @@ static struct status open_slices(struct task *task, struct kv_shard *kv)
             .id = replica->slice,
             .generation = replica->generation,
             .since = replica->since,
-            .home = recovery_home(
-                task->arena, node->dir, replica->slice, replica->generation),
+            .home = recovery_home(task->arena, node->dir, replica->slice, replica->generation),
             .store = node->options.store,
             .cache_bytes = node->options.cache_bytes / here,
             .damaged = replica->state == RECOVERY_DAMAGED,
@@ -235,14 +236,65 @@ out:
     return st;
 }
 
+// Everything that the log holds for the slice goes to its store.
+static struct status log_give_up(struct task *task, struct slice *slice)
+{
+    bool left;
+    struct status st;
+    TRY(slice_left_save(slice, &left));
+    if (left) TRY(store_checkpoint(task, slice->store));
+    TRY(slice_checkpoint(task, slice));
+out:
+    return st;
+}
+
+// Damage in the middle: records that others were told of may be gone. Replicas with peers take part in nothing
+// any more and are replaced; one without any cannot be.
+static struct status log_set_aside(struct task *task, struct kv_shard *kv, struct status damage)
+{
+    struct status st = STATUS_OK;
+    const char *dir = arena_printf(task->arena, "%s/log-%u", kv->node->dir, kv->shard->index);
+    char **names;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        if (raft_config_voters(&kv->slices[i]->config) > 1) continue;
+        log_error(0, "slice %llu has no other replica to be rebuilt from",
+            (unsigned long long)kv->slices[i]->id);
+        return damage;
+    }
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct slice *slice = kv->slices[i];
+        const struct recovery_replica line = {
+            .slice = slice->id, .generation = slice->generation, .state = RECOVERY_DAMAGED};
+        TRY(replica_line_set(task, &line, slice->generation));
+        slice->log.raft.damaged = true;
+    }
+    log_error(0, "shard %u: %s: its %u replicas are to be rebuilt from their peers",
+        kv->shard->index, damage.message, kv->slice_count);
+    const char *aside = arena_printf(task->arena, "%s.damaged-%lld", dir,
+        (long long)task->shard->env->wall_ns(task->shard->env));
+    TRY(disk_mkdir(task, aside));
+    TRY(disk_list(task, dir, &names));
+    for (char **name = names; *name != NULL; name++)
+        TRY(disk_rename(task, arena_printf(task->arena, "%s/%s", dir, *name),
+            arena_printf(task->arena, "%s/%s", aside, *name)));
+out:
+    return st;
+}
+
 struct status recovery_replay(
     struct task *task, struct kv_shard *kv, bool takeover, uint32_t log_count)
 {
-    struct replay replay = {.kv = kv, .takeover = takeover};
+    struct replay replay = {
+        .kv = kv, .takeover = takeover, .log = kv->shard->index, .log_count = log_count};
     struct status st;
     TRY(open_slices(task, kv));
     if (!takeover) {
-        TRY(log_open_own(task, kv, &replay));
+        st = log_open_own(task, kv, &replay);
+        if (status_is(st, E_DATA_CORRUPTED) && kv->slice_count > 0) {
+            TRY(log_set_aside(task, kv, st));
+            TRY(log_open_own(task, kv, NULL));
+        }
+        TRY(st);
     } else {
         for (uint32_t i = 0; i < log_count; i++) {
             const char *dir = arena_printf(task->arena, "%s/log-%u", kv->node->dir, i);
@@ -251,13 +303,14 @@ struct status recovery_replay(
             st = disk_list(task, dir, &names);
             if (status_is(st, E_UNDEFINED_FILE)) continue;
             TRY(st);
+            replay.log = i;
             TRY(log_writer_scan(task, dir, replay_record, &replay));
         }
         st = STATUS_OK;
     }
     for (uint32_t i = 0; i < kv->slice_count; i++) {
         TRY(slice_replay_end(kv->slices[i]));
-        if (takeover) TRY(slice_checkpoint(task, kv->slices[i]));
+        if (takeover) TRY(log_give_up(task, kv->slices[i]));
     }
     if (replay.records > 0)
         log_info(0, "storage: %llu log records replayed", (unsigned long long)replay.records);

@@ -360,6 +360,7 @@ struct status slice_open(struct task *task, struct kv_shard *kv,
                                    .hooks = &slice_log_hooks,
                                    .arg = slice,
                                });
+    TRY(slice_left_load(slice));
     *opened = slice;
     return STATUS_OK;
 out:
@@ -385,6 +386,7 @@ struct status slice_start(struct task *task, struct slice *slice)
     }
     slice->running = true;
     TRY(raft_log_start(&slice->log, slice->kv->log, slice->kv->raft));
+    slice->left_position = log_writer_appended(slice->kv->log);
     slice->started = true;
 out:
     return st;
@@ -401,9 +403,11 @@ struct status slice_checkpoint(struct task *task, struct slice *slice)
     log_position position = slice->applied_position;
     uint64_t bytes = slice->bytes_since_checkpoint;
     if (index == slice->checkpoint_index) return STATUS_OK;
+    struct status st = slice_left_drop(slice);
+    if (failed(st)) return st;
     slice->checkpointing = true;
     slice->own_tasks++;
-    struct status st = store_checkpoint(task, slice->store);
+    st = store_checkpoint(task, slice->store);
     slice->own_tasks--;
     slice->checkpointing = false;
     wait_queue_wake_all(&slice->idle_waiters, STATUS_OK);

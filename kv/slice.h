@@ -151,6 +151,8 @@ struct slice {
     uint8_t *parts; // Of a large entry, gathered so far; NULL: they are a proposal's of this node.
     uint32_t parts_size, parts_total; // total 0: none is open.
     uint32_t held;                    // Applying waits.
+    bool has_left;                    // In the store, of a former log (slice_left.c).
+    log_position left_position;       // Up to here the log must be durable to do without it.
     bool receiving, installing;       // A snapshot: kv/snapshot.h.
     uint32_t damaged_member;          // Leader: a member that lost what it had promised; 0: none.
     uint64_t load_count, load_seen, load_since_ns, load_rate; // Requests: kv_replica_look.

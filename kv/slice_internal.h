@@ -182,6 +182,14 @@ CHECKED struct status slice_tenant_load(
     struct slice *slice, uint64_t tenant, struct slice_tenant *loaded);
 CHECKED struct status slice_tenant_put(struct slice *slice, const struct slice_tenant *tenant);
 
+// --- slice_left.c
+// Puts what replay has left for consensus into the store; *any false: there is nothing.
+CHECKED struct status slice_left_save(struct slice *slice, bool *any);
+// Before replay: what an earlier start put there.
+CHECKED struct status slice_left_load(struct slice *slice);
+// Once it is durable in the log.
+CHECKED struct status slice_left_drop(struct slice *slice);
+
 // --- slice_read.c
 // Waits until nothing pending at or below `ts` is left in the span; raises read_high; checks the GC threshold.
 CHECKED struct status slice_read_begin(struct task *task, struct slice *slice, uint64_t tenant,
@@ -191,6 +199,7 @@ CHECKED struct status slice_read_begin(struct task *task, struct slice *slice, u
 enum meta_letter {
     META_APPLIED = 'a',
     META_TENANT = 'n',
+    META_LEFT = 'l', // slice_left.c
     META_PREPARED = 'p',
     META_RECORD = 't',
     META_NAMED = 'x',

@@ -4,6 +4,7 @@
 // queue; restarts, lost leaders, and the one voter that needs nobody.
 #include "tests/unit/harness.h"
 
+#include "core/arena.h"
 #include "kv/raft_log.h"
 #include "kv/raft_transport.h"
 
@@ -129,6 +130,45 @@ Test(raft_log, replay_refuses_a_stream_with_a_gap_or_falling_terms)
     cr_expect(status_is(replay(gap, 2, &three, 0, &committed, &term), E_DATA_CORRUPTED));
     cr_expect(status_is(replay(falls, 2, &three, 0, &committed, &term), E_DATA_CORRUPTED));
     cr_expect(status_is(replay(kind, 1, &three, 0, &committed, &term), E_DATA_CORRUPTED));
+}
+
+Test(raft_log, what_replay_leaves_for_consensus_survives_the_end_of_its_log)
+{
+    static const struct raft_log_hooks hooks;
+    const struct raft_log_options options = {.slice = SLICE,
+        .self = 1,
+        .config = {.count = 3, .members = {{.node = 1}, {.node = 2}, {.node = 3}}},
+        .hooks = &hooks};
+    struct raft_log one, two;
+    struct arena arena;
+    struct buffer left, again;
+    arena_init(&arena, NULL);
+    buffer_init(&left, &arena);
+    buffer_init(&again, &arena);
+    raft_log_init(&one, &options);
+    raft_log_left_encode(&one, &left);
+    cr_expect_eq(left.size, 0);
+    uint8_t hard[20] = {9, [8] = 2};
+    const struct log_record records[] = {{.index = 1, .term = 3, .payload = BYTES_LITERAL("one")},
+        {.index = 2, .term = 3, .payload = BYTES_LITERAL("")},
+        {.index = 0, .payload = bytes_of(hard, sizeof hard)},
+        {.index = 3, .term = 9, .payload = BYTES_LITERAL("three")}};
+    for (size_t i = 0; i < 4; i++)
+        cr_assert(!failed(raft_log_replay(&one, &records[i], i + 1)));
+    raft_log_left_encode(&one, &left);
+    raft_log_init(&two, &options);
+    cr_assert(!failed(raft_log_left_decode(&two, buffer_bytes(&left))));
+    raft_log_left_encode(&two, &again);
+    cr_expect(bytes_equal(buffer_bytes(&left), buffer_bytes(&again)));
+    raft_log_fini(&two);
+    for (size_t size = 0; size < left.size; size++) {
+        raft_log_init(&two, &options);
+        struct status st = raft_log_left_decode(&two, bytes_of(left.data, size));
+        cr_expect(failed(st) || size == 20 || size == 44 || size == 65, "cut at %zu", size);
+        raft_log_fini(&two);
+    }
+    raft_log_fini(&one);
+    arena_fini(&arena);
 }
 
 // --- three replicas in one process ---------------------------------------------------------------
