@@ -10,6 +10,7 @@
 
 #include "tools/client.h"
 #include "tools/commands.h"
+#include "tools/demo_nodes.h"
 #include "tools/server.h"
 #include "tools/workload.h"
 
@@ -75,6 +76,41 @@ out:
     return st;
 }
 
+// --- several nodes ---------------------------------------------------------------------------------------
+
+struct demo_cluster {
+    struct demo *demo;
+    struct pgclient_options connect;
+    const char *database;
+};
+
+static struct status load_example(struct task *task, void *arg)
+{
+    struct demo_cluster *cluster = arg;
+    const struct workload *workload = workload_find(cluster->demo->workload);
+    struct workload_options options;
+    workload_options_init(&options);
+    cluster->database = workload->database;
+    return workload_load(task, workload, &options, &cluster->connect, true);
+}
+
+static struct status serving_nodes(const char *const *addresses, void *arg)
+{
+    struct demo *demo = arg;
+    struct demo_cluster cluster = {.demo = demo,
+        .connect = {.ssl = PGCLIENT_SSL_DISABLE, .user = "root", .host_count = 1},
+        .database = "defaultdb"};
+    struct status st = STATUS_OK;
+    cluster.connect.hosts[0] = "localhost";
+    cluster.connect.ports[0] = (uint16_t)strtoul(strrchr(addresses[0], ':') + 1, NULL, 10);
+    if (!demo->empty) TRY(client_run(load_example, &cluster, 1));
+    struct demo_shell call = {.demo = demo};
+    snprintf(call.url, sizeof call.url, "postgresql://root@%s/%s?sslmode=disable", addresses[0], cluster.database);
+    run_shell(&call);
+out:
+    return st;
+}
+
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
     (void)info, (void)kind, (void)walk;
@@ -96,7 +132,7 @@ int command_demo(int argc, char **argv)
         {.name = "empty", .kind = FLAG_BOOL, .value = &demo.empty, .help = "no example database"},
         {.name = "no-example-database", .kind = FLAG_BOOL, .value = &demo.empty, .help = "the same", .hidden = true},
         {.name = "insecure", .kind = FLAG_BOOL, .value = &insecure, .help = "always on: the demo serves this machine alone", .hidden = true},
-        {.name = "nodes", .kind = FLAG_U64, .value = &nodes, .help = "nodes", .min = 1, .max = 1},
+        {.name = "nodes", .kind = FLAG_U64, .value = &nodes, .help = "processes that are nodes of the cluster", .min = 1, .max = DEMO_NODES_MAX},
         {.name = "sql-port", .kind = FLAG_U64, .value = &demo.sql_port, .help = "0: any", .max = 65535},
         {.name = "http-port", .kind = FLAG_U64, .value = &demo.http_port, .help = "0: any", .max = 65535},
         {.name = "shards", .kind = FLAG_U64, .value = &demo.shards, .help = "shards (threads); 0: one a core", .max = 256},
@@ -118,6 +154,18 @@ int command_demo(int argc, char **argv)
     if (mkdtemp(folder) == NULL) {
         fprintf(stderr, "ERROR: cannot make a folder in /tmp\n");
         exit_code = 1;
+        goto out;
+    }
+    if (nodes > 1) {
+        struct demo_nodes_options many = {.folder = folder,
+            .count = (uint32_t)nodes,
+            .sql_port = demo.sql_port,
+            .shards = demo.shards == 0 ? 1 : demo.shards,
+            .quiet = demo.execute != NULL};
+        struct status done = demo_nodes_run(&arena, &many, serving_nodes, &demo);
+        if (failed(done)) print_failure(done);
+        exit_code = failed(done) ? 1 : demo.exit_code;
+        nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         goto out;
     }
     struct server_options options = {.arena = &arena,

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Several real processes: they become a cluster, serve any session, tell each other of changes, and see who is gone."""
+import os
+import subprocess
 import unittest
 
 import psycopg2
 
-from cluster import wait_until
+from cluster import DEADLINE_S, ISOPOD, wait_until
 from nodes import Nodes
 
 
@@ -103,6 +105,17 @@ class Several(unittest.TestCase):
             self.assertIn("belongs to no cluster yet", nodes.command("node", "status", node=2, check=False))
             nodes[1].stop()
             nodes[2].stop()
+
+
+class Demo(unittest.TestCase):
+    def test_demo_with_three_nodes(self):
+        environment = dict(os.environ)
+        environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+        done = subprocess.run([ISOPOD, "demo", "bank", "--nodes", "3", "--format", "csv", "-e",
+                               "SELECT count(*) FROM bank.bank"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=DEADLINE_S * 2, env=environment)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertEqual(done.stdout.decode().split(), ["count", "1000"])
 
 
 if __name__ == "__main__":
