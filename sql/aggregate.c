@@ -396,6 +396,17 @@ static const struct function table[] = {
 };
 // clang-format on
 
+static const struct aggregate_ops count_rows_ops = {.state_bytes = sizeof(int64_t),
+    .step = count_step,
+    .merge = count_merge,
+    .final = count_value,
+    .takes_null = true};
+const struct function aggregate_count_rows = {.name = "count",
+    .kind = FUNCTION_AGGREGATE,
+    .oid = 2803,
+    .result = TYPE_INT8,
+    .aggregate = &count_rows_ops};
+
 void aggregates_register(void)
 {
     function_register(table, TABLE_COUNT(table));

@@ -264,6 +264,15 @@ CHECKED struct status bind_targets(struct binder *binder, struct scope *scope,
 CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scope,
     const struct sort_list *order_by, const struct expr *limit, const struct expr *offset,
     bool with_ties, struct query *query);
+// bind_ordered.c: WITHIN GROUP.
+bool bind_is_hypothetical(const struct function_expr *call);
+CHECKED struct status bind_hypothetical(struct binder *binder, struct scope *scope,
+    const struct expr *expr, struct scalar **args, struct scalar **out);
+CHECKED struct status bind_ordered_args(struct binder *binder, struct scope *scope,
+    const struct function_expr *call, struct scalar ***args, struct type **types, uint32_t *count);
+struct rel_aggregate *bind_add_aggregate(
+    struct binder *binder, struct select_level *level, const struct rel_aggregate *aggregate);
+
 // bind_group.c
 CHECKED struct status bind_grouping(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);

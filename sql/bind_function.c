@@ -22,17 +22,17 @@ out:
 }
 
 static struct status resolve(struct binder *binder, const struct expr *expr,
-    const struct type *types, struct function_match *match)
+    const struct type *types, uint32_t count, struct function_match *match)
 {
     const struct function_expr *call = expr->function;
     *match = (struct function_match){0};
     struct status st = function_resolve_any(
-        binder->arena, call->schema, call->name, types, call->args.count, match);
+        binder->arena, call->schema, call->name, types, count, match);
     if (failed(st) && !status_is(st, E_UNDEFINED_FUNCTION))
         return bind_at(binder, st, expr->position);
     if (match->function == NULL && !failed(st))
         st = function_resolve(binder->arena, FUNCTION_SCALAR, call->schema, call->name, types,
-            call->args.count, match);
+            count, match);
     return bind_at(binder, st, expr->position);
 }
 
@@ -71,7 +71,7 @@ static bool same_aggregate(const struct rel_aggregate *a, const struct rel_aggre
     return true;
 }
 
-static struct rel_aggregate *add_aggregate(
+struct rel_aggregate *bind_add_aggregate(
     struct binder *binder, struct select_level *level, const struct rel_aggregate *aggregate)
 {
     for (uint32_t i = 0; i < level->aggregate_count; i++)
@@ -110,27 +110,36 @@ static struct status bind_aggregate(struct binder *binder, struct scope *scope,
     struct status st = STATUS_OK;
     const struct function_expr *call = expr->function;
     TRY(aggregate_allowed(binder, scope, expr));
-    if (call->within_group)
-        return bind_unsupported(binder, expr->position, "an ordered-set aggregate (WITHIN GROUP)");
+    bool ordered = match->function->aggregate->ordered_set;
+    uint32_t count = call->args.count + (call->within_group ? call->order_by.count : 0);
+    if (ordered != call->within_group)
+        return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE,
+            ordered ? "WITHIN GROUP is required for ordered-set aggregate %s"
+                    : "%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP",
+            call->name);
     struct rel_aggregate aggregate = {.function = match->function,
         .args = args,
-        .arg_count = call->args.count,
+        .arg_count = count,
+        .direct_count = ordered ? call->args.count : 0,
         .distinct = call->distinct,
         .type = match->result};
-    TRY(bind_coerce_args(binder, args, call->args.count, match));
+    TRY(bind_coerce_args(binder, args, count, match));
     scope->level->in_aggregate = true;
     st = bind_aggregate_order(binder, scope, call, &aggregate);
     if (!failed(st) && call->filter != NULL)
         st = bind_condition(binder, scope, call->filter, "FILTER", &aggregate.filter);
     scope->level->in_aggregate = false;
     TRY(st);
+    // It computes with the values that are sorted.
+    for (uint32_t i = 0; ordered && i < aggregate.order_count; i++)
+        aggregate.order[i].scalar = args[call->args.count + i];
     if (aggregate.distinct)
         for (uint32_t i = 0; i < aggregate.arg_count; i++)
             if (!type_is_ordered(args[i]->type.oid))
                 return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
                     "could not identify an equality operator for type %s",
                     bind_type_text(binder, args[i]->type));
-    struct rel_aggregate *added = add_aggregate(binder, scope->level, &aggregate);
+    struct rel_aggregate *added = bind_add_aggregate(binder, scope->level, &aggregate);
     *out = scalar_var(binder->arena, added->var, added->type, expr->position);
 
 out:
@@ -193,6 +202,7 @@ struct status bind_from_call(
     struct scalar **args;
     struct type *types;
     struct function_match match;
+    uint32_t count = expr->kind == EXPR_FUNCTION ? expr->function->args.count : 0;
     if (expr->kind != EXPR_FUNCTION) { // CURRENT_DATE and its family, casts.
         call->args = ARENA_ARRAY(binder->arena, struct scalar *, 1);
         call->arg_count = 1;
@@ -200,7 +210,7 @@ struct status bind_from_call(
         return bind_unsupported(binder, expr->position, "an expression in FROM");
     }
     TRY(bind_args(binder, scope, expr->function, &args, &types));
-    TRY(resolve(binder, expr, types, &match));
+    TRY(resolve(binder, expr, types, count, &match));
     if (match.function->kind == FUNCTION_AGGREGATE)
         return bind_error(binder, expr->position, E_GROUPING_ERROR,
             "aggregate functions are not allowed in functions in FROM");
@@ -297,8 +307,10 @@ struct status bind_function(
     if (call->variadic)
         return bind_unsupported(binder, expr->position, "VARIADIC in a call");
     bool aggregate = scope->level != NULL && !scope->level->in_aggregate && call->over == NULL &&
-                     may_be_aggregate(call);
+                     (call->within_group || may_be_aggregate(call));
     bool sets_allowed = scope->sets_allowed;
+    uint32_t count = call->args.count;
+    if (call->within_group && call->over == NULL) TRY(aggregate_allowed(binder, scope, expr));
     if (call->over != NULL) {
         TRY(bind_window_allowed(binder, scope, expr));
         scope->level->no_windows = bind_window_nested();
@@ -306,13 +318,21 @@ struct status bind_function(
     }
     if (aggregate) scope->level->in_aggregate = true;
     st = bind_args(binder, scope, call, &args, &types);
+    if (!failed(st) && call->within_group && !bind_is_hypothetical(call))
+        st = bind_ordered_args(binder, scope, call, &args, &types, &count);
     if (aggregate) scope->level->in_aggregate = false;
     if (call->over != NULL) {
         scope->level->no_windows = NULL;
         scope->sets_allowed = sets_allowed;
     }
     TRY(st);
-    st = resolve(binder, expr, types, &match);
+    if (bind_is_hypothetical(call)) {
+        if (call->over != NULL)
+            return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
+                "OVER is not supported for ordered-set aggregate %s", call->name);
+        return bind_hypothetical(binder, scope, expr, args, out);
+    }
+    st = resolve(binder, expr, types, count, &match);
     if (failed(st)) {
         bool done = false;
         struct status cast_status = bind_type_call(binder, expr, args, out, &done);

@@ -463,6 +463,11 @@ static struct status replace_all(struct binder *binder, struct select_build *bui
         for (uint32_t a = 0; a < build->level.sets[i].arg_count; a++)
             TRY(group_replace(binder, build, &build->level.sets[i].args[a]));
     if (build->having != NULL) TRY(group_replace(binder, build, &build->having));
+    for (uint32_t i = 0; i < build->level.aggregate_count; i++)
+        for (uint32_t a = 0; a < build->level.aggregates[i].direct_count; a++) {
+            struct scalar *only_checked = build->level.aggregates[i].args[a];
+            TRY(group_replace(binder, build, &only_checked));
+        }
     for (uint32_t i = 0; i < build->level.window_count; i++)
         TRY(group_window(binder, build, &build->level.windows[i]));
 

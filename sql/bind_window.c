@@ -372,8 +372,9 @@ static struct status check_call(
     if (call->distinct)
         return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
             "DISTINCT is not implemented for window functions");
-    if (call->within_group)
-        return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE,
+    if (call->within_group || (aggregate && match->function->aggregate->ordered_set))
+        return bind_error(binder, expr->position,
+            aggregate ? E_FEATURE_NOT_SUPPORTED : E_WRONG_OBJECT_TYPE,
             aggregate ? "OVER is not supported for ordered-set aggregate %s"
                       : "window function %s cannot have WITHIN GROUP",
             call->name);

@@ -62,6 +62,7 @@ struct aggregate_ops {
     struct status (*step)(struct function_call *call, void *state, const struct datum *args);
     struct status (*merge)(struct function_call *call, void *state, const void *other);
     struct status (*final)(struct function_call *call, void *state, struct datum *result);
+    bool ordered_set; // WITHIN GROUP: its rows come sorted by the arguments after the direct ones.
     bool takes_null; // Otherwise rows with a NULL argument are skipped (count(x), sum...).
 };
 
@@ -98,6 +99,9 @@ struct function {
     int32_t (*typmod)(const struct type *args, uint32_t count);
     const char *schema;    // NULL: pg_catalog.
 };
+
+// count(*) of whatever arguments, NULL ones too: for counts of distinct rows.
+extern const struct function aggregate_count_rows;
 
 void function_register(const struct function *table, uint32_t count);
 void function_register_builtin(void); // All of this layer's tables; once.

@@ -100,6 +100,7 @@ struct status number_underflow(void);
     X(functions_extract) \
     X(aggregates) \
     X(aggregates_number) \
+    X(aggregates_ordered) \
     X(functions_text) \
     X(functions_regex) \
     X(functions_set) \

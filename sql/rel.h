@@ -56,6 +56,7 @@ struct rel_aggregate { // var = function(args)
     const struct function *function;
     struct scalar **args;
     uint32_t arg_count;
+    uint32_t direct_count; // Of an ordered-set aggregate: arguments that are one for a group.
     struct scalar *filter; // Or NULL.
     bool distinct;
     struct rel_order *order; // ORDER BY inside of the call.
