@@ -191,6 +191,7 @@ struct status status_from_errno_in(struct arena *arena, int error, const char *w
 #define E_INVALID_TABLE_DEFINITION SQLSTATE('4', '2', 'P', '1', '6')
 #define E_INVALID_OBJECT_DEFINITION SQLSTATE('4', '2', 'P', '1', '7')
 #define E_INDETERMINATE_DATATYPE SQLSTATE('4', '2', 'P', '1', '8')
+#define E_INVALID_CURSOR_DEFINITION SQLSTATE('4', '2', 'P', '1', '1')
 #define E_WINDOWING_ERROR SQLSTATE('4', '2', 'P', '2', '0')
 #define E_INSUFFICIENT_RESOURCES SQLSTATE('5', '3', '0', '0', '0')
 #define E_DISK_FULL SQLSTATE('5', '3', '1', '0', '0')

@@ -3,6 +3,7 @@
 // INSERT, UPSERT, UPDATE and DELETE.
 #include "core/invariant.h"
 #include "sql/bind.h"
+#include "sql/cursor.h"
 #include "sql/privilege.h"
 
 #define E_GENERATED_ALWAYS SQLSTATE('4', '2', '8', 'C', '9')
@@ -509,6 +510,73 @@ struct change { // What UPDATE and DELETE have in common.
     struct update_plan *plan;
 };
 
+// The key of the cursor's current row, one of its columns, at run time.
+static struct status current_key(
+    struct function_call *call, const struct datum *args, struct datum *result)
+{
+    if (call->session == NULL) return status_make(E_INTERNAL, "no session");
+    const char *name = arena_string(call->arena, datum_as_bytes(args[0]));
+    const char *table = arena_string(call->arena, datum_as_bytes(args[2]));
+    return cursor_current_key(call->session, name, (uint32_t)args[1].integer, table,
+        (uint32_t)args[3].integer, result);
+}
+
+static struct scalar *key_call(struct binder *binder, const struct change *change,
+    const char *cursor, const struct column_desc *column, uint32_t key)
+{
+    static const type_oid arg_types[] = {TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT4};
+    const struct table_desc *table = change->relation->table;
+    struct function *function = ARENA_NEW(binder->arena, struct function);
+    *function = (struct function){.name = "current_of",
+        .kind = FUNCTION_SCALAR,
+        .result = column->type.oid,
+        .args = arg_types,
+        .arg_count = 4,
+        .strict = true,
+        .volatility = FUNCTION_STABLE,
+        .fn = current_key};
+    struct scalar *call =
+        scalar_with_args(binder->arena, SCALAR_CALL, column->type, POSITION_NONE, 4);
+    call->function = function;
+    const struct datum values[] = {datum_text(arena_strdup(binder->arena, cursor)),
+        datum_int(table->id), datum_text(table->name), datum_int(key)};
+    for (uint32_t i = 0; i < 4; i++)
+        call->args[i] =
+            scalar_const(binder->arena, TYPE_OF(arg_types[i]), values[i], POSITION_NONE);
+    return call;
+}
+
+// WHERE CURRENT OF c: by the primary key of c's row.
+static struct status bind_current_of(
+    struct binder *binder, struct change *change, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = change->relation->table;
+    const struct index_desc *primary = &table->indexes[0];
+    *out = NULL;
+    for (uint32_t k = 0; k < primary->column_count; k++)
+        for (uint32_t c = 0; c < table->column_count; c++) {
+            struct scalar *equal;
+            if (table->columns[c].id != primary->columns[k].column_id) continue;
+            struct scalar *value = key_call(
+                binder, change, change->where->current_of.cursor, &table->columns[c], k);
+            TRY(bind_operator(binder, "=",
+                bind_var(binder, change->scan->scan.base + c, POSITION_NONE), value,
+                POSITION_NONE, &equal));
+            *out = scalar_and(binder->arena, *out, equal);
+        }
+
+out:
+    return st;
+}
+
+static struct status bind_change_where(
+    struct binder *binder, struct change *change, struct scalar **where)
+{
+    if (change->where->kind == EXPR_CURRENT_OF) return bind_current_of(binder, change, where);
+    return bind_condition(binder, &change->scope, change->where, "WHERE", where);
+}
+
 static struct status bind_change_input(struct binder *binder, struct change *change)
 {
     struct status st = STATUS_OK;
@@ -532,7 +600,7 @@ static struct status bind_change_input(struct binder *binder, struct change *cha
         change->plan->materialize = true;
     }
     if (change->where != NULL) {
-        TRY(bind_condition(binder, scope, change->where, "WHERE", &where));
+        TRY(bind_change_where(binder, change, &where));
         change->rel = rel_filter(binder->arena, change->rel, where);
         change->plan->materialize |= scalar_has_subquery(where);
         change->relation->privileges |= PRIVILEGE_SELECT;

@@ -915,7 +915,9 @@ struct status bind_expr(
     case EXPR_GROUPING_SET:
         return bind_unsupported(binder, expr->position, "GROUPING SETS, ROLLUP or CUBE");
     case EXPR_NAMED_ARGUMENT: return bind_unsupported(binder, expr->position, "a named argument");
-    case EXPR_CURRENT_OF: return bind_unsupported(binder, expr->position, "WHERE CURRENT OF");
+    case EXPR_CURRENT_OF:
+        return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
+            "WHERE CURRENT OF is not supported for this place");
     }
     return STATUS_OK;
 }

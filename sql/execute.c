@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "core/shard.h"
 #include "sql/as_of.h"
+#include "sql/cursor.h"
 #include "sql/deparse.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
@@ -66,6 +67,7 @@ void session_statements_txn_end(struct task *task, struct session *session)
 void session_statements_close(struct task *task, struct session *session)
 {
     session_statements_txn_end(task, session);
+    cursors_close(task, session);
     prepared_remove_all(session);
     free(session->statements);
     session->statements = NULL;
@@ -270,7 +272,9 @@ struct status prepared_make(struct task *task, struct session *session, struct b
                 "%s is not supported", statement_name(statement)));
     }
     TRY(refuse_in_failed(session, prepared));
-    if (prepared->handler != NULL) {
+    if (statement->tag == STATEMENT_DECLARE_CURSOR) {
+        TRY(cursor_param_types(task, session, prepared));
+    } else if (prepared->handler != NULL) {
         TRY(inner_parameters(task, session, prepared, declared_count));
     } else {
         TRY(session_begin_if_idle(task, session));
@@ -311,7 +315,8 @@ struct status prepared_describe(struct task *task, struct session *session,
                 task, session, &prepared->arena, prepared, NULL, NULL);
             TRY(prepared->handler->describe(&context, &prepared->columns, &prepared->column_count));
         }
-        prepared->described = true;
+        // The cursor of a FETCH may be another the next time.
+        prepared->described = prepared->statement->tag != STATEMENT_FETCH;
     }
     *columns = prepared->columns;
     *count = prepared->column_count;
@@ -420,6 +425,9 @@ static struct status start(struct task *task, struct session *session, struct ex
     struct status st;
     struct prepared *prepared = execution->prepared;
     TRY(check_writable(session, prepared));
+    bool writes = prepared->handler == NULL ? prepared->statement->tag != STATEMENT_SELECT
+                                            : prepared->statement->tag == STATEMENT_COPY;
+    if (writes) TRY(cursors_before_write(task, session));
     if (prepared->handler == NULL) {
         execution->built = prepared->built;
         execution->built->references++;

@@ -56,6 +56,8 @@ struct portal {
 struct session_statements {
     struct prepared *prepared;
     struct portal *portals;
+    struct cursor *cursors; // sql/cursor.h
+    uint64_t cursor_serial;
     uint32_t prepared_count, portal_count;
 };
 void session_statements_open(struct session *session);

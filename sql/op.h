@@ -17,6 +17,7 @@
 #include "sql/expr.h"
 #include "sql/rel.h"
 #include "sql/row.h"
+#include "sql/row_store.h"
 #include "sql/session.h"
 
 // Deepest path of operators and subqueries: each takes some hundred bytes of a fiber's stack.
@@ -337,31 +338,6 @@ void op_close(struct op *op);
 void op_alloc_columns(struct op *op, uint32_t count);
 
 // --- rows kept ---------------------------------------------------------------------------------------
-
-// Rows copied out of batches: `width` datums each, then bytes of what they point to.
-struct row_store {
-    struct arena arena;
-    const type_oid *types;
-    uint32_t width;
-    uint64_t count;
-    struct datum **rows;   // Pointers to them, in order of arrival; grows by doubling.
-    uint64_t capacity;
-};
-void row_store_init(
-    struct row_store *store, struct memory_account *account, const type_oid *types, uint32_t width);
-void row_store_reset(struct row_store *store);
-void row_store_fini(struct row_store *store);
-// Room for one row, its datums not yet set.
-struct datum *row_store_new(struct row_store *store);
-static inline void row_store_set(
-    struct row_store *store, struct datum *row, uint32_t column, struct datum value)
-{
-    if (!value.null && !type_is_by_value(store->types[column]))
-        value.data = arena_copy(&store->arena, datum_as_bytes(value)).data;
-    row[column] = value;
-}
-struct datum *row_store_add(
-    struct row_store *store, struct datum *const *columns, const uint32_t *map, uint32_t at);
 
 // A hash table from rows of key datums to numbers.
 struct row_hash {

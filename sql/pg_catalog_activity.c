@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "core/tls.h"
 #include "sql/datetime.h"
+#include "sql/cursor.h"
 #include "sql/execute.h"
 #include "sql/function_table.h"
 #include "sql/pg_catalog.h"
@@ -334,21 +335,29 @@ out:
     return st;
 }
 
+static struct status send_cursor(struct virtual_table_sink *sink, const char *name, struct bytes text,
+    const struct cursor *cursor)
+{
+    struct pg_row row;
+    pg_row_begin(&row, sink);
+    pg_put_text(&row, "name", name);
+    pg_put(&row, "statement", datum_bytes(text));
+    pg_put_bool(&row, "is_holdable", cursor != NULL && cursor->hold);
+    pg_put_bool(&row, "is_binary", cursor != NULL && cursor->binary);
+    pg_put_bool(&row, "is_scrollable", cursor != NULL && !cursor->no_scroll);
+    if (cursor != NULL) pg_put_int(&row, "creation_time", cursor->created_us);
+    return pg_row_send(&row);
+}
+
 ROWS(cursor_rows)
 {
     struct status st = STATUS_OK;
-    struct pg_row row;
     (void)task;
-    for (const struct portal *at = session->statements->portals; at != NULL; at = at->next) {
-        if (at->name == NULL || at->name[0] == 0) continue;
-        pg_row_begin(&row, sink);
-        pg_put_text(&row, "name", at->name);
-        pg_put(&row, "statement", datum_bytes(at->prepared->text));
-        pg_put_bool(&row, "is_holdable", false);
-        pg_put_bool(&row, "is_binary", false);
-        pg_put_bool(&row, "is_scrollable", false);
-        TRY(pg_row_send(&row));
-    }
+    for (const struct portal *at = session->statements->portals; at != NULL; at = at->next)
+        if (at->name != NULL && at->name[0] != 0)
+            TRY(send_cursor(sink, at->name, at->prepared->text, NULL));
+    for (const struct cursor *at = session->statements->cursors; at != NULL; at = at->next)
+        TRY(send_cursor(sink, at->name, at->text, at));
 out:
     return st;
 }

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/text.h"
+#include "sql/cursor.h"
 #include "sql/parse.h"
 #include "sql/pgwire_conn.h"
 #include "sql/vars.h"
@@ -79,6 +80,11 @@ static struct status sink_columns(struct task *task, struct result_sink *sink,
     (void)task;
     self->columns = columns;
     self->column_count = count;
+    if (sink->binary && self->describes) {
+        uint8_t *formats = arena_alloc(&self->wire->session->statement_arena, count + 1u);
+        memset(formats, 1, count + 1u);
+        self->formats = formats;
+    }
     if (self->describes && !self->described)
         wire_row_description(&self->wire->out, columns, count, self->formats);
     self->described = true;
@@ -446,6 +452,10 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
             wire_u32(&wire->out, oid == 0 ? TYPE_TEXT : oid);
         }
         wire_end(&wire->out, start);
+    } else if (kind == 'P' && cursor_find(session, name) != NULL) {
+        const struct cursor *cursor = cursor_find(session, name);
+        wire_row_description(&wire->out, cursor->columns, cursor->column_count, NULL);
+        goto out;
     } else if (kind == 'P') {
         struct portal *portal = find_portal_or_fail(session, name, &st);
         if (portal == NULL) goto out;

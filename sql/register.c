@@ -4,6 +4,7 @@
 #include "core/shard.h"
 #include "sql/announce.h"
 #include "sql/catalog.h"
+#include "sql/cursor.h"
 #include "sql/ddl.h"
 #include "sql/deferred.h"
 #include "sql/execute.h"
@@ -23,6 +24,7 @@ void sql_register(void)
     function_register_builtin();
     session_statements_register();
     temp_register();
+    cursor_register();
     deferred_register(); // Before schema changes announce themselves.
     ddl_register();
     pg_catalog_register();

@@ -82,6 +82,7 @@ struct savepoint {
     struct savepoint *next;
     const char *name;
     uint64_t kv;
+    uint64_t cursor_serial; // Of the last cursor before it.
 };
 
 struct session_options {

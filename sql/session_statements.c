@@ -12,6 +12,7 @@
 #include "sql/as_of.h"
 #include "sql/catalog.h"
 #include "sql/copy.h"
+#include "sql/cursor.h"
 #include "sql/deparse.h"
 #include "sql/execute.h"
 #include "sql/parse.h"
@@ -180,6 +181,7 @@ static struct status savepoint_execute(struct statement_context *context)
     struct savepoint *savepoint = ARENA_NEW(&session->txn_arena, struct savepoint);
     savepoint->name = arena_strdup(&session->txn_arena, context->statement->as.transaction->name);
     savepoint->kv = kv_txn_savepoint(session->txn);
+    savepoint->cursor_serial = session->statements->cursor_serial;
     savepoint->next = session->savepoints;
     session->savepoints = savepoint;
     return st;
@@ -207,6 +209,7 @@ static struct status rollback_to_execute(struct statement_context *context)
         TRY(status_make(E_INVALID_SAVEPOINT, "the transaction has been rolled back already"));
     kv_txn_rollback_to(session->txn, savepoint->kv);
     catalog_view_rolled_back(session->catalog);
+    cursors_rolled_back_to(context->task, session, savepoint->cursor_serial);
     session->savepoints = savepoint;
     if (session->txn_state == TXN_FAILED) session->txn_state = TXN_OPEN;
 out:
@@ -499,6 +502,7 @@ static struct status discard_execute(struct statement_context *context)
     struct session *session = context->session;
     if (context->statement->as.discard->what == DISCARD_ALL) {
         session_statements_txn_end(context->task, session);
+        cursors_close(context->task, session);
         prepared_remove_all(session);
         vars_reset_all(session);
         sequence_session_reset(session);

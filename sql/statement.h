@@ -29,6 +29,7 @@ struct result_sink {
     // Hands on what was taken so far, to a client that waits for it: for results without an end. May be NULL.
     struct status (*flush)(struct task *task, struct result_sink *sink);
     uint64_t rows_sent;
+    bool binary; // Set before columns(): a cursor asks for binary forms, where the client has not.
 };
 
 struct statement_context {
