@@ -381,6 +381,11 @@ bool sim_node_stopping(const struct sim_node *sim_node)
     return sim_node->node != NULL && sim_node->stopping;
 }
 
+uint32_t sim_node_in_flight(const struct sim_node *sim_node)
+{
+    return sim_node->in_flight;
+}
+
 const char *sim_node_address(const struct sim_node *sim_node)
 {
     return sim_node->address;

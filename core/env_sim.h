@@ -75,6 +75,8 @@ void sim_task_start(struct sim_node *sim_node, uint32_t shard, const struct task
 // NULL while it is down.
 struct node *sim_node_running(struct sim_node *sim_node);
 bool sim_node_stopping(const struct sim_node *sim_node);
+// Operations whose completion is still to come: a stopping node waits for them.
+uint32_t sim_node_in_flight(const struct sim_node *sim_node);
 const char *sim_node_address(const struct sim_node *sim_node); // "10.0.0.1"
 // Kill -9 and power loss in one: everything but the disk is gone, at once.
 void sim_node_crash(struct sim_node *sim_node);

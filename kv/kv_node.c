@@ -146,7 +146,8 @@ static struct status store_make(struct kv_node *kv)
     } else {
         memcpy(store->cluster_id, kv->options.identity.cluster_id, sizeof store->cluster_id);
     }
-    for (uint64_t id = 1; id <= slices && !kv->options.joined; id++)
+    // Whoever is not the first node has joined, also when the start after that did not come to its end.
+    for (uint64_t id = 1; id <= slices && !kv->options.joined && store->node_id == 1; id++)
         recovery_replica_get(store, id)->state = RECOVERY_FOUNDED;
     return STATUS_OK;
 }
@@ -259,6 +260,7 @@ static struct status start_all(struct task *task, struct start *start)
     // A first start that did not get as far as the first key begins again.
     kv->is_new = !survey.has_data && !kv->options.joined && kv->store->node_id == 1;
     for (const struct kv_module *const *module = kv_modules; *module != NULL; module++) {
+        kv->modules_started++;
         if ((*module)->started != NULL) TRY((*module)->started(task, kv));
     }
     TRY(shard_call_all(task, shard_upkeep, NULL));
@@ -267,6 +269,7 @@ out:
 }
 
 static struct status shards_stop(struct task *task, bool drop);
+static void modules_stop(struct task *task, struct kv_node *kv);
 
 struct status kv_start(struct task *task, const struct kv_options *options)
 {
@@ -292,6 +295,7 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     start->store = kv->store;
     struct status st = start_all(task, start);
     if (failed(st)) {
+        modules_stop(task, kv);
         struct status stopped = shards_stop(task, true);
         (void)stopped.code; // The start's failure is the one to tell.
     }
@@ -375,14 +379,21 @@ static struct status shards_stop(struct task *task, bool drop)
     return st;
 }
 
+// As far as they were started.
+static void modules_stop(struct task *task, struct kv_node *kv)
+{
+    task_cancel_clear(task);
+    for (uint32_t i = kv->modules_started; i-- > 0;) {
+        if (kv_modules[i]->stopping != NULL) kv_modules[i]->stopping(task, kv);
+    }
+}
+
 struct status kv_stop(struct task *task)
 {
     struct kv_node *kv = kv_node_of(task->shard->node);
     invariant(task->shard->index == 0);
     if (kv == NULL) return STATUS_OK;
-    for (uint32_t i = module_count(); i-- > 0;) {
-        if (kv_modules[i]->stopping != NULL) kv_modules[i]->stopping(task, kv);
-    }
+    modules_stop(task, kv);
     return shards_stop(task, false);
 }
 

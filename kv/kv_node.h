@@ -36,6 +36,7 @@ struct kv_node {
     struct wait_queue store_waiters;
     slice_gc_limit_fn gc_limit;
     void *module_state[8]; // By kv_module.slot: once a node.
+    uint32_t modules_started; // By kv_start, from the first.
 };
 
 struct kv_shard {

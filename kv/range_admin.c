@@ -23,7 +23,8 @@
 struct ranges {
     bool changing; // On shard 0: one change at a time.
     struct wait_queue changes;
-    struct task *size_task;
+    struct task *size_task; // Once it runs.
+    bool size_started;      // Until it has ended.
     struct wait_queue size_ended;
     bool stopping;
 };
@@ -626,6 +627,7 @@ static void size_task_ended(struct task *task, struct status st, void *arg)
     (void)task;
     (void)st;
     ranges_of(kv)->size_task = NULL;
+    ranges_of(kv)->size_started = false;
     wait_queue_wake_all(&ranges_of(kv)->size_ended, STATUS_OK);
 }
 
@@ -755,7 +757,9 @@ static struct status size_start(struct task *task, void *arg)
         .ended = size_task_ended,
         .ended_arg = kv,
     };
-    return task_start(task->shard, &options);
+    struct status st = task_start(task->shard, &options);
+    if (!failed(st)) ranges_of(kv)->size_started = true;
+    return st;
 }
 
 static struct status range_started(struct task *task, struct kv_node *node)
@@ -782,16 +786,16 @@ out:
 
 static struct status size_stop(struct task *task, void *arg)
 {
-    struct status st = STATUS_OK;
     (void)arg;
     struct ranges *ranges = ranges_of(kv_shard_of(task->shard));
     ranges->stopping = true;
-    if (ranges->size_task != NULL) {
-        task_cancel(ranges->size_task, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    // It uses what is freed next: nothing cuts this wait short.
+    while (ranges->size_started) {
+        if (ranges->size_task != NULL)
+            task_cancel(ranges->size_task, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+        if (failed(task_wait(task, &ranges->size_ended))) task_cancel_clear(task);
     }
-    while (ranges->size_task != NULL) TRY(task_wait(task, &ranges->size_ended));
-out:
-    return st;
+    return STATUS_OK;
 }
 
 static void range_stopping(struct task *task, struct kv_node *node)

@@ -84,7 +84,8 @@ out:
         struct status stopped = kv_stop(task);
         if (!failed(st)) st = stopped;
     }
-    if (status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
+    // Another node's shutdown is no reason to end.
+    if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     return st;
 }
 

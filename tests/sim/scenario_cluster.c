@@ -115,3 +115,8 @@ SIM_SCENARIO(single, "one node under faults: nothing acknowledged is lost, histo
 {
     run_cluster(run, 1);
 }
+
+SIM_SCENARIO(cluster, "three nodes under faults: nothing acknowledged is lost, histories are serializable")
+{
+    run_cluster(run, 3);
+}

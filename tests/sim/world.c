@@ -133,6 +133,7 @@ void world_expect(
 {
     if (world->run->violated || world_run(world, done, arg, within_ns) || world->run->violated)
         return;
+    if (world->run->trace) world_tasks_print(world);
     sim_violation(world->run, "not within %.0f s: %s (%s)", (double)within_ns / 1e9, what,
         world->stuck_on == NULL ? "-" : world->stuck_on);
 }

@@ -74,6 +74,9 @@ void world_heal(struct world *world);
 // Stops all nodes gracefully and sees that they end.
 void world_stop(struct world *world);
 
+// What every task waits in, on standard error.
+void world_tasks_print(const struct world *world);
+
 // A task on the node; nothing when it is down.
 void world_spawn(
     struct world_node *node, uint32_t shard, const char *kind, task_fn fn, void *arg);
