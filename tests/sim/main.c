@@ -119,7 +119,7 @@ static bool is_chosen(const struct sim_scenario *one)
     if (line.script != NULL) return one->scripted && strcmp(line.script, one->name) == 0;
     if (line.cases) return one->scripted;
     if (line.scenario != NULL) return !one->scripted && strcmp(line.scenario, one->name) == 0;
-    return !one->scripted;
+    return !one->scripted && !one->requested;
 }
 
 static int run(void)

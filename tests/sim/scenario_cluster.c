@@ -116,7 +116,7 @@ SIM_SCENARIO(single, "one node under faults: nothing acknowledged is lost, histo
     run_cluster(run, 1);
 }
 
-SIM_SCENARIO(cluster, "three nodes under faults: nothing acknowledged is lost, histories are serializable")
+SIM_SCENARIO_ON_REQUEST(cluster, "three nodes under faults: nothing acknowledged is lost, histories are serializable")
 {
     run_cluster(run, 3);
 }

@@ -61,22 +61,24 @@ struct sim_run {
 struct sim_scenario {
     const char *name, *summary;
     void (*body)(struct sim_run *run);
-    bool scripted; // A case.
+    bool scripted;  // A case.
+    bool requested; // Runs only when it is named.
     struct sim_scenario *next;
 };
 void sim_scenario_add(struct sim_scenario *scenario);
 
-#define SIM_SCENARIO_OF(scenario_name, scenario_summary, is_scripted)                              \
+#define SIM_SCENARIO_OF(scenario_name, scenario_summary, ...)                                      \
     static void scenario_##scenario_name(struct sim_run *run);                                     \
     static struct sim_scenario scenario_##scenario_name##_record = {#scenario_name,                \
-        scenario_summary, scenario_##scenario_name, is_scripted, NULL};                            \
+        scenario_summary, scenario_##scenario_name, __VA_ARGS__, NULL};                            \
     __attribute__((constructor)) static void scenario_##scenario_name##_add(void)                  \
     {                                                                                              \
         sim_scenario_add(&scenario_##scenario_name##_record);                                      \
     }                                                                                              \
     static void scenario_##scenario_name(struct sim_run *run)
-#define SIM_SCENARIO(name, summary) SIM_SCENARIO_OF(name, summary, false)
-#define SIM_CASE(name, summary) SIM_SCENARIO_OF(name, summary, true)
+#define SIM_SCENARIO(name, summary) SIM_SCENARIO_OF(name, summary, false, false)
+#define SIM_SCENARIO_ON_REQUEST(name, summary) SIM_SCENARIO_OF(name, summary, false, true)
+#define SIM_CASE(name, summary) SIM_SCENARIO_OF(name, summary, true, false)
 
 // A simulation from the run's seed and a number that tells several of one run apart. `options` may
 // be NULL. The end folds its digest into the run's and frees it.
