@@ -7,6 +7,8 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/cluster_internal.h"
+#include "kv/kv_node.h"
+#include "kv/raft_transport.h"
 
 #define FANOUT 20u            // Nodes told in a tick: all of them in a small cluster.
 #define DIGEST_BYTES 36u
@@ -661,6 +663,15 @@ static void on_clock(struct rpc_watch *watch, struct shard *shard, uint32_t node
     if (known != NULL) known->node.clock_offset_ns = offset_ns;
 }
 
+// No connection is left: followers of what that node leads need not wait for a timeout. When it lives after all
+// it says so, and goes on leading.
+static void on_connection(struct rpc_watch *watch, struct shard *shard, uint32_t node, bool up)
+{
+    const struct kv_shard *kv = kv_shard_of(shard);
+    (void)watch;
+    if (!up && kv != NULL && kv->raft != NULL) raft_shard_node_down(kv->raft, node);
+}
+
 // A clock that is off from most others' by more than 80 % of the bound must not decide anything.
 static void clocks_check(struct cluster *cluster)
 {
@@ -744,6 +755,7 @@ void gossip_start(struct cluster *cluster)
     cluster->timer.fire = on_tick;
     timer_arm(shard, &cluster->timer, shard_now_ns(shard));
     cluster->rpc_watch.clock = on_clock;
+    cluster->rpc_watch.changed = on_connection;
     rpc_watch_add(cluster->node, &cluster->rpc_watch);
 }
 
