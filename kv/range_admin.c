@@ -704,11 +704,6 @@ static struct status range_slice_ready(struct task *task, struct slice *slice)
     slice->locks->arg = slice;
     TRY(validator_create(&slice->validator));
     TRY(range_set_create(&slice->ranges));
-    if (slice->id == SLICE_META) {
-        const struct range meta = {
-            .id = RANGE_META_ID, .span = range_meta_span(), .slice = SLICE_META, .generation = 1};
-        TRY(range_set_add(slice->ranges, &meta));
-    }
     TRY(range_record_load(slice));
     slice->range_observer =
         (struct slice_observer){.proposed = on_proposed, .applied = on_applied};

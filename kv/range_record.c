@@ -23,6 +23,12 @@ struct status range_record_load(struct slice *slice)
     uint32_t count;
     struct status st;
     arena_init(&arena, NULL);
+    range_set_clear(slice->ranges);
+    if (slice->id == SLICE_META) {
+        const struct range meta = {
+            .id = RANGE_META_ID, .span = range_meta_span(), .slice = SLICE_META, .generation = 1};
+        TRY(range_set_add(slice->ranges, &meta));
+    }
     TRY(slice_meta_list(slice, bytes_of(&letter, 1), &arena, &pairs, &count));
     for (uint32_t i = 0; i < count; i++) {
         struct range range;

@@ -12,7 +12,7 @@
 #include "kv/range.h"
 #include "kv/slice.h"
 
-// Fills slice->ranges from the store.
+// Makes slice->ranges what the store says, and the cluster's own span, which has no record.
 CHECKED struct status range_record_load(struct slice *slice);
 // From its return on the slice serves the range; ranges that overlap it are cut. Suspends, unless it does already.
 CHECKED struct status range_record_add(

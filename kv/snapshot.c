@@ -382,7 +382,6 @@ static struct status store_swap(struct slice *slice, struct store *store, const 
     slice->closed_next = HLC_ZERO;
     slice->closed_next_index = 0;
     TRY(slice_memory_load(slice));
-    range_set_clear(slice->ranges);
     TRY(range_record_load(slice));
     slice->checkpoint_index = mark->index;
     slice->checkpoint_position = 0;
