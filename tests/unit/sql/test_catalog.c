@@ -99,9 +99,10 @@ static struct status commit(struct task *task, struct session *session)
 {
     struct status st = STATUS_OK;
     bool changed = catalog_view_is_changed(session->catalog);
-    if (changed) TRY(catalog_announce_begin(task, TENANT));
+    uint64_t change;
+    if (changed) TRY(catalog_announce_begin(task, TENANT, &change));
     st = kv_txn_commit(task, session->txn, NULL);
-    if (changed) catalog_announce_end(task, TENANT);
+    if (changed) catalog_announce_end(task, TENANT, change);
     catalog_view_close(session->catalog);
 out:
     return st;
