@@ -16,6 +16,7 @@ struct kv_world;
 struct kv_world_options {
     uint32_t nodes;
     uint32_t shards, slices_per_shard; // 0: the seed says.
+    bool replicated; // Every slice gets a replica on every node.
     // On shard 0 of a node whose storage runs; then shard_serves on each shard. A failure stops the node.
     struct status (*serves)(struct task *task, struct world_node *node, struct kv_world *kv);
     struct status (*shard_serves)(struct task *task, struct world_node *node, struct kv_world *kv);
@@ -48,6 +49,5 @@ uint32_t kv_world_slices(struct task *task);
 struct world_node *kv_world_leader(struct kv_world *kv);
 // Every slice gets a server within so long.
 void kv_world_expect_serving(struct kv_world *kv, uint64_t within_ns);
-
 // The replica serves at this instant: it leads, and its lease holds by its own clock.
 bool kv_world_may_serve(const struct slice *slice);
