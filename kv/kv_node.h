@@ -20,6 +20,7 @@ enum kv_module_slot {
     KV_SLOT_RANGES,
     KV_SLOT_PROTECTED,
     KV_SLOT_PUSH,
+    KV_SLOT_PLACEMENT,
     KV_SLOT_NONE
 };
 

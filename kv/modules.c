@@ -4,6 +4,7 @@
 #include "kv/deadlock.h"
 #include "kv/feed.h"
 #include "kv/kv_node.h"
+#include "kv/placement.h"
 #include "kv/protected.h"
 #include "kv/push.h"
 #include "kv/range_admin.h"
@@ -17,5 +18,6 @@ const struct kv_module *const kv_modules[] = {
     &protected_module,
     &feed_module,
     &push_module,
+    &placement_module,
     NULL,
 };

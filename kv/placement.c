@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kv/placement.h"
+
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/rpc.h"
+#include "kv/client.h"
+#include "kv/range.h"
+#include "kv/replica_wire.h"
+#include "kv/slice_internal.h"
+
+#define PASS_NS UINT64_C(1000000000)
+#define PASS_SOON_NS UINT64_C(200000000) // After a step.
+#define STEP_NS UINT64_C(15000000000)
+#define LIST_NS UINT64_C(3000000000)
+#define STEPS_MAX 64u
+#define ZONE_FORMAT 1u
+
+static METRIC_DEFINE(metric_steps, "kv.placement.steps", METRIC_COUNTER, METRIC_COUNT, false,
+    "Changes of members and leaders that were brought about");
+static METRIC_DEFINE(metric_failures, "kv.placement.failures", METRIC_COUNTER, METRIC_COUNT, false,
+    "Changes of members and leaders that failed, to be tried again");
+
+static const uint8_t zone_key[] = {0x01, 'z'};
+static const uint8_t slice_key[] = {0x01, 's'};
+
+struct silence {
+    uint32_t node;
+    uint64_t since_ns;
+};
+
+struct placement {
+    struct task *task;
+    bool stop;
+    struct silence silent[CLUSTER_NODES_MAX];
+    uint32_t silent_count;
+};
+
+// --- the zone ----------------------------------------------------------------------------------------------
+
+static void zone_default(struct placement_zone *zone)
+{
+    *zone = (struct placement_zone){
+        .replicas = PLACEMENT_REPLICAS_DEFAULT, .dead_after_ns = PLACEMENT_DEAD_AFTER_NS};
+}
+
+static bool zone_text_take(struct bytes *in, char *out, size_t size)
+{
+    struct bytes text;
+    if (!wire_take_bytes(in, &text) || text.size >= size) return false;
+    if (text.size > 0) memcpy(out, text.data, text.size);
+    out[text.size] = 0;
+    return true;
+}
+
+static struct status zone_decode(struct bytes in, struct placement_zone *zone)
+{
+    uint64_t format;
+    zone_default(zone);
+    if (in.data == NULL) return STATUS_OK;
+    if (!wire_take_u64(&in, &format) || format != ZONE_FORMAT ||
+        !wire_take_u32(&in, &zone->replicas) || !wire_take_u64(&in, &zone->dead_after_ns) ||
+        !zone_text_take(&in, zone->constraints, sizeof zone->constraints) ||
+        !zone_text_take(&in, zone->lease_preferences, sizeof zone->lease_preferences))
+        return status_make(E_DATA_CORRUPTED, "malformed record of where replicas should be");
+    return STATUS_OK;
+}
+
+struct status placement_zone_get(struct task *task, struct placement_zone *zone)
+{
+    struct bytes value;
+    struct arena_mark mark = arena_mark(task->arena);
+    struct status st =
+        kv_read_now(task, 0, bytes_of(zone_key, sizeof zone_key), task->arena, &value);
+    if (!failed(st)) st = zone_decode(value, zone);
+    arena_release(task->arena, mark);
+    return st;
+}
+
+static struct status zone_check(const struct placement_zone *zone)
+{
+    const struct placement_node nobody = {.locality = "", .attrs = ""};
+    bool malformed = false, also = false;
+    if (zone->replicas < 1 || zone->replicas > PLACEMENT_REPLICAS_MAX)
+        return status_make(E_INVALID_PARAMETER_VALUE, "the number of replicas must be 1 to 7");
+    (void)placement_meets(&nobody, zone->constraints, &malformed);
+    for (const char *at = zone->lease_preferences; *at != 0 && !also;) {
+        (void)placement_meets(&nobody, at, &also);
+        at += strcspn(at, ";");
+        if (*at == ';') at++;
+    }
+    if (malformed || also)
+        return status_make(
+            E_INVALID_PARAMETER_VALUE, "a constraint begins with + or -, and names something");
+    return STATUS_OK;
+}
+
+struct status placement_zone_set(struct task *task, const struct placement_zone *zone)
+{
+    struct kv_txn *txn;
+    struct buffer value;
+    struct status st = zone_check(zone);
+    if (failed(st)) return st;
+    buffer_init(&value, task->arena);
+    wire_put_u64(&value, ZONE_FORMAT);
+    wire_put_u64(&value, zone->replicas);
+    wire_put_u64(&value, zone->dead_after_ns);
+    wire_put_bytes(&value, bytes_of_string(zone->constraints));
+    wire_put_bytes(&value, bytes_of_string(zone->lease_preferences));
+    TRY(kv_txn_begin(task, &(struct kv_txn_options){0}, &txn));
+    st = kv_put(task, txn, bytes_of(zone_key, sizeof zone_key), buffer_bytes(&value));
+    if (failed(st)) {
+        kv_txn_rollback(task, txn);
+        return st;
+    }
+    st = kv_txn_commit(task, txn, NULL);
+out:
+    return st;
+}
+
+// --- looking -----------------------------------------------------------------------------------------------
+
+// Since when the node is silent, by this node's own watch; 0: it is not.
+static uint64_t silent_since(struct placement *placement, uint32_t node, bool alive, uint64_t now_ns)
+{
+    uint32_t at = 0;
+    while (at < placement->silent_count && placement->silent[at].node != node)
+        at++;
+    if (alive) {
+        if (at < placement->silent_count)
+            placement->silent[at] = placement->silent[--placement->silent_count];
+        return 0;
+    }
+    if (at == placement->silent_count) {
+        if (at == CLUSTER_NODES_MAX) return 0;
+        placement->silent[placement->silent_count++] =
+            (struct silence){.node = node, .since_ns = now_ns};
+    }
+    return placement->silent[at].since_ns;
+}
+
+static void nodes_look(struct task *task, struct placement *placement, struct placement_view *view)
+{
+    uint32_t count;
+    const struct cluster_node *nodes = cluster_nodes(task->shard, &count);
+    uint64_t now_ns = task_now_ns(task);
+    view->nodes = ARENA_ARRAY(task->arena, struct placement_node, count);
+    view->node_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cluster_node *node = &nodes[i];
+        bool alive = cluster_alive(task->shard, node->id);
+        uint64_t since_ns = silent_since(placement, node->id, alive, now_ns);
+        bool leaving = node->membership != CLUSTER_ACTIVE;
+        view->nodes[view->node_count++] = (struct placement_node){
+            .id = node->id,
+            .shard_count = node->shard_count == 0 ? 1 : node->shard_count,
+            .alive = alive,
+            .dead = since_ns != 0 && now_ns - since_ns > view->zone.dead_after_ns,
+            .draining = node->draining,
+            .leaving = leaving,
+            .locality = arena_string(task->arena, bytes_of_string(node->locality)),
+            .attrs = arena_string(task->arena, bytes_of_string(node->attrs)),
+        };
+    }
+}
+
+static struct placement_slice *slice_get(struct placement_view *view, uint64_t id)
+{
+    for (uint32_t i = 0; i < view->slice_count; i++) {
+        if (view->slices[i].id == id) return &view->slices[i];
+    }
+    struct placement_slice *slice = &view->slices[view->slice_count++];
+    *slice = (struct placement_slice){.id = id};
+    return slice;
+}
+
+struct told {
+    struct kv_replica *replicas;
+    uint32_t count;
+};
+
+// What the serving leaders say counts; a replica that no config names is one that was forgotten.
+static void slices_look(
+    struct task *task, struct placement_view *view, const struct told *told)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < view->node_count; i++)
+        total += told[i].count;
+    view->slices = ARENA_ARRAY(task->arena, struct placement_slice, total + 1);
+    view->slice_count = 0;
+    uint64_t *terms = ARENA_ARRAY(task->arena, uint64_t, total + 1);
+    for (uint32_t i = 0; i < view->node_count; i++) {
+        for (uint32_t k = 0; k < told[i].count; k++) {
+            const struct kv_replica *replica = &told[i].replicas[k];
+            struct placement_slice *slice = slice_get(view, replica->slice);
+            uint64_t *term = &terms[slice - view->slices];
+            if (replica->role != SLICE_SERVING) continue;
+            if (slice->leader != 0 && *term >= replica->term) continue;
+            *term = replica->term;
+            slice->leader = view->nodes[i].id;
+            slice->load = replica->load;
+            slice->bytes = replica->bytes;
+            slice->damaged = replica->damaged_member;
+            slice->config = replica->config;
+        }
+    }
+}
+
+static struct status view_look(
+    struct task *task, struct placement *placement, struct placement_view *view)
+{
+    struct status st;
+    TRY(placement_zone_get(task, &view->zone));
+    nodes_look(task, placement, view);
+    view->complete = true;
+    struct told *told = ARENA_ARRAY(task->arena, struct told, view->node_count + 1);
+    for (uint32_t i = 0; i < view->node_count; i++) {
+        told[i] = (struct told){0};
+        if (!view->nodes[i].alive) continue;
+        uint64_t deadline_ns = task->deadline_ns;
+        task->deadline_ns = task_now_ns(task) + LIST_NS;
+        st = kv_replicas(
+            task, view->nodes[i].id, task->arena, &told[i].replicas, &told[i].count);
+        task->deadline_ns = deadline_ns;
+        if (!failed(st)) continue;
+        if (task->cancelled) return st;
+        told[i].count = 0;
+        view->complete = false;
+        view->nodes[i].alive = false; // Nothing new goes there now.
+    }
+    slices_look(task, view, told);
+    st = STATUS_OK;
+out:
+    return st;
+}
+
+// --- steps -------------------------------------------------------------------------------------------------
+
+static struct status slice_create(
+    struct task *task, const struct placement_view *view, uint32_t node, uint64_t *id)
+{
+    const struct raft_config config = {.count = 1, .members = {{.node = node}}};
+    int64_t last = 0;
+    uint64_t highest = 0;
+    struct status st;
+    for (uint32_t i = 0; i < view->slice_count; i++)
+        highest = view->slices[i].id > highest ? view->slices[i].id : highest;
+    TRY(kv_increment(task, 0, bytes_of(slice_key, sizeof slice_key), (int64_t)highest, 1, &last));
+    if (last <= (int64_t)highest || last > (int64_t)KV_SLICES_MAX)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "no number is left for a slice");
+    *id = (uint64_t)last;
+    TRY(kv_replica_create(task, node, *id, &config));
+out:
+    return st;
+}
+
+static struct status step_take(
+    struct task *task, const struct placement_view *view, struct placement_step *step)
+{
+    const struct placement_slice *slice = NULL;
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < view->slice_count; i++) {
+        if (view->slices[i].id == step->slice) slice = &view->slices[i];
+    }
+    if (step->kind == PLACEMENT_CREATE) return slice_create(task, view, step->node, &step->slice);
+    invariant(slice != NULL);
+    switch (step->kind) {
+    case PLACEMENT_ADD:
+        TRY(kv_replica_create(task, step->node, step->slice, NULL));
+        st = kv_replica_change(task, slice->leader, step->slice, RAFT_ADD_LEARNER, step->node);
+        break;
+    case PLACEMENT_PROMOTE:
+        st = kv_replica_change(task, slice->leader, step->slice, RAFT_PROMOTE, step->node);
+        break;
+    case PLACEMENT_REMOVE:
+        TRY(kv_replica_change(task, slice->leader, step->slice, RAFT_REMOVE, step->node));
+        // A node that is down erases it when it comes back and hears that it is no member.
+        if (cluster_alive(task->shard, step->node))
+            st = kv_replica_destroy(task, step->node, step->slice, true);
+        break;
+    case PLACEMENT_TRANSFER:
+        st = kv_replica_transfer(task, slice->leader, step->slice, step->node);
+        break;
+    case PLACEMENT_NOTHING:
+    case PLACEMENT_CREATE: break;
+    }
+out:
+    return st;
+}
+
+static const char *const kind_names[] = {"nothing", "add", "promote", "remove", "transfer", "create"};
+
+static struct status pass(struct task *task, struct placement *placement, bool *busy)
+{
+    struct placement_view view = {0};
+    struct status st;
+    TRY(view_look(task, placement, &view));
+    struct placement_step *steps = ARENA_ARRAY(task->arena, struct placement_step, STEPS_MAX);
+    // The plan moves leaders in its table as it goes; the steps are asked of those that lead now.
+    struct placement_view plan = view;
+    plan.slices = ARENA_ARRAY(task->arena, struct placement_slice, view.slice_count + 1);
+    if (view.slice_count > 0)
+        memcpy(plan.slices, view.slices, view.slice_count * sizeof *plan.slices);
+    uint32_t count = placement_plan(&plan, steps, STEPS_MAX);
+    *busy = count > 0;
+    for (uint32_t i = 0; i < count && !placement->stop; i++) {
+        uint64_t deadline_ns = task->deadline_ns;
+        task->deadline_ns = task_now_ns(task) + STEP_NS;
+        st = step_take(task, &view, &steps[i]);
+        task->deadline_ns = deadline_ns;
+        if (failed(st) && task->cancelled) return st;
+        metric_add(failed(st) ? &metric_failures : &metric_steps, 0, 1);
+        // A learner that has not caught up yet is no news.
+        if (failed(st) && steps[i].kind == PLACEMENT_PROMOTE &&
+            status_is(st, E_NOT_IN_PREREQUISITE_STATE))
+            continue;
+        if (failed(st))
+            log_warning(0, "placement: slice %llu, %s node %u: %s",
+                (unsigned long long)steps[i].slice, kind_names[steps[i].kind], steps[i].node,
+                st.message);
+        else
+            log_info(0, "placement: slice %llu, %s node %u", (unsigned long long)steps[i].slice,
+                kind_names[steps[i].kind], steps[i].node);
+    }
+    st = STATUS_OK;
+out:
+    return st;
+}
+
+// --- the task ----------------------------------------------------------------------------------------------
+
+static struct status placement_task(struct task *task, void *arg)
+{
+    struct slice *slice = arg;
+    struct placement *placement = slice->kv->module_state[KV_SLOT_PLACEMENT];
+    struct status st = STATUS_OK;
+    if (placement == NULL || placement->task != NULL) return STATUS_OK; // Stopped before it began.
+    placement->task = task;
+    while (!placement->stop) {
+        bool busy = false;
+        struct arena_mark mark = arena_mark(task->arena);
+        if (!cluster_alone(task->shard)) {
+            st = pass(task, placement, &busy);
+            if (failed(st) && !task->cancelled) log_warning(0, "placement: %s", st.message);
+        }
+        arena_release(task->arena, mark);
+        if (placement->stop || task->cancelled) break;
+        TRY(task_sleep(task, busy ? PASS_SOON_NS : PASS_NS));
+    }
+out:
+    if (slice->kv->module_state[KV_SLOT_PLACEMENT] == placement)
+        slice->kv->module_state[KV_SLOT_PLACEMENT] = NULL;
+    free(placement);
+    return st;
+}
+
+static struct status placement_leading(struct task *task, struct slice *slice)
+{
+    (void)task;
+    if (slice->id != SLICE_META) return STATUS_OK;
+    struct placement *placement = calloc(1, sizeof *placement);
+    if (placement == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    slice->kv->module_state[KV_SLOT_PLACEMENT] = placement;
+    struct status st =
+        slice_task_start(slice, placement_task, "kv placement", TASK_SYSTEM);
+    if (failed(st)) {
+        slice->kv->module_state[KV_SLOT_PLACEMENT] = NULL;
+        free(placement);
+    }
+    return st;
+}
+
+// Once it runs, the task frees what is its own.
+static void placement_following(struct slice *slice)
+{
+    struct placement *placement = slice->kv->module_state[KV_SLOT_PLACEMENT];
+    if (slice->id != SLICE_META || placement == NULL) return;
+    slice->kv->module_state[KV_SLOT_PLACEMENT] = NULL;
+    placement->stop = true;
+    if (placement->task == NULL)
+        free(placement);
+    else
+        task_cancel(placement->task, status_make(E_ADMIN_SHUTDOWN, "placement goes elsewhere"));
+}
+
+static struct status stop_here(struct task *task, void *arg)
+{
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), SLICE_META);
+    (void)arg;
+    if (slice != NULL) placement_following(slice);
+    return STATUS_OK;
+}
+
+static void placement_stopping(struct task *task, struct kv_node *node)
+{
+    struct status st = shard_call(
+        task, kv_slice_shard(SLICE_META, node->node->shard_count), stop_here, NULL);
+    if (failed(st)) log_warning(0, "stopping while replicas are placed: %s", st.message);
+}
+
+static struct status placement_started(struct task *task, struct kv_node *node)
+{
+    (void)task;
+    (void)node;
+    metric_register(&metric_steps);
+    metric_register(&metric_failures);
+    return STATUS_OK;
+}
+
+const struct kv_module placement_module = {
+    .name = "placement",
+    .slot = KV_SLOT_PLACEMENT,
+    .slice_leading = placement_leading,
+    .slice_following = placement_following,
+    .started = placement_started,
+    .stopping = placement_stopping,
+};

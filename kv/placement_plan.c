@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What to do next, from a table of nodes and slices. No I/O, no clock.
+#include <string.h>
+
+#include "core/invariant.h"
+#include "kv/placement.h"
+
+
+// --- constraints -------------------------------------------------------------------------------------------
+
+// Whether "a=b,c" has the tag as one of its parts. Attributes are separated by ':'.
+static bool has_tag(const char *list, char separator, const char *tag, size_t size)
+{
+    for (const char *at = list; at != NULL && *at != 0;) {
+        const char *end = strchr(at, separator);
+        size_t length = end == NULL ? strlen(at) : (size_t)(end - at);
+        if (length == size && memcmp(at, tag, size) == 0) return true;
+        at = end == NULL ? NULL : end + 1;
+    }
+    return false;
+}
+
+static bool part_met(const struct placement_node *node, const char *part, size_t size, bool *bad)
+{
+    if (size < 2 || (part[0] != '+' && part[0] != '-')) {
+        *bad = true;
+        return false;
+    }
+    bool has = has_tag(node->locality, ',', part + 1, size - 1) ||
+               has_tag(node->attrs, ':', part + 1, size - 1);
+    return has == (part[0] == '+');
+}
+
+bool placement_meets(const struct placement_node *node, const char *constraints, bool *malformed)
+{
+    bool meets = true, bad = false;
+    for (const char *at = constraints; *at != 0 && *at != ';';) {
+        size_t size = strcspn(at, ",;");
+        if (!part_met(node, at, size, &bad)) meets = false;
+        at += size;
+        if (*at == ',') at++;
+    }
+    if (malformed != NULL) *malformed = bad;
+    return meets;
+}
+
+// The first alternative of the lease preferences that the node meets; more than there are: none.
+static uint32_t preference_rank(const struct placement_node *node, const char *preferences)
+{
+    uint32_t rank = 0;
+    for (const char *at = preferences; *at != 0; rank++) {
+        if (placement_meets(node, at, NULL)) return rank;
+        at += strcspn(at, ";");
+        if (*at == ';') at++;
+    }
+    return rank;
+}
+
+// --- the table ---------------------------------------------------------------------------------------------
+
+static struct placement_node *node_find(const struct placement_view *view, uint32_t id)
+{
+    for (uint32_t i = 0; i < view->node_count; i++) {
+        if (view->nodes[i].id == id) return &view->nodes[i];
+    }
+    return NULL;
+}
+
+static bool usable(const struct placement_node *node)
+{
+    return node != NULL && node->alive && !node->leaving && !node->dead;
+}
+
+// Gone for good, as far as anybody knows.
+static bool lost(const struct placement_node *node)
+{
+    return node == NULL || node->dead || node->leaving;
+}
+
+static void count(struct placement_view *view)
+{
+    for (uint32_t i = 0; i < view->node_count; i++)
+        view->nodes[i].replicas = view->nodes[i].leaders = 0;
+    for (uint32_t i = 0; i < view->slice_count; i++) {
+        const struct placement_slice *slice = &view->slices[i];
+        struct placement_node *leader = node_find(view, slice->leader);
+        if (leader != NULL) leader->leaders++;
+        for (uint32_t k = 0; k < slice->config.count; k++) {
+            struct placement_node *node = node_find(view, slice->config.members[k].node);
+            if (node != NULL) node->replicas++;
+        }
+    }
+}
+
+static uint32_t voters_needed(const struct placement_view *view)
+{
+    uint32_t nodes = 0;
+    for (uint32_t i = 0; i < view->node_count; i++)
+        nodes += !view->nodes[i].leaving;
+    uint32_t needed = view->zone.replicas < nodes ? view->zone.replicas : nodes;
+    // An even number of voters survives no more than the odd one below it.
+    if (needed < view->zone.replicas && needed % 2 == 0 && needed > 0) needed--;
+    return needed == 0 ? 1 : needed;
+}
+
+// How many parts of the locality, from the front, the two have in common.
+static uint32_t locality_common(const char *a, const char *b)
+{
+    uint32_t parts = 0;
+    while (*a != 0 && *b != 0) {
+        size_t size = strcspn(a, ",");
+        if (strcspn(b, ",") != size || memcmp(a, b, size) != 0) return parts;
+        parts++;
+        a += size;
+        b += size;
+        if (*a == ',') a++;
+        if (*b == ',') b++;
+    }
+    return parts;
+}
+
+// The more alike the node is to the slice's other members, the worse.
+static uint32_t likeness(
+    const struct placement_view *view, const struct placement_slice *slice, uint32_t id)
+{
+    uint32_t sum = 0;
+    const struct placement_node *node = node_find(view, id);
+    for (uint32_t i = 0; i < slice->config.count && node != NULL; i++) {
+        const struct placement_node *other = node_find(view, slice->config.members[i].node);
+        if (other == NULL || other == node || lost(other)) continue;
+        sum += locality_common(node->locality, other->locality);
+    }
+    return sum;
+}
+
+// --- members -----------------------------------------------------------------------------------------------
+
+static uint32_t node_to_add(const struct placement_view *view, const struct placement_slice *slice)
+{
+    const struct placement_node *best = NULL;
+    uint32_t best_likeness = 0;
+    for (uint32_t i = 0; i < view->node_count; i++) {
+        const struct placement_node *node = &view->nodes[i];
+        if (!usable(node) || raft_config_find(&slice->config, node->id) != NULL) continue;
+        if (!placement_meets(node, view->zone.constraints, NULL)) continue;
+        uint32_t alike = likeness(view, slice, node->id);
+        if (best != NULL && (alike > best_likeness ||
+                                (alike == best_likeness && node->replicas >= best->replicas)))
+            continue;
+        best = node;
+        best_likeness = alike;
+    }
+    return best == NULL ? 0 : best->id;
+}
+
+// The voter that is the least loss.
+static uint32_t node_to_remove(
+    const struct placement_view *view, const struct placement_slice *slice, bool only_lost)
+{
+    uint32_t best = 0, best_score = 0;
+    for (uint32_t i = 0; i < slice->config.count; i++) {
+        uint32_t id = slice->config.members[i].node;
+        const struct placement_node *node = node_find(view, id);
+        if (slice->config.members[i].learner || (only_lost && !lost(node))) continue;
+        uint32_t score = 1 + likeness(view, slice, id) * 64;
+        if (node != NULL) score += node->replicas;
+        if (node != NULL && !placement_meets(node, view->zone.constraints, NULL)) score += 1u << 16;
+        if (lost(node)) score += 1u << 20;
+        if (id == slice->leader) score = 1; // Last of all: it would have to hand over first.
+        if (score > best_score) {
+            best = id;
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+// Voters that answer, without `except`.
+static uint32_t voters_alive(
+    const struct placement_view *view, const struct placement_slice *slice, uint32_t except)
+{
+    uint32_t alive = 0;
+    for (uint32_t i = 0; i < slice->config.count; i++) {
+        const struct raft_member *member = &slice->config.members[i];
+        const struct placement_node *node = node_find(view, member->node);
+        alive += !member->learner && member->node != except && node != NULL && node->alive;
+    }
+    return alive;
+}
+
+static struct placement_step step_of(
+    enum placement_kind kind, const struct placement_slice *slice, uint32_t node)
+{
+    return (struct placement_step){.kind = kind, .slice = slice->id, .node = node};
+}
+
+static struct placement_step remove_or_transfer(
+    const struct placement_view *view, const struct placement_slice *slice, uint32_t node)
+{
+    const struct placement_step nothing = {0};
+    uint32_t voters = raft_config_voters(&slice->config);
+    if (node == 0 || voters < 2) return nothing;
+    if (node == slice->leader) {
+        for (uint32_t i = 0; i < slice->config.count; i++) {
+            const struct raft_member *member = &slice->config.members[i];
+            if (!member->learner && member->node != node && usable(node_find(view, member->node)))
+                return step_of(PLACEMENT_TRANSFER, slice, member->node);
+        }
+        return nothing;
+    }
+    // What is left must be able to decide without it.
+    if (voters_alive(view, slice, node) < (voters - 1) / 2 + 1) return nothing;
+    return step_of(PLACEMENT_REMOVE, slice, node);
+}
+
+static struct placement_step members_step(
+    const struct placement_view *view, const struct placement_slice *slice, uint32_t needed)
+{
+    const struct placement_step nothing = {0};
+    uint32_t voters = raft_config_voters(&slice->config), sound = 0;
+    if (slice->damaged != 0 && raft_config_find(&slice->config, slice->damaged) != NULL)
+        return step_of(PLACEMENT_REMOVE, slice, slice->damaged);
+    for (uint32_t i = 0; i < slice->config.count; i++) {
+        const struct raft_member *member = &slice->config.members[i];
+        const struct placement_node *node = node_find(view, member->node);
+        if (!member->learner) {
+            sound += !lost(node);
+            continue;
+        }
+        // One learner at a time: it is on its way to be a voter, or it goes.
+        if (lost(node)) return step_of(PLACEMENT_REMOVE, slice, member->node);
+        return usable(node) ? step_of(PLACEMENT_PROMOTE, slice, member->node) : nothing;
+    }
+    if (sound < needed) {
+        uint32_t node = node_to_add(view, slice);
+        if (node != 0) return step_of(PLACEMENT_ADD, slice, node);
+    }
+    if (voters > needed) return remove_or_transfer(view, slice, node_to_remove(view, slice, false));
+    return nothing;
+}
+
+// --- leaders -----------------------------------------------------------------------------------------------
+
+// What a core of a node has to do as a leader.
+static uint64_t core_load(const struct placement_view *view, const struct placement_node *node,
+    uint64_t slice, const struct placement_slice *without)
+{
+    uint64_t load = 0;
+    uint32_t shard = kv_slice_shard(slice, node->shard_count);
+    for (uint32_t i = 0; i < view->slice_count; i++) {
+        const struct placement_slice *one = &view->slices[i];
+        if (one == without || one->leader != node->id) continue;
+        if (kv_slice_shard(one->id, node->shard_count) == shard) load += 100 + one->load;
+    }
+    return load;
+}
+
+static uint64_t node_load(const struct placement_view *view, const struct placement_node *node,
+    const struct placement_slice *without)
+{
+    uint64_t load = 0;
+    for (uint32_t i = 0; i < view->slice_count; i++) {
+        const struct placement_slice *one = &view->slices[i];
+        if (one != without && one->leader == node->id) load += 100 + one->load;
+    }
+    return load / (node->shard_count == 0 ? 1 : node->shard_count);
+}
+
+// Lower is better: preference, then what the node and the core would have to do with it.
+static uint64_t leader_cost(const struct placement_view *view,
+    const struct placement_slice *slice, const struct placement_node *node)
+{
+    uint64_t rank = preference_rank(node, view->zone.lease_preferences);
+    uint64_t load = node_load(view, node, slice) + core_load(view, node, slice->id, slice) / 2;
+    if (load >> 40 != 0) load = (UINT64_C(1) << 40) - 1;
+    return rank << 40 | load;
+}
+
+static struct placement_step leader_step(
+    const struct placement_view *view, const struct placement_slice *slice)
+{
+    const struct placement_step nothing = {0};
+    const struct placement_node *now = node_find(view, slice->leader), *best = NULL;
+    uint64_t best_cost = 0;
+    if (now == NULL) return nothing;
+    for (uint32_t i = 0; i < slice->config.count; i++) {
+        const struct raft_member *member = &slice->config.members[i];
+        const struct placement_node *node = node_find(view, member->node);
+        if (member->learner || node == NULL || !usable(node) || node->draining || node == now)
+            continue;
+        uint64_t cost = leader_cost(view, slice, node);
+        if (best != NULL && cost >= best_cost) continue;
+        best = node;
+        best_cost = cost;
+    }
+    if (best == NULL) return nothing;
+    if (now->draining || now->leaving) return step_of(PLACEMENT_TRANSFER, slice, best->id);
+    uint64_t cost = leader_cost(view, slice, now);
+    if (best_cost >> 40 < cost >> 40) return step_of(PLACEMENT_TRANSFER, slice, best->id);
+    // Worth it only when the other has clearly less to do even with this slice.
+    if (best_cost >> 40 == cost >> 40 && best_cost + 100 + slice->load <= cost)
+        return step_of(PLACEMENT_TRANSFER, slice, best->id);
+    return nothing;
+}
+
+// --- new slices --------------------------------------------------------------------------------------------
+
+static struct placement_step create_step(const struct placement_view *view)
+{
+    struct placement_step step = {0};
+    const struct placement_node *best = NULL;
+    uint32_t wanted = 0;
+    for (uint32_t i = 0; i < view->node_count; i++) {
+        const struct placement_node *node = &view->nodes[i];
+        if (node->leaving || node->dead) continue;
+        wanted += PLACEMENT_SLICES_PER_SHARD * node->shard_count;
+        if (!usable(node) || node->draining ||
+            !placement_meets(node, view->zone.constraints, NULL))
+            continue;
+        if (best == NULL || node->leaders * best->shard_count < best->leaders * node->shard_count)
+            best = node;
+    }
+    if (best == NULL || view->slice_count >= wanted || view->slice_count >= KV_SLICES_MAX)
+        return step;
+    step.kind = PLACEMENT_CREATE;
+    step.node = best->id;
+    return step;
+}
+
+uint32_t placement_plan(struct placement_view *view, struct placement_step *steps, uint32_t max)
+{
+    uint32_t taken = 0;
+    bool settled = true;
+    count(view);
+    uint32_t needed = voters_needed(view);
+    for (uint32_t i = 0; i < view->slice_count && taken < max; i++) {
+        const struct placement_slice *slice = &view->slices[i];
+        if (slice->leader == 0) {
+            settled = false;
+            continue;
+        }
+        struct placement_step step = members_step(view, slice, needed);
+        if (step.kind == PLACEMENT_NOTHING) continue;
+        settled = false;
+        steps[taken++] = step;
+        // The next slice's choice sees this one's.
+        struct placement_node *node = node_find(view, step.node);
+        if (step.kind == PLACEMENT_ADD) node->replicas++;
+        if (step.kind == PLACEMENT_REMOVE && node != NULL && node->replicas > 0) node->replicas--;
+    }
+    // Leaders move when members do not: the counts are of one moment. One at a time, for the same reason; but who
+    // drains hands over all at once.
+    bool moved = false;
+    for (uint32_t i = 0; i < view->slice_count && taken < max; i++) {
+        struct placement_slice *slice = &view->slices[i];
+        struct placement_node *leader = node_find(view, slice->leader);
+        bool urgent = leader != NULL && (leader->draining || leader->leaving);
+        if (slice->leader == 0 || (!urgent && (moved || !settled))) continue;
+        struct placement_step step = leader_step(view, slice);
+        if (step.kind == PLACEMENT_NOTHING) continue;
+        bool known = false;
+        for (uint32_t k = 0; k < taken; k++)
+            known = known || steps[k].slice == slice->id;
+        if (known) continue;
+        steps[taken++] = step;
+        slice->leader = step.node;
+        moved = true;
+    }
+    if (settled && !moved && view->complete && taken < max) {
+        struct placement_step step = create_step(view);
+        if (step.kind != PLACEMENT_NOTHING) steps[taken++] = step;
+    }
+    return taken;
+}
