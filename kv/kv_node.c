@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "kv/checkpoint.h"
 #include "kv/key.h"
+#include "kv/leader_wire.h"
 #include "kv/raft_transport.h"
 #include "kv/recovery.h"
 #include "kv/replica.h"
@@ -279,6 +280,7 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     invariant(kv != NULL);
     replica_register();
     raft_rpc_register();
+    leader_wire_register();
     kv->node = node;
     kv->options = *options;
     if (kv->options.cache_bytes == 0) kv->options.cache_bytes = CACHE_BYTES_DEFAULT;

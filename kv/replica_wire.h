@@ -21,7 +21,8 @@ static inline void wire_put_config(struct buffer *out, const struct raft_config 
 {
     uint8_t encoded[RAFT_CONFIG_BYTES_MAX];
     wire_put_u64(out, config->index);
-    wire_put_bytes(out, bytes_of(encoded, raft_config_encode(config, encoded)));
+    wire_put_bytes(out,
+        bytes_of(encoded, config->count == 0 ? 0 : raft_config_encode(config, encoded)));
 }
 static inline bool wire_take_u64(struct bytes *in, uint64_t *value)
 {
@@ -51,7 +52,8 @@ static inline bool wire_take_config(struct bytes *in, struct raft_config *config
     uint64_t index;
     struct bytes encoded;
     if (!wire_take_u64(in, &index) || !wire_take_bytes(in, &encoded)) return false;
-    if (!raft_config_decode(encoded, config)) return false;
+    *config = (struct raft_config){0};
+    if (encoded.size > 0 && !raft_config_decode(encoded, config)) return false;
     config->index = index;
     return true;
 }

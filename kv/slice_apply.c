@@ -249,7 +249,8 @@ struct status slice_apply_mark(
     hlc_encode(slice->last_commit, value + 16);
     hlc_encode(ceiling, value + 16 + HLC_ENCODED_BYTES);
     memcpy(value + 16 + 2 * HLC_ENCODED_BYTES, &slice->config.index, 8);
-    size_t size = MARK_BYTES + raft_config_encode(&slice->config, value + MARK_BYTES);
+    size_t size = MARK_BYTES;
+    if (slice->config.count > 0) size += raft_config_encode(&slice->config, value + MARK_BYTES);
     return store_put(slice->store, STORE_META, bytes_of(&letter, 1), bytes_of(value, size));
 }
 
@@ -261,6 +262,8 @@ static struct status mark_decode(struct bytes value, struct slice_mark *mark)
     memcpy(&mark->index, value.data + 8, 8);
     mark->last_commit = hlc_decode(value.data + 16);
     mark->ceiling = hlc_decode(value.data + 16 + HLC_ENCODED_BYTES);
+    // A learner that has not come to the entry that made it one knows no members.
+    if (value.size == MARK_BYTES) return STATUS_OK;
     if (!raft_config_decode(bytes_skip(value, MARK_BYTES), &mark->config))
         return status_make(E_DATA_CORRUPTED, "malformed applied record: members");
     memcpy(&mark->config.index, value.data + 16 + 2 * HLC_ENCODED_BYTES, 8);

@@ -120,6 +120,8 @@ void slice_fail(struct slice *slice, struct status st, const char *what);
 // Starts a task that belongs to the slice: slice_stop waits for it.
 CHECKED struct status slice_task_start(
     struct slice *slice, task_fn fn, const char *kind, enum task_class class);
+CHECKED struct status slice_task_start_with(
+    struct slice *slice, task_fn fn, void *arg, const char *kind, enum task_class class);
 void slice_proposal_finish(struct slice_proposal *proposal, struct status st);
 void slice_proposal_failed(struct raft_proposal *raft, struct status st);
 struct status slice_ambiguous(void);

@@ -61,9 +61,15 @@ static void own_task_ended(struct task *task, struct status st, void *arg)
 struct status slice_task_start(
     struct slice *slice, task_fn fn, const char *kind, enum task_class class)
 {
+    return slice_task_start_with(slice, fn, slice, kind, class);
+}
+
+struct status slice_task_start_with(
+    struct slice *slice, task_fn fn, void *arg, const char *kind, enum task_class class)
+{
     struct status st = task_start(slice->shard, &(struct task_options){
                                                     .fn = fn,
-                                                    .arg = slice,
+                                                    .arg = arg,
                                                     .kind = kind,
                                                     .class = class,
                                                     .ended = own_task_ended,

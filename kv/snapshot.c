@@ -197,7 +197,8 @@ void snapshot_send(struct slice *slice, uint32_t node)
     sending->node = node;
     sending->attempt = slice->shard->env->random(slice->shard->env);
     slice_hold(slice);
-    struct status st = slice_task_start(slice, send_task, "slice snapshot", TASK_BULK);
+    struct status st =
+        slice_task_start_with(slice, send_task, sending, "slice snapshot", TASK_BULK);
     if (!failed(st)) return;
     slice_let_go(slice);
     free(sending->piece);
