@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/log.h"
 #include "core/shard.h"
 
 void client_flags_init(struct client_flags *flags, struct flag *table)
@@ -83,6 +84,8 @@ static struct status client_init(struct task *task, void *arg)
 struct status client_run(task_fn fn, void *arg, uint32_t shards)
 {
     struct client_call call = {fn, arg};
+    // What a client has to say it prints itself.
+    log_severity_set(LOG_ERROR);
     struct node_options options = {.id = 0, .shard_count = shards, .fibers_per_shard = 2048};
     struct node *running;
     return node_run(&options, client_init, &call, &running);

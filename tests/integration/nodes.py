@@ -189,12 +189,13 @@ class Nodes:
         command = [ISOPOD] + list(args) + ["--host", "127.0.0.1:%d" % self.all[node].port] + self.security
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DEADLINE_S,
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
                               env=environment)
         out = done.stdout.decode()
         if check:
-            assert done.returncode == 0, out
-        return out
+            assert done.returncode == 0, out + done.stderr.decode()
+            return out
+        return out + done.stderr.decode()
 
     def status(self, node=1):
         return [json.loads(line) for line in

@@ -107,6 +107,68 @@ class Several(unittest.TestCase):
             nodes[2].stop()
 
 
+def placed(nodes):
+    """Whether each node has a replica of each slice."""
+    replicas = {int(row["replicas"]) for row in nodes.status()}
+    return len(replicas) == 1 and replicas.pop() > 0
+
+
+@unittest.skipUnless(os.environ.get("ISOPOD_TEST_LOSING"), "needs slices that are placed on several nodes")
+class Losing(unittest.TestCase):
+    def bank(self, nodes, through, seconds):
+        """Transfers through one node, in the background."""
+        environment = dict(os.environ)
+        environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+        url = "postgresql://root@127.0.0.1:%d/bank?sslmode=disable" % nodes[through].port
+        return subprocess.Popen([ISOPOD, "workload", "run", "bank", "--duration", "%ds" % seconds, "--concurrency", "4",
+                                 url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+
+    def load(self, nodes):
+        environment = dict(os.environ)
+        environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+        subprocess.run([ISOPOD, "workload", "init", "bank",
+                        "postgresql://root@127.0.0.1:%d/?sslmode=disable" % nodes[2].port], check=True,
+                       stdout=subprocess.DEVNULL, env=environment)
+
+    def check(self, nodes, run, before):
+        out = run.communicate(timeout=DEADLINE_S)[0].decode()
+        self.assertEqual(run.returncode, 0, out)
+        total = out.split("__total")[1].split()
+        self.assertEqual(total[1], "0", out)  # Errors.
+        with nodes[2].connect("bank") as session:
+            self.assertEqual(session.value("SELECT sum(balance) FROM bank"), before)
+
+    def test_bank_goes_on_while_nodes_are_killed(self):
+        with Nodes(3, shards=1) as nodes:
+            wait_until(lambda: placed(nodes), "three replicas of each slice")
+            self.load(nodes)
+            with nodes[2].connect("bank") as session:
+                before = session.value("SELECT sum(balance) FROM bank")
+            run = self.bank(nodes, 2, 20)
+            # The one that leads most, then, when it is back, the other one.
+            for victim in (1, 3):
+                nodes[victim].kill()
+                wait_until(lambda: nodes[victim].id not in nodes.live(2), "the killed node to be missed")
+                with nodes[2].connect("bank") as session:
+                    wait_until(lambda: session.value("SELECT count(*) FROM bank") == 1000, "the bank to answer")
+                nodes[victim].start()
+                wait_until(lambda: nodes.live(2) == [1, 2, 3], "the killed node to be back")
+            self.check(nodes, run, before)
+
+    def test_rolling_restart(self):
+        with Nodes(3, shards=1) as nodes:
+            wait_until(lambda: placed(nodes), "three replicas of each slice")
+            self.load(nodes)
+            with nodes[2].connect("bank") as session:
+                before = session.value("SELECT sum(balance) FROM bank")
+            run = self.bank(nodes, 2, 15)
+            for each in (1, 3):
+                nodes[each].stop()
+                nodes[each].start()
+                wait_until(lambda: nodes.live(2) == [1, 2, 3], "the node to be back")
+            self.check(nodes, run, before)
+
+
 class Demo(unittest.TestCase):
     def test_demo_with_three_nodes(self):
         environment = dict(os.environ)
