@@ -46,6 +46,7 @@ out:
 
 static void catalog_test_all(task_fn body)
 {
+    catalog_announcements_register();
     for (uint32_t shards = 1; shards <= 2; shards++) {
         char dir[256];
         struct catalog_test test = {.body = body,
