@@ -4,6 +4,7 @@
 #include "tests/unit/harness.h"
 
 #include "kv/admin.h"
+#include "sql/announce.h"
 #include "sql/catalog_store.h"
 #include "sql/session.h"
 
