@@ -298,6 +298,7 @@ struct status bind_coerce(struct binder *binder, struct scalar **scalar, struct 
     struct status st = STATUS_OK;
     bool is_explicit = context == CAST_EXPLICIT;
     if (done != NULL) *done = true;
+    TRY(bind_row_value(binder, scalar));
     if (type.oid == TYPE_ANY || type.oid == TYPE_UNKNOWN) return st;
     if ((*scalar)->kind == SCALAR_PARAM && scalar_is_unknown(*scalar))
         coerce_param(binder, *scalar, type);
@@ -347,6 +348,7 @@ struct status bind_common_type(struct binder *binder, const char *what, struct s
     uint32_t position = count > 0 ? scalars[count - 1]->position : POSITION_NONE;
     bool same_typmod = true;
     for (uint32_t i = 0; i < count; i++) {
+        TRY(bind_row_value(binder, &scalars[i]));
         types[i] = scalars[i]->type.oid;
         same_typmod &= scalars[i]->type.oid == scalars[0]->type.oid &&
                        scalars[i]->type.typmod == scalars[0]->type.typmod;
@@ -369,6 +371,7 @@ out:
 
 struct status bind_resolve_unknown(struct binder *binder, struct scalar **scalar)
 {
+    if ((*scalar)->kind == SCALAR_ROW) return bind_row_value(binder, scalar);
     if (!scalar_is_unknown(*scalar)) return STATUS_OK;
     return bind_coerce(binder, scalar, TYPE_OF(TYPE_TEXT), CAST_IMPLICIT, NULL);
 }

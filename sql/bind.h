@@ -264,6 +264,17 @@ CHECKED struct status bind_targets(struct binder *binder, struct scope *scope,
 CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scope,
     const struct sort_list *order_by, const struct expr *limit, const struct expr *offset,
     bool with_ties, struct query *query);
+// bind_row.c: rows as values of type record (where *scalar is a SCALAR_ROW), whole rows of tables, fields.
+CHECKED struct status bind_row_value(struct binder *binder, struct scalar **scalar);
+struct scalar *bind_whole_row(struct binder *binder, const struct scope *scope,
+    const struct range *range, uint32_t position);
+CHECKED struct status bind_field(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+CHECKED struct status bind_field_star(struct binder *binder, struct scope *scope,
+    const struct expr *expr, struct range_column **columns, uint32_t *count);
+CHECKED struct status bind_qualified_range(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct range **range);
+
 // bind_ordered.c: WITHIN GROUP.
 bool bind_is_hypothetical(const struct function_expr *call);
 CHECKED struct status bind_hypothetical(struct binder *binder, struct scope *scope,

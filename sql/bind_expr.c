@@ -137,12 +137,36 @@ out:
     return st;
 }
 
+// Of whole rows NULLs are equal, as values of one type are.
+static struct status bind_whole_equal(struct binder *binder, struct scalar *left,
+    struct scalar *right, bool equal, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    *out = NULL;
+    for (uint32_t i = 0; i < left->arg_count; i++) {
+        struct scalar *pair[2] = {left->args[i], right->args[i]};
+        struct type type;
+        TRY(bind_common_type(binder, "row comparison", pair, 2, &type));
+        struct scalar *item = scalar_with_args(
+            binder->arena, SCALAR_DISTINCT, TYPE_OF(TYPE_BOOL), left->position, 2);
+        memcpy(item->args, pair, sizeof pair);
+        item->negated = equal;
+        *out = logic_node(binder, equal ? SCALAR_AND : SCALAR_OR, *out, item);
+    }
+
+out:
+    return st;
+}
+
 static struct status bind_row_operator(struct binder *binder, const char *name, struct scalar *left,
     struct scalar *right, uint32_t position, struct scalar **out)
 {
     struct status st = STATUS_OK;
     TRY(expect_same_items(binder, left, right, position));
     bool equal = strcmp(name, "=") == 0;
+    bool whole = left->row.names != NULL || right->row.names != NULL;
+    if (whole && (equal || strcmp(name, "<>") == 0))
+        return bind_whole_equal(binder, left, right, equal, out);
     if (equal || strcmp(name, "<>") == 0) {
         *out = NULL;
         for (uint32_t i = 0; i < left->arg_count; i++) {
@@ -312,22 +336,40 @@ out:
     return st;
 }
 
-static struct status bind_distinct(
-    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+static struct status distinct_items(struct binder *binder, struct scalar *left,
+    struct scalar *right, const struct expr *expr, struct scalar **out)
 {
-    struct status st = STATUS_OK;
+    struct status st;
+    struct scalar *args[2] = {left, right};
     struct type type;
-    struct scalar *args[2];
-    TRY(bind_expr(binder, scope, expr->distinct.left, &args[0]));
-    TRY(bind_expr(binder, scope, expr->distinct.right, &args[1]));
-    if (args[0]->kind == SCALAR_ROW || args[1]->kind == SCALAR_ROW)
-        return bind_unsupported(binder, expr->position, "IS DISTINCT FROM of rows");
     TRY(bind_common_type(binder, "IS DISTINCT FROM", args, 2, &type));
     struct scalar *scalar =
         scalar_with_args(binder->arena, SCALAR_DISTINCT, TYPE_OF(TYPE_BOOL), expr->position, 2);
     memcpy(scalar->args, args, sizeof args);
     scalar->negated = expr->distinct.negated;
     *out = scalar;
+
+out:
+    return st;
+}
+
+static struct status bind_distinct(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *args[2];
+    TRY(bind_expr(binder, scope, expr->distinct.left, &args[0]));
+    TRY(bind_expr(binder, scope, expr->distinct.right, &args[1]));
+    if (args[0]->kind != SCALAR_ROW || args[1]->kind != SCALAR_ROW)
+        return distinct_items(binder, args[0], args[1], expr, out);
+    TRY(expect_same_items(binder, args[0], args[1], expr->position));
+    bool negated = expr->distinct.negated;
+    *out = NULL;
+    for (uint32_t i = 0; i < args[0]->arg_count; i++) {
+        struct scalar *item;
+        TRY(distinct_items(binder, args[0]->args[i], args[1]->args[i], expr, &item));
+        *out = logic_node(binder, negated ? SCALAR_AND : SCALAR_OR, *out, item);
+    }
 
 out:
     return st;
@@ -588,8 +630,6 @@ static struct status bind_cast(
         return st;
     }
     TRY(bind_expr(binder, scope, expr->cast.arg, out));
-    if ((*out)->kind == SCALAR_ROW)
-        return bind_unsupported(binder, expr->position, "a cast of a row");
     struct type bare = TYPE_OF(type.oid);
     bool literal = scalar_is_unknown(*out);
     bool whole = !literal || type.oid == TYPE_INTERVAL; // '1' day needs its field to be read.
@@ -709,10 +749,23 @@ static struct status bind_row(
     if (expr->row.items.count > ROW_ITEMS_MAX)
         return bind_error(binder, expr->position, E_TOO_MANY_COLUMNS,
             "ROW expressions can have at most %u entries", ROW_ITEMS_MAX);
-    struct scalar *scalar = scalar_with_args(
-        binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), expr->position, expr->row.items.count);
-    for (uint32_t i = 0; i < expr->row.items.count; i++)
-        TRY(bind_expr(binder, scope, expr->row.items.items[i], &scalar->args[i]));
+    uint32_t room = 0;
+    struct scalar *scalar =
+        scalar_with_args(binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), expr->position, 0);
+    for (uint32_t i = 0; i < expr->row.items.count; i++) {
+        const struct expr *item = expr->row.items.items[i];
+        bool star = item->kind == EXPR_COLUMN && item->column.star;
+        struct range_column *columns = NULL;
+        uint32_t count = 1;
+        if (star) TRY(bind_star(binder, scope, item, &columns, &count));
+        scalar->args = arena_grow(binder->arena, scalar->args, room * sizeof(struct scalar *),
+            (room + count) * sizeof(struct scalar *));
+        room += count;
+        if (!star) TRY(bind_expr(binder, scope, item, &scalar->args[scalar->arg_count]));
+        for (uint32_t c = 0; star && c < count; c++)
+            scalar->args[scalar->arg_count + c] = columns[c].scalar;
+        scalar->arg_count += count;
+    }
     *out = scalar;
 
 out:
@@ -868,6 +921,21 @@ out:
     return st;
 }
 
+// t.* where one value is wanted: the whole row.
+static struct status bind_row_star(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct range *range;
+    if (expr->column.count == 0)
+        return bind_unsupported(binder, expr->position, "* in this place");
+    TRY(bind_qualified_range(binder, scope, expr, &range));
+    *out = bind_whole_row(binder, scope, range, expr->position);
+
+out:
+    return st;
+}
+
 struct status bind_expr(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
@@ -875,7 +943,7 @@ struct status bind_expr(
     case EXPR_LITERAL: return bind_literal(binder, expr, out);
     case EXPR_PARAMETER: return bind_parameter(binder, expr, out);
     case EXPR_COLUMN:
-        if (expr->column.star) return bind_unsupported(binder, expr->position, "* in this place");
+        if (expr->column.star) return bind_row_star(binder, scope, expr, out);
         return bind_column(binder, scope, expr, out);
     case EXPR_OPERATOR: return bind_op(binder, scope, expr, out);
     case EXPR_AND: return bind_logic(binder, scope, expr, SCALAR_AND, out);
@@ -910,7 +978,7 @@ struct status bind_expr(
     case EXPR_DEFAULT:
         return bind_error(
             binder, expr->position, E_SYNTAX_ERROR, "DEFAULT is not allowed in this context");
-    case EXPR_FIELD: return bind_unsupported(binder, expr->position, "a field of a composite value");
+    case EXPR_FIELD: return bind_field(binder, scope, expr, out);
     case EXPR_GROUPING: return bind_grouping(binder, scope, expr, out);
     case EXPR_GROUPING_SET:
         return bind_unsupported(binder, expr->position, "GROUPING SETS, ROLLUP or CUBE");

@@ -807,8 +807,11 @@ struct status bind_column(
                        : NULL;
             if (*out != NULL) return st;
             for (const struct scope *s = scope; s != NULL; s = s->parent)
-                if (find_range(s, NULL, name) != NULL)
-                    return bind_unsupported(binder, expr->position, "a whole-row reference");
+                if (find_range(s, NULL, name) != NULL) {
+                    *out = bind_whole_row(
+                        binder, s, find_range(s, NULL, name), expr->position);
+                    return st;
+                }
             return bind_error(
                 binder, expr->position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
         }
@@ -835,6 +838,12 @@ struct status bind_column(
 
 out:
     return st;
+}
+
+struct status bind_qualified_range(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct range **range)
+{
+    return qualified_range(binder, scope, expr, expr->column.count, range);
 }
 
 struct status bind_star(struct binder *binder, struct scope *scope, const struct expr *expr,

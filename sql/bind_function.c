@@ -4,6 +4,81 @@
 #include "core/invariant.h"
 #include "sql/bind.h"
 
+// Functions that are called by their arguments' names; those left out are zero.
+static const struct named_function {
+    const char *name;
+    const char *args[8];
+} named_functions[] = {
+    {"make_interval", {"years", "months", "weeks", "days", "hours", "mins", "secs"}},
+};
+
+static struct status undefined_name(
+    struct binder *binder, const struct function_expr *call, const struct expr *argument)
+{
+    return bind_error(binder, argument->position, E_UNDEFINED_FUNCTION,
+        "function %s has no argument named \"%s\"", call->name, argument->named_argument.name);
+}
+
+static struct status place_named(struct binder *binder, const struct function_expr *call,
+    const struct named_function *named, uint32_t at, struct expr **places, uint32_t count)
+{
+    struct expr *argument = call->args.items[at];
+    uint32_t place = at;
+    if (argument->kind == EXPR_NAMED_ARGUMENT) {
+        place = 0;
+        while (place < count && strcmp(named->args[place], argument->named_argument.name) != 0)
+            place++;
+        if (place == count) return undefined_name(binder, call, argument);
+        argument = argument->named_argument.arg;
+    } else if (at > 0 && call->args.items[at - 1]->kind == EXPR_NAMED_ARGUMENT) {
+        return bind_error(binder, argument->position, E_SYNTAX_ERROR,
+            "positional argument cannot follow named argument");
+    }
+    if (place >= count || places[place] != NULL)
+        return bind_error(binder, argument->position, E_SYNTAX_ERROR,
+            "argument name \"%s\" used more than once", named->args[place < count ? place : 0]);
+    places[place] = argument;
+    return STATUS_OK;
+}
+
+// The same call with all arguments in their places.
+static struct status name_args(struct binder *binder, const struct expr *expr, struct expr **out)
+{
+    struct status st = STATUS_OK;
+    const struct function_expr *call = expr->function;
+    const struct named_function *named = NULL;
+    bool any = false;
+    uint32_t count = 0;
+    *out = NULL;
+    for (uint32_t i = 0; i < call->args.count; i++)
+        any |= call->args.items[i]->kind == EXPR_NAMED_ARGUMENT;
+    if (!any) return st;
+    for (size_t i = 0; i < sizeof named_functions / sizeof named_functions[0]; i++)
+        if (strcmp(named_functions[i].name, call->name) == 0) named = &named_functions[i];
+    if (named == NULL) return bind_unsupported(binder, expr->position, "a named argument");
+    while (named->args[count] != NULL) count++;
+    struct expr **places = ARENA_ARRAY(binder->arena, struct expr *, count);
+    for (uint32_t i = 0; i < call->args.count; i++)
+        TRY(place_named(binder, call, named, i, places, count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (places[i] != NULL) continue;
+        places[i] = ARENA_NEW(binder->arena, struct expr);
+        places[i]->kind = EXPR_LITERAL;
+        places[i]->position = expr->position;
+        places[i]->literal.kind = LITERAL_INTEGER;
+        places[i]->literal.text = BYTES_LITERAL("0");
+    }
+    struct function_expr *full = ARENA_NEW(binder->arena, struct function_expr);
+    *full = *call;
+    full->args = (struct expr_list){places, count};
+    *out = ARENA_NEW(binder->arena, struct expr);
+    **out = *expr;
+    (*out)->function = full;
+
+out:
+    return st;
+}
+
 static struct status bind_args(struct binder *binder, struct scope *scope,
     const struct function_expr *call, struct scalar ***args, struct type **types)
 {
@@ -13,6 +88,7 @@ static struct status bind_args(struct binder *binder, struct scope *scope,
     for (uint32_t i = 0; i < call->args.count; i++) {
         struct scalar *arg;
         TRY(bind_expr(binder, scope, call->args.items[i], &arg));
+        TRY(bind_row_value(binder, &arg));
         (*args)[i] = arg;
         (*types)[i] = arg->type;
     }
@@ -47,13 +123,9 @@ static struct status bind_aggregate_order(struct binder *binder, struct scope *s
     for (uint32_t i = 0; i < call->order_by.count; i++) {
         const struct sort_item *item = &call->order_by.items[i];
         struct rel_order *order = &aggregate->order[i];
-        if (item->direction == SORT_USING)
-            return bind_unsupported(binder, item->position, "ORDER BY ... USING");
         TRY(bind_expr(binder, scope, item->expr, &order->scalar));
         TRY(bind_resolve_unknown(binder, &order->scalar));
-        order->descending = item->direction == SORT_DESC;
-        order->nulls_first = item->nulls == SORT_NULLS_DEFAULT ? order->descending
-                                                               : item->nulls == SORT_NULLS_FIRST;
+        TRY(bind_order_flags(binder, item, order));
     }
 
 out:
@@ -304,6 +376,9 @@ struct status bind_function(
     struct scalar **args;
     struct type *types;
     struct function_match match;
+    struct expr *full;
+    TRY(name_args(binder, expr, &full));
+    if (full != NULL) return bind_function(binder, scope, full, out);
     if (call->variadic)
         return bind_unsupported(binder, expr->position, "VARIADIC in a call");
     bool aggregate = scope->level != NULL && !scope->level->in_aggregate && call->over == NULL &&

@@ -85,8 +85,6 @@ static struct status bind_group_item(
         TRY(st);
     }
     TRY(bind_resolve_unknown(binder, &scalar));
-    if (scalar->kind == SCALAR_ROW)
-        return bind_unsupported(binder, expr->position, "grouping by a row");
     if (!type_is_ordered(scalar->type.oid))
         return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
             "could not identify an equality operator for type %s",

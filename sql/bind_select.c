@@ -51,7 +51,10 @@ static struct status expand_star(struct binder *binder, struct scope *scope,
     struct status st = STATUS_OK;
     struct range_column *columns;
     uint32_t count;
-    TRY(bind_star(binder, scope, expr, &columns, &count));
+    if (expr->kind == EXPR_FIELD)
+        TRY(bind_field_star(binder, scope, expr, &columns, &count));
+    else
+        TRY(bind_star(binder, scope, expr, &columns, &count));
     for (uint32_t i = 0; i < count; i++)
         TRY(add_target(binder, list,
             (struct target_scalar){.name = columns[i].name,
@@ -70,14 +73,14 @@ static struct status bind_target_list(struct binder *binder, struct scope *scope
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < targets->count; i++) {
         const struct target *item = &targets->items[i];
-        if (item->expr->kind == EXPR_COLUMN && item->expr->column.star) {
+        bool star = item->expr->kind == EXPR_COLUMN && item->expr->column.star;
+        if (star || (item->expr->kind == EXPR_FIELD && item->expr->field.name == NULL)) {
             TRY(expand_star(binder, scope, item->expr, list));
             continue;
         }
         struct target_scalar target = {.name = target_name(item), .named = true};
         TRY(bind_expr(binder, scope, item->expr, &target.scalar));
-        if (target.scalar->kind == SCALAR_ROW)
-            TRY(bind_unsupported(binder, item->expr->position, "a row value in a SELECT list"));
+        TRY(bind_row_value(binder, &target.scalar));
         plain_column(scope, target.scalar, &target);
         TRY(add_target(binder, list, target));
     }
@@ -196,9 +199,14 @@ struct status bind_match_target(struct binder *binder, const struct target_scala
 struct status bind_order_flags(
     struct binder *binder, const struct sort_item *item, struct rel_order *order)
 {
-    if (item->direction == SORT_USING)
-        return bind_unsupported(binder, item->position, "ORDER BY ... USING");
-    order->descending = item->direction == SORT_DESC;
+    bool less = item->direction == SORT_USING && strcmp(item->using_operator, "<") == 0;
+    bool greater = item->direction == SORT_USING && strcmp(item->using_operator, ">") == 0;
+    if (item->direction == SORT_USING && !less && !greater)
+        return status_hint(binder->arena,
+            bind_error(binder, item->position, E_WRONG_OBJECT_TYPE,
+                "operator %s is not a valid ordering operator", item->using_operator),
+            "Ordering operators must be \"<\" or \">\" members of btree operator families.");
+    order->descending = item->direction == SORT_DESC || greater;
     order->nulls_first = item->nulls == SORT_NULLS_DEFAULT ? order->descending
                                                            : item->nulls == SORT_NULLS_FIRST;
     if (!type_is_ordered(order->scalar->type.oid))

@@ -431,8 +431,11 @@ static struct status start(struct task *task, struct session *session, struct ex
     if (prepared->handler == NULL) {
         execution->built = prepared->built;
         execution->built->references++;
-        TRY(plan_run_open(task, session, execution->built->plan, execution->params, prepared->param_count,
-            &execution->run));
+        TRY(execution->measured
+                ? plan_run_open_measured(task, session, execution->built->plan,
+                      execution->params, prepared->param_count, &execution->run)
+                : plan_run_open(task, session, execution->built->plan, execution->params,
+                      prepared->param_count, &execution->run));
     }
     execution->started = true;
 out:

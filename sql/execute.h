@@ -106,6 +106,7 @@ struct execution {
     struct arena *arena;
     struct built_plan *built;
     struct plan_run *run;
+    bool measured; // Set before the start: EXPLAIN ANALYZE.
     bool started;
     uint64_t rows;
     char tag[64];

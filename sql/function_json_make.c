@@ -7,12 +7,13 @@
 #include "sql/datetime.h"
 #include "sql/function_table.h"
 #include "sql/json.h"
+#include "sql/record.h"
 #include "sql/numeric.h"
 #include "sql/type_ops.h"
 
 // --- one value ---------------------------------------------------------------------------------------------
 
-enum shape { SHAPE_BOOL, SHAPE_NUMBER, SHAPE_JSON, SHAPE_JSONB, SHAPE_ARRAY, SHAPE_TIME, SHAPE_TEXT };
+enum shape { SHAPE_BOOL, SHAPE_NUMBER, SHAPE_JSON, SHAPE_JSONB, SHAPE_ARRAY, SHAPE_RECORD, SHAPE_TIME, SHAPE_TEXT };
 
 static enum shape shape_of(type_oid oid)
 {
@@ -26,6 +27,7 @@ static enum shape shape_of(type_oid oid)
     case TYPE_NUMERIC: return SHAPE_NUMBER;
     case TYPE_JSON: return SHAPE_JSON;
     case TYPE_JSONB: return SHAPE_JSONB;
+    case TYPE_RECORD: return SHAPE_RECORD;
     case TYPE_DATE:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ: return SHAPE_TIME;
@@ -98,6 +100,28 @@ out:
     return st;
 }
 
+static struct status append_json_record(struct function_call *call, struct buffer *out,
+    struct datum value, const char *separator)
+{
+    struct status st;
+    struct record_cursor cursor;
+    struct record_field field;
+    bool first = true;
+    TRY(record_open(value, &cursor));
+    buffer_append_u8(out, '{');
+    while (cursor.count > 0) {
+        TRY(record_next(&cursor, &field));
+        if (!first) buffer_append_string(out, separator);
+        first = false;
+        json_print_string(out, field.name);
+        buffer_append_u8(out, ':');
+        TRY(append_json(call, out, field.type, field.value));
+    }
+    buffer_append_u8(out, '}');
+out:
+    return st;
+}
+
 static struct status append_json(
     struct function_call *call, struct buffer *out, type_oid oid, struct datum value)
 {
@@ -111,6 +135,7 @@ static struct status append_json(
     case SHAPE_JSON: buffer_append_bytes(out, datum_as_bytes(value)); break;
     case SHAPE_JSONB: json_print(out, datum_as_bytes(value)); break;
     case SHAPE_ARRAY: return append_json_array(call, out, value);
+    case SHAPE_RECORD: return append_json_record(call, out, value, ",");
     case SHAPE_NUMBER:
         text = text_of(call, oid, value);
         if (is_json_number(text))
@@ -163,6 +188,16 @@ BODY(to_json)
     return st;
 }
 
+BODY(row_to_json)
+{
+    struct buffer out;
+    bool pretty = call->arg_count == 2 && args[1].boolean;
+    buffer_init(&out, call->arena);
+    struct status st = append_json_record(call, &out, args[0], pretty ? ",\n " : ",");
+    *result = datum_bytes(buffer_bytes(&out));
+    return st;
+}
+
 // --- builders -------------------------------------------------------------------------------------------------
 
 static struct status null_key(struct arena *arena, uint32_t argument)
@@ -178,7 +213,7 @@ static struct status key_text(
     struct function_call *call, type_oid oid, struct datum value, struct bytes *key)
 {
     enum shape shape = shape_of(oid);
-    if (shape == SHAPE_ARRAY || shape == SHAPE_JSON || shape == SHAPE_JSONB)
+    if (shape == SHAPE_ARRAY || shape == SHAPE_RECORD || shape == SHAPE_JSON || shape == SHAPE_JSONB)
         return status_make(E_INVALID_PARAMETER_VALUE,
             "key value must be scalar, not array, composite, or json");
     if (shape == SHAPE_BOOL)
@@ -301,7 +336,9 @@ STEP(json_agg_step)
 {
     struct gathering *state = state_;
     if (!state->any) buffer_init(&state->text, call->arena);
-    buffer_append_string(&state->text, state->any ? ", " : "");
+    enum shape shape = shape_of(call->arg_types[0].oid);
+    bool lines = !args[0].null && (shape == SHAPE_ARRAY || shape == SHAPE_RECORD);
+    buffer_append_string(&state->text, !state->any ? "" : lines ? ", \n " : ", ");
     state->any = true;
     if (state->text.size > FUNCTION_BYTES_MAX) return function_no_memory(state->text.size);
     return append_json(call, &state->text, call->arg_types[0].oid, args[0]);
@@ -563,6 +600,8 @@ ROWS(jsonb_keys, 1, jsonb_keys_names, key_text_types, start_keys, next_member)
 
 // clang-format off
 static const struct function table[] = {
+    STABLE("row_to_json", 3155, JSON, row_to_json, TYPE_RECORD),
+    STABLE("row_to_json", 3156, JSON, row_to_json, TYPE_RECORD, TYPE_BOOL),
     STABLE("to_json", 3176, JSON, to_json, TYPE_ANYELEMENT),
     STABLE("to_jsonb", 3787, JSONB, to_json, TYPE_ANYELEMENT),
     STABLE("array_to_json", 3153, JSON, to_json, TYPE_ANYARRAY),

@@ -24,6 +24,12 @@ struct status op_create(
     op->node = node;
     op->run = run;
     arena_init(&op->arena, run->account);
+    if (run->measured) {
+        op->stats = ARENA_NEW(run->arena, struct op_stats);
+        run->measured_ops = arena_grow(run->arena, run->measured_ops,
+            run->measured_count * sizeof op, (run->measured_count + 1) * sizeof op);
+        run->measured_ops[run->measured_count++] = op;
+    }
     if (node->left != NULL) TRY(op_create(task, run, node->left, &op->left));
     if (node->right != NULL) TRY(op_create(task, run, node->right, &op->right));
     TRY(class->open(task, op));
@@ -39,6 +45,52 @@ void op_close(struct op *op)
     op_close(op->right);
     if (op->class->close != NULL) op->class->close(op);
     arena_fini(&op->arena);
+}
+
+// --- EXPLAIN ANALYZE ---------------------------------------------------------------------------------
+
+struct measure {
+    uint64_t ns;
+    struct kv_txn_stats kv;
+};
+
+static struct measure measure_begin(struct task *task, const struct op *op)
+{
+    struct measure measure = {.ns = task_now_ns(task)};
+    if (op->run->txn != NULL) measure.kv = *kv_txn_stats(op->run->txn);
+    return measure;
+}
+
+static void measure_end(struct task *task, struct op *op, const struct measure *before)
+{
+    struct op_stats *stats = op->stats;
+    stats->ns += task_now_ns(task) - before->ns;
+    if (op->run->txn == NULL) return;
+    const struct kv_txn_stats *now = kv_txn_stats(op->run->txn);
+    stats->kv.requests += now->requests - before->kv.requests;
+    stats->kv.rows_read += now->rows_read - before->kv.rows_read;
+    stats->kv.bytes_read += now->bytes_read - before->kv.bytes_read;
+    stats->kv.lock_wait_ns += now->lock_wait_ns - before->kv.lock_wait_ns;
+}
+
+struct status op_rewind_measured(struct task *task, struct op *op)
+{
+    struct measure before = measure_begin(task, op);
+    op->stats->loops++;
+    struct status st = op->class->rewind(task, op);
+    measure_end(task, op, &before);
+    return st;
+}
+
+struct status op_next_measured(struct task *task, struct op *op, struct batch **batch)
+{
+    struct measure before = measure_begin(task, op);
+    struct status st = op->class->next(task, op, batch);
+    measure_end(task, op, &before);
+    if (failed(st)) return st;
+    op->stats->rows += (*batch)->selected;
+    if (op->stats->first_ns == 0) op->stats->first_ns = op->stats->ns;
+    return st;
 }
 
 // --- rows kept ---------------------------------------------------------------------------------------

@@ -292,6 +292,12 @@ struct op_class {
     struct status (*next)(struct task *task, struct op *op, struct batch **batch);
     void (*close)(struct op *op);
 };
+// What an operator and those beneath it have taken.
+struct op_stats {
+    uint64_t rows, loops;
+    uint64_t ns, first_ns; // In all; up to the first rows of the first loop.
+    struct kv_txn_stats kv;
+};
 struct op {
     const struct op_class *class;
     const struct node *node;
@@ -299,7 +305,8 @@ struct op {
     struct op *left, *right;
     struct arena arena; // Of the batch in the making.
     struct batch out;
-    uint64_t rows;      // Given out so far, for EXPLAIN ANALYZE.
+    uint64_t rows;      // Given out so far.
+    struct op_stats *stats; // For EXPLAIN ANALYZE; else NULL.
 };
 
 struct subquery_state;
@@ -319,18 +326,25 @@ struct run {
     uint32_t subquery_count, spool_count, writer_count;
     const struct plan *plan;
     uint64_t rows_affected;
+    bool measured;               // For EXPLAIN ANALYZE.
+    struct op **measured_ops;
+    uint32_t measured_count;
     bool streaming;              // Some function gives rows over a long time: each goes on at once.
 };
 
 const struct op_class *op_class_of(enum node_kind kind);
 CHECKED struct status op_create(
     struct task *task, struct run *run, const struct node *node, struct op **op);
+struct status op_rewind_measured(struct task *task, struct op *op);
+struct status op_next_measured(struct task *task, struct op *op, struct batch **batch);
 static inline struct status op_rewind(struct task *task, struct op *op)
 {
+    if (op->stats != NULL) return op_rewind_measured(task, op);
     return op->class->rewind(task, op);
 }
 static inline struct status op_next(struct task *task, struct op *op, struct batch **batch)
 {
+    if (op->stats != NULL) return op_next_measured(task, op, batch);
     return op->class->next(task, op, batch);
 }
 void op_close(struct op *op);

@@ -337,8 +337,8 @@ static void init_run(struct plan_run *run, struct session *session, const struct
     run->row = ARENA_ARRAY(&run->arena, struct datum, plan->column_count);
 }
 
-struct status plan_run_open(struct task *task, struct session *session, const struct plan *plan,
-    const struct datum *params, uint32_t param_count, struct plan_run **out)
+static struct status open_run(struct task *task, struct session *session, const struct plan *plan,
+    const struct datum *params, uint32_t param_count, bool measured, struct plan_run **out)
 {
     struct status st = STATUS_OK;
     struct arena arena;
@@ -354,6 +354,7 @@ struct status plan_run_open(struct task *task, struct session *session, const st
     struct plan_run *run = ARENA_NEW(&arena, struct plan_run);
     run->arena = arena;
     init_run(run, session, plan, params, param_count);
+    run->run.measured = measured;
     *out = run;
     st = op_create(task, &run->run, plan->root, &run->root);
     if (failed(st)) {
@@ -363,6 +364,23 @@ struct status plan_run_open(struct task *task, struct session *session, const st
 
 out:
     return st;
+}
+
+struct status plan_run_open(struct task *task, struct session *session, const struct plan *plan,
+    const struct datum *params, uint32_t param_count, struct plan_run **run)
+{
+    return open_run(task, session, plan, params, param_count, false, run);
+}
+
+struct status plan_run_open_measured(struct task *task, struct session *session,
+    const struct plan *plan, const struct datum *params, uint32_t param_count, struct plan_run **run)
+{
+    return open_run(task, session, plan, params, param_count, true, run);
+}
+
+const struct run *plan_run_measured(const struct plan_run *run)
+{
+    return &run->run;
 }
 
 static struct status send_rows(

@@ -26,8 +26,14 @@ const struct result_column *plan_columns(const struct plan *plan, uint32_t *coun
 bool plan_is_read_only(const struct plan *plan);  // No writes, locks or volatile sequence functions.
 bool plan_returns_rows(const struct plan *plan);
 // EXPLAIN's lines (PostgreSQL's manner of tree), in `arena`.
+// With `json` one line that is a document.
+struct explain_form {
+    bool json, costs;
+    const struct plan_run *run; // One opened for measuring, after its end: EXPLAIN ANALYZE; or NULL.
+    uint64_t planning_ns, execution_ns;
+};
 CHECKED struct status plan_explain(struct task *task, struct session *session, const struct plan *plan,
-    struct arena *arena, const char ***lines, uint32_t *count);
+    const struct explain_form *form, struct arena *arena, const char ***lines, uint32_t *count);
 
 // Starts a run in the session's transaction. Privileges are checked here.
 CHECKED struct status plan_run_open(struct task *task, struct session *session, const struct plan *plan,
@@ -36,6 +42,9 @@ CHECKED struct status plan_run_open(struct task *task, struct session *session, 
 // to its end at the first call.
 CHECKED struct status plan_run_next(struct task *task, struct plan_run *run, struct result_sink *sink,
     uint64_t rows_max, bool *done);
+// As plan_run_open; what each operator takes is noted for plan_explain.
+CHECKED struct status plan_run_open_measured(struct task *task, struct session *session,
+    const struct plan *plan, const struct datum *params, uint32_t param_count, struct plan_run **run);
 uint64_t plan_run_rows_affected(const struct plan_run *run); // For "INSERT 0 n".
 void plan_run_close(struct task *task, struct plan_run *run);
 

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// EXPLAIN: the tree of nodes as text, in PostgreSQL's manner.
+// EXPLAIN: the tree of nodes as text or JSON, in PostgreSQL's manner.
 #include <math.h>
 
 #include "core/invariant.h"
+#include "sql/json.h"
 #include "sql/plan_internal.h"
 
 struct plan_printer {
     const struct plan *plan;
+    const struct explain_form *form;
+    const struct run *run; // Measured; or NULL.
+    struct buffer json;
+    uint32_t indent;
+    bool comma;            // Before the next item.
     struct arena *arena;
     struct scalar_namer namer;
     const char **lines;
@@ -38,6 +44,61 @@ static void add_line(struct plan_printer *explain, uint32_t depth, bool node, co
         explain->arena, "%*s%s%s", indent, "", node && depth > 0 ? "->  " : "", text);
 }
 
+// --- JSON --------------------------------------------------------------------------------------------
+
+static void doc_line(struct plan_printer *explain)
+{
+    if (explain->comma) buffer_append_u8(&explain->json, ',');
+    buffer_append_u8(&explain->json, '\n');
+    for (uint32_t i = 0; i < explain->indent; i++) buffer_append_string(&explain->json, "  ");
+    explain->comma = true;
+}
+
+static void doc_key(struct plan_printer *explain, const char *key)
+{
+    doc_line(explain);
+    json_print_string(&explain->json, bytes_of_string(key));
+    buffer_append_string(&explain->json, ": ");
+}
+
+static void doc_open(struct plan_printer *explain, char bracket)
+{
+    buffer_append_u8(&explain->json, (uint8_t)bracket);
+    explain->indent++;
+    explain->comma = false;
+}
+
+static void doc_close(struct plan_printer *explain, char bracket)
+{
+    explain->indent--;
+    explain->comma = false;
+    doc_line(explain);
+    buffer_append_u8(&explain->json, (uint8_t)bracket);
+}
+
+static void doc_text(struct plan_printer *explain, const char *key, const char *value)
+{
+    doc_key(explain, key);
+    json_print_string(&explain->json, bytes_of_string(value));
+}
+
+static void doc_real(struct plan_printer *explain, const char *key, double value, int digits)
+{
+    doc_key(explain, key);
+    buffer_printf(&explain->json, "%.*f", digits, value);
+}
+
+// A line of a node: `label: value`.
+static void add_property(
+    struct plan_printer *explain, uint32_t depth, const char *label, const char *value)
+{
+    if (explain->form->json)
+        doc_text(explain, label, value);
+    else
+        add_line(
+            explain, depth, false, arena_printf(explain->arena, "%s: %s", label, value));
+}
+
 static char *conjuncts_text(struct plan_printer *explain, const struct scalar_list *list)
 {
     struct buffer out;
@@ -55,8 +116,7 @@ static void add_conjuncts(struct plan_printer *explain, uint32_t depth, const ch
     const struct scalar_list *list)
 {
     if (list == NULL || list->count == 0) return;
-    add_line(explain, depth, false,
-        arena_printf(explain->arena, "%s: %s", label, conjuncts_text(explain, list)));
+    add_property(explain, depth, label, conjuncts_text(explain, list));
 }
 
 static const char *scan_title(struct plan_printer *explain, const struct node *node)
@@ -161,8 +221,7 @@ static void sort_keys(struct plan_printer *explain, uint32_t depth, const struct
         if (key->nulls_first != key->descending)
             buffer_append_string(&out, key->nulls_first ? " NULLS FIRST" : " NULLS LAST");
     }
-    add_line(explain, depth, false,
-        arena_printf(explain->arena, "Sort Key: %s", buffer_string(&out)));
+    add_property(explain, depth, "Sort Key", buffer_string(&out));
 }
 
 static void details(struct plan_printer *explain, const struct node *node, uint32_t depth)
@@ -170,13 +229,13 @@ static void details(struct plan_printer *explain, const struct node *node, uint3
     switch (node->kind) {
     case NODE_SCAN:
         add_conjuncts(explain, depth, "Index Cond", &node->scan.access_conjuncts);
-        add_line(explain, depth, false,
-            arena_printf(explain->arena, "Spans: %s%s", span_text(&node->scan),
+        add_property(explain, depth, "Spans",
+            arena_printf(explain->arena, "%s%s", span_text(&node->scan),
                 node->scan.primary != NULL ? " (rows looked up by the primary key)" : ""));
         add_conjuncts(explain, depth, "Filter", node->scan.conjuncts);
         if (node->scan.lock != REL_LOCK_NONE)
-            add_line(explain, depth, false,
-                node->scan.lock == REL_LOCK_SHARED ? "Lock: shared" : "Lock: exclusive");
+            add_property(explain, depth, "Lock",
+                node->scan.lock == REL_LOCK_SHARED ? "shared" : "exclusive");
         break;
     case NODE_VIRTUAL: add_conjuncts(explain, depth, "Filter", node->virtual_scan.conjuncts); break;
     case NODE_FILTER: add_conjuncts(explain, depth, "Filter", node->filter.conjuncts); break;
@@ -187,36 +246,223 @@ static void details(struct plan_printer *explain, const struct node *node, uint3
     }
 }
 
-static void explain_node(struct plan_printer *explain, const struct node *node, uint32_t depth)
+// --- what was measured -------------------------------------------------------------------------------
+
+static struct op_stats measured(const struct plan_printer *explain, const struct node *node)
 {
-    // A projection is a matter of the node beneath, as PostgreSQL shows it.
-    while (node->kind == NODE_PROJECT) node = node->left;
-    const char *text = arena_printf(explain->arena, "%s  (cost=%.2f rows=%.0f)",
-        title(explain, node), node->cost, node->rows < 1 ? 1 : ceil(node->rows));
-    add_line(explain, depth, true, text);
-    details(explain, node, depth);
+    struct op_stats sum = {0};
+    for (uint32_t i = 0; explain->run != NULL && i < explain->run->measured_count; i++) {
+        const struct op *op = explain->run->measured_ops[i];
+        if (op->node != node) continue;
+        sum.rows += op->stats->rows;
+        sum.loops += op->stats->loops;
+        sum.ns += op->stats->ns;
+        if (sum.first_ns == 0) sum.first_ns = op->stats->first_ns;
+        sum.kv.requests += op->stats->kv.requests;
+        sum.kv.rows_read += op->stats->kv.rows_read;
+        sum.kv.bytes_read += op->stats->kv.bytes_read;
+        sum.kv.lock_wait_ns += op->stats->kv.lock_wait_ns;
+    }
+    return sum;
+}
+
+// PostgreSQL's figures are those of one loop.
+static double per_loop_ms(const struct op_stats *stats, uint64_t ns)
+{
+    return stats->loops == 0 ? 0 : (double)ns / 1e6 / (double)stats->loops;
+}
+
+static double rows_per_loop(const struct op_stats *stats)
+{
+    return stats->loops == 0 ? 0 : (double)stats->rows / (double)stats->loops;
+}
+
+static const char *actual_text(struct plan_printer *explain, const struct op_stats *stats)
+{
+    if (explain->run == NULL) return "";
+    if (stats->loops == 0) return " (never executed)";
+    return arena_printf(explain->arena, " (actual time=%.3f..%.3f rows=%.0f loops=%llu)",
+        per_loop_ms(stats, stats->first_ns), per_loop_ms(stats, stats->ns), rows_per_loop(stats),
+        (unsigned long long)stats->loops);
+}
+
+// What storage was asked for, beneath this node.
+static void kv_line(struct plan_printer *explain, const struct op_stats *stats, uint32_t depth)
+{
+    if (explain->run == NULL || stats->kv.requests == 0) return;
+    if (explain->form->json) {
+        doc_real(explain, "KV Requests", (double)stats->kv.requests, 0);
+        doc_real(explain, "KV Rows", (double)stats->kv.rows_read, 0);
+        doc_real(explain, "KV Bytes", (double)stats->kv.bytes_read, 0);
+        doc_real(explain, "KV Contention Time", (double)stats->kv.lock_wait_ns / 1e6, 3);
+        return;
+    }
+    const char *wait = stats->kv.lock_wait_ns == 0
+        ? ""
+        : arena_printf(
+              explain->arena, " contention=%.3f ms", (double)stats->kv.lock_wait_ns / 1e6);
+    add_line(explain, depth, false,
+        arena_printf(explain->arena, "KV: requests=%llu rows=%llu bytes=%llu%s",
+            (unsigned long long)stats->kv.requests, (unsigned long long)stats->kv.rows_read,
+            (unsigned long long)stats->kv.bytes_read, wait));
+}
+
+// --- the tree ----------------------------------------------------------------------------------------
+
+static const char *join_type(enum rel_join kind)
+{
+    static const char *const names[] = {[REL_INNER] = "Inner", [REL_LEFT] = "Left",
+        [REL_FULL] = "Full", [REL_SEMI] = "Semi", [REL_ANTI] = "Anti"};
+    return names[kind];
+}
+
+// "Seq Scan" of "Seq Scan on t": JSON tells the rest apart.
+static const char *node_type(struct plan_printer *explain, const struct node *node)
+{
+    if (node->kind == NODE_HASH_JOIN) return "Hash Join";
+    if (node->kind == NODE_LOOP_JOIN) return "Nested Loop";
+    if (node->kind == NODE_AGGREGATE || node->kind == NODE_DISTINCT) return "Aggregate";
+    if (node->kind == NODE_INSERT || node->kind == NODE_UPDATE || node->kind == NODE_DELETE)
+        return "ModifyTable";
+    char *text = arena_strdup(explain->arena, title(explain, node));
+    char *end = strstr(text, node->kind == NODE_SCAN ? " using " : " on ");
+    if (end == NULL) end = strstr(text, " on ");
+    if (end != NULL) *end = 0;
+    return text;
+}
+
+static void doc_head(
+    struct plan_printer *explain, const struct node *node, const struct op_stats *stats)
+{
+    doc_text(explain, "Node Type", node_type(explain, node));
+    if (node->kind == NODE_HASH_JOIN || node->kind == NODE_LOOP_JOIN)
+        doc_text(explain, "Join Type", join_type(node->join.kind));
+    if (node->kind == NODE_AGGREGATE)
+        doc_text(explain, "Strategy", node->aggregate.group_count > 0 ? "Hashed" : "Plain");
+    if (node->kind == NODE_SCAN) {
+        doc_text(explain, "Relation Name", node->scan.table->name);
+        doc_text(explain, "Alias", node->scan.alias);
+        doc_text(explain, "Index Name", node->scan.index->index->name);
+        doc_text(explain, "Scan Direction", node->scan.reverse ? "Backward" : "Forward");
+    }
+    if (node->kind == NODE_VIRTUAL || node->kind == NODE_SEQUENCE)
+        doc_text(explain, "Relation Name", node->virtual_scan.table->name);
+    if (node->kind == NODE_CTE) doc_text(explain, "CTE Name", node->cte.name);
+    if (explain->form->costs) {
+        doc_real(explain, "Startup Cost", 0, 2);
+        doc_real(explain, "Total Cost", node->cost, 2);
+        doc_real(explain, "Plan Rows", node->rows < 1 ? 1 : ceil(node->rows), 0);
+        doc_real(explain, "Plan Width", node->layout.count * 8.0, 0);
+    }
+    if (explain->run == NULL) return;
+    doc_real(explain, "Actual Startup Time", per_loop_ms(stats, stats->first_ns), 3);
+    doc_real(explain, "Actual Total Time", per_loop_ms(stats, stats->ns), 3);
+    doc_real(explain, "Actual Rows", rows_per_loop(stats), 0);
+    doc_real(explain, "Actual Loops", (double)stats->loops, 0);
+}
+
+static void explain_node(
+    struct plan_printer *explain, const struct node *node, const char *subplan, uint32_t depth);
+
+static void explain_inputs(struct plan_printer *explain, const struct node *node, uint32_t depth)
+{
     if (node->kind == NODE_WITH)
         for (uint32_t i = 0; i < node->with.count; i++)
-            explain_node(explain, node->with.ctes[i], depth + 1);
+            explain_node(explain, node->with.ctes[i], NULL, depth);
     if (node->kind == NODE_APPEND || node->kind == NODE_SET || node->kind == NODE_RECURSIVE)
         for (uint32_t i = 0; i < node->set.input_count; i++)
-            explain_node(explain, node->set.inputs[i], depth + 1);
-    if (node->left != NULL) explain_node(explain, node->left, depth + 1);
-    if (node->right != NULL) explain_node(explain, node->right, depth + 1);
+            explain_node(explain, node->set.inputs[i], NULL, depth);
+    if (node->left != NULL) explain_node(explain, node->left, NULL, depth);
+    if (node->right != NULL) explain_node(explain, node->right, NULL, depth);
+}
+
+static bool has_inputs(const struct plan_printer *explain, const struct node *node)
+{
+    bool root = node == explain->plan->root && explain->plan->subplan_count > 0;
+    return node->left != NULL || node->right != NULL || node->kind == NODE_WITH ||
+           node->kind == NODE_APPEND || node->kind == NODE_SET || node->kind == NODE_RECURSIVE ||
+           root;
+}
+
+static void explain_subplans(struct plan_printer *explain)
+{
+    for (uint32_t i = 0; i < explain->plan->subplan_count; i++) {
+        const char *name = arena_printf(explain->arena, "SubPlan %u", i + 1);
+        if (!explain->form->json) add_line(explain, 0, false, name);
+        explain_node(explain, explain->plan->subplans[i], name, 1);
+    }
+}
+
+static void explain_node(
+    struct plan_printer *explain, const struct node *node, const char *subplan, uint32_t depth)
+{
+    bool root = node == explain->plan->root;
+    // A projection is a matter of the node beneath, as PostgreSQL shows it.
+    while (node->kind == NODE_PROJECT) node = node->left;
+    struct op_stats stats = measured(explain, node);
+    if (!explain->form->json) {
+        const char *cost = explain->form->costs
+            ? arena_printf(explain->arena, "  (cost=%.2f rows=%.0f)", node->cost,
+                  node->rows < 1 ? 1 : ceil(node->rows))
+            : "";
+        add_line(explain, depth, true,
+            arena_printf(explain->arena, "%s%s%s", title(explain, node), cost,
+                actual_text(explain, &stats)));
+        details(explain, node, depth);
+        kv_line(explain, &stats, depth);
+        explain_inputs(explain, node, depth + 1);
+        return;
+    }
+    if (depth > 0) doc_line(explain);
+    doc_open(explain, '{');
+    if (subplan != NULL) doc_text(explain, "Parent Relationship", "SubPlan");
+    if (subplan != NULL) doc_text(explain, "Subplan Name", subplan);
+    doc_head(explain, node, &stats);
+    details(explain, node, depth);
+    kv_line(explain, &stats, depth);
+    if (has_inputs(explain, node) || (root && explain->plan->subplan_count > 0)) {
+        doc_key(explain, "Plans");
+        doc_open(explain, '[');
+        explain_inputs(explain, node, depth + 1);
+        if (root) explain_subplans(explain);
+        doc_close(explain, ']');
+    }
+    doc_close(explain, '}');
+}
+
+static void explain_json(struct plan_printer *explain)
+{
+    buffer_init(&explain->json, explain->arena);
+    doc_open(explain, '[');
+    doc_line(explain);
+    doc_open(explain, '{');
+    doc_key(explain, "Plan");
+    explain_node(explain, explain->plan->root, NULL, 0);
+    if (explain->run != NULL) {
+        doc_real(explain, "Planning Time", (double)explain->form->planning_ns / 1e6, 3);
+        doc_real(explain, "Execution Time", (double)explain->form->execution_ns / 1e6, 3);
+    }
+    doc_close(explain, '}');
+    doc_close(explain, ']');
+    explain->lines = ARENA_ARRAY(explain->arena, const char *, 1);
+    explain->lines[0] = buffer_string(&explain->json);
+    explain->count = 1;
 }
 
 struct status plan_explain(struct task *task, struct session *session, const struct plan *plan,
-    struct arena *arena, const char ***lines, uint32_t *count)
+    const struct explain_form *form, struct arena *arena, const char ***lines, uint32_t *count)
 {
     (void)task;
     (void)session;
-    struct plan_printer explain = {.plan = plan, .arena = arena};
+    struct plan_printer explain = {.plan = plan, .form = form, .arena = arena};
     explain.namer.name = var_name;
     explain.namer.context = &explain;
-    explain_node(&explain, plan->root, 0);
-    for (uint32_t i = 0; i < plan->subplan_count; i++) {
-        add_line(&explain, 0, false, arena_printf(arena, "SubPlan %u", i + 1));
-        explain_node(&explain, plan->subplans[i], 1);
+    if (form->run != NULL) explain.run = plan_run_measured(form->run);
+    if (form->json) {
+        explain_json(&explain);
+    } else {
+        explain_node(&explain, plan->root, NULL, 0);
+        explain_subplans(&explain);
     }
     *lines = explain.lines;
     *count = explain.count;

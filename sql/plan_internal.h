@@ -58,6 +58,9 @@ struct want {
 struct outer_frame *plan_frame_push(struct planner *planner);
 void plan_frame_pop(struct planner *planner, struct outer_frame *frame);
 
+// plan.c: the state of a run whose operators are measured.
+const struct run *plan_run_measured(const struct plan_run *run);
+
 // plan_rewrite.c
 struct rel *plan_rewrite(struct binder *binder, struct rel *rel);
 

@@ -38,7 +38,7 @@ enum scalar_kind {
     SCALAR_ARRAY,     // ARRAY[args...]
     SCALAR_SUBSCRIPT, // args[0][args[1]]
     SCALAR_SUBQUERY,
-    SCALAR_ROW,       // While binding only: becomes comparisons of its items.
+    SCALAR_ROW,       // While binding only: becomes comparisons of its items, or a record.
     SCALAR_SQL_VALUE, // current_user and others of the session.
 };
 
@@ -60,6 +60,10 @@ struct scalar {
         enum is_test test;
         bool negated;                    // DISTINCT (IS NOT DISTINCT FROM), IN
         bool greatest;
+        struct {
+            const char *const *names; // NULL: f1, f2, ...
+            struct scalar *present;   // NULL where an outer join found no row; or NULL: it has one.
+        } row;                           // ROW
         struct {
             struct scalar *compare;      // Over element_var and the left operand.
             var_id element_var;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/text.h"
 #include "sql/temp.h"
@@ -528,9 +529,17 @@ static struct status discard_execute(struct statement_context *context)
 static struct status explain_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count)
 {
-    static const struct result_column column = {.name = "info", .type = {TYPE_TEXT, -1}};
-    (void)context;
-    *columns = &column;
+    static const struct result_column text = {.name = "info", .type = {TYPE_TEXT, -1}};
+    static const struct result_column json = {.name = "QUERY PLAN", .type = {TYPE_JSON, -1}};
+    const struct option_list *options = &context->statement->as.explain->options;
+    *columns = &text;
+    for (uint32_t i = 0; i < options->count; i++) {
+        const struct expr *value = options->items[i].value;
+        if (strcmp(options->items[i].name, "format") == 0 && value != NULL &&
+            value->kind == EXPR_LITERAL &&
+            strcasecmp(arena_string(context->arena, value->literal.text), "json") == 0)
+            *columns = &json;
+    }
     *count = 1;
     return STATUS_OK;
 }
@@ -554,59 +563,129 @@ static struct status explain_line(struct statement_context *context, const char 
     return context->sink->row(context->task, context->sink, &row);
 }
 
-static struct status explain_analyze(struct statement_context *context, struct prepared *prepared)
+struct explain_run {
+    struct execution execution;
+    struct explain_form form;
+    struct kv_txn_stats before;
+};
+
+static struct status explain_lines(
+    struct statement_context *context, const struct plan *plan, const struct explain_run *run)
+{
+    struct status st;
+    const char **lines;
+    uint32_t count;
+    TRY(plan_explain(
+        context->task, context->session, plan, &run->form, context->arena, &lines, &count));
+    for (uint32_t i = 0; i < count; i++) TRY(explain_line(context, lines[i]));
+out:
+    return st;
+}
+
+static struct status explain_sums(struct statement_context *context, const struct explain_run *run)
+{
+    struct status st;
+    struct arena *arena = context->arena;
+    const struct execution *execution = &run->execution;
+    const struct kv_txn_stats *before = &run->before;
+    const struct kv_txn_stats *after = kv_txn_stats(context->session->txn);
+    TRY(explain_line(context,
+        arena_printf(arena, "planning time: %.3f ms", (double)run->form.planning_ns / 1e6)));
+    TRY(explain_line(context,
+        arena_printf(arena, "execution time: %.3f ms", (double)run->form.execution_ns / 1e6)));
+    TRY(explain_line(context, arena_printf(arena, "actual row count: %" PRIu64,
+        execution->rows > 0 ? execution->rows : plan_run_rows_affected(execution->run))));
+    TRY(explain_line(context,
+        arena_printf(arena, "rows decoded from KV: %" PRIu64 " (%" PRIu64 " B, %" PRIu64 " requests)",
+            after->rows_read - before->rows_read, after->bytes_read - before->bytes_read,
+            after->requests - before->requests)));
+    TRY(explain_line(context, arena_printf(arena, "KV contention time: %.3f ms",
+        (double)(after->lock_wait_ns - before->lock_wait_ns) / 1e6)));
+out:
+    return st;
+}
+
+static struct status explain_analyze(
+    struct statement_context *context, struct prepared *prepared, struct explain_run *run)
 {
     struct status st;
     struct session *session = context->session;
     struct result_sink nowhere = {.columns = discard_columns, .row = discard_row};
-    struct execution execution = {
-        .prepared = prepared, .params = context->params, .arena = context->arena};
-    struct kv_txn_stats before = *kv_txn_stats(session->txn);
-    uint64_t started = task_now_ns(context->task);
     bool done;
-    TRY(execution_next(context->task, session, &execution, &nowhere, 0, &done));
-    uint64_t took = task_now_ns(context->task) - started;
-    const struct kv_txn_stats *after = kv_txn_stats(session->txn);
-    TRY(explain_line(context, arena_printf(context->arena, "execution time: %.3f ms", (double)took / 1e6)));
-    TRY(explain_line(context, arena_printf(context->arena, "actual row count: %" PRIu64,
-        execution.rows > 0 ? execution.rows : plan_run_rows_affected(execution.run))));
-    TRY(explain_line(context,
-        arena_printf(context->arena, "rows decoded from KV: %" PRIu64 " (%" PRIu64 " B, %" PRIu64 " requests)",
-            after->rows_read - before.rows_read, after->bytes_read - before.bytes_read,
-            after->requests - before.requests)));
-    TRY(explain_line(context, arena_printf(context->arena, "KV contention time: %.3f ms",
-        (double)(after->lock_wait_ns - before.lock_wait_ns) / 1e6)));
+    run->execution = (struct execution){
+        .prepared = prepared, .params = context->params, .arena = context->arena, .measured = true};
+    run->before = *kv_txn_stats(session->txn);
+    uint64_t started = task_now_ns(context->task);
+    TRY(execution_next(context->task, session, &run->execution, &nowhere, 0, &done));
+    run->form.execution_ns = task_now_ns(context->task) - started;
+    run->form.run = run->execution.run;
+    TRY(explain_lines(context, run->execution.built->plan, run));
+    if (!run->form.json) TRY(explain_sums(context, run));
 out:
-    execution_close(context->task, &execution);
+    execution_close(context->task, &run->execution);
     return st;
+}
+
+static bool option_is_on(const struct option *option)
+{
+    const struct expr *value = option->value;
+    if (value == NULL || value->kind != EXPR_LITERAL) return true;
+    if (value->literal.kind == LITERAL_BOOL) return value->literal.boolean;
+    if (value->literal.kind == LITERAL_INTEGER) return value->literal.integer != 0;
+    struct bytes text = value->literal.text;
+    return !bytes_equal(text, BYTES_LITERAL("off")) && !bytes_equal(text, BYTES_LITERAL("false"));
+}
+
+static struct status explain_option(
+    struct statement_context *context, const struct option *option, struct explain_form *form)
+{
+    // Those after "verbose" add what we always show, or have nothing to add.
+    static const char *const known[] = {"analyze", "verbose", "timing", "summary"};
+    if (strcmp(option->name, "costs") == 0) {
+        form->costs = option_is_on(option);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(option->name, known[i]) == 0) return STATUS_OK;
+    if (strcmp(option->name, "format") != 0 || option->value == NULL ||
+        option->value->kind != EXPR_LITERAL)
+        return status_format(context->arena, E_FEATURE_NOT_SUPPORTED,
+            "EXPLAIN (%s) is not supported", option->name);
+    char *format = arena_string(context->arena, option->value->literal.text);
+    form->json = strcasecmp(format, "json") == 0;
+    if (!form->json && strcasecmp(format, "text") != 0)
+        return status_format(context->arena, E_FEATURE_NOT_SUPPORTED,
+            "EXPLAIN (FORMAT %s) is not supported", format);
+    return STATUS_OK;
 }
 
 static struct status explain_execute(struct statement_context *context)
 {
-    struct status st;
+    struct status st = STATUS_OK;
     const struct explain *explain = context->statement->as.explain;
     struct prepared *prepared = NULL;
+    struct explain_run *run = ARENA_NEW(context->arena, struct explain_run);
     struct buffer text;
-    for (uint32_t i = 0; i < explain->options.count; i++) {
-        const char *name = explain->options.items[i].name;
-        if (strcmp(name, "analyze") != 0 && strcmp(name, "verbose") != 0 && strcmp(name, "costs") != 0)
-            return status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN (%s) is not supported", name);
-    }
+    run->form.costs = true;
+    for (uint32_t i = 0; i < explain->options.count; i++)
+        TRY(explain_option(context, &explain->options.items[i], &run->form));
     buffer_init(&text, context->arena);
     deparse_statement(&text, explain->statement, 0);
+    uint64_t started = task_now_ns(context->task);
     TRY(prepared_make(context->task, context->session, buffer_bytes(&text), NULL, context->param_types,
         context->param_count, &prepared));
+    run->form.planning_ns = task_now_ns(context->task) - started;
     if (prepared->built == NULL)
         TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN of %s is not supported",
             statement_name(explain->statement)));
     const struct result_column *columns;
     uint32_t count;
-    const char **lines;
     TRY(explain_describe(context, &columns, &count));
     TRY(context->sink->columns(context->task, context->sink, columns, count));
-    TRY(plan_explain(context->task, context->session, prepared->built->plan, context->arena, &lines, &count));
-    for (uint32_t i = 0; i < count; i++) TRY(explain_line(context, lines[i]));
-    if (explain->analyze) TRY(explain_analyze(context, prepared));
+    if (explain->analyze)
+        TRY(explain_analyze(context, prepared, run));
+    else
+        TRY(explain_lines(context, prepared->built->plan, run));
     snprintf(context->tag, sizeof context->tag, "EXPLAIN");
 out:
     if (prepared != NULL) {

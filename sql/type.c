@@ -46,7 +46,7 @@
     X(REGPROCEDURE, "regprocedure", "regprocedure", 4, 'N', false, 2207, &type_ops_reg) \
     X(REGCLASS, "regclass", "regclass", 4, 'N', false, 2210, &type_ops_reg) \
     X(REGTYPE, "regtype", "regtype", 4, 'N', false, 2211, &type_ops_reg) \
-    X(RECORD, "record", "record", -1, 'P', false, 2287, &type_ops_void) \
+    X(RECORD, "record", "record", -1, 'P', false, 2287, &type_ops_record) \
     X(CSTRING, "cstring", "cstring", -2, 'P', false, 1263, &type_ops_text) \
     X(UUID, "uuid", "uuid", 16, 'U', false, 2951, &type_ops_uuid) \
     X(PG_LSN, "pg_lsn", "pg_lsn", 8, 'U', false, 3221, &type_ops_lsn) \

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Rows in expressions: ROW(...), t as the whole of a row, their fields. While items are compared one by one they
+// stay a SCALAR_ROW; where one value is wanted they become a record.
+#include "core/invariant.h"
+#include "sql/bind.h"
+#include "sql/record.h"
+
+// args[0]: the names, each with a zero behind it. The others: the fields.
+static struct status make_record(
+    struct function_call *call, const struct datum *args, struct datum *result)
+{
+    struct buffer out;
+    struct bytes names = datum_as_bytes(args[0]);
+    buffer_init(&out, call->arena);
+    record_begin(&out, call->arg_count - 1);
+    for (uint32_t i = 1; i < call->arg_count; i++) {
+        size_t size = 0;
+        while (size < names.size && names.data[size] != 0) size++;
+        record_add(&out, bytes_of(names.data, size), call->arg_types[i].oid, args[i]);
+        size_t used = size < names.size ? size + 1 : size;
+        names = bytes_of(names.data + used, names.size - used);
+    }
+    *result = datum_bytes(buffer_bytes(&out));
+    return out.size > ARENA_UNCHECKED_BYTES ? arena_check(call->arena) : STATUS_OK;
+}
+
+static const struct function row_function = {
+    .name = "row", .kind = FUNCTION_SCALAR, .result = TYPE_RECORD, .fn = make_record};
+
+static const char *field_name(struct binder *binder, const struct scalar *row, uint32_t i)
+{
+    if (row->row.names != NULL) return row->row.names[i];
+    return arena_printf(binder->arena, "f%u", i + 1);
+}
+
+struct status bind_row_value(struct binder *binder, struct scalar **scalar)
+{
+    struct status st = STATUS_OK;
+    struct scalar *row = *scalar;
+    struct buffer names;
+    if (row->kind != SCALAR_ROW) return st;
+    struct scalar *call = scalar_with_args(binder->arena, SCALAR_CALL, TYPE_OF(TYPE_RECORD),
+        row->position, row->arg_count + 1);
+    call->function = &row_function;
+    buffer_init(&names, binder->arena);
+    for (uint32_t i = 0; i < row->arg_count; i++) {
+        buffer_append_string(&names, field_name(binder, row, i));
+        buffer_append_u8(&names, 0);
+        call->args[i + 1] = row->args[i];
+        TRY(bind_resolve_unknown(binder, &call->args[i + 1]));
+    }
+    call->args[0] = scalar_const(binder->arena, TYPE_OF(TYPE_BYTEA),
+        datum_bytes(buffer_bytes(&names)), POSITION_NONE);
+    *scalar = call;
+    if (row->row.present == NULL) return st;
+    // The row that an outer join did not find is NULL, not a row of NULLs.
+    struct scalar *missing = scalar_with_args(
+        binder->arena, SCALAR_IS, TYPE_OF(TYPE_BOOL), row->position, 1);
+    struct scalar *either = scalar_with_args(
+        binder->arena, SCALAR_CASE, TYPE_OF(TYPE_RECORD), row->position, 3);
+    missing->args[0] = row->row.present;
+    missing->test = IS_NULL;
+    either->args[0] = missing;
+    either->args[1] = scalar_null(binder->arena, TYPE_OF(TYPE_RECORD), row->position);
+    either->args[2] = call;
+    *scalar = either;
+
+out:
+    return st;
+}
+
+// A column of it that is never NULL in a row that is there; NULL when none is known.
+static struct scalar *present_column(struct binder *binder, const struct range *range)
+{
+    const struct table_desc *table = range->table;
+    if (table == NULL || table->kind != RELATION_TABLE) return NULL;
+    for (uint32_t c = 0; c < table->column_count; c++)
+        if (table->columns[c].id == table->indexes[0].columns[0].column_id)
+            return bind_var(binder, range->base + c, POSITION_NONE);
+    return NULL;
+}
+
+struct scalar *bind_whole_row(
+    struct binder *binder, const struct scope *scope, const struct range *range, uint32_t position)
+{
+    struct scalar *row = scalar_with_args(
+        binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), position, range->column_count);
+    const char **names = ARENA_ARRAY(binder->arena, const char *, range->column_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < range->column_count; i++) {
+        if (range->columns[i].hidden) continue;
+        names[count] = range->columns[i].name;
+        row->args[count++] = range->columns[i].scalar;
+    }
+    row->arg_count = count;
+    row->row.names = names;
+    bool joined = scope->names.ranges == NULL || scope->names.ranges->next != NULL;
+    row->row.present = joined ? present_column(binder, range) : NULL;
+    return row;
+}
+
+static struct status not_composite(
+    struct binder *binder, const struct expr *expr, const struct scalar *arg)
+{
+    const char *name = expr->field.name == NULL ? "*" : expr->field.name;
+    if (arg->type.oid == TYPE_RECORD)
+        return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
+            "could not identify column \"%s\" in record data type", name);
+    return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE,
+        "column notation .%s applied to type %s, which is not a composite type", name,
+        bind_type_text(binder, arg->type));
+}
+
+// (row).field
+struct status bind_field(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st;
+    struct scalar *row;
+    TRY(bind_expr(binder, scope, expr->field.arg, &row));
+    if (row->kind != SCALAR_ROW || expr->field.name == NULL) return not_composite(binder, expr, row);
+    for (uint32_t i = 0; i < row->arg_count; i++)
+        if (strcmp(field_name(binder, row, i), expr->field.name) == 0) {
+            *out = row->args[i];
+            return st;
+        }
+    return not_composite(binder, expr, row);
+
+out:
+    return st;
+}
+
+// (row).* in a SELECT list.
+struct status bind_field_star(struct binder *binder, struct scope *scope, const struct expr *expr,
+    struct range_column **columns, uint32_t *count)
+{
+    struct status st;
+    struct scalar *row;
+    TRY(bind_expr(binder, scope, expr->field.arg, &row));
+    if (row->kind != SCALAR_ROW)
+        return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE, "type %s is not composite",
+            bind_type_text(binder, row->type));
+    *columns = ARENA_ARRAY(binder->arena, struct range_column, row->arg_count);
+    *count = row->arg_count;
+    for (uint32_t i = 0; i < row->arg_count; i++)
+        (*columns)[i] = (struct range_column){
+            .name = field_name(binder, row, i), .scalar = row->args[i]};
+
+out:
+    return st;
+}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""EXPLAIN in both forms, and what ANALYZE measures."""
+import json
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+
+def nodes_of(plan):
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes_of(child)
+
+
+class Explain(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        from cluster import Cluster
+        cls.server = Cluster(name="explain", profile="virtual+app")
+        cls.server.start()
+        with cls.server.wait_connect("main") as session:
+            session.run("CREATE TABLE t (id INT PRIMARY KEY, g INT, v TEXT)")
+            session.run("INSERT INTO t SELECT i, i % 10, 'v' || i FROM generate_series(1, 500) i")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.destroy()
+
+    def explain(self, sql, args=()):
+        with self.server.connect("main") as session:
+            with session.raw.cursor() as cursor:
+                cursor.execute(sql, args)
+                return [row[0] for row in cursor.fetchall()]
+
+    def test_json_is_one_document_with_the_tree(self):
+        (document,) = self.explain("EXPLAIN (FORMAT json) SELECT g, count(*) FROM t WHERE id > 5 GROUP BY g")
+        self.assertEqual(len(document), 1)
+        kinds = [node["Node Type"] for node in nodes_of(document[0]["Plan"])]
+        self.assertEqual(kinds, ["Aggregate", "Index Scan"])
+        self.assertNotIn("Actual Rows", document[0]["Plan"])
+
+    def test_analyze_tells_rows_loops_time_and_requests_of_each_node(self):
+        (document,) = self.explain(
+            "EXPLAIN (ANALYZE, FORMAT json) SELECT g, count(*) FROM t GROUP BY g ORDER BY g")
+        nodes = list(nodes_of(document[0]["Plan"]))
+        self.assertEqual([node["Actual Rows"] for node in nodes], [10, 10, 500])
+        for node in nodes:
+            self.assertEqual(node["Actual Loops"], 1)
+            self.assertGreaterEqual(node["KV Requests"], 1)
+            self.assertEqual(node["KV Rows"], 500)
+            self.assertGreater(node["KV Bytes"], 500)
+            self.assertGreaterEqual(node["Actual Total Time"], node["Actual Startup Time"])
+        self.assertGreater(document[0]["Execution Time"], 0)
+
+    def test_a_node_that_runs_again_and_again_counts_its_loops(self):
+        (document,) = self.explain(
+            "EXPLAIN (ANALYZE, FORMAT json) SELECT (SELECT max(v) FROM t b WHERE b.g = a.g) "
+            "FROM t a WHERE a.id <= 5")
+        loops = [node["Actual Loops"] for node in nodes_of(document[0]["Plan"])]
+        self.assertEqual(loops[0], 1)
+        self.assertEqual(max(loops), 5)
+
+    def test_text_carries_the_same(self):
+        lines = self.explain("EXPLAIN ANALYZE SELECT * FROM t WHERE g = 3")
+        self.assertRegex(lines[0], r"Seq Scan on t .*\(actual time=[0-9.]+\.\.[0-9.]+ rows=50 loops=1\)")
+        self.assertTrue(any("KV: requests=" in line for line in lines))
+        self.assertTrue(any(line.startswith("execution time: ") for line in lines))
+        lines = self.explain("EXPLAIN (COSTS off) SELECT * FROM t WHERE g = 3")
+        self.assertEqual(lines[0], "Seq Scan on t")
+
+    def test_writes_are_measured_and_take_place(self):
+        (document,) = self.explain(
+            "EXPLAIN (ANALYZE, FORMAT json) UPDATE t SET v = 'x' WHERE id = 7")
+        self.assertEqual(document[0]["Plan"]["Node Type"], "ModifyTable")
+        self.assertEqual(self.explain("SELECT v FROM t WHERE id = 7"), ["x"])
+
+
+if __name__ == "__main__":
+    unittest.main()
