@@ -148,7 +148,7 @@ static struct status store_make(struct kv_node *kv)
         memcpy(store->cluster_id, kv->options.identity.cluster_id, sizeof store->cluster_id);
     }
     // Whoever is not the first node has joined, also when the start after that did not come to its end.
-    for (uint64_t id = 1; id <= slices && !kv->options.joined && store->node_id == 1; id++)
+    for (uint64_t id = 1; id <= slices && !kv->options.joined && kv->options.identity.node_id <= 1; id++)
         recovery_replica_get(store, id)->state = RECOVERY_FOUNDED;
     return STATUS_OK;
 }
