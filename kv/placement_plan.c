@@ -156,18 +156,19 @@ static uint32_t node_to_add(const struct placement_view *view, const struct plac
 
 // The voter that is the least loss.
 static uint32_t node_to_remove(
-    const struct placement_view *view, const struct placement_slice *slice, bool only_lost)
+    const struct placement_view *view, const struct placement_slice *slice)
 {
     uint32_t best = 0, best_score = 0;
     for (uint32_t i = 0; i < slice->config.count; i++) {
         uint32_t id = slice->config.members[i].node;
         const struct placement_node *node = node_find(view, id);
-        if (slice->config.members[i].learner || (only_lost && !lost(node))) continue;
+        if (slice->config.members[i].learner) continue;
         uint32_t score = 1 + likeness(view, slice, id) * 64;
         if (node != NULL) score += node->replicas;
         if (node != NULL && !placement_meets(node, view->zone.constraints, NULL)) score += 1u << 16;
         if (lost(node)) score += 1u << 20;
-        if (id == slice->leader) score = 1; // Last of all: it would have to hand over first.
+        // Last of all, unless it must go: it would have to hand over first.
+        if (id == slice->leader && !lost(node)) score = 1;
         if (score > best_score) {
             best = id;
             best_score = score;
@@ -236,7 +237,7 @@ static struct placement_step members_step(
         uint32_t node = node_to_add(view, slice);
         if (node != 0) return step_of(PLACEMENT_ADD, slice, node);
     }
-    if (voters > needed) return remove_or_transfer(view, slice, node_to_remove(view, slice, false));
+    if (voters > needed) return remove_or_transfer(view, slice, node_to_remove(view, slice));
     return nothing;
 }
 

@@ -257,6 +257,8 @@ static struct status change_members(
 {
     struct status st = slice_check_role(slice);
     if (failed(st) || change_done(slice, change)) return st;
+    // Of a group that has gone quiet nobody was heard lately: who asks again finds it awake.
+    if (change->change == RAFT_PROMOTE) raft_log_wake(&slice->log);
     TRY(raft_log_config_change(&slice->log, change->change, change->member));
     slice_lease_update(slice);
     if (change->member == slice->damaged_member) slice->damaged_member = 0;

@@ -10,7 +10,7 @@
 //
 // Shard    Any, unless said otherwise. All of it suspends. The functions that name a node ask it, by RPC.
 // Errors   55000 when the state of the replica forbids it, K_NOT_LEADER, K_UNREACHABLE, 58030, 57P01.
-// Checked  tests/unit/kv/test_replica.c.
+// Checked  tests/sim: worlds in which every slice is replicated.
 #pragma once
 #include "core/hlc.h"
 #include "kv/kv_node.h"

@@ -15,7 +15,7 @@
 // Shard    The slice's owner.
 // Memory   One piece on each side.
 // Errors   A failed one is tried again by the leader, from where it stopped, then left to consensus to ask for.
-// Checked  tests/unit/kv/test_replica.c.
+// Checked  tests/sim: worlds in which every slice is replicated.
 #pragma once
 #include "kv/slice.h"
 

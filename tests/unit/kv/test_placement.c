@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What placement decides, on tables of nodes and slices.
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "kv/placement.h"
+
+#define NODES 5u
+
+static struct placement_node nodes[NODES];
+static struct placement_slice slices[8];
+static struct placement_step steps[16];
+static struct placement_view view;
+
+static void setup(uint32_t node_count, uint32_t slice_count)
+{
+    view = (struct placement_view){.zone = {.replicas = 3},
+        .nodes = nodes,
+        .node_count = node_count,
+        .slices = slices,
+        .slice_count = slice_count};
+    for (uint32_t i = 0; i < node_count; i++)
+        nodes[i] = (struct placement_node){
+            .id = i + 1, .shard_count = 2, .alive = true, .locality = "", .attrs = ""};
+    for (uint32_t i = 0; i < slice_count; i++)
+        slices[i] = (struct placement_slice){
+            .id = i + 1, .leader = 1, .config = {.count = 1, .members = {{.node = 1}}}};
+}
+
+static void member(uint32_t slice, uint32_t node, bool learner)
+{
+    struct raft_config *config = &slices[slice].config;
+    config->members[config->count++] = (struct raft_member){.node = node, .learner = learner};
+}
+
+static struct placement_step only(void)
+{
+    cr_assert_eq(placement_plan(&view, steps, 16), 1);
+    return steps[0];
+}
+
+// Two nodes survive no more than one; the third makes three voters, one after the other.
+Test(placement, a_growing_cluster_gets_an_odd_number_of_voters)
+{
+    setup(2, 1);
+    cr_assert_eq(placement_plan(&view, steps, 16), 0);
+    setup(3, 1);
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_ADD && step.node != 1);
+    member(0, step.node, true);
+    cr_assert(only().kind == PLACEMENT_PROMOTE);
+    slices[0].config.members[1].learner = false;
+    cr_assert(only().kind == PLACEMENT_ADD);
+}
+
+// A node that is silent is waited for; one that is dead is replaced before it is removed.
+Test(placement, a_dead_node_is_replaced)
+{
+    setup(4, 1);
+    member(0, 2, false);
+    member(0, 3, false);
+    nodes[2].alive = false;
+    cr_assert_eq(placement_plan(&view, steps, 16), 0);
+    nodes[2].dead = true;
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_ADD && step.node == 4);
+    member(0, 4, false);
+    step = only();
+    cr_assert(step.kind == PLACEMENT_REMOVE && step.node == 3);
+    setup(3, 1);
+    member(0, 2, false);
+    member(0, 3, false);
+    nodes[2].alive = false;
+    nodes[2].dead = true;
+    cr_assert_eq(placement_plan(&view, steps, 16), 0, "nowhere to go: what is there stays");
+}
+
+// Decommissioning: members and leaders leave, also when the leader itself is the one.
+Test(placement, a_leaving_node_is_emptied)
+{
+    setup(4, 1);
+    member(0, 2, false);
+    member(0, 3, false);
+    nodes[0].leaving = true;
+    member(0, 4, false);
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_TRANSFER && step.node != 1);
+    slices[0].leader = step.node;
+    step = only();
+    cr_assert(step.kind == PLACEMENT_REMOVE && step.node == 1);
+}
+
+// No step may leave fewer voters than decide.
+Test(placement, nothing_is_removed_that_is_needed_to_decide)
+{
+    setup(4, 1);
+    member(0, 2, false);
+    member(0, 3, false);
+    member(0, 4, false);
+    nodes[1].alive = nodes[2].alive = false;
+    uint32_t count = placement_plan(&view, steps, 16);
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert(steps[i].kind != PLACEMENT_REMOVE || steps[i].node == 2 || steps[i].node == 3);
+}
+
+Test(placement, leaders_are_spread_and_leave_nodes_that_drain)
+{
+    setup(3, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        member(i, 2, false);
+        member(i, 3, false);
+        slices[i].load = 10;
+    }
+    for (uint32_t round = 0; round < 16 && placement_plan(&view, steps, 16) > 0; round++)
+        cr_assert_eq(steps[0].kind, PLACEMENT_TRANSFER);
+    uint32_t led[4] = {0};
+    for (uint32_t i = 0; i < 4; i++)
+        led[slices[i].leader]++;
+    cr_assert(led[1] >= 1 && led[2] >= 1 && led[3] >= 1 && led[1] <= 2);
+    nodes[0].draining = true;
+    (void)placement_plan(&view, steps, 16);
+    for (uint32_t i = 0; i < 4; i++)
+        cr_assert_neq(slices[i].leader, 1);
+}
+
+Test(placement, constraints_and_preferences)
+{
+    bool malformed;
+    setup(4, 1);
+    nodes[1].locality = "region=a,zone=1";
+    nodes[2].locality = "region=a,zone=2";
+    nodes[3].locality = "region=b,zone=1";
+    nodes[3].attrs = "ssd:fast";
+    cr_assert(placement_meets(&nodes[3], "+region=b,-zone=2,+ssd", &malformed) && !malformed);
+    cr_assert(!placement_meets(&nodes[2], "-region=a", &malformed) && !malformed);
+    (void)placement_meets(&nodes[0], "region=a", &malformed);
+    cr_assert(malformed);
+    strcpy(view.zone.constraints, "+region=b");
+    cr_assert(only().node == 4);
+    view.zone.constraints[0] = 0;
+    member(0, 2, false);
+    cr_assert(only().node == 4, "the one unlike the others");
+    member(0, 4, false);
+    strcpy(view.zone.lease_preferences, "+region=b;+region=a");
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_TRANSFER && step.node == 4);
+}
+
+// Each core of the cluster gets slices of its own, begun where few are led.
+Test(placement, new_cores_get_slices)
+{
+    setup(3, 4);
+    view.complete = true;
+    view.zone.replicas = 1;
+    struct placement_step step = {0};
+    for (uint32_t i = 0; i < 4; i++)
+        slices[i].leader = slices[i].config.members[0].node = i % 2 + 1;
+    step = only();
+    cr_assert(step.kind == PLACEMENT_CREATE && step.node == 3);
+    view.complete = false;
+    cr_assert_eq(placement_plan(&view, steps, 16), 0);
+}
