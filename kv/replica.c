@@ -137,6 +137,8 @@ static struct status create_here(struct task *task, void *arg)
     struct kv_shard *kv = kv_here(task, &st);
     if (kv == NULL) return st;
     if (kv_slice_find(kv, creation->slice) != NULL) return STATUS_OK;
+    // Asked while the shard's log is still being read.
+    if (kv->log == NULL) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
     if (kv->changing) return status_make(E_NOT_IN_PREREQUISITE_STATE, "a replica is being made");
     kv->changing = true;
     struct recovery_replica line = {.slice = creation->slice, .generation = UINT64_MAX};
