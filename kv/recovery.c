@@ -310,6 +310,11 @@ struct status recovery_replay(
     }
     for (uint32_t i = 0; i < kv->slice_count; i++) {
         TRY(slice_replay_end(kv->slices[i]));
+        // Votes, and entries that are not known to be committed, are in the old logs alone.
+        if (takeover && raft_config_voters(&kv->slices[i]->config) > 1)
+            TRY(status_make(E_FEATURE_NOT_SUPPORTED,
+                "a store with replicated slices cannot change its number of shards: start it with "
+                "as many as before, or decommission the node and let it join anew"));
         if (takeover) TRY(log_give_up(task, kv->slices[i]));
     }
     if (replay.records > 0)
