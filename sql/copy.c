@@ -662,6 +662,7 @@ static struct status binary_row(struct task *task, struct copy_sink *self, const
 {
     struct pgwire *wire = self->wire;
     size_t start = wire_begin(&wire->out, 'd');
+    if (self->sink.rows_sent == 0) copy_binary_write_header(&wire->out); // In one message, as clients expect.
     wire_u16(&wire->out, (uint16_t)self->count);
     for (uint32_t i = 0; i < self->count; i++) {
         size_t length_at = wire->out.size;
@@ -673,13 +674,6 @@ static struct status binary_row(struct task *task, struct copy_sink *self, const
     wire_end(&wire->out, start);
     self->sink.rows_sent++;
     return wire->out.size < PGWIRE_RESULT_BUFFER_BYTES ? STATUS_OK : pgwire_flush(task, wire);
-}
-
-static void send_binary_frame(struct pgwire *wire, void (*write)(struct buffer *out))
-{
-    size_t start = wire_begin(&wire->out, 'd');
-    write(&wire->out);
-    wire_end(&wire->out, start);
 }
 
 static struct status copy_sink_row(struct task *task, struct result_sink *sink, const struct datum *values)
@@ -721,7 +715,6 @@ static struct status copy_to(struct statement_context *context, struct bytes que
     for (uint32_t i = 0; i < sink.count; i++) names[i] = sink.columns[i].name;
     TRY(force_columns(context->arena, copy, names, sink.count, &sink.options));
     send_copy_response(wire, 'H', sink.count, options);
-    if (options->format == COPY_BINARY) send_binary_frame(wire, copy_binary_write_header);
     if (options->header) {
         size_t start = wire_begin(&wire->out, 'd');
         for (uint32_t i = 0; i < sink.count; i++) {
@@ -735,7 +728,12 @@ static struct status copy_to(struct statement_context *context, struct bytes que
     execution.prepared = prepared;
     bool done;
     TRY(execution_next(context->task, context->session, &execution, &sink.sink, 0, &done));
-    if (options->format == COPY_BINARY) send_binary_frame(wire, copy_binary_write_trailer);
+    if (options->format == COPY_BINARY) {
+        size_t start = wire_begin(&wire->out, 'd');
+        if (sink.sink.rows_sent == 0) copy_binary_write_header(&wire->out);
+        copy_binary_write_trailer(&wire->out);
+        wire_end(&wire->out, start);
+    }
     wire_end(&wire->out, wire_begin(&wire->out, 'c'));
     snprintf(context->tag, sizeof context->tag, "COPY %" PRIu64, sink.sink.rows_sent);
 out:

@@ -270,19 +270,10 @@ BODY(sleep_seconds)
         *result = DATUM_NULL; \
         return status_make(E_FEATURE_NOT_SUPPORTED, what_ " not supported"); \
     }
-REFUSED(no_advisory_locks, "advisory locks are")
 REFUSED(no_wal, "write-ahead log positions are")
 REFUSED(no_snapshots, "exported snapshots are")
 REFUSED(no_transaction_ids, "transaction ids are")
 REFUSED(no_server_address, "the server's own address is")
-
-BODY(unlock_all)
-{
-    (void)call;
-    (void)args;
-    *result = DATUM_NULL; // void: there is none to release.
-    return STATUS_OK;
-}
 
 #define STABLE_0(name_, oid_, result_, fn_) \
     SCALAR_NO_ARGS(name_, oid_, result_, fn_, FUNCTION_STABLE)
@@ -291,9 +282,6 @@ BODY(unlock_all)
 #define VOLATILE(name_, oid_, result_, fn_, ...) \
     {.name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, \
         .strict = true, .fn = fn_, .volatility = FUNCTION_VOLATILE, FN_ARGS(__VA_ARGS__)}
-#define ADVISORY(name_, oid_one_, oid_two_, result_) \
-    VOLATILE(name_, oid_one_, result_, no_advisory_locks, TYPE_INT8), \
-        VOLATILE(name_, oid_two_, result_, no_advisory_locks, TYPE_INT4, TYPE_INT4)
 
 static const struct function functions[] = {
     STABLE_0("current_database", 861, NAME, current_database),
@@ -326,17 +314,6 @@ static const struct function functions[] = {
         FN_ARGS(TYPE_TEXT, TYPE_TEXT, TYPE_BOOL)},
     STABLE("pg_collation_actual_version", 3448, TEXT, null, TYPE_OID),
     VOLATILE("pg_sleep", 2626, VOID, sleep_seconds, TYPE_FLOAT8),
-    ADVISORY("pg_advisory_lock", 2880, 2886, VOID),
-    ADVISORY("pg_advisory_lock_shared", 2881, 2887, VOID),
-    ADVISORY("pg_advisory_xact_lock", 3089, 3093, VOID),
-    ADVISORY("pg_advisory_xact_lock_shared", 3090, 3094, VOID),
-    ADVISORY("pg_try_advisory_lock", 2882, 2888, BOOL),
-    ADVISORY("pg_try_advisory_lock_shared", 2883, 2889, BOOL),
-    ADVISORY("pg_try_advisory_xact_lock", 3091, 3095, BOOL),
-    ADVISORY("pg_try_advisory_xact_lock_shared", 3092, 3096, BOOL),
-    ADVISORY("pg_advisory_unlock", 2884, 2890, BOOL),
-    ADVISORY("pg_advisory_unlock_shared", 2885, 2891, BOOL),
-    VOLATILE_0("pg_advisory_unlock_all", 2892, VOID, unlock_all),
     VOLATILE_0("pg_current_wal_lsn", 2849, PG_LSN, no_wal),
     VOLATILE_0("pg_current_wal_insert_lsn", 2852, PG_LSN, no_wal),
     VOLATILE_0("pg_current_wal_flush_lsn", 3330, PG_LSN, no_wal),

@@ -3,6 +3,7 @@
 
 #include "core/invariant.h"
 #include "core/task.h"
+#include "sql/named_lock.h"
 #include "sql/plan_internal.h"
 #include "sql/privilege.h"
 
@@ -304,6 +305,8 @@ static struct status check_tables(
             TRY(privilege_check_table(task, session, table->table, table->privileges));
         if (table->written && table->table->writes_blocked)
             TRY(catalog_wait_writable(task, session, table->table));
+        if (table->written && named_lock_writes_restricted(session))
+            TRY(named_lock_write_wait(task, session, table->table));
         if (table->written)
             TRY(catalog_depend(session, table->table));
         else

@@ -10,6 +10,7 @@
 #include "sql/execute.h"
 #include "sql/function.h"
 #include "sql/jobs.h"
+#include "sql/named_lock.h"
 #include "sql/pg_catalog.h"
 #include "sql/role.h"
 #include "sql/settings.h"
@@ -33,6 +34,7 @@ void sql_register(void)
     role_announcements_register();
     jobs_announcements_register();
     catalog_types_register();
+    named_lock_register();
 }
 
 static struct status start_shard(struct task *task, void *arg)

@@ -11,6 +11,7 @@
 #include "sql/catalog.h"
 #include "sql/execute.h"
 #include "sql/pg_catalog.h"
+#include "sql/named_lock.h"
 #include "sql/sequence.h"
 #include "sql/shard_state.h"
 #include "sql/vars.h"
@@ -46,6 +47,7 @@ void sql_shard_fini(struct shard *shard)
     struct sql_shard *state = shard->slots[SHARD_SLOT_SQL];
     // Sessions that a shutdown has cut off still point here.
     if (state == NULL || state->sessions.next != &state->sessions) return;
+    named_lock_shard_fini(state);
     hashmap_fini(&state->cache);
     hashmap_fini(&state->temp_swept);
     hashmap_fini(&state->by_cancel);
@@ -124,6 +126,7 @@ void session_close(struct task *task, struct session *session)
     session->link.prev->next = session->link.next;
     session->link.next->prev = session->link.prev;
     sequence_session_reset(session);
+    named_lock_session_end(session);
     vars_close(session);
     arena_fini(&session->statement_arena);
     arena_fini(&session->txn_arena);

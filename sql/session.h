@@ -66,6 +66,7 @@ struct session {
     uint64_t random_state;       // random() after setseed().
     bool random_seeded;
     struct sequence_memory *sequences; // currval(): sql/sequence.h
+    uint8_t named_locks;         // What sql/named_lock.h may hold for it.
 
     struct pgwire *wire;         // The client's connection, NULL for internal sessions.
     // Sends a NoticeResponse at once (or drops it, for internal sessions).

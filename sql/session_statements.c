@@ -17,6 +17,7 @@
 #include "sql/deparse.h"
 #include "sql/execute.h"
 #include "sql/parse.h"
+#include "sql/named_lock.h"
 #include "sql/pgwire.h"
 #include "sql/privilege.h"
 #include "sql/sequence.h"
@@ -501,6 +502,7 @@ static struct status deallocate_execute(struct statement_context *context)
 static struct status discard_execute(struct statement_context *context)
 {
     struct session *session = context->session;
+    struct status st = STATUS_OK;
     if (context->statement->as.discard->what == DISCARD_ALL) {
         session_statements_txn_end(context->task, session);
         cursors_close(context->task, session);
@@ -508,6 +510,7 @@ static struct status discard_execute(struct statement_context *context)
         vars_reset_all(session);
         sequence_session_reset(session);
         temp_drop_all(context->task, session);
+        st = named_lock_release_advisory(context->task, session);
         snprintf(context->tag, sizeof context->tag, "DISCARD ALL");
     } else if (context->statement->as.discard->what == DISCARD_PLANS) {
         snprintf(context->tag, sizeof context->tag, "DISCARD PLANS");
@@ -521,7 +524,7 @@ static struct status discard_execute(struct statement_context *context)
         temp_drop_all(context->task, session);
         snprintf(context->tag, sizeof context->tag, "DISCARD TEMP");
     }
-    return STATUS_OK;
+    return st;
 }
 
 // --- EXPLAIN ---------------------------------------------------------------------------------------------

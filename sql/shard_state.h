@@ -23,6 +23,8 @@ struct sql_shard {
     struct hashmap temp_swept; // Tenants whose left-over temporary schemas were looked for.
     struct hashmap by_cancel; // Backend process number -> struct pgwire.
     uint32_t next_process;
+    struct named_locks *named_locks; // Shard 0: sql/named_lock.h.
+    uint32_t strong_locks;    // LOCK TABLEs in force of which writers must ask.
 };
 struct sql_shard *sql_shard(struct shard *shard);
 // Frees it, once there are no sessions any more and the cache of plans is clear.

@@ -152,6 +152,9 @@ void wire_report(struct buffer *out, char type, const char *severity, struct sta
     report_field(out, 'V', severity);
     report_field(out, 'C', sqlstate);
     report_field(out, 'M', st.message);
+    // By the routine drivers know that preparing the statement again helps.
+    if (strcmp(st.message, "cached plan must not change result type") == 0)
+        report_field(out, 'R', "RevalidateCachedQuery");
     const struct status_report *report = status_report_of(st);
     if (report != NULL) {
         report_field(out, 'D', report->detail);
