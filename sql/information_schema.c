@@ -271,8 +271,7 @@ static struct status column_row(struct pg_rows *rows, const struct table_desc *t
     if (column->generated_sql != NULL) {
         pg_put_text(&row, "generation_expression", column->generated_sql);
     } else if (column->default_sql != NULL && column->identity == 0) {
-        TRY(catalog_expression_text(
-            rows->task, rows->session, &rows->arena, column->default_sql, &text));
+        TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, column, &text));
         pg_put_text(&row, "column_default", text);
     }
     if (column->identity != 0 && column->owned_sequence != 0) {

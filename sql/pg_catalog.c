@@ -451,6 +451,55 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
     return virtual_table_row(sink, row);
 }
 
+// A lone literal: '...' (*quoted) or a number with its sign.
+static bool lone_literal(const char *sql, bool *quoted)
+{
+    size_t size = strlen(sql);
+    *quoted = size >= 2 && sql[0] == '\'' && sql[size - 1] == '\'';
+    for (size_t i = 1; *quoted && i + 1 < size; i++) {
+        if (sql[i] != '\'') continue;
+        if (i + 2 >= size || sql[i + 1] != '\'') return false; // It ends before the end.
+        i++;
+    }
+    if (*quoted) return true;
+    return size > 0 && strspn(sql, "-0123456789.") == size;
+}
+
+// As PostgreSQL writes them: a string with its type, a number bare unless it is negative.
+static const char *typed_literal(struct arena *arena, struct type type, const char *sql)
+{
+    bool quoted;
+    if (!lone_literal(sql, &quoted)) return sql;
+    const struct type_info *info = type_info(type.oid);
+    bool number = type.oid == TYPE_INT2 || type.oid == TYPE_INT4 || type.oid == TYPE_INT8 ||
+                  type.oid == TYPE_NUMERIC || type.oid == TYPE_FLOAT4 || type.oid == TYPE_FLOAT8;
+    if (quoted && number) {
+        sql = arena_string(arena, bytes_of(sql + 1, strlen(sql) - 2));
+        if (*sql == '\0' || strspn(sql, "0123456789.") != strlen(sql))
+            return arena_printf(arena, "'%s'::%s", sql, info->sql_name);
+        return sql;
+    }
+    if (quoted && type.oid == TYPE_BOOL && (sql[1] | 32) == 't') return "true";
+    if (quoted && type.oid == TYPE_BOOL && (sql[1] | 32) == 'f') return "false";
+    if (quoted) return arena_printf(arena, "%s::%s", sql, type_format(arena, TYPE_OF(type.oid)));
+    if (sql[0] != '-') return sql;
+    bool fraction = strchr(sql, '.') != NULL;
+    bool wide = strlen(sql) > 10;
+    return arena_printf(arena, "'%s'::%s", sql, fraction ? "numeric" : wide ? "bigint" : "integer");
+}
+
+struct status pg_column_default_text(struct task *task, struct session *session, struct arena *arena,
+    const struct column_desc *column, const char **text)
+{
+    struct status st = STATUS_OK;
+    *text = pg_column_default(column);
+    if (*text == NULL) return st;
+    TRY(catalog_expression_text(task, session, arena, *text, text));
+    if (column->generated_sql == NULL) *text = typed_literal(arena, column->type, *text);
+out:
+    return st;
+}
+
 const char *pg_column_default(const struct column_desc *column)
 {
     if (column->generated_sql != NULL) return column->generated_sql;
@@ -539,7 +588,7 @@ static struct status table_attrdef_rows(struct pg_rows *rows, const struct table
         const struct column_desc *column = &table->columns[i];
         const char *text = pg_column_default(column);
         if (text == NULL || column->hidden) continue;
-        TRY(catalog_expression_text(rows->task, rows->session, &rows->arena, text, &text));
+        TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, column, &text));
         struct datum row[] = {datum_int(pg_default_oid(table->id, column->id)), datum_int(pg_oid(table->id)),
             datum_int((int64_t)i + 1), datum_text(text)};
         TRY(virtual_table_row(rows->sink, row));

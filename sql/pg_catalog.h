@@ -158,6 +158,9 @@ uint32_t pg_type_function_args(
 uint32_t pg_operator_class(type_oid type); // The default one of B-trees; 0: there is none.
 // Text of the default or generating expression; NULL: none. An identity column's sequence is no default.
 const char *pg_column_default(const struct column_desc *column);
+// The same for people: sequences by name, literals with their type ("'x'::text").
+CHECKED struct status pg_column_default_text(struct task *task, struct session *session, struct arena *arena,
+    const struct column_desc *column, const char **text);
 uint32_t pg_type_collation(type_oid type); // pg_type.typcollation; 0: takes none.
 
 // --- rows by column name: sql/pg_table.c -------------------------------------------------------------------

@@ -8,16 +8,21 @@ README is made of it by tools/compatibility, and the last test here fails when t
 A feature that does not work yet is in KNOWN with the reason. What fails and is not there fails the test, and so does
 what is there and works.
 """
+import functools
 import glob
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from cluster import Cluster
+import psycopg2
+
+from cluster import Cluster, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -71,6 +76,8 @@ def install_node():
 
 # In the order of the README's table: name shown, command.
 CLIENTS = {
+    "psql": python("psql"),
+    "pg_dump": python("pg_dump"),
     "psycopg2": python("psycopg2"),
     "psycopg3": python("psycopg3"),
     "asyncpg": python("asyncpg"),
@@ -122,10 +129,37 @@ class Compatibility(unittest.TestCase):
                 "PGDATABASE": database, "PGSSLMODE": "verify-full", "PGSSLROOTCERT": os.path.join(self.server.certs, "ca.crt"),
                 "NODE_PATH": NODE, "ODBC_DRIVER": odbc_driver(), "CLIENT_BINARIES": BUILD}
 
+    def other_server(self):
+        """A PostgreSQL of the test's own, for what goes there and comes back. It does not run as root."""
+        folder = tempfile.mkdtemp(prefix="isopod-it-pg-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        user = []
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+            user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        programs = os.path.dirname(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[-1])
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        data = os.path.join(folder, "data")
+        run = functools.partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, cwd="/")
+        run([*user, os.path.join(programs, "initdb"), "-D", data, "-A", "trust", "-U", "app", "-N", "-E", "UTF8", "--locale=C.UTF-8"])
+        server = subprocess.Popen([*user, os.path.join(programs, "postgres"), "-D", data, "-c", "port=%d" % port, "-c", "fsync=off",
+                                   "-c", "unix_socket_directories=" + folder, "-c", "listen_addresses=127.0.0.1"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+        self.addCleanup(server.wait)
+        self.addCleanup(server.send_signal, signal.SIGINT)
+        dsn = "host=127.0.0.1 port=%d user=app sslmode=disable" % port
+        wait_until(lambda: psycopg2.connect(dsn + " dbname=postgres").close() or True, "PostgreSQL to serve")
+        return dsn
+
     def run_client(self, name):
+        environment = self.environment("client_" + name)
+        if name == "pg_dump":
+            environment["PG_OTHER"] = self.other_server()
         with self.server.connect("main", user="app", password="secret") as session:
             session.run('CREATE DATABASE "client_%s"' % name)
-        done = subprocess.run(CLIENTS[name](), cwd=os.path.join(HERE, "clients"), env=self.environment("client_" + name), capture_output=True,
+        done = subprocess.run(CLIENTS[name](), cwd=os.path.join(HERE, "clients"), env=environment, capture_output=True,
                               stdin=subprocess.DEVNULL, text=True, timeout=CLIENT_SECONDS_MAX)
         report = {}
         for line in done.stdout.splitlines():
