@@ -236,8 +236,16 @@ out:
     return st;
 }
 
+// What reads the rows of a recursion's last round gives others in the next.
+static bool reads_worktable(const struct node *node)
+{
+    if (node == NULL) return false;
+    return node->kind == NODE_WORKTABLE || reads_worktable(node->left) || reads_worktable(node->right);
+}
+
 struct node *plan_materialize(struct planner *planner, struct node *input)
 {
+    if (reads_worktable(input)) return input;
     struct node *node = plan_new_node(planner, NODE_MATERIALIZE);
     node->left = input;
     node->layout = input->layout;
