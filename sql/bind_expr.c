@@ -705,6 +705,24 @@ out:
     return st;
 }
 
+// name[n]: its n-th character, from 0, as "char". Catalog queries of tools use it.
+static struct status bind_name_subscript(struct binder *binder, struct scope *scope, struct scalar *value,
+    const struct expr *expr, struct scalar **out)
+{
+    struct status st;
+    bool done;
+    struct scalar *args[3] = {value};
+    struct scalar *one = scalar_const(binder->arena, TYPE_OF(TYPE_INT4), datum_int(1), expr->position);
+    TRY(bind_expr(binder, scope, expr->subscript.lower, &args[1]));
+    TRY(bind_operator(binder, "+", args[1], one, expr->position, &args[1]));
+    TRY(bind_coerce(binder, &args[0], TYPE_OF(TYPE_TEXT), CAST_EXPLICIT, &done));
+    args[2] = one;
+    TRY(bind_call(binder, "substr", args, 3, expr->position, out));
+    TRY(bind_coerce(binder, out, TYPE_OF(TYPE_CHAR_INTERNAL), CAST_EXPLICIT, &done));
+out:
+    return st;
+}
+
 static struct status bind_subscript(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
@@ -722,6 +740,10 @@ static struct status bind_subscript(
     }
     TRY(bind_expr(binder, scope, base, &value));
     const struct type_info *info = type_info(value->type.oid);
+    if (value->type.oid == TYPE_NAME && count == 1 && !expr->subscript.slice) {
+        TRY(bind_name_subscript(binder, scope, value, expr, out));
+        goto out;
+    }
     if (value->type.oid != TYPE_JSONB) {
         if (info == NULL || info->element == 0)
             return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,

@@ -237,8 +237,21 @@ BODY(function_definition)
     const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
     *result = DATUM_NULL;
     if (function == NULL) return STATUS_OK;
-    return status_format(call->arena, E_FEATURE_NOT_SUPPORTED,
-        "\"%s\" is part of the server: it has no SQL definition", function->name);
+    static const char *const volatilities[] = {"IMMUTABLE", "STABLE", "VOLATILE"};
+    const struct type_info *returns = type_info(function->result);
+    struct buffer out;
+    if (function->kind == FUNCTION_AGGREGATE)
+        return status_format(
+            call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is an aggregate function", function->name);
+    buffer_init(&out, call->arena);
+    buffer_printf(&out, "CREATE OR REPLACE FUNCTION %s.", function->schema == NULL ? "pg_catalog" : function->schema);
+    deparse_identifier(&out, function->name);
+    buffer_append_u8(&out, '(');
+    argument_types(&out, function);
+    buffer_printf(&out, ")\n RETURNS %s%s\n LANGUAGE internal\n %s PARALLEL SAFE%s\nAS $function$%s$function$\n",
+        function->kind == FUNCTION_SET ? "SETOF " : "", returns == NULL ? "-" : returns->sql_name,
+        volatilities[function->volatility], function->strict ? " STRICT" : "", function->name);
+    return give(&out, result);
 }
 
 BODY(type_text)
@@ -484,6 +497,12 @@ static const struct set_ops ancestors = {.column_count = 1,
     .start = none_start,
     .next = none_next};
 
+static const struct set_ops partition_tree = {.column_count = 4,
+    .column_names = (const char *const[]){"relid", "parentrelid", "isleaf", "level"},
+    .column_types = (const type_oid[]){TYPE_REGCLASS, TYPE_REGCLASS, TYPE_BOOL, TYPE_INT4},
+    .start = none_start,
+    .next = none_next};
+
 static const struct function functions[] = {
     STABLE("pg_get_userbyid", 1642, NAME, user_by_id, TYPE_OID),
     STABLE("pg_get_expr", 1716, TEXT, expression, TYPE_PG_NODE_TREE, TYPE_OID),
@@ -543,6 +562,7 @@ static const struct function functions[] = {
     STABLE("to_regprocedure", 3479, REGPROCEDURE, to_reg, TYPE_TEXT),
     STABLE("to_regnamespace", 4086, REGNAMESPACE, to_reg, TYPE_TEXT),
     STABLE("to_regrole", 4093, REGROLE, to_reg, TYPE_TEXT),
+    SET_RETURNING("pg_partition_tree", 3423, RECORD, &partition_tree, TYPE_REGCLASS),
     SET_RETURNING("pg_partition_ancestors", 3425, REGCLASS, &ancestors, TYPE_REGCLASS),
 };
 
