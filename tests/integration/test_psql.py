@@ -68,7 +68,7 @@ class PsqlTest(unittest.TestCase):
     def test_describe_table(self):
         self.shows(r"\d t",
                    "a | integer | | not null |",
-                   "b | text | | not null | 'x'",
+                   "b | text | | not null | 'x'::text",
                    "d | integer | | not null | nextval('t_d_seq'::regclass)",
                    "e | character varying(20) | | |",
                    "f | numeric(10,2) | | |",
@@ -77,7 +77,7 @@ class PsqlTest(unittest.TestCase):
                    '"t_b_key" UNIQUE CONSTRAINT, btree (b)',
                    '"t_a_check" CHECK (a > 0)',
                    '"t_c_fkey" FOREIGN KEY (c) REFERENCES u(a)')
-        self.shows(r"\d+ t", "b | text | | not null | 'x' | extended | | | comment of b")
+        self.shows(r"\d+ t", "b | text | | not null | 'x'::text | extended | | | comment of b")
         self.shows(r"\d u", 'TABLE "t" CONSTRAINT "t_c_fkey" FOREIGN KEY (c) REFERENCES u(a)')
 
     def test_hidden_key_is_not_shown(self):
