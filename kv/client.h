@@ -50,8 +50,12 @@ CHECKED struct status kv_txn_commit(
 void kv_txn_rollback(struct task *task, struct kv_txn *txn);
 // Starts over with a new snapshot, keeping its age for deadlock decisions: after 40001.
 CHECKED struct status kv_txn_restart(struct task *task, struct kv_txn *txn);
-// A new snapshot for the next statement (READ COMMITTED): reads noted so far are forgotten.
+// A new snapshot for the next statement (READ COMMITTED). What was noted so far (kv_txn_depend, reads
+// before kv_txn_weaken) must not have changed up to it: 40001.
 CHECKED struct status kv_txn_step(struct task *task, struct kv_txn *txn);
+// Reads from here on are validated no more (`weak`), or are again: READ COMMITTED. Rows that are
+// locked are read as they are then; inserts and writes conflict as ever.
+void kv_txn_weaken(struct kv_txn *txn, bool weak);
 
 struct hlc_timestamp kv_txn_read_ts(const struct kv_txn *txn);
 uint64_t kv_txn_id(const struct kv_txn *txn);

@@ -72,7 +72,10 @@ struct status leader_slice(
     struct kv_shard *kv = kv_shard_of(task->shard);
     if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
     *slice = kv_slice_find(kv, call->slice);
-    if (*slice != NULL) return slice_may_serve(task, *slice);
+    if (*slice != NULL) {
+        // A follower's reads look for themselves whether it is far enough.
+        return call->follower ? STATUS_OK : slice_may_serve(task, *slice);
+    }
     // Of a slice that is nowhere no replica will ever be found.
     if (client_of(task)->directory == NULL) return wrong_range();
     return status_make_retry(K_NOT_LEADER, RETRY_STATEMENT, "the slice has no replica here");
@@ -125,6 +128,7 @@ static struct slice_reader reader_of(const struct slice *slice, struct leader_ca
         .ts = call->read_ts,
         .uncertain = uncertain_of(slice, call),
         .moved_to = &call->moved_to,
+        .follower = call->follower,
     };
 }
 

@@ -81,6 +81,7 @@ struct leader_call {
     struct arena *arena;           // Where answers go.
     struct arena reply;            // Used when the leader is elsewhere.
     bool remote;                   // Answers are in `reply`.
+    bool follower;                 // Any replica may serve it that is far enough: reads of the past.
     bool again;                    // It may have been asked, and done, before.
     bool relayed;                  // The leader's: it came from another node.
     // Answers of all kinds.

@@ -54,6 +54,10 @@ static bool trip_aim(struct task *task, struct client *client, struct leader_tri
             own_node(task), router_shard(kv_shard_of(task->shard), slice)};
         return true;
     }
+    if (trip->call->follower) {
+        // The replica at hand, if there is one.
+        return directory->replica(task->shard, slice, own_node(task), &trip->target);
+    }
     uint32_t guess = slice < client->leader_count ? client->leaders[slice] : 0;
     if (guess != 0 && directory->replica(task->shard, slice, guess, &trip->target)) return true;
     if (trip->asked == 0 && directory->leader(task->shard, slice, &trip->target)) return true;
@@ -66,6 +70,11 @@ static void trip_learn(struct client *client, struct leader_trip *trip)
 {
     uint64_t slice = trip->call->slice;
     uint32_t leader = 0;
+    if (trip->call->follower) { // It was worth a try.
+        trip->call->follower = false;
+        trip->asked = 0;
+        return;
+    }
     if (!never_leads(trip->status)) {
         leader = trip->target.node;
     } else if (status_is(trip->status, K_NOT_LEADER) && trip->call->leader != trip->target.node) {
@@ -380,12 +389,14 @@ struct status leader_call(
     call->again = false;
     const struct slice *slice = kv_slice_find(kv_shard_of(task->shard), call->slice);
     bool encoded = client->directory != NULL && client->directory->encodes_all;
-    if (LIKELY(slice != NULL && slice->role == SLICE_SERVING && !encoded)) {
+    if (LIKELY(slice != NULL && !encoded &&
+            (slice->role == SLICE_SERVING || call->follower))) {
         call->remote = false;
         call->relayed = false;
         call->arena = arena;
         struct status st = leader_run(task, call, kind);
         if (LIKELY(!status_is(st, K_NOT_LEADER))) return st;
+        call->follower = false;
     }
     struct leader_trip trip = {.kind = kind, .call = call, .arena = arena};
     struct leader_trip *going;

@@ -152,6 +152,7 @@ void leader_wire_ask(
     wire_put_u64(out, call->owner.age_ns);
     uint64_t left_ns = call->lock_deadline_ns > now_ns ? call->lock_deadline_ns - now_ns : 0;
     wire_put_u64(out, call->lock_deadline_ns == 0 ? 0 : left_ns + 1);
+    wire_put_bool(out, call->follower);
     wire_put_bool(out, call->again);
     leader_codec(kind)->ask(out, call);
 }
@@ -173,6 +174,7 @@ struct status leader_wire_asked(
     if (left_ns > 0 && !__builtin_add_overflow(now_ns, left_ns - 1, &left_ns)) {
         call->lock_deadline_ns = left_ns;
     }
+    call->follower = wire_take_bool(in);
     call->again = wire_take_bool(in);
     codec->asked(in, call);
     if (in->bad || in->rest.size > 0) return malformed("malformed request");

@@ -99,6 +99,7 @@ bool client_txn_runs(struct shard *shard, uint64_t txn)
 static void txn_reset(struct kv_txn *txn)
 {
     txn->doomed = false;
+    txn->weak = false;
     txn->locked_slices = NULL;
     txn->locked_count = txn->locked_capacity = 0;
     txn->lock_count = 0;
@@ -149,6 +150,7 @@ struct status kv_txn_begin(
     txn->tenant = options->tenant;
     txn->lock_timeout_ns = options->lock_timeout_ns;
     txn_snapshot(task, txn, now);
+    txn->in_past = in_past;
     if (in_past) {
         txn->read_ts = options->as_of;
         txn->uncertain = HLC_ZERO;
@@ -208,9 +210,15 @@ struct status kv_txn_step(struct task *task, struct kv_txn *txn)
 {
     struct status st = txn_check(txn, false);
     if (failed(st)) return st;
-    read_set_clear(&txn->reads);
-    txn_snapshot(task, txn, hlc_now(&task->shard->hlc));
-    return STATUS_OK;
+    struct hlc_timestamp now = hlc_now(&task->shard->hlc);
+    st = txn_move(task, txn, now);
+    if (!failed(st)) txn_snapshot(task, txn, hlc_max(txn->read_ts, now));
+    return st;
+}
+
+void kv_txn_weaken(struct kv_txn *txn, bool weak)
+{
+    txn->weak = weak;
 }
 
 // Reads only: they were all of one snapshot, so the transaction took place then.
@@ -331,6 +339,7 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     call->read_ts = txn->read_ts;
     call->uncertain = hlc_less(txn->read_ts, txn->uncertain) ? txn->uncertain : HLC_ZERO;
     call->seen = &txn->seen;
+    call->follower = txn->in_past;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
     call->lock_deadline_ns =
         txn->lock_timeout_ns == 0 ? 0 : task_now_ns(task) + txn->lock_timeout_ns;

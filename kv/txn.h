@@ -31,6 +31,8 @@ struct kv_txn {
     struct hlc_timestamp uncertain; // Another node's clock may have been there when it began.
     struct leader_seen seen;
     bool read_only;
+    bool in_past;           // Reads as of an instant that is over.
+    bool weak;              // Reads are not noted.
     bool doomed;            // Gave 40001.
     struct arena arena;
     struct write_buffer writes;
@@ -89,7 +91,7 @@ bool client_txn_runs(struct shard *shard, uint64_t txn);
 // Who writes validates what was read; whose snapshot may move, too.
 static inline bool txn_notes_reads(const struct kv_txn *txn)
 {
-    return !txn->read_only || !hlc_is_zero(txn->uncertain);
+    return !txn->weak && (!txn->read_only || !hlc_is_zero(txn->uncertain));
 }
 // Fills in what each request of the transaction says.
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);

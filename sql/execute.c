@@ -13,6 +13,7 @@
 #include "sql/parse.h"
 #include "sql/plan.h"
 #include "sql/settings.h"
+#include "sql/vars.h"
 
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
 
@@ -397,11 +398,25 @@ out:
     return st;
 }
 
+// READ COMMITTED: each statement has a snapshot of its own, and what it reads is not validated; what statements other
+// than queries and their like read (the catalog, above all) is.
+static struct status statement_snapshot(
+    struct task *task, struct session *session, const struct prepared *prepared)
+{
+    if (session->txn == NULL || session->txn_state != TXN_OPEN || prepared->statement == NULL) return STATUS_OK;
+    if (!hlc_is_zero(session->txn_as_of)) return STATUS_OK;
+    if (prepared->handler != NULL && (prepared->handler->flags & HANDLER_TRANSACTION_CONTROL)) return STATUS_OK;
+    bool weak = strcmp(vars_get(session, "transaction_isolation"), "read committed") == 0;
+    kv_txn_weaken(session->txn, weak && prepared->handler == NULL);
+    return weak ? kv_txn_step(task, session->txn) : STATUS_OK;
+}
+
 struct status execution_begin(
     struct task *task, struct session *session, struct execution *execution, bool described)
 {
     struct status st;
     TRY(begin_for(task, session, execution->prepared));
+    if (!execution->started) TRY(statement_snapshot(task, session, execution->prepared));
     if (!execution->started && execution->prepared->built != NULL)
         TRY(renew_plan(task, session, execution->prepared, described));
 out:

@@ -32,6 +32,19 @@ static void warn(struct session *session, uint32_t code, const char *message)
 
 // --- BEGIN, COMMIT, ROLLBACK -----------------------------------------------------------------------------
 
+static const char *isolation_text(enum isolation isolation)
+{
+    bool weak = isolation == READ_COMMITTED || isolation == READ_UNCOMMITTED;
+    return weak ? "read committed" : "serializable";
+}
+
+// Before the first query the level can be chosen.
+static bool session_isolation_is_open(const struct session *session)
+{
+    return session->txn == NULL ||
+           (kv_txn_stats(session->txn)->rows_read == 0 && !kv_txn_has_writes(session->txn));
+}
+
 static struct status apply_modes(struct statement_context *context, const struct transaction *modes)
 {
     struct status st = STATUS_OK;
@@ -41,6 +54,13 @@ static struct status apply_modes(struct statement_context *context, const struct
     if (modes->read_only != TRI_NONE)
         TRY(vars_set(session, context->arena, "transaction_read_only",
             modes->read_only == TRI_YES ? "on" : "off", VARS_LOCAL));
+    if (modes->isolation != ISOLATION_NONE) {
+        if (!session_isolation_is_open(session))
+            TRY(status_make(E_ACTIVE_TRANSACTION,
+                "SET TRANSACTION ISOLATION LEVEL must be called before any query"));
+        TRY(vars_set(
+            session, context->arena, "transaction_isolation", isolation_text(modes->isolation), VARS_LOCAL));
+    }
 out:
     return st;
 }
@@ -67,6 +87,9 @@ static struct status begin_execute(struct statement_context *context)
     }
     session->txn_read_only =
         !hlc_is_zero(as_of) || vars_bool(session, "default_transaction_read_only");
+    const char *isolation = vars_get(session, "default_transaction_isolation");
+    if (strcmp(isolation, vars_get(session, "transaction_isolation")) != 0)
+        TRY(vars_set(session, context->arena, "transaction_isolation", isolation, VARS_LOCAL));
     st = apply_modes(context, modes);
     if (failed(st)) session_txn_rollback(context->task, session);
 out:
@@ -128,6 +151,9 @@ static struct status set_transaction_execute(struct statement_context *context)
         if (modes->read_only != TRI_NONE)
             TRY(vars_set(session, context->arena, "default_transaction_read_only",
                 modes->read_only == TRI_YES ? "on" : "off", VARS_SESSION));
+        if (modes->isolation != ISOLATION_NONE)
+            TRY(vars_set(session, context->arena, "default_transaction_isolation",
+                isolation_text(modes->isolation), VARS_SESSION));
         goto out;
     }
     if (session->txn_state != TXN_OPEN) {

@@ -253,12 +253,13 @@ static struct status check_isolation(
     struct session *session, struct arena *arena, const char *value, const char **canonical)
 {
     (void)session;
-    // Weaker levels may be given a stronger one; a transaction here is always serializable.
-    static const char *const levels[] = {
-        "serializable", "repeatable read", "read committed", "read uncommitted"};
+    // A level may be given a stronger one.
+    static const char *const levels[][2] = {{"serializable", "serializable"},
+        {"repeatable read", "serializable"}, {"read committed", "read committed"},
+        {"read uncommitted", "read committed"}};
     for (unsigned i = 0; i < 4; i++) {
-        if (strcasecmp(value, levels[i]) == 0) {
-            *canonical = "serializable";
+        if (strcasecmp(value, levels[i][0]) == 0) {
+            *canonical = levels[i][1];
             return STATUS_OK;
         }
     }

@@ -2,8 +2,8 @@
 //
 // Session variables: SET, SHOW, RESET, start-up options, current_setting. Those with one supported value
 // refuse others with 0A000. Kept and shown, but without effect here: escape_string_warning,
-// check_function_bodies, row_security, default_transaction_deferrable; weaker isolation levels are
-// taken and run as serializable.
+// check_function_bodies, row_security, default_transaction_deferrable; REPEATABLE READ is run as
+// serializable, READ UNCOMMITTED as READ COMMITTED.
 //
 // SET in a transaction is undone by its rollback; SET LOCAL by its end.
 //

@@ -291,13 +291,26 @@ KV_TEST(txn, restart_and_step_take_new_snapshots)
     struct bytes value;
     TRY(put_now(task, "a", "1"));
     TRY(begin(task, &txn));
+    kv_txn_weaken(txn, true);
     TRY(get(task, txn, "a", &value));
     TRY(put_now(task, "a", "2"));
     TRY(put(task, txn, "b", "1"));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "1"));
     TRY(kv_txn_step(task, txn));
     TRY(get(task, txn, "a", &value));
     CHECK(is_text(value, "2"));
-    TRY(commit(task, txn)); // The first read of "a" is forgotten.
+    TRY(put_now(task, "a", "2"));
+    TRY(commit(task, txn)); // No read of "a" counts.
+    // What does count counts for all snapshots.
+    TRY(begin(task, &txn));
+    kv_txn_depend(txn, key(task, "a"));
+    kv_txn_weaken(txn, true);
+    TRY(kv_txn_step(task, txn));
+    TRY(put(task, txn, "b", "1"));
+    TRY(put_now(task, "a", "2"));
+    CHECK_FAILS(kv_txn_step(task, txn), E_SERIALIZATION_FAILURE);
+    kv_txn_rollback(task, txn);
     TRY(begin(task, &txn));
     TRY(get(task, txn, "a", &value));
     TRY(put_now(task, "a", "3"));
