@@ -30,6 +30,7 @@
 #include "kv/cluster.h"
 #include "kv/txn.h"
 
+#define STOP_PATIENCE_NS UINT64_C(2000000000)
 #define RESOLVE_RETRY_NS 10000000u // When a slice cannot take the entry now: its disk is full.
 
 METRIC_DEFINE(metric_multi, "txn.commits.multislice", METRIC_COUNTER, METRIC_COUNT, false,
@@ -76,7 +77,8 @@ static struct status resolve_all(struct task *task, struct fate *fate)
             st = resolve_slice(task, fate, fate->slices[i]);
             bool again = status_is(st, E_DISK_FULL) || status_is(st, E_OUT_OF_MEMORY) ||
                 status_is(st, E_CONNECTION_FAILURE);
-            if (!again) break;
+            bool stopping = task_now_ns(task) >= client_of(task)->patience_end_ns;
+            if (!again || (stopping && status_is(st, E_CONNECTION_FAILURE))) break;
             TRY(task_sleep(task, RESOLVE_RETRY_NS));
         }
         TRY(st);
@@ -99,7 +101,7 @@ static void resolve_ended(struct task *task, struct status st, void *arg)
     struct fate *fate = arg;
     (void)task;
     if (failed(st) && !status_is(st, E_ADMIN_SHUTDOWN)) {
-        log_warning(0, "transaction %llu is left for the next start to resolve: %s",
+        log_warning(0, "transaction %llu is left for others, or the next start, to resolve: %s",
             (unsigned long long)fate->txn, st.message);
     }
     struct kv_shard *kv = kv_shard_of(fate->shard);
@@ -377,10 +379,12 @@ static struct status started(struct task *task, struct kv_node *node)
     return shard_call_all(task, end_records, NULL);
 }
 
+// What cannot be resolved because others do not answer is left to them.
 static struct status wait_resolved(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
     (void)arg;
+    client_of(task)->patience_end_ns = task_now_ns(task) + STOP_PATIENCE_NS;
     while (client_of(task)->resolving > 0) TRY(task_sleep(task, 1000000));
 out:
     return st;

@@ -366,7 +366,8 @@ static void trips_run(struct task *task, struct leader_trip *trips, uint32_t cou
         struct status st = STATUS_OK;
         // A hint is followed at once; two replicas that name each other are not run after.
         if (!known || ++hints % 4 == 0) st = trips_wait(task, attempt);
-        bool late = task_now_ns(task) >= end_ns;
+        uint64_t now_ns = task_now_ns(task);
+        bool late = now_ns >= end_ns || now_ns >= client->patience_end_ns;
         for (uint32_t i = 0; i < count; i++) {
             struct leader_trip *trip = &trips[i];
             if (trip->done) continue;

@@ -27,6 +27,7 @@ static struct status client_shard_init(struct task *task, struct kv_shard *kv)
     // Eighths of about 65 microseconds: ids of an earlier start are lower as long as a shard begins
     // less than 100,000 transactions a second on average. They come around after 18 years.
     client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) >> 13;
+    client->patience_end_ns = UINT64_MAX;
     list_init(&client->live);
     list_init(&client->commits);
     client->leader_count = KV_SLICES_MAX + 1;

@@ -61,6 +61,7 @@ struct client {
     const struct leader_directory *directory; // NULL: all slices are on this node.
     uint32_t *leaders;     // By slice, the node that answered last; 0: unknown.
     uint32_t leader_count;
+    uint64_t patience_end_ns; // Storage stops: nobody waits for a leader any longer than this.
 };
 static inline struct client *client_of(struct task *task)
 {
