@@ -106,6 +106,10 @@ struct status bind_type_name(struct binder *binder, const struct type_name *name
             info = type_info(catalog_type_oid(user->type));
         }
     }
+    if (info == NULL && type_is_left_out(name->name) &&
+        (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0))
+        return bind_unsupported(
+            binder, name->position, arena_printf(binder->arena, "type %s", name->name));
     if (info == NULL)
         return bind_error(binder, name->position, E_UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist",
             name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".", name->name);

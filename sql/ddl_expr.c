@@ -30,6 +30,9 @@ static struct status user_type(struct statement_context *context, const struct t
     struct status st = STATUS_OK;
     const struct table_desc *found;
     TRY(catalog_type(context->task, context->session, NULL, name->schema, name->name, &found));
+    if (found == NULL && type_is_left_out(name->name) &&
+        (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0))
+        return ddl_unsupported(context, arena_printf(context->arena, "type %s", name->name));
     if (found == NULL)
         return status_position(context->arena,
             ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist",

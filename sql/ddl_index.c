@@ -34,13 +34,16 @@ static struct status refuse(struct statement_context *context, const struct crea
     return STATUS_OK;
 }
 
-static struct status choose_name(struct statement_context *context, struct table_desc *table,
+struct status ddl_choose_index_name(struct statement_context *context, struct table_desc *table,
     const struct create_index *create, const char **name)
 {
     struct buffer columns;
     buffer_init(&columns, context->arena);
     for (uint32_t i = 0; i < create->elements.count && columns.size < 200; i++) {
-        const char *column = create->elements.items[i].column;
+        const struct index_element *element = &create->elements.items[i];
+        const char *column = element->column;
+        if (column == NULL && element->expr->kind == EXPR_FUNCTION)
+            column = element->expr->function->name;
         buffer_printf(&columns, "%s%s", i == 0 ? "" : "_", column == NULL ? "expr" : column);
     }
     for (uint32_t i = 0; i < create->storing.count && columns.size < 200; i++)
@@ -97,7 +100,7 @@ struct status ddl_create_index(struct statement_context *context)
     TRY(ddl_edit(context, &create->table, false, kind, &table));
     source = ARENA_NEW(context->arena, struct table_desc);
     *source = *table;
-    if (name == NULL) TRY(choose_name(context, table, create, &name));
+    if (name == NULL) TRY(ddl_choose_index_name(context, table, create, &name));
     TRY(ddl_add_index(context, table, name, &create->elements, &create->storing, create->unique,
         false, false, &index));
     if (create->where != NULL)

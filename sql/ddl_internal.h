@@ -244,6 +244,10 @@ CHECKED struct status ddl_drop_relation(
 CHECKED struct status ddl_delete_comments(
     struct statement_context *context, uint32_t class_id, uint32_t object_id);
 
+// A name for a new index, made of its elements.
+CHECKED struct status ddl_choose_index_name(struct statement_context *context,
+    struct table_desc *table, const struct create_index *create, const char **name);
+
 // --- views -----------------------------------------------------------------------------------------
 
 // Takes the name. *table NULL when it is taken and that is ok. Temporary ones are noted.

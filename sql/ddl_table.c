@@ -47,34 +47,139 @@ out:
 // --- LIKE ----------------------------------------------------------------------------------------
 
 // Bits of PostgreSQL's TableLikeOption.
-enum { LIKE_DEFAULTS = 1 << 3, LIKE_GENERATED = 1 << 4, LIKE_CONSTRAINTS = 1 << 2 };
+enum {
+    LIKE_COMMENTS = 1 << 0,
+    LIKE_CONSTRAINTS = 1 << 2,
+    LIKE_DEFAULTS = 1 << 3,
+    LIKE_GENERATED = 1 << 4,
+    LIKE_IDENTITY = 1 << 5,
+    LIKE_INDEXES = 1 << 6,
+};
+
+// A column of its own numbers; an identity gets a sequence of its own.
+static struct status copy_column(struct statement_context *context, struct table_desc *table,
+    const struct column_desc *source, uint32_t options)
+{
+    struct status st = STATUS_OK;
+    struct column_desc column = *source;
+    if (ddl_column(table, column.name) != NULL)
+        return ddl_error(
+            context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);
+    column.id = table->next_column_id++;
+    column.missing = (struct bytes){0};
+    column.identity = 0;
+    column.owned_sequence = 0;
+    column.name = arena_strdup(context->arena, source->name);
+    column.default_sql = column.generated_sql = NULL;
+    if (source->identity != 0 && (options & LIKE_IDENTITY) != 0) {
+        struct constraint identity = {
+            .kind = CONSTRAINT_IDENTITY, .by_default = source->identity == 'd'};
+        struct type_name type = {.schema = "pg_catalog", .name = type_info(source->type.oid)->name};
+        struct column_definition definition = {.name = column.name,
+            .type = &type,
+            .constraints = &identity,
+            .constraint_count = 1,
+            .position = POSITION_NONE};
+        struct column_desc *added;
+        return ddl_add_column(context, table, &definition, &added);
+    }
+    if (source->default_sql != NULL && source->identity == 0 && (options & LIKE_DEFAULTS) != 0)
+        column.default_sql = arena_strdup(context->arena, source->default_sql);
+    if (source->generated_sql != NULL && (options & LIKE_GENERATED) != 0)
+        column.generated_sql = arena_strdup(context->arena, source->generated_sql);
+    DDL_APPEND(context->arena, table->columns, table->column_count, column);
+    return st;
+}
 
 static struct status copy_like(
     struct statement_context *context, struct table_desc *table, const struct like_clause *like)
 {
     struct status st = STATUS_OK;
-    const struct table_desc *source;
+    const struct table_desc *found;
 
-    if (like->options != 0 && like->options != LIKE_DEFAULTS)
-        return ddl_unsupported(context, "LIKE ... INCLUDING of more than defaults");
-    TRY(ddl_find(context, &like->source, false, OBJECT_OTHER, &source));
-    TRY(privilege_check_table(context->task, context->session, source, PRIVILEGE_SELECT));
+    TRY(ddl_find(context, &like->source, false, OBJECT_OTHER, &found));
+    TRY(privilege_check_table(context->task, context->session, found, PRIVILEGE_SELECT));
+    for (uint32_t i = 0; i < found->column_count; i++) {
+        if (found->columns[i].hidden || found->columns[i].state != ELEMENT_PUBLIC) continue;
+        TRY(copy_column(context, table, &found->columns[i], like->options));
+    }
+    for (uint32_t i = 0; (like->options & LIKE_CONSTRAINTS) != 0 && i < found->constraint_count; i++) {
+        const struct constraint_desc *source = &found->constraints[i];
+        if (source->kind != TABLE_CHECK) continue;
+        struct constraint check = {
+            .kind = CONSTRAINT_CHECK, .name = arena_strdup(context->arena, source->name)};
+        struct constraint_desc *added;
+        TRY(parse_expression_on_stack(
+            context->arena, bytes_of_string(source->check_sql), &check.expr));
+        TRY(ddl_add_check(context, table, &check, NULL, &added));
+    }
+out:
+    return st;
+}
+
+static struct status index_elements(struct statement_context *context,
+    const struct table_desc *found, const struct index_desc *source,
+    struct index_element_list *elements)
+{
+    struct status st = STATUS_OK;
+    *elements = (struct index_element_list){
+        .items = ARENA_ARRAY(context->arena, struct index_element, source->column_count)};
     for (uint32_t i = 0; i < source->column_count; i++) {
-        struct column_desc column = source->columns[i];
-        if (column.hidden || column.state != ELEMENT_PUBLIC) continue;
-        if (ddl_column(table, column.name) != NULL)
-            return ddl_error(
-                context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);
-        column.id = table->next_column_id++;
-        column.missing = (struct bytes){0};
-        column.identity = 0;
-        column.owned_sequence = 0;
-        column.generated_sql = NULL;
-        if (!(like->options & LIKE_DEFAULTS)) column.default_sql = NULL;
-        column.name = arena_strdup(context->arena, column.name);
-        if (column.default_sql != NULL)
-            column.default_sql = arena_strdup(context->arena, column.default_sql);
-        DDL_APPEND(context->arena, table->columns, table->column_count, column);
+        struct index_element *element = &elements->items[elements->count++];
+        *element = (struct index_element){
+            .direction = source->columns[i].descending ? SORT_DESC : SORT_DEFAULT};
+        if (source->columns[i].expression_sql != NULL)
+            TRY(parse_expression_on_stack(context->arena,
+                bytes_of_string(source->columns[i].expression_sql), &element->expr));
+        else
+            element->column = arena_strdup(
+                context->arena, table_column_by_id(found, source->columns[i].column_id)->name);
+    }
+out:
+    return st;
+}
+
+static bool key_is_hidden(const struct table_desc *table, const struct index_desc *index)
+{
+    const struct column_desc *column = table_column_by_id(table, index->columns[0].column_id);
+    return column != NULL && column->hidden;
+}
+
+// Keys and indexes, under names made as for new ones. `primary`: the primary key alone, or all others.
+static struct status copy_indexes(struct statement_context *context, struct table_desc *table,
+    const struct like_clause *like, bool primary)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found;
+    TRY(ddl_find(context, &like->source, false, OBJECT_OTHER, &found));
+    for (uint32_t i = 0; i < found->index_count; i++) {
+        const struct index_desc *source = &found->indexes[i];
+        struct index_element_list elements;
+        struct name_list storing = {0};
+        struct index_desc *index;
+        const char *name;
+        if (source->primary != primary || source->state != ELEMENT_PUBLIC ||
+            (primary && key_is_hidden(found, source)))
+            continue;
+        TRY(index_elements(context, found, source, &elements));
+        storing.items = ARENA_ARRAY(context->arena, const char *, source->stored_count);
+        for (uint32_t k = 0; k < source->stored_count; k++)
+            storing.items[storing.count++] = arena_strdup(
+                context->arena, table_column_by_id(found, source->stored[k])->name);
+        struct create_index create = {.elements = elements};
+        struct buffer columns;
+        buffer_init(&columns, context->arena);
+        for (uint32_t k = 0; source->from_constraint && k < elements.count; k++)
+            buffer_printf(&columns, "%s%s", k == 0 ? "" : "_", elements.items[k].column);
+        if (primary || source->from_constraint)
+            TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name,
+                primary ? NULL : buffer_string(&columns), primary ? "pkey" : "key", &name));
+        else
+            TRY(ddl_choose_index_name(context, table, &create, &name));
+        TRY(ddl_add_index(context, table, name, &elements, &storing, source->unique, primary,
+            source->from_constraint, &index));
+        if (source->predicate_sql != NULL)
+            index->predicate_sql = arena_strdup(context->arena, source->predicate_sql);
     }
 out:
     return st;
@@ -209,10 +314,19 @@ static struct status fill_in(
     if (key_count > 1)
         return ddl_error(context, E_INVALID_TABLE_DEFINITION,
             "multiple primary keys for table \"%s\" are not allowed", table->name);
+    for (uint32_t i = 0; i < create->like_count; i++)
+        if ((create->likes[i].options & LIKE_INDEXES) != 0)
+            TRY(copy_indexes(context, table, &create->likes[i], true));
+    if (primary != NULL && table->index_count > 0)
+        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+            "multiple primary keys for table \"%s\" are not allowed", table->name);
     if (primary != NULL)
         TRY(ddl_add_key(context, table, primary, key_column, &index));
-    else
+    else if (table->index_count == 0)
         TRY(ddl_add_rowid(context, table));
+    for (uint32_t i = 0; i < create->like_count; i++)
+        if ((create->likes[i].options & LIKE_INDEXES) != 0)
+            TRY(copy_indexes(context, table, &create->likes[i], false));
     TRY(add_constraints(context, table, create, CONSTRAINT_UNIQUE));
     TRY(add_inner_indexes(context, table, create));
     TRY(add_constraints(context, table, create, CONSTRAINT_CHECK));

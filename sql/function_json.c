@@ -544,6 +544,41 @@ BODY(set_path)
         call, args, create ? EDIT_SET : EDIT_SET_EXISTING, datum_as_bytes(args[2]), result);
 }
 
+// What happens when the new value is NULL is said by the last argument.
+BODY(set_path_lax)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        *result = DATUM_NULL;
+        if (args[i].null) return STATUS_OK;
+    }
+    if (call->arg_count > 3 && args[3].null) return STATUS_OK;
+    if (!args[2].null) return set_path(call, args, result);
+    struct bytes how = call->arg_count > 4 ? datum_as_bytes(args[4])
+                                           : BYTES_LITERAL("use_json_null");
+    if (call->arg_count > 4 && args[4].null)
+        return status_make(E_INVALID_PARAMETER_VALUE,
+            "null_value_treatment must be \"delete_key\", \"return_target\", "
+            "\"use_json_null\", or \"raise_exception\"");
+    if (bytes_equal(how, BYTES_LITERAL("raise_exception")))
+        return status_make(E_NULL_VALUE_NOT_ALLOWED, "JSON value must not be null");
+    if (bytes_equal(how, BYTES_LITERAL("return_target"))) {
+        *result = args[0];
+        return STATUS_OK;
+    }
+    if (bytes_equal(how, BYTES_LITERAL("delete_key")))
+        return run_edit(call, args, EDIT_DELETE, bytes_of(NULL, 0), result);
+    if (!bytes_equal(how, BYTES_LITERAL("use_json_null")))
+        return status_make(E_INVALID_PARAMETER_VALUE,
+            "null_value_treatment must be \"delete_key\", \"return_target\", "
+            "\"use_json_null\", or \"raise_exception\"");
+    struct buffer null;
+    buffer_init(&null, call->arena);
+    json_append_null(&null);
+    bool create = call->arg_count < 4 || args[3].boolean;
+    return run_edit(
+        call, args, create ? EDIT_SET : EDIT_SET_EXISTING, buffer_bytes(&null), result);
+}
+
 BODY(insert_path)
 {
     bool after = call->arg_count == 4 && args[3].boolean;
@@ -668,6 +703,11 @@ static const struct function table[] = {
     SCALAR("json_array_length", 3956, INT4, length_of, TYPE_JSON),
     SCALAR("jsonb_array_length", 3207, INT4, length_of, TYPE_JSONB),
     SCALAR("jsonb_pretty", 3306, TEXT, pretty, TYPE_JSONB),
+    LAX("jsonb_set_lax", 100926, JSONB, set_path_lax, TYPE_JSONB, TYPE_TEXT_ARRAY, TYPE_JSONB),
+    LAX("jsonb_set_lax", 100927, JSONB, set_path_lax, TYPE_JSONB, TYPE_TEXT_ARRAY, TYPE_JSONB,
+        TYPE_BOOL),
+    LAX("jsonb_set_lax", 5054, JSONB, set_path_lax, TYPE_JSONB, TYPE_TEXT_ARRAY, TYPE_JSONB,
+        TYPE_BOOL, TYPE_TEXT),
     SCALAR("jsonb_set", 100914, JSONB, set_path, TYPE_JSONB, TYPE_TEXT_ARRAY, TYPE_JSONB),
     SCALAR("jsonb_set", 3305, JSONB, set_path, TYPE_JSONB, TYPE_TEXT_ARRAY, TYPE_JSONB, TYPE_BOOL),
     SCALAR("jsonb_insert", 100915, JSONB, insert_path, TYPE_JSONB, TYPE_TEXT_ARRAY, TYPE_JSONB),

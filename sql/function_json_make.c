@@ -598,10 +598,88 @@ ROWS(text_each, 2, each_names, key_text_types, start_each_text, next_member)
 ROWS(json_keys, 1, json_keys_names, key_text_types, start_keys, next_member)
 ROWS(jsonb_keys, 1, jsonb_keys_names, key_text_types, start_keys, next_member)
 
+// --- from arrays of text -----------------------------------------------------------------------------------
+
+static struct status pair(struct json_builder *builder, struct datum key, struct datum value)
+{
+    struct buffer text;
+    if (key.null)
+        return status_make(E_NULL_VALUE_NOT_ALLOWED, "null value not allowed for object key");
+    buffer_init(&text, builder->arena);
+    if (value.null)
+        json_append_null(&text);
+    else
+        json_append_string(&text, datum_as_bytes(value));
+    json_builder_add(builder, datum_as_bytes(key), buffer_bytes(&text));
+    return STATUS_OK;
+}
+
+static struct status pairs_of_one(struct json_builder *builder, struct datum list)
+{
+    struct status st = STATUS_OK;
+    struct array array;
+    struct datum key, value;
+    TRY(array_open(list, &array));
+    bool pairs = array.dimensions == 2 && array.length[1] == 2;
+    if (array.dimensions > 2 || (array.dimensions == 2 && !pairs))
+        return array.dimensions == 2
+            ? status_make(E_ARRAY_SUBSCRIPT_ERROR, "array must have two columns")
+            : status_make(E_ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts");
+    if (array.dimensions == 1 && array.count % 2 != 0)
+        return status_make(
+            E_ARRAY_SUBSCRIPT_ERROR, "array must have even number of elements");
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &key);) {
+        if (!array_next(&cursor, &value)) break;
+        TRY(pair(builder, key, value));
+    }
+out:
+    return st;
+}
+
+static struct status pairs_of_two(
+    struct json_builder *builder, struct datum names, struct datum list)
+{
+    struct status st = STATUS_OK;
+    struct array keys, values;
+    struct datum key, value;
+    TRY(array_open(names, &keys));
+    TRY(array_open(list, &values));
+    if (keys.dimensions > 1 || values.dimensions > 1)
+        return status_make(E_ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts");
+    if (keys.count != values.count)
+        return status_make(E_ARRAY_SUBSCRIPT_ERROR, "mismatched array dimensions");
+    struct array_cursor at = array_first(&values);
+    for (struct array_cursor cursor = array_first(&keys); array_next(&cursor, &key);) {
+        if (!array_next(&at, &value)) break;
+        TRY(pair(builder, key, value));
+    }
+out:
+    return st;
+}
+
+BODY(object_of_text)
+{
+    struct status st = STATUS_OK;
+    struct json_builder builder;
+    struct buffer out;
+    json_builder_init(&builder, call->arena, true);
+    if (call->arg_count == 1)
+        TRY(pairs_of_one(&builder, args[0]));
+    else
+        TRY(pairs_of_two(&builder, args[0], args[1]));
+    buffer_init(&out, call->arena);
+    json_builder_finish(&builder, &out);
+    *result = datum_bytes(buffer_bytes(&out));
+out:
+    return st;
+}
+
 // clang-format off
 static const struct function table[] = {
     STABLE("row_to_json", 3155, JSON, row_to_json, TYPE_RECORD),
     STABLE("row_to_json", 3156, JSON, row_to_json, TYPE_RECORD, TYPE_BOOL),
+    SCALAR("jsonb_object", 3263, JSONB, object_of_text, TYPE_TEXT_ARRAY),
+    SCALAR("jsonb_object", 3264, JSONB, object_of_text, TYPE_TEXT_ARRAY, TYPE_TEXT_ARRAY),
     STABLE("to_json", 3176, JSON, to_json, TYPE_ANYELEMENT),
     STABLE("to_jsonb", 3787, JSONB, to_json, TYPE_ANYELEMENT),
     STABLE("array_to_json", 3153, JSON, to_json, TYPE_ANYARRAY),

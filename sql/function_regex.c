@@ -485,8 +485,86 @@ static const struct set_ops matches_ops = {.column_count = 1,
     .start = matches_start,
     .next = matches_next};
 
+// The n-th match from a position on: *found false when there are fewer.
+static struct status nth_match(struct function_call *call, const struct datum *args,
+    uint32_t options_at, const struct regex_span **spans, uint32_t *groups, bool *found)
+{
+    struct status st = STATUS_OK;
+    struct regex *regex;
+    struct regex_options options;
+    struct bytes text = text_of(args[0]);
+    int64_t start = call->arg_count > 2 ? args[2].integer : 1;
+    int64_t wanted = call->arg_count > 3 ? args[3].integer : 1;
+    TRY(positive(call->arena, "start", start, 1));
+    TRY(positive(call->arena, "n", wanted, 1));
+    TRY(options_of(call, args, options_at, &options));
+    TRY(regex_compile(call, text_of(args[1]), options, &regex));
+    *groups = regex_group_count(regex);
+    *found = false;
+    for (size_t from = utf8_prefix_bytes(text, (size_t)start - 1); from <= text.size;
+         from = after_match(text, (*spans)[0])) {
+        TRY(regex_search(regex, text, from, found, spans));
+        if (!*found || --wanted == 0) return st;
+    }
+    *found = false;
+out:
+    return st;
+}
+
+BODY(regexp_instr)
+{
+    struct status st = STATUS_OK;
+    const struct regex_span *spans;
+    struct bytes text = text_of(args[0]);
+    uint32_t groups;
+    bool found;
+    int64_t end_option = call->arg_count > 4 ? args[4].integer : 0;
+    int64_t group = call->arg_count > 6 ? args[6].integer : 0;
+    if (end_option != 0 && end_option != 1)
+        return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
+            "invalid value for parameter \"%s\": %lld", "endoption", (long long)end_option);
+    TRY(positive(call->arena, "subexpr", group, 0));
+    TRY(nth_match(call, args, 5, &spans, &groups, &found));
+    *result = datum_int(0);
+    if (!found || group > groups || spans[group].start == SIZE_MAX) goto out;
+    size_t at = end_option == 0 ? spans[group].start : spans[group].end;
+    *result = datum_int((int64_t)utf8_length(bytes_of(text.data, at)) + 1);
+out:
+    return st;
+}
+
+BODY(regexp_substr)
+{
+    struct status st = STATUS_OK;
+    const struct regex_span *spans;
+    uint32_t groups;
+    bool found;
+    int64_t group = call->arg_count > 5 ? args[5].integer : 0;
+    TRY(positive(call->arena, "subexpr", group, 0));
+    TRY(nth_match(call, args, 4, &spans, &groups, &found));
+    *result = !found || group > groups ? DATUM_NULL : span_datum(text_of(args[0]), spans[group]);
+out:
+    return st;
+}
+
 // clang-format off
 static const struct function table[] = {
+    SCALAR("regexp_instr", 6257, INT4, regexp_instr, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("regexp_instr", 6258, INT4, regexp_instr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4),
+    SCALAR("regexp_instr", 6259, INT4, regexp_instr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4),
+    SCALAR("regexp_instr", 6260, INT4, regexp_instr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4,
+        TYPE_INT4),
+    SCALAR("regexp_instr", 6261, INT4, regexp_instr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4,
+        TYPE_INT4, TYPE_TEXT),
+    SCALAR("regexp_instr", 6262, INT4, regexp_instr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4,
+        TYPE_INT4, TYPE_TEXT, TYPE_INT4),
+    SCALAR("regexp_substr", 6265, TEXT, regexp_substr, TYPE_TEXT, TYPE_TEXT),
+    SCALAR("regexp_substr", 6266, TEXT, regexp_substr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4),
+    SCALAR("regexp_substr", 6267, TEXT, regexp_substr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4),
+    SCALAR("regexp_substr", 6268, TEXT, regexp_substr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4,
+        TYPE_TEXT),
+    SCALAR("regexp_substr", 6269, TEXT, regexp_substr, TYPE_TEXT, TYPE_TEXT, TYPE_INT4, TYPE_INT4,
+        TYPE_TEXT, TYPE_INT4),
     OPERATOR("~~", 1209, BOOL, like_yes, NULL, "!~~", TYPE_TEXT, TYPE_TEXT),
     OPERATOR("~~", 1207, BOOL, like_yes, NULL, "!~~", TYPE_NAME, TYPE_TEXT),
     OPERATOR("~~", 1211, BOOL, like_yes, NULL, "!~~", TYPE_BPCHAR, TYPE_TEXT),

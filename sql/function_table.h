@@ -114,6 +114,8 @@ struct status number_underflow(void);
     X(functions_bit) \
     X(functions_inet) \
     X(functions_enum) \
+    X(functions_degrees) \
+    X(functions_identifier) \
     X(functions_cast)
 #define X(name) void name##_register(void);
 FUNCTION_TABLES(X)

@@ -260,6 +260,24 @@ BODY(sleep_seconds)
     return task_sleep(call->task, (uint64_t)(seconds * 1e9));
 }
 
+BODY(sleep_for)
+{
+    struct interval interval;
+    struct datum seconds;
+    memcpy(&interval, args[0].data, sizeof interval);
+    seconds = datum_real((double)interval.us / 1e6 +
+                         86400.0 * ((double)interval.days + 30.0 * (double)interval.months));
+    return sleep_seconds(call, &seconds, result);
+}
+
+BODY(sleep_until)
+{
+    NEED_SESSION();
+    int64_t now = session_now_us(call->session->shard);
+    struct datum seconds = datum_real(((double)args[0].integer - (double)now) / 1e6);
+    return sleep_seconds(call, &seconds, result);
+}
+
 // --- what is not there ---------------------------------------------------------------------------------
 
 #define REFUSED(fn_, what_) \
@@ -314,6 +332,8 @@ static const struct function functions[] = {
         FN_ARGS(TYPE_TEXT, TYPE_TEXT, TYPE_BOOL)},
     STABLE("pg_collation_actual_version", 3448, TEXT, null, TYPE_OID),
     VOLATILE("pg_sleep", 2626, VOID, sleep_seconds, TYPE_FLOAT8),
+    VOLATILE("pg_sleep_for", 3935, VOID, sleep_for, TYPE_INTERVAL),
+    VOLATILE("pg_sleep_until", 3936, VOID, sleep_until, TYPE_TIMESTAMPTZ),
     VOLATILE_0("pg_current_wal_lsn", 2849, PG_LSN, no_wal),
     VOLATILE_0("pg_current_wal_insert_lsn", 2852, PG_LSN, no_wal),
     VOLATILE_0("pg_current_wal_flush_lsn", 3330, PG_LSN, no_wal),

@@ -278,8 +278,106 @@ CONTAINMENT(does_contain, within(args[1], args[0], false))
 CONTAINMENT(does_contain_or_equal, within(args[1], args[0], true))
 CONTAINMENT(overlap, within(args[0], args[1], true) || within(args[1], args[0], true))
 
+BODY(netmask)
+{
+    struct address address = address_of(args[0]);
+    memset(address.bytes, 0xff, sizeof address.bytes);
+    mask(&address);
+    address.bits = (uint8_t)(size_of(&address) * 8);
+    *result = address_datum(call->arena, &address);
+    return STATUS_OK;
+}
+
+BODY(hostmask)
+{
+    struct address address = address_of(args[0]);
+    memset(address.bytes, 0xff, sizeof address.bytes);
+    mask(&address);
+    for (uint32_t i = 0; i < size_of(&address); i++) address.bytes[i] = (uint8_t)~address.bytes[i];
+    address.bits = (uint8_t)(size_of(&address) * 8);
+    *result = address_datum(call->arena, &address);
+    return STATUS_OK;
+}
+
+BODY(broadcast)
+{
+    struct address address = address_of(args[0]), ones = address;
+    memset(ones.bytes, 0xff, sizeof ones.bytes);
+    mask(&ones);
+    for (uint32_t i = 0; i < size_of(&address); i++)
+        address.bytes[i] = (uint8_t)(address.bytes[i] | (uint8_t)~ones.bytes[i]);
+    *result = address_datum(call->arena, &address);
+    return STATUS_OK;
+}
+
+BODY(same_family)
+{
+    (void)call;
+    *result = datum_bool(address_of(args[0]).family == address_of(args[1]).family);
+    return STATUS_OK;
+}
+
+// The smallest network that has both.
+BODY(merge)
+{
+    struct address a = address_of(args[0]), b = address_of(args[1]);
+    if (a.family != b.family)
+        return status_make(
+            E_INVALID_PARAMETER_VALUE, "cannot merge addresses from different families");
+    uint32_t bits = a.bits < b.bits ? a.bits : b.bits, common = 0;
+    while (common < bits &&
+           ((a.bytes[common / 8] ^ b.bytes[common / 8]) & (0x80u >> common % 8)) == 0)
+        common++;
+    a.bits = (uint8_t)common;
+    mask(&a);
+    *result = address_datum(call->arena, &a);
+    return STATUS_OK;
+}
+
+BODY(set_mask_length)
+{
+    struct address address = address_of(args[0]);
+    int64_t bits = args[1].integer, most = (int64_t)size_of(&address) * 8;
+    if (bits == -1) bits = most;
+    if (bits < 0 || bits > most)
+        return status_format(
+            call->arena, E_INVALID_PARAMETER_VALUE, "invalid mask length: %lld", (long long)bits);
+    address.bits = (uint8_t)bits;
+    if (call->arg_types[0].oid == TYPE_CIDR) mask(&address);
+    *result = address_datum(call->arena, &address);
+    return STATUS_OK;
+}
+
+// An inet's host bits are told; a cidr's IPv4 network ends with its last byte that counts.
+BODY(abbreviated)
+{
+    struct buffer out;
+    struct address address = address_of(args[0]);
+    buffer_init(&out, call->arena);
+    bool is_cidr = call->arg_types[0].oid == TYPE_CIDR;
+    if (is_cidr && address.family == 4) {
+        uint32_t bytes = address.bits == 0 ? 1 : (address.bits + 7u) / 8;
+        for (uint32_t i = 0; i < bytes; i++)
+            buffer_printf(&out, "%s%u", i == 0 ? "" : ".", address.bytes[i]);
+        buffer_printf(&out, "/%u", address.bits);
+    } else {
+        type_output(&out, NULL, call->arg_types[0].oid, args[0]);
+    }
+    *result = datum_bytes(buffer_bytes(&out));
+    return STATUS_OK;
+}
+
 // clang-format off
 static const struct function table[] = {
+    SCALAR("netmask", 696, INET, netmask, TYPE_INET),
+    SCALAR("hostmask", 1362, INET, hostmask, TYPE_INET),
+    SCALAR("broadcast", 698, INET, broadcast, TYPE_INET),
+    SCALAR("inet_same_family", 4071, BOOL, same_family, TYPE_INET, TYPE_INET),
+    SCALAR("inet_merge", 4063, CIDR, merge, TYPE_INET, TYPE_INET),
+    SCALAR("set_masklen", 605, INET, set_mask_length, TYPE_INET, TYPE_INT4),
+    SCALAR("set_masklen", 635, CIDR, set_mask_length, TYPE_CIDR, TYPE_INT4),
+    SCALAR("abbrev", 598, TEXT, abbreviated, TYPE_INET),
+    SCALAR("abbrev", 599, TEXT, abbreviated, TYPE_CIDR),
     SCALAR("host", 699, TEXT, host, TYPE_INET),
     SCALAR("text", 730, TEXT, text_with_bits, TYPE_INET),
     SCALAR("family", 711, INT4, family, TYPE_INET),

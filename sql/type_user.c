@@ -8,6 +8,19 @@
 
 struct user_types *(*user_types_current)(uint64_t *tenant);
 
+bool type_is_left_out(const char *name)
+{
+    static const char *const names[] = {"money", "macaddr", "macaddr8", "point", "line", "lseg",
+        "box", "path", "polygon", "circle", "xml", "tsvector", "tsquery", "txid_snapshot",
+        "pg_snapshot", "xid8", "int4range", "int8range", "numrange", "tsrange", "tstzrange",
+        "daterange", "int4multirange", "int8multirange", "nummultirange", "tsmultirange",
+        "tstzmultirange", "datemultirange", "jsonpath", "regoper", "regoperator", "regcollation",
+        "regconfig", "regdictionary", "refcursor"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
 // --- the table -----------------------------------------------------------------------------------------
 
 static void set_infos(struct user_type *type, type_oid oid, const char *name)

@@ -44,6 +44,9 @@ static inline uint32_t type_label_oid(uint32_t id, uint32_t label_id)
     return 0x30000000u | (id & 0xffff) << 12 | (label_id & 0xfff);
 }
 
+// A built-in type of PostgreSQL's that is not here: refused by its name.
+bool type_is_left_out(const char *name);
+
 struct type_label {
     const char *name;
     int64_t order; // The value of this label.

@@ -104,6 +104,20 @@ class Kill(ClusterTest):
             missing = [i for i in ids if i not in there]
             self.assertEqual(missing, [], "acknowledged and lost by worker %d" % worker.number)
 
+    def test_temporary_tables_end_with_their_session_and_with_the_server(self):
+        left = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pg_temp_%'"
+        server = self.cluster("temporary", profile="virtual+app")
+        with server.wait_connect("main") as session:
+            session.run("CREATE TEMP TABLE t AS SELECT g FROM generate_series(1, 10) g")
+            self.assertEqual(session.rows(left), [(1,)])
+        with server.connect("main") as session:
+            wait_until(lambda: session.rows(left) == [(0,)], "the end of a session to drop its tables")
+            session.run("CREATE TEMP TABLE t AS SELECT g FROM generate_series(1, 10) g")
+            server.kill()
+        server.start()
+        with server.wait_connect("main") as session:
+            wait_until(lambda: session.rows(left) == [(0,)], "the next start to drop what was left")
+
     def test_another_number_of_shards_finds_the_same_data(self):
         server = self.cluster("shards", profile="virtual+app", shards=1)
         with server.wait_connect("main") as session:
