@@ -16,6 +16,23 @@
 
 // --- shared ----------------------------------------------------------------------------------------------
 
+// Through the cache: joins of pg_type scan it many times.
+struct status pg_rows_types(struct pg_rows *rows)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = rows->database->type_count;
+    if (count == 0) return st;
+    const uint32_t *ids = rows->database->types;
+    rows->types = ARENA_ARRAY(&rows->arena, const struct table_desc *, count);
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(catalog_table_by_id(rows->task, rows->session, ids[i], &rows->types[i]));
+        catalog_type_install(rows->session, rows->types[i]);
+        rows->type_count++;
+    }
+out:
+    return st;
+}
+
 struct status pg_rows_open(struct pg_rows *rows, struct task *task, struct session *session,
     struct virtual_table_sink *sink)
 {
@@ -27,9 +44,7 @@ struct status pg_rows_open(struct pg_rows *rows, struct task *task, struct sessi
         task, session, &rows->arena, rows->database->id, &rows->schemas, &rows->schema_count));
     TRY(catalog_list_tables(
         task, session, &rows->arena, rows->database->id, &rows->tables, &rows->table_count));
-    TRY(catalog_list_types(
-        task, session, &rows->arena, rows->database->id, &rows->types, &rows->type_count));
-    for (uint32_t i = 0; i < rows->type_count; i++) catalog_type_install(session, rows->types[i]);
+    TRY(pg_rows_types(rows));
 out:
     if (failed(st)) {
         st = status_copy(&session->statement_arena, st);

@@ -75,6 +75,8 @@ struct pg_rows {
 CHECKED struct status pg_rows_open(struct pg_rows *rows, struct task *task, struct session *session,
     struct virtual_table_sink *sink);
 void pg_rows_close(struct pg_rows *rows);
+// The user-defined types of rows->database alone.
+CHECKED struct status pg_rows_types(struct pg_rows *rows);
 // `row` for each relation of the current database that has a descriptor.
 CHECKED struct status pg_each_table(struct task *task, struct session *session,
     struct virtual_table_sink *sink,
