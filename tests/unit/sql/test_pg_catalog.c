@@ -68,7 +68,7 @@ SQL_TEST(pg_catalog, relations_have_classes_and_attributes, 1)
         "f|numeric(10,2)|f|f");
     GIVES("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 't'::regclass "
           "ORDER BY adnum",
-        "'x'\nnextval('t_d_seq'::regclass)");
+        "'x'::text\nnextval('t_d_seq'::regclass)");
 out:
     return st;
 }
@@ -89,7 +89,6 @@ SQL_TEST(pg_catalog, definitions_are_as_postgresql_writes_them, 1)
     GIVES("SELECT pg_get_serial_sequence('t', 'd'), pg_get_serial_sequence('t', 'a')",
         "public.t_d_seq|NULL");
     REFUSED("SELECT pg_get_serial_sequence('t', 'nope')", "42703");
-    REFUSED("SELECT pg_get_functiondef('now'::regproc)", "0A000");
 out:
     return st;
 }
@@ -154,8 +153,6 @@ SQL_TEST(pg_catalog, sessions_and_settings, 1)
     REFUSED("SELECT current_setting('no.such')", "42704");
     REFUSED("SELECT set_config(NULL, 'x', false)", "22004");
     GIVES("SELECT setting, source FROM pg_settings WHERE name = 'application_name'", "x|session");
-    REFUSED("SELECT pg_advisory_lock(1)", "0A000");
-    REFUSED("SELECT pg_try_advisory_xact_lock(1, 2)", "0A000");
     REFUSED("SELECT txid_current()", "0A000");
 out:
     return st;
@@ -211,7 +208,7 @@ SQL_TEST(information_schema, columns_and_constraints, 1)
     GIVES("SELECT column_name, ordinal_position, column_default, is_nullable, data_type, "
           "character_maximum_length, numeric_precision, numeric_scale, udt_name "
           "FROM information_schema.columns WHERE table_name = 't' ORDER BY 2",
-        "a|1|NULL|NO|integer|NULL|32|0|int4\nb|2|'x'|NO|text|NULL|NULL|NULL|text\n"
+        "a|1|NULL|NO|integer|NULL|32|0|int4\nb|2|'x'::text|NO|text|NULL|NULL|NULL|text\n"
         "c|3|NULL|YES|integer|NULL|32|0|int4\nd|4|nextval('t_d_seq'::regclass)|NO|integer|NULL|32|0|int4\n"
         "e|5|NULL|YES|character varying|20|NULL|NULL|varchar\nf|6|NULL|YES|numeric|NULL|10|2|numeric");
     GIVES("SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' "
