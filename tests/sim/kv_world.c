@@ -282,6 +282,7 @@ struct world_node *kv_world_leader(struct kv_world *kv)
 struct serving {
     struct kv_world *kv;
     bool exists[KV_WORLD_SLICES_MAX + 1];
+    bool led[KV_WORLD_SLICES_MAX + 1]; // An idle slice's lease may have lapsed.
 };
 static struct serving *serving_now; // Of the walk over replicas under way.
 
@@ -290,6 +291,7 @@ static void note_exists(struct kv_world *kv, struct world_node *node, struct sli
     (void)kv;
     (void)node;
     serving_now->exists[slice->id] = true;
+    if (slice->role == SLICE_SERVING) serving_now->led[slice->id] = true;
 }
 
 static bool all_served(void *arg)
@@ -300,10 +302,12 @@ static bool all_served(void *arg)
         if (!world_node_serves(&serving->kv->world.nodes[i])) return false;
     }
     serving_now = serving;
+    memset(serving->led, 0, sizeof serving->led);
+    memset(serving->exists, 0, sizeof serving->exists);
     replicas_each(serving->kv, note_exists);
     for (uint32_t i = 1; i <= KV_WORLD_SLICES_MAX; i++) {
         if (!serving->exists[i]) continue;
-        if (serving->kv->slices[i].server == 0) return false;
+        if (!serving->led[i]) return false;
         count++;
     }
     return count > 0;
