@@ -346,6 +346,8 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
     clients->acknowledged += op.writes && op.fate == FATE_DONE;
     clients->unknown += op.fate == FATE_UNKNOWN;
     clients->refused += op.fate == FATE_VOID && failed(st);
+    sim_tell(clients->world->run, clients->world->sim, "n%u operation %u %s %u", task->shard->node->id,
+        number, failed(st) ? "failed" : "done", clients->list_history.txn_count);
     if (failed(st))
         sim_tell(clients->world->run, clients->world->sim, "n%u operation %u: %s",
             task->shard->node->id, number, st.message);
