@@ -132,15 +132,22 @@ class Cluster:
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-        with open(self.output_path, "wb") as output:
-            self.process = subprocess.Popen(command + self.args, stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=subprocess.STDOUT, env=environment)
+
+        def launch():
+            with open(self.output_path, "wb") as output:
+                self.process = subprocess.Popen(command + self.args, stdin=subprocess.DEVNULL, stdout=output,
+                                                stderr=subprocess.STDOUT, env=environment)
 
         def serving():
             if self.process.poll() is not None:
+                # While it was down, a connection of somebody else may have been given its port for a while.
+                if self.starts > 1 and "already in use" in self.output():
+                    launch()
+                    return False
                 raise AssertionError("%s ended with %s:\n%s" % (self.name, self.process.returncode, self.output()))
             return os.path.exists(url_file) and os.path.getsize(url_file) > 0
 
+        launch()
         try:
             wait_until(serving, "%s to serve" % self.name, deadline_s)
         except Timeout as error:

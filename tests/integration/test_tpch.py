@@ -10,7 +10,7 @@ BENCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/tp
 
 class Tpch(unittest.TestCase):
     def test_answers(self):
-        done = subprocess.run([sys.executable, BENCH, "--scale", "0.005", "--runs", "1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run([sys.executable, BENCH, "--scale", "0.01", "--runs", "1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         print(done.stdout.strip().split("\n")[-1])
         self.assertEqual(done.returncode, 0, done.stdout)
 
