@@ -27,7 +27,11 @@ struct kv_options {
         uint32_t node_id;
     } identity;
     bool joined; // A new store gets no slices: the cluster has some.
+    // How many copies of a slice are wanted where no zone says; 0: KV_REPLICAS_DEFAULT.
+    uint32_t replicas;
 };
+// One, as long as simulation of clusters with several copies still finds faults in how they come to be.
+#define KV_REPLICAS_DEFAULT 1u
 
 // Opens or creates the store in options->dir, replays the shards' logs and serves. A store made
 // with another shard count is taken over. Runs on shard 0, once per node.

@@ -41,10 +41,11 @@ struct placement {
 
 // --- the zone ----------------------------------------------------------------------------------------------
 
-static void zone_default(struct placement_zone *zone)
+static void zone_default(const struct kv_node *kv, struct placement_zone *zone)
 {
-    *zone = (struct placement_zone){
-        .replicas = PLACEMENT_REPLICAS_DEFAULT, .dead_after_ns = PLACEMENT_DEAD_AFTER_NS};
+    uint32_t replicas = kv->options.replicas;
+    *zone = (struct placement_zone){.replicas = replicas == 0 ? KV_REPLICAS_DEFAULT : replicas,
+        .dead_after_ns = PLACEMENT_DEAD_AFTER_NS};
 }
 
 static bool zone_text_take(struct bytes *in, char *out, size_t size)
@@ -56,10 +57,11 @@ static bool zone_text_take(struct bytes *in, char *out, size_t size)
     return true;
 }
 
-static struct status zone_decode(struct bytes in, struct placement_zone *zone)
+static struct status zone_decode(
+    const struct kv_node *kv, struct bytes in, struct placement_zone *zone)
 {
     uint64_t format;
-    zone_default(zone);
+    zone_default(kv, zone);
     if (in.data == NULL) return STATUS_OK;
     if (!wire_take_u64(&in, &format) || format != ZONE_FORMAT ||
         !wire_take_u32(&in, &zone->replicas) || !wire_take_u64(&in, &zone->dead_after_ns) ||
@@ -75,7 +77,7 @@ struct status placement_zone_get(struct task *task, struct placement_zone *zone)
     struct arena_mark mark = arena_mark(task->arena);
     struct status st =
         kv_read_now(task, 0, bytes_of(zone_key, sizeof zone_key), task->arena, &value);
-    if (!failed(st)) st = zone_decode(value, zone);
+    if (!failed(st)) st = zone_decode(kv_node_of(task->shard->node), value, zone);
     arena_release(task->arena, mark);
     return st;
 }

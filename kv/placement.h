@@ -21,7 +21,6 @@
 #include "kv/cluster.h"
 #include "kv/replica.h"
 
-#define PLACEMENT_REPLICAS_DEFAULT 3u
 #define PLACEMENT_REPLICAS_MAX 7u
 #define PLACEMENT_DEAD_AFTER_NS UINT64_C(300000000000) // server.time_until_store_dead.
 #define PLACEMENT_SLICES_PER_SHARD 2u
