@@ -104,22 +104,40 @@ static struct status apply_prepare(
         apply->slice->store, STORE_META, meta_number_key(META_PREPARED, op->txn, name), entry);
 }
 
+// Prepared writes from the store, not from memory: an earlier entry of this transaction may have prepared them,
+// as at a replica that catches up. Copied to the arena; none (data NULL) when they are resolved already.
+static struct status prepared_load(
+    struct slice *slice, struct arena *arena, struct bytes key, struct bytes *payload)
+{
+    struct bytes value;
+    bool found;
+    struct status st = store_get(slice->store, STORE_META, key, &value, &found);
+    *payload = !failed(st) && found ? arena_copy(arena, value) : bytes_of(NULL, 0);
+    store_release(slice->store);
+    return st;
+}
+
 static struct status apply_resolve(struct slice_apply *apply, const struct entry_op *op)
 {
     struct slice *slice = apply->slice;
-    struct pending *prepared = slice_prepared_find(slice, op->txn);
-    struct status st = STATUS_OK;
+    struct arena arena;
+    struct bytes payload;
     uint8_t name[META_NUMBER_KEY_BYTES];
-    if (prepared == NULL) return STATUS_OK; // Resolved already.
+    struct bytes key = meta_number_key(META_PREPARED, op->txn, name);
+    struct status st;
+    arena_init(&arena, NULL);
+    TRY(prepared_load(slice, &arena, key, &payload));
+    if (payload.data == NULL) goto out; // Resolved already.
     if (op->commit) {
         struct entry_reader reader;
         struct entry_op writes;
-        entry_open_trusted(prepared->payload, &reader);
+        entry_open_trusted(payload, &reader);
         while (entry_op_next(&reader, &writes))
             TRY(apply_writes(apply, &writes, op->ts));
     }
-    TRY(store_remove(slice->store, STORE_META, meta_number_key(META_PREPARED, op->txn, name)));
+    TRY(store_remove(slice->store, STORE_META, key));
 out:
+    arena_fini(&arena);
     return st;
 }
 
