@@ -15,6 +15,7 @@
 #include "kv/slice_internal.h"
 
 #define SLICES_PER_SHARD_DEFAULT 2u
+#define CHANGING_WAITS_MAX 5000u // Of a millisecond.
 #define CACHE_BYTES_DEFAULT (UINT64_C(256) << 20)
 #define MAX_OFFSET_NS_DEFAULT UINT64_C(500000000)
 // A clock that is further behind what was committed before the start is not waited for.
@@ -337,6 +338,15 @@ static struct status shard_close(struct task *task, void *arg)
     maintenance_stop(task, kv);
     for (uint32_t i = 0; i < kv->slice_count; i++)
         slice_drain(task, kv->slices[i]);
+    // A replica that is being made or erased is left alone until that is done.
+    for (uint32_t i = 0; kv->changing && i < CHANGING_WAITS_MAX; i++) {
+        if (failed(task_sleep(task, 1000000))) task_cancel_clear(task);
+        for (uint32_t j = 0; j < kv->slice_count; j++)
+            slice_drain(task, kv->slices[j]);
+    }
+    // And what was made meanwhile.
+    for (uint32_t i = 0; i < kv->slice_count; i++)
+        slice_drain(task, kv->slices[i]);
     // Requests whose entries were just applied come to their end.
     for (uint32_t i = 0; i < 8; i++) {
         if (failed(task_yield(task))) task_cancel_clear(task);
@@ -372,6 +382,10 @@ static struct status shards_stop(struct task *task, bool drop)
     for (uint32_t i = 0; i < node->shard_count; i++) {
         struct status one = shard_call(task, i, shard_close, &drop);
         if (!failed(st)) st = one;
+    }
+    // Who still writes the list of replicas does so into what is freed here.
+    while (kv->store_busy) {
+        if (failed(task_wait(task, &kv->store_waiters))) task_cancel_clear(task);
     }
     node->slots[NODE_SLOT_KV] = NULL;
     free(kv->store->replicas);

@@ -65,12 +65,14 @@ static struct status line_set(struct task *task, void *arg)
     struct kv_shard *kv = kv_here(task, &st);
     if (kv == NULL) return st;
     struct kv_node *node = kv->node;
-    while (node->store_busy)
+    while (node->store_busy) {
         TRY(task_wait(task, &node->store_waiters));
+        if (kv_here(task, &st) == NULL) return st; // The node may be gone with it.
+    }
     node->store_busy = true;
     st = line_write(task, node, arg);
     node->store_busy = false;
-    wait_queue_wake_one(&node->store_waiters, STATUS_OK);
+    wait_queue_wake_all(&node->store_waiters, STATUS_OK); // Also who waits to stop.
 out:
     return st;
 }

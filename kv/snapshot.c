@@ -383,7 +383,8 @@ static struct status store_swap(struct slice *slice, struct store *store, const 
     slice->closed_next = HLC_ZERO;
     slice->closed_next_index = 0;
     TRY(slice_memory_load(slice));
-    TRY(range_record_load(slice));
+    // A slice that is not ready yet loads them when it is.
+    if (slice->ranges != NULL) TRY(range_record_load(slice));
     slice->checkpoint_index = mark->index;
     slice->checkpoint_position = 0;
     slice->bytes_since_checkpoint = 0;
@@ -444,7 +445,12 @@ static struct status install(struct task *task, struct incoming *incoming, uint6
     slice_apply_hold(task, slice);
     while (slice->holders > 1 || slice->checkpointing)
         TRY(task_wait(task, &slice->idle_waiters));
+    // The slice is not closed meanwhile: what is in place of its store by then has to be in its memory.
+    if (!slice->running) TRY(status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    slice->own_tasks++;
     st = install_held(task, incoming, applied);
+    slice->own_tasks--;
+    wait_queue_wake_all(&slice->idle_waiters, STATUS_OK);
 out:
     slice->installing = false;
     slice_apply_release(slice);

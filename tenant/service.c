@@ -36,24 +36,24 @@ static struct service_list *service_list(struct shard *shard)
 
 const struct served_tenant *tenant_lookup(struct shard *shard, const char *name)
 {
-    struct service_list *list = service_list(shard);
-    for (uint32_t i = 0; i < list->count; i++)
+    const struct service_list *list = shard->slots[SHARD_SLOT_TENANT];
+    for (uint32_t i = 0; list != NULL && i < list->count; i++)
         if (strcmp(list->items[i].name, name) == 0) return &list->items[i];
     return NULL;
 }
 
 const struct served_tenant *tenant_lookup_id(struct shard *shard, uint64_t id)
 {
-    struct service_list *list = service_list(shard);
-    for (uint32_t i = 0; i < list->count; i++)
+    const struct service_list *list = shard->slots[SHARD_SLOT_TENANT];
+    for (uint32_t i = 0; list != NULL && i < list->count; i++)
         if (list->items[i].id == id) return &list->items[i];
     return NULL;
 }
 
 const struct served_tenant *tenant_service_at(struct shard *shard, uint32_t index)
 {
-    struct service_list *list = service_list(shard);
-    return index < list->count ? &list->items[index] : NULL;
+    const struct service_list *list = shard->slots[SHARD_SLOT_TENANT];
+    return list != NULL && index < list->count ? &list->items[index] : NULL;
 }
 
 static struct status add_on_shard(struct task *task, void *arg)
