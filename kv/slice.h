@@ -352,11 +352,6 @@ enum slice_fate {
 };
 enum slice_fate slice_txn_fate(const struct slice *slice, uint64_t txn, struct hlc_timestamp since,
     struct hlc_timestamp *ts);
-// Order-independent hash over all that every replica of the slice must agree on: versions that a read at or above
-// the tenants' thresholds can see, prepared writes, records. *index is the applied index that it is of; applying
-// waits meanwhile. Yields.
-CHECKED struct status slice_state_hash(
-    struct task *task, struct slice *slice, uint64_t *hash, uint64_t *index);
 
 // --- life (slice.c, checkpoint.c) ----------------------------------------------------------------------
 
