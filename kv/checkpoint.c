@@ -10,6 +10,8 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "kv/cluster.h"
+#include "kv/range.h"
 #include "kv/store_wt_file.h"
 
 #define SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
@@ -18,6 +20,7 @@
 #define CHECKPOINT_EVERY_NS UINT64_C(60000000000)
 #define RETRY_NS UINT64_C(5000000000)
 #define GC_EVERY_NS UINT64_C(30000000000)
+#define TELL_EVERY_NS UINT64_C(5000000000)
 #define ROOM_EVERY_NS UINT64_C(100000000)
 // Free room below which writes are refused: a tenth of the disk, within these.
 #define ROOM_MIN_BYTES (UINT64_C(24) << 20)
@@ -159,7 +162,37 @@ static struct status room_check(struct task *task, struct kv_shard *kv)
     }
     kv->disk_full = full;
     kv->disk_free_bytes = room.free_bytes;
+    kv->disk_bytes = room.total_bytes;
     return STATUS_OK;
+}
+
+static struct status load_add(struct task *task, void *arg)
+{
+    struct cluster_load *load = arg;
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage starts or stops");
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        const struct slice *slice = kv->slices[i];
+        struct store_figures figures;
+        store_figures(slice->store, &figures);
+        load->data_bytes += figures.bytes;
+        load->replicas++;
+        if (slice->role != SLICE_SERVING) continue;
+        load->leaders++;
+        if (slice->ranges != NULL) load->ranges += slice->ranges->count;
+    }
+    return STATUS_OK;
+}
+
+// What the other nodes know of this one's load. A shard that starts or stops: another time.
+static void load_tell(struct task *task, const struct kv_shard *kv)
+{
+    struct cluster_load load = {
+        .disk_bytes = kv->disk_bytes, .disk_free_bytes = kv->disk_free_bytes};
+    for (uint32_t i = 0; i < kv->node->node->shard_count; i++) {
+        if (failed(shard_call(task, i, load_add, &load))) return;
+    }
+    cluster_load_set(kv->node->node, &load);
 }
 
 // --- the tasks -----------------------------------------------------------------------------------------------
@@ -198,9 +231,14 @@ static struct status room_task(struct task *task, void *arg)
 {
     struct kv_maintenance *upkeep = arg;
     struct status st = STATUS_OK;
+    uint64_t tell_ns = 0;
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
         TRY(room_check(task, upkeep->kv));
+        if (upkeep->kv->shard->index == 0 && task_now_ns(task) >= tell_ns) {
+            load_tell(task, upkeep->kv);
+            tell_ns = task_now_ns(task) + TELL_EVERY_NS;
+        }
         arena_release(task->arena, mark);
         if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, ROOM_EVERY_NS));
     }
