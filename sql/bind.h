@@ -217,6 +217,16 @@ CHECKED struct status bind_operator(struct binder *binder, const char *name, str
     struct scalar *right, uint32_t position, struct scalar **out);
 CHECKED struct status bind_call(struct binder *binder, const char *name, struct scalar **args,
     uint32_t count, uint32_t position, struct scalar **out);
+// bind_operator.c: `a` may be NULL, then it is `b`.
+struct scalar *bind_logic_node(
+    struct binder *binder, enum scalar_kind kind, struct scalar *a, struct scalar *b);
+CHECKED struct status bind_same_items(
+    struct binder *binder, struct scalar *left, struct scalar *right, uint32_t position);
+// bind_subscript.c, bind_sublink.c
+CHECKED struct status bind_subscript(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+CHECKED struct status bind_sublink(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_function(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,

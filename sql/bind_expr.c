@@ -17,17 +17,6 @@ static struct scalar *not_node(struct binder *binder, struct scalar *arg)
     return scalar;
 }
 
-static struct scalar *logic_node(
-    struct binder *binder, enum scalar_kind kind, struct scalar *a, struct scalar *b)
-{
-    if (a == NULL) return b;
-    struct scalar *scalar =
-        scalar_with_args(binder->arena, kind, TYPE_OF(TYPE_BOOL), a->position, 2);
-    scalar->args[0] = a;
-    scalar->args[1] = b;
-    return scalar;
-}
-
 // --- literals ----------------------------------------------------------------------------------------
 
 static struct status bind_decimal(
@@ -102,164 +91,6 @@ static struct status bind_parameter(
     return STATUS_OK;
 }
 
-// --- operators ---------------------------------------------------------------------------------------
-
-static struct status expect_same_items(
-    struct binder *binder, struct scalar *left, struct scalar *right, uint32_t position)
-{
-    if (left->kind != SCALAR_ROW || right->kind != SCALAR_ROW ||
-        left->arg_count != right->arg_count)
-        return bind_error(
-            binder, position, E_SYNTAX_ERROR, "unequal number of entries in row expressions");
-    if (left->arg_count == 0)
-        return bind_unsupported(binder, position, "comparing rows of zero length");
-    return STATUS_OK;
-}
-
-// (a, b) < (c, d) is a < c OR (a = c AND b < d), from the last item outwards.
-static struct status bind_row_order(struct binder *binder, const char *name, struct scalar *left,
-    struct scalar *right, uint32_t position, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    const char strict[2] = {name[0], 0};
-    uint32_t last = left->arg_count - 1;
-    TRY(bind_operator(binder, name, left->args[last], right->args[last], position, out));
-    const char *strict_name = strict[0] == '<' ? "<" : ">";
-    for (uint32_t i = last; i-- > 0;) {
-        struct scalar *before, *equal;
-        TRY(bind_operator(binder, strict_name, left->args[i], right->args[i], position, &before));
-        TRY(bind_operator(binder, "=", left->args[i], right->args[i], position, &equal));
-        *out = logic_node(
-            binder, SCALAR_OR, before, logic_node(binder, SCALAR_AND, equal, *out));
-    }
-
-out:
-    return st;
-}
-
-// Of whole rows NULLs are equal, as values of one type are.
-static struct status bind_whole_equal(struct binder *binder, struct scalar *left,
-    struct scalar *right, bool equal, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    *out = NULL;
-    for (uint32_t i = 0; i < left->arg_count; i++) {
-        struct scalar *pair[2] = {left->args[i], right->args[i]};
-        struct type type;
-        TRY(bind_common_type(binder, "row comparison", pair, 2, &type));
-        struct scalar *item = scalar_with_args(
-            binder->arena, SCALAR_DISTINCT, TYPE_OF(TYPE_BOOL), left->position, 2);
-        memcpy(item->args, pair, sizeof pair);
-        item->negated = equal;
-        *out = logic_node(binder, equal ? SCALAR_AND : SCALAR_OR, *out, item);
-    }
-
-out:
-    return st;
-}
-
-static struct status bind_row_operator(struct binder *binder, const char *name, struct scalar *left,
-    struct scalar *right, uint32_t position, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    TRY(expect_same_items(binder, left, right, position));
-    bool equal = strcmp(name, "=") == 0;
-    bool whole = left->row.names != NULL || right->row.names != NULL;
-    if (whole && (equal || strcmp(name, "<>") == 0))
-        return bind_whole_equal(binder, left, right, equal, out);
-    if (equal || strcmp(name, "<>") == 0) {
-        *out = NULL;
-        for (uint32_t i = 0; i < left->arg_count; i++) {
-            struct scalar *item;
-            TRY(bind_operator(binder, name, left->args[i], right->args[i], position, &item));
-            *out = logic_node(binder, equal ? SCALAR_AND : SCALAR_OR, *out, item);
-        }
-        return st;
-    }
-    if (strcmp(name, "<") == 0 || strcmp(name, "<=") == 0 || strcmp(name, ">") == 0 ||
-        strcmp(name, ">=") == 0)
-        return bind_row_order(binder, name, left, right, position, out);
-    return bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
-        "operator %s cannot compare rows", name);
-
-out:
-    return st;
-}
-
-struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,
-    const struct function_match *match)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < count; i++) {
-        bool done;
-        type_oid oid = match->args[i];
-        if (oid == TYPE_ANY || oid == 0) continue;
-        if (args[i]->type.oid == oid) continue;
-        TRY(bind_coerce(binder, &args[i], TYPE_OF(oid), CAST_IMPLICIT, &done));
-        if (!done) TRY(bind_coerce(binder, &args[i], TYPE_OF(oid), CAST_EXPLICIT, NULL));
-    }
-
-out:
-    return st;
-}
-
-static struct scalar *call_node(struct binder *binder, const struct function_match *match,
-    struct scalar **args, uint32_t count, uint32_t position)
-{
-    struct scalar *call =
-        scalar_with_args(binder->arena, SCALAR_CALL, match->result, position, count);
-    if (count > 0) memcpy(call->args, args, count * sizeof(struct scalar *));
-    call->function = match->function;
-    if (match->function->typmod != NULL) {
-        struct type *types = ARENA_ARRAY(binder->arena, struct type, count);
-        for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
-        call->type.typmod = match->function->typmod(types, count);
-    }
-    binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE;
-    return bind_fold(binder, call);
-}
-
-struct status bind_operator(struct binder *binder, const char *name, struct scalar *left,
-    struct scalar *right, uint32_t position, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    struct scalar *args[2] = {left, right};
-    struct type types[2];
-    uint32_t count = left == NULL ? 1 : 2;
-    if (left == NULL) args[0] = right;
-    if (right->kind == SCALAR_ROW || (left != NULL && left->kind == SCALAR_ROW)) {
-        if (left == NULL) return bind_unsupported(binder, position, "an operator on a row");
-        return bind_row_operator(binder, name, left, right, position, out);
-    }
-    for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
-    struct function_match match;
-    TRY(bind_at(binder,
-        function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, name, types, count, &match),
-        position));
-    TRY(bind_coerce_args(binder, args, count, &match));
-    *out = call_node(binder, &match, args, count, position);
-
-out:
-    return st;
-}
-
-struct status bind_call(struct binder *binder, const char *name, struct scalar **args,
-    uint32_t count, uint32_t position, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    struct function_match match;
-    struct type *types = ARENA_ARRAY(binder->arena, struct type, count);
-    for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
-    TRY(bind_at(binder,
-        function_resolve(binder->arena, FUNCTION_SCALAR, NULL, name, types, count, &match),
-        position));
-    TRY(bind_coerce_args(binder, args, count, &match));
-    *out = call_node(binder, &match, args, count, position);
-
-out:
-    return st;
-}
-
 // --- conditions --------------------------------------------------------------------------------------
 
 // x = 1 OR x = 2 OR ... is x IN (1, 2, ...), which an index can serve.
@@ -324,7 +155,7 @@ static struct status bind_is(
     } else if (arg->kind == SCALAR_ROW) {
         *out = NULL;
         for (uint32_t i = 0; i < arg->arg_count; i++)
-            *out = logic_node(binder, SCALAR_AND, *out, is_node(binder, arg->args[i], test));
+            *out = bind_logic_node(binder, SCALAR_AND, *out, is_node(binder, arg->args[i], test));
         if (*out == NULL) *out = scalar_bool(binder->arena, true);
         return st;
     } else {
@@ -362,13 +193,13 @@ static struct status bind_distinct(
     TRY(bind_expr(binder, scope, expr->distinct.right, &args[1]));
     if (args[0]->kind != SCALAR_ROW || args[1]->kind != SCALAR_ROW)
         return distinct_items(binder, args[0], args[1], expr, out);
-    TRY(expect_same_items(binder, args[0], args[1], expr->position));
+    TRY(bind_same_items(binder, args[0], args[1], expr->position));
     bool negated = expr->distinct.negated;
     *out = NULL;
     for (uint32_t i = 0; i < args[0]->arg_count; i++) {
         struct scalar *item;
         TRY(distinct_items(binder, args[0]->args[i], args[1]->args[i], expr, &item));
-        *out = logic_node(binder, negated ? SCALAR_AND : SCALAR_OR, *out, item);
+        *out = bind_logic_node(binder, negated ? SCALAR_AND : SCALAR_OR, *out, item);
     }
 
 out:
@@ -392,7 +223,7 @@ static struct status between_pair(struct binder *binder, struct scalar *arg, str
         position, &above));
     TRY(bind_operator(binder, negated ? ">" : "<=", again(binder, arg), again(binder, high),
         position, &below));
-    *out = logic_node(binder, negated ? SCALAR_OR : SCALAR_AND, above, below);
+    *out = bind_logic_node(binder, negated ? SCALAR_OR : SCALAR_AND, above, below);
 
 out:
     return st;
@@ -411,7 +242,7 @@ static struct status bind_between(
     if (expr->between.symmetric) {
         struct scalar *swapped;
         TRY(between_pair(binder, arg, high, low, negated, expr->position, &swapped));
-        *out = logic_node(binder, negated ? SCALAR_AND : SCALAR_OR, *out, swapped);
+        *out = bind_logic_node(binder, negated ? SCALAR_AND : SCALAR_OR, *out, swapped);
     }
 
 out:
@@ -427,7 +258,7 @@ static struct status bind_in_as_or(struct binder *binder, struct scalar *arg, st
         struct scalar *equal;
         TRY(bind_operator(
             binder, "=", again(binder, arg), items[i], expr->position, &equal));
-        *out = logic_node(binder, SCALAR_OR, *out, equal);
+        *out = bind_logic_node(binder, SCALAR_OR, *out, equal);
     }
     if (expr->in.negated) *out = not_node(binder, *out);
 
@@ -643,127 +474,6 @@ out:
     return st;
 }
 
-#define SUBSCRIPTS_MAX 6 // As many as an array has dimensions.
-
-// One bound of each subscript, as an int4[]. A lone subscript among slices stands for 1 to itself.
-static struct status bind_bounds(struct binder *binder, struct scope *scope,
-    const struct expr *const *steps, uint32_t count, bool upper, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    struct scalar *bounds = scalar_with_args(
-        binder->arena, SCALAR_ARRAY, TYPE_OF(TYPE_INT4_ARRAY), steps[0]->position, count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct expr *step = steps[i];
-        bool second = upper && step->subscript.slice;
-        const struct expr *bound = second ? step->subscript.upper : step->subscript.lower;
-        int64_t open = second ? INT32_MAX : INT32_MIN;
-        if (!upper && !step->subscript.slice) {
-            bound = NULL;
-            open = 1;
-        }
-        if (bound == NULL) {
-            bounds->args[i] = scalar_const(
-                binder->arena, TYPE_OF(TYPE_INT4), datum_int(open), step->position);
-            continue;
-        }
-        TRY(bind_expr(binder, scope, bound, &bounds->args[i]));
-        TRY(bind_coerce(
-            binder, &bounds->args[i], TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
-    }
-    *out = bounds;
-
-out:
-    return st;
-}
-
-static struct status bind_array_subscripts(struct binder *binder, struct scope *scope,
-    struct scalar *array, const struct expr *const *steps, uint32_t count, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    struct scalar *args[3] = {array};
-    const struct type_info *info = type_info(array->type.oid);
-    bool slice = false;
-    for (uint32_t i = 0; i < count; i++) slice |= steps[i]->subscript.slice;
-    if (slice) {
-        TRY(bind_bounds(binder, scope, steps, count, false, &args[1]));
-        TRY(bind_bounds(binder, scope, steps, count, true, &args[2]));
-        return bind_call(binder, "array_slice", args, 3, steps[0]->position, out);
-    }
-    if (count > 1) {
-        TRY(bind_bounds(binder, scope, steps, count, true, &args[1]));
-        return bind_call(binder, "array_item", args, 2, steps[0]->position, out);
-    }
-    TRY(bind_expr(binder, scope, steps[0]->subscript.lower, &args[1]));
-    TRY(bind_coerce(binder, &args[1], TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
-    struct scalar *scalar = scalar_with_args(
-        binder->arena, SCALAR_SUBSCRIPT, TYPE_OF(info->element), steps[0]->position, 2);
-    scalar->args[0] = array;
-    scalar->args[1] = args[1];
-    *out = scalar;
-
-out:
-    return st;
-}
-
-// name[n]: its n-th character, from 0, as "char". Catalog queries of tools use it.
-static struct status bind_name_subscript(struct binder *binder, struct scope *scope, struct scalar *value,
-    const struct expr *expr, struct scalar **out)
-{
-    struct status st;
-    bool done;
-    struct scalar *args[3] = {value};
-    struct scalar *one = scalar_const(binder->arena, TYPE_OF(TYPE_INT4), datum_int(1), expr->position);
-    TRY(bind_expr(binder, scope, expr->subscript.lower, &args[1]));
-    TRY(bind_operator(binder, "+", args[1], one, expr->position, &args[1]));
-    TRY(bind_coerce(binder, &args[0], TYPE_OF(TYPE_TEXT), CAST_EXPLICIT, &done));
-    args[2] = one;
-    TRY(bind_call(binder, "substr", args, 3, expr->position, out));
-    TRY(bind_coerce(binder, out, TYPE_OF(TYPE_CHAR_INTERNAL), CAST_EXPLICIT, &done));
-out:
-    return st;
-}
-
-static struct status bind_subscript(
-    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    const struct expr *steps[SUBSCRIPTS_MAX], *base = expr;
-    uint32_t count = 0, at = SUBSCRIPTS_MAX;
-    struct scalar *value, *key;
-    // a[1][2] is one expression in another: the outermost holds the last subscript.
-    for (; base->kind == EXPR_SUBSCRIPT; base = base->subscript.arg, count++) {
-        if (count == SUBSCRIPTS_MAX)
-            return bind_error(binder, expr->position, E_PROGRAM_LIMIT_EXCEEDED,
-                "number of array dimensions (%u) exceeds the maximum allowed (%d)", count + 1,
-                SUBSCRIPTS_MAX);
-        steps[--at] = base;
-    }
-    TRY(bind_expr(binder, scope, base, &value));
-    const struct type_info *info = type_info(value->type.oid);
-    if (value->type.oid == TYPE_NAME && count == 1 && !expr->subscript.slice) {
-        TRY(bind_name_subscript(binder, scope, value, expr, out));
-        goto out;
-    }
-    if (value->type.oid != TYPE_JSONB) {
-        if (info == NULL || info->element == 0)
-            return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,
-                "cannot subscript type %s because it does not support subscripting",
-                bind_type_text(binder, value->type));
-        return bind_array_subscripts(binder, scope, value, steps + at, count, out);
-    }
-    for (; at < SUBSCRIPTS_MAX; at++) {
-        if (steps[at]->subscript.slice)
-            return bind_error(binder, steps[at]->position, E_DATATYPE_MISMATCH,
-                "jsonb subscript does not support slices");
-        TRY(bind_expr(binder, scope, steps[at]->subscript.lower, &key));
-        TRY(bind_operator(binder, "->", value, key, steps[at]->position, &value));
-    }
-    *out = value;
-
-out:
-    return st;
-}
-
 static struct status bind_row(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
@@ -831,82 +541,6 @@ static struct status bind_sql_value(
     TRY(bind_call(binder, "now", NULL, 0, expr->position, out));
     type.typmod = expr->sql_value.precision;
     TRY(bind_coerce(binder, out, type, CAST_EXPLICIT, NULL));
-
-out:
-    return st;
-}
-
-// --- subqueries --------------------------------------------------------------------------------------
-
-static struct status sublink_compare(struct binder *binder, const struct expr *expr,
-    struct scalar *test, struct scalar *sublink)
-{
-    struct status st = STATUS_OK;
-    uint32_t count = test->kind == SCALAR_ROW ? test->arg_count : 1;
-    struct scalar **tests = test->kind == SCALAR_ROW ? test->args : &test;
-    if (count != sublink->subquery.output_count)
-        return bind_error(binder, expr->position, E_SYNTAX_ERROR, "subquery has too %s columns",
-            count < sublink->subquery.output_count ? "many" : "few");
-    sublink->args = ARENA_ARRAY(binder->arena, struct scalar *, count);
-    sublink->arg_count = count;
-    sublink->subquery.test_vars = ARENA_ARRAY(binder->arena, var_id, count);
-    const char *op = expr->sublink.op == NULL ? "=" : expr->sublink.op;
-    if (count > 1 && strcmp(op, "=") != 0 && strcmp(op, "<>") != 0)
-        return bind_unsupported(binder, expr->position, "an ordering of rows with ANY or ALL");
-    struct scalar *compare = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        struct scalar *item;
-        struct scalar *output =
-            bind_var(binder, sublink->subquery.outputs[i], expr->position);
-        if (scalar_is_unknown(tests[i]))
-            TRY(bind_coerce(binder, &tests[i], output->type, CAST_IMPLICIT, NULL));
-        var_id var = bind_new_var(binder, "test", NULL, tests[i]->type);
-        TRY(bind_operator(
-            binder, op, bind_var(binder, var, expr->position), output, expr->position, &item));
-        TRY(bind_coerce_bool(binder, &item, "ANY/ALL"));
-        compare = logic_node(
-            binder, strcmp(op, "<>") == 0 ? SCALAR_OR : SCALAR_AND, compare, item);
-        sublink->args[i] = tests[i];
-        sublink->subquery.test_vars[i] = var;
-    }
-    sublink->subquery.compare = compare;
-
-out:
-    return st;
-}
-
-static struct status bind_sublink(
-    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
-{
-    struct status st = STATUS_OK;
-    struct query query = {0};
-    struct scalar *test = NULL;
-    enum sublink_kind kind = expr->sublink.kind;
-    if (expr->sublink.test != NULL) TRY(bind_expr(binder, scope, expr->sublink.test, &test));
-    TRY(bind_select(binder, scope, expr->sublink.query, false, &query));
-    struct scalar *sublink =
-        scalar_new(binder->arena, SCALAR_SUBQUERY, TYPE_OF(TYPE_BOOL), expr->position);
-    sublink->subquery.kind = kind;
-    sublink->subquery.rel = query.rel;
-    sublink->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, query.column_count);
-    sublink->subquery.output_count = query.column_count;
-    for (uint32_t i = 0; i < query.column_count; i++)
-        sublink->subquery.outputs[i] = query.columns[i].var;
-    if (kind == SUBLINK_SCALAR || kind == SUBLINK_ARRAY) {
-        if (query.column_count != 1)
-            return bind_error(binder, expr->position, E_SYNTAX_ERROR,
-                "subquery must return only one column");
-        sublink->type = query.columns[0].type;
-        if (kind == SUBLINK_ARRAY) {
-            sublink->type = TYPE_OF(type_array_of(query.columns[0].type.oid));
-            if (sublink->type.oid == 0)
-                return bind_unsupported(binder, expr->position, "ARRAY of this type");
-        }
-    } else if (test != NULL) {
-        TRY(sublink_compare(binder, expr, test, sublink));
-    }
-    *out = sublink;
-    // NOT IN is NOT (= ANY), <> ALL: the tree has it already.
 
 out:
     return st;

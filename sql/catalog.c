@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#include "core/hashmap.h"
 #include "core/invariant.h"
 #include "core/env.h"
 #include "core/shard.h"
 #include "kv/key.h"
 #include "sql/announce.h"
+#include "sql/catalog_cache.h"
 #include "sql/catalog_store.h"
 #include "sql/role.h"
 #include "sql/session.h"
@@ -18,61 +18,6 @@
 #define CACHE_ENTRIES_MAX 8192u
 // A silent node's record has lapsed, and its transactions with it.
 #define SILENT_CHANGE_NS UINT64_C(30000000000)
-#define END_RETRY_NS UINT64_C(1000000)
-#define END_FOR_NS UINT64_C(30000000000)
-
-enum entry_kind { ENTRY_NAME, ENTRY_TABLE, ENTRY_DATABASE, ENTRY_SCHEMA };
-
-// One decoded key of the catalog. Lives while the cache or anybody's pin holds it.
-struct entry {
-    struct arena arena; // Holds the entry itself.
-    struct bytes key;
-    enum entry_kind kind;
-    uint32_t pins;
-    bool cached;
-    struct hlc_timestamp valid_from; // The earliest snapshot at which it was seen.
-    struct list_link lru;            // Of the shard, when cached.
-    struct list_link of_tenant;
-    struct shard *shard;
-    union {
-        struct name_value name; // id 0: known to be free.
-        struct table_desc table;
-        struct database_desc database;
-        struct schema_desc schema;
-    };
-};
-
-// A schema change about to commit, here or on another node.
-struct unsettled {
-    uint64_t change;
-    uint32_t node;
-    uint64_t since_ns;
-};
-
-// A tenant's standing on this shard.
-struct tenant_catalog {
-    uint64_t tenant;
-    struct unsettled *unsettled; // While there are any nothing cached is used or added.
-    uint32_t unsettled_count, unsettled_capacity;
-    uint64_t epoch;     // Grows with each announcement.
-    struct hlc_timestamp changed; // No change since, that we have not been told of.
-    struct list_link entries;
-    struct {
-        int64_t next;
-        uint32_t left;
-    } counters[CATALOG_COUNTER_COUNT];
-};
-
-struct catalog_shard {
-    struct hashmap entries; // By key.
-    struct hashmap tenants;
-    struct hashmap roles; // sql/role.c
-    void *jobs;           // sql/jobs.c
-    struct user_types types;
-    uint64_t last_rowid_tick;
-    struct list_link lru; // Oldest first.
-    struct list_link free_views;
-};
 
 struct catalog_view {
     struct kv_txn *txn;
@@ -85,7 +30,7 @@ struct catalog_view {
     struct list_link free_link;
 };
 
-static struct catalog_shard *catalog_of(struct shard *shard)
+struct catalog_shard *catalog_of(struct shard *shard)
 {
     struct catalog_shard *catalog = shard->slots[SHARD_SLOT_CATALOG];
     invariant(catalog != NULL);
@@ -180,7 +125,7 @@ static void cache_add(
     list_append(&tenant->entries, &entry->of_tenant);
 }
 
-static struct tenant_catalog *tenant_of(struct shard *shard, uint64_t id)
+struct tenant_catalog *catalog_tenant_of(struct shard *shard, uint64_t id)
 {
     struct catalog_shard *catalog = catalog_of(shard);
     struct tenant_catalog *tenant = hashmap_get_u64(&catalog->tenants, id);
@@ -194,7 +139,7 @@ static struct tenant_catalog *tenant_of(struct shard *shard, uint64_t id)
     return tenant;
 }
 
-static void tenant_forget(struct shard *shard, struct tenant_catalog *tenant)
+void catalog_tenant_forget(struct shard *shard, struct tenant_catalog *tenant)
 {
     struct catalog_shard *catalog = catalog_of(shard);
     while (tenant->entries.next != &tenant->entries)
@@ -210,7 +155,7 @@ void catalog_shard_fini(struct shard *shard)
     uint32_t cursor = 0;
     struct hashmap_entry *each;
     while ((each = hashmap_next(&catalog->tenants, &cursor)) != NULL) {
-        tenant_forget(shard, each->value);
+        catalog_tenant_forget(shard, each->value);
         free(((struct tenant_catalog *)each->value)->unsettled);
         free(each->value);
     }
@@ -307,93 +252,6 @@ static struct status view_hold(struct catalog_view *view, struct entry *entry)
     return STATUS_OK;
 }
 
-// --- keys ----------------------------------------------------------------------------------------
-
-void catalog_append_index_prefix(
-    struct buffer *key, uint64_t tenant, uint32_t table_id, uint32_t index_id)
-{
-    key_append_tenant_prefix(key, tenant);
-    key_append_uvarint(key, table_id);
-    key_append_uvarint(key, index_id);
-}
-
-struct span catalog_index_span(
-    struct arena *arena, uint64_t tenant, uint32_t table_id, uint32_t index_id)
-{
-    struct buffer key;
-    buffer_init(&key, arena);
-    catalog_append_index_prefix(&key, tenant, table_id, index_id);
-    struct bytes start = buffer_bytes(&key);
-    return (struct span){start, key_prefix_end(arena, start)};
-}
-
-struct span catalog_relation_span(struct arena *arena, uint64_t tenant, uint32_t table_id)
-{
-    struct buffer key;
-    buffer_init(&key, arena);
-    key_append_tenant_prefix(&key, tenant);
-    key_append_uvarint(&key, table_id);
-    struct bytes start = buffer_bytes(&key);
-    return (struct span){start, key_prefix_end(arena, start)};
-}
-
-static struct bytes id_key(struct arena *arena, uint64_t tenant, uint32_t relation, uint32_t id)
-{
-    struct buffer key;
-    buffer_init(&key, arena);
-    catalog_append_index_prefix(&key, tenant, relation, 1);
-    key_append_uvarint(&key, id);
-    return buffer_bytes(&key);
-}
-
-struct bytes catalog_descriptor_key(struct arena *arena, uint64_t tenant, uint32_t id)
-{
-    return id_key(arena, tenant, CATALOG_DESCRIPTORS, id);
-}
-
-struct bytes catalog_statistics_key(struct arena *arena, uint64_t tenant, uint32_t table_id)
-{
-    return id_key(arena, tenant, CATALOG_STATISTICS, table_id);
-}
-
-struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id)
-{
-    return id_key(arena, tenant, CATALOG_SEQUENCES, sequence_id);
-}
-
-struct bytes catalog_sequence_start_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id)
-{
-    struct buffer key;
-    buffer_init(&key, arena);
-    catalog_append_index_prefix(&key, tenant, CATALOG_SEQUENCES, 2);
-    key_append_uvarint(&key, sequence_id);
-    return buffer_bytes(&key);
-}
-
-struct bytes catalog_name_key(struct arena *arena, uint64_t tenant, uint32_t database_id,
-    uint32_t schema_id, const char *name)
-{
-    struct buffer key;
-    buffer_init(&key, arena);
-    catalog_append_index_prefix(&key, tenant, CATALOG_NAMES, 1);
-    key_append_uvarint(&key, database_id);
-    key_append_uvarint(&key, schema_id);
-    key_append_bytes(&key, bytes_of_string(name), KEY_ASCENDING);
-    return buffer_bytes(&key);
-}
-
-struct bytes catalog_comment_key(
-    struct arena *arena, uint64_t tenant, uint32_t class_id, uint32_t object_id, uint32_t sub_id)
-{
-    struct buffer key;
-    buffer_init(&key, arena);
-    catalog_append_index_prefix(&key, tenant, CATALOG_COMMENTS, 1);
-    key_append_uvarint(&key, class_id);
-    key_append_uvarint(&key, object_id);
-    key_append_uvarint(&key, sub_id);
-    return buffer_bytes(&key);
-}
-
 // --- looking up ----------------------------------------------------------------------------------
 
 static struct status decode_entry(struct entry *entry, struct bytes value)
@@ -443,7 +301,7 @@ static bool is_unsettled(struct shard *shard, struct tenant_catalog *tenant)
         const struct unsettled *each = &tenant->unsettled[i];
         if (cluster_alive(shard, each->node) || now - each->since_ns < SILENT_CHANGE_NS) return true;
         tenant->unsettled[i] = tenant->unsettled[--tenant->unsettled_count];
-        tenant_forget(shard, tenant);
+        catalog_tenant_forget(shard, tenant);
     }
     return false;
 }
@@ -454,7 +312,7 @@ static struct status load(struct task *task, struct catalog_view *view, uint64_t
 {
     struct status st = STATUS_OK;
     struct catalog_shard *catalog = catalog_of(task->shard);
-    struct tenant_catalog *tenant = tenant_of(task->shard, tenant_id);
+    struct tenant_catalog *tenant = catalog_tenant_of(task->shard, tenant_id);
     uint64_t epoch = tenant->epoch;
     struct hlc_timestamp snapshot = kv_txn_read_ts(view->txn);
     struct arena_mark mark = arena_mark(task->arena);
@@ -472,7 +330,7 @@ static struct status load(struct task *task, struct catalog_view *view, uint64_t
 
     // Present and future, or only this transaction's? Whoever changed the tenant's catalog since our snapshot
     // has told us of it by now, or will before it commits.
-    tenant = tenant_of(task->shard, tenant_id);
+    tenant = catalog_tenant_of(task->shard, tenant_id);
     bool is_present = !view->changed && !is_unsettled(task->shard, tenant) && tenant->epoch == epoch &&
                       hlc_less_equal(tenant->changed, snapshot) &&
                       hlc_equal(snapshot, kv_txn_read_ts(view->txn));
@@ -503,7 +361,7 @@ static struct entry *cached(
     struct entry *entry = view->memo.count == 0 ? NULL : hashmap_get(&view->memo, key);
     if (entry != NULL || view->changed) return entry;
 
-    struct tenant_catalog *tenant = tenant_of(shard, tenant_id);
+    struct tenant_catalog *tenant = catalog_tenant_of(shard, tenant_id);
     if (is_unsettled(shard, tenant)) return NULL;
     entry = hashmap_get(&catalog->entries, key);
     if (entry == NULL || hlc_less(snapshot, entry->valid_from)) return NULL;
@@ -879,7 +737,7 @@ struct status catalog_next_number(
         uint32_t block;
     } counters[CATALOG_COUNTER_COUNT] = {{CATALOG_FIRST_ID, 8}, {1, 64}};
     struct status st = STATUS_OK;
-    struct tenant_catalog *tenant = tenant_of(task->shard, tenant_id);
+    struct tenant_catalog *tenant = catalog_tenant_of(task->shard, tenant_id);
     struct arena_mark mark = arena_mark(task->arena);
     struct buffer key;
     int64_t last;
@@ -891,7 +749,7 @@ struct status catalog_next_number(
         catalog_append_index_prefix(&key, tenant_id, CATALOG_ID_COUNTER, counter + 1u);
         TRY(kv_increment(task, tenant_id, buffer_bytes(&key), counters[counter].first + block - 1,
             block, &last));
-        tenant = tenant_of(task->shard, tenant_id);
+        tenant = catalog_tenant_of(task->shard, tenant_id);
         if (tenant->epoch != epoch) {
             // The catalog changed hands, maybe: keep what was asked for and no more.
             *value = last;
@@ -905,158 +763,4 @@ struct status catalog_next_number(
 out:
     arena_release(task->arena, mark);
     return st;
-}
-
-// --- announcements -------------------------------------------------------------------------------
-
-struct change {
-    uint64_t tenant, id;
-    uint32_t node;
-};
-
-static bool change_read(struct bytes body, struct change *change)
-{
-    struct codec_reader in = codec_read(body);
-    change->tenant = codec_get_u64(&in);
-    change->node = codec_get_u32(&in);
-    change->id = codec_get_u64(&in);
-    return codec_done(&in);
-}
-
-static struct unsettled *unsettled_find(struct tenant_catalog *tenant, const struct change *change)
-{
-    for (uint32_t i = 0; i < tenant->unsettled_count; i++) {
-        struct unsettled *each = &tenant->unsettled[i];
-        if (each->change == change->id && each->node == change->node) return each;
-    }
-    return NULL;
-}
-
-static struct status begin_heard(struct task *task, struct bytes body)
-{
-    struct change change;
-    if (!change_read(body, &change)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
-    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK; // Has nothing cached yet.
-    struct tenant_catalog *tenant = tenant_of(task->shard, change.tenant);
-    if (unsettled_find(tenant, &change) != NULL) return STATUS_OK;
-    if (tenant->unsettled_count == tenant->unsettled_capacity) {
-        tenant->unsettled_capacity = tenant->unsettled_capacity == 0 ? 4 : tenant->unsettled_capacity * 2;
-        tenant->unsettled =
-            realloc(tenant->unsettled, tenant->unsettled_capacity * sizeof tenant->unsettled[0]);
-        invariant(tenant->unsettled != NULL);
-    }
-    tenant->unsettled[tenant->unsettled_count++] =
-        (struct unsettled){change.id, change.node, shard_now_ns(task->shard)};
-    tenant->epoch++;
-    return STATUS_OK;
-}
-
-static struct status end_heard(struct task *task, struct bytes body)
-{
-    struct change change;
-    if (!change_read(body, &change)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
-    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK;
-    struct tenant_catalog *tenant = tenant_of(task->shard, change.tenant);
-    struct unsettled *each = unsettled_find(tenant, &change);
-    if (each != NULL) *each = tenant->unsettled[--tenant->unsettled_count];
-    tenant_forget(task->shard, tenant);
-    return STATUS_OK;
-}
-
-static void catalog_reset(struct shard *shard)
-{
-    struct catalog_shard *catalog = shard->slots[SHARD_SLOT_CATALOG];
-    uint32_t cursor = 0;
-    struct hashmap_entry *each;
-    if (catalog == NULL) return;
-    while ((each = hashmap_next(&catalog->tenants, &cursor)) != NULL)
-        tenant_forget(shard, each->value);
-}
-
-static const struct cluster_announcement announce_begin = {.id = ANNOUNCE_CATALOG_BEGIN,
-    .name = "a schema change",
-    .heard = begin_heard,
-    .reset = catalog_reset};
-static const struct cluster_announcement announce_end = {
-    .id = ANNOUNCE_CATALOG_END, .name = "the end of a schema change", .heard = end_heard};
-
-void catalog_announcements_register(void)
-{
-    cluster_announcement_register(&announce_begin);
-    cluster_announcement_register(&announce_end);
-}
-
-static struct status forget_here(struct task *task, void *arg)
-{
-    const uint64_t *tenant_id = arg;
-    struct tenant_catalog *tenant = tenant_of(task->shard, *tenant_id);
-    tenant_forget(task->shard, tenant);
-    // The counters may be others now: numbers taken from the former ones could be given out twice.
-    memset(tenant->counters, 0, sizeof tenant->counters);
-    user_types_forget(&catalog_of(task->shard)->types, *tenant_id);
-    return STATUS_OK;
-}
-
-static struct status change_announce(struct task *task, enum announcement_id id, const struct change *change)
-{
-    uint8_t body[20];
-    codec_store(body, change->tenant, 8);
-    codec_store(body + 8, change->node, 4);
-    codec_store(body + 12, change->id, 8);
-    return cluster_announce(task, (uint16_t)id, bytes_of(body, sizeof body));
-}
-
-// Whoever was told of the beginning is told of the end, or has gone down: a shard that has no fiber free now will
-// have one. Whoever could not be told caches nothing until it is.
-static struct status end_everywhere(struct task *task, void *arg)
-{
-    struct status st;
-    uint64_t until = task_now_ns(task) + END_FOR_NS;
-    while (failed(st = change_announce(task, ANNOUNCE_CATALOG_END, arg))) {
-        if (status_is(st, E_ADMIN_SHUTDOWN) || task_now_ns(task) >= until) break;
-        if (failed(task_sleep(task, END_RETRY_NS))) break;
-    }
-    return STATUS_OK;
-}
-
-// All or none.
-static struct status begin_everywhere(struct task *task, void *arg)
-{
-    struct status st = change_announce(task, ANNOUNCE_CATALOG_BEGIN, arg);
-    if (failed(st)) (void)end_everywhere(task, arg).code;
-    return st;
-}
-
-struct status task_uncancelled(
-    struct task *task, struct status (*fn)(struct task *task, void *arg), void *arg)
-{
-    bool cancelled = task->cancelled;
-    struct status cancel_status = task->cancel_status;
-    uint64_t deadline_ns = task->deadline_ns;
-    if (cancelled) task_cancel_clear(task);
-    task->deadline_ns = UINT64_MAX;
-    struct status st = fn(task, arg);
-    task->deadline_ns = deadline_ns;
-    if (cancelled && !task->cancelled) task_cancel(task, cancel_status);
-    return st;
-}
-
-struct status catalog_announce_begin(struct task *task, uint64_t tenant, uint64_t *id)
-{
-    struct change change = {
-        .tenant = tenant, .id = task->shard->env->random(task->shard->env), .node = task->shard->node->id};
-    *id = change.id;
-    return task_uncancelled(task, begin_everywhere, &change);
-}
-
-void catalog_announce_end(struct task *task, uint64_t tenant, uint64_t id)
-{
-    struct change change = {.tenant = tenant, .id = id, .node = task->shard->node->id};
-    struct status st = task_uncancelled(task, end_everywhere, &change);
-    invariant(!failed(st));
-}
-
-struct status catalog_forget_tenant(struct task *task, uint64_t tenant)
-{
-    return shard_call_all(task, forget_here, &tenant);
 }
