@@ -15,6 +15,7 @@ if(TARGET sim)
         isopod_seeds(raft --scenario raft --seeds 1..10000 --budget 30s)
         isopod_seeds(cases --cases --seeds 1..5)
         isopod_seeds(crashes --scenario kv_recovery --exhaustive --seeds 1..2000 --replay-every 100 --budget 240s)
+        isopod_seeds(recovery --scenario kv_recovery --seeds 1..200 --budget 60s)
         isopod_seeds(marks --seeds 1..100 --budget 12s --marks)
     else()
         # Each scenario stops starting seeds after its budget, so that the sum stays bounded on slow builds.

@@ -241,6 +241,7 @@ static struct status log_give_up(struct task *task, struct slice *slice)
 {
     bool left;
     struct status st;
+    TRY(slice_replay_void(slice));
     TRY(slice_left_save(slice, &left));
     if (left) TRY(store_checkpoint(task, slice->store));
     TRY(slice_checkpoint(task, slice));

@@ -426,3 +426,16 @@ struct status slice_replay_end(struct slice *slice)
 {
     return replay_flush(slice);
 }
+
+struct status slice_replay_void(struct slice *slice)
+{
+    struct status st = STATUS_OK;
+    if (slice->parts_total == 0) return STATUS_OK;
+    parts_drop(slice);
+    TRY(replay_begin(slice));
+    raft_log_replay_applied(
+        &slice->log, &slice->replay->mark_index, &slice->replay->mark_term);
+    TRY(replay_flush(slice));
+out:
+    return st;
+}

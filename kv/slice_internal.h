@@ -141,6 +141,9 @@ void slice_apply_release(struct slice *slice);
 void slice_committed_drop(struct slice *slice, uint64_t index);
 // Commits what slice_replay gathered.
 CHECKED struct status slice_replay_end(struct slice *slice);
+// After it, when the log is given up: the parts of an entry whose end the crash took are void, and applied. The
+// next log begins behind them. Only for a slice of one voter, where nobody else can have the end.
+CHECKED struct status slice_replay_void(struct slice *slice);
 
 // --- slice_apply.c
 // Puts one entry into the store. `task` NULL: in one piece, within the running transaction; otherwise large
