@@ -130,6 +130,13 @@ static struct status shard_upkeep(struct task *task, void *arg)
     return maintenance_start(kv_shard_of(task->shard));
 }
 
+static struct status shard_log_status(struct task *task, void *arg)
+{
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    (void)arg;
+    return kv == NULL ? STATUS_OK : kv->log_status;
+}
+
 // --- start: on shard 0 -------------------------------------------------------------------------------------
 
 static struct status store_make(struct kv_node *kv)
@@ -270,6 +277,16 @@ out:
     return st;
 }
 
+// Why the start failed. What was being committed only tells that its outcome is unknown; the log tells why.
+static struct status start_failure(struct task *task, struct status st)
+{
+    for (uint32_t i = 0; i < task->shard->node->shard_count; i++) {
+        struct status log = shard_call(task, i, shard_log_status, NULL);
+        if (failed(log)) return log;
+    }
+    return st;
+}
+
 static struct status shards_stop(struct task *task, bool drop);
 static void modules_stop(struct task *task, struct kv_node *kv);
 
@@ -298,6 +315,7 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     start->store = kv->store;
     struct status st = start_all(task, start);
     if (failed(st)) {
+        st = start_failure(task, st);
         modules_stop(task, kv);
         struct status stopped = shards_stop(task, true);
         (void)stopped.code; // The start's failure is the one to tell.
