@@ -16,7 +16,9 @@
 #include "core/mark.h"
 
 #define SEED_SECONDS_MAX 600
-#define WORKER_SEEDS 64u // Then its memory is given back.
+#define WORKER_SEEDS 64u // Then its memory is given back: what a crashed node held is never freed.
+#define WORKER_BYTES_MAX (UINT64_C(1) << 30) // Earlier, when it has as much.
+#define WORKER_FULL 3                        // Its exit code then.
 #define JOBS_MAX 16u
 #define KIND_DIED UINT64_C(1)
 #define SAMPLES_KEPT 20000u
@@ -157,6 +159,13 @@ static bool replays(uint64_t seed)
            !driver.trace;
 }
 
+static bool worker_is_full(void)
+{
+    struct rusage usage;
+    invariant(getrusage(RUSAGE_SELF, &usage) == 0);
+    return (uint64_t)usage.ru_maxrss << 10 > WORKER_BYTES_MAX;
+}
+
 static void worker_main(const struct worker *worker, int out)
 {
     static struct driver_outcome outcome;
@@ -174,6 +183,7 @@ static void worker_main(const struct worker *worker, int out)
                 left -= (size_t)written;
             }
         }
+        if (seed < worker->last && worker_is_full()) _exit(WORKER_FULL);
     }
     _exit(0);
 }
@@ -360,6 +370,8 @@ static void worker_take(struct tally *tally, struct worker *worker)
     if (got >= 0) return;
     worker_end(worker, &status);
     if (worker->next > worker->last) return;
+    bool full = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_FULL;
+    if (full && worker->runs_left == 0) return; // Another one goes on.
     outcome_died(&worker->outcome, worker->next, status);
     if (worker->runs_left == 0) tally->seeds++;
     tally_bad(tally, &worker->outcome);
