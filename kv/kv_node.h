@@ -56,6 +56,7 @@ struct kv_shard {
     struct status log_status; // Failed: the shard's log is at its end.
     bool disk_full;           // Writes are 53100 until there is room.
     uint64_t disk_free_bytes, disk_bytes; // When last looked at.
+    uint64_t dead_after_ns;   // kv/placement.h; 0: the default.
     struct kv_maintenance *maintenance;
     uint32_t modules_ready; // How many modules have shard_init behind them.
     void *module_state[8];  // By kv_module.slot: once a shard.

@@ -17,14 +17,12 @@
 #define STEP_NS UINT64_C(15000000000)
 #define LIST_NS UINT64_C(3000000000)
 #define STEPS_MAX 64u
-#define ZONE_FORMAT 1u
 
 static METRIC_DEFINE(metric_steps, "kv.placement.steps", METRIC_COUNTER, METRIC_COUNT, false,
     "Changes of members and leaders that were brought about");
 static METRIC_DEFINE(metric_failures, "kv.placement.failures", METRIC_COUNTER, METRIC_COUNT, false,
     "Changes of members and leaders that failed, to be tried again");
 
-static const uint8_t zone_key[] = {0x01, 'z'};
 static const uint8_t slice_key[] = {0x01, 's'};
 
 struct silence {
@@ -39,88 +37,10 @@ struct placement {
     uint32_t silent_count;
 };
 
-// --- the zone ----------------------------------------------------------------------------------------------
-
-static void zone_default(const struct kv_node *kv, struct placement_zone *zone)
+void placement_dead_after_set(struct shard *shard, uint64_t dead_after_ns)
 {
-    uint32_t replicas = kv->options.replicas;
-    *zone = (struct placement_zone){.replicas = replicas == 0 ? KV_REPLICAS_DEFAULT : replicas,
-        .dead_after_ns = PLACEMENT_DEAD_AFTER_NS};
-}
-
-static bool zone_text_take(struct bytes *in, char *out, size_t size)
-{
-    struct bytes text;
-    if (!wire_take_bytes(in, &text) || text.size >= size) return false;
-    if (text.size > 0) memcpy(out, text.data, text.size);
-    out[text.size] = 0;
-    return true;
-}
-
-static struct status zone_decode(
-    const struct kv_node *kv, struct bytes in, struct placement_zone *zone)
-{
-    uint64_t format;
-    zone_default(kv, zone);
-    if (in.data == NULL) return STATUS_OK;
-    if (!wire_take_u64(&in, &format) || format != ZONE_FORMAT ||
-        !wire_take_u32(&in, &zone->replicas) || !wire_take_u64(&in, &zone->dead_after_ns) ||
-        !zone_text_take(&in, zone->constraints, sizeof zone->constraints) ||
-        !zone_text_take(&in, zone->lease_preferences, sizeof zone->lease_preferences))
-        return status_make(E_DATA_CORRUPTED, "malformed record of where replicas should be");
-    return STATUS_OK;
-}
-
-struct status placement_zone_get(struct task *task, struct placement_zone *zone)
-{
-    struct bytes value;
-    struct arena_mark mark = arena_mark(task->arena);
-    struct status st =
-        kv_read_now(task, 0, bytes_of(zone_key, sizeof zone_key), task->arena, &value);
-    if (!failed(st)) st = zone_decode(kv_node_of(task->shard->node), value, zone);
-    arena_release(task->arena, mark);
-    return st;
-}
-
-static struct status zone_check(const struct placement_zone *zone)
-{
-    const struct placement_node nobody = {.locality = "", .attrs = ""};
-    bool malformed = false, also = false;
-    if (zone->replicas < 1 || zone->replicas > PLACEMENT_REPLICAS_MAX)
-        return status_make(E_INVALID_PARAMETER_VALUE, "the number of replicas must be 1 to 7");
-    (void)placement_meets(&nobody, zone->constraints, &malformed);
-    for (const char *at = zone->lease_preferences; *at != 0 && !also;) {
-        (void)placement_meets(&nobody, at, &also);
-        at += strcspn(at, ";");
-        if (*at == ';') at++;
-    }
-    if (malformed || also)
-        return status_make(
-            E_INVALID_PARAMETER_VALUE, "a constraint begins with + or -, and names something");
-    return STATUS_OK;
-}
-
-struct status placement_zone_set(struct task *task, const struct placement_zone *zone)
-{
-    struct kv_txn *txn;
-    struct buffer value;
-    struct status st = zone_check(zone);
-    if (failed(st)) return st;
-    buffer_init(&value, task->arena);
-    wire_put_u64(&value, ZONE_FORMAT);
-    wire_put_u64(&value, zone->replicas);
-    wire_put_u64(&value, zone->dead_after_ns);
-    wire_put_bytes(&value, bytes_of_string(zone->constraints));
-    wire_put_bytes(&value, bytes_of_string(zone->lease_preferences));
-    TRY(kv_txn_begin(task, &(struct kv_txn_options){0}, &txn));
-    st = kv_put(task, txn, bytes_of(zone_key, sizeof zone_key), buffer_bytes(&value));
-    if (failed(st)) {
-        kv_txn_rollback(task, txn);
-        return st;
-    }
-    st = kv_txn_commit(task, txn, NULL);
-out:
-    return st;
+    struct kv_shard *kv = kv_shard_of(shard);
+    if (kv != NULL) kv->dead_after_ns = dead_after_ns;
 }
 
 // --- looking -----------------------------------------------------------------------------------------------
@@ -149,6 +69,8 @@ static void nodes_look(struct task *task, struct placement *placement, struct pl
     uint32_t count;
     const struct cluster_node *nodes = cluster_nodes(task->shard, &count);
     uint64_t now_ns = task_now_ns(task);
+    uint64_t dead_after_ns = kv_shard_of(task->shard)->dead_after_ns;
+    if (dead_after_ns == 0) dead_after_ns = PLACEMENT_DEAD_AFTER_NS;
     view->nodes = ARENA_ARRAY(task->arena, struct placement_node, count);
     view->node_count = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -160,7 +82,7 @@ static void nodes_look(struct task *task, struct placement *placement, struct pl
             .id = node->id,
             .shard_count = node->shard_count == 0 ? 1 : node->shard_count,
             .alive = alive,
-            .dead = since_ns != 0 && now_ns - since_ns > view->zone.dead_after_ns,
+            .dead = since_ns != 0 && now_ns - since_ns > dead_after_ns,
             .draining = node->draining,
             .leaving = leaving,
             .locality = arena_string(task->arena, bytes_of_string(node->locality)),
@@ -215,7 +137,7 @@ static struct status view_look(
     struct task *task, struct placement *placement, struct placement_view *view)
 {
     struct status st;
-    TRY(placement_zone_get(task, &view->zone));
+    TRY(zone_get_whole(task, ZONE_ROOT, &view->zone));
     nodes_look(task, placement, view);
     view->complete = true;
     struct told *told = ARENA_ARRAY(task->arena, struct told, view->node_count + 1);

@@ -12,29 +12,21 @@
 //            * A cluster has PLACEMENT_SLICES_PER_SHARD slices a core: new ones are begun on nodes that lead few.
 // The meta slice is placed like all others. Nothing here is needed for safety: consensus checks every step.
 //
-// On disk    0x01 'z' -> struct placement_zone; absent: defaults. 0x01 's' -> last slice id.
+// On disk    0x01 's' -> last slice id. What is wished for is in zones (kv/zone.h).
 //
 // Shard      The owner of slice 1 on the node that leads it; the functions below on any. They suspend.
-// Errors     22023 for a malformed constraint; those of kv/client.h.
+// Errors     Those of kv/client.h.
 // Checked    tests/unit/kv/test_placement.c: the decisions, on tables.
 #pragma once
 #include "kv/cluster.h"
 #include "kv/replica.h"
+#include "kv/zone.h"
 
-#define PLACEMENT_REPLICAS_MAX 7u
 #define PLACEMENT_DEAD_AFTER_NS UINT64_C(300000000000) // server.time_until_store_dead.
 #define PLACEMENT_SLICES_PER_SHARD 2u
 
-struct placement_zone {
-    uint32_t replicas;      // 1..PLACEMENT_REPLICAS_MAX.
-    uint64_t dead_after_ns;
-    // "+region=a,-zone=b,+ssd": a node must have all the + ones and none of the - ones; of its locality or attributes.
-    char constraints[256];
-    // The same, alternatives separated by ';', the first that any voter meets counts.
-    char lease_preferences[256];
-};
-CHECKED struct status placement_zone_get(struct task *task, struct placement_zone *zone);
-CHECKED struct status placement_zone_set(struct task *task, const struct placement_zone *zone);
+// How long a node is silent before its replicas are replaced, as this shard is to know it; 0: the default.
+void placement_dead_after_set(struct shard *shard, uint64_t dead_after_ns);
 
 // --- decisions: pure ---------------------------------------------------------------------------------
 
@@ -69,7 +61,7 @@ struct placement_step {
     uint32_t node;
 };
 struct placement_view {
-    struct placement_zone zone;
+    struct zone zone;
     struct placement_node *nodes;
     uint32_t node_count;
     struct placement_slice *slices;
@@ -79,7 +71,4 @@ struct placement_view {
 // Counts, then the steps that can be taken now: at most one a slice, at most `max`.
 uint32_t placement_plan(
     struct placement_view *view, struct placement_step *steps, uint32_t max);
-// Whether the node meets "+a=b,-c"; an empty one is met by all. *malformed may be NULL.
-bool placement_meets(const struct placement_node *node, const char *constraints, bool *malformed);
-
 extern const struct kv_module placement_module;

@@ -7,53 +7,14 @@
 #include "kv/placement.h"
 
 
-// --- constraints -------------------------------------------------------------------------------------------
-
-// Whether "a=b,c" has the tag as one of its parts. Attributes are separated by ':'.
-static bool has_tag(const char *list, char separator, const char *tag, size_t size)
-{
-    for (const char *at = list; at != NULL && *at != 0;) {
-        const char *end = strchr(at, separator);
-        size_t length = end == NULL ? strlen(at) : (size_t)(end - at);
-        if (length == size && memcmp(at, tag, size) == 0) return true;
-        at = end == NULL ? NULL : end + 1;
-    }
-    return false;
-}
-
-static bool part_met(const struct placement_node *node, const char *part, size_t size, bool *bad)
-{
-    if (size < 2 || (part[0] != '+' && part[0] != '-')) {
-        *bad = true;
-        return false;
-    }
-    bool has = has_tag(node->locality, ',', part + 1, size - 1) ||
-               has_tag(node->attrs, ':', part + 1, size - 1);
-    return has == (part[0] == '+');
-}
-
-bool placement_meets(const struct placement_node *node, const char *constraints, bool *malformed)
-{
-    bool meets = true, bad = false;
-    for (const char *at = constraints; *at != 0 && *at != ';';) {
-        size_t size = strcspn(at, ",;");
-        if (!part_met(node, at, size, &bad)) meets = false;
-        at += size;
-        if (*at == ',') at++;
-    }
-    if (malformed != NULL) *malformed = bad;
-    return meets;
-}
-
 // The first alternative of the lease preferences that the node meets; more than there are: none.
 static uint32_t preference_rank(const struct placement_node *node, const char *preferences)
 {
+    struct zone_rule rule;
+    bool malformed = false;
     uint32_t rank = 0;
-    for (const char *at = preferences; *at != 0; rank++) {
-        if (placement_meets(node, at, NULL)) return rank;
-        at += strcspn(at, ";");
-        if (*at == ';') at++;
-    }
+    for (const char *at = preferences; zone_rule_next(&at, &rule, &malformed); rank++)
+        if (zone_conditions_met(rule.conditions, node->locality, node->attrs)) break;
     return rank;
 }
 
@@ -93,11 +54,77 @@ static void count(struct placement_view *view)
     }
 }
 
+// --- constraints -------------------------------------------------------------------------------------------
+
+static bool rule_met(const struct zone_rule *rule, const struct placement_node *node)
+{
+    return zone_conditions_met(rule->conditions, node->locality, node->attrs);
+}
+
+// Whether a copy may be there at all: what every copy must meet, or one of the rules when they speak of all copies.
+static bool allowed(const struct placement_view *view, const struct placement_node *node)
+{
+    struct zone_rule rule;
+    bool malformed = false, any = false;
+    uint32_t spoken_of = 0;
+    for (const char *at = view->zone.constraints; zone_rule_next(&at, &rule, &malformed);) {
+        bool met = rule_met(&rule, node);
+        if (rule.count == 0 && !met) return false;
+        spoken_of += rule.count;
+        any = any || met;
+    }
+    return any || spoken_of < view->zone.replicas;
+}
+
+// Copies of the slice, on nodes that are not lost, that meet the rule.
+static uint32_t rule_copies(const struct placement_view *view, const struct placement_slice *slice,
+    const struct zone_rule *rule)
+{
+    uint32_t copies = 0;
+    for (uint32_t i = 0; i < slice->config.count; i++) {
+        const struct placement_node *node = node_find(view, slice->config.members[i].node);
+        copies += !lost(node) && rule_met(rule, node);
+    }
+    return copies;
+}
+
+enum rules {
+    RULES_WANT = 1 << 0,     // Some rule has too few copies, and the node would be one.
+    RULES_SHORT = 1 << 1,    // Some rule has too few copies.
+    RULES_NEED = 1 << 2,     // The node's copy is one that a rule cannot do without.
+    RULES_COUNTED = 1 << 3,  // There are rules with numbers.
+};
+static uint32_t rules_look(const struct placement_view *view, const struct placement_slice *slice,
+    const struct placement_node *node)
+{
+    struct zone_rule rule;
+    bool malformed = false;
+    uint32_t look = 0;
+    for (const char *at = view->zone.constraints; zone_rule_next(&at, &rule, &malformed);) {
+        if (rule.count == 0) continue;
+        bool met = node != NULL && rule_met(&rule, node);
+        uint32_t copies = rule_copies(view, slice, &rule);
+        look |= RULES_COUNTED;
+        if (copies < rule.count) look |= met ? RULES_SHORT | RULES_WANT : RULES_SHORT;
+        if (met && copies <= rule.count) look |= RULES_NEED;
+    }
+    return look;
+}
+
+// A copy that would better be elsewhere.
+static bool misplaced(const struct placement_view *view, const struct placement_slice *slice,
+    const struct placement_node *node)
+{
+    if (node == NULL) return false; // Lost: that is another matter.
+    uint32_t look = rules_look(view, slice, node);
+    return !allowed(view, node) || ((look & RULES_SHORT) && !(look & RULES_NEED));
+}
+
 static uint32_t voters_needed(const struct placement_view *view)
 {
     uint32_t nodes = 0;
     for (uint32_t i = 0; i < view->node_count; i++)
-        nodes += !view->nodes[i].leaving;
+        nodes += !view->nodes[i].leaving && allowed(view, &view->nodes[i]);
     uint32_t needed = view->zone.replicas < nodes ? view->zone.replicas : nodes;
     // An even number of voters survives no more than the odd one below it.
     if (needed < view->zone.replicas && needed % 2 == 0 && needed > 0) needed--;
@@ -136,20 +163,28 @@ static uint32_t likeness(
 
 // --- members -----------------------------------------------------------------------------------------------
 
-static uint32_t node_to_add(const struct placement_view *view, const struct placement_slice *slice)
+// Of the nodes that may have a copy: first those that a rule is short of.
+static uint32_t node_to_add(
+    const struct placement_view *view, const struct placement_slice *slice, bool only_wanted)
 {
     const struct placement_node *best = NULL;
     uint32_t best_likeness = 0;
+    bool best_wanted = false;
     for (uint32_t i = 0; i < view->node_count; i++) {
         const struct placement_node *node = &view->nodes[i];
         if (!usable(node) || raft_config_find(&slice->config, node->id) != NULL) continue;
-        if (!placement_meets(node, view->zone.constraints, NULL)) continue;
+        if (!allowed(view, node)) continue;
+        uint32_t look = rules_look(view, slice, node);
+        bool wanted = (look & RULES_WANT) || !(look & RULES_SHORT);
+        if (only_wanted && !wanted) continue;
         uint32_t alike = likeness(view, slice, node->id);
-        if (best != NULL && (alike > best_likeness ||
-                                (alike == best_likeness && node->replicas >= best->replicas)))
-            continue;
+        bool better = best == NULL || wanted > best_wanted ||
+                      (wanted == best_wanted && (alike < best_likeness ||
+                          (alike == best_likeness && node->replicas < best->replicas)));
+        if (!better) continue;
         best = node;
         best_likeness = alike;
+        best_wanted = wanted;
     }
     return best == NULL ? 0 : best->id;
 }
@@ -165,10 +200,13 @@ static uint32_t node_to_remove(
         if (slice->config.members[i].learner) continue;
         uint32_t score = 1 + likeness(view, slice, id) * 64;
         if (node != NULL) score += node->replicas;
-        if (node != NULL && !placement_meets(node, view->zone.constraints, NULL)) score += 1u << 16;
+        uint32_t look = rules_look(view, slice, node);
+        bool unwanted = node != NULL && (!allowed(view, node) ||
+                            ((look & RULES_COUNTED) && !(look & RULES_NEED)));
+        if (unwanted) score += 1u << 16;
         if (lost(node)) score += 1u << 20;
-        // Last of all, unless it must go: it would have to hand over first.
-        if (id == slice->leader && !lost(node)) score = 1;
+        // Last of those like it, unless it must go: it would have to hand over first.
+        if (id == slice->leader && !lost(node)) score = unwanted ? 1u << 16 : 1;
         if (score > best_score) {
             best = id;
             best_score = score;
@@ -234,7 +272,12 @@ static struct placement_step members_step(
         return usable(node) ? step_of(PLACEMENT_PROMOTE, slice, member->node) : nothing;
     }
     if (sound < needed) {
-        uint32_t node = node_to_add(view, slice);
+        uint32_t node = node_to_add(view, slice, false);
+        if (node != 0) return step_of(PLACEMENT_ADD, slice, node);
+    }
+    for (uint32_t i = 0; i < slice->config.count && voters <= needed; i++) {
+        if (!misplaced(view, slice, node_find(view, slice->config.members[i].node))) continue;
+        uint32_t node = node_to_add(view, slice, true);
         if (node != 0) return step_of(PLACEMENT_ADD, slice, node);
     }
     if (voters > needed) return remove_or_transfer(view, slice, node_to_remove(view, slice));
@@ -317,7 +360,7 @@ static struct placement_step create_step(const struct placement_view *view)
         if (node->leaving || node->dead) continue;
         wanted += PLACEMENT_SLICES_PER_SHARD * node->shard_count;
         if (!usable(node) || node->draining ||
-            !placement_meets(node, view->zone.constraints, NULL))
+            !allowed(view, node))
             continue;
         if (best == NULL || node->leaders * best->shard_count < best->leaders * node->shard_count)
             best = node;

@@ -21,7 +21,6 @@
 #define ATTEMPTS_MAX 50u
 
 static const uint8_t record_prefix[] = {0x01, 'p'};
-static const uint8_t ttl_prefix[] = {0x01, 'g'};
 
 struct known {
     uint8_t id[ID_BYTES];
@@ -29,12 +28,19 @@ struct known {
     struct hlc_timestamp ts;
 };
 
+// What a zone says of itself.
+struct limits {
+    uint64_t tenant;
+    uint32_t set; // enum zone_field
+    uint64_t ttl_ns, range_bytes_max;
+};
+
 // A shard's table.
 struct protections {
     bool loaded; // Until then nothing is collected.
     struct known *known;
     uint32_t count, capacity;
-    struct hashmap ttls; // tenant -> uint64_t *
+    struct hashmap limits; // tenant -> struct limits *, of zones
     bool changing;       // On shard 0, as what follows.
     bool loading, stopping;
     struct task *loader;
@@ -46,12 +52,30 @@ static struct protections *protections_of(struct shard *shard)
     return kv_shard_of(shard)->module_state[KV_SLOT_PROTECTED];
 }
 
+// The zone that says it: the tenant's own, or the one above it.
+static const struct limits *limits_find(
+    const struct protections *table, uint64_t tenant, enum zone_field field)
+{
+    const struct limits *own = hashmap_get_u64(&table->limits, tenant);
+    if (own != NULL && (own->set & field)) return own;
+    const struct limits *root = hashmap_get_u64(&table->limits, ZONE_ROOT);
+    return root != NULL && (root->set & field) ? root : NULL;
+}
+
+uint64_t protected_range_bytes_max(struct shard *shard, uint64_t tenant)
+{
+    const struct protections *table = protections_of(shard);
+    const struct limits *limits =
+        table == NULL ? NULL : limits_find(table, tenant, ZONE_RANGE_BYTES_MAX);
+    return limits == NULL ? 0 : limits->range_bytes_max;
+}
+
 struct hlc_timestamp protected_gc_limit(struct slice *slice, uint64_t tenant)
 {
     const struct protections *table = protections_of(slice->shard);
     if (table == NULL || !table->loaded) return HLC_ZERO;
-    const uint64_t *ttl = hashmap_get_u64(&table->ttls, tenant);
-    uint64_t ttl_ns = ttl == NULL ? GC_TTL_NS_DEFAULT : *ttl;
+    const struct limits *limits = limits_find(table, tenant, ZONE_TTL);
+    uint64_t ttl_ns = limits == NULL ? GC_TTL_NS_DEFAULT : limits->ttl_ns;
     struct hlc_timestamp limit = hlc_now(&slice->shard->hlc);
     limit.wall_ns = limit.wall_ns > ttl_ns ? limit.wall_ns - ttl_ns : 0;
     limit.logical = 0;
@@ -103,29 +127,42 @@ static void known_remove(struct protections *table, const uint8_t id[ID_BYTES])
     if (known != NULL) *known = table->known[--table->count];
 }
 
-struct ttl_set {
-    uint64_t tenant, ttl_ns;
-};
-
-static struct status table_ttl_set(struct task *task, void *arg)
+static struct status table_limits_set(struct task *task, void *arg)
 {
-    const struct ttl_set *set = arg;
+    const struct limits *set = arg;
     struct protections *table = protections_of(task->shard);
-    uint64_t *ttl = hashmap_get_u64(&table->ttls, set->tenant);
-    if (ttl == NULL) {
-        ttl = malloc(sizeof *ttl);
-        if (ttl == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-        hashmap_put_u64(&table->ttls, set->tenant, ttl);
+    struct limits *limits = hashmap_get_u64(&table->limits, set->tenant);
+    if (limits == NULL) {
+        limits = malloc(sizeof *limits);
+        if (limits == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+        hashmap_put_u64(&table->limits, set->tenant, limits);
     }
-    *ttl = set->ttl_ns;
+    *limits = *set;
     return STATUS_OK;
+}
+
+static struct status table_limits_clear(struct task *task, void *arg)
+{
+    struct protections *table = protections_of(task->shard);
+    uint32_t cursor = 0;
+    struct hashmap_entry *entry;
+    (void)arg;
+    while ((entry = hashmap_next(&table->limits, &cursor)) != NULL)
+        ((struct limits *)entry->value)->set = 0;
+    return STATUS_OK;
+}
+
+static struct limits limits_of(uint64_t tenant, const struct zone *zone)
+{
+    return (struct limits){.tenant = tenant, .set = zone->set, .ttl_ns = zone->ttl_ns,
+        .range_bytes_max = zone->range_bytes_max};
 }
 
 // --- telling all tables --------------------------------------------------------------------------
 
 #define ANNOUNCE_PROTECTED 40u
 
-enum news_kind { NEWS_PUT, NEWS_REMOVE, NEWS_TTL, NEWS_KIND_END };
+enum news_kind { NEWS_PUT, NEWS_REMOVE, NEWS_LIMITS, NEWS_KIND_END };
 
 static void reload(struct shard *shard);
 
@@ -137,9 +174,11 @@ static struct status news_heard(struct task *task, struct bytes body)
     struct wire_in in = {.rest = body, .arena = task->arena};
     enum news_kind kind = (enum news_kind)wire_take_enum(&in, NEWS_KIND_END - 1);
     uint64_t tenant = wire_take_u64(&in);
-    if (kind == NEWS_TTL) {
-        struct ttl_set set = {tenant, wire_take_u64(&in)};
-        return in.bad ? STATUS_OK : table_ttl_set(task, &set);
+    if (kind == NEWS_LIMITS) {
+        struct limits limits = {.tenant = tenant, .set = wire_take_u32(&in)};
+        limits.ttl_ns = wire_take_u64(&in);
+        limits.range_bytes_max = wire_take_u64(&in);
+        return in.bad ? STATUS_OK : table_limits_set(task, &limits);
     }
     struct known known = {.tenant = tenant, .ts = wire_take_ts(&in)};
     struct bytes id = wire_take_bytes(&in);
@@ -179,13 +218,16 @@ static struct status tell_known(
     return cluster_announce(task, ANNOUNCE_PROTECTED, buffer_bytes(&body));
 }
 
-static struct status tell_ttl(struct task *task, const struct ttl_set *set)
+struct status protected_limits_tell(struct task *task, uint64_t tenant, const struct zone *zone)
 {
     struct buffer body;
+    struct limits limits = limits_of(tenant, zone);
     buffer_init(&body, task->arena);
-    wire_put_u64(&body, NEWS_TTL);
-    wire_put_u64(&body, set->tenant);
-    wire_put_u64(&body, set->ttl_ns);
+    wire_put_u64(&body, NEWS_LIMITS);
+    wire_put_u64(&body, tenant);
+    wire_put_u64(&body, limits.set);
+    wire_put_u64(&body, limits.ttl_ns);
+    wire_put_u64(&body, limits.range_bytes_max);
     return cluster_announce(task, ANNOUNCE_PROTECTED, buffer_bytes(&body));
 }
 
@@ -411,46 +453,40 @@ struct status kv_protections(struct task *task, struct arena *arena,
     return records_read(task, arena, protections, count);
 }
 
-// --- TTLs ----------------------------------------------------------------------------------------
+// --- limits of zones -----------------------------------------------------------------------------
 
 struct status kv_gc_ttl_set(struct task *task, uint64_t tenant, uint64_t ttl_ns)
 {
-    struct status st = STATUS_OK;
-    struct buffer key;
-    uint8_t value[8];
-    buffer_init(&key, task->arena);
-    buffer_append(&key, ttl_prefix, sizeof ttl_prefix);
-    key_append_uvarint(&key, tenant);
-    for (uint32_t i = 0; i < 8; i++) value[i] = (uint8_t)(ttl_ns >> (8 * i));
-    TRY(record_write(task, buffer_bytes(&key), bytes_of(value, sizeof value)));
-    const struct ttl_set set = {tenant, ttl_ns};
-    TRY(tell_ttl(task, &set));
-out:
-    return st;
+    struct zone zone;
+    struct status st = zone_get(task, tenant, &zone);
+    if (failed(st)) return st;
+    zone.set |= ZONE_TTL;
+    zone.ttl_ns = ttl_ns;
+    return zone_set(task, tenant, &zone);
 }
 
-static struct status ttls_load(struct task *task)
+static struct status limits_load(struct task *task)
 {
     struct status st = STATUS_OK;
     const struct kv_txn_options options = {.read_only = true};
     struct kv_txn *txn;
     st = kv_txn_begin(task, &options, &txn);
     if (failed(st)) return st;
-    struct bytes prefix = bytes_of(ttl_prefix, sizeof ttl_prefix);
+    struct bytes prefix = bytes_of(zone_prefix, sizeof zone_prefix);
     struct kv_scan scan;
     struct kv_batch batch;
+    TRY(shard_call_all(task, table_limits_clear, NULL));
     kv_scan_init(&scan, (struct span){prefix, key_prefix_end(task->arena, prefix)});
     do {
         TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
         for (uint32_t i = 0; i < batch.count; i++) {
-            struct bytes rest = bytes_skip(batch.pairs[i].key, sizeof ttl_prefix);
-            struct ttl_set set = {0};
-            TRY(key_decode_uvarint(&rest, &set.tenant));
-            struct bytes value = batch.pairs[i].value;
-            for (uint32_t k = 0; k < 8 && k < value.size; k++) {
-                set.ttl_ns |= (uint64_t)value.data[k] << (8 * k);
-            }
-            TRY(shard_call_all(task, table_ttl_set, &set));
+            struct bytes rest = bytes_skip(batch.pairs[i].key, sizeof zone_prefix);
+            uint64_t tenant;
+            struct zone zone;
+            TRY(key_decode_uvarint(&rest, &tenant));
+            TRY(zone_decode(batch.pairs[i].value, &zone));
+            struct limits limits = limits_of(tenant, &zone);
+            TRY(shard_call_all(task, table_limits_set, &limits));
         }
     } while (batch.count > 0);
 out:
@@ -465,7 +501,7 @@ static struct status protected_shard_init(struct task *task, struct kv_shard *kv
     (void)task;
     struct protections *table = calloc(1, sizeof *table);
     if (table == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    hashmap_init(&table->ttls, NULL);
+    hashmap_init(&table->limits, NULL);
     wait_queue_init(&table->changes);
     kv->module_state[KV_SLOT_PROTECTED] = table;
     if (kv->shard->index == 0) {
@@ -481,8 +517,8 @@ static void protected_shard_fini(struct kv_shard *kv)
     if (table == NULL) return;
     uint32_t cursor = 0;
     struct hashmap_entry *entry;
-    while ((entry = hashmap_next(&table->ttls, &cursor)) != NULL) free(entry->value);
-    hashmap_fini(&table->ttls);
+    while ((entry = hashmap_next(&table->limits, &cursor)) != NULL) free(entry->value);
+    hashmap_fini(&table->limits);
     free(table->known);
     free(table);
     kv->module_state[KV_SLOT_PROTECTED] = NULL;
@@ -505,7 +541,7 @@ static struct status load(struct task *task)
         struct known known = known_of(&records[i]);
         TRY(shard_call_all(task, table_put, &known));
     }
-    TRY(ttls_load(task));
+    TRY(limits_load(task));
     TRY(shard_call_all(task, set_loaded, NULL));
 out:
     return st;

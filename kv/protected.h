@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What garbage collection may take: protected timestamps and TTLs by tenant. The public side is in
-// kv/admin.h.
+// What garbage collection may take: protected timestamps, and TTLs by tenant; with them the other
+// limits of zone configurations (kv/zone.h). The public side is in kv/admin.h.
 //
 // Records are keys of the cluster's own span (kv/range.h) and decide over restarts; each shard of
 // each node holds a table of all of them, which is what collection asks (protected_gc_limit). A
@@ -16,6 +16,7 @@
 //          test_protected.c.
 #pragma once
 #include "kv/kv_node.h"
+#include "kv/zone.h"
 
 #define PROTECTIONS_MAX 65536u
 #define GC_TTL_NS_DEFAULT (4ull * 3600u * 1000000000u)
@@ -23,3 +24,8 @@
 extern const struct kv_module protected_module;
 // struct kv_node.gc_limit.
 struct hlc_timestamp protected_gc_limit(struct slice *slice, uint64_t tenant);
+// As the zones say, by this shard's table; 0: they say nothing.
+uint64_t protected_range_bytes_max(struct shard *shard, uint64_t tenant);
+// The zone was written: into the tables of all shards of all nodes.
+CHECKED struct status protected_limits_tell(
+    struct task *task, uint64_t tenant, const struct zone *zone);

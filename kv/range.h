@@ -9,7 +9,7 @@
 // (kv/router.h).
 //
 //   0x01 'r' <start key>   -> descriptor           0x01 'n' -> last range id
-//   0x01 'p' <id>          -> protected timestamp  0x01 'g' uvarint(tenant) -> GC TTL
+//   0x01 'p' <id>          -> protected timestamp  0x01 'z' uvarint(tenant) -> zone
 //
 // The cluster's own span is range 1 of slice 1, has no descriptor and never splits or moves.
 //

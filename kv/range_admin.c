@@ -11,6 +11,7 @@
 #include "kv/key.h"
 #include "kv/leader_range.h"
 #include "kv/lock.h"
+#include "kv/protected.h"
 #include "kv/range_record.h"
 #include "kv/txn.h"
 #include "kv/validate.h"
@@ -18,7 +19,6 @@
 #define CHANGE_ATTEMPTS_MAX 50u
 #define DRAIN_POLL_NS 200000u
 #define SIZE_PASS_NS 5000000000u // How often written bytes are looked at.
-#define RANGE_BYTES_MAX_DEFAULT (512ull << 20)
 
 struct ranges {
     bool changing; // On shard 0: one change at a time.
@@ -562,6 +562,16 @@ out:
 
 // --- splitting by size ---------------------------------------------------------------------------
 
+// By the zone of the tenant whose range it is.
+static uint64_t range_bytes_max(struct slice *slice, struct bytes start)
+{
+    uint64_t tenant = 0, configured = slice->kv->node->options.range_bytes_max;
+    if (failed(key_decode_tenant_prefix(&start, &tenant))) tenant = 0;
+    uint64_t wished = protected_range_bytes_max(slice->shard, tenant);
+    if (wished != 0) return wished;
+    return configured == 0 ? RANGE_BYTES_MAX_DEFAULT : configured;
+}
+
 // Measures one range that has been written to a lot; splits it when it is too large.
 static struct status size_check(struct task *task, struct slice *slice, struct bytes start)
 {
@@ -581,8 +591,7 @@ static struct status size_check(struct task *task, struct slice *slice, struct b
     if (entry == NULL || !bytes_equal(entry->range.span.end, span.end)) goto out;
     entry->bytes = bytes;
     entry->keys = keys;
-    const uint64_t bytes_max = slice->kv->node->options.range_bytes_max;
-    if (bytes > (bytes_max == 0 ? RANGE_BYTES_MAX_DEFAULT : bytes_max) && split.data != NULL) {
+    if (bytes > range_bytes_max(slice, span.start) && split.data != NULL) {
         TRY(kv_split(task, split));
     }
 out:
@@ -593,12 +602,11 @@ out:
 static struct status size_pass(struct task *task, struct slice *slice)
 {
     struct status st = STATUS_OK;
-    const uint64_t bytes_max = slice->kv->node->options.range_bytes_max;
-    const uint64_t due = (bytes_max == 0 ? RANGE_BYTES_MAX_DEFAULT : bytes_max) / 8;
     for (uint32_t i = 0; i < slice->ranges->count; i++) {
         const struct range_entry *entry = slice->ranges->entries[i];
         // The cluster's own span stays one range.
-        if (entry->range.id == RANGE_META_ID || entry->bytes_unmeasured <= due) continue;
+        if (entry->range.id == RANGE_META_ID) continue;
+        if (entry->bytes_unmeasured <= range_bytes_max(slice, entry->range.span.start) / 8) continue;
         struct bytes start = arena_copy(task->arena, entry->range.span.start);
         st = size_check(task, slice, start);
         if (failed(st) && (task->cancelled || slice->kv->stopping)) return st;

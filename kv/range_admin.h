@@ -14,6 +14,9 @@
 #include "kv/kv_node.h"
 #include "kv/range.h"
 
+// A range is split above this, unless kv_options or a zone (kv/zone.h) says otherwise.
+#define RANGE_BYTES_MAX_DEFAULT (UINT64_C(512) << 20)
+
 // Gives each slice its lock table, validator and range set; loads or makes the ranges at start;
 // splits ranges that have grown too large.
 extern const struct kv_module range_module;

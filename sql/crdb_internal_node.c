@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// crdb_internal: the nodes of the cluster, as this one knows them (kv/cluster.h). System interface alone.
+// crdb_internal: the nodes of the cluster, as this one knows them (kv/cluster.h), and its ranges. System interface alone.
 #include <string.h>
 
 #include "kv/cluster_admin.h"
 #include "kv/key.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
+#include "sql/show.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROWS(name_) \
@@ -145,7 +146,64 @@ out:
     return st;
 }
 
+// All ranges of the cluster. Without leases: nobody is asked for sizes.
+static struct status range_rows_send(
+    struct task *task, struct session *session, struct virtual_table_sink *sink, bool leases)
+{
+    static const uint8_t first[] = {0x01}, last[] = {0xff};
+    struct status st;
+    struct arena arena;
+    struct kv_range *ranges;
+    struct range_copies copies;
+    struct pg_row row;
+    uint32_t count;
+    arena_init(&arena, &session->account);
+    TRY(check(task, session));
+    TRY(kv_ranges(task, (struct span){bytes_of(first, 1), bytes_of(last, 1)}, &arena, &ranges, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kv_range *range = &ranges[i];
+        range_copies_look(task->shard, &arena, range, &copies);
+        pg_row_begin(&row, sink);
+        pg_put_int(&row, "range_id", (int64_t)range->id);
+        pg_put(&row, "start_key", datum_bytes(range->span.start));
+        pg_put_text(&row, "start_pretty", key_format(&arena, range->span.start));
+        pg_put(&row, "end_key", datum_bytes(range->span.end));
+        pg_put_text(&row, "end_pretty", key_format(&arena, range->span.end));
+        pg_put_int(&row, "slice_id", (int64_t)range->slice);
+        pg_put_text(&row, "replicas", copies.replicas);
+        pg_put_text(&row, "replica_localities", copies.localities);
+        pg_put_text(&row, "voting_replicas", copies.voters);
+        pg_put_text(&row, "learner_replicas", copies.learners);
+        if (leases && range->node != 0) {
+            pg_put_int(&row, "lease_holder", range->node);
+            pg_put_text(&row, "lease_holder_locality", copies.leader_locality);
+        }
+        if (leases) pg_put_int(&row, "range_size", (int64_t)range->bytes);
+        TRY(pg_row_send(&row));
+    }
+out:
+    st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+ROWS(range_rows)
+{
+    return range_rows_send(task, session, sink, true);
+}
+
+ROWS(range_no_lease_rows)
+{
+    return range_rows_send(task, session, sink, false);
+}
+
+#define RANGE_COLUMNS                                                                              \
+    "range_id int8, start_key bytea, start_pretty text, end_key bytea, end_pretty text, "          \
+    "slice_id int8, replicas text, replica_localities text, voting_replicas text, learner_replicas text"
+
 static const struct pg_table tables[] = {
+    {"ranges", RANGE_COLUMNS ", lease_holder int8, lease_holder_locality text, range_size int8", range_rows},
+    {"ranges_no_leases", RANGE_COLUMNS, range_no_lease_rows},
     {"gossip_nodes",
         "node_id int8, network text, address text, advertise_address text, sql_network text, sql_address text, "
         "advertise_sql_address text, attrs text, locality text, cluster_name text, server_version text, "

@@ -11,6 +11,7 @@
 #include "sql/settings.h"
 #include "sql/show.h"
 #include "sql/statistics.h"
+#include "sql/zone_config.h"
 
 static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_CREATE_ROLE, .execute = role_create_execute},
@@ -43,4 +44,5 @@ void ddl_register(void)
     show_table_register();
     show_role_register();
     show_node_register();
+    zone_config_register();
 }

@@ -480,7 +480,7 @@ static bool put_show(struct deparse *deparse, const struct statement *statement)
         put(deparse, show->id != NULL ? "SHOW TRANSFER STATE WITH '*****'" : "SHOW TRANSFER STATE");
         return true;
     case STATEMENT_SHOW_RANGES:
-        put(deparse, "SHOW RANGES");
+        put(deparse, show->scope == SHOW_SCOPE_CLUSTER ? "SHOW CLUSTER RANGES" : "SHOW RANGES");
         if (show->flags & SHOW_CURRENT_CATALOG) put(deparse, " FROM CURRENT_CATALOG");
         put_show_target(deparse, show);
         put_show_flags(deparse, show->flags);

@@ -155,10 +155,11 @@ static void show_jobs(struct own *own, bool automatic)
     if (automatic) show->flags |= SHOW_AUTOMATIC;
 }
 
-static void show_ranges(struct own *own)
+static void show_ranges(struct own *own, enum show_scope scope)
 {
     struct show *show = begin(own, STATEMENT_SHOW_RANGES);
-    if (own_take(own, "from")) {
+    show->scope = scope;
+    if (scope == SHOW_SCOPE_DEFAULT && own_take(own, "from")) {
         if (own_take(own, "current_catalog")) {
             show->flags |= SHOW_CURRENT_CATALOG;
         } else if (own_take(own, "database")) {
@@ -410,7 +411,9 @@ static bool show_object(struct own *own)
     } else if (own_take(own, "job")) {
         show_job(own);
     } else if (own_take(own, "ranges")) {
-        show_ranges(own);
+        show_ranges(own, SHOW_SCOPE_DEFAULT);
+    } else if (own_take(own, "cluster ranges")) {
+        show_ranges(own, SHOW_SCOPE_CLUSTER);
     } else if (own_take(own, "statistics")) {
         show_statistics(own);
     } else if (own_take(own, "zone configurations")) {

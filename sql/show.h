@@ -6,6 +6,7 @@
 // Shard    The session's. SHOW SESSIONS asks every shard.
 // Errors   As sql/catalog.h.
 #pragma once
+#include "kv/admin.h"
 #include "sql/ddl_internal.h"
 
 #define SHOW_TEXT(name_)                                                                           \
@@ -47,6 +48,13 @@ static inline struct datum show_text(const char *text)
 {
     return text == NULL ? DATUM_NULL : datum_text(text);
 }
+
+// Where the copies of a range are, as far as this node knows: arrays as text ("{1,3}").
+struct range_copies {
+    const char *replicas, *localities, *voters, *learners, *leader_locality;
+};
+void range_copies_look(struct shard *shard, struct arena *arena, const struct kv_range *range,
+    struct range_copies *copies);
 
 void show_catalog_register(void);
 void show_table_register(void);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// SHOW SESSIONS, QUERIES, TRANSACTIONS, RANGES.
+// SHOW SESSIONS, QUERIES, TRANSACTIONS, RANGES; CANCEL.
 #include <inttypes.h>
 
 #include "core/shard.h"
 #include "kv/admin.h"
+#include "kv/cluster.h"
 #include "kv/key.h"
 #include "sql/row.h"
 #include "sql/show.h"
@@ -246,6 +247,62 @@ struct range_row {
     const struct index_desc *index;
 };
 
+static void put_id(struct buffer *out, uint32_t id)
+{
+    buffer_printf(out, out->size == 0 ? "{%u" : ",%u", id);
+}
+
+static void put_locality(struct buffer *out, const char *locality)
+{
+    buffer_append_bytes(out, bytes_of_string(out->size == 0 ? "{\"" : ",\""));
+    for (; *locality != 0; locality++) {
+        if (*locality == '"' || *locality == '\\') buffer_append_u8(out, '\\');
+        buffer_append_u8(out, (uint8_t)*locality);
+    }
+    buffer_append_u8(out, '"');
+}
+
+static const char *closed(struct buffer *out)
+{
+    if (out->size == 0) return "{}";
+    buffer_append_u8(out, '}');
+    return buffer_string(out);
+}
+
+static const char *locality_of(struct shard *shard, uint32_t id)
+{
+    const struct cluster_node *node = cluster_node(shard, id);
+    return node == NULL ? "" : node->locality;
+}
+
+void range_copies_look(struct shard *shard, struct arena *arena, const struct kv_range *range,
+    struct range_copies *copies)
+{
+    struct cluster_slice where;
+    struct buffer replicas, localities, voters, learners;
+    if (!cluster_slice(shard, range->slice, &where))
+        where = (struct cluster_slice){.leader = range->node, .voter_count = range->node != 0, .voters = {range->node}};
+    buffer_init(&replicas, arena);
+    buffer_init(&localities, arena);
+    buffer_init(&voters, arena);
+    buffer_init(&learners, arena);
+    for (uint32_t id = 1; id < CLUSTER_NODES_MAX; id++) { // By node.
+        bool votes = false, learns = false;
+        for (uint32_t i = 0; i < where.voter_count; i++) votes = votes || where.voters[i] == id;
+        for (uint32_t i = 0; i < where.learner_count; i++) learns = learns || where.learners[i] == id;
+        if (votes) put_id(&voters, id);
+        if (learns) put_id(&learners, id);
+        if (!votes && !learns) continue;
+        put_id(&replicas, id);
+        put_locality(&localities, locality_of(shard, id));
+    }
+    copies->replicas = closed(&replicas);
+    copies->localities = closed(&localities);
+    copies->voters = closed(&voters);
+    copies->learners = closed(&learners);
+    copies->leader_locality = arena_strdup(arena, locality_of(shard, range->node));
+}
+
 static struct status send_range(struct statement_context *context, const struct range_row *from)
 {
     struct arena *arena = context->arena;
@@ -260,13 +317,14 @@ static struct status send_range(struct statement_context *context, const struct 
         row[count++] = datum_bytes(range->span.start);
         row[count++] = datum_bytes(range->span.end);
     }
-    struct datum here = datum_text(arena_printf(arena, "{%u}", range->node));
+    struct range_copies copies;
+    range_copies_look(context->task->shard, arena, range, &copies);
     row[count++] = datum_int((int64_t)range->id);
-    row[count++] = here;
-    row[count++] = datum_text("{\"\"}");
-    row[count++] = here;
-    row[count++] = datum_text("{}");
-    row[count++] = datum_text("{}");
+    row[count++] = datum_text(copies.replicas);
+    row[count++] = datum_text(copies.localities);
+    row[count++] = datum_text(copies.voters);
+    row[count++] = datum_text("{}"); // Who is no voter is on its way to be one.
+    row[count++] = datum_text(copies.learners);
     row[count++] = DATUM_NULL;
     if (flags & (SHOW_WITH_TABLES | SHOW_WITH_INDEXES)) {
         for (int i = 0; i < 5; i++)
@@ -296,8 +354,8 @@ static struct status send_range(struct statement_context *context, const struct 
     if (flags & SHOW_WITH_DETAILS) {
         row[count++] = datum_int((int64_t)range->bytes);
         row[count++] = datum_real((double)range->bytes / 1e6);
-        row[count++] = datum_int(range->node);
-        row[count++] = datum_text("");
+        row[count++] = range->node == 0 ? DATUM_NULL : datum_int(range->node);
+        row[count++] = range->node == 0 ? DATUM_NULL : datum_text(copies.leader_locality);
         row[count++] = datum_text(arena_printf(arena,
             "{\"approximate_disk_bytes\": %" PRIu64 ", \"key_count\": %" PRIu64 "}", range->bytes,
             range->keys));
@@ -353,6 +411,13 @@ static struct status ranges_target(struct statement_context *context, struct spa
     const struct index_desc *index;
 
     *span = key_tenant_span(context->arena, session->tenant);
+    if (show->scope == SHOW_SCOPE_CLUSTER) { // Of everybody, and the cluster's own.
+        static const uint8_t first[] = {0x01}, last[] = {0xff};
+        if (session->tenant != TENANT_SYSTEM)
+            return ddl_unsupported(context, "SHOW CLUSTER RANGES within a virtual cluster");
+        TRY(privilege_check_system(task, session, "VIEWCLUSTERMETADATA"));
+        *span = (struct span){bytes_of(first, 1), bytes_of(last, 1)};
+    }
     if (show->has_target && show->object != OBJECT_DATABASE) {
         bool of_index = show->object == OBJECT_INDEX && show->target.table == NULL;
         if (of_index)

@@ -124,18 +124,104 @@ Test(placement, leaders_are_spread_and_leave_nodes_that_drain)
         cr_assert_neq(slices[i].leader, 1);
 }
 
+Test(placement, conditions_and_rules_as_text)
+{
+    static const struct {
+        const char *text;
+        uint32_t rules;
+        bool malformed;
+        const char *why;
+    } rows[] = {
+        {"", 0, false, "nothing is wished for"},
+        {"+region=b,-zone=2,+ssd", 1, false, "of all copies"},
+        {"2:+region=a;1:+region=b,+ssd", 2, false, "numbers of copies"},
+        {"region=a", 0, true, "neither + nor -"},
+        {"+", 0, true, "names nothing"},
+        {"0:+a", 0, true, "no copy at all"},
+        {"12345:+a", 0, true, "far too many"},
+        {"+a,,+b", 0, true, "an empty condition"},
+        {"+a;;+b", 1, true, "an empty rule"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct zone_rule rule;
+        bool malformed = false;
+        uint32_t rules = 0;
+        for (const char *at = rows[i].text; zone_rule_next(&at, &rule, &malformed);)
+            rules++;
+        cr_expect_eq(rules, rows[i].rules, "%s: %u rules", rows[i].why, rules);
+        cr_expect_eq(malformed, rows[i].malformed, "%s", rows[i].why);
+    }
+    cr_assert(zone_conditions_met(BYTES_LITERAL("+region=b,-zone=2,+ssd"), "region=b,zone=1", "ssd:fast"));
+    cr_assert(!zone_conditions_met(BYTES_LITERAL("-region=a"), "region=a,zone=2", ""));
+    cr_assert(!zone_conditions_met(BYTES_LITERAL("+region=a"), "region=ab", ""));
+}
+
+// A copy that the constraints forbid goes elsewhere, the leader's own too; where there is nowhere to go it stays.
+Test(placement, misplaced_copies_move)
+{
+    setup(4, 1);
+    nodes[0].locality = "region=a";
+    nodes[1].locality = nodes[2].locality = nodes[3].locality = "region=b";
+    member(0, 2, false);
+    member(0, 3, false);
+    cr_assert_eq(placement_plan(&view, steps, 16), 0, "no wishes");
+    strcpy(view.zone.constraints, "-region=a");
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_ADD && step.node == 4);
+    member(0, 4, false);
+    step = only();
+    cr_assert(step.kind == PLACEMENT_TRANSFER && step.node != 1, "the leader hands over first");
+    slices[0].leader = step.node;
+    step = only();
+    cr_assert(step.kind == PLACEMENT_REMOVE && step.node == 1);
+    setup(4, 1);
+    nodes[3].alive = false;
+    member(0, 2, false);
+    member(0, 3, false);
+    strcpy(view.zone.constraints, "-region=a");
+    cr_assert_eq(placement_plan(&view, steps, 16), 0, "nowhere to go");
+}
+
+// Numbers of copies by place: what is short is made up for, and what is too much gives way.
+Test(placement, copies_are_counted_by_place)
+{
+    setup(5, 1);
+    nodes[0].locality = nodes[1].locality = nodes[2].locality = "region=a";
+    nodes[3].locality = nodes[4].locality = "region=b";
+    member(0, 2, false);
+    member(0, 3, false);
+    strcpy(view.zone.constraints, "1:+region=a;2:+region=b");
+    for (uint32_t round = 0; round < 12 && placement_plan(&view, steps, 16) > 0; round++) {
+        struct raft_config *config = &slices[0].config;
+        switch (steps[0].kind) {
+        case PLACEMENT_ADD: member(0, steps[0].node, false); break;
+        case PLACEMENT_TRANSFER: slices[0].leader = steps[0].node; break;
+        case PLACEMENT_REMOVE:
+            for (uint32_t i = 0; i < config->count; i++) {
+                if (config->members[i].node != steps[0].node) continue;
+                config->members[i] = config->members[--config->count];
+                break;
+            }
+            break;
+        default: cr_assert(false, "unexpected step %d", (int)steps[0].kind);
+        }
+        cr_assert_leq(config->count, 4);
+    }
+    uint32_t in_b = 0;
+    for (uint32_t i = 0; i < slices[0].config.count; i++)
+        in_b += slices[0].config.members[i].node >= 4;
+    cr_assert_eq(slices[0].config.count, 3);
+    cr_assert_eq(in_b, 2);
+    cr_assert_eq(placement_plan(&view, steps, 16), 0, "and there it rests");
+}
+
 Test(placement, constraints_and_preferences)
 {
-    bool malformed;
     setup(4, 1);
     nodes[1].locality = "region=a,zone=1";
     nodes[2].locality = "region=a,zone=2";
     nodes[3].locality = "region=b,zone=1";
     nodes[3].attrs = "ssd:fast";
-    cr_assert(placement_meets(&nodes[3], "+region=b,-zone=2,+ssd", &malformed) && !malformed);
-    cr_assert(!placement_meets(&nodes[2], "-region=a", &malformed) && !malformed);
-    (void)placement_meets(&nodes[0], "region=a", &malformed);
-    cr_assert(malformed);
     strcpy(view.zone.constraints, "+region=b");
     cr_assert(only().node == 4);
     view.zone.constraints[0] = 0;
