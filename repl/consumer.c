@@ -19,6 +19,8 @@
 #define DELAY_MAX_NS 15000000000ull
 #define POLL_NS 100000000u
 #define TELL_TIMEOUT_NS 5000000000ull
+#define CHECKPOINT_WAIT_NS 2000000000u
+#define CHECKPOINT_POLL_NS 5000000u
 
 // --- seen from elsewhere -----------------------------------------------------------------------------
 
@@ -61,30 +63,6 @@ static struct consumer *find(struct shard *shard, int64_t job)
     return NULL;
 }
 
-struct live_call {
-    int64_t job;
-    struct consumer_live *live;
-};
-
-static struct status live_on_shard(struct task *task, void *arg)
-{
-    struct live_call *call = arg;
-    const struct consumer *consumer = find(task->shard, call->job);
-    if (consumer == NULL) return STATUS_OK;
-    call->live->running = true;
-    call->live->replicated = hlc_max(consumer->record->replicated, consumer->frontier);
-    call->live->retained = consumer->record->retained;
-    snprintf(call->live->error, sizeof call->live->error, "%s", consumer->error);
-    return STATUS_OK;
-}
-
-struct status consumer_live(struct task *task, int64_t job, struct consumer_live *live)
-{
-    struct live_call call = {job, live};
-    *live = (struct consumer_live){0};
-    return shard_call_all(task, live_on_shard, &call);
-}
-
 static struct status poke_heard(struct task *task, struct bytes body)
 {
     uint64_t job;
@@ -103,17 +81,48 @@ static struct status poke_heard(struct task *task, struct bytes body)
     return STATUS_OK;
 }
 
+// Until the next checkpoint, in bounded time: what is asked for is as new as can be, not more.
+static struct status checkpoint_heard(struct task *task, struct bytes body)
+{
+    struct status st = STATUS_OK;
+    uint64_t job;
+    if (!announced_u64(body, &job)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    struct consumer *consumer = find(task->shard, (int64_t)job);
+    if (consumer == NULL || !consumer->following) return STATUS_OK;
+    uint64_t before = consumer->checkpoints, until = task_now_ns(task) + CHECKPOINT_WAIT_NS;
+    consumer->poked = true;
+    wait_queue_wake_all(&consumer->wake, STATUS_OK);
+    // A checkpoint that is under way may not have all: one more.
+    while (task_now_ns(task) < until) {
+        TRY(task_sleep(task, CHECKPOINT_POLL_NS));
+        consumer = find(task->shard, (int64_t)job);
+        if (consumer == NULL || !consumer->following || consumer->checkpoints > before + 1) break;
+        if (consumer->checkpoints > before && !consumer->poked) consumer->poked = true;
+    }
+out:
+    return st;
+}
+
 static const struct cluster_announcement announcement = {
     .id = ANNOUNCE_POKE, .name = "a replication job's new goal", .heard = poke_heard};
+static const struct cluster_announcement checkpoint_announcement = {.id = ANNOUNCE_CHECKPOINT,
+    .name = "a replication job's checkpoint",
+    .heard = checkpoint_heard};
 
 void consumer_announcements_register(void)
 {
     cluster_announcement_register(&announcement);
+    cluster_announcement_register(&checkpoint_announcement);
 }
 
 struct status consumer_poke(struct task *task, int64_t job)
 {
     return announce_u64(task, ANNOUNCE_POKE, (uint64_t)job);
+}
+
+struct status consumer_checkpoint(struct task *task, int64_t job)
+{
+    return announce_u64(task, ANNOUNCE_CHECKPOINT, (uint64_t)job);
 }
 
 // --- retrying ----------------------------------------------------------------------------------------
@@ -189,7 +198,7 @@ static uint64_t next_delay(uint64_t delay_ns)
 static struct status run(struct task *task, struct consumer *consumer)
 {
     struct status st;
-    uint64_t failing_since_ns = 0, delay_ns = 0;
+    uint64_t failing_since_ns = 0, delay_ns = 0, replan_delay_ns = 0;
     for (;;) {
         struct arena_mark mark = arena_mark(task->arena);
         TRY(job_check(consumer->job));
@@ -213,6 +222,13 @@ static struct status run(struct task *task, struct consumer *consumer)
         TRY(job_check(consumer->job));
         st = outcome;
         if (node_stopping(task->shard->node) || task->shard->node->draining) break;
+        if (status_is(outcome, E_REPLAN)) {
+            // Nothing is wrong; but a plan that comes to nothing is not made over and over at full speed.
+            replan_delay_ns = consumer->advanced ? 0 : next_delay(replan_delay_ns);
+            if (replan_delay_ns > 0) TRY(wait_for_retry(task, consumer, replan_delay_ns));
+            arena_release(task->arena, mark);
+            continue;
+        }
         if (consumer->advanced || failing_since_ns == 0) {
             failing_since_ns = task_now_ns(task);
             delay_ns = 0;
@@ -262,8 +278,13 @@ static struct status consumer_revert(struct task *task, struct job *job)
     uint8_t id[16];
     TRY(consumer_read(task, NULL, task->arena, job->id, &record));
     if (record == NULL) goto out;
-    struct status told = source_complete_at(
-        task, arena_string(task->arena, job->payload), record->stream, false, TELL_TIMEOUT_NS);
+    struct progress progress;
+    progress_addresses(task->arena, record->partitions, &progress);
+    struct source_where where = {.uri = arena_string(task->arena, job->payload),
+        .cluster_id = record->source_cluster,
+        .addresses = progress.addresses,
+        .address_count = progress.address_count};
+    struct status told = source_complete_at(task, &where, record->stream, false, TELL_TIMEOUT_NS);
     if (failed(told))
         log_warning(TENANT_SYSTEM,
             "the producer job %" PRId64 " in the source cluster was not told: %s", record->stream,

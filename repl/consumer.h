@@ -9,8 +9,8 @@
 // The record is the truth: the job goes on from it after a crash, and statements (repl/statements.c) talk to the job
 // through it. The phase only goes forward, and each step after "cutting over" can be done again.
 //
-// Shard    The job runs on one shard, its home; the streams run on all shards of the node (repl/partition.c). Others
-//          see the job only through consumer_live and consumer_poke.
+// Shard    The job runs on one shard of one node, its home; the streams run on all shards of all nodes (repl/flow.h).
+//          Others see the job only through its record, and talk to it by consumer_poke and consumer_checkpoint.
 // Memory   Records live in the arena given.
 // Safety   The replicated time never goes back, and all data at or below it is durable here before it is written.
 // Source   reference: physical cluster replication, sections 5 to 9 and 17.
@@ -45,7 +45,7 @@ struct consumer_record {
     int64_t retention_s;
     const char *error;       // Why it retries or has paused; "": nothing is wrong.
     int64_t topology;        // Of the source, when `partitions` was written.
-    struct bytes partitions; // How far each stream is: consumer_partitions_*. data NULL: as it was.
+    struct bytes partitions; // How far each span is (repl/progress.h). data NULL: as it was.
 };
 // *record NULL when there is none.
 CHECKED struct status consumer_read(struct task *task, struct session *session, struct arena *arena,
@@ -61,29 +61,11 @@ CHECKED struct status consumer_move(
 
 void consumer_protection_id(int64_t job, uint8_t id[16]);
 
-// What the running job knows that its record does not say yet.
-struct consumer_live {
-    bool running;
-    struct hlc_timestamp replicated, retained;
-    char error[512]; // Of the attempt before; "" when all is well.
-};
-CHECKED struct status consumer_live(struct task *task, int64_t job, struct consumer_live *live);
+// Has the job write down how far it is, wherever it runs: from then on its record says all that there is.
+CHECKED struct status consumer_checkpoint(struct task *task, int64_t job);
 // Makes the job look at its record now.
 CHECKED struct status consumer_poke(struct task *task, int64_t job);
 void consumer_announcements_register(void);
-
-// One stream's state, as it is kept in the record.
-struct consumer_partition {
-    uint64_t slice;
-    bool scanned;                  // The backfill is complete.
-    struct hlc_timestamp frontier; // All at or below it is here. Zero before the first mark.
-    struct bytes resume;           // While scanning: all keys below it are here.
-};
-struct bytes consumer_partitions_encode(
-    struct arena *arena, const struct consumer_partition *partitions, uint32_t count);
-// XX001 when damaged.
-CHECKED struct status consumer_partitions_decode(struct arena *arena, struct bytes bytes,
-    struct consumer_partition **partitions, uint32_t *count);
 
 extern const struct job_type consumer_job;
 void consumer_register(void);

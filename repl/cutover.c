@@ -66,8 +66,12 @@ static void tell_source(struct task *task, struct consumer *consumer)
     struct status st = job_update(task, consumer->job, consumer->job->progress, -1,
         arena_printf(task->arena, "completing the producer job %" PRId64 " in the source cluster",
             record->stream));
-    if (!failed(st))
-        st = source_complete_at(task, consumer->uri, record->stream, true, TELL_TIMEOUT_NS);
+    struct source_where where = flow_source(consumer);
+    struct progress progress;
+    progress_addresses(task->arena, record->partitions, &progress);
+    where.addresses = progress.addresses;
+    where.address_count = progress.address_count;
+    if (!failed(st)) st = source_complete_at(task, &where, record->stream, true, TELL_TIMEOUT_NS);
     if (failed(st))
         log_warning(TENANT_SYSTEM,
             "the producer job %" PRId64 " in the source cluster was not told of the cutover: %s",

@@ -46,7 +46,6 @@ static struct status end_time(
     struct statement_context *context, const struct tenant *tenant, struct hlc_timestamp *ts)
 {
     struct status st = STATUS_OK;
-    struct consumer_live live;
     struct consumer_record *record;
     *ts = context->session->txn_as_of;
     if (!hlc_is_zero(*ts)) goto out;
@@ -55,8 +54,7 @@ static struct status end_time(
         goto out;
     }
     TRY(consumer_read(context->task, NULL, context->arena, tenant->replication_job, &record));
-    TRY(consumer_live(context->task, tenant->replication_job, &live));
-    if (record != NULL) *ts = hlc_max(record->replicated, live.replicated);
+    if (record != NULL) *ts = record->replicated;
     if (hlc_is_zero(*ts))
         st = status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
             "virtual cluster \"%s\" has no replicated time yet", tenant->name);

@@ -6,17 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/codec.h"
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "kv/admin.h"
 #include "kv/key.h"
+#include "repl/producer.h"
 #include "sql/settings.h"
 
 #define TICK_NS 50000000u
 #define CONTROL_TICK_NS 100000000u
-#define SILENCE_NS 30000000000ull // A stream that is not heard of for this long is given up.
-#define SPLITS_MAX 1024u
+// A stream that is not heard of for this long is given up: while it comes to be, and once it gives marks.
+#define SILENCE_NS 30000000000ull
+#define SILENCE_FOLLOWING_NS 10000000000ull
 
 METRIC_DEFINE(metric_replicated, "physical_replication.replicated_time_seconds", METRIC_GAUGE,
     METRIC_SECONDS, false,
@@ -25,34 +28,7 @@ METRIC_DEFINE(metric_running, "physical_replication.running", METRIC_GAUGE, METR
     "Streams being received");
 METRIC_DEFINE(metric_scanning, "physical_replication.scanning_ranges", METRIC_GAUGE, METRIC_COUNT,
     false, "Streams that send their backfill");
-METRIC_DEFINE(metric_replans, "physical_replication.distsql_replan_count", METRIC_COUNTER,
-    METRIC_COUNT, false,
-    "Times that streams were planned anew because the source's topology had changed");
-
 // --- news from the streams -----------------------------------------------------------------------------
-
-static struct hlc_timestamp frontier_of(const struct consumer *consumer)
-{
-    struct hlc_timestamp frontier = HLC_MAX;
-    for (uint32_t i = 0; i < consumer->partition_count; i++) {
-        const struct partition *partition = &consumer->partitions[i];
-        if (!partition->scanned || hlc_is_zero(partition->frontier)) return HLC_ZERO;
-        frontier = hlc_min(frontier, partition->frontier);
-    }
-    return consumer->partition_count == 0 ? HLC_ZERO : frontier;
-}
-
-static void resume_take(struct partition *partition, struct bytes key)
-{
-    if (key.size > partition->resume_capacity) {
-        uint8_t *grown = realloc(partition->resume, key.size);
-        invariant(grown != NULL);
-        partition->resume = grown;
-        partition->resume_capacity = key.size;
-    }
-    if (key.size > 0) memcpy(partition->resume, key.data, key.size);
-    partition->resume_size = key.size;
-}
 
 static void count_scanning(const struct consumer *consumer)
 {
@@ -62,31 +38,69 @@ static void count_scanning(const struct consumer *consumer)
     metric_set(&metric_scanning, 0, scanning);
 }
 
-void flow_news(struct task *task, const struct partition_news *news)
+// Of what is to be scanned, all keys below `resume` are here as of the start.
+static void scan_forward(struct consumer *consumer, const struct partition *partition,
+    const struct bytes *resume)
 {
-    struct partition *partition = news->partition;
-    struct consumer *consumer = partition->consumer;
-    partition->heard_ns = task_now_ns(task);
+    for (uint32_t i = 0; i < partition->missing_count; i++) {
+        struct span span = partition->missing[i];
+        if (resume != NULL && bytes_compare(*resume, span.end) < 0) span.end = *resume;
+        if (bytes_compare(span.start, span.end) < 0)
+            frontier_forward(&consumer->progress.frontier, span, consumer->record->start);
+    }
+}
+
+static void news_take(
+    struct consumer *consumer, struct partition *partition, const struct partition_news *news)
+{
     partition->bytes += news->bytes;
-    if (news->resume.data != NULL && !partition->scanned) resume_take(partition, news->resume);
+    if (news->resume.data != NULL && !partition->scanned)
+        scan_forward(consumer, partition, &news->resume);
     if (news->scanned && !partition->scanned) {
         partition->scanned = true;
-        partition->resume_size = 0;
-        // The backfill is of that time: what was committed up to it is here.
-        partition->frontier = hlc_max(partition->frontier, consumer->record->start);
+        scan_forward(consumer, partition, NULL);
         count_scanning(consumer);
     }
     // A mark before the end of the scan would be of another stream: streams do not send any.
-    if (partition->scanned) partition->frontier = hlc_max(partition->frontier, news->resolved);
-    struct hlc_timestamp frontier = frontier_of(consumer);
-    if (!hlc_less(consumer->frontier, frontier)) return;
+    if (!partition->scanned || hlc_is_zero(news->resolved)) return;
+    partition->following = true;
+    for (uint32_t i = 0; i < partition->span_count; i++)
+        frontier_forward(&consumer->progress.frontier, partition->spans[i], news->resolved);
+}
+
+static struct status flow_news(struct task *task, void *arg, const struct partition_news *news)
+{
+    struct partition *partition = arg;
+    struct consumer *consumer = partition->consumer;
+    partition->heard_ns = task_now_ns(task);
+    news_take(consumer, partition, news);
+    struct hlc_timestamp frontier = frontier_min(&consumer->progress.frontier);
+    if (!hlc_less(consumer->frontier, frontier)) return STATUS_OK;
     consumer->frontier = frontier;
     consumer->advanced = true;
-    metric_set(&metric_replicated, 0, (int64_t)(frontier.wall_ns / 1000000000u));
     bool reached = !hlc_is_zero(consumer->record->cutover) &&
                    hlc_less_equal(consumer->record->cutover, frontier);
-    if (reached || consumer->record->phase == CONSUMER_INITIALIZING)
+    if (reached || consumer->record->phase <= CONSUMER_INITIALIZING)
         wait_queue_wake_all(&consumer->wake, STATUS_OK);
+    return STATUS_OK;
+}
+
+struct news_call {
+    struct partition *partition;
+    const struct partition_news *news;
+};
+
+static struct status news_at_home(struct task *task, void *arg)
+{
+    const struct news_call *call = arg;
+    return flow_news(task, call->partition, call->news);
+}
+
+// From another shard of this node.
+static struct status tell_home(struct task *task, void *arg, const struct partition_news *news)
+{
+    struct news_call call = {arg, news};
+    return shard_call(task, call.partition->home, news_at_home, &call);
 }
 
 // --- the record ----------------------------------------------------------------------------------------
@@ -117,28 +131,22 @@ static struct status checkpoint(struct task *task, struct consumer *consumer)
     struct arena arena;
     uint8_t id[16];
     arena_init(&arena, NULL);
-    uint32_t count = consumer->partition_count;
-    struct consumer_partition *partitions =
-        ARENA_ARRAY(&arena, struct consumer_partition, count + 1);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct partition *partition = &consumer->partitions[i];
-        partitions[i] = (struct consumer_partition){.slice = partition->slice,
-            .scanned = partition->scanned,
-            .frontier = partition->frontier,
-            .resume = bytes_of(partition->resume, partition->resume_size)};
-    }
-    if (count > 0) record->partitions = consumer_partitions_encode(&arena, partitions, count);
+    record->partitions = progress_encode(&arena, &consumer->progress);
     record->replicated = hlc_max(record->replicated, consumer->frontier);
     if (!hlc_is_zero(record->replicated) && record->phase == CONSUMER_INITIALIZING)
         record->phase = CONSUMER_REPLICATING;
     record->retained = retained_of(consumer);
+    struct hlc_timestamp replicated = record->replicated, retained = record->retained;
     // First the promise to keep no more, then the deed: what the record calls retained must be there.
     TRY(consumer_write(task, record));
     consumer->written_ns = task_now_ns(task);
-    if (hlc_less(consumer->protected, record->retained)) {
+    consumer->checkpoints++;
+    consumer->retained = retained;
+    metric_set(&metric_replicated, 0, (int64_t)(replicated.wall_ns / 1000000000u));
+    if (hlc_less(consumer->protected, retained)) {
         consumer_protection_id(record->job, id);
-        TRY(kv_protect_move(task, id, record->retained));
-        consumer->protected = record->retained;
+        TRY(kv_protect_move(task, id, retained));
+        consumer->protected = retained;
     }
 out:
     record->partitions = (struct bytes){0}; // Lay in this arena; later writes leave what is stored.
@@ -146,165 +154,66 @@ out:
     return st;
 }
 
-// --- planning ------------------------------------------------------------------------------------------
-
-static void partitions_free(struct consumer *consumer)
+struct source_where flow_source(const struct consumer *consumer)
 {
-    for (uint32_t i = 0; i < consumer->partition_count; i++)
-        free(consumer->partitions[i].resume);
-    free(consumer->partitions);
-    consumer->partitions = NULL;
-    consumer->partition_count = 0;
-}
-
-// Where a stream goes on. Streams of another topology do not count: a span may have come from a slice that was
-// further behind. Then all go on from the replicated time, or scan again.
-static struct status partition_resume(struct consumer *consumer, const struct source_spec *spec)
-{
-    struct status st;
-    struct consumer_record *record = consumer->record;
-    struct consumer_partition *saved;
-    uint32_t saved_count;
-    bool same = record->topology == spec->topology;
-    TRY(consumer_partitions_decode(&consumer->arena, record->partitions, &saved, &saved_count));
-    if (!same && saved_count > 0) metric_add(&metric_replans, 0, 1);
-    for (uint32_t i = 0; i < consumer->partition_count; i++) {
-        struct partition *partition = &consumer->partitions[i];
-        const struct consumer_partition *old = NULL;
-        for (uint32_t j = 0; same && j < saved_count; j++)
-            if (saved[j].slice == partition->slice) old = &saved[j];
-        if (old != NULL) {
-            partition->scanned = old->scanned;
-            partition->frontier = old->frontier;
-            resume_take(partition, old->resume);
-        } else if (!hlc_is_zero(record->replicated)) {
-            partition->scanned = true;
-            partition->frontier = record->replicated;
-        }
-    }
-    record->topology = spec->topology;
-    consumer->frontier = hlc_max(record->replicated, frontier_of(consumer));
-out:
-    return st;
-}
-
-static struct status partitions_make(struct consumer *consumer, const struct source_spec *spec)
-{
-    partitions_free(consumer);
-    consumer->partitions = calloc(spec->count, sizeof *consumer->partitions);
-    if (consumer->partitions == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    consumer->partition_count = spec->count;
-    uint32_t shards = consumer->shard->node->shard_count;
-    for (uint32_t i = 0; i < spec->count; i++)
-        consumer->partitions[i] = (struct partition){.consumer = consumer,
-            .slice = spec->partitions[i].slice,
-            .bytes_estimate = spec->partitions[i].bytes,
-            .target = (consumer->shard->index + i) % shards};
-    return partition_resume(consumer, spec);
-}
-
-// Before anything is here: makes ranges as the source has them and spreads them over this node's slices.
-static struct status split_target(
-    struct task *task, struct consumer *consumer, const struct source_spec *spec)
-{
-    struct status st;
-    struct arena arena;
-    struct kv_slice_info *slices;
-    uint32_t slice_count, splits = 0;
-    arena_init(&arena, NULL);
-    struct span all = key_tenant_span(&arena, consumer->record->tenant);
-    struct span source = key_tenant_span(&arena, consumer->record->source_tenant);
-    TRY(kv_slices(task, &arena, &slices, &slice_count));
-    for (uint32_t i = 0; i < spec->count && spec->count > 1; i++) {
-        for (uint32_t j = 0; j < spec->partitions[i].span_count && splits < SPLITS_MAX; j++) {
-            struct bytes start = spec->partitions[i].starts[j];
-            if (!span_contains(source, start)) continue;
-            start = key_rewrite_tenant(&arena, start, consumer->record->tenant);
-            if (bytes_compare(start, all.start) > 0) TRY(kv_split(task, start));
-            splits++;
-        }
-    }
-    if (splits == 0) goto out;
-    struct kv_range *ranges;
-    uint32_t count;
-    TRY(kv_ranges(task, all, &arena, &ranges, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t slice = slices[i % slice_count].id;
-        if (ranges[i].slice != slice) TRY(kv_move_empty(task, ranges[i].span, slice));
-    }
-out:
-    // How data is spread decides about speed only.
-    if (failed(st))
-        log_warning(TENANT_SYSTEM, "ranges of virtual cluster %s were not spread: %s",
-            consumer->record->tenant_name, st.message);
-    arena_fini(&arena);
-    return STATUS_OK;
-}
-
-static struct status plan(struct task *task, struct consumer *consumer, struct pgclient *client)
-{
-    struct status st;
-    struct arena arena;
-    struct source_spec spec;
-    arena_init(&arena, NULL);
-    TRY(source_spec(task, client, &arena, consumer->record->stream, &spec));
-    if (consumer->record->topology == 0) TRY(split_target(task, consumer, &spec));
-    TRY(partitions_make(consumer, &spec));
-    consumer->topology_ns = task_now_ns(task);
-out:
-    if (failed(st)) st = status_copy(task->arena, st);
-    arena_fini(&arena);
-    return st;
-}
-
-static struct status check_topology(
-    struct task *task, struct consumer *consumer, struct pgclient *client)
-{
-    struct status st;
-    struct arena arena;
-    struct source_spec spec;
-    arena_init(&arena, NULL);
-    TRY(source_spec(task, client, &arena, consumer->record->stream, &spec));
-    if (spec.topology != consumer->record->topology)
-        st = status_make(E_NOT_IN_PREREQUISITE_STATE,
-            "the topology of the replicated virtual cluster has changed");
-    consumer->topology_ns = task_now_ns(task);
-out:
-    if (failed(st)) st = status_copy(task->arena, st);
-    arena_fini(&arena);
-    return st;
+    return (struct source_where){.uri = consumer->uri,
+        .cluster_id = consumer->record->source_cluster,
+        .addresses = consumer->progress.addresses,
+        .address_count = consumer->progress.address_count};
 }
 
 // --- streams -------------------------------------------------------------------------------------------
+
+// What is to be scanned, as the primary takes it.
+static struct bytes scan_encode(struct arena *arena, const struct partition *partition)
+{
+    struct buffer out;
+    buffer_init(&out, arena);
+    if (partition->missing_count == 0) return bytes_of("", 0);
+    codec_put_u32(&out, partition->missing_count);
+    for (uint32_t i = 0; i < partition->missing_count; i++) {
+        codec_put_bytes(&out, partition->missing[i].start);
+        codec_put_bytes(&out, partition->missing[i].end);
+    }
+    return buffer_bytes(&out);
+}
+
+static const char *codec_of(struct task *task)
+{
+    if (!settings_bool(task->shard, TENANT_SYSTEM,
+            "physical_replication.consumer.stream_compression.enabled"))
+        return "none";
+    return arena_strdup(
+        task->arena, settings_string(task->shard, TENANT_SYSTEM,
+                         "physical_replication.consumer.stream_compression.codec"));
+}
 
 static struct status partition_task(struct task *task, void *arg)
 {
     struct partition *partition = arg;
     struct consumer *consumer = partition->consumer;
     const struct consumer_record *record = consumer->record;
-    bool compress = settings_bool(
-        task->shard, TENANT_SYSTEM, "physical_replication.consumer.stream_compression.enabled");
-    struct partition_run run = {.partition = partition,
-        .home = task->shard->index,
-        .uri = consumer->uri,
+    struct partition_run run = {.where = flow_source(consumer),
+        .address = partition->address,
         .stream = record->stream,
         .topology = record->topology,
         .slice = partition->slice,
         .source_tenant = record->source_tenant,
         .tenant = record->tenant,
-        .from = partition->scanned ? partition->frontier : record->start,
-        .scan = !partition->scanned,
-        .resume = arena_copy(task->arena, bytes_of(partition->resume, partition->resume_size)),
-        .codec = compress ? arena_strdup(task->arena,
-                                settings_string(task->shard, TENANT_SYSTEM,
-                                    "physical_replication.consumer.stream_compression.codec"))
-                          : "none",
+        .from = partition->from,
+        .scan = scan_encode(task->arena, partition),
+        .codec = codec_of(task),
         .resolved_ms =
             setting_ns(consumer, "physical_replication.producer.min_checkpoint_frequency") /
-            1000000u};
+            1000000u,
+        .tell = tell_home,
+        .arg = partition};
     if (run.resolved_ms == 0) run.resolved_ms = 1;
     partition->task = task;
-    return shard_call(task, partition->target, partition_stream, &run);
+    if (partition->target.node == task->shard->node->id)
+        return shard_call(task, partition->target.shard, partition_stream, &run);
+    run.tell = flow_news;
+    return relay_stream(task, partition->target, &run);
 }
 
 static void partition_ended(struct task *task, struct status st, void *arg)
@@ -374,8 +283,11 @@ static struct status streams_check(struct task *task, const struct consumer *con
     if (failed(consumer->control_status)) return status_copy(task->arena, consumer->control_status);
     for (uint32_t i = 0; i < consumer->partition_count; i++) {
         const struct partition *partition = &consumer->partitions[i];
+        if (status_is(partition->status, E_TOPOLOGY_CHANGED))
+            return status_make(E_REPLAN, "the topology of the source cluster has changed");
         if (failed(partition->status)) return status_copy(task->arena, partition->status);
-        if (task_now_ns(task) - partition->heard_ns > SILENCE_NS)
+        uint64_t silence = partition->following ? SILENCE_FOLLOWING_NS : SILENCE_NS;
+        if (task_now_ns(task) - partition->heard_ns > silence)
             return status_make(E_CONNECTION_FAILURE, "the source cluster has fallen silent");
     }
     return STATUS_OK;
@@ -389,8 +301,8 @@ static struct status heartbeat(
     struct status st;
     enum source_status status;
     consumer->heartbeat_ns = task_now_ns(task);
-    TRY(source_progress(
-        task, client, consumer->record->stream, consumer->record->retained, &status));
+    // Only what is written down: after a crash the standby must not ask for more.
+    TRY(source_progress(task, client, consumer->record->stream, consumer->retained, &status));
     if (status == SOURCE_INACTIVE)
         st = status_format(task->arena, E_SOURCE_GONE,
             "the producer job %" PRId64 " in the source cluster is no longer active",
@@ -419,7 +331,7 @@ static struct status control_task(struct task *task, void *arg)
             TRY(heartbeat(task, consumer, consumer->client));
         if (now - consumer->topology_ns >=
             setting_ns(consumer, "physical_replication.consumer.replan_flow_frequency"))
-            TRY(check_topology(task, consumer, consumer->client));
+            TRY(flow_plan_check(task, consumer, consumer->client));
         arena_release(task->arena, mark);
     }
 out:
@@ -520,20 +432,46 @@ out:
     return st;
 }
 
-struct status flow_run(struct task *task, struct consumer *consumer)
+static struct status connect_source(
+    struct task *task, struct consumer *consumer, struct pgclient **client)
 {
-    struct status st;
-    struct pgclient *client = NULL;
-    consumer->connecting = true;
-    st = source_connect(task, consumer->uri, &client);
+    struct progress saved;
+    struct source_where where = flow_source(consumer);
+    progress_addresses(&consumer->arena, consumer->record->partitions, &saved);
+    where.addresses = saved.addresses;
+    where.address_count = saved.address_count;
+    struct status st = source_connect_any(task, &where, client);
     if (failed(st) && !consumer->job->stop_requested)
         st = status_format(task->arena, st.code,
             "ingestion job %" PRId64
             " failed to connect to stream address or existing topology for planning: %s",
             consumer->job->id, st.message);
-    TRY(st);
+    return st;
+}
+
+// The attempt is over: nothing runs any more, and what was reached is written down.
+static void wind_up(struct task *task, struct consumer *consumer)
+{
+    bool cancelled = task->cancelled;
+    struct status cancel_status = task->cancel_status;
+    if (!consumer->planned) return;
+    streams_stop(task, consumer);
+    struct status written = checkpoint(task, consumer);
+    if (failed(written))
+        log_warning(TENANT_SYSTEM, "progress of replication was not saved: %s", written.message);
+    if (cancelled) task_cancel(task, cancel_status);
+    flow_plan_end(consumer);
+}
+
+struct status flow_run(struct task *task, struct consumer *consumer)
+{
+    struct status st;
+    struct pgclient *client = NULL;
+    consumer->connecting = true;
+    consumer->retained = consumer->record->retained;
+    TRY(connect_source(task, consumer, &client));
     TRY(heartbeat(task, consumer, client));
-    TRY(plan(task, consumer, client));
+    TRY(flow_plan(task, consumer, client));
     consumer->connecting = false;
     TRY(tell_start(task, consumer));
     log_info(TENANT_SYSTEM, "replication of virtual cluster %s: %u streams, %s from %" PRIu64,
@@ -543,21 +481,12 @@ struct status flow_run(struct task *task, struct consumer *consumer)
                                         : consumer->frontier.wall_ns);
     TRY(streams_start(task, consumer));
     TRY(control_start(task, consumer, client));
+    consumer->following = true;
     st = follow(task, consumer);
 out:
-    consumer->connecting = false;
+    consumer->connecting = consumer->following = false;
     if (failed(st)) st = status_copy(task->arena, st);
-    if (consumer->partition_count > 0) {
-        bool cancelled = task->cancelled;
-        struct status cancel_status = task->cancel_status;
-        streams_stop(task, consumer);
-        struct status written = checkpoint(task, consumer);
-        if (failed(written))
-            log_warning(
-                TENANT_SYSTEM, "progress of replication was not saved: %s", written.message);
-        if (cancelled) task_cancel(task, cancel_status);
-        partitions_free(consumer);
-    }
+    wind_up(task, consumer);
     pgclient_close(client);
     return st;
 }

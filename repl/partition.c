@@ -47,12 +47,6 @@ struct receiver {
     uint64_t waiting_since_ns;
 };
 
-static struct status tell_home(struct task *task, void *arg)
-{
-    flow_news(task, arg);
-    return STATUS_OK;
-}
-
 // --- ingesting ---------------------------------------------------------------------------------------
 
 static struct status foreign_key(void)
@@ -75,7 +69,7 @@ static void batch_begin(struct receiver *receiver)
     receiver->bytes = 0;
     receiver->oldest_ns = UINT64_MAX;
     receiver->changes = false;
-    receiver->news = (struct partition_news){.partition = receiver->run->partition};
+    receiver->news = (struct partition_news){0};
 }
 
 static struct status ingest(struct task *task, struct receiver *receiver)
@@ -100,7 +94,7 @@ static struct status flush(struct task *task, struct receiver *receiver)
     struct status st;
     TRY(ingest(task, receiver));
     receiver->news.bytes = receiver->bytes;
-    TRY(shard_call(task, receiver->run->home, tell_home, &receiver->news));
+    TRY(receiver->run->tell(task, receiver->run->arg, &receiver->news));
     batch_begin(receiver);
 out:
     return st;
@@ -224,18 +218,18 @@ struct status partition_stream(struct task *task, void *arg)
     receiver.source = key_tenant_span(&arena, run->source_tenant);
     receiver.target = key_tenant_span(&arena, run->tenant);
     batch_begin(&receiver);
-    TRY(source_connect(task, run->uri, &client));
+    TRY(source_connect_node(task, &run->where, run->address, &client));
     receiver.client = client;
     receiver.waiting_since_ns = task_now_ns(task);
     struct bytes params[] = {bytes_of_string(arena_printf(&arena, "%" PRId64, run->stream)),
         bytes_of_string(arena_printf(&arena, "%" PRIu64, run->slice)),
         bytes_of_string(arena_printf(&arena, "%" PRId64, run->topology)),
-        bytes_of_string(hlc_format(run->from, from)), bytes_of_string(run->scan ? "true" : "false"),
-        bytea_text(&arena, run->resume), bytes_of_string(run->codec),
+        bytes_of_string(hlc_format(run->from, from)), bytea_text(&arena, run->scan),
+        bytes_of_string(run->codec),
         bytes_of_string(arena_printf(&arena, "%" PRIu64, run->resolved_ms))};
     struct pgclient_sink sink = {.row = on_frame, .arg = &receiver, .endless = true};
     TRY(pgclient_run(task, client,
-        "SELECT * FROM crdb_internal.stream_partition($1, $2, $3, $4, $5, $6, $7, $8)", params, 8,
+        "SELECT * FROM crdb_internal.stream_partition($1, $2, $3, $4, $5, $6, $7)", params, 7,
         true, &sink));
     st = status_make(E_CONNECTION_FAILURE, "the source cluster has ended the replication stream");
 out:

@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "kv/admin.h"
+#include "kv/cluster.h"
 #include "repl/internal.h"
 #include "sql/bootstrap.h"
 #include "sql/function_table.h"
@@ -20,6 +21,7 @@
     "state, window_us"
 #define POLL_NS 250000000u
 #define RECORD_POLL_NS 1000000000u
+#define SIZES_TIMEOUT_NS 3000000000ull
 
 static const struct job_type producer_job;
 
@@ -270,7 +272,13 @@ static struct status spec_start(struct function_call *call, void *state, const s
     TRY(producer_require_privilege(call));
     TRY(producer_read(call->task, call->state_arena, args[0].integer, &producer));
     TRY(producer_require_running(call->task, producer, "give its specification"));
-    st = topology_read(call->task, call->state_arena, producer->tenant, &spec->topology);
+    // Estimates are worth a short wait, in case a leader does not answer.
+    uint64_t deadline = call->task->deadline_ns, limit = task_now_ns(call->task) + SIZES_TIMEOUT_NS;
+    if (limit < deadline) call->task->deadline_ns = limit;
+    st = topology_read(call->task, call->state_arena, producer->tenant, true, &spec->topology);
+    call->task->deadline_ns = deadline;
+    if (failed(st) && !call->task->cancelled)
+        st = topology_read(call->task, call->state_arena, producer->tenant, false, &spec->topology);
 out:
     return st;
 }
@@ -286,20 +294,23 @@ static struct status spec_next(
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < topology->count; i++)
         if (topology->spans[i].slice == at->slice) bytes += topology->spans[i].bytes;
+    const struct cluster_node *node = cluster_node(call->task->shard, at->node);
     row[0] = datum_int((int64_t)at->slice);
-    row[1] = datum_int((int64_t)call->task->shard->node->id);
+    row[1] = datum_int((int64_t)at->node);
     row[2] = datum_int((int64_t)bytes);
     row[3] = datum_bytes(at->span.start);
     row[4] = datum_bytes(at->span.end);
     row[5] = datum_int(topology->hash);
+    row[6] = node == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, node->sql_address));
+    row[7] = node == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, node->locality));
     return STATUS_OK;
 }
 
 static const char *const spec_columns[] = {
-    "slice", "node_id", "bytes", "start_key", "end_key", "topology"};
+    "slice", "node_id", "bytes", "start_key", "end_key", "topology", "sql_address", "locality"};
 static const type_oid spec_types[] = {
-    TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_BYTEA, TYPE_BYTEA, TYPE_INT8};
-static const struct set_ops spec_ops = {.column_count = 6,
+    TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_BYTEA, TYPE_BYTEA, TYPE_INT8, TYPE_TEXT, TYPE_TEXT};
+static const struct set_ops spec_ops = {.column_count = 8,
     .column_names = spec_columns,
     .column_types = spec_types,
     .state_bytes = sizeof(struct spec_state),

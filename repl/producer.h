@@ -46,13 +46,18 @@ struct topology_span {
     uint64_t slice;
     struct span span; // Neighbours on one slice are joined.
     uint64_t bytes;
+    uint32_t node; // That leads the slice, as far as is known; 0: none.
 };
 struct topology {
     int64_t hash;                // Of all spans: changes when one moves.
     struct topology_span *spans; // By slice, then key.
     uint32_t count;
 };
-CHECKED struct status topology_read(
-    struct task *task, struct arena *arena, uint64_t tenant, struct topology *topology);
+// `sizes`: with estimates of bytes, for which every leader is asked.
+CHECKED struct status topology_read(struct task *task, struct arena *arena, uint64_t tenant,
+    bool sizes, struct topology *topology);
+
+// Spans have moved between slices since the consumer made its plan: it makes another one.
+#define E_TOPOLOGY_CHANGED SQLSTATE('5', '5', 'R', '0', '1')
 
 void producer_register(void);

@@ -6,6 +6,7 @@
 #include "kv/admin.h"
 #include "repl/consumer.h"
 #include "repl/fingerprint.h"
+#include "repl/flow.h"
 #include "repl/internal.h"
 #include "repl/producer.h"
 #include "repl/repl.h"
@@ -51,6 +52,9 @@ static const struct setting settings[] = {
     SETTING("physical_replication.consumer.replan_flow_frequency",
         "stream_replication.replan_flow_frequency", DURATION, SYSTEM_ONLY, "10m", true,
         "how often the standby asks for the primary's topology"),
+    SETTING("physical_replication.consumer.replan_flow_threshold",
+        "stream_replication.replan_flow_threshold", FLOAT, SYSTEM_ONLY, "0.1", true,
+        "share of slices with other leaders from which on streams are planned anew; 0: never"),
 };
 
 bool repl_hlc_parse(struct datum datum, struct hlc_timestamp *ts)
@@ -82,6 +86,7 @@ void repl_register(void)
     stream_register();
     consumer_register();
     consumer_announcements_register();
+    relay_register();
     repl_statements_register();
     fingerprint_register();
 }

@@ -11,18 +11,49 @@
 
 #define PARAMETERS_MAX 32u
 #define SPEC_ROWS_MAX 1000000u
+#define SOURCE_NODE_TIMEOUT_NS 4000000000ull // For one of several addresses.
 
 // --- addresses ---------------------------------------------------------------------------------------
 
-static bool has_parameter(const char *uri, const char *name)
+// The parameter's place in the address: from its name to the '&' after it, or the end. False: it has none.
+static bool find_parameter(const char *uri, const char *name, struct bytes *found)
 {
     const char *at = strchr(uri, '?');
     size_t size = strlen(name);
     while (at != NULL) {
-        if (strncmp(at + 1, name, size) == 0 && at[1 + size] == '=') return true;
+        if (strncmp(at + 1, name, size) == 0 && at[1 + size] == '=') {
+            *found = bytes_of(at + 1, (size_t)(strchrnul(at + 1, '&') - at - 1));
+            return true;
+        }
         at = strchr(at + 1, '&');
     }
     return false;
+}
+
+// Takes crdb_route out of the address, which no other server would understand.
+static struct status route_of(
+    struct arena *arena, const char *uri, const char **without, bool *gateway)
+{
+    struct bytes found;
+    struct buffer out;
+    *without = uri;
+    *gateway = false;
+    if (!find_parameter(uri, "crdb_route", &found)) return STATUS_OK;
+    struct bytes value = bytes_skip(found, strlen("crdb_route="));
+    *gateway = text_equal_nocase(value, BYTES_LITERAL("gateway"));
+    if (!*gateway && !text_equal_nocase(value, BYTES_LITERAL("node")))
+        return status_make(E_INVALID_PARAMETER_VALUE, "crdb_route is one of node and gateway");
+    const char *start = (const char *)found.data, *rest = start + found.size;
+    // With one of the signs around it: the first parameter's '?' stays.
+    if (*rest == '&')
+        rest++;
+    else
+        start--;
+    buffer_init(&out, arena);
+    buffer_append(&out, uri, (size_t)(start - uri));
+    buffer_append_string(&out, rest);
+    *without = buffer_string(&out);
+    return STATUS_OK;
 }
 
 struct status source_options(struct arena *arena, const char *uri, struct pgclient_options *options)
@@ -33,9 +64,10 @@ struct status source_options(struct arena *arena, const char *uri, struct pgclie
         return status_hint(arena,
             status_make(E_FEATURE_NOT_SUPPORTED, "external connections are not supported"),
             "Give the primary's address as postgresql://user:password@host:port?sslmode=...");
-    if (has_parameter(uri, "crdb_route"))
-        return status_make(E_FEATURE_NOT_SUPPORTED, "the routing mode crdb_route is not supported");
-    return pgclient_url_parse(arena, uri, options);
+    bool gateway;
+    struct status st = route_of(arena, uri, &uri, &gateway);
+    if (!failed(st)) st = pgclient_url_parse(arena, uri, options);
+    return st;
 }
 
 static bool is_secret(struct bytes name)
@@ -136,6 +168,92 @@ out:
     return st;
 }
 
+static struct status call(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *sql, struct pgclient_result *result);
+
+static bool address_of(struct arena *arena, const char *text, struct pgclient_options *options)
+{
+    uint64_t port;
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text) return false;
+    if (!text_parse_u64(bytes_of_string(colon + 1), &port) || port == 0 || port > UINT16_MAX)
+        return false;
+    struct bytes host = bytes_of(text, (size_t)(colon - text));
+    if (host.size > 2 && host.data[0] == '[') host = bytes_of(host.data + 1, host.size - 2);
+    options->hosts[0] = arena_string(arena, host);
+    options->ports[0] = (uint16_t)port;
+    options->host_count = 1;
+    return true;
+}
+
+// What a node says of itself need not lead there from here: another cluster may be found at the same address.
+static struct status check_cluster(
+    struct task *task, struct pgclient *client, const char *cluster_id)
+{
+    struct status st;
+    struct arena arena;
+    struct pgclient_result result;
+    arena_init(&arena, NULL);
+    TRY(call(task, client, &arena, "SELECT crdb_internal.cluster_id()", &result));
+    if (result.row_count != 1 ||
+        !bytes_equal(pgclient_value(&result, 0, 0), bytes_of_string(cluster_id)))
+        st = status_make(E_CONNECTION_FAILURE, "another cluster is found there");
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status connect_address(struct task *task, const struct source_where *where,
+    const char *address, struct pgclient **client)
+{
+    struct status st;
+    struct pgclient_options options;
+    *client = NULL;
+    TRY(source_options(task->arena, where->uri, &options));
+    if (!address_of(task->arena, address, &options))
+        TRY(status_make(E_CONNECTION_FAILURE, "malformed address of a node"));
+    options.connect_timeout_ns = SOURCE_NODE_TIMEOUT_NS;
+    TRY(pgclient_connect(task, &options, client));
+    st = check_cluster(task, *client, where->cluster_id);
+out:
+    if (failed(st) && *client != NULL) {
+        pgclient_close(*client);
+        *client = NULL;
+    }
+    return st;
+}
+
+struct status source_connect_any(
+    struct task *task, const struct source_where *where, struct pgclient **client)
+{
+    const char *without;
+    bool gateway = false;
+    struct status st = source_connect(task, where->uri, client);
+    if (!failed(st) || failed(route_of(task->arena, where->uri, &without, &gateway)) || gateway)
+        return st;
+    for (uint32_t i = 0; i < where->address_count && !task->cancelled; i++) {
+        if (!failed(connect_address(task, where, where->addresses[i], client))) return STATUS_OK;
+    }
+    return st; // Of the configured address.
+}
+
+struct status source_connect_node(struct task *task, const struct source_where *where,
+    const char *address, struct pgclient **client)
+{
+    struct status st;
+    const char *without;
+    bool gateway;
+    TRY(route_of(task->arena, where->uri, &without, &gateway));
+    if (address != NULL && !gateway) {
+        st = connect_address(task, where, address, client);
+        if (!failed(st) || task->cancelled) goto out;
+    }
+    st = source_connect_any(task, where, client);
+out:
+    return st;
+}
+
 // Runs one statement that has to end within the time for a call.
 static struct status call(struct task *task, struct pgclient *client, struct arena *arena,
     const char *sql, struct pgclient_result *result)
@@ -224,23 +342,33 @@ static struct status bytea_of(struct arena *arena, struct bytes text, struct byt
 static struct status spec_row(struct arena *arena, const struct pgclient_result *result,
     uint64_t row, struct source_spec *spec)
 {
-    uint64_t slice, bytes;
-    struct bytes start;
+    uint64_t slice, bytes, node;
+    struct span span;
     if (!text_parse_i64(pgclient_value(result, row, 0), &spec->topology) ||
         !text_parse_u64(pgclient_value(result, row, 1), &slice) ||
-        !text_parse_u64(pgclient_value(result, row, 2), &bytes))
+        !text_parse_u64(pgclient_value(result, row, 2), &bytes) ||
+        !text_parse_u64(pgclient_value(result, row, 5), &node) || node > UINT32_MAX)
         return unexpected();
-    struct status st = bytea_of(arena, pgclient_value(result, row, 3), &start);
+    struct status st = bytea_of(arena, pgclient_value(result, row, 3), &span.start);
+    if (!failed(st)) st = bytea_of(arena, pgclient_value(result, row, 4), &span.end);
     if (failed(st)) return st;
+    struct bytes address = pgclient_value(result, row, 6);
     struct source_partition *partition =
         spec->count == 0 ? NULL : &spec->partitions[spec->count - 1];
     // Rows come in the order of slices.
     if (partition == NULL || partition->slice != slice) {
         partition = &spec->partitions[spec->count++];
-        *partition = (struct source_partition){.slice = slice, .bytes = bytes};
-        partition->starts = ARENA_ARRAY(arena, struct bytes, result->row_count - row);
+        *partition =
+            (struct source_partition){.slice = slice, .bytes = bytes, .node = (uint32_t)node};
+        if (address.size > 0) partition->address = arena_string(arena, address);
+        uint64_t last = row;
+        while (last < result->row_count &&
+               bytes_equal(pgclient_value(result, last, 1), pgclient_value(result, row, 1)))
+            last++;
+        partition->spans = ARENA_ARRAY(arena, struct span, last - row);
     }
-    partition->starts[partition->span_count++] = start;
+    if (bytes_compare(span.start, span.end) >= 0) return unexpected();
+    partition->spans[partition->span_count++] = span;
     return STATUS_OK;
 }
 
@@ -252,11 +380,11 @@ struct status source_spec(struct task *task, struct pgclient *client, struct are
     *spec = (struct source_spec){0};
     TRY(call(task, client, arena,
         arena_printf(arena,
-            "SELECT topology, slice, bytes, start_key FROM "
+            "SELECT topology, slice, bytes, start_key, end_key, node_id, sql_address FROM "
             "crdb_internal.replication_stream_spec(%" PRId64 ")",
             stream),
         &result));
-    if (result.row_count == 0 || result.row_count > SPEC_ROWS_MAX || result.column_count != 4)
+    if (result.row_count == 0 || result.row_count > SPEC_ROWS_MAX || result.column_count != 7)
         return unexpected();
     spec->partitions = ARENA_ARRAY(arena, struct source_partition, result.row_count);
     for (uint64_t i = 0; i < result.row_count; i++)
@@ -276,14 +404,14 @@ struct status source_complete(
         &result);
 }
 
-struct status source_complete_at(
-    struct task *task, const char *uri, int64_t stream, bool successful, uint64_t timeout_ns)
+struct status source_complete_at(struct task *task, const struct source_where *where,
+    int64_t stream, bool successful, uint64_t timeout_ns)
 {
     struct status st;
     struct pgclient *client = NULL;
     uint64_t deadline = task->deadline_ns, limit = task_now_ns(task) + timeout_ns;
     if (limit < deadline) task->deadline_ns = limit;
-    TRY(source_connect(task, uri, &client));
+    TRY(source_connect_any(task, where, &client));
     TRY(source_complete(task, client, stream, successful));
 out:
     pgclient_close(client);

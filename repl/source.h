@@ -22,6 +22,21 @@ const char *source_redact(struct arena *arena, const char *uri);
 
 CHECKED struct status source_connect(struct task *task, const char *uri, struct pgclient **client);
 
+// Where the primary can be reached.
+struct source_where {
+    const char *uri;              // As configured.
+    const char *cluster_id;       // Whom other addresses have to lead to.
+    const char *const *addresses; // Its nodes as last seen: "host:port". Tried with all else as in the URI.
+    uint32_t address_count;
+};
+// The configured address, else one of the others.
+CHECKED struct status source_connect_any(
+    struct task *task, const struct source_where *where, struct pgclient **client);
+// The node at `address` (NULL: any), else as source_connect_any: every node serves what one serves. With
+// crdb_route=gateway in the URI only the configured address is used.
+CHECKED struct status source_connect_node(struct task *task, const struct source_where *where,
+    const char *address, struct pgclient **client);
+
 struct source_stream {
     int64_t id; // Also of the producer's job.
     uint64_t tenant;
@@ -38,8 +53,10 @@ CHECKED struct status source_progress(struct task *task, struct pgclient *client
 
 struct source_partition {
     uint64_t slice;
-    uint64_t bytes;       // Estimate of what a backfill sends.
-    struct bytes *starts; // Keys that its spans start with.
+    uint32_t node;       // That leads the slice.
+    const char *address; // Of that node: "host:port"; NULL: unknown.
+    uint64_t bytes;      // Estimate of what a backfill sends.
+    struct span *spans;  // In the order of keys.
     uint32_t span_count;
 };
 struct source_spec {
@@ -53,5 +70,5 @@ CHECKED struct status source_spec(struct task *task, struct pgclient *client, st
 CHECKED struct status source_complete(
     struct task *task, struct pgclient *client, int64_t stream, bool successful);
 // Connects, completes and closes, within `timeout_ns`: for a primary that may be gone.
-CHECKED struct status source_complete_at(
-    struct task *task, const char *uri, int64_t stream, bool successful, uint64_t timeout_ns);
+CHECKED struct status source_complete_at(struct task *task, const struct source_where *where,
+    int64_t stream, bool successful, uint64_t timeout_ns);

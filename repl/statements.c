@@ -401,8 +401,7 @@ struct complete_call {
     const struct tenant *tenant;
     int64_t job;
     bool latest;
-    struct hlc_timestamp time;       // When not `latest`; then the one decided on.
-    struct hlc_timestamp replicated; // What the running job has.
+    struct hlc_timestamp time; // When not `latest`; then the one decided on.
 };
 
 static struct status check_cutover(
@@ -432,21 +431,17 @@ static struct status complete_records(struct task *task, struct session *session
     struct status st;
     struct complete_call *call = arg;
     struct consumer_record *record;
-    char time[HLC_TEXT_BYTES], replicated[HLC_TEXT_BYTES];
+    char time[HLC_TEXT_BYTES];
     TRY(consumer_read(task, session, call->arena, call->job, &record));
     if (record == NULL)
         TRY(status_make(E_DATA_CORRUPTED, "the record of a replication consumer is gone"));
-    // What the job has already counts, and is written down: the cutover must not need the primary again.
-    record->replicated = hlc_max(record->replicated, call->replicated);
     TRY(check_cutover(call, record));
-    if (call->latest) call->time = record->replicated;
-    struct datum params[] = {datum_int(call->job), datum_text(hlc_format(call->time, time)),
-        hlc_is_zero(record->replicated) ? DATUM_NULL
-                                        : datum_text(hlc_format(record->replicated, replicated))};
+    struct hlc_timestamp to = call->latest ? record->replicated : call->time;
+    struct datum params[] = {datum_int(call->job), datum_text(hlc_format(to, time))};
     TRY(internal_query(task, TENANT_SYSTEM, session, call->arena, NULL,
-        "UPDATE system.public.replication_consumers SET cutover_time = $2, replicated_time = $3 "
-        "WHERE job_id = $1",
-        3, params, (type_oid[]){TYPE_INT8, TYPE_TEXT, TYPE_TEXT}));
+        "UPDATE system.public.replication_consumers SET cutover_time = $2 WHERE job_id = $1", 2,
+        params, (type_oid[]){TYPE_INT8, TYPE_TEXT}));
+    call->time = to;
 out:
     return st;
 }
@@ -470,7 +465,6 @@ static struct status complete(struct statement_context *context)
     const struct alter_virtual_cluster *alter = context->statement->as.alter_virtual_cluster;
     struct tenant *tenant;
     struct consumer_record *record;
-    struct consumer_live live;
     struct job *job;
     struct complete_call call = {.arena = context->arena, .latest = alter->latest};
     TRY(active_consumer(context, &tenant, &record, &job));
@@ -479,8 +473,8 @@ static struct status complete(struct statement_context *context)
     if (!alter->latest)
         TRY(as_of_evaluate(
             task, context->session, context->arena, alter->time, AS_OF_ANY, &call.time));
-    TRY(consumer_live(task, job->id, &live));
-    call.replicated = live.replicated;
+    // What the job has already counts: the cutover must not need the primary again.
+    TRY(consumer_checkpoint(task, job->id));
     TRY(internal_transaction(task, TENANT_SYSTEM, complete_records, &call));
     TRY(consumer_poke(task, job->id));
     if (job->status == JOB_PAUSED || job->status == JOB_PAUSE_REQUESTED)
@@ -522,11 +516,9 @@ static struct status alter_describe(
 
 // --- SHOW and DROP -----------------------------------------------------------------------------------
 
-static const char *state_of(
-    const struct consumer_record *record, const struct job *job, const struct consumer_live *live)
+static const char *state_of(const struct consumer_record *record, const struct job *job)
 {
-    bool failing = live->running ? live->error[0] != '\0' : record->error[0] != '\0';
-    struct hlc_timestamp replicated = hlc_max(record->replicated, live->replicated);
+    bool failing = record->error[0] != '\0';
     if (job == NULL || job->status == JOB_CANCELED || job->status == JOB_FAILED ||
         job->status == JOB_REVERTING || job->status == JOB_CANCEL_REQUESTED ||
         record->phase == CONSUMER_CANCELED)
@@ -536,13 +528,12 @@ static const char *state_of(
         return failing ? "replication error" : "replication paused";
     if (failing) return "replication error";
     if (!hlc_is_zero(record->cutover)) return "replication pending cutover";
-    return hlc_is_zero(replicated) ? "initializing replication" : "replicating";
+    return hlc_is_zero(record->replicated) ? "initializing replication" : "replicating";
 }
 
 struct status_call {
     struct consumer_record *record;
     struct job *job;
-    struct consumer_live live;
 };
 
 static struct status status_read(
@@ -551,7 +542,6 @@ static struct status status_read(
     struct status st;
     TRY(consumer_read(task, NULL, arena, tenant->replication_job, &call->record));
     TRY(job_read(task, TENANT_SYSTEM, arena, tenant->replication_job, &call->job));
-    TRY(consumer_live(task, tenant->replication_job, &call->live));
 out:
     return st;
 }
@@ -562,7 +552,7 @@ static struct status state_name(
     struct status st;
     struct status_call call;
     TRY(status_read(task, arena, tenant, &call));
-    *name = call.record == NULL ? "add" : state_of(call.record, call.job, &call.live);
+    *name = call.record == NULL ? "add" : state_of(call.record, call.job);
 out:
     return st;
 }
@@ -595,20 +585,19 @@ static struct status status_columns(
     struct status_call call;
     TRY(status_read(task, arena, tenant, &call));
     if (call.record == NULL || call.job == NULL) goto out;
-    struct hlc_timestamp replicated = hlc_max(call.record->replicated, call.live.replicated);
-    struct hlc_timestamp retained = hlc_max(call.record->retained, call.live.retained);
+    struct hlc_timestamp replicated = call.record->replicated;
     values[0] = datum_text(call.record->source_name);
     values[1] = datum_text(source_redact(arena, arena_string(arena, call.job->payload)));
     values[2] = datum_int(call.record->job);
     values[3] = timestamptz(replicated, false);
-    values[4] = timestamptz(retained, true);
+    values[4] = timestamptz(call.record->retained, true);
     if (!hlc_is_zero(call.record->cutover))
         TRY(time_numeric(arena, call.record->cutover, &values[5]));
     TRY(lag(task, arena, replicated, &values[6]));
     values[7] = values[5];
     values[8] = values[2];
     values[9] = datum_text(
-        tenant->data_state == TENANT_READY ? "ready" : state_of(call.record, call.job, &call.live));
+        tenant->data_state == TENANT_READY ? "ready" : state_of(call.record, call.job));
 out:
     return st;
 }

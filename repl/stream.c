@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/mark.h"
@@ -18,6 +19,8 @@
 #define SCAN_PIECE_BYTES (512u << 10)
 #define E_READ_TOO_SLOWLY SQLSTATE('5', '3', '4', '0', '0')
 #define RESOLVED_MS_MAX 60000
+#define REOPENS_MAX 20u
+#define REOPEN_PAUSE_NS 20000000u
 
 enum stream_state { STREAM_SCANNING, STREAM_SCANNED, STREAM_FOLLOWING };
 
@@ -26,8 +29,8 @@ struct stream {
     struct producer *producer;
     uint64_t slice;
     int64_t topology;
-    struct topology_span *spans; // Of the slice.
-    uint32_t span_count, span;   // The one being scanned.
+    struct span *spans;        // To be scanned, in the order of keys.
+    uint32_t span_count, span; // The one being scanned.
     struct kv_export export;
     bool exporting;
     bool mark_due;             // A frame of the scan was sent: say how far it is.
@@ -39,6 +42,7 @@ struct stream {
     struct rangefeed *feed;
     const struct rangefeed_event *events; // Of the feed's batch: not sent yet.
     uint32_t event_count;
+    uint32_t reopened; // Feeds in a row that gave no mark.
     struct task *task;
     struct arena arena; // One frame.
 };
@@ -48,24 +52,30 @@ struct stream {
 static struct status moved(void)
 {
     return status_make(
-        E_NOT_IN_PREREQUISITE_STATE, "the topology of the replicated virtual cluster has changed");
+        E_TOPOLOGY_CHANGED, "the topology of the replicated virtual cluster has changed");
 }
 
-static struct status take_spans(struct function_call *call, struct stream *stream)
+static struct status take_spans(
+    struct function_call *call, struct stream *stream, struct bytes encoded)
 {
-    struct status st;
-    struct topology topology;
-    TRY(topology_read(call->task, call->state_arena, stream->producer->tenant, &topology));
-    if (topology.hash != stream->topology) TRY(moved());
-    stream->spans = topology.spans;
-    for (uint32_t i = 0; i < topology.count; i++) {
-        if (topology.spans[i].slice != stream->slice) continue;
-        if (stream->span_count == 0) stream->spans = &topology.spans[i];
-        stream->span_count++;
+    struct status bad = status_make(
+        E_INVALID_PARAMETER_VALUE, "the spans that a replication stream is to scan are malformed");
+    struct codec_reader in = codec_read(arena_copy(call->state_arena, encoded));
+    struct span all = key_tenant_span(call->state_arena, stream->producer->tenant);
+    struct bytes last = all.start;
+    if (encoded.size == 0) return STATUS_OK;
+    uint32_t count = codec_get_count(&in, 8);
+    stream->spans = ARENA_ARRAY(call->state_arena, struct span, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        struct span span = {.start = codec_get_bytes(&in)};
+        span.end = codec_get_bytes(&in);
+        if (in.bad || bytes_compare(span.start, last) < 0 ||
+            bytes_compare(span.start, span.end) >= 0 || bytes_compare(all.end, span.end) < 0)
+            return bad;
+        last = span.end;
+        stream->spans[stream->span_count++] = span;
     }
-    if (stream->span_count == 0) st = moved();
-out:
-    return st;
+    return codec_done(&in) ? STATUS_OK : bad;
 }
 
 static struct status check_topology(struct task *task, const struct stream *stream)
@@ -73,8 +83,11 @@ static struct status check_topology(struct task *task, const struct stream *stre
     struct arena arena;
     struct topology topology;
     arena_init(&arena, NULL);
-    struct status st = topology_read(task, &arena, stream->producer->tenant, &topology);
-    if (!failed(st) && topology.hash != stream->topology) st = moved();
+    struct status st = topology_read(task, &arena, stream->producer->tenant, false, &topology);
+    if (failed(st))
+        st = status_copy(task->arena, st);
+    else if (topology.hash != stream->topology)
+        st = moved();
     arena_fini(&arena);
     return st;
 }
@@ -99,16 +112,14 @@ static struct status take_args(
         TRY(status_format(call->arena, E_NOT_IN_PREREQUISITE_STATE,
             "the history that replication stream %" PRId64 " asks for is no longer kept",
             stream->producer->stream));
-    stream->state = args[4].boolean ? STREAM_SCANNING : STREAM_SCANNED;
-    if (args[5].size > KEY_BYTES_MAX)
-        TRY(status_make(E_INVALID_PARAMETER_VALUE, "the key to go on from is too long"));
-    resume_set(stream, datum_as_bytes(args[5]));
-    if (!frame_codec_parse(datum_as_bytes(args[6]), &stream->codec))
+    TRY(take_spans(call, stream, datum_as_bytes(args[4])));
+    stream->state = stream->span_count > 0 ? STREAM_SCANNING : STREAM_SCANNED;
+    if (!frame_codec_parse(datum_as_bytes(args[5]), &stream->codec))
         TRY(status_make(E_INVALID_PARAMETER_VALUE, "unknown compression of replication frames"));
-    if (args[7].integer < 1 || args[7].integer > RESOLVED_MS_MAX)
+    if (args[6].integer < 1 || args[6].integer > RESOLVED_MS_MAX)
         TRY(status_make(
             E_INVALID_PARAMETER_VALUE, "resolved marks come every 1 to 60000 milliseconds"));
-    stream->resolved_every_ns = (uint64_t)args[7].integer * 1000000u;
+    stream->resolved_every_ns = (uint64_t)args[6].integer * 1000000u;
 out:
     return st;
 }
@@ -125,7 +136,7 @@ static struct status stream_start(struct function_call *call, void *state, const
     arena_init(&stream->arena, NULL);
     buffer_init(&stream->resume_key, call->state_arena);
     TRY(take_args(call, stream, args));
-    st = take_spans(call, stream);
+    st = check_topology(call->task, stream);
 out:
     return st;
 }
@@ -148,7 +159,7 @@ static void stream_end(struct function_call *call, void *state)
 static bool scan_position(struct stream *stream)
 {
     while (!stream->exporting && stream->span < stream->span_count) {
-        struct span span = stream->spans[stream->span].span;
+        struct span span = stream->spans[stream->span];
         if (bytes_compare(stream->resume, span.end) >= 0) {
             stream->span++;
             continue;
@@ -225,6 +236,27 @@ out:
     return st;
 }
 
+static void feed_close(struct task *task, struct stream *stream)
+{
+    rangefeed_close(task, stream->feed);
+    stream->feed = NULL;
+    stream->event_count = 0;
+}
+
+// The feed has ended because the slice has another leader, or a span has left it. In the first case it goes on from
+// the last mark.
+static struct status feed_moved(struct task *task, struct stream *stream)
+{
+    struct status st;
+    feed_close(task, stream);
+    if (++stream->reopened > REOPENS_MAX) TRY(moved());
+    TRY(task_sleep(task, REOPEN_PAUSE_NS * stream->reopened));
+    TRY(check_topology(task, stream));
+    covered("stream.other_leader");
+out:
+    return st;
+}
+
 // Data that is erased because its virtual cluster is dropped must not be erased at the standby as well.
 static struct status check_cleared(struct task *task, const struct stream *stream)
 {
@@ -273,19 +305,19 @@ static struct status follow_next(struct task *task, struct stream *stream, struc
 {
     struct status st = STATUS_OK;
     while (stream->event_count == 0) {
-        if (stream->feed == NULL) TRY(feed_open(task, stream));
-        st = rangefeed_next(task, stream->feed, &stream->events, &stream->event_count);
+        if (stream->feed == NULL) st = feed_open(task, stream);
+        if (!failed(st))
+            st = rangefeed_next(task, stream->feed, &stream->events, &stream->event_count);
         if (status_is(st, E_READ_TOO_SLOWLY)) {
             // All up to the last resolved mark was sent: go on from there.
             log_info(stream->producer->tenant,
                 "replication stream %" PRId64 " of slice %" PRIu64 " catches up anew",
                 stream->producer->stream, stream->slice);
-            rangefeed_close(task, stream->feed);
-            stream->feed = NULL;
-            stream->event_count = 0;
+            feed_close(task, stream);
+            st = STATUS_OK;
             continue;
         }
-        if (status_is(st, K_WRONG_RANGE)) st = moved();
+        if (status_is(st, K_WRONG_RANGE)) st = feed_moved(task, stream);
         TRY(st);
     }
     if (stream->events[0].kind != RANGEFEED_RESOLVED) {
@@ -293,6 +325,7 @@ static struct status follow_next(struct task *task, struct stream *stream, struc
         goto out;
     }
     stream->from = stream->events[0].version.ts;
+    stream->reopened = 0;
     stream->events++;
     stream->event_count--;
     *frame = frame_resolved(&stream->arena, stream->from);
@@ -350,8 +383,7 @@ static const struct function functions[] = {
         .strict = true,
         .volatility = FUNCTION_VOLATILE,
         .set = &stream_ops,
-        FN_ARGS(TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_BOOL, TYPE_BYTEA, TYPE_TEXT,
-            TYPE_INT8)},
+        FN_ARGS(TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_BYTEA, TYPE_TEXT, TYPE_INT8)},
 };
 
 void stream_register(void)

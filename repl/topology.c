@@ -4,7 +4,10 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
+#include "core/rpc.h"
 #include "kv/admin.h"
+#include "kv/leader.h"
+#include "kv/range_admin.h"
 #include "kv/key.h"
 #include "repl/producer.h"
 
@@ -15,14 +18,35 @@ static int span_order(const void *a, const void *b)
     return bytes_compare(left->span.start, right->span.start);
 }
 
-struct status topology_read(
-    struct task *task, struct arena *arena, uint64_t tenant, struct topology *topology)
+// Without asking leaders: one that does not answer must not keep the others waiting.
+static struct status places(struct task *task, struct arena *arena, struct span all,
+    struct kv_range **ranges, uint32_t *count)
+{
+    struct status st;
+    struct range *found;
+    TRY(range_list(task, all, arena, &found, count));
+    *ranges = ARENA_ARRAY(arena, struct kv_range, *count + 1);
+    for (uint32_t i = 0; i < *count; i++) {
+        struct rpc_target where = {0};
+        (void)leader_where(task->shard, found[i].slice, &where);
+        (*ranges)[i] = (struct kv_range){
+            .span = found[i].span, .slice = found[i].slice, .node = where.node};
+    }
+out:
+    return st;
+}
+
+struct status topology_read(struct task *task, struct arena *arena, uint64_t tenant, bool sizes,
+    struct topology *topology)
 {
     struct status st;
     struct kv_range *ranges;
     uint32_t count;
     struct span all = key_tenant_span(arena, tenant);
-    TRY(kv_ranges(task, all, arena, &ranges, &count));
+    if (sizes)
+        TRY(kv_ranges(task, all, arena, &ranges, &count));
+    else
+        TRY(places(task, arena, all, &ranges, &count));
     struct topology_span *spans = ARENA_ARRAY(arena, struct topology_span, count + 1);
     *topology = (struct topology){.spans = spans};
     for (uint32_t i = 0; i < count; i++) {
@@ -30,7 +54,8 @@ struct status topology_read(
         // A range may reach beyond the tenant.
         if (bytes_compare(span.start, all.start) < 0) span.start = all.start;
         if (bytes_compare(span.end, all.end) > 0) span.end = all.end;
-        spans[i] = (struct topology_span){ranges[i].slice, span, ranges[i].bytes};
+        spans[i] = (struct topology_span){
+            ranges[i].slice, span, ranges[i].bytes, ranges[i].node};
     }
     qsort(spans, count, sizeof *spans, span_order);
     uint64_t hash = 0;

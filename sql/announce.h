@@ -16,6 +16,7 @@ enum announcement_id {
     ANNOUNCE_JOBS_STOP,         // u64 tenant, i64 job, or 0: all.
     ANNOUNCE_SERVICE = 16,      // u64 tenant: its record says whether it is served. tenant/service.c
     ANNOUNCE_POKE = 24,         // i64 job. repl/consumer.c
+    ANNOUNCE_CHECKPOINT,        // i64 job. repl/consumer.c
 };
 
 void catalog_announcements_register(void);

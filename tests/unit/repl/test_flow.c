@@ -149,15 +149,16 @@ static struct status wait_replicated(struct task *task, const struct flow_test *
     const struct tenant *target, struct hlc_timestamp *at)
 {
     struct status st;
-    struct consumer_live live;
+    struct consumer_record *record;
     uint64_t deadline = task_now_ns(task) + DEADLINE_NS;
     *at = hlc_now(&task->shard->hlc);
     (void)test;
     do {
         TRY(task_sleep(task, 2000000));
-        TRY(consumer_live(task, target->replication_job, &live));
-        CHECK(task_now_ns(task) < deadline);
-    } while (hlc_less(live.replicated, *at));
+        TRY(consumer_checkpoint(task, target->replication_job));
+        TRY(consumer_read(task, NULL, task->arena, target->replication_job, &record));
+        CHECK(record != NULL && task_now_ns(task) < deadline);
+    } while (hlc_less(record->replicated, *at));
 out:
     return st;
 }

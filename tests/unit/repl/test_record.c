@@ -2,45 +2,54 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "repl/consumer.h"
+#include "repl/progress.h"
 #include "repl/source.h"
 
-static const struct consumer_partition samples[] = {
-    {.slice = 1, .scanned = true, .frontier = {123456789, 7}},
-    {.slice = 900, .resume = {(const uint8_t *)"\x02\x03key", 5}},
-};
+static const struct span all = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"z", 1}};
+static const char *const addresses[] = {"10.0.0.1:26257", "[::1]:26257"};
 
-Test(consumer_partitions, progress_comes_back_as_it_was)
+static struct bytes sample(struct arena *arena)
+{
+    struct progress progress = {.addresses = addresses, .address_count = 2};
+    frontier_init(&progress.frontier, all);
+    frontier_forward(&progress.frontier, (struct span){BYTES_LITERAL("c"), BYTES_LITERAL("e")},
+        (struct hlc_timestamp){123456789, 7});
+    struct bytes bytes = progress_encode(arena, &progress);
+    frontier_fini(&progress.frontier);
+    return bytes;
+}
+
+Test(progress, comes_back_as_it_was)
 {
     struct arena arena;
-    struct consumer_partition *back;
-    uint32_t count;
+    struct progress back;
     arena_init(&arena, NULL);
-    struct bytes bytes = consumer_partitions_encode(&arena, samples, 2);
-    cr_assert(!failed(consumer_partitions_decode(&arena, bytes, &back, &count)));
-    cr_assert_eq(count, 2);
-    for (unsigned i = 0; i < 2; i++) {
-        cr_assert_eq(back[i].slice, samples[i].slice);
-        cr_assert_eq(back[i].scanned, samples[i].scanned);
-        cr_assert(hlc_equal(back[i].frontier, samples[i].frontier));
-        cr_assert(bytes_equal(back[i].resume, samples[i].resume));
-    }
+    cr_assert(!failed(progress_decode(&arena, sample(&arena), all, &back)));
+    cr_assert_eq(back.address_count, 2);
+    cr_assert_str_eq(back.addresses[1], addresses[1]);
+    cr_assert_eq(back.frontier.count, 3);
+    cr_assert_eq(back.frontier.pieces[1].ts.wall_ns, 123456789);
+    cr_assert_eq(back.frontier.pieces[1].ts.logical, 7);
+    frontier_fini(&back.frontier);
+    progress_addresses(&arena, sample(&arena), &back);
+    cr_assert_eq(back.address_count, 2);
     arena_fini(&arena);
 }
 
-// A record that was never written is one without partitions; one cut short is an error.
-Test(consumer_partitions, damage_is_noticed)
+// A record that was never written is one of which nothing is here; one cut short is an error.
+Test(progress, damage_is_noticed)
 {
     struct arena arena;
-    struct consumer_partition *back;
-    uint32_t count = 7;
+    struct progress back;
     arena_init(&arena, NULL);
-    cr_assert(!failed(consumer_partitions_decode(&arena, (struct bytes){0}, &back, &count)));
-    cr_assert_eq(count, 0);
-    struct bytes bytes = consumer_partitions_encode(&arena, samples, 2);
-    for (size_t size = 1; size < bytes.size; size++)
-        cr_assert(
-            failed(consumer_partitions_decode(&arena, bytes_of(bytes.data, size), &back, &count)));
+    cr_assert(!failed(progress_decode(&arena, (struct bytes){0}, all, &back)));
+    cr_assert(hlc_is_zero(frontier_min(&back.frontier)));
+    frontier_fini(&back.frontier);
+    struct bytes bytes = sample(&arena);
+    for (size_t size = 1; size < bytes.size; size++) {
+        cr_assert(failed(progress_decode(&arena, bytes_of(bytes.data, size), all, &back)));
+        progress_addresses(&arena, bytes_of(bytes.data, size), &back);
+    }
     arena_fini(&arena);
 }
 
@@ -82,7 +91,9 @@ Test(source_options, other_kinds_of_addresses_are_refused)
         {"postgresql://u:p@h:26257?options=-ccluster=system", 0},
         {"external://primary", E_FEATURE_NOT_SUPPORTED},
         {"primary", E_FEATURE_NOT_SUPPORTED},
-        {"postgresql://h?crdb_route=gateway", E_FEATURE_NOT_SUPPORTED},
+        {"postgresql://h?crdb_route=gateway", 0},
+        {"postgresql://h?sslmode=disable&crdb_route=node&options=-ccluster=system", 0},
+        {"postgresql://h?crdb_route=elsewhere", E_INVALID_PARAMETER_VALUE},
         {"http://h", E_INVALID_PARAMETER_VALUE},
         {"postgresql://h?nonsense=1", E_INVALID_PARAMETER_VALUE},
         {"", E_INVALID_PARAMETER_VALUE},
