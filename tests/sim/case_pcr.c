@@ -7,7 +7,8 @@ static struct pcr *begin(struct sim_run *run)
 {
     struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
     const struct pcr_options options = {
-        .nodes = 1, .shards = 2, .writes = 200, .write_every_ns = 20 * WORLD_MS};
+        
+        .nodes = {1, 1}, .shards = 2, .writes = 200, .write_every_ns = 20 * WORLD_MS};
     pcr_begin(pcr, run, &options);
     pcr_start(pcr);
     SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));

@@ -237,12 +237,18 @@ bool kv_world_may_serve(const struct slice *slice)
 
 // --- for scenarios -------------------------------------------------------------------------------
 
+void kv_world_register(void)
+{
+    static bool registered;
+    if (registered) return;
+    registered = true;
+    cluster_register();
+    leader_wire_register();
+}
+
 void kv_world_begin(struct kv_world *kv, struct sim_run *run, const struct kv_world_options *options)
 {
-    static bool registered; // Once a process.
-    if (!registered) cluster_register();
-    if (!registered) leader_wire_register();
-    registered = true;
+    kv_world_register();
     struct sim_random random = sim_random_named(run->seed, "kv-world");
     memset(kv, 0, sizeof *kv);
     kv->options = *options;

@@ -41,6 +41,8 @@ struct kv_world {
     uint32_t term_count;
 };
 
+// What nodes say to each other, once a process.
+void kv_world_register(void);
 void kv_world_begin(
     struct kv_world *kv, struct sim_run *run, const struct kv_world_options *options);
 // How many slices the cluster has, as far as this node knows.

@@ -7,6 +7,8 @@
 
 #include "core/hash.h"
 #include "core/reactor.h"
+#include "core/rpc.h"
+#include "kv/cluster.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "repl/consumer.h"
@@ -17,14 +19,18 @@
 #include "sql/register.h"
 #include "sql/settings.h"
 #include "tenant/tenant.h"
+#include "tests/sim/kv_world.h"
 
 #define MS WORLD_MS
 #define SECOND WORLD_SECOND
 #define SPANS 4u
+#define SPANS_MAX 9u
 #define ROWS 24u // A span.
 #define PRIMARY 0u
 #define STANDBY 1u
 #define PORT "26257"
+#define RPC_PORT "26258"
+#define ASK_NS (20 * SECOND) // For one thing that the operator asks for.
 
 static struct pcr *pcr_of(struct world *world)
 {
@@ -49,8 +55,8 @@ static struct bytes row_value(struct arena *arena, const char *owner, uint32_t n
     return bytes_of_string(arena_printf(arena, "%s-canary %" PRIu32, owner, number));
 }
 
-static struct status write_some(
-    struct task *task, uint64_t tenant, const char *owner, uint32_t number, uint64_t seed)
+static struct status write_some(struct task *task, uint64_t tenant, const char *owner,
+    uint32_t number, uint64_t seed, uint32_t spans)
 {
     struct status st;
     struct kv_txn *txn;
@@ -59,7 +65,7 @@ static struct status write_some(
     uint64_t rows = sim_random_between(&random, 1, 5);
     TRY(kv_txn_begin(task, &options, &txn));
     for (uint64_t i = 0; i < rows && !failed(st); i++) {
-        struct bytes key = row_key(task->arena, tenant, (uint32_t)sim_random_below(&random, SPANS),
+        struct bytes key = row_key(task->arena, tenant, (uint32_t)sim_random_below(&random, spans),
             (uint32_t)sim_random_between(&random, 1, ROWS));
         if (sim_random_below(&random, 4) == 0)
             st = kv_delete(task, txn, key);
@@ -115,7 +121,10 @@ static struct status write_loop(struct task *task, void *arg)
         uint32_t number = ++pcr->writes;
         struct arena_mark mark = arena_mark(task->arena);
         if (sim_keep(node->world->run, SIM_OPERATION, number)) {
-            st = write_some(task, pcr->source, "source", number, node->world->run->seed);
+            task->deadline_ns = task_now_ns(task) + ASK_NS;
+            st = write_some(
+                task, pcr->source, "source", number, node->world->run->seed, pcr->spans);
+            task->deadline_ns = UINT64_MAX;
             sim_count(node->world->run, failed(st) ? "writes refused" : "writes", 1);
         }
         arena_release(task->arena, mark);
@@ -131,9 +140,52 @@ static struct status written(struct task *task, uint64_t tenant, const char *own
 {
     struct status st;
     do {
-        st = write_some(task, tenant, owner, number, seed);
+        st = write_some(task, tenant, owner, number, seed, SPANS);
     } while (status_is(st, E_SERIALIZATION_FAILURE));
     return st;
+}
+
+// Spans that nothing has been written to go to other slices, then they are written to.
+static struct status move_some(struct task *task, struct world_node *node, struct pcr *pcr)
+{
+    struct status st;
+    struct sim_random random =
+        sim_random_named(hash_combine(node->world->run->seed, pcr->moves++), "pcr/move");
+    uint32_t slices = kv_node_of(task->shard->node)->slice_count;
+    struct span span = {row_key(task->arena, pcr->source, pcr->spans, 0),
+        row_key(task->arena, pcr->source, pcr->spans + 1, 0)};
+    TRY(kv_split(task, span.start));
+    TRY(kv_split(task, span.end));
+    TRY(kv_move_empty(task, span, 1 + sim_random_below(&random, slices)));
+    sim_tell(node->world->run, node->world->sim, "span %u has moved", pcr->spans);
+    if (pcr->spans < SPANS_MAX) pcr->spans++;
+    sim_count(node->world->run, "spans moved", 1);
+out:
+    return st;
+}
+
+static struct status move_loop(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct pcr *pcr = pcr_of(node->world);
+    struct status st = STATUS_OK;
+    while (!task->cancelled && pcr->moving && pcr->spans < SPANS_MAX) {
+        struct arena_mark mark = arena_mark(task->arena);
+        uint64_t pause =
+            hash_combine(node->world->run->seed, 77 + pcr->moves) % (4 * SECOND);
+        st = task_sleep(task, pause);
+        if (failed(st)) break;
+        // One of the primary's nodes does it.
+        if (world_serving(node->world, PRIMARY, 0) != node) continue;
+        task->deadline_ns = task_now_ns(task) + ASK_NS;
+        st = move_some(task, node, pcr);
+        task->deadline_ns = UINT64_MAX;
+        if (failed(st))
+            sim_tell(node->world->run, node->world->sim, "n%u moves: %s", node->id, st.message);
+        arena_release(task->arena, mark);
+    }
+    node->tasks--;
+    return STATUS_OK;
 }
 
 static struct status primary_prepare(struct task *task, struct world_node *node)
@@ -157,16 +209,28 @@ out:
     return st;
 }
 
+static struct status run_task(
+    struct task *task, struct world_node *node, task_fn fn, const char *kind)
+{
+    struct status st =
+        task_start(task->shard, &(struct task_options){.fn = fn, .arg = node, .kind = kind});
+    if (!failed(st)) node->tasks++;
+    return st;
+}
+
 static struct status primary_serves(struct task *task, struct world_node *node)
 {
-    struct status st;
+    struct pcr *pcr = pcr_of(node->world);
+    struct status st = STATUS_OK;
     do {
-        st = primary_prepare(task, node);
+        st = STATUS_OK;
+        if (node->id == 1) st = primary_prepare(task, node);
     } while (status_is(st, E_SERIALIZATION_FAILURE));
     TRY(st);
-    TRY(task_start(task->shard,
-        &(struct task_options){.fn = write_loop, .arg = node, .kind = "sim-writer"}));
-    node->tasks++;
+    while (pcr->source == 0)
+        TRY(task_sleep(task, 50 * MS));
+    TRY(run_task(task, node, write_loop, "sim-writer"));
+    if (pcr->moving) TRY(run_task(task, node, move_loop, "sim-mover"));
 out:
     return st;
 }
@@ -216,26 +280,42 @@ static struct status watch(struct task *task, struct world_node *node, struct te
     struct pcr *pcr = pcr_of(node->world);
     struct sim_run *run = node->world->run;
     struct status st;
-    struct consumer_live live;
+    struct consumer_record *record;
     TRY(tenant_read(task, NULL, task->arena, pcr->target, tenant));
     if (*tenant == NULL) {
         sim_violation(run, "the virtual cluster that follows is gone");
         goto out;
     }
     if ((*tenant)->replication_job == 0) goto out;
-    TRY(consumer_live(task, (*tenant)->replication_job, &live));
-    if (!live.running) goto out;
-    // What a job knows that was just started is its record, which may be a little behind what it knew before.
-    if (pcr->seen_in == node->starts &&
-        (hlc_less(live.replicated, pcr->replicated) || hlc_less(live.retained, pcr->retained)))
+    TRY(consumer_read(task, NULL, task->arena, (*tenant)->replication_job, &record));
+    if (record == NULL) {
+        sim_violation(run, "the record of the consumer is gone");
+        goto out;
+    }
+    if (hlc_less(record->replicated, pcr->replicated) || hlc_less(record->retained, pcr->retained))
         sim_violation(run, "the replicated or the retained time went back");
-    pcr->seen_in = node->starts;
-    pcr->replicated = live.replicated;
-    pcr->retained = live.retained;
-    if (!hlc_is_zero(live.replicated) && hlc_less(live.replicated, live.retained))
+    pcr->replicated = record->replicated;
+    pcr->retained = record->retained;
+    if (!hlc_is_zero(record->replicated) && hlc_less(record->replicated, record->retained))
         sim_violation(run, "the retained time is above the replicated time");
 out:
     return st;
+}
+
+// "LATEST", or a time between the retained and the replicated one, or one to come.
+static const char *cutover_time(struct task *task, struct world_node *node)
+{
+    struct pcr *pcr = pcr_of(node->world);
+    struct sim_random random = sim_random_named(node->world->run->seed, "pcr/time");
+    struct hlc_timestamp at = pcr->replicated;
+    char text[HLC_TEXT_BYTES];
+    uint64_t away = sim_random_below(&random, 3 * SECOND);
+    if (pcr->to == PCR_LATEST || hlc_is_zero(at)) return "LATEST";
+    if (pcr->to == PCR_FUTURE)
+        at.wall_ns += away;
+    else if (at.wall_ns - away > pcr->retained.wall_ns)
+        at.wall_ns -= away;
+    return arena_printf(task->arena, "SYSTEM TIME '%s'", hlc_format(at, text));
 }
 
 static struct status ask_cutover(struct task *task, struct world_node *node)
@@ -243,22 +323,15 @@ static struct status ask_cutover(struct task *task, struct world_node *node)
     struct pcr *pcr = pcr_of(node->world);
     struct status st;
     struct tenant *tenant;
-    const char *to = "LATEST";
     TRY(watch(task, node, &tenant));
     if (tenant != NULL && tenant->data_state == TENANT_READY) pcr->step = PCR_READY; // Asked before.
     if (tenant == NULL || pcr->step == PCR_READY) goto out;
-    if (pcr->back_in_time && pcr->seen_in == node->starts && hlc_less(pcr->retained, pcr->replicated)) {
-        struct sim_random random = sim_random_named(node->world->run->seed, "pcr/time");
-        struct hlc_timestamp at = pcr->replicated;
-        char text[HLC_TEXT_BYTES];
-        uint64_t back = sim_random_below(&random, 2 * SECOND);
-        if (at.wall_ns - back > pcr->retained.wall_ns) at.wall_ns -= back;
-        to = arena_printf(task->arena, "SYSTEM TIME '%s'", hlc_format(at, text));
-    }
     st = say(task, node,
-        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO %s", to));
-    if (failed(st)) goto out; // Asked again.
-    pcr->step = PCR_READY;
+        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO %s",
+            cutover_time(task, node)));
+    // Asked before, and under way.
+    if (failed(st) && strstr(st.message, "already started cutting over") != NULL) st = STATUS_OK;
+    if (!failed(st)) pcr->step = PCR_READY; // Else it is asked again.
 out:
     return st;
 }
@@ -291,12 +364,19 @@ out:
 static struct status operator_loop(struct task *task, void *arg)
 {
     struct world_node *node = arg;
+    struct pcr *pcr = pcr_of(node->world);
     struct status st = STATUS_OK;
     while (!task->cancelled) {
         struct arena_mark mark = arena_mark(task->arena);
-        st = operate_once(task, node);
-        if (failed(st))
-            sim_tell(node->world->run, node->world->sim, "n%u operator: %s", node->id, st.message);
+        if (world_serving(node->world, STANDBY, pcr->operator) == node) {
+            task->deadline_ns = task_now_ns(task) + ASK_NS;
+            st = operate_once(task, node);
+            task->deadline_ns = UINT64_MAX;
+            if (failed(st)) {
+                sim_tell(node->world->run, node->world->sim, "n%u operator: %s", node->id, st.message);
+                pcr->operator++; // Another node may do better.
+            }
+        }
         arena_release(task->arena, mark);
         st = task_sleep(task, 100 * MS);
     }
@@ -306,33 +386,74 @@ static struct status operator_loop(struct task *task, void *arg)
 
 static struct status standby_serves(struct task *task, struct world_node *node)
 {
-    struct status st = task_start(task->shard,
-        &(struct task_options){.fn = operator_loop, .arg = node, .kind = "sim-operator"});
-    if (!failed(st)) node->tasks++;
-    return st;
+    return run_task(task, node, operator_loop, "sim-operator");
 }
 
 // --- a node's life -------------------------------------------------------------------------------
 
 struct parts {
-    bool kv, sql, wire, tenants;
+    bool kv, sql, wire, tenants, cluster;
 };
+
+static uint32_t nodes_of(const struct world *world, uint32_t cluster)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < world->node_count; i++)
+        count += world->nodes[i].cluster == cluster;
+    return count;
+}
+
+// Who this node is: the first node of each cluster makes it, the others join.
+static struct status identify(
+    struct task *task, struct world_node *node, struct kv_options *options, struct parts *parts)
+{
+    struct status st;
+    struct world *world = node->world;
+    char bound[NET_ADDRESS_BYTES];
+    uint32_t first = 0;
+    while (world->nodes[first].cluster != node->cluster) first++;
+    const char *own = sim_node_address(node->machine);
+    const char *join[] = {
+        arena_printf(task->arena, "%s:" RPC_PORT, sim_node_address(world->nodes[first].machine)), NULL};
+    enum cluster_start how;
+    const struct rpc_options rpc = {.max_offset_ns = (int64_t)world->options.max_offset_ns};
+    const struct cluster_options cluster = {.dir = "/data",
+        .address = arena_printf(task->arena, "%s:" RPC_PORT, own),
+        .sql_address = arena_printf(task->arena, "%s:" PORT, own),
+        .join = node->id == first + 1 ? NULL : join,
+        .single = node->id == first + 1,
+        .max_offset_ns = (int64_t)world->options.max_offset_ns};
+    TRY(rpc_start(task, &rpc));
+    TRY(rpc_listen(task, ":" RPC_PORT, bound));
+    TRY(cluster_start(task, &cluster, &how));
+    parts->cluster = true;
+    options->identity.node_id = task->shard->node->id;
+    memcpy(options->identity.cluster_id, cluster_id(task->shard->node),
+        sizeof options->identity.cluster_id);
+    options->max_offset_ns = world->options.max_offset_ns;
+    options->joined = how == CLUSTER_JOINED;
+out:
+    return st;
+}
 
 static struct status parts_start(struct task *task, struct world_node *node, struct parts *parts)
 {
     struct status st;
-    bool done;
+    bool done, several = nodes_of(node->world, node->cluster) > 1;
     char address[NET_ADDRESS_BYTES];
-    const struct kv_options options = {
-        .dir = "/data/kv", .store = KV_STORE_MODEL, .log_segment_bytes = 4u << 20};
+    struct kv_options options = {.dir = "/data/kv",
+        .store = KV_STORE_MODEL,
+        .log_segment_bytes = 4u << 20,
+        .replicas = pcr_of(node->world)->replicas};
     const struct pgwire_options wire = {.address = ":" PORT, .insecure = true};
     const struct bootstrap_options bootstrap = {0};
-    (void)node;
+    if (several) TRY(identify(task, node, &options, parts));
     TRY(kv_start(task, &options));
     parts->kv = true;
+    if (several) TRY(cluster_live(task));
     TRY(sql_node_start(task));
     parts->sql = true;
-    TRY(kv_tenant_create(task, TENANT_SYSTEM, 0));
+    if (!several || kv_is_new(task->shard->node)) TRY(kv_tenant_create(task, TENANT_SYSTEM, 0));
     TRY(bootstrap_done(task, TENANT_SYSTEM, &done));
     if (!done) TRY(bootstrap_tenant(task, TENANT_SYSTEM, &bootstrap));
     parts->tenants = true;
@@ -351,7 +472,9 @@ static struct status parts_stop(struct task *task, const struct parts *parts)
     if (parts->wire) TRY(pgwire_drain(task, SECOND));
     if (parts->tenants) TRY(tenant_node_stop(task));
     if (parts->sql) TRY(sql_node_stop(task));
+    if (parts->cluster && parts->kv) cluster_leave(task);
     if (parts->kv) TRY(kv_stop(task));
+    if (parts->cluster) cluster_stop(task);
 out:
     return st;
 }
@@ -384,7 +507,7 @@ static struct status check_rows(struct task *task, struct pcr *pcr, uint64_t ten
     struct status st = STATUS_OK;
     static const char own[] = "source-canary ";
     struct kv_export export = {.tenant = tenant,
-        .span = {row_key(task->arena, tenant, 0, 0), row_key(task->arena, tenant, SPANS, 0)},
+        .span = {row_key(task->arena, tenant, 0, 0), row_key(task->arena, tenant, SPANS_MAX + 1, 0)},
         .all = true};
     TRY(kv_now(task, tenant, &export.at));
     while (!export.done) {
@@ -414,10 +537,9 @@ static struct status measure(struct task *task, void *arg)
     struct pcr *pcr = pcr_of(node->world);
     struct status st;
     uint64_t tenant = node->cluster == PRIMARY ? pcr->source : pcr->target;
-    struct span span = {
-        row_key(task->arena, tenant, 0, 0), row_key(task->arena, tenant, SPANS, 0)};
-    TRY(kv_fingerprint(
-        task, tenant, span, pcr->cutover, &pcr->fingerprints[node->cluster]));
+    task->deadline_ns = task_now_ns(task) + 60 * SECOND;
+    TRY(kv_fingerprint(task, tenant, key_tenant_span(task->arena, tenant), pcr->cutover,
+        &pcr->fingerprints[node->cluster]));
     TRY(check_rows(task, pcr, tenant));
     pcr->measured[node->cluster] = true;
 out:
@@ -471,18 +593,21 @@ static void layers_register(void) // Once a process.
     sql_register();
     tenant_register();
     repl_register();
+    kv_world_register();
 }
 
 void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options)
 {
     const struct world_options world = {.clusters = 2,
-        .nodes = options->nodes,
+        .nodes_of = {options->nodes[PRIMARY], options->nodes[STANDBY]},
         .shards = options->shards,
         .fibers = 256,
         .max_offset_ns = 500 * MS,
         .sim = {.bend = true},
         .boot = boot};
     memset(pcr, 0, sizeof *pcr);
+    pcr->spans = SPANS;
+    pcr->replicas = options->replicas;
     world_begin(&pcr->world, run, &world);
     layers_register();
     pcr->writes_max = options->writes;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A world of two clusters that run the whole server: a virtual cluster "source" of the first, with
-// writers, that the second follows as "target". An operator's task on the standby asks for what the
-// step says; it starts anew with its node. What is checked all along: neither the replicated nor the
-// retained time goes back; and by pcr_compare, after the cutover: the standby holds at the cutover time
-// exactly what the primary held then, nothing above it, and no row of another virtual cluster.
+// A world of two clusters, of one or several nodes each, that run the whole server: a virtual cluster "source" of the
+// first, with writers, that the second follows as "target". An operator's task on one of the standby's nodes asks for
+// what the step says. Meanwhile spans of the source move between slices. What is checked all along: neither the
+// replicated nor the retained time goes back, also over crashes; and by pcr_compare, after the cutover: the standby
+// holds at the cutover time exactly what the primary held then, nothing above it, and no row of another virtual cluster.
 #pragma once
 #include "kv/admin.h"
 #include "tests/sim/nemesis.h"
@@ -25,11 +25,13 @@ struct pcr {
     uint64_t source, target; // Tenants; 0: not there yet.
     uint32_t writes, writes_max;
     enum pcr_step step;
-    bool operating; // An operator's task runs.
-    bool back_in_time; // The cutover is to a time of the past.
+    uint64_t operator; // Draws the node that the operator uses.
+    enum pcr_time { PCR_LATEST, PCR_PAST, PCR_FUTURE } to; // Of the cutover.
+    uint32_t replicas;
+    uint32_t spans, moves; // In use; and how often one has moved.
+    bool moving;           // They do, while the standby follows.
     uint64_t replicating_at_ns, write_every_ns;
-    struct hlc_timestamp replicated, retained; // As last seen, and in which start of the standby.
-    uint64_t seen_in;
+    struct hlc_timestamp replicated, retained; // As last seen.
     struct hlc_timestamp cutover;
     struct hlc_timestamp replicated_at_cutover, retained_at_cutover;
     bool measuring, measured[2];
@@ -38,7 +40,8 @@ struct pcr {
 };
 
 struct pcr_options {
-    uint32_t nodes, shards;
+    uint32_t nodes[2], shards; // Of the primary and of the standby.
+    uint32_t replicas;         // Of a slice; 0: as the product does it.
     uint32_t writes;
     uint64_t write_every_ns; // At most; drawn.
 };

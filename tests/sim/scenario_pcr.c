@@ -11,23 +11,29 @@ static void take_over(struct pcr *pcr, bool lost)
     if (pcr_cut_over(pcr, 30 * WORLD_SECOND) || world->run->violated) return;
     world_heal(world);
     if (lost) pcr_lose_primary(pcr);
+    // A time to come does not, once the primary is lost: the operator changes his mind.
+    if (lost && pcr->step < PCR_OVER) {
+        pcr->to = PCR_LATEST;
+        pcr->step = PCR_CUTOVER;
+    }
     if (!pcr_cut_over(pcr, PCR_WITHIN)) sim_violation(world->run, "the standby does not take over");
 }
 
-static void run_pcr(struct sim_run *run, uint32_t nodes)
+static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys)
 {
     struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
     struct sim_random random = sim_random_named(run->seed, "pcr");
     struct world *world = &pcr->world;
-    const struct pcr_options options = {.nodes = nodes,
+    const struct pcr_options options = {.nodes = {primaries, standbys},
         .shards = (uint32_t)sim_random_between(&random, 1, 2),
         .writes = (uint32_t)sim_random_between(&random, 20, 400),
         .write_every_ns = sim_random_between(&random, 5, 100) * WORLD_MS};
     const struct nemesis_options faults = {
         .faults_max = 12, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL};
     pcr_begin(pcr, run, &options);
+    pcr->moving = sim_random_below(&random, 2) == 0;
     pcr_start(pcr);
-    pcr->back_in_time = sim_random_below(&random, 2) == 0;
+    pcr->to = (enum pcr_time)sim_random_below(&random, 3);
     bool lose = sim_random_below(&random, 2) == 0;
     uint64_t follow_ns = sim_random_below(&random, 12 * WORLD_SECOND);
     nemesis_plan(world, &faults);
@@ -44,5 +50,13 @@ static void run_pcr(struct sim_run *run, uint32_t nodes)
 
 SIM_SCENARIO(pcr, "a standby follows and takes over, under faults of both clusters")
 {
-    run_pcr(run, 1);
+    run_pcr(run, 1, 1);
+}
+
+// Clusters of one to three nodes each, mostly of three.
+SIM_SCENARIO_ON_REQUEST(pcr_nodes, "the same between clusters of several nodes")
+{
+    struct sim_random random = sim_random_named(run->seed, "pcr/nodes");
+    uint64_t draw = sim_random_below(&random, 4);
+    run_pcr(run, draw == 1 ? 1 : 3, draw == 2 ? 1 : 3);
 }

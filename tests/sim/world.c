@@ -19,7 +19,8 @@ void world_begin(struct world *world, struct sim_run *run, const struct world_op
     world->sim = sim_run_begin(run, 0, &options->sim);
     world->random = sim_random_named(run->seed, "world");
     for (uint32_t cluster = 0; cluster < options->clusters; cluster++) {
-        for (uint32_t i = 0; i < options->nodes; i++) {
+        uint32_t count = options->nodes_of[cluster] != 0 ? options->nodes_of[cluster] : options->nodes;
+        for (uint32_t i = 0; i < count; i++) {
             struct world_node *node = &world->nodes[world->node_count++];
             *node = (struct world_node){
                 .world = world, .id = world->node_count, .cluster = cluster, .wanted = true};

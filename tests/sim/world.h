@@ -33,7 +33,8 @@ struct world_node {
 };
 
 struct world_options {
-    uint32_t clusters, nodes; // Nodes of each cluster.
+    uint32_t clusters, nodes; // Nodes of each cluster;
+    uint32_t nodes_of[2];     // of one of them, when not 0.
     uint32_t shards;
     uint32_t fibers; // A shard; 0: 128.
     uint64_t max_offset_ns;
