@@ -2,13 +2,13 @@
 //
 // Micro benchmarks of the runtime: what a fiber switch, a task, a call to another shard, a timer and a
 // durable log append cost. Prints a table; takes no options. The log goes to $TMPDIR or /tmp.
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "core/fiber.h"
 #include "core/invariant.h"
 #include "core/log_writer.h"
@@ -354,23 +354,7 @@ out:
     return st;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 int main(void)
 {
-    char dir[256];
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/isopod-bench-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(dir) == NULL) return 1;
-    struct node_options options = {.id = 1, .shard_count = 2, .pin = true};
-    struct status st = node_run(&options, run, dir, NULL);
-    (void)nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    if (failed(st)) fprintf(stderr, "failed: %s\n", st.message);
-    return failed(st) ? 1 : 0;
+    return bench_node(&(struct node_options){.id = 1, .shard_count = 2, .pin = true}, run);
 }

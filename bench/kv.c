@@ -4,7 +4,6 @@
 // 1 to 64 tasks, on the own shard, from another, and over two slices. Prints a table with wall and
 // CPU time an operation; the CPU time of the process leaves out the waiting for the disk. Options:
 // --store model|wt, --rows N, --cache-mib N. Data goes to $TMPDIR or /tmp.
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "core/invariant.h"
 #include "kv/admin.h"
 #include "kv/key.h"
@@ -364,7 +364,7 @@ out:
 static struct status run(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
-    (void)arg;
+    kv_options.dir = arg;
     TRY(kv_start(task, &kv_options));
     st = bench_all(task);
     struct status stop = kv_stop(task);
@@ -374,18 +374,8 @@ out:
     return st;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 int main(int argc, char **argv)
 {
-    char dir[256];
-    const char *base = getenv("TMPDIR");
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--store") == 0) {
             kv_options.store =
@@ -396,13 +386,5 @@ int main(int argc, char **argv)
             row_count = (uint32_t)(atol(argv[i + 1]) / 1000 * 1000);
         }
     }
-    snprintf(dir, sizeof dir, "%s/isopod-bench-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(dir) == NULL) return 1;
-    kv_options.dir = dir;
-    const struct node_options options = {.id = 1, .shard_count = 2, .pin = true};
-    struct status st = node_run(&options, run, NULL, NULL);
-    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    if (!failed(st)) return 0;
-    fprintf(stderr, "failed: %s\n", st.message);
-    return 1;
+    return bench_node(&(struct node_options){.id = 1, .shard_count = 2, .pin = true}, run);
 }

@@ -3,12 +3,12 @@
 // What does consensus cost? First the state machines alone, three replicas of many groups in one process: ticks and
 // messages of idle groups, memory of one, CPU and messages of an entry. Then replicas with their logs on
 // disk, all on one shard: from propose to committed, with one voter and with three. The logs go to $TMPDIR or /tmp.
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "core/invariant.h"
 #include "kv/raft_transport.h"
 
@@ -219,7 +219,7 @@ struct frame {
 
 static struct replica replicas[REPLICAS];
 static struct frame *frames, **frames_end = &frames;
-static char dir[256];
+static const char *dir;
 static bool stopping;
 static struct wait_queue arrivals;
 
@@ -390,32 +390,17 @@ out:
 
 static struct status run(struct task *task, void *arg)
 {
-    (void)arg;
+    dir = arg;
     struct status st = disks(task, 1);
     if (!failed(st)) st = disks(task, REPLICAS);
     node_stop(task->shard->node);
     return st;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 int main(void)
 {
-    const char *base = getenv("TMPDIR");
     idle();
     entries(1);
     entries(64);
-    snprintf(dir, sizeof dir, "%s/isopod-bench-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(dir) == NULL) return 1;
-    const struct node_options options = {.id = 1, .shard_count = 1};
-    struct status st = node_run(&options, run, NULL, NULL);
-    if (failed(st)) fprintf(stderr, "%s\n", st.message);
-    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return failed(st);
+    return bench_node(&(struct node_options){.id = 1, .shard_count = 1}, run);
 }

@@ -2,12 +2,12 @@
 //
 // What do commits and reads cost at a slice's leader, log and store included? One shard; prints operations a
 // second and nanoseconds of the shard's CPU an operation. The store goes to $TMPDIR or /tmp.
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
 
@@ -15,7 +15,6 @@
 #define COMMITS 200000u
 #define READS 1000000u
 
-static char dir[256];
 
 static double clock_ns(clockid_t clock)
 {
@@ -157,9 +156,8 @@ out:
 
 static struct status run(struct task *task, void *arg)
 {
-    (void)arg;
     struct kv_options options = {
-        .dir = dir, .store = KV_STORE_WIREDTIGER, .cache_bytes = UINT64_C(2) << 30};
+        .dir = arg, .store = KV_STORE_WIREDTIGER, .cache_bytes = UINT64_C(2) << 30};
     struct status st = kv_start(task, &options);
     if (!failed(st)) {
         st = body(task, kv_slice_find(kv_shard_of(task->shard), 1));
@@ -170,22 +168,7 @@ static struct status run(struct task *task, void *arg)
     return st;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 int main(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/isopod-bench-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(dir) == NULL) return 1;
-    const struct node_options options = {.id = 1, .shard_count = 1};
-    struct status st = node_run(&options, run, NULL, NULL);
-    if (failed(st)) fprintf(stderr, "%s\n", st.message);
-    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return failed(st);
+    return bench_node(&(struct node_options){.id = 1, .shard_count = 1}, run);
 }

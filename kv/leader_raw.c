@@ -180,18 +180,6 @@ static void ingest_asked(struct wire_in *in, void *request)
     ingest->versions = take_versions(in, &ingest->count);
 }
 
-static void nothing_put(struct buffer *out, const void *request)
-{
-    (void)out;
-    (void)request;
-}
-
-static void nothing_taken(struct wire_in *in, void *request)
-{
-    (void)in;
-    (void)request;
-}
-
 static void job_ask(struct buffer *out, const void *request)
 {
     const struct leader_job *job = request;
@@ -237,7 +225,7 @@ const struct leader_codec leader_raw_codecs[LEADER_KIND_END] = {
         .answer = export_answer, .answered = export_answered},
     [LEADER_INGEST] = {.name = "leader.ingest", .size = sizeof(struct leader_ingest),
         .run = leader_ingest, .bulk = true, .ask = ingest_ask, .asked = ingest_asked,
-        .answer = nothing_put, .answered = nothing_taken},
+        .answer = wire_put_nothing, .answered = wire_take_nothing},
     [LEADER_JOB] = {.name = "leader.job", .size = sizeof(struct leader_job), .run = leader_job,
         .bulk = true, .ask = job_ask, .asked = job_asked, .answer = job_answer,
         .answered = job_answered},

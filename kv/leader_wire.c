@@ -103,6 +103,18 @@ void wire_put_u64(struct buffer *out, uint64_t value)
     out->size += size;
 }
 
+void wire_put_nothing(struct buffer *out, const void *request)
+{
+    (void)out;
+    (void)request;
+}
+
+void wire_take_nothing(struct wire_in *in, void *request)
+{
+    (void)in;
+    (void)request;
+}
+
 void wire_put_bool(struct buffer *out, bool value)
 {
     buffer_append_u8(out, value);

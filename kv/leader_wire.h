@@ -47,6 +47,10 @@ void wire_put_ts(struct buffer *out, struct hlc_timestamp ts);
 void wire_put_bytes(struct buffer *out, struct bytes bytes);
 void wire_put_span(struct buffer *out, struct span span);
 
+// For kinds without anything to ask or to answer.
+void wire_put_nothing(struct buffer *out, const void *request);
+void wire_take_nothing(struct wire_in *in, void *request);
+
 // --- kinds ---------------------------------------------------------------------------------------
 
 struct leader_codec {

@@ -5,18 +5,6 @@
 #include "kv/leader_range.h"
 #include "kv/leader_wire.h"
 
-static void nothing_put(struct buffer *out, const void *request)
-{
-    (void)out;
-    (void)request;
-}
-
-static void nothing_taken(struct wire_in *in, void *request)
-{
-    (void)in;
-    (void)request;
-}
-
 static void range_ask(struct buffer *out, const void *request)
 {
     const struct leader_range *range = request;
@@ -128,8 +116,8 @@ const struct leader_codec leader_range_codecs[LEADER_KIND_END] = {
         .run = leader_range, .ask = range_ask, .asked = range_asked, .answer = range_answer,
         .answered = range_answered},
     [LEADER_CHANGE] = {.name = "leader.change", .size = sizeof(struct leader_change),
-        .run = leader_change, .ask = change_ask, .asked = change_asked, .answer = nothing_put,
-        .answered = nothing_taken},
+        .run = leader_change, .ask = change_ask, .asked = change_asked, .answer = wire_put_nothing,
+        .answered = wire_take_nothing},
     [LEADER_LOOK] = {.name = "leader.look", .size = sizeof(struct leader_look),
         .run = leader_look, .ask = look_ask, .asked = look_asked, .answer = look_answer,
         .answered = look_answered},

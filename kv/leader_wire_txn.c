@@ -7,18 +7,6 @@
 
 #define ROW_BYTES_LEAST 2u // Of a pair: two sizes.
 
-static void nothing_put(struct buffer *out, const void *request)
-{
-    (void)out;
-    (void)request;
-}
-
-static void nothing_taken(struct wire_in *in, void *request)
-{
-    (void)in;
-    (void)request;
-}
-
 // --- parts ---------------------------------------------------------------------------------------
 
 static void put_read(struct buffer *out, const struct kv_read *read)
@@ -396,29 +384,29 @@ const struct leader_codec leader_txn_codecs[LEADER_KIND_END] = {
         .answer = present_answer, .answered = present_answered},
     [LEADER_REFRESH] = {.name = "leader.refresh", .size = sizeof(struct leader_refresh),
         .run = leader_refresh, .ask = refresh_ask, .asked = refresh_asked,
-        .answer = nothing_put, .answered = nothing_taken},
+        .answer = wire_put_nothing, .answered = wire_take_nothing},
     [LEADER_COMMIT] = {.name = "leader.commit", .size = sizeof(struct leader_commit),
         .run = leader_commit, .once = true, .ask = commit_ask, .asked = commit_asked,
         .answer = commit_answer, .answered = commit_answered},
     [LEADER_LOCK] = {.name = "leader.lock", .size = sizeof(struct leader_commit),
         .run = leader_lock, .ask = lock_ask, .asked = lock_asked,
-        .answer = nothing_put, .answered = nothing_taken},
+        .answer = wire_put_nothing, .answered = wire_take_nothing},
     [LEADER_PREPARE] = {.name = "leader.prepare", .size = sizeof(struct leader_commit),
         .run = leader_prepare, .ask = commit_ask, .asked = prepare_asked,
         .answer = commit_answer, .answered = commit_answered},
     [LEADER_VALIDATE] = {.name = "leader.validate", .size = sizeof(struct leader_validate),
         .run = leader_validate, .ask = validate_ask, .asked = validate_asked,
-        .answer = nothing_put, .answered = nothing_taken},
+        .answer = wire_put_nothing, .answered = wire_take_nothing},
     [LEADER_RECORD_PUT] = {.name = "leader.record_put", .size = sizeof(struct leader_record_put),
         .run = leader_record_put, .once = true, .ask = record_put_ask, .asked = record_put_asked,
-        .answer = nothing_put, .answered = nothing_taken},
+        .answer = wire_put_nothing, .answered = wire_take_nothing},
     [LEADER_RECORD_GET] = {.name = "leader.record_get", .size = sizeof(struct leader_record_get),
-        .run = leader_record_get, .ask = nothing_put, .asked = nothing_taken,
+        .run = leader_record_get, .ask = wire_put_nothing, .asked = wire_take_nothing,
         .answer = record_get_answer, .answered = record_get_answered},
     [LEADER_RESOLVE] = {.name = "leader.resolve", .size = sizeof(struct leader_resolve),
         .run = leader_resolve, .ask = resolve_ask, .asked = resolve_asked,
-        .answer = nothing_put, .answered = nothing_taken},
+        .answer = wire_put_nothing, .answered = wire_take_nothing},
     [LEADER_RELEASE] = {.name = "leader.release", .size = sizeof(struct leader_call),
-        .run = leader_release_here, .ask = nothing_put, .asked = nothing_taken,
-        .answer = nothing_put, .answered = nothing_taken},
+        .run = leader_release_here, .ask = wire_put_nothing, .asked = wire_take_nothing,
+        .answer = wire_put_nothing, .answered = wire_take_nothing},
 };

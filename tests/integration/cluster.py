@@ -85,81 +85,22 @@ class Session:
         return self.records(sql, params)[0]
 
 
-class Cluster:
-    """One server process over one store. start() may be called again after stop() or kill()."""
+class Server:
+    """A server's process: `name` says which one, launch_process() starts it. Its output goes to a file."""
 
-    def __init__(self, name="node", profile=None, shards=None, store=None, insecure=True, args=()):
-        self.name = name
-        self.profile = profile
-        self.shards = shards
-        self.insecure = insecure
-        self.args = list(args)
-        self.keep = bool(os.environ.get("ISOPOD_TEST_KEEP"))
-        self.folder = tempfile.mkdtemp(prefix="isopod-it-%s-" % name)
-        if not insecure:
-            self.certs = os.path.join(self.folder, "certs")
-            for what in (["create-ca"], ["create-node", "localhost", "127.0.0.1"], ["create-client", "root"]):
-                subprocess.run([ISOPOD, "cert"] + what + ["--certs-dir", self.certs, "--ca-key",
-                                os.path.join(self.certs, "ca.key")], check=True, stdout=subprocess.DEVNULL)
-        self.store = store or os.path.join(self.folder, "store")
-        self.process = None
-        self.host = self.port = self.http_port = None
-        self.listen = "localhost:0"
-        self.starts = 0
+    name = None
+    process = None
+    output_path = None
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *unused):
-        self.destroy()
-
-    # --- the process ---
-
-    def start(self, deadline_s=DEADLINE_S):
-        assert self.process is None, "%s runs already" % self.name
-        self.starts += 1
-        url_file = os.path.join(self.folder, "url-%d" % self.starts)
-        command = [ISOPOD, "start-single-node", "--store", self.store, "--listen-addr", self.listen,
-                   "--http-addr", "localhost:0", "--listening-url-file", url_file, "--no-pin"]
-        command += ["--insecure"] if self.insecure else ["--certs-dir", self.certs]
-        if self.shards:
-            command += ["--shards", str(self.shards)]
-        if self.profile:
-            command += ["--config-profile", self.profile]
-        self.output_path = os.path.join(self.folder, "output-%d" % self.starts)
+    def launch_process(self, command):
+        """Starts it and does not wait."""
         # What a process holds until its end is no leak; what it forgets meanwhile the unit tests find.
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-
-        def launch():
-            with open(self.output_path, "wb") as output:
-                self.process = subprocess.Popen(command + self.args, stdin=subprocess.DEVNULL, stdout=output,
-                                                stderr=subprocess.STDOUT, env=environment)
-
-        def serving():
-            if self.process.poll() is not None:
-                # While it was down, a connection of somebody else may have been given its port for a while.
-                if self.starts > 1 and "already in use" in self.output():
-                    launch()
-                    return False
-                raise AssertionError("%s ended with %s:\n%s" % (self.name, self.process.returncode, self.output()))
-            return os.path.exists(url_file) and os.path.getsize(url_file) > 0
-
-        launch()
-        try:
-            wait_until(serving, "%s to serve" % self.name, deadline_s)
-        except Timeout as error:
-            raise Timeout("%s\n%s" % (error, self.output()))
-        with open(url_file) as file:
-            url = urllib.parse.urlparse(file.read().strip())
-        # Numeric, so that no test needs a name service.
-        self.host = "127.0.0.1" if url.hostname == "localhost" else url.hostname
-        self.port = url.port
-        # The same port after a restart: others have it in their records.
-        self.listen = "localhost:%d" % self.port
-        return self
+        with open(self.output_path, "wb") as output:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                            stderr=subprocess.STDOUT, env=environment)
 
     def output(self, bytes_max=20000):
         with open(self.output_path, "rb") as file:
@@ -201,6 +142,74 @@ class Cluster:
 
     def unpause(self):
         self.process.send_signal(signal.SIGCONT)
+
+
+class Cluster(Server):
+    """One server process over one store. start() may be called again after stop() or kill()."""
+
+    def __init__(self, name="node", profile=None, shards=None, store=None, insecure=True, args=()):
+        self.name = name
+        self.profile = profile
+        self.shards = shards
+        self.insecure = insecure
+        self.args = list(args)
+        self.keep = bool(os.environ.get("ISOPOD_TEST_KEEP"))
+        self.folder = tempfile.mkdtemp(prefix="isopod-it-%s-" % name)
+        if not insecure:
+            self.certs = os.path.join(self.folder, "certs")
+            for what in (["create-ca"], ["create-node", "localhost", "127.0.0.1"], ["create-client", "root"]):
+                subprocess.run([ISOPOD, "cert"] + what + ["--certs-dir", self.certs, "--ca-key",
+                                os.path.join(self.certs, "ca.key")], check=True, stdout=subprocess.DEVNULL)
+        self.store = store or os.path.join(self.folder, "store")
+        self.host = self.port = self.http_port = None
+        self.listen = "localhost:0"
+        self.starts = 0
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.destroy()
+
+    # --- the process ---
+
+    def start(self, deadline_s=DEADLINE_S):
+        assert self.process is None, "%s runs already" % self.name
+        self.starts += 1
+        url_file = os.path.join(self.folder, "url-%d" % self.starts)
+        command = [ISOPOD, "start-single-node", "--store", self.store, "--listen-addr", self.listen,
+                   "--http-addr", "localhost:0", "--listening-url-file", url_file, "--no-pin"]
+        command += ["--insecure"] if self.insecure else ["--certs-dir", self.certs]
+        if self.shards:
+            command += ["--shards", str(self.shards)]
+        if self.profile:
+            command += ["--config-profile", self.profile]
+        self.output_path = os.path.join(self.folder, "output-%d" % self.starts)
+        command += self.args
+
+        def serving():
+            if self.process.poll() is not None:
+                # While it was down, a connection of somebody else may have been given its port for a while.
+                if self.starts > 1 and "already in use" in self.output():
+                    self.launch_process(command)
+                    return False
+                raise AssertionError("%s ended with %s:\n%s" % (self.name, self.process.returncode, self.output()))
+            return os.path.exists(url_file) and os.path.getsize(url_file) > 0
+
+        self.launch_process(command)
+        try:
+            wait_until(serving, "%s to serve" % self.name, deadline_s)
+        except Timeout as error:
+            raise Timeout("%s\n%s" % (error, self.output()))
+        with open(url_file) as file:
+            url = urllib.parse.urlparse(file.read().strip())
+        # Numeric, so that no test needs a name service.
+        self.host = "127.0.0.1" if url.hostname == "localhost" else url.hostname
+        self.port = url.port
+        # The same port after a restart: others have it in their records.
+        self.listen = "localhost:%d" % self.port
+        return self
 
     def destroy(self):
         self.kill()

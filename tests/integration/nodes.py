@@ -9,13 +9,12 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 
 import cluster
-from cluster import DEADLINE_S, ISOPOD, Session, Timeout, wait_until
+from cluster import DEADLINE_S, ISOPOD, Server, Session, Timeout, wait_until
 
 
 def free_ports(count):
@@ -30,14 +29,14 @@ def free_ports(count):
             each.close()
 
 
-class Node:
+class Node(Server):
     def __init__(self, nodes, index, port, extra=()):
         self.nodes = nodes
         self.index = index
         self.port = port
         self.extra = list(extra)
         self.store = os.path.join(nodes.folder, "store-%d" % index)
-        self.process = None
+        self.name = "node %d" % index
         self.starts = 0
         self.id = None
 
@@ -51,18 +50,7 @@ class Node:
                    "--http-addr", "127.0.0.1:0", "--join", self.nodes.join, "--listening-url-file", self.url_file,
                    "--no-pin", "--shards", str(self.nodes.shards), "--locality", "zone=z%d" % self.index]
         command += self.nodes.security + self.extra
-        environment = dict(os.environ)
-        environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
-        environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-        with open(self.output_path, "wb") as output:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=subprocess.STDOUT, env=environment)
-
-    def output(self, bytes_max=20000):
-        with open(self.output_path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - bytes_max))
-            return file.read().decode(errors="replace")
+        self.launch_process(command)
 
     def _check(self):
         if self.process.poll() is not None:
@@ -97,29 +85,6 @@ class Node:
     def connect(self, database="defaultdb", options=None):
         return Session(self.dsn(database, options))
 
-    def running(self):
-        return self.process is not None and self.process.poll() is None
-
-    def kill(self):
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process = None
-
-    def stop(self, deadline_s=DEADLINE_S):
-        if self.process is None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(deadline_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise Timeout("node %d did not end after SIGTERM:\n%s" % (self.index, self.output()))
-        self.process = None
-        assert code == 0, "node %d ended with %s:\n%s" % (self.index, code, self.output())
-
     def ended(self):
         """Its exit code once it ends by itself."""
         try:
@@ -128,12 +93,6 @@ class Node:
             raise Timeout("node %d goes on:\n%s" % (self.index, self.output()))
         self.process = None
         return code
-
-    def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
-
-    def unpause(self):
-        self.process.send_signal(signal.SIGCONT)
 
 
 class Nodes:

@@ -133,33 +133,49 @@ out:
     return st;
 }
 
-SQL_TEST(ddl, an_index_is_made_under_writes, 1)
+static struct status rounds_await(struct task *task, const struct writer *writer, uint64_t rounds)
 {
     struct status st = STATUS_OK;
+    while (writer->rounds < rounds && !writer->ended && !failed(st))
+        st = task_sleep(task, 1000000);
+    return st;
+}
+
+// Runs the statement while another session writes to table t, and goes on for a while after it.
+static struct status run_under_writes(struct sql_test *test, const char *sql)
+{
+    struct task *task = test->task;
+    struct status st, ran;
     struct writer *writer = calloc(1, sizeof *writer);
-    BY_JOBS();
-    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
-    RUN("INSERT INTO t SELECT g, g FROM generate_series(0, 1023) g");
     struct task_options options = {
         .fn = write_all_the_time, .arg = writer, .kind = "test.writer", .tenant = TENANT};
     TRY(task_start(task->shard, &options));
-    while (writer->rounds < 3 && !writer->ended)
-        TRY(task_sleep(task, 1000000));
-    RUN("CREATE INDEX t_b ON t (b)");
-    uint64_t during = writer->rounds;
-    while (writer->rounds < during + 3 && !writer->ended)
-        TRY(task_sleep(task, 1000000));
+    ran = rounds_await(task, writer, 3);
+    if (!failed(ran)) ran = sql_run(test, sql);
+    if (!failed(ran)) ran = rounds_await(task, writer, writer->rounds + 3);
     writer->stop = true;
     while (!writer->ended)
         TRY(task_sleep(task, 1000000));
     TRY(writer->st);
+    st = ran;
+out:
+    free(writer);
+    return st;
+}
+
+SQL_TEST(ddl, an_index_is_made_under_writes, 1)
+{
+    struct status st = STATUS_OK;
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(0, 1023) g");
+    TRY(run_under_writes(test, "CREATE INDEX t_b ON t (b)"));
     GIVES(
         "SELECT (SELECT count(*) FROM t@t_b WHERE b IS NOT NULL) = (SELECT count(*) FROM t)", "t");
     GIVES("SELECT count(*) FROM t x WHERE NOT EXISTS (SELECT 1 FROM t@t_b y WHERE y.b = x.b AND "
           "y.a = x.a)",
         "0");
 out:
-    free(writer);
     return st;
 }
 
@@ -167,27 +183,13 @@ out:
 SQL_TEST(ddl, writers_wait_for_a_rewrite, 1)
 {
     struct status st = STATUS_OK;
-    struct writer *writer = calloc(1, sizeof *writer);
     BY_JOBS();
     RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
     RUN("INSERT INTO t SELECT g, g FROM generate_series(0, 1023) g");
-    struct task_options options = {
-        .fn = write_all_the_time, .arg = writer, .kind = "test.writer", .tenant = TENANT};
-    TRY(task_start(task->shard, &options));
-    while (writer->rounds < 3 && !writer->ended)
-        TRY(task_sleep(task, 1000000));
-    RUN("ALTER TABLE t ALTER COLUMN b TYPE bigint USING b + 1000000");
-    uint64_t during = writer->rounds;
-    while (writer->rounds < during + 3 && !writer->ended)
-        TRY(task_sleep(task, 1000000));
-    writer->stop = true;
-    while (!writer->ended)
-        TRY(task_sleep(task, 1000000));
-    TRY(writer->st);
+    TRY(run_under_writes(test, "ALTER TABLE t ALTER COLUMN b TYPE bigint USING b + 1000000"));
     GIVES("SELECT data_type FROM [SHOW COLUMNS FROM t] WHERE column_name = 'b'", "bigint");
     GIVES("SELECT count(*) > 500 FROM t WHERE b >= 1000000", "t");
 out:
-    free(writer);
     return st;
 }
 
