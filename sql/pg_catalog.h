@@ -101,6 +101,8 @@ void pg_index_constraint_definition(
 
 // A hidden rowid's primary index is no business of tools.
 bool pg_index_shown(const struct table_desc *table, const struct index_desc *index);
+// For pg_each_table: of each index its relid, indexrelid, schemaname, relname and indexrelname; no more.
+CHECKED struct status pg_index_name_rows(struct pg_rows *rows, const struct table_desc *table);
 
 // --- names: sql/pg_names.c ---------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ static struct status sequence_row(struct pg_rows *rows, const struct table_desc 
     return relation_row(rows, table, RELATION_SEQUENCE);
 }
 
-static struct status index_row(struct pg_rows *rows, const struct table_desc *table)
+struct status pg_index_name_rows(struct pg_rows *rows, const struct table_desc *table)
 {
     struct status st = STATUS_OK;
     struct pg_row row;
@@ -64,7 +64,7 @@ ROWS(sequence_rows)
 
 ROWS(index_rows)
 {
-    return pg_each_table(task, session, sink, index_row);
+    return pg_each_table(task, session, sink, pg_index_name_rows);
 }
 
 #define STATIO_TABLES \

@@ -206,28 +206,9 @@ ROWS(stat_table_rows)
     return pg_each_table(task, session, sink, stat_table_row);
 }
 
-static struct status stat_index_row(struct pg_rows *rows, const struct table_desc *table)
-{
-    struct status st = STATUS_OK;
-    struct pg_row row;
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        const struct index_desc *index = &table->indexes[i];
-        if (!pg_index_shown(table, index)) continue;
-        pg_row_begin(&row, rows->sink);
-        pg_put_int(&row, "relid", pg_oid(table->id));
-        pg_put_int(&row, "indexrelid", pg_index_oid(table->id, index->id));
-        pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
-        pg_put_text(&row, "relname", table->name);
-        pg_put_text(&row, "indexrelname", index->name);
-        TRY(pg_row_send(&row));
-    }
-out:
-    return st;
-}
-
 ROWS(stat_index_rows)
 {
-    return pg_each_table(task, session, sink, stat_index_row);
+    return pg_each_table(task, session, sink, pg_index_name_rows);
 }
 
 static const struct pg_table tables[] = {
