@@ -275,6 +275,7 @@ enum alter_kind {
     ALTER_COLUMN_SET_VISIBLE,
     ALTER_COLUMN_SET_NOT_VISIBLE,
     ALTER_COLUMN_ADD_IDENTITY,
+    ALTER_COLUMN_SET_IDENTITY, // options: generated ('a', 'd'), restart and those of its sequence
     ALTER_COLUMN_DROP_IDENTITY,
     ALTER_COLUMN_DROP_EXPRESSION,
     ALTER_COLUMN_SET_STATISTICS,

@@ -47,7 +47,7 @@ var_id bind_new_var(struct binder *binder, const char *name, const char *table, 
             binder->var_capacity * sizeof(struct var_info), capacity * sizeof(struct var_info));
         binder->var_capacity = capacity;
     }
-    binder->vars[binder->var_count] = (struct var_info){name, table, type};
+    binder->vars[binder->var_count] = (struct var_info){name, table, type, NULL};
     return binder->var_count++;
 }
 

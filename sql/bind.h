@@ -138,6 +138,7 @@ struct var_info {
     const char *name;
     const char *table; // Of a column, for EXPLAIN and messages; or NULL.
     struct type type;
+    const struct scalar *row; // Of a record that an expression made: that expression; or NULL.
 };
 
 struct binder {
@@ -276,6 +277,8 @@ CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scop
     bool with_ties, struct query *query);
 // bind_row.c: rows as values of type record (where *scalar is a SCALAR_ROW), whole rows of tables, fields.
 CHECKED struct status bind_row_value(struct binder *binder, struct scalar **scalar);
+// The call that makes the record, as far as its fields are known; else NULL.
+const struct scalar *bind_row_maker(const struct binder *binder, const struct scalar *record);
 struct scalar *bind_whole_row(struct binder *binder, const struct scope *scope,
     const struct range *range, uint32_t position);
 CHECKED struct status bind_field(

@@ -230,11 +230,29 @@ static void describe_set(struct binder *binder, const char *name,
     call->var_count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct type type = count == 1 ? match->result : TYPE_OF(set->column_types[i]);
+        if (type.oid == TYPE_ANYELEMENT) type = TYPE_OF(type_info(match->args[0])->element);
         const char *column =
             set != NULL && set->column_names != NULL ? set->column_names[i] : name;
         call->types[i] = type;
         call->vars[i] = bind_new_var(binder, column, NULL, type);
     }
+}
+
+// What a call in a SELECT list stands for: its column, or all of them as a row.
+static struct scalar *set_value(
+    struct binder *binder, const struct set_ops *set, const struct rel_call *call, uint32_t position)
+{
+    if (call->var_count == 1)
+        return scalar_var(binder->arena, call->vars[0], call->types[0], position);
+    struct scalar *row = scalar_with_args(
+        binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), position, call->var_count);
+    const char **names = ARENA_ARRAY(binder->arena, const char *, call->var_count);
+    for (uint32_t i = 0; i < call->var_count; i++) {
+        names[i] = set->column_names[i];
+        row->args[i] = scalar_var(binder->arena, call->vars[i], call->types[i], position);
+    }
+    row->row.names = names;
+    return row;
 }
 
 static struct status bind_set(struct binder *binder, struct scope *scope, const struct expr *expr,
@@ -246,9 +264,6 @@ static struct status bind_set(struct binder *binder, struct scope *scope, const 
         return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
             "set-returning functions are not allowed in %s",
             scope->clause == NULL ? "this context" : scope->clause);
-    if (match->function->set->column_count != 1)
-        return bind_unsupported(
-            binder, expr->position, "a function of several columns in a SELECT list");
     TRY(bind_coerce_args(binder, args, expr->function->args.count, match));
     if (level->set_count == level->set_capacity) {
         uint32_t capacity = level->set_capacity == 0 ? 2 : level->set_capacity * 2;
@@ -261,7 +276,7 @@ static struct status bind_set(struct binder *binder, struct scope *scope, const 
         .args = args,
         .arg_count = expr->function->args.count};
     describe_set(binder, expr->function->name, match, call);
-    *out = scalar_var(binder->arena, call->vars[0], call->types[0], expr->position);
+    *out = set_value(binder, match->function->set, call, expr->position);
 
 out:
     return st;

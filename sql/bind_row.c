@@ -28,6 +28,61 @@ static struct status make_record(
 static const struct function row_function = {
     .name = "row", .kind = FUNCTION_SCALAR, .result = TYPE_RECORD, .fn = make_record};
 
+// args[0]: a record, args[1]: the number of the field wanted.
+static struct status take_field(
+    struct function_call *call, const struct datum *args, struct datum *result)
+{
+    struct record_cursor cursor;
+    struct record_field field = {.value = DATUM_NULL};
+    (void)call;
+    struct status st = record_open(args[0], &cursor);
+    for (int64_t i = 0; i <= args[1].integer && !failed(st); i++) st = record_next(&cursor, &field);
+    *result = field.value;
+    return st;
+}
+
+static const struct function field_function = {
+    .name = "field", .kind = FUNCTION_SCALAR, .strict = true, .fn = take_field};
+
+const struct scalar *bind_row_maker(const struct binder *binder, const struct scalar *record)
+{
+    if (record->type.oid != TYPE_RECORD) return NULL;
+    if (record->kind == SCALAR_VAR) return binder->vars[record->var].row;
+    if (record->kind == SCALAR_CASE) record = record->args[record->arg_count - 1];
+    return record->kind == SCALAR_CALL && record->function == &row_function ? record : NULL;
+}
+
+// The fields of a record as the row that `maker` made of it.
+static struct scalar *row_of_record(
+    struct binder *binder, struct scalar *record, const struct scalar *maker)
+{
+    uint32_t count = maker->arg_count - 1;
+    struct scalar *row = scalar_with_args(
+        binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), record->position, count);
+    const char **names = ARENA_ARRAY(binder->arena, const char *, count);
+    const char *name = (const char *)maker->args[0]->value.data;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scalar *field = scalar_with_args(
+            binder->arena, SCALAR_CALL, maker->args[i + 1]->type, record->position, 2);
+        field->function = &field_function;
+        field->args[0] = record;
+        field->args[1] =
+            scalar_const(binder->arena, TYPE_OF(TYPE_INT4), datum_int(i), POSITION_NONE);
+        row->args[i] = field;
+        names[i] = name;
+        name += strlen(name) + 1;
+    }
+    row->row.names = names;
+    return row;
+}
+
+static void open_record(struct binder *binder, struct scalar **scalar)
+{
+    if ((*scalar)->kind == SCALAR_ROW) return;
+    const struct scalar *maker = bind_row_maker(binder, *scalar);
+    if (maker != NULL) *scalar = row_of_record(binder, *scalar, maker);
+}
+
 static const char *field_name(struct binder *binder, const struct scalar *row, uint32_t i)
 {
     if (row->row.names != NULL) return row->row.names[i];
@@ -119,6 +174,7 @@ struct status bind_field(
     struct status st;
     struct scalar *row;
     TRY(bind_expr(binder, scope, expr->field.arg, &row));
+    open_record(binder, &row);
     if (row->kind != SCALAR_ROW || expr->field.name == NULL) return not_composite(binder, expr, row);
     for (uint32_t i = 0; i < row->arg_count; i++)
         if (strcmp(field_name(binder, row, i), expr->field.name) == 0) {
@@ -138,6 +194,7 @@ struct status bind_field_star(struct binder *binder, struct scope *scope, const 
     struct status st;
     struct scalar *row;
     TRY(bind_expr(binder, scope, expr->field.arg, &row));
+    open_record(binder, &row);
     if (row->kind != SCALAR_ROW)
         return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE, "type %s is not composite",
             bind_type_text(binder, row->type));

@@ -108,6 +108,7 @@ var_id bind_project_var(
             scalar_equal(project->project.items[i].scalar, scalar))
             return project->project.items[i].var;
     var_id var = bind_new_var(binder, name, NULL, scalar->type);
+    binder->vars[var].row = bind_row_maker(binder, scalar);
     rel_item_add(binder->arena, &project->project, var, scalar);
     return var;
 }
@@ -138,6 +139,7 @@ static struct status project_targets(struct binder *binder, struct target_scalar
             rel_item_add(binder->arena, &project->project, output.var, output.source);
         } else if (outer) {
             output.var = bind_new_var(binder, target->name, NULL, target->scalar->type);
+            binder->vars[output.var].row = bind_row_maker(binder, target->scalar);
             rel_item_add(binder->arena, &project->project, output.var, target->scalar);
         } else {
             output.var = bind_project_var(binder, project, target->name, target->scalar);

@@ -3,8 +3,11 @@
 
 #include <stdlib.h>
 
+#include "core/invariant.h"
 #include "sql/catalog_store.h"
+#include "sql/ddl_internal.h"
 #include "sql/deparse.h"
+#include "sql/parse.h"
 #include "sql/pg_catalog.h"
 #include "sql/session.h"
 
@@ -117,6 +120,40 @@ struct status catalog_expression_text(struct task *task, struct session *session
     }
     buffer_append_string(&out, at);
     *text = buffer_string(&out);
+out:
+    return st;
+}
+
+static struct status shorten_name(
+    struct task *task, struct session *session, struct object_name *name)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table, *visible;
+    if (name->catalog != NULL && strcmp(name->catalog, session->database) != 0) return st;
+    TRY(catalog_table(task, session, name->catalog, name->schema, name->name, true, &table));
+    if (table == NULL) return st;
+    uint32_t id = table->id;
+    name->catalog = NULL;
+    TRY(catalog_table(task, session, NULL, NULL, name->name, true, &visible));
+    if (visible != NULL && visible->id == id) name->schema = NULL;
+out:
+    return st;
+}
+
+struct status catalog_view_text(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *view, const char **text)
+{
+    struct status st;
+    struct statement_list list;
+    struct ddl_tables tables;
+    struct buffer out;
+    TRY(parse_sql_on_stack(arena, bytes_of_string(view->view_sql), &list));
+    invariant(list.count == 1 && list.items[0]->tag == STATEMENT_SELECT);
+    ddl_collect_tables(arena, list.items[0]->as.select, &tables);
+    for (uint32_t i = 0; i < tables.count; i++) TRY(shorten_name(task, session, tables.items[i]));
+    buffer_init(&out, arena);
+    deparse_select(&out, list.items[0]->as.select, DEPARSE_LINES);
+    TRY(shorten_types(task, session, arena, buffer_string(&out), text));
 out:
     return st;
 }

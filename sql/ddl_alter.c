@@ -213,6 +213,7 @@ static struct status set_primary_key(
     struct index_desc former = table->indexes[0];
     TRY(catalog_free_name(
         context->task, context->session, table->database_id, table->schema_id, former.name));
+    if (has_rowid) table->indexes[0].from_constraint = false; // Its name is free again.
     if (replace && constraint->name == NULL) {
         // The key keeps its name.
         struct constraint *named = ARENA_NEW(context->arena, struct constraint);
@@ -731,20 +732,72 @@ out:
     return st;
 }
 
+static struct status no_identity(struct alter *alter, const struct column_desc *column)
+{
+    return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
+        "column \"%s\" of relation \"%s\" is not an identity column", column->name,
+        alter->table->name);
+}
+
+static struct status add_identity(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    const char *what = NULL;
+
+    TRY(find_column(alter, &column));
+    if (!column->not_null)
+        what = "must be declared NOT NULL before identity can be added";
+    else if (column->identity != 0)
+        what = "is already an identity column";
+    else if (column->default_sql != NULL || column->generated_sql != NULL)
+        what = "already has a default value";
+    if (what != NULL)
+        return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
+            "column \"%s\" of relation \"%s\" %s", column->name, alter->table->name, what);
+    TRY(ddl_add_identity(alter->context, alter->table, column, alter->command->constraint));
+    TRY(put(alter));
+out:
+    return st;
+}
+
+// SET GENERATED, and what is changed of the column's sequence.
 static struct status set_identity(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    const struct option_list *options = &alter->command->options;
+    struct option_list others = {ARENA_ARRAY(context->arena, struct option, options->count + 1u), 0};
+    struct column_desc *column;
+    struct table_desc *sequence;
+
+    TRY(find_column(alter, &column));
+    if (column->identity == 0) return no_identity(alter, column);
+    for (uint32_t i = 0; i < options->count; i++) {
+        const struct option *option = &options->items[i];
+        if (strcmp(option->name, "generated") == 0 && option->value != NULL)
+            column->identity = (char)option->value->literal.integer;
+        else
+            others.items[others.count++] = *option;
+    }
+    TRY(put(alter));
+    if (others.count == 0) goto out;
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, column->owned_sequence, &sequence));
+    TRY(ddl_change_sequence(context, sequence, &others, NULL));
+out:
+    return st;
+}
+
+static struct status drop_identity(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = alter->context;
     struct column_desc *column;
 
     TRY(find_column(alter, &column));
-    if (alter->command->kind == ALTER_COLUMN_ADD_IDENTITY)
-        return ddl_unsupported(context, "adding an identity to an existing column");
     if (column->identity == 0) {
-        if (!alter->command->missing_ok)
-            return ddl_error(context, E_NOT_IN_PREREQUISITE_STATE,
-                "column \"%s\" of relation \"%s\" is not an identity column", column->name,
-                alter->table->name);
+        if (!alter->command->missing_ok) return no_identity(alter, column);
         ddl_notice(context, "column \"%s\" of relation \"%s\" is not an identity column, skipping",
             column->name, alter->table->name);
         goto out;
@@ -820,8 +873,9 @@ static struct status run_command(struct alter *alter)
     case ALTER_COLUMN_DROP_NOT_NULL: return set_not_null(alter);
     case ALTER_COLUMN_SET_VISIBLE:
     case ALTER_COLUMN_SET_NOT_VISIBLE: return set_visible(alter);
-    case ALTER_COLUMN_ADD_IDENTITY:
-    case ALTER_COLUMN_DROP_IDENTITY: return set_identity(alter);
+    case ALTER_COLUMN_ADD_IDENTITY: return add_identity(alter);
+    case ALTER_COLUMN_SET_IDENTITY: return set_identity(alter);
+    case ALTER_COLUMN_DROP_IDENTITY: return drop_identity(alter);
     case ALTER_COLUMN_DROP_EXPRESSION: return drop_expression(alter);
     case ALTER_COLUMN_SET_STATISTICS:
         return ddl_unsupported(alter->context, "a statistics target of a column");

@@ -43,15 +43,15 @@ static struct status no_column(struct statement_context *context, const char *na
 // --- columns -------------------------------------------------------------------------------------
 
 static struct status add_sequence(struct statement_context *context, struct table_desc *table,
-    struct column_desc *column, struct sequence_options *options)
+    struct column_desc *column, const char *name, struct sequence_options *options)
 {
     struct status st = STATUS_OK;
-    const char *name;
 
     options->owner_table = table->id;
     options->owner_column = column->id;
-    TRY(ddl_choose_name(
-        context, table->database_id, table->schema_id, table->name, column->name, "seq", &name));
+    if (name == NULL)
+        TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name,
+            column->name, "seq", &name));
     TRY(ddl_create_sequence(
         context, table->database_id, table->schema_id, name, options, &column->owned_sequence));
     column->default_sql = catalog_nextval_text(context->arena, column->owned_sequence);
@@ -68,14 +68,45 @@ static struct status column_serial(struct statement_context *context, struct tab
                     : serial == SERIAL_INT4 ? TYPE_INT4
                                             : TYPE_INT8;
     struct sequence_options options = ddl_sequence_defaults(type);
-    return add_sequence(context, table, column, &options);
+    return add_sequence(context, table, column, NULL, &options);
 }
 
-static struct status column_identity(struct statement_context *context, struct table_desc *table,
+// Takes SEQUENCE NAME out of the options. *name NULL: it is not there.
+static struct status identity_name(struct statement_context *context, const struct table_desc *table,
+    struct option_list *options, const char **name)
+{
+    struct status st = STATUS_OK;
+    struct option_list others = {ARENA_ARRAY(context->arena, struct option, options->count + 1u), 0};
+    *name = NULL;
+    for (uint32_t i = 0; i < options->count; i++) {
+        const struct option *option = &options->items[i];
+        if (strcmp(option->name, "sequence_name") != 0 || option->value == NULL ||
+            option->value->kind != EXPR_COLUMN) {
+            others.items[others.count++] = *option;
+            continue;
+        }
+        uint32_t count = option->value->column.count;
+        const char **names = option->value->column.names;
+        const struct schema_desc *schema;
+        *name = names[count - 1];
+        if (count < 2) continue;
+        TRY(catalog_schema(context->task, context->session, count > 2 ? names[count - 3] : NULL,
+            names[count - 2], false, &schema));
+        if (schema->id != table->schema_id)
+            return ddl_unsupported(context, "an identity's sequence in another schema than its table");
+    }
+    *options = others;
+out:
+    return st;
+}
+
+struct status ddl_add_identity(struct statement_context *context, struct table_desc *table,
     struct column_desc *column, const struct constraint *constraint)
 {
     struct status st = STATUS_OK;
     struct sequence_options options;
+    struct option_list written = constraint->options;
+    const char *name;
 
     if (column->type.oid != TYPE_INT2 && column->type.oid != TYPE_INT4 &&
         column->type.oid != TYPE_INT8)
@@ -86,9 +117,10 @@ static struct status column_identity(struct statement_context *context, struct t
             "both default and identity specified for column \"%s\" of table \"%s\"", column->name,
             table->name);
     options = ddl_sequence_defaults(column->type.oid);
-    TRY(ddl_sequence_options(context, &constraint->options, &options, NULL, NULL, NULL));
+    TRY(identity_name(context, table, &written, &name));
+    TRY(ddl_sequence_options(context, &written, &options, NULL, NULL, NULL));
     column->identity = constraint->by_default ? 'd' : 'a';
-    TRY(add_sequence(context, table, column, &options));
+    TRY(add_sequence(context, table, column, name, &options));
 out:
     return st;
 }
@@ -109,7 +141,7 @@ static struct status column_constraint(struct statement_context *context, struct
                 table->name);
         TRY(ddl_default_text(context, constraint->expr, &column->default_sql, &sequence_id));
         break;
-    case CONSTRAINT_IDENTITY: TRY(column_identity(context, table, column, constraint)); break;
+    case CONSTRAINT_IDENTITY: TRY(ddl_add_identity(context, table, column, constraint)); break;
     case CONSTRAINT_GENERATED:
         if (constraint->is_virtual) return ddl_unsupported(context, "a virtual computed column");
         if (column->default_sql != NULL)

@@ -147,6 +147,17 @@ out:
     return st;
 }
 
+static struct status identity_needs(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column,
+    const struct table_desc *sequence)
+{
+    struct status st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop sequence %s because column %s of table %s requires it", sequence->name,
+        column->name, table->name);
+    return status_hint(context->arena, st, "You can drop column %s of table %s instead.",
+        column->name, table->name);
+}
+
 // Defaults that take their values from a sequence.
 static struct status drop_users_of_sequence(struct drop_set *set, const struct table_desc *sequence)
 {
@@ -163,10 +174,11 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
         struct table_desc *edited = NULL;
         for (uint32_t k = 0; k < tables[i]->column_count; k++) {
             const struct column_desc *column = &tables[i]->columns[k];
-            bool uses = column->owned_sequence == sequence->id ||
-                        (column->default_sql != NULL && strstr(column->default_sql, text) != NULL);
-            if (!uses) continue;
-            if (set->behavior != DROP_CASCADE)
+            bool uses = column->default_sql != NULL && strstr(column->default_sql, text) != NULL;
+            if (!uses && column->owned_sequence != sequence->id) continue;
+            if (column->identity != 0)
+                return identity_needs(context, tables[i], column, sequence);
+            if (uses && set->behavior != DROP_CASCADE)
                 return in_the_way(set, sequence,
                     arena_printf(context->arena,
                         "default value for column %s of table %s depends on sequence %s",
@@ -174,11 +186,11 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
             if (edited == NULL)
                 TRY(catalog_edit_table(
                     context->task, context->session, context->arena, tables[i]->id, &edited));
-            ddl_notice(context, "drop cascades to default value for column %s of table %s",
-                column->name, edited->name);
-            edited->columns[k].default_sql = NULL;
-            edited->columns[k].owned_sequence = 0;
-            edited->columns[k].identity = 0;
+            if (uses)
+                ddl_notice(context, "drop cascades to default value for column %s of table %s",
+                    column->name, edited->name);
+            if (uses) edited->columns[k].default_sql = NULL;
+            if (column->owned_sequence == sequence->id) edited->columns[k].owned_sequence = 0;
         }
         if (edited != NULL) TRY(catalog_put_table(context->task, context->session, edited));
     }

@@ -164,6 +164,13 @@ CHECKED struct status ddl_validate_expressions(
 // A new sequence in the table's schema. Gives its id.
 CHECKED struct status ddl_create_sequence(struct statement_context *context, uint32_t database_id,
     uint32_t schema_id, const char *name, const struct sequence_options *options, uint32_t *id);
+// GENERATED AS IDENTITY: gives the column a sequence of its own, named by SEQUENCE NAME or after the column.
+CHECKED struct status ddl_add_identity(struct statement_context *context, struct table_desc *table,
+    struct column_desc *column, const struct constraint *constraint);
+// Options of a sequence that exists, RESTART among them.
+CHECKED struct status ddl_change_sequence(struct statement_context *context,
+    struct table_desc *sequence, const struct option_list *options,
+    const struct object_name **owned_by);
 CHECKED struct status ddl_sequence_options(struct statement_context *context,
     const struct option_list *options, struct sequence_options *out,
     const struct object_name **owned_by, bool *restart, int64_t *restart_value);
@@ -259,7 +266,13 @@ CHECKED struct status ddl_columns_of_query(struct statement_context *context,
 // Gives tables and types of a query their full names and notes them as what the view depends on.
 CHECKED struct status ddl_qualify_view(struct statement_context *context,
     const struct ddl_tables *tables, struct table_desc *view);
-// A star means the columns of now: the view names them.
+// Stars over plain tables become the columns of now.
+CHECKED struct status ddl_expand_stars(
+    struct statement_context *context, struct select *select, struct ddl_tables *tables);
+// The query as text, its columns called by `names`. *pin: stars or names are left that need ddl_pin_columns.
+const char *ddl_view_text(struct statement_context *context, struct select *select,
+    struct ddl_tables *tables, const struct name_list *names, bool *pin);
+// Other stars mean the columns of now: the view names them.
 const char *ddl_pin_columns(struct arena *arena, const struct table_desc *view, const char *sql);
 // Tells the tables that the view uses them, or no longer does.
 CHECKED struct status ddl_link_view(

@@ -28,6 +28,7 @@ struct status ddl_create_materialized_view(struct statement_context *context)
     struct table_desc *view;
     struct ddl_tables tables;
     uint64_t rows = 0;
+    bool pin;
 
     if (create->options.count > 0) return ddl_unsupported(context, "WITH of a materialized view");
     if (create->query->tag != STATEMENT_SELECT)
@@ -41,8 +42,10 @@ struct status ddl_create_materialized_view(struct statement_context *context)
         return ddl_error(context, E_UNDEFINED_PARAMETER,
             "materialized views may not be defined using bound parameters");
     TRY(ddl_qualify_view(context, &tables, view));
-    const char *sql = ddl_deparse_select(context->arena, create->query->as.select);
-    view->view_sql = tables.has_star ? ddl_pin_columns(context->arena, view, sql) : sql;
+    TRY(ddl_expand_stars(context, create->query->as.select, &tables));
+    const char *sql =
+        ddl_view_text(context, create->query->as.select, &tables, &create->columns, &pin);
+    view->view_sql = pin ? ddl_pin_columns(context->arena, view, sql) : sql;
     view->materialized = true;
     view->populated = !create->with_no_data;
     TRY(ddl_add_rowid(context, view));

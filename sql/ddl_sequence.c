@@ -299,8 +299,6 @@ struct status ddl_alter_sequence(struct statement_context *context)
     const struct sequence *alter = context->statement->as.sequence;
     const struct object_name *owned_by = NULL;
     struct table_desc *sequence;
-    bool restart = false;
-    int64_t restart_value = 0;
 
     TRY(ddl_edit(context, &alter->name, alter->if_not_exists, OBJECT_SEQUENCE, &sequence));
     if (sequence == NULL) goto out;
@@ -312,17 +310,29 @@ struct status ddl_alter_sequence(struct statement_context *context)
             sequence->sequence.maximum = ddl_sequence_defaults(type).maximum;
         sequence->sequence.type = type;
     }
-    TRY(ddl_sequence_options(
-        context, &alter->options, &sequence->sequence, &owned_by, &restart, &restart_value));
-    if (owned_by != NULL) TRY(set_owned_by(context, sequence, owned_by));
-    TRY(catalog_put_table(context->task, context->session, sequence));
-    if (restart) {
-        if (restart_value < sequence->sequence.minimum ||
-            restart_value > sequence->sequence.maximum)
-            return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-                "RESTART value (%lld) is out of range of the sequence", (long long)restart_value);
-        TRY(sequence_set(context->task, context->session, sequence, restart_value, false));
+    TRY(ddl_change_sequence(context, sequence, &alter->options, &owned_by));
+    if (owned_by != NULL) {
+        TRY(set_owned_by(context, sequence, owned_by));
+        TRY(catalog_put_table(context->task, context->session, sequence));
     }
+out:
+    return st;
+}
+
+struct status ddl_change_sequence(struct statement_context *context, struct table_desc *sequence,
+    const struct option_list *options, const struct object_name **owned_by)
+{
+    struct status st = STATUS_OK;
+    bool restart = false;
+    int64_t restart_value = 0;
+    TRY(ddl_sequence_options(
+        context, options, &sequence->sequence, owned_by, &restart, &restart_value));
+    TRY(catalog_put_table(context->task, context->session, sequence));
+    if (restart && (restart_value < sequence->sequence.minimum ||
+                       restart_value > sequence->sequence.maximum))
+        return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+            "RESTART value (%lld) is out of range of the sequence", (long long)restart_value);
+    if (restart) TRY(sequence_set(context->task, context->session, sequence, restart_value, false));
 out:
     return st;
 }

@@ -70,6 +70,90 @@ out:
     return st;
 }
 
+// The table of FROM that a qualified star is of; of a plain star, the only one. NULL: something else.
+static const struct from_item *star_table(const struct select *select, const struct expr *star)
+{
+    const struct from_item *item = select->from.count == 1 ? select->from.items[0] : NULL;
+    if (star->column.count == 0) return item != NULL && item->kind == FROM_TABLE ? item : NULL;
+    if (star->column.count != 1) return NULL;
+    for (uint32_t i = 0; i < select->from.count; i++) {
+        item = select->from.items[i];
+        if (item->kind != FROM_TABLE) continue;
+        const char *name = item->alias != NULL ? item->alias : item->table.name.name;
+        if (strcmp(name, star->column.names[0]) == 0) return item;
+    }
+    return NULL;
+}
+
+static struct status add_star(struct statement_context *context, const struct from_item *item,
+    const struct target *star, struct target_list *targets)
+{
+    const struct object_name *name = &item->table.name;
+    const struct table_desc *table;
+    struct status st = catalog_table(context->task, context->session, name->catalog, name->schema,
+        name->name, false, &table);
+    for (uint32_t i = 0; !failed(st) && i < table->column_count; i++) {
+        if (table->columns[i].hidden || table->columns[i].state != ELEMENT_PUBLIC) continue;
+        const char **parts = ARENA_ARRAY(context->arena, const char *, 2);
+        struct expr *column = ARENA_NEW(context->arena, struct expr);
+        *column = *star->expr;
+        parts[0] = item->alias != NULL ? item->alias : name->name;
+        parts[1] = arena_strdup(context->arena, table->columns[i].name);
+        column->column.names = parts;
+        column->column.count = 2;
+        column->column.star = false;
+        struct target target = {.expr = column};
+        DDL_APPEND(context->arena, targets->items, targets->count, target);
+    }
+    return st;
+}
+
+struct status ddl_expand_stars(
+    struct statement_context *context, struct select *select, struct ddl_tables *tables)
+{
+    struct status st = STATUS_OK;
+    struct target_list targets = {0};
+    if (!tables->has_star || select->kind != SELECT_SIMPLE) return st;
+    for (uint32_t i = 0; i < select->targets.count; i++) {
+        const struct target *target = &select->targets.items[i];
+        bool star = target->expr->kind == EXPR_COLUMN && target->expr->column.star;
+        const struct from_item *item = star ? star_table(select, target->expr) : NULL;
+        if (star && (item == NULL || item->column_aliases.count > 0 ||
+                        item->table.name.schema == NULL))
+            return st;
+        if (star)
+            TRY(add_star(context, item, target, &targets));
+        else
+            DDL_APPEND(context->arena, targets.items, targets.count, *target);
+    }
+    select->targets = targets;
+    ddl_collect_tables(context->arena, select, tables);
+out:
+    return st;
+}
+
+// Gives the columns the view's names as aliases. False where that would change what something means.
+static bool name_columns(struct select *select, const struct name_list *names)
+{
+    bool clauses = select->order_by.count > 0;
+    while (select->kind != SELECT_SIMPLE && select->kind != SELECT_VALUES) select = select->left;
+    clauses |= select->group_by.count > 0 || select->order_by.count > 0 || select->distinct_on.count > 0;
+    if (select->kind != SELECT_SIMPLE || (clauses && names->count > 0)) return names->count == 0;
+    for (uint32_t i = 0; i < select->targets.count && i < names->count; i++) {
+        const struct expr *expr = select->targets.items[i].expr;
+        if (expr->kind == EXPR_COLUMN && expr->column.star) return false;
+        select->targets.items[i].alias = names->items[i];
+    }
+    return true;
+}
+
+const char *ddl_view_text(struct statement_context *context, struct select *select,
+    struct ddl_tables *tables, const struct name_list *names, bool *pin)
+{
+    *pin = !name_columns(select, names) || tables->has_star;
+    return ddl_deparse_select(context->arena, select);
+}
+
 const char *ddl_pin_columns(struct arena *arena, const struct table_desc *view, const char *sql)
 {
     struct buffer names, out;
@@ -161,7 +245,7 @@ struct status ddl_create_view(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct create_view *create = context->statement->as.create_view;
     const struct schema_desc *schema;
-    bool is_temp;
+    bool is_temp, pin;
     struct table_desc *former;
     struct ddl_tables tables;
 
@@ -180,9 +264,11 @@ struct status ddl_create_view(struct statement_context *context)
     if (tables.has_parameter)
         return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
     TRY(ddl_qualify_view(context, &tables, &view));
-    const char *sql = ddl_deparse_select(context->arena, create->query);
+    TRY(ddl_expand_stars(context, create->query, &tables));
+    const char *sql =
+        ddl_view_text(context, create->query, &tables, &create->columns, &pin);
     TRY(columns_of(context, create, sql, &view));
-    view.view_sql = tables.has_star ? ddl_pin_columns(context->arena, &view, sql) : sql;
+    view.view_sql = pin ? ddl_pin_columns(context->arena, &view, sql) : sql;
     TRY(take_view_name(context, create, &view, &former));
     for (uint32_t i = 0; i < view.depends_on_count; i++) {
         if (view.depends_on[i] == view.id)

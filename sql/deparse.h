@@ -16,6 +16,7 @@ enum deparse_flag {
     DEPARSE_REDACT =
         1 << 0, // Passwords and the secrets of URIs are replaced: see deparse_redact_uri.
     DEPARSE_HIDE_LITERALS = 1 << 1, // Every literal is `_`: for statistics and logs.
+    DEPARSE_LINES = 1 << 2, // A query's clauses on lines of their own, as PostgreSQL shows views.
 };
 
 void deparse_statement(struct buffer *out, const struct statement *statement, uint32_t flags);

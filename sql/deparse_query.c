@@ -71,17 +71,35 @@ void put_window(struct deparse *deparse, const struct window *window)
 
 void put_targets(struct deparse *deparse, struct target_list list)
 {
+    struct deparse inner = {deparse->out, deparse->flags & ~(uint32_t)DEPARSE_LINES};
     for (uint32_t i = 0; i < list.count; i++) {
-        if (i > 0) put(deparse, ", ");
-        put_expr(deparse, list.items[i].expr);
+        if (i > 0) put(deparse, deparse->flags & DEPARSE_LINES ? ",\n    " : ", ");
+        put_expr(&inner, list.items[i].expr);
         if (list.items[i].alias == NULL) continue;
         put(deparse, " AS ");
         put_name(deparse, list.items[i].alias);
     }
 }
 
-static void put_with(struct deparse *deparse, const struct with_clause *with)
+// What is inside of something else stays on its line.
+static struct deparse within(const struct deparse *deparse)
 {
+    return (struct deparse){deparse->out, deparse->flags & ~(uint32_t)DEPARSE_LINES};
+}
+
+// A clause's words, behind a line break and so many spaces where lines are wanted.
+static void put_clause(struct deparse *deparse, unsigned spaces, const char *words)
+{
+    if (deparse->flags & DEPARSE_LINES) {
+        put(deparse, "\n");
+        while (spaces-- > 1) put(deparse, " ");
+    }
+    put(deparse, words);
+}
+
+static void put_with(struct deparse *outer, const struct with_clause *with)
+{
+    struct deparse inner = within(outer), *deparse = &inner;
     if (with == NULL) return;
     put(deparse, with->recursive ? "WITH RECURSIVE " : "WITH ");
     for (uint32_t i = 0; i < with->count; i++) {
@@ -104,7 +122,7 @@ static void put_with(struct deparse *deparse, const struct with_clause *with)
 static void put_alias(struct deparse *deparse, const struct from_item *item)
 {
     if (item->alias == NULL) return;
-    put(deparse, " AS ");
+    put(deparse, deparse->flags & DEPARSE_LINES ? " " : " AS ");
     put_name(deparse, item->alias);
     put_name_list(deparse, item->column_aliases);
 }
@@ -138,6 +156,7 @@ static void put_join(struct deparse *deparse, const struct from_item *item)
     bool aliased = item->alias != NULL;
     if (aliased) put(deparse, "(");
     put_from(deparse, item->join.left);
+    if (deparse->flags & DEPARSE_LINES) put(deparse, "\n    ");
     if (item->join.natural) put(deparse, " NATURAL");
     put(deparse, words[item->join.kind]);
     bool nested = item->join.right->kind == FROM_JOIN && item->join.right->alias == NULL;
@@ -152,8 +171,9 @@ static void put_join(struct deparse *deparse, const struct from_item *item)
             put_name(deparse, item->join.using_alias);
         }
     } else if (item->join.on != NULL) {
+        struct deparse inner = within(deparse);
         put(deparse, " ON ");
-        put_expr(deparse, item->join.on);
+        put_expr(&inner, item->join.on);
     }
     if (!aliased) return;
     put(deparse, ")");
@@ -162,6 +182,7 @@ static void put_join(struct deparse *deparse, const struct from_item *item)
 
 void put_from(struct deparse *deparse, const struct from_item *item)
 {
+    struct deparse inner;
     switch (item->kind) {
     case FROM_TABLE:
         if (item->table.only) put(deparse, "ONLY ");
@@ -182,7 +203,8 @@ void put_from(struct deparse *deparse, const struct from_item *item)
         break;
     case FROM_SUBQUERY:
         put(deparse, item->lateral ? "LATERAL (" : "(");
-        put_select(deparse, item->query);
+        inner = within(deparse);
+        put_select(&inner, item->query);
         put(deparse, ")");
         put_alias(deparse, item);
         break;
@@ -200,15 +222,16 @@ void put_from(struct deparse *deparse, const struct from_item *item)
 static void put_from_list(struct deparse *deparse, struct from_list list)
 {
     for (uint32_t i = 0; i < list.count; i++) {
-        if (i > 0) put(deparse, ", ");
+        if (i > 0) put(deparse, deparse->flags & DEPARSE_LINES ? ",\n    " : ", ");
         put_from(deparse, list.items[i]);
     }
 }
 
 // --- SELECT --------------------------------------------------------------------------------------
 
-static void put_simple(struct deparse *deparse, const struct select *select)
+static void put_simple(struct deparse *outer, const struct select *select)
 {
+    struct deparse inner = within(outer), *deparse = &inner;
     put(deparse, "SELECT ");
     if (select->distinct) put(deparse, "DISTINCT ");
     if (select->distinct_on.count > 0) {
@@ -216,25 +239,28 @@ static void put_simple(struct deparse *deparse, const struct select *select)
         put_exprs(deparse, select->distinct_on);
         put(deparse, ") ");
     }
-    put_targets(deparse, select->targets);
+    put_targets(outer, select->targets);
     if (select->from.count > 0) {
-        put(deparse, " FROM ");
-        put_from_list(deparse, select->from);
+        put_clause(outer, 3, " FROM ");
+        put_from_list(outer, select->from);
     }
     if (select->where != NULL) {
-        put(deparse, " WHERE ");
+        put_clause(outer, 2, " WHERE ");
         put_expr(deparse, select->where);
     }
     if (select->group_by.count > 0) {
-        put(deparse, select->group_distinct ? " GROUP BY DISTINCT " : " GROUP BY ");
+        put_clause(outer, 2, select->group_distinct ? " GROUP BY DISTINCT " : " GROUP BY ");
         put_exprs(deparse, select->group_by);
     }
     if (select->having != NULL) {
-        put(deparse, " HAVING ");
+        put_clause(outer, 1, " HAVING ");
         put_expr(deparse, select->having);
     }
     for (uint32_t i = 0; i < select->window_count; i++) {
-        put(deparse, i == 0 ? " WINDOW " : ", ");
+        if (i == 0)
+            put_clause(outer, 2, " WINDOW ");
+        else
+            put(deparse, ", ");
         put_name(deparse, select->windows[i].name);
         put(deparse, " AS ");
         put_window(deparse, &select->windows[i]);
@@ -267,26 +293,27 @@ static void put_arm(struct deparse *deparse, const struct select *parent, bool l
     if (parentheses) put(deparse, ")");
 }
 
-static void put_tail(struct deparse *deparse, const struct select *select)
+static void put_tail(struct deparse *outer, const struct select *select)
 {
+    struct deparse inner = within(outer), *deparse = &inner;
     static const char *const strengths[] = {
         " FOR KEY SHARE", " FOR SHARE", " FOR NO KEY UPDATE", " FOR UPDATE"};
     if (select->order_by.count > 0) {
-        put(deparse, " ORDER BY ");
+        put_clause(outer, 2, " ORDER BY ");
         put_sorts(deparse, select->order_by);
     }
     if (select->offset != NULL) {
-        put(deparse, " OFFSET ");
+        put_clause(outer, 1, " OFFSET ");
         put_operand(deparse, select->offset);
     }
     if (select->limit != NULL && select->with_ties) {
-        put(deparse, " FETCH FIRST ");
+        put_clause(outer, 1, " FETCH FIRST ");
         put_operand(deparse, select->limit);
         put(deparse, " ROWS WITH TIES");
     } else if (select->limit != NULL) {
         bool all =
             select->limit->kind == EXPR_LITERAL && select->limit->literal.kind == LITERAL_NULL;
-        put(deparse, " LIMIT ");
+        put_clause(outer, 1, " LIMIT ");
         if (all) {
             put(deparse, "ALL");
         } else {
@@ -307,15 +334,18 @@ static void put_tail(struct deparse *deparse, const struct select *select)
 
 void put_select(struct deparse *deparse, const struct select *select)
 {
-    static const char *const words[] = {"", "", " UNION ", " INTERSECT ", " EXCEPT "};
+    static const char *const words[] = {"", "", "UNION", "INTERSECT", "EXCEPT"};
     put_with(deparse, select->with);
     switch (select->kind) {
     case SELECT_SIMPLE: put_simple(deparse, select); break;
     case SELECT_VALUES: put_values(deparse, select); break;
     default:
         put_arm(deparse, select, true);
+        bool lines = (deparse->flags & DEPARSE_LINES) != 0;
+        put(deparse, lines ? "\n" : " ");
         put(deparse, words[select->kind]);
-        if (select->all) put(deparse, "ALL ");
+        if (select->all) put(deparse, " ALL");
+        put(deparse, lines ? "\n " : " ");
         put_arm(deparse, select, false);
     }
     put_tail(deparse, select);

@@ -200,6 +200,7 @@ static struct status build_plan(struct task *task, struct session *session, stru
     prepared->param_count = count;
     prepared->columns = plan_columns(built->plan, &prepared->column_count);
     prepared->reads_only = plan_is_read_only(built->plan);
+    prepared->writes = plan_writes(built->plan);
     prepared->described = true;
     built_release(prepared->built);
     prepared->built = built;
@@ -427,8 +428,9 @@ static struct status check_writable(struct session *session, const struct prepar
 {
     if (session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT) return STATUS_OK;
     if (!session->txn_read_only && hlc_is_zero(session->txn_as_of)) return STATUS_OK;
-    bool harmless = prepared->handler == NULL
-                        ? prepared->reads_only
+    bool harmless = prepared->handler == NULL ? !prepared->writes
+                    : prepared->statement->tag == STATEMENT_COPY
+                        ? !prepared->statement->as.copy->from
                         : (prepared->handler->flags & (HANDLER_READ_ONLY | HANDLER_TRANSACTION_CONTROL)) != 0;
     if (harmless) return STATUS_OK;
     return status_format(&session->statement_arena, E_READ_ONLY_TRANSACTION,

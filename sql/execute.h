@@ -35,6 +35,7 @@ struct prepared {
     uint32_t column_count;
     bool described;
     bool reads_only;                  // Needs no validation at commit.
+    bool writes;                      // Modifies or locks rows: not in a read-only transaction.
     uint32_t references;
     struct bytes cache_key;
     uint64_t cache_context;           // Of names: database, search path, user.

@@ -281,6 +281,24 @@ static struct expr *option_value(
     }
 }
 
+// OWNED BY t.c, SEQUENCE NAME s.
+static bool names_a_sequence_or_column(const PgQuery__DefElem *element)
+{
+    return (strcmp(element->defname, "owned_by") == 0 ||
+               strcmp(element->defname, "sequence_name") == 0) &&
+           element->arg != NULL && element->arg->node_case == PG_QUERY__NODE__NODE_LIST;
+}
+
+static struct expr *name_value(struct convert *convert, const PgQuery__DefElem *element)
+{
+    struct expr *column = convert_new(convert, EXPR_COLUMN, element->location);
+    struct name_list names =
+        convert_names(convert, element->arg->list->n_items, element->arg->list->items);
+    column->column.names = names.items;
+    column->column.count = names.count;
+    return column;
+}
+
 struct option_list convert_options(struct convert *convert, size_t count, PgQuery__Node **nodes)
 {
     struct option_list list = {ARENA_ARRAY(convert->arena, struct option, count), 0};
@@ -292,7 +310,9 @@ struct option_list convert_options(struct convert *convert, size_t count, PgQuer
                                                    : arena_printf(convert->arena, "%s.%s",
                                                          element->defnamespace, element->defname);
         option->position = convert_position(convert, element->location);
-        option->value = option_value(convert, element->arg, element->location);
+        option->value = names_a_sequence_or_column(element)
+                            ? name_value(convert, element)
+                            : option_value(convert, element->arg, element->location);
     }
     return list;
 }

@@ -117,7 +117,7 @@ static const struct {
     {PG_QUERY__ALTER_TABLE_TYPE__AT_NoForceRowSecurity, ALTER_UNSUPPORTED, "ROW LEVEL SECURITY"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_AttachPartition, ALTER_UNSUPPORTED, "ATTACH PARTITION"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_DetachPartition, ALTER_UNSUPPORTED, "DETACH PARTITION"},
-    {PG_QUERY__ALTER_TABLE_TYPE__AT_SetIdentity, ALTER_UNSUPPORTED, "SET GENERATED"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_SetIdentity, ALTER_COLUMN_SET_IDENTITY, NULL},
 };
 
 static struct constraint *one_constraint(struct convert *convert, const PgQuery__Node *node)

@@ -287,7 +287,7 @@ static void create_view(
         view->check = VIEW_CHECK_CASCADED;
 }
 
-// The options of a sequence, with AS and OWNED BY put in their places.
+// The options of a sequence, with AS put in its place.
 static void sequence(struct convert *convert, struct sequence *sequence,
     const PgQuery__RangeVar *name, size_t count, PgQuery__Node **options)
 {
@@ -300,15 +300,6 @@ static void sequence(struct convert *convert, struct sequence *sequence,
         if (strcmp(element->defname, "as") == 0 && element->arg != NULL &&
             element->arg->node_case == NODE(TYPE_NAME))
             sequence->type = convert_type(convert, element->arg->type_name);
-        if (strcmp(element->defname, "owned_by") == 0 && element->arg != NULL &&
-            element->arg->node_case == NODE(LIST)) {
-            struct expr *column = convert_new(convert, EXPR_COLUMN, element->location);
-            struct name_list names =
-                convert_names(convert, element->arg->list->n_items, element->arg->list->items);
-            column->column.names = names.items;
-            column->column.count = names.count;
-            sequence->options.items[i].value = column;
-        }
     }
 }
 

@@ -79,26 +79,62 @@ struct status pg_role_oid(struct task *task, struct session *session, const char
     return role_id(task, session, name, oid);
 }
 
-struct datum pg_acl(struct arena *arena, const char *owner, const struct privilege_grant *grants, uint32_t count)
+// In the order of PostgreSQL's lists.
+static void acl_letters(struct buffer *out, uint32_t privileges, uint32_t grantable)
+{
+    static const uint32_t order[] = {PRIVILEGE_INSERT, PRIVILEGE_SELECT, PRIVILEGE_UPDATE,
+        PRIVILEGE_DELETE, PRIVILEGE_TRUNCATE, PRIVILEGE_REFERENCES, PRIVILEGE_TRIGGER,
+        PRIVILEGE_EXECUTE, PRIVILEGE_USAGE, PRIVILEGE_CREATE, PRIVILEGE_TEMPORARY,
+        PRIVILEGE_CONNECT};
+    for (unsigned i = 0; i < COUNT(order); i++) {
+        if (!(privileges & order[i])) continue;
+        buffer_append_u8(out, (uint8_t)privilege_acl_letter(order[i]));
+        if (grantable & order[i]) buffer_append_u8(out, '*');
+    }
+}
+
+// Roles in access lists have quotes around anything but letters, digits and underscores.
+static void acl_role(struct buffer *out, const char *name)
+{
+    bool plain = true;
+    for (const char *c = name; *c != 0; c++)
+        plain &= (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || ascii_digit(*c) ||
+                 *c == '_' || (uint8_t)*c >= 0x80;
+    if (!plain) buffer_append_u8(out, '"');
+    for (const char *c = name; *c != 0; c++) {
+        if (*c == '"') buffer_append_u8(out, '"');
+        buffer_append_u8(out, (uint8_t)*c);
+    }
+    if (!plain) buffer_append_u8(out, '"');
+}
+
+static struct datum acl_item(struct arena *arena, const char *owner, struct privilege_grant grant)
+{
+    struct buffer text;
+    buffer_init(&text, arena);
+    if (strcmp(grant.role, ROLE_PUBLIC_NAME) != 0) acl_role(&text, grant.role);
+    buffer_append_u8(&text, '=');
+    acl_letters(&text, grant.privileges, grant.grantable);
+    buffer_append_u8(&text, '/');
+    acl_role(&text, owner);
+    return datum_bytes(buffer_bytes(&text));
+}
+
+struct datum pg_acl(struct arena *arena, enum object_kind kind, const char *owner,
+    const struct privilege_grant *grants, uint32_t count)
 {
     if (count == 0) return DATUM_NULL;
-    struct datum *items = ARENA_ARRAY(arena, struct datum, count);
-    for (uint32_t i = 0; i < count; i++) {
-        struct buffer text;
-        buffer_init(&text, arena);
-        if (strcmp(grants[i].role, ROLE_PUBLIC_NAME) != 0) deparse_identifier(&text, grants[i].role);
-        buffer_append_u8(&text, '=');
-        for (uint32_t bit = 1; bit != 0 && bit <= PRIVILEGE_EXECUTE; bit <<= 1) {
-            char letter = privilege_acl_letter(bit);
-            if (letter == 0 || !(grants[i].privileges & bit)) continue;
-            buffer_append_u8(&text, (uint8_t)letter);
-            if (grants[i].grantable & bit) buffer_append_u8(&text, '*');
-        }
-        buffer_printf(&text, "/%s", owner);
-        items[i] = datum_bytes(buffer_bytes(&text));
-    }
+    struct datum *items = ARENA_ARRAY(arena, struct datum, count + 1u);
+    uint32_t item_count = 0;
+    // The owner's own privileges cannot be taken away here, so they are always there. Columns have none.
+    if (kind != OBJECT_COLUMN)
+        items[item_count++] = acl_item(
+            arena, owner, (struct privilege_grant){.role = owner, .privileges = privilege_all(kind)});
+    for (uint32_t i = 0; i < count; i++)
+        if (kind == OBJECT_COLUMN || strcmp(grants[i].role, owner) != 0)
+            items[item_count++] = acl_item(arena, owner, grants[i]);
     struct datum acl;
-    return failed(array_make(arena, TYPE_ACLITEM, items, count, &acl)) ? DATUM_NULL : acl;
+    return failed(array_make(arena, TYPE_ACLITEM, items, item_count, &acl)) ? DATUM_NULL : acl;
 }
 
 static struct datum numbers(struct arena *arena, type_oid element, const int64_t *values, uint32_t count)
@@ -237,7 +273,12 @@ struct status pg_constraint_definition(struct task *task, struct session *sessio
         buffer_append_string(out, "FOREIGN KEY (");
         column_list(out, table, constraint->columns, constraint->column_count);
         buffer_append_string(out, ") REFERENCES ");
-        deparse_identifier(out, referenced->name);
+        const struct schema_desc *schema;
+        bool visible;
+        TRY(pg_relation_visible(
+            task, session, &(struct pg_relation){.table = referenced}, &visible));
+        TRY(catalog_schema_by_id(task, session, referenced->schema_id, &schema));
+        pg_print_name(out, visible ? NULL : schema->name, referenced->name);
         buffer_append_u8(out, '(');
         column_list(out, referenced, constraint->referenced_columns, constraint->column_count);
         buffer_append_u8(out, ')');
@@ -278,7 +319,7 @@ static struct status namespace_rows(
         st = pg_role_oid(task, session, schema->owner, &owner);
         if (failed(st)) break;
         struct datum row[] = {datum_int(pg_oid(schema->id)), datum_text(schema->name), datum_int(owner),
-            pg_acl(&rows.arena, schema->owner, schema->grants, schema->grant_count)};
+            pg_acl(&rows.arena, OBJECT_SCHEMA, schema->owner, schema->grants, schema->grant_count)};
         st = virtual_table_row(sink, row);
     }
     pg_rows_close(&rows);
@@ -368,7 +409,8 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
         .is_empty = table->materialized && !table->populated,
         .has_triggers = foreign_keys,
         .rows = table->row_estimate == 0 ? -1 : (double)table->row_estimate,
-        .acl = pg_acl(&rows->arena, table->owner, table->grants, table->grant_count)};
+        .acl = pg_acl(&rows->arena,
+            table->kind == RELATION_SEQUENCE ? OBJECT_SEQUENCE : OBJECT_TABLE, table->owner, table->grants, table->grant_count)};
     TRY(class_row(rows->sink, &class));
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
@@ -912,4 +954,5 @@ void pg_catalog_register(void)
     pg_functions_definition_register();
     pg_functions_privilege_register();
     pg_functions_size_register();
+    pg_functions_rows_register();
 }

@@ -19,6 +19,9 @@
 #define PG_NAMESPACE_INFORMATION 13000u
 #define PG_NAMESPACE_INTERNAL 13001u
 #define PG_CLASS_OID 1259u
+#define PG_NAMESPACE_OID 2615u
+#define PG_EXTENSION_OID 3079u
+#define PG_EXTENSION_INTERNAL 13002u // What crdb_internal belongs to, so that tools know it as no user's.
 #define PG_ADMIN_OID 2u // The role that owns what the system made: sql/bootstrap.c.
 #define PG_TABLESPACE_DEFAULT 1663
 #define PG_TABLESPACE_GLOBAL 1664
@@ -85,8 +88,9 @@ const char *pg_schema_name(const struct pg_rows *rows, uint32_t schema_id);
 // Number of a column as in pg_attribute: from 1; 0 when there is none.
 int64_t pg_attnum(const struct table_desc *table, uint32_t column_id);
 CHECKED struct status pg_role_oid(struct task *task, struct session *session, const char *name, uint32_t *oid);
-// {owner=privileges/grantor,...}: relacl and its kin; NULL when nothing was granted.
-struct datum pg_acl(struct arena *arena, const char *owner, const struct privilege_grant *grants, uint32_t count);
+// {owner=privileges/owner,role=privileges/owner,...}: relacl and its kin; NULL when nothing was granted.
+struct datum pg_acl(struct arena *arena, enum object_kind kind, const char *owner,
+    const struct privilege_grant *grants, uint32_t count);
 
 // "CREATE INDEX i ON s.t USING btree (a, b)"; "PRIMARY KEY (a)"; "FOREIGN KEY (a) REFERENCES t(b)"...
 // `schema` NULL: without it.
@@ -235,3 +239,4 @@ void pg_functions_register(void);
 void pg_functions_definition_register(void);
 void pg_functions_privilege_register(void);
 void pg_functions_size_register(void);
+void pg_functions_rows_register(void);

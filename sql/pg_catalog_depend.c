@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// pg_depend and pg_rewrite: what depends on what, as DROP goes by it and pg_dump orders by it. A view depends through
+// pg_depend, pg_rewrite and pg_extension: what depends on what, as DROP goes by it and pg_dump orders by it. A view depends through
 // its rule "_RETURN", as in PostgreSQL.
 #include <string.h>
 
+#include "sql/function.h"
 #include "sql/pg_catalog.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -13,8 +14,8 @@
 
 #define PG_ATTRDEF_OID 2604u
 #define PG_CONSTRAINT_OID 2606u
+#define PG_PROC_OID 1255u
 #define PG_REWRITE_OID 2618u
-#define PG_NAMESPACE_OID 2615u
 
 struct object {
     uint32_t class, oid;
@@ -142,9 +143,44 @@ out:
     return st;
 }
 
+// Everything of crdb_internal belongs to the extension of that name.
+static struct status extension_depends(struct pg_rows *rows)
+{
+    struct status st;
+    const struct object extension = {PG_EXTENSION_OID, PG_EXTENSION_INTERNAL, 0};
+    const struct table_desc *table;
+    TRY(depends(rows, (struct object){PG_NAMESPACE_OID, PG_NAMESPACE_INTERNAL, 0}, extension, 'e'));
+    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+        if (table->schema_id == CATALOG_CRDB_INTERNAL_ID)
+            TRY(depends(rows, relation(pg_relation_oid(table), 0), extension, 'e'));
+    const struct function *function;
+    for (uint32_t i = 0; (function = function_at(i)) != NULL; i++)
+        if (function->schema != NULL && strcmp(function->schema, "crdb_internal") == 0)
+            TRY(depends(rows, (struct object){PG_PROC_OID, function->oid, 0}, extension, 'e'));
+out:
+    return st;
+}
+
 ROWS(depend_rows)
 {
-    return pg_each_table(task, session, sink, table_depends);
+    struct pg_rows rows = {.sink = sink};
+    struct status st = extension_depends(&rows);
+    return failed(st) ? st : pg_each_table(task, session, sink, table_depends);
+}
+
+ROWS(extension_rows)
+{
+    struct pg_row row;
+    (void)task;
+    (void)session;
+    pg_row_begin(&row, sink);
+    pg_put_int(&row, "oid", PG_EXTENSION_INTERNAL);
+    pg_put_text(&row, "extname", "crdb_internal");
+    pg_put_int(&row, "extowner", PG_ADMIN_OID);
+    pg_put_int(&row, "extnamespace", PG_NAMESPACE_INTERNAL);
+    pg_put_bool(&row, "extrelocatable", false);
+    pg_put_text(&row, "extversion", "1.0");
+    return pg_row_send(&row);
 }
 
 static struct status rewrite_row(struct pg_rows *rows, const struct table_desc *table)
@@ -177,6 +213,10 @@ static const struct pg_table tables[] = {
         "oid oid, rulename name, ev_class oid, ev_type char, ev_enabled char, "
         "is_instead bool, ev_qual pg_node_tree, ev_action pg_node_tree",
         rewrite_rows},
+    {"pg_extension",
+        "oid oid, extname name, extowner oid, extnamespace oid, extrelocatable bool, "
+        "extversion text, extconfig oid[], extcondition text[]",
+        extension_rows},
 };
 
 void pg_catalog_depend_register(void)

@@ -32,10 +32,6 @@ static const struct pg_table tables[] = {
         "oid oid, evtname name, evtevent name, evtowner oid, evtfoid oid, "
         "evtenabled char, evttags text[]",
         NULL},
-    {"pg_extension",
-        "oid oid, extname name, extowner oid, extnamespace oid, extrelocatable bool, "
-        "extversion text, extconfig oid[], extcondition text[]",
-        NULL},
     {"pg_file_settings",
         "sourcefile text, sourceline int4, seqno int4, name text, setting text, "
         "applied bool, error text",

@@ -46,7 +46,8 @@ ROWS(database_rows)
         pg_put_int(&row, "dattablespace", PG_TABLESPACE_DEFAULT);
         pg_put_text(&row, "datcollate", "C.UTF-8");
         pg_put_text(&row, "datctype", "C.UTF-8");
-        pg_put(&row, "datacl", pg_acl(&arena, database->owner, database->grants, database->grant_count));
+        pg_put(&row, "datacl",
+            pg_acl(&arena, OBJECT_DATABASE, database->owner, database->grants, database->grant_count));
         TRY(pg_row_send(&row));
     }
 out:

@@ -5,6 +5,7 @@
 
 #include "core/text.h"
 #include "sql/deparse.h"
+#include "sql/catalog_text.h"
 #include "sql/function_table.h"
 #include "sql/pg_catalog.h"
 #include "sql/role.h"
@@ -143,8 +144,14 @@ static struct status give_view(
     struct function_call *call, const struct pg_relation *relation, struct datum *result)
 {
     *result = DATUM_NULL;
-    if (relation->table == NULL || (relation->table->kind != RELATION_VIEW && !relation->table->materialized)) return STATUS_OK;
-    *result = datum_text(arena_printf(call->arena, " %s;", relation->table->view_sql));
+    if (relation->table == NULL ||
+        (relation->table->kind != RELATION_VIEW && !relation->table->materialized))
+        return STATUS_OK;
+    const char *text;
+    struct status st =
+        catalog_view_text(call->task, call->session, call->arena, relation->table, &text);
+    if (failed(st)) return st;
+    *result = datum_text(arena_printf(call->arena, " %s;", text));
     return arena_check(call->arena);
 }
 
@@ -284,6 +291,11 @@ struct status pg_comment(struct task *task, struct session *session, struct aren
     struct bytes key = catalog_comment_key(arena, session->tenant, class, object_id, sub_id);
     struct status st = kv_get(task, session->txn, NULL, key, arena, &value);
     if (!failed(st) && value.data != NULL) *text = arena_string(arena, value);
+    if (failed(st) || *text != NULL || class != COMMENT_ON_SCHEMA) return st;
+    // PostgreSQL's databases come with this one: pg_dump misses it where it is not.
+    const struct schema_desc *schema;
+    st = catalog_schema_by_id(task, session, object_id, &schema);
+    if (!failed(st) && strcmp(schema->name, "public") == 0) *text = "standard public schema";
     return st;
 }
 

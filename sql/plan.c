@@ -283,6 +283,11 @@ const struct result_column *plan_columns(const struct plan *plan, uint32_t *coun
     return plan->columns;
 }
 
+bool plan_writes(const struct plan *plan)
+{
+    return plan->binder->writes;
+}
+
 bool plan_is_read_only(const struct plan *plan)
 {
     return plan->read_only;

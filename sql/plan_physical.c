@@ -442,8 +442,10 @@ static struct status plan_project_set(
             scalar_collect_vars(rel->function.calls[i].args[a], &below);
     TRY(plan_node(planner, rel->left, &below, NULL, &node->left, NULL));
     const struct layout *input = &node->left->layout;
-    var_id *vars = ARENA_ARRAY(
-        planner->arena, var_id, input->count + rel->function.call_count);
+    uint32_t given = 0;
+    for (uint32_t i = 0; i < rel->function.call_count; i++)
+        given += rel->function.calls[i].var_count;
+    var_id *vars = ARENA_ARRAY(planner->arena, var_id, input->count + given);
     node->function.pass = ARENA_ARRAY(planner->arena, uint32_t, input->count);
     uint32_t count = 0;
     for (uint32_t i = 0; i < input->count; i++) {
@@ -452,7 +454,8 @@ static struct status plan_project_set(
         vars[count++] = input->vars[i];
     }
     for (uint32_t i = 0; i < rel->function.call_count; i++)
-        vars[count++] = rel->function.calls[i].vars[0];
+        for (uint32_t v = 0; v < rel->function.calls[i].var_count; v++)
+            vars[count++] = rel->function.calls[i].vars[v];
     plan_layout_vars(planner, node, vars, count);
     node->rows = node->left->rows * 10;
     node->cost = node->left->cost + node->rows;

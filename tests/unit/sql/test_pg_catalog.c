@@ -133,7 +133,7 @@ SQL_TEST(pg_catalog, comments_are_found_by_object, 1)
         "of t|of t|of b|NULL|of i|NULL");
     GIVES("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'defaultdb'",
         "of d");
-    GIVES("SELECT objoid::regclass, objsubid, description FROM pg_description ORDER BY 3",
+    GIVES("SELECT objoid::regclass, objsubid, description FROM pg_description WHERE classoid = 1259 ORDER BY 3",
         "t|2|of b\ni|0|of i\nt|0|of t");
 out:
     return st;
@@ -190,10 +190,11 @@ SQL_TEST(pg_catalog, privileges_can_be_asked_for, 1)
     REFUSED("SELECT has_column_privilege('alice', 't', 'nope', 'SELECT')", "42703");
     REFUSED("SELECT has_sequence_privilege('alice', 't', 'USAGE')", "42809");
     GIVES("SELECT relacl FROM pg_class WHERE oid = 't'::regclass",
-        "{readers=r/root,alice=w*/root}");
+        "{root=arwdDxt/root,readers=r/root,alice=w*/root}");
     GIVES("SELECT r.rolname, a.privilege_type, a.is_grantable FROM pg_class c, aclexplode(c.relacl) a "
-          "JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = 't'::regclass ORDER BY 1",
-        "alice|UPDATE|t\nreaders|SELECT|f");
+          "JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = 't'::regclass ORDER BY 1, 2",
+        "alice|UPDATE|t\nreaders|SELECT|f\nroot|DELETE|f\nroot|INSERT|f\nroot|REFERENCES|f\n"
+        "root|SELECT|f\nroot|TRIGGER|f\nroot|TRUNCATE|f\nroot|UPDATE|f");
     GIVES("SELECT acldefault('r', 1), acldefault('d', 2)",
         "{root=arwdDxt/root}|{=Tc/admin,admin=CTc/admin}");
     REFUSED("SELECT acldefault('?', 1)", "22023");
