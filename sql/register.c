@@ -2,6 +2,7 @@
 #include "sql/register.h"
 
 #include "core/shard.h"
+#include "sql/activity.h"
 #include "sql/announce.h"
 #include "sql/catalog.h"
 #include "sql/cursor.h"
@@ -35,6 +36,7 @@ void sql_register(void)
     jobs_announcements_register();
     catalog_types_register();
     named_lock_register();
+    activity_register();
 }
 
 static struct status start_shard(struct task *task, void *arg)

@@ -75,15 +75,15 @@ class Node(Server):
         self.launch()
         self.await_serving()
 
-    def dsn(self, database="defaultdb", options=None):
-        dsn = "host=127.0.0.1 port=%d user=root dbname=%s" % (self.port, database)
+    def dsn(self, database="defaultdb", options=None, user="root"):
+        dsn = "host=127.0.0.1 port=%d user=%s dbname=%s" % (self.port, user, database)
         if options:
             dsn += " options='%s'" % options
         return dsn + (" sslmode=disable" if not self.nodes.certs else
                       " sslmode=require sslcert={0}/client.root.crt sslkey={0}/client.root.key".format(self.nodes.certs))
 
-    def connect(self, database="defaultdb", options=None):
-        return Session(self.dsn(database, options))
+    def connect(self, database="defaultdb", options=None, user="root"):
+        return Session(self.dsn(database, options, user))
 
     def ended(self):
         """Its exit code once it ends by itself."""
