@@ -31,7 +31,7 @@ struct kv_options {
     uint32_t replicas;
 };
 // One, as long as simulation of clusters with several copies still finds faults in how they come to be.
-#define KV_REPLICAS_DEFAULT 1u
+#define KV_REPLICAS_DEFAULT 3u
 
 // Opens or creates the store in options->dir, replays the shards' logs and serves. A store made
 // with another shard count is taken over. Runs on shard 0, once per node.

@@ -281,6 +281,11 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
     if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
 
     st = commits_send(task, &multi, LEADER_PREPARE);
+    // Without a record that says otherwise it is dropped, whatever of it was prepared.
+    if (status_is(st, E_AMBIGUOUS_RESULT)) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: a slice lost its leader during the commit");
+    }
     for (uint32_t i = 0; i < multi.writer_count; i++) {
         multi.ts = hlc_max(multi.ts, multi.commits[i].commit_ts);
     }

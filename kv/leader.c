@@ -553,26 +553,36 @@ out:
 static struct status commit_run(
     struct task *task, struct slice *slice, struct leader_commit *commit);
 
-static struct status commit_relayed(
+static struct status commit_guarded(struct task *task, struct slice *slice,
+    struct leader_commit *commit,
+    struct status (*run)(struct task *task, struct slice *slice, struct leader_commit *commit))
+{
+    struct client *client = client_of(task);
+    struct leader_guard guard = {.txn = commit->call.owner.txn};
+    wait_queue_init(&guard.ended);
+    list_append(&client->commits, &guard.link);
+    struct status st = run(task, slice, commit);
+    list_remove(&guard.link);
+    wait_queue_wake_all(&guard.ended, STATUS_OK);
+    return st;
+}
+
+static struct status commit_again(
     struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
     struct client *client = client_of(task);
+    const uint64_t txn = commit->call.owner.txn;
     bool done;
     TRY(fate_look(task, slice, commit, &done));
     if (done) {
-        lock_release_all(slice->locks, commit->call.owner.txn);
+        lock_release_all(slice->locks, txn);
         return clock_pass(task, commit->commit_ts);
     }
-    struct leader_guard guard = {.txn = commit->call.owner.txn};
-    wait_queue_init(&guard.ended);
-    list_append(&client->commits, &guard.link);
-    st = commit_run(task, slice, commit);
-    list_remove(&guard.link);
-    wait_queue_wake_all(&guard.ended, STATUS_OK);
+    st = commit_guarded(task, slice, commit, commit_run);
     // Its client goes by this answer: a first request that is late must not commit after all.
     bool refused = failed(st) && !status_is(st, E_AMBIGUOUS_RESULT) && commit->call.again;
-    if (refused) client->refused[client->refused_count++ % CLIENT_REFUSED_MAX] = guard.txn;
+    if (refused) client->refused[client->refused_count++ % CLIENT_REFUSED_MAX] = txn;
 out:
     return st;
 }
@@ -583,8 +593,9 @@ struct status leader_commit(struct task *task, void *arg)
     struct slice *slice;
     struct status st = leader_slice(task, &commit->call, &slice);
     if (failed(st)) return st;
-    return LIKELY(!commit->call.relayed) ? commit_run(task, slice, commit)
-                                         : commit_relayed(task, slice, commit);
+    // Whose first request went to another node finds itself beside the leader at the second.
+    bool once = !commit->call.relayed && !commit->call.again;
+    return LIKELY(once) ? commit_run(task, slice, commit) : commit_again(task, slice, commit);
 }
 
 static struct status commit_run(
@@ -613,18 +624,41 @@ out:
     return st;
 }
 
-struct status leader_prepare(struct task *task, void *arg)
+static struct status prepare_run(
+    struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    struct leader_commit *commit = arg;
-    struct slice *slice;
-    TRY(leader_slice(task, &commit->call, &slice));
     TRY(commit_begin(task, slice, commit, true));
     commit->mark = validator_mark(slice->validator);
     commit->epoch = slice->epoch;
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
+out:
+    return st;
+}
+
+struct status leader_prepare(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_commit *commit = arg;
+    const uint64_t txn = commit->call.owner.txn;
+    struct slice *slice;
+    TRY(leader_slice(task, &commit->call, &slice));
+    if (LIKELY(!commit->call.relayed && !commit->call.again)) {
+        return prepare_run(task, slice, commit);
+    }
+    struct leader_guard *guard;
+    while ((guard = guard_find(client_of(task), txn)) != NULL) TRY(task_wait(task, &guard->ended));
+    TRY(leader_slice(task, &commit->call, &slice));
+    const struct pending *prepared = slice_prepared_find(slice, txn);
+    if (prepared == NULL) return commit_guarded(task, slice, commit, prepare_run);
+    // By the first request, validated up to that moment, which no validator's mark tells of any more: what was
+    // read here counts as changed.
+    commit->commit_ts = prepared->ts;
+    commit->epoch = 0;
+    TRY(serves_writes(task, slice, commit));
+    TRY(lock_writes(task, slice, commit));
 out:
     return st;
 }
