@@ -113,20 +113,14 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
         task, slice->locks, &request, key, skipped, suspended, &call->lock_wait_ns);
 }
 
-// A node's own shards have one clock, and this replica's commits are below it; what former leaders
-// committed is uncertain to transactions that began before this one led.
-static struct hlc_timestamp uncertain_of(const struct slice *slice, const struct leader_call *call)
-{
-    bool certain = !call->relayed && hlc_less_equal(slice->led_from, call->read_ts);
-    return certain ? HLC_ZERO : call->uncertain;
-}
-
-static struct slice_reader reader_of(const struct slice *slice, struct leader_call *call)
+// A node's own shards have one clock: what was acknowledged here is below any later snapshot.
+static struct slice_reader reader_of(struct leader_call *call)
 {
     return (struct slice_reader){
         .tenant = call->tenant,
         .ts = call->read_ts,
-        .uncertain = uncertain_of(slice, call),
+        .uncertain = call->uncertain,
+        .certain = call->relayed ? call->certain : HLC_ZERO,
         .moved_to = &call->moved_to,
         .follower = call->follower,
     };
@@ -168,7 +162,7 @@ struct status leader_get(struct task *task, void *arg)
     for (uint32_t i = 0; i < get->count; i++) {
         TRY(serves_key(slice, get->call.tenant, get->keys[i]));
     }
-    const struct slice_reader reader = reader_of(slice, &get->call);
+    const struct slice_reader reader = reader_of(&get->call);
     for (uint32_t i = 0; i < get->count; i++) {
         if (get->read.lock != KV_LOCK_NONE) {
             TRY(get_locked(task, slice, get, i));
@@ -203,7 +197,7 @@ out:
 static struct status scan_once(
     struct task *task, struct slice *slice, struct leader_scan *scan)
 {
-    const struct slice_reader reader = reader_of(slice, &scan->call);
+    const struct slice_reader reader = reader_of(&scan->call);
     struct slice_scan reading = {
         .span = scan->span, .reverse = scan->reverse, .rows_max = scan->rows_max};
     struct status st =

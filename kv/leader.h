@@ -75,6 +75,7 @@ struct leader_call {
     // Versions in (read_ts, uncertain] may be of commits that were acknowledged before the
     // transaction began. Zero: there are no such.
     struct hlc_timestamp uncertain;
+    struct hlc_timestamp certain;  // Of those, not above this: the leader's node's clock has said so.
     struct leader_seen *seen;      // The transaction's; NULL: none.
     struct lock_owner_id owner;
     uint64_t lock_deadline_ns;     // Monotonic; 0: none.

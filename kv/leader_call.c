@@ -118,7 +118,7 @@ static void call_begin(struct leader_trip *trip, bool own_arena)
 // --- the other node's clock ----------------------------------------------------------------------
 
 // Nothing above what its clock said at the first request is uncertain.
-static struct hlc_timestamp uncertain_at(const struct leader_call *call, uint32_t node)
+static struct hlc_timestamp certain_at(const struct leader_call *call, uint32_t node)
 {
     const struct leader_seen *seen = call->seen;
     for (uint32_t i = 0; seen != NULL && i < seen->count; i++) {
@@ -141,13 +141,11 @@ static void clock_note(struct leader_call *call, uint32_t node)
 static void trip_encode(struct task *task, struct leader_trip *trip)
 {
     struct leader_call *call = trip->call;
-    struct hlc_timestamp uncertain = call->uncertain;
     buffer_init(&trip->ask, &call->reply);
     buffer_init(&trip->answer, &call->reply);
-    call->uncertain = uncertain_at(call, trip->target.node);
+    call->certain = certain_at(call, trip->target.node);
     call->clock = HLC_ZERO;
     leader_wire_ask(&trip->ask, trip->kind, call, task_now_ns(task));
-    call->uncertain = uncertain;
 }
 
 // Another node that stops (or has not started yet) is like one that is gone.

@@ -351,6 +351,7 @@ struct status recovery_serve(struct task *task, struct kv_shard *kv)
         if (!kv->slices[i]->leased && raft_log_leads(&kv->slices[i]->log))
             TRY(slice_await(task, kv->slices[i]));
     }
+    kv->serving = true;
 out:
     return st;
 }

@@ -139,8 +139,8 @@ static struct status create_here(struct task *task, void *arg)
     struct kv_shard *kv = kv_here(task, &st);
     if (kv == NULL) return st;
     if (kv_slice_find(kv, creation->slice) != NULL) return STATUS_OK;
-    // Asked while the shard's log is still being read.
-    if (kv->log == NULL) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
+    // Asked while the shard's log is still being read, or its replicas are being started one by one.
+    if (!kv->serving) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
     if (kv->changing) return status_make(E_NOT_IN_PREREQUISITE_STATE, "a replica is being made");
     kv->changing = true;
     struct recovery_replica line = {.slice = creation->slice, .generation = UINT64_MAX};
@@ -228,6 +228,7 @@ static struct status destroy_here(struct task *task, void *arg)
     bool member = raft_config_find(raft_log_config(&slice->log), kv->node->node_id) != NULL;
     if (member && !slice->log.raft.removed && !destruction->forced)
         return status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica is a member of its slice");
+    if (!kv->serving) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
     if (kv->changing) return status_make(E_NOT_IN_PREREQUISITE_STATE, "a replica is being made");
     kv->changing = true;
     st = destroy_slice(task, kv, slice);

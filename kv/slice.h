@@ -118,7 +118,9 @@ struct slice {
     bool transferring; // Or to hand the leadership over.
     uint32_t modules_leading;
     uint64_t epoch; // Grows whenever the slice begins to serve.
-    struct hlc_timestamp led_from; // Everything that former leaders committed is at or below it.
+    // Versions up to it may have timestamps ahead of this node's clock, and be known all the same: former leaders'
+    // commits, those of several slices (another node may have chosen the timestamp), those made ahead of the clock.
+    struct hlc_timestamp early;
     uint64_t turn;  // Grows whenever raft says that it leads, or that it does not.
     struct wait_queue role_waiters; // Woken by every change of the role, and when all is applied.
     struct hlc_timestamp closed;    // Told by the leader, and everything up to it is applied.
@@ -208,6 +210,9 @@ struct slice_reader {
     // Above ts: a version in (ts, uncertain] may be of a commit that was acknowledged before the reader began, on a
     // node with another clock. It is told as K_MOVED, its timestamp in `*moved_to` (which then must be set).
     struct hlc_timestamp uncertain;
+    // No commit of this replica above it was acknowledged, or seen by anybody, before the reader began; but for those
+    // up to slice->early.
+    struct hlc_timestamp certain;
     struct hlc_timestamp *moved_to;
     bool follower; // Any replica may serve it: K_NOT_LEADER when `ts` is not behind its closed time.
     bool

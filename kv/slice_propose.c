@@ -242,6 +242,7 @@ static void pending_prepare(struct slice_proposal *proposal, struct arena *arena
             prepared = slice_prepared_find(proposal->slice, op.txn);
             if (prepared != NULL) proposal->item_count += prepared->key_count;
             proposal->slice->last_commit = hlc_max(proposal->slice->last_commit, op.ts);
+            proposal->slice->early = hlc_max(proposal->slice->early, op.ts);
             hlc_update(&proposal->slice->shard->hlc, op.ts);
         }
         if (op.kind != ENTRY_WRITES && op.kind != ENTRY_PREPARE) continue;
