@@ -511,7 +511,9 @@ out:
     if (failed(cluster_failure(task->shard->node))) st = cluster_failure(task->shard->node);
     // Told to end before it served: that is what it does.
     if (stop_signals != 0 && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
-    if (failed(st)) log_error(0, "the server ends: %s", st.message);
+    const struct status_report *report = failed(st) ? status_report_of(st) : NULL;
+    bool hint = report != NULL && report->hint != NULL;
+    if (failed(st)) log_error(0, "the server ends: %s%s%s", st.message, hint ? " " : "", hint ? report->hint : "");
     node_stop(task->shard->node);
     return st;
 }

@@ -5,7 +5,7 @@ import unittest
 import psycopg2
 
 from cluster import wait_until
-from nodes import Nodes
+from nodes import Bank, Nodes
 
 
 class Figures(unittest.TestCase):
@@ -104,6 +104,64 @@ class Zones(unittest.TestCase):
             nodes[3].kill()
             wait_until(lambda: settled({ids[1], ids[2], ids[4]}), "the dead node to be replaced")
             self.assertEqual(session.rows("SELECT a FROM t"), [(1,)])
+
+
+class Past(unittest.TestCase):
+    def test_any_replica_reads_the_past(self):
+        """What is closed is read where the session is, also when nobody leads any more."""
+        with Nodes(3, shards=1) as nodes, nodes[3].connect() as session:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                admin.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3, "
+                          "lease_preferences = '[[+zone=z1]]'")
+                wait_until(lambda: all(len(where) == 3 and leader == nodes[1].id for where, leader in copies(admin)),
+                           "three copies of each range, led by the first node")
+            session.run("CREATE TABLE t (a int PRIMARY KEY)")
+            session.run("INSERT INTO t VALUES (1)")
+            then = session.value("SELECT cluster_logical_timestamp()")
+            session.run("INSERT INTO t VALUES (2)")
+            past = "SELECT a FROM t AS OF SYSTEM TIME %s"
+            for when in ("follower_read_timestamp()", "with_max_staleness('10s')", "with_max_staleness('1ms')",
+                         "with_min_timestamp(now() - '1s'::interval)"):
+                wait_until(lambda: session.rows(past % when) == [(1,), (2,)], "a read %s to see both" % when)
+            self.assertLess(session.value("SELECT abs(extract(epoch FROM now() - follower_read_timestamp()) - 4.2)"), 1)
+            with self.assertRaises(psycopg2.Error) as raised:
+                session.run(past % "with_max_staleness('-1s')")
+            self.assertEqual(raised.exception.pgcode, "22023")
+            self.assertEqual(session.rows(past % then), [(1,)])
+            nodes[1].kill()
+            nodes[2].kill()
+            self.assertEqual(session.rows(past % then), [(1,)])
+
+
+class Leaving(unittest.TestCase):
+    def test_decommission_under_load(self):
+        with Nodes(4, shards=1) as nodes:
+            ids = {index: node.id for index, node in nodes.all.items()}
+            with nodes[1].connect(options="-ccluster=system") as session:
+                session.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3")
+                wait_until(lambda: all(len(where) == 3 for where, _ in copies(session)), "three copies of each range")
+                bank = Bank(nodes, through=2)
+                # Taken back before it is through.
+                out = nodes.command("node", "decommission", str(ids[4]), "--wait=none", "--format", "csv")
+                self.assertIn("decommissioning", out)
+                out = nodes.command("node", "recommission", str(ids[4]), "--format", "csv")
+                self.assertIn("active", out)
+                self.assertIn("does not exist", nodes.command("node", "decommission", "77", check=False))
+                run = bank.run(seconds=12)
+                out = nodes.command("node", "decommission", str(ids[4]), node=3)
+                self.assertIn("No more data reported", out)
+                self.assertIn("decommissioned", out)
+                wait_until(lambda: all(ids[4] not in where for where, _ in copies(session)), "no copy on the node that left")
+                self.assertEqual({row["membership"] for row in nodes.status() if int(row["id"]) == ids[4]} - {"decommissioned"}, set())
+                bank.check(run)
+                # The one that left for good ends by itself, and is not taken in again.
+                self.assertNotEqual(nodes[4].ended(), 0)
+                nodes[4].launch()
+                self.assertNotEqual(nodes[4].ended(), 0)
+                self.assertIn("was decommissioned", nodes[4].output())
+                self.assertIn("empty --store", nodes[4].output())
+                self.assertNotIn(str(ids[4]), nodes.command("node", "ls", "--format", "csv").split())
+                self.assertIn("was decommissioned", nodes.command("node", "recommission", str(ids[4]), check=False))
 
 
 if __name__ == "__main__":
