@@ -41,6 +41,7 @@
     X(CREATE_SEQUENCE, sequence, "CREATE SEQUENCE") \
     X(ALTER_SEQUENCE, sequence, "ALTER SEQUENCE") \
     X(CREATE_ENUM, create_enum, "CREATE TYPE") \
+    X(CREATE_COMPOSITE, create_composite, "CREATE TYPE") \
     X(ALTER_ENUM, alter_enum, "ALTER TYPE") \
     X(CREATE_DOMAIN, create_domain, "CREATE DOMAIN") \
     X(ALTER_DOMAIN, alter_domain, "ALTER DOMAIN") \
@@ -172,6 +173,7 @@ struct statement {
         struct create_index *create_index;
         struct sequence *sequence;
         struct create_enum *create_enum;
+        struct create_composite *create_composite;
         struct alter_enum *alter_enum;
         struct create_domain *create_domain;
         struct alter_domain *alter_domain;

@@ -158,6 +158,9 @@ static struct status bind_is(
             *out = bind_logic_node(binder, SCALAR_AND, *out, is_node(binder, arg->args[i], test));
         if (*out == NULL) *out = scalar_bool(binder->arena, true);
         return st;
+    } else if (type_is_composite(arg->type.oid) || arg->type.oid == TYPE_RECORD) {
+        *out = bind_composite_is_null(binder, arg, test == IS_NULL);
+        return st;
     } else {
         TRY(bind_resolve_unknown(binder, &arg));
     }

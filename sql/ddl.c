@@ -310,6 +310,7 @@ out:
 // --- registration --------------------------------------------------------------------------------
 
 static const struct statement_handler handlers[] = {
+    {.tag = STATEMENT_CREATE_COMPOSITE, .flags = HANDLER_DDL, .execute = ddl_create_composite},
     {.tag = STATEMENT_CREATE_ENUM, .flags = HANDLER_DDL, .execute = ddl_create_enum},
     {.tag = STATEMENT_ALTER_ENUM, .flags = HANDLER_DDL, .execute = ddl_alter_enum},
     {.tag = STATEMENT_CREATE_DOMAIN, .flags = HANDLER_DDL, .execute = ddl_create_domain},

@@ -372,6 +372,7 @@ struct status ddl_rename(struct statement_context *context)
     case OBJECT_SEQUENCE: return rename_relation(context, rename, rename->object);
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_rename_type(context, rename);
+    case OBJECT_ATTRIBUTE: return ddl_rename_attribute(context, rename);
     case OBJECT_COLUMN: return rename_column(context, rename);
     case OBJECT_INDEX: return rename_index_statement(context, rename);
     case OBJECT_CONSTRAINT: return rename_constraint(context, rename);

@@ -342,7 +342,7 @@ static const struct virtual_column class_columns[] = {{"oid", TYPE_OID}, {"relna
     {"relpartbound", TYPE_PG_NODE_TREE}};
 
 struct class_row {
-    uint32_t oid, namespace, owner, access_method;
+    uint32_t oid, namespace, owner, access_method, row_type;
     const char *name;
     char kind;
     int64_t column_count, check_count;
@@ -354,7 +354,7 @@ struct class_row {
 static struct status class_row(struct virtual_table_sink *sink, const struct class_row *class)
 {
     struct datum row[] = {datum_int(class->oid), datum_text(class->name), datum_int(class->namespace),
-        datum_int(0), datum_int(0), datum_int(class->owner), datum_int(class->access_method),
+        datum_int(class->row_type), datum_int(0), datum_int(class->owner), datum_int(class->access_method),
         datum_int(class->oid), datum_int(0), datum_int(0), datum_real(class->rows), datum_int(0), datum_int(0),
         datum_bool(class->has_index), datum_bool(false),
         datum_int(class->is_temp ? 't' : 'p'), datum_int(class->kind),
@@ -401,7 +401,8 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
         .owner = owner,
         .access_method = table->kind == RELATION_TABLE ? 2 : 0,
         .name = table->name,
-        .kind = table->materialized ? 'm' : table->kind == RELATION_TABLE ? 'r' : table->kind == RELATION_VIEW ? 'v' : 'S',
+        .kind = table->materialized ? 'm' : table->kind == RELATION_TABLE ? 'r' : table->kind == RELATION_VIEW ? 'v' : table->kind == RELATION_COMPOSITE ? 'c' : 'S',
+        .row_type = table->kind == RELATION_COMPOSITE ? catalog_type_oid(table) : 0,
         .column_count = visible_columns(table),
         .check_count = checks,
         .has_index = shown_index,
@@ -447,6 +448,22 @@ out:
     return st;
 }
 
+// The same for composite types, which have rows of pg_class and pg_attribute too.
+static struct status each_composite(struct task *task, struct session *session,
+    struct virtual_table_sink *sink,
+    struct status (*row)(struct pg_rows *rows, const struct table_desc *table))
+{
+    struct status st;
+    struct pg_rows rows;
+    TRY(pg_rows_open(&rows, task, session, sink));
+    for (uint32_t i = 0; i < rows.type_count && !failed(st); i++)
+        if (rows.types[i]->kind == RELATION_COMPOSITE) st = row(&rows, rows.types[i]);
+    st = status_copy(task->arena, st);
+    pg_rows_close(&rows);
+out:
+    return st;
+}
+
 static struct status virtual_class_rows(struct virtual_table_sink *sink)
 {
     struct status st = STATUS_OK;
@@ -473,6 +490,7 @@ static struct status class_rows(
 {
     struct status st;
     TRY(virtual_class_rows(sink));
+    TRY(each_composite(task, session, sink, table_class_rows));
     st = pg_each_table(task, session, sink, table_class_rows);
 out:
     return st;
@@ -630,6 +648,7 @@ static struct status attribute_rows(
         for (uint32_t j = 0; j < table->column_count; j++)
             TRY(attribute_row(sink, pg_relation_oid(table), table->columns[j].name,
                 table->columns[j].type, (int64_t)j + 1, NULL));
+    TRY(each_composite(task, session, sink, table_attribute_rows));
     st = pg_each_table(task, session, sink, table_attribute_rows);
 out:
     return st;
