@@ -576,7 +576,7 @@ static struct status current_key(
     if (call->session == NULL) return status_make(E_INTERNAL, "no session");
     const char *name = arena_string(call->arena, datum_as_bytes(args[0]));
     const char *table = arena_string(call->arena, datum_as_bytes(args[2]));
-    return cursor_current_key(call->session, name, (uint32_t)args[1].integer, table,
+    return cursor_current_key(call->task, call->session, name, (uint32_t)args[1].integer, table,
         (uint32_t)args[3].integer, result);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/invariant.h"
 #include "sql/deparse.h"
+#include "sql/memory.h"
 #include "sql/plan.h"
 
 #define CHUNK_ROWS 256u
@@ -38,7 +39,10 @@ static void stop_running(struct task *task, struct cursor *cursor)
 static void cursor_free(struct task *task, struct cursor *cursor)
 {
     stop_running(task, cursor);
-    row_store_fini(&cursor->rows);
+    row_list_reader_fini(&cursor->reader);
+    row_list_fini(&cursor->rows);
+    if (cursor->spill.account != NULL) spill_fini(task, &cursor->spill);
+    if (cursor->memory.parent != NULL) memory_account_fini(&cursor->memory);
     arena_fini(&cursor->arena);
     free(cursor);
 }
@@ -116,12 +120,14 @@ static struct status keep_row(
     struct task *task, struct result_sink *sink, const struct datum *values)
 {
     struct cursor *cursor = container_of(sink, struct keep_sink, sink)->cursor;
-    struct datum *row = row_store_new(&cursor->rows);
-    (void)task;
+    struct row_list *rows = &cursor->rows;
+    struct session *session = cursor->session;
     sink->rows_sent++;
-    for (uint32_t c = 0; c < cursor->rows.width; c++)
-        row_store_set(&cursor->rows, row, c, values[c]);
-    return arena_check(&cursor->rows.arena);
+    struct status st = row_list_add_row(task, rows, values);
+    if (failed(st) || (rows->count & 63u) != 0) return st;
+    uint64_t more = rows->store.count * 2 * sizeof(struct datum *);
+    if (!rows->spilled && memory_spills(session, &cursor->memory, more)) row_list_spill(rows);
+    return arena_check(&rows->store.arena);
 }
 
 static uint64_t rows_known(const struct cursor *cursor)
@@ -156,11 +162,11 @@ static struct status fetch_more(struct task *task, struct session *session, stru
     struct status st = STATUS_OK;
     *got = 0;
     if (cursor->ended) return st;
-    uint64_t used = cursor->rows.count * cursor->rows.width * sizeof(struct datum);
+    uint64_t used = cursor->rows.count * cursor->rows.store.width * sizeof(struct datum);
     if (!cursor->scroll && used > CURSOR_KEPT_BYTES) cursor->forward_only = true;
     if (!keeps_rows(cursor)) {
         cursor->dropped += cursor->rows.count;
-        row_store_reset(&cursor->rows);
+        row_list_reset(&cursor->rows);
     }
     uint64_t before = cursor->rows.count;
     TRY(run_more(task, session, cursor, rows < CHUNK_ROWS ? rows : CHUNK_ROWS));
@@ -349,7 +355,12 @@ static struct status open_query(struct statement_context *context, struct cursor
         cursor->types[i] = prepared->columns[i].type.oid;
     }
     cursor->columns = columns;
-    row_store_init(&cursor->rows, &session->account, cursor->types, prepared->column_count);
+    cursor->session = session;
+    memory_account_init(&cursor->memory, &session->account, "cursor", 0);
+    spill_init(&cursor->spill, session->shard, &cursor->memory);
+    row_list_init(&cursor->rows, &cursor->memory, cursor->types, prepared->column_count,
+        &cursor->spill, NULL);
+    row_list_reader_init(&cursor->reader, &cursor->rows, &cursor->memory);
     struct datum *params =
         ARENA_ARRAY(&cursor->arena, struct datum, context->param_count + 1);
     for (uint32_t i = 0; i < context->param_count; i++)
@@ -407,12 +418,14 @@ struct move {
 
 static struct status give(struct move *move)
 {
-    const struct cursor *cursor = move->cursor;
+    struct cursor *cursor = move->cursor;
     struct result_sink *sink = move->context->sink;
+    struct datum *row;
     move->count++;
     if (!move->sends) return STATUS_OK;
-    return sink->row(
-        move->context->task, sink, cursor->rows.rows[cursor->at - 1 - cursor->dropped]);
+    struct status st = row_list_get(
+        move->context->task, &cursor->reader, cursor->at - 1 - cursor->dropped, &row);
+    return failed(st) ? st : sink->row(move->context->task, sink, row);
 }
 
 static struct status cannot_go_back(void)
@@ -589,10 +602,11 @@ out:
 
 // --- WHERE CURRENT OF --------------------------------------------------------------------------------
 
-struct status cursor_current_key(struct session *session, const char *name, uint32_t table_id,
-    const char *table_name, uint32_t key, struct datum *value)
+struct status cursor_current_key(struct task *task, struct session *session, const char *name,
+    uint32_t table_id, const char *table_name, uint32_t key, struct datum *value)
 {
-    const struct cursor *cursor = cursor_find(session, name);
+    struct cursor *cursor = cursor_find(session, name);
+    struct datum *row;
     if (cursor == NULL)
         return status_format(&session->statement_arena, E_INVALID_CURSOR_NAME,
             "cursor \"%s\" does not exist", name);
@@ -602,8 +616,12 @@ struct status cursor_current_key(struct session *session, const char *name, uint
     if (cursor->at <= cursor->dropped || cursor->at > rows_known(cursor))
         return status_format(&session->statement_arena, E_INVALID_CURSOR_STATE,
             "cursor \"%s\" is not positioned on a row", name);
-    *value = cursor->rows.rows[cursor->at - 1 - cursor->dropped][cursor->column_count + key];
-    return STATUS_OK;
+    struct status st =
+        row_list_get(task, &cursor->reader, cursor->at - 1 - cursor->dropped, &row);
+    if (failed(st)) return st;
+    *value = type_copy(&session->statement_arena, cursor->types[cursor->column_count + key],
+        row[cursor->column_count + key]);
+    return st;
 }
 
 static const struct statement_handler handlers[] = {
