@@ -132,6 +132,9 @@ CHECKED struct status kv_export_next(struct task *task, struct kv_export *export
 // Not for a tenant that serves SQL: the leader refuses (55000) what is at or below its closed time
 // unless the tenant is marked as ingesting.
 CHECKED struct status kv_ingest_begin(struct task *task, uint64_t tenant);
+// Slices that came after the beginning take part, too; where it has ended it does not begin again.
+CHECKED struct status kv_ingest_join(struct task *task, uint64_t tenant);
+enum kv_ingest_mark { KV_INGEST_END, KV_INGEST_BEGIN, KV_INGEST_JOIN };
 CHECKED struct status kv_ingest_end(struct task *task, uint64_t tenant);
 CHECKED struct status kv_ingest(
     struct task *task, uint64_t tenant, const struct kv_version *versions, uint32_t count);

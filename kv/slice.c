@@ -52,7 +52,8 @@ static struct status tenant_decode(struct bytes value, struct slice_tenant *tena
     tenant->gc_threshold = hlc_decode(value.data);
     tenant->gc_proposed = tenant->gc_threshold;
     tenant->ingest_high = hlc_decode(value.data + HLC_ENCODED_BYTES);
-    tenant->ingesting = value.data[2 * HLC_ENCODED_BYTES];
+    tenant->ingesting = value.data[2 * HLC_ENCODED_BYTES] == 1;
+    tenant->ingested = value.data[2 * HLC_ENCODED_BYTES] == 2;
     return STATUS_OK;
 }
 
@@ -75,7 +76,7 @@ struct status slice_tenant_put(struct slice *slice, const struct slice_tenant *t
     struct slice_tenant *now = slice_tenant_get(slice, tenant->id);
     hlc_encode(tenant->gc_threshold, value);
     hlc_encode(now == NULL ? HLC_ZERO : now->ingest_high, value + HLC_ENCODED_BYTES);
-    value[2 * HLC_ENCODED_BYTES] = tenant->ingesting;
+    value[2 * HLC_ENCODED_BYTES] = tenant->ingesting ? 1 : tenant->ingested ? 2 : 0;
     return store_put(slice->store, STORE_META, meta_number_key(META_TENANT, tenant->id, name),
         bytes_of(value, sizeof value));
 }

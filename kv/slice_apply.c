@@ -176,6 +176,7 @@ static struct status apply_tenant(struct slice *slice, const struct entry_op *op
         next.gc_threshold = hlc_max(next.gc_threshold, op->ts);
     } else {
         next.ingesting = op->ingesting;
+        next.ingested = !op->ingesting;
         if (!op->ingesting) {
             struct arena arena;
             arena_init(&arena, NULL);
@@ -351,7 +352,12 @@ void slice_apply_remember(struct slice *slice, struct bytes payload)
             tenant->gc_proposed = hlc_max(tenant->gc_proposed, op.ts);
             break;
         }
-        case ENTRY_TENANT: slice_tenant_make(slice, op.tenant)->ingesting = op.ingesting; break;
+        case ENTRY_TENANT: {
+            struct slice_tenant *tenant = slice_tenant_make(slice, op.tenant);
+            tenant->ingesting = op.ingesting;
+            tenant->ingested = !op.ingesting;
+            break;
+        }
         case ENTRY_REVERT:
         case ENTRY_RECORD:
         case ENTRY_RECORD_END:

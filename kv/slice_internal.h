@@ -47,7 +47,7 @@ struct slice_tenant {
     uint64_t id;
     struct hlc_timestamp gc_threshold;
     struct hlc_timestamp gc_proposed; // At least gc_threshold.
-    bool ingesting;
+    bool ingesting, ingested;         // Now; it was, and is no more.
     struct hlc_timestamp ingest_high; // Newest version received.
 };
 

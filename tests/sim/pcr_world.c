@@ -151,12 +151,14 @@ static struct status move_some(struct task *task, struct world_node *node, struc
     struct status st;
     struct sim_random random =
         sim_random_named(hash_combine(node->world->run->seed, pcr->moves++), "pcr/move");
-    uint32_t slices = kv_node_of(task->shard->node)->slice_count;
+    struct kv_slice_info *slices;
+    uint32_t slice_count;
     struct span span = {row_key(task->arena, pcr->source, pcr->spans, 0),
         row_key(task->arena, pcr->source, pcr->spans + 1, 0)};
+    TRY(kv_slices(task, task->arena, &slices, &slice_count));
     TRY(kv_split(task, span.start));
     TRY(kv_split(task, span.end));
-    TRY(kv_move_empty(task, span, 1 + sim_random_below(&random, slices)));
+    TRY(kv_move_empty(task, span, slices[sim_random_below(&random, slice_count)].id));
     sim_tell(node->world->run, node->world->sim, "span %u has moved", pcr->spans);
     if (pcr->spans < SPANS_MAX) pcr->spans++;
     sim_count(node->world->run, "spans moved", 1);
@@ -496,7 +498,8 @@ out:
     }
     struct status stopped = parts_stop(task, &parts);
     if (!failed(st)) st = stopped;
-    if (status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
+    // Another node's shutdown is no reason to end.
+    if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     return st;
 }
 
