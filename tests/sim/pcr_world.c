@@ -497,10 +497,22 @@ out:
         if (failed(task_sleep(task, MS))) task_cancel_clear(task);
     }
     struct status stopped = parts_stop(task, &parts);
+    if (failed(stopped)) node->gave_up = true;
     if (!failed(st)) st = stopped;
     // Another node's shutdown is no reason to end.
     if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     return st;
+}
+
+// Who cannot stop in order, since the others have gone, is killed as its supervisor would do.
+static void look(struct world *world)
+{
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        struct world_node *node = &world->nodes[i];
+        if (!node->gave_up) continue;
+        node->gave_up = false;
+        if (sim_node_running(node->machine) != NULL) sim_node_kill(node->machine);
+    }
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -607,7 +619,8 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
         .fibers = 256,
         .max_offset_ns = 500 * MS,
         .sim = {.bend = true},
-        .boot = boot};
+        .boot = boot,
+        .look = look};
     memset(pcr, 0, sizeof *pcr);
     pcr->spans = SPANS;
     pcr->replicas = options->replicas;
