@@ -284,7 +284,8 @@ static struct status propose_at(
         if (hlc_equal(slice->ceiling_proposed, ceiling)) slice->ceiling_proposed = before;
     }
     st = proposal_wait(task, proposal);
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -318,6 +319,7 @@ struct status slice_propose_writes(struct task *task, struct slice *slice, uint6
         entry_item_append(
             &builder, &(struct entry_item){.key = writes[i].key, .value = writes[i].value});
     struct status st = slice_propose(task, slice, entry_end(&builder));
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }

@@ -182,7 +182,8 @@ struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tena
         arena_release(task->arena, mark);
     }
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -244,7 +245,8 @@ struct status slice_revert(struct task *task, struct slice *slice, uint64_t tena
     struct slice_tenant *state = slice_tenant_get(slice, tenant);
     if (state != NULL) state->ingest_high = hlc_min(state->ingest_high, ts);
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 

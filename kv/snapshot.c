@@ -150,7 +150,8 @@ static struct status send_once(struct task *task, struct sending *sending, uint6
         st.message = "snapshot failed"; // It may lie in the arena.
         st.reported = 0;
     }
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 

@@ -144,6 +144,7 @@ static struct status execute(struct statement_context *context)
         TRY(cancel_one(context, &list, ids.ids[i]));
     snprintf(context->tag, sizeof context->tag, "CANCEL %s %u", cancel->session ? "SESSIONS" : "QUERIES", ids.count);
 out:
+    st = status_copy(context->task->arena, st);
     arena_fini(&arena);
     return st;
 }

@@ -71,6 +71,7 @@ static struct status show_sessions(struct statement_context *context)
         TRY(show_row(context, row));
     }
 out:
+    st = status_copy(context->task->arena, st);
     arena_fini(&arena);
     return st;
 }
@@ -107,6 +108,7 @@ static struct status show_queries(struct statement_context *context)
         TRY(show_row(context, row));
     }
 out:
+    st = status_copy(context->task->arena, st);
     arena_fini(&arena);
     return st;
 }
@@ -137,6 +139,7 @@ static struct status show_transactions(struct statement_context *context)
         TRY(show_row(context, row));
     }
 out:
+    st = status_copy(context->task->arena, st);
     arena_fini(&arena);
     return st;
 }

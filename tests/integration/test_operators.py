@@ -23,9 +23,9 @@ class Figures(unittest.TestCase):
 
 
 def copies(session):
-    """(replicas, lease holder) of each range, as sets of nodes."""
+    """(voters, lease holder) of each slice, whether or not it has ranges."""
     return [({int(id) for id in row[0].strip("{}").split(",") if id}, row[1]) for row in
-            session.rows("SELECT replicas, lease_holder FROM crdb_internal.ranges")]
+            session.rows("SELECT voting_replicas, lease_holder FROM crdb_internal.slices")]
 
 
 class Zones(unittest.TestCase):
