@@ -398,6 +398,7 @@ static struct status shards_stop(struct task *task, bool drop)
     struct kv_node *kv = kv_node_of(node);
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < node->shard_count; i++) {
+        task_cancel_clear(task); // Told to stop once more, it would not get there.
         struct status one = shard_call(task, i, shard_close, &drop);
         if (!failed(st)) st = one;
     }
