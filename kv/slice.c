@@ -428,7 +428,8 @@ static struct status lower_ceiling(struct slice *slice)
     struct hlc_timestamp used = hlc_max(slice->last_commit, slice->read_high);
     struct status st = store_begin(slice->store);
     if (failed(st)) return st;
-    st = slice_apply_mark(slice, slice->applied_term, slice->applied_index, used);
+    st = slice_apply_mark(
+        slice, slice->applied_term, slice->applied_index, used, &slice->config);
     if (failed(st)) {
         store_rollback(slice->store);
         return st;
@@ -443,6 +444,7 @@ void slice_drain(struct task *task, struct slice *slice)
     wait_queue_wake_all(&slice->ceiling_waiters, st);
     wait_queue_wake_all(&slice->admit_waiters, st);
     wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+    slice_turn_away(slice, st);
     // What is with the log of this node alone comes to its end; what needs others is given up.
     if (slice->started && slice->leased) raft_log_stop(&slice->log);
     while (slice->in_flight > 0 || slice->own_tasks > 0) {

@@ -156,6 +156,7 @@ struct slice {
     bool has_left;                    // In the store, of a former log (slice_left.c).
     log_position left_position;       // Up to here the log must be durable to do without it.
     bool receiving, installing;       // A snapshot: kv/snapshot.h.
+    struct task *receiver;            // Who receives it.
     uint32_t damaged_member;          // Leader: a member that lost what it had promised; 0: none.
     uint64_t load_count, load_seen, load_since_ns, load_rate; // Requests: kv_replica_look.
     uint64_t in_flight; // Proposals not applied yet.

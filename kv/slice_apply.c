@@ -53,15 +53,16 @@ out:
 static struct status apply_ingest(struct slice_apply *apply, const struct entry_op *op)
 {
     struct slice *slice = apply->slice;
-    struct slice_tenant *tenant = slice_tenant_get(slice, op->tenant);
-    bool timed = tenant != NULL && tenant->ingesting;
+    struct slice_tenant tenant;
     struct entry_items items;
     struct entry_item item;
-    struct status st = STATUS_OK;
+    // From the store, not from memory: an earlier entry of this transaction may have begun the ingestion.
+    struct status st = slice_tenant_load(slice, op->tenant, &tenant);
+    if (failed(st)) return st;
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item)) {
         TRY(mvcc_put(&slice->mvcc, item.key, item.ts, item.value, item.tombstone, true));
-        if (timed) TRY(mvcc_time_put(&slice->mvcc, op->tenant, item.ts, item.key));
+        if (tenant.ingesting) TRY(mvcc_time_put(&slice->mvcc, op->tenant, item.ts, item.key));
         TRY(apply_pause(apply, 2 * item.key.size + item.value.size + 128));
     }
 out:
@@ -258,8 +259,8 @@ out:
 // term u64 | index u64 | last commit | ceiling | index of the members' entry u64 | members
 #define MARK_BYTES (24u + 2u * HLC_ENCODED_BYTES)
 
-struct status slice_apply_mark(
-    struct slice *slice, uint64_t term, uint64_t index, struct hlc_timestamp ceiling)
+struct status slice_apply_mark(struct slice *slice, uint64_t term, uint64_t index,
+    struct hlc_timestamp ceiling, const struct raft_config *config)
 {
     uint8_t value[MARK_BYTES + RAFT_CONFIG_BYTES_MAX];
     uint8_t letter = META_APPLIED;
@@ -267,9 +268,9 @@ struct status slice_apply_mark(
     memcpy(value + 8, &index, 8);
     hlc_encode(slice->last_commit, value + 16);
     hlc_encode(ceiling, value + 16 + HLC_ENCODED_BYTES);
-    memcpy(value + 16 + 2 * HLC_ENCODED_BYTES, &slice->config.index, 8);
+    memcpy(value + 16 + 2 * HLC_ENCODED_BYTES, &config->index, 8);
     size_t size = MARK_BYTES;
-    if (slice->config.count > 0) size += raft_config_encode(&slice->config, value + MARK_BYTES);
+    if (config->count > 0) size += raft_config_encode(config, value + MARK_BYTES);
     return store_put(slice->store, STORE_META, bytes_of(&letter, 1), bytes_of(value, size));
 }
 

@@ -21,6 +21,7 @@ struct slice_entry {
     bool may_mark; // The applied mark does not come to lie within a large entry: its parts are read anew.
     struct bytes payload;   // data NULL: nothing to apply.
     uint8_t *owned;         // The payload of a large entry that came in parts.
+    struct raft_config *config; // The members that it names; malloc'ed. NULL: of another kind.
     uint64_t item_count;
     struct slice_proposal *proposal; // Whose memory this is; NULL: malloc'ed.
     struct slice_entry *next;
@@ -108,6 +109,8 @@ CHECKED struct status slice_not_leader(void);
 // slice_check but for the lease: proposing needs none.
 CHECKED struct status slice_check_role(const struct slice *slice);
 void slice_lease_update(struct slice *slice);
+// It stops: whoever waits for what others do to its keys leaves.
+void slice_turn_away(struct slice *slice, struct status st);
 // It leads no more: waiters are told, what only a leader has is dropped.
 void slice_depose(struct slice *slice);
 // Applied up to slice->applied_index: what was told as closed may have become readable.
@@ -155,8 +158,8 @@ struct slice_apply {
 };
 CHECKED struct status slice_apply_entry(struct slice_apply *apply, struct bytes payload);
 // The applied record, in the running transaction.
-CHECKED struct status slice_apply_mark(
-    struct slice *slice, uint64_t term, uint64_t index, struct hlc_timestamp ceiling);
+CHECKED struct status slice_apply_mark(struct slice *slice, uint64_t term, uint64_t index,
+    struct hlc_timestamp ceiling, const struct raft_config *config);
 // What a store's applied record says; all zero when there is none.
 struct slice_mark {
     uint64_t term, index;
