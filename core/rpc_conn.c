@@ -543,6 +543,9 @@ out:
                                  ? status_format(task->arena, st.code, "node at %s: %s", conn->address, st.message)
                                  : status_format(task->arena, st.code, "node %u at %s: %s", conn->node,
                                        conn->address, st.message);
+        // A refusal says what to do about it.
+        const struct status_report *report = status_report_of(st);
+        if (report != NULL && report->hint != NULL) told = status_hint(task->arena, told, "%s", report->hint);
         conn_open_failed(conn, told);
         return STATUS_OK;
     }

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What operators see of a cluster of several nodes, and what they do to it."""
+import os
+import shutil
+import socket
+import struct
 import unittest
 
 import psycopg2
@@ -162,6 +166,62 @@ class Leaving(unittest.TestCase):
                 self.assertIn("empty --store", nodes[4].output())
                 self.assertNotIn(str(ids[4]), nodes.command("node", "ls", "--format", "csv").split())
                 self.assertIn("was decommissioned", nodes.command("node", "recommission", str(ids[4]), check=False))
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+class Refusals(unittest.TestCase):
+    """Who does not belong to the cluster is told why, and what to do."""
+
+    def refused(self, node, *reasons):
+        node.launch()
+        self.assertNotEqual(node.ended(), 0)
+        for reason in reasons:
+            self.assertIn(reason, node.output())
+
+    def test_strangers(self):
+        with Nodes(2, shards=1) as nodes:
+            wait_until(lambda: nodes.live() == [1, 2], "both nodes to be live")
+            address = "127.0.0.1:%d" % nodes[2].port
+            self.refused(nodes.add(3, ["--advertise-addr", address]), "is that of node %d" % nodes[2].id,
+                         "--advertise-addr of its own")
+            copy = nodes.add(4)
+            shutil.copytree(nodes[2].store, copy.store, ignore=shutil.ignore_patterns("log-*", "slice-*", "LOCK", "logs"))
+            self.refused(copy, "is a copy", "empty --store")
+            self.assertEqual(nodes.live(), [1, 2])
+            with Nodes(2, shards=1) as others:
+                # The other cluster is away, and its node knows of nobody but this one.
+                others[1].kill()
+                others[2].stop()
+                stray = others[2]
+                peers = os.path.join(stray.store, "PEERS")
+                if os.path.exists(peers):
+                    os.unlink(peers)
+                others.join = nodes.join
+                self.refused(stray, "belongs to cluster", "addresses of the cluster that the store was made for")
+            self.assertEqual(nodes.live(), [1, 2])
+
+    def test_other_version(self):
+        """What a node of another release would be told."""
+        with Nodes(1, shards=1) as nodes:
+            hello = struct.pack("<I16s5IB", 99, bytes(16), 0, 0, 0, 0, 1, 0)
+            rest = struct.pack("<BBHIQQ", 1, 0, 0, 0, 0, 0) + hello  # Kind, class, method, clock, id.
+            with socket.create_connection(("127.0.0.1", nodes[1].port)) as raw:
+                raw.sendall(b"ISOPOD\1\n" + struct.pack("<II", len(rest), crc32c(rest)) + rest)
+                raw.settimeout(20)
+                answer = b""
+                while b"same release" not in answer:
+                    part = raw.recv(4096)
+                    self.assertTrue(part, answer)
+                    answer += part
+                self.assertIn(b"protocol version 99 does not go with version", answer)
 
 
 if __name__ == "__main__":
