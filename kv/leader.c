@@ -3,14 +3,17 @@
 
 #include "core/invariant.h"
 #include "kv/key.h"
+#include "kv/leader_internal.h"
 #include "kv/leader_wire.h"
 #include "kv/range.h"
 #include "kv/router.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 #include "kv/txn.h"
 #include "kv/validate.h"
 
 #define VALIDATE_ROUNDS_MAX 8u
+#define SCAN_ROWS_DEFAULT 1024u // As kv/slice_read.c has it.
 
 // --- what every request is checked for -----------------------------------------------------------
 
@@ -99,6 +102,12 @@ struct status leader_run(struct task *task, struct leader_call *call, enum leade
 
 // --- reading -------------------------------------------------------------------------------------
 
+// Keys may be written by transactions that hold no lock of the table.
+static bool has_writers(const struct slice *slice)
+{
+    return !list_empty(&slice->staged) || !list_empty(&slice->prepared);
+}
+
 static struct status lock_key(struct task *task, struct slice *slice, struct leader_call *call,
     const struct kv_read *read, struct bytes key, bool *skipped, bool *suspended)
 {
@@ -109,6 +118,10 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
         .deadline_ns = call->lock_deadline_ns,
     };
     call->locks_taken++;
+    if (UNLIKELY(has_writers(slice))) {
+        struct status st = leader_writer_known(slice, key, call->owner.txn);
+        if (failed(st)) return st;
+    }
     return lock_acquire(
         task, slice->locks, &request, key, skipped, suspended, &call->lock_wait_ns);
 }
@@ -124,6 +137,19 @@ static struct slice_reader reader_of(struct leader_call *call)
         .moved_to = &call->moved_to,
         .follower = call->follower,
     };
+}
+
+// What the transaction itself staged, if it did: that is locked, too.
+static struct status get_staged(
+    struct slice *slice, struct leader_get *get, uint32_t i, bool *found)
+{
+    const struct leader_call *call = &get->call;
+    *found = false;
+    if (LIKELY(call->view == NULL)) return STATUS_OK;
+    struct status st = staged_read(slice, call->owner.txn, call->view, get->keys[i],
+        get->call.arena, &get->values[i], found);
+    if (*found && get->skipped != NULL) get->skipped[i] = false;
+    return st;
 }
 
 // One key under a lock: the newest there is, however new.
@@ -164,6 +190,9 @@ struct status leader_get(struct task *task, void *arg)
     }
     const struct slice_reader reader = reader_of(&get->call);
     for (uint32_t i = 0; i < get->count; i++) {
+        bool staged;
+        TRY(get_staged(slice, get, i, &staged));
+        if (UNLIKELY(staged)) continue;
         if (get->read.lock != KV_LOCK_NONE) {
             TRY(get_locked(task, slice, get, i));
         } else {
@@ -255,6 +284,31 @@ out:
     return st;
 }
 
+static struct status scan_overlay(struct slice *slice, struct leader_scan *scan, struct span asked)
+{
+    struct staged_overlay overlay = {
+        .txn = scan->call.owner.txn,
+        .view = scan->call.view,
+        .covered = asked,
+        .reverse = scan->reverse,
+        .rows_max = scan->rows_max == 0 ? SCAN_ROWS_DEFAULT : scan->rows_max,
+        .arena = scan->call.arena,
+        .batch = &scan->batch,
+    };
+    if (!scan->done && !scan->reverse) overlay.covered.end = scan->span.start;
+    if (!scan->done && scan->reverse) overlay.covered.start = scan->span.end;
+    struct status st = staged_overlay(slice, &overlay);
+    if (failed(st) || !overlay.cut) return st;
+    scan->done = false;
+    scan->span = asked;
+    if (scan->reverse) {
+        scan->span.end = overlay.covered.start;
+    } else {
+        scan->span.start = overlay.covered.end;
+    }
+    return STATUS_OK;
+}
+
 struct status leader_scan(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
@@ -267,16 +321,19 @@ struct status leader_scan(struct task *task, void *arg)
     TRY(scan_once(task, slice, scan));
     // A long scan yields: the range may have gone away with rows that came after.
     if (slice->ranges->version != version) TRY(serves_span(slice, scan->call.tenant, asked));
-    if (scan->read.lock == KV_LOCK_NONE) goto out;
+    if (scan->read.lock == KV_LOCK_NONE) goto overlay;
     if (scan->read.wait == KV_WAIT_SKIP) {
-        st = lock_rows_skipping(task, slice, scan);
-        goto out;
+        TRY(lock_rows_skipping(task, slice, scan));
+        goto overlay;
     }
     struct span scanned = asked;
     if (!scan->done && !scan->reverse) scanned.end = scan->span.start;
     if (!scan->done && scan->reverse) scanned.start = scan->span.end;
     st = lock_rows(task, slice, scan, scanned);
     if (status_is(st, K_MOVED)) scan->span = asked;
+    TRY(st);
+overlay:
+    if (UNLIKELY(scan->call.view != NULL)) st = scan_overlay(slice, scan, asked);
 out:
     return st;
 }
@@ -373,8 +430,20 @@ static bool commit_checks(const void *arg, struct bytes key)
     return node != NULL && node->checked;
 }
 
+static bool writes_have_writer(struct slice *slice, const struct leader_commit *commit)
+{
+    for (uint32_t i = 0; i < commit->write_count; i++) {
+        bool other;
+        struct status st =
+            leader_writer_other(slice, commit->writes[i]->key, commit->call.owner.txn, &other);
+        if (failed(st) || other) return true; // Whoever takes the lock then is told.
+    }
+    return false;
+}
+
 static bool writes_are_free(struct slice *slice, const struct leader_commit *commit)
 {
+    if (UNLIKELY(has_writers(slice)) && writes_have_writer(slice, commit)) return false;
     if (slice->locks->lock_count == 0) return true;
     // A bulk load looks at the few locks there are, everybody else at the few keys written.
     if (slice->locks->lock_count < commit->write_count / 16) {
@@ -440,9 +509,7 @@ out:
     return st;
 }
 
-// Everything up to the choice of a timestamp. On success nothing has suspended since the last
-// check.
-static struct status commit_begin(struct task *task, struct slice *slice,
+struct status leader_commit_begin(struct task *task, struct slice *slice,
     struct leader_commit *commit, bool keep_locks)
 {
     struct status st = STATUS_OK;
@@ -596,7 +663,7 @@ static struct status commit_run(
     struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    TRY(commit_begin(task, slice, commit, false));
+    TRY(leader_commit_begin(task, slice, commit, false));
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
@@ -622,7 +689,7 @@ static struct status prepare_run(
     struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    TRY(commit_begin(task, slice, commit, true));
+    TRY(leader_commit_begin(task, slice, commit, true));
     commit->mark = validator_mark(slice->validator);
     commit->epoch = slice->epoch;
     commit->commit_ts = slice_commit_ts(slice);
@@ -756,7 +823,9 @@ struct status leader_resolve(struct task *task, void *arg)
     struct slice *slice;
     struct entry_builder builder;
     TRY(leader_slice(task, call, &slice));
-    if (slice_prepared_find(slice, call->owner.txn) != NULL) {
+    if (staged_find(slice, call->owner.txn) != NULL) {
+        TRY(leader_staged_end(task, slice, resolve));
+    } else if (slice_prepared_find(slice, call->owner.txn) != NULL) {
         entry_begin(&builder, task->arena);
         const struct entry_op op = {
             .kind = ENTRY_RESOLVE,

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 #define TENANT_BYTES (2u * HLC_ENCODED_BYTES + 1u)
 
@@ -242,6 +243,11 @@ static struct status load_prepared(void *arg, struct bytes name, struct bytes va
     return STATUS_OK;
 }
 
+static struct status load_staged(void *arg, struct bytes name, struct bytes value)
+{
+    return staged_load(arg, number_of(name), value);
+}
+
 // The newest version that an ingesting tenant received is in the time index.
 static struct status load_ingest_high(struct slice *slice)
 {
@@ -286,6 +292,8 @@ struct status slice_memory_load(struct slice *slice)
     TRY(meta_walk(slice, bytes_of(&letter, 1), load_tenant, slice));
     letter = META_PREPARED;
     TRY(meta_walk(slice, bytes_of(&letter, 1), load_prepared, slice));
+    letter = META_STAGES;
+    TRY(meta_walk(slice, bytes_of(&letter, 1), load_staged, slice));
     TRY(load_ingest_high(slice));
     slice_fates_reset(slice);
 out:
@@ -296,6 +304,7 @@ void slice_memory_drop(struct slice *slice)
 {
     uint32_t at = 0;
     struct hashmap_entry *entry;
+    staged_drop_all(slice);
     while (!list_empty(&slice->prepared))
         prepared_destroy(slice, container_of(slice->prepared.next, struct pending, link));
     while ((entry = hashmap_next(&slice->tenants, &at)) != NULL)
@@ -331,6 +340,7 @@ static struct slice *slice_make(struct kv_shard *kv, const struct slice_options 
     slice->config = options->config;
     list_init(&slice->pending);
     list_init(&slice->prepared);
+    list_init(&slice->staged);
     pending_init(slice);
     hashmap_init(&slice->tenants, NULL);
     wait_queue_init(&slice->ceiling_waiters);

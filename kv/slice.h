@@ -58,6 +58,7 @@ struct range_set;
 struct slice;
 struct slice_entry;
 struct slice_fates;
+struct staged;
 struct validator;
 
 // Told of entries, in log order, on the owner, once per operation; must not suspend. A resolved commit is told as
@@ -84,6 +85,7 @@ struct pending {
     uint64_t record_slice;   // Where a prepared transaction's record is.
     uint64_t tenant;
     struct bytes payload; // Prepared writes: an entry with the ENTRY_PREPARE alone, owned by this.
+    struct staged *staged; // Or they are in the store: kv/staged.h. Its own then.
     struct span bounds;   // From the first key to the last, both included.
     bool coarse;          // Too many keys to index: all of the bounds counts as written.
     struct pending_key *keys;
@@ -139,6 +141,7 @@ struct slice {
 
     struct list_link pending; // struct pending.link, in ts order.
     struct list_link prepared;
+    struct list_link staged; // struct staged.link.
     struct pending_key **pending_buckets;
     uint32_t pending_bucket_count; // A power of two.
     uint32_t pending_key_count;

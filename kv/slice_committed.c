@@ -114,6 +114,7 @@ static void entry_count_items(struct slice *slice, struct slice_entry *entry)
     entry_open_trusted(entry->payload, &reader);
     while (entry_op_next(&reader, &op)) {
         entry->item_count += op.item_count;
+        if (op.kind == ENTRY_DRAIN) entry->item_count += op.sequence;
         if (op.kind != ENTRY_RESOLVE || !op.commit) continue;
         const struct pending *prepared = slice_prepared_find(slice, op.txn);
         if (prepared != NULL) entry->item_count += prepared->key_count;
@@ -126,6 +127,7 @@ static void entry_free(struct slice_entry *entry)
 {
     free(entry->owned);
     free(entry->config);
+    arena_fini(&entry->told_arena);
     if (entry->proposal == NULL) free(entry);
 }
 
@@ -176,6 +178,7 @@ void slice_entry_committed(struct raft_log *log, const struct log_record *record
         .position = position,
         .kind = record->kind,
         .proposal = proposal};
+    arena_init(&entry->told_arena, NULL);
     if (failed(slice->failed)) {
         entry_done(entry, slice_ambiguous());
         return;
@@ -213,12 +216,16 @@ static struct status apply_some(struct slice *slice, struct task *task, uint32_t
 {
     struct slice_apply apply = {.slice = slice, .task = task};
     const struct slice_entry *mark = NULL;
-    const struct slice_entry *entry = slice->committed;
+    struct slice_entry *entry = slice->committed;
     const struct raft_config *config = &slice->config, *config_marked = config;
     struct status st = store_begin(slice->store);
     if (failed(st)) return st;
     for (uint32_t i = 0; i < count; i++, entry = entry->next) {
+        arena_reset(&entry->told_arena);
+        apply.told_arena = &entry->told_arena;
+        apply.told = bytes_of(NULL, 0);
         if (entry->payload.data != NULL) TRY(slice_apply_entry(&apply, entry->payload));
+        entry->told = apply.told;
         if (entry->config != NULL) config = entry->config;
         if (!entry->may_mark) continue;
         mark = entry;
@@ -244,6 +251,7 @@ static void entry_remember(struct slice *slice, const struct slice_entry *entry)
     if (entry->payload.data == NULL) return;
     slice->bytes_since_checkpoint += entry->payload.size;
     slice_ops_tell(slice, entry->payload, entry->index, true);
+    if (entry->told.data != NULL) slice_ops_tell(slice, entry->told, entry->index, true);
     slice_apply_remember(slice, entry->payload);
 }
 

@@ -22,6 +22,8 @@ struct slice_entry {
     struct bytes payload;   // data NULL: nothing to apply.
     uint8_t *owned;         // The payload of a large entry that came in parts.
     struct raft_config *config; // The members that it names; malloc'ed. NULL: of another kind.
+    struct arena told_arena;
+    struct bytes told; // ENTRY_DRAIN: what became visible, as an entry of its own.
     uint64_t item_count;
     struct slice_proposal *proposal; // Whose memory this is; NULL: malloc'ed.
     struct slice_entry *next;
@@ -155,7 +157,11 @@ struct slice_apply {
     struct slice *slice;
     struct task *task;
     size_t bytes, items; // In the running transaction.
+    struct arena *told_arena; // NULL: nobody is told.
+    struct bytes told;
 };
+// After a change of `bytes`: with a task, cuts the transaction in two here when it has become large.
+CHECKED struct status slice_apply_pause(struct slice_apply *apply, size_t bytes);
 CHECKED struct status slice_apply_entry(struct slice_apply *apply, struct bytes payload);
 // The applied record, in the running transaction.
 CHECKED struct status slice_apply_mark(struct slice *slice, uint64_t term, uint64_t index,
@@ -211,6 +217,8 @@ enum meta_letter {
     META_PREPARED = 'p',
     META_RECORD = 't',
     META_NAMED = 'x',
+    META_STAGED = 'i', // kv/staged.c: by key.
+    META_STAGES = 'j',
 };
 #define META_NUMBER_KEY_BYTES 9
 struct bytes meta_number_key(

@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 #define STAY_NS UINT64_C(2000000000)
 
@@ -230,6 +231,29 @@ out:
     return st;
 }
 
+// All of the bounds, copied: what is staged may be gone before its proposal.
+static void pending_seal(
+    struct slice_proposal *proposal, const struct entry_op *op, struct arena *arena)
+{
+    const struct staged *staged = staged_find(proposal->slice, op->txn);
+    if (staged == NULL) return;
+    const struct span bounds = staged->bounds;
+    size_t size = bounds.start.size + bounds.end.size + 1;
+    uint8_t *copy = arena != NULL ? arena_alloc(arena, size) : malloc(size);
+    invariant(copy != NULL);
+    memcpy(copy, bounds.start.data, bounds.start.size);
+    memcpy(copy + bounds.start.size, bounds.end.data, bounds.end.size);
+    struct pending *pending = &proposal->pending;
+    pending->keys = (struct pending_key *)(void *)copy; // Never looked at: it is freed with it.
+    pending->coarse = true;
+    pending->key_count = 1;
+    pending->bounds = (struct span){bytes_of(copy, bounds.start.size),
+        bytes_of(copy + bounds.start.size, bounds.end.size)};
+    pending->ts = op->ts;
+    pending->tenant = op->tenant;
+    proposal->is_pending = true;
+}
+
 static void pending_prepare(struct slice_proposal *proposal, struct arena *arena)
 {
     struct entry_reader reader;
@@ -238,6 +262,8 @@ static void pending_prepare(struct slice_proposal *proposal, struct arena *arena
     while (entry_op_next(&reader, &op)) {
         const struct pending *prepared;
         proposal->item_count += op.item_count;
+        if (op.kind == ENTRY_DRAIN) proposal->item_count += op.sequence;
+        if (op.kind == ENTRY_SEAL) pending_seal(proposal, &op, arena);
         if (op.kind == ENTRY_RESOLVE && op.commit) {
             prepared = slice_prepared_find(proposal->slice, op.txn);
             if (prepared != NULL) proposal->item_count += prepared->key_count;

@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 #define ROWS_DEFAULT 1024u
 #define BYTES_DEFAULT (1u << 20)
@@ -318,6 +319,11 @@ struct status slice_span_empty(struct slice *slice, struct span span, bool *empt
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, span.start, &found));
     *empty = !found || bytes_compare(cursor.key, span.end) >= 0;
+    if (*empty) {
+        bool any;
+        TRY(staged_in_span(slice, span, &any));
+        *empty = !any;
+    }
 out:
     mvcc_cursor_close(&cursor);
     return st;
