@@ -7,7 +7,6 @@
 #include "core/hash.h"
 #include "core/invariant.h"
 #include "kv/slice_internal.h"
-#include "kv/staged.h"
 
 #define BUCKETS_INITIAL 256u
 
@@ -133,8 +132,7 @@ void pending_remove(struct slice *slice, struct pending *pending, struct status 
 static inline bool bounds_have(const struct pending *pending, struct bytes key)
 {
     return bytes_compare(pending->bounds.start, key) <= 0 &&
-           bytes_compare(key, pending->bounds.end) <= 0 &&
-           (pending->staged == NULL || staged_holds(pending->staged, key));
+           bytes_compare(key, pending->bounds.end) <= 0;
 }
 
 static bool has_key_in(const struct pending *pending, struct span span)
@@ -142,7 +140,6 @@ static bool has_key_in(const struct pending *pending, struct span span)
     if (pending->key_count == 0 || bytes_compare(pending->bounds.end, span.start) < 0 ||
         bytes_compare(span.end, pending->bounds.start) <= 0)
         return false;
-    if (pending->staged != NULL) return staged_holds_any(pending->staged, span);
     if (pending->coarse) return true;
     for (uint32_t i = 0; i < pending->key_count; i++) {
         if (span_contains(span, pending->keys[i].key)) return true;

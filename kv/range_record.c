@@ -93,8 +93,7 @@ struct status range_record_add(struct task *task, struct slice *slice, const str
     record_put(&builder, task->arena, range);
     TRY(slice_propose(task, slice, entry_end(&builder)));
 out:
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }
 
@@ -108,8 +107,7 @@ struct status range_record_remove(struct task *task, struct slice *slice, struct
     record_erase(&builder, task->arena, start);
     TRY(slice_propose(task, slice, entry_end(&builder)));
 out:
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }
 

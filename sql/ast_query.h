@@ -477,8 +477,7 @@ struct select {
 struct assignment {
     const char **columns; // More than one: (a, b) = value, with value EXPR_ROW or EXPR_SUBLINK.
     uint32_t count;
-    struct expr ***parts; // Per column: EXPR_SUBSCRIPT and EXPR_FIELD without arg, outermost first.
-    uint32_t *part_counts;
+    bool indirection; // c[1] = ..., c.f = ...: refused by the planner.
     struct expr *value;
     uint32_t position;
 };
@@ -517,8 +516,7 @@ struct insert {
     struct table_target target;
     struct name_list columns;
     uint32_t *column_positions; // columns.count of them.
-    struct expr ***parts;       // As of struct assignment; both NULL: none has any.
-    uint32_t *part_counts;
+    bool indirection;           // A column was written with [i] or .f.
     enum insert_overriding overriding;
     struct select *source; // NULL: DEFAULT VALUES.
     bool upsert;           // UPSERT INTO

@@ -186,7 +186,6 @@ struct status bootstrap_done(struct task *task, uint64_t tenant, bool *done)
         catalog_descriptor_key(task->arena, tenant, CATALOG_SYSTEM_DATABASE), task->arena, &value));
     *done = value.data != NULL;
 out:
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }

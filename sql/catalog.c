@@ -287,8 +287,7 @@ static struct status load_statistics(
     TRY(statistics_decode(task->arena, value, &statistics));
     statistics_apply(&entry->arena, &statistics, &entry->table);
 out:
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }
 
@@ -345,8 +344,7 @@ static struct status load(struct task *task, struct catalog_view *view, uint64_t
     TRY(view_hold(view, held));
 out:
     if (entry != NULL) entry_unpin(entry);
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }
 
@@ -397,8 +395,7 @@ static struct status look_up_name(struct task *task, struct session *session, ui
         &entry));
     *value = entry->name;
 out:
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }
 
@@ -408,8 +405,7 @@ static struct status look_up_id(struct task *task, struct session *session, uint
     struct arena_mark mark = arena_mark(task->arena);
     struct status st = look_up(
         task, session, catalog_descriptor_key(task->arena, session->tenant, id), kind, entry);
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }
 
@@ -765,7 +761,6 @@ struct status catalog_next_number(
     *value = tenant->counters[counter].next++;
     tenant->counters[counter].left--;
 out:
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }

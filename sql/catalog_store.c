@@ -113,8 +113,7 @@ struct status catalog_put_table(
     descriptor_encode_table(&value, table);
     TRY(put(task, session, table->id, buffer_bytes(&value)));
 out:
-    // A failure's message may be there.
-    if (!failed(st)) arena_release(task->arena, mark);
+    arena_release(task->arena, mark);
     return st;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Everything of this side of the sql layer, plugged into its registries.
-#include "sql/activity.h"
 #include "sql/ddl.h"
 #include "sql/ddl_internal.h"
 #include "sql/jobs.h"
@@ -46,5 +45,4 @@ void ddl_register(void)
     show_role_register();
     show_node_register();
     zone_config_register();
-    activity_statements_register();
 }

@@ -144,7 +144,8 @@ static inline uint8_t index_for(type_oid oid)
 const struct type_info *type_info(type_oid oid)
 {
     if (UNLIKELY(type_is_user(oid)))
-        return (oid & TYPE_USER_ARRAY_BIT) != 0 ? &type_user(oid)->array : &type_user(oid)->info;
+        return type_user_kind(oid) == TYPE_USER_ENUM_ARRAY ? &type_user(oid)->array
+                                                           : &type_user(oid)->info;
     uint8_t index = index_for(oid);
     return index == INDEX_NONE ? NULL : &infos[index];
 }
@@ -157,10 +158,9 @@ const struct type_info *type_info_at(uint32_t index)
 const struct type_ops *type_ops(type_oid oid)
 {
     if (UNLIKELY(type_is_user(oid)))
-        return (oid & TYPE_USER_ARRAY_BIT) != 0         ? &type_ops_array
-               : type_user_kind(oid) == TYPE_USER_ENUM      ? &type_ops_enum
-               : type_user_kind(oid) == TYPE_USER_COMPOSITE ? &type_ops_composite
-                                                            : &type_ops_void;
+        return type_user_kind(oid) == TYPE_USER_ENUM         ? &type_ops_enum
+               : type_user_kind(oid) == TYPE_USER_ENUM_ARRAY ? &type_ops_array
+                                                             : &type_ops_void;
     return ops_of[index_for(oid)];
 }
 
