@@ -510,10 +510,10 @@ static void init_ended(struct task *task, struct status st, void *arg)
 {
     struct linux_env *owner = arg;
     if (!failed(st)) return;
-    // Outlives the node: node_run runs once in a process, or once after another.
-    static char message[512];
-    snprintf(message, sizeof message, "%s", st.message);
-    owner->init_status = status_make(st.code, message);
+    // Outlives the node, whole, with its hint: node_run runs once in a process, or once after another.
+    static struct arena kept;
+    arena_reset(&kept);
+    owner->init_status = status_copy(&kept, st);
     node_stop(task->shard->node);
 }
 

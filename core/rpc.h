@@ -21,14 +21,15 @@
 // Memory   Bounded: RPC_BODY_BYTES_MAX a frame; RPC_OUTPUT_BYTES_MAX queued a connection, beyond which calls
 //          and streams wait and messages are dropped; RPC_INBOUND_MAX calls a connection (53300); a
 //          stream's window.
-// Errors   K_UNREACHABLE: no answer from the node; `sent` says whether it may have acted. 57014, 57P01.
+// Errors   K_UNREACHABLE: no answer from the node; `sent` says whether it may have acted. With a hint: it refuses to
+//          talk to this node (another release, another cluster, a copy). 57014, 57P01.
 #pragma once
 #include "core/net.h"
 #include "core/shard.h"
 
 #define RPC_PREAMBLE "ISOPOD\1\n"
 #define RPC_PREAMBLE_BYTES 8u
-#define RPC_VERSION 1u // Of the protocol: nodes talk when theirs are equal.
+#define RPC_VERSION 2u // Of the protocol: nodes talk when theirs are equal.
 #define RPC_BODY_BYTES_MAX (80u << 20)
 #define RPC_OUTPUT_BYTES_MAX (8u << 20)
 #define RPC_INBOUND_MAX 8192u

@@ -458,7 +458,10 @@ static struct status hello_check(struct task *task, struct rpc_conn *conn, const
         return status_hint(arena,
             status_format(arena, E_NOT_IN_PREREQUISITE_STATE, "both nodes say that they are node %u", rpc->node_id),
             "A store must not be copied: start the copy with an empty --store and let it join as a new node.");
-    if (hello->to_node != 0 && rpc->node_id != 0 && hello->to_node != rpc->node_id)
+    // Otherwise the connection would be one for clients as long as it lasts.
+    if (hello->to_node != 0 && rpc->node_id == 0)
+        return status_make(E_CANNOT_CONNECT_NOW, "the node is starting, and does not know yet who it is");
+    if (hello->to_node != 0 && hello->to_node != rpc->node_id)
         return status_format(arena, E_NOT_IN_PREREQUISITE_STATE, "this is node %u, not node %u", rpc->node_id,
             hello->to_node);
     if (hello->to_shard != RPC_ANY_SHARD && hello->to_shard >= rpc->shard->node->shard_count)
@@ -540,6 +543,9 @@ out:
                                  ? status_format(task->arena, st.code, "node at %s: %s", conn->address, st.message)
                                  : status_format(task->arena, st.code, "node %u at %s: %s", conn->node,
                                        conn->address, st.message);
+        // A refusal says what to do about it.
+        const struct status_report *report = status_report_of(st);
+        if (report != NULL && report->hint != NULL) told = status_hint(task->arena, told, "%s", report->hint);
         conn_open_failed(conn, told);
         return STATUS_OK;
     }

@@ -45,6 +45,7 @@ enum node_slot {
     NODE_SLOT_HTTP,
     NODE_SLOT_RPC,
     NODE_SLOT_CLUSTER,
+    NODE_SLOT_SPILL,
     NODE_SLOT_TEST,
     NODE_SLOT_COUNT,
 };

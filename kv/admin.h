@@ -31,7 +31,7 @@ struct kv_options {
     uint32_t replicas;
 };
 // One, as long as simulation of clusters with several copies still finds faults in how they come to be.
-#define KV_REPLICAS_DEFAULT 1u
+#define KV_REPLICAS_DEFAULT 3u
 
 // Opens or creates the store in options->dir, replays the shards' logs and serves. A store made
 // with another shard count is taken over. Runs on shard 0, once per node.
@@ -132,6 +132,9 @@ CHECKED struct status kv_export_next(struct task *task, struct kv_export *export
 // Not for a tenant that serves SQL: the leader refuses (55000) what is at or below its closed time
 // unless the tenant is marked as ingesting.
 CHECKED struct status kv_ingest_begin(struct task *task, uint64_t tenant);
+// Slices that came after the beginning take part, too; where it has ended it does not begin again.
+CHECKED struct status kv_ingest_join(struct task *task, uint64_t tenant);
+enum kv_ingest_mark { KV_INGEST_END, KV_INGEST_BEGIN, KV_INGEST_JOIN };
 CHECKED struct status kv_ingest_end(struct task *task, uint64_t tenant);
 CHECKED struct status kv_ingest(
     struct task *task, uint64_t tenant, const struct kv_version *versions, uint32_t count);

@@ -19,12 +19,14 @@ static struct status check_key(const struct kv_txn *txn, struct bytes key)
 }
 
 // What the transaction itself wrote there, if it did.
-static bool overlay(const struct kv_txn *txn, struct bytes key, struct bytes *value)
+// A copy: the buffer is emptied when it is staged.
+static bool overlay(
+    const struct kv_txn *txn, struct bytes key, struct arena *arena, struct bytes *value)
 {
     if (txn->writes.count == 0) return false;
     const struct write_node *node = write_buffer_find(&txn->writes, key);
     if (node == NULL) return false;
-    *value = node->kind == WRITE_PUT ? node->value : (struct bytes){0};
+    *value = node->kind == WRITE_PUT ? arena_copy(arena, node->value) : (struct bytes){0};
     return true;
 }
 
@@ -71,9 +73,10 @@ struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read
     get.call.remote = false;
     TRY(txn_check(txn, read->lock != KV_LOCK_NONE));
     TRY(check_key(txn, key));
-    if (overlay(txn, key, value)) return STATUS_OK;
+    if (overlay(txn, key, arena, value)) return STATUS_OK;
 
-    get.read = *read;
+    bool note;
+    get.read = txn_read_mode(txn, read, &note);
     get.keys = &key;
     get.values = value;
     get.skipped = &skipped;
@@ -82,7 +85,11 @@ struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read
     *value = leader_reply_take(&get.call, arena, *value);
     if (!hlc_is_zero(get.call.moved_to)) TRY(txn_move(task, txn, get.call.moved_to));
     if (skipped) goto out;
-    note_read(txn, read, key);
+    if (UNLIKELY(note)) {
+        read_set_add_key(&txn->reads, key);
+    } else {
+        note_read(txn, read, key);
+    }
     txn->stats.rows_read += value->data != NULL;
     txn->stats.bytes_read += value->size;
 out:
@@ -287,7 +294,7 @@ static struct status get_many(struct task *task, struct kv_txn *txn, const struc
     for (uint32_t i = 0; i < count; i++) {
         TRY(check_key(txn, keys[i]));
         if (skipped != NULL) skipped[i] = false;
-        if (overlay(txn, keys[i], &values[i])) continue;
+        if (overlay(txn, keys[i], arena, &values[i])) continue;
         values[i] = (struct bytes){0};
         uint32_t n = batch.wanted_count++;
         batch.wanted[n] = (struct wanted){keys[i], i};
@@ -316,10 +323,13 @@ struct status kv_get_many(struct task *task, struct kv_txn *txn, const struct kv
     bool *skipped)
 {
     struct status st = STATUS_OK;
+    bool note;
     if (read == NULL) read = &plain_read;
     TRY(txn_check(txn, read->lock != KV_LOCK_NONE));
     if (count == 0) return STATUS_OK;
-    TRY(get_many(task, txn, read, keys, count, arena, values, skipped));
+    const struct kv_read mode = txn_read_mode(txn, read, &note);
+    for (uint32_t i = 0; note && i < count; i++) read_set_add_key(&txn->reads, keys[i]);
+    TRY(get_many(task, txn, &mode, keys, count, arena, values, skipped));
     for (uint32_t i = 0; i < count; i++) {
         if (skipped == NULL || !skipped[i]) note_read(txn, read, keys[i]);
     }
@@ -340,7 +350,7 @@ struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct
     for (uint32_t i = 0; i < count; i++) keys[i] = pairs[i].key;
 
     // A bulk load does not fill the lock table: what it reads is validated at commit instead.
-    bool locks = txn->lock_count < TXN_INSERT_LOCKS_MAX;
+    bool locks = txn->lock_count < TXN_LOCKS_MAX;
     const struct kv_read read = {.lock = locks ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
     TRY(get_many(task, txn, &read, keys, count, arena, existing, NULL));
     if (!locks && hlc_is_zero(txn->unlocked_ts)) txn->unlocked_ts = txn->read_ts;
@@ -349,7 +359,7 @@ struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct
             note_read(txn, &read, keys[i]);
             continue;
         }
-        TRY(txn_put(txn, keys[i], pairs[i].value, true));
+        TRY(txn_put(task, txn, keys[i], pairs[i].value, true));
     }
 out:
     arena_fini(&scratch);

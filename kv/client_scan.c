@@ -23,6 +23,7 @@ struct step {
     struct span part;
     struct span covered;  // Of `part`, what the batch answers for.
     uint32_t rows_max;
+    bool note; // Whatever else says that reads are not noted.
     struct kv_batch batch;
 };
 
@@ -91,11 +92,11 @@ static struct status step_request(struct task *task, struct step *step)
         memset(&request, 0, sizeof request);
         TRY(step_route(task, step, &request.call.slice));
         txn_call_init(txn, task, &request.call);
-        request.read = scan->read;
+        request.read = txn_read_mode(txn, &scan->read, &step->note);
         request.span = step->part;
         request.reverse = scan->reverse;
         request.rows_max = step->rows_max;
-        if (scan->read.lock != KV_LOCK_NONE) txn_note_locks(txn, request.call.slice);
+        if (request.read.lock != KV_LOCK_NONE) txn_note_locks(txn, request.call.slice);
         st = leader_call(task, &request.call, step->arena, LEADER_SCAN);
         txn_count(txn, &request.call);
         if (!failed(st)) step_take(step, &request);
@@ -155,6 +156,13 @@ static void step_cut_after(struct step *step, struct bytes key)
     }
 }
 
+// A copy: the buffer is emptied when it is staged.
+static struct kv_pair own_pair(const struct step *step, const struct write_node *own)
+{
+    return (struct kv_pair){
+        arena_copy(step->arena, own->key), arena_copy(step->arena, own->value)};
+}
+
 // Merges own writes into the batch: rows put appear, rows replaced change, rows deleted go.
 static void step_overlay(struct step *step)
 {
@@ -180,7 +188,7 @@ static void step_overlay(struct step *step)
             break;
         }
         if (!gone) {
-            out[count++] = order < 0 ? stored.pairs[at] : (struct kv_pair){own->key, own->value};
+            out[count++] = order < 0 ? stored.pairs[at] : own_pair(step, own);
         }
         if (order <= 0) at++;
         if (order >= 0) own = own_next(step, own);
@@ -198,7 +206,7 @@ static void step_note(struct step *step)
         txn->stats.bytes_read += step->batch.pairs[i].key.size + step->batch.pairs[i].value.size;
     }
     txn->stats.rows_read += step->batch.count;
-    if (!txn_notes_reads(txn) || read->no_validate) return;
+    if (!step->note && (!txn_notes_reads(txn) || read->no_validate)) return;
     if (read->lock == KV_LOCK_NONE || read->wait != KV_WAIT_SKIP) {
         read_set_add_span(&txn->reads, step->covered);
         return;

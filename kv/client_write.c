@@ -9,7 +9,8 @@
 #define COUNTER_BYTES 8u
 
 // What is found here early is checked again, for all writes, by the leader.
-static struct status check_write(const struct kv_txn *txn, struct bytes key, struct bytes value)
+static struct status check_write(
+    struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value)
 {
     struct status st = txn_check(txn, true);
     if (failed(st)) return st;
@@ -21,20 +22,18 @@ static struct status check_write(const struct kv_txn *txn, struct bytes key, str
     }
     st = leader_check_key(txn->tenant, key);
     if (failed(st)) return st;
-    if (UNLIKELY(txn->writes.bytes + key.size + value.size > TXN_WRITE_BYTES_MAX)) {
-        return status_make(E_OUT_OF_MEMORY, "transaction writes more than 240 MiB");
-    }
-    if (UNLIKELY(txn->writes.count >= UINT32_MAX)) {
-        return status_make(E_OUT_OF_MEMORY, "transaction writes too many rows");
-    }
+    if (UNLIKELY(txn_buffer_full(txn, key.size + value.size))) TRY(txn_stage(task, txn));
     // Sizes come from data: the account is asked before a large one, and once in a while.
     bool due = value.size > ARENA_UNCHECKED_BYTES || (txn->writes.count & 255u) == 0;
-    return UNLIKELY(due) ? arena_check(&((struct kv_txn *)(uintptr_t)txn)->arena) : STATUS_OK;
+    st = UNLIKELY(due) ? arena_check(&txn->write_arena) : STATUS_OK;
+out:
+    return st;
 }
 
-struct status txn_put(struct kv_txn *txn, struct bytes key, struct bytes value, bool checked)
+struct status txn_put(struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value,
+    bool checked)
 {
-    struct status st = check_write(txn, key, value);
+    struct status st = check_write(task, txn, key, value);
     if (failed(st)) return st;
     write_buffer_put(&txn->writes, key, value, checked);
     txn->stats.rows_written++;
@@ -44,14 +43,12 @@ struct status txn_put(struct kv_txn *txn, struct bytes key, struct bytes value, 
 struct status kv_put(
     struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value)
 {
-    (void)task;
-    return txn_put(txn, key, value, false);
+    return txn_put(task, txn, key, value, false);
 }
 
 struct status kv_delete(struct task *task, struct kv_txn *txn, struct bytes key)
 {
-    (void)task;
-    struct status st = check_write(txn, key, (struct bytes){0});
+    struct status st = check_write(task, txn, key, (struct bytes){0});
     if (failed(st)) return st;
     write_buffer_delete(&txn->writes, key);
     txn->stats.rows_written++;

@@ -281,6 +281,21 @@ static struct status join_answer(struct cluster *cluster, const struct rpc_call 
     return STATUS_OK;
 }
 
+// Refused before it came to asking: another cluster, another release.
+static bool refuses_to_talk(struct status st)
+{
+    const struct status_report *report = status_is(st, K_UNREACHABLE) ? status_report_of(st) : NULL;
+    return report != NULL && report->hint != NULL;
+}
+
+// Nobody takes this node for one of theirs, and somebody says why: then that is how it is.
+static struct status taken_in(bool known, struct status refusal)
+{
+    if (known || !failed(refusal)) return STATUS_OK;
+    refusal.code = E_NOT_IN_PREREQUISITE_STATE;
+    return refusal;
+}
+
 static uint32_t address_add(const char **addresses, uint32_t count, const char *address)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -291,13 +306,15 @@ static uint32_t address_add(const char **addresses, uint32_t count, const char *
 
 // Asks everyone of whom an address is known and who is silent. A refusal ends this node, when it says that the node
 // does not belong to the cluster.
-static struct status contact(
-    struct task *task, struct cluster *cluster, const struct gossip_node *own, bool *known)
+// *refusal: of those who would not even talk to this node, why (and *known false: nobody else did).
+static struct status contact(struct task *task, struct cluster *cluster, const struct gossip_node *own, bool *known,
+    struct status *refusal)
 {
     struct status st = STATUS_OK;
     const char **addresses = ARENA_ARRAY(task->arena, const char *, CONTACT_MAX);
     uint32_t count = 0;
     *known = false;
+    *refusal = STATUS_OK;
     for (uint32_t i = 0; i < cluster->join_count; i++)
         count = address_add(addresses, count, cluster->join[i]);
     for (uint32_t i = 0; i < cluster->count; i++) {
@@ -335,7 +352,7 @@ static struct status contact(
     st = STATUS_OK;
     for (uint32_t i = 0; i < asked; i++) {
         if (status_is(calls[i].status, E_NOT_IN_PREREQUISITE_STATE)) return calls[i].status;
-        // Refused before it came to asking: another cluster, say.
+        if (refuses_to_talk(calls[i].status)) *refusal = calls[i].status;
         if (!failed(calls[i].status)) TRY(join_answer(cluster, &calls[i], known));
     }
 out:
@@ -346,9 +363,10 @@ static struct status contact_task(struct task *task, void *arg)
 {
     struct cluster *cluster = arg;
     struct gossip_node *own = ARENA_NEW(task->arena, struct gossip_node);
+    struct status refusal;
     bool known;
     own_entry(cluster, own);
-    struct status st = contact(task, cluster, own, &known);
+    struct status st = contact(task, cluster, own, &known, &refusal);
     if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) cluster_fail(cluster, st);
     return st;
 }
@@ -501,7 +519,9 @@ static struct status identity_wait(struct task *task, const struct cluster_optio
     if (options->waiting != NULL) options->waiting(options->arg, "to be initialized or to join");
     for (bool known = false;;) {
         if (cluster->init_asked) break;
-        TRY(contact(task, cluster, own, &known));
+        struct status refusal;
+        TRY(contact(task, cluster, own, &known, &refusal));
+        TRY(taken_in(known, refusal));
         if (known) {
             *how = CLUSTER_JOINED;
             return STATUS_OK;
@@ -552,8 +572,8 @@ struct status cluster_start(
 {
     struct node *node = task->shard->node;
     struct gossip_node *own = ARENA_NEW(task->arena, struct gossip_node);
-    struct status st;
-    bool known;
+    struct status st, refusal = STATUS_OK;
+    bool known = true;
     invariant(task->shard->index == 0 && cluster_of(node) == NULL);
     cluster_register();
     struct cluster *cluster = cluster_make(task, options);
@@ -579,7 +599,8 @@ struct status cluster_start(
     cluster->dirty = true;
     gossip_publish(cluster);
     // Those who can be reached say whether this node belongs to them.
-    if (!cluster->alone) TRY(contact(task, cluster, own, &known));
+    if (!cluster->alone) TRY(contact(task, cluster, own, &known, &refusal));
+    TRY(taken_in(known, refusal));
     gossip_start(cluster);
 out:
     return st;

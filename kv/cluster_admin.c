@@ -2,6 +2,7 @@
 #include "kv/cluster_admin.h"
 
 #include "kv/cluster_internal.h"
+#include "kv/loss.h"
 
 static cluster_drain_fn drain_of_server;
 
@@ -125,6 +126,7 @@ void cluster_admin_register(void)
     rpc_method_register(&status_method);
     rpc_method_register(&membership_method);
     rpc_method_register(&drain_method);
+    loss_register();
 }
 
 uint32_t cluster_leaderships(struct shard *shard, uint32_t node)

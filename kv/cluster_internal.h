@@ -18,6 +18,7 @@ enum cluster_method {
     CLUSTER_RPC_DRAIN,
     CLUSTER_RPC_MEMBERSHIP,
     CLUSTER_RPC_STATUS,
+    CLUSTER_RPC_LOSS, // kv/loss.c
 };
 
 #define CLUSTER_JOIN_MAX 32u

@@ -109,9 +109,11 @@ static void resolve_ended(struct task *task, struct status st, void *arg)
     free(fate);
 }
 
-// From here on the fate owns the locks in its slices.
-static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fate)
+// From here on the fate owns the locks in its slices. Its status is that of starting the task.
+static struct status fate_start(struct kv_txn *txn, struct fate *fate)
 {
+    struct kv_shard *kv = kv_shard_of(txn->shard);
+    struct client *client = kv->module_state[KV_SLOT_CLIENT];
     uint32_t kept = 0;
     for (uint32_t i = 0; i < txn->locked_count; i++) {
         bool taken = false;
@@ -122,7 +124,7 @@ static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fa
     }
     txn->locked_count = kept;
 
-    client_of(task)->resolving++;
+    client->resolving++;
     const struct task_options options = {
         .fn = resolve_task,
         .arg = fate,
@@ -131,7 +133,12 @@ static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fa
         .ended = resolve_ended,
         .ended_arg = fate,
     };
-    struct status st = task_start(task->shard, &options);
+    return task_start(txn->shard, &options);
+}
+
+static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fate)
+{
+    struct status st = fate_start(txn, fate);
     if (!failed(st)) return;
     // No fiber to be had: this one does it.
     st = resolve_all(task, fate);
@@ -211,7 +218,7 @@ static struct status validate_all(struct task *task, struct multi *multi)
     for (uint32_t i = 0; i < multi->parts->count; i++) {
         const struct txn_part *part = &multi->parts->parts[i];
         const struct leader_commit *prepared =
-            part->write_count == 0 ? NULL : &multi->commits[writer++];
+            part->write_count == 0 && part->stage == NULL ? NULL : &multi->commits[writer++];
         if (part->read_count == 0) continue;
         struct leader_validate *check = &multi->checks[n];
         memset(check, 0, sizeof *check);
@@ -269,6 +276,9 @@ static void multi_init(struct multi *multi, struct kv_txn *txn, struct txn_parts
     multi->checks = ARENA_ARRAY(&txn->arena, struct leader_validate, parts->count);
 }
 
+static struct status decide(struct task *task, struct multi *multi, struct fate *fate,
+    struct status st, struct hlc_timestamp *commit_ts);
+
 struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_parts *parts,
     struct hlc_timestamp *commit_ts)
 {
@@ -281,11 +291,25 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
     if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
 
     st = commits_send(task, &multi, LEADER_PREPARE);
+    // Without a record that says otherwise it is dropped, whatever of it was prepared.
+    if (status_is(st, E_AMBIGUOUS_RESULT)) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: a slice lost its leader during the commit");
+    }
     for (uint32_t i = 0; i < multi.writer_count; i++) {
         multi.ts = hlc_max(multi.ts, multi.commits[i].commit_ts);
     }
-    if (!failed(st)) st = validate_all(task, &multi);
-    if (!failed(st)) st = record(task, &multi);
+    st = decide(task, &multi, fate, st, commit_ts);
+out:
+    return st;
+}
+
+// With everything prepared, as `st` says, or not: the commit, or the end.
+static struct status decide(struct task *task, struct multi *multi, struct fate *fate,
+    struct status st, struct hlc_timestamp *commit_ts)
+{
+    if (!failed(st)) st = validate_all(task, multi);
+    if (!failed(st)) st = record(task, multi);
     // Some of it may be prepared and is being dropped: not to be tried again under the same id.
     if (status_is(st, K_WRONG_RANGE)) {
         st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
@@ -294,17 +318,118 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
     // With the log gone nobody knows whether the record is in it: the next start will see.
     if (status_is(st, E_AMBIGUOUS_RESULT)) {
         free(fate);
-        goto out;
+        return st;
     }
     fate->commit = fate->recorded = !failed(st);
-    fate->ts = multi.ts;
+    fate->ts = multi->ts;
     if (!failed(st)) {
-        *commit_ts = multi.ts;
+        *commit_ts = multi->ts;
         metric_add(&metric_multi, 0, 1);
     }
-    resolve_start(task, txn, fate);
+    resolve_start(task, multi->txn, fate);
+    return st;
+}
+
+// --- staged writes -------------------------------------------------------------------------------
+
+static struct fate *fate_of_stages(const struct kv_txn *txn)
+{
+    struct fate *fate = calloc(1, sizeof *fate + txn->stage_count * sizeof(uint64_t));
+    if (fate == NULL) return NULL;
+    fate->shard = txn->shard;
+    fate->txn = txn->id;
+    fate->record_slice = txn->stages[0].slice;
+    fate->ts = txn->read_ts;
+    for (uint32_t i = 0; i < txn->stage_count; i++) {
+        fate->slices[fate->slice_count++] = txn->stages[i].slice;
+    }
+    return fate;
+}
+
+// Its parts are what was read and, in each slice where it staged something, nothing more to write.
+static struct status stages_prepare(struct task *task, struct multi *multi)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn = multi->txn;
+    TRY(txn_parts_reads(task, txn, multi->parts));
+    for (uint32_t i = 0; i < txn->stage_count; i++) {
+        txn_parts_get(multi->parts, txn->stages[i].slice)->stage = &txn->stages[i];
+    }
+    const uint32_t count = multi->parts->count;
+    multi->items = ARENA_ARRAY(&txn->arena, struct leader_item, count);
+    multi->commits = ARENA_ARRAY(&txn->arena, struct leader_commit, count);
+    multi->checks = ARENA_ARRAY(&txn->arena, struct leader_validate, count);
+    multi->record_slice = txn->stages[0].slice;
 out:
     return st;
+}
+
+static struct bytes seal_payload(const struct multi *multi, const struct txn_stage *stage)
+{
+    struct kv_txn *txn = multi->txn;
+    struct entry_builder builder;
+    struct buffer hidden;
+    buffer_init(&hidden, &txn->arena);
+    staged_hidden_encode(&hidden, &txn->view);
+    const struct entry_op op = {
+        .kind = ENTRY_SEAL,
+        .tenant = txn->tenant,
+        .txn = txn->id,
+        .record_slice = multi->record_slice,
+        .sequence = stage->sequence,
+        .value = hidden.size == 0 ? BYTES_LITERAL("") : buffer_bytes(&hidden),
+    };
+    entry_begin(&builder, &txn->arena);
+    entry_op_append(&builder, &op);
+    return entry_end(&builder);
+}
+
+static struct status seals_send(struct task *task, struct multi *multi)
+{
+    struct kv_txn *txn = multi->txn;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        if (part->stage == NULL) continue;
+        struct leader_commit *commit = &multi->commits[n];
+        commit_request_init(txn, task, part, commit);
+        commit->payload = seal_payload(multi, part->stage);
+        multi->items[n++] = (struct leader_item){.kind = LEADER_SEAL, .call = &commit->call};
+    }
+    struct status st = items_run(task, multi->items, n, &txn->arena);
+    for (uint32_t i = 0; i < n; i++) {
+        txn_count(txn, &multi->commits[i].call);
+        multi->ts = hlc_max(multi->ts, multi->commits[i].commit_ts);
+        leader_reply_end(&multi->commits[i].call);
+    }
+    return st;
+}
+
+struct status commit_staged(struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts)
+{
+    struct status st = STATUS_OK;
+    struct txn_parts parts = {.arena = &txn->arena};
+    struct multi multi = {.txn = txn, .parts = &parts};
+    TRY(txn_stage(task, txn));
+    // Finds conflicts, and routes that are stale, while nothing is prepared.
+    TRY(txn_move(task, txn, txn->read_ts));
+    TRY(stages_prepare(task, &multi));
+    struct fate *fate = fate_of_stages(txn);
+    if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    st = decide(task, &multi, fate, seals_send(task, &multi), commit_ts);
+    txn->stage_count = 0; // They are the fate's, or nobody's who knows.
+out:
+    return st;
+}
+
+void commit_abandon(struct kv_txn *txn)
+{
+    if (LIKELY(txn->stage_count == 0)) return;
+    struct fate *fate = fate_of_stages(txn);
+    txn->stage_count = 0;
+    if (fate == NULL) return; // What is not dropped now is found by others.
+    struct status st = fate_start(txn, fate);
+    if (failed(st)) resolve_ended(NULL, st, fate);
 }
 
 // --- after a start -------------------------------------------------------------------------------

@@ -25,12 +25,28 @@ static const struct status malformed = {E_DATA_CORRUPTED, RETRY_NEVER, 0, "malfo
 static bool kind_has_items(enum entry_kind kind)
 {
     return kind == ENTRY_WRITES || kind == ENTRY_INGEST || kind == ENTRY_REVERT ||
-           kind == ENTRY_PREPARE;
+           kind == ENTRY_PREPARE || kind == ENTRY_STAGE;
 }
 
 static bool kind_has_own_ts(enum entry_kind kind)
 {
-    return kind == ENTRY_INGEST || kind == ENTRY_REVERT;
+    return kind == ENTRY_INGEST || kind == ENTRY_REVERT || kind == ENTRY_STAGE;
+}
+
+static bool kind_has_sequence(enum entry_kind kind)
+{
+    return kind == ENTRY_STAGE || kind == ENTRY_SEAL || kind == ENTRY_DRAIN;
+}
+
+static bool kind_has_value(enum entry_kind kind)
+{
+    return kind == ENTRY_META || kind == ENTRY_RECORD || kind == ENTRY_SEAL;
+}
+
+static bool kind_has_open_ts(enum entry_kind kind)
+{
+    return kind == ENTRY_WRITES || kind == ENTRY_PREPARE || kind == ENTRY_STAGE ||
+           kind == ENTRY_SEAL;
 }
 
 static void put_u32(uint8_t *out, uint32_t value)
@@ -133,11 +149,12 @@ void entry_op_append(struct entry_builder *builder, const struct entry_op *op)
     append_leb(buffer, op->tenant);
     append_leb(buffer, op->txn);
     append_leb(buffer, op->record_slice);
+    if (kind_has_sequence(op->kind)) append_leb(buffer, op->sequence);
     if (op->kind == ENTRY_CLEAR) {
         append_sized(buffer, op->span.start);
         append_sized(buffer, op->span.end);
     }
-    if (op->kind == ENTRY_META || op->kind == ENTRY_RECORD) {
+    if (kind_has_value(op->kind)) {
         append_sized(buffer, op->key);
         append_sized(buffer, op->value);
     }
@@ -174,7 +191,7 @@ void entry_ts_set(struct bytes payload, struct hlc_timestamp ts)
     uint8_t *at = (uint8_t *)payload.data + HEADER_BYTES;
     const uint8_t *end = payload.data + payload.size;
     while (at < end) {
-        if (at[0] == ENTRY_WRITES || at[0] == ENTRY_PREPARE) hlc_encode(ts, at + OP_TS_AT);
+        if (kind_has_open_ts((enum entry_kind)at[0])) hlc_encode(ts, at + OP_TS_AT);
         at += OP_HEADER_BYTES + get_u32(at + OP_SIZE_AT);
     }
     invariant(at == end);
@@ -233,10 +250,11 @@ bool entry_op_next(struct entry_reader *reader, struct entry_op *op)
     if (!take_leb(&body, &op->tenant) || !take_leb(&body, &op->txn) ||
         !take_leb(&body, &op->record_slice))
         return false;
+    if (kind_has_sequence(op->kind) && !take_leb(&body, &op->sequence)) return false;
     if (op->kind == ENTRY_CLEAR &&
         (!take_sized(&body, &op->span.start) || !take_sized(&body, &op->span.end)))
         return false;
-    if (op->kind == ENTRY_META || op->kind == ENTRY_RECORD) {
+    if (kind_has_value(op->kind)) {
         if (!take_sized(&body, &op->key) || !take_sized(&body, &op->value)) return false;
         if ((flags & OP_HAS_VALUE) == 0) op->value = bytes_of(NULL, 0);
     }

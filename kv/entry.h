@@ -31,6 +31,12 @@ enum entry_kind {
     ENTRY_CLEAR, // tenant, span: all versions of these keys go at once.
     ENTRY_TENANT, // tenant, ingesting: whether versions may come by ENTRY_INGEST; keeps the time index.
     ENTRY_META, // key, value (data NULL: erased): a small named record of the upper half's.
+    ENTRY_STAGE, // tenant, txn, record_slice, ts (the leader's clock), sequence, items (their ts.wall_ns is the
+                 // epoch of the write): writes of a transaction that goes on: see kv/staged.h.
+    ENTRY_SEAL, // tenant, txn, record_slice, ts, sequence, value (hidden epochs): what the transaction staged is
+                // prepared now; ts is the lowest timestamp that it may commit at.
+    ENTRY_DRAIN, // txn, sequence (rows at most): the next staged rows of a resolved transaction become versions,
+                 // or go. Idempotent.
     ENTRY_KIND_END,
 };
 
@@ -46,6 +52,7 @@ struct entry_op {
     uint64_t tenant;
     uint64_t txn;
     uint64_t record_slice;
+    uint64_t sequence;
     struct hlc_timestamp ts;
     bool commit;
     bool ingesting;
@@ -66,11 +73,11 @@ void entry_begin(struct entry_builder *builder, struct arena *arena);
 // the items follow by entry_item_append before the next entry_op_append or entry_end.
 void entry_op_append(struct entry_builder *builder, const struct entry_op *op);
 void entry_item_append(struct entry_builder *builder, const struct entry_item *item);
-// The payload, in the builder's arena. Timestamps of the last WRITES, PREPARE can be set afterwards with
+// The payload, in the builder's arena. Timestamps of WRITES, PREPARE, STAGE and SEAL can be set afterwards with
 // entry_ts_set, so that an entry is built before its timestamp is chosen.
 struct bytes entry_end(struct entry_builder *builder);
 void entry_ts_set(
-    struct bytes payload, struct hlc_timestamp ts); // All operations of kinds WRITES and PREPARE.
+    struct bytes payload, struct hlc_timestamp ts); // All operations of these kinds.
 void entry_ceiling_set(struct bytes payload, struct hlc_timestamp ceiling); // The slice's own.
 
 // --- reading -------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 
 #define SLICES_PER_SHARD_DEFAULT 2u
 #define CHANGING_WAITS_MAX 5000u // Of a millisecond.
+#define HOLDERS_WAITS_MAX 10000u
 #define CACHE_BYTES_DEFAULT (UINT64_C(256) << 20)
 #define MAX_OFFSET_NS_DEFAULT UINT64_C(500000000)
 // A clock that is further behind what was committed before the start is not waited for.
@@ -346,6 +347,16 @@ void kv_slice_modules_fini(struct slice *slice)
     }
 }
 
+// Requests whose entries were just applied, or that were turned away, come to their end.
+static void holders_wait(struct task *task, const struct slice *slice)
+{
+    for (uint32_t i = 0; slice->holders > 0 && i < HOLDERS_WAITS_MAX; i++) {
+        if (failed(task_sleep(task, 1000000))) task_cancel_clear(task);
+    }
+    if (slice->holders > 0)
+        log_error(0, "slice %llu: %u requests do not end", (unsigned long long)slice->id, slice->holders);
+}
+
 static struct status shard_close(struct task *task, void *arg)
 {
     bool drop = *(const bool *)arg;
@@ -365,10 +376,8 @@ static struct status shard_close(struct task *task, void *arg)
     // And what was made meanwhile.
     for (uint32_t i = 0; i < kv->slice_count; i++)
         slice_drain(task, kv->slices[i]);
-    // Requests whose entries were just applied come to their end.
-    for (uint32_t i = 0; i < 8; i++) {
-        if (failed(task_yield(task))) task_cancel_clear(task);
-    }
+    for (uint32_t i = 0; i < kv->slice_count; i++)
+        holders_wait(task, kv->slices[i]);
     while (kv->slice_count > 0) {
         struct slice *slice = kv->slices[kv->slice_count - 1];
         kv_slice_remove(kv, slice);
@@ -398,6 +407,7 @@ static struct status shards_stop(struct task *task, bool drop)
     struct kv_node *kv = kv_node_of(node);
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < node->shard_count; i++) {
+        task_cancel_clear(task); // Told to stop once more, it would not get there.
         struct status one = shard_call(task, i, shard_close, &drop);
         if (!failed(st)) st = one;
     }

@@ -50,6 +50,7 @@ struct kv_shard {
     uint32_t slice_count, slice_capacity;
     struct slice **by_id;     // [slice id], KV_SLICES_MAX + 1; NULL where there is none here.
     struct slice *committed;  // With entries to apply: a list by committed_next.
+    bool serving; // All replicas that were here have started.
     bool changing;            // A replica is being made or erased.
     uint32_t sending;         // Snapshots.
     bool stopping;            // Requests are 57P01.

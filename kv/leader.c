@@ -3,14 +3,17 @@
 
 #include "core/invariant.h"
 #include "kv/key.h"
+#include "kv/leader_internal.h"
 #include "kv/leader_wire.h"
 #include "kv/range.h"
 #include "kv/router.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 #include "kv/txn.h"
 #include "kv/validate.h"
 
 #define VALIDATE_ROUNDS_MAX 8u
+#define SCAN_ROWS_DEFAULT 1024u // As kv/slice_read.c has it.
 
 // --- what every request is checked for -----------------------------------------------------------
 
@@ -99,6 +102,12 @@ struct status leader_run(struct task *task, struct leader_call *call, enum leade
 
 // --- reading -------------------------------------------------------------------------------------
 
+// Keys may be written by transactions that hold no lock of the table.
+static bool has_writers(const struct slice *slice)
+{
+    return !list_empty(&slice->staged) || !list_empty(&slice->prepared);
+}
+
 static struct status lock_key(struct task *task, struct slice *slice, struct leader_call *call,
     const struct kv_read *read, struct bytes key, bool *skipped, bool *suspended)
 {
@@ -109,27 +118,38 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
         .deadline_ns = call->lock_deadline_ns,
     };
     call->locks_taken++;
+    if (UNLIKELY(has_writers(slice))) {
+        struct status st = leader_writer_known(slice, key, call->owner.txn);
+        if (failed(st)) return st;
+    }
     return lock_acquire(
         task, slice->locks, &request, key, skipped, suspended, &call->lock_wait_ns);
 }
 
-// A node's own shards have one clock, and this replica's commits are below it; what former leaders
-// committed is uncertain to transactions that began before this one led.
-static struct hlc_timestamp uncertain_of(const struct slice *slice, const struct leader_call *call)
-{
-    bool certain = !call->relayed && hlc_less_equal(slice->led_from, call->read_ts);
-    return certain ? HLC_ZERO : call->uncertain;
-}
-
-static struct slice_reader reader_of(const struct slice *slice, struct leader_call *call)
+// A node's own shards have one clock: what was acknowledged here is below any later snapshot.
+static struct slice_reader reader_of(struct leader_call *call)
 {
     return (struct slice_reader){
         .tenant = call->tenant,
         .ts = call->read_ts,
-        .uncertain = uncertain_of(slice, call),
+        .uncertain = call->uncertain,
+        .certain = call->relayed ? call->certain : HLC_ZERO,
         .moved_to = &call->moved_to,
         .follower = call->follower,
     };
+}
+
+// What the transaction itself staged, if it did: that is locked, too.
+static struct status get_staged(
+    struct slice *slice, struct leader_get *get, uint32_t i, bool *found)
+{
+    const struct leader_call *call = &get->call;
+    *found = false;
+    if (LIKELY(call->view == NULL)) return STATUS_OK;
+    struct status st = staged_read(slice, call->owner.txn, call->view, get->keys[i],
+        get->call.arena, &get->values[i], found);
+    if (*found && get->skipped != NULL) get->skipped[i] = false;
+    return st;
 }
 
 // One key under a lock: the newest there is, however new.
@@ -168,8 +188,11 @@ struct status leader_get(struct task *task, void *arg)
     for (uint32_t i = 0; i < get->count; i++) {
         TRY(serves_key(slice, get->call.tenant, get->keys[i]));
     }
-    const struct slice_reader reader = reader_of(slice, &get->call);
+    const struct slice_reader reader = reader_of(&get->call);
     for (uint32_t i = 0; i < get->count; i++) {
+        bool staged;
+        TRY(get_staged(slice, get, i, &staged));
+        if (UNLIKELY(staged)) continue;
         if (get->read.lock != KV_LOCK_NONE) {
             TRY(get_locked(task, slice, get, i));
         } else {
@@ -203,7 +226,7 @@ out:
 static struct status scan_once(
     struct task *task, struct slice *slice, struct leader_scan *scan)
 {
-    const struct slice_reader reader = reader_of(slice, &scan->call);
+    const struct slice_reader reader = reader_of(&scan->call);
     struct slice_scan reading = {
         .span = scan->span, .reverse = scan->reverse, .rows_max = scan->rows_max};
     struct status st =
@@ -261,6 +284,31 @@ out:
     return st;
 }
 
+static struct status scan_overlay(struct slice *slice, struct leader_scan *scan, struct span asked)
+{
+    struct staged_overlay overlay = {
+        .txn = scan->call.owner.txn,
+        .view = scan->call.view,
+        .covered = asked,
+        .reverse = scan->reverse,
+        .rows_max = scan->rows_max == 0 ? SCAN_ROWS_DEFAULT : scan->rows_max,
+        .arena = scan->call.arena,
+        .batch = &scan->batch,
+    };
+    if (!scan->done && !scan->reverse) overlay.covered.end = scan->span.start;
+    if (!scan->done && scan->reverse) overlay.covered.start = scan->span.end;
+    struct status st = staged_overlay(slice, &overlay);
+    if (failed(st) || !overlay.cut) return st;
+    scan->done = false;
+    scan->span = asked;
+    if (scan->reverse) {
+        scan->span.end = overlay.covered.start;
+    } else {
+        scan->span.start = overlay.covered.end;
+    }
+    return STATUS_OK;
+}
+
 struct status leader_scan(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
@@ -273,16 +321,19 @@ struct status leader_scan(struct task *task, void *arg)
     TRY(scan_once(task, slice, scan));
     // A long scan yields: the range may have gone away with rows that came after.
     if (slice->ranges->version != version) TRY(serves_span(slice, scan->call.tenant, asked));
-    if (scan->read.lock == KV_LOCK_NONE) goto out;
+    if (scan->read.lock == KV_LOCK_NONE) goto overlay;
     if (scan->read.wait == KV_WAIT_SKIP) {
-        st = lock_rows_skipping(task, slice, scan);
-        goto out;
+        TRY(lock_rows_skipping(task, slice, scan));
+        goto overlay;
     }
     struct span scanned = asked;
     if (!scan->done && !scan->reverse) scanned.end = scan->span.start;
     if (!scan->done && scan->reverse) scanned.start = scan->span.end;
     st = lock_rows(task, slice, scan, scanned);
     if (status_is(st, K_MOVED)) scan->span = asked;
+    TRY(st);
+overlay:
+    if (UNLIKELY(scan->call.view != NULL)) st = scan_overlay(slice, scan, asked);
 out:
     return st;
 }
@@ -379,8 +430,20 @@ static bool commit_checks(const void *arg, struct bytes key)
     return node != NULL && node->checked;
 }
 
+static bool writes_have_writer(struct slice *slice, const struct leader_commit *commit)
+{
+    for (uint32_t i = 0; i < commit->write_count; i++) {
+        bool other;
+        struct status st =
+            leader_writer_other(slice, commit->writes[i]->key, commit->call.owner.txn, &other);
+        if (failed(st) || other) return true; // Whoever takes the lock then is told.
+    }
+    return false;
+}
+
 static bool writes_are_free(struct slice *slice, const struct leader_commit *commit)
 {
+    if (UNLIKELY(has_writers(slice)) && writes_have_writer(slice, commit)) return false;
     if (slice->locks->lock_count == 0) return true;
     // A bulk load looks at the few locks there are, everybody else at the few keys written.
     if (slice->locks->lock_count < commit->write_count / 16) {
@@ -446,9 +509,7 @@ out:
     return st;
 }
 
-// Everything up to the choice of a timestamp. On success nothing has suspended since the last
-// check.
-static struct status commit_begin(struct task *task, struct slice *slice,
+struct status leader_commit_begin(struct task *task, struct slice *slice,
     struct leader_commit *commit, bool keep_locks)
 {
     struct status st = STATUS_OK;
@@ -553,26 +614,36 @@ out:
 static struct status commit_run(
     struct task *task, struct slice *slice, struct leader_commit *commit);
 
-static struct status commit_relayed(
+static struct status commit_guarded(struct task *task, struct slice *slice,
+    struct leader_commit *commit,
+    struct status (*run)(struct task *task, struct slice *slice, struct leader_commit *commit))
+{
+    struct client *client = client_of(task);
+    struct leader_guard guard = {.txn = commit->call.owner.txn};
+    wait_queue_init(&guard.ended);
+    list_append(&client->commits, &guard.link);
+    struct status st = run(task, slice, commit);
+    list_remove(&guard.link);
+    wait_queue_wake_all(&guard.ended, STATUS_OK);
+    return st;
+}
+
+static struct status commit_again(
     struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
     struct client *client = client_of(task);
+    const uint64_t txn = commit->call.owner.txn;
     bool done;
     TRY(fate_look(task, slice, commit, &done));
     if (done) {
-        lock_release_all(slice->locks, commit->call.owner.txn);
+        lock_release_all(slice->locks, txn);
         return clock_pass(task, commit->commit_ts);
     }
-    struct leader_guard guard = {.txn = commit->call.owner.txn};
-    wait_queue_init(&guard.ended);
-    list_append(&client->commits, &guard.link);
-    st = commit_run(task, slice, commit);
-    list_remove(&guard.link);
-    wait_queue_wake_all(&guard.ended, STATUS_OK);
+    st = commit_guarded(task, slice, commit, commit_run);
     // Its client goes by this answer: a first request that is late must not commit after all.
     bool refused = failed(st) && !status_is(st, E_AMBIGUOUS_RESULT) && commit->call.again;
-    if (refused) client->refused[client->refused_count++ % CLIENT_REFUSED_MAX] = guard.txn;
+    if (refused) client->refused[client->refused_count++ % CLIENT_REFUSED_MAX] = txn;
 out:
     return st;
 }
@@ -583,15 +654,16 @@ struct status leader_commit(struct task *task, void *arg)
     struct slice *slice;
     struct status st = leader_slice(task, &commit->call, &slice);
     if (failed(st)) return st;
-    return LIKELY(!commit->call.relayed) ? commit_run(task, slice, commit)
-                                         : commit_relayed(task, slice, commit);
+    // Whose first request went to another node finds itself beside the leader at the second.
+    bool once = !commit->call.relayed && !commit->call.again;
+    return LIKELY(once) ? commit_run(task, slice, commit) : commit_again(task, slice, commit);
 }
 
 static struct status commit_run(
     struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    TRY(commit_begin(task, slice, commit, false));
+    TRY(leader_commit_begin(task, slice, commit, false));
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
@@ -613,18 +685,40 @@ out:
     return st;
 }
 
-struct status leader_prepare(struct task *task, void *arg)
+static struct status prepare_run(
+    struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    struct leader_commit *commit = arg;
-    struct slice *slice;
-    TRY(leader_slice(task, &commit->call, &slice));
-    TRY(commit_begin(task, slice, commit, true));
+    TRY(leader_commit_begin(task, slice, commit, true));
     commit->mark = validator_mark(slice->validator);
     commit->epoch = slice->epoch;
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
+out:
+    return st;
+}
+
+struct status leader_prepare(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct leader_commit *commit = arg;
+    const uint64_t txn = commit->call.owner.txn;
+    struct slice *slice;
+    TRY(leader_slice(task, &commit->call, &slice));
+    if (LIKELY(!commit->call.relayed && !commit->call.again)) {
+        return prepare_run(task, slice, commit);
+    }
+    struct leader_guard *guard;
+    while ((guard = guard_find(client_of(task), txn)) != NULL) TRY(task_wait(task, &guard->ended));
+    TRY(leader_slice(task, &commit->call, &slice));
+    const struct pending *prepared = slice_prepared_find(slice, txn);
+    if (prepared == NULL) return commit_guarded(task, slice, commit, prepare_run);
+    // By the first request, validated up to that moment, which no validator's mark tells of any more: what was
+    // read here counts as changed. No locks: who has them meanwhile waits for what is prepared.
+    commit->commit_ts = prepared->ts;
+    commit->epoch = 0;
+    TRY(serves_writes(task, slice, commit));
 out:
     return st;
 }
@@ -729,7 +823,9 @@ struct status leader_resolve(struct task *task, void *arg)
     struct slice *slice;
     struct entry_builder builder;
     TRY(leader_slice(task, call, &slice));
-    if (slice_prepared_find(slice, call->owner.txn) != NULL) {
+    if (staged_find(slice, call->owner.txn) != NULL) {
+        TRY(leader_staged_end(task, slice, resolve));
+    } else if (slice_prepared_find(slice, call->owner.txn) != NULL) {
         entry_begin(&builder, task->arena);
         const struct entry_op op = {
             .kind = ENTRY_RESOLVE,

@@ -54,6 +54,8 @@ enum leader_kind {
     LEADER_RANGE = 15,
     LEADER_CHANGE = 16,
     LEADER_LOOK = 17,
+    LEADER_STAGE = 18,
+    LEADER_SEAL = 19,
     LEADER_KIND_END = 32,
 };
 
@@ -75,7 +77,9 @@ struct leader_call {
     // Versions in (read_ts, uncertain] may be of commits that were acknowledged before the
     // transaction began. Zero: there are no such.
     struct hlc_timestamp uncertain;
+    struct hlc_timestamp certain;  // Of those, not above this: the leader's node's clock has said so.
     struct leader_seen *seen;      // The transaction's; NULL: none.
+    const struct staged_view *view; // Of what it has staged; NULL: nothing.
     struct lock_owner_id owner;
     uint64_t lock_deadline_ns;     // Monotonic; 0: none.
     struct arena *arena;           // Where answers go.
@@ -165,6 +169,7 @@ struct leader_commit {
     struct hlc_timestamp commit_ts;  // Answer.
     // Of a multi-slice transaction's part (kv/commit_multi.c).
     uint64_t mark, epoch;            // Answers: for leader_validate.
+    uint64_t released;               // Answer of leader_stage: locks that are held no more.
 };
 struct status leader_commit(struct task *task, void *arg);
 // Takes the locks of all writes: the first step of a multi-slice commit. Nobody who has prepared
@@ -173,6 +178,12 @@ struct status leader_commit(struct task *task, void *arg);
 struct status leader_lock(struct task *task, void *arg);
 // Validates and logs a prepare entry. Locks stay until leader_resolve.
 struct status leader_prepare(struct task *task, void *arg);
+// Takes writes of a transaction that goes on; `payload` is one ENTRY_STAGE. Checked writes are validated here. Locks on
+// the keys are let go: what is staged is locked.
+struct status leader_stage(struct task *task, void *arg);
+// Validates and prepares what it has staged here; `payload` is one ENTRY_SEAL, there are no `writes`. 40001 when that was
+// dropped meanwhile.
+struct status leader_seal(struct task *task, void *arg);
 
 // The second validation of a multi-slice transaction: nothing that it read here changed since its
 // prepare (or, where it wrote nothing, since call.read_ts), and later commits will be above `to`.

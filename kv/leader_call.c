@@ -110,6 +110,7 @@ static void call_begin(struct leader_trip *trip, bool own_arena)
     struct leader_call *call = trip->call;
     call->remote = !own_arena;
     call->relayed = false;
+    trip->ask = trip->answer = (struct buffer){0}; // An earlier attempt's.
     if (!own_arena) arena_init(&call->reply, NULL);
     call->arena = own_arena ? trip->arena : &call->reply;
 }
@@ -117,7 +118,7 @@ static void call_begin(struct leader_trip *trip, bool own_arena)
 // --- the other node's clock ----------------------------------------------------------------------
 
 // Nothing above what its clock said at the first request is uncertain.
-static struct hlc_timestamp uncertain_at(const struct leader_call *call, uint32_t node)
+static struct hlc_timestamp certain_at(const struct leader_call *call, uint32_t node)
 {
     const struct leader_seen *seen = call->seen;
     for (uint32_t i = 0; seen != NULL && i < seen->count; i++) {
@@ -140,13 +141,18 @@ static void clock_note(struct leader_call *call, uint32_t node)
 static void trip_encode(struct task *task, struct leader_trip *trip)
 {
     struct leader_call *call = trip->call;
-    struct hlc_timestamp uncertain = call->uncertain;
     buffer_init(&trip->ask, &call->reply);
     buffer_init(&trip->answer, &call->reply);
-    call->uncertain = uncertain_at(call, trip->target.node);
+    call->certain = certain_at(call, trip->target.node);
     call->clock = HLC_ZERO;
     leader_wire_ask(&trip->ask, trip->kind, call, task_now_ns(task));
-    call->uncertain = uncertain;
+}
+
+// Another node that stops (or has not started yet) is like one that is gone.
+static bool stops_there(struct task *task, const struct leader_trip *trip, struct status st)
+{
+    return status_is(st, E_ADMIN_SHUTDOWN) && !task->cancelled &&
+           trip->target.node != own_node(task) && !kv_shard_of(task->shard)->stopping;
 }
 
 // The answer's arena goes before its status does.
@@ -156,7 +162,9 @@ static struct status trip_decode(
     struct wire_in in = {.rest = answer, .arena = &trip->call->reply};
     struct status st = leader_wire_answered(&in, trip->kind, trip->call);
     clock_note(trip->call, trip->target.node);
-    return failed(st) ? status_copy(task->arena, st) : st;
+    if (!stops_there(task, trip, st)) return failed(st) ? status_copy(task->arena, st) : st;
+    trip->call->again = true;
+    return status_make(K_UNREACHABLE, "node is stopping");
 }
 
 static struct status too_large(void)
@@ -185,11 +193,7 @@ static struct status rpc_outcome(struct task *task, struct leader_trip *trip, st
     const bool once = leader_codec(trip->kind)->once;
     if (rpc->sent) trip->call->again = true;
     bool gone = status_is(st, K_UNREACHABLE);
-    // The other node stops: like one that is gone.
-    if (status_is(st, E_ADMIN_SHUTDOWN) && !task->cancelled &&
-        !kv_shard_of(task->shard)->stopping) {
-        return status_make(K_UNREACHABLE, "node is stopping");
-    }
+    if (stops_there(task, trip, st)) return status_make(K_UNREACHABLE, "node is stopping");
     if (gone || !once || !rpc->sent) return st;
     return status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS,
         "the result of the commit is unknown: its answer was not waited for");
@@ -297,9 +301,29 @@ static void round_run(
 
 // --- until somebody answers ----------------------------------------------------------------------
 
+static bool in_doubt(const struct leader_trip *trip)
+{
+    return trip->call->again && leader_codec(trip->kind)->once;
+}
+
+// Asked for again, and refused without a look at what became of it before.
+static void outcome_doubt(struct leader_trip *trip)
+{
+    static const char *const classes[] = {"08", "53", "57", "58"};
+    char code[6];
+    if (!in_doubt(trip) || !failed(trip->status)) return;
+    status_sqlstate(trip->status, code);
+    for (uint32_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (memcmp(code, classes[i], 2) != 0) continue;
+        trip->status = status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS,
+            "the result of the commit is unknown: its answer was lost, and it could not be asked for again");
+        return;
+    }
+}
+
 static struct status nobody(struct task *task, const struct leader_trip *trip)
 {
-    if (trip->call->again && leader_codec(trip->kind)->once) {
+    if (in_doubt(trip)) {
         return status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS,
             "the result of the commit is unknown: no leader answers");
     }
@@ -344,7 +368,10 @@ static bool trips_check(struct client *client, struct leader_trip *trips, uint32
         struct leader_trip *trip = &trips[i];
         if (trip->done) continue;
         trip->done = !never_leads(trip->status);
-        if (trip->done) continue;
+        if (trip->done) {
+            outcome_doubt(trip);
+            continue;
+        }
         left = true;
         uint64_t slice = trip->call->slice;
         *known = *known && slice < client->leader_count && client->leaders[slice] != 0;
@@ -372,8 +399,7 @@ static void trips_run(struct task *task, struct leader_trip *trips, uint32_t cou
             struct leader_trip *trip = &trips[i];
             if (trip->done) continue;
             if (failed(st) || late) {
-                bool once = trip->call->again && leader_codec(trip->kind)->once;
-                trip->status = late || once ? nobody(task, trip) : st;
+                trip->status = late || in_doubt(trip) ? nobody(task, trip) : st;
                 trip->done = true;
             } else {
                 leader_reply_end(trip->call);

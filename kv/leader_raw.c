@@ -87,7 +87,7 @@ struct status leader_job(struct task *task, void *arg)
     if (failed(st)) return st;
     switch (job->what) {
     case LEADER_JOB_MARK:
-        return slice_ingest_mark(task, slice, job->call.tenant, job->ingesting);
+        return slice_ingest_mark(task, slice, job->call.tenant, job->mark);
     case LEADER_JOB_REVERT: return run_revert(task, slice, job);
     case LEADER_JOB_CLEAR: return run_clear(task, slice, job);
     case LEADER_JOB_FINGERPRINT: return run_fingerprint(task, slice, job);
@@ -187,7 +187,7 @@ static void job_ask(struct buffer *out, const void *request)
     wire_put_bytes(out, job->span.start);
     wire_put_bytes(out, job->span.end);
     wire_put_ts(out, job->ts);
-    wire_put_bool(out, job->ingesting);
+    wire_put_u64(out, job->mark);
 }
 
 static void job_asked(struct wire_in *in, void *request)
@@ -198,7 +198,7 @@ static void job_asked(struct wire_in *in, void *request)
     job->span.start = spans ? wire_take_key(in) : wire_take_bytes(in);
     job->span.end = spans ? wire_take_key(in) : wire_take_bytes(in);
     job->ts = wire_take_ts(in);
-    job->ingesting = wire_take_bool(in);
+    job->mark = (enum kv_ingest_mark)wire_take_enum(in, KV_INGEST_JOIN);
 }
 
 static void job_answer(struct buffer *out, const void *request)

@@ -23,7 +23,7 @@ struct leader_ingest {
 struct status leader_ingest(struct task *task, void *arg);
 
 enum leader_job_kind {
-    LEADER_JOB_MARK,        // ingesting
+    LEADER_JOB_MARK,        // mark
     LEADER_JOB_REVERT,      // ts; removed
     LEADER_JOB_CLEAR,       // span
     LEADER_JOB_FINGERPRINT, // span, ts; fingerprint
@@ -35,7 +35,7 @@ struct leader_job {
     enum leader_job_kind what;
     struct span span;
     struct hlc_timestamp ts;
-    bool ingesting;
+    enum kv_ingest_mark mark;
     // Answers, added to what is there.
     uint64_t removed;
     struct kv_fingerprint fingerprint;

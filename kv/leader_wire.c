@@ -160,6 +160,7 @@ void leader_wire_ask(
     wire_put_u64(out, call->tenant);
     wire_put_ts(out, call->read_ts);
     wire_put_ts(out, call->uncertain);
+    wire_put_ts(out, call->certain);
     wire_put_u64(out, call->owner.txn);
     wire_put_u64(out, call->owner.age_ns);
     uint64_t left_ns = call->lock_deadline_ns > now_ns ? call->lock_deadline_ns - now_ns : 0;
@@ -180,6 +181,7 @@ struct status leader_wire_asked(
     call->tenant = wire_take_u64(in);
     call->read_ts = wire_take_ts(in);
     call->uncertain = wire_take_ts(in);
+    call->certain = wire_take_ts(in);
     call->owner.txn = wire_take_u64(in);
     call->owner.age_ns = wire_take_u64(in);
     uint64_t left_ns = wire_take_u64(in);

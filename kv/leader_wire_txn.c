@@ -4,6 +4,7 @@
 #include "kv/entry.h"
 #include "kv/key.h"
 #include "kv/leader_wire.h"
+#include "kv/staged.h"
 
 #define ROW_BYTES_LEAST 2u // Of a pair: two sizes.
 
@@ -21,6 +22,31 @@ static struct kv_read take_read(struct wire_in *in)
     read.lock = (enum kv_lock)wire_take_enum(in, KV_LOCK_EXCLUSIVE);
     read.wait = (enum kv_wait)wire_take_enum(in, KV_WAIT_FAIL);
     return read;
+}
+
+static void put_view(struct buffer *out, const struct staged_view *view)
+{
+    wire_put_bool(out, view != NULL);
+    if (view == NULL) return;
+    wire_put_u64(out, view->hidden_count);
+    for (uint32_t i = 0; i < view->hidden_count; i++) {
+        wire_put_u64(out, view->hidden[i].from);
+        wire_put_u64(out, view->hidden[i].to);
+    }
+}
+
+static const struct staged_view *take_view(struct wire_in *in)
+{
+    if (!wire_take_bool(in)) return NULL;
+    struct staged_view *view = ARENA_NEW(in->arena, struct staged_view);
+    uint32_t count = wire_take_count(in, 2);
+    struct staged_hidden *hidden = ARENA_ARRAY(in->arena, struct staged_hidden, count);
+    for (uint32_t i = 0; i < count && !in->bad; i++) {
+        hidden[i].from = wire_take_u64(in);
+        hidden[i].to = wire_take_u64(in);
+    }
+    *view = (struct staged_view){hidden, in->bad ? 0 : count};
+    return view;
 }
 
 static void put_entries(struct buffer *out, const struct read_entry *entries, uint32_t count)
@@ -54,6 +80,7 @@ static void get_ask(struct buffer *out, const void *request)
     wire_put_bool(out, get->skipped != NULL);
     wire_put_u64(out, get->count);
     for (uint32_t i = 0; i < get->count; i++) wire_put_bytes(out, get->keys[i]);
+    put_view(out, get->call.view);
 }
 
 static void get_asked(struct wire_in *in, void *request)
@@ -67,6 +94,7 @@ static void get_asked(struct wire_in *in, void *request)
     get->keys = keys;
     get->values = ARENA_ARRAY(in->arena, struct bytes, get->count);
     get->skipped = skips ? ARENA_ARRAY(in->arena, bool, get->count) : NULL;
+    get->call.view = take_view(in);
 }
 
 static void get_answer(struct buffer *out, const void *request)
@@ -118,6 +146,7 @@ static void scan_ask(struct buffer *out, const void *request)
     wire_put_span(out, scan->span);
     wire_put_bool(out, scan->reverse);
     wire_put_u64(out, scan->rows_max);
+    put_view(out, scan->call.view);
 }
 
 static void scan_asked(struct wire_in *in, void *request)
@@ -127,6 +156,7 @@ static void scan_asked(struct wire_in *in, void *request)
     scan->span = wire_take_span(in);
     scan->reverse = wire_take_bool(in);
     scan->rows_max = wire_take_u32(in);
+    scan->call.view = take_view(in);
 }
 
 static void scan_answer(struct buffer *out, const void *request)
@@ -254,14 +284,19 @@ static void take_writes(struct wire_in *in, struct leader_commit *commit, enum e
     take_nodes(in, commit, op.item_count);
     struct entry_items items;
     struct entry_item item;
+    uint32_t count = 0;
     entry_items_open(&op, &items);
-    for (uint32_t i = 0; i < op.item_count && entry_item_next(&items, &item); i++) {
-        struct write_node *node = node_at(commit, i);
+    while (!in->bad && entry_item_next(&items, &item)) {
+        // A key comes once, but in staged writes once an epoch.
+        bool again = kind == ENTRY_STAGE && count > 0 &&
+            bytes_equal(commit->writes[count - 1]->key, item.key);
+        struct write_node *node = node_at(commit, again ? count - 1 : count);
         node->key = item.key;
         node->value = item.value;
         node->kind = item.tombstone ? WRITE_DELETE : WRITE_PUT;
-        check_order(in, commit, i);
+        if (!again) check_order(in, commit, count++);
     }
+    commit->write_count = count;
 }
 
 static void commit_asked_as(struct wire_in *in, void *request, enum entry_kind kind)
@@ -295,12 +330,23 @@ static void prepare_asked(struct wire_in *in, void *request)
     commit_asked_as(in, request, ENTRY_PREPARE);
 }
 
+static void stage_asked(struct wire_in *in, void *request)
+{
+    commit_asked_as(in, request, ENTRY_STAGE);
+}
+
+static void seal_asked(struct wire_in *in, void *request)
+{
+    commit_asked_as(in, request, ENTRY_SEAL);
+}
+
 static void commit_answer(struct buffer *out, const void *request)
 {
     const struct leader_commit *commit = request;
     wire_put_ts(out, commit->commit_ts);
     wire_put_u64(out, commit->mark);
     wire_put_u64(out, commit->epoch);
+    wire_put_u64(out, commit->released);
 }
 
 static void commit_answered(struct wire_in *in, void *request)
@@ -309,6 +355,7 @@ static void commit_answered(struct wire_in *in, void *request)
     commit->commit_ts = wire_take_ts(in);
     commit->mark = wire_take_u64(in);
     commit->epoch = wire_take_u64(in);
+    commit->released = wire_take_u64(in);
 }
 
 // Locks need no more than the keys.
@@ -393,6 +440,12 @@ const struct leader_codec leader_txn_codecs[LEADER_KIND_END] = {
         .answer = wire_put_nothing, .answered = wire_take_nothing},
     [LEADER_PREPARE] = {.name = "leader.prepare", .size = sizeof(struct leader_commit),
         .run = leader_prepare, .ask = commit_ask, .asked = prepare_asked,
+        .answer = commit_answer, .answered = commit_answered},
+    [LEADER_STAGE] = {.name = "leader.stage", .size = sizeof(struct leader_commit),
+        .run = leader_stage, .ask = commit_ask, .asked = stage_asked,
+        .answer = commit_answer, .answered = commit_answered},
+    [LEADER_SEAL] = {.name = "leader.seal", .size = sizeof(struct leader_commit),
+        .run = leader_seal, .ask = commit_ask, .asked = seal_asked,
         .answer = commit_answer, .answered = commit_answered},
     [LEADER_VALIDATE] = {.name = "leader.validate", .size = sizeof(struct leader_validate),
         .run = leader_validate, .ask = validate_ask, .asked = validate_asked,

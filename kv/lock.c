@@ -27,7 +27,7 @@ struct lock_hold {
     struct lock_owner *owner;
     enum kv_lock mode;
     struct lock_hold *lock_next;
-    struct lock_hold *owner_next;
+    struct lock_hold *owner_previous, *owner_next;
 };
 
 struct lock_owner {
@@ -248,7 +248,9 @@ static bool hold_add(
     hold->mode = mode;
     hold->lock_next = lock->holds;
     lock->holds = hold;
+    hold->owner_previous = NULL;
     hold->owner_next = owner->holds;
+    if (owner->holds != NULL) owner->holds->owner_previous = hold;
     owner->holds = hold;
     owner->hold_count++;
     return true;
@@ -478,6 +480,22 @@ void lock_release_all(struct lock_table *table, uint64_t txn)
     }
     owner->holds = NULL;
     owner_drop_if_unused(table, owner);
+}
+
+bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key)
+{
+    struct lock *lock = lock_find(table, key, hash_bytes(key));
+    if (lock == NULL || lock->first != NULL) return false;
+    struct lock_hold *hold = hold_find(lock, txn);
+    if (hold == NULL) return false;
+    struct lock_owner *owner = hold->owner;
+    *(hold->owner_previous == NULL ? &owner->holds : &hold->owner_previous->owner_next) =
+        hold->owner_next;
+    if (hold->owner_next != NULL) hold->owner_next->owner_previous = hold->owner_previous;
+    owner->hold_count--;
+    hold_release(table, hold);
+    owner_drop_if_unused(table, owner);
+    return true;
 }
 
 static void line_drop(struct lock *lock, struct status st)

@@ -5,8 +5,7 @@
 //
 // Locks are in the leader's memory only. They make conflicting transactions queue instead of abort;
 // that what was read is still true is checked again at commit (kv/validate.h), so losing the table
-// loses nothing but time. A lock is held until lock_release_all: there is no unlocking of one key,
-// which is also why an edge "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong
+// loses nothing but time. A lock that somebody waits for is held until lock_release_all, which is why an edge "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong
 // about transactions that have ended.
 //
 // Shard    The slice leader's.
@@ -106,6 +105,10 @@ bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, 
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn);
 // Releases everything that `txn` holds and wakes who is next in each line.
 void lock_release_all(struct lock_table *table, uint64_t txn);
+
+// Releases one key, unless somebody waits for it: for whom something else guards it from now on (staged writes, which
+// are looked at before a lock is given). Whether it did.
+bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key);
 
 // Ends all waits with `st` and forgets all locks: the slice is led elsewhere from here on. Does not suspend.
 void lock_table_drop(struct lock_table *table, struct status st);

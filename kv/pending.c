@@ -7,6 +7,7 @@
 #include "core/hash.h"
 #include "core/invariant.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 #define BUCKETS_INITIAL 256u
 
@@ -132,7 +133,8 @@ void pending_remove(struct slice *slice, struct pending *pending, struct status 
 static inline bool bounds_have(const struct pending *pending, struct bytes key)
 {
     return bytes_compare(pending->bounds.start, key) <= 0 &&
-           bytes_compare(key, pending->bounds.end) <= 0;
+           bytes_compare(key, pending->bounds.end) <= 0 &&
+           (pending->staged == NULL || staged_holds(pending->staged, key));
 }
 
 static bool has_key_in(const struct pending *pending, struct span span)
@@ -140,6 +142,7 @@ static bool has_key_in(const struct pending *pending, struct span span)
     if (pending->key_count == 0 || bytes_compare(pending->bounds.end, span.start) < 0 ||
         bytes_compare(span.end, pending->bounds.start) <= 0)
         return false;
+    if (pending->staged != NULL) return staged_holds_any(pending->staged, span);
     if (pending->coarse) return true;
     for (uint32_t i = 0; i < pending->key_count; i++) {
         if (span_contains(span, pending->keys[i].key)) return true;

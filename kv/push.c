@@ -10,6 +10,7 @@
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
 #include "kv/slice.h"
+#include "kv/staged.h"
 
 #define METHOD_ALIVE (RPC_LEADER + 40u)
 #define PASS_TXNS_MAX 64u  // Looked at in one pass of a slice.
@@ -187,8 +188,16 @@ static struct status prepared_pass(struct task *task, struct slice *slice)
          at != NULL && at != &slice->prepared && count < PASS_TXNS_MAX; at = at->next) {
         const struct pending *prepared = container_of(at, struct pending, link);
         if (prepared->ts.wall_ns + PUSH_AFTER_NS > now_ns) continue;
+        if (prepared->staged != NULL) continue; // Below.
         orphans[count++] =
             (struct orphan){prepared->txn, prepared->record_slice, prepared->ts};
+    }
+    for (struct list_link *at = slice->staged.next; at != &slice->staged && count < PASS_TXNS_MAX;
+         at = at->next) {
+        const struct staged *staged = container_of(at, struct staged, link);
+        if (staged->draining || staged->since.wall_ns + PUSH_AFTER_NS > now_ns) continue;
+        orphans[count++] = (struct orphan){
+            staged->txn, staged->record_slice, hlc_max(staged->ts, staged->since)};
     }
     for (uint32_t i = 0; i < count; i++) {
         // Next time, or by another leader.
@@ -227,6 +236,7 @@ static struct status locks_pass(struct task *task, struct slice *slice)
         // Prepared writes keep their locks until they are resolved.
         if (alive || slice->role != SLICE_SERVING) continue;
         if (slice_prepared_find(slice, owners[i]) != NULL) continue;
+        if (staged_find(slice, owners[i]) != NULL) continue;
         lock_release_all(slice->locks, owners[i]);
     }
 out:
@@ -239,7 +249,8 @@ static struct status slice_pass(struct task *task, struct slice *slice)
 {
     struct status st = STATUS_OK;
     slice_hold(slice);
-    if (slice->role == SLICE_SERVING && !list_empty(&slice->prepared)) {
+    if (slice->role == SLICE_SERVING &&
+        !(list_empty(&slice->prepared) && list_empty(&slice->staged))) {
         TRY(prepared_pass(task, slice));
     }
     if (slice->role == SLICE_SERVING && slice->locks->waiters != NULL) {

@@ -242,6 +242,9 @@ CHECKED struct status raft_config_change(
     struct raft *raft, enum raft_change change, uint32_t node, uint64_t *index);
 // Ends by itself: the other leads, or after an election timeout this one goes on.
 CHECKED struct status raft_transfer(struct raft *raft, uint32_t node);
+// The way out when a majority of the voters is lost for good: this voter goes on as the only member, with what it has;
+// what it has not is lost. Nobody who was a member may ever take part again. 55000 when it leads or cannot vote.
+CHECKED struct status raft_force_alone(struct raft *raft);
 // Campaigns now (a test's or an operator's wish; a learner does not).
 void raft_campaign(struct raft *raft);
 // The leader's node is gone: do not wait for the timeout.

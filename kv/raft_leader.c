@@ -516,6 +516,25 @@ struct status raft_config_change(
     return STATUS_OK;
 }
 
+struct status raft_force_alone(struct raft *raft)
+{
+    if (raft->damaged) return refuse("the replica has lost what it had promised");
+    if (raft->role == RAFT_LEADER) return refuse("the replica leads");
+    if (!raft_config_votes(&raft->config, raft->self)) return refuse("the replica does not vote");
+    // In effect at once, as every change of members; the entry below makes it last.
+    struct raft_config config = {
+        .index = raft->config.index, .count = 1, .members = {{.node = raft->self}}};
+    raft->config = config;
+    raft->removed = false;
+    raft_campaign(raft);
+    invariant(raft->role == RAFT_LEADER);
+    uint8_t body[RAFT_CONFIG_BYTES_MAX];
+    size_t size = raft_config_encode(&config, body);
+    raft_window_push(raft, raft->term, RAFT_CONFIG, bytes_of(body, size), NULL);
+    raft->config.index = raft->last;
+    return STATUS_OK;
+}
+
 struct status raft_transfer(struct raft *raft, uint32_t node)
 {
     if (raft->role != RAFT_LEADER)

@@ -456,6 +456,17 @@ struct status raft_log_transfer(struct raft_log *log, uint32_t node)
     return st;
 }
 
+struct status raft_log_force_alone(struct raft_log *log)
+{
+    if (log->stopped || !log->started || log->failed)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica does not run");
+    if (log->shard == NULL)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "this node is not part of a cluster");
+    struct status st = raft_force_alone(&log->raft);
+    if (!failed(st)) raft_shard_dirty(log->shard, log);
+    return st;
+}
+
 struct status raft_log_installed(
     struct raft_log *log, uint64_t index, uint64_t term, const struct raft_config *config)
 {

@@ -149,6 +149,8 @@ log_position raft_log_needed(struct raft_log *log, log_position checkpointed);
 CHECKED struct status raft_log_config_change(
     struct raft_log *log, enum raft_change change, uint32_t node);
 CHECKED struct status raft_log_transfer(struct raft_log *log, uint32_t node);
+// raft_force_alone: what other members had and this one has not is lost.
+CHECKED struct status raft_log_force_alone(struct raft_log *log);
 // The store was replaced by a snapshot as of `index`.
 CHECKED struct status raft_log_installed(
     struct raft_log *log, uint64_t index, uint64_t term, const struct raft_config *config);

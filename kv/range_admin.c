@@ -724,7 +724,7 @@ static struct status range_slice_leading(struct task *task, struct slice *slice)
 {
     (void)task;
     validator_reset(slice->validator, slice->last_commit);
-    slice->led_from = slice->last_commit;
+    slice->early = slice->last_commit;
     return STATUS_OK;
 }
 

@@ -93,7 +93,8 @@ struct status range_record_add(struct task *task, struct slice *slice, const str
     record_put(&builder, task->arena, range);
     TRY(slice_propose(task, slice, entry_end(&builder)));
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -107,7 +108,8 @@ struct status range_record_remove(struct task *task, struct slice *slice, struct
     record_erase(&builder, task->arena, start);
     TRY(slice_propose(task, slice, entry_end(&builder)));
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 

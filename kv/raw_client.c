@@ -169,13 +169,20 @@ struct status leader_job_all(struct task *task, struct leader_job *job)
 // In every slice, also those that hold nothing of the tenant: its ranges may be handed over later.
 struct status kv_ingest_begin(struct task *task, uint64_t tenant)
 {
-    struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_MARK, .ingesting = true};
+    struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_MARK, .mark = KV_INGEST_BEGIN};
+    return leader_job_all(task, &job);
+}
+
+struct status kv_ingest_join(struct task *task, uint64_t tenant)
+{
+    struct leader_job job = {
+        .call.tenant = tenant, .what = LEADER_JOB_MARK, .mark = KV_INGEST_JOIN};
     return leader_job_all(task, &job);
 }
 
 struct status kv_ingest_end(struct task *task, uint64_t tenant)
 {
-    struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_MARK, .ingesting = false};
+    struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_MARK, .mark = KV_INGEST_END};
     return leader_job_all(task, &job);
 }
 

@@ -108,7 +108,8 @@ struct status recovery_store_write(
     }
     struct status st =
         disk_write_file(task, arena_printf(task->arena, "%s/STORE", dir), buffer_bytes(&text));
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -351,6 +352,7 @@ struct status recovery_serve(struct task *task, struct kv_shard *kv)
         if (!kv->slices[i]->leased && raft_log_leads(&kv->slices[i]->log))
             TRY(slice_await(task, kv->slices[i]));
     }
+    kv->serving = true;
 out:
     return st;
 }

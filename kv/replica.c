@@ -22,6 +22,7 @@ enum replica_method {
     METHOD_CHANGE,
     METHOD_TRANSFER,
     METHOD_LIST,
+    METHOD_FORCE_ALONE,
 };
 
 static struct kv_shard *kv_here(struct task *task, struct status *st)
@@ -139,8 +140,8 @@ static struct status create_here(struct task *task, void *arg)
     struct kv_shard *kv = kv_here(task, &st);
     if (kv == NULL) return st;
     if (kv_slice_find(kv, creation->slice) != NULL) return STATUS_OK;
-    // Asked while the shard's log is still being read.
-    if (kv->log == NULL) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
+    // Asked while the shard's log is still being read, or its replicas are being started one by one.
+    if (!kv->serving) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
     if (kv->changing) return status_make(E_NOT_IN_PREREQUISITE_STATE, "a replica is being made");
     kv->changing = true;
     struct recovery_replica line = {.slice = creation->slice, .generation = UINT64_MAX};
@@ -228,6 +229,7 @@ static struct status destroy_here(struct task *task, void *arg)
     bool member = raft_config_find(raft_log_config(&slice->log), kv->node->node_id) != NULL;
     if (member && !slice->log.raft.removed && !destruction->forced)
         return status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica is a member of its slice");
+    if (!kv->serving) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
     if (kv->changing) return status_make(E_NOT_IN_PREREQUISITE_STATE, "a replica is being made");
     kv->changing = true;
     st = destroy_slice(task, kv, slice);
@@ -304,6 +306,28 @@ static struct status transfer_here(struct task *task, void *arg)
     return slice_transfer(task, slice, change->member);
 }
 
+static struct status force_alone_here(struct task *task, void *arg)
+{
+    uint64_t id = *(const uint64_t *)arg;
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    if (kv == NULL) return st;
+    struct slice *slice = kv_slice_find(kv, id);
+    if (slice == NULL) return status_make(E_NOT_IN_PREREQUISITE_STATE, "no replica of the slice is here");
+    slice_hold(slice);
+    if (slice->role != SLICE_SERVING) {
+        log_error(0, "slice %llu: by an operator's order this replica goes on alone, from index %llu of term %llu: "
+                     "what others had committed above it is LOST",
+            (unsigned long long)id, (unsigned long long)raft_log_last(&slice->log),
+            (unsigned long long)slice->log.raft.last_term);
+        st = raft_log_force_alone(&slice->log);
+    }
+    if (!failed(st)) slice_lease_update(slice);
+    if (!failed(st)) st = slice_await(task, slice);
+    slice_let_go(slice);
+    return st;
+}
+
 // --- looking -----------------------------------------------------------------------------------------------
 
 void kv_replica_look(struct slice *slice, struct kv_replica *replica)
@@ -326,6 +350,7 @@ void kv_replica_look(struct slice *slice, struct kv_replica *replica)
         .term = raft_log_term(&slice->log),
         .applied_index = slice->applied_index,
         .last_index = raft_log_last(&slice->log),
+        .last_term = slice->log.raft.last_term,
         .closed = slice_closed(slice),
         .bytes = figures.bytes,
         .load = slice->load_rate,
@@ -348,6 +373,7 @@ static void replica_encode(struct buffer *out, const struct kv_replica *replica)
     wire_put_u64(out, replica->term);
     wire_put_u64(out, replica->applied_index);
     wire_put_u64(out, replica->last_index);
+    wire_put_u64(out, replica->last_term);
     wire_put_u64(out, replica->closed.wall_ns);
     wire_put_u64(out, replica->closed.logical);
     wire_put_u64(out, replica->bytes);
@@ -366,6 +392,7 @@ static bool replica_decode(struct bytes *in, struct kv_replica *replica)
         wire_take_u64(in, &replica->slice) && wire_take_u64(in, &role) &&
         wire_take_u32(in, &replica->leader) && wire_take_u64(in, &replica->term) &&
         wire_take_u64(in, &replica->applied_index) && wire_take_u64(in, &replica->last_index) &&
+        wire_take_u64(in, &replica->last_term) &&
         wire_take_u64(in, &replica->closed.wall_ns) &&
         wire_take_u32(in, &replica->closed.logical) && wire_take_u64(in, &replica->bytes) &&
         wire_take_u64(in, &replica->load) && wire_take_u32(in, &replica->ranges) &&
@@ -474,6 +501,16 @@ static struct status serve_transfer(
     return shard_call(task, shard_of_slice(task, change.slice), transfer_here, &change);
 }
 
+static struct status serve_force_alone(
+    struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    struct bytes in = request->body;
+    uint64_t slice;
+    (void)reply;
+    if (!wire_take_u64(&in, &slice) || in.size > 0 || !slice_valid(slice)) return wire_malformed();
+    return shard_call(task, shard_of_slice(task, slice), force_alone_here, &slice);
+}
+
 static struct status serve_list(
     struct task *task, const struct rpc_request *request, struct buffer *reply)
 {
@@ -489,6 +526,10 @@ static const struct rpc_method methods[] = {
         .name = "replica.transfer",
         .class = TASK_SYSTEM,
         .call = serve_transfer},
+    {.id = METHOD_FORCE_ALONE,
+        .name = "replica.force_alone",
+        .class = TASK_SYSTEM,
+        .call = serve_force_alone},
     {.id = METHOD_LIST, .name = "replica.list", .class = TASK_SYSTEM, .call = serve_list},
 };
 
@@ -582,6 +623,20 @@ struct status kv_replica_transfer(
 {
     struct member_change asked = {.slice = slice, .member = member};
     return change_ask(task, node, METHOD_TRANSFER, &asked);
+}
+
+struct status kv_replica_force_alone(struct task *task, uint32_t node, uint64_t slice)
+{
+    invariant(slice_valid(slice));
+    if (is_here(task, node))
+        return shard_call(task, shard_of_slice(task, slice), force_alone_here, &slice);
+    struct buffer body;
+    struct arena_mark mark = arena_mark(task->arena);
+    buffer_init(&body, task->arena);
+    wire_put_u64(&body, slice);
+    struct status st = ask(task, node, METHOD_FORCE_ALONE, &body, NULL);
+    if (!failed(st)) arena_release(task->arena, mark);
+    return st;
 }
 
 struct status kv_replicas(struct task *task, uint32_t node, struct arena *arena,

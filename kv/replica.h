@@ -33,11 +33,16 @@ CHECKED struct status kv_replica_change(struct task *task, uint32_t node, uint64
 CHECKED struct status kv_replica_transfer(
     struct task *task, uint32_t node, uint64_t slice, uint32_t member);
 
+// A majority of the slice's voters is lost for good: the replica on `node` goes on as the only one (kv/loss.h).
+// Returns when it serves.
+CHECKED struct status kv_replica_force_alone(struct task *task, uint32_t node, uint64_t slice);
+
 struct kv_replica {
     uint64_t slice;
     enum slice_role role;
     uint32_t leader; // Node; 0: unknown.
     uint64_t term, applied_index, last_index;
+    uint64_t last_term; // Of the entry at last_index.
     struct hlc_timestamp closed;
     uint64_t bytes; // Of the store, on disk.
     uint64_t load;  // Requests a second, lately.

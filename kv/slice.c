@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 #define TENANT_BYTES (2u * HLC_ENCODED_BYTES + 1u)
 
@@ -52,7 +53,8 @@ static struct status tenant_decode(struct bytes value, struct slice_tenant *tena
     tenant->gc_threshold = hlc_decode(value.data);
     tenant->gc_proposed = tenant->gc_threshold;
     tenant->ingest_high = hlc_decode(value.data + HLC_ENCODED_BYTES);
-    tenant->ingesting = value.data[2 * HLC_ENCODED_BYTES];
+    tenant->ingesting = value.data[2 * HLC_ENCODED_BYTES] == 1;
+    tenant->ingested = value.data[2 * HLC_ENCODED_BYTES] == 2;
     return STATUS_OK;
 }
 
@@ -75,7 +77,7 @@ struct status slice_tenant_put(struct slice *slice, const struct slice_tenant *t
     struct slice_tenant *now = slice_tenant_get(slice, tenant->id);
     hlc_encode(tenant->gc_threshold, value);
     hlc_encode(now == NULL ? HLC_ZERO : now->ingest_high, value + HLC_ENCODED_BYTES);
-    value[2 * HLC_ENCODED_BYTES] = tenant->ingesting;
+    value[2 * HLC_ENCODED_BYTES] = tenant->ingesting ? 1 : tenant->ingested ? 2 : 0;
     return store_put(slice->store, STORE_META, meta_number_key(META_TENANT, tenant->id, name),
         bytes_of(value, sizeof value));
 }
@@ -241,6 +243,11 @@ static struct status load_prepared(void *arg, struct bytes name, struct bytes va
     return STATUS_OK;
 }
 
+static struct status load_staged(void *arg, struct bytes name, struct bytes value)
+{
+    return staged_load(arg, number_of(name), value);
+}
+
 // The newest version that an ingesting tenant received is in the time index.
 static struct status load_ingest_high(struct slice *slice)
 {
@@ -285,6 +292,8 @@ struct status slice_memory_load(struct slice *slice)
     TRY(meta_walk(slice, bytes_of(&letter, 1), load_tenant, slice));
     letter = META_PREPARED;
     TRY(meta_walk(slice, bytes_of(&letter, 1), load_prepared, slice));
+    letter = META_STAGES;
+    TRY(meta_walk(slice, bytes_of(&letter, 1), load_staged, slice));
     TRY(load_ingest_high(slice));
     slice_fates_reset(slice);
 out:
@@ -295,6 +304,7 @@ void slice_memory_drop(struct slice *slice)
 {
     uint32_t at = 0;
     struct hashmap_entry *entry;
+    staged_drop_all(slice);
     while (!list_empty(&slice->prepared))
         prepared_destroy(slice, container_of(slice->prepared.next, struct pending, link));
     while ((entry = hashmap_next(&slice->tenants, &at)) != NULL)
@@ -330,6 +340,7 @@ static struct slice *slice_make(struct kv_shard *kv, const struct slice_options 
     slice->config = options->config;
     list_init(&slice->pending);
     list_init(&slice->prepared);
+    list_init(&slice->staged);
     pending_init(slice);
     hashmap_init(&slice->tenants, NULL);
     wait_queue_init(&slice->ceiling_waiters);
@@ -427,7 +438,8 @@ static struct status lower_ceiling(struct slice *slice)
     struct hlc_timestamp used = hlc_max(slice->last_commit, slice->read_high);
     struct status st = store_begin(slice->store);
     if (failed(st)) return st;
-    st = slice_apply_mark(slice, slice->applied_term, slice->applied_index, used);
+    st = slice_apply_mark(
+        slice, slice->applied_term, slice->applied_index, used, &slice->config);
     if (failed(st)) {
         store_rollback(slice->store);
         return st;
@@ -442,6 +454,7 @@ void slice_drain(struct task *task, struct slice *slice)
     wait_queue_wake_all(&slice->ceiling_waiters, st);
     wait_queue_wake_all(&slice->admit_waiters, st);
     wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
+    slice_turn_away(slice, st);
     // What is with the log of this node alone comes to its end; what needs others is given up.
     if (slice->started && slice->leased) raft_log_stop(&slice->log);
     while (slice->in_flight > 0 || slice->own_tasks > 0) {

@@ -58,6 +58,7 @@ struct range_set;
 struct slice;
 struct slice_entry;
 struct slice_fates;
+struct staged;
 struct validator;
 
 // Told of entries, in log order, on the owner, once per operation; must not suspend. A resolved commit is told as
@@ -84,6 +85,7 @@ struct pending {
     uint64_t record_slice;   // Where a prepared transaction's record is.
     uint64_t tenant;
     struct bytes payload; // Prepared writes: an entry with the ENTRY_PREPARE alone, owned by this.
+    struct staged *staged; // Or they are in the store: kv/staged.h. Its own then.
     struct span bounds;   // From the first key to the last, both included.
     bool coarse;          // Too many keys to index: all of the bounds counts as written.
     struct pending_key *keys;
@@ -118,7 +120,9 @@ struct slice {
     bool transferring; // Or to hand the leadership over.
     uint32_t modules_leading;
     uint64_t epoch; // Grows whenever the slice begins to serve.
-    struct hlc_timestamp led_from; // Everything that former leaders committed is at or below it.
+    // Versions up to it may have timestamps ahead of this node's clock, and be known all the same: former leaders'
+    // commits, those of several slices (another node may have chosen the timestamp), those made ahead of the clock.
+    struct hlc_timestamp early;
     uint64_t turn;  // Grows whenever raft says that it leads, or that it does not.
     struct wait_queue role_waiters; // Woken by every change of the role, and when all is applied.
     struct hlc_timestamp closed;    // Told by the leader, and everything up to it is applied.
@@ -137,6 +141,7 @@ struct slice {
 
     struct list_link pending; // struct pending.link, in ts order.
     struct list_link prepared;
+    struct list_link staged; // struct staged.link.
     struct pending_key **pending_buckets;
     uint32_t pending_bucket_count; // A power of two.
     uint32_t pending_key_count;
@@ -154,6 +159,7 @@ struct slice {
     bool has_left;                    // In the store, of a former log (slice_left.c).
     log_position left_position;       // Up to here the log must be durable to do without it.
     bool receiving, installing;       // A snapshot: kv/snapshot.h.
+    struct task *receiver;            // Who receives it.
     uint32_t damaged_member;          // Leader: a member that lost what it had promised; 0: none.
     uint64_t load_count, load_seen, load_since_ns, load_rate; // Requests: kv_replica_look.
     uint64_t in_flight; // Proposals not applied yet.
@@ -208,6 +214,9 @@ struct slice_reader {
     // Above ts: a version in (ts, uncertain] may be of a commit that was acknowledged before the reader began, on a
     // node with another clock. It is told as K_MOVED, its timestamp in `*moved_to` (which then must be set).
     struct hlc_timestamp uncertain;
+    // No commit of this replica above it was acknowledged, or seen by anybody, before the reader began; but for those
+    // up to slice->early.
+    struct hlc_timestamp certain;
     struct hlc_timestamp *moved_to;
     bool follower; // Any replica may serve it: K_NOT_LEADER when `ts` is not behind its closed time.
     bool
@@ -300,7 +309,7 @@ CHECKED struct status slice_export(struct task *task, struct slice *slice, struc
 CHECKED struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tenant,
     const struct kv_version *versions, uint32_t count);
 CHECKED struct status slice_ingest_mark(
-    struct task *task, struct slice *slice, uint64_t tenant, bool ingesting);
+    struct task *task, struct slice *slice, uint64_t tenant, enum kv_ingest_mark mark);
 CHECKED struct status slice_revert(struct task *task, struct slice *slice, uint64_t tenant,
     struct hlc_timestamp ts, uint64_t *removed);
 CHECKED struct status slice_clear(

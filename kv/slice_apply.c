@@ -5,6 +5,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 // A transaction larger than this is cut in two where that is allowed: the store keeps its changes in memory.
 #define TRANSACTION_BYTES_MAX (1u << 20)
@@ -19,7 +20,7 @@ struct bytes meta_number_key(
     return bytes_of(out, META_NUMBER_KEY_BYTES);
 }
 
-static struct status apply_pause(struct slice_apply *apply, size_t bytes)
+struct status slice_apply_pause(struct slice_apply *apply, size_t bytes)
 {
     if (apply->task == NULL) return STATUS_OK;
     apply->bytes += bytes;
@@ -44,7 +45,7 @@ static struct status apply_writes(
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item)) {
         TRY(mvcc_put(&apply->slice->mvcc, item.key, ts, item.value, item.tombstone, false));
-        TRY(apply_pause(apply, item.key.size + item.value.size + 64));
+        TRY(slice_apply_pause(apply, item.key.size + item.value.size + 64));
     }
 out:
     return st;
@@ -53,16 +54,17 @@ out:
 static struct status apply_ingest(struct slice_apply *apply, const struct entry_op *op)
 {
     struct slice *slice = apply->slice;
-    struct slice_tenant *tenant = slice_tenant_get(slice, op->tenant);
-    bool timed = tenant != NULL && tenant->ingesting;
+    struct slice_tenant tenant;
     struct entry_items items;
     struct entry_item item;
-    struct status st = STATUS_OK;
+    // From the store, not from memory: an earlier entry of this transaction may have begun the ingestion.
+    struct status st = slice_tenant_load(slice, op->tenant, &tenant);
+    if (failed(st)) return st;
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item)) {
         TRY(mvcc_put(&slice->mvcc, item.key, item.ts, item.value, item.tombstone, true));
-        if (timed) TRY(mvcc_time_put(&slice->mvcc, op->tenant, item.ts, item.key));
-        TRY(apply_pause(apply, 2 * item.key.size + item.value.size + 128));
+        if (tenant.ingesting) TRY(mvcc_time_put(&slice->mvcc, op->tenant, item.ts, item.key));
+        TRY(slice_apply_pause(apply, 2 * item.key.size + item.value.size + 128));
     }
 out:
     return st;
@@ -87,7 +89,7 @@ static struct status apply_revert(struct slice_apply *apply, const struct entry_
         buffer_append_bytes(&key, item.key);
         TRY(store_remove(slice->store, STORE_TIME, buffer_bytes(&key)));
         arena_reset(&arena);
-        TRY(apply_pause(apply, 2 * item.key.size + 256));
+        TRY(slice_apply_pause(apply, 2 * item.key.size + 256));
     }
 out:
     arena_fini(&arena);
@@ -126,6 +128,7 @@ static struct status apply_resolve(struct slice_apply *apply, const struct entry
     struct bytes key = meta_number_key(META_PREPARED, op->txn, name);
     struct status st;
     arena_init(&arena, NULL);
+    TRY(staged_apply_resolve(slice, op));
     TRY(prepared_load(slice, &arena, key, &payload));
     if (payload.data == NULL) goto out; // Resolved already.
     if (op->commit) {
@@ -176,6 +179,7 @@ static struct status apply_tenant(struct slice *slice, const struct entry_op *op
         next.gc_threshold = hlc_max(next.gc_threshold, op->ts);
     } else {
         next.ingesting = op->ingesting;
+        next.ingested = !op->ingesting;
         if (!op->ingesting) {
             struct arena arena;
             arena_init(&arena, NULL);
@@ -216,6 +220,18 @@ static struct bytes op_as_entry(struct arena *arena, const struct entry_op *op)
     return entry_end(&builder);
 }
 
+static struct status apply_drain(struct slice_apply *apply, const struct entry_op *op)
+{
+    struct arena arena;
+    struct bytes told;
+    if (apply->told_arena != NULL)
+        return staged_apply_drain(apply->slice, op, apply->told_arena, &apply->told);
+    arena_init(&arena, NULL);
+    struct status st = staged_apply_drain(apply->slice, op, &arena, &told);
+    arena_fini(&arena);
+    return st;
+}
+
 static struct status apply_op(struct slice_apply *apply, const struct entry_op *op)
 {
     struct slice *slice = apply->slice;
@@ -237,6 +253,9 @@ static struct status apply_op(struct slice_apply *apply, const struct entry_op *
     case ENTRY_TENANT: return apply_tenant(slice, op);
     case ENTRY_CLEAR: return mvcc_clear(&slice->mvcc, op->span);
     case ENTRY_META: return apply_meta(slice, op);
+    case ENTRY_STAGE: return staged_apply_stage(apply, op);
+    case ENTRY_SEAL: return staged_apply_seal(slice, op);
+    case ENTRY_DRAIN: return apply_drain(apply, op);
     case ENTRY_KIND_END: break;
     }
     return status_make(E_DATA_CORRUPTED, "unknown kind of log entry");
@@ -257,8 +276,8 @@ out:
 // term u64 | index u64 | last commit | ceiling | index of the members' entry u64 | members
 #define MARK_BYTES (24u + 2u * HLC_ENCODED_BYTES)
 
-struct status slice_apply_mark(
-    struct slice *slice, uint64_t term, uint64_t index, struct hlc_timestamp ceiling)
+struct status slice_apply_mark(struct slice *slice, uint64_t term, uint64_t index,
+    struct hlc_timestamp ceiling, const struct raft_config *config)
 {
     uint8_t value[MARK_BYTES + RAFT_CONFIG_BYTES_MAX];
     uint8_t letter = META_APPLIED;
@@ -266,9 +285,9 @@ struct status slice_apply_mark(
     memcpy(value + 8, &index, 8);
     hlc_encode(slice->last_commit, value + 16);
     hlc_encode(ceiling, value + 16 + HLC_ENCODED_BYTES);
-    memcpy(value + 16 + 2 * HLC_ENCODED_BYTES, &slice->config.index, 8);
+    memcpy(value + 16 + 2 * HLC_ENCODED_BYTES, &config->index, 8);
     size_t size = MARK_BYTES;
-    if (slice->config.count > 0) size += raft_config_encode(&slice->config, value + MARK_BYTES);
+    if (config->count > 0) size += raft_config_encode(config, value + MARK_BYTES);
     return store_put(slice->store, STORE_META, bytes_of(&letter, 1), bytes_of(value, size));
 }
 
@@ -342,16 +361,28 @@ void slice_apply_remember(struct slice *slice, struct bytes payload)
                 slice->applied_ts = hlc_max(slice->applied_ts, op.ts);
                 slice->last_commit = hlc_max(slice->last_commit, op.ts);
             }
-            if (prepared != NULL) prepared_destroy(slice, prepared);
+            if (prepared != NULL && prepared->staged == NULL) prepared_destroy(slice, prepared);
+            if (staged_find(slice, op.txn) != NULL) staged_remember(slice, op.txn);
             break;
         }
+        case ENTRY_SEAL:
+            slice->last_commit = hlc_max(slice->last_commit, op.ts);
+            staged_remember(slice, op.txn);
+            break;
+        case ENTRY_STAGE:
+        case ENTRY_DRAIN: staged_remember(slice, op.txn); break;
         case ENTRY_GC: {
             struct slice_tenant *tenant = slice_tenant_make(slice, op.tenant);
             tenant->gc_threshold = hlc_max(tenant->gc_threshold, op.ts);
             tenant->gc_proposed = hlc_max(tenant->gc_proposed, op.ts);
             break;
         }
-        case ENTRY_TENANT: slice_tenant_make(slice, op.tenant)->ingesting = op.ingesting; break;
+        case ENTRY_TENANT: {
+            struct slice_tenant *tenant = slice_tenant_make(slice, op.tenant);
+            tenant->ingesting = op.ingesting;
+            tenant->ingested = !op.ingesting;
+            break;
+        }
         case ENTRY_REVERT:
         case ENTRY_RECORD:
         case ENTRY_RECORD_END:
@@ -383,7 +414,7 @@ void slice_ops_tell(struct slice *slice, struct bytes payload, uint64_t index, b
     while (entry_op_next(&reader, &op)) {
         struct pending *prepared;
         if (op.kind == ENTRY_RESOLVE && op.commit &&
-            (prepared = slice_prepared_find(slice, op.txn)) != NULL) {
+            (prepared = slice_prepared_find(slice, op.txn)) != NULL && prepared->staged == NULL) {
             struct entry_reader inner;
             struct entry_op writes;
             entry_open_trusted(prepared->payload, &inner);

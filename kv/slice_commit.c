@@ -16,6 +16,8 @@ struct hlc_timestamp slice_commit_ts_above(struct slice *slice, struct hlc_times
     ts = hlc_max(ts, floor);
     hlc_update(hlc, ts);
     slice->last_commit = ts;
+    struct env *env = slice->shard->env;
+    if (UNLIKELY((int64_t)ts.wall_ns > env->wall_ns(env))) slice->early = ts;
     return ts;
 }
 

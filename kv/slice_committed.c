@@ -62,6 +62,16 @@ static struct status part_take(struct slice *slice, struct bytes payload, struct
     return STATUS_OK;
 }
 
+static struct status config_take(struct slice_entry *entry, struct bytes payload)
+{
+    entry->config = malloc(sizeof *entry->config);
+    invariant(entry->config != NULL);
+    if (!raft_config_decode(payload, entry->config))
+        return status_make(E_DATA_CORRUPTED, "malformed members in a log entry");
+    entry->config->index = entry->index;
+    return STATUS_OK;
+}
+
 // What of a record is to be applied: entry->payload (and owned), checked. Keeps track of parts.
 static struct status entry_take(
     struct slice *slice, struct slice_entry *entry, struct bytes payload)
@@ -70,7 +80,7 @@ static struct status entry_take(
     entry->may_mark = true;
     if (entry->kind == RAFT_CONFIG) {
         entry->may_mark = slice->parts_total == 0;
-        return STATUS_OK;
+        return config_take(entry, payload);
     }
     if (entry->kind != RAFT_DATA) {
         parts_drop(slice);
@@ -104,6 +114,7 @@ static void entry_count_items(struct slice *slice, struct slice_entry *entry)
     entry_open_trusted(entry->payload, &reader);
     while (entry_op_next(&reader, &op)) {
         entry->item_count += op.item_count;
+        if (op.kind == ENTRY_DRAIN) entry->item_count += op.sequence;
         if (op.kind != ENTRY_RESOLVE || !op.commit) continue;
         const struct pending *prepared = slice_prepared_find(slice, op.txn);
         if (prepared != NULL) entry->item_count += prepared->key_count;
@@ -115,6 +126,8 @@ static void entry_count_items(struct slice *slice, struct slice_entry *entry)
 static void entry_free(struct slice_entry *entry)
 {
     free(entry->owned);
+    free(entry->config);
+    arena_fini(&entry->told_arena);
     if (entry->proposal == NULL) free(entry);
 }
 
@@ -165,6 +178,7 @@ void slice_entry_committed(struct raft_log *log, const struct log_record *record
         .position = position,
         .kind = record->kind,
         .proposal = proposal};
+    arena_init(&entry->told_arena, NULL);
     if (failed(slice->failed)) {
         entry_done(entry, slice_ambiguous());
         return;
@@ -202,14 +216,23 @@ static struct status apply_some(struct slice *slice, struct task *task, uint32_t
 {
     struct slice_apply apply = {.slice = slice, .task = task};
     const struct slice_entry *mark = NULL;
-    const struct slice_entry *entry = slice->committed;
+    struct slice_entry *entry = slice->committed;
+    const struct raft_config *config = &slice->config, *config_marked = config;
     struct status st = store_begin(slice->store);
     if (failed(st)) return st;
     for (uint32_t i = 0; i < count; i++, entry = entry->next) {
+        arena_reset(&entry->told_arena);
+        apply.told_arena = &entry->told_arena;
+        apply.told = bytes_of(NULL, 0);
         if (entry->payload.data != NULL) TRY(slice_apply_entry(&apply, entry->payload));
-        if (entry->may_mark) mark = entry;
+        entry->told = apply.told;
+        if (entry->config != NULL) config = entry->config;
+        if (!entry->may_mark) continue;
+        mark = entry;
+        config_marked = config;
     }
-    if (mark != NULL) TRY(slice_apply_mark(slice, mark->term, mark->index, slice->ceiling));
+    if (mark != NULL)
+        TRY(slice_apply_mark(slice, mark->term, mark->index, slice->ceiling, config_marked));
     TRY(store_commit(slice->store));
     return st;
 out:
@@ -224,10 +247,11 @@ static void entry_remember(struct slice *slice, const struct slice_entry *entry)
         slice->applied_term = entry->term;
         slice->applied_position = entry->position;
     }
-    if (entry->kind == RAFT_CONFIG) slice->config = *raft_log_config(&slice->log);
+    if (entry->config != NULL) slice->config = *entry->config;
     if (entry->payload.data == NULL) return;
     slice->bytes_since_checkpoint += entry->payload.size;
     slice_ops_tell(slice, entry->payload, entry->index, true);
+    if (entry->told.data != NULL) slice_ops_tell(slice, entry->told, entry->index, true);
     slice_apply_remember(slice, entry->payload);
 }
 
@@ -336,7 +360,7 @@ static struct status replay_flush(struct slice *slice)
     struct slice_replay *replay = slice->replay;
     if (!replay->in_transaction) return STATUS_OK;
     struct status st =
-        slice_apply_mark(slice, replay->mark_term, replay->mark_index, slice->ceiling);
+        slice_apply_mark(slice, replay->mark_term, replay->mark_index, slice->ceiling, &slice->config);
     if (failed(st))
         store_rollback(slice->store);
     else
@@ -389,7 +413,7 @@ static struct status replay_one(struct task *task, struct slice *slice,
     struct status st;
     TRY(entry_take(slice, &entry, record->payload));
     TRY(replay_begin(slice));
-    if (entry.kind == RAFT_CONFIG) slice->config = *raft_log_config(&slice->log);
+    if (entry.config != NULL) slice->config = *entry.config;
     if (entry.payload.data != NULL) TRY(replay_payload(task, slice, entry.payload));
     replay->entries++;
     replay->bytes += record->payload.size;
@@ -402,6 +426,7 @@ static struct status replay_one(struct task *task, struct slice *slice,
     }
 out:
     free(entry.owned);
+    free(entry.config);
     if (failed(st) && replay->in_transaction) {
         store_rollback(slice->store);
         replay->in_transaction = false;

@@ -21,6 +21,9 @@ struct slice_entry {
     bool may_mark; // The applied mark does not come to lie within a large entry: its parts are read anew.
     struct bytes payload;   // data NULL: nothing to apply.
     uint8_t *owned;         // The payload of a large entry that came in parts.
+    struct raft_config *config; // The members that it names; malloc'ed. NULL: of another kind.
+    struct arena told_arena;
+    struct bytes told; // ENTRY_DRAIN: what became visible, as an entry of its own.
     uint64_t item_count;
     struct slice_proposal *proposal; // Whose memory this is; NULL: malloc'ed.
     struct slice_entry *next;
@@ -47,7 +50,7 @@ struct slice_tenant {
     uint64_t id;
     struct hlc_timestamp gc_threshold;
     struct hlc_timestamp gc_proposed; // At least gc_threshold.
-    bool ingesting;
+    bool ingesting, ingested;         // Now; it was, and is no more.
     struct hlc_timestamp ingest_high; // Newest version received.
 };
 
@@ -108,6 +111,8 @@ CHECKED struct status slice_not_leader(void);
 // slice_check but for the lease: proposing needs none.
 CHECKED struct status slice_check_role(const struct slice *slice);
 void slice_lease_update(struct slice *slice);
+// It stops: whoever waits for what others do to its keys leaves.
+void slice_turn_away(struct slice *slice, struct status st);
 // It leads no more: waiters are told, what only a leader has is dropped.
 void slice_depose(struct slice *slice);
 // Applied up to slice->applied_index: what was told as closed may have become readable.
@@ -152,11 +157,15 @@ struct slice_apply {
     struct slice *slice;
     struct task *task;
     size_t bytes, items; // In the running transaction.
+    struct arena *told_arena; // NULL: nobody is told.
+    struct bytes told;
 };
+// After a change of `bytes`: with a task, cuts the transaction in two here when it has become large.
+CHECKED struct status slice_apply_pause(struct slice_apply *apply, size_t bytes);
 CHECKED struct status slice_apply_entry(struct slice_apply *apply, struct bytes payload);
 // The applied record, in the running transaction.
-CHECKED struct status slice_apply_mark(
-    struct slice *slice, uint64_t term, uint64_t index, struct hlc_timestamp ceiling);
+CHECKED struct status slice_apply_mark(struct slice *slice, uint64_t term, uint64_t index,
+    struct hlc_timestamp ceiling, const struct raft_config *config);
 // What a store's applied record says; all zero when there is none.
 struct slice_mark {
     uint64_t term, index;
@@ -208,6 +217,8 @@ enum meta_letter {
     META_PREPARED = 'p',
     META_RECORD = 't',
     META_NAMED = 'x',
+    META_STAGED = 'i', // kv/staged.c: by key.
+    META_STAGES = 'j',
 };
 #define META_NUMBER_KEY_BYTES 9
 struct bytes meta_number_key(

@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 #define STAY_NS UINT64_C(2000000000)
 
@@ -230,6 +231,29 @@ out:
     return st;
 }
 
+// All of the bounds, copied: what is staged may be gone before its proposal.
+static void pending_seal(
+    struct slice_proposal *proposal, const struct entry_op *op, struct arena *arena)
+{
+    const struct staged *staged = staged_find(proposal->slice, op->txn);
+    if (staged == NULL) return;
+    const struct span bounds = staged->bounds;
+    size_t size = bounds.start.size + bounds.end.size + 1;
+    uint8_t *copy = arena != NULL ? arena_alloc(arena, size) : malloc(size);
+    invariant(copy != NULL);
+    memcpy(copy, bounds.start.data, bounds.start.size);
+    memcpy(copy + bounds.start.size, bounds.end.data, bounds.end.size);
+    struct pending *pending = &proposal->pending;
+    pending->keys = (struct pending_key *)(void *)copy; // Never looked at: it is freed with it.
+    pending->coarse = true;
+    pending->key_count = 1;
+    pending->bounds = (struct span){bytes_of(copy, bounds.start.size),
+        bytes_of(copy + bounds.start.size, bounds.end.size)};
+    pending->ts = op->ts;
+    pending->tenant = op->tenant;
+    proposal->is_pending = true;
+}
+
 static void pending_prepare(struct slice_proposal *proposal, struct arena *arena)
 {
     struct entry_reader reader;
@@ -238,10 +262,13 @@ static void pending_prepare(struct slice_proposal *proposal, struct arena *arena
     while (entry_op_next(&reader, &op)) {
         const struct pending *prepared;
         proposal->item_count += op.item_count;
+        if (op.kind == ENTRY_DRAIN) proposal->item_count += op.sequence;
+        if (op.kind == ENTRY_SEAL) pending_seal(proposal, &op, arena);
         if (op.kind == ENTRY_RESOLVE && op.commit) {
             prepared = slice_prepared_find(proposal->slice, op.txn);
             if (prepared != NULL) proposal->item_count += prepared->key_count;
             proposal->slice->last_commit = hlc_max(proposal->slice->last_commit, op.ts);
+            proposal->slice->early = hlc_max(proposal->slice->early, op.ts);
             hlc_update(&proposal->slice->shard->hlc, op.ts);
         }
         if (op.kind != ENTRY_WRITES && op.kind != ENTRY_PREPARE) continue;
@@ -283,7 +310,8 @@ static struct status propose_at(
         if (hlc_equal(slice->ceiling_proposed, ceiling)) slice->ceiling_proposed = before;
     }
     st = proposal_wait(task, proposal);
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -317,6 +345,7 @@ struct status slice_propose_writes(struct task *task, struct slice *slice, uint6
         entry_item_append(
             &builder, &(struct entry_item){.key = writes[i].key, .value = writes[i].value});
     struct status st = slice_propose(task, slice, entry_end(&builder));
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }

@@ -132,13 +132,16 @@ out:
 // --- ingest and revert -----------------------------------------------------------------------------------
 
 struct status slice_ingest_mark(
-    struct task *task, struct slice *slice, uint64_t tenant, bool ingesting)
+    struct task *task, struct slice *slice, uint64_t tenant, enum kv_ingest_mark mark)
 {
     struct entry_builder builder;
     struct status st;
+    bool ingesting = mark != KV_INGEST_END;
     TRY(slice_admit(task, slice, 0));
-    if (slice_tenant_ingesting(slice, tenant) == ingesting) return STATUS_OK;
     const struct slice_tenant *now = slice_tenant_get(slice, tenant);
+    // That it is over is written down also where it never began: nobody who comes late may join.
+    if (now != NULL && (ingesting ? now->ingesting : now->ingested)) return STATUS_OK;
+    if (mark == KV_INGEST_JOIN && now != NULL && now->ingested) return STATUS_OK;
     struct hlc_timestamp high = now == NULL ? HLC_ZERO : now->ingest_high;
     entry_begin(&builder, task->arena);
     entry_op_append(&builder,
@@ -179,7 +182,8 @@ struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tena
         arena_release(task->arena, mark);
     }
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -220,7 +224,10 @@ struct status slice_revert(struct task *task, struct slice *slice, uint64_t tena
         uint32_t count;
         TRY(slice_may_serve(task, slice));
         TRY(slice_admit_any(task, slice)); // Also on a full disk: it makes room.
-        if (!slice_tenant_ingesting(slice, tenant)) {
+        const struct slice_tenant *now = slice_tenant_get(slice, tenant);
+        // A slice that came later and never got anything has nothing to undo.
+        if (now == NULL || (!now->ingesting && !now->ingested)) goto out;
+        if (!now->ingesting) {
             st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
             goto out;
         }
@@ -238,7 +245,8 @@ struct status slice_revert(struct task *task, struct slice *slice, uint64_t tena
     struct slice_tenant *state = slice_tenant_get(slice, tenant);
     if (state != NULL) state->ingest_high = hlc_min(state->ingest_high, ts);
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 

@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
+#include "kv/staged.h"
 
 #define ROWS_DEFAULT 1024u
 #define BYTES_DEFAULT (1u << 20)
@@ -81,10 +82,12 @@ static struct status moved(const struct slice_reader *reader, struct hlc_timesta
 }
 
 // Up to where the reader must look: above its snapshot, what other clocks may have called the past.
-static inline struct hlc_timestamp reader_horizon(const struct slice_reader *reader)
+static inline struct hlc_timestamp reader_horizon(
+    const struct slice *slice, const struct slice_reader *reader)
 {
     if (reader->newest) return HLC_MAX;
-    return hlc_max(reader->ts, reader->uncertain);
+    struct hlc_timestamp doubt = hlc_min(reader->uncertain, hlc_max(reader->certain, slice->early));
+    return hlc_max(reader->ts, doubt);
 }
 
 static struct status pending_wait(struct task *task, struct pending *pending, bool no_wait)
@@ -97,15 +100,16 @@ struct status slice_read_point(struct task *task, struct slice *slice,
     const struct slice_reader *reader, struct bytes key, struct arena *arena,
     struct slice_value *value)
 {
-    const struct hlc_timestamp horizon = reader_horizon(reader);
     struct mvcc_version version;
     struct pending *pending;
     bool found;
     struct status st = reader_check(task, slice, reader);
     if (UNLIKELY(failed(st))) return st;
+    struct hlc_timestamp horizon = reader_horizon(slice, reader);
     while (UNLIKELY((pending = slice_pending_find(slice, key, horizon)) != NULL)) {
         TRY(pending_wait(task, pending, reader->no_wait));
         TRY(reader_check_again(task, slice, reader));
+        horizon = reader_horizon(slice, reader); // What was prepared may have come to be above it.
     }
     TRY(mvcc_get(&slice->mvcc, key, horizon, arena, &version, &found));
     if (UNLIKELY(found && !reader->newest && hlc_less(reader->ts, version.ts)))
@@ -145,6 +149,7 @@ struct gather {
     uint32_t capacity;
     uint32_t rows_max;
     size_t bytes, bytes_max;
+    struct hlc_timestamp horizon;
 };
 
 static struct status gather_row(struct gather *gather, struct bytes key, struct bytes value)
@@ -179,7 +184,7 @@ static bool gather_full(const struct gather *gather)
 static struct status scan_some(struct slice *slice, const struct slice_reader *reader,
     struct slice_scan *scan, struct gather *gather)
 {
-    const struct hlc_timestamp horizon = reader_horizon(reader);
+    const struct hlc_timestamp horizon = gather->horizon;
     enum store_direction direction = scan->reverse ? STORE_BACKWARD : STORE_FORWARD;
     struct mvcc_cursor cursor = {0};
     struct mvcc_version version;
@@ -219,7 +224,6 @@ struct status slice_read_span(struct task *task, struct slice *slice,
     const struct slice_reader *reader, struct slice_scan *scan, struct arena *arena,
     struct kv_batch *batch)
 {
-    const struct hlc_timestamp horizon = reader_horizon(reader);
     struct gather gather = {
         .arena = arena,
         .batch = batch,
@@ -231,12 +235,14 @@ struct status slice_read_span(struct task *task, struct slice *slice,
     *batch = (struct kv_batch){0};
     scan->done = bytes_compare(scan->span.start, scan->span.end) >= 0;
     if (failed(st) || scan->done) return st;
+    gather.horizon = reader_horizon(slice, reader);
     for (bool first = true; !scan->done && !gather_full(&gather); first = false) {
         // At a timestamp nothing new can come to be pending while this yields; but newest means newest.
         while (UNLIKELY((first || reader->newest) && (pending = slice_pending_find_span(
-                                                         slice, scan->span, horizon)) != NULL)) {
+                                                         slice, scan->span, gather.horizon)) != NULL)) {
             TRY(pending_wait(task, pending, reader->no_wait));
             TRY(reader_check_again(task, slice, reader));
+            gather.horizon = reader_horizon(slice, reader);
         }
         TRY(scan_some(slice, reader, scan, &gather));
         TRY(arena_check(arena));
@@ -313,6 +319,11 @@ struct status slice_span_empty(struct slice *slice, struct span span, bool *empt
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, span.start, &found));
     *empty = !found || bytes_compare(cursor.key, span.end) >= 0;
+    if (*empty) {
+        bool any;
+        TRY(staged_in_span(slice, span, &any));
+        *empty = !any;
+    }
 out:
     mvcc_cursor_close(&cursor);
     return st;

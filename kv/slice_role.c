@@ -193,6 +193,14 @@ static void readers_wake(struct list_link *list, struct status st)
         wait_queue_wake_all(&container_of(link, struct pending, link)->readers, st);
 }
 
+void slice_turn_away(struct slice *slice, struct status st)
+{
+    if (!slice->stepping) modules_follow(slice);
+    readers_wake(&slice->pending, st);
+    readers_wake(&slice->prepared, st);
+    if (slice->receiver != NULL) task_cancel(slice->receiver, st);
+}
+
 void slice_depose(struct slice *slice)
 {
     const struct status st = slice_not_leader();

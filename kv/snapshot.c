@@ -150,7 +150,8 @@ static struct status send_once(struct task *task, struct sending *sending, uint6
         st.message = "snapshot failed"; // It may lie in the arena.
         st.reported = 0;
     }
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -503,12 +504,14 @@ static struct status serve_snapshot(
     incoming.piece = malloc(SNAPSHOT_PIECE_BYTES);
     invariant(incoming.piece != NULL);
     slice->receiving = true;
+    slice->receiver = task;
     slice_hold(slice);
     st = receive(task, &incoming, stream);
     if (incoming.file.handle >= 0 && failed(disk_close(task, &incoming.file)))
         log_warning(0, "slice %llu: a file of a snapshot could not be closed",
             (unsigned long long)id);
     slice->receiving = false;
+    slice->receiver = NULL;
     slice_let_go(slice);
     free(incoming.piece);
     return st;

@@ -106,7 +106,14 @@ static void txn_reset(struct kv_txn *txn)
     txn->lock_count = 0;
     txn->unlocked_ts = HLC_ZERO;
     txn->stats = (struct kv_txn_stats){0};
-    write_buffer_init(&txn->writes, &txn->arena);
+    write_buffer_init(&txn->writes, &txn->write_arena);
+    txn->buffer_bytes_max = TXN_BUFFER_BYTES;
+    txn->stages = NULL;
+    txn->stage_count = txn->stage_capacity = 0;
+    txn->staged_epochs = txn->staged_attempt = txn->staged_bytes = 0;
+    txn->view = (struct staged_view){0};
+    txn->hidden = NULL;
+    txn->hidden_capacity = 0;
     read_set_init(&txn->reads, &txn->arena);
 }
 
@@ -158,6 +165,7 @@ struct status kv_txn_begin(
     }
     txn->read_only = options->read_only || in_past;
     arena_init(&txn->arena, options->account);
+    arena_init(&txn->write_arena, options->account);
     txn_reset(txn);
     *begun = txn;
     return STATUS_OK;
@@ -175,7 +183,9 @@ void txn_release_locks(struct kv_txn *txn)
 void txn_end(struct kv_txn *txn)
 {
     struct client *client = client_of_shard(txn->shard);
+    commit_abandon(txn);
     txn_release_locks(txn);
+    arena_fini(&txn->write_arena);
     arena_fini(&txn->arena);
     client->live_count--;
     list_remove(&txn->link);
@@ -198,7 +208,9 @@ void kv_txn_rollback(struct task *task, struct kv_txn *txn)
 
 struct status kv_txn_restart(struct task *task, struct kv_txn *txn)
 {
+    commit_abandon(txn);
     txn_release_locks(txn);
+    arena_reset(&txn->write_arena);
     arena_reset(&txn->arena);
     txn_reset(txn);
     // A new identity, so that nothing still under way about the former one is taken for this one's.
@@ -225,7 +237,7 @@ void kv_txn_weaken(struct kv_txn *txn, bool weak)
 // Reads only: they were all of one snapshot, so the transaction took place then.
 static bool needs_commit(const struct kv_txn *txn)
 {
-    return txn->writes.count > 0;
+    return kv_txn_has_writes(txn);
 }
 
 static struct status commit_parts(
@@ -251,7 +263,10 @@ struct status kv_txn_commit(struct task *task, struct kv_txn *txn, struct hlc_ti
     struct status st = txn_check(txn, false);
     if (!failed(st) && needs_commit(txn)) {
         st = arena_check(&txn->arena);
-        if (!failed(st)) st = commit_parts(task, txn, &ts);
+        if (!failed(st)) {
+            st = txn->stage_count > 0 ? commit_staged(task, txn, &ts)
+                                      : commit_parts(task, txn, &ts);
+        }
     }
     if (commit_ts != NULL) *commit_ts = ts;
     if (failed(st)) {
@@ -284,27 +299,17 @@ uint64_t kv_txn_tenant(const struct kv_txn *txn)
 
 bool kv_txn_has_writes(const struct kv_txn *txn)
 {
-    return txn->writes.count > 0;
+    return txn->writes.count > 0 || txn->stage_count > 0;
 }
 
 uint64_t kv_txn_write_bytes(const struct kv_txn *txn)
 {
-    return txn->writes.bytes;
+    return txn->staged_bytes + txn->writes.bytes;
 }
 
 const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn)
 {
     return &txn->stats;
-}
-
-uint64_t kv_txn_savepoint(struct kv_txn *txn)
-{
-    return write_buffer_mark(&txn->writes);
-}
-
-void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint)
-{
-    write_buffer_rollback(&txn->writes, savepoint);
 }
 
 void kv_txn_depend(struct kv_txn *txn, struct bytes key)
@@ -340,6 +345,7 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     call->read_ts = txn->read_ts;
     call->uncertain = hlc_less(txn->read_ts, txn->uncertain) ? txn->uncertain : HLC_ZERO;
     call->seen = &txn->seen;
+    call->view = LIKELY(txn->stage_count == 0) ? NULL : &txn->view;
     call->follower = txn->in_past;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
     call->lock_deadline_ns =

@@ -12,12 +12,23 @@
 #include "kv/leader.h"
 #include "kv/read_set.h"
 #include "kv/router.h"
+#include "kv/staged.h"
 #include "kv/write_buffer.h"
 
-// Bytes of buffered writes that still fit a log entry with its framing.
-#define TXN_WRITE_BYTES_MAX (ENTRY_BYTES_MAX - (16u << 20))
-// Beyond this many locks inserts are no longer locked; a race then ends in 40001 instead of a wait.
-#define TXN_INSERT_LOCKS_MAX 100000u
+// Memory of buffered writes beyond which they are staged. One value may be larger: it is staged before the next write.
+#define TXN_BUFFER_BYTES (16u << 20)
+// One request that stages.
+#define TXN_STAGE_ROWS 2048u
+#define TXN_STAGE_BYTES (256u << 10)
+// Beyond this many locks rows are no longer locked when they are read to be written; a race then ends in 40001 instead
+// of a wait. What is staged needs no locks in memory.
+#define TXN_LOCKS_MAX 100000u
+
+// What it has staged in one slice.
+struct txn_stage {
+    uint64_t slice;
+    uint64_t sequence; // Requests so far.
+};
 
 struct kv_txn {
     struct kv_txn *next_free;
@@ -35,7 +46,17 @@ struct kv_txn {
     bool weak;              // Reads are not noted.
     bool doomed;            // Gave 40001.
     struct arena arena;
+    struct arena write_arena; // Of the buffer alone: staging empties it. Reads copy out of it.
     struct write_buffer writes;
+    uint64_t buffer_bytes_max;
+    struct txn_stage *stages; // The first one's slice has the record.
+    uint32_t stage_count, stage_capacity;
+    uint64_t staged_epochs;   // Writes of epochs below it are staged, all that are in no later buffer.
+    uint64_t staged_attempt;  // Of epochs below it some may be.
+    uint64_t staged_bytes;
+    struct staged_view view;  // Of what is staged.
+    struct staged_hidden *hidden;
+    uint32_t hidden_capacity;
     struct read_set reads;
     uint64_t *locked_slices;
     uint32_t locked_count, locked_capacity;
@@ -106,10 +127,28 @@ struct status txn_outcome(struct kv_txn *txn, struct status st);
 CHECKED struct status txn_check(const struct kv_txn *txn, bool writes);
 // Moves the snapshot to `to` or later. 40001 when something that was read has changed.
 CHECKED struct status txn_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
-// Buffers a put after checking it. `checked` as in struct write_node.
+// Buffers a put after checking it; may stage what is buffered first. `checked` as in struct write_node.
 CHECKED struct status txn_put(
-    struct kv_txn *txn, struct bytes key, struct bytes value, bool checked);
-// Releases all locks, frees the transaction. Does not suspend.
+    struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value, bool checked);
+// Whether the write buffer has to be staged before `more` bytes go into it.
+bool txn_buffer_full(const struct kv_txn *txn, size_t more);
+// Stages all that is buffered. After a failure some of it may be: it stays in the buffer. Suspends.
+CHECKED struct status txn_stage(struct task *task, struct kv_txn *txn);
+struct txn_stage *txn_stage_get(struct kv_txn *txn, uint64_t slice);
+// How a row is read that shall be locked: see TXN_LOCKS_MAX. *note: it has to be noted even where reads are not.
+static inline struct kv_read txn_read_mode(
+    const struct kv_txn *txn, const struct kv_read *read, bool *note)
+{
+    struct kv_read mode = *read;
+    *note = read->lock != KV_LOCK_NONE && read->wait == KV_WAIT_BLOCK &&
+        txn->lock_count >= TXN_LOCKS_MAX;
+    if (*note) {
+        mode.lock = KV_LOCK_NONE;
+        mode.no_validate = false;
+    }
+    return mode;
+}
+// Releases all locks, drops what is staged, frees the transaction. Does not suspend.
 void txn_end(struct kv_txn *txn);
 void txn_release_locks(struct kv_txn *txn);
 
@@ -121,6 +160,7 @@ struct txn_part {
     uint32_t write_count, write_capacity;
     struct read_entry *reads;
     uint32_t read_count, read_capacity;
+    const struct txn_stage *stage; // Its writes are staged.
 };
 struct txn_parts {
     struct arena *arena;
@@ -141,6 +181,11 @@ CHECKED struct status commit_one(struct task *task, struct kv_txn *txn, const st
 // except that the transaction is not freed.
 CHECKED struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_parts *parts,
     struct hlc_timestamp *commit_ts);
+// Whose writes are staged, in however many slices; stages the rest first. As commit_multi.
+CHECKED struct status commit_staged(
+    struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts);
+// Drops what it has staged, in the background. Does not suspend.
+void commit_abandon(struct kv_txn *txn);
 extern const struct kv_module commit_multi_module;
 void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn_part *part,
     struct leader_commit *commit);

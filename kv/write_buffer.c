@@ -3,14 +3,6 @@
 
 #include "core/invariant.h"
 
-struct write_undo {
-    struct write_undo *older;
-    struct write_node *node;
-    struct bytes value; // What the node was before.
-    uint8_t kind;
-    bool checked;
-};
-
 void write_buffer_init(struct write_buffer *buffer, struct arena *arena)
 {
     *buffer = (struct write_buffer){.arena = arena, .level_count = 1, .random = 0x9e3779b9u};
@@ -83,6 +75,7 @@ static struct write_node *node_insert(struct write_buffer *buffer, struct bytes 
         node->next[0]->previous = node;
     }
     buffer->bytes += key.size;
+    buffer->node_count++;
     return node;
 }
 
@@ -96,6 +89,7 @@ static void node_write(struct write_buffer *buffer, struct write_node *node, enu
         undo->value = node->value;
         undo->kind = node->kind;
         undo->checked = node->checked;
+        undo->epoch = node->epoch;
         buffer->undo = undo;
         buffer->undo_count++;
         buffer->bytes += sizeof *undo;
@@ -103,6 +97,7 @@ static void node_write(struct write_buffer *buffer, struct write_node *node, enu
     if (node->kind == WRITE_NONE) buffer->count++;
     node->kind = (uint8_t)kind;
     node->value = value;
+    node->epoch = buffer->epoch;
     // Once it had to be unchanged, it has to stay so: the later write rests on the first one's
     // answer.
     node->checked = node->checked || checked;
@@ -166,6 +161,7 @@ const struct write_node *write_node_previous(const struct write_node *node)
 uint64_t write_buffer_mark(struct write_buffer *buffer)
 {
     buffer->marked = true;
+    buffer->epoch++;
     return buffer->undo_count;
 }
 
@@ -179,7 +175,34 @@ void write_buffer_rollback(struct write_buffer *buffer, uint64_t mark)
         node->kind = undo->kind;
         node->value = undo->value;
         node->checked = undo->checked;
+        node->epoch = undo->epoch;
         buffer->undo = undo->older;
         buffer->undo_count--;
     }
+}
+
+void write_buffer_chain(struct write_buffer *buffer)
+{
+    for (struct write_undo *undo = buffer->undo; undo != NULL; undo = undo->older) {
+        undo->node->older = NULL;
+    }
+    for (struct write_undo *undo = buffer->undo; undo != NULL; undo = undo->older) {
+        struct write_node *node = undo->node;
+        uint32_t newer = node->older == NULL ? node->epoch : node->older->epoch;
+        if (undo->kind == WRITE_NONE || undo->epoch == newer) continue;
+        undo->chain = node->older;
+        node->older = undo;
+    }
+}
+
+void write_buffer_clear(struct write_buffer *buffer)
+{
+    const uint32_t epoch = buffer->epoch;
+    write_buffer_init(buffer, buffer->arena);
+    buffer->epoch = epoch;
+}
+
+uint64_t write_buffer_memory(const struct write_buffer *buffer)
+{
+    return buffer->bytes + buffer->node_count * (sizeof(struct write_node) + 16);
 }

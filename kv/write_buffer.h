@@ -31,11 +31,22 @@ struct write_node {
     uint8_t kind;    // enum write_kind.
     bool checked;    // COMMIT fails if the key changed after the read timestamp: inserts.
     uint8_t levels;  // Links in next[].
+    uint32_t epoch;  // The buffer's when it was written.
     struct write_node *previous;
+    struct write_undo *older; // After write_buffer_chain: its last write of each earlier epoch, oldest first.
     struct write_node *next[];
 };
 
-struct write_undo;
+// What a write replaced.
+struct write_undo {
+    struct write_undo *older;
+    struct write_node *node;
+    struct write_undo *chain; // Of the node's next epoch.
+    struct bytes value;
+    uint32_t epoch;
+    uint8_t kind;
+    bool checked;
+};
 
 struct write_buffer {
     struct arena *arena;
@@ -45,9 +56,11 @@ struct write_buffer {
     struct write_undo *undo;
     uint64_t undo_count;
     uint64_t count; // Live writes (not WRITE_NONE).
+    uint64_t node_count;
     uint64_t bytes; // Keys and values of all nodes, replaced ones too.
     uint32_t level_count;
     uint32_t random;
+    uint32_t epoch; // Grows with each mark.
     bool marked; // A mark was taken: keep the undo log from now on.
 };
 
@@ -73,3 +86,10 @@ const struct write_node *write_node_previous(const struct write_node *node);
 // rolled back to.
 uint64_t write_buffer_mark(struct write_buffer *buffer);
 void write_buffer_rollback(struct write_buffer *buffer, uint64_t mark);
+
+// Makes node->older of all nodes, for who writes the whole buffer down with its marks. Valid until the next change.
+void write_buffer_chain(struct write_buffer *buffer);
+// Forgets all writes (the caller resets the arena). Epochs go on.
+void write_buffer_clear(struct write_buffer *buffer);
+// What is allocated for the writes, about.
+uint64_t write_buffer_memory(const struct write_buffer *buffer);

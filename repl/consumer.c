@@ -253,6 +253,14 @@ out:
 
 // --- the job -----------------------------------------------------------------------------------------
 
+// What this cluster's own storage refuses is tried again, too: only a record that cannot be read ends the job.
+static struct status never_fails(struct task *task, const struct job *job, struct status st)
+{
+    if (job->stop_requested) return status_make(E_QUERY_CANCELED, "the job was asked to stop");
+    if (status_is(st, E_DATA_CORRUPTED)) return status_copy(task->arena, st);
+    return status_format(task->arena, E_CONNECTION_EXCEPTION, "%s", st.message);
+}
+
 static struct status consumer_resume(struct task *task, struct job *job)
 {
     struct status st;
@@ -265,7 +273,7 @@ static struct status consumer_resume(struct task *task, struct job *job)
     st = run(task, &consumer);
     list_remove(&consumer.link);
 out:
-    if (failed(st)) st = status_copy(task->arena, st);
+    if (failed(st)) st = never_fails(task, job, st);
     arena_fini(&consumer.arena);
     return st;
 }

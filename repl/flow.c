@@ -16,6 +16,7 @@
 #include "sql/settings.h"
 
 #define TICK_NS 50000000u
+#define JOIN_TIMEOUT_NS 5000000000ull
 #define CONTROL_TICK_NS 100000000u
 // A stream that is not heard of for this long is given up: while it comes to be, and once it gives marks.
 #define SILENCE_NS 30000000000ull
@@ -463,6 +464,19 @@ static void wind_up(struct task *task, struct consumer *consumer)
     flow_plan_end(consumer);
 }
 
+// Slices may have come to this cluster since the beginning. One that does not answer will be missed when it is needed.
+static struct status join_slices(struct task *task, struct consumer *consumer)
+{
+    uint64_t deadline = task->deadline_ns, limit = task_now_ns(task) + JOIN_TIMEOUT_NS;
+    if (limit < deadline) task->deadline_ns = limit;
+    struct status st = kv_ingest_join(task, consumer->record->tenant);
+    task->deadline_ns = deadline;
+    if (failed(st))
+        log_info(TENANT_SYSTEM, "replication of virtual cluster %s: not all slices take part: %s",
+            consumer->record->tenant_name, st.message);
+    return job_check(consumer->job);
+}
+
 struct status flow_run(struct task *task, struct consumer *consumer)
 {
     struct status st;
@@ -473,6 +487,7 @@ struct status flow_run(struct task *task, struct consumer *consumer)
     TRY(heartbeat(task, consumer, client));
     TRY(flow_plan(task, consumer, client));
     consumer->connecting = false;
+    TRY(join_slices(task, consumer));
     TRY(tell_start(task, consumer));
     log_info(TENANT_SYSTEM, "replication of virtual cluster %s: %u streams, %s from %" PRIu64,
         consumer->record->tenant_name, consumer->partition_count,

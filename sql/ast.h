@@ -41,6 +41,7 @@
     X(CREATE_SEQUENCE, sequence, "CREATE SEQUENCE") \
     X(ALTER_SEQUENCE, sequence, "ALTER SEQUENCE") \
     X(CREATE_ENUM, create_enum, "CREATE TYPE") \
+    X(CREATE_COMPOSITE, create_composite, "CREATE TYPE") \
     X(ALTER_ENUM, alter_enum, "ALTER TYPE") \
     X(CREATE_DOMAIN, create_domain, "CREATE DOMAIN") \
     X(ALTER_DOMAIN, alter_domain, "ALTER DOMAIN") \
@@ -95,7 +96,6 @@
     X(DECLARE_CURSOR, declare_cursor, "DECLARE CURSOR") \
     X(FETCH, fetch, "FETCH") \
     X(CLOSE_CURSOR, close_cursor, "CLOSE CURSOR") \
-    X(UNLISTEN, unlisten, "UNLISTEN") \
     X(CALL, call, "CALL") \
     X(CREATE_VIRTUAL_CLUSTER, create_virtual_cluster, "CREATE VIRTUAL CLUSTER") \
     X(ALTER_VIRTUAL_CLUSTER, alter_virtual_cluster, "ALTER VIRTUAL CLUSTER") \
@@ -173,6 +173,7 @@ struct statement {
         struct create_index *create_index;
         struct sequence *sequence;
         struct create_enum *create_enum;
+        struct create_composite *create_composite;
         struct alter_enum *alter_enum;
         struct create_domain *create_domain;
         struct alter_domain *alter_domain;
@@ -206,7 +207,6 @@ struct statement {
         struct declare_cursor *declare_cursor;
         struct fetch *fetch;
         struct close_cursor *close_cursor;
-        struct unlisten *unlisten;
         struct call *call;
         struct create_virtual_cluster *create_virtual_cluster;
         struct alter_virtual_cluster *alter_virtual_cluster;

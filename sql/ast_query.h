@@ -477,7 +477,8 @@ struct select {
 struct assignment {
     const char **columns; // More than one: (a, b) = value, with value EXPR_ROW or EXPR_SUBLINK.
     uint32_t count;
-    bool indirection; // c[1] = ..., c.f = ...: refused by the planner.
+    struct expr ***parts; // Per column: EXPR_SUBSCRIPT and EXPR_FIELD without arg, outermost first.
+    uint32_t *part_counts;
     struct expr *value;
     uint32_t position;
 };
@@ -516,7 +517,8 @@ struct insert {
     struct table_target target;
     struct name_list columns;
     uint32_t *column_positions; // columns.count of them.
-    bool indirection;           // A column was written with [i] or .f.
+    struct expr ***parts;       // As of struct assignment; both NULL: none has any.
+    uint32_t *part_counts;
     enum insert_overriding overriding;
     struct select *source; // NULL: DEFAULT VALUES.
     bool upsert;           // UPSERT INTO

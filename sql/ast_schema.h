@@ -217,6 +217,12 @@ struct create_enum {
     uint32_t value_count;
 };
 
+struct create_composite {
+    struct object_name name;
+    struct column_definition *columns;
+    uint32_t column_count;
+};
+
 struct create_domain {
     struct object_name name;
     struct type_name *type;

@@ -111,10 +111,6 @@ struct close_cursor {
     const char *name; // NULL: ALL.
 };
 
-struct unlisten {
-    const char *channel; // NULL: all.
-};
-
 struct call {
     struct expr *function; // EXPR_FUNCTION
 };

@@ -102,7 +102,7 @@ struct status bind_type_name(struct binder *binder, const struct type_name *name
         struct bind_type *user =
             bind_names_type(binder->names, binder->session, name->schema, name->name);
         if (user != NULL) {
-            user->used = true;
+            bind_names_use_type(binder->names, user->type->id);
             info = type_info(catalog_type_oid(user->type));
         }
     }
@@ -139,7 +139,8 @@ static bool names_object(type_oid oid)
 // Whether text forms of the type depend on the session or the clock: those are read when the plan runs.
 static bool input_is_stable(type_oid oid)
 {
-    return oid == TYPE_TIMESTAMPTZ || oid == TYPE_TIMETZ || names_object(oid);
+    return oid == TYPE_TIMESTAMPTZ || oid == TYPE_TIMETZ || names_object(oid) ||
+           type_is_composite(oid);
 }
 
 static bool is_temporal(type_oid oid)
@@ -198,7 +199,6 @@ static struct scalar *fold_cast(struct binder *binder, struct scalar *scalar)
 
 struct scalar *bind_fold(struct binder *binder, struct scalar *scalar)
 {
-    if (binder->verbatim) return scalar;
     for (uint32_t i = 0; i < scalar->arg_count; i++)
         if (scalar->args[i]->kind != SCALAR_CONST) return scalar;
     if (scalar->kind == SCALAR_CALL) return fold_call(binder, scalar);
@@ -270,7 +270,6 @@ static struct status coerce_literal(
             struct scalar *text = scalar_const(
                 binder->arena, TYPE_OF(TYPE_TEXT), literal->value, literal->position);
             *scalar = cast_node(binder, text, cast, TYPE_OF(type.oid), is_explicit);
-            (*scalar)->unread = (*scalar)->kind == SCALAR_CAST;
             return st;
         }
     }
@@ -304,6 +303,8 @@ struct status bind_coerce(struct binder *binder, struct scalar **scalar, struct 
     struct status st = STATUS_OK;
     bool is_explicit = context == CAST_EXPLICIT;
     if (done != NULL) *done = true;
+    if ((*scalar)->kind == SCALAR_ROW && type_is_composite(type.oid))
+        return bind_row_as_composite(binder, scalar, type.oid, context);
     TRY(bind_row_value(binder, scalar));
     if (type.oid == TYPE_ANY || type.oid == TYPE_UNKNOWN) return st;
     if ((*scalar)->kind == SCALAR_PARAM && scalar_is_unknown(*scalar))

@@ -59,6 +59,8 @@ struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id);
 struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,
     const char *schema, const char *name);
 struct bind_type *bind_names_type_by_id(const struct bind_names *names, uint32_t id);
+// The plan relies on it, and on what its fields are of.
+void bind_names_use_type(const struct bind_names *names, uint32_t id);
 // Makes the shard know them, just before they are used. Does not suspend.
 void bind_names_install_types(struct session *session, const struct bind_names *names);
 // A deep copy of what plans need.
@@ -158,7 +160,6 @@ struct binder {
     bool writes;                     // Modifies data or locks.
     bool modifies;                   // Modifies data, be it in WITH.
     bool has_volatile;               // Calls something volatile (nextval).
-    bool verbatim;                   // For showing it: nothing is computed or rearranged.
     struct cte_scope *ctes;          // Innermost WITH names outside of any SELECT.
 };
 
@@ -224,7 +225,9 @@ struct scalar *bind_logic_node(
     struct binder *binder, enum scalar_kind kind, struct scalar *a, struct scalar *b);
 CHECKED struct status bind_same_items(
     struct binder *binder, struct scalar *left, struct scalar *right, uint32_t position);
-// bind_subscript.c, bind_sublink.c
+// bind_subscript.c, bind_sublink.c. The bounds of several subscripts, as int4[].
+CHECKED struct status bind_subscript_bounds(struct binder *binder, struct scope *scope,
+    const struct expr *const *steps, uint32_t count, bool upper, struct scalar **out);
 CHECKED struct status bind_subscript(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_sublink(
@@ -234,8 +237,9 @@ CHECKED struct status bind_function(
 CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,
     const struct function_match *match);
 // A function in FROM.
-CHECKED struct status bind_from_call(
-    struct binder *binder, struct scope *scope, const struct expr *expr, struct rel_call *call);
+struct record_fields;
+CHECKED struct status bind_from_call(struct binder *binder, struct scope *scope,
+    const struct expr *expr, const struct record_fields *defined, struct rel_call *call);
 
 // --- bind_domain.c -----------------------------------------------------------------------------------
 
@@ -288,6 +292,39 @@ CHECKED struct status bind_field_star(struct binder *binder, struct scope *scope
     const struct expr *expr, struct range_column **columns, uint32_t *count);
 CHECKED struct status bind_qualified_range(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct range **range);
+
+// bind_composite.c: a field of a value; the value as a SCALAR_ROW of its fields; a SCALAR_ROW as a value of the type.
+struct scalar *bind_composite_item(struct binder *binder, struct scalar *value, uint32_t index,
+    struct type type, uint32_t position);
+struct scalar *bind_composite_row(struct binder *binder, struct scalar *value);
+bool bind_composite_find(type_oid oid, const char *name, uint32_t *index, struct type *type);
+CHECKED struct status bind_row_as_composite(
+    struct binder *binder, struct scalar **scalar, type_oid oid, enum cast_context context);
+// Whether all fields are NULL (or none is).
+struct scalar *bind_composite_is_null(struct binder *binder, struct scalar *value, bool null);
+// The new value of `base`, whose part at the steps (EXPR_FIELD, EXPR_SUBSCRIPT; outermost first) becomes `value`.
+CHECKED struct status bind_assign_part(struct binder *binder, struct scope *scope,
+    struct scalar *base, struct type type, const struct expr *const *steps, uint32_t count,
+    struct scalar *value, struct scalar **out);
+
+// bind_record.c: which fields a row has.
+struct record_fields {
+    struct type_field *items;
+    uint32_t count;
+};
+CHECKED struct status bind_record_fields(struct binder *binder,
+    const struct column_definition *columns, uint32_t count, struct record_fields *fields);
+// A call of json_populate_record and its kin gets what it needs; others stay as they are. `defined` may be NULL.
+CHECKED struct status bind_json_record(struct binder *binder, const struct expr *expr,
+    const struct record_fields *defined, struct function_match *match, struct scalar ***args,
+    uint32_t *count);
+// The fields of a function's row as columns, made by `project`.
+void bind_expand_record(struct binder *binder, struct rel_call *call,
+    const struct record_fields *defined, struct rel *project, struct range_column *columns,
+    uint32_t *count);
+// f(..., VARIADIC array)
+CHECKED struct status bind_variadic(struct binder *binder, const struct expr *expr,
+    struct scalar **args, struct type *types, uint32_t count, struct scalar **out);
 
 // bind_ordered.c: WITHIN GROUP.
 bool bind_is_hypothetical(const struct function_expr *call);

@@ -29,6 +29,7 @@ static struct status bind_target_table(struct binder *binder, const struct scope
         return bind_error(binder, target->name.position, E_WRONG_OBJECT_TYPE,
             "cannot change sequence \"%s\"", name);
     case RELATION_ENUM:
+    case RELATION_COMPOSITE:
     case RELATION_DOMAIN: // Never found by a relation's name.
     case RELATION_VIRTUAL:
         return bind_error(binder, target->name.position, E_INSUFFICIENT_PRIVILEGE,
@@ -92,18 +93,17 @@ static struct status insert_columns(struct binder *binder, const struct table_de
     const struct insert *insert, struct insert_columns *out)
 {
     struct status st = STATUS_OK;
-    out->ordinals = ARENA_ARRAY(binder->arena, uint32_t, table->column_count);
+    out->ordinals =
+        ARENA_ARRAY(binder->arena, uint32_t, table->column_count + insert->columns.count);
     out->count = 0;
     out->written = insert->columns.count > 0;
-    if (insert->indirection)
-        return bind_unsupported(
-            binder, insert->target.name.position, "assigning to a part of a column");
     for (uint32_t i = 0; i < insert->columns.count; i++) {
         uint32_t ordinal;
         uint32_t position = insert->column_positions[i];
         TRY(find_target_column(binder, table, insert->columns.items[i], position, &ordinal));
         for (uint32_t k = 0; k < out->count; k++)
-            if (out->ordinals[k] == ordinal)
+            if (out->ordinals[k] == ordinal &&
+                (insert->part_counts[k] == 0 || insert->part_counts[i] == 0))
                 return bind_error(binder, position, E_DUPLICATE_COLUMN,
                     "column \"%s\" specified more than once", insert->columns.items[i]);
         out->ordinals[out->count++] = ordinal;
@@ -152,6 +152,32 @@ out:
     return st;
 }
 
+// What the column is before a part of it is assigned to: NULL, or what an item before made of it.
+static struct status insert_part(struct binder *binder, struct scope *scope,
+    const struct insert *insert, const struct insert_columns *columns,
+    const struct table_plan *plan, uint32_t at, struct scalar *const *before,
+    struct scalar **scalar)
+{
+    struct status st;
+    const struct column_desc *column = &plan->table->columns[columns->ordinals[at]];
+    const struct expr *const *parts = (const struct expr *const *)insert->parts[at];
+    struct scalar *base = scalar_null(binder->arena, column->type, POSITION_NONE);
+    for (uint32_t i = 0; i < at; i++)
+        if (columns->ordinals[i] == columns->ordinals[at]) base = before[i];
+    TRY(refuse_generated(binder, column, true, insert->overriding == OVERRIDING_SYSTEM));
+    st = bind_assign_part(binder, scope, base, column->type, parts, insert->part_counts[at],
+        *scalar, scalar);
+
+out:
+    return st;
+}
+
+static bool has_parts(const struct insert *insert, uint32_t at)
+{
+    return insert->part_counts != NULL && at < insert->columns.count &&
+           insert->part_counts[at] > 0;
+}
+
 static struct status insert_values(struct binder *binder, struct scope *parent,
     const struct insert *insert, const struct insert_columns *columns, struct insert_plan *plan,
     struct rel **rel)
@@ -170,9 +196,17 @@ static struct status insert_values(struct binder *binder, struct scope *parent,
             return bind_error(binder, select->rows[r].items[0]->position, E_SYNTAX_ERROR,
                 "VALUES lists must all be the same length");
         values->values.rows[r] = ARENA_ARRAY(binder->arena, struct scalar *, width);
-        for (uint32_t c = 0; c < width; c++)
-            TRY(bind_insert_value(binder, &scope, insert, plan->table, columns->ordinals[c],
-                select->rows[r].items[c], &values->values.rows[r][c]));
+        for (uint32_t c = 0; c < width; c++) {
+            struct scalar **row = values->values.rows[r];
+            const struct expr *item = select->rows[r].items[c];
+            if (has_parts(insert, c)) {
+                TRY(bind_expr(binder, &scope, item, &row[c]));
+                TRY(insert_part(binder, &scope, insert, columns, plan->table, c, row, &row[c]));
+            } else {
+                TRY(bind_insert_value(binder, &scope, insert, plan->table, columns->ordinals[c],
+                    item, &row[c]));
+            }
+        }
     }
     values->values.base = binder->var_count;
     for (uint32_t c = 0; c < width; c++) {
@@ -196,6 +230,8 @@ static struct status insert_query(struct binder *binder, struct scope *parent,
     TRY(check_width(binder, insert, columns, query.column_count));
     struct rel *project = rel_new(binder->arena, REL_PROJECT);
     project->left = query.rel;
+    struct scope scope = {.parent = parent};
+    struct scalar **made = ARENA_ARRAY(binder->arena, struct scalar *, query.column_count);
     for (uint32_t i = 0; i < query.column_count; i++) {
         const struct column_desc *column = &plan->table->table->columns[columns->ordinals[i]];
         struct output *output = &query.columns[i];
@@ -204,7 +240,11 @@ static struct status insert_query(struct binder *binder, struct scope *parent,
         struct scalar *scalar = output->source != NULL
             ? output->source
             : bind_var(binder, output->var, POSITION_NONE);
-        TRY(bind_assign(binder, column, &scalar));
+        if (has_parts(insert, i))
+            TRY(insert_part(binder, &scope, insert, columns, plan->table, i, made, &scalar));
+        else
+            TRY(bind_assign(binder, column, &scalar));
+        made[i] = scalar;
         plan->sources[columns->ordinals[i]] = output->var;
         if (scalar->kind == SCALAR_VAR) continue;
         var_id var = bind_new_var(binder, column->name, NULL, column->type);
@@ -422,9 +462,19 @@ out:
 
 // --- UPDATE ------------------------------------------------------------------------------------------
 
+// The whole column's new value, from one for it or for a part of it.
+static struct status finish_assignment(struct binder *binder, struct scope *scope,
+    const struct assignment *assignment, uint32_t at, const struct column_desc *column,
+    struct scalar *former, struct scalar **out)
+{
+    if (assignment->part_counts[at] == 0) return bind_assign(binder, column, out);
+    return bind_assign_part(binder, scope, former, column->type,
+        (const struct expr *const *)assignment->parts[at], assignment->part_counts[at], *out, out);
+}
+
 static struct status assignment_value(struct binder *binder, struct scope *scope,
     const struct assignment *assignment, uint32_t at, const struct table_plan *table,
-    uint32_t ordinal, struct scalar **out)
+    uint32_t ordinal, struct scalar *former, struct scalar **out)
 {
     struct status st = STATUS_OK;
     const struct expr *value = assignment->value;
@@ -444,7 +494,7 @@ static struct status assignment_value(struct binder *binder, struct scope *scope
             (*out)->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, 1);
             (*out)->subquery.outputs[0] = query.columns[at].var;
             (*out)->subquery.output_count = 1;
-            return bind_assign(binder, column, out);
+            return finish_assignment(binder, scope, assignment, at, column, former, out);
         }
         if (value->kind != EXPR_ROW)
             return bind_unsupported(binder, value->position,
@@ -460,7 +510,7 @@ static struct status assignment_value(struct binder *binder, struct scope *scope
     }
     TRY(refuse_generated(binder, column, false, false));
     TRY(bind_expr(binder, scope, value, out));
-    TRY(bind_assign(binder, column, out));
+    TRY(finish_assignment(binder, scope, assignment, at, column, former, out));
 
 out:
     return st;
@@ -471,21 +521,30 @@ static struct status bind_assignments(struct binder *binder, struct scope *scope
     struct rel_item_list *out)
 {
     struct status st = STATUS_OK;
+    bool *partial = ARENA_ARRAY(binder->arena, bool, table->table->column_count);
     for (uint32_t i = 0; i < list->count; i++) {
         const struct assignment *assignment = &list->items[i];
-        if (assignment->indirection)
-            return bind_unsupported(
-                binder, assignment->position, "assigning to a part of a column");
         for (uint32_t c = 0; c < assignment->count; c++) {
             uint32_t ordinal;
             struct scalar *scalar;
             TRY(find_target_column(binder, table->table, assignment->columns[c],
                 assignment->position, &ordinal));
+            struct rel_item *before = NULL;
             for (uint32_t k = 0; k < out->count; k++)
-                if (out->items[k].var == base + ordinal)
-                    return bind_error(binder, POSITION_NONE, E_SYNTAX_ERROR,
-                        "multiple assignments to same column \"%s\"", assignment->columns[c]);
-            TRY(assignment_value(binder, scope, assignment, c, table, ordinal, &scalar));
+                if (out->items[k].var == base + ordinal) before = &out->items[k];
+            bool part = assignment->part_counts[c] > 0;
+            if (before != NULL && (!part || !partial[ordinal]))
+                return bind_error(binder, POSITION_NONE, E_SYNTAX_ERROR,
+                    "multiple assignments to same column \"%s\"", assignment->columns[c]);
+            partial[ordinal] = part;
+            struct scalar *former = before != NULL
+                ? before->scalar
+                : bind_var(binder, base + ordinal, assignment->position);
+            TRY(assignment_value(binder, scope, assignment, c, table, ordinal, former, &scalar));
+            if (before != NULL) {
+                before->scalar = scalar;
+                continue;
+            }
             if (table->table->columns[ordinal].generated_sql != NULL) continue;
             rel_item_add(binder->arena, out, base + ordinal, scalar);
         }
@@ -517,7 +576,7 @@ static struct status current_key(
     if (call->session == NULL) return status_make(E_INTERNAL, "no session");
     const char *name = arena_string(call->arena, datum_as_bytes(args[0]));
     const char *table = arena_string(call->arena, datum_as_bytes(args[2]));
-    return cursor_current_key(call->session, name, (uint32_t)args[1].integer, table,
+    return cursor_current_key(call->task, call->session, name, (uint32_t)args[1].integer, table,
         (uint32_t)args[3].integer, result);
 }
 

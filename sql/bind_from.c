@@ -374,6 +374,19 @@ static struct expr_list split_unnest(struct binder *binder, const struct expr_li
     return split;
 }
 
+// A column definition list is for functions of type record, which need one.
+static struct status check_definitions(struct binder *binder, const struct from_item *item,
+    const struct expr *expr, const struct rel_call *call, bool defined)
+{
+    bool record = call->var_count == 1 && call->types[0].oid == TYPE_RECORD;
+    if (record == defined) return STATUS_OK;
+    if (record)
+        return bind_error(binder, expr->position, E_SYNTAX_ERROR,
+            "a column definition list is required for functions returning \"record\"");
+    return bind_error(binder, item->position, E_SYNTAX_ERROR,
+        "a column definition list is only allowed for functions returning \"record\"");
+}
+
 static struct status bind_function_item(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
@@ -381,8 +394,12 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
     struct expr_list calls = split_unnest(binder, &item->function.calls);
     uint32_t call_count = calls.count;
     struct rel *function = rel_new(binder->arena, REL_FUNCTION);
-    if (item->function.column_count > 0)
-        return bind_unsupported(binder, item->position, "a column definition list");
+    struct record_fields defined, *fields = NULL;
+    if (item->function.column_count > 0) {
+        fields = &defined;
+        TRY(bind_record_fields(
+            binder, item->function.columns, item->function.column_count, fields));
+    }
     function->function.calls = ARENA_ARRAY(binder->arena, struct rel_call, call_count);
     function->function.call_count = call_count;
     function->function.ordinality = VAR_NONE;
@@ -392,15 +409,27 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
     uint32_t column_count = item->function.ordinality ? 1 : 0;
     for (uint32_t i = 0; i < call_count; i++) {
         TRY(bind_from_call(
-            binder, &inner, calls.items[i], &function->function.calls[i]));
-        column_count += function->function.calls[i].var_count;
+            binder, &inner, calls.items[i], fields, &function->function.calls[i]));
+        struct rel_call *call = &function->function.calls[i];
+        bool row = call->var_count == 1 && type_is_composite(call->types[0].oid);
+        TRY(check_definitions(binder, item, calls.items[i], call, fields != NULL));
+        column_count += row              ? type_user(call->types[0].oid)->field_count
+                        : fields != NULL ? fields->count
+                                         : call->var_count;
     }
     const char *name = item->alias;
     if (name == NULL) name = function->function.calls[0].function->name;
     struct range *range = new_range(binder, name, column_count);
+    struct rel *project = rel_new(binder->arena, REL_PROJECT);
+    project->left = function;
     uint32_t at = 0;
     for (uint32_t i = 0; i < call_count; i++) {
         struct rel_call *call = &function->function.calls[i];
+        if (call->var_count == 1 &&
+            (fields != NULL || type_is_composite(call->types[0].oid))) {
+            bind_expand_record(binder, call, fields, project, range->columns, &at);
+            continue;
+        }
         for (uint32_t v = 0; v < call->var_count; v++, at++) {
             range->columns[at].name = binder->vars[call->vars[v]].name;
             range->columns[at].scalar = bind_var(binder, call->vars[v], POSITION_NONE);
@@ -420,7 +449,7 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
     function->function.alias = name;
     TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
-    *rel = function;
+    *rel = project->project.count > 0 ? project : function;
 
 out:
     return st;

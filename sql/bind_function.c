@@ -8,8 +8,27 @@
 static const struct named_function {
     const char *name;
     const char *args[8];
+    bool zero; // What is left out is zero; else only the last ones may be left out.
 } named_functions[] = {
-    {"make_interval", {"years", "months", "weeks", "days", "hours", "mins", "secs"}},
+    {"make_interval", {"years", "months", "weeks", "days", "hours", "mins", "secs"}, true},
+    {"make_date", {"year", "month", "day"}, false},
+    {"make_time", {"hour", "min", "sec"}, false},
+    {"make_timestamp", {"year", "month", "mday", "hour", "min", "sec"}, false},
+    {"make_timestamptz", {"year", "month", "mday", "hour", "min", "sec", "timezone"}, false},
+    {"jsonb_set", {"jsonb_in", "path", "replacement", "create_if_missing"}, false},
+    {"jsonb_set_lax",
+        {"jsonb_in", "path", "replacement", "create_if_missing", "null_value_treatment"}, false},
+    {"jsonb_insert", {"jsonb_in", "path", "replacement", "insert_after"}, false},
+    {"json_populate_record", {"base", "from_json"}, false},
+    {"jsonb_populate_record", {"base", "from_json"}, false},
+    {"json_populate_recordset", {"base", "from_json"}, false},
+    {"jsonb_populate_recordset", {"base", "from_json"}, false},
+    {"jsonb_path_exists", {"target", "path", "vars", "silent"}, false},
+    {"jsonb_path_match", {"target", "path", "vars", "silent"}, false},
+    {"jsonb_path_query", {"target", "path", "vars", "silent"}, false},
+    {"jsonb_path_query_array", {"target", "path", "vars", "silent"}, false},
+    {"jsonb_path_query_first", {"target", "path", "vars", "silent"}, false},
+    {"parse_ident", {"str", "strict"}, false},
 };
 
 static struct status undefined_name(
@@ -55,13 +74,19 @@ static struct status name_args(struct binder *binder, const struct expr *expr, s
     if (!any) return st;
     for (size_t i = 0; i < sizeof named_functions / sizeof named_functions[0]; i++)
         if (strcmp(named_functions[i].name, call->name) == 0) named = &named_functions[i];
-    if (named == NULL) return bind_unsupported(binder, expr->position, "a named argument");
+    if (named == NULL)
+        return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
+            "function %s does not exist", call->name);
     while (named->args[count] != NULL) count++;
     struct expr **places = ARENA_ARRAY(binder->arena, struct expr *, count);
     for (uint32_t i = 0; i < call->args.count; i++)
         TRY(place_named(binder, call, named, i, places, count));
+    while (!named->zero && count > 0 && places[count - 1] == NULL) count--;
     for (uint32_t i = 0; i < count; i++) {
         if (places[i] != NULL) continue;
+        if (!named->zero)
+            return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
+                "function %s needs its argument \"%s\"", call->name, named->args[i]);
         places[i] = ARENA_NEW(binder->arena, struct expr);
         places[i]->kind = EXPR_LITERAL;
         places[i]->position = expr->position;
@@ -264,7 +289,10 @@ static struct status bind_set(struct binder *binder, struct scope *scope, const 
         return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
             "set-returning functions are not allowed in %s",
             scope->clause == NULL ? "this context" : scope->clause);
-    TRY(bind_coerce_args(binder, args, expr->function->args.count, match));
+    uint32_t count = expr->function->args.count;
+    struct function_match chosen = *match;
+    TRY(bind_coerce_args(binder, args, count, match));
+    TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
     if (level->set_count == level->set_capacity) {
         uint32_t capacity = level->set_capacity == 0 ? 2 : level->set_capacity * 2;
         level->sets = arena_grow(binder->arena, level->sets,
@@ -272,18 +300,16 @@ static struct status bind_set(struct binder *binder, struct scope *scope, const 
         level->set_capacity = capacity;
     }
     struct rel_call *call = &level->sets[level->set_count++];
-    *call = (struct rel_call){.function = match->function,
-        .args = args,
-        .arg_count = expr->function->args.count};
-    describe_set(binder, expr->function->name, match, call);
-    *out = set_value(binder, match->function->set, call, expr->position);
+    *call = (struct rel_call){.function = chosen.function, .args = args, .arg_count = count};
+    describe_set(binder, expr->function->name, &chosen, call);
+    *out = set_value(binder, chosen.function->set, call, expr->position);
 
 out:
     return st;
 }
 
-struct status bind_from_call(
-    struct binder *binder, struct scope *scope, const struct expr *expr, struct rel_call *call)
+struct status bind_from_call(struct binder *binder, struct scope *scope, const struct expr *expr,
+    const struct record_fields *defined, struct rel_call *call)
 {
     struct status st = STATUS_OK;
     struct scalar **args;
@@ -303,10 +329,9 @@ struct status bind_from_call(
             "aggregate functions are not allowed in functions in FROM");
     if (match.function->kind == FUNCTION_WINDOW)
         return bind_unsupported(binder, expr->position, "a window function");
-    TRY(bind_coerce_args(binder, args, expr->function->args.count, &match));
-    *call = (struct rel_call){.function = match.function,
-        .args = args,
-        .arg_count = expr->function->args.count};
+    TRY(bind_coerce_args(binder, args, count, &match));
+    TRY(bind_json_record(binder, expr, defined, &match, &args, &count));
+    *call = (struct rel_call){.function = match.function, .args = args, .arg_count = count};
     binder->has_volatile |= match.function->volatility == FUNCTION_VOLATILE;
     describe_set(binder, expr->function->name, &match, call);
 
@@ -351,8 +376,11 @@ static struct status bind_scalar_call(struct binder *binder, const struct expr *
 {
     struct status st = STATUS_OK;
     uint32_t count = expr->function->args.count;
+    struct function_match chosen = *match;
     TRY(refuse_scalar_extras(binder, expr));
     TRY(bind_coerce_args(binder, args, count, match));
+    TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
+    match = &chosen;
     struct scalar *call =
         scalar_with_args(binder->arena, SCALAR_CALL, match->result, expr->position, count);
     if (count > 0) memcpy(call->args, args, count * sizeof(struct scalar *));
@@ -394,8 +422,6 @@ struct status bind_function(
     struct expr *full;
     TRY(name_args(binder, expr, &full));
     if (full != NULL) return bind_function(binder, scope, full, out);
-    if (call->variadic)
-        return bind_unsupported(binder, expr->position, "VARIADIC in a call");
     bool aggregate = scope->level != NULL && !scope->level->in_aggregate && call->over == NULL &&
                      (call->within_group || may_be_aggregate(call));
     bool sets_allowed = scope->sets_allowed;
@@ -422,6 +448,7 @@ struct status bind_function(
                 "OVER is not supported for ordered-set aggregate %s", call->name);
         return bind_hypothetical(binder, scope, expr, args, out);
     }
+    if (call->variadic) return bind_variadic(binder, expr, args, types, count, out);
     st = resolve(binder, expr, types, count, &match);
     if (failed(st)) {
         bool done = false;

@@ -16,9 +16,22 @@ struct gather {
     const struct object_name **items;
     bool *written; // Target of INSERT, UPDATE or DELETE.
     uint32_t count, capacity;
+    const struct type_name **types; // Of casts: names that no built-in type has.
+    uint32_t type_count;
     const struct statement *statement;
     const struct select *select;
 };
+
+static void gather_type(struct gather *gather, const struct type_name *type)
+{
+    if (type_by_name(type->name) != NULL &&
+        (type->schema == NULL || strcmp(type->schema, "pg_catalog") == 0))
+        return;
+    gather->types = arena_grow(gather->arena, gather->types,
+        gather->type_count * sizeof *gather->types,
+        (gather->type_count + 1) * sizeof *gather->types);
+    gather->types[gather->type_count++] = type;
+}
 
 static void gather_select(struct gather *gather, const struct select *select);
 static void gather_statement(struct gather *gather, const struct statement *statement);
@@ -112,7 +125,10 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
         gather_expr(gather, expr->function->filter);
         if (expr->function->over != NULL) gather_window(gather, expr->function->over);
         break;
-    case EXPR_CAST: gather_expr(gather, expr->cast.arg); break;
+    case EXPR_CAST:
+        gather_type(gather, expr->cast.type);
+        gather_expr(gather, expr->cast.arg);
+        break;
     case EXPR_CASE: gather_case(gather, expr); break;
     case EXPR_NULLIF:
         gather_expr(gather, expr->nullif.left);
@@ -341,6 +357,9 @@ struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id)
     return hashmap_get_u64(&names->by_id, id);
 }
 
+static struct status add_type(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t id);
+
 static struct status add_relation(
     struct bind_names *names, const struct table_desc *table, struct relation **out)
 {
@@ -377,10 +396,28 @@ out:
     return st;
 }
 
+// A table's name can stand for the type of its rows; a type of that name comes first.
+static struct status fetch_row_type(struct task *task, struct session *session,
+    struct bind_names *names, const struct type_name *name)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found;
+    TRY(catalog_type(task, session, NULL, name->schema, name->name, &found));
+    if (found != NULL) return st;
+    TRY(catalog_table(task, session, NULL, name->schema, name->name, true, &found));
+    if (found != NULL && (found->kind == RELATION_TABLE || found->kind == RELATION_VIEW))
+        TRY(add_type(task, session, names, found->id));
+
+out:
+    return st;
+}
+
 static struct status fetch_names(struct task *task, struct session *session,
     struct bind_names *names, const struct gather *gather)
 {
     struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < gather->type_count; i++)
+        TRY(fetch_row_type(task, session, names, gather->types[i]));
     for (uint32_t i = 0; i < gather->count; i++) {
         const struct object_name *name = gather->items[i];
         struct bytes key = name_key(names->arena, name);
@@ -484,6 +521,16 @@ struct bind_type *bind_names_type(const struct bind_names *names, const struct s
     return NULL;
 }
 
+void bind_names_use_type(const struct bind_names *names, uint32_t id)
+{
+    struct bind_type *type = bind_names_type_by_id(names, id);
+    if (type == NULL || type->used) return;
+    type->used = true;
+    for (uint32_t i = 0; i < type->type->column_count; i++)
+        if (type_is_user(type->type->columns[i].type.oid))
+            bind_names_use_type(names, type_user_id(type->type->columns[i].type.oid));
+}
+
 void bind_names_install_types(struct session *session, const struct bind_names *names)
 {
     for (uint32_t i = 0; i < names->type_count; i++)
@@ -498,21 +545,23 @@ static struct status add_type(
     const struct schema_desc *schema;
     if (bind_names_type_by_id(names, id) != NULL) return st;
     TRY(catalog_table_by_id(task, session, id, &found));
-    if (!relation_is_type(found->kind))
+    if (!relation_is_type(found->kind) && found->kind != RELATION_TABLE &&
+        found->kind != RELATION_VIEW)
         return status_make(E_DATA_CORRUPTED, "the catalog's type is something else");
     struct bind_type type = {.type = table_desc_copy(names->arena, found)};
     TRY(catalog_schema_by_id(task, session, found->schema_id, &schema));
     type.schema = arena_strdup(names->arena, schema->name);
     const struct table_desc *desc = type.type;
     type.checks = ARENA_ARRAY(names->arena, struct expr *, desc->constraint_count);
-    for (uint32_t i = 0; i < desc->constraint_count; i++)
+    for (uint32_t i = 0; i < desc->constraint_count && desc->kind == RELATION_DOMAIN; i++)
         TRY(parse_expression_on_stack(
             names->arena, bytes_of_string(desc->constraints[i].check_sql), &type.checks[i]));
     names->types = arena_grow(names->arena, names->types, names->type_count * sizeof type,
         (names->type_count + 1) * sizeof type);
     names->types[names->type_count++] = type;
-    if (desc->kind == RELATION_DOMAIN && type_is_user(desc->columns[0].type.oid))
-        TRY(add_type(task, session, names, type_user_id(desc->columns[0].type.oid)));
+    for (uint32_t i = 0; i < desc->column_count; i++)
+        if (type_is_user(desc->columns[i].type.oid))
+            TRY(add_type(task, session, names, type_user_id(desc->columns[i].type.oid)));
 
 out:
     return st;
@@ -546,7 +595,7 @@ static struct status load_types(
         for (uint32_t k = 0; k < table->column_count; k++) {
             const struct column_desc *column = &table->columns[k];
             if (type_is_user(column->type.oid))
-                bind_names_type_by_id(names, type_user_id(column->type.oid))->used = true;
+                bind_names_use_type(names, type_user_id(column->type.oid));
             if (column->domain != 0)
                 bind_names_type_by_id(names, type_user_id(column->domain))->used = true;
         }

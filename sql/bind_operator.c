@@ -133,10 +133,16 @@ struct status bind_operator(struct binder *binder, const char *name, struct scal
     struct scalar *right, uint32_t position, struct scalar **out)
 {
     struct status st = STATUS_OK;
-    struct scalar *args[2] = {left, right};
+    struct scalar *args[2];
     struct type types[2];
     uint32_t count = left == NULL ? 1 : 2;
-    if (left == NULL) args[0] = right;
+    // A row beside a value becomes one of its type.
+    if (left != NULL && left->kind == SCALAR_ROW && type_is_composite(right->type.oid))
+        TRY(bind_row_as_composite(binder, &left, right->type.oid, CAST_IMPLICIT));
+    else if (left != NULL && right->kind == SCALAR_ROW && type_is_composite(left->type.oid))
+        TRY(bind_row_as_composite(binder, &right, left->type.oid, CAST_IMPLICIT));
+    args[0] = left == NULL ? right : left;
+    args[1] = right;
     if (right->kind == SCALAR_ROW || (left != NULL && left->kind == SCALAR_ROW)) {
         if (left == NULL) return bind_unsupported(binder, position, "an operator on a row");
         return bind_row_operator(binder, name, left, right, position, out);

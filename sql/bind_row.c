@@ -175,6 +175,16 @@ struct status bind_field(
     struct scalar *row;
     TRY(bind_expr(binder, scope, expr->field.arg, &row));
     open_record(binder, &row);
+    if (type_is_composite(row->type.oid) && expr->field.name != NULL) {
+        uint32_t index;
+        struct type type;
+        if (!bind_composite_find(row->type.oid, expr->field.name, &index, &type))
+            return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
+                "column \"%s\" not found in data type %s", expr->field.name,
+                bind_type_text(binder, row->type));
+        *out = bind_composite_item(binder, row, index, type, expr->position);
+        return st;
+    }
     if (row->kind != SCALAR_ROW || expr->field.name == NULL) return not_composite(binder, expr, row);
     for (uint32_t i = 0; i < row->arg_count; i++)
         if (strcmp(field_name(binder, row, i), expr->field.name) == 0) {
@@ -195,6 +205,7 @@ struct status bind_field_star(struct binder *binder, struct scope *scope, const 
     struct scalar *row;
     TRY(bind_expr(binder, scope, expr->field.arg, &row));
     open_record(binder, &row);
+    if (type_is_composite(row->type.oid)) row = bind_composite_row(binder, row);
     if (row->kind != SCALAR_ROW)
         return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE, "type %s is not composite",
             bind_type_text(binder, row->type));

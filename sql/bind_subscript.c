@@ -6,7 +6,7 @@
 #define SUBSCRIPTS_MAX 6 // As many as an array has dimensions.
 
 // One bound of each subscript, as an int4[]. A lone subscript among slices stands for 1 to itself.
-static struct status bind_bounds(struct binder *binder, struct scope *scope,
+struct status bind_subscript_bounds(struct binder *binder, struct scope *scope,
     const struct expr *const *steps, uint32_t count, bool upper, struct scalar **out)
 {
     struct status st = STATUS_OK;
@@ -45,12 +45,12 @@ static struct status bind_array_subscripts(struct binder *binder, struct scope *
     bool slice = false;
     for (uint32_t i = 0; i < count; i++) slice |= steps[i]->subscript.slice;
     if (slice) {
-        TRY(bind_bounds(binder, scope, steps, count, false, &args[1]));
-        TRY(bind_bounds(binder, scope, steps, count, true, &args[2]));
+        TRY(bind_subscript_bounds(binder, scope, steps, count, false, &args[1]));
+        TRY(bind_subscript_bounds(binder, scope, steps, count, true, &args[2]));
         return bind_call(binder, "array_slice", args, 3, steps[0]->position, out);
     }
     if (count > 1) {
-        TRY(bind_bounds(binder, scope, steps, count, true, &args[1]));
+        TRY(bind_subscript_bounds(binder, scope, steps, count, true, &args[1]));
         return bind_call(binder, "array_item", args, 2, steps[0]->position, out);
     }
     TRY(bind_expr(binder, scope, steps[0]->subscript.lower, &args[1]));

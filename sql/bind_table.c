@@ -13,8 +13,6 @@ struct status bind_assign(
     bool done = false;
     struct type type = column->type;
     bool literal = scalar_is_unknown(*scalar) && (*scalar)->kind == SCALAR_CONST;
-    if ((*scalar)->kind == SCALAR_ROW) return bind_unsupported(
-        binder, (*scalar)->position, "a row value for a column");
     TRY(bind_coerce(binder, scalar, literal ? TYPE_OF(type.oid) : type, CAST_ASSIGNMENT, &done));
     if (!done)
         return status_hint(binder->arena,

@@ -186,6 +186,7 @@ struct status bootstrap_done(struct task *task, uint64_t tenant, bool *done)
         catalog_descriptor_key(task->arena, tenant, CATALOG_SYSTEM_DATABASE), task->arena, &value));
     *done = value.data != NULL;
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }

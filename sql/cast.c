@@ -6,6 +6,7 @@
 #include "sql/cast_functions.h"
 #include "sql/function_table.h"
 #include "sql/type_ops.h"
+#include "sql/type_user.h"
 
 #define I CAST_IMPLICIT
 #define A CAST_ASSIGNMENT
@@ -87,6 +88,8 @@ static const struct cast cast_same = {.context = I, .binary = true};
 static const struct cast cast_of_unknown = {.from = TYPE_UNKNOWN, .context = I, .through_text = true};
 static const struct cast cast_to_text = {.context = A, .through_text = true};
 static const struct cast cast_from_text = {.context = E, .through_text = true};
+static const struct cast cast_from_composite = {.context = I, .fn = cast_composite_to_record};
+static const struct cast cast_to_composite = {.context = I, .fn = cast_record_to_composite};
 static const struct cast cast_elements[] = {
     {.context = I, .elements = true},
     {.context = A, .elements = true},
@@ -125,6 +128,8 @@ const struct cast *cast_find(type_oid from, type_oid to, enum cast_context conte
     const struct cast *cast = find_row(from, to);
     if (cast != NULL) return cast->context <= context ? cast : NULL;
 
+    if (to == TYPE_RECORD && type_is_composite(from)) return &cast_from_composite;
+    if (from == TYPE_RECORD && type_is_composite(to)) return &cast_to_composite;
     const struct type_info *source = type_info(from), *target = type_info(to);
     if (source == NULL || target == NULL) return NULL;
     if (source->element != 0 && target->element != 0 && to != TYPE_INT2VECTOR &&

@@ -8,6 +8,8 @@
     struct status name( \
         struct function_call *call, const struct datum *args, struct datum *result);
 
+CAST_FUNCTION(cast_composite_to_record)
+CAST_FUNCTION(cast_record_to_composite)
 CAST_FUNCTION(cast_int_to_int)
 CAST_FUNCTION(cast_int8_to_oid)
 CAST_FUNCTION(cast_int4_to_oid)

@@ -287,7 +287,8 @@ static struct status load_statistics(
     TRY(statistics_decode(task->arena, value, &statistics));
     statistics_apply(&entry->arena, &statistics, &entry->table);
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -344,7 +345,8 @@ static struct status load(struct task *task, struct catalog_view *view, uint64_t
     TRY(view_hold(view, held));
 out:
     if (entry != NULL) entry_unpin(entry);
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -395,7 +397,8 @@ static struct status look_up_name(struct task *task, struct session *session, ui
         &entry));
     *value = entry->name;
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -405,7 +408,8 @@ static struct status look_up_id(struct task *task, struct session *session, uint
     struct arena_mark mark = arena_mark(task->arena);
     struct status st = look_up(
         task, session, catalog_descriptor_key(task->arena, session->tenant, id), kind, entry);
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 
@@ -761,6 +765,7 @@ struct status catalog_next_number(
     *value = tenant->counters[counter].next++;
     tenant->counters[counter].left--;
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }

@@ -58,10 +58,11 @@ enum relation_kind {
     RELATION_VIRTUAL,
     RELATION_ENUM,
     RELATION_DOMAIN, // columns[0] is the base type with NOT NULL and DEFAULT; constraints are its checks.
+    RELATION_COMPOSITE, // columns are its fields.
 };
 static inline bool relation_is_type(enum relation_kind kind)
 {
-    return kind == RELATION_ENUM || kind == RELATION_DOMAIN;
+    return kind == RELATION_ENUM || kind == RELATION_DOMAIN || kind == RELATION_COMPOSITE;
 }
 
 enum element_state { // Of columns, indexes and constraints in a schema change.
@@ -98,7 +99,6 @@ struct column_estimate {
 struct index_column {
     uint32_t column_id; // Of an expression: the oid of its type.
     bool descending;
-    bool nulls_reversed; // NULLS FIRST of an ascending column, NULLS LAST of a descending one.
     const char *expression_sql; // Of an expression index, else NULL.
 };
 struct index_desc {
@@ -249,9 +249,12 @@ CHECKED struct status catalog_list_types(struct task *task, struct session *sess
 // "s.mood": as a stored expression names it.
 CHECKED struct status catalog_type_text(struct task *task, struct session *session,
     struct arena *arena, const struct table_desc *type, const char **text);
+// Of a table or view: the type of its rows.
 static inline type_oid catalog_type_oid(const struct table_desc *type)
 {
-    return type_user_oid(type->id, type->kind == RELATION_ENUM ? TYPE_USER_ENUM : TYPE_USER_DOMAIN);
+    return type_user_oid(type->id, type->kind == RELATION_ENUM     ? TYPE_USER_ENUM
+                                   : type->kind == RELATION_DOMAIN ? TYPE_USER_DOMAIN
+                                                                   : TYPE_USER_COMPOSITE);
 }
 // Makes the shard know the type's labels, so that values can be read and written. A change that is not
 // committed yet is not told, unless the type itself is new.

@@ -113,7 +113,8 @@ struct status catalog_put_table(
     descriptor_encode_table(&value, table);
     TRY(put(task, session, table->id, buffer_bytes(&value)));
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 

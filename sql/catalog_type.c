@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // User-defined types between the catalog and the shard's table of types.
+#include <stdlib.h>
+
+#include "core/invariant.h"
 #include "core/shard.h"
 #include "core/task.h"
 #include "sql/catalog_store.h"
@@ -28,8 +31,19 @@ void catalog_type_install(struct session *session, const struct table_desc *type
     if (session->catalog != NULL && catalog_view_is_changed(session->catalog) &&
         user_types_know(types, session->tenant, oid))
         return;
-    user_types_put(types, session->tenant, oid, type->version, type->name, type->labels,
-        type->label_count);
+    struct type_field *fields = calloc(type->column_count + 1u, sizeof *fields);
+    struct user_type_facts facts = {.name = type->name,
+        .labels = type->labels,
+        .label_count = type->label_count,
+        .fields = fields};
+    invariant(fields != NULL);
+    for (uint32_t i = 0; i < type->column_count; i++) {
+        const struct column_desc *column = &type->columns[i];
+        if (column->hidden || column->state != ELEMENT_PUBLIC) continue;
+        fields[facts.field_count++] = (struct type_field){column->name, column->type};
+    }
+    user_types_put(types, session->tenant, oid, type->version, &facts);
+    free(fields);
 }
 
 struct status catalog_install_column_types(
@@ -41,6 +55,8 @@ struct status catalog_install_column_types(
         if (!type_is_user(table->columns[i].type.oid)) continue;
         TRY(catalog_table_by_id(task, session, type_user_id(table->columns[i].type.oid), &type));
         catalog_type_install(session, type);
+        if (type->kind == RELATION_COMPOSITE)
+            TRY(catalog_install_column_types(task, session, type));
     }
 out:
     return st;

@@ -5,6 +5,7 @@
 
 #include "kv/cluster_admin.h"
 #include "kv/key.h"
+#include "kv/kv_node.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
 #include "sql/show.h"
@@ -197,12 +198,42 @@ ROWS(range_no_lease_rows)
     return range_rows_send(task, session, sink, false);
 }
 
+// What is replicated as one: where its copies are, also of slices without ranges.
+ROWS(slice_rows)
+{
+    struct status st;
+    struct arena arena;
+    struct range_copies copies;
+    struct pg_row row;
+    arena_init(&arena, &session->account);
+    TRY(check(task, session));
+    for (uint64_t id = 1; id <= KV_SLICES_MAX; id++) {
+        struct cluster_slice where;
+        if (!cluster_slice(task->shard, id, &where)) continue;
+        const struct kv_range range = {.slice = id, .node = where.leader};
+        range_copies_look(task->shard, &arena, &range, &copies);
+        pg_row_begin(&row, sink);
+        pg_put_int(&row, "slice_id", (int64_t)id);
+        if (where.leader != 0) pg_put_int(&row, "lease_holder", where.leader);
+        pg_put_text(&row, "voting_replicas", copies.voters);
+        pg_put_text(&row, "learner_replicas", copies.learners);
+        pg_put_text(&row, "replica_localities", copies.localities);
+        TRY(pg_row_send(&row));
+    }
+out:
+    arena_fini(&arena);
+    return st;
+}
+
 #define RANGE_COLUMNS                                                                              \
     "range_id int8, start_key bytea, start_pretty text, end_key bytea, end_pretty text, "          \
     "slice_id int8, replicas text, replica_localities text, voting_replicas text, learner_replicas text"
 
 static const struct pg_table tables[] = {
     {"ranges", RANGE_COLUMNS ", lease_holder int8, lease_holder_locality text, range_size int8", range_rows},
+    {"slices",
+        "slice_id int8, lease_holder int8, voting_replicas text, learner_replicas text, replica_localities text",
+        slice_rows},
     {"ranges_no_leases", RANGE_COLUMNS, range_no_lease_rows},
     {"gossip_nodes",
         "node_id int8, network text, address text, advertise_address text, sql_network text, sql_address text, "

@@ -6,6 +6,7 @@
 
 #include "core/invariant.h"
 #include "sql/deparse.h"
+#include "sql/memory.h"
 #include "sql/plan.h"
 
 #define CHUNK_ROWS 256u
@@ -38,7 +39,10 @@ static void stop_running(struct task *task, struct cursor *cursor)
 static void cursor_free(struct task *task, struct cursor *cursor)
 {
     stop_running(task, cursor);
-    row_store_fini(&cursor->rows);
+    row_list_reader_fini(&cursor->reader);
+    row_list_fini(&cursor->rows);
+    if (cursor->spill.account != NULL) spill_fini(task, &cursor->spill);
+    if (cursor->memory.parent != NULL) memory_account_fini(&cursor->memory);
     arena_fini(&cursor->arena);
     free(cursor);
 }
@@ -116,12 +120,14 @@ static struct status keep_row(
     struct task *task, struct result_sink *sink, const struct datum *values)
 {
     struct cursor *cursor = container_of(sink, struct keep_sink, sink)->cursor;
-    struct datum *row = row_store_new(&cursor->rows);
-    (void)task;
+    struct row_list *rows = &cursor->rows;
+    struct session *session = cursor->session;
     sink->rows_sent++;
-    for (uint32_t c = 0; c < cursor->rows.width; c++)
-        row_store_set(&cursor->rows, row, c, values[c]);
-    return arena_check(&cursor->rows.arena);
+    struct status st = row_list_add_row(task, rows, values);
+    if (failed(st) || (rows->count & 63u) != 0) return st;
+    uint64_t more = rows->store.count * 2 * sizeof(struct datum *);
+    if (!rows->spilled && memory_spills(session, &cursor->memory, more)) row_list_spill(rows);
+    return arena_check(&rows->store.arena);
 }
 
 static uint64_t rows_known(const struct cursor *cursor)
@@ -156,11 +162,11 @@ static struct status fetch_more(struct task *task, struct session *session, stru
     struct status st = STATUS_OK;
     *got = 0;
     if (cursor->ended) return st;
-    uint64_t used = cursor->rows.count * cursor->rows.width * sizeof(struct datum);
+    uint64_t used = cursor->rows.count * cursor->rows.store.width * sizeof(struct datum);
     if (!cursor->scroll && used > CURSOR_KEPT_BYTES) cursor->forward_only = true;
     if (!keeps_rows(cursor)) {
         cursor->dropped += cursor->rows.count;
-        row_store_reset(&cursor->rows);
+        row_list_reset(&cursor->rows);
     }
     uint64_t before = cursor->rows.count;
     TRY(run_more(task, session, cursor, rows < CHUNK_ROWS ? rows : CHUNK_ROWS));
@@ -349,7 +355,12 @@ static struct status open_query(struct statement_context *context, struct cursor
         cursor->types[i] = prepared->columns[i].type.oid;
     }
     cursor->columns = columns;
-    row_store_init(&cursor->rows, &session->account, cursor->types, prepared->column_count);
+    cursor->session = session;
+    memory_account_init(&cursor->memory, &session->account, "cursor", 0);
+    spill_init(&cursor->spill, session->shard, &cursor->memory);
+    row_list_init(&cursor->rows, &cursor->memory, cursor->types, prepared->column_count,
+        &cursor->spill, NULL);
+    row_list_reader_init(&cursor->reader, &cursor->rows, &cursor->memory);
     struct datum *params =
         ARENA_ARRAY(&cursor->arena, struct datum, context->param_count + 1);
     for (uint32_t i = 0; i < context->param_count; i++)
@@ -407,12 +418,14 @@ struct move {
 
 static struct status give(struct move *move)
 {
-    const struct cursor *cursor = move->cursor;
+    struct cursor *cursor = move->cursor;
     struct result_sink *sink = move->context->sink;
+    struct datum *row;
     move->count++;
     if (!move->sends) return STATUS_OK;
-    return sink->row(
-        move->context->task, sink, cursor->rows.rows[cursor->at - 1 - cursor->dropped]);
+    struct status st = row_list_get(
+        move->context->task, &cursor->reader, cursor->at - 1 - cursor->dropped, &row);
+    return failed(st) ? st : sink->row(move->context->task, sink, row);
 }
 
 static struct status cannot_go_back(void)
@@ -519,54 +532,6 @@ out:
     return st;
 }
 
-// --- portals of the protocol: forward only -----------------------------------------------------------
-
-static struct status no_columns(struct task *task, struct result_sink *sink,
-    const struct result_column *columns, uint32_t count)
-{
-    (void)task, (void)sink, (void)columns, (void)count;
-    return STATUS_OK;
-}
-
-struct passing {
-    struct result_sink sink, *to; // NULL: rows are dropped.
-    uint64_t count;
-};
-
-static struct status pass_row(
-    struct task *task, struct result_sink *sink, const struct datum *values)
-{
-    struct passing *passing = container_of(sink, struct passing, sink);
-    passing->count++;
-    return passing->to == NULL ? STATUS_OK : passing->to->row(task, passing->to, values);
-}
-
-static struct status fetch_from_portal(struct statement_context *context, struct portal *portal)
-{
-    struct status st = STATUS_OK;
-    const struct fetch *fetch = context->statement->as.fetch;
-    struct execution *execution = portal_execution(portal);
-    struct passing passing = {.sink = {.columns = no_columns, .row = pass_row},
-        .to = fetch->move ? NULL : context->sink};
-    uint32_t count;
-    const struct result_column *columns;
-    TRY(prepared_describe(context->task, context->session, portal->prepared, &columns, &count));
-    if (!fetch->move) TRY(context->sink->columns(context->task, context->sink, columns, count));
-    if (fetch->direction != FETCH_FORWARD || fetch->count < 0) return cannot_go_back();
-    if (!portal->done && fetch->count > 0) {
-        uint64_t rows = fetch->count == INT64_MAX ? 0 : (uint64_t)fetch->count;
-        if (!execution->started)
-            TRY(execution_begin(context->task, context->session, execution, true));
-        TRY(execution_next(
-            context->task, context->session, execution, &passing.sink, rows, &portal->done));
-        if (portal->done) execution_close(context->task, execution);
-    }
-    snprintf(context->tag, sizeof context->tag, "%s %llu", fetch->move ? "MOVE" : "FETCH",
-        (unsigned long long)passing.count);
-out:
-    return st;
-}
-
 static struct status fetch_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count)
 {
@@ -574,9 +539,6 @@ static struct status fetch_describe(struct statement_context *context,
     const struct cursor *cursor = cursor_find(context->session, fetch->cursor);
     *columns = NULL;
     *count = 0;
-    struct portal *portal = portal_find(context->session, fetch->cursor);
-    if (cursor == NULL && portal != NULL && !fetch->move)
-        return prepared_describe(context->task, context->session, portal->prepared, columns, count);
     if (cursor == NULL || fetch->move) return STATUS_OK;
     *columns = cursor->columns;
     *count = cursor->column_count;
@@ -587,9 +549,7 @@ static struct status fetch_execute(struct statement_context *context)
 {
     struct status st;
     const struct fetch *fetch = context->statement->as.fetch;
-    struct cursor *cursor = cursor_find(context->session, fetch->cursor);
-    struct portal *portal = portal_find(context->session, fetch->cursor);
-    if (cursor == NULL && portal != NULL) return fetch_from_portal(context, portal);
+    struct cursor *cursor;
     TRY(cursor_of(context, fetch->cursor, &cursor));
     struct move move = {.context = context, .cursor = cursor, .sends = !fetch->move};
     if (move.sends) {
@@ -642,10 +602,11 @@ out:
 
 // --- WHERE CURRENT OF --------------------------------------------------------------------------------
 
-struct status cursor_current_key(struct session *session, const char *name, uint32_t table_id,
-    const char *table_name, uint32_t key, struct datum *value)
+struct status cursor_current_key(struct task *task, struct session *session, const char *name,
+    uint32_t table_id, const char *table_name, uint32_t key, struct datum *value)
 {
-    const struct cursor *cursor = cursor_find(session, name);
+    struct cursor *cursor = cursor_find(session, name);
+    struct datum *row;
     if (cursor == NULL)
         return status_format(&session->statement_arena, E_INVALID_CURSOR_NAME,
             "cursor \"%s\" does not exist", name);
@@ -655,8 +616,12 @@ struct status cursor_current_key(struct session *session, const char *name, uint
     if (cursor->at <= cursor->dropped || cursor->at > rows_known(cursor))
         return status_format(&session->statement_arena, E_INVALID_CURSOR_STATE,
             "cursor \"%s\" is not positioned on a row", name);
-    *value = cursor->rows.rows[cursor->at - 1 - cursor->dropped][cursor->column_count + key];
-    return STATUS_OK;
+    struct status st =
+        row_list_get(task, &cursor->reader, cursor->at - 1 - cursor->dropped, &row);
+    if (failed(st)) return st;
+    *value = type_copy(&session->statement_arena, cursor->types[cursor->column_count + key],
+        row[cursor->column_count + key]);
+    return st;
 }
 
 static const struct statement_handler handlers[] = {

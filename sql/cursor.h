@@ -8,13 +8,13 @@
 // cursors fetch what is left of them. So does one WITH HOLD before the transaction commits.
 //
 // Shard    The session's.
-// Memory   Rows kept are charged to the session (53200).
+// Memory   Rows kept are charged to the session; beyond work_mem they go to a temporary file.
 // Errors   34000 no such cursor; 42P03 it exists; 25P01 outside of a transaction block; 55000 going back;
 //          24000 WHERE CURRENT OF without a current row of that table.
 // Source   PostgreSQL 15 manual, DECLARE and FETCH.
 #pragma once
 #include "sql/execute.h"
-#include "sql/row_store.h"
+#include "sql/row_list.h"
 
 #define CURSOR_KEPT_BYTES (4u << 20)
 
@@ -36,7 +36,11 @@ struct cursor {
     uint32_t key_count;     // Of hidden columns behind them: the primary key of table_id.
     uint32_t table_id;      // 0: not of one table's rows.
     type_oid *types;
-    struct row_store rows;
+    struct session *session;
+    struct memory_account memory;
+    struct spill spill;
+    struct row_list rows;
+    struct row_list_reader reader;
     uint64_t dropped;       // Rows before those in `rows`.
     uint64_t at;            // The current row, from 1; 0: before the first.
 };
@@ -52,6 +56,6 @@ CHECKED struct status cursors_before_write(struct task *task, struct session *se
 CHECKED struct status cursor_param_types(
     struct task *task, struct session *session, struct prepared *prepared);
 // Column `key` of the primary key of the current row, which must be one of `table_id`.
-CHECKED struct status cursor_current_key(struct session *session, const char *name,
+CHECKED struct status cursor_current_key(struct task *task, struct session *session, const char *name,
     uint32_t table_id, const char *table_name, uint32_t key, struct datum *value);
 void cursor_register(void);

@@ -921,6 +921,7 @@ struct status ddl_alter_table(struct statement_context *context)
     struct status st = STATUS_OK;
     struct alter alter = {.context = context, .statement = context->statement->as.alter_table};
 
+    if (alter.statement->object == OBJECT_TYPE) return ddl_alter_composite(context);
     if (alter.statement->object != OBJECT_TABLE) return alter_other(context);
     for (uint32_t i = 0; i < alter.statement->command_count; i++) {
         alter.command = &alter.statement->commands[i];

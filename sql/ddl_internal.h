@@ -77,6 +77,20 @@ CHECKED struct status ddl_create_enum(struct statement_context *context);
 CHECKED struct status ddl_alter_enum(struct statement_context *context);
 CHECKED struct status ddl_create_domain(struct statement_context *context);
 CHECKED struct status ddl_alter_domain(struct statement_context *context);
+// Decoded for update, owner checked. *type NULL when it is missing and that is ok.
+CHECKED struct status ddl_edit_type(struct statement_context *context,
+    const struct object_name *name, bool missing_ok, struct table_desc **type);
+// A new type, its name taken; and once it is complete: names find it through the list of its database.
+CHECKED struct status ddl_begin_type(struct statement_context *context,
+    const struct object_name *name, enum relation_kind kind, struct table_desc *type);
+CHECKED struct status ddl_put_new_type(struct statement_context *context, struct table_desc *type);
+// 0A000 while a column, of a table or of another type, is of this type.
+CHECKED struct status ddl_refuse_used_type(
+    struct statement_context *context, const struct table_desc *type);
+CHECKED struct status ddl_create_composite(struct statement_context *context);
+CHECKED struct status ddl_alter_composite(struct statement_context *context);
+CHECKED struct status ddl_rename_attribute(
+    struct statement_context *context, const struct rename *rename);
 CHECKED struct status ddl_drop_types(struct statement_context *context); // DROP TYPE, DROP DOMAIN
 // Without a look at who uses it.
 CHECKED struct status ddl_remove_type(
@@ -284,7 +298,6 @@ CHECKED struct status ddl_refresh_view(struct statement_context *context);
 
 // --- handlers --------------------------------------------------------------------------------------
 
-CHECKED struct status ddl_create_extension(struct statement_context *context);
 CHECKED struct status ddl_create_database(struct statement_context *context);
 CHECKED struct status ddl_alter_database(struct statement_context *context);
 CHECKED struct status ddl_create_schema(struct statement_context *context);

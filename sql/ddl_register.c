@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Everything of this side of the sql layer, plugged into its registries.
+#include "sql/activity.h"
 #include "sql/ddl.h"
 #include "sql/ddl_internal.h"
 #include "sql/jobs.h"
@@ -45,4 +46,5 @@ void ddl_register(void)
     show_role_register();
     show_node_register();
     zone_config_register();
+    activity_statements_register();
 }

@@ -86,20 +86,6 @@ out:
     return st;
 }
 
-// crdb_internal is the only one, and it is there.
-struct status ddl_create_extension(struct statement_context *context)
-{
-    const struct create_extension *create = context->statement->as.create_extension;
-    if (strcmp(create->name, "crdb_internal") != 0)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "extension \"%s\" is not available",
-            create->name);
-    if (!create->if_not_exists)
-        return ddl_error(
-            context, E_DUPLICATE_OBJECT, "extension \"%s\" already exists", create->name);
-    ddl_notice(context, "extension \"%s\" already exists, skipping", create->name);
-    return STATUS_OK;
-}
-
 struct status ddl_create_database(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -386,6 +372,7 @@ struct status ddl_rename(struct statement_context *context)
     case OBJECT_SEQUENCE: return rename_relation(context, rename, rename->object);
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_rename_type(context, rename);
+    case OBJECT_ATTRIBUTE: return ddl_rename_attribute(context, rename);
     case OBJECT_COLUMN: return rename_column(context, rename);
     case OBJECT_INDEX: return rename_index_statement(context, rename);
     case OBJECT_CONSTRAINT: return rename_constraint(context, rename);

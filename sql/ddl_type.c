@@ -16,7 +16,7 @@ static struct status type_missing(struct statement_context *context, const struc
 }
 
 // Decoded for update, owner checked. *type NULL when it is missing and that is ok.
-static struct status edit_type(struct statement_context *context, const struct object_name *name,
+struct status ddl_edit_type(struct statement_context *context, const struct object_name *name,
     bool missing_ok, struct table_desc **type)
 {
     struct status st = STATUS_OK;
@@ -37,7 +37,7 @@ out:
     return st;
 }
 
-static struct status begin_type(struct statement_context *context, const struct object_name *name,
+struct status ddl_begin_type(struct statement_context *context, const struct object_name *name,
     enum relation_kind kind, struct table_desc *type)
 {
     struct status st = STATUS_OK;
@@ -64,7 +64,7 @@ out:
 }
 
 // Once it is complete: names find it through the list of its database.
-static struct status put_new_type(struct statement_context *context, struct table_desc *type)
+struct status ddl_put_new_type(struct statement_context *context, struct table_desc *type)
 {
     struct status st = STATUS_OK;
     struct database_desc *database;
@@ -113,7 +113,7 @@ struct status ddl_create_enum(struct statement_context *context)
     const struct create_enum *create = context->statement->as.create_enum;
     struct table_desc type;
 
-    TRY(begin_type(context, &create->name, RELATION_ENUM, &type));
+    TRY(ddl_begin_type(context, &create->name, RELATION_ENUM, &type));
     if (create->value_count > TYPE_LABELS_MAX)
         return ddl_error(context, E_PROGRAM_LIMIT_EXCEEDED, "an enum can have at most %u labels",
             TYPE_LABELS_MAX);
@@ -127,7 +127,7 @@ struct status ddl_create_enum(struct statement_context *context)
                 "enum label \"%s\" used more than once", label.name);
         DDL_APPEND(context->arena, type.labels, type.label_count, label);
     }
-    TRY(put_new_type(context, &type));
+    TRY(ddl_put_new_type(context, &type));
 out:
     return st;
 }
@@ -188,7 +188,7 @@ struct status ddl_alter_enum(struct statement_context *context)
     struct table_desc *type;
     bool changed = true;
 
-    TRY(edit_type(context, &alter->name, false, &type));
+    TRY(ddl_edit_type(context, &alter->name, false, &type));
     if (type->kind != RELATION_ENUM)
         return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not an enum", type->name);
     if (alter->old_value != NULL) {
@@ -303,6 +303,27 @@ out:
     return st;
 }
 
+static struct status users_in_composite(struct statement_context *context,
+    const struct table_desc *composite, uint32_t id, struct type_users *users)
+{
+    struct status st = STATUS_OK;
+    const char *full;
+    TRY(catalog_type_text(context->task, context->session, context->arena, composite, &full));
+    for (uint32_t i = 0; i < composite->column_count; i++) {
+        const struct column_desc *column = &composite->columns[i];
+        if (!column_uses(column, id)) continue;
+        struct type_user user = {.table = composite,
+            .column = column->name,
+            .what = arena_printf(context->arena, "column %s of composite type %s", column->name,
+                composite->name),
+            .remedy = arena_printf(context->arena, "ALTER TYPE %s DROP ATTRIBUTE %s CASCADE", full,
+                quoted(context->arena, column->name))};
+        DDL_APPEND(context->arena, users->items, users->count, user);
+    }
+out:
+    return st;
+}
+
 static struct status find_users(
     struct statement_context *context, const struct table_desc *type, struct type_users *users)
 {
@@ -321,7 +342,10 @@ static struct status find_users(
         context->task, context->session, context->arena, type->database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         const struct table_desc *domain = tables[i];
-        if (domain->kind != RELATION_DOMAIN || domain->id == type->id) continue;
+        if (domain->id == type->id) continue;
+        if (domain->kind == RELATION_COMPOSITE)
+            TRY(users_in_composite(context, domain, type->id, users));
+        if (domain->kind != RELATION_DOMAIN) continue;
         bool uses = column_uses(&domain->columns[0], type->id) ||
                     text_uses(domain->columns[0].default_sql, name);
         for (uint32_t k = 0; k < domain->constraint_count; k++)
@@ -333,6 +357,23 @@ static struct status find_users(
             .what = arena_printf(context->arena, "type %s", domain->name),
             .remedy = arena_printf(context->arena, "DROP DOMAIN IF EXISTS %s CASCADE", full)};
         DDL_APPEND(context->arena, users->items, users->count, user);
+    }
+out:
+    return st;
+}
+
+struct status ddl_refuse_used_type(
+    struct statement_context *context, const struct table_desc *type)
+{
+    struct status st = STATUS_OK;
+    struct type_users users;
+    TRY(find_users(context, type, &users));
+    for (uint32_t i = 0; i < users.count; i++) {
+        const struct type_user *user = &users.items[i];
+        if (user->column == NULL) continue;
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "cannot alter type \"%s\" because column \"%s.%s\" uses it", type->name,
+            user->table->name, user->column);
     }
 out:
     return st;
@@ -373,7 +414,7 @@ static struct status drop_type(struct statement_context *context, const struct o
     struct table_desc *type;
     struct type_users users;
 
-    TRY(edit_type(context, name, drop->if_exists, &type));
+    TRY(ddl_edit_type(context, name, drop->if_exists, &type));
     if (type == NULL) goto out;
     if (drop->object == OBJECT_DOMAIN && type->kind != RELATION_DOMAIN)
         return ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a domain", type->name);
@@ -437,7 +478,7 @@ struct status ddl_rename_type(struct statement_context *context, const struct re
     struct status st = STATUS_OK;
     struct table_desc *type;
     bool taken;
-    TRY(edit_type(context, &rename->name, rename->if_exists, &type));
+    TRY(ddl_edit_type(context, &rename->name, rename->if_exists, &type));
     if (type == NULL) goto out;
     TRY(refuse_named(context, type));
     TRY(ddl_take_name(context, type->database_id, type->schema_id, rename->new_name,
@@ -460,7 +501,7 @@ struct status ddl_move_type(
     struct table_desc *type;
     const struct schema_desc *schema;
     bool taken;
-    TRY(edit_type(context, &alter->name, alter->if_exists, &type));
+    TRY(ddl_edit_type(context, &alter->name, alter->if_exists, &type));
     if (type == NULL) goto out;
     struct object_name target = {.schema = alter->new_schema, .name = type->name};
     TRY(ddl_target_schema(context, &target, &schema));
@@ -487,7 +528,7 @@ struct status ddl_own_type(
 {
     struct status st = STATUS_OK;
     struct table_desc *type;
-    TRY(edit_type(context, name, false, &type));
+    TRY(ddl_edit_type(context, name, false, &type));
     type->owner = owner;
     TRY(catalog_put_table(context->task, context->session, type));
 out:
@@ -592,14 +633,14 @@ struct status ddl_create_domain(struct statement_context *context)
     if (create->collation.name != NULL && strcmp(create->collation.name, "default") != 0 &&
         strcmp(create->collation.name, "C") != 0 && strcmp(create->collation.name, "POSIX") != 0)
         return ddl_unsupported(context, "a collation other than \"C\"");
-    TRY(begin_type(context, &create->name, RELATION_DOMAIN, &domain));
+    TRY(ddl_begin_type(context, &create->name, RELATION_DOMAIN, &domain));
     value.id = domain.next_column_id++;
     DDL_APPEND(context->arena, domain.columns, domain.column_count, value);
     for (uint32_t i = 0; i < create->constraint_count; i++)
         TRY(domain_constraint(context, &domain, &create->constraints[i], &null_written));
     if (null_written && domain.columns[0].not_null)
         return ddl_error(context, E_SYNTAX_ERROR, "conflicting NULL/NOT NULL constraints");
-    TRY(put_new_type(context, &domain));
+    TRY(ddl_put_new_type(context, &domain));
 out:
     return st;
 }
@@ -666,7 +707,7 @@ struct status ddl_alter_domain(struct statement_context *context)
     bool null_written = false;
     uint32_t at, sequence_id;
 
-    TRY(edit_type(context, &alter->name, false, &domain));
+    TRY(ddl_edit_type(context, &alter->name, false, &domain));
     if (domain->kind != RELATION_DOMAIN)
         return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not a domain", domain->name);
     switch (alter->kind) {

@@ -430,6 +430,18 @@ static void put_create_enum(struct deparse *deparse, const struct create_enum *t
     put(deparse, ")");
 }
 
+static void put_create_composite(struct deparse *deparse, const struct create_composite *type)
+{
+    put(deparse, "CREATE TYPE ");
+    put_object_name(deparse, type->name);
+    put(deparse, " AS (");
+    for (uint32_t i = 0; i < type->column_count; i++) {
+        if (i > 0) put(deparse, ", ");
+        put_column(deparse, &type->columns[i]);
+    }
+    put(deparse, ")");
+}
+
 static void put_create_domain(struct deparse *deparse, const struct create_domain *domain)
 {
     put(deparse, "CREATE DOMAIN ");
@@ -789,6 +801,9 @@ bool put_ddl_statement(struct deparse *deparse, const struct statement *statemen
     case STATEMENT_CREATE_INDEX: put_create_index(deparse, statement->as.create_index); break;
     case STATEMENT_CREATE_SEQUENCE: put_sequence(deparse, statement->as.sequence, false); break;
     case STATEMENT_ALTER_SEQUENCE: put_sequence(deparse, statement->as.sequence, true); break;
+    case STATEMENT_CREATE_COMPOSITE:
+        put_create_composite(deparse, statement->as.create_composite);
+        break;
     case STATEMENT_CREATE_ENUM: put_create_enum(deparse, statement->as.create_enum); break;
     case STATEMENT_CREATE_DOMAIN: put_create_domain(deparse, statement->as.create_domain); break;
     case STATEMENT_ALTER_DOMAIN: put_alter_domain(deparse, statement->as.alter_domain); break;

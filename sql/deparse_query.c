@@ -378,17 +378,45 @@ static void put_table_target(struct deparse *deparse, const struct table_target 
     put_name(deparse, target->alias);
 }
 
+// c, c[1], c.f
+static void put_target_column(
+    struct deparse *deparse, const char *name, struct expr **parts, uint32_t part_count)
+{
+    put_name(deparse, name);
+    for (uint32_t i = 0; i < part_count; i++) {
+        const struct expr *part = parts[i];
+        if (part->kind == EXPR_FIELD) {
+            put(deparse, ".");
+            put_name(deparse, part->field.name);
+            continue;
+        }
+        put(deparse, "[");
+        if (part->subscript.lower != NULL) put_expr(deparse, part->subscript.lower);
+        if (part->subscript.slice) put(deparse, ":");
+        if (part->subscript.upper != NULL) put_expr(deparse, part->subscript.upper);
+        put(deparse, "]");
+    }
+}
+
+static void put_target_columns(struct deparse *deparse, struct name_list columns,
+    struct expr ***parts, const uint32_t *part_counts)
+{
+    for (uint32_t i = 0; i < columns.count; i++) {
+        if (i > 0) put(deparse, ", ");
+        put_target_column(deparse, columns.items[i], parts == NULL ? NULL : parts[i],
+            part_counts == NULL ? 0 : part_counts[i]);
+    }
+}
+
 static void put_assignments(struct deparse *deparse, struct assignment_list list)
 {
     for (uint32_t i = 0; i < list.count; i++) {
         const struct assignment *assignment = &list.items[i];
         struct name_list columns = {assignment->columns, assignment->count};
         if (i > 0) put(deparse, ", ");
-        if (assignment->count > 1) {
-            put_name_list(deparse, columns);
-        } else {
-            put_names(deparse, columns);
-        }
+        if (assignment->count > 1) put(deparse, "(");
+        put_target_columns(deparse, columns, assignment->parts, assignment->part_counts);
+        if (assignment->count > 1) put(deparse, ")");
         put(deparse, " = ");
         put_expr(deparse, assignment->value);
     }
@@ -434,8 +462,11 @@ static void put_insert(struct deparse *deparse, const struct insert *insert)
     put_with(deparse, insert->with);
     put(deparse, insert->upsert ? "UPSERT INTO " : "INSERT INTO ");
     put_table_target(deparse, &insert->target);
-    if (insert->columns.count > 0) put(deparse, " ");
-    put_name_list(deparse, insert->columns);
+    if (insert->columns.count > 0) {
+        put(deparse, " (");
+        put_target_columns(deparse, insert->columns, insert->parts, insert->part_counts);
+        put(deparse, ")");
+    }
     if (insert->overriding == OVERRIDING_USER) put(deparse, " OVERRIDING USER VALUE");
     if (insert->overriding == OVERRIDING_SYSTEM) put(deparse, " OVERRIDING SYSTEM VALUE");
     put(deparse, " ");

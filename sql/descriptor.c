@@ -294,7 +294,6 @@ static void code_index_column(struct codec *codec, void *item)
     field_u32(codec, 1, &column->column_id);
     field_bool(codec, 2, &column->descending);
     field_string(codec, 3, &column->expression_sql);
-    field_bool(codec, 4, &column->nulls_reversed);
 }
 
 static void code_index(struct codec *codec, void *item)
@@ -375,7 +374,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_u32(codec, 3, &table->schema_id);
     field_u32(codec, 4, &table->version);
     field_name(codec, 5, &table->name);
-    field_enum(codec, 6, &table->kind, RELATION_DOMAIN);
+    field_enum(codec, 6, &table->kind, RELATION_COMPOSITE);
     field_list(codec, 7, (void **)&table->columns, &table->column_count, sizeof *table->columns,
         TABLE_COLUMNS_MAX, code_column);
     field_u32(codec, 8, &table->next_column_id);

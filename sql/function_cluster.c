@@ -6,6 +6,7 @@
 #include "kv/admin.h"
 #include "kv/key.h"
 #include "sql/catalog_store.h"
+#include "sql/datetime.h"
 #include "sql/ddl.h"
 #include "sql/function_table.h"
 #include "sql/settings.h"
@@ -95,6 +96,54 @@ BODY(pretty_key)
     return STATUS_OK;
 }
 
+// --- reads of the past -------------------------------------------------------------------------------------------
+
+// Behind this every replica has heard what is closed: it is told with each heartbeat, and at most so long after.
+#define FOLLOWER_LAG_US 4200000
+
+// Times for AS OF SYSTEM TIME that any replica can serve. In constant folding there is no task: the statement's time.
+static int64_t follower_read_us(const struct function_call *call)
+{
+    if (call->task == NULL) return function_context(call)->now_us - FOLLOWER_LAG_US;
+    struct env *env = call->task->shard->env;
+    return env->wall_ns(env) / 1000 - UNIX_EPOCH_US - FOLLOWER_LAG_US;
+}
+
+BODY(follower_read_timestamp)
+{
+    (void)args;
+    *result = datum_int(follower_read_us(call));
+    return STATUS_OK;
+}
+
+// Not before the given time; as old as any replica can serve, otherwise.
+BODY(with_min_timestamp)
+{
+    int64_t us = follower_read_us(call);
+    *result = datum_int(args[0].integer > us ? args[0].integer : us);
+    return STATUS_OK;
+}
+
+BODY(with_max_staleness)
+{
+    __int128 span = interval_span(interval_of(args[0]));
+    if (span < 0) return status_make(E_INVALID_PARAMETER_VALUE, "interval duration for with_max_staleness must be greater or equal to 0");
+    int64_t us = follower_read_us(call);
+    *result = datum_int(span >= FOLLOWER_LAG_US ? us : us + FOLLOWER_LAG_US - (int64_t)span);
+    return STATUS_OK;
+}
+
+// The instant that the transaction reads at, as AS OF SYSTEM TIME takes it.
+BODY(logical_timestamp)
+{
+    char text[HLC_TEXT_BYTES];
+    (void)args;
+    if (call->session == NULL || call->session->txn == NULL) return no_session();
+    hlc_format(kv_txn_read_ts(call->session->txn), text);
+    return type_input(call->arena, &type_context_default, TYPE_OF(TYPE_NUMERIC),
+        bytes_of_string(arena_strdup(call->arena, text)), result);
+}
+
 #define CLUSTER(name_, oid_, result_, fn_, volatility_)                                            \
     {                                                                                              \
         .name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, .fn = fn_,  \
@@ -125,6 +174,12 @@ static const struct function plain_functions[] = {
     CLUSTER("unordered_unique_rowid", 110101, INT8, unordered_unique_rowid, VOLATILE),
     CLUSTER("gen_random_uuid", 3432, UUID, random_uuid, VOLATILE),
     CLUSTER("uuid_generate_v4", 110102, UUID, random_uuid, VOLATILE),
+    CLUSTER("follower_read_timestamp", 110103, TIMESTAMPTZ, follower_read_timestamp, VOLATILE),
+    CLUSTER("cluster_logical_timestamp", 110106, NUMERIC, logical_timestamp, VOLATILE),
+    {.name = "with_min_timestamp", .kind = FUNCTION_SCALAR, .oid = 110104, .result = TYPE_TIMESTAMPTZ,
+        .strict = true, .fn = with_min_timestamp, .volatility = FUNCTION_VOLATILE, FN_ARGS(TYPE_TIMESTAMPTZ)},
+    {.name = "with_max_staleness", .kind = FUNCTION_SCALAR, .oid = 110105, .result = TYPE_TIMESTAMPTZ,
+        .strict = true, .fn = with_max_staleness, .volatility = FUNCTION_VOLATILE, FN_ARGS(TYPE_INTERVAL)},
 };
 
 static bool is_registered(const char *name)

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "sql/array.h"
+#include "sql/composite.h"
 #include "sql/datetime.h"
 #include "sql/function_table.h"
 #include "sql/json.h"
@@ -31,7 +32,8 @@ static enum shape shape_of(type_oid oid)
     case TYPE_DATE:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ: return SHAPE_TIME;
-    default: return type_is_array(oid) ? SHAPE_ARRAY : SHAPE_TEXT;
+    default:
+        return type_is_array(oid) ? SHAPE_ARRAY : type_is_composite(oid) ? SHAPE_RECORD : SHAPE_TEXT;
     }
 }
 
@@ -101,12 +103,13 @@ out:
 }
 
 static struct status append_json_record(struct function_call *call, struct buffer *out,
-    struct datum value, const char *separator)
+    type_oid oid, struct datum value, const char *separator)
 {
     struct status st;
     struct record_cursor cursor;
     struct record_field field;
     bool first = true;
+    if (type_is_composite(oid)) TRY(composite_to_record(call->arena, oid, &value));
     TRY(record_open(value, &cursor));
     buffer_append_u8(out, '{');
     while (cursor.count > 0) {
@@ -135,7 +138,7 @@ static struct status append_json(
     case SHAPE_JSON: buffer_append_bytes(out, datum_as_bytes(value)); break;
     case SHAPE_JSONB: json_print(out, datum_as_bytes(value)); break;
     case SHAPE_ARRAY: return append_json_array(call, out, value);
-    case SHAPE_RECORD: return append_json_record(call, out, value, ",");
+    case SHAPE_RECORD: return append_json_record(call, out, oid, value, ",");
     case SHAPE_NUMBER:
         text = text_of(call, oid, value);
         if (is_json_number(text))
@@ -193,7 +196,8 @@ BODY(row_to_json)
     struct buffer out;
     bool pretty = call->arg_count == 2 && args[1].boolean;
     buffer_init(&out, call->arena);
-    struct status st = append_json_record(call, &out, args[0], pretty ? ",\n " : ",");
+    struct status st = append_json_record(
+        call, &out, call->arg_types[0].oid, args[0], pretty ? ",\n " : ",");
     *result = datum_bytes(buffer_bytes(&out));
     return st;
 }

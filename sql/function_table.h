@@ -106,9 +106,11 @@ struct status number_underflow(void);
     X(functions_set) \
     X(functions_window) \
     X(functions_array) \
+    X(functions_array_assign) \
     X(functions_misc) \
     X(functions_json) \
     X(functions_json_make) \
+    X(functions_json_record) \
     X(formats_datetime) \
     X(formats_number) \
     X(functions_bit) \

@@ -80,6 +80,7 @@ struct adoption {
 };
 
 struct jobs_shard {
+    struct list_link claims;    // struct run_request: not yet known whether it runs here.
     struct list_link running;   // struct job
     struct list_link adoptions; // struct adoption
 };
@@ -119,6 +120,7 @@ static struct jobs_shard *jobs_of(struct shard *shard)
     if (*slot == NULL) {
         struct jobs_shard *jobs = calloc(1, sizeof *jobs);
         invariant(jobs != NULL);
+        list_init(&jobs->claims);
         list_init(&jobs->running);
         list_init(&jobs->adoptions);
         *slot = jobs;
@@ -548,6 +550,8 @@ out:
 struct run_request {
     uint64_t tenant;
     int64_t id;
+    struct task *task; // NULL until it has begun.
+    struct list_link link;
 };
 
 static struct status decide_claim(struct task *task, struct transition *transition)
@@ -584,6 +588,15 @@ struct outcome {
     bool stopped; // The job was asked to stop before it ended.
 };
 
+static bool is_temporary(struct status st)
+{
+    return st.retry == RETRY_TRANSACTION || status_is(st, E_SERIALIZATION_FAILURE) ||
+           status_is(st, E_AMBIGUOUS_RESULT) || status_is(st, E_CONNECTION_FAILURE) ||
+           status_is(st, E_CONNECTION_REFUSED) || status_is(st, E_CONNECTION_EXCEPTION) ||
+           status_is(st, E_ADMIN_SHUTDOWN) || status_is(st, E_CANNOT_CONNECT_NOW) ||
+           status_is(st, E_DISK_FULL);
+}
+
 // What follows from the outcome of resume(), given what has been asked for meanwhile.
 static struct status decide_after_resume(struct task *task, struct transition *transition)
 {
@@ -598,7 +611,7 @@ static struct status decide_after_resume(struct task *task, struct transition *t
         transition->release = true;
     } else if (job->status == JOB_CANCEL_REQUESTED) {
         transition->next = JOB_REVERTING;
-    } else if (ended->stopped && status_is(outcome, E_QUERY_CANCELED)) {
+    } else if (ended->stopped && (status_is(outcome, E_QUERY_CANCELED) || is_temporary(outcome))) {
         // The service stops, not the job: whoever serves the tenant next adopts it.
         transition->next = job->status;
         transition->release = true;
@@ -628,15 +641,6 @@ static struct status decide_release(struct task *task, struct transition *transi
     transition->next = transition->job->status;
     transition->release = true;
     return STATUS_OK;
-}
-
-static bool is_temporary(struct status st)
-{
-    return st.retry == RETRY_TRANSACTION || status_is(st, E_SERIALIZATION_FAILURE) ||
-           status_is(st, E_AMBIGUOUS_RESULT) || status_is(st, E_CONNECTION_FAILURE) ||
-           status_is(st, E_CONNECTION_REFUSED) || status_is(st, E_CONNECTION_EXCEPTION) ||
-           status_is(st, E_ADMIN_SHUTDOWN) || status_is(st, E_CANNOT_CONNECT_NOW) ||
-           status_is(st, E_DISK_FULL);
 }
 
 // The node goes down: drained, or because of a failure. What ends now ends because of that.
@@ -735,6 +739,7 @@ static struct status run_job(struct task *task, void *arg)
     struct transition claim = {.id = request->id, .arena = task->arena, .decide = decide_claim};
     struct job *job = NULL;
 
+    request->task = task;
     TRY(change_status(task, request->tenant, &claim));
     if (claim.foreign != 0 && !cluster_alive(task->shard, claim.foreign)) {
         TRY(cluster_fence(task, claim.foreign, &claim.orphan));
@@ -745,6 +750,7 @@ static struct status run_job(struct task *task, void *arg)
     job = claim.job;
     job->status = claim.next;
     job->task = task;
+    list_remove(&request->link);
     list_append(&jobs->running, &job->link);
     log_info(job->tenant, "job %lld (%s): %s", (long long)job->id, job->type->name,
         job_status_name(job->status));
@@ -755,6 +761,7 @@ static struct status run_job(struct task *task, void *arg)
             job_status_name(job->status));
 out:
     if (failed(st)) log_info(request->tenant, "job %lld: %s", (long long)request->id, st.message);
+    list_remove(&request->link);
     free(request);
     return st;
 }
@@ -767,7 +774,10 @@ struct status job_start_committed(struct task *task, uint64_t tenant, int64_t id
     struct task_options options = {
         .fn = run_job, .arg = request, .kind = "job", .tenant = tenant, .class = TASK_BULK};
     struct status st = task_start(task->shard, &options);
-    if (failed(st)) free(request);
+    if (failed(st))
+        free(request);
+    else
+        list_append(&jobs_of(task->shard)->claims, &request->link);
     return st;
 }
 
@@ -898,6 +908,14 @@ static struct status quiet_here(struct task *task, void *arg)
         adoption->stop = true;
         if (adoption->task != NULL)
             task_cancel(adoption->task, status_make(E_QUERY_CANCELED, "the service stops"));
+    }
+    for (struct list_link *at = jobs->claims.next; at != &jobs->claims; at = at->next) {
+        struct run_request *request = container_of(at, struct run_request, link);
+        if (request->tenant != call->tenant) continue;
+        call->busy = true;
+        // Not a claim that may be kept while nobody runs the job, unless all of it ends anyway.
+        if (request->task != NULL && goes_down(task))
+            task_cancel(request->task, status_make(E_QUERY_CANCELED, "the service stops"));
     }
     for (struct list_link *at = jobs->running.next; at != &jobs->running; at = at->next) {
         struct job *job = container_of(at, struct job, link);

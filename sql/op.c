@@ -3,6 +3,54 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "sql/memory.h"
+#include "sql/row_list.h"
+
+#define EMIT_BYTES (1u << 20) // Of copied values in a batch.
+
+bool run_spills(const struct run *run, const struct memory_account *account, uint64_t more)
+{
+    return memory_spills(run->session, account, more);
+}
+
+struct status op_keep_list(struct op *op, struct row_list *list)
+{
+    uint64_t more = list->store.count * 2 * sizeof(struct datum *);
+    if (!list->spilled && run_spills(op->run, list->store.arena.account, more))
+        row_list_spill(list);
+    return arena_check(&list->store.arena);
+}
+
+struct status op_emit_list(struct task *task, struct op *op, struct row_list_reader *reader,
+    const uint32_t *map, uint64_t *at)
+{
+    struct status st = STATUS_OK;
+    const struct row_list *list = reader->list;
+    const type_oid *types = list->store.types;
+    uint32_t count = 0;
+    uint64_t bytes = 0;
+    arena_reset(&op->arena);
+    for (; count < op->run->capacity && bytes < EMIT_BYTES && *at < list->count; count++, (*at)++) {
+        struct datum *row;
+        bool copy = *at >= list->store.count;
+        TRY(row_list_get(task, reader, *at, &row));
+        for (uint32_t c = 0; c < op->out.column_count; c++) {
+            uint32_t from = map == NULL ? c : map[c];
+            struct datum value = row[from];
+            if (copy && !value.null && !type_is_by_value(types[from])) {
+                bytes += value.size;
+                value.data = arena_copy(&op->arena, datum_as_bytes(value)).data;
+            }
+            op->out.columns[c][count] = value;
+        }
+    }
+    op->out.count = op->out.selected = count;
+    op->out.selection = NULL;
+    op->rows += count;
+
+out:
+    return st;
+}
 
 void op_alloc_columns(struct op *op, uint32_t count)
 {
@@ -24,6 +72,7 @@ struct status op_create(
     op->node = node;
     op->run = run;
     arena_init(&op->arena, run->account);
+    memory_account_init(&op->memory, run->account, "operator", 0);
     if (run->measured) {
         op->stats = ARENA_NEW(run->arena, struct op_stats);
         run->measured_ops = arena_grow(run->arena, run->measured_ops,
@@ -45,6 +94,7 @@ void op_close(struct op *op)
     op_close(op->right);
     if (op->class->close != NULL) op->class->close(op);
     arena_fini(&op->arena);
+    memory_account_fini(&op->memory);
 }
 
 // --- EXPLAIN ANALYZE ---------------------------------------------------------------------------------
@@ -65,6 +115,7 @@ static void measure_end(struct task *task, struct op *op, const struct measure *
 {
     struct op_stats *stats = op->stats;
     stats->ns += task_now_ns(task) - before->ns;
+    stats->spilled_bytes = op->spilled_bytes;
     if (op->run->txn == NULL) return;
     const struct kv_txn_stats *now = kv_txn_stats(op->run->txn);
     stats->kv.requests += now->requests - before->kv.requests;
@@ -159,6 +210,16 @@ void row_hash_reset(struct row_hash *hash)
 void row_hash_fini(struct row_hash *hash)
 {
     row_store_fini(&hash->keys);
+}
+
+uint64_t row_hash_growth(const struct row_hash *hash, uint64_t rows)
+{
+    uint64_t size = hash->buckets == NULL ? 0 : (uint64_t)hash->mask + 1, bytes = 0;
+    while (hash->keys.count + rows > size / 2) {
+        size = size == 0 ? HASH_BUCKETS_FIRST : size * 2;
+        bytes += size / 2 * sizeof(uint64_t) + size * sizeof(uint32_t);
+    }
+    return bytes;
 }
 
 uint64_t row_hash_of(const type_oid *types, uint32_t width, struct datum *const *columns, uint32_t at)

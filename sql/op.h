@@ -17,8 +17,10 @@
 #include "sql/expr.h"
 #include "sql/rel.h"
 #include "sql/row.h"
+#include "sql/row_list.h"
 #include "sql/row_store.h"
 #include "sql/session.h"
+#include "sql/spill.h"
 
 // Deepest path of operators and subqueries: each takes some hundred bytes of a fiber's stack.
 #define NODE_DEPTH_MAX 100u
@@ -109,6 +111,7 @@ struct node_join {
     struct expr_program *binding_values; // Over the left layout.
     type_oid *right_types, *left_types;
     bool single;                    // LOOP: the right side gives at most one row.
+    bool keeps_order;               // HASH: the left side's order is relied upon.
     const struct scalar_list *on;   // For EXPLAIN.
 };
 
@@ -296,6 +299,7 @@ struct op_class {
 struct op_stats {
     uint64_t rows, loops;
     uint64_t ns, first_ns; // In all; up to the first rows of the first loop.
+    uint64_t spilled_bytes;
     struct kv_txn_stats kv;
 };
 struct op {
@@ -304,6 +308,8 @@ struct op {
     struct run *run;
     struct op *left, *right;
     struct arena arena; // Of the batch in the making.
+    struct memory_account memory; // Of rows that it keeps.
+    uint64_t spilled_bytes;       // Written to the statement's temporary file.
     struct batch out;
     uint64_t rows;      // Given out so far.
     struct op_stats *stats; // For EXPLAIN ANALYZE; else NULL.
@@ -317,7 +323,8 @@ struct run {
     struct session *session;
     struct kv_txn *txn;
     struct arena *arena;         // Operators' state.
-    struct memory_account *account;
+    struct memory_account *account; // The statement's.
+    struct spill spill;
     struct datum *slots;         // Parameters first.
     uint32_t capacity;           // Rows of a batch.
     struct subquery_state **subqueries;
@@ -348,6 +355,13 @@ static inline struct status op_next(struct task *task, struct op *op, struct bat
     return op->class->next(task, op, batch);
 }
 void op_close(struct op *op);
+// Whether what the account pays for should go to the temporary file, rather than take `more` bytes.
+bool run_spills(const struct run *run, const struct memory_account *account, uint64_t more);
+// After rows were added to a list that op->memory pays for: lets it go on in the file when it must.
+CHECKED struct status op_keep_list(struct op *op, struct row_list *list);
+// Rows of the list from *at on as a batch: columns[i] of the list in column map[i]; `map` NULL: i.
+CHECKED struct status op_emit_list(struct task *task, struct op *op, struct row_list_reader *reader,
+    const uint32_t *map, uint64_t *at);
 // Columns of `out`, of run->capacity rows each.
 void op_alloc_columns(struct op *op, uint32_t count);
 
@@ -363,6 +377,8 @@ struct row_hash {
 void row_hash_init(
     struct row_hash *hash, struct memory_account *account, const type_oid *types, uint32_t width);
 void row_hash_reset(struct row_hash *hash);
+// Bytes that the table itself grows by when `rows` more keys are added.
+uint64_t row_hash_growth(const struct row_hash *hash, uint64_t rows);
 void row_hash_fini(struct row_hash *hash);
 uint64_t row_hash_of(const type_oid *types, uint32_t width, struct datum *const *columns, uint32_t at);
 // The number of the row that equals it (NULLs equal), adding it when *added is not NULL.
@@ -373,7 +389,8 @@ CHECKED struct status row_hash_find(struct task *task, struct row_hash *hash,
 // --- subqueries and shared results -------------------------------------------------------------------
 
 struct spool { // The rows of a common table expression.
-    struct row_store store;
+    struct row_list rows;
+    struct op *owner;      // Pays for them.
     struct op *op;         // What makes them; NULL when another operator fills it in.
     bool filled;
 };

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // GROUP BY and aggregates, by hash. Aggregates with DISTINCT or ORDER BY keep their arguments and are
-// computed when the input is at its end.
+// computed when the input is at its end. When there is no room for more groups, rows of others are put off:
+// what was computed of them goes to the temporary file and comes back part by part.
 #include <stdlib.h>
 
 #include "core/invariant.h"
 #include "sql/op.h"
 #include "sql/op_classes.h"
+#include "sql/op_partition.h"
+#include "sql/row_sort.h"
 
 struct kept_args { // Arguments of one DISTINCT or ordered aggregate: group, arguments, order keys.
-    struct row_store store;
-    struct row_hash seen; // DISTINCT: group and arguments.
+    const struct node_aggregate_call *call;
+    struct row_sort sort;
+    struct memory_account memory;
+    struct row_hash seen; // DISTINCT: group and arguments, as long as there is room.
+    bool unseen;          // There was none: equal ones are found when they are sorted.
     type_oid *types;
+    uint32_t width;
+    struct datum *last;   // DISTINCT: group and arguments of the last row.
+    struct arena last_arena;
 };
 
 struct aggregate_op {
@@ -25,12 +34,20 @@ struct aggregate_op {
     size_t states_bytes;
     struct function_call *calls;
     struct kept_args *kept;
+    struct memory_account memory; // Of groups and states.
     struct datum **keys;
+    struct datum **columns;   // Of the program's outputs, or of those that come back.
     struct datum *set_numbers, *nulls; // Columns of the keys, of GROUPING SETS.
     struct datum *args;
     uint64_t at;
     uint64_t rows_seen;
-    bool filled;
+    bool filled, spilling;
+    struct partitions parts;
+    struct partition *part;   // In hand; NULL: the input itself.
+    struct datum **back;      // Its rows: keys, then outputs that are no groups.
+    type_oid *back_types;
+    uint32_t back_count;
+    struct arena back_arena;
 };
 
 static bool is_kept(const struct node_aggregate_call *call)
@@ -38,18 +55,53 @@ static bool is_kept(const struct node_aggregate_call *call)
     return call->distinct || call->order_count > 0;
 }
 
+// By group; then in the order asked for, and arguments of equal ones beside each other.
+static int compare_kept(const void *arg, const struct datum *a, const struct datum *b)
+{
+    const struct kept_args *kept = arg;
+    const struct node_aggregate_call *call = kept->call;
+    uint32_t args = call->arg_count, orders = call->order_count;
+    uint32_t count = call->distinct ? orders + args : orders;
+    if (a[0].integer != b[0].integer) return a[0].integer < b[0].integer ? -1 : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = i < orders ? 1 + args + i : 1 + i - orders;
+        struct datum x = a[at], y = b[at];
+        bool descending = i < orders && call->descending[i];
+        bool nulls_first = i < orders && call->nulls_first[i];
+        if (x.null || y.null) {
+            if (x.null && y.null) continue;
+            return x.null == nulls_first ? -1 : 1;
+        }
+        int order = type_compare(kept->types[at], x, y);
+        if (order != 0) return descending ? -order : order;
+    }
+    return 0;
+}
+
 static void init_kept(struct aggregate_op *agg, const struct node_aggregate_call *call,
     struct kept_args *kept)
 {
     struct run *run = agg->op.run;
     uint32_t width = 1 + call->arg_count + call->order_count;
+    kept->call = call;
+    kept->width = width;
     kept->types = ARENA_ARRAY(run->arena, type_oid, width);
     kept->types[0] = TYPE_INT8;
     for (uint32_t i = 0; i < call->arg_count; i++) kept->types[1 + i] = call->arg_types[i].oid;
     for (uint32_t i = 0; i < call->order_count; i++)
         kept->types[1 + call->arg_count + i] = call->order_types[i];
-    row_store_init(&kept->store, run->account, kept->types, width);
-    row_hash_init(&kept->seen, run->account, kept->types, 1 + call->arg_count);
+    row_sort_init(&kept->sort, &agg->op, kept->types, width, compare_kept, kept);
+    memory_account_init(&kept->memory, &agg->op.memory, "distinct", 0);
+    row_hash_init(&kept->seen, &kept->memory, kept->types, 1 + call->arg_count);
+    arena_init(&kept->last_arena, &agg->op.memory);
+    kept->last = ARENA_ARRAY(run->arena, struct datum, width);
+}
+
+static void reset_kept(struct kept_args *kept)
+{
+    row_sort_reset(&kept->sort);
+    row_hash_reset(&kept->seen);
+    kept->unseen = false;
 }
 
 static uint32_t key_count(const struct node_aggregate *node)
@@ -65,6 +117,30 @@ static void alloc_sets(struct aggregate_op *agg)
     for (uint32_t i = 0; i < run->capacity; i++) agg->nulls[i] = DATUM_NULL;
 }
 
+// What a row that is put off consists of.
+static void init_back(struct aggregate_op *agg)
+{
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    struct run *run = agg->op.run;
+    uint32_t keys = key_count(node), outputs = expr_output_count(node->program);
+    agg->columns = ARENA_ARRAY(run->arena, struct datum *, outputs + 1);
+    agg->back_count = keys + outputs - node->group_count;
+    agg->back_types = ARENA_ARRAY(run->arena, type_oid, agg->back_count + 1);
+    for (uint32_t i = 0; i < agg->back_count; i++)
+        agg->back_types[i] = i < keys ? node->group_types[i] : TYPE_INT8;
+    type_oid *types = agg->back_types + keys - node->group_count; // By output.
+    for (uint32_t i = 0; i < node->call_count; i++) {
+        const struct node_aggregate_call *call = &node->calls[i];
+        for (uint32_t a = 0; a < call->arg_count; a++)
+            types[call->first_arg + a] = call->arg_types[a].oid;
+        for (uint32_t o = 0; o < call->order_count; o++)
+            types[call->first_order + o] = call->order_types[o];
+        if (call->filter != UINT32_MAX) types[call->filter] = TYPE_BOOL;
+    }
+    partitions_init(&agg->parts, &agg->op);
+    arena_init(&agg->back_arena, &agg->op.memory);
+}
+
 static struct status aggregate_open(struct task *task, struct op *op)
 {
     struct aggregate_op *agg = (struct aggregate_op *)op;
@@ -72,8 +148,10 @@ static struct status aggregate_open(struct task *task, struct op *op)
     struct arena *arena = op->run->arena;
     (void)task;
     agg->state = expr_state_new(arena, op->run, node->program, op->run->capacity);
-    row_hash_init(&agg->groups, op->run->account, node->group_types, key_count(node));
-    arena_init(&agg->states, op->run->account);
+    memory_account_init(&agg->memory, &op->memory, "groups", 0);
+    row_hash_init(&agg->groups, &agg->memory, node->group_types, key_count(node));
+    arena_init(&agg->states, &agg->memory);
+    init_back(agg);
     op_alloc_columns(op, op->node->layout.count);
     agg->offsets = ARENA_ARRAY(arena, size_t, node->call_count);
     agg->calls = ARENA_ARRAY(arena, struct function_call, node->call_count);
@@ -99,20 +177,26 @@ static struct status aggregate_open(struct task *task, struct op *op)
     return STATUS_OK;
 }
 
-static struct status aggregate_rewind(struct task *task, struct op *op)
+static void restart_groups(struct aggregate_op *agg)
 {
-    struct aggregate_op *agg = (struct aggregate_op *)op;
-    const struct node_aggregate *node = &op->node->aggregate;
+    const struct node_aggregate *node = &agg->op.node->aggregate;
     row_hash_reset(&agg->groups);
     arena_reset(&agg->states);
     agg->group_states = NULL;
-    agg->group_capacity = agg->at = agg->rows_seen = 0;
-    agg->filled = false;
-    for (uint32_t i = 0; i < node->call_count; i++) {
-        if (!is_kept(&node->calls[i])) continue;
-        row_store_reset(&agg->kept[i].store);
-        row_hash_reset(&agg->kept[i].seen);
-    }
+    agg->group_capacity = agg->at = 0;
+    agg->filled = agg->spilling = false;
+    for (uint32_t i = 0; i < node->call_count; i++)
+        if (is_kept(&node->calls[i])) reset_kept(&agg->kept[i]);
+}
+
+static struct status aggregate_rewind(struct task *task, struct op *op)
+{
+    struct aggregate_op *agg = (struct aggregate_op *)op;
+    restart_groups(agg);
+    agg->rows_seen = 0;
+    partitions_reset(&agg->parts);
+    partition_free(agg->part);
+    agg->part = NULL;
     expr_state_rewind(agg->state);
     return op_rewind(task, op->left);
 }
@@ -125,9 +209,15 @@ static void aggregate_close(struct op *op)
     arena_fini(&agg->states);
     for (uint32_t i = 0; agg->kept != NULL && i < node->call_count; i++) {
         if (!is_kept(&node->calls[i])) continue;
-        row_store_fini(&agg->kept[i].store);
+        row_sort_fini(&agg->kept[i].sort);
         row_hash_fini(&agg->kept[i].seen);
+        arena_fini(&agg->kept[i].last_arena);
+        memory_account_fini(&agg->kept[i].memory);
     }
+    partitions_reset(&agg->parts);
+    partition_free(agg->part);
+    arena_fini(&agg->back_arena);
+    memory_account_fini(&agg->memory);
 }
 
 static void new_group(struct aggregate_op *agg, uint64_t number)
@@ -155,7 +245,7 @@ static struct status keep_args(struct task *task, struct aggregate_op *agg, uint
     struct kept_args *kept = &agg->kept[at];
     struct datum *columns[2 + 8];
     struct datum number = datum_int((int64_t)group);
-    if (call->distinct) {
+    if (call->distinct && !kept->unseen) {
         // A one-row view of group and arguments.
         if (call->arg_count > 8)
             return status_make(E_TOO_MANY_ARGUMENTS, "too many arguments of a DISTINCT aggregate");
@@ -166,13 +256,14 @@ static struct status keep_args(struct task *task, struct aggregate_op *agg, uint
         TRY(row_hash_find(task, &kept->seen, columns, 0, &seen, &added));
         if (!added) return st;
     }
-    struct datum *kept_row = row_store_new(&kept->store);
-    row_store_set(&kept->store, kept_row, 0, number);
+    struct row_store *store = &kept->sort.store;
+    struct datum *kept_row = row_store_new(store);
+    row_store_set(store, kept_row, 0, number);
     for (uint32_t i = 0; i < call->arg_count; i++)
-        row_store_set(&kept->store, kept_row, 1 + i, agg->args[i]);
+        row_store_set(store, kept_row, 1 + i, agg->args[i]);
     for (uint32_t i = 0; i < call->order_count; i++)
-        row_store_set(&kept->store, kept_row, 1 + call->arg_count + i,
-            expr_column(agg->state, call->first_order + i)[row]);
+        row_store_set(store, kept_row, 1 + call->arg_count + i,
+            agg->columns[call->first_order + i][row]);
 
 out:
     return st;
@@ -195,11 +286,11 @@ static struct status add_row(
 {
     const struct node_aggregate_call *call = &agg->op.node->aggregate.calls[at];
     if (call->filter != UINT32_MAX) {
-        struct datum condition = expr_column(agg->state, call->filter)[row];
+        struct datum condition = agg->columns[call->filter][row];
         if (condition.null || !condition.boolean) return STATUS_OK;
     }
     for (uint32_t i = 0; i < call->arg_count; i++)
-        agg->args[i] = expr_column(agg->state, call->first_arg + i)[row];
+        agg->args[i] = agg->columns[call->first_arg + i][row];
     if (is_kept(call)) return keep_args(task, agg, at, group, row);
     return step(task, agg, at, group, agg->args);
 }
@@ -216,6 +307,54 @@ static void use_set(struct aggregate_op *agg, uint32_t set, uint32_t rows)
     agg->keys[node->group_count] = agg->set_numbers;
 }
 
+static struct status put_off(struct task *task, struct aggregate_op *agg, uint32_t row)
+{
+    struct status st = STATUS_OK;
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    uint32_t keys = key_count(node);
+    if (agg->back == NULL)
+        agg->back = ARENA_ARRAY(agg->op.run->arena, struct datum *, agg->back_count + 1);
+    // What came back goes as it is.
+    for (uint32_t i = 0; i < agg->back_count && agg->part == NULL; i++)
+        agg->back[i] = i < keys ? agg->keys[i] : agg->columns[node->group_count + i - keys];
+    uint64_t hash = row_hash_of(node->group_types, keys, agg->keys, row);
+    TRY(spill_tape_add(task, partitions_tape(&agg->parts, 0, hash), agg->back_types,
+        agg->back_count, agg->back, NULL, row));
+
+out:
+    return st;
+}
+
+static bool no_room(const struct aggregate_op *agg)
+{
+    const struct run *run = agg->op.run;
+    uint64_t count = agg->groups.keys.count, more = row_hash_growth(&agg->groups, run->capacity);
+    if (agg->spilling || key_count(&agg->op.node->aggregate) == 0 || !partitions_can(&agg->parts))
+        return agg->spilling;
+    if (count + run->capacity > agg->group_capacity) more += agg->group_capacity * 2 * 8;
+    return run_spills(run, &agg->memory, more);
+}
+
+static struct status check_memory(struct task *task, struct aggregate_op *agg)
+{
+    struct status st = STATUS_OK;
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    const struct run *run = agg->op.run;
+    for (uint32_t i = 0; i < node->call_count; i++) {
+        struct kept_args *kept = &agg->kept[i];
+        if (!is_kept(&node->calls[i])) continue;
+        TRY(row_sort_check(task, &kept->sort));
+        if (!node->calls[i].distinct || kept->unseen) continue;
+        kept->unseen =
+            run_spills(run, &kept->memory, row_hash_growth(&kept->seen, run->capacity));
+        if (kept->unseen) row_hash_reset(&kept->seen);
+    }
+    TRY(arena_check(&agg->states));
+
+out:
+    return st;
+}
+
 static struct status add_rows(
     struct task *task, struct aggregate_op *agg, const struct batch *in)
 {
@@ -225,9 +364,14 @@ static struct status add_rows(
     for (uint32_t n = 0; n < in->selected; n++) {
         uint32_t row = batch_row(in, n), group = 0;
         if (keyed) {
-            bool added;
-            TRY(row_hash_find(task, &agg->groups, agg->keys, row, &group, &added));
+            bool added = false;
+            TRY(row_hash_find(
+                task, &agg->groups, agg->keys, row, &group, agg->spilling ? NULL : &added));
             if (added) new_group(agg, group);
+            if (group == ROW_HASH_NONE) {
+                TRY(put_off(task, agg, row));
+                continue;
+            }
         }
         for (uint32_t i = 0; i < node->call_count; i++) TRY(add_row(task, agg, i, group, row));
     }
@@ -244,6 +388,9 @@ static struct status add_batch(
     struct op *op = &agg->op;
     arena_reset(&op->arena);
     TRY(expr_run(task, agg->state, in, &op->arena));
+    for (uint32_t i = 0; i < expr_output_count(node->program); i++)
+        agg->columns[i] = expr_column(agg->state, i);
+    agg->spilling = no_room(agg);
     if (node->set_count == 0) {
         for (uint32_t k = 0; k < node->group_count; k++)
             agg->keys[k] = expr_column(agg->state, k);
@@ -253,8 +400,7 @@ static struct status add_batch(
         use_set(agg, s, in->count);
         TRY(add_rows(task, agg, in));
     }
-    TRY(arena_check(&agg->states));
-    TRY(arena_check(&agg->groups.keys.arena));
+    TRY(check_memory(task, agg));
 
 out:
     return st;
@@ -282,72 +428,60 @@ out:
 
 // --- kept arguments ----------------------------------------------------------------------------------
 
-static int compare_kept(const struct node_aggregate_call *call, const type_oid *types,
-    const struct datum *a, const struct datum *b)
+static bool same_kept(const struct kept_args *kept, const struct datum *row)
 {
-    if (a[0].integer != b[0].integer) return a[0].integer < b[0].integer ? -1 : 1;
-    uint32_t first = call->order_count > 0 ? 1 + call->arg_count : 1;
-    uint32_t count = call->order_count > 0 ? call->order_count : call->arg_count;
-    for (uint32_t i = 0; i < count; i++) {
-        struct datum x = a[first + i], y = b[first + i];
-        bool descending = call->order_count > 0 && call->descending[i];
-        bool nulls_first = call->order_count > 0 && call->nulls_first[i];
-        if (x.null || y.null) {
-            if (x.null && y.null) continue;
-            return x.null == nulls_first ? -1 : 1;
-        }
-        int order = type_compare(types[first + i], x, y);
-        if (order != 0) return descending ? -order : order;
+    if (row[0].integer != kept->last[0].integer) return false;
+    for (uint32_t i = 1; i <= kept->call->arg_count; i++) {
+        struct datum a = kept->last[i], b = row[i];
+        if (a.null != b.null || (!a.null && !type_equal(kept->types[i], a, b))) return false;
     }
-    return 0;
+    return true;
 }
 
-static struct status sort_kept(struct task *task, const struct node_aggregate_call *call,
-    struct kept_args *kept)
+static void remember_kept(struct kept_args *kept, const struct datum *row)
+{
+    arena_reset(&kept->last_arena);
+    for (uint32_t i = 0; i <= kept->call->arg_count; i++) {
+        struct datum value = row[i];
+        if (!value.null && !type_is_by_value(kept->types[i]))
+            value.data = arena_copy(&kept->last_arena, datum_as_bytes(value)).data;
+        kept->last[i] = value;
+    }
+}
+
+static struct status finish_kept(struct task *task, struct aggregate_op *agg, uint32_t at)
 {
     struct status st = STATUS_OK;
-    uint64_t count = kept->store.count;
-    struct datum **from = kept->store.rows;
-    struct datum **to = arena_try_alloc(&kept->store.arena, count * sizeof *to + 8);
-    if (to == NULL) return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: aggregate");
-    for (uint64_t width = 1; width < count; width *= 2) {
-        for (uint64_t start = 0; start < count; start += 2 * width) {
-            uint64_t middle = start + width < count ? start + width : count;
-            uint64_t end = start + 2 * width < count ? start + 2 * width : count;
-            uint64_t a = start, b = middle;
-            for (uint64_t out = start; out < end; out++) {
-                bool left = b >= end ||
-                            (a < middle && compare_kept(call, kept->types, from[a], from[b]) <= 0);
-                to[out] = left ? from[a++] : from[b++];
-            }
+    struct kept_args *kept = &agg->kept[at];
+    const struct datum *row;
+    uint64_t rows = 0;
+    kept->last[0] = datum_int(-1);
+    TRY(row_sort_finish(task, &kept->sort));
+    for (;;) {
+        TRY(row_sort_next(task, &kept->sort, &row));
+        if (row == NULL) break;
+        if ((++rows & 255u) == 0) {
+            TRY(arena_check(&agg->states));
             TRY(task_yield_if_due(task));
         }
-        struct datum **swap = from;
-        from = to;
-        to = swap;
+        if (kept->unseen && same_kept(kept, row)) continue;
+        if (kept->unseen) remember_kept(kept, row);
+        TRY(step(task, agg, at, (uint64_t)row[0].integer, row + 1));
     }
-    kept->store.rows = from;
 
 out:
     return st;
 }
 
-static struct status finish_kept(struct task *task, struct aggregate_op *agg)
+// The groups in hand are complete.
+static struct status finish_groups(struct task *task, struct aggregate_op *agg)
 {
     struct status st = STATUS_OK;
     const struct node_aggregate *node = &agg->op.node->aggregate;
-    for (uint32_t i = 0; i < node->call_count; i++) {
-        const struct node_aggregate_call *call = &node->calls[i];
-        struct kept_args *kept = &agg->kept[i];
-        if (!is_kept(call)) continue;
-        TRY(arena_check(&kept->store.arena));
-        TRY(sort_kept(task, call, kept));
-        for (uint64_t r = 0; r < kept->store.count; r++) {
-            const struct datum *row = kept->store.rows[r];
-            TRY(step(task, agg, i, (uint64_t)row[0].integer, row + 1));
-            if ((r & 255u) == 255u) TRY(task_yield_if_due(task));
-        }
-    }
+    for (uint32_t i = 0; i < node->call_count; i++)
+        if (is_kept(&node->calls[i])) TRY(finish_kept(task, agg, i));
+    TRY(partitions_end(task, &agg->parts));
+    agg->filled = true;
 
 out:
     return st;
@@ -369,10 +503,54 @@ static struct status aggregate_fill(struct task *task, struct aggregate_op *agg)
         TRY(task_yield_if_due(task));
     }
     TRY(add_empty_sets(task, agg));
-    TRY(finish_kept(task, agg));
-    agg->filled = true;
+    TRY(finish_groups(task, agg));
 
 out:
+    return st;
+}
+
+static void alloc_back(struct aggregate_op *agg)
+{
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    struct run *run = agg->op.run;
+    uint32_t keys = key_count(node);
+    for (uint32_t i = 0; i < agg->back_count; i++)
+        agg->back[i] = arena_alloc(run->arena, run->capacity * sizeof(struct datum));
+    for (uint32_t k = 0; k < keys; k++) agg->keys[k] = agg->back[k];
+    for (uint32_t i = keys; i < agg->back_count; i++)
+        agg->columns[node->group_count + i - keys] = agg->back[i];
+}
+
+// The groups of the next rows that were put off. *found false when there are none.
+static struct status fill_part(struct task *task, struct aggregate_op *agg, bool *found)
+{
+    struct status st = STATUS_OK;
+    struct run *run = agg->op.run;
+    bool first = agg->part == NULL;
+    struct spill_reader reader = {.held = UINT32_MAX};
+    partition_free(agg->part);
+    agg->part = partitions_next(&agg->parts);
+    *found = agg->part != NULL;
+    if (!*found) return st;
+    restart_groups(agg);
+    if (first) alloc_back(agg);
+    spill_reader_init(&reader, &agg->part->tapes[0]);
+    for (;;) {
+        struct batch in = {0};
+        arena_reset(&agg->back_arena);
+        TRY(spill_read_batch(task, &reader, agg->back_types, agg->back_count, &agg->back_arena,
+            agg->back, run->capacity, &in.count));
+        if (in.count == 0) break;
+        in.selected = in.count;
+        agg->spilling = no_room(agg);
+        TRY(add_rows(task, agg, &in));
+        TRY(check_memory(task, agg));
+        TRY(task_yield_if_due(task));
+    }
+    TRY(finish_groups(task, agg));
+
+out:
+    spill_reader_fini(&reader);
     return st;
 }
 
@@ -386,6 +564,10 @@ static struct status aggregate_next(struct task *task, struct op *op, struct bat
     op->out.selected = 0;
     if (!agg->filled) TRY(aggregate_fill(task, agg));
     uint64_t groups = key_count(node) > 0 ? agg->groups.keys.count : agg->group_states != NULL;
+    for (bool found = true; agg->at == groups && found;) {
+        TRY(fill_part(task, agg, &found));
+        if (found) groups = agg->groups.keys.count;
+    }
     arena_reset(&op->arena);
     for (; count < op->run->capacity && agg->at < groups; count++, agg->at++) {
         for (uint32_t k = 0; k < node->group_count; k++)

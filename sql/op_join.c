@@ -6,43 +6,7 @@
 #include "core/invariant.h"
 #include "sql/op.h"
 #include "sql/op_classes.h"
-
-enum join_phase { JOIN_FETCH, JOIN_PROBE, JOIN_TAIL, JOIN_RIGHT_REST, JOIN_DONE };
-
-struct join_op {
-    struct op op;
-    enum join_phase phase;
-    struct batch *in;      // Of the left side.
-    uint32_t at;           // Its selected row in hand.
-    bool *matched;         // Per row of the left batch.
-    // Candidates.
-    struct batch wide;
-    uint16_t *origin;      // Left row of each.
-    uint16_t *selection;
-    uint32_t *right_number; // FULL: right row of each.
-    struct arena probe;     // Keys and bindings of the left batch.
-    struct expr_state *filter;
-    struct datum *nulls;   // A column of NULLs.
-
-    // Hash.
-    struct expr_state *left_keys, *right_keys;
-    struct datum **keys;
-    struct row_hash hash;  // Distinct keys.
-    struct row_store rows; // The right side.
-    struct arena chains;
-    uint32_t *first, *next; // Per key, per row: number + 1; 0 ends.
-    uint32_t first_capacity, next_capacity;
-    bool *right_matched;
-    bool built;
-    uint32_t chain;        // Next candidate of the row in hand; 0: none.
-    bool probing;          // The row in hand has been looked up.
-    uint64_t right_at;
-
-    // Loop.
-    struct expr_state *bindings;
-    struct batch *right;
-    uint32_t right_row;
-};
+#include "sql/op_join.h"
 
 static struct status join_open(struct task *task, struct op *op)
 {
@@ -64,15 +28,17 @@ static struct status join_open(struct task *task, struct op *op)
     op->out.columns = ARENA_ARRAY(run->arena, struct datum *, op->node->layout.count);
     op->out.column_count = op->node->layout.count;
     join->right_number = arena_alloc(run->arena, run->capacity * sizeof(uint32_t));
-    arena_init(&join->chains, run->account);
+    memory_account_init(&join->memory, &op->memory, "hash join", 0);
+    arena_init(&join->chains, &join->memory);
     arena_init(&join->probe, run->account);
     if (op->node->kind == NODE_HASH_JOIN) {
         join->left_keys = expr_state_new(run->arena, run, node->left_keys, run->capacity);
         join->right_keys = expr_state_new(run->arena, run, node->right_keys, run->capacity);
         join->keys = ARENA_ARRAY(run->arena, struct datum *, node->key_count);
-        row_hash_init(&join->hash, run->account, node->key_types, node->key_count);
+        row_hash_init(&join->hash, &join->memory, node->key_types, node->key_count);
         row_store_init(
-            &join->rows, run->account, node->right_types, op->node->right->layout.count);
+            &join->rows, &join->memory, node->right_types, op->node->right->layout.count);
+        join_spill_open(join);
     } else if (node->binding_values != NULL) {
         join->bindings = expr_state_new(run->arena, run, node->binding_values, run->capacity);
     }
@@ -88,6 +54,7 @@ static struct status join_rewind(struct task *task, struct op *op)
     join->chain = 0;
     join->right_at = 0;
     join->right = NULL;
+    if (op->node->kind == NODE_HASH_JOIN) join_spill_reset(join);
     if (join->filter != NULL) expr_state_rewind(join->filter);
     TRY(op_rewind(task, op->left));
 
@@ -98,11 +65,12 @@ out:
 static void join_close(struct op *op)
 {
     struct join_op *join = (struct join_op *)op;
+    join_spill_close(join);
     arena_fini(&join->chains);
     arena_fini(&join->probe);
-    if (op->node->kind != NODE_HASH_JOIN) return;
     row_hash_fini(&join->hash);
     row_store_fini(&join->rows);
+    memory_account_fini(&join->memory);
 }
 
 // --- the hash table ----------------------------------------------------------------------------------
@@ -133,8 +101,11 @@ static struct status add_right_row(
     number = (uint32_t)join->rows.count;
     row_store_add(&join->rows, in->columns, NULL, row);
     join->next = grow_numbers(join, join->next, number + 1, &join->next_capacity);
-    join->next[number] = 0;
-    if (null) return st;
+    if (null) {
+        join->next[number] = join->null_first;
+        join->null_first = number + 1;
+        return st;
+    }
     TRY(row_hash_find(task, &join->hash, join->keys, row, &key, &added));
     join->first = grow_numbers(join, join->first, key + 1, &join->first_capacity);
     join->next[number] = join->first[key];
@@ -144,33 +115,73 @@ out:
     return st;
 }
 
-static struct status build_hash(struct task *task, struct join_op *join)
+void join_hash_reset(struct join_op *join)
 {
-    struct status st = STATUS_OK;
-    struct op *op = &join->op;
-    const struct node_join *node = &op->node->join;
     row_hash_reset(&join->hash);
     row_store_reset(&join->rows);
     arena_reset(&join->chains);
     join->first = join->next = NULL;
-    join->first_capacity = join->next_capacity = 0;
+    join->first_capacity = join->next_capacity = join->null_first = 0;
+    join->right_matched = NULL;
+    join->right_at = 0;
+}
+
+struct status join_add_right(struct task *task, struct join_op *join, const struct batch *in)
+{
+    struct status st;
+    const struct node_join *node = &join->op.node->join;
+    arena_reset(&join->op.arena);
+    TRY(expr_run(task, join->right_keys, in, &join->op.arena));
+    for (uint32_t k = 0; k < node->key_count; k++) join->keys[k] = expr_column(join->right_keys, k);
+    for (uint32_t n = 0; n < in->selected; n++)
+        TRY(add_right_row(task, join, in, batch_row(in, n), node->kind == REL_FULL));
+    TRY(arena_check(&join->rows.arena));
+
+out:
+    return st;
+}
+
+static struct status begin_right_matched(struct join_op *join)
+{
+    if (join->op.node->join.kind == REL_FULL)
+        join->right_matched = ARENA_ARRAY(&join->chains, bool, join->rows.count + 1);
+    return STATUS_OK;
+}
+
+static struct status next_part(struct task *task, struct join_op *join)
+{
+    struct status st;
+    bool found;
+    TRY(join_next_part(task, join, &found));
+    if (!found) join->phase = JOIN_DONE;
+    TRY(begin_right_matched(join));
+
+out:
+    return st;
+}
+
+static struct status build_hash(struct task *task, struct join_op *join)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &join->op;
+    join_hash_reset(join);
     TRY(op_rewind(task, op->right));
     for (;;) {
         struct batch *in;
         TRY(op_next(task, op->right, &in));
         if (in->selected == 0) break;
-        arena_reset(&op->arena);
-        TRY(expr_run(task, join->right_keys, in, &op->arena));
-        for (uint32_t k = 0; k < node->key_count; k++)
-            join->keys[k] = expr_column(join->right_keys, k);
-        for (uint32_t n = 0; n < in->selected; n++)
-            TRY(add_right_row(task, join, in, batch_row(in, n), node->kind == REL_FULL));
-        TRY(arena_check(&join->rows.arena));
+        if (!join->spill.divided && join_is_full(join)) {
+            TRY(join_divide_table(task, join));
+            join->spill.divided = true;
+        }
+        if (join->spill.divided) TRY(join_divide_right(task, join, in));
+        else TRY(join_add_right(task, join, in));
         TRY(task_yield_if_due(task));
     }
-    if (node->kind == REL_FULL)
-        join->right_matched = ARENA_ARRAY(&join->chains, bool, join->rows.count + 1);
     join->built = true;
+    if (!join->spill.divided) return begin_right_matched(join);
+    TRY(join_divide_left(task, join));
+    TRY(next_part(task, join));
 
 out:
     return st;
@@ -210,7 +221,7 @@ static struct status hash_candidates(struct task *task, struct join_op *join, ui
             join->probing = true;
         }
         if (plain) {
-            join->matched[row] = join->chain != 0;
+            join->matched[row] |= join->chain != 0;
             join->chain = 0;
         }
         for (; join->chain != 0 && *count < capacity; (*count)++) {
@@ -370,12 +381,18 @@ static struct status fetch_left(struct task *task, struct join_op *join)
     struct op *op = &join->op;
     const struct node_join *node = &op->node->join;
     if (op->node->kind == NODE_HASH_JOIN && !join->built) TRY(build_hash(task, join));
-    TRY(op_next(task, op->left, &join->in));
+    if (join->phase == JOIN_DONE) return st;
+    if (join->spill.divided) TRY(join_part_left(task, join, &join->in));
+    else TRY(op_next(task, op->left, &join->in));
     if (join->in->selected == 0) {
         join->phase = node->kind == REL_FULL ? JOIN_RIGHT_REST : JOIN_DONE;
+        if (join->spill.divided && node->kind != REL_FULL) {
+            join->phase = JOIN_FETCH;
+            TRY(next_part(task, join));
+        }
         return st;
     }
-    memset(join->matched, 0, join->in->count * sizeof(bool));
+    if (!join->spill.divided) memset(join->matched, 0, join->in->count * sizeof(bool));
     join->at = 0;
     join->phase = JOIN_PROBE;
     arena_reset(&join->probe);
@@ -399,6 +416,7 @@ static struct status join_next(struct task *task, struct op *op, struct batch **
     op->out.selected = 0;
     while (op->out.selected == 0 && join->phase != JOIN_DONE) {
         uint32_t count = 0;
+        bool keeps = hash && join->spill.divided && op->node->join.keeps_order;
         switch (join->phase) {
         case JOIN_FETCH: TRY(fetch_left(task, join)); break;
         case JOIN_PROBE:
@@ -406,21 +424,29 @@ static struct status join_next(struct task *task, struct op *op, struct batch **
             if (hash) TRY(hash_candidates(task, join, &count));
             else TRY(loop_candidates(task, join, &count));
             TRY(emit_pairs(task, join, count));
+            if (keeps) TRY(join_keep_result(task, join, true));
             if (join->at == join->in->selected) join->phase = JOIN_TAIL;
             TRY(task_yield_if_due(task));
             TRY(arena_check(&op->arena));
             break;
         case JOIN_TAIL:
-            emit_tail(join);
+            if (!join->spill.divided || join_part_tail(join)) emit_tail(join);
+            if (keeps) TRY(join_keep_result(task, join, false));
             join->phase = JOIN_FETCH;
             break;
         case JOIN_RIGHT_REST:
             emit_right_rest(join);
-            if (op->out.selected == 0) join->phase = JOIN_DONE;
+            if (op->out.selected > 0) break;
+            join->phase = JOIN_DONE;
+            if (!join->spill.divided) break;
+            join->phase = JOIN_FETCH;
+            TRY(next_part(task, join));
             break;
         case JOIN_DONE: break;
         }
     }
+    if (join->phase == JOIN_DONE && join->spill.divided && op->node->join.keeps_order)
+        return join_emit_sorted(task, join);
     op->rows += op->out.selected;
 
 out:

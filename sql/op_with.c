@@ -7,6 +7,7 @@
 #include "sql/array.h"
 #include "sql/op.h"
 #include "sql/op_classes.h"
+#include "sql/row_list.h"
 
 // --- WITH --------------------------------------------------------------------------------------------
 
@@ -27,8 +28,9 @@ static struct status with_open(struct task *task, struct op *op)
     for (uint32_t i = 0; i < node->with.count; i++) {
         struct spool *spool = spool_of(op->run, node->with.indexes[i]);
         const struct node *made_by = node->with.ctes[i];
-        row_store_init(
-            &spool->store, op->run->account, made_by->types, made_by->layout.count);
+        spool->owner = op;
+        row_list_init(&spool->rows, &op->memory, made_by->types, made_by->layout.count,
+            &op->run->spill, &op->spilled_bytes);
         TRY(op_create(task, op->run, made_by, &spool->op));
     }
 
@@ -39,14 +41,15 @@ out:
 static struct status fill_spool(struct task *task, struct spool *spool)
 {
     struct status st = STATUS_OK;
+    struct op *owner = spool->owner;
     TRY(op_rewind(task, spool->op));
     for (;;) {
         struct batch *in;
         TRY(op_next(task, spool->op, &in));
         if (in->selected == 0) break;
         for (uint32_t n = 0; n < in->selected; n++)
-            row_store_add(&spool->store, in->columns, NULL, batch_row(in, n));
-        TRY(arena_check(&spool->store.arena));
+            TRY(row_list_add(task, &spool->rows, in->columns, NULL, batch_row(in, n)));
+        TRY(op_keep_list(owner, &spool->rows));
         TRY(task_yield_if_due(task));
     }
     spool->filled = true;
@@ -62,7 +65,7 @@ static struct status with_rewind(struct task *task, struct op *op)
     for (uint32_t i = 0; i < node->with.count; i++) {
         struct spool *spool = spool_of(op->run, node->with.indexes[i]);
         if (node->with.modifies[i] && spool->filled) continue; // Done once, whoever reads it.
-        row_store_reset(&spool->store);
+        row_list_reset(&spool->rows);
         spool->filled = false;
         // What modifies data does so even when nobody reads its result.
         if (node->with.modifies[i]) {
@@ -89,7 +92,7 @@ static void with_close(struct op *op)
         struct spool *spool = op->run->spools[node->with.indexes[i]];
         if (spool == NULL) continue;
         op_close(spool->op);
-        row_store_fini(&spool->store);
+        row_list_fini(&spool->rows);
     }
 }
 
@@ -100,13 +103,16 @@ const struct op_class op_with_class = {
 
 struct cte_op {
     struct op op;
+    struct row_list_reader reader;
     uint64_t at;
 };
 
 static struct status cte_open(struct task *task, struct op *op)
 {
+    struct cte_op *cte = (struct cte_op *)op;
     (void)task;
     op_alloc_columns(op, op->node->layout.count);
+    row_list_reader_init(&cte->reader, &spool_of(op->run, op->node->cte.index)->rows, &op->memory);
     return STATUS_OK;
 }
 
@@ -122,24 +128,24 @@ static struct status cte_next(struct task *task, struct op *op, struct batch **o
     struct status st = STATUS_OK;
     struct cte_op *cte = (struct cte_op *)op;
     struct spool *spool = spool_of(op->run, op->node->cte.index);
-    uint32_t count = 0;
     *out = &op->out;
     op->out.selected = 0;
     if (!spool->filled && spool->op != NULL) TRY(fill_spool(task, spool));
-    for (; count < op->run->capacity && cte->at < spool->store.count; count++, cte->at++)
-        for (uint32_t c = 0; c < op->out.column_count; c++)
-            op->out.columns[c][count] = spool->store.rows[cte->at][op->node->cte.columns[c]];
-    op->out.count = op->out.selected = count;
-    op->rows += count;
+    TRY(op_emit_list(task, op, &cte->reader, op->node->cte.columns, &cte->at));
 
 out:
     return st;
 }
 
+static void cte_close(struct op *op)
+{
+    row_list_reader_fini(&((struct cte_op *)op)->reader);
+}
+
 const struct op_class op_cte_class = {
-    sizeof(struct cte_op), cte_open, cte_rewind, cte_next, NULL};
+    sizeof(struct cte_op), cte_open, cte_rewind, cte_next, cte_close};
 const struct op_class op_worktable_class = {
-    sizeof(struct cte_op), cte_open, cte_rewind, cte_next, NULL};
+    sizeof(struct cte_op), cte_open, cte_rewind, cte_next, cte_close};
 
 // --- WITH RECURSIVE ----------------------------------------------------------------------------------
 
@@ -147,7 +153,8 @@ struct recursive_op {
     struct op op;
     struct op *inputs[2];
     struct row_hash seen;     // UNION: all rows given so far.
-    struct row_store result;  // Of the step in hand.
+    struct row_list result;   // Of the step in hand.
+    struct row_list_reader reader;
     uint64_t at;
     bool started, finished;
     struct datum **columns;
@@ -159,8 +166,11 @@ static struct status recursive_open(struct task *task, struct op *op)
     struct recursive_op *recursive = (struct recursive_op *)op;
     const struct node *node = op->node;
     struct spool *work = spool_of(op->run, node->set.index);
-    row_store_init(&work->store, op->run->account, node->types, node->layout.count);
-    row_store_init(&recursive->result, op->run->account, node->types, node->layout.count);
+    row_list_init(&work->rows, &op->memory, node->types, node->layout.count, &op->run->spill,
+        &op->spilled_bytes);
+    row_list_init(&recursive->result, &op->memory, node->types, node->layout.count,
+        &op->run->spill, &op->spilled_bytes);
+    row_list_reader_init(&recursive->reader, &recursive->result, &op->memory);
     row_hash_init(&recursive->seen, op->run->account, node->types, node->layout.count);
     recursive->columns = ARENA_ARRAY(op->run->arena, struct datum *, node->layout.count);
     op_alloc_columns(op, node->layout.count);
@@ -178,7 +188,7 @@ static struct status recursive_rewind(struct task *task, struct op *op)
     recursive->started = recursive->finished = false;
     recursive->at = 0;
     row_hash_reset(&recursive->seen);
-    row_store_reset(&recursive->result);
+    row_list_reset(&recursive->result);
     return STATUS_OK;
 }
 
@@ -189,11 +199,9 @@ static struct status recursive_step(struct task *task, struct recursive_op *recu
     const struct node *node = op->node;
     struct spool *work = spool_of(op->run, node->set.index);
     if (side == 1) { // What the last step gave is what this one reads.
-        struct row_store swap = work->store;
-        work->store = recursive->result;
-        recursive->result = swap;
+        row_list_swap(&work->rows, &recursive->result);
     }
-    row_store_reset(&recursive->result);
+    row_list_reset(&recursive->result);
     recursive->at = 0;
     TRY(op_rewind(task, recursive->inputs[side]));
     for (;;) {
@@ -208,9 +216,11 @@ static struct status recursive_step(struct task *task, struct recursive_op *recu
             if (!node->set.all)
                 TRY(row_hash_find(
                     task, &recursive->seen, recursive->columns, row, &number, &added));
-            if (added) row_store_add(&recursive->result, recursive->columns, NULL, row);
+            if (added)
+                TRY(row_list_add(task, &recursive->result, recursive->columns, NULL, row));
         }
-        TRY(arena_check(&recursive->result.arena));
+        TRY(op_keep_list(op, &recursive->result));
+        TRY(arena_check(&recursive->seen.keys.arena));
         TRY(task_yield_if_due(task));
     }
 
@@ -222,7 +232,6 @@ static struct status recursive_next(struct task *task, struct op *op, struct bat
 {
     struct status st = STATUS_OK;
     struct recursive_op *recursive = (struct recursive_op *)op;
-    uint32_t count = 0;
     *out = &op->out;
     op->out.selected = 0;
     while (!recursive->finished && recursive->at == recursive->result.count) {
@@ -232,12 +241,7 @@ static struct status recursive_next(struct task *task, struct op *op, struct bat
         if (recursive->result.count == 0) recursive->finished = true;
         TRY(task_yield_if_due(task));
     }
-    for (; count < op->run->capacity && recursive->at < recursive->result.count;
-         count++, recursive->at++)
-        for (uint32_t c = 0; c < op->out.column_count; c++)
-            op->out.columns[c][count] = recursive->result.rows[recursive->at][c];
-    op->out.count = op->out.selected = count;
-    op->rows += count;
+    TRY(op_emit_list(task, op, &recursive->reader, NULL, &recursive->at));
 
 out:
     return st;
@@ -250,8 +254,9 @@ static void recursive_close(struct op *op)
     op_close(recursive->inputs[0]);
     op_close(recursive->inputs[1]);
     row_hash_fini(&recursive->seen);
-    row_store_fini(&recursive->result);
-    if (work != NULL) row_store_fini(&work->store);
+    row_list_reader_fini(&recursive->reader);
+    row_list_fini(&recursive->result);
+    if (work != NULL) row_list_fini(&work->rows);
 }
 
 const struct op_class op_recursive_class = {sizeof(struct recursive_op), recursive_open,

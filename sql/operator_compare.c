@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "sql/function_table.h"
+#include "sql/record.h"
 
 #define COMPARISON(kind, name, condition) \
     BODY(kind##_##name) \
@@ -61,6 +62,51 @@ static inline int compare_any(const struct function_call *call, const struct dat
     return type_compare(call->arg_types[0].oid, args[0], args[1]);
 }
 COMPARISONS(any, compare_any(call, args))
+
+// Of unlike rows there is no order.
+static struct status check_records(struct function_call *call, const struct datum *args)
+{
+    struct status st;
+    struct record_cursor x, y;
+    struct record_field f, g;
+    TRY(record_open(args[0], &x));
+    TRY(record_open(args[1], &y));
+    for (uint32_t i = 1; x.count > 0 && y.count > 0; i++) {
+        TRY(record_next(&x, &f));
+        TRY(record_next(&y, &g));
+        if (f.type != g.type)
+            return status_format(call->arena, E_DATATYPE_MISMATCH,
+                "cannot compare dissimilar column types %s and %s at record column %u",
+                type_format(call->arena, TYPE_OF(f.type)),
+                type_format(call->arena, TYPE_OF(g.type)), i);
+        if (!type_is_ordered(f.type))
+            return status_format(call->arena, E_UNDEFINED_FUNCTION,
+                "could not identify an equality operator for type %s",
+                type_format(call->arena, TYPE_OF(f.type)));
+    }
+    if (x.count != y.count)
+        return status_make(
+            E_DATATYPE_MISMATCH, "cannot compare record types with different numbers of columns");
+
+out:
+    return st;
+}
+
+#define RECORD_COMPARISON(name, condition) \
+    BODY(record_##name) \
+    { \
+        struct status st = check_records(call, args); \
+        if (failed(st)) return st; \
+        int order = type_compare(TYPE_RECORD, args[0], args[1]); \
+        *result = datum_bool(condition); \
+        return STATUS_OK; \
+    }
+RECORD_COMPARISON(equal, order == 0)
+RECORD_COMPARISON(not_equal, order != 0)
+RECORD_COMPARISON(less, order < 0)
+RECORD_COMPARISON(less_equal, order <= 0)
+RECORD_COMPARISON(greater, order > 0)
+RECORD_COMPARISON(greater_equal, order >= 0)
 
 // clang-format off
 static const struct function table[] = {
@@ -298,6 +344,12 @@ static const struct function table[] = {
     OPERATOR("<=", 3226, BOOL, any_less_equal, ">=", ">", TYPE_PG_LSN, TYPE_PG_LSN),
     OPERATOR(">", 3225, BOOL, any_greater, "<", "<=", TYPE_PG_LSN, TYPE_PG_LSN),
     OPERATOR(">=", 3227, BOOL, any_greater_equal, "<=", "<", TYPE_PG_LSN, TYPE_PG_LSN),
+    OPERATOR("=", 2988, BOOL, record_equal, "=", "<>", TYPE_RECORD, TYPE_RECORD),
+    OPERATOR("<>", 2989, BOOL, record_not_equal, "<>", "=", TYPE_RECORD, TYPE_RECORD),
+    OPERATOR("<", 2990, BOOL, record_less, ">", ">=", TYPE_RECORD, TYPE_RECORD),
+    OPERATOR(">", 2991, BOOL, record_greater, "<", "<=", TYPE_RECORD, TYPE_RECORD),
+    OPERATOR("<=", 2992, BOOL, record_less_equal, ">=", ">", TYPE_RECORD, TYPE_RECORD),
+    OPERATOR(">=", 2993, BOOL, record_greater_equal, "<=", "<", TYPE_RECORD, TYPE_RECORD),
     OPERATOR("=", 3240, BOOL, any_equal, "=", "<>", TYPE_JSONB, TYPE_JSONB),
     OPERATOR("<>", 3241, BOOL, any_not_equal, "<>", "=", TYPE_JSONB, TYPE_JSONB),
     OPERATOR("<", 3242, BOOL, any_less, ">", ">=", TYPE_JSONB, TYPE_JSONB),

@@ -215,7 +215,6 @@ static void alter_table(
             feature =
                 arena_printf(convert->arena, "ALTER TABLE ... %s", alter->commands[i].unsupported);
     }
-    if (alter->object == OBJECT_TYPE) feature = "ALTER TYPE of a composite type";
     if (alter->object == OBJECT_OTHER) feature = "ALTER FOREIGN TABLE";
     if (feature == NULL) return;
     out->tag = STATEMENT_UNSUPPORTED;

@@ -361,6 +361,19 @@ static void create_enum(
             arena_copy(convert->arena, bytes_of_string(node_text(stmt->vals[i])));
 }
 
+static void create_composite(
+    struct convert *convert, const PgQuery__CompositeTypeStmt *stmt, struct statement *out)
+{
+    struct create_composite *type = NEW(create_composite, struct create_composite);
+    out->tag = STATEMENT_CREATE_COMPOSITE;
+    type->name = convert_range_var(convert, stmt->typevar);
+    type->columns = ARENA_ARRAY(convert->arena, struct column_definition, stmt->n_coldeflist);
+    for (size_t i = 0; i < stmt->n_coldeflist; i++)
+        if (stmt->coldeflist[i]->node_case == NODE(COLUMN_DEF))
+            type->columns[type->column_count++] =
+                convert_column(convert, stmt->coldeflist[i]->column_def);
+}
+
 static void create_domain(
     struct convert *convert, const PgQuery__CreateDomainStmt *stmt, struct statement *out)
 {
@@ -421,6 +434,9 @@ bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct
         create_statistics(convert, node->create_stats_stmt, out);
         return true;
     case NODE(CREATE_ENUM_STMT): create_enum(convert, node->create_enum_stmt, out); return true;
+    case NODE(COMPOSITE_TYPE_STMT):
+        create_composite(convert, node->composite_type_stmt, out);
+        return true;
     case NODE(CREATE_DOMAIN_STMT):
         create_domain(convert, node->create_domain_stmt, out);
         return true;

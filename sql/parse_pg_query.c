@@ -304,6 +304,30 @@ static struct table_target table_target(struct convert *convert, const PgQuery__
     return target;
 }
 
+// c[1], c.f: what of the column is assigned to.
+static void convert_parts(struct convert *convert, const PgQuery__ResTarget *target,
+    struct expr ***parts, uint32_t *count)
+{
+    *count = 0;
+    *parts = ARENA_ARRAY(convert->arena, struct expr *, target->n_indirection);
+    for (size_t i = 0; i < target->n_indirection; i++) {
+        const PgQuery__Node *node = target->indirection[i];
+        struct expr *part;
+        if (node->node_case == NODE(A_INDICES)) {
+            part = convert_new(convert, EXPR_SUBSCRIPT, target->location);
+            part->subscript.slice = node->a_indices->is_slice;
+            struct expr *low = convert_expr(convert, node->a_indices->lidx);
+            struct expr *high = convert_expr(convert, node->a_indices->uidx);
+            part->subscript.lower = node->a_indices->is_slice ? low : high;
+            part->subscript.upper = node->a_indices->is_slice ? high : NULL;
+        } else {
+            part = convert_new(convert, EXPR_FIELD, target->location);
+            part->field.name = arena_strdup(convert->arena, node_text(node));
+        }
+        (*parts)[(*count)++] = part;
+    }
+}
+
 // SET a = 1, (b, c) = (2, 3): PostgreSQL gives one item a column, the items of a row in sequence.
 static struct assignment_list assignments(
     struct convert *convert, size_t count, PgQuery__Node **nodes)
@@ -317,16 +341,18 @@ static struct assignment_list assignments(
             multi = target->val->multi_assign_ref;
         if (multi != NULL && multi->colno > 1 && list.count > 0) {
             struct assignment *open = &list.items[list.count - 1];
+            convert_parts(convert, target, &open->parts[open->count], &open->part_counts[open->count]);
             open->columns[open->count++] = arena_strdup(convert->arena, target->name);
-            open->indirection |= target->n_indirection > 0;
             continue;
         }
         struct assignment *out = &list.items[list.count++];
         size_t columns = multi == NULL || multi->ncolumns < 1 ? 1 : (size_t)multi->ncolumns;
         if (columns > count) columns = count;
         out->columns = ARENA_ARRAY(convert->arena, const char *, columns);
+        out->parts = ARENA_ARRAY(convert->arena, struct expr **, columns);
+        out->part_counts = ARENA_ARRAY(convert->arena, uint32_t, columns);
+        convert_parts(convert, target, &out->parts[0], &out->part_counts[0]);
         out->columns[out->count++] = arena_strdup(convert->arena, target->name);
-        out->indirection = target->n_indirection > 0;
         out->position = convert_position(convert, target->location);
         out->value = convert_expr(convert, multi == NULL ? target->val : multi->source);
     }
@@ -388,13 +414,15 @@ struct insert *convert_insert(struct convert *convert, const PgQuery__InsertStmt
         rewrite_extra(convert->rewrite, EXTRA_UPSERT, insert->target.name.position) != NULL;
     insert->columns.items = ARENA_ARRAY(convert->arena, const char *, stmt->n_cols);
     insert->column_positions = ARENA_ARRAY(convert->arena, uint32_t, stmt->n_cols);
+    insert->parts = ARENA_ARRAY(convert->arena, struct expr **, stmt->n_cols);
+    insert->part_counts = ARENA_ARRAY(convert->arena, uint32_t, stmt->n_cols);
     for (size_t i = 0; i < stmt->n_cols; i++) {
         if (stmt->cols[i]->node_case != NODE(RES_TARGET)) continue;
         const PgQuery__ResTarget *column = stmt->cols[i]->res_target;
         uint32_t at = insert->columns.count++;
         insert->columns.items[at] = arena_strdup(convert->arena, column->name);
         insert->column_positions[at] = convert_position(convert, column->location);
-        insert->indirection |= column->n_indirection > 0;
+        convert_parts(convert, column, &insert->parts[at], &insert->part_counts[at]);
     }
     switch (stmt->override) {
     case PG_QUERY__OVERRIDING_KIND__OVERRIDING_USER_VALUE:

@@ -147,11 +147,6 @@ bool pg_utility_statement(struct convert *convert, const PgQuery__Node *node, st
         NEW(close_cursor, struct close_cursor)->name =
             convert_string(convert, node->close_portal_stmt->portalname);
         return true;
-    case NODE(UNLISTEN_STMT):
-        out->tag = STATEMENT_UNLISTEN;
-        NEW(unlisten, struct unlisten)->channel =
-            convert_string(convert, node->unlisten_stmt->conditionname);
-        return true;
     case NODE(LOCK_STMT): lock_table(convert, node->lock_stmt, out); return true;
     case NODE(EXECUTE_STMT): {
         out->tag = STATEMENT_EXECUTE;
@@ -374,6 +369,7 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(RULE_STMT), "CREATE RULE"},
         {NODE(NOTIFY_STMT), "NOTIFY"},
         {NODE(LISTEN_STMT), "LISTEN"},
+        {NODE(UNLISTEN_STMT), "UNLISTEN"},
         {NODE(LOAD_STMT), "LOAD"},
         {NODE(ALTER_ROLE_STMT), "ALTER GROUP"},
         {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER"},
@@ -392,7 +388,6 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(ALTER_OBJECT_DEPENDS_STMT), "ALTER ... DEPENDS ON EXTENSION"},
         {NODE(ALTER_OPERATOR_STMT), "ALTER OPERATOR"},
         {NODE(ALTER_TYPE_STMT), "ALTER TYPE"},
-        {NODE(COMPOSITE_TYPE_STMT), "CREATE TYPE of a composite type"},
         {NODE(CREATE_RANGE_STMT), "CREATE TYPE of a range"},
         {NODE(ALTER_TSDICTIONARY_STMT), "ALTER TEXT SEARCH DICTIONARY"},
         {NODE(ALTER_TSCONFIGURATION_STMT), "ALTER TEXT SEARCH CONFIGURATION"},

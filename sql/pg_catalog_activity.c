@@ -8,6 +8,7 @@
 #include "core/shard.h"
 #include "core/text.h"
 #include "core/tls.h"
+#include "sql/activity.h"
 #include "sql/datetime.h"
 #include "sql/cursor.h"
 #include "sql/execute.h"
@@ -26,62 +27,12 @@
 
 // --- sessions ----------------------------------------------------------------------------------------------
 
-// One session as another shard sees it: copied there, read here.
-struct activity {
-    struct activity *next;
-    uint64_t session;
-    uint32_t process;
-    const char *user, *database, *application, *address, *query, *state;
-    int64_t start_us, txn_us, statement_us;
-    bool in_txn;
-    const char *tls_version, *tls_cipher, *tls_peer; // NULL: no TLS; no certificate.
-    int tls_bits;
-};
-struct activity_call {
-    uint64_t tenant;
-    struct arena arena;
-    struct activity *first;
-};
-
-static const char *state_of(const struct session *session)
+static const char *state_of(const struct activity *activity)
 {
-    if (session->statement_text != NULL) return "active";
-    return session->txn_state == TXN_OPEN     ? "idle in transaction"
-           : session->txn_state == TXN_FAILED ? "idle in transaction (aborted)"
-                                              : "idle";
-}
-
-static struct status collect(struct task *task, void *arg)
-{
-    struct activity_call *call = arg;
-    struct arena *arena = &call->arena;
-    for (struct session *at = session_first(task->shard); at != NULL; at = session_next(at)) {
-        if (at->tenant != call->tenant || at->internal) continue;
-        struct activity *activity = ARENA_NEW(arena, struct activity);
-        *activity = (struct activity){.next = call->first,
-            .session = at->id,
-            .process = pgwire_process(at),
-            .user = arena_strdup(arena, at->user),
-            .database = arena_strdup(arena, at->database),
-            .application = arena_strdup(arena, at->application_name),
-            .address = arena_strdup(arena, at->client_address),
-            .query = arena_strdup(arena, at->statement_text == NULL ? "" : at->statement_text),
-            .state = state_of(at),
-            .start_us = at->start_us,
-            .txn_us = at->txn_start_us,
-            .statement_us = at->statement_start_us,
-            .in_txn = at->txn_state != TXN_IDLE};
-        struct tls_session *tls = at->wire == NULL ? NULL : conn_tls(at->wire->conn);
-        if (tls != NULL) {
-            activity->tls_version = arena_strdup(arena, tls_session_version(tls));
-            activity->tls_cipher =
-                arena_strdup(arena, tls_session_cipher(tls, &activity->tls_bits));
-            const char *peer = tls_session_peer_name(tls);
-            if (peer != NULL) activity->tls_peer = arena_printf(arena, "/CN=%s", peer);
-        }
-        call->first = activity;
-    }
-    return STATUS_OK;
+    if (activity->statement != NULL) return "active";
+    return activity->txn_state == TXN_OPEN     ? "idle in transaction"
+           : activity->txn_state == TXN_FAILED ? "idle in transaction (aborted)"
+                                               : "idle";
 }
 
 static void put_client(struct pg_row *row, struct session *session, struct arena *arena, const char *address)
@@ -116,14 +67,14 @@ static struct status activity_row(struct task *task, struct session *session,
     pg_put_int(&row, "pid", activity->process);
     pg_put_int(&row, "usesysid", user);
     pg_put_text(&row, "usename", activity->user);
-    pg_put_text(&row, "query", member ? activity->query : "<insufficient privilege>");
+    pg_put_text(&row, "query", member ? (activity->statement == NULL ? "" : activity->statement) : "<insufficient privilege>");
     if (member) {
         pg_put_text(&row, "application_name", activity->application);
         put_client(&row, session, arena, activity->address);
         pg_put_int(&row, "backend_start", activity->start_us);
-        if (activity->in_txn) pg_put_int(&row, "xact_start", activity->txn_us);
+        if (activity->txn_state != TXN_IDLE) pg_put_int(&row, "xact_start", activity->txn_us);
         if (activity->statement_us != 0) pg_put_int(&row, "query_start", activity->statement_us);
-        pg_put_text(&row, "state", activity->state);
+        pg_put_text(&row, "state", state_of(activity));
         pg_put_text(&row, "backend_type", "client backend");
     }
     st = pg_row_send(&row);
@@ -131,28 +82,20 @@ out:
     return st;
 }
 
-static struct status collect_all(struct task *task, struct activity_call *call)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < task->shard->node->shard_count; i++)
-        TRY(shard_call(task, i, collect, call));
-out:
-    return st;
-}
-
 ROWS(activity_rows)
 {
     struct status st;
-    struct activity_call call = {.tenant = session->tenant};
+    struct activity_list list = {0};
+    struct arena arena;
     bool all = session->superuser || session->internal;
-    arena_init(&call.arena, NULL); // Filled in on several shards.
+    arena_init(&arena, NULL); // Filled in on several shards.
     if (!all) TRY(privilege_has_system(task, session, session->user, "VIEWACTIVITY", &all));
-    TRY(collect_all(task, &call));
-    for (const struct activity *at = call.first; at != NULL; at = at->next)
-        TRY(activity_row(task, session, sink, &call.arena, at, all));
+    TRY(activity_list(task, session->tenant, true, &arena, &list));
+    for (const struct activity *at = list.items; at < list.items + list.count; at++)
+        TRY(activity_row(task, session, sink, &arena, at, all));
 out:
     st = status_copy(task->arena, st);
-    arena_fini(&call.arena);
+    arena_fini(&arena);
     return st;
 }
 
@@ -163,12 +106,13 @@ static struct status each_connection(struct task *task, struct session *session,
 {
     struct status st;
     struct pg_row row;
-    struct activity_call call = {.tenant = session->tenant};
+    struct activity_list list = {0};
+    struct arena arena;
     bool all = session->superuser || session->internal;
-    arena_init(&call.arena, NULL);
+    arena_init(&arena, NULL);
     if (!all) TRY(privilege_has_system(task, session, session->user, "VIEWACTIVITY", &all));
-    TRY(collect_all(task, &call));
-    for (const struct activity *at = call.first; at != NULL; at = at->next) {
+    TRY(activity_list(task, session->tenant, true, &arena, &list));
+    for (const struct activity *at = list.items; at < list.items + list.count; at++) {
         bool member = all;
         if (!member) TRY(role_is_member(task, session, session->user, at->user, &member));
         pg_row_begin(&row, sink);
@@ -177,7 +121,7 @@ static struct status each_connection(struct task *task, struct session *session,
     }
 out:
     st = status_copy(task->arena, st);
-    arena_fini(&call.arena);
+    arena_fini(&arena);
     return st;
 }
 
@@ -218,16 +162,17 @@ ROWS(gssapi_rows)
 ROWS(database_stat_rows)
 {
     struct status st;
-    struct activity_call call = {.tenant = session->tenant};
+    struct activity_list list = {0};
+    struct arena arena;
     const struct database_desc **databases;
     uint32_t count;
     struct pg_row row;
-    arena_init(&call.arena, NULL);
-    TRY(collect_all(task, &call));
-    TRY(catalog_list_databases(task, session, &call.arena, &databases, &count));
+    arena_init(&arena, NULL);
+    TRY(activity_list(task, session->tenant, true, &arena, &list));
+    TRY(catalog_list_databases(task, session, &arena, &databases, &count));
     for (uint32_t i = 0; i < count; i++) {
         int64_t sessions = 0;
-        for (const struct activity *at = call.first; at != NULL; at = at->next)
+        for (const struct activity *at = list.items; at < list.items + list.count; at++)
             sessions += strcmp(at->database, databases[i]->name) == 0;
         pg_row_begin(&row, sink);
         pg_put_int(&row, "datid", pg_oid(databases[i]->id));
@@ -237,50 +182,34 @@ ROWS(database_stat_rows)
     }
 out:
     st = status_copy(task->arena, st);
-    arena_fini(&call.arena);
+    arena_fini(&arena);
     return st;
 }
 
 // --- signals -----------------------------------------------------------------------------------------------
 
-// PostgreSQL's rule: one's own, and those of roles that one is in; an administrator's only to administrators.
-static struct status may_signal(
-    struct function_call *call, const struct activity *target, bool terminate, bool *may)
-{
-    struct status st = STATUS_OK;
-    struct session *session = call->session;
-    bool admin = false;
-    *may = session->superuser || session->internal;
-    if (*may) return st;
-    TRY(role_is_admin(call->task, session->tenant, target->user, &admin));
-    if (!admin) TRY(role_is_member(call->task, session, session->user, target->user, may));
-    if (!admin && !*may)
-        TRY(privilege_has_system(call->task, session, session->user, "CANCELQUERY", may));
-    if (!*may)
-        st = status_make(E_INSUFFICIENT_PRIVILEGE,
-            admin       ? "must be a superuser to signal a superuser's session"
-            : terminate ? "must be a member of the role whose process is being terminated"
-                        : "must be a member of the role whose query is being canceled");
-out:
-    return st;
-}
-
 static struct status signal_backend(
     struct function_call *call, int64_t process, bool terminate, struct datum *result)
 {
     struct status st;
-    bool may, found = false;
+    bool may, admin, found = false;
     if (call->session == NULL || call->task == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session");
-    struct activity_call all = {.tenant = call->session->tenant};
-    arena_init(&all.arena, NULL);
-    TRY(collect_all(call->task, &all));
-    const struct activity *target = all.first;
-    while (target != NULL && (target->process == 0 || target->process != process))
-        target = target->next;
+    struct activity_list list = {0};
+    struct arena arena;
+    const struct activity *target = NULL;
+    arena_init(&arena, NULL);
+    TRY(activity_list(call->task, call->session->tenant, true, &arena, &list));
+    for (uint32_t i = 0; i < list.count; i++)
+        if (list.items[i].process != 0 && list.items[i].process == process) target = &list.items[i];
     if (target != NULL) {
-        TRY(may_signal(call, target, terminate, &may));
-        TRY(pgwire_cancel_session(call->task, target->session, terminate, &found));
+        TRY(activity_may_signal(call->task, call->session, target->user, &may, &admin));
+        if (!may)
+            TRY(status_make(E_INSUFFICIENT_PRIVILEGE,
+                admin       ? "must be a superuser to signal a superuser's session"
+                : terminate ? "must be a member of the role whose process is being terminated"
+                            : "must be a member of the role whose query is being canceled"));
+        TRY(activity_signal(call->task, target->node, target->session, terminate, &found));
     }
     if (!found)
         session_notice(call->session, "WARNING",
@@ -289,7 +218,7 @@ static struct status signal_backend(
     *result = datum_bool(found);
 out:
     st = status_copy(call->task->arena, st);
-    arena_fini(&all.arena);
+    arena_fini(&arena);
     return st;
 }
 

@@ -37,23 +37,27 @@ static void put_functions(struct pg_row *row, const uint32_t oid[4], char align,
     pg_put_int(row, "typstorage", storage);
 }
 
-static struct status enum_row(struct virtual_table_sink *sink, const struct table_desc *type,
+static struct status plain_row(struct virtual_table_sink *sink, const struct table_desc *type,
     uint32_t schema, uint32_t owner, bool array)
 {
     static const uint32_t enum_functions[] = {3506, 3507, 3532, 3533};
+    static const uint32_t record_functions[] = {2290, 2291, 2402, 2403};
+    bool composite = type->kind == RELATION_COMPOSITE;
     static const uint32_t array_functions[] = {750, 751, 2400, 2401};
     struct pg_row row;
     type_oid oid = catalog_type_oid(type), array_oid = type_array_of(oid);
     const struct user_type *user = type_user(oid);
     pg_row_begin(&row, sink);
     put_common(&row, array ? array_oid : oid, array ? user->array.name : type->name, schema, owner);
-    pg_put_int(&row, "typlen", array ? -1 : 4);
-    pg_put_bool(&row, "typbyval", !array);
-    pg_put_int(&row, "typtype", array ? 'b' : 'e');
-    pg_put_int(&row, "typcategory", array ? 'A' : 'E');
+    if (composite && !array) pg_put_int(&row, "typrelid", pg_oid(type->id));
+    pg_put_int(&row, "typlen", array || composite ? -1 : 4);
+    pg_put_bool(&row, "typbyval", !array && !composite);
+    pg_put_int(&row, "typtype", array ? 'b' : composite ? 'c' : 'e');
+    pg_put_int(&row, "typcategory", array ? 'A' : composite ? 'C' : 'E');
     pg_put_int(&row, "typelem", array ? oid : 0);
     pg_put_int(&row, "typarray", array ? 0 : array_oid);
-    put_functions(&row, array ? array_functions : enum_functions, 'i', array ? 'x' : 'p');
+    put_functions(&row, array ? array_functions : composite ? record_functions : enum_functions,
+        composite ? 'd' : 'i', array || composite ? 'x' : 'p');
     pg_put_bool(&row, "typnotnull", false);
     pg_put_int(&row, "typbasetype", 0);
     pg_put_int(&row, "typtypmod", -1);
@@ -103,9 +107,9 @@ struct status pg_user_type_rows(struct pg_rows *rows)
         const struct table_desc *type = rows->types[i];
         uint32_t schema = pg_namespace_oid(type->schema_id), owner;
         TRY(pg_role_oid(rows->task, rows->session, type->owner, &owner));
-        if (type->kind == RELATION_ENUM) {
-            TRY(enum_row(rows->sink, type, schema, owner, false));
-            TRY(enum_row(rows->sink, type, schema, owner, true));
+        if (type->kind != RELATION_DOMAIN) {
+            TRY(plain_row(rows->sink, type, schema, owner, false));
+            TRY(plain_row(rows->sink, type, schema, owner, true));
         } else {
             TRY(domain_row(rows, type, schema, owner));
         }

@@ -12,12 +12,13 @@
 #include "core/metrics.h"
 #include "core/rpc.h"
 #include "core/tls.h"
+#include "kv/cluster.h"
+#include "sql/activity.h"
 #include "sql/pgwire_conn.h"
 #include "sql/shard_state.h"
 #include "sql/vars.h"
 
 #define LOGIN_TIMEOUT_NS 10000000000u
-#define PROCESS_SHARD_SHIFT 22u
 
 static METRIC_DEFINE(metric_conns, "sql.conns", METRIC_GAUGE, METRIC_COUNT, true, "Open SQL connections");
 static METRIC_DEFINE(metric_new_conns, "sql.new_conns", METRIC_COUNTER, METRIC_COUNT, true,
@@ -242,15 +243,35 @@ static void on_accept(struct listener *listener, struct conn *conn)
 
 // --- to the session's shard ----------------------------------------------------------------------------
 
+// The node, then its shard in as many bits as it takes, then a number that no session of the shard has now.
+static uint32_t process_number_bits(const struct node *node)
+{
+    uint32_t bits = ACTIVITY_PROCESS_BITS;
+    for (uint32_t shards = node->shard_count - 1; shards > 0; shards >>= 1)
+        bits--;
+    return bits;
+}
+
+static uint32_t process_next(struct shard *shard)
+{
+    struct sql_shard *state = sql_shard(shard);
+    uint32_t bits = process_number_bits(shard->node), numbers = 1u << bits;
+    uint32_t above = (shard->node->id & (CLUSTER_NODES_MAX - 1)) << ACTIVITY_PROCESS_BITS | shard->index << bits;
+    for (uint32_t tries = 0; tries < numbers; tries++) {
+        state->next_process = (state->next_process + 1) & (numbers - 1);
+        uint32_t process = above | state->next_process;
+        if (state->next_process != 0 && hashmap_get_u64(&state->by_cancel, process) == NULL) return process;
+    }
+    invariant(false); // More sessions than a process has descriptors.
+    return 0;
+}
+
 static void adopted(struct conn *conn, void *arg)
 {
     struct pgwire *wire = arg;
     wire->conn = conn;
     struct shard *shard = conn_shard(conn);
-    struct sql_shard *state = sql_shard(shard);
-    state->next_process = (state->next_process + 1) & ((1u << PROCESS_SHARD_SHIFT) - 1);
-    if (state->next_process == 0) state->next_process = 1;
-    wire->process = shard->index << PROCESS_SHARD_SHIFT | state->next_process;
+    wire->process = process_next(shard);
     wire->secret = (uint32_t)shard->env->random(shard->env);
     wire->state = PGWIRE_READY;
     conn_set_handler(conn, &conn_handler, wire);
@@ -318,7 +339,7 @@ struct status pgwire_cancel_process(
     struct task *task, struct node *node, uint32_t process, uint32_t secret)
 {
     struct cancel_call call = {.process = process, .secret = secret};
-    uint32_t shard = process >> PROCESS_SHARD_SHIFT;
+    uint32_t shard = (process & ((1u << ACTIVITY_PROCESS_BITS) - 1)) >> process_number_bits(node);
     if (process == 0 || shard >= node->shard_count) return STATUS_OK;
     return shard_call(task, shard, cancel_on_shard, &call);
 }

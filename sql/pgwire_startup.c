@@ -14,6 +14,7 @@
 #include "sql/temp.h"
 #include "sql/auth.h"
 #include "sql/catalog.h"
+#include "sql/activity.h"
 #include "sql/pgwire_conn.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
@@ -294,7 +295,7 @@ static struct status startup(struct task *task, struct pgwire *wire)
         bool starting = __atomic_load_n(&wire->server->starting, __ATOMIC_ACQUIRE);
         if (code == WIRE_CANCEL_REQUEST && body.size == 12 && !starting) {
             uint32_t process = wire_read_u32(&reader), secret = wire_read_u32(&reader);
-            TRY(pgwire_cancel_process(task, task->shard->node, process, secret));
+            TRY(activity_cancel_process(task, process, secret));
             wire->terminate = true;
             goto out;
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/memory.h"
 #include "sql/plan.h"
 
 #include "core/invariant.h"
@@ -10,6 +11,7 @@
 #define CAPACITY_SMALL 64u
 
 struct plan_run {
+    struct memory_account memory;
     struct run run;
     const struct plan *plan;
     struct session *session;
@@ -330,7 +332,6 @@ static void init_run(struct plan_run *run, struct session *session, const struct
     run->run = (struct run){.session = session,
         .txn = session->txn,
         .arena = &run->arena,
-        .account = &session->account,
         .capacity = plan->capacity,
         .plan = plan,
         .subquery_count = plan->subquery_count,
@@ -338,6 +339,10 @@ static void init_run(struct plan_run *run, struct session *session, const struct
         .writer_count = plan->writer_count};
     struct run *state = &run->run;
     state->slots = ARENA_ARRAY(&run->arena, struct datum, plan->slot_count);
+    memory_account_init(
+        &run->memory, &session->account, "statement", session->memory->statement_max);
+    state->account = &run->memory;
+    spill_init(&state->spill, session->shard, &run->memory);
     for (uint32_t i = 0; i < param_count && i < plan->param_count; i++) state->slots[i] = params[i];
     state->subqueries = ARENA_ARRAY(&run->arena, struct subquery_state *, plan->subquery_count);
     state->spools = ARENA_ARRAY(&run->arena, struct spool *, plan->spool_count);
@@ -437,7 +442,10 @@ struct status plan_run_next(struct task *task, struct plan_run *run, struct resu
 
 out:
     // A message may lie in an operator's memory, which goes with the run.
-    if (failed(st)) st = status_copy(&run->session->statement_arena, st);
+    if (failed(st)) {
+        st = memory_hint(&run->session->statement_arena, st);
+        st = status_copy(&run->session->statement_arena, st);
+    }
     return st;
 }
 
@@ -448,10 +456,11 @@ uint64_t plan_run_rows_affected(const struct plan_run *run)
 
 void plan_run_close(struct task *task, struct plan_run *run)
 {
-    (void)task;
     op_close(run->root);
     subquery_close(&run->run);
     writers_close(&run->run);
+    spill_fini(task, &run->run.spill);
+    memory_account_fini(&run->memory);
     struct arena arena = run->arena;
     arena_fini(&arena);
 }

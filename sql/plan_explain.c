@@ -257,6 +257,7 @@ static struct op_stats measured(const struct plan_printer *explain, const struct
         sum.rows += op->stats->rows;
         sum.loops += op->stats->loops;
         sum.ns += op->stats->ns;
+        sum.spilled_bytes += op->stats->spilled_bytes;
         if (sum.first_ns == 0) sum.first_ns = op->stats->first_ns;
         sum.kv.requests += op->stats->kv.requests;
         sum.kv.rows_read += op->stats->kv.rows_read;
@@ -286,9 +287,17 @@ static const char *actual_text(struct plan_printer *explain, const struct op_sta
         (unsigned long long)stats->loops);
 }
 
-// What storage was asked for, beneath this node.
+// What went to the temporary file here, and what storage was asked for beneath this node.
 static void kv_line(struct plan_printer *explain, const struct op_stats *stats, uint32_t depth)
 {
+    if (explain->run != NULL && stats->spilled_bytes > 0) {
+        if (explain->form->json)
+            doc_real(explain, "Spilled Bytes", (double)stats->spilled_bytes, 0);
+        else
+            add_line(explain, depth, false,
+                arena_printf(explain->arena, "Spill: bytes=%llu",
+                    (unsigned long long)stats->spilled_bytes));
+    }
     if (explain->run == NULL || stats->kv.requests == 0) return;
     if (explain->form->json) {
         doc_real(explain, "KV Requests", (double)stats->kv.requests, 0);

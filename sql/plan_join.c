@@ -107,6 +107,7 @@ static struct status finish_join(const struct join_step *step, struct node *node
     for (uint32_t i = 0; i < right->count; i++) wide[left->count + i] = right->vars[i];
     join->wide = (struct layout){wide, left->count + right->count};
     join->kind = step->kind;
+    join->keeps_order = step->keep_order;
     join->right_types = node->right->types;
     join->left_types = node->left->types;
     bool pairs = step->kind != REL_SEMI && step->kind != REL_ANTI;

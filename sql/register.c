@@ -2,6 +2,7 @@
 #include "sql/register.h"
 
 #include "core/shard.h"
+#include "sql/activity.h"
 #include "sql/announce.h"
 #include "sql/catalog.h"
 #include "sql/cursor.h"
@@ -10,11 +11,13 @@
 #include "sql/execute.h"
 #include "sql/function.h"
 #include "sql/jobs.h"
+#include "sql/memory.h"
 #include "sql/named_lock.h"
 #include "sql/pg_catalog.h"
 #include "sql/role.h"
 #include "sql/settings.h"
 #include "sql/shard_state.h"
+#include "sql/spill.h"
 #include "sql/temp.h"
 
 void sql_register(void)
@@ -35,6 +38,8 @@ void sql_register(void)
     jobs_announcements_register();
     catalog_types_register();
     named_lock_register();
+    activity_register();
+    memory_register();
 }
 
 static struct status start_shard(struct task *task, void *arg)
@@ -65,6 +70,7 @@ struct status sql_node_start(struct task *task)
 struct status sql_node_stop(struct task *task)
 {
     struct status st = shard_call_all(task, stop_shard, NULL);
+    spill_node_stop(task->shard);
     jobs_node_fini(task->shard->node);
     return st;
 }

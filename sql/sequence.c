@@ -164,7 +164,7 @@ static struct status advance(struct task *task, struct session *session,
     struct arena_mark mark = arena_mark(task->arena);
     struct bytes key = catalog_sequence_key(task->arena, session->tenant, sequence->id);
     st = kv_increment(task, session->tenant, key, initial, span, &last);
-    arena_release(task->arena, mark);
+    if (!failed(st)) arena_release(task->arena, mark);
     if (failed(st)) {
         if (!status_is(st, E_NUMERIC_OUT_OF_RANGE)) return st;
         return limit_reached(task, sequence, options->increment > 0);
@@ -284,7 +284,8 @@ struct status sequence_peek(struct task *task, struct session *session,
         *is_called = false;
     }
 out:
-    arena_release(task->arena, mark);
+    // A failure's message may be there.
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 

@@ -11,6 +11,7 @@
 #include "sql/catalog.h"
 #include "sql/execute.h"
 #include "sql/pg_catalog.h"
+#include "sql/memory.h"
 #include "sql/named_lock.h"
 #include "sql/sequence.h"
 #include "sql/shard_state.h"
@@ -48,6 +49,7 @@ void sql_shard_fini(struct shard *shard)
     // Sessions that a shutdown has cut off still point here.
     if (state == NULL || state->sessions.next != &state->sessions) return;
     named_lock_shard_fini(state);
+    memory_shard_fini(state);
     hashmap_fini(&state->cache);
     hashmap_fini(&state->temp_swept);
     hashmap_fini(&state->by_cancel);
@@ -80,7 +82,9 @@ struct status session_open(
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     session->shard = shard;
-    memory_account_init(&session->account, &shard->account, "session", 0);
+    session->memory = tenant_memory_of(shard, options->tenant);
+    memory_account_init(
+        &session->account, &session->memory->account, "session", session->memory->session_max);
     arena_init(&session->arena, &session->account);
     arena_init(&session->txn_arena, &session->account);
     arena_init(&session->statement_arena, &session->account);

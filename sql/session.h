@@ -39,6 +39,8 @@ struct session {
     bool superuser;              // Member of admin: refreshed when roles change.
     struct arena arena, txn_arena, statement_arena;
     struct memory_account account;
+    struct tenant_memory *memory; // sql/memory.h
+    uint64_t work_bytes;          // work_mem
 
     struct session_vars *vars;   // sql/vars.h
     uint32_t statement_timeout_ms, lock_timeout_ms, idle_in_transaction_timeout_ms; // 0: none.

@@ -400,13 +400,6 @@ out:
     return st;
 }
 
-// LISTEN is refused, so that no session listens to anything: to stop is done at once.
-static struct status unlisten_execute(struct statement_context *context)
-{
-    (void)context;
-    return STATUS_OK;
-}
-
 // --- PREPARE, EXECUTE, DEALLOCATE, DISCARD -----------------------------------------------------------------
 
 static struct status prepare_execute(struct statement_context *context)
@@ -731,27 +724,6 @@ out:
     return st;
 }
 
-// --- CANCEL ----------------------------------------------------------------------------------------------
-
-static struct status cancel_execute(struct statement_context *context)
-{
-    struct status st;
-    const struct cancel *cancel = context->statement->as.cancel;
-    if (cancel->query != NULL)
-        return status_make(E_FEATURE_NOT_SUPPORTED, "CANCEL QUERIES (SELECT ...) is not supported");
-    TRY(privilege_check_superuser(context->task, context->session, "cancel other sessions"));
-    struct datum id;
-    TRY(statement_constant(context, cancel->id, TYPE_OF(TYPE_TEXT), &id));
-    uint64_t session_id = id.null ? 0 : strtoull(arena_string(context->arena, datum_as_bytes(id)), NULL, 16);
-    bool found;
-    TRY(pgwire_cancel_session(context->task, session_id, cancel->session, &found));
-    if (!found && !cancel->if_exists)
-        st = status_format(context->arena, E_UNDEFINED_OBJECT, "%s ID not found",
-            cancel->session ? "session" : "query");
-out:
-    return st;
-}
-
 #define TXN HANDLER_TRANSACTION_CONTROL
 static const struct statement_handler handlers[] = {
     {STATEMENT_BEGIN, TXN, NULL, begin_execute},
@@ -776,9 +748,7 @@ static const struct statement_handler handlers[] = {
     {STATEMENT_DEALLOCATE, TXN | HANDLER_IN_FAILED, NULL, deallocate_execute},
     {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION, NULL, discard_execute},
     {STATEMENT_EXPLAIN, HANDLER_READ_ONLY, explain_describe, explain_execute},
-    {STATEMENT_CANCEL, HANDLER_READ_ONLY, NULL, cancel_execute},
     {STATEMENT_COPY, 0, NULL, copy_execute},
-    {STATEMENT_UNLISTEN, HANDLER_READ_ONLY, NULL, unlisten_execute},
 };
 
 void session_statements_register(void)

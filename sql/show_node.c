@@ -1,80 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// SHOW SESSIONS, QUERIES, TRANSACTIONS, RANGES; CANCEL.
+// SHOW SESSIONS, QUERIES, TRANSACTIONS, RANGES.
 #include <inttypes.h>
 
 #include "core/shard.h"
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "kv/key.h"
+#include "sql/activity.h"
 #include "sql/row.h"
 #include "sql/show.h"
 
-#define SESSIONS_MAX 100000u
+// --- sessions of all nodes ---------------------------------------------------------------------------------
 
-// --- sessions of all shards --------------------------------------------------------------------------------
-
-struct session_info {
-    uint64_t id;
-    const char *user, *client_address, *application_name, *database, *statement;
-    int64_t start_us, statement_start_us, txn_start_us;
-    enum txn_state txn_state;
-    uint64_t txn_id;
-};
-
-struct gather {
-    uint64_t tenant;
-    struct arena arena; // Without an account: several shards add to it, one after the other.
-    struct session_info *sessions;
-    uint32_t count, capacity;
-};
-
-static const char *copy_or_empty(struct arena *arena, const char *text)
+static struct status gather(struct statement_context *context, struct arena *arena, struct activity_list *list)
 {
-    return arena_strdup(arena, text == NULL ? "" : text);
-}
-
-static struct status gather_here(struct task *task, void *arg)
-{
-    struct gather *gather = arg;
-    struct arena *arena = &gather->arena;
-    for (struct session *session = session_first(task->shard); session != NULL;
-         session = session_next(session)) {
-        if (session->tenant != gather->tenant || session->internal) continue;
-        if (gather->count == SESSIONS_MAX) break;
-        if (gather->count == gather->capacity) {
-            uint32_t capacity = gather->capacity == 0 ? 64 : gather->capacity * 2;
-            struct session_info *grown = ARENA_ARRAY(arena, struct session_info, capacity);
-            if (gather->count > 0) memcpy(grown, gather->sessions, gather->count * sizeof *grown);
-            gather->sessions = grown;
-            gather->capacity = capacity;
-        }
-        gather->sessions[gather->count++] = (struct session_info){.id = session->id,
-            .user = copy_or_empty(arena, session->user),
-            .client_address = copy_or_empty(arena, session->client_address),
-            .application_name = copy_or_empty(arena, session->application_name),
-            .database = copy_or_empty(arena, session->database),
-            .statement = session->statement_text == NULL
-                             ? NULL
-                             : arena_strdup(arena, session->statement_text),
-            .start_us = session->start_us,
-            .statement_start_us = session->statement_start_us,
-            .txn_start_us = session->txn_start_us,
-            .txn_state = session->txn_state,
-            .txn_id = session->txn == NULL ? 0 : kv_txn_id(session->txn)};
-    }
-    return STATUS_OK;
-}
-
-static struct status gather_sessions(struct statement_context *context, struct gather *gather)
-{
-    struct status st = STATUS_OK;
-    *gather = (struct gather){.tenant = context->session->tenant};
-    arena_init(&gather->arena, NULL);
-    uint32_t shard_count = context->task->shard->node->shard_count;
-    for (uint32_t i = 0; i < shard_count; i++)
-        TRY(shard_call(context->task, i, gather_here, gather));
-out:
+    const struct session *session = context->session;
+    bool everywhere = context->statement->as.show->scope != SHOW_SCOPE_LOCAL;
+    struct status st = activity_list(context->task, session->tenant, everywhere, arena, list);
+    if (!failed(st) && list->silent > 0)
+        ddl_notice(context, "%u nodes do not answer: what they run is not shown", list->silent);
     return st;
 }
 
@@ -99,37 +44,35 @@ static const struct result_column session_columns[] = {SHOW_INT("node_id"), SHOW
     SHOW_TIME("active_query_start")};
 SHOW_DESCRIBE(describe_sessions, session_columns)
 
-static const char *id_text(struct arena *arena, uint64_t id)
-{
-    return arena_printf(arena, "%032" PRIx64, id);
-}
-
 static struct status show_sessions(struct statement_context *context)
 {
     struct status st = STATUS_OK;
-    struct gather gather = {0};
+    struct activity_list list = {0};
+    struct arena arena;
     bool all;
 
+    arena_init(&arena, NULL);
     TRY(SHOW_SEND_COLUMNS(context, session_columns));
     TRY(sees_all(context, &all));
-    TRY(gather_sessions(context, &gather));
-    for (uint32_t i = 0; i < gather.count; i++) {
-        const struct session_info *info = &gather.sessions[i];
+    TRY(gather(context, &arena, &list));
+    for (uint32_t i = 0; i < list.count; i++) {
+        const struct activity *info = &list.items[i];
         if (!all && strcmp(info->user, context->session->user) != 0) continue;
         bool active = info->statement != NULL;
-        struct datum row[] = {datum_int(context->task->shard->node->id),
-            datum_text(id_text(context->arena, info->id)),
+        struct datum row[] = {datum_int(info->node),
+            datum_text(activity_id_format(context->arena, info->node, info->session)),
             datum_text(active                        ? "ACTIVE"
                        : info->txn_state == TXN_IDLE ? "IDLE"
                                                      : "OPEN"),
-            datum_text(info->user), DATUM_NULL, datum_text(info->client_address),
-            datum_text(info->application_name), datum_text(active ? info->statement : ""),
+            datum_text(info->user), DATUM_NULL, datum_text(info->address),
+            datum_text(info->application), datum_text(active ? info->statement : ""),
             DATUM_NULL, DATUM_NULL, datum_int(info->start_us),
-            active ? datum_int(info->statement_start_us) : DATUM_NULL};
+            active ? datum_int(info->statement_us) : DATUM_NULL};
         TRY(show_row(context, row));
     }
 out:
-    arena_fini(&gather.arena);
+    st = status_copy(context->task->arena, st);
+    arena_fini(&arena);
     return st;
 }
 
@@ -143,27 +86,30 @@ SHOW_DESCRIBE(describe_queries, query_columns)
 static struct status show_queries(struct statement_context *context)
 {
     struct status st = STATUS_OK;
-    struct gather gather = {0};
+    struct activity_list list = {0};
+    struct arena arena;
     bool all;
 
+    arena_init(&arena, NULL);
     TRY(SHOW_SEND_COLUMNS(context, query_columns));
     TRY(sees_all(context, &all));
-    TRY(gather_sessions(context, &gather));
-    for (uint32_t i = 0; i < gather.count; i++) {
-        const struct session_info *info = &gather.sessions[i];
+    TRY(gather(context, &arena, &list));
+    for (uint32_t i = 0; i < list.count; i++) {
+        const struct activity *info = &list.items[i];
         if (info->statement == NULL) continue;
         if (!all && strcmp(info->user, context->session->user) != 0) continue;
         // A session runs one statement at a time: its id names that one too.
-        const char *id = id_text(context->arena, info->id);
-        struct datum row[] = {datum_text(id), datum_int(context->task->shard->node->id),
-            datum_text(id), datum_text(info->user), datum_int(info->statement_start_us),
-            datum_text(info->statement), datum_text(info->client_address),
-            datum_text(info->application_name), datum_bool(false), DATUM_NULL, DATUM_NULL,
+        const char *id = activity_id_format(context->arena, info->node, info->session);
+        struct datum row[] = {datum_text(id), datum_int(info->node),
+            datum_text(id), datum_text(info->user), datum_int(info->statement_us),
+            datum_text(info->statement), datum_text(info->address),
+            datum_text(info->application), datum_bool(false), DATUM_NULL, DATUM_NULL,
             datum_text(info->database), datum_text("executing"), DATUM_NULL};
         TRY(show_row(context, row));
     }
 out:
-    arena_fini(&gather.arena);
+    st = status_copy(context->task->arena, st);
+    arena_fini(&arena);
     return st;
 }
 
@@ -174,24 +120,27 @@ SHOW_DESCRIBE(describe_transactions, transaction_columns)
 static struct status show_transactions(struct statement_context *context)
 {
     struct status st = STATUS_OK;
-    struct gather gather = {0};
+    struct activity_list list = {0};
+    struct arena arena;
     bool all;
 
+    arena_init(&arena, NULL);
     TRY(SHOW_SEND_COLUMNS(context, transaction_columns));
     TRY(sees_all(context, &all));
-    TRY(gather_sessions(context, &gather));
-    for (uint32_t i = 0; i < gather.count; i++) {
-        const struct session_info *info = &gather.sessions[i];
-        if (info->txn_id == 0) continue;
+    TRY(gather(context, &arena, &list));
+    for (uint32_t i = 0; i < list.count; i++) {
+        const struct activity *info = &list.items[i];
+        if (info->txn == 0) continue;
         if (!all && strcmp(info->user, context->session->user) != 0) continue;
-        struct datum row[] = {datum_int(context->task->shard->node->id),
-            datum_text(arena_printf(context->arena, "%" PRIx64, info->txn_id)),
-            datum_text(id_text(context->arena, info->id)), datum_text(info->application_name),
-            datum_int(info->txn_start_us)};
+        struct datum row[] = {datum_int(info->node),
+            datum_text(arena_printf(context->arena, "%" PRIx64, info->txn)),
+            datum_text(activity_id_format(context->arena, info->node, info->session)), datum_text(info->application),
+            datum_int(info->txn_us)};
         TRY(show_row(context, row));
     }
 out:
-    arena_fini(&gather.arena);
+    st = status_copy(context->task->arena, st);
+    arena_fini(&arena);
     return st;
 }
 

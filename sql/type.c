@@ -144,8 +144,7 @@ static inline uint8_t index_for(type_oid oid)
 const struct type_info *type_info(type_oid oid)
 {
     if (UNLIKELY(type_is_user(oid)))
-        return type_user_kind(oid) == TYPE_USER_ENUM_ARRAY ? &type_user(oid)->array
-                                                           : &type_user(oid)->info;
+        return (oid & TYPE_USER_ARRAY_BIT) != 0 ? &type_user(oid)->array : &type_user(oid)->info;
     uint8_t index = index_for(oid);
     return index == INDEX_NONE ? NULL : &infos[index];
 }
@@ -158,9 +157,10 @@ const struct type_info *type_info_at(uint32_t index)
 const struct type_ops *type_ops(type_oid oid)
 {
     if (UNLIKELY(type_is_user(oid)))
-        return type_user_kind(oid) == TYPE_USER_ENUM         ? &type_ops_enum
-               : type_user_kind(oid) == TYPE_USER_ENUM_ARRAY ? &type_ops_array
-                                                             : &type_ops_void;
+        return (oid & TYPE_USER_ARRAY_BIT) != 0         ? &type_ops_array
+               : type_user_kind(oid) == TYPE_USER_ENUM      ? &type_ops_enum
+               : type_user_kind(oid) == TYPE_USER_COMPOSITE ? &type_ops_composite
+                                                            : &type_ops_void;
     return ops_of[index_for(oid)];
 }
 

@@ -25,15 +25,15 @@ bool type_is_left_out(const char *name)
 
 static void set_infos(struct user_type *type, type_oid oid, const char *name)
 {
-    bool is_enum = type_user_kind(oid) != TYPE_USER_DOMAIN;
+    enum type_user_kind kind = type_user_kind(oid);
     type->info = (struct type_info){.oid = oid,
         .name = name,
         .sql_name = name,
-        .length = 4,
-        .category = is_enum ? 'E' : 'U',
-        .array = is_enum ? oid | TYPE_USER_ENUM_ARRAY : 0};
+        .length = kind == TYPE_USER_COMPOSITE ? -1 : 4,
+        .category = kind == TYPE_USER_COMPOSITE ? 'C' : kind == TYPE_USER_ENUM ? 'E' : 'U',
+        .array = kind == TYPE_USER_DOMAIN ? 0 : oid | TYPE_USER_ARRAY_BIT};
     struct arena *arena = &type->arena;
-    type->array = (struct type_info){.oid = oid | TYPE_USER_ENUM_ARRAY,
+    type->array = (struct type_info){.oid = oid | TYPE_USER_ARRAY_BIT,
         .name = arena_printf(arena, "_%s", name),
         .sql_name = arena_printf(arena, "%s[]", name),
         .length = -1,
@@ -105,24 +105,32 @@ static int compare_names(const void *a, const void *b)
 }
 
 void user_types_put(struct user_types *types, uint64_t tenant, type_oid oid, uint32_t version,
-    const char *name, const struct type_label *labels, uint32_t count)
+    const struct user_type_facts *facts)
 {
     struct user_type *type = get_or_make(types, tenant, oid);
+    uint32_t count = facts->label_count;
     if (type->version == version) return;
     arena_reset(&type->arena);
     struct type_label *by_order = ARENA_ARRAY(&type->arena, struct type_label, count + 1);
     struct type_label *by_name = ARENA_ARRAY(&type->arena, struct type_label, count + 1);
     for (uint32_t i = 0; i < count; i++) {
-        by_order[i] = labels[i];
-        by_order[i].name = arena_strdup(&type->arena, labels[i].name);
+        by_order[i] = facts->labels[i];
+        by_order[i].name = arena_strdup(&type->arena, facts->labels[i].name);
         by_name[i] = by_order[i];
     }
-    qsort(by_name, count, sizeof *by_name, compare_names);
+    if (count > 0) qsort(by_name, count, sizeof *by_name, compare_names);
     type->by_order = by_order;
     type->by_name = by_name;
     type->count = count;
+    struct type_field *fields =
+        ARENA_ARRAY(&type->arena, struct type_field, facts->field_count + 1);
+    for (uint32_t i = 0; i < facts->field_count; i++)
+        fields[i] = (struct type_field){
+            arena_strdup(&type->arena, facts->fields[i].name), facts->fields[i].type};
+    type->fields = fields;
+    type->field_count = facts->field_count;
     type->version = version;
-    set_infos(type, oid, arena_strdup(&type->arena, name));
+    set_infos(type, oid, arena_strdup(&type->arena, facts->name));
 }
 
 const struct user_type *type_user(type_oid oid)
@@ -133,7 +141,7 @@ const struct user_type *type_user(type_oid oid)
     uint64_t tenant;
     struct user_types *types = user_types_current == NULL ? NULL : user_types_current(&tenant);
     if (types == NULL) return &nothing;
-    if (type_user_kind(oid) == TYPE_USER_ENUM_ARRAY) oid &= ~(type_oid)TYPE_USER_ENUM_ARRAY;
+    oid &= ~(type_oid)TYPE_USER_ARRAY_BIT;
     return get_or_make(types, tenant, oid);
 }
 

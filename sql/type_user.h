@@ -14,7 +14,14 @@
 #include "core/hashmap.h"
 #include "sql/type.h"
 
-enum type_user_kind { TYPE_USER_ENUM = 0, TYPE_USER_ENUM_ARRAY = 1, TYPE_USER_DOMAIN = 2 };
+enum type_user_kind {
+    TYPE_USER_ENUM = 0,
+    TYPE_USER_ENUM_ARRAY = 1,
+    TYPE_USER_DOMAIN = 2,
+    TYPE_USER_COMPOSITE = 4, // Made by CREATE TYPE, or the rows of a table or view.
+    TYPE_USER_COMPOSITE_ARRAY = 5,
+};
+#define TYPE_USER_ARRAY_BIT 1u
 #define TYPE_USER_BASE 0x10000000u
 #define TYPE_USER_END 0x20000000u
 
@@ -38,6 +45,10 @@ static inline bool type_is_domain(type_oid oid)
 {
     return type_is_user(oid) && type_user_kind(oid) == TYPE_USER_DOMAIN;
 }
+static inline bool type_is_composite(type_oid oid)
+{
+    return type_is_user(oid) && type_user_kind(oid) == TYPE_USER_COMPOSITE;
+}
 // Of one label, for pg_enum.
 static inline uint32_t type_label_oid(uint32_t id, uint32_t label_id)
 {
@@ -56,12 +67,20 @@ struct type_label {
 #define TYPE_LABEL_STEP (INT64_C(1) << 24)
 #define TYPE_LABELS_MAX 4096u
 
+// Of a composite type, in order. Its values are records whose fields have no names of their own.
+struct type_field {
+    const char *name;
+    struct type type;
+};
+
 struct user_type {
     struct type_info info, array;
     struct arena arena; // Of the texts and labels.
     uint32_t version;   // 0: nothing is known but the id.
     const struct type_label *by_order, *by_name;
     uint32_t count;
+    const struct type_field *fields;
+    uint32_t field_count;
 };
 
 // A shard's table; zeroed is empty. `types` of a shard is found by the hook that sql/catalog_type.c sets.
@@ -71,9 +90,16 @@ struct user_types {
 void user_types_fini(struct user_types *types);
 bool user_types_know(const struct user_types *types, uint64_t tenant, type_oid oid);
 void user_types_forget(struct user_types *types, uint64_t tenant);
-// Tells the table what the catalog says. Labels in their order.
+// What the catalog says of a type. Labels and fields in their order.
+struct user_type_facts {
+    const char *name;
+    const struct type_label *labels;
+    uint32_t label_count;
+    const struct type_field *fields;
+    uint32_t field_count;
+};
 void user_types_put(struct user_types *types, uint64_t tenant, type_oid oid, uint32_t version,
-    const char *name, const struct type_label *labels, uint32_t count);
+    const struct user_type_facts *facts);
 // NULL outside of any shard's task.
 extern struct user_types *(*user_types_current)(uint64_t *tenant);
 

@@ -10,7 +10,7 @@
 #include "core/invariant.h"
 #include "sql/timezone.h"
 
-enum var_kind { VAR_STRING, VAR_BOOL, VAR_INTEGER, VAR_MILLISECONDS, VAR_ENUM };
+enum var_kind { VAR_STRING, VAR_BOOL, VAR_INTEGER, VAR_MILLISECONDS, VAR_KILOBYTES, VAR_ENUM };
 enum var_flags {
     VAR_REPORT = 1 << 0,    // ParameterStatus.
     VAR_READ_ONLY = 1 << 1, // 55P02.
@@ -244,6 +244,34 @@ static void assign_idle_timeout(struct session *session, const char *value)
     session->idle_in_transaction_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
 }
 
+// "64MB", "1GB", "512" (kB): kilobytes. False when malformed.
+static bool parse_kilobytes(const char *value, int64_t *kilobytes)
+{
+    static const struct {
+        const char *unit;
+        double factor;
+    } units[] = {{"", 1}, {"B", 1.0 / 1024}, {"kB", 1}, {"MB", 1024}, {"GB", 1048576},
+        {"TB", 1073741824.0}};
+    char *end;
+    errno = 0;
+    double number = strtod(value, &end);
+    if (end == value || errno != 0 || !(number > -1e12 && number < 1e12)) return false;
+    while (*end == ' ') end++;
+    for (unsigned i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].unit) != 0) continue;
+        *kilobytes = (int64_t)(number * units[i].factor + 0.5);
+        return true;
+    }
+    return false;
+}
+
+static void assign_work_mem(struct session *session, const char *value)
+{
+    int64_t kilobytes = 0;
+    invariant(parse_kilobytes(value, &kilobytes));
+    session->work_bytes = (uint64_t)kilobytes << 10;
+}
+
 static void assign_database(struct session *session, const char *value)
 {
     session->database = value;
@@ -333,6 +361,7 @@ static const struct var registry[] = {
     {"transaction_isolation", "serializable", "Isolation level of this transaction.", VAR_STRING, 0, NULL, 0, 0, check_isolation, NULL},
     {"transaction_read_only", "off", "Whether this transaction is read-only.", VAR_BOOL, 0, NULL, 0, 0, check_transaction_read_only, assign_transaction_read_only},
     {"virtual_cluster_name", "", "The virtual cluster of this session.", VAR_STRING, VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
+    {"work_mem", "64MB", "What an operation keeps in memory before it uses temporary files.", VAR_KILOBYTES, 0, NULL, 64, INT32_MAX, NULL, assign_work_mem},
     {"xmloption", "content", "There is no xml type.", VAR_ENUM, VAR_FIXED, "content", 0, 0, NULL, NULL},
 };
 #define VAR_COUNT (sizeof registry / sizeof registry[0])
@@ -456,6 +485,8 @@ static struct status check_number(
     int64_t number;
     if (var->kind == VAR_MILLISECONDS) {
         if (!parse_milliseconds(value, &number)) return invalid_value(arena, var->name, value);
+    } else if (var->kind == VAR_KILOBYTES) {
+        if (!parse_kilobytes(value, &number)) return invalid_value(arena, var->name, value);
     } else {
         char *end;
         errno = 0;
@@ -465,9 +496,17 @@ static struct status check_number(
     if (number < var->minimum || number > var->maximum)
         return status_format(arena, E_INVALID_PARAMETER_VALUE,
             "%lld%s is outside the valid range for parameter \"%s\" (%lld .. %lld)",
-            (long long)number, var->kind == VAR_MILLISECONDS ? " ms" : "", var->name,
+            (long long)number,
+            var->kind == VAR_MILLISECONDS ? " ms" : var->kind == VAR_KILOBYTES ? " kB" : "", var->name,
             (long long)var->minimum, (long long)var->maximum);
-    *canonical = arena_printf(arena, "%lld", (long long)number);
+    static const char *const units[] = {"kB", "MB", "GB", "TB"};
+    uint32_t unit = 0;
+    while (var->kind == VAR_KILOBYTES && unit < 3 && number >= 1024 && number % 1024 == 0) {
+        number /= 1024;
+        unit++;
+    }
+    *canonical = arena_printf(
+        arena, "%lld%s", (long long)number, var->kind == VAR_KILOBYTES ? units[unit] : "");
     return STATUS_OK;
 }
 
@@ -504,6 +543,7 @@ static struct status check_value(struct session *session, const struct var *var,
         break;
     }
     case VAR_INTEGER:
+    case VAR_KILOBYTES:
     case VAR_MILLISECONDS: return check_number(var, arena, value, canonical);
     case VAR_ENUM: return check_enum(var, arena, value, canonical);
     case VAR_STRING: break;
@@ -604,7 +644,7 @@ void vars_txn_end(struct session *session, bool committed)
 
 bool vars_at(const struct session *session, uint32_t index, struct vars_info *info)
 {
-    static const char *const types[] = {"string", "bool", "integer", "integer", "enum"};
+    static const char *const types[] = {"string", "bool", "integer", "integer", "integer", "enum"};
     if (index >= VAR_COUNT) return false;
     *info = (struct vars_info){.name = registry[index].name,
         .value = session->vars->values[index],

@@ -13,6 +13,7 @@ int command_start(int argc, char **argv);
 int command_start_single_node(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_node(int argc, char **argv);
+int command_debug(int argc, char **argv);
 int command_sql(int argc, char **argv);
 int command_cert(int argc, char **argv);
 int command_workload(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct command {
     {"start", command_start, "start a node"},
     {"init", command_init, "make a cluster of nodes that were started with --join"},
     {"node", command_node, "list, inspect, drain and remove nodes"},
+    {"debug", command_debug, "ways out of trouble: recover after nodes are lost for good"},
     {"sql", command_sql, "open a SQL shell, or run statements"},
     {"cert", command_cert, "make certificates for nodes and users"},
     {"workload", command_workload, "fill databases with examples and put load on them"},

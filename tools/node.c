@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// `isopod init` and `isopod node ...`: asks a node of the cluster over RPC, with root's or a node's certificate.
+// `isopod init`, `isopod node ...` and `isopod debug recover`: asks a node of the cluster over RPC, with root's or a node's certificate.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "core/tls.h"
 #include "kv/cluster_admin.h"
+#include "kv/loss.h"
 #include "tools/client.h"
 #include "tools/commands.h"
 #include "tools/table.h"
@@ -35,6 +36,7 @@ struct node_call {
     uint32_t ids[IDS_MAX];
     uint32_t id_count;
     bool self, no_wait, dry_run, shutdown;
+    uint64_t plan; // debug recover --apply
     int64_t drain_wait_ns;
 };
 
@@ -397,6 +399,101 @@ int command_init(int argc, char **argv)
     if (parse(&arena, call, "isopod init", "Makes a cluster of the waiting node; the others then join it.", NULL, 0, 0,
             argc, argv, &result, &exit_code))
         exit_code = node_run_call(call);
+    arena_fini(&arena);
+    return exit_code;
+}
+
+// --- debug recover -------------------------------------------------------------------------------------------
+
+static void loss_print(struct node_call *call, const struct loss_plan *plan)
+{
+    static const char *const kinds[] = {[LOSS_GONE] = "no copy is left: LOST",
+        [LOSS_ERASE] = "erase this older copy",
+        [LOSS_ALONE] = "go on with this copy alone"};
+    struct arena *arena = call->arena;
+    struct rows rows;
+    rows_begin(&rows, arena, plan->count);
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct loss_step *step = &plan->steps[i];
+        bool copy = step->node != 0;
+        uint32_t at = 0;
+        cell(&rows, i, &at, "slice", number(arena, step->slice));
+        cell(&rows, i, &at, "copies_left", arena_printf(arena, "%u of %u", step->survivors, step->voters));
+        cell(&rows, i, &at, "node", copy ? number(arena, step->node) : "-");
+        cell(&rows, i, &at, "what", kinds[step->kind]);
+        cell(&rows, i, &at, "ranges", copy ? number(arena, step->ranges) : "-");
+        cell(&rows, i, &at, "newest_entry", copy ? number(arena, step->index) : "-");
+        cell(&rows, i, &at, "whole_up_to",
+            step->closed_ns == 0 ? "-" : time_text(arena, (int64_t)step->closed_ns));
+        if (call->plan != 0) cell(&rows, i, &at, "done", truth(step->done));
+    }
+    rows_print(call, &rows);
+}
+
+static struct status run_recover(struct task *task, struct node_call *call)
+{
+    struct loss_plan plan;
+    struct status st;
+    if (call->plan != 0)
+        fprintf(stderr, "WARNING: data is being given up. The nodes named are out of the cluster for good.\n");
+    TRY(loss_ask(task, call->address, call->ids, call->id_count, call->plan, call->arena, &plan));
+    uint32_t todo = 0, gone = 0;
+    for (uint32_t i = 0; i < plan.count; i++) {
+        gone += plan.steps[i].kind == LOSS_GONE;
+        todo += plan.steps[i].kind != LOSS_GONE;
+    }
+    if (plan.count > 0) loss_print(call, &plan);
+    if (gone > 0)
+        printf("\nOf %u slices no copy is left. What they held cannot be brought back from this cluster.\n", gone);
+    if (call->plan != 0) {
+        printf("\nDone. The nodes that were lost are decommissioned: never start them with their stores again.\n"
+               "The newest commits may be missing, and others may be there by half: check constraints and indexes.\n");
+    } else if (todo == 0) {
+        printf("\nNo slice has lost its majority without losing all: there is nothing to do here.\n"
+               "Remove the nodes with `isopod node decommission`.\n");
+    } else {
+        printf("\nNothing was changed. THIS PLAN LOSES DATA: whatever only the lost nodes had, the newest commits above all,\n"
+               "transactions by half among them. Do not carry it out while there is hope for one of the nodes.\n"
+               "To carry it out:\n\n    isopod debug recover --apply=%llu",
+            (unsigned long long)plan.number);
+        for (uint32_t i = 0; i < call->id_count; i++)
+            printf(" %u", call->ids[i]);
+        printf("\n");
+    }
+out:
+    return st;
+}
+
+static int debug_usage(FILE *out, int code)
+{
+    fprintf(out, "Usage:\n  isopod debug COMMAND [flags]\n\nCommands:\n"
+                 "  recover id...      go on without nodes that are lost for good, LOSING what only they had\n");
+    return code;
+}
+
+int command_debug(int argc, char **argv)
+{
+    struct arena arena;
+    struct flags_result result;
+    int exit_code = EXIT_USAGE;
+    if (argc < 1) return debug_usage(stderr, EXIT_USAGE);
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) return debug_usage(stdout, 0);
+    if (strcmp(argv[0], "recover") != 0) {
+        fprintf(stderr, "ERROR: unknown command \"debug %s\"\n", argv[0]);
+        return debug_usage(stderr, EXIT_USAGE);
+    }
+    arena_init(&arena, NULL);
+    struct node_call *call = ARENA_NEW(&arena, struct node_call);
+    call->run = run_recover;
+    struct flag apply = {.name = "apply", .kind = FLAG_U64, .value = &call->plan, .argument = "number",
+        .help = "carry out the plan of this number; without it the plan is only shown", .min = 1, .max = INT64_MAX};
+    if (parse(&arena, call, "isopod debug recover",
+            "Goes on without nodes that are lost for good. LOSES what only they had. Shows the plan first.", &apply, 1,
+            IDS_MAX - 1, argc - 1, argv + 1, &result, &exit_code)) {
+        if (call->id_count == 0)
+            fprintf(stderr, "ERROR: give the ids of the nodes that are lost\n");
+        exit_code = call->id_count == 0 ? EXIT_USAGE : node_run_call(call);
+    }
     arena_fini(&arena);
     return exit_code;
 }

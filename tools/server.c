@@ -26,6 +26,7 @@
 #include "sql/bootstrap.h"
 #include "sql/pgwire.h"
 #include "sql/register.h"
+#include "sql/spill.h"
 #include "sql/timezone.h"
 #include "tenant/http.h"
 #include "tenant/profile.h"
@@ -306,6 +307,10 @@ static struct status start_services(struct task *task, struct server *server)
     TRY(kv_start(task, &kv));
     TRY(cluster_live(task));
     TRY(sql_node_start(task));
+    struct spill_options spill = {
+        .dir = options->in_memory ? NULL : arena_printf(task->arena, "%s/temp", options->store),
+        .bytes_max = options->temp_storage_bytes};
+    if (spill.dir != NULL) TRY(spill_node_start(task, &spill));
     bool is_new = kv_is_new(task->shard->node);
     if (is_new) TRY(kv_tenant_create(task, TENANT_SYSTEM, 0));
     TRY(bootstrap(task, server));
@@ -511,7 +516,9 @@ out:
     if (failed(cluster_failure(task->shard->node))) st = cluster_failure(task->shard->node);
     // Told to end before it served: that is what it does.
     if (stop_signals != 0 && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
-    if (failed(st)) log_error(0, "the server ends: %s", st.message);
+    const struct status_report *report = failed(st) ? status_report_of(st) : NULL;
+    bool hint = report != NULL && report->hint != NULL;
+    if (failed(st)) log_error(0, "the server ends: %s%s%s", st.message, hint ? " " : "", hint ? report->hint : "");
     node_stop(task->shard->node);
     return st;
 }

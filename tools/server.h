@@ -25,7 +25,7 @@ struct server_options {
     int64_t max_offset_ns;    // 0: 500 ms.
     const char *certs_dir;
     bool insecure;
-    uint64_t cache_bytes, sql_memory_bytes;
+    uint64_t cache_bytes, sql_memory_bytes, temp_storage_bytes;
     uint32_t shards;          // 0: one a core.
     bool pin;
     const char *profile;      // NULL: default.

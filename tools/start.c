@@ -117,6 +117,7 @@ static int run_start(int argc, char **argv, bool single)
         {.name = "insecure", .kind = FLAG_BOOL, .value = &options.insecure, .help = "no TLS and no passwords; on loopback only"},
         {.name = "cache", .kind = FLAG_SIZE, .value = &options.cache_bytes, .help = "memory for data: bytes, or a share of the machine's", .size_whole = machine_bytes()},
         {.name = "max-sql-memory", .kind = FLAG_SIZE, .value = &options.sql_memory_bytes, .help = "memory for running statements", .size_whole = machine_bytes()},
+        {.name = "max-disk-temp-storage", .kind = FLAG_SIZE, .value = &options.temp_storage_bytes, .help = "disk for temporary files of statements; 32 GiB when not given", .size_whole = machine_bytes()},
         {.name = "shards", .kind = FLAG_U64, .value = &shards, .help = "shards (threads); 0: one a core", .max = 256},
         {.name = "no-pin", .kind = FLAG_BOOL, .value = &no_pin, .help = "do not pin shards to cores"},
         {.name = "config-profile", .kind = FLAG_CHOICE, .value = &options.profile, .help = "what a new cluster is set up with", .choices = profiles},

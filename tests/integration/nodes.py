@@ -75,15 +75,15 @@ class Node(Server):
         self.launch()
         self.await_serving()
 
-    def dsn(self, database="defaultdb", options=None):
-        dsn = "host=127.0.0.1 port=%d user=root dbname=%s" % (self.port, database)
+    def dsn(self, database="defaultdb", options=None, user="root"):
+        dsn = "host=127.0.0.1 port=%d user=%s dbname=%s" % (self.port, user, database)
         if options:
             dsn += " options='%s'" % options
         return dsn + (" sslmode=disable" if not self.nodes.certs else
                       " sslmode=require sslcert={0}/client.root.crt sslkey={0}/client.root.key".format(self.nodes.certs))
 
-    def connect(self, database="defaultdb", options=None):
-        return Session(self.dsn(database, options))
+    def connect(self, database="defaultdb", options=None, user="root"):
+        return Session(self.dsn(database, options, user))
 
     def ended(self):
         """Its exit code once it ends by itself."""
@@ -171,3 +171,36 @@ class Nodes:
             node.kill()
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Bank:
+    """Transfers between accounts through one node: none may fail, and the sum stays."""
+
+    def __init__(self, nodes, through):
+        self.nodes = nodes
+        self.node = nodes[through]
+        self.environment = dict(os.environ)
+        self.environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+        subprocess.run([ISOPOD, "workload", "init", "bank", self.url("")], check=True, stdout=subprocess.DEVNULL,
+                       env=self.environment)
+        self.before = self.sum()
+
+    def url(self, database):
+        return "postgresql://root@127.0.0.1:%d/%s?sslmode=disable" % (self.node.port, database)
+
+    def sum(self):
+        with self.node.connect("bank") as session:
+            return session.value("SELECT sum(balance) FROM bank")
+
+    def run(self, seconds):
+        """In the background: hand it to check()."""
+        return subprocess.Popen([ISOPOD, "workload", "run", "bank", "--duration", "%ds" % seconds, "--concurrency", "4",
+                                 self.url("bank")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                env=self.environment)
+
+    def check(self, run):
+        out = run.communicate(timeout=DEADLINE_S)[0].decode()
+        assert run.returncode == 0, out
+        errors = out.split("__total")[1].split()[1]
+        assert errors == "0", out
+        assert self.sum() == self.before, "the sum has changed"

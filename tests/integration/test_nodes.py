@@ -113,7 +113,6 @@ def placed(nodes):
     return len(replicas) == 1 and replicas.pop() > 0
 
 
-@unittest.skipUnless(os.environ.get("ISOPOD_TEST_LOSING"), "needs slices that are placed on several nodes")
 class Losing(unittest.TestCase):
     def bank(self, nodes, through, seconds):
         """Transfers through one node, in the background."""

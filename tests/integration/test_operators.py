@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What operators see of a cluster of several nodes, and what they do to it."""
+import os
+import shutil
+import socket
+import struct
 import unittest
 
 import psycopg2
 
 from cluster import wait_until
-from nodes import Nodes
+from nodes import Bank, Nodes
 
 
 class Figures(unittest.TestCase):
@@ -23,9 +27,9 @@ class Figures(unittest.TestCase):
 
 
 def copies(session):
-    """(replicas, lease holder) of each range, as sets of nodes."""
+    """(voters, lease holder) of each slice, whether or not it has ranges."""
     return [({int(id) for id in row[0].strip("{}").split(",") if id}, row[1]) for row in
-            session.rows("SELECT replicas, lease_holder FROM crdb_internal.ranges")]
+            session.rows("SELECT voting_replicas, lease_holder FROM crdb_internal.slices")]
 
 
 class Zones(unittest.TestCase):
@@ -104,6 +108,120 @@ class Zones(unittest.TestCase):
             nodes[3].kill()
             wait_until(lambda: settled({ids[1], ids[2], ids[4]}), "the dead node to be replaced")
             self.assertEqual(session.rows("SELECT a FROM t"), [(1,)])
+
+
+class Past(unittest.TestCase):
+    def test_any_replica_reads_the_past(self):
+        """What is closed is read where the session is, also when nobody leads any more."""
+        with Nodes(3, shards=1) as nodes, nodes[3].connect() as session:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                admin.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3, "
+                          "lease_preferences = '[[+zone=z1]]'")
+                wait_until(lambda: all(len(where) == 3 and leader == nodes[1].id for where, leader in copies(admin)),
+                           "three copies of each range, led by the first node")
+            session.run("CREATE TABLE t (a int PRIMARY KEY)")
+            session.run("INSERT INTO t VALUES (1)")
+            then = session.value("SELECT cluster_logical_timestamp()")
+            session.run("INSERT INTO t VALUES (2)")
+            past = "SELECT a FROM t AS OF SYSTEM TIME %s"
+            for when in ("follower_read_timestamp()", "with_max_staleness('10s')", "with_max_staleness('1ms')",
+                         "with_min_timestamp(now() - '1s'::interval)"):
+                wait_until(lambda: session.rows(past % when) == [(1,), (2,)], "a read %s to see both" % when)
+            self.assertLess(session.value("SELECT abs(extract(epoch FROM now() - follower_read_timestamp()) - 4.2)"), 1)
+            with self.assertRaises(psycopg2.Error) as raised:
+                session.run(past % "with_max_staleness('-1s')")
+            self.assertEqual(raised.exception.pgcode, "22023")
+            self.assertEqual(session.rows(past % then), [(1,)])
+            nodes[1].kill()
+            nodes[2].kill()
+            self.assertEqual(session.rows(past % then), [(1,)])
+
+
+class Leaving(unittest.TestCase):
+    def test_decommission_under_load(self):
+        with Nodes(4, shards=1) as nodes:
+            ids = {index: node.id for index, node in nodes.all.items()}
+            with nodes[1].connect(options="-ccluster=system") as session:
+                session.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3")
+                wait_until(lambda: all(len(where) == 3 for where, _ in copies(session)), "three copies of each range")
+                bank = Bank(nodes, through=2)
+                # Taken back before it is through.
+                out = nodes.command("node", "decommission", str(ids[4]), "--wait=none", "--format", "csv")
+                self.assertIn("decommissioning", out)
+                out = nodes.command("node", "recommission", str(ids[4]), "--format", "csv")
+                self.assertIn("active", out)
+                self.assertIn("does not exist", nodes.command("node", "decommission", "77", check=False))
+                run = bank.run(seconds=12)
+                out = nodes.command("node", "decommission", str(ids[4]), node=3)
+                self.assertIn("No more data reported", out)
+                self.assertIn("decommissioned", out)
+                wait_until(lambda: all(ids[4] not in where for where, _ in copies(session)), "no copy on the node that left")
+                self.assertEqual({row["membership"] for row in nodes.status() if int(row["id"]) == ids[4]} - {"decommissioned"}, set())
+                bank.check(run)
+                # The one that left for good ends by itself, and is not taken in again.
+                self.assertNotEqual(nodes[4].ended(), 0)
+                nodes[4].launch()
+                self.assertNotEqual(nodes[4].ended(), 0)
+                self.assertIn("was decommissioned", nodes[4].output())
+                self.assertIn("empty --store", nodes[4].output())
+                self.assertNotIn(str(ids[4]), nodes.command("node", "ls", "--format", "csv").split())
+                self.assertIn("was decommissioned", nodes.command("node", "recommission", str(ids[4]), check=False))
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+class Refusals(unittest.TestCase):
+    """Who does not belong to the cluster is told why, and what to do."""
+
+    def refused(self, node, *reasons):
+        node.launch()
+        self.assertNotEqual(node.ended(), 0)
+        for reason in reasons:
+            self.assertIn(reason, node.output())
+
+    def test_strangers(self):
+        with Nodes(2, shards=1) as nodes:
+            wait_until(lambda: nodes.live() == [1, 2], "both nodes to be live")
+            address = "127.0.0.1:%d" % nodes[2].port
+            self.refused(nodes.add(3, ["--advertise-addr", address]), "is that of node %d" % nodes[2].id,
+                         "--advertise-addr of its own")
+            copy = nodes.add(4)
+            shutil.copytree(nodes[2].store, copy.store, ignore=shutil.ignore_patterns("log-*", "slice-*", "LOCK", "logs"))
+            self.refused(copy, "is a copy", "empty --store")
+            self.assertEqual(nodes.live(), [1, 2])
+            with Nodes(2, shards=1) as others:
+                # The other cluster is away, and its node knows of nobody but this one.
+                others[1].kill()
+                others[2].stop()
+                stray = others[2]
+                peers = os.path.join(stray.store, "PEERS")
+                if os.path.exists(peers):
+                    os.unlink(peers)
+                others.join = nodes.join
+                self.refused(stray, "belongs to cluster", "addresses of the cluster that the store was made for")
+            self.assertEqual(nodes.live(), [1, 2])
+
+    def test_other_version(self):
+        """What a node of another release would be told."""
+        with Nodes(1, shards=1) as nodes:
+            hello = struct.pack("<I16s5IB", 99, bytes(16), 0, 0, 0, 0, 1, 0)
+            rest = struct.pack("<BBHIQQ", 1, 0, 0, 0, 0, 0) + hello  # Kind, class, method, clock, id.
+            with socket.create_connection(("127.0.0.1", nodes[1].port)) as raw:
+                raw.sendall(b"ISOPOD\1\n" + struct.pack("<II", len(rest), crc32c(rest)) + rest)
+                raw.settimeout(20)
+                answer = b""
+                while b"same release" not in answer:
+                    part = raw.recv(4096)
+                    self.assertTrue(part, answer)
+                    answer += part
+                self.assertIn(b"protocol version 99 does not go with version", answer)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ SIM_CASE(cluster_join_cut_short, "a node that is killed while it joins founds no
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, false, 60);
+    cluster_begin(cluster, run, 3, 60);
     for (uint32_t i = 0; i < 12; i++) {
         sim_disk_crash_at(world->nodes[1].machine, 3 + i);
         sim_disk_crash_at(world->nodes[2].machine, 4 + i);

@@ -64,11 +64,10 @@ static struct world_node *leader_node(struct world *world)
     return kv_world_leader(container_of(world, struct kv_world, world));
 }
 
-void cluster_begin(struct cluster_run *cluster, struct sim_run *run, uint32_t nodes,
-    bool replicated, uint32_t operations)
+void cluster_begin(
+    struct cluster_run *cluster, struct sim_run *run, uint32_t nodes, uint32_t operations)
 {
     const struct kv_world_options options = {.nodes = nodes,
-        .replicated = replicated,
         .serves = node_serves,
         .shard_serves = shard_serves,
         .down = node_down,

@@ -16,8 +16,8 @@ struct cluster_run {
 };
 
 // Starts the nodes; clients begin as soon as one serves.
-void cluster_begin(struct cluster_run *cluster, struct sim_run *run, uint32_t nodes,
-    bool replicated, uint32_t operations);
+void cluster_begin(
+    struct cluster_run *cluster, struct sim_run *run, uint32_t nodes, uint32_t operations);
 // Until the faults are over and the clients are done.
 void cluster_suffer(struct cluster_run *cluster, struct nemesis_options *faults);
 // Heals, waits, checks, stops.

@@ -9,7 +9,6 @@
 #include "core/rpc.h"
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
-#include "kv/replica.h"
 
 // --- a node's life -------------------------------------------------------------------------------
 
@@ -55,64 +54,6 @@ out:
     return st;
 }
 
-// --- replicas on all nodes -----------------------------------------------------------------------
-
-// What the leader of a slice does next for one node; failures are tried again in the next pass.
-static struct status replicate_to(
-    struct task *task, const struct kv_replica *replica, uint32_t own, uint32_t node)
-{
-    struct status st = STATUS_OK;
-    const struct raft_member *member = raft_config_find(&replica->config, node);
-    if (member == NULL) {
-        TRY(kv_replica_create(task, node, replica->slice, NULL));
-        TRY(kv_replica_change(task, own, replica->slice, RAFT_ADD_LEARNER, node));
-    } else if (member->learner) {
-        TRY(kv_replica_change(task, own, replica->slice, RAFT_PROMOTE, node));
-    }
-out:
-    return st;
-}
-
-static void replicate_pass(struct task *task, struct kv_world *kv)
-{
-    struct kv_replica *replicas;
-    uint32_t count, own = task->shard->node->id;
-    if (failed(kv_replicas(task, own, task->arena, &replicas, &count))) return;
-    for (uint32_t i = 0; i < count; i++) {
-        if (replicas[i].role != SLICE_SERVING) continue;
-        for (uint32_t node = 1; node <= kv->options.nodes; node++) {
-            if (node == own || !cluster_alive(task->shard, node)) continue;
-            struct status st = replicate_to(task, &replicas[i], own, node);
-            if (failed(st))
-                sim_tell(kv->world.run, kv->world.sim, "node %u replicates slice %u to node %u: %s", own,
-                    (uint32_t)replicas[i].slice, node, st.message);
-        }
-    }
-}
-
-static struct status replicate_loop(struct task *task, void *arg)
-{
-    struct world_node *node = arg;
-    while (!task->cancelled) {
-        struct arena_mark mark = arena_mark(task->arena);
-        task->deadline_ns = task_now_ns(task) + 10 * WORLD_SECOND;
-        replicate_pass(task, (struct kv_world *)node->world);
-        task->deadline_ns = UINT64_MAX;
-        arena_release(task->arena, mark);
-        if (failed(task_sleep(task, 300 * WORLD_MS))) break;
-    }
-    node->tasks--;
-    return STATUS_OK;
-}
-
-static struct status replicate_start(struct task *task, struct world_node *node)
-{
-    struct status st = task_start(task->shard,
-        &(struct task_options){.fn = replicate_loop, .arg = node, .kind = "sim-replicate"});
-    if (!failed(st)) node->tasks++;
-    return st;
-}
-
 static struct status boot(struct task *task, void *arg)
 {
     struct world_node *node = arg;
@@ -127,7 +68,6 @@ static struct status boot(struct task *task, void *arg)
     TRY(kv_start(task, &options));
     runs = true;
     if (kv->several) TRY(cluster_live(task));
-    if (kv->options.replicated) TRY(replicate_start(task, node));
     TRY(kv->options.serves(task, node, kv));
     struct shard_start start = {kv, node};
     node->serving = true;

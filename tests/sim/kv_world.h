@@ -16,7 +16,6 @@ struct kv_world;
 struct kv_world_options {
     uint32_t nodes;
     uint32_t shards, slices_per_shard; // 0: the seed says.
-    bool replicated; // Every slice gets a replica on every node.
     // On shard 0 of a node whose storage runs; then shard_serves on each shard. A failure stops the node.
     struct status (*serves)(struct task *task, struct world_node *node, struct kv_world *kv);
     struct status (*shard_serves)(struct task *task, struct world_node *node, struct kv_world *kv);

@@ -151,12 +151,14 @@ static struct status move_some(struct task *task, struct world_node *node, struc
     struct status st;
     struct sim_random random =
         sim_random_named(hash_combine(node->world->run->seed, pcr->moves++), "pcr/move");
-    uint32_t slices = kv_node_of(task->shard->node)->slice_count;
+    struct kv_slice_info *slices;
+    uint32_t slice_count;
     struct span span = {row_key(task->arena, pcr->source, pcr->spans, 0),
         row_key(task->arena, pcr->source, pcr->spans + 1, 0)};
+    TRY(kv_slices(task, task->arena, &slices, &slice_count));
     TRY(kv_split(task, span.start));
     TRY(kv_split(task, span.end));
-    TRY(kv_move_empty(task, span, 1 + sim_random_below(&random, slices)));
+    TRY(kv_move_empty(task, span, slices[sim_random_below(&random, slice_count)].id));
     sim_tell(node->world->run, node->world->sim, "span %u has moved", pcr->spans);
     if (pcr->spans < SPANS_MAX) pcr->spans++;
     sim_count(node->world->run, "spans moved", 1);
@@ -495,9 +497,22 @@ out:
         if (failed(task_sleep(task, MS))) task_cancel_clear(task);
     }
     struct status stopped = parts_stop(task, &parts);
+    if (failed(stopped)) node->gave_up = true;
     if (!failed(st)) st = stopped;
-    if (status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
+    // Another node's shutdown is no reason to end.
+    if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     return st;
+}
+
+// Who cannot stop in order, since the others have gone, is killed as its supervisor would do.
+static void look(struct world *world)
+{
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        struct world_node *node = &world->nodes[i];
+        if (!node->gave_up) continue;
+        node->gave_up = false;
+        if (sim_node_running(node->machine) != NULL) sim_node_kill(node->machine);
+    }
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -604,7 +619,8 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
         .fibers = 256,
         .max_offset_ns = 500 * MS,
         .sim = {.bend = true},
-        .boot = boot};
+        .boot = boot,
+        .look = look};
     memset(pcr, 0, sizeof *pcr);
     pcr->spans = SPANS;
     pcr->replicas = options->replicas;

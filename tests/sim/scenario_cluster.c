@@ -5,13 +5,13 @@
 
 #define OPERATIONS_MAX 400u
 
-static void run_cluster(struct sim_run *run, uint32_t nodes, bool replicated)
+static void run_cluster(struct sim_run *run, uint32_t nodes)
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct sim_random random = sim_random_named(run->seed, "cluster");
     struct nemesis_options faults = {
         .faults_max = 16, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL};
-    cluster_begin(cluster, run, nodes, replicated,
+    cluster_begin(cluster, run, nodes,
         (uint32_t)sim_random_between(&random, OPERATIONS_MAX / 4, OPERATIONS_MAX));
     cluster_suffer(cluster, &faults);
     cluster_end(cluster);
@@ -19,17 +19,11 @@ static void run_cluster(struct sim_run *run, uint32_t nodes, bool replicated)
 
 SIM_SCENARIO(single, "one node under faults: nothing acknowledged is lost, histories are serializable")
 {
-    run_cluster(run, 1, false);
+    run_cluster(run, 1);
 }
 
-SIM_SCENARIO_ON_REQUEST(
-    cluster, "three nodes under faults: nothing acknowledged is lost, histories are serializable")
+SIM_SCENARIO(cluster,
+    "three nodes with three replicas under faults: nothing acknowledged is lost, histories are serializable")
 {
-    run_cluster(run, 3, false);
-}
-
-SIM_SCENARIO_ON_REQUEST(
-    replicas, "three nodes with three replicas of everything, under faults: as above")
-{
-    run_cluster(run, 3, true);
+    run_cluster(run, 3);
 }

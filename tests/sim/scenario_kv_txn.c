@@ -16,6 +16,7 @@
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "kv/rangefeed.h"
+#include "kv/txn.h"
 #include "tests/sim/sim.h"
 
 #define MS UINT64_C(1000000)
@@ -215,6 +216,8 @@ static struct status one_txn(struct task *task, struct world *world, struct sim_
         txn->state = TXN_VOID;
         return st;
     }
+    // A third of them stages its writes, as a large one does.
+    if (sim_random_below(random, 3) == 0) kv->buffer_bytes_max = sim_random_below(random, 2) * 300;
     st = run_ops(task, world, kv, txn, random);
     struct hlc_timestamp read_ts = kv_txn_read_ts(kv);
     if (failed(st)) {

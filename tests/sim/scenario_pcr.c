@@ -16,7 +16,9 @@ static void take_over(struct pcr *pcr, bool lost)
         pcr->to = PCR_LATEST;
         pcr->step = PCR_CUTOVER;
     }
-    if (!pcr_cut_over(pcr, PCR_WITHIN)) sim_violation(world->run, "the standby does not take over");
+    if (pcr_cut_over(pcr, PCR_WITHIN) || world->run->violated) return;
+    if (world->run->trace) world_tasks_print(world);
+    sim_violation(world->run, "the standby does not take over");
 }
 
 static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys)
@@ -39,7 +41,10 @@ static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys)
     nemesis_plan(world, &faults);
     if (!pcr_replicate(pcr, 60 * WORLD_SECOND) && !run->violated) {
         world_heal(world); // The faults let it come to nothing: without them it must not.
-        if (!pcr_replicate(pcr, PCR_WITHIN)) sim_violation(run, "the initial scan does not end");
+        if (!pcr_replicate(pcr, PCR_WITHIN) && !run->violated) {
+            if (run->trace) world_tasks_print(world);
+            sim_violation(run, "the initial scan does not end");
+        }
     }
     world_run(world, NULL, NULL, follow_ns);
     if (lose) pcr_lose_primary(pcr);

@@ -45,6 +45,7 @@ void world_start(struct world *world, struct world_node *node)
     node->starts++;
     node->serving = false;
     node->tasks = 0;
+    node->gave_up = false;
     node->start_at_ns = 0;
     sim_tell(world->run, world->sim, "n%u starts", node->id);
     sim_node_start(node->machine, &used, options->boot, node);

@@ -93,6 +93,40 @@ Test(raft, three_voters_elect_replicate_and_go_quiet)
     teardown();
 }
 
+// The way out after a loss: what the survivor has is committed, it serves alone, and others may be added again.
+Test(raft, a_survivor_is_forced_to_go_on_alone)
+{
+    setup(5);
+    struct cluster_replica *leader = elect();
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 3);
+    cr_expect(failed(raft_force_alone(&leader->raft)), "who leads needs no force");
+    struct cluster_replica *survivor = other_than(leader, 0);
+    cut_off(survivor->node, true);
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 20);
+    cr_expect_neq(survivor->raft.role, RAFT_LEADER);
+    uint64_t applied = survivor->applied, term = survivor->raft.term;
+    cr_assert(!failed(raft_force_alone(&survivor->raft)));
+    cluster_run(cluster, 3);
+    cr_assert(survivor->raft.role == RAFT_LEADER && survivor->raft.term > term);
+    cr_expect_eq(survivor->raft.committed.count, 1);
+    cr_expect_eq(survivor->raft.committed.members[0].node, survivor->node);
+    cr_expect_eq(survivor->raft.commit, survivor->raft.last);
+    cr_expect_gt(survivor->applied, applied);
+    // By the letter of consensus this is a second past: the cluster's checks of one past do not apply.
+    cluster->violated = false;
+    cr_assert(cluster_propose(survivor, 8));
+    cluster_run(cluster, 1);
+    cluster->violated = false;
+    cluster_run(cluster, 1);
+    cr_expect_eq(survivor->raft.commit, survivor->raft.last, "it commits by itself");
+    uint64_t index;
+    cr_expect(!failed(raft_config_change(&survivor->raft, RAFT_ADD_LEARNER, 6, &index)));
+    cluster->violated = false;
+    teardown();
+}
+
 Test(raft, proposals_of_a_turn_leave_in_one_message_each)
 {
     setup(3);

@@ -13,6 +13,8 @@
 #include "sql/jobs.h"
 #include "sql/register.h"
 #include "sql/settings.h"
+#include "sql/shard_state.h"
+#include "sql/spill.h"
 
 #define TENANT 1u
 
@@ -58,6 +60,9 @@ static inline struct status sql_test_run(struct task *task, void *arg)
     sql_register();
     TRY(kv_start(task, &call->options));
     TRY(sql_node_start(task));
+    struct spill_options spill = {
+        .dir = arena_printf(task->arena, "%s/temp", call->options.dir)};
+    TRY(spill_node_start(task, &spill));
     TRY(bootstrap_tenant(task, TENANT, &options));
     TRY(settings_load(task, TENANT));
     TRY(jobs_tenant_start(task, TENANT));

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the leader's files share: kv/leader.c and kv/leader_staged.c. Nobody else includes this.
+#pragma once
+#include "kv/leader.h"
+
+// Everything up to the choice of a timestamp: locks, admission, validation. On success nothing has suspended since the
+// last check.
+CHECKED struct status leader_commit_begin(
+    struct task *task, struct slice *slice, struct leader_commit *commit, bool keep_locks);
+// Ends what the transaction staged here, as `resolve` says, until nothing of it is left.
+CHECKED struct status leader_staged_end(
+    struct task *task, struct slice *slice, const struct leader_resolve *resolve);
+// Makes known to the lock table who has written the key already: staged, or prepared under an earlier leader.
+CHECKED struct status leader_writer_known(struct slice *slice, struct bytes key, uint64_t txn);
+// Whether there is such a one, other than `txn`.
+CHECKED struct status leader_writer_other(
+    struct slice *slice, struct bytes key, uint64_t txn, bool *other);
