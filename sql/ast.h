@@ -42,6 +42,8 @@
     X(ALTER_SEQUENCE, sequence, "ALTER SEQUENCE") \
     X(CREATE_ENUM, create_enum, "CREATE TYPE") \
     X(CREATE_COMPOSITE, create_composite, "CREATE TYPE") \
+    X(CREATE_FUNCTION, create_function, "CREATE FUNCTION") \
+    X(ALTER_FUNCTION, alter_function, "ALTER FUNCTION") \
     X(ALTER_ENUM, alter_enum, "ALTER TYPE") \
     X(CREATE_DOMAIN, create_domain, "CREATE DOMAIN") \
     X(ALTER_DOMAIN, alter_domain, "ALTER DOMAIN") \
@@ -174,6 +176,8 @@ struct statement {
         struct sequence *sequence;
         struct create_enum *create_enum;
         struct create_composite *create_composite;
+        struct create_function *create_function;
+        struct alter_function *alter_function;
         struct alter_enum *alter_enum;
         struct create_domain *create_domain;
         struct alter_domain *alter_domain;

@@ -45,6 +45,7 @@ struct object_name {
     const char *name;
     const char *table;
     uint32_t position;
+    const struct signature *signature; // Of functions, where written; NULL: none.
 };
 
 struct object_name_list {
@@ -90,6 +91,9 @@ struct type_name {
 struct type_list {
     struct type_name **items;
     uint32_t count;
+};
+struct signature { // f(int, text): the input arguments.
+    struct type_list types;
 };
 
 // --- expressions ---------------------------------------------------------------------------------

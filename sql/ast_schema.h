@@ -217,6 +217,40 @@ struct create_enum {
     uint32_t value_count;
 };
 
+// --- functions ---
+
+struct function_parameter {
+    const char *name; // "": none.
+    char mode;        // 'i' IN, 'o' OUT, 'b' INOUT, 'v' VARIADIC, 't' a column of RETURNS TABLE.
+    struct type_name *type;
+    struct expr *default_expr;
+};
+struct function_options { // 0: not written.
+    char volatility; // 'i', 's', 'v'
+    char parallel;   // 'u', 'r', 's'
+    char strict, leakproof, security_definer; // 'y', 'n'
+    const char *cost, *rows;
+    const char *unsupported; // What else was written.
+};
+struct create_function {
+    struct object_name name;
+    bool replace, procedure;
+    struct function_parameter *parameters;
+    uint32_t parameter_count;
+    struct type_name *returns; // NULL: from OUT parameters.
+    const char *language;      // NULL: not written.
+    struct function_options options;
+    const char *body;               // AS '...'
+    char body_kind;                 // 'q' a string, 'r' RETURN, 'a' BEGIN ATOMIC, 0 none.
+    struct statement **statements;  // Of the last two.
+    uint32_t statement_count;
+};
+struct alter_function {
+    enum object_kind object;
+    struct object_name name;
+    struct function_options options;
+};
+
 struct create_composite {
     struct object_name name;
     struct column_definition *columns;

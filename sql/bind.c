@@ -165,7 +165,8 @@ static struct scalar *fold_call(struct binder *binder, struct scalar *scalar)
     const struct function *function = scalar->function;
     struct datum args[8];
     struct type types[8];
-    if (function->volatility != FUNCTION_IMMUTABLE || function->fn == NULL || scalar->arg_count > 8)
+    if (function->volatility != FUNCTION_IMMUTABLE || function->fn == NULL || scalar->arg_count > 8 ||
+        function->user != NULL)
         return scalar;
     for (uint32_t i = 0; i < scalar->arg_count; i++) {
         args[i] = scalar->args[i]->value;

@@ -41,10 +41,21 @@ struct bind_type {
     struct expr **checks; // Of a domain: its conditions, over VALUE.
 };
 
+// A function that a user has made.
+struct bind_routine {
+    struct function function;
+    const char *schema;
+    struct expr **defaults; // Per argument; NULL: none.
+    struct set_ops set;
+    bool used;
+};
+
 struct bind_names {
     struct arena *arena;
     struct bind_type *types;
     uint32_t type_count;
+    struct bind_routine *routines; // Those of the current database.
+    uint32_t routine_count;
     struct hashmap by_name;  // "catalog\0schema\0name\0" -> struct relation, or &missing.
     struct hashmap by_id;
     struct relation **list;  // In order of arrival.
@@ -59,6 +70,8 @@ struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id);
 struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,
     const char *schema, const char *name);
 struct bind_type *bind_names_type_by_id(const struct bind_names *names, uint32_t id);
+CHECKED struct status bind_names_add_type(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t id);
 // The plan relies on it, and on what its fields are of.
 void bind_names_use_type(const struct bind_names *names, uint32_t id);
 // Makes the shard know them, just before they are used. Does not suspend.
@@ -325,6 +338,23 @@ void bind_expand_record(struct binder *binder, struct rel_call *call,
 // f(..., VARIADIC array)
 CHECKED struct status bind_variadic(struct binder *binder, const struct expr *expr,
     struct scalar **args, struct type *types, uint32_t count, struct scalar **out);
+
+// bind_routine.c: functions that users have made.
+CHECKED struct status bind_routines_load(
+    struct task *task, struct session *session, struct bind_names *names);
+// Those that the name can mean.
+uint32_t bind_routines_named(struct binder *binder, const char *schema, const char *name,
+    const struct function ***found);
+// A call by names as one by places; *out NULL: there is no such function.
+CHECKED struct status bind_routine_names(
+    struct binder *binder, const struct expr *expr, struct expr **out);
+// After resolution: what was left out is added, and what VARIADIC takes becomes an array. Built-in functions stay as
+// they are.
+CHECKED struct status bind_routine_args(
+    struct binder *binder, const struct function_match *match, bool spread, struct scalar ***args, uint32_t *count);
+// A name that no column has, as a parameter of the function whose body is bound; *out NULL: none.
+CHECKED struct status bind_routine_parameter(
+    struct binder *binder, const struct expr *expr, struct scalar **out);
 
 // bind_ordered.c: WITHIN GROUP.
 bool bind_is_hypothetical(const struct function_expr *call);

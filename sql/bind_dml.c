@@ -30,6 +30,7 @@ static struct status bind_target_table(struct binder *binder, const struct scope
             "cannot change sequence \"%s\"", name);
     case RELATION_ENUM:
     case RELATION_COMPOSITE:
+    case RELATION_FUNCTION:
     case RELATION_DOMAIN: // Never found by a relation's name.
     case RELATION_VIRTUAL:
         return bind_error(binder, target->name.position, E_INSUFFICIENT_PRIVILEGE,

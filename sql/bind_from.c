@@ -841,12 +841,19 @@ struct status bind_column(
                         binder, s, find_range(s, NULL, name), expr->position);
                     return st;
                 }
+            TRY(bind_routine_parameter(binder, expr, out));
+            if (*out != NULL) return st;
             return bind_error(
                 binder, expr->position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
         }
     } else {
         struct range *range;
-        TRY(qualified_range(binder, scope, expr, count - 1, &range));
+        st = qualified_range(binder, scope, expr, count - 1, &range);
+        if (failed(st)) {
+            struct status missing = st;
+            TRY(bind_routine_parameter(binder, expr, out));
+            return *out != NULL ? st : missing;
+        }
         for (uint32_t i = 0; i < range->column_count; i++) {
             if (strcmp(range->columns[i].name, name) != 0) continue;
             if (column != NULL)

@@ -72,6 +72,8 @@ static struct status name_args(struct binder *binder, const struct expr *expr, s
     for (uint32_t i = 0; i < call->args.count; i++)
         any |= call->args.items[i]->kind == EXPR_NAMED_ARGUMENT;
     if (!any) return st;
+    TRY(bind_routine_names(binder, expr, out));
+    if (*out != NULL) return st;
     for (size_t i = 0; i < sizeof named_functions / sizeof named_functions[0]; i++)
         if (strcmp(named_functions[i].name, call->name) == 0) named = &named_functions[i];
     if (named == NULL)
@@ -127,8 +129,10 @@ static struct status resolve(struct binder *binder, const struct expr *expr,
 {
     const struct function_expr *call = expr->function;
     *match = (struct function_match){0};
-    struct status st = function_resolve_any(
-        binder->arena, call->schema, call->name, types, count, match);
+    const struct function **routines;
+    uint32_t routine_count = bind_routines_named(binder, call->schema, call->name, &routines);
+    struct status st = function_resolve_any(binder->arena, call->schema, call->name, routines,
+        routine_count, types, count, match);
     if (failed(st) && !status_is(st, E_UNDEFINED_FUNCTION))
         return bind_at(binder, st, expr->position);
     if (match->function == NULL && !failed(st))
@@ -292,6 +296,7 @@ static struct status bind_set(struct binder *binder, struct scope *scope, const 
     uint32_t count = expr->function->args.count;
     struct function_match chosen = *match;
     TRY(bind_coerce_args(binder, args, count, match));
+    TRY(bind_routine_args(binder, match, true, &args, &count));
     TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
     if (level->set_count == level->set_capacity) {
         uint32_t capacity = level->set_capacity == 0 ? 2 : level->set_capacity * 2;
@@ -330,6 +335,7 @@ struct status bind_from_call(struct binder *binder, struct scope *scope, const s
     if (match.function->kind == FUNCTION_WINDOW)
         return bind_unsupported(binder, expr->position, "a window function");
     TRY(bind_coerce_args(binder, args, count, &match));
+    TRY(bind_routine_args(binder, &match, true, &args, &count));
     TRY(bind_json_record(binder, expr, defined, &match, &args, &count));
     *call = (struct rel_call){.function = match.function, .args = args, .arg_count = count};
     binder->has_volatile |= match.function->volatility == FUNCTION_VOLATILE;
@@ -379,6 +385,7 @@ static struct status bind_scalar_call(struct binder *binder, const struct expr *
     struct function_match chosen = *match;
     TRY(refuse_scalar_extras(binder, expr));
     TRY(bind_coerce_args(binder, args, count, match));
+    TRY(bind_routine_args(binder, match, true, &args, &count));
     TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
     match = &chosen;
     struct scalar *call =

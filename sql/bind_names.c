@@ -326,6 +326,12 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
             estimate->bounds = COPY_ARRAY(arena, estimate->bounds, estimate->bound_count);
         }
     }
+    struct function_desc *function = &copy->function;
+    function->statements = COPY_ARRAY(arena, function->statements, function->statement_count);
+    for (uint32_t i = 0; i < function->statement_count; i++)
+        function->statements[i].sql = copy_text(arena, function->statements[i].sql);
+    function->cost = copy_text(arena, function->cost);
+    function->rows = copy_text(arena, function->rows);
     copy->labels = COPY_ARRAY(arena, table->labels, table->label_count);
     for (uint32_t i = 0; i < copy->label_count; i++)
         copy->labels[i].name = copy_text(arena, copy->labels[i].name);
@@ -537,6 +543,12 @@ void bind_names_install_types(struct session *session, const struct bind_names *
         catalog_type_install(session, names->types[i].type);
 }
 
+struct status bind_names_add_type(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t id)
+{
+    return add_type(task, session, names, id);
+}
+
 static struct status add_type(
     struct task *task, struct session *session, struct bind_names *names, uint32_t id)
 {
@@ -631,6 +643,7 @@ struct status bind_names_load(struct task *task, struct session *session, struct
             }
         }
     }
+    TRY(bind_routines_load(task, session, names));
     TRY(load_types(task, session, names));
 
 out:

@@ -166,10 +166,14 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
             "VARIADIC argument must be an array");
     struct type array = types[count - 1];
     types[count - 1] = TYPE_OF(type_info(array.oid)->element);
+    const struct function **routines;
+    uint32_t routine_count = bind_routines_named(binder, call->schema, call->name, &routines);
     TRY(bind_at(binder,
-        function_resolve(binder->arena, FUNCTION_SCALAR, call->schema, call->name, types, count,
-            &match),
+        function_resolve_any(binder->arena, call->schema, call->name, routines, routine_count,
+            types, count, &match),
         expr->position));
+    if (match.function->kind != FUNCTION_SCALAR)
+        return bind_unsupported(binder, expr->position, "VARIADIC of a set or an aggregate");
     if (!match.function->variadic || match.function->arg_count != count)
         return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
             "function %s with a VARIADIC array does not exist", call->name);
@@ -178,6 +182,15 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
     type_oid wanted = type_array_of(match.args[count - 1]);
     if (wanted != 0)
         TRY(bind_coerce(binder, &args[count - 1], TYPE_OF(wanted), CAST_IMPLICIT, NULL));
+    if (match.function->user != NULL) {
+        TRY(bind_routine_args(binder, &match, false, &args, &count));
+        *out = scalar_with_args(
+            binder->arena, SCALAR_CALL, match.result, expr->position, count);
+        (*out)->function = match.function;
+        memcpy((*out)->args, args, count * sizeof *args);
+        binder->has_volatile |= match.function->volatility == FUNCTION_VOLATILE;
+        return st;
+    }
     struct scalar *node = scalar_with_args(
         binder->arena, SCALAR_CALL, match.result, expr->position, count + 1);
     node->function = &spread;

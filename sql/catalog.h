@@ -59,6 +59,7 @@ enum relation_kind {
     RELATION_ENUM,
     RELATION_DOMAIN, // columns[0] is the base type with NOT NULL and DEFAULT; constraints are its checks.
     RELATION_COMPOSITE, // columns are its fields.
+    RELATION_FUNCTION,  // columns are its parameters; it has no name of its own in the catalog of names.
 };
 static inline bool relation_is_type(enum relation_kind kind)
 {
@@ -80,7 +81,9 @@ struct column_desc {
     bool hidden;               // rowid
     const char *default_sql;   // Expression text, or NULL.
     const char *generated_sql; // GENERATED ALWAYS AS (...) STORED, or NULL.
-    char identity; // 0, 'a' (always), 'd' (by default): default_sql is its nextval all the same.
+    // 0, 'a' (always), 'd' (by default): default_sql is its nextval all the same. Of a function's parameter its
+    // mode: 'i', 'o', 'b' (INOUT), 'v' (VARIADIC), 't' (a column of RETURNS TABLE).
+    char identity;
     uint32_t owned_sequence; // SERIAL and identity; 0: none.
     struct bytes missing;    // Encoded value of rows older than the column; empty: NULL.
     enum element_state state;
@@ -171,6 +174,19 @@ struct table_desc {
         bool cycle;
         uint32_t owner_table, owner_column;
     } sequence;
+    struct function_desc {
+        struct type result;     // void when it gives nothing.
+        bool returns_set, returns_table; // The latter: written RETURNS TABLE.
+        bool strict, leakproof;
+        char kind;              // 'f' function, 'p' procedure.
+        char volatility, parallel; // 'i' 's' 'v'; 'u' 'r' 's'
+        char body_kind;         // 'q' view_sql is the body's text; 'r' and 'a' are of SQL's own form.
+        const char *cost, *rows; // As written; NULL: the default.
+        struct function_statement {
+            const char *sql;
+        } *statements; // The body's, one by one.
+        uint32_t statement_count;
+    } function;
     struct type_label *labels; // RELATION_ENUM: in their order.
     uint32_t label_count, next_label_id;
     const char *owner;
@@ -189,6 +205,8 @@ struct database_desc {
     uint32_t grant_count;
     uint32_t *types; // Ids of its user-defined types.
     uint32_t type_count;
+    uint32_t *functions; // Ids of its functions and procedures.
+    uint32_t function_count;
 };
 struct schema_desc {
     uint32_t temp_node;      // pg_temp_N: one more than the number of its session's node.
@@ -246,6 +264,10 @@ CHECKED struct status catalog_type(struct task *task, struct session *session, c
 // All of the database, in `arena`, in id order.
 CHECKED struct status catalog_list_types(struct task *task, struct session *session,
     struct arena *arena, uint32_t database_id, const struct table_desc ***types, uint32_t *count);
+// Functions and procedures of the database, in `arena`, in the order in which they were made.
+CHECKED struct status catalog_list_functions(struct task *task, struct session *session,
+    struct arena *arena, uint32_t database_id, const struct table_desc ***functions,
+    uint32_t *count);
 // "s.mood": as a stored expression names it.
 CHECKED struct status catalog_type_text(struct task *task, struct session *session,
     struct arena *arena, const struct table_desc *type, const char **text);

@@ -310,6 +310,9 @@ out:
 // --- registration --------------------------------------------------------------------------------
 
 static const struct statement_handler handlers[] = {
+    {.tag = STATEMENT_CREATE_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_create_function},
+    {.tag = STATEMENT_CALL, .flags = 0, .execute = ddl_call},
+    {.tag = STATEMENT_ALTER_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_alter_function},
     {.tag = STATEMENT_CREATE_COMPOSITE, .flags = HANDLER_DDL, .execute = ddl_create_composite},
     {.tag = STATEMENT_CREATE_ENUM, .flags = HANDLER_DDL, .execute = ddl_create_enum},
     {.tag = STATEMENT_ALTER_ENUM, .flags = HANDLER_DDL, .execute = ddl_alter_enum},

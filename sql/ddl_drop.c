@@ -428,6 +428,13 @@ static struct status drop_tables_where(
         if (notices) ddl_notice(context, "drop cascades to %s %s", kind_of(table), table->name);
         TRY(drop_one(&set, table));
     }
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
+        if (notices) ddl_notice(context, "drop cascades to function %s", tables[i]->name);
+        TRY(ddl_remove_function(context, tables[i]));
+    }
     TRY(catalog_list_types(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
@@ -507,6 +514,17 @@ static struct status drop_schema(
             return status_hint(context->arena, refused,
                 "Use DROP ... CASCADE to drop the dependent objects too.");
     }
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, schema->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count && drop->behavior != DROP_CASCADE; i++) {
+        if (tables[i]->schema_id != schema->id) continue;
+        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+            "cannot drop schema %s because other objects depend on it", schema->name);
+        st = status_detail(context->arena, st, "function %s.%s depends on schema %s",
+            schema->name, tables[i]->name, schema->name);
+        return status_hint(
+            context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+    }
     uint32_t id = schema->id, database_id = schema->database_id;
     TRY(drop_tables_where(context, database_id, id, true));
     TRY(catalog_free_name(context->task, context->session, database_id, 0, name->name));
@@ -567,17 +585,13 @@ static struct status drop_unknown(struct statement_context *context)
     const char *kind = object_kind_name(drop->object);
     const char *name = drop->parts.count > 0 ? drop->parts.items[0] : drop->names.items[0].name;
     switch (drop->object) {
-    case OBJECT_FUNCTION:
-    case OBJECT_PROCEDURE:
-    case OBJECT_ROUTINE:
     case OBJECT_AGGREGATE:
     case OBJECT_TRIGGER:
     case OBJECT_EXTENSION: break;
     default: return ddl_unsupported(context, statement_name(context->statement));
     }
     if (!drop->if_exists)
-        return ddl_error(context,
-            drop->object == OBJECT_FUNCTION ? E_UNDEFINED_FUNCTION : E_UNDEFINED_OBJECT,
+        return ddl_error(context, E_UNDEFINED_OBJECT,
             "%s \"%s\" does not exist", kind, name);
     ddl_notice(context, "%s \"%s\" does not exist, skipping", kind, name);
     return STATUS_OK;
@@ -600,6 +614,9 @@ struct status ddl_drop(struct statement_context *context)
     case OBJECT_DATABASE: return ddl_drop_database(context);
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_drop_types(context);
+    case OBJECT_FUNCTION:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE: return ddl_drop_functions(context);
     default: return drop_unknown(context);
     }
 out:

@@ -91,6 +91,22 @@ CHECKED struct status ddl_create_composite(struct statement_context *context);
 CHECKED struct status ddl_alter_composite(struct statement_context *context);
 CHECKED struct status ddl_rename_attribute(
     struct statement_context *context, const struct rename *rename);
+// sql/ddl_function.c
+CHECKED struct status ddl_create_function(struct statement_context *context);
+CHECKED struct status ddl_alter_function(struct statement_context *context);
+CHECKED struct status ddl_call(struct statement_context *context); // CALL
+CHECKED struct status ddl_drop_functions(struct statement_context *context);
+CHECKED struct status ddl_remove_function(
+    struct statement_context *context, const struct table_desc *function);
+CHECKED struct status ddl_rename_function(
+    struct statement_context *context, const struct rename *rename);
+CHECKED struct status ddl_own_function(struct statement_context *context,
+    const struct object_name *name, enum object_kind kind, const char *owner);
+CHECKED struct status ddl_move_function(
+    struct statement_context *context, const struct alter_object_schema *alter);
+// Views, defaults and the like whose text names it: 2BP01, or dropped with CASCADE. `label`: "function f(integer)".
+CHECKED struct status ddl_release_named(struct statement_context *context, uint32_t database_id,
+    const char *text, const char *label, enum drop_behavior behavior);
 CHECKED struct status ddl_drop_types(struct statement_context *context); // DROP TYPE, DROP DOMAIN
 // Without a look at who uses it.
 CHECKED struct status ddl_remove_type(

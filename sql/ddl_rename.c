@@ -372,6 +372,9 @@ struct status ddl_rename(struct statement_context *context)
     case OBJECT_SEQUENCE: return rename_relation(context, rename, rename->object);
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_rename_type(context, rename);
+    case OBJECT_FUNCTION:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE: return ddl_rename_function(context, rename);
     case OBJECT_ATTRIBUTE: return ddl_rename_attribute(context, rename);
     case OBJECT_COLUMN: return rename_column(context, rename);
     case OBJECT_INDEX: return rename_index_statement(context, rename);
@@ -423,6 +426,9 @@ struct status ddl_alter_schema(struct statement_context *context)
 
     if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
         return ddl_move_type(context, alter);
+    if (alter->object == OBJECT_FUNCTION || alter->object == OBJECT_PROCEDURE ||
+        alter->object == OBJECT_ROUTINE)
+        return ddl_move_function(context, alter);
     if (alter->object != OBJECT_TABLE && alter->object != OBJECT_VIEW &&
         alter->object != OBJECT_MATERIALIZED_VIEW &&
         alter->object != OBJECT_SEQUENCE)
@@ -465,6 +471,9 @@ struct status ddl_alter_owner(struct statement_context *context)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", owner);
     if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
         return ddl_own_type(context, &alter->name, owner);
+    if (alter->object == OBJECT_FUNCTION || alter->object == OBJECT_PROCEDURE ||
+        alter->object == OBJECT_ROUTINE)
+        return ddl_own_function(context, &alter->name, alter->object, owner);
     if (alter->object == OBJECT_DATABASE) {
         const struct database_desc *found;
         struct database_desc *database;

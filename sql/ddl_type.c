@@ -324,6 +324,36 @@ out:
     return st;
 }
 
+static struct status function_uses(struct statement_context *context,
+    const struct table_desc *function, uint32_t id, struct type_users *users)
+{
+    struct status st;
+    type_oid result = function->function.result.oid;
+    const char *full;
+    bool uses = type_is_user(result) && type_user_id(result) == id, first = true;
+    for (uint32_t i = 0; i < function->column_count; i++)
+        uses |= column_uses(&function->columns[i], id);
+    if (!uses) return STATUS_OK;
+    struct buffer inputs;
+    buffer_init(&inputs, context->arena);
+    for (uint32_t i = 0; i < function->column_count; i++) {
+        if (function->columns[i].identity == 'o' || function->columns[i].identity == 't') continue;
+        buffer_printf(&inputs, "%s%s", first ? "" : ",",
+            type_sql(context, function->columns[i].type));
+        first = false;
+    }
+    TRY(ddl_qualified_name(context, function, &full));
+    full = strchr(full, '.') == NULL ? full : strchr(full, '.') + 1; // Without its database.
+    struct type_user user = {.table = function,
+        .what = arena_printf(context->arena, "function %s(%s)", function->name,
+            buffer_string(&inputs)),
+        .remedy = arena_printf(context->arena, "DROP ROUTINE IF EXISTS %s(%s) CASCADE", full,
+            buffer_string(&inputs))};
+    DDL_APPEND(context->arena, users->items, users->count, user);
+out:
+    return st;
+}
+
 static struct status find_users(
     struct statement_context *context, const struct table_desc *type, struct type_users *users)
 {
@@ -338,6 +368,10 @@ static struct status find_users(
         context->task, context->session, context->arena, type->database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++)
         TRY(users_in_table(context, tables[i], type->id, name, users));
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, type->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(function_uses(context, tables[i], type->id, users));
     TRY(catalog_list_types(
         context->task, context->session, context->arena, type->database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
@@ -407,6 +441,46 @@ out:
     return st;
 }
 
+static struct status release(struct statement_context *context, const struct type_users *users,
+    const char *label, enum drop_behavior behavior)
+{
+    struct status st = STATUS_OK;
+    if (users->count > 0 && behavior != DROP_CASCADE) {
+        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+            "cannot drop %s because other objects depend on it", label);
+        struct buffer detail;
+        buffer_init(&detail, context->arena);
+        for (uint32_t i = 0; i < users->count; i++)
+            buffer_printf(&detail, "%s%s depends on %s", i == 0 ? "" : "\n", users->items[i].what,
+                label);
+        st = status_detail(context->arena, st, "%s", buffer_string(&detail));
+        return status_hint(
+            context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    for (uint32_t i = 0; i < users->count; i++) {
+        ddl_notice(context, "drop cascades to %s", users->items[i].what);
+        TRY(run(context, users->items[i].remedy));
+    }
+out:
+    return st;
+}
+
+struct status ddl_release_named(struct statement_context *context, uint32_t database_id,
+    const char *text, const char *label, enum drop_behavior behavior)
+{
+    struct status st;
+    const struct table_desc **tables;
+    uint32_t count;
+    struct type_users users = {0};
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(users_in_table(context, tables[i], UINT32_MAX, text, &users));
+    st = release(context, &users, label, behavior);
+out:
+    return st;
+}
+
 static struct status drop_type(struct statement_context *context, const struct object_name *name)
 {
     struct status st = STATUS_OK;
@@ -419,22 +493,8 @@ static struct status drop_type(struct statement_context *context, const struct o
     if (drop->object == OBJECT_DOMAIN && type->kind != RELATION_DOMAIN)
         return ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a domain", type->name);
     TRY(find_users(context, type, &users));
-    if (users.count > 0 && drop->behavior != DROP_CASCADE) {
-        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-            "cannot drop type %s because other objects depend on it", type->name);
-        struct buffer detail;
-        buffer_init(&detail, context->arena);
-        for (uint32_t i = 0; i < users.count; i++)
-            buffer_printf(&detail, "%s%s depends on type %s", i == 0 ? "" : "\n",
-                users.items[i].what, type->name);
-        st = status_detail(context->arena, st, "%s", buffer_string(&detail));
-        return status_hint(
-            context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
-    }
-    for (uint32_t i = 0; i < users.count; i++) {
-        ddl_notice(context, "drop cascades to %s", users.items[i].what);
-        TRY(run(context, users.items[i].remedy));
-    }
+    TRY(release(context, &users, arena_printf(context->arena, "type %s", type->name),
+        drop->behavior));
     TRY(ddl_remove_type(context, type));
 out:
     return st;

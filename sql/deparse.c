@@ -143,6 +143,13 @@ void put_object_name(struct deparse *deparse, struct object_name name)
         put(deparse, "@");
     }
     put_name(deparse, name.name);
+    if (name.signature == NULL) return;
+    put(deparse, "(");
+    for (uint32_t i = 0; i < name.signature->types.count; i++) {
+        if (i > 0) put(deparse, ", ");
+        put_type(deparse, name.signature->types.items[i]);
+    }
+    put(deparse, ")");
 }
 
 void put_object_names(struct deparse *deparse, struct object_name_list names)

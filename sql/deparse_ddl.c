@@ -801,6 +801,12 @@ bool put_ddl_statement(struct deparse *deparse, const struct statement *statemen
     case STATEMENT_CREATE_INDEX: put_create_index(deparse, statement->as.create_index); break;
     case STATEMENT_CREATE_SEQUENCE: put_sequence(deparse, statement->as.sequence, false); break;
     case STATEMENT_ALTER_SEQUENCE: put_sequence(deparse, statement->as.sequence, true); break;
+    case STATEMENT_CREATE_FUNCTION:
+        put_create_function(deparse, statement->as.create_function);
+        break;
+    case STATEMENT_ALTER_FUNCTION:
+        put_alter_function(deparse, statement->as.alter_function);
+        break;
     case STATEMENT_CREATE_COMPOSITE:
         put_create_composite(deparse, statement->as.create_composite);
         break;

@@ -49,6 +49,8 @@ void put_constraint(struct deparse *deparse, const struct constraint *constraint
 void put_index_elements(struct deparse *deparse, struct index_element_list list);
 void put_set_variable(struct deparse *deparse, const struct set_variable *set);
 void put_behavior(struct deparse *deparse, enum drop_behavior behavior);
+void put_create_function(struct deparse *deparse, const struct create_function *function);
+void put_alter_function(struct deparse *deparse, const struct alter_function *alter);
 void put_tenant(struct deparse *deparse, struct tenant_spec tenant);
 
 // Each writes the statement if it is of its group.

@@ -367,6 +367,31 @@ static void code_label(struct codec *codec, void *item)
     if (codec->out == NULL && label->name == NULL) codec->status = corrupt();
 }
 
+static void code_function_statement(struct codec *codec, void *item)
+{
+    struct function_statement *statement = item;
+    field_string(codec, 1, &statement->sql);
+    if (codec->out == NULL && statement->sql == NULL) codec->status = corrupt();
+}
+
+static void code_function(struct codec *codec, void *item)
+{
+    struct function_desc *function = item;
+    code_type(codec, 1, &function->result); // 1 and 2.
+    field_bool(codec, 3, &function->returns_set);
+    field_bool(codec, 4, &function->returns_table);
+    field_bool(codec, 5, &function->strict);
+    field_bool(codec, 6, &function->leakproof);
+    field_char(codec, 7, &function->kind);
+    field_char(codec, 8, &function->volatility);
+    field_char(codec, 9, &function->parallel);
+    field_char(codec, 10, &function->body_kind);
+    field_string(codec, 11, &function->cost);
+    field_string(codec, 12, &function->rows);
+    field_list(codec, 13, (void **)&function->statements, &function->statement_count,
+        sizeof *function->statements, LIST_ITEMS_MAX, code_function_statement);
+}
+
 static void code_table(struct codec *codec, struct table_desc *table)
 {
     field_u32(codec, 1, &table->id);
@@ -374,7 +399,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_u32(codec, 3, &table->schema_id);
     field_u32(codec, 4, &table->version);
     field_name(codec, 5, &table->name);
-    field_enum(codec, 6, &table->kind, RELATION_COMPOSITE);
+    field_enum(codec, 6, &table->kind, RELATION_FUNCTION);
     field_list(codec, 7, (void **)&table->columns, &table->column_count, sizeof *table->columns,
         TABLE_COLUMNS_MAX, code_column);
     field_u32(codec, 8, &table->next_column_id);
@@ -401,6 +426,10 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_u32(codec, 22, &table->next_label_id);
     field_bool(codec, 23, &table->materialized);
     field_bool(codec, 24, &table->populated);
+    one = table->kind == RELATION_FUNCTION ? 1 : 0;
+    struct function_desc *function = &table->function;
+    field_list(codec, 25, (void **)&function, &one, sizeof *function, 1, code_function);
+    if (codec->out == NULL && one == 1) table->function = *function;
 }
 
 static void code_database(struct codec *codec, struct database_desc *database)
@@ -410,6 +439,7 @@ static void code_database(struct codec *codec, struct database_desc *database)
     field_name(codec, 19, &database->owner);
     code_grants(codec, 20, &database->grants, &database->grant_count);
     field_ids(codec, 21, &database->types, &database->type_count);
+    field_ids(codec, 22, &database->functions, &database->function_count);
 }
 
 static void code_schema(struct codec *codec, struct schema_desc *schema)

@@ -281,6 +281,7 @@ static struct status call_one(const struct expr_op *op, struct function_call *ca
                 if (args[a].null) return STATUS_OK;
         // Bodies start from a zero datum, not from NULL (sql/function.h).
         *result = (struct datum){0};
+        call->function = function;
         return function->fn(call, args, result);
     }
     }

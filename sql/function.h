@@ -17,6 +17,7 @@
 
 struct task;
 struct session;
+struct table_desc;
 
 // What a function body gets besides its arguments. One per expression evaluation, reused for rows.
 struct function_call {
@@ -98,6 +99,8 @@ struct function {
     // A result typmod from the argument types, where it is not -1; may be NULL.
     int32_t (*typmod)(const struct type *args, uint32_t count);
     const char *schema;    // NULL: pg_catalog.
+    const struct table_desc *user; // Of a function in SQL that a user has made; else NULL.
+    uint8_t default_count;         // So many of the last arguments may be left out.
 };
 
 // count(*) of whatever arguments, NULL ones too: for counts of distinct rows.
@@ -141,8 +144,10 @@ struct function_match {
 CHECKED struct status function_resolve(struct arena *arena, enum function_kind kind, const char *schema,
     const char *name, const struct type *args, uint32_t count, struct function_match *match);
 // As above for any of scalar, aggregate, set-returning and window; NULL match->function on 42883.
+// `extra`: functions of that name that are in no table, those that users have made.
 CHECKED struct status function_resolve_any(struct arena *arena, const char *schema, const char *name,
-    const struct type *args, uint32_t count, struct function_match *match);
+    const struct function *const *extra, uint32_t extra_count, const struct type *args,
+    uint32_t count, struct function_match *match);
 // The common type of UNION, CASE, VALUES, COALESCE: chapter 10.5. `what` is for the message: "CASE".
 CHECKED struct status type_common(
     struct arena *arena, const char *what, const type_oid *types, uint32_t count, type_oid *common);

@@ -161,7 +161,7 @@ static bool in_schema(const struct function *function, const char *schema)
 static bool takes_count(const struct function *function, uint32_t count)
 {
     if (function->variadic) return count + 1 >= function->arg_count && count > 0;
-    return function->arg_count == count;
+    return count <= function->arg_count && count + function->default_count >= function->arg_count;
 }
 
 static struct candidate *make_candidate(
@@ -188,6 +188,8 @@ struct wanted {
     const char *schema;
     bool any;
     enum function_kind kind;
+    const struct function *const *extra;
+    uint32_t extra_count;
 };
 
 static struct candidate *all_candidates(
@@ -202,6 +204,12 @@ static struct candidate *all_candidates(
         *name_exists = true;
         if (!takes_count(function, call->count)) continue;
         *end = make_candidate(call, function);
+        end = &(*end)->next;
+    }
+    for (uint32_t i = 0; i < wanted.extra_count; i++) {
+        *name_exists = true;
+        if (!takes_count(wanted.extra[i], call->count)) continue;
+        *end = make_candidate(call, wanted.extra[i]);
         end = &(*end)->next;
     }
     return first;
@@ -470,14 +478,16 @@ struct status function_resolve(struct arena *arena, enum function_kind kind, con
     const char *name, const struct type *args, uint32_t count, struct function_match *match)
 {
     struct call_types call = {arena, name, args, count, kind == FUNCTION_OPERATOR};
-    return resolve(&call, (struct wanted){schema, false, kind}, match);
+    return resolve(&call, (struct wanted){.schema = schema, .kind = kind}, match);
 }
 
 struct status function_resolve_any(struct arena *arena, const char *schema, const char *name,
-    const struct type *args, uint32_t count, struct function_match *match)
+    const struct function *const *extra, uint32_t extra_count, const struct type *args,
+    uint32_t count, struct function_match *match)
 {
     struct call_types call = {arena, name, args, count, false};
-    return resolve(&call, (struct wanted){schema, true, FUNCTION_SCALAR}, match);
+    struct wanted wanted = {schema, true, FUNCTION_SCALAR, extra, extra_count};
+    return resolve(&call, wanted, match);
 }
 
 // --- 10.5 ------------------------------------------------------------------------------------------------------

@@ -108,6 +108,13 @@ out:
     return st;
 }
 
+struct status internal_run(struct task *task, struct session *session, struct arena *arena,
+    struct internal_result *result, const char *sql, uint32_t param_count,
+    const struct datum *params, const type_oid *param_types)
+{
+    return run_text(task, session, arena, result, sql, param_count, params, param_types);
+}
+
 struct status internal_query(struct task *task, uint64_t tenant, struct session *session,
     struct arena *arena, struct internal_result *result, const char *sql, uint32_t param_count,
     const struct datum *params, const type_oid *param_types)

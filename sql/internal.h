@@ -31,6 +31,11 @@ CHECKED struct status internal_query(struct task *task, uint64_t tenant, struct 
     struct arena *arena, struct internal_result *result, const char *sql, uint32_t param_count,
     const struct datum *params, const type_oid *param_types);
 
+// One statement in the open transaction of `session`, as its user: a part of a statement that is running.
+CHECKED struct status internal_run(struct task *task, struct session *session, struct arena *arena,
+    struct internal_result *result, const char *sql, uint32_t param_count,
+    const struct datum *params, const type_oid *param_types);
+
 // A session of the server's own, for several statements in one transaction.
 CHECKED struct status internal_session_open(
     struct task *task, uint64_t tenant, const char *database, struct session **session);

@@ -238,6 +238,28 @@ static void scan_token(struct scan *scan, struct token token)
         token_is_word(scan->lexer, token, "as") || token_is_char(scan->lexer, token, '.');
 }
 
+// CREATE FUNCTION ... BEGIN ATOMIC ...; ...; END: semicolons in there do not end it.
+struct atomic {
+    bool create, begin; // CREATE came first; BEGIN came just now.
+    bool started;
+    uint32_t depth;     // Of BEGIN ATOMIC and CASE that wait for their END.
+};
+
+static void atomic_token(struct atomic *atomic, const struct lexer *lexer, struct token token)
+{
+    bool first = !atomic->started, begin = atomic->begin;
+    atomic->started = true;
+    atomic->begin = false;
+    if (token.kind != LEX_WORD) return;
+    if (first) atomic->create = token_is_word(lexer, token, "create");
+    if (!atomic->create) return;
+    if (token_is_word(lexer, token, "begin")) atomic->begin = true;
+    if (begin && token_is_word(lexer, token, "atomic") && atomic->depth == 0) atomic->depth = 1;
+    if (atomic->depth == 0) return;
+    if (token_is_word(lexer, token, "case")) atomic->depth++;
+    if (token_is_word(lexer, token, "end")) atomic->depth--;
+}
+
 uint32_t parse_scan_statement(
     struct parse *parse, struct lexer *lexer, uint32_t *start, uint32_t *flags, bool *empty)
 {
@@ -245,6 +267,7 @@ uint32_t parse_scan_statement(
     scan.levels = arena_alloc(parse->scratch, sizeof *scan.levels * (AST_DEPTH_MAX + 1u));
     scan.levels[0] = (struct level){.opener = 0};
     uint32_t end = lexer->at;
+    struct atomic atomic = {0};
     *empty = true;
     for (;;) {
         struct token token = lexer_next(lexer);
@@ -253,7 +276,8 @@ uint32_t parse_scan_statement(
             break;
         }
         if (token.kind == LEX_END) break;
-        if (token_is_char(lexer, token, ';') && scan.top == 0) break;
+        atomic_token(&atomic, lexer, token);
+        if (token_is_char(lexer, token, ';') && scan.top == 0 && atomic.depth == 0) break;
         if (*empty) *start = token.position;
         *empty = false;
         end = token.position + token.size;

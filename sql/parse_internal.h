@@ -195,6 +195,10 @@ struct create_table_as *convert_into(
 
 // Statement groups: true when `node` is one of theirs, with *out filled in.
 bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out);
+bool pg_function_statement(
+    struct convert *convert, const PgQuery__Node *node, struct statement *out);
+struct object_name convert_function_name(
+    struct convert *convert, const PgQuery__ObjectWithArgs *node);
 bool pg_alter_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out);
 bool pg_utility_statement(
     struct convert *convert, const PgQuery__Node *node, struct statement *out);

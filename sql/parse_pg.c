@@ -361,7 +361,8 @@ struct statement *pg_statement(struct convert *convert, const PgQuery__Node *nod
         out->as.delete_ = convert_delete(convert, node->delete_stmt);
         break;
     default:
-        known = pg_ddl_statement(convert, node, out) || pg_alter_statement(convert, node, out) ||
+        known = pg_ddl_statement(convert, node, out) ||
+                pg_function_statement(convert, node, out) || pg_alter_statement(convert, node, out) ||
                 pg_utility_statement(convert, node, out) ||
                 pg_privilege_statement(convert, node, out);
     }

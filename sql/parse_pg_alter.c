@@ -60,8 +60,7 @@ static struct object_name any_name(struct convert *convert, const PgQuery__Node 
             convert_position(convert, node->type_name->location));
         break;
     case NODE(OBJECT_WITH_ARGS):
-        name = convert_object_name(convert, node->object_with_args->n_objname,
-            node->object_with_args->objname, POSITION_NONE);
+        name = convert_function_name(convert, node->object_with_args);
         break;
     case NODE(RANGE_VAR): name = convert_range_var(convert, node->range_var); break;
     default: break;

@@ -363,8 +363,6 @@ const char *pg_feature_name(const PgQuery__Node *node)
     } names[] = {
         {NODE(MERGE_STMT), "MERGE"},
         {NODE(CLUSTER_STMT), "CLUSTER"},
-        {NODE(CREATE_FUNCTION_STMT), "CREATE FUNCTION"},
-        {NODE(ALTER_FUNCTION_STMT), "ALTER FUNCTION"},
         {NODE(DO_STMT), "DO"},
         {NODE(RULE_STMT), "CREATE RULE"},
         {NODE(NOTIFY_STMT), "NOTIFY"},
@@ -419,8 +417,6 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(ALTER_COLLATION_STMT), "ALTER COLLATION"},
         {NODE(ALTER_STATS_STMT), "ALTER STATISTICS"},
     };
-    if (node->node_case == NODE(CREATE_FUNCTION_STMT) && node->create_function_stmt->is_procedure)
-        return "CREATE PROCEDURE";
     if (node->node_case == NODE(DEFINE_STMT)) return define_name(node->define_stmt->kind);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].node_case == node->node_case) return names[i].name;

@@ -108,6 +108,26 @@ bool pg_index_shown(const struct table_desc *table, const struct index_desc *ind
 // For pg_each_table: of each index its relid, indexrelid, schemaname, relname and indexrelname; no more.
 CHECKED struct status pg_index_name_rows(struct pg_rows *rows, const struct table_desc *table);
 
+// --- functions of users: sql/pg_routine.c ------------------------------------------------------------------
+
+// NULL: the oid is no such function's.
+const struct table_desc *pg_routine_of(struct task *task, struct session *session, uint32_t oid);
+// "a integer, b text DEFAULT 'x'::text"; `identity`: without defaults.
+CHECKED struct status pg_routine_arguments(struct task *task, struct session *session,
+    const struct table_desc *function, bool identity, struct buffer *out);
+CHECKED struct status pg_routine_result(struct task *task, struct session *session,
+    const struct table_desc *function, struct buffer *out);
+CHECKED struct status pg_routine_definition(struct task *task, struct session *session,
+    const struct table_desc *function, struct buffer *out);
+bool pg_routine_print(struct task *task, struct session *session, uint32_t oid, bool arguments,
+    struct buffer *out);
+// Those of the name; `types` NULL: whatever their arguments. `schema_name` NULL: along the search path.
+CHECKED struct status pg_routine_find(struct task *task, struct session *session,
+    struct arena *arena, const char *schema_name, const char *name, const type_oid *types,
+    uint32_t count, uint32_t *oid, uint32_t *matches);
+CHECKED struct status pg_routine_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink);
+
 // --- names: sql/pg_names.c ---------------------------------------------------------------------------------
 
 // regclass and its kin, for type_context.names.

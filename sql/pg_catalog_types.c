@@ -352,6 +352,7 @@ static struct status each_function(struct task *task, struct session *session,
 ROWS(proc_rows)
 {
     struct status st = type_function_rows(task, session, sink);
+    if (!failed(st)) st = pg_routine_rows(task, session, sink);
     return failed(st) ? st : each_function(task, session, sink, false, function_row);
 }
 

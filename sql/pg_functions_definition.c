@@ -220,6 +220,15 @@ BODY(function_arguments)
     struct buffer out;
     const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
     *result = DATUM_NULL;
+    const struct table_desc *routine =
+        function != NULL ? NULL
+                         : pg_routine_of(call->task, call->session, (uint32_t)args[0].integer);
+    if (routine != NULL) {
+        struct buffer text;
+        buffer_init(&text, call->arena);
+        struct status st = pg_routine_arguments(call->task, call->session, routine, call->function->oid == 2232, &text);
+        return failed(st) ? st : give(&text, result);
+    }
     if (function == NULL) return STATUS_OK;
     buffer_init(&out, call->arena);
     argument_types(&out, function);
@@ -231,6 +240,15 @@ BODY(function_result)
     struct buffer out;
     const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
     *result = DATUM_NULL;
+    const struct table_desc *routine =
+        function != NULL ? NULL
+                         : pg_routine_of(call->task, call->session, (uint32_t)args[0].integer);
+    if (routine != NULL) {
+        struct buffer text;
+        buffer_init(&text, call->arena);
+        struct status st = pg_routine_result(call->task, call->session, routine, &text);
+        return failed(st) ? st : give(&text, result);
+    }
     if (function == NULL) return STATUS_OK;
     const struct type_info *info = type_info(function->result);
     buffer_init(&out, call->arena);
@@ -243,6 +261,15 @@ BODY(function_definition)
 {
     const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
     *result = DATUM_NULL;
+    const struct table_desc *routine =
+        function != NULL ? NULL
+                         : pg_routine_of(call->task, call->session, (uint32_t)args[0].integer);
+    if (routine != NULL) {
+        struct buffer text;
+        buffer_init(&text, call->arena);
+        struct status st = pg_routine_definition(call->task, call->session, routine, &text);
+        return failed(st) ? st : give(&text, result);
+    }
     if (function == NULL) return STATUS_OK;
     static const char *const volatilities[] = {"IMMUTABLE", "STABLE", "VOLATILE"};
     const struct type_info *returns = type_info(function->result);

@@ -284,7 +284,8 @@ static struct status no_function(struct arena *arena, struct bytes text)
         (int)text.size, (const char *)text.data);
 }
 
-static struct status find_function(struct arena *arena, struct bytes text, uint32_t *oid)
+static struct status find_function(struct task *task, struct session *session,
+    struct arena *arena, struct bytes text, uint32_t *oid)
 {
     char *parts[PG_NAME_PARTS_MAX];
     uint32_t count = 0, matches = 0;
@@ -298,6 +299,11 @@ static struct status find_function(struct arena *arena, struct bytes text, uint3
         *oid = at->oid;
         matches++;
     }
+    uint32_t routines = 0;
+    st = pg_routine_find(
+        task, session, arena, count > 1 ? schema : NULL, name, NULL, 0, oid, &routines);
+    if (failed(st)) return st;
+    matches += routines;
     if (matches > 1)
         return status_format(arena, E_AMBIGUOUS_FUNCTION, "more than one function named \"%.*s\"",
             (int)text.size, (const char *)text.data);
@@ -312,7 +318,8 @@ static bool same_arguments(const struct function *function, const type_oid *type
 }
 
 // "name(type, type)".
-static struct status find_procedure(struct arena *arena, struct bytes text, uint32_t *oid)
+static struct status find_procedure(struct task *task, struct session *session,
+    struct arena *arena, struct bytes text, uint32_t *oid)
 {
     char *parts[PG_NAME_PARTS_MAX];
     type_oid types[100];
@@ -329,11 +336,17 @@ static struct status find_procedure(struct arena *arena, struct bytes text, uint
         const uint8_t *comma = memchr(rest.data, ',', rest.size);
         size_t size = comma == NULL ? rest.size : (size_t)(comma - rest.data);
         char *name = arena_string(arena, text_trim(bytes_of(rest.data, size)));
-        const struct type_info *info = type_by_name(name);
-        if (info == NULL)
-            return status_format(arena, E_UNDEFINED_OBJECT, "type \"%s\" does not exist", name);
+        size_t length = strlen(name);
+        bool array = length > 2 && strcmp(name + length - 2, "[]") == 0;
+        const struct type_info *info = type_by_name(
+            array ? arena_string(arena, bytes_of((const uint8_t *)name, length - 2)) : name);
+        uint32_t type = info == NULL ? 0 : array ? info->array : info->oid;
         if (count == COUNT(types)) return status_make(E_TOO_MANY_ARGUMENTS, "too many arguments");
-        types[count++] = info->oid;
+        if (info == NULL) {
+            st = pg_find_type(task, session, arena, bytes_of_string(name), &type);
+            if (failed(st)) return st;
+        }
+        types[count++] = type;
         rest = comma == NULL ? bytes_of(NULL, 0) : bytes_of(comma + 1, rest.size - size - 1);
     }
     for (const struct function *at = NULL;
@@ -344,6 +357,10 @@ static struct status find_procedure(struct arena *arena, struct bytes text, uint
         }
     *oid = type_procedure_oid(parts[part_count - 1], types, count);
     if (*oid != 0) return STATUS_OK;
+    uint32_t matches = 0;
+    st = pg_routine_find(task, session, arena, part_count > 1 ? parts[part_count - 2] : NULL,
+        parts[part_count - 1], types, count, oid, &matches);
+    if (failed(st) || matches > 0) return st;
     return no_function(arena, text);
 }
 
@@ -401,8 +418,8 @@ static struct status names_find(
     if (!may_look_up(task, session))
         return status_make(E_FEATURE_NOT_SUPPORTED, "names of catalog objects cannot be used here");
     switch (type) {
-    case TYPE_REGPROC: return find_function(arena, text, id);
-    case TYPE_REGPROCEDURE: return find_procedure(arena, text, id);
+    case TYPE_REGPROC: return find_function(task, session, arena, text, id);
+    case TYPE_REGPROCEDURE: return find_procedure(task, session, arena, text, id);
     case TYPE_REGTYPE: return pg_find_type(task, session, arena, text, id);
     case TYPE_REGNAMESPACE: return find_namespace(task, session, arena, text, id);
     case TYPE_REGROLE:
@@ -458,7 +475,9 @@ static bool names_print(void *arg, type_oid type, uint32_t id, struct buffer *ou
     struct task *task = task_current();
     const struct schema_desc *schema;
     if (type == TYPE_REGPROC || type == TYPE_REGPROCEDURE)
-        return print_function(id, type == TYPE_REGPROCEDURE, out);
+        return print_function(id, type == TYPE_REGPROCEDURE, out) ||
+               (may_look_up(task, session) &&
+                   pg_routine_print(task, session, id, type == TYPE_REGPROCEDURE, out));
     if (!may_look_up(task, session)) return false;
     switch (type) {
     case TYPE_REGCLASS: return print_relation(task, session, id, out);

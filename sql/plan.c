@@ -182,7 +182,8 @@ static const char *const *copy_path(struct arena *arena, const char *const *path
 
 static void note_tables(struct plan *plan, const struct bind_names *names)
 {
-    plan->tables = ARENA_ARRAY(plan->arena, struct plan_table, names->count + names->type_count);
+    plan->tables = ARENA_ARRAY(plan->arena, struct plan_table,
+        names->count + names->type_count + names->routine_count);
     plan->table_count = names->count;
     for (uint32_t i = 0; i < names->count; i++) {
         const struct relation *relation = names->list[i];
@@ -191,6 +192,12 @@ static void note_tables(struct plan *plan, const struct bind_names *names)
             .privileges = relation->privileges,
             .written = relation->written || (relation->privileges & PRIVILEGE_UPDATE) != 0,
             .table = relation->table};
+    }
+    for (uint32_t i = 0; i < names->routine_count; i++) {
+        const struct table_desc *routine = names->routines[i].function.user;
+        if (!names->routines[i].used) continue;
+        plan->tables[plan->table_count++] = (struct plan_table){
+            .id = routine->id, .version = routine->version, .table = routine};
     }
     for (uint32_t i = 0; i < names->type_count; i++) {
         const struct table_desc *type = names->types[i].type;

@@ -46,6 +46,9 @@ struct session {
     uint32_t statement_timeout_ms, lock_timeout_ms, idle_in_transaction_timeout_ms; // 0: none.
     struct type_context types;   // What vars say about text forms.
     struct type_names names;     // Of types.
+    const struct function_frame *frame; // While a statement of a function's body is planned and runs.
+    uint32_t function_depth;
+    bool calling; // While CALL is planned: procedures are found, functions of users are not.
     const char *const *search_path; // NULL-terminated, in `arena`; "$user" expanded.
 
     enum txn_state txn_state;

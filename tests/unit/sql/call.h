@@ -67,7 +67,7 @@ static inline struct status call_run(struct arena *arena, const struct call_row 
     TRY(call_args(arena, &context, row->args, types, values, &count));
     TRY(call_is_operator(row->name)
             ? function_resolve(arena, FUNCTION_OPERATOR, NULL, row->name, types, count, &match)
-            : function_resolve_any(arena, NULL, row->name, types, count, &match));
+            : function_resolve_any(arena, NULL, row->name, NULL, 0, types, count, &match));
     struct function_call call = {.arena = arena, .state_arena = arena, .context = &context};
     for (uint32_t i = 0; i < count; i++) {
         wanted[i] = TYPE_OF(match.args[i]);

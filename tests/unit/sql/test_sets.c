@@ -13,7 +13,7 @@ static const char *rows_of(struct arena *arena, const struct call_row *row)
     struct function_match match;
     struct buffer out;
     TRY(call_args(arena, &context, row->args, types, values, &count));
-    TRY(function_resolve_any(arena, NULL, row->name, types, count, &match));
+    TRY(function_resolve_any(arena, NULL, row->name, NULL, 0, types, count, &match));
     cr_assert_not_null(match.function->set);
     struct function_call call = {.arena = arena, .state_arena = arena, .context = &context};
     for (uint32_t i = 0; i < count; i++) {
