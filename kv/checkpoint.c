@@ -116,6 +116,12 @@ static uint64_t room_least(const struct room *room)
     return least > ROOM_MAX_BYTES ? ROOM_MAX_BYTES : least;
 }
 
+bool checkpoint_room_short(uint64_t disk_bytes, uint64_t free_bytes)
+{
+    const struct room room = {.total_bytes = disk_bytes};
+    return disk_bytes > 0 && free_bytes < room_least(&room);
+}
+
 static void reserve_keep(const struct room *room)
 {
     struct stat info;
@@ -234,7 +240,10 @@ static struct status room_task(struct task *task, void *arg)
     uint64_t tell_ns = 0;
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
+        bool was_full = upkeep->kv->disk_full;
         TRY(room_check(task, upkeep->kv));
+        // That there is no room is news: leaders go elsewhere.
+        if (upkeep->kv->disk_full != was_full) tell_ns = 0;
         if (upkeep->kv->shard->index == 0 && task_now_ns(task) >= tell_ns) {
             load_tell(task, upkeep->kv);
             tell_ns = task_now_ns(task) + TELL_EVERY_NS;

@@ -9,5 +9,8 @@
 // Checkpoints all slices of the shard, then lets go of the log below.
 CHECKED struct status checkpoint_shard(struct task *task, struct kv_shard *kv);
 
+// Whether a node with such a disk refuses writes for lack of room.
+bool checkpoint_room_short(uint64_t disk_bytes, uint64_t free_bytes);
+
 CHECKED struct status maintenance_start(struct kv_shard *kv);
 void maintenance_stop(struct task *task, struct kv_shard *kv);

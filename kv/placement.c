@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/rpc.h"
+#include "kv/checkpoint.h"
 #include "kv/client.h"
 #include "kv/range.h"
 #include "kv/replica_wire.h"
@@ -85,6 +86,7 @@ static void nodes_look(struct task *task, struct placement *placement, struct pl
             .dead = since_ns != 0 && now_ns - since_ns > dead_after_ns,
             .draining = node->draining,
             .leaving = leaving,
+            .full = checkpoint_room_short(node->disk_bytes, node->disk_free_bytes),
             .locality = arena_string(task->arena, bytes_of_string(node->locality)),
             .attrs = arena_string(task->arena, bytes_of_string(node->attrs)),
         };

@@ -8,7 +8,7 @@
 //              added elsewhere, becomes a voter, then the old one goes. So is one that lost what it had promised.
 //            * Constraints on localities and attributes come first, then localities unlike those of the other
 //              replicas, then nodes with few replicas.
-//            * Leaders: not on nodes that drain; where lease preferences want them; spread evenly over cores by load.
+//            * Leaders: not on nodes that drain, or whose disk is full; where lease preferences want them; spread evenly over cores by load.
 //            * A cluster has PLACEMENT_SLICES_PER_SHARD slices a core: new ones are begun on nodes that lead few.
 // The meta slice is placed like all others. Nothing here is needed for safety: consensus checks every step.
 //
@@ -36,6 +36,7 @@ struct placement_node {
     bool alive;
     bool dead; // Silent for so long that its replicas are to be replaced.
     bool draining, leaving; // Leaving: decommissioning or decommissioned.
+    bool full; // Its disk has no room: it refuses writes as a leader, and gets nothing more.
     const char *locality, *attrs;
     // Counted by placement_plan.
     uint32_t replicas, leaders;

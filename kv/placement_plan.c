@@ -172,7 +172,7 @@ static uint32_t node_to_add(
     bool best_wanted = false;
     for (uint32_t i = 0; i < view->node_count; i++) {
         const struct placement_node *node = &view->nodes[i];
-        if (!usable(node) || raft_config_find(&slice->config, node->id) != NULL) continue;
+        if (!usable(node) || node->full || raft_config_find(&slice->config, node->id) != NULL) continue;
         if (!allowed(view, node)) continue;
         uint32_t look = rules_look(view, slice, node);
         bool wanted = (look & RULES_WANT) || !(look & RULES_SHORT);
@@ -331,15 +331,14 @@ static struct placement_step leader_step(
     for (uint32_t i = 0; i < slice->config.count; i++) {
         const struct raft_member *member = &slice->config.members[i];
         const struct placement_node *node = node_find(view, member->node);
-        if (member->learner || node == NULL || !usable(node) || node->draining || node == now)
-            continue;
+        if (member->learner || !usable(node) || node->draining || node->full || node == now) continue;
         uint64_t cost = leader_cost(view, slice, node);
         if (best != NULL && cost >= best_cost) continue;
         best = node;
         best_cost = cost;
     }
     if (best == NULL) return nothing;
-    if (now->draining || now->leaving) return step_of(PLACEMENT_TRANSFER, slice, best->id);
+    if (now->draining || now->leaving || now->full) return step_of(PLACEMENT_TRANSFER, slice, best->id);
     uint64_t cost = leader_cost(view, slice, now);
     if (best_cost >> 40 < cost >> 40) return step_of(PLACEMENT_TRANSFER, slice, best->id);
     // Worth it only when the other has clearly less to do even with this slice.
@@ -359,8 +358,7 @@ static struct placement_step create_step(const struct placement_view *view)
         const struct placement_node *node = &view->nodes[i];
         if (node->leaving || node->dead) continue;
         wanted += PLACEMENT_SLICES_PER_SHARD * node->shard_count;
-        if (!usable(node) || node->draining ||
-            !allowed(view, node))
+        if (!usable(node) || node->draining || node->full || !allowed(view, node))
             continue;
         if (best == NULL || node->leaders * best->shard_count < best->leaders * node->shard_count)
             best = node;
@@ -399,7 +397,7 @@ uint32_t placement_plan(struct placement_view *view, struct placement_step *step
     for (uint32_t i = 0; i < view->slice_count && taken < max; i++) {
         struct placement_slice *slice = &view->slices[i];
         struct placement_node *leader = node_find(view, slice->leader);
-        bool urgent = leader != NULL && (leader->draining || leader->leaving);
+        bool urgent = leader != NULL && (leader->draining || leader->leaving || leader->full);
         if (slice->leader == 0 || (!urgent && (moved || !settled))) continue;
         struct placement_step step = leader_step(view, slice);
         if (step.kind == PLACEMENT_NOTHING) continue;

@@ -122,6 +122,12 @@ Test(placement, leaders_are_spread_and_leave_nodes_that_drain)
     (void)placement_plan(&view, steps, 16);
     for (uint32_t i = 0; i < 4; i++)
         cr_assert_neq(slices[i].leader, 1);
+    // Nor where writes are refused for lack of room.
+    nodes[0].draining = false;
+    nodes[1].full = true;
+    (void)placement_plan(&view, steps, 16);
+    for (uint32_t i = 0; i < 4; i++)
+        cr_assert_neq(slices[i].leader, 2);
 }
 
 Test(placement, conditions_and_rules_as_text)
