@@ -89,7 +89,6 @@ static struct status chunk_send(
     commit.payload = entry_end(&chunk->builder);
     txn_note_locks(txn, slice);
     struct status st = leader_call(task, &commit.call, &chunk->arena, LEADER_STAGE);
-    st = status_copy(&txn->arena, st);
     txn_count(txn, &commit.call);
     if (!failed(st)) {
         txn_stage_get(txn, slice)->sequence++;

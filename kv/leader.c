@@ -91,7 +91,13 @@ struct status leader_run(struct task *task, struct leader_call *call, enum leade
     call->leader = 0;
     if (UNLIKELY(slice == NULL)) return leader_codec(kind)->run(task, call);
     slice_hold(slice);
+    const uint64_t turn = slice->turn;
     struct status st = leader_codec(kind)->run(task, call);
+    // With other replicas that is no last word.
+    if (UNLIKELY(status_is(st, E_AMBIGUOUS_RESULT)) && slice->leased &&
+        (slice->turn != turn || failed(slice->failed)))
+        st = status_make_retry(K_FATE_ELSEWHERE, RETRY_STATEMENT,
+            "the replica lost its leadership while the request was under way");
     if (UNLIKELY(status_is(st, K_NOT_LEADER))) {
         uint32_t leader = slice_leader(slice);
         call->leader = leader == task->shard->node->id ? 0 : leader;

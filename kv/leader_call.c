@@ -34,7 +34,8 @@ struct leader_trip {
 
 static bool never_leads(struct status st)
 {
-    return status_is(st, K_NOT_LEADER) || status_is(st, K_UNREACHABLE);
+    return status_is(st, K_NOT_LEADER) || status_is(st, K_UNREACHABLE) ||
+           status_is(st, K_FATE_ELSEWHERE);
 }
 
 // --- where to ------------------------------------------------------------------------------------
@@ -207,6 +208,7 @@ static void trip_one(struct task *task, struct client *client, struct leader_tri
         call_begin(trip, direct);
         trip->status = direct ? trip_here(task, trip)
                               : shard_call(task, trip->target.shard, trip_here, trip);
+        if (failed(trip->status)) trip->status = status_copy(task->arena, trip->status);
         return;
     }
     call_begin(trip, false);
@@ -368,6 +370,7 @@ static bool trips_check(struct client *client, struct leader_trip *trips, uint32
         struct leader_trip *trip = &trips[i];
         if (trip->done) continue;
         trip->done = !never_leads(trip->status);
+        if (status_is(trip->status, K_FATE_ELSEWHERE)) trip->call->again = true;
         if (trip->done) {
             outcome_doubt(trip);
             continue;
@@ -422,7 +425,10 @@ struct status leader_call(
         call->relayed = false;
         call->arena = arena;
         struct status st = leader_run(task, call, kind);
-        if (LIKELY(!status_is(st, K_NOT_LEADER))) return st;
+        // `arena` may go before the failure is told.
+        if (UNLIKELY(failed(st)) && arena != task->arena) st = status_copy(task->arena, st);
+        if (LIKELY(!status_is(st, K_NOT_LEADER) && !status_is(st, K_FATE_ELSEWHERE))) return st;
+        if (status_is(st, K_FATE_ELSEWHERE)) call->again = true;
         call->follower = false;
     }
     struct leader_trip trip = {.kind = kind, .call = call, .arena = arena};

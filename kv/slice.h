@@ -226,6 +226,8 @@ struct slice_reader {
 #define K_PENDING SQLSTATE('K', '0', '0', '1', '1')
 // What was read, under lock or within the uncertainty of clocks, is newer than the snapshot.
 #define K_MOVED SQLSTATE('K', '0', '0', '1', '2')
+// The replica lost the lead, or its log, while the request was under way: whoever leads next knows what became of it.
+#define K_FATE_ELSEWHERE SQLSTATE('K', '0', '0', '1', '3')
 
 struct slice_value {
     struct bytes value;      // data NULL: absent (or a tombstone, with its ts).

@@ -39,6 +39,8 @@ class Node(Server):
         self.name = "node %d" % index
         self.starts = 0
         self.id = None
+        self.host = "127.0.0.1"
+        self.prefix = []  # Of its command: a network of its own.
 
     def launch(self):
         """Starts the process and does not wait."""
@@ -46,8 +48,8 @@ class Node(Server):
         self.starts += 1
         self.url_file = os.path.join(self.nodes.folder, "url-%d-%d" % (self.index, self.starts))
         self.output_path = os.path.join(self.nodes.folder, "output-%d-%d" % (self.index, self.starts))
-        command = [ISOPOD, "start", "--store", self.store, "--listen-addr", "127.0.0.1:%d" % self.port,
-                   "--http-addr", "127.0.0.1:0", "--join", self.nodes.join, "--listening-url-file", self.url_file,
+        command = self.prefix + [ISOPOD, "start", "--store", self.store, "--listen-addr", "%s:%d" % (self.host, self.port),
+                   "--http-addr", "%s:0" % self.host, "--join", self.nodes.join, "--listening-url-file", self.url_file,
                    "--no-pin", "--shards", str(self.nodes.shards), "--locality", "zone=z%d" % self.index]
         command += self.nodes.security + self.extra
         self.launch_process(command)
@@ -76,7 +78,7 @@ class Node(Server):
         self.await_serving()
 
     def dsn(self, database="defaultdb", options=None, user="root"):
-        dsn = "host=127.0.0.1 port=%d user=%s dbname=%s" % (self.port, user, database)
+        dsn = "host=%s port=%d user=%s dbname=%s" % (self.host, self.port, user, database)
         if options:
             dsn += " options='%s'" % options
         return dsn + (" sslmode=disable" if not self.nodes.certs else
@@ -98,7 +100,7 @@ class Node(Server):
 class Nodes:
     """nodes[1] .. nodes[count]. The first is initialized, unless init=False."""
 
-    def __init__(self, count, shards=2, insecure=True, init=True):
+    def __init__(self, count, shards=2, insecure=True, init=True, hosts=None):
         self.shards = shards
         self.folder = tempfile.mkdtemp(prefix="isopod-it-nodes-")
         self.keep = bool(os.environ.get("ISOPOD_TEST_KEEP"))
@@ -106,13 +108,15 @@ class Nodes:
         self.security = ["--insecure"]
         if not insecure:
             self.certs = os.path.join(self.folder, "certs")
-            for what in (["create-ca"], ["create-node", "localhost", "127.0.0.1"], ["create-client", "root"]):
+            for what in (["create-ca"], ["create-node", "localhost", "127.0.0.1"] + (hosts or []), ["create-client", "root"]):
                 subprocess.run([ISOPOD, "cert"] + what + ["--certs-dir", self.certs, "--ca-key",
                                 os.path.join(self.folder, "ca.key")], check=True, stdout=subprocess.DEVNULL)
             self.security = ["--certs-dir", self.certs]
         self.ports = free_ports(count + 2)
-        self.join = ",".join("127.0.0.1:%d" % port for port in self.ports[:count])
         self.all = {i: Node(self, i, self.ports[i - 1]) for i in range(1, count + 1)}
+        for i, host in enumerate(hosts or [], 1):
+            self.all[i].host = host
+        self.join = ",".join("%s:%d" % (node.host, node.port) for node in self.all.values())
         self.init_wanted = init
 
     def __getitem__(self, index):
@@ -145,7 +149,7 @@ class Nodes:
                     node.id = int(row["id"])
 
     def command(self, *args, node=1, check=True):
-        command = [ISOPOD] + list(args) + ["--host", "127.0.0.1:%d" % self.all[node].port] + self.security
+        command = [ISOPOD] + list(args) + ["--host", "%s:%d" % (self.all[node].host, self.all[node].port)] + self.security
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
@@ -186,7 +190,10 @@ class Bank:
         self.before = self.sum()
 
     def url(self, database):
-        return "postgresql://root@127.0.0.1:%d/%s?sslmode=disable" % (self.node.port, database)
+        certs = self.nodes.certs
+        return "postgresql://root@%s:%d/%s?" % (self.node.host, self.node.port, database) + (
+            "sslmode=disable" if not certs else
+            "sslmode=require&sslcert={0}/client.root.crt&sslkey={0}/client.root.key".format(certs))
 
     def sum(self):
         with self.node.connect("bank") as session:

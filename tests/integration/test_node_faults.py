@@ -101,5 +101,104 @@ class Disks(unittest.TestCase):
             self.assertEqual(bank.sum(), bank.before)
 
 
+class Network:
+    """A network of its own for each node, joined by a bridge that the tests can cut and spoil."""
+
+    def __init__(self, count):
+        self.name = "iso%x" % (os.getpid() & 0xfffff)
+        self.count = count
+        self.net = "10.%d.%d" % (200 + (os.getpid() >> 8) % 50, os.getpid() & 0xff)
+        self.hosts = ["%s.%d" % (self.net, i) for i in range(1, count + 1)]
+
+    def ip(self, *args, netns=None):
+        command = ["ip"] + (["netns", "exec", netns, "ip"] if netns else []) + list(args)
+        subprocess.run(command, check=True, capture_output=True)
+
+    def make(self):
+        self.ip("netns", "add", self.name + "s")
+        switch = self.name + "s"
+        self.ip("link", "add", "br0", "type", "bridge", netns=switch)
+        self.ip("link", "set", "br0", "up", netns=switch)
+        for i in range(self.count + 1):  # The last is the tests' own end.
+            port = "p%d" % i
+            self.ip("link", "add", port, "netns", switch, "type", "veth", "peer", "name", self.end(i),
+                    *(["netns", self.add(i)] if i < self.count else []))
+            self.ip("link", "set", port, "master", "br0", netns=switch)
+            self.ip("link", "set", port, "up", netns=switch)
+            netns = self.ns(i) if i < self.count else None
+            self.ip("addr", "add", "%s.%d/24" % (self.net, i + 1 if i < self.count else 254), "dev", self.end(i), netns=netns)
+            self.ip("link", "set", self.end(i), "up", netns=netns)
+            if netns:
+                self.ip("link", "set", "lo", "up", netns=netns)
+
+    def ns(self, i):
+        return "%sn%d" % (self.name, i)
+
+    def add(self, i):
+        self.ip("netns", "add", self.ns(i))
+        return self.ns(i)
+
+    def end(self, i):
+        return "eth0" if i < self.count else self.name
+
+    def cut(self, index, cut=True):
+        self.ip("link", "set", "p%d" % (index - 1), "down" if cut else "up", netns=self.name + "s")
+
+    def loss(self, index, percent):
+        """Of what the node gets. False where the kernel cannot do it."""
+        done = subprocess.run(["ip", "netns", "exec", self.name + "s", "tc", "qdisc", "replace", "dev", "p%d" % (index - 1),
+                               "root", "netem", "loss", "%d%%" % percent], capture_output=True)
+        return done.returncode == 0
+
+    def destroy(self):
+        for i in range(self.count):
+            subprocess.run(["ip", "netns", "del", self.ns(i)], capture_output=True)
+        subprocess.run(["ip", "netns", "del", self.name + "s"], capture_output=True)
+        subprocess.run(["ip", "link", "del", self.name], capture_output=True)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("ip"), "making networks needs root, and ip")
+class Networks(unittest.TestCase):
+    def setUp(self):
+        self.network = Network(3)
+        self.addCleanup(self.network.destroy)
+        try:
+            self.network.make()
+        except subprocess.CalledProcessError as error:
+            self.skipTest("networks cannot be made here: %s" % error.stderr.decode().strip())
+
+    def nodes(self):
+        nodes = Nodes(3, shards=1, insecure=False, hosts=self.network.hosts)
+        for i, node in nodes.all.items():
+            node.prefix = ["ip", "netns", "exec", self.network.ns(i - 1)]
+        return nodes
+
+    def test_partition(self):
+        """The leader of everything is cut off: the others go on without an error, and it finds its way back."""
+        with self.nodes() as nodes:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                led_by_third(nodes, admin)
+            bank = Bank(nodes, through=2)
+            run = bank.run(seconds=15)
+            self.network.cut(3)
+            wait_until(lambda: nodes[3].id not in nodes.live(1), "the node that was cut off to be missed")
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                wait_until(lambda: all(leader != nodes[3].id for _, leader in copies(admin)), "others to lead")
+            self.network.cut(3, False)
+            wait_until(lambda: nodes.live(1) == [1, 2, 3], "the node to be back")
+            bank.check(run)
+            with nodes[3].connect("bank") as session:
+                self.assertEqual(session.value("SELECT sum(balance) FROM bank"), bank.before)
+
+    def test_loss_of_packets(self):
+        with self.nodes() as nodes:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                led_by_third(nodes, admin)
+            bank = Bank(nodes, through=2)
+            if not self.network.loss(3, 5):
+                self.skipTest("this kernel cannot lose packets on purpose (netem)")
+            bank.check(bank.run(seconds=8))
+
+
 if __name__ == "__main__":
     unittest.main()
