@@ -5,12 +5,13 @@
 #include "sql/bind.h"
 #include "sql/cursor.h"
 #include "sql/privilege.h"
+#include "sql/view_write.h"
 
 #define E_GENERATED_ALWAYS SQLSTATE('4', '2', '8', 'C', '9')
 
 static struct status bind_target_table(struct binder *binder, const struct scope *scope,
     const struct table_target *target, const char *verb, uint32_t privilege,
-    struct relation **relation)
+    struct relation **relation, struct written_views *views)
 {
     struct status st = STATUS_OK;
     const char *name = target->name.name;
@@ -21,10 +22,10 @@ static struct status bind_target_table(struct binder *binder, const struct scope
         return bind_error(binder, target->name.position, E_WRONG_OBJECT_TYPE,
             "cannot change materialized view \"%s\"", name);
     case RELATION_VIEW:
-        return status_detail(binder->arena,
-            bind_error(binder, target->name.position, E_FEATURE_NOT_SUPPORTED,
-                "cannot %s view \"%s\"", verb, name),
-            "Views are not updatable.");
+        // The view's owner answers for the table.
+        (*relation)->privileges |= privilege;
+        binder->writes = binder->modifies = true;
+        return bind_written_view(binder, target, verb, *relation, views, relation);
     case RELATION_SEQUENCE:
         return bind_error(binder, target->name.position, E_WRONG_OBJECT_TYPE,
             "cannot change sequence \"%s\"", name);
@@ -38,6 +39,60 @@ static struct status bind_target_table(struct binder *binder, const struct scope
     }
     (*relation)->privileges |= privilege;
     binder->writes = binder->modifies = true;
+
+out:
+    return st;
+}
+
+// The names that the statement gives the row at `base`: the table's, or the view's.
+static struct status add_target_range(struct binder *binder, struct from_names *names,
+    const struct written_views *views, const struct table_desc *table, const char *alias,
+    var_id base, struct range **out)
+{
+    struct status st = STATUS_OK;
+    struct range *range;
+    if (views->count == 0) {
+        range = bind_add_table_range(binder, names, table, alias, NULL, base);
+    } else {
+        TRY(bind_view_range(binder, views, 0, alias, table, base, &range));
+        range->next = names->ranges;
+        names->ranges = range;
+        names->columns = arena_grow(binder->arena, names->columns,
+            names->column_count * sizeof(struct range_column),
+            (names->column_count + range->column_count) * sizeof(struct range_column));
+        memcpy(names->columns + names->column_count, range->columns,
+            range->column_count * sizeof(struct range_column));
+        names->column_count += range->column_count;
+    }
+    if (out != NULL) *out = range;
+
+out:
+    return st;
+}
+
+// The table's column behind a column of the view.
+static struct status find_view_column(struct binder *binder, const struct written_views *views,
+    const struct table_desc *table, const char *name, const char *verb, uint32_t position,
+    uint32_t *ordinal)
+{
+    struct status st = STATUS_OK;
+    struct range *range;
+    const char *view = views->items[0]->table->name;
+    TRY(bind_view_range(binder, views, 0, view, table, 0, &range));
+    for (uint32_t i = 0; i < range->column_count; i++) {
+        if (strcmp(range->columns[i].name, name) != 0) continue;
+        const struct scalar *scalar = range->columns[i].scalar;
+        if (scalar->kind == SCALAR_VAR && scalar->var < table->column_count) {
+            *ordinal = scalar->var;
+            return st;
+        }
+        return status_detail(binder->arena,
+            bind_error(binder, POSITION_NONE, E_FEATURE_NOT_SUPPORTED,
+                "cannot %s column \"%s\" of view \"%s\"", verb, name, view),
+            "View columns that are not columns of their base relation are not updatable.");
+    }
+    return bind_error(binder, position, E_UNDEFINED_COLUMN,
+        "column \"%s\" of relation \"%s\" does not exist", name, view);
 
 out:
     return st;
@@ -90,18 +145,33 @@ struct insert_columns {
     bool written; // By the client, not all of the table.
 };
 
+// How many values each row has, as far as can be seen.
+static uint32_t insert_width(const struct insert *insert)
+{
+    const struct select *source = insert->source;
+    if (source == NULL) return 0;
+    return source->kind == SELECT_VALUES && source->row_count > 0 ? source->rows[0].count
+                                                                  : UINT32_MAX;
+}
+
 static struct status insert_columns(struct binder *binder, const struct table_desc *table,
-    const struct insert *insert, struct insert_columns *out)
+    const struct written_views *views, const struct insert *insert, struct insert_columns *out)
 {
     struct status st = STATUS_OK;
     out->ordinals =
-        ARENA_ARRAY(binder->arena, uint32_t, table->column_count + insert->columns.count);
+        ARENA_ARRAY(binder->arena, uint32_t, table->column_count + insert->columns.count +
+                                                (views->count > 0 ? views->items[0]->table->column_count : 0));
     out->count = 0;
     out->written = insert->columns.count > 0;
     for (uint32_t i = 0; i < insert->columns.count; i++) {
         uint32_t ordinal;
         uint32_t position = insert->column_positions[i];
-        TRY(find_target_column(binder, table, insert->columns.items[i], position, &ordinal));
+        if (views->count > 0)
+            TRY(find_view_column(binder, views, table, insert->columns.items[i], "insert into",
+                position, &ordinal));
+        else
+            TRY(find_target_column(
+                binder, table, insert->columns.items[i], position, &ordinal));
         for (uint32_t k = 0; k < out->count; k++)
             if (out->ordinals[k] == ordinal &&
                 (insert->part_counts[k] == 0 || insert->part_counts[i] == 0))
@@ -109,7 +179,14 @@ static struct status insert_columns(struct binder *binder, const struct table_de
                     "column \"%s\" specified more than once", insert->columns.items[i]);
         out->ordinals[out->count++] = ordinal;
     }
-    for (uint32_t i = 0; i < table->column_count && !out->written; i++)
+    const struct table_desc *view = views->count > 0 ? views->items[0]->table : NULL;
+    for (uint32_t i = 0; view != NULL && i < view->column_count && !out->written; i++) {
+        if (i >= insert_width(insert)) break;
+        TRY(find_view_column(binder, views, table, view->columns[i].name, "insert into",
+            POSITION_NONE, &out->ordinals[out->count]));
+        out->count++;
+    }
+    for (uint32_t i = 0; view == NULL && i < table->column_count && !out->written; i++)
         if (table->columns[i].state == ELEMENT_PUBLIC && !table->columns[i].hidden)
             out->ordinals[out->count++] = i;
 
@@ -316,8 +393,8 @@ out:
 }
 
 static struct status bind_assignments(struct binder *binder, struct scope *scope,
-    const struct assignment_list *list, const struct table_plan *table, var_id base,
-    struct rel_item_list *out);
+    const struct assignment_list *list, const struct written_views *views,
+    const struct table_plan *table, var_id base, struct rel_item_list *out);
 
 static struct status bind_conflict_update(struct binder *binder, struct scope *parent,
     const struct insert *insert, struct insert_plan *plan)
@@ -328,7 +405,8 @@ static struct status bind_conflict_update(struct binder *binder, struct scope *p
     const char *alias = insert->target.alias != NULL ? insert->target.alias : table->name;
     bind_add_table_range(binder, &scope.names, table, alias, NULL, plan->existing_base);
     bind_add_table_range(binder, &scope.names, table, "excluded", NULL, plan->excluded_base);
-    TRY(bind_assignments(binder, &scope, &insert->conflict_assignments, plan->table,
+    static const struct written_views none;
+    TRY(bind_assignments(binder, &scope, &insert->conflict_assignments, &none, plan->table,
         plan->existing_base, &plan->assignments));
     if (insert->conflict_where != NULL)
         TRY(bind_condition(
@@ -404,6 +482,13 @@ out:
     return st;
 }
 
+// Whose privileges count: the view's, when the statement names one.
+static struct relation *named_relation(
+    const struct written_views *views, struct relation *relation)
+{
+    return views->count > 0 ? views->items[0] : relation;
+}
+
 static struct status bind_returning(struct binder *binder, struct scope *scope,
     const struct target_list *returning, struct relation *relation, struct rel *rel,
     struct query *query)
@@ -429,14 +514,18 @@ struct status bind_insert(
     struct rel *owner = NULL;
     struct rel *source = NULL;
     if (insert->with != NULL) TRY(bind_with(binder, &scope, insert->with, &owner));
+    struct written_views *views = ARENA_NEW(binder->arena, struct written_views);
     TRY(bind_target_table(
-        binder, &scope, &insert->target, "insert into", PRIVILEGE_INSERT, &relation));
+        binder, &scope, &insert->target, "insert into", PRIVILEGE_INSERT, &relation, views));
     const struct table_desc *table = relation->table;
+    if (views->count > 0 && (insert->conflict == CONFLICT_UPDATE || insert->upsert))
+        return bind_unsupported(binder, POSITION_NONE, "ON CONFLICT DO UPDATE on a view");
     struct insert_plan *plan = ARENA_NEW(binder->arena, struct insert_plan);
     TRY(bind_table_plan(binder, table, TABLE_FOR_INSERT, &plan->table));
     plan->sources = ARENA_ARRAY(binder->arena, var_id, table->column_count);
     for (uint32_t i = 0; i < table->column_count; i++) plan->sources[i] = VAR_NONE;
-    TRY(insert_columns(binder, table, insert, &columns));
+    TRY(bind_view_checks(binder, views, plan->table));
+    TRY(insert_columns(binder, table, views, insert, &columns));
     if (insert->source == NULL)
         source = rel_new(binder->arena, REL_ONE);
     else if (is_plain_values(insert->source))
@@ -448,10 +537,13 @@ struct status bind_insert(
     rel->insert = plan;
     rel->left = source;
     struct scope returning = {.parent = &scope};
-    bind_add_table_range(binder, &returning.names, table,
-        insert->target.alias != NULL ? insert->target.alias : table->name, NULL,
-        plan->table->row_base);
-    TRY(bind_returning(binder, &returning, &insert->returning, relation, rel, query));
+    const char *alias = insert->target.alias != NULL ? insert->target.alias
+                        : views->count > 0           ? views->items[0]->table->name
+                                                     : table->name;
+    TRY(add_target_range(
+        binder, &returning.names, views, table, alias, plan->table->row_base, NULL));
+    TRY(bind_returning(binder, &returning, &insert->returning, named_relation(views, relation),
+        rel, query));
     if (owner != NULL) {
         owner->left = query->rel;
         query->rel = owner;
@@ -518,8 +610,8 @@ out:
 }
 
 static struct status bind_assignments(struct binder *binder, struct scope *scope,
-    const struct assignment_list *list, const struct table_plan *table, var_id base,
-    struct rel_item_list *out)
+    const struct assignment_list *list, const struct written_views *views,
+    const struct table_plan *table, var_id base, struct rel_item_list *out)
 {
     struct status st = STATUS_OK;
     bool *partial = ARENA_ARRAY(binder->arena, bool, table->table->column_count);
@@ -528,8 +620,12 @@ static struct status bind_assignments(struct binder *binder, struct scope *scope
         for (uint32_t c = 0; c < assignment->count; c++) {
             uint32_t ordinal;
             struct scalar *scalar;
-            TRY(find_target_column(binder, table->table, assignment->columns[c],
-                assignment->position, &ordinal));
+            if (views->count > 0)
+                TRY(find_view_column(binder, views, table->table, assignment->columns[c], "update",
+                    assignment->position, &ordinal));
+            else
+                TRY(find_target_column(binder, table->table, assignment->columns[c],
+                    assignment->position, &ordinal));
             struct rel_item *before = NULL;
             for (uint32_t k = 0; k < out->count; k++)
                 if (out->items[k].var == base + ordinal) before = &out->items[k];
@@ -568,6 +664,7 @@ struct change { // What UPDATE and DELETE have in common.
     struct scope scope;
     struct range *range;
     struct update_plan *plan;
+    struct written_views views;
 };
 
 // The key of the cursor's current row, one of its columns, at run time.
@@ -644,18 +741,27 @@ static struct status bind_change_input(struct binder *binder, struct change *cha
     struct scalar *where;
     struct scope *scope = &change->scope;
     const struct table_desc *table = change->relation->table;
-    change->alias = change->target->alias != NULL ? change->target->alias : table->name;
+    change->alias = change->target->alias != NULL ? change->target->alias
+                    : change->views.count > 0     ? change->views.items[0]->table->name
+                                                  : table->name;
     change->scan = bind_scan(binder, change->relation, change->alias);
     change->scan->scan.all_columns = true;
     change->scan->scan.lock = REL_LOCK_EXCLUSIVE;
     change->scan->scan.index_hint = change->target->index_hint;
-    change->range = bind_add_table_range(
-        binder, &scope->names, table, change->alias, NULL, change->scan->scan.base);
+    TRY(add_target_range(binder, &scope->names, &change->views, table, change->alias,
+        change->scan->scan.base, &change->range));
     change->rel = change->scan;
+    for (uint32_t i = 0; i < change->views.count; i++) {
+        TRY(bind_view_condition(
+            binder, &change->views, i, table, change->scan->scan.base, &where));
+        if (where == NULL) continue;
+        change->rel = rel_filter(binder->arena, change->rel, where);
+        change->plan->materialize |= scalar_has_subquery(where);
+    }
     change->plan->scan = change->scan;
     if (change->from->count > 0) {
         TRY(bind_from(binder, scope, change->from, &from));
-        change->rel = rel_join(binder->arena, REL_INNER, change->scan, from);
+        change->rel = rel_join(binder->arena, REL_INNER, change->rel, from);
         change->plan->once = true;
         change->plan->materialize = true;
     }
@@ -663,7 +769,7 @@ static struct status bind_change_input(struct binder *binder, struct change *cha
         TRY(bind_change_where(binder, change, &where));
         change->rel = rel_filter(binder->arena, change->rel, where);
         change->plan->materialize |= scalar_has_subquery(where);
-        change->relation->privileges |= PRIVILEGE_SELECT;
+        named_relation(&change->views, change->relation)->privileges |= PRIVILEGE_SELECT;
     }
     struct query ordered = {.rel = change->rel};
     TRY(bind_order_limit(
@@ -675,12 +781,13 @@ out:
 }
 
 // RETURNING sees the row as it has become, and the tables of FROM.
-static void returning_scope(
+static struct status returning_scope(
     struct binder *binder, const struct change *change, var_id base, struct scope *scope)
 {
+    struct status st = STATUS_OK;
     *scope = (struct scope){.parent = change->scope.parent, .ctes = change->scope.ctes};
-    bind_add_table_range(
-        binder, &scope->names, change->relation->table, change->alias, NULL, base);
+    TRY(add_target_range(binder, &scope->names, &change->views, change->relation->table,
+        change->alias, base, NULL));
     const struct from_names *names = &change->scope.names;
     uint32_t skip = change->range->column_count;
     for (struct range *range = names->ranges; range != NULL; range = range->next) {
@@ -696,6 +803,9 @@ static void returning_scope(
     if (more > 0) memcpy(columns + skip, names->columns + skip, more * sizeof *columns);
     scope->names.columns = columns;
     scope->names.column_count = skip + more;
+
+out:
+    return st;
 }
 
 static void project_assignments(struct binder *binder, struct change *change,
@@ -734,20 +844,22 @@ struct status bind_update(
         .plan = ARENA_NEW(binder->arena, struct update_plan)};
     if (update->with != NULL) TRY(bind_with(binder, &change->scope, update->with, &owner));
     TRY(bind_target_table(binder, &change->scope, &update->target, "update", PRIVILEGE_UPDATE,
-        &change->relation));
+        &change->relation, &change->views));
     TRY(bind_table_plan(
         binder, change->relation->table, TABLE_FOR_UPDATE, &change->plan->table));
+    TRY(bind_view_checks(binder, &change->views, change->plan->table));
     TRY(bind_change_input(binder, change));
     change->scope.clause = "UPDATE";
-    TRY(bind_assignments(binder, &change->scope, &update->assignments, change->plan->table,
-        change->scan->scan.base, &assignments));
+    TRY(bind_assignments(binder, &change->scope, &update->assignments, &change->views,
+        change->plan->table, change->scan->scan.base, &assignments));
     project_assignments(binder, change, &assignments);
     struct rel *rel = rel_new(binder->arena, REL_UPDATE);
     rel->update = change->plan;
     rel->left = change->rel;
     struct scope returning;
-    returning_scope(binder, change, change->plan->table->row_base, &returning);
-    TRY(bind_returning(binder, &returning, &update->returning, change->relation, rel, query));
+    TRY(returning_scope(binder, change, change->plan->table->row_base, &returning));
+    TRY(bind_returning(binder, &returning, &update->returning,
+        named_relation(&change->views, change->relation), rel, query));
     if (owner != NULL) {
         owner->left = query->rel;
         query->rel = owner;
@@ -772,7 +884,7 @@ struct status bind_delete(
         .plan = ARENA_NEW(binder->arena, struct update_plan)};
     if (delete->with != NULL) TRY(bind_with(binder, &change->scope, delete->with, &owner));
     TRY(bind_target_table(binder, &change->scope, &delete->target, "delete from",
-        PRIVILEGE_DELETE, &change->relation));
+        PRIVILEGE_DELETE, &change->relation, &change->views));
     TRY(bind_table_plan(
         binder, change->relation->table, TABLE_FOR_DELETE, &change->plan->table));
     TRY(bind_change_input(binder, change));
@@ -780,8 +892,9 @@ struct status bind_delete(
     rel->update = change->plan;
     rel->left = change->rel;
     struct scope returning;
-    returning_scope(binder, change, change->scan->scan.base, &returning);
-    TRY(bind_returning(binder, &returning, &delete->returning, change->relation, rel, query));
+    TRY(returning_scope(binder, change, change->scan->scan.base, &returning));
+    TRY(bind_returning(binder, &returning, &delete->returning,
+        named_relation(&change->views, change->relation), rel, query));
     if (owner != NULL) {
         owner->left = query->rel;
         query->rel = owner;

@@ -469,6 +469,23 @@ out:
     return st;
 }
 
+// Writing to a view is writing to the relation that it is over.
+static bool pass_written(struct bind_names *names, const struct relation *view)
+{
+    const struct from_list *from = &view->view->from;
+    bool passed = false;
+    if (from->count != 1 || from->items[0]->kind != FROM_TABLE) return false;
+    for (uint32_t i = 0; i < view->depend_count; i++) {
+        struct relation *used = view->depends[i];
+        if (used->written || strcmp(used->table->name, from->items[0]->table.name.name) != 0)
+            continue;
+        used->written = passed = true;
+        if (used->table->kind == RELATION_TABLE) used->expanded = false;
+    }
+    (void)names;
+    return passed;
+}
+
 static bool action_writes(enum reference_action action)
 {
     return action == REFERENCE_CASCADE || action == REFERENCE_SET_NULL ||
@@ -636,6 +653,8 @@ struct status bind_names_load(struct task *task, struct session *session, struct
                 relation->expanded = again = true;
                 TRY(expand_view(task, session, names, relation));
             }
+            if (relation->written && relation->table->kind == RELATION_VIEW)
+                again |= pass_written(names, relation);
             if (relation->written && relation->table->kind == RELATION_TABLE &&
                 !relation->expanded) {
                 relation->expanded = again = true;

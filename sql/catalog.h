@@ -163,6 +163,7 @@ struct table_desc {
     uint32_t referenced_by_count;
     bool writes_blocked; // Its rows are being rewritten: whoever writes gets 40001, to try again.
     const char *view_sql;
+    char check_option; // Of a view: 0, 'l' (local), 'c' (cascaded).
     bool materialized, populated; // A table that keeps the rows of view_sql.
     uint32_t *depends_on; // Relations a view uses.
     uint32_t depends_on_count;

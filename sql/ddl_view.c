@@ -9,6 +9,7 @@
 #include "sql/parse.h"
 #include "sql/plan.h"
 #include "sql/temp.h"
+#include "sql/view_write.h"
 
 struct status ddl_qualify_view(
     struct statement_context *context, const struct ddl_tables *tables, struct table_desc *view)
@@ -240,6 +241,29 @@ out:
     return st;
 }
 
+// WITH (check_option = local)
+static struct status view_options(
+    struct statement_context *context, const struct create_view *create, char *check_option)
+{
+    for (uint32_t i = 0; i < create->options.count; i++) {
+        const struct option *option = &create->options.items[i];
+        const struct expr *value = option->value;
+        if (strcmp(option->name, "check_option") != 0)
+            return ddl_unsupported(
+                context, arena_printf(context->arena, "%s of a view", option->name));
+        const char *text = value == NULL || value->kind != EXPR_LITERAL
+            ? ""
+            : arena_string(context->arena, value->literal.text);
+        if (strcmp(text, "local") != 0 && strcmp(text, "cascaded") != 0)
+            return status_detail(context->arena,
+                ddl_error(context, E_INVALID_PARAMETER_VALUE,
+                    "invalid value for enum option \"check_option\": %s", text),
+                "Valid values are \"local\" and \"cascaded\".");
+        *check_option = *text;
+    }
+    return STATUS_OK;
+}
+
 struct status ddl_create_view(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -249,11 +273,19 @@ struct status ddl_create_view(struct statement_context *context)
     struct table_desc *former;
     struct ddl_tables tables;
 
-    if (create->check != VIEW_CHECK_NONE) return ddl_unsupported(context, "WITH CHECK OPTION");
-    if (create->options.count > 0) return ddl_unsupported(context, "WITH of a view");
+    char check_option = create->check == VIEW_CHECK_LOCAL      ? 'l'
+                        : create->check == VIEW_CHECK_CASCADED ? 'c'
+                                                               : 0;
+    TRY(view_options(context, create, &check_option));
+    if (check_option != 0 && view_not_updatable(create->query) != NULL)
+        return status_detail(context->arena,
+            ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "WITH CHECK OPTION is supported only on automatically updatable views"),
+            "%s", view_not_updatable(create->query));
     TRY(temp_target_schema(context, &create->name, create->persistence, &schema, &is_temp));
     if (is_temp) context->session->temp_generation++;
     struct table_desc view = {.kind = RELATION_VIEW,
+        .check_option = check_option,
         .database_id = schema->database_id,
         .schema_id = schema->id,
         .name = create->name.name,

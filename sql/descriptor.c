@@ -426,6 +426,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_u32(codec, 22, &table->next_label_id);
     field_bool(codec, 23, &table->materialized);
     field_bool(codec, 24, &table->populated);
+    field_char(codec, 26, &table->check_option);
     one = table->kind == RELATION_FUNCTION ? 1 : 0;
     struct function_desc *function = &table->function;
     field_list(codec, 25, (void **)&function, &one, sizeof *function, 1, code_function);

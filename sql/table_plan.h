@@ -15,6 +15,7 @@ struct table_plan_check {
     struct scalar *condition; // Over the row's variables.
     const char *domain;       // It is this domain's; NULL: the table's.
     bool not_null;            // The domain's NOT NULL.
+    bool view;                // WITH CHECK OPTION of the view of this name.
 };
 
 // A foreign key of this table: rows written must find their parent.

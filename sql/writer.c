@@ -361,6 +361,11 @@ struct status writer_check(
             struct arena *arena = error_arena(writer);
             const char *name = plan->table->checks[c].name;
             const char *domain = plan->table->checks[c].domain;
+            if (plan->table->checks[c].view) {
+                st = status_format(arena, SQLSTATE('4', '4', '0', '0', '0'),
+                    "new row violates check option for view \"%s\"", name);
+                return failing_row(writer, st, r);
+            }
             if (domain != NULL && plan->table->checks[c].not_null)
                 return status_format(arena, E_NOT_NULL_VIOLATION,
                     "domain %s does not allow null values", domain);
