@@ -338,6 +338,10 @@ struct status conn_wait_input(struct task *task, struct conn *conn, size_t size)
         if (conn->ended)
             return status_make(E_CONNECTION_FAILURE, "the connection was closed by the other side");
         conn->input_wanted = size;
+        // Receiving may have stopped while there was much, and what is left may be less than what is wanted.
+        if (conn->tls != NULL && conn->tls_withheld) tls_pull(conn);
+        if (input_size(conn) >= size) break;
+        conn_recv_resume(conn);
         struct status st = task_wait(task, &conn->input_waiters);
         if (failed(st)) return st;
     }

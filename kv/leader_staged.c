@@ -4,12 +4,16 @@
 //
 // What is staged is locked by being there. While its entry is under way the keys are locked in the table; afterwards
 // those that nobody waits for are let go, so that the table stays small, and come back when somebody asks.
+#include <stdlib.h>
+
 #include "core/invariant.h"
 #include "core/mark.h"
 #include "kv/leader_internal.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
 #include "kv/validate.h"
+
+#define DRAINS_AT_ONCE 4u
 
 static struct status given_up(void)
 {
@@ -196,6 +200,35 @@ out:
     return st;
 }
 
+struct drainer {
+    struct slice *slice;
+    uint64_t txn;
+};
+
+static struct status drain_along(struct task *task, void *arg)
+{
+    const struct drainer drainer = *(struct drainer *)arg;
+    free(arg);
+    return drain(task, drainer.slice, drainer.txn);
+}
+
+// Several entries under way at a time share writes of the log. Whether others help does not matter.
+static struct status drain_all(struct task *task, struct slice *slice, uint64_t txn)
+{
+    for (uint32_t i = 1; i < DRAINS_AT_ONCE; i++) {
+        struct drainer *drainer = malloc(sizeof *drainer);
+        if (drainer == NULL) break;
+        *drainer = (struct drainer){slice, txn};
+        struct status st =
+            slice_task_start_with(slice, drain_along, drainer, "slice drain", TASK_BULK);
+        if (failed(st)) {
+            free(drainer);
+            break;
+        }
+    }
+    return drain(task, slice, txn);
+}
+
 static struct status resolve(
     struct task *task, struct slice *slice, const struct leader_resolve *resolve)
 {
@@ -230,7 +263,7 @@ struct status leader_staged_end(
     if (staged == NULL) goto out;
     staged->draining = true;
     st = resolve(task, slice, request);
-    if (!failed(st)) st = drain(task, slice, txn);
+    if (!failed(st)) st = drain_all(task, slice, txn);
     staged = staged_find(slice, txn);
     if (staged != NULL) {
         staged->draining = false;

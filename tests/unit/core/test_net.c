@@ -214,6 +214,32 @@ out:
     return st;
 }
 
+// Receiving stops while much is unread; who waits for more than is left then gets it.
+NODE_TEST(net, waits_for_more_than_is_left, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo;
+    struct conn *conn = NULL;
+    uint8_t *bytes = arena_alloc_zero(task->arena, INPUT_MAX);
+    TRY(echo_start(task, &echo));
+    TRY(net_connect(task, listener_address(echo.listener), INPUT_MAX, &conn));
+    for (uint32_t round = 0; round < 8; round++) {
+        conn_write(conn, bytes, INPUT_MAX);
+        conn_flush(conn);
+        TRY(conn_wait_input(task, conn, INPUT_MAX));
+        conn_consume(conn, INPUT_MAX * 3 / 10);
+        conn_write(conn, bytes, INPUT_MAX * 3 / 10);
+        conn_flush(conn);
+        TRY(conn_wait_input(task, conn, INPUT_MAX * 9 / 10));
+        TRY(conn_wait_input(task, conn, INPUT_MAX * 7 / 10 + INPUT_MAX * 3 / 10));
+        conn_consume(conn, conn_input(conn).size);
+    }
+    conn_close(conn);
+    listener_close(echo.listener);
+out:
+    return st;
+}
+
 NODE_TEST(net, refusals_have_their_codes, 1)
 {
     struct status st = STATUS_OK;
