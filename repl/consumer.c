@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "kv/admin.h"
 #include "repl/cutover.h"
+#include "repl/failback.h"
 #include "repl/flow.h"
 #include "repl/internal.h"
 #include "sql/announce.h"
@@ -209,8 +210,13 @@ static struct status run(struct task *task, struct consumer *consumer)
         bool done = record->phase >= CONSUMER_DONE;
         if (done) break;
         consumer->advanced = false;
-        struct status outcome =
-            reached ? cutover_run(task, consumer, &done) : flow_run(task, consumer);
+        struct status outcome;
+        if (record->phase == CONSUMER_PREPARING)
+            outcome = failback_prepare(task, consumer);
+        else if (reached)
+            outcome = cutover_run(task, consumer, &done);
+        else
+            outcome = flow_run(task, consumer);
         st = outcome;
         if (done) break;
         if (consumer->interrupted) {

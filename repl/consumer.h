@@ -3,7 +3,7 @@
 // The consumer: the job (REPLICATION STREAM INGESTION) on the standby that fills a virtual cluster from a primary, and
 // its record in system.replication_consumers.
 //
-//   initializing -> replicating -> cutting over -> promoting -> done
+//   (preparing ->) initializing -> replicating -> cutting over -> promoting -> done
 //         `--------------------------^   (a cutover needs a replicated time)        any -> canceled
 //
 // The record is the truth: the job goes on from it after a crash, and statements (repl/statements.c) talk to the job
@@ -22,6 +22,7 @@
 struct session;
 
 enum consumer_phase {
+    CONSUMER_PREPARING = -1, // Failback: what lies above the start is being undone.
     CONSUMER_INITIALIZING = 0,
     CONSUMER_REPLICATING = 1,
     CONSUMER_CUTTING_OVER = 2, // The cutover time is final; what is above it is being undone.

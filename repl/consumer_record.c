@@ -73,13 +73,13 @@ struct status consumer_insert(
         datum_text(record->tenant_name), datum_text(record->source_name),
         datum_int((int64_t)record->source_tenant), datum_text(record->source_cluster),
         datum_int(record->stream), time_datum(record->start, start),
-        datum_int(record->retention_s)};
+        datum_int(record->retention_s), datum_int(record->phase)};
     return internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
         "INSERT INTO system.public.replication_consumers (" RECORD_COLUMNS
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $8, NULL, 0, $9, '', 0, NULL)",
-        9, params,
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $8, NULL, $10, $9, '', 0, NULL)",
+        10, params,
         (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8,
-            TYPE_TEXT, TYPE_INT8});
+            TYPE_TEXT, TYPE_INT8, TYPE_INT8});
 }
 
 struct status consumer_write(struct task *task, struct consumer_record *record)

@@ -8,9 +8,11 @@
 #include "core/mark.h"
 #include "core/metrics.h"
 #include "kv/admin.h"
+#include "repl/producer.h"
 #include "tenant/tenant.h"
 
 #define TELL_TIMEOUT_NS 10000000000ull
+#define RETAIN_ID_BIT 0x400 // Tells the job that keeps history from the consumer's.
 
 METRIC_DEFINE(metric_cutover, "physical_replication.cutover_progress", METRIC_GAUGE, METRIC_COUNT,
     false, "Virtual clusters being cut over");
@@ -54,6 +56,9 @@ static struct status promote(struct task *task, struct consumer *consumer)
         TRY(tenant_set_prior_replication(task, record->tenant, source, record->cutover));
         TRY(tenant_set_data_state(task, record->tenant, TENANT_ADD, TENANT_READY));
     }
+    // The former primary may want to follow, from there on.
+    TRY(producer_retain(task, record->job ^ RETAIN_ID_BIT, record->tenant, record->tenant_name,
+        record->cutover));
     // Not before it is ready: one without a consumer that is not ready counts as half made.
     if (tenant->replication_job != 0) TRY(tenant_set_replication_job(task, record->tenant, 0));
 out:

@@ -249,7 +249,8 @@ struct status flow_plan(struct task *task, struct consumer *consumer, struct pgc
     struct source_spec spec;
     arena_init(&arena, NULL);
     TRY(source_spec(task, client, &arena, consumer->record->stream, &spec));
-    if (consumer->record->topology == 0) split_target(task, consumer, &spec);
+    if (consumer->record->topology == 0 && hlc_is_zero(consumer->record->replicated))
+        split_target(task, consumer, &spec);
     TRY(plan_make(task, consumer, &spec));
     consumer->topology_ns = task_now_ns(task);
 out:

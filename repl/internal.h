@@ -10,3 +10,21 @@ bool repl_hlc_parse(struct datum datum, struct hlc_timestamp *ts);
 // This cluster's id as a uuid.
 const char *repl_cluster_id(struct arena *arena, struct node *node);
 void consumer_record_register(void);
+
+// --- of statements -----------------------------------------------------------------------------------
+
+struct statement_context;
+struct option_list;
+struct expr;
+
+struct replication_options {
+    bool has_retention, has_window;
+    int64_t retention_s;
+    int64_t window_us;
+};
+// `starting`: of CREATE and START REPLICATION.
+CHECKED struct status replication_options_of(struct statement_context *context,
+    const struct option_list *list, bool starting, struct replication_options *options);
+// The source's address, checked.
+CHECKED struct status replication_uri_of(
+    struct statement_context *context, struct expr *expr, const char **uri);

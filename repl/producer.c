@@ -138,9 +138,11 @@ struct status producer_require_privilege(struct function_call *call)
 
 struct start_call {
     int64_t stream;
-    const struct tenant *tenant;
+    uint64_t tenant;
+    const char *tenant_name;
     struct hlc_timestamp start;
     const char *user;
+    enum producer_state state;
 };
 
 static struct status write_records(struct task *task, struct session *session, void *arg)
@@ -149,16 +151,18 @@ static struct status write_records(struct task *task, struct session *session, v
     const struct start_call *call = arg;
     char start[HLC_TEXT_BYTES];
     int64_t now_us = session_now_us(task->shard);
-    struct datum params[] = {datum_int(call->stream), datum_int((int64_t)call->tenant->id),
-        datum_text(call->tenant->name), datum_text(hlc_format(call->start, start)),
-        datum_int(now_us + window_us(task, NULL)), datum_int(now_us)};
+    struct datum params[] = {datum_int(call->stream), datum_int((int64_t)call->tenant),
+        datum_text(call->tenant_name), datum_text(hlc_format(call->start, start)),
+        datum_int(now_us + window_us(task, NULL)), datum_int(now_us), datum_int(call->state)};
     TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
         "INSERT INTO system.public.replication_producers (" PRODUCER_COLUMNS
-        ") VALUES ($1, $2, $3, $4, $4, $5, $6, 0, 0)",
-        6, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_INT8}));
+        ") VALUES ($1, $2, $3, $4, $4, $5, $6, $7, 0)",
+        7, params,
+        (type_oid[]){
+            TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_INT8, TYPE_INT8}));
     struct job_options options = {.type = &producer_job,
         .description = arena_printf(
-            task->arena, "History Retention for Physical Replication of %s", call->tenant->name),
+            task->arena, "History Retention for Physical Replication of %s", call->tenant_name),
         .user_name = call->user,
         .id = call->stream};
     int64_t id;
@@ -191,22 +195,29 @@ out:
     return st;
 }
 
-static struct status start_stream(
-    struct function_call *call, const char *name, struct start_call *start)
+static struct status start_stream(struct function_call *call, const char *name,
+    struct hlc_timestamp from, struct start_call *start)
 {
     struct status st;
     struct task *task = call->task;
     struct tenant *tenant;
     bool protected = false;
     TRY(source_tenant(call, name, &tenant));
-    *start = (struct start_call){
-        .stream = job_new_id(task->shard), .tenant = tenant, .user = call->session->user};
+    *start = (struct start_call){.stream = job_new_id(task->shard),
+        .tenant = tenant->id,
+        .tenant_name = tenant->name,
+        .start = from,
+        .user = call->session->user};
     struct kv_protection protection = {
         .tenant = tenant->id, .meta = BYTES_LITERAL("physical replication, source")};
     protection_id(start->stream, protection.id);
-    TRY(kv_now(task, tenant->id, &start->start));
+    if (hlc_is_zero(from)) TRY(kv_now(task, tenant->id, &start->start));
     protection.ts = start->start;
-    TRY(kv_protect(task, &protection));
+    st = kv_protect(task, &protection);
+    if (status_is(st, E_NOT_IN_PREREQUISITE_STATE) && !hlc_is_zero(from))
+        st = status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
+            "the history of tenant \"%s\" since then is no longer kept", name);
+    TRY(st);
     protected = true;
     TRY(internal_transaction(task, TENANT_SYSTEM, write_records, start));
     TRY(job_start_committed(task, TENANT_SYSTEM, start->stream));
@@ -227,7 +238,46 @@ static struct status start_start(struct function_call *call, void *state, const 
     struct status st;
     struct start_call *start = state;
     TRY(producer_require_privilege(call));
-    st = start_stream(call, arena_string(call->state_arena, datum_as_bytes(args[0])), start);
+    st = start_stream(
+        call, arena_string(call->state_arena, datum_as_bytes(args[0])), HLC_ZERO, start);
+out:
+    return st;
+}
+
+static struct status resume_start(struct function_call *call, void *state, const struct datum *args)
+{
+    struct status st;
+    struct start_call *start = state;
+    struct hlc_timestamp from;
+    TRY(producer_require_privilege(call));
+    if (!repl_hlc_parse(args[1], &from) || hlc_is_zero(from) ||
+        hlc_less(hlc_now(&call->task->shard->hlc), from))
+        TRY(status_make(E_INVALID_PARAMETER_VALUE,
+            "the time at which a replication stream goes on is no time in the past"));
+    st = start_stream(call, arena_string(call->state_arena, datum_as_bytes(args[0])), from, start);
+out:
+    return st;
+}
+
+struct status producer_retain(struct task *task, int64_t id, uint64_t tenant,
+    const char *tenant_name, struct hlc_timestamp from)
+{
+    struct status st;
+    struct job *job;
+    struct start_call start = {.stream = id,
+        .tenant = tenant,
+        .tenant_name = tenant_name,
+        .start = from,
+        .user = "node",
+        .state = PRODUCER_FINISHED};
+    struct kv_protection protection = {
+        .tenant = tenant, .ts = from, .meta = BYTES_LITERAL("physical replication, promoted")};
+    TRY(job_read(task, TENANT_SYSTEM, task->arena, id, &job));
+    if (job != NULL) goto out;
+    protection_id(id, protection.id);
+    TRY(kv_protect(task, &protection));
+    TRY(internal_transaction(task, TENANT_SYSTEM, write_records, &start));
+    st = job_start_committed(task, TENANT_SYSTEM, id);
 out:
     return st;
 }
@@ -240,7 +290,7 @@ static struct status start_next(
     *done = start->stream == 0;
     if (*done) return STATUS_OK;
     row[0] = datum_int(start->stream);
-    row[1] = datum_int((int64_t)start->tenant->id);
+    row[1] = datum_int((int64_t)start->tenant);
     row[2] = datum_text(repl_cluster_id(call->arena, call->task->shard->node));
     row[3] = datum_text(arena_strdup(call->arena, hlc_format(start->start, text)));
     start->stream = 0;
@@ -256,6 +306,55 @@ static const struct set_ops start_ops = {.column_count = 4,
     .state_bytes = sizeof(struct start_call),
     .start = start_start,
     .next = start_next};
+static const struct set_ops resume_ops = {.column_count = 4,
+    .column_names = start_columns,
+    .column_types = start_types,
+    .state_bytes = sizeof(struct start_call),
+    .start = resume_start,
+    .next = start_next};
+
+// --- where it came from ------------------------------------------------------------------------------
+
+static struct status prior_start(struct function_call *call, void *state, const struct datum *args)
+{
+    struct status st;
+    struct tenant **tenant = state;
+    const char *name = arena_string(call->state_arena, datum_as_bytes(args[0]));
+    TRY(producer_require_privilege(call));
+    TRY(tenant_read_by_name(call->task, NULL, call->state_arena, name, tenant));
+    if (*tenant == NULL)
+        st = status_format(call->arena, E_UNDEFINED_OBJECT, "tenant \"%s\" does not exist", name);
+out:
+    return st;
+}
+
+static struct status prior_next(
+    struct function_call *call, void *state, struct datum *row, bool *done)
+{
+    struct tenant **held = state;
+    const struct tenant *tenant = *held;
+    char text[HLC_TEXT_BYTES];
+    *done = tenant == NULL;
+    if (*done) return STATUS_OK;
+    *held = NULL;
+    row[0] = datum_text(repl_cluster_id(call->arena, call->task->shard->node));
+    row[1] = datum_int((int64_t)tenant->id);
+    row[2] = row[3] = DATUM_NULL;
+    if (tenant->source_id == NULL) return STATUS_OK;
+    row[2] = datum_text(tenant->source_id);
+    row[3] = datum_text(arena_strdup(call->arena, hlc_format(tenant->activation, text)));
+    return STATUS_OK;
+}
+
+static const char *const prior_columns[] = {
+    "cluster_id", "tenant_id", "source_id", "activation_time"};
+static const type_oid prior_types[] = {TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_TEXT};
+static const struct set_ops prior_ops = {.column_count = 4,
+    .column_names = prior_columns,
+    .column_types = prior_types,
+    .state_bytes = sizeof(struct tenant *),
+    .start = prior_start,
+    .next = prior_next};
 
 // --- spec --------------------------------------------------------------------------------------------
 
@@ -488,6 +587,24 @@ static const struct function functions[] = {
         .strict = true,
         .volatility = FUNCTION_VOLATILE,
         .set = &start_ops,
+        FN_ARGS(TYPE_TEXT)},
+    {.name = "start_replication_stream",
+        .schema = "crdb_internal",
+        .kind = FUNCTION_SET,
+        .oid = 120006,
+        .result = TYPE_RECORD,
+        .strict = true,
+        .volatility = FUNCTION_VOLATILE,
+        .set = &resume_ops,
+        FN_ARGS(TYPE_TEXT, TYPE_TEXT)},
+    {.name = "replication_prior_details",
+        .schema = "crdb_internal",
+        .kind = FUNCTION_SET,
+        .oid = 120007,
+        .result = TYPE_RECORD,
+        .strict = true,
+        .volatility = FUNCTION_VOLATILE,
+        .set = &prior_ops,
         FN_ARGS(TYPE_TEXT)},
     {.name = "replication_stream_spec",
         .schema = "crdb_internal",

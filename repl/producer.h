@@ -41,6 +41,11 @@ CHECKED struct status producer_require_privilege(struct function_call *call);
 CHECKED struct status producer_window_set(
     struct task *task, struct arena *arena, uint64_t tenant, int64_t window_us, uint32_t *count);
 
+// Keeps the history of a virtual cluster that was promoted from `from` on, as that of a finished stream: the former
+// primary may want to follow. `id`: of its record and job; done before is done.
+CHECKED struct status producer_retain(struct task *task, int64_t id, uint64_t tenant,
+    const char *tenant_name, struct hlc_timestamp from);
+
 // How the tenant's spans lie on slices.
 struct topology_span {
     uint64_t slice;

@@ -281,14 +281,46 @@ static bool hlc_of(struct arena *arena, struct bytes text, struct hlc_timestamp 
 struct status source_start(struct task *task, struct pgclient *client, struct arena *arena,
     const char *tenant_name, struct source_stream *stream)
 {
+    return source_resume(task, client, arena, tenant_name, HLC_ZERO, stream);
+}
+
+struct status source_prior(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *tenant_name, struct source_prior *prior)
+{
     struct status st;
     struct pgclient_result result;
     struct buffer sql;
     buffer_init(&sql, arena);
     buffer_append_string(&sql,
+        "SELECT cluster_id, tenant_id, source_id, activation_time FROM "
+        "crdb_internal.replication_prior_details(");
+    text_quote_literal(&sql, bytes_of_string(tenant_name));
+    buffer_append_string(&sql, ")");
+    TRY(call(task, client, arena, buffer_string(&sql), &result));
+    if (result.row_count != 1 || result.column_count != 4) return unexpected();
+    *prior = (struct source_prior){
+        .cluster_id = arena_string(arena, pgclient_value(&result, 0, 0)), .source_id = ""};
+    if (!text_parse_u64(pgclient_value(&result, 0, 1), &prior->tenant)) return unexpected();
+    if (pgclient_value(&result, 0, 2).data == NULL) goto out;
+    prior->source_id = arena_string(arena, pgclient_value(&result, 0, 2));
+    if (!hlc_of(arena, pgclient_value(&result, 0, 3), &prior->activation)) return unexpected();
+out:
+    return st;
+}
+
+struct status source_resume(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *tenant_name, struct hlc_timestamp from, struct source_stream *stream)
+{
+    struct status st;
+    struct pgclient_result result;
+    struct buffer sql;
+    char time[HLC_TEXT_BYTES];
+    buffer_init(&sql, arena);
+    buffer_append_string(&sql,
         "SELECT stream_id, source_tenant_id, source_cluster_id, start_time FROM "
         "crdb_internal.start_replication_stream(");
     text_quote_literal(&sql, bytes_of_string(tenant_name));
+    if (!hlc_is_zero(from)) buffer_printf(&sql, ", '%s'", hlc_format(from, time));
     buffer_append_string(&sql, ")");
     TRY(call(task, client, arena, buffer_string(&sql), &result));
     if (result.row_count != 1 || result.column_count != 4) return unexpected();

@@ -46,6 +46,18 @@ struct source_stream {
 CHECKED struct status source_start(struct task *task, struct pgclient *client, struct arena *arena,
     const char *tenant_name, struct source_stream *stream);
 
+// The same, from a time on that the source still keeps: for what has all up to it.
+CHECKED struct status source_resume(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *tenant_name, struct hlc_timestamp from, struct source_stream *stream);
+// Where the virtual cluster itself came from.
+struct source_prior {
+    uint64_t tenant;
+    const char *cluster_id, *source_id; // "": from nowhere. Else "cluster:tenant",
+    struct hlc_timestamp activation;    // until then.
+};
+CHECKED struct status source_prior(struct task *task, struct pgclient *client, struct arena *arena,
+    const char *tenant_name, struct source_prior *prior);
+
 enum source_status { SOURCE_ACTIVE, SOURCE_PAUSED, SOURCE_INACTIVE, SOURCE_UNKNOWN };
 // The heartbeat: history from `retained` on must be kept.
 CHECKED struct status source_progress(struct task *task, struct pgclient *client, int64_t stream,

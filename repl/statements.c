@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "kv/admin.h"
 #include "repl/consumer.h"
+#include "repl/failback.h"
 #include "repl/internal.h"
 #include "repl/producer.h"
 #include "repl/source.h"
@@ -22,12 +23,6 @@
 #define POSTGRES_EPOCH_US 946684800000000ll
 
 // --- options -----------------------------------------------------------------------------------------
-
-struct replication_options {
-    bool has_retention, has_window;
-    int64_t retention_s;
-    int64_t window_us;
-};
 
 static struct status duration_of(
     struct statement_context *context, const struct option *option, int64_t *duration_ns)
@@ -73,7 +68,7 @@ out:
     return st;
 }
 
-static struct status options_of(struct statement_context *context, const struct option_list *list,
+struct status replication_options_of(struct statement_context *context, const struct option_list *list,
     bool starting, struct replication_options *options)
 {
     struct status st = STATUS_OK;
@@ -231,7 +226,7 @@ out:
     return st;
 }
 
-static struct status uri_of(struct statement_context *context, struct expr *expr, const char **uri)
+struct status replication_uri_of(struct statement_context *context, struct expr *expr, const char **uri)
 {
     struct status st;
     struct datum value;
@@ -256,8 +251,8 @@ static struct status create_execute(struct statement_context *context)
     struct pgclient *client = NULL;
     struct tenant *taken;
     uint64_t like;
-    TRY(uri_of(context, create->source_uri, &call.uri));
-    TRY(options_of(context, &create->options, true, &options));
+    TRY(replication_uri_of(context, create->source_uri, &call.uri));
+    TRY(replication_options_of(context, &create->options, true, &options));
     call.retention_s = options.retention_s;
     if (create->tenant.kind == TENANT_BY_ID || create->source.kind == TENANT_BY_ID)
         TRY(status_make(E_FEATURE_NOT_SUPPORTED,
@@ -386,7 +381,7 @@ static struct status set_options(struct statement_context *context)
 {
     struct status st;
     struct replication_options options;
-    TRY(options_of(
+    TRY(replication_options_of(
         context, &context->statement->as.alter_virtual_cluster->options, false, &options));
     if (options.has_retention) TRY(set_retention(context, options.retention_s));
     if (options.has_window) TRY(set_window(context, options.window_us));
@@ -495,9 +490,7 @@ static struct status alter_execute(struct statement_context *context)
     case ALTER_TENANT_RESUME_REPLICATION: return resume(context);
     case ALTER_TENANT_COMPLETE_REPLICATION: return complete(context);
     case ALTER_TENANT_SET_REPLICATION: return set_options(context);
-    case ALTER_TENANT_START_REPLICATION:
-        return status_make(
-            E_FEATURE_NOT_SUPPORTED, "ALTER VIRTUAL CLUSTER START REPLICATION is not supported");
+    case ALTER_TENANT_START_REPLICATION: return failback_execute(context);
     default:
         return status_make(
             E_FEATURE_NOT_SUPPORTED, "this form of ALTER VIRTUAL CLUSTER is not supported");

@@ -352,6 +352,73 @@ out:
     return st;
 }
 
+// a follows b, as far as b is now, and is cut over there.
+static struct status follow_and_cut_over(
+    struct task *task, struct flow_test *test, uint64_t a, uint64_t b)
+{
+    struct status st;
+    struct tenant *follower, *source;
+    struct hlc_timestamp at;
+    TRY(tenant_read(task, NULL, task->arena, a, &follower));
+    TRY(tenant_read(task, NULL, task->arena, b, &source));
+    TRY(sql_run(&test->sql,
+        arena_printf(task->arena,
+            "ALTER VIRTUAL CLUSTER %s START REPLICATION OF %s ON "
+            "'postgresql://root@%s?sslmode=disable'",
+            follower->name, source->name, test->address)));
+    TRY(write_rows(task, b, 3, 500, 510));
+    TRY(tenant_read(task, NULL, task->arena, a, &follower));
+    CHECK(follower->data_state == TENANT_ADD && follower->replication_job != 0);
+    TRY(wait_replicated(task, test, follower, &at));
+    TRY(check_equal(task, source, follower, at));
+    TRY(sql_run(&test->sql,
+        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER %s COMPLETE REPLICATION TO LATEST",
+            follower->name)));
+    TRY(wait_ready(task, a));
+    TRY(tenant_read(task, NULL, task->arena, a, &follower));
+    st = check_equal(task, source, follower, follower->activation);
+out:
+    return st;
+}
+
+// The former primary follows the promoted one from where they parted; its own writes since are undone. There and
+// back again, also in the same direction twice.
+static struct status failback(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct hlc_timestamp at;
+    uint64_t source = test->source->id;
+    TRY(place(task, source, 1, 1));
+    TRY(write_rows(task, source, 3, 1, 60));
+    TRY(start(task, test, &target));
+    TRY(wait_replicated(task, test, target, &at));
+    TRY(sql_run(&test->sql, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO LATEST"));
+    TRY(wait_ready(task, target->id));
+    // Both go on by themselves.
+    TRY(write_rows(task, source, 3, 40, 80));
+    TRY(write_rows(task, target->id, 2, 70, 90));
+    TRY(follow_and_cut_over(task, test, source, target->id));
+    TRY(write_rows(task, target->id, 3, 200, 230));
+    TRY(write_rows(task, source, 3, 210, 240));
+    TRY(follow_and_cut_over(task, test, target->id, source));
+    TRY(write_rows(task, target->id, 3, 1, 5));
+    TRY(write_rows(task, source, 3, 300, 310));
+    TRY(follow_and_cut_over(task, test, target->id, source));
+    // Without a common past there is no way back.
+    struct tenant *stranger;
+    TRY(tenant_create(task, task->arena, "stranger", 0, &stranger));
+    st = sql_run(&test->sql,
+        arena_printf(task->arena,
+            "ALTER VIRTUAL CLUSTER stranger START REPLICATION OF source ON "
+            "'postgresql://root@%s?sslmode=disable'",
+            test->address));
+    CHECK(status_is(st, E_NOT_IN_PREREQUISITE_STATE) && strstr(st.message, "neither") != NULL);
+    st = STATUS_OK;
+out:
+    return st;
+}
+
 #define FLOW_TEST(name, shards, body_)                                                             \
     Test(flow, name)                                                                               \
     {                                                                                              \
@@ -367,4 +434,5 @@ FLOW_TEST(data_on_several_slices_arrives_whole, 2, several_slices)
 FLOW_TEST(spans_may_move_meanwhile, 2, moving_spans)
 FLOW_TEST(all_versions_are_the_same, 1, whole_history)
 FLOW_TEST(erased_spans_are_erased, 1, cleared_spans)
+FLOW_TEST(the_former_primary_follows, 2, failback)
 FLOW_TEST(a_dropped_source_takes_nothing_along, 2, dropped_source)
