@@ -47,9 +47,11 @@ struct protections {
     struct wait_queue changes;
 };
 
+// NULL while storage does not run.
 static struct protections *protections_of(struct shard *shard)
 {
-    return kv_shard_of(shard)->module_state[KV_SLOT_PROTECTED];
+    struct kv_shard *kv = kv_shard_of(shard);
+    return kv == NULL ? NULL : kv->module_state[KV_SLOT_PROTECTED];
 }
 
 // The zone that says it: the tenant's own, or the one above it.

@@ -108,7 +108,7 @@ struct status cutover_run(struct task *task, struct consumer *consumer, bool *do
     if (record->phase == CONSUMER_CUTTING_OVER) {
         TRY(undo(task, consumer));
         TRY(move(task, consumer, CONSUMER_PROMOTING, &moved));
-        invariant(moved);
+        if (!moved) goto out; // Another node has taken the job over meanwhile: look anew.
     }
     if (record->phase == CONSUMER_PROMOTING) {
         TRY(promote(task, consumer));

@@ -38,7 +38,8 @@ static const char *const fault_names[FAULT_KINDS] = {"crash", "kill", "stop", "p
 
 void nemesis_plan(struct world *world, const struct nemesis_options *options)
 {
-    struct sim_random random = sim_random_named(world->run->seed, "nemesis");
+    struct sim_random random = sim_random_named(
+        world->run->seed, options->stream != NULL ? options->stream : "nemesis");
     struct nemesis *nemesis = ARENA_NEW(&world->run->arena, struct nemesis);
     memset(nemesis, 0, sizeof *nemesis);
     nemesis->options = *options;

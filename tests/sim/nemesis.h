@@ -42,6 +42,7 @@ struct fault {
 };
 
 struct nemesis_options {
+    const char *stream;    // Of randomness; NULL: "nemesis".
     uint32_t faults_max;
     uint64_t gap_max_ns;   // Between faults.
     uint64_t allowed;      // Bits of kinds.

@@ -26,8 +26,8 @@
 #define SPANS 4u
 #define SPANS_MAX 9u
 #define ROWS 24u // A span.
-#define PRIMARY 0u
-#define STANDBY 1u
+#define PRIMARY PCR_PRIMARY
+#define STANDBY PCR_STANDBY
 #define PORT "26257"
 #define RPC_PORT "26258"
 #define ASK_NS (20 * SECOND) // For one thing that the operator asks for.
@@ -117,13 +117,18 @@ static struct status write_loop(struct task *task, void *arg)
     struct world_node *node = arg;
     struct pcr *pcr = pcr_of(node->world);
     struct status st = STATUS_OK;
-    while (!task->cancelled && pcr->writes < pcr->writes_max) {
+    const struct pcr_side *side = &pcr->sides[node->cluster];
+    while (!task->cancelled) {
+        if (side->tenant == 0 || pcr->writes >= side->writes_max) {
+            st = task_sleep(task, 200 * MS);
+            continue;
+        }
         uint32_t number = ++pcr->writes;
         struct arena_mark mark = arena_mark(task->arena);
         if (sim_keep(node->world->run, SIM_OPERATION, number)) {
             task->deadline_ns = task_now_ns(task) + ASK_NS;
             st = write_some(
-                task, pcr->source, "source", number, node->world->run->seed, pcr->spans);
+                task, side->tenant, "source", number, node->world->run->seed, pcr->spans);
             task->deadline_ns = UINT64_MAX;
             sim_count(node->world->run, failed(st) ? "writes refused" : "writes", 1);
         }
@@ -153,8 +158,8 @@ static struct status move_some(struct task *task, struct world_node *node, struc
         sim_random_named(hash_combine(node->world->run->seed, pcr->moves++), "pcr/move");
     struct kv_slice_info *slices;
     uint32_t slice_count;
-    struct span span = {row_key(task->arena, pcr->source, pcr->spans, 0),
-        row_key(task->arena, pcr->source, pcr->spans + 1, 0)};
+    struct span span = {row_key(task->arena, pcr->sides[PRIMARY].tenant, pcr->spans, 0),
+        row_key(task->arena, pcr->sides[PRIMARY].tenant, pcr->spans + 1, 0)};
     TRY(kv_slices(task, task->arena, &slices, &slice_count));
     TRY(kv_split(task, span.start));
     TRY(kv_split(task, span.end));
@@ -195,18 +200,15 @@ static struct status primary_prepare(struct task *task, struct world_node *node)
     struct pcr *pcr = pcr_of(node->world);
     struct status st;
     uint64_t source, other;
-    TRY(settings_store(task, TENANT_SYSTEM, "kv.rangefeed.enabled", "true"));
-    TRY(settings_announce(task, TENANT_SYSTEM));
+    if (pcr->sides[PRIMARY].tenant != 0) return STATUS_OK;
     TRY(tenant_make(task, "other", &other));
     TRY(tenant_make(task, "source", &source));
-    if (pcr->source == 0) {
-        TRY(spread(task, source));
-        for (uint32_t i = 0; i < 10; i++)
-            TRY(written(task, other, "other", i, node->world->run->seed));
-        for (uint32_t i = 0; i < 20; i++)
-            TRY(written(task, source, "source", UINT32_MAX - i, node->world->run->seed));
-        pcr->source = source;
-    }
+    TRY(spread(task, source));
+    for (uint32_t i = 0; i < 10; i++)
+        TRY(written(task, other, "other", i, node->world->run->seed));
+    for (uint32_t i = 0; i < 20; i++)
+        TRY(written(task, source, "source", UINT32_MAX - i, node->world->run->seed));
+    pcr->sides[PRIMARY].tenant = source;
 out:
     return st;
 }
@@ -229,9 +231,8 @@ static struct status primary_serves(struct task *task, struct world_node *node)
         if (node->id == 1) st = primary_prepare(task, node);
     } while (status_is(st, E_SERIALIZATION_FAILURE));
     TRY(st);
-    while (pcr->source == 0)
+    while (pcr->sides[PRIMARY].tenant == 0)
         TRY(task_sleep(task, 50 * MS));
-    TRY(run_task(task, node, write_loop, "sim-writer"));
     if (pcr->moving) TRY(run_task(task, node, move_loop, "sim-mover"));
 out:
     return st;
@@ -260,17 +261,21 @@ out:
 static struct status create(struct task *task, struct world_node *node)
 {
     struct pcr *pcr = pcr_of(node->world);
+    struct pcr_side *own = &pcr->sides[pcr->follower], *other = &pcr->sides[1 - pcr->follower];
     struct status st;
     struct tenant *tenant;
-    TRY(tenant_read_by_name(task, NULL, task->arena, "target", &tenant));
+    TRY(tenant_read_by_name(task, NULL, task->arena, own->name, &tenant));
     if (tenant == NULL || tenant->replication_job == 0) {
         TRY(say(task, node,
-            arena_printf(task->arena, "CREATE VIRTUAL CLUSTER target FROM REPLICATION OF source ON '%s'",
-                pcr->uri)));
-        TRY(tenant_read_by_name(task, NULL, task->arena, "target", &tenant));
+            arena_printf(task->arena,
+                tenant == NULL || tenant->data_state != TENANT_READY
+                    ? "CREATE VIRTUAL CLUSTER %s FROM REPLICATION OF %s ON '%s'"
+                    : "ALTER VIRTUAL CLUSTER %s START REPLICATION OF %s ON '%s'",
+                own->name, other->name, other->uri)));
+        TRY(tenant_read_by_name(task, NULL, task->arena, own->name, &tenant));
     }
-    if (tenant == NULL) return STATUS_OK;
-    pcr->target = tenant->id;
+    if (tenant == NULL || tenant->replication_job == 0) return STATUS_OK;
+    own->tenant = tenant->id;
     pcr->step = PCR_REPLICATE;
 out:
     return st;
@@ -283,7 +288,7 @@ static struct status watch(struct task *task, struct world_node *node, struct te
     struct sim_run *run = node->world->run;
     struct status st;
     struct consumer_record *record;
-    TRY(tenant_read(task, NULL, task->arena, pcr->target, tenant));
+    TRY(tenant_read(task, NULL, task->arena, pcr->sides[pcr->follower].tenant, tenant));
     if (*tenant == NULL) {
         sim_violation(run, "the virtual cluster that follows is gone");
         goto out;
@@ -329,8 +334,8 @@ static struct status ask_cutover(struct task *task, struct world_node *node)
     if (tenant != NULL && tenant->data_state == TENANT_READY) pcr->step = PCR_READY; // Asked before.
     if (tenant == NULL || pcr->step == PCR_READY) goto out;
     st = say(task, node,
-        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO %s",
-            cutover_time(task, node)));
+        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER %s COMPLETE REPLICATION TO %s",
+            pcr->sides[pcr->follower].name, cutover_time(task, node)));
     // Asked before, and under way.
     if (failed(st) && strstr(st.message, "already started cutting over") != NULL) st = STATUS_OK;
     if (!failed(st)) pcr->step = PCR_READY; // Else it is asked again.
@@ -370,7 +375,7 @@ static struct status operator_loop(struct task *task, void *arg)
     struct status st = STATUS_OK;
     while (!task->cancelled) {
         struct arena_mark mark = arena_mark(task->arena);
-        if (world_serving(node->world, STANDBY, pcr->operator) == node) {
+        if (world_serving(node->world, pcr->follower, pcr->operator) == node) {
             task->deadline_ns = task_now_ns(task) + ASK_NS;
             st = operate_once(task, node);
             task->deadline_ns = UINT64_MAX;
@@ -386,9 +391,26 @@ static struct status operator_loop(struct task *task, void *arg)
     return STATUS_OK;
 }
 
-static struct status standby_serves(struct task *task, struct world_node *node)
+// Both may be a source.
+static struct status may_be_source(struct task *task)
 {
-    return run_task(task, node, operator_loop, "sim-operator");
+    struct status st;
+    do {
+        st = settings_store(task, TENANT_SYSTEM, "kv.rangefeed.enabled", "true");
+    } while (status_is(st, E_SERIALIZATION_FAILURE));
+    return failed(st) ? st : settings_announce(task, TENANT_SYSTEM);
+}
+
+static struct status serves(struct task *task, struct world_node *node)
+{
+    struct status st = STATUS_OK;
+    bool first = node->id == 1 || node->world->nodes[node->id - 2].cluster != node->cluster;
+    if (first) TRY(may_be_source(task));
+    if (node->cluster == PRIMARY) TRY(primary_serves(task, node));
+    TRY(run_task(task, node, write_loop, "sim-writer"));
+    st = run_task(task, node, operator_loop, "sim-operator");
+out:
+    return st;
 }
 
 // --- a node's life -------------------------------------------------------------------------------
@@ -487,7 +509,7 @@ static struct status boot(struct task *task, void *arg)
     struct parts parts = {0};
     struct status st;
     TRY(parts_start(task, node, &parts));
-    TRY(node->cluster == PRIMARY ? primary_serves(task, node) : standby_serves(task, node));
+    TRY(serves(task, node));
     node->serving = true;
     for (;;)
         TRY(task_sleep(task, 3600 * SECOND));
@@ -538,7 +560,7 @@ static struct status check_rows(struct task *task, struct pcr *pcr, uint64_t ten
                 memcmp(version->value.data, own, sizeof own - 1) != 0)
                 sim_violation(pcr->world.run,
                     "cluster %s has a row of another virtual cluster: %.*s, under %s",
-                    tenant == pcr->source ? "1" : "2", (int)version->value.size,
+                    tenant == pcr->sides[PRIMARY].tenant ? "1" : "2", (int)version->value.size,
                     (const char *)version->value.data, key_format(task->arena, version->key));
         }
     }
@@ -551,7 +573,7 @@ static struct status measure(struct task *task, void *arg)
     struct world_node *node = arg;
     struct pcr *pcr = pcr_of(node->world);
     struct status st;
-    uint64_t tenant = node->cluster == PRIMARY ? pcr->source : pcr->target;
+    uint64_t tenant = pcr->sides[node->cluster].tenant;
     task->deadline_ns = task_now_ns(task) + 60 * SECOND;
     TRY(kv_fingerprint(task, tenant, key_tenant_span(task->arena, tenant), pcr->cutover,
         &pcr->fingerprints[node->cluster]));
@@ -626,10 +648,17 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
     pcr->replicas = options->replicas;
     world_begin(&pcr->world, run, &world);
     layers_register();
-    pcr->writes_max = options->writes;
+    pcr->follower = STANDBY;
+    pcr->sides[PRIMARY].name = "source";
+    pcr->sides[STANDBY].name = "target";
+    pcr->sides[PRIMARY].writes_max = options->writes;
     pcr->write_every_ns = options->write_every_ns;
-    snprintf(pcr->uri, sizeof pcr->uri, "postgresql://root@%s:" PORT "?sslmode=disable",
-        sim_node_address(pcr->world.nodes[0].machine));
+    for (uint32_t i = pcr->world.node_count; i > 0; i--) {
+        const struct world_node *node = &pcr->world.nodes[i - 1];
+        struct pcr_side *side = &pcr->sides[node->cluster];
+        snprintf(side->uri, sizeof side->uri, "postgresql://root@%s:" PORT "?sslmode=disable",
+            sim_node_address(node->machine));
+    }
 }
 
 void pcr_start(struct pcr *pcr)
@@ -666,6 +695,7 @@ void pcr_compare(struct pcr *pcr)
     }
     if (world->run->violated) return;
     const struct kv_fingerprint *a = &pcr->fingerprints[PRIMARY], *b = &pcr->fingerprints[STANDBY];
+    pcr->measured[PRIMARY] = pcr->measured[STANDBY] = false;
     if (a->hash != b->hash || a->keys != b->keys || a->bytes != b->bytes)
         sim_violation(world->run,
             "fingerprints differ at the cutover time: %" PRIu64 " keys, %" PRIu64
@@ -675,6 +705,20 @@ void pcr_compare(struct pcr *pcr)
         sim_violation(world->run, "the cutover time is below the retained time");
     sim_count(world->run, "cutovers", 1);
     sim_count(world->run, "keys compared", a->keys);
+}
+
+void pcr_turn_round(struct pcr *pcr, uint32_t writes)
+{
+    // Nobody writes to the primary any more: what is under way ends first.
+    pcr->moving = false;
+    pcr->sides[PRIMARY].writes_max = 0;
+    pcr->sides[STANDBY].writes_max = pcr->writes + writes;
+    world_run(&pcr->world, NULL, NULL, ASK_NS + 5 * SECOND);
+    pcr->follower = PRIMARY;
+    pcr->replicating_at_ns = 0;
+    pcr->replicated = pcr->retained = pcr->retained_at_cutover = HLC_ZERO;
+    pcr->world.healed = false;
+    pcr->step = PCR_CREATE;
 }
 
 void pcr_end(struct pcr *pcr)

@@ -10,6 +10,8 @@
 #include "tests/sim/nemesis.h"
 
 #define PCR_WITHIN (180 * WORLD_SECOND)
+#define PCR_PRIMARY 0u
+#define PCR_STANDBY 1u
 
 enum pcr_step {
     PCR_CREATE,    // The standby is told to follow.
@@ -22,8 +24,14 @@ enum pcr_step {
 struct pcr {
     struct world world; // First.
     struct nemesis_options nemesis;
-    uint64_t source, target; // Tenants; 0: not there yet.
-    uint32_t writes, writes_max;
+    uint32_t follower;      // Cluster: the standby, or on the way back the primary.
+    struct pcr_side {
+        const char *name;   // Of its virtual cluster.
+        uint64_t tenant;    // 0: not there yet.
+        uint32_t writes_max; // Until so many were written in all there are writers.
+        char uri[128];
+    } sides[2];
+    uint32_t writes;
     enum pcr_step step;
     uint64_t operator; // Draws the node that the operator uses.
     enum pcr_time { PCR_LATEST, PCR_PAST, PCR_FUTURE } to; // Of the cutover.
@@ -36,7 +44,6 @@ struct pcr {
     struct hlc_timestamp replicated_at_cutover, retained_at_cutover;
     bool measuring, measured[2];
     struct kv_fingerprint fingerprints[2];
-    char uri[128];
 };
 
 struct pcr_options {
@@ -56,4 +63,7 @@ void pcr_lose_primary(struct pcr *pcr);
 bool pcr_cut_over(struct pcr *pcr, uint64_t within_ns);
 // Everything heals, the primary comes back, both are compared.
 void pcr_compare(struct pcr *pcr);
+// The way back: the writers go over to the standby, the primary follows it from where they parted. Then as before,
+// with the sides exchanged: pcr_replicate, pcr_cut_over, pcr_compare.
+void pcr_turn_round(struct pcr *pcr, uint32_t writes);
 void pcr_end(struct pcr *pcr);

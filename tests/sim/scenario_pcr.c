@@ -21,6 +21,33 @@ static void take_over(struct pcr *pcr, bool lost)
     sim_violation(world->run, "the standby does not take over");
 }
 
+static void replicate(struct pcr *pcr)
+{
+    struct world *world = &pcr->world;
+    if (pcr_replicate(pcr, 60 * WORLD_SECOND) || world->run->violated) return;
+    world_heal(world); // The faults let it come to nothing: without them it must not.
+    if (pcr_replicate(pcr, PCR_WITHIN) || world->run->violated) return;
+    if (world->run->trace) world_tasks_print(world);
+    sim_violation(world->run, "the initial scan does not end");
+}
+
+// The primary follows the promoted standby, and takes over again.
+static void fail_back(struct pcr *pcr, bool harsh)
+{
+    const struct nemesis_options faults = {.stream = "nemesis/back",
+        .faults_max = 8,
+        .gap_max_ns = 2 * WORLD_SECOND,
+        .allowed = NEMESIS_ALL};
+    pcr_turn_round(pcr, 100);
+    if (harsh) nemesis_plan(&pcr->world, &faults);
+    pcr->to = PCR_LATEST;
+    replicate(pcr);
+    world_run(&pcr->world, NULL, NULL, 3 * WORLD_SECOND);
+    if (!pcr->world.run->violated) take_over(pcr, false);
+    pcr_compare(pcr);
+    if (!pcr->world.run->violated) sim_count(pcr->world.run, "failbacks", 1);
+}
+
 static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys)
 {
     struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
@@ -32,6 +59,7 @@ static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys)
         .write_every_ns = sim_random_between(&random, 5, 100) * WORLD_MS};
     const struct nemesis_options faults = {
         .faults_max = 12, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL};
+    bool back = sim_random_below(&random, 2) == 0, harsh = sim_random_below(&random, 2) == 0;
     pcr_begin(pcr, run, &options);
     pcr->moving = sim_random_below(&random, 2) == 0;
     pcr_start(pcr);
@@ -39,17 +67,12 @@ static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys)
     bool lose = sim_random_below(&random, 2) == 0;
     uint64_t follow_ns = sim_random_below(&random, 12 * WORLD_SECOND);
     nemesis_plan(world, &faults);
-    if (!pcr_replicate(pcr, 60 * WORLD_SECOND) && !run->violated) {
-        world_heal(world); // The faults let it come to nothing: without them it must not.
-        if (!pcr_replicate(pcr, PCR_WITHIN) && !run->violated) {
-            if (run->trace) world_tasks_print(world);
-            sim_violation(run, "the initial scan does not end");
-        }
-    }
+    replicate(pcr);
     world_run(world, NULL, NULL, follow_ns);
     if (lose) pcr_lose_primary(pcr);
     if (!run->violated) take_over(pcr, lose);
     pcr_compare(pcr);
+    if (back && !run->violated) fail_back(pcr, harsh);
     pcr_end(pcr);
 }
 
