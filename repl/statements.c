@@ -150,8 +150,9 @@ static struct status create_records(struct task *task, struct session *session, 
     TRY(job_create(task, TENANT_SYSTEM, session, &options, &id));
     struct datum params[] = {datum_int((int64_t)call->tenant->id), datum_int(call->job)};
     TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
-        "UPDATE system.public.tenants SET replication_job_id = $2 WHERE id = $1", 2, params,
+        "UPDATE system.public.tenants SET replication_job_id = $2 WHERE id = $1 AND data_state = 0", 2, params,
         (type_oid[]){TYPE_INT8, TYPE_INT8}));
+    st = tenant_made(task, session, call->tenant);
 out:
     return st;
 }
@@ -182,7 +183,7 @@ static struct status create_target(struct create_call *call, uint64_t like)
 out:
     if (failed(st) && call->tenant != NULL) {
         st = status_copy(call->context->arena, st);
-        struct status undone = tenant_drop(task, call->tenant->id, true);
+        struct status undone = tenant_unmake(task, call->tenant);
         if (failed(undone))
             log_warning(TENANT_SYSTEM, "virtual cluster %s was left half made: %s", call->name,
                 undone.message);

@@ -41,3 +41,6 @@ void override_register(void);
 void service_rename(struct task *task, uint64_t id, const char *name);
 void service_announcements_register(void);
 void tenant_job_register(void);
+// Writes the job that undoes a virtual cluster which stays half made.
+struct status tenant_making_job_create(
+    struct task *task, struct session *session, uint64_t id, int64_t *job);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/admin.h"
 #include "sql/bootstrap.h"
 #include "sql/internal.h"
@@ -14,6 +15,8 @@
 #define TENANT_COLUMNS \
     "id, name, data_state, service_mode, replication_job_id, source_id, activation_wall, " \
     "activation_logical"
+
+#define CREATE_ATTEMPTS_MAX 10u
 
 const struct tenant_replication_hooks *tenant_replication;
 
@@ -182,6 +185,7 @@ static struct status create_record(struct task *task, struct session *session, v
     call->tenant = ARENA_NEW(call->arena, struct tenant);
     call->tenant->id = (uint64_t)id;
     call->tenant->name = name;
+    TRY(tenant_making_job_create(task, session, (uint64_t)id, &call->tenant->making_job));
 out:
     return st;
 }
@@ -257,16 +261,62 @@ struct status tenant_set_prior_replication(
 
 // --- making and dropping -----------------------------------------------------------------------------
 
-struct status tenant_create(
+struct status tenant_made(struct task *task, struct session *session, const struct tenant *tenant)
+{
+    struct datum params[] = {datum_int(tenant->making_job)};
+    return internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
+        "DELETE FROM system.public.jobs WHERE id = $1", 1, params, (type_oid[]){TYPE_INT8});
+}
+
+static struct status make_ready(struct task *task, struct session *session, void *arg)
+{
+    struct status st;
+    const struct tenant *tenant = arg;
+    struct internal_result result;
+    struct datum params[] = {datum_int((int64_t)tenant->id)};
+    TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, &result,
+        "UPDATE system.public.tenants SET data_state = 1, active = true WHERE id = $1 AND data_state = 0", 1,
+        params, (type_oid[]){TYPE_INT8}));
+    if (result.row_count != 1)
+        TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster was dropped while it was made"));
+    st = tenant_made(task, session, tenant);
+out:
+    return st;
+}
+
+static struct status create_once(
     struct task *task, struct arena *arena, const char *name, uint64_t like, struct tenant **tenant)
 {
     struct status st;
+    *tenant = NULL;
     TRY(tenant_create_record(task, arena, name, tenant));
     if (like != 0) TRY(tenant_copy_configuration(task, like, (*tenant)->id));
     TRY(kv_tenant_create(task, (*tenant)->id, 0));
+    if (SIM_MAYBE("tenant.create_conflict"))
+        TRY(status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION, "a conflict, for once"));
     struct bootstrap_options options = {0};
     TRY(bootstrap_tenant(task, (*tenant)->id, &options));
-    TRY(tenant_set_data_state(task, (*tenant)->id, TENANT_ADD, TENANT_READY));
+    TRY(internal_transaction(task, TENANT_SYSTEM, make_ready, *tenant));
+out:
+    if (!failed(st) || *tenant == NULL) return st;
+    st = status_copy(arena, st);
+    // A commit of unknown fate may have made it ready: then it stays.
+    struct status undone = tenant_unmake(task, *tenant);
+    if (failed(undone))
+        log_warning(TENANT_SYSTEM, "virtual cluster %s is half made until a job drops it: %s", (*tenant)->name,
+            undone.message);
+    return st;
+}
+
+struct status tenant_create(
+    struct task *task, struct arena *arena, const char *name, uint64_t like, struct tenant **tenant)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; attempt < CREATE_ATTEMPTS_MAX; attempt++) {
+        st = create_once(task, arena, name, like, tenant);
+        if (!failed(st) || st.retry != RETRY_TRANSACTION) break;
+    }
+    TRY(st);
     (*tenant)->data_state = TENANT_READY;
     log_info(TENANT_SYSTEM, "created virtual cluster %s (%" PRIu64 ")", (*tenant)->name, (*tenant)->id);
 out:

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "kv/admin.h"
 #include "sql/announce.h"
+#include "sql/catalog_store.h"
 #include "sql/internal.h"
 #include "sql/jobs.h"
 #include "sql/pgwire.h"
@@ -255,9 +256,60 @@ out:
 static const struct job_type gc_job = {
     .name = "GC TENANT", .resume = gc_resume, .not_cancelable = true, .class = TASK_BULK};
 
+#define MAKING_NS 600000000000ull // Nothing takes that long to be made.
+
+static struct status unmake_record(struct task *task, struct session *session, void *arg);
+
+struct unmake_call {
+    uint64_t id;
+    int64_t making, gc; // Jobs.
+};
+
+static struct status unmake_here(struct task *task, void *arg)
+{
+    struct unmake_call *call = arg;
+    struct status st = internal_transaction(task, TENANT_SYSTEM, unmake_record, call);
+    if (!failed(st) && call->gc != 0) st = job_start_committed(task, TENANT_SYSTEM, call->gc);
+    return st;
+}
+
+// Made in time, its record of the job is gone, or finds it so.
+static struct status making_resume(struct task *task, struct job *job)
+{
+    struct unmake_call call = {.making = 0};
+    if (job->payload.size != sizeof call.id)
+        return status_make(E_DATA_CORRUPTED, "the record of a job is damaged");
+    memcpy(&call.id, job->payload.data, sizeof call.id);
+    return unmake_here(task, &call);
+}
+
+static const struct job_type making_job = {.name = "CREATE TENANT CLEANUP",
+    .resume = making_resume,
+    .not_cancelable = true,
+    .automatic = true,
+    .class = TASK_BULK};
+
+struct status tenant_making_job_create(
+    struct task *task, struct session *session, uint64_t id, int64_t *job)
+{
+    struct job_options options = {.type = &making_job,
+        .description = arena_printf(task->arena, "drops tenant %" PRIu64 " if it stays half made", id),
+        .user_name = "node",
+        .payload = bytes_of(&id, sizeof id),
+        .delay_ns = MAKING_NS};
+    return job_create(task, TENANT_SYSTEM, session, &options, job);
+}
+
+struct status tenant_unmake(struct task *task, const struct tenant *tenant)
+{
+    struct unmake_call call = {.id = tenant->id, .making = tenant->making_job};
+    return task_uncancelled(task, unmake_here, &call);
+}
+
 void tenant_job_register(void)
 {
     job_type_register(&gc_job);
+    job_type_register(&making_job);
 }
 
 struct drop_call {
@@ -265,6 +317,17 @@ struct drop_call {
     bool now;
     int64_t job;
 };
+
+static struct status gc_job_create(
+    struct task *task, struct session *session, uint64_t id, bool now, int64_t *job)
+{
+    struct job_options options = {.type = &gc_job,
+        .description = arena_printf(task->arena, "GC for tenant %" PRIu64, id),
+        .user_name = "node",
+        .payload = bytes_of(&id, sizeof id),
+        .delay_ns = now ? 0 : 14400u * 1000000000ull};
+    return job_create(task, TENANT_SYSTEM, session, &options, job);
+}
 
 static struct status drop_record(struct task *task, struct session *session, void *arg)
 {
@@ -275,13 +338,28 @@ static struct status drop_record(struct task *task, struct session *session, voi
         "UPDATE system.public.tenants SET data_state = 2, active = false, name = NULL, replication_job_id = NULL "
         "WHERE id = $1",
         1, params, (type_oid[]){TYPE_INT8}));
-    uint64_t ttl_ns = call->now ? 0 : 14400u * 1000000000ull;
-    struct job_options options = {.type = &gc_job,
-        .description = arena_printf(task->arena, "GC for tenant %" PRIu64, call->id),
-        .user_name = "node",
-        .payload = bytes_of(&call->id, sizeof call->id),
-        .delay_ns = ttl_ns};
-    TRY(job_create(task, TENANT_SYSTEM, session, &options, &call->job));
+    st = gc_job_create(task, session, call->id, call->now, &call->job);
+out:
+    return st;
+}
+
+// Only while it is half made. Otherwise it is ready, has a consumer, or is dropped already.
+static struct status unmake_record(struct task *task, struct session *session, void *arg)
+{
+    struct status st;
+    struct unmake_call *call = arg;
+    struct internal_result result;
+    struct datum params[] = {datum_int((int64_t)call->id)}, making[] = {datum_int(call->making)};
+    call->gc = 0;
+    TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, &result,
+        "UPDATE system.public.tenants SET data_state = 2, active = false, name = NULL "
+        "WHERE id = $1 AND data_state = 0 AND replication_job_id IS NULL",
+        1, params, (type_oid[]){TYPE_INT8}));
+    if (result.row_count == 0) goto out;
+    TRY(gc_job_create(task, session, call->id, true, &call->gc));
+    if (call->making != 0)
+        TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
+            "DELETE FROM system.public.jobs WHERE id = $1", 1, making, (type_oid[]){TYPE_INT8}));
 out:
     return st;
 }

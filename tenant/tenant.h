@@ -36,6 +36,7 @@ struct tenant {
     enum tenant_data_state data_state;
     enum tenant_service_mode service_mode;
     int64_t replication_job; // The consumer job that fills it; 0: none.
+    int64_t making_job;      // Of a new record: undoes it unless tenant_made is called in time.
     const char *source_id;   // Of prior replication: "cluster-uuid:tenant-id"; NULL: none.
     struct hlc_timestamp activation; // When that ended.
 };
@@ -58,8 +59,14 @@ CHECKED struct status tenant_spec_name(
     struct statement_context *context, const struct tenant_spec *spec, const char **name);
 
 // Writes a new record in state `add`, with the next id; `name` NULL: "tenant-ID". 42710 when the name is taken.
+// Whoever makes it ends with tenant_made or tenant_unmake; after a crash a job does the latter, ten minutes later.
 CHECKED struct status tenant_create_record(
     struct task *task, struct arena *arena, const char *name, struct tenant **tenant);
+// In the transaction that makes it ready, or gives it a consumer: it is to stay.
+CHECKED struct status tenant_made(
+    struct task *task, struct session *session, const struct tenant *tenant);
+// Drops what is half made, also when the task was cancelled; its name is free at once.
+CHECKED struct status tenant_unmake(struct task *task, const struct tenant *tenant);
 // Copies capabilities and setting overrides.
 CHECKED struct status tenant_copy_configuration(
     struct task *task, uint64_t from, uint64_t to);
@@ -70,7 +77,8 @@ CHECKED struct status tenant_set_replication_job(struct task *task, uint64_t id,
 CHECKED struct status tenant_set_prior_replication(
     struct task *task, uint64_t id, const char *source_id, struct hlc_timestamp activation);
 
-// CREATE VIRTUAL CLUSTER by itself: record, ranges, first contents, ready.
+// CREATE VIRTUAL CLUSTER by itself: record, ranges, first contents, ready. All of it or nothing; conflicts with others
+// (40001) are tried again.
 CHECKED struct status tenant_create(
     struct task *task, struct arena *arena, const char *name, uint64_t like, struct tenant **tenant);
 // Marks it dropping and starts its GC job; with `now` waits until the data is gone.

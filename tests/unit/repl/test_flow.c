@@ -419,6 +419,32 @@ out:
     return st;
 }
 
+// A virtual cluster that was not made in full leaves nothing: its name is free, no job is left.
+static struct status half_made(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *half, *found;
+    const char *rows;
+    TRY(tenant_create_record(task, task->arena, "half", &half));
+    CHECK(half->making_job != 0);
+    TRY(tenant_unmake(task, half));
+    TRY(tenant_read_by_name(task, NULL, task->arena, "half", &found));
+    CHECK(found == NULL);
+    TRY(sql_run(&test->sql, "CREATE VIRTUAL CLUSTER half"));
+    TRY(tenant_read_by_name(task, NULL, task->arena, "half", &found));
+    CHECK(found != NULL && found->data_state == TENANT_READY);
+    // Nobody undoes what is made.
+    found->making_job = half->making_job;
+    TRY(tenant_unmake(task, found));
+    TRY(tenant_read(task, NULL, task->arena, found->id, &found));
+    CHECK(found->data_state == TENANT_READY);
+    TRY(sql_rows(&test->sql,
+        "SELECT count(*) FROM system.jobs WHERE job_type = 'CREATE TENANT CLEANUP'", &rows));
+    CHECK(strstr(rows, "0") != NULL);
+out:
+    return st;
+}
+
 #define FLOW_TEST(name, shards, body_)                                                             \
     Test(flow, name)                                                                               \
     {                                                                                              \
@@ -434,5 +460,6 @@ FLOW_TEST(data_on_several_slices_arrives_whole, 2, several_slices)
 FLOW_TEST(spans_may_move_meanwhile, 2, moving_spans)
 FLOW_TEST(all_versions_are_the_same, 1, whole_history)
 FLOW_TEST(erased_spans_are_erased, 1, cleared_spans)
+FLOW_TEST(what_is_half_made_leaves_nothing, 1, half_made)
 FLOW_TEST(the_former_primary_follows, 2, failback)
 FLOW_TEST(a_dropped_source_takes_nothing_along, 2, dropped_source)
