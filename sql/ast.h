@@ -98,6 +98,7 @@
     X(DECLARE_CURSOR, declare_cursor, "DECLARE CURSOR") \
     X(FETCH, fetch, "FETCH") \
     X(CLOSE_CURSOR, close_cursor, "CLOSE CURSOR") \
+    X(UNLISTEN, unlisten, "UNLISTEN") \
     X(CALL, call, "CALL") \
     X(CREATE_VIRTUAL_CLUSTER, create_virtual_cluster, "CREATE VIRTUAL CLUSTER") \
     X(ALTER_VIRTUAL_CLUSTER, alter_virtual_cluster, "ALTER VIRTUAL CLUSTER") \
@@ -211,6 +212,7 @@ struct statement {
         struct declare_cursor *declare_cursor;
         struct fetch *fetch;
         struct close_cursor *close_cursor;
+        struct unlisten *unlisten;
         struct call *call;
         struct create_virtual_cluster *create_virtual_cluster;
         struct alter_virtual_cluster *alter_virtual_cluster;

@@ -111,6 +111,10 @@ struct close_cursor {
     const char *name; // NULL: ALL.
 };
 
+struct unlisten {
+    const char *channel; // NULL: all.
+};
+
 struct call {
     struct expr *function; // EXPR_FUNCTION
 };

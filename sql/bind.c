@@ -200,6 +200,7 @@ static struct scalar *fold_cast(struct binder *binder, struct scalar *scalar)
 
 struct scalar *bind_fold(struct binder *binder, struct scalar *scalar)
 {
+    if (binder->verbatim) return scalar;
     for (uint32_t i = 0; i < scalar->arg_count; i++)
         if (scalar->args[i]->kind != SCALAR_CONST) return scalar;
     if (scalar->kind == SCALAR_CALL) return fold_call(binder, scalar);
@@ -271,6 +272,7 @@ static struct status coerce_literal(
             struct scalar *text = scalar_const(
                 binder->arena, TYPE_OF(TYPE_TEXT), literal->value, literal->position);
             *scalar = cast_node(binder, text, cast, TYPE_OF(type.oid), is_explicit);
+            (*scalar)->unread = (*scalar)->kind == SCALAR_CAST;
             return st;
         }
     }

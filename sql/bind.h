@@ -173,6 +173,7 @@ struct binder {
     bool writes;                     // Modifies data or locks.
     bool modifies;                   // Modifies data, be it in WITH.
     bool has_volatile;               // Calls something volatile (nextval).
+    bool verbatim;                   // For showing it: nothing is computed or rearranged.
     struct cte_scope *ctes;          // Innermost WITH names outside of any SELECT.
 };
 

@@ -124,7 +124,7 @@ static struct status bind_logic(struct binder *binder, struct scope *scope, cons
         TRY(bind_expr(binder, scope, expr->list.items[i], &scalar->args[i]));
         TRY(bind_coerce_bool(binder, &scalar->args[i], kind == SCALAR_AND ? "AND" : "OR"));
     }
-    struct scalar *in = kind == SCALAR_OR ? or_as_in(binder, scalar) : NULL;
+    struct scalar *in = kind == SCALAR_OR && !binder->verbatim ? or_as_in(binder, scalar) : NULL;
     *out = in != NULL ? in : scalar;
 
 out:
@@ -395,6 +395,7 @@ static struct status bind_case(
     TRY(bind_common_type(binder, "CASE", results, count + 1, &scalar->type));
     for (uint32_t i = 0; i < count; i++) scalar->args[i * 2 + 1] = results[i + 1];
     scalar->args[count * 2] = results[0];
+    scalar->simple_case = arg != NULL;
     *out = scalar;
 
 out:
@@ -536,7 +537,8 @@ static struct status bind_sql_value(
     struct type type = TYPE_OF(values[value].type);
     if (value == SQL_CURRENT_SCHEMA) // The first of the search path that exists.
         return bind_call(binder, "current_schema", NULL, 0, expr->position, out);
-    if (!values[value].clock) {
+    if (binder->verbatim) type.typmod = values[value].clock ? expr->sql_value.precision : -1;
+    if (!values[value].clock || binder->verbatim) {
         *out = scalar_new(binder->arena, SCALAR_SQL_VALUE, type, expr->position);
         (*out)->sql_value = value;
         return st;

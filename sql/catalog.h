@@ -102,6 +102,7 @@ struct column_estimate {
 struct index_column {
     uint32_t column_id; // Of an expression: the oid of its type.
     bool descending;
+    bool nulls_reversed; // NULLS FIRST of an ascending column, NULLS LAST of a descending one.
     const char *expression_sql; // Of an expression index, else NULL.
 };
 struct index_desc {

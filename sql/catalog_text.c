@@ -183,7 +183,7 @@ out:
     return st;
 }
 
-static void append_index_definition(
+static struct status append_index_definition(struct task *task, struct session *session,
     struct buffer *out, const struct table_desc *table, const struct index_desc *index)
 {
     if (index->from_constraint) {
@@ -191,15 +191,17 @@ static void append_index_definition(
         append_name(out, index->name);
         buffer_append_u8(out, ' ');
         pg_index_constraint_definition(out, table, index);
-        return;
+        return STATUS_OK;
     }
     buffer_printf(out, "%sINDEX ", index->unique ? "UNIQUE " : "");
     append_name(out, index->name);
     // Everything behind the access method reads the same here.
     struct buffer whole;
     buffer_init(&whole, out->arena);
-    pg_index_definition(&whole, table, index, "s");
+    struct status st = pg_index_definition(task, session, &whole, table, index, "s", false);
+    if (failed(st)) return st;
     buffer_append_string(out, strstr(buffer_string(&whole), " USING btree ") + 12);
+    return st;
 }
 
 static struct status append_table_body(struct task *task, struct session *session,
@@ -214,7 +216,7 @@ static struct status append_table_body(struct task *task, struct session *sessio
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].state != ELEMENT_PUBLIC) continue;
         buffer_append_string(out, ",\n\t");
-        append_index_definition(out, table, &table->indexes[i]);
+        TRY(append_index_definition(task, session, out, table, &table->indexes[i]));
     }
     for (uint32_t i = 0; i < table->constraint_count; i++) {
         buffer_append_string(out, ",\n\tCONSTRAINT ");

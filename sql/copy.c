@@ -366,13 +366,14 @@ struct copy_from {
     struct bytes fields[];
 };
 
-// INSERT INTO t (columns) VALUES ($1, ...), ... of `rows` rows.
+// INSERT INTO t (columns) VALUES ($1, ...), ... of `rows` rows. COPY gives identity columns their values.
 static struct status insert_plan(struct copy_from *from, const char *target, const char *where, uint32_t rows,
     struct prepared **prepared)
 {
     struct buffer text;
     buffer_init(&text, from->context->arena);
-    buffer_printf(&text, where == NULL ? "INSERT INTO %s VALUES " : "INSERT INTO %s SELECT * FROM (VALUES ", target);
+    buffer_printf(&text, "INSERT INTO %s OVERRIDING SYSTEM VALUE %s", target,
+        where == NULL ? "VALUES " : "SELECT * FROM (VALUES ");
     for (uint32_t row = 0; row < rows; row++) {
         for (uint32_t i = 0; i < from->column_count; i++)
             buffer_printf(&text, "%s$%u", i > 0 ? "," : row > 0 ? ",(" : "(", row * from->column_count + i + 1);

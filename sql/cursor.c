@@ -532,6 +532,54 @@ out:
     return st;
 }
 
+// --- portals of the protocol: forward only -----------------------------------------------------------
+
+static struct status no_columns(struct task *task, struct result_sink *sink,
+    const struct result_column *columns, uint32_t count)
+{
+    (void)task, (void)sink, (void)columns, (void)count;
+    return STATUS_OK;
+}
+
+struct passing {
+    struct result_sink sink, *to; // NULL: rows are dropped.
+    uint64_t count;
+};
+
+static struct status pass_row(
+    struct task *task, struct result_sink *sink, const struct datum *values)
+{
+    struct passing *passing = container_of(sink, struct passing, sink);
+    passing->count++;
+    return passing->to == NULL ? STATUS_OK : passing->to->row(task, passing->to, values);
+}
+
+static struct status fetch_from_portal(struct statement_context *context, struct portal *portal)
+{
+    struct status st = STATUS_OK;
+    const struct fetch *fetch = context->statement->as.fetch;
+    struct execution *execution = portal_execution(portal);
+    struct passing passing = {.sink = {.columns = no_columns, .row = pass_row},
+        .to = fetch->move ? NULL : context->sink};
+    uint32_t count;
+    const struct result_column *columns;
+    TRY(prepared_describe(context->task, context->session, portal->prepared, &columns, &count));
+    if (!fetch->move) TRY(context->sink->columns(context->task, context->sink, columns, count));
+    if (fetch->direction != FETCH_FORWARD || fetch->count < 0) return cannot_go_back();
+    if (!portal->done && fetch->count > 0) {
+        uint64_t rows = fetch->count == INT64_MAX ? 0 : (uint64_t)fetch->count;
+        if (!execution->started)
+            TRY(execution_begin(context->task, context->session, execution, true));
+        TRY(execution_next(
+            context->task, context->session, execution, &passing.sink, rows, &portal->done));
+        if (portal->done) execution_close(context->task, execution);
+    }
+    snprintf(context->tag, sizeof context->tag, "%s %llu", fetch->move ? "MOVE" : "FETCH",
+        (unsigned long long)passing.count);
+out:
+    return st;
+}
+
 static struct status fetch_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count)
 {
@@ -539,6 +587,9 @@ static struct status fetch_describe(struct statement_context *context,
     const struct cursor *cursor = cursor_find(context->session, fetch->cursor);
     *columns = NULL;
     *count = 0;
+    struct portal *portal = portal_find(context->session, fetch->cursor);
+    if (cursor == NULL && portal != NULL && !fetch->move)
+        return prepared_describe(context->task, context->session, portal->prepared, columns, count);
     if (cursor == NULL || fetch->move) return STATUS_OK;
     *columns = cursor->columns;
     *count = cursor->column_count;
@@ -549,7 +600,9 @@ static struct status fetch_execute(struct statement_context *context)
 {
     struct status st;
     const struct fetch *fetch = context->statement->as.fetch;
-    struct cursor *cursor;
+    struct cursor *cursor = cursor_find(context->session, fetch->cursor);
+    struct portal *portal = portal_find(context->session, fetch->cursor);
+    if (cursor == NULL && portal != NULL) return fetch_from_portal(context, portal);
     TRY(cursor_of(context, fetch->cursor, &cursor));
     struct move move = {.context = context, .cursor = cursor, .sends = !fetch->move};
     if (move.sends) {

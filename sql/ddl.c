@@ -319,6 +319,7 @@ static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_CREATE_DOMAIN, .flags = HANDLER_DDL, .execute = ddl_create_domain},
     {.tag = STATEMENT_ALTER_DOMAIN, .flags = HANDLER_DDL, .execute = ddl_alter_domain},
     {.tag = STATEMENT_CREATE_DATABASE, .flags = HANDLER_DDL, .execute = ddl_create_database},
+    {.tag = STATEMENT_CREATE_EXTENSION, .flags = HANDLER_DDL, .execute = ddl_create_extension},
     {.tag = STATEMENT_ALTER_DATABASE, .flags = HANDLER_DDL, .execute = ddl_alter_database},
     {.tag = STATEMENT_CREATE_SCHEMA, .flags = HANDLER_DDL, .execute = ddl_create_schema},
     {.tag = STATEMENT_CREATE_TABLE, .flags = HANDLER_DDL, .execute = ddl_create_table},

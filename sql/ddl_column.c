@@ -251,10 +251,8 @@ static struct status index_element(struct statement_context *context, struct tab
     struct status st = STATUS_OK;
 
     *column = (struct index_column){.descending = element->direction == SORT_DESC};
-    if (element->nulls == SORT_NULLS_FIRST && !column->descending)
-        return ddl_unsupported(context, "NULLS FIRST in an ascending index");
-    if (element->nulls == SORT_NULLS_LAST && column->descending)
-        return ddl_unsupported(context, "NULLS LAST in a descending index");
+    column->nulls_reversed =
+        element->nulls == (column->descending ? SORT_NULLS_LAST : SORT_NULLS_FIRST);
     if (element->column != NULL) {
         const struct column_desc *found = table_column(table, element->column);
         if (found == NULL)

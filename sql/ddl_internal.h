@@ -314,6 +314,7 @@ CHECKED struct status ddl_refresh_view(struct statement_context *context);
 
 // --- handlers --------------------------------------------------------------------------------------
 
+CHECKED struct status ddl_create_extension(struct statement_context *context);
 CHECKED struct status ddl_create_database(struct statement_context *context);
 CHECKED struct status ddl_alter_database(struct statement_context *context);
 CHECKED struct status ddl_create_schema(struct statement_context *context);

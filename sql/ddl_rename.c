@@ -86,6 +86,20 @@ out:
     return st;
 }
 
+// crdb_internal is the only one, and it is there.
+struct status ddl_create_extension(struct statement_context *context)
+{
+    const struct create_extension *create = context->statement->as.create_extension;
+    if (strcmp(create->name, "crdb_internal") != 0)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "extension \"%s\" is not available",
+            create->name);
+    if (!create->if_not_exists)
+        return ddl_error(
+            context, E_DUPLICATE_OBJECT, "extension \"%s\" already exists", create->name);
+    ddl_notice(context, "extension \"%s\" already exists, skipping", create->name);
+    return STATUS_OK;
+}
+
 struct status ddl_create_database(struct statement_context *context)
 {
     struct status st = STATUS_OK;

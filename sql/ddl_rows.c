@@ -182,6 +182,8 @@ struct status ddl_feed_run(
     uint32_t param_count = 0;
     bool done = false;
 
+    // One without data has no rows, and may not be read.
+    if (feed->source->materialized && !feed->source->populated) return st;
     struct feed_run *run = ARENA_NEW(arena, struct feed_run);
     run->sink = (struct result_sink){.columns = feed_columns, .row = feed_row};
     run->feed = feed;

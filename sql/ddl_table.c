@@ -127,7 +127,10 @@ static struct status index_elements(struct statement_context *context,
     for (uint32_t i = 0; i < source->column_count; i++) {
         struct index_element *element = &elements->items[elements->count++];
         *element = (struct index_element){
-            .direction = source->columns[i].descending ? SORT_DESC : SORT_DEFAULT};
+            .direction = source->columns[i].descending ? SORT_DESC : SORT_DEFAULT,
+            .nulls = !source->columns[i].nulls_reversed ? SORT_NULLS_DEFAULT
+                     : source->columns[i].descending    ? SORT_NULLS_LAST
+                                                        : SORT_NULLS_FIRST};
         if (source->columns[i].expression_sql != NULL)
             TRY(parse_expression_on_stack(context->arena,
                 bytes_of_string(source->columns[i].expression_sql), &element->expr));

@@ -133,12 +133,20 @@ out:
     return st;
 }
 
+static bool sorts_by_name(const struct sort_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].expr->kind != EXPR_LITERAL) return true;
+    return false;
+}
+
 // Gives the columns the view's names as aliases. False where that would change what something means.
 static bool name_columns(struct select *select, const struct name_list *names)
 {
-    bool clauses = select->order_by.count > 0;
+    bool clauses = sorts_by_name(&select->order_by);
     while (select->kind != SELECT_SIMPLE && select->kind != SELECT_VALUES) select = select->left;
-    clauses |= select->group_by.count > 0 || select->order_by.count > 0 || select->distinct_on.count > 0;
+    clauses |= select->group_by.count > 0 || sorts_by_name(&select->order_by) ||
+               select->distinct_on.count > 0;
     if (select->kind != SELECT_SIMPLE || (clauses && names->count > 0)) return names->count == 0;
     for (uint32_t i = 0; i < select->targets.count && i < names->count; i++) {
         const struct expr *expr = select->targets.items[i].expr;

@@ -350,6 +350,13 @@ static bool put_utility(struct deparse *deparse, const struct statement *stateme
     case STATEMENT_CLOSE_CURSOR:
         put_optional(deparse, "CLOSE ", statement->as.close_cursor->name);
         break;
+    case STATEMENT_UNLISTEN:
+        put(deparse, "UNLISTEN ");
+        if (statement->as.unlisten->channel == NULL)
+            put(deparse, "*");
+        else
+            put_name(deparse, statement->as.unlisten->channel);
+        break;
     case STATEMENT_CALL:
         put(deparse, "CALL ");
         put_expr(deparse, statement->as.call->function);

@@ -294,6 +294,7 @@ static void code_index_column(struct codec *codec, void *item)
     field_u32(codec, 1, &column->column_id);
     field_bool(codec, 2, &column->descending);
     field_string(codec, 3, &column->expression_sql);
+    field_bool(codec, 4, &column->nulls_reversed);
 }
 
 static void code_index(struct codec *codec, void *item)

@@ -93,6 +93,16 @@ struct portal *portal_make(struct session *session, const char *name, struct pre
     return portal;
 }
 
+struct execution *portal_execution(struct portal *portal)
+{
+    if (portal->execution != NULL) return portal->execution;
+    portal->execution = ARENA_NEW(&portal->arena, struct execution);
+    portal->execution->prepared = portal->prepared;
+    portal->execution->params = portal->params;
+    portal->execution->arena = &portal->arena;
+    return portal->execution;
+}
+
 void portal_detach(struct session *session, struct portal *portal)
 {
     struct portal **at = &session->statements->portals;

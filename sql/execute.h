@@ -68,6 +68,8 @@ struct prepared *prepared_find(struct session *session, const char *name);
 void prepared_add(struct session *session, const char *name, struct prepared *prepared);
 bool prepared_remove(struct session *session, const char *name);
 void prepared_remove_all(struct session *session);
+// What runs it, not started at first.
+struct execution *portal_execution(struct portal *portal);
 struct portal *portal_find(struct session *session, const char *name);
 struct portal *portal_make(struct session *session, const char *name, struct prepared *prepared);
 void portal_close(struct task *task, struct session *session, struct portal *portal);

@@ -269,9 +269,10 @@ static struct status column_row(struct pg_rows *rows, const struct table_desc *t
     begin_column(rows, &row, rows->sink, rows->database->name, pg_schema_name(rows, table->schema_id), table, index);
     pg_put_text(&row, "dtd_identifier", arena_printf(&rows->arena, "%u", index + 1));
     if (column->generated_sql != NULL) {
-        pg_put_text(&row, "generation_expression", column->generated_sql);
+        TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, table, column, &text));
+        pg_put_text(&row, "generation_expression", text);
     } else if (column->default_sql != NULL && column->identity == 0) {
-        TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, column, &text));
+        TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, table, column, &text));
         pg_put_text(&row, "column_default", text);
     }
     if (column->identity != 0 && column->owned_sequence != 0) {

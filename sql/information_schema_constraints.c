@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sql/pg_catalog.h"
+#include "sql/plan.h"
 #include "sql/privilege.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -107,12 +108,18 @@ static struct status check_row(struct pg_rows *rows, const struct table_desc *ta
     const struct named_constraint *constraint)
 {
     struct pg_row row;
+    const char *text = NULL;
     if (strcmp(constraint->type, "CHECK") != 0) return STATUS_OK;
+    if (constraint->not_null == NULL) {
+        struct status st = plan_expression_text(rows->task, rows->session, &rows->arena, table,
+            constraint->constraint->check_sql, TYPE_OF(TYPE_BOOL), false, &text);
+        if (failed(st)) return st;
+    }
     begin_constraint(&row, rows, table, constraint);
     pg_put_text(&row, "check_clause",
         constraint->not_null != NULL
             ? arena_printf(&rows->arena, "%s IS NOT NULL", constraint->not_null->name)
-            : arena_printf(&rows->arena, "((%s))", constraint->constraint->check_sql));
+            : arena_printf(&rows->arena, "(%s)", text));
     return pg_row_send(&row);
 }
 

@@ -147,6 +147,11 @@ bool pg_utility_statement(struct convert *convert, const PgQuery__Node *node, st
         NEW(close_cursor, struct close_cursor)->name =
             convert_string(convert, node->close_portal_stmt->portalname);
         return true;
+    case NODE(UNLISTEN_STMT):
+        out->tag = STATEMENT_UNLISTEN;
+        NEW(unlisten, struct unlisten)->channel =
+            convert_string(convert, node->unlisten_stmt->conditionname);
+        return true;
     case NODE(LOCK_STMT): lock_table(convert, node->lock_stmt, out); return true;
     case NODE(EXECUTE_STMT): {
         out->tag = STATEMENT_EXECUTE;
@@ -367,7 +372,6 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(RULE_STMT), "CREATE RULE"},
         {NODE(NOTIFY_STMT), "NOTIFY"},
         {NODE(LISTEN_STMT), "LISTEN"},
-        {NODE(UNLISTEN_STMT), "UNLISTEN"},
         {NODE(LOAD_STMT), "LOAD"},
         {NODE(ALTER_ROLE_STMT), "ALTER GROUP"},
         {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER"},

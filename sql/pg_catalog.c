@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "sql/catalog_text.h"
 #include "sql/deparse.h"
+#include "sql/plan.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
 
@@ -126,12 +127,19 @@ struct datum pg_acl(struct arena *arena, enum object_kind kind, const char *owne
     if (count == 0) return DATUM_NULL;
     struct datum *items = ARENA_ARRAY(arena, struct datum, count + 1u);
     uint32_t item_count = 0;
+    // What everybody has from the start comes first.
+    for (uint32_t i = 0; kind == OBJECT_DATABASE && i < count; i++)
+        if (strcmp(grants[i].role, ROLE_PUBLIC_NAME) == 0)
+            items[item_count++] = acl_item(arena, owner, grants[i]);
+    bool public_done = item_count > 0;
     // The owner's own privileges cannot be taken away here, so they are always there. Columns have none.
     if (kind != OBJECT_COLUMN)
         items[item_count++] = acl_item(
             arena, owner, (struct privilege_grant){.role = owner, .privileges = privilege_all(kind)});
     for (uint32_t i = 0; i < count; i++)
-        if (kind == OBJECT_COLUMN || strcmp(grants[i].role, owner) != 0)
+        if (kind == OBJECT_COLUMN ||
+            (strcmp(grants[i].role, owner) != 0 &&
+                !(public_done && strcmp(grants[i].role, ROLE_PUBLIC_NAME) == 0)))
             items[item_count++] = acl_item(arena, owner, grants[i]);
     struct datum acl;
     return failed(array_make(arena, TYPE_ACLITEM, items, item_count, &acl)) ? DATUM_NULL : acl;
@@ -164,7 +172,7 @@ static void column_list(struct buffer *out, const struct table_desc *table, cons
     }
 }
 
-// Stored expressions in PostgreSQL's manner: names and calls as they are, the rest in parentheses.
+// An index's expression: in parentheses unless it looks like a call.
 static void append_expression(struct buffer *out, const char *text)
 {
     size_t at = 0;
@@ -172,10 +180,13 @@ static void append_expression(struct buffer *out, const char *text)
     while ((text[at] >= 'a' && text[at] <= 'z') || (text[at] >= '0' && text[at] <= '9') ||
            text[at] == '_' || text[at] == '.')
         at++;
-    bool bare = at > 0 && text[at] == '\0';
+    bool bare = false;
     if (at > 0 && text[at] == '(') {
-        // One call: its parenthesis closes at the very end. Quotes are left to the careful form.
-        for (; text[at] != '\0' && text[at] != '\'' && text[at] != '"'; at++) {
+        // One call: its parenthesis closes at the very end. Those in quotes come in pairs or not at all.
+        bool quoted = false;
+        for (; text[at] != '\0'; at++) {
+            if (text[at] == '\'') quoted = !quoted;
+            if (quoted) continue;
             if (text[at] == '(') depth++;
             if (text[at] == ')' && --depth == 0) break;
         }
@@ -184,77 +195,93 @@ static void append_expression(struct buffer *out, const char *text)
     buffer_printf(out, bare ? "%s" : "(%s)", text);
 }
 
-static void index_columns(struct buffer *out, const struct table_desc *table, const struct index_desc *index)
+struct status pg_index_column(struct task *task, struct session *session, struct buffer *out,
+    const struct table_desc *table, const struct index_column *part, bool pretty)
 {
+    struct status st = STATUS_OK;
+    const char *text;
+    if (part->expression_sql != NULL) {
+        TRY(plan_expression_text(task, session, out->arena, table, part->expression_sql,
+            (struct type){0}, pretty, &text));
+        append_expression(out, text);
+    } else {
+        const struct column_desc *column = table_column_by_id(table, part->column_id);
+        deparse_identifier(out, column == NULL ? "?" : column->name);
+    }
+out:
+    return st;
+}
+
+static struct status index_columns(struct task *task, struct session *session, struct buffer *out,
+    const struct table_desc *table, const struct index_desc *index, bool pretty)
+{
+    struct status st = STATUS_OK;
     for (uint32_t i = 0; i < index->column_count; i++) {
-        const struct index_column *part = &index->columns[i];
         if (i > 0) buffer_append_string(out, ", ");
-        if (part->expression_sql != NULL) {
-            append_expression(out, part->expression_sql);
-        } else {
-            const struct column_desc *column = table_column_by_id(table, part->column_id);
-            deparse_identifier(out, column == NULL ? "?" : column->name);
-        }
+        TRY(pg_index_column(task, session, out, table, &index->columns[i], pretty));
+        const struct index_column *part = &index->columns[i];
         if (part->descending) buffer_append_string(out, " DESC");
+        if (part->nulls_reversed)
+            buffer_append_string(out, part->descending ? " NULLS LAST" : " NULLS FIRST");
     }
+out:
+    return st;
 }
 
-static void index_tail(struct buffer *out, const struct table_desc *table, const struct index_desc *index)
+struct status pg_index_predicate(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, const struct index_desc *index, bool pretty, const char **text)
 {
-    if (index->stored_count > 0) {
-        buffer_append_string(out, " INCLUDE (");
-        column_list(out, table, index->stored, index->stored_count);
-        buffer_append_u8(out, ')');
-    }
-    if (index->predicate_sql != NULL) {
-        buffer_append_string(out, " WHERE ");
-        append_expression(out, index->predicate_sql);
-    }
+    *text = NULL;
+    if (index->predicate_sql == NULL) return STATUS_OK;
+    return plan_expression_text(
+        task, session, arena, table, index->predicate_sql, TYPE_OF(TYPE_BOOL), pretty, text);
 }
 
-void pg_index_definition(struct buffer *out, const struct table_desc *table, const struct index_desc *index,
-    const char *schema)
+static void included_columns(
+    struct buffer *out, const struct table_desc *table, const struct index_desc *index)
 {
+    if (index->stored_count == 0) return;
+    buffer_append_string(out, " INCLUDE (");
+    column_list(out, table, index->stored, index->stored_count);
+    buffer_append_u8(out, ')');
+}
+
+struct status pg_index_definition(struct task *task, struct session *session, struct buffer *out,
+    const struct table_desc *table, const struct index_desc *index, const char *schema, bool pretty)
+{
+    struct status st;
+    const char *predicate;
     buffer_printf(out, "CREATE %sINDEX ", index->unique || index->primary ? "UNIQUE " : "");
     deparse_identifier(out, index->name);
     buffer_append_string(out, " ON ");
     pg_print_name(out, schema, table->name);
     buffer_append_string(out, " USING btree (");
-    index_columns(out, table, index);
+    TRY(index_columns(task, session, out, table, index, pretty));
     buffer_append_u8(out, ')');
-    index_tail(out, table, index);
+    included_columns(out, table, index);
+    TRY(pg_index_predicate(task, session, out->arena, table, index, pretty, &predicate));
+    if (predicate != NULL) buffer_printf(out, " WHERE %s", predicate);
+out:
+    return st;
 }
 
+// Those of constraints have neither expressions nor a condition.
 void pg_index_constraint_definition(
     struct buffer *out, const struct table_desc *table, const struct index_desc *index)
 {
     buffer_append_string(out, index->primary ? "PRIMARY KEY (" : "UNIQUE (");
-    index_columns(out, table, index);
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        if (i > 0) buffer_append_string(out, ", ");
+        column_list(out, table, &index->columns[i].column_id, 1);
+    }
     buffer_append_u8(out, ')');
-    index_tail(out, table, index);
+    included_columns(out, table, index);
 }
 
 static void reference_action(struct buffer *out, const char *when, enum reference_action action)
 {
     static const char *const names[] = {"NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"};
     if (action != REFERENCE_NO_ACTION) buffer_printf(out, " ON %s %s", when, names[action]);
-}
-
-// VALUE as PostgreSQL prints it in the checks of domains.
-static const char *value_in_capitals(struct arena *arena, const char *text)
-{
-    char *copy = arena_strdup(arena, text);
-    bool quoted = false, in_word = false;
-    for (char *at = copy; *at != 0; at++) {
-        if (*at == '\'') quoted = !quoted;
-        bool word = (*at >= 'a' && *at <= 'z') || *at == '_' || *at == '"' ||
-                    (*at >= '0' && *at <= '9');
-        if (!quoted && !in_word && strncmp(at, "value", 5) == 0 &&
-            !(at[5] >= 'a' && at[5] <= 'z') && at[5] != '_' && at[5] != '"')
-            memcpy(at, "VALUE", 5);
-        in_word = word;
-    }
-    return copy;
 }
 
 struct status pg_constraint_definition(struct task *task, struct session *session,
@@ -264,9 +291,9 @@ struct status pg_constraint_definition(struct task *task, struct session *sessio
     struct status st = STATUS_OK;
     if (constraint->kind == TABLE_CHECK) {
         const char *text;
-        TRY(catalog_expression_text(task, session, out->arena, constraint->check_sql, &text));
-        if (table->kind == RELATION_DOMAIN) text = value_in_capitals(out->arena, text);
-        buffer_printf(out, pretty ? "CHECK (%s)" : "CHECK ((%s))", text);
+        TRY(plan_expression_text(task, session, out->arena, table, constraint->check_sql,
+            TYPE_OF(TYPE_BOOL), pretty, &text));
+        buffer_printf(out, "CHECK (%s)", text);
     } else {
         const struct table_desc *referenced;
         TRY(catalog_table_by_id(task, session, constraint->referenced_table, &referenced));
@@ -518,7 +545,9 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
         datum_int(info == NULL ? -1 : info->length), datum_int(number), datum_int(type_is_array(type.oid) ? 1 : 0),
         datum_int(-1), datum_int(type.typmod), datum_bool(type_is_by_value(type.oid)),
         datum_int(functions == NULL ? 'i' : functions->align),
-        datum_int(functions == NULL ? 'x' : functions->storage), datum_int(0),
+        datum_int(functions != NULL ? functions->storage
+                  : info != NULL && info->length > 0 ? 'p'
+                                                     : 'x'), datum_int(0),
         datum_bool(column != NULL && column->not_null), datum_bool(has_default), datum_bool(false),
         datum_int(column == NULL ? 0 : column->identity),
         datum_int(column != NULL && column->generated_sql != NULL ? 's' : 0), datum_bool(false), datum_bool(true),
@@ -526,53 +555,13 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
     return virtual_table_row(sink, row);
 }
 
-// A lone literal: '...' (*quoted) or a number with its sign.
-static bool lone_literal(const char *sql, bool *quoted)
-{
-    size_t size = strlen(sql);
-    *quoted = size >= 2 && sql[0] == '\'' && sql[size - 1] == '\'';
-    for (size_t i = 1; *quoted && i + 1 < size; i++) {
-        if (sql[i] != '\'') continue;
-        if (i + 2 >= size || sql[i + 1] != '\'') return false; // It ends before the end.
-        i++;
-    }
-    if (*quoted) return true;
-    return size > 0 && strspn(sql, "-0123456789.") == size;
-}
-
-// As PostgreSQL writes them: a string with its type, a number bare unless it is negative.
-static const char *typed_literal(struct arena *arena, struct type type, const char *sql)
-{
-    bool quoted;
-    if (!lone_literal(sql, &quoted)) return sql;
-    const struct type_info *info = type_info(type.oid);
-    bool number = type.oid == TYPE_INT2 || type.oid == TYPE_INT4 || type.oid == TYPE_INT8 ||
-                  type.oid == TYPE_NUMERIC || type.oid == TYPE_FLOAT4 || type.oid == TYPE_FLOAT8;
-    if (quoted && number) {
-        sql = arena_string(arena, bytes_of(sql + 1, strlen(sql) - 2));
-        if (*sql == '\0' || strspn(sql, "0123456789.") != strlen(sql))
-            return arena_printf(arena, "'%s'::%s", sql, info->sql_name);
-        return sql;
-    }
-    if (quoted && type.oid == TYPE_BOOL && (sql[1] | 32) == 't') return "true";
-    if (quoted && type.oid == TYPE_BOOL && (sql[1] | 32) == 'f') return "false";
-    if (quoted) return arena_printf(arena, "%s::%s", sql, type_format(arena, TYPE_OF(type.oid)));
-    if (sql[0] != '-') return sql;
-    bool fraction = strchr(sql, '.') != NULL;
-    bool wide = strlen(sql) > 10;
-    return arena_printf(arena, "'%s'::%s", sql, fraction ? "numeric" : wide ? "bigint" : "integer");
-}
-
 struct status pg_column_default_text(struct task *task, struct session *session, struct arena *arena,
-    const struct column_desc *column, const char **text)
+    const struct table_desc *table, const struct column_desc *column, const char **text)
 {
-    struct status st = STATUS_OK;
     *text = pg_column_default(column);
-    if (*text == NULL) return st;
-    TRY(catalog_expression_text(task, session, arena, *text, text));
-    if (column->generated_sql == NULL) *text = typed_literal(arena, column->type, *text);
-out:
-    return st;
+    if (*text == NULL) return STATUS_OK;
+    return plan_expression_text(task, session, arena,
+        column->generated_sql != NULL ? table : NULL, *text, column->type, false, text);
 }
 
 const char *pg_column_default(const struct column_desc *column)
@@ -664,7 +653,7 @@ static struct status table_attrdef_rows(struct pg_rows *rows, const struct table
         const struct column_desc *column = &table->columns[i];
         const char *text = pg_column_default(column);
         if (text == NULL || column->hidden) continue;
-        TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, column, &text));
+        TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, table, column, &text));
         struct datum row[] = {datum_int(pg_default_oid(table->id, column->id)), datum_int(pg_oid(table->id)),
             datum_int((int64_t)i + 1), datum_text(text)};
         TRY(virtual_table_row(rows->sink, row));
@@ -710,16 +699,23 @@ static type_oid index_column_type(const struct table_desc *table, const struct i
     return column == NULL ? 0 : column->type.oid;
 }
 
-static struct datum index_expressions(struct arena *arena, const struct index_desc *index)
+static struct status index_expressions(struct pg_rows *rows, const struct table_desc *table,
+    const struct index_desc *index, struct datum *result)
 {
+    struct status st = STATUS_OK;
     struct buffer out;
-    buffer_init(&out, arena);
+    const char *text;
+    buffer_init(&out, &rows->arena);
     for (uint32_t j = 0; j < index->column_count; j++) {
         if (index->columns[j].expression_sql == NULL) continue;
+        TRY(plan_expression_text(rows->task, rows->session, &rows->arena, table,
+            index->columns[j].expression_sql, (struct type){0}, false, &text));
         if (out.size > 0) buffer_append_string(&out, ", ");
-        buffer_append_string(&out, index->columns[j].expression_sql);
+        buffer_append_string(&out, text);
     }
-    return out.size == 0 ? DATUM_NULL : datum_bytes(buffer_bytes(&out));
+    *result = out.size == 0 ? DATUM_NULL : datum_bytes(buffer_bytes(&out));
+out:
+    return st;
 }
 
 static struct status table_index_rows(struct pg_rows *rows, const struct table_desc *table)
@@ -736,21 +732,26 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
         for (uint32_t j = 0; j < all; j++) {
             if (j < keys) {
                 type_oid type = index_column_type(table, &index->columns[j]);
-                options[j] = index->columns[j].descending ? 3 : 0;
+                options[j] = (index->columns[j].descending ? 1 : 0) |
+                             (index->columns[j].descending != index->columns[j].nulls_reversed ? 2 : 0);
                 classes[j] = pg_operator_class(type);
                 collations[j] = pg_type_collation(type);
             }
             if (j < keys && index->columns[j].expression_sql != NULL) continue;
             numbers_of[j] = pg_attnum(table, j < keys ? index->columns[j].column_id : index->stored[j - keys]);
         }
+        struct datum expressions;
+        const char *predicate;
+        TRY(index_expressions(rows, table, index, &expressions));
+        TRY(pg_index_predicate(
+            rows->task, rows->session, &rows->arena, table, index, false, &predicate));
         struct datum row[] = {datum_int(pg_index_oid(table->id, index->id)), datum_int(pg_oid(table->id)),
             datum_int(all), datum_int(keys), datum_bool(index->unique || index->primary), datum_bool(false),
             datum_bool(index->primary), datum_bool(false), datum_bool(true), datum_bool(false), datum_bool(true),
             datum_bool(false), datum_bool(true), datum_bool(true), datum_bool(false),
             vector(&rows->arena, TYPE_INT2, numbers_of, all), vector(&rows->arena, TYPE_OID, collations, keys),
             vector(&rows->arena, TYPE_OID, classes, keys), vector(&rows->arena, TYPE_INT2, options, keys),
-            index_expressions(&rows->arena, index),
-            index->predicate_sql == NULL ? DATUM_NULL : datum_text(index->predicate_sql)};
+            expressions, predicate == NULL ? DATUM_NULL : datum_text(predicate)};
         TRY(virtual_table_row(rows->sink, row));
     }
 out:
@@ -792,7 +793,7 @@ static struct status constraint_row(struct virtual_table_sink *sink, const struc
 }
 
 // The index of `table` that a foreign key leans on.
-static uint32_t referenced_index(const struct table_desc *table, const uint32_t *columns, uint32_t count)
+uint32_t pg_referenced_index(const struct table_desc *table, const uint32_t *columns, uint32_t count)
 {
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
@@ -815,7 +816,7 @@ static struct status foreign_key_row(struct pg_rows *rows, const struct table_de
     struct constraint_row row = {.oid = pg_constraint_oid(table->id, constraint->id),
         .namespace = pg_oid(table->schema_id),
         .relation = pg_oid(table->id),
-        .index = referenced_index(referenced, constraint->referenced_columns, constraint->column_count),
+        .index = pg_referenced_index(referenced, constraint->referenced_columns, constraint->column_count),
         .referenced = pg_oid(referenced->id),
         .name = constraint->name,
         .kind = 'f',
@@ -861,6 +862,9 @@ static struct status table_constraint_rows(struct pg_rows *rows, const struct ta
             TRY(foreign_key_row(rows, table, constraint));
             continue;
         }
+        const char *text;
+        TRY(plan_expression_text(rows->task, rows->session, &rows->arena, table,
+            constraint->check_sql, TYPE_OF(TYPE_BOOL), false, &text));
         struct constraint_row row = {.oid = pg_constraint_oid(table->id, constraint->id),
             .namespace = pg_oid(table->schema_id),
             .relation = pg_oid(table->id),
@@ -871,7 +875,7 @@ static struct status table_constraint_rows(struct pg_rows *rows, const struct ta
             .validated = !constraint->not_valid,
             .key = column_numbers(&rows->arena, table, constraint->columns, constraint->column_count),
             .referenced_key = DATUM_NULL,
-            .expression = datum_text(constraint->check_sql)};
+            .expression = datum_text(text)};
         TRY(constraint_row(rows->sink, &row));
     }
 out:
@@ -883,6 +887,9 @@ static struct status domain_constraint_rows(struct pg_rows *rows, const struct t
     struct status st = STATUS_OK;
     for (uint32_t i = 0; domain->kind == RELATION_DOMAIN && i < domain->constraint_count; i++) {
         const struct constraint_desc *check = &domain->constraints[i];
+        const char *text;
+        TRY(plan_expression_text(rows->task, rows->session, &rows->arena, domain,
+            check->check_sql, TYPE_OF(TYPE_BOOL), false, &text));
         struct constraint_row row = {.oid = pg_constraint_oid(domain->id, check->id),
             .namespace = pg_oid(domain->schema_id),
             .domain = catalog_type_oid(domain),
@@ -893,7 +900,7 @@ static struct status domain_constraint_rows(struct pg_rows *rows, const struct t
             .validated = !check->not_valid,
             .key = DATUM_NULL,
             .referenced_key = DATUM_NULL,
-            .expression = datum_text(check->check_sql)};
+            .expression = datum_text(text)};
         TRY(constraint_row(rows->sink, &row));
     }
 out:

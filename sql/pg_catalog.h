@@ -93,16 +93,24 @@ struct datum pg_acl(struct arena *arena, enum object_kind kind, const char *owne
     const struct privilege_grant *grants, uint32_t count);
 
 // "CREATE INDEX i ON s.t USING btree (a, b)"; "PRIMARY KEY (a)"; "FOREIGN KEY (a) REFERENCES t(b)"...
-// `schema` NULL: without it.
-void pg_index_definition(struct buffer *out, const struct table_desc *table, const struct index_desc *index,
-    const char *schema);
-// `pretty` leaves out parentheses that are not needed.
+// `schema` NULL: without it. `pretty` leaves out parentheses that are not needed.
+CHECKED struct status pg_index_definition(struct task *task, struct session *session,
+    struct buffer *out, const struct table_desc *table, const struct index_desc *index,
+    const char *schema, bool pretty);
+// One column or expression of it; its condition, *text NULL when there is none.
+CHECKED struct status pg_index_column(struct task *task, struct session *session,
+    struct buffer *out, const struct table_desc *table, const struct index_column *part, bool pretty);
+CHECKED struct status pg_index_predicate(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *table, const struct index_desc *index, bool pretty,
+    const char **text);
 CHECKED struct status pg_constraint_definition(struct task *task, struct session *session,
     struct buffer *out, const struct table_desc *table, const struct constraint_desc *constraint,
     bool pretty);
 void pg_index_constraint_definition(
     struct buffer *out, const struct table_desc *table, const struct index_desc *index);
 
+// The oid of the unique index that a foreign key to these columns relies on.
+uint32_t pg_referenced_index(const struct table_desc *table, const uint32_t *columns, uint32_t count);
 // A hidden rowid's primary index is no business of tools.
 bool pg_index_shown(const struct table_desc *table, const struct index_desc *index);
 // For pg_each_table: of each index its relid, indexrelid, schemaname, relname and indexrelname; no more.
@@ -188,7 +196,7 @@ uint32_t pg_operator_class(type_oid type); // The default one of B-trees; 0: the
 const char *pg_column_default(const struct column_desc *column);
 // The same for people: sequences by name, literals with their type ("'x'::text").
 CHECKED struct status pg_column_default_text(struct task *task, struct session *session, struct arena *arena,
-    const struct column_desc *column, const char **text);
+    const struct table_desc *table, const struct column_desc *column, const char **text);
 uint32_t pg_type_collation(type_oid type); // pg_type.typcollation; 0: takes none.
 
 // --- rows by column name: sql/pg_table.c -------------------------------------------------------------------

@@ -14,6 +14,7 @@
 
 #define PG_ATTRDEF_OID 2604u
 #define PG_CONSTRAINT_OID 2606u
+#define PG_TYPE_OID 1247u
 #define PG_PROC_OID 1255u
 #define PG_REWRITE_OID 2618u
 
@@ -123,6 +124,45 @@ static struct status constraint_depends(
         TRY(depends(rows, self,
             relation(pg_oid(referenced->id), pg_attnum(referenced, constraint->referenced_columns[j])),
             'n'));
+    uint32_t index = pg_referenced_index(
+        referenced, constraint->referenced_columns, constraint->column_count);
+    TRY(depends(rows, self, relation(index, 0), 'n'));
+out:
+    return st;
+}
+
+static struct status types_depend(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        type_oid type = column->domain != 0 ? column->domain : column->type.oid;
+        if (!type_is_user(type)) continue;
+        struct object on = {PG_TYPE_OID, type, 0};
+        TRY(depends(rows, relation(pg_oid(table->id), (int64_t)i + 1), on, 'n'));
+    }
+out:
+    return st;
+}
+
+// Types themselves: their schemas, domains' checks and what domains are over.
+static struct status type_depends(struct pg_rows *rows)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < rows->type_count; i++) {
+        const struct table_desc *type = rows->types[i];
+        struct object self = {PG_TYPE_OID, catalog_type_oid(type), 0};
+        struct object schema = {PG_NAMESPACE_OID, pg_oid(type->schema_id), 0};
+        TRY(depends(rows, self, schema, 'n'));
+        if (type->kind != RELATION_DOMAIN) continue;
+        struct object base = {PG_TYPE_OID, type->columns[0].type.oid, 0};
+        if (type_is_user(base.oid)) TRY(depends(rows, self, base, 'n'));
+        for (uint32_t k = 0; k < type->constraint_count; k++) {
+            struct object check = {
+                PG_CONSTRAINT_OID, pg_constraint_oid(type->id, type->constraints[k].id), 0};
+            TRY(depends(rows, check, self, 'a'));
+        }
+    }
 out:
     return st;
 }
@@ -135,6 +175,7 @@ static struct status table_depends(struct pg_rows *rows, const struct table_desc
     if (table->kind == RELATION_SEQUENCE) TRY(sequence_depends(rows, table));
     if (table->view_sql != NULL) TRY(view_depends(rows, table));
     if (table->kind != RELATION_TABLE) return st;
+    TRY(types_depend(rows, table));
     TRY(columns_depend(rows, table));
     TRY(indexes_depend(rows, table));
     for (uint32_t i = 0; i < table->constraint_count; i++)
@@ -163,9 +204,17 @@ out:
 
 ROWS(depend_rows)
 {
-    struct pg_rows rows = {.sink = sink};
-    struct status st = extension_depends(&rows);
-    return failed(st) ? st : pg_each_table(task, session, sink, table_depends);
+    struct pg_rows rows;
+    struct status st;
+    TRY(pg_rows_open(&rows, task, session, sink));
+    st = extension_depends(&rows);
+    if (!failed(st)) st = type_depends(&rows);
+    st = status_copy(task->arena, st);
+    pg_rows_close(&rows);
+    TRY(st);
+    st = pg_each_table(task, session, sink, table_depends);
+out:
+    return st;
 }
 
 ROWS(extension_rows)

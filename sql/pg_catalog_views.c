@@ -89,7 +89,8 @@ static struct status index_row(struct pg_rows *rows, const struct table_desc *ta
         struct buffer definition;
         if (!pg_index_shown(table, index)) continue;
         buffer_init(&definition, &rows->arena);
-        pg_index_definition(&definition, table, index, schema);
+        TRY(pg_index_definition(
+            rows->task, rows->session, &definition, table, index, schema, false));
         pg_row_begin(&row, rows->sink);
         pg_put_text(&row, "schemaname", schema);
         pg_put_text(&row, "tablename", table->name);

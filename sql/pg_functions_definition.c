@@ -72,24 +72,20 @@ BODY(expression)
 }
 
 static struct status index_column(
-    struct function_call *call, const struct pg_relation *relation, int64_t number, struct buffer *out)
+    struct function_call *call, const struct datum *args, const struct pg_relation *relation,
+    int64_t number, struct buffer *out)
 {
     const struct index_desc *index = relation->index;
     uint32_t id;
     if (number <= index->column_count) {
-        const struct index_column *part = &index->columns[number - 1];
-        if (part->expression_sql != NULL) {
-            buffer_printf(out, "(%s)", part->expression_sql);
-            return STATUS_OK;
-        }
-        id = part->column_id;
+        return pg_index_column(call->task, call->session, out, relation->table,
+            &index->columns[number - 1], pretty(call, args, 2));
     } else if (number <= index->column_count + index->stored_count) {
         id = index->stored[number - 1 - index->column_count];
     } else {
         return STATUS_OK;
     }
     const struct column_desc *column = table_column_by_id(relation->table, id);
-    (void)call;
     if (column != NULL) deparse_identifier(out, column->name);
     return STATUS_OK;
 }
@@ -106,7 +102,7 @@ BODY(index_definition)
     if (relation.index == NULL) return STATUS_OK;
     buffer_init(&out, call->arena);
     if (call->arg_count > 1 && args[1].integer > 0) {
-        TRY(index_column(call, &relation, args[1].integer, &out));
+        TRY(index_column(call, args, &relation, args[1].integer, &out));
         return give(&out, result);
     }
     TRY(catalog_schema_by_id(call->task, call->session, relation.table->schema_id, &schema));
@@ -114,7 +110,8 @@ BODY(index_definition)
     struct pg_relation table = {.table = relation.table};
     if (pretty(call, args, 2))
         TRY(pg_relation_visible(call->task, call->session, &table, &visible));
-    pg_index_definition(&out, relation.table, relation.index, visible ? NULL : schema->name);
+    TRY(pg_index_definition(call->task, call->session, &out, relation.table, relation.index,
+        visible ? NULL : schema->name, pretty(call, args, 2)));
     st = give(&out, result);
 out:
     return st;

@@ -122,7 +122,71 @@ static const struct set_ops sequence_parameters = {.column_count = 7,
     .start = parameters_start,
     .next = parameters_next};
 
+// --- keywords --------------------------------------------------------------------------------------------
+
+// The table of the parser's own scanner (libpg_query).
+struct keyword_list {
+    const char *words;
+    const uint16_t *offsets;
+    int (*hash)(const void *key, size_t size);
+    int count, size_max;
+};
+extern const struct keyword_list ScanKeywords;
+extern const uint8_t ScanKeywordCategories[];
+
+// A column may not be called so without AS.
+static bool needs_as(const char *word)
+{
+    static const char *const words[] = {
+        "array", "as", "char", "character", "create", "day", "except", "fetch", "filter", "for",
+        "from", "grant", "group", "having", "hour", "intersect", "into", "isnull", "limit",
+        "minute", "month", "notnull", "offset", "on", "order", "over", "overlaps", "precision",
+        "returning", "second", "to", "union", "varying", "where", "window", "with", "within",
+        "without", "year"};
+    for (unsigned i = 0; i < TABLE_COUNT(words); i++)
+        if (strcmp(words[i], word) == 0) return true;
+    return false;
+}
+
+static struct status keywords_start(struct function_call *call, void *state, const struct datum *args)
+{
+    (void)call, (void)state, (void)args;
+    return STATUS_OK;
+}
+
+NEXT(keywords_next)
+{
+    static const struct {
+        char code;
+        const char *name;
+    } categories[] = {{'U', "unreserved"}, {'C', "unreserved (cannot be function or type name)"},
+        {'T', "reserved (can be function or type name)"}, {'R', "reserved"}};
+    int *at = state_;
+    (void)call;
+    *done = *at >= ScanKeywords.count;
+    if (*done) return STATUS_OK;
+    unsigned category = ScanKeywordCategories[*at] & 3u;
+    const char *word = ScanKeywords.words + ScanKeywords.offsets[*at];
+    bool bare = !needs_as(word);
+    row[0] = datum_text(word);
+    row[1] = datum_int(categories[category].code);
+    row[2] = datum_bool(bare);
+    row[3] = datum_text(categories[category].name);
+    row[4] = datum_text(bare ? "can be bare label" : "requires AS");
+    (*at)++;
+    return STATUS_OK;
+}
+
+static const struct set_ops keywords = {.column_count = 5,
+    .column_names = (const char *const[]){"word", "catcode", "barelabel", "catdesc", "baredesc"},
+    .column_types = (const type_oid[]){TYPE_TEXT, TYPE_CHAR_INTERNAL, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT},
+    .state_bytes = sizeof(int),
+    .start = keywords_start,
+    .next = keywords_next};
+
 static const struct function functions[] = {
+    {.name = "pg_get_keywords", .kind = FUNCTION_SET, .oid = 1686, .result = TYPE_RECORD,
+        .strict = true, .volatility = FUNCTION_STABLE, .set = &keywords},
     {.name = "pg_options_to_table", .kind = FUNCTION_SET, .oid = 2289, .result = TYPE_RECORD,
         .strict = true, .volatility = FUNCTION_STABLE, .set = &options, FN_ARGS(TYPE_TEXT_ARRAY)},
     {.name = "_pg_expandarray", .kind = FUNCTION_SET, .oid = 13494, .result = TYPE_RECORD,

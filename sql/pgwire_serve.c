@@ -494,17 +494,11 @@ static struct status handle_execute(struct task *task, struct pgwire *wire, stru
     if (portal == NULL) goto out;
     // Out of the list while it runs: the end of a transaction closes those that are in it.
     portal_detach(session, portal);
-    if (portal->execution == NULL) {
-        portal->execution = ARENA_NEW(&portal->arena, struct execution);
-        portal->execution->prepared = portal->prepared;
-        portal->execution->params = portal->params;
-        portal->execution->arena = &portal->arena;
-    }
     session->statement_text = arena_string(&session->statement_arena, portal->prepared->text);
     struct run run = {.prepared = portal->prepared,
         .params = portal->params,
         .formats = portal->result_formats,
-        .execution = portal->execution,
+        .execution = portal_execution(portal),
         .commit = sync_follows(wire),
         .rows_max = rows_max};
     if (portal->done) {

@@ -54,6 +54,12 @@ CHECKED struct status plan_evaluate_constant(struct task *task, struct session *
     struct arena *arena, const struct expr *expression, const struct datum *params,
     const struct type *param_types, uint32_t param_count, struct type type, struct datum *value);
 
+// A stored expression as PostgreSQL shows it: types of literals and casts that nobody wrote included. `table` NULL:
+// without columns. `assigned`: the type of the column whose default it is, or oid 0. `pretty`: fewer parentheses.
+CHECKED struct status plan_expression_text(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *table, const char *sql, struct type assigned,
+    bool pretty, const char **text);
+
 // Binds a table's own expression (of a CHECK, an index, a generated column) and tells its type: 42703, 42883, ...
 // for what it does not mean.
 CHECKED struct status plan_expression_type(struct task *task, struct session *session,

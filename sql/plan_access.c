@@ -220,7 +220,7 @@ static bool gives_order(const struct access_plan *plan, const struct candidate *
         if (known && backwards != *reverse) return false;
         bool nullable = column->ordinal >= plan->rel->scan.table->column_count ||
                         !plan->rel->scan.table->columns[column->ordinal].not_null;
-        if (nullable && order->nulls_first != order->descending) return false;
+        if (nullable && order->nulls_first != (row_key_nulls_first(column) != backwards)) return false;
         *reverse = backwards;
         known = true;
         key++;

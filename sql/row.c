@@ -91,7 +91,8 @@ static struct status add_key_column(
                                                        : index->columns[column].column_id;
     out->keys[out->key_count++] = (struct row_key_column){.ordinal = ordinal,
         .type = type,
-        .order = index->columns[column].descending ? KEY_DESCENDING : KEY_ASCENDING};
+        .order = index->columns[column].descending ? KEY_DESCENDING : KEY_ASCENDING,
+        .nulls_reversed = index->columns[column].nulls_reversed};
     return STATUS_OK;
 }
 
@@ -165,6 +166,7 @@ struct status row_index_init(struct arena *arena, uint64_t tenant, const struct 
             if (index_has_column(index, primary->columns[i].column_id)) continue;
             TRY(add_key_column(out, primary, i));
             out->keys[out->key_count - 1].order = KEY_ASCENDING;
+            out->keys[out->key_count - 1].nulls_reversed = false;
         }
     }
     choose_value_columns(out);
@@ -180,6 +182,34 @@ bool row_index_has(const struct row_index *index, uint32_t ordinal)
     return in_exact_key(index, ordinal);
 }
 
+// --- key columns ---------------------------------------------------------------------------------------
+
+// NULL's tag in the other order sorts before, or behind, all values of this one.
+static enum key_order null_order(const struct row_key_column *column)
+{
+    return row_key_nulls_first(column) ? KEY_DESCENDING : KEY_ASCENDING;
+}
+
+struct status row_key_encode(
+    struct buffer *key, const struct row_key_column *column, struct datum value)
+{
+    if (!value.null) return type_key_encode(key, column->type, value, column->order);
+    key_append_null(key, null_order(column));
+    return STATUS_OK;
+}
+
+struct status row_key_decode(struct bytes *key, const struct row_key_column *column,
+    struct arena *arena, struct datum *value)
+{
+    if (!column->nulls_reversed)
+        return type_key_decode(key, column->type, column->order, arena, value);
+    if (key_decode_null(key, null_order(column))) {
+        *value = DATUM_NULL;
+        return STATUS_OK;
+    }
+    return type_key_decode(key, column->type, column->order, arena, value);
+}
+
 // --- writing -----------------------------------------------------------------------------------------
 
 struct status row_key(
@@ -192,12 +222,12 @@ struct status row_key(
     for (uint32_t i = 0; i < index->column_count; i++) {
         const struct row_key_column *column = &index->keys[i];
         null |= row[column->ordinal].null;
-        TRY(type_key_encode(key, column->type, row[column->ordinal], column->order));
+        TRY(row_key_encode(key, column, row[column->ordinal]));
     }
     if (!index->unique || null) {
         for (uint32_t i = index->column_count; i < index->key_count; i++) {
             const struct row_key_column *column = &index->keys[i];
-            TRY(type_key_encode(key, column->type, row[column->ordinal], column->order));
+            TRY(row_key_encode(key, column, row[column->ordinal]));
         }
     }
     if (UNLIKELY(key->size - before > KEY_BYTES_MAX))
@@ -347,7 +377,7 @@ static struct status decode_key_columns(const struct row_decoder *decoder, struc
     for (uint32_t i = 0; i < decoder->key_needed; i++) {
         const struct row_key_column *column = &index->keys[i];
         struct datum value;
-        TRY(type_key_decode(&key, column->type, column->order, arena, &value));
+        TRY(row_key_decode(&key, column, arena, &value));
         if (decoder->key_slots[i] != ROW_SLOT_NONE) columns[decoder->key_slots[i]][at] = value;
     }
 

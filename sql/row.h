@@ -29,7 +29,17 @@ struct row_key_column {
     uint32_t ordinal; // In the row.
     type_oid type;
     enum key_order order;
+    bool nulls_reversed; // NULLs are at the other end than the order says.
 };
+// One column's part of a key.
+CHECKED struct status row_key_encode(
+    struct buffer *key, const struct row_key_column *column, struct datum value);
+CHECKED struct status row_key_decode(struct bytes *key, const struct row_key_column *column,
+    struct arena *arena, struct datum *value);
+static inline bool row_key_nulls_first(const struct row_key_column *column)
+{
+    return (column->order == KEY_DESCENDING) != column->nulls_reversed;
+}
 struct row_value_column {
     uint32_t ordinal;
     uint32_t column_id;

@@ -48,6 +48,7 @@ struct scalar {
     uint32_t position; // In the statement's text, in bytes, or POSITION_NONE.
     struct scalar **args;
     uint32_t arg_count;
+    bool unread;       // CAST of a literal that is read when it runs: 'now', names of objects.
     union {
         struct datum value;  // CONST
         uint32_t param;
@@ -57,6 +58,7 @@ struct scalar {
             const struct cast *cast;
             bool is_explicit;
         } cast;                          // CAST, TYPMOD
+        bool simple_case;                // CASE x WHEN value: conditions are x = value.
         enum is_test test;
         bool negated;                    // DISTINCT (IS NOT DISTINCT FROM), IN
         bool greatest;

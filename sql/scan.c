@@ -62,7 +62,7 @@ static struct status encode_after(struct arena *arena, struct bytes prefix,
     buffer_init(&buffer, arena);
     buffer_reserve(&buffer, prefix.size + 24);
     buffer_append_bytes(&buffer, prefix);
-    TRY(type_key_encode(&buffer, column->type, value, column->order));
+    TRY(row_key_encode(&buffer, column, value));
     *key = buffer_bytes(&buffer);
 
 out:
@@ -156,7 +156,7 @@ static struct status range_span(struct task *task, struct access_state *state,
     if (access->lower_count > 0 || access->upper_count > 0 || access->not_null) {
         struct bytes null_key;
         TRY(encode_after(arena, prefix, column, DATUM_NULL, &null_key));
-        if (column->order == KEY_ASCENDING) span->end = null_key;
+        if (!row_key_nulls_first(column)) span->end = null_key;
         else span->start = key_prefix_end(arena, null_key);
     }
     for (uint32_t i = 0; i < access->lower_count && !*empty; i++)

@@ -400,6 +400,13 @@ out:
     return st;
 }
 
+// LISTEN is refused, so that no session listens to anything: to stop is done at once.
+static struct status unlisten_execute(struct statement_context *context)
+{
+    (void)context;
+    return STATUS_OK;
+}
+
 // --- PREPARE, EXECUTE, DEALLOCATE, DISCARD -----------------------------------------------------------------
 
 static struct status prepare_execute(struct statement_context *context)
@@ -749,6 +756,7 @@ static const struct statement_handler handlers[] = {
     {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION, NULL, discard_execute},
     {STATEMENT_EXPLAIN, HANDLER_READ_ONLY, explain_describe, explain_execute},
     {STATEMENT_COPY, 0, NULL, copy_execute},
+    {STATEMENT_UNLISTEN, HANDLER_READ_ONLY, NULL, unlisten_execute},
 };
 
 void session_statements_register(void)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/text.h"
 #include "sql/type_ops.h"
 #include "sql/type_user.h"
 
@@ -268,9 +269,29 @@ const struct type_ops type_ops_oid = {.storage = TYPE_STORE_INT,
     .send = int_send,
     .compare = int_compare};
 
+// "Numeric(8,2)" as "numeric": unquoted names fold, and what is in parentheses says nothing of the type's oid.
+static struct bytes bare_type_name(struct arena *arena, struct bytes text)
+{
+    struct buffer out;
+    bool quoted = false;
+    unsigned depth = 0;
+    buffer_init(&out, arena);
+    for (size_t i = 0; i < text.size; i++) {
+        char c = (char)text.data[i];
+        if (c == '"') quoted = !quoted;
+        if (c == '(' && !quoted) {
+            depth++;
+            while (out.size > 0 && out.data[out.size - 1] == ' ') out.size--;
+        }
+        if (depth == 0) buffer_append_u8(&out, (uint8_t)(quoted ? c : ascii_lower(c)));
+        if (c == ')' && !quoted && depth > 0) depth--;
+    }
+    return buffer_bytes(&out);
+}
+
 static struct status regtype_input(struct arena *arena, struct bytes text, uint32_t *id)
 {
-    struct bytes name = text;
+    struct bytes name = bare_type_name(arena, text);
     if (bytes_has_prefix(name, BYTES_LITERAL("pg_catalog."))) name = bytes_skip(name, 11);
     if (bytes_has_prefix(name, BYTES_LITERAL("\"pg_catalog\"."))) name = bytes_skip(name, 13);
     if (name.size > 2 && name.data[0] == '"' && name.data[name.size - 1] == '"')

@@ -98,9 +98,9 @@ class PsqlTest(unittest.TestCase):
         self.shows(r"\ds", "public | s | sequence | root")
         self.shows(r"\dv", "public | v | view | root")
         self.shows(r"\dn", "public | admin")
-        self.shows(r"\l", "defaultdb | admin | UTF8 | C.UTF-8 | C.UTF-8 | | libc | =cT/admin")
+        self.shows(r"\l", "defaultdb | admin | UTF8 | C.UTF-8 | C.UTF-8 | | libc | =Tc/admin +")
         self.shows(r"\du", "root | Superuser, Create role, Create DB, Replication, Bypass RLS | {admin}")
-        self.shows(r"\dp t", "public | t | table | alice=r/root | |")
+        self.shows(r"\dp t", "public | t | table | root=arwdDxt/root+| |")
         self.shows(r"\df now", "pg_catalog | now | timestamp with time zone | | func")
 
     def test_no_match_says_so(self):
