@@ -14,6 +14,7 @@ enum announcement_id {
     ANNOUNCE_SETTINGS,          // u64 tenant, or 0: all.
     ANNOUNCE_ROLES,             // u64 tenant.
     ANNOUNCE_JOBS_STOP,         // u64 tenant, i64 job, or 0: all.
+    ANNOUNCE_NAMED_LOCKS,       // Never sent: heard of when the node may have been taken for dead.
     ANNOUNCE_SERVICE = 16,      // u64 tenant: its record says whether it is served. tenant/service.c
     ANNOUNCE_POKE = 24,         // i64 job. repl/consumer.c
     ANNOUNCE_CHECKPOINT,        // i64 job. repl/consumer.c

@@ -7,7 +7,11 @@
 #include "core/hashmap.h"
 #include "core/invariant.h"
 #include "core/shard.h"
+#include "kv/cluster.h"
+#include "kv/node_lock.h"
+#include "sql/announce.h"
 #include "sql/catalog.h"
+#include "sql/catalog_store.h"
 #include "sql/pgwire.h"
 #include "sql/shard_state.h"
 
@@ -65,6 +69,11 @@ struct named_lock {
     struct named_lock_tag tag;
     struct hold *holds;
     struct waiter *waiters; // The oldest first.
+    // What this node holds against other nodes (kv/node_lock.h), at least what its sessions hold.
+    uint32_t node_modes;
+    uint32_t changing; // Tasks that change it, or wait to.
+    bool busy;         // One of them does.
+    struct wait_queue idle;
 };
 struct owner { // A session.
     uint64_t session;
@@ -78,6 +87,7 @@ struct named_locks {
     struct hashmap owners; // Session -> owner.
     uint32_t lock_count;
     uint64_t search;
+    bool settling; // A task does.
 };
 
 static struct named_locks *table_of(struct shard *shard)
@@ -189,7 +199,7 @@ static void wake_waiters(struct shard *shard, struct named_lock *lock)
 
 static void free_if_unused(struct named_locks *table, struct named_lock *lock)
 {
-    if (lock->holds != NULL || lock->waiters != NULL) return;
+    if (lock->holds != NULL || lock->waiters != NULL || lock->node_modes != 0 || lock->changing > 0) return;
     hashmap_remove(&table->locks, key_of(&lock->tag));
     table->lock_count--;
     free(lock);
@@ -309,6 +319,7 @@ static struct status acquire_there(struct task *task, void *arg)
         lock = calloc(1, sizeof *lock);
         invariant(lock != NULL);
         lock->tag = call->wish.tag;
+        wait_queue_init(&lock->idle);
         hashmap_put(&table->locks, key_of(&lock->tag), lock);
         table->lock_count++;
     }
@@ -378,12 +389,184 @@ static struct status release_all_there(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+static void settle_soon(struct shard *shard);
+
 static void release_all_deliver(struct shard *shard, struct shard_message *message)
 {
     struct release_all *what = container_of(message, struct release_all, message);
     release_all(shard, what);
+    settle_soon(shard);
     free(what);
 }
+
+// --- against other nodes, on shard 0 ------------------------------------------------------------------------
+
+static uint32_t modes_in_use(const struct named_lock *lock)
+{
+    uint32_t used = 0;
+    for (const struct hold *hold = lock->holds; hold != NULL; hold = hold->next) used |= held_modes(hold);
+    return used;
+}
+
+// One change of a lock's record at a time. The lock stays meanwhile.
+static struct status change_begin(struct task *task, struct named_lock *lock)
+{
+    struct status st = STATUS_OK;
+    lock->changing++;
+    while (lock->busy && !failed(st)) st = task_wait(task, &lock->idle);
+    if (failed(st))
+        lock->changing--;
+    else
+        lock->busy = true;
+    return st;
+}
+
+static void change_end(struct task *task, struct named_lock *lock)
+{
+    lock->busy = false;
+    lock->changing--;
+    wait_queue_wake_one(&lock->idle, STATUS_OK);
+    free_if_unused(table_of(task->shard), lock);
+}
+
+// Gives up what no session of this node uses: others may wait for it while this one waits for them.
+static struct status node_trim(struct task *task, struct named_lock *lock)
+{
+    uint32_t kept = lock->node_modes & modes_in_use(lock);
+    if (kept == lock->node_modes) return STATUS_OK;
+    struct status st = node_lock_keep(task, key_of(&lock->tag), kept);
+    if (!failed(st)) lock->node_modes = kept;
+    return st;
+}
+
+static struct status node_round(
+    struct task *task, struct named_lock *lock, const struct lock_call *call, uint64_t wait_ns, bool *granted)
+{
+    struct status st = change_begin(task, lock);
+    if (failed(st)) return st;
+    *granted = (lock->node_modes & BIT(call->wish.mode)) != 0;
+    if (!*granted) {
+        const struct node_lock_wish wish = {.name = key_of(&lock->tag),
+            .modes = BIT(call->wish.mode),
+            .conflicts = conflicts[call->wish.mode],
+            .try = call->wish.try,
+            .timeout_ns = wait_ns};
+        st = node_trim(task, lock);
+        if (!failed(st)) st = node_lock_acquire(task, &wish, granted);
+        // What is not known to be refused may be there.
+        if (*granted || (failed(st) && !status_is(st, E_LOCK_NOT_AVAILABLE)))
+            lock->node_modes |= BIT(call->wish.mode);
+    }
+    change_end(task, lock);
+    return st;
+}
+
+#define NODE_ROUND_NS UINT64_C(300000000)
+
+// After a session of this node got it: the node has to have it, too.
+static struct status node_acquire_there(struct task *task, void *arg)
+{
+    struct lock_call *call = arg;
+    struct status st;
+    uint64_t end_ns = call->timeout_ns == 0 ? UINT64_MAX : task_now_ns(task) + call->timeout_ns;
+    bool granted = false;
+    call->done = false;
+    for (;;) {
+        struct named_lock *lock = hashmap_get(&table_of(task->shard)->locks, key_of(&call->wish.tag));
+        if (lock == NULL) return status_make(E_ADMIN_SHUTDOWN, "the session's locks are gone");
+        uint64_t now_ns = task_now_ns(task), left_ns = now_ns < end_ns ? end_ns - now_ns : 1;
+        st = node_round(task, lock, call, left_ns < NODE_ROUND_NS ? left_ns : NODE_ROUND_NS, &granted);
+        if (!status_is(st, E_LOCK_NOT_AVAILABLE) || task_now_ns(task) >= end_ns) break;
+    }
+    call->done = granted && !failed(st);
+    return st;
+}
+
+static struct named_lock *unsettled(struct named_locks *table)
+{
+    struct hashmap_entry *entry;
+    uint32_t cursor = 0;
+    while ((entry = hashmap_next(&table->locks, &cursor)) != NULL) {
+        struct named_lock *lock = entry->value;
+        if (!lock->busy && (lock->node_modes & ~modes_in_use(lock)) != 0) return lock;
+    }
+    return NULL;
+}
+
+// Gives other nodes what no session of this one holds any more.
+static struct status settle_there(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct named_lock *lock;
+    (void)arg;
+    while (!failed(st) && (lock = unsettled(table_of(task->shard))) != NULL) {
+        TRY(change_begin(task, lock));
+        st = node_trim(task, lock);
+        change_end(task, lock);
+    }
+out:
+    return st;
+}
+
+#define SETTLE_RETRY_NS UINT64_C(500000000)
+
+// For sessions that have ended, and for what could not be told at once.
+static struct status settle_task(struct task *task, void *arg)
+{
+    (void)arg;
+    while (failed(settle_there(task, NULL))) {
+        struct status st = task_sleep(task, SETTLE_RETRY_NS);
+        if (failed(st)) return st;
+    }
+    return STATUS_OK;
+}
+
+static void settle_ended(struct task *task, struct status st, void *arg)
+{
+    (void)task;
+    (void)st;
+    struct sql_shard *sql = sql_shard(arg);
+    if (sql->named_locks != NULL) sql->named_locks->settling = false;
+}
+
+static void settle_soon(struct shard *shard)
+{
+    struct named_locks *table = table_of(shard);
+    if (table->settling || unsettled(table) == NULL) return;
+    table->settling = !failed(task_start(shard, &(struct task_options){.fn = settle_task, .kind = "named locks",
+                                                    .class = TASK_SYSTEM, .ended = settle_ended, .ended_arg = shard}));
+}
+
+// Tries at once, and leaves what cannot be told now to a task of its own.
+static struct status settled_there(struct task *task, void *arg)
+{
+    struct status st = settle_there(task, arg);
+    settle_soon(task->shard);
+    return task->cancelled ? st : STATUS_OK;
+}
+
+// The cluster may have taken this node for dead: what its sessions held, others may hold by now.
+static void lost(struct shard *shard)
+{
+    for (struct session *at = session_first(shard); at != NULL; at = session_next(at))
+        if (at->named_locks != 0 && at->wire != NULL) pgwire_terminate(at);
+    if (shard->index != 0 || sql_shard(shard)->named_locks == NULL) return;
+    struct named_locks *table = table_of(shard);
+    struct hashmap_entry *entry;
+    uint32_t cursor = 0;
+    while ((entry = hashmap_next(&table->locks, &cursor)) != NULL)
+        ((struct named_lock *)entry->value)->node_modes = 0;
+}
+
+static struct status heard(struct task *task, struct bytes body)
+{
+    (void)task;
+    (void)body;
+    return STATUS_OK;
+}
+
+static const struct cluster_announcement announcement = {
+    .id = ANNOUNCE_NAMED_LOCKS, .name = "a lock by name", .heard = heard, .reset = lost};
 
 // --- from the session's shard ------------------------------------------------------------------------------
 
@@ -414,6 +597,19 @@ static struct status tell_all(struct task *task, void *arg)
     return shard_call_all(task, arrived, NULL);
 }
 
+// Writers ask their own node alone: what they do against a LOCK TABLE of another node is decided at commit.
+static bool among_nodes(const struct session *session, const struct named_lock_wish *wish)
+{
+    bool writer = wish->tag.kind == LOCK_ON_RELATION && wish->mode == LOCK_MODE_ROW_EXCLUSIVE;
+    return !cluster_alone(session->shard) && !writer;
+}
+
+static struct status undo_there(struct task *task, void *arg)
+{
+    struct status st = shard_call(task, 0, release_there, arg);
+    return failed(st) ? st : shard_call(task, 0, settled_there, NULL);
+}
+
 struct status named_lock_acquire(
     struct task *task, struct session *session, const struct named_lock_wish *wish, bool *granted)
 {
@@ -421,6 +617,14 @@ struct status named_lock_acquire(
     // What a failed call may have got all the same goes with the rest.
     session->named_locks |= wish->scope == LOCK_OF_SESSION ? HAS_OF_SESSION : HAS_OF_TRANSACTION;
     struct status st = shard_call(task, 0, acquire_there, &call);
+    if (!failed(st) && call.done && among_nodes(session, wish)) {
+        st = shard_call(task, 0, node_acquire_there, &call);
+        if (failed(st) || !call.done) {
+            struct lock_call undo = call_of(session, wish);
+            struct status undone = task_uncancelled(task, undo_there, &undo);
+            if (failed(undone) && !failed(st)) st = undone;
+        }
+    }
     *granted = call.done;
     if (!failed(st) && call.done && wish->tag.kind == LOCK_ON_RELATION && STRONG(wish->mode))
         st = shard_call(task, 0, tell_all, NULL);
@@ -433,7 +637,7 @@ struct status named_lock_release(
     struct lock_call call = call_of(session, wish);
     struct status st = shard_call(task, 0, release_there, &call);
     *released = call.done;
-    return st;
+    return failed(st) || cluster_alone(session->shard) ? st : shard_call(task, 0, settled_there, NULL);
 }
 
 struct status named_lock_release_advisory(struct task *task, struct session *session)
@@ -441,7 +645,8 @@ struct status named_lock_release_advisory(struct task *task, struct session *ses
     struct release_all what = {.session = session->id, .of_session = true, .advisory_only = true};
     if (!(session->named_locks & HAS_OF_SESSION)) return STATUS_OK;
     session->named_locks &= (uint8_t)~HAS_OF_SESSION;
-    return shard_call(task, 0, release_all_there, &what);
+    struct status st = shard_call(task, 0, release_all_there, &what);
+    return failed(st) || cluster_alone(session->shard) ? st : shard_call(task, 0, settled_there, NULL);
 }
 
 static void release_by_message(struct session *session, bool of_session)
@@ -453,6 +658,7 @@ static void release_by_message(struct session *session, bool of_session)
         .of_transaction = true};
     if (shard->index == 0) {
         release_all(shard, &what);
+        settle_soon(shard);
         return;
     }
     struct release_all *sent = malloc(sizeof *sent);
@@ -474,7 +680,10 @@ static void after_transaction(struct task *task, struct session *session, bool c
     if (!(session->named_locks & HAS_OF_TRANSACTION)) return;
     struct release_all what = {.session = session->id, .of_transaction = true};
     session->named_locks &= (uint8_t)~HAS_OF_TRANSACTION;
-    if (failed(shard_call(task, 0, release_all_there, &what))) release_by_message(session, false);
+    if (failed(shard_call(task, 0, release_all_there, &what)))
+        release_by_message(session, false);
+    else if (!cluster_alone(session->shard))
+        (void)shard_call(task, 0, settled_there, NULL).code;
 }
 
 bool named_lock_writes_restricted(struct session *session)
@@ -548,6 +757,7 @@ void named_lock_hooks_register(void)
 {
     static const struct session_txn_hook hook = {.after = after_transaction};
     session_txn_hook_register(&hook);
+    cluster_announcement_register(&announcement);
 }
 
 void named_lock_shard_fini(struct sql_shard *sql)

@@ -7,6 +7,10 @@
 // waited for: that it and the holder do not see half of each other is decided at commit (40001), as always. Readers of the
 // table see their snapshot and are never held up.
 //
+// Among nodes a lock is held by the node first (kv/node_lock.h), then by its sessions in turn: a circle of sessions of several
+// nodes that wait for each other ends by lock_timeout alone; writers on other nodes do not wait for a LOCK TABLE. Sessions of
+// a node that the cluster has taken for dead are ended when they hold any: others may hold the same by then.
+//
 // Shard    One table for the node, on shard 0; the functions here may be called on any shard and ask it.
 // Memory   NAMED_LOCKS_MAX locks in the node, then 53200. Waiters are in their task's frame.
 // Errors   40P01 when waiting would close a circle; 55P03 for NOWAIT and lock_timeout; 57014.

@@ -313,6 +313,11 @@ static void cancel_wire(struct pgwire *wire, bool terminate)
     }
 }
 
+void pgwire_terminate(struct session *session)
+{
+    cancel_wire(session->wire, true);
+}
+
 static struct status cancel_on_shard(struct task *task, void *arg)
 {
     struct cancel_call *call = arg;

@@ -53,5 +53,8 @@ CHECKED struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant);
 CHECKED struct status pgwire_cancel_session(
     struct task *task, uint64_t session_id, bool terminate, bool *found);
 
+// Ends a session of this shard (57P01). Does not suspend.
+void pgwire_terminate(struct session *session);
+
 // The process number that the session's client was told at log-in; 0 for the server's own sessions.
 uint32_t pgwire_process(const struct session *session);

@@ -152,5 +152,70 @@ class Activity(unittest.TestCase):
                 self.assertIn("do not answer", "".join(one.raw.notices))
 
 
+class NamedLocks(unittest.TestCase):
+    def test_advisory_locks_exclude_sessions_of_other_nodes(self):
+        with Nodes(3, shards=2) as nodes:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                admin.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3")
+                wait_until(lambda: all(row[0].count(",") == 2 for row in admin.rows(
+                    "SELECT voting_replicas FROM crdb_internal.slices")), "three copies of each slice")
+            one, two = nodes[1].connect(), nodes[2].connect()
+            # --- of the session: exclusive, shared, counted ---
+            one.run("SELECT pg_advisory_lock(7), pg_advisory_lock(7)")
+            self.assertFalse(two.value("SELECT pg_try_advisory_lock(7)"))
+            self.assertFalse(two.value("SELECT pg_try_advisory_lock_shared(7)"))
+            self.assertTrue(two.value("SELECT pg_try_advisory_lock(8)"))
+            one.run("SELECT pg_advisory_unlock(7)")
+            self.assertFalse(two.value("SELECT pg_try_advisory_lock(7)"))
+            one.run("SELECT pg_advisory_unlock(7)")
+            self.assertTrue(two.value("SELECT pg_try_advisory_lock(7)"))
+            two.run("SELECT pg_advisory_unlock_all()")
+            one.run("SELECT pg_advisory_lock_shared(9)")
+            self.assertTrue(two.value("SELECT pg_try_advisory_lock_shared(9)"))
+            self.assertFalse(two.value("SELECT pg_try_advisory_lock(9)"))
+            one.run("SELECT pg_advisory_unlock_all()")
+            self.assertTrue(two.value("SELECT pg_try_advisory_lock(9)"))
+            two.run("SELECT pg_advisory_unlock_all()")
+            # --- waiting, and giving up ---
+            one.run("SELECT pg_advisory_lock(1)")
+            two.run("SET lock_timeout = '200ms'")
+            with self.assertRaises(psycopg2.Error) as raised:
+                two.run("SELECT pg_advisory_lock(1)")
+            self.assertEqual(raised.exception.pgcode, "55P03")
+            waiting = Running(nodes[2], "SELECT pg_advisory_lock(1)")
+            wait_until(lambda: two.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active' AND "
+                                         "pid = %s", ("%advisory_lock(1)", waiting.process)) == 1, "a session to wait")
+            one.run("SELECT pg_advisory_unlock(1)")
+            self.assertEqual(waiting.outcome(), "success")
+            self.assertFalse(one.value("SELECT pg_try_advisory_lock(1)"))
+            waiting.close()  # With its session it goes.
+            wait_until(lambda: one.value("SELECT pg_try_advisory_lock(1)"), "the lock of an ended session to be free")
+            # --- of the transaction, and LOCK TABLE ---
+            one.run("CREATE TABLE t (a int)")
+            one.run("BEGIN")
+            one.run("SELECT pg_advisory_xact_lock(2)")
+            one.run("LOCK TABLE t IN SHARE MODE")
+            self.assertFalse(two.value("SELECT pg_try_advisory_xact_lock(2)"))
+            two.run("BEGIN")
+            with self.assertRaises(psycopg2.Error) as raised:
+                two.run("LOCK TABLE t IN EXCLUSIVE MODE NOWAIT")
+            self.assertEqual(raised.exception.pgcode, "55P03")
+            two.run("ROLLBACK")
+            one.run("COMMIT")
+            two.run("BEGIN")
+            two.run("LOCK TABLE t IN EXCLUSIVE MODE NOWAIT")
+            two.run("COMMIT")
+            self.assertTrue(two.value("SELECT pg_try_advisory_xact_lock(2)"))
+            # --- a node that dies lets go, once it is certain ---
+            three = nodes[3].connect()
+            three.run("SELECT pg_advisory_lock(3)")
+            self.assertFalse(one.value("SELECT pg_try_advisory_lock(3)"))
+            nodes[3].kill()
+            one.run("SELECT pg_advisory_lock(3)")
+            three.close()
+            one.close()
+            two.close()
+
+
 if __name__ == "__main__":
     unittest.main()
