@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/hlc.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/env.h"
 #include "core/invariant.h"
@@ -37,11 +39,13 @@ void hlc_encode(struct hlc_timestamp ts, uint8_t out[HLC_ENCODED_BYTES])
 
 struct hlc_timestamp hlc_decode(const uint8_t in[HLC_ENCODED_BYTES])
 {
-    struct hlc_timestamp ts = HLC_ZERO;
-    for (int i = 0; i < 8; i++)
-        ts.wall_ns = ts.wall_ns << 8 | in[i];
-    for (int i = 0; i < 4; i++)
-        ts.logical = ts.logical << 8 | in[8 + i];
+    struct hlc_timestamp ts;
+    uint64_t wall_ns;
+    uint32_t logical;
+    memcpy(&wall_ns, in, sizeof wall_ns);
+    memcpy(&logical, in + sizeof wall_ns, sizeof logical);
+    ts.wall_ns = be64toh(wall_ns);
+    ts.logical = be32toh(logical);
     return ts;
 }
 

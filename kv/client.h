@@ -102,10 +102,18 @@ struct kv_batch {
     struct kv_pair *pairs;
     uint32_t count;
 };
+// Takes rows as they lie in the store, where that is on this shard, and otherwise as they come: nothing is
+// copied that it does not copy itself. `number` is the row's place in the batch; a row may be shown again
+// under the same number when a request is repeated. Must not suspend; key and value are valid in the call.
+struct kv_visitor {
+    struct status (*row)(struct kv_visitor *visitor, struct arena *arena, struct bytes key,
+        struct bytes value, uint32_t number);
+};
 struct kv_scan {
     struct span span;
     bool reverse;
     struct kv_read read;
+    struct kv_visitor *visitor; // Then batches have a count alone. May be NULL.
     uint64_t limit;     // Rows in total; 0: all.
     // At most this many in one batch; 0: 1,024. Batches are also bounded by 1 MiB.
     uint32_t batch_rows;

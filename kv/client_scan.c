@@ -25,6 +25,8 @@ struct step {
     uint32_t rows_max;
     bool note; // Whatever else says that reads are not noted.
     struct kv_batch batch;
+    bool visited;         // The visitor has seen the rows.
+    uint64_t bytes_visited;
 };
 
 static uint32_t rows_wanted(const struct kv_scan *scan)
@@ -65,6 +67,8 @@ static void step_take(struct step *step, struct leader_scan *request)
 {
     struct leader_call *call = &request->call;
     step->batch = request->batch;
+    step->visited = request->visitor != NULL && call->here;
+    step->bytes_visited = request->bytes_visited;
     step->covered = step->part;
     if (!request->done && !step->scan->reverse) {
         step->covered.end = leader_reply_take(call, step->arena, request->span.start);
@@ -78,6 +82,34 @@ static void step_take(struct step *step, struct leader_scan *request)
         pairs[i].value = arena_copy(step->arena, step->batch.pairs[i].value);
     }
     step->batch.pairs = pairs;
+}
+
+// --- own writes ----------------------------------------------------------------------------------
+
+static const struct write_node *own_first(
+    const struct step *step, const struct span *covered)
+{
+    const struct write_buffer *writes = &step->txn->writes;
+    if (writes->count == 0) return NULL;
+    return step->scan->reverse ? write_buffer_seek_below(writes, covered->end)
+                               : write_buffer_seek(writes, covered->start);
+}
+
+// `node` when it lies in the span.
+static const struct write_node *own_within(
+    const struct step *step, const struct span *covered, const struct write_node *node)
+{
+    if (node == NULL) return NULL;
+    bool within = step->scan->reverse
+        ? bytes_compare(covered->start, node->key) <= 0
+        : bytes_compare(node->key, covered->end) < 0;
+    return within ? node : NULL;
+}
+
+// Whether the transaction has written in what is asked for.
+static bool step_has_own(const struct step *step)
+{
+    return own_within(step, &step->part, own_first(step, &step->part)) != NULL;
 }
 
 // Asks the slice; moves the snapshot and asks again where rows under lock are newer.
@@ -96,6 +128,8 @@ static struct status step_request(struct task *task, struct step *step)
         request.span = step->part;
         request.reverse = scan->reverse;
         request.rows_max = step->rows_max;
+        // Own writes must be laid over first.
+        if (scan->visitor != NULL && !step_has_own(step)) request.visitor = scan->visitor;
         if (request.read.lock != KV_LOCK_NONE) txn_note_locks(txn, request.call.slice);
         st = leader_call(task, &request.call, step->arena, LEADER_SCAN);
         txn_count(txn, &request.call);
@@ -120,30 +154,12 @@ out:
     return st;
 }
 
-// --- own writes ----------------------------------------------------------------------------------
-
-static const struct write_node *own_first(const struct step *step)
-{
-    const struct write_buffer *writes = &step->txn->writes;
-    if (writes->count == 0) return NULL;
-    return step->scan->reverse ? write_buffer_seek_below(writes, step->covered.end)
-                               : write_buffer_seek(writes, step->covered.start);
-}
-
-// `node` when it lies in what the batch covers.
-static const struct write_node *own_within(const struct step *step, const struct write_node *node)
-{
-    if (node == NULL) return NULL;
-    bool within = step->scan->reverse
-        ? bytes_compare(step->covered.start, node->key) <= 0
-        : bytes_compare(node->key, step->covered.end) < 0;
-    return within ? node : NULL;
-}
+// --- laying own writes over ----------------------------------------------------------------------
 
 static const struct write_node *own_next(const struct step *step, const struct write_node *node)
 {
-    return own_within(
-        step, step->scan->reverse ? write_node_previous(node) : write_node_next(node));
+    return own_within(step, &step->covered,
+        step->scan->reverse ? write_node_previous(node) : write_node_next(node));
 }
 
 // The batch so far answers only for what comes before and including `key`.
@@ -166,7 +182,7 @@ static struct kv_pair own_pair(const struct step *step, const struct write_node 
 // Merges own writes into the batch: rows put appear, rows replaced change, rows deleted go.
 static void step_overlay(struct step *step)
 {
-    const struct write_node *own = own_within(step, own_first(step));
+    const struct write_node *own = own_within(step, &step->covered, own_first(step, &step->covered));
     if (own == NULL) return;
     struct kv_batch stored = step->batch;
     struct kv_pair *out = ARENA_ARRAY(step->arena, struct kv_pair, step->rows_max);
@@ -196,13 +212,28 @@ static void step_overlay(struct step *step)
     step->batch = (struct kv_batch){out, count};
 }
 
+// Shows the visitor what it has not seen where it lay.
+static struct status step_show(struct step *step)
+{
+    struct status st = STATUS_OK;
+    struct kv_visitor *visitor = step->scan->visitor;
+    if (visitor == NULL || step->visited) return st;
+    for (uint32_t i = 0; i < step->batch.count; i++)
+        TRY(visitor->row(visitor, step->arena, step->batch.pairs[i].key,
+            step->batch.pairs[i].value, i));
+
+out:
+    return st;
+}
+
 // --- what was read -------------------------------------------------------------------------------
 
 static void step_note(struct step *step)
 {
     struct kv_txn *txn = step->txn;
     const struct kv_read *read = &step->scan->read;
-    for (uint32_t i = 0; i < step->batch.count; i++) {
+    txn->stats.bytes_read += step->visited ? step->bytes_visited : 0;
+    for (uint32_t i = 0; i < step->batch.count && !step->visited; i++) {
         txn->stats.bytes_read += step->batch.pairs[i].key.size + step->batch.pairs[i].value.size;
     }
     txn->stats.rows_read += step->batch.count;
@@ -248,6 +279,7 @@ struct status kv_scan_next(struct task *task, struct kv_txn *txn, struct kv_scan
         }
         TRY(st);
         step_overlay(&step);
+        TRY(step_show(&step));
         step_note(&step);
         step_finish(&step);
         *batch = step.batch;

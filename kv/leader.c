@@ -235,11 +235,16 @@ static struct status scan_once(
     const struct slice_reader reader = reader_of(&scan->call);
     struct slice_scan reading = {
         .span = scan->span, .reverse = scan->reverse, .rows_max = scan->rows_max};
+    // What the transaction staged here is laid over rows that have been gathered.
+    bool visits = scan->call.here && scan->read.lock == KV_LOCK_NONE && scan->call.view == NULL;
+    if (!visits) scan->visitor = NULL;
+    reading.visitor = scan->visitor;
     struct status st =
         slice_read_span(task, slice, &reader, &reading, scan->call.arena, &scan->batch);
     if (failed(st)) return st;
     scan->done = reading.done;
     scan->span = reading.span;
+    scan->bytes_visited = reading.bytes_visited;
     return STATUS_OK;
 }
 

@@ -85,6 +85,7 @@ struct leader_call {
     struct arena *arena;           // Where answers go.
     struct arena reply;            // Used when the leader is elsewhere.
     bool remote;                   // Answers are in `reply`.
+    bool here;                     // Runs on the caller's shard, in its task.
     bool follower;                 // Any replica may serve it that is far enough: reads of the past.
     bool again;                    // It may have been asked, and done, before.
     bool relayed;                  // The leader's: it came from another node.
@@ -134,6 +135,8 @@ struct leader_scan {
     bool reverse;
     bool done;
     uint32_t rows_max;
+    struct kv_visitor *visitor; // Shown the rows when the call runs here; `batch` then has a count alone.
+    uint64_t bytes_visited;
     struct kv_batch batch;
 };
 struct status leader_scan(struct task *task, void *arg);

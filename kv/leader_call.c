@@ -423,6 +423,7 @@ struct status leader_call(
             (slice->role == SLICE_SERVING || call->follower))) {
         call->remote = false;
         call->relayed = false;
+        call->here = true;
         call->arena = arena;
         struct status st = leader_run(task, call, kind);
         // `arena` may go before the failure is told.
@@ -431,6 +432,7 @@ struct status leader_call(
         if (status_is(st, K_FATE_ELSEWHERE)) call->again = true;
         call->follower = false;
     }
+    call->here = false;
     struct leader_trip trip = {.kind = kind, .call = call, .arena = arena};
     struct leader_trip *going;
     trips_run(task, &trip, 1, &going);
@@ -447,6 +449,7 @@ void leader_call_many(
     struct leader_trip **going = ARENA_ARRAY(&scratch, struct leader_trip *, count);
     for (uint32_t i = 0; i < count; i++) {
         items[i].call->again = false;
+        items[i].call->here = false;
         trips[i] =
             (struct leader_trip){.kind = items[i].kind, .call = items[i].call, .arena = arena};
     }

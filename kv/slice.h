@@ -244,6 +244,8 @@ struct slice_scan {
     uint32_t rows_max; // Of one call; 0: 1,024.
     size_t bytes_max;  // 0: 1 MiB; the row that crosses it is the last.
     bool done;         // Set when span is exhausted.
+    struct kv_visitor *visitor; // Is shown the rows; the batch then has a count alone. May be NULL.
+    uint64_t bytes_visited;     // Of this call.
     struct hlc_timestamp
         newest; // Highest version timestamp among the rows given (with reader->newest).
 };

@@ -146,6 +146,7 @@ struct status slice_read_begin(struct task *task, struct slice *slice, uint64_t 
 struct gather {
     struct arena *arena;
     struct kv_batch *batch;
+    struct kv_visitor *visitor;
     uint32_t capacity;
     uint32_t rows_max;
     size_t bytes, bytes_max;
@@ -155,6 +156,10 @@ struct gather {
 static struct status gather_row(struct gather *gather, struct bytes key, struct bytes value)
 {
     struct kv_batch *batch = gather->batch;
+    if (gather->visitor != NULL) {
+        gather->bytes += key.size + value.size;
+        return gather->visitor->row(gather->visitor, gather->arena, key, value, batch->count++);
+    }
     if (batch->count == gather->capacity) {
         uint32_t capacity = gather->capacity == 0 ? 16 : gather->capacity * 4;
         struct kv_pair *pairs = arena_alloc(gather->arena, capacity * sizeof *pairs);
@@ -179,6 +184,13 @@ static bool gather_full(const struct gather *gather)
     return gather->batch->count >= gather->rows_max || gather->bytes >= gather->bytes_max;
 }
 
+// The cursor comes from the one end: only the other one can be passed.
+static inline bool passed_end(const struct slice_scan *scan, struct bytes key)
+{
+    return scan->reverse ? bytes_compare(key, scan->span.start) < 0
+                         : bytes_compare(key, scan->span.end) >= 0;
+}
+
 // Some rows, from the start (or, in reverse, the end) of scan->span, which shrinks by what was passed.
 // Stops after a number of steps, so that the caller may yield: nothing of the store is held then.
 static struct status scan_some(struct slice *slice, const struct slice_reader *reader,
@@ -194,7 +206,7 @@ static struct status scan_some(struct slice *slice, const struct slice_reader *r
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(
         &cursor, direction, scan->reverse ? scan->span.end : scan->span.start, &found));
-    for (; found && span_contains(scan->span, cursor.key); steps++) {
+    for (; found && !passed_end(scan, cursor.key); steps++) {
         TRY(mvcc_cursor_at(&cursor, horizon, &version, &visible));
         if (UNLIKELY(visible && !reader->newest && hlc_less(reader->ts, version.ts))) {
             st = moved(reader, version.ts);
@@ -227,6 +239,7 @@ struct status slice_read_span(struct task *task, struct slice *slice,
     struct gather gather = {
         .arena = arena,
         .batch = batch,
+        .visitor = scan->visitor,
         .rows_max = scan->rows_max == 0 ? ROWS_DEFAULT : scan->rows_max,
         .bytes_max = scan->bytes_max == 0 ? BYTES_DEFAULT : scan->bytes_max,
     };
@@ -249,6 +262,7 @@ struct status slice_read_span(struct task *task, struct slice *slice,
         TRY(task_yield_if_due(task));
         TRY(reader_check_again(task, slice, reader));
     }
+    scan->bytes_visited = gather.bytes;
 out:
     return st;
 }

@@ -9,6 +9,8 @@
 
 struct scan_op {
     struct op op;
+    struct kv_visitor visitor;
+    bool visits;                // Rows are decoded where they lie.
     struct access_state access;
     struct arena keys;          // Spans, until rewound.
     struct kv_scan scan;
@@ -19,6 +21,14 @@ struct scan_op {
     struct datum *lookup_row;
     struct expr_state *filter;
 };
+
+static struct status visit_row(struct kv_visitor *visitor, struct arena *arena, struct bytes key,
+    struct bytes value, uint32_t number)
+{
+    struct scan_op *scan = container_of(visitor, struct scan_op, visitor);
+    return row_decode_copy(
+        &scan->op.node->scan.decoder, key, value, arena, scan->op.out.columns, number);
+}
 
 static struct status scan_open(struct task *task, struct op *op)
 {
@@ -31,6 +41,8 @@ static struct status scan_open(struct task *task, struct op *op)
     op_alloc_columns(op, op->node->layout.count);
     if (node->filter != NULL)
         scan->filter = expr_state_new(run->arena, run, node->filter, run->capacity);
+    scan->visitor.row = visit_row;
+    scan->visits = node->primary == NULL && node->lock == REL_LOCK_NONE;
     if (node->primary == NULL) return STATUS_OK;
     scan->index_columns = ARENA_ARRAY(run->arena, struct datum *, node->lookup_count);
     for (uint32_t i = 0; i < node->lookup_count; i++)
@@ -109,6 +121,7 @@ static struct status next_spans(struct task *task, struct scan_op *scan, struct 
             kv_scan_init(&scan->scan, scan->access.spans[at]);
             scan->scan.reverse = node->reverse;
             scan->scan.read = read;
+            if (scan->visits) scan->scan.visitor = &scan->visitor;
             scan->scanning = true;
         }
         scan->scan.batch_rows = batch_rows(scan);
@@ -180,7 +193,7 @@ static struct status scan_next(struct task *task, struct op *op, struct batch **
         }
         if (node->primary != NULL) TRY(look_up(task, scan, &pairs, &count));
         TRY(task_yield_if_due(task));
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count && (!scan->visits || node->access.point); i++)
             TRY(row_decode(&node->decoder, pairs[i].key, pairs[i].value, &op->arena,
                 op->out.columns, i));
         TRY(arena_check(&op->arena));

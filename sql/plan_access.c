@@ -24,6 +24,7 @@ struct candidate {
     struct key_match *equals;
     uint32_t equal_count;
     struct scalar_list lower, upper, range_conjuncts;
+    struct scalar_list implied; // Bounds that conditions imply which are looked at all the same.
     bool *lower_inclusive, *upper_inclusive;
     bool not_null;
     bool point, multi, has_null, covering, reverse, ordered;
@@ -153,6 +154,65 @@ static bool match_equal(const struct access_plan *plan, const struct scalar *key
     return has_list;
 }
 
+// What a pattern of LIKE begins with, up to the first wildcard. *exact: there is none.
+static struct bytes like_prefix(struct arena *arena, struct bytes pattern, bool *exact)
+{
+    struct buffer prefix;
+    buffer_init(&prefix, arena);
+    *exact = true;
+    for (size_t i = 0; i < pattern.size; i++) {
+        uint8_t byte = pattern.data[i];
+        if (byte == '\\' && ++i < pattern.size) byte = pattern.data[i];
+        else if (byte == '%' || byte == '_' || byte == '\\') {
+            *exact = false;
+            break;
+        }
+        buffer_append_u8(&prefix, byte);
+    }
+    return buffer_bytes(&prefix);
+}
+
+// A bound, and for the estimate the condition that it stands for.
+static void add_implied(const struct access_plan *plan, struct candidate *c,
+    const struct scalar *key, const char *operator, struct scalar_list *bounds, struct bytes bound)
+{
+    struct arena *arena = plan->planner->arena;
+    struct scalar *value =
+        scalar_const(arena, TYPE_OF(TYPE_TEXT), datum_bytes(bound), POSITION_NONE);
+    struct scalar *column = ARENA_NEW(arena, struct scalar), *compare;
+    *column = *key;
+    scalar_list_add(arena, bounds, value);
+    struct status st = bind_operator(
+        plan->planner->binder, operator, column, value, POSITION_NONE, &compare);
+    if (!failed(st)) scalar_list_add(arena, &c->implied, compare);
+}
+
+// key LIKE 'abc%': from 'abc' up to 'abd'. The condition itself is looked at for each row all the same.
+static void match_like(const struct access_plan *plan, struct scalar *conjunct,
+    const struct scalar *key, type_oid type, struct candidate *c)
+{
+    struct arena *arena = plan->planner->arena;
+    bool exact;
+    if (conjunct->kind != SCALAR_CALL || conjunct->function->kind != FUNCTION_OPERATOR ||
+        strcmp(conjunct->function->name, "~~") != 0 || conjunct->arg_count != 2 ||
+        (type != TYPE_TEXT && type != TYPE_VARCHAR) || !is_key(conjunct->args[0], key))
+        return;
+    const struct scalar *pattern = scalar_strip(conjunct->args[1]);
+    if (pattern->kind != SCALAR_CONST || pattern->value.null || pattern->type.oid != TYPE_TEXT)
+        return;
+    struct bytes prefix = like_prefix(arena, datum_as_bytes(pattern->value), &exact);
+    if (prefix.size == 0) return;
+    struct bytes end = arena_copy(arena, prefix);
+    while (end.size > 0 && end.data[end.size - 1] == 0xff) end.size--;
+    if (end.size == 0) return;
+    if (exact) end = prefix;
+    else ((uint8_t *)(uintptr_t)end.data)[end.size - 1]++;
+    c->lower_inclusive[c->lower.count] = true;
+    add_implied(plan, c, key, ">=", &c->lower, prefix);
+    c->upper_inclusive[c->upper.count] = exact;
+    add_implied(plan, c, key, exact ? "<=" : "<", &c->upper, end);
+}
+
 static void match_range(const struct access_plan *plan, const struct scalar *key, type_oid type,
     struct candidate *c)
 {
@@ -166,6 +226,7 @@ static void match_range(const struct access_plan *plan, const struct scalar *key
             c->not_null = true;
             scalar_list_add(arena, &c->range_conjuncts, conjunct);
         }
+        match_like(plan, conjunct, key, type, c);
         enum scalar_compare compare = scalar_compare_of(conjunct);
         if (compare == COMPARE_NONE || compare == COMPARE_EQ || compare == COMPARE_NE) continue;
         uint32_t side = is_key(conjunct->args[0], key) ? 0 : 1;
@@ -252,6 +313,7 @@ static void estimate_candidate(const struct access_plan *plan, struct candidate 
         spans *= c->equals[i].is_array ? 10 : c->equals[i].value_count;
     }
     rows *= plan_selectivity_all(&c->range_conjuncts, plan->rel);
+    rows *= plan_selectivity_all(&c->implied, plan->rel);
     bool unique = c->index->unique && c->equal_count >= c->keys->column_count && !c->has_null;
     if (unique || rows < 1) rows = unique ? spans : 1;
     for (uint32_t i = 0; i < plan->conjuncts.count; i++)
@@ -564,7 +626,7 @@ struct status plan_scan(struct planner *planner, struct rel *rel, const struct s
     struct candidate best;
     access_begin(&plan, more, needed);
     TRY(choose(&plan, &best));
-    bool full = best.equal_count == 0 && best.range_conjuncts.count == 0;
+    bool full = best.equal_count == 0 && best.range_conjuncts.count == 0 && best.implied.count == 0;
     if (full && rel->scan.no_full_scan)
         return status_format(planner->arena, E_FEATURE_NOT_SUPPORTED,
             "could not produce a query plan conforming to the NO_FULL_SCAN hint");

@@ -254,6 +254,26 @@ static double equal_selectivity(const struct scalar *a, const struct scalar *b,
     return 1 / (most > 0 ? most : larger < 1 ? 1 : larger);
 }
 
+// Whether a former condition compares the same column of `rel`: then what both compare it with is equal.
+static bool says_no_more(const struct scalar_list *on, uint32_t at, const struct rel *rel)
+{
+    if (rel->kind != REL_SCAN) return false;
+    for (uint32_t side = 0; side < 2; side++) {
+        const struct scalar *column = on->items[at]->args[side];
+        if (column->kind != SCALAR_VAR || column->var < rel->scan.base ||
+            column->var - rel->scan.base >= rel->scan.table->column_count)
+            continue;
+        for (uint32_t i = 0; i < at; i++) {
+            const struct scalar *former = on->items[i];
+            if (scalar_compare_of(former) != COMPARE_EQ) continue;
+            for (uint32_t s = 0; s < 2; s++)
+                if (former->args[s]->kind == SCALAR_VAR && former->args[s]->var == column->var)
+                    return true;
+        }
+    }
+    return false;
+}
+
 double plan_join_selectivity(const struct scalar_list *on, struct rel *const *lefts,
     uint32_t left_count, struct rel *right, double left_rows)
 {
@@ -263,6 +283,7 @@ double plan_join_selectivity(const struct scalar_list *on, struct rel *const *le
     double larger = left_rows > right_rows ? left_rows : right_rows;
     for (uint32_t i = 0; i < on->count; i++) {
         const struct scalar *conjunct = on->items[i];
+        if (scalar_compare_of(conjunct) == COMPARE_EQ && says_no_more(on, i, right)) continue;
         if (scalar_compare_of(conjunct) != COMPARE_EQ) {
             rest *= conjunct->kind == SCALAR_CALL && scalar_compare_of(conjunct) != COMPARE_NONE
                         ? SELECTIVITY_RANGE

@@ -48,6 +48,14 @@ struct planner {
     uint32_t subquery_depth;    // Of the deepest subquery of the node being planned.
 };
 
+// Equalities between the columns of inner joins' inputs: those that follow from others are added, so that
+// any of them can connect two inputs. False when some may be missing: then all must be looked at.
+bool plan_equalities_close(struct planner *planner, struct rel *const *items, uint32_t count,
+    struct scalar_list *on);
+// Of the conditions under which input `next` joins, those that others imply are taken out again.
+void plan_equalities_thin(struct planner *planner, struct rel *const *items, uint32_t count,
+    uint32_t next, struct scalar_list *on);
+
 // An order that is wanted of a node, and how many rows of it (0: all).
 struct want {
     const struct rel_order *order;

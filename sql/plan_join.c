@@ -229,22 +229,27 @@ out:
     return st;
 }
 
+// Whether some index of the table that is scanned begins with the column.
+static bool index_begins_with(const struct rel *scan, var_id var)
+{
+    if (scan->kind != REL_SCAN) return false;
+    const struct table_desc *table = scan->scan.table;
+    uint32_t ordinal = var - scan->scan.base;
+    for (uint32_t i = 0; i < table->index_count; i++)
+        if (table->indexes[i].state == ELEMENT_PUBLIC && table->indexes[i].column_count > 0 &&
+            ordinal < table->column_count &&
+            table->indexes[i].columns[0].expression_sql == NULL &&
+            table->indexes[i].columns[0].column_id == table->columns[ordinal].id)
+            return true;
+    return false;
+}
+
 static bool can_look_up(const struct join_step *step, const struct join_keys *keys)
 {
-    const struct rel *right = step->right;
-    if (right->kind != REL_SCAN || step->kind == REL_FULL || right->scan.table->index_count == 0)
-        return false;
-    const struct table_desc *table = right->scan.table;
+    if (step->kind == REL_FULL) return false;
     for (uint32_t k = 0; k < keys->count; k++) {
         const struct scalar *column = scalar_strip(keys->right[k]);
-        if (column->kind != SCALAR_VAR) continue;
-        uint32_t ordinal = column->var - right->scan.base;
-        for (uint32_t i = 0; i < table->index_count; i++)
-            if (table->indexes[i].state == ELEMENT_PUBLIC && table->indexes[i].column_count > 0 &&
-                ordinal < table->column_count &&
-                table->indexes[i].columns[0].expression_sql == NULL &&
-                table->indexes[i].columns[0].column_id == table->columns[ordinal].id)
-                return true;
+        if (column->kind == SCALAR_VAR && index_begins_with(step->right, column->var)) return true;
     }
     return false;
 }
@@ -392,17 +397,21 @@ static struct status plan_cluster(struct planner *planner, struct cluster *clust
     bool keep_order = false;
     struct want order = {0};
     for (uint32_t i = 0; i < cluster->count; i++) rel_output_vars(cluster->items[i], &all);
-    struct var_set above = new_set(planner);
-    var_set_add_all(&above, needed);
-    for (uint32_t i = 0; i < cluster->on.count; i++)
-        scalar_collect_vars(cluster->on.items[i], &above);
     uint32_t order_of[JOIN_ITEMS_MAX];
     double rows[JOIN_ITEMS_MAX];
     // A few rows in an order: the input that has it goes first, the others as they are connected.
     bool few = want != NULL && want->count > 0 && want->limit > 0;
+    uint32_t first = few ? first_item(planner, cluster, want) : 0;
+    few &= order_is_of(planner, cluster->items[first], want) &&
+           index_begins_with(cluster->items[first], want->order[0].scalar->var);
+    bool closed = plan_equalities_close(planner, cluster->items, cluster->count, &cluster->on);
+    struct var_set above = new_set(planner);
+    var_set_add_all(&above, needed);
+    for (uint32_t i = 0; i < cluster->on.count; i++)
+        scalar_collect_vars(cluster->on.items[i], &above);
     if (!few)
         TRY(plan_join_order(planner, cluster->items, cluster->count, &cluster->on, &above, order_of, rows));
-    uint32_t first = few ? first_item(planner, cluster, want) : order_of[0];
+    if (!few) first = order_of[0];
     if (order_is_of(planner, cluster->items[first], want))
         order = (struct want){want->order, want->count, want->limit};
     struct node *left;
@@ -420,6 +429,8 @@ static struct status plan_cluster(struct planner *planner, struct cluster *clust
         rel_output_vars(cluster->items[next], &have);
         done[next] = true;
         take_decidable(planner, cluster, &have, &all, &step.on);
+        if (closed)
+            plan_equalities_thin(planner, cluster->items, cluster->count, next, &step.on);
         struct var_set later = new_set(planner);
         var_set_add_all(&later, needed);
         for (uint32_t i = 0; i < cluster->on.count; i++)

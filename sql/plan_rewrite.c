@@ -241,7 +241,9 @@ static struct rel *push_join(struct rewriter *r, struct rel *rel, struct scalar_
         struct scalar *conjunct = conjuncts->items[i];
         struct var_set used = vars_of(r, conjunct);
         bool uses_left = var_set_overlaps(&used, &left), uses_right = var_set_overlaps(&used, &right);
-        if (kind == REL_FULL) scalar_list_add(r->arena, &above, conjunct);
+        // A subquery for each row is worth more when the join has taken rows away before.
+        bool later = (kind == REL_SEMI || kind == REL_ANTI) && scalar_has_subquery(conjunct);
+        if (kind == REL_FULL || later) scalar_list_add(r->arena, &above, conjunct);
         else if (!uses_right) scalar_list_add(r->arena, &to_left, conjunct);
         else if (kind != REL_INNER) scalar_list_add(r->arena, &above, conjunct);
         else if (!uses_left) scalar_list_add(r->arena, &to_right, conjunct);

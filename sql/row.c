@@ -2,6 +2,7 @@
 #include "sql/row.h"
 
 #include "core/invariant.h"
+#include "sql/type_ops.h"
 
 static const char corrupt_message[] = "stored row is corrupted";
 
@@ -340,6 +341,8 @@ struct status row_decoder_init(struct arena *arena, const struct row_index *inde
     out->key_slots = ARENA_ARRAY(arena, uint32_t, index->key_count);
     out->value_slots = ARENA_ARRAY(arena, uint32_t, index->value_count);
     out->missing = ARENA_ARRAY(arena, struct datum, index->value_count);
+    out->value_storage = ARENA_ARRAY(arena, uint8_t, index->value_count);
+    out->copied = ARENA_ARRAY(arena, uint32_t, count);
     for (uint32_t i = 0; i < index->key_count; i++) out->key_slots[i] = ROW_SLOT_NONE;
     for (uint32_t i = 0; i < index->value_count; i++) {
         const struct row_value_column *column = &index->values[i];
@@ -347,7 +350,9 @@ struct status row_decoder_init(struct arena *arena, const struct row_index *inde
         TRY(decode_missing(index, column, &out->missing[i]));
         for (uint32_t slot = 0; slot < count; slot++)
             if (ordinals[slot] == column->ordinal) out->value_slots[i] = slot;
+        out->value_storage[i] = (uint8_t)type_ops(column->type)->storage;
         if (out->value_slots[i] == ROW_SLOT_NONE) continue;
+        if (!type_is_by_value(column->type)) out->copied[out->copied_count++] = out->value_slots[i];
         out->value_needed++;
         out->value_last = i + 1;
     }
@@ -385,35 +390,64 @@ out:
     return st;
 }
 
+// A varint, of which nearly all have one byte.
+static inline bool take_short(const uint8_t **at, const uint8_t *end, uint64_t *value)
+{
+    if (LIKELY(*at < end && **at < 0x80)) {
+        *value = *(*at)++;
+        return true;
+    }
+    struct bytes rest = bytes_of(*at, (size_t)(end - *at));
+    bool taken = take_varint(&rest, value);
+    *at = rest.data;
+    return taken;
+}
+
+// The stored form of a value, where it is simple; else type_value_decode does it.
+static inline struct status decode_stored(
+    const uint8_t *at, size_t size, enum type_storage storage, type_oid type, struct datum *out)
+{
+    struct bytes in = {at, size};
+    uint64_t bits;
+    const uint8_t *from = at;
+    if (storage == TYPE_STORE_INT && take_short(&from, at + size, &bits)) {
+        *out = datum_int((int64_t)(bits >> 1 ^ (~(bits & 1) + 1)));
+        return STATUS_OK;
+    }
+    if (storage == TYPE_STORE_BYTES && take_short(&from, at + size, &bits) &&
+        bits <= (uint64_t)(at + size - from)) {
+        *out = datum_bytes(bytes_of(from, (size_t)bits));
+        return STATUS_OK;
+    }
+    return type_value_decode(&in, type, out);
+}
+
 static struct status decode_value_columns(const struct row_decoder *decoder, struct bytes value,
     struct datum *const *columns, uint32_t at)
 {
     struct status st = STATUS_OK;
-    const struct row_index *index = decoder->index;
-    if (value.size == 0 || value.data[0] != ROW_VERSION)
-        return status_make(E_DATA_CORRUPTED, corrupt_message);
-    value = bytes_skip(value, 1);
+    const struct row_value_column *values = decoder->index->values;
+    const uint8_t *in = value.data, *end = value.data + value.size;
+    if (value.size == 0 || *in++ != ROW_VERSION) goto corrupt;
     uint32_t next = 0;
-    while (next < decoder->value_last && value.size > 0) {
-        uint64_t tag;
-        uint64_t size = 0;
-        if (!take_varint(&value, &tag) || ((tag & 1) == 0 && !take_varint(&value, &size)) ||
-            size > value.size)
-            return status_make(E_DATA_CORRUPTED, corrupt_message);
+    while (next < decoder->value_last && in < end) {
+        uint64_t tag, size = 0;
+        if (!take_short(&in, end, &tag) || ((tag & 1) == 0 && !take_short(&in, end, &size)) ||
+            size > (uint64_t)(end - in))
+            goto corrupt;
         uint64_t id = tag >> 1;
-        for (; next < decoder->value_last && index->values[next].column_id < id; next++)
+        for (; next < decoder->value_last && values[next].column_id < id; next++)
             if (decoder->value_slots[next] != ROW_SLOT_NONE)
                 columns[decoder->value_slots[next]][at] = decoder->missing[next];
-        if (next < decoder->value_last && index->values[next].column_id == id) {
+        if (next < decoder->value_last && values[next].column_id == id) {
             uint32_t slot = decoder->value_slots[next];
-            if (slot != ROW_SLOT_NONE) {
-                struct bytes in = {value.data, (size_t)size};
-                if ((tag & 1) != 0) columns[slot][at] = DATUM_NULL;
-                else TRY(type_value_decode(&in, index->values[next].type, &columns[slot][at]));
-            }
+            if (slot != ROW_SLOT_NONE && (tag & 1) != 0) columns[slot][at] = DATUM_NULL;
+            else if (slot != ROW_SLOT_NONE)
+                TRY(decode_stored(in, (size_t)size, (enum type_storage)decoder->value_storage[next],
+                    values[next].type, &columns[slot][at]));
             next++;
         }
-        value = bytes_skip(value, (size_t)size);
+        in += size;
     }
     for (; next < decoder->value_last; next++)
         if (decoder->value_slots[next] != ROW_SLOT_NONE)
@@ -421,6 +455,8 @@ static struct status decode_value_columns(const struct row_decoder *decoder, str
 
 out:
     return st;
+corrupt:
+    return status_make(E_DATA_CORRUPTED, corrupt_message);
 }
 
 struct status row_decode(const struct row_decoder *decoder, struct bytes key, struct bytes value,
@@ -431,5 +467,22 @@ struct status row_decode(const struct row_decoder *decoder, struct bytes key, st
     if (decoder->value_needed > 0) TRY(decode_value_columns(decoder, value, columns, at));
 
 out:
+    return st;
+}
+
+struct status row_decode_copy(const struct row_decoder *decoder, struct bytes key,
+    struct bytes value, struct arena *arena, struct datum *const *columns, uint32_t at)
+{
+    struct status st = row_decode(decoder, key, value, arena, columns, at);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < decoder->copied_count; i++) {
+        struct datum *datum = &columns[decoder->copied[i]][at];
+        if (datum->null) continue;
+        uint8_t *copy = datum->size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(arena, datum->size)
+                                                            : arena_alloc(arena, datum->size);
+        if (copy == NULL) return arena_check(arena);
+        memcpy(copy, datum->data, datum->size);
+        datum->data = copy;
+    }
     return st;
 }

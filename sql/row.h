@@ -93,6 +93,9 @@ struct row_decoder {
     uint32_t value_last;   // Value columns to look at: up to the last wanted one.
     uint32_t slot_count;
     struct datum *missing; // Per value column: what it has when it is not there.
+    uint8_t *value_storage; // Per value column: enum type_storage.
+    uint32_t *copied;      // Slots of values whose datums point into the entry's value.
+    uint32_t copied_count;
 };
 #define ROW_SLOT_NONE UINT32_MAX
 // ordinals[slot]: what is wanted, no two equal; each must be in the index (row_index_has).
@@ -101,4 +104,7 @@ CHECKED struct status row_decoder_init(struct arena *arena, const struct row_ind
 bool row_index_has(const struct row_index *index, uint32_t ordinal);
 // columns[slot][at] = value. Bytes point into `value`, or lie in `arena` when they come from the key.
 CHECKED struct status row_decode(const struct row_decoder *decoder, struct bytes key,
+    struct bytes value, struct arena *arena, struct datum *const *columns, uint32_t at);
+// The same for an entry that will be gone: nothing points into it.
+CHECKED struct status row_decode_copy(const struct row_decoder *decoder, struct bytes key,
     struct bytes value, struct arena *arena, struct datum *const *columns, uint32_t at);

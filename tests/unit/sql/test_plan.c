@@ -43,6 +43,8 @@ SQL_TEST(plan, access_paths, 1)
         {"SELECT * FROM t LEFT JOIN u ON u.id = t.v WHERE u.w = 1", {"Join"}},
         {"SELECT v FROM t WHERE false", {"Result"}},
         {"SELECT v FROM t WHERE name = 'x'::varchar", {"t_name"}},
+        {"SELECT id FROM t WHERE name LIKE 'ab%c'", {"t_name", "a range", "Filter"}},
+        {"SELECT id FROM t WHERE name LIKE '%b'", {"FULL SCAN"}},
         {"UPDATE t SET v = v + 1 WHERE id = 1", {"Update on t", "a point", "Lock: exclusive"}},
     };
     RUN("CREATE TABLE t (id int PRIMARY KEY, a int, b int, v int, name text)");
