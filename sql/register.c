@@ -18,6 +18,7 @@
 #include "sql/settings.h"
 #include "sql/shard_state.h"
 #include "sql/spill.h"
+#include "sql/statistics_auto.h"
 #include "sql/temp.h"
 
 void sql_register(void)
@@ -40,6 +41,7 @@ void sql_register(void)
     named_lock_register();
     activity_register();
     memory_register();
+    statistics_auto_register();
 }
 
 static struct status start_shard(struct task *task, void *arg)
@@ -54,6 +56,7 @@ static struct status start_shard(struct task *task, void *arg)
 static struct status stop_shard(struct task *task, void *arg)
 {
     (void)arg;
+    statistics_auto_stop(task);
     plan_cache_clear(task->shard);
     sql_shard_fini(task->shard);
     settings_shard_fini(task->shard);

@@ -26,6 +26,7 @@ struct sql_shard {
     struct named_locks *named_locks; // Shard 0: sql/named_lock.h.
     uint32_t strong_locks;    // LOCK TABLEs in force of which writers must ask.
     uint64_t spill_files, spill_blocks; // Ever made; blocks of those that are there: sql/spill.h.
+    struct statistics_auto *statistics; // sql/statistics_auto.h; NULL: nothing is collected.
     struct hashmap memory;    // Tenant -> struct tenant_memory: sql/memory.h.
 };
 struct sql_shard *sql_shard(struct shard *shard);

@@ -43,6 +43,9 @@ CHECKED struct status statistics_read(struct task *task, struct session *session
     struct arena *arena, uint32_t table_id, struct table_statistics *statistics, bool *found);
 CHECKED struct status statistics_collect(
     struct task *task, struct session *session, const struct table_desc *table, const char *name);
+// In the background: rests for most of the time. `table` need not outlive the call's first suspension.
+CHECKED struct status statistics_collect_slowly(
+    struct task *task, struct session *session, const struct table_desc *table);
 
 struct statement_context;
 CHECKED struct status statistics_analyze_execute(struct statement_context *context);

@@ -33,7 +33,10 @@ struct collect {
     struct column_sketch *sketches;
     uint32_t column_count;
     uint64_t rows;
+    bool slowly;         // Rests four times as long as it works.
+    uint64_t working_ns; // Since when.
 };
+#define REST_ROWS 1024u
 
 static void sift_down(struct column_sketch *sketch, uint32_t at)
 {
@@ -137,6 +140,11 @@ static struct status collect_row(
         sample_add(sketch, values[i]);
     }
     collect->rows++;
+    if (collect->slowly && collect->rows % REST_ROWS == 0) {
+        struct status st = task_sleep(task, 4 * (task_now_ns(task) - collect->working_ns));
+        collect->working_ns = task_now_ns(task);
+        if (failed(st)) return st;
+    }
     return task_yield_if_due(task);
 }
 
@@ -176,7 +184,7 @@ out:
 
 // The counts, of the table as it was at one instant: nobody is disturbed.
 static struct status gather(struct task *task, uint64_t tenant, struct arena *arena,
-    uint32_t table_id, const char *name, struct table_statistics *statistics)
+    uint32_t table_id, const char *name, bool slowly, struct table_statistics *statistics)
 {
     struct status st = STATUS_OK;
     struct session *session = NULL;
@@ -189,6 +197,8 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
     struct collect *collect = ARENA_NEW(arena, struct collect);
     collect->sink = (struct result_sink){.columns = collect_columns, .row = collect_row};
     collect->column_count = table->column_count;
+    collect->slowly = slowly;
+    collect->working_ns = task_now_ns(task);
     collect->sketches = ARENA_ARRAY(arena, struct column_sketch, table->column_count);
     for (uint32_t i = 0; i < table->column_count; i++)
         collect->sketches[i].sample = ARENA_ARRAY(arena, uint64_t, SAMPLE_SIZE);
@@ -216,8 +226,8 @@ out:
     return st;
 }
 
-struct status statistics_collect(
-    struct task *task, struct session *session, const struct table_desc *table, const char *name)
+static struct status collect_and_keep(struct task *task, struct session *session,
+    const struct table_desc *table, const char *name, bool slowly)
 {
     struct status st = STATUS_OK;
     struct arena arena;
@@ -227,7 +237,7 @@ struct status statistics_collect(
 
     if (table->kind != RELATION_TABLE) return STATUS_OK;
     arena_init(&arena, &session->account);
-    TRY(gather(task, session->tenant, &arena, table->id, name, &statistics));
+    TRY(gather(task, session->tenant, &arena, table->id, name, slowly, &statistics));
     buffer_init(&encoded, &arena);
     statistics_encode(&encoded, &statistics);
     // Estimates are not part of anybody's transaction: written in one of their own, and the caches told.
@@ -247,6 +257,18 @@ out:
     if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);
     return st;
+}
+
+struct status statistics_collect(
+    struct task *task, struct session *session, const struct table_desc *table, const char *name)
+{
+    return collect_and_keep(task, session, table, name, false);
+}
+
+struct status statistics_collect_slowly(
+    struct task *task, struct session *session, const struct table_desc *table)
+{
+    return collect_and_keep(task, session, table, "__auto__", true);
 }
 
 // --- statements ------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/writer.h"
+#include "sql/statistics_auto.h"
 
 #include "core/hash.h"
 #include "core/invariant.h"
@@ -214,6 +215,7 @@ void writers_close(struct run *run)
     for (uint32_t w = 0; w < run->writer_count; w++) {
         struct writer *writer = run->writers[w];
         if (writer == NULL) continue;
+        statistics_auto_note(run->session, writer->plan->table->table, writer->written);
         for (uint32_t i = 0; i < writer->plan->table->reference_count; i++)
             row_hash_fini(&writer->references[i].keys);
         for (uint32_t i = 0; i < writer->plan->table->back_reference_count; i++)
@@ -488,6 +490,7 @@ struct status writer_insert(struct task *task, struct writer *writer, uint32_t f
 {
     struct status st = STATUS_OK;
     const struct table_desc *table = writer->plan->table->table;
+    writer->written += count;
     arena_reset(&writer->arena);
     for (uint32_t i = 0; i < table->index_count; i++)
         if (index_is_written(&table->indexes[i]))
@@ -536,6 +539,7 @@ struct status writer_delete(struct task *task, struct writer *writer, struct dat
 {
     struct status st = STATUS_OK;
     const struct table_desc *table = writer->plan->table->table;
+    writer->written += count;
     arena_reset(&writer->arena);
     arena_reset(&writer->check_arena);
     TRY(prepare_old(task, writer, old, old_rows, count));
@@ -645,6 +649,7 @@ struct status writer_update(struct task *task, struct writer *writer, struct dat
 {
     struct status st = STATUS_OK;
     const struct table_plan *plan = writer->plan->table;
+    writer->written += count;
     arena_reset(&writer->arena);
     TRY(prepare_old(task, writer, old, old_rows, count));
     for (uint32_t i = 0; i < plan->table->index_count; i++)

@@ -104,6 +104,7 @@ struct writer {
     struct expr_state *old_expressions, *old_predicates;
     struct datum **old_columns;     // Old rows with their expressions.
     struct datum *row, *old_row;
+    uint64_t written;               // Rows, for sql/statistics_auto.h.
     struct arena arena;             // Of the batch.
     struct arena check_arena;
     struct reference_queue *references;

@@ -27,6 +27,7 @@
 #include "sql/pgwire.h"
 #include "sql/register.h"
 #include "sql/spill.h"
+#include "sql/statistics_auto.h"
 #include "sql/timezone.h"
 #include "tenant/http.h"
 #include "tenant/profile.h"
@@ -316,6 +317,7 @@ static struct status start_services(struct task *task, struct server *server)
     TRY(bootstrap(task, server));
     TRY(tenant_node_start(task));
     TRY(profile_apply(task, options->profile == NULL ? "default" : options->profile));
+    TRY(statistics_auto_start(task));
     pgwire_ready(task->shard->node);
     http_ready_set(task->shard->node, true);
 out:

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Statements that are larger than the memory for them, results of millions of rows, and statistics that renew themselves."""
+import os
+import threading
+import time
+import unittest
+
+import psycopg2
+
+from cluster import ClusterTest, wait_until
+
+
+def resident_mb(pid):
+    with open("/proc/%d/statm" % pid) as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+class Memory(ClusterTest):
+    def test_spill_within_the_bound(self):
+        """A sort, an aggregate and a join of some ten times --max-sql-memory are answered; what cannot be is 53200 with a hint."""
+        cluster = self.cluster("memory", shards=1, args=("--max-sql-memory=16MiB",))
+        with cluster.connect() as session:
+            session.run("CREATE TABLE big (id int, v text)")
+            for first in range(0, 60000, 10000):
+                session.run("INSERT INTO big SELECT i, md5(i::text) || repeat('x', 100) FROM generate_series(%s, %s) i", (first + 1, first + 10000))
+            before = resident_mb(cluster.pid())
+            self.assertEqual(session.rows("SELECT id FROM (SELECT id, v FROM big x, (VALUES (1), (2)) y ORDER BY v, id OFFSET 119999) s"),
+                             session.rows("SELECT id FROM big ORDER BY v DESC LIMIT 1"))
+            self.assertEqual(session.value("SELECT count(*) FROM (SELECT v, count(*) FROM big x, (VALUES (1), (2)) y GROUP BY v) s"), 60000)
+            self.assertEqual(session.value("SELECT count(*) FROM big a JOIN big b ON a.v = b.v"), 60000)
+            plan = "\n".join(row[0] for row in session.rows("EXPLAIN ANALYZE SELECT a.v FROM big a JOIN big b ON a.v = b.v"))
+            self.assertIn("Spill: bytes=", plan)
+            self.assertLess(resident_mb(cluster.pid()) - before, 500) # Sanitizers keep freed memory for a while.
+            with self.assertRaises(psycopg2.Error) as caught:
+                session.rows("SELECT length(string_agg(v, '')) FROM big x, generate_series(1, 5) y")
+            self.assertEqual(caught.exception.pgcode, "53200")
+            self.assertIn("max-sql-memory", caught.exception.diag.message_hint)
+            self.assertEqual(session.value("SELECT 1"), 1)
+        self.assertEqual(os.listdir(os.path.join(cluster.store, "temp")), [])
+
+    def test_left_files_go_at_the_start(self):
+        cluster = self.cluster("left", shards=1)
+        cluster.kill()
+        with open(os.path.join(cluster.store, "temp", "0-1"), "w") as file:
+            file.write("rows")
+        cluster.start()
+        self.assertEqual(os.listdir(os.path.join(cluster.store, "temp")), [])
+
+    def test_millions_of_rows(self):
+        """They stream within a bound, and a cancel request ends them soon."""
+        cluster = self.cluster("rows", shards=1, args=("--max-sql-memory=32MiB",))
+        with cluster.connect() as session:
+            before = resident_mb(cluster.pid())
+            cursor = session.raw.cursor()
+            with open(os.devnull, "w") as out:
+                cursor.copy_expert("COPY (SELECT i, repeat('y', 20) FROM generate_series(1, 1000000) i) TO STDOUT", out)
+            self.assertEqual(cursor.rowcount, 1000000)
+            self.assertLess(resident_mb(cluster.pid()) - before, 500)
+            cancelled = []
+
+            def cancel():
+                time.sleep(0.3)
+                cancelled.append(time.monotonic())
+                session.raw.cancel()
+
+            thread = threading.Thread(target=cancel)
+            thread.start()
+            with self.assertRaises(psycopg2.Error) as caught:
+                session.rows("SELECT count(*) FROM generate_series(1, 100000000) a ORDER BY 1")
+            ended = time.monotonic()
+            thread.join()
+            self.assertEqual(caught.exception.pgcode, "57014")
+            self.assertLess(ended - cancelled[0], 1.0) # Debug builds on busy machines; a release takes milliseconds.
+
+    def test_statistics_renew_themselves(self):
+        cluster = self.cluster("statistics", shards=1)
+        with cluster.connect() as session:
+            session.run("CREATE TABLE t (id int PRIMARY KEY, a int)")
+            session.run("INSERT INTO t SELECT i, i % 10 FROM generate_series(1, 2000) i")
+
+            def estimate():
+                return any("rows=2000" in row[0] for row in session.rows("EXPLAIN SELECT * FROM t"))
+
+            wait_until(estimate, "statistics of the table")
+            session.run("SET CLUSTER SETTING sql.stats.automatic_collection.enabled = false")
+
+
+if __name__ == "__main__":
+    unittest.main()
