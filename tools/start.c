@@ -90,6 +90,21 @@ static struct status check_locality(struct arena *arena, const char *text)
     return STATUS_OK;
 }
 
+// The first line of the file, for who writes it before the node starts.
+static struct status locality_read(struct arena *arena, const char *path, const char **locality)
+{
+    char line[512];
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return status_from_errno(errno, arena_printf(arena, "--locality-file \"%s\"", path));
+    size_t size = fread(line, 1, sizeof line, file);
+    fclose(file);
+    struct bytes text = text_trim(bytes_of(line, size));
+    if (size == sizeof line || memchr(text.data, '\n', text.size) != NULL || memchr(text.data, 0, text.size) != NULL)
+        return status_format(arena, E_INVALID_PARAMETER_VALUE, "--locality-file \"%s\" holds more than a locality", path);
+    *locality = arena_string(arena, text);
+    return STATUS_OK;
+}
+
 static int run_start(int argc, char **argv, bool single)
 {
     struct arena arena;
@@ -98,6 +113,7 @@ static int run_start(int argc, char **argv, bool single)
     arena_init(&arena, NULL);
     struct server_options options = {.arena = &arena, .store = "isopod-data", .pin = true, .background_fd = -1};
     const char *listen_addr = ":26257", *sql_addr = NULL, *http_addr = ":8080", *pid_file = NULL, *join = NULL;
+    const char *locality_file = NULL;
     options.max_offset_ns = 500000000;
     bool background = false, no_pin = false;
     uint64_t shards = 0;
@@ -128,6 +144,7 @@ static int run_start(int argc, char **argv, bool single)
         {.name = "root-password", .kind = FLAG_STRING, .value = &options.root_password, .argument = "text", .help = "sets root's password when the cluster is new (better: ISOPOD_ROOT_PASSWORD)"},
         {.name = "join", .letter = 'j', .kind = FLAG_STRING, .value = &join, .argument = "host[:port],...", .help = "nodes of the cluster; a new cluster then is made by `isopod init`", .hidden = single},
         {.name = "locality", .kind = FLAG_STRING, .value = &options.locality, .argument = "key=value,...", .help = "where the node is, from the large to the small: region=eu,zone=a"},
+        {.name = "locality-file", .kind = FLAG_STRING, .value = &locality_file, .argument = "file", .help = "holds what --locality would say"},
         {.name = "attrs", .kind = FLAG_STRING, .value = &options.attrs, .argument = "name:...", .help = "what the node is like: ssd:fast"},
         {.name = "max-offset", .kind = FLAG_DURATION, .value = &options.max_offset_ns, .help = "how far the nodes' clocks may be apart; the same on all nodes"},
         {.name = NULL},
@@ -152,7 +169,12 @@ static int run_start(int argc, char **argv, bool single)
         goto out;
     }
     if (join != NULL) options.join = join_list(&arena, join);
-    struct status checked = check_locality(&arena, options.locality);
+    struct status checked = STATUS_OK;
+    if (locality_file != NULL && options.locality != NULL)
+        checked = status_make(E_INVALID_PARAMETER_VALUE, "--locality and --locality-file do not go together");
+    else if (locality_file != NULL)
+        checked = locality_read(&arena, locality_file, &options.locality);
+    if (!failed(checked)) checked = check_locality(&arena, options.locality);
     if (failed(checked)) {
         print_failure(checked);
         goto out;

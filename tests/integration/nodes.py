@@ -50,7 +50,9 @@ class Node(Server):
         self.output_path = os.path.join(self.nodes.folder, "output-%d-%d" % (self.index, self.starts))
         command = self.prefix + [ISOPOD, "start", "--store", self.store, "--listen-addr", "%s:%d" % (self.host, self.port),
                    "--http-addr", "%s:0" % self.host, "--join", self.nodes.join, "--listening-url-file", self.url_file,
-                   "--no-pin", "--shards", str(self.nodes.shards), "--locality", "zone=z%d" % self.index]
+                   "--no-pin", "--shards", str(self.nodes.shards)]
+        if "--locality-file" not in self.extra:
+            command += ["--locality", "zone=z%d" % self.index]
         command += self.nodes.security + self.extra
         self.launch_process(command)
 

@@ -98,7 +98,8 @@ class Several(unittest.TestCase):
 
     def test_join_needs_a_cluster(self):
         with Nodes(2, init=False) as nodes:
-            wait_until(nodes[2].waits, "a node to wait")
+            for node in nodes.all.values():
+                wait_until(node.waits, "node %d to wait" % node.index)
             with self.assertRaises(psycopg2.OperationalError) as raised:
                 nodes[2].connect()
             self.assertIn("starting up", str(raised.exception))

@@ -14,7 +14,13 @@ from nodes import Bank, Nodes
 
 class Figures(unittest.TestCase):
     def test_every_node_tells_its_load(self):
-        with Nodes(2) as nodes:
+        nodes = Nodes(2)
+        place = os.path.join(nodes.folder, "locality")
+        with open(place, "w") as file:
+            file.write("region=a,zone=from-a-file\n")
+        nodes[2].extra = ["--locality-file", place]
+        with nodes:
+            self.assertEqual({row["locality"] for row in nodes.status()}, {"zone=z1", "region=a,zone=from-a-file"})
             def told():
                 rows = nodes.status()
                 return all(int(row["data_bytes"]) > 0 and int(row["disk_bytes"]) > int(row["disk_free_bytes"]) > 0
