@@ -3,6 +3,7 @@
 
 #include "kv/cluster_internal.h"
 #include "kv/loss.h"
+#include "kv/zone.h"
 
 static cluster_drain_fn drain_of_server;
 
@@ -66,6 +67,35 @@ static struct status serve_status(
     return st;
 }
 
+// Copies of a slice that so many nodes can have: an odd number, of those that are wanted.
+static uint32_t copies_on(uint32_t nodes, uint32_t wanted)
+{
+    if (nodes >= wanted) return wanted;
+    return nodes % 2 == 0 && nodes > 0 ? nodes - 1 : nodes;
+}
+
+static struct status leaving_check(struct task *task, uint32_t node)
+{
+    struct zone zone;
+    uint32_t count, now = 0, later = 0;
+    struct status st;
+    TRY(zone_get_whole(task, ZONE_ROOT, &zone));
+    const struct cluster_node *nodes = cluster_nodes(task->shard, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (nodes[i].membership != CLUSTER_ACTIVE && nodes[i].id != node) continue;
+        now++;
+        later += nodes[i].id != node;
+    }
+    uint32_t copies = copies_on(later, zone.replicas);
+    if (copies < copies_on(now, zone.replicas))
+        st = status_hint(task->arena,
+            status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
+                "without node %u there are %u nodes left: room for %u copies of %u", node, later, copies, zone.replicas),
+            "Add a node first, or decommission with --checks=skip: what is left may not survive the loss of a node.");
+out:
+    return st;
+}
+
 static struct status serve_membership(
     struct task *task, const struct rpc_request *request, struct buffer *reply)
 {
@@ -73,11 +103,16 @@ static struct status serve_membership(
     struct codec_reader in = codec_read(request->body);
     uint32_t node = codec_get_u32(&in);
     uint8_t membership = codec_get_u8(&in);
+    bool checked = codec_get_bool(&in);
     struct cluster *cluster = cluster_of(task->shard->node);
     if (!codec_done(&in) || membership > CLUSTER_DECOMMISSIONED)
         return status_make(E_PROTOCOL_VIOLATION, "malformed request");
     if (cluster == NULL || !cluster->serving)
         return status_make(E_CANNOT_CONNECT_NOW, "the node is starting");
+    if (checked && membership == CLUSTER_DECOMMISSIONING && cluster_node(task->shard, node) != NULL) {
+        struct status st = leaving_check(task, node);
+        if (failed(st)) return st;
+    }
     return cluster_membership_set(task, node, (enum cluster_membership)membership);
 }
 
@@ -187,13 +222,14 @@ struct status cluster_admin_nodes(struct task *task, const char *address, struct
     return codec_done(&in) ? STATUS_OK : malformed();
 }
 
-struct status cluster_admin_membership(
-    struct task *task, const char *address, uint32_t node, enum cluster_membership membership)
+struct status cluster_admin_membership(struct task *task, const char *address, uint32_t node,
+    enum cluster_membership membership, bool checked)
 {
-    uint8_t body[5];
+    uint8_t body[6];
     struct bytes reply;
     codec_store(body, node, 4);
     body[4] = (uint8_t)membership;
+    body[5] = checked;
     return ask(task, address, CLUSTER_RPC_MEMBERSHIP, bytes_of(body, sizeof body), task->arena, &reply);
 }
 

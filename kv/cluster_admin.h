@@ -19,8 +19,9 @@ struct cluster_admin_node {
 // The nodes as the one at `address` sees them, by id. *self is its own id.
 CHECKED struct status cluster_admin_nodes(struct task *task, const char *address, struct arena *arena,
     struct cluster_admin_node **nodes, uint32_t *count, uint32_t *self);
-CHECKED struct status cluster_admin_membership(
-    struct task *task, const char *address, uint32_t node, enum cluster_membership membership);
+// `checked`: a decommission that would leave too few nodes for as many copies as there are now is refused (55000).
+CHECKED struct status cluster_admin_membership(struct task *task, const char *address, uint32_t node,
+    enum cluster_membership membership, bool checked);
 
 // Asks `node` (0: the one at `address`) to drain: to hand its leaderships over and end its sessions; with
 // `shutdown` it then ends. Returns at once; *remaining says how much is left (sessions and leaderships): ask

@@ -35,7 +35,7 @@ struct node_call {
     // decommission, recommission, drain
     uint32_t ids[IDS_MAX];
     uint32_t id_count;
-    bool self, no_wait, dry_run, shutdown;
+    bool self, no_wait, dry_run, shutdown, unchecked;
     uint64_t plan; // debug recover --apply
     int64_t drain_wait_ns;
 };
@@ -310,7 +310,7 @@ static struct status membership_all(struct task *task, struct node_call *call, e
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < call->id_count; i++)
-        TRY(cluster_admin_membership(task, call->address, call->ids[i], membership));
+        TRY(cluster_admin_membership(task, call->address, call->ids[i], membership, !call->unchecked));
 out:
     return st;
 }
@@ -550,11 +550,12 @@ int command_node(int argc, char **argv)
         call->run = run_decommission;
         struct flag more[] = {self,
             {.name = "wait", .kind = FLAG_CHOICE, .value = &wait, .help = "until the data is gone (all), or not (none)", .choices = waits},
-            {.name = "checks", .kind = FLAG_CHOICE, .value = &checks, .help = "whether the nodes must be known", .choices = check_kinds, .hidden = true},
+            {.name = "checks", .kind = FLAG_CHOICE, .value = &checks, .help = "whether the nodes that stay must have room for as many copies (skip: not)", .choices = check_kinds},
             {.name = "dry-run", .kind = FLAG_BOOL, .value = &call->dry_run, .help = "only show what the nodes hold"},
         };
         parsed = parse(&arena, call, "isopod node decommission", "Moves all data off nodes that are to leave for good.", more, 4, IDS_MAX - 1, argc, argv, &result, &exit_code);
         call->no_wait = strcmp(wait, "none") == 0;
+        call->unchecked = strcmp(checks, "skip") == 0;
         if (parsed && (exit_code = ids_needed(call)) != 0) parsed = false;
     } else if (strcmp(name, "recommission") == 0) {
         call->run = run_recommission;

@@ -164,6 +164,11 @@ class Leaving(unittest.TestCase):
                 wait_until(lambda: all(ids[4] not in where for where, _ in copies(session)), "no copy on the node that left")
                 self.assertEqual({row["membership"] for row in nodes.status() if int(row["id"]) == ids[4]} - {"decommissioned"}, set())
                 bank.check(run)
+                # Another one less, and there is no room for three copies: that must be wanted.
+                out = nodes.command("node", "decommission", str(ids[3]), check=False)
+                self.assertIn("room for 1 copies of 3", out)
+                self.assertIn("--checks=skip", out)
+                self.assertEqual({row["membership"] for row in nodes.status() if int(row["id"]) == ids[3]}, {"active"})
                 # The one that left for good ends by itself, and is not taken in again.
                 self.assertNotEqual(nodes[4].ended(), 0)
                 nodes[4].launch()

@@ -376,13 +376,13 @@ static struct status operator_init(struct task *task, void *arg)
     TRY(cluster_admin_nodes(task, "10.0.0.2:26257", task->arena, &nodes, &count, &self));
     if (count != 2 || self != 2 || !nodes[0].node.alive) st = status_make(E_INTERNAL, "wrong nodes");
     TRY(st);
-    TRY(cluster_admin_membership(task, "10.0.0.1:26257", 1, CLUSTER_DECOMMISSIONING));
+    TRY(cluster_admin_membership(task, "10.0.0.1:26257", 1, CLUSTER_DECOMMISSIONING, true));
     TRY(task_sleep(task, 3 * SECOND));
     TRY(cluster_admin_nodes(task, "10.0.0.2:26257", task->arena, &nodes, &count, &self));
     if (nodes[0].node.membership != CLUSTER_DECOMMISSIONING) st = status_make(E_INTERNAL, "not decommissioning");
     TRY(st);
-    TRY(cluster_admin_membership(task, "10.0.0.1:26257", 1, CLUSTER_ACTIVE));
-    st = cluster_admin_membership(task, "10.0.0.1:26257", 77, CLUSTER_ACTIVE);
+    TRY(cluster_admin_membership(task, "10.0.0.1:26257", 1, CLUSTER_ACTIVE, true));
+    st = cluster_admin_membership(task, "10.0.0.1:26257", 77, CLUSTER_ACTIVE, true);
     if (status_is(st, E_UNDEFINED_OBJECT)) st = STATUS_OK;
 out:
     if (failed(st)) snprintf(operator.message, sizeof operator.message, "%s", st.message);
