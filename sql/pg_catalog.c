@@ -976,6 +976,7 @@ void pg_catalog_register(void)
     information_schema_empty_register();
     crdb_internal_register();
     crdb_internal_node_register();
+    crdb_internal_activity_register();
     pg_functions_register();
     pg_functions_definition_register();
     pg_functions_privilege_register();

@@ -263,6 +263,7 @@ void information_schema_routines_register(void);
 void information_schema_empty_register(void);
 void crdb_internal_register(void);
 void crdb_internal_node_register(void);
+void crdb_internal_activity_register(void);
 void pg_functions_register(void);
 void pg_functions_definition_register(void);
 void pg_functions_privilege_register(void);

@@ -84,6 +84,13 @@ class Activity(unittest.TestCase):
                 self.assertEqual(one.rows("SELECT state, query FROM pg_stat_activity WHERE pid = %s", (running.process,)),
                                  [("active", SLEEP)])
                 self.assertGreater(running.process, 0)
+                self.assertEqual(one.rows("SELECT node_id, query_id, session_id FROM crdb_internal.cluster_queries WHERE query = %s",
+                                          (SLEEP,)), [(nodes[3].id, rows[0]["query_id"], rows[0]["session_id"])])
+                self.assertEqual(one.rows("SELECT status, pg_backend_pid FROM crdb_internal.cluster_sessions WHERE "
+                                          "active_queries = %s", (SLEEP,)), [("ACTIVE", running.process)])
+                self.assertEqual(one.value("SELECT count(*) FROM crdb_internal.node_queries WHERE query = %s", (SLEEP,)), 0)
+                self.assertEqual(one.value("SELECT count(*) FROM crdb_internal.cluster_transactions WHERE session_id = %s",
+                                           (rows[0]["session_id"],)), 1)
                 # --- CANCEL QUERY ---
                 one.run("CANCEL QUERY '%s'" % rows[0]["query_id"])
                 self.assertEqual(running.outcome(), "57014")
