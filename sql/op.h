@@ -139,6 +139,7 @@ struct node_aggregate {
     const struct rel_grouping *groupings; // Behind the calls in the layout.
     uint32_t grouping_count;
     bool count_only;                // count(*) alone: rows are counted, not looked at.
+    bool ordered;                   // Rows of one group come after each other.
 };
 
 struct node_sort_key {

@@ -2,7 +2,8 @@
 //
 // GROUP BY and aggregates, by hash. Aggregates with DISTINCT or ORDER BY keep their arguments and are
 // computed when the input is at its end. When there is no room for more groups, rows of others are put off:
-// what was computed of them goes to the temporary file and comes back part by part.
+// what was computed of them goes to the temporary file and comes back part by part. Where the input is in the
+// groups' order, there is no hash: a batch of groups at a time is made and given out.
 #include <stdlib.h>
 
 #include "core/invariant.h"
@@ -42,6 +43,9 @@ struct aggregate_op {
     uint64_t at;
     uint64_t rows_seen;
     bool filled, spilling;
+    struct batch *in;         // Ordered: what is being read, and the next of its rows.
+    uint32_t in_at;
+    bool ended;
     struct partitions parts;
     struct partition *part;   // In hand; NULL: the input itself.
     struct datum **back;      // Its rows: keys, then outputs that are no groups.
@@ -194,6 +198,9 @@ static struct status aggregate_rewind(struct task *task, struct op *op)
     struct aggregate_op *agg = (struct aggregate_op *)op;
     restart_groups(agg);
     agg->rows_seen = 0;
+    agg->in = NULL;
+    agg->in_at = 0;
+    agg->ended = false;
     partitions_reset(&agg->parts);
     partition_free(agg->part);
     agg->part = NULL;
@@ -554,6 +561,72 @@ out:
     return st;
 }
 
+// --- ordered input -----------------------------------------------------------------------------------
+
+static bool same_group(const struct aggregate_op *agg, uint32_t row)
+{
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    const struct row_store *keys = &agg->groups.keys;
+    if (keys->count == 0) return false;
+    const struct datum *last = keys->rows[keys->count - 1];
+    for (uint32_t k = 0; k < node->group_count; k++) {
+        struct datum a = last[k], b = agg->keys[k][row];
+        if (a.null != b.null || (!a.null && !type_equal(node->group_types[k], a, b))) return false;
+    }
+    return true;
+}
+
+// Rows of the batch in hand, up to one that would begin a group too many: then *full.
+static struct status add_ordered(struct task *task, struct aggregate_op *agg, bool *full)
+{
+    struct status st = STATUS_OK;
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    struct row_store *keys = &agg->groups.keys;
+    for (; agg->in_at < agg->in->selected; agg->in_at++) {
+        uint32_t row = batch_row(agg->in, agg->in_at);
+        if (!same_group(agg, row)) {
+            *full = keys->count == agg->op.run->capacity;
+            if (*full) break;
+            row_store_add(keys, agg->keys, NULL, row);
+            new_group(agg, keys->count - 1);
+        }
+        for (uint32_t i = 0; i < node->call_count; i++)
+            TRY(add_row(task, agg, i, keys->count - 1, row));
+    }
+    TRY(check_memory(task, agg));
+    TRY(task_yield_if_due(task));
+
+out:
+    return st;
+}
+
+static struct status fill_ordered(struct task *task, struct aggregate_op *agg)
+{
+    struct status st = STATUS_OK;
+    const struct node_aggregate *node = &agg->op.node->aggregate;
+    bool full = false;
+    restart_groups(agg);
+    while (!full) {
+        if (agg->in == NULL || agg->in_at == agg->in->selected) {
+            TRY(op_next(task, agg->op.left, &agg->in));
+            agg->in_at = 0;
+            agg->ended = agg->in->selected == 0;
+            if (agg->ended) break;
+            // Not the batch's own arena: groups are given out before all of its rows are looked at.
+            arena_reset(&agg->back_arena);
+            TRY(expr_run(task, agg->state, agg->in, &agg->back_arena));
+            for (uint32_t i = 0; i < expr_output_count(node->program); i++)
+                agg->columns[i] = expr_column(agg->state, i);
+            for (uint32_t k = 0; k < node->group_count; k++) agg->keys[k] = agg->columns[k];
+        }
+        TRY(add_ordered(task, agg, &full));
+    }
+    TRY(finish_groups(task, agg));
+
+out:
+    return st;
+}
+
 static struct status aggregate_next(struct task *task, struct op *op, struct batch **out)
 {
     struct status st = STATUS_OK;
@@ -562,9 +635,12 @@ static struct status aggregate_next(struct task *task, struct op *op, struct bat
     uint32_t count = 0;
     *out = &op->out;
     op->out.selected = 0;
-    if (!agg->filled) TRY(aggregate_fill(task, agg));
+    if (node->ordered && agg->at == agg->groups.keys.count && !agg->ended)
+        TRY(fill_ordered(task, agg));
+    else if (!agg->filled && !node->ordered)
+        TRY(aggregate_fill(task, agg));
     uint64_t groups = key_count(node) > 0 ? agg->groups.keys.count : agg->group_states != NULL;
-    for (bool found = true; agg->at == groups && found;) {
+    for (bool found = !node->ordered; agg->at == groups && found;) {
         TRY(fill_part(task, agg, &found));
         if (found) groups = agg->groups.keys.count;
     }

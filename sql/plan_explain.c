@@ -173,7 +173,10 @@ static const char *title(struct plan_printer *explain, const struct node *node)
     case NODE_PROJECT: return "Project";
     case NODE_HASH_JOIN:
     case NODE_LOOP_JOIN: return join_title(node);
-    case NODE_AGGREGATE: return node->aggregate.group_count > 0 ? "HashAggregate" : "Aggregate";
+    case NODE_AGGREGATE:
+        return node->aggregate.ordered           ? "GroupAggregate"
+               : node->aggregate.group_count > 0 ? "HashAggregate"
+                                                 : "Aggregate";
     case NODE_WINDOW: return "WindowAgg";
     case NODE_DISTINCT: return "HashAggregate (distinct)";
     case NODE_SORT: return "Sort";
@@ -347,7 +350,9 @@ static void doc_head(
     if (node->kind == NODE_HASH_JOIN || node->kind == NODE_LOOP_JOIN)
         doc_text(explain, "Join Type", join_type(node->join.kind));
     if (node->kind == NODE_AGGREGATE)
-        doc_text(explain, "Strategy", node->aggregate.group_count > 0 ? "Hashed" : "Plain");
+        doc_text(explain, "Strategy", node->aggregate.ordered           ? "Sorted"
+                 : node->aggregate.group_count > 0 ? "Hashed"
+                                                   : "Plain");
     if (node->kind == NODE_SCAN) {
         doc_text(explain, "Relation Name", node->scan.table->name);
         doc_text(explain, "Alias", node->scan.alias);

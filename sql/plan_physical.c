@@ -597,6 +597,21 @@ static void extreme_by_order(struct planner *planner, struct rel *rel)
     rel->left = limit;
 }
 
+// The order in which a table's rows would come group by group; none when there is no such thing.
+static struct want group_order(struct planner *planner, const struct rel *rel)
+{
+    struct want none = {0};
+    uint32_t count = rel->aggregate.groups.count;
+    if (count == 0 || rel->aggregate.set_count > 0 || rel->left->kind != REL_SCAN) return none;
+    struct rel_order *order = ARENA_ARRAY(planner->arena, struct rel_order, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct scalar *scalar = rel->aggregate.groups.items[i].scalar;
+        if (scalar->kind != SCALAR_VAR) return none;
+        order[i].scalar = scalar;
+    }
+    return (struct want){order, count, 0};
+}
+
 static struct status plan_aggregate(struct planner *planner, struct rel *rel, struct node **out)
 {
     struct status st = STATUS_OK;
@@ -631,7 +646,9 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
         aggregate_call(&build, &rel->aggregate.aggregates[i], &aggregate->calls[i]);
     }
     for (uint32_t i = 0; i < build.count; i++) scalar_collect_vars(build.scalars[i], &below);
-    TRY(plan_node(planner, rel->left, &below, NULL, &node->left, NULL));
+    struct want order = group_order(planner, rel);
+    TRY(plan_node(planner, rel->left, &below, order.count > 0 ? &order : NULL, &node->left,
+        order.count > 0 ? &aggregate->ordered : NULL));
     for (uint32_t i = 0; i < groupings; i++)
         vars[groups + calls + i] = rel->aggregate.groupings[i].var;
     plan_layout_vars(planner, node, vars, groups + calls + groupings);
@@ -639,7 +656,8 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
         planner, &node->left->layout, build.scalars, build.count, &aggregate->program));
     node->rows = groups == 0 ? 1 : plan_estimate_rows(rel);
     if (groups > 0 && node->rows > node->left->rows) node->rows = node->left->rows;
-    node->cost = node->left->cost + node->left->rows * COST_HASH_BUILD;
+    node->cost = node->left->cost +
+                 node->left->rows * (aggregate->ordered ? COST_FILTER : COST_HASH_BUILD);
     *out = node;
 
 out:

@@ -35,6 +35,8 @@ SQL_TEST(plan, access_paths, 1)
         {"SELECT v FROM t WHERE v = 1", {"Seq Scan", "FULL SCAN", "Filter"}},
         {"SELECT a, b FROM t WHERE a = 1 ORDER BY b", {"Index Only Scan using t_a_b"}},
         {"SELECT id FROM t ORDER BY id DESC LIMIT 1", {"Limit", "Seq Scan Backward"}},
+        {"SELECT a, b, count(*) FROM t GROUP BY a, b", {"GroupAggregate", "t_a_b"}},
+        {"SELECT v, count(*) FROM t GROUP BY v", {"HashAggregate"}},
         {"SELECT max(id) FROM t", {"Aggregate", "Limit", "Backward"}},
         {"SELECT * FROM t JOIN u ON u.id = t.v WHERE t.id = 1", {"Nested Loop", "a point", "a point"}},
         {"SELECT * FROM t JOIN u ON u.id = t.v", {"Hash Join"}},
