@@ -288,8 +288,7 @@ static struct status start_failure(struct task *task, struct status st)
     return st;
 }
 
-static struct status shards_stop(struct task *task, bool drop);
-static void modules_stop(struct task *task, struct kv_node *kv);
+static struct status stop_all(struct task *task, struct kv_node *kv, bool drop);
 
 struct status kv_start(struct task *task, const struct kv_options *options)
 {
@@ -317,8 +316,7 @@ struct status kv_start(struct task *task, const struct kv_options *options)
     struct status st = start_all(task, start);
     if (failed(st)) {
         st = start_failure(task, st);
-        modules_stop(task, kv);
-        struct status stopped = shards_stop(task, true);
+        struct status stopped = stop_all(task, kv, true);
         (void)stopped.code; // The start's failure is the one to tell.
     }
     return st;
@@ -407,7 +405,6 @@ static struct status shards_stop(struct task *task, bool drop)
     struct kv_node *kv = kv_node_of(node);
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < node->shard_count; i++) {
-        task_cancel_clear(task); // Told to stop once more, it would not get there.
         struct status one = shard_call(task, i, shard_close, &drop);
         if (!failed(st)) st = one;
     }
@@ -426,10 +423,24 @@ static struct status shards_stop(struct task *task, bool drop)
 // As far as they were started.
 static void modules_stop(struct task *task, struct kv_node *kv)
 {
-    task_cancel_clear(task);
     for (uint32_t i = kv->modules_started; i-- > 0;) {
         if (kv_modules[i]->stopping != NULL) kv_modules[i]->stopping(task, kv);
     }
+}
+
+// Told to stop once more half-way, it would leave behind what others still use.
+static struct status stop_all(struct task *task, struct kv_node *kv, bool drop)
+{
+    bool shielded = task->shielded;
+    uint64_t deadline_ns = task->deadline_ns;
+    task_cancel_clear(task);
+    task->shielded = true;
+    task->deadline_ns = UINT64_MAX;
+    modules_stop(task, kv);
+    struct status st = shards_stop(task, drop);
+    task->deadline_ns = deadline_ns;
+    task->shielded = shielded;
+    return st;
 }
 
 struct status kv_stop(struct task *task)
@@ -437,8 +448,7 @@ struct status kv_stop(struct task *task)
     struct kv_node *kv = kv_node_of(task->shard->node);
     invariant(task->shard->index == 0);
     if (kv == NULL) return STATUS_OK;
-    modules_stop(task, kv);
-    return shards_stop(task, false);
+    return stop_all(task, kv, false);
 }
 
 static struct status shard_checkpoint(struct task *task, void *arg)

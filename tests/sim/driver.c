@@ -21,7 +21,7 @@
 #define WORKER_FULL 3                        // Its exit code then.
 #define JOBS_MAX 16u
 #define KIND_DIED UINT64_C(1)
-#define SAMPLES_KEPT 20000u
+#define SAMPLES_KEPT 200000u
 
 struct driver_options driver = {.first = 1, .last = 20, .replay_every = 20, .jobs = 1, .bad_max = 5};
 

@@ -225,6 +225,30 @@ struct world_node *kv_world_leader(struct kv_world *kv)
     return best == 0 ? NULL : &kv->world.nodes[best - 1];
 }
 
+static uint32_t voters_now[KV_WORLD_SLICES_MAX + 1]; // Of the walk over replicas under way.
+
+static void note_voters(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    (void)kv;
+    (void)node;
+    if (slice->role == SLICE_SERVING)
+        voters_now[slice->id] = raft_config_voters(raft_log_config(&slice->log));
+}
+
+bool kv_world_replicated(
+    struct kv_world *kv, const uint64_t *slices, uint32_t count, uint32_t voters)
+{
+    for (uint32_t i = 0; i < kv->world.node_count; i++) {
+        if (!world_node_serves(&kv->world.nodes[i])) return false;
+    }
+    memset(voters_now, 0, sizeof voters_now);
+    replicas_each(kv, note_voters);
+    for (uint32_t i = 0; i < count; i++) {
+        if (voters_now[slices[i]] < voters) return false;
+    }
+    return true;
+}
+
 struct serving {
     struct kv_world *kv;
     bool exists[KV_WORLD_SLICES_MAX + 1];

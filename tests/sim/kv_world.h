@@ -46,6 +46,8 @@ void kv_world_begin(
     struct kv_world *kv, struct sim_run *run, const struct kv_world_options *options);
 // How many slices the cluster has, as far as this node knows.
 uint32_t kv_world_slices(struct task *task);
+// Each of these slices is served, by a leader that has that many voters and all nodes up.
+bool kv_world_replicated(struct kv_world *kv, const uint64_t *slices, uint32_t count, uint32_t voters);
 // The node that serves the most slices; NULL: none serves any.
 struct world_node *kv_world_leader(struct kv_world *kv);
 // Every slice gets a server within so long.

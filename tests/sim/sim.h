@@ -27,7 +27,7 @@ enum sim_decision { SIM_KIND, SIM_FAULT, SIM_OPERATION, SIM_DECISIONS };
 #define SIM_DECISIONS_MAX 8192u
 
 #define SIM_COUNTS_MAX 24u
-#define SIM_SAMPLES_MAX 24u
+#define SIM_SAMPLES_MAX 384u
 
 // What a run tells the driver besides its verdict; summed up over seeds.
 struct sim_figures {
