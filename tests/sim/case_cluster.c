@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Scripted cases of clusters of several nodes.
+#include <stdio.h>
+
 #include "tests/sim/cluster_run.h"
 
 // A store whose node got its id, and went down before storage had begun, once founded slices of its own.
@@ -14,5 +16,73 @@ SIM_CASE(cluster_join_cut_short, "a node that is killed while it joins founds no
         sim_disk_crash_at(world->nodes[2].machine, 4 + i);
         world_run(world, NULL, NULL, 4 * WORLD_SECOND);
     }
+    cluster_end(cluster);
+}
+
+static bool n2_is_down(void *arg)
+{
+    struct world *world = arg;
+    return sim_node_running(world->nodes[1].machine) == NULL;
+}
+
+static bool voters_are_three(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    static const uint64_t slices[] = {1};
+    return cluster->clients.laid_out && kv_world_replicated(&cluster->kv, slices, 1, 3);
+}
+
+// What a log has lost in its middle may be votes and entries that others count on: the replicas take part in nothing
+// until they are rebuilt from their peers.
+SIM_CASE(cluster_log_damaged, "a node whose log is damaged in the middle is rebuilt from its peers")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    struct world_node *node;
+    char path[64];
+    uint64_t size = 0;
+    cluster_begin(cluster, run, 3, 300);
+    node = &world->nodes[1];
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_run(world, NULL, NULL, 2 * WORLD_SECOND);
+    node->wanted = false;
+    sim_node_crash(node->machine);
+    world_run(world, NULL, NULL, WORLD_SECOND);
+    for (uint32_t i = 1; i < 16 && size == 0; i++) {
+        snprintf(path, sizeof path, "/data/kv/log-0/%08u.log", i - 1);
+        if (sim_disk_peek(node->machine, path, &size) == NULL) size = 0;
+    }
+    // Behind the head of the segment, well before its end.
+    bool rotten = size > 0 && sim_disk_rot(node->machine, path, 4096 + 40);
+    if (!rotten) sim_violation(run, "no segment of a log to damage");
+    node->wanted = true;
+    world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
+SIM_CASE(cluster_clock_far, "a node whose clock is off beyond the bound stops itself, and others go on")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 200);
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    sim_clock_offset_set(world->nodes[1].machine, (int64_t)(2 * WORLD_SECOND));
+    world->nodes[1].wanted = false;
+    world_expect(world, "the node with the wrong clock stops", n2_is_down, world, 30 * WORLD_SECOND);
+    sim_clock_offset_set(world->nodes[1].machine, 0);
+    world->nodes[1].wanted = true;
+    cluster_end(cluster);
+}
+
+SIM_CASE(cluster_disk_full, "a node whose disk is full, and one whose sync fails, lose nothing and come back")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 300);
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    sim_disk_quota_set(world->nodes[1].machine, sim_disk_used(world->nodes[1].machine));
+    world_run(world, NULL, NULL, 5 * WORLD_SECOND);
+    sim_disk_fail_at(world->nodes[2].machine, 3, 5);
+    world_run(world, NULL, NULL, 5 * WORLD_SECOND);
     cluster_end(cluster);
 }

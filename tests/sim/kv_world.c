@@ -9,6 +9,7 @@
 #include "core/rpc.h"
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
+#include "tests/sim/replica_check.h"
 
 // --- a node's life -------------------------------------------------------------------------------
 
@@ -103,10 +104,7 @@ static void went_down(struct world *world, struct world_node *node)
 
 // --- watching ------------------------------------------------------------------------------------
 
-// Calls `seen` for each replica that runs.
-typedef void (*replica_fn)(struct kv_world *kv, struct world_node *node, struct slice *slice);
-
-static void replicas_each(struct kv_world *kv, replica_fn seen)
+void kv_world_replicas_each(struct kv_world *kv, kv_world_replica_fn seen)
 {
     for (uint32_t i = 0; i < kv->world.node_count; i++) {
         struct world_node *world_node = &kv->world.nodes[i];
@@ -167,7 +165,8 @@ static void look(struct world *world)
     struct kv_world *kv = (struct kv_world *)world;
     for (uint32_t i = 1; i <= KV_WORLD_SLICES_MAX; i++)
         kv->slices[i].server = 0;
-    replicas_each(kv, look_at_replica);
+    kv_world_replicas_each(kv, look_at_replica);
+    if (kv->several) replica_check_look(kv);
 }
 
 bool kv_world_may_serve(const struct slice *slice)
@@ -242,7 +241,7 @@ bool kv_world_replicated(
         if (!world_node_serves(&kv->world.nodes[i])) return false;
     }
     memset(voters_now, 0, sizeof voters_now);
-    replicas_each(kv, note_voters);
+    kv_world_replicas_each(kv, note_voters);
     for (uint32_t i = 0; i < count; i++) {
         if (voters_now[slices[i]] < voters) return false;
     }
@@ -274,7 +273,7 @@ static bool all_served(void *arg)
     serving_now = serving;
     memset(serving->led, 0, sizeof serving->led);
     memset(serving->exists, 0, sizeof serving->exists);
-    replicas_each(serving->kv, note_exists);
+    kv_world_replicas_each(serving->kv, note_exists);
     for (uint32_t i = 1; i <= KV_WORLD_SLICES_MAX; i++) {
         if (!serving->exists[i]) continue;
         if (!serving->led[i]) return false;

@@ -38,7 +38,11 @@ struct kv_world {
         uint64_t term;
     } terms[KV_WORLD_TERMS_MAX];
     uint32_t term_count;
+    uint64_t looks; // replica_check.c
 };
+// Calls `seen` for each replica that runs.
+typedef void (*kv_world_replica_fn)(struct kv_world *kv, struct world_node *node, struct slice *slice);
+void kv_world_replicas_each(struct kv_world *kv, kv_world_replica_fn seen);
 
 // What nodes say to each other, once a process.
 void kv_world_register(void);
