@@ -484,8 +484,24 @@ static void acknowledge(struct raft *raft)
 
 // --- inputs --------------------------------------------------------------------------------------
 
+// A leader of a group that has gone quiet would not hear that one of its members is damaged: a question that promises
+// nothing, and that nobody can say yes to, wakes it up.
+static void damaged_call(struct raft *raft)
+{
+    if (raft->elapsed++ % RAFT_DAMAGED_CALL_TICKS != 0) return;
+    for (uint32_t i = 0; i < raft->config.count; i++) {
+        struct raft_message message = {
+            .kind = RAFT_PREVOTE, .to = raft->config.members[i].node, .term = UINT64_MAX / 2};
+        if (message.to != raft->self) raft_send(raft, &message);
+    }
+}
+
 void raft_tick(struct raft *raft)
 {
+    if (raft->damaged) {
+        damaged_call(raft);
+        return;
+    }
     if (raft->quiet) return;
     if (raft->role == RAFT_LEADER) {
         raft_leader_tick(raft);

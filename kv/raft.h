@@ -40,6 +40,7 @@
 #define RAFT_SNAPSHOT_KEPT_BYTES (64u << 20) // While a snapshot is under way.
 #define RAFT_NOTE_BYTES 32u
 
+#define RAFT_DAMAGED_CALL_TICKS 30u
 #define RAFT_ELECTION_TICKS 6u // Timeout: this and up to as much again, drawn at random.
 
 enum raft_entry_kind {

@@ -310,7 +310,7 @@ void raft_log_pump(struct raft_log *log)
     deliver(log);
     leading_tell(log);
     if (log->shard == NULL || log->stopped) return;
-    bool ticks = !log->raft.quiet && !raft_alone(&log->raft) && !log->raft.damaged;
+    bool ticks = !log->raft.quiet && !raft_alone(&log->raft);
     raft_shard_tick_set(log->shard, log, ticks);
 }
 

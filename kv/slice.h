@@ -174,6 +174,7 @@ struct slice {
     uint64_t checkpoint_index;   // Applied index of the last checkpoint.
     log_position checkpoint_position;
     bool checkpointing;
+    bool members_saving; // A task is about to checkpoint new members.
     uint64_t bytes_since_checkpoint;
 
     struct slice_observer *observers;

@@ -240,6 +240,21 @@ out:
     return st;
 }
 
+static struct status members_task(struct task *task, void *arg)
+{
+    struct slice *slice = arg;
+    slice->members_saving = false;
+    return slice->running ? slice_checkpoint(task, slice) : STATUS_OK;
+}
+
+// Soon in the store for good: who finds its log damaged has to know that there are others to rebuild it.
+static void members_save(struct slice *slice)
+{
+    if (slice->members_saving || !slice->running) return;
+    struct status st = slice_task_start(slice, members_task, "slice members", TASK_SYSTEM);
+    slice->members_saving = !failed(st);
+}
+
 static void entry_remember(struct slice *slice, const struct slice_entry *entry)
 {
     if (entry->may_mark) {
@@ -247,7 +262,10 @@ static void entry_remember(struct slice *slice, const struct slice_entry *entry)
         slice->applied_term = entry->term;
         slice->applied_position = entry->position;
     }
-    if (entry->config != NULL) slice->config = *entry->config;
+    if (entry->config != NULL) {
+        slice->config = *entry->config;
+        members_save(slice);
+    }
     if (entry->payload.data == NULL) return;
     slice->bytes_since_checkpoint += entry->payload.size;
     slice_ops_tell(slice, entry->payload, entry->index, true);
