@@ -213,9 +213,6 @@ static void call_deliver(struct shard *shard, struct shard_message *message)
     struct status st =
         task_start_call(shard, &options, (uint8_t)(caller->call_depth + 1), &frame->callee);
     invariant(!failed(st)); // Calls are not refused: their number is bounded by their callers'.
-    if (!caller->shielded) return;
-    frame->callee->shielded = true;
-    task_cancel_clear(frame->callee);
 }
 
 static void cancel_home(struct shard *shard, struct shard_message *message)
@@ -247,7 +244,6 @@ static void cancel_forward(struct task *task)
 void task_cancel(struct task *task, struct status st)
 {
     invariant(failed(st));
-    if (task->shielded) return;
     task->cancelled = true;
     task->cancel_status = st;
     task_wake(task, st);

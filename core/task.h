@@ -43,7 +43,6 @@ struct task {
     enum task_class class;
     bool cancelled;       // Set by task_cancel; every later suspension fails until task_cancel_clear.
     struct status cancel_status; // What those suspensions return.
-    bool shielded;        // task_cancel has no effect, nor on its calls to other shards: it stops what others use.
     void *user;           // The layer above's context (the SQL session, say), for call trees.
 
     // The reactor's own fields.

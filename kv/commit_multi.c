@@ -507,12 +507,12 @@ static struct status started(struct task *task, struct kv_node *node)
 // What cannot be resolved because others do not answer is left to them.
 static struct status wait_resolved(struct task *task, void *arg)
 {
-    struct status st = STATUS_OK;
     (void)arg;
     client_of(task)->patience_end_ns = task_now_ns(task) + STOP_PATIENCE_NS;
-    while (client_of(task)->resolving > 0) TRY(task_sleep(task, 1000000));
-out:
-    return st;
+    while (client_of(task)->resolving > 0) {
+        if (failed(task_sleep(task, 1000000))) task_cancel_clear(task);
+    }
+    return STATUS_OK;
 }
 
 static void stopping(struct task *task, struct kv_node *node)

@@ -622,7 +622,6 @@ static bool any_running(const struct feed_set *set)
 
 static struct status stop_shard(struct task *task, void *arg)
 {
-    struct status st = STATUS_OK;
     struct kv_shard *kv = kv_shard_of(task->shard);
     (void)arg;
     for (uint32_t i = 0; i < kv->slice_count; i++) {
@@ -632,10 +631,11 @@ static struct status stop_shard(struct task *task, void *arg)
         for (struct feed *feed = set->feeds; feed != NULL; feed = feed->next) {
             feed_end(feed, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
         }
-        while (any_running(set)) TRY(task_wait(task, &set->ended));
+        while (any_running(set)) {
+            if (failed(task_wait(task, &set->ended))) task_cancel_clear(task);
+        }
     }
-out:
-    return st;
+    return STATUS_OK;
 }
 
 static void feed_stopping(struct task *task, struct kv_node *node)

@@ -405,6 +405,7 @@ static struct status shards_stop(struct task *task, bool drop)
     struct kv_node *kv = kv_node_of(node);
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < node->shard_count; i++) {
+        task_cancel_clear(task);
         struct status one = shard_call(task, i, shard_close, &drop);
         if (!failed(st)) st = one;
     }
@@ -424,22 +425,19 @@ static struct status shards_stop(struct task *task, bool drop)
 static void modules_stop(struct task *task, struct kv_node *kv)
 {
     for (uint32_t i = kv->modules_started; i-- > 0;) {
+        task_cancel_clear(task);
         if (kv_modules[i]->stopping != NULL) kv_modules[i]->stopping(task, kv);
     }
 }
 
-// Told to stop once more half-way, it would leave behind what others still use.
+// Told to stop once more half-way it goes on all the same: it would leave behind what others still use.
 static struct status stop_all(struct task *task, struct kv_node *kv, bool drop)
 {
-    bool shielded = task->shielded;
     uint64_t deadline_ns = task->deadline_ns;
-    task_cancel_clear(task);
-    task->shielded = true;
     task->deadline_ns = UINT64_MAX;
     modules_stop(task, kv);
     struct status st = shards_stop(task, drop);
     task->deadline_ns = deadline_ns;
-    task->shielded = shielded;
     return st;
 }
 

@@ -606,8 +606,7 @@ static void protected_stopping(struct task *task, struct kv_node *node)
         if (table->loader != NULL) {
             task_cancel(table->loader, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
         }
-        struct status st = task_sleep(task, 1000000);
-        if (failed(st)) return;
+        if (failed(task_sleep(task, 1000000))) task_cancel_clear(task);
     }
 }
 

@@ -305,16 +305,16 @@ static struct status start_here(struct task *task, void *arg)
 
 static struct status stop_here(struct task *task, void *arg)
 {
-    struct status st = STATUS_OK;
     struct push *push = push_of(kv_shard_of(task->shard));
     (void)arg;
     push->stopping = true;
     if (push->task != NULL) {
         task_cancel(push->task, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
     }
-    while (push->task != NULL) TRY(task_wait(task, &push->ended));
-out:
-    return st;
+    while (push->task != NULL) {
+        if (failed(task_wait(task, &push->ended))) task_cancel_clear(task);
+    }
+    return STATUS_OK;
 }
 
 static struct status push_shard_init(struct task *task, struct kv_shard *kv)
