@@ -411,6 +411,8 @@ static struct status list_here(struct task *task, void *arg)
     struct status st;
     struct kv_shard *kv = kv_here(task, &st);
     if (kv == NULL) return st;
+    // Half a list would be taken for all there is.
+    if (!kv->serving) return status_make(E_CANNOT_CONNECT_NOW, "storage is starting");
     for (uint32_t i = 0; i < kv->slice_count; i++) {
         struct kv_replica replica;
         kv_replica_look(kv->slices[i], &replica);

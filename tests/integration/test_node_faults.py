@@ -79,7 +79,7 @@ class Disks(unittest.TestCase):
             with nodes[1].connect(options="-ccluster=system") as admin:
                 led_by_third(nodes, admin)
             bank = Bank(nodes, through=2)
-            run = bank.run(seconds=12)
+            run = bank.run(seconds=8)
             folder = os.open(disk, os.O_RDONLY)
             try:
                 fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack("I", 1))  # What is in its journal stays.
@@ -179,7 +179,7 @@ class Networks(unittest.TestCase):
             with nodes[1].connect(options="-ccluster=system") as admin:
                 led_by_third(nodes, admin)
             bank = Bank(nodes, through=2)
-            run = bank.run(seconds=15)
+            run = bank.run(seconds=10)
             self.network.cut(3)
             wait_until(lambda: nodes[3].id not in nodes.live(1), "the node that was cut off to be missed")
             with nodes[1].connect(options="-ccluster=system") as admin:

@@ -157,7 +157,7 @@ class Leaving(unittest.TestCase):
                 out = nodes.command("node", "recommission", str(ids[4]), "--format", "csv")
                 self.assertIn("active", out)
                 self.assertIn("does not exist", nodes.command("node", "decommission", "77", check=False))
-                run = bank.run(seconds=12)
+                run = bank.run(seconds=8)
                 out = nodes.command("node", "decommission", str(ids[4]), node=3)
                 self.assertIn("No more data reported", out)
                 self.assertIn("decommissioned", out)
