@@ -85,6 +85,7 @@ struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read
     *value = leader_reply_take(&get.call, arena, *value);
     if (!hlc_is_zero(get.call.moved_to)) TRY(txn_move(task, txn, get.call.moved_to));
     if (skipped) goto out;
+    if (get.read.lock == KV_LOCK_EXCLUSIVE) txn_lock_known(txn, key);
     if (UNLIKELY(note)) {
         read_set_add_key(&txn->reads, key);
     } else {
@@ -359,6 +360,7 @@ struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct
             note_read(txn, &read, keys[i]);
             continue;
         }
+        if (locks) txn_lock_known(txn, keys[i]);
         TRY(txn_put(task, txn, keys[i], pairs[i].value, true));
     }
 out:

@@ -237,6 +237,9 @@ static void step_note(struct step *step)
         txn->stats.bytes_read += step->batch.pairs[i].key.size + step->batch.pairs[i].value.size;
     }
     txn->stats.rows_read += step->batch.count;
+    for (uint32_t i = 0; read->lock == KV_LOCK_EXCLUSIVE && !step->note && i < step->batch.count; i++) {
+        txn_lock_known(txn, step->batch.pairs[i].key);
+    }
     if (!step->note && (!txn_notes_reads(txn) || read->no_validate)) return;
     if (read->lock == KV_LOCK_NONE || read->wait != KV_WAIT_SKIP) {
         read_set_add_span(&txn->reads, step->covered);

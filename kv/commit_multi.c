@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Commit over several slices, in two phases:
+// Commit over several slices, in one round where all that was read is written, too (below, "in parallel"), otherwise in
+// two phases:
 //
 //   lock       every written key, in all slices at once. From here on nothing waits for a lock.
 //   prepare    each slice validates its reads, chooses its lowest possible timestamp and logs the
@@ -19,17 +20,25 @@
 // its record: committed when there is one that says so, dropped otherwise. Within a start the
 // transaction's own shard always ends what it began, so nobody else has to look at records.
 //
-// Source   Two-phase commit with presumed abort: Mohan, Lindsay, Obermarck, "Transaction Management
+// In parallel: prepare and a record that is staged, at once. It is committed, at the highest timestamp of its prepared
+// writes, from the moment when all of that is durable; then the record is made to say so, then it is resolved. Anybody
+// can find out: a staged record names the participants. Nobody takes back a staged record but its client, when some part
+// of it failed, and who has made sure that a participant never prepares it (leader_give_up).
+//
+// Source   Parallel commits: Taft et al., "CockroachDB: The Resilient Geo-Distributed SQL Database", 2020. Two-phase commit with presumed abort: Mohan, Lindsay, Obermarck, "Transaction Management
 //          in the R* Distributed Database Management System", 1986. Choosing the timestamp as the
 //          highest proposed one: Skeen's ordering.
 #include <stdlib.h>
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/metrics.h"
 #include "kv/cluster.h"
+#include "kv/leader_internal.h"
 #include "kv/txn.h"
 
+#define PARALLEL_WRITES_MAX 1024u
 #define STOP_PATIENCE_NS UINT64_C(2000000000)
 #define RESOLVE_RETRY_NS 10000000u // When a slice cannot take the entry now: its disk is full.
 
@@ -42,6 +51,7 @@ struct fate {
     uint64_t txn;
     uint64_t record_slice;
     bool commit, recorded;
+    bool implied; // Its record is staged: what it says now comes first.
     struct hlc_timestamp ts;
     uint32_t slice_count;
     uint64_t slices[];
@@ -68,10 +78,35 @@ static struct status record_put(struct task *task, const struct leader_record_pu
     return st;
 }
 
+static bool is_passing(struct task *task, struct status st)
+{
+    bool again = status_is(st, E_DISK_FULL) || status_is(st, E_OUT_OF_MEMORY) ||
+        status_is(st, E_CONNECTION_FAILURE) || status_is(st, E_AMBIGUOUS_RESULT);
+    bool stopping = task_now_ns(task) >= client_of(task)->patience_end_ns;
+    return again && !stopping;
+}
+
+// As long as the record is staged the prepared writes are the commit: none is resolved before it says so itself.
+static struct status record_explicit(struct task *task, const struct fate *fate)
+{
+    const struct leader_record_put put = {
+        .call = {.slice = fate->record_slice, .read_ts = fate->ts, .owner.txn = fate->txn},
+        .commit = true,
+        .over = true,
+    };
+    for (;;) {
+        struct status st = record_put(task, &put);
+        if (!is_passing(task, st)) return st;
+        st = task_sleep(task, RESOLVE_RETRY_NS);
+        if (failed(st)) return st;
+    }
+}
+
 // Keeps at it until it is done or storage stops: what is left then is for the next start.
 static struct status resolve_all(struct task *task, struct fate *fate)
 {
     struct status st = STATUS_OK;
+    if (fate->implied) TRY(record_explicit(task, fate));
     for (uint32_t i = 0; i < fate->slice_count; i++) {
         for (;;) {
             st = resolve_slice(task, fate, fate->slices[i]);
@@ -271,10 +306,194 @@ static void multi_init(struct multi *multi, struct kv_txn *txn, struct txn_parts
         if (parts->parts[i].write_count == 0) continue;
         if (multi->writer_count++ == 0) multi->record_slice = parts->parts[i].slice;
     }
-    multi->items = ARENA_ARRAY(&txn->arena, struct leader_item, parts->count);
+    multi->items = ARENA_ARRAY(&txn->arena, struct leader_item, parts->count + 1);
     multi->commits = ARENA_ARRAY(&txn->arena, struct leader_commit, parts->count);
     multi->checks = ARENA_ARRAY(&txn->arena, struct leader_validate, parts->count);
 }
+
+// --- in parallel ---------------------------------------------------------------------------------
+
+static const struct write_node *part_find(const struct txn_part *part, struct bytes key)
+{
+    uint32_t low = 0;
+    uint32_t high = part->write_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = bytes_compare(part->writes[middle]->key, key);
+        if (order == 0) return part->writes[middle];
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+// Whether nothing was read but keys that are written: once they are prepared nobody else changes them, so what was
+// validated then is true at any later commit timestamp.
+static bool reads_are_written(const struct multi *multi)
+{
+    if (multi->txn->writes.count > PARALLEL_WRITES_MAX) return false;
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        for (uint32_t k = 0; k < part->read_count; k++) {
+            if (!read_entry_is_key(&part->reads[k])) return false;
+            if (part_find(part, part->reads[k].start) == NULL) return false;
+        }
+    }
+    return true;
+}
+
+static bool locks_are_known(const struct multi *multi)
+{
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        for (uint32_t k = 0; k < part->write_count; k++) {
+            if (!txn_lock_is_known(multi->txn, part->writes[k]->key)) return false;
+        }
+    }
+    return true;
+}
+
+// The record, staged, and all that is to be prepared, at once.
+static struct status parallel_send(struct task *task, struct multi *multi, const struct fate *fate)
+{
+    struct kv_txn *txn = multi->txn;
+    struct leader_record_put put = {
+        .call = {.slice = multi->record_slice,
+            .tenant = txn->tenant,
+            .owner = {txn->id, txn->age_ns}},
+        .staged = true,
+        .slices = fate->slices,
+        .slice_count = fate->slice_count,
+    };
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < multi->parts->count; i++) {
+        const struct txn_part *part = &multi->parts->parts[i];
+        if (part->write_count == 0) continue;
+        struct leader_commit *commit = &multi->commits[n];
+        struct bytes payload = commit->payload;
+        commit_request_init(txn, task, part, commit);
+        commit->payload = payload;
+        commit->no_wait = true;
+        txn_note_locks(txn, part->slice);
+        multi->items[n++] = (struct leader_item){.kind = LEADER_PREPARE, .call = &commit->call};
+    }
+    multi->items[n] = (struct leader_item){.kind = LEADER_RECORD_PUT, .call = &put.call};
+    struct status st = items_run(task, multi->items, n + 1, &txn->arena);
+    for (uint32_t i = 0; i < n; i++) {
+        txn_count(txn, &multi->commits[i].call);
+        multi->ts = hlc_max(multi->ts, multi->commits[i].commit_ts);
+        leader_reply_end(&multi->commits[i].call);
+    }
+    leader_reply_end(&put.call);
+    return st;
+}
+
+// Not all of it is known to be prepared: what the record says when it is made to say something.
+static struct status parallel_take_back(
+    struct task *task, const struct multi *multi, struct leader_record_get *get)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn = multi->txn;
+    const struct leader_record_put put = {
+        .call = {.slice = multi->record_slice, .owner.txn = txn->id}, .over = true};
+    *get = (struct leader_record_get){
+        .call = {.slice = multi->record_slice, .owner.txn = txn->id}};
+    TRY(record_put(task, &put));
+    TRY(leader_record_look(task, get));
+out:
+    return st;
+}
+
+static struct status commit_parallel(struct task *task, struct multi *multi, struct fate *fate,
+    struct hlc_timestamp *commit_ts)
+{
+    struct kv_txn *txn = multi->txn;
+    struct leader_record_get get;
+    struct status st = parallel_send(task, multi, fate);
+    fate->ts = multi->ts;
+    if (!failed(st)) {
+        covered("commit.parallel");
+        fate->commit = fate->recorded = fate->implied = true;
+    } else {
+        covered("commit.parallel_taken_back");
+        st = status_copy(&txn->arena, st);
+        struct status back = parallel_take_back(task, multi, &get);
+        if (failed(back) || !get.found || get.staged) {
+            free(fate); // Others will find out.
+            return status_make_retry(E_AMBIGUOUS_RESULT, RETRY_AMBIGUOUS,
+                "the result of the commit is unknown: its record cannot be read");
+        }
+        fate->recorded = true;
+        fate->commit = get.commit;
+        if (get.commit) {
+            fate->ts = get.ts;
+            st = STATUS_OK;
+        }
+    }
+    if (!failed(st)) {
+        *commit_ts = fate->ts;
+        metric_add(&metric_multi, 0, 1);
+        TRY(leader_clock_pass(task, fate->ts));
+    } else if (status_is(st, E_AMBIGUOUS_RESULT)) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: a part of the commit did not answer");
+    }
+out:
+    resolve_start(task, txn, fate);
+    if (status_is(st, K_WRONG_RANGE)) {
+        // Again, as another transaction: this one was given up.
+        txn->id = client_txn_id(task->shard);
+        txn->lock_hash_count = 0;
+    }
+    return st;
+}
+
+struct status commit_recover(
+    struct task *task, uint64_t txn, uint64_t record_slice, const struct leader_record_get *get)
+{
+    struct status st = STATUS_OK;
+    struct hlc_timestamp ts = HLC_ZERO;
+    bool all = true;
+    for (uint32_t i = 0; i < get->slice_count && all; i++) {
+        struct leader_give_up ask = {
+            .call = {.slice = get->slices[i], .owner.txn = txn},
+            .over = get->slices[i] == record_slice,
+        };
+        st = leader_call(task, &ask.call, task->arena, LEADER_GIVE_UP);
+        leader_reply_end(&ask.call);
+        TRY(st);
+        all = ask.prepared;
+        ts = hlc_max(ts, ask.ts);
+    }
+    covered("commit.recovered");
+    const struct leader_record_put put = {
+        .call = {.slice = record_slice, .read_ts = ts, .owner.txn = txn},
+        .commit = all,
+        .over = true,
+    };
+    st = record_put(task, &put);
+    // Another may have decided before.
+    if (status_is(st, E_SERIALIZATION_FAILURE)) st = STATUS_OK;
+out:
+    return st;
+}
+
+struct status leader_record_look(struct task *task, struct leader_record_get *get)
+{
+    struct status st = leader_call(task, &get->call, task->arena, LEADER_RECORD_GET);
+    if (!failed(st) && get->slice_count > 0) {
+        uint64_t *slices = ARENA_ARRAY(task->arena, uint64_t, get->slice_count);
+        memcpy(slices, get->slices, get->slice_count * sizeof *slices);
+        get->slices = slices;
+    }
+    leader_reply_end(&get->call);
+    return st;
+}
+
+// --- in two phases -------------------------------------------------------------------------------
 
 static struct status decide(struct task *task, struct multi *multi, struct fate *fate,
     struct status st, struct hlc_timestamp *commit_ts);
@@ -285,11 +504,13 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
     struct status st = STATUS_OK;
     struct multi multi;
     multi_init(&multi, txn, parts);
+    const bool parallel = reads_are_written(&multi);
     TRY(payloads_make(task, &multi));
-    TRY(commits_send(task, &multi, LEADER_LOCK));
+    if (!parallel || !locks_are_known(&multi)) TRY(commits_send(task, &multi, LEADER_LOCK));
     struct fate *fate = fate_make(task, &multi);
     if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
 
+    if (parallel) return commit_parallel(task, &multi, fate, commit_ts);
     st = commits_send(task, &multi, LEADER_PREPARE);
     // Without a record that says otherwise it is dropped, whatever of it was prepared.
     if (status_is(st, E_AMBIGUOUS_RESULT)) {
@@ -441,8 +662,11 @@ static struct status recover_prepared(
     struct leader_record_get get = {.found = false};
     get.call.slice = prepared->record_slice;
     get.call.owner.txn = prepared->txn;
-    TRY(leader_call(task, &get.call, task->arena, LEADER_RECORD_GET));
-    leader_reply_end(&get.call);
+    TRY(leader_record_look(task, &get));
+    if (get.staged) {
+        TRY(commit_recover(task, prepared->txn, prepared->record_slice, &get));
+        TRY(leader_record_look(task, &get));
+    }
     const struct fate fate = {
         .txn = prepared->txn,
         .commit = get.commit,

@@ -16,7 +16,10 @@ enum op_flags {
     OP_INGESTING = 2,
     OP_OWN_TS = 4,
     OP_HAS_VALUE = 8,
-    OP_FLAGS_ALL = 15
+    OP_STAGED = 16,
+    OP_OVER = 32,
+    OP_UNLESS_PREPARED = 64,
+    OP_FLAGS_ALL = 127
 };
 enum item_flags { ITEM_TOMBSTONE = 1 };
 
@@ -142,7 +145,9 @@ void entry_op_append(struct entry_builder *builder, const struct entry_op *op)
     put_u32(out + OP_SIZE_AT, 0);
     out[OP_FLAGS_AT] =
         (uint8_t)((op->commit ? OP_COMMIT : 0) | (op->ingesting ? OP_INGESTING : 0) |
-                  (kind_has_own_ts(op->kind) ? OP_OWN_TS : 0) | (has_value ? OP_HAS_VALUE : 0));
+                  (kind_has_own_ts(op->kind) ? OP_OWN_TS : 0) | (has_value ? OP_HAS_VALUE : 0) |
+                  (op->staged ? OP_STAGED : 0) | (op->over ? OP_OVER : 0) |
+                  (op->unless_prepared ? OP_UNLESS_PREPARED : 0));
     hlc_encode(op->ts, out + OP_TS_AT);
     put_u32(out + OP_COUNT_AT, 0);
     buffer->size += OP_HEADER_BYTES;
@@ -245,6 +250,9 @@ bool entry_op_next(struct entry_reader *reader, struct entry_op *op)
     op->ts = hlc_decode(at + OP_TS_AT);
     op->commit = flags & OP_COMMIT;
     op->ingesting = flags & OP_INGESTING;
+    op->staged = flags & OP_STAGED;
+    op->over = flags & OP_OVER;
+    op->unless_prepared = flags & OP_UNLESS_PREPARED;
     op->item_count = get_u32(at + OP_COUNT_AT);
     struct bytes body = bytes_of(at + OP_HEADER_BYTES, size);
     if (!take_leb(&body, &op->tenant) || !take_leb(&body, &op->txn) ||

@@ -24,7 +24,10 @@ enum entry_kind {
     ENTRY_PREPARE, // tenant, txn, ts, record_slice, items: writes of a multi-slice transaction; not visible
                    // yet; ts is the lowest timestamp that they may commit at.
     ENTRY_RECORD, // txn, commit, ts, value (the coordinator's own: participants): its fate. Stays until
-                  // ENTRY_RECORD_END.
+                  // ENTRY_RECORD_END. The first one stands; but `staged` (neither: it is committed when all of
+                  // its participants are prepared) gives way to one that is marked `over`. With
+                  // `unless_prepared` nothing happens where the transaction is prepared; where an aborted
+                  // record is it never will be.
     ENTRY_RECORD_END, // txn.
     ENTRY_RESOLVE, // txn, commit, ts: prepared writes become versions at ts, or are dropped. Idempotent.
     ENTRY_GC,    // tenant, ts: what only a read below ts could see may go; such reads are refused.
@@ -56,6 +59,9 @@ struct entry_op {
     struct hlc_timestamp ts;
     bool commit;
     bool ingesting;
+    bool staged;          // ENTRY_RECORD: see there.
+    bool over;
+    bool unless_prepared;
     struct span span;
     struct bytes key, value;
     uint32_t item_count;

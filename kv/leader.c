@@ -405,10 +405,16 @@ static struct status lock_writes(
     struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_BLOCK};
+    const struct kv_read read = {
+        .lock = KV_LOCK_EXCLUSIVE, .wait = commit->no_wait ? KV_WAIT_FAIL : KV_WAIT_BLOCK};
     for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
         st = lock_key(
             task, slice, &commit->call, &read, commit->writes[i]->key, NULL, NULL);
+    }
+    if (commit->no_wait && status_is(st, E_LOCK_NOT_AVAILABLE)) {
+        // They were held, and went with an earlier leader.
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: the locks of the transaction were lost");
     }
     return st;
 }
@@ -555,7 +561,7 @@ out:
 // An acknowledged commit lies before any snapshot taken afterwards on whatever shard: all of a node
 // read one wall clock, and their snapshots are at or above it. So an acknowledgement waits for that
 // clock to pass.
-static struct status clock_pass(struct task *task, struct hlc_timestamp ts)
+struct status leader_clock_pass(struct task *task, struct hlc_timestamp ts)
 {
     struct env *env = task->shard->env;
     for (;;) {
@@ -649,7 +655,7 @@ static struct status commit_again(
     TRY(fate_look(task, slice, commit, &done));
     if (done) {
         lock_release_all(slice->locks, txn);
-        return clock_pass(task, commit->commit_ts);
+        return leader_clock_pass(task, commit->commit_ts);
     }
     st = commit_guarded(task, slice, commit, commit_run);
     // Its client goes by this answer: a first request that is late must not commit after all.
@@ -679,7 +685,7 @@ static struct status commit_run(
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
     lock_release_all(slice->locks, commit->call.owner.txn);
-    TRY(clock_pass(task, commit->commit_ts));
+    TRY(leader_clock_pass(task, commit->commit_ts));
 out:
     return st;
 }
@@ -706,6 +712,10 @@ static struct status prepare_run(
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
+    if (slice_prepared_find(slice, commit->call.owner.txn) == NULL) {
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: transaction was given up by another");
+    }
 out:
     return st;
 }
@@ -756,72 +766,6 @@ struct status leader_validate(struct task *task, void *arg)
         st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "could not serialize access due to read/write dependencies among transactions");
     }
-out:
-    return st;
-}
-
-// What is written down about the transaction's fate, if anything.
-static struct status record_find(
-    struct slice *slice, uint64_t txn, struct arena *arena, struct slice_record *record, bool *found)
-{
-    struct status st = slice_record_get(slice, txn, arena, record, found);
-    record->value = (struct bytes){0}; // Not kept.
-    return st;
-}
-
-static struct status record_propose(
-    struct task *task, struct slice *slice, const struct leader_record_put *put)
-{
-    struct status st = STATUS_OK;
-    struct entry_builder builder;
-    const struct entry_op op = {
-        .kind = put->end ? ENTRY_RECORD_END : ENTRY_RECORD,
-        .txn = put->call.owner.txn,
-        .commit = put->commit,
-        .ts = put->call.read_ts,
-    };
-    entry_begin(&builder, task->arena);
-    entry_op_append(&builder, &op);
-    struct bytes payload = entry_end(&builder);
-    TRY(slice_admit(task, slice, put->end ? 0 : payload.size));
-    TRY(slice_propose(task, slice, payload));
-out:
-    return st;
-}
-
-struct status leader_record_put(struct task *task, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct leader_record_put *put = arg;
-    struct slice *slice;
-    struct slice_record record;
-    bool found = false;
-    TRY(leader_slice(task, &put->call, &slice));
-    if (!put->end) TRY(record_find(slice, put->call.owner.txn, task->arena, &record, &found));
-    if (!found) TRY(record_propose(task, slice, put));
-    if (put->end) goto out;
-    // Another's may have come first, on its way through the log.
-    TRY(record_find(slice, put->call.owner.txn, task->arena, &record, &found));
-    if (found && put->commit && !record.commit) {
-        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "could not serialize access: transaction was given up by another");
-        goto out;
-    }
-    if (put->commit) TRY(clock_pass(task, put->call.read_ts));
-out:
-    return st;
-}
-
-struct status leader_record_get(struct task *task, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct leader_record_get *get = arg;
-    struct slice *slice;
-    struct slice_record record = {0};
-    TRY(leader_slice(task, &get->call, &slice));
-    TRY(record_find(slice, get->call.owner.txn, task->arena, &record, &get->found));
-    get->commit = get->found && record.commit;
-    get->ts = get->found ? record.ts : HLC_ZERO;
 out:
     return st;
 }

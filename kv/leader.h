@@ -56,6 +56,7 @@ enum leader_kind {
     LEADER_LOOK = 17,
     LEADER_STAGE = 18,
     LEADER_SEAL = 19,
+    LEADER_GIVE_UP = 20,
     LEADER_KIND_END = 32,
 };
 
@@ -173,6 +174,7 @@ struct leader_commit {
     // Of a multi-slice transaction's part (kv/commit_multi.c).
     uint64_t mark, epoch;            // Answers: for leader_validate.
     uint64_t released;               // Answer of leader_stage: locks that are held no more.
+    bool no_wait;                    // Of leader_prepare: a lock that is not to be had at once is 40001.
 };
 struct status leader_commit(struct task *task, void *arg);
 // Takes the locks of all writes: the first step of a multi-slice commit. Nobody who has prepared
@@ -202,17 +204,32 @@ struct status leader_validate(struct task *task, void *arg);
 
 // Writes the fate of transaction call.owner.txn down: committed at call.read_ts, or aborted; or ends
 // its record. What was written first stands: 40001 when that says aborted and this says committed.
+// A staged record (see ENTRY_RECORD) names all participants; over it goes only what is marked so.
 struct leader_record_put {
     struct leader_call call;
     bool commit, end;
+    bool staged, over;
+    const uint64_t *slices;
+    uint32_t slice_count;
 };
 struct status leader_record_put(struct task *task, void *arg);
 struct leader_record_get {
     struct leader_call call;
-    bool found, commit;          // Answers.
+    bool found, commit, staged;  // Answers.
     struct hlc_timestamp ts;
+    uint64_t *slices;            // Of a staged one, in call.arena or the reply's.
+    uint32_t slice_count;
 };
 struct status leader_record_get(struct task *task, void *arg);
+// Of a participant of a staged transaction whose client is gone: whether it is prepared here (at `ts`). If not, it never
+// will be. `over`: its record is here.
+struct leader_give_up {
+    struct leader_call call;
+    bool over;
+    bool prepared; // Answers.
+    struct hlc_timestamp ts;
+};
+struct status leader_give_up(struct task *task, void *arg);
 // Prepared writes become versions at call.read_ts, or are dropped; then the transaction's locks go.
 struct leader_resolve {
     struct leader_call call;

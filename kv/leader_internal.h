@@ -8,6 +8,8 @@
 // last check.
 CHECKED struct status leader_commit_begin(
     struct task *task, struct slice *slice, struct leader_commit *commit, bool keep_locks);
+// Until this node's wall clock has passed `ts`: what is acknowledged lies below it.
+CHECKED struct status leader_clock_pass(struct task *task, struct hlc_timestamp ts);
 // Ends what the transaction staged here, as `resolve` says, until nothing of it is left.
 CHECKED struct status leader_staged_end(
     struct task *task, struct slice *slice, const struct leader_resolve *resolve);

@@ -232,6 +232,7 @@ static void commit_ask(struct buffer *out, const void *request)
     wire_put_ts(out, commit->checked_ts);
     put_entries(out, commit->reads, commit->read_count);
     wire_put_bytes(out, commit->payload);
+    wire_put_bool(out, commit->no_wait);
     wire_put_bool(out, any);
     if (!any) return;
     for (uint32_t i = 0; i < commit->write_count; i += 8) {
@@ -308,6 +309,7 @@ static void commit_asked_as(struct wire_in *in, void *request, enum entry_kind k
     // The leader writes its timestamp into it.
     commit->payload = in->bad ? payload : arena_copy(in->arena, payload);
     take_writes(in, commit, kind);
+    commit->no_wait = wire_take_bool(in);
     if (!wire_take_bool(in)) return;
     size_t size = ((size_t)commit->write_count + 7) / 8;
     if (in->bad || in->rest.size < size) {
@@ -381,11 +383,28 @@ static void lock_asked(struct wire_in *in, void *request)
 
 // --- the end of transactions ---------------------------------------------------------------------
 
+static void put_slices(struct buffer *out, const uint64_t *slices, uint32_t count)
+{
+    wire_put_u64(out, count);
+    for (uint32_t i = 0; i < count; i++) wire_put_u64(out, slices[i]);
+}
+
+static uint64_t *take_slices(struct wire_in *in, uint32_t *count)
+{
+    *count = wire_take_count(in, 1);
+    uint64_t *slices = ARENA_ARRAY(in->arena, uint64_t, *count);
+    for (uint32_t i = 0; i < *count && !in->bad; i++) slices[i] = wire_take_u64(in);
+    return slices;
+}
+
 static void record_put_ask(struct buffer *out, const void *request)
 {
     const struct leader_record_put *put = request;
     wire_put_bool(out, put->commit);
     wire_put_bool(out, put->end);
+    wire_put_bool(out, put->staged);
+    wire_put_bool(out, put->over);
+    put_slices(out, put->slices, put->slice_count);
 }
 
 static void record_put_asked(struct wire_in *in, void *request)
@@ -393,6 +412,9 @@ static void record_put_asked(struct wire_in *in, void *request)
     struct leader_record_put *put = request;
     put->commit = wire_take_bool(in);
     put->end = wire_take_bool(in);
+    put->staged = wire_take_bool(in);
+    put->over = wire_take_bool(in);
+    put->slices = take_slices(in, &put->slice_count);
 }
 
 static void record_get_answer(struct buffer *out, const void *request)
@@ -401,6 +423,8 @@ static void record_get_answer(struct buffer *out, const void *request)
     wire_put_bool(out, get->found);
     wire_put_bool(out, get->commit);
     wire_put_ts(out, get->ts);
+    wire_put_bool(out, get->staged);
+    put_slices(out, get->slices, get->slice_count);
 }
 
 static void record_get_answered(struct wire_in *in, void *request)
@@ -409,6 +433,32 @@ static void record_get_answered(struct wire_in *in, void *request)
     get->found = wire_take_bool(in);
     get->commit = wire_take_bool(in);
     get->ts = wire_take_ts(in);
+    get->staged = wire_take_bool(in);
+    get->slices = take_slices(in, &get->slice_count);
+}
+
+static void give_up_ask(struct buffer *out, const void *request)
+{
+    wire_put_bool(out, ((const struct leader_give_up *)request)->over);
+}
+
+static void give_up_asked(struct wire_in *in, void *request)
+{
+    ((struct leader_give_up *)request)->over = wire_take_bool(in);
+}
+
+static void give_up_answer(struct buffer *out, const void *request)
+{
+    const struct leader_give_up *give_up = request;
+    wire_put_bool(out, give_up->prepared);
+    wire_put_ts(out, give_up->ts);
+}
+
+static void give_up_answered(struct wire_in *in, void *request)
+{
+    struct leader_give_up *give_up = request;
+    give_up->prepared = wire_take_bool(in);
+    give_up->ts = wire_take_ts(in);
 }
 
 static void resolve_ask(struct buffer *out, const void *request)
@@ -456,6 +506,9 @@ const struct leader_codec leader_txn_codecs[LEADER_KIND_END] = {
     [LEADER_RECORD_GET] = {.name = "leader.record_get", .size = sizeof(struct leader_record_get),
         .run = leader_record_get, .ask = wire_put_nothing, .asked = wire_take_nothing,
         .answer = record_get_answer, .answered = record_get_answered},
+    [LEADER_GIVE_UP] = {.name = "leader.give_up", .size = sizeof(struct leader_give_up),
+        .run = leader_give_up, .ask = give_up_ask, .asked = give_up_asked,
+        .answer = give_up_answer, .answered = give_up_answered},
     [LEADER_RESOLVE] = {.name = "leader.resolve", .size = sizeof(struct leader_resolve),
         .run = leader_resolve, .ask = resolve_ask, .asked = resolve_asked,
         .answer = wire_put_nothing, .answered = wire_take_nothing},

@@ -135,8 +135,24 @@ static struct status record_look(
 {
     *get = (struct leader_record_get){
         .call = {.slice = orphan->record_slice, .owner.txn = orphan->txn}};
-    struct status st = leader_call(task, &get->call, task->arena, LEADER_RECORD_GET);
-    leader_reply_end(&get->call);
+    return leader_record_look(task, get);
+}
+
+// Also decides a staged one, when its client is gone.
+static struct status record_settle(
+    struct task *task, const struct orphan *orphan, struct leader_record_get *get, bool *settled)
+{
+    struct status st = STATUS_OK;
+    bool alive;
+    *settled = true;
+    if (!get->staged) goto out;
+    *settled = false;
+    TRY(push_alive(task, orphan->txn, &alive));
+    if (alive) goto out;
+    TRY(commit_recover(task, orphan->txn, orphan->record_slice, get));
+    TRY(record_look(task, orphan, get));
+    *settled = get->found && !get->staged;
+out:
     return st;
 }
 
@@ -164,6 +180,9 @@ static struct status orphan_resolve(
         TRY(record_look(task, orphan, &get));
         if (!get.found) goto out; // Ended meanwhile: by whoever resolved it.
     }
+    bool settled;
+    TRY(record_settle(task, orphan, &get, &settled));
+    if (!settled) goto out;
     struct leader_resolve resolve = {.call = {.slice = slice,
                                          .read_ts = get.ts,
                                          .owner.txn = orphan->txn},

@@ -177,7 +177,8 @@ static struct status record_decode(
     if (value.size < 1 + HLC_ENCODED_BYTES)
         return status_make(E_DATA_CORRUPTED, "malformed transaction record");
     record->txn = txn;
-    record->commit = value.data[0];
+    record->commit = value.data[0] == RECORD_COMMITTED;
+    record->staged = value.data[0] == RECORD_STAGED;
     record->ts = hlc_decode(value.data + 1);
     record->value = arena_copy(arena, bytes_skip(value, 1 + HLC_ENCODED_BYTES));
     return STATUS_OK;

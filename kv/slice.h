@@ -297,6 +297,7 @@ CHECKED struct status slice_meta_list(struct slice *slice, struct bytes prefix, 
 struct slice_record {
     uint64_t txn;
     bool commit;
+    bool staged; // Committed when all its participants (`value`: their slices, u64 each) are prepared.
     struct hlc_timestamp ts;
     struct bytes value;
 };

@@ -101,7 +101,14 @@ static struct status apply_prepare(
     struct slice_apply *apply, const struct entry_op *op, struct bytes entry)
 {
     uint8_t name[META_NUMBER_KEY_BYTES];
-    (void)op->ts;
+    struct bytes record;
+    bool found;
+    struct status st = store_get(apply->slice->store, STORE_META,
+        meta_number_key(META_RECORD, op->txn, name), &record, &found);
+    apply->prepare_refused =
+        !failed(st) && found && record.size > 0 && record.data[0] == RECORD_ABORTED;
+    store_release(apply->slice->store);
+    if (failed(st) || apply->prepare_refused) return st;
     return store_put(
         apply->slice->store, STORE_META, meta_number_key(META_PREPARED, op->txn, name), entry);
 }
@@ -151,16 +158,26 @@ static struct status apply_record(struct slice *slice, const struct entry_op *op
     if (op->kind == ENTRY_RECORD_END) return store_remove(slice->store, STORE_META, key);
     // The first one stands: the client and whoever gives it up for gone may both have written one.
     struct bytes former;
-    bool found;
+    bool found, prepared = false;
     struct status found_st = store_get(slice->store, STORE_META, key, &former, &found);
+    bool stands = !failed(found_st) && found &&
+                  !(op->over && former.size > 0 && former.data[0] == RECORD_STAGED);
     store_release(slice->store);
-    if (failed(found_st) || found) return found_st;
+    if (failed(found_st) || stands) return found_st;
+    if (op->unless_prepared) {
+        uint8_t prepared_name[META_NUMBER_KEY_BYTES];
+        found_st = store_get(slice->store, STORE_META,
+            meta_number_key(META_PREPARED, op->txn, prepared_name), &former, &prepared);
+        store_release(slice->store);
+        if (failed(found_st) || prepared) return found_st;
+    }
     // commit u8 | ts | the coordinator's own
     struct arena arena;
     arena_init(&arena, NULL);
     struct buffer value;
     buffer_init(&value, &arena);
-    buffer_append_u8(&value, op->commit);
+    buffer_append_u8(&value,
+        op->staged ? RECORD_STAGED : (op->commit ? RECORD_COMMITTED : RECORD_ABORTED));
     hlc_encode(op->ts, buffer_reserve(&value, HLC_ENCODED_BYTES));
     value.size += HLC_ENCODED_BYTES;
     buffer_append_bytes(&value, op->value);
@@ -332,7 +349,7 @@ static void remember_ingest(struct slice *slice, const struct entry_op *op)
         tenant->ingest_high = hlc_max(tenant->ingest_high, item.ts);
 }
 
-void slice_apply_remember(struct slice *slice, struct bytes payload)
+void slice_apply_remember(struct slice *slice, struct bytes payload, bool prepare_refused)
 {
     struct entry_reader reader;
     struct entry_op op;
@@ -347,7 +364,7 @@ void slice_apply_remember(struct slice *slice, struct bytes payload)
         case ENTRY_INGEST: remember_ingest(slice, &op); break;
         case ENTRY_PREPARE:
             slice->last_commit = hlc_max(slice->last_commit, op.ts);
-            if (slice_prepared_find(slice, op.txn) == NULL) {
+            if (!prepare_refused && slice_prepared_find(slice, op.txn) == NULL) {
                 struct arena arena;
                 arena_init(&arena, NULL);
                 prepared_create(slice, &op, op_as_entry(&arena, &op));

@@ -224,8 +224,10 @@ static struct status apply_some(struct slice *slice, struct task *task, uint32_t
         arena_reset(&entry->told_arena);
         apply.told_arena = &entry->told_arena;
         apply.told = bytes_of(NULL, 0);
+        apply.prepare_refused = false;
         if (entry->payload.data != NULL) TRY(slice_apply_entry(&apply, entry->payload));
         entry->told = apply.told;
+        entry->prepare_refused = apply.prepare_refused;
         if (entry->config != NULL) config = entry->config;
         if (!entry->may_mark) continue;
         mark = entry;
@@ -270,7 +272,7 @@ static void entry_remember(struct slice *slice, const struct slice_entry *entry)
     slice->bytes_since_checkpoint += entry->payload.size;
     slice_ops_tell(slice, entry->payload, entry->index, true);
     if (entry->told.data != NULL) slice_ops_tell(slice, entry->told, entry->index, true);
-    slice_apply_remember(slice, entry->payload);
+    slice_apply_remember(slice, entry->payload, entry->prepare_refused);
 }
 
 // The applied ones leave the list, in order: observers, then memory, then readers and the proposer.
@@ -417,7 +419,7 @@ static struct status replay_payload(struct task *task, struct slice *slice, stru
     struct slice_apply apply = {.slice = slice, .task = task, .bytes = replay->bytes};
     TRY(slice_apply_entry(&apply, payload));
     // At once, not when the transaction commits: the next entry may build on it. A failure ends the start.
-    slice_apply_remember(slice, payload);
+    slice_apply_remember(slice, payload, apply.prepare_refused);
 out:
     return st;
 }

@@ -23,6 +23,7 @@ struct slice_entry {
     uint8_t *owned;         // The payload of a large entry that came in parts.
     struct raft_config *config; // The members that it names; malloc'ed. NULL: of another kind.
     struct arena told_arena;
+    bool prepare_refused;
     struct bytes told; // ENTRY_DRAIN: what became visible, as an entry of its own.
     uint64_t item_count;
     struct slice_proposal *proposal; // Whose memory this is; NULL: malloc'ed.
@@ -157,6 +158,7 @@ struct slice_apply {
     struct slice *slice;
     struct task *task;
     size_t bytes, items; // In the running transaction.
+    bool prepare_refused;     // Answer: the transaction was given up here before.
     struct arena *told_arena; // NULL: nobody is told.
     struct bytes told;
 };
@@ -174,7 +176,7 @@ struct slice_mark {
 };
 CHECKED struct status slice_mark_read(struct store *store, struct slice_mark *mark);
 // What applying changes in memory, once the transaction is committed.
-void slice_apply_remember(struct slice *slice, struct bytes payload);
+void slice_apply_remember(struct slice *slice, struct bytes payload, bool prepare_refused);
 // Calls `tell` for each operation, resolved commits told as writes.
 void slice_ops_tell(struct slice *slice, struct bytes payload, uint64_t index, bool applied);
 
@@ -208,6 +210,9 @@ CHECKED struct status slice_left_drop(struct slice *slice);
 // Waits until nothing pending at or below `ts` is left in the span; raises read_high; checks the GC threshold.
 CHECKED struct status slice_read_begin(struct task *task, struct slice *slice, uint64_t tenant,
     struct span span, struct hlc_timestamp ts);
+
+// First byte of a transaction's record.
+enum record_state { RECORD_ABORTED, RECORD_COMMITTED, RECORD_STAGED };
 
 // Names in the meta table: a letter, then a number (big-endian) or a name.
 enum meta_letter {

@@ -104,6 +104,7 @@ static void txn_reset(struct kv_txn *txn)
     txn->locked_slices = NULL;
     txn->locked_count = txn->locked_capacity = 0;
     txn->lock_count = 0;
+    txn->lock_hash_count = 0;
     txn->unlocked_ts = HLC_ZERO;
     txn->stats = (struct kv_txn_stats){0};
     write_buffer_init(&txn->writes, &txn->write_arena);
@@ -369,6 +370,15 @@ void txn_note_locks(struct kv_txn *txn, uint64_t slice)
         txn->locked_capacity = capacity;
     }
     txn->locked_slices[txn->locked_count++] = slice;
+}
+
+bool txn_lock_is_known(const struct kv_txn *txn, struct bytes key)
+{
+    const uint64_t hash = hash_bytes(key);
+    for (uint32_t i = 0; i < txn->lock_hash_count; i++) {
+        if (txn->lock_hashes[i] == hash) return true;
+    }
+    return false;
 }
 
 void txn_count(struct kv_txn *txn, const struct leader_call *call)

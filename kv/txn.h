@@ -7,6 +7,7 @@
 // Shard    The shard that began it.
 // Memory   A transaction comes from its shard's pool; all that it gathers lives in its arena.
 #pragma once
+#include "core/hash.h"
 #include "kv/client.h"
 #include "kv/kv_node.h"
 #include "kv/leader.h"
@@ -23,6 +24,8 @@
 // Beyond this many locks rows are no longer locked when they are read to be written; a race then ends in 40001 instead
 // of a wait. What is staged needs no locks in memory.
 #define TXN_LOCKS_MAX 100000u
+// A commit over several slices whose keys are known to be locked need not lock them first.
+#define TXN_LOCKS_KNOWN 32u
 
 // What it has staged in one slice.
 struct txn_stage {
@@ -61,6 +64,8 @@ struct kv_txn {
     uint64_t *locked_slices;
     uint32_t locked_count, locked_capacity;
     uint64_t lock_count;
+    uint64_t lock_hashes[TXN_LOCKS_KNOWN]; // Of keys that it has locked, as far as there is room.
+    uint32_t lock_hash_count;
     struct hlc_timestamp unlocked_ts; // Of the first insert that took no lock; zero: all did.
     struct kv_txn_stats stats;
 };
@@ -119,6 +124,13 @@ static inline bool txn_notes_reads(const struct kv_txn *txn)
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);
 // Remembers that locks may be held there from now on: to be released at the end.
 void txn_note_locks(struct kv_txn *txn, uint64_t slice);
+// The key is locked for writing; and whether it is known to be.
+static inline void txn_lock_known(struct kv_txn *txn, struct bytes key)
+{
+    if (txn->lock_hash_count == TXN_LOCKS_KNOWN) return;
+    txn->lock_hashes[txn->lock_hash_count++] = hash_bytes(key);
+}
+bool txn_lock_is_known(const struct kv_txn *txn, struct bytes key);
 // Takes figures out of an answer.
 void txn_count(struct kv_txn *txn, const struct leader_call *call);
 // Notes 40001 in the transaction and returns `st`.
@@ -184,6 +196,11 @@ CHECKED struct status commit_multi(struct task *task, struct kv_txn *txn, struct
 // Whose writes are staged, in however many slices; stages the rest first. As commit_multi.
 CHECKED struct status commit_staged(
     struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts);
+// LEADER_RECORD_GET, its answer in the task's arena.
+CHECKED struct status leader_record_look(struct task *task, struct leader_record_get *get);
+// What became of a transaction whose record is staged: decides it. For who meets it when its client is gone.
+CHECKED struct status commit_recover(
+    struct task *task, uint64_t txn, uint64_t record_slice, const struct leader_record_get *get);
 // Drops what it has staged, in the background. Does not suspend.
 void commit_abandon(struct kv_txn *txn);
 extern const struct kv_module commit_multi_module;
