@@ -200,6 +200,14 @@ struct table_desc {
     struct column_estimate *column_estimates; // In the order of `columns`; NULL: unknown.
 };
 
+// ALTER DEFAULT PRIVILEGES: what new objects of a role come with.
+struct default_grant {
+    const char *owner;  // Who makes them.
+    uint32_t schema_id; // 0: in any.
+    char object;        // 'r' tables and views, 'S' sequences, 'n' schemas.
+    const char *role;   // Who may.
+    uint32_t privileges, grantable;
+};
 struct database_desc {
     uint32_t id;
     const char *name, *owner;
@@ -209,6 +217,8 @@ struct database_desc {
     uint32_t type_count;
     uint32_t *functions; // Ids of its functions and procedures.
     uint32_t function_count;
+    struct default_grant *defaults;
+    uint32_t default_count;
 };
 struct schema_desc {
     uint32_t temp_node;      // pg_temp_N: one more than the number of its session's node.

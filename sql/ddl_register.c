@@ -26,6 +26,7 @@ static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_REVOKE, .execute = privilege_grant_execute},
     {.tag = STATEMENT_GRANT_SYSTEM, .execute = privilege_grant_system_execute},
     {.tag = STATEMENT_REVOKE_SYSTEM, .execute = privilege_grant_system_execute},
+    {.tag = STATEMENT_ALTER_DEFAULT_PRIVILEGES, .execute = privilege_default_execute},
     {.tag = STATEMENT_REASSIGN_OWNED, .execute = privilege_owned_execute},
     {.tag = STATEMENT_DROP_OWNED, .execute = privilege_owned_execute},
 };

@@ -183,6 +183,8 @@ struct status ddl_create_schema(struct statement_context *context)
     }
     struct schema_desc schema = {
         .id = id, .database_id = database_id, .name = name, .owner = owner};
+    TRY(privilege_default_grants(
+        context, OBJECT_SCHEMA, database_id, 0, owner, &schema.grants, &schema.grant_count));
     TRY(catalog_put_schema(task, session, &schema));
     for (uint32_t i = 0; i < create->element_count; i++) {
         struct statement_context inner = *context;

@@ -196,6 +196,8 @@ struct status ddl_create_sequence(struct statement_context *context, uint32_t da
         {.id = 3, .name = "is_called", .type = TYPE_OF(TYPE_BOOL), .not_null = true}};
     sequence.columns = columns;
     sequence.column_count = 3;
+    TRY(privilege_default_grants(context, OBJECT_SEQUENCE, database_id, schema_id, sequence.owner,
+        &sequence.grants, &sequence.grant_count));
     TRY(catalog_put_table(context->task, context->session, &sequence));
 out:
     return st;

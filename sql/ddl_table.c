@@ -366,6 +366,9 @@ struct status ddl_begin_table(struct statement_context *context, const struct ob
         .next_column_id = 1,
         .next_index_id = 1,
         .next_constraint_id = 1};
+    if (!is_temp)
+        TRY(privilege_default_grants(context, OBJECT_TABLE, table->database_id, table->schema_id,
+            table->owner, &table->grants, &table->grant_count));
     if (id == 0) TRY(catalog_new_id(context->task, context->session->tenant, &id));
     table->id = id;
     value = (struct name_value){.kind = NAME_RELATION, .id = id};

@@ -300,6 +300,9 @@ struct status ddl_create_view(struct statement_context *context)
         .owner = ddl_owner(context->session),
         .next_index_id = 1,
         .next_constraint_id = 1};
+    if (!is_temp)
+        TRY(privilege_default_grants(context, OBJECT_TABLE, view.database_id, view.schema_id,
+            view.owner, &view.grants, &view.grant_count));
     ddl_collect_tables(context->arena, create->query, &tables);
     if (tables.has_parameter)
         return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");

@@ -434,6 +434,17 @@ static void code_table(struct codec *codec, struct table_desc *table)
     if (codec->out == NULL && one == 1) table->function = *function;
 }
 
+static void code_default(struct codec *codec, void *item)
+{
+    struct default_grant *given = item;
+    field_name(codec, 1, &given->owner);
+    field_u32(codec, 2, &given->schema_id);
+    field_char(codec, 3, &given->object);
+    field_name(codec, 4, &given->role);
+    field_u32(codec, 5, &given->privileges);
+    field_u32(codec, 6, &given->grantable);
+}
+
 static void code_database(struct codec *codec, struct database_desc *database)
 {
     field_u32(codec, 1, &database->id);
@@ -442,6 +453,8 @@ static void code_database(struct codec *codec, struct database_desc *database)
     code_grants(codec, 20, &database->grants, &database->grant_count);
     field_ids(codec, 21, &database->types, &database->type_count);
     field_ids(codec, 22, &database->functions, &database->function_count);
+    field_list(codec, 23, (void **)&database->defaults, &database->default_count,
+        sizeof *database->defaults, LIST_ITEMS_MAX, code_default);
 }
 
 static void code_schema(struct codec *codec, struct schema_desc *schema)

@@ -968,6 +968,7 @@ void pg_catalog_register(void)
     pg_catalog_depend_register();
     pg_catalog_operators_register();
     pg_catalog_counters_register();
+    pg_catalog_default_acl_register();
     pg_catalog_empty_register();
     information_schema_register();
     information_schema_constraints_register();

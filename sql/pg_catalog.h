@@ -49,6 +49,11 @@ static inline uint32_t pg_default_oid(uint32_t table_id, uint32_t column_id)
 {
     return catalog_default_oid(table_id, column_id);
 }
+// The entry of a database's default privileges with this number.
+static inline uint32_t pg_default_acl_oid(uint32_t database_id, uint32_t number)
+{
+    return 0x30000000u | (database_id & 0xffffu) << 12 | (number & 0xfffu);
+}
 // Of a schema, the virtual ones included.
 static inline uint32_t pg_namespace_oid(uint32_t schema_id)
 {
@@ -256,6 +261,7 @@ void pg_catalog_empty_register(void);
 void pg_catalog_depend_register(void);
 void pg_catalog_operators_register(void);
 void pg_catalog_counters_register(void);
+void pg_catalog_default_acl_register(void);
 void information_schema_register(void);
 void information_schema_constraints_register(void);
 void information_schema_privileges_register(void);

@@ -24,10 +24,6 @@ static const struct pg_table tables[] = {
         "oid oid, conname name, connamespace oid, conowner oid, conforencoding int4, "
         "contoencoding int4, conproc regproc, condefault bool",
         NULL},
-    {"pg_default_acl",
-        "oid oid, defaclrole oid, defaclnamespace oid, defaclobjtype char, "
-        "defaclacl aclitem[]",
-        NULL},
     {"pg_event_trigger",
         "oid oid, evtname name, evtevent name, evtowner oid, evtfoid oid, "
         "evtenabled char, evttags text[]",

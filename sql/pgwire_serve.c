@@ -242,6 +242,44 @@ out:
     return st;
 }
 
+// Whether all of them can run again after a conflict: nothing but the one implicit transaction knows of them.
+static bool can_repeat(const struct statement_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        switch (list->items[i]->tag) {
+        case STATEMENT_SELECT:
+        case STATEMENT_INSERT:
+        case STATEMENT_UPDATE:
+        case STATEMENT_DELETE:
+        case STATEMENT_GRANT:
+        case STATEMENT_REVOKE:
+        case STATEMENT_ALTER_DEFAULT_PRIVILEGES: break;
+        default: return false;
+        }
+    }
+    return list->count > 1;
+}
+
+static struct status run_list(
+    struct task *task, struct pgwire *wire, struct bytes text, const struct statement_list *list)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    size_t out_mark = wire->out.size;
+    bool alone = session->txn_state == TXN_IDLE && can_repeat(list), spilled = false;
+    for (uint32_t attempt = 0; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
+        for (uint32_t i = 0; i < list->count; i++) {
+            st = run_parsed(task, wire, text, list->items[i], i + 1 == list->count);
+            spilled |= wire->spilled;
+            if (failed(st)) break;
+        }
+        if (spilled || !may_retry(wire, st, alone)) break;
+        metric_add(&metric_retries, session->tenant, 1);
+        wire->out.size = out_mark;
+    }
+    return st;
+}
+
 static struct status run_text(struct task *task, struct pgwire *wire, struct bytes text)
 {
     struct status st;
@@ -267,8 +305,7 @@ static struct status run_text(struct task *task, struct pgwire *wire, struct byt
     struct statement_list list;
     TRY(parse_sql_on_stack(&session->statement_arena, text, &list));
     if (list.count == 0) wire_end(&wire->out, wire_begin(&wire->out, 'I'));
-    for (uint32_t i = 0; i < list.count; i++)
-        TRY(run_parsed(task, wire, text, list.items[i], i + 1 == list.count));
+    st = run_list(task, wire, text, &list);
 out:
     return st;
 }

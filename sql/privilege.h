@@ -72,4 +72,10 @@ const char *const *privilege_system_names(void);
 struct statement_context;
 CHECKED struct status privilege_grant_execute(struct statement_context *context);
 CHECKED struct status privilege_grant_system_execute(struct statement_context *context);
+CHECKED struct status privilege_default_execute(struct statement_context *context);
+// What a new object of `owner` comes with.
+CHECKED struct status privilege_default_grants(struct statement_context *context,
+    enum object_kind kind, uint32_t database_id, uint32_t schema_id, const char *owner,
+    struct privilege_grant **grants, uint32_t *count);
+bool privilege_defaults_mention(const struct database_desc *database, const char *role);
 CHECKED struct status privilege_owned_execute(struct statement_context *context);

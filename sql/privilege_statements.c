@@ -434,7 +434,17 @@ static struct status drop_owned(struct statement_context *context, const char **
     }
     struct database_desc *database;
     TRY(catalog_edit_database(task, session, arena, database_id, &database));
-    if (remove_grants(database->grants, &database->grant_count, roles, count))
+    bool removed = remove_grants(database->grants, &database->grant_count, roles, count);
+    for (uint32_t i = 0; i < database->default_count;) {
+        const struct default_grant *given = &database->defaults[i];
+        if (!is_one_of(given->owner, roles, count) && !is_one_of(given->role, roles, count)) {
+            i++;
+            continue;
+        }
+        DDL_REMOVE(database->defaults, database->default_count, i);
+        removed = true;
+    }
+    if (removed)
         TRY(catalog_put_database(task, session, database));
 out:
     return st;

@@ -473,6 +473,9 @@ static struct status find_dependent(
             *detail = arena_printf(arena, "owner of database %s", databases[i]->name);
         else if (grants_mention(databases[i]->grants, databases[i]->grant_count, role))
             *detail = arena_printf(arena, "privileges for database %s", databases[i]->name);
+        else if (privilege_defaults_mention(databases[i], role))
+            *detail = arena_printf(
+                arena, "default privileges in database %s", databases[i]->name);
     }
 out:
     return st;

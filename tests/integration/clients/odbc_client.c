@@ -267,10 +267,28 @@ static void errors(void)
     db_close(db);
 }
 
-static void *cancel_later(void *s)
+struct canceling {
+    SQLHDBC watcher;
+    SQLHSTMT running;
+};
+
+// Cancels the statement once the server says that it runs.
+static void *cancel_when_it_runs(void *arg)
 {
-    usleep(100000);
-    SQLCancel(s);
+    struct canceling *canceling = arg;
+    SQLHSTMT s = statement(canceling->watcher);
+    SQLINTEGER count = 0;
+    while (count == 0) {
+        SQLLEN size;
+        if (!SQL_SUCCEEDED(SQLExecDirect(s,
+                (SQLCHAR *)"SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep' || '(60)'",
+                SQL_NTS)) ||
+            SQLFetch(s) != SQL_SUCCESS || !SQL_SUCCEEDED(SQLGetData(s, 1, SQL_C_SLONG, &count, sizeof count, &size)))
+            break;
+        SQLCloseCursor(s);
+    }
+    SQLCancel(canceling->running);
+    SQLFreeHandle(SQL_HANDLE_STMT, s);
     return NULL;
 }
 
@@ -280,13 +298,15 @@ static void cancel(void)
     SQLHSTMT s = statement(db);
     pthread_t thread;
     char text[1000];
-    pthread_create(&thread, NULL, cancel_later, s);
+    struct canceling canceling = {db_open(""), s};
+    pthread_create(&thread, NULL, cancel_when_it_runs, &canceling);
     SQLRETURN code = SQLExecDirect(s, (SQLCHAR *)"SELECT pg_sleep(60)", SQL_NTS);
     pthread_join(thread, NULL);
     if (SQL_SUCCEEDED(code)) fail("it slept");
     diagnose(SQL_HANDLE_STMT, s, text, sizeof text);
     equal(state, "57014");
     query(db, "SELECT 1", "1\n");
+    db_close(canceling.watcher);
     db_close(db);
 }
 

@@ -70,6 +70,10 @@ INSERT INTO zoo.person (name, share, moods, born, email) VALUES ('x', 7, '{sad,"
 INSERT INTO zoo.likes (a, b, t) VALUES (1, 2, '2024-01-02 03:04:05.6789'), (NULL, NULL, NULL);
 REFRESH MATERIALIZED VIEW zoo.mv;
 SELECT nextval('zoo.s');
+GRANT SELECT, UPDATE ON zoo.person TO PUBLIC;
+GRANT USAGE ON SCHEMA zoo TO PUBLIC;
+GRANT USAGE ON SEQUENCE zoo.s TO PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA zoo GRANT SELECT, INSERT ON TABLES TO PUBLIC;
 """
 folder = tempfile.TemporaryDirectory()
 E = os.environ
