@@ -140,6 +140,8 @@ static struct status view_look(
 {
     struct status st;
     TRY(zone_get_whole(task, ZONE_ROOT, &view->zone));
+    TRY(zone_get(task, ZONE_META, &view->meta_zone));
+    if (view->meta_zone.set != 0) zone_inherit(&view->meta_zone, &view->zone);
     nodes_look(task, placement, view);
     view->complete = true;
     struct told *told = ARENA_ARRAY(task->arena, struct told, view->node_count + 1);

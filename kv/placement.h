@@ -63,6 +63,7 @@ struct placement_step {
 };
 struct placement_view {
     struct zone zone;
+    struct zone meta_zone; // Of the meta slice; nothing set: as all others.
     struct placement_node *nodes;
     uint32_t node_count;
     struct placement_slice *slices;

@@ -5,6 +5,7 @@
 
 #include "core/invariant.h"
 #include "kv/placement.h"
+#include "kv/range.h"
 
 
 // The first alternative of the lease preferences that the node meets; more than there are: none.
@@ -61,19 +62,24 @@ static bool rule_met(const struct zone_rule *rule, const struct placement_node *
     return zone_conditions_met(rule->conditions, node->locality, node->attrs);
 }
 
+static const struct zone *zone_of(const struct placement_view *view, const struct placement_slice *slice)
+{
+    return slice->id == SLICE_META && view->meta_zone.set != 0 ? &view->meta_zone : &view->zone;
+}
+
 // Whether a copy may be there at all: what every copy must meet, or one of the rules when they speak of all copies.
-static bool allowed(const struct placement_view *view, const struct placement_node *node)
+static bool allowed(const struct zone *zone, const struct placement_node *node)
 {
     struct zone_rule rule;
     bool malformed = false, any = false;
     uint32_t spoken_of = 0;
-    for (const char *at = view->zone.constraints; zone_rule_next(&at, &rule, &malformed);) {
+    for (const char *at = zone->constraints; zone_rule_next(&at, &rule, &malformed);) {
         bool met = rule_met(&rule, node);
         if (rule.count == 0 && !met) return false;
         spoken_of += rule.count;
         any = any || met;
     }
-    return any || spoken_of < view->zone.replicas;
+    return any || spoken_of < zone->replicas;
 }
 
 // Copies of the slice, on nodes that are not lost, that meet the rule.
@@ -100,7 +106,7 @@ static uint32_t rules_look(const struct placement_view *view, const struct place
     struct zone_rule rule;
     bool malformed = false;
     uint32_t look = 0;
-    for (const char *at = view->zone.constraints; zone_rule_next(&at, &rule, &malformed);) {
+    for (const char *at = zone_of(view, slice)->constraints; zone_rule_next(&at, &rule, &malformed);) {
         if (rule.count == 0) continue;
         bool met = node != NULL && rule_met(&rule, node);
         uint32_t copies = rule_copies(view, slice, &rule);
@@ -117,17 +123,17 @@ static bool misplaced(const struct placement_view *view, const struct placement_
 {
     if (node == NULL) return false; // Lost: that is another matter.
     uint32_t look = rules_look(view, slice, node);
-    return !allowed(view, node) || ((look & RULES_SHORT) && !(look & RULES_NEED));
+    return !allowed(zone_of(view, slice), node) || ((look & RULES_SHORT) && !(look & RULES_NEED));
 }
 
-static uint32_t voters_needed(const struct placement_view *view)
+static uint32_t voters_needed(const struct placement_view *view, const struct zone *zone)
 {
     uint32_t nodes = 0;
     for (uint32_t i = 0; i < view->node_count; i++)
-        nodes += !view->nodes[i].leaving && allowed(view, &view->nodes[i]);
-    uint32_t needed = view->zone.replicas < nodes ? view->zone.replicas : nodes;
+        nodes += !view->nodes[i].leaving && allowed(zone, &view->nodes[i]);
+    uint32_t needed = zone->replicas < nodes ? zone->replicas : nodes;
     // An even number of voters survives no more than the odd one below it.
-    if (needed < view->zone.replicas && needed % 2 == 0 && needed > 0) needed--;
+    if (needed < zone->replicas && needed % 2 == 0 && needed > 0) needed--;
     return needed == 0 ? 1 : needed;
 }
 
@@ -173,7 +179,7 @@ static uint32_t node_to_add(
     for (uint32_t i = 0; i < view->node_count; i++) {
         const struct placement_node *node = &view->nodes[i];
         if (!usable(node) || node->full || raft_config_find(&slice->config, node->id) != NULL) continue;
-        if (!allowed(view, node)) continue;
+        if (!allowed(zone_of(view, slice), node)) continue;
         uint32_t look = rules_look(view, slice, node);
         bool wanted = (look & RULES_WANT) || !(look & RULES_SHORT);
         if (only_wanted && !wanted) continue;
@@ -201,7 +207,7 @@ static uint32_t node_to_remove(
         uint32_t score = 1 + likeness(view, slice, id) * 64;
         if (node != NULL) score += node->replicas;
         uint32_t look = rules_look(view, slice, node);
-        bool unwanted = node != NULL && (!allowed(view, node) ||
+        bool unwanted = node != NULL && (!allowed(zone_of(view, slice), node) ||
                             ((look & RULES_COUNTED) && !(look & RULES_NEED)));
         if (unwanted) score += 1u << 16;
         if (lost(node)) score += 1u << 20;
@@ -315,7 +321,7 @@ static uint64_t node_load(const struct placement_view *view, const struct placem
 static uint64_t leader_cost(const struct placement_view *view,
     const struct placement_slice *slice, const struct placement_node *node)
 {
-    uint64_t rank = preference_rank(node, view->zone.lease_preferences);
+    uint64_t rank = preference_rank(node, zone_of(view, slice)->lease_preferences);
     uint64_t load = node_load(view, node, slice) + core_load(view, node, slice->id, slice) / 2;
     if (load >> 40 != 0) load = (UINT64_C(1) << 40) - 1;
     return rank << 40 | load;
@@ -358,7 +364,7 @@ static struct placement_step create_step(const struct placement_view *view)
         const struct placement_node *node = &view->nodes[i];
         if (node->leaving || node->dead) continue;
         wanted += PLACEMENT_SLICES_PER_SHARD * node->shard_count;
-        if (!usable(node) || node->draining || node->full || !allowed(view, node))
+        if (!usable(node) || node->draining || node->full || !allowed(&view->zone, node))
             continue;
         if (best == NULL || node->leaders * best->shard_count < best->leaders * node->shard_count)
             best = node;
@@ -375,14 +381,13 @@ uint32_t placement_plan(struct placement_view *view, struct placement_step *step
     uint32_t taken = 0;
     bool settled = true;
     count(view);
-    uint32_t needed = voters_needed(view);
     for (uint32_t i = 0; i < view->slice_count && taken < max; i++) {
         const struct placement_slice *slice = &view->slices[i];
         if (slice->leader == 0) {
             settled = false;
             continue;
         }
-        struct placement_step step = members_step(view, slice, needed);
+        struct placement_step step = members_step(view, slice, voters_needed(view, zone_of(view, slice)));
         if (step.kind == PLACEMENT_NOTHING) continue;
         settled = false;
         steps[taken++] = step;

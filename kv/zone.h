@@ -5,7 +5,8 @@
 //
 // A zone is named by the tenant whose data it is about. ZONE_ROOT is the one from which all others inherit what
 // they do not say themselves; below it are the defaults of the program. Where copies are is decided by slice, and a
-// slice holds ranges of many tenants: replicas, constraints and lease preferences count in ZONE_ROOT alone so far.
+// slice holds ranges of many tenants: replicas, constraints and lease preferences count in ZONE_ROOT alone so far, and
+// in ZONE_META for the slice of the cluster's own records, on which all others depend.
 //
 // Constraints are texts: "+region=a,-ssd" (every copy on a node that has all the + ones and none of the - ones, of its
 // locality or attributes), or with numbers of copies "2:+region=a;1:+region=b,+ssd". Lease preferences:
@@ -23,6 +24,7 @@
 #include "core/task.h"
 
 #define ZONE_ROOT 0u
+#define ZONE_META UINT64_MAX // No tenant's.
 #define ZONE_TEXT_BYTES 256u
 #define ZONE_REPLICAS_MAX 7u
 #define ZONE_RANGE_BYTES_MIN (UINT64_C(64) << 10) // The least that range_bytes_max may be.

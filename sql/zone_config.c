@@ -189,6 +189,14 @@ const char *zone_preferences_format(struct arena *arena, const char *preferences
 
 const char *zone_format(struct arena *arena, const char *target, const struct zone *zone)
 {
+    if (strcmp(target, "RANGE meta") == 0) // All that can be said of it.
+        return arena_printf(arena,
+            "ALTER %s CONFIGURE ZONE USING\n"
+            "\tnum_replicas = %u,\n"
+            "\tconstraints = '%s',\n"
+            "\tlease_preferences = '%s'",
+            target, zone->replicas, zone_constraints_format(arena, zone->constraints),
+            zone_preferences_format(arena, zone->lease_preferences));
     return arena_printf(arena,
         "ALTER %s CONFIGURE ZONE USING\n"
         "\trange_max_bytes = %" PRIu64 ",\n"
@@ -208,9 +216,16 @@ static bool is_default(const struct zone_target *target)
     return target->object == OBJECT_RANGE && strcmp(target->name.name, "default") == 0;
 }
 
-// The default of all is the operators'; that of a virtual cluster its own.
-static uint64_t zone_tenant(const struct session *session)
+// The cluster's own records, which only operators place.
+static bool is_meta(const struct session *session, const struct zone_target *target)
 {
+    return session->tenant == TENANT_SYSTEM && target->object == OBJECT_RANGE && strcmp(target->name.name, "meta") == 0;
+}
+
+// The default of all is the operators'; that of a virtual cluster its own.
+static uint64_t zone_tenant(const struct session *session, const struct zone_target *target)
+{
+    if (target != NULL && is_meta(session, target)) return ZONE_META;
     return session->tenant == TENANT_SYSTEM ? ZONE_ROOT : session->tenant;
 }
 
@@ -221,11 +236,11 @@ static struct status target_check(struct statement_context *context, const struc
     const struct table_desc *table;
     struct status st = STATUS_OK;
     const char *name = target->name.name;
-    if (is_default(target)) return STATUS_OK;
+    if (is_default(target) || is_meta(context->session, target)) return STATUS_OK;
     if (target->object == OBJECT_RANGE) {
         for (uint32_t i = 0; others[i] != NULL; i++)
             if (strcmp(name, others[i]) == 0)
-                return ddl_unsupported(context, "a zone configuration of RANGE meta, liveness, system, timeseries or tenants");
+                return ddl_unsupported(context, "a zone configuration of this RANGE");
         return ddl_error(context, E_INVALID_PARAMETER_VALUE, "\"%s\" is not a valid zone", name);
     }
     if (target->object == OBJECT_PARTITION) return ddl_unsupported(context, "PARTITION");
@@ -327,10 +342,13 @@ static struct status take_option(struct statement_context *context, struct zone 
     if (variable->operators_only && context->session->tenant != TENANT_SYSTEM)
         return ddl_unsupported(context,
             arena_printf(context->arena, "%s in the zone configuration of a virtual cluster", option->name));
+    bool meta = is_meta(context->session, &context->statement->as.zone_config->target);
+    if (meta && !variable->operators_only)
+        return ddl_unsupported(context, arena_printf(context->arena, "%s of RANGE meta", option->name));
     if (option->value == NULL) { // COPY FROM PARENT: what it is there, from now on.
         struct zone parent;
         TRY(zone_get_whole(context->task, ZONE_ROOT, &parent));
-        if (zone_tenant(context->session) == ZONE_ROOT)
+        if (!meta && zone_tenant(context->session, NULL) == ZONE_ROOT)
             return ddl_error(context, E_INVALID_PARAMETER_VALUE, "RANGE default has no parent to copy from");
         parent.set = variable->field;
         zone->set &= ~variable->field;
@@ -350,7 +368,7 @@ static struct status configure(struct statement_context *context)
     struct status st;
     const struct zone_config *config = context->statement->as.zone_config;
     struct zone *zone = ARENA_NEW(context->arena, struct zone), whole;
-    uint64_t tenant = zone_tenant(context->session);
+    uint64_t tenant = zone_tenant(context->session, &config->target);
     TRY(target_check(context, &config->target, true));
     TRY(may_change(context));
     if (config->discard && tenant == ZONE_ROOT)
@@ -374,17 +392,29 @@ out:
 static const struct result_column zone_columns[] = {SHOW_TEXT("target"), SHOW_TEXT("raw_config_sql")};
 SHOW_DESCRIBE(describe, zone_columns)
 
+static struct status show_one(struct statement_context *context, uint64_t tenant, const char *target)
+{
+    struct zone *zone = ARENA_NEW(context->arena, struct zone);
+    struct status st = zone_get_whole(context->task, tenant, zone);
+    if (failed(st)) return st;
+    struct datum row[] = {datum_text(target), datum_text(zone_format(context->arena, target, zone))};
+    return show_row(context, row);
+}
+
 static struct status show(struct statement_context *context)
 {
     struct status st;
     const struct show_zone *asked = context->statement->as.show_zone;
-    struct zone *zone = ARENA_NEW(context->arena, struct zone);
+    struct zone meta = {0};
     if (!asked->all) TRY(target_check(context, &asked->target, false));
-    TRY(zone_get_whole(context->task, zone_tenant(context->session), zone));
+    bool operators = context->session->tenant == TENANT_SYSTEM;
+    if (operators) TRY(zone_get(context->task, ZONE_META, &meta));
+    bool of_meta = !asked->all && is_meta(context->session, &asked->target);
     TRY(SHOW_SEND_COLUMNS(context, zone_columns));
-    // Databases, tables and indexes: the zone that they inherit from, which is the default.
-    struct datum row[] = {datum_text("RANGE default"), datum_text(zone_format(context->arena, "RANGE default", zone))};
-    TRY(show_row(context, row));
+    // Who has none shows the one that it inherits from, which is the default.
+    if (!of_meta || meta.set == 0)
+        TRY(show_one(context, zone_tenant(context->session, NULL), "RANGE default"));
+    if (meta.set != 0 && (of_meta || asked->all)) TRY(show_one(context, ZONE_META, "RANGE meta"));
 out:
     return st;
 }
@@ -396,7 +426,7 @@ static struct status zone_rows(struct task *task, struct session *session, struc
     struct pg_row row;
     arena_init(&arena, &session->account);
     struct zone *zone = ARENA_NEW(&arena, struct zone);
-    TRY(zone_get_whole(task, zone_tenant(session), zone));
+    TRY(zone_get_whole(task, zone_tenant(session, NULL), zone));
     pg_row_begin(&row, sink);
     pg_put_int(&row, "zone_id", 0);
     pg_put_int(&row, "subzone_id", 0);

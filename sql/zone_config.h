@@ -6,7 +6,7 @@
 //   constraints        '[+region=a, -ssd]', or by number of copies '{"+region=a,+ssd": 2, "+region=b": 1}'
 //   lease_preferences  '[[+region=a], [+region=b]]'
 //
-// RANGE default is all there is so far: in the system interface it speaks of all data (where copies are is told
+// RANGE default, and for operators RANGE meta (the cluster's own records), are all there is so far: in the system interface it speaks of all data (where copies are is told
 // there alone), in a virtual cluster of its own. Zones of databases, tables, indexes and partitions are 0A000.
 //
 // Shard    Any; statements suspend, the forms do not.

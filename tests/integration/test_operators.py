@@ -64,10 +64,22 @@ class Zones(unittest.TestCase):
                     session.run("ALTER RANGE default CONFIGURE ZONE USING " + wrong)
                 self.assertEqual(raised.exception.pgcode, code, wrong)
             self.assertEqual(shown()[0][1], sql)
+            # The cluster's own records.
+            self.assertEqual(session.value("SHOW ZONE CONFIGURATION FROM RANGE meta"), "RANGE default")
+            session.run("ALTER RANGE meta CONFIGURE ZONE USING num_replicas = 7")
+            target, own = session.rows("SHOW ZONE CONFIGURATION FROM RANGE meta")[0]
+            self.assertEqual(target, "RANGE meta")
+            self.assertIn("num_replicas = 7", own)
+            session.run(own)
+            self.assertEqual(len(session.rows("SHOW ZONE CONFIGURATIONS")), 2)
+            session.run("ALTER RANGE meta CONFIGURE ZONE DISCARD")
+            self.assertEqual(session.value("SHOW ZONE CONFIGURATION FROM RANGE meta"), "RANGE default")
             session.run("CREATE TABLE t (a int)")
             self.assertEqual(session.value("SHOW ZONE CONFIGURATION FROM TABLE t"), "RANGE default")
             for statement, code in (("ALTER TABLE t CONFIGURE ZONE USING gc.ttlseconds = 600", "0A000"),
                                     ("ALTER RANGE default CONFIGURE ZONE DISCARD", "22023"),
+                                    ("ALTER RANGE liveness CONFIGURE ZONE USING num_replicas = 5", "0A000"),
+                                    ("ALTER RANGE meta CONFIGURE ZONE USING gc.ttlseconds = 5", "0A000"),
                                     ("SHOW ZONE CONFIGURATION FROM TABLE nowhere", "42P01")):
                 with self.assertRaises(psycopg2.Error, msg=statement) as raised:
                     session.run(statement)

@@ -188,6 +188,21 @@ Test(placement, misplaced_copies_move)
     cr_assert_eq(placement_plan(&view, steps, 16), 0, "nowhere to go");
 }
 
+// The slice of the cluster's own records has wishes of its own, when it has any.
+Test(placement, the_meta_slice_may_have_more_copies)
+{
+    setup(5, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        member(i, 2, false);
+        member(i, 3, false);
+    }
+    slices[1].leader = 2;
+    cr_assert_eq(placement_plan(&view, steps, 16), 0);
+    view.meta_zone = (struct zone){.set = ZONE_REPLICAS, .replicas = 5};
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_ADD && step.slice == 1);
+}
+
 // Numbers of copies by place: what is short is made up for, and what is too much gives way.
 Test(placement, copies_are_counted_by_place)
 {
