@@ -12,6 +12,8 @@
 
 #define FANOUT 20u            // Nodes told in a tick: all of them in a small cluster.
 #define DIGEST_BYTES 36u
+// Of a delta: the slices in it.
+enum { SLICES_NONE, SLICES_ALL, SLICES_SOME };
 #define CLOCK_FRESH_NS UINT64_C(20000000000)
 #define SAVE_TICKS 4u
 
@@ -507,7 +509,7 @@ static bool digest_take(struct cluster *cluster, uint32_t from, struct codec_rea
     }
     codec_store(out.data + count_at, offered, 4);
     codec_put_bytes(&out, buffer_bytes(&wants));
-    codec_put_u8(&out, hash != cluster->slices_hash);
+    codec_put_u8(&out, hash != cluster->slices_hash ? SLICES_ALL : SLICES_NONE);
     if (hash != cluster->slices_hash) slices_put(&out, cluster->slices, NULL);
     if (good && (offered > 0 || wanted > 0 || hash != cluster->slices_hash))
         send_to(cluster, from, buffer_bytes(&out));
@@ -537,7 +539,8 @@ static bool delta_take(struct cluster *cluster, uint32_t from, struct codec_read
     uint32_t offered = 0;
     bool good = nodes_merge(in, cluster);
     struct bytes wants = codec_get_bytes(in);
-    bool has_slices = codec_get_bool(in);
+    uint8_t has_slices = codec_get_u8(in);
+    if (has_slices > SLICES_SOME) good = false;
     arena_init(&arena, NULL);
     delta_begin(&out, &arena);
     size_t count_at = out.size;
@@ -552,15 +555,18 @@ static bool delta_take(struct cluster *cluster, uint32_t from, struct codec_read
     codec_put_bytes(&out, (struct bytes){NULL, 0});
     size_t slices_at = out.size;
     bool more_slices = false;
-    codec_put_u8(&out, 0);
-    if (has_slices) {
-        struct cluster_slice **theirs =
-            ARENA_ARRAY(&arena, struct cluster_slice *, KV_SLICES_MAX + 1);
-        good = good && slices_compare(cluster, in, &arena, theirs);
+    codec_put_u8(&out, SLICES_NONE);
+    struct cluster_slice **theirs = NULL;
+    if (good && has_slices != SLICES_NONE) {
+        theirs = ARENA_ARRAY(&arena, struct cluster_slice *, KV_SLICES_MAX + 1);
+        good = slices_compare(cluster, in, &arena, theirs);
+    }
+    // Who told of some only is not to be told of all others: the answer would be one of some, and so on for ever.
+    if (good && has_slices == SLICES_ALL) {
         size_t before = out.size;
         slices_put(&out, cluster->slices, theirs);
         more_slices = codec_load(out.data + before, 4) > 0;
-        out.data[slices_at] = more_slices;
+        out.data[slices_at] = more_slices ? SLICES_SOME : SLICES_NONE;
         if (!more_slices) out.size = before;
     }
     good = good && codec_done(in);
@@ -612,7 +618,7 @@ static void slice_announced(struct shard *shard, struct shard_message *arrived)
         delta_begin(&out, &arena);
         codec_put_u32(&out, 0);
         codec_put_bytes(&out, (struct bytes){NULL, 0});
-        codec_put_u8(&out, 1);
+        codec_put_u8(&out, SLICES_SOME);
         codec_put_u32(&out, 1);
         slice_put(&out, &message->slice);
         send_to_all(cluster, buffer_bytes(&out));
