@@ -75,7 +75,8 @@ CHECKED struct status clients_lay_out(struct task *task, struct clients *clients
     for (uint32_t i = 0; i < clients->groups && slices > 1; i++) {
         struct span span = {group_key(task->arena, i), group_key(task->arena, i + 1)};
         st = kv_move_empty(task, span, 1 + i % slices);
-        if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE)) TRY(st);
+        // It has rows already; or the slice that was meant is not known to all any more: they stay where they are.
+        if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE) && !status_is(st, E_INVALID_PARAMETER_VALUE)) TRY(st);
     }
     TRY(lay_out_accounts(task, clients));
     clients->laid_out = true;
