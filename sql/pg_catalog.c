@@ -983,4 +983,5 @@ void pg_catalog_register(void)
     pg_functions_privilege_register();
     pg_functions_size_register();
     pg_functions_rows_register();
+    pg_functions_describe_register();
 }

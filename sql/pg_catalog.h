@@ -275,3 +275,4 @@ void pg_functions_definition_register(void);
 void pg_functions_privilege_register(void);
 void pg_functions_size_register(void);
 void pg_functions_rows_register(void);
+void pg_functions_describe_register(void);

@@ -186,7 +186,6 @@ Test(parse, unsupported_statements_have_names)
         const char *text, *name;
     } rows[] = {{"LISTEN x", "LISTEN"}, {"DO $$ x $$", "DO"},
         {"ALTER GROUP g ADD USER u", "ALTER GROUP"},
-        {"CREATE PROCEDURE p() LANGUAGE sql AS 'x'", "CREATE PROCEDURE"},
         {"CREATE AGGREGATE a (int) (sfunc = f, stype = int)", "CREATE AGGREGATE"},
         {"ALTER TABLE t ENABLE ROW LEVEL SECURITY", "ALTER TABLE ... ROW LEVEL SECURITY"},
         {"CREATE TRIGGER x BEFORE INSERT ON t EXECUTE FUNCTION f()", "CREATE TRIGGER"},
