@@ -333,7 +333,8 @@ out:
 struct status validate_reads(struct task *task, struct slice *slice,
     const struct read_entry *entries, uint32_t count, struct hlc_timestamp after)
 {
-    if (SIM_MAYBE("validate.refuse")) return changed();
+    // Once a transaction, not for each of its writes.
+    if (count > 1 && SIM_MAYBE("validate.refuse")) return changed();
     for (uint32_t attempt = 0; attempt < VALIDATE_ATTEMPTS_MAX; attempt++) {
         uint64_t mark = validator_mark(slice->validator);
         bool suspended = false;

@@ -16,6 +16,7 @@
 #include "sql/settings.h"
 
 #define TICK_NS 50000000u
+#define FIRST_CHECK_NS 10000000000ull
 #define JOIN_TIMEOUT_NS 5000000000ull
 #define CONTROL_TICK_NS 100000000u
 // A stream that is not heard of for this long is given up: while it comes to be, and once it gives marks.
@@ -316,6 +317,13 @@ out:
     return st;
 }
 
+// For the first time soon: when it comes to be, or after a loss, a cluster changes most.
+static uint64_t check_every_ns(const struct consumer *consumer)
+{
+    uint64_t every_ns = setting_ns(consumer, "physical_replication.consumer.replan_flow_frequency");
+    return consumer->checked || every_ns < FIRST_CHECK_NS ? every_ns : FIRST_CHECK_NS;
+}
+
 // Talks to the primary while the streams run: a task of its own, since a primary that hangs must not hold up a
 // cutover.
 static struct status control_task(struct task *task, void *arg)
@@ -330,9 +338,10 @@ static struct status control_task(struct task *task, void *arg)
         if (now - consumer->heartbeat_ns >=
             setting_ns(consumer, "physical_replication.consumer.heartbeat_frequency"))
             TRY(heartbeat(task, consumer, consumer->client));
-        if (now - consumer->topology_ns >=
-            setting_ns(consumer, "physical_replication.consumer.replan_flow_frequency"))
+        if (now - consumer->topology_ns >= check_every_ns(consumer)) {
             TRY(flow_plan_check(task, consumer, consumer->client));
+            consumer->checked = true;
+        }
         arena_release(task->arena, mark);
     }
 out:
@@ -482,6 +491,7 @@ struct status flow_run(struct task *task, struct consumer *consumer)
     struct status st;
     struct pgclient *client = NULL;
     consumer->connecting = true;
+    consumer->checked = false;
     consumer->retained = consumer->record->retained;
     TRY(connect_source(task, consumer, &client));
     TRY(heartbeat(task, consumer, client));

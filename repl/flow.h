@@ -57,6 +57,7 @@ struct consumer {
     bool poked;
     bool connecting;         // To the primary: a poke cuts that short.
     bool interrupted;        // It has.
+    bool checked;            // The plan, once in this attempt.
     bool following;          // The attempt runs: it takes checkpoints.
     uint64_t checkpoints;    // Taken, in all attempts.
     struct pgclient *client; // The control task's.

@@ -149,13 +149,14 @@ static void addresses_take(struct consumer *consumer, const struct source_spec *
 {
     struct arena *arena = &consumer->plan_arena;
     const char **addresses = ARENA_ARRAY(arena, const char *, PROGRESS_ADDRESSES_MAX);
+    struct bytes rest = spec->addresses;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < spec->count && count < PROGRESS_ADDRESSES_MAX; i++) {
-        const char *address = spec->partitions[i].address;
-        bool known = address == NULL || strlen(address) >= sizeof((struct cluster_node){0}).sql_address;
-        for (uint32_t k = 0; k < count && !known; k++)
-            known = strcmp(addresses[k], address) == 0;
-        if (!known) addresses[count++] = arena_strdup(arena, address);
+    while (rest.size > 0 && count < PROGRESS_ADDRESSES_MAX) {
+        const uint8_t *comma = memchr(rest.data, ',', rest.size);
+        size_t size = comma == NULL ? rest.size : (size_t)(comma - rest.data);
+        if (size > 0 && size < sizeof((struct cluster_node){0}).sql_address)
+            addresses[count++] = arena_string(arena, bytes_of(rest.data, size));
+        rest = bytes_skip(rest, comma == NULL ? size : size + 1);
     }
     if (count == 0) return; // Those from before are better than none.
     consumer->progress.addresses = addresses;
@@ -279,6 +280,7 @@ struct status flow_plan_check(
         task->shard, TENANT_SYSTEM, "physical_replication.consumer.replan_flow_threshold");
     arena_init(&arena, NULL);
     TRY(source_spec(task, client, &arena, consumer->record->stream, &spec));
+    addresses_take(consumer, &spec);
     bool moved = spec.topology != consumer->record->topology;
     bool leaders = threshold > 0 && moved_leaders(consumer, &spec) >
                                         threshold * (double)consumer->partition_count;

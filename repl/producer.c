@@ -8,6 +8,7 @@
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "repl/internal.h"
+#include "repl/progress.h"
 #include "sql/bootstrap.h"
 #include "sql/function_table.h"
 #include "sql/internal.h"
@@ -382,6 +383,21 @@ out:
     return st;
 }
 
+// Of all nodes, with commas between: each of them serves what one serves.
+static const char *addresses(struct function_call *call)
+{
+    struct buffer out;
+    uint32_t count;
+    const struct cluster_node *nodes = cluster_nodes(call->task->shard, &count);
+    buffer_init(&out, call->arena);
+    for (uint32_t i = 0; i < count && i < PROGRESS_ADDRESSES_MAX; i++) {
+        if (nodes[i].membership == CLUSTER_DECOMMISSIONED) continue;
+        if (out.size > 0) buffer_append_u8(&out, ',');
+        buffer_append_string(&out, nodes[i].sql_address);
+    }
+    return buffer_string(&out);
+}
+
 static struct status spec_next(
     struct function_call *call, void *state, struct datum *row, bool *done)
 {
@@ -402,14 +418,17 @@ static struct status spec_next(
     row[5] = datum_int(topology->hash);
     row[6] = node == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, node->sql_address));
     row[7] = node == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, node->locality));
+    row[8] = datum_text(addresses(call));
     return STATUS_OK;
 }
 
 static const char *const spec_columns[] = {
-    "slice", "node_id", "bytes", "start_key", "end_key", "topology", "sql_address", "locality"};
+    "slice", "node_id", "bytes", "start_key", "end_key", "topology", "sql_address", "locality",
+    "addresses"};
 static const type_oid spec_types[] = {
-    TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_BYTEA, TYPE_BYTEA, TYPE_INT8, TYPE_TEXT, TYPE_TEXT};
-static const struct set_ops spec_ops = {.column_count = 8,
+    TYPE_INT8, TYPE_INT8, TYPE_INT8, TYPE_BYTEA, TYPE_BYTEA, TYPE_INT8, TYPE_TEXT, TYPE_TEXT,
+    TYPE_TEXT};
+static const struct set_ops spec_ops = {.column_count = 9,
     .column_names = spec_columns,
     .column_types = spec_types,
     .state_bytes = sizeof(struct spec_state),

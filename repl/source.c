@@ -412,15 +412,16 @@ struct status source_spec(struct task *task, struct pgclient *client, struct are
     *spec = (struct source_spec){0};
     TRY(call(task, client, arena,
         arena_printf(arena,
-            "SELECT topology, slice, bytes, start_key, end_key, node_id, sql_address FROM "
+            "SELECT topology, slice, bytes, start_key, end_key, node_id, sql_address, addresses FROM "
             "crdb_internal.replication_stream_spec(%" PRId64 ")",
             stream),
         &result));
-    if (result.row_count == 0 || result.row_count > SPEC_ROWS_MAX || result.column_count != 7)
+    if (result.row_count == 0 || result.row_count > SPEC_ROWS_MAX || result.column_count != 8)
         return unexpected();
     spec->partitions = ARENA_ARRAY(arena, struct source_partition, result.row_count);
     for (uint64_t i = 0; i < result.row_count; i++)
         TRY(spec_row(arena, &result, i, spec));
+    spec->addresses = pgclient_value(&result, 0, 7);
 out:
     return st;
 }

@@ -75,6 +75,7 @@ struct source_spec {
     int64_t topology; // Changes when spans move between slices.
     struct source_partition *partitions;
     uint32_t count;
+    struct bytes addresses; // Of all nodes, with commas between.
 };
 CHECKED struct status source_spec(struct task *task, struct pgclient *client, struct arena *arena,
     int64_t stream, struct source_spec *spec);

@@ -3,16 +3,22 @@
 // Scripted cases of replication between two clusters.
 #include "tests/sim/pcr_world.h"
 
-static struct pcr *begin(struct sim_run *run)
+static struct pcr *begin_nodes(struct sim_run *run, uint32_t primaries, uint32_t standbys)
 {
     struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
-    const struct pcr_options options = {
-        
-        .nodes = {1, 1}, .shards = 2, .writes = 200, .write_every_ns = 20 * WORLD_MS};
+    const struct pcr_options options = {.nodes = {primaries, standbys},
+        .shards = 2,
+        .writes = 200,
+        .write_every_ns = 20 * WORLD_MS};
     pcr_begin(pcr, run, &options);
     pcr_start(pcr);
     SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));
     return pcr;
+}
+
+static struct pcr *begin(struct sim_run *run)
+{
+    return begin_nodes(run, 1, 1);
 }
 
 // A producer's job that was cut short by its own node's end once declared the stream over for good.
@@ -52,6 +58,47 @@ SIM_CASE(pcr_primary_lost, "a standby takes over at its replicated time when the
     struct pcr *pcr = begin(run);
     world_run(&pcr->world, NULL, NULL, 3 * WORLD_SECOND);
     pcr_lose_primary(pcr);
+    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
+// Which node the address names does not matter once the others are known.
+SIM_CASE(pcr_named_node_lost, "a standby goes on when the primary's node that it was told of is gone for good")
+{
+    struct pcr *pcr = begin_nodes(run, 3, 1);
+    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND); // The slices have three copies.
+    pcr->world.nodes[0].wanted = false;
+    sim_node_crash(pcr->world.nodes[0].machine);
+    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
+    struct hlc_timestamp before = pcr->replicated;
+    world_run(&pcr->world, NULL, NULL, 10 * WORLD_SECOND);
+    SIM_CHECK(run, hlc_less(before, pcr->replicated));
+    SIM_CHECK(run, pcr_cut_over(pcr, 60 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
+SIM_CASE(pcr_standby_node_lost, "a standby of three nodes takes over with two of them")
+{
+    struct pcr *pcr = begin_nodes(run, 1, 3);
+    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
+    pcr->world.nodes[2].wanted = false;
+    sim_node_crash(pcr->world.nodes[2].machine);
+    pcr_lose_primary(pcr);
+    SIM_CHECK(run, pcr_cut_over(pcr, 60 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
+SIM_CASE(pcr_there_and_back, "the former primary follows from where they parted, and takes over again")
+{
+    struct pcr *pcr = begin(run);
+    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_turn_round(pcr, 50);
+    SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));
+    world_run(&pcr->world, NULL, NULL, 5 * WORLD_SECOND);
     SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
     pcr_compare(pcr);
     pcr_end(pcr);
