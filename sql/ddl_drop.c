@@ -13,6 +13,8 @@ struct drop_set {
     enum drop_behavior behavior;
     uint32_t *ids;
     uint32_t count;
+    const struct table_desc *blocked; // RESTRICT: the first that others depend on; NULL: none so far.
+    const char *blocking;             // Who does, a line each.
 };
 
 static bool set_has(const struct drop_set *set, uint32_t id)
@@ -36,13 +38,27 @@ static const char *kind_of(const struct table_desc *table)
                                               : "table";
 }
 
-static struct status in_the_way(
-    struct drop_set *set, const struct table_desc *table, const char *detail)
+// RESTRICT: all that stand in the way are told at the end.
+static void in_the_way(struct drop_set *set, const struct table_desc *table, const char *line)
 {
+    if (set->blocked == NULL) set->blocked = table;
+    set->blocking = set->blocking == NULL
+                        ? line
+                        : arena_printf(set->context->arena, "%s\n%s", set->blocking, line);
+}
+
+static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped)
+{
+    if (set->blocked == NULL) return STATUS_OK;
+    const struct table_desc *table = set->blocked;
     struct arena *arena = set->context->arena;
-    struct status st = ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop %s %s because other objects depend on it", kind_of(table), table->name);
-    st = status_detail(arena, st, "%s", detail);
+    struct status st =
+        dropped > 1
+            ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
+                  "cannot drop desired object(s) because other objects depend on them")
+            : ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
+                  "cannot drop %s %s because other objects depend on it", kind_of(table), table->name);
+    st = status_detail(arena, st, "%s", set->blocking);
     return status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 }
 
@@ -63,10 +79,12 @@ static struct status drop_incoming(struct drop_set *set, struct table_desc *tabl
         for (uint32_t k = 0; k < child->constraint_count; k++) {
             struct constraint_desc key = child->constraints[k];
             if (key.id != reference.constraint_id) continue;
-            if (set->behavior != DROP_CASCADE)
-                return in_the_way(set, table,
+            if (set->behavior != DROP_CASCADE) {
+                in_the_way(set, table,
                     arena_printf(context->arena, "constraint %s on table %s depends on table %s",
                         key.name, child->name, table->name));
+                break;
+            }
             ddl_notice(
                 context, "drop cascades to constraint %s on table %s", key.name, child->name);
             DDL_REMOVE(child->constraints, child->constraint_count, k);
@@ -115,10 +133,14 @@ static struct status drop_views_of(struct drop_set *set, const struct table_desc
         if (set_has(set, table->depended_by[i])) continue;
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, table->depended_by[i], &view));
-        if (set->behavior != DROP_CASCADE)
-            return in_the_way(set, table,
+        if (set->behavior != DROP_CASCADE) {
+            in_the_way(set, table,
                 arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), view->name,
                     kind_of(table), table->name));
+            set_add(set, view->id);
+            TRY(drop_views_of(set, view));
+            continue;
+        }
         ddl_notice(context, "drop cascades to %s %s", kind_of(view), view->name);
         set_add(set, view->id);
         TRY(drop_one(set, view));
@@ -178,11 +200,13 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
             if (!uses && column->owned_sequence != sequence->id) continue;
             if (column->identity != 0)
                 return identity_needs(context, tables[i], column, sequence);
-            if (uses && set->behavior != DROP_CASCADE)
-                return in_the_way(set, sequence,
+            if (uses && set->behavior != DROP_CASCADE) {
+                in_the_way(set, sequence,
                     arena_printf(context->arena,
                         "default value for column %s of table %s depends on sequence %s",
                         column->name, tables[i]->name, sequence->name));
+                continue;
+            }
             if (edited == NULL)
                 TRY(catalog_edit_table(
                     context->task, context->session, context->arena, tables[i]->id, &edited));
@@ -234,6 +258,7 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
     struct statement_context *context = set->context;
 
     if (table->kind == RELATION_TABLE) {
+        TRY(drop_views_of(set, table));
         TRY(drop_incoming(set, table));
         TRY(drop_outgoing(set, table));
         TRY(drop_owned_sequences(set, table));
@@ -263,7 +288,8 @@ struct status ddl_drop_relation(
     // An owned sequence goes with its column, which has let go of it.
     if (table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0)
         set_add(&set, table->sequence.owner_table);
-    return drop_one(&set, table);
+    struct status st = drop_one(&set, table);
+    return failed(st) ? st : refuse_blocked(&set, 1);
 }
 
 struct status ddl_delete_comments(
@@ -327,6 +353,7 @@ static struct status drop_relations(struct statement_context *context)
             context->task, context->session, context->arena, tables[i]->id, &tables[i]));
         TRY(drop_one(&set, tables[i]));
     }
+    TRY(refuse_blocked(&set, count));
 out:
     return st;
 }

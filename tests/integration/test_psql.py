@@ -91,6 +91,25 @@ class PsqlTest(unittest.TestCase):
         self.shows(r"\d+ v", "View definition:")
         self.shows(r"\d pg_class", "relname | name | | |")
 
+    def test_drop_tells_all_that_depend_on_it(self):
+        with self.server.connect() as session:
+            session.run("CREATE DATABASE dropping")
+        url = self.server.url(database="dropping")
+        with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM a;"
+                           "CREATE VIEW w AS SELECT id FROM v; CREATE TABLE b (a int REFERENCES a)")
+        for statement, message, detail in (
+                ("DROP TABLE a", "cannot drop table a because other objects depend on it",
+                 "view v depends on table a\nview w depends on view v\nconstraint b_a_fkey on table b depends on table a"),
+                ("DROP TABLE a, b", "cannot drop desired object(s) because other objects depend on them",
+                 "view v depends on table a\nview w depends on view v"),
+                ("DROP VIEW v", "cannot drop view v because other objects depend on it", "view w depends on view v")):
+            with self.assertRaises(psycopg2.Error) as caught, psycopg2.connect(url) as connection, connection.cursor() as cursor:
+                cursor.execute(statement)
+            diagnostics = caught.exception.diag
+            self.assertEqual((caught.exception.pgcode, diagnostics.message_primary, diagnostics.message_detail),
+                             ("2BP01", message, detail))
+
     def test_lists(self):
         self.shows(r"\dt", "public | t | table | root", "public | nokey | table | root", "(3 rows)")
         self.shows(r"\dt+ t", "public | t | table | root | permanent | heap | 0 bytes | comment of t")
