@@ -3,7 +3,7 @@
 // Micro benchmarks of transactions: point reads against the bare store, scans, update commits with
 // 1 to 64 tasks, on the own shard, from another, and over two slices. Prints a table with wall and
 // CPU time an operation; the CPU time of the process leaves out the waiting for the disk. Options:
-// --store model|wt, --rows N, --cache-mib N. Data goes to $TMPDIR or /tmp.
+// --store model|wt, --rows N, --cache-mib N, --only two-slices. Data goes to $TMPDIR or /tmp.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,7 @@
 #define VALUE_BYTES 100u
 
 static uint32_t row_count = 200000;
+static bool only_two_slices;
 static struct kv_options kv_options = {.store = KV_STORE_WIREDTIGER, .cache_bytes = 512u << 20};
 
 // --- measuring -----------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ static struct status bench_updates(
 {
     struct status st = STATUS_OK;
     char text[96];
-    const uint64_t total = tasks == 1 ? 5000 : 40000;
+    const uint64_t total = (tasks == 1 ? 5000u : 40000u) / (only_two_slices ? 10u : 1u);
     updates.each = total / tasks;
     struct meter meter = meter_start(task);
     for (uint32_t i = 0; i < tasks; i++) {
@@ -295,10 +296,20 @@ static struct status bench_writing(struct task *task, void *arg)
         snprintf(what, sizeof what, "%s: 4 rows locked, updated", where);
         TRY(bench_updates(task, (struct updates){.rows = 4, .locks = true}, tasks[i], what));
     }
-    for (int i = 0; i < 3; i++) {
-        snprintf(what, sizeof what, "%s: commit over two slices", where);
-        TRY(bench_updates(
-            task, (struct updates){.rows = 2, .both_slices = true}, tasks[i], what));
+out:
+    return st;
+}
+
+static struct status bench_two_slices(struct task *task, const char *where)
+{
+    struct status st = STATUS_OK;
+    static const uint32_t tasks[] = {1, 16, 64};
+    char what[64];
+    for (int i = 0; i < 6; i++) {
+        bool locks = i % 2 == 1;
+        snprintf(what, sizeof what, "%s: %scommit over two slices", where, locks ? "locks, " : "");
+        TRY(bench_updates(task,
+            (struct updates){.rows = 2, .both_slices = true, .locks = locks}, tasks[i / 2], what));
     }
 out:
     return st;
@@ -343,6 +354,7 @@ static struct status bench_all(struct task *task)
         row_key(task->arena, 1ull << 40), key_tenant_span(task->arena, TENANT).end};
     TRY(kv_move_empty(task, far, task->shard->node->shard_count > 1 ? 2 : 2));
     TRY(load(task));
+    if (only_two_slices) return bench_two_slices(task, "own shard");
     TRY(bench_store(task));
     struct reading readings[] = {
         {READ_NOW, "kv: point read without a transaction", 500000},
@@ -357,6 +369,7 @@ static struct status bench_all(struct task *task)
     TRY(shard_call(task, 1, bench_reading, &remote));
     TRY(bench_bulk(task, 500000));
     TRY(bench_writing(task, (void *)(uintptr_t) "own shard"));
+    TRY(bench_two_slices(task, "own shard"));
 out:
     return st;
 }
@@ -382,6 +395,8 @@ int main(int argc, char **argv)
                 strcmp(argv[i + 1], "model") == 0 ? KV_STORE_MODEL : KV_STORE_WIREDTIGER;
         } else if (strcmp(argv[i], "--cache-mib") == 0) {
             kv_options.cache_bytes = (uint64_t)atol(argv[i + 1]) << 20;
+        } else if (strcmp(argv[i], "--only") == 0) {
+            only_two_slices = strcmp(argv[i + 1], "two-slices") == 0;
         } else if (strcmp(argv[i], "--rows") == 0) {
             row_count = (uint32_t)(atol(argv[i + 1]) / 1000 * 1000);
         }
