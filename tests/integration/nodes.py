@@ -8,6 +8,7 @@
 """
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -18,12 +19,24 @@ from cluster import DEADLINE_S, ISOPOD, Server, Session, Timeout, wait_until
 
 
 def free_ports(count):
-    """Ports nobody listens on now. Others need to know them before the node has chosen."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Ports nobody listens on now, and that the system gives to no client while their node is down."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        low, high = (int(field) for field in file.read().split())
+    choice = list(range(10240, low)) if low > 12000 else list(range(high + 1, 65536)) or list(range(1024, 65536))
+    random.SystemRandom().shuffle(choice)
+    ports, sockets = [], []
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for port in choice:
+            each = socket.socket()
+            sockets.append(each)
+            try:
+                each.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            ports.append(port)
+            if len(ports) == count:
+                return ports
+        raise AssertionError("no free ports")
     finally:
         for each in sockets:
             each.close()
