@@ -19,7 +19,7 @@
 //
 // Shard    The slice's. Nothing here suspends.
 // Memory   A few hundred bytes a transaction and slice; rows are in the store alone.
-// Checked  tests/unit/kv/test_staged.c; tests/sim/scenario_kv_txn.c with the mark txn.stage_early.
+// Checked  tests/unit/kv/test_staged.c; tests/sim/scenario_kv_txn.c, where a third of the transactions is staged.
 #pragma once
 #include "kv/slice.h"
 
