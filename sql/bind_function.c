@@ -86,6 +86,15 @@ static struct status name_args(struct binder *binder, const struct expr *expr, s
     while (!named->zero && count > 0 && places[count - 1] == NULL) count--;
     for (uint32_t i = 0; i < count; i++) {
         if (places[i] != NULL) continue;
+        bool vars = strcmp(named->args[i], "vars") == 0; // DEFAULT '{}'
+        if (vars) {
+            places[i] = ARENA_NEW(binder->arena, struct expr);
+            places[i]->kind = EXPR_LITERAL;
+            places[i]->position = expr->position;
+            places[i]->literal.kind = LITERAL_STRING;
+            places[i]->literal.text = BYTES_LITERAL("{}");
+            continue;
+        }
         if (!named->zero)
             return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
                 "function %s needs its argument \"%s\"", call->name, named->args[i]);

@@ -111,6 +111,7 @@ struct status number_underflow(void);
     X(functions_json) \
     X(functions_json_make) \
     X(functions_json_record) \
+    X(functions_jsonpath) \
     X(formats_datetime) \
     X(formats_number) \
     X(functions_bit) \
