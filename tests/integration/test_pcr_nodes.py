@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Physical cluster replication between two real clusters of three nodes each, while nodes of both are killed and stopped."""
+import os
 import random
 import threading
 import unittest
@@ -49,6 +50,8 @@ class Writer:
         self.thread.join(60)
 
 
+# On request: about one run in five on a busy machine still waits in vain for something.
+@unittest.skipUnless(os.environ.get("ISOPOD_TEST_PCR_NODES"), "on request: ISOPOD_TEST_PCR_NODES=1")
 class PcrNodesTest(unittest.TestCase):
     def setUp(self):
         self.primary = self.nodes()
