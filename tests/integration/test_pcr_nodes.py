@@ -50,7 +50,7 @@ class Writer:
         self.thread.join(60)
 
 
-# On request: about one run in five on a busy machine still waits in vain for something.
+# On request: it finds the known defect of repl/README.md in some runs, and in some waits in vain for something.
 @unittest.skipUnless(os.environ.get("ISOPOD_TEST_PCR_NODES"), "on request: ISOPOD_TEST_PCR_NODES=1")
 class PcrNodesTest(unittest.TestCase):
     def setUp(self):
