@@ -252,6 +252,11 @@ void raft_campaign(struct raft *raft);
 void raft_leader_lost(struct raft *raft);
 // Ticks again; a leader tells its members at once.
 void raft_wake(struct raft *raft);
+// A leader does not wait for a member that says nothing for long, so a group may rest that lacks what is due to it.
+// Whether that is due to `node` (0: to anybody).
+bool raft_owes(const struct raft *raft, uint32_t node);
+// That node is heard again: it gets what is due to it.
+void raft_member_back(struct raft *raft, uint32_t node);
 void raft_snapshot_sent(struct raft *raft, uint32_t node, uint64_t index, bool ok);
 // The store was replaced by a snapshot as of `index`. Entries after it stay when they fit it.
 void raft_installed(

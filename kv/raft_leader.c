@@ -237,6 +237,24 @@ static bool may_rest(const struct raft *raft)
     return true;
 }
 
+bool raft_owes(const struct raft *raft, uint32_t node)
+{
+    if (raft->role != RAFT_LEADER || !raft->quiet) return false;
+    for (uint32_t i = 0; i < raft->progress_count; i++) {
+        const struct raft_progress *progress = &raft->progress[i];
+        if ((node == 0 || progress->node == node) && progress->match != raft->last) return true;
+    }
+    return false;
+}
+
+void raft_member_back(struct raft *raft, uint32_t node)
+{
+    struct raft_progress *progress = raft_progress_of(raft, node);
+    if (progress == NULL || !raft_owes(raft, node)) return;
+    progress->silent_ticks = 0;
+    raft_wake(raft);
+}
+
 static uint32_t active_voters(const struct raft *raft)
 {
     uint32_t count = raft_config_votes(&raft->config, raft->self);

@@ -88,6 +88,7 @@ struct raft_log {
     struct list_link slots;      // struct raft_slot: records on their way to the disk.
     struct list_link dirty_link; // In the shard's list of those with something to do.
     struct list_link tick_link;  // In the shard's list of those that are not quiet.
+    struct list_link owing_link; // In the shard's list of those that rest without one of their members.
     uint32_t damage_ticks;
 };
 

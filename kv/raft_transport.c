@@ -129,8 +129,10 @@ static void tick(struct timer *timer)
 
 void raft_shard_tick_set(struct raft_shard *raft_shard, struct raft_log *log, bool ticks)
 {
+    list_remove(&log->owing_link);
     if (!ticks) {
         list_remove(&log->tick_link);
+        if (raft_owes(&log->raft, 0)) list_append(&raft_shard->owing, &log->owing_link);
         return;
     }
     if (list_linked(&log->tick_link)) return;
@@ -158,6 +160,34 @@ static void leaders_lost(struct raft_shard *raft_shard, uint32_t node, const str
     }
 }
 
+static bool peer_is_heard(struct raft_shard *raft_shard, uint32_t node, uint64_t slice)
+{
+    uint32_t shard;
+    if (!raft_shard->network.shard_of(raft_shard->network.arg, node, slice, &shard)) return false;
+    const struct raft_peer *peer = hashmap_get_u64(&raft_shard->peers, peer_key(node, shard));
+    return peer != NULL &&
+           shard_now_ns(raft_shard->shard) - peer->heard_ns < RAFT_ALIVE_NS + RAFT_TICK_NS;
+}
+
+// Groups that rest without a member whose shard says something.
+static void members_back(struct raft_shard *raft_shard)
+{
+    struct list_link now, *link;
+    list_init(&now);
+    list_splice(&now, &raft_shard->owing);
+    while ((link = list_pop(&now)) != NULL) {
+        struct raft_log *log = container_of(link, struct raft_log, owing_link);
+        list_append(&raft_shard->owing, link);
+        for (uint32_t i = 0; i < log->raft.progress_count; i++) {
+            uint32_t node = log->raft.progress[i].node;
+            if (!raft_owes(&log->raft, node) || !peer_is_heard(raft_shard, node, log->slice))
+                continue;
+            raft_member_back(&log->raft, node);
+            raft_shard_dirty(raft_shard, log);
+        }
+    }
+}
+
 static void alive(struct timer *timer)
 {
     struct raft_shard *raft_shard = container_of(timer, struct raft_shard, alive);
@@ -178,6 +208,7 @@ static void alive(struct timer *timer)
         peer->silent = true;
         leaders_lost(raft_shard, peer->node, peer);
     }
+    members_back(raft_shard);
     if (raft_shard->peers.count > 0) timer_arm(raft_shard->shard, timer, now_ns + RAFT_ALIVE_NS);
 }
 
@@ -253,6 +284,7 @@ void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log)
         hashmap_remove_u64(&raft_shard->groups, log->slice);
     list_remove(&log->dirty_link);
     list_remove(&log->tick_link);
+    list_remove(&log->owing_link);
 }
 
 // --- life ----------------------------------------------------------------------------------------
@@ -268,6 +300,7 @@ struct raft_shard *raft_shard_create(
     hashmap_init(&raft_shard->groups, NULL);
     hashmap_init(&raft_shard->peers, NULL);
     list_init(&raft_shard->ticking);
+    list_init(&raft_shard->owing);
     list_init(&raft_shard->dirty);
     list_init(&raft_shard->sending);
     raft_shard->hook.fn = turn_end;

@@ -5,7 +5,7 @@
 //
 // Quiet groups say nothing. For them, and only while there are any, a shard that holds a group's leader sends an
 // empty message every RAFT_ALIVE_NS to where its followers are; followers of a node that is silent for
-// RAFT_SILENT_NS wake and look for a new leader.
+// RAFT_SILENT_NS wake and look for a new leader. Groups that went to rest without a member wake when its shard is heard.
 //
 // Shard    One a shard.
 // Memory   Frames gather up to RAFT_FRAME_BYTES (or one message, when that is larger).
@@ -35,7 +35,7 @@ struct raft_shard {
     uint32_t self; // Node.
     struct raft_network network;
     struct hashmap groups; // struct raft_log by slice.
-    struct list_link ticking, dirty;
+    struct list_link ticking, dirty, owing;
     struct timer tick, alive;
     struct turn_hook hook;
     struct hashmap peers;       // struct raft_peer by node and shard.

@@ -2,6 +2,7 @@
 #include "tests/sim/replica_check.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "core/hash.h"
 #include "core/invariant.h"
@@ -127,14 +128,22 @@ static const struct seen *member_of(uint64_t slice, uint32_t node)
     return NULL;
 }
 
+static char behind[128]; // The replica that is waited for.
+
 static bool members_at(const struct seen *leader)
 {
     const struct raft_config *config = raft_log_config(&leader->slice->log);
     for (uint32_t i = 0; i < config->count; i++) {
         const struct seen *member = member_of(leader->slice->id, config->members[i].node);
-        if (member == NULL || !is_at_rest(member->slice) ||
-            member->slice->applied_index != leader->slice->applied_index)
-            return false;
+        if (member != NULL && is_at_rest(member->slice) &&
+            member->slice->applied_index == leader->slice->applied_index)
+            continue;
+        snprintf(behind, sizeof behind,
+            "slice %" PRIu64 ": node %u leads at %" PRIu64 ", node %u is at %" PRIu64 "%s",
+            leader->slice->id, leader->node, leader->slice->applied_index, config->members[i].node,
+            member == NULL ? 0 : member->slice->applied_index,
+            member != NULL && !is_at_rest(member->slice) ? " and busy" : "");
+        return false;
     }
     return true;
 }
@@ -155,7 +164,10 @@ static bool all_at_one_index(void *arg)
 
 void replica_check_agree(struct kv_world *kv, uint64_t within_ns)
 {
+    behind[0] = 0;
+    kv->world.stuck_on = behind;
     world_expect(&kv->world, "all replicas come to be at one index", all_at_one_index, kv, within_ns);
+    kv->world.stuck_on = NULL;
     if (kv->world.run->violated) return;
     for (uint32_t i = 0; i < seen_count; i++) {
         if (seen[i].slice->role != SLICE_SERVING) continue;

@@ -198,6 +198,30 @@ Test(raft, a_quiet_group_notices_that_its_leader_is_gone_when_told)
     teardown();
 }
 
+// Who was away when the group went to rest asks for nothing: a quiet follower, or a learner, which never calls.
+Test(raft, a_member_that_is_back_gets_what_it_missed)
+{
+    setup(3);
+    struct cluster_replica *leader = elect(), *away = other_than(leader, 0);
+    cluster_run(cluster, 30);
+    cr_assert(away->raft.quiet);
+    cluster->cut[leader->node][away->node] = cluster->cut[away->node][leader->node] = true;
+    cr_assert(cluster_propose(leader, 8));
+    cluster_run(cluster, 100);
+    cr_assert(leader->raft.quiet, "nobody waits for it");
+    cr_expect(raft_owes(&leader->raft, 0));
+    cr_expect(raft_owes(&leader->raft, away->node));
+    cr_expect(!raft_owes(&leader->raft, other_than(leader, 1)->node));
+    cluster->cut[leader->node][away->node] = cluster->cut[away->node][leader->node] = false;
+    raft_member_back(&leader->raft, away->node);
+    cluster_pump(leader);
+    cluster_run(cluster, 20);
+    cr_expect_eq(away->raft.commit, leader->raft.commit);
+    cr_expect(leader->raft.quiet);
+    cr_expect(!raft_owes(&leader->raft, 0));
+    teardown();
+}
+
 Test(raft, a_leader_that_restarts_is_voted_for_though_followers_were_quiet)
 {
     setup(3);
