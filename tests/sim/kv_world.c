@@ -146,7 +146,8 @@ static void look_at_replica(struct kv_world *kv, struct world_node *node, struct
     shard_self_set(NULL);
     if (!serves) return;
     struct kv_world_slice *seen = &kv->slices[slice->id];
-    if (kv->several) look_at_term(kv, node, slice);
+    // Consensus hears of a new term before the slice is told, within a turn; the lease holds until then.
+    if (kv->several && slice->log.raft.role == RAFT_LEADER) look_at_term(kv, node, slice);
     if (seen->server != 0 && seen->server != node->id) {
         sim_violation(kv->world.run, "slice %u is served by nodes %u and %u at once",
             (uint32_t)slice->id, seen->server, node->id);
