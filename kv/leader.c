@@ -387,6 +387,14 @@ static struct status check_threshold(struct slice *slice, const struct leader_ca
         "could not serialize access: transaction is older than the garbage collection threshold");
 }
 
+// What it receives is another cluster's: a session that slept through the stop of its service writes no more.
+static struct status check_own(const struct slice *slice, const struct leader_commit *commit)
+{
+    if (LIKELY(!slice_tenant_ingesting(slice, commit->call.tenant))) return STATUS_OK;
+    return status_make(
+        E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is replicated from another cluster");
+}
+
 // With a task it may yield; without, the answer is of this moment as a whole.
 static struct status serves_writes(
     struct task *task, struct slice *slice, const struct leader_commit *commit)
@@ -539,11 +547,13 @@ struct status leader_commit_begin(struct task *task, struct slice *slice,
     for (;;) {
         TRY(slice_admit(task, slice, commit->payload.size));
         TRY(check_threshold(slice, &commit->call));
+        TRY(check_own(slice, commit));
         TRY(validate_all(task, slice, commit));
         // Validating much suspends: a large entry may have begun to go out in parts.
         if (!slice->parts_open) break;
     }
     TRY(slice_admit(task, slice, commit->payload.size)); // Does not wait now.
+    TRY(check_own(slice, commit));
     if (slice->ranges->version != version) {
         TRY(serves_writes(NULL, slice, commit));
         TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));

@@ -84,11 +84,15 @@ static void run_aggregate(
     void *second = arena_alloc_aligned(call->arena, ops->state_bytes, 16);
     memset(state, 0, ops->state_bytes);
     memset(second, 0, ops->state_bytes);
+    if (ops->init != NULL) {
+        ops->init(state);
+        ops->init(second);
+    }
     if (null && !ops->takes_null) return;
     for (int i = 0; i < 3; i++) {
         if (failed(ops->step(call, state, args)) || failed(ops->step(call, second, args))) return;
     }
-    if (failed(ops->merge(call, state, second))) return;
+    if (ops->merge != NULL && failed(ops->merge(call, state, second))) return;
     if (!failed(ops->final(call, state, &result))) print(call->arena, call->result_type.oid, result);
 }
 
@@ -135,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (!(null && function->strict)) {
         if (function->set != NULL)
             run_set(&call, function, args);
-        else if (function->volatility != FUNCTION_VOLATILE &&
+        else if (function->fn != NULL && function->volatility != FUNCTION_VOLATILE &&
                  !failed(function->fn(&call, args, &result)))
             print(&arena, call.result_type.oid, result);
     }

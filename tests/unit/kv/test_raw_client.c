@@ -63,6 +63,16 @@ static struct status same_at(struct task *task, struct hlc_timestamp ts, bool *s
     return st;
 }
 
+// Who began to write before the tenant followed another cluster's cannot commit into what it receives.
+static struct status late_write_is_refused(struct task *task, struct kv_txn *late)
+{
+    struct status st = STATUS_OK;
+    struct hlc_timestamp ts;
+    CHECK_FAILS(kv_txn_commit(task, late, &ts), E_NOT_IN_PREREQUISITE_STATE);
+out:
+    return st;
+}
+
 KV_TEST(raw_client, copies_of_a_tenant_have_its_fingerprint)
 {
     struct status st = STATUS_OK;
@@ -80,7 +90,12 @@ KV_TEST(raw_client, copies_of_a_tenant_have_its_fingerprint)
     const struct kv_version early = {
         .key = key_in(task, COPY, "b"), .value = BYTES_LITERAL("early"), .ts = times[0]};
     CHECK_FAILS(kv_ingest(task, COPY, &early, 1), E_NOT_IN_PREREQUISITE_STATE);
+    const struct kv_txn_options options = {.tenant = COPY};
+    struct kv_txn *late;
+    TRY(kv_txn_begin(task, &options, &late));
+    TRY(kv_put(task, late, key_in(task, COPY, "late"), BYTES_LITERAL("stray")));
     TRY(kv_ingest_begin(task, COPY));
+    TRY(late_write_is_refused(task, late));
     TRY(copy_versions(task, HLC_ZERO, times[1], false)); // The backfill,
     TRY(copy_versions(task, times[1], times[3], true));  // and what came after it.
     for (uint32_t round = 1; round < 4; round++) {
@@ -97,7 +112,6 @@ KV_TEST(raw_client, copies_of_a_tenant_have_its_fingerprint)
     CHECK(!same);
     TRY(kv_ingest_end(task, COPY));
     // It serves now, and its commits are above all that it received.
-    const struct kv_txn_options options = {.tenant = COPY};
     struct kv_txn *txn;
     struct hlc_timestamp ts;
     struct bytes value;
