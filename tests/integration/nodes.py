@@ -179,6 +179,17 @@ class Nodes:
         return [json.loads(line) for line in
                 self.command("node", "status", "--all", "--format", "ndjson", node=node).splitlines()]
 
+    def await_copies(self):
+        """Two slices a node and shard, each with a voter on three nodes: until then a loss may be one too many."""
+        slices = 2 * self.shards * len(self.all)
+
+        def settled():
+            with self.all[1].connect(options="-ccluster=system") as session:
+                voters = [row[0] for row in session.rows("SELECT voting_replicas FROM crdb_internal.slices")]
+            return len(voters) == slices and all(len(str(each).split(",")) == 3 for each in voters)
+
+        wait_until(settled, "three voters of each of %d slices" % slices)
+
     def live(self, node=1):
         return sorted(int(row["id"]) for row in self.status(node) if row["is_live"] in ("true", True))
 

@@ -162,10 +162,7 @@ class Activity(unittest.TestCase):
 class NamedLocks(unittest.TestCase):
     def test_advisory_locks_exclude_sessions_of_other_nodes(self):
         with Nodes(3, shards=2) as nodes:
-            with nodes[1].connect(options="-ccluster=system") as admin:
-                admin.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3")
-                wait_until(lambda: all(row[0].count(",") == 2 for row in admin.rows(
-                    "SELECT voting_replicas FROM crdb_internal.slices")), "three copies of each slice")
+            nodes.await_copies()
             one, two = nodes[1].connect(), nodes[2].connect()
             # --- of the session: exclusive, shared, counted ---
             one.run("SELECT pg_advisory_lock(7), pg_advisory_lock(7)")

@@ -9,11 +9,6 @@ import psycopg2
 from cluster import ISOPOD, Cluster, wait_until
 from nodes import Nodes
 
-
-def placed(nodes):
-    replicas = {int(row["replicas"]) for row in nodes.status()}
-    return len(replicas) == 1 and len(nodes.live()) == 3 and replicas.pop() > 0
-
 ROWS = int(os.environ.get("ISOPOD_TEST_LARGE_ROWS", "120000"))
 # What the server may grow by, whatever the number of rows: its stores' caches, and a transaction's buffers. A build with
 # sanitizers keeps what is freed for a while. (The bytes of a transaction alone: tests/unit/kv/test_staged.c.)
@@ -92,7 +87,7 @@ class LargeOnNodes(unittest.TestCase):
     def test_a_node_is_killed_during_the_commit(self):
         """Acknowledged is there, refused is not, and 40003 is one of both; never a part of it."""
         with Nodes(3, shards=1) as nodes:
-            wait_until(lambda: placed(nodes), "three replicas of each slice")
+            nodes.await_copies()
             with nodes[1].connect() as session:
                 for i in range(3):
                     table(session, "t%d" % i)

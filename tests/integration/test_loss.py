@@ -11,12 +11,6 @@ from nodes import Nodes
 from test_operators import copies
 
 
-def three_copies(nodes):
-    with nodes[1].connect(options="-ccluster=system") as session:
-        session.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3")
-        wait_until(lambda: all(len(where) == 3 for where, _ in copies(session)), "three copies of each range")
-
-
 class Attempt(threading.Thread):
     """A statement of its own session, and how it ended."""
 
@@ -38,7 +32,7 @@ class Loss(unittest.TestCase):
     def test_without_a_majority(self):
         """Nothing is answered that could be wrong; the error says why; what comes back serves again."""
         with Nodes(3, shards=1) as nodes:
-            three_copies(nodes)
+            nodes.await_copies()
             with nodes[1].connect() as session:
                 session.run("CREATE TABLE t (a int PRIMARY KEY)")
                 session.run("INSERT INTO t VALUES (1)")
@@ -69,7 +63,7 @@ class Loss(unittest.TestCase):
 
     def test_recover_gives_up_what_is_lost(self):
         with Nodes(3, shards=1) as nodes:
-            three_copies(nodes)
+            nodes.await_copies()
             ids = [nodes[i].id for i in (1, 2, 3)]
             with nodes[1].connect() as session:
                 session.run("CREATE TABLE t (a int PRIMARY KEY)")

@@ -108,12 +108,6 @@ class Several(unittest.TestCase):
             nodes[2].stop()
 
 
-def placed(nodes):
-    """Whether each node has a replica of each slice."""
-    replicas = {int(row["replicas"]) for row in nodes.status()}
-    return len(replicas) == 1 and replicas.pop() > 0
-
-
 class Losing(unittest.TestCase):
     def bank(self, nodes, through, seconds):
         """Transfers through one node, in the background."""
@@ -140,7 +134,7 @@ class Losing(unittest.TestCase):
 
     def test_bank_goes_on_while_nodes_are_killed(self):
         with Nodes(3, shards=1) as nodes:
-            wait_until(lambda: placed(nodes), "three replicas of each slice")
+            nodes.await_copies()
             self.load(nodes)
             with nodes[2].connect("bank") as session:
                 before = session.value("SELECT sum(balance) FROM bank")
@@ -157,7 +151,7 @@ class Losing(unittest.TestCase):
 
     def test_rolling_restart(self):
         with Nodes(3, shards=1) as nodes:
-            wait_until(lambda: placed(nodes), "three replicas of each slice")
+            nodes.await_copies()
             self.load(nodes)
             with nodes[2].connect("bank") as session:
                 before = session.value("SELECT sum(balance) FROM bank")

@@ -57,7 +57,7 @@ class PcrNodesTest(unittest.TestCase):
         self.primary = self.nodes()
         self.standby = self.nodes()
         for nodes in (self.primary, self.standby):
-            wait_until(lambda: self.settled(nodes), "three replicas of all slices")
+            nodes.await_copies()
             with nodes[1].connect() as session:
                 session.run("SET CLUSTER SETTING kv.rangefeed.enabled = true")
         with self.primary[1].connect() as session:
@@ -70,13 +70,6 @@ class PcrNodesTest(unittest.TestCase):
             session.run("INSERT INTO log (note) SELECT repeat('y', 500) FROM generate_series(1, 4000)")
         self.writer = Writer(self.primary)
         self.addCleanup(self.writer.stopping.set)
-
-    @staticmethod
-    def settled(nodes):
-        """Two slices a node and shard, each with three voters: until then a loss may be one too many."""
-        with nodes[1].connect() as session:
-            voters = [row[0] for row in session.rows("SELECT voting_replicas FROM crdb_internal.slices")]
-        return len(voters) == 6 and all(len(str(each).split(",")) == 3 for each in voters)
 
     def nodes(self):
         nodes = Nodes(3, shards=1)
