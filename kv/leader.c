@@ -93,9 +93,10 @@ struct status leader_run(struct task *task, struct leader_call *call, enum leade
     slice_hold(slice);
     const uint64_t turn = slice->turn;
     struct status st = leader_codec(kind)->run(task, call);
-    // With other replicas that is no last word.
-    if (UNLIKELY(status_is(st, E_AMBIGUOUS_RESULT)) && slice->leased &&
-        (slice->turn != turn || failed(slice->failed)))
+    // With other replicas that is no last word, nor is what a replica says whose log or store has failed.
+    const bool unknown = status_is(st, E_AMBIGUOUS_RESULT);
+    if (UNLIKELY(unknown || status_is(st, E_IO_ERROR)) && slice->leased &&
+        (failed(slice->failed) || (unknown && slice->turn != turn)))
         st = status_make_retry(K_FATE_ELSEWHERE, RETRY_STATEMENT,
             "the replica lost its leadership while the request was under way");
     if (UNLIKELY(status_is(st, K_NOT_LEADER))) {
