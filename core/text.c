@@ -96,6 +96,12 @@ size_t utf8_encode(uint32_t code, uint8_t out[4])
     return size;
 }
 
+void utf8_append(struct buffer *out, uint32_t code)
+{
+    uint8_t bytes[4];
+    buffer_append(out, bytes, utf8_encode(code, bytes));
+}
+
 // --- ASCII ---------------------------------------------------------------------------------------
 
 bool text_equal_nocase(struct bytes a, struct bytes b)

@@ -103,26 +103,6 @@ static bool hex_number(struct bytes text, uint32_t *value)
     return true;
 }
 
-static void append_utf8(struct buffer *out, uint32_t c)
-{
-    if (c < 0x80) {
-        buffer_append_u8(out, (uint8_t)c);
-        return;
-    }
-    if (c < 0x800) {
-        buffer_append_u8(out, (uint8_t)(0xc0 | c >> 6));
-    } else {
-        if (c < 0x10000) {
-            buffer_append_u8(out, (uint8_t)(0xe0 | c >> 12));
-        } else {
-            buffer_append_u8(out, (uint8_t)(0xf0 | c >> 18));
-            buffer_append_u8(out, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
-        }
-        buffer_append_u8(out, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-    }
-    buffer_append_u8(out, (uint8_t)(0x80 | (c & 0x3f)));
-}
-
 BODY(unistr)
 {
     struct bytes text = datum_as_bytes(args[0]);
@@ -165,7 +145,7 @@ BODY(unistr)
         if (c == 0 || c > 0x10ffff)
             return status_format(
                 call->arena, E_INVALID_PARAMETER_VALUE, "invalid Unicode code point: %04X", c);
-        append_utf8(&out, c);
+        utf8_append(&out, c);
     }
     if (high != 0) return status_make(E_SYNTAX_ERROR, "invalid Unicode surrogate pair");
     *result = datum_bytes(buffer_bytes(&out));

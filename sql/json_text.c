@@ -97,7 +97,6 @@ static bool hex4(struct bytes text, size_t at, uint32_t *code)
 static struct status take_unicode(struct parser *in, struct buffer *out)
 {
     uint32_t code, low;
-    uint8_t bytes[4];
     if (!hex4(in->text, in->at, &code))
         return string_error(in, "\"\\u\" must be followed by four hexadecimal digits.");
     in->at += 4;
@@ -117,7 +116,7 @@ static struct status take_unicode(struct parser *in, struct buffer *out)
         in->at += 6;
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
-    buffer_append(out, bytes, utf8_encode(code, bytes));
+    utf8_append(out, code);
     return STATUS_OK;
 }
 

@@ -95,25 +95,6 @@ static struct jsonpath_node *node(struct parser *parser, enum jsonpath_kind kind
     return made;
 }
 
-static void append_utf8(struct buffer *out, uint32_t code)
-{
-    if (code < 0x80) {
-        buffer_append_u8(out, (uint8_t)code);
-    } else if (code < 0x800) {
-        buffer_append_u8(out, (uint8_t)(0xc0 | code >> 6));
-        buffer_append_u8(out, (uint8_t)(0x80 | (code & 63)));
-    } else if (code < 0x10000) {
-        buffer_append_u8(out, (uint8_t)(0xe0 | code >> 12));
-        buffer_append_u8(out, (uint8_t)(0x80 | (code >> 6 & 63)));
-        buffer_append_u8(out, (uint8_t)(0x80 | (code & 63)));
-    } else {
-        buffer_append_u8(out, (uint8_t)(0xf0 | code >> 18));
-        buffer_append_u8(out, (uint8_t)(0x80 | (code >> 12 & 63)));
-        buffer_append_u8(out, (uint8_t)(0x80 | (code >> 6 & 63)));
-        buffer_append_u8(out, (uint8_t)(0x80 | (code & 63)));
-    }
-}
-
 static int hex_value(uint8_t c)
 {
     if (c >= '0' && c <= '9') return c - '0';
@@ -168,7 +149,7 @@ static bool take_escape(struct parser *parser, struct buffer *out)
     default: buffer_append_u8(out, c); return true;
     }
     if (code == 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
-    append_utf8(out, code);
+    utf8_append(out, code);
     return true;
 }
 

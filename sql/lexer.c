@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/lexer.h"
 
+#include "core/text.h"
 #include "sql/ast.h"
 
 enum { CLASS_SPACE = 1, CLASS_START = 2, CLASS_DIGIT = 4, CLASS_OPERATOR = 8 };
@@ -276,25 +277,6 @@ static int hex_value(uint8_t c)
     return -1;
 }
 
-static void append_utf8(struct buffer *out, uint32_t c)
-{
-    if (c < 0x80) {
-        buffer_append_u8(out, (uint8_t)c);
-    } else if (c < 0x800) {
-        buffer_append_u8(out, (uint8_t)(0xc0 | c >> 6));
-        buffer_append_u8(out, (uint8_t)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        buffer_append_u8(out, (uint8_t)(0xe0 | c >> 12));
-        buffer_append_u8(out, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-        buffer_append_u8(out, (uint8_t)(0x80 | (c & 0x3f)));
-    } else {
-        buffer_append_u8(out, (uint8_t)(0xf0 | c >> 18));
-        buffer_append_u8(out, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
-        buffer_append_u8(out, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-        buffer_append_u8(out, (uint8_t)(0x80 | (c & 0x3f)));
-    }
-}
-
 // Reads `digits` hexadecimal digits at *at as one character. Surrogates are refused.
 static bool hex_character(struct bytes text, size_t *at, uint32_t digits, struct buffer *out)
 {
@@ -305,7 +287,7 @@ static bool hex_character(struct bytes text, size_t *at, uint32_t digits, struct
         c = c << 4 | (uint32_t)value;
     }
     if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return false;
-    append_utf8(out, c);
+    utf8_append(out, c);
     return true;
 }
 
