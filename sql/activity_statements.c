@@ -6,7 +6,6 @@
 
 #include "sql/activity.h"
 #include "sql/ddl_internal.h"
-#include "sql/plan.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
 
@@ -34,35 +33,6 @@ static struct status ids_row(struct task *task, struct result_sink *sink, const 
     const char *id = arena_string(list->arena, datum_as_bytes(values[0]));
     DDL_APPEND(list->arena, list->ids, list->count, id);
     return STATUS_OK;
-}
-
-// Runs the query with the client's own privileges.
-static struct status ids_of_query(struct statement_context *context, struct select *select, struct id_texts *list)
-{
-    struct status st = STATUS_OK;
-    struct statement *statement = ARENA_NEW(context->arena, struct statement);
-    struct plan *plan;
-    struct plan_run *run = NULL;
-    uint32_t param_count = context->param_count, column_count;
-    bool done = false;
-
-    statement->tag = STATEMENT_SELECT;
-    statement->as.select = select;
-    statement->parameter_count = param_count;
-    struct type *types = ARENA_ARRAY(context->arena, struct type, param_count + 1);
-    for (uint32_t i = 0; i < param_count; i++)
-        types[i] = context->param_types[i];
-    TRY(plan_build(context->task, context->session, context->arena, statement, context->text, types,
-        &param_count, &plan));
-    const struct result_column *columns = plan_columns(plan, &column_count);
-    TRY(ids_columns(context->task, &list->sink, columns, column_count));
-    TRY(plan_run_open(context->task, context->session, plan, context->params, param_count, &run));
-    while (!done)
-        TRY(plan_run_next(context->task, run, &list->sink, 0, &done));
-out:
-    if (failed(st)) st = status_copy(context->arena, st);
-    if (run != NULL) plan_run_close(context->task, run);
-    return st;
 }
 
 static struct status one_id(struct statement_context *context, const struct expr *expr, struct id_texts *list)
@@ -136,7 +106,7 @@ static struct status execute(struct statement_context *context)
     struct id_texts ids = {.sink = {.columns = ids_columns, .row = ids_row}, .arena = context->arena};
     arena_init(&arena, NULL);
     if (cancel->query != NULL)
-        TRY(ids_of_query(context, cancel->query, &ids));
+        TRY(statement_query(context, cancel->query, &ids.sink));
     else
         TRY(one_id(context, cancel->id, &ids));
     TRY(activity_list(context->task, context->session->tenant, true, &arena, &list));

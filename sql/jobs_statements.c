@@ -8,7 +8,6 @@
 #include "sql/ddl_internal.h"
 #include "sql/internal.h"
 #include "sql/jobs.h"
-#include "sql/plan.h"
 
 #define TEXT_COLUMN(name_)                                                                         \
     {                                                                                              \
@@ -66,36 +65,6 @@ static struct status ids_row(
     if (values[0].null) return STATUS_OK;
     DDL_APPEND(list->arena, list->ids, list->count, values[0].integer);
     return STATUS_OK;
-}
-
-// Runs the query with the client's own privileges.
-static struct status ids_of_query(
-    struct statement_context *context, struct select *select, struct id_list *list)
-{
-    struct status st = STATUS_OK;
-    struct statement *statement = ARENA_NEW(context->arena, struct statement);
-    struct plan *plan;
-    struct plan_run *run = NULL;
-    uint32_t param_count = context->param_count, column_count;
-    bool done = false;
-
-    statement->tag = STATEMENT_SELECT;
-    statement->as.select = select;
-    statement->parameter_count = param_count;
-    struct type *types = ARENA_ARRAY(context->arena, struct type, param_count + 1);
-    for (uint32_t i = 0; i < param_count; i++)
-        types[i] = context->param_types[i];
-    TRY(plan_build(context->task, context->session, context->arena, statement, context->text, types,
-        &param_count, &plan));
-    const struct result_column *plan_cols = plan_columns(plan, &column_count);
-    TRY(ids_columns(context->task, &list->sink, plan_cols, column_count));
-    TRY(plan_run_open(context->task, context->session, plan, context->params, param_count, &run));
-    while (!done)
-        TRY(plan_run_next(context->task, run, &list->sink, 0, &done));
-out:
-    if (failed(st)) st = status_copy(context->arena, st);
-    if (run != NULL) plan_run_close(context->task, run);
-    return st;
 }
 
 static struct status one_id(
@@ -160,7 +129,7 @@ static struct status control_execute(struct statement_context *context)
     const char *reason = NULL;
 
     if (control->id != NULL) TRY(one_id(context, control->id, &list));
-    if (control->query != NULL) TRY(ids_of_query(context, control->query, &list));
+    if (control->query != NULL) TRY(statement_query(context, control->query, &list.sink));
     if (control->all_type != NULL) TRY(ids_of_type(context, control->all_type, &list));
     if (control->reason != NULL) {
         struct datum value;
@@ -239,7 +208,7 @@ static struct status show_execute(struct statement_context *context)
 
     TRY(context->sink->columns(context->task, context->sink, columns, COLUMN_COUNT));
     if (show->id != NULL) TRY(one_id(context, show->id, &list));
-    if (show->query != NULL) TRY(ids_of_query(context, show->query, &list));
+    if (show->query != NULL) TRY(statement_query(context, show->query, &list.sink));
     if (show->id == NULL && show->query == NULL) {
         TRY(internal_query(context->task, tenant, NULL, context->arena, &result,
             JOBS_SELECT "WHERE finished IS NULL OR finished > now() - interval '12 hours' "

@@ -67,6 +67,9 @@ const struct statement_handler *statement_handler_find(enum statement_tag tag);
 // (sql.restrict_system_interface.enabled).
 CHECKED struct status statement_refuse_restricted(struct session *session, const char *what);
 
+// Runs a query that is a part of the statement, with its parameters and the client's own privileges; its rows go to `sink`.
+CHECKED struct status statement_query(
+    struct statement_context *context, struct select *select, struct result_sink *sink);
 // Small helpers for handlers: evaluates a constant expression (literals, parameters, casts, functions like now()) to
 // text/datum of `type`; 42601/42804 when it is not constant.
 CHECKED struct status statement_constant(struct statement_context *context,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "sql/plan.h"
 
 #define ROWS_MAX 1000000u
 
@@ -128,5 +129,34 @@ struct status statement_table_make(struct arena *arena, struct session *session,
         .set = &table->set};
     *function = &table->function;
 out:
+    return st;
+}
+
+struct status statement_query(
+    struct statement_context *context, struct select *select, struct result_sink *sink)
+{
+    struct status st = STATUS_OK;
+    struct statement *statement = ARENA_NEW(context->arena, struct statement);
+    struct plan *plan;
+    struct plan_run *run = NULL;
+    uint32_t param_count = context->param_count, column_count;
+    bool done = false;
+
+    statement->tag = STATEMENT_SELECT;
+    statement->as.select = select;
+    statement->parameter_count = param_count;
+    struct type *types = ARENA_ARRAY(context->arena, struct type, param_count + 1);
+    for (uint32_t i = 0; i < param_count; i++)
+        types[i] = context->param_types[i];
+    TRY(plan_build(context->task, context->session, context->arena, statement, context->text, types,
+        &param_count, &plan));
+    const struct result_column *columns = plan_columns(plan, &column_count);
+    TRY(sink->columns(context->task, sink, columns, column_count));
+    TRY(plan_run_open(context->task, context->session, plan, context->params, param_count, &run));
+    while (!done)
+        TRY(plan_run_next(context->task, run, sink, 0, &done));
+out:
+    if (failed(st)) st = status_copy(context->arena, st);
+    if (run != NULL) plan_run_close(context->task, run);
     return st;
 }
