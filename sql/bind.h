@@ -96,6 +96,7 @@ struct range { // A table reference that columns can be qualified with.
     uint32_t column_count;
     const struct table_desc *table; // Of a plain table, for functional dependency; else NULL.
     var_id base;
+    bool scalar; // A function of one value: as a whole row it is that value.
     struct range *next;
 };
 // What FROM gives: ranges for t.c, columns for plain names and `*`.

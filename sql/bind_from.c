@@ -447,6 +447,7 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
         range->columns[at].scalar = bind_var(binder, var, POSITION_NONE);
     }
     function->function.alias = name;
+    range->scalar = column_count == 1 && project->project.count == 0 && fields == NULL;
     TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = project->project.count > 0 ? project : function;

@@ -139,6 +139,7 @@ static struct scalar *present_column(struct binder *binder, const struct range *
 struct scalar *bind_whole_row(
     struct binder *binder, const struct scope *scope, const struct range *range, uint32_t position)
 {
+    if (range->scalar) return range->columns[0].scalar;
     struct scalar *row = scalar_with_args(
         binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), position, range->column_count);
     const char **names = ARENA_ARRAY(binder->arena, const char *, range->column_count);

@@ -6,6 +6,9 @@
 #include "sql/op.h"
 #include "sql/op_classes.h"
 
+// PROJECT_SET ends a batch early when the functions behind its rows hold more than this.
+#define SET_BYTES_MAX (1u << 20)
+
 struct set_call {
     struct function_call call;
     void *state;
@@ -19,7 +22,8 @@ struct function_op {
     struct expr_state *state;
     struct set_call *calls;
     struct datum *args;
-    struct arena set_arena; // Of the functions running now.
+    struct memory_account set_account; // What set_arena holds.
+    struct arena set_arena; // Of the functions running now, and of those whose rows are in op->out.
     struct arena args_arena; // Arguments of the input batch in hand.
     // PROJECT_SET
     struct batch *in;
@@ -37,7 +41,8 @@ static struct status function_open(struct task *task, struct op *op)
     uint32_t args_max = 1;
     (void)task;
     op_alloc_columns(op, node->layout.count);
-    arena_init(&function->set_arena, op->run->account);
+    memory_account_init(&function->set_account, op->run->account, "set-returning functions", 0);
+    arena_init(&function->set_arena, &function->set_account);
     arena_init(&function->args_arena, op->run->account);
     function->state = expr_state_new(arena, op->run, node->function.program, op->run->capacity);
     function->calls = ARENA_ARRAY(arena, struct set_call, node->function.call_count);
@@ -85,18 +90,18 @@ static void function_close(struct op *op)
     struct function_op *function = (struct function_op *)op;
     for (uint32_t i = 0; i < op->node->function.call_count && function->calls != NULL; i++)
         end_call(&op->node->function.calls[i], &function->calls[i]);
-    arena_fini(&((struct function_op *)op)->set_arena);
-    arena_fini(&((struct function_op *)op)->args_arena);
+    arena_fini(&function->set_arena);
+    arena_fini(&function->args_arena);
+    memory_account_fini(&function->set_account);
 }
 
-// Starts all functions with the arguments of one input row.
+// Starts all functions with the arguments of one input row. What earlier runs left in set_arena stays.
 static struct status start_calls(struct task *task, struct function_op *function, uint32_t row)
 {
     struct status st = STATUS_OK;
     const struct node *node = function->op.node;
     for (uint32_t i = 0; i < node->function.call_count; i++)
         end_call(&node->function.calls[i], &function->calls[i]);
-    arena_reset(&function->set_arena);
     for (uint32_t i = 0; i < node->function.call_count; i++) {
         const struct node_call *call = &node->function.calls[i];
         struct set_call *state = &function->calls[i];
@@ -189,6 +194,7 @@ static struct status function_next(struct task *task, struct op *op, struct batc
     if (first) {
         arena_reset(&op->arena);
         TRY(expr_run(task, function->state, &one, &op->arena));
+        arena_reset(&function->set_arena);
         TRY(start_calls(task, function, 0));
         function->running = true;
     }
@@ -242,6 +248,8 @@ static struct status project_set_next(struct task *task, struct op *op, struct b
         uint32_t row = batch_row(function->in, function->at);
         bool first = !function->running, any;
         if (first) {
+            // The rows in hand may point into what the functions of earlier input rows made.
+            if (count == 0) arena_reset(&function->set_arena);
             TRY(start_calls(task, function, row));
             function->running = true;
         }
@@ -251,6 +259,7 @@ static struct status project_set_next(struct task *task, struct op *op, struct b
         } else {
             function->running = false;
             function->at++;
+            if (count > 0 && function->set_account.used_bytes > SET_BYTES_MAX) break;
         }
         if ((count & 255u) == 255u) TRY(task_yield_if_due(task));
     }
