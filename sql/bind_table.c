@@ -178,7 +178,7 @@ static int find_column(const uint32_t *columns, uint32_t count, uint32_t column_
 static bool index_starts_with(
     const struct index_desc *index, const uint32_t *columns, uint32_t count)
 {
-    if (index->column_count < count || index->predicate_sql != NULL) return false;
+    if (index->column_count < count || index->predicate_sql != NULL || index->inverted) return false;
     for (uint32_t i = 0; i < count; i++)
         if (index->columns[i].expression_sql != NULL ||
             find_column(columns, count, index->columns[i].column_id) < 0)

@@ -104,12 +104,14 @@ struct index_column {
     bool descending;
     bool nulls_reversed; // NULLS FIRST of an ascending column, NULLS LAST of a descending one.
     const char *expression_sql; // Of an expression index, else NULL.
+    uint32_t operator_class; // pg_opclass's id, when it is not the type's default one; of a gin index always.
 };
 struct index_desc {
     uint32_t id; // Never reused in its table. The primary index is indexes[0], whatever its id.
     const char *name;
     bool unique, primary;
     bool from_constraint; // Made by UNIQUE or PRIMARY KEY.
+    bool inverted; // USING gin: sql/inverted.h
     struct index_column *columns;
     uint32_t column_count;
     uint32_t *stored; // STORING/INCLUDE column ids.

@@ -193,14 +193,15 @@ static struct status append_index_definition(struct task *task, struct session *
         pg_index_constraint_definition(out, table, index);
         return STATUS_OK;
     }
-    buffer_printf(out, "%sINDEX ", index->unique ? "UNIQUE " : "");
+    buffer_printf(out, "%sINDEX ", index->unique ? "UNIQUE " : index->inverted ? "INVERTED " : "");
     append_name(out, index->name);
     // Everything behind the access method reads the same here.
     struct buffer whole;
     buffer_init(&whole, out->arena);
     struct status st = pg_index_definition(task, session, &whole, table, index, "s", false);
     if (failed(st)) return st;
-    buffer_append_string(out, strstr(buffer_string(&whole), " USING btree ") + 12);
+    const char *method = index->inverted ? " USING gin " : " USING btree ";
+    buffer_append_string(out, strstr(buffer_string(&whole), method) + strlen(method) - 1);
     return st;
 }
 

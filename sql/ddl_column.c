@@ -5,6 +5,8 @@
 #include "sql/plan.h"
 
 #include "sql/catalog_text.h"
+#include "sql/inverted.h"
+#include "sql/pg_catalog.h"
 
 struct column_desc *ddl_column(struct table_desc *table, const char *name)
 {
@@ -245,8 +247,47 @@ out:
 
 // --- indexes -------------------------------------------------------------------------------------
 
+// The operator class of a column, by name or that of its type.
+static struct status index_class(struct statement_context *context, const struct index_desc *index,
+    const struct index_element *element, struct type type, struct index_column *column)
+{
+    const char *name = element->operator_class.name, *method = index->inverted ? "gin" : "btree";
+    bool known = false, takes = false;
+
+    if (name == NULL && index->inverted) {
+        column->operator_class = inverted_class_default(type.oid);
+    } else if (name != NULL && index->inverted) {
+        if (strcmp(name, "gin_trgm_ops") == 0 || strcmp(name, "tsvector_ops") == 0)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "operator class \"%s\" is not supported", name);
+        enum inverted_class class = inverted_class_by_name(name);
+        known = class != INVERTED_NONE;
+        takes = inverted_class_takes(class, type.oid);
+        column->operator_class = class;
+    } else if (name != NULL) {
+        column->operator_class = pg_operator_class_named(name, type.oid, &known);
+        takes = column->operator_class != 0;
+        if (column->operator_class == pg_operator_class(type.oid)) column->operator_class = 0;
+    }
+    if (name != NULL && !known)
+        return ddl_error(context, E_UNDEFINED_OBJECT,
+            "operator class \"%s\" does not exist for access method \"%s\"", name, method);
+    if (name != NULL && !takes)
+        return ddl_error(context, E_DATATYPE_MISMATCH,
+            "operator class \"%s\" does not accept data type %s", name,
+            type_format(context->arena, type));
+    if (name == NULL && !(index->inverted ? column->operator_class != 0 : type_is_ordered(type.oid)))
+        return status_hint(context->arena,
+            ddl_error(context, E_UNDEFINED_OBJECT,
+                "data type %s has no default operator class for access method \"%s\"",
+                type_format(context->arena, type), method),
+            "You must specify an operator class for the index or define a default operator class "
+            "for the data type.");
+    return STATUS_OK;
+}
+
 static struct status index_element(struct statement_context *context, struct table_desc *table,
-    const struct index_element *element, struct index_column *column)
+    const struct index_desc *index, const struct index_element *element, struct index_column *column)
 {
     struct status st = STATUS_OK;
 
@@ -258,12 +299,8 @@ static struct status index_element(struct statement_context *context, struct tab
         if (found == NULL)
             return ddl_error(
                 context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", element->column);
-        if (!type_is_ordered(found->type.oid))
-            return ddl_error(context, E_UNDEFINED_OBJECT,
-                "data type %s has no default operator class for access method \"btree\"",
-                type_format(context->arena, found->type));
         column->column_id = found->id;
-        return STATUS_OK;
+        return index_class(context, index, element, found->type, column);
     }
     struct ddl_expr_info info;
     ddl_expr_info(context->arena, element->expr, &info);
@@ -275,10 +312,7 @@ static struct status index_element(struct statement_context *context, struct tab
     struct type type;
     TRY(plan_expression_type(
         context->task, context->session, context->arena, table, element->expr, &type));
-    if (!type_is_ordered(type.oid))
-        return ddl_error(context, E_UNDEFINED_OBJECT,
-            "data type %s has no default operator class for access method \"btree\"",
-            type_format(context->arena, type));
+    TRY(index_class(context, index, element, type, column));
     column->column_id = type.oid; // Of an expression (sql/catalog.h).
 out:
     return st;
@@ -307,11 +341,14 @@ static struct status index_storing(struct statement_context *context, struct tab
 
 struct status ddl_add_index(struct statement_context *context, struct table_desc *table,
     const char *name, const struct index_element_list *elements, const struct name_list *storing,
-    bool unique, bool primary, bool from_constraint, struct index_desc **out)
+    enum index_kind kind, bool from_constraint, struct index_desc **out)
 {
     struct status st = STATUS_OK;
-    struct index_desc index = {
-        .name = name, .unique = unique, .primary = primary, .from_constraint = from_constraint};
+    struct index_desc index = {.name = name,
+        .unique = kind == INDEX_UNIQUE || kind == INDEX_PRIMARY,
+        .primary = kind == INDEX_PRIMARY,
+        .inverted = kind == INDEX_INVERTED,
+        .from_constraint = from_constraint};
     bool taken;
 
     if (elements->count > INDEX_COLUMNS_MAX)
@@ -322,10 +359,10 @@ struct status ddl_add_index(struct statement_context *context, struct table_desc
             TABLE_INDEXES_MAX);
     index.columns = ARENA_ARRAY(context->arena, struct index_column, elements->count);
     for (uint32_t i = 0; i < elements->count; i++) {
-        TRY(index_element(context, table, &elements->items[i], &index.columns[i]));
+        TRY(index_element(context, table, &index, &elements->items[i], &index.columns[i]));
         index.column_count++;
     }
-    if (storing != NULL && !primary) TRY(index_storing(context, table, storing, &index));
+    if (storing != NULL && kind != INDEX_PRIMARY) TRY(index_storing(context, table, storing, &index));
     index.id = table->next_index_id++;
     struct name_value value = {.kind = NAME_INDEX, .id = table->id, .index_id = index.id};
     TRY(ddl_take_name(context, table->database_id, table->schema_id, name, value, &taken));
@@ -384,7 +421,8 @@ struct status ddl_add_key(struct statement_context *context, struct table_desc *
         return ddl_error(context, E_DUPLICATE_OBJECT,
             "constraint \"%s\" for relation \"%s\" already exists", name, table->name);
     TRY(ddl_add_index(
-        context, table, name, &elements, &constraint->storing, true, primary, true, index));
+        context, table, name, &elements, &constraint->storing,
+        primary ? INDEX_PRIMARY : INDEX_UNIQUE, true, index));
 out:
     return st;
 }

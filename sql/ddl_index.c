@@ -5,13 +5,47 @@
 
 #include "sql/schema_change.h"
 
-static struct status refuse(struct statement_context *context, const struct create_index *create)
+// What a gin index has nothing to do with, in PostgreSQL's words.
+static struct status check_inverted(
+    struct statement_context *context, const struct create_index *create)
 {
-    if (create->inverted) return ddl_unsupported(context, "an inverted index");
+    const char *what = create->unique               ? "unique indexes"
+                       : create->storing.count > 0 ? "included columns"
+                                                   : NULL;
+    if (what != NULL)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "access method \"gin\" does not support %s", what);
+    for (uint32_t i = 0; i < create->elements.count; i++) {
+        const struct index_element *element = &create->elements.items[i];
+        if (element->direction != SORT_DEFAULT)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "access method \"gin\" does not support ASC/DESC options");
+        if (element->nulls != SORT_NULLS_DEFAULT)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "access method \"gin\" does not support NULLS FIRST/LAST options");
+    }
+    return STATUS_OK;
+}
+
+enum index_kind ddl_index_kind(const struct create_index *create)
+{
+    if (create->inverted || (create->method != NULL && strcmp(create->method, "gin") == 0))
+        return INDEX_INVERTED;
+    return create->unique ? INDEX_UNIQUE : INDEX_PLAIN;
+}
+
+struct status ddl_check_index(
+    struct statement_context *context, const struct create_index *create)
+{
+    bool inverted = ddl_index_kind(create) == INDEX_INVERTED;
     if (create->nulls_not_distinct) return ddl_unsupported(context, "NULLS NOT DISTINCT");
     if (create->not_visible) return ddl_unsupported(context, "a not visible index");
-    if (create->method != NULL && strcmp(create->method, "btree") != 0) {
-        if (strcmp(create->method, "gin") == 0 || strcmp(create->method, "gist") == 0 ||
+    if (inverted) {
+        struct status st = check_inverted(context, create);
+        if (failed(st)) return st;
+    }
+    if (create->method != NULL && !inverted && strcmp(create->method, "btree") != 0) {
+        if (strcmp(create->method, "gist") == 0 ||
             strcmp(create->method, "hash") == 0 || strcmp(create->method, "brin") == 0 ||
             strcmp(create->method, "spgist") == 0)
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
@@ -26,10 +60,14 @@ static struct status refuse(struct statement_context *context, const struct crea
             return ddl_unsupported(context, "a collation other than \"C\"");
     }
     for (uint32_t i = 0; i < create->options.count; i++) {
-        if (strcmp(create->options.items[i].name, "fillfactor") != 0)
+        const char *name = create->options.items[i].name;
+        bool known = inverted ? strcmp(name, "fastupdate") == 0 ||
+                                    strcmp(name, "gin_pending_list_limit") == 0
+                              : strcmp(name, "fillfactor") == 0;
+        if (!known)
             return ddl_error(context, E_INVALID_PARAMETER_VALUE, "unrecognized parameter \"%s\"",
-                create->options.items[i].name);
-        ddl_notice(context, "storage parameter \"fillfactor\" has no effect");
+                name);
+        ddl_notice(context, "storage parameter \"%s\" has no effect", name);
     }
     return STATUS_OK;
 }
@@ -82,7 +120,7 @@ struct status ddl_create_index(struct statement_context *context)
     struct name_value value;
     const char *name = create->name;
 
-    TRY(refuse(context, create));
+    TRY(ddl_check_index(context, create));
     TRY(ddl_find(context, &create->table, false, OBJECT_OTHER, &found));
     enum object_kind kind = found->materialized ? OBJECT_MATERIALIZED_VIEW : OBJECT_TABLE;
     TRY(ddl_check_kind(context, found, kind));
@@ -101,8 +139,8 @@ struct status ddl_create_index(struct statement_context *context)
     source = ARENA_NEW(context->arena, struct table_desc);
     *source = *table;
     if (name == NULL) TRY(ddl_choose_index_name(context, table, create, &name));
-    TRY(ddl_add_index(context, table, name, &create->elements, &create->storing, create->unique,
-        false, false, &index));
+    TRY(ddl_add_index(context, table, name, &create->elements, &create->storing,
+        ddl_index_kind(create), false, &index));
     if (create->where != NULL)
         TRY(ddl_check_text(
             context, create->where, "index predicate", table, NULL, NULL, &index->predicate_sql));

@@ -175,9 +175,14 @@ CHECKED struct status ddl_check_text(struct statement_context *context, struct e
 // the caller. Makes the sequence of SERIAL and IDENTITY. 42701.
 CHECKED struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
     const struct column_definition *definition, struct column_desc **column);
+enum index_kind { INDEX_PLAIN, INDEX_UNIQUE, INDEX_PRIMARY, INDEX_INVERTED };
+enum index_kind ddl_index_kind(const struct create_index *create);
+// 0A000, 42704, 22023 for what indexes of its access method do not have.
+CHECKED struct status ddl_check_index(
+    struct statement_context *context, const struct create_index *create);
 CHECKED struct status ddl_add_index(struct statement_context *context, struct table_desc *table,
     const char *name, const struct index_element_list *elements, const struct name_list *storing,
-    bool unique, bool primary, bool from_constraint, struct index_desc **index);
+    enum index_kind kind, bool from_constraint, struct index_desc **index);
 CHECKED struct status ddl_add_key(struct statement_context *context, struct table_desc *table,
     const struct constraint *constraint, const char *column, struct index_desc **index);
 CHECKED struct status ddl_add_check(struct statement_context *context, struct table_desc *table,

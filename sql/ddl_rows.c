@@ -96,6 +96,27 @@ static struct status check_not_null(struct feed_run *run)
     return STATUS_OK;
 }
 
+static struct status feed_inverted(
+    struct task *task, struct feed_run *run, const struct feed_index *index)
+{
+    struct status st = STATUS_OK;
+    struct ddl_entry entry = {.index = index->index, .row = run->row};
+    struct buffer value;
+    struct bytes *keys;
+    uint32_t count;
+
+    TRY(row_inverted_keys(&index->row_index, run->row, &run->row_arena, &keys, &count));
+    buffer_init(&value, &run->row_arena);
+    row_value(&index->row_index, run->row, &value);
+    entry.value = buffer_bytes(&value);
+    for (uint32_t i = 0; i < count; i++) {
+        entry.key = keys[i];
+        TRY(run->feed->write(task, run->feed, &entry));
+    }
+out:
+    return st;
+}
+
 static struct status feed_row(
     struct task *task, struct result_sink *sink, const struct datum *values)
 {
@@ -114,6 +135,10 @@ static struct status feed_row(
             if (holds.null || !holds.boolean) continue;
         }
         struct ddl_entry entry = {.index = index->index, .row = run->row};
+        if (index->index->inverted) {
+            TRY(feed_inverted(task, run, index));
+            continue;
+        }
         struct buffer key, value;
         bool has_null = false;
         buffer_init(&key, &run->row_arena);

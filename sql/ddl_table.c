@@ -2,6 +2,7 @@
 //
 // CREATE TABLE and CREATE TABLE AS.
 #include "sql/ddl_internal.h"
+#include "sql/pg_catalog.h"
 
 #include <stdio.h>
 #include "sql/deparse.h"
@@ -131,6 +132,7 @@ static struct status index_elements(struct statement_context *context,
             .nulls = !source->columns[i].nulls_reversed ? SORT_NULLS_DEFAULT
                      : source->columns[i].descending    ? SORT_NULLS_LAST
                                                         : SORT_NULLS_FIRST};
+        element->operator_class.name = pg_operator_class_name(source->columns[i].operator_class);
         if (source->columns[i].expression_sql != NULL)
             TRY(parse_expression_on_stack(context->arena,
                 bytes_of_string(source->columns[i].expression_sql), &element->expr));
@@ -179,7 +181,11 @@ static struct status copy_indexes(struct statement_context *context, struct tabl
                 primary ? NULL : buffer_string(&columns), primary ? "pkey" : "key", &name));
         else
             TRY(ddl_choose_index_name(context, table, &create, &name));
-        TRY(ddl_add_index(context, table, name, &elements, &storing, source->unique, primary,
+        TRY(ddl_add_index(context, table, name, &elements, &storing,
+            primary            ? INDEX_PRIMARY
+            : source->unique   ? INDEX_UNIQUE
+            : source->inverted ? INDEX_INVERTED
+                               : INDEX_PLAIN,
             source->from_constraint, &index));
         if (source->predicate_sql != NULL)
             index->predicate_sql = arena_strdup(context->arena, source->predicate_sql);
@@ -285,13 +291,13 @@ static struct status add_inner_indexes(
         const struct create_index *written = &create->indexes[i];
         struct index_desc *index;
         const char *name = written->name;
-        if (written->inverted) return ddl_unsupported(context, "an inverted index");
+        TRY(ddl_check_index(context, written));
         if (name == NULL)
             TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name,
                 written->elements.count > 0 ? written->elements.items[0].column : NULL, "idx",
                 &name));
         TRY(ddl_add_index(context, table, name, &written->elements, &written->storing,
-            written->unique, false, false, &index));
+            ddl_index_kind(written), false, &index));
         if (written->where != NULL)
             TRY(ddl_check_text(context, written->where, "index predicate", table, NULL, NULL,
                 &index->predicate_sql));

@@ -295,6 +295,7 @@ static void code_index_column(struct codec *codec, void *item)
     field_bool(codec, 2, &column->descending);
     field_string(codec, 3, &column->expression_sql);
     field_bool(codec, 4, &column->nulls_reversed);
+    field_u32(codec, 5, &column->operator_class);
 }
 
 static void code_index(struct codec *codec, void *item)
@@ -310,6 +311,7 @@ static void code_index(struct codec *codec, void *item)
     field_ids(codec, 7, &index->stored, &index->stored_count);
     field_string(codec, 8, &index->predicate_sql);
     field_enum(codec, 9, &index->state, ELEMENT_VALIDATING);
+    field_bool(codec, 10, &index->inverted);
 }
 
 static void code_constraint(struct codec *codec, void *item)

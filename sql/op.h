@@ -15,6 +15,7 @@
 #include "kv/client.h"
 #include "sql/batch.h"
 #include "sql/expr.h"
+#include "sql/inverted.h"
 #include "sql/rel.h"
 #include "sql/row.h"
 #include "sql/row_list.h"
@@ -78,6 +79,13 @@ struct access {
     bool multi;                     // Several spans (IN).
 };
 
+// column operator value, of a column of an inverted index: sql/inverted.h.
+struct inverted_condition {
+    uint32_t column;                // Of the index.
+    enum inverted_strategy strategy;
+    struct expr_program *program;   // The value.
+};
+
 struct node_scan {
     const struct table_desc *table;
     const char *alias;
@@ -88,6 +96,8 @@ struct node_scan {
     uint32_t *lookup_slots;         // Row ordinals of the lookup decoder's slots.
     uint32_t lookup_count;
     struct access access;
+    struct inverted_condition *inverted; // Of an inverted index: rows that may meet all of them.
+    uint32_t inverted_count;
     bool reverse;
     struct expr_program *filter;    // Over the node's layout; or NULL.
     enum rel_lock lock;

@@ -20,6 +20,7 @@ struct scan_op {
     struct datum **index_columns; // Of the lookup decoder.
     struct datum *lookup_row;
     struct expr_state *filter;
+    struct inverted_scan *inverted; // Or NULL.
 };
 
 static struct status visit_row(struct kv_visitor *visitor, struct arena *arena, struct bytes key,
@@ -48,6 +49,7 @@ static struct status scan_open(struct task *task, struct op *op)
     for (uint32_t i = 0; i < node->lookup_count; i++)
         scan->index_columns[i] = arena_alloc(run->arena, run->capacity * sizeof(struct datum));
     scan->lookup_row = ARENA_ARRAY(run->arena, struct datum, row_width(node->table));
+    if (node->inverted_count > 0) scan->inverted = inverted_scan_new(run, node);
     return STATUS_OK;
 }
 
@@ -59,12 +61,15 @@ static struct status scan_rewind(struct task *task, struct op *op)
     scan->batches = 0;
     scan->scanning = false;
     if (scan->filter != NULL) expr_state_rewind(scan->filter);
+    if (scan->inverted != NULL) return inverted_scan_rewind(task, scan->inverted);
     return access_spans(task, &scan->access, &scan->keys);
 }
 
 static void scan_close(struct op *op)
 {
-    arena_fini(&((struct scan_op *)op)->keys);
+    struct scan_op *scan = (struct scan_op *)op;
+    if (scan->inverted != NULL) inverted_scan_close(scan->inverted);
+    arena_fini(&scan->keys);
 }
 
 // Up to a batch of keys and values of the index. *count 0: the end.
@@ -185,13 +190,18 @@ static struct status scan_next(struct task *task, struct op *op, struct batch **
         uint32_t count;
         arena_reset(&op->arena);
         uint32_t before = scan->next;
-        if (node->access.point) TRY(next_points(task, scan, read, &pairs, &count));
+        bool whole = scan->inverted != NULL && inverted_scan_is_whole(scan->inverted);
+        if (scan->inverted != NULL)
+            TRY(inverted_scan_next(task, scan->inverted,
+                whole ? scan_read(node->lock, node->wait) : read, &op->arena, batch_rows(scan),
+                &pairs, &count));
+        else if (node->access.point) TRY(next_points(task, scan, read, &pairs, &count));
         else TRY(next_spans(task, scan, read, &pairs, &count));
         if (count == 0) {
             if (node->access.point && scan->next != before) continue;
             return st;
         }
-        if (node->primary != NULL) TRY(look_up(task, scan, &pairs, &count));
+        if (node->primary != NULL && !whole) TRY(look_up(task, scan, &pairs, &count));
         TRY(task_yield_if_due(task));
         for (uint32_t i = 0; i < count && (!scan->visits || node->access.point); i++)
             TRY(row_decode(&node->decoder, pairs[i].key, pairs[i].value, &op->arena,

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "sql/catalog_text.h"
 #include "sql/deparse.h"
+#include "sql/inverted.h"
 #include "sql/plan.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
@@ -212,6 +213,12 @@ out:
     return st;
 }
 
+// Only those that are not the type's own.
+static bool shows_operator_class(const struct index_desc *index, const struct index_column *part)
+{
+    return index->inverted ? part->operator_class == INVERTED_JSONB_PATH : part->operator_class != 0;
+}
+
 static struct status index_columns(struct task *task, struct session *session, struct buffer *out,
     const struct table_desc *table, const struct index_desc *index, bool pretty)
 {
@@ -220,6 +227,8 @@ static struct status index_columns(struct task *task, struct session *session, s
         if (i > 0) buffer_append_string(out, ", ");
         TRY(pg_index_column(task, session, out, table, &index->columns[i], pretty));
         const struct index_column *part = &index->columns[i];
+        if (shows_operator_class(index, part))
+            buffer_printf(out, " %s", pg_operator_class_name(part->operator_class));
         if (part->descending) buffer_append_string(out, " DESC");
         if (part->nulls_reversed)
             buffer_append_string(out, part->descending ? " NULLS LAST" : " NULLS FIRST");
@@ -255,7 +264,7 @@ struct status pg_index_definition(struct task *task, struct session *session, st
     deparse_identifier(out, index->name);
     buffer_append_string(out, " ON ");
     pg_print_name(out, schema, table->name);
-    buffer_append_string(out, " USING btree (");
+    buffer_printf(out, " USING %s (", index->inverted ? "gin" : "btree");
     TRY(index_columns(task, session, out, table, index, pretty));
     buffer_append_u8(out, ')');
     included_columns(out, table, index);
@@ -446,7 +455,7 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
         struct class_row index_class = {.oid = pg_index_oid(table->id, index->id),
             .namespace = pg_oid(table->schema_id),
             .owner = owner,
-            .access_method = 403,
+            .access_method = index->inverted ? PG_AM_GIN : PG_AM_BTREE,
             .name = index->name,
             .kind = 'i',
             .column_count = index->column_count + index->stored_count,
@@ -734,7 +743,8 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
                 type_oid type = index_column_type(table, &index->columns[j]);
                 options[j] = (index->columns[j].descending ? 1 : 0) |
                              (index->columns[j].descending != index->columns[j].nulls_reversed ? 2 : 0);
-                classes[j] = pg_operator_class(type);
+                classes[j] = index->columns[j].operator_class;
+                if (classes[j] == 0) classes[j] = pg_operator_class(type);
                 collations[j] = pg_type_collation(type);
             }
             if (j < keys && index->columns[j].expression_sql != NULL) continue;

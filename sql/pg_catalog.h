@@ -27,6 +27,7 @@
 #define PG_TABLESPACE_GLOBAL 1664
 #define PG_AM_HEAP 2u
 #define PG_AM_BTREE 403u
+#define PG_AM_GIN 2742u
 
 static inline uint32_t pg_oid(uint32_t id)
 {
@@ -197,6 +198,9 @@ const struct pg_type_functions *pg_type_functions(type_oid type);
 uint32_t pg_type_function_args(
     const struct pg_type_functions *functions, unsigned which, type_oid args[3]);
 uint32_t pg_operator_class(type_oid type); // The default one of B-trees; 0: there is none.
+// Of B-trees, by name. *known: there is one of that name; 0: not for the type.
+uint32_t pg_operator_class_named(const char *name, type_oid type, bool *known);
+const char *pg_operator_class_name(uint32_t oid); // NULL: there is none.
 // Text of the default or generating expression; NULL: none. An identity column's sequence is no default.
 const char *pg_column_default(const struct column_desc *column);
 // The same for people: sequences by name, literals with their type ("'x'::text").

@@ -311,6 +311,12 @@ ROWS(method_rows)
     pg_put_int(&row, "amhandler", 0);
     pg_put_int(&row, "amtype", 'i');
     TRY(pg_row_send(&row));
+    pg_row_begin(&row, sink);
+    pg_put_int(&row, "oid", PG_AM_GIN);
+    pg_put_text(&row, "amname", "gin");
+    pg_put_int(&row, "amhandler", 0);
+    pg_put_int(&row, "amtype", 'i');
+    TRY(pg_row_send(&row));
 out:
     return st;
 }

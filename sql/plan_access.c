@@ -17,6 +17,12 @@ struct key_match { // What one key column of an index is bound by.
     type_oid array_element;
 };
 
+struct inverted_match { // A conjunct that says: column operator value.
+    struct scalar *conjunct, *value;
+    uint32_t column;
+    enum inverted_strategy strategy;
+};
+
 struct candidate {
     const struct index_desc *index;
     struct row_index *keys;
@@ -30,6 +36,8 @@ struct candidate {
     bool *lower_inclusive, *upper_inclusive;
     bool not_null;
     bool point, multi, has_null, covering, reverse, ordered;
+    struct inverted_match *inverted; // Of an inverted index.
+    uint32_t inverted_count;
     double rows;                // Entries read.
     double cost;                // Of reading.
     double choice;              // And of the sort that it would need: what is compared.
@@ -307,6 +315,30 @@ static bool is_used(const struct candidate *c, const struct scalar *conjunct)
     return false;
 }
 
+// Whether an inverted index finds rows by the conjunct. It is looked at for each row all the same.
+static bool is_looked_for(const struct candidate *c, const struct scalar *conjunct)
+{
+    for (uint32_t i = 0; i < c->inverted_count; i++)
+        if (c->inverted[i].conjunct == conjunct) return true;
+    return false;
+}
+
+// Entries of the parts, and each row that is left of them looked up.
+static void estimate_inverted(const struct access_plan *plan, struct candidate *c)
+{
+    double rows = plan->table_rows, entries = 0;
+    for (uint32_t i = 0; i < c->inverted_count; i++) {
+        double share = plan_selectivity(c->inverted[i].conjunct, plan->rel);
+        rows *= share;
+        entries += share * plan->table_rows;
+    }
+    if (rows < 1) rows = 1;
+    c->rows = rows;
+    c->cost = COST_START * (1 + c->inverted_count) + entries * COST_ROW + rows * COST_LOOKUP;
+    c->choice = c->cost;
+    if (plan->want != NULL && plan->want->count > 0) c->choice += sort_cost(rows);
+}
+
 static void estimate_candidate(const struct access_plan *plan, struct candidate *c)
 {
     double rows = plan->table_rows, residual = 1, spans = 1;
@@ -358,7 +390,7 @@ static struct status bind_keys(const struct access_plan *plan, struct candidate 
     const struct table_desc *table = plan->rel->scan.table;
     var_id base = plan->rel->scan.base;
     c->key_scalars = ARENA_ARRAY(planner->arena, struct scalar *, c->keys->key_count);
-    for (uint32_t k = 0; k < c->keys->key_count; k++) {
+    for (uint32_t k = 0; k < c->keys->key_count && !c->index->inverted; k++) {
         uint32_t ordinal = c->keys->keys[k].ordinal;
         if (ordinal < table->column_count)
             c->key_scalars[k] = bind_var(planner->binder, base + ordinal, POSITION_NONE);
@@ -389,6 +421,53 @@ static bool is_implied(const struct access_plan *plan, const struct candidate *c
     return true;
 }
 
+static void match_inverted(
+    const struct access_plan *plan, struct candidate *c, uint32_t column, const struct scalar *key)
+{
+    const struct row_inverted_column *keys = &c->keys->inverted[column];
+    for (uint32_t i = 0; i < plan->conjuncts.count; i++) {
+        struct scalar *conjunct = plan->conjuncts.items[i];
+        if (conjunct->kind != SCALAR_CALL || conjunct->arg_count != 2 ||
+            conjunct->function->kind != FUNCTION_OPERATOR)
+            continue;
+        uint32_t side = is_key(conjunct->args[0], key) ? 0 : 1;
+        const char *name = side == 0 ? conjunct->function->name : conjunct->function->commutator;
+        struct scalar *value = conjunct->args[1 - side];
+        if (name == NULL || !is_key(conjunct->args[side], key) || mentions(plan, value) ||
+            scalar_is_volatile(value))
+            continue;
+        enum inverted_strategy strategy =
+            inverted_strategy_of((enum inverted_class)keys->operator_class, name, keys->type,
+                value->type.oid == TYPE_VARCHAR ? TYPE_TEXT : value->type.oid);
+        if (strategy == INVERTED_NO_STRATEGY) continue;
+        c->inverted[c->inverted_count++] = (struct inverted_match){
+            .conjunct = conjunct, .value = value, .column = column, .strategy = strategy};
+    }
+}
+
+static struct status inverted_candidate(const struct access_plan *plan, struct candidate *c)
+{
+    struct status st = STATUS_OK;
+    struct planner *planner = plan->planner;
+    const struct table_desc *table = plan->rel->scan.table;
+    c->inverted = ARENA_ARRAY(planner->arena, struct inverted_match,
+        (size_t)plan->conjuncts.count * c->keys->inverted_count);
+    for (uint32_t i = 0; i < c->keys->inverted_count; i++) {
+        uint32_t ordinal = c->keys->inverted[i].ordinal;
+        struct scalar *key;
+        if (ordinal < table->column_count)
+            key = bind_var(planner->binder, plan->rel->scan.base + ordinal, POSITION_NONE);
+        else
+            TRY(bind_table_expression(planner->binder, table, plan->rel->scan.base,
+                c->index->columns[i].expression_sql, &key));
+        match_inverted(plan, c, i, key);
+    }
+    estimate_inverted(plan, c);
+
+out:
+    return st;
+}
+
 static struct status make_candidate(
     const struct access_plan *plan, const struct index_desc *index, struct candidate *c)
 {
@@ -399,6 +478,7 @@ static struct status make_candidate(
     c->keys = ARENA_NEW(arena, struct row_index);
     TRY(row_index_init(arena, plan->planner->tenant, table, index, c->keys));
     TRY(bind_keys(plan, c));
+    if (index->inverted) return inverted_candidate(plan, c);
     c->usable = index->unique && !index->primary ? c->keys->column_count : c->keys->key_count;
     c->equals = ARENA_ARRAY(arena, struct key_match, c->usable);
     while (c->equal_count < c->usable) {
@@ -438,6 +518,8 @@ static struct status choose(const struct access_plan *plan, struct candidate *be
             continue;
         TRY(make_candidate(plan, index, &c));
         if (!is_implied(plan, &c)) continue;
+        // An inverted index has not all rows: only those that a condition looks for.
+        if (index->inverted && c.inverted_count == 0) continue;
         if (!found || c.choice < best->choice) *best = c;
         found = true;
     }
@@ -518,6 +600,26 @@ out:
     return st;
 }
 
+static struct status compile_inverted(
+    const struct access_plan *plan, const struct candidate *c, struct node_scan *scan)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = plan->planner->arena;
+    struct layout none = {0};
+    scan->inverted = ARENA_ARRAY(arena, struct inverted_condition, c->inverted_count);
+    scan->inverted_count = c->inverted_count;
+    for (uint32_t i = 0; i < c->inverted_count; i++) {
+        struct inverted_match *match = &c->inverted[i];
+        scan->inverted[i] = (struct inverted_condition){
+            .column = match->column, .strategy = match->strategy};
+        TRY(plan_program(plan->planner, &none, &match->value, 1, &scan->inverted[i].program));
+        scalar_list_add(arena, &scan->access_conjuncts, match->conjunct);
+    }
+
+out:
+    return st;
+}
+
 static struct status make_scan(
     const struct access_plan *plan, const struct candidate *c, struct node **out)
 {
@@ -553,12 +655,16 @@ static struct status make_scan(
     }
     plan_layout_vars(planner, node, vars, count);
     TRY(row_decoder_init(planner->arena, source, ordinals, count, &scan->decoder));
-    TRY(compile_access(plan, c, scan));
+    if (c->inverted_count > 0) TRY(compile_inverted(plan, c, scan));
+    else TRY(compile_access(plan, c, scan));
     struct scalar_list *residual = ARENA_NEW(planner->arena, struct scalar_list);
     for (uint32_t i = 0; i < plan->conjuncts.count; i++)
         if (!is_used(c, plan->conjuncts.items[i]))
             scalar_list_add(planner->arena, residual, plan->conjuncts.items[i]);
-    node->rows = c->rows * plan_selectivity_all(residual, rel);
+    struct scalar_list other = {0};
+    for (uint32_t i = 0; i < residual->count; i++)
+        if (!is_looked_for(c, residual->items[i])) scalar_list_add(planner->arena, &other, residual->items[i]);
+    node->rows = c->rows * plan_selectivity_all(c->inverted_count > 0 ? &other : residual, rel);
     if (node->rows < 1) node->rows = 1;
     if (residual->count > 0) {
         TRY(expr_compile_filter(planner->arena, &planner->frame->outer, &node->layout, residual,
@@ -567,7 +673,7 @@ static struct status make_scan(
     }
     // An UPDATE that looks for its rows in all of the table would lock all of it: it locks what it writes.
     if (rel->scan.all_columns && residual->count > 0 && c->equal_count == 0 &&
-        c->range_conjuncts.count == 0)
+        c->range_conjuncts.count == 0 && c->inverted_count == 0)
         scan->lock = REL_LOCK_NONE;
     if (plan->want != NULL && plan->want->limit > 0 && (plan->want->count == 0 || c->ordered))
         scan->limit_hint = residual->count == 0 ? (uint64_t)plan->want->limit
@@ -615,7 +721,7 @@ struct status plan_scan_cost(struct planner *planner, struct rel *rel,
     TRY(choose(&plan, &best));
     struct scalar_list residual = {0};
     for (uint32_t i = 0; i < plan.conjuncts.count; i++)
-        if (!is_used(&best, plan.conjuncts.items[i]))
+        if (!is_used(&best, plan.conjuncts.items[i]) && !is_looked_for(&best, plan.conjuncts.items[i]))
             scalar_list_add(planner->arena, &residual, plan.conjuncts.items[i]);
     *cost = best.cost;
     *rows = best.rows * plan_selectivity_all(&residual, rel);
@@ -631,7 +737,8 @@ struct status plan_scan(struct planner *planner, struct rel *rel, const struct s
     struct candidate best;
     access_begin(&plan, more, needed);
     TRY(choose(&plan, &best));
-    bool full = best.equal_count == 0 && best.range_conjuncts.count == 0 && best.implied.count == 0;
+    bool full = best.equal_count == 0 && best.range_conjuncts.count == 0 &&
+                best.implied.count == 0 && best.inverted_count == 0;
     if (full && rel->scan.no_full_scan)
         return status_format(planner->arena, E_FEATURE_NOT_SUPPORTED,
             "could not produce a query plan conforming to the NO_FULL_SCAN hint");

@@ -10,6 +10,7 @@
 #define SELECTIVITY_EQUAL 0.01 // Where nothing is known.
 #define SELECTIVITY_RANGE 0.33
 #define SELECTIVITY_CALL 0.1
+#define SELECTIVITY_MATCH 0.01 // Of conditions on parts of a value: @>, ? and their like.
 #define SELECTIVITY_LEAST 1e-7
 #define INTERVALS_MAX 16u
 #define GROUP_SHARE 0.1
@@ -149,6 +150,19 @@ static double in_selectivity(const struct scalar *conjunct, const struct rel *sc
     return conjunct->negated ? 1 - all : all;
 }
 
+// Whether it asks for parts of a jsonb or array value.
+static bool looks_into(const struct scalar *conjunct)
+{
+    static const char *const names[] = {"@>", "<@", "&&", "?", "?|", "?&"};
+    const struct function *function = conjunct->function;
+    type_oid type = conjunct->args[0]->type.oid;
+    if (function->kind != FUNCTION_OPERATOR || (type != TYPE_JSONB && !type_is_array(type)))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], function->name) == 0) return true;
+    return false;
+}
+
 static double compare_selectivity(const struct scalar *conjunct, const struct rel *scan)
 {
     enum scalar_compare compare = scalar_compare_of(conjunct);
@@ -159,7 +173,8 @@ static double compare_selectivity(const struct scalar *conjunct, const struct re
         return distinct > 0 ? 1 / distinct : SELECTIVITY_EQUAL;
     }
     if (compare == COMPARE_NE) return 0.95;
-    return compare == COMPARE_NONE ? SELECTIVITY_CALL : SELECTIVITY_RANGE;
+    if (compare == COMPARE_NONE) return looks_into(conjunct) ? SELECTIVITY_MATCH : SELECTIVITY_CALL;
+    return SELECTIVITY_RANGE;
 }
 
 double plan_selectivity(const struct scalar *conjunct, const struct rel *scan)

@@ -128,6 +128,9 @@ static const char *scan_title(struct plan_printer *explain, const struct node *n
     const char *alias = strcmp(scan->alias, scan->table->name) == 0
         ? ""
         : arena_printf(explain->arena, " %s", scan->alias);
+    if (index->inverted)
+        return arena_printf(explain->arena, "Bitmap Index Scan using %s on %s%s", index->name,
+            scan->table->name, alias);
     if (full && index->primary)
         return arena_printf(explain->arena, "Seq Scan%s on %s%s", scan->reverse ? " Backward" : "",
             scan->table->name, alias);
@@ -205,6 +208,7 @@ static const char *title(struct plan_printer *explain, const struct node *node)
 
 static const char *span_text(const struct node_scan *scan)
 {
+    if (scan->inverted_count > 0) return "parts of values";
     if (scan->access.point) return scan->access.multi ? "several points" : "a point";
     bool bounded = scan->access.lower_count > 0 || scan->access.upper_count > 0;
     if (scan->access.equal_count == 0 && !bounded) return "FULL SCAN";

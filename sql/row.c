@@ -2,6 +2,7 @@
 #include "sql/row.h"
 
 #include "core/invariant.h"
+#include "sql/inverted.h"
 #include "sql/type_ops.h"
 
 static const char corrupt_message[] = "stored row is corrupted";
@@ -146,6 +147,22 @@ static void choose_value_columns(struct row_index *out)
     }
 }
 
+static struct status add_inverted_columns(struct arena *arena, struct row_index *out)
+{
+    const struct index_desc *index = out->index;
+    out->inverted = ARENA_ARRAY(arena, struct row_inverted_column, index->column_count);
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        uint32_t ordinal = row_ordinal(out->table, index, i);
+        if (ordinal == ROW_SLOT_NONE)
+            return status_make(E_DATA_CORRUPTED, "index refers to a column that does not exist");
+        out->inverted[out->inverted_count++] = (struct row_inverted_column){.ordinal = ordinal,
+            .type = ordinal < out->table->column_count ? out->table->columns[ordinal].type.oid
+                                                       : index->columns[i].column_id,
+            .operator_class = index->columns[i].operator_class};
+    }
+    return STATUS_OK;
+}
+
 struct status row_index_init(struct arena *arena, uint64_t tenant, const struct table_desc *table,
     const struct index_desc *index, struct row_index *out)
 {
@@ -160,11 +177,13 @@ struct status row_index_init(struct arena *arena, uint64_t tenant, const struct 
     buffer_init(&prefix, arena);
     row_append_prefix(&prefix, tenant, table->id, index->id);
     out->prefix = buffer_bytes(&prefix);
-    for (uint32_t i = 0; i < index->column_count; i++) TRY(add_key_column(out, index, i));
+    if (index->inverted) TRY(add_inverted_columns(arena, out));
+    for (uint32_t i = 0; i < index->column_count && !index->inverted; i++)
+        TRY(add_key_column(out, index, i));
     out->column_count = out->key_count;
     if (!index->primary) {
         for (uint32_t i = 0; i < primary->column_count; i++) {
-            if (index_has_column(index, primary->columns[i].column_id)) continue;
+            if (!index->inverted && index_has_column(index, primary->columns[i].column_id)) continue;
             TRY(add_key_column(out, primary, i));
             out->keys[out->key_count - 1].order = KEY_ASCENDING;
             out->keys[out->key_count - 1].nulls_reversed = false;
@@ -236,6 +255,46 @@ struct status row_key(
             "index row size %zu exceeds maximum %u for index \"%s\"", key->size - before,
             KEY_BYTES_MAX, index->index->name));
     if (has_null != NULL) *has_null = null;
+
+out:
+    return st;
+}
+
+struct status row_inverted_keys(const struct row_index *index, const struct datum *row,
+    struct arena *arena, struct bytes **keys, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    struct buffer suffix;
+    uint32_t capacity = 0;
+    *keys = NULL;
+    *count = 0;
+    buffer_init(&suffix, arena);
+    for (uint32_t i = 0; i < index->key_count; i++)
+        TRY(row_key_encode(&suffix, &index->keys[i], row[index->keys[i].ordinal]));
+    for (uint32_t c = 0; c < index->inverted_count; c++) {
+        const struct row_inverted_column *column = &index->inverted[c];
+        struct inverted_parts parts;
+        if (row[column->ordinal].null) continue;
+        TRY(inverted_parts_of(
+            arena, (enum inverted_class)column->operator_class, row[column->ordinal], &parts));
+        *keys = arena_grow(arena, *keys, capacity * sizeof(struct bytes),
+            (capacity + parts.count) * sizeof(struct bytes));
+        capacity += parts.count;
+        for (uint32_t i = 0; i < parts.count; i++) {
+            struct buffer key;
+            buffer_init(&key, arena);
+            buffer_reserve(&key, index->prefix.size + 1 + parts.items[i].size + suffix.size);
+            buffer_append_bytes(&key, index->prefix);
+            buffer_append_u8(&key, (uint8_t)c);
+            buffer_append_bytes(&key, parts.items[i]);
+            buffer_append_bytes(&key, buffer_bytes(&suffix));
+            (*keys)[(*count)++] = buffer_bytes(&key);
+        }
+    }
+    if (suffix.size > KEY_BYTES_MAX - INVERTED_ITEM_MAX - 64)
+        return status_format(arena, E_PROGRAM_LIMIT_EXCEEDED,
+            "index row size %zu exceeds maximum %u for index \"%s\"", suffix.size,
+            KEY_BYTES_MAX - INVERTED_ITEM_MAX - 64, index->index->name);
 
 out:
     return st;

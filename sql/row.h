@@ -7,6 +7,7 @@
 //   others   key columns: the index's, then those of the primary key that it lacks (the suffix). A
 //            unique index leaves the suffix out of the key while none of its own columns is NULL, so that
 //            equal rows collide; its value always has the suffix. Value: stored columns, suffix if unique.
+//   inverted key columns: a part of a value (sql/inverted.h), then the primary key's; one pair for each part.
 //   value    version byte, then per column, by ascending id: varint(id * 2 + is NULL), varint(size), the
 //            type's stored form. Key columns whose key form is not exact (numeric) are in it again.
 //            A NULL is left out unless the column has a `missing` value. Columns that no longer exist
@@ -40,6 +41,12 @@ static inline bool row_key_nulls_first(const struct row_key_column *column)
 {
     return (column->order == KEY_DESCENDING) != column->nulls_reversed;
 }
+// What an inverted index has parts of (sql/inverted.h).
+struct row_inverted_column {
+    uint32_t ordinal;
+    type_oid type;
+    uint32_t operator_class; // enum inverted_class
+};
 struct row_value_column {
     uint32_t ordinal;
     uint32_t column_id;
@@ -58,6 +65,9 @@ struct row_index {
     struct row_value_column *values; // By ascending column id.
     uint32_t value_count;
     bool unique;                 // And not primary: the suffix is in the value.
+    // Of an inverted index, else NULL. Its keys are the suffix alone; between the prefix and them a key has a part.
+    struct row_inverted_column *inverted;
+    uint32_t inverted_count;
 };
 CHECKED struct status row_index_init(struct arena *arena, uint64_t tenant,
     const struct table_desc *table, const struct index_desc *index, struct row_index *out);
@@ -79,6 +89,9 @@ struct span row_table_span(struct arena *arena, uint64_t tenant, uint32_t table_
 CHECKED struct status row_key(
     const struct row_index *index, const struct datum *row, struct buffer *key, bool *has_null);
 void row_value(const struct row_index *index, const struct datum *row, struct buffer *value);
+// All keys that a row has in an inverted index, in order, in `arena`.
+CHECKED struct status row_inverted_keys(const struct row_index *index, const struct datum *row,
+    struct arena *arena, struct bytes **keys, uint32_t *count);
 // Both, in `arena`.
 CHECKED struct status row_entry(const struct row_index *index, const struct datum *row,
     struct arena *arena, struct bytes *key, struct bytes *value);

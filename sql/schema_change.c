@@ -216,6 +216,22 @@ out:
     return st;
 }
 
+static struct status write_inverted(
+    struct task *task, struct batch *batch, const struct row_reader *reader)
+{
+    struct status st = STATUS_OK;
+    struct buffer value;
+    struct bytes *keys;
+    uint32_t count;
+    TRY(row_inverted_keys(&reader->index, reader->row, batch->arena, &keys, &count));
+    buffer_init(&value, batch->arena);
+    row_value(&reader->index, reader->row, &value);
+    for (uint32_t i = 0; i < count; i++)
+        TRY(kv_put(task, batch->txn, keys[i], buffer_bytes(&value)));
+out:
+    return st;
+}
+
 // Adds the entries of some rows. An entry that a writer has put already is the same.
 static struct status write_entries(struct task *task, struct batch *batch,
     const struct table_desc *table, const struct index_desc *index, struct row_reader *reader,
@@ -229,6 +245,10 @@ static struct status write_entries(struct task *task, struct batch *batch,
         bool has_null = false;
         TRY(row_decode(
             &reader->decoder, rows->pairs[i].key, rows->pairs[i].value, arena, reader->columns, 0));
+        if (index->inverted) {
+            TRY(write_inverted(task, batch, reader));
+            continue;
+        }
         buffer_init(&key, arena);
         buffer_init(&value, arena);
         TRY(row_key(&reader->index, reader->row, &key, &has_null));

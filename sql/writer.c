@@ -454,6 +454,30 @@ out:
     return st;
 }
 
+// An inverted index: every part of every row has an entry of its own, which nobody else's can equal.
+static struct status insert_inverted(struct task *task, struct writer *writer, uint32_t index,
+    uint32_t first, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    const struct row_index *entries = &writer->plan->indexes[index];
+    for (uint32_t r = first; r < first + count; r++) {
+        struct buffer value;
+        struct bytes *keys;
+        uint32_t key_count;
+        if (!in_index(writer, writer->predicates, index, r)) continue;
+        gather(writer->row, writer->columns, writer->plan->table->width, r);
+        TRY(row_inverted_keys(entries, writer->row, &writer->arena, &keys, &key_count));
+        buffer_init(&value, &writer->arena);
+        row_value(entries, writer->row, &value);
+        for (uint32_t i = 0; i < key_count; i++)
+            TRY(kv_put(task, writer->run->txn, keys[i], buffer_bytes(&value)));
+        TRY(arena_check(&writer->arena));
+    }
+
+out:
+    return st;
+}
+
 // Puts entries of rows into one index: by kv_insert where they must be new.
 static struct status insert_entries(struct task *task, struct writer *writer, uint32_t index,
     uint32_t first, uint32_t count)
@@ -492,9 +516,11 @@ struct status writer_insert(struct task *task, struct writer *writer, uint32_t f
     const struct table_desc *table = writer->plan->table->table;
     writer->written += count;
     arena_reset(&writer->arena);
-    for (uint32_t i = 0; i < table->index_count; i++)
-        if (index_is_written(&table->indexes[i]))
-            TRY(insert_entries(task, writer, i, first, count));
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (!index_is_written(&table->indexes[i])) continue;
+        if (table->indexes[i].inverted) TRY(insert_inverted(task, writer, i, first, count));
+        else TRY(insert_entries(task, writer, i, first, count));
+    }
     if (writer->plan->table->reference_count > 0)
         for (uint32_t r = first; r < first + count; r++) {
             gather(writer->row, writer->columns, writer->plan->table->width, r);
@@ -534,6 +560,19 @@ out:
     return st;
 }
 
+static struct status delete_inverted(struct task *task, struct writer *writer, uint32_t index)
+{
+    struct status st = STATUS_OK;
+    struct bytes *keys;
+    uint32_t count;
+    TRY(row_inverted_keys(
+        &writer->plan->indexes[index], writer->old_row, &writer->arena, &keys, &count));
+    for (uint32_t i = 0; i < count; i++) TRY(kv_delete(task, writer->run->txn, keys[i]));
+
+out:
+    return st;
+}
+
 struct status writer_delete(struct task *task, struct writer *writer, struct datum *const *old,
     const uint16_t *old_rows, uint32_t count)
 {
@@ -547,6 +586,10 @@ struct status writer_delete(struct task *task, struct writer *writer, struct dat
         gather(writer->old_row, writer->old_columns, writer->plan->table->width, r);
         for (uint32_t i = 0; i < table->index_count; i++) {
             if (!in_index(writer, writer->old_predicates, i, r)) continue;
+            if (table->indexes[i].inverted) {
+                TRY(delete_inverted(task, writer, i));
+                continue;
+            }
             struct buffer key;
             buffer_init(&key, &writer->arena);
             TRY(row_key(&writer->plan->indexes[i], writer->old_row, &key, NULL));
@@ -578,7 +621,49 @@ static bool index_touched(
         if (changed[entries->keys[i].ordinal]) return true;
     for (uint32_t i = 0; i < entries->value_count; i++)
         if (changed[entries->values[i].ordinal]) return true;
+    for (uint32_t i = 0; i < entries->inverted_count; i++)
+        if (changed[entries->inverted[i].ordinal]) return true;
     return false;
+}
+
+// Parts that the row has no more are taken out, those that it has now put in.
+static struct status update_inverted(
+    struct task *task, struct writer *writer, uint32_t index, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    const struct row_index *entries = &writer->plan->indexes[index];
+    struct kv_txn *txn = writer->run->txn;
+    bool complete = entries->index->state == ELEMENT_PUBLIC;
+    for (uint32_t r = 0; r < count; r++) {
+        struct bytes *old_keys = NULL, *keys = NULL;
+        uint32_t old_count = 0, key_count = 0, at = 0;
+        struct buffer value, old_value;
+        gather(writer->old_row, writer->old_columns, writer->plan->table->width, r);
+        gather(writer->row, writer->columns, writer->plan->table->width, r);
+        if (in_index(writer, writer->old_predicates, index, r))
+            TRY(row_inverted_keys(entries, writer->old_row, &writer->arena, &old_keys, &old_count));
+        if (in_index(writer, writer->predicates, index, r) && index_is_written(entries->index))
+            TRY(row_inverted_keys(entries, writer->row, &writer->arena, &keys, &key_count));
+        buffer_init(&value, &writer->arena);
+        buffer_init(&old_value, &writer->arena);
+        row_value(entries, writer->row, &value);
+        row_value(entries, writer->old_row, &old_value);
+        bool same = complete && bytes_equal(buffer_bytes(&value), buffer_bytes(&old_value));
+        for (uint32_t i = 0; i < key_count || at < old_count;) {
+            int order = i == key_count ? 1 : at == old_count ? -1 : bytes_compare(keys[i], old_keys[at]);
+            if (order > 0) {
+                TRY(kv_delete(task, txn, old_keys[at++]));
+                continue;
+            }
+            if (order < 0 || !same) TRY(kv_put(task, txn, keys[i], buffer_bytes(&value)));
+            i++;
+            if (order == 0) at++;
+        }
+        TRY(arena_check(&writer->arena));
+    }
+
+out:
+    return st;
 }
 
 static struct status make_entry(
@@ -653,7 +738,10 @@ struct status writer_update(struct task *task, struct writer *writer, struct dat
     arena_reset(&writer->arena);
     TRY(prepare_old(task, writer, old, old_rows, count));
     for (uint32_t i = 0; i < plan->table->index_count; i++)
-        if (index_touched(writer->plan, i, changed)) TRY(update_index(task, writer, i, count));
+        if (index_touched(writer->plan, i, changed)) {
+            if (plan->table->indexes[i].inverted) TRY(update_inverted(task, writer, i, count));
+            else TRY(update_index(task, writer, i, count));
+        }
     if (plan->reference_count > 0 || plan->back_reference_count > 0)
         for (uint32_t r = 0; r < count; r++) {
             gather(writer->old_row, writer->old_columns, plan->width, r);
