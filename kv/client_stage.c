@@ -139,6 +139,8 @@ struct status txn_stage(struct task *task, struct kv_txn *txn)
     txn->staged_bytes += txn->writes.bytes;
     write_buffer_clear(&txn->writes);
     arena_reset(&txn->write_arena);
+    if (txn->buffer_bytes_max > TXN_BUFFER_NEXT_BYTES)
+        txn->buffer_bytes_max = TXN_BUFFER_NEXT_BYTES;
     return STATUS_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "kv/admin.h"
 #include "kv/store.h"
+#include "kv/store_gap.h"
 #include "kv/store_wt_file.h"
 
 #define CACHE_BYTES_DEFAULT (64u << 20)
@@ -50,6 +51,7 @@ struct store_wt {
     WT_CURSOR *points[STORE_TABLE_COUNT];
     bool pinned[STORE_TABLE_COUNT];   // Holds pages: to be reset.
     bool standing[STORE_TABLE_COUNT]; // On a record, as get left it.
+    struct store_gap gaps[STORE_TABLE_COUNT];
     struct store_cursor *cursors_free[STORE_TABLE_COUNT];
     uint32_t cursors_open;
     uint64_t file_bytes; // At the last checkpoint.
@@ -82,11 +84,17 @@ static WT_ITEM item_of(struct bytes bytes)
 
 // --- points --------------------------------------------------------------------------------------------
 
+static struct status gap_learn(struct store_wt *wt, enum store_table table, struct bytes key);
+
 static struct status wt_get(
     struct store *store, enum store_table table, struct bytes key, struct bytes *value, bool *found)
 {
     struct store_wt *wt = wt_of(store);
     WT_CURSOR *cursor = wt->points[table];
+    if (store_gap_has(&wt->gaps[table], key)) {
+        *found = false;
+        return STATUS_OK;
+    }
     WT_ITEM item = item_of(key);
     cursor->set_key(cursor, &item);
     int ret = cursor->search(cursor);
@@ -98,12 +106,13 @@ static struct status wt_get(
             *value = bytes_of(item.data == NULL ? "" : item.data, item.size);
             *found = true;
             wt->standing[table] = true;
+            store_gap_found(&wt->gaps[table]);
             return STATUS_OK;
         }
     }
     *found = false;
-    if (LIKELY(ret == WT_NOTFOUND)) return STATUS_OK;
-    return status_from_wt(ret, "store: search");
+    if (UNLIKELY(ret != WT_NOTFOUND)) return status_from_wt(ret, "store: search");
+    return store_gap_missed(&wt->gaps[table]) ? gap_learn(wt, table, key) : STATUS_OK;
 }
 
 static void wt_release(struct store *store)
@@ -133,6 +142,7 @@ static struct status wt_put(
         cursor->set_key(cursor, &key_item);
         cursor->set_value(cursor, &value_item);
         ret = cursor->insert(cursor);
+        store_gap_put(&wt->gaps[table], key);
     }
     wt->standing[table] = false;
     return status_from_wt(ret, "store: insert");
@@ -223,6 +233,19 @@ static struct status wt_step(struct store_cursor *base, enum store_direction dir
     return cursor_take(base, cursor, ret, found);
 }
 
+static struct status gap_learn(struct store_wt *wt, enum store_table table, struct bytes key)
+{
+    struct store_cursor *cursor = NULL;
+    bool found;
+    struct status st = wt_cursor_open(&wt->base, table, &cursor);
+    if (failed(st)) return st;
+    st = wt_seek(cursor, STORE_FORWARD, key, &found);
+    if (!failed(st))
+        store_gap_learn(&wt->gaps[table], key, found ? cursor->key : bytes_of(NULL, 0));
+    wt_cursor_close(cursor);
+    return st;
+}
+
 // --- transactions --------------------------------------------------------------------------------------
 
 static struct status wt_begin(struct store *store)
@@ -251,6 +274,7 @@ static void wt_rollback(struct store *store)
 {
     struct store_wt *wt = wt_of(store);
     forget_positions(wt);
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) store_gap_forget(&wt->gaps[t]);
     int ret = wt->session->rollback_transaction(wt->session, NULL);
     if (ret != 0 && ret != WT_ROLLBACK)
         log_error(0, "store %s: rollback: %s", wt->home, wiredtiger_strerror(ret));
@@ -519,6 +543,7 @@ static void store_free(struct store_wt *wt)
 {
     invariant(wt->cursors_open == 0);
     for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) {
+        store_gap_fini(&wt->gaps[t]);
         while (wt->cursors_free[t] != NULL) {
             struct store_cursor *cursor = wt->cursors_free[t];
             wt->cursors_free[t] = cursor->next;
@@ -575,6 +600,7 @@ struct status store_wt_open(
     struct store_wt *wt = calloc(1, sizeof *wt);
     invariant(wt != NULL);
     wt->base.ops = &wt_ops;
+    for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) store_gap_init(&wt->gaps[t]);
     wt->events = (WT_EVENT_HANDLER){.handle_error = handle_error, .handle_message = handle_message};
     wt->home = strdup(options->home);
     invariant(wt->home != NULL);

@@ -8,8 +8,13 @@
 #include "sql/jobs.h"
 #include "sql/row.h"
 
+// A transaction that fills an index puts entries in their order, so the more the better; one that rows changed under
+// begins anew with fewer.
 #define BATCH_ROWS 500u
+#define BATCH_ROWS_MAX 32000u
+#define BATCH_BYTES_MAX (8u << 20)
 #define BATCH_RETRIES_MAX 30u
+#define PROGRESS_ROWS 10000u
 #define PROGRESS_BATCHES 20u
 #define ERASE_BATCH_KEYS 1000u
 #define ERASE_DELAY_NS 30000000000ull
@@ -129,6 +134,7 @@ struct batch {
     uint64_t tenant;
     struct arena *arena; // Of one attempt: reset before each.
     struct kv_txn *txn;
+    uint32_t attempt;
     bool lock;
     void *arg;
 };
@@ -140,6 +146,7 @@ static struct status run_batch(struct task *task, struct batch *batch,
     struct kv_txn_options options = {.tenant = batch->tenant, .account = &task->shard->account};
     for (uint32_t attempt = 0; attempt < BATCH_RETRIES_MAX; attempt++) {
         arena_reset(batch->arena);
+        batch->attempt = attempt;
         batch->lock = attempt >= 2;
         TRY(kv_txn_begin(task, &options, &batch->txn));
         st = fn(task, batch);
@@ -163,6 +170,8 @@ struct fill {
     struct bytes resume; // First key of the next batch; empty: the beginning.
     struct bytes next;   // Where the batch ended, in the batch's arena.
     uint64_t rows;
+    uint32_t rows_max;
+    struct buffer last;  // The last row's key.
     bool done;
 };
 
@@ -235,10 +244,9 @@ out:
 // Adds the entries of some rows. An entry that a writer has put already is the same.
 static struct status write_entries(struct task *task, struct batch *batch,
     const struct table_desc *table, const struct index_desc *index, struct row_reader *reader,
-    const struct kv_batch *rows)
+    const struct kv_batch *rows, struct arena *arena)
 {
     struct status st = STATUS_OK;
-    struct arena *arena = batch->arena;
     for (uint32_t i = 0; i < rows->count; i++) {
         struct buffer key, value;
         struct bytes existing = {0};
@@ -266,6 +274,32 @@ out:
     return st;
 }
 
+static struct status fill_rows(struct task *task, struct batch *batch, struct kv_scan *scan,
+    const struct table_desc *table, const struct index_desc *index, struct row_reader *reader)
+{
+    struct status st = STATUS_OK;
+    struct fill *fill = batch->arg;
+    struct arena arena;
+    struct kv_batch rows;
+    arena_init(&arena, batch->arena->account);
+    while (fill->rows < fill->rows_max && kv_txn_write_bytes(batch->txn) < BATCH_BYTES_MAX) {
+        arena_reset(&arena);
+        TRY(kv_scan_next(task, batch->txn, scan, &arena, &rows));
+        fill->done = rows.count == 0;
+        if (fill->done) break;
+        TRY(write_entries(task, batch, table, index, reader, &rows, &arena));
+        fill->rows += rows.count;
+        struct bytes last = rows.pairs[rows.count - 1].key;
+        fill->last.size = 0;
+        buffer_append_bytes(&fill->last, last);
+        TRY(task_yield_if_due(task));
+    }
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
 static struct status fill_batch(struct task *task, struct batch *batch)
 {
     struct status st = STATUS_OK;
@@ -273,7 +307,6 @@ static struct status fill_batch(struct task *task, struct batch *batch)
     struct table_desc *table;
     struct row_reader reader;
     struct kv_scan scan;
-    struct kv_batch rows;
 
     TRY(read_table(task, batch, fill->table_id, &table));
     const struct index_desc *index =
@@ -284,18 +317,15 @@ static struct status fill_batch(struct task *task, struct batch *batch)
     if (fill->resume.size > 0 && bytes_compare(fill->resume, span.start) > 0)
         span.start = fill->resume;
     kv_scan_init(&scan, span);
-    scan.limit = BATCH_ROWS;
+    scan.batch_rows = BATCH_ROWS;
     if (batch->lock) scan.read.lock = KV_LOCK_EXCLUSIVE;
+    if (batch->attempt > 0)
+        fill->rows_max = fill->rows_max / 4 < BATCH_ROWS ? BATCH_ROWS : fill->rows_max / 4;
     fill->rows = 0;
-    fill->next = (struct bytes){0};
-    for (;;) {
-        TRY(kv_scan_next(task, batch->txn, &scan, batch->arena, &rows));
-        if (rows.count == 0) break;
-        TRY(write_entries(task, batch, table, index, &reader, &rows));
-        fill->rows += rows.count;
-        fill->next = key_next(batch->arena, rows.pairs[rows.count - 1].key);
-    }
-    fill->done = fill->rows < BATCH_ROWS;
+    fill->done = false;
+    buffer_init(&fill->last, batch->arena);
+    TRY(fill_rows(task, batch, &scan, table, index, &reader));
+    fill->next = key_next(batch->arena, buffer_bytes(&fill->last));
 out:
     return st;
 }
@@ -315,9 +345,11 @@ static struct status fill_index(struct task *task, struct job *job, const struct
 {
     struct status st = STATUS_OK;
     struct arena batch_arena, resume_arena;
-    struct fill fill = {
-        .table_id = change->table_id, .index_id = change->indexes[at], .resume = resume};
-    uint32_t batches = 0;
+    struct fill fill = {.table_id = change->table_id,
+        .index_id = change->indexes[at],
+        .resume = resume,
+        .rows_max = BATCH_ROWS};
+    uint64_t told = *rows;
 
     arena_init(&batch_arena, &task->shard->account);
     arena_init(&resume_arena, &task->shard->account);
@@ -333,7 +365,9 @@ static struct status fill_index(struct task *task, struct job *job, const struct
         arena_reset(&resume_arena);
         fill.resume = arena_copy(&resume_arena, next);
         arena_release(task->arena, mark);
-        if (++batches % PROGRESS_BATCHES == 0) {
+        if (fill.rows_max < BATCH_ROWS_MAX) fill.rows_max *= 2;
+        if (*rows - told >= PROGRESS_ROWS) {
+            told = *rows;
             mark = arena_mark(task->arena);
             TRY(job_update(task, job, progress_encode(task->arena, at, fill.resume), -1,
                 arena_printf(task->arena, "backfilling: %llu rows", (unsigned long long)*rows)));

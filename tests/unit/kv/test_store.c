@@ -198,6 +198,66 @@ static const struct plain *plain_read(uint32_t key, uint64_t ts)
     return best;
 }
 
+static void counted_get(struct bytes key)
+{
+    struct bytes values[2];
+    bool found[2];
+    for (int s = 0; s < 2; s++)
+        OK(store_get(stores[s], STORE_CURRENT, key, &values[s], &found[s]));
+    cr_assert_eq(found[0], found[1]);
+    if (found[0]) cr_assert(bytes_equal(values[0], values[1]));
+    for (int s = 0; s < 2; s++) store_release(stores[s]);
+}
+
+// What was found missing is found when it has been put, and when its removal is taken back.
+Test(store, missing_keys_next_to_each_other)
+{
+    for (int round = 0; round < 200; round++) {
+        uint8_t data[2] = {(uint8_t)below(4), 0};
+        const bool ascending = below(4) != 0, ends = below(3) != 0;
+        for (int s = 0; s < 2; s++) OK(store_begin(stores[s]));
+        for (uint64_t i = 0, count = below(60); i < count; i++) {
+            data[1] = (uint8_t)(ascending ? i * 4 + below(4) : below(256));
+            struct bytes key = bytes_of(data, 2);
+            counted_get(key);
+            uint64_t kind = below(8);
+            for (int s = 0; s < 2; s++) {
+                if (kind < 4) OK(store_put(stores[s], STORE_CURRENT, key, key));
+                if (kind == 4) OK(store_remove(stores[s], STORE_CURRENT, key));
+            }
+            data[1] = (uint8_t)below(256);
+            if (kind % 2 == 0) counted_get(key);
+        }
+        for (int s = 0; s < 2; s++) {
+            if (ends) OK(store_commit(stores[s]));
+            else store_rollback(stores[s]);
+        }
+        for (int i = 0; i < 256; i++) {
+            data[1] = (uint8_t)i;
+            counted_get(bytes_of(data, 2));
+        }
+    }
+    compare_tables();
+    // Removed, looked for in vain, and there again.
+    for (int again = 0; again < 2; again++) {
+        for (int s = 0; s < 2; s++) OK(store_begin(stores[s]));
+        for (uint8_t i = 0; i < 40; i++) {
+            uint8_t data[2] = {9, (uint8_t)(40 - i)};
+            for (int s = 0; s < 2 && again == 0; s++)
+                OK(store_put(stores[s], STORE_CURRENT, bytes_of(data, 2), bytes_of(data, 2)));
+            for (int s = 0; s < 2 && again == 1; s++)
+                OK(store_remove(stores[s], STORE_CURRENT, bytes_of(data, 2)));
+            counted_get(bytes_of(data, 2));
+        }
+        for (int s = 0; s < 2 && again == 0; s++) OK(store_commit(stores[s]));
+    }
+    for (int s = 0; s < 2; s++) store_rollback(stores[s]);
+    for (uint8_t i = 0; i < 40; i++) {
+        uint8_t data[2] = {9, (uint8_t)(40 - i)};
+        counted_get(bytes_of(data, 2));
+    }
+}
+
 Test(store, versions_are_what_a_plain_list_says)
 {
     struct mvcc mvcc[2];
