@@ -11,8 +11,10 @@
 #include "core/tls.h"
 #include "kv/client.h"
 #include "kv/cluster.h"
+#include "sql/insight.h"
 #include "sql/pgwire.h"
 #include "sql/pgwire_conn.h"
+#include "sql/vars.h"
 
 enum activity_method {
     ACTIVITY_RPC_LIST = RPC_SQL, // u64 tenant -> sessions
@@ -95,6 +97,12 @@ static struct status collect(struct task *task, void *arg)
             .txn_us = at->txn_start_us,
             .statement_us = at->statement_start_us,
             .txn_state = at->txn_state,
+            .last_statement = copied(arena, insight_last_statement(at)),
+            .authentication = copied(arena, at->authentication),
+            .isolation = copied(arena, vars_get(at, "transaction_isolation")),
+            .txn_statements = at->insight.count + (at->statement_text != NULL),
+            .txn_retries = (uint32_t)at->insight.retries,
+            .txns_ended = at->insight.txns_ended,
             .txn = at->txn == NULL ? 0 : kv_txn_id(at->txn)};
         struct tls_session *tls = at->wire == NULL ? NULL : conn_tls(at->wire->conn);
         if (tls == NULL) continue;
@@ -141,9 +149,12 @@ static void activity_put(struct buffer *out, const struct activity *activity)
     codec_put_i64(out, activity->statement_us);
     codec_put_u8(out, (uint8_t)activity->txn_state);
     codec_put_u64(out, activity->txn);
+    codec_put_u32(out, activity->txn_statements);
+    codec_put_u32(out, activity->txn_retries);
+    codec_put_u64(out, activity->txns_ended);
     codec_put_u32(out, (uint32_t)activity->tls_bits);
     const char *const texts[] = {activity->user, activity->database, activity->application, activity->address,
-        activity->statement, activity->tls_version, activity->tls_cipher, activity->tls_peer};
+        activity->last_statement, activity->authentication, activity->isolation, activity->statement, activity->tls_version, activity->tls_cipher, activity->tls_peer};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         put_text(out, texts[i]);
 }
@@ -158,12 +169,15 @@ static bool activity_get(struct codec_reader *in, struct arena *arena, struct ac
     uint8_t state = codec_get_u8(in);
     activity->txn_state = state > TXN_FAILED ? TXN_IDLE : (enum txn_state)state;
     activity->txn = codec_get_u64(in);
+    activity->txn_statements = codec_get_u32(in);
+    activity->txn_retries = codec_get_u32(in);
+    activity->txns_ended = codec_get_u64(in);
     activity->tls_bits = (int)(codec_get_u32(in) & 0xffff);
     const char **const texts[] = {&activity->user, &activity->database, &activity->application, &activity->address,
-        &activity->statement, &activity->tls_version, &activity->tls_cipher, &activity->tls_peer};
+        &activity->last_statement, &activity->authentication, &activity->isolation, &activity->statement, &activity->tls_version, &activity->tls_cipher, &activity->tls_peer};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *texts[i] = get_text(in, arena);
-        if (*texts[i] == NULL && i < 4) *texts[i] = "";
+        if (*texts[i] == NULL && i < 7) *texts[i] = "";
     }
     return !in->bad;
 }
@@ -190,7 +204,7 @@ static struct status reply_take(
     struct bytes reply, uint32_t node, struct arena *arena, struct activity_list *list)
 {
     struct codec_reader in = codec_read(reply);
-    uint32_t count = codec_get_count(&in, 45);
+    uint32_t count = codec_get_count(&in, 64);
     for (uint32_t i = 0; i < count && list->count < ACTIVITY_SESSIONS_MAX; i++) {
         struct activity *activity = list_add(list, arena);
         activity->node = node;

@@ -23,9 +23,13 @@ struct activity {
     uint64_t session;
     const char *user, *database, *application, *address;
     const char *statement; // NULL: none is running.
+    const char *last_statement;  // That has ended, without its values; "": not known.
+    const char *authentication, *isolation;
     int64_t start_us, txn_us, statement_us;
     enum txn_state txn_state;
     uint64_t txn; // 0: none.
+    uint32_t txn_statements, txn_retries; // In it, so far.
+    uint64_t txns_ended;
     const char *tls_version, *tls_cipher, *tls_peer; // NULL: no TLS; no certificate.
     int tls_bits;
 };

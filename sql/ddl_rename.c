@@ -86,11 +86,11 @@ out:
     return st;
 }
 
-// crdb_internal is the only one, and it is there.
+// crdb_internal and pg_stat_statements are always there; there are no others.
 struct status ddl_create_extension(struct statement_context *context)
 {
     const struct create_extension *create = context->statement->as.create_extension;
-    if (strcmp(create->name, "crdb_internal") != 0)
+    if (strcmp(create->name, "crdb_internal") != 0 && strcmp(create->name, "pg_stat_statements") != 0)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "extension \"%s\" is not available",
             create->name);
     if (!create->if_not_exists)

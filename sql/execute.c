@@ -472,6 +472,7 @@ out:
 static void planned_tag(struct execution *execution)
 {
     uint64_t affected = plan_run_rows_affected(execution->run);
+    execution->affected = affected;
     switch (execution->prepared->statement->tag) {
     case STATEMENT_INSERT:
         snprintf(execution->tag, sizeof execution->tag, "INSERT 0 %llu", (unsigned long long)affected);

@@ -39,6 +39,8 @@ struct prepared {
     uint32_t references;
     struct bytes cache_key;
     uint64_t cache_context;           // Of names: database, search path, user.
+    uint64_t fingerprint;             // sql/fingerprint.h; 0: not made yet.
+    const char *fingerprint_text;
 };
 
 struct execution;
@@ -112,6 +114,7 @@ struct execution {
     bool measured; // Set before the start: EXPLAIN ANALYZE.
     bool started;
     uint64_t rows;
+    uint64_t affected; // By DML, at its end.
     char tag[64];
 };
 // Starts the transaction that the statement needs, when none is open (none for handlers that manage their own), and

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // pg_catalog tables of the current database's objects: classes, attributes, indexes, constraints.
+#include "sql/insight.h"
 #include "sql/pg_catalog.h"
 
 #include <string.h>
@@ -988,6 +989,7 @@ void pg_catalog_register(void)
     crdb_internal_register();
     crdb_internal_node_register();
     crdb_internal_activity_register();
+    insight_tables_register();
     pg_functions_register();
     pg_functions_definition_register();
     pg_functions_privilege_register();

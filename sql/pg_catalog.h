@@ -22,6 +22,7 @@
 #define PG_NAMESPACE_OID 2615u
 #define PG_EXTENSION_OID 3079u
 #define PG_EXTENSION_INTERNAL 13002u // What crdb_internal belongs to, so that tools know it as no user's.
+#define PG_EXTENSION_STATEMENTS 13003u
 #define PG_ADMIN_OID 2u // The role that owns what the system made: sql/bootstrap.c.
 #define PG_TABLESPACE_DEFAULT 1663
 #define PG_TABLESPACE_GLOBAL 1664

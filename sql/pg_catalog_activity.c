@@ -67,7 +67,7 @@ static struct status activity_row(struct task *task, struct session *session,
     pg_put_int(&row, "pid", activity->process);
     pg_put_int(&row, "usesysid", user);
     pg_put_text(&row, "usename", activity->user);
-    pg_put_text(&row, "query", member ? (activity->statement == NULL ? "" : activity->statement) : "<insufficient privilege>");
+    pg_put_text(&row, "query", member ? (activity->statement == NULL ? activity->last_statement : activity->statement) : "<insufficient privilege>");
     if (member) {
         pg_put_text(&row, "application_name", activity->application);
         put_client(&row, session, arena, activity->address);

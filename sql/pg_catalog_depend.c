@@ -217,19 +217,72 @@ out:
     return st;
 }
 
+static const struct {
+    const char *name, *version, *comment;
+    uint32_t oid, schema;
+} extensions[] = {
+    {"crdb_internal", "1.0", "tables about the cluster", PG_EXTENSION_INTERNAL, PG_NAMESPACE_INTERNAL},
+    {"pg_stat_statements", "1.10", "statistics of all SQL statements executed", PG_EXTENSION_STATEMENTS,
+        PG_NAMESPACE_CATALOG},
+};
+
 ROWS(extension_rows)
 {
+    struct status st = STATUS_OK;
     struct pg_row row;
     (void)task;
     (void)session;
-    pg_row_begin(&row, sink);
-    pg_put_int(&row, "oid", PG_EXTENSION_INTERNAL);
-    pg_put_text(&row, "extname", "crdb_internal");
-    pg_put_int(&row, "extowner", PG_ADMIN_OID);
-    pg_put_int(&row, "extnamespace", PG_NAMESPACE_INTERNAL);
-    pg_put_bool(&row, "extrelocatable", false);
-    pg_put_text(&row, "extversion", "1.0");
-    return pg_row_send(&row);
+    for (size_t i = 0; i < COUNT(extensions); i++) {
+        pg_row_begin(&row, sink);
+        pg_put_int(&row, "oid", extensions[i].oid);
+        pg_put_text(&row, "extname", extensions[i].name);
+        pg_put_int(&row, "extowner", PG_ADMIN_OID);
+        pg_put_int(&row, "extnamespace", extensions[i].schema);
+        pg_put_bool(&row, "extrelocatable", false);
+        pg_put_text(&row, "extversion", extensions[i].version);
+        TRY(pg_row_send(&row));
+    }
+out:
+    return st;
+}
+
+ROWS(available_extension_rows)
+{
+    struct status st = STATUS_OK;
+    struct pg_row row;
+    (void)task;
+    (void)session;
+    for (size_t i = 0; i < COUNT(extensions); i++) {
+        pg_row_begin(&row, sink);
+        pg_put_text(&row, "name", extensions[i].name);
+        pg_put_text(&row, "default_version", extensions[i].version);
+        pg_put_text(&row, "installed_version", extensions[i].version);
+        pg_put_text(&row, "comment", extensions[i].comment);
+        TRY(pg_row_send(&row));
+    }
+out:
+    return st;
+}
+
+ROWS(extension_version_rows)
+{
+    struct status st = STATUS_OK;
+    struct pg_row row;
+    (void)task;
+    (void)session;
+    for (size_t i = 0; i < COUNT(extensions); i++) {
+        pg_row_begin(&row, sink);
+        pg_put_text(&row, "name", extensions[i].name);
+        pg_put_text(&row, "version", extensions[i].version);
+        pg_put_bool(&row, "installed", true);
+        pg_put_bool(&row, "superuser", true);
+        pg_put_bool(&row, "trusted", false);
+        pg_put_bool(&row, "relocatable", false);
+        pg_put_text(&row, "comment", extensions[i].comment);
+        TRY(pg_row_send(&row));
+    }
+out:
+    return st;
 }
 
 static struct status rewrite_row(struct pg_rows *rows, const struct table_desc *table)
@@ -266,6 +319,13 @@ static const struct pg_table tables[] = {
         "oid oid, extname name, extowner oid, extnamespace oid, extrelocatable bool, "
         "extversion text, extconfig oid[], extcondition text[]",
         extension_rows},
+    {"pg_available_extensions",
+        "name name, default_version text, installed_version text, comment text",
+        available_extension_rows},
+    {"pg_available_extension_versions",
+        "name name, version text, installed bool, superuser bool, trusted bool, "
+        "relocatable bool, schema name, requires name[], comment text",
+        extension_version_rows},
 };
 
 void pg_catalog_depend_register(void)

@@ -13,13 +13,6 @@ static const struct pg_table tables[] = {
         "oid oid, amprocfamily oid, amproclefttype oid, amprocrighttype oid, "
         "amprocnum int2, amproc regproc",
         NULL},
-    {"pg_available_extensions",
-        "name name, default_version text, installed_version text, comment text",
-        NULL},
-    {"pg_available_extension_versions",
-        "name name, version text, installed bool, superuser bool, trusted bool, "
-        "relocatable bool, schema name, requires name[], comment text",
-        NULL},
     {"pg_conversion",
         "oid oid, conname name, connamespace oid, conowner oid, conforencoding int4, "
         "contoencoding int4, conproc regproc, condefault bool",

@@ -32,12 +32,14 @@ struct pgwire_login {
     char *user, *database, *cluster;
     struct {
         char *name, *value;
+        bool of_role; // Not the client's own wish.
     } settings[64];
     uint32_t setting_count;
     uint64_t tenant;
     char *tenant_name;
     uint32_t shard;
     bool superuser;
+    const char *authentication; // Static.
 };
 
 enum pgwire_state { PGWIRE_STARTUP, PGWIRE_MOVING, PGWIRE_READY, PGWIRE_CLOSING };

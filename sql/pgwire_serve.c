@@ -10,6 +10,7 @@
 #include "core/metrics.h"
 #include "core/text.h"
 #include "sql/cursor.h"
+#include "sql/insight.h"
 #include "sql/parse.h"
 #include "sql/pgwire_conn.h"
 #include "sql/vars.h"
@@ -181,6 +182,17 @@ static bool may_retry(const struct pgwire *wire, struct status st, bool alone)
            wire->session->txn_state == TXN_IDLE;
 }
 
+static bool is_rollback(const struct prepared *prepared)
+{
+    return prepared->statement != NULL && prepared->statement->tag == STATEMENT_ROLLBACK;
+}
+
+// What it gave or changed in this run: DML tells at its end.
+static uint64_t rows_of(const struct execution *execution, uint64_t before)
+{
+    return execution->affected > 0 ? execution->affected : execution->rows - before;
+}
+
 // Runs it, again after conflicts when nobody has seen anything of it, and writes CommandComplete or
 // PortalSuspended. Errors are the caller's to write.
 static struct status run_statement(struct task *task, struct pgwire *wire, struct run *run)
@@ -191,10 +203,13 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
     bool alone = session->txn_state == TXN_IDLE && run->commit && !run->execution->started;
     wire->spilled = false;
     session->statement_start_us = session_now_us(session->shard);
-    uint64_t started_ns = task_now_ns(task);
+    uint64_t started_ns = task_now_ns(task), rows_before = run->execution->rows;
+    uint32_t attempt = 0;
+    bool first = !run->execution->started;
+    session->account.peak_bytes = session->account.used_bytes;
     set_deadline(task, session);
     metric_add(&metric_queries, session->tenant, 1);
-    for (uint32_t attempt = 0; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
+    for (; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
         st = run_once(task, wire, run);
         if (!may_retry(wire, st, alone)) break;
         metric_add(&metric_retries, session->tenant, 1);
@@ -205,7 +220,16 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
     if (st.code == E_QUERY_CANCELED && task_now_ns(task) >= task->deadline_ns)
         st = status_make(E_QUERY_CANCELED, "canceling statement due to statement timeout");
     task->deadline_ns = UINT64_MAX;
-    metric_record(&metric_latency, session->tenant, task_now_ns(task) - started_ns);
+    uint64_t elapsed_ns = task_now_ns(task) - started_ns;
+    metric_record(&metric_latency, session->tenant, elapsed_ns);
+    const struct insight_run counted = {.prepared = run->prepared,
+        .outcome = st,
+        .rows = rows_of(run->execution, rows_before),
+        .retries = attempt,
+        .elapsed_ns = elapsed_ns,
+        .first = first};
+    insight_statement(session, &counted);
+    insight_transaction(session, !failed(st) && !is_rollback(run->prepared));
     if (failed(st)) return st;
     metric_add(counter_of(run->prepared->statement), session->tenant, 1);
     tell_changed_parameters(wire);
@@ -315,6 +339,7 @@ static void fail_statement(struct task *task, struct pgwire *wire, struct status
     struct session *session = wire->session;
     if (session->txn_state != TXN_IDLE && session->txn_state != TXN_FAILED)
         st = execute_settle(task, session, st, false);
+    insight_transaction(session, false);
     metric_add(&metric_failures, session->tenant, 1);
     pgwire_error(wire, "ERROR", st);
     task_cancel_clear(task);
@@ -583,6 +608,7 @@ static void handle_sync(struct task *task, struct pgwire *wire)
     if (session->txn_state == TXN_IMPLICIT) {
         struct status st = execute_settle(task, session, STATUS_OK, true);
         if (failed(st)) pgwire_error(wire, "ERROR", st);
+        insight_transaction(session, !failed(st));
     }
     if (session->txn_state == TXN_IDLE) session_statements_txn_end(task, session);
     wire_ready(&wire->out, session->txn_state);

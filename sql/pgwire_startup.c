@@ -64,10 +64,11 @@ static struct status start_tls(struct task *task, struct pgwire *wire)
     return conn_tls_start(task, wire->conn, tls, NULL);
 }
 
-static void setting_add(struct pgwire_login *login, const char *name, const char *value)
+static void setting_add(struct pgwire_login *login, const char *name, const char *value, bool of_role)
 {
     if (login->setting_count == sizeof login->settings / sizeof login->settings[0]) return;
     login->settings[login->setting_count].name = strdup(name);
+    login->settings[login->setting_count].of_role = of_role;
     login->settings[login->setting_count++].value = strdup(value);
 }
 
@@ -87,7 +88,7 @@ static struct status option_take(struct arena *arena, struct pgwire_login *login
         login->cluster = strdup(equals + 1);
         return STATUS_OK;
     }
-    setting_add(login, option, equals + 1);
+    setting_add(login, option, equals + 1, false);
     return STATUS_OK;
 }
 
@@ -158,7 +159,7 @@ static struct status parameters_take(struct arena *arena, struct pgwire_login *l
         } else if (strcmp(name, "options") == 0) {
             TRY(options_take(arena, login, value));
         } else if (strncmp(name, "_pq_.", 5) != 0 && strcmp(name, "replication") != 0) {
-            setting_add(login, name, value);
+            setting_add(login, name, value, false);
         }
     }
     TRY(wire_reader_finish(&reader));
@@ -244,6 +245,7 @@ static struct status authenticate(struct task *task, struct pgwire *wire)
     struct pgwire_login *login = wire->login;
     struct role *role;
     TRY(role_find(task, login->tenant, task->arena, login->user, login->database, &role));
+    login->authentication = wire->server->insecure ? "trust" : certificate_user(wire) != NULL ? "cert" : "scram-sha-256";
     if (wire->server->insecure) {
         if (role == NULL)
             TRY(status_format(task->arena, E_INVALID_AUTHORIZATION, "role \"%s\" does not exist", login->user));
@@ -269,7 +271,7 @@ static struct status authenticate(struct task *task, struct pgwire *wire)
         char *equals = strchr(copy, '=');
         if (equals == NULL) continue;
         *equals = '\0';
-        setting_add(login, copy, equals + 1);
+        setting_add(login, copy, equals + 1, true);
     }
 out:
     return st;
@@ -390,12 +392,13 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     TRY(session_open(task->shard, &options, &wire->session));
     struct session *session = wire->session;
     session->wire = wire;
+    session->authentication = login->authentication;
     session->notice = wire_notice;
     session->task = task;
     if (apply_defaults != NULL) TRY(apply_defaults(task, session));
     for (uint32_t i = 0; i < login->setting_count; i++)
         TRY(vars_set(session, &session->statement_arena, login->settings[i].name,
-            login->settings[i].value, VARS_SESSION));
+            login->settings[i].value, login->settings[i].of_role ? VARS_ROLE : VARS_SESSION));
     TRY(check_database(task, session));
     size_t start = wire_begin(&wire->out, 'R');
     wire_u32(&wire->out, 0);

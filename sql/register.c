@@ -10,6 +10,7 @@
 #include "sql/deferred.h"
 #include "sql/execute.h"
 #include "sql/function.h"
+#include "sql/insight.h"
 #include "sql/jobs.h"
 #include "sql/memory.h"
 #include "sql/named_lock.h"
@@ -41,6 +42,7 @@ void sql_register(void)
     named_lock_register();
     activity_register();
     memory_register();
+    insight_register();
     statistics_auto_register();
 }
 

@@ -10,6 +10,7 @@
 #include "core/shard.h"
 #include "sql/catalog.h"
 #include "sql/execute.h"
+#include "sql/insight.h"
 #include "sql/pg_catalog.h"
 #include "sql/memory.h"
 #include "sql/named_lock.h"
@@ -50,6 +51,7 @@ void sql_shard_fini(struct shard *shard)
     if (state == NULL || state->sessions.next != &state->sessions) return;
     named_lock_shard_fini(state);
     memory_shard_fini(state);
+    insight_shard_fini(state);
     hashmap_fini(&state->cache);
     hashmap_fini(&state->temp_swept);
     hashmap_fini(&state->by_cancel);
@@ -97,6 +99,7 @@ struct status session_open(
     session->application_name = "";
     session->client_address =
         options->client_address == NULL ? "" : arena_strdup(&session->arena, options->client_address);
+    session->authentication = "";
     session->internal = options->internal;
     session->superuser = options->superuser;
     session->start_us = session_now_us(shard);

@@ -25,6 +25,18 @@ enum txn_state {
     TXN_FAILED,   // 'E'
 };
 
+// What the running transaction is made of, for sql/insight.h.
+#define INSIGHT_TXN_STATEMENTS 16u
+struct session_insight {
+    uint64_t hash, rows, retries, started_ns;
+    uint64_t statements[INSIGHT_TXN_STATEMENTS];
+    uint32_t count;          // Of statements so far.
+    bool explicit;
+    uint64_t last;           // Key of the last statement; 0: none.
+    uint64_t txns_ended;
+    struct insight_shard *shard; // NULL: not looked for yet.
+};
+
 struct session {
     uint64_t id;                 // Unique in the cluster; shown as 32 hex digits.
     struct shard *shard;
@@ -35,6 +47,7 @@ struct session {
     const char *database;
     const char *application_name;
     const char *client_address;
+    const char *authentication;  // How the user has proved who they are; static.
     bool internal;               // Made by the server: no privilege checks.
     bool superuser;              // Member of admin: refreshed when roles change.
     struct arena arena, txn_arena, statement_arena;
@@ -71,6 +84,8 @@ struct session {
     uint64_t random_state;       // random() after setseed().
     bool random_seeded;
     struct sequence_memory *sequences; // currval(): sql/sequence.h
+    struct session_insight insight;
+    double log_min_duration_ms;  // Slower statements are logged; below 0: none.
     uint8_t named_locks;         // What sql/named_lock.h may hold for it.
 
     struct pgwire *wire;         // The client's connection, NULL for internal sessions.

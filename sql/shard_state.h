@@ -28,6 +28,7 @@ struct sql_shard {
     uint64_t spill_files, spill_blocks; // Ever made; blocks of those that are there: sql/spill.h.
     struct statistics_auto *statistics; // sql/statistics_auto.h; NULL: nothing is collected.
     struct hashmap memory;    // Tenant -> struct tenant_memory: sql/memory.h.
+    struct hashmap insight;   // Tenant -> struct insight_shard: sql/insight.h.
 };
 struct sql_shard *sql_shard(struct shard *shard);
 // Frees it, once there are no sessions any more and the cache of plans is clear.

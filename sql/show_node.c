@@ -64,9 +64,9 @@ static struct status show_sessions(struct statement_context *context)
             datum_text(active                        ? "ACTIVE"
                        : info->txn_state == TXN_IDLE ? "IDLE"
                                                      : "OPEN"),
-            datum_text(info->user), DATUM_NULL, datum_text(info->address),
+            datum_text(info->user), datum_text(info->authentication), datum_text(info->address),
             datum_text(info->application), datum_text(active ? info->statement : ""),
-            DATUM_NULL, DATUM_NULL, datum_int(info->start_us),
+            datum_text(info->last_statement), datum_int((int64_t)info->txns_ended), datum_int(info->start_us),
             active ? datum_int(info->statement_us) : DATUM_NULL};
         TRY(show_row(context, row));
     }
@@ -104,7 +104,7 @@ static struct status show_queries(struct statement_context *context)
             datum_text(id), datum_text(info->user), datum_int(info->statement_us),
             datum_text(info->statement), datum_text(info->address),
             datum_text(info->application), datum_bool(false), DATUM_NULL, DATUM_NULL,
-            datum_text(info->database), datum_text("executing"), DATUM_NULL};
+            datum_text(info->database), datum_text("executing"), datum_text(info->isolation)};
         TRY(show_row(context, row));
     }
 out:
@@ -114,7 +114,8 @@ out:
 }
 
 static const struct result_column transaction_columns[] = {SHOW_INT("node_id"), SHOW_TEXT("txn_id"),
-    SHOW_TEXT("session_id"), SHOW_TEXT("application_name"), SHOW_TIME("start")};
+    SHOW_TEXT("session_id"), SHOW_TEXT("application_name"), SHOW_INT("num_stmts"), SHOW_INT("num_retries"),
+    SHOW_INT("num_auto_retries"), SHOW_TIME("start")};
 SHOW_DESCRIBE(describe_transactions, transaction_columns)
 
 static struct status show_transactions(struct statement_context *context)
@@ -135,6 +136,7 @@ static struct status show_transactions(struct statement_context *context)
         struct datum row[] = {datum_int(info->node),
             datum_text(arena_printf(context->arena, "%" PRIx64, info->txn)),
             datum_text(activity_id_format(context->arena, info->node, info->session)), datum_text(info->application),
+            datum_int(info->txn_statements), datum_int(info->txn_retries), datum_int(info->txn_retries),
             datum_int(info->txn_us)};
         TRY(show_row(context, row));
     }

@@ -16,6 +16,7 @@ enum var_flags {
     VAR_READ_ONLY = 1 << 1, // 55P02.
     VAR_FIXED = 1 << 2,     // VAR_ENUM: other values of PostgreSQL's are 0A000, not 22023.
     VAR_STARTUP = 1 << 3,   // Set by the server at log-in.
+    VAR_ADMIN = 1 << 4,     // 42501 for others than administrators.
 };
 
 struct var {
@@ -239,6 +240,10 @@ static void assign_lock_timeout(struct session *session, const char *value)
 {
     session->lock_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
 }
+static void assign_log_min_duration(struct session *session, const char *value)
+{
+    session->log_min_duration_ms = strtod(value, NULL);
+}
 static void assign_idle_timeout(struct session *session, const char *value)
 {
     session->idle_in_transaction_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
@@ -344,6 +349,7 @@ static const struct var registry[] = {
     {"lc_numeric", "C", "Form of numbers.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_time", "C", "Form of dates and times.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lock_timeout", "0", "Longest wait for a lock.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_lock_timeout},
+    {"log_min_duration_statement", "-1", "Statements that take as long are logged, without their values; -1: none.", VAR_MILLISECONDS, VAR_ADMIN, NULL, -1, MS_MAX, NULL, assign_log_min_duration},
     {"max_identifier_length", "63", "Longest identifier in bytes.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"max_index_keys", "32", "Most columns of an index.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"password_encryption", "scram-sha-256", "How new passwords are kept.", VAR_ENUM, VAR_FIXED, "scram-sha-256", 0, 0, NULL, NULL},
@@ -596,6 +602,12 @@ static struct status custom_set(struct session *session, struct arena *arena, co
     return STATUS_OK;
 }
 
+bool vars_is_for_admins(const char *name)
+{
+    uint32_t index = var_index(name);
+    return index != UINT32_MAX && (registry[index].flags & VAR_ADMIN) != 0;
+}
+
 struct status vars_set(struct session *session, struct arena *arena, const char *name,
     const char *value, enum vars_scope scope)
 {
@@ -605,6 +617,9 @@ struct status vars_set(struct session *session, struct arena *arena, const char 
     if ((var->flags & VAR_READ_ONLY) && scope != VARS_STARTUP)
         return status_format(arena, SQLSTATE('5', '5', 'P', '0', '2'),
             "parameter \"%s\" cannot be changed", var->name);
+    bool trusted = session->superuser || session->internal || scope == VARS_STARTUP || scope == VARS_ROLE;
+    if ((var->flags & VAR_ADMIN) && !trusted)
+        return status_format(arena, E_INSUFFICIENT_PRIVILEGE, "permission denied to set parameter \"%s\"", var->name);
     const char *canonical = value == NULL ? var->initial : value;
     if (!(scope == VARS_STARTUP && (var->flags & (VAR_READ_ONLY | VAR_STARTUP)))) {
         struct status st = check_value(session, var, arena, canonical, &canonical);
@@ -619,6 +634,7 @@ void vars_reset_all(struct session *session)
 {
     for (uint32_t i = 0; i < VAR_COUNT; i++) {
         if (registry[i].flags & (VAR_READ_ONLY | VAR_STARTUP)) continue;
+        if ((registry[i].flags & VAR_ADMIN) && !session->superuser) continue;
         if (strcmp(session->vars->values[i], registry[i].initial) == 0) continue;
         remember(session, registry[i].name, session->vars->values[i], false);
         store(session, i, registry[i].initial);

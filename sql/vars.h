@@ -23,7 +23,8 @@ void vars_close(struct session *session);
 
 // NULL: no such variable. Custom ones ("app.user") exist once set.
 const char *vars_get(const struct session *session, const char *name);
-enum vars_scope { VARS_SESSION, VARS_LOCAL, VARS_STARTUP };
+// VARS_ROLE: as VARS_SESSION, of ALTER ROLE ... SET at log-in.
+enum vars_scope { VARS_SESSION, VARS_LOCAL, VARS_STARTUP, VARS_ROLE };
 // `value` NULL: the default. `arena` is for the message.
 CHECKED struct status vars_set(struct session *session, struct arena *arena, const char *name,
     const char *value, enum vars_scope scope);
@@ -31,6 +32,8 @@ void vars_reset_all(struct session *session);
 // What the transaction's end does to SET and SET LOCAL.
 void vars_txn_end(struct session *session, bool committed);
 
+// Whether only administrators may set it.
+bool vars_is_for_admins(const char *name);
 // Number i of all variables in order of name, for SHOW ALL and pg_settings; false past the end.
 struct vars_info {
     const char *name, *value, *description;
