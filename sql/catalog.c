@@ -655,6 +655,17 @@ out:
     return st;
 }
 
+uint64_t catalog_epoch(const struct session *session)
+{
+    struct tenant_catalog *tenant = catalog_tenant_of(session->shard, session->tenant);
+    const struct catalog_view *view = session->catalog;
+    if (is_unsettled(session->shard, tenant)) return 0;
+    if (view != NULL && view->txn != NULL &&
+        (view->changed || hlc_less(kv_txn_read_ts(view->txn), tenant->changed)))
+        return 0;
+    return tenant->epoch + 1;
+}
+
 struct status catalog_table_current(
     struct task *task, struct session *session, uint32_t id, uint32_t version, bool *current)
 {

@@ -302,6 +302,9 @@ CHECKED struct status catalog_install_column_types(
 const struct column_desc *table_column(const struct table_desc *table, const char *name);
 const struct column_desc *table_column_by_id(const struct table_desc *table, uint32_t id);
 const struct index_desc *table_index_by_id(const struct table_desc *table, uint32_t id);
+// A number that differs whenever what this session reads of the catalog may differ from what another with the same number
+// read. 0: changes are under way, or the session reads the past; never equal to anything.
+uint64_t catalog_epoch(const struct session *session);
 // Whether the cached plan's table is still the one in force for this view (same id and version).
 // A load and a few compares when it is cached.
 CHECKED struct status catalog_table_current(

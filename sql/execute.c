@@ -205,6 +205,7 @@ static struct status build_plan(struct task *task, struct session *session, stru
     built->references = 1;
     arena_init(&built->arena, &session->shard->account);
     uint32_t count = prepared->param_count;
+    uint64_t epoch = catalog_epoch(session);
     TRY(plan_build(task, session, &built->arena, prepared->statement, prepared->text,
         prepared->param_types, &count, &built->plan));
     prepared->param_count = count;
@@ -214,6 +215,7 @@ static struct status build_plan(struct task *task, struct session *session, stru
     prepared->described = true;
     built_release(prepared->built);
     prepared->built = built;
+    prepared->catalog_epoch = catalog_epoch(session) == epoch ? epoch : 0;
 out:
     if (failed(st)) {
         st = status_copy(&session->statement_arena, st);
@@ -377,6 +379,36 @@ static struct status renew_plan(
     if (described && !same)
         st = status_make(E_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
 out:
+    return st;
+}
+
+struct status prepared_is_current(
+    struct task *task, struct session *session, struct prepared *prepared, bool *current)
+{
+    struct status st = STATUS_OK;
+    bool began = session->txn_state == TXN_IDLE;
+    *current = true;
+    if (prepared->built == NULL || session->txn_state == TXN_FAILED) return st;
+    uint64_t epoch = catalog_epoch(session);
+    if (epoch != 0 && prepared->catalog_epoch == epoch) return st;
+    TRY(session_begin_if_idle(task, session));
+    TRY(plan_is_current(task, session, prepared->built->plan, current));
+    if (*current && catalog_epoch(session) == epoch) prepared->catalog_epoch = epoch;
+out:
+    if (began) session_txn_forget(task, session);
+    return st;
+}
+
+struct status prepared_renew(struct task *task, struct session *session, struct prepared *prepared)
+{
+    struct status st;
+    bool current, began = session->txn_state == TXN_IDLE;
+    TRY(prepared_is_current(task, session, prepared, &current));
+    if (current) goto out;
+    TRY(session_begin_if_idle(task, session));
+    TRY(renew_plan(task, session, prepared, true));
+out:
+    if (began) session_txn_forget(task, session);
     return st;
 }
 

@@ -41,6 +41,7 @@ struct prepared {
     uint64_t cache_context;           // Of names: database, search path, user.
     uint64_t fingerprint;             // sql/fingerprint.h; 0: not made yet.
     const char *fingerprint_text;
+    uint64_t catalog_epoch;           // At which the plan was last seen to be current; 0: never.
 };
 
 struct execution;
@@ -89,6 +90,12 @@ CHECKED struct status prepared_make(struct task *task, struct session *session, 
 // Result columns, *count 0 when it gives no rows.
 CHECKED struct status prepared_describe(struct task *task, struct session *session,
     struct prepared *prepared, const struct result_column **columns, uint32_t *count);
+// Whether the plan is of the catalog as it is now. For those who read values as its parameters' types before it runs.
+CHECKED struct status prepared_is_current(
+    struct task *task, struct session *session, struct prepared *prepared, bool *current);
+// Makes the plan anew unless it is current. 0A000 when its result's columns would be of other types.
+CHECKED struct status prepared_renew(
+    struct task *task, struct session *session, struct prepared *prepared);
 void prepared_release(struct prepared *prepared);
 
 // The plan for a statement's shape, from the shard's cache, with its parameters; *prepared NULL when the text

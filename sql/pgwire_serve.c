@@ -460,6 +460,8 @@ static struct status handle_bind(struct task *task, struct pgwire *wire, struct 
     if (session->statements->portal_count >= 1000)
         TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many portals"));
     portal = portal_make(session, portal_name, prepared);
+    // What its parameters are read as must be what it runs with.
+    TRY(prepared_renew(task, session, prepared));
     uint32_t wanted = prepared->param_count;
     uint8_t *formats;
     TRY(read_formats(&reader, &portal->arena, wanted, "parameter", &formats));

@@ -173,8 +173,19 @@ struct status plan_cache_find(struct task *task, struct session *session, struct
     if (text.size > SHAPE_TEXT_BYTES_MAX || !shape_of(text, state->shape)) return STATUS_OK;
     struct bytes key = key_of(arena, shape, context_of(session));
     struct prepared *prepared = find_entry(state, key);
+    bool known = prepared != NULL && prepared->catalog_epoch != 0 &&
+                 prepared->catalog_epoch == catalog_epoch(session);
+    if (!known) shape = shape_copy(arena, shape);
+    if (prepared != NULL && !known) {
+        // Of what types its literals are may have changed with the tables, and what the types know.
+        bool current;
+        TRY(prepared_is_current(task, session, prepared, &current));
+        if (!current) {
+            prepared_release(prepared);
+            prepared = NULL;
+        }
+    }
     if (prepared == NULL) {
-        shape = shape_copy(arena, shape);
         struct type *types = ARENA_ARRAY(arena, struct type, shape->literal_count + 1);
         for (uint32_t i = 0; i < shape->literal_count; i++)
             types[i] = literal_type(&shape->literals[i]);

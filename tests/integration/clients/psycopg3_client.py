@@ -149,6 +149,15 @@ def prepared():
         while cursor.nextset():
             got.append(cursor.fetchone())
         equal(got, [(2,), (3,)])
+        # Values are read as their type is when they are bound, not as it was when the statement was prepared.
+        connection.execute("CREATE TYPE stage AS ENUM ('egg')")
+        connection.execute("CREATE TABLE moths (s stage)")
+        add = "INSERT INTO moths VALUES (%s)"
+        connection.execute(add, ("egg",))
+        with connect(autocommit=True) as other:
+            other.execute("ALTER TYPE stage ADD VALUE 'pupa'")
+        connection.execute(add, ("pupa",))
+        equal(connection.execute("SELECT s::text FROM moths ORDER BY s").fetchall(), [("egg",), ("pupa",)])
 
 
 @feature("pipeline")
