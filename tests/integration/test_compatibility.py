@@ -56,7 +56,14 @@ def compiled(source, compiler, *libraries):
 
 
 def install_node():
-    """npm's packages at the versions of the lock file, once for a build folder."""
+    """npm's packages at the versions of the lock file, once for a build folder. A failure is not tried again."""
+    failure = npm_failure()
+    if failure:
+        raise AssertionError("npm ci failed, for which see its log: " + failure)
+
+
+@functools.cache
+def npm_failure():
     os.makedirs(BUILD, exist_ok=True)
     lock = os.path.join(HERE, "npm", "package-lock.json")
     done = os.path.join(BUILD, "package-lock.json.installed")
@@ -65,12 +72,19 @@ def install_node():
     if os.path.exists(done):
         with open(done) as file:
             if file.read() == wanted:
-                return
+                return None
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(HERE, "npm", name), BUILD)
-    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=BUILD, check=True, timeout=300)
+    npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    try:
+        subprocess.run(npm, cwd=BUILD, check=True, timeout=300, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        return error.stderr
+    except subprocess.TimeoutExpired:
+        return "no end after 300 s"
     with open(done, "w") as file:
         file.write(wanted)
+    return None
 
 
 # In the order of the README's table: name shown, command.
