@@ -10,6 +10,7 @@
 bool txn_buffer_full(const struct kv_txn *txn, size_t more)
 {
     if (txn->writes.count == 0) return false;
+    if (SIM_MAYBE("txn.stage_early")) return true;
     return write_buffer_memory(&txn->writes) + more > txn->buffer_bytes_max;
 }
 

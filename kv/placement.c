@@ -11,6 +11,7 @@
 #include "kv/client.h"
 #include "kv/range.h"
 #include "kv/replica_wire.h"
+#include "kv/slice_list.h"
 #include "kv/slice_internal.h"
 
 #define PASS_NS UINT64_C(1000000000)
@@ -36,6 +37,8 @@ struct placement {
     bool stop;
     struct silence silent[CLUSTER_NODES_MAX];
     uint32_t silent_count;
+    bool listed_read; // `listed` has what is written down (kv/slice_list.h).
+    uint64_t listed[KV_SLICES_MAX / 64 + 1]; // A bit for each slice.
 };
 
 void placement_dead_after_set(struct shard *shard, uint64_t dead_after_ns)
@@ -219,6 +222,29 @@ out:
     return st;
 }
 
+// Everybody can find out about each slice, also who has heard nothing.
+static struct status slices_list(
+    struct task *task, struct placement *placement, const struct placement_view *view)
+{
+    struct status st = STATUS_OK;
+    if (!placement->listed_read) {
+        uint64_t *slices;
+        uint32_t count;
+        TRY(slice_list_read(task, task->arena, &slices, &count));
+        for (uint32_t i = 0; i < count; i++)
+            placement->listed[slices[i] / 64] |= UINT64_C(1) << slices[i] % 64;
+        placement->listed_read = true;
+    }
+    for (uint32_t i = 0; i < view->slice_count; i++) {
+        const uint64_t id = view->slices[i].id, bit = UINT64_C(1) << id % 64;
+        if (id > KV_SLICES_MAX || (placement->listed[id / 64] & bit) != 0) continue;
+        TRY(slice_list_note(task, id));
+        placement->listed[id / 64] |= bit;
+    }
+out:
+    return st;
+}
+
 static const char *const kind_names[] = {"nothing", "add", "promote", "remove", "transfer", "create"};
 
 static struct status pass(struct task *task, struct placement *placement, bool *busy)
@@ -226,6 +252,7 @@ static struct status pass(struct task *task, struct placement *placement, bool *
     struct placement_view view = {0};
     struct status st;
     TRY(view_look(task, placement, &view));
+    TRY(slices_list(task, placement, &view));
     struct placement_step *steps = ARENA_ARRAY(task->arena, struct placement_step, STEPS_MAX);
     // The plan moves leaders in its table as it goes; the steps are asked of those that lead now.
     struct placement_view plan = view;

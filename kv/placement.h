@@ -12,7 +12,7 @@
 //            * A cluster has PLACEMENT_SLICES_PER_SHARD slices a core: new ones are begun on nodes that lead few.
 // The meta slice is placed like all others. Nothing here is needed for safety: consensus checks every step.
 //
-// On disk    0x01 's' -> last slice id. What is wished for is in zones (kv/zone.h).
+// On disk    0x01 's' -> last slice id; which slices there are: kv/slice_list.h. What is wished for: kv/zone.h.
 //
 // Shard      The owner of slice 1 on the node that leads it; the functions below on any. They suspend.
 // Errors     Those of kv/client.h.

@@ -6,6 +6,7 @@
 #include "kv/key.h"
 #include "kv/leader_raw.h"
 #include "kv/range_admin.h"
+#include "kv/slice_list.h"
 #include "kv/txn.h"
 
 // --- export --------------------------------------------------------------------------------------
@@ -157,12 +158,13 @@ struct status leader_job_all(struct task *task, struct leader_job *job)
     if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
     uint64_t *slices;
     uint32_t count;
-    leader_slices(task->shard, task->arena, &slices, &count);
+    TRY(slice_list_all(task, task->arena, &slices, &count));
     for (uint32_t i = 0; i < count && !failed(st); i++) {
         job->call.slice = slices[i];
         st = leader_call(task, &job->call, task->arena, LEADER_JOB);
         leader_reply_end(&job->call);
     }
+out:
     return st;
 }
 

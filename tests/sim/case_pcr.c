@@ -96,8 +96,9 @@ SIM_CASE(pcr_there_and_back, "the former primary follows from where they parted,
     struct pcr *pcr = begin(run);
     SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
     pcr_compare(pcr);
-    pcr_turn_round(pcr, 50);
+    pcr_turn_round(pcr, &(struct pcr_return){.writes = 50, .writers_stay = true});
     SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));
+    pcr_quiet(pcr);
     world_run(&pcr->world, NULL, NULL, 5 * WORLD_SECOND);
     SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
     pcr_compare(pcr);

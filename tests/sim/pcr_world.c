@@ -117,7 +117,7 @@ static struct status write_loop(struct task *task, void *arg)
     struct world_node *node = arg;
     struct pcr *pcr = pcr_of(node->world);
     struct status st = STATUS_OK;
-    const struct pcr_side *side = &pcr->sides[node->cluster];
+    struct pcr_side *side = &pcr->sides[node->cluster];
     while (!task->cancelled) {
         if (side->tenant == 0 || pcr->writes >= side->writes_max) {
             st = task_sleep(task, 200 * MS);
@@ -127,9 +127,12 @@ static struct status write_loop(struct task *task, void *arg)
         struct arena_mark mark = arena_mark(task->arena);
         if (sim_keep(node->world->run, SIM_OPERATION, number)) {
             task->deadline_ns = task_now_ns(task) + ASK_NS;
+            side->wrote = true;
+            side->writing |= UINT64_C(1) << node->id;
             st = write_some(
                 task, side->tenant, "source", number, node->world->run->seed, pcr->spans);
             task->deadline_ns = UINT64_MAX;
+            side->writing &= ~(UINT64_C(1) << node->id);
             sim_count(node->world->run, failed(st) ? "writes refused" : "writes", 1);
         }
         arena_release(task->arena, mark);
@@ -258,6 +261,13 @@ out:
     return st;
 }
 
+// An operator that was slow finds that the story has gone on.
+static struct status check_round(const struct pcr *pcr, uint32_t follower)
+{
+    return pcr->follower == follower ? STATUS_OK
+                                     : status_make(E_QUERY_CANCELED, "the sides have changed");
+}
+
 static struct status create(struct task *task, struct world_node *node)
 {
     struct pcr *pcr = pcr_of(node->world);
@@ -274,7 +284,8 @@ static struct status create(struct task *task, struct world_node *node)
                 own->name, other->name, other->uri)));
         TRY(tenant_read_by_name(task, NULL, task->arena, own->name, &tenant));
     }
-    if (tenant == NULL || tenant->replication_job == 0) return STATUS_OK;
+    TRY(check_round(pcr, node->cluster));
+    if (tenant == NULL || tenant->replication_job == 0 || pcr->step != PCR_CREATE) return STATUS_OK;
     own->tenant = tenant->id;
     pcr->step = PCR_REPLICATE;
 out:
@@ -288,13 +299,17 @@ static struct status watch(struct task *task, struct world_node *node, struct te
     struct sim_run *run = node->world->run;
     struct status st;
     struct consumer_record *record;
-    TRY(tenant_read(task, NULL, task->arena, pcr->sides[pcr->follower].tenant, tenant));
+    const uint32_t follower = node->cluster;
+    TRY(check_round(pcr, follower));
+    TRY(tenant_read(task, NULL, task->arena, pcr->sides[follower].tenant, tenant));
+    TRY(check_round(pcr, follower));
     if (*tenant == NULL) {
         sim_violation(run, "the virtual cluster that follows is gone");
         goto out;
     }
     if ((*tenant)->replication_job == 0) goto out;
     TRY(consumer_read(task, NULL, task->arena, (*tenant)->replication_job, &record));
+    TRY(check_round(pcr, follower));
     if (record == NULL) {
         sim_violation(run, "the record of the consumer is gone");
         goto out;
@@ -338,7 +353,9 @@ static struct status ask_cutover(struct task *task, struct world_node *node)
             pcr->sides[pcr->follower].name, cutover_time(task, node)));
     // Asked before, and under way.
     if (failed(st) && strstr(st.message, "already started cutting over") != NULL) st = STATUS_OK;
-    if (!failed(st)) pcr->step = PCR_READY; // Else it is asked again.
+    if (failed(st)) goto out;
+    TRY(check_round(pcr, node->cluster));
+    if (pcr->step == PCR_CUTOVER) pcr->step = PCR_READY; // Else it is asked again.
 out:
     return st;
 }
@@ -508,6 +525,7 @@ static struct status boot(struct task *task, void *arg)
     struct world_node *node = arg;
     struct parts parts = {0};
     struct status st;
+    pcr_of(node->world)->sides[node->cluster].writing &= ~(UINT64_C(1) << node->id);
     TRY(parts_start(task, node, &parts));
     TRY(serves(task, node));
     node->serving = true;
@@ -539,8 +557,9 @@ static void look(struct world *world)
 
 // --- the end -------------------------------------------------------------------------------------
 
-static struct status check_rows(struct task *task, struct pcr *pcr, uint64_t tenant)
+static struct status check_rows(struct task *task, struct pcr *pcr, uint32_t side)
 {
+    const uint64_t tenant = pcr->sides[side].tenant;
     struct status st = STATUS_OK;
     static const char own[] = "source-canary ";
     struct kv_export export = {.tenant = tenant,
@@ -553,14 +572,16 @@ static struct status check_rows(struct task *task, struct pcr *pcr, uint64_t ten
         TRY(kv_export_next(task, &export, task->arena, &versions, &count));
         for (uint32_t i = 0; i < count; i++) {
             const struct kv_version *version = &versions[i];
-            if (hlc_less(pcr->cutover, version->ts) && !pcr->world.healed)
-                sim_violation(pcr->world.run, "a version above the cutover time is left");
+            if (hlc_less(pcr->cutover, version->ts) && !pcr->sides[side].wrote)
+                sim_violation(pcr->world.run,
+                    "a version above the cutover time is left in cluster %" PRIu32 ", of %" PRIu64 ", under %s",
+                    side + 1, version->ts.wall_ns, key_format(task->arena, version->key));
             if (version->tombstone) continue;
             if (version->value.size < sizeof own - 1 ||
                 memcmp(version->value.data, own, sizeof own - 1) != 0)
                 sim_violation(pcr->world.run,
                     "cluster %s has a row of another virtual cluster: %.*s, under %s",
-                    tenant == pcr->sides[PRIMARY].tenant ? "1" : "2", (int)version->value.size,
+                    side == PRIMARY ? "1" : "2", (int)version->value.size,
                     (const char *)version->value.data, key_format(task->arena, version->key));
         }
     }
@@ -577,7 +598,7 @@ static struct status measure(struct task *task, void *arg)
     task->deadline_ns = task_now_ns(task) + 60 * SECOND;
     TRY(kv_fingerprint(task, tenant, key_tenant_span(task->arena, tenant), pcr->cutover,
         &pcr->fingerprints[node->cluster]));
-    TRY(check_rows(task, pcr, tenant));
+    TRY(check_rows(task, pcr, node->cluster));
     pcr->measured[node->cluster] = true;
 out:
     if (failed(st))
@@ -707,18 +728,31 @@ void pcr_compare(struct pcr *pcr)
     sim_count(world->run, "keys compared", a->keys);
 }
 
-void pcr_turn_round(struct pcr *pcr, uint32_t writes)
+void pcr_turn_round(struct pcr *pcr, const struct pcr_return *back)
 {
-    // Nobody writes to the primary any more: what is under way ends first.
+    struct pcr_side *sides = pcr->sides;
     pcr->moving = false;
-    pcr->sides[PRIMARY].writes_max = 0;
-    pcr->sides[STANDBY].writes_max = pcr->writes + writes;
-    world_run(&pcr->world, NULL, NULL, ASK_NS + 5 * SECOND);
+    sides[STANDBY].writes_max = pcr->writes + back->writes;
+    // Whether they are asleep or have not heard of it: what they write from now on has to be undone, or refused.
+    sides[PRIMARY].writes_max = back->writers_stay ? sides[STANDBY].writes_max : 0;
+    world_run(&pcr->world, NULL, NULL, back->pause_ns);
     pcr->follower = PRIMARY;
     pcr->replicating_at_ns = 0;
     pcr->replicated = pcr->retained = pcr->retained_at_cutover = HLC_ZERO;
     pcr->world.healed = false;
     pcr->step = PCR_CREATE;
+}
+
+static bool is_quiet(void *arg)
+{
+    return ((struct pcr *)arg)->sides[PRIMARY].writing == 0;
+}
+
+void pcr_quiet(struct pcr *pcr)
+{
+    pcr->sides[PRIMARY].writes_max = 0;
+    world_expect(&pcr->world, "writers of the former primary end", is_quiet, pcr, 4 * ASK_NS);
+    pcr->sides[PRIMARY].wrote = false;
 }
 
 void pcr_end(struct pcr *pcr)

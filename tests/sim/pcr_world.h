@@ -29,6 +29,8 @@ struct pcr {
         const char *name;   // Of its virtual cluster.
         uint64_t tenant;    // 0: not there yet.
         uint32_t writes_max; // Until so many were written in all there are writers.
+        bool wrote;         // There may be versions of its own writers above the cutover time.
+        uint64_t writing;   // Now: a bit for each node.
         char uri[128];
     } sides[2];
     uint32_t writes;
@@ -64,6 +66,13 @@ bool pcr_cut_over(struct pcr *pcr, uint64_t within_ns);
 // Everything heals, the primary comes back, both are compared.
 void pcr_compare(struct pcr *pcr);
 // The way back: the writers go over to the standby, the primary follows it from where they parted. Then as before,
-// with the sides exchanged: pcr_replicate, pcr_cut_over, pcr_compare.
-void pcr_turn_round(struct pcr *pcr, uint32_t writes);
+// with the sides exchanged: pcr_replicate, pcr_quiet, pcr_cut_over, pcr_compare.
+struct pcr_return {
+    uint32_t writes;   // To the standby.
+    uint64_t pause_ns; // Before the primary is told to follow.
+    bool writers_stay; // Those of the primary go on until pcr_quiet.
+};
+void pcr_turn_round(struct pcr *pcr, const struct pcr_return *back);
+// The last of the former primary's writers ends.
+void pcr_quiet(struct pcr *pcr);
 void pcr_end(struct pcr *pcr);

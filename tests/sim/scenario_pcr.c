@@ -38,11 +38,16 @@ static void fail_back(struct pcr *pcr, bool harsh)
         .faults_max = 8,
         .gap_max_ns = 2 * WORLD_SECOND,
         .allowed = NEMESIS_ALL};
-    pcr_turn_round(pcr, 100);
+    struct sim_random random = sim_random_named(pcr->world.run->seed, "pcr/back");
+    const struct pcr_return back = {.writes = 100,
+        .pause_ns = sim_random_below(&random, 2) == 0 ? 0 : sim_random_below(&random, 30 * WORLD_SECOND),
+        .writers_stay = sim_random_below(&random, 2) == 0};
+    pcr_turn_round(pcr, &back);
     if (harsh) nemesis_plan(&pcr->world, &faults);
     pcr->to = PCR_LATEST;
     replicate(pcr);
     world_run(&pcr->world, NULL, NULL, 3 * WORLD_SECOND);
+    if (!pcr->world.run->violated) pcr_quiet(pcr);
     if (!pcr->world.run->violated) take_over(pcr, false);
     pcr_compare(pcr);
     if (!pcr->world.run->violated) sim_count(pcr->world.run, "failbacks", 1);
