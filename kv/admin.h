@@ -135,7 +135,8 @@ CHECKED struct status kv_ingest_begin(struct task *task, uint64_t tenant);
 // Slices that came after the beginning take part, too; where it has ended it does not begin again.
 CHECKED struct status kv_ingest_join(struct task *task, uint64_t tenant);
 enum kv_ingest_mark { KV_INGEST_END, KV_INGEST_BEGIN, KV_INGEST_JOIN };
-CHECKED struct status kv_ingest_end(struct task *task, uint64_t tenant);
+// Nothing above `upto` is left then, whatever a stream that was given up has sent since a revert; HLC_MAX: all is.
+CHECKED struct status kv_ingest_end(struct task *task, uint64_t tenant, struct hlc_timestamp upto);
 CHECKED struct status kv_ingest(
     struct task *task, uint64_t tenant, const struct kv_version *versions, uint32_t count);
 // Erases every version of an ingesting tenant above `ts`, by its time index: costs what is above,

@@ -87,7 +87,7 @@ struct status leader_job(struct task *task, void *arg)
     if (failed(st)) return st;
     switch (job->what) {
     case LEADER_JOB_MARK:
-        return slice_ingest_mark(task, slice, job->call.tenant, job->mark);
+        return slice_ingest_mark(task, slice, job->call.tenant, job->mark, job->ts);
     case LEADER_JOB_REVERT: return run_revert(task, slice, job);
     case LEADER_JOB_CLEAR: return run_clear(task, slice, job);
     case LEADER_JOB_FINGERPRINT: return run_fingerprint(task, slice, job);

@@ -182,9 +182,10 @@ struct status kv_ingest_join(struct task *task, uint64_t tenant)
     return leader_job_all(task, &job);
 }
 
-struct status kv_ingest_end(struct task *task, uint64_t tenant)
+struct status kv_ingest_end(struct task *task, uint64_t tenant, struct hlc_timestamp upto)
 {
-    struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_MARK, .mark = KV_INGEST_END};
+    struct leader_job job = {
+        .call.tenant = tenant, .what = LEADER_JOB_MARK, .mark = KV_INGEST_END, .ts = upto};
     return leader_job_all(task, &job);
 }
 

@@ -314,8 +314,9 @@ CHECKED struct status slice_export(struct task *task, struct slice *slice, struc
     struct arena *arena, struct kv_version **versions, uint32_t *count);
 CHECKED struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tenant,
     const struct kv_version *versions, uint32_t count);
-CHECKED struct status slice_ingest_mark(
-    struct task *task, struct slice *slice, uint64_t tenant, enum kv_ingest_mark mark);
+// At the end nothing above `upto` is left; HLC_MAX: all is.
+CHECKED struct status slice_ingest_mark(struct task *task, struct slice *slice, uint64_t tenant,
+    enum kv_ingest_mark mark, struct hlc_timestamp upto);
 CHECKED struct status slice_revert(struct task *task, struct slice *slice, uint64_t tenant,
     struct hlc_timestamp ts, uint64_t *removed);
 CHECKED struct status slice_clear(

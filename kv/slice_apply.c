@@ -398,6 +398,7 @@ void slice_apply_remember(struct slice *slice, struct bytes payload, bool prepar
             struct slice_tenant *tenant = slice_tenant_make(slice, op.tenant);
             tenant->ingesting = op.ingesting;
             tenant->ingested = !op.ingesting;
+            tenant->closing = false;
             break;
         }
         case ENTRY_REVERT:

@@ -53,6 +53,9 @@ struct slice_tenant {
     struct hlc_timestamp gc_proposed; // At least gc_threshold.
     bool ingesting, ingested;         // Now; it was, and is no more.
     struct hlc_timestamp ingest_high; // Newest version received.
+    // At the leader: it takes no more, since the end is under way; what it takes now.
+    bool closing;
+    uint32_t receiving;
 };
 
 struct slice_replay {

@@ -8,7 +8,7 @@
 // Shard      Any. Everything suspends.
 // Memory     Lists are in the arena given.
 // Errors     Those of kv/client.h; 55000 while nobody has written anything down yet.
-// Checked    tests/sim/case_pcr.c: a cutover after all nodes were down.
+// Checked    tests/unit/kv/test_leader_nodes.c; tests/sim/scenario_pcr.c: cutovers after nodes were down.
 #pragma once
 #include "core/arena.h"
 #include "core/status.h"

@@ -11,6 +11,7 @@
 #define STEPS_BETWEEN_YIELDS 128u
 #define REVERT_BATCH 512u
 #define INGEST_ENTRY_BYTES (512u << 10)
+#define CLOSE_POLL_NS UINT64_C(1000000)
 
 // --- export --------------------------------------------------------------------------------------------
 
@@ -131,13 +132,39 @@ out:
 
 // --- ingest and revert -----------------------------------------------------------------------------------
 
-struct status slice_ingest_mark(
-    struct task *task, struct slice *slice, uint64_t tenant, enum kv_ingest_mark mark)
+// Takes no more versions, waits for those on their way, and erases again what is above `upto`: a stream that was given
+// up may have sent some after the revert. From here to the mark nothing is taken any more.
+static struct status ingest_close(
+    struct task *task, struct slice *slice, uint64_t tenant, struct hlc_timestamp upto)
+{
+    struct status st = STATUS_OK;
+    uint64_t removed;
+    struct slice_tenant *state = slice_tenant_get(slice, tenant);
+    if (state == NULL || !state->ingesting) return STATUS_OK;
+    state->closing = true;
+    while (state != NULL && state->receiving > 0) {
+        TRY(task_sleep(task, CLOSE_POLL_NS));
+        TRY(slice_may_serve(task, slice));
+        state = slice_tenant_get(slice, tenant);
+    }
+    if (hlc_equal(upto, HLC_MAX)) return STATUS_OK;
+    TRY(slice_revert(task, slice, tenant, upto, &removed));
+    if (removed > 0) covered("ingest.strays_undone");
+out:
+    return st;
+}
+
+struct status slice_ingest_mark(struct task *task, struct slice *slice, uint64_t tenant,
+    enum kv_ingest_mark mark, struct hlc_timestamp upto)
 {
     struct entry_builder builder;
     struct status st;
     bool ingesting = mark != KV_INGEST_END;
     TRY(slice_admit(task, slice, 0));
+    if (!ingesting) {
+        TRY(ingest_close(task, slice, tenant, upto));
+        TRY(slice_admit(task, slice, 0));
+    }
     const struct slice_tenant *now = slice_tenant_get(slice, tenant);
     // That it is over is written down also where it never began: nobody who comes late may join.
     if (now != NULL && (ingesting ? now->ingesting : now->ingested)) return STATUS_OK;
@@ -157,6 +184,16 @@ out:
     return st;
 }
 
+static struct status ingest_propose(
+    struct task *task, struct slice *slice, uint64_t tenant, struct bytes payload)
+{
+    slice_tenant_make(slice, tenant)->receiving++;
+    struct status st = slice_propose(task, slice, payload);
+    struct slice_tenant *state = slice_tenant_get(slice, tenant);
+    if (state != NULL && state->receiving > 0) state->receiving--; // Forgotten when a snapshot came.
+    return st;
+}
+
 struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tenant,
     const struct kv_version *versions, uint32_t count)
 {
@@ -165,7 +202,8 @@ struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tena
     for (uint32_t i = 0; i < count;) {
         struct entry_builder builder;
         TRY(slice_admit(task, slice, 1));
-        if (!slice_tenant_ingesting(slice, tenant)) {
+        const struct slice_tenant *now = slice_tenant_get(slice, tenant);
+        if (now == NULL || !now->ingesting || now->closing) {
             st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
             goto out;
         }
@@ -178,7 +216,7 @@ struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tena
                                             .ts = versions[i].ts,
                                             .tombstone = versions[i].tombstone});
         }
-        TRY(slice_propose(task, slice, entry_end(&builder)));
+        TRY(ingest_propose(task, slice, tenant, entry_end(&builder)));
         arena_release(task->arena, mark);
     }
 out:

@@ -203,6 +203,7 @@ static struct status run(struct task *task, struct consumer *consumer)
     for (;;) {
         struct arena_mark mark = arena_mark(task->arena);
         TRY(job_check(consumer->job));
+        TRY(job_check_own(task, consumer->job));
         TRY(reload(task, consumer));
         struct consumer_record *record = consumer->record;
         bool reached =
@@ -278,6 +279,7 @@ static struct status consumer_resume(struct task *task, struct job *job)
     list_append(running_consumers(task->shard), &consumer.link);
     st = run(task, &consumer);
     list_remove(&consumer.link);
+    if (status_is(st, E_JOB_TAKEN)) job->stop_requested = true;
 out:
     if (failed(st)) st = never_fails(task, job, st);
     arena_fini(&consumer.arena);

@@ -54,9 +54,10 @@ CHECKED struct status consumer_read(struct task *task, struct session *session, 
 CHECKED struct status consumer_insert(
     struct task *task, struct session *session, const struct consumer_record *record);
 // Writes what the job alone decides: replicated, retained, phase (forward), error, topology, partitions; and reads
-// the cutover time that statements set.
+// the cutover time that statements set. E_JOB_TAKEN when another node runs the job now.
 CHECKED struct status consumer_write(struct task *task, struct consumer_record *record);
-// Moves the phase to `to` if the record still has this cutover time and a lower phase; *moved says whether.
+// Moves the phase to `to` if the record still has this cutover time and a lower phase, and the job is still run here;
+// *moved says whether.
 CHECKED struct status consumer_move(
     struct task *task, const struct consumer_record *record, enum consumer_phase to, bool *moved);
 

@@ -8,6 +8,7 @@
 #include "repl/internal.h"
 #include "sql/bootstrap.h"
 #include "sql/internal.h"
+#include "sql/jobs.h"
 
 #define RECORD_COLUMNS                                                                             \
     "job_id, tenant_id, tenant_name, source_name, source_tenant_id, source_cluster_id, "           \
@@ -93,18 +94,20 @@ struct status consumer_write(struct task *task, struct consumer_record *record)
     struct datum params[] = {datum_int(record->job), time_datum(record->replicated, replicated),
         time_datum(record->retained, retained), datum_int(record->phase), datum_text(record->error),
         datum_int(record->topology),
-        record->partitions.data == NULL ? DATUM_NULL : datum_bytes(record->partitions)};
+        record->partitions.data == NULL ? DATUM_NULL : datum_bytes(record->partitions),
+        datum_int(job_coordinator(task->shard))};
     TRY(internal_query(task, TENANT_SYSTEM, NULL, &arena, &result,
         "UPDATE system.public.replication_consumers SET replicated_time = $2, retained_time = $3, "
         "phase = CASE WHEN phase > $4 THEN phase ELSE $4 END, error = $5, "
         "topology = CASE WHEN $7 IS NULL THEN topology ELSE $6 END, partitions = coalesce($7, "
         "partitions) "
-        "WHERE job_id = $1 RETURNING cutover_time, retention_s",
-        7, params,
-        (type_oid[]){
-            TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8, TYPE_BYTEA}));
+        "WHERE job_id = $1 AND EXISTS (SELECT 1 FROM system.public.jobs WHERE id = $1 AND "
+        "coordinator_id = $8) RETURNING cutover_time, retention_s",
+        8, params,
+        (type_oid[]){TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_INT8, TYPE_TEXT, TYPE_INT8, TYPE_BYTEA,
+            TYPE_INT8}));
     if (result.row_count == 0)
-        TRY(status_make(E_DATA_CORRUPTED, "the record of a replication consumer is gone"));
+        TRY(status_make(E_JOB_TAKEN, "another node has taken the replication job over"));
     if (!repl_hlc_parse(internal_value(&result, 0, 0), &record->cutover))
         TRY(status_make(E_DATA_CORRUPTED, "the record of a replication consumer is damaged"));
     record->retention_s = internal_value(&result, 0, 1).integer;
@@ -120,11 +123,13 @@ struct status consumer_move(
     struct internal_result result = {0};
     char cutover[HLC_TEXT_BYTES];
     struct datum params[] = {
-        datum_int(record->job), datum_int(to), datum_text(hlc_format(record->cutover, cutover))};
+        datum_int(record->job), datum_int(to), datum_text(hlc_format(record->cutover, cutover)),
+        datum_int(job_coordinator(task->shard))};
     struct status st = internal_query(task, TENANT_SYSTEM, NULL, task->arena, &result,
         "UPDATE system.public.replication_consumers SET phase = $2, error = '' "
-        "WHERE job_id = $1 AND phase < $2 AND cutover_time = $3",
-        3, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT});
+        "WHERE job_id = $1 AND phase < $2 AND cutover_time = $3 AND EXISTS (SELECT 1 FROM "
+        "system.public.jobs WHERE id = $1 AND coordinator_id = $4)",
+        4, params, (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_TEXT, TYPE_INT8});
     *moved = !failed(st) && result.row_count == 1;
     return st;
 }

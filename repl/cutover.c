@@ -45,7 +45,7 @@ static struct status promote(struct task *task, struct consumer *consumer)
     struct status st;
     const struct consumer_record *record = consumer->record;
     struct tenant *tenant;
-    TRY(kv_ingest_end(task, record->tenant));
+    TRY(kv_ingest_end(task, record->tenant, record->cutover));
     TRY(tenant_read(task, NULL, task->arena, record->tenant, &tenant));
     if (tenant == NULL)
         TRY(status_make(

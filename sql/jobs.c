@@ -397,6 +397,28 @@ static struct status stop_everywhere(struct task *task, uint64_t tenant, int64_t
     return cluster_announce(task, ANNOUNCE_JOBS_STOP, bytes_of(body, sizeof body));
 }
 
+int64_t job_coordinator(struct shard *shard)
+{
+    return incarnation(shard);
+}
+
+static struct status taken(void)
+{
+    return status_make(E_JOB_TAKEN, "another node has taken the job over");
+}
+
+struct status job_check_own(struct task *task, struct job *job)
+{
+    struct internal_result result;
+    struct datum params[] = {datum_int(job->id), datum_int(incarnation(task->shard))};
+    struct status st = internal_query(task, job->tenant, NULL, task->arena, &result,
+        "SELECT 1 FROM system.public.jobs WHERE id = $1 AND coordinator_id = $2", 2, params,
+        (const type_oid[]){TYPE_INT8, TYPE_INT8});
+    if (failed(st) || result.row_count == 1) return st;
+    job->stop_requested = true;
+    return taken();
+}
+
 static struct status decide_pause(struct task *task, struct transition *transition)
 {
     struct job *job = transition->job;
@@ -597,13 +619,20 @@ static bool is_temporary(struct status st)
            status_is(st, E_DISK_FULL);
 }
 
+// Whoever was silent for too long decides nothing any more.
+static bool is_taken(struct task *task, struct transition *transition)
+{
+    transition->keep = transition->coordinator != incarnation(task->shard);
+    return transition->keep;
+}
+
 // What follows from the outcome of resume(), given what has been asked for meanwhile.
 static struct status decide_after_resume(struct task *task, struct transition *transition)
 {
     const struct outcome *ended = transition->arg;
     struct status outcome = ended->status;
     struct job *job = transition->job;
-    (void)task;
+    if (is_taken(task, transition)) return STATUS_OK;
     if (!failed(outcome)) {
         transition->next = JOB_SUCCEEDED;
     } else if (job->status == JOB_PAUSE_REQUESTED) {
@@ -625,7 +654,7 @@ static struct status decide_after_resume(struct task *task, struct transition *t
 static struct status decide_after_revert(struct task *task, struct transition *transition)
 {
     struct status outcome = ((const struct outcome *)transition->arg)->status;
-    (void)task;
+    if (is_taken(task, transition)) return STATUS_OK;
     if (failed(outcome)) {
         transition->next = JOB_REVERT_FAILED;
         transition->error = outcome;
@@ -637,7 +666,7 @@ static struct status decide_after_revert(struct task *task, struct transition *t
 
 static struct status decide_release(struct task *task, struct transition *transition)
 {
-    (void)task;
+    if (is_taken(task, transition)) return STATUS_OK;
     transition->next = transition->job->status;
     transition->release = true;
     return STATUS_OK;
@@ -678,6 +707,7 @@ static struct status record_outcome(struct task *task, struct job *job, struct s
     job->task = NULL;
     struct status st = task_uncancelled(task, settle, &call);
     job->task = task;
+    if (!failed(st) && call.transition.keep) return taken();
     if (!failed(st) && call.transition.job != NULL) {
         job->status = call.transition.next;
         if (failed(call.transition.error)) job->error = call.transition.error;

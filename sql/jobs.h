@@ -99,6 +99,12 @@ CHECKED struct status job_update(struct task *task, struct job *job, struct byte
     double fraction, const char *running_status);
 // 57014 when it was asked to stop. Cheap: call it in loops.
 CHECKED struct status job_check(struct job *job);
+// Whoever runs jobs on this node since its start, as system.jobs.coordinator_id says of the jobs that it runs. A node
+// that was silent for long may have lost its jobs to others: what must not be written by two asks for it.
+int64_t job_coordinator(struct shard *shard);
+#define E_JOB_TAKEN SQLSTATE('K', '0', '2', '0', '1')
+// E_JOB_TAKEN when another one runs the job now; it is asked to stop then.
+CHECKED struct status job_check_own(struct task *task, struct job *job);
 // Of the jobs of this module's statements: names of types, for PAUSE ALL x JOBS.
 const struct job_type *job_type_at(uint32_t index); // NULL past the end.
 // Fills *st (its arena: `arena`) with the error that a failed job left in its record.

@@ -353,7 +353,7 @@ static struct status follow(struct task *task, void *arg)
     struct sim_random random =
         sim_random_named(hash_combine(world->run->seed, world->incarnation), "follow");
     struct status st;
-    TRY(slice_ingest_mark(task, slice, FOLLOWER_TENANT, true));
+    TRY(slice_ingest_mark(task, slice, FOLLOWER_TENANT, KV_INGEST_BEGIN, HLC_MAX));
     for (uint32_t i = 0; i <= follower->steps; i++) {
         // First what was cut short, then what is new.
         while (follower->step != FOLLOWER_IDLE) {

@@ -10,6 +10,7 @@
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
+#include "kv/slice_list.h"
 #include "kv/rangefeed.h"
 #include "kv/txn.h"
 #include "tests/unit/kv/kv_harness.h"
@@ -302,6 +303,21 @@ Test(leader_nodes, feeds_come_from_another_node)
     for (uint64_t seed = 1; seed <= 4; seed++) run(seed, make_tenant, feeds);
 }
 
+// For a node that has heard of none: what is to reach all slices reads it.
+static struct status slices_are_written_down(struct task *task)
+{
+    struct status st = STATUS_OK;
+    uint64_t *slices;
+    uint32_t count = 0;
+    while (count < 4) {
+        TRY(task_sleep(task, MS));
+        TRY(slice_list_read(task, task->arena, &slices, &count));
+    }
+    for (uint32_t i = 0; i < 4; i++) CHECK(slices[i] == i + 1);
+out:
+    return st;
+}
+
 static struct status administration(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
@@ -319,6 +335,7 @@ static struct status administration(struct task *task, void *arg)
     CHECK(count == 3 && ranges[0].node == 1 && ranges[2].slice == 3);
     TRY(kv_slices(task, task->arena, &slices, &count));
     CHECK(count == 4);
+    TRY(slices_are_written_down(task));
     struct kv_export export = {.tenant = TENANT,
         .span = key_tenant_span(task->arena, TENANT),
         .at = hlc_now(&task->shard->hlc)};
@@ -336,7 +353,7 @@ static struct status administration(struct task *task, void *arg)
     TRY(kv_ingest(task, 9, &version, 1));
     TRY(kv_revert(task, 9, (struct hlc_timestamp){999, 0}, &shown));
     CHECK(shown == 1);
-    TRY(kv_ingest_end(task, 9));
+    TRY(kv_ingest_end(task, 9, HLC_MAX));
     TRY(kv_tenant_erase(task, 9));
     struct kv_protection protection = {.id = {1}, .tenant = TENANT, .ts = hlc_now(&task->shard->hlc)};
     TRY(kv_protect(task, &protection));

@@ -624,7 +624,7 @@ static struct status test_copy(struct task *task, enum kv_store_kind store)
     struct hlc_timestamp backfill = now(task);
     CHECK_FAILS(
         copy_all(task, from, 5, to, 9, HLC_ZERO, backfill, false), E_NOT_IN_PREREQUISITE_STATE);
-    TRY(slice_ingest_mark(task, to, 9, KV_INGEST_JOIN));
+    TRY(slice_ingest_mark(task, to, 9, KV_INGEST_JOIN, HLC_MAX));
     TRY(copy_all(task, from, 5, to, 9, HLC_ZERO, backfill, false));
     TRY(same(task, from, to, backfill, &equal));
     CHECK(equal);
@@ -656,9 +656,9 @@ static struct status test_copy(struct task *task, enum kv_store_kind store)
     TRY(copy_all(task, from, 5, to, 9, middle, late, true));
     TRY(same(task, from, to, late, &equal));
     CHECK(equal); // And it can follow again.
-    TRY(slice_ingest_mark(task, to, 9, KV_INGEST_END));
+    TRY(slice_ingest_mark(task, to, 9, KV_INGEST_END, HLC_MAX));
     // Whoever comes late does not begin it again.
-    TRY(slice_ingest_mark(task, to, 9, KV_INGEST_JOIN));
+    TRY(slice_ingest_mark(task, to, 9, KV_INGEST_JOIN, HLC_MAX));
     CHECK(!slice_tenant_ingesting(to, 9));
     CHECK(hlc_less(late, slice_commit_ts(to)));
     TRY(slice_clear(task, to, 9, key_tenant_span(task->arena, 9)));
