@@ -32,7 +32,10 @@ static bool overlay(
 
 static void note_read(struct kv_txn *txn, const struct kv_read *read, struct bytes key)
 {
-    if (txn_notes_reads(txn) && !read->no_validate) read_set_add_key(&txn->reads, key);
+    if (txn->weak && read->lock != KV_LOCK_NONE)
+        txn_note_held(txn, key);
+    else if (txn_notes_reads(txn) && !read->no_validate)
+        read_set_add_key(&txn->reads, key);
 }
 
 // One point at its slice, wherever that is by now.
@@ -332,7 +335,7 @@ struct status kv_get_many(struct task *task, struct kv_txn *txn, const struct kv
     for (uint32_t i = 0; note && i < count; i++) read_set_add_key(&txn->reads, keys[i]);
     TRY(get_many(task, txn, &mode, keys, count, arena, values, skipped));
     for (uint32_t i = 0; i < count; i++) {
-        if (skipped == NULL || !skipped[i]) note_read(txn, read, keys[i]);
+        if (!note && (skipped == NULL || !skipped[i])) note_read(txn, read, keys[i]);
     }
 out:
     return txn_outcome(txn, st);

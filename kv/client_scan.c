@@ -240,6 +240,9 @@ static void step_note(struct step *step)
     for (uint32_t i = 0; read->lock == KV_LOCK_EXCLUSIVE && !step->note && i < step->batch.count; i++) {
         txn_lock_known(txn, step->batch.pairs[i].key);
     }
+    for (uint32_t i = 0; txn->weak && read->lock != KV_LOCK_NONE && !step->note && i < step->batch.count; i++) {
+        txn_note_held(txn, step->batch.pairs[i].key);
+    }
     if (!step->note && (!txn_notes_reads(txn) || read->no_validate)) return;
     if (read->lock == KV_LOCK_NONE || read->wait != KV_WAIT_SKIP) {
         read_set_add_span(&txn->reads, step->covered);

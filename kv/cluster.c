@@ -59,7 +59,7 @@ static struct status identity_read(
         "The store belongs to another release or is damaged. Start with an empty --store and join as a new node.");
 }
 
-struct status cluster_identity_write(struct task *task, struct cluster *cluster)
+struct status cluster_identity_write(struct task *task, struct cluster *cluster, bool alone)
 {
     struct buffer text;
     char id[33], store[33];
@@ -67,7 +67,7 @@ struct status cluster_identity_write(struct task *task, struct cluster *cluster)
     crypto_hex_encode(bytes_of(cluster->store_id, 16), store);
     buffer_init(&text, task->arena);
     buffer_printf(&text, "isopod node 1\ncluster %s\nnode %u\nstore %s\nalone %s\n", id,
-        cluster->node_id, store, cluster->alone ? "yes" : "no");
+        cluster->node_id, store, alone ? "yes" : "no");
     return disk_write_file(
         task, arena_printf(task->arena, "%s/CLUSTER", cluster->dir), buffer_bytes(&text));
 }
@@ -562,7 +562,7 @@ static struct status identify(struct task *task, const struct cluster_options *o
         cluster->node_id = 1;
         cluster->alone = true;
     }
-    TRY(cluster_identity_write(task, cluster));
+    TRY(cluster_identity_write(task, cluster, cluster->alone));
 out:
     return st;
 }

@@ -40,6 +40,7 @@ struct cluster {
     uint32_t join_count;
     int64_t max_offset_ns;
     bool alone;
+    bool ending_alone; // It is being written down that it is no more.
     bool serving;     // Storage answers: nodes may join through this one.
     bool stopping;
     bool init_asked;
@@ -120,7 +121,7 @@ void cluster_peers_save(struct cluster *cluster);
 // This node must end: the last line of its log, and the end.
 void cluster_fail(struct cluster *cluster, struct status why);
 // The identity file, with `alone` as it is.
-CHECKED struct status cluster_identity_write(struct task *task, struct cluster *cluster);
+CHECKED struct status cluster_identity_write(struct task *task, struct cluster *cluster, bool alone);
 
 // --- liveness.c ----------------------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn
     commit->write_count = part->write_count;
     commit->reads = part->reads;
     commit->read_count = part->read_count;
+    commit->held = part->held;
+    commit->held_count = part->held_count;
     commit->checked_ts =
         hlc_is_zero(txn->unlocked_ts) ? txn->read_ts : txn->unlocked_ts;
 }

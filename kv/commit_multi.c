@@ -254,13 +254,15 @@ static struct status validate_all(struct task *task, struct multi *multi)
         const struct txn_part *part = &multi->parts->parts[i];
         const struct leader_commit *prepared =
             part->write_count == 0 && part->stage == NULL ? NULL : &multi->commits[writer++];
-        if (part->read_count == 0) continue;
+        if (part->read_count + part->held_count == 0) continue;
         struct leader_validate *check = &multi->checks[n];
         memset(check, 0, sizeof *check);
         txn_call_init(txn, task, &check->call);
         check->call.slice = part->slice;
         check->reads = part->reads;
         check->read_count = part->read_count;
+        check->held = part->held;
+        check->held_count = part->held_count;
         check->prepared = prepared != NULL;
         check->mark = prepared == NULL ? 0 : prepared->mark;
         check->epoch = prepared == NULL ? 0 : prepared->epoch;
@@ -337,6 +339,7 @@ static bool reads_are_written(const struct multi *multi)
     if (multi->txn->writes.count > PARALLEL_WRITES_MAX) return false;
     for (uint32_t i = 0; i < multi->parts->count; i++) {
         const struct txn_part *part = &multi->parts->parts[i];
+        if (part->held_count > 0 && part->write_count == 0) return false; // Nothing is sent there with the writes.
         for (uint32_t k = 0; k < part->read_count; k++) {
             if (!read_entry_is_key(&part->reads[k])) return false;
             if (part_find(part, part->reads[k].start) == NULL) return false;
@@ -573,6 +576,7 @@ static struct status stages_prepare(struct task *task, struct multi *multi)
     struct status st = STATUS_OK;
     struct kv_txn *txn = multi->txn;
     TRY(txn_parts_reads(task, txn, multi->parts));
+    TRY(txn_parts_held(task, txn, multi->parts));
     for (uint32_t i = 0; i < txn->stage_count; i++) {
         txn_parts_get(multi->parts, txn->stages[i].slice)->stage = &txn->stages[i];
     }

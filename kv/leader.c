@@ -2,6 +2,7 @@
 #include "kv/leader.h"
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/leader_internal.h"
 #include "kv/leader_wire.h"
@@ -409,6 +410,27 @@ out:
     return st;
 }
 
+// Locks live in the leader's memory. Whoever relies on them instead of validating what it read is told when they went
+// with an earlier leader, or were taken away because its node was silent.
+static struct status check_held(
+    struct slice *slice, const struct leader_call *call, const struct bytes *keys, uint32_t count)
+{
+    const uint64_t txn = call->owner.txn;
+    for (uint32_t i = 0; i < count; i++) {
+        struct status st = serves_key(slice, call->tenant, keys[i]);
+        if (failed(st)) return st;
+        if (LIKELY(lock_holds(slice->locks, txn, keys[i], KV_LOCK_SHARED))) continue;
+        uint64_t writer = 0; // What is staged is locked by being there.
+        if (!list_empty(&slice->staged)) st = staged_owner(slice, keys[i], 0, &writer);
+        if (failed(st)) return st;
+        if (writer == txn) continue;
+        covered("leader.lost_locks");
+        return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: the locks of the transaction were lost");
+    }
+    return STATUS_OK;
+}
+
 // Locks every written key. Needed by whoever waits for a lock, or keeps locks beyond this request.
 static struct status lock_writes(
     struct task *task, struct slice *slice, struct leader_commit *commit)
@@ -543,6 +565,7 @@ struct status leader_commit_begin(struct task *task, struct slice *slice,
     uint64_t version = slice->ranges->version;
     TRY(serves_writes(task, slice, commit));
     TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
+    TRY(check_held(slice, &commit->call, commit->held, commit->held_count));
     // Most commits find their keys free, and write them in this very turn: no need for locks then.
     if (keep_locks || !writes_are_free(slice, commit)) TRY(lock_writes(task, slice, commit));
     for (;;) {
@@ -708,6 +731,7 @@ struct status leader_lock(struct task *task, void *arg)
     struct slice *slice;
     TRY(leader_slice(task, &commit->call, &slice));
     TRY(serves_writes(task, slice, commit));
+    TRY(check_held(slice, &commit->call, commit->held, commit->held_count));
     TRY(lock_writes(task, slice, commit));
 out:
     return st;
@@ -763,6 +787,7 @@ struct status leader_validate(struct task *task, void *arg)
     struct slice *slice;
     TRY(leader_slice(task, call, &slice));
     TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
+    TRY(check_held(slice, call, check->held, check->held_count));
     slice_read_high_raise(slice, check->to);
     if (!check->prepared) {
         TRY(check_threshold(slice, call));

@@ -168,6 +168,8 @@ struct leader_commit {
     uint32_t write_count;
     const struct read_entry *reads;
     uint32_t read_count;
+    const struct bytes *held; // Keys that the transaction must have locked.
+    uint32_t held_count;
     struct hlc_timestamp checked_ts; // Writes marked `checked` have no version above it.
     struct bytes payload;            // The log entry, its timestamp left open.
     struct hlc_timestamp commit_ts;  // Answer.
@@ -196,6 +198,8 @@ struct leader_validate {
     struct leader_call call;
     const struct read_entry *reads;
     uint32_t read_count;
+    const struct bytes *held; // As in struct leader_commit.
+    uint32_t held_count;
     uint64_t mark, epoch;
     bool prepared;
     struct hlc_timestamp to;

@@ -71,6 +71,20 @@ static const struct read_entry *take_entries(struct wire_in *in, uint32_t *count
     return entries;
 }
 
+static void put_held(struct buffer *out, const struct bytes *keys, uint32_t count)
+{
+    wire_put_u64(out, count);
+    for (uint32_t i = 0; i < count; i++) wire_put_bytes(out, keys[i]);
+}
+
+static const struct bytes *take_held(struct wire_in *in, uint32_t *count)
+{
+    *count = wire_take_count(in, 1);
+    struct bytes *keys = ARENA_ARRAY(in->arena, struct bytes, *count);
+    for (uint32_t i = 0; i < *count && !in->bad; i++) keys[i] = wire_take_key(in);
+    return keys;
+}
+
 // --- points --------------------------------------------------------------------------------------
 
 static void get_ask(struct buffer *out, const void *request)
@@ -206,6 +220,7 @@ static void validate_ask(struct buffer *out, const void *request)
 {
     const struct leader_validate *check = request;
     put_entries(out, check->reads, check->read_count);
+    put_held(out, check->held, check->held_count);
     wire_put_u64(out, check->mark);
     wire_put_u64(out, check->epoch);
     wire_put_bool(out, check->prepared);
@@ -216,6 +231,7 @@ static void validate_asked(struct wire_in *in, void *request)
 {
     struct leader_validate *check = request;
     check->reads = take_entries(in, &check->read_count);
+    check->held = take_held(in, &check->held_count);
     check->mark = wire_take_u64(in);
     check->epoch = wire_take_u64(in);
     check->prepared = wire_take_bool(in);
@@ -231,6 +247,7 @@ static void commit_ask(struct buffer *out, const void *request)
     for (uint32_t i = 0; i < commit->write_count; i++) any = any || commit->writes[i]->checked;
     wire_put_ts(out, commit->checked_ts);
     put_entries(out, commit->reads, commit->read_count);
+    put_held(out, commit->held, commit->held_count);
     wire_put_bytes(out, commit->payload);
     wire_put_bool(out, commit->no_wait);
     wire_put_bool(out, any);
@@ -305,6 +322,7 @@ static void commit_asked_as(struct wire_in *in, void *request, enum entry_kind k
     struct leader_commit *commit = request;
     commit->checked_ts = wire_take_ts(in);
     commit->reads = take_entries(in, &commit->read_count);
+    commit->held = take_held(in, &commit->held_count);
     struct bytes payload = wire_take_bytes(in);
     // The leader writes its timestamp into it.
     commit->payload = in->bad ? payload : arena_copy(in->arena, payload);

@@ -286,15 +286,30 @@ static void renew_ended(struct task *task, struct status st, void *arg)
     ((struct cluster *)arg)->renewing = false;
 }
 
+// Written down before anybody hears of it: a node that started as one alone, when it is not, would tell nobody of
+// what they must know.
+static struct status end_alone(struct task *task, struct cluster *cluster)
+{
+    struct status st = STATUS_OK;
+    while (cluster->ending_alone)
+        TRY(task_wait(task, &cluster->changed));
+    if (!cluster->alone) goto out;
+    cluster->ending_alone = true;
+    st = cluster_identity_write(task, cluster, false);
+    cluster->ending_alone = false;
+    wait_queue_wake_all(&cluster->changed, STATUS_OK);
+    TRY(st);
+    cluster->alone = false;
+    cluster->dirty = true;
+    gossip_publish(cluster);
+out:
+    return st;
+}
+
 struct status liveness_begin(struct task *task, struct cluster *cluster)
 {
     struct status st = STATUS_OK;
-    if (cluster->alone) {
-        cluster->alone = false;
-        TRY(cluster_identity_write(task, cluster));
-        cluster->dirty = true;
-        gossip_publish(cluster);
-    }
+    TRY(end_alone(task, cluster));
     if (!cluster->renewing) {
         struct task_options options = {.fn = renew_task,
             .arg = cluster,

@@ -116,6 +116,7 @@ static void txn_reset(struct kv_txn *txn)
     txn->hidden = NULL;
     txn->hidden_capacity = 0;
     read_set_init(&txn->reads, &txn->arena);
+    read_set_init(&txn->held, &txn->arena);
 }
 
 // What was acknowledged before the snapshot was taken has timestamps at or below it, by this node's
@@ -249,6 +250,7 @@ static struct status commit_parts(
         struct txn_parts parts = {.arena = &txn->arena};
         TRY(txn_parts_writes(task, txn, &parts));
         TRY(txn_parts_reads(task, txn, &parts));
+        TRY(txn_parts_held(task, txn, &parts));
         st = parts.count == 1 ? commit_one(task, txn, &parts.parts[0], commit_ts)
                               : commit_multi(task, txn, &parts, commit_ts);
         if (!status_is(st, K_WRONG_RANGE)) break;
@@ -311,6 +313,15 @@ uint64_t kv_txn_write_bytes(const struct kv_txn *txn)
 const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn)
 {
     return &txn->stats;
+}
+
+void txn_note_held(struct kv_txn *txn, struct bytes key)
+{
+    if (txn->read_only) return;
+    if (txn->held.count < TXN_HELD_MAX)
+        read_set_add_key(&txn->held, key);
+    else
+        read_set_add_key(&txn->reads, key); // No other can change it: a new snapshot finds it as it is.
 }
 
 void kv_txn_depend(struct kv_txn *txn, struct bytes key)
@@ -468,6 +479,27 @@ struct status txn_parts_reads(struct task *task, struct kv_txn *txn, struct txn_
             part_add_read(parts, part, (struct read_entry){rest.start, cut});
             rest.start = cut;
         }
+    }
+out:
+    return st;
+}
+
+struct status txn_parts_held(struct task *task, struct kv_txn *txn, struct txn_parts *parts)
+{
+    struct status st = STATUS_OK;
+    uint32_t count;
+    const struct read_entry *entries = read_set_entries(&txn->held, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct range *range;
+        TRY(router_find(task, entries[i].start, false, &range));
+        struct txn_part *part = txn_parts_get(parts, range->slice);
+        if (part->held_count == part->held_capacity) {
+            uint32_t capacity = part->held_capacity == 0 ? 4 : part->held_capacity * 2;
+            part->held = arena_grow(parts->arena, part->held,
+                part->held_capacity * sizeof *part->held, capacity * sizeof *part->held);
+            part->held_capacity = capacity;
+        }
+        part->held[part->held_count++] = entries[i].start;
     }
 out:
     return st;

@@ -26,6 +26,8 @@
 // Beyond this many locks rows are no longer locked when they are read to be written; a race then ends in 40001 instead
 // of a wait. Inserts many at a time take none from the first staging on. What is staged needs no locks in memory.
 #define TXN_LOCKS_MAX 100000u
+// Beyond this many what is locked is validated, too, where reads are not (READ COMMITTED).
+#define TXN_HELD_MAX 4096u
 // A commit over several slices whose keys are known to be locked need not lock them first.
 #define TXN_LOCKS_KNOWN 32u
 
@@ -63,6 +65,7 @@ struct kv_txn {
     struct staged_hidden *hidden;
     uint32_t hidden_capacity;
     struct read_set reads;
+    struct read_set held; // Single keys that were locked while reads were not noted: no more than TXN_HELD_MAX.
     uint64_t *locked_slices;
     uint32_t locked_count, locked_capacity;
     uint64_t lock_count;
@@ -122,6 +125,9 @@ static inline bool txn_notes_reads(const struct kv_txn *txn)
 {
     return !txn->weak && (!txn->read_only || !hlc_is_zero(txn->uncertain));
 }
+// The key was read under a lock. Who does not validate what was read must find the lock in force at the commit: it
+// may have gone with an earlier leader.
+void txn_note_held(struct kv_txn *txn, struct bytes key);
 // Fills in what each request of the transaction says.
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);
 // Remembers that locks may be held there from now on: to be released at the end.
@@ -174,6 +180,8 @@ struct txn_part {
     uint32_t write_count, write_capacity;
     struct read_entry *reads;
     uint32_t read_count, read_capacity;
+    struct bytes *held; // Keys whose locks have to be in force.
+    uint32_t held_count, held_capacity;
     const struct txn_stage *stage; // Its writes are staged.
 };
 struct txn_parts {
@@ -183,6 +191,8 @@ struct txn_parts {
 };
 // In the arena given. Looks routes up; suspends when one is not cached.
 CHECKED struct status txn_parts_reads(
+    struct task *task, struct kv_txn *txn, struct txn_parts *parts);
+CHECKED struct status txn_parts_held(
     struct task *task, struct kv_txn *txn, struct txn_parts *parts);
 CHECKED struct status txn_parts_writes(
     struct task *task, struct kv_txn *txn, struct txn_parts *parts);

@@ -276,12 +276,14 @@ static void adopted(struct conn *conn, void *arg)
     wire->state = PGWIRE_READY;
     conn_set_handler(conn, &conn_handler, wire);
     pgwire_register_cancel(wire);
+    sql_shard(shard)->in_transit--;
     start_task(wire, pgwire_adopted, "pgwire log-in");
 }
 
 static void move_to_session_shard(struct pgwire *wire)
 {
     timer_disarm(conn_shard(wire->conn), &wire->idle_timer);
+    sql_shard(conn_shard(wire->conn))->in_transit++;
     // The buffers' blocks belong to this shard.
     pgwire_flush_now(wire);
     arena_reset(&wire->out_arena);
@@ -486,6 +488,11 @@ static struct status drain_on_shard(struct task *task, void *arg)
         if ((idle || call->cancel) && !wire->terminate) cancel_wire(wire, true);
         call->left++;
     }
+    for (struct list_link *at = state->arriving.next; at != &state->arriving; at = at->next) {
+        task_cancel(container_of(at, struct pgwire, arriving)->task, admin_shutdown());
+        call->left++;
+    }
+    call->left += state->in_transit;
     return STATUS_OK;
 }
 

@@ -61,6 +61,7 @@ struct pgwire {
     uint64_t counted;          // Tenant whose sql.conns has this connection; 0: none.
     bool spilled;              // Some left `out` since the statement began.
     struct timer idle_timer;   // Log-in, idle in transaction.
+    struct list_link arriving; // In struct sql_shard, while it logs in.
 };
 
 void pgwire_free(struct pgwire *wire);

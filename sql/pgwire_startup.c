@@ -18,6 +18,7 @@
 #include "sql/pgwire_conn.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
+#include "sql/shard_state.h"
 #include "sql/vars.h"
 
 static pgwire_route_fn route_to;
@@ -341,7 +342,11 @@ out:
 struct status pgwire_startup(struct task *task, void *arg)
 {
     struct pgwire *wire = arg;
+    list_append(&sql_shard(task->shard)->arriving, &wire->arriving);
+    wire->task = task;
     struct status st = startup(task, wire);
+    wire->task = NULL;
+    list_remove(&wire->arriving);
     if (failed(st)) {
         pgwire_error(wire, "FATAL", st);
         pgwire_flush_now(wire);
@@ -420,7 +425,9 @@ out:
 struct status pgwire_adopted(struct task *task, void *arg)
 {
     struct pgwire *wire = arg;
+    wire->task = task;
     struct status st = log_in(task, wire);
+    wire->task = NULL;
     if (failed(st)) {
         pgwire_error(wire, "FATAL", st);
         pgwire_flush_now(wire);

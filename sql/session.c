@@ -39,6 +39,7 @@ struct sql_shard *sql_shard(struct shard *shard)
         state = calloc(1, sizeof *state);
         invariant(state != NULL);
         state->sessions.prev = state->sessions.next = &state->sessions;
+        list_init(&state->arriving);
         shard->slots[SHARD_SLOT_SQL] = state;
     }
     return state;

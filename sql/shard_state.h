@@ -22,6 +22,8 @@ struct sql_shard {
     struct hashmap cache;     // Key of the cache -> struct prepared.
     struct hashmap temp_swept; // Tenants whose left-over temporary schemas were looked for.
     struct hashmap by_cancel; // Backend process number -> struct pgwire.
+    struct list_link arriving; // Connections that a log-in runs for: struct pgwire.
+    uint32_t in_transit;      // Log-ins that left for their session's shard, less those that came here (modulo 2^32).
     uint32_t next_process;
     struct named_locks *named_locks; // Shard 0: sql/named_lock.h.
     uint32_t strong_locks;    // LOCK TABLEs in force of which writers must ask.

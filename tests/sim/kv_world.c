@@ -168,6 +168,7 @@ static void look(struct world *world)
         kv->slices[i].server = 0;
     kv_world_replicas_each(kv, look_at_replica);
     if (kv->several) replica_check_look(kv);
+    if (kv->options.look != NULL) kv->options.look(kv);
 }
 
 bool kv_world_may_serve(const struct slice *slice)
@@ -203,7 +204,8 @@ void kv_world_begin(struct kv_world *kv, struct sim_run *run, const struct kv_wo
                                        : (uint32_t)sim_random_between(&random, 1, 2),
         .max_offset_ns = 500 * WORLD_MS,
         .sim = {.bend = true},
-        .boot = boot,
+        .fibers = options->fibers,
+        .boot = options->boot != NULL ? options->boot : boot,
         .look = look,
         .down = went_down};
     world_begin(&kv->world, run, &world);

@@ -16,6 +16,9 @@ struct kv_world;
 struct kv_world_options {
     uint32_t nodes;
     uint32_t shards, slices_per_shard; // 0: the seed says.
+    uint32_t fibers;                   // A shard; 0: the world's default.
+    task_fn boot;                      // NULL: storage alone, and then serves and shard_serves.
+    void (*look)(struct kv_world *kv); // Besides what is looked at here. May be NULL.
     // On shard 0 of a node whose storage runs; then shard_serves on each shard. A failure stops the node.
     struct status (*serves)(struct task *task, struct world_node *node, struct kv_world *kv);
     struct status (*shard_serves)(struct task *task, struct world_node *node, struct kv_world *kv);

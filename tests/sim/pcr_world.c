@@ -6,20 +6,13 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
-#include "core/reactor.h"
-#include "core/rpc.h"
-#include "kv/cluster.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "repl/consumer.h"
-#include "repl/repl.h"
-#include "sql/bootstrap.h"
 #include "sql/pgclient.h"
-#include "sql/pgwire.h"
-#include "sql/register.h"
 #include "sql/settings.h"
 #include "tenant/tenant.h"
-#include "tests/sim/kv_world.h"
+#include "tests/sim/server_node.h"
 
 #define MS WORLD_MS
 #define SECOND WORLD_SECOND
@@ -28,8 +21,7 @@
 #define ROWS 24u // A span.
 #define PRIMARY PCR_PRIMARY
 #define STANDBY PCR_STANDBY
-#define PORT "26257"
-#define RPC_PORT "26258"
+#define PORT SERVER_PORT
 #define ASK_NS (20 * SECOND) // For one thing that the operator asks for.
 
 static struct pcr *pcr_of(struct world *world)
@@ -216,15 +208,6 @@ out:
     return st;
 }
 
-static struct status run_task(
-    struct task *task, struct world_node *node, task_fn fn, const char *kind)
-{
-    struct status st =
-        task_start(task->shard, &(struct task_options){.fn = fn, .arg = node, .kind = kind});
-    if (!failed(st)) node->tasks++;
-    return st;
-}
-
 static struct status primary_serves(struct task *task, struct world_node *node)
 {
     struct pcr *pcr = pcr_of(node->world);
@@ -236,7 +219,7 @@ static struct status primary_serves(struct task *task, struct world_node *node)
     TRY(st);
     while (pcr->sides[PRIMARY].tenant == 0)
         TRY(task_sleep(task, 50 * MS));
-    if (pcr->moving) TRY(run_task(task, node, move_loop, "sim-mover"));
+    if (pcr->moving) TRY(server_node_spawn(task, node, move_loop, node, "sim-mover"));
 out:
     return st;
 }
@@ -424,135 +407,21 @@ static struct status serves(struct task *task, struct world_node *node)
     bool first = node->id == 1 || node->world->nodes[node->id - 2].cluster != node->cluster;
     if (first) TRY(may_be_source(task));
     if (node->cluster == PRIMARY) TRY(primary_serves(task, node));
-    TRY(run_task(task, node, write_loop, "sim-writer"));
-    st = run_task(task, node, operator_loop, "sim-operator");
+    TRY(server_node_spawn(task, node, write_loop, node, "sim-writer"));
+    st = server_node_spawn(task, node, operator_loop, node, "sim-operator");
 out:
     return st;
 }
 
 // --- a node's life -------------------------------------------------------------------------------
 
-struct parts {
-    bool kv, sql, wire, tenants, cluster;
-};
-
-static uint32_t nodes_of(const struct world *world, uint32_t cluster)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < world->node_count; i++)
-        count += world->nodes[i].cluster == cluster;
-    return count;
-}
-
-// Who this node is: the first node of each cluster makes it, the others join.
-static struct status identify(
-    struct task *task, struct world_node *node, struct kv_options *options, struct parts *parts)
-{
-    struct status st;
-    struct world *world = node->world;
-    char bound[NET_ADDRESS_BYTES];
-    uint32_t first = 0;
-    while (world->nodes[first].cluster != node->cluster) first++;
-    const char *own = sim_node_address(node->machine);
-    const char *join[] = {
-        arena_printf(task->arena, "%s:" RPC_PORT, sim_node_address(world->nodes[first].machine)), NULL};
-    enum cluster_start how;
-    const struct rpc_options rpc = {.max_offset_ns = (int64_t)world->options.max_offset_ns};
-    const struct cluster_options cluster = {.dir = "/data",
-        .address = arena_printf(task->arena, "%s:" RPC_PORT, own),
-        .sql_address = arena_printf(task->arena, "%s:" PORT, own),
-        .join = node->id == first + 1 ? NULL : join,
-        .single = node->id == first + 1,
-        .max_offset_ns = (int64_t)world->options.max_offset_ns};
-    TRY(rpc_start(task, &rpc));
-    TRY(rpc_listen(task, ":" RPC_PORT, bound));
-    TRY(cluster_start(task, &cluster, &how));
-    parts->cluster = true;
-    options->identity.node_id = task->shard->node->id;
-    memcpy(options->identity.cluster_id, cluster_id(task->shard->node),
-        sizeof options->identity.cluster_id);
-    options->max_offset_ns = world->options.max_offset_ns;
-    options->joined = how == CLUSTER_JOINED;
-out:
-    return st;
-}
-
-static struct status parts_start(struct task *task, struct world_node *node, struct parts *parts)
-{
-    struct status st;
-    bool done, several = nodes_of(node->world, node->cluster) > 1;
-    char address[NET_ADDRESS_BYTES];
-    struct kv_options options = {.dir = "/data/kv",
-        .store = KV_STORE_MODEL,
-        .log_segment_bytes = 4u << 20,
-        .replicas = pcr_of(node->world)->replicas};
-    const struct pgwire_options wire = {.address = ":" PORT, .insecure = true};
-    const struct bootstrap_options bootstrap = {0};
-    if (several) TRY(identify(task, node, &options, parts));
-    TRY(kv_start(task, &options));
-    parts->kv = true;
-    if (several) TRY(cluster_live(task));
-    TRY(sql_node_start(task));
-    parts->sql = true;
-    if (!several || kv_is_new(task->shard->node)) TRY(kv_tenant_create(task, TENANT_SYSTEM, 0));
-    TRY(bootstrap_done(task, TENANT_SYSTEM, &done));
-    if (!done) TRY(bootstrap_tenant(task, TENANT_SYSTEM, &bootstrap));
-    parts->tenants = true;
-    TRY(tenant_node_start(task));
-    TRY(pgwire_start(task, &wire, address));
-    parts->wire = true;
-out:
-    return st;
-}
-
-// As the server does: what cannot be stopped in order is left as it is, and so is all below it.
-static struct status parts_stop(struct task *task, const struct parts *parts)
-{
-    struct status st = STATUS_OK;
-    task->shard->node->draining = true;
-    if (parts->wire) TRY(pgwire_drain(task, SECOND));
-    if (parts->tenants) TRY(tenant_node_stop(task));
-    if (parts->sql) TRY(sql_node_stop(task));
-    if (parts->cluster && parts->kv) cluster_leave(task);
-    if (parts->kv) TRY(kv_stop(task));
-    if (parts->cluster) cluster_stop(task);
-out:
-    return st;
-}
-
 static struct status boot(struct task *task, void *arg)
 {
     struct world_node *node = arg;
-    struct parts parts = {0};
-    struct status st;
+    const struct server_node_options options = {
+        .replicas = pcr_of(node->world)->replicas, .serves = serves};
     pcr_of(node->world)->sides[node->cluster].writing &= ~(UINT64_C(1) << node->id);
-    TRY(parts_start(task, node, &parts));
-    TRY(serves(task, node));
-    node->serving = true;
-    for (;;)
-        TRY(task_sleep(task, 3600 * SECOND));
-out:
-    task_cancel_clear(task);
-    while (node->tasks > 0) {
-        if (failed(task_sleep(task, MS))) task_cancel_clear(task);
-    }
-    struct status stopped = parts_stop(task, &parts);
-    if (failed(stopped)) node->gave_up = true;
-    if (!failed(st)) st = stopped;
-    // Another node's shutdown is no reason to end.
-    if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
-    return st;
-}
-
-// Who cannot stop in order, since the others have gone, is killed as its supervisor would do.
-static void look(struct world *world)
-{
-    for (uint32_t i = 0; i < world->node_count; i++) {
-        struct world_node *node = &world->nodes[i];
-        if (!node->gave_up) continue;
-        node->gave_up = false;
-        if (sim_node_running(node->machine) != NULL) sim_node_kill(node->machine);
-    }
+    return server_node_run(task, node, &options);
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -643,17 +512,6 @@ void pcr_lose_primary(struct pcr *pcr)
     sim_tell(pcr->world.run, pcr->world.sim, "the primary is lost");
 }
 
-static void layers_register(void) // Once a process.
-{
-    static bool done;
-    if (done) return;
-    done = true;
-    sql_register();
-    tenant_register();
-    repl_register();
-    kv_world_register();
-}
-
 void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options)
 {
     const struct world_options world = {.clusters = 2,
@@ -663,12 +521,12 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
         .max_offset_ns = 500 * MS,
         .sim = {.bend = true},
         .boot = boot,
-        .look = look};
+        .look = server_node_look};
     memset(pcr, 0, sizeof *pcr);
     pcr->spans = SPANS;
     pcr->replicas = options->replicas;
     world_begin(&pcr->world, run, &world);
-    layers_register();
+    server_node_register();
     pcr->follower = STANDBY;
     pcr->sides[PRIMARY].name = "source";
     pcr->sides[STANDBY].name = "target";

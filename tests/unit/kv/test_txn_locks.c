@@ -402,3 +402,51 @@ NODE_TEST(lock, table_grants_in_order_and_forgets_what_is_free, 1)
 out:
     return st;
 }
+
+// --- locks that go ---------------------------------------------------------------------------------------
+
+// As when another leader takes over: locks are in memory.
+static struct status drop_locks(struct task *task, void *arg)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    (void)arg;
+    for (uint32_t i = 0; i < kv->slice_count; i++)
+        lock_table_drop(kv->slices[i]->locks, status_make(K_NOT_LEADER, "led elsewhere"));
+    return STATUS_OK;
+}
+
+// Reads a row for update, loses the lock, and another adds one to it; then writes `row`. Reads that are not
+// validated (READ COMMITTED) rest on their locks alone.
+static struct status write_after_loss(
+    struct task *task, const char *row, bool weak, struct status *outcome)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(put_now(task, "row", "1"));
+    TRY(begin(task, &txn));
+    kv_txn_weaken(txn, weak);
+    TRY(get_locked(task, txn, "row", &value));
+    TRY(shard_call_all(task, drop_locks, NULL));
+    TRY(add_one(task, "row"));
+    TRY(put_number(task, txn, row, number_of(value) + 10));
+    *outcome = commit(task, txn);
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, a_lost_lock_is_a_conflict_and_no_lost_update)
+{
+    static const char *const rows[] = {"row", "other", "z"}; // "z" lies in another slice.
+    struct status st = STATUS_OK, outcome;
+    struct bytes value;
+    TRY(kv_test_spread(task));
+    for (uint32_t i = 0; i < 6; i++) {
+        TRY(write_after_loss(task, rows[i / 2], i % 2 == 0, &outcome));
+        CHECK(status_is(outcome, E_SERIALIZATION_FAILURE));
+        TRY(read_now(task, "row", &value));
+        CHECK(number_of(value) == 2);
+    }
+out:
+    return st;
+}
