@@ -329,7 +329,7 @@ static struct status bind_subquery(struct binder *binder, struct scope *scope,
     struct scope outer = item->lateral ? *scope : *select_scope(scope);
     if (!item->lateral) outer.names = (struct from_names){0};
     outer.level = NULL;
-    outer.clause = NULL;
+    outer.clause = item->lateral ? "FROM clause of their own query level" : NULL;
     TRY(bind_select(binder, &outer, item->query, false, &query));
     struct range *range =
         query_range(binder, item->alias != NULL ? item->alias : "unnamed_subquery", &query);

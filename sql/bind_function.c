@@ -213,13 +213,44 @@ static struct status aggregate_allowed(
     return STATUS_OK;
 }
 
+static bool scope_has_one_of(const struct scope *scope, const struct var_set *vars)
+{
+    for (const struct range *range = scope->names.ranges; range != NULL; range = range->next)
+        for (uint32_t i = 0; i < range->column_count; i++)
+            if (range->columns[i].scalar->kind == SCALAR_VAR &&
+                var_set_has(vars, range->columns[i].scalar->var))
+                return true;
+    return false;
+}
+
+// An aggregate belongs to the innermost SELECT that it takes a column from, be it around its own; without
+// columns to its own.
+static struct scope *aggregate_scope(
+    const struct binder *binder, struct scope *scope, const struct rel_aggregate *aggregate)
+{
+    if (scope->parent == NULL) return scope;
+    struct var_set vars = var_set_new(binder->arena, binder->var_count);
+    for (uint32_t i = 0; i < aggregate->arg_count; i++)
+        scalar_collect_vars(aggregate->args[i], &vars);
+    for (uint32_t i = 0; i < aggregate->order_count; i++)
+        scalar_collect_vars(aggregate->order[i].scalar, &vars);
+    if (aggregate->filter != NULL) scalar_collect_vars(aggregate->filter, &vars);
+    for (struct scope *s = scope; s != NULL && !var_set_empty(&vars); s = s->parent) {
+        if (!scope_has_one_of(s, &vars)) continue;
+        while (s->nested_from) s = s->parent;
+        return s;
+    }
+    return scope;
+}
+
 static struct status bind_aggregate(struct binder *binder, struct scope *scope,
     const struct expr *expr, struct scalar **args, const struct function_match *match,
     struct scalar **out)
 {
     struct status st = STATUS_OK;
     const struct function_expr *call = expr->function;
-    TRY(aggregate_allowed(binder, scope, expr));
+    if (scope->parent == NULL || scope->level == NULL)
+        TRY(aggregate_allowed(binder, scope, expr));
     bool ordered = match->function->aggregate->ordered_set;
     uint32_t count = call->args.count + (call->within_group ? call->order_by.count : 0);
     if (ordered != call->within_group)
@@ -234,11 +265,12 @@ static struct status bind_aggregate(struct binder *binder, struct scope *scope,
         .distinct = call->distinct,
         .type = match->result};
     TRY(bind_coerce_args(binder, args, count, match));
+    bool nested = scope->level->in_aggregate;
     scope->level->in_aggregate = true;
     st = bind_aggregate_order(binder, scope, call, &aggregate);
     if (!failed(st) && call->filter != NULL)
         st = bind_condition(binder, scope, call->filter, "FILTER", &aggregate.filter);
-    scope->level->in_aggregate = false;
+    scope->level->in_aggregate = nested;
     TRY(st);
     // It computes with the values that are sorted.
     for (uint32_t i = 0; ordered && i < aggregate.order_count; i++)
@@ -249,6 +281,8 @@ static struct status bind_aggregate(struct binder *binder, struct scope *scope,
                 return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
                     "could not identify an equality operator for type %s",
                     bind_type_text(binder, args[i]->type));
+    scope = aggregate_scope(binder, scope, &aggregate);
+    TRY(aggregate_allowed(binder, scope, expr));
     struct rel_aggregate *added = bind_add_aggregate(binder, scope->level, &aggregate);
     *out = scalar_var(binder->arena, added->var, added->type, expr->position);
 
@@ -442,7 +476,9 @@ struct status bind_function(
                      (call->within_group || may_be_aggregate(call));
     bool sets_allowed = scope->sets_allowed;
     uint32_t count = call->args.count;
-    if (call->within_group && call->over == NULL) TRY(aggregate_allowed(binder, scope, expr));
+    if (call->within_group && call->over == NULL &&
+        (scope->parent == NULL || scope->level == NULL || bind_is_hypothetical(call)))
+        TRY(aggregate_allowed(binder, scope, expr));
     if (call->over != NULL) {
         TRY(bind_window_allowed(binder, scope, expr));
         scope->level->no_windows = bind_window_nested();
@@ -469,7 +505,9 @@ struct status bind_function(
     if (failed(st)) {
         bool done = false;
         struct status cast_status = bind_type_call(binder, expr, args, out, &done);
-        if (status_is(st, E_UNDEFINED_FUNCTION) && (done || failed(cast_status))) st = cast_status;
+        if (done ? status_is(st, E_UNDEFINED_FUNCTION) || status_is(st, E_AMBIGUOUS_FUNCTION)
+                 : status_is(st, E_UNDEFINED_FUNCTION) && failed(cast_status))
+            st = cast_status;
         goto out;
     }
     if (call->over != NULL)

@@ -343,7 +343,10 @@ static struct status build_distinct_on(
     for (uint32_t i = 0; i < count; i++)
         distinct->distinct.keys[i] = bind_project_var(binder, project, "distinct", build->distinct_on[i]);
     project_orders(binder, build, project);
-    for (uint32_t i = 0; i < build->order_count && i < count; i++) {
+    // Constants have gone from the order: they are no part of the keys either.
+    uint32_t varying = 0;
+    for (uint32_t i = 0; i < count; i++) varying += build->distinct_on[i]->kind != SCALAR_CONST;
+    for (uint32_t i = 0; i < build->order_count && i < varying; i++) {
         bool found = false;
         for (uint32_t k = 0; k < count; k++)
             found |= distinct->distinct.keys[k] == build->order[i].scalar->var;

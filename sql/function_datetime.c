@@ -296,7 +296,7 @@ static struct status span_end(struct function_call *call, type_oid oid, struct d
     struct datum length, struct datum *end)
 {
     if (oid != TYPE_INTERVAL || length.null || start.null) {
-        *end = length;
+        *end = oid == TYPE_INTERVAL ? DATUM_NULL : length;
         return STATUS_OK;
     }
     *end = start;

@@ -27,6 +27,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../integration")]
 from cluster import Cluster, wait_until  # noqa: E402
 from generate import Generator, smaller  # noqa: E402
+from queries import Wide  # noqa: E402
+from routines import Catalog, Routines  # noqa: E402
 
 # What is meant to differ, with the reason: (SQLSTATE or text of one side, reason).
 MEANT = []
@@ -72,7 +74,7 @@ class Side:
     """One server's database for one seed."""
 
     def __init__(self, dsn, number):
-        self.dsn, self.name = dsn, "d%d" % number
+        self.dsn, self.name, self.names = dsn, "d%d" % number, {}
         self.admin("CREATE DATABASE " + self.name)
         self.open()
 
@@ -97,11 +99,23 @@ class Side:
                 cursor.execute(sql)
                 if cursor.description is None:
                     return "done", cursor.rowcount
-                return "rows", tuple(column.type_code for column in cursor.description), cursor.fetchall()
+                return "rows", tuple(self.type_name(column.type_code) for column in cursor.description), cursor.fetchall()
+        except UnicodeDecodeError:
+            return "error", "bytes", 'a "char" that is no UTF-8'
         except psycopg2.Error as error:
             if self.raw.closed:
                 raise ServerLost("%s\n  after: %s" % (error, sql))
             return "error", error.pgcode, str(error).strip().split("\n")[0]
+
+    def type_name(self, oid):
+        """Users' types by name: their ids are each server's own."""
+        if oid < 16384:
+            return oid
+        if oid not in self.names:
+            with self.raw.cursor() as cursor:
+                cursor.execute("SELECT format_type(%d, NULL)" % oid)
+                self.names[oid] = cursor.fetchone()[0]
+        return self.names[oid]
 
     def drop(self):
         self.raw.close()
@@ -162,7 +176,7 @@ def without_scale(answer):
 class Comparison:
     def __init__(self, postgres_dsn, isopod_dsn, seed, statements):
         self.seed, self.statements = seed, statements
-        self.generator = Generator(seed)
+        self.generator = (Generator, Wide)[seed % 2](seed)
         self.sides = (Side(postgres_dsn, seed), Side(isopod_dsn, seed))
         self.history, self.found, self.compared, self.failed, self.refused = [], [], 0, 0, {}
 
