@@ -279,6 +279,9 @@ CHECKED struct status bind_relation(struct binder *binder, const struct scope *s
 // A range over the table's columns from variable `base` on; added to the scope.
 struct range *bind_add_table_range(struct binder *binder, struct from_names *names,
     const struct table_desc *table, const char *alias, const char *schema, var_id base);
+// The names of t (a, b): columns beyond them keep theirs.
+CHECKED struct status bind_column_aliases(struct binder *binder, struct range *range,
+    const struct name_list *aliases, uint32_t position);
 CHECKED struct status bind_check_alias(
     struct binder *binder, const struct from_names *names, const struct range *range, uint32_t position);
 struct rel *bind_scan(struct binder *binder, const struct relation *relation, const char *alias);

@@ -102,7 +102,7 @@ out:
     return st;
 }
 
-static struct status apply_column_aliases(struct binder *binder, struct range *range,
+struct status bind_column_aliases(struct binder *binder, struct range *range,
     const struct name_list *aliases, uint32_t position)
 {
     uint32_t at = 0;
@@ -193,7 +193,7 @@ static struct status bind_view(struct binder *binder, const struct relation *rel
         range->columns[i].table_oid = pg_relation_oid(table);
         range->columns[i].attribute = (uint16_t)(i + 1);
     }
-    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = query.rel;
 
@@ -264,7 +264,7 @@ static struct status bind_cte_reference(struct binder *binder, struct cte_scope 
         read->cte.cte = cte->cte;
         read->cte.vars = vars;
     }
-    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = read;
 
@@ -304,7 +304,7 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     struct range *range = bind_add_table_range(binder, names, relation->table, alias,
         item->alias != NULL ? NULL : name->schema, scan->scan.base);
     if (item->column_aliases.count > 0) {
-        TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+        TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
         names->column_count -= range->column_count;
         add_columns(binder, names, range->columns, range->column_count);
     }
@@ -333,7 +333,7 @@ static struct status bind_subquery(struct binder *binder, struct scope *scope,
     TRY(bind_select(binder, &outer, item->query, false, &query));
     struct range *range =
         query_range(binder, item->alias != NULL ? item->alias : "unnamed_subquery", &query);
-    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = query.rel;
 
@@ -448,7 +448,7 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
     }
     function->function.alias = name;
     range->scalar = column_count == 1 && project->project.count == 0 && fields == NULL;
-    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = project->project.count > 0 ? project : function;
 
@@ -500,7 +500,7 @@ static struct status bind_planned_item(struct binder *binder, struct scope *scop
     if (statement->tag != STATEMENT_SELECT) wrap_written(binder, &query);
     struct range *range =
         query_range(binder, item->alias != NULL ? item->alias : "statement", &query);
-    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = query.rel;
 
@@ -540,7 +540,7 @@ static struct status bind_statement_item(struct binder *binder, struct scope *sc
     statement->function.call_count = 1;
     statement->function.ordinality = VAR_NONE;
     statement->function.alias = name;
-    TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = statement;
 
@@ -718,7 +718,7 @@ static struct status bind_join(struct binder *binder, struct scope *scope,
     if (item->alias != NULL) { // (a JOIN b) AS j hides a and b.
         struct range *range = new_range(binder, item->alias, all.column_count);
         memcpy(range->columns, all.columns, all.column_count * sizeof(struct range_column));
-        TRY(apply_column_aliases(binder, range, &item->column_aliases, item->position));
+        TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
         add_range(binder, names, range);
     } else {
         TRY(merge_names(binder, names, &all, item->position));

@@ -117,14 +117,15 @@ static struct status scope_below(struct binder *binder, const struct written_vie
     const struct from_item *item = views->items[at]->view->from.items[0];
     const char *alias = item->alias != NULL ? item->alias : item->table.name.name;
     *scope = (struct scope){.view = views->items[at]};
-    if (at + 1 == views->count) {
-        bind_add_table_range(
-            binder, &scope->names, table, alias, item->alias != NULL ? NULL : item->table.name.schema, base);
-        return st;
-    }
     struct range *range;
-    TRY(bind_view_range(binder, views, at + 1, alias, table, base, &range));
-    if (item->alias == NULL) range->schema = item->table.name.schema;
+    if (at + 1 == views->count) {
+        range = bind_add_table_range(
+            binder, &scope->names, table, alias, item->alias != NULL ? NULL : item->table.name.schema, base);
+    } else {
+        TRY(bind_view_range(binder, views, at + 1, alias, table, base, &range));
+        if (item->alias == NULL) range->schema = item->table.name.schema;
+    }
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     scope->names = (struct from_names){range, range->columns, range->column_count};
 
 out:

@@ -171,14 +171,28 @@ struct status ddl_check_kind(
         context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a %s", table->name, kind_title(kind));
 }
 
+struct status ddl_check_schema(struct statement_context *context, const struct object_name *name)
+{
+    const struct schema_desc *schema;
+    if (name->schema == NULL) return STATUS_OK;
+    return catalog_schema(
+        context->task, context->session, name->catalog, name->schema, false, &schema);
+}
+
 struct status ddl_find(struct statement_context *context, const struct object_name *name,
     bool missing_ok, enum object_kind kind, const struct table_desc **table)
 {
     struct status st = STATUS_OK;
     struct task *task = context->task;
 
-    TRY(catalog_table(
-        task, context->session, name->catalog, name->schema, name->name, missing_ok, table));
+    st = catalog_table(
+        task, context->session, name->catalog, name->schema, name->name, missing_ok, table);
+    if (status_is(st, E_UNDEFINED_TABLE)) {
+        struct status missing = st;
+        TRY(ddl_check_schema(context, name));
+        st = missing;
+    }
+    TRY(st);
     if (*table == NULL) {
         ddl_notice(context, "%s \"%s\" does not exist, skipping",
             kind == OBJECT_TABLE ? "table" : kind_title(kind), name->name);

@@ -20,13 +20,51 @@ struct alter {
     struct table_desc *table;  // Being edited.
 };
 
+static const char *action_name(const struct alter_command *command)
+{
+    static const char *const names[] = {[ALTER_ADD_COLUMN] = "ADD COLUMN",
+        [ALTER_DROP_COLUMN] = "DROP COLUMN",
+        [ALTER_COLUMN_TYPE] = "ALTER COLUMN ... TYPE",
+        [ALTER_COLUMN_SET_NOT_NULL] = "ALTER COLUMN ... SET NOT NULL",
+        [ALTER_COLUMN_DROP_NOT_NULL] = "ALTER COLUMN ... DROP NOT NULL",
+        [ALTER_COLUMN_ADD_IDENTITY] = "ALTER COLUMN ... ADD IDENTITY",
+        [ALTER_COLUMN_SET_IDENTITY] = "ALTER COLUMN ... SET",
+        [ALTER_COLUMN_DROP_IDENTITY] = "ALTER COLUMN ... DROP IDENTITY",
+        [ALTER_COLUMN_DROP_EXPRESSION] = "ALTER COLUMN ... DROP EXPRESSION",
+        [ALTER_ADD_CONSTRAINT] = "ADD CONSTRAINT",
+        [ALTER_DROP_CONSTRAINT] = "DROP CONSTRAINT",
+        [ALTER_VALIDATE_CONSTRAINT] = "VALIDATE CONSTRAINT"};
+    return (size_t)command->kind < sizeof names / sizeof names[0] ? names[command->kind] : NULL;
+}
+
+// What tables alone can do, asked of another relation.
+static struct status refuse_kind(struct alter *alter, struct status refused)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    const struct table_desc *table;
+    const char *action = action_name(alter->command);
+    if (!status_is(refused, E_WRONG_OBJECT_TYPE) || action == NULL) return refused;
+    TRY(ddl_find(context, &alter->statement->name, false, OBJECT_OTHER, &table));
+    st = ddl_error(context, E_WRONG_OBJECT_TYPE,
+        "ALTER action %s cannot be performed on relation \"%s\"", action, table->name);
+    st = status_detail(context->arena, st, "This operation is not supported for %s.",
+        table->materialized              ? "materialized views"
+        : table->kind == RELATION_VIEW   ? "views"
+                                         : "sequences");
+
+out:
+    return st;
+}
+
 static struct status load(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = alter->context;
 
-    TRY(ddl_edit(context, &alter->statement->name, alter->statement->if_exists, OBJECT_TABLE,
-        &alter->table));
+    st = ddl_edit(context, &alter->statement->name, alter->statement->if_exists, OBJECT_TABLE,
+        &alter->table);
+    if (failed(st)) return refuse_kind(alter, st);
     if (alter->table == NULL) goto out;
     TRY(catalog_edit_table(
         context->task, context->session, context->arena, alter->table->id, &alter->source));
@@ -160,9 +198,11 @@ static struct status add_column(struct alter *alter)
         goto out;
     }
     TRY(ddl_add_column(context, alter->table, definition, &column));
+    // Expressions are looked at before the rows that are there are asked for.
+    TRY(put(alter));
+    TRY(ddl_validate_expressions(context, alter->table));
     TRY(fill_column(alter, column->id, &rewritten));
     if (!rewritten) TRY(put(alter));
-    TRY(ddl_validate_expressions(context, alter->table));
     for (uint32_t i = 0; i < definition->constraint_count; i++) {
         TRY(load(alter));
         TRY(add_constraint(alter, &definition->constraints[i], definition->name));
@@ -497,20 +537,80 @@ out:
 
 // --- DROP COLUMN -----------------------------------------------------------------------------------
 
+// What depends on a column: told, or with CASCADE dropped.
+static struct status refuse_drop(
+    struct alter *alter, const struct column_desc *column, const char *kind, const char *name)
+{
+    struct arena *arena = alter->context->arena;
+    struct status st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop column %s of table %s because other objects depend on it", column->name,
+        alter->table->name);
+    st = status_detail(arena, st, "%s %s depends on column %s of table %s", kind, name,
+        column->name, alter->table->name);
+    return status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+}
+
 static struct status views_in_the_way(struct alter *alter, const struct column_desc *column)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = alter->context;
-    const struct table_desc *view;
 
-    if (alter->table->depended_by_count == 0) return STATUS_OK;
-    TRY(catalog_table_by_id(context->task, context->session, alter->table->depended_by[0], &view));
-    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop column %s of table %s because other objects depend on it", column->name,
-        alter->table->name);
-    st = status_detail(
-        context->arena, st, "view %s depends on table %s", view->name, alter->table->name);
-    st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+    for (uint32_t i = 0; i < alter->table->depended_by_count;) {
+        struct table_desc *view;
+        TRY(catalog_edit_table(context->task, context->session, context->arena,
+            alter->table->depended_by[i], &view));
+        const char *kind = view->materialized ? "materialized view" : "view";
+        bool mentions;
+        TRY(ddl_view_mentions(
+            context->arena, view, alter->table, column->name, &mentions));
+        if (!mentions) {
+            i++;
+            continue;
+        }
+        if (alter->command->behavior != DROP_CASCADE)
+            return refuse_drop(alter, column, kind, view->name);
+        ddl_notice(context, "drop cascades to %s %s", kind, view->name);
+        TRY(ddl_drop_relation(context, view, DROP_CASCADE));
+        TRY(load(alter));
+        i = 0;
+    }
+out:
+    return st;
+}
+
+static struct status drop_column(struct alter *alter);
+
+// Generated columns that take their values from it.
+static struct status generated_in_the_way(struct alter *alter, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    const struct alter_command *command = alter->command;
+    for (uint32_t i = 0; i < alter->table->column_count; i++) {
+        const struct column_desc *other = &alter->table->columns[i];
+        if (other->id == column->id ||
+            !text_mentions(alter->context->arena, other->generated_sql, column->name))
+            continue;
+        if (command->behavior != DROP_CASCADE) {
+            st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
+                "cannot drop column %s of table %s because other objects depend on it",
+                column->name, alter->table->name);
+            st = status_detail(alter->context->arena, st,
+                "column %s of table %s depends on column %s of table %s", other->name,
+                alter->table->name, column->name, alter->table->name);
+            return status_hint(alter->context->arena, st,
+                "Use DROP ... CASCADE to drop the dependent objects too.");
+        }
+        ddl_notice(alter->context, "drop cascades to column %s of table %s", other->name,
+            alter->table->name);
+        struct alter_command also = {
+            .kind = ALTER_DROP_COLUMN, .name = other->name, .behavior = DROP_CASCADE};
+        alter->command = &also;
+        st = drop_column(alter);
+        alter->command = command;
+        TRY(st);
+        TRY(load(alter));
+        i = UINT32_MAX; // From the start: the columns are others.
+    }
 out:
     return st;
 }
@@ -551,16 +651,10 @@ static struct status drop_column(struct alter *alter)
     }
     struct column_desc column = *found;
     TRY(views_in_the_way(alter, &column));
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        if (table->columns[i].id == column.id ||
-            !text_mentions(context->arena, table->columns[i].generated_sql, column.name))
-            continue;
-        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-            "cannot drop column %s of table %s because other objects depend on it", column.name,
-            table->name);
-        return status_detail(context->arena, st, "column %s of table %s depends on column %s",
-            table->columns[i].name, table->name, column.name);
-    }
+    struct ddl_view_change change = {.dropped_column = column.name};
+    TRY(ddl_change_views(context, alter->table, &change));
+    TRY(generated_in_the_way(alter, &column));
+    table = alter->table;
     if (key_has(&table->indexes[0], column.id)) {
         if (column.hidden)
             return ddl_error(context, E_INVALID_TABLE_DEFINITION,

@@ -164,6 +164,20 @@ out:
     return st;
 }
 
+struct status ddl_check_immutable(
+    struct statement_context *context, const struct ddl_expr_info *info, const char *message)
+{
+    struct status st = STATUS_OK;
+    bool exists = true;
+    if (!info->is_volatile) return st;
+    // A function that does not exist is told of when the expression is bound.
+    if (info->unknown != NULL) TRY(ddl_function_exists(context, info->unknown, &exists));
+    if (exists) st = ddl_error(context, E_INVALID_OBJECT_DEFINITION, "%s", message);
+
+out:
+    return st;
+}
+
 struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
     const struct column_definition *definition, struct column_desc **out)
 {
@@ -200,9 +214,7 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
         // Stored expressions may name any column of the table; CREATE TABLE calls again when all are there.
         struct ddl_expr_info info;
         ddl_expr_info(context->arena, definition->constraints[i].expr, &info);
-        if (info.is_volatile)
-            return ddl_error(
-                context, E_INVALID_TABLE_DEFINITION, "generation expression is not immutable");
+        TRY(ddl_check_immutable(context, &info, "generation expression is not immutable"));
         TRY(ddl_qualify_types(context, definition->constraints[i].expr));
         (*out)->generated_sql = ddl_deparse(context->arena, definition->constraints[i].expr);
     }
@@ -304,9 +316,8 @@ static struct status index_element(struct statement_context *context, struct tab
     }
     struct ddl_expr_info info;
     ddl_expr_info(context->arena, element->expr, &info);
-    if (info.is_volatile)
-        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
-            "functions in index expression must be marked IMMUTABLE");
+    TRY(ddl_check_immutable(
+        context, &info, "functions in index expression must be marked IMMUTABLE"));
     TRY(ddl_check_text(
         context, element->expr, "index expression", table, NULL, NULL, &column->expression_sql));
     struct type type;

@@ -329,15 +329,16 @@ static struct status drop_relations(struct statement_context *context)
 
     for (uint32_t i = 0; i < drop->names.count; i++) {
         struct table_desc *table;
-        if (!drop->if_exists && drop->object == OBJECT_TABLE) {
-            // PostgreSQL's message for tables names the kind.
+        if (!drop->if_exists) {
+            // PostgreSQL's message names the kind.
             const struct table_desc *found;
             const struct object_name *name = &drop->names.items[i];
             TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
                 name->name, true, &found));
+            if (found == NULL) TRY(ddl_check_schema(context, name));
             if (found == NULL)
-                return ddl_error(
-                    context, E_UNDEFINED_TABLE, "table \"%s\" does not exist", name->name);
+                return ddl_error(context, E_UNDEFINED_TABLE, "%s \"%s\" does not exist",
+                    object_kind_name(drop->object), name->name);
         }
         TRY(ddl_edit(context, &drop->names.items[i], drop->if_exists, drop->object, &table));
         if (table == NULL || set_has(&set, table->id)) continue;

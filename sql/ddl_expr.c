@@ -151,7 +151,10 @@ static void note_function(struct ddl_expr_info *info, const struct function_expr
         if (function->kind == FUNCTION_SET) info->set_function = function->name;
         if (function->volatility == FUNCTION_VOLATILE) info->is_volatile = true;
     }
-    if (!known) info->is_volatile = true; // It will not bind; until then the careful answer.
+    if (!known) {
+        info->is_volatile = true; // The careful answer.
+        info->unknown = call->name;
+    }
 }
 
 static void note(struct expr *expr, void *arg)
@@ -250,9 +253,20 @@ struct table_walk {
 
 static void walk_select(struct table_walk *walk, struct select *select);
 
+static void note_used(struct table_walk *walk, const char *name)
+{
+    struct ddl_tables *tables = walk->tables;
+    for (uint32_t i = 0; i < tables->column_count; i++) {
+        if (strcmp(tables->columns[i], name) == 0) return;
+    }
+    DDL_APPEND(walk->arena, tables->columns, tables->column_count, name);
+}
+
 static void note_subquery(struct expr *expr, void *arg)
 {
     struct table_walk *walk = arg;
+    if (expr->kind == EXPR_COLUMN && expr->column.count > 0 && !expr->column.star)
+        note_used(walk, expr->column.names[expr->column.count - 1]);
     if (expr->kind == EXPR_PARAMETER) walk->tables->has_parameter = true;
     if (expr->kind == EXPR_CAST && expr->cast.type->schema == NULL &&
         type_by_name(expr->cast.type->name) == NULL)
@@ -269,6 +283,9 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
         for (uint32_t i = 0; item->table.name.schema == NULL && i < walk->cte_count; i++) {
             if (strcmp(walk->ctes[i], item->table.name.name) == 0) return;
         }
+        walk->tables->sources = arena_grow(walk->arena, walk->tables->sources,
+            walk->tables->count * sizeof item, (walk->tables->count + 1) * sizeof item);
+        walk->tables->sources[walk->tables->count] = item;
         DDL_APPEND(walk->arena, walk->tables->items, walk->tables->count, &item->table.name);
         break;
     case FROM_SUBQUERY: walk_select(walk, item->query); break;
@@ -277,6 +294,9 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
         walk_from(walk, item->join.left);
         walk_from(walk, item->join.right);
         expr_visit(item->join.on, note_subquery, walk);
+        walk->tables->has_natural |= item->join.natural;
+        for (uint32_t i = 0; i < item->join.using_columns.count; i++)
+            note_used(walk, item->join.using_columns.items[i]);
         break;
     case FROM_STATEMENT: break;
     }

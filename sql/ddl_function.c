@@ -718,6 +718,28 @@ out:
     return st;
 }
 
+struct status ddl_function_id(struct statement_context *context, const struct object_name *name,
+    enum object_kind kind, uint32_t *id)
+{
+    struct table_desc *function;
+    struct status st = find_function(context, name, kind, false, &function);
+    if (!failed(st)) *id = function->id;
+    return st;
+}
+
+struct status ddl_function_exists(struct statement_context *context, const char *name, bool *exists)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **list;
+    uint32_t count;
+    *exists = false;
+    TRY(list_here(context, &list, &count));
+    for (uint32_t i = 0; i < count; i++) *exists |= strcmp(list[i]->name, name) == 0;
+
+out:
+    return st;
+}
+
 struct status ddl_own_function(struct statement_context *context, const struct object_name *name,
     enum object_kind kind, const char *owner)
 {

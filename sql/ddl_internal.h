@@ -30,6 +30,9 @@ CHECKED struct status ddl_add_job(struct session *session, int64_t id);
 CHECKED struct status ddl_target_schema(struct statement_context *context,
     const struct object_name *name, const struct schema_desc **schema);
 // An existing one, of any kind. *table NULL when it is missing and that is ok (with a notice).
+// 3F000 when the name's schema is written and does not exist.
+CHECKED struct status ddl_check_schema(
+    struct statement_context *context, const struct object_name *name);
 CHECKED struct status ddl_find(struct statement_context *context, const struct object_name *name,
     bool missing_ok, enum object_kind kind, const struct table_desc **table);
 // As ddl_find, owner checked, decoded for update.
@@ -100,6 +103,12 @@ CHECKED struct status ddl_remove_function(
     struct statement_context *context, const struct table_desc *function);
 CHECKED struct status ddl_rename_function(
     struct statement_context *context, const struct rename *rename);
+// Of one that the user owns.
+CHECKED struct status ddl_function_id(struct statement_context *context,
+    const struct object_name *name, enum object_kind kind, uint32_t *id);
+// Whether there is a function of that name, whatever its arguments.
+CHECKED struct status ddl_function_exists(
+    struct statement_context *context, const char *name, bool *exists);
 CHECKED struct status ddl_own_function(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, const char *owner);
 CHECKED struct status ddl_move_function(
@@ -127,10 +136,14 @@ struct ddl_expr_info {
     uint32_t column_count;
     bool has_subquery, has_parameter, has_window, has_star;
     bool is_volatile;      // A function of that name is volatile.
+    const char *unknown;   // Name of a function that is none of ours, or NULL.
     const char *aggregate; // Name of an aggregate in it, or NULL.
     const char *set_function;
 };
 void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info *info);
+// 42P17 with `message` when something in it is volatile.
+CHECKED struct status ddl_check_immutable(
+    struct statement_context *context, const struct ddl_expr_info *info, const char *message);
 char *ddl_deparse(struct arena *arena, const struct expr *expr);
 // Replaces a column's name in stored expression text. *text unchanged when it does not occur.
 CHECKED struct status ddl_rename_in_text(
@@ -138,10 +151,14 @@ CHECKED struct status ddl_rename_in_text(
 // The table names that a query mentions anywhere, in place; those of its own WITH clauses left out.
 struct ddl_tables {
     struct object_name **items;
+    struct from_item **sources; // Beside items: where each name stands.
     uint32_t count;
+    const char **columns;       // Last parts of column names, each once; of USING too.
+    uint32_t column_count;
     struct type_name **types; // Names in casts that are no built-in types', without a schema.
     uint32_t type_count;
     bool has_star, has_parameter;
+    bool has_natural; // A NATURAL join.
 };
 CHECKED struct status ddl_qualify_query_types(
     struct statement_context *context, const struct ddl_tables *tables);
@@ -291,13 +308,28 @@ CHECKED struct status ddl_choose_index_name(struct statement_context *context,
     struct table_desc *table, const struct create_index *create, const char **name);
 
 // --- views -----------------------------------------------------------------------------------------
+// What the queries of views learn of a change to the relation under them, before it is made. They keep their
+// own names for it and for its columns.
+struct ddl_view_change {
+    const char *name, *schema;   // New ones; NULL: it stays.
+    bool keep_columns;           // One of its columns is about to get another name.
+    const char *dropped_column;  // One that is about to go; no view names it.
+};
+CHECKED struct status ddl_change_views(struct statement_context *context,
+    const struct table_desc *table, const struct ddl_view_change *change);
+// Whether a view's query may name that column of the table (another's of the same name counts too).
+CHECKED struct status ddl_view_mentions(struct arena *arena, const struct table_desc *view,
+    const struct table_desc *table, const char *column, bool *mentions);
+
 
 // Takes the name. *table NULL when it is taken and that is ok. Temporary ones are noted.
 CHECKED struct status ddl_begin_table(struct statement_context *context,
     const struct object_name *name, enum persistence persistence, bool if_not_exists, uint32_t id,
     struct table_desc **out);
+// The columns that a query gives, before the relation's name is taken; then the relation gets them.
 CHECKED struct status ddl_columns_of_query(struct statement_context *context,
-    const struct create_table_as *create, struct table_desc *table);
+    const struct create_table_as *create, struct table_desc *shape);
+void ddl_take_columns(struct table_desc *table, const struct table_desc *shape);
 // Gives tables and types of a query their full names and notes them as what the view depends on.
 CHECKED struct status ddl_qualify_view(struct statement_context *context,
     const struct ddl_tables *tables, struct table_desc *view);

@@ -25,7 +25,7 @@ struct status ddl_create_materialized_view(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct create_table_as *create = context->statement->as.create_table_as;
-    struct table_desc *view;
+    struct table_desc *view, shape;
     struct ddl_tables tables;
     uint64_t rows = 0;
     bool pin;
@@ -33,10 +33,11 @@ struct status ddl_create_materialized_view(struct statement_context *context)
     if (create->options.count > 0) return ddl_unsupported(context, "WITH of a materialized view");
     if (create->query->tag != STATEMENT_SELECT)
         return ddl_unsupported(context, "CREATE MATERIALIZED VIEW AS EXECUTE");
+    TRY(ddl_columns_of_query(context, create, &shape));
     TRY(ddl_begin_table(
         context, &create->name, PERSISTENCE_PERMANENT, create->if_not_exists, 0, &view));
     if (view == NULL) goto out;
-    TRY(ddl_columns_of_query(context, create, view));
+    ddl_take_columns(view, &shape);
     ddl_collect_tables(context->arena, create->query->as.select, &tables);
     if (tables.has_parameter)
         return ddl_error(context, E_UNDEFINED_PARAMETER,

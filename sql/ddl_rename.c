@@ -201,6 +201,18 @@ out:
 
 // --- RENAME --------------------------------------------------------------------------------------------
 
+// DROP INDEX alone says that an index does not exist; elsewhere it is a relation.
+static struct status find_index(struct statement_context *context, const struct object_name *name,
+    bool missing_ok, const struct table_desc **table, const struct index_desc **index)
+{
+    struct status st = catalog_index(context->task, context->session, name->catalog, name->schema,
+        name->name, missing_ok, table, index);
+    if (status_is(st, E_UNDEFINED_OBJECT))
+        return ddl_error(
+            context, E_UNDEFINED_TABLE, "relation \"%s\" does not exist", name->name);
+    return st;
+}
+
 static struct status rename_relation(
     struct statement_context *context, const struct rename *rename, enum object_kind kind)
 {
@@ -213,9 +225,8 @@ static struct status rename_relation(
     TRY(ddl_take_name(context, table->database_id, table->schema_id, rename->new_name,
         (struct name_value){.kind = NAME_RELATION, .id = table->id}, &taken));
     if (taken) return ddl_name_taken(context, rename->new_name);
-    if (table->depended_by_count > 0)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "renaming a relation that views use is not supported");
+    struct ddl_view_change change = {.name = rename->new_name};
+    TRY(ddl_change_views(context, table, &change));
     TRY(catalog_free_name(
         context->task, context->session, table->database_id, table->schema_id, table->name));
     table->name = rename->new_name;
@@ -231,18 +242,24 @@ static struct status rename_column(struct statement_context *context, const stru
     struct arena *arena = context->arena;
     const char *from = rename->part, *to = rename->new_name;
 
-    TRY(ddl_edit(context, &rename->name, rename->if_exists, OBJECT_TABLE, &table));
+    TRY(ddl_edit(context, &rename->name, rename->if_exists, OBJECT_OTHER, &table));
     if (table == NULL) goto out;
+    if (table->kind == RELATION_SEQUENCE)
+        return status_detail(arena,
+            ddl_error(context, E_WRONG_OBJECT_TYPE, "cannot rename columns of relation \"%s\"",
+                table->name),
+            "This operation is not supported for sequences.");
     struct column_desc *column = ddl_column(table, from);
     if (column == NULL)
         return ddl_error(context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", from);
     if (ddl_column(table, to) != NULL)
         return ddl_error(context, E_DUPLICATE_COLUMN,
             "column \"%s\" of relation \"%s\" already exists", to, table->name);
-    if (table->depended_by_count > 0)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "renaming a column of a table that views use is not supported");
+    struct ddl_view_change change = {.keep_columns = true};
+    TRY(ddl_change_views(context, table, &change));
     column->name = to;
+    // The query keeps its own names; what it gives is named anew.
+    if (table->view_sql != NULL) table->view_sql = ddl_pin_columns(arena, table, table->view_sql);
     for (uint32_t i = 0; i < table->column_count; i++)
         TRY(ddl_rename_in_text(arena, &table->columns[i].generated_sql, from, to));
     for (uint32_t i = 0; i < table->constraint_count; i++)
@@ -282,8 +299,7 @@ static struct status rename_index_statement(
     const struct index_desc *index;
     struct table_desc *table;
 
-    TRY(catalog_index(context->task, context->session, rename->name.catalog, rename->name.schema,
-        rename->name.name, rename->if_exists, &found, &index));
+    TRY(find_index(context, &rename->name, rename->if_exists, &found, &index));
     if (index == NULL) {
         ddl_notice(context, "relation \"%s\" does not exist, skipping", rename->name.name);
         goto out;
@@ -382,7 +398,7 @@ struct status ddl_rename(struct statement_context *context)
 {
     const struct rename *rename = context->statement->as.rename;
     switch (rename->object) {
-    case OBJECT_TABLE:
+    case OBJECT_TABLE: return rename_relation(context, rename, OBJECT_OTHER); // Any relation, as in PostgreSQL.
     case OBJECT_VIEW:
     case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE: return rename_relation(context, rename, rename->object);
@@ -451,15 +467,14 @@ struct status ddl_alter_schema(struct statement_context *context)
         return ddl_unsupported(context, "SET SCHEMA of this kind of object");
     TRY(ddl_edit(context, &alter->name, alter->if_exists, alter->object, &table));
     if (table == NULL) goto out;
-    if (table->depended_by_count > 0)
-        return ddl_error(
-            context, E_FEATURE_NOT_SUPPORTED, "moving a relation that views use is not supported");
     struct object_name target = {.schema = alter->new_schema, .name = table->name};
     TRY(ddl_target_schema(context, &target, &schema));
     if (schema->id == table->schema_id) goto out;
     if (schema->database_id != table->database_id)
         return ddl_unsupported(context, "moving a relation to another database");
     struct schema_desc to = *schema; // The view may drop the original when names change.
+    struct ddl_view_change change = {.schema = arena_strdup(context->arena, schema->name)};
+    TRY(ddl_change_views(context, table, &change));
     TRY(move_relation(context, table, &to));
     for (uint32_t i = 0; i < table->column_count; i++) {
         struct table_desc *sequence;
@@ -572,8 +587,7 @@ static struct status comment_target(struct statement_context *context,
         *object_id = schema->id;
         break;
     case OBJECT_INDEX:
-        TRY(catalog_index(task, session, comment->name.catalog, comment->name.schema,
-            comment->name.name, false, &table, &index));
+        TRY(find_index(context, &comment->name, false, &table, &index));
         TRY(privilege_check_owner(task, session, table->owner, OBJECT_INDEX, index->name));
         *object_id = catalog_index_oid(table->id, index->id);
         break;
@@ -592,6 +606,12 @@ static struct status comment_target(struct statement_context *context,
         TRY(privilege_check_owner(task, session, table->owner, OBJECT_TYPE, table->name));
         *class_id = COMMENT_ON_TYPE;
         *object_id = table->id;
+        break;
+    case OBJECT_FUNCTION:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE:
+        *class_id = COMMENT_ON_FUNCTION;
+        TRY(ddl_function_id(context, &comment->name, comment->object, object_id));
         break;
     case OBJECT_TABLE:
     case OBJECT_VIEW:

@@ -11,6 +11,31 @@
 #include "sql/plan.h"
 #include "sql/temp.h"
 
+static struct status check_generated(
+    struct statement_context *context, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct expr *expr;
+    struct ddl_expr_info info;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].generated_sql == NULL) continue;
+        TRY(parse_expression_on_stack(
+            context->arena, bytes_of_string(table->columns[i].generated_sql), &expr));
+        ddl_expr_info(context->arena, expr, &info);
+        for (uint32_t k = 0; k < info.column_count; k++) {
+            const struct column_desc *used = table_column(table, info.columns[k]);
+            if (used == NULL || used->generated_sql == NULL) continue;
+            st = ddl_error(context, E_INVALID_OBJECT_DEFINITION,
+                "cannot use generated column \"%s\" in column generation expression", used->name);
+            return status_detail(context->arena, st,
+                "A generated column cannot reference another generated column.");
+        }
+    }
+
+out:
+    return st;
+}
+
 struct status ddl_validate_expressions(
     struct statement_context *context, const struct table_desc *table)
 {
@@ -33,6 +58,7 @@ struct status ddl_validate_expressions(
             needed |= table->indexes[i].columns[k].expression_sql != NULL;
     }
     if (!needed || table->id < CATALOG_FIRST_ID) goto out;
+    TRY(check_generated(context, table));
     TRY(ddl_qualified_name(context, table, &name));
     struct bytes text =
         bytes_of_string(arena_printf(context->arena, "INSERT INTO %s DEFAULT VALUES", name));
@@ -391,10 +417,13 @@ struct status ddl_create_table_with_id(
 {
     struct status st = STATUS_OK;
     const struct create_table *create = context->statement->as.create_table;
+    const struct table_desc *source;
     struct table_desc *table;
 
     *created = 0;
     TRY(refuse(context, create));
+    for (uint32_t i = 0; i < create->like_count && !create->if_not_exists; i++)
+        TRY(ddl_find(context, &create->likes[i].source, false, OBJECT_OTHER, &source));
     TRY(ddl_begin_table(
         context, &create->name, create->persistence, create->if_not_exists, id, &table));
     if (table == NULL) goto out;
@@ -415,6 +444,28 @@ struct status ddl_create_table(struct statement_context *context)
 
 // --- CREATE TABLE AS -------------------------------------------------------------------------------
 
+// The query is about what was there before: names are made whole, so that the new relation hides none.
+static struct status qualify_query(
+    struct statement_context *context, const struct create_table_as *create)
+{
+    struct status st = STATUS_OK;
+    struct ddl_tables tables;
+    ddl_collect_tables(context->arena, create->query->as.select, &tables);
+    for (uint32_t i = 0; i < tables.count; i++) {
+        struct object_name *name = tables.items[i];
+        const struct table_desc *table;
+        const struct schema_desc *schema;
+        TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name,
+            true, &table));
+        if (table == NULL) continue; // Told when it is bound.
+        TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
+        name->schema = arena_strdup(context->arena, schema->name);
+    }
+
+out:
+    return st;
+}
+
 struct status ddl_columns_of_query(struct statement_context *context,
     const struct create_table_as *create, struct table_desc *table)
 {
@@ -423,6 +474,8 @@ struct status ddl_columns_of_query(struct statement_context *context,
     uint32_t param_count = 0, count;
     struct type *params = ARENA_ARRAY(context->arena, struct type, 1);
 
+    *table = (struct table_desc){.next_column_id = 1};
+    TRY(qualify_query(context, create));
     TRY(plan_build(context->task, context->session, context->arena, create->query, context->text,
         params, &param_count, &plan));
     const struct result_column *columns = plan_columns(plan, &count);
@@ -442,6 +495,13 @@ out:
     return st;
 }
 
+void ddl_take_columns(struct table_desc *table, const struct table_desc *shape)
+{
+    table->columns = shape->columns;
+    table->column_count = shape->column_count;
+    table->next_column_id = shape->next_column_id;
+}
+
 struct deparse_query {
     struct buffer out;
     const struct statement *statement;
@@ -457,18 +517,19 @@ struct status ddl_create_table_as(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct create_table_as *create = context->statement->as.create_table_as;
-    struct table_desc *table;
+    struct table_desc *table, shape;
     struct internal_result result = {0};
     const char *name;
 
     if (create->options.count > 0) return ddl_unsupported(context, "WITH in CREATE TABLE AS");
     if (create->query->tag != STATEMENT_SELECT)
         return ddl_unsupported(context, "CREATE TABLE AS EXECUTE");
+    TRY(ddl_columns_of_query(context, create, &shape));
     TRY(ddl_begin_table(
         context, &create->name, create->persistence, create->if_not_exists, 0, &table));
     if (table != NULL) temp_note(context->session, table->id, create->on_commit);
     if (table == NULL) goto out;
-    TRY(ddl_columns_of_query(context, create, table));
+    ddl_take_columns(table, &shape);
     TRY(ddl_add_rowid(context, table));
     TRY(catalog_put_table(context->task, context->session, table));
     if (!create->with_no_data) {

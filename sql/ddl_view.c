@@ -25,7 +25,10 @@ struct status ddl_qualify_view(
         TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
         if (schema->temp_node != 0 && view->schema_id != schema->id)
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "a view over a temporary relation that is not temporary itself is not supported");
+                view->kind == RELATION_TABLE
+                    ? "materialized views must not use temporary tables or views"
+                    : "a view over a temporary relation that is not temporary itself is not "
+                      "supported");
         name->schema = arena_strdup(context->arena, schema->name);
         if (table->kind == RELATION_VIRTUAL) continue;
         TRY(catalog_database_by_id(context->task, context->session, table->database_id, &database));
@@ -167,14 +170,137 @@ const char *ddl_pin_columns(struct arena *arena, const struct table_desc *view, 
 {
     struct buffer names, out;
     buffer_init(&names, arena);
+    bool first = true;
     for (uint32_t i = 0; i < view->column_count; i++) {
-        if (i > 0) buffer_append_string(&names, ", ");
+        if (view->columns[i].hidden) continue;
+        if (!first) buffer_append_string(&names, ", ");
+        first = false;
         deparse_identifier(&names, view->columns[i].name);
     }
     buffer_init(&out, arena);
     const char *list = buffer_string(&names);
     buffer_printf(&out, "SELECT %s FROM (%s) AS v (%s)", list, sql, list);
     return buffer_string(&out);
+}
+
+// --- views over what changes its name ----------------------------------------------------------------------
+
+static struct status parse_view(
+    struct arena *arena, const struct table_desc *view, struct select **select)
+{
+    struct status st = STATUS_OK;
+    struct statement_list list;
+    TRY(parse_sql_on_stack(arena, bytes_of_string(view->view_sql), &list));
+    *select = list.items[0]->as.select;
+
+out:
+    return st;
+}
+
+// Columns keep the names that the query knows them by.
+static void keep_column_names(
+    struct arena *arena, const struct table_desc *table, struct from_item *item)
+{
+    if (item->column_aliases.count > 0) return;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].hidden) continue;
+        DDL_APPEND(arena, item->column_aliases.items, item->column_aliases.count,
+            table->columns[i].name);
+    }
+}
+
+static void forget_column_name(
+    const struct table_desc *table, const char *column, struct from_item *item)
+{
+    uint32_t at = 0;
+    if (item->column_aliases.count == 0) return;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].hidden) continue;
+        if (strcmp(table->columns[i].name, column) == 0) break;
+        at++;
+    }
+    if (at < item->column_aliases.count)
+        DDL_REMOVE(item->column_aliases.items, item->column_aliases.count, at);
+}
+
+static void change_source(struct arena *arena, const struct table_desc *table,
+    const struct ddl_view_change *change, struct from_item *item)
+{
+    struct object_name *name = &item->table.name;
+    if (change->dropped_column != NULL) {
+        forget_column_name(table, change->dropped_column, item);
+        return;
+    }
+    if (item->alias == NULL) item->alias = name->name;
+    if (change->keep_columns) keep_column_names(arena, table, item);
+    if (change->name != NULL) name->name = change->name;
+    if (change->schema != NULL) name->schema = change->schema;
+}
+
+struct status ddl_change_views(struct statement_context *context, const struct table_desc *table,
+    const struct ddl_view_change *change)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = context->arena;
+    const struct schema_desc *schema;
+    if (table->depended_by_count == 0) return st;
+    TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
+    const char *schema_name = arena_strdup(arena, schema->name);
+    for (uint32_t i = 0; i < table->depended_by_count; i++) {
+        struct table_desc *view;
+        struct select *select;
+        struct ddl_tables tables;
+        TRY(catalog_edit_table(
+            context->task, context->session, arena, table->depended_by[i], &view));
+        TRY(parse_view(arena, view, &select));
+        ddl_collect_tables(arena, select, &tables);
+        for (uint32_t k = 0; k < tables.count; k++) {
+            const struct object_name *name = tables.items[k];
+            if (strcmp(name->name, table->name) != 0 || name->schema == NULL ||
+                strcmp(name->schema, schema_name) != 0)
+                continue;
+            change_source(arena, table, change, tables.sources[k]);
+        }
+        view->view_sql = ddl_deparse_select(arena, select);
+        TRY(catalog_put_table(context->task, context->session, view));
+    }
+
+out:
+    return st;
+}
+
+// The name that a query's table reference gives to a column of the table.
+static const char *name_within(
+    const struct table_desc *table, const char *column, const struct from_item *item)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].hidden) continue;
+        if (strcmp(table->columns[i].name, column) == 0) break;
+        at++;
+    }
+    return at < item->column_aliases.count ? item->column_aliases.items[at] : column;
+}
+
+struct status ddl_view_mentions(struct arena *arena, const struct table_desc *view,
+    const struct table_desc *table, const char *column, bool *mentions)
+{
+    struct status st = STATUS_OK;
+    struct select *select;
+    struct ddl_tables tables;
+    *mentions = true;
+    TRY(parse_view(arena, view, &select));
+    ddl_collect_tables(arena, select, &tables);
+    *mentions = tables.has_star || tables.has_natural;
+    for (uint32_t k = 0; k < tables.count; k++) {
+        if (strcmp(tables.items[k]->name, table->name) != 0) continue;
+        const char *name = name_within(table, column, tables.sources[k]);
+        for (uint32_t i = 0; i < tables.column_count; i++)
+            *mentions |= strcmp(tables.columns[i], name) == 0;
+    }
+
+out:
+    return st;
 }
 
 struct status ddl_link_view(

@@ -380,7 +380,7 @@ static struct status description_row(struct pg_rows *rows, uint32_t object, uint
     pg_row_begin(&row, rows->sink);
     pg_put_int(&row, "objoid", object);
     pg_put_int(&row, "classoid", class);
-    if (class == PG_CLASS_OID || class == 2606 || class == 2615) pg_put_int(&row, "objsubid", sub);
+    if (class != 1262 && class != 1260) pg_put_int(&row, "objsubid", sub);
     pg_put_text(&row, "description", text);
     return pg_row_send(&row);
 }
@@ -419,6 +419,14 @@ ROWS(description_rows)
             rows.types[i]->id, 0);
     for (uint32_t i = 0; i < rows.table_count && !failed(st); i++)
         st = table_descriptions(&rows, rows.tables[i]);
+    const struct table_desc **functions;
+    uint32_t function_count = 0;
+    if (!failed(st))
+        st = catalog_list_functions(
+            task, session, &rows.arena, rows.database->id, &functions, &function_count);
+    for (uint32_t i = 0; i < function_count && !failed(st); i++)
+        st = description_row(&rows, pg_oid(functions[i]->id), 1255, 0, COMMENT_ON_FUNCTION,
+            functions[i]->id, 0);
     st = status_copy(task->arena, st);
     pg_rows_close(&rows);
 out:

@@ -336,6 +336,8 @@ static bool comment_place(
     } else if (bytes_equal(catalog, bytes_of_string("pg_type"))) {
         *class = COMMENT_ON_TYPE;
         *id = type_is_user(oid) ? type_user_id(oid) : 0;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_proc"))) {
+        *class = COMMENT_ON_FUNCTION;
     } else if (bytes_equal(catalog, bytes_of_string("pg_constraint"))) {
         *class = COMMENT_ON_CONSTRAINT;
         *id = oid;

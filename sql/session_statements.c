@@ -184,12 +184,12 @@ static struct status prepared_transaction_execute(struct statement_context *cont
 
 // --- savepoints ------------------------------------------------------------------------------------------
 
-static struct status require_block(struct statement_context *context)
+static struct status require_block(struct statement_context *context, const char *what)
 {
     if (context->session->txn_state == TXN_OPEN || context->session->txn_state == TXN_FAILED)
         return STATUS_OK;
     return status_format(context->arena, E_NO_ACTIVE_TRANSACTION,
-        "%s can only be used in transaction blocks", statement_name(context->statement));
+        "%s can only be used in transaction blocks", what);
 }
 
 static struct savepoint *savepoint_find(struct statement_context *context, struct status *st)
@@ -204,7 +204,7 @@ static struct savepoint *savepoint_find(struct statement_context *context, struc
 static struct status savepoint_execute(struct statement_context *context)
 {
     struct session *session = context->session;
-    struct status st = require_block(context);
+    struct status st = require_block(context, "SAVEPOINT");
     if (failed(st)) return st;
     struct savepoint *savepoint = ARENA_NEW(&session->txn_arena, struct savepoint);
     savepoint->name = arena_strdup(&session->txn_arena, context->statement->as.transaction->name);
@@ -218,7 +218,7 @@ static struct status savepoint_execute(struct statement_context *context)
 static struct status release_execute(struct statement_context *context)
 {
     struct status st;
-    TRY(require_block(context));
+    TRY(require_block(context, "RELEASE SAVEPOINT"));
     struct savepoint *savepoint = savepoint_find(context, &st);
     if (savepoint == NULL) goto out;
     context->session->savepoints = savepoint->next;
@@ -230,7 +230,7 @@ static struct status rollback_to_execute(struct statement_context *context)
 {
     struct status st;
     struct session *session = context->session;
-    TRY(require_block(context));
+    TRY(require_block(context, "ROLLBACK TO SAVEPOINT"));
     struct savepoint *savepoint = savepoint_find(context, &st);
     if (savepoint == NULL) goto out;
     if (session->txn == NULL)
@@ -752,7 +752,7 @@ static const struct statement_handler handlers[] = {
         transaction_status_execute},
     {STATEMENT_PREPARE, HANDLER_READ_ONLY, NULL, prepare_execute},
     {STATEMENT_EXECUTE, TXN, execute_describe, execute_execute},
-    {STATEMENT_DEALLOCATE, TXN | HANDLER_IN_FAILED, NULL, deallocate_execute},
+    {STATEMENT_DEALLOCATE, TXN, NULL, deallocate_execute},
     {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION, NULL, discard_execute},
     {STATEMENT_EXPLAIN, HANDLER_READ_ONLY, explain_describe, explain_execute},
     {STATEMENT_COPY, 0, NULL, copy_execute},
