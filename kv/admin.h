@@ -65,8 +65,10 @@ CHECKED struct status kv_split(struct task *task, struct bytes key);
 CHECKED struct status kv_tenant_create(struct task *task, uint64_t tenant, uint64_t slice);
 // Erases all of the tenant's data and its ranges. Not transactional; can be repeated after a crash.
 CHECKED struct status kv_tenant_erase(struct task *task, uint64_t tenant);
-// Hands an empty span (no versions at all) over to another slice: how a new table spreads. 55000
-// when not empty.
+// Has the span served by another slice, with all that it holds, while clients go on: kv/move.h. Returns when it is there;
+// 55000 when that could not be brought about.
+CHECKED struct status kv_move(struct task *task, struct span span, uint64_t slice);
+// The same for an empty span (no versions at all): how a new table spreads. 55000 when not empty.
 CHECKED struct status kv_move_empty(struct task *task, struct span span, uint64_t slice);
 // The shard that leads the first range of the tenant: where its sessions belong.
 CHECKED struct status kv_tenant_shard(struct task *task, uint64_t tenant, uint32_t *shard);

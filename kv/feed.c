@@ -284,6 +284,8 @@ static void gather_writes(struct feed *feed, const struct entry_op *op)
 static void gather_clear(struct feed *feed, struct slice *slice, const struct entry_op *op)
 {
     if (!span_overlaps(feed->span, op->span)) return;
+    // What is erased where it is not served is a part of a move.
+    if (!range_set_covers(slice->ranges, op->span)) return;
     const struct rangefeed_event event = {
         .kind = RANGEFEED_CLEARED,
         .version = {.key = op->span.start,
@@ -404,6 +406,7 @@ static struct status piece_send(
     uint32_t count;
     TRY(slice_export(
         task, feed->set->slice, export, &batch->arena, &versions, &count));
+    check_ranges(feed->set); // It yields: what has left is read elsewhere.
     for (uint32_t i = 0; i < count; i++) {
         *batch_event(batch) =
             (struct rangefeed_event){.kind = RANGEFEED_VALUE, .version = versions[i]};
@@ -427,22 +430,44 @@ out:
     return st;
 }
 
+// The next part of the span, from `at` on, that the slice serves; what it has beside that is of ranges on their way.
+static bool part_next(const struct feed *feed, struct bytes at, struct arena *arena, struct span *part)
+{
+    const struct range_set *ranges = feed->set->slice->ranges;
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        struct span span = ranges->entries[i]->range.span;
+        if (bytes_compare(span.end, at) <= 0 || !span_overlaps(span, feed->span)) continue;
+        bool inside = bytes_compare(span.start, at) < 0;
+        part->start = arena_copy(arena, inside ? at : span.start);
+        bool cut = bytes_compare(feed->span.end, span.end) < 0;
+        part->end = arena_copy(arena, cut ? feed->span.end : span.end);
+        return bytes_compare(part->start, part->end) < 0;
+    }
+    return false;
+}
+
 // All versions in (after, at] of what the slice holds of the span.
 static struct status round_send(struct task *task, struct feed *feed, struct hlc_timestamp after,
     struct hlc_timestamp at, size_t *bytes)
 {
     struct status st = STATUS_OK;
-    struct kv_export export = {
-        .tenant = feed->tenant,
-        .span = feed->span,
-        .after = after,
-        .at = at,
-        .all = true,
-        .bytes_max = CATCH_UP_PIECE_BYTES,
-    };
+    struct arena arena;
+    struct span part = {feed->span.start, feed->span.start};
+    arena_init(&arena, NULL);
     *bytes = 0;
-    while (!export.done) TRY(piece_send(task, feed, &export, bytes));
+    while (part_next(feed, part.end, &arena, &part)) {
+        struct kv_export export = {
+            .tenant = feed->tenant,
+            .span = part,
+            .after = after,
+            .at = at,
+            .all = true,
+            .bytes_max = CATCH_UP_PIECE_BYTES,
+        };
+        while (!export.done) TRY(piece_send(task, feed, &export, bytes));
+    }
 out:
+    arena_fini(&arena);
     return st;
 }
 

@@ -21,6 +21,7 @@ enum kv_module_slot {
     KV_SLOT_PROTECTED,
     KV_SLOT_PUSH,
     KV_SLOT_PLACEMENT,
+    KV_SLOT_MOVES,
     KV_SLOT_NONE
 };
 
@@ -54,6 +55,7 @@ struct kv_shard {
     bool changing;            // A replica is being made or erased.
     uint32_t sending;         // Snapshots.
     bool stopping;            // Requests are 57P01.
+    bool ranges_told;         // On the owner of slice 1: leaders know their ranges since the start.
     struct status log_status; // Failed: the shard's log is at its end.
     bool disk_full;           // Writes are 53100 until there is room.
     uint64_t disk_free_bytes, disk_bytes; // When last looked at.

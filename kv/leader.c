@@ -6,6 +6,7 @@
 #include "kv/key.h"
 #include "kv/leader_internal.h"
 #include "kv/leader_wire.h"
+#include "kv/move_side.h"
 #include "kv/range.h"
 #include "kv/router.h"
 #include "kv/slice_internal.h"
@@ -126,6 +127,7 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
         .deadline_ns = call->lock_deadline_ns,
     };
     call->locks_taken++;
+    if (move_shuts(slice, key, call->owner.txn)) return wrong_range();
     if (UNLIKELY(has_writers(slice))) {
         struct status st = leader_writer_known(slice, key, call->owner.txn);
         if (failed(st)) return st;
@@ -187,15 +189,22 @@ out:
     return st;
 }
 
+static struct status serves_keys(struct slice *slice, const struct leader_get *get)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < get->count && !failed(st); i++)
+        st = serves_key(slice, get->call.tenant, get->keys[i]);
+    return st;
+}
+
 struct status leader_get(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
     struct leader_get *get = arg;
     struct slice *slice;
     TRY(leader_slice(task, &get->call, &slice));
-    for (uint32_t i = 0; i < get->count; i++) {
-        TRY(serves_key(slice, get->call.tenant, get->keys[i]));
-    }
+    const uint64_t version = slice->ranges->version;
+    TRY(serves_keys(slice, get));
     const struct slice_reader reader = reader_of(&get->call);
     for (uint32_t i = 0; i < get->count; i++) {
         bool staged;
@@ -211,6 +220,8 @@ struct status leader_get(struct task *task, void *arg)
         }
         if (i % 64 == 63) TRY(task_yield_if_due(task));
     }
+    // Whoever waited may find that the range has left: others may have written there since.
+    if (UNLIKELY(slice->ranges->version != version)) TRY(serves_keys(slice, get));
 out:
     return st;
 }
@@ -226,6 +237,7 @@ struct status leader_present(struct task *task, void *arg)
         .tenant = get->call.tenant, .ts = slice_present(slice)};
     struct slice_value value;
     TRY(slice_read_point(task, slice, &reader, get->key, get->call.arena, &value));
+    TRY(serves_key(slice, get->call.tenant, get->key));
     get->value = value.value;
 out:
     return st;
@@ -337,6 +349,7 @@ struct status leader_scan(struct task *task, void *arg)
     if (scan->read.lock == KV_LOCK_NONE) goto overlay;
     if (scan->read.wait == KV_WAIT_SKIP) {
         TRY(lock_rows_skipping(task, slice, scan));
+        TRY(serves_span(slice, scan->call.tenant, asked));
         goto overlay;
     }
     struct span scanned = asked;
@@ -375,6 +388,7 @@ struct status leader_refresh(struct task *task, void *arg)
     TRY(serves_reads(slice, refresh->call.tenant, refresh->entries, refresh->count));
     slice_read_high_raise(slice, refresh->to);
     TRY(validate_reads(task, slice, refresh->entries, refresh->count, refresh->call.read_ts));
+    TRY(serves_reads(slice, refresh->call.tenant, refresh->entries, refresh->count));
 out:
     return st;
 }
@@ -404,6 +418,10 @@ static struct status serves_writes(
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < commit->write_count; i++) {
         TRY(serves_key(slice, commit->call.tenant, commit->writes[i]->key));
+        if (move_shuts(slice, commit->writes[i]->key, commit->call.owner.txn)) {
+            st = wrong_range();
+            goto out;
+        }
         if (task != NULL && i % 1024 == 1023) TRY(task_yield_if_due(task));
     }
 out:
@@ -791,7 +809,8 @@ struct status leader_validate(struct task *task, void *arg)
     slice_read_high_raise(slice, check->to);
     if (!check->prepared) {
         TRY(check_threshold(slice, call));
-        st = validate_reads(task, slice, check->reads, check->read_count, call->read_ts);
+        TRY(validate_reads(task, slice, check->reads, check->read_count, call->read_ts));
+        TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
         goto out;
     }
     // Up to the prepare it was validated there; its own prepared writes are none of its conflicts.

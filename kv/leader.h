@@ -57,6 +57,7 @@ enum leader_kind {
     LEADER_STAGE = 18,
     LEADER_SEAL = 19,
     LEADER_GIVE_UP = 20,
+    LEADER_MOVE = 24,
     LEADER_KIND_END = 32,
 };
 

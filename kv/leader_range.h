@@ -12,17 +12,14 @@
 #include "kv/range.h"
 
 enum leader_range_kind {
-    LEADER_RANGE_ADD,   // Serves it from now on, and commits above `high`.
-    LEADER_RANGE_TAKE,  // Serves it no more; `high` is answered. `if_empty`: 55000 when it is not.
-    LEADER_RANGE_ERASE, // As TAKE, then all of its data is erased.
+    LEADER_RANGE_ADD,   // Serves it from now on, cut or joined as it is now.
+    LEADER_RANGE_ERASE, // Serves it no more; then all of its data is erased.
     LEADER_RANGE_KIND_END
 };
 struct leader_range {
     struct leader_call call;
     enum leader_range_kind what;
     struct range range;
-    struct hlc_timestamp high;
-    bool if_empty;
 };
 struct status leader_range(struct task *task, void *arg);
 

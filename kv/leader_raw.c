@@ -3,14 +3,20 @@
 
 #include "kv/key.h"
 #include "kv/leader_wire.h"
+#include "kv/move_side.h"
 #include "kv/range.h"
+
+static struct status wrong_span(void)
+{
+    return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "the slice does not serve this span");
+}
 
 static struct status check_part(struct slice *slice, uint64_t tenant, struct span part)
 {
     struct status st = leader_check_span(tenant, part);
     if (failed(st)) return st;
     if (range_set_covers(slice->ranges, part)) return STATUS_OK;
-    return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "the slice does not serve this span");
+    return wrong_span();
 }
 
 struct status leader_export(struct task *task, void *arg)
@@ -25,6 +31,8 @@ struct status leader_export(struct task *task, void *arg)
     if (export->export.resume.data != NULL) {
         export->export.resume = arena_copy(export->call.arena, export->export.resume);
     }
+    // It yields: the range may have left meanwhile, and what it had here is erased then.
+    TRY(check_part(slice, export->export.tenant, export->export.span));
 out:
     return st;
 }
@@ -59,7 +67,9 @@ static struct status run_revert(struct task *task, struct slice *slice, struct l
 
 static struct status run_clear(struct task *task, struct slice *slice, struct leader_job *job)
 {
-    struct status st = check_part(slice, job->call.tenant, job->span);
+    struct status st = slice_admit(task, slice, 0);
+    if (!failed(st)) st = check_part(slice, job->call.tenant, job->span);
+    if (!failed(st) && move_shuts_span(slice, job->span)) st = wrong_span();
     return failed(st) ? st : slice_clear(task, slice, job->call.tenant, job->span);
 }
 
@@ -71,6 +81,8 @@ static struct status run_fingerprint(
     if (!failed(st)) {
         st = slice_fingerprint(task, slice, job->call.tenant, job->span, job->ts, &part);
     }
+    // It yields: the range may have left meanwhile, and what it had here is erased then.
+    if (!failed(st)) st = check_part(slice, job->call.tenant, job->span);
     if (failed(st)) return st;
     // Sums of hashes of rows: the order of the parts does not matter.
     job->fingerprint.hash += part.hash;
@@ -104,7 +116,7 @@ struct status leader_job(struct task *task, void *arg)
 
 #define VERSION_BYTES_LEAST (2u + HLC_ENCODED_BYTES + 1u)
 
-static void put_versions(struct buffer *out, const struct kv_version *versions, uint32_t count)
+void wire_put_versions(struct buffer *out, const struct kv_version *versions, uint32_t count)
 {
     wire_put_u64(out, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -115,7 +127,7 @@ static void put_versions(struct buffer *out, const struct kv_version *versions, 
     }
 }
 
-static struct kv_version *take_versions(struct wire_in *in, uint32_t *count)
+struct kv_version *wire_take_versions(struct wire_in *in, uint32_t *count)
 {
     *count = wire_take_count(in, VERSION_BYTES_LEAST);
     struct kv_version *versions = ARENA_ARRAY(in->arena, struct kv_version, *count);
@@ -157,7 +169,7 @@ static void export_answer(struct buffer *out, const void *request)
     const struct leader_export *export = request;
     wire_put_bytes(out, export->export.resume);
     wire_put_bool(out, export->export.done);
-    put_versions(out, export->versions, export->count);
+    wire_put_versions(out, export->versions, export->count);
 }
 
 static void export_answered(struct wire_in *in, void *request)
@@ -165,19 +177,19 @@ static void export_answered(struct wire_in *in, void *request)
     struct leader_export *export = request;
     export->export.resume = wire_take_bytes(in);
     export->export.done = wire_take_bool(in);
-    export->versions = take_versions(in, &export->count);
+    export->versions = wire_take_versions(in, &export->count);
 }
 
 static void ingest_ask(struct buffer *out, const void *request)
 {
     const struct leader_ingest *ingest = request;
-    put_versions(out, ingest->versions, ingest->count);
+    wire_put_versions(out, ingest->versions, ingest->count);
 }
 
 static void ingest_asked(struct wire_in *in, void *request)
 {
     struct leader_ingest *ingest = request;
-    ingest->versions = take_versions(in, &ingest->count);
+    ingest->versions = wire_take_versions(in, &ingest->count);
 }
 
 static void job_ask(struct buffer *out, const void *request)

@@ -145,7 +145,8 @@ const struct leader_codec *leader_codec(enum leader_kind kind)
     if ((uint32_t)kind >= LEADER_KIND_END) return NULL;
     if (leader_txn_codecs[kind].run != NULL) return &leader_txn_codecs[kind];
     if (leader_raw_codecs[kind].run != NULL) return &leader_raw_codecs[kind];
-    return leader_range_codecs[kind].run != NULL ? &leader_range_codecs[kind] : NULL;
+    if (leader_range_codecs[kind].run != NULL) return &leader_range_codecs[kind];
+    return leader_move_codecs[kind].run != NULL ? &leader_move_codecs[kind] : NULL;
 }
 
 static struct status malformed(const char *what)

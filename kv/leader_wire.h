@@ -19,6 +19,7 @@
 // Checked  tests/unit/kv/test_leader_wire.c, tests/fuzz/fuzz_leader_wire.c; the unit tests of the client run a second time
 //          with every request in this form (KV_TEST_WIRE).
 #pragma once
+#include "kv/admin.h"
 #include "kv/leader.h"
 
 // --- bytes ---------------------------------------------------------------------------------------
@@ -46,6 +47,10 @@ void wire_put_bool(struct buffer *out, bool value);
 void wire_put_ts(struct buffer *out, struct hlc_timestamp ts);
 void wire_put_bytes(struct buffer *out, struct bytes bytes);
 void wire_put_span(struct buffer *out, struct span span);
+
+// Raw versions: kv/leader_raw.c.
+void wire_put_versions(struct buffer *out, const struct kv_version *versions, uint32_t count);
+struct kv_version *wire_take_versions(struct wire_in *in, uint32_t *count);
 
 // For kinds without anything to ask or to answer.
 void wire_put_nothing(struct buffer *out, const void *request);
@@ -91,3 +96,4 @@ void leader_wire_register(void);
 extern const struct leader_codec leader_txn_codecs[LEADER_KIND_END];
 extern const struct leader_codec leader_raw_codecs[LEADER_KIND_END];
 extern const struct leader_codec leader_range_codecs[LEADER_KIND_END];
+extern const struct leader_codec leader_move_codecs[LEADER_KIND_END];

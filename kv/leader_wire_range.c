@@ -13,8 +13,6 @@ static void range_ask(struct buffer *out, const void *request)
     wire_put_span(out, range->range.span);
     wire_put_u64(out, range->range.slice);
     wire_put_u64(out, range->range.generation);
-    wire_put_ts(out, range->high);
-    wire_put_bool(out, range->if_empty);
 }
 
 static void range_asked(struct wire_in *in, void *request)
@@ -25,20 +23,8 @@ static void range_asked(struct wire_in *in, void *request)
     range->range.span = wire_take_span(in);
     range->range.slice = wire_take_u64(in);
     range->range.generation = wire_take_u64(in);
-    range->high = wire_take_ts(in);
-    range->if_empty = wire_take_bool(in);
     if (range->range.slice != range->call.slice) in->bad = true;
     if (bytes_compare(range->range.span.start, range->range.span.end) >= 0) in->bad = true;
-}
-
-static void range_answer(struct buffer *out, const void *request)
-{
-    wire_put_ts(out, ((const struct leader_range *)request)->high);
-}
-
-static void range_answered(struct wire_in *in, void *request)
-{
-    ((struct leader_range *)request)->high = wire_take_ts(in);
 }
 
 static void change_ask(struct buffer *out, const void *request)
@@ -113,8 +99,8 @@ static void look_answered(struct wire_in *in, void *request)
 
 const struct leader_codec leader_range_codecs[LEADER_KIND_END] = {
     [LEADER_RANGE] = {.name = "leader.range", .size = sizeof(struct leader_range),
-        .run = leader_range, .ask = range_ask, .asked = range_asked, .answer = range_answer,
-        .answered = range_answered},
+        .run = leader_range, .ask = range_ask, .asked = range_asked, .answer = wire_put_nothing,
+        .answered = wire_take_nothing},
     [LEADER_CHANGE] = {.name = "leader.change", .size = sizeof(struct leader_change),
         .run = leader_change, .ask = change_ask, .asked = change_asked, .answer = wire_put_nothing,
         .answered = wire_take_nothing},

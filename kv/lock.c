@@ -482,12 +482,8 @@ void lock_release_all(struct lock_table *table, uint64_t txn)
     owner_drop_if_unused(table, owner);
 }
 
-bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key)
+static void hold_drop(struct lock_table *table, struct lock_hold *hold)
 {
-    struct lock *lock = lock_find(table, key, hash_bytes(key));
-    if (lock == NULL || lock->first != NULL) return false;
-    struct lock_hold *hold = hold_find(lock, txn);
-    if (hold == NULL) return false;
     struct lock_owner *owner = hold->owner;
     *(hold->owner_previous == NULL ? &owner->holds : &hold->owner_previous->owner_next) =
         hold->owner_next;
@@ -495,6 +491,15 @@ bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes
     owner->hold_count--;
     hold_release(table, hold);
     owner_drop_if_unused(table, owner);
+}
+
+bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key)
+{
+    struct lock *lock = lock_find(table, key, hash_bytes(key));
+    if (lock == NULL || lock->first != NULL) return false;
+    struct lock_hold *hold = hold_find(lock, txn);
+    if (hold == NULL) return false;
+    hold_drop(table, hold);
     return true;
 }
 
@@ -505,6 +510,52 @@ static void line_drop(struct lock *lock, struct status st)
         line_remove(waiter);
         waiter->lock = NULL;
         wait_queue_wake_all(&waiter->queue, st);
+    }
+}
+
+bool lock_any_in(const struct lock_table *table, struct span span)
+{
+    if (table->lock_count == 0) return false;
+    for (uint64_t i = 0; i < table->lock_buckets; i++) {
+        for (const struct lock *lock = table->locks[i]; lock != NULL; lock = lock->bucket_next) {
+            if (lock->holds == NULL) continue;
+            if (span_contains(span, bytes_of(lock->key, lock->key_size))) return true;
+        }
+    }
+    return false;
+}
+
+// The lock goes with its last hold.
+static void lock_take(struct lock_table *table, struct lock *lock, struct arena *arena,
+    uint32_t max, struct lock_taken *taken, uint32_t *count)
+{
+    const struct bytes key = bytes_of(lock->key, lock->key_size);
+    struct lock_hold *next;
+    for (struct lock_hold *hold = lock->holds; hold != NULL; hold = next) {
+        next = hold->lock_next;
+        if (*count < max)
+            taken[(*count)++] = (struct lock_taken){
+                .key = arena_copy(arena, key), .owner = hold->owner->id, .mode = hold->mode};
+        hold_drop(table, hold);
+    }
+}
+
+void lock_span_take(struct lock_table *table, struct span span, struct status st,
+    struct arena *arena, uint32_t max, struct lock_taken **taken, uint32_t *count)
+{
+    *count = 0;
+    if (table->lock_count < max) max = (uint32_t)table->lock_count * 4; // Shared ones have several holders.
+    *taken = ARENA_ARRAY(arena, struct lock_taken, max + 1);
+    for (uint64_t i = 0; i < table->lock_buckets; i++) {
+        struct lock *next;
+        for (struct lock *lock = table->locks[i]; lock != NULL; lock = next) {
+            next = lock->bucket_next;
+            if (!span_contains(span, bytes_of(lock->key, lock->key_size))) continue;
+            const bool held = lock->holds != NULL;
+            line_drop(lock, st);
+            lock_take(table, lock, arena, max, *taken, count);
+            if (!held) lock_drop_if_unused(table, lock);
+        }
     }
 }
 

@@ -110,6 +110,18 @@ void lock_release_all(struct lock_table *table, uint64_t txn);
 // are looked at before a lock is given). Whether it did.
 bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key);
 
+// Whether any lock in the span is held.
+bool lock_any_in(const struct lock_table *table, struct span span);
+// Locks that go elsewhere with their keys: those in the span are forgotten, whoever waits for one ends with `st`. At most
+// `max` of what was held is told, in `arena`. Does not suspend.
+struct lock_taken {
+    struct bytes key;
+    struct lock_owner_id owner;
+    enum kv_lock mode;
+};
+void lock_span_take(struct lock_table *table, struct span span, struct status st,
+    struct arena *arena, uint32_t max, struct lock_taken **taken, uint32_t *count);
+
 // Ends all waits with `st` and forgets all locks: the slice is led elsewhere from here on. Does not suspend.
 void lock_table_drop(struct lock_table *table, struct status st);
 

@@ -11,8 +11,11 @@
 #include "kv/key.h"
 #include "kv/leader_range.h"
 #include "kv/lock.h"
+#include "kv/move.h"
+#include "kv/move_side.h"
 #include "kv/protected.h"
 #include "kv/range_record.h"
+#include "kv/slice_internal.h"
 #include "kv/txn.h"
 #include "kv/validate.h"
 
@@ -36,15 +39,17 @@ static struct ranges *ranges_of(struct kv_shard *kv)
 
 // --- what leaders hold ---------------------------------------------------------------------------
 
+// Told after a split or a merge: the slice has the range in one form or another, unless it has left meanwhile.
 static struct status range_added(
     struct task *task, struct slice *slice, const struct leader_range *request)
 {
-    slice_read_high_raise(slice, request->high);
+    if (move_holds(slice, request->range.span))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the range is being moved");
     return range_record_add(task, slice, &request->range);
 }
 
-// Takes the range from its leader and waits until nothing of it is under way.
-static struct status range_taken(
+// Takes the range from its leader, waits until nothing of it is under way, and erases what it holds.
+static struct status range_erased(
     struct task *task, struct slice *slice, struct leader_range *request)
 {
     struct status st = STATUS_OK;
@@ -53,15 +58,9 @@ static struct status range_taken(
     while (slice_pending_find_span(slice, range->span, HLC_MAX) != NULL) {
         TRY(task_sleep(task, DRAIN_POLL_NS));
     }
-    request->high = hlc_max(slice->read_high, slice->last_commit);
-    if (request->if_empty) {
-        bool empty = false;
-        TRY(slice_span_empty(slice, range->span, &empty));
-        if (!empty) TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "the range is not empty"));
-    }
     TRY(range_record_remove(task, slice, range->span.start));
+    TRY(slice_clear(task, slice, request->call.tenant, range->span));
 out:
-    if (failed(st)) (void)!failed(range_set_add(slice->ranges, range));
     return st;
 }
 
@@ -72,9 +71,7 @@ struct status leader_range(struct task *task, void *arg)
     struct status st = leader_slice(task, &request->call, &slice);
     if (failed(st)) return st;
     if (request->what == LEADER_RANGE_ADD) return range_added(task, slice, request);
-    st = range_taken(task, slice, request);
-    if (failed(st) || request->what == LEADER_RANGE_TAKE) return st;
-    return slice_clear(task, slice, request->call.tenant, request->range.span);
+    return range_erased(task, slice, request);
 }
 
 static struct status range_request(struct task *task, struct leader_range *request)
@@ -85,10 +82,13 @@ static struct status range_request(struct task *task, struct leader_range *reque
     return st;
 }
 
-static struct status tell(struct task *task, const struct range *range, struct hlc_timestamp high)
+// Whoever is not sure to lead slice 1 any more tells nothing: others may have changed the range since.
+static struct status tell(struct task *task, const struct range *range)
 {
-    struct leader_range request = {.what = LEADER_RANGE_ADD, .range = *range, .high = high};
-    return range_request(task, &request);
+    const struct slice *meta = kv_slice_find(kv_shard_of(task->shard), SLICE_META);
+    struct leader_range request = {.what = LEADER_RANGE_ADD, .range = *range};
+    struct status st = meta == NULL ? slice_not_leader() : slice_check(meta);
+    return failed(st) ? st : range_request(task, &request);
 }
 
 // --- descriptors ---------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ static struct status descriptor_put(
     return kv_put(task, txn, range_meta_key(arena, range->span.start), range_encode(arena, range));
 }
 
-static struct status range_id_next(struct task *task, uint64_t *id)
+struct status range_id_next(struct task *task, uint64_t *id)
 {
     static const uint8_t key[] = {0x01, 'n'};
     int64_t value;
@@ -162,15 +162,33 @@ static struct status range_id_next(struct task *task, uint64_t *id)
 
 // --- changes, at the leader of slice 1 -------------------------------------------------------------------------
 
-// Writes the given descriptors (slice 0: erases the one with that start) in one transaction.
-static struct status descriptors_write(
-    struct task *task, struct arena *arena, const struct range *ranges, uint32_t count)
+// 55000 unless the descriptors are what they were when they were looked at.
+static struct status descriptors_check(struct task *task, struct kv_txn *txn, struct arena *arena,
+    const struct range *before, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        struct bytes value;
+        struct range now = {0};
+        TRY(kv_get(task, txn, NULL, range_meta_key(arena, before[i].span.start), arena, &value));
+        if (value.data != NULL) TRY(range_decode(value, &now));
+        if (now.id == before[i].id && now.generation == before[i].generation) continue;
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the ranges have changed meanwhile");
+    }
+out:
+    return st;
+}
+
+// Writes the given descriptors (slice 0: erases the one with that start) in one transaction, in place of `before`.
+static struct status descriptors_write(struct task *task, struct arena *arena,
+    const struct range *before, uint32_t before_count, const struct range *ranges, uint32_t count)
 {
     struct status st = STATUS_OK;
     for (uint32_t attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
         const struct kv_txn_options options = {0};
         struct kv_txn *txn;
         TRY(kv_txn_begin(task, &options, &txn));
+        st = descriptors_check(task, txn, arena, before, before_count);
         for (uint32_t i = 0; i < count && !failed(st); i++) {
             st = ranges[i].slice == 0
                 ? kv_delete(task, txn, range_meta_key(arena, ranges[i].span.start))
@@ -178,13 +196,30 @@ static struct status descriptors_write(
         }
         if (failed(st)) {
             kv_txn_rollback(task, txn);
-            goto out;
+        } else {
+            st = kv_txn_commit(task, txn, NULL);
         }
-        st = kv_txn_commit(task, txn, NULL);
         if (!status_is(st, E_SERIALIZATION_FAILURE)) break;
     }
 out:
     return st;
+}
+
+struct status range_change_lock(struct task *task)
+{
+    struct status st = STATUS_OK;
+    struct ranges *ranges = ranges_of(kv_shard_of(task->shard));
+    while (ranges->changing) TRY(task_wait(task, &ranges->changes));
+    ranges->changing = true;
+out:
+    return st;
+}
+
+void range_change_unlock(struct shard *shard)
+{
+    struct ranges *ranges = ranges_of(kv_shard_of(shard));
+    ranges->changing = false;
+    wait_queue_wake_one(&ranges->changes, STATUS_OK);
 }
 
 static struct status change_run(
@@ -194,16 +229,15 @@ struct status leader_change(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
     const struct leader_change *change = arg;
-    struct ranges *ranges = ranges_of(kv_shard_of(task->shard));
     struct slice *slice;
     struct arena arena;
     arena_init(&arena, NULL);
     TRY(leader_slice(task, &change->call, &slice));
-    while (ranges->changing) TRY(task_wait(task, &ranges->changes));
-    ranges->changing = true;
+    TRY(range_change_lock(task));
     st = change_run(task, change, &arena);
-    ranges->changing = false;
-    wait_queue_wake_one(&ranges->changes, STATUS_OK);
+    range_change_unlock(task->shard);
+    if (!failed(st) && change->what == LEADER_CHANGE_MOVE)
+        st = move_await(task, change->span, change->to);
     if (failed(st)) st = status_copy(task->arena, st);
 out:
     arena_fini(&arena);
@@ -239,14 +273,15 @@ static struct status split_at(struct task *task, struct arena *arena, struct byt
     TRY(range_list(task, point, arena, &found, &count));
     if (count == 0) return status_make(E_NOT_IN_PREREQUISITE_STATE, "no range holds the key");
     if (bytes_equal(found->span.start, key)) return STATUS_OK;
+    TRY(move_allows_change(task, found->span.start));
     struct range halves[2] = {*found, *found};
     halves[0].span.end = key;
     halves[1].span.start = key;
     halves[0].generation = halves[1].generation = found->generation + 1;
     TRY(range_id_next(task, &halves[1].id));
-    TRY(descriptors_write(task, arena, halves, 2));
-    TRY(tell(task, &halves[0], HLC_ZERO));
-    TRY(tell(task, &halves[1], HLC_ZERO));
+    TRY(descriptors_write(task, arena, found, 1, halves, 2));
+    TRY(tell(task, &halves[0]));
+    TRY(tell(task, &halves[1]));
 out:
     return st;
 }
@@ -292,8 +327,8 @@ static struct status create_run(struct task *task, const struct leader_change *c
         return status_make(E_INVALID_PARAMETER_VALUE, "no such slice");
     }
     TRY(range_id_next(task, &range.id));
-    TRY(descriptors_write(task, arena, &range, 1));
-    TRY(tell(task, &range, HLC_ZERO));
+    TRY(descriptors_write(task, arena, NULL, 0, &range, 1));
+    TRY(tell(task, &range));
 out:
     return st;
 }
@@ -318,7 +353,7 @@ static struct status erase_run(struct task *task, const struct leader_change *ch
         TRY(range_request(task, &request));
     }
     for (uint32_t i = 0; i < count; i++) ranges[i].slice = 0;
-    TRY(descriptors_write(task, arena, ranges, count));
+    TRY(descriptors_write(task, arena, NULL, 0, ranges, count));
 out:
     return st;
 }
@@ -330,32 +365,10 @@ struct status kv_tenant_erase(struct task *task, uint64_t tenant)
     return change_ask(task, &change);
 }
 
-// --- handing over what is empty ------------------------------------------------------------------
+// --- having ranges moved --------------------------------------------------------------------------
 
-static struct status move_one(
-    struct task *task, struct arena *arena, const struct range *range, uint64_t slice)
-{
-    struct status st = STATUS_OK;
-    struct leader_range taken = {
-        .what = LEADER_RANGE_TAKE, .range = *range, .if_empty = true};
-    TRY(range_request(task, &taken));
-    struct range moved = *range;
-    moved.slice = slice;
-    moved.generation++;
-    st = descriptors_write(task, arena, &moved, 1);
-    // When nobody knows whether it was written, nobody serves the range until the next start reads
-    // it.
-    if (status_is(st, E_AMBIGUOUS_RESULT)) goto out;
-    if (failed(st)) {
-        (void)!failed(tell(task, range, HLC_ZERO));
-        goto out;
-    }
-    TRY(tell(task, &moved, taken.high));
-out:
-    return st;
-}
-
-static struct status move_run(struct task *task, const struct leader_change *change, struct arena *arena)
+// Cuts the span off its neighbours and wants what is in it to be in slice `to`.
+static struct status move_begin(struct task *task, const struct leader_change *change, struct arena *arena)
 {
     struct status st = STATUS_OK;
     struct range *ranges;
@@ -369,10 +382,7 @@ static struct status move_run(struct task *task, const struct leader_change *cha
         &ranges, &count));
     if (count > 0) TRY(split_at(task, arena, change->span.end));
     TRY(range_list(task, change->span, arena, &ranges, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (ranges[i].slice == change->to) continue;
-        TRY(move_one(task, arena, &ranges[i], change->to));
-    }
+    st = move_want(task, ranges, count, change->to);
 out:
     return st;
 }
@@ -384,19 +394,40 @@ static struct status change_run(
     case LEADER_CHANGE_SPLIT: return split_at(task, arena, change->key);
     case LEADER_CHANGE_CREATE: return create_run(task, change, arena);
     case LEADER_CHANGE_ERASE: return erase_run(task, change, arena);
-    case LEADER_CHANGE_MOVE: return move_run(task, change, arena);
+    case LEADER_CHANGE_MOVE: return move_begin(task, change, arena);
     case LEADER_CHANGE_KIND_END: break;
     }
     return status_make(E_INTERNAL, "unknown change of ranges");
 }
 
-struct status kv_move_empty(struct task *task, struct span span, uint64_t slice)
+struct status kv_move(struct task *task, struct span span, uint64_t slice)
 {
     if (bytes_compare(span.start, span.end) >= 0) {
         return status_make(E_INVALID_PARAMETER_VALUE, "the span is empty");
     }
     struct leader_change change = {.what = LEADER_CHANGE_MOVE, .to = slice, .span = span};
     return change_ask(task, &change);
+}
+
+struct status kv_move_empty(struct task *task, struct span span, uint64_t slice)
+{
+    struct status st;
+    struct kv_export export = {.span = span, .at = hlc_now(&task->shard->hlc), .all = true};
+    struct bytes start = span.start;
+    struct kv_version *versions;
+    struct arena arena;
+    uint32_t count;
+    arena_init(&arena, NULL);
+    TRY(key_decode_tenant_prefix(&start, &export.tenant));
+    TRY(kv_export_next(task, &export, &arena, &versions, &count));
+    if (count > 0)
+        st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the range is not empty");
+    else
+        st = kv_move(task, span, slice);
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
 }
 
 // --- walking -------------------------------------------------------------------------------------
@@ -771,7 +802,10 @@ static struct status range_started(struct task *task, struct kv_node *node)
     (void)node;
     // Where there are other nodes replicas know their ranges by their logs, and slices may have no
     // leader yet.
-    if (!cluster_alone(task->shard)) return shard_call_all(task, size_start, NULL);
+    if (!cluster_alone(task->shard)) {
+        move_settled(kv_shard_of(task->shard));
+        return shard_call_all(task, size_start, NULL);
+    }
     struct arena arena;
     arena_init(&arena, NULL);
     struct range *ranges;
@@ -779,8 +813,9 @@ static struct status range_started(struct task *task, struct kv_node *node)
     static const uint8_t last[] = {0xff};
     const struct span all = {range_meta_span().end, bytes_of(last, 1)};
     TRY(range_list(task, all, &arena, &ranges, &count));
-    for (uint32_t i = 0; i < count; i++) TRY(tell(task, &ranges[i], HLC_ZERO));
+    for (uint32_t i = 0; i < count; i++) TRY(tell(task, &ranges[i]));
     TRY(kv_tenant_create(task, TENANT_SYSTEM, SLICE_META));
+    move_settled(kv_shard_of(task->shard));
     TRY(shard_call_all(task, size_start, NULL));
 out:
     arena_fini(&arena);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Changing ranges: bootstrap, split, create and erase a tenant's, hand empty ones over; and walking
+// Changing ranges: bootstrap, split, merge, create and erase a tenant's, have them moved (kv/move.h); and walking
 // them. The public side is in kv/admin.h; this is what storage's other files need.
 //
 // All changes run on shard 0, one at a time, so that what leaders hold follows what the descriptors
@@ -27,6 +27,11 @@ typedef struct status (*range_visit)(
     struct task *task, void *arg, const struct range *range, struct span part);
 CHECKED struct status range_walk(
     struct task *task, struct span span, range_visit visit, void *arg);
+
+// At the leader of slice 1: changes of ranges, one at a time.
+CHECKED struct status range_change_lock(struct task *task);
+void range_change_unlock(struct shard *shard);
+CHECKED struct status range_id_next(struct task *task, uint64_t *id);
 
 // Descriptors of ranges that overlap the span, read from the meta range, in `arena`.
 CHECKED struct status range_list(struct task *task, struct span span, struct arena *arena,

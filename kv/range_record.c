@@ -40,14 +40,16 @@ out:
     return st;
 }
 
-static void record_put(struct entry_builder *builder, struct arena *arena, const struct range *range)
+void range_record_put_op(
+    struct entry_builder *builder, struct arena *arena, const struct range *range)
 {
     entry_op_append(builder, &(struct entry_op){.kind = ENTRY_META,
                                  .key = record_name(arena, range->span.start),
                                  .value = range_encode(arena, range)});
 }
 
-static void record_erase(struct entry_builder *builder, struct arena *arena, struct bytes start)
+void range_record_erase_op(
+    struct entry_builder *builder, struct arena *arena, struct bytes start)
 {
     entry_op_append(
         builder, &(struct entry_op){.kind = ENTRY_META, .key = record_name(arena, start)});
@@ -61,11 +63,11 @@ static void record_cut(struct entry_builder *builder, struct arena *arena, const
     left.span.end = taken.start;
     right.span.start = taken.end;
     if (bytes_compare(old->span.start, taken.start) < 0) {
-        record_put(builder, arena, &left);
+        range_record_put_op(builder, arena, &left);
     } else if (!bytes_equal(old->span.start, taken.start)) {
-        record_erase(builder, arena, old->span.start);
+        range_record_erase_op(builder, arena, old->span.start);
     }
-    if (bytes_compare(taken.end, old->span.end) < 0) record_put(builder, arena, &right);
+    if (bytes_compare(taken.end, old->span.end) < 0) range_record_put_op(builder, arena, &right);
 }
 
 static bool has_exactly(struct slice *slice, const struct range *range)
@@ -90,7 +92,7 @@ struct status range_record_add(struct task *task, struct slice *slice, const str
         if (span_overlaps(old->span, range->span))
             record_cut(&builder, task->arena, old, range->span);
     }
-    record_put(&builder, task->arena, range);
+    range_record_put_op(&builder, task->arena, range);
     TRY(slice_propose(task, slice, entry_end(&builder)));
 out:
     // A failure's message may be there.
@@ -105,7 +107,7 @@ struct status range_record_remove(struct task *task, struct slice *slice, struct
     struct status st;
     TRY(slice_admit(task, slice, 0));
     entry_begin(&builder, task->arena);
-    record_erase(&builder, task->arena, start);
+    range_record_erase_op(&builder, task->arena, start);
     TRY(slice_propose(task, slice, entry_end(&builder)));
 out:
     // A failure's message may be there.

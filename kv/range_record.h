@@ -20,5 +20,11 @@ CHECKED struct status range_record_add(
 // It serves no range that starts there. Suspends.
 CHECKED struct status range_record_remove(
     struct task *task, struct slice *slice, struct bytes start);
+// The operations alone, for entries that say more.
+struct entry_builder;
+void range_record_put_op(
+    struct entry_builder *builder, struct arena *arena, const struct range *range);
+void range_record_erase_op(
+    struct entry_builder *builder, struct arena *arena, struct bytes start);
 // Told of every applied operation.
 void range_record_applied(struct slice *slice, const struct entry_op *op);

@@ -92,7 +92,7 @@ struct status router_find(
 static struct status back_off(struct task *task, uint32_t attempt)
 {
     if (attempt == 0) return STATUS_OK;
-    return task_sleep(task, 250000u * (attempt < 20 ? attempt : 20));
+    return task_sleep(task, 250000u * (attempt < 80 ? attempt : 80));
 }
 
 struct status router_evict(struct task *task, struct bytes key, bool below, uint32_t attempt)

@@ -14,7 +14,8 @@
 #include "kv/range.h"
 
 #define ROUTER_ROUTES_MAX 65536u
-#define ROUTE_ATTEMPTS_MAX 40u
+// Half a minute of waiting in all: a range that is moved while nodes come and go is somewhere again by then.
+#define ROUTE_ATTEMPTS_MAX 1600u
 
 struct router {
     struct range_set *routes;

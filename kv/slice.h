@@ -54,6 +54,7 @@
 struct feed_set;
 struct kv_shard;
 struct lock_table;
+struct move_side;
 struct range_set;
 struct slice;
 struct slice_entry;
@@ -185,6 +186,8 @@ struct slice {
     struct validator *validator;
     struct range_set *ranges;
     struct slice_observer range_observer;
+    struct move_side *moves; // Of ranges on their way to or from other slices: kv/move_side.h.
+    struct slice_observer move_observer;
     struct feed_set *feeds;
 };
 

@@ -5,6 +5,8 @@
 #include "core/invariant.h"
 #include "core/mark.h"
 #include "kv/key.h"
+#include "kv/move_side.h"
+#include "kv/range.h"
 #include "kv/slice_internal.h"
 
 #define EXPORT_BYTES_DEFAULT (1u << 20)
@@ -207,6 +209,12 @@ struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tena
             st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
             goto out;
         }
+        for (uint32_t k = i; slice->moves != NULL && k < count; k++) {
+            bool leaves = range_set_find(slice->ranges, versions[k].key) == NULL;
+            if (!leaves && !move_shuts(slice, versions[k].key, 0)) continue;
+            st = status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "the range is on its way to another slice");
+            goto out;
+        }
         entry_begin(&builder, task->arena);
         entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_INGEST, .tenant = tenant});
         for (size_t bytes = 0; i < count && bytes < INGEST_ENTRY_BYTES; i++) {
@@ -260,6 +268,11 @@ struct status slice_revert(struct task *task, struct slice *slice, uint64_t tena
     for (;;) {
         struct entry_builder builder;
         uint32_t count;
+        // What is fenced may be on its way to a slice that has been reverted before.
+        while (move_fenced(slice, tenant)) {
+            TRY(slice_may_serve(task, slice));
+            TRY(task_sleep(task, 1000000));
+        }
         TRY(slice_may_serve(task, slice));
         TRY(slice_admit_any(task, slice)); // Also on a full disk: it makes room.
         const struct slice_tenant *now = slice_tenant_get(slice, tenant);

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
+#include "kv/move_side.h"
 #include "kv/range_record.h"
 #include "kv/recovery.h"
 #include "kv/replica.h"
@@ -385,7 +386,10 @@ static struct status store_swap(struct slice *slice, struct store *store, const 
     slice->closed_next_index = 0;
     TRY(slice_memory_load(slice));
     // A slice that is not ready yet loads them when it is.
-    if (slice->ranges != NULL) TRY(range_record_load(slice));
+    if (slice->ranges != NULL) {
+        TRY(range_record_load(slice));
+        TRY(move_side_load(slice));
+    }
     slice->checkpoint_index = mark->index;
     slice->checkpoint_position = 0;
     slice->bytes_since_checkpoint = 0;
