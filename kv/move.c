@@ -42,6 +42,7 @@ struct moves {
     bool wanted;             // Something may have been added.
     uint32_t count;          // Of records, when last looked at.
     uint64_t attempt;        // Of the move that this coordinator is busy with.
+    uint64_t failed_id;      // The range that was given up for good last.
     struct wait_queue wake;  // The task.
     struct wait_queue ended; // Those that wait for moves.
 };
@@ -364,7 +365,8 @@ static struct status source_has(struct task *task, const struct move_record *rec
     return st;
 }
 
-static struct status give_up(struct task *task, const struct move_record *found)
+static struct status give_up(
+    struct task *task, struct moves *moves, const struct move_record *found)
 {
     struct status st = STATUS_OK;
     struct move_record record = *found, next = *found;
@@ -390,20 +392,21 @@ static struct status give_up(struct task *task, const struct move_record *found)
     const bool last = next.failures >= MOVE_ATTEMPTS_MAX;
     const struct swap swap = {.from = &record, .next = last ? NULL : &next};
     st = swap_run(task, &swap);
+    if (!failed(st) && last) moves->failed_id = record.range.id;
 out:
     if (locked) range_change_unlock(task->shard);
     return st;
 }
 
 // Whatever of the move is left, in whatever phase its record is now.
-static struct status settle(struct task *task, struct bytes start)
+static struct status settle(struct task *task, struct moves *moves, struct bytes start)
 {
     struct move_record record;
     struct status st = record_now(task, start, &record);
     if (failed(st)) return st;
     switch (record.phase) {
     case MOVE_COPYING:
-    case MOVE_GIVING_UP: return give_up(task, &record);
+    case MOVE_GIVING_UP: return give_up(task, moves, &record);
     case MOVE_SWITCHED: return finish(task, &record);
     case MOVE_NONE:
     case MOVE_WANTED: break;
@@ -478,7 +481,7 @@ static struct status pass(struct task *task, struct moves *moves, uint64_t *wait
         st = STATUS_OK;
         if (records[i].phase == MOVE_WANTED) st = wanted_run(task, moves, &records[i]);
         if (moves->stop || task->cancelled) return st;
-        struct status settled = settle(task, start);
+        struct status settled = settle(task, moves, start);
         if (failed(settled) && !task->cancelled)
             log_warning(0, "the move of range %llu is not ended yet: %s",
                 (unsigned long long)records[i].range.id, settled.message);
@@ -532,6 +535,16 @@ out:
 
 // --- asking --------------------------------------------------------------------------------------
 
+static struct status wish_change(struct task *task, const struct move_record *wanted)
+{
+    struct move_record now;
+    struct status st = record_now(task, wanted->range.span.start, &now);
+    if (failed(st) || now.phase != MOVE_WANTED || now.to == wanted->to) return st;
+    const struct swap swap = {.from = &now, .next = wanted};
+    st = swap_run(task, &swap);
+    return status_is(st, E_NOT_IN_PREREQUISITE_STATE) ? STATUS_OK : st;
+}
+
 struct status move_want(
     struct task *task, const struct range *ranges, uint32_t count, uint64_t to)
 {
@@ -543,8 +556,8 @@ struct status move_want(
         const struct swap swap = {.from = &none, .next = &wanted};
         if (ranges[i].slice == to) continue;
         st = swap_run(task, &swap);
-        // It is on its way already, perhaps elsewhere.
-        if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) st = STATUS_OK;
+        // It is on its way already, perhaps elsewhere: the latest wish counts from then on.
+        if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) st = wish_change(task, &wanted);
         TRY(st);
     }
     if (moves == NULL) return slice_not_leader();
@@ -561,18 +574,20 @@ struct status move_await(struct task *task, struct span span, uint64_t to)
         struct move_record *records;
         struct range *ranges;
         uint32_t count, range_count;
-        bool there = true;
+        struct moves *moves = moves_of(kv_shard_of(task->shard));
         struct arena_mark mark = arena_mark(task->arena);
         TRY(records_list(task, span, &records, &count));
         if (count == 0) {
             TRY(range_list(task, span, task->arena, &ranges, &range_count));
-            for (uint32_t i = 0; i < range_count; i++)
-                there = there && (ranges[i].slice == to || !span_overlaps(ranges[i].span, span));
-            if (!there) st = refused("the range could not be moved: the log tells why");
-            return st;
+            for (uint32_t i = 0; i < range_count; i++) {
+                if (ranges[i].slice == to || !span_overlaps(ranges[i].span, span)) continue;
+                if (moves != NULL && moves->failed_id == ranges[i].id)
+                    return refused("the range could not be moved: the log tells why");
+                return status_make(K_END, "it went elsewhere");
+            }
+            return STATUS_OK;
         }
         arena_release(task->arena, mark);
-        struct moves *moves = moves_of(kv_shard_of(task->shard));
         if (moves == NULL) return slice_not_leader();
         TRY(task_wait(task, &moves->ended));
     }

@@ -31,7 +31,8 @@
 // Wants the ranges to be in slice `to`; those that are there already are left out. With the lock of range_admin.h.
 CHECKED struct status move_want(
     struct task *task, const struct range *ranges, uint32_t count, uint64_t to);
-// Until none of the span is on its way any more; 55000 when a part of it could not be moved.
+// Until none of the span is on its way any more; 55000 when a part of it could not be moved; K_END when it went
+// elsewhere, as somebody wished before.
 CHECKED struct status move_await(struct task *task, struct span span, uint64_t to);
 // 55000 while a former coordinator's move of the range has not been ended yet.
 CHECKED struct status move_allows_change(struct task *task, struct bytes start);

@@ -19,6 +19,9 @@ struct status move_notes_make(struct span span, struct move_notes **made)
 {
     struct move_notes *notes = calloc(1, sizeof *notes);
     if (notes == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    arena_init(&notes->arena, NULL);
+    notes->span.start = arena_copy(&notes->arena, span.start);
+    notes->span.end = arena_copy(&notes->arena, span.end);
     notes->position = malloc(span.start.size + 1);
     if (notes->position == NULL) {
         free(notes);
@@ -48,6 +51,7 @@ void move_notes_free(struct move_notes *notes)
     notes_clear(notes);
     hashmap_fini(&notes->keys);
     free(notes->position);
+    arena_fini(&notes->arena);
     free(notes);
 }
 

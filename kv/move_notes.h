@@ -17,7 +17,8 @@ struct move_side;
 
 struct move_notes {
     uint64_t sequence; // Of the latest pull.
-    struct span span;  // The side's keys.
+    struct span span;
+    struct arena arena; // Keys of the span.
     bool scanned;      // All keys were sent once.
     bool scanning;     // Some are being read now.
     bool lost;

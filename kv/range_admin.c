@@ -231,13 +231,18 @@ struct status leader_change(struct task *task, void *arg)
     const struct leader_change *change = arg;
     struct slice *slice;
     struct arena arena;
+    uint32_t attempts = 0;
     arena_init(&arena, NULL);
+again:
     TRY(leader_slice(task, &change->call, &slice));
     TRY(range_change_lock(task));
     st = change_run(task, change, &arena);
     range_change_unlock(task->shard);
-    if (!failed(st) && change->what == LEADER_CHANGE_MOVE)
+    if (!failed(st) && change->what == LEADER_CHANGE_MOVE) {
         st = move_await(task, change->span, change->to);
+        if (status_is(st, K_END) && ++attempts < CHANGE_ATTEMPTS_MAX) goto again;
+        if (status_is(st, K_END)) st = slice_not_leader();
+    }
     if (failed(st)) st = status_copy(task->arena, st);
 out:
     arena_fini(&arena);
@@ -813,7 +818,11 @@ static struct status range_started(struct task *task, struct kv_node *node)
     static const uint8_t last[] = {0xff};
     const struct span all = {range_meta_span().end, bytes_of(last, 1)};
     TRY(range_list(task, all, &arena, &ranges, &count));
-    for (uint32_t i = 0; i < count; i++) TRY(tell(task, &ranges[i]));
+    for (uint32_t i = 0; i < count; i++) {
+        st = tell(task, &ranges[i]);
+        // On its way when the last start ended: the move is ended first.
+        if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE)) TRY(st);
+    }
     TRY(kv_tenant_create(task, TENANT_SYSTEM, SLICE_META));
     move_settled(kv_shard_of(task->shard));
     TRY(shard_call_all(task, size_start, NULL));
