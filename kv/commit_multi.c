@@ -394,6 +394,17 @@ static struct status parallel_send(struct task *task, struct multi *multi, const
     return st;
 }
 
+// Again, as another transaction: this one is given up. What it read is validated then as it is now.
+static void renew(struct task *task, struct kv_txn *txn)
+{
+    covered("commit.renewed");
+    for (uint32_t i = 0; i < txn->locked_count; i++)
+        leader_release(task->shard, txn->locked_slices[i], txn->id);
+    txn->locked_count = 0;
+    txn->id = client_txn_id(task->shard);
+    txn->lock_hash_count = 0;
+}
+
 // Not all of it is known to be prepared: what the record says when it is made to say something.
 static struct status parallel_take_back(
     struct task *task, const struct multi *multi, struct leader_record_get *get)
@@ -446,11 +457,7 @@ static struct status commit_parallel(struct task *task, struct multi *multi, str
     }
 out:
     resolve_start(task, txn, fate);
-    if (status_is(st, K_WRONG_RANGE)) {
-        // Again, as another transaction: this one was given up.
-        txn->id = client_txn_id(task->shard);
-        txn->lock_hash_count = 0;
-    }
+    if (status_is(st, K_WRONG_RANGE)) renew(task, txn);
     return st;
 }
 
@@ -534,8 +541,10 @@ static struct status decide(struct task *task, struct multi *multi, struct fate 
 {
     if (!failed(st)) st = validate_all(task, multi);
     if (!failed(st)) st = record(task, multi);
-    // Some of it may be prepared and is being dropped: not to be tried again under the same id.
-    if (status_is(st, K_WRONG_RANGE)) {
+    // Some of it may be prepared and is being dropped: not to be tried again under the same id, under which rows may be
+    // staged, too.
+    const bool again = status_is(st, K_WRONG_RANGE) && multi->txn->stage_count == 0;
+    if (status_is(st, K_WRONG_RANGE) && !again) {
         st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "could not serialize access: its rows moved during the commit");
     }
@@ -551,6 +560,7 @@ static struct status decide(struct task *task, struct multi *multi, struct fate 
         metric_add(&metric_multi, 0, 1);
     }
     resolve_start(task, multi->txn, fate);
+    if (again) renew(task, multi->txn);
     return st;
 }
 

@@ -8,6 +8,7 @@
 #include "core/mark.h"
 #include "kv/key.h"
 #include "kv/leader.h"
+#include "kv/move_side.h"
 #include "kv/range.h"
 
 #define RESOLVED_EVERY_NS_DEFAULT 200000000u
@@ -534,6 +535,9 @@ static struct status open_check(const struct feed_open *open, struct slice *slic
     if (!failed(st)) st = slice_check(slice);
     if (failed(st)) return st;
     if (slice->feeds->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    // Its descriptor may still say that it is here: a feed without it would close time over what it misses.
+    if (move_fences(slice, open->options.span))
+        return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "part of the span is leaving the slice");
     if (slice_tenant_ingesting(slice, open->options.tenant)) {
         return status_make(
             E_NOT_IN_PREREQUISITE_STATE, "a virtual cluster that is ingesting has no feeds");

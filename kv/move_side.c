@@ -182,6 +182,13 @@ bool move_fenced(const struct slice *slice, uint64_t tenant)
     return false;
 }
 
+bool move_fences(const struct slice *slice, struct span span)
+{
+    for (const struct move_side *side = slice->moves; side != NULL; side = side->next)
+        if (side->end == MOVE_SOURCE && side->done && span_overlaps(side->range.span, span)) return true;
+    return false;
+}
+
 bool move_holds(const struct slice *slice, struct span span)
 {
     for (const struct move_side *side = slice->moves; side != NULL; side = side->next) {

@@ -90,6 +90,8 @@ static inline bool move_shuts(const struct slice *slice, struct bytes key, uint6
 bool move_shuts_span(const struct slice *slice, struct span span);
 // Whether a range of the tenant is fenced here: it is not known yet which slice has it.
 bool move_fenced(const struct slice *slice, uint64_t tenant);
+// Whether a part of the span is fenced here.
+bool move_fences(const struct slice *slice, struct span span);
 // Whether the span lies, in part, in a range that is fenced here, or on its way in.
 bool move_holds(const struct slice *slice, struct span span);
 

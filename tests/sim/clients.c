@@ -5,8 +5,12 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
+#include "kv/leader.h"
+
+#define MOVE_NS (5 * WORLD_SECOND)
 
 enum table { TABLE_ACCOUNT = 'b', TABLE_LIST = 'l', TABLE_REGISTER = 'r', TABLE_SETUP = 's' };
 
@@ -359,6 +363,32 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
     return st;
 }
 
+// Ranges are split, and go elsewhere with what they hold, under all of this.
+static void move_around(struct task *task, struct clients *clients, uint32_t number)
+{
+    struct sim_random random = sim_random_named(hash_combine(clients->world->run->seed, number), "move");
+    uint64_t *slices;
+    uint32_t count;
+    struct status st;
+    if (sim_random_below(&random, 24) != 0) return;
+    const uint32_t group = (uint32_t)sim_random_below(&random, clients->groups);
+    const struct span span = {group_key(task->arena, group), group_key(task->arena, group + 1)};
+    const uint64_t deadline_ns = task->deadline_ns;
+    task->deadline_ns = task_now_ns(task) + MOVE_NS;
+    leader_slices(task->shard, task->arena, &slices, &count);
+    if (sim_random_below(&random, 4) == 0) {
+        st = kv_split(task, key_of(clients, task->arena, TABLE_LIST,
+            (uint32_t)sim_random_below(&random, clients->lists)));
+    } else {
+        st = count == 0 ? STATUS_OK : kv_move(task, span, slices[sim_random_below(&random, count)]);
+        if (!failed(st)) covered("sim.range_moved");
+    }
+    task->deadline_ns = deadline_ns;
+    if (!is_ordinary(st) && !status_is(st, E_NOT_IN_PREREQUISITE_STATE) &&
+        !status_is(st, E_INVALID_PARAMETER_VALUE))
+        sim_violation(clients->world->run, "moving a range failed: %s", st.message);
+}
+
 struct client {
     struct clients *clients;
     struct world_node *node;
@@ -378,6 +408,7 @@ static struct status client_main(struct task *task, void *arg)
         if (!sim_keep(run, SIM_OPERATION, number)) continue;
         struct arena_mark mark = arena_mark(task->arena);
         clients->in_flight[node->id]++;
+        move_around(task, clients, number);
         st = operate(task, clients, number);
         clients->in_flight[node->id]--;
         arena_release(task->arena, mark);

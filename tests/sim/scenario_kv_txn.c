@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "kv/rangefeed.h"
@@ -65,7 +66,7 @@ struct world {
     uint32_t version_count;
     struct version *told; // By feeds, also twice.
     uint32_t told_count;
-    struct hlc_timestamp resolved[SLICES_MAX + 1];
+    struct hlc_timestamp resolved[GROUPS]; // Of the feed of each group of keys.
     uint64_t next_value, clock;
     uint32_t working, listening;
     bool done, failed, last;
@@ -240,6 +241,18 @@ out:
     return is_ordinary(st) ? STATUS_OK : st;
 }
 
+// With all that it holds, while others go on.
+static struct status move_group(struct task *task, struct sim_random *random)
+{
+    const uint32_t group = (uint32_t)sim_random_below(random, GROUPS);
+    const struct span span = {group_key(task->arena, group), group_key(task->arena, group + 1)};
+    const uint64_t to = 1 + sim_random_below(random, kv_node_of(task->shard->node)->slice_count);
+    struct status st = kv_move(task, span, to);
+    if (!failed(st)) covered("sim.group_moved");
+    // Somebody splits it all the time; its transactions do not end.
+    return status_is(st, E_NOT_IN_PREREQUISITE_STATE) || is_ordinary(st) ? STATUS_OK : st;
+}
+
 static struct status work(struct task *task, void *arg)
 {
     struct worker *worker = arg;
@@ -252,8 +265,13 @@ static struct status work(struct task *task, void *arg)
         if (what == 0) {
             TRY(kv_checkpoint(task));
         } else if (what == 1) {
-            TRY(kv_split(
-                task, key_of(task->arena, (uint32_t)sim_random_below(&random, KEYS))));
+            st = kv_split(
+                task, key_of(task->arena, (uint32_t)sim_random_below(&random, KEYS)));
+            // The range may be on its way.
+            if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE)) TRY(st);
+            st = STATUS_OK;
+        } else if (what == 2) {
+            TRY(move_group(task, &random));
         } else {
             TRY(one_txn(task, world, &random));
         }
@@ -266,41 +284,94 @@ out:
 
 // --- feeds ---------------------------------------------------------------------------------------
 
-static struct status listen(struct task *task, void *arg)
+// Where the group is; 0: in more than one slice, as a crash may have left it. Then it is brought together.
+static struct status group_slice(struct task *task, uint32_t group, uint64_t *slice)
 {
-    struct worker *worker = arg;
+    struct kv_range *ranges;
+    uint32_t count;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    const struct span span = {group_key(&arena, group), group_key(&arena, group + 1)};
+    struct status st = kv_ranges(task, span, &arena, &ranges, &count);
+    *slice = 0;
+    for (uint32_t i = 0; !failed(st) && i < count; i++)
+        *slice = i == 0 || ranges[i].slice == *slice ? ranges[i].slice : 0;
+    if (!failed(st) && *slice == 0) {
+        st = kv_move(task, span, ranges[0].slice);
+        if (!failed(st) || status_is(st, E_NOT_IN_PREREQUISITE_STATE))
+            st = status_make(K_WRONG_RANGE, "it lay in several slices");
+    }
+    arena_fini(&arena);
+    return st;
+}
+
+static bool was_told(const struct world *world, uint32_t key, struct hlc_timestamp ts)
+{
+    for (uint32_t i = world->told_count; i-- > 0;)
+        if (world->told[i].key == key && hlc_equal(world->told[i].ts, ts)) return true;
+    return false;
+}
+
+static void events_take(struct worker *worker, const struct rangefeed_event *events, uint32_t count)
+{
     struct world *world = worker->world;
+    struct hlc_timestamp *resolved = &world->resolved[worker->number];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kv_version *version = &events[i].version;
+        if (hlc_less_equal(version->ts, *resolved))
+            sim_violation(world->run, "group %" PRIu64 ": an event at or below a resolved mark",
+                worker->number);
+        if (events[i].kind == RANGEFEED_RESOLVED) {
+            *resolved = version->ts;
+        } else if (world->told_count < VERSIONS_MAX &&
+                   !was_told(world, number_of(version->key), version->ts)) {
+            world->told[world->told_count++] = (struct version){.key = number_of(version->key),
+                .value = version->tombstone ? 0 : value_number(version->value),
+                .ts = version->ts};
+        }
+    }
+}
+
+// As replication does: the feed is opened where the descriptors say, and they must still say so afterwards.
+static struct status listen_once(struct task *task, struct worker *worker)
+{
     struct status st = STATUS_OK;
     struct rangefeed *feed = NULL;
-    struct hlc_timestamp *resolved = &world->resolved[worker->number];
+    const uint32_t group = (uint32_t)worker->number;
+    uint64_t slice, again;
+    TRY(group_slice(task, group, &slice));
     const struct rangefeed_options options = {.tenant = TENANT,
-        .slice = worker->number,
-        .span = key_tenant_span(task->arena, TENANT),
-        .after = *resolved,
+        .slice = slice,
+        .span = {group_key(task->arena, group), group_key(task->arena, group + 1)},
+        .after = worker->world->resolved[group],
         .resolved_every_ns = 20 * MS};
     TRY(rangefeed_open(task, &options, &feed));
+    TRY(group_slice(task, group, &again));
+    if (again != slice) TRY(status_make(K_WRONG_RANGE, "it has moved"));
     for (;;) {
         const struct rangefeed_event *events;
         uint32_t count;
         TRY(rangefeed_next(task, feed, &events, &count));
-        for (uint32_t i = 0; i < count; i++) {
-            const struct kv_version *version = &events[i].version;
-            if (hlc_less_equal(version->ts, *resolved)) {
-                sim_violation(world->run, "slice %" PRIu64 ": an event at or below a resolved mark",
-                    worker->number);
-            }
-            if (events[i].kind == RANGEFEED_RESOLVED) {
-                *resolved = version->ts;
-            } else if (world->told_count < VERSIONS_MAX) {
-                world->told[world->told_count++] = (struct version){.key = number_of(version->key),
-                    .value = version->tombstone ? 0 : value_number(version->value),
-                    .ts = version->ts};
-            }
-        }
+        events_take(worker, events, count);
     }
 out:
     rangefeed_close(task, feed);
-    world->listening--;
+    return st;
+}
+
+static struct status listen(struct task *task, void *arg)
+{
+    struct worker *worker = arg;
+    struct status st;
+    do {
+        struct arena_mark mark = arena_mark(task->arena);
+        st = listen_once(task, worker);
+        arena_release(task->arena, mark);
+        if (!status_is(st, K_WRONG_RANGE)) break;
+        covered("sim.feed_moved");
+        st = task_sleep(task, MS);
+    } while (!failed(st));
+    worker->world->listening--;
     return st;
 }
 
@@ -443,7 +514,6 @@ static struct status spawn(struct task *task, void *arg)
 {
     struct world *world = arg;
     struct status st = STATUS_OK;
-    struct kv_shard *kv = kv_shard_of(task->shard);
     for (uint32_t i = 0; i < WORKERS; i++) {
         struct worker *worker = ARENA_NEW(&world->run->arena, struct worker);
         *worker = (struct worker){world, task->shard->index * WORKERS + i};
@@ -452,10 +522,10 @@ static struct status spawn(struct task *task, void *arg)
         world->working++;
     }
     // From any shard: here the last one listens.
-    for (uint32_t i = 0; i < kv->node->slice_count; i++) {
+    for (uint32_t i = 0; i < GROUPS; i++) {
         if (task->shard->index + 1 != task->shard->node->shard_count) break;
         struct worker *worker = ARENA_NEW(&world->run->arena, struct worker);
-        *worker = (struct worker){world, i + 1};
+        *worker = (struct worker){world, i};
         TRY(task_start(task->shard,
             &(struct task_options){.fn = listen, .arg = worker, .kind = "kv-txn-feed"}));
         world->listening++;
@@ -486,7 +556,7 @@ static struct status finish(struct task *task, struct world *world)
     struct hlc_timestamp now;
     TRY(kv_now(task, TENANT, &now));
     // The feeds reach the present; what they told of is complete then.
-    for (uint32_t i = 1; i <= kv_node_of(task->shard->node)->slice_count;) {
+    for (uint32_t i = 0; i < GROUPS;) {
         if (hlc_less(world->resolved[i], now)) {
             TRY(task_sleep(task, 5 * MS));
         } else {
@@ -598,7 +668,7 @@ SIM_SCENARIO(kv_txn, "transactions over slices, shards and crashes form one seri
     world->txns = ARENA_ARRAY(&run->arena, struct txn, TXNS_MAX);
     world->versions = ARENA_ARRAY(&run->arena, struct version, VERSIONS_MAX);
     world->told = ARENA_ARRAY(&run->arena, struct version, VERSIONS_MAX);
-    for (uint32_t i = 0; i <= SLICES_MAX; i++) world->resolved[i] = (struct hlc_timestamp){1, 0};
+    for (uint32_t i = 0; i < GROUPS; i++) world->resolved[i] = (struct hlc_timestamp){1, 0};
 
     uint64_t rounds = sim_random_between(&random, 1, 5);
     for (uint64_t round = 0; round < rounds && !run->violated; round++) {
