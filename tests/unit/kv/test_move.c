@@ -301,7 +301,7 @@ KV_TEST(move, a_virtual_cluster_that_ingests_can_be_reverted_afterwards)
     CHECK(removed >= 19);
     TRY(kv_fingerprint(task, tenant, key_tenant_span(task->arena, tenant), base, &after));
     CHECK(after.hash == before.hash && after.keys == 21);
-    TRY(kv_ingest_end(task, tenant));
+    TRY(kv_ingest_end(task, tenant, HLC_MAX));
 out:
     return st;
 }
