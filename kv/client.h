@@ -128,6 +128,30 @@ void kv_scan_init(struct kv_scan *scan, struct span span);
 CHECKED struct status kv_scan_next(struct task *task, struct kv_txn *txn, struct kv_scan *scan,
     struct arena *arena, struct kv_batch *batch);
 
+// --- reading by parts ------------------------------------------------------------------------------
+//
+// What several slices hold of some spans, read by tasks on the shards that lead them, at once, as of the
+// transaction's snapshot. The transaction's own task opens the parts, waits for the others, and closes them: only
+// then do the reads count as its own.
+
+struct kv_parts;
+// *parts NULL: these spans have to be scanned, because the transaction has written in them or they are too many.
+CHECKED struct status kv_parts_open(struct task *task, struct kv_txn *txn, const struct kv_read *read,
+    const struct span *spans, uint32_t count, struct arena *arena, struct kv_parts **parts);
+uint32_t kv_parts_count(const struct kv_parts *parts);
+// Whether some part is better read on another shard than the task's; never so on one shard.
+bool kv_parts_elsewhere(const struct task *task, const struct kv_parts *parts);
+bool kv_is_on_one_shard(const struct task *task);
+// Where the part is best read; for what another node leads, some shard of this one.
+uint32_t kv_part_shard(const struct kv_parts *parts, uint32_t at);
+// The next rows of one part, in order, for the visitor. *count 0: the end. By one task at a time, of any shard.
+CHECKED struct status kv_part_next(struct task *task, struct kv_parts *parts, uint32_t at,
+    uint32_t rows_max, struct kv_visitor *visitor, struct arena *arena, uint32_t *count);
+// `st` is how the reading went. *whole false on success: ranges or the snapshot moved meanwhile, and nothing of what was
+// read is to be used.
+CHECKED struct status kv_parts_close(
+    struct task *task, struct kv_txn *txn, struct kv_parts *parts, struct status st, bool *whole);
+
 // --- writes (buffered until commit) --------------------------------------------------------------
 
 CHECKED struct status kv_put(

@@ -10,7 +10,13 @@
 
 bool run_spills(const struct run *run, const struct memory_account *account, uint64_t more)
 {
-    return memory_spills(run->session, account, more);
+    return run->session != NULL && memory_spills(run->session, account, more);
+}
+
+const struct type_context *run_types(const struct run *run)
+{
+    static const struct type_context plain = {.extra_float_digits = 1};
+    return run->session == NULL ? &plain : &run->session->types;
 }
 
 struct status op_keep_list(struct op *op, struct row_list *list)

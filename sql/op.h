@@ -150,6 +150,7 @@ struct node_aggregate {
     uint32_t grouping_count;
     bool count_only;                // count(*) alone: rows are counted, not looked at.
     bool ordered;                   // Rows of one group come after each other.
+    bool partial;                   // Over a scan: can be computed where the rows are led.
 };
 
 struct node_sort_key {
@@ -311,6 +312,7 @@ struct op_stats {
     uint64_t rows, loops;
     uint64_t ns, first_ns; // In all; up to the first rows of the first loop.
     uint64_t spilled_bytes;
+    uint32_t parts, shards; // Of partial aggregates.
     struct kv_txn_stats kv;
 };
 struct op {
@@ -348,7 +350,11 @@ struct run {
     struct op **measured_ops;
     uint32_t measured_count;
     bool streaming;              // Some function gives rows over a long time: each goes on at once.
+    struct kv_parts *parts;      // Of a partial aggregate, which has no session: what its scan reads.
+    uint32_t part;
 };
+// Of formats and the like, for functions; the plain ones without a session.
+const struct type_context *run_types(const struct run *run);
 
 const struct op_class *op_class_of(enum node_kind kind);
 CHECKED struct status op_create(
@@ -366,6 +372,8 @@ static inline struct status op_next(struct task *task, struct op *op, struct bat
     return op->class->next(task, op, batch);
 }
 void op_close(struct op *op);
+// What a scan by spans reads, after its rewind.
+void op_scan_spans(const struct op *op, const struct span **spans, uint32_t *count);
 // Whether what the account pays for should go to the temporary file, rather than take `more` bytes.
 bool run_spills(const struct run *run, const struct memory_account *account, uint64_t more);
 // After rows were added to a list that op->memory pays for: lets it go on in the file when it must.

@@ -7,52 +7,8 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
-#include "sql/op.h"
+#include "sql/op_aggregate.h"
 #include "sql/op_classes.h"
-#include "sql/op_partition.h"
-#include "sql/row_sort.h"
-
-struct kept_args { // Arguments of one DISTINCT or ordered aggregate: group, arguments, order keys.
-    const struct node_aggregate_call *call;
-    struct row_sort sort;
-    struct memory_account memory;
-    struct row_hash seen; // DISTINCT: group and arguments, as long as there is room.
-    bool unseen;          // There was none: equal ones are found when they are sorted.
-    type_oid *types;
-    uint32_t width;
-    struct datum *last;   // DISTINCT: group and arguments of the last row.
-    struct arena last_arena;
-};
-
-struct aggregate_op {
-    struct op op;
-    struct expr_state *state;
-    struct row_hash groups;
-    struct arena states;      // Aggregates' states and what they point to.
-    uint8_t **group_states;   // Per group: the states of all calls, one after another.
-    uint64_t group_capacity;
-    size_t *offsets;          // Of each call's state.
-    size_t states_bytes;
-    struct function_call *calls;
-    struct kept_args *kept;
-    struct memory_account memory; // Of groups and states.
-    struct datum **keys;
-    struct datum **columns;   // Of the program's outputs, or of those that come back.
-    struct datum *set_numbers, *nulls; // Columns of the keys, of GROUPING SETS.
-    struct datum *args;
-    uint64_t at;
-    uint64_t rows_seen;
-    bool filled, spilling;
-    struct batch *in;         // Ordered: what is being read, and the next of its rows.
-    uint32_t in_at;
-    bool ended;
-    struct partitions parts;
-    struct partition *part;   // In hand; NULL: the input itself.
-    struct datum **back;      // Its rows: keys, then outputs that are no groups.
-    type_oid *back_types;
-    uint32_t back_count;
-    struct arena back_arena;
-};
 
 static bool is_kept(const struct node_aggregate_call *call)
 {
@@ -169,7 +125,7 @@ static struct status aggregate_open(struct task *task, struct op *op)
         agg->states_bytes += (call->function->aggregate->state_bytes + 15u) & ~(size_t)15u;
         agg->calls[i] = (struct function_call){.session = op->run->session,
             .arena = &agg->states,
-            .context = &op->run->session->types,
+            .context = run_types(op->run),
             .arg_types = call->arg_types,
             .arg_count = call->arg_count,
             .result_type = call->type,
@@ -181,7 +137,7 @@ static struct status aggregate_open(struct task *task, struct op *op)
     return STATUS_OK;
 }
 
-static void restart_groups(struct aggregate_op *agg)
+void aggregate_restart(struct aggregate_op *agg)
 {
     const struct node_aggregate *node = &agg->op.node->aggregate;
     row_hash_reset(&agg->groups);
@@ -196,7 +152,7 @@ static void restart_groups(struct aggregate_op *agg)
 static struct status aggregate_rewind(struct task *task, struct op *op)
 {
     struct aggregate_op *agg = (struct aggregate_op *)op;
-    restart_groups(agg);
+    aggregate_restart(agg);
     agg->rows_seen = 0;
     agg->in = NULL;
     agg->in_at = 0;
@@ -227,7 +183,7 @@ static void aggregate_close(struct op *op)
     memory_account_fini(&agg->memory);
 }
 
-static void new_group(struct aggregate_op *agg, uint64_t number)
+void aggregate_new_group(struct aggregate_op *agg, uint64_t number)
 {
     const struct node_aggregate *node = &agg->op.node->aggregate;
     if (number >= agg->group_capacity) {
@@ -374,7 +330,7 @@ static struct status add_rows(
             bool added = false;
             TRY(row_hash_find(
                 task, &agg->groups, agg->keys, row, &group, agg->spilling ? NULL : &added));
-            if (added) new_group(agg, group);
+            if (added) aggregate_new_group(agg, group);
             if (group == ROW_HASH_NONE) {
                 TRY(put_off(task, agg, row));
                 continue;
@@ -426,7 +382,7 @@ static struct status add_empty_sets(struct task *task, struct aggregate_op *agg)
         if (!empty) continue;
         use_set(agg, s, 1);
         TRY(row_hash_find(task, &agg->groups, agg->keys, 0, &group, &added));
-        new_group(agg, group);
+        aggregate_new_group(agg, group);
     }
 
 out:
@@ -494,21 +450,32 @@ out:
     return st;
 }
 
-static struct status aggregate_fill(struct task *task, struct aggregate_op *agg)
+struct status aggregate_take_input(struct task *task, struct aggregate_op *agg)
 {
     struct status st = STATUS_OK;
     const struct node_aggregate *node = &agg->op.node->aggregate;
     bool keyed = key_count(node) > 0;
-    if (!keyed && node->plain) new_group(agg, 0);
+    if (!keyed && node->plain) aggregate_new_group(agg, 0);
     for (;;) {
         struct batch *in;
         TRY(op_next(task, agg->op.left, &in));
         if (in->selected == 0) break;
-        if (!keyed && agg->group_states == NULL) new_group(agg, 0);
+        if (!keyed && agg->group_states == NULL) aggregate_new_group(agg, 0);
         agg->rows_seen += in->selected;
         if (!node->count_only) TRY(add_batch(task, agg, in));
         TRY(task_yield_if_due(task));
     }
+
+out:
+    return st;
+}
+
+static struct status aggregate_fill(struct task *task, struct aggregate_op *agg)
+{
+    struct status st = STATUS_OK;
+    bool done = false;
+    if (agg->op.node->aggregate.partial) TRY(aggregate_in_parts(task, agg, &done));
+    if (!done) TRY(aggregate_take_input(task, agg));
     TRY(add_empty_sets(task, agg));
     TRY(finish_groups(task, agg));
 
@@ -539,7 +506,7 @@ static struct status fill_part(struct task *task, struct aggregate_op *agg, bool
     agg->part = partitions_next(&agg->parts);
     *found = agg->part != NULL;
     if (!*found) return st;
-    restart_groups(agg);
+    aggregate_restart(agg);
     if (first) alloc_back(agg);
     spill_reader_init(&reader, &agg->part->tapes[0]);
     for (;;) {
@@ -588,7 +555,7 @@ static struct status add_ordered(struct task *task, struct aggregate_op *agg, bo
             *full = keys->count == agg->op.run->capacity;
             if (*full) break;
             row_store_add(keys, agg->keys, NULL, row);
-            new_group(agg, keys->count - 1);
+            aggregate_new_group(agg, keys->count - 1);
         }
         for (uint32_t i = 0; i < node->call_count; i++)
             TRY(add_row(task, agg, i, keys->count - 1, row));
@@ -605,7 +572,7 @@ static struct status fill_ordered(struct task *task, struct aggregate_op *agg)
     struct status st = STATUS_OK;
     const struct node_aggregate *node = &agg->op.node->aggregate;
     bool full = false;
-    restart_groups(agg);
+    aggregate_restart(agg);
     while (!full) {
         if (agg->in == NULL || agg->in_at == agg->in->selected) {
             TRY(op_next(task, agg->op.left, &agg->in));

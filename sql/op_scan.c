@@ -61,6 +61,7 @@ static struct status scan_rewind(struct task *task, struct op *op)
     scan->batches = 0;
     scan->scanning = false;
     if (scan->filter != NULL) expr_state_rewind(scan->filter);
+    if (op->run->parts != NULL) return STATUS_OK;
     if (scan->inverted != NULL) return inverted_scan_rewind(task, scan->inverted);
     return access_spans(task, &scan->access, &scan->keys);
 }
@@ -117,7 +118,11 @@ static struct status next_spans(struct task *task, struct scan_op *scan, struct 
     struct status st = STATUS_OK;
     const struct node_scan *node = &scan->op.node->scan;
     struct kv_batch batch = {0};
+    const struct run *run = scan->op.run;
     *count = 0;
+    if (run->parts != NULL)
+        return kv_part_next(task, run->parts, run->part, run->capacity, &scan->visitor,
+            &scan->op.arena, count);
     while (batch.count == 0) {
         if (!scan->scanning) {
             if (scan->next == scan->access.count) return st;
@@ -219,6 +224,13 @@ static struct status scan_next(struct task *task, struct op *op, struct batch **
 
 out:
     return st;
+}
+
+void op_scan_spans(const struct op *op, const struct span **spans, uint32_t *count)
+{
+    const struct scan_op *scan = (const struct scan_op *)op;
+    *spans = scan->access.spans;
+    *count = scan->access.count;
 }
 
 const struct op_class op_scan_class = {

@@ -266,6 +266,8 @@ static struct op_stats measured(const struct plan_printer *explain, const struct
         sum.ns += op->stats->ns;
         sum.spilled_bytes += op->stats->spilled_bytes;
         if (sum.first_ns == 0) sum.first_ns = op->stats->first_ns;
+        sum.parts = op->stats->parts;
+        sum.shards = op->stats->shards;
         sum.kv.requests += op->stats->kv.requests;
         sum.kv.rows_read += op->stats->kv.rows_read;
         sum.kv.bytes_read += op->stats->kv.bytes_read;
@@ -304,6 +306,16 @@ static void kv_line(struct plan_printer *explain, const struct op_stats *stats, 
             add_line(explain, depth, false,
                 arena_printf(explain->arena, "Spill: bytes=%llu",
                     (unsigned long long)stats->spilled_bytes));
+    }
+    if (explain->run != NULL && stats->parts > 0) {
+        if (explain->form->json) {
+            doc_real(explain, "Parts", stats->parts, 0);
+            doc_real(explain, "Cores", stats->shards, 0);
+        } else {
+            add_line(explain, depth, false,
+                arena_printf(explain->arena, "Partial Aggregates: parts=%u cores=%u", stats->parts,
+                    stats->shards));
+        }
     }
     if (explain->run == NULL || stats->kv.requests == 0) return;
     if (explain->form->json) {

@@ -160,3 +160,5 @@ struct plan {
     struct binder *binder;      // For the names of variables in EXPLAIN.
     struct plan_run *idle;      // A run kept for the next execution.
 };
+// Whether the aggregate over a scan can be computed in parts: sql/plan_partial.c.
+bool plan_aggregate_is_partial(const struct rel *rel, const struct node *node);

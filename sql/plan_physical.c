@@ -654,6 +654,7 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
     plan_layout_vars(planner, node, vars, groups + calls + groupings);
     TRY(plan_program(
         planner, &node->left->layout, build.scalars, build.count, &aggregate->program));
+    aggregate->partial = plan_aggregate_is_partial(rel, node);
     node->rows = groups == 0 ? 1 : plan_estimate_rows(rel);
     if (groups > 0 && node->rows > node->left->rows) node->rows = node->left->rows;
     node->cost = node->left->cost +
