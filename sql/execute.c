@@ -16,6 +16,8 @@
 #include "sql/vars.h"
 
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
+// As PostgreSQL has it.
+#define CUSTOM_PLANS_FIRST 5u
 
 static const struct statement_handler *handlers[STATEMENT_TAG_COUNT];
 
@@ -215,6 +217,8 @@ static struct status build_plan(struct task *task, struct session *session, stru
     prepared->described = true;
     built_release(prepared->built);
     prepared->built = built;
+    prepared->choice.tried = 0;
+    prepared->choice.custom_cost = 0;
     prepared->catalog_epoch = catalog_epoch(session) == epoch ? epoch : 0;
 out:
     if (failed(st)) {
@@ -479,6 +483,53 @@ static struct status check_writable(struct session *session, const struct prepar
         "cannot execute %s in a read-only transaction", statement_name(prepared->statement));
 }
 
+static bool wants_custom(struct session *session, const struct execution *execution)
+{
+    const struct prepared *prepared = execution->prepared;
+    const struct plan_choice *choice = &prepared->choice;
+    if (prepared->param_count == 0 || execution->params == NULL || prepared->cache_key.size > 0 ||
+        prepared->name == NULL || prepared->name[0] == 0)
+        return false;
+    const char *mode = vars_get(session, "plan_cache_mode");
+    if (strcmp(mode, "auto") != 0) return strcmp(mode, "force_custom_plan") == 0;
+    if (choice->tried < CUSTOM_PLANS_FIRST) return true;
+    double average = choice->custom_cost / (double)choice->tried;
+    return plan_cost(prepared->built->plan, false) >= average;
+}
+
+struct status execution_choose(
+    struct task *task, struct session *session, struct execution *execution)
+{
+    struct status st = STATUS_OK;
+    struct prepared *prepared = execution->prepared;
+    struct plan_choice *choice = &prepared->choice;
+    struct built_plan *built = NULL;
+    if (execution->built != NULL) return st;
+    if (!wants_custom(session, execution)) {
+        execution->built = prepared->built;
+        execution->built->references++;
+        choice->generic++;
+        return st;
+    }
+    built = calloc(1, sizeof *built);
+    if (built == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    built->references = 1;
+    arena_init(&built->arena, &session->shard->account);
+    uint32_t count = prepared->param_count;
+    TRY(plan_build_custom(task, session, &built->arena, prepared->statement, prepared->text,
+        prepared->param_types, &count, execution->params, &built->plan));
+    choice->custom++;
+    choice->tried++;
+    choice->custom_cost += plan_cost(built->plan, true);
+    execution->built = built;
+out:
+    if (failed(st)) {
+        st = status_copy(&session->statement_arena, st);
+        built_release(built);
+    }
+    return st;
+}
+
 static struct status start(struct task *task, struct session *session, struct execution *execution)
 {
     struct status st;
@@ -488,8 +539,7 @@ static struct status start(struct task *task, struct session *session, struct ex
                                             : prepared->statement->tag == STATEMENT_COPY;
     if (writes) TRY(cursors_before_write(task, session));
     if (prepared->handler == NULL) {
-        execution->built = prepared->built;
-        execution->built->references++;
+        TRY(execution_choose(task, session, execution));
         TRY(execution->measured
                 ? plan_run_open_measured(task, session, execution->built->plan,
                       execution->params, prepared->param_count, &execution->run)

@@ -21,6 +21,13 @@ struct built_plan {
     struct plan *plan;
 };
 
+// How often a named statement ran by which plan, and what its custom ones cost: see execution_choose.
+struct plan_choice {
+    uint64_t generic, custom;
+    uint64_t tried;      // Custom ones since the statement was planned.
+    double custom_cost;  // Of those, together.
+};
+
 struct prepared {
     struct prepared *next, *prev;     // In a cache.
     const char *name;                 // Of a named one.
@@ -41,6 +48,7 @@ struct prepared {
     uint64_t cache_context;           // Of names: database, search path, user.
     uint64_t fingerprint;             // sql/fingerprint.h; 0: not made yet.
     const char *fingerprint_text;
+    struct plan_choice choice;
     uint64_t catalog_epoch;           // At which the plan was last seen to be current; 0: never.
 };
 
@@ -128,6 +136,11 @@ struct execution {
 // sees to it that its plan is current. `described`: the client knows the result's columns (0A000 when they change).
 CHECKED struct status execution_begin(
     struct task *task, struct session *session, struct execution *execution, bool described);
+// Gives the execution its plan. A named statement with parameters gets one for their values five times; from then on
+// the one for all values, unless that costs more than those did on average (plan_cache_mode says otherwise). Statements
+// without a name and those by shape take the one for all values: to make another is what they are to be spared.
+CHECKED struct status execution_choose(
+    struct task *task, struct session *session, struct execution *execution);
 // Up to rows_max rows (0: all). Fills in the tag when *done.
 CHECKED struct status execution_next(struct task *task, struct session *session,
     struct execution *execution, struct result_sink *sink, uint64_t rows_max, bool *done);

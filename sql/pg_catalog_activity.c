@@ -258,6 +258,8 @@ ROWS(prepared_rows)
         pg_put_text(&row, "name", at->name);
         pg_put(&row, "statement", datum_bytes(at->text));
         pg_put(&row, "parameter_types", types);
+        pg_put(&row, "generic_plans", datum_int((int64_t)at->choice.generic));
+        pg_put(&row, "custom_plans", datum_int((int64_t)at->choice.custom));
         TRY(pg_row_send(&row));
     }
 out:

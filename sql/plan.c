@@ -31,6 +31,7 @@ struct build {
     struct plan *plan;
     const struct statement *statement;
     struct status status;
+    const struct datum *values; // Of the parameters, for a custom plan; or NULL.
 };
 
 static uint32_t capacity_of(const struct node *node)
@@ -143,6 +144,8 @@ static struct status build_plan(struct build *build)
     planner->slot_count = binder->param_count;
     bool writes = writes_data(query.rel);
     TRY(check_with(build, query.rel));
+    if (build->values != NULL)
+        plan_put_values(plan->arena, query.rel, build->values, binder->param_count);
     struct rel *rel = plan_rewrite(binder, query.rel);
     planner->top = plan_frame_push(planner);
     struct var_set needed = var_set_new(plan->arena, binder->var_count);
@@ -207,9 +210,9 @@ static void note_tables(struct plan *plan, const struct bind_names *names)
     }
 }
 
-struct status plan_build(struct task *task, struct session *session, struct arena *arena,
+struct status plan_build_custom(struct task *task, struct session *session, struct arena *arena,
     const struct statement *statement, struct bytes text, struct type *param_types,
-    uint32_t *param_count, struct plan **out)
+    uint32_t *param_count, const struct datum *values, struct plan **out)
 {
     struct status st = STATUS_OK;
     struct bind_names *names = ARENA_NEW(arena, struct bind_names);
@@ -220,6 +223,7 @@ struct status plan_build(struct task *task, struct session *session, struct aren
     build->binder = binder;
     build->plan = plan;
     build->statement = statement;
+    build->values = values;
     plan->verb = statement_tag_name(statement->tag);
     binder->arena = arena;
     binder->session = session;
@@ -252,6 +256,19 @@ struct status plan_build(struct task *task, struct session *session, struct aren
 
 out:
     return st;
+}
+
+struct status plan_build(struct task *task, struct session *session, struct arena *arena,
+    const struct statement *statement, struct bytes text, struct type *param_types,
+    uint32_t *param_count, struct plan **out)
+{
+    return plan_build_custom(
+        task, session, arena, statement, text, param_types, param_count, NULL, out);
+}
+
+double plan_cost(const struct plan *plan, bool with_planning)
+{
+    return plan->root->cost + (with_planning ? COST_PLANNING * (plan->table_count + 1) : 0);
 }
 
 static bool same_text(const char *a, const char *b)

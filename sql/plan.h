@@ -19,6 +19,12 @@ struct plan_run;
 CHECKED struct status plan_build(struct task *task, struct session *session, struct arena *arena,
     const struct statement *statement, struct bytes text, struct type *param_types,
     uint32_t *param_count, struct plan **plan);
+// A plan for these values of the parameters alone.
+CHECKED struct status plan_build_custom(struct task *task, struct session *session,
+    struct arena *arena, const struct statement *statement, struct bytes text,
+    struct type *param_types, uint32_t *param_count, const struct datum *values, struct plan **plan);
+// What it is expected to cost, in units of one row passed on by a scan; making it is part of a custom one's.
+double plan_cost(const struct plan *plan, bool with_planning);
 // False when a table that it uses has changed (or the search path, or a privilege): build anew.
 CHECKED struct status plan_is_current(
     struct task *task, struct session *session, const struct plan *plan, bool *current);

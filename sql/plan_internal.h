@@ -17,6 +17,7 @@
 #define COST_HASH_BUILD 1.5
 #define COST_HASH_PROBE 0.8
 #define COST_SORT_ROW 0.25      // Times log2 of the rows.
+#define COST_PLANNING 200.0     // Of one table, in a plan for one execution.
 #define ROWS_UNKNOWN 1000.0     // Of a table without statistics.
 
 struct planner;
@@ -160,5 +161,9 @@ struct plan {
     struct binder *binder;      // For the names of variables in EXPLAIN.
     struct plan_run *idle;      // A run kept for the next execution.
 };
+// plan_custom.c: parameters of the query become these constants.
+void plan_put_values(
+    struct arena *arena, struct rel *rel, const struct datum *items, uint32_t count);
+
 // Whether the aggregate over a scan can be computed in parts: sql/plan_partial.c.
 bool plan_aggregate_is_partial(const struct rel *rel, const struct node *node);

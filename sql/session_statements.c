@@ -648,8 +648,10 @@ static struct status explain_analyze(
     struct session *session = context->session;
     struct result_sink nowhere = {.columns = discard_columns, .row = discard_row};
     bool done;
-    run->execution = (struct execution){
-        .prepared = prepared, .params = context->params, .arena = context->arena, .measured = true};
+    if (run->execution.prepared == NULL)
+        run->execution = (struct execution){
+            .prepared = prepared, .params = context->params, .arena = context->arena};
+    run->execution.measured = true;
     run->before = *kv_txn_stats(session->txn);
     uint64_t started = task_now_ns(context->task);
     TRY(execution_next(context->task, session, &run->execution, &nowhere, 0, &done));
@@ -695,10 +697,35 @@ static struct status explain_option(
     return STATUS_OK;
 }
 
+// EXPLAIN EXECUTE: the plan that the statement would get for these values.
+static struct status explain_prepared(
+    struct statement_context *context, struct explain_run *run, struct prepared **out)
+{
+    struct status st;
+    struct statement_context inner = *context;
+    struct prepared *prepared = NULL;
+    struct datum *params;
+    inner.statement = context->statement->as.explain->statement;
+    TRY(execute_target(&inner, &prepared));
+    if (prepared->built == NULL)
+        TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN of %s is not supported",
+            statement_name(prepared->statement)));
+    TRY(execute_params(&inner, prepared, &params));
+    TRY(prepared_renew(context->task, context->session, prepared));
+    prepared->references++;
+    *out = prepared;
+    run->execution =
+        (struct execution){.prepared = prepared, .params = params, .arena = context->arena};
+    TRY(execution_choose(context->task, context->session, &run->execution));
+out:
+    return st;
+}
+
 static struct status explain_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct explain *explain = context->statement->as.explain;
+    const bool named = explain->statement->tag == STATEMENT_EXECUTE;
     struct prepared *prepared = NULL;
     struct explain_run *run = ARENA_NEW(context->arena, struct explain_run);
     struct buffer text;
@@ -708,8 +735,11 @@ static struct status explain_execute(struct statement_context *context)
     buffer_init(&text, context->arena);
     deparse_statement(&text, explain->statement, 0);
     uint64_t started = task_now_ns(context->task);
-    TRY(prepared_make(context->task, context->session, buffer_bytes(&text), NULL, context->param_types,
-        context->param_count, &prepared));
+    if (named)
+        TRY(explain_prepared(context, run, &prepared));
+    else
+        TRY(prepared_make(context->task, context->session, buffer_bytes(&text), NULL,
+            context->param_types, context->param_count, &prepared));
     run->form.planning_ns = task_now_ns(context->task) - started;
     if (prepared->built == NULL)
         TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN of %s is not supported",
@@ -721,9 +751,11 @@ static struct status explain_execute(struct statement_context *context)
     if (explain->analyze)
         TRY(explain_analyze(context, prepared, run));
     else
-        TRY(explain_lines(context, prepared->built->plan, run));
+        TRY(explain_lines(
+            context, named ? run->execution.built->plan : prepared->built->plan, run));
     snprintf(context->tag, sizeof context->tag, "EXPLAIN");
 out:
+    execution_close(context->task, &run->execution);
     if (prepared != NULL) {
         if (failed(st)) st = status_copy(&context->session->statement_arena, st);
         prepared_release(prepared);

@@ -353,6 +353,7 @@ static const struct var registry[] = {
     {"max_identifier_length", "63", "Longest identifier in bytes.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"max_index_keys", "32", "Most columns of an index.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"password_encryption", "scram-sha-256", "How new passwords are kept.", VAR_ENUM, VAR_FIXED, "scram-sha-256", 0, 0, NULL, NULL},
+    {"plan_cache_mode", "auto", "Plans of prepared statements: for the values or for all values.", VAR_ENUM, 0, "auto|force_generic_plan|force_custom_plan", 0, 0, NULL, NULL},
     {"row_security", "on", "There are no row policies to apply.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"search_path", "\"$user\", public", "Schemas searched for unqualified names.", VAR_STRING, 0, NULL, 0, 0, check_search_path, assign_search_path},
     {"server_encoding", "UTF8", "Encoding of stored text.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
