@@ -273,7 +273,8 @@ static struct status join_answer(struct cluster *cluster, const struct rpc_call 
     if (in.bad || id == 0) return status_make(E_PROTOCOL_VIOLATION, "malformed answer to a request to join");
     if (cluster->node_id == 0) {
         memcpy(cluster->cluster_id, cluster_id, 16);
-        cluster->node_id = id;
+        // Before anybody is heard of: who is taken for this node itself is never looked for.
+        cluster->node_id = cluster->node->id = id;
     }
     if (!gossip_tables_merge(&in, cluster) || !codec_done(&in))
         log_warning(0, "cluster: the table of nodes from %s is malformed", call->address);
@@ -578,6 +579,7 @@ struct status cluster_start(
     cluster_register();
     struct cluster *cluster = cluster_make(task, options);
     node->slots[NODE_SLOT_CLUSTER] = cluster;
+    node->id = 0; // Not known yet, whatever it was called until now.
     TRY(shard_call_all(task, shard_start, cluster));
     TRY(describe(task, options, cluster, own));
     TRY(identify(task, options, cluster, own, how));

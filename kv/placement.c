@@ -134,6 +134,7 @@ static void slices_look(
             slice->bytes = replica->bytes;
             slice->damaged = replica->damaged_member;
             slice->config = replica->config;
+            slice->silent = replica->silent_members;
         }
     }
 }

@@ -47,6 +47,7 @@ struct placement_slice {
     uint64_t load, bytes;
     uint32_t damaged; // A member to be replaced; 0: none.
     struct raft_config config;
+    uint32_t silent; // Members that the leader does not hear, whatever their node does: a bit for each.
 };
 enum placement_kind {
     PLACEMENT_NOTHING,

@@ -249,7 +249,8 @@ static struct placement_step remove_or_transfer(
     if (node == slice->leader) {
         for (uint32_t i = 0; i < slice->config.count; i++) {
             const struct raft_member *member = &slice->config.members[i];
-            if (!member->learner && member->node != node && usable(node_find(view, member->node)))
+            if (!member->learner && member->node != node && (slice->silent & UINT32_C(1) << i) == 0 &&
+                usable(node_find(view, member->node)))
                 return step_of(PLACEMENT_TRANSFER, slice, member->node);
         }
         return nothing;
@@ -337,6 +338,8 @@ static struct placement_step leader_step(
     for (uint32_t i = 0; i < slice->config.count; i++) {
         const struct raft_member *member = &slice->config.members[i];
         const struct placement_node *node = node_find(view, member->node);
+        // A node that is back is heard of before all its replicas answer.
+        if ((slice->silent & UINT32_C(1) << i) != 0) continue;
         if (member->learner || !usable(node) || node->draining || node->full || node == now) continue;
         uint64_t cost = leader_cost(view, slice, node);
         if (best != NULL && cost >= best_cost) continue;

@@ -255,6 +255,8 @@ void raft_wake(struct raft *raft);
 // A leader does not wait for a member that says nothing for long, so a group may rest that lacks what is due to it.
 // Whether that is due to `node` (0: to anybody).
 bool raft_owes(const struct raft *raft, uint32_t node);
+// A leader's: the member has answered within an election timeout, and could lead.
+bool raft_hears(const struct raft *raft, uint32_t node);
 // That node is heard again: it gets what is due to it.
 void raft_member_back(struct raft *raft, uint32_t node);
 void raft_snapshot_sent(struct raft *raft, uint32_t node, uint64_t index, bool ok);

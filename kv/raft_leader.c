@@ -242,7 +242,9 @@ bool raft_owes(const struct raft *raft, uint32_t node)
     if (raft->role != RAFT_LEADER || !raft->quiet) return false;
     for (uint32_t i = 0; i < raft->progress_count; i++) {
         const struct raft_progress *progress = &raft->progress[i];
-        if ((node == 0 || progress->node == node) && progress->match != raft->last) return true;
+        // Who was silent when the group went to rest is due a heartbeat at least: else it stays unheard.
+        bool due = progress->match != raft->last || progress->silent_ticks > SILENT_TICKS;
+        if ((node == 0 || progress->node == node) && due) return true;
     }
     return false;
 }
@@ -553,6 +555,17 @@ struct status raft_force_alone(struct raft *raft)
     return STATUS_OK;
 }
 
+bool raft_hears(const struct raft *raft, uint32_t node)
+{
+    if (node == raft->self) return true;
+    for (uint32_t i = 0; i < raft->progress_count; i++) {
+        const struct raft_progress *progress = &raft->progress[i];
+        if (progress->node == node)
+            return !progress->damaged && progress->silent_ticks <= RAFT_ELECTION_TICKS;
+    }
+    return false;
+}
+
 struct status raft_transfer(struct raft *raft, uint32_t node)
 {
     if (raft->role != RAFT_LEADER)
@@ -560,8 +573,7 @@ struct status raft_transfer(struct raft *raft, uint32_t node)
     if (node == raft->self) return STATUS_OK;
     const struct raft_progress *progress = raft_progress_of(raft, node);
     if (progress == NULL || progress->learner) return refuse("the node does not vote");
-    if (progress->damaged || progress->silent_ticks > RAFT_ELECTION_TICKS)
-        return refuse("the node is not alive");
+    if (!raft_hears(raft, node)) return refuse("the node is not alive");
     if (raft->transferee != 0) return refuse("leadership is being handed over already");
     raft_wake(raft);
     raft->transferee = node;

@@ -359,6 +359,10 @@ void kv_replica_look(struct slice *slice, struct kv_replica *replica)
         .damaged_member = slice->damaged_member,
         .config = *raft_log_config(&slice->log),
     };
+    for (uint32_t i = 0; i < replica->config.count && slice->role == SLICE_SERVING; i++) {
+        bool heard = raft_hears(&slice->log.raft, replica->config.members[i].node);
+        replica->silent_members |= heard ? 0 : UINT32_C(1) << i;
+    }
 }
 
 struct looking {
@@ -381,6 +385,7 @@ static void replica_encode(struct buffer *out, const struct kv_replica *replica)
     wire_put_u64(out, replica->ranges);
     wire_put_u64(out, replica->receiving);
     wire_put_u64(out, replica->damaged_member);
+    wire_put_u64(out, replica->silent_members);
     wire_put_config(out, &replica->config);
 }
 
@@ -397,6 +402,7 @@ static bool replica_decode(struct bytes *in, struct kv_replica *replica)
         wire_take_u32(in, &replica->closed.logical) && wire_take_u64(in, &replica->bytes) &&
         wire_take_u64(in, &replica->load) && wire_take_u32(in, &replica->ranges) &&
         wire_take_u64(in, &receiving) && wire_take_u32(in, &replica->damaged_member) &&
+        wire_take_u32(in, &replica->silent_members) &&
         wire_take_config(in, &replica->config);
     if (!whole || role > SLICE_SERVING) return false;
     replica->role = (enum slice_role)role;

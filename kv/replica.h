@@ -50,6 +50,7 @@ struct kv_replica {
     bool receiving;         // A snapshot is on its way.
     uint32_t damaged_member; // Leader: this member lost what it had promised, and is to be replaced. 0: none.
     struct raft_config config; // Committed.
+    uint32_t silent_members;   // Leader: those of them that do not answer it, a bit for each.
 };
 // All replicas of the node, in `arena`.
 CHECKED struct status kv_replicas(struct task *task, uint32_t node, struct arena *arena,

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Physical cluster replication between two real clusters of three nodes each, while nodes of both are killed and stopped."""
-import os
 import random
 import threading
 import unittest
@@ -50,8 +49,6 @@ class Writer:
         self.thread.join(60)
 
 
-# On request: it finds the known defect of repl/README.md in some runs, and in some waits in vain for something.
-@unittest.skipUnless(os.environ.get("ISOPOD_TEST_PCR_NODES"), "on request: ISOPOD_TEST_PCR_NODES=1")
 class PcrNodesTest(unittest.TestCase):
     def setUp(self):
         self.primary = self.nodes()
@@ -126,7 +123,9 @@ class PcrNodesTest(unittest.TestCase):
             "AS OF SYSTEM TIME '%s'" % at))
 
     def check_equal(self, at):
-        self.assertEqual(self.fingerprint(self.primary, at), self.fingerprint(self.standby, at))
+        one, other = self.fingerprint(self.primary, at), self.fingerprint(self.standby, at)
+        self.assertEqual(one, other, "as of %s; retained folders: %s, %s" % (
+            at, self.primary.folder, self.standby.folder))
 
     def check_bank(self, nodes):
         def total():

@@ -39,17 +39,41 @@ static struct {
     char failure[400];
 } world;
 
+static struct status echo(struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    (void)task;
+    buffer_append_bytes(reply, request->body);
+    return STATUS_OK;
+}
+static const struct rpc_method echo_method = {.id = RPC_TEST, .name = "test.echo", .call = echo};
+
+// Who has joined can call the first node soon, whatever was heard while it did not know who it is.
+static struct status call_first(struct task *task)
+{
+    struct status st;
+    uint64_t until_ns = task_now_ns(task) + 3 * SECOND;
+    do {
+        struct rpc_call call = {.node = 1, .method = RPC_TEST, .body = BYTES_LITERAL("x")};
+        st = rpc_call(task, &call);
+        if (!failed(st) || failed(task_sleep(task, 20 * MS))) break;
+    } while (task_now_ns(task) < until_ns);
+    if (failed(st)) snprintf(world.failure, sizeof world.failure, "node 1 is not found: %s", st.message);
+    return st;
+}
+
 static struct status node_init(struct task *task, void *arg)
 {
     struct test_node *test = arg;
     struct rpc_options rpc = {0};
     struct status st;
     char bound[64];
+    rpc_method_register(&echo_method);
     TRY(rpc_start(task, &rpc));
     TRY(rpc_listen(task, ":26257", bound));
     struct cluster_options options = {.dir = test->dir, .address = test->address, .join = test->join,
         .single = test->single, .locality = "region=a"};
     TRY(cluster_start(task, &options, &test->how));
+    if (test->how == CLUSTER_JOINED) TRY(call_first(task));
     if (test->with_kv) {
         struct kv_options kv = {.dir = arena_printf(task->arena, "%s/kv", test->dir), .store = KV_STORE_MODEL};
         TRY(kv_start(task, &kv));
@@ -63,7 +87,8 @@ out:
     return st;
 }
 
-static const struct node_options two_shards = {.shard_count = 2, .fibers_per_shard = 128};
+// As the server's: which node it is comes later.
+static const struct node_options two_shards = {.id = 1, .shard_count = 2, .fibers_per_shard = 128};
 
 static void world_begin(uint64_t seed)
 {
@@ -153,6 +178,23 @@ Test(cluster, nodes_join_and_tables_agree)
         cr_assert_str_eq(nodes[0].locality, "region=a");
         cr_assert(cluster_alive(world.nodes[3].node->shards[1], 1));
         cr_assert(!cluster_alone(world.nodes[1].node->shards[1]));
+        sim_destroy(world.sim);
+    }
+}
+
+Test(cluster, who_is_heard_of_while_a_node_writes_down_its_id_is_found_later)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        world_begin(seed);
+        start(2);
+        start(3);
+        sim_run_until(world.sim, NULL, NULL, 3 * SECOND);
+        init_first();
+        for (uint32_t i = 2; i <= 3; i++)
+            sim_disk_freeze(world.nodes[i].machine, 3 * SECOND);
+        for (uint32_t i = 2; i <= 3; i++)
+            cr_assert(sim_run_until(world.sim, is_started, &world.nodes[i], 300 * SECOND), "%s", world.failure);
+        cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
         sim_destroy(world.sim);
     }
 }

@@ -88,7 +88,8 @@ static bool is_done(void *arg)
     return ((struct test_node *)arg)->done;
 }
 
-static const struct node_options two_shards = {.shard_count = 2, .fibers_per_shard = 256};
+// As the server: who it is comes later.
+static const struct node_options two_shards = {.id = 1, .shard_count = 2, .fibers_per_shard = 256};
 
 static void begin_world(uint64_t seed, task_fn first, task_fn second)
 {

@@ -130,6 +130,20 @@ Test(placement, leaders_are_spread_and_leave_nodes_that_drain)
         cr_assert_neq(slices[i].leader, 2);
 }
 
+// A node that is back counts as alive before its replicas answer their leaders.
+Test(placement, nobody_is_made_leader_that_its_leader_does_not_hear)
+{
+    setup(3, 1);
+    member(0, 2, false);
+    member(0, 3, false);
+    nodes[0].draining = true;
+    slices[0].silent = 1u << 1 | 1u << 2;
+    cr_assert_eq(placement_plan(&view, steps, 16), 0);
+    slices[0].silent = 1u << 1;
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_TRANSFER && step.node == 3);
+}
+
 Test(placement, conditions_and_rules_as_text)
 {
     static const struct {

@@ -222,6 +222,28 @@ Test(raft, a_member_that_is_back_gets_what_it_missed)
     teardown();
 }
 
+// It lacks nothing, but nobody has heard it: it could not be made leader for as long as the group is at rest.
+Test(raft, a_member_that_was_silent_at_the_time_of_rest_is_heard_again)
+{
+    setup(3);
+    struct cluster_replica *leader = elect(), *away = other_than(leader, 0);
+    cluster_run(cluster, 30);
+    cluster->cut[leader->node][away->node] = cluster->cut[away->node][leader->node] = true;
+    raft_wake(&leader->raft);
+    cluster_run(cluster, 100);
+    cr_assert(leader->raft.quiet);
+    cr_expect(!raft_hears(&leader->raft, away->node));
+    cr_expect(raft_owes(&leader->raft, away->node));
+    cluster->cut[leader->node][away->node] = cluster->cut[away->node][leader->node] = false;
+    raft_member_back(&leader->raft, away->node);
+    cluster_pump(leader);
+    cluster_run(cluster, 20);
+    cr_expect(leader->raft.quiet);
+    cr_expect(raft_hears(&leader->raft, away->node));
+    cr_assert(!failed(raft_transfer(&leader->raft, away->node)));
+    teardown();
+}
+
 Test(raft, a_leader_that_restarts_is_voted_for_though_followers_were_quiet)
 {
     setup(3);
