@@ -3,6 +3,7 @@
 // Function calls: scalar functions, aggregates, set-returning functions.
 #include "core/invariant.h"
 #include "sql/bind.h"
+#include "sql/function_record.h"
 
 // Functions that are called by their arguments' names; those left out are zero.
 static const struct named_function {
@@ -327,6 +328,15 @@ static struct scalar *set_value(
     return row;
 }
 
+// Outside of FROM nothing says what columns a JSON object's record has.
+static struct status check_row_type(
+    struct binder *binder, const struct expr *expr, const struct function_match *match)
+{
+    if (!function_makes_json_records(match->function)) return STATUS_OK;
+    return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
+        "could not determine row type for result of %s", match->function->name);
+}
+
 static struct status bind_set(struct binder *binder, struct scope *scope, const struct expr *expr,
     struct scalar **args, const struct function_match *match, struct scalar **out)
 {
@@ -341,6 +351,7 @@ static struct status bind_set(struct binder *binder, struct scope *scope, const 
     TRY(bind_coerce_args(binder, args, count, match));
     TRY(bind_routine_args(binder, match, true, &args, &count));
     TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
+    TRY(check_row_type(binder, expr, &chosen));
     if (level->set_count == level->set_capacity) {
         uint32_t capacity = level->set_capacity == 0 ? 2 : level->set_capacity * 2;
         level->sets = arena_grow(binder->arena, level->sets,
@@ -430,6 +441,7 @@ static struct status bind_scalar_call(struct binder *binder, const struct expr *
     TRY(bind_coerce_args(binder, args, count, match));
     TRY(bind_routine_args(binder, match, true, &args, &count));
     TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
+    TRY(check_row_type(binder, expr, &chosen));
     match = &chosen;
     struct scalar *call =
         scalar_with_args(binder->arena, SCALAR_CALL, match->result, expr->position, count);

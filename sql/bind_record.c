@@ -51,7 +51,7 @@ struct status bind_json_record(struct binder *binder, const struct expr *expr,
                 arena_strdup(binder->arena, user->fields[i].name), user->fields[i].type};
         if (base->kind == SCALAR_CONST && base->value.null) base = NULL;
     } else if (defined == NULL) {
-        return STATUS_OK; // In FROM that is an error; elsewhere it fails when it runs.
+        return STATUS_OK; // The caller says what is wrong with it.
     } else {
         fields = *defined;
     }

@@ -267,7 +267,12 @@ static struct status bind_limit_value(struct binder *binder, const struct expr *
         return bind_error(binder, expr->position, E_INVALID_COLUMN_REFERENCE,
             "argument of %s must not contain variables", clause);
     TRY(st);
-    TRY(bind_coerce(binder, out, TYPE_OF(TYPE_INT8), CAST_ASSIGNMENT, NULL));
+    bool done;
+    TRY(bind_coerce(binder, out, TYPE_OF(TYPE_INT8), CAST_ASSIGNMENT, &done));
+    if (!done)
+        return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,
+            "argument of %s must be type bigint, not type %s", clause,
+            bind_type_text(binder, (*out)->type));
 
 out:
     return st;

@@ -75,6 +75,10 @@ static const struct cast casts[] = {
     BY(INT4, BIT, E, cast_int_to_bit), BY(INT8, BIT, E, cast_int_to_bit),
     BY(BIT, INT4, E, cast_bit_to_int), BY(BIT, INT8, E, cast_bit_to_int),
     SAME(BIT, VARBIT, I), SAME(VARBIT, BIT, I), SAME(CIDR, INET, I),
+    BY(INET, CIDR, A, cast_inet_to_cidr), BY(INET, TEXT, A, cast_inet_to_text),
+    BY(INET, VARCHAR, A, cast_inet_to_text), BY(INET, BPCHAR, A, cast_inet_to_text),
+    BY(CIDR, TEXT, A, cast_inet_to_text), BY(CIDR, VARCHAR, A, cast_inet_to_text),
+    BY(CIDR, BPCHAR, A, cast_inet_to_text),
 
     TEXT(JSON, JSONB, A), TEXT(JSONB, JSON, A), BY(JSONB, BOOL, E, cast_jsonb_to_bool),
     BY(JSONB, NUMERIC, E, cast_jsonb_to_number), BY(JSONB, INT2, E, cast_jsonb_to_number),
@@ -256,18 +260,17 @@ struct status cast_bpchar_to_text(
 struct status cast_char_to_text(
     struct function_call *call, const struct datum *args, struct datum *result)
 {
-    uint8_t *text = arena_alloc(call->arena, 1);
-    *text = (uint8_t)args[0].integer;
-    *result = datum_bytes(bytes_of(text, args[0].integer == 0 ? 0 : 1));
+    struct buffer text;
+    buffer_init(&text, call->arena);
+    type_output(&text, NULL, TYPE_CHAR_INTERNAL, args[0]);
+    *result = datum_bytes(buffer_bytes(&text));
     return STATUS_OK;
 }
 
 struct status cast_text_to_char(
     struct function_call *call, const struct datum *args, struct datum *result)
 {
-    (void)call;
-    *result = datum_int(args[0].size == 0 ? 0 : args[0].data[0]);
-    return STATUS_OK;
+    return type_input(call->arena, NULL, TYPE_OF(TYPE_CHAR_INTERNAL), datum_as_bytes(args[0]), result);
 }
 
 struct status cast_text_to_regclass(

@@ -15,17 +15,19 @@
 enum cell {
     CELL_LITERAL, CELL_DIGIT, CELL_ZERO, CELL_POINT, CELL_GROUP, CELL_SIGN, CELL_MINUS, CELL_PLUS,
     CELL_EITHER, CELL_BRACKET, CELL_CURRENCY, CELL_ROMAN, CELL_ORDINAL, CELL_SHIFT, CELL_EXPONENT,
-    CELL_FILL
+    CELL_FILL, CELL_NOTHING
 };
 
 static const struct {
     const char *text;
     enum cell cell;
 } words[] = {
-    {"eeee", CELL_EXPONENT}, {"fm", CELL_FILL}, {"mi", CELL_MINUS}, {"pl", CELL_PLUS},
+    {"sp", CELL_NOTHING}, {"eeee", CELL_EXPONENT}, {"fm", CELL_FILL}, {"mi", CELL_MINUS}, {"pl", CELL_PLUS},
     {"sg", CELL_EITHER}, {"pr", CELL_BRACKET}, {"rn", CELL_ROMAN}, {"th", CELL_ORDINAL},
     {"9", CELL_DIGIT}, {"0", CELL_ZERO}, {".", CELL_POINT}, {"d", CELL_POINT}, {",", CELL_GROUP},
     {"g", CELL_GROUP}, {"s", CELL_SIGN}, {"l", CELL_CURRENCY}, {"v", CELL_SHIFT},
+    // Words of PostgreSQL's that give nothing.
+    {"b", CELL_NOTHING}, {"c", CELL_NOTHING},
 };
 
 struct item {
@@ -42,6 +44,7 @@ static bool next_item(struct bytes *rest, struct item *item)
             !text_equal_nocase(bytes_of(rest->data, size), bytes_of_string(words[i].text)))
             continue;
         *item = (struct item){words[i].cell, bytes_of(rest->data, size)};
+        if (item->cell == CELL_NOTHING) *item = (struct item){CELL_LITERAL, bytes_of(rest->data, 0)};
         *rest = bytes_skip(*rest, size);
         return true;
     }

@@ -88,6 +88,27 @@ BODY(array_dims)
     return st;
 }
 
+// The number of the bucket, given the lower bounds of all but the first in ascending order.
+BODY(width_bucket)
+{
+    struct array array;
+    struct datum bound;
+    int64_t bucket = 0;
+    struct status st = array_open(args[1], &array);
+    if (failed(st)) return st;
+    if (array.dimensions > 1)
+        return status_make(E_ARRAY_SUBSCRIPT_ERROR, "thresholds must be one-dimensional array");
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &bound);) {
+        if (bound.null)
+            return status_make(
+                E_NULL_VALUE_NOT_ALLOWED, "thresholds array must not contain NULLs");
+        if (type_compare(array.element, args[0], bound) >= 0) bucket++;
+    }
+    (void)call;
+    *result = datum_int(bucket);
+    return st;
+}
+
 // --- joining ----------------------------------------------------------------------------------------------
 
 static struct status add_all(struct array_builder *builder, const struct array *array)
@@ -583,6 +604,7 @@ static const struct function table[] = {
     LAX_OPERATOR("||", 375, ANYCOMPATIBLEARRAY, array_cat, TYPE_ANYCOMPATIBLEARRAY, TYPE_ANYCOMPATIBLEARRAY),
     OPERATOR("@>", 2751, BOOL, array_contains, "<@", NULL, TYPE_ANYARRAY, TYPE_ANYARRAY),
     OPERATOR("<@", 2752, BOOL, array_contained, "@>", NULL, TYPE_ANYARRAY, TYPE_ANYARRAY),
+    SCALAR("width_bucket", 3218, INT4, width_bucket, TYPE_ANYCOMPATIBLE, TYPE_ANYCOMPATIBLEARRAY),
     OPERATOR("&&", 2750, BOOL, array_overlaps, "&&", NULL, TYPE_ANYARRAY, TYPE_ANYARRAY),
     LAX("array_position", 3277, INT4, array_position, TYPE_ANYCOMPATIBLEARRAY, TYPE_ANYCOMPATIBLE),
     LAX("array_position", 3278, INT4, array_position, TYPE_ANYCOMPATIBLEARRAY, TYPE_ANYCOMPATIBLE, TYPE_INT4),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The clock, AT TIME ZONE, and the makers of dates and times.
+#include <ctype.h>
+
 #include <math.h>
 
 #include "core/shard.h"
@@ -104,8 +106,17 @@ BODY(current_clock)
 static struct status zone_argument(
     struct function_call *call, struct datum value, struct datetime_zone *zone)
 {
-    if (call->arg_types[0].oid == TYPE_TEXT)
-        return datetime_zone_find(call->arena, datum_as_bytes(value), zone);
+    if (call->arg_types[0].oid == TYPE_TEXT) {
+        struct bytes name = datum_as_bytes(value);
+        size_t digits = name.size > 0 && (name.data[0] == '+' || name.data[0] == '-') ? 1 : 0;
+        bool number = digits < name.size;
+        for (size_t i = digits; i < name.size; i++) number &= isdigit(name.data[i]) != 0;
+        // A number is a POSIX zone here: it counts to the west.
+        if (number && name.size < 8)
+            name = bytes_of_string(
+                arena_printf(call->arena, "UTC%.*s", (int)name.size, (const char *)name.data));
+        return datetime_zone_find(call->arena, name, zone);
+    }
     struct interval interval = interval_of(value);
     if (interval.months != 0 || interval.days != 0) {
         struct buffer text;
@@ -139,9 +150,9 @@ BODY(zone_of_timestamptz)
     struct status st = STATUS_OK;
     struct datetime_zone zone;
     struct time_zone_moment moment;
-    TRY(zone_argument(call, args[0], &zone));
     *result = args[1];
     if (!timestamp_is_finite(args[1].integer)) return st;
+    TRY(zone_argument(call, args[0], &zone));
     if (zone.zone != NULL)
         return timestamptz_to_local(zone.zone, args[1].integer, &result->integer, &moment);
     TRY(shift_by(result->integer, zone.offset_seconds, &result->integer));
@@ -153,9 +164,9 @@ BODY(zone_of_timestamp)
 {
     struct status st = STATUS_OK;
     struct datetime_zone zone;
-    TRY(zone_argument(call, args[0], &zone));
     *result = args[1];
     if (!timestamp_is_finite(args[1].integer)) return st;
+    TRY(zone_argument(call, args[0], &zone));
     if (zone.zone != NULL)
         return timestamptz_from_local(zone.zone, args[1].integer, &result->integer);
     TRY(shift_by(result->integer, -(int64_t)zone.offset_seconds, &result->integer));
@@ -300,6 +311,11 @@ static struct status span_end(struct function_call *call, type_oid oid, struct d
         return STATUS_OK;
     }
     *end = start;
+    if (call->arg_types[0].oid == TYPE_TIME) {
+        int64_t us = start.integer + interval_of(length).us % US_PER_DAY;
+        end->integer = us - floor_div64(us, US_PER_DAY) * US_PER_DAY;
+        return STATUS_OK;
+    }
     if (call->arg_types[0].oid == TYPE_TIMESTAMPTZ)
         return timestamptz_add_interval(function_context(call)->zone, start.integer,
             interval_of(length), &end->integer);
@@ -508,6 +524,9 @@ static const struct function table[] = {
     LAX_STABLE("overlaps", 1306, BOOL, overlaps, TYPE_TIMESTAMPTZ, TYPE_TIMESTAMPTZ, TYPE_TIMESTAMPTZ, TYPE_INTERVAL),
     LAX_STABLE("overlaps", 1307, BOOL, overlaps, TYPE_TIMESTAMPTZ, TYPE_INTERVAL, TYPE_TIMESTAMPTZ, TYPE_TIMESTAMPTZ),
     LAX("overlaps", 1308, BOOL, overlaps, TYPE_TIME, TYPE_TIME, TYPE_TIME, TYPE_TIME),
+    LAX("overlaps", 1309, BOOL, overlaps, TYPE_TIME, TYPE_INTERVAL, TYPE_TIME, TYPE_INTERVAL),
+    LAX("overlaps", 1310, BOOL, overlaps, TYPE_TIME, TYPE_TIME, TYPE_TIME, TYPE_INTERVAL),
+    LAX("overlaps", 1311, BOOL, overlaps, TYPE_TIME, TYPE_INTERVAL, TYPE_TIME, TYPE_TIME),
     LAX("overlaps", 1271, BOOL, overlaps, TYPE_TIMETZ, TYPE_TIMETZ, TYPE_TIMETZ, TYPE_TIMETZ),
     SCALAR("date_bin", 6177, TIMESTAMP, date_bin, TYPE_INTERVAL, TYPE_TIMESTAMP, TYPE_TIMESTAMP),
     SCALAR("date_bin", 6178, TIMESTAMPTZ, date_bin, TYPE_INTERVAL, TYPE_TIMESTAMPTZ, TYPE_TIMESTAMPTZ),

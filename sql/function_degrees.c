@@ -64,7 +64,7 @@ static double reduce(double x, double *sine_sign, double *cosine_sign)
     return x;
 }
 
-#define OF_ANGLE(name, expression) \
+#define OF_ANGLE(name, signed_zero, expression) \
     BODY(name) \
     { \
         double sine_sign, cosine_sign, x = args[0].real; \
@@ -78,13 +78,13 @@ static double reduce(double x, double *sine_sign, double *cosine_sign)
         double value = (expression); \
         (void)sine_sign; \
         (void)cosine_sign; \
-        *result = datum_real(value == 0.0 ? 0.0 : value); \
+        *result = datum_real(value == 0.0 && !(signed_zero) ? 0.0 : value); \
         return STATUS_OK; \
     }
-OF_ANGLE(sind_, sine_sign * sine_q1(x))
-OF_ANGLE(cosd_, cosine_sign * cosine_q1(x))
-OF_ANGLE(tand_, sine_sign * cosine_sign * (sine_q1(x) / cosine_q1(x) / (sine_q1(45.0) / cosine_q1(45.0))))
-OF_ANGLE(cotd_, sine_sign * cosine_sign * (cosine_q1(x) / sine_q1(x) / (cosine_q1(45.0) / sine_q1(45.0))))
+OF_ANGLE(sind_, true, sine_sign * sine_q1(x))
+OF_ANGLE(cosd_, false, cosine_sign * cosine_q1(x))
+OF_ANGLE(tand_, false, sine_sign * cosine_sign * (sine_q1(x) / cosine_q1(x) / (sine_q1(45.0) / cosine_q1(45.0))))
+OF_ANGLE(cotd_, false, sine_sign * cosine_sign * (cosine_q1(x) / sine_q1(x) / (cosine_q1(45.0) / sine_q1(45.0))))
 
 #define OF_RATIO(name, expression) \
     BODY(name) \

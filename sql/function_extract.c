@@ -346,8 +346,9 @@ BODY(trunc_timestamp)
     struct status st = STATUS_OK;
     struct bytes name = datum_as_bytes(args[0]);
     enum unit unit = find_unit(name);
-    TRY(check_unit(call, name, unit, TYPE_TIMESTAMP));
     *result = args[1];
+    if (!timestamp_is_finite(args[1].integer)) return st;
+    TRY(check_unit(call, name, unit, TYPE_TIMESTAMP));
     if (timestamp_is_finite(args[1].integer))
         truncate_timestamp(unit, args[1].integer, &result->integer);
     if (timestamp_is_finite(result->integer) && !timestamp_in_range(result->integer))
@@ -364,10 +365,10 @@ BODY(trunc_timestamptz)
     struct datetime_zone zone = {.zone = function_context(call)->zone};
     struct time_zone_moment moment;
     int64_t local;
-    TRY(check_unit(call, name, unit, TYPE_TIMESTAMPTZ));
-    if (call->arg_count == 3) TRY(datetime_zone_find(call->arena, datum_as_bytes(args[2]), &zone));
     *result = args[1];
     if (!timestamp_is_finite(args[1].integer)) return st;
+    TRY(check_unit(call, name, unit, TYPE_TIMESTAMPTZ));
+    if (call->arg_count == 3) TRY(datetime_zone_find(call->arena, datum_as_bytes(args[2]), &zone));
     if (call->arg_count == 3 && zone.zone == NULL) {
         int64_t shift = zone.offset_seconds * US_PER_SECOND;
         truncate_timestamp(unit, args[1].integer + shift, &local);

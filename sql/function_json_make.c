@@ -73,7 +73,7 @@ static struct status append_json(
 
 // Arrays of arrays: one level of brackets a dimension.
 static struct status append_json_array(
-    struct function_call *call, struct buffer *out, struct datum value)
+    struct function_call *call, struct buffer *out, struct datum value, const char *separator)
 {
     struct status st = STATUS_OK;
     struct array array;
@@ -85,8 +85,11 @@ static struct status append_json_array(
         return st;
     }
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item); index++) {
-        if (index > 0) buffer_append_u8(out, ',');
         uint64_t stride = 1;
+        // `separator` divides the elements of the outermost dimension.
+        for (uint32_t i = 1; i < array.dimensions; i++) stride *= (uint32_t)array.length[i];
+        if (index > 0) buffer_append_string(out, index % stride == 0 ? separator : ",");
+        stride = 1;
         for (uint32_t i = array.dimensions; i-- > 0;) {
             stride *= (uint32_t)array.length[i];
             if (index % stride == 0) buffer_append_u8(out, '[');
@@ -137,7 +140,7 @@ static struct status append_json(
     case SHAPE_BOOL: buffer_append_string(out, value.boolean ? "true" : "false"); break;
     case SHAPE_JSON: buffer_append_bytes(out, datum_as_bytes(value)); break;
     case SHAPE_JSONB: json_print(out, datum_as_bytes(value)); break;
-    case SHAPE_ARRAY: return append_json_array(call, out, value);
+    case SHAPE_ARRAY: return append_json_array(call, out, value, ",");
     case SHAPE_RECORD: return append_json_record(call, out, oid, value, ",");
     case SHAPE_NUMBER:
         text = text_of(call, oid, value);
@@ -187,6 +190,15 @@ BODY(to_json)
     struct buffer out;
     buffer_init(&out, call->arena);
     struct status st = append_value(call, &out, call->arg_types[0].oid, args[0]);
+    *result = datum_bytes(buffer_bytes(&out));
+    return st;
+}
+
+BODY(array_to_json)
+{
+    struct buffer out;
+    buffer_init(&out, call->arena);
+    struct status st = append_json_array(call, &out, args[0], args[1].boolean ? ",\n " : ",");
     *result = datum_bytes(buffer_bytes(&out));
     return st;
 }
@@ -661,6 +673,47 @@ out:
     return st;
 }
 
+static void text_pair(struct buffer *out, struct datum key, struct datum value)
+{
+    buffer_append_string(out, out->size == 1 ? "" : ", ");
+    json_print_string(out, datum_as_bytes(key));
+    buffer_append_string(out, " : ");
+    if (value.null)
+        buffer_append_string(out, "null");
+    else
+        json_print_string(out, datum_as_bytes(value));
+}
+
+// Keys stay in their order, and twice where they are given twice.
+BODY(text_object)
+{
+    struct status st = STATUS_OK;
+    struct json_builder check;
+    struct buffer out;
+    struct array keys, values;
+    struct datum key, value;
+    bool two = call->arg_count == 2;
+    // The same errors, told the same way.
+    json_builder_init(&check, call->arena, true);
+    if (two)
+        TRY(pairs_of_two(&check, args[0], args[1]));
+    else
+        TRY(pairs_of_one(&check, args[0]));
+    buffer_init(&out, call->arena);
+    buffer_append_u8(&out, '{');
+    TRY(array_open(args[0], &keys));
+    TRY(array_open(args[two ? 1 : 0], &values));
+    struct array_cursor at = array_first(&values), cursor = array_first(&keys);
+    while (array_next(&cursor, &key)) {
+        if (!array_next(two ? &at : &cursor, &value)) break;
+        text_pair(&out, key, value);
+    }
+    buffer_append_u8(&out, '}');
+    *result = datum_bytes(buffer_bytes(&out));
+out:
+    return st;
+}
+
 BODY(object_of_text)
 {
     struct status st = STATUS_OK;
@@ -687,6 +740,9 @@ static const struct function table[] = {
     STABLE("to_json", 3176, JSON, to_json, TYPE_ANYELEMENT),
     STABLE("to_jsonb", 3787, JSONB, to_json, TYPE_ANYELEMENT),
     STABLE("array_to_json", 3153, JSON, to_json, TYPE_ANYARRAY),
+    STABLE("array_to_json", 3154, JSON, array_to_json, TYPE_ANYARRAY, TYPE_BOOL),
+    SCALAR("json_object", 3202, JSON, text_object, TYPE_TEXT_ARRAY),
+    SCALAR("json_object", 3203, JSON, text_object, TYPE_TEXT_ARRAY, TYPE_TEXT_ARRAY),
     LAX_VARIADIC("json_build_array", 3198, JSON, build_json_array, FUNCTION_STABLE, TYPE_ANY),
     SCALAR_NO_ARGS("json_build_array", 3199, JSON, build_json_array, FUNCTION_STABLE),
     LAX_VARIADIC("json_build_object", 3200, JSON, build_json_object, FUNCTION_STABLE, TYPE_ANY),

@@ -4,6 +4,7 @@
 #include "core/crypto.h"
 #include "core/shard.h"
 #include "sql/function_table.h"
+#include "sql/numeric.h"
 #include "sql/session.h"
 #include "sql/type_ops.h"
 #include "sql/utf8.h"
@@ -357,8 +358,56 @@ BODY(column_size)
     return STATUS_OK;
 }
 
+// --- positions in a log --------------------------------------------------------------------------------------
+
+static struct status move_lsn(struct function_call *call, struct datum lsn, struct datum bytes,
+    int sign, struct datum *result)
+{
+    struct status st = STATUS_OK;
+    __int128 by;
+    if (numeric_is_nan(bytes))
+        return status_make(E_FEATURE_NOT_SUPPORTED,
+            sign > 0 ? "cannot add NaN to pg_lsn" : "cannot subtract NaN from pg_lsn");
+    TRY(numeric_round(call->arena, bytes, 0, NUMERIC_HALF_AWAY, &bytes));
+    if (!numeric_to_int128(bytes, 0, &by))
+        return status_make(E_INVALID_PARAMETER_VALUE, "pg_lsn out of range");
+    __int128 moved = (__int128)(uint64_t)lsn.integer + sign * by;
+    if (moved < 0 || moved > UINT64_MAX)
+        return status_make(E_INVALID_PARAMETER_VALUE, "pg_lsn out of range");
+    *result = datum_int((int64_t)(uint64_t)moved);
+
+out:
+    return st;
+}
+
+BODY(lsn_plus)
+{
+    return move_lsn(call, args[0], args[1], 1, result);
+}
+
+BODY(plus_lsn)
+{
+    return move_lsn(call, args[1], args[0], 1, result);
+}
+
+BODY(lsn_minus)
+{
+    return move_lsn(call, args[0], args[1], -1, result);
+}
+
+BODY(lsn_difference)
+{
+    __int128 difference = (__int128)(uint64_t)args[0].integer - (uint64_t)args[1].integer;
+    *result = numeric_from_scaled(call->arena, difference, 0);
+    return STATUS_OK;
+}
+
 // clang-format off
 static const struct function table[] = {
+    OPERATOR("-", 3228, NUMERIC, lsn_difference, NULL, NULL, TYPE_PG_LSN, TYPE_PG_LSN),
+    OPERATOR("+", 5025, PG_LSN, lsn_plus, "+", NULL, TYPE_PG_LSN, TYPE_NUMERIC),
+    OPERATOR("+", 5026, PG_LSN, plus_lsn, "+", NULL, TYPE_NUMERIC, TYPE_PG_LSN),
+    OPERATOR("-", 5027, PG_LSN, lsn_minus, NULL, NULL, TYPE_PG_LSN, TYPE_NUMERIC),
     SCALAR("md5", 2311, TEXT, md5, TYPE_TEXT),
     SCALAR("md5", 2321, TEXT, md5, TYPE_BYTEA),
     SCALAR("sha224", 3419, BYTEA, sha224, TYPE_BYTEA),

@@ -149,7 +149,14 @@ FLOAT_BODY(float_cbrt, cbrt(x))
 FLOAT_BODY(float_atan, atan(x))
 FLOAT_BODY(float_tanh, tanh(x))
 FLOAT_BODY(float_asinh, asinh(x))
-FLOAT_BODY(float_degrees, x / (M_PI / 180.0))
+
+BODY(float_degrees)
+{
+    (void)call;
+    double x = args[0].real;
+    return give(x / (M_PI / 180.0), x, result);
+}
+
 FLOAT_BODY(float_radians, x *(M_PI / 180.0))
 
 static struct status input_out_of_range(void)
@@ -236,10 +243,32 @@ TRIGONOMETRY(float_cos, cos, isinf(x))
 TRIGONOMETRY(float_tan, tan, isinf(x))
 TRIGONOMETRY(float_asin, asin, x < -1 || x > 1)
 TRIGONOMETRY(float_acos, acos, x < -1 || x > 1)
-TRIGONOMETRY(float_sinh, sinh, false)
-TRIGONOMETRY(float_cosh, cosh, false)
+// These may be infinite.
+BODY(float_sinh)
+{
+    (void)call;
+    *result = datum_real(sinh(args[0].real));
+    return STATUS_OK;
+}
+
+BODY(float_cosh)
+{
+    (void)call;
+    *result = datum_real(cosh(args[0].real));
+    return STATUS_OK;
+}
+
 TRIGONOMETRY(float_acosh, acosh, x < 1)
-TRIGONOMETRY(float_atanh, atanh, x < -1 || x > 1)
+
+BODY(float_atanh)
+{
+    (void)call;
+    double x = args[0].real;
+    if (x < -1 || x > 1) return input_out_of_range();
+    *result = datum_real(x == 1 ? INFINITY : x == -1 ? -INFINITY : atanh(x));
+    return STATUS_OK;
+}
+
 
 BODY(float_cot)
 {

@@ -160,7 +160,7 @@ static bool in_schema(const struct function *function, const char *schema)
 
 static bool takes_count(const struct function *function, uint32_t count)
 {
-    if (function->variadic) return count + 1 >= function->arg_count && count > 0;
+    if (function->variadic) return count >= function->arg_count && count > 0;
     return count <= function->arg_count && count + function->default_count >= function->arg_count;
 }
 

@@ -213,17 +213,58 @@ BODY(trim_right)
     return give(trim(text_of(args[0]), trim_set(call, args), false, true), result);
 }
 
-BODY(trim_bytes)
+static struct status trim_of_bytes(
+    const struct datum *args, bool left, bool right, struct datum *result)
 {
-    (void)call;
     struct bytes text = text_of(args[0]), set = text_of(args[1]);
-    while (text.size > 0 && set.size > 0 && memchr(set.data, text.data[0], set.size) != NULL)
+    while (left && text.size > 0 && set.size > 0 && memchr(set.data, text.data[0], set.size) != NULL)
         text = bytes_skip(text, 1);
-    while (text.size > 0 && set.size > 0 &&
+    while (right && text.size > 0 && set.size > 0 &&
            memchr(set.data, text.data[text.size - 1], set.size) != NULL)
         text.size--;
     return give(text, result);
 }
+
+BODY(trim_bytes)
+{
+    (void)call;
+    return trim_of_bytes(args, true, true, result);
+}
+
+BODY(trim_bytes_left)
+{
+    (void)call;
+    return trim_of_bytes(args, true, false, result);
+}
+
+BODY(trim_bytes_right)
+{
+    (void)call;
+    return trim_of_bytes(args, false, true, result);
+}
+
+// --- comparison of bytes, whatever the collation -------------------------------------------------------------
+
+static int compare_bytes(const struct function_call *call, const struct datum *args)
+{
+    struct bytes a = text_of(args[0]), b = text_of(args[1]);
+    if (call->arg_types[0].oid == TYPE_BPCHAR) {
+        while (a.size > 0 && a.data[a.size - 1] == ' ') a.size--;
+        while (b.size > 0 && b.data[b.size - 1] == ' ') b.size--;
+    }
+    return bytes_compare(a, b);
+}
+
+#define PATTERN_OPERATOR(name, sign) \
+    BODY(name) \
+    { \
+        *result = datum_bool(compare_bytes(call, args) sign 0); \
+        return STATUS_OK; \
+    }
+PATTERN_OPERATOR(pattern_less, <)
+PATTERN_OPERATOR(pattern_less_equal, <=)
+PATTERN_OPERATOR(pattern_greater_equal, >=)
+PATTERN_OPERATOR(pattern_greater, >)
 
 // --- made anew -----------------------------------------------------------------------------------------------
 
@@ -392,6 +433,8 @@ BODY(overlay)
                      : bytewise           ? (int64_t)part.size
                                           : (int64_t)utf8_length(part);
     if (start <= 0) return status_make(E_SUBSTRING_ERROR, "negative substring length not allowed");
+    if (start + length > INT32_MAX)
+        return status_make(E_NUMERIC_OUT_OF_RANGE, "integer out of range");
     struct bytes head = slice(text, 1, start, bytewise);
     struct bytes tail = slice(text, start + length, INT64_MAX, bytewise);
     uint64_t size = head.size + part.size + tail.size;
@@ -825,9 +868,19 @@ static const struct function table[] = {
     SCALAR("strpos", 868, INT4, position, TYPE_TEXT, TYPE_TEXT),
     SCALAR("starts_with", 3696, BOOL, starts_with, TYPE_TEXT, TYPE_TEXT),
     SCALAR("split_part", 2088, TEXT, split_part, TYPE_TEXT, TYPE_TEXT, TYPE_INT4),
+    OPERATOR("~<~", 2314, BOOL, pattern_less, "~>~", "~>=~", TYPE_TEXT, TYPE_TEXT),
+    OPERATOR("~<=~", 2315, BOOL, pattern_less_equal, "~>=~", "~>~", TYPE_TEXT, TYPE_TEXT),
+    OPERATOR("~>=~", 2317, BOOL, pattern_greater_equal, "~<=~", "~<~", TYPE_TEXT, TYPE_TEXT),
+    OPERATOR("~>~", 2318, BOOL, pattern_greater, "~<~", "~<=~", TYPE_TEXT, TYPE_TEXT),
+    OPERATOR("~<~", 2326, BOOL, pattern_less, "~>~", "~>=~", TYPE_BPCHAR, TYPE_BPCHAR),
+    OPERATOR("~<=~", 2327, BOOL, pattern_less_equal, "~>=~", "~>~", TYPE_BPCHAR, TYPE_BPCHAR),
+    OPERATOR("~>=~", 2329, BOOL, pattern_greater_equal, "~<=~", "~<~", TYPE_BPCHAR, TYPE_BPCHAR),
+    OPERATOR("~>~", 2330, BOOL, pattern_greater, "~<~", "~<=~", TYPE_BPCHAR, TYPE_BPCHAR),
     SCALAR("btrim", 885, TEXT, trim_both, TYPE_TEXT),
     SCALAR("btrim", 884, TEXT, trim_both, TYPE_TEXT, TYPE_TEXT),
     SCALAR("btrim", 2015, BYTEA, trim_bytes, TYPE_BYTEA, TYPE_BYTEA),
+    SCALAR("ltrim", 6195, BYTEA, trim_bytes_left, TYPE_BYTEA, TYPE_BYTEA),
+    SCALAR("rtrim", 6196, BYTEA, trim_bytes_right, TYPE_BYTEA, TYPE_BYTEA),
     SCALAR("ltrim", 881, TEXT, trim_left, TYPE_TEXT),
     SCALAR("ltrim", 875, TEXT, trim_left, TYPE_TEXT, TYPE_TEXT),
     SCALAR("rtrim", 882, TEXT, trim_right, TYPE_TEXT),

@@ -352,7 +352,10 @@ static struct status array_receive(
     if (dimensions < 0 || dimensions > ARRAY_DIMENSIONS_MAX ||
         binary.size < 12 + 8 * (size_t)dimensions)
         return type_error_binary(arena, "array");
-    if (oid != element.oid)
+    int64_t flags = type_load_int(binary.data + 4, 4);
+    if (flags != 0 && flags != 1)
+        return status_make(E_INVALID_BINARY_REPRESENTATION, "invalid array flags");
+    if (oid != element.oid && dimensions > 0)
         return status_make(E_DATATYPE_MISMATCH, "wrong element type");
     uint64_t count = dimensions == 0 ? 0 : 1;
     for (uint32_t i = 0; i < (uint32_t)dimensions; i++) {

@@ -315,6 +315,68 @@ BODY(bit_get)
     return STATUS_OK;
 }
 
+BODY(bit_set)
+{
+    struct bits bits = bits_of(args[0]);
+    int64_t index = args[1].integer;
+    if (index < 0 || index >= bits.count)
+        return status_format(call->arena, E_ARRAY_SUBSCRIPT_ERROR,
+            "bit index %lld out of valid range (0..%lld)", (long long)index,
+            (long long)bits.count - 1);
+    if (args[2].integer != 0 && args[2].integer != 1)
+        return status_make(E_INVALID_PARAMETER_VALUE, "new bit must be 0 or 1");
+    uint8_t *data = make_bits(call->arena, bits.count, result);
+    if (data == NULL) return no_memory();
+    for (uint32_t i = 0; i < bits.count; i++) {
+        if (i == (uint32_t)index ? args[2].integer == 1 : get(bits, i)) set(data, i);
+    }
+    return STATUS_OK;
+}
+
+BODY(bit_octets)
+{
+    (void)call;
+    *result = datum_int(byte_count(bits_of(args[0]).count));
+    return STATUS_OK;
+}
+
+// Where the second stands in the first, from 1; 0: nowhere.
+BODY(bit_position)
+{
+    (void)call;
+    struct bits in = bits_of(args[0]), what = bits_of(args[1]);
+    *result = datum_int(0);
+    if (in.count == 0 || what.count > in.count) return STATUS_OK;
+    for (uint32_t start = 0; start <= in.count - what.count; start++) {
+        uint32_t same = 0;
+        while (same < what.count && get(in, start + same) == get(what, same)) same++;
+        if (same < what.count) continue;
+        *result = datum_int(start + 1);
+        break;
+    }
+    return STATUS_OK;
+}
+
+BODY(bit_overlay)
+{
+    struct bits bits = bits_of(args[0]), part = bits_of(args[1]);
+    int64_t start = args[2].integer, length = call->arg_count == 4 ? args[3].integer : part.count;
+    if (start <= 0) return status_make(E_SUBSTRING_ERROR, "negative substring length not allowed");
+    int64_t after = start + length;
+    if (after > INT32_MAX) return status_make(E_NUMERIC_OUT_OF_RANGE, "integer out of range");
+    uint32_t head = start - 1 < bits.count ? (uint32_t)start - 1 : bits.count;
+    uint32_t tail = after < 1 ? 0 : after - 1 < bits.count ? (uint32_t)after - 1 : bits.count;
+    uint64_t count = (uint64_t)head + part.count + bits.count - tail;
+    if (count > BITS_MAX)
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "bit string length exceeds the maximum allowed");
+    uint8_t *data = make_bits(call->arena, (uint32_t)count, result);
+    if (data == NULL) return no_memory();
+    copy_bits(data, 0, bits, 0, head);
+    copy_bits(data, head, part, 0, part.count);
+    copy_bits(data, head + part.count, bits, tail, bits.count - tail);
+    return STATUS_OK;
+}
+
 // The number's lowest bits, as many as the type has places; filled with its sign.
 struct status cast_int_to_bit(
     struct function_call *call, const struct datum *args, struct datum *result)
@@ -358,6 +420,11 @@ static const struct function table[] = {
     SCALAR("bit_count", 6162, INT8, bit_count, TYPE_BIT),
     SCALAR("substring", 1699, BIT, bit_substring, TYPE_BIT, TYPE_INT4),
     SCALAR("substring", 1680, BIT, bit_substring, TYPE_BIT, TYPE_INT4, TYPE_INT4),
+    SCALAR("set_bit", 3033, BIT, bit_set, TYPE_BIT, TYPE_INT4, TYPE_INT4),
+    SCALAR("octet_length", 1682, INT4, bit_octets, TYPE_BIT),
+    SCALAR("position", 1698, INT4, bit_position, TYPE_BIT, TYPE_BIT),
+    SCALAR("overlay", 3030, BIT, bit_overlay, TYPE_BIT, TYPE_BIT, TYPE_INT4, TYPE_INT4),
+    SCALAR("overlay", 3031, BIT, bit_overlay, TYPE_BIT, TYPE_BIT, TYPE_INT4),
     SCALAR("get_bit", 3032, INT4, bit_get, TYPE_BIT, TYPE_INT4),
 };
 // clang-format on

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "sql/cast_functions.h"
 #include "sql/function_table.h"
 #include "sql/type_ops.h"
 
@@ -52,6 +53,7 @@ static void mask(struct address *address)
 static bool parse(struct bytes text, bool network, struct address *address)
 {
     char copy[64];
+    if (text.size == 0) return false;
     const uint8_t *slash = memchr(text.data, '/', text.size);
     size_t size = slash == NULL ? text.size : (size_t)(slash - text.data);
     if (size == 0 || size >= sizeof copy - 8) return false;
@@ -62,7 +64,7 @@ static bool parse(struct bytes text, bool network, struct address *address)
     for (size_t i = 0; address->family == 4 && i < size; i++)
         dots += copy[i] == '.';
     // A network may leave out its last zero bytes: 10.1/16.
-    for (int i = dots; network && address->family == 4 && i < 3; i++)
+    for (int i = dots; (network || slash != NULL) && address->family == 4 && i < 3; i++)
         strcat(copy, ".0");
     if (inet_pton(address->family == 4 ? AF_INET : AF_INET6, copy, address->bytes) != 1) return false;
     uint32_t max = size_of(address) * 8;
@@ -367,8 +369,123 @@ BODY(abbreviated)
     return STATUS_OK;
 }
 
+// --- arithmetic ------------------------------------------------------------------------------------------------
+
+static struct status bitwise(
+    struct function_call *call, const struct datum *args, char operation, struct datum *result)
+{
+    struct address a = address_of(args[0]), b = operation == '~' ? a : address_of(args[1]);
+    if (a.family != b.family)
+        return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
+            "cannot %s inet values of different sizes", operation == '&' ? "AND" : "OR");
+    for (uint32_t i = 0; i < size_of(&a); i++)
+        a.bytes[i] = (uint8_t)(operation == '~'   ? ~a.bytes[i]
+                               : operation == '&' ? a.bytes[i] & b.bytes[i]
+                                                  : a.bytes[i] | b.bytes[i]);
+    if (b.bits > a.bits) a.bits = b.bits;
+    *result = address_datum(call->arena, &a);
+    return STATUS_OK;
+}
+
+BODY(bitwise_not)
+{
+    return bitwise(call, args, '~', result);
+}
+
+BODY(bitwise_and)
+{
+    return bitwise(call, args, '&', result);
+}
+
+BODY(bitwise_or)
+{
+    return bitwise(call, args, '|', result);
+}
+
+static struct status inet_out_of_range(void)
+{
+    return status_make(E_NUMERIC_OUT_OF_RANGE, "result is out of range");
+}
+
+// Adds byte by byte from the last; what is carried out of the first does not fit.
+static struct status add_number(
+    struct function_call *call, struct datum value, __int128 number, struct datum *result)
+{
+    struct address a = address_of(value);
+    __int128 carry = number;
+    for (uint32_t i = size_of(&a); i-- > 0;) {
+        __int128 sum = a.bytes[i] + carry;
+        a.bytes[i] = (uint8_t)(sum & 0xff);
+        carry = sum >> 8; // Rounds down: what is borrowed stays negative.
+    }
+    if (carry != 0) return inet_out_of_range();
+    *result = address_datum(call->arena, &a);
+    return STATUS_OK;
+}
+
+BODY(inet_plus)
+{
+    return add_number(call, args[0], args[1].integer, result);
+}
+
+BODY(plus_inet)
+{
+    return add_number(call, args[1], args[0].integer, result);
+}
+
+BODY(inet_minus)
+{
+    return add_number(call, args[0], -(__int128)args[1].integer, result);
+}
+
+BODY(inet_difference)
+{
+    struct address a = address_of(args[0]), b = address_of(args[1]);
+    int64_t difference = 0;
+    if (a.family != b.family)
+        return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
+            "cannot subtract inet values of different sizes");
+    int carry = 0;
+    uint32_t size = size_of(&a);
+    for (uint32_t place = 0; place < size; place++) {
+        int byte = a.bytes[size - 1 - place] - b.bytes[size - 1 - place] + carry;
+        carry = byte < 0 ? -1 : 0;
+        if (place < 8)
+            difference |= (int64_t)((uint64_t)(uint8_t)byte << place * 8);
+        else if ((uint8_t)byte != (difference < 0 ? 0xff : 0))
+            return inet_out_of_range();
+    }
+    if (size < 8 && carry < 0) difference |= (int64_t)(UINT64_MAX << size * 8);
+    if (size >= 8 && (difference < 0) != (carry < 0)) return inet_out_of_range();
+    *result = datum_int(difference);
+    return STATUS_OK;
+}
+
+struct status cast_inet_to_text(
+    struct function_call *call, const struct datum *args, struct datum *result)
+{
+    return text_with_bits(call, args, result);
+}
+
+struct status cast_inet_to_cidr(
+    struct function_call *call, const struct datum *args, struct datum *result)
+{
+    struct address address = address_of(args[0]);
+    mask(&address);
+    *result = address_datum(call->arena, &address);
+    return STATUS_OK;
+}
+
 // clang-format off
 static const struct function table[] = {
+    OPERATOR("~", 2634, INET, bitwise_not, NULL, NULL, TYPE_INET),
+    OPERATOR("&", 2635, INET, bitwise_and, NULL, NULL, TYPE_INET, TYPE_INET),
+    OPERATOR("|", 2636, INET, bitwise_or, NULL, NULL, TYPE_INET, TYPE_INET),
+    OPERATOR("+", 2637, INET, inet_plus, "+", NULL, TYPE_INET, TYPE_INT8),
+    OPERATOR("+", 2638, INET, plus_inet, "+", NULL, TYPE_INT8, TYPE_INET),
+    OPERATOR("-", 2639, INET, inet_minus, NULL, NULL, TYPE_INET, TYPE_INT8),
+    OPERATOR("-", 2640, INT8, inet_difference, NULL, NULL, TYPE_INET, TYPE_INET),
+    SCALAR("cidr", 1715, CIDR, cast_inet_to_cidr, TYPE_INET),
     SCALAR("netmask", 696, INET, netmask, TYPE_INET),
     SCALAR("hostmask", 1362, INET, hostmask, TYPE_INET),
     SCALAR("broadcast", 698, INET, broadcast, TYPE_INET),

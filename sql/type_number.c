@@ -162,6 +162,9 @@ struct status type_parse_int(struct arena *arena, const char *type, struct bytes
         if (__builtin_mul_overflow(sum, 10u, &sum) ||
             __builtin_add_overflow(sum, (uint64_t)(c - '0'), &sum))
             too_big = true;
+        // Whatever follows: digits that do not fit are told first.
+        if (min < 0 && (too_big || (sum > 0 - (uint64_t)min && sum > (uint64_t)max)))
+            return type_error_range(arena, type, whole);
     }
     if (too_big || (negative ? sum > (uint64_t)INT64_MAX + 1 : sum > INT64_MAX))
         return type_error_range(arena, type, whole);
@@ -363,6 +366,11 @@ static struct status char_input(struct arena *arena, const struct type_context *
 {
     (void)arena, (void)context, (void)type;
     value->integer = text.size == 0 ? 0 : text.data[0];
+    // \ooo, as bytes that are no ASCII are written.
+    bool octal = text.size == 4 && text.data[0] == '\\' && text.data[1] <= '3';
+    for (size_t i = 1; octal && i < 4; i++) octal = text.data[i] >= '0' && text.data[i] <= '7';
+    if (octal)
+        value->integer = (text.data[1] - '0') << 6 | (text.data[2] - '0') << 3 | (text.data[3] - '0');
     return STATUS_OK;
 }
 
@@ -370,7 +378,11 @@ static void char_output(
     struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
 {
     (void)context, (void)oid;
-    if (value.integer != 0) buffer_append_u8(out, (uint8_t)value.integer);
+    uint32_t byte = (uint8_t)value.integer;
+    if (byte >= 0x80)
+        buffer_printf(out, "\\%03o", byte);
+    else if (byte != 0)
+        buffer_append_u8(out, (uint8_t)byte);
 }
 
 static struct status char_receive(

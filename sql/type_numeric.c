@@ -100,7 +100,7 @@ static void numeric_send(struct buffer *out, type_oid oid, struct datum value)
                                                    : SIGN_INFINITY;
         type_store_int(out, 0, 4);
         type_store_int(out, sign, 2);
-        type_store_int(out, 0, 2);
+        type_store_int(out, sign == SIGN_NAN ? 0 : 0x20, 2); // PostgreSQL's infinities have this scale.
         return;
     }
     // The magnitude is padded so that the point falls between groups; then groups come off its end.

@@ -31,7 +31,7 @@ FIXED = [
     "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = 'public'::regnamespace ORDER BY 1", "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
     "SELECT column_name, column_default, is_nullable, data_type, is_identity, is_generated FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
     "SELECT adrelid::regclass::text, adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef ORDER BY 1, 2",
-    "SET CONSTRAINTS ALL DEFERRED", "SET CONSTRAINTS ALL IMMEDIATE", "DISCARD ALL", "DISCARD PLANS", "RESET ALL", "SET LOCAL statement_timeout = '3s'", "SHOW transaction_isolation", "SHOW search_path",
+    "SET CONSTRAINTS ALL DEFERRED", "SET CONSTRAINTS ALL IMMEDIATE", "DISCARD ALL", "DISCARD PLANS", "RESET ALL", "SET LOCAL statement_timeout = '3s'", "SHOW search_path",
     "COMMENT ON TABLE ta IS 'x'", "COMMENT ON COLUMN ta.a IS 'column'", "COMMENT ON VIEW va IS NULL", "COMMENT ON SEQUENCE sa IS 's'", "COMMENT ON TYPE mood IS 't'", "COMMENT ON SCHEMA sc IS 'n'", "COMMENT ON INDEX ia IS 'i'",
     "COMMENT ON CONSTRAINT ca ON ta IS 'c'", "COMMENT ON FUNCTION fa(int4) IS 'f'", "COMMENT ON MATERIALIZED VIEW ma IS 'm'", "COMMENT ON DOMAIN pos IS 'd'", "COMMENT ON COLUMN va.a IS 'v'",
     "SELECT obj_description('ta'::regclass, 'pg_class'), col_description('ta'::regclass, 1)", "SELECT objsubid, description FROM pg_description WHERE objoid >= 16384 AND description <> 'standard public schema' ORDER BY 2, 1",
@@ -113,7 +113,7 @@ class Scripts:
     def create_view(self):
         name, source = self.pick(VIEWS[:2]), self.relation()
         query = self.pick(["SELECT a, b FROM %s" % source, "SELECT * FROM %s" % source, "SELECT a, count(*) AS b FROM %s GROUP BY a" % source, "SELECT x.a, y.b AS c FROM %s x JOIN %s y ON x.a = y.b" % (source, self.relation()),
-                           "SELECT a FROM %s WHERE b > 1" % source, "SELECT fa(a) AS a FROM %s" % source, "SELECT 1 AS a, nextval('sa') AS b", "SELECT a, b FROM %s ORDER BY a LIMIT 3" % source, "SELECT a FROM %s UNION SELECT b FROM %s" % (source, source)])
+                           "SELECT a FROM %s WHERE b > 1" % source, "SELECT fa(a) AS a FROM %s" % source, "SELECT 1 AS a, 2 AS b", "SELECT a, b FROM %s ORDER BY a LIMIT 3" % source, "SELECT a FROM %s UNION SELECT b FROM %s" % (source, source)])
         if self.chance(0.25):
             return "CREATE MATERIALIZED VIEW %sma AS %s%s" % (self.pick(["", "IF NOT EXISTS "]), query, self.pick(["", "", " WITH NO DATA"]))
         return "CREATE %sVIEW %s AS %s%s" % (self.pick(["", "OR REPLACE ", "OR REPLACE ", "TEMP "]), name, query, self.pick(["", "", " WITH CHECK OPTION"]))
@@ -128,7 +128,7 @@ class Scripts:
     def create_index(self):
         table, column = self.relation(), self.pick(COLUMNS)
         return "CREATE %sINDEX %s%s ON %s (%s)%s" % (self.pick(["", "", "UNIQUE "]), self.pick(["", "IF NOT EXISTS "]), self.pick(["ia", "ib"]), table,
-                                                 self.pick([column, column + " DESC", "(%s || 'x')" % column, "lower(%s)" % column, "a, " + column, "(a + 1)", "fa(a)"]), self.pick(["", "", " WHERE a > 1", " INCLUDE (b)"]))
+                                                 self.pick([column, column + " DESC", "(%s || 'x')" % column, "lower(%s)" % column, "a, " + column, "(a + 1)", "fa(a)"]), self.pick(["", "", " WHERE a > 1", ""]))
 
     def change(self):
         table = self.relation()
