@@ -370,6 +370,8 @@ BODY(delete_key)
     else
         TRY(array_make(call->arena, TYPE_TEXT, &key, 1, &keys));
     TRY(array_open(keys, &array));
+    if (array.dimensions > 1)
+        return status_make(E_ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts");
     st = delete_keys(call, datum_as_bytes(args[0]), &array, result);
 out:
     return st;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <ctype.h>
 #include "sql/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -61,39 +62,95 @@ static void give_back(void *memory, void *regex)
 
 // --- from PostgreSQL's dialect ---------------------------------------------------------------------------
 
-// Escapes that PCRE2 writes otherwise.
-static const char *translate_escape(uint8_t c)
+// Escapes that PCRE2 writes otherwise, or has not.
+static const char *translate_escape(uint8_t c, bool in_brackets)
 {
     switch (c) {
-    case 'm': return "\\b(?=\\w)";
-    case 'M': return "\\b(?<=\\w)";
-    case 'y': return "\\b";
-    case 'Y': return "\\B";
-    case 'Z': return "\\z";
+    case 'b': return "\\x08";
+    case 'B': return "\\\\";
+    case 'v': return "\\x0b";
+    case 'm': return in_brackets ? NULL : "\\b(?=\\w)";
+    case 'M': return in_brackets ? NULL : "\\b(?<=\\w)";
+    case 'y': return in_brackets ? NULL : "\\b";
+    case 'Y': return in_brackets ? NULL : "\\B";
+    case 'Z': return in_brackets ? NULL : "\\z";
     default: return NULL;
     }
 }
 
-static void translate(struct buffer *out, struct bytes pattern)
+static struct status bad_escape(void)
 {
+    return status_make(E_INVALID_REGULAR_EXPRESSION,
+        "invalid regular expression: invalid escape \\ sequence");
+}
+
+// A character by its number: \\uwxyz, \\Ustuvwxyz, \\x and all hexadecimal digits that follow.
+static struct status translate_number(struct buffer *out, struct bytes pattern, size_t *at)
+{
+    uint8_t kind = pattern.data[*at + 1];
+    size_t start = *at + 2, end = start, most = kind == 'u' ? 4 : kind == 'U' ? 8 : SIZE_MAX;
+    uint64_t code = 0;
+    while (end < pattern.size && end - start < most && isxdigit(pattern.data[end])) {
+        uint8_t c = pattern.data[end++];
+        code = code * 16 + (uint64_t)(isdigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+        if (code > 0x10ffff) return bad_escape();
+    }
+    if (end == start || (most != SIZE_MAX && end - start != most) || (code >= 0xd800 && code < 0xe000))
+        return bad_escape();
+    buffer_printf(out, "\\x{%llx}", (unsigned long long)code);
+    *at = end - 1;
+    return STATUS_OK;
+}
+
+static struct status translate_one(
+    struct buffer *out, struct bytes pattern, size_t *at, bool in_brackets)
+{
+    uint8_t c = pattern.data[*at + 1];
+    if (c == 'u' || c == 'U' || c == 'x') return translate_number(out, pattern, at);
+    // Letters that PCRE2 gives a meaning and PostgreSQL none.
+    if (isalpha(c) && strchr("abBcdDefmMnrstSvwWyYAZ", c) == NULL) return bad_escape();
+    const char *other = translate_escape(c, in_brackets);
+    if (other != NULL)
+        buffer_append_string(out, other);
+    else
+        buffer_append(out, pattern.data + *at, 2);
+    (*at)++;
+    return STATUS_OK;
+}
+
+// A brace before a digit begins a repetition, which has to end.
+static struct status check_braces(struct bytes rest)
+{
+    size_t at = 0;
+    if (rest.size == 0 || !isdigit(rest.data[0])) return STATUS_OK;
+    while (at < rest.size && (isdigit(rest.data[at]) || rest.data[at] == ',')) at++;
+    if (at == rest.size)
+        return status_make(E_INVALID_REGULAR_EXPRESSION,
+            "invalid regular expression: braces {} not balanced");
+    if (rest.data[at] != '}')
+        return status_make(E_INVALID_REGULAR_EXPRESSION,
+            "invalid regular expression: invalid repetition count(s)");
+    return STATUS_OK;
+}
+
+static struct status translate(struct buffer *out, struct bytes pattern, bool no_newline)
+{
+    struct status st = STATUS_OK;
     bool in_brackets = false;
     for (size_t i = 0; i < pattern.size; i++) {
         uint8_t c = pattern.data[i];
         if (c == '\\' && i + 1 < pattern.size) {
-            const char *other = in_brackets ? NULL : translate_escape(pattern.data[i + 1]);
-            if (other != NULL)
-                buffer_append_string(out, other);
-            else
-                buffer_append(out, pattern.data + i, 2);
-            i++;
+            TRY(translate_one(out, pattern, &i, in_brackets));
             continue;
         }
         if (c == '[' && !in_brackets) {
             in_brackets = true;
             buffer_append_u8(out, c);
             // A closing bracket right at the start is a member of the set.
-            if (i + 1 < pattern.size && pattern.data[i + 1] == '^')
+            if (i + 1 < pattern.size && pattern.data[i + 1] == '^') {
                 buffer_append_u8(out, pattern.data[++i]);
+                if (no_newline) buffer_append_string(out, "\\n");
+            }
             if (i + 1 < pattern.size && pattern.data[i + 1] == ']') {
                 buffer_append_string(out, "\\]");
                 i++;
@@ -109,8 +166,12 @@ static void translate(struct buffer *out, struct bytes pattern)
         }
         if (c == '[') buffer_append_u8(out, '\\'); // Alone inside brackets it is itself.
         if (c == ']') in_brackets = false;
+        if (c == '{' && !in_brackets) TRY(check_braces(bytes_skip(pattern, i + 1)));
         buffer_append_u8(out, c);
     }
+
+out:
+    return st;
 }
 
 // --- compiling --------------------------------------------------------------------------------------------
@@ -198,8 +259,47 @@ static bool is_remembered(
     const struct regex *regex, struct bytes pattern, struct regex_options options)
 {
     return regex->code != NULL && options.ignore_case == regex->options.ignore_case &&
-           options.whole == regex->options.whole &&
+           options.whole == regex->options.whole && options.lines == regex->options.lines &&
+           options.no_newline == regex->options.no_newline &&
+           options.expanded == regex->options.expanded &&
+           options.literal == regex->options.literal &&
            bytes_equal(bytes_of(regex->pattern, regex->pattern_size), pattern);
+}
+
+static bool set_option(uint8_t letter, struct regex_options *options)
+{
+    switch (letter) {
+    case 'i': options->ignore_case = true; break;
+    case 'c': options->ignore_case = false; break;
+    case 'm':
+    case 'n': options->lines = options->no_newline = true; break;
+    case 'p':
+        options->no_newline = true;
+        options->lines = false;
+        break;
+    case 'w':
+        options->lines = true;
+        options->no_newline = false;
+        break;
+    case 's': options->lines = options->no_newline = false; break;
+    case 'x': options->expanded = true; break;
+    case 't': options->expanded = false; break;
+    case 'q': options->literal = true; break;
+    default: return false;
+    }
+    return true;
+}
+
+// (?xyz) at the very start.
+static struct bytes take_options(struct bytes pattern, struct regex_options *options)
+{
+    struct regex_options read = *options;
+    size_t at = 2;
+    if (!bytes_has_prefix(pattern, BYTES_LITERAL("(?"))) return pattern;
+    while (at < pattern.size && set_option(pattern.data[at], &read)) at++;
+    if (at == 2 || at == pattern.size || pattern.data[at] != ')') return pattern;
+    *options = read;
+    return bytes_skip(pattern, at + 1);
 }
 
 struct status regex_compile(struct function_call *call, struct bytes pattern,
@@ -220,17 +320,28 @@ struct status regex_compile(struct function_call *call, struct bytes pattern,
     struct compiling work = {.regex = regex,
         .options = PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
                    PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C};
-    if (options.ignore_case) work.options |= PCRE2_CASELESS;
-    if (options.whole) work.options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
-    buffer_init(&text, call->arena);
+    struct bytes rest = pattern;
+    struct regex_options used = options;
     if (bytes_has_prefix(pattern, BYTES_LITERAL("***="))) {
+        rest = bytes_skip(pattern, 4);
+        used.literal = true;
+    } else if (bytes_has_prefix(pattern, BYTES_LITERAL("***:"))) {
+        rest = bytes_skip(pattern, 4);
+    }
+    if (!used.literal && !used.whole) rest = take_options(rest, &used);
+    if (used.ignore_case) work.options |= PCRE2_CASELESS;
+    if (used.whole) work.options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+    if (used.lines) work.options |= PCRE2_MULTILINE;
+    if (used.no_newline) work.options &= ~(uint32_t)PCRE2_DOTALL;
+    if (used.expanded) work.options |= PCRE2_EXTENDED;
+    buffer_init(&text, call->arena);
+    if (used.literal) {
         work.options &= ~(uint32_t)(PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_UCP |
-                                    PCRE2_NEVER_BACKSLASH_C);
+                                    PCRE2_NEVER_BACKSLASH_C | PCRE2_MULTILINE | PCRE2_EXTENDED);
         work.options |= PCRE2_LITERAL;
-        work.pattern = bytes_skip(pattern, 4);
+        work.pattern = rest;
     } else {
-        bool marked = bytes_has_prefix(pattern, BYTES_LITERAL("***:"));
-        translate(&text, marked ? bytes_skip(pattern, 4) : pattern);
+        TRY(translate(&text, rest, used.no_newline));
         buffer_string(&text);
         work.pattern = buffer_bytes(&text);
     }
@@ -284,17 +395,11 @@ struct status regex_options_parse(
 {
     *options = (struct regex_options){0};
     for (size_t i = 0; i < text.size; i++) {
-        switch (text.data[i]) {
-        case 'g': options->global = true; break;
-        case 'i': options->ignore_case = true; break;
-        case 'c': options->ignore_case = false; break;
-        case 's':
-        case 't': break; // The defaults: newlines are ordinary, the syntax is tight.
-        default:
+        if (text.data[i] == 'g') options->global = true;
+        if (text.data[i] != 'g' && !set_option(text.data[i], options))
             return status_format(arena, E_INVALID_PARAMETER_VALUE,
                 "invalid regular expression option: \"%.*s\"", (int)utf8_step(text, i),
                 (const char *)text.data + i);
-        }
     }
     return STATUS_OK;
 }

@@ -17,6 +17,10 @@ struct regex_options {
     bool ignore_case;
     bool global;     // "g"
     bool whole;      // Anchored at both ends: for SIMILAR TO.
+    bool lines;      // ^ and $ are the ends of lines ("n", "w").
+    bool no_newline; // . and [^x] match no newline ("n", "p").
+    bool expanded;   // "x": blanks and comments in the pattern count for nothing.
+    bool literal;    // "q": the pattern is a string.
 };
 // "gi" and the like.
 CHECKED struct status regex_options_parse(

@@ -543,7 +543,7 @@ class Generator:
         return made, kinds
 
     def windowed(self, tree, scope, where):
-        keys = ", ".join(dict.fromkeys(name for name, kind in scope if kind in ORDERED)) or "1"
+        keys = ", ".join(dict.fromkeys(name for name, kind in scope if kind != "pair")) or "1"
         items, kinds = [], []
         for _ in range(self.random.randint(1, 3)):
             kind, made = self.window(scope, keys)

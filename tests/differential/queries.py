@@ -261,8 +261,10 @@ class Wide(Generator):
         if which == 0:
             tree, scope = self.sources(1)
             kind = self.pick(["int4", "text", "bool", "mood"])
-            keys = [name for name, of in scope if of in COMPARED]
+            keys = [name for name, of in scope if of != "pair"]
+            tables, self.tables = self.tables, []  # No subqueries: which are equal is not seen.
             expression = self.expression(kind, scope, 1)
+            self.tables = tables
             items = List("items", ", ", [word(name) for name in keys[:3]] + [expression], 1)
             return Tree("query", "SELECT DISTINCT ON ({}) {} FROM {} ORDER BY {}%s%s" % (self.pick(["", " DESC"]), "".join(", " + name for name in keys)), expression, items, tree, expression), ["int4"]
         if which == 1:
@@ -272,7 +274,7 @@ class Wide(Generator):
                 start, kind, table.name, self.random.randint(0, 2), self.random.randint(2, 9)), "query"), ["int4"]
         if which == 2:
             tree, scope = self.sources(1)
-            keys = ", ".join(dict.fromkeys(name for name, kind in scope if kind in COMPARED)) or "1"
+            keys = ", ".join(dict.fromkeys(name for name, kind in scope if kind != "pair")) or "1"
             return Tree("query", "SELECT row_number() OVER w, sum({}) OVER (w ROWS 2 PRECEDING), first_value({}) OVER w, nth_value({}, 2) OVER w FROM {}{} WINDOW w AS (PARTITION BY {} ORDER BY %s)" % keys,
                         self.expression("int4", scope, 1), self.expression("text", scope, 1), self.expression("date", scope, 1), tree,
                         Tree("where", " WHERE {}", self.expression("bool", scope, 1)), self.expression("bool", scope, 1), optional=[4]), ["int8"]
