@@ -96,6 +96,8 @@ struct range { // A table reference that columns can be qualified with.
     uint32_t column_count;
     const struct table_desc *table; // Of a plain table, for functional dependency; else NULL.
     var_id base;
+    uint32_t relation_id; // Of a table, view or sequence; else 0.
+    bool aliased;         // Its columns, or the first of them, have other names here.
     bool scalar; // A function of one value: as a whole row it is that value.
     struct range *next;
 };
@@ -176,6 +178,7 @@ struct binder {
     bool has_volatile;               // Calls something volatile (nextval).
     bool verbatim;                   // For showing it: nothing is computed or rearranged.
     struct cte_scope *ctes;          // Innermost WITH names outside of any SELECT.
+    struct resolutions *resolutions; // What the statement's own names mean is told here; NULL: nobody asks.
 };
 
 // One column of a query's result.
@@ -302,6 +305,15 @@ CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scop
 CHECKED struct status bind_row_value(struct binder *binder, struct scalar **scalar);
 // The call that makes the record, as far as its fields are known; else NULL.
 const struct scalar *bind_row_maker(const struct binder *binder, const struct scalar *record);
+// The table reference of that name in this scope alone; `schema` NULL: of any. NULL: none.
+struct range *bind_find_range(const struct scope *scope, const char *schema, const char *name);
+// bind_resolution.c. `range` NULL: found by its plain name, in `found_in`.
+void bind_note_column(struct binder *binder, const struct scope *scope, const struct scope *found_in,
+    const struct range *range, const struct expr *expr, const struct range_column *column);
+void bind_note_row(struct binder *binder, const struct range *range, const struct expr *expr);
+// What stands for each column; NULL: nobody asks.
+struct expr **bind_note_star(struct binder *binder, struct scope *scope, const struct target_list *list,
+    const struct expr *expr, const struct range_column *columns, uint32_t count);
 struct scalar *bind_whole_row(struct binder *binder, const struct scope *scope,
     const struct range *range, uint32_t position);
 CHECKED struct status bind_field(

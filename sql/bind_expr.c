@@ -591,6 +591,7 @@ static struct status bind_row_star(
     if (expr->column.count == 0)
         return bind_unsupported(binder, expr->position, "* in this place");
     TRY(bind_qualified_range(binder, scope, expr, &range));
+    bind_note_row(binder, range, expr);
     *out = bind_whole_row(binder, scope, range, expr->position);
 
 out:

@@ -3,6 +3,7 @@
 // FROM: table references, joins and the names they bring.
 #include "core/invariant.h"
 #include "sql/bind.h"
+#include "sql/resolution.h"
 #include "sql/statement_table.h"
 #include "sql/pg_catalog.h"
 #include "sql/parse.h"
@@ -106,6 +107,7 @@ struct status bind_column_aliases(struct binder *binder, struct range *range,
     const struct name_list *aliases, uint32_t position)
 {
     uint32_t at = 0;
+    range->aliased = aliases->count > 0;
     for (uint32_t i = 0; i < aliases->count; i++, at++) {
         while (at < range->column_count && range->columns[at].hidden) at++;
         if (at >= range->column_count)
@@ -123,6 +125,7 @@ struct range *bind_add_table_range(struct binder *binder, struct from_names *nam
     struct range *range = new_range(binder, alias, table->column_count);
     range->schema = schema;
     range->table = table;
+    range->relation_id = table->id;
     range->base = base;
     uint32_t count = 0;
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -178,15 +181,19 @@ static struct status bind_view(struct binder *binder, const struct relation *rel
     if (binder->view_depth >= VIEW_DEPTH_MAX)
         return bind_error(binder, item->position, E_STATEMENT_TOO_COMPLEX,
             "views are nested deeper than %u", VIEW_DEPTH_MAX);
+    struct resolutions *resolutions = binder->resolutions;
     binder->view_depth++;
+    binder->resolutions = NULL;
     binder->text = (struct bytes){0}; // Positions in a view's text mean nothing to the client.
     st = bind_select(binder, &scope, relation->view, false, &query);
     binder->text = text;
+    binder->resolutions = resolutions;
     binder->view_depth--;
     TRY(st);
     const struct table_desc *table = relation->table;
     struct range *range =
         query_range(binder, item->alias != NULL ? item->alias : table->name, &query);
+    range->relation_id = table->id;
     if (item->alias == NULL) range->schema = item->table.name.schema;
     for (uint32_t i = 0; i < range->column_count; i++) {
         if (i < table->column_count) range->columns[i].name = table->columns[i].name;
@@ -691,6 +698,8 @@ static struct status bind_join(struct binder *binder, struct scope *scope,
             "for a LATERAL reference");
     struct name_list using = item->join.using_columns;
     if (item->join.natural) TRY(natural_columns(binder, &left, &right, &using));
+    if ((item->join.natural || using.count > 0) && binder->resolutions != NULL)
+        resolution_add_join(binder->resolutions, item, &using);
     struct using_merge merge = {0};
     if (using.count > 0) TRY(merge_using(binder, item, &using, &left, &right, join, &merge));
 
@@ -783,7 +792,7 @@ static struct status find_unqualified(struct binder *binder, const struct scope 
     return STATUS_OK;
 }
 
-static struct range *find_range(const struct scope *scope, const char *schema, const char *name)
+struct range *bind_find_range(const struct scope *scope, const char *schema, const char *name)
 {
     for (struct range *range = scope->names.ranges; range != NULL; range = range->next) {
         if (strcmp(range->name, name) != 0) continue;
@@ -802,7 +811,7 @@ static struct status qualified_range(struct binder *binder, const struct scope *
     const char *schema = name_count >= 2 ? expr->column.names[name_count - 2] : NULL;
     const char *table = expr->column.names[name_count - 1];
     for (const struct scope *s = scope; s != NULL; s = s->parent) {
-        *range = find_range(s, schema, table);
+        *range = bind_find_range(s, schema, table);
         if (*range != NULL) return STATUS_OK;
     }
     return bind_error(binder, expr->position, E_UNDEFINED_TABLE,
@@ -828,20 +837,23 @@ struct status bind_column(
     uint32_t count = expr->column.count;
     const char *name = expr->column.names[count - 1];
     if (count == 1) {
-        for (const struct scope *s = scope; s != NULL && column == NULL; s = s->parent)
+        for (const struct scope *s = scope; s != NULL && column == NULL; s = s->parent) {
             TRY(find_unqualified(binder, s, expr, name, &column));
+            if (column != NULL) bind_note_column(binder, scope, s, NULL, expr, column);
+        }
         if (column == NULL) {
             struct range *ranges = scope->names.ranges;
             *out = ranges != NULL && ranges->next == NULL
                        ? catalog_tableoid(binder, ranges, name, expr->position)
                        : NULL;
             if (*out != NULL) return st;
-            for (const struct scope *s = scope; s != NULL; s = s->parent)
-                if (find_range(s, NULL, name) != NULL) {
-                    *out = bind_whole_row(
-                        binder, s, find_range(s, NULL, name), expr->position);
-                    return st;
-                }
+            for (const struct scope *s = scope; s != NULL; s = s->parent) {
+                const struct range *row = bind_find_range(s, NULL, name);
+                if (row == NULL) continue;
+                bind_note_row(binder, row, expr);
+                *out = bind_whole_row(binder, s, row, expr->position);
+                return st;
+            }
             TRY(bind_routine_parameter(binder, expr, out));
             if (*out != NULL) return st;
             return bind_error(
@@ -867,6 +879,7 @@ struct status bind_column(
         if (column == NULL)
             return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
                 "column %s.%s does not exist", range->name, name);
+        bind_note_column(binder, scope, NULL, range, expr, column);
     }
     struct scalar *scalar = ARENA_NEW(binder->arena, struct scalar);
     *scalar = *column->scalar;

@@ -252,7 +252,11 @@ struct status bind_routine_args(struct binder *binder, const struct function_mat
                 binder->arena, SCALAR_ARRAY, TYPE_OF(array), POSITION_NONE, 0);
             continue;
         }
-        TRY(bind_expr(binder, &scope, routine->defaults[i], &all[i]));
+        struct resolutions *resolutions = binder->resolutions;
+        binder->resolutions = NULL;
+        st = bind_expr(binder, &scope, routine->defaults[i], &all[i]);
+        binder->resolutions = resolutions;
+        TRY(st);
         TRY(bind_resolve_unknown(binder, &all[i]));
         if (!is_polymorphic(function->args[i]))
             TRY(bind_coerce(

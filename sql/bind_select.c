@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "sql/bind_select.h"
 #include "sql/privilege.h"
+#include "sql/resolution.h"
 
 #define TARGETS_MAX 1664u
 
@@ -46,7 +47,7 @@ static void plain_column(
 }
 
 static struct status expand_star(struct binder *binder, struct scope *scope,
-    const struct expr *expr, struct target_scalars *list)
+    const struct target_list *targets, const struct expr *expr, struct target_scalars *list)
 {
     struct status st = STATUS_OK;
     struct range_column *columns;
@@ -55,12 +56,16 @@ static struct status expand_star(struct binder *binder, struct scope *scope,
         TRY(bind_field_star(binder, scope, expr, &columns, &count));
     else
         TRY(bind_star(binder, scope, expr, &columns, &count));
+    struct expr **written = expr->kind == EXPR_FIELD
+                                ? NULL
+                                : bind_note_star(binder, scope, targets, expr, columns, count);
     for (uint32_t i = 0; i < count; i++)
         TRY(add_target(binder, list,
             (struct target_scalar){.name = columns[i].name,
                 .scalar = columns[i].scalar,
                 .table_oid = columns[i].table_oid,
                 .attribute = columns[i].attribute,
+                .expr = written == NULL ? NULL : written[i],
                 .named = true}));
 
 out:
@@ -75,11 +80,15 @@ static struct status bind_target_list(struct binder *binder, struct scope *scope
         const struct target *item = &targets->items[i];
         bool star = item->expr->kind == EXPR_COLUMN && item->expr->column.star;
         if (star || (item->expr->kind == EXPR_FIELD && item->expr->field.name == NULL)) {
-            TRY(expand_star(binder, scope, item->expr, list));
+            TRY(expand_star(binder, scope, targets, item->expr, list));
             continue;
         }
-        struct target_scalar target = {.name = target_name(item), .named = true};
+        struct target_scalar target = {
+            .name = target_name(item), .expr = item->expr, .named = true};
+        uint32_t noted = binder->resolutions == NULL ? 0 : binder->resolutions->count;
         TRY(bind_expr(binder, scope, item->expr, &target.scalar));
+        if (binder->resolutions != NULL)
+            resolution_note_target(binder->resolutions, noted, item);
         TRY(bind_row_value(binder, &target.scalar));
         plain_column(scope, target.scalar, &target);
         TRY(add_target(binder, list, target));
@@ -191,6 +200,12 @@ struct status bind_match_target(struct binder *binder, const struct target_scala
         if (*out != NULL && !scalar_equal(*out, target->scalar))
             return bind_error(binder, expr->position, E_AMBIGUOUS_COLUMN, "%s \"%s\" is ambiguous",
                 clause, expr->column.names[0]);
+        if (*out == NULL && binder->resolutions != NULL)
+            resolution_add_output(binder->resolutions,
+                &(struct resolved_output){.expr = expr,
+                    .target = target->expr,
+                    .ordinal = i + 1,
+                    .group = strcmp(clause, "GROUP BY") == 0});
         *out = target->scalar;
     }
     return STATUS_OK;

@@ -10,6 +10,7 @@ struct target_scalar {
     struct scalar *scalar;
     uint32_t table_oid;
     uint16_t attribute;
+    const struct expr *expr; // As written; NULL: not known.
     bool named; // Has an alias, or is a column: ORDER BY can mean it.
 };
 struct target_scalars {

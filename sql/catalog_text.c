@@ -150,7 +150,7 @@ struct status catalog_view_text(struct task *task, struct session *session, stru
     TRY(parse_sql_on_stack(arena, bytes_of_string(view->view_sql), &list));
     invariant(list.count == 1 && list.items[0]->tag == STATEMENT_SELECT);
     ddl_collect_tables(arena, list.items[0]->as.select, &tables);
-    for (uint32_t i = 0; i < tables.count; i++) TRY(shorten_name(task, session, tables.items[i]));
+    for (uint32_t i = 0; i < tables.count; i++) TRY(shorten_name(task, session, &tables.items[i]->table.name));
     buffer_init(&out, arena);
     deparse_select(&out, list.items[0]->as.select, DEPARSE_LINES);
     TRY(shorten_types(task, session, arena, buffer_string(&out), text));

@@ -537,47 +537,6 @@ out:
 
 // --- DROP COLUMN -----------------------------------------------------------------------------------
 
-// What depends on a column: told, or with CASCADE dropped.
-static struct status refuse_drop(
-    struct alter *alter, const struct column_desc *column, const char *kind, const char *name)
-{
-    struct arena *arena = alter->context->arena;
-    struct status st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop column %s of table %s because other objects depend on it", column->name,
-        alter->table->name);
-    st = status_detail(arena, st, "%s %s depends on column %s of table %s", kind, name,
-        column->name, alter->table->name);
-    return status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
-}
-
-static struct status views_in_the_way(struct alter *alter, const struct column_desc *column)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-
-    for (uint32_t i = 0; i < alter->table->depended_by_count;) {
-        struct table_desc *view;
-        TRY(catalog_edit_table(context->task, context->session, context->arena,
-            alter->table->depended_by[i], &view));
-        const char *kind = view->materialized ? "materialized view" : "view";
-        bool mentions;
-        TRY(ddl_view_mentions(
-            context->arena, view, alter->table, column->name, &mentions));
-        if (!mentions) {
-            i++;
-            continue;
-        }
-        if (alter->command->behavior != DROP_CASCADE)
-            return refuse_drop(alter, column, kind, view->name);
-        ddl_notice(context, "drop cascades to %s %s", kind, view->name);
-        TRY(ddl_drop_relation(context, view, DROP_CASCADE));
-        TRY(load(alter));
-        i = 0;
-    }
-out:
-    return st;
-}
-
 static struct status drop_column(struct alter *alter);
 
 // Generated columns that take their values from it.
@@ -650,9 +609,10 @@ static struct status drop_column(struct alter *alter)
         goto out;
     }
     struct column_desc column = *found;
-    TRY(views_in_the_way(alter, &column));
-    struct ddl_view_change change = {.dropped_column = column.name};
-    TRY(ddl_change_views(context, alter->table, &change));
+    bool dropped;
+    TRY(ddl_drop_views_using(
+        context, table, &column, alter->command->behavior, &dropped));
+    if (dropped) TRY(load(alter));
     TRY(generated_in_the_way(alter, &column));
     table = alter->table;
     if (key_has(&table->indexes[0], column.id)) {
@@ -776,9 +736,7 @@ static struct status set_type(struct alter *alter)
     TRY(find_column(alter, &column));
     type_oid domain = 0;
     TRY(ddl_column_type(context, alter->command->definition->type, &to, NULL, &domain));
-    if (alter->table->depended_by_count > 0)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "cannot alter type of a column used by a view or rule");
+    TRY(ddl_keep_type_for_views(context, alter->table, column));
     for (uint32_t i = 0; i < alter->table->column_count; i++) {
         if (text_mentions(context->arena, alter->table->columns[i].generated_sql, column->name))
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,

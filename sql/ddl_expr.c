@@ -253,20 +253,9 @@ struct table_walk {
 
 static void walk_select(struct table_walk *walk, struct select *select);
 
-static void note_used(struct table_walk *walk, const char *name)
-{
-    struct ddl_tables *tables = walk->tables;
-    for (uint32_t i = 0; i < tables->column_count; i++) {
-        if (strcmp(tables->columns[i], name) == 0) return;
-    }
-    DDL_APPEND(walk->arena, tables->columns, tables->column_count, name);
-}
-
 static void note_subquery(struct expr *expr, void *arg)
 {
     struct table_walk *walk = arg;
-    if (expr->kind == EXPR_COLUMN && expr->column.count > 0 && !expr->column.star)
-        note_used(walk, expr->column.names[expr->column.count - 1]);
     if (expr->kind == EXPR_PARAMETER) walk->tables->has_parameter = true;
     if (expr->kind == EXPR_CAST && expr->cast.type->schema == NULL &&
         type_by_name(expr->cast.type->name) == NULL)
@@ -283,10 +272,7 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
         for (uint32_t i = 0; item->table.name.schema == NULL && i < walk->cte_count; i++) {
             if (strcmp(walk->ctes[i], item->table.name.name) == 0) return;
         }
-        walk->tables->sources = arena_grow(walk->arena, walk->tables->sources,
-            walk->tables->count * sizeof item, (walk->tables->count + 1) * sizeof item);
-        walk->tables->sources[walk->tables->count] = item;
-        DDL_APPEND(walk->arena, walk->tables->items, walk->tables->count, &item->table.name);
+        DDL_APPEND(walk->arena, walk->tables->items, walk->tables->count, item);
         break;
     case FROM_SUBQUERY: walk_select(walk, item->query); break;
     case FROM_FUNCTION: expr_visit_list(&item->function.calls, note_subquery, walk); break;
@@ -294,9 +280,6 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
         walk_from(walk, item->join.left);
         walk_from(walk, item->join.right);
         expr_visit(item->join.on, note_subquery, walk);
-        walk->tables->has_natural |= item->join.natural;
-        for (uint32_t i = 0; i < item->join.using_columns.count; i++)
-            note_used(walk, item->join.using_columns.items[i]);
         break;
     case FROM_STATEMENT: break;
     }
@@ -316,7 +299,6 @@ static void walk_select(struct table_walk *walk, struct select *select)
     }
     for (uint32_t i = 0; i < select->targets.count; i++) {
         struct expr *expr = select->targets.items[i].expr;
-        if (expr->kind == EXPR_COLUMN && expr->column.star) walk->tables->has_star = true;
         expr_visit(expr, note_subquery, walk);
     }
     expr_visit_list(&select->distinct_on, note_subquery, walk);

@@ -150,15 +150,11 @@ CHECKED struct status ddl_rename_in_text(
     struct arena *arena, const char **text, const char *from, const char *to);
 // The table names that a query mentions anywhere, in place; those of its own WITH clauses left out.
 struct ddl_tables {
-    struct object_name **items;
-    struct from_item **sources; // Beside items: where each name stands.
+    struct from_item **items; // FROM_TABLE, but for names of WITH queries.
     uint32_t count;
-    const char **columns;       // Last parts of column names, each once; of USING too.
-    uint32_t column_count;
     struct type_name **types; // Names in casts that are no built-in types', without a schema.
     uint32_t type_count;
-    bool has_star, has_parameter;
-    bool has_natural; // A NATURAL join.
+    bool has_parameter;
 };
 CHECKED struct status ddl_qualify_query_types(
     struct statement_context *context, const struct ddl_tables *tables);
@@ -308,19 +304,6 @@ CHECKED struct status ddl_choose_index_name(struct statement_context *context,
     struct table_desc *table, const struct create_index *create, const char **name);
 
 // --- views -----------------------------------------------------------------------------------------
-// What the queries of views learn of a change to the relation under them, before it is made. They keep their
-// own names for it and for its columns.
-struct ddl_view_change {
-    const char *name, *schema;   // New ones; NULL: it stays.
-    bool keep_columns;           // One of its columns is about to get another name.
-    const char *dropped_column;  // One that is about to go; no view names it.
-};
-CHECKED struct status ddl_change_views(struct statement_context *context,
-    const struct table_desc *table, const struct ddl_view_change *change);
-// Whether a view's query may name that column of the table (another's of the same name counts too).
-CHECKED struct status ddl_view_mentions(struct arena *arena, const struct table_desc *view,
-    const struct table_desc *table, const char *column, bool *mentions);
-
 
 // Takes the name. *table NULL when it is taken and that is ok. Temporary ones are noted.
 CHECKED struct status ddl_begin_table(struct statement_context *context,
@@ -330,17 +313,33 @@ CHECKED struct status ddl_begin_table(struct statement_context *context,
 CHECKED struct status ddl_columns_of_query(struct statement_context *context,
     const struct create_table_as *create, struct table_desc *shape);
 void ddl_take_columns(struct table_desc *table, const struct table_desc *shape);
-// Gives tables and types of a query their full names and notes them as what the view depends on.
-CHECKED struct status ddl_qualify_view(struct statement_context *context,
-    const struct ddl_tables *tables, struct table_desc *view);
-// Stars over plain tables become the columns of now.
-CHECKED struct status ddl_expand_stars(
-    struct statement_context *context, struct select *select, struct ddl_tables *tables);
-// The query as text, its columns called by `names`. *pin: stars or names are left that need ddl_pin_columns.
-const char *ddl_view_text(struct statement_context *context, struct select *select,
-    struct ddl_tables *tables, const struct name_list *names, bool *pin);
-// Other stars mean the columns of now: the view names them.
-const char *ddl_pin_columns(struct arena *arena, const struct table_desc *view, const char *sql);
+// The text that a view keeps of its query: tables and types with their full names, columns with their tables', its own
+// columns called by `names`. Notes in the view what it depends on. The select is used up. The plan tells the columns.
+CHECKED struct status ddl_view_query(struct statement_context *context, struct select *select,
+    const struct name_list *names, struct table_desc *view, struct plan **plan, const char **sql);
+// Another name or schema of a table or view, or another name of one of its columns or of the whole schema, in what
+// views say of it.
+struct ddl_rename_in_views {
+    uint32_t table_id;                   // 0: every relation of schema_id.
+    uint32_t schema_id;
+    const char *column, *new_column;     // NULL: of the table.
+    const char *new_table, *new_schema;  // NULL: as it was.
+};
+// Before the catalog has the new name. 0A000 where a query or function cannot follow.
+CHECKED struct status ddl_rename_in_views(
+    struct statement_context *context, const struct ddl_rename_in_views *rename);
+CHECKED struct status ddl_rename_view_column(
+    struct statement_context *context, uint32_t view_id, const char *from, const char *to);
+// The text of a query that calls its columns so. The select is used up.
+const char *ddl_name_query(
+    struct arena *arena, struct select *select, const struct name_list *names);
+// A column is to go. Views that use it are in its way (2BP01), or go with it.
+CHECKED struct status ddl_drop_views_using(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column, enum drop_behavior behavior,
+    bool *dropped);
+// 0A000 when a view uses the column: it is not to have another type.
+CHECKED struct status ddl_keep_type_for_views(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column);
 // Tells the tables that the view uses them, or no longer does.
 CHECKED struct status ddl_link_view(
     struct statement_context *context, const struct table_desc *view, bool add);

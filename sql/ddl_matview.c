@@ -27,8 +27,8 @@ struct status ddl_create_materialized_view(struct statement_context *context)
     const struct create_table_as *create = context->statement->as.create_table_as;
     struct table_desc *view, shape;
     struct ddl_tables tables;
+    struct plan *plan;
     uint64_t rows = 0;
-    bool pin;
 
     if (create->options.count > 0) return ddl_unsupported(context, "WITH of a materialized view");
     if (create->query->tag != STATEMENT_SELECT)
@@ -42,11 +42,8 @@ struct status ddl_create_materialized_view(struct statement_context *context)
     if (tables.has_parameter)
         return ddl_error(context, E_UNDEFINED_PARAMETER,
             "materialized views may not be defined using bound parameters");
-    TRY(ddl_qualify_view(context, &tables, view));
-    TRY(ddl_expand_stars(context, create->query->as.select, &tables));
-    const char *sql =
-        ddl_view_text(context, create->query->as.select, &tables, &create->columns, &pin);
-    view->view_sql = pin ? ddl_pin_columns(context->arena, view, sql) : sql;
+    TRY(ddl_view_query(context, create->query->as.select, &create->columns, view, &plan,
+        &view->view_sql));
     view->materialized = true;
     view->populated = !create->with_no_data;
     TRY(ddl_add_rowid(context, view));

@@ -225,8 +225,8 @@ static struct status rename_relation(
     TRY(ddl_take_name(context, table->database_id, table->schema_id, rename->new_name,
         (struct name_value){.kind = NAME_RELATION, .id = table->id}, &taken));
     if (taken) return ddl_name_taken(context, rename->new_name);
-    struct ddl_view_change change = {.name = rename->new_name};
-    TRY(ddl_change_views(context, table, &change));
+    TRY(ddl_rename_in_views(context,
+        &(struct ddl_rename_in_views){.table_id = table->id, .new_table = rename->new_name}));
     TRY(catalog_free_name(
         context->task, context->session, table->database_id, table->schema_id, table->name));
     table->name = rename->new_name;
@@ -255,11 +255,11 @@ static struct status rename_column(struct statement_context *context, const stru
     if (ddl_column(table, to) != NULL)
         return ddl_error(context, E_DUPLICATE_COLUMN,
             "column \"%s\" of relation \"%s\" already exists", to, table->name);
-    struct ddl_view_change change = {.keep_columns = true};
-    TRY(ddl_change_views(context, table, &change));
+    if (table->view_sql != NULL) return ddl_rename_view_column(context, table->id, from, to);
+    TRY(ddl_rename_in_views(context,
+        &(struct ddl_rename_in_views){
+            .table_id = table->id, .column = from, .new_column = to}));
     column->name = to;
-    // The query keeps its own names; what it gives is named anew.
-    if (table->view_sql != NULL) table->view_sql = ddl_pin_columns(arena, table, table->view_sql);
     for (uint32_t i = 0; i < table->column_count; i++)
         TRY(ddl_rename_in_text(arena, &table->columns[i].generated_sql, from, to));
     for (uint32_t i = 0; i < table->constraint_count; i++)
@@ -338,6 +338,28 @@ out:
     return st;
 }
 
+// Stored expressions and queries name types and functions with their schemas.
+static struct status refuse_named_types(
+    struct statement_context *context, const struct schema_desc *schema)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **types, **functions;
+    uint32_t type_count, function_count, id = schema->id, database = schema->database_id;
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, database, &types, &type_count));
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, database, &functions, &function_count));
+    for (uint32_t i = 0; i < type_count + function_count; i++) {
+        const struct table_desc *each = i < type_count ? types[i] : functions[i - type_count];
+        if (each->schema_id == id && each->kind != RELATION_TABLE && each->kind != RELATION_VIEW)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "renaming a schema that holds types or functions (\"%s\") is not supported",
+                each->name);
+    }
+out:
+    return st;
+}
+
 static struct status rename_schema(struct statement_context *context, const struct rename *rename)
 {
     struct status st = STATUS_OK;
@@ -359,6 +381,10 @@ static struct status rename_schema(struct statement_context *context, const stru
     if (existing.id != 0)
         return ddl_error(
             context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", rename->new_name);
+    TRY(refuse_named_types(context, schema));
+    TRY(ddl_rename_in_views(context,
+        &(struct ddl_rename_in_views){
+            .schema_id = schema->id, .new_schema = rename->new_name}));
     TRY(catalog_free_name(context->task, context->session, schema->database_id, 0, schema->name));
     schema->name = rename->new_name;
     TRY(catalog_put_schema(context->task, context->session, schema));
@@ -473,8 +499,9 @@ struct status ddl_alter_schema(struct statement_context *context)
     if (schema->database_id != table->database_id)
         return ddl_unsupported(context, "moving a relation to another database");
     struct schema_desc to = *schema; // The view may drop the original when names change.
-    struct ddl_view_change change = {.schema = arena_strdup(context->arena, schema->name)};
-    TRY(ddl_change_views(context, table, &change));
+    TRY(ddl_rename_in_views(context,
+        &(struct ddl_rename_in_views){.table_id = table->id,
+            .new_schema = arena_strdup(context->arena, schema->name)}));
     TRY(move_relation(context, table, &to));
     for (uint32_t i = 0; i < table->column_count; i++) {
         struct table_desc *sequence;

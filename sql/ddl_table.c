@@ -452,7 +452,7 @@ static struct status qualify_query(
     struct ddl_tables tables;
     ddl_collect_tables(context->arena, create->query->as.select, &tables);
     for (uint32_t i = 0; i < tables.count; i++) {
-        struct object_name *name = tables.items[i];
+        struct object_name *name = &tables.items[i]->table.name;
         const struct table_desc *table;
         const struct schema_desc *schema;
         TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name,

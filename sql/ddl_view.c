@@ -8,15 +8,16 @@
 #include "sql/deparse.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
+#include "sql/resolution.h"
 #include "sql/temp.h"
 #include "sql/view_write.h"
 
-struct status ddl_qualify_view(
+static struct status qualify_tables(
     struct statement_context *context, const struct ddl_tables *tables, struct table_desc *view)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < tables->count; i++) {
-        struct object_name *name = tables->items[i];
+        struct object_name *name = &tables->items[i]->table.name;
         const struct table_desc *table;
         const struct schema_desc *schema;
         const struct database_desc *database;
@@ -43,18 +44,67 @@ out:
     return st;
 }
 
-static struct status columns_of(struct statement_context *context, const struct create_view *create,
-    const char *sql, struct table_desc *view)
+static bool sorts_by_name(const struct sort_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].expr->kind != EXPR_LITERAL) return true;
+    return false;
+}
+
+// Gives the columns the view's names as aliases. False where the query has no place for them.
+static bool name_columns(struct select *select, const struct name_list *names)
+{
+    bool sorted = sorts_by_name(&select->order_by);
+    bool set = select->kind != SELECT_SIMPLE;
+    while (select->kind != SELECT_SIMPLE && select->kind != SELECT_VALUES) select = select->left;
+    if (select->kind != SELECT_SIMPLE || (set && sorted && names->count > 0))
+        return names->count == 0;
+    for (uint32_t i = 0; i < select->targets.count && i < names->count; i++)
+        select->targets.items[i].alias = names->items[i];
+    return true;
+}
+
+// A query that has no place for the names gets them around itself.
+const char *ddl_name_query(
+    struct arena *arena, struct select *select, const struct name_list *names)
+{
+    struct buffer list, out;
+    bool named = name_columns(select, names);
+    const char *sql = ddl_deparse_select(arena, select);
+    if (named) return sql;
+    buffer_init(&list, arena);
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (i > 0) buffer_append_string(&list, ", ");
+        deparse_identifier(&list, names->items[i]);
+    }
+    buffer_init(&out, arena);
+    buffer_printf(&out, "SELECT v.* FROM (%s) AS v (%s)", sql, buffer_string(&list));
+    return buffer_string(&out);
+}
+
+struct status ddl_view_query(struct statement_context *context, struct select *select,
+    const struct name_list *names, struct table_desc *view, struct plan **plan, const char **sql)
 {
     struct status st = STATUS_OK;
     struct statement_list list;
-    struct plan *plan;
-    struct bytes text = bytes_of_string(sql);
-    uint32_t param_count = 0, count;
-
+    struct resolutions resolutions;
+    struct ddl_tables tables;
+    ddl_collect_tables(context->arena, select, &tables);
+    TRY(qualify_tables(context, &tables, view));
+    struct bytes text = bytes_of_string(ddl_deparse_select(context->arena, select));
     TRY(parse_sql_on_stack(context->arena, text, &list));
-    TRY(plan_build(context->task, context->session, context->arena, list.items[0], text,
-        ARENA_NEW(context->arena, struct type), &param_count, &plan));
+    TRY(plan_resolve(context->task, context->session, context->arena, list.items[0], text,
+        &resolutions, plan));
+    resolutions_write_out(&resolutions);
+    *sql = ddl_name_query(context->arena, list.items[0]->as.select, names);
+out:
+    return st;
+}
+
+static struct status add_columns(struct statement_context *context,
+    const struct create_view *create, const struct plan *plan, struct table_desc *view)
+{
+    uint32_t count;
     const struct result_column *columns = plan_columns(plan, &count);
     if (create->columns.count > count)
         return ddl_error(
@@ -70,237 +120,7 @@ static struct status columns_of(struct statement_context *context, const struct 
         DDL_APPEND(context->arena, view->columns, view->column_count, column);
     }
     view->next_column_id = count + 1;
-out:
-    return st;
-}
-
-// The table of FROM that a qualified star is of; of a plain star, the only one. NULL: something else.
-static const struct from_item *star_table(const struct select *select, const struct expr *star)
-{
-    const struct from_item *item = select->from.count == 1 ? select->from.items[0] : NULL;
-    if (star->column.count == 0) return item != NULL && item->kind == FROM_TABLE ? item : NULL;
-    if (star->column.count != 1) return NULL;
-    for (uint32_t i = 0; i < select->from.count; i++) {
-        item = select->from.items[i];
-        if (item->kind != FROM_TABLE) continue;
-        const char *name = item->alias != NULL ? item->alias : item->table.name.name;
-        if (strcmp(name, star->column.names[0]) == 0) return item;
-    }
-    return NULL;
-}
-
-static struct status add_star(struct statement_context *context, const struct from_item *item,
-    const struct target *star, struct target_list *targets)
-{
-    const struct object_name *name = &item->table.name;
-    const struct table_desc *table;
-    struct status st = catalog_table(context->task, context->session, name->catalog, name->schema,
-        name->name, false, &table);
-    for (uint32_t i = 0; !failed(st) && i < table->column_count; i++) {
-        if (table->columns[i].hidden || table->columns[i].state != ELEMENT_PUBLIC) continue;
-        const char **parts = ARENA_ARRAY(context->arena, const char *, 2);
-        struct expr *column = ARENA_NEW(context->arena, struct expr);
-        *column = *star->expr;
-        parts[0] = item->alias != NULL ? item->alias : name->name;
-        parts[1] = arena_strdup(context->arena, table->columns[i].name);
-        column->column.names = parts;
-        column->column.count = 2;
-        column->column.star = false;
-        struct target target = {.expr = column};
-        DDL_APPEND(context->arena, targets->items, targets->count, target);
-    }
-    return st;
-}
-
-struct status ddl_expand_stars(
-    struct statement_context *context, struct select *select, struct ddl_tables *tables)
-{
-    struct status st = STATUS_OK;
-    struct target_list targets = {0};
-    if (!tables->has_star || select->kind != SELECT_SIMPLE) return st;
-    for (uint32_t i = 0; i < select->targets.count; i++) {
-        const struct target *target = &select->targets.items[i];
-        bool star = target->expr->kind == EXPR_COLUMN && target->expr->column.star;
-        const struct from_item *item = star ? star_table(select, target->expr) : NULL;
-        if (star && (item == NULL || item->column_aliases.count > 0 ||
-                        item->table.name.schema == NULL))
-            return st;
-        if (star)
-            TRY(add_star(context, item, target, &targets));
-        else
-            DDL_APPEND(context->arena, targets.items, targets.count, *target);
-    }
-    select->targets = targets;
-    ddl_collect_tables(context->arena, select, tables);
-out:
-    return st;
-}
-
-static bool sorts_by_name(const struct sort_list *list)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->items[i].expr->kind != EXPR_LITERAL) return true;
-    return false;
-}
-
-// Gives the columns the view's names as aliases. False where that would change what something means.
-static bool name_columns(struct select *select, const struct name_list *names)
-{
-    bool clauses = sorts_by_name(&select->order_by);
-    while (select->kind != SELECT_SIMPLE && select->kind != SELECT_VALUES) select = select->left;
-    clauses |= select->group_by.count > 0 || sorts_by_name(&select->order_by) ||
-               select->distinct_on.count > 0;
-    if (select->kind != SELECT_SIMPLE || (clauses && names->count > 0)) return names->count == 0;
-    for (uint32_t i = 0; i < select->targets.count && i < names->count; i++) {
-        const struct expr *expr = select->targets.items[i].expr;
-        if (expr->kind == EXPR_COLUMN && expr->column.star) return false;
-        select->targets.items[i].alias = names->items[i];
-    }
-    return true;
-}
-
-const char *ddl_view_text(struct statement_context *context, struct select *select,
-    struct ddl_tables *tables, const struct name_list *names, bool *pin)
-{
-    *pin = !name_columns(select, names) || tables->has_star;
-    return ddl_deparse_select(context->arena, select);
-}
-
-const char *ddl_pin_columns(struct arena *arena, const struct table_desc *view, const char *sql)
-{
-    struct buffer names, out;
-    buffer_init(&names, arena);
-    bool first = true;
-    for (uint32_t i = 0; i < view->column_count; i++) {
-        if (view->columns[i].hidden) continue;
-        if (!first) buffer_append_string(&names, ", ");
-        first = false;
-        deparse_identifier(&names, view->columns[i].name);
-    }
-    buffer_init(&out, arena);
-    const char *list = buffer_string(&names);
-    buffer_printf(&out, "SELECT %s FROM (%s) AS v (%s)", list, sql, list);
-    return buffer_string(&out);
-}
-
-// --- views over what changes its name ----------------------------------------------------------------------
-
-static struct status parse_view(
-    struct arena *arena, const struct table_desc *view, struct select **select)
-{
-    struct status st = STATUS_OK;
-    struct statement_list list;
-    TRY(parse_sql_on_stack(arena, bytes_of_string(view->view_sql), &list));
-    *select = list.items[0]->as.select;
-
-out:
-    return st;
-}
-
-// Columns keep the names that the query knows them by.
-static void keep_column_names(
-    struct arena *arena, const struct table_desc *table, struct from_item *item)
-{
-    if (item->column_aliases.count > 0) return;
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        if (table->columns[i].hidden) continue;
-        DDL_APPEND(arena, item->column_aliases.items, item->column_aliases.count,
-            table->columns[i].name);
-    }
-}
-
-static void forget_column_name(
-    const struct table_desc *table, const char *column, struct from_item *item)
-{
-    uint32_t at = 0;
-    if (item->column_aliases.count == 0) return;
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        if (table->columns[i].hidden) continue;
-        if (strcmp(table->columns[i].name, column) == 0) break;
-        at++;
-    }
-    if (at < item->column_aliases.count)
-        DDL_REMOVE(item->column_aliases.items, item->column_aliases.count, at);
-}
-
-static void change_source(struct arena *arena, const struct table_desc *table,
-    const struct ddl_view_change *change, struct from_item *item)
-{
-    struct object_name *name = &item->table.name;
-    if (change->dropped_column != NULL) {
-        forget_column_name(table, change->dropped_column, item);
-        return;
-    }
-    if (item->alias == NULL) item->alias = name->name;
-    if (change->keep_columns) keep_column_names(arena, table, item);
-    if (change->name != NULL) name->name = change->name;
-    if (change->schema != NULL) name->schema = change->schema;
-}
-
-struct status ddl_change_views(struct statement_context *context, const struct table_desc *table,
-    const struct ddl_view_change *change)
-{
-    struct status st = STATUS_OK;
-    struct arena *arena = context->arena;
-    const struct schema_desc *schema;
-    if (table->depended_by_count == 0) return st;
-    TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
-    const char *schema_name = arena_strdup(arena, schema->name);
-    for (uint32_t i = 0; i < table->depended_by_count; i++) {
-        struct table_desc *view;
-        struct select *select;
-        struct ddl_tables tables;
-        TRY(catalog_edit_table(
-            context->task, context->session, arena, table->depended_by[i], &view));
-        TRY(parse_view(arena, view, &select));
-        ddl_collect_tables(arena, select, &tables);
-        for (uint32_t k = 0; k < tables.count; k++) {
-            const struct object_name *name = tables.items[k];
-            if (strcmp(name->name, table->name) != 0 || name->schema == NULL ||
-                strcmp(name->schema, schema_name) != 0)
-                continue;
-            change_source(arena, table, change, tables.sources[k]);
-        }
-        view->view_sql = ddl_deparse_select(arena, select);
-        TRY(catalog_put_table(context->task, context->session, view));
-    }
-
-out:
-    return st;
-}
-
-// The name that a query's table reference gives to a column of the table.
-static const char *name_within(
-    const struct table_desc *table, const char *column, const struct from_item *item)
-{
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        if (table->columns[i].hidden) continue;
-        if (strcmp(table->columns[i].name, column) == 0) break;
-        at++;
-    }
-    return at < item->column_aliases.count ? item->column_aliases.items[at] : column;
-}
-
-struct status ddl_view_mentions(struct arena *arena, const struct table_desc *view,
-    const struct table_desc *table, const char *column, bool *mentions)
-{
-    struct status st = STATUS_OK;
-    struct select *select;
-    struct ddl_tables tables;
-    *mentions = true;
-    TRY(parse_view(arena, view, &select));
-    ddl_collect_tables(arena, select, &tables);
-    *mentions = tables.has_star || tables.has_natural;
-    for (uint32_t k = 0; k < tables.count; k++) {
-        if (strcmp(tables.items[k]->name, table->name) != 0) continue;
-        const char *name = name_within(table, column, tables.sources[k]);
-        for (uint32_t i = 0; i < tables.column_count; i++)
-            *mentions |= strcmp(tables.columns[i], name) == 0;
-    }
-
-out:
-    return st;
+    return STATUS_OK;
 }
 
 struct status ddl_link_view(
@@ -403,8 +223,9 @@ struct status ddl_create_view(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct create_view *create = context->statement->as.create_view;
     const struct schema_desc *schema;
-    bool is_temp, pin;
+    bool is_temp;
     struct table_desc *former;
+    struct plan *plan;
     struct ddl_tables tables;
 
     char check_option = create->check == VIEW_CHECK_LOCAL      ? 'l'
@@ -432,12 +253,8 @@ struct status ddl_create_view(struct statement_context *context)
     ddl_collect_tables(context->arena, create->query, &tables);
     if (tables.has_parameter)
         return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
-    TRY(ddl_qualify_view(context, &tables, &view));
-    TRY(ddl_expand_stars(context, create->query, &tables));
-    const char *sql =
-        ddl_view_text(context, create->query, &tables, &create->columns, &pin);
-    TRY(columns_of(context, create, sql, &view));
-    view.view_sql = pin ? ddl_pin_columns(context->arena, &view, sql) : sql;
+    TRY(ddl_view_query(context, create->query, &create->columns, &view, &plan, &view.view_sql));
+    TRY(add_columns(context, create, plan, &view));
     TRY(take_view_name(context, create, &view, &former));
     for (uint32_t i = 0; i < view.depends_on_count; i++) {
         if (view.depends_on[i] == view.id)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/memory.h"
 #include "sql/plan.h"
+#include "sql/resolution.h"
 
 #include "core/invariant.h"
 #include "core/task.h"
@@ -210,9 +211,10 @@ static void note_tables(struct plan *plan, const struct bind_names *names)
     }
 }
 
-struct status plan_build_custom(struct task *task, struct session *session, struct arena *arena,
+static struct status plan_make(struct task *task, struct session *session, struct arena *arena,
     const struct statement *statement, struct bytes text, struct type *param_types,
-    uint32_t *param_count, const struct datum *values, struct plan **out)
+    uint32_t *param_count, const struct datum *values, struct resolutions *resolutions,
+    struct plan **out)
 {
     struct status st = STATUS_OK;
     struct bind_names *names = ARENA_NEW(arena, struct bind_names);
@@ -232,6 +234,7 @@ struct status plan_build_custom(struct task *task, struct session *session, stru
     binder->text = text;
     binder->param_types = param_types;
     binder->param_count = *param_count;
+    binder->resolutions = resolutions;
     if (binder->param_count < statement->parameter_count) {
         for (uint32_t i = binder->param_count; i < statement->parameter_count; i++)
             param_types[i] = (struct type){0, -1};
@@ -262,8 +265,26 @@ struct status plan_build(struct task *task, struct session *session, struct aren
     const struct statement *statement, struct bytes text, struct type *param_types,
     uint32_t *param_count, struct plan **out)
 {
-    return plan_build_custom(
-        task, session, arena, statement, text, param_types, param_count, NULL, out);
+    return plan_make(
+        task, session, arena, statement, text, param_types, param_count, NULL, NULL, out);
+}
+
+struct status plan_build_custom(struct task *task, struct session *session, struct arena *arena,
+    const struct statement *statement, struct bytes text, struct type *param_types,
+    uint32_t *param_count, const struct datum *values, struct plan **out)
+{
+    return plan_make(
+        task, session, arena, statement, text, param_types, param_count, values, NULL, out);
+}
+
+struct status plan_resolve(struct task *task, struct session *session, struct arena *arena,
+    const struct statement *statement, struct bytes text, struct resolutions *resolutions,
+    struct plan **out)
+{
+    uint32_t param_count = 0;
+    *resolutions = (struct resolutions){.arena = arena};
+    return plan_make(task, session, arena, statement, text, ARENA_NEW(arena, struct type),
+        &param_count, NULL, resolutions, out);
 }
 
 double plan_cost(const struct plan *plan, bool with_planning)

@@ -12,6 +12,7 @@
 
 struct plan;
 struct plan_run;
+struct resolutions;
 
 // `param_types`: types known so far, `*param_count` of them, 0 where unknown; filled in by inference (the
 // array has room for PLAN_PARAMS_MAX). 42P18 when a type cannot be inferred.
@@ -25,6 +26,10 @@ CHECKED struct status plan_build_custom(struct task *task, struct session *sessi
     struct type *param_types, uint32_t *param_count, const struct datum *values, struct plan **plan);
 // What it is expected to cost, in units of one row passed on by a scan; making it is part of a custom one's.
 double plan_cost(const struct plan *plan, bool with_planning);
+// As plan_build, and tells what the statement's names mean, in records that point into it.
+CHECKED struct status plan_resolve(struct task *task, struct session *session, struct arena *arena,
+    const struct statement *statement, struct bytes text, struct resolutions *resolutions,
+    struct plan **plan);
 // False when a table that it uses has changed (or the search path, or a privilege): build anew.
 CHECKED struct status plan_is_current(
     struct task *task, struct session *session, const struct plan *plan, bool *current);
