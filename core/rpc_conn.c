@@ -464,9 +464,6 @@ static struct status hello_check(struct task *task, struct rpc_conn *conn, const
     if (hello->to_node != 0 && hello->to_node != rpc->node_id)
         return status_format(arena, E_NOT_IN_PREREQUISITE_STATE, "this is node %u, not node %u", rpc->node_id,
             hello->to_node);
-    if (hello->to_shard != RPC_ANY_SHARD && hello->to_shard >= rpc->shard->node->shard_count)
-        return status_format(arena, E_NOT_IN_PREREQUISITE_STATE, "node %u has %u shards, not %u", rpc->node_id,
-            rpc->shard->node->shard_count, hello->to_shard + 1);
     return STATUS_OK;
 }
 
@@ -707,7 +704,11 @@ static struct status accept_handshake(struct task *task, struct rpc_conn *conn)
     conn->shard = hello.shard;
     conn->bulk = hello.bulk;
     conn->restricted = conn->node == 0 || conn->rpc->node_id == 0 || !id_known(hello.cluster_id);
-    conn->target_shard = hello.to_shard == RPC_ANY_SHARD ? conn->rpc->shard->index : hello.to_shard;
+    // Whoever knows this node from before it had another number of shards is told by another that what is asked for
+    // is not there, as when it has moved.
+    conn->target_shard = hello.to_shard == RPC_ANY_SHARD
+                             ? conn->rpc->shard->index
+                             : hello.to_shard % conn->rpc->shard->node->shard_count;
 out:
     return st;
 }

@@ -86,7 +86,8 @@ struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read
     get.count = 1;
     TRY(get_one(task, txn, &get, arena));
     *value = leader_reply_take(&get.call, arena, *value);
-    if (!hlc_is_zero(get.call.moved_to)) TRY(txn_move(task, txn, get.call.moved_to));
+    // No further: beyond that it is the lock alone that says that the value is the newest.
+    if (!hlc_is_zero(get.call.moved_to)) TRY(txn_move_to(task, txn, get.call.moved_to));
     if (skipped) goto out;
     if (get.read.lock == KV_LOCK_EXCLUSIVE) txn_lock_known(txn, key);
     if (UNLIKELY(note)) {
@@ -239,14 +240,20 @@ static void part_take(struct get_batch *batch, struct get_part *part, struct are
     batch->moved_to = hlc_max(batch->moved_to, part->get.call.moved_to);
 }
 
-// Before the snapshot moves: what was read of it so far must not have changed then.
+// Before the snapshot moves, or may: what was read of it so far must not have changed then. What was read under a lock
+// is of the moment when that was given, between the snapshots: the lock must last.
 static void batch_note(struct get_batch *batch, const struct leader_item *items)
 {
-    for (uint32_t i = 0; batch->uncertain && i < batch->part_count; i++) {
+    bool moves = batch->uncertain || batch->stale || !hlc_is_zero(batch->moved_to);
+    for (uint32_t i = 0; moves && i < batch->part_count; i++) {
         const struct get_part *part = &batch->parts[i];
         if (failed(items[i].status)) continue;
         for (uint32_t k = 0; k < part->get.count; k++) {
-            if (!part->skipped[k]) note_read(batch->txn, batch->read, part->keys[k]);
+            if (part->skipped[k]) continue;
+            if (batch->read->lock != KV_LOCK_NONE)
+                txn_note_held(batch->txn, part->keys[k]);
+            else
+                note_read(batch->txn, batch->read, part->keys[k]);
         }
     }
     batch->uncertain = false;
@@ -314,7 +321,7 @@ static struct status get_many(struct task *task, struct kv_txn *txn, const struc
         TRY(batch_round(task, &batch, arena, values, skipped));
         if (batch.stale) TRY(router_evict_all(task, attempt));
         batch.stale = false;
-        if (!hlc_is_zero(batch.moved_to)) TRY(txn_move(task, txn, batch.moved_to));
+        if (!hlc_is_zero(batch.moved_to)) TRY(txn_move_to(task, txn, batch.moved_to));
         batch.moved_to = HLC_ZERO;
     }
 out:
@@ -364,6 +371,7 @@ struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct
             continue;
         }
         if (locks) txn_lock_known(txn, keys[i]);
+        if (locks && txn->weak) txn_note_held(txn, keys[i]);
         TRY(txn_put(task, txn, keys[i], pairs[i].value, true));
     }
 out:

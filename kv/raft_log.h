@@ -123,8 +123,11 @@ bool raft_log_replay_next(struct raft_log *log, struct log_record *record, log_p
 void raft_log_replay_applied(const struct raft_log *log, uint64_t *index, uint64_t *term);
 
 // For a log that is given up: what replay has left for consensus, hard state and entries (nothing: empty); and taken in
-// again, right after raft_log_init. raft_log_start writes it to its log.
-void raft_log_left_encode(const struct raft_log *log, struct buffer *out);
+// again, right after raft_log_init. raft_log_start writes it to its log. `given`: entries before those, that
+// raft_log_replay_next gave and that are to be given again; each as raft_log_left_entry puts it.
+#define RAFT_LEFT_ENTRY_BYTES 21u // Index u64, term u64, kind u8, size u32; then the body.
+void raft_log_left_entry(const struct log_record *record, uint8_t head[RAFT_LEFT_ENTRY_BYTES]);
+void raft_log_left_encode(const struct raft_log *log, struct bytes given, struct buffer *out);
 CHECKED struct status raft_log_left_decode(struct raft_log *log, struct bytes in);
 
 // `shard` NULL: no other node. A replica that is alone leads when this returns (`leading` is called in it).

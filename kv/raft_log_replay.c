@@ -178,25 +178,29 @@ void raft_log_replay_applied(const struct raft_log *log, uint64_t *index, uint64
 
 // --- what is left --------------------------------------------------------------------------------
 
-#define LEFT_ENTRY_BYTES 21u // Index u64, term u64, kind u8, size u32; then the body.
+void raft_log_left_entry(const struct log_record *record, uint8_t head[RAFT_LEFT_ENTRY_BYTES])
+{
+    uint32_t size = (uint32_t)record->payload.size;
+    memcpy(head, &record->index, 8);
+    memcpy(head + 8, &record->term, 8);
+    head[16] = (uint8_t)record->kind;
+    memcpy(head + 17, &size, 4);
+}
 
-void raft_log_left_encode(const struct raft_log *log, struct buffer *out)
+void raft_log_left_encode(const struct raft_log *log, struct bytes given, struct buffer *out)
 {
     const struct raft_log_replay *replay = log->replay;
     uint8_t head[RAFT_HARD_BYTES] = {0};
-    if (!replay->has_hard && replay->count == 0) return;
+    if (!replay->has_hard && replay->count == 0 && given.size == 0) return;
     memcpy(head, &replay->term, 8);
     memcpy(head + 8, &replay->vote, 4);
     memcpy(head + 12, &replay->commit, 8);
     buffer_append_bytes(out, bytes_of(head, sizeof head));
+    buffer_append_bytes(out, given);
     for (uint32_t i = 0; i < replay->count; i++) {
         const struct log_record *record = &replay->kept[replay->first + i].record;
-        uint8_t entry[LEFT_ENTRY_BYTES];
-        uint32_t size = (uint32_t)record->payload.size;
-        memcpy(entry, &record->index, 8);
-        memcpy(entry + 8, &record->term, 8);
-        entry[16] = (uint8_t)record->kind;
-        memcpy(entry + 17, &size, 4);
+        uint8_t entry[RAFT_LEFT_ENTRY_BYTES];
+        raft_log_left_entry(record, entry);
         buffer_append_bytes(out, bytes_of(entry, sizeof entry));
         buffer_append_bytes(out, record->payload);
     }
@@ -211,12 +215,12 @@ struct status raft_log_left_decode(struct raft_log *log, struct bytes in)
     in = bytes_skip(in, RAFT_HARD_BYTES);
     while (!failed(st) && in.size > 0) {
         uint32_t size;
-        if (in.size < LEFT_ENTRY_BYTES) return damaged;
+        if (in.size < RAFT_LEFT_ENTRY_BYTES) return damaged;
         record = (struct log_record){.kind = in.data[16]};
         memcpy(&record.index, in.data, 8);
         memcpy(&record.term, in.data + 8, 8);
         memcpy(&size, in.data + 17, 4);
-        in = bytes_skip(in, LEFT_ENTRY_BYTES);
+        in = bytes_skip(in, RAFT_LEFT_ENTRY_BYTES);
         if (record.index == 0 || size > in.size) return damaged;
         record.payload = bytes_of(in.data, size);
         in = bytes_skip(in, size);

@@ -242,7 +242,8 @@ static struct status log_give_up(struct task *task, struct slice *slice)
 {
     bool left;
     struct status st;
-    TRY(slice_replay_void(slice));
+    // Without peers nobody will ever send the rest of an entry whose beginning is there.
+    if (raft_config_voters(&slice->config) <= 1) TRY(slice_replay_void(slice));
     TRY(slice_left_save(slice, &left));
     if (left) TRY(store_checkpoint(task, slice->store));
     TRY(slice_checkpoint(task, slice));
@@ -312,11 +313,6 @@ struct status recovery_replay(
     }
     for (uint32_t i = 0; i < kv->slice_count; i++) {
         TRY(slice_replay_end(kv->slices[i]));
-        // Votes, and entries that are not known to be committed, are in the old logs alone.
-        if (takeover && raft_config_voters(&kv->slices[i]->config) > 1)
-            TRY(status_make(E_FEATURE_NOT_SUPPORTED,
-                "a store with replicated slices cannot change its number of shards: start it with "
-                "as many as before, or decommission the node and let it join anew"));
         if (takeover) TRY(log_give_up(task, kv->slices[i]));
     }
     if (replay.records > 0)

@@ -323,7 +323,7 @@ static void slice_free(struct slice *slice)
     mvcc_fini(&slice->mvcc);
     raft_log_fini(&slice->log);
     free(slice->parts);
-    free(slice->replay);
+    slice_replay_free(slice->replay);
     free(slice);
 }
 
@@ -386,7 +386,7 @@ struct status slice_start(struct task *task, struct slice *slice)
     struct status st;
     TRY(slice_replay_end(slice));
     TRY(load_ingest_high(slice));
-    free(slice->replay);
+    slice_replay_free(slice->replay);
     slice->replay = NULL;
     // Nothing may be committed at or below what an earlier life may have given out as read or closed.
     slice->ceiling_proposed = slice->ceiling;

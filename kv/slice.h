@@ -158,7 +158,8 @@ struct slice {
     uint32_t parts_size, parts_total; // total 0: none is open.
     uint32_t held;                    // Applying waits.
     bool has_left;                    // In the store, of a former log (slice_left.c).
-    log_position left_position;       // Up to here the log must be durable to do without it.
+    log_position left_position;       // Up to here the log must be durable to do without it,
+    uint64_t left_until;              // and up to there entries applied.
     bool receiving, installing;       // A snapshot: kv/snapshot.h.
     struct task *receiver;            // Who receives it.
     uint32_t damaged_member;          // Leader: a member that lost what it had promised; 0: none.

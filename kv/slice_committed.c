@@ -424,6 +424,31 @@ out:
     return st;
 }
 
+void slice_replay_free(struct slice_replay *replay)
+{
+    if (replay != NULL) free(replay->open.data);
+    free(replay);
+}
+
+// Of a log that is given up, where no record keeps its place: the parts of an entry that is not whole.
+static void open_note(struct slice_replay *replay, const struct log_record *record, bool whole)
+{
+    size_t size = replay->open.size + RAFT_LEFT_ENTRY_BYTES + record->payload.size;
+    if (whole) replay->open.size = 0;
+    if (whole) return;
+    if (size > replay->open.capacity) {
+        replay->open.capacity = size * 2;
+        replay->open.data = realloc(replay->open.data, replay->open.capacity);
+        invariant(replay->open.data != NULL);
+    }
+    uint8_t *at = replay->open.data + replay->open.size;
+    raft_log_left_entry(record, at);
+    if (record->payload.size > 0)
+        memcpy(at + RAFT_LEFT_ENTRY_BYTES, record->payload.data, record->payload.size);
+    replay->open.size = size;
+    replay->open.last = record->index;
+}
+
 static struct status replay_one(struct task *task, struct slice *slice,
     const struct log_record *record, log_position position)
 {
@@ -432,6 +457,7 @@ static struct status replay_one(struct task *task, struct slice *slice,
         .term = record->term, .index = record->index, .kind = record->kind};
     struct status st;
     TRY(entry_take(slice, &entry, record->payload));
+    if (position == 0) open_note(replay, record, entry.may_mark);
     TRY(replay_begin(slice));
     if (entry.config != NULL) slice->config = *entry.config;
     if (entry.payload.data != NULL) TRY(replay_payload(task, slice, entry.payload));
@@ -477,6 +503,7 @@ struct status slice_replay_void(struct slice *slice)
     struct status st = STATUS_OK;
     if (slice->parts_total == 0) return STATUS_OK;
     parts_drop(slice);
+    slice->replay->open.size = 0;
     TRY(replay_begin(slice));
     raft_log_replay_applied(
         &slice->log, &slice->replay->mark_index, &slice->replay->mark_term);

@@ -64,7 +64,14 @@ struct slice_replay {
     bool in_transaction;
     uint32_t entries;
     size_t bytes;
+    // Parts of a large entry that is not whole yet, in a log that is given up: committed, but above the applied mark.
+    struct {
+        uint8_t *data; // As raft_log_left_entry makes them.
+        size_t size, capacity;
+        uint64_t last; // Index.
+    } open;
 };
+void slice_replay_free(struct slice_replay *replay);
 
 struct pending_key {
     uint64_t hash;

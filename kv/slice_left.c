@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What a replica has promised to others and holds in the shard's log alone: hard state, entries not known to be
-// committed. When the log is given up (another number of shards takes over), that goes to the store until
+// committed, parts of a large entry whose rest is to come. When the log is given up (another number of shards takes over), that goes to the store until
 // it is in the new log.
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "kv/slice_internal.h"
 
 static const uint8_t left_letter = META_LEFT;
@@ -15,7 +16,13 @@ struct status slice_left_save(struct slice *slice, bool *any)
     struct status st = STATUS_OK;
     arena_init(&arena, NULL);
     buffer_init(&left, &arena);
-    raft_log_left_encode(&slice->log, &left);
+    const struct slice_replay *replay = slice->replay;
+    const struct bytes open = bytes_of(replay->open.data, replay->open.size);
+    raft_log_left_encode(&slice->log, open, &left);
+    if (open.size > 0) {
+        covered("slice.parts_left");
+        slice->left_until = replay->open.last;
+    }
     *any = left.size > 0;
     if (*any) {
         TRY(store_begin(slice->store));
@@ -25,6 +32,7 @@ struct status slice_left_save(struct slice *slice, bool *any)
         } else {
             st = store_commit(slice->store);
         }
+        slice->has_left = !failed(st);
     }
 out:
     arena_fini(&arena);
@@ -44,8 +52,9 @@ struct status slice_left_load(struct slice *slice)
 struct status slice_left_drop(struct slice *slice)
 {
     struct log_writer *log = slice->kv->log;
-    // Written to the log when the replica started.
-    if (!slice->has_left || !slice->started || log_writer_durable(log) < slice->left_position)
+    // Written to the log when the replica started; but for what was applied by half.
+    if (!slice->has_left || !slice->started || log_writer_durable(log) < slice->left_position ||
+        slice->applied_index < slice->left_until)
         return STATUS_OK;
     struct status st;
     TRY(store_begin(slice->store));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "core/log.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
@@ -174,10 +175,11 @@ static struct status proposal_wait(struct task *task, struct slice_proposal *pro
     return st;
 }
 
-static void part_fill(struct bytes payload, size_t offset, uint8_t *out, size_t *size)
+static void part_fill(
+    struct bytes payload, size_t offset, size_t most, uint8_t *out, size_t *size)
 {
     size_t left = payload.size - offset;
-    size_t part = left < PART_BYTES ? left : PART_BYTES;
+    size_t part = left < most ? left : most;
     uint32_t total = (uint32_t)payload.size;
     out[0] = ENTRY_PART_FORMAT;
     out[1] = (uint8_t)((offset == 0 ? PART_FIRST : 0) | (part == left ? PART_LAST : 0));
@@ -201,15 +203,15 @@ static struct status part_propose(struct task *task, struct slice *slice, struct
 // All parts but the last are committed one by one; the last one carries the proposal itself. Others wait
 // meanwhile, so that the parts of an entry are neighbours in the log: they are of one leader and one term.
 static struct status propose_parts(
-    struct task *task, struct slice *slice, struct slice_proposal *proposal)
+    struct task *task, struct slice *slice, struct slice_proposal *proposal, size_t most)
 {
     struct status st = STATUS_OK;
     uint64_t turn = slice->turn;
-    uint8_t *buffer = malloc(PART_BYTES + PART_HEADER_BYTES);
+    uint8_t *buffer = malloc(most + PART_HEADER_BYTES);
     if (buffer == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory for a large entry");
     slice->parts_open = true;
     for (size_t offset = 0, size; offset < proposal->payload.size; offset += size) {
-        part_fill(proposal->payload, offset, buffer, &size);
+        part_fill(proposal->payload, offset, most, buffer, &size);
         struct bytes record = bytes_of(buffer, size + PART_HEADER_BYTES);
         if (offset + size == proposal->payload.size) {
             TRY(raft_log_propose(&slice->log, &proposal->raft, record));
@@ -302,8 +304,9 @@ static struct status propose_at(
         pending_add(slice, &proposal->pending, &slice->pending);
     }
     slice_ops_tell(slice, payload, 0, false);
-    st = payload.size <= PART_BYTES ? raft_log_propose(&slice->log, &proposal->raft, payload)
-                                    : propose_parts(task, slice, proposal);
+    const size_t most = SIM_MAYBE("slice.small_parts") ? payload.size / 3 + 1 : PART_BYTES;
+    st = payload.size <= most ? raft_log_propose(&slice->log, &proposal->raft, payload)
+                              : propose_parts(task, slice, proposal, most);
     if (failed(st)) {
         slice_proposal_finish(proposal, st);
         // Nobody brings this ceiling any more.

@@ -320,8 +320,10 @@ void txn_note_held(struct kv_txn *txn, struct bytes key)
     if (txn->read_only) return;
     if (txn->held.count < TXN_HELD_MAX)
         read_set_add_key(&txn->held, key);
-    else
+    else if (txn->weak)
         read_set_add_key(&txn->reads, key); // No other can change it: a new snapshot finds it as it is.
+    else
+        txn->doomed = true;
 }
 
 void kv_txn_depend(struct kv_txn *txn, struct bytes key)
@@ -412,10 +414,30 @@ static struct status refresh_part(struct task *task, struct kv_txn *txn,
     return st;
 }
 
+// Inserts are checked from the snapshot on: those made before it moves rest on their locks until then.
+static void hold_inserts(struct kv_txn *txn)
+{
+    if (txn->weak || !hlc_is_zero(txn->unlocked_ts)) return;
+    if (txn->writes.count > TXN_HELD_MAX) {
+        txn->unlocked_ts = txn->read_ts;
+        return;
+    }
+    const struct write_node *node = write_buffer_seek(&txn->writes, (struct bytes){0});
+    for (; node != NULL; node = write_node_next(node)) {
+        if (node->checked) txn_note_held(txn, node->key);
+    }
+}
+
 struct status txn_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to)
 {
+    return txn_move_to(task, txn, hlc_max(to, hlc_now(&task->shard->hlc)));
+}
+
+struct status txn_move_to(struct task *task, struct kv_txn *txn, struct hlc_timestamp to)
+{
     struct status st = STATUS_OK;
-    to = hlc_max(to, hlc_now(&task->shard->hlc));
+    if (hlc_less_equal(to, txn->read_ts)) goto out;
+    hold_inserts(txn);
     for (uint32_t attempt = 0; txn->reads.count > 0 && attempt < ROUTE_ATTEMPTS_MAX; attempt++) {
         struct txn_parts parts = {.arena = &txn->arena};
         TRY(txn_parts_reads(task, txn, &parts));

@@ -147,6 +147,8 @@ struct status txn_outcome(struct kv_txn *txn, struct status st);
 CHECKED struct status txn_check(const struct kv_txn *txn, bool writes);
 // Moves the snapshot to `to` or later. 40001 when something that was read has changed.
 CHECKED struct status txn_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
+// The same, but not beyond `to`.
+CHECKED struct status txn_move_to(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
 // Buffers a put after checking it; may stage what is buffered first. `checked` as in struct write_node.
 CHECKED struct status txn_put(
     struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value, bool checked);

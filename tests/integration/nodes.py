@@ -48,6 +48,7 @@ class Node(Server):
         self.index = index
         self.port = port
         self.extra = list(extra)
+        self.shards = nodes.shards
         self.store = os.path.join(nodes.folder, "store-%d" % index)
         self.name = "node %d" % index
         self.starts = 0
@@ -63,7 +64,7 @@ class Node(Server):
         self.output_path = os.path.join(self.nodes.folder, "output-%d-%d" % (self.index, self.starts))
         command = self.prefix + [ISOPOD, "start", "--store", self.store, "--listen-addr", "%s:%d" % (self.host, self.port),
                    "--http-addr", "%s:0" % self.host, "--join", self.nodes.join, "--listening-url-file", self.url_file,
-                   "--no-pin", "--shards", str(self.nodes.shards)]
+                   "--no-pin", "--shards", str(self.shards)]
         if "--locality-file" not in self.extra:
             command += ["--locality", "zone=z%d" % self.index]
         command += self.nodes.security + self.extra

@@ -138,10 +138,12 @@ class Losing(unittest.TestCase):
             self.load(nodes)
             with nodes[2].connect("bank") as session:
                 before = session.value("SELECT sum(balance) FROM bank")
-            run = self.bank(nodes, 2, 20)
-            # The one that leads most, then, when it is back, the other one.
-            for victim in (1, 3):
+            run = self.bank(nodes, 2, 25)
+            # The one that leads most, then, when it is back, the other one. They come back with more shards, and with
+            # fewer: what they have promised goes along.
+            for victim, shards in ((1, 3), (3, 2), (1, 1)):
                 nodes[victim].kill()
+                nodes[victim].shards = shards
                 wait_until(lambda: nodes[victim].id not in nodes.live(2), "the killed node to be missed")
                 with nodes[2].connect("bank") as session:
                     wait_until(lambda: session.value("SELECT count(*) FROM bank") == 1000, "the bank to answer")

@@ -202,6 +202,7 @@ void kv_world_begin(struct kv_world *kv, struct sim_run *run, const struct kv_wo
         .nodes = options->nodes,
         .shards = options->shards != 0 ? options->shards
                                        : (uint32_t)sim_random_between(&random, 1, 2),
+        .shards_vary = options->shards == 0 && sim_random_below(&random, 2) == 0,
         .max_offset_ns = 500 * WORLD_MS,
         .sim = {.bend = true},
         .fibers = options->fibers,

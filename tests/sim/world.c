@@ -43,11 +43,17 @@ void world_start(struct world *world, struct world_node *node)
     struct node_options used = {.shard_count = options->shards,
         .fibers_per_shard = options->fibers != 0 ? options->fibers : 128};
     node->starts++;
+    if (options->shards_vary) {
+        struct sim_random random =
+            sim_random_named(world->run->seed + node->id * 1000 + node->starts, "shards");
+        if (sim_random_below(&random, 2) == 0)
+            used.shard_count = (uint32_t)sim_random_between(&random, 1, 3);
+    }
     node->serving = false;
     node->tasks = 0;
     node->gave_up = false;
     node->start_at_ns = 0;
-    sim_tell(world->run, world->sim, "n%u starts", node->id);
+    sim_tell(world->run, world->sim, "n%u starts with %u shards", node->id, used.shard_count);
     sim_node_start(node->machine, &used, options->boot, node);
 }
 

@@ -37,6 +37,7 @@ struct world_options {
     uint32_t clusters, nodes; // Nodes of each cluster;
     uint32_t nodes_of[2];     // of one of them, when not 0.
     uint32_t shards;
+    bool shards_vary; // A node may come up with another number of them.
     uint32_t fibers; // A shard; 0: 128.
     uint64_t max_offset_ns;
     struct sim_options sim;

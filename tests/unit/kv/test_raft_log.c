@@ -146,7 +146,7 @@ Test(raft_log, what_replay_leaves_for_consensus_survives_the_end_of_its_log)
     buffer_init(&left, &arena);
     buffer_init(&again, &arena);
     raft_log_init(&one, &options);
-    raft_log_left_encode(&one, &left);
+    raft_log_left_encode(&one, bytes_of(NULL, 0), &left);
     cr_expect_eq(left.size, 0);
     uint8_t hard[20] = {9, [8] = 2};
     const struct log_record records[] = {{.index = 1, .term = 3, .payload = BYTES_LITERAL("one")},
@@ -155,10 +155,10 @@ Test(raft_log, what_replay_leaves_for_consensus_survives_the_end_of_its_log)
         {.index = 3, .term = 9, .payload = BYTES_LITERAL("three")}};
     for (size_t i = 0; i < 4; i++)
         cr_assert(!failed(raft_log_replay(&one, &records[i], i + 1)));
-    raft_log_left_encode(&one, &left);
+    raft_log_left_encode(&one, bytes_of(NULL, 0), &left);
     raft_log_init(&two, &options);
     cr_assert(!failed(raft_log_left_decode(&two, buffer_bytes(&left))));
-    raft_log_left_encode(&two, &again);
+    raft_log_left_encode(&two, bytes_of(NULL, 0), &again);
     cr_expect(bytes_equal(buffer_bytes(&left), buffer_bytes(&again)));
     raft_log_fini(&two);
     for (size_t size = 0; size < left.size; size++) {

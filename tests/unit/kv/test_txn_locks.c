@@ -450,3 +450,30 @@ KV_TEST(txn_locks, a_lost_lock_is_a_conflict_and_no_lost_update)
 out:
     return st;
 }
+
+// An insert is checked from the snapshot on; the snapshot may have moved beyond another's insert by the commit.
+KV_TEST(txn_locks, an_insert_is_checked_also_when_its_lock_is_lost_and_the_snapshot_moves)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    static const char *const rows[] = {"k0", "k1", "z2", "z3"};
+    TRY(kv_test_spread(task));
+    for (uint32_t i = 0; i < 4; i++) {
+        TRY(put_now(task, "row", "1"));
+        TRY(begin(task, &txn));
+        kv_txn_weaken(txn, i % 2 == 0);
+        TRY(kv_insert(task, txn, key(task, rows[i]), bytes_of_string("10"), task->arena, &value));
+        CHECK(value.data == NULL);
+        TRY(shard_call_all(task, drop_locks, NULL));
+        TRY(put_now(task, rows[i], "7"));
+        TRY(put_now(task, "row", "2"));
+        TRY(get_locked(task, txn, "row", &value)); // Newer than the snapshot: it moves.
+        CHECK(number_of(value) == 2);
+        CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE);
+        TRY(read_now(task, rows[i], &value));
+        CHECK(number_of(value) == 7);
+    }
+out:
+    return st;
+}
