@@ -11,7 +11,10 @@ if(TARGET sim)
         endfunction()
         isopod_seeds(single --scenario single --seeds 1..6000 --budget 80s)
         isopod_seeds(cluster --scenario cluster --seeds 1..3000 --budget 100s)
-        isopod_seeds(leader_loss --scenario leader_loss --seeds 1..20 --budget 30s)
+        # With the limits that it must keep; a thousand losses: bench/leader_loss alone.
+        add_test(NAME sim.leader_loss COMMAND ${CMAKE_SOURCE_DIR}/bench/leader_loss --losses 75 --jobs 1
+            --sim $<TARGET_FILE:sim>)
+        set_tests_properties(sim.leader_loss PROPERTIES TIMEOUT 900 LABELS seeds)
         isopod_seeds(pcr --scenario pcr --seeds 1..400 --budget 60s)
         isopod_seeds(pcr_nodes --scenario pcr_nodes --seeds 1..400 --budget 200s)
         isopod_seeds(sql --scenario sql --seeds 1..1500 --budget 40s)

@@ -13,6 +13,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
+
+import psycopg2
 
 import cluster
 from cluster import DEADLINE_S, ISOPOD, Server, Session, Timeout, wait_until
@@ -55,6 +59,7 @@ class Node(Server):
         self.id = None
         self.host = "127.0.0.1"
         self.prefix = []  # Of its command: a network of its own.
+        self.advertised = None  # Its port as others know it, when somebody stands between.
 
     def launch(self):
         """Starts the process and does not wait."""
@@ -161,7 +166,7 @@ class Nodes:
             node.await_serving()
         for row in self.status():
             for node in self.all.values():
-                if row["address"].endswith(":%d" % node.port):
+                if row["address"].endswith(":%d" % (node.advertised or node.port)):
                     node.id = int(row["id"])
 
     def command(self, *args, node=1, check=True):
@@ -238,3 +243,124 @@ class Bank:
         errors = out.split("__total")[1].split()[1]
         assert errors == "0", out
         assert self.sum() == self.before, "the sum has changed"
+
+
+class Register:
+    """One writer counts a row up through one node, readers look at it through all. Once stopped, check() says whether what they saw is
+    what one row at one place would have shown: who reads after an acknowledgement sees it, who reads after a read sees no less."""
+
+    def __init__(self, nodes, writes_through):
+        self.nodes = nodes
+        with nodes[writes_through].connect() as session:
+            session.run("CREATE TABLE register (id int PRIMARY KEY, value int NOT NULL)")
+            session.run("INSERT INTO register VALUES (1, 0)")
+        self.stopping = threading.Event()
+        self.writes, self.reads, self.errors = [(0, time.monotonic(), time.monotonic())], [], 0
+        self.threads = [threading.Thread(target=self.run, args=(writes_through, self.write), daemon=True)]
+        self.threads += [threading.Thread(target=self.run, args=(i, self.read), daemon=True) for i in nodes.all]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, index, step):
+        session = None
+        while not self.stopping.is_set():
+            try:
+                if session is None:
+                    session = Session(self.nodes[index].dsn(options="-cstatement_timeout=5s") + " connect_timeout=5")
+                step(session, index)
+            except psycopg2.Error:
+                self.errors += 1
+                session = None
+                self.stopping.wait(0.02)
+
+    def write(self, session, _index):
+        number, begun = len(self.writes), time.monotonic()
+        self.writes.append((number, begun, None))  # It may come about whatever is answered.
+        session.run("UPDATE register SET value = %s WHERE id = 1 AND value < %s", (number, number))
+        self.writes[number] = (number, begun, time.monotonic())
+        self.stopping.wait(0.002)
+
+    def read(self, session, index):
+        begun = time.monotonic()
+        value = session.value("SELECT value FROM register WHERE id = 1")
+        self.reads.append((begun, time.monotonic(), value, index))
+        self.stopping.wait(0.002)
+
+    def through(self, index):
+        return sum(read[3] == index for read in list(self.reads))
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(DEADLINE_S)
+
+    def check(self, least=50):
+        self.stop()
+        events = sorted([(ended, number) for number, _, ended in self.writes if ended is not None] +
+                        [(ended, value) for _, ended, value, _ in self.reads])
+        reads, seen, at = sorted(self.reads), 0, 0
+        for begun, ended, value, index in reads:
+            while at < len(events) and events[at][0] < begun:
+                seen = max(seen, events[at][1])
+                at += 1
+            assert value >= seen, "node %d showed %d when %d had been seen before" % (index, value, seen)
+            assert self.writes[value][1] <= ended, "node %d showed %d before it was written" % (index, value)
+        assert len(reads) > least and len(self.writes) > least, (len(reads), len(self.writes))
+
+
+class LossyProxy:
+    """Stands between a node and the others where the kernel loses no packets: what a connection carries stalls now and then, as after
+    a loss, some connections break, and some take nothing more without an end."""
+
+    def __init__(self, target, seed):
+        self.target = target
+        self.random = random.Random(seed)
+        self.spoiling = False
+        self.broken = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(self.target, 5)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
+            for one, other in ((near, far), (far, near)):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self.pump, args=(one, other), daemon=True).start()
+
+    def pump(self, one, other):
+        try:
+            while True:
+                data = one.recv(65536)
+                if not data:
+                    break
+                draw = self.random.random() if self.spoiling else 1
+                if draw < 0.05:
+                    time.sleep(0.2 + 0.4 * self.random.random())  # Sent again after a time-out.
+                elif draw < 0.053:
+                    self.broken += 1
+                    break
+                elif draw < 0.054:
+                    self.broken += 1
+                    time.sleep(4)  # Lost again and again.
+                other.sendall(data)
+        except OSError:
+            pass
+        for each in (one, other):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        one.close()  # The other pump has the other one.
+
+    def close(self):
+        self.listener.close()

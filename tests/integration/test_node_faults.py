@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One node of three in trouble: a full disk, a disk that fails, a network that loses or cuts. The others go on."""
+"""One node of three in trouble: stopped, a full disk, a disk that fails or can only be read, a network that loses or cuts. The others go on."""
 import fcntl
 import os
 import shutil
@@ -11,7 +11,7 @@ import unittest
 import psycopg2
 
 from cluster import wait_until
-from nodes import Bank, Nodes
+from nodes import Bank, LossyProxy, Nodes, Register
 from test_operators import copies
 
 MIB = 1 << 20
@@ -99,6 +99,64 @@ class Disks(unittest.TestCase):
             with nodes[1].connect(options="-ccluster=system") as admin:
                 wait_until(lambda: all(leader == nodes[3].id for _, leader in copies(admin)), "it to lead again")
             self.assertEqual(bank.sum(), bank.before)
+
+    def test_disk_of_one_node_becomes_read_only(self):
+        """As a file system does that has found an error: the node ends and says why, and does not start before it is repaired."""
+        image = tempfile.NamedTemporaryFile(prefix="isopod-image-")
+        self.addCleanup(image.close)
+        image.truncate(900 * MIB)
+        if shutil.which("mkfs.ext4") is None or shutil.which("e2fsck") is None:
+            self.skipTest("no mkfs.ext4, no e2fsck here")
+        subprocess.run(["mkfs.ext4", "-q", "-F", image.name], check=True)
+        disk = self.mounted("mount", "-o", "loop", image.name)
+        with self.nodes(disk) as nodes:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                led_by_third(nodes, admin)
+            bank = Bank(nodes, through=2)
+            run = bank.run(seconds=8)
+            register = Register(nodes, writes_through=1)
+            if subprocess.run(["mount", "-o", "remount,abort", disk], capture_output=True).returncode != 0:
+                run.kill()
+                run.communicate()
+                register.stop()
+                self.skipTest("the file system cannot be made to fail here")
+            self.assertNotEqual(nodes[3].ended(), 0)
+            bank.check(run)
+            nodes[3].launch()
+            self.assertNotEqual(nodes[3].ended(), 0)
+            self.assertIn("Read-only file system", nodes[3].output())
+            subprocess.run(["umount", disk], check=True)
+            subprocess.run(["e2fsck", "-fy", image.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(["mount", "-o", "loop", image.name, disk], check=True)
+            nodes[3].start()
+            wait_until(lambda: nodes.live(2) == [1, 2, 3], "the node to be back")
+            wait_until(lambda: register.through(3) > 100, "reads through the node that is back")
+            register.check()
+            self.assertEqual(bank.sum(), bank.before)
+
+
+class Stops(unittest.TestCase):
+    def test_a_leader_that_slept(self):
+        """SIGSTOP of the node that leads everything: others take over; when it wakes up it shows nothing of before."""
+        with Nodes(3, shards=1) as nodes:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                led_by_third(nodes, admin)
+                bank = Bank(nodes, through=2)
+                register = Register(nodes, writes_through=1)
+                run = bank.run(seconds=10)
+                for _ in range(2):
+                    wait_until(lambda: all(leader == nodes[3].id for _, leader in copies(admin)), "the node to lead")
+                    nodes[3].pause()
+                    try:
+                        wait_until(lambda: all(leader != nodes[3].id for _, leader in copies(admin)), "others to lead")
+                        goal = len(register.writes) + 100
+                        wait_until(lambda: len(register.writes) >= goal, "writes to go on")
+                    finally:
+                        nodes[3].unpause()
+                    goal_3 = register.through(3) + 50
+                    wait_until(lambda: register.through(3) >= goal_3, "reads through the node that slept")
+            bank.check(run)
+            register.check()
 
 
 class Network:
@@ -196,8 +254,33 @@ class Networks(unittest.TestCase):
                 led_by_third(nodes, admin)
             bank = Bank(nodes, through=2)
             if not self.network.loss(3, 5):
-                self.skipTest("this kernel cannot lose packets on purpose (netem)")
+                self.skipTest("this kernel cannot lose packets on purpose (netem): test_bad_connections does what it can")
             bank.check(bank.run(seconds=8))
+
+
+class Connections(unittest.TestCase):
+    def test_bad_connections(self):
+        """Between all nodes connections stall and break; no client has an error, and nobody sees anything stale."""
+        nodes = Nodes(3, shards=1)
+        proxies = [LossyProxy(("127.0.0.1", node.port), index) for index, node in nodes.all.items()]
+        for proxy, node in zip(proxies, nodes.all.values()):
+            self.addCleanup(proxy.close)
+            node.advertised = proxy.port
+            node.extra = ["--advertise-addr", "127.0.0.1:%d" % proxy.port]
+        nodes.join = ",".join("127.0.0.1:%d" % proxy.port for proxy in proxies)
+        with nodes:
+            with nodes[1].connect(options="-ccluster=system") as admin:
+                led_by_third(nodes, admin)
+            bank = Bank(nodes, through=2)
+            register = Register(nodes, writes_through=1)
+            for proxy in proxies:
+                proxy.spoiling = True
+            bank_run = bank.run(seconds=8)
+            bank.check(bank_run)
+            for proxy in proxies:
+                proxy.spoiling = False
+            register.check(least=10)
+            self.assertGreater(sum(proxy.broken for proxy in proxies), 0)
 
 
 if __name__ == "__main__":
