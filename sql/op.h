@@ -38,6 +38,7 @@ enum node_kind {
     NODE_FILTER,
     NODE_PROJECT,
     NODE_HASH_JOIN,
+    NODE_MERGE_JOIN,
     NODE_LOOP_JOIN,
     NODE_AGGREGATE,
     NODE_WINDOW,
@@ -123,6 +124,7 @@ struct node_join {
     bool single;                    // LOOP: the right side gives at most one row.
     bool keeps_order;               // HASH: the left side's order is relied upon.
     const struct scalar_list *on;   // For EXPLAIN.
+    const struct scalar_list *merge; // MERGE: the equality that both sides are in order of.
 };
 
 struct node_aggregate_call {

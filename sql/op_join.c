@@ -39,6 +39,8 @@ static struct status join_open(struct task *task, struct op *op)
         row_store_init(
             &join->rows, &join->memory, node->right_types, op->node->right->layout.count);
         join_spill_open(join);
+    } else if (op->node->kind == NODE_MERGE_JOIN) {
+        join_merge_open(join);
     } else if (node->binding_values != NULL) {
         join->bindings = expr_state_new(run->arena, run, node->binding_values, run->capacity);
     }
@@ -55,6 +57,7 @@ static struct status join_rewind(struct task *task, struct op *op)
     join->right_at = 0;
     join->right = NULL;
     if (op->node->kind == NODE_HASH_JOIN) join_spill_reset(join);
+    if (op->node->kind == NODE_MERGE_JOIN) TRY(join_merge_rewind(task, join));
     if (join->filter != NULL) expr_state_rewind(join->filter);
     TRY(op_rewind(task, op->left));
 
@@ -66,6 +69,7 @@ static void join_close(struct op *op)
 {
     struct join_op *join = (struct join_op *)op;
     join_spill_close(join);
+    join_merge_close(join);
     arena_fini(&join->chains);
     arena_fini(&join->probe);
     row_hash_fini(&join->hash);
@@ -422,6 +426,8 @@ static struct status join_next(struct task *task, struct op *op, struct batch **
         case JOIN_PROBE:
             arena_reset(&op->arena);
             if (hash) TRY(hash_candidates(task, join, &count));
+            else if (op->node->kind == NODE_MERGE_JOIN)
+                TRY(join_merge_candidates(task, join, &count));
             else TRY(loop_candidates(task, join, &count));
             TRY(emit_pairs(task, join, count));
             if (keeps) TRY(join_keep_result(task, join, true));
@@ -456,4 +462,6 @@ out:
 const struct op_class op_hash_join_class = {
     sizeof(struct join_op), join_open, join_rewind, join_next, join_close};
 const struct op_class op_loop_join_class = {
+    sizeof(struct join_op), join_open, join_rewind, join_next, join_close};
+const struct op_class op_merge_join_class = {
     sizeof(struct join_op), join_open, join_rewind, join_next, join_close};

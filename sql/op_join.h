@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The state of joins, shared by sql/op_join.c and sql/op_join_spill.c.
+// The state of joins, shared by sql/op_join.c, sql/op_join_spill.c and sql/op_merge.c.
 //
 // A hash join whose right side there is no room for divides both sides by the hash of their keys into parts
 // in the temporary file, and joins part by part. A part that is still too large is divided again; when that
@@ -36,6 +36,19 @@ struct join_spill {
     bool sorted;
 };
 
+// Of a merge join: where the right side is, and its rows of one key.
+struct join_merge {
+    struct batch *in;
+    uint32_t at;            // Its selected row that comes next.
+    struct datum *keys;     // Of the batch.
+    bool ended, any, opened;
+    struct datum key;       // Of the rows kept, when there are `any`.
+    struct row_list group;
+    struct row_list_reader reader;
+    uint64_t group_at;      // Next one for the left row in hand.
+    struct arena arena, key_arena;
+};
+
 struct join_op {
     struct op op;
     enum join_phase phase;
@@ -67,6 +80,9 @@ struct join_op {
     bool probing;          // The row in hand has been looked up.
     uint64_t right_at;
     struct join_spill spill;
+
+    // Merge.
+    struct join_merge merge;
 
     // Loop.
     struct expr_state *bindings;
@@ -100,3 +116,9 @@ bool join_part_tail(struct join_op *join);
 // Takes the batch in op->out, to be given out in order at the end.
 CHECKED struct status join_keep_result(struct task *task, struct join_op *join, bool pairs);
 CHECKED struct status join_emit_sorted(struct task *task, struct join_op *join);
+
+void join_merge_open(struct join_op *join);
+CHECKED struct status join_merge_rewind(struct task *task, struct join_op *join);
+void join_merge_close(struct join_op *join);
+CHECKED struct status join_merge_candidates(
+    struct task *task, struct join_op *join, uint32_t *count);

@@ -13,6 +13,7 @@ const struct op_class *op_class_of(enum node_kind kind)
         [NODE_VALUES] = &op_values_class, [NODE_FUNCTION] = &op_function_class,
         [NODE_PROJECT_SET] = &op_project_set_class, [NODE_FILTER] = &op_filter_class,
         [NODE_PROJECT] = &op_project_class, [NODE_HASH_JOIN] = &op_hash_join_class,
+        [NODE_MERGE_JOIN] = &op_merge_join_class,
         [NODE_LOOP_JOIN] = &op_loop_join_class, [NODE_AGGREGATE] = &op_aggregate_class,
         [NODE_WINDOW] = &op_window_class,
         [NODE_DISTINCT] = &op_distinct_class, [NODE_SORT] = &op_sort_class,

@@ -142,6 +142,11 @@ static const char *scan_title(struct plan_printer *explain, const struct node *n
 static const char *join_title(const struct node *node)
 {
     bool hash = node->kind == NODE_HASH_JOIN;
+    if (node->kind == NODE_MERGE_JOIN)
+        return node->join.kind == REL_LEFT   ? "Merge Left Join"
+               : node->join.kind == REL_SEMI ? "Merge Semi Join"
+               : node->join.kind == REL_ANTI ? "Merge Anti Join"
+                                             : "Merge Join";
     switch (node->join.kind) {
     case REL_LEFT: return hash ? "Hash Left Join" : "Nested Loop Left Join";
     case REL_FULL: return hash ? "Hash Full Join" : "Nested Loop Full Join";
@@ -175,6 +180,7 @@ static const char *title(struct plan_printer *explain, const struct node *node)
     case NODE_FILTER: return "Filter";
     case NODE_PROJECT: return "Project";
     case NODE_HASH_JOIN:
+    case NODE_MERGE_JOIN:
     case NODE_LOOP_JOIN: return join_title(node);
     case NODE_AGGREGATE:
         return node->aggregate.ordered           ? "GroupAggregate"
@@ -246,6 +252,10 @@ static void details(struct plan_printer *explain, const struct node *node, uint3
         break;
     case NODE_VIRTUAL: add_conjuncts(explain, depth, "Filter", node->virtual_scan.conjuncts); break;
     case NODE_FILTER: add_conjuncts(explain, depth, "Filter", node->filter.conjuncts); break;
+    case NODE_MERGE_JOIN:
+        add_conjuncts(explain, depth, "Merge Cond", node->join.merge);
+        add_conjuncts(explain, depth, "Join Filter", node->join.on);
+        break;
     case NODE_HASH_JOIN:
     case NODE_LOOP_JOIN: add_conjuncts(explain, depth, "Join Filter", node->join.on); break;
     case NODE_SORT: sort_keys(explain, depth, node); break;
@@ -348,6 +358,7 @@ static const char *join_type(enum rel_join kind)
 static const char *node_type(struct plan_printer *explain, const struct node *node)
 {
     if (node->kind == NODE_HASH_JOIN) return "Hash Join";
+    if (node->kind == NODE_MERGE_JOIN) return "Merge Join";
     if (node->kind == NODE_LOOP_JOIN) return "Nested Loop";
     if (node->kind == NODE_AGGREGATE || node->kind == NODE_DISTINCT) return "Aggregate";
     if (node->kind == NODE_INSERT || node->kind == NODE_UPDATE || node->kind == NODE_DELETE)
@@ -363,7 +374,8 @@ static void doc_head(
     struct plan_printer *explain, const struct node *node, const struct op_stats *stats)
 {
     doc_text(explain, "Node Type", node_type(explain, node));
-    if (node->kind == NODE_HASH_JOIN || node->kind == NODE_LOOP_JOIN)
+    if (node->kind == NODE_HASH_JOIN || node->kind == NODE_MERGE_JOIN ||
+        node->kind == NODE_LOOP_JOIN)
         doc_text(explain, "Join Type", join_type(node->join.kind));
     if (node->kind == NODE_AGGREGATE)
         doc_text(explain, "Strategy", node->aggregate.ordered           ? "Sorted"

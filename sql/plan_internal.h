@@ -16,6 +16,7 @@
 #define COST_FILTER 0.1
 #define COST_HASH_BUILD 1.5
 #define COST_HASH_PROBE 0.8
+#define COST_MERGE 0.5          // Of one row of either side.
 #define COST_SORT_ROW 0.25      // Times log2 of the rows.
 #define COST_PLANNING 200.0     // Of one table, in a plan for one execution.
 #define ROWS_UNKNOWN 1000.0     // Of a table without statistics.

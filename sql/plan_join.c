@@ -19,6 +19,9 @@ struct join_step { // What one join combines.
     const struct var_set *needed; // Above this join.
     bool keep_order;
     double rows; // What comes out, where it is known; else 0.
+    // Where the left side is one input, it can be planned again in another order.
+    struct rel *left_rel;
+    const struct var_set *left_needed;
 };
 
 static struct var_set new_set(struct planner *planner)
@@ -51,6 +54,7 @@ static struct var_set layout_set(struct planner *planner, const struct layout *l
 
 struct join_keys {
     struct scalar **left, **right;
+    struct scalar **conjuncts;
     type_oid *types;
     uint32_t count;
     struct scalar_list rest; // Conditions that are not such equalities.
@@ -72,6 +76,7 @@ static void find_keys(const struct join_step *step, const struct var_set *left,
     *keys = (struct join_keys){0};
     keys->left = ARENA_ARRAY(arena, struct scalar *, step->on.count);
     keys->right = ARENA_ARRAY(arena, struct scalar *, step->on.count);
+    keys->conjuncts = ARENA_ARRAY(arena, struct scalar *, step->on.count);
     keys->types = ARENA_ARRAY(arena, type_oid, step->on.count);
     for (uint32_t i = 0; i < step->on.count; i++) {
         struct scalar *conjunct = step->on.items[i];
@@ -86,6 +91,7 @@ static void find_keys(const struct join_step *step, const struct var_set *left,
                 continue;
             keys->left[keys->count] = a;
             keys->right[keys->count] = b;
+            keys->conjuncts[keys->count] = conjunct;
             keys->types[keys->count++] = type;
             taken = true;
         }
@@ -244,6 +250,67 @@ static bool index_begins_with(const struct rel *scan, var_id var)
     return false;
 }
 
+// A side of a merge join, read in the order of its key. *node NULL when nothing gives that order.
+static struct status in_order(const struct join_step *step, struct rel *rel, struct scalar *key,
+    const struct var_set *needed, struct node **node)
+{
+    struct status st;
+    bool ordered = false;
+    const struct rel_order order = {.scalar = key};
+    const struct want want = {&order, 1, 0};
+    TRY(plan_node(step->planner, rel, needed, &want, node, &ordered));
+    if (!ordered) *node = NULL;
+
+out:
+    return st;
+}
+
+static bool can_merge(
+    const struct join_step *step, const struct join_keys *keys, uint32_t k)
+{
+    const struct scalar *left = keys->left[k], *right = keys->right[k];
+    return left->kind == SCALAR_VAR && right->kind == SCALAR_VAR &&
+           index_begins_with(step->left_rel, left->var) &&
+           index_begins_with(step->right, right->var);
+}
+
+// Both sides in the order of an equality's columns, when indexes give that for less than a hash table costs.
+static struct status make_merge(const struct join_step *step, const struct join_keys *keys,
+    uint32_t k, const struct var_set *needed, struct node **best)
+{
+    struct status st = STATUS_OK;
+    struct planner *planner = step->planner;
+    struct node *left, *right;
+    TRY(in_order(step, step->left_rel, keys->left[k], step->left_needed, &left));
+    if (left == NULL) return st;
+    TRY(in_order(step, step->right, keys->right[k], needed, &right));
+    if (right == NULL) return st;
+    const double rows = result_rows(step, right->rows, true);
+    const double cost = left->cost + right->cost + (left->rows + right->rows) * COST_MERGE +
+                        rows * COST_FILTER;
+    if (cost >= (*best)->cost) return st;
+    struct node *node = plan_new_node(planner, NODE_MERGE_JOIN);
+    struct scalar_list *merge = ARENA_NEW(planner->arena, struct scalar_list), rest = {0};
+    scalar_list_add(planner->arena, merge, keys->conjuncts[k]);
+    scalar_list_add_list(planner->arena, &rest, &keys->rest);
+    for (uint32_t i = 0; i < keys->count; i++)
+        if (i != k) scalar_list_add(planner->arena, &rest, keys->conjuncts[i]);
+    node->left = left;
+    node->right = right;
+    node->join.merge = merge;
+    node->join.key_types = &keys->types[k];
+    node->join.key_count = 1;
+    TRY(plan_program(planner, &left->layout, &keys->left[k], 1, &node->join.left_keys));
+    TRY(plan_program(planner, &right->layout, &keys->right[k], 1, &node->join.right_keys));
+    TRY(finish_join(step, node, &rest));
+    node->rows = rows;
+    node->cost = cost;
+    *best = node;
+
+out:
+    return st;
+}
+
 static bool can_look_up(const struct join_step *step, const struct join_keys *keys)
 {
     if (step->kind == REL_FULL) return false;
@@ -281,6 +348,9 @@ static struct status join_one(const struct join_step *step, struct node **out)
         loop->rows = (*out)->rows < loop->rows ? (*out)->rows : loop->rows;
         *out = loop;
     }
+    if (step->left_rel == NULL || step->keep_order || step->kind == REL_FULL) return st;
+    for (uint32_t k = 0; k < keys.count; k++)
+        if (can_merge(step, &keys, k)) TRY(make_merge(step, &keys, k, &needed, out));
 
 out:
     return st;
@@ -425,7 +495,9 @@ static struct status plan_cluster(struct planner *planner, struct cluster *clust
             .left = left,
             .right = cluster->items[next],
             .keep_order = keep_order,
-            .rows = few ? 0 : rows[n]};
+            .rows = few ? 0 : rows[n],
+            .left_rel = n == 1 ? cluster->items[first] : NULL,
+            .left_needed = &above};
         rel_output_vars(cluster->items[next], &have);
         done[next] = true;
         take_decidable(planner, cluster, &have, &all, &step.on);
@@ -489,6 +561,7 @@ struct status plan_join(struct planner *planner, struct rel *rel, const struct v
         .on = rel->join.on,
         .lateral = rel->join.lateral,
         .needed = needed,
+        .left_rel = rel->join.lateral ? NULL : rel->left,
         .rows = plan_estimate_rows(rel)};
     // The left side must give what the conditions and a lateral right side mention.
     struct var_set below = new_set(planner);
@@ -502,6 +575,7 @@ struct status plan_join(struct planner *planner, struct rel *rel, const struct v
     if (rel->join.lateral) rel_collect_vars(rel->right, &below);
     TRY(plan_node(planner, rel->left, &below, preserves ? &order : NULL, &step.left, &keep_order));
     step.keep_order = keep_order && preserves;
+    step.left_needed = &below;
     TRY(join_one(&step, out));
     if (ordered != NULL) *ordered = step.keep_order;
 
