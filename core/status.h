@@ -190,6 +190,8 @@ struct status status_from_errno_in(struct arena *arena, int error, const char *w
 #define E_INVALID_COLUMN_REFERENCE SQLSTATE('4', '2', 'P', '1', '0')
 #define E_INVALID_TABLE_DEFINITION SQLSTATE('4', '2', 'P', '1', '6')
 #define E_INVALID_OBJECT_DEFINITION SQLSTATE('4', '2', 'P', '1', '7')
+#define E_COLLATION_MISMATCH SQLSTATE('4', '2', 'P', '2', '1')
+#define E_INDETERMINATE_COLLATION SQLSTATE('4', '2', 'P', '2', '2')
 #define E_INDETERMINATE_DATATYPE SQLSTATE('4', '2', 'P', '1', '8')
 #define E_INVALID_CURSOR_DEFINITION SQLSTATE('4', '2', 'P', '1', '1')
 #define E_WINDOWING_ERROR SQLSTATE('4', '2', 'P', '2', '0')

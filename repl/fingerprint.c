@@ -14,14 +14,14 @@
 #define HISTORY_PIECE_BYTES (1u << 20)
 
 static const struct result_column tenant_columns[] = {
-    {.name = "tenant_name", .type = {TYPE_TEXT, -1}},
-    {.name = "start_ts", .type = {TYPE_NUMERIC, -1}},
-    {.name = "end_ts", .type = {TYPE_NUMERIC, -1}},
-    {.name = "fingerprint", .type = {TYPE_INT8, -1}},
+    {.name = "tenant_name", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "start_ts", .type = {.oid = TYPE_NUMERIC, .typmod = -1}},
+    {.name = "end_ts", .type = {.oid = TYPE_NUMERIC, .typmod = -1}},
+    {.name = "fingerprint", .type = {.oid = TYPE_INT8, .typmod = -1}},
 };
 static const struct result_column table_columns[] = {
-    {.name = "index_name", .type = {TYPE_TEXT, -1}},
-    {.name = "fingerprint", .type = {TYPE_INT8, -1}},
+    {.name = "index_name", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "fingerprint", .type = {.oid = TYPE_INT8, .typmod = -1}},
 };
 
 static struct status describe(

@@ -443,8 +443,8 @@ out:
 }
 
 static const struct result_column complete_columns[] = {
-    {.name = "cutover_time", .type = {TYPE_NUMERIC, -1}},
-    {.name = "failover_time", .type = {TYPE_NUMERIC, -1}},
+    {.name = "cutover_time", .type = {.oid = TYPE_NUMERIC, .typmod = -1}},
+    {.name = "failover_time", .type = {.oid = TYPE_NUMERIC, .typmod = -1}},
 };
 
 static struct status time_numeric(struct arena *arena, struct hlc_timestamp ts, struct datum *value)

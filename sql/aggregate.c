@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // count, min, max, bool_and and bool_or, the bit aggregates, string_agg and array_agg.
+#include "sql/collation.h"
 #include "sql/array.h"
 #include "sql/function_table.h"
 #include "sql/type_ops.h"
@@ -70,7 +71,7 @@ static struct status keep(struct function_call *call, struct extreme *state, str
 static struct status consider(
     struct function_call *call, struct extreme *state, struct datum value, int sign)
 {
-    if (state->any && type_compare(call->arg_types[0].oid, value, state->value) * sign < 0)
+    if (state->any && type_compare(collation_type(call->arg_types[0]), value, state->value) * sign < 0)
         return STATUS_OK;
     return keep(call, state, value);
 }

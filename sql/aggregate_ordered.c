@@ -5,6 +5,7 @@
 // sql/bind_ordered.c.
 #include <math.h>
 
+#include "sql/collation.h"
 #include "sql/array.h"
 #include "sql/datetime.h"
 #include "sql/function_table.h"
@@ -162,7 +163,7 @@ struct mode {
 STEP(mode_step)
 {
     struct mode *state = state_;
-    if (state->last_count == 0 || !type_equal(call->arg_types[0].oid, state->last, args[0])) {
+    if (state->last_count == 0 || !type_equal(collation_type(call->arg_types[0]), state->last, args[0])) {
         state->last = args[0];
         state->last_count = 0;
     }

@@ -42,6 +42,7 @@
     X(ALTER_SEQUENCE, sequence, "ALTER SEQUENCE") \
     X(CREATE_ENUM, create_enum, "CREATE TYPE") \
     X(CREATE_COMPOSITE, create_composite, "CREATE TYPE") \
+    X(CREATE_COLLATION, create_collation, "CREATE COLLATION") \
     X(CREATE_FUNCTION, create_function, "CREATE FUNCTION") \
     X(ALTER_FUNCTION, alter_function, "ALTER FUNCTION") \
     X(ALTER_ENUM, alter_enum, "ALTER TYPE") \
@@ -177,6 +178,7 @@ struct statement {
         struct sequence *sequence;
         struct create_enum *create_enum;
         struct create_composite *create_composite;
+        struct create_collation *create_collation;
         struct create_function *create_function;
         struct alter_function *alter_function;
         struct alter_enum *alter_enum;

@@ -251,6 +251,13 @@ struct alter_function {
     struct function_options options;
 };
 
+struct create_collation {
+    struct object_name name;
+    bool if_not_exists;
+    struct option_list options;
+    struct object_name from; // .name NULL: from options.
+};
+
 struct create_composite {
     struct object_name name;
     struct column_definition *columns;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/bind.h"
+#include "sql/collation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ var_id bind_new_row(struct binder *binder, const struct table_desc *table, const
 {
     var_id base = binder->var_count;
     for (uint32_t i = 0; i < table->column_count; i++)
-        bind_new_var(binder, table->columns[i].name, alias, table->columns[i].type);
+        bind_new_var(binder, table->columns[i].name, alias, bind_column_type(&table->columns[i]));
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
         for (uint32_t c = 0; c < index->column_count; c++)
@@ -168,6 +169,7 @@ static struct scalar *fold_call(struct binder *binder, struct scalar *scalar)
     if (function->volatility != FUNCTION_IMMUTABLE || function->fn == NULL || scalar->arg_count > 8 ||
         function->user != NULL)
         return scalar;
+    if (scalar->arg_count == 2 && collation_is_icu(scalar->args[0]->type.collation)) return scalar;
     for (uint32_t i = 0; i < scalar->arg_count; i++) {
         args[i] = scalar->args[i]->value;
         types[i] = scalar->args[i]->type;
@@ -300,11 +302,21 @@ static void apply_typmod(
     *scalar = bind_fold(binder, node);
 }
 
+// A cast from text to text changes the type alone.
+static void keep_collation(const struct scalar *before, struct scalar *after)
+{
+    if (before == after) return;
+    bool both = collation_takes(before->type.oid) && collation_takes(after->type.oid);
+    after->type.collation = both ? before->type.collation : COLLATION_NONE;
+    after->collation_explicit = both && before->collation_explicit;
+}
+
 struct status bind_coerce(struct binder *binder, struct scalar **scalar, struct type type,
     enum cast_context context, bool *done)
 {
     struct status st = STATUS_OK;
     bool is_explicit = context == CAST_EXPLICIT;
+    const struct scalar *before = *scalar;
     if (done != NULL) *done = true;
     if ((*scalar)->kind == SCALAR_ROW && type_is_composite(type.oid))
         return bind_row_as_composite(binder, scalar, type.oid, context);
@@ -328,9 +340,11 @@ struct status bind_coerce(struct binder *binder, struct scalar **scalar, struct 
         }
         // The target's typmod is the cast's own affair (numeric to numeric(5,2) rounds once).
         *scalar = cast_node(binder, *scalar, cast, type, is_explicit);
+        keep_collation(before, *scalar);
         return st;
     }
     apply_typmod(binder, scalar, type, is_explicit);
+    keep_collation(before, *scalar);
 
 out:
     return st;
@@ -374,6 +388,10 @@ struct status bind_common_type(struct binder *binder, const char *what, struct s
                 "%s could not convert type %s to %s", what,
                 bind_type_text(binder, scalars[i]->type), bind_type_text(binder, *type)));
     }
+    type->collation = COLLATION_NONE;
+    struct scalar common = {.type = *type};
+    TRY(bind_collation_result(binder, &common, scalars, count));
+    *type = common.type;
 
 out:
     return st;

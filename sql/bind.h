@@ -50,8 +50,17 @@ struct bind_routine {
     bool used;
 };
 
+// A collation that somebody has made.
+struct bind_collation {
+    const struct table_desc *made; // The plan's copy.
+    const char *schema;
+    bool used;
+};
+
 struct bind_names {
     struct arena *arena;
+    struct bind_collation *collations; // Those of the current database.
+    uint32_t collation_count;
     struct bind_type *types;
     uint32_t type_count;
     struct bind_routine *routines; // Those of the current database.
@@ -258,6 +267,28 @@ CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **ar
 struct record_fields;
 CHECKED struct status bind_from_call(struct binder *binder, struct scope *scope,
     const struct expr *expr, const struct record_fields *defined, struct rel_call *call);
+
+// --- bind_collation.c --------------------------------------------------------------------------------
+
+CHECKED struct status bind_collations_load(
+    struct task *task, struct session *session, struct bind_names *names);
+// The shard's number of it. 42704.
+CHECKED struct status bind_collation_named(struct binder *binder, const struct object_name *name,
+    uint32_t position, uint32_t *number);
+struct type bind_column_type(const struct column_desc *column); // With its collation.
+CHECKED struct status bind_collate(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+// Arguments that are compared with each other: all get the collation that they are compared by. 42P21, 42P22.
+CHECKED struct status bind_collation_compared(
+    struct binder *binder, struct scalar **args, uint32_t count, uint32_t position);
+// What `scalar` has when its value is one of `args`, or made of them. 42P21.
+CHECKED struct status bind_collation_result(struct binder *binder, struct scalar *scalar,
+    struct scalar *const *args, uint32_t count);
+// Of a call whose arguments have their types: its own, and whether the function can do with it.
+CHECKED struct status bind_collation_call(struct binder *binder, struct scalar *call);
+// 42P21 when rows cannot be ordered or grouped by it.
+CHECKED struct status bind_collation_order(
+    struct binder *binder, const struct scalar *scalar, uint32_t position);
 
 // --- bind_domain.c -----------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ static struct status bind_target_table(struct binder *binder, const struct scope
             "cannot change sequence \"%s\"", name);
     case RELATION_ENUM:
     case RELATION_COMPOSITE:
+    case RELATION_COLLATION:
     case RELATION_FUNCTION:
     case RELATION_DOMAIN: // Never found by a relation's name.
     case RELATION_VIRTUAL:

@@ -2,6 +2,7 @@
 //
 // Domains: a value of one is a value of its base type; what the domain asks of it is checked where a value
 // becomes one, by a cast or by being written to a column.
+#include "sql/collation.h"
 #include "sql/ast_visit.h"
 #include "sql/bind.h"
 #include "sql/function_table.h"
@@ -173,6 +174,12 @@ struct status bind_domain_cast(struct binder *binder, struct scope *scope, const
     for (uint32_t i = 0; i < type->constraint_count; i++)
         TRY(add_check(binder, scope, type->constraints[i].check_sql, value, type,
             type->constraints[i].name, out));
+    if (type->columns[0].collation != NULL) {
+        struct scalar *result = ARENA_NEW(binder->arena, struct scalar);
+        *result = **out;
+        result->type.collation = collation_number(type->columns[0].collation);
+        *out = result;
+    }
 
 out:
     return st;

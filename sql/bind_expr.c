@@ -83,7 +83,7 @@ static struct status bind_parameter(
         return bind_error(binder, expr->position, E_UNDEFINED_PARAMETER,
             "there is no parameter $%u", number);
     while (binder->param_count < number)
-        binder->param_types[binder->param_count++] = (struct type){0, -1};
+        binder->param_types[binder->param_count++] = TYPE_OF(0);
     struct type type = binder->param_types[number - 1];
     if (type.oid == 0) type = TYPE_OF(TYPE_UNKNOWN);
     *out = scalar_new(binder->arena, SCALAR_PARAM, type, expr->position);
@@ -103,6 +103,7 @@ static struct scalar *or_as_in(struct binder *binder, const struct scalar *scala
         const struct scalar *equal = scalar->args[i];
         if (scalar_compare_of(equal) != COMPARE_EQ || equal->args[0]->type.oid != type ||
             equal->args[1]->type.oid != type || !type_is_ordered(type) ||
+            equal->args[0]->type.collation != first->args[0]->type.collation ||
             (equal->args[1]->kind != SCALAR_CONST && equal->args[1]->kind != SCALAR_PARAM) ||
             !scalar_equal(equal->args[0], first->args[0]))
             return NULL;
@@ -179,6 +180,7 @@ static struct status distinct_items(struct binder *binder, struct scalar *left,
     TRY(bind_common_type(binder, "IS DISTINCT FROM", args, 2, &type));
     struct scalar *scalar =
         scalar_with_args(binder->arena, SCALAR_DISTINCT, TYPE_OF(TYPE_BOOL), expr->position, 2);
+    TRY(bind_collation_compared(binder, args, 2, expr->position));
     memcpy(scalar->args, args, sizeof args);
     scalar->negated = expr->distinct.negated;
     *out = scalar;
@@ -291,6 +293,7 @@ static struct status bind_in(
     if (!one_type) return bind_in_as_or(binder, args[0], args + 1, count, expr, out);
     struct type type;
     TRY(bind_common_type(binder, "IN", args, count + 1, &type));
+    TRY(bind_collation_compared(binder, args, count + 1, expr->position));
     struct scalar *scalar = scalar_with_args(
         binder->arena, SCALAR_IN, TYPE_OF(TYPE_BOOL), expr->position, count + 1);
     memcpy(scalar->args, args, (count + 1) * sizeof(struct scalar *));
@@ -349,7 +352,9 @@ static struct status bind_any_all(
         binder->arena, SCALAR_ANY_ARRAY, TYPE_OF(TYPE_BOOL), expr->position, 2);
     if (scalar_is_unknown(left))
         TRY(bind_coerce(binder, &left, TYPE_OF(info->element), CAST_IMPLICIT, NULL));
-    var_id element = bind_new_var(binder, "element", NULL, TYPE_OF(info->element));
+    struct type element_type = TYPE_OF(info->element);
+    element_type.collation = array->type.collation;
+    var_id element = bind_new_var(binder, "element", NULL, element_type);
     TRY(bind_operator(binder, expr->any_all.op, left,
         bind_var(binder, element, expr->position), expr->position, &compare));
     scalar->args[0] = left;
@@ -393,6 +398,7 @@ static struct status bind_case(
     if (expr->casing.otherwise != NULL)
         TRY(bind_expr(binder, scope, expr->casing.otherwise, &results[0]));
     TRY(bind_common_type(binder, "CASE", results, count + 1, &scalar->type));
+    TRY(bind_collation_result(binder, scalar, results, count + 1));
     for (uint32_t i = 0; i < count; i++) scalar->args[i * 2 + 1] = results[i + 1];
     scalar->args[count * 2] = results[0];
     scalar->simple_case = arg != NULL;
@@ -411,6 +417,8 @@ static struct status bind_list_of_one_type(struct binder *binder, struct scope *
     for (uint32_t i = 0; i < expr->list.count; i++)
         TRY(bind_expr(binder, scope, expr->list.items[i], &scalar->args[i]));
     TRY(bind_common_type(binder, what, scalar->args, scalar->arg_count, &scalar->type));
+    if (kind == SCALAR_EXTREME)
+        TRY(bind_collation_compared(binder, scalar->args, scalar->arg_count, expr->position));
     if (kind == SCALAR_ARRAY) {
         type_oid array = type_is_array(scalar->type.oid) ? scalar->type.oid
                                                          : type_array_of(scalar->type.oid);
@@ -424,6 +432,7 @@ static struct status bind_list_of_one_type(struct binder *binder, struct scope *
                 bind_type_text(binder, scalar->type));
         scalar->type = TYPE_OF(array);
     }
+    TRY(bind_collation_result(binder, scalar, scalar->args, scalar->arg_count));
     scalar->greatest = expr->kind == EXPR_GREATEST;
     *out = scalar;
 
@@ -506,17 +515,6 @@ static struct status bind_row(
 
 out:
     return st;
-}
-
-static struct status bind_collate(
-    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
-{
-    const char *name = expr->collate.name.name;
-    static const char *const known[] = {"C", "POSIX", "default", "ucs_basic", "C.UTF-8", "C.utf8"};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(name, known[i]) == 0) return bind_expr(binder, scope, expr->collate.arg, out);
-    return bind_error(binder, expr->position, E_UNDEFINED_OBJECT,
-        "collation \"%s\" for encoding \"UTF8\" does not exist", name);
 }
 
 static struct status bind_sql_value(

@@ -132,7 +132,7 @@ struct range *bind_add_table_range(struct binder *binder, struct from_names *nam
         const struct column_desc *column = &table->columns[i];
         if (column->state != ELEMENT_PUBLIC) continue;
         range->columns[count++] = (struct range_column){.name = column->name,
-            .scalar = scalar_var(binder->arena, base + i, column->type, POSITION_NONE),
+            .scalar = bind_var(binder, base + i, POSITION_NONE),
             .hidden = column->hidden,
             .table_oid = pg_relation_oid(table),
             .attribute = (uint16_t)column->id};

@@ -3,6 +3,7 @@
 // Function calls: scalar functions, aggregates, set-returning functions.
 #include "core/invariant.h"
 #include "sql/bind.h"
+#include "sql/collation.h"
 #include "sql/function_record.h"
 
 // Functions that are called by their arguments' names; those left out are zero.
@@ -195,6 +196,8 @@ struct rel_aggregate *bind_add_aggregate(
     }
     struct rel_aggregate *added = &level->aggregates[level->aggregate_count++];
     *added = *aggregate;
+    if (collation_takes(added->type.oid) && added->arg_count > added->direct_count)
+        added->type.collation = added->args[added->direct_count]->type.collation;
     added->var = bind_new_var(binder, aggregate->function->name, NULL, aggregate->type);
     return added;
 }
@@ -453,7 +456,12 @@ static struct status bind_scalar_call(struct binder *binder, const struct expr *
         call->type.typmod = match->function->typmod(types, count);
     }
     binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE;
+    TRY(bind_collation_call(binder, call));
     *out = bind_fold(binder, call);
+    if (*out != call && (call->type.collation != 0 || call->collation_explicit)) {
+        (*out)->type.collation = call->type.collation;
+        (*out)->collation_explicit = call->collation_explicit;
+    }
 
 out:
     return st;

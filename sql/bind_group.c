@@ -214,7 +214,10 @@ struct status bind_groups(struct binder *binder, struct select_build *build)
     // In some sets a column is NULL though the input's is not: it is another variable then.
     for (uint32_t i = 0; i < build->groups.count; i++) {
         struct rel_item *item = &build->groups.items[i];
-        bool same = item->scalar->kind == SCALAR_VAR && sets.count == 1;
+        TRY(bind_collation_order(binder, item->scalar, item->scalar->position));
+        bool same = item->scalar->kind == SCALAR_VAR && sets.count == 1 &&
+                    item->scalar->type.collation ==
+                        binder->vars[item->scalar->var].type.collation;
         const char *name =
             item->scalar->kind == SCALAR_VAR ? binder->vars[item->scalar->var].name : "group";
         item->var =

@@ -276,7 +276,10 @@ static void copy_indexes(struct arena *arena, struct table_desc *copy)
         index->name = copy_text(arena, index->name);
         index->columns = COPY_ARRAY(arena, index->columns, index->column_count);
         for (uint32_t c = 0; c < index->column_count; c++)
+        {
             index->columns[c].expression_sql = copy_text(arena, index->columns[c].expression_sql);
+            index->columns[c].collation = copy_text(arena, index->columns[c].collation);
+        }
         index->stored = COPY_ARRAY(arena, index->stored, index->stored_count);
         index->predicate_sql = copy_text(arena, index->predicate_sql);
     }
@@ -306,6 +309,7 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
         column->name = copy_text(arena, column->name);
         column->default_sql = copy_text(arena, column->default_sql);
         column->generated_sql = copy_text(arena, column->generated_sql);
+        column->collation = copy_text(arena, column->collation);
         if (column->missing.size > 0) column->missing = arena_copy(arena, column->missing);
     }
     copy_indexes(arena, copy);
@@ -316,6 +320,7 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
     copy->depended_by = NULL;
     copy->depended_by_count = 0;
     copy->owner = copy_text(arena, table->owner);
+    copy->collation = copy_text(arena, table->collation);
     copy->grants = COPY_ARRAY(arena, table->grants, table->grant_count);
     for (uint32_t i = 0; i < copy->grant_count; i++)
         copy->grants[i].role = copy_text(arena, copy->grants[i].role);
@@ -663,6 +668,7 @@ struct status bind_names_load(struct task *task, struct session *session, struct
         }
     }
     TRY(bind_routines_load(task, session, names));
+    TRY(bind_collations_load(task, session, names));
     TRY(load_types(task, session, names));
 
 out:

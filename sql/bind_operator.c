@@ -113,9 +113,10 @@ out:
     return st;
 }
 
-static struct scalar *call_node(struct binder *binder, const struct function_match *match,
-    struct scalar **args, uint32_t count, uint32_t position)
+static struct status call_node(struct binder *binder, const struct function_match *match,
+    struct scalar **args, uint32_t count, uint32_t position, struct scalar **out)
 {
+    struct status st;
     struct scalar *call =
         scalar_with_args(binder->arena, SCALAR_CALL, match->result, position, count);
     if (count > 0) memcpy(call->args, args, count * sizeof(struct scalar *));
@@ -126,7 +127,15 @@ static struct scalar *call_node(struct binder *binder, const struct function_mat
         call->type.typmod = match->function->typmod(types, count);
     }
     binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE;
-    return bind_fold(binder, call);
+    TRY(bind_collation_call(binder, call));
+    *out = bind_fold(binder, call);
+    if (*out != call && (call->type.collation != 0 || call->collation_explicit)) {
+        (*out)->type.collation = call->type.collation;
+        (*out)->collation_explicit = call->collation_explicit;
+    }
+
+out:
+    return st;
 }
 
 struct status bind_operator(struct binder *binder, const char *name, struct scalar *left,
@@ -153,7 +162,7 @@ struct status bind_operator(struct binder *binder, const char *name, struct scal
         function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, name, types, count, &match),
         position));
     TRY(bind_coerce_args(binder, args, count, &match));
-    *out = call_node(binder, &match, args, count, position);
+    TRY(call_node(binder, &match, args, count, position, out));
 
 out:
     return st;
@@ -170,7 +179,7 @@ struct status bind_call(struct binder *binder, const char *name, struct scalar *
         function_resolve(binder->arena, FUNCTION_SCALAR, NULL, name, types, count, &match),
         position));
     TRY(bind_coerce_args(binder, args, count, &match));
-    *out = call_node(binder, &match, args, count, position);
+    TRY(call_node(binder, &match, args, count, position, out));
 
 out:
     return st;

@@ -3,6 +3,7 @@
 // Queries: SELECT lists, grouping, DISTINCT, ORDER BY, LIMIT, VALUES and set operations.
 #include "core/invariant.h"
 #include "sql/bind_select.h"
+#include "sql/collation.h"
 #include "sql/privilege.h"
 #include "sql/resolution.h"
 
@@ -111,7 +112,9 @@ static struct rel *project_of(struct binder *binder, struct rel **rel)
 var_id bind_project_var(
     struct binder *binder, struct rel *project, const char *name, struct scalar *scalar)
 {
-    if (scalar->kind == SCALAR_VAR) return scalar->var;
+    if (scalar->kind == SCALAR_VAR &&
+        scalar->type.collation == binder->vars[scalar->var].type.collation)
+        return scalar->var;
     for (uint32_t i = 0; i < project->project.count; i++)
         if (project->project.items[i].scalar == scalar ||
             scalar_equal(project->project.items[i].scalar, scalar))
@@ -230,7 +233,7 @@ struct status bind_order_flags(
         return bind_error(binder, item->expr->position, E_UNDEFINED_FUNCTION,
             "could not identify an ordering operator for type %s",
             bind_type_text(binder, order->scalar->type));
-    return STATUS_OK;
+    return bind_collation_order(binder, order->scalar, item->expr->position);
 }
 
 static struct status bind_order_scalar(struct binder *binder, struct select_build *build,
@@ -697,6 +700,11 @@ static struct status set_column_type(struct binder *binder, const char *what,
                 types[i] == types[0];
     }
     *type = queries[0].columns[column].type;
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t other = queries[i].columns[column].type.collation;
+        if (other == type->collation || other == COLLATION_NONE) continue;
+        type->collation = type->collation == COLLATION_NONE ? other : COLLATION_CONFLICT;
+    }
     if (!same) type->typmod = -1;
     TRY(bind_at(binder, type_common(binder->arena, what, types, count, &type->oid),
         queries[count - 1].columns[column].position));

@@ -38,7 +38,7 @@ static void row_scope(
     range->column_count = table->column_count;
     for (uint32_t i = 0; i < table->column_count; i++)
         range->columns[i] = (struct range_column){.name = table->columns[i].name,
-            .scalar = scalar_var(binder->arena, base + i, table->columns[i].type, POSITION_NONE)};
+            .scalar = bind_var(binder, base + i, POSITION_NONE)};
     *scope = (struct scope){.clause = "this context"};
     scope->names.ranges = range;
     scope->names.columns = range->columns;
@@ -186,6 +186,27 @@ static bool index_starts_with(
     return true;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+// Whether an index of children has its keys in the form that the parent's values give.
+static bool same_collations(const struct table_desc *child, const struct index_desc *index,
+    const struct table_desc *parent, const struct constraint_desc *constraint)
+{
+    for (uint32_t c = 0; c < constraint->column_count; c++) {
+        const struct column_desc *column = table_column_by_id(child, constraint->columns[c]);
+        const struct column_desc *key =
+            table_column_by_id(parent, constraint->referenced_columns[c]);
+        if (!same_text(column->collation, key->collation)) return false;
+        for (uint32_t i = 0; i < index->column_count; i++)
+            if (index->columns[i].column_id == column->id && index->columns[i].collation != NULL)
+                return false;
+    }
+    return true;
+}
+
 static struct status bind_references(struct binder *binder, struct table_plan *plan)
 {
     const struct table_desc *table = plan->table;
@@ -257,7 +278,8 @@ static struct status bind_back_references(struct binder *binder, struct table_pl
         for (uint32_t x = 0; x < child->table->index_count; x++) {
             const struct index_desc *index = &child->table->indexes[x];
             if (index->state == ELEMENT_PUBLIC && back->child_index == NULL &&
-                index_starts_with(index, constraint->columns, count))
+                index_starts_with(index, constraint->columns, count) &&
+                same_collations(child->table, index, table, constraint))
                 back->child_index = index;
         }
         back->ordinals = ARENA_ARRAY(binder->arena, uint32_t, count);

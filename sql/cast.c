@@ -175,7 +175,7 @@ static struct status each_element(struct function_call *call, struct type from, 
     struct datum item;
     TRY(array_open(in, &array));
     struct type from_element = TYPE_OF(array.element);
-    struct type to_element = {type_info(to.oid)->element, to.typmod};
+    struct type to_element = {.oid = type_info(to.oid)->element, .typmod = to.typmod};
     const struct cast *cast = cast_find(from_element.oid, to_element.oid, CAST_EXPLICIT);
     if (array.count > 0 && cast == NULL)
         return status_make(E_CANNOT_COERCE, "cannot cast the array's elements");

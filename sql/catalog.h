@@ -60,6 +60,7 @@ enum relation_kind {
     RELATION_DOMAIN, // columns[0] is the base type with NOT NULL and DEFAULT; constraints are its checks.
     RELATION_COMPOSITE, // columns are its fields.
     RELATION_FUNCTION,  // columns are its parameters; it has no name of its own in the catalog of names.
+    RELATION_COLLATION, // `collation` is all of it; no name of its own there either.
 };
 static inline bool relation_is_type(enum relation_kind kind)
 {
@@ -88,6 +89,7 @@ struct column_desc {
     struct bytes missing;    // Encoded value of rows older than the column; empty: NULL.
     enum element_state state;
     type_oid domain; // The column's declared type, when it is a domain; `type` is what it stands for.
+    const char *collation; // Definition (sql/collation.h); NULL: the default one. `type` does not say.
 };
 
 struct column_estimate {
@@ -104,6 +106,7 @@ struct index_column {
     bool descending;
     bool nulls_reversed; // NULLS FIRST of an ascending column, NULLS LAST of a descending one.
     const char *expression_sql; // Of an expression index, else NULL.
+    const char *collation; // Its definition, where it is not the column's own; NULL.
     uint32_t operator_class; // pg_opclass's id, when it is not the type's default one; of a gin index always.
 };
 struct index_desc {
@@ -191,6 +194,7 @@ struct table_desc {
         } *statements; // The body's, one by one.
         uint32_t statement_count;
     } function;
+    const char *collation; // RELATION_COLLATION: its definition.
     struct type_label *labels; // RELATION_ENUM: in their order.
     uint32_t label_count, next_label_id;
     const char *owner;
@@ -217,6 +221,8 @@ struct database_desc {
     uint32_t grant_count;
     uint32_t *types; // Ids of its user-defined types.
     uint32_t type_count;
+    uint32_t *collations; // Ids of its collations.
+    uint32_t collation_count;
     uint32_t *functions; // Ids of its functions and procedures.
     uint32_t function_count;
     struct default_grant *defaults;
@@ -279,6 +285,9 @@ CHECKED struct status catalog_type(struct task *task, struct session *session, c
 CHECKED struct status catalog_list_types(struct task *task, struct session *session,
     struct arena *arena, uint32_t database_id, const struct table_desc ***types, uint32_t *count);
 // Functions and procedures of the database, in `arena`, in the order in which they were made.
+CHECKED struct status catalog_list_collations(struct task *task, struct session *session,
+    struct arena *arena, uint32_t database_id, const struct table_desc ***collations,
+    uint32_t *count);
 CHECKED struct status catalog_list_functions(struct task *task, struct session *session,
     struct arena *arena, uint32_t database_id, const struct table_desc ***functions,
     uint32_t *count);

@@ -400,6 +400,27 @@ out:
     return st;
 }
 
+struct status catalog_list_collations(struct task *task, struct session *session,
+    struct arena *arena, uint32_t database_id, const struct table_desc ***collations,
+    uint32_t *count)
+{
+    struct status st;
+    const struct database_desc *database;
+    *collations = NULL;
+    *count = 0;
+    TRY(catalog_database_by_id(task, session, database_id, &database));
+    uint32_t wanted = database->collation_count;
+    uint32_t *ids = ARENA_ARRAY(arena, uint32_t, wanted + 1);
+    if (wanted > 0) memcpy(ids, database->collations, wanted * sizeof *ids);
+    *collations = ARENA_ARRAY(arena, const struct table_desc *, wanted + 1);
+    for (uint32_t i = 0; i < wanted; i++) {
+        TRY(catalog_table_by_id(task, session, ids[i], &(*collations)[i]));
+        ++*count;
+    }
+out:
+    return st;
+}
+
 struct status catalog_list_tables(struct task *task, struct session *session, struct arena *arena,
     uint32_t database_id, const struct table_desc ***tables, uint32_t *count)
 {
@@ -414,6 +435,7 @@ struct status catalog_list_tables(struct task *task, struct session *session, st
     for (uint32_t i = 0; i < found.count; i++) {
         const struct table_desc *table = found.items[i];
         if (!relation_is_type(table->kind) && table->kind != RELATION_FUNCTION &&
+            table->kind != RELATION_COLLATION &&
             (database_id == 0 || table->database_id == database_id))
             (*tables)[(*count)++] = table;
     }

@@ -151,6 +151,11 @@ struct status catalog_view_text(struct task *task, struct session *session, stru
     invariant(list.count == 1 && list.items[0]->tag == STATEMENT_SELECT);
     ddl_collect_tables(arena, list.items[0]->as.select, &tables);
     for (uint32_t i = 0; i < tables.count; i++) TRY(shorten_name(task, session, &tables.items[i]->table.name));
+    for (uint32_t i = 0; i < tables.collation_count; i++) {
+        struct object_name *name = tables.collations[i];
+        for (uint32_t k = 0; name->schema != NULL && session->search_path[k] != NULL; k++)
+            if (strcmp(session->search_path[k], name->schema) == 0) name->schema = NULL;
+    }
     buffer_init(&out, arena);
     deparse_select(&out, list.items[0]->as.select, DEPARSE_LINES);
     TRY(shorten_types(task, session, arena, buffer_string(&out), text));
@@ -168,6 +173,8 @@ static struct status append_column_definition(struct task *task, struct session 
 
     append_name(out, column->name);
     buffer_printf(out, " %s", type_format(out->arena, column->type));
+    if (column->collation != NULL)
+        TRY(pg_print_collation(task, session, out, column->collation));
     if (column->hidden) buffer_append_string(out, " NOT VISIBLE");
     if (column->not_null) buffer_append_string(out, " NOT NULL");
     if (column->identity != 0) {

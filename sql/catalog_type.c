@@ -7,8 +7,10 @@
 #include "core/shard.h"
 #include "core/task.h"
 #include "sql/catalog_store.h"
+#include "sql/collation.h"
 #include "sql/deparse.h"
 #include "sql/session.h"
+#include "sql/shard_state.h"
 
 static struct user_types *current_types(uint64_t *tenant)
 {
@@ -18,9 +20,17 @@ static struct user_types *current_types(uint64_t *tenant)
     return catalog_user_types(task->shard);
 }
 
+static struct collations **current_collations(void)
+{
+    struct task *task = task_current();
+    return task == NULL || task->shard == NULL ? NULL : &sql_shard(task->shard)->collations;
+}
+
 void catalog_types_register(void)
 {
     user_types_current = current_types;
+    collations_current = current_collations;
+    (void)collation_built_in(0); // While there is one thread.
 }
 
 void catalog_type_install(struct session *session, const struct table_desc *type)

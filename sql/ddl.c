@@ -324,6 +324,7 @@ out:
 // --- registration --------------------------------------------------------------------------------
 
 static const struct statement_handler handlers[] = {
+    {.tag = STATEMENT_CREATE_COLLATION, .flags = HANDLER_DDL, .execute = ddl_create_collation},
     {.tag = STATEMENT_CREATE_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_create_function},
     {.tag = STATEMENT_CALL, .flags = 0, .execute = ddl_call},
     {.tag = STATEMENT_ALTER_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_alter_function},

@@ -755,6 +755,11 @@ static struct status set_type(struct alter *alter)
     const char *former = column_sql[column - alter->table->columns];
     bool wider = alter->command->expr == NULL && type_is_wider(column->type, to);
     wider &= domain == 0 || domain == column->domain;
+    const char *collation;
+    TRY(ddl_collation(context, &alter->command->definition->collation, to, &collation));
+    wider &= (collation == NULL) == (column->collation == NULL) &&
+             (collation == NULL || strcmp(collation, column->collation) == 0);
+    column->collation = collation;
     column->type = to;
     column->domain = domain;
     if (wider) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Columns, keys, checks and foreign keys of a table descriptor that is being made or edited.
+#include "sql/collation.h"
 #include "sql/ddl_internal.h"
 #include "sql/plan.h"
 
@@ -192,14 +193,18 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
     if (table->column_count >= TABLE_COLUMNS_MAX)
         return ddl_error(
             context, E_TOO_MANY_COLUMNS, "tables can have at most %u columns", TABLE_COLUMNS_MAX);
-    if (definition->collation.name != NULL && strcmp(definition->collation.name, "default") != 0 &&
-        strcmp(definition->collation.name, "C") != 0 &&
-        strcmp(definition->collation.name, "POSIX") != 0)
-        return ddl_unsupported(context, "a collation other than \"C\"");
     column.id = table->next_column_id++;
     column.name = definition->name;
     column.hidden = definition->not_visible;
     TRY(ddl_column_type(context, definition->type, &column.type, &serial, &column.domain));
+    TRY(ddl_collation(context, &definition->collation, column.type, &column.collation));
+    if (column.domain != 0 && definition->collation.name == NULL) {
+        const struct table_desc *domain;
+        TRY(catalog_table_by_id(
+            context->task, context->session, type_user_id(column.domain), &domain));
+        if (domain->columns[0].collation != NULL)
+            column.collation = arena_strdup(context->arena, domain->columns[0].collation);
+    }
     TRY(column_serial(context, table, &column, serial));
     for (uint32_t i = 0; i < definition->constraint_count; i++)
         TRY(column_constraint(context, table, &column, &definition->constraints[i], &null_written));
@@ -312,6 +317,10 @@ static struct status index_element(struct statement_context *context, struct tab
             return ddl_error(
                 context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", element->column);
         column->column_id = found->id;
+        TRY(ddl_collation(context, &element->collation, found->type, &column->collation));
+        // "default" of a column that has another one.
+        if (element->collation.name != NULL && column->collation == NULL && found->collation != NULL)
+            column->collation = "100 d d  default";
         return index_class(context, index, element, found->type, column);
     }
     struct ddl_expr_info info;
@@ -324,6 +333,9 @@ static struct status index_element(struct statement_context *context, struct tab
     TRY(plan_expression_type(
         context->task, context->session, context->arena, table, element->expr, &type));
     TRY(index_class(context, index, element, type, column));
+    TRY(ddl_collation(context, &element->collation, type, &column->collation));
+    if (column->collation == NULL && element->collation.name == NULL && collation_is_set(type.collation))
+        column->collation = arena_strdup(context->arena, collation_definition_of(type.collation));
     column->column_id = type.oid; // Of an expression (sql/catalog.h).
 out:
     return st;

@@ -463,6 +463,13 @@ static struct status drop_tables_where(
         if (notices) ddl_notice(context, "drop cascades to function %s", tables[i]->name);
         TRY(ddl_remove_function(context, tables[i]));
     }
+    TRY(catalog_list_collations(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
+        if (notices) ddl_notice(context, "drop cascades to collation %s", tables[i]->name);
+        TRY(ddl_remove_collation(context, tables[i]));
+    }
     TRY(catalog_list_types(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
@@ -645,6 +652,7 @@ struct status ddl_drop(struct statement_context *context)
     case OBJECT_DATABASE: return ddl_drop_database(context);
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_drop_types(context);
+    case OBJECT_COLLATION: return ddl_drop_collations(context);
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:
     case OBJECT_ROUTINE: return ddl_drop_functions(context);

@@ -194,11 +194,15 @@ struct type_walk {
     struct expr *expr;
     struct type_name **items;
     uint32_t count;
+    struct object_name **collations;
+    uint32_t collation_count;
 };
 
 static void note_type(struct expr *expr, void *arg)
 {
     struct type_walk *walk = arg;
+    if (expr->kind == EXPR_COLLATE)
+        DDL_APPEND(walk->arena, walk->collations, walk->collation_count, &expr->collate.name);
     if (expr->kind != EXPR_CAST || expr->cast.type->schema != NULL ||
         type_by_name(expr->cast.type->name) != NULL)
         return;
@@ -232,13 +236,15 @@ struct status ddl_qualify_types(struct statement_context *context, struct expr *
 {
     struct type_walk walk = {.arena = context->arena, .expr = expr};
     stack_call(types_on_stack, &walk);
-    return qualify_types(context, walk.items, walk.count);
+    struct status st = ddl_qualify_collations(context, walk.collations, walk.collation_count);
+    return failed(st) ? st : qualify_types(context, walk.items, walk.count);
 }
 
 struct status ddl_qualify_query_types(
     struct statement_context *context, const struct ddl_tables *tables)
 {
-    return qualify_types(context, tables->types, tables->type_count);
+    struct status st = ddl_qualify_collations(context, tables->collations, tables->collation_count);
+    return failed(st) ? st : qualify_types(context, tables->types, tables->type_count);
 }
 
 // --- tables of a query -----------------------------------------------------------------------------
@@ -257,6 +263,9 @@ static void note_subquery(struct expr *expr, void *arg)
 {
     struct table_walk *walk = arg;
     if (expr->kind == EXPR_PARAMETER) walk->tables->has_parameter = true;
+    if (expr->kind == EXPR_COLLATE)
+        DDL_APPEND(walk->arena, walk->tables->collations, walk->tables->collation_count,
+            &expr->collate.name);
     if (expr->kind == EXPR_CAST && expr->cast.type->schema == NULL &&
         type_by_name(expr->cast.type->name) == NULL)
         DDL_APPEND(walk->arena, walk->tables->types, walk->tables->type_count, expr->cast.type);

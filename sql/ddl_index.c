@@ -53,12 +53,6 @@ struct status ddl_check_index(
         return ddl_error(
             context, E_UNDEFINED_OBJECT, "access method \"%s\" does not exist", create->method);
     }
-    for (uint32_t i = 0; i < create->elements.count; i++) {
-        const struct index_element *element = &create->elements.items[i];
-        if (element->collation.name != NULL && strcmp(element->collation.name, "C") != 0 &&
-            strcmp(element->collation.name, "default") != 0)
-            return ddl_unsupported(context, "a collation other than \"C\"");
-    }
     for (uint32_t i = 0; i < create->options.count; i++) {
         const char *name = create->options.items[i].name;
         bool known = inverted ? strcmp(name, "fastupdate") == 0 ||

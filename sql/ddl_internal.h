@@ -96,6 +96,23 @@ CHECKED struct status ddl_rename_attribute(
     struct statement_context *context, const struct rename *rename);
 // sql/ddl_function.c
 CHECKED struct status ddl_create_function(struct statement_context *context);
+// ddl_collation.c. The definition that COLLATE names; NULL: the default one, or none written. 42704, 42804.
+CHECKED struct status ddl_collation(struct statement_context *context,
+    const struct object_name *name, struct type type, const char **definition);
+CHECKED struct status ddl_create_collation(struct statement_context *context);
+CHECKED struct status ddl_drop_collations(struct statement_context *context);
+// Without a look at who uses it.
+CHECKED struct status ddl_remove_collation(
+    struct statement_context *context, const struct table_desc *made);
+// What stored expressions name is found whatever the search path is.
+CHECKED struct status ddl_qualify_collations(
+    struct statement_context *context, struct object_name *const *names, uint32_t count);
+// A column that is made from an expression has its collation. 42P22 when it is not known.
+CHECKED struct status ddl_keep_collation(
+    struct statement_context *context, struct column_desc *column);
+// RENAME, OWNER TO, SET SCHEMA: what is NULL stays.
+CHECKED struct status ddl_alter_collation(struct statement_context *context,
+    const struct object_name *name, const char *new_name, const char *owner, const char *new_schema);
 CHECKED struct status ddl_alter_function(struct statement_context *context);
 CHECKED struct status ddl_call(struct statement_context *context); // CALL
 CHECKED struct status ddl_drop_functions(struct statement_context *context);
@@ -154,6 +171,8 @@ struct ddl_tables {
     uint32_t count;
     struct type_name **types; // Names in casts that are no built-in types', without a schema.
     uint32_t type_count;
+    struct object_name **collations; // Of COLLATE.
+    uint32_t collation_count;
     bool has_parameter;
 };
 CHECKED struct status ddl_qualify_query_types(

@@ -433,6 +433,8 @@ struct status ddl_rename(struct statement_context *context)
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:
     case OBJECT_ROUTINE: return ddl_rename_function(context, rename);
+    case OBJECT_COLLATION:
+        return ddl_alter_collation(context, &rename->name, rename->new_name, NULL, NULL);
     case OBJECT_ATTRIBUTE: return ddl_rename_attribute(context, rename);
     case OBJECT_COLUMN: return rename_column(context, rename);
     case OBJECT_INDEX: return rename_index_statement(context, rename);
@@ -484,6 +486,8 @@ struct status ddl_alter_schema(struct statement_context *context)
 
     if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
         return ddl_move_type(context, alter);
+    if (alter->object == OBJECT_COLLATION)
+        return ddl_alter_collation(context, &alter->name, NULL, NULL, alter->new_schema);
     if (alter->object == OBJECT_FUNCTION || alter->object == OBJECT_PROCEDURE ||
         alter->object == OBJECT_ROUTINE)
         return ddl_move_function(context, alter);
@@ -529,6 +533,8 @@ struct status ddl_alter_owner(struct statement_context *context)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", owner);
     if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
         return ddl_own_type(context, &alter->name, owner);
+    if (alter->object == OBJECT_COLLATION)
+        return ddl_alter_collation(context, &alter->name, NULL, owner, NULL);
     if (alter->object == OBJECT_FUNCTION || alter->object == OBJECT_PROCEDURE ||
         alter->object == OBJECT_ROUTINE)
         return ddl_own_function(context, &alter->name, alter->object, owner);

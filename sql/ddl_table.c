@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // CREATE TABLE and CREATE TABLE AS.
+#include "sql/collation.h"
 #include "sql/ddl_internal.h"
 #include "sql/pg_catalog.h"
 
@@ -98,6 +99,8 @@ static struct status copy_column(struct statement_context *context, struct table
     column.owned_sequence = 0;
     column.name = arena_strdup(context->arena, source->name);
     column.default_sql = column.generated_sql = NULL;
+    if (source->collation != NULL)
+        column.collation = arena_strdup(context->arena, source->collation);
     if (source->identity != 0 && (options & LIKE_IDENTITY) != 0) {
         struct constraint identity = {
             .kind = CONSTRAINT_IDENTITY, .by_default = source->identity == 'd'};
@@ -158,6 +161,11 @@ static struct status index_elements(struct statement_context *context,
             .nulls = !source->columns[i].nulls_reversed ? SORT_NULLS_DEFAULT
                      : source->columns[i].descending    ? SORT_NULLS_LAST
                                                         : SORT_NULLS_FIRST};
+        if (source->columns[i].collation != NULL) {
+            struct collation collation;
+            if (collation_parse(context->arena, source->columns[i].collation, &collation))
+                element->collation.name = collation.name;
+        }
         element->operator_class.name = pg_operator_class_name(source->columns[i].operator_class);
         if (source->columns[i].expression_sql != NULL)
             TRY(parse_expression_on_stack(context->arena,
@@ -486,6 +494,7 @@ struct status ddl_columns_of_query(struct statement_context *context,
             .name = i < create->columns.count ? create->columns.items[i] : columns[i].name,
             .type = columns[i].type};
         if (column.type.oid == TYPE_UNKNOWN) column.type = TYPE_OF(TYPE_TEXT);
+        TRY(ddl_keep_collation(context, &column));
         if (ddl_column(table, column.name) != NULL)
             return ddl_error(
                 context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);

@@ -690,9 +690,7 @@ struct status ddl_create_domain(struct statement_context *context)
     bool null_written = false;
 
     TRY(ddl_type(context, create->type, &value.type, NULL));
-    if (create->collation.name != NULL && strcmp(create->collation.name, "default") != 0 &&
-        strcmp(create->collation.name, "C") != 0 && strcmp(create->collation.name, "POSIX") != 0)
-        return ddl_unsupported(context, "a collation other than \"C\"");
+    TRY(ddl_collation(context, &create->collation, value.type, &value.collation));
     TRY(ddl_begin_type(context, &create->name, RELATION_DOMAIN, &domain));
     value.id = domain.next_column_id++;
     DDL_APPEND(context->arena, domain.columns, domain.column_count, value);

@@ -114,6 +114,7 @@ static struct status add_columns(struct statement_context *context,
             .name = i < create->columns.count ? create->columns.items[i] : columns[i].name,
             .type = columns[i].type};
         if (column.type.oid == TYPE_UNKNOWN) column.type = TYPE_OF(TYPE_TEXT);
+        TRY(ddl_keep_collation(context, &column));
         if (ddl_column(view, column.name) != NULL)
             return ddl_error(
                 context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);

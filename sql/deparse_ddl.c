@@ -387,6 +387,22 @@ static void put_create_view(struct deparse *deparse, const struct create_view *v
     if (view->check == VIEW_CHECK_CASCADED) put(deparse, " WITH CASCADED CHECK OPTION");
 }
 
+static void put_create_collation(
+    struct deparse *deparse, const struct create_collation *create)
+{
+    put(deparse, "CREATE COLLATION ");
+    if (create->if_not_exists) put(deparse, "IF NOT EXISTS ");
+    put_object_name(deparse, create->name);
+    if (create->from.name != NULL) {
+        put(deparse, " FROM ");
+        put_object_name(deparse, create->from);
+        return;
+    }
+    put(deparse, " (");
+    put_options(deparse, create->options, " = ");
+    put(deparse, ")");
+}
+
 static void put_sequence(struct deparse *deparse, const struct sequence *sequence, bool alter)
 {
     put(deparse, alter ? "ALTER " : "CREATE ");
@@ -801,6 +817,9 @@ bool put_ddl_statement(struct deparse *deparse, const struct statement *statemen
     case STATEMENT_CREATE_INDEX: put_create_index(deparse, statement->as.create_index); break;
     case STATEMENT_CREATE_SEQUENCE: put_sequence(deparse, statement->as.sequence, false); break;
     case STATEMENT_ALTER_SEQUENCE: put_sequence(deparse, statement->as.sequence, true); break;
+    case STATEMENT_CREATE_COLLATION:
+        put_create_collation(deparse, statement->as.create_collation);
+        break;
     case STATEMENT_CREATE_FUNCTION:
         put_create_function(deparse, statement->as.create_function);
         break;

@@ -286,6 +286,7 @@ static void code_column(struct codec *codec, void *item)
     field_bytes(codec, 11, &column->missing);
     field_enum(codec, 12, &column->state, ELEMENT_VALIDATING);
     field_u32(codec, 13, &column->domain);
+    field_string(codec, 14, &column->collation);
 }
 
 static void code_index_column(struct codec *codec, void *item)
@@ -296,6 +297,7 @@ static void code_index_column(struct codec *codec, void *item)
     field_string(codec, 3, &column->expression_sql);
     field_bool(codec, 4, &column->nulls_reversed);
     field_u32(codec, 5, &column->operator_class);
+    field_string(codec, 6, &column->collation);
 }
 
 static void code_index(struct codec *codec, void *item)
@@ -402,7 +404,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_u32(codec, 3, &table->schema_id);
     field_u32(codec, 4, &table->version);
     field_name(codec, 5, &table->name);
-    field_enum(codec, 6, &table->kind, RELATION_FUNCTION);
+    field_enum(codec, 6, &table->kind, RELATION_COLLATION);
     field_list(codec, 7, (void **)&table->columns, &table->column_count, sizeof *table->columns,
         TABLE_COLUMNS_MAX, code_column);
     field_u32(codec, 8, &table->next_column_id);
@@ -434,6 +436,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     struct function_desc *function = &table->function;
     field_list(codec, 25, (void **)&function, &one, sizeof *function, 1, code_function);
     if (codec->out == NULL && one == 1) table->function = *function;
+    field_string(codec, 29, &table->collation);
 }
 
 static void code_default(struct codec *codec, void *item)
@@ -455,6 +458,7 @@ static void code_database(struct codec *codec, struct database_desc *database)
     code_grants(codec, 20, &database->grants, &database->grant_count);
     field_ids(codec, 21, &database->types, &database->type_count);
     field_ids(codec, 22, &database->functions, &database->function_count);
+    field_ids(codec, 24, &database->collations, &database->collation_count);
     field_list(codec, 23, (void **)&database->defaults, &database->default_count,
         sizeof *database->defaults, LIST_ITEMS_MAX, code_default);
 }

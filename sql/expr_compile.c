@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/expr_internal.h"
 
 #define MEMO_MAX 64u
@@ -154,8 +155,10 @@ static enum expr_code kernel_of(const struct scalar *scalar)
 {
     const struct function *function = scalar->function;
     if (function->kind != FUNCTION_OPERATOR || scalar->arg_count != 2) return X_CALL;
-    type_oid left = scalar->args[0]->type.oid;
-    type_oid right = scalar->args[1]->type.oid;
+    type_oid left = collation_type(scalar->args[0]->type);
+    // Both sides are compared by one collation: the left one's.
+    type_oid right = collation_type((struct type){
+        scalar->args[1]->type.oid, -1, scalar->args[0]->type.collation});
     enum scalar_compare compare = scalar_compare_of(scalar);
     if (compare != COMPARE_NONE && scalar->type.oid == TYPE_BOOL) {
         if (is_int(left) && is_int(right)) return X_COMPARE_INT;
@@ -198,7 +201,7 @@ static struct status compile_call(struct compiler *c, struct scalar *scalar, ope
         return st;
     }
     struct expr_op *op = emit_binary(c, code, args[0], args[1], out);
-    op->type = scalar->args[0]->type.oid;
+    op->type = collation_type(scalar->args[0]->type);
     op->compare = (uint8_t)scalar_compare_of(scalar);
 
 out:
@@ -322,7 +325,7 @@ static struct status compile_list(
     operand *args;
     TRY(compile_args(c, scalar->args, scalar->arg_count, &args));
     struct expr_op *op = emit_args(c, code, args, scalar->arg_count, false, out);
-    if (scalar->arg_count > 0) op->type = scalar->args[0]->type.oid;
+    if (scalar->arg_count > 0) op->type = collation_type(scalar->args[0]->type);
     if (code == X_ARRAY) op->type = type_info(scalar->type.oid)->element;
     op->flag = code == X_EXTREME ? scalar->greatest : code == X_IN && scalar->negated;
     if (code != X_IN) return st;
@@ -422,7 +425,7 @@ static struct status compile_pair(
     TRY(compile(c, scalar->args[0], &a));
     TRY(compile(c, scalar->args[1], &b));
     struct expr_op *op = emit_binary(c, code, a, b, out);
-    op->type = scalar->args[0]->type.oid;
+    op->type = collation_type(scalar->args[0]->type);
     op->flag = scalar->kind == SCALAR_DISTINCT && scalar->negated;
 
 out:

@@ -179,6 +179,18 @@ static const struct column_desc *column_of(const struct text_run *run, const str
     return &run->table->columns[var->var - base];
 }
 
+static void put_collate(struct text_run *run, const struct scalar *scalar)
+{
+    struct scalar *plain = ARENA_NEW(run->out.arena, struct scalar);
+    *plain = *scalar;
+    plain->collate = NULL;
+    open(run, !run->pretty);
+    put_operand(run, plain, true);
+    buffer_append_string(&run->out, " COLLATE ");
+    buffer_append_string(&run->out, scalar->collate);
+    close(run, !run->pretty);
+}
+
 static void put_var(struct text_run *run, const struct scalar *scalar, bool show_casts)
 {
     const struct column_desc *column = column_of(run, scalar);
@@ -399,6 +411,10 @@ static void put_sql_value(struct text_run *run, const struct scalar *scalar)
 
 static void put_text(struct text_run *run, const struct scalar *scalar, bool show_casts)
 {
+    if (scalar->collate != NULL) {
+        put_collate(run, scalar);
+        return;
+    }
     switch (scalar->kind) {
     case SCALAR_CONST: put_const(run, scalar, true); break;
     case SCALAR_VAR: put_var(run, scalar, show_casts); break;

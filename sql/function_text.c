@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <utf8proc.h>
 
+#include "sql/collation.h"
 #include "sql/function_table.h"
 #include "sql/lexer.h"
 #include "sql/type_ops.h"
@@ -472,6 +473,15 @@ static uint32_t map_case(uint32_t code, bool upper)
 static struct status change_case(
     struct function_call *call, struct bytes text, enum letter_case to, struct datum *result)
 {
+    if (call->arg_count > 0 && collation_is_icu(call->arg_types[0].collation)) {
+        static const enum collation_case cases[] = {[CASE_LOWER] = COLLATION_LOWER,
+            [CASE_UPPER] = COLLATION_UPPER,
+            [CASE_TITLE] = COLLATION_INITCAP};
+        struct bytes changed;
+        struct status st = collation_change_case(
+            call->arena, call->arg_types[0].collation, cases[to], text, &changed);
+        return failed(st) ? st : give(changed, result);
+    }
     // A letter and its other case differ by at most a byte or two; three times is room enough.
     uint64_t size = utf8_is_ascii(text) ? text.size : (uint64_t)text.size * 3;
     uint8_t *out = function_room(call, size);

@@ -4,6 +4,7 @@
 // have some privilege on.
 #include <string.h>
 
+#include "sql/collation.h"
 #include "sql/catalog_text.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
@@ -260,6 +261,26 @@ static void begin_column(const struct pg_rows *rows, struct pg_row *row,
     pg_put_text(row, "is_updatable", yes_no(table->kind == RELATION_TABLE));
 }
 
+static struct status put_collation(
+    struct pg_rows *rows, struct pg_row *row, const char *definition)
+{
+    struct status st = STATUS_OK;
+    struct collation collation;
+    const char *schema = "pg_catalog";
+    if (!collation_parse(&rows->arena, definition, &collation)) return st;
+    if (pg_id(collation.id) != 0) {
+        const struct table_desc *made;
+        TRY(catalog_table_by_id(rows->task, rows->session, pg_id(collation.id), &made));
+        collation.name = made->name;
+        schema = pg_schema_name(rows, made->schema_id);
+    }
+    pg_put_text(row, "collation_catalog", rows->database->name);
+    pg_put_text(row, "collation_schema", schema);
+    pg_put_text(row, "collation_name", collation.name);
+out:
+    return st;
+}
+
 static struct status column_row(struct pg_rows *rows, const struct table_desc *table, uint32_t index)
 {
     struct pg_row row;
@@ -267,6 +288,7 @@ static struct status column_row(struct pg_rows *rows, const struct table_desc *t
     const struct column_desc *column = &table->columns[index];
     struct status st = STATUS_OK;
     begin_column(rows, &row, rows->sink, rows->database->name, pg_schema_name(rows, table->schema_id), table, index);
+    if (column->collation != NULL) TRY(put_collation(rows, &row, column->collation));
     pg_put_text(&row, "dtd_identifier", arena_printf(&rows->arena, "%u", index + 1));
     if (column->generated_sql != NULL) {
         TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, table, column, &text));
@@ -410,18 +432,18 @@ ROWS(character_set_rows)
     return pg_row_send(&row);
 }
 
-static const char *const collations[] = {"default", "C", "POSIX"};
 
 ROWS(collation_rows)
 {
     struct status st = STATUS_OK;
     struct pg_row row;
+    const struct collation *each;
     (void)task;
-    for (unsigned i = 0; i < COUNT(collations); i++) {
+    for (uint32_t i = 0; (each = collation_built_in(i)) != NULL; i++) {
         pg_row_begin(&row, sink);
         pg_put_text(&row, "collation_catalog", session->database);
         pg_put_text(&row, "collation_schema", "pg_catalog");
-        pg_put_text(&row, "collation_name", collations[i]);
+        pg_put_text(&row, "collation_name", each->name);
         pg_put_text(&row, "pad_attribute", "NO PAD");
         TRY(pg_row_send(&row));
     }
@@ -433,12 +455,13 @@ ROWS(collation_set_rows)
 {
     struct status st = STATUS_OK;
     struct pg_row row;
+    const struct collation *each;
     (void)task;
-    for (unsigned i = 0; i < COUNT(collations); i++) {
+    for (uint32_t i = 0; (each = collation_built_in(i)) != NULL; i++) {
         pg_row_begin(&row, sink);
         pg_put_text(&row, "collation_catalog", session->database);
         pg_put_text(&row, "collation_schema", "pg_catalog");
-        pg_put_text(&row, "collation_name", collations[i]);
+        pg_put_text(&row, "collation_name", each->name);
         pg_put_text(&row, "character_set_name", "UTF8");
         TRY(pg_row_send(&row));
     }

@@ -19,7 +19,7 @@
     }
 
 static const struct result_column columns[] = {
-    {.name = "job_id", .type = {TYPE_INT8, -1}},
+    {.name = "job_id", .type = {.oid = TYPE_INT8, .typmod = -1}},
     TEXT_COLUMN("job_type"),
     TEXT_COLUMN("description"),
     TEXT_COLUMN("statement"),
@@ -30,9 +30,9 @@ static const struct result_column columns[] = {
     TIME_COLUMN("started"),
     TIME_COLUMN("finished"),
     TIME_COLUMN("modified"),
-    {.name = "fraction_completed", .type = {TYPE_FLOAT8, -1}},
+    {.name = "fraction_completed", .type = {.oid = TYPE_FLOAT8, .typmod = -1}},
     TEXT_COLUMN("error"),
-    {.name = "coordinator_id", .type = {TYPE_INT8, -1}},
+    {.name = "coordinator_id", .type = {.oid = TYPE_INT8, .typmod = -1}},
 };
 #define COLUMN_COUNT ((uint32_t)(sizeof columns / sizeof columns[0]))
 

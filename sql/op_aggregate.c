@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/op_aggregate.h"
 #include "sql/op_classes.h"
 
@@ -47,7 +48,7 @@ static void init_kept(struct aggregate_op *agg, const struct node_aggregate_call
     kept->width = width;
     kept->types = ARENA_ARRAY(run->arena, type_oid, width);
     kept->types[0] = TYPE_INT8;
-    for (uint32_t i = 0; i < call->arg_count; i++) kept->types[1 + i] = call->arg_types[i].oid;
+    for (uint32_t i = 0; i < call->arg_count; i++) kept->types[1 + i] = collation_type(call->arg_types[i]);
     for (uint32_t i = 0; i < call->order_count; i++)
         kept->types[1 + call->arg_count + i] = call->order_types[i];
     row_sort_init(&kept->sort, &agg->op, kept->types, width, compare_kept, kept);

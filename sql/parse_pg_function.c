@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// CREATE and ALTER FUNCTION and PROCEDURE out of libpg_query's tree.
+// CREATE and ALTER FUNCTION and PROCEDURE, and CREATE COLLATION, out of libpg_query's tree.
 #include "sql/parse_internal.h"
 
 #define NODE(name) PG_QUERY__NODE__NODE_##name
@@ -169,6 +169,25 @@ static void alter_function(
                 stmt->actions[i]->def_elem->arg);
 }
 
+static void create_collation(
+    struct convert *convert, const PgQuery__DefineStmt *stmt, struct statement *out)
+{
+    struct create_collation *create = NEW(create_collation, struct create_collation);
+    out->tag = STATEMENT_CREATE_COLLATION;
+    create->name = convert_object_name(convert, stmt->n_defnames, stmt->defnames, POSITION_NONE);
+    create->if_not_exists = stmt->if_not_exists;
+    const PgQuery__Node *first = stmt->n_definition == 0 ? NULL : stmt->definition[0];
+    const PgQuery__DefElem *from = first == NULL || first->node_case != NODE(DEF_ELEM) ||
+            strcmp(first->def_elem->defname, "from") != 0
+        ? NULL
+        : first->def_elem;
+    if (from != NULL && from->arg != NULL && from->arg->node_case == NODE(LIST))
+        create->from = convert_object_name(
+            convert, from->arg->list->n_items, from->arg->list->items, POSITION_NONE);
+    else
+        create->options = convert_options(convert, stmt->n_definition, stmt->definition);
+}
+
 bool pg_function_statement(
     struct convert *convert, const PgQuery__Node *node, struct statement *out)
 {
@@ -178,6 +197,10 @@ bool pg_function_statement(
         return true;
     case NODE(ALTER_FUNCTION_STMT):
         alter_function(convert, node->alter_function_stmt, out);
+        return true;
+    case NODE(DEFINE_STMT):
+        if (node->define_stmt->kind != PG_QUERY__OBJECT_TYPE__OBJECT_COLLATION) return false;
+        create_collation(convert, node->define_stmt, out);
         return true;
     default: return false;
     }

@@ -2,6 +2,7 @@
 //
 // pg_catalog tables of the current database's objects: classes, attributes, indexes, constraints.
 #include "sql/insight.h"
+#include "sql/collation.h"
 #include "sql/pg_catalog.h"
 
 #include <string.h>
@@ -214,6 +215,30 @@ out:
     return st;
 }
 
+struct status pg_print_collation(
+    struct task *task, struct session *session, struct buffer *out, const char *definition)
+{
+    struct status st = STATUS_OK;
+    struct collation collation;
+    const struct table_desc *made;
+    const struct schema_desc *schema;
+    if (!collation_parse(out->arena, definition, &collation)) return st;
+    buffer_append_string(out, " COLLATE ");
+    if (collation_built_in_named(collation.name) != NULL &&
+        collation_built_in_named(collation.name)->id == collation.id) {
+        deparse_identifier(out, collation.name);
+        return st;
+    }
+    TRY(catalog_table_by_id(task, session, pg_id(collation.id), &made));
+    TRY(catalog_schema_by_id(task, session, made->schema_id, &schema));
+    bool visible = false;
+    for (uint32_t i = 0; session->search_path[i] != NULL; i++)
+        visible |= strcmp(session->search_path[i], schema->name) == 0;
+    pg_print_name(out, visible ? NULL : schema->name, made->name);
+out:
+    return st;
+}
+
 // Only those that are not the type's own.
 static bool shows_operator_class(const struct index_desc *index, const struct index_column *part)
 {
@@ -228,6 +253,12 @@ static struct status index_columns(struct task *task, struct session *session, s
         if (i > 0) buffer_append_string(out, ", ");
         TRY(pg_index_column(task, session, out, table, &index->columns[i], pretty));
         const struct index_column *part = &index->columns[i];
+        const struct column_desc *column =
+            part->expression_sql != NULL ? NULL : table_column_by_id(table, part->column_id);
+        if (part->collation != NULL &&
+            collation_definition_id(part->collation) !=
+                pg_column_collation(column, column == NULL ? TYPE_TEXT : column->type.oid))
+            TRY(pg_print_collation(task, session, out, part->collation));
         if (shows_operator_class(index, part))
             buffer_printf(out, " %s", pg_operator_class_name(part->operator_class));
         if (part->descending) buffer_append_string(out, " DESC");
@@ -544,6 +575,12 @@ static const struct virtual_column attribute_columns[] = {{"attrelid", TYPE_OID}
     {"attislocal", TYPE_BOOL}, {"attinhcount", TYPE_INT4}, {"attcollation", TYPE_OID}, {"attacl", 1034},
     {"attoptions", 1009}, {"attfdwoptions", 1009}, {"attmissingval", TYPE_TEXT}};
 
+uint32_t pg_column_collation(const struct column_desc *column, type_oid type)
+{
+    return column != NULL && column->collation != NULL ? collation_definition_id(column->collation)
+                                                       : pg_type_collation(type);
+}
+
 static struct status attribute_row(struct virtual_table_sink *sink, uint32_t relation, const char *name,
     struct type type, int64_t number, const struct column_desc *column)
 {
@@ -561,7 +598,7 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
         datum_bool(column != NULL && column->not_null), datum_bool(has_default), datum_bool(false),
         datum_int(column == NULL ? 0 : column->identity),
         datum_int(column != NULL && column->generated_sql != NULL ? 's' : 0), datum_bool(false), datum_bool(true),
-        datum_int(0), datum_int(pg_type_collation(type.oid)), DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL};
+        datum_int(0), datum_int(pg_column_collation(column, type.oid)), DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL};
     return virtual_table_row(sink, row);
 }
 
@@ -746,7 +783,12 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
                              (index->columns[j].descending != index->columns[j].nulls_reversed ? 2 : 0);
                 classes[j] = index->columns[j].operator_class;
                 if (classes[j] == 0) classes[j] = pg_operator_class(type);
-                collations[j] = pg_type_collation(type);
+                const struct column_desc *column = index->columns[j].expression_sql != NULL
+                    ? NULL
+                    : table_column_by_id(table, index->columns[j].column_id);
+                collations[j] = index->columns[j].collation != NULL
+                    ? collation_definition_id(index->columns[j].collation)
+                    : pg_column_collation(column, type);
             }
             if (j < keys && index->columns[j].expression_sql != NULL) continue;
             numbers_of[j] = pg_attnum(table, j < keys ? index->columns[j].column_id : index->stored[j - keys]);

@@ -198,6 +198,11 @@ const struct pg_type_functions *pg_type_functions(type_oid type);
 // Argument types of the first to the fourth of them; returns how many.
 uint32_t pg_type_function_args(
     const struct pg_type_functions *functions, unsigned which, type_oid args[3]);
+// " COLLATE s.c".
+CHECKED struct status pg_print_collation(
+    struct task *task, struct session *session, struct buffer *out, const char *definition);
+// pg_collation's id for a column, or for the type where that is NULL.
+uint32_t pg_column_collation(const struct column_desc *column, type_oid type);
 uint32_t pg_operator_class(type_oid type); // The default one of B-trees; 0: there is none.
 // Of B-trees, by name. *known: there is one of that name; 0: not for the type.
 uint32_t pg_operator_class_named(const char *name, type_oid type, bool *known);

@@ -4,6 +4,7 @@
 // has. Also comments.
 #include <string.h>
 
+#include "sql/collation.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
 #include "sql/role.h"
@@ -337,33 +338,51 @@ ROWS(language_rows)
     return pg_row_send(&row);
 }
 
+static struct status collation_row(struct virtual_table_sink *sink,
+    const struct collation *collation, uint32_t schema, uint32_t owner)
+{
+    struct pg_row row;
+    bool icu = collation->provider == COLLATION_ICU;
+    bool bytes = collation->provider == COLLATION_LIBC;
+    bool any = collation->id == COLLATION_ID_C || collation->id == COLLATION_ID_POSIX;
+    pg_row_begin(&row, sink);
+    pg_put_int(&row, "oid", collation->id);
+    pg_put_text(&row, "collname", collation->name);
+    pg_put_int(&row, "collnamespace", schema);
+    pg_put_int(&row, "collowner", owner);
+    pg_put_int(&row, "collprovider", collation->provider);
+    pg_put_bool(&row, "collisdeterministic", collation->deterministic);
+    pg_put_int(&row, "collencoding", bytes && !any ? 6 : -1);
+    pg_put_text(&row, "collcollate", bytes ? collation->locale : NULL);
+    pg_put_text(&row, "collctype", bytes ? collation->locale : NULL);
+    pg_put_text(&row, "colliculocale", icu ? collation->locale : NULL);
+    return pg_row_send(&row);
+}
+
 ROWS(collation_rows)
 {
-    static const struct {
-        uint32_t oid;
-        const char *name;
-        char provider;
-        int32_t encoding;
-        const char *locale;
-    } collations[] = {{COLLATION_DEFAULT, "default", 'd', -1, NULL}, {950, "C", 'c', -1, "C"},
-        {951, "POSIX", 'c', -1, "POSIX"}};
-    struct status st;
-    struct pg_row row;
-    UNUSED();
-    for (unsigned i = 0; i < COUNT(collations); i++) {
-        pg_row_begin(&row, sink);
-        pg_put_int(&row, "oid", collations[i].oid);
-        pg_put_text(&row, "collname", collations[i].name);
-        pg_put_int(&row, "collnamespace", PG_NAMESPACE_CATALOG);
-        pg_put_int(&row, "collowner", PG_ADMIN_OID);
-        pg_put_int(&row, "collprovider", collations[i].provider);
-        pg_put_bool(&row, "collisdeterministic", true);
-        pg_put_int(&row, "collencoding", collations[i].encoding);
-        pg_put_text(&row, "collcollate", collations[i].locale);
-        pg_put_text(&row, "collctype", collations[i].locale);
-        TRY(pg_row_send(&row));
+    struct status st = STATUS_OK;
+    const struct collation *built_in;
+    const struct database_desc *database;
+    const struct table_desc **list;
+    struct arena arena;
+    uint32_t count, owner;
+    arena_init(&arena, NULL);
+    for (uint32_t i = 0; (built_in = collation_built_in(i)) != NULL; i++)
+        TRY(collation_row(sink, built_in, PG_NAMESPACE_CATALOG, PG_ADMIN_OID));
+    TRY(catalog_database(task, session, NULL, true, &database));
+    if (database == NULL) goto out;
+    TRY(catalog_list_collations(task, session, &arena, database->id, &list, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        struct collation made;
+        if (!collation_parse(&arena, list[i]->collation, &made)) continue;
+        made.name = list[i]->name;
+        TRY(pg_role_oid(task, session, list[i]->owner, &owner));
+        TRY(collation_row(sink, &made, pg_namespace_oid(list[i]->schema_id), owner));
     }
 out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
     return st;
 }
 

@@ -92,7 +92,7 @@ static struct status domain_row(struct pg_rows *rows, const struct table_desc *t
     pg_put_bool(&row, "typnotnull", value->not_null);
     pg_put_int(&row, "typbasetype", value->type.oid);
     pg_put_int(&row, "typtypmod", value->type.typmod);
-    pg_put_int(&row, "typcollation", pg_type_collation(value->type.oid));
+    pg_put_int(&row, "typcollation", pg_column_collation(value, value->type.oid));
     pg_put_text(&row, "typdefault", text);
     pg_put_text(&row, "typdefaultbin", text);
     st = pg_row_send(&row);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "sql/collation.h"
 #include "sql/deparse.h"
 #include "sql/catalog_text.h"
 #include "sql/function_table.h"
@@ -289,7 +290,8 @@ BODY(type_text)
 {
     *result = DATUM_NULL;
     if (args[0].null) return STATUS_OK;
-    struct type type = {(type_oid)args[0].integer, args[1].null ? -1 : (int32_t)args[1].integer};
+    struct type type = {.oid = (type_oid)args[0].integer,
+        .typmod = args[1].null ? -1 : (int32_t)args[1].integer};
     if (type.oid == 0)
         *result = datum_text("-");
     else if (type.oid == TYPE_BPCHAR && args[1].null)
@@ -441,7 +443,10 @@ BODY(collation_visible)
 {
     (void)call;
     int64_t oid = args[0].integer;
-    *result = oid == 100 || oid == 950 || oid == 951 ? datum_bool(true) : DATUM_NULL;
+    const struct collation *each;
+    *result = oid > PG_OID_BASE ? datum_bool(true) : DATUM_NULL;
+    for (uint32_t i = 0; (each = collation_built_in(i)) != NULL; i++)
+        if (each->id == oid) *result = datum_bool(true);
     return STATUS_OK;
 }
 

@@ -187,7 +187,7 @@ static const char *const *copy_path(struct arena *arena, const char *const *path
 static void note_tables(struct plan *plan, const struct bind_names *names)
 {
     plan->tables = ARENA_ARRAY(plan->arena, struct plan_table,
-        names->count + names->type_count + names->routine_count);
+        names->count + names->type_count + names->routine_count + names->collation_count);
     plan->table_count = names->count;
     for (uint32_t i = 0; i < names->count; i++) {
         const struct relation *relation = names->list[i];
@@ -202,6 +202,12 @@ static void note_tables(struct plan *plan, const struct bind_names *names)
         if (!names->routines[i].used) continue;
         plan->tables[plan->table_count++] = (struct plan_table){
             .id = routine->id, .version = routine->version, .table = routine};
+    }
+    for (uint32_t i = 0; i < names->collation_count; i++) {
+        const struct table_desc *made = names->collations[i].made;
+        if (!names->collations[i].used) continue;
+        plan->tables[plan->table_count++] =
+            (struct plan_table){.id = made->id, .version = made->version, .table = made};
     }
     for (uint32_t i = 0; i < names->type_count; i++) {
         const struct table_desc *type = names->types[i].type;
@@ -237,7 +243,7 @@ static struct status plan_make(struct task *task, struct session *session, struc
     binder->resolutions = resolutions;
     if (binder->param_count < statement->parameter_count) {
         for (uint32_t i = binder->param_count; i < statement->parameter_count; i++)
-            param_types[i] = (struct type){0, -1};
+            param_types[i] = TYPE_OF(0);
         binder->param_count = statement->parameter_count;
     }
     hashmap_init(&binder->tables, arena);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/plan_internal.h"
 
 #define ROWS_BEYOND_MEMORY 3e6 // Of a table: it may not be in memory.
@@ -70,10 +71,21 @@ static bool is_key(const struct scalar *scalar, const struct scalar *key)
     return scalar_equal(scalar, key);
 }
 
+// Whether a comparison of the key goes by the index's collation. Texts that are equal in bytes, and those only,
+// are equal in every deterministic one.
+static bool same_collation(const struct scalar *key, type_oid column, bool equality)
+{
+    type_oid compared = collation_type(key->type);
+    if (compared == column) return true;
+    uint32_t other = collation_is_type(column) ? collation_type_number(column) : COLLATION_NONE;
+    return equality && collation_is_deterministic(key->type.collation) &&
+           collation_is_deterministic(other);
+}
+
 static bool usable_value(
     const struct access_plan *plan, const struct scalar *value, type_oid column)
 {
-    return scalar_key_compatible(column, scalar_strip(value)->type.oid) &&
+    return scalar_key_compatible(collation_type_plain(column), scalar_strip(value)->type.oid) &&
            !scalar_is_volatile(value) && !mentions(plan, value);
 }
 
@@ -85,7 +97,9 @@ static struct scalar *strip_value(const struct scalar *value)
 static bool match_in(const struct access_plan *plan, struct scalar *conjunct,
     const struct scalar *key, type_oid type, struct key_match *match)
 {
-    if (conjunct->negated || !is_key(conjunct->args[0], key)) return false;
+    if (conjunct->negated || !is_key(conjunct->args[0], key) ||
+        !same_collation(conjunct->args[0], type, true))
+        return false;
     uint32_t count = conjunct->arg_count - 1;
     struct scalar **values = ARENA_ARRAY(plan->planner->arena, struct scalar *, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -102,7 +116,8 @@ static bool match_any(const struct access_plan *plan, struct scalar *conjunct,
     const struct scalar *compare = conjunct->any_array.compare;
     type_oid element = type_info(conjunct->args[1]->type.oid)->element;
     if (conjunct->any_array.all || scalar_compare_of(compare) != COMPARE_EQ ||
-        !is_key(conjunct->args[0], key) || !scalar_key_compatible(type, element) ||
+        !is_key(conjunct->args[0], key) || !same_collation(compare->args[0], type, true) ||
+        !scalar_key_compatible(collation_type_plain(type), element) ||
         mentions(plan, conjunct->args[1]) || scalar_is_volatile(conjunct->args[1]))
         return false;
     const struct scalar *right = scalar_strip(compare->args[1]);
@@ -152,6 +167,7 @@ static bool match_equal(const struct access_plan *plan, const struct scalar *key
         if (scalar_compare_of(conjunct) != COMPARE_EQ) continue;
         for (uint32_t side = 0; side < 2; side++) {
             if (!is_key(conjunct->args[side], key) ||
+                !same_collation(conjunct->args[side], type, true) ||
                 !usable_value(plan, conjunct->args[1 - side], type))
                 continue;
             struct scalar **values = ARENA_ARRAY(plan->planner->arena, struct scalar *, 1);
@@ -241,6 +257,7 @@ static void match_range(const struct access_plan *plan, const struct scalar *key
         if (compare == COMPARE_NONE || compare == COMPARE_EQ || compare == COMPARE_NE) continue;
         uint32_t side = is_key(conjunct->args[0], key) ? 0 : 1;
         if (!is_key(conjunct->args[side], key) ||
+            !same_collation(conjunct->args[side], type, false) ||
             !usable_value(plan, conjunct->args[1 - side], type))
             continue;
         if (side == 1) compare = scalar_compare_swap(compare);
@@ -281,6 +298,10 @@ static bool gives_order(const struct access_plan *plan, const struct candidate *
     for (uint32_t i = 0; i < want->count; i++) {
         const struct rel_order *order = &want->order[i];
         int position = key_position(plan, c, order->scalar->var);
+        if (position >= 0 &&
+            collation_type(plan->planner->binder->vars[order->scalar->var].type) !=
+                c->keys->keys[position].type)
+            return false;
         if (position >= 0 && is_single(c, (uint32_t)position)) continue;
         while (key < c->usable && is_single(c, key)) key++;
         if (key == c->usable) return c->index->unique; // Nothing is left to order.

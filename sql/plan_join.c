@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/plan_internal.h"
 
 #define JOIN_ITEMS_MAX 32u
@@ -62,7 +63,7 @@ struct join_keys {
 
 static type_oid hash_type(const struct scalar *a, const struct scalar *b)
 {
-    type_oid x = a->type.oid, y = b->type.oid;
+    type_oid x = collation_type(a->type), y = collation_type(b->type);
     if (x == y) return type_is_ordered(x) ? x : 0;
     bool ints = (x == TYPE_INT2 || x == TYPE_INT4 || x == TYPE_INT8) &&
                 (y == TYPE_INT2 || y == TYPE_INT4 || y == TYPE_INT8);

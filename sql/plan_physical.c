@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/plan_internal.h"
 
 #define VALUES_CHUNK_ROWS 64u
@@ -22,7 +23,7 @@ void plan_layout_vars(struct planner *planner, struct node *node, const var_id *
     node->types = ARENA_ARRAY(planner->arena, type_oid, count);
     for (uint32_t i = 0; i < count; i++) {
         copy[i] = vars[i];
-        node->types[i] = planner->binder->vars[vars[i]].type.oid;
+        node->types[i] = collation_type(planner->binder->vars[vars[i]].type);
     }
     node->layout = (struct layout){copy, count};
 }
@@ -186,7 +187,7 @@ static void subquery_hash(
         !scalar_key_compatible(left->type.oid, right->type.oid))
         return;
     subquery->hash_types = ARENA_ARRAY(planner->arena, type_oid, 1);
-    subquery->hash_types[0] = compare->args[0]->type.oid;
+    subquery->hash_types[0] = collation_type(compare->args[0]->type);
 }
 
 struct status plan_subquery(struct expr_outer *outer, const struct layout *layout,
@@ -529,7 +530,7 @@ static void aggregate_call(struct aggregate_build *build, const struct rel_aggre
     for (uint32_t o = 0; o < from->order_count; o++) {
         call->descending[o] = from->order[o].descending;
         call->nulls_first[o] = from->order[o].nulls_first;
-        call->order_types[o] = from->order[o].scalar->type.oid;
+        call->order_types[o] = collation_type(from->order[o].scalar->type);
         build->scalars[build->count++] = from->order[o].scalar;
     }
 }
@@ -638,7 +639,7 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
     for (uint32_t i = 0; i < groups; i++) {
         const struct rel_item *item = &rel->aggregate.groups.items[i];
         vars[i] = item->var;
-        aggregate->group_types[i] = item->scalar->type.oid;
+        aggregate->group_types[i] = collation_type(item->scalar->type);
         build.scalars[build.count++] = item->scalar;
     }
     for (uint32_t i = 0; i < calls; i++) {

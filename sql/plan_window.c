@@ -2,6 +2,7 @@
 //
 // The node of window functions, over an input that is sorted by their keys.
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/plan_internal.h"
 
 #define COST_WINDOW_CALL 0.5 // Of one function for one row.
@@ -45,8 +46,8 @@ static void plan_frame(
     frame->start_value = keep(build, from->start_value);
     frame->end_key = keep(build, from->end_key);
     frame->end_value = keep(build, from->end_value);
-    if (from->start_key != NULL) frame->start_type = from->start_key->type.oid;
-    if (from->end_key != NULL) frame->end_type = from->end_key->type.oid;
+    if (from->start_key != NULL) frame->start_type = collation_type(from->start_key->type);
+    if (from->end_key != NULL) frame->end_type = collation_type(from->end_key->type);
 }
 
 static void plan_calls(
@@ -137,7 +138,7 @@ static struct status plan_programs(
     window->kept_types = ARENA_ARRAY(planner->arena, type_oid, width + window->call_count);
     for (uint32_t i = 0; i < input->count; i++) window->kept_types[i] = node->left->types[i];
     for (uint32_t i = 0; i < build->kept_count; i++)
-        window->kept_types[input->count + i] = build->kept[i]->type.oid;
+        window->kept_types[input->count + i] = collation_type(build->kept[i]->type);
     for (uint32_t i = 0; i < window->call_count; i++)
         window->kept_types[width + i] = window->calls[i].type.oid;
     TRY(plan_program(planner, input, build->kept, build->kept_count, &window->program));

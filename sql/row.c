@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/collation.h"
 #include "sql/row.h"
 
 #include "core/invariant.h"
@@ -89,8 +90,13 @@ static struct status add_key_column(
         return status_make(E_DATA_CORRUPTED, "index refers to a column that does not exist");
     // What an expression gives is known to whoever fills the row in; its key form is self-describing
     // only with the type, which an expression column carries in the descriptor's column id field.
-    type_oid type = ordinal < out->table->column_count ? out->table->columns[ordinal].type.oid
-                                                       : index->columns[column].column_id;
+    bool plain = ordinal < out->table->column_count;
+    type_oid type =
+        plain ? out->table->columns[ordinal].type.oid : index->columns[column].column_id;
+    const char *collation = index->columns[column].collation;
+    if (collation == NULL && plain) collation = out->table->columns[ordinal].collation;
+    if (collation != NULL)
+        type = collation_type((struct type){type, -1, collation_number(collation)});
     out->keys[out->key_count++] = (struct row_key_column){.ordinal = ordinal,
         .type = type,
         .order = index->columns[column].descending ? KEY_DESCENDING : KEY_ASCENDING,

@@ -76,7 +76,7 @@ bool scalar_equal(const struct scalar *a, const struct scalar *b)
 {
     if (a == b) return !scalar_is_volatile(a);
     if (a->kind != b->kind || a->type.oid != b->type.oid || a->type.typmod != b->type.typmod ||
-        a->arg_count != b->arg_count)
+        a->arg_count != b->arg_count || a->type.collation != b->type.collation)
         return false;
     switch (a->kind) {
     case SCALAR_CONST: return const_equal(a, b);
@@ -257,12 +257,23 @@ static void substitute_in_rel(struct rel *rel, struct substitute_context *contex
             substitute_in_rel(rel->set.inputs[i], context);
 }
 
+// What stands for a variable is compared as the variable was.
+static struct scalar *with_collation_of(
+    struct arena *arena, struct scalar *scalar, const struct scalar *like)
+{
+    if (scalar->type.collation == like->type.collation) return scalar;
+    struct scalar *copy = ARENA_NEW(arena, struct scalar);
+    *copy = *scalar;
+    copy->type.collation = like->type.collation;
+    return copy;
+}
+
 struct scalar *scalar_substitute(
     struct arena *arena, struct scalar *scalar, const struct scalar_substitution *map)
 {
     if (scalar->kind == SCALAR_VAR) {
         for (uint32_t i = 0; i < map->count; i++)
-            if (map->from[i] == scalar->var) return map->to[i];
+            if (map->from[i] == scalar->var) return with_collation_of(arena, map->to[i], scalar);
         return scalar;
     }
     struct scalar *copy = scalar;

@@ -48,6 +48,8 @@ struct scalar {
     uint32_t position; // In the statement's text, in bytes, or POSITION_NONE.
     struct scalar **args;
     uint32_t arg_count;
+    bool collation_explicit; // type.collation is one that COLLATE named.
+    const char *collate;     // It is this node: the name as SQL. Else NULL.
     bool unread;       // CAST of a literal that is read when it runs: 'now', names of objects.
     union {
         struct datum value;  // CONST

@@ -8,6 +8,7 @@
 #include "core/env.h"
 #include "core/invariant.h"
 #include "core/shard.h"
+#include "sql/collation.h"
 #include "sql/catalog.h"
 #include "sql/execute.h"
 #include "sql/insight.h"
@@ -54,6 +55,7 @@ void sql_shard_fini(struct shard *shard)
     memory_shard_fini(state);
     insight_shard_fini(state);
     hashmap_fini(&state->cache);
+    collations_fini(state->collations);
     hashmap_fini(&state->temp_swept);
     hashmap_fini(&state->by_cancel);
     free(state->shape);

@@ -349,9 +349,9 @@ out:
 }
 
 static const struct result_column show_all_columns[] = {
-    {.name = "name", .type = {TYPE_TEXT, -1}},
-    {.name = "setting", .type = {TYPE_TEXT, -1}},
-    {.name = "description", .type = {TYPE_TEXT, -1}},
+    {.name = "name", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "setting", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "description", .type = {.oid = TYPE_TEXT, .typmod = -1}},
 };
 
 static struct status show_all_describe(struct statement_context *context,
@@ -379,7 +379,7 @@ out:
 static struct status transaction_status_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count)
 {
-    static const struct result_column column = {.name = "TRANSACTION STATUS", .type = {TYPE_TEXT, -1}};
+    static const struct result_column column = {.name = "TRANSACTION STATUS", .type = {.oid = TYPE_TEXT, .typmod = -1}};
     (void)context;
     *columns = &column;
     *count = 1;
@@ -565,8 +565,8 @@ static struct status discard_execute(struct statement_context *context)
 static struct status explain_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count)
 {
-    static const struct result_column text = {.name = "info", .type = {TYPE_TEXT, -1}};
-    static const struct result_column json = {.name = "QUERY PLAN", .type = {TYPE_JSON, -1}};
+    static const struct result_column text = {.name = "info", .type = {.oid = TYPE_TEXT, .typmod = -1}};
+    static const struct result_column json = {.name = "QUERY PLAN", .type = {.oid = TYPE_JSON, .typmod = -1}};
     const struct option_list *options = &context->statement->as.explain->options;
     *columns = &text;
     for (uint32_t i = 0; i < options->count; i++) {

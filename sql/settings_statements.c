@@ -253,11 +253,11 @@ out:
 }
 
 static const struct result_column all_columns[] = {
-    {.name = "variable", .type = {TYPE_TEXT, -1}}, {.name = "value", .type = {TYPE_TEXT, -1}},
-    {.name = "setting_type", .type = {TYPE_TEXT, -1}},
-    {.name = "description", .type = {TYPE_TEXT, -1}},
-    {.name = "default_value", .type = {TYPE_TEXT, -1}}, {.name = "origin", .type = {TYPE_TEXT, -1}},
-    {.name = "public", .type = {TYPE_BOOL, -1}}, // SHOW ALL only.
+    {.name = "variable", .type = {.oid = TYPE_TEXT, .typmod = -1}}, {.name = "value", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "setting_type", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "description", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "default_value", .type = {.oid = TYPE_TEXT, .typmod = -1}}, {.name = "origin", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "public", .type = {.oid = TYPE_BOOL, .typmod = -1}}, // SHOW ALL only.
 };
 #define ALL_COLUMNS_COUNT ((uint32_t)(sizeof all_columns / sizeof all_columns[0]))
 

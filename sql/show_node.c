@@ -154,15 +154,15 @@ static const struct result_column range_columns[] = {SHOW_TEXT("start_key"), SHO
     SHOW_TEXT("voting_replicas"), SHOW_TEXT("non_voting_replicas"), SHOW_TEXT("learner_replicas"),
     SHOW_TIME("split_enforced_until")};
 static const struct result_column key_columns[] = {
-    {.name = "raw_start_key", .type = {TYPE_BYTEA, -1}},
-    {.name = "raw_end_key", .type = {TYPE_BYTEA, -1}}};
+    {.name = "raw_start_key", .type = {.oid = TYPE_BYTEA, .typmod = -1}},
+    {.name = "raw_end_key", .type = {.oid = TYPE_BYTEA, .typmod = -1}}};
 static const struct result_column table_columns[] = {SHOW_TEXT("schema_name"),
     SHOW_TEXT("table_name"), SHOW_INT("table_id"), SHOW_TEXT("table_start_key"),
     SHOW_TEXT("table_end_key")};
 static const struct result_column index_columns[] = {SHOW_TEXT("index_name"), SHOW_INT("index_id"),
     SHOW_TEXT("index_start_key"), SHOW_TEXT("index_end_key")};
 static const struct result_column detail_columns[] = {SHOW_INT("range_size"),
-    {.name = "range_size_mb", .type = {TYPE_FLOAT8, -1}}, SHOW_INT("lease_holder"),
+    {.name = "range_size_mb", .type = {.oid = TYPE_FLOAT8, .typmod = -1}}, SHOW_INT("lease_holder"),
     SHOW_TEXT("lease_holder_locality"), SHOW_TEXT("span_stats")};
 #define RANGE_COLUMNS_MAX 32u
 

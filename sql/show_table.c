@@ -78,7 +78,7 @@ out:
 static const struct result_column index_columns[] = {SHOW_TEXT("table_name"),
     SHOW_TEXT("index_name"), SHOW_BOOL("non_unique"), SHOW_INT("seq_in_index"),
     SHOW_TEXT("column_name"), SHOW_TEXT("definition"), SHOW_TEXT("direction"), SHOW_BOOL("storing"),
-    SHOW_BOOL("implicit"), SHOW_BOOL("visible"), {.name = "visibility", .type = {TYPE_FLOAT8, -1}}};
+    SHOW_BOOL("implicit"), SHOW_BOOL("visible"), {.name = "visibility", .type = {.oid = TYPE_FLOAT8, .typmod = -1}}};
 SHOW_DESCRIBE(describe_indexes, index_columns)
 
 struct index_line {

@@ -361,16 +361,16 @@ out:
 }
 
 static const struct result_column show_columns[] = {
-    {.name = "statistics_name", .type = {TYPE_TEXT, -1}},
-    {.name = "column_names", .type = {TYPE_TEXT, -1}},
-    {.name = "created", .type = {TYPE_TIMESTAMPTZ, -1}},
-    {.name = "row_count", .type = {TYPE_INT8, -1}},
-    {.name = "distinct_count", .type = {TYPE_INT8, -1}},
-    {.name = "null_count", .type = {TYPE_INT8, -1}},
-    {.name = "avg_size", .type = {TYPE_INT8, -1}},
-    {.name = "partial_predicate", .type = {TYPE_TEXT, -1}},
-    {.name = "histogram_id", .type = {TYPE_INT8, -1}},
-    {.name = "full_histogram_id", .type = {TYPE_INT8, -1}},
+    {.name = "statistics_name", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "column_names", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "created", .type = {.oid = TYPE_TIMESTAMPTZ, .typmod = -1}},
+    {.name = "row_count", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "distinct_count", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "null_count", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "avg_size", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "partial_predicate", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "histogram_id", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "full_histogram_id", .type = {.oid = TYPE_INT8, .typmod = -1}},
 };
 #define SHOW_COLUMN_COUNT ((uint32_t)(sizeof show_columns / sizeof show_columns[0]))
 

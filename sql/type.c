@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/type_ops.h"
 #include "sql/type_user.h"
 
@@ -144,6 +145,7 @@ static inline uint8_t index_for(type_oid oid)
 
 const struct type_info *type_info(type_oid oid)
 {
+    oid = collation_type_plain(oid);
     if (UNLIKELY(type_is_user(oid)))
         return (oid & TYPE_USER_ARRAY_BIT) != 0 ? &type_user(oid)->array : &type_user(oid)->info;
     uint8_t index = index_for(oid);
@@ -162,6 +164,7 @@ const struct type_ops *type_ops(type_oid oid)
                : type_user_kind(oid) == TYPE_USER_ENUM      ? &type_ops_enum
                : type_user_kind(oid) == TYPE_USER_COMPOSITE ? &type_ops_composite
                                                             : &type_ops_void;
+    if (UNLIKELY(collation_is_type(oid))) return &type_ops_collated;
     return ops_of[index_for(oid)];
 }
 
@@ -298,6 +301,10 @@ struct status type_key_encode(
             "index over a column of type %s is not supported",
             info == NULL ? "unknown" : info->sql_name);
     }
+    if (UNLIKELY(collation_is_type(oid))) {
+        collation_key_encode(key, oid, value, order);
+        return STATUS_OK;
+    }
     if (ops->key_encode != NULL) {
         ops->key_encode(key, value, order);
         return STATUS_OK;
@@ -325,6 +332,7 @@ struct status type_key_decode(struct bytes *key, type_oid oid, enum key_order or
         *value = DATUM_NULL;
         return STATUS_OK;
     }
+    if (UNLIKELY(collation_is_type(oid))) return collation_key_decode(key, oid, order, arena);
     if (ops->no_key) return status_make(E_DATA_CORRUPTED, "key column of a type without keys");
     if (ops->key_decode != NULL) return ops->key_decode(key, order, arena, value);
     switch (ops->storage) {

@@ -36,8 +36,9 @@ typedef uint32_t type_oid; // An enum type_id, or the id of a user-defined type.
 struct type {
     type_oid oid;
     int32_t typmod; // As PostgreSQL's atttypmod; -1: none.
+    uint32_t collation; // Of this shard's numbers: sql/collation.h. 0: the default one, or none.
 };
-#define TYPE_OF(id) ((struct type){(id), -1})
+#define TYPE_OF(id) ((struct type){(id), -1, 0})
 
 struct type_info {
     type_oid oid;

@@ -345,7 +345,7 @@ static struct status array_receive(
     struct status st = STATUS_OK;
     int32_t length[ARRAY_DIMENSIONS_MAX], lower[ARRAY_DIMENSIONS_MAX];
     struct array_builder builder;
-    struct type element = {element_of(type.oid), type.typmod};
+    struct type element = {.oid = element_of(type.oid), .typmod = type.typmod};
     if (binary.size < 12) return type_error_binary(arena, "array");
     int64_t dimensions = type_load_int(binary.data, 4);
     uint32_t oid = (uint32_t)type_load_int(binary.data + 8, 4);

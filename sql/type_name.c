@@ -98,7 +98,7 @@ char *type_format(struct arena *arena, struct type type)
     if (info == NULL) return arena_strdup(arena, "???");
     if (info->element != 0 && info->category == 'A' && type.oid != TYPE_INT2VECTOR &&
         type.oid != TYPE_OIDVECTOR) {
-        char *element = type_format(arena, (struct type){info->element, type.typmod});
+        char *element = type_format(arena, (struct type){.oid = info->element, .typmod = type.typmod});
         return arena_printf(arena, "%s[]", element);
     }
     if (type.typmod < 0) {

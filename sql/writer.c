@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/collation.h"
 #include "sql/writer.h"
 #include "sql/statistics_auto.h"
 
@@ -78,6 +79,14 @@ out:
     return st;
 }
 
+// A parent's key is what its own collation says.
+static type_oid key_type(const struct column_desc *column)
+{
+    return column->collation == NULL
+        ? column->type.oid
+        : collation_type((struct type){column->type.oid, -1, collation_number(column->collation)});
+}
+
 static struct status compile_foreign(
     struct arena *arena, uint64_t tenant, struct writer_plan *plan)
 {
@@ -116,7 +125,7 @@ static struct status compile_foreign(
         plan->key_types[i] = ARENA_ARRAY(arena, type_oid, back->count * 2 + 1);
         for (uint32_t c = 0; c < back->count; c++)
             plan->key_types[i][c] = plan->key_types[i][back->count + c] =
-                table->table->columns[back->ordinals[c]].type.oid;
+                key_type(&table->table->columns[back->ordinals[c]]);
         plan->key_types[i][back->count * 2] = TYPE_BOOL;
     }
 

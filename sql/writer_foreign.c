@@ -2,6 +2,7 @@
 //
 // Foreign keys: what rows leave behind is queued while a statement writes, and settled at its end.
 #include "core/invariant.h"
+#include "sql/collation.h"
 #include "sql/deferred.h"
 #include "sql/writer.h"
 
@@ -71,7 +72,7 @@ struct status writer_note_gone(struct task *task, struct writer *writer, const s
             null |= before.null;
             if (replaced == NULL || before.null) continue;
             struct datum after = replaced[back->ordinals[c]];
-            same &= !after.null && type_equal(writer->plan->key_types[i][c], before, after);
+            same &= !after.null && type_equal(collation_type_plain(writer->plan->key_types[i][c]), before, after);
         }
         if (null || same) continue;
         struct row_store *rows = &writer->back_references[i].rows;
@@ -218,6 +219,7 @@ struct children {
     const struct row_decoder *keys;
     const struct datum *key;  // What they refer to.
     const struct table_plan_back_reference *back;
+    const type_oid *types;    // Of the key.
     struct datum **key_columns;
     struct datum **columns;   // The batch found: whole rows by ordinal.
     uint16_t *rows;
@@ -232,7 +234,8 @@ static struct status open_children(
     *children = (struct children){.index = &plan->children[at],
         .keys = &plan->child_keys[at],
         .key = key,
-        .back = &plan->table->back_references[at]};
+        .back = &plan->table->back_references[at],
+        .types = plan->key_types[at]};
     struct run *run = parent->run;
     children->writer = writer_of(run, parent->plans, children->back->child->index);
     arena_init(&children->arena, run->account);
@@ -255,8 +258,7 @@ static bool refers(const struct children *children, uint32_t row)
         uint32_t ordinal = children->back->child_ordinals[c];
         struct datum value = children->columns[ordinal][row];
         if (value.null ||
-            !type_equal(children->back->child->table->columns[ordinal].type.oid, value,
-                children->key[c]))
+            !type_equal(children->types[c], value, children->key[c]))
             return false;
     }
     return true;

@@ -133,11 +133,11 @@ out:
 }
 
 static const struct result_column all_columns[] = {
-    {.name = "variable", .type = {TYPE_TEXT, -1}},
-    {.name = "value", .type = {TYPE_TEXT, -1}},
-    {.name = "setting_type", .type = {TYPE_TEXT, -1}},
-    {.name = "origin", .type = {TYPE_TEXT, -1}},
-    {.name = "description", .type = {TYPE_TEXT, -1}},
+    {.name = "variable", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "value", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "setting_type", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "origin", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "description", .type = {.oid = TYPE_TEXT, .typmod = -1}},
 };
 
 struct status override_show_describe(struct statement_context *context,

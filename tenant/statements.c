@@ -226,30 +226,30 @@ out:
 // --- SHOW --------------------------------------------------------------------------------------------
 
 static const struct result_column base_columns[] = {
-    {.name = "id", .type = {TYPE_INT8, -1}},
-    {.name = "name", .type = {TYPE_TEXT, -1}},
-    {.name = "data_state", .type = {TYPE_TEXT, -1}},
-    {.name = "service_mode", .type = {TYPE_TEXT, -1}},
+    {.name = "id", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "name", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "data_state", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "service_mode", .type = {.oid = TYPE_TEXT, .typmod = -1}},
 };
 static const struct result_column status_columns[TENANT_STATUS_COLUMNS] = {
-    {.name = "source_tenant_name", .type = {TYPE_TEXT, -1}},
-    {.name = "source_cluster_uri", .type = {TYPE_TEXT, -1}},
-    {.name = "replication_job_id", .type = {TYPE_INT8, -1}},
-    {.name = "replicated_time", .type = {TYPE_TIMESTAMPTZ, -1}},
-    {.name = "retained_time", .type = {TYPE_TIMESTAMPTZ, -1}},
-    {.name = "cutover_time", .type = {TYPE_NUMERIC, -1}},
-    {.name = "replication_lag", .type = {TYPE_INTERVAL, -1}},
-    {.name = "failover_time", .type = {TYPE_NUMERIC, -1}},
-    {.name = "ingestion_job_id", .type = {TYPE_INT8, -1}},
-    {.name = "status", .type = {TYPE_TEXT, -1}},
+    {.name = "source_tenant_name", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "source_cluster_uri", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "replication_job_id", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "replicated_time", .type = {.oid = TYPE_TIMESTAMPTZ, .typmod = -1}},
+    {.name = "retained_time", .type = {.oid = TYPE_TIMESTAMPTZ, .typmod = -1}},
+    {.name = "cutover_time", .type = {.oid = TYPE_NUMERIC, .typmod = -1}},
+    {.name = "replication_lag", .type = {.oid = TYPE_INTERVAL, .typmod = -1}},
+    {.name = "failover_time", .type = {.oid = TYPE_NUMERIC, .typmod = -1}},
+    {.name = "ingestion_job_id", .type = {.oid = TYPE_INT8, .typmod = -1}},
+    {.name = "status", .type = {.oid = TYPE_TEXT, .typmod = -1}},
 };
 static const struct result_column prior_columns[] = {
-    {.name = "source_id", .type = {TYPE_TEXT, -1}},
-    {.name = "activation_time", .type = {TYPE_NUMERIC, -1}},
+    {.name = "source_id", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "activation_time", .type = {.oid = TYPE_NUMERIC, .typmod = -1}},
 };
 static const struct result_column capability_columns[] = {
-    {.name = "capability_name", .type = {TYPE_TEXT, -1}},
-    {.name = "capability_value", .type = {TYPE_TEXT, -1}},
+    {.name = "capability_name", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "capability_value", .type = {.oid = TYPE_TEXT, .typmod = -1}},
 };
 
 static void add_columns(struct result_column *out, uint32_t *count,

@@ -8,7 +8,7 @@
 // "varchar(3)" -> the type with its modifier.
 static struct type parse_type(struct arena *arena, const char *text)
 {
-    struct type type = {0, -1};
+    struct type type = TYPE_OF(0);
     const char *open = strchr(text, '(');
     char *name = arena_strdup(arena, text);
     bool array = strlen(text) > 2 && strcmp(text + strlen(text) - 2, "[]") == 0;
