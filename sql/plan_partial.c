@@ -2,6 +2,7 @@
 //
 // Which aggregates can be computed in parts, on the shards that lead the rows (sql/op_partial.c). What runs there has no
 // session and shares this plan with others: so only what needs nothing but its arguments.
+#include "sql/collation.h"
 #include "sql/plan_internal.h"
 
 static bool type_is_plain(type_oid type)
@@ -42,7 +43,8 @@ static bool cast_is_plain(const struct scalar *scalar)
 
 static bool scalar_is_plain(const struct scalar *scalar)
 {
-    if (!type_is_plain(scalar->type.oid)) return false;
+    // Numbers of collations are the shard's own.
+    if (!type_is_plain(collation_type(scalar->type))) return false;
     for (uint32_t i = 0; i < scalar->arg_count; i++)
         if (!scalar_is_plain(scalar->args[i])) return false;
     switch (scalar->kind) {
@@ -94,6 +96,8 @@ bool plan_aggregate_is_partial(const struct rel *rel, const struct node *node)
         return false;
     for (uint32_t i = 0; i < scan->layout.count; i++)
         if (!type_is_plain(scan->types[i])) return false;
+    for (uint32_t i = 0; i < scan->scan.index->key_count; i++)
+        if (collation_is_type(scan->scan.index->keys[i].type)) return false;
     for (uint32_t i = 0; scan->scan.conjuncts != NULL && i < scan->scan.conjuncts->count; i++)
         if (!scalar_is_plain(scan->scan.conjuncts->items[i])) return false;
     for (uint32_t i = 0; i < rel->aggregate.groups.count; i++)
