@@ -529,6 +529,7 @@ static struct status move_task(struct task *task, void *arg)
     }
 out:
     if (moves_of(kv) == moves) kv->module_state[KV_SLOT_MOVES] = NULL;
+    wait_queue_wake_all(&moves->ended, slice_not_leader());
     free(moves);
     return st;
 }
@@ -549,7 +550,6 @@ struct status move_want(
     struct task *task, const struct range *ranges, uint32_t count, uint64_t to)
 {
     struct status st = STATUS_OK;
-    struct moves *moves = moves_of(kv_shard_of(task->shard));
     for (uint32_t i = 0; i < count; i++) {
         const struct move_record none = {.range = ranges[i]};
         const struct move_record wanted = {.phase = MOVE_WANTED, .to = to, .range = ranges[i]};
@@ -560,6 +560,8 @@ struct status move_want(
         if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) st = wish_change(task, &wanted);
         TRY(st);
     }
+    // Not before: they may have gone meanwhile.
+    struct moves *moves = moves_of(kv_shard_of(task->shard));
     if (moves == NULL) return slice_not_leader();
     moves->wanted = true;
     wait_queue_wake_all(&moves->wake, STATUS_OK);
@@ -574,11 +576,12 @@ struct status move_await(struct task *task, struct span span, uint64_t to)
         struct move_record *records;
         struct range *ranges;
         uint32_t count, range_count;
-        struct moves *moves = moves_of(kv_shard_of(task->shard));
         struct arena_mark mark = arena_mark(task->arena);
         TRY(records_list(task, span, &records, &count));
+        struct moves *moves = moves_of(kv_shard_of(task->shard));
         if (count == 0) {
             TRY(range_list(task, span, task->arena, &ranges, &range_count));
+            moves = moves_of(kv_shard_of(task->shard));
             for (uint32_t i = 0; i < range_count; i++) {
                 if (ranges[i].slice == to || !span_overlaps(ranges[i].span, span)) continue;
                 if (moves != NULL && moves->failed_id == ranges[i].id)
@@ -597,10 +600,10 @@ out:
 
 struct status move_allows_change(struct task *task, struct bytes start)
 {
-    const struct moves *moves = moves_of(kv_shard_of(task->shard));
     struct move_record record;
     struct status st = record_now(task, start, &record);
     if (failed(st)) return st;
+    const struct moves *moves = moves_of(kv_shard_of(task->shard));
     bool own = moves != NULL && record.attempt == moves->attempt;
     if (record.phase == MOVE_GIVING_UP || (record.phase == MOVE_COPYING && !own))
         return refused("the range is being moved");

@@ -65,6 +65,12 @@ static struct world_node *leader_node(struct world *world)
     return kv_world_leader(container_of(world, struct kv_world, world));
 }
 
+static bool may_rot(struct world *world, struct world_node *node)
+{
+    struct kv_world *kv = container_of(world, struct kv_world, world);
+    return kv->several && kv_world_may_rot(kv, node);
+}
+
 void cluster_begin(
     struct cluster_run *cluster, struct sim_run *run, uint32_t nodes, uint32_t operations)
 {
@@ -81,6 +87,7 @@ void cluster_begin(
 void cluster_suffer(struct cluster_run *cluster, struct nemesis_options *faults)
 {
     faults->leader = leader_node;
+    faults->may_rot = may_rot;
     nemesis_plan(&cluster->kv.world, faults);
     world_run(&cluster->kv.world, all_is_done, cluster, 60 * WORLD_SECOND);
 }

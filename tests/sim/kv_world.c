@@ -252,6 +252,31 @@ bool kv_world_replicated(
     return true;
 }
 
+static uint32_t rot_node; // Of the walk over replicas under way.
+static bool rot_allowed;
+
+static void note_rot(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    const struct raft_config *config = raft_log_config(&slice->log);
+    (void)kv;
+    if (slice->role == SLICE_SERVING && raft_config_voters(config) < 3) rot_allowed = false;
+    if (node->id != rot_node) return;
+    // Its own store has to say that there are others.
+    if (raft_config_voters(config) < 3 || slice->checkpoint_index < config->index || slice->log.raft.damaged)
+        rot_allowed = false;
+}
+
+bool kv_world_may_rot(struct kv_world *kv, struct world_node *node)
+{
+    for (uint32_t i = 0; i < kv->world.node_count; i++) {
+        if (!world_node_serves(&kv->world.nodes[i])) return false;
+    }
+    rot_node = node->id;
+    rot_allowed = true;
+    kv_world_replicas_each(kv, note_rot);
+    return rot_allowed;
+}
+
 struct serving {
     struct kv_world *kv;
     bool exists[KV_WORLD_SLICES_MAX + 1];

@@ -55,6 +55,8 @@ void kv_world_begin(
 uint32_t kv_world_slices(struct task *task);
 // Each of these slices is served, by a leader that has that many voters and all nodes up.
 bool kv_world_replicated(struct kv_world *kv, const uint64_t *slices, uint32_t count, uint32_t voters);
+// What the node has its peers have, too, and it would know of them from its store alone: three voters of each slice.
+bool kv_world_may_rot(struct kv_world *kv, struct world_node *node);
 // The node that serves the most slices; NULL: none serves any.
 struct world_node *kv_world_leader(struct kv_world *kv);
 // Every slice gets a server within so long.

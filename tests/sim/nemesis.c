@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/invariant.h"
@@ -10,6 +11,8 @@
 #define MS WORLD_MS
 #define SECOND WORLD_SECOND
 #define STEPS_MAX 256u
+#define SEGMENTS_MAX 256u
+#define ROT_MARGIN_BYTES 4096u
 
 // What is due later: the end of a fault, or a part of it.
 enum step_kind { STEP_UNCUT, STEP_CUT, STEP_LINK_GOOD, STEP_DISK_GOOD, STEP_ROOM, STEP_CRASH };
@@ -32,7 +35,8 @@ struct nemesis {
 static const char *const fault_names[FAULT_KINDS] = {"crash", "kill", "stop", "pause", "storm",
     "crash at an operation", "isolate", "split", "one way", "swizzle", "clog", "bad link", "reset",
     "sync fails", "slow disk", "frozen disk", "full disk", "clock steps", "clock drifts",
-    "crash of a leader", "clusters cut"};
+    "crash of a leader", "clusters cut",
+    "damaged log"};
 
 // --- the list ------------------------------------------------------------------------------------
 
@@ -238,6 +242,43 @@ static void strike_clock(struct strike *strike, bool drift)
     }
 }
 
+// The bytes of a segment that are written; NULL: there is no such segment.
+static const uint8_t *segment(struct sim_node *node, uint32_t shard, uint32_t at, uint64_t *size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/data/kv/log-%" PRIu32 "/%08" PRIu32 ".log", shard, at);
+    const uint8_t *bytes = sim_disk_peek(node, path, size);
+    while (bytes != NULL && *size > 0 && bytes[*size - 1] == 0)
+        (*size)--;
+    return bytes;
+}
+
+// Data follows what is damaged: at the end it would be what a crash leaves behind, and nobody could tell.
+static void strike_rot(struct strike *strike)
+{
+    struct world *world = strike->world;
+    struct world_node *node = &world->nodes[world->run->seed % world->node_count];
+    bool (*may_rot)(struct world *, struct world_node *) = strike->nemesis->options.may_rot;
+    uint64_t size = 0;
+    uint32_t shard = (uint32_t)sim_random_below(&strike->random, 2), at = 0;
+    if (may_rot == NULL || !may_rot(world, node)) return;
+    sim_node_crash(node->machine);
+    if (segment(node->machine, shard, 0, &size) == NULL && segment(node->machine, shard, 1, &size) == NULL)
+        shard = 0;
+    while (at < SEGMENTS_MAX && segment(node->machine, shard, at, &size) == NULL)
+        at++;
+    while (segment(node->machine, shard, at, &size) != NULL && size < 3 * ROT_MARGIN_BYTES)
+        at++;
+    if (size < 3 * ROT_MARGIN_BYTES) return;
+    char path[64];
+    snprintf(path, sizeof path, "/data/kv/log-%" PRIu32 "/%08" PRIu32 ".log", shard, at);
+    uint64_t offset =
+        sim_random_between(&strike->random, ROT_MARGIN_BYTES, size - 2 * ROT_MARGIN_BYTES);
+    if (sim_disk_rot(node->machine, path, offset)) sim_count(world->run, "logs damaged", 1);
+    sim_tell(world->run, world->sim, "n%u: %s is damaged at %" PRIu64 " of %" PRIu64, node->id, path,
+        offset, size);
+}
+
 static void strike_fault(struct strike *strike)
 {
     struct world *world = strike->world;
@@ -274,6 +315,7 @@ static void strike_fault(struct strike *strike)
         cut_sides(strike, side);
         break;
     }
+    case FAULT_ROT: strike_rot(strike); break;
     default: strike_disk(strike, kind);
     }
     sim_tell(world->run, world->sim, "fault %u: %s of n%u (n%u) for %.3f s",

@@ -29,6 +29,7 @@ enum fault_kind {
     FAULT_CLOCK_DRIFT,
     FAULT_LEADER,     // The node that serves the most is crashed.
     FAULT_CLUSTER_CUT, // The two clusters from each other.
+    FAULT_ROT,        // Power loss, and the log is damaged in the middle: of one node in the whole run, the atlas.
     FAULT_KINDS
 };
 
@@ -48,6 +49,8 @@ struct nemesis_options {
     uint64_t allowed;      // Bits of kinds.
     // Of the nodes of a cluster, the one whose loss hurts most; NULL: any.
     struct world_node *(*leader)(struct world *world);
+    // Whether others have all that the node has, so that its log may be damaged; NULL: never.
+    bool (*may_rot)(struct world *world, struct world_node *node);
 };
 #define NEMESIS_ALL (((UINT64_C(1)) << FAULT_KINDS) - 1)
 
