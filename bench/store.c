@@ -66,6 +66,24 @@ static void write_all(
     }
 }
 
+// New keys anywhere in a range of their own, as of rows with random keys.
+static void write_scattered(struct mvcc *mvcc, struct buffer *key, uint32_t count, uint64_t ts)
+{
+    uint8_t value[100] = {1};
+    for (uint32_t i = 0; i < count;) {
+        must(store_begin(mvcc->store));
+        for (uint32_t b = 0; b < BATCH && i < count; b++, i++) {
+            key->size = 0;
+            key_append_tenant_prefix(key, 13);
+            key_append_int(key, (int64_t)next_random(UINT32_MAX), KEY_ASCENDING);
+            must(mvcc_put(mvcc, buffer_bytes(key), (struct hlc_timestamp){ts + i, 0},
+                bytes_of(value, sizeof value), false, false));
+        }
+        must(store_put(mvcc->store, STORE_META, BYTES_LITERAL("a"), bytes_of(value, 40)));
+        must(store_commit(mvcc->store));
+    }
+}
+
 static void measure(const char *name, struct store *store, uint32_t rows)
 {
     struct mvcc mvcc;
@@ -82,6 +100,9 @@ static void measure(const char *name, struct store *store, uint32_t rows)
     at = now_ns();
     write_all(&mvcc, &key, rows, rows / 2, rows + 1, true);
     report(name, "update, random (former version to history)", at, rows / 2);
+    at = now_ns();
+    write_scattered(&mvcc, &key, rows / 2, 2 * (uint64_t)rows);
+    report(name, "insert, scattered over a range of its own", at, rows / 2);
 
     struct mvcc_version version;
     bool found;

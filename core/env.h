@@ -123,6 +123,7 @@ struct env {
     uint32_t (*choose)(struct env *env, struct shard *shard, uint32_t count);
     void (*node_stop)(struct env *env, struct node *node);
     void (*signals_enable)(struct env *env); // NULL: no signals (simulation).
+    void (*node_signal)(struct env *env, int signal_number); // Async-signal-safe. NULL: no signals.
     // A task ran for STALL_NS (core/reactor.h) or longer without giving way. NULL: not of interest.
     void (*task_stalled)(
         struct env *env, struct shard *shard, struct task *task, uint64_t ran_ns);

@@ -335,16 +335,20 @@ static void linux_node_stop(struct env *env, struct node *node)
 // The node that gets this process's signals.
 static struct linux_env *_Atomic signal_owner;
 
+static void linux_node_signal(struct env *env, int number)
+{
+    struct linux_env *owner = container_of(env, struct linux_env, env);
+    int saved_errno = errno;
+    atomic_store(&owner->signal_number, number);
+    atomic_fetch_add(&owner->signal_count, 1);
+    attention_raise(owner);
+    errno = saved_errno;
+}
+
 static void on_signal(int number)
 {
-    int saved_errno = errno;
     struct linux_env *owner = atomic_load(&signal_owner);
-    if (owner != NULL) {
-        atomic_store(&owner->signal_number, number);
-        atomic_fetch_add(&owner->signal_count, 1);
-        attention_raise(owner);
-    }
-    errno = saved_errno;
+    if (owner != NULL) linux_node_signal(&owner->env, number);
 }
 
 static void linux_signals_enable(struct env *env)
@@ -639,6 +643,7 @@ static struct status env_create(const struct node_options *options, struct linux
         .message_send = linux_message_send,
         .resolve = linux_resolve,
         .node_stop = linux_node_stop,
+        .node_signal = linux_node_signal,
         .signals_enable = linux_signals_enable,
         .task_stalled = linux_task_stalled};
     atomic_store(&owner->wall_offset_ns, wall_minus_mono_ns());

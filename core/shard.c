@@ -70,6 +70,16 @@ struct status node_wait_signal(struct task *task, int *signal_number)
     return st;
 }
 
+void node_signal(struct node *node, int signal_number)
+{
+    if (node->env->node_signal != NULL) node->env->node_signal(node->env, signal_number);
+}
+
+struct status node_wait_attention(struct task *task)
+{
+    return task_wait(task, &task->shard->reactor->signal_waiters);
+}
+
 void turn_hook_arm(struct shard *shard, struct turn_hook *hook)
 {
     if (hook->armed) return;

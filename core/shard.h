@@ -117,6 +117,10 @@ bool node_stopping(const struct node *node); // On one of its shards.
 // Signals for a graceful drain: waits until the process gets one of SIGTERM, SIGINT or SIGHUP and
 // returns its number. The handlers are installed by the first call. Several callers all learn of it.
 CHECKED struct status node_wait_signal(struct task *task, int *signal_number);
+// For programs with handlers of their own: node_signal, which a handler may call (async-signal-safe), ends
+// node_wait_attention. A signal that came before the wait began does not: what handlers note is looked at first.
+void node_signal(struct node *node, int signal_number);
+CHECKED struct status node_wait_attention(struct task *task);
 
 void turn_hook_arm(struct shard *shard, struct turn_hook *hook);
 void turn_hook_disarm(struct shard *shard, struct turn_hook *hook); // Before its memory goes.

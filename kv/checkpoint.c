@@ -21,7 +21,9 @@
 #define RETRY_NS UINT64_C(5000000000)
 #define GC_EVERY_NS UINT64_C(30000000000)
 #define TELL_EVERY_NS UINT64_C(5000000000)
-#define ROOM_EVERY_NS UINT64_C(100000000)
+#define ROOM_EVERY_NS UINT64_C(100000000)  // While something is written and there is not much.
+#define ROOM_AT_REST_NS UINT64_C(1000000000)
+#define ROOM_AMPLE 8u // Times what is kept free.
 // Free room below which writes are refused: a tenth of the disk, within these.
 #define ROOM_MIN_BYTES (UINT64_C(24) << 20)
 #define ROOM_MAX_BYTES (UINT64_C(1) << 30)
@@ -233,11 +235,22 @@ out:
     return st;
 }
 
+// Each look is a call of a helper thread: where nothing is written, or room is ample, it can wait.
+static uint64_t room_pause_ns(const struct kv_shard *kv, log_position *appended)
+{
+    const struct room room = {.total_bytes = kv->disk_bytes};
+    log_position former = *appended;
+    *appended = log_writer_appended(kv->log);
+    bool ample = kv->disk_free_bytes > ROOM_AMPLE * room_least(&room);
+    return !kv->disk_full && (ample || *appended == former) ? ROOM_AT_REST_NS : ROOM_EVERY_NS;
+}
+
 static struct status room_task(struct task *task, void *arg)
 {
     struct kv_maintenance *upkeep = arg;
     struct status st = STATUS_OK;
     uint64_t tell_ns = 0;
+    log_position appended = 0;
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
         bool was_full = upkeep->kv->disk_full;
@@ -249,7 +262,7 @@ static struct status room_task(struct task *task, void *arg)
             tell_ns = task_now_ns(task) + TELL_EVERY_NS;
         }
         arena_release(task->arena, mark);
-        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, ROOM_EVERY_NS));
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, room_pause_ns(upkeep->kv, &appended)));
     }
 out:
     return st;

@@ -387,6 +387,7 @@ static struct status shard_close(struct task *task, void *arg)
         one = log_writer_close(task, kv->log);
         if (!failed(st)) st = one;
     }
+    timer_disarm(kv->shard, &kv->apply_timer);
     // After the log: records on their way there point into it.
     if (kv->raft != NULL) raft_shard_destroy(kv->raft);
     for (uint32_t i = kv->modules_ready; i-- > 0;) {

@@ -51,6 +51,7 @@ struct kv_shard {
     uint32_t slice_count, slice_capacity;
     struct slice **by_id;     // [slice id], KV_SLICES_MAX + 1; NULL where there is none here.
     struct slice *committed;  // With entries to apply: a list by committed_next.
+    struct timer apply_timer; // Followers' entries are applied when it fires.
     bool serving; // All replicas that were here have started.
     bool changing;            // A replica is being made or erased.
     uint32_t sending;         // Snapshots.

@@ -443,7 +443,8 @@ static struct status on_append(struct raft *raft, const struct raft_message *mes
         raft_window_trim(raft);
     }
     raft_commit_to(raft, message->commit < end ? message->commit : end);
-    raft->ack_due = true;
+    // What is on its way to the disk is acknowledged when it is there: once, not twice.
+    if (raft->stable >= raft->verified || message->entry_count == 0) raft->ack_due = true;
     return STATUS_OK;
 }
 
@@ -525,16 +526,21 @@ void raft_leader_lost(struct raft *raft)
     raft->elapsed = raft->timeout - 1 - (uint32_t)(next_random(raft) % 3u);
 }
 
-void raft_wake(struct raft *raft)
+bool raft_rouse(struct raft *raft)
 {
     raft->idle_ticks = 0;
-    if (!raft->quiet) return;
+    if (!raft->quiet) return false;
     raft->quiet = false;
     raft->elapsed = 0;
-    if (raft->role != RAFT_LEADER) return;
+    if (raft->role != RAFT_LEADER) return false;
     for (uint32_t i = 0; i < raft->progress_count; i++)
         raft->progress[i].active = true;
-    raft_leader_heartbeat(raft, false);
+    return true;
+}
+
+void raft_wake(struct raft *raft)
+{
+    if (raft_rouse(raft)) raft_leader_heartbeat(raft, false);
 }
 
 // A message of another term. Returns whether it is to be looked at in the present one.
@@ -657,8 +663,15 @@ void raft_installed(
 
 void raft_flush(struct raft *raft)
 {
+    raft->held = false;
     if (raft->role == RAFT_LEADER)
-        raft_leader_flush(raft);
+        raft_leader_flush(raft, true);
     else
         acknowledge(raft);
+}
+
+void raft_flush_held(struct raft *raft)
+{
+    raft->held = false;
+    if (raft->role == RAFT_LEADER) raft_leader_flush(raft, false);
 }

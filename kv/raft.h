@@ -35,6 +35,11 @@
 #define RAFT_MESSAGE_BYTES (256u << 10) // Entries of one append, unless a single one is larger.
 #define RAFT_INFLIGHT_BYTES (4u << 20)  // Sent to a member and not acknowledged.
 #define RAFT_INFLIGHT_MESSAGES 64u
+// With so many appends under way to a member, small new ones are held back until there is more to send, one of them
+// is acknowledged or the driver says that it has been long enough: under load few large appends are cheaper.
+#define RAFT_PACED_MESSAGES 2u
+#define RAFT_PACED_ENTRIES 128u
+#define RAFT_PACED_BODY_BYTES (8u << 10) // An entry larger than this does not wait.
 #define RAFT_WINDOW_BYTES (16u << 20)
 #define RAFT_KEPT_BYTES (4u << 20)           // For members that are silent.
 #define RAFT_SNAPSHOT_KEPT_BYTES (64u << 20) // While a snapshot is under way.
@@ -177,6 +182,7 @@ struct raft {
     bool removed; // A leader said that this is no member any more.
     uint32_t transferee;
     uint64_t hard_version, hard_durable_version;
+    bool held; // The last flush held appends back: raft_flush_held soon.
 
     // The module's own.
     struct raft_io io;
@@ -265,6 +271,8 @@ void raft_installed(
     struct raft *raft, uint64_t index, uint64_t term, const struct raft_config *config);
 // Sends what there is to send: appends of all entries that were proposed since.
 void raft_flush(struct raft *raft);
+// The same, and what was held back leaves, too.
+void raft_flush_held(struct raft *raft);
 
 // --- outputs -------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 #include "kv/raft_internal.h"
 
 #define SILENT_TICKS 20u // A member that says nothing for so long is not waited for.
-#define QUIET_AFTER_TICKS 4u
+#define QUIET_AFTER_TICKS 2u
 #define LEARNER_LAG_MAX 1024u   // Entries a learner may lack to be promoted.
 #define HEARTBEAT_TICKS_DEAD 5u // A silent member gets only every so many heartbeats.
 
@@ -142,7 +142,7 @@ void raft_become_leader(struct raft *raft)
 bool raft_propose(struct raft *raft, struct bytes body, void *proposal, uint64_t *index)
 {
     if (raft->role != RAFT_LEADER || raft->transferee != 0 || raft_window_full(raft)) return false;
-    raft_wake(raft);
+    raft_rouse(raft); // The append wakes the others.
     raft_window_push(raft, raft->term, RAFT_DATA, body, proposal);
     *index = raft->last;
     return true;
@@ -336,7 +336,15 @@ static void need_snapshot(struct raft *raft, struct raft_progress *progress)
     raft->io.snapshot(raft->io.arg, progress->node, progress->learner);
 }
 
-void raft_leader_flush(struct raft *raft)
+// Whether what is there for this member can wait for more.
+static bool paced(struct raft *raft, const struct raft_progress *progress)
+{
+    return progress->inflight_messages >= RAFT_PACED_MESSAGES &&
+           raft->last - progress->next + 1 < RAFT_PACED_ENTRIES && raft->transferee == 0 &&
+           raft_entry_at(raft, raft->last)->body.size < RAFT_PACED_BODY_BYTES;
+}
+
+void raft_leader_flush(struct raft *raft, bool pace)
 {
     if (raft_hard_dirty(raft)) return; // Appends leave when the term is durable.
     uint64_t bytes_max;
@@ -354,8 +362,13 @@ void raft_leader_flush(struct raft *raft)
         }
         while (progress->next <= raft->last &&
                progress->inflight_messages < RAFT_INFLIGHT_MESSAGES &&
-               progress->inflight_bytes < RAFT_INFLIGHT_BYTES)
+               progress->inflight_bytes < RAFT_INFLIGHT_BYTES) {
+            if (pace && paced(raft, progress)) {
+                raft->held = true;
+                break;
+            }
             send_append(raft, progress, kept);
+        }
     }
 }
 

@@ -306,6 +306,7 @@ void raft_log_pump(struct raft_log *log)
     struct status st = hand_over(log);
     (void)st.code; // No room on the disk: at the next tick.
     raft_flush(&log->raft);
+    if (log->shard != NULL) raft_shard_held(log->shard, log);
     role_tell(log);
     deliver(log);
     leading_tell(log);

@@ -89,6 +89,7 @@ struct raft_log {
     struct list_link dirty_link; // In the shard's list of those with something to do.
     struct list_link tick_link;  // In the shard's list of those that are not quiet.
     struct list_link owing_link; // In the shard's list of those that rest without one of their members.
+    struct list_link held_link;  // In the shard's list of those that hold appends back.
     uint32_t damage_ticks;
 };
 

@@ -127,6 +127,27 @@ static void tick(struct timer *timer)
         timer_arm(raft_shard->shard, timer, shard_now_ns(raft_shard->shard) + RAFT_TICK_NS);
 }
 
+static void hold_ended(struct timer *timer)
+{
+    struct raft_shard *raft_shard = container_of(timer, struct raft_shard, hold);
+    struct list_link *link;
+    while ((link = list_pop(&raft_shard->held)) != NULL)
+        raft_flush_held(&container_of(link, struct raft_log, held_link)->raft);
+}
+
+void raft_shard_held(struct raft_shard *raft_shard, struct raft_log *log)
+{
+    if (!log->raft.held) {
+        list_remove(&log->held_link);
+        return;
+    }
+    if (list_linked(&log->held_link)) return;
+    list_append(&raft_shard->held, &log->held_link);
+    if (raft_shard->hold.armed) return;
+    timer_arm(
+        raft_shard->shard, &raft_shard->hold, shard_now_ns(raft_shard->shard) + RAFT_HOLD_NS);
+}
+
 void raft_shard_tick_set(struct raft_shard *raft_shard, struct raft_log *log, bool ticks)
 {
     list_remove(&log->owing_link);
@@ -285,6 +306,7 @@ void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log)
     list_remove(&log->dirty_link);
     list_remove(&log->tick_link);
     list_remove(&log->owing_link);
+    list_remove(&log->held_link);
 }
 
 // --- life ----------------------------------------------------------------------------------------
@@ -301,11 +323,13 @@ struct raft_shard *raft_shard_create(
     hashmap_init(&raft_shard->peers, NULL);
     list_init(&raft_shard->ticking);
     list_init(&raft_shard->owing);
+    list_init(&raft_shard->held);
     list_init(&raft_shard->dirty);
     list_init(&raft_shard->sending);
     raft_shard->hook.fn = turn_end;
     raft_shard->tick.fire = tick;
     raft_shard->alive.fire = alive;
+    raft_shard->hold.fire = hold_ended;
     return raft_shard;
 }
 
@@ -316,6 +340,7 @@ void raft_shard_destroy(struct raft_shard *raft_shard)
     invariant(raft_shard->groups.count == 0);
     timer_disarm(raft_shard->shard, &raft_shard->tick);
     timer_disarm(raft_shard->shard, &raft_shard->alive);
+    timer_disarm(raft_shard->shard, &raft_shard->hold);
     turn_hook_disarm(raft_shard->shard, &raft_shard->hook);
     while ((entry = hashmap_next(&raft_shard->peers, &at)) != NULL)
         peer_free(entry->value);

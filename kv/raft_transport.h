@@ -19,6 +19,7 @@
 #define RAFT_ALIVE_NS UINT64_C(300000000)
 #define RAFT_SILENT_NS UINT64_C(1500000000)
 #define RAFT_FRAME_BYTES (1u << 20)
+#define RAFT_HOLD_NS UINT64_C(1000000) // The longest that a small append waits for others.
 
 struct raft_peer; // A shard of another node.
 
@@ -35,8 +36,8 @@ struct raft_shard {
     uint32_t self; // Node.
     struct raft_network network;
     struct hashmap groups; // struct raft_log by slice.
-    struct list_link ticking, dirty, owing;
-    struct timer tick, alive;
+    struct list_link ticking, dirty, owing, held;
+    struct timer tick, alive, hold;
     struct turn_hook hook;
     struct hashmap peers;       // struct raft_peer by node and shard.
     struct list_link sending;   // Those with a frame to send.
@@ -79,6 +80,8 @@ void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_dirty(struct raft_shard *raft_shard, struct raft_log *log);
 // Whether the group gets ticks.
 void raft_shard_tick_set(struct raft_shard *raft_shard, struct raft_log *log, bool ticks);
+// The group holds appends back: raft_flush_held is called before long.
+void raft_shard_held(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_send(
     struct raft_shard *raft_shard, uint64_t slice, const struct raft_message *message);
 void raft_log_pump(struct raft_log *log);

@@ -451,6 +451,7 @@ static struct status lower_ceiling(struct slice *slice)
 void slice_drain(struct task *task, struct slice *slice)
 {
     const struct status st = status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
+    if (slice->running) slice_apply_now(slice);
     slice->running = false;
     wait_queue_wake_all(&slice->ceiling_waiters, st);
     wait_queue_wake_all(&slice->admit_waiters, st);

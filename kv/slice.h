@@ -150,6 +150,7 @@ struct slice {
 
     struct slice_entry *committed, *committed_tail; // To be applied.
     size_t committed_bytes, committed_items;
+    bool committed_urgent; // Somebody waits for one of them, or the members change by it.
     bool committed_linked; // In kv->committed.
     struct slice *committed_next;
     uint64_t applied_index, applied_term; // In the store, whatever the entry's kind.

@@ -3,7 +3,7 @@
 // From committed to applied, at leaders and followers alike, and at a restart.
 //
 // What is committed is applied at the end of the log's batch, all of it in one store transaction, when it is
-// little. More than that goes to a task of the slice's own, which may yield between transactions; while it
+// little; followers let some gather. More than that goes to a task of the slice's own, which may yield between transactions; while it
 // runs everything queues behind it, so the order is always the log's.
 //
 // Entries too large for a record come in parts, neighbours in the log but for changes of the members; they are put
@@ -17,6 +17,10 @@
 #define APPLY_INLINE_BYTES (256u << 10)
 #define APPLY_INLINE_ITEMS 512u // About a millisecond.
 #define APPLY_ATTEMPTS 20u
+// What a follower lets gather: few large store transactions are cheaper than many small ones.
+#define APPLY_GATHER_BYTES (APPLY_INLINE_BYTES / 2)
+#define APPLY_GATHER_ITEMS (APPLY_INLINE_ITEMS / 2)
+#define APPLY_GATHER_NS UINT64_C(50000000)
 
 // --- parts -----------------------------------------------------------------------------------------------
 
@@ -150,6 +154,7 @@ static void queue_append(struct slice *slice, struct slice_entry *entry)
     slice->committed_tail = entry;
     slice->committed_bytes += entry->payload.size;
     slice->committed_items += entry->item_count;
+    if (entry->proposal != NULL || entry->kind != RAFT_DATA) slice->committed_urgent = true;
     if (slice->committed_linked) return;
     slice->committed_linked = true;
     slice->committed_next = kv->committed;
@@ -331,10 +336,37 @@ static struct status apply_task(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+static void gathered(struct timer *timer)
+{
+    struct kv_shard *kv = container_of(timer, struct kv_shard, apply_timer);
+    for (uint32_t i = 0; i < kv->slice_count; i++)
+        slice_apply_now(kv->slices[i]);
+}
+
+static bool may_gather(const struct slice *slice)
+{
+    return slice->role == SLICE_FOLLOWER && slice->running && !slice->committed_urgent &&
+           slice->committed_bytes < APPLY_GATHER_BYTES &&
+           slice->committed_items < APPLY_GATHER_ITEMS;
+}
+
 void slice_apply_committed(struct slice *slice)
+{
+    struct kv_shard *kv = slice->kv;
+    if (slice->committed == NULL || slice->applying) return;
+    if (!may_gather(slice)) {
+        slice_apply_now(slice);
+    } else if (!kv->apply_timer.armed) {
+        kv->apply_timer.fire = gathered;
+        timer_arm(kv->shard, &kv->apply_timer, shard_now_ns(kv->shard) + APPLY_GATHER_NS);
+    }
+}
+
+void slice_apply_now(struct slice *slice)
 {
     if (slice->committed == NULL || slice->applying || slice->held > 0) return;
     struct status st = STATUS_OK;
+    slice->committed_urgent = false;
     if (LIKELY(slice->committed_bytes <= APPLY_INLINE_BYTES &&
                slice->committed_items <= APPLY_INLINE_ITEMS)) {
         uint32_t count = committed_count(slice);

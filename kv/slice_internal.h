@@ -148,8 +148,10 @@ CHECKED struct status slice_propose_ceiling(
 // --- slice_committed.c
 void slice_entry_committed(struct raft_log *log, const struct log_record *record,
     log_position position, struct raft_proposal *raft);
-// Applies what is committed: in place when it is little, otherwise in a task of the slice's own.
+// Applies what is committed: in place when it is little, otherwise in a task of the slice's own. A follower, whom
+// nobody waits for, lets some gather first; slice_apply_now does not.
 void slice_apply_committed(struct slice *slice);
+void slice_apply_now(struct slice *slice);
 // Applying stops before the next entry, until as many slice_apply_release. Suspends while one is being applied.
 void slice_apply_hold(struct task *task, struct slice *slice);
 void slice_apply_release(struct slice *slice);

@@ -173,6 +173,7 @@ static void hook_leading(struct raft_log *log)
     invariant(slice->role == SLICE_FOLLOWER);
     slice->turn++;
     slice->role = SLICE_LEADING;
+    slice_apply_now(slice);
     if (slice->stepping) {
         wait_queue_wake_all(&slice->role_waiters, STATUS_OK); // It begins anew.
         return;

@@ -38,15 +38,17 @@
 #define HAND_OVER_NS UINT64_C(5000000000)
 
 static volatile sig_atomic_t stop_signals, reload_signals;
+static struct node *volatile signalled_node; // Serves, and wants to know.
 
 static void on_signal(int number)
 {
-    if (number == SIGHUP) {
+    if (number != SIGHUP && stop_signals != 0) _exit(1);
+    if (number == SIGHUP)
         reload_signals = 1;
-        return;
-    }
-    if (stop_signals != 0) _exit(1);
-    stop_signals = 1;
+    else
+        stop_signals = 1;
+    struct node *node = signalled_node;
+    if (node != NULL) node_signal(node, number);
 }
 
 struct server {
@@ -414,11 +416,15 @@ static struct status wait_for_end(struct task *task, struct server *server)
     struct status st = STATUS_OK;
     if (server->options->serving != NULL)
         return server->options->serving(task, server->sql_address, server->http_address, server->options->arg);
+    signalled_node = task->shard->node;
     while (stop_signals == 0) {
-        if (reload_signals != 0) reload(task, server);
-        TRY(task_sleep(task, SIGNAL_POLL_NS));
+        if (reload_signals != 0)
+            reload(task, server);
+        else
+            TRY(node_wait_attention(task));
     }
 out:
+    signalled_node = NULL;
     return st;
 }
 
@@ -478,7 +484,10 @@ static struct status drain_asked(struct task *task, bool shutdown, uint64_t *rem
     }
     uint32_t leads = others_alive(task->shard) ? cluster_leaderships(task->shard, task->shard->node->id) : 0;
     *remaining = server->drained ? 0 : leads + 1;
-    if (*remaining == 0 && shutdown) stop_signals = 1;
+    if (*remaining == 0 && shutdown) {
+        stop_signals = 1;
+        node_signal(task->shard->node, SIGTERM);
+    }
     return st;
 }
 

@@ -141,6 +141,45 @@ Test(raft, proposals_of_a_turn_leave_in_one_message_each)
     teardown();
 }
 
+Test(raft, small_appends_wait_for_more_while_two_are_under_way)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cluster_run(cluster, 3);
+    uint64_t sent = cluster->messages_sent;
+    uint64_t index;
+    for (uint32_t i = 0; i < 20; i++) {
+        cr_assert(raft_propose(&leader->raft, BYTES_LITERAL("entry"), NULL, &index));
+        raft_flush(&leader->raft);
+    }
+    cr_expect_eq(cluster->messages_sent - sent, 2 * RAFT_PACED_MESSAGES);
+    cr_expect(leader->raft.held);
+    raft_flush_held(&leader->raft);
+    cr_expect_eq(cluster->messages_sent - sent, 2 * RAFT_PACED_MESSAGES + 2, "what waited leaves in one");
+    cr_expect(!leader->raft.held);
+    cluster_run(cluster, 3);
+    cr_expect(same_everywhere(index));
+    teardown();
+}
+
+Test(raft, an_append_is_acknowledged_once_when_it_is_durable)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cluster_run(cluster, 3);
+    cluster->messages_sent = 0;
+    cr_assert(cluster_propose(leader, 8));
+    cluster_pump(leader);
+    cluster_deliver_all(cluster);
+    cr_expect_eq(cluster->messages_sent, 2, "two appends, and nothing to say about them yet");
+    for (uint32_t i = 1; i <= 3; i++)
+        cluster_disk_complete(&cluster->nodes[i], UINT32_MAX);
+    cluster_deliver_all(cluster);
+    cr_expect_eq(cluster->messages_sent, 4);
+    cr_expect_eq(leader->raft.commit, leader->raft.last);
+    teardown();
+}
+
 Test(raft, a_leader_cut_off_steps_down_and_its_entries_are_replaced)
 {
     setup(3);
