@@ -93,6 +93,8 @@ static struct status record_explicit(struct task *task, const struct fate *fate)
         .call = {.slice = fate->record_slice, .read_ts = fate->ts, .owner.txn = fate->txn},
         .commit = true,
         .over = true,
+        .slices = fate->slices,
+        .slice_count = fate->slice_count,
     };
     for (;;) {
         struct status st = record_put(task, &put);
@@ -275,7 +277,7 @@ static struct status validate_all(struct task *task, struct multi *multi)
     return st;
 }
 
-static struct status record(struct task *task, struct multi *multi)
+static struct status record(struct task *task, struct multi *multi, const struct fate *fate)
 {
     const struct leader_record_put put = {
         .call = {.slice = multi->record_slice,
@@ -283,6 +285,8 @@ static struct status record(struct task *task, struct multi *multi)
             .read_ts = multi->ts,
             .owner = {multi->txn->id, multi->txn->age_ns}},
         .commit = true,
+        .slices = fate->slices,
+        .slice_count = fate->slice_count,
     };
     return record_put(task, &put);
 }
@@ -366,6 +370,7 @@ static struct status parallel_send(struct task *task, struct multi *multi, const
     struct leader_record_put put = {
         .call = {.slice = multi->record_slice,
             .tenant = txn->tenant,
+            .read_ts = hlc_now(&task->shard->hlc),
             .owner = {txn->id, txn->age_ns}},
         .staged = true,
         .slices = fate->slices,
@@ -483,6 +488,8 @@ struct status commit_recover(
         .call = {.slice = record_slice, .read_ts = ts, .owner.txn = txn},
         .commit = all,
         .over = true,
+        .slices = get->slices,
+        .slice_count = all ? get->slice_count : 0,
     };
     st = record_put(task, &put);
     // Another may have decided before.
@@ -540,7 +547,7 @@ static struct status decide(struct task *task, struct multi *multi, struct fate 
     struct status st, struct hlc_timestamp *commit_ts)
 {
     if (!failed(st)) st = validate_all(task, multi);
-    if (!failed(st)) st = record(task, multi);
+    if (!failed(st)) st = record(task, multi, fate);
     // Some of it may be prepared and is being dropped: not to be tried again under the same id, under which rows may be
     // staged, too.
     const bool again = status_is(st, K_WRONG_RANGE) && multi->txn->stage_count == 0;

@@ -222,7 +222,7 @@ struct leader_record_get {
     struct leader_call call;
     bool found, commit, staged;  // Answers.
     struct hlc_timestamp ts;
-    uint64_t *slices;            // Of a staged one, in call.arena or the reply's.
+    uint64_t *slices;            // Its participants, when it is not an abort; in call.arena or the reply's.
     uint32_t slice_count;
 };
 struct status leader_record_get(struct task *task, void *arg);

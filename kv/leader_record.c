@@ -3,6 +3,7 @@
 // Records of transactions over several slices, at their leader.
 #include "core/mark.h"
 #include "kv/leader_internal.h"
+#include "kv/push.h"
 #include "kv/slice_internal.h"
 
 static struct status record_find(
@@ -10,6 +11,21 @@ static struct status record_find(
     struct slice_record *record, bool *found)
 {
     return slice_record_get(slice, call->owner.txn, arena, record, found);
+}
+
+static struct status given_up(void)
+{
+    return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+        "could not serialize access: transaction was given up by another");
+}
+
+// Of a client that stood still, or on a way that did: the transaction may have been given up, and that forgotten
+// (kv/push.h).
+static bool comes_late(const struct slice *slice, const struct entry_op *op)
+{
+    struct env *env = slice->shard->env;
+    if (op->kind != ENTRY_RECORD || op->over || !(op->commit || op->staged)) return false;
+    return (int64_t)(op->ts.wall_ns + RECORD_LATE_NS) < env->wall_ns(env);
 }
 
 static struct status record_propose(
@@ -21,15 +37,13 @@ static struct status record_propose(
     entry_op_append(&builder, op);
     struct bytes payload = entry_end(&builder);
     TRY(slice_admit(task, slice, op->kind == ENTRY_RECORD_END ? 0 : payload.size));
+    if (comes_late(slice, op)) {
+        covered("commit.record_late");
+        TRY(given_up());
+    }
     TRY(slice_propose(task, slice, payload));
 out:
     return st;
-}
-
-static struct status given_up(void)
-{
-    return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-        "could not serialize access: transaction was given up by another");
 }
 
 struct status leader_record_put(struct task *task, void *arg)
@@ -76,7 +90,7 @@ struct status leader_record_get(struct task *task, void *arg)
     get->staged = get->found && record.staged;
     get->ts = get->found ? record.ts : HLC_ZERO;
     get->slice_count = 0;
-    if (!get->staged) goto out;
+    if (!get->found) goto out;
     get->slice_count = (uint32_t)(record.value.size / sizeof(uint64_t));
     get->slices = ARENA_ARRAY(get->call.arena, uint64_t, get->slice_count);
     memcpy(get->slices, record.value.data, get->slice_count * sizeof(uint64_t));

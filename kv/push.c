@@ -5,6 +5,7 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/metrics.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
@@ -15,13 +16,28 @@
 #define METHOD_ALIVE (RPC_LEADER + 40u)
 #define PASS_TXNS_MAX 64u  // Looked at in one pass of a slice.
 #define ASK_NS UINT64_C(1000000000)
+#define RECORDS_EVERY 20u      // Passes.
+#define RECORDS_KNOWN_MAX 256u // Watched at a time, a shard.
+
+static_assert(RECORD_LATE_NS * 2 <= RECORD_KEEP_NS, "clocks may be apart, and replies late");
 
 static_assert(RPC_LEADER + LEADER_KIND_END <= METHOD_ALIVE, "numbers of methods are apart");
 
 METRIC_DEFINE(metric_pushed, "txn.orphans.resolved", METRIC_COUNTER, METRIC_COUNT, false,
     "Prepared transactions resolved because their client was gone");
 
+METRIC_DEFINE(metric_records, "txn.orphans.records", METRIC_COUNTER, METRIC_COUNT, false,
+    "Records of transactions ended because their client was gone");
+
+// A record that was met, and when first.
+struct known_record {
+    uint64_t slice, txn, since_ns, pass;
+};
+
 struct push {
+    struct known_record known[RECORDS_KNOWN_MAX];
+    uint32_t known_count;
+    uint64_t pass;
     struct task *task;
     struct wait_queue ended;
     bool stopping;
@@ -226,6 +242,90 @@ static struct status prepared_pass(struct task *task, struct slice *slice)
     return STATUS_OK;
 }
 
+// --- records -------------------------------------------------------------------------------------
+
+// Since when it is known; 0: there is no room.
+static uint64_t record_since(struct push *push, uint64_t slice, uint64_t txn, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < push->known_count; i++) {
+        struct known_record *known = &push->known[i];
+        if (known->slice != slice || known->txn != txn) continue;
+        known->pass = push->pass;
+        return known->since_ns;
+    }
+    if (push->known_count == RECORDS_KNOWN_MAX) return 0;
+    push->known[push->known_count++] = (struct known_record){slice, txn, now_ns, push->pass};
+    return now_ns;
+}
+
+// Those of this slice that have ended, or that another leads now.
+static void records_forget(struct push *push, uint64_t slice)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < push->known_count; i++) {
+        const struct known_record *known = &push->known[i];
+        if (known->slice != slice || known->pass == push->pass) push->known[kept++] = *known;
+    }
+    push->known_count = kept;
+}
+
+static struct status record_end(struct task *task, const struct orphan *orphan)
+{
+    struct leader_record_put put = {
+        .call = {.slice = orphan->record_slice, .owner.txn = orphan->txn}, .end = true};
+    struct status st = leader_call(task, &put.call, task->arena, LEADER_RECORD_PUT);
+    leader_reply_end(&put.call);
+    return st;
+}
+
+static struct status record_collect(struct task *task, const struct orphan *orphan)
+{
+    struct status st = STATUS_OK;
+    struct leader_record_get get;
+    bool alive, settled;
+    TRY(push_alive(task, orphan->txn, &alive));
+    if (alive) goto out;
+    TRY(record_look(task, orphan, &get));
+    if (!get.found) goto out;
+    TRY(record_settle(task, orphan, &get, &settled));
+    if (!settled || (get.commit && get.slice_count == 0)) goto out;
+    // What an abort leaves prepared finds no record, which says the same.
+    for (uint32_t i = 0; get.commit && i < get.slice_count; i++) {
+        struct leader_resolve resolve = {
+            .call = {.slice = get.slices[i], .read_ts = get.ts, .owner.txn = orphan->txn}, .commit = true};
+        st = leader_call(task, &resolve.call, task->arena, LEADER_RESOLVE);
+        leader_reply_end(&resolve.call);
+        TRY(st);
+    }
+    TRY(record_end(task, orphan));
+    covered("push.record_collected");
+    metric_add(&metric_records, 0, 1);
+out:
+    return st;
+}
+
+static struct status records_pass(struct task *task, struct slice *slice)
+{
+    struct status st = STATUS_OK;
+    struct push *push = push_of(kv_shard_of(task->shard));
+    struct slice_record *records;
+    uint32_t count;
+    const uint64_t now_ns = task_now_ns(task);
+    TRY(slice_record_list(slice, task->arena, &records, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct orphan orphan = {records[i].txn, slice->id, records[i].ts};
+        uint64_t since_ns = record_since(push, slice->id, orphan.txn, now_ns);
+        if (since_ns == 0 || now_ns - since_ns < RECORD_KEEP_NS) continue;
+        // Next time, or by another leader.
+        st = record_collect(task, &orphan);
+        if (failed(st) && task->cancelled) return st;
+        st = STATUS_OK;
+    }
+    records_forget(push, slice->id);
+out:
+    return st;
+}
+
 // --- locks ---------------------------------------------------------------------------------------
 
 static void owner_add(uint64_t *owners, uint32_t *count, uint64_t txn)
@@ -275,6 +375,12 @@ static struct status slice_pass(struct task *task, struct slice *slice)
     if (slice->role == SLICE_SERVING && slice->locks->waiters != NULL) {
         TRY(locks_pass(task, slice));
     }
+    if (push_of(kv_shard_of(task->shard))->pass % RECORDS_EVERY != 0) goto out;
+    if (slice->role == SLICE_SERVING) {
+        TRY(records_pass(task, slice));
+    } else {
+        records_forget(push_of(kv_shard_of(task->shard)), slice->id);
+    }
 out:
     slice_let_go(slice);
     return st;
@@ -288,6 +394,7 @@ static struct status push_run(struct task *task, void *arg)
     push->task = task;
     while (!push->stopping) {
         TRY(task_sleep(task, PUSH_PASS_NS));
+        push->pass++;
         struct arena_mark mark = arena_mark(task->arena);
         for (uint64_t id = 1; id <= KV_SLICES_MAX && kv->slice_count > 0; id++) {
             struct slice *slice = kv_slice_find(kv, id);
@@ -344,6 +451,7 @@ static struct status push_shard_init(struct task *task, struct kv_shard *kv)
     wait_queue_init(&push->ended);
     kv->module_state[KV_SLOT_PUSH] = push;
     metric_register(&metric_pushed);
+    metric_register(&metric_records);
     return STATUS_OK;
 }
 

@@ -9,6 +9,9 @@
 //   prepared  writes are resolved as their record says. Without one the transaction is recorded as aborted first, where
 //             its own record would be: what is written first stands, so a client that was only thought to be gone
 //             cannot commit any more.
+//   records   that nobody has ended are kept for RECORD_KEEP_NS; then what they commit is resolved in all their
+//             participants, and they end. So that a client that stood still all that time cannot commit after all, a
+//             record that says so later than RECORD_LATE_NS is refused.
 //
 // Shard    One task a shard looks after the slices that it leads.
 // Safety   Does not depend on the guess who is alive: a transaction has one record, the first.
@@ -19,6 +22,8 @@
 
 #define PUSH_AFTER_NS UINT64_C(3000000000)
 #define PUSH_PASS_NS UINT64_C(500000000)
+#define RECORD_LATE_NS UINT64_C(60000000000)
+#define RECORD_KEEP_NS UINT64_C(120000000000)
 
 extern const struct kv_module push_module;
 // With leader_wire_register.

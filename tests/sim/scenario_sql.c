@@ -7,6 +7,7 @@
 
 #include "tests/sim/catalog_check.h"
 #include "tests/sim/kv_world.h"
+#include "tests/sim/leftover_check.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/replica_check.h"
 #include "tests/sim/server_node.h"
@@ -116,6 +117,7 @@ static void run_sql(struct sim_run *run, uint32_t nodes)
         world_spawn(node, 0, "sim-finish", finish, node);
         world_expect(world, "the last reading ends", is_finished, sql, HEAL_WITHIN);
     }
+    if (!run->violated) leftover_check(&sql->kv, 4 * HEAL_WITHIN);
     if (!run->violated && sql->kv.several) replica_check_agree(&sql->kv, HEAL_WITHIN);
     sql_clients_check(&sql->clients, !sql->kv.several);
     if (!run->violated) world_stop(world);
