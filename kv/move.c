@@ -156,6 +156,34 @@ struct swap {
     const struct range *descriptor; // NULL: stays. Must be as from->range until then.
 };
 
+// So that whoever goes through all slices, one after the other, knows whether something passed him by.
+static const uint8_t switches_key[] = {0x01, 'M'};
+
+static struct status switches_count(struct task *task, struct kv_txn *txn)
+{
+    struct bytes value;
+    struct buffer out;
+    const struct bytes key = bytes_of(switches_key, sizeof switches_key);
+    struct status st = kv_get(task, txn, NULL, key, task->arena, &value);
+    if (failed(st)) return st;
+    buffer_init(&out, task->arena);
+    codec_put_u64(&out, value.size == 8 ? codec_load(value.data, 8) + 1 : 1);
+    return kv_put(task, txn, key, buffer_bytes(&out));
+}
+
+struct status move_switches(struct task *task, uint64_t *count)
+{
+    struct bytes value;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct status st =
+        kv_read_now(task, 0, bytes_of(switches_key, sizeof switches_key), &arena, &value);
+    *count = !failed(st) && value.size == 8 ? codec_load(value.data, 8) : 0;
+    st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
 static struct status swap_in(struct task *task, struct kv_txn *txn, const struct swap *swap)
 {
     struct move_record now;
@@ -175,6 +203,7 @@ static struct status swap_in(struct task *task, struct kv_txn *txn, const struct
         if (range.id != before->id || range.generation != before->generation)
             return refused("the range has changed");
         TRY(kv_put(task, txn, name, range_encode(task->arena, swap->descriptor)));
+        TRY(switches_count(task, txn));
     }
     st = swap->next == NULL ? kv_delete(task, txn, key)
                             : kv_put(task, txn, key, record_encode(task->arena, swap->next));

@@ -16,7 +16,7 @@
 // it finds: what is copied or given up goes back, what is switched is cleaned up. The attempts' numbers keep what is
 // late of former coordinators from doing anything.
 //
-// On disk  0x01 'm' <start key> -> record
+// On disk  0x01 'm' <start key> -> record;  0x01 'M' -> switches so far u64
 //
 // Shard    The owner of slice 1 on the node that leads it.
 // Errors   55000 when a range cannot be moved: attempts are bounded by MOVE_ATTEMPTS_MAX.
@@ -36,6 +36,8 @@ CHECKED struct status move_want(
 CHECKED struct status move_await(struct task *task, struct span span, uint64_t to);
 // 55000 while a former coordinator's move of the range has not been ended yet.
 CHECKED struct status move_allows_change(struct task *task, struct bytes start);
+// How often descriptors were switched, ever. Any node.
+CHECKED struct status move_switches(struct task *task, uint64_t *count);
 // How many moves are wanted or under way, by the coordinator's own count.
 uint32_t move_count(const struct kv_shard *kv);
 // Lets the coordinator begin: leaders know their ranges.

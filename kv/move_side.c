@@ -548,6 +548,12 @@ static struct status target_add(
     const struct move_side *side = side_find(slice, MOVE_TARGET, move);
     if (side == NULL) return over("the move has ended here");
     if (side->done) goto out;
+    // Of two slices one may know already that no more is received: what is wrong above the cutover's time is undone
+    // where it lies, not on the way.
+    const struct slice_tenant *tenant = slice_tenant_get(slice, move->call.tenant);
+    bool known = tenant != NULL && (tenant->ingesting || tenant->ingested);
+    if (known && (move->ingesting || move->ingested) && tenant->ingesting != move->ingesting)
+        return over("the virtual cluster ceases to be replicated");
     // Above every read and commit of the source. Its commits may be ahead of this node's clock, and count for
     // validation though nobody noted them here.
     slice_read_high_raise(slice, move->high);

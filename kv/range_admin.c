@@ -15,6 +15,7 @@
 #include "kv/move_side.h"
 #include "kv/protected.h"
 #include "kv/range_record.h"
+#include "kv/router.h"
 #include "kv/slice_internal.h"
 #include "kv/txn.h"
 #include "kv/validate.h"
@@ -411,7 +412,9 @@ struct status kv_move(struct task *task, struct span span, uint64_t slice)
         return status_make(E_INVALID_PARAMETER_VALUE, "the span is empty");
     }
     struct leader_change change = {.what = LEADER_CHANGE_MOVE, .to = slice, .span = span};
-    return change_ask(task, &change);
+    struct status st = change_ask(task, &change);
+    // This shard need not find out.
+    return failed(st) ? st : router_evict_all(task, 0);
 }
 
 struct status kv_move_empty(struct task *task, struct span span, uint64_t slice)

@@ -5,6 +5,7 @@
 #include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/leader_raw.h"
+#include "kv/move.h"
 #include "kv/range_admin.h"
 #include "kv/slice_list.h"
 #include "kv/txn.h"
@@ -193,7 +194,15 @@ struct status kv_revert(
     struct task *task, uint64_t tenant, struct hlc_timestamp ts, uint64_t *removed)
 {
     struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_REVERT, .ts = ts};
-    struct status st = leader_job_all(task, &job);
+    struct status st;
+    uint64_t before, after;
+    // A range that went from a slice that was not yet reverted to one that was: once more.
+    do {
+        TRY(move_switches(task, &before));
+        TRY(leader_job_all(task, &job));
+        TRY(move_switches(task, &after));
+    } while (before != after);
+out:
     if (removed != NULL) *removed = job.removed;
     return st;
 }
