@@ -56,11 +56,20 @@ struct kv_range {
     uint32_t node;
     uint64_t bytes, keys; // Estimates.
     uint64_t generation;
+    uint64_t rate;        // Keys asked for a second, lately.
+    uint64_t sticky_ns;   // As kv_split_until has it; 0: not.
 };
 CHECKED struct status kv_ranges(struct task *task, struct span span, struct arena *arena,
     struct kv_range **ranges, uint32_t *count);
 // Makes `key` the start of a range. Nothing is moved. Success when it is one already.
 CHECKED struct status kv_split(struct task *task, struct bytes key);
+// The same; until `until_ns` (wall clock; UINT64_MAX: for good) nothing joins it with the range before it by itself.
+CHECKED struct status kv_split_until(struct task *task, struct bytes key, uint64_t until_ns);
+// From now on it may be. 55000 when no range starts there.
+CHECKED struct status kv_unsplit(struct task *task, struct bytes key);
+// Joins the range that starts at `key` with the one before it, which is in the same slice. 55000 when it is not, or the
+// range is sticky.
+CHECKED struct status kv_merge(struct task *task, struct bytes key);
 // Makes ranges for a new tenant on the slice with the least load (or on `slice`, when not 0).
 CHECKED struct status kv_tenant_create(struct task *task, uint64_t tenant, uint64_t slice);
 // Erases all of the tenant's data and its ranges. Not transactional; can be repeated after a crash.

@@ -61,14 +61,20 @@ static struct status serves_key(struct slice *slice, uint64_t tenant, struct byt
 {
     struct status st = leader_check_key(tenant, key);
     if (failed(st)) return st;
-    return range_set_find(slice->ranges, key) == NULL ? wrong_range() : STATUS_OK;
+    struct range_entry *entry = range_set_find(slice->ranges, key);
+    if (entry == NULL) return wrong_range();
+    range_entry_ask(entry, key);
+    return STATUS_OK;
 }
 
 static struct status serves_span(struct slice *slice, uint64_t tenant, struct span span)
 {
     struct status st = leader_check_span(tenant, span);
     if (failed(st)) return st;
-    return range_set_covers(slice->ranges, span) ? STATUS_OK : wrong_range();
+    if (!range_set_covers(slice->ranges, span)) return wrong_range();
+    struct range_entry *entry = range_set_find(slice->ranges, span.start);
+    if (entry != NULL) range_entry_ask(entry, span.start);
+    return STATUS_OK;
 }
 
 struct status leader_slice(

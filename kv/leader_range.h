@@ -24,10 +24,12 @@ struct leader_range {
 struct status leader_range(struct task *task, void *arg);
 
 enum leader_change_kind {
-    LEADER_CHANGE_SPLIT,  // key
+    LEADER_CHANGE_SPLIT,  // key, to (until when it is sticky)
     LEADER_CHANGE_CREATE, // call.tenant, to (0: any)
     LEADER_CHANGE_ERASE,  // call.tenant
     LEADER_CHANGE_MOVE,   // span, to
+    LEADER_CHANGE_UNSPLIT, // key: sticky no more
+    LEADER_CHANGE_MERGE,  // key: that range with the one before it
     LEADER_CHANGE_KIND_END
 };
 struct leader_change {
@@ -41,7 +43,7 @@ struct status leader_change(struct task *task, void *arg);
 
 struct leader_size {
     struct bytes start;
-    uint64_t bytes, keys;
+    uint64_t bytes, keys, rate;
 };
 struct leader_look {
     struct leader_call call;

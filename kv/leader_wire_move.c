@@ -13,6 +13,7 @@ static void put_range(struct buffer *out, const struct range *range)
     wire_put_span(out, range->span);
     wire_put_u64(out, range->slice);
     wire_put_u64(out, range->generation);
+    wire_put_u64(out, range->sticky_ns);
 }
 
 static void take_range(struct wire_in *in, struct range *range)
@@ -21,6 +22,7 @@ static void take_range(struct wire_in *in, struct range *range)
     range->span = wire_take_span(in);
     range->slice = wire_take_u64(in);
     range->generation = wire_take_u64(in);
+    range->sticky_ns = wire_take_u64(in);
     if (range->id == 0 || range->slice == 0) in->bad = true;
     if (bytes_compare(range->span.start, range->span.end) >= 0) in->bad = true;
 }

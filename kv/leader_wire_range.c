@@ -13,6 +13,7 @@ static void range_ask(struct buffer *out, const void *request)
     wire_put_span(out, range->range.span);
     wire_put_u64(out, range->range.slice);
     wire_put_u64(out, range->range.generation);
+    wire_put_u64(out, range->range.sticky_ns);
 }
 
 static void range_asked(struct wire_in *in, void *request)
@@ -23,6 +24,7 @@ static void range_asked(struct wire_in *in, void *request)
     range->range.span = wire_take_span(in);
     range->range.slice = wire_take_u64(in);
     range->range.generation = wire_take_u64(in);
+    range->range.sticky_ns = wire_take_u64(in);
     if (range->range.slice != range->call.slice) in->bad = true;
     if (bytes_compare(range->range.span.start, range->range.span.end) >= 0) in->bad = true;
 }
@@ -43,7 +45,8 @@ static void change_asked(struct wire_in *in, void *request)
     change->what = (enum leader_change_kind)wire_take_enum(in, LEADER_CHANGE_KIND_END - 1);
     change->to = wire_take_u64(in);
     bool spans = change->what == LEADER_CHANGE_MOVE;
-    bool splits = change->what == LEADER_CHANGE_SPLIT;
+    bool splits = change->what == LEADER_CHANGE_SPLIT || change->what == LEADER_CHANGE_UNSPLIT ||
+                  change->what == LEADER_CHANGE_MERGE;
     change->span.start = spans ? wire_take_key(in) : wire_take_bytes(in);
     change->span.end = spans ? wire_take_key(in) : wire_take_bytes(in);
     change->key = splits ? wire_take_key(in) : wire_take_bytes(in);
@@ -76,6 +79,7 @@ static void look_answer(struct buffer *out, const void *request)
         wire_put_bytes(out, look->sizes[i].start);
         wire_put_u64(out, look->sizes[i].bytes);
         wire_put_u64(out, look->sizes[i].keys);
+        wire_put_u64(out, look->sizes[i].rate);
     }
 }
 
@@ -94,6 +98,7 @@ static void look_answered(struct wire_in *in, void *request)
         look->sizes[i].start = wire_take_key(in);
         look->sizes[i].bytes = wire_take_u64(in);
         look->sizes[i].keys = wire_take_u64(in);
+        look->sizes[i].rate = wire_take_u64(in);
     }
 }
 

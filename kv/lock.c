@@ -513,16 +513,21 @@ static void line_drop(struct lock *lock, struct status st)
     }
 }
 
-bool lock_any_in(const struct lock_table *table, struct span span)
+uint64_t lock_count_in(const struct lock_table *table, struct span span, uint64_t *who)
 {
-    if (table->lock_count == 0) return false;
+    uint64_t count = 0;
+    *who = 0;
+    if (table->lock_count == 0) return 0;
     for (uint64_t i = 0; i < table->lock_buckets; i++) {
         for (const struct lock *lock = table->locks[i]; lock != NULL; lock = lock->bucket_next) {
-            if (lock->holds == NULL) continue;
-            if (span_contains(span, bytes_of(lock->key, lock->key_size))) return true;
+            if (!span_contains(span, bytes_of(lock->key, lock->key_size))) continue;
+            for (const struct lock_hold *hold = lock->holds; hold != NULL; hold = hold->lock_next) {
+                *who += hash_u64(hold->owner->id.txn ^ lock->hash);
+                count++;
+            }
         }
     }
-    return false;
+    return count;
 }
 
 // The lock goes with its last hold.

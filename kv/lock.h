@@ -110,8 +110,8 @@ void lock_release_all(struct lock_table *table, uint64_t txn);
 // are looked at before a lock is given). Whether it did.
 bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key);
 
-// Whether any lock in the span is held.
-bool lock_any_in(const struct lock_table *table, struct span span);
+// How many locks in the span are held, and a number that is another one when others are.
+uint64_t lock_count_in(const struct lock_table *table, struct span span, uint64_t *who);
 // Locks that go elsewhere with their keys: those in the span are forgotten, whoever waits for one ends with `st`. At most
 // `max` of what was held is told, in `arena`. Does not suspend.
 struct lock_taken {

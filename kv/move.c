@@ -34,6 +34,9 @@ struct move_record {
     uint64_t attempt;
     uint64_t to;
     struct range range; // As it is before the move.
+    // Once it is fenced: what the target has to be above.
+    struct hlc_timestamp high, threshold;
+    bool ingesting, ingested;
 };
 
 struct moves {
@@ -80,6 +83,9 @@ static struct bytes record_encode(struct arena *arena, const struct move_record 
     codec_put_u64(&out, record->attempt);
     codec_put_u64(&out, record->to);
     codec_put_bytes(&out, range_encode(arena, &record->range));
+    codec_put_hlc(&out, record->high);
+    codec_put_hlc(&out, record->threshold);
+    codec_put_u8(&out, (uint8_t)((record->ingesting ? 1 : 0) | (record->ingested ? 2 : 0)));
     return buffer_bytes(&out);
 }
 
@@ -92,6 +98,11 @@ static struct status record_decode(struct bytes value, struct move_record *recor
     record->attempt = codec_get_u64(&in);
     record->to = codec_get_u64(&in);
     struct bytes range = codec_get_bytes(&in);
+    record->high = codec_get_hlc(&in);
+    record->threshold = codec_get_hlc(&in);
+    const uint8_t flags = codec_get_u8(&in);
+    record->ingesting = (flags & 1) != 0;
+    record->ingested = (flags & 2) != 0;
     known = known && codec_done(&in) && record->phase >= MOVE_WANTED && record->phase <= MOVE_SWITCHED;
     if (!known) return status_make(E_DATA_CORRUPTED, "record of a move is damaged");
     return range_decode(range, &record->range);
@@ -315,29 +326,43 @@ out:
     return st;
 }
 
+static struct status add_range(
+    struct task *task, const struct move_record *record, struct leader_move *add)
+{
+    add->high = record->high;
+    add->threshold = record->threshold;
+    add->ingesting = record->ingesting;
+    add->ingested = record->ingested;
+    return tell(task, add, record, LEADER_MOVE_ADD);
+}
+
 static struct status switch_over(
     struct task *task, const struct move_record *record, uint64_t *sequence)
 {
     struct status st;
-    struct leader_move fence = {0}, add = {0};
+    struct leader_move fence = {0}, confirm = {0}, add = {0};
     struct arena arena;
     arena_init(&arena, NULL);
     TRY(ask(task, &fence, record, LEADER_MOVE_FENCE, &arena));
     TRY(copy(task, record, sequence, false));
-    add.high = fence.high;
-    add.threshold = fence.threshold;
-    add.ingesting = fence.ingesting;
-    add.ingested = fence.ingested;
-    add.locks = fence.locks;
-    add.lock_count = fence.lock_count;
-    TRY(tell(task, &add, record, LEADER_MOVE_ADD));
     struct move_record switched = *record;
     struct range range = record->range;
     switched.phase = MOVE_SWITCHED;
+    switched.high = fence.high;
+    switched.threshold = fence.threshold;
+    switched.ingesting = fence.ingesting;
+    switched.ingested = fence.ingested;
+    confirm.ingesting = fence.ingesting;
+    confirm.ingested = fence.ingested;
+    TRY(tell(task, &confirm, record, LEADER_MOVE_CONFIRM));
     range.slice = record->to;
     range.generation++;
     const struct swap swap = {.from = record, .next = &switched, .descriptor = &range};
-    st = swap_run(task, &swap);
+    TRY(swap_run(task, &swap));
+    // The locks are known here alone; who comes later does without.
+    add.locks = fence.locks;
+    add.lock_count = fence.lock_count;
+    st = add_range(task, &switched, &add);
 out:
     if (failed(st)) st = status_copy(task->arena, st);
     leader_reply_end(&fence.call);
@@ -367,7 +392,8 @@ out:
 static struct status finish(struct task *task, const struct move_record *record)
 {
     struct status st;
-    struct leader_move target = {0}, source = {0};
+    struct leader_move add = {0}, target = {0}, source = {0};
+    TRY(add_range(task, record, &add));
     TRY(tell(task, &target, record, LEADER_MOVE_TARGET_END));
     TRY(tell(task, &source, record, LEADER_MOVE_SOURCE_END));
     const struct swap swap = {.from = record};

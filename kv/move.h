@@ -3,9 +3,9 @@
 // Moves of ranges from slice to slice, with the data that they hold, under clients that go on.
 //
 // The leader of slice 1 coordinates, one range at a time. All versions are copied at their own timestamps while the
-// source serves; what is written meanwhile follows, until little is left. Then the source is fenced (kv/move_side.h),
-// the rest is copied, the target serves above everything that the source gave out, and the descriptor says so. Clients
-// that come to the source meanwhile look their routes up again; they see no error.
+// source serves; what is written meanwhile follows, until little is left. Then the source is fenced (kv/move_side.h), the
+// rest is copied, the descriptor says that the target has the range, and the target serves it, above everything that the
+// source gave out. Clients that come to the source meanwhile look their routes up again; they see no error.
 //
 //   wanted --> copying --> switched --> (no record)
 //      ^          |
@@ -21,7 +21,7 @@
 // Shard    The owner of slice 1 on the node that leads it.
 // Errors   55000 when a range cannot be moved: attempts are bounded by MOVE_ATTEMPTS_MAX.
 // Safety   At every moment at most one slice serves a key to those that go by its descriptor. Checked by
-//          tests/unit/kv/test_move.c, tests/sim/scenario_moves.c, tests/integration/test_moves.py.
+//          tests/unit/kv/test_move.c, tests/sim/scenario_kv_txn.c, tests/integration/test_moves.py.
 #pragma once
 #include "kv/kv_node.h"
 #include "kv/range.h"

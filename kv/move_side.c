@@ -19,7 +19,9 @@
 #define SOURCE_LETTER 'O'
 #define TARGET_LETTER 'I'
 #define RECORD_FORMAT 1u
-#define CLOSING_NS UINT64_C(300000000)
+#define CLOSING_NS UINT64_C(3000000000)      // At most, for holders of locks to end;
+#define CLOSING_QUIET_NS UINT64_C(500000000) // unless none of them does for so long.
+#define CLOSING_POLL_NS UINT64_C(1000000)
 #define SHUT_NS UINT64_C(2000000000)
 #define POLL_NS UINT64_C(200000)
 #define PULL_BYTES (1u << 20)
@@ -288,14 +290,20 @@ static struct status gate_set(
     return STATUS_OK;
 }
 
-// Until those that hold locks in the range have let go; not for long.
+// Until those that hold locks in the range have let go: what is in the middle of its commit had better end it here. Not
+// longer than that goes on.
 static struct status locks_drain(
     struct task *task, struct slice *slice, const struct leader_move *move)
 {
     struct status st = STATUS_OK;
     const uint64_t until_ns = task_now_ns(task) + CLOSING_NS;
-    while (lock_any_in(slice->locks, move->range.span) && task_now_ns(task) < until_ns) {
-        TRY(task_sleep(task, POLL_NS));
+    uint64_t changed_ns = task_now_ns(task), before = 0, who;
+    while (lock_count_in(slice->locks, move->range.span, &who) > 0) {
+        const uint64_t now_ns = task_now_ns(task);
+        if (who != before) changed_ns = now_ns;
+        before = who;
+        if (now_ns >= until_ns || now_ns >= changed_ns + CLOSING_QUIET_NS) break;
+        TRY(task_sleep(task, CLOSING_POLL_NS));
         TRY(slice_may_serve(task, slice));
     }
 out:
@@ -539,6 +547,19 @@ static void locks_adopt(struct slice *slice, const struct leader_move *move)
     if (failed(st)) free(adopted);
 }
 
+static struct status target_confirm(struct slice *slice, const struct leader_move *move)
+{
+    const struct move_side *side = side_find(slice, MOVE_TARGET, move);
+    if (side == NULL || side->done) return over("the move has ended here");
+    // Of two slices one may know already that no more is received: what is wrong above the cutover's time is undone
+    // where it lies, not on the way.
+    const struct slice_tenant *tenant = slice_tenant_get(slice, move->call.tenant);
+    bool known = tenant != NULL && (tenant->ingesting || tenant->ingested);
+    if (known && (move->ingesting || move->ingested) && tenant->ingesting != move->ingesting)
+        return over("the virtual cluster ceases to be replicated");
+    return STATUS_OK;
+}
+
 static struct status target_add(
     struct task *task, struct slice *slice, const struct leader_move *move)
 {
@@ -546,20 +567,15 @@ static struct status target_add(
     struct status st;
     TRY(slice_admit(task, slice, 0));
     const struct move_side *side = side_find(slice, MOVE_TARGET, move);
-    if (side == NULL) return over("the move has ended here");
-    if (side->done) goto out;
-    // Of two slices one may know already that no more is received: what is wrong above the cutover's time is undone
-    // where it lies, not on the way.
-    const struct slice_tenant *tenant = slice_tenant_get(slice, move->call.tenant);
-    bool known = tenant != NULL && (tenant->ingesting || tenant->ingested);
-    if (known && (move->ingesting || move->ingested) && tenant->ingesting != move->ingesting)
-        return over("the virtual cluster ceases to be replicated");
+    if (side == NULL || side->done) goto out; // Done before.
+    locks_adopt(slice, move); // Before anybody else can have them.
     // Above every read and commit of the source. Its commits may be ahead of this node's clock, and count for
     // validation though nobody noted them here.
     slice_read_high_raise(slice, move->high);
     slice->early = hlc_max(slice->early, move->high);
     hlc_update(&slice->shard->hlc, move->high);
-    validator_reset(slice->validator, hlc_max(slice->last_commit, move->high));
+    validator_note_bulk(
+        slice->validator, side->range.span.start, side->range.span.end, move->high, 0);
     struct range range = side->range;
     range.slice = slice->id;
     range.generation++;
@@ -571,9 +587,7 @@ static struct status target_add(
     tenant_follow(slice, move, &builder);
     range_record_put_op(&builder, task->arena, &range);
     record_put(&builder, task->arena, MOVE_TARGET, move->attempt, true, &move->range);
-    TRY(slice_propose(task, slice, entry_end(&builder)));
-    TRY(slice_check(slice));
-    locks_adopt(slice, move);
+    st = slice_propose(task, slice, entry_end(&builder));
 out:
     return st;
 }
@@ -616,6 +630,7 @@ struct status leader_move(struct task *task, void *arg)
     case LEADER_MOVE_SOURCE_END: return source_end(task, slice, move);
     case LEADER_MOVE_TARGET_BEGIN: return target_begin(task, slice, move);
     case LEADER_MOVE_PUSH: return target_push(task, slice, move);
+    case LEADER_MOVE_CONFIRM: return target_confirm(slice, move);
     case LEADER_MOVE_ADD: return target_add(task, slice, move);
     case LEADER_MOVE_TARGET_END: return target_end(task, slice, move);
     case LEADER_MOVE_KIND_END: break;

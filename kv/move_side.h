@@ -15,7 +15,9 @@
 //            end      either the range is served again, or its data is erased; the record goes.
 //   target   begin    what lies in the span is erased; the record.
 //            push     versions, at their own timestamps.
-//            add      the range is served, above all that the source gave out.
+//            confirm  whether it can be switched: the last word before the descriptor says so.
+//            add      the range is served, above all that the source gave out. Not before the descriptor says so:
+//                     there may be clients that know the range from an earlier stay.
 //            end      the record goes; of an attempt that was given up also the range and its data.
 //
 // What is noted is in the memory of the source's leader: with another leader the attempt begins anew. Reverts and
@@ -58,6 +60,7 @@ enum leader_move_kind {
     LEADER_MOVE_SOURCE_END,
     LEADER_MOVE_TARGET_BEGIN,
     LEADER_MOVE_PUSH,
+    LEADER_MOVE_CONFIRM,
     LEADER_MOVE_ADD,
     LEADER_MOVE_TARGET_END,
     LEADER_MOVE_KIND_END

@@ -6,7 +6,8 @@
 #include "core/invariant.h"
 #include "kv/key.h"
 
-#define DESCRIPTOR_FORMAT 1
+#define DESCRIPTOR_FORMAT 2
+#define DESCRIPTOR_FORMAT_PLAIN 1 // Never sticky.
 #define DESCRIPTOR_HEAD_BYTES (1 + 3 * 8 + 4)
 
 static const uint8_t meta_start[] = {0x01};
@@ -45,18 +46,20 @@ static uint64_t get_u64(const uint8_t *in)
     return value;
 }
 
-// format u8 | id u64 | slice u64 | generation u64 | size of start u32 | start | end
+// format u8 | id u64 | slice u64 | generation u64 | size of start u32 | sticky u64 (format 2) | start | end
 struct bytes range_encode(struct arena *arena, const struct range *range)
 {
     size_t start_size = range->span.start.size;
-    size_t size = DESCRIPTOR_HEAD_BYTES + start_size + range->span.end.size;
+    const size_t head = DESCRIPTOR_HEAD_BYTES + (range->sticky_ns == 0 ? 0 : 8);
+    size_t size = head + start_size + range->span.end.size;
     uint8_t *out = arena_alloc(arena, size);
-    out[0] = DESCRIPTOR_FORMAT;
+    out[0] = range->sticky_ns == 0 ? DESCRIPTOR_FORMAT_PLAIN : DESCRIPTOR_FORMAT;
     put_u64(out + 1, range->id);
     put_u64(out + 9, range->slice);
     put_u64(out + 17, range->generation);
     for (uint32_t i = 0; i < 4; i++) out[25 + i] = (uint8_t)(start_size >> (8 * i));
-    uint8_t *keys = out + DESCRIPTOR_HEAD_BYTES;
+    if (range->sticky_ns != 0) put_u64(out + DESCRIPTOR_HEAD_BYTES, range->sticky_ns);
+    uint8_t *keys = out + head;
     if (start_size > 0) memcpy(keys, range->span.start.data, start_size);
     memcpy(keys + start_size, range->span.end.data, range->span.end.size);
     return bytes_of(out, size);
@@ -65,20 +68,55 @@ struct bytes range_encode(struct arena *arena, const struct range *range)
 struct status range_decode(struct bytes value, struct range *range)
 {
     const struct status damaged = status_make(E_DATA_CORRUPTED, "range descriptor is damaged");
-    if (value.size < DESCRIPTOR_HEAD_BYTES || value.data[0] != DESCRIPTOR_FORMAT) return damaged;
+    if (value.size < DESCRIPTOR_HEAD_BYTES) return damaged;
+    const bool plain = value.data[0] == DESCRIPTOR_FORMAT_PLAIN;
+    const size_t head = DESCRIPTOR_HEAD_BYTES + (plain ? 0 : 8);
+    if ((!plain && value.data[0] != DESCRIPTOR_FORMAT) || value.size < head) return damaged;
+    range->sticky_ns = plain ? 0 : get_u64(value.data + DESCRIPTOR_HEAD_BYTES);
     range->id = get_u64(value.data + 1);
     range->slice = get_u64(value.data + 9);
     range->generation = get_u64(value.data + 17);
     size_t start_size = 0;
     for (uint32_t i = 0; i < 4; i++) start_size |= (size_t)value.data[25 + i] << (8 * i);
-    if (start_size > value.size - DESCRIPTOR_HEAD_BYTES) return damaged;
-    const uint8_t *keys = value.data + DESCRIPTOR_HEAD_BYTES;
+    if (start_size > value.size - head) return damaged;
+    const uint8_t *keys = value.data + head;
     range->span.start = bytes_of(keys, start_size);
     range->span.end =
-        bytes_of(keys + start_size, value.size - DESCRIPTOR_HEAD_BYTES - start_size);
+        bytes_of(keys + start_size, value.size - head - start_size);
     if (range->id == 0 || range->slice == 0) return damaged;
     if (bytes_compare(range->span.start, range->span.end) >= 0) return damaged;
     return STATUS_OK;
+}
+
+// --- what is asked for ---------------------------------------------------------------------------
+
+void range_entry_sample(struct range_entry *entry, struct bytes key)
+{
+    struct range_samples *samples = entry->samples;
+    const uint32_t at = samples->count++ % RANGE_SAMPLES;
+    const size_t size = key.size < RANGE_SAMPLE_BYTES ? key.size : RANGE_SAMPLE_BYTES;
+    samples->sizes[at] = (uint8_t)size;
+    if (size > 0) memcpy(samples->keys[at], key.data, size);
+}
+
+struct bytes range_entry_middle(const struct range_entry *entry, struct arena *arena)
+{
+    const struct range_samples *samples = entry->samples;
+    struct bytes sorted[RANGE_SAMPLES];
+    if (samples == NULL || samples->count < RANGE_SAMPLES) return bytes_of(NULL, 0);
+    for (uint32_t i = 0; i < RANGE_SAMPLES; i++) {
+        const struct bytes key = bytes_of(samples->keys[i], samples->sizes[i]);
+        uint32_t at = i;
+        for (; at > 0 && bytes_compare(key, sorted[at - 1]) < 0; at--) sorted[at] = sorted[at - 1];
+        sorted[at] = key;
+    }
+    // One key alone, however busy, cannot be shared out: the first that differs from the lowest.
+    uint32_t at = RANGE_SAMPLES / 2;
+    while (at < RANGE_SAMPLES && bytes_equal(sorted[at], sorted[0])) at++;
+    if (at == RANGE_SAMPLES) return bytes_of(NULL, 0);
+    const bool inside = bytes_compare(entry->range.span.start, sorted[at]) < 0 &&
+                        bytes_compare(sorted[at], entry->range.span.end) < 0;
+    return inside ? arena_copy(arena, sorted[at]) : bytes_of(NULL, 0);
 }
 
 // --- sets ----------------------------------------------------------------------------------------
@@ -89,10 +127,16 @@ struct status range_set_create(struct range_set **set)
     return *set == NULL ? status_make(E_OUT_OF_MEMORY, "out of memory") : STATUS_OK;
 }
 
+static void entry_free(struct range_entry *entry)
+{
+    if (entry != NULL) free(entry->samples);
+    free(entry);
+}
+
 void range_set_destroy(struct range_set *set)
 {
     if (set == NULL) return;
-    for (uint32_t i = 0; i < set->count; i++) free(set->entries[i]);
+    for (uint32_t i = 0; i < set->count; i++) entry_free(set->entries[i]);
     free(set->entries);
     free(set);
 }
@@ -130,7 +174,7 @@ static uint32_t entries_up_to(const struct range_set *set, struct bytes key)
 
 static void entry_take_out(struct range_set *set, uint32_t at)
 {
-    free(set->entries[at]);
+    entry_free(set->entries[at]);
     memmove(&set->entries[at], &set->entries[at + 1],
         (set->count - at - 1) * sizeof(struct range_entry *));
     set->count--;
@@ -194,8 +238,14 @@ struct status range_set_add(struct range_set *set, const struct range *range)
         }
         copy->bytes = old->bytes;
         copy->keys = old->keys;
-        entry->bytes = old->bytes / 2;
-        entry->keys = old->keys / 2;
+        // What is cut in two has half of it on either side, as far as is known.
+        const bool whole = bytes_compare(span.start, old->range.span.start) <= 0 &&
+                           bytes_compare(old->range.span.end, span.end) <= 0;
+        entry->bytes += whole ? old->bytes : old->bytes / 2;
+        entry->keys += whole ? old->keys : old->keys / 2;
+        entry->bytes_unmeasured += old->bytes_unmeasured / (whole ? 1 : 2);
+        entry->measured = old->measured && bytes_equal(span.start, old->range.span.start) &&
+                          bytes_equal(span.end, old->range.span.end);
         entry_take_out(set, at);
         st = entry_keep_side(
             set, copy, (struct span){copy->range.span.start, span.start});
@@ -243,7 +293,7 @@ struct range_entry *range_set_find_below(struct range_set *set, struct bytes key
 
 void range_set_clear(struct range_set *set)
 {
-    for (uint32_t i = 0; i < set->count; i++) free(set->entries[i]);
+    for (uint32_t i = 0; i < set->count; i++) entry_free(set->entries[i]);
     set->count = 0;
     set->last = NULL;
     set->version++;

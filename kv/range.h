@@ -29,6 +29,7 @@ struct range {
     struct span span;
     uint64_t slice;
     uint64_t generation; // Grows with each change of the bounds or the slice.
+    uint64_t sticky_ns;  // Until then (wall clock; UINT64_MAX: for good) it is not joined with the one before it.
 };
 
 struct bytes range_meta_key(struct arena *arena, struct bytes start);
@@ -43,11 +44,37 @@ struct span range_meta_lookup_span(struct arena *arena, struct bytes key, bool i
 
 // --- what a slice serves -------------------------------------------------------------------------
 
+#define RANGE_SAMPLES 32u
+#define RANGE_SAMPLE_BYTES 64u
+#define RANGE_SAMPLE_EVERY 16u
+
+// Keys that were asked for lately: where a busy range is cut.
+struct range_samples {
+    uint32_t count; // Ever.
+    uint8_t sizes[RANGE_SAMPLES];
+    uint8_t keys[RANGE_SAMPLES][RANGE_SAMPLE_BYTES];
+};
+
 struct range_entry {
     struct range range;     // Keys in this allocation.
     uint64_t bytes, keys;   // Estimates.
     uint64_t bytes_unmeasured; // Written since the estimate was measured.
+    uint64_t asked, asked_before; // Keys and spans, at the leader; as of the last look.
+    uint64_t rate;          // A second, between the last two looks.
+    uint32_t looks;         // Since it came to be as it is.
+    uint32_t busy_looks;    // The last ones in a row.
+    bool measured;          // `bytes` was.
+    struct range_samples *samples; // Of busy ranges.
 };
+// Somebody asks for the key.
+void range_entry_sample(struct range_entry *entry, struct bytes key);
+static inline void range_entry_ask(struct range_entry *entry, struct bytes key)
+{
+    entry->asked++;
+    if (entry->samples != NULL && entry->asked % RANGE_SAMPLE_EVERY == 0) range_entry_sample(entry, key);
+}
+// A key within the range with about as many of the samples before it as after it; data NULL: there is none.
+struct bytes range_entry_middle(const struct range_entry *entry, struct arena *arena);
 
 struct range_set {
     struct range_entry **entries; // By start.

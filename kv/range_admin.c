@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
-#include "core/log.h"
+#include "core/mark.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
 #include "kv/deadlock.h"
@@ -15,6 +15,7 @@
 #include "kv/move_side.h"
 #include "kv/protected.h"
 #include "kv/range_record.h"
+#include "kv/range_upkeep.h"
 #include "kv/router.h"
 #include "kv/slice_internal.h"
 #include "kv/txn.h"
@@ -22,20 +23,21 @@
 
 #define CHANGE_ATTEMPTS_MAX 50u
 #define DRAIN_POLL_NS 200000u
-#define SIZE_PASS_NS 5000000000u // How often written bytes are looked at.
 
 struct ranges {
     bool changing; // On shard 0: one change at a time.
     struct wait_queue changes;
-    struct task *size_task; // Once it runs.
-    bool size_started;      // Until it has ended.
-    struct wait_queue size_ended;
-    bool stopping;
+    struct range_upkeep *upkeep;
 };
 
 static struct ranges *ranges_of(struct kv_shard *kv)
 {
     return kv->module_state[KV_SLOT_RANGES];
+}
+
+struct range_upkeep *range_upkeep_of(struct kv_shard *kv)
+{
+    return ranges_of(kv)->upkeep;
 }
 
 // --- what leaders hold ---------------------------------------------------------------------------
@@ -130,6 +132,27 @@ static struct status descriptors_read(struct task *task, struct kv_txn *txn, str
         }
     } while (batch.count > 0);
 out:
+    return st;
+}
+
+// The one that ends at or before `key`, nearest to it.
+static struct status range_before(
+    struct task *task, struct arena *arena, struct bytes key, struct range *range)
+{
+    const struct kv_txn_options options = {.read_only = true};
+    struct kv_txn *txn;
+    struct kv_scan scan;
+    struct kv_batch batch;
+    struct status st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    kv_scan_init(&scan, range_meta_lookup_span(arena, key, false));
+    scan.reverse = true;
+    scan.limit = 1;
+    TRY(kv_scan_next(task, txn, &scan, arena, &batch));
+    st = batch.count == 1 ? range_decode(batch.pairs[0].value, range)
+                          : status_make(E_NOT_IN_PREREQUISITE_STATE, "there is no range before it");
+out:
+    kv_txn_rollback(task, txn);
     return st;
 }
 
@@ -270,7 +293,23 @@ static bool slice_known(struct task *task, struct arena *arena, uint64_t slice)
     return known;
 }
 
-static struct status split_at(struct task *task, struct arena *arena, struct bytes key)
+// A range's descriptor says something else about it than its bounds and its slice.
+static struct status range_mark(
+    struct task *task, struct arena *arena, const struct range *found, uint64_t sticky_ns)
+{
+    struct status st;
+    struct range marked = *found;
+    TRY(move_allows_change(task, found->span.start));
+    marked.sticky_ns = sticky_ns;
+    marked.generation++;
+    TRY(descriptors_write(task, arena, found, 1, &marked, 1));
+    st = tell(task, &marked);
+out:
+    return st;
+}
+
+static struct status split_at(
+    struct task *task, struct arena *arena, struct bytes key, uint64_t sticky_ns)
 {
     struct status st = STATUS_OK;
     struct range *found;
@@ -278,11 +317,13 @@ static struct status split_at(struct task *task, struct arena *arena, struct byt
     struct span point = {key, key_next(arena, key)};
     TRY(range_list(task, point, arena, &found, &count));
     if (count == 0) return status_make(E_NOT_IN_PREREQUISITE_STATE, "no range holds the key");
-    if (bytes_equal(found->span.start, key)) return STATUS_OK;
+    if (bytes_equal(found->span.start, key))
+        return sticky_ns <= found->sticky_ns ? STATUS_OK : range_mark(task, arena, found, sticky_ns);
     TRY(move_allows_change(task, found->span.start));
     struct range halves[2] = {*found, *found};
     halves[0].span.end = key;
     halves[1].span.start = key;
+    halves[1].sticky_ns = sticky_ns;
     halves[0].generation = halves[1].generation = found->generation + 1;
     TRY(range_id_next(task, &halves[1].id));
     TRY(descriptors_write(task, arena, found, 1, halves, 2));
@@ -292,13 +333,91 @@ out:
     return st;
 }
 
-struct status kv_split(struct task *task, struct bytes key)
+static struct status unsplit_at(struct task *task, struct arena *arena, struct bytes key)
 {
-    struct leader_change change = {.what = LEADER_CHANGE_SPLIT, .key = key};
+    struct range *found;
+    uint32_t count;
+    struct status st =
+        range_list(task, (struct span){key, key_next(arena, key)}, arena, &found, &count);
+    if (failed(st)) return st;
+    if (count == 0 || !bytes_equal(found->span.start, key))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "no range starts at the key");
+    return found->sticky_ns == 0 ? STATUS_OK : range_mark(task, arena, found, 0);
+}
+
+static struct status mergeable(struct task *task, const struct range *left, const struct range *right)
+{
+    struct bytes first = left->span.start, second = right->span.start;
+    uint64_t tenants[2];
+    struct env *env = task->shard->env;
+    struct status st;
+    if (left->slice != right->slice || !bytes_equal(left->span.end, right->span.start))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the ranges are not neighbours in one slice");
+    if (right->sticky_ns > (uint64_t)env->wall_ns(env))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the range was split off by hand");
+    TRY(key_decode_tenant_prefix(&first, &tenants[0]));
+    TRY(key_decode_tenant_prefix(&second, &tenants[1]));
+    if (tenants[0] != tenants[1])
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the ranges are not of one virtual cluster");
+    TRY(move_allows_change(task, left->span.start));
+    TRY(move_allows_change(task, right->span.start));
+out:
+    return st;
+}
+
+static struct status merge_at(struct task *task, struct arena *arena, struct bytes key)
+{
+    struct status st = STATUS_OK;
+    struct range *found, before[2], after[2];
+    uint32_t count;
+    TRY(range_list(task, (struct span){key, key_next(arena, key)}, arena, &found, &count));
+    if (count == 0) return status_make(E_NOT_IN_PREREQUISITE_STATE, "no range holds the key");
+    if (!bytes_equal(found->span.start, key)) return STATUS_OK; // Done before.
+    before[1] = *found;
+    // The greatest start below it.
+    TRY(range_before(task, arena, key, &before[0]));
+    TRY(mergeable(task, &before[0], &before[1]));
+    after[0] = before[0];
+    after[0].span.end = before[1].span.end;
+    after[0].generation = (before[0].generation > before[1].generation ? before[0].generation
+                                                                       : before[1].generation) + 1;
+    after[1] = before[1];
+    after[1].slice = 0;
+    TRY(descriptors_write(task, arena, before, 2, after, 2));
+    covered("range.merged");
+    st = tell(task, &after[0]);
+out:
+    return st;
+}
+
+static struct status change_key(
+    struct task *task, enum leader_change_kind what, struct bytes key, uint64_t to)
+{
+    struct leader_change change = {.what = what, .key = key, .to = to};
     if (key.size > KEY_BYTES_MAX) {
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "key is longer than 16 KiB");
     }
     return change_ask(task, &change);
+}
+
+struct status kv_split(struct task *task, struct bytes key)
+{
+    return change_key(task, LEADER_CHANGE_SPLIT, key, 0);
+}
+
+struct status kv_split_until(struct task *task, struct bytes key, uint64_t until_ns)
+{
+    return change_key(task, LEADER_CHANGE_SPLIT, key, until_ns);
+}
+
+struct status kv_unsplit(struct task *task, struct bytes key)
+{
+    return change_key(task, LEADER_CHANGE_UNSPLIT, key, 0);
+}
+
+struct status kv_merge(struct task *task, struct bytes key)
+{
+    return change_key(task, LEADER_CHANGE_MERGE, key, 0);
 }
 
 // The slice with the fewest ranges, of those with as many the one with the fewest bytes.
@@ -382,11 +501,11 @@ static struct status move_begin(struct task *task, const struct leader_change *c
     if (!slice_known(task, arena, change->to)) {
         return status_make(E_INVALID_PARAMETER_VALUE, "no such slice");
     }
-    TRY(split_at(task, arena, change->span.start));
+    TRY(split_at(task, arena, change->span.start, 0));
     // The end of the tenant's span is no key of any range: then there is nothing to cut off.
     TRY(range_list(task, (struct span){change->span.end, key_next(arena, change->span.end)}, arena,
         &ranges, &count));
-    if (count > 0) TRY(split_at(task, arena, change->span.end));
+    if (count > 0) TRY(split_at(task, arena, change->span.end, 0));
     TRY(range_list(task, change->span, arena, &ranges, &count));
     st = move_want(task, ranges, count, change->to);
 out:
@@ -397,7 +516,9 @@ static struct status change_run(
     struct task *task, const struct leader_change *change, struct arena *arena)
 {
     switch (change->what) {
-    case LEADER_CHANGE_SPLIT: return split_at(task, arena, change->key);
+    case LEADER_CHANGE_SPLIT: return split_at(task, arena, change->key, change->to);
+    case LEADER_CHANGE_UNSPLIT: return unsplit_at(task, arena, change->key);
+    case LEADER_CHANGE_MERGE: return merge_at(task, arena, change->key);
     case LEADER_CHANGE_CREATE: return create_run(task, change, arena);
     case LEADER_CHANGE_ERASE: return erase_run(task, change, arena);
     case LEADER_CHANGE_MOVE: return move_begin(task, change, arena);
@@ -495,6 +616,7 @@ static void sizes_fill(struct leader_look *look, const struct slice *slice)
             .start = arena_copy(look->call.arena, entry->range.span.start),
             .bytes = entry->bytes + entry->bytes_unmeasured,
             .keys = entry->keys,
+            .rate = entry->rate,
         };
     }
 }
@@ -566,6 +688,7 @@ static void sizes_take(
         if (size == NULL) continue;
         ranges[i].bytes = size->bytes;
         ranges[i].keys = size->keys;
+        ranges[i].rate = size->rate;
     }
     leader_reply_end(&look.call);
     arena_fini(&arena);
@@ -588,6 +711,7 @@ struct status kv_ranges(struct task *task, struct span span, struct arena *arena
             .shard = where.shard,
             .node = where.node,
             .generation = found[i].generation,
+            .sticky_ns = found[i].sticky_ns,
         };
     }
     for (uint32_t i = 0; i < *count; i++) {
@@ -597,85 +721,6 @@ struct status kv_ranges(struct task *task, struct span span, struct arena *arena
     }
 out:
     return st;
-}
-
-// --- splitting by size ---------------------------------------------------------------------------
-
-// By the zone of the tenant whose range it is.
-static uint64_t range_bytes_max(struct slice *slice, struct bytes start)
-{
-    uint64_t tenant = 0, configured = slice->kv->node->options.range_bytes_max;
-    if (failed(key_decode_tenant_prefix(&start, &tenant))) tenant = 0;
-    uint64_t wished = protected_range_bytes_max(slice->shard, tenant);
-    if (wished != 0) return wished;
-    return configured == 0 ? RANGE_BYTES_MAX_DEFAULT : configured;
-}
-
-// Measures one range that has been written to a lot; splits it when it is too large.
-static struct status size_check(struct task *task, struct slice *slice, struct bytes start)
-{
-    struct status st = STATUS_OK;
-    struct arena arena;
-    arena_init(&arena, NULL);
-    struct range_entry *entry = range_set_find(slice->ranges, start);
-    if (entry == NULL) goto out;
-    struct span span = {
-        arena_copy(&arena, entry->range.span.start), arena_copy(&arena, entry->range.span.end)};
-    entry->bytes_unmeasured = 0;
-    uint64_t bytes;
-    uint64_t keys;
-    struct bytes split;
-    TRY(slice_span_size(task, slice, span, &arena, &bytes, &keys, &split));
-    entry = range_set_find(slice->ranges, span.start);
-    if (entry == NULL || !bytes_equal(entry->range.span.end, span.end)) goto out;
-    entry->bytes = bytes;
-    entry->keys = keys;
-    if (bytes > range_bytes_max(slice, span.start) && split.data != NULL) {
-        TRY(kv_split(task, split));
-    }
-out:
-    arena_fini(&arena);
-    return st;
-}
-
-static struct status size_pass(struct task *task, struct slice *slice)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < slice->ranges->count; i++) {
-        const struct range_entry *entry = slice->ranges->entries[i];
-        // The cluster's own span stays one range.
-        if (entry->range.id == RANGE_META_ID) continue;
-        if (entry->bytes_unmeasured <= range_bytes_max(slice, entry->range.span.start) / 8) continue;
-        struct bytes start = arena_copy(task->arena, entry->range.span.start);
-        st = size_check(task, slice, start);
-        if (failed(st) && (task->cancelled || slice->kv->stopping)) return st;
-    }
-    return STATUS_OK;
-}
-
-static struct status size_task(struct task *task, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct kv_shard *kv = arg;
-    ranges_of(kv)->size_task = task;
-    while (!ranges_of(kv)->stopping) {
-        TRY(task_sleep(task, SIZE_PASS_NS));
-        struct arena_mark mark = arena_mark(task->arena);
-        for (uint32_t i = 0; i < kv->slice_count; i++) TRY(size_pass(task, kv->slices[i]));
-        arena_release(task->arena, mark);
-    }
-out:
-    return st;
-}
-
-static void size_task_ended(struct task *task, struct status st, void *arg)
-{
-    struct kv_shard *kv = arg;
-    (void)task;
-    (void)st;
-    ranges_of(kv)->size_task = NULL;
-    ranges_of(kv)->size_started = false;
-    wait_queue_wake_all(&ranges_of(kv)->size_ended, STATUS_OK);
 }
 
 // --- the module ----------------------------------------------------------------------------------
@@ -728,13 +773,13 @@ static struct status range_shard_init(struct task *task, struct kv_shard *kv)
     struct ranges *ranges = calloc(1, sizeof *ranges);
     if (ranges == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     wait_queue_init(&ranges->changes);
-    wait_queue_init(&ranges->size_ended);
     kv->module_state[KV_SLOT_RANGES] = ranges;
-    return STATUS_OK;
+    return range_upkeep_make(kv, &ranges->upkeep);
 }
 
 static void range_shard_fini(struct kv_shard *kv)
 {
+    range_upkeep_free(ranges_of(kv)->upkeep);
     free(ranges_of(kv));
     kv->module_state[KV_SLOT_RANGES] = NULL;
 }
@@ -787,23 +832,6 @@ static void range_slice_fini(struct slice *slice)
     slice->ranges = NULL;
 }
 
-static struct status size_start(struct task *task, void *arg)
-{
-    (void)arg;
-    struct kv_shard *kv = kv_shard_of(task->shard);
-    const struct task_options options = {
-        .fn = size_task,
-        .arg = kv,
-        .kind = "kv.range_size",
-        .class = TASK_BULK,
-        .ended = size_task_ended,
-        .ended_arg = kv,
-    };
-    struct status st = task_start(task->shard, &options);
-    if (!failed(st)) ranges_of(kv)->size_started = true;
-    return st;
-}
-
 static struct status range_started(struct task *task, struct kv_node *node)
 {
     struct status st = STATUS_OK;
@@ -812,7 +840,7 @@ static struct status range_started(struct task *task, struct kv_node *node)
     // leader yet.
     if (!cluster_alone(task->shard)) {
         move_settled(kv_shard_of(task->shard));
-        return shard_call_all(task, size_start, NULL);
+        return range_upkeep_start(task);
     }
     struct arena arena;
     arena_init(&arena, NULL);
@@ -828,31 +856,10 @@ static struct status range_started(struct task *task, struct kv_node *node)
     }
     TRY(kv_tenant_create(task, TENANT_SYSTEM, SLICE_META));
     move_settled(kv_shard_of(task->shard));
-    TRY(shard_call_all(task, size_start, NULL));
+    TRY(range_upkeep_start(task));
 out:
     arena_fini(&arena);
     return st;
-}
-
-static struct status size_stop(struct task *task, void *arg)
-{
-    (void)arg;
-    struct ranges *ranges = ranges_of(kv_shard_of(task->shard));
-    ranges->stopping = true;
-    // It uses what is freed next: nothing cuts this wait short.
-    while (ranges->size_started) {
-        if (ranges->size_task != NULL)
-            task_cancel(ranges->size_task, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
-        if (failed(task_wait(task, &ranges->size_ended))) task_cancel_clear(task);
-    }
-    return STATUS_OK;
-}
-
-static void range_stopping(struct task *task, struct kv_node *node)
-{
-    (void)node;
-    struct status st = shard_call_all(task, size_stop, NULL);
-    if (failed(st)) log_warning(0, "stopping while ranges are measured: %s", st.message);
 }
 
 const struct kv_module range_module = {
@@ -863,7 +870,7 @@ const struct kv_module range_module = {
     .slice_leading = range_slice_leading,
     .slice_following = range_slice_following,
     .started = range_started,
-    .stopping = range_stopping,
+    .stopping = range_upkeep_stop,
     .slice_fini = range_slice_fini,
     .shard_fini = range_shard_fini,
 };

@@ -21,6 +21,7 @@ void ddl_statements_register(void); // The schema changes only.
 
 // unique_rowid() and crdb_internal's functions: sql/function_cluster.c.
 void cluster_functions_register(void);
+void split_register(void); // Borders of ranges by hand, and what ranges do by themselves.
 
 // The transaction's uncommitted schema changes: session->ddl.
 struct ddl_state;

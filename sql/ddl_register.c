@@ -47,5 +47,6 @@ void ddl_register(void)
     show_role_register();
     show_node_register();
     zone_config_register();
+    split_register();
     activity_statements_register();
 }

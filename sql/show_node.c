@@ -8,6 +8,7 @@
 #include "kv/cluster.h"
 #include "kv/key.h"
 #include "sql/activity.h"
+#include "sql/datetime.h"
 #include "sql/row.h"
 #include "sql/show.h"
 
@@ -276,7 +277,10 @@ static struct status send_range(struct statement_context *context, const struct 
     row[count++] = datum_text(copies.voters);
     row[count++] = datum_text("{}"); // Who is no voter is on its way to be one.
     row[count++] = datum_text(copies.learners);
-    row[count++] = DATUM_NULL;
+    // For good is no moment.
+    row[count++] = range->sticky_ns == 0 || range->sticky_ns == UINT64_MAX
+                       ? DATUM_NULL
+                       : datum_int((int64_t)(range->sticky_ns / 1000) - UNIX_EPOCH_US);
     if (flags & (SHOW_WITH_TABLES | SHOW_WITH_INDEXES)) {
         for (int i = 0; i < 5; i++)
             row[count + (uint32_t)i] = DATUM_NULL;
