@@ -17,6 +17,7 @@
 
 #define SECOND (1000 * MS)
 #define NODES 2u
+#define NODES_MAX 3u
 
 // A simulated crash leaves behind what the node had allocated.
 const char *__asan_default_options(void);
@@ -35,7 +36,7 @@ struct test_node {
 
 static struct {
     struct sim *sim;
-    struct test_node nodes[NODES + 1];
+    struct test_node nodes[NODES_MAX + 1];
     char failure[400];
     bool ready; // The tenant's storage is.
     bool prepared, crashed;
@@ -91,21 +92,26 @@ static bool is_done(void *arg)
 // As the server: who it is comes later.
 static const struct node_options two_shards = {.id = 1, .shard_count = 2, .fibers_per_shard = 256};
 
-static void begin_world(uint64_t seed, task_fn first, task_fn second)
+static void begin_nodes(uint64_t seed, uint32_t count, task_fn first, task_fn second)
 {
     memset(&world, 0, sizeof world);
     leader_wire_register();
     world.sim = sim_create(seed, NULL);
-    for (uint32_t i = 1; i <= NODES; i++) {
+    for (uint32_t i = 1; i <= count; i++) {
         struct test_node *test = &world.nodes[i];
         test->machine = sim_node_add(world.sim, i);
         snprintf(test->address, sizeof test->address, "10.0.0.%u:26257", i);
-        test->body = i == 1 ? first : second;
+        test->body = i == 1 ? first : i == 2 ? second : NULL;
         test->join[0] = i == 1 ? NULL : "10.0.0.1:26257";
         sim_node_start(test->machine, &two_shards, node_init, test);
         cr_assert(sim_run_until(world.sim, is_started, test, 60 * SECOND), "node %u", i);
         cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
     }
+}
+
+static void begin_world(uint64_t seed, task_fn first, task_fn second)
+{
+    begin_nodes(seed, NODES, first, second);
 }
 
 static void end_world(uint64_t seed, uint32_t last)
@@ -448,4 +454,51 @@ Test(leader_nodes, what_a_crashed_client_left_is_cleaned_up)
         world.crashed = true;
         end_world(seed, 1);
     }
+}
+
+// --- at rest -------------------------------------------------------------------------------------
+
+struct rest {
+    uint32_t shared, ticking; // Replicas with others; those of slices nobody uses that get ticks.
+    uint32_t looks;
+};
+
+static struct status rest_look(struct task *task, void *arg)
+{
+    struct rest *rest = arg;
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    rest->shared = 0;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        const struct raft_log *log = &kv->slices[i]->log;
+        if (log->slice == 1 || log->raft.config.count < 2) continue; // Liveness uses the first.
+        rest->shared++;
+        rest->ticking += list_linked(&log->tick_link);
+        rest->ticking += kv->slices[i]->committed != NULL;
+    }
+    rest->looks++;
+    return STATUS_OK;
+}
+
+static struct status look_at_rest(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct rest rest = {0};
+    (void)arg;
+    TRY(task_sleep(task, 120 * SECOND));
+    for (uint32_t i = 0; i < 100; i++) {
+        for (uint32_t shard = 0; shard < task->shard->node->shard_count; shard++) {
+            TRY(shard_call(task, shard, rest_look, &rest));
+            CHECK(rest.shared > 0);
+        }
+        TRY(task_sleep(task, SECOND / 10));
+    }
+    CHECK(rest.ticking == 0);
+out:
+    return st;
+}
+
+Test(leader_nodes, slices_that_nobody_uses_get_no_ticks)
+{
+    begin_nodes(41, 3, look_at_rest, NULL);
+    end_world(41, 1);
 }
