@@ -361,7 +361,7 @@ struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct
     for (uint32_t i = 0; i < count; i++) keys[i] = pairs[i].key;
 
     // A bulk load does not fill the lock table: what it reads is validated at commit instead.
-    bool locks = txn->lock_count < TXN_LOCKS_MAX && txn->stage_count == 0;
+    bool locks = txn->lock_count < TXN_LOCKS_INSERT_MAX && txn->stage_count == 0;
     const struct kv_read read = {.lock = locks ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
     TRY(get_many(task, txn, &read, keys, count, arena, existing, NULL));
     if (!locks && hlc_is_zero(txn->unlocked_ts)) txn->unlocked_ts = txn->read_ts;

@@ -24,8 +24,10 @@
 #define TXN_STAGE_ROWS 2048u
 #define TXN_STAGE_BYTES (256u << 10)
 // Beyond this many locks rows are no longer locked when they are read to be written; a race then ends in 40001 instead
-// of a wait. Inserts many at a time take none from the first staging on. What is staged needs no locks in memory.
+// of a wait. Inserts many at a time take none from the second number on: a load would fill the table, and look for its
+// locks all over it. What is staged needs no locks in memory.
 #define TXN_LOCKS_MAX 100000u
+#define TXN_LOCKS_INSERT_MAX 8192u
 // Beyond this many what is locked is validated, too, where reads are not (READ COMMITTED).
 #define TXN_HELD_MAX 4096u
 // A commit over several slices whose keys are known to be locked need not lock them first.
