@@ -134,7 +134,8 @@ out:
 static bool names_object(type_oid oid)
 {
     return oid == TYPE_REGCLASS || oid == TYPE_REGPROC || oid == TYPE_REGPROCEDURE ||
-           oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE;
+           oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_REGOPER ||
+           oid == TYPE_REGOPERATOR || oid == TYPE_REGCOLLATION;
 }
 
 // Whether text forms of the type depend on the session or the clock: those are read when the plan runs.

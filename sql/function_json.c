@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Operators and functions that look into json and jsonb, and change jsonb.
+#include "core/task.h"
 #include "sql/array.h"
 #include "sql/cast_functions.h"
 #include "sql/function_table.h"
@@ -617,6 +618,57 @@ out:
     return st;
 }
 
+struct text_strip {
+    struct arena *arena;
+    struct buffer out;
+    struct bytes text;
+};
+
+// Members that are null go; what is left stays in its order, written without spaces.
+static void strip_text(struct text_strip *strip, struct bytes text)
+{
+    enum json_kind kind = json_text_kind(text);
+    struct bytes key, value;
+    const char *comma = "";
+    if (kind == JSON_STRING) {
+        json_print_string(&strip->out, json_text_unquote(strip->arena, text));
+        return;
+    }
+    if (kind != JSON_OBJECT && kind != JSON_ARRAY) {
+        buffer_append_bytes(&strip->out, text);
+        return;
+    }
+    bool object = kind == JSON_OBJECT;
+    struct json_scan scan = json_scan_container(text);
+    buffer_append_u8(&strip->out, object ? '{' : '[');
+    while (json_scan_next(&scan, strip->arena, object ? &key : NULL, &value)) {
+        if (object && json_text_kind(value) == JSON_NULL) continue;
+        buffer_append_string(&strip->out, comma);
+        comma = ",";
+        if (object) {
+            json_print_string(&strip->out, key);
+            buffer_append_u8(&strip->out, ':');
+        }
+        strip_text(strip, value);
+    }
+    buffer_append_u8(&strip->out, object ? '}' : ']');
+}
+
+static void strip_on_stack(void *arg)
+{
+    struct text_strip *strip = arg;
+    strip_text(strip, type_trim(strip->text));
+}
+
+BODY(strip_text_nulls)
+{
+    struct text_strip strip = {.arena = call->arena, .text = datum_as_bytes(args[0])};
+    buffer_init(&strip.out, call->arena);
+    stack_call(strip_on_stack, &strip);
+    *result = datum_bytes(buffer_bytes(&strip.out));
+    return STATUS_OK;
+}
+
 BODY(strip_nulls)
 {
     struct status st = STATUS_OK;
@@ -719,6 +771,7 @@ static const struct function table[] = {
     SCALAR("jsonb_exists", 4047, BOOL, key_exists, TYPE_JSONB, TYPE_TEXT),
     SCALAR("jsonb_contains", 4046, BOOL, contains, TYPE_JSONB, TYPE_JSONB),
     SCALAR("jsonb_strip_nulls", 3262, JSONB, strip_nulls, TYPE_JSONB),
+    SCALAR("json_strip_nulls", 3261, JSON, strip_text_nulls, TYPE_JSON),
 };
 // clang-format on
 

@@ -198,6 +198,14 @@ const struct pg_type_functions *pg_type_functions(type_oid type);
 // Argument types of the first to the fourth of them; returns how many.
 uint32_t pg_type_function_args(
     const struct pg_type_functions *functions, unsigned which, type_oid args[3]);
+// regoper, regoperator and regcollation: pg_names_more.c. 42883, 42725, 42704.
+CHECKED struct status pg_find_operator(struct task *task, struct session *session,
+    struct arena *arena, struct bytes text, bool with_types, uint32_t *oid);
+CHECKED struct status pg_find_collation(struct task *task, struct session *session,
+    struct arena *arena, struct bytes text, uint32_t *oid);
+bool pg_write_operator(uint32_t oid, bool with_types, struct buffer *out);
+bool pg_write_collation(
+    struct task *task, struct session *session, uint32_t oid, struct buffer *out);
 // " COLLATE s.c".
 CHECKED struct status pg_print_collation(
     struct task *task, struct session *session, struct buffer *out, const char *definition);

@@ -513,6 +513,37 @@ BODY(to_reg)
     return absent ? STATUS_OK : st;
 }
 
+BODY(no_depth)
+{
+    (void)call;
+    (void)args;
+    *result = datum_int(0);
+    return STATUS_OK;
+}
+
+// The name as COLLATE takes it.
+BODY(collation_for)
+{
+    struct type type = call->arg_types[0];
+    struct buffer out;
+    (void)args;
+    *result = DATUM_NULL;
+    if (type.oid == TYPE_UNKNOWN) return STATUS_OK;
+    if (!collation_takes(type.oid))
+        return status_format(call->arena, E_DATATYPE_MISMATCH,
+            "collations are not supported by type %s",
+            type_format(call->arena, TYPE_OF(type.oid)));
+    const struct collation *collation = collation_of(type.collation);
+    NEED_SESSION();
+    buffer_init(&out, call->arena);
+    if (type.oid == TYPE_NAME) buffer_append_string(&out, "\"C\"");
+    else if (collation == NULL) buffer_append_string(&out, "\"default\"");
+    else if (!pg_write_collation(call->task, call->session, collation->id, &out))
+        deparse_identifier(&out, collation->name);
+    *result = datum_bytes(buffer_bytes(&out));
+    return STATUS_OK;
+}
+
 // --- partitions ----------------------------------------------------------------------------------------
 
 static struct status none_start(struct function_call *call, void *state, const struct datum *args)
@@ -605,6 +636,11 @@ static const struct function functions[] = {
     STABLE("to_regprocedure", 3479, REGPROCEDURE, to_reg, TYPE_TEXT),
     STABLE("to_regnamespace", 4086, REGNAMESPACE, to_reg, TYPE_TEXT),
     STABLE("to_regrole", 4093, REGROLE, to_reg, TYPE_TEXT),
+    STABLE("to_regoper", 3492, REGOPER, to_reg, TYPE_TEXT),
+    STABLE("to_regoperator", 3476, REGOPERATOR, to_reg, TYPE_TEXT),
+    STABLE("to_regcollation", 4195, REGCOLLATION, to_reg, TYPE_TEXT),
+    STABLE("pg_trigger_depth", 3163, INT4, no_depth),
+    LAX_STABLE("pg_collation_for", 3162, TEXT, collation_for, TYPE_ANY),
     SET_RETURNING("pg_partition_tree", 3423, RECORD, &partition_tree, TYPE_REGCLASS),
     SET_RETURNING("pg_partition_ancestors", 3425, REGCLASS, &ancestors, TYPE_REGCLASS),
 };

@@ -422,6 +422,11 @@ static struct status names_find(
     case TYPE_REGPROCEDURE: return find_procedure(task, session, arena, text, id);
     case TYPE_REGTYPE: return pg_find_type(task, session, arena, text, id);
     case TYPE_REGNAMESPACE: return find_namespace(task, session, arena, text, id);
+    case TYPE_REGOPER:
+    case TYPE_REGOPERATOR:
+        return pg_find_operator(
+            task, session, arena, text, type == TYPE_REGOPERATOR, id);
+    case TYPE_REGCOLLATION: return pg_find_collation(task, session, arena, text, id);
     case TYPE_REGROLE:
         TRY(pg_split_name(arena, text, parts, &count));
         if (count > 1) return invalid_name();
@@ -478,8 +483,11 @@ static bool names_print(void *arg, type_oid type, uint32_t id, struct buffer *ou
         return print_function(id, type == TYPE_REGPROCEDURE, out) ||
                (may_look_up(task, session) &&
                    pg_routine_print(task, session, id, type == TYPE_REGPROCEDURE, out));
+    if (type == TYPE_REGOPER || type == TYPE_REGOPERATOR)
+        return pg_write_operator(id, type == TYPE_REGOPERATOR, out);
     if (!may_look_up(task, session)) return false;
     switch (type) {
+    case TYPE_REGCOLLATION: return pg_write_collation(task, session, id, out);
     case TYPE_REGCLASS: return print_relation(task, session, id, out);
     case TYPE_REGTYPE: return pg_print_user_type(task, session, id, out);
     case TYPE_REGROLE: return print_role(task, session, id, out);

@@ -342,7 +342,8 @@ static int integer_width(type_oid oid)
 static bool is_oid_like(type_oid oid)
 {
     return oid == TYPE_OID || oid == TYPE_REGCLASS || oid == TYPE_REGTYPE || oid == TYPE_REGPROC ||
-           oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE;
+           oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_REGOPER ||
+           oid == TYPE_REGOPERATOR || oid == TYPE_REGCOLLATION;
 }
 
 const struct scalar *scalar_strip(const struct scalar *scalar)

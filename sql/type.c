@@ -53,6 +53,9 @@
     X(PG_LSN, "pg_lsn", "pg_lsn", 8, 'U', false, 3221, &type_ops_lsn) \
     X(JSONB, "jsonb", "jsonb", -1, 'U', false, 3807, &type_ops_jsonb) \
     X(JSONPATH, "jsonpath", "jsonpath", -1, 'U', false, 4073, &type_ops_jsonpath) \
+    X(REGOPER, "regoper", "regoper", 4, 'N', false, 2208, &type_ops_reg) \
+    X(REGOPERATOR, "regoperator", "regoperator", 4, 'N', false, 2209, &type_ops_reg) \
+    X(REGCOLLATION, "regcollation", "regcollation", 4, 'N', false, 4192, &type_ops_reg) \
     X(REGNAMESPACE, "regnamespace", "regnamespace", 4, 'N', false, 4090, &type_ops_reg) \
     X(REGROLE, "regrole", "regrole", 4, 'N', false, 4097, &type_ops_reg)
 

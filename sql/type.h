@@ -25,6 +25,7 @@ enum type_id {
     TYPE_ANYARRAY = 2277, TYPE_VOID = 2278, TYPE_TRIGGER = 2279, TYPE_INTERNAL = 2281,
     TYPE_ANYELEMENT = 2283, TYPE_ANYNONARRAY = 2776, TYPE_UUID = 2950, TYPE_PG_LSN = 3220,
     TYPE_ANYENUM = 3500, TYPE_JSONB = 3802, TYPE_JSONPATH = 4072, TYPE_REGNAMESPACE = 4089, TYPE_REGROLE = 4096,
+    TYPE_REGOPER = 2203, TYPE_REGOPERATOR = 2204, TYPE_REGCOLLATION = 4191,
     TYPE_ANYCOMPATIBLE = 5077, TYPE_ANYCOMPATIBLEARRAY = 5078, TYPE_ANYCOMPATIBLENONARRAY = 5079,
     // Array types: PostgreSQL's ids, by type_array_of(). Those named in code:
     TYPE_BOOL_ARRAY = 1000, TYPE_NAME_ARRAY = 1003, TYPE_INT2_ARRAY = 1005, TYPE_INT4_ARRAY = 1007,
@@ -68,7 +69,7 @@ static inline bool type_is_by_value(type_oid oid)
            oid == TYPE_TIME || oid == TYPE_TIMESTAMP || oid == TYPE_TIMESTAMPTZ ||
            oid == TYPE_REGCLASS || oid == TYPE_REGTYPE || oid == TYPE_REGPROC ||
            oid == TYPE_REGPROCEDURE || oid == TYPE_PG_LSN || oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_XID || oid == TYPE_CID ||
-           oid == TYPE_CHAR_INTERNAL ||
+           oid == TYPE_CHAR_INTERNAL || oid == TYPE_REGOPER || oid == TYPE_REGOPERATOR || oid == TYPE_REGCOLLATION ||
            (oid & 0xf0000007u) == 0x10000000u; // Enums: sql/type_user.h.
 }
 

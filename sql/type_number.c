@@ -312,7 +312,8 @@ static struct status reg_input(struct arena *arena, const struct type_context *c
 {
     struct bytes text = type_trim(whole);
     uint32_t id = 0;
-    if (bytes_equal(text, BYTES_LITERAL("-"))) {
+    bool operator = type.oid == TYPE_REGOPER || type.oid == TYPE_REGOPERATOR;
+    if (!operator && bytes_equal(text, BYTES_LITERAL("-"))) {
         value->integer = 0;
         return STATUS_OK;
     }
@@ -338,7 +339,7 @@ static void reg_output(
 {
     uint32_t id = (uint32_t)value.integer;
     if (id == 0) {
-        buffer_append_u8(out, '-');
+        buffer_append_u8(out, oid == TYPE_REGOPER || oid == TYPE_REGOPERATOR ? '0' : '-');
         return;
     }
     if (oid == TYPE_REGTYPE && type_is_user(id) && context->names != NULL &&
