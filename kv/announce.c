@@ -91,8 +91,9 @@ static struct status tell(struct task *task, struct bytes body, uint64_t *told, 
     if (deadline - now > ANSWER_NS) task->deadline_ns = now + ANSWER_NS;
     st = rpc_call_many(task, calls, calling);
     task->deadline_ns = deadline;
-    if (task->cancelled) goto out;
-    st = STATUS_OK;
+    // Why it ends, and not what became of its calls: that is for the layers below alone.
+    st = task->cancelled ? task->cancel_status : STATUS_OK;
+    TRY(st);
     for (uint32_t i = 0; i < calling; i++) {
         if (failed(calls[i].status)) {
             ++*left;

@@ -457,6 +457,16 @@ uint64_t lock_held_count(const struct lock_table *table, uint64_t txn)
     return owner == NULL ? 0 : owner->hold_count;
 }
 
+uint32_t lock_owners(const struct lock_table *table, uint64_t turn, uint64_t *txns, uint32_t max)
+{
+    uint32_t count = 0;
+    for (uint64_t i = 0; i < table->owner_buckets && count < max; i++) {
+        const struct lock_owner *owner = table->owners[(turn * max + i) % table->owner_buckets];
+        for (; owner != NULL && count < max; owner = owner->bucket_next) txns[count++] = owner->id.txn;
+    }
+    return count;
+}
+
 static void hold_release(struct lock_table *table, struct lock_hold *hold)
 {
     struct lock *lock = hold->lock;

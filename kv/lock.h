@@ -103,6 +103,8 @@ bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
     bool (*wanted)(const void *arg, struct bytes key), const void *arg);
 bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn);
+// Some of those that hold locks, from a place in the table that `turn` says; how many. At most `max`.
+uint32_t lock_owners(const struct lock_table *table, uint64_t turn, uint64_t *txns, uint32_t max);
 // Releases everything that `txn` holds and wakes who is next in each line.
 void lock_release_all(struct lock_table *table, uint64_t txn);
 

@@ -336,18 +336,11 @@ static void owner_add(uint64_t *owners, uint32_t *count, uint64_t txn)
     if (*count < PASS_TXNS_MAX) owners[(*count)++] = txn;
 }
 
-// Who somebody waits for longer than it should take.
-static struct status locks_pass(struct task *task, struct slice *slice)
+// Of those that are gone.
+static struct status owners_release(
+    struct task *task, struct slice *slice, const uint64_t *owners, uint32_t count)
 {
     struct status st = STATUS_OK;
-    uint64_t owners[PASS_TXNS_MAX];
-    uint32_t count = 0;
-    for (const struct lock_waiter *at = slice->locks->waiters; at != NULL; at = at->table_next) {
-        if (!at->reported) continue;
-        struct lock_owner_id blockers[4];
-        uint32_t n = lock_waits_for(at, blockers, 4);
-        for (uint32_t i = 0; i < n; i++) owner_add(owners, &count, blockers[i].txn);
-    }
     for (uint32_t i = 0; i < count; i++) {
         bool alive;
         if (client_txn_node(owners[i]) == client_node_bits(task->shard->node->id)) continue;
@@ -360,6 +353,28 @@ static struct status locks_pass(struct task *task, struct slice *slice)
     }
 out:
     return st;
+}
+
+// Who somebody waits for longer than it should take.
+static struct status locks_pass(struct task *task, struct slice *slice)
+{
+    uint64_t owners[PASS_TXNS_MAX];
+    uint32_t count = 0;
+    for (const struct lock_waiter *at = slice->locks->waiters; at != NULL; at = at->table_next) {
+        if (!at->reported) continue;
+        struct lock_owner_id blockers[4];
+        uint32_t n = lock_waits_for(at, blockers, 4);
+        for (uint32_t i = 0; i < n; i++) owner_add(owners, &count, blockers[i].txn);
+    }
+    return owners_release(task, slice, owners, count);
+}
+
+// Locks that nobody waits for are no hindrance, but they would stay for as long as this leader does.
+static struct status locks_sweep(struct task *task, struct slice *slice, uint64_t turn)
+{
+    uint64_t owners[PASS_TXNS_MAX];
+    uint32_t count = lock_owners(slice->locks, turn, owners, PASS_TXNS_MAX);
+    return owners_release(task, slice, owners, count);
 }
 
 // --- the task ------------------------------------------------------------------------------------
@@ -377,6 +392,7 @@ static struct status slice_pass(struct task *task, struct slice *slice)
     }
     if (push_of(kv_shard_of(task->shard))->pass % RECORDS_EVERY != 0) goto out;
     if (slice->role == SLICE_SERVING) {
+        TRY(locks_sweep(task, slice, push_of(kv_shard_of(task->shard))->pass / RECORDS_EVERY));
         TRY(records_pass(task, slice));
     } else {
         records_forget(push_of(kv_shard_of(task->shard)), slice->id);
