@@ -7,6 +7,7 @@
 #include "sql/array.h"
 #include "sql/op.h"
 #include "sql/op_classes.h"
+#include "sql/row_sort.h"
 #include "sql/row_list.h"
 
 // --- WITH --------------------------------------------------------------------------------------------
@@ -271,10 +272,122 @@ struct subquery_state {
     struct expr_state *compare;
     struct arena arena;      // Of `value` and of comparisons.
     // = ANY by hash.
+    struct memory_account memory;
     struct row_hash hash;
     bool hashed, has_null;
     struct datum **columns;
+    // When there is no room for that: all values in order, in the temporary file.
+    struct in_file *file;
 };
+struct in_file {
+    type_oid type;
+    struct row_sort sort;
+    struct row_list values;
+    struct row_list_reader reader;
+    struct datum last;
+    struct arena last_arena;
+    struct datum *marks; // Every IN_MARK_ROWS-th value: most of a search needs no file.
+    uint64_t mark_count, mark_capacity;
+    struct arena mark_arena;
+};
+#define IN_MARK_ROWS 64u
+
+static int compare_values(const void *arg, const struct datum *a, const struct datum *b)
+{
+    const struct in_file *file = arg;
+    return type_compare(file->type, a[0], b[0]);
+}
+
+static void in_file_close(struct in_file *file)
+{
+    if (file == NULL) return;
+    row_sort_fini(&file->sort);
+    row_list_reader_fini(&file->reader);
+    row_list_fini(&file->values);
+    arena_fini(&file->last_arena);
+    arena_fini(&file->mark_arena);
+}
+
+// What is in the hash table goes into the file, and what comes after follows it.
+static void in_file_open(
+    struct run *run, const struct expr_subquery *subquery, struct subquery_state *state)
+{
+    struct in_file *file = state->file = ARENA_NEW(run->arena, struct in_file);
+    struct op *op = state->op;
+    file->type = subquery->hash_types[0];
+    row_sort_init(&file->sort, op, subquery->hash_types, 1, compare_values, file);
+    row_list_init(
+        &file->values, &op->memory, subquery->hash_types, 1, &run->spill, &op->spilled_bytes);
+    row_list_reader_init(&file->reader, &file->values, &op->memory);
+    arena_init(&file->last_arena, &op->memory);
+    arena_init(&file->mark_arena, &op->memory);
+    for (uint64_t i = 0; i < state->hash.keys.count; i++)
+        row_store_set(&file->sort.store, row_store_new(&file->sort.store), 0,
+            state->hash.keys.rows[i][0]);
+    row_hash_reset(&state->hash);
+}
+
+static void add_mark(struct in_file *file, struct datum value)
+{
+    if (file->mark_count == file->mark_capacity) {
+        uint64_t capacity = file->mark_capacity == 0 ? 64 : file->mark_capacity * 2;
+        file->marks = arena_grow(&file->mark_arena, file->marks,
+            file->mark_capacity * sizeof(struct datum), capacity * sizeof(struct datum));
+        file->mark_capacity = capacity;
+    }
+    file->marks[file->mark_count++] = type_copy(&file->mark_arena, file->type, value);
+}
+
+static struct status in_file_finish(struct task *task, struct in_file *file)
+{
+    struct status st = STATUS_OK;
+    const struct datum *row;
+    TRY(row_sort_finish(task, &file->sort));
+    row_list_spill(&file->values);
+    for (uint64_t n = 0;; n++) {
+        TRY(row_sort_next(task, &file->sort, &row));
+        if (row == NULL) break;
+        if ((n & 255u) == 255u) TRY(task_yield_if_due(task));
+        if (n > 0 && type_compare(file->type, row[0], file->last) == 0) continue;
+        arena_reset(&file->last_arena);
+        file->last = type_copy(&file->last_arena, file->type, row[0]);
+        if (file->values.count % IN_MARK_ROWS == 0) add_mark(file, row[0]);
+        TRY(row_list_add_row(task, &file->values, row));
+    }
+    TRY(arena_check(&file->mark_arena));
+    row_sort_reset(&file->sort);
+
+out:
+    return st;
+}
+
+static struct status in_file_find(
+    struct task *task, struct in_file *file, struct datum value, bool *found)
+{
+    struct status st = STATUS_OK;
+    uint64_t low = 0, high = file->mark_count;
+    *found = false;
+    while (low < high) { // The marks up to the value.
+        uint64_t middle = low + (high - low) / 2;
+        if (type_compare(file->type, value, file->marks[middle]) < 0) high = middle;
+        else low = middle + 1;
+    }
+    if (low == 0) return st;
+    low = (low - 1) * IN_MARK_ROWS;
+    high = low + IN_MARK_ROWS < file->values.count ? low + IN_MARK_ROWS : file->values.count;
+    while (low < high && !*found) {
+        uint64_t middle = low + (high - low) / 2;
+        struct datum *row;
+        TRY(row_list_get(task, &file->reader, middle, &row));
+        int order = type_compare(file->type, value, row[0]);
+        *found = order == 0;
+        if (order < 0) high = middle;
+        else low = middle + 1;
+    }
+
+out:
+    return st;
+}
 
 static struct status subquery_open(struct task *task, struct run *run,
     const struct expr_subquery *subquery, struct subquery_state **out)
@@ -286,7 +399,8 @@ static struct status subquery_open(struct task *task, struct run *run,
     state = ARENA_NEW(run->arena, struct subquery_state);
     *out = run->subqueries[subquery->index] = state;
     arena_init(&state->arena, run->account);
-    row_hash_init(&state->hash, run->account, subquery->hash_types, subquery->test_count);
+    memory_account_init(&state->memory, run->account, "subquery", 0);
+    row_hash_init(&state->hash, &state->memory, subquery->hash_types, subquery->test_count);
     state->columns = ARENA_ARRAY(run->arena, struct datum *, subquery->output_count);
     if (subquery->compare != NULL)
         state->compare =
@@ -302,8 +416,10 @@ void subquery_close(struct run *run)
     for (uint32_t i = 0; i < run->subquery_count; i++) {
         struct subquery_state *state = run->subqueries[i];
         if (state == NULL) continue;
+        in_file_close(state->file);
         op_close(state->op);
         row_hash_fini(&state->hash);
+        memory_account_fini(&state->memory);
         arena_fini(&state->arena);
     }
 }
@@ -380,12 +496,15 @@ out:
     return st;
 }
 
-static struct status fill_hash(
-    struct task *task, const struct expr_subquery *subquery, struct subquery_state *state)
+static struct status fill_hash(struct task *task, struct run *run,
+    const struct expr_subquery *subquery, struct subquery_state *state)
 {
     struct status st = STATUS_OK;
     for (;;) {
         struct batch *in;
+        if (state->file == NULL &&
+            run_spills(run, &state->memory, row_hash_growth(&state->hash, run->capacity)))
+            in_file_open(run, subquery, state);
         TRY(op_next(task, state->op, &in));
         if (in->selected == 0) break;
         for (uint32_t c = 0; c < subquery->output_count; c++)
@@ -397,11 +516,17 @@ static struct status fill_hash(
                 state->has_null = true;
                 continue;
             }
-            TRY(row_hash_find(task, &state->hash, state->columns, row, &number, &added));
+            if (state->file != NULL)
+                row_store_add(&state->file->sort.store, state->columns, NULL, row);
+            else
+                TRY(row_hash_find(task, &state->hash, state->columns, row, &number, &added));
         }
+        if (state->file != NULL) TRY(row_sort_check(task, &state->file->sort));
         TRY(arena_check(&state->hash.keys.arena));
         TRY(task_yield_if_due(task));
     }
+    if (state->file != NULL) TRY(in_file_finish(task, state->file));
+    if (state->op->stats != NULL) state->op->stats->spilled_bytes = state->op->spilled_bytes;
     state->hashed = true;
 
 out:
@@ -416,17 +541,25 @@ static struct status eval_hashed(struct task *task, struct run *run,
     uint32_t number;
     if (!state->hashed) {
         TRY(op_rewind(task, state->op));
-        TRY(fill_hash(task, subquery, state));
+        TRY(fill_hash(task, run, subquery, state));
     }
     struct datum test = run->slots[subquery->tests[0].slot];
-    if (state->hash.keys.count == 0 && !state->has_null) {
+    const bool empty = state->file == NULL ? state->hash.keys.count == 0
+                                           : state->file->values.count == 0;
+    if (empty && !state->has_null) {
         *value = datum_bool(false);
         return st;
     }
     *value = DATUM_NULL;
     if (test.null) return st;
     struct datum *column = &test;
-    TRY(row_hash_find(task, &state->hash, &column, 0, &number, NULL));
+    if (state->file != NULL) {
+        bool found;
+        TRY(in_file_find(task, state->file, test, &found));
+        number = found ? 0 : ROW_HASH_NONE;
+    } else {
+        TRY(row_hash_find(task, &state->hash, &column, 0, &number, NULL));
+    }
     if (number != ROW_HASH_NONE) *value = datum_bool(true);
     else if (!state->has_null) *value = datum_bool(false);
 
