@@ -352,6 +352,7 @@ static struct status bind_any_all(
         binder->arena, SCALAR_ANY_ARRAY, TYPE_OF(TYPE_BOOL), expr->position, 2);
     if (scalar_is_unknown(left))
         TRY(bind_coerce(binder, &left, TYPE_OF(info->element), CAST_IMPLICIT, NULL));
+    if (left->kind == SCALAR_ROW && info->element == TYPE_RECORD) TRY(bind_row_value(binder, &left));
     struct type element_type = TYPE_OF(info->element);
     element_type.collation = array->type.collation;
     var_id element = bind_new_var(binder, "element", NULL, element_type);

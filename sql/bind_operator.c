@@ -138,6 +138,13 @@ out:
     return st;
 }
 
+static bool holds_records(const struct scalar *scalar)
+{
+    type_oid type = scalar->type.oid;
+    if (scalar->kind == SCALAR_ROW) return false;
+    return type == TYPE_RECORD || type == type_array_of(TYPE_RECORD);
+}
+
 struct status bind_operator(struct binder *binder, const char *name, struct scalar *left,
     struct scalar *right, uint32_t position, struct scalar **out)
 {
@@ -150,6 +157,11 @@ struct status bind_operator(struct binder *binder, const char *name, struct scal
         TRY(bind_row_as_composite(binder, &left, right->type.oid, CAST_IMPLICIT));
     else if (left != NULL && right->kind == SCALAR_ROW && type_is_composite(left->type.oid))
         TRY(bind_row_as_composite(binder, &right, left->type.oid, CAST_IMPLICIT));
+    // Beside a record or an array of records it is a record.
+    else if (left != NULL && left->kind == SCALAR_ROW && holds_records(right))
+        TRY(bind_row_value(binder, &left));
+    else if (left != NULL && right->kind == SCALAR_ROW && holds_records(left))
+        TRY(bind_row_value(binder, &right));
     args[0] = left == NULL ? right : left;
     args[1] = right;
     if (right->kind == SCALAR_ROW || (left != NULL && left->kind == SCALAR_ROW)) {
