@@ -238,8 +238,7 @@ struct status range_upkeep_make(struct kv_shard *kv, struct range_upkeep **made)
     if (upkeep == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     upkeep->tuning = (struct range_tuning){.split_by_load = true,
         .split_rate = RANGE_SPLIT_RATE_DEFAULT,
-        .merge = true,
-        .balance = true};
+        .merge = true};
     wait_queue_init(&upkeep->ended);
     *made = upkeep;
     return STATUS_OK;

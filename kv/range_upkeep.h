@@ -7,7 +7,7 @@
 //     either side, so that one half can be moved. A single busy key cannot be shared out.
 //   * Two neighbours in the slice that are small together and hardly asked for, for RANGE_COLD_LOOKS: they are joined, unless
 //     the border was made by hand and is still to stay.
-// Which slices have how much to do is evened out by kv/range_balance.h.
+// Nothing evens out yet which slices have how much to do.
 //
 // Shard    One task a shard; settings are told to each.
 // Checked  tests/unit/kv/test_range_upkeep.c, tests/sim/scenario_kv_split.c.
@@ -22,7 +22,6 @@ struct range_tuning {
     bool split_by_load; // kv.range_split.by_load.enabled
     uint64_t split_rate; // kv.range_split.load_qps_threshold
     bool merge;          // kv.range_merge.queue.enabled
-    bool balance;        // kv.allocator.load_based_rebalancing
 };
 // As this shard is to have it. The defaults are on.
 struct range_tuning *range_tuning(struct shard *shard);

@@ -283,7 +283,6 @@ static void tuning_changed(struct shard *shard, uint64_t tenant, const struct se
         .split_by_load = settings_bool(shard, tenant, "kv.range_split.by_load.enabled"),
         .split_rate = (uint64_t)settings_int(shard, tenant, "kv.range_split.load_qps_threshold"),
         .merge = settings_bool(shard, tenant, "kv.range_merge.queue.enabled"),
-        .balance = settings_bool(shard, tenant, "kv.allocator.load_based_rebalancing.enabled"),
     };
 }
 
@@ -307,12 +306,6 @@ static const struct setting settings[] = {
         .class = SETTING_SYSTEM_ONLY,
         .default_value = "true",
         .description = "whether small ranges that are hardly asked for are joined with their neighbours",
-        .changed = tuning_changed},
-    {.name = "kv.allocator.load_based_rebalancing.enabled",
-        .type = SETTING_BOOL,
-        .class = SETTING_SYSTEM_ONLY,
-        .default_value = "true",
-        .description = "whether ranges go from cores that are asked for much to others",
         .changed = tuning_changed},
     {.name = "sql.virtual_cluster.feature_access.manual_range_split.enabled",
         .type = SETTING_BOOL,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "repl/consumer.h"
@@ -145,6 +146,27 @@ static struct status written(struct task *task, uint64_t tenant, const char *own
     return st;
 }
 
+// A span with rows goes to another slice, with what it holds: of what is written there, or of what is received.
+static struct status move_held(struct task *task, struct world_node *node, struct pcr *pcr, uint32_t cluster)
+{
+    struct status st = STATUS_OK;
+    struct sim_random random =
+        sim_random_named(hash_combine(node->world->run->seed, pcr->moves++), "pcr/held");
+    struct kv_slice_info *slices;
+    uint32_t slice_count;
+    const uint64_t tenant = pcr->sides[cluster].tenant;
+    if (tenant == 0 || pcr->spans == 0) return STATUS_OK;
+    const uint32_t at = (uint32_t)sim_random_below(&random, pcr->spans);
+    const struct span span = {
+        row_key(task->arena, tenant, at, 0), row_key(task->arena, tenant, at + 1, 0)};
+    TRY(kv_slices(task, task->arena, &slices, &slice_count));
+    TRY(kv_move(task, span, slices[sim_random_below(&random, slice_count)].id));
+    covered("sim.pcr_range_moved");
+    sim_count(node->world->run, cluster == PRIMARY ? "ranges moved" : "ranges moved at the standby", 1);
+out:
+    return st;
+}
+
 // Spans that nothing has been written to go to other slices, then they are written to.
 static struct status move_some(struct task *task, struct world_node *node, struct pcr *pcr)
 {
@@ -178,9 +200,11 @@ static struct status move_loop(struct task *task, void *arg)
         st = task_sleep(task, pause);
         if (failed(st)) break;
         // One of the primary's nodes does it.
-        if (world_serving(node->world, PRIMARY, 0) != node) continue;
+        const bool standby = world_serving(node->world, STANDBY, 0) == node;
+        if (world_serving(node->world, PRIMARY, 0) != node && !standby) continue;
         task->deadline_ns = task_now_ns(task) + ASK_NS;
-        st = move_some(task, node, pcr);
+        st = move_held(task, node, pcr, standby ? STANDBY : PRIMARY);
+        if (!failed(st) && !standby) st = move_some(task, node, pcr);
         task->deadline_ns = UINT64_MAX;
         if (failed(st))
             sim_tell(node->world->run, node->world->sim, "n%u moves: %s", node->id, st.message);
@@ -219,7 +243,6 @@ static struct status primary_serves(struct task *task, struct world_node *node)
     TRY(st);
     while (pcr->sides[PRIMARY].tenant == 0)
         TRY(task_sleep(task, 50 * MS));
-    if (pcr->moving) TRY(server_node_spawn(task, node, move_loop, node, "sim-mover"));
 out:
     return st;
 }
@@ -406,7 +429,9 @@ static struct status serves(struct task *task, struct world_node *node)
     struct status st = STATUS_OK;
     bool first = node->id == 1 || node->world->nodes[node->id - 2].cluster != node->cluster;
     if (first) TRY(may_be_source(task));
+    struct pcr *pcr = pcr_of(node->world);
     if (node->cluster == PRIMARY) TRY(primary_serves(task, node));
+    if (pcr->moving) TRY(server_node_spawn(task, node, move_loop, node, "sim-mover"));
     TRY(server_node_spawn(task, node, write_loop, node, "sim-writer"));
     st = server_node_spawn(task, node, operator_loop, node, "sim-operator");
 out:
