@@ -9,6 +9,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "kv/admin.h"
+#include "repl/connection.h"
 #include "repl/cutover.h"
 #include "repl/failback.h"
 #include "repl/flow.h"
@@ -274,7 +275,8 @@ static struct status consumer_resume(struct task *task, struct job *job)
     struct consumer consumer = {.shard = task->shard, .job = job};
     arena_init(&consumer.arena, NULL);
     wait_queue_init(&consumer.wake);
-    consumer.uri = arena_string(task->arena, job->payload);
+    TRY(connection_resolve(
+        task, task->arena, arena_string(task->arena, job->payload), &consumer.uri));
     TRY(reload(task, &consumer));
     list_append(running_consumers(task->shard), &consumer.link);
     st = run(task, &consumer);
@@ -296,11 +298,14 @@ static struct status consumer_revert(struct task *task, struct job *job)
     if (record == NULL) goto out;
     struct progress progress;
     progress_addresses(task->arena, record->partitions, &progress);
-    struct source_where where = {.uri = arena_string(task->arena, job->payload),
+    const char *uri = arena_string(task->arena, job->payload);
+    struct status resolved = connection_resolve(task, task->arena, uri, &uri);
+    struct source_where where = {.uri = uri,
         .cluster_id = record->source_cluster,
         .addresses = progress.addresses,
         .address_count = progress.address_count};
-    struct status told = source_complete_at(task, &where, record->stream, false, TELL_TIMEOUT_NS);
+    struct status told = failed(resolved)
+        ? resolved : source_complete_at(task, &where, record->stream, false, TELL_TIMEOUT_NS);
     if (failed(told))
         log_warning(TENANT_SYSTEM,
             "the producer job %" PRId64 " in the source cluster was not told: %s", record->stream,

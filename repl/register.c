@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "kv/admin.h"
+#include "repl/connection.h"
 #include "repl/consumer.h"
 #include "repl/fingerprint.h"
 #include "repl/flow.h"
@@ -85,6 +86,7 @@ void repl_register(void)
     producer_register();
     stream_register();
     consumer_register();
+    connection_register();
     consumer_announcements_register();
     relay_register();
     repl_statements_register();

@@ -8,6 +8,7 @@
 #include "core/crypto.h"
 #include "core/text.h"
 #include "kv/key.h"
+#include "repl/connection.h"
 
 #define PARAMETERS_MAX 32u
 #define SPEC_ROWS_MAX 1000000u
@@ -60,10 +61,6 @@ struct status source_options(struct arena *arena, const char *uri, struct pgclie
 {
     *options = (struct pgclient_options){
         .options = "-ccluster=system", .application_name = "isopod replication"};
-    if (strncmp(uri, "external://", 11) == 0 || (strstr(uri, "://") == NULL && uri[0] != '\0'))
-        return status_hint(arena,
-            status_make(E_FEATURE_NOT_SUPPORTED, "external connections are not supported"),
-            "Give the primary's address as postgresql://user:password@host:port?sslmode=...");
     bool gateway;
     struct status st = route_of(arena, uri, &uri, &gateway);
     if (!failed(st)) st = pgclient_url_parse(arena, uri, options);
@@ -162,6 +159,7 @@ struct status source_connect(struct task *task, const char *uri, struct pgclient
     struct status st;
     struct pgclient_options options;
     *client = NULL;
+    TRY(connection_resolve(task, task->arena, uri, &uri));
     TRY(source_options(task->arena, uri, &options));
     TRY(pgclient_connect(task, &options, client));
 out:

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "kv/admin.h"
+#include "repl/connection.h"
 #include "repl/consumer.h"
 #include "repl/failback.h"
 #include "repl/internal.h"
@@ -15,6 +16,7 @@
 #include "sql/as_of.h"
 #include "sql/internal.h"
 #include "sql/jobs.h"
+#include "sql/privilege.h"
 #include "sql/settings.h"
 #include "tenant/tenant.h"
 
@@ -237,7 +239,13 @@ struct status replication_uri_of(struct statement_context *context, struct expr 
         TRY(status_make(
             E_INVALID_PARAMETER_VALUE, "the address of the source cluster cannot be NULL"));
     *uri = arena_string(context->arena, datum_as_bytes(value));
-    st = source_options(context->arena, *uri, &options);
+    const char *resolved = *uri;
+    if (connection_is_name(*uri)) {
+        *uri = connection_address(context->arena, *uri);
+        TRY(privilege_check_system(context->task, context->session, "EXTERNALCONNECTION"));
+        TRY(connection_resolve(context->task, context->arena, *uri, &resolved));
+    }
+    st = source_options(context->arena, resolved, &options);
 out:
     return st;
 }

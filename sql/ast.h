@@ -106,6 +106,9 @@
     X(DROP_VIRTUAL_CLUSTER, drop_virtual_cluster, "DROP VIRTUAL CLUSTER") \
     X(SHOW_VIRTUAL_CLUSTER, show_virtual_cluster, "SHOW VIRTUAL CLUSTER") \
     X(SHOW_FINGERPRINTS, fingerprints, "SHOW EXPERIMENTAL_FINGERPRINTS") \
+    X(CREATE_EXTERNAL_CONNECTION, external_connection, "CREATE EXTERNAL CONNECTION") \
+    X(DROP_EXTERNAL_CONNECTION, external_connection, "DROP EXTERNAL CONNECTION") \
+    X(SHOW_EXTERNAL_CONNECTIONS, external_connection, "SHOW EXTERNAL CONNECTIONS") \
     X(SET_CLUSTER_SETTING, cluster_setting, "SET CLUSTER SETTING") \
     X(RESET_CLUSTER_SETTING, cluster_setting, "RESET CLUSTER SETTING") \
     X(SHOW_CLUSTER_SETTING, cluster_setting, "SHOW CLUSTER SETTING") \
@@ -221,6 +224,7 @@ struct statement {
         struct drop_virtual_cluster *drop_virtual_cluster;
         struct show_virtual_cluster *show_virtual_cluster;
         struct fingerprints *fingerprints;
+        struct external_connection *external_connection;
         struct cluster_setting *cluster_setting;
         struct show_cluster_settings *show_cluster_settings;
         struct zone_config *zone_config;

@@ -81,6 +81,12 @@ struct show_virtual_cluster {
     bool with_capabilities;
 };
 
+struct external_connection { // CREATE | DROP | SHOW EXTERNAL CONNECTION[S]
+    bool if_not_exists; // CREATE
+    const char *name;   // NULL: SHOW EXTERNAL CONNECTIONS
+    struct expr *uri;   // CREATE
+};
+
 struct fingerprints { // SHOW EXPERIMENTAL_FINGERPRINTS FROM {VIRTUAL CLUSTER vc | TABLE t}
     bool of_tenant;
     struct tenant_spec tenant;

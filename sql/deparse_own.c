@@ -178,6 +178,19 @@ static void put_show_tenant(struct deparse *deparse, const struct show_virtual_c
     }
 }
 
+static void put_external_connection(
+    struct deparse *deparse, enum statement_tag tag, const struct external_connection *connection)
+{
+    bool create = tag == STATEMENT_CREATE_EXTERNAL_CONNECTION;
+    put(deparse, create ? "CREATE" : tag == STATEMENT_DROP_EXTERNAL_CONNECTION ? "DROP" : "SHOW");
+    put(deparse, connection->name == NULL ? " EXTERNAL CONNECTIONS" : " EXTERNAL CONNECTION ");
+    if (connection->if_not_exists) put(deparse, "IF NOT EXISTS ");
+    if (connection->name != NULL) put_name(deparse, connection->name);
+    if (!create) return;
+    put(deparse, " AS ");
+    put_uri(deparse, connection->uri);
+}
+
 static void put_fingerprints(struct deparse *deparse, const struct fingerprints *show)
 {
     put(deparse, "SHOW EXPERIMENTAL_FINGERPRINTS FROM ");
@@ -542,6 +555,11 @@ bool put_own_statement(struct deparse *deparse, const struct statement *statemen
         break;
     case STATEMENT_SHOW_VIRTUAL_CLUSTER:
         put_show_tenant(deparse, statement->as.show_virtual_cluster);
+        break;
+    case STATEMENT_CREATE_EXTERNAL_CONNECTION:
+    case STATEMENT_DROP_EXTERNAL_CONNECTION:
+    case STATEMENT_SHOW_EXTERNAL_CONNECTIONS:
+        put_external_connection(deparse, statement->tag, statement->as.external_connection);
         break;
     case STATEMENT_SHOW_FINGERPRINTS: put_fingerprints(deparse, statement->as.fingerprints); break;
     case STATEMENT_CONFIGURE_ZONE: put_zone(deparse, statement->as.zone_config); break;

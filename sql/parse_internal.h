@@ -281,6 +281,7 @@ bool own_jobs(struct own *own, enum job_action action);
 bool own_backup(struct own *own, bool restore);
 bool own_zone(struct own *own, struct zone_target *target);
 bool own_create_tenant(struct own *own);
+void own_external_connection(struct own *own, enum statement_tag tag);
 bool own_alter_tenant(struct own *own);
 bool own_drop_tenant(struct own *own);
 bool own_show_tenant(struct own *own);

@@ -302,8 +302,6 @@ static bool own_refused(struct own *own)
         {"export into", "EXPORT"},
         {"create changefeed", "CREATE CHANGEFEED"},
         {"create schedule", "CREATE SCHEDULE"},
-        {"create external connection", "CREATE EXTERNAL CONNECTION"},
-        {"drop external connection", "DROP EXTERNAL CONNECTION"},
         {"alter changefeed", "ALTER CHANGEFEED"},
         {"alter backup", "ALTER BACKUP"},
         {"drop schedule", "DROP SCHEDULE"},

@@ -138,6 +138,10 @@ bool own_create(struct own *own)
 {
     own_expect(own, "create");
     if (own_take_tenant_word(own, false)) return own_create_tenant(own);
+    if (own_is(own, "external connection")) {
+        own_external_connection(own, STATEMENT_CREATE_EXTERNAL_CONNECTION);
+        return true;
+    }
     if (own_is(own, "user mapping")) return false;
     bool user = own_is(own, "user");
     if (user || own_is(own, "role") || own_is(own, "group")) {
@@ -176,6 +180,10 @@ bool own_drop(struct own *own)
 {
     own_expect(own, "drop");
     if (own_take_tenant_word(own, false)) return own_drop_tenant(own);
+    if (own_is(own, "external connection")) {
+        own_external_connection(own, STATEMENT_DROP_EXTERNAL_CONNECTION);
+        return true;
+    }
     if (!own_take(own, "database")) return false;
     drop_database(own);
     return true;

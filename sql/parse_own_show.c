@@ -324,8 +324,6 @@ static bool show_refused(struct own *own)
         {"trace for", "SHOW TRACE FOR SESSION"},
         {"last query statistics", "SHOW LAST QUERY STATISTICS"},
         {"commit timestamp", "SHOW COMMIT TIMESTAMP"},
-        {"external connections", "SHOW EXTERNAL CONNECTIONS"},
-        {"external connection", "SHOW EXTERNAL CONNECTION"},
         {"create schedule", "SHOW CREATE SCHEDULE"},
         {"create external", "SHOW CREATE EXTERNAL CONNECTION"},
         {"range from", "SHOW RANGE FOR ROW"},
@@ -387,6 +385,10 @@ static bool show_object(struct own *own)
     if (own_is(own, "virtual cluster") || own_is(own, "virtual clusters") ||
         own_is(own, "tenant") || own_is(own, "tenants"))
         return own_show_tenant(own);
+    if (own_is(own, "external")) {
+        own_external_connection(own, STATEMENT_SHOW_EXTERNAL_CONNECTIONS);
+        return true;
+    }
     if (own_take(own, "experimental_fingerprints")) {
         show_fingerprints(own);
     } else if (own_take(own, "create")) {

@@ -38,6 +38,24 @@ static struct option_list with_options(struct own *own)
     return list;
 }
 
+// EXTERNAL CONNECTION ["if not exists"] name [AS 'uri'], EXTERNAL CONNECTIONS
+void own_external_connection(struct own *own, enum statement_tag tag)
+{
+    static const char *const stops[] = {NULL};
+    struct external_connection *connection =
+        OWN_NEW(own, external_connection, struct external_connection);
+    own->out->tag = tag;
+    own_expect(own, "external");
+    if (tag == STATEMENT_SHOW_EXTERNAL_CONNECTIONS && own_take(own, "connections")) return;
+    own_expect(own, "connection");
+    bool create = tag == STATEMENT_CREATE_EXTERNAL_CONNECTION;
+    connection->if_not_exists = create && own_take(own, "if not exists");
+    connection->name = own_identifier(own);
+    if (!create) return;
+    own_expect(own, "as");
+    connection->uri = own_setting_value(own, stops);
+}
+
 bool own_create_tenant(struct own *own)
 {
     static const char *const like_stops[] = {"like", "from", NULL};

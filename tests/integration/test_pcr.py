@@ -190,6 +190,37 @@ class PcrTest(ClusterTest):
                    "the job's end")
         self.assertEqual(self.jobs(self.primary, "REPLICATION STREAM PRODUCER")[0]["status"], "running")
 
+    def test_external_connection(self):
+        """The job knows a name alone: the address behind it may change, and is shown without its secrets."""
+        with self.standby.connect() as session:
+            session.run("CREATE EXTERNAL CONNECTION main AS '%s'" % self.source_uri())
+            session.run("CREATE EXTERNAL CONNECTION IF NOT EXISTS main AS '%s'" % self.source_uri())
+            self.assert_error("42710", "already exists", lambda: session.run(
+                "CREATE EXTERNAL CONNECTION main AS '%s'" % self.source_uri()))
+            self.assert_error("22023", "cannot name another", lambda: session.run(
+                "CREATE EXTERNAL CONNECTION other AS 'external://main'"))
+            shown = session.record("SHOW EXTERNAL CONNECTION main")
+            self.assertEqual(shown["connection_name"], "main")
+            self.assertIn("repl:redacted@", shown["connection_uri"])
+            self.assertNotIn("secret-word", shown["connection_uri"])
+            self.assertEqual(len(session.rows("SHOW EXTERNAL CONNECTIONS")), 1)
+            session.run("CREATE USER plain")
+            session.run("CREATE VIRTUAL CLUSTER application FROM REPLICATION OF application ON 'external://main'")
+        with self.standby.connect(user="plain") as session:
+            self.assert_error("42501", "EXTERNALCONNECTION", lambda: session.rows("SHOW EXTERNAL CONNECTIONS"))
+        self.wait_replicated()
+        self.assertEqual(self.status()["source_cluster_uri"], "external://main")
+        # Another password: the job finds it when it starts again.
+        with self.standby.connect() as session:
+            session.run("ALTER VIRTUAL CLUSTER application PAUSE REPLICATION")
+            self.wait_state("replication paused")
+            session.run("DROP EXTERNAL CONNECTION main")
+            with self.primary.connect() as source:
+                source.run("ALTER USER repl WITH PASSWORD 'other-word'")
+            session.run("CREATE EXTERNAL CONNECTION main AS '%s'" % self.source_uri().replace("secret-word", "other-word"))
+            session.run("ALTER VIRTUAL CLUSTER application RESUME REPLICATION")
+        self.wait_replicated()
+
     def test_past(self):
         self.load = Load(self.primary)
         self.replicate()
@@ -386,8 +417,9 @@ class PcrTest(ClusterTest):
                               lambda: session.run(create % ("a", "nothing", good, "")))
             self.assert_error("42501", "REPLICATION",
                               lambda: session.run(create % ("a", "application", nobody, "")))
-            self.assert_error("0A000", "external connections",
-                              lambda: session.run(create % ("a", "application", "external://x", "")))
+            for name in ("external://x", "x"):
+                self.assert_error("42704", 'external connection with name "x" does not exist',
+                                  lambda: session.run(create % ("a", "application", name, "")))
             self.assert_error("22023", "EXPIRATION WINDOW",
                               lambda: session.run(create % ("a", "application", good, "WITH EXPIRATION WINDOW = '1h'")))
             self.assert_error("22023", "retention should result",

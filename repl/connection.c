@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "repl/connection.h"
+
+#include <string.h>
+
+#include "repl/source.h"
+#include "sql/bootstrap.h"
+#include "sql/internal.h"
+#include "sql/privilege.h"
+#include "sql/statement.h"
+#include "tenant/tenant.h"
+
+#define SCHEME "external://"
+#define COLUMNS 3u
+
+bool connection_is_name(const char *uri)
+{
+    if (strncmp(uri, SCHEME, strlen(SCHEME)) == 0) return true;
+    return uri[0] != '\0' && strstr(uri, "://") == NULL;
+}
+
+const char *connection_address(struct arena *arena, const char *uri)
+{
+    return strncmp(uri, SCHEME, strlen(SCHEME)) == 0 ? uri : arena_printf(arena, SCHEME "%s", uri);
+}
+
+static struct status no_such(struct arena *arena, const char *name)
+{
+    return status_format(
+        arena, E_UNDEFINED_OBJECT, "external connection with name \"%s\" does not exist", name);
+}
+
+struct status connection_resolve(
+    struct task *task, struct arena *arena, const char *uri, const char **resolved)
+{
+    struct status st;
+    struct internal_result result;
+    *resolved = uri;
+    if (!connection_is_name(uri)) return STATUS_OK;
+    const char *name = connection_address(arena, uri) + strlen(SCHEME);
+    struct datum params[] = {datum_text(name)};
+    TRY(internal_query(task, TENANT_SYSTEM, NULL, arena, &result,
+        "SELECT uri FROM system.public.external_connections WHERE connection_name = $1", 1, params,
+        (type_oid[]){TYPE_TEXT}));
+    if (result.row_count == 0) TRY(no_such(arena, name));
+    *resolved = arena_string(arena, datum_as_bytes(internal_value(&result, 0, 0)));
+out:
+    return st;
+}
+
+// --- statements --------------------------------------------------------------------------------------
+
+static struct status check(struct statement_context *context)
+{
+    struct status st = tenant_require_system(context->session, "external connection");
+    if (failed(st)) return st;
+    return privilege_check_system(context->task, context->session, "EXTERNALCONNECTION");
+}
+
+static struct status create(struct statement_context *context)
+{
+    struct status st;
+    const struct external_connection *connection = context->statement->as.external_connection;
+    struct pgclient_options options;
+    struct internal_result result;
+    struct datum value;
+    TRY(check(context));
+    TRY(statement_constant(context, connection->uri, TYPE_OF(TYPE_TEXT), &value));
+    if (value.null)
+        TRY(status_make(
+            E_INVALID_PARAMETER_VALUE, "the address of an external connection cannot be NULL"));
+    const char *uri = arena_string(context->arena, datum_as_bytes(value));
+    // From here on the running statement shows without its secrets.
+    context->session->statement_text = arena_printf(context->arena,
+        "CREATE EXTERNAL CONNECTION %s AS '%s'", connection->name, source_redact(context->arena, uri));
+    if (connection_is_name(uri))
+        TRY(status_make(
+            E_INVALID_PARAMETER_VALUE, "an external connection cannot name another one"));
+    TRY(source_options(context->arena, uri, &options));
+    struct datum params[] = {
+        datum_text(connection->name), datum_text(uri), datum_text(context->session->user)};
+    TRY(internal_query(context->task, TENANT_SYSTEM, context->session, context->arena, &result,
+        "INSERT INTO system.public.external_connections (connection_name, connection_type, uri, owner) "
+        "VALUES ($1, 'FOREIGNDATA', $2, $3) ON CONFLICT (connection_name) DO NOTHING",
+        3, params, (type_oid[]){TYPE_TEXT, TYPE_TEXT, TYPE_TEXT}));
+    if (result.row_count == 1) goto out;
+    st = status_format(context->arena, E_DUPLICATE_OBJECT,
+        "external connection with name \"%s\" already exists", connection->name);
+    if (!connection->if_not_exists) goto out;
+    session_notice(context->session, "NOTICE", st);
+    st = STATUS_OK;
+out:
+    return st;
+}
+
+static struct status drop(struct statement_context *context)
+{
+    struct status st;
+    const struct external_connection *connection = context->statement->as.external_connection;
+    struct internal_result result;
+    struct datum params[] = {datum_text(connection->name)};
+    TRY(check(context));
+    TRY(internal_query(context->task, TENANT_SYSTEM, context->session, context->arena, &result,
+        "DELETE FROM system.public.external_connections WHERE connection_name = $1", 1,
+        params, (type_oid[]){TYPE_TEXT}));
+    if (result.row_count == 0) st = no_such(context->arena, connection->name);
+out:
+    return st;
+}
+
+static const struct result_column columns[COLUMNS] = {
+    {.name = "connection_name", .type = TYPE_OF(TYPE_TEXT)},
+    {.name = "connection_uri", .type = TYPE_OF(TYPE_TEXT)},
+    {.name = "connection_type", .type = TYPE_OF(TYPE_TEXT)},
+};
+
+static struct status show_describe(
+    struct statement_context *context, const struct result_column **described, uint32_t *count)
+{
+    (void)context;
+    *described = columns;
+    *count = COLUMNS;
+    return STATUS_OK;
+}
+
+static struct status show(struct statement_context *context)
+{
+    struct status st;
+    const struct external_connection *connection = context->statement->as.external_connection;
+    struct internal_result result;
+    struct datum params[] = {
+        connection->name == NULL ? DATUM_NULL : datum_text(connection->name)};
+    TRY(check(context));
+    TRY(internal_query(context->task, TENANT_SYSTEM, context->session, context->arena, &result,
+        "SELECT connection_name, uri, connection_type FROM system.public.external_connections "
+        "WHERE $1 IS NULL OR connection_name = $1 ORDER BY 1",
+        1, params, (type_oid[]){TYPE_TEXT}));
+    TRY(context->sink->columns(context->task, context->sink, columns, COLUMNS));
+    for (uint32_t i = 0; i < result.row_count; i++) {
+        const char *uri = arena_string(context->arena, datum_as_bytes(internal_value(&result, i, 1)));
+        struct datum row[COLUMNS] = {internal_value(&result, i, 0),
+            datum_text(source_redact(context->arena, uri)), internal_value(&result, i, 2)};
+        TRY(context->sink->row(context->task, context->sink, row));
+    }
+out:
+    return st;
+}
+
+// --- registration ------------------------------------------------------------------------------------
+
+static const struct statement_handler handlers[] = {
+    {STATEMENT_CREATE_EXTERNAL_CONNECTION, 0, NULL, create},
+    {STATEMENT_DROP_EXTERNAL_CONNECTION, 0, NULL, drop},
+    {STATEMENT_SHOW_EXTERNAL_CONNECTIONS, HANDLER_READ_ONLY, show_describe, show},
+};
+
+static const struct bootstrap_table tables[] = {
+    {.id = SYSTEM_REPL_FIRST + 2,
+        .ddl = "CREATE TABLE system.public.external_connections (connection_name text PRIMARY KEY, "
+               "created timestamptz NOT NULL DEFAULT now(), connection_type text NOT NULL, uri text "
+               "NOT NULL, owner text NOT NULL)",
+        .system_only = true},
+};
+
+void connection_register(void)
+{
+    bootstrap_register(tables, 1);
+    statement_handler_register(handlers, sizeof handlers / sizeof handlers[0]);
+}
