@@ -9,6 +9,7 @@
 #define FLAG_TOMBSTONE 1u
 // Scratch above this is given back after use: one large value must not stay in memory for good.
 #define SCRATCH_KEEP_BYTES (256u << 10)
+#define NEWCOMERS_LIKELY 16u
 
 static const struct status malformed = {
     E_DATA_CORRUPTED, RETRY_NEVER, 0, "malformed version record"};
@@ -226,8 +227,9 @@ struct status mvcc_newest(struct mvcc *mvcc, struct bytes key, struct hlc_timest
 
 // --- changes -------------------------------------------------------------------------------------------------
 
-static struct status put_current(
-    struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version)
+// `added` NULL: whatever is there.
+static struct status put_current_if(
+    struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version, bool *added)
 {
     size_t size = MVCC_CURRENT_HEADER_BYTES + version->value.size;
     uint8_t *out = scratch_reserve(&mvcc->value, size);
@@ -235,9 +237,17 @@ static struct status put_current(
     out[HLC_ENCODED_BYTES] = version->tombstone ? FLAG_TOMBSTONE : 0;
     if (version->value.size > 0)
         memcpy(out + MVCC_CURRENT_HEADER_BYTES, version->value.data, version->value.size);
-    struct status st = store_put(mvcc->store, STORE_CURRENT, key, bytes_of(out, size));
+    struct status st = added == NULL
+                           ? store_put(mvcc->store, STORE_CURRENT, key, bytes_of(out, size))
+                           : store_add(mvcc->store, key, bytes_of(out, size), added);
     scratch_trim(&mvcc->value);
     return st;
+}
+
+static struct status put_current(
+    struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version)
+{
+    return put_current_if(mvcc, key, version, NULL);
 }
 
 static struct status put_history(
@@ -259,8 +269,17 @@ struct status mvcc_put(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp
     const struct mvcc_version version = {tombstone ? bytes_of(NULL, 0) : value, ts, tombstone};
     struct bytes record;
     bool found;
-    struct status st = store_get(mvcc->store, STORE_CURRENT, key, &record, &found);
+    struct status st;
+    if (!tombstone && mvcc->newcomers > NEWCOMERS_LIKELY) {
+        bool added;
+        st = put_current_if(mvcc, key, &version, &added);
+        if (failed(st) || added) return st;
+        mvcc->newcomers -= NEWCOMERS_LIKELY;
+    }
+    st = store_get(mvcc->store, STORE_CURRENT, key, &record, &found);
     if (failed(st)) return st;
+    if (!found && mvcc->newcomers <= NEWCOMERS_LIKELY) mvcc->newcomers++;
+    if (found && mvcc->newcomers > 0) mvcc->newcomers--;
     if (found) {
         struct mvcc_version newest;
         TRY(mvcc_current_decode(record, &newest));

@@ -24,6 +24,7 @@ struct mvcc_scratch {
 struct mvcc {
     struct store *store;
     struct mvcc_scratch key, value;
+    uint32_t newcomers; // Grows with keys that were not there: the next one is put with one search, not two.
 };
 
 struct mvcc_version {

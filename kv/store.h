@@ -81,6 +81,8 @@ struct store_ops {
     void (*rollback)(struct store *store);
     struct status (*put)(
         struct store *store, enum store_table table, struct bytes key, struct bytes value);
+    struct status (*add)(
+        struct store *store, struct bytes key, struct bytes value, bool *added);
     struct status (*remove)(struct store *store, enum store_table table, struct bytes key);
     struct status (*clear)(struct store *store, enum store_table table, struct span span);
     // --- the whole
@@ -165,6 +167,12 @@ static inline CHECKED struct status store_put(
     struct store *store, enum store_table table, struct bytes key, struct bytes value)
 {
     return store->ops->put(store, table, key, value);
+}
+// Puts into STORE_CURRENT what is not there yet; *added false, and nothing changes, when the key is. One search.
+static inline CHECKED struct status store_add(
+    struct store *store, struct bytes key, struct bytes value, bool *added)
+{
+    return store->ops->add(store, key, value, added);
 }
 // Absent is success.
 static inline CHECKED struct status store_remove(

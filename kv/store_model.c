@@ -295,6 +295,13 @@ static struct status model_put(
     return STATUS_OK;
 }
 
+static struct status model_add(
+    struct store *store, struct bytes key, struct bytes value, bool *added)
+{
+    *added = find(&model_of(store)->tables[STORE_CURRENT], key) == NULL;
+    return *added ? model_put(store, STORE_CURRENT, key, value) : STATUS_OK;
+}
+
 static struct status model_remove(struct store *store, enum store_table table, struct bytes key)
 {
     change(model_of(store), table, key, bytes_of(NULL, 0));
@@ -495,6 +502,7 @@ static const struct store_ops model_ops = {
     .commit = model_commit,
     .rollback = model_rollback,
     .put = model_put,
+    .add = model_add,
     .remove = model_remove,
     .clear = model_clear,
     .checkpoint = model_checkpoint,

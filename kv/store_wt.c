@@ -49,6 +49,7 @@ struct store_wt {
     // Kept cursors for points and changes. One that the last get left standing on a record needs no second
     // search to change it.
     WT_CURSOR *points[STORE_TABLE_COUNT];
+    WT_CURSOR *adder;                 // Of STORE_CURRENT: never overwrites.
     bool pinned[STORE_TABLE_COUNT];   // Holds pages: to be reset.
     bool standing[STORE_TABLE_COUNT]; // On a record, as get left it.
     struct store_gap gaps[STORE_TABLE_COUNT];
@@ -146,6 +147,21 @@ static struct status wt_put(
     }
     wt->standing[table] = false;
     return status_from_wt(ret, "store: insert");
+}
+
+static struct status wt_add(
+    struct store *store, struct bytes key, struct bytes value, bool *added)
+{
+    struct store_wt *wt = wt_of(store);
+    WT_CURSOR *cursor = wt->adder;
+    WT_ITEM key_item = item_of(key), value_item = item_of(value);
+    cursor->set_key(cursor, &key_item);
+    cursor->set_value(cursor, &value_item);
+    int ret = cursor->insert(cursor);
+    *added = ret == 0;
+    if (*added) store_gap_put(&wt->gaps[STORE_CURRENT], key);
+    wt->standing[STORE_CURRENT] = false;
+    return ret == WT_DUPLICATE_KEY ? STATUS_OK : status_from_wt(ret, "store: insert");
 }
 
 static struct status wt_remove(struct store *store, enum store_table table, struct bytes key)
@@ -372,6 +388,9 @@ static void open_blocking(void *arg)
     for (uint32_t t = 0; t < STORE_TABLE_COUNT && wt->result == 0; t++)
         wt->result = wt->session->open_cursor(
             wt->session, table_uris[t], NULL, "overwrite=true", &wt->points[t]);
+    if (wt->result == 0)
+        wt->result = wt->session->open_cursor(
+            wt->session, table_uris[STORE_CURRENT], NULL, "overwrite=false", &wt->adder);
     // A home whose files are made but not in a checkpoint would have to be made again.
     if (wt->result == 0 && !wt->in_memory)
         wt->result = wt->checkpoint_session->checkpoint(wt->checkpoint_session, NULL);
@@ -582,6 +601,7 @@ static const struct store_ops wt_ops = {
     .commit = wt_commit,
     .rollback = wt_rollback,
     .put = wt_put,
+    .add = wt_add,
     .remove = wt_remove,
     .clear = wt_clear,
     .checkpoint = wt_checkpoint,
