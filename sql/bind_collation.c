@@ -49,6 +49,9 @@ struct status bind_collation_named(struct binder *binder, const struct object_na
         built_in = collation_built_in_named(name->name);
     if (built_in != NULL) {
         *number = collation_number(collation_definition(binder->arena, built_in));
+        if (*number == COLLATION_CONFLICT)
+            return bind_error(
+                binder, position, E_PROGRAM_LIMIT_EXCEEDED, "too many collations are in use");
         return STATUS_OK;
     }
     for (uint32_t i = 0; names != NULL && i < names->collation_count; i++) {
@@ -59,6 +62,9 @@ struct status bind_collation_named(struct binder *binder, const struct object_na
             continue;
         each->used = true;
         *number = collation_number(each->made->collation);
+        if (*number == COLLATION_CONFLICT)
+            return bind_error(
+                binder, position, E_PROGRAM_LIMIT_EXCEEDED, "too many collations are in use");
         return STATUS_OK;
     }
     return bind_error(binder, position, E_UNDEFINED_OBJECT,

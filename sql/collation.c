@@ -96,7 +96,7 @@ uint32_t collation_number(const char *definition)
     struct bytes key = bytes_of_string(definition);
     struct known *known = hashmap_get(&table->by_definition, key);
     if (known == NULL) {
-        if (table->count == COLLATIONS_MAX) return COLLATION_NONE;
+        if (table->count == COLLATIONS_MAX) return COLLATION_CONFLICT;
         known = ARENA_NEW(&table->arena, struct known);
         known->definition = arena_strdup(&table->arena, definition);
         if (!collation_parse(&table->arena, definition, &known->collation)) return COLLATION_NONE;

@@ -41,7 +41,8 @@ const char *collation_definition(struct arena *arena, const struct collation *co
 uint32_t collation_definition_id(const char *definition); // 0 for NULL.
 bool collation_parse(struct arena *arena, const char *definition, struct collation *collation);
 
-// The definition's number on this shard; COLLATION_NONE for NULL, "default" and when the table is full.
+// The definition's number on this shard; COLLATION_NONE for NULL and "default", COLLATION_CONFLICT when the table
+// is full: nothing can be compared by it then.
 uint32_t collation_number(const char *definition);
 const struct collation *collation_of(uint32_t number); // NULL: none of that number.
 const char *collation_definition_of(uint32_t number);  // NULL: the default one.

@@ -95,8 +95,12 @@ static struct status add_key_column(
         plain ? out->table->columns[ordinal].type.oid : index->columns[column].column_id;
     const char *collation = index->columns[column].collation;
     if (collation == NULL && plain) collation = out->table->columns[ordinal].collation;
-    if (collation != NULL)
-        type = collation_type((struct type){type, -1, collation_number(collation)});
+    if (collation != NULL) {
+        uint32_t number = collation_number(collation);
+        if (number == COLLATION_CONFLICT)
+            return status_make(E_PROGRAM_LIMIT_EXCEEDED, "too many collations are in use");
+        type = collation_type((struct type){type, -1, number});
+    }
     out->keys[out->key_count++] = (struct row_key_column){.ordinal = ordinal,
         .type = type,
         .order = index->columns[column].descending ? KEY_DESCENDING : KEY_ASCENDING,

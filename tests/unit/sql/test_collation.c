@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Protects: an ICU collation's key bytes are in the order of its comparison, whatever reads them back walks over
+// exactly them, and a full table of collations gives none rather than a wrong one.
+#include <criterion/criterion.h>
+
+#include "core/arena.h"
+#include "sql/array.h"
+#include "sql/collation.h"
+
+static struct arena arena;
+
+static void setup(void)
+{
+    arena_init(&arena, NULL);
+}
+
+static void teardown(void)
+{
+    arena_fini(&arena);
+}
+
+TestSuite(collation, .init = setup, .fini = teardown);
+
+static const char *const words[] = {"", "a", "A", "b", "B", "ab", "a b", "a-b", "\xc3\xa4", "z", "10", "9",
+    "\xc3\x9f", "ss", "  ", "\xe6\xbc\xa2\xe5\xad\x97"};
+#define WORDS (sizeof words / sizeof words[0])
+
+static type_oid type_of(const char *definition, type_oid plain)
+{
+    struct type type = {plain, -1, collation_number(definition)};
+    cr_assert(collation_is_icu(type.collation));
+    return collation_type(type);
+}
+
+static struct bytes key_of(type_oid type, struct datum value, enum key_order order)
+{
+    struct buffer key;
+    buffer_init(&key, &arena);
+    cr_assert(!failed(type_key_encode(&key, type, value, order)));
+    return buffer_bytes(&key);
+}
+
+static int sign(int number)
+{
+    return (number > 0) - (number < 0);
+}
+
+static void check_pair(type_oid type, struct datum a, struct datum b)
+{
+    int order = sign(type_compare(type, a, b));
+    cr_expect_eq(order, sign(bytes_compare(key_of(type, a, KEY_ASCENDING), key_of(type, b, KEY_ASCENDING))));
+    cr_expect_eq(
+        -order, sign(bytes_compare(key_of(type, a, KEY_DESCENDING), key_of(type, b, KEY_DESCENDING))));
+    if (order == 0) cr_expect_eq(type_hash(type, a), type_hash(type, b));
+    struct bytes key = key_of(type, a, KEY_ASCENDING);
+    struct datum walked;
+    cr_expect(!failed(type_key_decode(&key, type, KEY_ASCENDING, &arena, &walked)));
+    cr_expect_eq(key.size, 0u, "the key is walked over");
+}
+
+Test(collation, keys_are_in_the_order_of_comparison)
+{
+    static const char *const definitions[] = {"20001 i d en en", "20002 i n und-u-ks-level2 ci",
+        "20003 i d en-u-kn-true kn", "20004 i d de@collation=phonebook pb"};
+    for (size_t d = 0; d < sizeof definitions / sizeof definitions[0]; d++) {
+        type_oid text = type_of(definitions[d], TYPE_TEXT);
+        type_oid array = type_of(definitions[d], TYPE_TEXT_ARRAY);
+        for (size_t i = 0; i < WORDS; i++)
+            for (size_t k = 0; k < WORDS; k++) {
+                struct datum a = datum_text(words[i]), b = datum_text(words[k]), x, y;
+                struct datum two[] = {a, b};
+                check_pair(text, a, b);
+                cr_assert(!failed(array_make(&arena, TYPE_TEXT, two, 2, &x)));
+                cr_assert(!failed(array_make(&arena, TYPE_TEXT, &b, 1, &y)));
+                check_pair(array, x, y);
+            }
+    }
+}
+
+Test(collation, what_is_equal_is_what_the_definition_says)
+{
+    type_oid ci = type_of("20002 i n und-u-ks-level2 ci", TYPE_TEXT);
+    type_oid en = type_of("20001 i d en en", TYPE_TEXT);
+    cr_expect_eq(type_compare(ci, datum_text("Abc"), datum_text("aBC")), 0);
+    cr_expect_neq(type_compare(en, datum_text("Abc"), datum_text("aBC")), 0);
+    cr_expect_eq(collation_type(TYPE_OF(TYPE_TEXT)), TYPE_TEXT, "the default one has no id of its own");
+}
+
+Test(collation, definitions_that_are_none_are_refused)
+{
+    static const char *const wrong[] = {"", "12", "12 i", "12 i d", "12 i d en", "x i d en en"};
+    struct collation collation;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cr_expect(!collation_parse(&arena, wrong[i], &collation), "%s", wrong[i]);
+        cr_expect_eq(collation_number(wrong[i]), COLLATION_NONE);
+    }
+}
+
+Test(collation, a_full_table_gives_no_number)
+{
+    uint32_t number = 0;
+    for (uint32_t i = 0; i <= COLLATIONS_MAX; i++)
+        number = collation_number(arena_printf(&arena, "%u i d en c%u", 30000 + i, i));
+    cr_expect_eq(number, COLLATION_CONFLICT);
+    cr_expect_eq(collation_number("30000 i d en c0"), 1u, "those that are there stay");
+}
