@@ -4,6 +4,7 @@
 // groups and all else. Estimates only choose between plans; nothing relies on them.
 #include <math.h>
 
+#include "sql/collation.h"
 #include "sql/plan_internal.h"
 #include "sql/statistics.h"
 
@@ -113,7 +114,8 @@ static bool take_range(const struct scalar *conjunct, const struct rel *scan,
     const struct scalar *value = scalar_strip(conjunct->args[1 - side]);
     uint64_t rank;
     if (column->kind != SCALAR_VAR || scan_of(scan, column->var) != scan ||
-        value->kind != SCALAR_CONST || value->value.null)
+        value->kind != SCALAR_CONST || value->value.null ||
+        collation_is_icu(conjunct->args[side]->type.collation)) // Ranks are those of bytes.
         return false;
     const struct column_estimate *estimate = estimate_of(scan, column->var);
     if (estimate == NULL || estimate->bound_count < 2 ||
