@@ -47,7 +47,7 @@ static inline bool bytes_has_prefix(struct bytes a, struct bytes prefix)
 
 static inline struct bytes bytes_skip(struct bytes a, size_t count)
 {
-    return (struct bytes){a.data + count, a.size - count};
+    return (struct bytes){count == 0 ? a.data : a.data + count, a.size - count};
 }
 
 // Half-open span of keys, [start, end).

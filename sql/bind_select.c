@@ -455,6 +455,9 @@ static struct status mark_locks(struct binder *binder, struct rel *rel,
         for (uint32_t i = 0; i < locking->of.count; i++)
             wanted |= strcmp(locking->of.items[i].name, rel->scan.alias) == 0;
         if (!wanted) return st;
+        if (rel->scan.table->materialized)
+            return bind_error(binder, locking->position, E_WRONG_OBJECT_TYPE,
+                "cannot lock rows in materialized view \"%s\"", rel->scan.table->name);
         struct relation *relation = bind_names_by_id(binder->names, rel->scan.table->id);
         if (relation != NULL) relation->privileges |= PRIVILEGE_UPDATE;
         rel->scan.lock = locking->strength == LOCK_FOR_UPDATE ||

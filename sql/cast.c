@@ -19,7 +19,7 @@
     {.from = TYPE_##from_, .to = TYPE_##to_, .context = context_, .through_text = true}
 // What an object id type takes from and gives to the integers.
 #define OID_KIN(type) \
-    BY(INT8, type, I, cast_int8_to_oid), SAME(INT2, type, I), BY(INT4, type, I, cast_int4_to_oid), \
+    BY(INT8, type, I, cast_int8_to_oid), BY(INT2, type, I, cast_int4_to_oid), BY(INT4, type, I, cast_int4_to_oid), \
     SAME(type, OID, I), SAME(OID, type, I), SAME(type, INT8, A), BY(type, INT4, A, cast_oid_to_int4)
 
 // clang-format off
@@ -39,7 +39,7 @@ static const struct cast casts[] = {
     BY(BOOL, BPCHAR, A, cast_bool_to_text),
     BY(INT4, CHAR_INTERNAL, E, cast_int4_to_char), BY(CHAR_INTERNAL, INT4, E, cast_char_to_int4),
 
-    BY(INT8, OID, I, cast_int8_to_oid), SAME(INT2, OID, I), BY(INT4, OID, I, cast_int4_to_oid),
+    BY(INT8, OID, I, cast_int8_to_oid), BY(INT2, OID, I, cast_int4_to_oid), BY(INT4, OID, I, cast_int4_to_oid),
     SAME(OID, INT8, A), BY(OID, INT4, A, cast_oid_to_int4),
     OID_KIN(REGPROC), OID_KIN(REGPROCEDURE), OID_KIN(REGCLASS), OID_KIN(REGTYPE),
     OID_KIN(REGNAMESPACE), OID_KIN(REGROLE), OID_KIN(REGOPER), OID_KIN(REGOPERATOR),

@@ -176,11 +176,27 @@ static struct status too_many(void)
     return status_make(E_BAD_COPY_FILE_FORMAT, "extra data after last expected column");
 }
 
+// Where the line ends: at a newline that no backslash takes for data. NULL: not there yet.
+static const uint8_t *text_line_end(struct bytes input)
+{
+    const uint8_t *at = input.data, *end = input.size == 0 ? at : input.data + input.size;
+    while (at != end) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        if (newline == NULL) return NULL;
+        size_t backslashes = 0;
+        while (newline - backslashes > input.data && newline[-(ptrdiff_t)backslashes - 1] == '\\')
+            backslashes++;
+        if (backslashes % 2 == 0) return newline;
+        at = newline + 1;
+    }
+    return NULL;
+}
+
 static struct status read_text_row(struct copy_reader *reader, struct arena *arena,
     struct bytes *fields, uint32_t fields_max, uint32_t *count, bool *found)
 {
     struct bytes input = reader->input;
-    const uint8_t *newline = input.size == 0 ? NULL : memchr(input.data, '\n', input.size);
+    const uint8_t *newline = text_line_end(input);
     if (newline == NULL && (!reader->ended || input.size == 0)) return STATUS_OK;
     size_t line_size = newline == NULL ? input.size : (size_t)(newline - input.data);
     struct bytes line = {input.data, line_size};
@@ -198,7 +214,7 @@ static struct status read_text_row(struct copy_reader *reader, struct arena *are
     for (size_t i = 0; i <= line.size; i++) {
         if (i < line.size && line.data[i] == '\\') {
             escaped = true;
-            i++;
+            if (i + 1 < line.size) i++; // Alone at the end it is nothing.
             continue;
         }
         if (i < line.size && line.data[i] != (uint8_t)reader->options->delimiter) continue;

@@ -44,8 +44,13 @@ static struct status refuse_kind(struct alter *alter, struct status refused)
     struct statement_context *context = alter->context;
     const struct table_desc *table;
     const char *action = action_name(alter->command);
-    if (!status_is(refused, E_WRONG_OBJECT_TYPE) || action == NULL) return refused;
+    bool is_default = alter->command->kind == ALTER_COLUMN_SET_DEFAULT ||
+                      alter->command->kind == ALTER_COLUMN_DROP_DEFAULT;
+    if (!status_is(refused, E_WRONG_OBJECT_TYPE) || (action == NULL && !is_default)) return refused;
     TRY(ddl_find(context, &alter->statement->name, false, OBJECT_OTHER, &table));
+    if (is_default && table->kind == RELATION_VIEW)
+        return ddl_unsupported(context, "a default of a view's column");
+    if (is_default) return refused;
     st = ddl_error(context, E_WRONG_OBJECT_TYPE,
         "ALTER action %s cannot be performed on relation \"%s\"", action, table->name);
     st = status_detail(context->arena, st, "This operation is not supported for %s.",
@@ -671,6 +676,7 @@ static struct status set_default(struct alter *alter)
     else
         TRY(ddl_default_text(
             alter->context, alter->command->expr, &column->default_sql, &sequence_id));
+    if (ddl_is_null_default(column)) column->default_sql = NULL;
     TRY(put(alter));
     TRY(ddl_validate_expressions(alter->context, alter->table));
 out:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Columns, keys, checks and foreign keys of a table descriptor that is being made or edited.
+#include <strings.h>
+
 #include "sql/collation.h"
 #include "sql/ddl_internal.h"
 #include "sql/plan.h"
@@ -128,6 +130,14 @@ out:
     return st;
 }
 
+bool ddl_is_null_default(const struct column_desc *column)
+{
+    // A domain's own default gives way to it.
+    return column->domain == 0 && column->default_sql != NULL &&
+           (strcasecmp(column->default_sql, "NULL") == 0 ||
+               strncasecmp(column->default_sql, "NULL::", 6) == 0);
+}
+
 static struct status column_constraint(struct statement_context *context, struct table_desc *table,
     struct column_desc *column, const struct constraint *constraint, bool *null_written)
 {
@@ -143,6 +153,7 @@ static struct status column_constraint(struct statement_context *context, struct
                 "multiple default values specified for column \"%s\" of table \"%s\"", column->name,
                 table->name);
         TRY(ddl_default_text(context, constraint->expr, &column->default_sql, &sequence_id));
+        if (ddl_is_null_default(column)) column->default_sql = NULL;
         break;
     case CONSTRAINT_IDENTITY: TRY(ddl_add_identity(context, table, column, constraint)); break;
     case CONSTRAINT_GENERATED:

@@ -158,6 +158,8 @@ struct ddl_expr_info {
     const char *set_function;
 };
 void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info *info);
+// Whether a column's default is NULL alone, which is none.
+bool ddl_is_null_default(const struct column_desc *column);
 // 42P17 with `message` when something in it is volatile.
 CHECKED struct status ddl_check_immutable(
     struct statement_context *context, const struct ddl_expr_info *info, const char *message);

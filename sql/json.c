@@ -153,7 +153,7 @@ void json_print_string(struct buffer *out, struct bytes text)
         else
             buffer_printf(out, "\\u%04x", c);
     }
-    buffer_append(out, text.data + plain, text.size - plain);
+    buffer_append_bytes(out, bytes_skip(text, plain));
     buffer_append_u8(out, '"');
 }
 

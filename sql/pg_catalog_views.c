@@ -3,6 +3,7 @@
 // pg_catalog views over the current database's objects: pg_tables, pg_indexes, statistics.
 #include <string.h>
 
+#include "sql/catalog_text.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
 #include "sql/sequence.h"
@@ -41,12 +42,15 @@ ROWS(table_rows)
 static struct status view_row(struct pg_rows *rows, const struct table_desc *table)
 {
     struct pg_row row;
+    const char *text;
     if (table->kind != RELATION_VIEW) return STATUS_OK;
+    struct status st = catalog_view_text(rows->task, rows->session, &rows->arena, table, &text);
+    if (failed(st)) return st;
     pg_row_begin(&row, rows->sink);
     pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
     pg_put_text(&row, "viewname", table->name);
     pg_put_text(&row, "viewowner", table->owner);
-    pg_put_text(&row, "definition", arena_printf(&rows->arena, " %s;", table->view_sql));
+    pg_put_text(&row, "definition", arena_printf(&rows->arena, " %s;", text));
     return pg_row_send(&row);
 }
 
@@ -58,17 +62,20 @@ ROWS(view_rows)
 static struct status matview_row(struct pg_rows *rows, const struct table_desc *table)
 {
     struct pg_row row;
+    const char *text;
     bool indexes = false;
     if (!table->materialized) return STATUS_OK;
     for (uint32_t i = 0; i < table->index_count; i++)
         indexes |= pg_index_shown(table, &table->indexes[i]);
+    struct status st = catalog_view_text(rows->task, rows->session, &rows->arena, table, &text);
+    if (failed(st)) return st;
     pg_row_begin(&row, rows->sink);
     pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
     pg_put_text(&row, "matviewname", table->name);
     pg_put_text(&row, "matviewowner", table->owner);
     pg_put_bool(&row, "hasindexes", indexes);
     pg_put_bool(&row, "ispopulated", table->populated);
-    pg_put_text(&row, "definition", arena_printf(&rows->arena, " %s;", table->view_sql));
+    pg_put_text(&row, "definition", arena_printf(&rows->arena, " %s;", text));
     return pg_row_send(&row);
 }
 

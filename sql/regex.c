@@ -442,7 +442,7 @@ struct status regex_from_similar(
         size_t step = utf8_step(pattern, i);
         uint8_t c = pattern.data[i];
         if (after_escape) {
-            if (step == 1 && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) buffer_append_u8(&out, '\\');
+            if (step == 1) buffer_append_u8(&out, '\\');
             buffer_append(&out, pattern.data + i, step);
             after_escape = false;
         } else if (is_mark(pattern, i, escape)) {

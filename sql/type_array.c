@@ -372,7 +372,9 @@ static struct status array_receive(
         &builder));
     // An empty array has no dimensions; an empty vector keeps its one.
     bool vector = type.oid == TYPE_INT2VECTOR || type.oid == TYPE_OIDVECTOR;
-    if (count == 0 && !(vector && dimensions == 1)) return array_builder_finish(&builder, value);
+    if (vector && (dimensions != 1 || lower[0] != 0 || builder.has_null))
+        return type_error_binary(arena, type_info(type.oid)->sql_name);
+    if (count == 0 && !vector) return array_builder_finish(&builder, value);
     TRY(array_builder_finish_dimensions(&builder, (uint32_t)dimensions, length, lower, value));
 out:
     return st;

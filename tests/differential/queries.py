@@ -260,7 +260,7 @@ class Wide(Generator):
         which = self.random.randint(0, 6)
         if which == 0:
             tree, scope = self.sources(1)
-            kind = self.pick(["int4", "text", "bool", "mood"])
+            kind = self.pick(["int4", "text", "date", "mood"])
             keys = [name for name, of in scope if of != "pair"]
             tables, self.tables = self.tables, []  # No subqueries: which are equal is not seen.
             expression = self.expression(kind, scope, 1)

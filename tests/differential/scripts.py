@@ -28,7 +28,7 @@ FIXED = [
     "PREPARE pa AS SELECT $1::int4 + 1", "PREPARE pa (int4) AS INSERT INTO ta (a) VALUES ($1)", "EXECUTE pa (1)", "EXECUTE pa", "EXECUTE pa ('x')", "DEALLOCATE pa", "DEALLOCATE ALL",
     "SELECT conname, contype, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 ORDER BY conrelid::regclass::text, conname",
     "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1", "SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, atthasdef FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'v', 'm') ORDER BY 1, attnum",
-    "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = 'public'::regnamespace ORDER BY 1", "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+    "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = 'public'::regnamespace ORDER BY 1", "SELECT viewname FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
     "SELECT column_name, column_default, is_nullable, data_type, is_identity, is_generated FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
     "SELECT adrelid::regclass::text, adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef ORDER BY 1, 2",
     "SET CONSTRAINTS ALL DEFERRED", "SET CONSTRAINTS ALL IMMEDIATE", "DISCARD ALL", "DISCARD PLANS", "RESET ALL", "SET LOCAL statement_timeout = '3s'", "SHOW search_path",
