@@ -406,7 +406,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_name(codec, 5, &table->name);
     field_enum(codec, 6, &table->kind, RELATION_COLLATION);
     field_list(codec, 7, (void **)&table->columns, &table->column_count, sizeof *table->columns,
-        TABLE_COLUMNS_MAX, code_column);
+        TABLE_COLUMNS_MAX + 1, code_column); // And a hidden key.
     field_u32(codec, 8, &table->next_column_id);
     field_u32(codec, 9, &table->next_index_id);
     field_u32(codec, 10, &table->next_constraint_id);

@@ -84,7 +84,7 @@ static struct expr_op *emit_args(struct compiler *c, enum expr_code code, const 
     uint32_t first = add_args(c, args, count);
     struct expr_op *op = emit(c, code);
     op->args = first;
-    op->arg_count = (uint16_t)count;
+    op->arg_count = count;
     op->constant = !is_volatile;
     for (uint32_t i = 0; i < count; i++) op->constant &= is_constant(args[i]);
     op->dest = new_register(c);

@@ -55,7 +55,7 @@ struct expr_op {
     uint8_t compare;    // enum scalar_compare
     bool flag;
     bool constant;      // All operands are constants or slots, and it is not volatile.
-    uint16_t arg_count;
+    uint32_t arg_count;
     uint32_t dest;      // Register.
     operand a, b;
     uint32_t args;      // First of arg_count operands in program->args.

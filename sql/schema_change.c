@@ -114,7 +114,7 @@ static struct status change_decode(struct arena *arena, struct bytes in, struct 
     TRY(read_ids(arena, &in, &change->sequences, &change->sequence_count));
     TRY(read_bytes(&in, &change->target));
     TRY(key_decode_uvarint(&in, &value));
-    if (value > TABLE_COLUMNS_MAX)
+    if (value > TABLE_COLUMNS_MAX + 1)
         return status_make(E_DATA_CORRUPTED, "a schema change's record does not decode");
     change->column_count = (uint32_t)value;
     change->column_sql = ARENA_ARRAY(arena, const char *, change->column_count);

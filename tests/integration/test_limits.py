@@ -71,16 +71,19 @@ class Limits(unittest.TestCase):
 
     def test_values_of_megabytes(self):
         self.session.run("CREATE TABLE large (k int PRIMARY KEY, t text, b bytea, j json)")
-        text = "x" * (16 * MEGABYTE)
+        text = "x" * (12 * MEGABYTE)
         self.session.run("INSERT INTO large (k, t) VALUES (1, %s)", (text,))
         self.assertEqual(self.session.value("SELECT length(t) FROM large WHERE k = 1"), len(text))
         self.assertEqual(self.session.value("SELECT t FROM large WHERE k = 1"), text)
-        data = bytes(range(256)) * (8 * MEGABYTE // 256)
+        data = bytes(range(256)) * (4 * MEGABYTE // 256)
         self.session.run("INSERT INTO large (k, b) VALUES (2, %s)", (psycopg2.Binary(data),))
         self.assertEqual(bytes(self.session.value("SELECT b FROM large WHERE k = 2")), data)
         json = "[" + ",".join(["12345"] * (MEGABYTE // 2)) + "]"
         self.session.run("INSERT INTO large (k, j) VALUES (3, %s)", (json,))
         self.assertEqual(self.session.value("SELECT json_array_length(j) FROM large WHERE k = 3"), MEGABYTE // 2)
+        # Longer than a statement may be, and than a value.
+        self.assertEqual(self.error("SELECT %s", ("x" * (17 * MEGABYTE),)), "54000")
+        self.assertEqual(self.session.value("SELECT length(repeat('x', 64 * 1024 * 1024))"), 64 * MEGABYTE)
         self.assertIn(self.error("SELECT repeat('x', 2000000000)"), ("54000", "53200"))
 
     def test_parameters(self):
