@@ -119,6 +119,8 @@ class WirePart:
             elif self.random.random() < 0.08:
                 cut = self.random.randint(0, len(value))
                 value = value[:cut] if self.random.random() < 0.5 else value[:cut] + bytes([self.random.randint(0, 255)]) + value[cut + 1:]
+                if code and kind in ("float4", "float8", "float8[]"):
+                    value = self.binary(kind, text)  # Which bits a NaN has is its own affair.
                 if not code and (b"\0" in value or not decodes(value)):
                     value = value.replace(b"\0", b"").decode(errors="ignore").encode()
             parameters.append(value)
