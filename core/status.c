@@ -65,6 +65,18 @@ struct status status_hint(struct arena *arena, struct status st, const char *for
     return with_report(st, report);
 }
 
+struct status status_context(struct arena *arena, struct status st, const char *format, ...)
+{
+    if (!failed(st)) return st;
+    struct status_report *report = report_copy(arena, st);
+    va_list args;
+    va_start(args, format);
+    const char *line = arena_vprintf(arena, format, args);
+    va_end(args);
+    report->context = report->context == NULL ? line : arena_printf(arena, "%s\n%s", report->context, line);
+    return with_report(st, report);
+}
+
 struct status status_position(struct arena *arena, struct status st, uint32_t position)
 {
     if (!failed(st)) return st;
@@ -105,7 +117,7 @@ struct status status_copy(struct arena *arena, struct status st)
         return st;
     }
     struct status_report *report = report_copy(arena, st);
-    const char **fields[] = {&report->detail, &report->hint, &report->schema, &report->table,
+    const char **fields[] = {&report->detail, &report->hint, &report->context, &report->schema, &report->table,
         &report->column, &report->datatype, &report->constraint};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         name_set(arena, fields[i], *fields[i]);

@@ -34,6 +34,7 @@ static_assert(sizeof(struct status) == 16, "returned in two registers");
 struct status_report {
     const char *detail;
     const char *hint;
+    const char *context; // Where it happened, innermost first, a line each.
     const char *schema;
     const char *table;
     const char *column;
@@ -88,6 +89,9 @@ struct status status_format(struct arena *arena, uint32_t code, const char *form
 struct status status_detail(struct arena *arena, struct status st, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 struct status status_hint(struct arena *arena, struct status st, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Adds a line to the context, behind what is there.
+struct status status_context(struct arena *arena, struct status st, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 struct status status_position(struct arena *arena, struct status st, uint32_t position);
 // Any of the names may be NULL: left as it was.

@@ -497,6 +497,7 @@ static struct status bind_returning(struct binder *binder, struct scope *scope,
     struct status st = STATUS_OK;
     query->rel = rel;
     if (returning->count == 0) return st;
+    rel->returns = true;
     relation->privileges |= PRIVILEGE_SELECT;
     scope->clause = "RETURNING";
     TRY(bind_targets(binder, scope, returning, &rel, false, query));

@@ -13,6 +13,7 @@
 #include "sql/parse.h"
 #include "sql/pgwire_conn.h"
 
+#define COPY_SHOWN_BYTES 100u // Of a line or value, in the context of an error.
 #define COPY_ROWS_MAX 128u
 #define COPY_PARAMS_MAX 4096u
 #define COPY_COLUMNS_MAX 1600u
@@ -369,6 +370,7 @@ void copy_write_field(struct buffer *out, const struct copy_options *options, st
 struct copy_from {
     struct statement_context *context;
     struct pgwire *wire;
+    const char *table;            // Its name.
     struct copy_options options;
     uint32_t column_count;
     uint32_t batch_rows;          // Rows of the big plan.
@@ -378,6 +380,10 @@ struct copy_from {
     uint32_t gathered;
     uint64_t rows, line;
     bool header_left;
+    struct copy_line {
+        uint64_t number;
+        struct bytes text;        // Its beginning.
+    } *lines, at;                 // Of the rows gathered; the one being read.
     struct arena batch;           // Values of the rows gathered.
     struct bytes fields[];
 };
@@ -415,6 +421,27 @@ static struct status nothing_row(struct task *task, struct result_sink *sink, co
     return STATUS_OK;
 }
 
+// Up to 100 bytes of it, at a character's end.
+static int shown_size(struct bytes text)
+{
+    size_t size = text.size > COPY_SHOWN_BYTES ? COPY_SHOWN_BYTES : text.size;
+    while (size < text.size && size > 0 && (text.data[size] & 0xc0) == 0x80) size--;
+    return (int)size;
+}
+
+static struct status with_line(struct copy_from *from, struct status st, const struct copy_line *line)
+{
+    struct arena *arena = from->context->arena;
+    if (!failed(st)) return st;
+    st = status_copy(arena, st);
+    // By then PostgreSQL has let go of the text.
+    if (line->text.data == NULL || from->options.format == COPY_BINARY || st.code == E_UNIQUE_VIOLATION)
+        return status_context(arena, st, "COPY %s, line %" PRIu64, from->table, line->number);
+    int size = shown_size(line->text);
+    return status_context(arena, st, "COPY %s, line %" PRIu64 ": \"%.*s%s\"", from->table, line->number, size,
+        (const char *)line->text.data, (size_t)size < line->text.size ? "..." : "");
+}
+
 static struct status run_insert(struct copy_from *from, struct prepared *prepared, const struct datum *values)
 {
     struct task *task = from->context->task;
@@ -427,15 +454,35 @@ static struct status run_insert(struct copy_from *from, struct prepared *prepare
     return st;
 }
 
+// A failure that comes from one row's values, and not from keys elsewhere.
+static bool is_of_a_row(struct status st)
+{
+    char state[6];
+    if (!failed(st)) return false;
+    status_sqlstate(st, state);
+    return (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0) && st.code != E_FOREIGN_KEY_VIOLATION;
+}
+
 static struct status flush_rows(struct copy_from *from)
 {
     struct status st = STATUS_OK;
-    if (from->gathered == from->batch_rows && from->many != NULL) {
-        TRY(run_insert(from, from->many, from->values));
-    } else {
-        for (uint32_t i = 0; i < from->gathered; i++)
-            TRY(run_insert(from, from->one, from->values + (size_t)i * from->column_count));
+    bool whole = from->gathered == from->batch_rows && from->many != NULL;
+    struct kv_txn *txn = from->context->session->txn;
+    if (whole) {
+        uint64_t before = kv_txn_savepoint(txn), rows = from->rows;
+        st = run_insert(from, from->many, from->values);
+        if (!is_of_a_row(st)) goto out;
+        // Which of them was it? One by one it will be found; what they write goes with the statement anyway.
+        kv_txn_rollback_to(txn, before);
+        from->rows = rows;
     }
+    struct status of_all = status_copy(from->context->arena, st);
+    for (uint32_t i = 0; i < from->gathered; i++) {
+        st = run_insert(from, from->one, from->values + (size_t)i * from->column_count);
+        if (is_of_a_row(st)) st = with_line(from, st, &from->lines[i]);
+        TRY(st);
+    }
+    st = of_all;
 out:
     from->gathered = 0;
     if (failed(st)) st = status_copy(&from->context->session->statement_arena, st);
@@ -443,16 +490,16 @@ out:
     return st;
 }
 
-static struct status add_row(struct copy_from *from, const struct table_desc *table,
+static struct status add_row(struct copy_from *from,
     const struct column_desc *const *columns, const struct bytes *fields, uint32_t count)
 {
     struct status st = STATUS_OK;
     struct arena *arena = from->context->arena;
-    if (count < from->column_count)
-        TRY(status_format(arena, E_BAD_COPY_FILE_FORMAT, "missing data for column \"%s\"", columns[count]->name));
     struct datum *row = from->values + (size_t)from->gathered * from->column_count;
     for (uint32_t i = 0; i < from->column_count; i++) {
         row[i] = DATUM_NULL;
+        if (i >= count)
+            return with_line(from, status_format(arena, E_BAD_COPY_FILE_FORMAT, "missing data for column \"%s\"", columns[i]->name), &from->at);
         if (fields[i].data == NULL) continue;
         // Input functions may keep pointing at the text: it must outlive the network buffer.
         struct bytes own = arena_copy(&from->batch, fields[i]);
@@ -461,12 +508,15 @@ static struct status add_row(struct copy_from *from, const struct table_desc *ta
                  : type_input(&from->batch, &from->context->session->types, columns[i]->type, own, &row[i]);
         if (failed(st)) {
             bool binary = from->options.format == COPY_BINARY;
-            st = status_detail(arena, status_copy(arena, st), "COPY %s, line %" PRIu64 ", column %s%s%.*s%s",
-                table->name, from->line, columns[i]->name, binary ? "" : ": \"",
-                binary ? 0 : (int)(own.size > 100 ? 100 : own.size), (const char *)own.data, binary ? "" : "\"");
+            int size = binary ? 0 : shown_size(own);
+            st = status_context(arena, status_copy(arena, st), "COPY %s, line %" PRIu64 ", column %s%s%.*s%s%s",
+                from->table, from->line, columns[i]->name, binary ? "" : ": \"", size, (const char *)own.data,
+                !binary && (size_t)size < own.size ? "..." : "", binary ? "" : "\"");
             goto out;
         }
     }
+    from->lines[from->gathered] = (struct copy_line){.number = from->at.number,
+        .text = arena_copy(&from->batch, bytes_of(from->at.text.data, from->at.text.size > 104 ? 104 : from->at.text.size))};
     if (++from->gathered == from->batch_rows) TRY(flush_rows(from));
 out:
     return st;
@@ -497,23 +547,41 @@ static struct status match_header(
     return STATUS_OK;
 }
 
+// The line that ends where `rest` begins; where a row was not understood, up to its first end of line.
+static struct copy_line line_at(uint64_t number, struct bytes input, struct bytes rest)
+{
+    size_t size = (size_t)(rest.data - input.data);
+    if (size == 0 && input.size > 0) {
+        const uint8_t *end = memchr(input.data, '\n', input.size);
+        size = end == NULL ? input.size : (size_t)(end - input.data);
+    }
+    while (size > 0 && (input.data[size - 1] == '\n' || input.data[size - 1] == '\r')) size--;
+    return (struct copy_line){.number = number, .text = bytes_of(input.data, size)};
+}
+
 // Rows of what has arrived so far; what is left over of the last line stays in `pending`.
-static struct status take_rows(struct copy_from *from, const struct table_desc *table,
+static struct status take_rows(struct copy_from *from,
     const struct column_desc *const *columns, struct copy_reader *reader)
 {
     struct status st = STATUS_OK;
     for (;;) {
         uint32_t count;
         bool found;
-        TRY(copy_read_row(reader, &from->batch, from->fields, from->column_count, &count, &found));
+        struct bytes before = reader->input;
+        st = copy_read_row(reader, &from->batch, from->fields, from->column_count, &count, &found);
+        // A quote without end goes to the end of all.
+        bool endless = failed(st) && strncmp(st.message, "unterminated", 12) == 0;
+        struct bytes rest = endless ? bytes_skip(before, before.size) : failed(st) ? before : reader->input;
+        from->at = line_at(from->line + 1, before, rest);
+        TRY(with_line(from, st, &from->at));
         if (!found) break;
         from->line++;
         if (from->header_left) {
             from->header_left = false;
-            if (from->options.header_match) TRY(match_header(from, columns, count));
+            if (from->options.header_match) TRY(with_line(from, match_header(from, columns, count), &from->at));
             continue;
         }
-        TRY(add_row(from, table, columns, from->fields, count));
+        TRY(add_row(from, columns, from->fields, count));
         TRY(task_yield_if_due(from->context->task));
     }
 out:
@@ -521,7 +589,7 @@ out:
 }
 
 // Reads CopyData until CopyDone; after a failure of ours the rest of the stream is left to the main loop.
-static struct status receive(struct copy_from *from, const struct table_desc *table,
+static struct status receive(struct copy_from *from,
     const struct column_desc *const *columns)
 {
     struct status st;
@@ -539,7 +607,7 @@ static struct status receive(struct copy_from *from, const struct table_desc *ta
             buffer_append_bytes(&pending, body);
             pgwire_message_done(from->wire, body);
             reader.input = buffer_bytes(&pending);
-            TRY(take_rows(from, table, columns, &reader));
+            TRY(take_rows(from, columns, &reader));
             memmove(pending.data, reader.input.data, reader.input.size);
             pending.size = reader.input.size;
             if (pending.size > PGWIRE_MESSAGE_BYTES_MAX)
@@ -559,7 +627,7 @@ static struct status receive(struct copy_from *from, const struct table_desc *ta
     }
     reader.input = buffer_bytes(&pending);
     reader.ended = true;
-    TRY(take_rows(from, table, columns, &reader));
+    TRY(take_rows(from, columns, &reader));
     TRY(flush_rows(from));
 out:
     arena_fini(&pending_arena);
@@ -639,6 +707,7 @@ static struct status copy_from(struct statement_context *context, const struct c
     struct copy_from *from = arena_alloc_zero(context->arena, sizeof *from + count * sizeof(struct bytes));
     from->context = context;
     from->wire = wire;
+    from->table = table->name;
     from->options = *options;
     from->column_count = count;
     from->header_left = options->header;
@@ -647,6 +716,7 @@ static struct status copy_from(struct statement_context *context, const struct c
     from->types = ARENA_ARRAY(context->arena, struct type, count);
     for (uint32_t i = 0; i < count; i++) from->types[i] = columns[i]->type;
     from->values = ARENA_ARRAY(context->arena, struct datum, from->batch_rows * count);
+    from->lines = ARENA_ARRAY(context->arena, struct copy_line, from->batch_rows);
     arena_init(&from->batch, &context->session->account);
     const char *target = target_text(context, copy, columns, count);
     const char *where = copy->where == NULL ? NULL : where_text(context, copy, columns, count);
@@ -654,7 +724,7 @@ static struct status copy_from(struct statement_context *context, const struct c
     if (from->batch_rows > 1) TRY(insert_plan(from, target, where, from->batch_rows, &from->many));
     send_copy_response(wire, 'G', count, options);
     TRY(pgwire_flush(context->task, wire));
-    TRY(receive(from, table, columns));
+    TRY(receive(from, columns));
     snprintf(context->tag, sizeof context->tag, "COPY %" PRIu64, from->rows);
 out:
     if (failed(st)) st = status_copy(&context->session->statement_arena, st);

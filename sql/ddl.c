@@ -71,6 +71,15 @@ void ddl_notice(struct statement_context *context, const char *format, ...)
         context->session, "NOTICE", status_make(SQLSTATE('0', '0', '0', '0', '0'), message));
 }
 
+void ddl_cascades_to(struct statement_context *context, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *what = arena_vprintf(context->arena, format, args);
+    va_end(args);
+    DDL_APPEND(context->arena, context->cascades, context->cascade_count, what);
+}
+
 struct status ddl_error(struct statement_context *context, uint32_t code, const char *format, ...)
 {
     va_list args;

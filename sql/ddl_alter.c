@@ -409,7 +409,7 @@ static struct status drop_foreign_key_of(
             context->task, context->session, context->arena, child->id, &edited));
     for (uint32_t i = 0; i < edited->constraint_count; i++) {
         if (edited->constraints[i].id != constraint_id) continue;
-        ddl_notice(context, "drop cascades to constraint %s on table %s",
+        ddl_cascades_to(context, "constraint %s on table %s",
             edited->constraints[i].name, edited->name);
         DDL_REMOVE(edited->constraints, edited->constraint_count, i);
         break;

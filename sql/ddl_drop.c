@@ -5,6 +5,7 @@
 
 #include "kv/key.h"
 #include "sql/catalog_text.h"
+#include "sql/pg_catalog.h"
 #include "sql/schema_change.h"
 
 // What one statement drops: things in it do not stand in each other's way.
@@ -38,6 +39,26 @@ static const char *kind_of(const struct table_desc *table)
                                               : "table";
 }
 
+// Its name, with its schema unless that is on the search path.
+static const char *shown(struct statement_context *context, const struct table_desc *table)
+{
+    const struct schema_desc *schema;
+    const char *const *path = context->session->search_path;
+    if (failed(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema))) return table->name;
+    for (; path != NULL && *path != NULL; path++)
+        if (strcmp(*path, schema->name) == 0) return table->name;
+    return arena_printf(context->arena, "%s.%s", schema->name, table->name);
+}
+
+// "f(integer,text)", with its schema likewise.
+static const char *routine_text(struct statement_context *context, const struct table_desc *function)
+{
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    if (!pg_routine_print(context->task, context->session, pg_oid(function->id), true, &text)) return function->name;
+    return buffer_string(&text);
+}
+
 // RESTRICT: all that stand in the way are told at the end.
 static void in_the_way(struct drop_set *set, const struct table_desc *table, const char *line)
 {
@@ -57,7 +78,7 @@ static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped
             ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
                   "cannot drop desired object(s) because other objects depend on them")
             : ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
-                  "cannot drop %s %s because other objects depend on it", kind_of(table), table->name);
+                  "cannot drop %s %s because other objects depend on it", kind_of(table), shown(set->context, table));
     st = status_detail(arena, st, "%s", set->blocking);
     return status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 }
@@ -82,11 +103,10 @@ static struct status drop_incoming(struct drop_set *set, struct table_desc *tabl
             if (set->behavior != DROP_CASCADE) {
                 in_the_way(set, table,
                     arena_printf(context->arena, "constraint %s on table %s depends on table %s",
-                        key.name, child->name, table->name));
+                        key.name, shown(context, child), shown(context, table)));
                 break;
             }
-            ddl_notice(
-                context, "drop cascades to constraint %s on table %s", key.name, child->name);
+            ddl_cascades_to(context, "constraint %s on table %s", key.name, shown(context, child));
             DDL_REMOVE(child->constraints, child->constraint_count, k);
             break;
         }
@@ -135,13 +155,13 @@ static struct status drop_views_of(struct drop_set *set, const struct table_desc
             context->task, context->session, context->arena, table->depended_by[i], &view));
         if (set->behavior != DROP_CASCADE) {
             in_the_way(set, table,
-                arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), view->name,
-                    kind_of(table), table->name));
+                arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), shown(context, view),
+                    kind_of(table), shown(context, table)));
             set_add(set, view->id);
             TRY(drop_views_of(set, view));
             continue;
         }
-        ddl_notice(context, "drop cascades to %s %s", kind_of(view), view->name);
+        ddl_cascades_to(context, "%s %s", kind_of(view), shown(context, view));
         set_add(set, view->id);
         TRY(drop_one(set, view));
     }
@@ -211,8 +231,8 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
                 TRY(catalog_edit_table(
                     context->task, context->session, context->arena, tables[i]->id, &edited));
             if (uses)
-                ddl_notice(context, "drop cascades to default value for column %s of table %s",
-                    column->name, edited->name);
+                ddl_cascades_to(context, "default value for column %s of table %s",
+                    column->name, shown(context, edited));
             if (uses) edited->columns[k].default_sql = NULL;
             if (column->owned_sequence == sequence->id) edited->columns[k].owned_sequence = 0;
         }
@@ -258,8 +278,8 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
     struct statement_context *context = set->context;
 
     if (table->kind == RELATION_TABLE) {
-        TRY(drop_views_of(set, table));
         TRY(drop_incoming(set, table));
+        TRY(drop_views_of(set, table));
         TRY(drop_outgoing(set, table));
         TRY(drop_owned_sequences(set, table));
     }
@@ -453,14 +473,14 @@ static struct status drop_tables_where(
         struct table_desc *table;
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, set.ids[i], &table));
-        if (notices) ddl_notice(context, "drop cascades to %s %s", kind_of(table), table->name);
+        if (notices) ddl_cascades_to(context, "%s %s", kind_of(table), shown(context, table));
         TRY(drop_one(&set, table));
     }
     TRY(catalog_list_functions(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        if (notices) ddl_notice(context, "drop cascades to function %s", tables[i]->name);
+        if (notices) ddl_cascades_to(context, "function %s", routine_text(context, tables[i]));
         TRY(ddl_remove_function(context, tables[i]));
     }
     TRY(catalog_list_collations(
@@ -474,7 +494,7 @@ static struct status drop_tables_where(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        if (notices) ddl_notice(context, "drop cascades to type %s", tables[i]->name);
+        if (notices) ddl_cascades_to(context, "type %s", shown(context, tables[i]));
         TRY(ddl_remove_type(context, tables[i]));
     }
 out:
@@ -507,13 +527,47 @@ out:
     return st;
 }
 
+// RESTRICT: nothing is in it. CASCADE: nothing outside uses its types.
+static struct status schema_may_go(
+    struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior)
+{
+    struct status st;
+    struct task *task = context->task;
+    struct session *session = context->session;
+    struct arena *arena = context->arena;
+    const struct table_desc **tables;
+    struct buffer lines;
+    uint32_t count;
+
+    buffer_init(&lines, arena);
+    TRY(catalog_list_tables(task, session, arena, schema->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++)
+        if (tables[i]->schema_id == schema->id)
+            buffer_printf(&lines, "\n%s %s depends on schema %s", kind_of(tables[i]), shown(context, tables[i]), schema->name);
+    TRY(catalog_list_functions(task, session, arena, schema->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++)
+        if (tables[i]->schema_id == schema->id)
+            buffer_printf(&lines, "\nfunction %s depends on schema %s", routine_text(context, tables[i]), schema->name);
+    TRY(catalog_list_types(task, session, arena, schema->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (tables[i]->schema_id != schema->id) continue;
+        TRY(type_used_elsewhere(context, tables[i], schema->id));
+        buffer_printf(&lines, "\ntype %s depends on schema %s", shown(context, tables[i]), schema->name);
+    }
+    if (behavior == DROP_CASCADE || lines.size == 0) goto out;
+    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop schema %s because other objects depend on it", schema->name);
+    st = status_detail(arena, st, "%s", buffer_string(&lines) + 1);
+    st = status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+out:
+    return st;
+}
+
 static struct status drop_schema(
     struct statement_context *context, const struct object_name *name, const struct drop *drop)
 {
     struct status st = STATUS_OK;
     const struct schema_desc *schema;
-    const struct table_desc **tables;
-    uint32_t count;
 
     TRY(catalog_schema(
         context->task, context->session, name->catalog, name->name, drop->if_exists, &schema));
@@ -525,41 +579,7 @@ static struct status drop_schema(
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop schema %s", name->name);
     TRY(privilege_check_owner(
         context->task, context->session, schema->owner, OBJECT_SCHEMA, schema->name));
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, schema->database_id, &tables, &count));
-    for (uint32_t i = 0; drop->behavior != DROP_CASCADE && i < count; i++) {
-        if (tables[i]->schema_id != schema->id) continue;
-        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-            "cannot drop schema %s because other objects depend on it", schema->name);
-        st = status_detail(context->arena, st, "%s %s.%s depends on schema %s", kind_of(tables[i]),
-            schema->name, tables[i]->name, schema->name);
-        return status_hint(
-            context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
-    }
-    TRY(catalog_list_types(
-        context->task, context->session, context->arena, schema->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (tables[i]->schema_id != schema->id) continue;
-        struct status refused = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-            "cannot drop schema %s because other objects depend on it", schema->name);
-        refused = status_detail(context->arena, refused, "type %s.%s depends on schema %s",
-            schema->name, tables[i]->name, schema->name);
-        TRY(type_used_elsewhere(context, tables[i], schema->id));
-        if (drop->behavior != DROP_CASCADE)
-            return status_hint(context->arena, refused,
-                "Use DROP ... CASCADE to drop the dependent objects too.");
-    }
-    TRY(catalog_list_functions(
-        context->task, context->session, context->arena, schema->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count && drop->behavior != DROP_CASCADE; i++) {
-        if (tables[i]->schema_id != schema->id) continue;
-        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-            "cannot drop schema %s because other objects depend on it", schema->name);
-        st = status_detail(context->arena, st, "function %s.%s depends on schema %s",
-            schema->name, tables[i]->name, schema->name);
-        return status_hint(
-            context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
-    }
+    TRY(schema_may_go(context, schema, drop->behavior));
     uint32_t id = schema->id, database_id = schema->database_id;
     TRY(drop_tables_where(context, database_id, id, true));
     TRY(catalog_free_name(context->task, context->session, database_id, 0, name->name));

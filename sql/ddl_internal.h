@@ -58,6 +58,9 @@ CHECKED struct status ddl_qualified_name(
 const char *ddl_owner(const struct session *session); // Of what this session creates.
 void ddl_notice(struct statement_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// Something goes with what is dropped: told in one notice at the statement's end.
+void ddl_cascades_to(struct statement_context *context, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 struct status ddl_error(struct statement_context *context, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 struct status ddl_unsupported(struct statement_context *context, const char *what);

@@ -458,7 +458,7 @@ static struct status release(struct statement_context *context, const struct typ
             context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
     }
     for (uint32_t i = 0; i < users->count; i++) {
-        ddl_notice(context, "drop cascades to %s", users->items[i].what);
+        ddl_cascades_to(context, "%s", users->items[i].what);
         TRY(run(context, users->items[i].remedy));
     }
 out:

@@ -582,6 +582,29 @@ struct status statement_refuse_restricted(struct session *session, const char *w
         "Run it in a virtual cluster, or set sql.restrict_system_interface.enabled to false.");
 }
 
+#define CASCADES_SHOWN 100u
+
+// One notice for all that a DROP has taken with it, as PostgreSQL has it.
+static void tell_cascades(struct statement_context *context)
+{
+    struct buffer detail;
+    uint32_t count = context->cascade_count;
+    const uint32_t code = SQLSTATE('0', '0', '0', '0', '0');
+    if (count == 0) return;
+    if (count == 1) {
+        session_notice(context->session, "NOTICE",
+            status_format(context->arena, code, "drop cascades to %s", context->cascades[0]));
+        return;
+    }
+    buffer_init(&detail, context->arena);
+    for (uint32_t i = 0; i < count && i < CASCADES_SHOWN; i++)
+        buffer_printf(&detail, "%sdrop cascades to %s", i == 0 ? "" : "\n", context->cascades[i]);
+    if (count > CASCADES_SHOWN)
+        buffer_printf(&detail, "\nand %u other object%s", count - CASCADES_SHOWN, count - CASCADES_SHOWN == 1 ? "" : "s");
+    struct status st = status_format(context->arena, code, "drop cascades to %u other objects", count);
+    session_notice(context->session, "NOTICE", status_detail(context->arena, st, "%s", buffer_string(&detail)));
+}
+
 static struct status run_handler(struct task *task, struct session *session,
     struct execution *execution, struct result_sink *sink)
 {
@@ -594,6 +617,7 @@ static struct status run_handler(struct task *task, struct session *session,
     struct statement_context context =
         context_of(task, session, execution->arena, prepared, execution->params, sink);
     struct status st = prepared->handler->execute(&context);
+    if (!failed(st)) tell_cascades(&context);
     if (!failed(st))
         snprintf(execution->tag, sizeof execution->tag, "%s",
             context.tag[0] != '\0' ? context.tag : statement_name(prepared->statement));

@@ -44,6 +44,8 @@ static struct status run_statements(struct function_call *call, struct arena *ar
         st = internal_run(call->task, session, arena, last ? result : NULL,
             function_sql_text(arena, function, i), call->arg_count, args, types);
         session->frame = outer;
+        if (failed(st))
+            st = status_context(arena, st, "SQL function \"%s\" statement %u", function->name, i + 1);
     }
     return st;
 }

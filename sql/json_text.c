@@ -51,19 +51,44 @@ static struct bytes token_at(const struct parser *in, size_t at)
     return bytes_of(in->text.data + at, end - at);
 }
 
+#define CONTEXT_BYTES 50u
+
+// "JSON data, line 1: {"a": x...": what is before the place, and up to `end`.
+static struct status with_place(const struct parser *in, struct status st, size_t end)
+{
+    struct bytes text = in->text;
+    size_t line_start = 0;
+    uint32_t line = 1;
+    for (size_t i = 0; i < end && i < text.size; i++) {
+        if (text.data[i] != '\n') continue;
+        line++;
+        line_start = i + 1;
+    }
+    size_t start = line_start;
+    while (end - start >= CONTEXT_BYTES) start += utf8_step(text, start);
+    if (start - line_start <= 3) start = line_start;
+    bool more = end < text.size && text.data[end] != '\n' && text.data[end] != '\r';
+    return status_context(in->arena, st, "JSON data, line %u: %s%.*s%s", line, start > line_start ? "..." : "",
+        (int)(end - start), (const char *)text.data + start, more ? "..." : "");
+}
+
 static struct status syntax_error(struct parser *in, const char *expected)
 {
     struct status st = status_format(
         in->arena, E_INVALID_TEXT_REPRESENTATION, "%s", "invalid input syntax for type json");
     skip_space(in);
     if (in->at >= in->text.size)
-        return status_detail(in->arena, st, "The input string ended unexpectedly.");
+        return with_place(in, status_detail(in->arena, st, "The input string ended unexpectedly."), in->text.size);
     struct bytes token = token_at(in, in->at);
     int size = (int)token.size;
     const char *data = (const char *)token.data;
-    if (expected == NULL)
-        return status_detail(in->arena, st, "Token \"%.*s\" is invalid.", size, data);
-    return status_detail(in->arena, st, "Expected %s, but found \"%.*s\".", expected, size, data);
+    bool word = (token.data[0] | 0x20) >= 'a' && (token.data[0] | 0x20) <= 'z';
+    bool known = bytes_equal(token, BYTES_LITERAL("true")) || bytes_equal(token, BYTES_LITERAL("false")) ||
+                 bytes_equal(token, BYTES_LITERAL("null"));
+    st = expected == NULL || (word && !known)
+             ? status_detail(in->arena, st, "Token \"%.*s\" is invalid.", size, data)
+             : status_detail(in->arena, st, "Expected %s, but found \"%.*s\".", expected, size, data);
+    return with_place(in, st, in->at + token.size);
 }
 
 static struct status string_error(struct parser *in, const char *detail)

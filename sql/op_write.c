@@ -316,8 +316,7 @@ static struct status insert_with_conflicts(
     struct op *op = &write->op;
     const struct writer_plan *plan = write->writer->plan;
     struct row_store results;
-    bool returning = op->node->layout.count > 0;
-    if (!returning) return insert_or_update(task, write, in, NULL);
+    if (!op->node->write->returning) return insert_or_update(task, write, in, NULL);
     row_store_init(&results, op->run->account, plan->types, plan->table->width);
     TRY(insert_or_update(task, write, in, &results));
     // Back into columns, in this batch's arena.
@@ -360,7 +359,7 @@ static struct status insert_next(struct task *task, struct op *op, struct batch 
         TRY(writer_check(task, write->writer, in->selected, NULL));
         TRY(writer_insert(task, write->writer, 0, in->selected));
         op->run->rows_affected += in->selected;
-        if (op->node->layout.count == 0) continue;
+        if (!node->returning) continue;
         struct batch all = {.count = in->selected, .selected = in->selected};
         put_output(write, write->writer->columns, &all, NULL, in->selected);
     }
@@ -409,7 +408,7 @@ static struct status update_batch(
     }
     TRY(writer_check(task, write->writer, count, node->changed));
     TRY(writer_update(task, write->writer, write->old, write->rows, count, node->changed));
-    if (op->node->layout.count == 0) return st;
+    if (!node->returning) return st;
     // Back to the input's positions, where FROM's columns are.
     for (uint32_t c = 0; c < op->out.column_count; c++) {
         if (node->output_is_input[c]) continue;
@@ -454,7 +453,7 @@ static struct status change_next(struct task *task, struct op *op, struct batch 
             TRY(update_batch(task, write, in, count));
         } else {
             TRY(writer_delete(task, write->writer, write->old, write->rows, count));
-            if (op->node->layout.count > 0) put_output(write, NULL, in, write->rows, count);
+            if (node->returning) put_output(write, NULL, in, write->rows, count);
         }
         op->run->rows_affected += count;
     }

@@ -429,10 +429,13 @@ static struct status read_params(struct wire_reader *reader, struct session *ses
         if (reader->failed) break;
         // The message's memory is gone when the portal runs.
         struct bytes value = arena_copy(&portal->arena, raw);
-        if (formats[i] == 1)
-            TRY(type_receive(&portal->arena, type, value, &portal->params[i]));
-        else
-            TRY(type_input(&portal->arena, &session->types, type, value, &portal->params[i]));
+        st = formats[i] == 1 ? type_receive(&portal->arena, type, value, &portal->params[i])
+                             : type_input(&portal->arena, &session->types, type, value, &portal->params[i]);
+        // Not the value itself: it may be a secret.
+        const char *shown = formats[i] == 1 ? "" : " = '...'";
+        TRY(portal->name[0] == '\0'
+                ? status_context(&portal->arena, st, "unnamed portal parameter $%u%s", i + 1, shown)
+                : status_context(&portal->arena, st, "portal \"%s\" parameter $%u%s", portal->name, i + 1, shown));
     }
 out:
     return st;

@@ -33,6 +33,7 @@ static void write_outputs(struct planner *planner, struct node *node, const stru
     const struct table_plan *table = write->writer->table;
     struct var_set given = var_set_new(planner->arena, planner->binder->var_count);
     rel_output_vars(rel, &given);
+    write->returning = rel->returns;
     for (uint32_t w = 0; w < given.word_count; w++) given.words[w] &= needed->words[w];
     plan_set_layout(planner, node, &given);
     write->outputs = ARENA_ARRAY(planner->arena, uint32_t, node->layout.count);

@@ -128,6 +128,7 @@ struct rel {
     enum rel_kind kind;
     struct rel *left, *right;
     double rows;  // Estimate; below 0: not yet made.
+    bool returns; // INSERT, UPDATE, DELETE: with RETURNING, be it of no column.
     union {
         struct {
             const struct table_desc *table; // The plan's copy.

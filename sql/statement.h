@@ -42,6 +42,8 @@ struct statement_context {
     const struct type *param_types;
     uint32_t param_count;
     struct result_sink *sink;
+    const char **cascades;           // What a DROP ... CASCADE has taken with it: one notice at its end.
+    uint32_t cascade_count;
     char tag[64];                    // CommandComplete: filled in by the handler; else the tag's name.
 };
 

@@ -164,6 +164,7 @@ void wire_report(struct buffer *out, char type, const char *severity, struct sta
             snprintf(digits, sizeof digits, "%u", report->position);
             report_field(out, 'P', digits);
         }
+        report_field(out, 'W', report->context);
         report_field(out, 's', report->schema);
         report_field(out, 't', report->table);
         report_field(out, 'c', report->column);

@@ -65,6 +65,7 @@ struct node_write {
     uint32_t arbiter_count;
     uint32_t *outputs;                  // Per column of the node's layout: the row's ordinal, or
     bool *output_is_input;              // a column of the input.
+    bool returning;                     // Gives rows, with or without columns.
 };
 
 struct writer;
