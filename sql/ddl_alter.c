@@ -564,7 +564,7 @@ static struct status generated_in_the_way(struct alter *alter, const struct colu
             return status_hint(alter->context->arena, st,
                 "Use DROP ... CASCADE to drop the dependent objects too.");
         }
-        ddl_notice(alter->context, "drop cascades to column %s of table %s", other->name,
+        ddl_cascades_to(alter->context, "column %s of table %s", other->name,
             alter->table->name);
         struct alter_command also = {
             .kind = ALTER_DROP_COLUMN, .name = other->name, .behavior = DROP_CASCADE};

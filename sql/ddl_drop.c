@@ -278,8 +278,12 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
     struct statement_context *context = set->context;
 
     if (table->kind == RELATION_TABLE) {
+        // In the order in which they were made, as PostgreSQL tells them.
+        bool views_first = table->depended_by_count > 0 && table->referenced_by_count > 0 &&
+                           table->depended_by[0] < table->referenced_by[0].table_id;
+        if (views_first) TRY(drop_views_of(set, table));
         TRY(drop_incoming(set, table));
-        TRY(drop_views_of(set, table));
+        if (!views_first) TRY(drop_views_of(set, table));
         TRY(drop_outgoing(set, table));
         TRY(drop_owned_sequences(set, table));
     }

@@ -260,7 +260,7 @@ struct status ddl_drop_views_using(struct statement_context *context,
                 continue;
             }
             TRY(st);
-            ddl_notice(context, "drop cascades to %s %s", kind_of(views[i]), views[i]->name);
+            ddl_cascades_to(context, "%s %s", kind_of(views[i]), views[i]->name);
             TRY(ddl_drop_relation(context, views[i], DROP_CASCADE));
         }
         TRY(catalog_table_by_id(context->task, context->session, table->id, &table));
