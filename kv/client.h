@@ -56,6 +56,8 @@ CHECKED struct status kv_txn_step(struct task *task, struct kv_txn *txn);
 // Reads from here on are validated no more (`weak`), or are again: READ COMMITTED. Rows that are
 // locked are read as they are then; inserts and writes conflict as ever.
 void kv_txn_weaken(struct kv_txn *txn, bool weak);
+// Of waits from here on; 0: none.
+void kv_txn_lock_timeout_set(struct kv_txn *txn, uint64_t timeout_ns);
 
 struct hlc_timestamp kv_txn_read_ts(const struct kv_txn *txn);
 uint64_t kv_txn_id(const struct kv_txn *txn);

@@ -236,6 +236,11 @@ void kv_txn_weaken(struct kv_txn *txn, bool weak)
     txn->weak = weak;
 }
 
+void kv_txn_lock_timeout_set(struct kv_txn *txn, uint64_t timeout_ns)
+{
+    txn->lock_timeout_ns = timeout_ns;
+}
+
 // Reads only: they were all of one snapshot, so the transaction took place then.
 static bool needs_commit(const struct kv_txn *txn)
 {

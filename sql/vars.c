@@ -239,6 +239,9 @@ static void assign_statement_timeout(struct session *session, const char *value)
 static void assign_lock_timeout(struct session *session, const char *value)
 {
     session->lock_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+    // SET LOCAL: of the transaction under way, too.
+    if (session->txn != NULL)
+        kv_txn_lock_timeout_set(session->txn, (uint64_t)session->lock_timeout_ms * 1000000u);
 }
 static void assign_log_min_duration(struct session *session, const char *value)
 {

@@ -6,6 +6,7 @@ import unittest
 import psycopg2
 
 from cluster import Cluster
+from nodes import Nodes
 
 WEAK = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
@@ -15,15 +16,22 @@ class ReadCommitted(unittest.TestCase):
     def setUpClass(cls):
         cls.server = Cluster(name="weak")
         cls.server.start()
-        with cls.server.connect() as session:
+        cls.make(cls.server)
+
+    @classmethod
+    def make(cls, server):
+        with server.connect() as session:
             session.run("CREATE TABLE t (a int PRIMARY KEY, n int)")
 
     @classmethod
     def tearDownClass(cls):
         cls.server.destroy()
 
+    def sessions(self):
+        return self.server.connect(), self.server.connect()
+
     def setUp(self):
-        self.one, self.two = self.server.connect(), self.server.connect()
+        self.one, self.two = self.sessions()
         self.addCleanup(self.one.close)
         self.addCleanup(self.two.close)
         self.one.run("DELETE FROM t")
@@ -91,6 +99,108 @@ class ReadCommitted(unittest.TestCase):
         self.one.run("COMMIT")
         thread.join()
         self.assertEqual(failure, ["23505"])
+
+    def behind(self, sql, end, level=WEAK):
+        """What the statement does in another session (rows, or the number of them) that may wait for this one's `end`."""
+        got = []
+
+        def run():
+            self.two.run(level)
+            with self.two.raw.cursor() as cursor:
+                try:
+                    cursor.execute(sql)
+                    got.append(cursor.fetchall() if cursor.description else cursor.rowcount)
+                except psycopg2.Error as error:
+                    got.append(error.pgcode)
+            self.two.run("COMMIT")
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.one.run(end)
+        thread.join()
+        return got[0]
+
+    def test_who_waited_for_a_row_looks_at_its_newest_version(self):
+        """As PostgreSQL does: the condition is asked again of what the other has left, and the new value is made of that."""
+        rows = (
+            ("UPDATE t SET n = 11 WHERE a = 1", "UPDATE t SET n = n + 100 WHERE n = 10", 0, 11),
+            ("UPDATE t SET n = 11 WHERE a = 1", "UPDATE t SET n = n + 100 WHERE a = 1 AND n >= 10", 1, 111),
+            ("UPDATE t SET n = 11 WHERE a = 1", "DELETE FROM t WHERE a = 1 AND n = 10", 0, 11),
+            ("UPDATE t SET n = 11 WHERE a = 1", "SELECT n FROM t WHERE a = 1 FOR UPDATE", [(11,)], 11),
+            ("UPDATE t SET n = 11 WHERE a = 1", "SELECT n FROM t WHERE a = 1 FOR SHARE", [(11,)], 11),
+            ("DELETE FROM t WHERE a = 1", "UPDATE t SET n = 5 WHERE a = 1", 0, None),
+            ("DELETE FROM t WHERE a = 1", "SELECT n FROM t WHERE a = 1 FOR UPDATE", [], None),
+            ("DELETE FROM t WHERE a = 1", "INSERT INTO t VALUES (1, 7)", 1, 7),
+        )
+        for first, second, expected, left in rows:
+            for end in ("COMMIT", "ROLLBACK"):
+                self.one.run("DELETE FROM t")
+                self.one.run("INSERT INTO t VALUES (1, 10), (2, 20)")
+                self.one.run(WEAK)
+                self.one.run(first)
+                got = self.behind(second, end)
+                if end == "COMMIT":
+                    self.assertEqual(got, expected, (first, second))
+                    self.assertEqual(self.one.rows("SELECT n FROM t WHERE a = 1"), [] if left is None else [(left,)], second)
+                elif second.startswith("INSERT"):
+                    self.assertEqual(got, "23505")
+                else:
+                    self.assertEqual(got, [(10,)] if second.startswith("SELECT") else 1, (first, second))
+
+    def failure(self, session, sql):
+        with self.assertRaises(psycopg2.Error) as raised:
+            session.run(sql)
+        return raised.exception.pgcode
+
+    def test_timeouts_that_are_set_within_the_transaction(self):
+        self.one.run("BEGIN")
+        self.one.run("SELECT * FROM t WHERE a = 1 FOR UPDATE")
+        for setting, code in (("lock_timeout", "55P03"), ("statement_timeout", "57014")):
+            self.two.run("BEGIN")
+            self.two.run("SET LOCAL %s = '30ms'" % setting)
+            self.assertEqual(self.failure(self.two, "UPDATE t SET n = 1 WHERE a = 1"), code)
+            self.two.run("ROLLBACK")
+        self.one.run("ROLLBACK")
+
+    def test_a_circle_of_two_ends_with_one_victim(self):
+        self.one.run(WEAK)
+        self.two.run(WEAK)
+        self.one.run("UPDATE t SET n = n + 1 WHERE a = 1")
+        self.two.run("UPDATE t SET n = n + 1 WHERE a = 2")
+        failed = []
+
+        def cross():
+            try:
+                self.two.run("UPDATE t SET n = n + 1 WHERE a = 1")
+                self.two.run("COMMIT")
+            except psycopg2.Error as error:
+                failed.append(error.pgcode)
+                self.two.run("ROLLBACK")
+        thread = threading.Thread(target=cross)
+        thread.start()
+        try:
+            self.one.run("UPDATE t SET n = n + 1 WHERE a = 2")
+            self.one.run("COMMIT")
+        except psycopg2.Error as error:
+            failed.append(error.pgcode)
+            self.one.run("ROLLBACK")
+        thread.join()
+        self.assertEqual(len(failed), 1, failed)
+        self.assertIn(failed[0], ("40001", "40P01"))
+        self.assertEqual(self.one.rows("SELECT n FROM t ORDER BY a"), [(11,), (21,)])
+
+
+class OnThreeNodes(ReadCommitted):
+    """The same with sessions of different nodes."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Nodes(3, shards=1)
+        cls.server.__enter__()
+        cls.server.await_copies()
+        cls.make(cls.server[3])
+
+    def sessions(self):
+        return self.server[1].connect(), self.server[2].connect()
 
 
 if __name__ == "__main__":
