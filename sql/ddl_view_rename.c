@@ -17,21 +17,30 @@ struct view_query { // A view's query, parsed and bound.
     struct resolutions resolutions;
 };
 
-static struct status load_query(
-    struct statement_context *context, uint32_t view_id, struct view_query *query)
+static struct status parse_query(
+    struct statement_context *context, const char *sql, struct view_query *query)
 {
     struct status st;
     struct statement_list list;
     struct plan *plan;
-    TRY(catalog_edit_table(context->task, context->session, context->arena, view_id, &query->view));
-    if (query->view->view_sql == NULL || query->view->kind == RELATION_FUNCTION)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "renaming what the function %s uses is not supported", query->view->name);
-    struct bytes text = bytes_of_string(query->view->view_sql);
+    struct bytes text = bytes_of_string(sql);
     TRY(parse_sql_on_stack(context->arena, text, &list));
     query->select = list.items[0]->as.select;
     TRY(plan_resolve(context->task, context->session, context->arena, list.items[0], text,
         &query->resolutions, &plan));
+out:
+    return st;
+}
+
+static struct status load_query(
+    struct statement_context *context, uint32_t view_id, struct view_query *query)
+{
+    struct status st;
+    TRY(catalog_edit_table(context->task, context->session, context->arena, view_id, &query->view));
+    if (query->view->view_sql == NULL || query->view->kind == RELATION_FUNCTION)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "renaming what the function %s uses is not supported", query->view->name);
+    st = parse_query(context, query->view->view_sql, query);
 out:
     return st;
 }
@@ -198,6 +207,26 @@ static struct status views_using(struct statement_context *context, const struct
         if (resolutions_use(&query.resolutions, table->id, column->id) ||
             joins_by(&query.resolutions, column->name))
             (*views)[(*count)++] = query.view;
+    }
+out:
+    return st;
+}
+
+struct status ddl_view_columns(struct task *task, struct session *session, struct arena *arena,
+    uint32_t view_id, const struct table_desc *table, bool **used)
+{
+    struct status st;
+    const struct table_desc *view;
+    struct view_query query = {0};
+    struct statement_context context = {.task = task, .session = session, .arena = arena};
+    *used = ARENA_ARRAY(arena, bool, table->column_count + 1u);
+    TRY(catalog_table_by_id(task, session, view_id, &view));
+    TRY(parse_query(&context, view->view_sql, &query));
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        (*used)[i] = !column->hidden && column->state == ELEMENT_PUBLIC &&
+                     (resolutions_use(&query.resolutions, table->id, column->id) ||
+                         joins_by(&query.resolutions, column->name));
     }
 out:
     return st;

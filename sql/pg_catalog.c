@@ -1028,6 +1028,7 @@ void pg_catalog_register(void)
     information_schema_privileges_register();
     information_schema_routines_register();
     information_schema_empty_register();
+    information_schema_sql_register();
     crdb_internal_register();
     crdb_internal_node_register();
     crdb_internal_activity_register();

@@ -285,6 +285,7 @@ void information_schema_constraints_register(void);
 void information_schema_privileges_register(void);
 void information_schema_routines_register(void);
 void information_schema_empty_register(void);
+void information_schema_sql_register(void);
 void crdb_internal_register(void);
 void crdb_internal_node_register(void);
 void crdb_internal_activity_register(void);

@@ -498,6 +498,27 @@ BODY(updatable_column)
 // --- to_reg* -------------------------------------------------------------------------------------------
 
 // What text means as a value of the result's type; NULL when it means nothing.
+// There are no triggers, and no policies of rows.
+BODY(zero)
+{
+    (void)call;
+    (void)args;
+    *result = datum_int(0);
+    return STATUS_OK;
+}
+
+BODY(no_row_security)
+{
+    struct status st;
+    struct pg_relation relation;
+    NEED_SESSION();
+    st = call->arg_types[0].oid == TYPE_OID
+             ? pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation)
+             : pg_relation_by_name(call->task, call->session, call->arena, datum_as_bytes(args[0]), false, &relation);
+    *result = datum_bool(false);
+    return st;
+}
+
 BODY(to_reg)
 {
     struct bytes text = datum_as_bytes(args[0]);
@@ -630,6 +651,9 @@ static const struct function functions[] = {
     STABLE("pg_relation_is_updatable", 3842, INT4, updatable_events, TYPE_REGCLASS, TYPE_BOOL),
     STABLE("pg_column_is_updatable", 3843, BOOL, updatable_column, TYPE_REGCLASS, TYPE_INT2,
         TYPE_BOOL),
+    SCALAR_NO_ARGS("pg_trigger_depth", 3163, INT4, zero, FUNCTION_STABLE),
+    STABLE("row_security_active", 3298, BOOL, no_row_security, TYPE_OID),
+    STABLE("row_security_active", 3299, BOOL, no_row_security, TYPE_TEXT),
     STABLE("to_regclass", 3495, REGCLASS, to_reg, TYPE_TEXT),
     STABLE("to_regtype", 3493, REGTYPE, to_reg, TYPE_TEXT),
     STABLE("to_regproc", 3494, REGPROC, to_reg, TYPE_TEXT),

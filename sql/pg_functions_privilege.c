@@ -288,6 +288,64 @@ BODY(has_system_object)
     return st;
 }
 
+// Of what belongs to the system: administrators hold it, others do not.
+static struct status of_the_system(
+    struct function_call *call, const char *role, const struct asked *asked, struct datum *result)
+{
+    const struct subject subject = {.owner = ROLE_ADMIN};
+    *result = datum_bool(false);
+    return role == NULL ? STATUS_OK : answer(call, role, &subject, asked, result);
+}
+
+BODY(has_tablespace)
+{
+    struct status st;
+    struct asked asked;
+    const char *role;
+    NEED_SESSION();
+    uint32_t at = call->arg_count == 3 ? 1 : 0;
+    TRY(take_role(call, args, at == 1, &role));
+    if (call->arg_types[at].oid == TYPE_OID) {
+        int64_t oid = args[at].integer;
+        *result = DATUM_NULL;
+        if (oid != PG_TABLESPACE_DEFAULT && oid != PG_TABLESPACE_GLOBAL) goto out;
+    } else {
+        struct bytes name = datum_as_bytes(args[at]);
+        if (!bytes_equal(name, BYTES_LITERAL("pg_default")) && !bytes_equal(name, BYTES_LITERAL("pg_global")))
+            TRY(status_format(call->arena, E_UNDEFINED_OBJECT, "tablespace \"%.*s\" does not exist",
+                (int)name.size, (const char *)name.data));
+    }
+    TRY(parse_privileges(call->arena, args[at + 1], PRIVILEGE_CREATE, &asked));
+    st = of_the_system(call, role, &asked, result);
+out:
+    return st;
+}
+
+// "SET, ALTER SYSTEM WITH GRANT OPTION", of parameters: privileges on them are granted to nobody.
+BODY(has_parameter)
+{
+    static const char *const names[] = {"SET", "ALTER SYSTEM", "SET WITH GRANT OPTION", "ALTER SYSTEM WITH GRANT OPTION"};
+    struct status st;
+    const struct asked asked = {.bits = PRIVILEGE_CREATE};
+    const char *role;
+    NEED_SESSION();
+    uint32_t at = call->arg_count == 3 ? 1 : 0;
+    TRY(take_role(call, args, at == 1, &role));
+    for (char *list = arena_string(call->arena, datum_as_bytes(args[at + 1])); list != NULL;) {
+        char *comma = strchr(list, ',');
+        if (comma != NULL) *comma = 0;
+        const char *name = arena_string(call->arena, text_trim(bytes_of_string(list)));
+        bool known = false;
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) known |= string_equal_nocase(name, names[i]);
+        if (!known)
+            TRY(status_format(call->arena, E_INVALID_PARAMETER_VALUE, "unrecognized privilege type: \"%s\"", name));
+        list = comma == NULL ? NULL : comma + 1;
+    }
+    st = of_the_system(call, role, &asked, result);
+out:
+    return st;
+}
+
 BODY(has_role)
 {
     const char *role, *target = NULL;
@@ -459,6 +517,15 @@ static const struct function functions[] = {
     FAMILY("has_table_privilege", 1922, has_table),
     FAMILY("has_sequence_privilege", 2181, has_sequence),
     FAMILY("has_database_privilege", 2250, has_database),
+    STABLE("has_tablespace_privilege", 2390, BOOL, has_tablespace, TYPE_NAME, TYPE_TEXT, TYPE_TEXT),
+    STABLE("has_tablespace_privilege", 2391, BOOL, has_tablespace, TYPE_NAME, TYPE_OID, TYPE_TEXT),
+    STABLE("has_tablespace_privilege", 2392, BOOL, has_tablespace, TYPE_OID, TYPE_TEXT, TYPE_TEXT),
+    STABLE("has_tablespace_privilege", 2393, BOOL, has_tablespace, TYPE_OID, TYPE_OID, TYPE_TEXT),
+    STABLE("has_tablespace_privilege", 2394, BOOL, has_tablespace, TYPE_TEXT, TYPE_TEXT),
+    STABLE("has_tablespace_privilege", 2395, BOOL, has_tablespace, TYPE_OID, TYPE_TEXT),
+    STABLE("has_parameter_privilege", 6205, BOOL, has_parameter, TYPE_NAME, TYPE_TEXT, TYPE_TEXT),
+    STABLE("has_parameter_privilege", 6206, BOOL, has_parameter, TYPE_OID, TYPE_TEXT, TYPE_TEXT),
+    STABLE("has_parameter_privilege", 6207, BOOL, has_parameter, TYPE_TEXT, TYPE_TEXT),
     FAMILY("has_schema_privilege", 2268, has_schema),
     FAMILY("has_any_column_privilege", 3024, has_any_column),
     FAMILY("has_function_privilege", 2256, has_system_object),
