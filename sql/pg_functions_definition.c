@@ -534,14 +534,6 @@ BODY(to_reg)
     return absent ? STATUS_OK : st;
 }
 
-BODY(no_depth)
-{
-    (void)call;
-    (void)args;
-    *result = datum_int(0);
-    return STATUS_OK;
-}
-
 // The name as COLLATE takes it.
 BODY(collation_for)
 {
@@ -663,7 +655,6 @@ static const struct function functions[] = {
     STABLE("to_regoper", 3492, REGOPER, to_reg, TYPE_TEXT),
     STABLE("to_regoperator", 3476, REGOPERATOR, to_reg, TYPE_TEXT),
     STABLE("to_regcollation", 4195, REGCOLLATION, to_reg, TYPE_TEXT),
-    STABLE("pg_trigger_depth", 3163, INT4, no_depth),
     LAX_STABLE("pg_collation_for", 3162, TEXT, collation_for, TYPE_ANY),
     SET_RETURNING("pg_partition_tree", 3423, RECORD, &partition_tree, TYPE_REGCLASS),
     SET_RETURNING("pg_partition_ancestors", 3425, REGCLASS, &ancestors, TYPE_REGCLASS),

@@ -167,8 +167,7 @@ struct status pgclient_url_parse(struct arena *arena, const char *url, struct pg
     struct status st = STATUS_OK;
     const char *rest = strstr(url, "://");
     if (rest == NULL ||
-        (strncmp(url, "postgresql://", 13) != 0 && strncmp(url, "postgres://", 11) != 0 &&
-            strncmp(url, "external://", 11) != 0))
+        (strncmp(url, "postgresql://", 13) != 0 && strncmp(url, "postgres://", 11) != 0))
         return bad_url(arena, "it must begin with postgresql://");
     rest += 3;
     const char *query = strchrnul(rest, '?');

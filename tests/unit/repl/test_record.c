@@ -89,8 +89,8 @@ Test(source_options, other_kinds_of_addresses_are_refused)
         uint32_t code;
     } rows[] = {
         {"postgresql://u:p@h:26257?options=-ccluster=system", 0},
-        {"external://primary", E_FEATURE_NOT_SUPPORTED},
-        {"primary", E_FEATURE_NOT_SUPPORTED},
+        {"external://primary", E_INVALID_PARAMETER_VALUE}, // Names are resolved before.
+        {"primary", E_INVALID_PARAMETER_VALUE},
         {"postgresql://h?crdb_route=gateway", 0},
         {"postgresql://h?sslmode=disable&crdb_route=node&options=-ccluster=system", 0},
         {"postgresql://h?crdb_route=elsewhere", E_INVALID_PARAMETER_VALUE},
