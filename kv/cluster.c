@@ -116,6 +116,17 @@ static void peers_ended(struct task *task, struct status st, void *arg)
     if (failed(st)) cluster->peers_dirty = true;
 }
 
+// Before this node serves: started again it finds its own by what is saved, whatever --join says then.
+static void peers_write(struct task *task, struct cluster *cluster)
+{
+    if (!cluster->peers_dirty) return;
+    cluster->peers_dirty = false;
+    struct status st = peers_task(task, cluster);
+    if (!failed(st)) return;
+    cluster->peers_dirty = true; // Once more with a later tick.
+    log_warning(0, "cluster: the table of nodes is not saved: %s", st.message);
+}
+
 void cluster_peers_save(struct cluster *cluster)
 {
     if (cluster->saving) return;
@@ -278,6 +289,7 @@ static struct status join_answer(struct cluster *cluster, const struct rpc_call 
     }
     if (!gossip_tables_merge(&in, cluster) || !codec_done(&in))
         log_warning(0, "cluster: the table of nodes from %s is malformed", call->address);
+    gossip_answered(cluster, call->address);
     *known = true;
     return STATUS_OK;
 }
@@ -603,6 +615,7 @@ struct status cluster_start(
     // Those who can be reached say whether this node belongs to them.
     if (!cluster->alone) TRY(contact(task, cluster, own, &known, &refusal));
     TRY(taken_in(known, refusal));
+    if (!cluster->alone) peers_write(task, cluster);
     gossip_start(cluster);
 out:
     return st;

@@ -98,6 +98,9 @@ struct gossip_node *gossip_find(struct cluster *cluster, uint32_t id);
 // Takes over what is newer in `entry`. True when something was.
 bool gossip_merge(struct cluster *cluster, const struct gossip_node *entry);
 bool gossip_merge_slice(struct cluster *cluster, const struct cluster_slice *slice);
+// The node at `address` has answered. Who was not heard of since this node started is alive, then: its next heartbeat
+// need not be waited for.
+void gossip_answered(struct cluster *cluster, const char *address);
 // The own entry has changed: its version grows, and everyone is told.
 void gossip_own_changed(struct cluster *cluster);
 // Hands the tables to every shard.

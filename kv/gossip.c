@@ -160,6 +160,19 @@ static void heard(struct cluster *cluster, struct gossip_node *known)
     log_info(0, "cluster: node %u at %s is alive", known->node.id, known->node.address);
 }
 
+void gossip_answered(struct cluster *cluster, const char *address)
+{
+    struct gossip_node *known = NULL;
+    for (uint32_t i = 0; i < cluster->count; i++) {
+        struct gossip_node *each = &cluster->nodes[i];
+        if (each->node.membership == CLUSTER_DECOMMISSIONED || strcmp(each->node.address, address) != 0) continue;
+        if (known == NULL || each->node.started_at_ns > known->node.started_at_ns) known = each;
+    }
+    if (known == NULL || known->node.id == cluster->node_id || known->node.heard_at_ns != 0) return;
+    heard(cluster, known);
+    gossip_publish(cluster);
+}
+
 static void heartbeat_take(
     struct cluster *cluster, struct gossip_node *known, uint64_t heartbeat, int64_t wall_ns)
 {

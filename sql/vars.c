@@ -267,7 +267,7 @@ static bool parse_kilobytes(const char *value, int64_t *kilobytes)
     while (*end == ' ') end++;
     for (unsigned i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcmp(end, units[i].unit) != 0) continue;
-        *kilobytes = (int64_t)(number * units[i].factor + 0.5);
+        *kilobytes = (int64_t)(number * units[i].factor + (number < 0 ? -0.5 : 0.5));
         return true;
     }
     return false;
@@ -482,7 +482,7 @@ static bool parse_milliseconds(const char *value, int64_t *milliseconds)
     while (*end == ' ') end++;
     for (unsigned i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcmp(end, units[i].unit) == 0) {
-            *milliseconds = (int64_t)(number * units[i].factor + 0.5);
+            *milliseconds = (int64_t)(number * units[i].factor + (number < 0 ? -0.5 : 0.5));
             return true;
         }
     }

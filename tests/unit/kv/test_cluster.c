@@ -241,6 +241,31 @@ static void announce(uint32_t node, uint64_t term)
     turn_hook_arm(announce_shard, &announce_hook);
 }
 
+Test(cluster, who_has_joined_knows_who_lives_and_finds_them_again)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        world_begin(seed);
+        init_first();
+        join(2);
+        await_alive(2);
+        // Not only with their next heartbeats: what is asked of all nodes would leave them out until then.
+        join(3);
+        for (uint32_t id = 1; id <= 2; id++)
+            cr_assert(cluster_alive(world.nodes[3].node->shards[0], id), "seed %lu: node %u", (unsigned long)seed, id);
+        // Lost as soon as it serves, and sent to another cluster: it goes by what it has saved.
+        sim_node_crash(world.nodes[3].machine);
+        world.nodes[4].single = world.nodes[4].with_kv = true;
+        start(4);
+        await_start(4);
+        world.nodes[3].join[0] = "10.0.0.4:26257";
+        world.nodes[3].join[1] = NULL;
+        start(3);
+        await_start(3);
+        cr_assert(world.nodes[3].how == CLUSTER_RESTARTED && world.nodes[3].id == 3);
+        sim_destroy(world.sim);
+    }
+}
+
 Test(cluster, newest_leader_of_a_slice_is_known_everywhere)
 {
     world_begin(11);
