@@ -378,7 +378,8 @@ static void commit_answered(struct wire_in *in, void *request)
     commit->released = wire_take_u64(in);
 }
 
-// Locks need no more than the keys.
+// Locks need no more than the keys, and those that must be held before: once the keys are locked nobody can tell any
+// more that their locks were lost.
 static void lock_ask(struct buffer *out, const void *request)
 {
     const struct leader_commit *commit = request;
@@ -386,6 +387,7 @@ static void lock_ask(struct buffer *out, const void *request)
     for (uint32_t i = 0; i < commit->write_count; i++) {
         wire_put_bytes(out, commit->writes[i]->key);
     }
+    put_held(out, commit->held, commit->held_count);
 }
 
 static void lock_asked(struct wire_in *in, void *request)
@@ -397,6 +399,7 @@ static void lock_asked(struct wire_in *in, void *request)
         node_at(commit, i)->key = wire_take_key(in);
         check_order(in, commit, i);
     }
+    commit->held = take_held(in, &commit->held_count);
 }
 
 // --- the end of transactions ---------------------------------------------------------------------
