@@ -253,7 +253,13 @@ static struct status pass(struct task *task, struct placement *placement, bool *
     struct placement_view view = {0};
     struct status st;
     TRY(view_look(task, placement, &view));
-    TRY(slices_list(task, placement, &view));
+    st = slices_list(task, placement, &view);
+    if (failed(st)) {
+        if (task->cancelled) return st;
+        // The disk of who leads the meta slice may be full: the steps take leadership elsewhere.
+        log_warning(0, "placement: slices are not written down: %s", st.message);
+        view.complete = false;
+    }
     struct placement_step *steps = ARENA_ARRAY(task->arena, struct placement_step, STEPS_MAX);
     // The plan moves leaders in its table as it goes; the steps are asked of those that lead now.
     struct placement_view plan = view;

@@ -69,7 +69,7 @@ struct placement_view {
     uint32_t node_count;
     struct placement_slice *slices;
     uint32_t slice_count;
-    bool complete; // Every node that is alive has told of its replicas.
+    bool complete; // Every node that is alive has told of its replicas, and all slices are listed.
 };
 // Counts, then the steps that can be taken now: at most one a slice, at most `max`.
 uint32_t placement_plan(
