@@ -176,7 +176,7 @@ struct status kv_parts_close(
         txn->stats.rows_read += part->stats.rows_read;
         txn->stats.bytes_read += part->stats.bytes_read;
         moved_to = hlc_max(moved_to, part->moved_to);
-        if (*whole && parts->note) read_set_add_span(&txn->reads, part->all);
+        if (*whole && parts->note) read_set_add_span(txn_noted(txn), part->all);
         free(part->resume);
         part->resume = NULL;
     }

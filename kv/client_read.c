@@ -35,7 +35,7 @@ static void note_read(struct kv_txn *txn, const struct kv_read *read, struct byt
     if (txn->weak && read->lock != KV_LOCK_NONE)
         txn_note_held(txn, key);
     else if (txn_notes_reads(txn) && !read->no_validate)
-        read_set_add_key(&txn->reads, key);
+        read_set_add_key(txn_noted(txn), key);
 }
 
 // One point at its slice, wherever that is by now.
@@ -321,7 +321,9 @@ static struct status get_many(struct task *task, struct kv_txn *txn, const struc
         TRY(batch_round(task, &batch, arena, values, skipped));
         if (batch.stale) TRY(router_evict_all(task, attempt));
         batch.stale = false;
-        if (!hlc_is_zero(batch.moved_to)) TRY(txn_move_to(task, txn, batch.moved_to));
+        if (!hlc_is_zero(batch.moved_to))
+            TRY(batch.uncertain ? txn_move(task, txn, batch.moved_to)
+                                : txn_move_to(task, txn, batch.moved_to));
         batch.moved_to = HLC_ZERO;
     }
 out:

@@ -244,8 +244,9 @@ static void step_note(struct step *step)
         txn_note_held(txn, step->batch.pairs[i].key);
     }
     if (!step->note && (!txn_notes_reads(txn) || read->no_validate)) return;
+    if (!step->note && txn->weak && read->lock != KV_LOCK_NONE) return; // What was locked is newest.
     if (read->lock == KV_LOCK_NONE || read->wait != KV_WAIT_SKIP) {
-        read_set_add_span(&txn->reads, step->covered);
+        read_set_add_span(step->note ? &txn->reads : txn_noted(txn), step->covered);
         return;
     }
     // SKIP LOCKED does not say that there were no other rows.

@@ -116,6 +116,7 @@ static void txn_reset(struct kv_txn *txn)
     txn->hidden = NULL;
     txn->hidden_capacity = 0;
     read_set_init(&txn->reads, &txn->arena);
+    read_set_init(&txn->step_reads, &txn->arena);
     read_set_init(&txn->held, &txn->arena);
 }
 
@@ -226,6 +227,7 @@ struct status kv_txn_step(struct task *task, struct kv_txn *txn)
     struct status st = txn_check(txn, false);
     if (failed(st)) return st;
     struct hlc_timestamp now = hlc_now(&task->shard->hlc);
+    read_set_clear(&txn->step_reads);
     st = txn_move(task, txn, now);
     if (!failed(st)) txn_snapshot(task, txn, hlc_max(txn->read_ts, now));
     return st;
@@ -406,6 +408,9 @@ void txn_count(struct kv_txn *txn, const struct leader_call *call)
     txn->lock_count += call->locks_taken;
 }
 
+static struct status parts_of(
+    struct task *task, struct read_set *reads, struct txn_parts *parts);
+
 static struct status refresh_part(struct task *task, struct kv_txn *txn,
     const struct txn_part *part, struct hlc_timestamp to)
 {
@@ -433,9 +438,31 @@ static void hold_inserts(struct kv_txn *txn)
     }
 }
 
+static struct status refresh(struct task *task, struct kv_txn *txn, struct read_set *reads,
+    struct hlc_timestamp to)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t attempt = 0; reads->count > 0 && attempt < ROUTE_ATTEMPTS_MAX; attempt++) {
+        struct txn_parts parts = {.arena = &txn->arena};
+        TRY(parts_of(task, reads, &parts));
+        for (uint32_t i = 0; i < parts.count && !failed(st); i++) {
+            st = refresh_part(task, txn, &parts.parts[i], to);
+        }
+        if (!status_is(st, K_WRONG_RANGE)) break;
+        TRY(router_evict_all(task, attempt));
+    }
+out:
+    return st;
+}
+
 struct status txn_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to)
 {
-    return txn_move_to(task, txn, hlc_max(to, hlc_now(&task->shard->hlc)));
+    struct status st;
+    to = hlc_max(to, hlc_now(&task->shard->hlc));
+    TRY(refresh(task, txn, &txn->step_reads, to));
+    st = txn_move_to(task, txn, to);
+out:
+    return st;
 }
 
 struct status txn_move_to(struct task *task, struct kv_txn *txn, struct hlc_timestamp to)
@@ -443,16 +470,7 @@ struct status txn_move_to(struct task *task, struct kv_txn *txn, struct hlc_time
     struct status st = STATUS_OK;
     if (hlc_less_equal(to, txn->read_ts)) goto out;
     hold_inserts(txn);
-    for (uint32_t attempt = 0; txn->reads.count > 0 && attempt < ROUTE_ATTEMPTS_MAX; attempt++) {
-        struct txn_parts parts = {.arena = &txn->arena};
-        TRY(txn_parts_reads(task, txn, &parts));
-        for (uint32_t i = 0; i < parts.count && !failed(st); i++) {
-            st = refresh_part(task, txn, &parts.parts[i], to);
-        }
-        if (!status_is(st, K_WRONG_RANGE)) break;
-        TRY(router_evict_all(task, attempt));
-    }
-    TRY(st);
+    TRY(refresh(task, txn, &txn->reads, to));
     txn->read_ts = to;
 out:
     return txn_outcome(txn, st);
@@ -487,11 +505,12 @@ static void part_add_read(struct txn_parts *parts, struct txn_part *part, struct
     part->reads[part->read_count++] = entry;
 }
 
-struct status txn_parts_reads(struct task *task, struct kv_txn *txn, struct txn_parts *parts)
+static struct status parts_of(
+    struct task *task, struct read_set *reads, struct txn_parts *parts)
 {
     struct status st = STATUS_OK;
     uint32_t count;
-    const struct read_entry *entries = read_set_entries(&txn->reads, &count);
+    const struct read_entry *entries = read_set_entries(reads, &count);
     for (uint32_t i = 0; i < count; i++) {
         struct read_entry rest = entries[i];
         for (;;) { // A span is cut where ranges meet.
@@ -509,6 +528,11 @@ struct status txn_parts_reads(struct task *task, struct kv_txn *txn, struct txn_
     }
 out:
     return st;
+}
+
+struct status txn_parts_reads(struct task *task, struct kv_txn *txn, struct txn_parts *parts)
+{
+    return parts_of(task, &txn->reads, parts);
 }
 
 struct status txn_parts_held(struct task *task, struct kv_txn *txn, struct txn_parts *parts)

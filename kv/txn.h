@@ -67,6 +67,7 @@ struct kv_txn {
     struct staged_hidden *hidden;
     uint32_t hidden_capacity;
     struct read_set reads;
+    struct read_set step_reads; // Of the statement under way, while `reads` are not noted: its snapshot stays one.
     struct read_set held; // Single keys that were locked while reads were not noted: no more than TXN_HELD_MAX.
     uint64_t *locked_slices;
     uint32_t locked_count, locked_capacity;
@@ -125,7 +126,13 @@ bool client_txn_runs(struct shard *shard, uint64_t txn);
 // Who writes validates what was read; whose snapshot may move, too.
 static inline bool txn_notes_reads(const struct kv_txn *txn)
 {
-    return !txn->weak && (!txn->read_only || !hlc_is_zero(txn->uncertain));
+    return txn->weak ? !hlc_is_zero(txn->uncertain)
+                     : !txn->read_only || !hlc_is_zero(txn->uncertain);
+}
+// Where they are noted.
+static inline struct read_set *txn_noted(struct kv_txn *txn)
+{
+    return txn->weak ? &txn->step_reads : &txn->reads;
 }
 // The key was read under a lock. Who does not validate what was read must find the lock in force at the commit: it
 // may have gone with an earlier leader.
