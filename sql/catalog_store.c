@@ -379,6 +379,22 @@ out:
     return st;
 }
 
+// The ids are copied first: loading what they name may drop the database's descriptor.
+static struct status list_of_ids(struct task *task, struct session *session, struct arena *arena,
+    const uint32_t *source, uint32_t wanted, const struct table_desc ***items, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    uint32_t *ids = ARENA_ARRAY(arena, uint32_t, wanted + 1);
+    if (wanted > 0) memcpy(ids, source, wanted * sizeof *ids);
+    *items = ARENA_ARRAY(arena, const struct table_desc *, wanted + 1);
+    for (uint32_t i = 0; i < wanted; i++) {
+        TRY(catalog_table_by_id(task, session, ids[i], &(*items)[i]));
+        ++*count;
+    }
+out:
+    return st;
+}
+
 struct status catalog_list_functions(struct task *task, struct session *session,
     struct arena *arena, uint32_t database_id, const struct table_desc ***functions,
     uint32_t *count)
@@ -388,14 +404,8 @@ struct status catalog_list_functions(struct task *task, struct session *session,
     *functions = NULL;
     *count = 0;
     TRY(catalog_database_by_id(task, session, database_id, &database));
-    uint32_t wanted = database->function_count;
-    uint32_t *ids = ARENA_ARRAY(arena, uint32_t, wanted + 1);
-    if (wanted > 0) memcpy(ids, database->functions, wanted * sizeof *ids);
-    *functions = ARENA_ARRAY(arena, const struct table_desc *, wanted + 1);
-    for (uint32_t i = 0; i < wanted; i++) {
-        TRY(catalog_table_by_id(task, session, ids[i], &(*functions)[i]));
-        ++*count;
-    }
+    TRY(list_of_ids(task, session, arena, database->functions, database->function_count, functions,
+        count));
 out:
     return st;
 }
@@ -409,14 +419,8 @@ struct status catalog_list_collations(struct task *task, struct session *session
     *collations = NULL;
     *count = 0;
     TRY(catalog_database_by_id(task, session, database_id, &database));
-    uint32_t wanted = database->collation_count;
-    uint32_t *ids = ARENA_ARRAY(arena, uint32_t, wanted + 1);
-    if (wanted > 0) memcpy(ids, database->collations, wanted * sizeof *ids);
-    *collations = ARENA_ARRAY(arena, const struct table_desc *, wanted + 1);
-    for (uint32_t i = 0; i < wanted; i++) {
-        TRY(catalog_table_by_id(task, session, ids[i], &(*collations)[i]));
-        ++*count;
-    }
+    TRY(list_of_ids(task, session, arena, database->collations, database->collation_count,
+        collations, count));
 out:
     return st;
 }
