@@ -66,15 +66,20 @@ class Disks(unittest.TestCase):
                        "leaders to be back where they are wanted")
             self.assertEqual(session.value("SELECT count(*) FROM t"), 20)
 
-    def test_failing_disk_of_one_node(self):
-        """From one moment on nothing can be written: the node ends, the others go on, and it comes back."""
+    def ext4(self):
+        """A file system of its own in an image, mounted until the test ends."""
+        for program in ("mkfs.ext4", "e2fsck"):
+            if shutil.which(program) is None:
+                self.skipTest("no %s here" % program)
         image = tempfile.NamedTemporaryFile(prefix="isopod-image-")
         self.addCleanup(image.close)
         image.truncate(900 * MIB)
-        if shutil.which("mkfs.ext4") is None:
-            self.skipTest("no mkfs.ext4 here")
         subprocess.run(["mkfs.ext4", "-q", "-F", image.name], check=True)
-        disk = self.mounted("mount", "-o", "loop", image.name)
+        return image, self.mounted("mount", "-o", "loop", image.name)
+
+    def test_failing_disk_of_one_node(self):
+        """From one moment on nothing can be written: the node ends, the others go on, and it comes back."""
+        image, disk = self.ext4()
         with self.nodes(disk) as nodes:
             with nodes[1].connect(options="-ccluster=system") as admin:
                 led_by_third(nodes, admin)
@@ -102,13 +107,7 @@ class Disks(unittest.TestCase):
 
     def test_disk_of_one_node_becomes_read_only(self):
         """As a file system does that has found an error: the node ends and says why, and does not start before it is repaired."""
-        image = tempfile.NamedTemporaryFile(prefix="isopod-image-")
-        self.addCleanup(image.close)
-        image.truncate(900 * MIB)
-        if shutil.which("mkfs.ext4") is None or shutil.which("e2fsck") is None:
-            self.skipTest("no mkfs.ext4, no e2fsck here")
-        subprocess.run(["mkfs.ext4", "-q", "-F", image.name], check=True)
-        disk = self.mounted("mount", "-o", "loop", image.name)
+        image, disk = self.ext4()
         with self.nodes(disk) as nodes:
             with nodes[1].connect(options="-ccluster=system") as admin:
                 led_by_third(nodes, admin)
