@@ -6,7 +6,7 @@
 #include "kv/raft_internal.h"
 
 #define SILENT_TICKS 20u // A member that says nothing for so long is not waited for.
-#define QUIET_AFTER_TICKS 4u
+#define QUIET_AFTER_TICKS 2u
 #define LEARNER_LAG_MAX 1024u   // Entries a learner may lack to be promoted.
 #define HEARTBEAT_TICKS_DEAD 5u // A silent member gets only every so many heartbeats.
 

@@ -7,6 +7,7 @@
 #include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
 #include "kv/move_side.h"
@@ -28,6 +29,7 @@
 struct sending {
     struct slice *slice;
     uint32_t node;
+    uint64_t term; // Of the leader that was asked for it.
     uint64_t attempt;
     uint64_t index; // Applied index of the copy.
     struct store_backup *backup;
@@ -156,6 +158,13 @@ static struct status send_once(struct task *task, struct sending *sending, uint6
     return st;
 }
 
+// Consensus still waits for it: from the first moment of a leader's term, which is before it may serve.
+static bool is_waited_for(const struct sending *sending)
+{
+    const struct raft *raft = &sending->slice->log.raft;
+    return sending->slice->running && raft->role == RAFT_LEADER && raft->term == sending->term;
+}
+
 static struct status send_task(struct task *task, void *arg)
 {
     struct sending *sending = arg;
@@ -169,7 +178,7 @@ static struct status send_task(struct task *task, void *arg)
     st = backup_open(task, sending);
     for (uint32_t i = 0; !failed(st) && i < STREAMS_MAX; i++) {
         st = send_once(task, sending, &applied);
-        if (!failed(st) || !raft_log_leads(&slice->log) || !slice->running) break;
+        if (!failed(st) || !is_waited_for(sending)) break;
         if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) break;
         if (i + 1 < STREAMS_MAX) st = task_sleep(task, AGAIN_NS);
     }
@@ -178,8 +187,10 @@ static struct status send_task(struct task *task, void *arg)
         log_info(0, "slice %llu: node %u has a snapshot up to %llu", (unsigned long long)slice->id,
             sending->node, (unsigned long long)applied);
 out:
-    if (raft_log_leads(&slice->log) && slice->running)
+    if (is_waited_for(sending)) {
+        if (failed(st) && !raft_log_leads(&slice->log)) covered("snapshot.failed_before_leading");
         raft_log_snapshot_sent(&slice->log, sending->node, applied, !failed(st));
+    }
     if (sending->backup != NULL) store_backup_end(task, sending->backup);
     free(sending->resume);
     free(sending->crc);
@@ -197,6 +208,7 @@ void snapshot_send(struct slice *slice, uint32_t node)
     invariant(sending->piece != NULL);
     sending->slice = slice;
     sending->node = node;
+    sending->term = slice->log.raft.term;
     sending->attempt = slice->shard->env->random(slice->shard->env);
     slice_hold(slice);
     struct status st =

@@ -3,6 +3,7 @@
 // Scripted cases of clusters of several nodes.
 #include <stdio.h>
 
+#include "kv/slice_internal.h"
 #include "tests/sim/cluster_run.h"
 
 // A store whose node got its id, and went down before storage had begun, once founded slices of its own.
@@ -84,5 +85,45 @@ SIM_CASE(cluster_disk_full, "a node whose disk is full, and one whose sync fails
     world_run(world, NULL, NULL, 5 * WORLD_SECOND);
     sim_disk_fail_at(world->nodes[2].machine, 3, 5);
     world_run(world, NULL, NULL, 5 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
+// A replica that leads as far as consensus knows, and has not committed anything in its term: its snapshots fail, and
+// who could commit with it is not heard for a while.
+static void fail_early(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    if (!slice->started || slice->log.raft.role != RAFT_LEADER || slice->log.leading) return;
+    if (node->id == 3) return;
+    struct world_node *other = &kv->world.nodes[2 - node->id];
+    sim_disk_faults_set(node->machine, &(struct sim_disk_faults){.read_fail_per_million = 1000000});
+    sim_net_clog(other->machine, node->machine, 300 * WORLD_MS);
+}
+
+static bool failing_early(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    kv_world_replicas_each(&cluster->kv, fail_early);
+    return false;
+}
+
+// A leader once forgot a member whose snapshot had failed before the leader could serve: it waited for ever for it.
+SIM_CASE(cluster_snapshot_fails_early, "a member whose snapshot fails at the beginning of a term gets another one")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 300);
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_run(world, NULL, NULL, 20 * WORLD_SECOND); // New slices have their copies, too.
+    world->nodes[2].wanted = false;
+    sim_node_crash(world->nodes[2].machine);
+    world_run(world, NULL, NULL, 8 * WORLD_SECOND); // It lags.
+    for (uint32_t i = 0; i < 2; i++) { // The others keep nothing in memory of what is in their stores.
+        world->nodes[i].wanted = false;
+        sim_node_stop(world->nodes[i].machine);
+    }
+    world_run(world, NULL, NULL, 5 * WORLD_SECOND);
+    for (uint32_t i = 0; i < 3; i++)
+        world->nodes[i].wanted = true;
+    world_run(world, failing_early, cluster, 4 * WORLD_SECOND);
     cluster_end(cluster);
 }
