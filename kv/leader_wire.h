@@ -16,7 +16,7 @@
 // Memory   What is read points into the input, arrays are made in the arena given. An array never takes more than a
 //          constant times the bytes that it was read from.
 // Errors   08P01 for what is not a request or an answer.
-// Checked  tests/unit/kv/test_leader_wire.c, tests/fuzz/fuzz_leader_wire.c; the unit tests of the client run a second time
+// Checked  tests/unit/kv/test_leader_wire.c, test_leader_codec.c (field by field), tests/fuzz/fuzz_leader_wire.c; the unit tests of the client run a second time
 //          with every request in this form (KV_TEST_WIRE).
 #pragma once
 #include "kv/admin.h"
