@@ -102,6 +102,16 @@ struct status status_names(struct arena *arena, struct status st, const char *sc
     return with_report(st, report);
 }
 
+struct status status_datatype(
+    struct arena *arena, struct status st, const char *schema, const char *datatype)
+{
+    if (!failed(st)) return st;
+    struct status_report *report = report_copy(arena, st);
+    name_set(arena, &report->schema, schema);
+    name_set(arena, &report->datatype, datatype);
+    return with_report(st, report);
+}
+
 const struct status_report *status_report_of(struct status st)
 {
     if (!st.reported || st.message == NULL) return NULL;

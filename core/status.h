@@ -98,6 +98,10 @@ struct status status_position(struct arena *arena, struct status st, uint32_t po
 struct status status_names(struct arena *arena, struct status st, const char *schema,
     const char *table, const char *column, const char *constraint);
 
+// The type, a domain mostly, of which the error tells.
+struct status status_datatype(
+    struct arena *arena, struct status st, const char *schema, const char *datatype);
+
 // The report behind `st`, or NULL when it has only a message.
 const struct status_report *status_report_of(struct status st);
 

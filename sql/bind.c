@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
+#include "sql/resolution.h"
 
 struct status bind_at(struct binder *binder, struct status st, uint32_t position)
 {
@@ -244,6 +245,17 @@ static bool is_iso_text(struct bytes text)
     return true;
 }
 
+// Who keeps the expression keeps what its literals mean now. The default form is read alike everywhere.
+static void note_reading(
+    struct binder *binder, const struct scalar *literal, type_oid oid, struct datum value)
+{
+    if (binder->resolutions == NULL || type_is_composite(oid)) return;
+    struct buffer text;
+    buffer_init(&text, binder->resolutions->arena);
+    type_output(&text, &type_context_default, oid, value);
+    resolution_read_literal(binder->resolutions, literal, buffer_bytes(&text));
+}
+
 static struct status coerce_literal(
     struct binder *binder, struct scalar **scalar, struct type type, bool is_explicit)
 {
@@ -270,6 +282,7 @@ static struct status coerce_literal(
     if (by_name || (input_is_stable(type.oid) && !names_object(type.oid)) ||
         (is_temporal(type.oid) && !names_object(type.oid) &&
             !is_iso_text(datum_as_bytes(literal->value)))) {
+        if (!by_name) note_reading(binder, literal, type.oid, value);
         const struct cast *cast = cast_find(TYPE_TEXT, type.oid, CAST_EXPLICIT);
         if (cast != NULL) {
             struct scalar *text = scalar_const(

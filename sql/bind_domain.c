@@ -38,7 +38,8 @@ static struct status bind_column_checks(struct binder *binder, struct table_plan
         .names = {.ranges = &range, .columns = &column, .column_count = 1}};
     if (type->columns[0].not_null) {
         struct table_plan_check *check = &plan->checks[plan->check_count++];
-        *check = (struct table_plan_check){.domain = type->name, .not_null = true};
+        *check = (struct table_plan_check){
+            .domain = type->name, .domain_schema = domain->schema, .not_null = true};
         struct expr *is = ARENA_NEW(binder->arena, struct expr);
         TRY(parse_expression(
             binder->arena, BYTES_LITERAL("value IS NOT NULL"), &is));
@@ -46,8 +47,9 @@ static struct status bind_column_checks(struct binder *binder, struct table_plan
     }
     for (uint32_t i = 0; i < type->constraint_count; i++) {
         struct table_plan_check *check = &plan->checks[plan->check_count++];
-        *check = (struct table_plan_check){
-            .name = type->constraints[i].name, .domain = type->name};
+        *check = (struct table_plan_check){.name = type->constraints[i].name,
+            .domain = type->name,
+            .domain_schema = domain->schema};
         TRY(bind_expr(binder, &scope, domain->checks[i], &check->condition));
         TRY(bind_coerce_bool(binder, &check->condition, "CHECK"));
     }
@@ -76,21 +78,29 @@ out:
 
 // --- in casts --------------------------------------------------------------------------------------------
 
-// domain_check(value, condition, domain, constraint): the value, unless the condition is false.
+struct status domain_violation(
+    struct arena *arena, const char *schema, const char *domain, const char *check)
+{
+    struct status st = check == NULL
+        ? status_format(
+              arena, E_NOT_NULL_VIOLATION, "domain %s does not allow null values", domain)
+        : status_format(arena, E_CHECK_VIOLATION,
+              "value for domain %s violates check constraint \"%s\"", domain, check);
+    st = status_datatype(arena, st, schema, domain);
+    return status_names(arena, st, NULL, NULL, NULL, check);
+}
+
+// domain_check(value, condition, schema, domain, constraint): the value, unless the condition is false.
 BODY(check_domain)
 {
     if (args[1].null || args[1].boolean) {
         *result = args[0];
         return STATUS_OK;
     }
-    struct bytes domain = datum_as_bytes(args[2]), name = datum_as_bytes(args[3]);
-    if (name.size == 0)
-        return status_format(call->arena, E_NOT_NULL_VIOLATION,
-            "domain %.*s does not allow null values", (int)domain.size, (const char *)domain.data);
-    struct status st = status_format(call->arena, E_CHECK_VIOLATION,
-        "value for domain %.*s violates check constraint \"%.*s\"", (int)domain.size,
-        (const char *)domain.data, (int)name.size, (const char *)name.data);
-    return status_names(call->arena, st, NULL, NULL, NULL, arena_string(call->arena, name));
+    const char *schema = arena_string(call->arena, datum_as_bytes(args[2])),
+               *domain = arena_string(call->arena, datum_as_bytes(args[3])),
+               *check = arena_string(call->arena, datum_as_bytes(args[4]));
+    return domain_violation(call->arena, schema, domain, *check == '\0' ? NULL : check);
 }
 
 static const struct function domain_check = {.name = "domain_check",
@@ -99,7 +109,7 @@ static const struct function domain_check = {.name = "domain_check",
     .result = TYPE_ANYELEMENT,
     .volatility = FUNCTION_STABLE,
     .fn = check_domain,
-    FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT)};
+    FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT)};
 
 // VALUE stands for the expression that is cast.
 static void replace_value(struct expr *expr, void *arg)
@@ -110,7 +120,7 @@ static void replace_value(struct expr *expr, void *arg)
 }
 
 static struct status add_check(struct binder *binder, struct scope *scope, const char *sql,
-    struct expr *value, const struct table_desc *type, const char *name, struct scalar **out)
+    struct expr *value, const struct bind_type *domain, const char *name, struct scalar **out)
 {
     struct status st = STATUS_OK;
     struct expr *condition;
@@ -120,14 +130,14 @@ static struct status add_check(struct binder *binder, struct scope *scope, const
     TRY(bind_expr(binder, scope, condition, &bound));
     TRY(bind_coerce_bool(binder, &bound, "CHECK"));
     struct scalar *call =
-        scalar_with_args(binder->arena, SCALAR_CALL, (*out)->type, (*out)->position, 4);
+        scalar_with_args(binder->arena, SCALAR_CALL, (*out)->type, (*out)->position, 5);
     call->function = &domain_check;
     call->args[0] = *out;
     call->args[1] = bound;
-    call->args[2] = scalar_const(
-        binder->arena, TYPE_OF(TYPE_TEXT), datum_text(type->name), POSITION_NONE);
-    call->args[3] =
-        scalar_const(binder->arena, TYPE_OF(TYPE_TEXT), datum_text(name), POSITION_NONE);
+    const char *const names[] = {domain->schema, domain->type->name, name};
+    for (unsigned i = 0; i < 3; i++)
+        call->args[2 + i] =
+            scalar_const(binder->arena, TYPE_OF(TYPE_TEXT), datum_text(names[i]), POSITION_NONE);
     *out = call;
 
 out:
@@ -170,9 +180,9 @@ struct status bind_domain_cast(struct binder *binder, struct scope *scope, const
         value->cast.type->array_dimensions = type_is_array(base.oid) ? 1 : 0;
     }
     if (type->columns[0].not_null)
-        TRY(add_check(binder, scope, "value IS NOT NULL", value, type, "", out));
+        TRY(add_check(binder, scope, "value IS NOT NULL", value, found, "", out));
     for (uint32_t i = 0; i < type->constraint_count; i++)
-        TRY(add_check(binder, scope, type->constraints[i].check_sql, value, type,
+        TRY(add_check(binder, scope, type->constraints[i].check_sql, value, found,
             type->constraints[i].name, out));
     if (type->columns[0].collation != NULL) {
         struct scalar *result = ARENA_NEW(binder->arena, struct scalar);

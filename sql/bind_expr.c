@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "sql/bind.h"
 #include "sql/plan.h"
+#include "sql/resolution.h"
 
 #define ROW_ITEMS_MAX 1664u
 
@@ -62,6 +63,8 @@ static struct status bind_literal(
     case LITERAL_STRING:
         *out = scalar_const(binder->arena, TYPE_OF(TYPE_UNKNOWN),
             datum_bytes(arena_copy(binder->arena, expr->literal.text)), expr->position);
+        if (binder->resolutions != NULL)
+            resolution_add_literal(binder->resolutions, expr, *out);
         break;
     case LITERAL_BITS:
         TRY(bind_at(binder,

@@ -675,7 +675,7 @@ static struct status set_default(struct alter *alter)
         column->default_sql = NULL;
     else
         TRY(ddl_default_text(
-            alter->context, alter->command->expr, &column->default_sql, &sequence_id));
+            alter->context, alter->command->expr, column->type, &column->default_sql, &sequence_id));
     if (ddl_is_null_default(column)) column->default_sql = NULL;
     TRY(put(alter));
     TRY(ddl_validate_expressions(alter->context, alter->table));

@@ -152,7 +152,8 @@ static struct status column_constraint(struct statement_context *context, struct
             return ddl_error(context, E_SYNTAX_ERROR,
                 "multiple default values specified for column \"%s\" of table \"%s\"", column->name,
                 table->name);
-        TRY(ddl_default_text(context, constraint->expr, &column->default_sql, &sequence_id));
+        TRY(ddl_default_text(
+            context, constraint->expr, column->type, &column->default_sql, &sequence_id));
         if (ddl_is_null_default(column)) column->default_sql = NULL;
         break;
     case CONSTRAINT_IDENTITY: TRY(ddl_add_identity(context, table, column, constraint)); break;

@@ -3,6 +3,8 @@
 // DROP, TRUNCATE.
 #include "sql/ddl_internal.h"
 
+#include <stdlib.h>
+
 #include "kv/key.h"
 #include "sql/catalog_text.h"
 #include "sql/pg_catalog.h"
@@ -459,8 +461,59 @@ out:
 
 // --- DROP SCHEMA, DATABASE -----------------------------------------------------------------------------
 
+struct member { // What a schema holds, as a DETAIL names it.
+    uint32_t id;
+    const char *text;
+};
+struct members {
+    struct member *items;
+    uint32_t count;
+};
+
+static int compare_members(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static bool is_column_sequence(const struct table_desc *table)
+{
+    return table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0;
+}
+
+#define MEMBERS_OF(list, format_text)                                                              \
+    do {                                                                                           \
+        TRY(list(context->task, context->session, context->arena, schema->database_id, &found,     \
+            &count));                                                                              \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            if (found[i]->schema_id != schema->id || is_column_sequence(found[i])) continue;       \
+            const struct member member = {found[i]->id, (format_text)};                            \
+            DDL_APPEND(context->arena, members->items, members->count, member);                    \
+        }                                                                                          \
+    } while (0)
+
+// In the order in which all was made. Sequences of columns go with their tables.
+static struct status schema_members(
+    struct statement_context *context, const struct schema_desc *schema, struct members *members)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = context->arena;
+    const struct table_desc **found;
+    uint32_t count;
+    *members = (struct members){0};
+    MEMBERS_OF(catalog_list_tables,
+        arena_printf(arena, "%s %s", kind_of(found[i]), shown(context, found[i])));
+    MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", routine_text(context, found[i])));
+    MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", found[i]->name));
+    MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", shown(context, found[i])));
+    if (members->count > 0)
+        qsort(members->items, members->count, sizeof *members->items, compare_members);
+out:
+    return st;
+}
+
 static struct status drop_tables_where(
-    struct statement_context *context, uint32_t database_id, uint32_t schema_id, bool notices)
+    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
 {
     struct status st = STATUS_OK;
     struct drop_set set = {.context = context, .behavior = DROP_CASCADE};
@@ -477,28 +530,24 @@ static struct status drop_tables_where(
         struct table_desc *table;
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, set.ids[i], &table));
-        if (notices) ddl_cascades_to(context, "%s %s", kind_of(table), shown(context, table));
         TRY(drop_one(&set, table));
     }
     TRY(catalog_list_functions(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        if (notices) ddl_cascades_to(context, "function %s", routine_text(context, tables[i]));
         TRY(ddl_remove_function(context, tables[i]));
     }
     TRY(catalog_list_collations(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        if (notices) ddl_notice(context, "drop cascades to collation %s", tables[i]->name);
         TRY(ddl_remove_collation(context, tables[i]));
     }
     TRY(catalog_list_types(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
         if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        if (notices) ddl_cascades_to(context, "type %s", shown(context, tables[i]));
         TRY(ddl_remove_type(context, tables[i]));
     }
 out:
@@ -531,38 +580,33 @@ out:
     return st;
 }
 
-// RESTRICT: nothing is in it. CASCADE: nothing outside uses its types.
+// RESTRICT: nothing is in it. CASCADE: nothing outside uses its types; tells what goes with it.
 static struct status schema_may_go(
     struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior)
 {
     struct status st;
-    struct task *task = context->task;
-    struct session *session = context->session;
-    struct arena *arena = context->arena;
-    const struct table_desc **tables;
+    const struct table_desc **types;
+    struct members members;
     struct buffer lines;
     uint32_t count;
 
-    buffer_init(&lines, arena);
-    TRY(catalog_list_tables(task, session, arena, schema->database_id, &tables, &count));
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, schema->database_id, &types, &count));
     for (uint32_t i = 0; i < count; i++)
-        if (tables[i]->schema_id == schema->id)
-            buffer_printf(&lines, "\n%s %s depends on schema %s", kind_of(tables[i]), shown(context, tables[i]), schema->name);
-    TRY(catalog_list_functions(task, session, arena, schema->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++)
-        if (tables[i]->schema_id == schema->id)
-            buffer_printf(&lines, "\nfunction %s depends on schema %s", routine_text(context, tables[i]), schema->name);
-    TRY(catalog_list_types(task, session, arena, schema->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (tables[i]->schema_id != schema->id) continue;
-        TRY(type_used_elsewhere(context, tables[i], schema->id));
-        buffer_printf(&lines, "\ntype %s depends on schema %s", shown(context, tables[i]), schema->name);
+        if (types[i]->schema_id == schema->id)
+            TRY(type_used_elsewhere(context, types[i], schema->id));
+    TRY(schema_members(context, schema, &members));
+    buffer_init(&lines, context->arena);
+    for (uint32_t i = 0; i < members.count; i++) {
+        if (behavior == DROP_CASCADE) ddl_cascades_to(context, "%s", members.items[i].text);
+        else
+            buffer_printf(&lines, "\n%s depends on schema %s", members.items[i].text, schema->name);
     }
-    if (behavior == DROP_CASCADE || lines.size == 0) goto out;
+    if (behavior == DROP_CASCADE || members.count == 0) goto out;
     st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
         "cannot drop schema %s because other objects depend on it", schema->name);
-    st = status_detail(arena, st, "%s", buffer_string(&lines) + 1);
-    st = status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+    st = status_detail(context->arena, st, "%s", buffer_string(&lines) + 1);
+    st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 out:
     return st;
 }
@@ -585,7 +629,7 @@ static struct status drop_schema(
         context->task, context->session, schema->owner, OBJECT_SCHEMA, schema->name));
     TRY(schema_may_go(context, schema, drop->behavior));
     uint32_t id = schema->id, database_id = schema->database_id;
-    TRY(drop_tables_where(context, database_id, id, true));
+    TRY(drop_tables_where(context, database_id, id));
     TRY(catalog_free_name(context->task, context->session, database_id, 0, name->name));
     TRY(catalog_delete_descriptor(context->task, context->session, id));
     TRY(ddl_delete_comments(context, COMMENT_ON_SCHEMA, id));
@@ -625,7 +669,7 @@ struct status ddl_drop_database(struct statement_context *context)
             return ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
                 "database \"%s\" is not empty and RESTRICT was specified", name);
     }
-    TRY(drop_tables_where(context, id, 0, false));
+    TRY(drop_tables_where(context, id, 0));
     for (uint32_t i = 0; i < count; i++) {
         TRY(catalog_free_name(context->task, context->session, id, 0, schemas[i]->name));
         TRY(catalog_delete_descriptor(context->task, context->session, schemas[i]->id));

@@ -9,6 +9,7 @@
 #include "sql/function.h"
 #include "sql/parse.h"
 #include "sql/pg_catalog.h"
+#include "sql/plan.h"
 
 // --- types ---------------------------------------------------------------------------------------
 
@@ -166,6 +167,9 @@ static void note(struct expr *expr, void *arg)
             walk->info->has_star = true;
         else
             note_column(walk, expr->column.names[expr->column.count - 1]);
+        break;
+    case EXPR_LITERAL:
+        if (expr->literal.kind == LITERAL_STRING) walk->info->has_string = true;
         break;
     case EXPR_PARAMETER: walk->info->has_parameter = true; break;
     case EXPR_SUBLINK: walk->info->has_subquery = true; break;
@@ -470,8 +474,8 @@ out:
     return st;
 }
 
-struct status ddl_default_text(
-    struct statement_context *context, struct expr *expr, const char **text, uint32_t *sequence_id)
+struct status ddl_default_text(struct statement_context *context, struct expr *expr,
+    struct type type, const char **text, uint32_t *sequence_id)
 {
     struct status st = STATUS_OK;
     struct ddl_expr_info info;
@@ -483,6 +487,9 @@ struct status ddl_default_text(
             context, E_FEATURE_NOT_SUPPORTED, "cannot use column reference in DEFAULT expression");
     TRY(refuse_parts(context, &info, "DEFAULT expression"));
     TRY(resolve_nextval(context, expr, sequence_id));
+    if (info.has_string)
+        TRY(plan_settle_literals(
+            context->task, context->session, context->arena, NULL, expr, type));
     TRY(ddl_qualify_types(context, expr));
     *text = ddl_deparse(context->arena, expr);
 out:
@@ -505,6 +512,9 @@ struct status ddl_check_text(struct statement_context *context, struct expr *exp
                 context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", info.columns[i]);
         DDL_APPEND(context->arena, ids, count, column->id);
     }
+    if (info.has_string)
+        TRY(plan_settle_literals(context->task, context->session, context->arena, table, expr,
+            (struct type){.oid = 0}));
     if (columns != NULL) {
         *columns = ids;
         *column_count = count;

@@ -154,7 +154,7 @@ const char *type_sql(struct statement_context *context, struct type type);
 struct ddl_expr_info {
     const char **columns; // Last parts of column names, each once.
     uint32_t column_count;
-    bool has_subquery, has_parameter, has_window, has_star;
+    bool has_subquery, has_parameter, has_window, has_star, has_string;
     bool is_volatile;      // A function of that name is volatile.
     const char *unknown;   // Name of a function that is none of ours, or NULL.
     const char *aggregate; // Name of an aggregate in it, or NULL.
@@ -184,9 +184,10 @@ CHECKED struct status ddl_qualify_query_types(
     struct statement_context *context, const struct ddl_tables *tables);
 void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables);
 char *ddl_deparse_select(struct arena *arena, const struct select *select);
-// Checks a DEFAULT for what it may not have, resolves nextval('s') to the sequence's id, and gives the text to store.
-CHECKED struct status ddl_default_text(
-    struct statement_context *context, struct expr *expr, const char **text, uint32_t *sequence_id);
+// Checks a DEFAULT of a column of that type for what it may not have, resolves nextval('s') to the sequence's id, and
+// gives the text to store.
+CHECKED struct status ddl_default_text(struct statement_context *context, struct expr *expr,
+    struct type type, const char **text, uint32_t *sequence_id);
 CHECKED struct status ddl_check_text(struct statement_context *context, struct expr *expr,
     const char *what, const struct table_desc *table, uint32_t **columns, uint32_t *column_count,
     const char **text);

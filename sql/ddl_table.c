@@ -554,8 +554,9 @@ struct status ddl_create_table_as(struct statement_context *context)
         TRY(internal_query(context->task, context->session->tenant, context->session,
             context->arena, &result, buffer_string(&call.out), 0, NULL, NULL));
     }
-    snprintf(
-        context->tag, sizeof context->tag, "SELECT %llu", (unsigned long long)result.row_count);
+    if (!create->with_no_data)
+        snprintf(
+            context->tag, sizeof context->tag, "SELECT %llu", (unsigned long long)result.row_count);
 out:
     return st;
 }

@@ -664,8 +664,8 @@ static struct status domain_constraint(struct statement_context *context,
     case CONSTRAINT_DEFAULT:
         if (domain->columns[0].default_sql != NULL)
             return ddl_error(context, E_SYNTAX_ERROR, "multiple default expressions");
-        return ddl_default_text(
-            context, constraint->expr, &domain->columns[0].default_sql, &sequence_id);
+        return ddl_default_text(context, constraint->expr, domain->columns[0].type,
+            &domain->columns[0].default_sql, &sequence_id);
     case CONSTRAINT_CHECK:
         if (constraint->no_inherit)
             return ddl_error(context, E_INVALID_OBJECT_DEFINITION,
@@ -772,8 +772,8 @@ struct status ddl_alter_domain(struct statement_context *context)
     case DOMAIN_DEFAULT:
         domain->columns[0].default_sql = NULL;
         if (alter->expr != NULL)
-            TRY(ddl_default_text(
-                context, alter->expr, &domain->columns[0].default_sql, &sequence_id));
+            TRY(ddl_default_text(context, alter->expr, domain->columns[0].type,
+                &domain->columns[0].default_sql, &sequence_id));
         break;
     case DOMAIN_SET_NOT_NULL:
         TRY(validate_columns(context, domain, NULL, NULL));

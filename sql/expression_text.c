@@ -72,16 +72,6 @@ static void put_const(struct text_run *run, const struct scalar *scalar, bool ty
             buffer_append_bytes(out, text);
             label = oid == TYPE_NUMERIC && scalar->type.typmod >= 0;
         } else {
-            if (memchr(text.data, '\\', text.size) != NULL) {
-                buffer_append_u8(out, 'E');
-                struct buffer doubled;
-                buffer_init(&doubled, out->arena);
-                for (size_t i = 0; i < text.size; i++) {
-                    if (text.data[i] == '\\') buffer_append_u8(&doubled, '\\');
-                    buffer_append_u8(&doubled, text.data[i]);
-                }
-                text = buffer_bytes(&doubled);
-            }
             deparse_string(out, text);
         }
     }
@@ -91,6 +81,12 @@ static void put_const(struct text_run *run, const struct scalar *scalar, bool ty
 }
 
 // --- casts ---------------------------------------------------------------------------------------------------
+
+static bool is_moment(type_oid oid)
+{
+    return oid == TYPE_TIMESTAMPTZ || oid == TYPE_TIMETZ || oid == TYPE_TIMESTAMP ||
+           oid == TYPE_DATE || oid == TYPE_TIME;
+}
 
 // A literal that is read when the expression runs ('now', a name) stays the text it is.
 static bool is_unread_literal(const struct scalar *scalar)
@@ -154,7 +150,15 @@ static void put_as(struct text_run *run, const struct scalar *arg, struct type t
 static void put_cast(struct text_run *run, const struct scalar *scalar, bool show_casts)
 {
     const struct scalar *arg = scalar->args[0];
-    if (is_unread_literal(scalar)) {
+    struct datum value;
+    if (is_unread_literal(scalar) && is_moment(scalar->type.oid)) {
+        struct status st = type_input(run->binder.arena, run->binder.types, TYPE_OF(scalar->type.oid),
+            datum_as_bytes(arg->value), &value);
+        if (failed(st))
+            run->status = st;
+        else
+            put_const(run, scalar_const(run->binder.arena, scalar->type, value, 0), true);
+    } else if (is_unread_literal(scalar)) {
         deparse_string(&run->out, datum_as_bytes(arg->value));
         buffer_append_string(&run->out, "::");
         put_type(run, scalar->type);

@@ -244,11 +244,12 @@ static void begin_column(const struct pg_rows *rows, struct pg_row *row,
     pg_put_text(row, "table_name", table->name);
     pg_put_text(row, "column_name", column->name);
     pg_put_int(row, "ordinal_position", (int64_t)index + 1);
-    pg_put_text(row, "is_nullable", yes_no(!column->not_null));
     const struct table_desc *user = user_type(rows, column->type.oid);
     put_type(row, column->type, database,
         user == NULL ? NULL : pg_schema_name(rows, user->schema_id));
     const struct table_desc *domain = user_type(rows, column->domain);
+    pg_put_text(row, "is_nullable",
+        yes_no(!column->not_null && (domain == NULL || !domain->columns[0].not_null)));
     if (domain != NULL) {
         pg_put_text(row, "domain_catalog", database);
         pg_put_text(row, "domain_schema", pg_schema_name(rows, domain->schema_id));

@@ -71,6 +71,13 @@ CHECKED struct status plan_expression_text(struct task *task, struct session *se
     struct arena *arena, const struct table_desc *table, const char *sql, struct type assigned,
     bool pretty, const char **text);
 
+// Literals of an expression that will be kept, whose reading depends on the session or the clock, become what they mean
+// now: 'today' the day, a local time the instant. `assigned` as above. What does not bind stays as it is: who keeps the
+// expression checks it when all of the table is known.
+CHECKED struct status plan_settle_literals(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *table, struct expr *expression,
+    struct type assigned);
+
 // Binds a table's own expression (of a CHECK, an index, a generated column) and tells its type: 42703, 42883, ...
 // for what it does not mean.
 CHECKED struct status plan_expression_type(struct task *task, struct session *session,

@@ -5,6 +5,7 @@
 #include "sql/bind.h"
 #include "sql/op.h"
 #include "sql/plan.h"
+#include "sql/resolution.h"
 
 struct constant_bind {
     struct binder binder;
@@ -44,13 +45,13 @@ static void bind_on_stack(void *arg)
     bind->status = bind_constant(bind);
 }
 
-struct status plan_expression_type(struct task *task, struct session *session, struct arena *arena,
-    const struct table_desc *table, const struct expr *expression, struct type *type)
+static struct status start_bind(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, const struct expr *expression, struct constant_bind **out)
 {
-    struct status st = STATUS_OK;
     struct constant_bind *bind = ARENA_NEW(arena, struct constant_bind);
     struct bind_names *names = ARENA_NEW(arena, struct bind_names);
-    TRY(bind_names_load(task, session, arena, NULL, names));
+    struct status st = bind_names_load(task, session, arena, NULL, names);
+    if (failed(st)) return st;
     bind_names_install_types(session, names);
     bind->binder.names = names;
     bind->binder.arena = arena;
@@ -59,12 +60,36 @@ struct status plan_expression_type(struct task *task, struct session *session, s
     bind->expression = expression;
     bind->table = table;
     hashmap_init(&bind->binder.tables, arena);
+    *out = bind;
+    return st;
+}
+
+struct status plan_expression_type(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, const struct expr *expression, struct type *type)
+{
+    struct status st = STATUS_OK;
+    struct constant_bind *bind;
+    TRY(start_bind(task, session, arena, table, expression, &bind));
     stack_call(bind_on_stack, bind);
     TRY(bind->status);
     *type = bind->scalar->type;
 
 out:
     return st;
+}
+
+struct status plan_settle_literals(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, struct expr *expression, struct type assigned)
+{
+    struct constant_bind *bind;
+    struct resolutions resolutions = {.arena = arena};
+    struct status st = start_bind(task, session, arena, table, expression, &bind);
+    if (failed(st)) return st;
+    bind->type = assigned;
+    bind->binder.resolutions = &resolutions;
+    stack_call(bind_on_stack, bind);
+    if (!failed(bind->status)) resolutions_write_literals(&resolutions);
+    return STATUS_OK;
 }
 
 struct status plan_evaluate_constant(struct task *task, struct session *session,

@@ -41,6 +41,23 @@ void resolution_add_join(
     APPEND(resolutions, resolutions->joins, resolutions->join_count, join);
 }
 
+void resolution_add_literal(
+    struct resolutions *resolutions, const struct expr *expr, const struct scalar *scalar)
+{
+    const struct resolved_literal literal = {.expr = expr, .scalar = scalar};
+    APPEND(resolutions, resolutions->literals, resolutions->literal_count, literal);
+}
+
+void resolution_read_literal(
+    struct resolutions *resolutions, const struct scalar *scalar, struct bytes text)
+{
+    for (uint32_t i = resolutions->literal_count; i-- > 0;) {
+        if (resolutions->literals[i].scalar != scalar) continue;
+        resolutions->literals[i].text = text;
+        return;
+    }
+}
+
 void resolution_note_target(
     struct resolutions *resolutions, uint32_t first, const struct target *target)
 {
@@ -98,8 +115,17 @@ static void replace_output(struct arena *arena, const struct resolved_output *ou
     expr->literal.text = bytes_of_string(arena_printf(arena, "%u", output->ordinal));
 }
 
+void resolutions_write_literals(const struct resolutions *resolutions)
+{
+    for (uint32_t i = 0; i < resolutions->literal_count; i++) {
+        const struct resolved_literal *literal = &resolutions->literals[i];
+        if (literal->text.data != NULL) writable(literal->expr)->literal.text = literal->text;
+    }
+}
+
 void resolutions_write_out(struct resolutions *resolutions)
 {
+    resolutions_write_literals(resolutions);
     for (uint32_t i = 0; i < resolutions->count; i++)
         qualify(resolutions, &resolutions->items[i]);
     for (uint32_t i = 0; i < resolutions->output_count; i++)

@@ -2,7 +2,8 @@
 //
 // What the names of a query were found to mean while it was bound, and the query written out by that: every column
 // behind the name of its table, stars as the columns of now, NATURAL as USING, output names in GROUP BY and ORDER BY as
-// what they stand for. A view keeps its query so, and means the same whatever columns its tables get later.
+// what they stand for, 'today' as the day. A view keeps its query so, and means the same whatever columns its tables get
+// later; defaults, checks and predicates keep their literals so.
 //
 // Shard    The session's. Nothing suspends.
 // Memory   Records are in the arena given; they point into the statement that was bound.
@@ -36,13 +37,20 @@ struct resolved_join { // NATURAL or USING.
     const struct from_item *item;
     struct name_list using;
 };
+struct scalar;
+struct resolved_literal { // A string whose type's reading depends on the session or the clock.
+    const struct expr *expr;
+    const struct scalar *scalar; // As which it was bound.
+    struct bytes text;           // The value in a form that means the same in every session; data NULL: not needed.
+};
 struct resolutions {
     struct arena *arena;
     struct resolution *items;
     struct resolved_star *stars;
     struct resolved_output *outputs;
     struct resolved_join *joins;
-    uint32_t count, star_count, output_count, join_count;
+    struct resolved_literal *literals;
+    uint32_t count, star_count, output_count, join_count, literal_count;
 };
 
 void resolution_add(struct resolutions *resolutions, const struct resolution *resolution);
@@ -50,11 +58,18 @@ void resolution_add_star(struct resolutions *resolutions, const struct resolved_
 void resolution_add_output(struct resolutions *resolutions, const struct resolved_output *output);
 void resolution_add_join(
     struct resolutions *resolutions, const struct from_item *item, const struct name_list *using);
+void resolution_add_literal(
+    struct resolutions *resolutions, const struct expr *expr, const struct scalar *scalar);
+// The literal bound as `scalar` means `text`, kept by the caller in the records' arena.
+void resolution_read_literal(
+    struct resolutions *resolutions, const struct scalar *scalar, struct bytes text);
 // What was added since `first` for `target`'s expression is the whole of it.
 void resolution_note_target(
     struct resolutions *resolutions, uint32_t first, const struct target *target);
 
-// Rewrites the statement that was bound. Once.
+// Literals alone: 'today' becomes the day.
+void resolutions_write_literals(const struct resolutions *resolutions);
+// Rewrites the statement that was bound, literals included. Once.
 void resolutions_write_out(struct resolutions *resolutions);
 // The statement's columns `from` of the table are called `to`; what they are called outside stays. After writing out.
 void resolutions_rename_column(

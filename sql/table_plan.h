@@ -13,10 +13,14 @@
 struct table_plan_check {
     const char *name;
     struct scalar *condition; // Over the row's variables.
-    const char *domain;       // It is this domain's; NULL: the table's.
-    bool not_null;            // The domain's NOT NULL.
+    const char *domain, *domain_schema; // It is this domain's; NULL: the table's.
+    bool not_null;                      // The domain's NOT NULL.
     bool view;                // WITH CHECK OPTION of the view of this name.
 };
+
+// 23502 or 23514 of a domain. `check` NULL: its NOT NULL.
+struct status domain_violation(
+    struct arena *arena, const char *schema, const char *domain, const char *check);
 
 // A foreign key of this table: rows written must find their parent.
 struct table_plan_reference {

@@ -377,14 +377,9 @@ struct status writer_check(
                     "new row violates check option for view \"%s\"", name);
                 return failing_row(writer, st, r);
             }
-            if (domain != NULL && plan->table->checks[c].not_null)
-                return status_format(arena, E_NOT_NULL_VIOLATION,
-                    "domain %s does not allow null values", domain);
             if (domain != NULL)
-                return status_names(arena,
-                    status_format(arena, E_CHECK_VIOLATION,
-                        "value for domain %s violates check constraint \"%s\"", domain, name),
-                    NULL, NULL, NULL, name);
+                return domain_violation(arena, plan->table->checks[c].domain_schema, domain,
+                    plan->table->checks[c].not_null ? NULL : name);
             st = status_format(arena, E_CHECK_VIOLATION,
                 "new row for relation \"%s\" violates check constraint \"%s\"",
                 plan->table->table->name, name);
