@@ -30,6 +30,7 @@ enum leader_change_kind {
     LEADER_CHANGE_MOVE,   // span, to
     LEADER_CHANGE_UNSPLIT, // key: sticky no more
     LEADER_CHANGE_MERGE,  // key: that range with the one before it
+    LEADER_CHANGE_GATHER, // key: that range and the one before it are brought into one slice
     LEADER_CHANGE_KIND_END
 };
 struct leader_change {
@@ -44,6 +45,7 @@ struct status leader_change(struct task *task, void *arg);
 struct leader_size {
     struct bytes start;
     uint64_t bytes, keys, rate;
+    uint32_t looks; // At its figures, since it came to be as it is.
 };
 struct leader_look {
     struct leader_call call;

@@ -46,7 +46,7 @@ static void change_asked(struct wire_in *in, void *request)
     change->to = wire_take_u64(in);
     bool spans = change->what == LEADER_CHANGE_MOVE;
     bool splits = change->what == LEADER_CHANGE_SPLIT || change->what == LEADER_CHANGE_UNSPLIT ||
-                  change->what == LEADER_CHANGE_MERGE;
+                  change->what == LEADER_CHANGE_MERGE || change->what == LEADER_CHANGE_GATHER;
     change->span.start = spans ? wire_take_key(in) : wire_take_bytes(in);
     change->span.end = spans ? wire_take_key(in) : wire_take_bytes(in);
     change->key = splits ? wire_take_key(in) : wire_take_bytes(in);
@@ -80,6 +80,7 @@ static void look_answer(struct buffer *out, const void *request)
         wire_put_u64(out, look->sizes[i].bytes);
         wire_put_u64(out, look->sizes[i].keys);
         wire_put_u64(out, look->sizes[i].rate);
+        wire_put_u64(out, look->sizes[i].looks);
     }
 }
 
@@ -99,6 +100,7 @@ static void look_answered(struct wire_in *in, void *request)
         look->sizes[i].bytes = wire_take_u64(in);
         look->sizes[i].keys = wire_take_u64(in);
         look->sizes[i].rate = wire_take_u64(in);
+        look->sizes[i].looks = wire_take_u32(in);
     }
 }
 

@@ -191,6 +191,13 @@ bool move_fences(const struct slice *slice, struct span span)
     return false;
 }
 
+bool move_leaves(const struct slice *slice, struct span span)
+{
+    for (const struct move_side *side = slice->moves; side != NULL; side = side->next)
+        if (side->end == MOVE_SOURCE && span_overlaps(side->range.span, span)) return true;
+    return false;
+}
+
 bool move_holds(const struct slice *slice, struct span span)
 {
     for (const struct move_side *side = slice->moves; side != NULL; side = side->next) {

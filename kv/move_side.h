@@ -97,6 +97,8 @@ bool move_fenced(const struct slice *slice, uint64_t tenant);
 bool move_fences(const struct slice *slice, struct span span);
 // Whether the span lies, in part, in a range that is fenced here, or on its way in.
 bool move_holds(const struct slice *slice, struct span span);
+// Whether a part of the span is on its way out, fenced or not.
+bool move_leaves(const struct slice *slice, struct span span);
 
 // The records as the store has them.
 CHECKED struct status move_side_load(struct slice *slice);

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/rpc.h"
+#include "kv/balance.h"
 #include "kv/checkpoint.h"
 #include "kv/client.h"
 #include "kv/range.h"
@@ -39,6 +40,7 @@ struct placement {
     uint32_t silent_count;
     bool listed_read; // `listed` has what is written down (kv/slice_list.h).
     uint64_t listed[KV_SLICES_MAX / 64 + 1]; // A bit for each slice.
+    struct balance balance;
 };
 
 void placement_dead_after_set(struct shard *shard, uint64_t dead_after_ns)
@@ -308,6 +310,10 @@ static struct status placement_task(struct task *task, void *arg)
             st = pass(task, placement, &busy);
             if (failed(st) && !task->cancelled) log_warning(0, "placement: %s", st.message);
         }
+        if (!placement->stop && !task->cancelled) {
+            st = balance_pass(task, &placement->balance, busy);
+            if (failed(st) && !task->cancelled) log_info(0, "placement: ranges are not moved now: %s", st.message);
+        }
         arena_release(task->arena, mark);
         if (placement->stop || task->cancelled) break;
         TRY(task_sleep(task, busy ? PASS_SOON_NS : PASS_NS));
@@ -369,6 +375,7 @@ static struct status placement_started(struct task *task, struct kv_node *node)
     (void)node;
     metric_register(&metric_steps);
     metric_register(&metric_failures);
+    balance_metrics_register();
     return STATUS_OK;
 }
 

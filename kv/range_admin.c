@@ -345,13 +345,14 @@ static struct status unsplit_at(struct task *task, struct arena *arena, struct b
     return found->sticky_ns == 0 ? STATUS_OK : range_mark(task, arena, found, 0);
 }
 
-static struct status mergeable(struct task *task, const struct range *left, const struct range *right)
+static struct status mergeable(
+    struct task *task, const struct range *left, const struct range *right, bool same_slice)
 {
     struct bytes first = left->span.start, second = right->span.start;
     uint64_t tenants[2];
     struct env *env = task->shard->env;
     struct status st;
-    if (left->slice != right->slice || !bytes_equal(left->span.end, right->span.start))
+    if ((left->slice != right->slice) == same_slice || !bytes_equal(left->span.end, right->span.start))
         return status_make(E_NOT_IN_PREREQUISITE_STATE, "the ranges are not neighbours in one slice");
     if (right->sticky_ns > (uint64_t)env->wall_ns(env))
         return status_make(E_NOT_IN_PREREQUISITE_STATE, "the range was split off by hand");
@@ -376,7 +377,7 @@ static struct status merge_at(struct task *task, struct arena *arena, struct byt
     before[1] = *found;
     // The greatest start below it.
     TRY(range_before(task, arena, key, &before[0]));
-    TRY(mergeable(task, &before[0], &before[1]));
+    TRY(mergeable(task, &before[0], &before[1], true));
     after[0] = before[0];
     after[0].span.end = before[1].span.end;
     after[0].generation = (before[0].generation > before[1].generation ? before[0].generation
@@ -386,6 +387,54 @@ static struct status merge_at(struct task *task, struct arena *arena, struct byt
     TRY(descriptors_write(task, arena, before, 2, after, 2));
     covered("range.merged");
     st = tell(task, &after[0]);
+out:
+    return st;
+}
+
+static const struct leader_size *size_find(const struct leader_look *look, struct bytes start)
+{
+    for (uint32_t i = 0; i < look->size_count; i++) {
+        if (bytes_equal(look->sizes[i].start, start)) return &look->sizes[i];
+    }
+    return NULL;
+}
+
+// What the range's leader knows of it. 55000 when that is nothing to go by.
+static struct status figures_of(struct task *task, const struct range *range, struct leader_size *figures)
+{
+    struct leader_look look = {.call.slice = range->slice, .sizes_wanted = true};
+    struct status st = leader_call(task, &look.call, task->arena, LEADER_LOOK);
+    const struct leader_size *size = failed(st) ? NULL : size_find(&look, range->span.start);
+    if (size != NULL) *figures = *size;
+    if (!failed(st) && (size == NULL || size->looks < RANGE_COLD_LOOKS))
+        st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the range has changed of late");
+    leader_reply_end(&look.call);
+    return st;
+}
+
+static struct status gather_at(struct task *task, struct arena *arena, struct bytes key)
+{
+    struct range *found, left, right;
+    struct leader_size figures[2] = {0};
+    uint32_t count;
+    struct status st = range_list(task, (struct span){key, key_next(arena, key)}, arena, &found, &count);
+    if (failed(st)) return st;
+    if (count == 0 || !bytes_equal(found->span.start, key)) return STATUS_OK; // Done before.
+    right = *found;
+    TRY(range_before(task, arena, key, &left));
+    if (left.slice == right.slice) return STATUS_OK;
+    TRY(mergeable(task, &left, &right, false));
+    if (move_count(kv_shard_of(task->shard)) > 0)
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "other ranges are being moved");
+    TRY(figures_of(task, &left, &figures[0]));
+    TRY(figures_of(task, &right, &figures[1]));
+    const struct range_tuning *tuning = range_tuning(task->shard);
+    const uint64_t bytes = figures[0].bytes + figures[1].bytes, rate = figures[0].rate + figures[1].rate;
+    if (!range_cold(tuning, rate, bytes, range_bytes_max(task->shard, key)))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the range before it is not small and cold");
+    // The smaller one; but nothing goes to the cluster's own records.
+    const bool right_goes = right.slice == SLICE_META || (left.slice != SLICE_META && figures[1].bytes <= figures[0].bytes);
+    st = right_goes ? move_want(task, &right, 1, left.slice) : move_want(task, &left, 1, right.slice);
 out:
     return st;
 }
@@ -418,6 +467,11 @@ struct status kv_unsplit(struct task *task, struct bytes key)
 struct status kv_merge(struct task *task, struct bytes key)
 {
     return change_key(task, LEADER_CHANGE_MERGE, key, 0);
+}
+
+struct status range_gather(struct task *task, struct bytes key)
+{
+    return change_key(task, LEADER_CHANGE_GATHER, key, 0);
 }
 
 // The slice with the fewest ranges, of those with as many the one with the fewest bytes.
@@ -519,6 +573,7 @@ static struct status change_run(
     case LEADER_CHANGE_SPLIT: return split_at(task, arena, change->key, change->to);
     case LEADER_CHANGE_UNSPLIT: return unsplit_at(task, arena, change->key);
     case LEADER_CHANGE_MERGE: return merge_at(task, arena, change->key);
+    case LEADER_CHANGE_GATHER: return gather_at(task, arena, change->key);
     case LEADER_CHANGE_CREATE: return create_run(task, change, arena);
     case LEADER_CHANGE_ERASE: return erase_run(task, change, arena);
     case LEADER_CHANGE_MOVE: return move_begin(task, change, arena);
@@ -617,6 +672,7 @@ static void sizes_fill(struct leader_look *look, const struct slice *slice)
             .bytes = entry->bytes + entry->bytes_unmeasured,
             .keys = entry->keys,
             .rate = entry->rate,
+            .looks = entry->looks,
         };
     }
 }
@@ -662,14 +718,6 @@ struct status kv_slices(
     }
 out:
     return st;
-}
-
-static const struct leader_size *size_find(const struct leader_look *look, struct bytes start)
-{
-    for (uint32_t i = 0; i < look->size_count; i++) {
-        if (bytes_equal(look->sizes[i].start, start)) return &look->sizes[i];
-    }
-    return NULL;
 }
 
 // Of the ranges of one slice. A leader that does not answer leaves them without figures.

@@ -33,6 +33,10 @@ CHECKED struct status range_change_lock(struct task *task);
 void range_change_unlock(struct shard *shard);
 CHECKED struct status range_id_next(struct task *task, uint64_t *id);
 
+// Small and cold, in another slice than the range before it: if that is so, too, one of the two is wanted where the other
+// is (kv/move.h). 55000 when that cannot be now.
+CHECKED struct status range_gather(struct task *task, struct bytes key);
+
 // Descriptors of ranges that overlap the span, read from the meta range, in `arena`.
 CHECKED struct status range_list(struct task *task, struct span span, struct arena *arena,
     struct range **ranges, uint32_t *count);

@@ -6,10 +6,12 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "core/metrics.h"
+#include "kv/balance.h"
 #include "kv/key.h"
 #include "kv/move_side.h"
 #include "kv/protected.h"
 #include "kv/range_admin.h"
+#include "kv/slice_internal.h"
 
 #define COLD_PART 4u // Joined ranges have this part of the most bytes and of the most requests, at most.
 
@@ -19,6 +21,8 @@ METRIC_DEFINE(metric_load_splits, "kv.ranges.splits.load", METRIC_COUNTER, METRI
     "Ranges split because they were asked for too often");
 METRIC_DEFINE(metric_merges, "kv.ranges.merges", METRIC_COUNTER, METRIC_COUNT, false,
     "Small ranges joined with the one before them");
+METRIC_DEFINE(metric_gathers, "kv.ranges.moves.cold", METRIC_COUNTER, METRIC_COUNT, false,
+    "Small ranges that were sent to a neighbour's slice, to be joined with it");
 
 struct range_upkeep {
     struct range_tuning tuning;
@@ -33,12 +37,11 @@ struct range_tuning *range_tuning(struct shard *shard)
     return &range_upkeep_of(kv_shard_of(shard))->tuning;
 }
 
-// By the zone of the tenant whose range it is.
-static uint64_t range_bytes_max(struct slice *slice, struct bytes start)
+uint64_t range_bytes_max(struct shard *shard, struct bytes start)
 {
-    uint64_t tenant = 0, configured = slice->kv->node->options.range_bytes_max;
+    uint64_t tenant = 0, configured = kv_shard_of(shard)->node->options.range_bytes_max;
     if (failed(key_decode_tenant_prefix(&start, &tenant))) tenant = 0;
-    uint64_t wished = protected_range_bytes_max(slice->shard, tenant);
+    uint64_t wished = protected_range_bytes_max(shard, tenant);
     if (wished != 0) return wished;
     return configured == 0 ? RANGE_BYTES_MAX_DEFAULT : configured;
 }
@@ -75,7 +78,7 @@ static struct status size_check(struct task *task, struct slice *slice, struct b
     struct bytes split;
     arena_init(&arena, NULL);
     TRY(measure(task, slice, start, &arena, &split, &entry));
-    if (entry == NULL || split.data == NULL || entry->bytes <= range_bytes_max(slice, start)) goto out;
+    if (entry == NULL || split.data == NULL || entry->bytes <= range_bytes_max(slice->shard, start)) goto out;
     TRY(kv_split(task, split));
     metric_add(&metric_size_splits, 0, 1);
 out:
@@ -101,11 +104,13 @@ static void load_look(struct range_entry *entry, const struct range_tuning *tuni
     }
 }
 
-static struct status load_check(
-    struct task *task, struct range_entry *entry, const struct range_tuning *tuning)
+static struct status load_check(struct task *task, struct slice *slice, struct range_entry *entry,
+    const struct range_tuning *tuning)
 {
     struct status st = STATUS_OK;
     if (!tuning->split_by_load || entry->busy_looks < 2) return STATUS_OK;
+    // One that changes on its way begins anew.
+    if (move_leaves(slice, entry->range.span)) return STATUS_OK;
     struct bytes middle = range_entry_middle(entry, task->arena);
     if (middle.data == NULL) return STATUS_OK;
     entry->busy_looks = 0;
@@ -125,7 +130,41 @@ static bool is_cold(struct slice *slice, const struct range_entry *entry, const 
     if (entry->range.id == RANGE_META_ID || entry->looks < RANGE_COLD_LOOKS) return false;
     if (entry->rate > tuning->split_rate / COLD_PART) return false;
     return entry->bytes + entry->bytes_unmeasured <=
-           range_bytes_max(slice, entry->range.span.start) / COLD_PART;
+           range_bytes_max(slice->shard, entry->range.span.start) / COLD_PART;
+}
+
+bool range_cold(const struct range_tuning *tuning, uint64_t rate, uint64_t bytes, uint64_t bytes_max)
+{
+    const uint64_t moved = tuning->move_rate == 0 ? BALANCE_RATE_DEFAULT : tuning->move_rate;
+    return rate <= tuning->split_rate / COLD_PART && rate <= moved / BALANCE_COLD_PART &&
+           bytes <= bytes_max / COLD_PART;
+}
+
+// The neighbour is elsewhere: one of the two goes to the other.
+static struct status gather_check(struct task *task, struct slice *slice, struct range_entry *entry)
+{
+    struct status st = STATUS_OK;
+    const struct range_tuning *tuning = range_tuning(slice->shard);
+    struct env *env = slice->shard->env;
+    struct bytes rest = entry->range.span.start;
+    struct arena arena;
+    uint64_t tenant;
+    if (!tuning->merge || !tuning->move || entry->looks % RANGE_COLD_LOOKS != 0) return STATUS_OK;
+    if (entry->range.sticky_ns > (uint64_t)env->wall_ns(env) || !is_cold(slice, entry, tuning)) return STATUS_OK;
+    // The first range of a tenant has no neighbour.
+    if (failed(key_decode_tenant_prefix(&rest, &tenant)) || rest.size == 0) return STATUS_OK;
+    const struct slice_tenant *known = slice_tenant_get(slice, tenant);
+    if ((known != NULL && known->ingesting) || move_holds(slice, entry->range.span)) return STATUS_OK;
+    arena_init(&arena, NULL);
+    struct bytes start = arena_copy(&arena, entry->range.span.start);
+    if (!entry->measured) TRY(measure(task, slice, start, &arena, NULL, &entry));
+    if (entry == NULL || !range_cold(tuning, entry->rate, entry->bytes, range_bytes_max(slice->shard, start))) goto out;
+    TRY(range_gather(task, start));
+    covered("range.gathered");
+    metric_add(&metric_gathers, 0, 1);
+out:
+    arena_fini(&arena);
+    return st;
 }
 
 static struct status merge_check(struct task *task, struct slice *slice, uint32_t at)
@@ -135,10 +174,11 @@ static struct status merge_check(struct task *task, struct slice *slice, uint32_
     struct env *env = slice->shard->env;
     struct arena arena;
     struct range_entry *left, *right;
-    if (!tuning->merge || at == 0 || at >= slice->ranges->count) return STATUS_OK;
-    left = slice->ranges->entries[at - 1];
+    if (!tuning->merge || at >= slice->ranges->count) return STATUS_OK;
+    left = at == 0 ? NULL : slice->ranges->entries[at - 1];
     right = slice->ranges->entries[at];
-    if (!bytes_equal(left->range.span.end, right->range.span.start)) return STATUS_OK;
+    if (left == NULL || !bytes_equal(left->range.span.end, right->range.span.start))
+        return gather_check(task, slice, right);
     if (right->range.sticky_ns > (uint64_t)env->wall_ns(env)) return STATUS_OK;
     if (!is_cold(slice, left, tuning) || !is_cold(slice, right, tuning)) return STATUS_OK;
     struct span both = {left->range.span.start, right->range.span.end};
@@ -156,7 +196,7 @@ static struct status merge_check(struct task *task, struct slice *slice, uint32_
     right = range_set_find(slice->ranges, second);
     if (right != NULL && !right->measured) TRY(measure(task, slice, second, &arena, NULL, &right));
     if (right == NULL || !is_cold(slice, right, tuning)) goto out;
-    if (bytes + right->bytes > range_bytes_max(slice, second) / COLD_PART) goto out;
+    if (bytes + right->bytes > range_bytes_max(slice->shard, second) / COLD_PART) goto out;
     TRY(kv_merge(task, second));
     metric_add(&metric_merges, 0, 1);
 out:
@@ -177,11 +217,11 @@ struct status range_upkeep_look(struct task *task, struct slice *slice, uint64_t
         struct range_entry *entry = slice->ranges->entries[i];
         // The cluster's own span stays one range.
         if (entry->range.id == RANGE_META_ID) continue;
-        if (entry->bytes_unmeasured > range_bytes_max(slice, entry->range.span.start) / 8) {
+        if (entry->bytes_unmeasured > range_bytes_max(slice->shard, entry->range.span.start) / 8) {
             struct bytes start = arena_copy(task->arena, entry->range.span.start);
             st = size_check(task, slice, start);
         } else if (entry->busy_looks >= 2) {
-            st = load_check(task, entry, tuning);
+            st = load_check(task, slice, entry, tuning);
         } else {
             st = merge_check(task, slice, i);
         }
@@ -191,14 +231,14 @@ struct status range_upkeep_look(struct task *task, struct slice *slice, uint64_t
     return STATUS_OK;
 }
 
-static struct status look_at_all(struct task *task, struct kv_shard *kv)
+static struct status look_at_all(struct task *task, struct kv_shard *kv, uint64_t elapsed_ns)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < kv->slice_count && !failed(st); i++) {
         struct slice *slice = kv->slices[i];
         struct arena_mark mark = arena_mark(task->arena);
         slice_hold(slice);
-        st = range_upkeep_look(task, slice, RANGE_LOOK_NS);
+        st = range_upkeep_look(task, slice, elapsed_ns);
         slice_let_go(slice);
         if (!failed(st)) arena_release(task->arena, mark);
     }
@@ -212,8 +252,9 @@ static struct status upkeep_task(struct task *task, void *arg)
     struct range_upkeep *upkeep = range_upkeep_of(kv);
     upkeep->task = task;
     while (!upkeep->stopping) {
-        TRY(task_sleep(task, RANGE_LOOK_NS));
-        TRY(look_at_all(task, kv));
+        const uint64_t began_ns = task_now_ns(task);
+        TRY(task_sleep(task, upkeep->tuning.look_ns == 0 ? RANGE_LOOK_NS : upkeep->tuning.look_ns));
+        TRY(look_at_all(task, kv, task_now_ns(task) - began_ns));
     }
 out:
     return st;
@@ -238,7 +279,8 @@ struct status range_upkeep_make(struct kv_shard *kv, struct range_upkeep **made)
     if (upkeep == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     upkeep->tuning = (struct range_tuning){.split_by_load = true,
         .split_rate = RANGE_SPLIT_RATE_DEFAULT,
-        .merge = true};
+        .merge = true,
+        .move = true};
     wait_queue_init(&upkeep->ended);
     *made = upkeep;
     return STATUS_OK;
@@ -271,6 +313,7 @@ struct status range_upkeep_start(struct task *task)
     metric_register(&metric_size_splits);
     metric_register(&metric_load_splits);
     metric_register(&metric_merges);
+    metric_register(&metric_gathers);
     return shard_call_all(task, start_here, NULL);
 }
 

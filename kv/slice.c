@@ -52,7 +52,6 @@ static struct status tenant_decode(struct bytes value, struct slice_tenant *tena
     if (value.size != TENANT_BYTES) return status_make(E_DATA_CORRUPTED, "malformed tenant record");
     tenant->gc_threshold = hlc_decode(value.data);
     tenant->gc_proposed = tenant->gc_threshold;
-    tenant->ingest_high = hlc_decode(value.data + HLC_ENCODED_BYTES);
     tenant->ingesting = value.data[2 * HLC_ENCODED_BYTES] == 1;
     tenant->ingested = value.data[2 * HLC_ENCODED_BYTES] == 2;
     return STATUS_OK;
@@ -74,9 +73,9 @@ struct status slice_tenant_load(struct slice *slice, uint64_t tenant, struct sli
 struct status slice_tenant_put(struct slice *slice, const struct slice_tenant *tenant)
 {
     uint8_t name[META_NUMBER_KEY_BYTES], value[TENANT_BYTES];
-    struct slice_tenant *now = slice_tenant_get(slice, tenant->id);
     hlc_encode(tenant->gc_threshold, value);
-    hlc_encode(now == NULL ? HLC_ZERO : now->ingest_high, value + HLC_ENCODED_BYTES);
+    // Replicas must write the same: what only those know that were there goes by the time index (load_ingest_high).
+    hlc_encode(HLC_ZERO, value + HLC_ENCODED_BYTES);
     value[2 * HLC_ENCODED_BYTES] = tenant->ingesting ? 1 : tenant->ingested ? 2 : 0;
     return store_put(slice->store, STORE_META, meta_number_key(META_TENANT, tenant->id, name),
         bytes_of(value, sizeof value));

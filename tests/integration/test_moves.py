@@ -113,6 +113,41 @@ class Moves(unittest.TestCase):
                 self.assertEqual(scatterer.failures, [])
                 self.assertEqual(scatterer.done, 2)
 
+    def test_skewed_load_is_spread_over_the_cores(self):
+        """All clients want the same table, which is one range: it is split, and its ranges go by themselves to slices that
+        other cores lead. No client sees an error."""
+        with Nodes(3, shards=1) as nodes:
+            nodes.await_copies()
+            node = nodes[2]
+            with node.connect() as session:
+                session.run("CREATE DATABASE pgbench")
+            base = ["pgbench", "-h", "127.0.0.1", "-p", str(node.port), "-U", "root"]
+            subprocess.run(base + ["-i", "-q", "-s", "1", "pgbench"], check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            with node.connect(options="-ccluster=system") as system:
+                for setting in ("kv.range_upkeep.interval = '200ms'", "kv.range_split.load_qps_threshold = 100",
+                                "kv.range_move.by_load.interval = '500ms'", "kv.range_move.by_load.qps_threshold = 40"):
+                    system.run("SET CLUSTER SETTING " + setting)
+            leaders = ("SELECT count(DISTINCT lease_holder), count(*) FROM [SHOW RANGES FROM TABLE pgbench_accounts "
+                       "WITH DETAILS]")
+            with node.connect("pgbench") as session:
+                self.assertEqual(session.rows(leaders)[0][0], 1)
+            with node.connect("pgbench") as session:
+                for _ in range(8):
+                    run = subprocess.run(base + ["-n", "-S", "-c", "6", "-T", "4", "pgbench"], stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT, timeout=DEADLINE_S)
+                    out = run.stdout.decode()
+                    self.assertEqual(run.returncode, 0, out)
+                    self.assertNotIn("aborted", out)
+                    self.assertIn("number of failed transactions: 0", out)
+                    if session.rows(leaders)[0][0] == 3:
+                        break
+                else:
+                    self.fail("the table's ranges are not led by all nodes")
+            with node.connect("pgbench") as session:
+                self.assertEqual(session.value("SELECT count(*) FROM pgbench_accounts"), 100000)
+            self.assertGreaterEqual(sum(each.output().count("which has less to do") for each in nodes.all.values()), 2)
+
     def test_bank_goes_on_while_its_ranges_move_and_a_node_is_killed(self):
         with Nodes(3, shards=1) as nodes:
             nodes.await_copies()

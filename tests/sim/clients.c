@@ -9,6 +9,7 @@
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "kv/leader.h"
+#include "kv/range_upkeep.h"
 
 #define MOVE_NS (5 * WORLD_SECOND)
 
@@ -423,6 +424,16 @@ CHECKED struct status clients_start(
     struct task *task, struct world_node *node, struct clients *clients, uint32_t count)
 {
     struct status st = STATUS_OK;
+    struct sim_random random = sim_random_named(clients->world->run->seed, "ranges");
+    // Every other time ranges are split, moved and joined by themselves, as often as can be.
+    if (sim_random_below(&random, 2) == 0)
+        *range_tuning(task->shard) = (struct range_tuning){.split_by_load = true,
+            .split_rate = sim_random_between(&random, 4, 40),
+            .merge = true,
+            .look_ns = sim_random_between(&random, 20, 400) * UINT64_C(1000000),
+            .move = true,
+            .move_rate = sim_random_between(&random, 1, 64),
+            .move_wait_ns = sim_random_between(&random, 50, 1000) * UINT64_C(1000000)};
     for (uint32_t i = 0; i < count; i++) {
         struct client *client = ARENA_NEW(&clients->world->run->arena, struct client);
         *client = (struct client){clients, node};

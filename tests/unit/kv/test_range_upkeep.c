@@ -96,6 +96,8 @@ KV_TEST(range_upkeep, small_and_cold_neighbours_are_joined)
     struct kv_range *ranges;
     struct bytes value;
     uint32_t count;
+    struct range_tuning tuning = {.split_by_load = true, .split_rate = RANGE_SPLIT_RATE_DEFAULT, .merge = true};
+    TRY(shard_call_all(task, tune_here, &tuning));
     TRY(put_now(task, "b", "1"));
     TRY(put_now(task, "n", "2"));
     TRY(kv_split(task, key(task, "c")));
@@ -131,6 +133,52 @@ KV_TEST(range_upkeep, small_and_cold_neighbours_are_joined)
     }
     CHECK_FAILS(kv_merge(task, key(task, "x")), E_NOT_IN_PREREQUISITE_STATE);
     CHECK_FAILS(kv_unsplit(task, key(task, "b")), E_NOT_IN_PREREQUISITE_STATE);
+out:
+    return st;
+}
+
+// The smaller one comes to the other's slice, and is joined there; nobody brings together what was moved a moment ago,
+// what was cut by hand, or what is asked for.
+KV_TEST(range_upkeep, small_and_cold_neighbours_in_different_slices_come_together)
+{
+    struct status st = STATUS_OK;
+    struct kv_range *ranges;
+    struct bytes value;
+    uint32_t count;
+    TRY(put_now(task, "b", "1"));
+    TRY(put_now(task, "n", "2"));
+    TRY(put_now(task, "x", "3"));
+    TRY(kv_split_until(task, key(task, "w"), UINT64_MAX));
+    TRY(kv_move(task, (struct span){key(task, "w"), key_tenant_span(task->arena, TENANT).end}, 1));
+    TRY(kv_move(task, key_span(task, "m", "w"), 1));
+    TRY(ranges_of(task, &ranges, &count));
+    CHECK(count == 3 && ranges[0].slice == 2 && ranges[1].slice == 1 && ranges[2].slice == 1);
+    TRY(look(task, 1, RANGE_COLD_LOOKS - 2));
+    TRY(look(task, 2, RANGE_COLD_LOOKS));
+    TRY(ask_for(task, "n", 1, 100));
+    TRY(look(task, 1, 2)); // It is not cold.
+    TRY(ranges_of(task, &ranges, &count));
+    CHECK(ranges[0].slice == 2 && ranges[1].slice == 1 && count == 3);
+    TRY(look(task, 1, RANGE_COLD_LOOKS));
+    for (uint32_t waited = 0; ranges[1].slice != 2 && waited < 10000; waited++) {
+        TRY(task_sleep(task, MS));
+        TRY(ranges_of(task, &ranges, &count));
+    }
+    CHECK(ranges[0].slice == 2 && ranges[1].slice == 2 && count == 3);
+    for (uint32_t waited = 0; count > 2 && waited < 10000; waited++) {
+        TRY(task_sleep(task, MS));
+        TRY(look(task, 2, RANGE_COLD_LOOKS));
+        TRY(ranges_of(task, &ranges, &count));
+    }
+    TRY(look(task, 1, 3 * RANGE_COLD_LOOKS));
+    TRY(ranges_of(task, &ranges, &count));
+    CHECK(count == 2 && ranges[0].slice == 2 && ranges[1].slice == 1);
+    CHECK(bytes_equal(ranges[1].span.start, key(task, "w")));
+    static const char *const keys[] = {"b", "n", "x"}, *const values[] = {"1", "2", "3"};
+    for (uint32_t i = 0; i < 3; i++) {
+        TRY(read_now(task, keys[i], &value));
+        CHECK(is_text(value, values[i]));
+    }
 out:
     return st;
 }

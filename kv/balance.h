@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Ranges go by themselves from cores that have much to do to others. The leader of the meta slice looks every now and
+// then at what every slice is asked for; when one core has clearly more to do than another, twice in a row, one range of
+// it moves (kv/move.h) to a slice that the other leads.
+//
+// So that nothing goes to and fro:
+//   * one range at a time, and none while a move is under way or placement changes members or leaders;
+//   * a range goes only when it is at most BALANCE_PART_MOST of the difference: afterwards the difference is at most half
+//     of what it was. One range that is all there is to do stays; it is split first (kv/range_upkeep.h);
+//   * what has moved rests for BALANCE_REST_WAITS looks;
+//   * what is joined again because it is cold (also kv/range_upkeep.h) is colder by far than what is moved.
+// The meta slice gives ranges of virtual clusters away and takes none. A range stays among slices with the same placement (kv/placement.h).
+//
+// Shard    The owner of slice 1 on the node that leads it; the decisions any. Passes suspend.
+// Checked  tests/unit/kv/test_balance.c: the decisions, also that random loads come to rest; tests/sim/scenario_cluster.c;
+//          tests/integration/test_moves.py.
+#pragma once
+#include "kv/kv_node.h"
+#include "kv/range.h"
+
+#define BALANCE_WAIT_NS UINT64_C(10000000000) // kv.range_move.by_load.interval
+#define BALANCE_RATE_DEFAULT 200u             // kv.range_move.by_load.qps_threshold
+#define BALANCE_RESTED_MAX 64u
+#define BALANCE_REST_WAITS 12u
+#define BALANCE_PART_MOST 3 / 4
+// Below this part of the threshold a range is not worth moving; below a quarter of that it may be joined.
+#define BALANCE_RANGE_PART 8u
+#define BALANCE_COLD_PART 32u
+
+// --- decisions: pure ---------------------------------------------------------------------------------
+
+struct balance_slice {
+    uint64_t id;
+    uint32_t node, shard; // Of its leader.
+    uint64_t load;        // Requests a second.
+    uint32_t ranges;
+    uint32_t placement;   // Ranges move between slices that have the same number here.
+    bool taking;          // It may get more.
+};
+struct balance_wish {
+    uint32_t from, to; // Indexes into the slices.
+    uint64_t gap;      // Between the two cores.
+};
+// The slice that a range should leave, and the one that should have it; false: all is well. `skip`: how many of the
+// busiest core's slices were looked at in vain.
+bool balance_slices(
+    const struct balance_slice *slices, uint32_t count, uint64_t threshold, uint32_t skip, struct balance_wish *wish);
+
+struct balance_range {
+    uint64_t rate;
+    bool resting;
+};
+// Which of the slice's ranges closes the gap best; `count`: none.
+uint32_t balance_range(const struct balance_range *ranges, uint32_t count, uint64_t slice_load, uint64_t gap,
+    uint64_t threshold);
+
+// --- doing -------------------------------------------------------------------------------------------
+
+struct balance {
+    uint64_t due_ns;
+    uint32_t hot_node, hot_shard, hot_looks;
+    uint32_t rested_next;
+    struct {
+        uint8_t start[RANGE_SAMPLE_BYTES]; // As much of the range's start as fits.
+        uint32_t size;
+        uint64_t until_ns;
+    } rested[BALANCE_RESTED_MAX];
+};
+// One look, when it is due. `busy`: members or leaders are being changed.
+CHECKED struct status balance_pass(struct task *task, struct balance *balance, bool busy);
+void balance_metrics_register(void);

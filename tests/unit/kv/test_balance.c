@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Which range goes where when one core has more to do than another; and that loads of all kinds come to rest.
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "kv/balance.h"
+
+#define SLICES 8u
+#define RANGES 40u
+#define THRESHOLD BALANCE_RATE_DEFAULT
+
+static struct balance_slice slices[SLICES];
+static struct balance_wish wish;
+
+static void setup(uint32_t count, uint32_t cores)
+{
+    for (uint32_t i = 0; i < count; i++)
+        slices[i] = (struct balance_slice){
+            .id = i + 1, .node = 1 + i % cores / 2, .shard = i % 2, .ranges = 3, .taking = true};
+}
+
+Test(balance, the_busiest_core_gives_to_the_idlest)
+{
+    setup(4, 4); // Two nodes with two cores.
+    slices[1].load = 5000;
+    slices[2].load = 900;
+    slices[3].load = 800;
+    cr_assert(balance_slices(slices, 4, THRESHOLD, 0, &wish));
+    cr_assert(wish.from == 1 && wish.to == 3 && wish.gap == 4200, "not to the meta slice");
+    slices[3].taking = false; // It drains.
+    cr_assert(balance_slices(slices, 4, THRESHOLD, 0, &wish) && wish.to == 2);
+    slices[2].placement = 7; // Its copies are elsewhere.
+    cr_assert(!balance_slices(slices, 4, THRESHOLD, 0, &wish));
+}
+
+Test(balance, small_differences_are_left_alone)
+{
+    setup(4, 4);
+    slices[1].load = 10000;
+    slices[2].load = slices[3].load = 7600;
+    cr_assert(!balance_slices(slices, 4, THRESHOLD, 0, &wish), "a quarter is not enough");
+    for (uint32_t i = 0; i < 4; i++) slices[i].load = 0;
+    slices[1].load = THRESHOLD - 1;
+    cr_assert(!balance_slices(slices, 4, THRESHOLD, 0, &wish), "nothing to do worth a move");
+    setup(1, 1);
+    slices[0].load = 1000000;
+    cr_assert(!balance_slices(slices, 1, THRESHOLD, 0, &wish), "nowhere else");
+}
+
+Test(balance, the_slices_of_a_core_by_what_they_have_to_do)
+{
+    setup(8, 4);
+    slices[1].load = 300; // Slices 2 and 6 are on one core.
+    slices[5].load = 4000;
+    cr_assert(balance_slices(slices, 8, THRESHOLD, 0, &wish) && wish.from == 5);
+    cr_assert(balance_slices(slices, 8, THRESHOLD, 1, &wish) && wish.from == 1);
+    cr_assert(!balance_slices(slices, 8, THRESHOLD, 2, &wish));
+    slices[1].load = 4000;
+    cr_assert(balance_slices(slices, 8, THRESHOLD, 0, &wish) && wish.from == 1);
+    cr_assert(balance_slices(slices, 8, THRESHOLD, 1, &wish) && wish.from == 5);
+    cr_assert(!balance_slices(slices, 8, THRESHOLD, 2, &wish));
+}
+
+Test(balance, the_range_that_closes_the_gap_best)
+{
+    struct balance_range ranges[] = {{.rate = 800}, {.rate = 450}, {.rate = 100}, {.rate = 10}};
+    const uint64_t load = 1360;
+    cr_assert_eq(balance_range(ranges, 4, load, 1000, THRESHOLD), 1);
+    ranges[1].resting = true;
+    cr_assert_eq(balance_range(ranges, 4, load, 1000, THRESHOLD), 2, "800 would only turn the difference around");
+    ranges[2].resting = true;
+    cr_assert_eq(balance_range(ranges, 4, load, 1000, THRESHOLD), 4);
+    const struct balance_range one = {.rate = 5000};
+    cr_assert_eq(balance_range(&one, 1, 5000, 5000, THRESHOLD), 1, "all there is to do: it is no better elsewhere");
+    const struct balance_range idle = {0};
+    cr_assert_eq(balance_range(&idle, 1, 5000, 5000, THRESHOLD), 1);
+}
+
+// Whatever the loads are, and wherever the ranges: after some moves none follows, and none was in vain.
+Test(balance, random_loads_come_to_rest)
+{
+    srand(20261121);
+    for (uint32_t run = 0; run < 2000; run++) {
+        struct balance_range ranges[RANGES], there[RANGES];
+        uint32_t home[RANGES], index[RANGES], moves = 0;
+        setup(SLICES, 4);
+        for (uint32_t i = 0; i < RANGES; i++) {
+            const uint32_t scale = 1u << rand() % 12;
+            ranges[i] = (struct balance_range){.rate = (uint64_t)rand() % scale};
+            home[i] = (uint32_t)rand() % (run % 2 == 0 ? 2 : SLICES);
+        }
+        for (;; moves++) {
+            cr_assert_leq(moves, RANGES * 3, "run %u: it does not come to rest", run);
+            for (uint32_t i = 0; i < SLICES; i++) slices[i].load = slices[i].ranges = 0;
+            for (uint32_t i = 0; i < RANGES; i++) {
+                slices[home[i]].load += ranges[i].rate;
+                slices[home[i]].ranges++;
+            }
+            uint32_t chosen = RANGES;
+            for (uint32_t skip = 0; chosen == RANGES && balance_slices(slices, SLICES, THRESHOLD, skip, &wish); skip++) {
+                uint32_t count = 0;
+                for (uint32_t i = 0; i < RANGES; i++) {
+                    if (home[i] != wish.from) continue;
+                    index[count] = i;
+                    there[count++] = ranges[i];
+                }
+                uint32_t at = balance_range(there, count, slices[wish.from].load, wish.gap, THRESHOLD);
+                if (at < count) chosen = index[at];
+            }
+            if (chosen == RANGES) break;
+            // The busiest core has less to do than before, and who gets the range less than the busiest had.
+            cr_assert(ranges[chosen].rate > 0 && ranges[chosen].rate < wish.gap);
+            home[chosen] = wish.to;
+        }
+    }
+}
