@@ -298,10 +298,23 @@ static void copy_constraints(struct arena *arena, struct table_desc *copy)
     }
 }
 
+static struct table_rewrite *copy_rewrite(struct arena *arena, const struct table_rewrite *rewrite)
+{
+    struct table_rewrite *copy = arena_alloc(arena, sizeof *copy);
+    *copy = *rewrite;
+    copy->target = table_desc_copy(arena, rewrite->target);
+    copy->column_sql = COPY_ARRAY(arena, rewrite->column_sql, rewrite->column_count);
+    for (uint32_t i = 0; i < copy->column_count; i++)
+        copy->column_sql[i] = copy_text(arena, rewrite->column_sql[i]);
+    copy->zone = copy_text(arena, rewrite->zone);
+    return copy;
+}
+
 struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc *table)
 {
     struct table_desc *copy = arena_alloc(arena, sizeof *copy);
     *copy = *table;
+    if (table->rewrite != NULL) copy->rewrite = copy_rewrite(arena, table->rewrite);
     copy->name = copy_text(arena, table->name);
     copy->columns = COPY_ARRAY(arena, table->columns, table->column_count);
     for (uint32_t i = 0; i < copy->column_count; i++) {
@@ -601,6 +614,37 @@ out:
     return st;
 }
 
+static struct status add_column_types(struct task *task, struct session *session,
+    struct bind_names *names, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t k = 0; k < table->column_count; k++) {
+        const struct column_desc *column = &table->columns[k];
+        if (type_is_user(column->type.oid))
+            TRY(add_type(task, session, names, type_user_id(column->type.oid)));
+        if (column->domain != 0)
+            TRY(add_type(task, session, names, type_user_id(column->domain)));
+    }
+    if (table->rewrite != NULL)
+        TRY(add_column_types(task, session, names, table->rewrite->target));
+
+out:
+    return st;
+}
+
+// Whoever reads or writes the column relies on the type.
+static void use_column_types(struct bind_names *names, const struct table_desc *table)
+{
+    for (uint32_t k = 0; k < table->column_count; k++) {
+        const struct column_desc *column = &table->columns[k];
+        if (type_is_user(column->type.oid))
+            bind_names_use_type(names, type_user_id(column->type.oid));
+        if (column->domain != 0)
+            bind_names_type_by_id(names, type_user_id(column->domain))->used = true;
+    }
+    if (table->rewrite != NULL) use_column_types(names, table->rewrite->target);
+}
+
 // Those of the current database, which any name may mean, and those of the columns.
 static struct status load_types(
     struct task *task, struct session *session, struct bind_names *names)
@@ -613,27 +657,10 @@ static struct status load_types(
         const uint32_t *ids = COPY_ARRAY(names->arena, database->types, count);
         for (uint32_t i = 0; i < count; i++) TRY(add_type(task, session, names, ids[i]));
     }
-    for (uint32_t i = 0; i < names->count; i++) {
-        const struct table_desc *table = names->list[i]->table;
-        for (uint32_t k = 0; k < table->column_count; k++) {
-            const struct column_desc *column = &table->columns[k];
-            if (type_is_user(column->type.oid))
-                TRY(add_type(task, session, names, type_user_id(column->type.oid)));
-            if (column->domain != 0)
-                TRY(add_type(task, session, names, type_user_id(column->domain)));
-        }
-    }
-    // Whoever reads or writes the column relies on the type.
-    for (uint32_t i = 0; i < names->count; i++) {
-        const struct table_desc *table = names->list[i]->table;
-        for (uint32_t k = 0; k < table->column_count; k++) {
-            const struct column_desc *column = &table->columns[k];
-            if (type_is_user(column->type.oid))
-                bind_names_use_type(names, type_user_id(column->type.oid));
-            if (column->domain != 0)
-                bind_names_type_by_id(names, type_user_id(column->domain))->used = true;
-        }
-    }
+    for (uint32_t i = 0; i < names->count; i++)
+        TRY(add_column_types(task, session, names, names->list[i]->table));
+    for (uint32_t i = 0; i < names->count; i++)
+        use_column_types(names, names->list[i]->table);
 
 out:
     return st;

@@ -101,19 +101,13 @@ out:
     return st;
 }
 
-static struct status bind_computed(struct binder *binder, struct table_plan *plan)
+static struct status bind_index_expressions(struct binder *binder, struct table_plan *plan)
 {
     struct status st = STATUS_OK;
     const struct table_desc *table = plan->table;
     struct scope scope;
     struct scalar *scalar;
     row_scope(binder, table, plan->row_base, &scope);
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        if (table->columns[i].generated_sql == NULL) continue;
-        TRY(bind_stored(binder, &scope, table->columns[i].generated_sql, &scalar));
-        TRY(bind_assign(binder, &table->columns[i], &scalar));
-        rel_item_add(binder->arena, &plan->computed, plan->row_base + i, scalar);
-    }
     plan->predicates = ARENA_ARRAY(binder->arena, struct scalar *, table->index_count);
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
@@ -129,6 +123,25 @@ static struct status bind_computed(struct binder *binder, struct table_plan *pla
         TRY(bind_stored(binder, &scope, index->predicate_sql, &plan->predicates[i]));
         TRY(bind_coerce_bool(binder, &plan->predicates[i], "WHERE"));
     }
+
+out:
+    return st;
+}
+
+static struct status bind_computed(struct binder *binder, struct table_plan *plan)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = plan->table;
+    struct scope scope;
+    struct scalar *scalar;
+    row_scope(binder, table, plan->row_base, &scope);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].generated_sql == NULL) continue;
+        TRY(bind_stored(binder, &scope, table->columns[i].generated_sql, &scalar));
+        TRY(bind_assign(binder, &table->columns[i], &scalar));
+        rel_item_add(binder->arena, &plan->computed, plan->row_base + i, scalar);
+    }
+    TRY(bind_index_expressions(binder, plan));
 
 out:
     return st;
@@ -298,6 +311,35 @@ out:
     return st;
 }
 
+// What the table is to become: its indexes alone. All else is asked of the table itself.
+static struct status bind_target(struct binder *binder, struct table_plan *plan)
+{
+    struct status st = STATUS_OK;
+    const struct table_rewrite *rewrite = plan->table->rewrite;
+    struct table_plan *target = ARENA_NEW(binder->arena, struct table_plan);
+    plan->target = target;
+    target->table = rewrite->target;
+    target->index = binder->table_count++;
+    target->width = row_width(rewrite->target);
+    target->row_base = bind_new_row(binder, rewrite->target, rewrite->target->name);
+    target->defaults = ARENA_ARRAY(binder->arena, struct scalar *, rewrite->column_count);
+    TRY(bind_index_expressions(binder, target));
+    plan->target_columns = ARENA_ARRAY(binder->arena, struct scalar *, rewrite->column_count);
+    for (uint32_t i = 0; i < rewrite->column_count; i++) {
+        struct scalar **column = &plan->target_columns[i];
+        if (rewrite->column_sql[i] == NULL) {
+            *column = scalar_null(binder->arena, rewrite->target->columns[i].type, POSITION_NONE);
+            continue;
+        }
+        TRY(bind_table_expression(
+            binder, plan->table, plan->row_base, rewrite->column_sql[i], column));
+        TRY(bind_assign(binder, &rewrite->target->columns[i], column));
+    }
+
+out:
+    return st;
+}
+
 struct status bind_table_plan(struct binder *binder, const struct table_desc *table,
     uint32_t purpose, struct table_plan **out)
 {
@@ -320,6 +362,7 @@ struct status bind_table_plan(struct binder *binder, const struct table_desc *ta
     TRY(bind_checks(binder, plan));
     TRY(bind_references(binder, plan));
     TRY(bind_back_references(binder, plan));
+    if (table->rewrite != NULL) TRY(bind_target(binder, plan));
 
 out:
     return st;

@@ -151,6 +151,17 @@ struct privilege_grant {
     uint32_t grantable;
 };
 
+// What a table is to become. Rows that are written meanwhile are written as the target's too.
+struct table_rewrite {
+    struct table_desc *target;   // Its indexes are write-only.
+    const char **column_sql;     // Per column of the target, over the table's own; NULL: NULL.
+    uint32_t column_count;
+    // How the values are made, whoever writes: settings of the session that asked for it.
+    const char *zone;
+    uint32_t date_style, date_order, interval_style, bytea_output;
+    int64_t float_digits;
+};
+
 struct table_desc {
     uint32_t id, database_id, schema_id;
     uint32_t version;
@@ -168,6 +179,7 @@ struct table_desc {
     struct fk_back_reference *referenced_by;
     uint32_t referenced_by_count;
     bool writes_blocked; // Its rows are being rewritten: whoever writes gets 40001, to try again.
+    struct table_rewrite *rewrite; // They are being rewritten, and whoever writes takes part; or NULL.
     const char *view_sql;
     char check_option; // Of a view: 0, 'l' (local), 'c' (cascaded).
     bool materialized, populated; // A table that keeps the rows of view_sql.

@@ -234,7 +234,7 @@ out:
 
 bool ddl_is_unfinished(const struct table_desc *table)
 {
-    if (table->writes_blocked) return true;
+    if (table->writes_blocked || table->rewrite != NULL) return true;
     for (uint32_t i = 0; i < table->index_count; i++) {
         if (table->indexes[i].state != ELEMENT_PUBLIC) return true;
     }

@@ -21,6 +21,7 @@ struct codec {
     struct buffer *out; // NULL: reading.
     struct bytes fields[TAGS_MAX];
     struct status status;
+    bool in_rewrite; // A table that another one is to become: it becomes nothing else.
 };
 
 static void codec_write(struct arena *arena, struct buffer *out, struct codec *codec)
@@ -397,6 +398,41 @@ static void code_function(struct codec *codec, void *item)
         sizeof *function->statements, LIST_ITEMS_MAX, code_function_statement);
 }
 
+static void code_text(struct codec *codec, void *item)
+{
+    field_string(codec, 1, item);
+}
+
+static void code_table(struct codec *codec, struct table_desc *table);
+
+static void code_target(struct codec *codec, void *item)
+{
+    struct table_desc *table = item;
+    table->kind = RELATION_TABLE;
+    codec->in_rewrite = true;
+    code_table(codec, table);
+    if (codec->out == NULL && (table->index_count == 0 || table->kind != RELATION_TABLE))
+        codec->status = corrupt();
+}
+
+static void code_rewrite(struct codec *codec, void *item)
+{
+    struct table_rewrite *rewrite = item;
+    uint32_t one = 1;
+    field_list(codec, 1, (void **)&rewrite->target, &one, sizeof *rewrite->target, 1, code_target);
+    field_list(codec, 2, (void **)&rewrite->column_sql, &rewrite->column_count,
+        sizeof *rewrite->column_sql, TABLE_COLUMNS_MAX + 1, code_text);
+    field_string(codec, 3, &rewrite->zone);
+    field_u32(codec, 4, &rewrite->date_style);
+    field_u32(codec, 5, &rewrite->date_order);
+    field_u32(codec, 6, &rewrite->interval_style);
+    field_u32(codec, 7, &rewrite->bytea_output);
+    field_i64(codec, 8, &rewrite->float_digits);
+    if (codec->out == NULL && !failed(codec->status) &&
+        (one != 1 || rewrite->target->column_count != rewrite->column_count))
+        codec->status = corrupt();
+}
+
 static void code_table(struct codec *codec, struct table_desc *table)
 {
     field_u32(codec, 1, &table->id);
@@ -437,6 +473,9 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_list(codec, 25, (void **)&function, &one, sizeof *function, 1, code_function);
     if (codec->out == NULL && one == 1) table->function = *function;
     field_string(codec, 29, &table->collation);
+    if (codec->in_rewrite) return;
+    one = table->rewrite != NULL ? 1 : 0;
+    field_list(codec, 30, (void **)&table->rewrite, &one, sizeof *table->rewrite, 1, code_rewrite);
 }
 
 static void code_default(struct codec *codec, void *item)

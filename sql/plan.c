@@ -500,6 +500,15 @@ out:
     return st;
 }
 
+struct writer *plan_run_writer(struct plan_run *run, uint32_t table_id)
+{
+    for (uint32_t i = 0; i < run->run.writer_count; i++) {
+        struct writer *writer = run->run.writers[i];
+        if (writer != NULL && writer->plan->table->table->id == table_id) return writer;
+    }
+    return NULL;
+}
+
 uint64_t plan_run_rows_affected(const struct plan_run *run)
 {
     return run->run.rows_affected;

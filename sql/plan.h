@@ -12,6 +12,7 @@
 
 struct plan;
 struct plan_run;
+struct writer;
 struct resolutions;
 
 // `param_types`: types known so far, `*param_count` of them, 0 where unknown; filled in by inference (the
@@ -57,6 +58,8 @@ CHECKED struct status plan_run_next(struct task *task, struct plan_run *run, str
 // As plan_run_open; what each operator takes is noted for plan_explain.
 CHECKED struct status plan_run_open_measured(struct task *task, struct session *session,
     const struct plan *plan, const struct datum *params, uint32_t param_count, struct plan_run **run);
+// The writer of a table in a statement that writes to it; NULL when it does not.
+struct writer *plan_run_writer(struct plan_run *run, uint32_t table_id);
 uint64_t plan_run_rows_affected(const struct plan_run *run); // For "INSERT 0 n".
 void plan_run_close(struct task *task, struct plan_run *run);
 

@@ -4,6 +4,13 @@
 #include "core/invariant.h"
 #include "sql/plan_internal.h"
 
+static struct status compile_writer(struct planner *planner, struct table_plan *table)
+{
+    struct writer_plan *plan = ARENA_NEW(planner->arena, struct writer_plan);
+    planner->writers[table->index] = plan;
+    return writer_compile(planner->arena, planner->tenant, &planner->frame->outer, table, plan);
+}
+
 static struct status compile_writers(struct planner *planner)
 {
     struct status st = STATUS_OK;
@@ -15,10 +22,8 @@ static struct status compile_writers(struct planner *planner)
     while ((entry = hashmap_next(&binder->tables, &cursor)) != NULL) {
         if (hashmap_entry_u64(entry) > UINT32_MAX) continue; // Not a table.
         struct table_plan *table = entry->value;
-        struct writer_plan *plan = ARENA_NEW(planner->arena, struct writer_plan);
-        TRY(writer_compile(
-            planner->arena, planner->tenant, &planner->frame->outer, table, plan));
-        planner->writers[table->index] = plan;
+        TRY(compile_writer(planner, table));
+        if (table->target != NULL) TRY(compile_writer(planner, table->target));
     }
 
 out:

@@ -1,167 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sql/schema_change.h"
+#include "sql/schema_change_internal.h"
 
 #include "core/invariant.h"
 #include "core/shard.h"
 #include "kv/key.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
+#include "sql/descriptor.h"
+#include "sql/parse.h"
 #include "sql/row.h"
-
-// A transaction that fills an index puts entries in their order, so the more the better; one that rows changed under
-// begins anew with fewer.
-#define BATCH_ROWS 500u
-#define BATCH_ROWS_MAX 32000u
-#define BATCH_BYTES_MAX (8u << 20)
-#define BATCH_RETRIES_MAX 30u
-#define PROGRESS_ROWS 10000u
-#define PROGRESS_BATCHES 20u
-#define ERASE_BATCH_KEYS 1000u
-#define ERASE_DELAY_NS 30000000000ull
-
-enum change_kind { CHANGE_PUBLISH = 'P', CHANGE_REWRITE = 'R', CHANGE_ERASE = 'E' };
-
-// --- payloads --------------------------------------------------------------------------------------------
-
-struct change {
-    enum change_kind kind;
-    uint32_t table_id;
-    uint32_t *indexes,
-        *constraints; // To be published; or indexes to be erased (none: the whole relation).
-    uint32_t index_count, constraint_count;
-    struct bytes target; // CHANGE_REWRITE: the encoded descriptor.
-    const char **column_sql;
-    uint32_t column_count;
-    uint32_t *sequences; // Made for the change: dropped when it fails.
-    uint32_t sequence_count;
-};
-
-static void append_bytes(struct buffer *out, struct bytes bytes)
-{
-    key_append_uvarint(out, bytes.size);
-    buffer_append_bytes(out, bytes);
-}
-
-static void append_ids(struct buffer *out, const uint32_t *ids, uint32_t count)
-{
-    key_append_uvarint(out, count);
-    for (uint32_t i = 0; i < count; i++)
-        key_append_uvarint(out, ids[i]);
-}
-
-static struct bytes change_encode(struct arena *arena, const struct change *change)
-{
-    struct buffer out;
-    buffer_init(&out, arena);
-    buffer_append_u8(&out, (uint8_t)change->kind);
-    key_append_uvarint(&out, change->table_id);
-    append_ids(&out, change->indexes, change->index_count);
-    append_ids(&out, change->constraints, change->constraint_count);
-    append_ids(&out, change->sequences, change->sequence_count);
-    append_bytes(&out, change->target);
-    key_append_uvarint(&out, change->column_count);
-    for (uint32_t i = 0; i < change->column_count; i++) {
-        const char *sql = change->column_sql[i];
-        append_bytes(&out, sql == NULL ? (struct bytes){NULL, 0} : bytes_of_string(sql));
-    }
-    return buffer_bytes(&out);
-}
-
-static struct status read_bytes(struct bytes *in, struct bytes *out)
-{
-    uint64_t size;
-    struct status st = key_decode_uvarint(in, &size);
-    if (failed(st)) return st;
-    if (size > in->size)
-        return status_make(E_DATA_CORRUPTED, "a schema change's record does not decode");
-    *out = (struct bytes){in->data, (size_t)size};
-    *in = bytes_skip(*in, (size_t)size);
-    return STATUS_OK;
-}
-
-static struct status read_ids(
-    struct arena *arena, struct bytes *in, uint32_t **ids, uint32_t *count)
-{
-    struct status st = STATUS_OK;
-    uint64_t value;
-    TRY(key_decode_uvarint(in, &value));
-    if (value > in->size)
-        return status_make(E_DATA_CORRUPTED, "a schema change's record does not decode");
-    *count = (uint32_t)value;
-    *ids = ARENA_ARRAY(arena, uint32_t, *count);
-    for (uint32_t i = 0; i < *count; i++) {
-        TRY(key_decode_uvarint(in, &value));
-        (*ids)[i] = (uint32_t)value;
-    }
-out:
-    return st;
-}
-
-static struct status change_decode(struct arena *arena, struct bytes in, struct change *change)
-{
-    struct status st = STATUS_OK;
-    uint64_t value;
-
-    *change = (struct change){0};
-    if (in.size == 0)
-        return status_make(E_DATA_CORRUPTED, "a schema change's record does not decode");
-    change->kind = (enum change_kind)in.data[0];
-    in = bytes_skip(in, 1);
-    TRY(key_decode_uvarint(&in, &value));
-    change->table_id = (uint32_t)value;
-    TRY(read_ids(arena, &in, &change->indexes, &change->index_count));
-    TRY(read_ids(arena, &in, &change->constraints, &change->constraint_count));
-    TRY(read_ids(arena, &in, &change->sequences, &change->sequence_count));
-    TRY(read_bytes(&in, &change->target));
-    TRY(key_decode_uvarint(&in, &value));
-    if (value > TABLE_COLUMNS_MAX + 1)
-        return status_make(E_DATA_CORRUPTED, "a schema change's record does not decode");
-    change->column_count = (uint32_t)value;
-    change->column_sql = ARENA_ARRAY(arena, const char *, change->column_count);
-    for (uint32_t i = 0; i < change->column_count; i++) {
-        struct bytes sql;
-        TRY(read_bytes(&in, &sql));
-        change->column_sql[i] = sql.size == 0 ? NULL : arena_string(arena, sql);
-    }
-out:
-    return st;
-}
-
-// --- transactions of the jobs' own -------------------------------------------------------------------------
-
-// Runs fn in a key-value transaction, again when it conflicts. After some attempts fn reads with locks.
-struct batch {
-    uint64_t tenant;
-    struct arena *arena; // Of one attempt: reset before each.
-    struct kv_txn *txn;
-    uint32_t attempt;
-    bool lock;
-    void *arg;
-};
-
-static struct status run_batch(struct task *task, struct batch *batch,
-    struct status (*fn)(struct task *task, struct batch *batch))
-{
-    struct status st = STATUS_OK;
-    struct kv_txn_options options = {.tenant = batch->tenant, .account = &task->shard->account};
-    for (uint32_t attempt = 0; attempt < BATCH_RETRIES_MAX; attempt++) {
-        arena_reset(batch->arena);
-        batch->attempt = attempt;
-        batch->lock = attempt >= 2;
-        TRY(kv_txn_begin(task, &options, &batch->txn));
-        st = fn(task, batch);
-        if (failed(st)) {
-            st = status_copy(task->arena, st);
-            kv_txn_rollback(task, batch->txn);
-        } else {
-            st = kv_txn_commit(task, batch->txn, NULL);
-        }
-        if (!failed(st) || st.retry != RETRY_TRANSACTION) break;
-        TRY(task_sleep(task, 1000000ull << (attempt < 8 ? attempt : 8)));
-    }
-out:
-    return st;
-}
+#include "sql/timezone.h"
 
 // --- filling an index --------------------------------------------------------------------------------------
 
@@ -170,13 +16,13 @@ struct fill {
     struct bytes resume; // First key of the next batch; empty: the beginning.
     struct bytes next;   // Where the batch ended, in the batch's arena.
     uint64_t rows;
-    uint32_t rows_max;
+    uint32_t rows_max, attempts;
     struct buffer last;  // The last row's key.
     bool done;
 };
 
 static struct status read_table(
-    struct task *task, struct batch *batch, uint32_t id, struct table_desc **table)
+    struct task *task, struct change_batch *batch, uint32_t id, struct table_desc **table)
 {
     struct status st = STATUS_OK;
     struct bytes value;
@@ -190,11 +36,6 @@ out:
     return st;
 }
 
-static struct status gone(void)
-{
-    return status_make(E_UNDEFINED_TABLE, "the table of the schema change is gone");
-}
-
 struct row_reader {
     struct row_index primary, index;
     struct row_decoder decoder;
@@ -202,7 +43,7 @@ struct row_reader {
     struct datum **columns;
 };
 
-static struct status reader_init(struct batch *batch, const struct table_desc *table,
+static struct status reader_init(struct change_batch *batch, const struct table_desc *table,
     const struct index_desc *index, struct row_reader *reader)
 {
     struct status st = STATUS_OK;
@@ -226,7 +67,7 @@ out:
 }
 
 static struct status write_inverted(
-    struct task *task, struct batch *batch, const struct row_reader *reader)
+    struct task *task, struct change_batch *batch, const struct row_reader *reader)
 {
     struct status st = STATUS_OK;
     struct buffer value;
@@ -242,7 +83,7 @@ out:
 }
 
 // Adds the entries of some rows. An entry that a writer has put already is the same.
-static struct status write_entries(struct task *task, struct batch *batch,
+static struct status write_entries(struct task *task, struct change_batch *batch,
     const struct table_desc *table, const struct index_desc *index, struct row_reader *reader,
     const struct kv_batch *rows, struct arena *arena)
 {
@@ -274,7 +115,7 @@ out:
     return st;
 }
 
-static struct status fill_rows(struct task *task, struct batch *batch, struct kv_scan *scan,
+static struct status fill_rows(struct task *task, struct change_batch *batch, struct kv_scan *scan,
     const struct table_desc *table, const struct index_desc *index, struct row_reader *reader)
 {
     struct status st = STATUS_OK;
@@ -282,7 +123,7 @@ static struct status fill_rows(struct task *task, struct batch *batch, struct kv
     struct arena arena;
     struct kv_batch rows;
     arena_init(&arena, batch->arena->account);
-    while (fill->rows < fill->rows_max && kv_txn_write_bytes(batch->txn) < BATCH_BYTES_MAX) {
+    while (fill->rows < fill->rows_max && kv_txn_write_bytes(batch->txn) < CHANGE_BATCH_BYTES_MAX) {
         arena_reset(&arena);
         TRY(kv_scan_next(task, batch->txn, scan, &arena, &rows));
         fill->done = rows.count == 0;
@@ -300,7 +141,7 @@ out:
     return st;
 }
 
-static struct status fill_batch(struct task *task, struct batch *batch)
+static struct status fill_batch(struct task *task, struct change_batch *batch)
 {
     struct status st = STATUS_OK;
     struct fill *fill = batch->arg;
@@ -311,16 +152,17 @@ static struct status fill_batch(struct task *task, struct batch *batch)
     TRY(read_table(task, batch, fill->table_id, &table));
     const struct index_desc *index =
         table == NULL ? NULL : table_index_by_id(table, fill->index_id);
-    if (index == NULL) return gone();
+    if (index == NULL) return change_gone();
     TRY(reader_init(batch, table, index, &reader));
     struct span span = row_index_span(batch->arena, batch->tenant, table->id, table->indexes[0].id);
     if (fill->resume.size > 0 && bytes_compare(fill->resume, span.start) > 0)
         span.start = fill->resume;
     kv_scan_init(&scan, span);
-    scan.batch_rows = BATCH_ROWS;
     if (batch->lock) scan.read.lock = KV_LOCK_EXCLUSIVE;
-    if (batch->attempt > 0)
-        fill->rows_max = fill->rows_max / 4 < BATCH_ROWS ? BATCH_ROWS : fill->rows_max / 4;
+    scan.batch_rows = fill->rows_max < CHANGE_BATCH_ROWS ? fill->rows_max : CHANGE_BATCH_ROWS;
+    if (batch->attempt > 0 && fill->rows_max > CHANGE_BATCH_ROWS)
+        fill->rows_max = fill->rows_max / 4 < CHANGE_BATCH_ROWS ? CHANGE_BATCH_ROWS : fill->rows_max / 4;
+    fill->attempts = batch->attempt;
     fill->rows = 0;
     fill->done = false;
     buffer_init(&fill->last, batch->arena);
@@ -330,54 +172,39 @@ out:
     return st;
 }
 
-// Progress: how many indexes are full, then the next key of the one after them.
-static struct bytes progress_encode(struct arena *arena, uint32_t finished, struct bytes resume)
-{
-    struct buffer out;
-    buffer_init(&out, arena);
-    key_append_uvarint(&out, finished);
-    buffer_append_bytes(&out, resume);
-    return buffer_bytes(&out);
-}
-
 static struct status fill_index(struct task *task, struct job *job, const struct change *change,
-    uint32_t at, struct bytes resume, uint64_t *rows)
+    struct change_progress *progress)
 {
     struct status st = STATUS_OK;
     struct arena batch_arena, resume_arena;
     struct fill fill = {.table_id = change->table_id,
-        .index_id = change->indexes[at],
-        .resume = resume,
-        .rows_max = BATCH_ROWS};
-    uint64_t told = *rows;
+        .index_id = change->indexes[progress->finished],
+        .resume = progress->resume};
+    struct change_pace pace = {.told_rows = progress->rows};
+    double share = 0.9 / change->index_count, from = share * progress->finished;
+    uint32_t rows_max = CHANGE_BATCH_ROWS;
 
     arena_init(&batch_arena, &task->shard->account);
     arena_init(&resume_arena, &task->shard->account);
-    struct batch batch = {.tenant = job->tenant, .arena = &batch_arena, .arg = &fill};
+    struct change_batch batch = {.tenant = job->tenant, .arena = &batch_arena, .arg = &fill};
     while (!fill.done) {
         TRY(job_check(job));
-        TRY(run_batch(task, &batch, fill_batch));
-        *rows += fill.rows;
-        struct bytes next = fill.next;
+        fill.rows_max = change_batch_rows(task, job, rows_max);
+        TRY(change_run_batch(task, &batch, fill_batch));
+        rows_max = fill.attempts > 0 ? CHANGE_BATCH_ROWS : rows_max;
+        progress->rows += fill.rows;
         // The former key may lie in the arena that is reset: copy through the task's.
         struct arena_mark mark = arena_mark(task->arena);
-        next = arena_copy(task->arena, next);
+        struct bytes next = arena_copy(task->arena, fill.next);
         arena_reset(&resume_arena);
-        fill.resume = arena_copy(&resume_arena, next);
+        progress->resume = fill.resume = arena_copy(&resume_arena, next);
         arena_release(task->arena, mark);
-        if (fill.rows_max < BATCH_ROWS_MAX) fill.rows_max *= 2;
-        if (*rows - told >= PROGRESS_ROWS) {
-            told = *rows;
-            mark = arena_mark(task->arena);
-            TRY(job_update(task, job, progress_encode(task->arena, at, fill.resume), -1,
-                arena_printf(task->arena, "backfilling: %llu rows", (unsigned long long)*rows)));
-            arena_release(task->arena, mark);
-        }
-        TRY(task_yield(task));
+        if (rows_max < CHANGE_BATCH_ROWS_MAX) rows_max *= 2;
+        TRY(change_pace(task, job, &pace, progress, fill.rows, from, from + share));
     }
 out:
     if (failed(st)) st = status_copy(task->arena, st);
-    job->progress = (struct bytes){0};
+    progress->resume = (struct bytes){0};
     arena_fini(&resume_arena);
     arena_fini(&batch_arena);
     return st;
@@ -398,7 +225,7 @@ static bool has_id(const uint32_t *ids, uint32_t count, uint32_t id)
     return false;
 }
 
-static struct statement_context context_of(struct task *task, struct session *session)
+struct statement_context change_context(struct task *task, struct session *session)
 {
     // Helpers of DDL ask which statement they work for.
     static const struct statement alter = {.tag = STATEMENT_ALTER_TABLE};
@@ -411,7 +238,7 @@ static struct status validate(struct task *task, struct session *session, void *
     struct status st = STATUS_OK;
     struct publish *publish = arg;
     const struct table_desc *table;
-    struct statement_context context = context_of(task, session);
+    struct statement_context context = change_context(task, session);
 
     TRY(catalog_table_by_id(task, session, publish->change->table_id, &table));
     for (uint32_t i = 0; i < table->constraint_count; i++) {
@@ -448,15 +275,18 @@ static struct status publish_resume(struct task *task, struct job *job, const st
 {
     struct status st = STATUS_OK;
     struct publish publish = {.job = job, .change = change};
-    uint64_t finished = 0, rows = 0;
-    struct bytes resume = arena_copy(task->arena, job->progress);
+    struct change_progress progress;
 
-    if (resume.size > 0) TRY(key_decode_uvarint(&resume, &finished));
-    for (uint32_t i = (uint32_t)finished; i < change->index_count; i++) {
-        TRY(fill_index(task, job, change, i, resume, &rows));
-        resume = (struct bytes){0};
-        TRY(job_update(task, job, progress_encode(task->arena, i + 1, resume),
-            0.9 * (i + 1) / change->index_count, NULL));
+    TRY(change_progress_read(task->arena, job->progress, &progress));
+    for (; progress.finished < change->index_count; progress.finished++) {
+        if (progress.resume.size == 0) {
+            progress.rows = 0;
+            TRY(change_count_rows(task, job->tenant, change->table_id, &progress.total));
+        }
+        TRY(fill_index(task, job, change, &progress));
+        struct change_progress done = progress;
+        done.finished++;
+        TRY(change_checkpoint(task, job, &done, 0.9 * done.finished / change->index_count));
     }
     // The rows that were there before are checked at one snapshot; later ones were checked by their writers.
     if (change->constraint_count > 0)
@@ -470,7 +300,7 @@ static struct status take_back(struct task *task, struct session *session, void 
 {
     struct status st = STATUS_OK;
     const struct change *change = ((struct publish *)arg)->change;
-    struct statement_context context = context_of(task, session);
+    struct statement_context context = change_context(task, session);
     struct table_desc *table;
 
     st = catalog_edit_table(task, session, task->arena, change->table_id, &table);
@@ -512,348 +342,6 @@ out:
     return st;
 }
 
-// --- erasing -----------------------------------------------------------------------------------------------
-
-struct erase {
-    struct span span;
-    uint64_t keys;
-};
-
-static struct status erase_batch(struct task *task, struct batch *batch)
-{
-    struct status st = STATUS_OK;
-    struct erase *erase = batch->arg;
-    struct kv_scan scan;
-    struct kv_batch found;
-
-    kv_scan_init(&scan, erase->span);
-    scan.limit = ERASE_BATCH_KEYS;
-    erase->keys = 0;
-    for (;;) {
-        TRY(kv_scan_next(task, batch->txn, &scan, batch->arena, &found));
-        if (found.count == 0) break;
-        for (uint32_t i = 0; i < found.count; i++)
-            TRY(kv_delete(task, batch->txn, found.pairs[i].key));
-        erase->keys += found.count;
-    }
-out:
-    return st;
-}
-
-// Ordinary deletes: they replicate, and reads in the past still find the rows until they are collected.
-static struct status erase_span(struct task *task, struct job *job, struct span span)
-{
-    struct status st = STATUS_OK;
-    struct arena arena;
-    struct erase erase = {.span = span, .keys = ERASE_BATCH_KEYS};
-
-    arena_init(&arena, &task->shard->account);
-    struct batch batch = {.tenant = job->tenant, .arena = &arena, .arg = &erase};
-    while (erase.keys == ERASE_BATCH_KEYS) {
-        TRY(job_check(job));
-        TRY(run_batch(task, &batch, erase_batch));
-        TRY(task_yield(task));
-    }
-out:
-    arena_fini(&arena);
-    return st;
-}
-
-static struct status erase_resume(struct task *task, struct job *job)
-{
-    struct status st = STATUS_OK;
-    struct change change;
-
-    TRY(change_decode(task->arena, job->payload, &change));
-    if (change.index_count == 0)
-        return erase_span(task, job, row_table_span(task->arena, job->tenant, change.table_id));
-    for (uint32_t i = 0; i < change.index_count; i++)
-        TRY(erase_span(task, job,
-            row_index_span(task->arena, job->tenant, change.table_id, change.indexes[i])));
-out:
-    return st;
-}
-
-static const struct job_type erase_type = {.name = "SCHEMA CHANGE GC",
-    .resume = erase_resume,
-    .not_cancelable = true,
-    .automatic = true,
-    .class = TASK_BULK};
-
-// Whether the transaction sees nothing in a span. Rows that come after its snapshot make it conflict.
-static struct status is_empty(struct statement_context *context, struct span span, bool *empty)
-{
-    struct kv_scan scan;
-    struct kv_batch batch;
-    kv_scan_init(&scan, span);
-    scan.limit = 1;
-    struct status st =
-        kv_scan_next(context->task, context->session->txn, &scan, context->arena, &batch);
-    *empty = !failed(st) && batch.count == 0;
-    return st;
-}
-
-static struct status nothing_to_erase(struct statement_context *context, uint32_t table_id,
-    const uint32_t *index_ids, uint32_t count, bool *empty)
-{
-    struct status st = STATUS_OK;
-    uint64_t tenant = context->session->tenant;
-    if (count == 0)
-        return is_empty(context, row_table_span(context->arena, tenant, table_id), empty);
-    *empty = true;
-    for (uint32_t i = 0; i < count && *empty; i++)
-        TRY(is_empty(
-            context, row_index_span(context->arena, tenant, table_id, index_ids[i]), empty));
-out:
-    return st;
-}
-
-struct status ddl_erase_later(
-    struct statement_context *context, uint32_t table_id, const uint32_t *index_ids, uint32_t count)
-{
-    bool empty;
-    struct status st = nothing_to_erase(context, table_id, index_ids, count, &empty);
-    if (failed(st) || empty) return st;
-    struct change change = {.kind = CHANGE_ERASE,
-        .table_id = table_id,
-        .indexes = (uint32_t *)(uintptr_t)index_ids,
-        .index_count = count};
-    struct job_options options = {.type = &erase_type,
-        .description = arena_printf(context->arena, "GC for relation %u", table_id),
-        .payload = change_encode(context->arena, &change),
-        .delay_ns = ERASE_DELAY_NS};
-    int64_t id;
-    // Started by adoption once its time has come.
-    return job_create(context->task, context->session->tenant, context->session, &options, &id);
-}
-
-// --- rewriting ---------------------------------------------------------------------------------------------
-
-struct copied_entry {
-    struct bytes key, value;
-    const struct index_desc *index;
-    bool unique;
-    const struct datum *row;
-};
-
-struct rewrite {
-    struct job *job;
-    struct table_desc *target;
-    struct arena pending_arena; // Of the entries that wait.
-    struct arena batch_arena;
-    struct copied_entry *pending;
-    uint32_t pending_count, pending_capacity, pending_rows;
-    uint32_t row_width;
-    const struct datum *last_row, *last_copy;
-    uint64_t flushes;
-};
-
-static struct status flush_batch(struct task *task, struct batch *batch)
-{
-    struct status st = STATUS_OK;
-    struct rewrite *rewrite = batch->arg;
-    for (uint32_t i = 0; i < rewrite->pending_count; i++) {
-        const struct copied_entry *entry = &rewrite->pending[i];
-        struct bytes existing = {0};
-        if (!entry->unique) {
-            TRY(kv_put(task, batch->txn, entry->key, entry->value));
-            continue;
-        }
-        TRY(kv_insert(task, batch->txn, entry->key, entry->value, batch->arena, &existing));
-        if (existing.data != NULL)
-            return ddl_duplicate(
-                &type_context_default, task->arena, rewrite->target, entry->index, entry->row);
-    }
-out:
-    return st;
-}
-
-static struct status flush(struct task *task, struct rewrite *rewrite)
-{
-    struct status st = STATUS_OK;
-    if (rewrite->pending_count == 0) goto out;
-    TRY(job_check(rewrite->job));
-    struct batch batch = {
-        .tenant = rewrite->job->tenant, .arena = &rewrite->batch_arena, .arg = rewrite};
-    TRY(run_batch(task, &batch, flush_batch));
-    arena_reset(&rewrite->pending_arena);
-    rewrite->pending = NULL;
-    rewrite->pending_count = rewrite->pending_capacity = rewrite->pending_rows = 0;
-    rewrite->last_row = NULL;
-    rewrite->flushes++;
-out:
-    return st;
-}
-
-static struct status copy_entry(
-    struct task *task, struct ddl_feed *feed, const struct ddl_entry *entry)
-{
-    struct rewrite *rewrite = feed->arg;
-    struct arena *arena = &rewrite->pending_arena;
-    (void)task;
-    if (rewrite->pending_count == rewrite->pending_capacity) {
-        uint32_t capacity = rewrite->pending_capacity == 0 ? 1024 : rewrite->pending_capacity * 2;
-        struct copied_entry *grown = ARENA_ARRAY(arena, struct copied_entry, capacity);
-        if (rewrite->pending_count > 0)
-            memcpy(grown, rewrite->pending, rewrite->pending_count * sizeof *grown);
-        rewrite->pending = grown;
-        rewrite->pending_capacity = capacity;
-    }
-    // The row is kept for the message about a duplicate.
-    if (entry->unique && rewrite->last_row == NULL) {
-        struct datum *copy = ARENA_ARRAY(arena, struct datum, rewrite->row_width);
-        for (uint32_t i = 0; i < rewrite->row_width; i++) {
-            copy[i] = DATUM_NULL;
-            if (i < rewrite->target->column_count && !entry->row[i].null)
-                copy[i] = type_copy(arena, rewrite->target->columns[i].type.oid, entry->row[i]);
-        }
-        rewrite->last_row = entry->row;
-        rewrite->last_copy = copy;
-    }
-    rewrite->pending[rewrite->pending_count++] =
-        (struct copied_entry){.key = arena_copy(arena, entry->key),
-            .value = arena_copy(arena, entry->value),
-            .index = entry->index,
-            .unique = entry->unique,
-            .row = rewrite->last_copy};
-    return arena_check(arena);
-}
-
-static struct status row_copied(struct task *task, struct ddl_feed *feed)
-{
-    struct rewrite *rewrite = feed->arg;
-    rewrite->last_row = NULL;
-    if (++rewrite->pending_rows < BATCH_ROWS) return STATUS_OK;
-    struct status st = flush(task, rewrite);
-    if (failed(st) || rewrite->flushes % PROGRESS_BATCHES != 0) return st;
-    struct arena_mark mark = arena_mark(task->arena);
-    st = job_update(task, rewrite->job, (struct bytes){0}, -1,
-        arena_printf(task->arena, "rewriting: %llu rows", (unsigned long long)feed->row_count));
-    if (!failed(st)) arena_release(task->arena, mark);
-    return st;
-}
-
-static struct status copy_rows(struct task *task, struct job *job, const struct change *change,
-    struct table_desc *target, uint32_t *index_ids)
-{
-    struct status st = STATUS_OK;
-    struct session *session = NULL;
-    const struct table_desc *source;
-    struct rewrite *rewrite = ARENA_NEW(task->arena, struct rewrite);
-
-    rewrite->job = job;
-    rewrite->target = target;
-    rewrite->row_width = row_width(target);
-    arena_init(&rewrite->pending_arena, &task->shard->account);
-    arena_init(&rewrite->batch_arena, &task->shard->account);
-    TRY(internal_session_open(task, job->tenant, "system", &session));
-    // A snapshot of now: the rows do not change while writes are refused.
-    TRY(kv_now(task, job->tenant, &session->txn_as_of));
-    TRY(session_txn_begin(task, session, true));
-    TRY(catalog_table_by_id(task, session, change->table_id, &source));
-    struct ddl_feed feed = {.source = source,
-        .target = target,
-        .column_sql = change->column_sql,
-        .index_ids = index_ids,
-        .index_count = target->index_count,
-        .write = copy_entry,
-        .row_done = row_copied,
-        .arg = rewrite};
-    TRY(ddl_feed_run(task, session, task->arena, &feed));
-    TRY(flush(task, rewrite));
-out:
-    if (failed(st)) st = status_copy(task->arena, st);
-    if (session != NULL) {
-        if (session->txn_state != TXN_IDLE) session_txn_rollback(task, session);
-        internal_session_close(task, session);
-    }
-    arena_fini(&rewrite->batch_arena);
-    arena_fini(&rewrite->pending_arena);
-    return st;
-}
-
-struct replace {
-    const struct change *change;
-    struct table_desc *target;
-};
-
-static struct status replace_table(struct task *task, struct session *session, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct replace *replace = arg;
-    struct table_desc *stored, target = *replace->target;
-    struct statement_context context = context_of(task, session);
-
-    TRY(catalog_edit_table(task, session, task->arena, target.id, &stored));
-    if (!stored->writes_blocked) goto out; // A former run of this job got this far.
-    uint32_t *old = ARENA_ARRAY(task->arena, uint32_t, stored->index_count);
-    for (uint32_t i = 0; i < stored->index_count; i++)
-        old[i] = stored->indexes[i].id;
-    // What others may change meanwhile is theirs.
-    target.grants = stored->grants;
-    target.grant_count = stored->grant_count;
-    target.referenced_by = stored->referenced_by;
-    target.referenced_by_count = stored->referenced_by_count;
-    target.depended_by = stored->depended_by;
-    target.depended_by_count = stored->depended_by_count;
-    target.writes_blocked = false;
-    TRY(catalog_put_table(task, session, &target));
-    TRY(ddl_erase_later(&context, target.id, old, stored->index_count));
-out:
-    return st;
-}
-
-static struct status rewrite_resume(struct task *task, struct job *job, const struct change *change)
-{
-    struct status st = STATUS_OK;
-    struct table_desc *target = ARENA_NEW(task->arena, struct table_desc);
-
-    TRY(descriptor_decode_table(task->arena, change->target, target));
-    uint32_t *ids = ARENA_ARRAY(task->arena, uint32_t, target->index_count);
-    for (uint32_t i = 0; i < target->index_count; i++) {
-        ids[i] = target->indexes[i].id;
-        // A run that was cut off left rows whose new values (of sequences, say) would not come again.
-        TRY(erase_span(task, job, row_index_span(task->arena, job->tenant, target->id, ids[i])));
-    }
-    TRY(copy_rows(task, job, change, target, ids));
-    struct replace replace = {.change = change, .target = target};
-    TRY(internal_transaction(task, job->tenant, replace_table, &replace));
-out:
-    return st;
-}
-
-static struct status unblock(struct task *task, struct session *session, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct replace *replace = arg;
-    const struct table_desc *target = replace->target;
-    struct table_desc *stored;
-    struct statement_context context = context_of(task, session);
-
-    st = catalog_edit_table(task, session, task->arena, target->id, &stored);
-    if (status_is(st, E_UNDEFINED_TABLE)) return STATUS_OK;
-    TRY(st);
-    if (!stored->writes_blocked) goto out;
-    stored->writes_blocked = false;
-    uint32_t *ids = ARENA_ARRAY(task->arena, uint32_t, target->index_count);
-    for (uint32_t i = 0; i < target->index_count; i++) {
-        ids[i] = target->indexes[i].id;
-        TRY(catalog_free_name(
-            task, session, target->database_id, target->schema_id, target->indexes[i].name));
-    }
-    TRY(ddl_renumber_names(task, session, stored));
-    TRY(catalog_put_table(task, session, stored));
-    TRY(ddl_erase_later(&context, target->id, ids, target->index_count));
-    for (uint32_t i = 0; i < replace->change->sequence_count; i++) {
-        struct table_desc *sequence;
-        TRY(catalog_edit_table(
-            task, session, task->arena, replace->change->sequences[i], &sequence));
-        TRY(ddl_drop_relation(&context, sequence, DROP_CASCADE));
-    }
-out:
-    return st;
-}
-
 // --- the job type ------------------------------------------------------------------------------------------
 
 static struct status change_resume(struct task *task, struct job *job)
@@ -862,7 +350,7 @@ static struct status change_resume(struct task *task, struct job *job)
     struct change change;
     TRY(change_decode(task->arena, job->payload, &change));
     if (change.kind == CHANGE_PUBLISH) return publish_resume(task, job, &change);
-    if (change.kind == CHANGE_REWRITE) return rewrite_resume(task, job, &change);
+    if (change.kind == CHANGE_REWRITE) return change_rewrite_resume(task, job, &change);
     st = status_make(E_DATA_CORRUPTED, "a schema change of an unknown kind");
 out:
     return st;
@@ -877,12 +365,7 @@ static struct status change_revert(struct task *task, struct job *job)
         struct publish publish = {.job = job, .change = &change};
         return internal_transaction(task, job->tenant, take_back, &publish);
     }
-    if (change.kind == CHANGE_REWRITE) {
-        struct table_desc *target = ARENA_NEW(task->arena, struct table_desc);
-        TRY(descriptor_decode_table(task->arena, change.target, target));
-        struct replace replace = {.change = &change, .target = target};
-        return internal_transaction(task, job->tenant, unblock, &replace);
-    }
+    if (change.kind == CHANGE_REWRITE) return change_rewrite_revert(task, job, &change);
 out:
     return st;
 }
@@ -893,7 +376,7 @@ static const struct job_type change_type = {
 void schema_change_register(void)
 {
     job_type_register(&change_type);
-    job_type_register(&erase_type);
+    change_erase_register();
 }
 
 // Commits what the statement has done so far, lets the job run to its end, and goes on in a new transaction.
@@ -902,6 +385,7 @@ static struct status run_change(struct statement_context *context, const struct 
     struct status st = STATUS_OK;
     struct session *session = context->session;
     int64_t id;
+    enum job_status status;
     struct job_options options = {.type = &change_type,
         .description = arena_string(context->arena, context->text),
         .user_name = session->user,
@@ -912,7 +396,12 @@ static struct status run_change(struct statement_context *context, const struct 
     TRY(job_create(context->task, session->tenant, session, &options, &id));
     TRY(ddl_add_job(session, id));
     TRY(session_txn_commit(context->task, session));
-    TRY(job_wait(context->task, session->tenant, id, NULL));
+    TRY(job_wait(context->task, session->tenant, id, &status));
+    if (status == JOB_PAUSED)
+        return status_hint(context->arena,
+            ddl_error(context, E_NOT_IN_PREREQUISITE_STATE,
+                "job %lld was paused before it completed", (long long)id),
+            "RESUME JOB %lld lets it go on.", (long long)id);
     TRY(session_txn_begin(context->task, session, true));
 out:
     return st;
@@ -939,6 +428,51 @@ out:
     return st;
 }
 
+// Whether whoever writes to the table can write the rows of the target too: its expressions can be bound anywhere, and
+// its key can be computed again from a row.
+static bool rewrites_online(struct statement_context *context, const struct table_desc *source,
+    const struct table_desc *target, const char **column_sql)
+{
+    struct arena *arena = context->arena;
+    if (source->materialized) return false;
+    for (uint32_t i = 0; i < target->column_count; i++) {
+        struct ddl_expr_info info;
+        struct expr *expr;
+        bool in_key = false;
+        if (column_sql[i] == NULL) continue;
+        if (failed(parse_expression_on_stack(arena, bytes_of_string(column_sql[i]), &expr)))
+            return false;
+        ddl_expr_info(arena, expr, &info);
+        for (uint32_t k = 0; k < target->indexes[0].column_count; k++)
+            in_key |= target->indexes[0].columns[k].column_id == target->columns[i].id;
+        if (info.unknown != NULL || (in_key && info.is_volatile)) return false;
+    }
+    return true;
+}
+
+static struct table_rewrite *new_rewrite(struct statement_context *context,
+    const struct table_desc *target, const char **column_sql)
+{
+    const struct type_context *types = &context->session->types;
+    struct table_rewrite *rewrite = ARENA_NEW(context->arena, struct table_rewrite);
+    rewrite->target = ARENA_NEW(context->arena, struct table_desc);
+    *rewrite->target = *target;
+    rewrite->target->indexes = ARENA_ARRAY(context->arena, struct index_desc, target->index_count);
+    for (uint32_t i = 0; i < target->index_count; i++) {
+        rewrite->target->indexes[i] = target->indexes[i];
+        rewrite->target->indexes[i].state = ELEMENT_WRITE_ONLY;
+    }
+    rewrite->column_sql = column_sql;
+    rewrite->column_count = target->column_count;
+    rewrite->zone = time_zone_name(types->zone);
+    rewrite->date_style = types->date_style;
+    rewrite->date_order = types->date_order;
+    rewrite->interval_style = types->interval_style;
+    rewrite->bytea_output = types->bytea_output;
+    rewrite->float_digits = types->extra_float_digits;
+    return rewrite;
+}
+
 struct status schema_change_rewrite(struct statement_context *context,
     const struct table_desc *source, struct table_desc *target, const char **column_sql)
 {
@@ -950,7 +484,10 @@ struct status schema_change_rewrite(struct statement_context *context,
         .column_sql = column_sql,
         .column_count = target->column_count};
 
-    blocked.writes_blocked = true;
+    if (rewrites_online(context, source, target, column_sql))
+        blocked.rewrite = new_rewrite(context, target, column_sql);
+    else
+        blocked.writes_blocked = true;
     blocked.next_column_id = target->next_column_id;
     blocked.next_index_id = target->next_index_id;
     blocked.next_constraint_id = target->next_constraint_id;

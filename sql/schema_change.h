@@ -8,10 +8,14 @@
 //                  batch one serializable transaction, so that an entry never outlives its row. A duplicate
 //                  fails the job, which takes the index out again. At the end it becomes public.
 //   new constraint enforced for writers at once (validating), then the old rows are checked, then public.
-//   rewrite        (primary key, column type, volatile default) writes to the table are refused with
-//                  40001 while a job copies all rows into new indexes; then one transaction makes the new
-//                  descriptor the table. Reads go on with the old rows throughout.
+//   rewrite        (primary key, column type, volatile default) the descriptor gets what the table is to become
+//                  (struct table_rewrite): every writer from then on writes its rows as the target's too, and a job
+//                  copies the others batch by batch; then one transaction makes the target the table. Reads go on
+//                  with the old rows throughout. Only where the new primary key is of chance do writers wait.
 //   erase          data of dropped tables and replaced indexes goes after the GC TTL.
+//
+// A batch and what it has done are one transaction; checkpoints follow, so that a run after a crash does a few rows
+// again, which are there already. PAUSE leaves the writers' part at work; CANCEL takes everything back.
 //
 // Shard    Jobs run on the shard that adopted them. Everything suspends.
 // Errors   23505, 23502, 23503, 23514 of old rows reach the statement that waits.

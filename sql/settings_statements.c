@@ -73,6 +73,14 @@ static const struct setting builtin[] = {
         .maximum = 1e6,
         .description = "tables of up to so many rows are changed inside of the statement's "
                        "transaction, larger ones by a job"},
+    {.name = "sql.schema_change.max_rows_per_second",
+        .type = SETTING_INT,
+        .class = SETTING_APPLICATION,
+        .default_value = "0",
+        .minimum = 0,
+        .maximum = 1e9,
+        .description = "how many rows a second each job of a schema change reads at most; 0: as "
+                       "many as it can"},
 };
 
 void settings_register_builtin(void)

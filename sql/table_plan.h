@@ -55,6 +55,9 @@ struct table_plan {
     struct table_plan_back_reference *back_references;
     uint32_t back_reference_count;
     uint32_t index;               // Of its writer in the run.
+    // What the table is being rewritten as (sql/schema_change.h), and its columns over the row; or NULL.
+    struct table_plan *target;
+    struct scalar **target_columns;
 };
 
 struct insert_plan {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/collation.h"
+#include "sql/ddl_internal.h"
 #include "sql/writer.h"
 #include "sql/statistics_auto.h"
 
@@ -164,6 +165,9 @@ struct status writer_compile(struct arena *arena, uint64_t tenant, struct expr_o
     TRY(compile_computed(arena, outer, plan));
     TRY(compile_conditions(arena, outer, plan));
     TRY(compile_foreign(arena, tenant, plan));
+    if (table->target != NULL)
+        TRY(expr_compile(arena, outer, &plan->row, table->target_columns,
+            table->target->table->column_count, &plan->target_columns));
 
 out:
     return st;
@@ -211,6 +215,7 @@ struct writer *writer_of(struct run *run, struct writer_plan *const *plans, uint
     for (uint32_t i = 0; i < table->back_reference_count; i++)
         row_store_init(&writer->back_references[i].rows, run->account, plan->key_types[i],
             table->back_references[i].count * 2 + 1);
+    if (table->target != NULL) writer_rewrite_open(writer);
     return writer;
 }
 
@@ -225,6 +230,7 @@ void writers_close(struct run *run)
         struct writer *writer = run->writers[w];
         if (writer == NULL) continue;
         statistics_auto_note(run->session, writer->plan->table->table, writer->written);
+        if (writer->target != NULL) writer->target->written = 0;
         for (uint32_t i = 0; i < writer->plan->table->reference_count; i++)
             row_hash_fini(&writer->references[i].keys);
         for (uint32_t i = 0; i < writer->plan->table->back_reference_count; i++)
@@ -288,6 +294,8 @@ struct status writer_duplicate(struct writer *writer, uint32_t index, const stru
     const struct row_index *keys = &writer->plan->indexes[index];
     const struct table_desc *table = keys->table;
     struct buffer names, values;
+    if (writer->copying)
+        return ddl_duplicate(&writer->run->session->types, arena, table, keys->index, row);
     buffer_init(&names, arena);
     buffer_init(&values, arena);
     for (uint32_t i = 0; i < keys->column_count; i++) {
@@ -530,6 +538,7 @@ struct status writer_insert(struct task *task, struct writer *writer, uint32_t f
             gather(writer->row, writer->columns, writer->plan->table->width, r);
             TRY(writer_note_parents(task, writer, writer->row, NULL));
         }
+    if (writer->target != NULL) TRY(writer_rewrite_insert(task, writer, first + count));
     TRY(arena_check(&writer->arena));
     TRY(task_yield_if_due(task));
 
@@ -602,6 +611,8 @@ struct status writer_delete(struct task *task, struct writer *writer, struct dat
         if (writer->plan->table->back_reference_count > 0)
             TRY(writer_note_gone(task, writer, writer->old_row, NULL));
     }
+    if (writer->target != NULL)
+        TRY(writer_rewrite_delete(task, writer, writer->old_columns, count));
     TRY(arena_check(&writer->arena));
     TRY(task_yield_if_due(task));
 
@@ -753,6 +764,10 @@ struct status writer_update(struct task *task, struct writer *writer, struct dat
             TRY(writer_note_parents(task, writer, writer->row, changed));
             TRY(writer_note_gone(task, writer, writer->old_row, writer->row));
         }
+    if (writer->target != NULL) {
+        TRY(writer_rewrite_delete(task, writer, writer->old_columns, count));
+        TRY(writer_rewrite_insert(task, writer, count));
+    }
     TRY(arena_check(&writer->arena));
     TRY(task_yield_if_due(task));
 

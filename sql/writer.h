@@ -40,6 +40,7 @@ struct writer_plan {
     type_oid **key_types;               // Per back reference: of old and new key columns.
     struct row_decoder all;             // The whole row out of the primary index.
     bool has_unique_secondary;
+    struct expr_program *target_columns; // One output a column of what the table is rewritten as; or NULL.
 };
 CHECKED struct status writer_compile(struct arena *arena, uint64_t tenant,
     struct expr_outer *outer, struct table_plan *table, struct writer_plan *plan);
@@ -110,7 +111,18 @@ struct writer {
     struct arena check_arena;
     struct reference_queue *references;
     struct back_queue *back_references;
+    struct writer *target;          // Of what the table is being rewritten as; or NULL.
+    struct expr_state *target_columns;
+    struct type_context target_types; // Those that its values are made by.
+    bool copying;                   // Rows that were there before: duplicates are told of as of an index's.
 };
+void writer_rewrite_open(struct writer *writer);
+// sql/writer_rewrite.c: rows 0..count as those of the target, too.
+CHECKED struct status writer_rewrite_insert(struct task *task, struct writer *writer, uint32_t count);
+// Takes those of old rows out again.
+CHECKED struct status writer_rewrite_delete(
+    struct task *task, struct writer *writer, struct datum *const *old, uint32_t count);
+
 // The writer's own queues of what rows leave behind.
 CHECKED struct status writer_note_parents(struct task *task, struct writer *writer,
     const struct datum *row, const bool *changed);

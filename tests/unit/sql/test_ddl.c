@@ -179,16 +179,189 @@ out:
     return st;
 }
 
-// Who writes to a table that is being rewritten waits, and finds it as it has become.
-SQL_TEST(ddl, writers_wait_for_a_rewrite, 1)
+// Every index has exactly the rows of the table.
+static struct status check_index(struct sql_test *test, const char *index)
+{
+    struct status st = STATUS_OK;
+    GIVES(arena_printf(&test->arena, "SELECT (SELECT count(*) FROM t@%s) - count(*) FROM t", index),
+        "0");
+    GIVES(arena_printf(&test->arena,
+              "SELECT count(*) FROM t x WHERE NOT EXISTS (SELECT 1 FROM t@%s y WHERE y.a = x.a AND "
+              "y.b = x.b)",
+              index),
+        "0");
+out:
+    return st;
+}
+
+// Who writes to a table that is being rewritten goes on, and nothing of it is lost.
+SQL_TEST(ddl, a_table_is_rewritten_under_writes, 1)
 {
     struct status st = STATUS_OK;
     BY_JOBS();
-    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int, INDEX t_b (b))");
     RUN("INSERT INTO t SELECT g, g FROM generate_series(0, 1023) g");
     TRY(run_under_writes(test, "ALTER TABLE t ALTER COLUMN b TYPE bigint USING b + 1000000"));
     GIVES("SELECT data_type FROM [SHOW COLUMNS FROM t] WHERE column_name = 'b'", "bigint");
     GIVES("SELECT count(*) > 500 FROM t WHERE b >= 1000000", "t");
+    TRY(check_index(test, "t_b"));
+    TRY(run_under_writes(test, "ALTER TABLE t ADD COLUMN n uuid NOT NULL DEFAULT gen_random_uuid()"));
+    GIVES("SELECT count(n) = count(*) AND count(DISTINCT n) = count(*) FROM t", "t");
+    TRY(check_index(test, "t_b"));
+    TRY(run_under_writes(test, "ALTER TABLE t ALTER PRIMARY KEY USING COLUMNS (a, n)"));
+    TRY(check_index(test, "t_b"));
+    TRY(check_index(test, "t_pkey"));
+    GIVES("SELECT count(*) FROM [SHOW JOBS] WHERE status <> 'succeeded'", "0");
+out:
+    return st;
+}
+
+// What is asked of the table while a rewrite of it is held up.
+struct held {
+    uint32_t code; // Of its outcome.
+    const char *sql;
+    bool ended;
+};
+
+static struct status run_held(struct task *task, void *arg)
+{
+    struct held *held = arg;
+    struct sql_test own, *test = &own;
+    struct status st;
+    TRY(sql_test_open(task, "root", test));
+    held->code = sql_run(test, held->sql).code;
+    sql_test_close(test);
+out:
+    held->ended = true;
+    return st;
+}
+
+static struct status await_status(struct sql_test *test, const char *status)
+{
+    struct task *task = test->task;
+    struct status st = STATUS_OK;
+    for (int i = 0; i < 5000; i++) {
+        struct internal_result result;
+        TRY(internal_query(task, TENANT, NULL, &test->arena, &result,
+            arena_printf(&test->arena,
+                "SELECT 1 FROM system.public.jobs WHERE job_type = 'SCHEMA CHANGE' AND "
+                "progress IS NOT NULL AND status = '%s'",
+                status),
+            0, NULL, NULL));
+        if (result.row_count > 0) return st;
+        TRY(task_sleep(task, 2000000));
+    }
+    st = status_make(E_INTERNAL, "no job came to the status that was waited for");
+out:
+    return st;
+}
+
+// The schema change runs so slowly that everything else happens in between.
+static struct status start_held(struct sql_test *test, struct held *held, const char *sql)
+{
+    struct status st = STATUS_OK;
+    RUN("SET CLUSTER SETTING sql.schema_change.max_rows_per_second = 20");
+    *held = (struct held){.sql = sql};
+    struct task_options options = {
+        .fn = run_held, .arg = held, .kind = "test.held", .tenant = TENANT};
+    TRY(task_start(test->task->shard, &options));
+    TRY(await_status(test, "running"));
+out:
+    return st;
+}
+
+static struct status await_held(struct sql_test *test, struct held *held)
+{
+    struct status st = STATUS_OK;
+    while (!held->ended) TRY(task_sleep(test->task, 1000000));
+out:
+    return st;
+}
+
+#define THE_JOB "(SELECT id FROM system.public.jobs WHERE job_type = 'SCHEMA CHANGE' AND finished IS NULL)"
+
+SQL_TEST(ddl, writes_go_on_while_a_rewrite_is_paused, 1)
+{
+    struct status st = STATUS_OK;
+    struct held *held = calloc(1, sizeof *held);
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int NOT NULL UNIQUE)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(1, 100) g");
+    TRY(start_held(test, held, "ALTER TABLE t ALTER COLUMN b TYPE text USING 'b' || b"));
+    GIVES("SELECT fraction_completed > 0 AND fraction_completed < 1 FROM [SHOW JOBS] "
+          "WHERE job_type = 'SCHEMA CHANGE'",
+        "t");
+    RUN("PAUSE JOBS " THE_JOB);
+    TRY(await_status(test, "paused"));
+    TRY(await_held(test, held));
+    CHECK(held->code == E_NOT_IN_PREREQUISITE_STATE);
+    // Rows that were copied, and such that were not.
+    RUN("UPDATE t SET b = b + 1000 WHERE a % 3 = 0");
+    RUN("DELETE FROM t WHERE a % 10 = 1");
+    RUN("INSERT INTO t VALUES (201, 201), (5, 6) ON CONFLICT (a) DO UPDATE SET b = 2000");
+    REFUSED("INSERT INTO t VALUES (300, 201)", "23505");
+    REFUSED("ALTER TABLE t ADD COLUMN c int", "55006");
+    GIVES("SELECT pg_typeof(b), b FROM t WHERE a = 3", "integer|1003");
+    RUN("SET CLUSTER SETTING sql.schema_change.max_rows_per_second = 0");
+    RUN("RESUME JOBS " THE_JOB);
+    TRY(await_status(test, "succeeded"));
+    GIVES("SELECT a, b FROM t WHERE a IN (1, 2, 3, 5, 99, 201) ORDER BY a",
+        "2|b2\n3|b1003\n5|b2000\n99|b1099\n201|b201");
+    GIVES("SELECT count(*) FROM t", "91");
+    TRY(check_index(test, "t_b_key"));
+    REFUSED("INSERT INTO t VALUES (300, 'b201')", "23505");
+out:
+    free(held);
+    return st;
+}
+
+SQL_TEST(ddl, a_cancelled_rewrite_is_taken_back_whole, 1)
+{
+    struct status st = STATUS_OK;
+    struct held *held = calloc(1, sizeof *held);
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(1, 100) g");
+    TRY(start_held(test, held, "ALTER TABLE t ADD COLUMN n serial"));
+    RUN("UPDATE t SET b = -b WHERE a < 50");
+    RUN("CANCEL JOBS " THE_JOB);
+    TRY(await_status(test, "canceled"));
+    TRY(await_held(test, held));
+    CHECK(held->code == E_QUERY_CANCELED);
+    REFUSED("SELECT n FROM t", "42703");
+    REFUSED("SELECT nextval('t_n_seq')", "42P01");
+    TRY(start_held(test, held, "CREATE INDEX t_b ON t (b)"));
+    RUN("UPDATE t SET b = -b WHERE a > 50");
+    RUN("CANCEL JOBS " THE_JOB);
+    TRY(await_held(test, held));
+    CHECK(held->code == E_QUERY_CANCELED);
+    GIVES("SELECT sum(b), count(*) FROM t", "-4950|100");
+    RUN("SET CLUSTER SETTING sql.schema_change.max_rows_per_second = 0");
+    // Nothing is in the way of the same once more.
+    RUN("ALTER TABLE t ADD COLUMN n serial");
+    RUN("CREATE INDEX t_b ON t (b)");
+    TRY(check_index(test, "t_b"));
+    GIVES("SELECT count(DISTINCT n) FROM t", "100");
+out:
+    free(held);
+    return st;
+}
+
+// Two rows that are equal but for the hidden key: they must not become one.
+SQL_TEST(ddl, equal_rows_are_no_primary_key, 1)
+{
+    struct status st = STATUS_OK;
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int, b int)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(1, 3000) g");
+    RUN("INSERT INTO t VALUES (7, 7)");
+    REFUSED("ALTER TABLE t ADD PRIMARY KEY (a)", "23505");
+    RUN("UPDATE t SET b = 8 WHERE a = 7");
+    REFUSED("ALTER TABLE t ADD PRIMARY KEY (a)", "23505");
+    GIVES("SELECT count(*) FROM t WHERE a = 7", "2");
+    RUN("DELETE FROM t WHERE a = 7");
+    RUN("ALTER TABLE t ADD PRIMARY KEY (a)");
+    GIVES("SELECT count(*) FROM t", "2999");
 out:
     return st;
 }

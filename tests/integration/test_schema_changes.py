@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Schema changes of tables that are in use: they go on after kill -9 from where they were, can be paused, resumed and taken
+back whole, and neither wait for readers and writers nor make them wait. Every index agrees with its table after."""
+import random
+import threading
+import time
+import unittest
+
+import psycopg2
+
+from cluster import ClusterTest, wait_until
+
+ROWS = 12000
+GONE = ("57P01", "57P03", "08000", "08006", "3D000", None)
+
+
+class Writer(threading.Thread):
+    """Changes rows all the time, through kills, and notes how long the longest statement took."""
+
+    def __init__(self, server, seed):
+        super().__init__(daemon=True)
+        self.server, self.random = server, random.Random(seed)
+        self.stopping, self.failure = False, None
+        self.statements, self.longest = 0, 0.0
+
+    def run(self):
+        while not self.stopping:
+            try:
+                with self.server.connect("main") as session:
+                    while not self.stopping:
+                        self.change(session)
+            except psycopg2.Error as error:
+                if error.pgcode not in GONE:
+                    self.failure = error
+                    return
+                time.sleep(0.02)
+
+    def change(self, session):
+        key = self.random.randrange(ROWS * 2)
+        sql, params = self.random.choice((
+            ("UPDATE t SET v = %s WHERE id = %s", (str(self.random.randrange(1000000)), key)),
+            ("DELETE FROM t WHERE id = %s", (key,)),
+            ("INSERT INTO t (id, v) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET v = excluded.v", (key, str(key))),
+            ("SELECT v FROM t WHERE id = %s", (key,))))
+        begun = time.monotonic()
+        try:
+            session.run(sql, params)
+        except psycopg2.Error as error:
+            if error.pgcode != "40001":
+                raise
+        self.statements += 1
+        self.longest = max(self.longest, time.monotonic() - begun)
+
+
+class Change(threading.Thread):
+    def __init__(self, server, sql):
+        super().__init__(daemon=True)
+        self.server, self.sql, self.error = server, sql, None
+        self.start()
+
+    def run(self):
+        try:
+            with self.server.connect("main") as session:
+                session.run(self.sql)
+        except psycopg2.Error as error:
+            self.error = error
+
+
+class SchemaChanges(ClusterTest):
+    def setUp(self):
+        self.server = self.cluster("changes", profile="virtual+app")
+        with self.server.wait_connect("main") as session:
+            session.run("CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL)")
+            session.run("CREATE INDEX t_v ON t (v)")
+            session.run("INSERT INTO t SELECT g, g::text FROM generate_series(0, %s) g", (ROWS - 1,))
+        self.rate(3000)
+        self.workers = []
+
+    def start_writing(self):
+        self.workers = [Writer(self.server, seed) for seed in range(2)]
+        for worker in self.workers:
+            worker.start()
+
+    def rate(self, rows):
+        with self.server.wait_connect("main") as session:
+            session.run(f"SET CLUSTER SETTING sql.schema_change.max_rows_per_second = {rows}")
+
+    def job(self):
+        """The newest schema change: id, status, fraction."""
+        with self.server.wait_connect("main") as session:
+            found = session.rows(
+                "SELECT job_id, status, fraction_completed FROM [SHOW JOBS] WHERE job_type = 'SCHEMA CHANGE' "
+                "AND description LIKE 'ALTER%' OR description LIKE 'CREATE%INDEX t_n%' ORDER BY created DESC LIMIT 1")
+            return found[0] if found else (None, None, 0.0)
+
+    def await_fraction(self, least):
+        wait_until(lambda: self.job()[1] == "running" and self.job()[2] > least, f"progress beyond {least}")
+
+    def await_status(self, status):
+        wait_until(lambda: self.job()[1] == status, f"a job that is {status}", 40)
+
+    def finish_writing(self):
+        for worker in self.workers:
+            worker.stopping = True
+        for worker in self.workers:
+            worker.join(20)
+            self.assertIsNone(worker.failure)
+            self.assertGreater(worker.statements, 20)
+
+    def check_indexes(self, *indexes):
+        with self.server.wait_connect("main") as session:
+            rows = session.value("SELECT count(*) FROM t")
+            for index in indexes:
+                self.assertEqual(session.value(f"SELECT count(*) FROM t@{index} WHERE v IS NOT NULL"), rows, index)
+                self.assertEqual(session.value(
+                    f"SELECT count(*) FROM t a WHERE NOT EXISTS (SELECT 1 FROM t@{index} b WHERE b.id = a.id AND b.v = a.v)"),
+                    0, index)
+
+    def test_a_change_of_type_survives_kills_and_blocks_nobody(self):
+        self.start_writing()
+        change = Change(self.server, "ALTER TABLE t ALTER COLUMN v TYPE int USING v::int")
+        fractions = []
+        for least in (0.1, 0.4):
+            self.await_fraction(least)
+            before = self.job()[2]
+            self.server.kill()
+            self.server.start()
+            wait_until(lambda: self.job()[1] == "running", "the job to go on")
+            # From its checkpoint: it has not begun anew.
+            self.assertGreaterEqual(self.job()[2], before)
+            fractions.append(before)
+        for worker in self.workers:
+            worker.longest = 0.0
+        self.await_status("succeeded")
+        change.join(20)
+        self.assertIsNotNone(change.error)  # Its connection was lost.
+        self.assertLess(fractions[0], fractions[1])
+        # Nobody waited for the rewrite, which took seconds.
+        self.assertLess(max(worker.longest for worker in self.workers), 2.0)
+        self.finish_writing()
+        self.check_indexes("t_v", "t_pkey")
+        with self.server.connect("main") as session:
+            self.assertEqual(session.value("SELECT pg_typeof(v)::text FROM t LIMIT 1"), "integer")
+
+    def test_an_index_is_filled_through_a_kill_a_pause_and_a_cancel(self):
+        self.start_writing()
+        Change(self.server, "CREATE INDEX t_n ON t (v DESC)")
+        self.await_fraction(0.1)
+        before = self.job()[2]
+        self.server.kill()
+        self.server.start()
+        wait_until(lambda: self.job()[1] == "running" and self.job()[2] >= before, "the job to go on")
+        with self.server.connect("main") as session:
+            session.run(f"PAUSE JOB {self.job()[0]}")
+        self.await_status("paused")
+        with self.server.connect("main") as session:
+            session.run(f"RESUME JOB {self.job()[0]}")
+        self.await_status("succeeded")
+        change = Change(self.server, "CREATE INDEX t_n2 ON t (v, id)")
+        self.await_fraction(0.1)
+        with self.server.connect("main") as session:
+            session.run(f"CANCEL JOB {self.job()[0]}")
+        self.await_status("canceled")
+        change.join(20)
+        self.assertEqual(change.error.pgcode, "57014")
+        self.finish_writing()
+        self.check_indexes("t_v", "t_n")
+        with self.server.connect("main") as session:
+            self.assertEqual(session.value("SELECT count(*) FROM pg_indexes WHERE indexname = 't_n2'"), 0)
+
+    def test_a_change_of_type_is_taken_back_whole(self):
+        self.start_writing()
+        change = Change(self.server, "ALTER TABLE t ALTER COLUMN v TYPE bigint USING v::bigint")
+        self.await_fraction(0.1)
+        with self.server.connect("main") as session:
+            session.run(f"PAUSE JOB {self.job()[0]}")
+        self.await_status("paused")
+        change.join(20)
+        self.assertEqual(change.error.pgcode, "55000")
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.job()[1], "paused")
+        with self.server.connect("main") as session:
+            session.run(f"CANCEL JOB {self.job()[0]}")
+        self.await_status("canceled")
+        self.rate(0)
+        self.finish_writing()
+        self.check_indexes("t_v", "t_pkey")
+        with self.server.connect("main") as session:
+            self.assertEqual(session.value("SELECT pg_typeof(v)::text FROM t LIMIT 1"), "text")
+            session.run("INSERT INTO t VALUES (-1, 'words')")
+            session.run("DELETE FROM t WHERE id = -1")
+            session.run("ALTER TABLE t ALTER COLUMN v TYPE bigint USING v::bigint")
+        self.check_indexes("t_v", "t_pkey")
+
+    def test_ddl_of_one_transaction_is_rolled_back_whole(self):
+        with self.server.connect("main") as session:
+            before = session.rows("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 't' ORDER BY 1")
+            rows = session.rows("SELECT id, v FROM t ORDER BY id LIMIT 50")
+            session.run("BEGIN")
+            session.run("ALTER TABLE t ADD COLUMN w int DEFAULT 5")
+            session.run("CREATE INDEX t_w ON t (w)")
+            session.run("ALTER TABLE t ALTER COLUMN v TYPE int USING v::int")
+            session.run("CREATE TABLE u (id int PRIMARY KEY REFERENCES t (id))")
+            session.run("ALTER TABLE t RENAME TO other")
+            session.run("INSERT INTO u SELECT min(id) FROM other")
+            session.run("DROP INDEX t_v")
+            self.assertEqual(session.value("SELECT sum(w) / count(*) FROM other"), 5)
+            session.run("ROLLBACK")
+            self.assertEqual(session.rows(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 't' ORDER BY 1"), before)
+            self.assertEqual(session.rows("SELECT id, v FROM t ORDER BY id LIMIT 50"), rows)
+            self.assert_error("42P01", "u", lambda: session.run("SELECT * FROM u"))
+        self.check_indexes("t_v", "t_pkey")
+
+
+if __name__ == "__main__":
+    unittest.main()
