@@ -51,18 +51,28 @@ struct fate {
     uint64_t txn;
     uint64_t record_slice;
     bool commit, recorded;
-    bool implied; // Its record is staged: what it says now comes first.
+    bool implied;    // Its record is staged: what it says now comes first.
+    bool keep_locks; // The transaction goes on with them.
+    uint64_t lock_id;
+    struct fate_wait *wait; // Who waits for the end; NULL: nobody.
     struct hlc_timestamp ts;
     uint32_t slice_count;
     uint64_t slices[];
+};
+
+struct fate_wait {
+    struct wait_queue ended;
+    bool over;
+    struct status st;
 };
 
 // --- resolving -----------------------------------------------------------------------------------
 
 static struct status resolve_slice(struct task *task, const struct fate *fate, uint64_t slice)
 {
-    struct leader_resolve resolve = {.commit = fate->commit};
+    struct leader_resolve resolve = {.commit = fate->commit, .keep_locks = fate->keep_locks};
     resolve.call.slice = slice;
+    resolve.call.holder = fate->lock_id;
     resolve.call.owner.txn = fate->txn;
     resolve.call.read_ts = fate->ts;
     struct status st = leader_call(task, &resolve.call, task->arena, LEADER_RESOLVE);
@@ -143,10 +153,15 @@ static void resolve_ended(struct task *task, struct status st, void *arg)
     }
     struct kv_shard *kv = kv_shard_of(fate->shard);
     ((struct client *)kv->module_state[KV_SLOT_CLIENT])->resolving--;
+    if (fate->wait != NULL) {
+        fate->wait->over = true;
+        fate->wait->st = failed(st) ? status_make(st.code, "the former attempt is not resolved") : st;
+        wait_queue_wake_all(&fate->wait->ended, STATUS_OK);
+    }
     free(fate);
 }
 
-// From here on the fate owns the locks in its slices. Its status is that of starting the task.
+// From here on the fate owns the locks in its slices, unless they are kept. Its status is that of starting the task.
 static struct status fate_start(struct kv_txn *txn, struct fate *fate)
 {
     struct kv_shard *kv = kv_shard_of(txn->shard);
@@ -154,7 +169,7 @@ static struct status fate_start(struct kv_txn *txn, struct fate *fate)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < txn->locked_count; i++) {
         bool taken = false;
-        for (uint32_t k = 0; k < fate->slice_count; k++) {
+        for (uint32_t k = 0; k < fate->slice_count && !fate->keep_locks; k++) {
             taken = taken || fate->slices[k] == txn->locked_slices[i];
         }
         if (!taken) txn->locked_slices[kept++] = txn->locked_slices[i];
@@ -180,6 +195,29 @@ static void resolve_start(struct task *task, struct kv_txn *txn, struct fate *fa
     // No fiber to be had: this one does it.
     st = resolve_all(task, fate);
     resolve_ended(task, st, fate);
+}
+
+// Its attempt to commit is over, having found a route that was stale: what of it was prepared is dropped, and then another
+// begins, under another id: what is still under way of the first finds nothing to join. The locks stay, so that nobody
+// comes in between: what was read under them is as true as it was. What was read without is validated anew.
+static struct status renew(struct task *task, struct kv_txn *txn, struct fate *fate)
+{
+    struct status st = STATUS_OK;
+    struct fate_wait wait = {0};
+    wait_queue_init(&wait.ended);
+    fate->keep_locks = true;
+    fate->wait = &wait;
+    resolve_start(task, txn, fate);
+    while (!wait.over && !failed(st)) st = task_wait(task, &wait.ended);
+    if (!wait.over) fate->wait = NULL;
+    if (failed(st)) return st;
+    if (failed(wait.st))
+        return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: its rows moved during the commit");
+    covered("commit.renewed");
+    txn->id = client_txn_id(task->shard);
+    txn->lock_hash_count = 0;
+    return STATUS_OK;
 }
 
 // --- the phases ----------------------------------------------------------------------------------
@@ -297,6 +335,7 @@ static struct fate *fate_make(struct task *task, const struct multi *multi)
     if (fate == NULL) return NULL;
     fate->shard = task->shard;
     fate->txn = multi->txn->id;
+    fate->lock_id = multi->txn->lock_id;
     fate->record_slice = multi->record_slice;
     for (uint32_t i = 0; i < multi->parts->count; i++) {
         const struct txn_part *part = &multi->parts->parts[i];
@@ -315,6 +354,15 @@ static void multi_init(struct multi *multi, struct kv_txn *txn, struct txn_parts
     multi->items = ARENA_ARRAY(&txn->arena, struct leader_item, parts->count + 1);
     multi->commits = ARENA_ARRAY(&txn->arena, struct leader_commit, parts->count);
     multi->checks = ARENA_ARRAY(&txn->arena, struct leader_validate, parts->count);
+}
+
+// A slice lost its leader while it prepared: without a record that says otherwise whatever of it was prepared is dropped, and
+// the commit begins anew.
+static struct status part_outcome(struct status st)
+{
+    if (!status_is(st, E_AMBIGUOUS_RESULT)) return st;
+    covered("commit.part_lost");
+    return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "a slice lost its leader during the commit");
 }
 
 // --- in parallel ---------------------------------------------------------------------------------
@@ -399,17 +447,6 @@ static struct status parallel_send(struct task *task, struct multi *multi, const
     return st;
 }
 
-// Again, as another transaction: this one is given up. What it read is validated then as it is now.
-static void renew(struct task *task, struct kv_txn *txn)
-{
-    covered("commit.renewed");
-    for (uint32_t i = 0; i < txn->locked_count; i++)
-        leader_release(task->shard, txn->locked_slices[i], txn->id);
-    txn->locked_count = 0;
-    txn->id = client_txn_id(task->shard);
-    txn->lock_hash_count = 0;
-}
-
 // Not all of it is known to be prepared: what the record says when it is made to say something.
 static struct status parallel_take_back(
     struct task *task, const struct multi *multi, struct leader_record_get *get)
@@ -456,13 +493,15 @@ static struct status commit_parallel(struct task *task, struct multi *multi, str
         *commit_ts = fate->ts;
         metric_add(&metric_multi, 0, 1);
         TRY(leader_clock_pass(task, fate->ts));
-    } else if (status_is(st, E_AMBIGUOUS_RESULT)) {
-        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "could not serialize access: a part of the commit did not answer");
+    } else {
+        st = part_outcome(st);
     }
 out:
+    if (status_is(st, K_WRONG_RANGE)) {
+        const struct status renewed = renew(task, txn, fate);
+        return failed(renewed) ? renewed : st;
+    }
     resolve_start(task, txn, fate);
-    if (status_is(st, K_WRONG_RANGE)) renew(task, txn);
     return st;
 }
 
@@ -529,11 +568,7 @@ struct status commit_multi(struct task *task, struct kv_txn *txn, struct txn_par
 
     if (parallel) return commit_parallel(task, &multi, fate, commit_ts);
     st = commits_send(task, &multi, LEADER_PREPARE);
-    // Without a record that says otherwise it is dropped, whatever of it was prepared.
-    if (status_is(st, E_AMBIGUOUS_RESULT)) {
-        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "could not serialize access: a slice lost its leader during the commit");
-    }
+    st = part_outcome(st);
     for (uint32_t i = 0; i < multi.writer_count; i++) {
         multi.ts = hlc_max(multi.ts, multi.commits[i].commit_ts);
     }
@@ -566,8 +601,11 @@ static struct status decide(struct task *task, struct multi *multi, struct fate 
         *commit_ts = multi->ts;
         metric_add(&metric_multi, 0, 1);
     }
+    if (again) {
+        const struct status renewed = renew(task, multi->txn, fate);
+        return failed(renewed) ? renewed : st;
+    }
     resolve_start(task, multi->txn, fate);
-    if (again) renew(task, multi->txn);
     return st;
 }
 
@@ -579,6 +617,7 @@ static struct fate *fate_of_stages(const struct kv_txn *txn)
     if (fate == NULL) return NULL;
     fate->shard = txn->shard;
     fate->txn = txn->id;
+    fate->lock_id = txn->lock_id;
     fate->record_slice = txn->stages[0].slice;
     fate->ts = txn->read_ts;
     for (uint32_t i = 0; i < txn->stage_count; i++) {
@@ -658,7 +697,7 @@ struct status commit_staged(struct task *task, struct kv_txn *txn, struct hlc_ti
     TRY(stages_prepare(task, &multi));
     struct fate *fate = fate_of_stages(txn);
     if (fate == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    st = decide(task, &multi, fate, seals_send(task, &multi), commit_ts);
+    st = decide(task, &multi, fate, part_outcome(seals_send(task, &multi)), commit_ts);
     txn->stage_count = 0; // They are the fate's, or nobody's who knows.
 out:
     return st;

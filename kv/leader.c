@@ -127,13 +127,13 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
     const struct kv_read *read, struct bytes key, bool *skipped, bool *suspended)
 {
     const struct lock_request request = {
-        .owner = call->owner,
+        .owner = {leader_holder(call), call->owner.age_ns},
         .mode = read->lock,
         .wait = read->wait,
         .deadline_ns = call->lock_deadline_ns,
     };
     call->locks_taken++;
-    if (move_shuts(slice, key, call->owner.txn)) return wrong_range();
+    if (move_shuts(slice, key, leader_holder(call))) return wrong_range();
     if (UNLIKELY(has_writers(slice))) {
         struct status st = leader_writer_known(slice, key, call->owner.txn);
         if (failed(st)) return st;
@@ -424,7 +424,7 @@ static struct status serves_writes(
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < commit->write_count; i++) {
         TRY(serves_key(slice, commit->call.tenant, commit->writes[i]->key));
-        if (move_shuts(slice, commit->writes[i]->key, commit->call.owner.txn)) {
+        if (move_shuts(slice, commit->writes[i]->key, leader_holder(&commit->call))) {
             st = wrong_range();
             goto out;
         }
@@ -443,7 +443,7 @@ static struct status check_held(
     for (uint32_t i = 0; i < count; i++) {
         struct status st = serves_key(slice, call->tenant, keys[i]);
         if (failed(st)) return st;
-        if (LIKELY(lock_holds(slice->locks, txn, keys[i], KV_LOCK_SHARED))) continue;
+        if (LIKELY(lock_holds(slice->locks, leader_holder(call), keys[i], KV_LOCK_SHARED))) continue;
         uint64_t writer = 0; // What is staged is locked by being there.
         if (!list_empty(&slice->staged)) st = staged_owner(slice, keys[i], 0, &writer);
         if (failed(st)) return st;
@@ -466,11 +466,8 @@ static struct status lock_writes(
         st = lock_key(
             task, slice, &commit->call, &read, commit->writes[i]->key, NULL, NULL);
     }
-    if (commit->no_wait && status_is(st, E_LOCK_NOT_AVAILABLE)) {
-        // They were held, and went with an earlier leader.
-        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "could not serialize access: the locks of the transaction were lost");
-    }
+    // They were held, and went with an earlier leader: the client begins its commit anew, and waits for them.
+    if (commit->no_wait && status_is(st, E_LOCK_NOT_AVAILABLE)) st = wrong_range();
     return st;
 }
 
@@ -517,14 +514,13 @@ static bool writes_are_free(struct slice *slice, const struct leader_commit *com
 {
     if (UNLIKELY(has_writers(slice)) && writes_have_writer(slice, commit)) return false;
     if (slice->locks->lock_count == 0) return true;
+    const uint64_t holder = leader_holder(&commit->call);
     // A bulk load looks at the few locks there are, everybody else at the few keys written.
     if (slice->locks->lock_count < commit->write_count / 16) {
-        return !lock_taken_by_other_any(
-            slice->locks, commit->call.owner.txn, commit_writes, commit);
+        return !lock_taken_by_other_any(slice->locks, holder, commit_writes, commit);
     }
     for (uint32_t i = 0; i < commit->write_count; i++) {
-        if (lock_taken_by_other(
-                slice->locks, commit->call.owner.txn, commit->writes[i]->key)) return false;
+        if (lock_taken_by_other(slice->locks, holder, commit->writes[i]->key)) return false;
     }
     return true;
 }
@@ -581,6 +577,24 @@ out:
     return st;
 }
 
+// With room in the log: nothing suspends between the last look and the return.
+static struct status validate_admitted(
+    struct task *task, struct slice *slice, const struct leader_commit *commit)
+{
+    struct status st = STATUS_OK;
+    do {
+        TRY(slice_admit(task, slice, commit->payload.size));
+        TRY(check_threshold(slice, &commit->call));
+        TRY(check_own(slice, commit));
+        TRY(validate_all(task, slice, commit));
+        // Validating much suspends: a large entry may have begun to go out in parts.
+    } while (slice->parts_open);
+    TRY(slice_admit(task, slice, commit->payload.size)); // Does not wait now.
+    TRY(check_own(slice, commit));
+out:
+    return st;
+}
+
 struct status leader_commit_begin(struct task *task, struct slice *slice,
     struct leader_commit *commit, bool keep_locks)
 {
@@ -591,27 +605,23 @@ struct status leader_commit_begin(struct task *task, struct slice *slice,
     TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
     TRY(check_held(slice, &commit->call, commit->held, commit->held_count));
     // Most commits find their keys free, and write them in this very turn: no need for locks then.
-    if (keep_locks || !writes_are_free(slice, commit)) TRY(lock_writes(task, slice, commit));
+    bool locked = keep_locks || !writes_are_free(slice, commit);
+    if (locked) TRY(lock_writes(task, slice, commit));
     for (;;) {
-        TRY(slice_admit(task, slice, commit->payload.size));
-        TRY(check_threshold(slice, &commit->call));
-        TRY(check_own(slice, commit));
-        TRY(validate_all(task, slice, commit));
-        // Validating much suspends: a large entry may have begun to go out in parts.
-        if (!slice->parts_open) break;
+        TRY(validate_admitted(task, slice, commit));
+        if (slice->ranges->version != version) {
+            TRY(serves_writes(NULL, slice, commit));
+            TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
+        }
+        // Validating long spans suspends, and others may have come in between: then the keys must be locked first.
+        if (keep_locks || writes_are_free(slice, commit)) return STATUS_OK;
+        if (locked) break;
+        covered("leader.locked_late");
+        TRY(lock_writes(task, slice, commit));
+        locked = true;
     }
-    TRY(slice_admit(task, slice, commit->payload.size)); // Does not wait now.
-    TRY(check_own(slice, commit));
-    if (slice->ranges->version != version) {
-        TRY(serves_writes(NULL, slice, commit));
-        TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
-    }
-    // Validating long spans suspends, and others may have come in between: then the keys must be
-    // locked.
-    if (!keep_locks && !writes_are_free(slice, commit)) {
-        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "could not serialize access due to concurrent update");
-    }
+    st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+        "could not serialize access due to concurrent update");
 out:
     return st;
 }
@@ -712,7 +722,7 @@ static struct status commit_again(
     bool done;
     TRY(fate_look(task, slice, commit, &done));
     if (done) {
-        lock_release_all(slice->locks, txn);
+        lock_release_all(slice->locks, leader_holder(&commit->call));
         return leader_clock_pass(task, commit->commit_ts);
     }
     st = commit_guarded(task, slice, commit, commit_run);
@@ -742,7 +752,7 @@ static struct status commit_run(
     commit->commit_ts = slice_commit_ts(slice);
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
-    lock_release_all(slice->locks, commit->call.owner.txn);
+    lock_release_all(slice->locks, leader_holder(&commit->call));
     TRY(leader_clock_pass(task, commit->commit_ts));
 out:
     return st;
@@ -819,13 +829,15 @@ struct status leader_validate(struct task *task, void *arg)
         TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
         goto out;
     }
-    // Up to the prepare it was validated there; its own prepared writes are none of its conflicts.
-    // What came since is known to the leader that prepared it, and to no later one.
+    // Up to the prepare it was validated there; its own prepared writes are none of its conflicts. What came since is
+    // known to the leader that prepared it, as far as it remembers: others look at what there is.
     if (check->epoch != slice->epoch ||
         validator_since(slice->validator, check->reads, check->read_count, check->mark,
             call->owner.txn) != VALIDATOR_SAME) {
-        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "could not serialize access due to read/write dependencies among transactions");
+        covered("leader.validated_anew");
+        TRY(check_threshold(slice, call));
+        TRY(validate_reads_but(task, slice, check->reads, check->read_count, call->read_ts, call->owner.txn));
+        TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
     }
 out:
     return st;
@@ -853,7 +865,7 @@ struct status leader_resolve(struct task *task, void *arg)
         TRY(slice_admit(task, slice, 0)); // Also on a full disk: somebody may be waiting for it.
         TRY(slice_propose(task, slice, entry_end(&builder)));
     }
-    lock_release_all(slice->locks, call->owner.txn);
+    if (!resolve->keep_locks) lock_release_all(slice->locks, leader_holder(call));
 out:
     return st;
 }

@@ -83,6 +83,7 @@ struct leader_call {
     struct leader_seen *seen;      // The transaction's; NULL: none.
     const struct staged_view *view; // Of what it has staged; NULL: nothing.
     struct lock_owner_id owner;
+    uint64_t holder;               // Whose its locks are; 0: owner.txn. A commit that was begun anew has another id.
     uint64_t lock_deadline_ns;     // Monotonic; 0: none.
     struct arena *arena;           // Where answers go.
     struct arena reply;            // Used when the leader is elsewhere.
@@ -99,6 +100,11 @@ struct leader_call {
     struct hlc_timestamp clock;    // The leader's, when it began.
     uint32_t leader;               // With K_NOT_LEADER: the node that is thought to lead, or 0.
 };
+
+static inline uint64_t leader_holder(const struct leader_call *call)
+{
+    return call->holder != 0 ? call->holder : call->owner.txn;
+}
 
 // Takes the request to its slice's leader. Each request has its struct leader_call first.
 CHECKED struct status leader_call(
@@ -239,6 +245,7 @@ struct status leader_give_up(struct task *task, void *arg);
 struct leader_resolve {
     struct leader_call call;
     bool commit;
+    bool keep_locks; // They are needed for the next attempt.
 };
 struct status leader_resolve(struct task *task, void *arg);
 

@@ -164,6 +164,7 @@ void leader_wire_ask(
     wire_put_ts(out, call->certain);
     wire_put_u64(out, call->owner.txn);
     wire_put_u64(out, call->owner.age_ns);
+    wire_put_u64(out, call->holder);
     uint64_t left_ns = call->lock_deadline_ns > now_ns ? call->lock_deadline_ns - now_ns : 0;
     wire_put_u64(out, call->lock_deadline_ns == 0 ? 0 : left_ns + 1);
     wire_put_bool(out, call->follower);
@@ -185,6 +186,7 @@ struct status leader_wire_asked(
     call->certain = wire_take_ts(in);
     call->owner.txn = wire_take_u64(in);
     call->owner.age_ns = wire_take_u64(in);
+    call->holder = wire_take_u64(in);
     uint64_t left_ns = wire_take_u64(in);
     if (left_ns > 0 && !__builtin_add_overflow(now_ns, left_ns - 1, &left_ns)) {
         call->lock_deadline_ns = left_ns;

@@ -484,12 +484,16 @@ static void give_up_answered(struct wire_in *in, void *request)
 
 static void resolve_ask(struct buffer *out, const void *request)
 {
-    wire_put_bool(out, ((const struct leader_resolve *)request)->commit);
+    const struct leader_resolve *resolve = request;
+    wire_put_bool(out, resolve->commit);
+    wire_put_bool(out, resolve->keep_locks);
 }
 
 static void resolve_asked(struct wire_in *in, void *request)
 {
-    ((struct leader_resolve *)request)->commit = wire_take_bool(in);
+    struct leader_resolve *resolve = request;
+    resolve->commit = wire_take_bool(in);
+    resolve->keep_locks = wire_take_bool(in);
 }
 
 const struct leader_codec leader_txn_codecs[LEADER_KIND_END] = {

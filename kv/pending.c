@@ -197,7 +197,8 @@ struct pending *slice_pending_find_span(
     return found != NULL ? found : list_find_span(&slice->prepared, span, ts);
 }
 
-bool pending_newest(const struct slice *slice, struct bytes key, struct hlc_timestamp *ts)
+bool pending_newest(
+    const struct slice *slice, struct bytes key, uint64_t own, struct hlc_timestamp *ts)
 {
     bool found = false;
     *ts = HLC_ZERO;
@@ -206,6 +207,7 @@ bool pending_newest(const struct slice *slice, struct bytes key, struct hlc_time
         struct pending_key *at = slice->pending_buckets[hash & (slice->pending_bucket_count - 1)];
         for (; at != NULL; at = at->next) {
             if (at->hash != hash || !bytes_equal(at->key, key)) continue;
+            if (own != 0 && at->pending->txn == own) continue;
             *ts = hlc_max(*ts, at->pending->ts);
             found = true;
         }
@@ -217,6 +219,7 @@ bool pending_newest(const struct slice *slice, struct bytes key, struct hlc_time
         for (struct list_link *link = lists[i]->next; link != lists[i]; link = link->next) {
             struct pending *pending = container_of(link, struct pending, link);
             if (!pending->coarse || !bounds_have(pending, key)) continue;
+            if (own != 0 && pending->txn == own) continue;
             *ts = hlc_max(*ts, pending->ts);
             found = true;
         }
@@ -224,13 +227,15 @@ bool pending_newest(const struct slice *slice, struct bytes key, struct hlc_time
     return found;
 }
 
-bool pending_in_span(const struct slice *slice, struct span span, struct hlc_timestamp after)
+bool pending_in_span(
+    const struct slice *slice, struct span span, struct hlc_timestamp after, uint64_t own)
 {
     const struct list_link *lists[] = {&slice->pending, &slice->prepared};
     for (uint32_t i = 0; i < 2; i++) {
         if (list_empty(lists[i])) continue;
         for (struct list_link *link = lists[i]->next; link != lists[i]; link = link->next) {
             struct pending *pending = container_of(link, struct pending, link);
+            if (own != 0 && pending->txn == own) continue;
             if (hlc_less(after, pending->ts) && has_key_in(pending, span)) return true;
         }
     }

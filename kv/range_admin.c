@@ -787,6 +787,10 @@ static void on_proposed(
     const bool bulk = op->item_count > VALIDATOR_BULK_COUNT;
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item)) {
+        if (!bulk && op->kind == ENTRY_PREPARE) {
+            validator_note_prepared(slice->validator, item.key, op->ts, op->txn);
+            continue;
+        }
         if (!bulk) {
             validator_note(slice->validator, item.key, op->ts, op->txn);
             continue;

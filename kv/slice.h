@@ -260,14 +260,15 @@ CHECKED struct status slice_read_span(struct task *task, struct slice *slice,
     const struct slice_reader *reader, struct slice_scan *scan, struct arena *arena,
     struct kv_batch *batch);
 
-// Newest timestamp of any version of the key, pending (also prepared) writes included. Zero: none. For validation.
+// Newest timestamp of any version of the key, pending (also prepared) writes included, but for what the transaction
+// `own` has prepared. Zero: none. For validation.
 CHECKED struct status slice_key_newest(
-    struct slice *slice, struct bytes key, struct hlc_timestamp *ts);
-// Whether any version in the span, pending writes included, is above `after`. Yields in long spans: the answer
+    struct slice *slice, struct bytes key, uint64_t own, struct hlc_timestamp *ts);
+// Whether any version in the span, pending writes (as before) included, is above `after`. Yields in long spans: the answer
 // covers what was proposed before the call; what is proposed while it yields is the caller's to check (it
 // is told of all of it as an observer).
 CHECKED struct status slice_span_changed(struct task *task, struct slice *slice, struct span span,
-    struct hlc_timestamp after, bool *changed);
+    struct hlc_timestamp after, uint64_t own, bool *changed);
 // The pending or prepared write that a read of `key` at `ts` would have to wait for, or NULL.
 struct pending *slice_pending_find(
     const struct slice *slice, struct bytes key, struct hlc_timestamp ts);

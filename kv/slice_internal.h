@@ -89,8 +89,11 @@ void pending_add(struct slice *slice, struct pending *pending, struct list_link 
 // Takes it out of the index and wakes its readers.
 void pending_remove(struct slice *slice, struct pending *pending, struct status st);
 // Highest timestamp of a pending write to the key (or into the span) above `after`.
-bool pending_newest(const struct slice *slice, struct bytes key, struct hlc_timestamp *ts);
-bool pending_in_span(const struct slice *slice, struct span span, struct hlc_timestamp after);
+// Both but for those of the transaction `own` (0: of any).
+bool pending_newest(
+    const struct slice *slice, struct bytes key, uint64_t own, struct hlc_timestamp *ts);
+bool pending_in_span(
+    const struct slice *slice, struct span span, struct hlc_timestamp after, uint64_t own);
 // A prepared transaction from its own entry (copied), registered.
 struct pending *prepared_create(
     struct slice *slice, const struct entry_op *op, struct bytes payload);

@@ -269,10 +269,11 @@ out:
 
 // --- for validation ----------------------------------------------------------------------------------------
 
-struct status slice_key_newest(struct slice *slice, struct bytes key, struct hlc_timestamp *ts)
+struct status slice_key_newest(
+    struct slice *slice, struct bytes key, uint64_t own, struct hlc_timestamp *ts)
 {
     // A pending write is newer than what the store has.
-    if (pending_newest(slice, key, ts)) return STATUS_OK;
+    if (pending_newest(slice, key, own, ts)) return STATUS_OK;
     return mvcc_newest(&slice->mvcc, key, ts);
 }
 
@@ -304,20 +305,20 @@ out:
 }
 
 struct status slice_span_changed(struct task *task, struct slice *slice, struct span span,
-    struct hlc_timestamp after, bool *changed)
+    struct hlc_timestamp after, uint64_t own, bool *changed)
 {
     struct span rest = span;
     struct status st = STATUS_OK;
     struct arena arena; // Keys between yields.
     bool done = false;
     arena_init(&arena, NULL);
-    *changed = pending_in_span(slice, span, after);
+    *changed = pending_in_span(slice, span, after, own);
     while (!*changed && !done) {
         TRY(changed_some(slice, &arena, &rest, after, changed, &done));
         if (!*changed && !done) TRY(task_yield_if_due(task));
     }
     // What was proposed while this yielded, and is applied already, has raised the newest commit.
-    if (!*changed) *changed = pending_in_span(slice, span, after);
+    if (!*changed) *changed = pending_in_span(slice, span, after, own);
 out:
     arena_fini(&arena);
     return st;
@@ -329,7 +330,7 @@ struct status slice_span_empty(struct slice *slice, struct span span, bool *empt
     bool found;
     struct status st;
     *empty = false;
-    if (pending_in_span(slice, span, HLC_ZERO)) return STATUS_OK;
+    if (pending_in_span(slice, span, HLC_ZERO, 0)) return STATUS_OK;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, span.start, &found));
     *empty = !found || bytes_compare(cursor.key, span.end) >= 0;

@@ -90,7 +90,8 @@ bool client_txn_runs(struct shard *shard, uint64_t txn)
 {
     struct client *client = client_of_shard(shard);
     for (struct list_link *at = client->live.next; at != &client->live; at = at->next) {
-        if (container_of(at, struct kv_txn, link)->id == txn) return true;
+        const struct kv_txn *live = container_of(at, struct kv_txn, link);
+        if (live->id == txn || live->lock_id == txn) return true;
     }
     return false;
 }
@@ -156,7 +157,7 @@ struct status kv_txn_begin(
     client->live_count++;
     list_append(&client->live, &txn->link);
     txn->shard = task->shard;
-    txn->id = client_txn_id(task->shard);
+    txn->id = txn->lock_id = client_txn_id(task->shard);
     txn->age_ns = now.wall_ns;
     txn->tenant = options->tenant;
     txn->lock_timeout_ns = options->lock_timeout_ns;
@@ -177,7 +178,7 @@ struct status kv_txn_begin(
 void txn_release_locks(struct kv_txn *txn)
 {
     for (uint32_t i = 0; i < txn->locked_count; i++) {
-        leader_release(txn->shard, txn->locked_slices[i], txn->id);
+        leader_release(txn->shard, txn->locked_slices[i], txn->lock_id);
     }
     txn->locked_count = 0;
     txn->lock_count = 0;
@@ -217,7 +218,7 @@ struct status kv_txn_restart(struct task *task, struct kv_txn *txn)
     arena_reset(&txn->arena);
     txn_reset(txn);
     // A new identity, so that nothing still under way about the former one is taken for this one's.
-    txn->id = client_txn_id(task->shard);
+    txn->id = txn->lock_id = client_txn_id(task->shard);
     txn_snapshot(task, txn, hlc_now(&task->shard->hlc));
     return STATUS_OK;
 }
@@ -369,6 +370,7 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     call->view = LIKELY(txn->stage_count == 0) ? NULL : &txn->view;
     call->follower = txn->in_past;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
+    call->holder = txn->lock_id;
     call->lock_deadline_ns =
         txn->lock_timeout_ns == 0 ? 0 : task_now_ns(task) + txn->lock_timeout_ns;
     call->remote = false;

@@ -43,7 +43,8 @@ struct kv_txn {
     struct kv_txn *next_free;
     struct list_link link; // In client.live.
     struct shard *shard;
-    uint64_t id;
+    uint64_t id;      // Of this attempt to commit; the same as below until one is begun anew.
+    uint64_t lock_id; // Its locks are under this from begin to end.
     uint64_t age_ns;
     uint64_t tenant;
     uint64_t lock_timeout_ns;

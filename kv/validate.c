@@ -21,6 +21,7 @@ struct recent_write {
     uint64_t txn;
     uint16_t key_size;          // Of the part kept.
     bool cut;                   // The key is longer than what is kept.
+    bool prepared;              // It may have been dropped since.
     uint8_t key[RING_KEY_BYTES];
 };
 
@@ -57,7 +58,7 @@ void validator_destroy(struct validator *validator)
     free(validator);
 }
 
-void validator_note(
+static struct recent_write *note(
     struct validator *validator, struct bytes key, struct hlc_timestamp ts, uint64_t txn)
 {
     validator->highest = hlc_max(validator->highest, ts);
@@ -69,8 +70,22 @@ void validator_note(
     write->order = validator->highest;
     write->txn = txn;
     write->cut = key.size > RING_KEY_BYTES;
+    write->prepared = false;
     write->key_size = (uint16_t)(write->cut ? RING_KEY_BYTES : key.size);
     memcpy(write->key, key.data, write->key_size);
+    return write;
+}
+
+void validator_note(
+    struct validator *validator, struct bytes key, struct hlc_timestamp ts, uint64_t txn)
+{
+    note(validator, key, ts, txn);
+}
+
+void validator_note_prepared(
+    struct validator *validator, struct bytes key, struct hlc_timestamp ts, uint64_t txn)
+{
+    note(validator, key, ts, txn)->prepared = true;
 }
 
 void validator_note_bulk(struct validator *validator, struct bytes first, struct bytes last,
@@ -224,8 +239,8 @@ enum validator_answer validator_entries(const struct validator *validator,
         if (hlc_less_equal(write->order, after)) break;
         if (hlc_less_equal(write->ts, after)) continue;
         enum validator_answer one = write_in_entries(write, entries, count);
-        if (one == VALIDATOR_CHANGED) return one;
-        if (one == VALIDATOR_UNKNOWN) answer = one;
+        if (one == VALIDATOR_CHANGED && !write->prepared) return one;
+        if (one != VALIDATOR_SAME) answer = VALIDATOR_UNKNOWN;
     }
     if (!ring_reaches(validator, after)) answer = VALIDATOR_UNKNOWN;
     if (answer == VALIDATOR_SAME && bulk_may_have_changed(validator, entries[0].start,
@@ -289,7 +304,7 @@ static struct status changed(void)
 }
 
 static struct status validate_key(
-    struct slice *slice, struct bytes key, struct hlc_timestamp after)
+    struct slice *slice, struct bytes key, struct hlc_timestamp after, uint64_t own)
 {
     if (!SIM_MAYBE("validate.ask_the_store")) {
         switch (validator_key(slice->validator, key, after)) {
@@ -300,20 +315,21 @@ static struct status validate_key(
     }
     covered("validate.key_from_the_store");
     struct hlc_timestamp newest;
-    struct status st = slice_key_newest(slice, key, &newest);
+    struct status st = slice_key_newest(slice, key, own, &newest);
     if (failed(st)) return st;
     return hlc_less(after, newest) ? changed() : STATUS_OK;
 }
 
 // One pass. Sets *suspended when what was validated before may be out of date.
 static struct status validate_pass(struct task *task, struct slice *slice,
-    const struct read_entry *entries, uint32_t count, struct hlc_timestamp after, bool *suspended)
+    const struct read_entry *entries, uint32_t count, struct hlc_timestamp after, uint64_t own,
+    bool *suspended)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < count; i++) {
         const struct read_entry *entry = &entries[i];
         if (read_entry_is_key(entry)) {
-            TRY(validate_key(slice, entry->start, after));
+            TRY(validate_key(slice, entry->start, after, own));
             continue;
         }
         struct span span = {entry->start, entry->end};
@@ -322,7 +338,7 @@ static struct status validate_pass(struct task *task, struct slice *slice,
         if (answer == VALIDATOR_CHANGED) return changed();
         bool is_changed = false;
         covered("validate.span_from_the_store");
-        TRY(slice_span_changed(task, slice, span, after, &is_changed));
+        TRY(slice_span_changed(task, slice, span, after, own, &is_changed));
         if (is_changed) return changed();
         *suspended = true;
     }
@@ -330,8 +346,8 @@ out:
     return st;
 }
 
-struct status validate_reads(struct task *task, struct slice *slice,
-    const struct read_entry *entries, uint32_t count, struct hlc_timestamp after)
+struct status validate_reads_but(struct task *task, struct slice *slice,
+    const struct read_entry *entries, uint32_t count, struct hlc_timestamp after, uint64_t own)
 {
     // Once a transaction, not for each of its writes.
     if (count > 1 && SIM_MAYBE("validate.refuse")) return changed();
@@ -345,13 +361,19 @@ struct status validate_reads(struct task *task, struct slice *slice,
             case VALIDATOR_UNKNOWN: break; // One by one, then.
             }
         }
-        struct status st = validate_pass(task, slice, entries, count, after, &suspended);
+        struct status st = validate_pass(task, slice, entries, count, after, own, &suspended);
         if (failed(st) || !suspended) return st;
-        switch (validator_since(slice->validator, entries, count, mark, 0)) {
+        switch (validator_since(slice->validator, entries, count, mark, own)) {
         case VALIDATOR_SAME: return STATUS_OK;
         case VALIDATOR_CHANGED: return changed();
         case VALIDATOR_UNKNOWN: break;
         }
     }
     return changed();
+}
+
+struct status validate_reads(struct task *task, struct slice *slice,
+    const struct read_entry *entries, uint32_t count, struct hlc_timestamp after)
+{
+    return validate_reads_but(task, slice, entries, count, after, 0);
 }

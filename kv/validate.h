@@ -30,6 +30,9 @@ void validator_destroy(struct validator *validator);
 // A write of `key` at `ts`. Keys of transaction `txn` (0: none) do not count against itself.
 void validator_note(
     struct validator *validator, struct bytes key, struct hlc_timestamp ts, uint64_t txn);
+// The same of a write that may come to nothing yet: whoever read the key asks the store.
+void validator_note_prepared(
+    struct validator *validator, struct bytes key, struct hlc_timestamp ts, uint64_t txn);
 // Many writes at `ts`, none outside of [first, last].
 void validator_note_bulk(struct validator *validator, struct bytes first, struct bytes last,
     struct hlc_timestamp ts, uint64_t txn);
@@ -67,3 +70,6 @@ enum validator_answer validator_keys_since(const struct validator *validator,
 // changed.
 CHECKED struct status validate_reads(struct task *task, struct slice *slice,
     const struct read_entry *entries, uint32_t count, struct hlc_timestamp after);
+// The same, but for what the transaction `own` has prepared.
+CHECKED struct status validate_reads_but(struct task *task, struct slice *slice,
+    const struct read_entry *entries, uint32_t count, struct hlc_timestamp after, uint64_t own);

@@ -4,10 +4,13 @@
 // every kind of request, on the own shard and from another.
 #include "tests/unit/kv/kv_harness.h"
 
+#include "kv/entry.h"
 #include "kv/leader.h"
 #include "kv/range_admin.h"
 #include "kv/rangefeed.h"
 #include "kv/router.h"
+#include "kv/slice_internal.h"
+#include "kv/validate.h"
 
 #define OTHER 3u
 
@@ -163,6 +166,89 @@ KV_TEST(leader, knows_where_a_tenant_ends)
         span.end = key_next(task->arena, span.end);
         CHECK_FAILS(leader_check_span(tenants[i], span), E_INSUFFICIENT_PRIVILEGE);
     }
+out:
+    return st;
+}
+
+// --- what came after a prepare ---------------------------------------------------------------------
+
+#define TXN 77u
+
+// "b" is written, by a transaction of which only this part is shown.
+static struct status prepare(struct task *task, struct hlc_timestamp read_ts, struct leader_commit *commit)
+{
+    struct write_node *node = arena_alloc_zero(task->arena, sizeof *node + sizeof(void *));
+    *node = (struct write_node){.key = key(task, "b"), .value = BYTES_LITERAL("new"), .kind = WRITE_PUT};
+    const struct write_node **writes = ARENA_ARRAY(task->arena, const struct write_node *, 1);
+    writes[0] = node;
+    *commit = (struct leader_commit){.writes = writes, .write_count = 1};
+    struct entry_builder builder;
+    entry_begin(&builder, task->arena);
+    entry_op_append(&builder,
+        &(struct entry_op){.kind = ENTRY_PREPARE, .tenant = TENANT, .txn = TXN, .record_slice = 2});
+    entry_item_append(&builder, &(struct entry_item){.key = node->key, .value = node->value});
+    commit->payload = entry_end(&builder);
+    commit->call.slice = 2;
+    commit->call.tenant = TENANT;
+    commit->call.owner = (struct lock_owner_id){TXN, 1};
+    commit->call.read_ts = read_ts;
+    struct status st = leader_call(task, &commit->call, task->arena, LEADER_PREPARE);
+    leader_reply_end(&commit->call);
+    return st;
+}
+
+static struct status validate(struct task *task, struct hlc_timestamp read_ts,
+    const struct leader_commit *prepared, const struct read_entry *reads, uint32_t count)
+{
+    struct leader_validate check = {.reads = reads,
+        .read_count = count,
+        .mark = prepared->mark,
+        .epoch = prepared->epoch,
+        .prepared = true,
+        .to = hlc_now(&task->shard->hlc),
+        .call = prepared->call};
+    check.call.read_ts = read_ts;
+    struct status st = leader_call(task, &check.call, task->arena, LEADER_VALIDATE);
+    leader_reply_end(&check.call);
+    return st;
+}
+
+static struct status forget(struct task *task, void *arg)
+{
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), 2);
+    (void)arg;
+    validator_reset(slice->validator, slice->last_commit);
+    return STATUS_OK;
+}
+
+// After a prepare its leader may forget what was written since, and a range may come with writes that it has not seen:
+// that is no conflict. It looks at what there is, leaving out what the transaction itself has prepared.
+KV_TEST(leader, what_it_does_not_remember_is_no_conflict)
+{
+    struct status st = STATUS_OK;
+    struct leader_commit commit;
+    const uint32_t shard = kv_slice_shard(2, task->shard->node->shard_count);
+    const struct read_entry reads[] = {
+        {.start = key(task, "a")}, {.start = key(task, "b"), .end = key(task, "d")}};
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", "1"));
+    TRY(put_now(task, "c", "1"));
+    struct hlc_timestamp read_ts = hlc_now(&task->shard->hlc);
+    TRY(prepare(task, read_ts, &commit));
+    TRY(put_now(task, "x", "none of its business"));
+    TRY(shard_call(task, shard, forget, NULL));
+    TRY(validate(task, read_ts, &commit, reads, 2));
+    // Another leader has prepared nothing itself.
+    commit.epoch++;
+    TRY(validate(task, read_ts, &commit, reads, 2));
+    TRY(put_now(task, "c", "2"));
+    CHECK_FAILS(validate(task, read_ts, &commit, reads, 2), E_SERIALIZATION_FAILURE);
+    TRY(validate(task, read_ts, &commit, reads, 1));
+    TRY(put_now(task, "a", "2"));
+    CHECK_FAILS(validate(task, read_ts, &commit, reads, 1), E_SERIALIZATION_FAILURE);
+    struct leader_resolve resolve = {.call = commit.call};
+    TRY(leader_call(task, &resolve.call, task->arena, LEADER_RESOLVE));
+    leader_reply_end(&resolve.call);
 out:
     return st;
 }

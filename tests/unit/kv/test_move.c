@@ -237,6 +237,98 @@ out:
     return st;
 }
 
+// --- commits -------------------------------------------------------------------------------------
+
+struct rival {
+    bool asks, has;
+};
+
+// Adds one to "c" as soon as it can have it.
+static struct status rival_run(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct rival *rival = ((struct worker *)arg)->context;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(begin(task, &txn));
+    rival->asks = true;
+    st = get_locked(task, txn, "c", &value);
+    rival->has = true;
+    if (!failed(st))
+        st = put(task, txn, "c", arena_printf(task->arena, "%llu", atoll(arena_string(task->arena, value)) + 1));
+    if (failed(st)) {
+        kv_txn_rollback(task, txn);
+        goto out;
+    }
+    st = commit(task, txn);
+out:
+    return st;
+}
+
+static struct status waiters_here(struct task *task, void *arg)
+{
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), 2);
+    *(bool *)arg = slice->locks->waiters != NULL;
+    return STATUS_OK;
+}
+
+static struct status rival_waits(struct task *task)
+{
+    struct status st = STATUS_OK;
+    for (bool waits = false; !waits;) {
+        TRY(task_yield(task));
+        TRY(shard_call(task, kv_slice_shard(2, task->shard->node->shard_count), waiters_here, &waits));
+    }
+out:
+    return st;
+}
+
+static struct status x_moves(struct task *task, void *arg)
+{
+    return kv_move(task, key_span(task, "x", "y"), *(const uint64_t *)arg);
+}
+
+// A commit over several slices finds that one of its rows has gone elsewhere when the rest is prepared. It begins anew,
+// and keeps its place before those that wait for its rows: what it read under lock is true as long as it runs.
+KV_TEST(move, a_commit_that_begins_anew_keeps_its_locks)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    struct rival rival = {0};
+    struct workers *workers = ARENA_NEW(task->arena, struct workers);
+    const uint32_t shards = task->shard->node->shard_count;
+    if (shards == 1) return STATUS_OK; // Its routes know of every move.
+    for (uint32_t round = 0; round < 2; round++) {
+        rival = (struct rival){0};
+        TRY(put_now(task, "c", "1"));
+        TRY(put_now(task, "n", "1"));
+        TRY(put_now(task, "x", "1"));
+        TRY(kv_move(task, key_span(task, "x", "y"), 1));
+        TRY(begin(task, &txn));
+        TRY(get_locked(task, txn, "c", &value));
+        TRY(get_locked(task, txn, "x", &value));
+        // The second time it has read what it does not write: its phases come one after the other.
+        if (round == 1) TRY(get(task, txn, "n", &value));
+        TRY(put(task, txn, "c", "10"));
+        TRY(put(task, txn, "x", "10"));
+        TRY(worker_start(task, workers, shards - 1, rival_run, &rival));
+        TRY(rival_waits(task));
+        // This shard's routes go on to say slice 1.
+        uint64_t to = 3;
+        TRY(shard_call(task, shards - 1, x_moves, &to));
+        CHECK(!rival.has);
+        TRY(commit(task, txn));
+        TRY(workers_wait(task, workers, shards));
+        TRY(read_now(task, "c", &value));
+        CHECK(is_text(value, "11"));
+        TRY(read_now(task, "x", &value));
+        CHECK(is_text(value, "10"));
+    }
+out:
+    return st;
+}
+
 // --- feeds ---------------------------------------------------------------------------------------
 
 KV_TEST(move, feeds_end_and_go_on_elsewhere)

@@ -147,12 +147,12 @@ NODE_TEST(slice, scans_see_one_instant_in_either_direction, 1)
         }
     }
     bool changed;
-    TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 7), old_ts, &changed));
+    TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 7), old_ts, 0, &changed));
     CHECK(changed);
     TRY(slice_span_changed(
-        task, slice, key_tenant_span(task->arena, 7), slice->last_commit, &changed));
+        task, slice, key_tenant_span(task->arena, 7), slice->last_commit, 0, &changed));
     CHECK(!changed);
-    TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 8), HLC_ZERO, &changed));
+    TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 8), HLC_ZERO, 0, &changed));
     CHECK(!changed);
     TRY(kv_stop(task));
 out:
@@ -199,7 +199,7 @@ NODE_TEST(slice, readers_wait_for_pending_writes, 1)
     struct bytes key = key_of(task->arena, 5, 1);
     CHECK_FAILS(slice_read_point(task, slice, &reader, key, task->arena, &value), K_PENDING);
     struct hlc_timestamp newest;
-    TRY(slice_key_newest(slice, key, &newest));
+    TRY(slice_key_newest(slice, key, 0, &newest));
     CHECK(hlc_equal(newest, writer.ts));
     TRY(get(task, slice, 5, 1, reader.ts, &value));
     CHECK(bytes_equal(value.value, BYTES_LITERAL("late")));

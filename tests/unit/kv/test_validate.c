@@ -130,3 +130,19 @@ Test(validate, large_entries_count_by_their_bounds)
     cr_assert_eq(validator_key(validator, BYTES_LITERAL("h"), at(39)), VALIDATOR_SAME);
     validator_destroy(validator);
 }
+
+// What was prepared may have been dropped: whoever read the key asks the store, and is not refused for nothing.
+Test(validate, a_prepared_write_is_asked_for)
+{
+    struct validator *validator;
+    cr_assert_not(failed(validator_create(&validator)));
+    const struct read_entry inside = {BYTES_LITERAL("h"), BYTES_LITERAL("i")};
+    validator_note_prepared(validator, BYTES_LITERAL("h"), at(10), 3);
+    cr_assert_eq(validator_entries(validator, &inside, 1, at(5)), VALIDATOR_UNKNOWN);
+    cr_assert_eq(validator_entries(validator, &inside, 1, at(10)), VALIDATOR_SAME);
+    cr_assert_eq(validator_since(validator, &inside, 1, 0, 3), VALIDATOR_SAME);
+    cr_assert_eq(validator_since(validator, &inside, 1, 0, 4), VALIDATOR_CHANGED);
+    validator_note(validator, BYTES_LITERAL("h"), at(11), 3);
+    cr_assert_eq(validator_entries(validator, &inside, 1, at(5)), VALIDATOR_CHANGED);
+    validator_destroy(validator);
+}
