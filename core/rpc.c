@@ -120,6 +120,7 @@ struct status rpc_start(struct task *task, const struct rpc_options *options)
     node_at_exit(node, &rpc->exit_hook);
     rpc->tls_server = options->tls_server;
     rpc->tls_client = options->tls_client;
+    rpc->version = options->version == 0 ? RPC_VERSION : options->version;
     rpc->max_offset_ns = options->max_offset_ns == 0 ? MAX_OFFSET_DEFAULT_NS : options->max_offset_ns;
     node->slots[NODE_SLOT_RPC] = rpc;
     metric_register(&metric_dropped);

@@ -154,6 +154,7 @@ struct rpc_options {
     struct tls_context *tls_server, *tls_client; // NULL: no TLS.
     uint8_t cluster_id[16];   // Zero: not yet known (a node that joins).
     int64_t max_offset_ns;    // 0: 500 ms.
+    uint32_t version;         // Of the protocol, for tests of mixed releases; 0: RPC_VERSION.
 };
 // On shard 0, once a node, before it listens. It stops with the node.
 CHECKED struct status rpc_start(struct task *task, const struct rpc_options *options);

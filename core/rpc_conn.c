@@ -375,7 +375,7 @@ static void hello_write(struct rpc_conn *conn, enum rpc_frame_kind kind)
 {
     struct rpc_shard *rpc = conn->rpc;
     uint8_t header[RPC_HEADER_BYTES], body[4 + 16 + 5 * 4 + 1];
-    codec_store(body, RPC_VERSION, 4);
+    codec_store(body, rpc->rpc->version, 4);
     memcpy(body + 4, rpc->cluster_id, 16);
     codec_store(body + 20, rpc->node_id, 4);
     codec_store(body + 24, rpc->shard->index, 4);
@@ -441,11 +441,11 @@ static struct status hello_check(struct task *task, struct rpc_conn *conn, const
 {
     struct rpc_shard *rpc = conn->rpc;
     struct arena *arena = task->arena;
-    if (hello->version != RPC_VERSION)
+    if (hello->version != rpc->rpc->version)
         return status_hint(arena,
             status_format(arena, E_NOT_IN_PREREQUISITE_STATE,
-                "protocol version %u does not go with version %u of node %u", hello->version, RPC_VERSION,
-                rpc->node_id),
+                "protocol version %u does not go with version %u of node %u", hello->version,
+                rpc->rpc->version, rpc->node_id),
             "Run the same release on all nodes of the cluster.");
     bool both = id_known(hello->cluster_id) && id_known(rpc->cluster_id);
     if (both && memcmp(hello->cluster_id, rpc->cluster_id, 16) != 0)

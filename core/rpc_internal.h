@@ -46,6 +46,7 @@ struct rpc_frame {
 };
 
 struct rpc_node {
+    uint32_t version; // Of the protocol that it says it speaks.
     struct node_exit_hook exit_hook;
     struct tls_context *tls_server, *tls_client;
     int64_t max_offset_ns;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
@@ -190,6 +191,10 @@ static struct status rpc_outcome(struct task *task, struct leader_trip *trip, st
 {
     struct status st = rpc->status;
     if (failed(st)) st = status_copy(task->arena, st);
+    if (!failed(st) && SIM_MAYBE("leader.answer_lost")) {
+        trip->call->again = true; // It was done, and is asked for once more.
+        return status_make(K_UNREACHABLE, "the answer was lost");
+    }
     if (!failed(st)) return trip_decode(task, trip, rpc->reply);
     const bool once = leader_codec(trip->kind)->once;
     if (rpc->sent) trip->call->again = true;

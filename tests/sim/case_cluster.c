@@ -3,6 +3,7 @@
 // Scripted cases of clusters of several nodes.
 #include <stdio.h>
 
+#include "core/rpc.h"
 #include "kv/slice_internal.h"
 #include "tests/sim/cluster_run.h"
 
@@ -125,5 +126,44 @@ SIM_CASE(cluster_snapshot_fails_early, "a member whose snapshot fails at the beg
     for (uint32_t i = 0; i < 3; i++)
         world->nodes[i].wanted = true;
     world_run(world, failing_early, cluster, 4 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
+static bool two_nodes_serve(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    return cluster->clients.laid_out && world_node_serves(&cluster->kv.world.nodes[0]) &&
+           world_node_serves(&cluster->kv.world.nodes[1]);
+}
+
+static void restart_as(struct world *world, struct world_node *node, uint32_t version)
+{
+    node->wanted = false;
+    if (sim_node_running(node->machine) != NULL) sim_node_crash(node->machine);
+    node->version = version;
+    world_run(world, NULL, NULL, WORLD_SECOND);
+    node->wanted = true;
+}
+
+// Nodes of two releases whose protocols differ are strangers to each other: who joins with another one waits outside,
+// and a member that comes back with another one counts as gone. Neither does harm, and with the right one both are in.
+SIM_CASE(cluster_versions_mixed, "nodes of another protocol version are kept out, and are members with the right one")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 400);
+    restart_as(world, &world->nodes[2], RPC_VERSION + 1);
+    world_expect(world, "two nodes serve", two_nodes_serve, cluster, 60 * WORLD_SECOND);
+    uint64_t before = cluster->clients.acknowledged;
+    world_run(world, NULL, NULL, 10 * WORLD_SECOND);
+    if (world_node_serves(&world->nodes[2])) sim_violation(run, "a node of another version has joined");
+    if (cluster->clients.acknowledged == before) sim_violation(run, "nothing is served beside a stranger");
+    restart_as(world, &world->nodes[2], 0);
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    restart_as(world, &world->nodes[1], RPC_VERSION - 1);
+    world_run(world, NULL, NULL, 20 * WORLD_SECOND);
+    if (voters_are_three(cluster)) sim_violation(run, "a member of another version serves");
+    restart_as(world, &world->nodes[1], 0);
+    world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
     cluster_end(cluster);
 }

@@ -262,7 +262,8 @@ void driver_run_once(
 
 struct tally {
     const struct sim_scenario *scenario;
-    uint64_t seeds, bad, replays, virtual_ns;
+    uint64_t seeds, bad, replays, differing, virtual_ns;
+    uint64_t marks[DRIVER_MARKS_MAX / 64];
     struct sim_figure counts[SIM_COUNTS_MAX];
     struct sim_sample *samples;
     uint32_t sample_count;
@@ -330,7 +331,7 @@ static void tally_outcome(struct tally *tally, struct worker *worker)
         tally->virtual_ns += outcome->virtual_ns;
         tally_figures(tally, &outcome->figures);
         for (uint32_t i = 0; i < DRIVER_MARKS_MAX / 64; i++)
-            marks_reached[i] |= outcome->marks[i];
+            tally->marks[i] |= outcome->marks[i];
         if (driver.verbose)
             printf("%s seed %" PRIu64 " digest %016" PRIx64 "\n", tally->scenario->name,
                 outcome->seed, outcome->digest);
@@ -342,6 +343,7 @@ static void tally_outcome(struct tally *tally, struct worker *worker)
             printf("NOT DETERMINISTIC scenario=%s seed=%" PRIu64 ": digests %016" PRIx64
                    " and %016" PRIx64 "\n",
                 tally->scenario->name, outcome->seed, worker->first_digest, outcome->digest);
+            tally->differing++;
             tally->bad += !worker->first_violated;
         }
     }
@@ -388,7 +390,7 @@ static void run_workers(struct tally *tally)
     memset(workers, 0, sizeof workers);
     for (uint32_t i = 0; i < jobs; i++)
         workers[i] = (struct worker){.from = -1, .next = 1, .last = 0};
-    while (tally->bad < driver.bad_max && real_now_ns() < end_ns) {
+    while (tally->bad < driver.bad_max && (real_now_ns() < end_ns || tally->seeds < driver.least)) {
         uint32_t running = 0;
         for (uint32_t i = 0; i < jobs; i++) {
             worker_feed(tally, &workers[i], &next);
@@ -445,6 +447,35 @@ static void samples_print(struct tally *tally)
     }
 }
 
+static bool mark_reached_in(const uint64_t *marks, const char *tag)
+{
+    for (uint32_t i = 0; i < marks_count() && i < DRIVER_MARKS_MAX; i++) {
+        bool reached = (marks[i / 64] & UINT64_C(1) << i % 64) != 0;
+        if (reached && strcmp(marks_at(i)->tag, tag) == 0) return true;
+    }
+    return false;
+}
+
+// For tests/sim/summary, which adds up what all processes of a run of the tests have done.
+static void record(const struct tally *tally, double cpu)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s%s", driver.record, tally->scenario->name,
+        driver.exhaustive ? ".exhaustive" : "");
+    FILE *file = fopen(path, "w");
+    invariant(file != NULL);
+    fprintf(file, "seeds %" PRIu64 "\nbad %" PRIu64 "\nreplays %" PRIu64 "\ndiffering %" PRIu64
+                  "\nvirtual_s %.0f\ncpu_ms %.0f\n",
+        tally->seeds, tally->bad, tally->replays, tally->differing, (double)tally->virtual_ns / 1e9, cpu * 1e3);
+    for (uint32_t i = 0; i < SIM_COUNTS_MAX && tally->counts[i].name != NULL; i++)
+        fprintf(file, "count %" PRIu64 " %s\n", tally->counts[i].value, tally->counts[i].name);
+    for (uint32_t i = 0; i < marks_count(); i++)
+        fprintf(file, "%s %s\n", mark_reached_in(tally->marks, marks_at(i)->tag) ? "reached" : "unreached",
+            marks_at(i)->tag);
+    bool whole = fclose(file) == 0;
+    invariant(whole);
+}
+
 bool driver_run_scenario(const struct sim_scenario *scenario)
 {
     struct tally tally = {.scenario = scenario};
@@ -469,24 +500,21 @@ bool driver_run_scenario(const struct sim_scenario *scenario)
     if (tally.counts[0].name != NULL) printf("\n");
     samples_print(&tally);
     free(tally.samples);
+    for (uint32_t i = 0; i < DRIVER_MARKS_MAX / 64; i++)
+        marks_reached[i] |= tally.marks[i];
+    if (driver.record != NULL) record(&tally, cpu);
+    bool enough = tally.seeds >= driver.least;
+    if (!enough)
+        printf("  TOO FEW: %" PRIu64 " seeds of %" PRIu64 " that must run\n", tally.seeds, driver.least);
     fflush(stdout);
-    return tally.bad == 0;
-}
-
-static bool mark_reached_somewhere(const char *tag)
-{
-    for (uint32_t i = 0; i < marks_count() && i < DRIVER_MARKS_MAX; i++) {
-        bool reached = (marks_reached[i / 64] & UINT64_C(1) << i % 64) != 0;
-        if (reached && strcmp(marks_at(i)->tag, tag) == 0) return true;
-    }
-    return false;
+    return tally.bad == 0 && enough;
 }
 
 void driver_marks_print(void)
 {
     uint32_t unreached = 0;
     for (uint32_t i = 0; i < marks_count(); i++) {
-        if (mark_reached_somewhere(marks_at(i)->tag)) continue;
+        if (mark_reached_in(marks_reached, marks_at(i)->tag)) continue;
         unreached++;
         printf("  mark never reached: %s\n", marks_at(i)->tag);
     }

@@ -15,6 +15,8 @@ struct driver_options {
     uint64_t first, last;
     uint64_t replay_every;
     int64_t budget_ns;     // Real time, for each scenario; 0: none.
+    uint64_t least;        // Seeds that run whatever the budget says; fewer are a failure.
+    const char *record;    // Folder for what was done, a file a scenario; NULL: none.
     uint32_t jobs;
     uint64_t bad_max;
     bool exhaustive, trace, trace_events, no_fork, verbose;

@@ -37,7 +37,7 @@ static struct status identify(
         arena_printf(task->arena, "%s" PORT, sim_node_address(node->world->nodes[0].machine));
     const char *join[] = {first, NULL};
     enum cluster_start how;
-    const struct rpc_options rpc = {.max_offset_ns = (int64_t)node->world->options.max_offset_ns};
+    const struct rpc_options rpc = {.max_offset_ns = (int64_t)node->world->options.max_offset_ns, .version = node->version};
     const struct cluster_options cluster = {.dir = "/data",
         .address = own,
         .join = node->id == 1 ? NULL : join,

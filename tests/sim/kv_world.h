@@ -42,6 +42,7 @@ struct kv_world {
     } terms[KV_WORLD_TERMS_MAX];
     uint32_t term_count;
     uint64_t looks; // replica_check.c
+    bool log_bounded; // At any time: nothing delays checkpoints, nor bends the size of segments.
 };
 // Calls `seen` for each replica that runs.
 typedef void (*kv_world_replica_fn)(struct kv_world *kv, struct world_node *node, struct slice *slice);

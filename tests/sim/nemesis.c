@@ -36,7 +36,7 @@ static const char *const fault_names[FAULT_KINDS] = {"crash", "kill", "stop", "p
     "crash at an operation", "isolate", "split", "one way", "swizzle", "clog", "bad link", "reset",
     "sync fails", "slow disk", "frozen disk", "full disk", "clock steps", "clock drifts",
     "crash of a leader", "clusters cut",
-    "damaged log"};
+    "damaged log", "reads fail"};
 
 // --- the list ------------------------------------------------------------------------------------
 
@@ -214,6 +214,13 @@ static void strike_disk(struct strike *strike, enum fault_kind kind)
     case FAULT_CRASH_OP: sim_disk_crash_at(node, sim_random_between(random, 1, 60)); break;
     case FAULT_SYNC_FAIL: sim_disk_fail_at(node, sim_random_between(random, 1, 30), EIO); break;
     case FAULT_DISK_FREEZE: sim_disk_freeze(node, strike->fault->lasts_ns); break;
+    case FAULT_READS_FAIL: {
+        const struct sim_disk_faults unreadable = {
+            .read_fail_per_million = (uint32_t)sim_random_between(random, 1000, 300000)};
+        sim_disk_faults_set(node, &unreadable);
+        step_add(strike, strike->fault->lasts_ns, STEP_DISK_GOOD, at, at);
+        break;
+    }
     case FAULT_DISK_SLOW: {
         const struct sim_disk_faults slow = {
             .slow_factor = (uint32_t)sim_random_between(random, 5, 200)};

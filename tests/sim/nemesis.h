@@ -30,6 +30,7 @@ enum fault_kind {
     FAULT_LEADER,     // The node that serves the most is crashed.
     FAULT_CLUSTER_CUT, // The two clusters from each other.
     FAULT_ROT,        // Power loss, and the log is damaged in the middle: of one node in the whole run, the atlas.
+    FAULT_READS_FAIL, // Now and then, for a while.
     FAULT_KINDS
 };
 

@@ -20,6 +20,35 @@ static bool is_own(enum store_table table, struct bytes key)
            (key.data[0] == META_APPLIED || key.data[0] == META_LEFT);
 }
 
+// A checkpoint is due when so many segments are full (kv/checkpoint.c); what is written until it is done comes on top.
+#define LOG_BYTES_MAX(node) (4u * (node)->options.log_segment_bytes + 4u * LOG_SEGMENT_LEAST)
+#define LOG_SEGMENT_LEAST ((4u << 20) + (64u << 10)) // It holds the largest record.
+
+static uint64_t log_most; // Of the run.
+
+uint64_t replica_check_log_most(void)
+{
+    return log_most;
+}
+
+// On the disk, per shard: what nobody needs any more goes.
+static bool logs_are_short(void *arg)
+{
+    struct kv_world *kv = arg;
+    bool all = true;
+    for (uint32_t i = 0; i < kv->world.node_count; i++) {
+        const struct node *node = sim_node_running(kv->world.nodes[i].machine);
+        for (uint32_t k = 0; node != NULL && k < node->shard_count; k++) {
+            const struct kv_shard *shard = kv_shard_of(node->shards[k]);
+            if (shard == NULL || shard->log == NULL) continue;
+            uint64_t bytes = log_writer_bytes(shard->log);
+            if (bytes > log_most) log_most = bytes;
+            all = all && bytes <= LOG_BYTES_MAX(shard->node);
+        }
+    }
+    return all;
+}
+
 static struct status table_hash(struct slice *slice, enum store_table table, uint64_t *hash)
 {
     struct store_cursor *cursor = NULL;
@@ -99,7 +128,10 @@ static bool compare(struct kv_world *kv, const struct seen *a, const struct seen
 
 void replica_check_look(struct kv_world *kv)
 {
+    if (kv->looks == 0) log_most = 0;
     if (++kv->looks % LOOKS != 0) return;
+    if (!logs_are_short(kv) && kv->log_bounded)
+        sim_violation(kv->world.run, "a log has %" PRIu64 " bytes", log_most);
     seen_count = 0;
     kv_world_replicas_each(kv, note);
     for (uint32_t i = 0; i < seen_count; i++) {
@@ -164,6 +196,7 @@ static bool all_at_one_index(void *arg)
 
 void replica_check_agree(struct kv_world *kv, uint64_t within_ns)
 {
+    world_expect(&kv->world, "logs on the disk are within their bound", logs_are_short, kv, within_ns);
     behind[0] = 0;
     kv->world.stuck_on = behind;
     world_expect(&kv->world, "all replicas come to be at one index", all_at_one_index, kv, within_ns);

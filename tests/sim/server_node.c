@@ -39,7 +39,7 @@ static struct status identify(
     const char *join[] = {
         arena_printf(task->arena, "%s:" RPC_PORT, sim_node_address(world->nodes[first].machine)), NULL};
     enum cluster_start how;
-    const struct rpc_options rpc = {.max_offset_ns = (int64_t)world->options.max_offset_ns};
+    const struct rpc_options rpc = {.max_offset_ns = (int64_t)world->options.max_offset_ns, .version = node->version};
     const struct cluster_options cluster = {.dir = "/data",
         .address = arena_printf(task->arena, "%s:" RPC_PORT, own),
         .sql_address = arena_printf(task->arena, "%s:" SERVER_PORT, own),

@@ -29,6 +29,7 @@ struct world_node {
     bool serving;            // Set by boot when clients may begin; cleared when it goes down.
     bool wanted;             // Somebody will start it when it is down.
     uint64_t start_at_ns;    // When, if it is down and wanted.
+    uint32_t version;        // Of the protocol that it speaks, by its next start on; 0: this program's.
     bool gave_up;            // The scenario's: it could not stop in order.
     uint32_t tasks;          // Of this start, that boot must wait for; the scenario's.
 };
