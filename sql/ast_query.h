@@ -323,6 +323,7 @@ struct expr {
             struct expr *lower; // The index itself when not a slice; NULL: open.
             struct expr *upper;
             bool slice;
+            bool apart; // The first after parentheses: (a[2:])[1] is an item of the slice.
         } subscript;
         struct {
             struct expr *arg;

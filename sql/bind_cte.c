@@ -85,7 +85,17 @@ static struct status recursive_step(struct binder *binder, const struct cte *cte
         struct scalar *scalar = bind_var(binder, step->columns[i].var, POSITION_NONE);
         bool done;
         rel->set.input_vars[1][i] = step->columns[i].var;
-        if (scalar->type.oid == query->columns[i].type.oid) continue;
+        struct type type = query->columns[i].type;
+        if (type.typmod != -1 && scalar->type.oid == type.oid && scalar->type.typmod != type.typmod)
+            return status_hint(binder->arena,
+                bind_error(binder, cte->position, E_DATATYPE_MISMATCH,
+                    "recursive query \"%s\" column %u has type %s in non-recursive term but type "
+                    "%s "
+                    "overall",
+                    cte->name, i + 1, bind_type_text(binder, type),
+                    bind_type_text(binder, TYPE_OF(type.oid))),
+                "Cast the output of the non-recursive term to the correct type.");
+        if (scalar->type.oid == type.oid) continue;
         TRY(bind_coerce(
             binder, &scalar, TYPE_OF(query->columns[i].type.oid), CAST_IMPLICIT, &done));
         if (!done)

@@ -83,15 +83,43 @@ out:
     return st;
 }
 
+// jsonb[...]...: what lies at the path of its subscripts.
+static struct status bind_path(struct binder *binder, struct scope *scope, struct scalar *value,
+    const struct expr *const *steps, uint32_t count, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *path = scalar_with_args(
+        binder->arena, SCALAR_ARRAY, TYPE_OF(TYPE_TEXT_ARRAY), steps[0]->position, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct scalar **key = &path->args[i];
+        if (steps[i]->subscript.slice)
+            return bind_error(binder, steps[i]->position, E_DATATYPE_MISMATCH,
+                "jsonb subscript does not support slices");
+        TRY(bind_expr(binder, scope, steps[i]->subscript.lower, key));
+        bool number = (*key)->type.oid == TYPE_INT2 || (*key)->type.oid == TYPE_INT4, done = true;
+        TRY(bind_coerce(
+            binder, key, TYPE_OF(TYPE_TEXT), number ? CAST_EXPLICIT : CAST_IMPLICIT, &done));
+        if (!done)
+            return status_hint(binder->arena,
+                bind_error(binder, steps[i]->position, E_DATATYPE_MISMATCH,
+                    "subscript type %s is not supported", bind_type_text(binder, (*key)->type)),
+                "jsonb subscript must be coercible to either integer or text.");
+    }
+    st = bind_operator(binder, "#>", value, path, steps[0]->position, out);
+out:
+    return st;
+}
+
 struct status bind_subscript(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
     struct status st = STATUS_OK;
     const struct expr *steps[SUBSCRIPTS_MAX], *base = expr;
     uint32_t count = 0, at = SUBSCRIPTS_MAX;
-    struct scalar *value, *key;
+    struct scalar *value;
     // a[1][2] is one expression in another: the outermost holds the last subscript.
-    for (; base->kind == EXPR_SUBSCRIPT; base = base->subscript.arg, count++) {
+    for (bool apart = false; base->kind == EXPR_SUBSCRIPT && !apart;
+         apart = base->subscript.apart, base = base->subscript.arg, count++) {
         if (count == SUBSCRIPTS_MAX)
             return bind_error(binder, expr->position, E_PROGRAM_LIMIT_EXCEEDED,
                 "number of array dimensions (%u) exceeds the maximum allowed (%d)", count + 1,
@@ -111,14 +139,7 @@ struct status bind_subscript(
                 bind_type_text(binder, value->type));
         return bind_array_subscripts(binder, scope, value, steps + at, count, out);
     }
-    for (; at < SUBSCRIPTS_MAX; at++) {
-        if (steps[at]->subscript.slice)
-            return bind_error(binder, steps[at]->position, E_DATATYPE_MISMATCH,
-                "jsonb subscript does not support slices");
-        TRY(bind_expr(binder, scope, steps[at]->subscript.lower, &key));
-        TRY(bind_operator(binder, "->", value, key, steps[at]->position, &value));
-    }
-    *out = value;
+    st = bind_path(binder, scope, value, steps + at, count, out);
 
 out:
     return st;

@@ -611,7 +611,8 @@ static struct status receive(struct copy_from *from,
             memmove(pending.data, reader.input.data, reader.input.size);
             pending.size = reader.input.size;
             if (pending.size > PGWIRE_MESSAGE_BYTES_MAX)
-                TRY(status_make(E_BAD_COPY_FILE_FORMAT, "a line of COPY data is longer than 64 MiB"));
+                TRY(status_make(
+                    E_BAD_COPY_FILE_FORMAT, "a line of COPY data is longer than 160 MiB"));
             TRY(arena_check(&pending_arena));
             continue;
         }

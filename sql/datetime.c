@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "core/text.h"
 #include "sql/type_ops.h"
 
 const char *const month_names[12] = {"January", "February", "March", "April", "May", "June", "July",
@@ -182,6 +183,19 @@ struct status datetime_zone_find(
     if (zone->zone != NULL) return STATUS_OK;
     return status_format(arena, E_INVALID_PARAMETER_VALUE, "time zone \"%.*s\" not recognized",
         (int)name.size, (const char *)name.data);
+}
+
+struct status datetime_zone_of_text(
+    struct arena *arena, struct bytes name, struct datetime_zone *zone)
+{
+    size_t digits = name.size > 0 && (name.data[0] == '+' || name.data[0] == '-') ? 1 : 0;
+    bool number = digits < name.size && name.size < 8;
+    for (size_t i = digits; i < name.size; i++)
+        number &= ascii_digit((char)name.data[i]);
+    if (number)
+        name = bytes_of_string(
+            arena_printf(arena, "UTC%.*s", (int)name.size, (const char *)name.data));
+    return datetime_zone_find(arena, name, zone);
 }
 
 // --- arithmetic ------------------------------------------------------------------------------------------------

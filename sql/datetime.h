@@ -161,3 +161,6 @@ struct datetime_zone {
 };
 CHECKED struct status datetime_zone_find(
     struct arena *arena, struct bytes name, struct datetime_zone *zone);
+// The same for functions' arguments, where a number ("+03") is a POSIX zone: it counts to the west.
+CHECKED struct status datetime_zone_of_text(
+    struct arena *arena, struct bytes name, struct datetime_zone *zone);

@@ -563,7 +563,7 @@ static void put_subscript(struct deparse *deparse, const struct expr *expr)
     const struct expr *arg = expr->subscript.arg;
     // A column, parameter or subscript may stand bare before [; all else needs parentheses.
     bool bare = arg->kind == EXPR_COLUMN || arg->kind == EXPR_PARAMETER ||
-                arg->kind == EXPR_SUBSCRIPT || arg->kind == EXPR_FIELD;
+                (arg->kind == EXPR_SUBSCRIPT && !expr->subscript.apart) || arg->kind == EXPR_FIELD;
     if (!bare) put(deparse, "(");
     put_expr(deparse, arg);
     put(deparse, bare ? "[" : ")[");

@@ -223,7 +223,9 @@ static bool put_date(struct buffer *out, const struct item *item, const struct m
     case P_Q: put_number(out, item, (parts->month - 1) / 3 + 1, 1); break;
     case P_J: put_number(out, item, at->date + 2451545, 0); break;
     case P_CC: {
-        int64_t century = parts->year > 0 ? (parts->year - 1) / 100 + 1 : parts->year / 100 - 1;
+        int64_t century = at->interval      ? parts->year / 100
+                          : parts->year > 0 ? (parts->year - 1) / 100 + 1
+                                            : parts->year / 100 - 1;
         put_number(out, item, century, 2);
         break;
     }
@@ -361,6 +363,7 @@ BODY(interval_to_char)
         bool dated = item.pattern == P_MONTH || item.pattern == P_MON || item.pattern == P_DAY ||
                      item.pattern == P_DY || item.pattern == P_D || item.pattern == P_ID ||
                      item.pattern == P_AD || item.pattern == P_A_D || item.pattern == P_TZ ||
+                     item.pattern == P_TZH || item.pattern == P_TZM || item.pattern == P_OF ||
                      item.pattern == P_RM || (item.pattern >= P_IYYY && item.pattern <= P_J);
         if (dated)
             return status_hint(call->arena,

@@ -72,7 +72,7 @@ struct shape {
     int zero_start;       // First 0 among the places before the point; -1: none.
     int zero_end;         // Last 0 after the point, counted from 1; 0: none.
     int shift;            // Places behind V.
-    bool point, fill, bracket, exponent, roman, sign, sign_behind, sign_apart;
+    bool point, ordinal, fill, bracket, exponent, roman, sign, sign_behind, sign_apart;
 };
 
 static struct status syntax(const char *message)
@@ -123,6 +123,7 @@ static struct status measure(struct bytes text, struct shape *shape)
             break;
         case CELL_EXPONENT: shape->exponent = true; break;
         case CELL_ROMAN: shape->roman = true; break;
+        case CELL_ORDINAL: shape->ordinal = true; break;
         case CELL_FILL: shape->fill = true; break;
         default: break;
         }
@@ -134,6 +135,7 @@ static struct status measure(struct bytes text, struct shape *shape)
 
 struct digits {
     bool negative;
+    bool no_after;      // A float has no digits left for places after the point.
     const char *before; // Without leading zeros but for a lone one.
     int before_count;
     const char *after;
@@ -216,7 +218,7 @@ static void write_after(struct writer *at, enum cell cell)
 {
     int place = ++at->after_place;
     if (at->overflow) {
-        buffer_append_u8(at->out, '#');
+        if (!at->number->no_after) buffer_append_u8(at->out, '#');
         return;
     }
     if (at->shape->fill && place > at->last_relevant && cell != CELL_ZERO) return;
@@ -248,6 +250,8 @@ static void write_cell(struct writer *at, const struct item *item)
             write_before(at);
         break;
     case CELL_POINT:
+        at->after_point = true;
+        if (at->number->no_after && !at->overflow) break;
         write_sign(at);
         buffer_append_u8(at->out, '.');
         at->after_point = at->started = true;
@@ -282,7 +286,7 @@ static void write_cell(struct writer *at, const struct item *item)
         break;
     case CELL_CURRENCY: buffer_append_u8(at->out, ' '); break;
     case CELL_ORDINAL:
-        if (!negative && !at->shape->point)
+        if (!negative && !at->shape->point && !at->overflow)
             buffer_append_string(at->out, ordinal(at->number, item->text.data[0] == 'T'));
         break;
     case CELL_LITERAL:
@@ -372,9 +376,9 @@ static struct status write_exponent(
 }
 
 static struct status give_digits(struct function_call *call, struct bytes format,
-    const struct shape *shape, struct bytes text, struct datum *result)
+    const struct shape *shape, struct bytes text, bool no_after, struct datum *result)
 {
-    struct digits number = {0};
+    struct digits number = {.no_after = no_after};
     struct buffer out;
     if (text.size > 0 && text.data[0] == '-') {
         number.negative = true;
@@ -387,6 +391,9 @@ static struct status give_digits(struct function_call *call, struct bytes format
         number.after = (const char *)point + 1;
         number.after_count = (int)(text.data + text.size - point) - 1;
     }
+    if (number.before_count == 3 && memcmp(number.before, "NaN", 3) == 0 && shape->before >= 3 &&
+        shape->ordinal)
+        return status_make(E_INVALID_TEXT_REPRESENTATION, "\"NaN\" is not a number");
     buffer_init(&out, call->arena);
     write_all(&out, format, shape, &number);
     *result = datum_bytes(buffer_bytes(&out));
@@ -409,7 +416,10 @@ BODY(numeric_to_char)
     if (shape.exponent) return write_exponent(call, numeric_to_double(value), &shape, result);
     if (shape.roman) {
         int64_t whole;
-        if (!numeric_to_int(value, &whole)) whole = 0;
+        bool finite = !numeric_is_nan(value) && !numeric_is_infinite(value);
+        if (!numeric_to_int(value, &whole)) whole = finite ? INT64_MAX : 0;
+        if (whole > INT32_MAX || whole < INT32_MIN)
+            return status_make(E_NUMERIC_OUT_OF_RANGE, "integer out of range");
         return write_roman(call, whole, &shape, lower_roman(format), result);
     }
     if (shape.shift > 0) {
@@ -421,7 +431,7 @@ BODY(numeric_to_char)
     TRY(numeric_round(call->arena, value, shape.after, NUMERIC_HALF_AWAY, &value));
     buffer_init(&text, call->arena);
     numeric_print(&text, value);
-    st = give_digits(call, format, &shape, buffer_bytes(&text), result);
+    st = give_digits(call, format, &shape, buffer_bytes(&text), false, result);
 out:
     return st;
 }
@@ -446,15 +456,22 @@ BODY(float_to_char)
     if (shape.shift > 0) value *= pow(10, shape.shift);
     buffer_init(&text, call->arena);
     // No more digits than the type holds.
-    buffer_printf(&text, "%.0f", fabs(value));
+    if (isfinite(value))
+        buffer_printf(&text, "%.0f", fabs(value));
+    else
+        buffer_append_string(&text, isnan(value) ? "NaN" : "Infinity");
     int before = (int)text.size, after = shape.after;
     if (before >= digits)
         after = 0;
     else if (before + after > digits)
         after = digits - before;
     text.size = 0;
-    buffer_printf(&text, "%.*f", after, value);
-    st = give_digits(call, format, &shape, buffer_bytes(&text), result);
+    if (isfinite(value))
+        buffer_printf(&text, "%.*f", after, value);
+    else
+        buffer_append_string(&text, isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity");
+    st = give_digits(
+        call, format, &shape, buffer_bytes(&text), after == 0 && shape.after > 0, result);
 out:
     return st;
 }

@@ -219,10 +219,11 @@ BODY(array_position)
     struct datum item;
     *result = DATUM_NULL;
     if (args[0].null) return st;
-    if (call->arg_count == 3 && args[2].null)
-        return status_make(E_NULL_VALUE_NOT_ALLOWED, "initial position must not be null");
     TRY(array_open(args[0], &array));
     TRY(check_searchable(&array));
+    if (array.dimensions == 0) return st;
+    if (call->arg_count == 3 && args[2].null)
+        return status_make(E_NULL_VALUE_NOT_ALLOWED, "initial position must not be null");
     int64_t at = array.dimensions == 1 ? array.lower[0] : 1;
     int64_t from = call->arg_count == 3 ? args[2].integer : INT32_MIN;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item); at++) {

@@ -107,15 +107,7 @@ static struct status zone_argument(
     struct function_call *call, struct datum value, struct datetime_zone *zone)
 {
     if (call->arg_types[0].oid == TYPE_TEXT) {
-        struct bytes name = datum_as_bytes(value);
-        size_t digits = name.size > 0 && (name.data[0] == '+' || name.data[0] == '-') ? 1 : 0;
-        bool number = digits < name.size;
-        for (size_t i = digits; i < name.size; i++) number &= isdigit(name.data[i]) != 0;
-        // A number is a POSIX zone here: it counts to the west.
-        if (number && name.size < 8)
-            name = bytes_of_string(
-                arena_printf(call->arena, "UTC%.*s", (int)name.size, (const char *)name.data));
-        return datetime_zone_find(call->arena, name, zone);
+        return datetime_zone_of_text(call->arena, datum_as_bytes(value), zone);
     }
     struct interval interval = interval_of(value);
     if (interval.months != 0 || interval.days != 0) {
@@ -438,7 +430,8 @@ BODY(make_timestamp)
     TRY(check_range(result->integer));
     if (call->result_type.oid != TYPE_TIMESTAMPTZ) return st;
     struct datetime_zone zone = {.zone = function_context(call)->zone};
-    if (call->arg_count == 7) TRY(datetime_zone_find(call->arena, datum_as_bytes(args[6]), &zone));
+    if (call->arg_count == 7)
+        TRY(datetime_zone_of_text(call->arena, datum_as_bytes(args[6]), &zone));
     if (call->arg_count == 7 && zone.zone == NULL) {
         result->integer -= zone.offset_seconds * US_PER_SECOND;
         TRY(check_range(result->integer));

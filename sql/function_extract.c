@@ -368,7 +368,8 @@ BODY(trunc_timestamptz)
     *result = args[1];
     if (!timestamp_is_finite(args[1].integer)) return st;
     TRY(check_unit(call, name, unit, TYPE_TIMESTAMPTZ));
-    if (call->arg_count == 3) TRY(datetime_zone_find(call->arena, datum_as_bytes(args[2]), &zone));
+    if (call->arg_count == 3)
+        TRY(datetime_zone_of_text(call->arena, datum_as_bytes(args[2]), &zone));
     if (call->arg_count == 3 && zone.zone == NULL) {
         int64_t shift = zone.offset_seconds * US_PER_SECOND;
         truncate_timestamp(unit, args[1].integer + shift, &local);

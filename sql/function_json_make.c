@@ -37,6 +37,20 @@ static enum shape shape_of(type_oid oid)
     }
 }
 
+// ISO 8601 writes the minutes of an offset: "+00:00", also before " BC".
+static struct buffer with_minutes(struct function_call *call, struct buffer text)
+{
+    struct buffer out;
+    size_t end = text.size;
+    if (end > 3 && memcmp(text.data + end - 3, " BC", 3) == 0) end -= 3;
+    if (end <= 3 || (text.data[end - 3] != '+' && text.data[end - 3] != '-')) return text;
+    buffer_init(&out, call->arena);
+    buffer_append(&out, text.data, end);
+    buffer_append_string(&out, ":00");
+    buffer_append(&out, text.data + end, text.size - end);
+    return out;
+}
+
 // The text form; of dates and times that of ISO 8601, whatever the session's style.
 static struct bytes text_of(struct function_call *call, type_oid oid, struct datum value)
 {
@@ -52,9 +66,7 @@ static struct bytes text_of(struct function_call *call, type_oid oid, struct dat
             out.data[i] = 'T';
             break;
         }
-        if (oid == TYPE_TIMESTAMPTZ && out.size > 3 &&
-            (out.data[out.size - 3] == '+' || out.data[out.size - 3] == '-'))
-            buffer_append_string(&out, ":00");
+        if (oid == TYPE_TIMESTAMPTZ) out = with_minutes(call, out);
     } else {
         type_output(&out, &context, oid, value);
     }

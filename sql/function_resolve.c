@@ -380,14 +380,35 @@ static char *call_text(const struct call_types *call)
     return arena_printf(call->arena, "%s(%s)", call->name, buffer_string(&text));
 }
 
-static struct status error_none(const struct call_types *call)
+// Functions of full-text search, which is refused as a whole (tsvector is no type here).
+static bool is_full_text(const char *name)
+{
+    static const char *const names[] = {"array_to_tsvector", "get_current_ts_config",
+        "json_to_tsvector", "jsonb_to_tsvector", "numnode", "phraseto_tsquery", "plainto_tsquery",
+        "querytree", "setweight", "strip", "to_tsquery", "to_tsvector", "ts_debug", "ts_delete",
+        "ts_filter", "ts_headline", "ts_lexize", "ts_parse", "ts_rank", "ts_rank_cd", "ts_rewrite",
+        "ts_stat", "ts_token_type", "tsquery_phrase", "tsvector_to_array", "websearch_to_tsquery"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+static struct status error_none(const struct call_types *call, bool name_exists)
 {
     const char *kind = call->is_operator ? "operator" : "function";
+    if (!call->is_operator && !name_exists && is_full_text(call->name))
+        return status_format(call->arena, E_FEATURE_NOT_SUPPORTED,
+            "full-text search (function %s) is not supported", call_text(call));
     struct status st = call->is_operator
         ? status_format(call->arena, E_UNDEFINED_FUNCTION, "operator does not exist: %s",
               call_text(call))
         : status_format(call->arena, E_UNDEFINED_FUNCTION, "function %s does not exist",
               call_text(call));
+    if (call->is_operator && call->count == 1)
+        return status_hint(call->arena, st,
+            "No operator matches the given name and argument type. You might need to add an "
+            "explicit "
+            "type cast.");
     return status_hint(call->arena, st,
         "No %s matches the given name and argument types. You might need to add explicit type "
         "casts.",
@@ -413,7 +434,7 @@ static struct status finish(const struct call_types *call, const struct candidat
 {
     struct polymorphs bound;
     const struct function *function = candidate->function;
-    if (!bind_polymorphs(call, candidate->args, &bound)) return error_none(call);
+    if (!bind_polymorphs(call, candidate->args, &bound)) return error_none(call, true);
 
     match->function = function;
     match->args = ARENA_ARRAY(call->arena, type_oid, call->count);
@@ -467,7 +488,7 @@ static struct status resolve(
             end = &all->next;
             *end = NULL;
         }
-        if (possible == NULL) return error_none(call);
+        if (possible == NULL) return error_none(call, name_exists);
         chosen = possible->next == NULL ? possible : select_candidate(call, possible);
         if (chosen == NULL) return error_ambiguous(call);
     }

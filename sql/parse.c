@@ -9,6 +9,9 @@
 // What libpg_query and this parser need of memory, for each byte of a large text: it is looked up
 // before starting, since libpg_query's own allocations are not accounted.
 #define MEMORY_FACTOR 48u
+// From this size on of the text, literals of at least that size are kept from libpg_query.
+#define ASIDE_TEXT_BYTES (1u << 20)
+#define ASIDE_BYTES (64u << 10)
 
 void parse_fail(struct parse *parse, struct status st)
 {
@@ -451,12 +454,54 @@ static struct status parse_all(struct parse *parse, struct statement_list *out)
     return parse->st;
 }
 
-static struct status check_text(struct arena *arena, struct bytes text)
+uint32_t parse_aside_from(const struct parse *parse, uint32_t position)
 {
-    if (text.size > PARSE_TEXT_BYTES_MAX) {
+    uint32_t low = 0, high = parse->aside_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (parse->asides[middle].token.position < position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// Lists the long literals of a long text; returns their bytes.
+static size_t put_literals_aside(struct parse *parse)
+{
+    struct lexer lexer;
+    size_t total = 0;
+    uint32_t capacity = 0;
+    lexer_init(&lexer, parse->text);
+    for (;;) {
+        struct token token = lexer_next(&lexer);
+        if (token.kind == LEX_END || token.kind == LEX_ERROR) return total;
+        bool plain = token.dollar_quoted || lexer.text[token.position] == '\'';
+        if (token.kind != LEX_STRING || token.size < ASIDE_BYTES || !plain) continue;
+        if (parse->aside_count == capacity) {
+            uint32_t bigger = capacity == 0 ? 8 : capacity * 2;
+            parse->asides = arena_grow(parse->arena, parse->asides, sizeof(struct aside) * capacity,
+                sizeof(struct aside) * bigger);
+            capacity = bigger;
+        }
+        parse->asides[parse->aside_count++] = (struct aside){.token = token};
+        total += token.size;
+    }
+}
+
+static struct status check_text(struct parse *parse)
+{
+    struct arena *arena = parse->arena;
+    struct bytes text = parse->text;
+    size_t aside = 0;
+    if (text.size > ASIDE_TEXT_BYTES && text.size <= PARSE_VALUES_BYTES_MAX)
+        aside = put_literals_aside(parse);
+    size_t rest = text.size - aside;
+    if (rest > PARSE_TEXT_BYTES_MAX) {
         return status_format(arena, E_PROGRAM_LIMIT_EXCEEDED,
             "statement of %zu bytes is longer than the limit of %u bytes", text.size,
-            PARSE_TEXT_BYTES_MAX);
+            aside == 0 ? PARSE_TEXT_BYTES_MAX : PARSE_VALUES_BYTES_MAX);
     }
     size_t valid = utf8_check(text);
     if (valid < text.size) {
@@ -464,7 +509,7 @@ static struct status check_text(struct arena *arena, struct bytes text)
             "invalid byte sequence for encoding \"UTF8\": 0x%02x", text.data[valid]);
     }
     if (text.size > ARENA_UNCHECKED_BYTES && arena->account != NULL &&
-        !memory_account_fits(arena->account, (uint64_t)text.size * MEMORY_FACTOR)) {
+        !memory_account_fits(arena->account, (uint64_t)rest * MEMORY_FACTOR + aside)) {
         return status_format(arena, E_OUT_OF_MEMORY,
             "memory budget exceeded: parsing a statement of %zu bytes", text.size);
     }
@@ -481,39 +526,58 @@ struct parse_call {
     struct status st;
 };
 
-static void parse_run(void *arg)
+static void parse_one(struct parse_call *call, struct parse *parse)
 {
-    struct parse_call *call = arg;
-    call->st = check_text(call->arena, call->text);
-    if (failed(call->st)) return;
-    struct arena scratch;
-    arena_init(&scratch, call->arena->account);
-    struct parse parse = {.arena = call->arena, .scratch = &scratch, .text = call->text};
     uint32_t size = (uint32_t)call->text.size;
-
     if (call->what == PARSE_STATEMENTS) {
         struct statement_list *list = call->out;
         *list = (struct statement_list){0};
-        call->st = parse_all(&parse, list);
+        call->st = parse_all(parse, list);
+        return;
+    }
+    struct lexer lexer;
+    uint32_t start = 0, flags;
+    bool empty;
+    lexer_init(&lexer, call->text);
+    uint32_t end = parse_scan_statement(parse, &lexer, &start, &flags, &empty);
+    // Anything after a semicolon makes it more than one expression or type.
+    if (!failed(parse->st) && (empty || lexer.at < size || end != size)) {
+        struct lexer rest = lexer;
+        rest.at = empty ? 0 : end;
+        struct token token = lexer_next(&rest);
+        if (empty || token.kind != LEX_END) parse_fail_near(parse, &rest, token);
+    }
+    if (call->what == PARSE_EXPRESSION) {
+        *(struct expr **)call->out = parse_expression_in(parse, start, end);
     } else {
-        struct lexer lexer;
-        uint32_t start = 0, flags;
-        bool empty;
-        lexer_init(&lexer, call->text);
-        uint32_t end = parse_scan_statement(&parse, &lexer, &start, &flags, &empty);
-        // Anything after a semicolon makes it more than one expression or type.
-        if (!failed(parse.st) && (empty || lexer.at < size || end != size)) {
-            struct lexer rest = lexer;
-            rest.at = empty ? 0 : end;
-            struct token token = lexer_next(&rest);
-            if (empty || token.kind != LEX_END) parse_fail_near(&parse, &rest, token);
-        }
-        if (call->what == PARSE_EXPRESSION) {
-            *(struct expr **)call->out = parse_expression_in(&parse, start, end);
-        } else {
-            *(struct type_name **)call->out = parse_type_in(&parse, start, end);
-        }
-        call->st = parse.st;
+        *(struct type_name **)call->out = parse_type_in(parse, start, end);
+    }
+    call->st = parse->st;
+}
+
+static void parse_run(void *arg)
+{
+    struct parse_call *call = arg;
+    struct arena scratch;
+    arena_init(&scratch, call->arena->account);
+    struct parse parse = {.arena = call->arena, .scratch = &scratch, .text = call->text};
+    call->st = check_text(&parse);
+    if (!failed(call->st)) parse_one(call, &parse);
+    uint32_t unused = 0;
+    while (unused < parse.aside_count && parse.asides[unused].used)
+        unused++;
+    if (!failed(call->st) && unused < parse.aside_count) {
+        // It is no value but a body, a comment, a name: the grammar must see it.
+        struct token token = parse.asides[unused].token;
+        parse = (struct parse){.arena = call->arena, .scratch = &scratch, .text = call->text};
+        arena_reset(&scratch);
+        if (call->text.size <= PARSE_TEXT_BYTES_MAX)
+            parse_one(call, &parse);
+        else
+            call->st = parse_error_at(call->arena,
+                status_format(call->arena, E_PROGRAM_LIMIT_EXCEEDED,
+                    "a literal of %u bytes that is not a value is too long", token.size),
+                call->text, token.position);
     }
     arena_fini(&scratch);
 }

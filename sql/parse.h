@@ -8,7 +8,7 @@
 //          big stack.
 // Memory   Results lie in `arena`; libpg_query's own memory is freed before returning.
 // Errors   42601 syntax (PostgreSQL's messages, with position); 54001 nested deeper than
-//          AST_DEPTH_MAX; 54000 longer than PARSE_TEXT_BYTES_MAX; 22021 not UTF-8 or with a NUL;
+//          AST_DEPTH_MAX; 54000 longer than PARSE_TEXT_BYTES_MAX or PARSE_VALUES_BYTES_MAX; 22021 not UTF-8 or with a NUL;
 //          0A000 for clauses that PostgreSQL's grammar knows and the tree does not.
 // Source   PostgreSQL 15 gram.y by way of libpg_query 15-4.0.
 #pragma once
@@ -19,8 +19,9 @@
 // "15.1 (libpg_query)", for `isopod version`.
 const char *parse_grammar_version(void);
 
-// Longest text accepted (16 MiB).
+// Longest text accepted (16 MiB), not counting string literals of 64 KiB and more that are values; and with them.
 #define PARSE_TEXT_BYTES_MAX (16u << 20)
+#define PARSE_VALUES_BYTES_MAX (160u << 20)
 
 // Parses statements separated by semicolons. Empty ones are left out: text of blanks and comments
 // gives a list of none. All or nothing: an error anywhere fails the whole.

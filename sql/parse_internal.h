@@ -20,6 +20,12 @@
 // EXPLAIN of PREPARE of [statement] of ...: how deep statements stand in statements.
 #define PARSE_STATEMENTS_NESTED_MAX 16u
 
+// A string literal that libpg_query does not see: an empty one stands in its place, and the value comes from the text.
+struct aside {
+    struct token token;
+    bool used;
+};
+
 struct parse {
     struct arena *arena;
     struct arena *scratch;
@@ -28,7 +34,12 @@ struct parse {
     uint32_t nested;          // Statements around the current one.
     uint32_t parameter_count; // The highest $n of the top statement so far.
     uint32_t depth_max;       // And its deepest path.
+    struct aside *asides;     // In the order of the text.
+    uint32_t aside_count;
 };
+
+// The first of the literals put aside that begins at `position` or behind it: an index, aside_count for none.
+uint32_t parse_aside_from(const struct parse *parse, uint32_t position);
 
 // Keeps the first error.
 void parse_fail(struct parse *parse, struct status st);

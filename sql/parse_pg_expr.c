@@ -22,6 +22,20 @@ struct expr_list convert_exprs(struct convert *convert, size_t count, PgQuery__N
     return list;
 }
 
+// A literal that was too long for libpg_query's memory: its value from the text.
+static bool put_aside(struct convert *convert, struct expr *expr)
+{
+    struct parse *parse = convert->parse;
+    uint32_t at = parse_aside_from(parse, expr->position);
+    if (at == parse->aside_count || parse->asides[at].token.position != expr->position)
+        return false;
+    struct lexer lexer;
+    lexer_init(&lexer, parse->text);
+    parse->asides[at].used =
+        token_string(convert->arena, &lexer, parse->asides[at].token, &expr->literal.text);
+    return parse->asides[at].used;
+}
+
 static struct expr *constant(struct convert *convert, const PgQuery__AConst *node)
 {
     struct expr *expr = convert_new(convert, EXPR_LITERAL, node->location);
@@ -42,6 +56,7 @@ static struct expr *constant(struct convert *convert, const PgQuery__AConst *nod
         break;
     case PG_QUERY__A__CONST__VAL_SVAL:
         expr->literal.kind = LITERAL_STRING;
+        if (node->sval->sval[0] == 0 && put_aside(convert, expr)) break;
         expr->literal.text = arena_copy(convert->arena, bytes_of_string(node->sval->sval));
         break;
     case PG_QUERY__A__CONST__VAL_BSVAL:
@@ -341,6 +356,7 @@ static struct expr *indirection(struct convert *convert, const PgQuery__AIndirec
             outer->kind = EXPR_SUBSCRIPT;
             outer->subscript.arg = expr;
             outer->subscript.slice = step->a_indices->is_slice;
+            outer->subscript.apart = i == 0 && expr->kind == EXPR_SUBSCRIPT;
             outer->subscript.lower = convert_expr(
                 convert, step->a_indices->is_slice ? step->a_indices->lidx : step->a_indices->uidx);
             if (step->a_indices->is_slice)

@@ -24,13 +24,26 @@ static void add_segment(struct rewrite *rewrite, uint32_t in, bool inserted)
         (struct segment){.out = (uint32_t)rewrite->text.size, .in = in, .inserted = inserted};
 }
 
-void rewrite_keep(struct rewrite *rewrite, uint32_t start, uint32_t end)
+static void copy_text(struct rewrite *rewrite, uint32_t start, uint32_t end)
 {
-    rewrite->end = end;
     if (end <= start) return;
     add_segment(rewrite, start, false);
     buffer_append(&rewrite->text, rewrite->parse->text.data + start, end - start);
     (void)buffer_string(&rewrite->text);
+}
+
+void rewrite_keep(struct rewrite *rewrite, uint32_t start, uint32_t end)
+{
+    const struct parse *parse = rewrite->parse;
+    rewrite->end = end;
+    for (uint32_t i = parse_aside_from(parse, start); i < parse->aside_count; i++) {
+        struct token token = parse->asides[i].token;
+        if (token.position + token.size > end) break;
+        copy_text(rewrite, start, token.position);
+        rewrite_insert(rewrite, "''", token.position);
+        start = token.position + token.size;
+    }
+    copy_text(rewrite, start, end);
 }
 
 void rewrite_insert(struct rewrite *rewrite, const char *text, uint32_t at)

@@ -9,7 +9,8 @@
 //          there is none left.
 // Retries  A statement in its own transaction that meets 40001 runs again, up to 10 times, as long as none of its
 //          rows has left the result buffer (16 KiB).
-// Bounds   Start-up packet 10,000 bytes; message 64 MiB (16 MiB before log-in: none); 10 s to log in.
+// Bounds   Start-up packet 10,000 bytes; message 160 MiB (a longer one is read over and refused, 54000; so is one
+//          for which there is no memory, 53200); 10 s to log in.
 // Source   PostgreSQL 15 manual, chapter 55.
 #pragma once
 #include "core/net.h"

@@ -11,7 +11,9 @@
 #include "sql/pgwire.h"
 #include "sql/wire.h"
 
-#define PGWIRE_MESSAGE_BYTES_MAX (64u << 20)
+#define PGWIRE_MESSAGE_BYTES_MAX (160u << 20) // 64 MiB of bytea as text, and what goes with it.
+#define PGWIRE_LENGTH_MAX                                                                          \
+    0x3fffffffu // PostgreSQL's; beyond it nothing is known of where the next one begins.
 #define PGWIRE_RESULT_BUFFER_BYTES (16u << 10)
 #define PGWIRE_OUTPUT_BYTES_MAX (256u << 10)
 #define PGWIRE_INPUT_BYTES (64u << 10)
@@ -55,6 +57,7 @@ struct pgwire {
     uint32_t process, secret;  // For CancelRequest.
     bool skip_to_sync;         // After an error in the extended protocol.
     bool terminate;            // Close after the current message.
+    bool refused;              // pgwire_message has read a message over, and its status says why.
     struct arena in_arena;     // The message being handled.
     struct arena out_arena;
     struct buffer out;         // Messages on their way to the connection.

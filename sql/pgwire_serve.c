@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "sql/cursor.h"
 #include "sql/insight.h"
+#include "sql/memory.h"
 #include "sql/parse.h"
 #include "sql/pgwire_conn.h"
 #include "sql/vars.h"
@@ -639,19 +640,71 @@ static void handle_extended(struct task *task, struct pgwire *wire, uint8_t type
 
 // --- the loop ------------------------------------------------------------------------------------------
 
+// Reads over what is left of a message.
+static struct status skip_input(struct task *task, struct pgwire *wire, uint64_t left)
+{
+    struct status st = STATUS_OK;
+    while (left > 0) {
+        TRY(conn_wait_input(task, wire->conn, 1));
+        size_t size = conn_input(wire->conn).size;
+        if (size > left) size = left;
+        conn_consume(wire->conn, size);
+        left -= size;
+    }
+out:
+    return st;
+}
+
+// A message that does not fit into the input's usual buffer. Its bytes count as the session's while they come.
+static struct status large_message(
+    struct task *task, struct pgwire *wire, uint8_t *type, uint32_t size, struct bytes *body)
+{
+    struct status st = STATUS_OK, refused = STATUS_OK;
+    struct memory_account *account = wire->session == NULL ? NULL : &wire->session->account;
+    // The buffer grows by doubling, and is copied once.
+    uint64_t needed = (uint64_t)size * 3;
+    if (account == NULL || size > PGWIRE_LENGTH_MAX)
+        TRY(status_format(task->arena, E_PROTOCOL_VIOLATION,
+            "invalid message length %u: at most %u bytes", size, PGWIRE_MESSAGE_BYTES_MAX));
+    if (size > PGWIRE_MESSAGE_BYTES_MAX)
+        refused = status_format(&wire->session->statement_arena, E_PROGRAM_LIMIT_EXCEEDED,
+            "a message of %u bytes is longer than the limit of %u bytes", size,
+            PGWIRE_MESSAGE_BYTES_MAX);
+    else if (!memory_account_fits(account, needed))
+        refused = memory_hint(&wire->session->statement_arena,
+            status_format(&wire->session->statement_arena, E_OUT_OF_MEMORY,
+                "memory budget exceeded: a message of %u bytes", size));
+    if (failed(refused)) {
+        *type = conn_input(wire->conn).data[0];
+        wire->refused = true;
+        TRY(skip_input(task, wire, size + 1ull));
+        return refused;
+    }
+    memory_account_grow(account, needed);
+    conn_input_bytes_max_set(wire->conn, size + 1u);
+    st = conn_wait_input(task, wire->conn, size + 1u);
+    memory_account_shrink(account, needed);
+    TRY(st);
+    struct bytes input = conn_input(wire->conn);
+    *type = input.data[0];
+    *body = bytes_of(input.data + 5, size - 4);
+out:
+    return st;
+}
+
 struct status pgwire_message(
     struct task *task, struct pgwire *wire, uint8_t *type, struct bytes *body)
 {
+    wire->refused = false;
     struct status st = STATUS_OK;
     TRY(conn_wait_input(task, wire->conn, 5));
     struct bytes input = conn_input(wire->conn);
     uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
                     (uint32_t)input.data[3] << 8 | input.data[4];
-    if (size < 4 || size > PGWIRE_MESSAGE_BYTES_MAX)
-        TRY(status_format(task->arena, E_PROTOCOL_VIOLATION,
-            "invalid message length %u: at most %u bytes", size, PGWIRE_MESSAGE_BYTES_MAX));
+    if (size < 4)
+        TRY(status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid message length %u", size));
+    if (size + 1ull > PGWIRE_INPUT_BYTES) return large_message(task, wire, type, size, body);
     if (input.size < size + 1u) {
-        if (size + 1u > PGWIRE_INPUT_BYTES) conn_input_bytes_max_set(wire->conn, size + 1u);
         TRY(conn_wait_input(task, wire->conn, size + 1u));
         input = conn_input(wire->conn);
     }
@@ -675,7 +728,7 @@ bool pgwire_has_work(struct pgwire *wire)
     uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
                     (uint32_t)input.data[3] << 8 | input.data[4];
     // One that will not fit, or is not a size at all, is the loop's to deal with.
-    return size < 4 || size + 1u > PGWIRE_INPUT_BYTES || input.size >= size + 1u;
+    return size < 4 || size + 1ull > PGWIRE_INPUT_BYTES || input.size >= size + 1u;
 }
 
 // Copies a body out of the connection's buffer when running it may suspend: reading on may move it.
@@ -715,6 +768,20 @@ static struct status handle_message(
     }
 }
 
+// A message that was read over: as if running it had failed.
+static struct status refuse_message(
+    struct task *task, struct pgwire *wire, uint8_t type, struct status why)
+{
+    struct session *session = wire->session;
+    if (type == 'd' || type == 'c' || type == 'f') return STATUS_OK; // Of a COPY that has failed.
+    if (wire->skip_to_sync && type != 'Q') return STATUS_OK;
+    fail_statement(task, wire, why);
+    arena_reset(&session->statement_arena);
+    wire->skip_to_sync = type != 'Q';
+    if (type == 'Q') wire_ready(&wire->out, session->txn_state);
+    return pgwire_flush(task, wire);
+}
+
 struct status pgwire_serve(struct task *task, void *arg)
 {
     struct pgwire *wire = arg;
@@ -726,10 +793,17 @@ struct status pgwire_serve(struct task *task, void *arg)
         if (conn_ended(wire->conn) && conn_input(wire->conn).size < 5) break;
         uint8_t type;
         struct bytes body;
-        TRY(pgwire_message(task, wire, &type, &body));
+        st = pgwire_message(task, wire, &type, &body);
+        if (wire->refused) {
+            TRY(refuse_message(task, wire, type, st));
+            continue;
+        }
+        TRY(st);
         struct bytes own = own_body(wire, body);
         pgwire_message_done(wire, body);
+        memory_account_grow(&session->account, body.size);
         st = handle_message(task, wire, type, own);
+        memory_account_shrink(&session->account, body.size);
         arena_reset(&wire->in_arena);
         TRY(st);
         TRY(task_yield_if_due(task));

@@ -90,6 +90,8 @@ struct node *plan_new_node(struct planner *planner, enum node_kind kind);
 void plan_set_layout(struct planner *planner, struct node *node, const struct var_set *vars);
 void plan_layout_vars(
     struct planner *planner, struct node *node, const var_id *vars, uint32_t count);
+// `scalar` where `filter` (or NULL) is true, and NULL elsewhere without looking at it: sum(1 / x) FILTER (WHERE x <> 0).
+struct scalar *plan_where(struct arena *arena, struct scalar *filter, struct scalar *scalar);
 CHECKED struct status plan_filter_node(
     struct planner *planner, struct node *input, const struct scalar_list *conjuncts, struct node **node);
 CHECKED struct status plan_program(struct planner *planner, const struct layout *layout,

@@ -503,6 +503,18 @@ struct aggregate_build {
     uint32_t count;
 };
 
+struct scalar *plan_where(struct arena *arena, struct scalar *filter, struct scalar *scalar)
+{
+    if (filter == NULL || scalar->kind == SCALAR_VAR || scalar->kind == SCALAR_CONST ||
+        scalar->kind == SCALAR_PARAM)
+        return scalar;
+    struct scalar *when = scalar_with_args(arena, SCALAR_CASE, scalar->type, scalar->position, 3);
+    when->args[0] = filter;
+    when->args[1] = scalar;
+    when->args[2] = scalar_null(arena, scalar->type, scalar->position);
+    return when;
+}
+
 static void aggregate_call(struct aggregate_build *build, const struct rel_aggregate *from,
     struct node_aggregate_call *call)
 {
@@ -517,7 +529,7 @@ static void aggregate_call(struct aggregate_build *build, const struct rel_aggre
     call->arg_types = ARENA_ARRAY(arena, struct type, from->arg_count);
     for (uint32_t a = 0; a < from->arg_count; a++) {
         call->arg_types[a] = from->args[a]->type;
-        build->scalars[build->count++] = from->args[a];
+        build->scalars[build->count++] = plan_where(arena, from->filter, from->args[a]);
     }
     if (from->filter != NULL) {
         call->filter = build->count;
@@ -531,7 +543,7 @@ static void aggregate_call(struct aggregate_build *build, const struct rel_aggre
         call->descending[o] = from->order[o].descending;
         call->nulls_first[o] = from->order[o].nulls_first;
         call->order_types[o] = collation_type(from->order[o].scalar->type);
-        build->scalars[build->count++] = from->order[o].scalar;
+        build->scalars[build->count++] = plan_where(arena, from->filter, from->order[o].scalar);
     }
 }
 

@@ -65,7 +65,7 @@ static void plan_calls(
         call->args = ARENA_ARRAY(arena, uint32_t, from->arg_count);
         call->arg_types = ARENA_ARRAY(arena, struct type, from->arg_count);
         for (uint32_t a = 0; a < from->arg_count; a++) {
-            call->args[a] = keep(build, from->args[a]);
+            call->args[a] = keep(build, plan_where(arena, from->filter, from->args[a]));
             call->arg_types[a] = from->args[a]->type;
         }
         call->filter = keep(build, from->filter);

@@ -335,6 +335,8 @@ struct status statistics_vacuum_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct vacuum *vacuum = context->statement->as.vacuum;
+    if (context->session->txn_state == TXN_OPEN)
+        return status_make(E_ACTIVE_TRANSACTION, "VACUUM cannot run inside a transaction block");
     for (uint32_t i = 0; i < vacuum->tables.count; i++) {
         const struct table_desc *table;
         TRY(ddl_find(context, &vacuum->tables.items[i], false, OBJECT_TABLE, &table));

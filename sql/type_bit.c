@@ -406,8 +406,71 @@ struct status cast_bit_to_int(
     return STATUS_OK;
 }
 
+// --- aggregates --------------------------------------------------------------------------------------------
+
+struct bit_fold {
+    bool any;
+    uint32_t count;
+    uint8_t *data;
+};
+
+static struct status fold(
+    struct function_call *call, struct bit_fold *state, struct bits bits, enum operation operation)
+{
+    static const char *const names[] = {"AND", "OR", "XOR"};
+    uint32_t size = byte_count(bits.count);
+    if (!state->any) {
+        *state = (struct bit_fold){true, bits.count, arena_try_alloc(call->arena, size + 1u)};
+        if (state->data == NULL) return no_memory();
+        memcpy(state->data, bits.data, size);
+        return STATUS_OK;
+    }
+    if (state->count != bits.count)
+        return status_format(call->arena, E_STRING_LENGTH_MISMATCH,
+            "cannot %s bit strings of different sizes", names[operation]);
+    for (uint32_t i = 0; i < size; i++)
+        state->data[i] = (uint8_t)(operation == BITS_AND  ? state->data[i] & bits.data[i]
+                                   : operation == BITS_OR ? state->data[i] | bits.data[i]
+                                                          : state->data[i] ^ bits.data[i]);
+    return STATUS_OK;
+}
+
+static struct status fold_final(struct function_call *call, void *state_, struct datum *result)
+{
+    const struct bit_fold *state = state_;
+    *result = DATUM_NULL;
+    if (!state->any) return STATUS_OK;
+    uint8_t *data = make_bits(call->arena, state->count, result);
+    if (data == NULL) return no_memory();
+    memcpy(data, state->data, byte_count(state->count));
+    return STATUS_OK;
+}
+
+#define FOLD(name, operation)                                                                      \
+    static struct status name##_step(                                                              \
+        struct function_call *call, void *state, const struct datum *args)                         \
+    {                                                                                              \
+        return fold(call, state, bits_of(args[0]), operation);                                     \
+    }                                                                                              \
+    static struct status name##_merge(struct function_call *call, void *state, const void *other_) \
+    {                                                                                              \
+        const struct bit_fold *other = other_;                                                     \
+        return other->any ? fold(call, state, (struct bits){other->count, other->data}, operation) \
+                          : STATUS_OK;                                                             \
+    }                                                                                              \
+    static const struct aggregate_ops name##_ops = {.state_bytes = sizeof(struct bit_fold),        \
+        .step = name##_step,                                                                       \
+        .merge = name##_merge,                                                                     \
+        .final = fold_final};
+FOLD(fold_and, BITS_AND)
+FOLD(fold_or, BITS_OR)
+FOLD(fold_xor, BITS_XOR)
+
 // clang-format off
 static const struct function table[] = {
+    AGGREGATE("bit_and", 2242, BIT, &fold_and_ops, TYPE_BIT),
+    AGGREGATE("bit_or", 2243, BIT, &fold_or_ops, TYPE_BIT),
+    AGGREGATE("bit_xor", 6167, BIT, &fold_xor_ops, TYPE_BIT),
     OPERATOR("&", 1791, BIT, bit_and, "&", NULL, TYPE_BIT, TYPE_BIT),
     OPERATOR("|", 1792, BIT, bit_or, "|", NULL, TYPE_BIT, TYPE_BIT),
     OPERATOR("#", 1793, BIT, bit_xor, "#", NULL, TYPE_BIT, TYPE_BIT),

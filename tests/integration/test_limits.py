@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is too large or too deep gets an answer or PostgreSQL's error, in bounded memory; and long statements can be cancelled."""
 import os
+import sys
 import threading
 import time
 import unittest
@@ -8,6 +9,9 @@ import unittest
 import psycopg2
 
 from cluster import Cluster
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../differential"))
+from wire import Wire  # noqa: E402
 
 MEGABYTE = 1 << 20
 
@@ -81,8 +85,16 @@ class Limits(unittest.TestCase):
         json = "[" + ",".join(["12345"] * (MEGABYTE // 2)) + "]"
         self.session.run("INSERT INTO large (k, j) VALUES (3, %s)", (json,))
         self.assertEqual(self.session.value("SELECT json_array_length(j) FROM large WHERE k = 3"), MEGABYTE // 2)
-        # Longer than a statement may be, and than a value.
-        self.assertEqual(self.error("SELECT %s", ("x" * (17 * MEGABYTE),)), "54000")
+        # Longer than a statement may be: a literal of 64 MB is a value, whatever else is that long is not.
+        self.assertEqual(self.error("SELECT 1" + "+1" * (9 * MEGABYTE)), "54000")
+        self.assertEqual(self.error("COMMENT ON TABLE large IS '%s'" % ("x" * (17 * MEGABYTE))), "54000")
+        self.session.run("COMMENT ON TABLE large IS '%s'" % ("x" * (2 * MEGABYTE)))
+        self.session.run("INSERT INTO large (k, t) VALUES (4, '%s'), (5, 'small')" % ("y" * 64000000))
+        self.assertEqual(self.session.rows("SELECT k, length(t), right(t, 3) FROM large WHERE k IN (4, 5) ORDER BY 1"), [(4, 64000000, "yyy"), (5, 5, "all")])
+        self.assertEqual(self.error("INSERT INTO large (k, t) VALUES (6, '%s')" % ("x" * (64 * MEGABYTE + 1))), "54000")
+        with self.assertRaises(psycopg2.Error) as caught:
+            self.session.rows("SELECT length('%s'), nowhere" % ("é" * (2 * MEGABYTE)))
+        self.assertEqual((caught.exception.pgcode, caught.exception.diag.statement_position), ("42703", str(20 + 2 * MEGABYTE)))
         self.assertEqual(self.session.value("SELECT length(repeat('x', 64 * 1024 * 1024))"), 64 * MEGABYTE)
         self.assertIn(self.error("SELECT repeat('x', 2000000000)"), ("54000", "53200"))
 
@@ -94,6 +106,40 @@ class Limits(unittest.TestCase):
         self.session.run("PREPARE all_of_them AS SELECT cardinality(ARRAY[%s])" % ", ".join("$%d::int" % (i + 1) for i in range(count)))
         self.assertEqual(self.session.value("EXECUTE all_of_them (%s)" % ", ".join(["1"] * count)), count)
         self.assertIn(self.error("PREPARE more AS SELECT $65536::int"), ("54000", "42P02", "08P01"))
+
+    def wire(self, server=None):
+        server = server or self.server
+        return Wire((server.host, server.port), "root", "defaultdb")
+
+    def test_parameters_of_the_protocol(self):
+        """A Bind of 65,535 values, and of one of 64 MB as text and as bytes."""
+        wire, count = self.wire(), 65535
+        answer = wire.run("SELECT " + "+".join("$%d::int8" % (i + 1) for i in range(100)) + " + cardinality(ARRAY[%s])" % ", ".join("$%d::int4" % (i + 1) for i in range(100, count)), [],
+                          [b"1"] * count, [], [], 0)
+        self.assertEqual([body[6:] for kind, body in answer if kind == "D"], [str(count).encode()])
+        large = b"z" * 64000000
+        for code in (0, 1):
+            answer = wire.run("SELECT length($1), right($1, 2)", [25], [large], [code], [], 0)
+            self.assertEqual([body for kind, body in answer if kind == "D"], [b"\0\2\0\0\0\x0864000000\0\0\0\2zz"])
+        answer = wire.run("SELECT octet_length($1)", [17], [b"z" * (68 * MEGABYTE)], [1], [], 0)
+        self.assertEqual([body[6:] for kind, body in answer if kind == "D"], [str(68 * MEGABYTE).encode()])
+        # A value may be longer than what can be stored; a message has an end.
+        answer = wire.run("SELECT octet_length($1)", [17], [b"z" * (161 * MEGABYTE)], [1], [], 0)
+        self.assertIn(("error", "54000"), answer)
+        self.assertEqual([body[6:] for kind, body in wire.run("SELECT $1", [25], [b"on"], [0], [], 0) if kind == "D"], [b"on"])
+        wire.socket.close()
+
+    def test_large_messages_within_the_memory(self):
+        """What a message needs counts as the session's: over the limit it is read over and refused."""
+        self.session.run("SET CLUSTER SETTING sql.memory.session_max = '32 MiB'")
+        try:
+            wire = self.wire()
+            self.assertIn(("error", "53200"), wire.run("SELECT octet_length($1)", [17], [b"z" * (20 * MEGABYTE)], [1], [], 0))
+            answer = wire.run("SELECT octet_length($1)", [17], [b"z" * (2 * MEGABYTE)], [1], [], 0)
+            self.assertEqual([body[6:] for kind, body in answer if kind == "D"], [str(2 * MEGABYTE).encode()])
+            wire.socket.close()
+        finally:
+            self.session.run("RESET CLUSTER SETTING sql.memory.session_max")
 
     def test_many_rows_and_cancel(self):
         with self.session.raw.cursor() as cursor:
