@@ -67,6 +67,7 @@ struct status commit_one(struct task *task, struct kv_txn *txn, const struct txn
     txn_note_locks(txn, part->slice);
     st = leader_call(task, &commit.call, &txn->arena, LEADER_COMMIT);
     leader_reply_end(&commit.call);
+    if (!failed(st)) txn_locks_gone(txn, part->slice);
     *commit_ts = commit.commit_ts;
     return st;
 }

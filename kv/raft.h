@@ -37,7 +37,7 @@
 #define RAFT_INFLIGHT_MESSAGES 64u
 // With so many appends under way to a member, small new ones are held back until there is more to send, one of them
 // is acknowledged or the driver says that it has been long enough: under load few large appends are cheaper.
-#define RAFT_PACED_MESSAGES 2u
+#define RAFT_PACED_MESSAGES 1u
 #define RAFT_PACED_ENTRIES 128u
 #define RAFT_PACED_BODY_BYTES (8u << 10) // An entry larger than this does not wait.
 #define RAFT_WINDOW_BYTES (16u << 20)

@@ -4,6 +4,7 @@
 // last checkpoint's applied index, and a checkpoint may have caught a large entry half applied.
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
 
@@ -24,7 +25,8 @@ struct status slice_apply_pause(struct slice_apply *apply, size_t bytes)
 {
     if (apply->task == NULL) return STATUS_OK;
     apply->bytes += bytes;
-    if (++apply->items < TRANSACTION_ITEMS_MAX && apply->bytes < TRANSACTION_BYTES_MAX)
+    if (++apply->items < TRANSACTION_ITEMS_MAX && apply->bytes < TRANSACTION_BYTES_MAX &&
+        !SIM_MAYBE("slice.apply_cut"))
         return STATUS_OK;
     struct store *store = apply->slice->store;
     struct status st = store_commit(store);

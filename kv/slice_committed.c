@@ -3,8 +3,9 @@
 // From committed to applied, at leaders and followers alike, and at a restart.
 //
 // What is committed is applied at the end of the log's batch, all of it in one store transaction, when it is
-// little; followers let some gather. More than that goes to a task of the slice's own, which may yield between transactions; while it
-// runs everything queues behind it, so the order is always the log's.
+// little. More than that goes to a task of the slice's own, which may yield between transactions; while it
+// runs everything queues behind it, so the order is always the log's. Followers, whom nobody waits for, let more gather,
+// and apply runs of mere writes in the order of their keys (slice_gather.c).
 //
 // Entries too large for a record come in parts, neighbours in the log but for changes of the members; they are put
 // together here. Parts whose end never comes (their leader was deposed) are void with the next entry.
@@ -12,15 +13,18 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/slice_internal.h"
 
 #define APPLY_INLINE_BYTES (256u << 10)
 #define APPLY_INLINE_ITEMS 512u // About a millisecond.
 #define APPLY_ATTEMPTS 20u
-// What a follower lets gather: few large store transactions are cheaper than many small ones.
-#define APPLY_GATHER_BYTES (APPLY_INLINE_BYTES / 2)
-#define APPLY_GATHER_ITEMS (APPLY_INLINE_ITEMS / 2)
-#define APPLY_GATHER_NS UINT64_C(50000000)
+#define FINISH_ENTRIES 256u
+// What a follower lets gather: the more keys are put in their order, the cheaper each. Bounded by what a new leader may
+// have to catch up with, which delays it by some milliseconds, and by how old what a follower shows may be.
+#define APPLY_GATHER_BYTES (2u << 20)
+#define APPLY_GATHER_ITEMS 8192u
+#define APPLY_GATHER_NS UINT64_C(250000000)
 
 // --- parts -----------------------------------------------------------------------------------------------
 
@@ -114,6 +118,7 @@ static void entry_count_items(struct slice *slice, struct slice_entry *entry)
 {
     struct entry_reader reader;
     struct entry_op op;
+    entry->plain = entry->config == NULL && slice_entry_plain(entry->payload);
     if (entry->payload.data == NULL) return;
     entry_open_trusted(entry->payload, &reader);
     while (entry_op_next(&reader, &op)) {
@@ -223,14 +228,21 @@ static struct status apply_some(struct slice *slice, struct task *task, uint32_t
     const struct slice_entry *mark = NULL;
     struct slice_entry *entry = slice->committed;
     const struct raft_config *config = &slice->config, *config_marked = config;
+    uint32_t run_end = 0;
+    bool gather = false;
     struct status st = store_begin(slice->store);
     if (failed(st)) return st;
     for (uint32_t i = 0; i < count; i++, entry = entry->next) {
+        if (i == run_end) {
+            run_end += slice_gather_run(entry, count - i, &gather);
+            if (gather) TRY(slice_gather_apply(&apply, entry, run_end - i));
+        }
         arena_reset(&entry->told_arena);
         apply.told_arena = &entry->told_arena;
         apply.told = bytes_of(NULL, 0);
         apply.prepare_refused = false;
-        if (entry->payload.data != NULL) TRY(slice_apply_entry(&apply, entry->payload));
+        if (entry->payload.data != NULL && !gather)
+            TRY(slice_apply_entry(&apply, entry->payload));
         entry->told = apply.told;
         entry->prepare_refused = apply.prepare_refused;
         if (entry->config != NULL) config = entry->config;
@@ -304,6 +316,14 @@ static void fail_all(struct slice *slice, struct status st)
     wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
 }
 
+// How many of the entries a task applies at once: a run that is worth it, or one.
+static uint32_t next_count(const struct slice *slice)
+{
+    bool gather;
+    uint32_t run = slice_gather_run(slice->committed, UINT32_MAX, &gather);
+    return gather ? run : 1;
+}
+
 static uint32_t committed_count(const struct slice *slice)
 {
     uint32_t count = 0;
@@ -317,7 +337,8 @@ static struct status apply_task(struct task *task, void *arg)
     struct slice *slice = arg;
     uint32_t attempts = 0;
     while (slice->committed != NULL && slice->held == 0) {
-        struct status st = apply_some(slice, task, 1);
+        uint32_t count = next_count(slice);
+        struct status st = apply_some(slice, task, count);
         if (status_is(st, STORE_BUSY) && ++attempts < APPLY_ATTEMPTS) {
             // Its cache is full: eviction needs a moment.
             if (failed(task_sleep(task, 5000000))) task_cancel_clear(task);
@@ -328,8 +349,11 @@ static struct status apply_task(struct task *task, void *arg)
             break;
         }
         attempts = 0;
-        finish_some(slice, 1);
-        if (failed(task_yield_if_due(task))) task_cancel_clear(task);
+        for (uint32_t some; count > 0; count -= some) {
+            some = count < FINISH_ENTRIES ? count : FINISH_ENTRIES;
+            finish_some(slice, some);
+            if (failed(task_yield_if_due(task))) task_cancel_clear(task);
+        }
     }
     slice->applying = false;
     wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
@@ -368,7 +392,8 @@ void slice_apply_now(struct slice *slice)
     struct status st = STATUS_OK;
     slice->committed_urgent = false;
     if (LIKELY(slice->committed_bytes <= APPLY_INLINE_BYTES &&
-               slice->committed_items <= APPLY_INLINE_ITEMS)) {
+               slice->committed_items <= APPLY_INLINE_ITEMS &&
+               !(slice->role == SLICE_FOLLOWER && SIM_MAYBE("slice.apply_task")))) {
         uint32_t count = committed_count(slice);
         st = apply_some(slice, NULL, count);
         if (LIKELY(!failed(st))) {

@@ -18,6 +18,7 @@ struct slice_entry {
     uint64_t term, index;
     log_position position;
     uint32_t kind; // enum raft_entry_kind.
+    bool plain;    // Nothing but writes, and nobody waits for it: may be applied in a run.
     bool may_mark; // The applied mark does not come to lie within a large entry: its parts are read anew.
     struct bytes payload;   // data NULL: nothing to apply.
     uint8_t *owned;         // The payload of a large entry that came in parts.
@@ -165,6 +166,17 @@ CHECKED struct status slice_replay_end(struct slice *slice);
 // After it, when the log is given up: the parts of an entry whose end the crash took are void, and applied. The
 // next log begins behind them. Only for a slice of one voter, where nobody else can have the end.
 CHECKED struct status slice_replay_void(struct slice *slice);
+
+struct slice_apply;
+
+// --- slice_gather.c
+// Whether the entry holds nothing but writes.
+bool slice_entry_plain(struct bytes payload);
+// How many entries from `first` on, at most `count`, make a run; *gather: it is worth slice_gather_apply. At least one.
+uint32_t slice_gather_run(const struct slice_entry *first, uint32_t count, bool *gather);
+// Puts the writes of a run into the store, in the order of their keys; cuts and yields as slice_apply_pause does.
+CHECKED struct status slice_gather_apply(
+    struct slice_apply *apply, const struct slice_entry *first, uint32_t entries);
 
 // --- slice_apply.c
 // Puts one entry into the store. `task` NULL: in one piece, within the running transaction; otherwise large

@@ -366,8 +366,8 @@ static void open_blocking(void *arg)
     struct store_wt *wt = arg;
     char config[512];
     snprintf(config, sizeof config,
-        "create,cache_size=%lluB,eviction=(threads_min=1,threads_max=1),eviction_dirty_target=30,"
-        "eviction_dirty_trigger=60,log=(enabled=false),checkpoint=(wait=0),statistics=(none),"
+        "create,cache_size=%lluB,eviction=(threads_min=1,threads_max=1),eviction_dirty_target=50,"
+        "eviction_dirty_trigger=80,log=(enabled=false),checkpoint=(wait=0),statistics=(none),"
         "session_max=16,config_base=false%s",
         (unsigned long long)wt->cache_bytes,
         wt->in_memory ? ",in_memory=true" : "," STORE_WT_FILE_CONFIG);

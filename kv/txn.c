@@ -394,6 +394,15 @@ void txn_note_locks(struct kv_txn *txn, uint64_t slice)
     txn->locked_slices[txn->locked_count++] = slice;
 }
 
+void txn_locks_gone(struct kv_txn *txn, uint64_t slice)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < txn->locked_count; i++) {
+        if (txn->locked_slices[i] != slice) txn->locked_slices[kept++] = txn->locked_slices[i];
+    }
+    txn->locked_count = kept;
+}
+
 bool txn_lock_is_known(const struct kv_txn *txn, struct bytes key)
 {
     const uint64_t hash = hash_bytes(key);

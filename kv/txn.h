@@ -142,6 +142,8 @@ void txn_note_held(struct kv_txn *txn, struct bytes key);
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);
 // Remembers that locks may be held there from now on: to be released at the end.
 void txn_note_locks(struct kv_txn *txn, uint64_t slice);
+// The slice's leader has let go of them: a release of their own would be a call for nothing.
+void txn_locks_gone(struct kv_txn *txn, uint64_t slice);
 // The key is locked for writing; and whether it is known to be.
 static inline void txn_lock_known(struct kv_txn *txn, struct bytes key)
 {
