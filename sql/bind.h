@@ -263,6 +263,9 @@ CHECKED struct status bind_function(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,
     const struct function_match *match);
+// The call that `match` says, of arguments of its types, computed at once where it can be.
+CHECKED struct status bind_call_node(struct binder *binder, const struct function_match *match,
+    struct scalar **args, uint32_t count, uint32_t position, struct scalar **out);
 // A function in FROM.
 struct record_fields;
 CHECKED struct status bind_from_call(struct binder *binder, struct scope *scope,

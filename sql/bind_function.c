@@ -434,20 +434,12 @@ static struct status refuse_scalar_extras(struct binder *binder, const struct ex
         "%s specified, but %s is not an aggregate function", what, call->name);
 }
 
-static struct status bind_scalar_call(struct binder *binder, const struct expr *expr,
-    struct scalar **args, const struct function_match *match, struct scalar **out)
+struct status bind_call_node(struct binder *binder, const struct function_match *match,
+    struct scalar **args, uint32_t count, uint32_t position, struct scalar **out)
 {
-    struct status st = STATUS_OK;
-    uint32_t count = expr->function->args.count;
-    struct function_match chosen = *match;
-    TRY(refuse_scalar_extras(binder, expr));
-    TRY(bind_coerce_args(binder, args, count, match));
-    TRY(bind_routine_args(binder, match, true, &args, &count));
-    TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
-    TRY(check_row_type(binder, expr, &chosen));
-    match = &chosen;
+    struct status st;
     struct scalar *call =
-        scalar_with_args(binder->arena, SCALAR_CALL, match->result, expr->position, count);
+        scalar_with_args(binder->arena, SCALAR_CALL, match->result, position, count);
     if (count > 0) memcpy(call->args, args, count * sizeof(struct scalar *));
     call->function = match->function;
     if (match->function->typmod != NULL) {
@@ -462,6 +454,23 @@ static struct status bind_scalar_call(struct binder *binder, const struct expr *
         (*out)->type.collation = call->type.collation;
         (*out)->collation_explicit = call->collation_explicit;
     }
+
+out:
+    return st;
+}
+
+static struct status bind_scalar_call(struct binder *binder, const struct expr *expr,
+    struct scalar **args, const struct function_match *match, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = expr->function->args.count;
+    struct function_match chosen = *match;
+    TRY(refuse_scalar_extras(binder, expr));
+    TRY(bind_coerce_args(binder, args, count, match));
+    TRY(bind_routine_args(binder, match, true, &args, &count));
+    TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
+    TRY(check_row_type(binder, expr, &chosen));
+    TRY(bind_call_node(binder, &chosen, args, count, expr->position, out));
 
 out:
     return st;

@@ -113,31 +113,6 @@ out:
     return st;
 }
 
-static struct status call_node(struct binder *binder, const struct function_match *match,
-    struct scalar **args, uint32_t count, uint32_t position, struct scalar **out)
-{
-    struct status st;
-    struct scalar *call =
-        scalar_with_args(binder->arena, SCALAR_CALL, match->result, position, count);
-    if (count > 0) memcpy(call->args, args, count * sizeof(struct scalar *));
-    call->function = match->function;
-    if (match->function->typmod != NULL) {
-        struct type *types = ARENA_ARRAY(binder->arena, struct type, count);
-        for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
-        call->type.typmod = match->function->typmod(types, count);
-    }
-    binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE;
-    TRY(bind_collation_call(binder, call));
-    *out = bind_fold(binder, call);
-    if (*out != call && (call->type.collation != 0 || call->collation_explicit)) {
-        (*out)->type.collation = call->type.collation;
-        (*out)->collation_explicit = call->collation_explicit;
-    }
-
-out:
-    return st;
-}
-
 static bool holds_records(const struct scalar *scalar)
 {
     type_oid type = scalar->type.oid;
@@ -174,7 +149,7 @@ struct status bind_operator(struct binder *binder, const char *name, struct scal
         function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, name, types, count, &match),
         position));
     TRY(bind_coerce_args(binder, args, count, &match));
-    TRY(call_node(binder, &match, args, count, position, out));
+    TRY(bind_call_node(binder, &match, args, count, position, out));
 
 out:
     return st;
@@ -191,7 +166,7 @@ struct status bind_call(struct binder *binder, const char *name, struct scalar *
         function_resolve(binder->arena, FUNCTION_SCALAR, NULL, name, types, count, &match),
         position));
     TRY(bind_coerce_args(binder, args, count, &match));
-    TRY(call_node(binder, &match, args, count, position, out));
+    TRY(bind_call_node(binder, &match, args, count, position, out));
 
 out:
     return st;

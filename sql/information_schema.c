@@ -433,41 +433,34 @@ ROWS(character_set_rows)
     return pg_row_send(&row);
 }
 
-
-ROWS(collation_rows)
+static struct status put_collations(struct session *session, struct virtual_table_sink *sink,
+    const char *column, const char *value)
 {
     struct status st = STATUS_OK;
     struct pg_row row;
     const struct collation *each;
-    (void)task;
     for (uint32_t i = 0; (each = collation_built_in(i)) != NULL; i++) {
         pg_row_begin(&row, sink);
         pg_put_text(&row, "collation_catalog", session->database);
         pg_put_text(&row, "collation_schema", "pg_catalog");
         pg_put_text(&row, "collation_name", each->name);
-        pg_put_text(&row, "pad_attribute", "NO PAD");
+        pg_put_text(&row, column, value);
         TRY(pg_row_send(&row));
     }
 out:
     return st;
 }
 
+ROWS(collation_rows)
+{
+    (void)task;
+    return put_collations(session, sink, "pad_attribute", "NO PAD");
+}
+
 ROWS(collation_set_rows)
 {
-    struct status st = STATUS_OK;
-    struct pg_row row;
-    const struct collation *each;
     (void)task;
-    for (uint32_t i = 0; (each = collation_built_in(i)) != NULL; i++) {
-        pg_row_begin(&row, sink);
-        pg_put_text(&row, "collation_catalog", session->database);
-        pg_put_text(&row, "collation_schema", "pg_catalog");
-        pg_put_text(&row, "collation_name", each->name);
-        pg_put_text(&row, "character_set_name", "UTF8");
-        TRY(pg_row_send(&row));
-    }
-out:
-    return st;
+    return put_collations(session, sink, "character_set_name", "UTF8");
 }
 
 static const struct pg_table tables[] = {

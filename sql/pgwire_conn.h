@@ -41,6 +41,7 @@ struct pgwire_login {
     char *tenant_name;
     uint32_t shard;
     bool superuser;
+    int32_t connection_limit; // The role's; -1: none.
     const char *authentication; // Static.
 };
 

@@ -11,6 +11,7 @@
 #include "core/metrics.h"
 #include "core/text.h"
 #include "core/tls.h"
+#include "sql/connection_limit.h"
 #include "sql/temp.h"
 #include "sql/auth.h"
 #include "sql/catalog.h"
@@ -267,6 +268,7 @@ static struct status authenticate(struct task *task, struct pgwire *wire)
         TRY(status_format(task->arena, E_INVALID_PASSWORD,
             "password authentication failed for user \"%s\"", login->user));
     login->superuser = role->superuser;
+    login->connection_limit = role->connection_limit;
     for (uint32_t i = 0; role->settings != NULL && role->settings[i] != NULL; i++) {
         char *copy = arena_strdup(task->arena, role->settings[i]);
         char *equals = strchr(copy, '=');
@@ -397,6 +399,7 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     TRY(session_open(task->shard, &options, &wire->session));
     struct session *session = wire->session;
     session->wire = wire;
+    TRY(connection_enter(task, session, login->superuser, login->connection_limit));
     session->authentication = login->authentication;
     session->notice = wire_notice;
     session->task = task;

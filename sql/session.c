@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sql/temp.h"
 #include "sql/session.h"
 
 #include <stdlib.h>
@@ -8,8 +7,9 @@
 #include "core/env.h"
 #include "core/invariant.h"
 #include "core/shard.h"
-#include "sql/collation.h"
 #include "sql/catalog.h"
+#include "sql/collation.h"
+#include "sql/connection_limit.h"
 #include "sql/execute.h"
 #include "sql/insight.h"
 #include "sql/pg_catalog.h"
@@ -17,6 +17,7 @@
 #include "sql/named_lock.h"
 #include "sql/sequence.h"
 #include "sql/shard_state.h"
+#include "sql/temp.h"
 #include "sql/vars.h"
 
 #define POSTGRES_EPOCH_US 946684800000000ll // 2000-01-01 in microseconds since 1970.
@@ -52,6 +53,7 @@ void sql_shard_fini(struct shard *shard)
     // Sessions that a shutdown has cut off still point here.
     if (state == NULL || state->sessions.next != &state->sessions) return;
     named_lock_shard_fini(state);
+    connection_limit_shard_fini(state);
     memory_shard_fini(state);
     insight_shard_fini(state);
     hashmap_fini(&state->cache);
@@ -137,6 +139,7 @@ void session_close(struct task *task, struct session *session)
     session->link.next->prev = session->link.prev;
     sequence_session_reset(session);
     named_lock_session_end(session);
+    connection_leave(session);
     vars_close(session);
     arena_fini(&session->statement_arena);
     arena_fini(&session->txn_arena);

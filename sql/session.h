@@ -86,6 +86,7 @@ struct session {
     struct sequence_memory *sequences; // currval(): sql/sequence.h
     struct session_insight insight;
     double log_min_duration_ms;  // Slower statements are logged; below 0: none.
+    const char *counted_as;      // Under this role in sql/connection_limit.h; NULL: not counted.
     uint8_t named_locks;         // What sql/named_lock.h may hold for it.
 
     struct pgwire *wire;         // The client's connection, NULL for internal sessions.

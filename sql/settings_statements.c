@@ -3,6 +3,7 @@
 // SET, RESET and SHOW CLUSTER SETTING; the settings of this layer.
 #include "core/text.h"
 #include "kv/key.h"
+#include "sql/connection_limit.h"
 #include "sql/ddl_internal.h"
 #include "sql/settings.h"
 
@@ -45,6 +46,13 @@ static const struct setting builtin[] = {
         .class = SETTING_APPLICATION,
         .default_value = "336h0m0s",
         .description = "how long records of finished jobs are kept"},
+    {.name = SETTING_MAX_CONNECTIONS,
+        .type = SETTING_INT,
+        .class = SETTING_APPLICATION,
+        .default_value = "-1",
+        .minimum = -1,
+        .maximum = 1000000,
+        .description = "how many clients a node takes of a virtual cluster, superusers apart; -1: any number"},
     {.name = "server.user_login.min_password_length",
         .type = SETTING_INT,
         .class = SETTING_APPLICATION,

@@ -30,6 +30,7 @@ struct sql_shard {
     uint64_t spill_files, spill_blocks; // Ever made; blocks of those that are there: sql/spill.h.
     struct statistics_auto *statistics; // sql/statistics_auto.h; NULL: nothing is collected.
     struct collations *collations; // sql/collation.h
+    struct hashmap connections; // Shard 0: clients of the node, sql/connection_limit.h.
     struct hashmap memory;    // Tenant -> struct tenant_memory: sql/memory.h.
     struct hashmap insight;   // Tenant -> struct insight_shard: sql/insight.h.
 };
