@@ -829,6 +829,25 @@ static struct scalar *catalog_tableoid(
         binder->arena, TYPE_OF(TYPE_OID), datum_int(pg_relation_oid(range->table)), position);
 }
 
+// `range` NULL: the name is not qualified.
+static struct status no_such_column(struct binder *binder, const struct scope *scope,
+    const struct range *range, const char *name, uint32_t position)
+{
+    static const char *const system_columns[] = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"};
+    bool stored = range != NULL && range->table != NULL;
+    for (const struct range *each = scope->names.ranges; range == NULL && each != NULL; each = each->next)
+        stored |= each->table != NULL;
+    for (size_t i = 0; stored && i < sizeof system_columns / sizeof *system_columns; i++)
+        if (strcmp(name, system_columns[i]) == 0)
+            return bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
+                "system column %s is not supported", name);
+    if (range == NULL)
+        return bind_error(
+            binder, position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
+    return bind_error(binder, position, E_UNDEFINED_COLUMN, "column %s.%s does not exist",
+        range->name, name);
+}
+
 struct status bind_column(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
@@ -856,8 +875,7 @@ struct status bind_column(
             }
             TRY(bind_routine_parameter(binder, expr, out));
             if (*out != NULL) return st;
-            return bind_error(
-                binder, expr->position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
+            return no_such_column(binder, scope, NULL, name, expr->position);
         }
     } else {
         struct range *range;
@@ -877,8 +895,7 @@ struct status bind_column(
         *out = column == NULL ? catalog_tableoid(binder, range, name, expr->position) : NULL;
         if (*out != NULL) return st;
         if (column == NULL)
-            return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
-                "column %s.%s does not exist", range->name, name);
+            return no_such_column(binder, scope, range, name, expr->position);
         bind_note_column(binder, scope, NULL, range, expr, column);
     }
     struct scalar *scalar = ARENA_NEW(binder->arena, struct scalar);
