@@ -312,25 +312,51 @@ static void on_applied(struct slice_observer *observer, struct slice *slice,
     }
 }
 
-// What of the feed's span the slice holds, neighbours joined: a split does not change it.
-static struct buffer covered_text(const struct feed *feed, struct arena *arena)
-{
+// Spans in order, cut to `within`, as text to compare: neighbours are joined.
+struct spans_text {
     struct buffer text;
-    struct bytes end = {0};
-    const struct range_set *ranges = feed->set->slice->ranges;
-    buffer_init(&text, arena);
-    for (uint32_t i = 0; i < ranges->count; i++) {
-        struct span span = ranges->entries[i]->range.span;
-        if (!span_overlaps(span, feed->span)) continue;
-        if (end.data == NULL || !bytes_equal(end, span.start)) {
-            buffer_append_bytes(&text, end);
-            buffer_append_u8(&text, '|');
-            buffer_append_bytes(&text, span.start);
-        }
-        end = span.end;
+    struct span within;
+    struct bytes end;
+};
+
+static void text_add(struct spans_text *text, struct span span)
+{
+    if (!span_overlaps(span, text->within)) return;
+    if (bytes_compare(span.start, text->within.start) < 0) span.start = text->within.start;
+    if (bytes_compare(text->within.end, span.end) < 0) span.end = text->within.end;
+    if (text->end.data == NULL || !bytes_equal(text->end, span.start)) {
+        buffer_append_bytes(&text->text, text->end);
+        buffer_append_u8(&text->text, '|');
+        buffer_append_bytes(&text->text, span.start);
     }
-    buffer_append_bytes(&text, end);
-    return text;
+    text->end = span.end;
+}
+
+// What of the span the slice holds: a split does not change it.
+static struct buffer covered_text(const struct slice *slice, struct span within, struct arena *arena)
+{
+    struct spans_text text = {.within = within};
+    buffer_init(&text.text, arena);
+    for (uint32_t i = 0; i < slice->ranges->count; i++)
+        text_add(&text, slice->ranges->entries[i]->range.span);
+    buffer_append_bytes(&text.text, text.end);
+    return text.text;
+}
+
+static bool covers_expected(const struct slice *slice, const struct rangefeed_options *options)
+{
+    struct arena arena;
+    if (options->expected_count == 0) return true;
+    arena_init(&arena, NULL);
+    struct spans_text text = {.within = options->span};
+    buffer_init(&text.text, &arena);
+    for (uint32_t i = 0; i < options->expected_count; i++)
+        text_add(&text, options->expected[i]);
+    buffer_append_bytes(&text.text, text.end);
+    struct buffer covered = covered_text(slice, options->span, &arena);
+    bool same = bytes_equal(buffer_bytes(&covered), buffer_bytes(&text.text));
+    arena_fini(&arena);
+    return same;
 }
 
 static void check_ranges(struct feed_set *set)
@@ -340,7 +366,7 @@ static void check_ranges(struct feed_set *set)
     for (struct feed *feed = set->feeds; feed != NULL; feed = feed->next) {
         struct arena arena;
         arena_init(&arena, NULL);
-        struct buffer now = covered_text(feed, &arena);
+        struct buffer now = covered_text(set->slice, feed->span, &arena);
         if (!bytes_equal(buffer_bytes(&now), buffer_bytes(&feed->covered))) {
             feed_end(feed, status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT,
                                "part of the span has left or joined the slice"));
@@ -538,6 +564,10 @@ static struct status open_check(const struct feed_open *open, struct slice *slic
     // Its descriptor may still say that it is here: a feed without it would close time over what it misses.
     if (move_fences(slice, open->options.span))
         return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "part of the span is leaving the slice");
+    if (!covers_expected(slice, &open->options)) {
+        covered("feed.elsewhere");
+        return status_make_retry(K_WRONG_RANGE, RETRY_STATEMENT, "the slice does not hold what is expected of it");
+    }
     if (slice_tenant_ingesting(slice, open->options.tenant)) {
         return status_make(
             E_NOT_IN_PREREQUISITE_STATE, "a virtual cluster that is ingesting has no feeds");
@@ -566,7 +596,7 @@ static struct feed *feed_make(const struct feed_open *open, struct slice *slice)
     arena_init(&feed->arena, NULL);
     feed->span.start = arena_copy(&feed->arena, open->options.span.start);
     feed->span.end = arena_copy(&feed->arena, open->options.span.end);
-    feed->covered = covered_text(feed, &feed->arena);
+    feed->covered = covered_text(slice, feed->span, &feed->arena);
     return feed;
 }
 

@@ -61,6 +61,9 @@ static void options_put(struct buffer *out, const struct rangefeed_options *opti
     wire_put_u64(out, options->tenant);
     wire_put_u64(out, options->slice);
     wire_put_span(out, options->span);
+    wire_put_u64(out, options->expected_count);
+    for (uint32_t i = 0; i < options->expected_count; i++)
+        wire_put_span(out, options->expected[i]);
     wire_put_ts(out, options->after);
     wire_put_u64(out, options->resolved_every_ns);
 }
@@ -70,6 +73,11 @@ static void options_take(struct wire_in *in, struct rangefeed_options *options)
     options->tenant = wire_take_u64(in);
     options->slice = wire_take_u64(in);
     options->span = wire_take_span(in);
+    options->expected_count = wire_take_count(in, 2);
+    struct span *expected = ARENA_ARRAY(in->arena, struct span, options->expected_count);
+    for (uint32_t i = 0; i < options->expected_count && !in->bad; i++)
+        expected[i] = wire_take_span(in);
+    options->expected = expected;
     options->after = wire_take_ts(in);
     options->resolved_every_ns = wire_take_u64(in);
     if (in->rest.size > 0) in->bad = true;

@@ -34,6 +34,11 @@ struct rangefeed_options {
     uint64_t tenant;
     uint64_t slice;              // The feed covers the part of span that this slice holds.
     struct span span;
+    // What of the span the slice must hold, in order, when the feed opens: else K_WRONG_RANGE. Descriptors that said
+    // so before and say so afterwards are not enough: the range may have been elsewhere in between, or it may be on its
+    // way still, and marks would be of what is left without it. Count 0: whatever it holds.
+    const struct span *expected;
+    uint32_t expected_count;
     struct hlc_timestamp after;
     // 0: 200 ms. Resolved marks follow the slice's present within a log flush of it.
     uint64_t resolved_every_ns;

@@ -221,18 +221,40 @@ out:
 
 // --- following ---------------------------------------------------------------------------------------
 
+// What the stream's slice holds by the plan that the stream was made for.
+static struct status spans_expected(
+    struct task *task, struct stream *stream, struct arena *arena, struct rangefeed_options *options)
+{
+    struct status st;
+    struct topology topology;
+    TRY(topology_read(task, arena, stream->producer->tenant, false, &topology));
+    if (topology.hash != stream->topology) TRY(moved());
+    struct span *spans = ARENA_ARRAY(arena, struct span, topology.count + 1);
+    options->expected = spans;
+    for (uint32_t i = 0; i < topology.count; i++)
+        if (topology.spans[i].slice == stream->slice) spans[options->expected_count++] = topology.spans[i].span;
+    // Of a plan without anything for it.
+    if (options->expected_count == 0) TRY(moved());
+out:
+    return st;
+}
+
 static struct status feed_open(struct task *task, struct stream *stream)
 {
     struct status st;
+    struct arena arena;
+    arena_init(&arena, NULL);
     struct rangefeed_options options = {.tenant = stream->producer->tenant,
         .slice = stream->slice,
         .span = key_tenant_span(&stream->arena, stream->producer->tenant),
         .after = stream->from,
         .resolved_every_ns = stream->resolved_every_ns};
+    TRY(spans_expected(task, stream, &arena, &options));
+    // From here on the feed itself ends when a span moves; what moved before it was open is noticed there, too.
     TRY(rangefeed_open(task, &options, &stream->feed));
-    // From here on the feed itself ends when a span moves; what moved before it was open is noticed now.
-    st = check_topology(task, stream);
 out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
     return st;
 }
 

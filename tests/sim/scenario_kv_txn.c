@@ -332,22 +332,23 @@ static void events_take(struct worker *worker, const struct rangefeed_event *eve
     }
 }
 
-// As replication does: the feed is opened where the descriptors say, and they must still say so afterwards.
+// As replication does: the feed is opened where the descriptors say, and must find there what they say.
 static struct status listen_once(struct task *task, struct worker *worker)
 {
     struct status st = STATUS_OK;
     struct rangefeed *feed = NULL;
     const uint32_t group = (uint32_t)worker->number;
-    uint64_t slice, again;
+    uint64_t slice;
     TRY(group_slice(task, group, &slice));
+    const struct span all = {group_key(task->arena, group), group_key(task->arena, group + 1)};
     const struct rangefeed_options options = {.tenant = TENANT,
         .slice = slice,
-        .span = {group_key(task->arena, group), group_key(task->arena, group + 1)},
+        .span = all,
+        .expected = &all,
+        .expected_count = 1,
         .after = worker->world->resolved[group],
         .resolved_every_ns = 20 * MS};
     TRY(rangefeed_open(task, &options, &feed));
-    TRY(group_slice(task, group, &again));
-    if (again != slice) TRY(status_make(K_WRONG_RANGE, "it has moved"));
     for (;;) {
         const struct rangefeed_event *events;
         uint32_t count;

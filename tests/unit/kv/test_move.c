@@ -371,6 +371,37 @@ out:
     return st;
 }
 
+// Opened where the range is not (any more, or yet): marks would be of what is there without it.
+KV_TEST(move, a_feed_that_must_find_its_span_is_not_opened_elsewhere)
+{
+    struct status st = STATUS_OK;
+    struct rangefeed *feed = NULL;
+    const struct span all = key_span(task, "c", "d");
+    const struct span parts[] = {key_span(task, "c", "c5"), key_span(task, "c5", "d")};
+    const struct span other = key_span(task, "c", "c5");
+    struct rangefeed_options options = {.tenant = TENANT, .slice = 1, .span = all, .expected = &all, .expected_count = 1};
+    TRY(rangefeed_open(task, &(struct rangefeed_options){.tenant = TENANT, .slice = 1, .span = all}, &feed));
+    rangefeed_close(task, feed);
+    feed = NULL;
+    CHECK_FAILS(rangefeed_open(task, &options, &feed), K_WRONG_RANGE);
+    options.slice = 2;
+    TRY(rangefeed_open(task, &options, &feed));
+    rangefeed_close(task, feed);
+    feed = NULL;
+    // A split is no difference, and what the slice has beside the span neither.
+    options.expected = parts;
+    options.expected_count = 2;
+    TRY(rangefeed_open(task, &options, &feed));
+    rangefeed_close(task, feed);
+    feed = NULL;
+    options.expected = &other;
+    options.expected_count = 1;
+    CHECK_FAILS(rangefeed_open(task, &options, &feed), K_WRONG_RANGE);
+out:
+    rangefeed_close(task, feed);
+    return st;
+}
+
 // --- ingesting -----------------------------------------------------------------------------------
 
 KV_TEST(move, a_virtual_cluster_that_ingests_can_be_reverted_afterwards)
