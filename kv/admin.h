@@ -86,6 +86,7 @@ struct kv_slice_info {
     uint32_t shard;
     uint64_t applied_index, bytes, ranges;
     struct hlc_timestamp closed;
+    uint64_t zone; // 0: the default of all; ranges belong to slices with their own zone (kv/zone.h).
 };
 CHECKED struct status kv_slices(
     struct task *task, struct arena *arena, struct kv_slice_info **slices, uint32_t *count);

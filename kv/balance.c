@@ -10,6 +10,7 @@
 #include "kv/cluster.h"
 #include "kv/leader_range.h"
 #include "kv/move.h"
+#include "kv/protected.h"
 #include "kv/range_admin.h"
 #include "kv/range_upkeep.h"
 #include "kv/replica.h"
@@ -39,6 +40,7 @@ static void slices_take(struct task *task, uint32_t node, const struct kv_replic
             .shard = shard,
             .load = replicas[i].load,
             .ranges = replicas[i].ranges,
+            .placement = (uint32_t)protected_slice_zone(task->shard, replicas[i].slice),
             .taking = taking};
     }
 }

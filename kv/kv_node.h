@@ -58,6 +58,7 @@ struct kv_shard {
     bool stopping;            // Requests are 57P01.
     bool ranges_told;         // On the owner of slice 1: leaders know their ranges since the start.
     struct status log_status; // Failed: the shard's log is at its end.
+    uint64_t made[KV_SLICES_MAX / 64 + 1]; // A bit for each slice that this node has or had, when it is alone.
     bool disk_full;           // Writes are 53100 until there is room.
     uint64_t disk_free_bytes, disk_bytes; // When last looked at.
     uint64_t dead_after_ns;   // kv/placement.h; 0: the default.

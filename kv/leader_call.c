@@ -490,12 +490,17 @@ bool leader_where(struct shard *shard, uint64_t slice, struct rpc_target *where)
 void leader_slices(struct shard *shard, struct arena *arena, uint64_t **slices, uint32_t *count)
 {
     const bool alone = cluster_alone(shard);
-    const uint64_t last = alone ? kv_shard_of(shard)->node->slice_count : KV_SLICES_MAX;
-    *slices = ARENA_ARRAY(arena, uint64_t, last);
+    const struct kv_shard *kv = kv_shard_of(shard);
+    // Slice 1 is among those that every shard was told of; before, there are those of the beginning.
+    const bool told = (kv->made[SLICE_META / 64] & UINT64_C(1) << SLICE_META % 64) != 0;
+    *slices = ARENA_ARRAY(arena, uint64_t, KV_SLICES_MAX);
     *count = 0;
-    for (uint64_t id = 1; id <= last; id++) {
+    for (uint64_t id = 1; id <= KV_SLICES_MAX; id++) {
         struct cluster_slice known;
-        if (alone || cluster_slice(shard, id, &known)) (*slices)[(*count)++] = id;
+        bool is = !alone ? cluster_slice(shard, id, &known)
+                  : told ? (kv->made[id / 64] & UINT64_C(1) << id % 64) != 0
+                         : id <= kv->node->slice_count;
+        if (is) (*slices)[(*count)++] = id;
     }
 }
 

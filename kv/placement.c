@@ -10,6 +10,7 @@
 #include "kv/balance.h"
 #include "kv/checkpoint.h"
 #include "kv/client.h"
+#include "kv/placement_zones.h"
 #include "kv/range.h"
 #include "kv/replica_wire.h"
 #include "kv/slice_list.h"
@@ -77,8 +78,14 @@ static void nodes_look(struct task *task, struct placement *placement, struct pl
     uint64_t now_ns = task_now_ns(task);
     uint64_t dead_after_ns = kv_shard_of(task->shard)->dead_after_ns;
     if (dead_after_ns == 0) dead_after_ns = PLACEMENT_DEAD_AFTER_NS;
-    view->nodes = ARENA_ARRAY(task->arena, struct placement_node, count);
+    view->nodes = ARENA_ARRAY(task->arena, struct placement_node, count + 1);
     view->node_count = 0;
+    if (count == 0) // Storage without a cluster.
+        view->nodes[view->node_count++] = (struct placement_node){.id = kv_node_id(task->shard->node),
+            .shard_count = task->shard->node->shard_count,
+            .alive = true,
+            .locality = "",
+            .attrs = ""};
     for (uint32_t i = 0; i < count; i++) {
         const struct cluster_node *node = &nodes[i];
         bool alive = cluster_alive(task->shard, node->id);
@@ -134,6 +141,7 @@ static void slices_look(
             slice->leader = view->nodes[i].id;
             slice->load = replica->load;
             slice->bytes = replica->bytes;
+            slice->ranges = replica->ranges;
             slice->damaged = replica->damaged_member;
             slice->config = replica->config;
             slice->silent = replica->silent_members;
@@ -141,13 +149,15 @@ static void slices_look(
     }
 }
 
-static struct status view_look(
-    struct task *task, struct placement *placement, struct placement_view *view)
+static struct status view_look(struct task *task, struct placement *placement,
+    struct placement_zones *zones, struct placement_view *view)
 {
     struct status st;
     TRY(zone_get_whole(task, ZONE_ROOT, &view->zone));
     TRY(zone_get(task, ZONE_META, &view->meta_zone));
     if (view->meta_zone.set != 0) zone_inherit(&view->meta_zone, &view->zone);
+    TRY(placement_zones_read(task, &view->zone, zones));
+    if (cluster_alone(task->shard) && zones->class_count == 0 && zones->labelled_count == 0) return STATUS_OK;
     nodes_look(task, placement, view);
     view->complete = true;
     struct told *told = ARENA_ARRAY(task->arena, struct told, view->node_count + 1);
@@ -166,6 +176,7 @@ static struct status view_look(
         view->nodes[i].alive = false; // Nothing new goes there now.
     }
     slices_look(task, view, told);
+    placement_zones_classes(zones, view);
     st = STATUS_OK;
 out:
     return st;
@@ -173,8 +184,8 @@ out:
 
 // --- steps -------------------------------------------------------------------------------------------------
 
-static struct status slice_create(
-    struct task *task, const struct placement_view *view, uint32_t node, uint64_t *id)
+static struct status slice_create(struct task *task, const struct placement_view *view, uint32_t node,
+    const struct placement_class *class, uint64_t *id)
 {
     const struct raft_config config = {.count = 1, .members = {{.node = node}}};
     int64_t last = 0;
@@ -186,6 +197,8 @@ static struct status slice_create(
     if (last <= (int64_t)highest || last > (int64_t)KV_SLICES_MAX)
         return status_make(E_NOT_IN_PREREQUISITE_STATE, "no number is left for a slice");
     *id = (uint64_t)last;
+    // Before anything can be put into it.
+    if (class != NULL) TRY(zone_set(task, ZONE_OF_SLICE + *id, &class->own));
     TRY(kv_replica_create(task, node, *id, &config));
 out:
     return st;
@@ -199,7 +212,10 @@ static struct status step_take(
     for (uint32_t i = 0; i < view->slice_count; i++) {
         if (view->slices[i].id == step->slice) slice = &view->slices[i];
     }
-    if (step->kind == PLACEMENT_CREATE) return slice_create(task, view, step->node, &step->slice);
+    const struct zone none = {0};
+    if (step->kind == PLACEMENT_CREATE) return slice_create(task, view, step->node, step->class, &step->slice);
+    if (step->kind == PLACEMENT_CLASS)
+        return zone_set(task, ZONE_OF_SLICE + step->slice, step->class == NULL ? &none : &step->class->own);
     invariant(slice != NULL);
     switch (step->kind) {
     case PLACEMENT_ADD:
@@ -219,6 +235,7 @@ static struct status step_take(
         st = kv_replica_transfer(task, slice->leader, step->slice, step->node);
         break;
     case PLACEMENT_NOTHING:
+    case PLACEMENT_CLASS:
     case PLACEMENT_CREATE: break;
     }
 out:
@@ -248,13 +265,16 @@ out:
     return st;
 }
 
-static const char *const kind_names[] = {"nothing", "add", "promote", "remove", "transfer", "create"};
+static const char *const kind_names[] = {"nothing", "add", "promote", "remove", "transfer", "create",
+    "another zone for it,"};
 
 static struct status pass(struct task *task, struct placement *placement, bool *busy)
 {
     struct placement_view view = {0};
+    struct placement_zones *zones = ARENA_NEW(task->arena, struct placement_zones);
     struct status st;
-    TRY(view_look(task, placement, &view));
+    TRY(view_look(task, placement, zones, &view));
+    if (view.slice_count == 0) return STATUS_OK; // Alone, and without zones.
     st = slices_list(task, placement, &view);
     if (failed(st)) {
         if (task->cancelled) return st;
@@ -290,6 +310,7 @@ static struct status pass(struct task *task, struct placement *placement, bool *
                 kind_names[steps[i].kind], steps[i].node);
     }
     st = STATUS_OK;
+    if (!placement->stop && !task->cancelled) st = placement_zones_move(task, zones, &view, busy);
 out:
     return st;
 }
@@ -306,7 +327,7 @@ static struct status placement_task(struct task *task, void *arg)
     while (!placement->stop) {
         bool busy = false;
         struct arena_mark mark = arena_mark(task->arena);
-        if (!cluster_alone(task->shard)) {
+        if (slice->kv->ranges_told || !cluster_alone(task->shard)) {
             st = pass(task, placement, &busy);
             if (failed(st) && !task->cancelled) log_warning(0, "placement: %s", st.message);
         }

@@ -10,6 +10,9 @@
 //              replicas, then nodes with few replicas.
 //            * Leaders: not on nodes that drain, or whose disk is full; where lease preferences want them; spread evenly over cores by load.
 //            * A cluster has PLACEMENT_SLICES_PER_SHARD slices a core: new ones are begun on nodes that lead few.
+//            * Data whose zone differs from the default of all is in slices of its own (kv/placement_zones.h), about one
+//              for each node that may have them. Slices whose zone nobody has any more, and that are empty, are of
+//              the default again.
 // The meta slice is placed like all others. Nothing here is needed for safety: consensus checks every step.
 //
 // On disk    0x01 's' -> last slice id; which slices there are: kv/slice_list.h. What is wished for: kv/zone.h.
@@ -24,6 +27,8 @@
 
 #define PLACEMENT_DEAD_AFTER_NS UINT64_C(300000000000) // server.time_until_store_dead.
 #define PLACEMENT_SLICES_PER_SHARD 2u
+#define PLACEMENT_CLASSES_MAX 64u      // Zones that differ.
+#define PLACEMENT_CLASS_SLICES_MAX 8u  // Slices of one of them.
 
 // How long a node is silent before its replicas are replaced, as this shard is to know it; 0: the default.
 void placement_dead_after_set(struct shard *shard, uint64_t dead_after_ns);
@@ -41,8 +46,17 @@ struct placement_node {
     // Counted by placement_plan.
     uint32_t replicas, leaders;
 };
+// A zone that some data has, or some slice.
+struct placement_class {
+    uint64_t hash;    // zone_hash of `own`.
+    struct zone own;  // What differs from the default of all.
+    struct zone whole;
+    bool wanted;      // Some data has it.
+};
 struct placement_slice {
     uint64_t id;
+    const struct placement_class *class; // NULL: the default of all.
+    uint32_t ranges;
     uint32_t leader; // Node; 0: none serves: nothing is done.
     uint64_t load, bytes;
     uint32_t damaged; // A member to be replaced; 0: none.
@@ -55,14 +69,18 @@ enum placement_kind {
     PLACEMENT_PROMOTE,  // The learner `node` becomes a voter.
     PLACEMENT_REMOVE,   // `node` is no member any more, and its replica is erased.
     PLACEMENT_TRANSFER, // `node` is to lead.
-    PLACEMENT_CREATE,   // A new slice on `node`.
+    PLACEMENT_CREATE,   // A new slice on `node`, of `class`.
+    PLACEMENT_CLASS,    // The slice, which is empty, is of `class` from now on.
 };
 struct placement_step {
     enum placement_kind kind;
     uint64_t slice;
     uint32_t node;
+    const struct placement_class *class; // NULL: the default of all.
 };
 struct placement_view {
+    struct placement_class *classes;
+    uint32_t class_count;
     struct zone zone;
     struct zone meta_zone; // Of the meta slice; nothing set: as all others.
     struct placement_node *nodes;
@@ -74,4 +92,6 @@ struct placement_view {
 // Counts, then the steps that can be taken now: at most one a slice, at most `max`.
 uint32_t placement_plan(
     struct placement_view *view, struct placement_step *steps, uint32_t max);
+// The slice is as its zone wants it: data may go there.
+bool placement_ready(const struct placement_view *view, const struct placement_slice *slice);
 extern const struct kv_module placement_module;

@@ -64,6 +64,7 @@ static bool rule_met(const struct zone_rule *rule, const struct placement_node *
 
 static const struct zone *zone_of(const struct placement_view *view, const struct placement_slice *slice)
 {
+    if (slice->class != NULL) return &slice->class->whole;
     return slice->id == SLICE_META && view->meta_zone.set != 0 ? &view->meta_zone : &view->zone;
 }
 
@@ -358,25 +359,90 @@ static struct placement_step leader_step(
 
 // --- new slices --------------------------------------------------------------------------------------------
 
-static struct placement_step create_step(const struct placement_view *view)
+// Where a new slice may begin: on a node that leads few.
+static const struct placement_node *node_to_begin(const struct placement_view *view, const struct zone *zone)
 {
-    struct placement_step step = {0};
     const struct placement_node *best = NULL;
+    for (uint32_t i = 0; i < view->node_count; i++) {
+        const struct placement_node *node = &view->nodes[i];
+        if (!usable(node) || node->draining || node->full || !allowed(zone, node)) continue;
+        if (best == NULL || node->leaders * best->shard_count < best->leaders * node->shard_count) best = node;
+    }
+    return best;
+}
+
+static uint32_t slices_of(const struct placement_view *view, const struct placement_class *class)
+{
+    uint32_t slices = 0;
+    for (uint32_t i = 0; i < view->slice_count; i++) slices += view->slices[i].class == class;
+    return slices;
+}
+
+// About one for each node that may have a copy; none while no node may.
+static uint32_t slices_wanted(const struct placement_view *view, const struct placement_class *class)
+{
     uint32_t wanted = 0;
     for (uint32_t i = 0; i < view->node_count; i++) {
         const struct placement_node *node = &view->nodes[i];
         if (node->leaving || node->dead) continue;
-        wanted += PLACEMENT_SLICES_PER_SHARD * node->shard_count;
-        if (!usable(node) || node->draining || node->full || !allowed(&view->zone, node))
-            continue;
-        if (best == NULL || node->leaders * best->shard_count < best->leaders * node->shard_count)
-            best = node;
+        if (class == NULL)
+            wanted += PLACEMENT_SLICES_PER_SHARD * node->shard_count;
+        else
+            wanted += allowed(&class->whole, node) && wanted < PLACEMENT_CLASS_SLICES_MAX;
     }
-    if (best == NULL || view->slice_count >= wanted || view->slice_count >= KV_SLICES_MAX)
-        return step;
+    return wanted;
+}
+
+static struct placement_step create_step(const struct placement_view *view, const struct placement_class *class)
+{
+    struct placement_step step = {.class = class};
+    const uint32_t wanted = slices_wanted(view, class);
+    if (slices_of(view, class) >= wanted) return step;
+    // One of the default's that are too many, and empty, will do.
+    if (class != NULL && slices_of(view, NULL) > slices_wanted(view, NULL)) {
+        for (uint32_t i = view->slice_count; i-- > 0;) {
+            const struct placement_slice *slice = &view->slices[i];
+            if (slice->class != NULL || slice->ranges > 0 || slice->id == SLICE_META) continue;
+            step.kind = PLACEMENT_CLASS;
+            step.slice = slice->id;
+            return step;
+        }
+    }
+    const struct placement_node *node = node_to_begin(view, class == NULL ? &view->zone : &class->whole);
+    if (node == NULL || view->slice_count >= KV_SLICES_MAX) return step;
     step.kind = PLACEMENT_CREATE;
-    step.node = best->id;
+    step.node = node->id;
     return step;
+}
+
+// Slices that come to be, and empty ones whose zone nobody has any more.
+static struct placement_step slices_step(const struct placement_view *view)
+{
+    struct placement_step step = {0};
+    for (uint32_t i = 0; i < view->slice_count; i++) {
+        const struct placement_slice *slice = &view->slices[i];
+        if (slice->class == NULL || slice->class->wanted || slice->ranges > 0) continue;
+        step = (struct placement_step){.kind = PLACEMENT_CLASS, .slice = slice->id};
+        return step;
+    }
+    for (uint32_t i = 0; i < view->class_count; i++) {
+        if (view->classes[i].wanted) step = create_step(view, &view->classes[i]);
+        if (step.kind != PLACEMENT_NOTHING) return step;
+    }
+    return create_step(view, NULL);
+}
+
+bool placement_ready(const struct placement_view *view, const struct placement_slice *slice)
+{
+    if (slice->leader == 0) return false;
+    if (slice->class == NULL) return true;
+    if (raft_config_voters(&slice->config) != slice->config.count) return false;
+    if (slice->config.count != voters_needed(view, &slice->class->whole)) return false;
+    for (uint32_t i = 0; i < slice->config.count; i++) {
+        const struct placement_node *node = node_find(view, slice->config.members[i].node);
+        if (lost(node) || !allowed(&slice->class->whole, node) || misplaced(view, slice, node)) return false;
+    }
+    return true;
 }
 
 uint32_t placement_plan(struct placement_view *view, struct placement_step *steps, uint32_t max)
@@ -418,7 +484,7 @@ uint32_t placement_plan(struct placement_view *view, struct placement_step *step
         moved = true;
     }
     if (settled && !moved && view->complete && taken < max) {
-        struct placement_step step = create_step(view);
+        struct placement_step step = slices_step(view);
         if (step.kind != PLACEMENT_NOTHING) steps[taken++] = step;
     }
     return taken;

@@ -33,6 +33,7 @@ struct limits {
     uint64_t tenant;
     uint32_t set; // enum zone_field
     uint64_t ttl_ns, range_bytes_max;
+    uint64_t hash; // Of the whole zone.
 };
 
 // A shard's table.
@@ -54,21 +55,31 @@ static struct protections *protections_of(struct shard *shard)
     return kv == NULL ? NULL : kv->module_state[KV_SLOT_PROTECTED];
 }
 
-// The zone that says it: the tenant's own, or the one above it.
+// The zone that says it: the slice's, the tenant's own, or the one above it.
 static const struct limits *limits_find(
-    const struct protections *table, uint64_t tenant, enum zone_field field)
+    const struct protections *table, uint64_t slice, uint64_t tenant, enum zone_field field)
 {
+    const struct limits *there = hashmap_get_u64(&table->limits, ZONE_OF_SLICE + slice);
+    if (there != NULL && (there->set & field)) return there;
     const struct limits *own = hashmap_get_u64(&table->limits, tenant);
     if (own != NULL && (own->set & field)) return own;
     const struct limits *root = hashmap_get_u64(&table->limits, ZONE_ROOT);
     return root != NULL && (root->set & field) ? root : NULL;
 }
 
-uint64_t protected_range_bytes_max(struct shard *shard, uint64_t tenant)
+uint64_t protected_slice_zone(struct shard *shard, uint64_t slice)
 {
     const struct protections *table = protections_of(shard);
     const struct limits *limits =
-        table == NULL ? NULL : limits_find(table, tenant, ZONE_RANGE_BYTES_MAX);
+        table == NULL ? NULL : hashmap_get_u64(&table->limits, ZONE_OF_SLICE + slice);
+    return limits == NULL || limits->set == 0 ? 0 : limits->hash;
+}
+
+uint64_t protected_range_bytes_max(struct shard *shard, uint64_t slice, uint64_t tenant)
+{
+    const struct protections *table = protections_of(shard);
+    const struct limits *limits =
+        table == NULL ? NULL : limits_find(table, slice, tenant, ZONE_RANGE_BYTES_MAX);
     return limits == NULL ? 0 : limits->range_bytes_max;
 }
 
@@ -76,7 +87,7 @@ struct hlc_timestamp protected_gc_limit(struct slice *slice, uint64_t tenant)
 {
     const struct protections *table = protections_of(slice->shard);
     if (table == NULL || !table->loaded) return HLC_ZERO;
-    const struct limits *limits = limits_find(table, tenant, ZONE_TTL);
+    const struct limits *limits = limits_find(table, slice->id, tenant, ZONE_TTL);
     uint64_t ttl_ns = limits == NULL ? GC_TTL_NS_DEFAULT : limits->ttl_ns;
     struct hlc_timestamp limit = hlc_now(&slice->shard->hlc);
     limit.wall_ns = limit.wall_ns > ttl_ns ? limit.wall_ns - ttl_ns : 0;
@@ -157,7 +168,7 @@ static struct status table_limits_clear(struct task *task, void *arg)
 static struct limits limits_of(uint64_t tenant, const struct zone *zone)
 {
     return (struct limits){.tenant = tenant, .set = zone->set, .ttl_ns = zone->ttl_ns,
-        .range_bytes_max = zone->range_bytes_max};
+        .range_bytes_max = zone->range_bytes_max, .hash = zone_hash(zone)};
 }
 
 // --- telling all tables --------------------------------------------------------------------------
@@ -180,6 +191,7 @@ static struct status news_heard(struct task *task, struct bytes body)
         struct limits limits = {.tenant = tenant, .set = wire_take_u32(&in)};
         limits.ttl_ns = wire_take_u64(&in);
         limits.range_bytes_max = wire_take_u64(&in);
+        limits.hash = wire_take_u64(&in);
         return in.bad ? STATUS_OK : table_limits_set(task, &limits);
     }
     struct known known = {.tenant = tenant, .ts = wire_take_ts(&in)};
@@ -230,6 +242,7 @@ struct status protected_limits_tell(struct task *task, uint64_t tenant, const st
     wire_put_u64(&body, limits.set);
     wire_put_u64(&body, limits.ttl_ns);
     wire_put_u64(&body, limits.range_bytes_max);
+    wire_put_u64(&body, limits.hash);
     return cluster_announce(task, ANNOUNCE_PROTECTED, buffer_bytes(&body));
 }
 
@@ -469,30 +482,20 @@ struct status kv_gc_ttl_set(struct task *task, uint64_t tenant, uint64_t ttl_ns)
 
 static struct status limits_load(struct task *task)
 {
-    struct status st = STATUS_OK;
-    const struct kv_txn_options options = {.read_only = true};
-    struct kv_txn *txn;
-    st = kv_txn_begin(task, &options, &txn);
-    if (failed(st)) return st;
-    struct bytes prefix = bytes_of(zone_prefix, sizeof zone_prefix);
-    struct kv_scan scan;
-    struct kv_batch batch;
+    struct status st;
+    struct zone_record *records;
+    uint32_t count;
+    struct arena arena;
+    arena_init(&arena, NULL);
     TRY(shard_call_all(task, table_limits_clear, NULL));
-    kv_scan_init(&scan, (struct span){prefix, key_prefix_end(task->arena, prefix)});
-    do {
-        TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
-        for (uint32_t i = 0; i < batch.count; i++) {
-            struct bytes rest = bytes_skip(batch.pairs[i].key, sizeof zone_prefix);
-            uint64_t tenant;
-            struct zone zone;
-            TRY(key_decode_uvarint(&rest, &tenant));
-            TRY(zone_decode(batch.pairs[i].value, &zone));
-            struct limits limits = limits_of(tenant, &zone);
-            TRY(shard_call_all(task, table_limits_set, &limits));
-        }
-    } while (batch.count > 0);
+    TRY(zone_list(task, &arena, &records, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        struct limits limits = limits_of(records[i].tenant, &records[i].zone);
+        TRY(shard_call_all(task, table_limits_set, &limits));
+    }
 out:
-    kv_txn_rollback(task, txn);
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
     return st;
 }
 

@@ -24,8 +24,10 @@
 extern const struct kv_module protected_module;
 // struct kv_node.gc_limit.
 struct hlc_timestamp protected_gc_limit(struct slice *slice, uint64_t tenant);
-// As the zones say, by this shard's table; 0: they say nothing.
-uint64_t protected_range_bytes_max(struct shard *shard, uint64_t tenant);
+// As the zones say, by this shard's table; 0: they say nothing. The slice's zone comes first; slice 0: any.
+uint64_t protected_range_bytes_max(struct shard *shard, uint64_t slice, uint64_t tenant);
+// By the same table: the number of the slice's zone (zone_hash), 0 when it has none.
+uint64_t protected_slice_zone(struct shard *shard, uint64_t slice);
 // The zone was written: into the tables of all shards of all nodes.
 CHECKED struct status protected_limits_tell(
     struct task *task, uint64_t tenant, const struct zone *zone);

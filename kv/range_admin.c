@@ -16,10 +16,12 @@
 #include "kv/protected.h"
 #include "kv/range_record.h"
 #include "kv/range_upkeep.h"
+#include "kv/replica.h"
 #include "kv/router.h"
 #include "kv/slice_internal.h"
 #include "kv/txn.h"
 #include "kv/validate.h"
+#include "kv/zone_span.h"
 
 #define CHANGE_ATTEMPTS_MAX 50u
 #define DRAIN_POLL_NS 200000u
@@ -360,6 +362,10 @@ static struct status mergeable(
     TRY(key_decode_tenant_prefix(&second, &tenants[1]));
     if (tenants[0] != tenants[1])
         return status_make(E_NOT_IN_PREREQUISITE_STATE, "the ranges are not of one virtual cluster");
+    bool same;
+    TRY(zone_same(task, left->span.start, right->span.start, &same));
+    if (!same || protected_slice_zone(task->shard, left->slice) != protected_slice_zone(task->shard, right->slice))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the ranges have different zone configurations");
     TRY(move_allows_change(task, left->span.start));
     TRY(move_allows_change(task, right->span.start));
 out:
@@ -430,7 +436,7 @@ static struct status gather_at(struct task *task, struct arena *arena, struct by
     TRY(figures_of(task, &right, &figures[1]));
     const struct range_tuning *tuning = range_tuning(task->shard);
     const uint64_t bytes = figures[0].bytes + figures[1].bytes, rate = figures[0].rate + figures[1].rate;
-    if (!range_cold(tuning, rate, bytes, range_bytes_max(task->shard, key)))
+    if (!range_cold(tuning, rate, bytes, range_bytes_max(task->shard, right.slice, key)))
         return status_make(E_NOT_IN_PREREQUISITE_STATE, "the range before it is not small and cold");
     // The smaller one; but nothing goes to the cluster's own records.
     const bool right_goes = right.slice == SLICE_META || (left.slice != SLICE_META && figures[1].bytes <= figures[0].bytes);
@@ -485,7 +491,7 @@ static struct status slice_choose(struct task *task, struct arena *arena, uint64
     for (uint32_t i = 1; i < count; i++) {
         bool fewer = infos[i].ranges < best->ranges ||
             (infos[i].ranges == best->ranges && infos[i].bytes < best->bytes);
-        if (fewer) best = &infos[i];
+        if (infos[i].zone == 0 && fewer) best = &infos[i];
     }
     *slice = best->id;
 out:
@@ -563,6 +569,16 @@ static struct status move_begin(struct task *task, const struct leader_change *c
     TRY(range_list(task, change->span, arena, &ranges, &count));
     st = move_want(task, ranges, count, change->to);
 out:
+    return st;
+}
+
+struct status range_want(struct task *task, struct span span, uint64_t to)
+{
+    const struct leader_change change = {.what = LEADER_CHANGE_MOVE, .to = to, .span = span};
+    struct status st = range_change_lock(task);
+    if (failed(st)) return st;
+    st = move_begin(task, &change, task->arena);
+    range_change_unlock(task->shard);
     return st;
 }
 
@@ -714,6 +730,7 @@ struct status kv_slices(
             .bytes = look.bytes,
             .ranges = look.ranges,
             .closed = look.closed,
+            .zone = protected_slice_zone(task->shard, ids[i]),
         };
     }
 out:
@@ -894,6 +911,8 @@ static struct status range_started(struct task *task, struct kv_node *node)
         move_settled(kv_shard_of(task->shard));
         return range_upkeep_start(task);
     }
+    st = replica_made_tell(task);
+    if (failed(st)) return st;
     struct arena arena;
     arena_init(&arena, NULL);
     struct range *ranges;

@@ -33,6 +33,8 @@ CHECKED struct status range_change_lock(struct task *task);
 void range_change_unlock(struct shard *shard);
 CHECKED struct status range_id_next(struct task *task, uint64_t *id);
 
+// Of whoever leads slice 1: cuts the span off its neighbours and wants what is in it to be in slice `to`, and does not wait.
+CHECKED struct status range_want(struct task *task, struct span span, uint64_t to);
 // Small and cold, in another slice than the range before it: if that is so, too, one of the two is wanted where the other
 // is (kv/move.h). 55000 when that cannot be now.
 CHECKED struct status range_gather(struct task *task, struct bytes key);

@@ -37,11 +37,11 @@ struct range_tuning *range_tuning(struct shard *shard)
     return &range_upkeep_of(kv_shard_of(shard))->tuning;
 }
 
-uint64_t range_bytes_max(struct shard *shard, struct bytes start)
+uint64_t range_bytes_max(struct shard *shard, uint64_t slice, struct bytes start)
 {
     uint64_t tenant = 0, configured = kv_shard_of(shard)->node->options.range_bytes_max;
     if (failed(key_decode_tenant_prefix(&start, &tenant))) tenant = 0;
-    uint64_t wished = protected_range_bytes_max(shard, tenant);
+    uint64_t wished = protected_range_bytes_max(shard, slice, tenant);
     if (wished != 0) return wished;
     return configured == 0 ? RANGE_BYTES_MAX_DEFAULT : configured;
 }
@@ -78,7 +78,7 @@ static struct status size_check(struct task *task, struct slice *slice, struct b
     struct bytes split;
     arena_init(&arena, NULL);
     TRY(measure(task, slice, start, &arena, &split, &entry));
-    if (entry == NULL || split.data == NULL || entry->bytes <= range_bytes_max(slice->shard, start)) goto out;
+    if (entry == NULL || split.data == NULL || entry->bytes <= range_bytes_max(slice->shard, slice->id, start)) goto out;
     TRY(kv_split(task, split));
     metric_add(&metric_size_splits, 0, 1);
 out:
@@ -130,7 +130,7 @@ static bool is_cold(struct slice *slice, const struct range_entry *entry, const 
     if (entry->range.id == RANGE_META_ID || entry->looks < RANGE_COLD_LOOKS) return false;
     if (entry->rate > tuning->split_rate / COLD_PART) return false;
     return entry->bytes + entry->bytes_unmeasured <=
-           range_bytes_max(slice->shard, entry->range.span.start) / COLD_PART;
+           range_bytes_max(slice->shard, slice->id, entry->range.span.start) / COLD_PART;
 }
 
 bool range_cold(const struct range_tuning *tuning, uint64_t rate, uint64_t bytes, uint64_t bytes_max)
@@ -158,7 +158,7 @@ static struct status gather_check(struct task *task, struct slice *slice, struct
     arena_init(&arena, NULL);
     struct bytes start = arena_copy(&arena, entry->range.span.start);
     if (!entry->measured) TRY(measure(task, slice, start, &arena, NULL, &entry));
-    if (entry == NULL || !range_cold(tuning, entry->rate, entry->bytes, range_bytes_max(slice->shard, start))) goto out;
+    if (entry == NULL || !range_cold(tuning, entry->rate, entry->bytes, range_bytes_max(slice->shard, slice->id, start))) goto out;
     TRY(range_gather(task, start));
     covered("range.gathered");
     metric_add(&metric_gathers, 0, 1);
@@ -196,7 +196,7 @@ static struct status merge_check(struct task *task, struct slice *slice, uint32_
     right = range_set_find(slice->ranges, second);
     if (right != NULL && !right->measured) TRY(measure(task, slice, second, &arena, NULL, &right));
     if (right == NULL || !is_cold(slice, right, tuning)) goto out;
-    if (bytes + right->bytes > range_bytes_max(slice->shard, second) / COLD_PART) goto out;
+    if (bytes + right->bytes > range_bytes_max(slice->shard, slice->id, second) / COLD_PART) goto out;
     TRY(kv_merge(task, second));
     metric_add(&metric_merges, 0, 1);
 out:
@@ -217,7 +217,7 @@ struct status range_upkeep_look(struct task *task, struct slice *slice, uint64_t
         struct range_entry *entry = slice->ranges->entries[i];
         // The cluster's own span stays one range.
         if (entry->range.id == RANGE_META_ID) continue;
-        if (entry->bytes_unmeasured > range_bytes_max(slice->shard, entry->range.span.start) / 8) {
+        if (entry->bytes_unmeasured > range_bytes_max(slice->shard, slice->id, entry->range.span.start) / 8) {
             struct bytes start = arena_copy(task->arena, entry->range.span.start);
             st = size_check(task, slice, start);
         } else if (entry->busy_looks >= 2) {

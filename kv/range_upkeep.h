@@ -31,8 +31,8 @@ struct range_tuning {
 };
 // As this shard is to have it. The defaults are on.
 struct range_tuning *range_tuning(struct shard *shard);
-// How large the range that starts there may grow, by the zone of the tenant whose it is.
-uint64_t range_bytes_max(struct shard *shard, struct bytes start);
+// How large the range of the slice that starts there may grow, by its zone.
+uint64_t range_bytes_max(struct shard *shard, uint64_t slice, struct bytes start);
 // So small, and so rarely asked for, that it is worth a move to be joined.
 bool range_cold(const struct range_tuning *tuning, uint64_t rate, uint64_t bytes, uint64_t bytes_max);
 

@@ -132,6 +132,28 @@ static struct status create_files(struct task *task, struct kv_shard *kv,
     return slice_open(task, kv, &options, slice);
 }
 
+static struct status made_here(struct task *task, void *arg)
+{
+    const uint64_t slice = *(const uint64_t *)arg;
+    kv_shard_of(task->shard)->made[slice / 64] |= UINT64_C(1) << slice % 64;
+    return STATUS_OK;
+}
+
+static struct status made_tell(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    (void)arg;
+    for (uint32_t i = 0; i < kv->slice_count; i++) TRY(shard_call_all(task, made_here, &kv->slices[i]->id));
+out:
+    return st;
+}
+
+struct status replica_made_tell(struct task *task)
+{
+    return shard_call_all(task, made_tell, NULL);
+}
+
 static struct status create_here(struct task *task, void *arg)
 {
     const struct creation *creation = arg;
@@ -166,6 +188,7 @@ static struct status create_here(struct task *task, void *arg)
                 (unsigned long long)line.slice);
         goto out;
     }
+    TRY(shard_call_all(task, made_here, &line.slice));
     log_info(0, "slice %llu: new replica%s", (unsigned long long)line.slice,
         creation->config != NULL ? " of a new slice" : "");
     if (creation->config != NULL) TRY(slice_await(task, slice));

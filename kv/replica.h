@@ -62,6 +62,8 @@ void kv_replica_look(struct slice *slice, struct kv_replica *replica);
 CHECKED struct status replica_line_set(
     struct task *task, const struct recovery_replica *replica, uint64_t generation_expected);
 
+// At the start of a node that is alone: every shard hears of all its slices.
+CHECKED struct status replica_made_tell(struct task *task);
 // Registers the methods that other nodes call. Once a process, before its nodes start.
 void replica_register(void);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/codec.h"
+#include "core/hash.h"
 #include "kv/client.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
@@ -220,6 +221,52 @@ struct status zone_get_whole(struct task *task, uint64_t tenant, struct zone *zo
     zone_inherit(zone, &parent);
 out:
     return st;
+}
+
+struct status zone_list(
+    struct task *task, struct arena *arena, struct zone_record **records, uint32_t *count)
+{
+    const struct kv_txn_options options = {.read_only = true};
+    struct kv_txn *txn;
+    struct kv_scan scan;
+    struct kv_batch batch;
+    uint32_t capacity = 0;
+    const struct bytes prefix = bytes_of(zone_prefix, sizeof zone_prefix);
+    *records = NULL;
+    *count = 0;
+    struct status st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    kv_scan_init(&scan, (struct span){prefix, key_prefix_end(arena, prefix)});
+    do {
+        TRY(kv_scan_next(task, txn, &scan, arena, &batch));
+        for (uint32_t i = 0; i < batch.count; i++) {
+            if (*count == capacity) {
+                uint32_t grown = capacity == 0 ? 8 : capacity * 2;
+                *records = arena_grow(arena, *records, capacity * sizeof **records, grown * sizeof **records);
+                capacity = grown;
+            }
+            struct zone_record *record = &(*records)[*count];
+            struct bytes rest = bytes_skip(batch.pairs[i].key, sizeof zone_prefix);
+            TRY(key_decode_uvarint(&rest, &record->tenant));
+            TRY(zone_decode(batch.pairs[i].value, &record->zone));
+            (*count)++;
+        }
+    } while (batch.count > 0);
+out:
+    kv_txn_rollback(task, txn);
+    return st;
+}
+
+uint64_t zone_hash(const struct zone *zone)
+{
+    struct arena arena;
+    if (zone->set == 0) return 0;
+    arena_init(&arena, NULL);
+    struct zone clean = {0};
+    zone_inherit(&clean, zone); // What is not set counts for nothing.
+    uint64_t hash = hash_bytes(zone_encode(&arena, &clean));
+    arena_fini(&arena);
+    return hash == 0 ? 1 : hash;
 }
 
 static struct status record_write(struct task *task, uint64_t tenant, const struct zone *zone)

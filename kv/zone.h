@@ -5,8 +5,11 @@
 //
 // A zone is named by the tenant whose data it is about. ZONE_ROOT is the one from which all others inherit what
 // they do not say themselves; below it are the defaults of the program. Where copies are is decided by slice, and a
-// slice holds ranges of many tenants: replicas, constraints and lease preferences count in ZONE_ROOT alone so far, and
-// in ZONE_META for the slice of the cluster's own records, on which all others depend.
+// slice holds ranges of many tenants. So each slice has a zone of its own (ZONE_OF_SLICE), for all that it holds:
+// ranges of data with a zone that differs from the default of all are moved to slices with that zone (kv/placement_zones.h),
+// and there alone it holds. ZONE_META is of the slice of the cluster's own records, on which all others depend.
+//
+// Parts of a tenant's data: kv/zone_span.h.
 //
 // Constraints are texts: "+region=a,-ssd" (every copy on a node that has all the + ones and none of the - ones, of its
 // locality or attributes), or with numbers of copies "2:+region=a;1:+region=b,+ssd". Lease preferences:
@@ -25,6 +28,7 @@
 
 #define ZONE_ROOT 0u
 #define ZONE_META UINT64_MAX // No tenant's.
+#define ZONE_OF_SLICE (UINT64_C(1) << 62) // Plus a slice's id: no tenant's, either.
 #define ZONE_TEXT_BYTES 256u
 #define ZONE_REPLICAS_MAX 7u
 #define ZONE_RANGE_BYTES_MIN (UINT64_C(64) << 10) // The least that range_bytes_max may be.
@@ -36,6 +40,7 @@ enum zone_field {
     ZONE_CONSTRAINTS = 1 << 3,
     ZONE_LEASE_PREFERENCES = 1 << 4,
     ZONE_FIELDS = (1 << 5) - 1,
+    ZONE_COPIES = ZONE_REPLICAS | ZONE_CONSTRAINTS | ZONE_LEASE_PREFERENCES, // Where copies are.
 };
 struct zone {
     uint32_t set; // enum zone_field: what it says; all else is inherited.
@@ -51,6 +56,15 @@ CHECKED struct status zone_get_whole(struct task *task, uint64_t tenant, struct 
 // Checks it, writes it down (nothing set: erases it), and tells every shard of every node.
 CHECKED struct status zone_set(struct task *task, uint64_t tenant, const struct zone *zone);
 CHECKED struct status zone_check(const struct zone *zone);
+// All that are written down, with their tenants or what stands for one, in `arena`.
+struct zone_record {
+    uint64_t tenant;
+    struct zone zone;
+};
+CHECKED struct status zone_list(
+    struct task *task, struct arena *arena, struct zone_record **records, uint32_t *count);
+// What both say is the same; 0: nothing is said.
+uint64_t zone_hash(const struct zone *zone);
 // Takes over what `zone` does not say.
 void zone_inherit(struct zone *zone, const struct zone *parent);
 

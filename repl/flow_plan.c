@@ -175,6 +175,11 @@ static void split_target(
     struct span all = key_tenant_span(&arena, consumer->record->tenant);
     struct span source = key_tenant_span(&arena, consumer->record->source_tenant);
     TRY(kv_slices(task, &arena, &slices, &slice_count));
+    // Not those that are for data with another zone: it would be brought back from there.
+    uint32_t plain = 0;
+    for (uint32_t i = 0; i < slice_count; i++)
+        if (slices[i].zone == 0) slices[plain++] = slices[i];
+    slice_count = plain;
     for (uint32_t i = 0; i < spec->count && spec->count > 1; i++) {
         for (uint32_t j = 0; j < spec->partitions[i].span_count && splits < SPLITS_MAX; j++) {
             struct bytes start = spec->partitions[i].spans[j].start;
@@ -184,7 +189,7 @@ static void split_target(
             splits++;
         }
     }
-    if (splits == 0) goto out;
+    if (splits == 0 || slice_count == 0) goto out;
     struct kv_range *ranges;
     uint32_t count;
     TRY(kv_ranges(task, all, &arena, &ranges, &count));

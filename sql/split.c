@@ -204,6 +204,13 @@ out:
     return st;
 }
 
+static uint64_t zone_of(const struct kv_slice_info *slices, uint32_t count, uint64_t slice)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (slices[i].id == slice) return slices[i].zone;
+    return 0;
+}
+
 // Each of the ranges to another slice than the one before it; what is of other tables in them stays where it is.
 static struct status scatter(struct statement_context *context, struct span span)
 {
@@ -222,7 +229,11 @@ static struct status scatter(struct statement_context *context, struct span span
         struct span part = ranges[i].span;
         if (bytes_compare(part.start, span.start) < 0) part.start = span.start;
         if (bytes_compare(span.end, part.end) < 0) part.end = span.end;
-        TRY(kv_move(task, part, slices[(first + i) % slice_count].id));
+        // Among those that have the range's zone.
+        const struct kv_slice_info *to = &slices[(first + i) % slice_count];
+        for (uint32_t k = 0; k < slice_count && to->zone != zone_of(slices, slice_count, ranges[i].slice); k++)
+            to = &slices[(first + i + k + 1) % slice_count];
+        TRY(kv_move(task, part, to->id));
         TRY(send(context, part.start, NULL));
     }
 out:

@@ -10,6 +10,7 @@
 #include "kv/kv_node.h"
 #include "kv/leader.h"
 #include "kv/range_upkeep.h"
+#include "kv/zone_span.h"
 
 #define MOVE_NS (5 * WORLD_SECOND)
 
@@ -378,6 +379,12 @@ static void move_around(struct task *task, struct clients *clients, uint32_t num
     task->deadline_ns = task_now_ns(task) + MOVE_NS;
     leader_slices(task->shard, task->arena, &slices, &count);
     if (sim_random_below(&random, 4) == 0) {
+        // Some groups have zones of their own for a while, for which placement makes slices.
+        struct zone_span spans[] = {
+            {.span = span, .zone = {.set = ZONE_TTL, .ttl_ns = sim_random_between(&random, 3, 4) * UINT64_C(3600000000000)}}};
+        st = zone_spans_set(task, CLIENTS_TENANT, spans, (uint32_t)sim_random_below(&random, 2));
+        if (!failed(st)) covered("sim.zones_set");
+    } else if (sim_random_below(&random, 4) == 0) {
         st = kv_split(task, key_of(clients, task->arena, TABLE_LIST,
             (uint32_t)sim_random_below(&random, clients->lists)));
     } else {
@@ -428,12 +435,12 @@ CHECKED struct status clients_start(
     // Every other time ranges are split, moved and joined by themselves, as often as can be.
     if (sim_random_below(&random, 2) == 0)
         *range_tuning(task->shard) = (struct range_tuning){.split_by_load = true,
-            .split_rate = sim_random_between(&random, 4, 40),
+            .split_rate = sim_random_between(&random, 1, 16),
             .merge = true,
             .look_ns = sim_random_between(&random, 20, 400) * UINT64_C(1000000),
             .move = true,
-            .move_rate = sim_random_between(&random, 1, 64),
-            .move_wait_ns = sim_random_between(&random, 50, 1000) * UINT64_C(1000000)};
+            .move_rate = sim_random_between(&random, 1, 10),
+            .move_wait_ns = sim_random_between(&random, 20, 400) * UINT64_C(1000000)};
     for (uint32_t i = 0; i < count; i++) {
         struct client *client = ARENA_NEW(&clients->world->run->arena, struct client);
         *client = (struct client){clients, node};

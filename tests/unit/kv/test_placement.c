@@ -144,6 +144,83 @@ Test(placement, nobody_is_made_leader_that_its_leader_does_not_hear)
     cr_assert(step.kind == PLACEMENT_TRANSFER && step.node == 3);
 }
 
+static struct placement_class east;
+
+static void setup_class(uint32_t node_count, uint32_t slice_count)
+{
+    static const char *const localities[NODES] = {
+        "region=east", "region=west", "region=east", "region=west", "region=east"};
+    setup(node_count, slice_count);
+    for (uint32_t i = 0; i < node_count; i++) {
+        nodes[i].locality = localities[i];
+        nodes[i].shard_count = 1;
+    }
+    east = (struct placement_class){.hash = 1, .wanted = true,
+        .whole = {.replicas = 3, .constraints = "+region=east"}};
+    view.classes = &east;
+    view.class_count = 1;
+    view.complete = true;
+}
+
+// Data with another zone gets slices of its own, begun where they may be, and ready when all copies are there.
+Test(placement, zones_have_slices_of_their_own)
+{
+    setup_class(5, 8);
+    view.zone.replicas = 1;
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_TRANSFER || step.kind == PLACEMENT_CREATE);
+    // Leaders first; then, with too few slices of the default, one of the zone's own.
+    for (uint32_t i = 0; i < 8; i++) {
+        slices[i].leader = slices[i].config.members[0].node = 1 + i % 5;
+        slices[i].ranges = 1;
+    }
+    step = only();
+    cr_assert(step.kind == PLACEMENT_CREATE && step.class == &east);
+    cr_assert(nodes[step.node - 1].locality[7] == 'e');
+    // Of the default's that are too many an empty one is taken.
+    view.slice_count = 8;
+    for (uint32_t i = 0; i < 5; i++) nodes[i].leaving = i > 2;
+    for (uint32_t i = 0; i < 8; i++) slices[i].leader = slices[i].config.members[0].node = 1 + i % 3;
+    slices[6].ranges = 0;
+    step = only();
+    cr_assert(step.kind == PLACEMENT_CLASS && step.slice == 7 && step.class == &east);
+}
+
+Test(placement, a_slice_is_ready_when_its_copies_are_where_its_zone_wants_them)
+{
+    setup_class(5, 1);
+    slices[0].class = &east;
+    slices[0].id = 2;
+    cr_assert(!placement_ready(&view, &slices[0]));
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_ADD && (step.node == 3 || step.node == 5));
+    member(0, 3, false);
+    member(0, 5, true);
+    cr_assert(!placement_ready(&view, &slices[0]), "a learner");
+    slices[0].config.members[2].learner = false;
+    cr_assert(placement_ready(&view, &slices[0]));
+    slices[0].config.members[1].node = 2;
+    cr_assert(!placement_ready(&view, &slices[0]), "in the west");
+    slices[0].leader = 0;
+    cr_assert(!placement_ready(&view, &slices[0]));
+}
+
+Test(placement, an_empty_slice_of_a_zone_that_nobody_has_is_of_the_default_again)
+{
+    setup_class(1, 3);
+    slices[2].class = &east;
+    east.wanted = false;
+    slices[2].ranges = 1;
+    cr_assert_eq(placement_plan(&view, steps, 16), 0, "something is there");
+    slices[2].ranges = 0;
+    struct placement_step step = only();
+    cr_assert(step.kind == PLACEMENT_CLASS && step.slice == 3 && step.class == NULL);
+    // Nowhere to be: no slice is begun.
+    setup_class(1, 2);
+    nodes[0].locality = "region=west";
+    cr_assert_eq(placement_plan(&view, steps, 16), 0);
+}
+
 Test(placement, conditions_and_rules_as_text)
 {
     static const struct {
