@@ -133,6 +133,7 @@ struct run {
     struct execution *execution;
     bool simple;     // RowDescription is ours to send.
     bool commit;     // Commit an implicit transaction with it.
+    bool first;      // Of a client's transaction, which can begin anew with it.
     uint64_t rows_max;
     bool done;       // Out: no rows are left.
 };
@@ -141,6 +142,34 @@ static void set_deadline(struct task *task, struct session *session)
 {
     uint64_t timeout_ns = (uint64_t)session->statement_timeout_ms * 1000000u;
     task->deadline_ns = timeout_ns == 0 ? UINT64_MAX : task_now_ns(task) + timeout_ns;
+}
+
+// Nobody has been told anything that came out of the client's transaction: it can begin anew after a conflict.
+static bool wants_restart(const struct pgwire *wire, struct status st, const struct run *run)
+{
+    return failed(st) && run->first && st.retry == RETRY_TRANSACTION && !wire->spilled &&
+           wire->session->txn_state == TXN_OPEN;
+}
+
+// Whether the statement is the first of its transaction to look at data, and leaves nothing behind but there.
+static bool is_first(const struct session *session, const struct run *run)
+{
+    return session->txn_state == TXN_OPEN && session->txn_fresh && session->txn != NULL &&
+           session->savepoints == NULL && session->ddl == NULL && run->prepared->handler == NULL &&
+           run->prepared->statement != NULL && !run->execution->started;
+}
+
+// What the client has learnt from it, if it has succeeded, depends on no data.
+static bool stays_fresh(const struct prepared *prepared)
+{
+    if (prepared->statement == NULL) return true;
+    switch (prepared->statement->tag) {
+    case STATEMENT_BEGIN:
+    case STATEMENT_START_TRANSACTION:
+    case STATEMENT_SET_TRANSACTION:
+    case STATEMENT_SET: return true;
+    default: return false;
+    }
 }
 
 static struct status run_once(struct task *task, struct pgwire *wire, struct run *run)
@@ -157,6 +186,7 @@ static struct status run_once(struct task *task, struct pgwire *wire, struct run
     TRY(execution_next(task, session, run->execution, &sink.sink, run->rows_max, &run->done));
 out:
     if (failed(st) || run->done) execution_close(task, run->execution);
+    if (wants_restart(wire, st, run)) return st; // The transaction is not over.
     // A suspended portal keeps its transaction.
     return execute_settle(task, session, st, run->commit && run->done);
 }
@@ -206,18 +236,23 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
     session->statement_start_us = session_now_us(session->shard);
     uint64_t started_ns = task_now_ns(task), rows_before = run->execution->rows;
     uint32_t attempt = 0;
-    bool first = !run->execution->started;
+    bool first = !run->execution->started, may_restart = is_first(session, run);
     session->account.peak_bytes = session->account.used_bytes;
     set_deadline(task, session);
     metric_add(&metric_queries, session->tenant, 1);
     for (; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
+        run->first = may_restart && attempt < STATEMENT_RETRIES_MAX;
         st = run_once(task, wire, run);
-        if (!may_retry(wire, st, alone)) break;
+        const bool restarts = wants_restart(wire, st, run);
+        if (restarts) st = session_txn_restart(task, session);
+        if (restarts && failed(st)) st = execute_settle(task, session, st, false);
+        if (restarts ? failed(st) : !may_retry(wire, st, alone)) break;
         metric_add(&metric_retries, session->tenant, 1);
         wire->out.size = out_mark;
         run->execution->started = false;
         run->execution->rows = 0;
     }
+    if (!stays_fresh(run->prepared)) session->txn_fresh = false;
     if (st.code == E_QUERY_CANCELED && task_now_ns(task) >= task->deadline_ns)
         st = status_make(E_QUERY_CANCELED, "canceling statement due to statement timeout");
     task->deadline_ns = UINT64_MAX;
@@ -267,11 +302,19 @@ out:
     return st;
 }
 
-// Whether all of them can run again after a conflict: nothing but the one implicit transaction knows of them.
+// Whether all of them can run again after a conflict: nothing knows of them but the one transaction that begins and, if
+// at all, ends with them.
 static bool can_repeat(const struct statement_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         switch (list->items[i]->tag) {
+        case STATEMENT_BEGIN:
+        case STATEMENT_START_TRANSACTION:
+            if (i > 0) return false;
+            break;
+        case STATEMENT_COMMIT:
+            if (i + 1 < list->count || list->items[i]->as.transaction->chain) return false;
+            break;
         case STATEMENT_SELECT:
         case STATEMENT_INSERT:
         case STATEMENT_UPDATE:
@@ -298,7 +341,14 @@ static struct status run_list(
             spilled |= wire->spilled;
             if (failed(st)) break;
         }
-        if (spilled || !may_retry(wire, st, alone)) break;
+        wire->spilled = spilled;
+        if (attempt == STATEMENT_RETRIES_MAX) break;
+        // Of the transaction that they have begun nothing is left, or it has failed.
+        if (alone && failed(st) && st.retry == RETRY_TRANSACTION && !spilled && session->txn_state == TXN_FAILED) {
+            st = status_copy(&session->statement_arena, st);
+            session_txn_rollback(task, session);
+        }
+        if (!may_retry(wire, st, alone)) break;
         metric_add(&metric_retries, session->tenant, 1);
         wire->out.size = out_mark;
     }

@@ -176,6 +176,7 @@ static struct status begin(
         goto out;
     }
     session->txn_state = implicit ? TXN_IMPLICIT : TXN_OPEN;
+    session->txn_fresh = !implicit;
 out:
     return st;
 }
@@ -190,12 +191,28 @@ struct status session_txn_begin_reading(struct task *task, struct session *sessi
     return begin(task, session, true, true);
 }
 
+static void hooks_after(struct task *task, struct session *session, bool committed)
+{
+    for (uint32_t i = 0; i < txn_hook_count; i++)
+        if (txn_hooks[i].after != NULL) txn_hooks[i].after(task, session, committed);
+}
+
+struct status session_txn_restart(struct task *task, struct session *session)
+{
+    invariant(session->txn_state == TXN_OPEN && session->txn_fresh && session->savepoints == NULL);
+    hooks_after(task, session, false);
+    catalog_view_close(session->catalog);
+    session->catalog = NULL;
+    struct status st = kv_txn_restart(task, session->txn);
+    if (failed(st)) return st;
+    return catalog_view_open(task, session->txn, &session->catalog);
+}
+
 // What both ends have in common. The key-value transaction is gone already.
 static void finish(struct task *task, struct session *session, bool committed)
 {
     session->txn = NULL;
-    for (uint32_t i = 0; i < txn_hook_count; i++)
-        if (txn_hooks[i].after != NULL) txn_hooks[i].after(task, session, committed);
+    hooks_after(task, session, committed);
     if (session->catalog != NULL) catalog_view_close(session->catalog);
     session->catalog = NULL;
     session->savepoints = NULL;

@@ -75,6 +75,7 @@ struct session {
     struct savepoint *savepoints; // Newest first, in txn_arena.
     struct hlc_timestamp txn_as_of; // Zero: none.
     bool txn_read_only;
+    bool txn_fresh;               // Opened by the client, who has not been told anything of its data so far.
     int64_t txn_start_us, statement_start_us; // Since 2000-01-01, for now() and statement_timestamp().
     int64_t start_us;            // When the session began.
     struct hlc_timestamp commit_ts; // Of the last transaction that wrote.
@@ -128,6 +129,8 @@ CHECKED struct status session_txn_begin(struct task *task, struct session *sessi
 CHECKED struct status session_txn_begin_reading(struct task *task, struct session *session);
 CHECKED struct status session_txn_commit(struct task *task, struct session *session);
 void session_txn_rollback(struct task *task, struct session *session);
+// A fresh one begins anew, after a conflict in its first statement.
+CHECKED struct status session_txn_restart(struct task *task, struct session *session);
 // Ends an implicit transaction in which nothing was done but planning; portals stay.
 void session_txn_forget(struct task *task, struct session *session);
 // A statement of an open transaction has failed: only ROLLBACK [TO] is left.
