@@ -140,7 +140,7 @@ static bool sizes_equal(const void *left, const void *right)
     for (uint32_t i = 0; i < a->size_count; i++) {
         const struct leader_size *one = &a->sizes[i], *other = &b->sizes[i];
         if (!bytes_equal(one->start, other->start) || one->bytes != other->bytes ||
-            one->keys != other->keys || one->rate != other->rate)
+            one->keys != other->keys || one->rate != other->rate || one->looks != other->looks)
             return false;
     }
     return true;
@@ -165,7 +165,8 @@ static bool locks_equal(const void *left, const void *right)
     CALL(slice, NUMBER, ASKED), CALL(tenant, NUMBER, ASKED), CALL(read_ts, TIME, ASKED),           \
         CALL(uncertain, TIME, ASKED), CALL(certain, TIME, ASKED), CALL(seen, OTHER, LOCAL),        \
         LIST(leader_call, view, view_side, views_equal), CALL(owner.txn, NUMBER, ASKED),           \
-        CALL(owner.age_ns, NUMBER, ASKED), CALL(lock_deadline_ns, NUMBER, ASKED),                  \
+        CALL(owner.age_ns, NUMBER, ASKED), CALL(holder, NUMBER, ASKED),                            \
+        CALL(lock_deadline_ns, NUMBER, ASKED),                                                     \
         CALL(arena, OTHER, LOCAL), CALL(reply, OTHER, LOCAL), CALL(remote, OTHER, LOCAL),          \
         CALL(here, OTHER, LOCAL), CALL(follower, FLAG, ASKED), CALL(again, FLAG, ASKED),           \
         CALL(relayed, OTHER, LOCAL), CALL(moved_to, TIME, ANSWERED),                               \
@@ -227,7 +228,7 @@ static const struct field record_get_fields[] = {CALL_FIELDS(LOCAL),
     FIELD(leader_record_get, slice_count, NUMBER, ANSWERED)};
 static const struct field give_up_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_give_up, over, FLAG, ASKED),
     FIELD(leader_give_up, prepared, FLAG, ANSWERED), FIELD(leader_give_up, ts, TIME, ANSWERED)};
-static const struct field resolve_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_resolve, commit, FLAG, ASKED)};
+static const struct field resolve_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_resolve, commit, FLAG, ASKED), FIELD(leader_resolve, keep_locks, FLAG, ASKED)};
 static const struct field release_fields[] = {CALL_FIELDS(LOCAL)};
 static const struct field export_fields[] = {CALL_FIELDS(LOCAL),
     FIELD(leader_export, export.tenant, NUMBER, ASKED), SPAN_FIELDS(leader_export, export.span, ASKED),
@@ -277,7 +278,7 @@ static struct kv_version versions2[] = {{.key = KEY("k"), .value = KEY("v"), .ts
 static uint64_t slices5[] = {3, 1, 4, 300, 5};
 static struct kv_pair pairs6[] = {{KEY("a"), KEY("1")}, {KEY("b"), KEY("2")}, {KEY("c"), KEY("")},
     {KEY("d"), KEY("4")}, {KEY("e"), KEY("5")}, {KEY("f"), KEY("6")}};
-static struct leader_size sizes2[] = {{KEY("m"), 41, 42, 43}, {KEY("n"), 51, 52, 53}};
+static struct leader_size sizes2[] = {{KEY("m"), 41, 42, 43, 44}, {KEY("n"), 51, 52, 53, 54}};
 static struct lock_taken locks3[] = {{KEY("a"), {61, 62}, KV_LOCK_SHARED}, {KEY("b"), {63, 64}, KV_LOCK_EXCLUSIVE},
     {KEY("c"), {65, 66}, KV_LOCK_SHARED}};
 static struct bytes values3[] = {KEY("one"), {0}, KEY("")};
