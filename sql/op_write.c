@@ -226,6 +226,15 @@ out:
     return st;
 }
 
+static struct status second_touch(struct writer *writer)
+{
+    return status_hint(&writer->run->session->statement_arena,
+        status_make(E_CARDINALITY_VIOLATION,
+            "ON CONFLICT DO UPDATE command cannot affect row a second time"),
+        "Ensure that no rows proposed for insertion within the same command have duplicate "
+        "constrained values.");
+}
+
 // DO UPDATE of one row. *updated false: its WHERE did not hold. The row as it became stays in the
 // writer's columns at 0.
 static struct status update_conflict(struct task *task, struct write_op *write, bool *updated)
@@ -244,12 +253,7 @@ static struct status update_conflict(struct task *task, struct write_op *write, 
     }
     bool first;
     TRY(first_touch(task, write, write->conflict.columns, 0, &first));
-    if (!first)
-        return status_hint(&writer->run->session->statement_arena,
-            status_make(E_CARDINALITY_VIOLATION,
-                "ON CONFLICT DO UPDATE command cannot affect row a second time"),
-            "Ensure that no rows proposed for insertion within the same command have duplicate "
-            "constrained values.");
+    if (!first) return second_touch(writer);
     bool *changed = ARENA_ARRAY(&write->conflict_arena, bool, table->width);
     TRY(expr_run(task, write->assignments, &write->conflict, &write->conflict_arena));
     for (uint32_t i = 0; i < count; i++) writer->columns[i][0] = write->conflict.columns[i][0];
@@ -309,6 +313,30 @@ out:
     return st;
 }
 
+// Rows whose keys' former rows leave no trace: they are put without a look. Only in a transaction of the statement's
+// own: another's lock on the row shall be waited for before the next statement.
+static struct status replace_rows(
+    struct task *task, struct write_op *write, const struct batch *in)
+{
+    struct status st = STATUS_OK;
+    struct writer *writer = write->writer;
+    TRY(writer_check(task, writer, in->selected, NULL));
+    for (uint32_t n = 0; n < in->selected; n++) {
+        bool first;
+        arena_reset(&write->conflict_arena);
+        TRY(first_touch(task, write, writer->columns, n, &first));
+        if (!first) return second_touch(writer);
+    }
+    writer->replaces = true;
+    st = writer_insert(task, writer, 0, in->selected);
+    writer->replaces = false;
+    TRY(st);
+    write->op.run->rows_affected += in->selected;
+
+out:
+    return st;
+}
+
 static struct status insert_with_conflicts(
     struct task *task, struct write_op *write, const struct batch *in)
 {
@@ -316,7 +344,10 @@ static struct status insert_with_conflicts(
     struct op *op = &write->op;
     const struct writer_plan *plan = write->writer->plan;
     struct row_store results;
-    if (!op->node->write->returning) return insert_or_update(task, write, in, NULL);
+    const struct node_write *node = op->node->write;
+    if (node->replaces && !node->returning && op->run->session->txn_state == TXN_IMPLICIT)
+        return replace_rows(task, write, in);
+    if (!node->returning) return insert_or_update(task, write, in, NULL);
     row_store_init(&results, op->run->account, plan->types, plan->table->width);
     TRY(insert_or_update(task, write, in, &results));
     // Back into columns, in this batch's arena.

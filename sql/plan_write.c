@@ -76,6 +76,58 @@ out:
     return st;
 }
 
+// Equal values of these types are the same value.
+static bool equal_is_same(const struct column_desc *column)
+{
+    switch (column->type.oid) {
+    case TYPE_BOOL:
+    case TYPE_INT2:
+    case TYPE_INT4:
+    case TYPE_INT8:
+    case TYPE_UUID:
+    case TYPE_BYTEA:
+    case TYPE_DATE:
+    case TYPE_TIMESTAMP:
+    case TYPE_TIMESTAMPTZ: return true;
+    case TYPE_TEXT:
+    case TYPE_VARCHAR: return column->collation == NULL;
+    default: return false;
+    }
+}
+
+static bool is_assigned_as_given(const struct insert_plan *insert, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < insert->assignments.count; i++) {
+        if (insert->assignments.items[i].var != insert->existing_base + ordinal) continue;
+        const struct scalar *scalar = insert->assignments.items[i].scalar;
+        return scalar->kind == SCALAR_VAR && scalar->var == insert->excluded_base + ordinal;
+    }
+    return false;
+}
+
+// Whether a row that is in the way becomes the very row that was to be inserted, and nothing but its own key tells of
+// it: then it need not be read.
+static bool conflict_replaces(const struct insert_plan *insert)
+{
+    const struct table_plan *plan = insert->table;
+    const struct table_desc *table = plan->table;
+    const struct index_desc *primary = &table->indexes[0];
+    if (insert->arbiter_count != 1 || insert->arbiters[0] != primary || table->index_count != 1 ||
+        insert->conflict_where != NULL || plan->reference_count + plan->back_reference_count > 0 ||
+        plan->target != NULL || table->rewrite != NULL || primary->predicate_sql != NULL)
+        return false;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        bool is_key = false;
+        for (uint32_t k = 0; k < primary->column_count; k++)
+            is_key = is_key || primary->columns[k].column_id == column->id;
+        if (is_key ? !equal_is_same(column)
+                   : column->generated_sql == NULL && !is_assigned_as_given(insert, i))
+            return false;
+    }
+    return true;
+}
+
 static struct status insert_conflict(
     struct planner *planner, const struct insert_plan *insert, struct node_write *write)
 {
@@ -106,6 +158,7 @@ static struct status insert_conflict(
     struct scalar *where = insert->conflict_where;
     if (where != NULL)
         TRY(plan_program(planner, &write->conflict_layout, &where, 1, &write->conflict_where));
+    write->replaces = conflict_replaces(insert);
 
 out:
     return st;

@@ -490,7 +490,7 @@ out:
     return st;
 }
 
-// Puts entries of rows into one index: by kv_insert where they must be new.
+// Puts entries of rows into one index: by kv_insert where they must be new (and not take another's place).
 static struct status insert_entries(struct task *task, struct writer *writer, uint32_t index,
     uint32_t first, uint32_t count)
 {
@@ -509,7 +509,7 @@ static struct status insert_entries(struct task *task, struct writer *writer, ui
         gather(writer->row, writer->columns, writer->plan->table->width, r);
         TRY(row_key(entries, writer->row, &key, &has_null));
         row_value(entries, writer->row, &value);
-        if (index == 0 || (entries->unique && !has_null)) {
+        if (!writer->replaces && (index == 0 || (entries->unique && !has_null))) {
             pairs[unique] = (struct kv_pair){buffer_bytes(&key), buffer_bytes(&value)};
             rows[unique++] = r;
         } else {

@@ -64,6 +64,7 @@ struct node_write {
     struct expr_program *conflict_where;
     uint32_t *arbiters;                 // Positions in the table's indexes.
     uint32_t arbiter_count;
+    bool replaces;                      // ON CONFLICT: the row in the way leaves no trace; it need not be looked at.
     uint32_t *outputs;                  // Per column of the node's layout: the row's ordinal, or
     bool *output_is_input;              // a column of the input.
     bool returning;                     // Gives rows, with or without columns.
@@ -114,6 +115,7 @@ struct writer {
     struct writer *target;          // Of what the table is being rewritten as; or NULL.
     struct expr_state *target_columns;
     struct type_context target_types; // Those that its values are made by.
+    bool replaces;                  // Whatever row has the key is replaced.
     bool copying;                   // Rows that were there before: duplicates are told of as of an index's.
 };
 void writer_rewrite_open(struct writer *writer);
