@@ -3,7 +3,9 @@
 // Scripted cases of clusters of several nodes.
 #include <stdio.h>
 
+#include "core/mark.h"
 #include "core/rpc.h"
+#include "kv/cluster.h"
 #include "kv/slice_internal.h"
 #include "tests/sim/cluster_run.h"
 
@@ -165,5 +167,71 @@ SIM_CASE(cluster_versions_mixed, "nodes of another protocol version are kept out
     if (voters_are_three(cluster)) sim_violation(run, "a member of another version serves");
     restart_as(world, &world->nodes[1], 0);
     world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
+static struct status disk_say(struct task *task, void *arg)
+{
+    const bool full = arg != NULL;
+    struct kv_shard *shard = kv_shard_of(task->shard);
+    shard->disk_full = full;
+    shard->disk_bytes = UINT64_C(100) << 30;
+    shard->disk_free_bytes = full ? UINT64_C(1) << 20 : UINT64_C(90) << 30;
+    const struct cluster_load load = {.disk_bytes = shard->disk_bytes, .disk_free_bytes = shard->disk_free_bytes};
+    if (task->shard->index == 0) cluster_load_set(task->shard->node, &load);
+    return STATUS_OK;
+}
+
+// The simulated disk has no size of its own that a node would measure.
+static void disk_full_say(struct world_node *node, bool full)
+{
+    const struct node *running = sim_node_running(node->machine);
+    for (uint32_t i = 0; running != NULL && i < running->shard_count; i++)
+        world_spawn(node, i, "sim-disk", disk_say, full ? node : NULL);
+}
+
+static uint64_t newest_slice;
+
+static void note_newest(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    (void)kv;
+    (void)node;
+    if (slice->id > newest_slice) newest_slice = slice->id;
+}
+
+static bool another_slice(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    uint64_t before = newest_slice;
+    kv_world_replicas_each(&cluster->kv, note_newest);
+    return before != 0 && newest_slice > before;
+}
+
+static uint32_t full_node; // 0: none yet.
+
+static bool meta_is_led_elsewhere(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    uint32_t server = cluster->kv.slices[1].server;
+    return server != 0 && server != full_node;
+}
+
+// Once the steps of placement began with writing new slices down, in the meta slice; where that was led on a full disk
+// nothing was done any more, least of all that it be led elsewhere.
+SIM_CASE(cluster_meta_leader_disk_full, "leaders leave a full disk, also while a slice cannot be written down there")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    newest_slice = full_node = 0;
+    cluster_begin(cluster, run, 3, 300);
+    marks_bend_stop();
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    // Made by placement, and not written down yet.
+    world_expect(world, "another slice is made", another_slice, cluster, 60 * WORLD_SECOND);
+    world_expect(world, "the meta slice is led", meta_is_led_elsewhere, cluster, 10 * WORLD_SECOND);
+    full_node = cluster->kv.slices[1].server;
+    if (!run->violated) disk_full_say(&world->nodes[full_node - 1], true);
+    world_expect(world, "the meta slice is led elsewhere", meta_is_led_elsewhere, cluster, 60 * WORLD_SECOND);
+    if (!run->violated) disk_full_say(&world->nodes[full_node - 1], false);
     cluster_end(cluster);
 }

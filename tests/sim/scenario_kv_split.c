@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Ranges split by themselves when they have grown too large, while writers go on; nothing is lost
-// by it.
+// Ranges split by themselves when they have grown too large, while writers go on, and when they are asked for too
+// often; nothing is lost by it.
 #include "kv/key.h"
 #include "kv/kv_node.h"
+#include "kv/range_upkeep.h"
 #include "tests/sim/sim.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -64,6 +65,37 @@ out:
     return st;
 }
 
+static struct status tune(struct task *task, void *arg)
+{
+    struct range_tuning *tuning = range_tuning(task->shard);
+    (void)arg;
+    *tuning = (struct range_tuning){.split_by_load = true, .split_rate = 20, .look_ns = SECOND};
+    return STATUS_OK;
+}
+
+// Keys all over a range are read, more often than it may be: it is split until none is.
+static struct status load_split(struct task *task, struct world *world)
+{
+    struct status st;
+    struct kv_range *ranges;
+    uint32_t before, after = 0;
+    TRY(kv_ranges(task, key_tenant_span(task->arena, TENANT), task->arena, &ranges, &before));
+    TRY(shard_call_all(task, tune, NULL));
+    for (uint32_t i = 0; i < 60 && after <= before; i++) {
+        struct arena_mark mark = arena_mark(task->arena);
+        for (uint32_t k = 0; k < 200; k++) {
+            struct bytes value;
+            TRY(kv_read_now(task, TENANT, key_of(task->arena, k * 7 % (ROWS / 10)), task->arena, &value));
+        }
+        TRY(task_sleep(task, SECOND / 2));
+        TRY(kv_ranges(task, key_tenant_span(task->arena, TENANT), task->arena, &ranges, &after));
+        arena_release(task->arena, mark);
+    }
+    SIM_CHECK(world->run, after > before);
+out:
+    return st;
+}
+
 static struct status node_init(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
@@ -80,6 +112,8 @@ static struct status node_init(struct task *task, void *arg)
         TRY(task_sleep(task, 7 * SECOND));
     }
     TRY(task_sleep(task, 60 * SECOND));
+    TRY(rows_check(task, world));
+    TRY(load_split(task, world));
     TRY(rows_check(task, world));
     TRY(kv_ranges(task, key_tenant_span(task->arena, TENANT), task->arena, &ranges,
         &world->ranges));
