@@ -356,6 +356,12 @@ static bool element_in_index(
     return false;
 }
 
+static struct status no_arbiter(struct binder *binder)
+{
+    return bind_error(binder, POSITION_NONE, E_NOT_IN_PREREQUISITE_STATE,
+        "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters");
+}
+
 static struct status infer_arbiters(
     struct binder *binder, const struct insert *insert, struct insert_plan *plan)
 {
@@ -379,6 +385,7 @@ static struct status infer_arbiters(
             matches = element_in_index(table, index, elements->items[e].column);
         if (insert->conflict_constraint != NULL)
             matches = strcmp(index->name, insert->conflict_constraint) == 0;
+        if (matches && index->deferrable) return no_arbiter(binder);
         if (matches) plan->arbiters[plan->arbiter_count++] = index;
     }
     if (plan->arbiter_count > 0) return st;
@@ -469,7 +476,9 @@ static struct status bind_conflict(struct binder *binder, struct scope *parent,
                 "For example, ON CONFLICT (column_name).");
         plan->any_arbiter = true;
         for (uint32_t i = 0; i < table->index_count; i++)
-            if (table->indexes[i].unique && table->indexes[i].state != ELEMENT_DELETE_ONLY)
+            if (table->indexes[i].deferrable)
+                return no_arbiter(binder);
+            else if (table->indexes[i].unique && table->indexes[i].state != ELEMENT_DELETE_ONLY)
                 plan->arbiters[plan->arbiter_count++] = &table->indexes[i];
         return st;
     }

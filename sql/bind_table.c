@@ -242,7 +242,7 @@ static struct status bind_references(struct binder *binder, struct table_plan *p
             .constraint = constraint, .parent = parent->table, .count = count};
         for (uint32_t x = 0; x < parent->table->index_count; x++) {
             const struct index_desc *index = &parent->table->indexes[x];
-            if (index->unique && index->column_count == count && index->state == ELEMENT_PUBLIC &&
+            if (index_is_unique(index) && index->column_count == count && index->state == ELEMENT_PUBLIC &&
                 index_starts_with(index, constraint->referenced_columns, count))
                 reference->parent_index = index;
         }

@@ -121,7 +121,20 @@ struct index_desc {
     uint32_t stored_count;
     const char *predicate_sql;
     enum element_state state;
+    // Of a deferrable key, whose equal entries may be there until it is checked: as those of an index that is not unique.
+    bool deferrable, initially_deferred;
+    bool primary_key; // Is such a primary key; the rows lie in the hidden one.
 };
+// No two entries are ever equal.
+static inline bool index_is_unique(const struct index_desc *index)
+{
+    return index->unique && !index->deferrable;
+}
+// A PRIMARY KEY constraint's, or the hidden one.
+static inline bool index_is_key(const struct index_desc *index)
+{
+    return index->primary || index->primary_key;
+}
 
 enum table_constraint_kind { TABLE_CHECK, TABLE_FOREIGN_KEY };
 struct constraint_desc {

@@ -240,6 +240,13 @@ out:
     return st;
 }
 
+static bool has_deferrable_key(const struct table_desc *table)
+{
+    for (uint32_t i = 0; i < table->index_count; i++)
+        if (table->indexes[i].primary_key) return true;
+    return false;
+}
+
 // A new primary key means new keys for all rows and all index entries.
 static struct status set_primary_key(
     struct alter *alter, const struct constraint *constraint, const char *column, bool replace)
@@ -252,7 +259,10 @@ static struct status set_primary_key(
     const struct column_desc *first =
         table_column_by_id(table, table->indexes[0].columns[0].column_id);
     bool has_rowid = first->hidden && table->indexes[0].column_count == 1;
-    if (!has_rowid && !replace)
+    for (uint32_t i = 0; i < table->index_count && replace; i++)
+        if (table->indexes[i].primary_key)
+            return ddl_unsupported(context, "ALTER PRIMARY KEY of a deferrable one");
+    if ((!has_rowid || has_deferrable_key(table)) && !replace)
         return ddl_error(context, E_INVALID_TABLE_DEFINITION,
             "multiple primary keys for table \"%s\" are not allowed", table->name);
     struct index_desc former = table->indexes[0];
@@ -314,6 +324,28 @@ static struct status add_unique(
     }
     TRY(ddl_fill_indexes(context, alter->source, alter->table, &index->id, 1));
     TRY(put(alter));
+    TRY(ddl_validate_deferrable(context, alter->table, index));
+out:
+    return st;
+}
+
+static struct status add_deferrable_key(
+    struct alter *alter, const struct constraint *constraint, const char *column)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = alter->table;
+    const struct column_desc *first =
+        table_column_by_id(table, table->indexes[0].columns[0].column_id);
+
+    if (!first->hidden || has_deferrable_key(table))
+        return ddl_error(alter->context, E_INVALID_TABLE_DEFINITION,
+            "multiple primary keys for table \"%s\" are not allowed", table->name);
+    for (uint32_t i = 0; i < constraint->columns.count; i++) {
+        const struct column_desc *found = table_column(table, constraint->columns.items[i]);
+        if (found != NULL && !found->not_null && table_column_by_id(alter->source, found->id) != NULL)
+            TRY(ddl_validate_not_null(alter->context, table, found));
+    }
+    TRY(add_unique(alter, constraint, column));
 out:
     return st;
 }
@@ -351,7 +383,12 @@ static struct status add_constraint(
     struct constraint_desc *added;
 
     switch (constraint->kind) {
-    case CONSTRAINT_PRIMARY_KEY: TRY(set_primary_key(alter, constraint, column, false)); break;
+    case CONSTRAINT_PRIMARY_KEY:
+        if (constraint->deferrable || constraint->initially_deferred)
+            TRY(add_deferrable_key(alter, constraint, column));
+        else
+            TRY(set_primary_key(alter, constraint, column, false));
+        break;
     case CONSTRAINT_UNIQUE: TRY(add_unique(alter, constraint, column)); break;
     case CONSTRAINT_CHECK:
         TRY(ddl_add_check(alter->context, alter->table, constraint, column, &added));
@@ -690,9 +727,11 @@ static struct status set_not_null(struct alter *alter)
 
     TRY(find_column(alter, &column));
     if (alter->command->kind == ALTER_COLUMN_DROP_NOT_NULL) {
-        if (key_has(&alter->table->indexes[0], column->id))
-            return ddl_error(alter->context, E_INVALID_TABLE_DEFINITION,
-                "column \"%s\" is in a primary key", column->name);
+        for (uint32_t i = 0; i < alter->table->index_count; i++)
+            if (index_is_key(&alter->table->indexes[i]) &&
+                key_has(&alter->table->indexes[i], column->id))
+                return ddl_error(alter->context, E_INVALID_TABLE_DEFINITION,
+                    "column \"%s\" is in a primary key", column->name);
         if (column->identity != 0)
             return ddl_error(alter->context, E_SYNTAX_ERROR,
                 "column \"%s\" of relation \"%s\" is an identity column", column->name,

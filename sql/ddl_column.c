@@ -425,10 +425,10 @@ struct status ddl_add_key(struct statement_context *context, struct table_desc *
 {
     struct status st = STATUS_OK;
     bool primary = constraint->kind == CONSTRAINT_PRIMARY_KEY;
+    bool deferrable = constraint->deferrable || constraint->initially_deferred;
     struct name_list columns = constraint->columns;
     const char *name = constraint->name;
 
-    if (constraint->deferrable) return ddl_unsupported(context, "a deferrable key");
     if (constraint->nulls_not_distinct) return ddl_unsupported(context, "NULLS NOT DISTINCT");
     if (constraint->using_index != NULL) return ddl_unsupported(context, "USING INDEX");
     if (column != NULL && columns.count == 0)
@@ -457,7 +457,10 @@ struct status ddl_add_key(struct statement_context *context, struct table_desc *
             "constraint \"%s\" for relation \"%s\" already exists", name, table->name);
     TRY(ddl_add_index(
         context, table, name, &elements, &constraint->storing,
-        primary ? INDEX_PRIMARY : INDEX_UNIQUE, true, index));
+        primary && !deferrable ? INDEX_PRIMARY : INDEX_UNIQUE, true, index));
+    (*index)->deferrable = deferrable;
+    (*index)->initially_deferred = constraint->initially_deferred;
+    (*index)->primary_key = deferrable && primary;
 out:
     return st;
 }
@@ -505,8 +508,10 @@ out:
 // --- foreign keys ----------------------------------------------------------------------------------
 
 // The unique index of the referenced table over exactly these columns, in any order.
-static bool has_unique_over(const struct table_desc *table, const uint32_t *columns, uint32_t count)
+static bool has_unique_over(const struct table_desc *table, const uint32_t *columns, uint32_t count,
+    bool *deferrable)
 {
+    *deferrable = false;
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
         if (!index->unique || index->column_count != count || index->predicate_sql != NULL ||
@@ -518,7 +523,8 @@ static bool has_unique_over(const struct table_desc *table, const uint32_t *colu
                 matched += index->columns[k].expression_sql == NULL &&
                            index->columns[k].column_id == columns[m];
         }
-        if (matched == count) return true;
+        if (matched == count && !index->deferrable) return true;
+        *deferrable |= matched == count;
     }
     return false;
 }
@@ -531,6 +537,10 @@ static struct status referenced_columns(struct statement_context *context,
     if (count == 0) {
         const struct index_desc *primary = &parent->indexes[0];
         const struct column_desc *first = table_column_by_id(parent, primary->columns[0].column_id);
+        for (uint32_t i = 0; i < parent->index_count; i++)
+            if (parent->indexes[i].primary_key)
+                return ddl_error(context, E_NOT_IN_PREREQUISITE_STATE,
+                    "cannot use a deferrable primary key for referenced table \"%s\"", parent->name);
         if (first->hidden)
             return ddl_error(context, E_UNDEFINED_OBJECT,
                 "there is no primary key for referenced table \"%s\"", parent->name);
@@ -552,7 +562,11 @@ static struct status referenced_columns(struct statement_context *context,
     if (count != key->column_count)
         return ddl_error(context, E_INVALID_FOREIGN_KEY,
             "number of referencing and referenced columns for foreign key disagree");
-    if (!has_unique_over(parent, key->referenced_columns, count))
+    bool deferrable;
+    if (!has_unique_over(parent, key->referenced_columns, count, &deferrable) && deferrable)
+        return ddl_error(context, E_NOT_IN_PREREQUISITE_STATE,
+            "cannot use a deferrable unique constraint for referenced table \"%s\"", parent->name);
+    if (!has_unique_over(parent, key->referenced_columns, count, &deferrable))
         return ddl_error(context, E_INVALID_FOREIGN_KEY,
             "there is no unique constraint matching given keys for referenced table \"%s\"",
             parent->name);

@@ -305,6 +305,9 @@ struct ddl_feed {
 };
 CHECKED struct status ddl_feed_run(
     struct task *task, struct session *session, struct arena *arena, struct ddl_feed *feed);
+// 23505 when rows of the stored table are equal in a deferrable key; nothing is asked of others.
+CHECKED struct status ddl_validate_deferrable(struct statement_context *context,
+    const struct table_desc *table, const struct index_desc *index);
 // 23505 "could not create unique index".
 struct status ddl_duplicate(const struct type_context *types, struct arena *arena,
     const struct table_desc *table, const struct index_desc *index, const struct datum *row);

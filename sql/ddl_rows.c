@@ -147,7 +147,7 @@ static struct status feed_row(
         row_value(&index->row_index, run->row, &value);
         entry.key = buffer_bytes(&key);
         entry.value = buffer_bytes(&value);
-        entry.unique = index->index->primary || (index->index->unique && !has_null);
+        entry.unique = index->index->primary || (index_is_unique(index->index) && !has_null);
         TRY(feed->write(task, feed, &entry));
     }
     feed->row_count++;
@@ -271,6 +271,40 @@ struct status ddl_duplicate(const struct type_context *types, struct arena *aren
     return status_names(arena, st, NULL, table->name, NULL, index->name);
 }
 
+struct status ddl_validate_deferrable(struct statement_context *context,
+    const struct table_desc *table, const struct index_desc *index)
+{
+    struct status st = STATUS_OK;
+    struct buffer columns, there, sql;
+    struct internal_result result;
+    const char *name;
+
+    if (!index->deferrable) return st;
+    buffer_init(&columns, context->arena);
+    buffer_init(&there, context->arena);
+    buffer_init(&sql, context->arena);
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        const char *column = table_column_by_id(table, index->columns[i].column_id)->name;
+        buffer_append_string(&columns, i == 0 ? "" : ", ");
+        deparse_identifier(&columns, column);
+        buffer_append_string(&there, i == 0 ? "" : " AND ");
+        deparse_identifier(&there, column);
+        buffer_append_string(&there, " IS NOT NULL");
+    }
+    TRY(ddl_qualified_name(context, table, &name));
+    buffer_printf(&sql, "SELECT %s FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1",
+        buffer_string(&columns), name, buffer_string(&there), buffer_string(&columns));
+    TRY(internal_query(context->task, context->session->tenant, context->session, context->arena,
+        &result, buffer_string(&sql), 0, NULL, NULL));
+    if (result.row_count == 0) goto out;
+    struct datum *row = ARENA_ARRAY(context->arena, struct datum, row_width(table));
+    for (uint32_t i = 0; i < index->column_count; i++)
+        row[row_ordinal(table, index, i)] = internal_value(&result, 0, i);
+    st = ddl_duplicate(&context->session->types, context->arena, table, index, row);
+out:
+    return st;
+}
+
 // --- in the transaction ----------------------------------------------------------------------------
 
 static struct status write_in_txn(
@@ -367,6 +401,8 @@ struct status ddl_rewrite(struct statement_context *context, const struct table_
     TRY(ddl_feed_run(context->task, context->session, arena, &feed));
     TRY(ddl_renumber_names(context->task, context->session, target));
     TRY(catalog_put_table(context->task, context->session, target));
+    for (uint32_t i = 0; i < target->index_count; i++)
+        TRY(ddl_validate_deferrable(context, target, &target->indexes[i]));
     TRY(ddl_erase_later(context, source->id, old, source->index_count));
 out:
     return st;

@@ -197,7 +197,7 @@ static struct status copy_indexes(struct statement_context *context, struct tabl
         struct name_list storing = {0};
         struct index_desc *index;
         const char *name;
-        if (source->primary != primary || source->state != ELEMENT_PUBLIC ||
+        if (index_is_key(source) != primary || source->state != ELEMENT_PUBLIC ||
             (primary && key_is_hidden(found, source)))
             continue;
         TRY(index_elements(context, found, source, &elements));
@@ -221,6 +221,7 @@ static struct status copy_indexes(struct statement_context *context, struct tabl
             : source->inverted ? INDEX_INVERTED
                                : INDEX_PLAIN,
             source->from_constraint, &index));
+        if (source->deferrable) return ddl_unsupported(context, "LIKE of a deferrable key");
         if (source->predicate_sql != NULL)
             index->predicate_sql = arena_strdup(context->arena, source->predicate_sql);
     }
@@ -340,12 +341,28 @@ out:
     return st;
 }
 
+// One that is deferrable stands beside the hidden key, which has another name.
+static struct status add_primary_key(struct statement_context *context, struct table_desc *table,
+    const struct constraint *primary, const char *column)
+{
+    struct status st = STATUS_OK;
+    struct index_desc *index;
+    struct index_desc hidden;
+    TRY(ddl_add_key(context, table, primary, column, &index));
+    if (!index->primary_key) return st;
+    TRY(ddl_add_rowid(context, table));
+    hidden = table->indexes[1];
+    table->indexes[1] = table->indexes[0];
+    table->indexes[0] = hidden;
+out:
+    return st;
+}
+
 static struct status fill_in(
     struct statement_context *context, struct table_desc *table, const struct create_table *create)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
-    struct index_desc *index;
     const char *key_column;
     uint32_t key_count;
 
@@ -364,7 +381,7 @@ static struct status fill_in(
         return ddl_error(context, E_INVALID_TABLE_DEFINITION,
             "multiple primary keys for table \"%s\" are not allowed", table->name);
     if (primary != NULL)
-        TRY(ddl_add_key(context, table, primary, key_column, &index));
+        TRY(add_primary_key(context, table, primary, key_column));
     else if (table->index_count == 0)
         TRY(ddl_add_rowid(context, table));
     for (uint32_t i = 0; i < create->like_count; i++)

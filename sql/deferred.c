@@ -9,6 +9,7 @@
 #include "sql/catalog_store.h"
 #include "sql/deparse.h"
 #include "sql/internal.h"
+#include "sql/row.h"
 
 #define KEYS_MAX 1000000u
 #define COLUMNS_MAX 32u
@@ -20,10 +21,11 @@ struct note {
     struct datum *values;
 };
 
-// One constraint, as text for the question and for the answer.
+// One constraint, as text for the question and for the answer. Of a key all is the child's.
 struct rule {
     struct rule *next;
-    uint32_t oid; // catalog_constraint_oid
+    uint32_t oid; // catalog_constraint_oid, or catalog_index_oid
+    bool is_key, initially_deferred;
     uint32_t child_id, parent_id, count;
     const char *name, *child, *parent;
     const char **child_columns, **parent_columns;
@@ -57,16 +59,20 @@ static struct deferred_state *state_of(struct session *session)
     return state;
 }
 
-bool deferred_is(
-    const struct session *session, uint32_t table_id, const struct constraint_desc *constraint)
+static bool is_deferred(const struct session *session, uint32_t oid, bool initially)
 {
-    if (!constraint->deferrable) return false;
     const struct deferred_state *state = session->deferred;
-    uint32_t oid = catalog_constraint_oid(table_id, constraint->id);
     for (const struct mode *mode = state == NULL ? NULL : state->modes; mode != NULL;
          mode = mode->next)
         if (mode->oid == 0 || mode->oid == oid) return mode->deferred;
-    return constraint->initially_deferred;
+    return initially;
+}
+
+bool deferred_is(
+    const struct session *session, uint32_t table_id, const struct constraint_desc *constraint)
+{
+    return constraint->deferrable && is_deferred(session,
+        catalog_constraint_oid(table_id, constraint->id), constraint->initially_deferred);
 }
 
 static const char **column_names(struct arena *arena, const struct table_desc *table,
@@ -105,20 +111,17 @@ static const struct rule *rule_of(struct deferred_state *state, const struct def
     return rule;
 }
 
-struct status deferred_note(struct session *session, const struct deferred_key *key)
+static struct status add_note(struct deferred_state *state, const struct rule *rule,
+    bool parent_changed, const struct datum *values)
 {
-    struct deferred_state *state = state_of(session);
-    if (key->count > COLUMNS_MAX)
-        return status_make(E_TOO_MANY_COLUMNS, "a foreign key has at most 32 columns");
-    const struct rule *rule = rule_of(state, key);
-    const type_oid *types = key->parent_changed ? rule->parent_types : rule->child_types;
+    const type_oid *types = parent_changed ? rule->parent_types : rule->child_types;
     struct arena_mark mark = arena_mark(&state->arena);
     struct buffer id;
     buffer_init(&id, &state->arena);
     key_append_uvarint(&id, rule->oid);
-    buffer_append_u8(&id, key->parent_changed);
-    for (uint32_t i = 0; i < key->count; i++)
-        type_value_encode(&id, types[i], key->values[i]);
+    buffer_append_u8(&id, parent_changed);
+    for (uint32_t i = 0; i < rule->count; i++)
+        type_value_encode(&id, types[i], values[i]);
     if (hashmap_get(&state->known, buffer_bytes(&id)) != NULL) {
         arena_release(&state->arena, mark);
         return STATUS_OK;
@@ -127,15 +130,57 @@ struct status deferred_note(struct session *session, const struct deferred_key *
         return status_make(E_PROGRAM_LIMIT_EXCEEDED,
             "too many violations of deferred constraints in one transaction");
     struct note *note = ARENA_NEW(&state->arena, struct note);
-    *note = (struct note){
-        .next = state->notes, .rule = rule, .parent_changed = key->parent_changed};
-    note->values = ARENA_ARRAY(&state->arena, struct datum, key->count);
-    for (uint32_t i = 0; i < key->count; i++)
-        note->values[i] = type_copy(&state->arena, types[i], key->values[i]);
+    *note = (struct note){.next = state->notes, .rule = rule, .parent_changed = parent_changed};
+    note->values = ARENA_ARRAY(&state->arena, struct datum, rule->count);
+    for (uint32_t i = 0; i < rule->count; i++)
+        note->values[i] = type_copy(&state->arena, types[i], values[i]);
     hashmap_put(&state->known, buffer_bytes(&id), note);
     state->notes = note;
     state->count++;
     return arena_check(&state->arena);
+}
+
+struct status deferred_note(struct session *session, const struct deferred_key *key)
+{
+    struct deferred_state *state = state_of(session);
+    if (key->count > COLUMNS_MAX)
+        return status_make(E_TOO_MANY_COLUMNS, "a foreign key has at most 32 columns");
+    return add_note(state, rule_of(state, key), key->parent_changed, key->values);
+}
+
+static const struct rule *key_rule(
+    struct deferred_state *state, const struct table_desc *table, const struct index_desc *index)
+{
+    uint32_t oid = catalog_index_oid(table->id, index->id);
+    struct arena *arena = &state->arena;
+    for (const struct rule *rule = state->rules; rule != NULL; rule = rule->next)
+        if (rule->oid == oid) return rule;
+    uint32_t *ordinals = ARENA_ARRAY(arena, uint32_t, index->column_count);
+    type_oid *types = ARENA_ARRAY(arena, type_oid, index->column_count);
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        ordinals[i] = row_ordinal(table, index, i);
+        types[i] = table->columns[ordinals[i]].type.oid;
+    }
+    struct rule *rule = ARENA_NEW(arena, struct rule);
+    *rule = (struct rule){.next = state->rules,
+        .oid = oid,
+        .is_key = true,
+        .initially_deferred = index->initially_deferred,
+        .child_id = table->id,
+        .count = index->column_count,
+        .name = arena_strdup(arena, index->name),
+        .child = arena_strdup(arena, table->name),
+        .child_columns = column_names(arena, table, ordinals, index->column_count),
+        .child_types = types};
+    state->rules = rule;
+    return rule;
+}
+
+struct status deferred_note_duplicate(struct session *session, const struct table_desc *table,
+    const struct index_desc *index, const struct datum *values)
+{
+    struct deferred_state *state = state_of(session);
+    return add_note(state, key_rule(state, table, index), false, values);
 }
 
 // --- the question ----------------------------------------------------------------------------------------
@@ -184,6 +229,11 @@ static struct status make_sql(
     TRY(qualified(task, session, rule->child_id, &sql, &child));
     buffer_append_string(&sql, " WHERE ");
     append_match(&sql, rule->child_columns, rule->count);
+    if (rule->is_key) {
+        buffer_append_string(&sql, " OFFSET 1 LIMIT 1");
+        *text = child ? buffer_string(&sql) : "";
+        goto out;
+    }
     buffer_append_string(&sql, " AND NOT EXISTS (SELECT 1 FROM ");
     TRY(qualified(task, session, rule->parent_id, &sql, &parent));
     buffer_append_string(&sql, " WHERE ");
@@ -209,7 +259,12 @@ static struct status violation(struct session *session, const struct note *note)
         if (i > 0) buffer_append_string(&values, ", ");
         type_output(&values, &session->types, types[i], note->values[i]);
     }
-    if (note->parent_changed) {
+    if (rule->is_key) {
+        st = status_format(arena, E_UNIQUE_VIOLATION,
+            "duplicate key value violates unique constraint \"%s\"", rule->name);
+        st = status_detail(arena, st, "Key (%s)=(%s) already exists.", buffer_string(&names),
+            buffer_string(&values));
+    } else if (note->parent_changed) {
         st = status_format(arena, E_FOREIGN_KEY_VIOLATION,
             "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table "
             "\"%s\"",
@@ -231,6 +286,8 @@ static bool rule_still_there(const struct table_desc *child, const struct rule *
 {
     for (uint32_t i = 0; i < child->constraint_count; i++)
         if (catalog_constraint_oid(child->id, child->constraints[i].id) == rule->oid) return true;
+    for (uint32_t i = 0; i < child->index_count && rule->is_key; i++)
+        if (catalog_index_oid(child->id, child->indexes[i].id) == rule->oid) return true;
     return false;
 }
 
@@ -263,6 +320,12 @@ out:
 }
 
 // What is to be looked at now: all, or what is immediate by now.
+static bool is_due(const struct session *session, const struct rule *rule)
+{
+    // Foreign keys that were immediate when their statement ended were looked at there.
+    return !is_deferred(session, rule->oid, rule->is_key ? rule->initially_deferred : true);
+}
+
 static struct status settle(struct task *task, struct session *session, bool all)
 {
     struct status st = STATUS_OK;
@@ -273,12 +336,7 @@ static struct status settle(struct task *task, struct session *session, bool all
     struct note **at = &state->notes;
     while (*at != NULL) {
         struct note *note = *at;
-        bool due = all;
-        for (const struct mode *mode = state->modes; !all && mode != NULL; mode = mode->next) {
-            if (mode->oid != 0 && mode->oid != note->rule->oid) continue;
-            due = !mode->deferred;
-            break;
-        }
+        bool due = all || is_due(session, note->rule);
         if (!due) {
             at = &note->next;
             continue;
@@ -291,6 +349,15 @@ static struct status settle(struct task *task, struct session *session, bool all
     hashmap_clear(&state->known);
 out:
     return st;
+}
+
+struct status deferred_settle_statement(struct task *task, struct session *session)
+{
+    bool any = false;
+    if (session->deferred == NULL) return STATUS_OK;
+    for (const struct note *note = session->deferred->notes; note != NULL && !any; note = note->next)
+        any = note->rule->is_key && is_due(session, note->rule);
+    return any ? settle(task, session, false) : STATUS_OK;
 }
 
 static struct status before_commit(struct task *task, struct session *session)
@@ -329,10 +396,13 @@ static struct status add_named(struct statement_context *context, const struct o
         const struct schema_desc *schema;
         TRY(catalog_schema_by_id(context->task, context->session, tables[i]->schema_id, &schema));
         if (name->schema != NULL && strcmp(name->schema, schema->name) != 0) continue;
-        for (uint32_t k = 0; k < tables[i]->index_count; k++)
-            if (tables[i]->indexes[k].from_constraint &&
-                strcmp(tables[i]->indexes[k].name, name->name) == 0)
-                goto not_deferrable;
+        for (uint32_t k = 0; k < tables[i]->index_count; k++) {
+            const struct index_desc *index = &tables[i]->indexes[k];
+            if (!index->from_constraint || strcmp(index->name, name->name) != 0) continue;
+            if (!index->deferrable) goto not_deferrable;
+            add_mode(context->session, catalog_index_oid(tables[i]->id, index->id), deferred);
+            found = true;
+        }
         for (uint32_t k = 0; k < tables[i]->constraint_count; k++) {
             const struct constraint_desc *constraint = &tables[i]->constraints[k];
             if (strcmp(constraint->name, name->name) != 0) continue;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Deferred foreign keys: keys that were in violation when their statement ended are remembered until the
+// Deferred foreign keys, and deferrable unique ones: keys that were in violation when their statement ended are remembered until the
 // transaction commits, or SET CONSTRAINTS asks for them, and looked at again then.
 //
 // A remembered key is a suspicion, not a fact: it is in violation when, at the end, a row refers to it and
-// no row has it. So neither ROLLBACK TO SAVEPOINT nor a later repair needs to take anything back.
+// no row has it, or two rows have one that is to be unique. So neither ROLLBACK TO SAVEPOINT nor a later repair needs to take anything back.
 //
 // Shard    The session's.
 // Memory   malloc'ed with the first key, freed when the transaction ends. At most 1,000,000 keys: 54000.
-// Errors   23503 with PostgreSQL's messages.
+// Errors   23503 and 23505 with PostgreSQL's messages.
 #pragma once
 #include "sql/catalog.h"
 #include "sql/statement.h"
@@ -28,5 +28,10 @@ struct deferred_key {
     uint32_t count;
 };
 CHECKED struct status deferred_note(struct session *session, const struct deferred_key *key);
+// Two rows have the same values in a deferrable key now. Looked at when the statement ends, or later.
+CHECKED struct status deferred_note_duplicate(struct session *session,
+    const struct table_desc *table, const struct index_desc *index, const struct datum *values);
+// At the end of a statement: keys that do not wait.
+CHECKED struct status deferred_settle_statement(struct task *task, struct session *session);
 CHECKED struct status deferred_set_execute(struct statement_context *context); // SET CONSTRAINTS
 void deferred_register(void);

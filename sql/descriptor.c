@@ -315,6 +315,9 @@ static void code_index(struct codec *codec, void *item)
     field_string(codec, 8, &index->predicate_sql);
     field_enum(codec, 9, &index->state, ELEMENT_VALIDATING);
     field_bool(codec, 10, &index->inverted);
+    field_bool(codec, 11, &index->deferrable);
+    field_bool(codec, 12, &index->initially_deferred);
+    field_bool(codec, 13, &index->primary_key);
 }
 
 static void code_constraint(struct codec *codec, void *item)

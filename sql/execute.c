@@ -454,7 +454,8 @@ static struct status statement_snapshot(
     if (!hlc_is_zero(session->txn_as_of)) return STATUS_OK;
     if (prepared->handler != NULL && (prepared->handler->flags & HANDLER_TRANSACTION_CONTROL)) return STATUS_OK;
     bool weak = strcmp(vars_get(session, "transaction_isolation"), "read committed") == 0;
-    kv_txn_weaken(session->txn, weak && prepared->handler == NULL);
+    session->reads_weak = weak && prepared->handler == NULL;
+    kv_txn_weaken(session->txn, session->reads_weak);
     return weak ? kv_txn_step(task, session->txn) : STATUS_OK;
 }
 

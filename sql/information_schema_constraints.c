@@ -55,9 +55,9 @@ static struct status each_constraint(
     if (!seen) return st;
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
-        if (!pg_index_shown(table, index) || !(index->primary || index->from_constraint)) continue;
+        if (!pg_index_shown(table, index) || !(index_is_key(index) || index->from_constraint)) continue;
         struct named_constraint constraint = {
-            .name = index->name, .type = index->primary ? "PRIMARY KEY" : "UNIQUE", .index = index};
+            .name = index->name, .type = index_is_key(index) ? "PRIMARY KEY" : "UNIQUE", .index = index};
         TRY(send(rows, table, &constraint));
     }
     for (uint32_t i = 0; i < table->constraint_count; i++) {
@@ -96,10 +96,16 @@ static struct status constraint_row(struct pg_rows *rows, const struct table_des
     begin_constraint(&row, rows, table, constraint);
     put_table(&row, rows, table);
     pg_put_text(&row, "constraint_type", constraint->type);
-    pg_put_text(&row, "is_deferrable", "NO");
-    pg_put_text(&row, "initially_deferred", "NO");
+    bool deferrable = constraint->index != NULL        ? constraint->index->deferrable
+                      : constraint->constraint != NULL ? constraint->constraint->deferrable
+                                                       : false;
+    bool deferred = constraint->index != NULL        ? constraint->index->initially_deferred
+                    : constraint->constraint != NULL ? constraint->constraint->initially_deferred
+                                                     : false;
+    pg_put_text(&row, "is_deferrable", deferrable ? "YES" : "NO");
+    pg_put_text(&row, "initially_deferred", deferred ? "YES" : "NO");
     pg_put_text(&row, "enforced", "YES");
-    if (constraint->index != NULL && !constraint->index->primary)
+    if (constraint->index != NULL && !index_is_key(constraint->index))
         pg_put_text(&row, "nulls_distinct", "YES");
     return pg_row_send(&row);
 }

@@ -603,7 +603,7 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
             rows->task, rows->session, &rows->arena, table, index, false, &predicate));
         struct datum row[] = {datum_int(pg_index_oid(table->id, index->id)), datum_int(pg_oid(table->id)),
             datum_int(all), datum_int(keys), datum_bool(index->unique || index->primary), datum_bool(false),
-            datum_bool(index->primary), datum_bool(false), datum_bool(true), datum_bool(false), datum_bool(true),
+            datum_bool(index_is_key(index)), datum_bool(false), datum_bool(!index->deferrable), datum_bool(false), datum_bool(true),
             datum_bool(false), datum_bool(true), datum_bool(true), datum_bool(false),
             vector(&rows->arena, TYPE_INT2, numbers_of, all), vector(&rows->arena, TYPE_OID, collations, keys),
             vector(&rows->arena, TYPE_OID, classes, keys), vector(&rows->arena, TYPE_INT2, options, keys),
@@ -695,7 +695,7 @@ static struct status table_constraint_rows(struct pg_rows *rows, const struct ta
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
-        if (!pg_index_shown(table, index) || !(index->primary || index->from_constraint)) continue;
+        if (!pg_index_shown(table, index) || !(index_is_key(index) || index->from_constraint)) continue;
         uint32_t *ids = ARENA_ARRAY(&rows->arena, uint32_t, index->column_count + 1u);
         for (uint32_t j = 0; j < index->column_count; j++) ids[j] = index->columns[j].column_id;
         struct constraint_row row = {.oid = pg_index_oid(table->id, index->id),
@@ -703,10 +703,12 @@ static struct status table_constraint_rows(struct pg_rows *rows, const struct ta
             .relation = pg_oid(table->id),
             .index = pg_index_oid(table->id, index->id),
             .name = index->name,
-            .kind = index->primary ? 'p' : 'u',
+            .kind = index_is_key(index) ? 'p' : 'u',
             .on_update = ' ',
             .on_delete = ' ',
             .validated = true,
+            .deferrable = index->deferrable,
+            .deferred = index->initially_deferred,
             .key = column_numbers(&rows->arena, table, ids, index->column_count),
             .referenced_key = DATUM_NULL,
             .expression = DATUM_NULL};

@@ -158,13 +158,15 @@ out:
 void pg_index_constraint_definition(
     struct buffer *out, const struct table_desc *table, const struct index_desc *index)
 {
-    buffer_append_string(out, index->primary ? "PRIMARY KEY (" : "UNIQUE (");
+    buffer_append_string(out, index_is_key(index) ? "PRIMARY KEY (" : "UNIQUE (");
     for (uint32_t i = 0; i < index->column_count; i++) {
         if (i > 0) buffer_append_string(out, ", ");
         column_list(out, table, &index->columns[i].column_id, 1);
     }
     buffer_append_u8(out, ')');
     included_columns(out, table, index);
+    if (index->deferrable) buffer_append_string(out, " DEFERRABLE");
+    if (index->initially_deferred) buffer_append_string(out, " INITIALLY DEFERRED");
 }
 
 static void reference_action(struct buffer *out, const char *when, enum reference_action action)

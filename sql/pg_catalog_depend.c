@@ -95,7 +95,7 @@ static struct status indexes_depend(struct pg_rows *rows, const struct table_des
         const struct index_desc *index = &table->indexes[i];
         if (!pg_index_shown(table, index)) continue;
         struct object self = relation(pg_index_oid(table->id, index->id), 0);
-        bool constraint = index->primary || index->from_constraint;
+        bool constraint = index_is_key(index) || index->from_constraint;
         struct object owner = {PG_CONSTRAINT_OID, self.oid, 0};
         if (constraint) TRY(depends(rows, self, owner, 'i'));
         for (uint32_t j = 0; j < index->column_count; j++) {

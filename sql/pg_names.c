@@ -216,7 +216,7 @@ struct status pg_constraint_by_oid(
     *found = (struct pg_constraint_of){0};
     if (oid >= 0x80000000u) {
         TRY(pg_relation_by_oid(task, session, oid, &relation));
-        if (relation.index == NULL || !(relation.index->primary || relation.index->from_constraint))
+        if (relation.index == NULL || !(index_is_key(relation.index) || relation.index->from_constraint))
             return STATUS_OK;
         *found = (struct pg_constraint_of){.table = relation.table, .index = relation.index};
         return STATUS_OK;

@@ -304,7 +304,7 @@ static bool gives_order(const struct access_plan *plan, const struct candidate *
             return false;
         if (position >= 0 && is_single(c, (uint32_t)position)) continue;
         while (key < c->usable && is_single(c, key)) key++;
-        if (key == c->usable) return c->index->unique; // Nothing is left to order.
+        if (key == c->usable) return index_is_unique(c->index); // Nothing is left to order.
         if (position < 0 || (uint32_t)position != key || key < c->equal_count) return false;
         const struct row_key_column *column = &c->keys->keys[key];
         bool descending = column->order == KEY_DESCENDING;
@@ -369,7 +369,7 @@ static void estimate_candidate(const struct access_plan *plan, struct candidate 
     }
     rows *= plan_selectivity_all(&c->range_conjuncts, plan->rel);
     rows *= plan_selectivity_all(&c->implied, plan->rel);
-    bool unique = c->index->unique && c->equal_count >= c->keys->column_count && !c->has_null;
+    bool unique = index_is_unique(c->index) && c->equal_count >= c->keys->column_count && !c->has_null;
     if (unique || rows < 1) rows = unique ? spans : 1;
     for (uint32_t i = 0; i < plan->conjuncts.count; i++)
         if (!is_used(c, plan->conjuncts.items[i]))
@@ -500,7 +500,7 @@ static struct status make_candidate(
     TRY(row_index_init(arena, plan->planner->tenant, table, index, c->keys));
     TRY(bind_keys(plan, c));
     if (index->inverted) return inverted_candidate(plan, c);
-    c->usable = index->unique && !index->primary ? c->keys->column_count : c->keys->key_count;
+    c->usable = index_is_unique(index) && !index->primary ? c->keys->column_count : c->keys->key_count;
     c->equals = ARENA_ARRAY(arena, struct key_match, c->usable);
     while (c->equal_count < c->usable) {
         struct key_match *match = &c->equals[c->equal_count];
@@ -516,7 +516,7 @@ static struct status make_candidate(
             plan, c->key_scalars[c->equal_count], c->keys->keys[c->equal_count].type, c);
     c->covering = covers(plan, c);
     c->ordered = gives_order(plan, c, &c->reverse);
-    c->point = index->unique && c->equal_count == c->keys->column_count && !c->has_null &&
+    c->point = index_is_unique(index) && c->equal_count == c->keys->column_count && !c->has_null &&
                !(c->multi && c->reverse);
     estimate_candidate(plan, c);
 

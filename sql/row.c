@@ -179,7 +179,7 @@ struct status row_index_init(struct arena *arena, uint64_t tenant, const struct 
     struct status st = STATUS_OK;
     const struct index_desc *primary = &table->indexes[0];
     *out = (struct row_index){.table = table, .index = index};
-    out->unique = index->unique && !index->primary;
+    out->unique = index_is_unique(index) && !index->primary;
     out->keys = ARENA_ARRAY(
         arena, struct row_key_column, index->column_count + primary->column_count);
     out->values = ARENA_ARRAY(arena, struct row_value_column, table->column_count);
@@ -241,6 +241,17 @@ struct status row_key_decode(struct bytes *key, const struct row_key_column *col
 }
 
 // --- writing -----------------------------------------------------------------------------------------
+
+struct status row_key_own(
+    const struct row_index *index, const struct datum *row, struct buffer *key)
+{
+    struct status st = STATUS_OK;
+    buffer_append_bytes(key, index->prefix);
+    for (uint32_t i = 0; i < index->column_count; i++)
+        TRY(row_key_encode(key, &index->keys[i], row[index->keys[i].ordinal]));
+out:
+    return st;
+}
 
 struct status row_key(
     const struct row_index *index, const struct datum *row, struct buffer *key, bool *has_null)

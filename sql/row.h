@@ -88,6 +88,9 @@ struct span row_table_span(struct arena *arena, uint64_t tenant, uint32_t table_
 // Appends the row's key. Suspends not. *has_null (may be NULL): one of the index's own columns is NULL.
 CHECKED struct status row_key(
     const struct row_index *index, const struct datum *row, struct buffer *key, bool *has_null);
+// What all rows with the same values in the index's own columns have in common.
+CHECKED struct status row_key_own(
+    const struct row_index *index, const struct datum *row, struct buffer *key);
 void row_value(const struct row_index *index, const struct datum *row, struct buffer *value);
 // All keys that a row has in an inverted index, in order, in `arena`.
 CHECKED struct status row_inverted_keys(const struct row_index *index, const struct datum *row,

@@ -102,7 +102,7 @@ static struct status write_entries(struct task *task, struct change_batch *batch
         buffer_init(&value, arena);
         TRY(row_key(&reader->index, reader->row, &key, &has_null));
         row_value(&reader->index, reader->row, &value);
-        if (!index->unique || has_null) {
+        if (!index_is_unique(index) || has_null) {
             TRY(kv_put(task, batch->txn, buffer_bytes(&key), buffer_bytes(&value)));
             continue;
         }
@@ -267,6 +267,11 @@ static struct status make_public(struct task *task, struct session *session, voi
             table->constraints[i].state = ELEMENT_PUBLIC;
     }
     TRY(catalog_put_table(task, session, table));
+    struct statement_context context = change_context(task, session);
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (has_id(change->indexes, change->index_count, table->indexes[i].id))
+            TRY(ddl_validate_deferrable(&context, table, &table->indexes[i]));
+    }
 out:
     return st;
 }

@@ -388,6 +388,8 @@ static struct status replace_table(struct task *task, struct session *session, v
     for (uint32_t i = 0; i < target.index_count; i++)
         target.indexes[i].state = ELEMENT_PUBLIC;
     TRY(catalog_put_table(task, session, &target));
+    for (uint32_t i = 0; i < target.index_count; i++)
+        TRY(ddl_validate_deferrable(&context, &target, &target.indexes[i]));
     TRY(ddl_erase_later(&context, target.id, old, stored->index_count));
 out:
     return st;

@@ -67,6 +67,7 @@ struct session {
     enum txn_state txn_state;
     struct kv_txn *txn;
     struct catalog_view *catalog; // Of the transaction.
+    bool reads_weak; // Of a statement at READ COMMITTED: what it reads is not validated.
     struct deferred_state *deferred; // Of the transaction: sql/deferred.h. NULL when none.
     struct temp_state *temp;      // sql/temp.h; NULL when none.
     const char *temp_name;        // Its schema, first of the search path; NULL when none.

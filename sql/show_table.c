@@ -211,7 +211,7 @@ static struct status show_constraints(struct statement_context *context)
         buffer_init(&details, context->arena);
         pg_index_constraint_definition(&details, table, index);
         struct datum row[] = {datum_text(table->name), datum_text(index->name),
-            datum_text(index->primary ? "PRIMARY KEY" : "UNIQUE"),
+            datum_text(index_is_key(index) ? "PRIMARY KEY" : "UNIQUE"),
             datum_text(buffer_string(&details)), datum_bool(index->state == ELEMENT_PUBLIC)};
         TRY(show_row(context, row));
     }

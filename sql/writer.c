@@ -514,6 +514,8 @@ static struct status insert_entries(struct task *task, struct writer *writer, ui
             rows[unique++] = r;
         } else {
             TRY(kv_put(task, writer->run->txn, buffer_bytes(&key), buffer_bytes(&value)));
+            if (entries->index->deferrable && !has_null)
+                TRY(writer_note_duplicate(task, writer, index, writer->row));
         }
     }
     TRY(insert_unique(task, writer, index, pairs, rows, unique));
@@ -625,6 +627,7 @@ struct update_entry {
     bool same_key;
     struct bytes old_key, key, value;
     bool unique;              // The new key must be new.
+    bool deferrable;          // Whether it is is found out later.
 };
 
 static bool index_touched(
@@ -703,6 +706,7 @@ static struct status make_entry(
     entry->key = buffer_bytes(&key);
     entry->value = buffer_bytes(&value);
     entry->unique = index == 0 || (entries->unique && !has_null);
+    entry->deferrable = entries->index->deferrable && !has_null;
     entry->same_key = entry->had && bytes_equal(entry->old_key, entry->key);
     if (entry->same_key && index > 0) {
         buffer_init(&old_value, &writer->arena);
@@ -734,6 +738,8 @@ static struct status update_index(
         if (!entry.has) continue;
         if (entry.same_key || !entry.unique) {
             TRY(kv_put(task, txn, entry.key, entry.value));
+            if (entry.deferrable && !entry.same_key)
+                TRY(writer_note_duplicate(task, writer, index, writer->row));
             continue;
         }
         TRY(kv_insert(task, txn, entry.key, entry.value, &writer->arena, &existing));

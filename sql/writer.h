@@ -130,6 +130,9 @@ CHECKED struct status writer_note_parents(struct task *task, struct writer *writ
     const struct datum *row, const bool *changed);
 CHECKED struct status writer_note_gone(struct task *task, struct writer *writer,
     const struct datum *old, const struct datum *replaced);
+// A row has come into a deferrable key: whether another one has the same is looked at later, if one has now.
+CHECKED struct status writer_note_duplicate(
+    struct task *task, struct writer *writer, uint32_t index, const struct datum *row);
 // `st` with the fields that say what it is about. Suspends.
 struct status writer_names(struct writer *writer, struct status st, const struct table_desc *table,
     const char *column, const char *constraint);

@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "sql/collation.h"
 #include "sql/deferred.h"
+#include "sql/descriptor.h"
 #include "sql/writer.h"
 
 #define PARENTS_AT_ONCE 512u
@@ -85,6 +86,39 @@ struct status writer_note_gone(struct task *task, struct writer *writer, const s
         row[back->count * 2] = datum_bool(replaced != NULL);
     }
     return STATUS_OK;
+}
+
+struct status writer_note_duplicate(
+    struct task *task, struct writer *writer, uint32_t index, const struct datum *row)
+{
+    struct status st = STATUS_OK;
+    const struct row_index *entries = &writer->plan->indexes[index];
+    struct session *session = writer->run->session;
+    struct arena *arena = &writer->arena;
+    struct buffer key;
+    struct kv_scan scan;
+    struct kv_batch found;
+    struct bytes prefix;
+    struct datum values[INDEX_COLUMNS_MAX];
+
+    // What is not public yet is checked when it becomes so.
+    if (entries->index->state != ELEMENT_PUBLIC) return st;
+    buffer_init(&key, arena);
+    TRY(row_key_own(entries, row, &key));
+    prefix = buffer_bytes(&key);
+    kv_scan_init(&scan, (struct span){prefix, key_prefix_end(arena, prefix)});
+    scan.limit = 2;
+    // Whoever else puts an equal one in meanwhile is found at the commit, at READ COMMITTED too.
+    kv_txn_weaken(writer->run->txn, false);
+    st = kv_scan_next(task, writer->run->txn, &scan, arena, &found);
+    kv_txn_weaken(writer->run->txn, session->reads_weak && session->txn_state == TXN_OPEN);
+    TRY(st);
+    if (found.count < 2) return st;
+    for (uint32_t i = 0; i < entries->column_count; i++)
+        values[i] = row[entries->keys[i].ordinal];
+    st = deferred_note_duplicate(session, entries->table, entries->index, values);
+out:
+    return st;
 }
 
 // --- messages ----------------------------------------------------------------------------------------
@@ -336,7 +370,7 @@ static struct status key_is_back(
     *back = false;
     for (uint32_t i = 0; i < writer->plan->table->table->index_count; i++) {
         const struct row_index *index = &writer->plan->indexes[i];
-        if (!index->index->unique || index->column_count != reference->count) continue;
+        if (!index_is_unique(index->index) || index->column_count != reference->count) continue;
         struct datum values[32];
         uint32_t found = 0;
         for (uint32_t k = 0; k < index->column_count && k < 32; k++)
@@ -480,6 +514,7 @@ struct status writers_finish(struct task *task, struct run *run)
             TRY(check_parents(task, writer, i, &work));
         reset_queues(writer);
     }
+    TRY(deferred_settle_statement(task, run->session));
 
 out:
     return st;

@@ -2,6 +2,7 @@
 """Schema changes of tables that are in use: they go on after kill -9 from where they were, can be paused, resumed and taken
 back whole, and neither wait for readers and writers nor make them wait. Every index agrees with its table after."""
 import random
+import subprocess
 import threading
 import time
 import unittest
@@ -192,6 +193,25 @@ class SchemaChanges(ClusterTest):
             session.run("DELETE FROM t WHERE id = -1")
             session.run("ALTER TABLE t ALTER COLUMN v TYPE bigint USING v::bigint")
         self.check_indexes("t_v", "t_pkey")
+
+    def test_equal_deferrable_keys_of_two_transactions_do_not_both_commit(self):
+        with self.server.connect("main") as one, self.server.connect("main") as two:
+            for number, level in enumerate(("SERIALIZABLE", "READ COMMITTED")):
+                one.run(f"CREATE TABLE k{number} (a int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, b int)")
+                for session, value in ((one, 1), (two, 2)):
+                    session.run(f"BEGIN ISOLATION LEVEL {level}")
+                    session.run(f"INSERT INTO k{number} VALUES (7, {value})")
+                one.run("COMMIT")
+                with self.assertRaises(psycopg2.Error) as caught:
+                    two.run("COMMIT")
+                self.assertIn(caught.exception.pgcode, ("40001", "23505"))
+                self.assertEqual(one.rows(f"SELECT a, b FROM k{number}"), [(7, 1)])
+            dump = subprocess.run(["pg_dump", "--dbname", self.server.url("main"), "-t", "k0"],
+                                  capture_output=True, text=True, timeout=60, check=True).stdout
+            self.assertIn("ADD CONSTRAINT k0_pkey PRIMARY KEY (a) DEFERRABLE INITIALLY DEFERRED;", dump)
+            shown = subprocess.run(["psql", self.server.url("main"), "-c", "\\d k0"],
+                                   capture_output=True, text=True, timeout=60, check=True).stdout
+            self.assertIn('"k0_pkey" PRIMARY KEY, btree (a) DEFERRABLE INITIALLY DEFERRED', shown)
 
     def test_ddl_of_one_transaction_is_rolled_back_whole(self):
         with self.server.connect("main") as session:
