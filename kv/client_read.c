@@ -48,6 +48,7 @@ static struct status get_one(struct task *task, struct kv_txn *txn, struct leade
         TRY(router_find(task, get->keys[0], false, &range));
         txn_call_init(txn, task, &get->call);
         get->call.slice = range->slice;
+        get->call.generation = router_generation(range, attempt);
         if (get->read.lock != KV_LOCK_NONE) txn_note_locks(txn, range->slice);
         st = leader_call(task, &get->call, arena, LEADER_GET);
         txn_count(txn, &get->call);
@@ -113,6 +114,7 @@ struct status kv_read_now(struct task *task, uint64_t tenant, struct bytes key,
         const struct range *range;
         TRY(router_find(task, key, false, &range));
         get.call.slice = range->slice;
+        get.call.generation = router_generation(range, attempt);
         get.call.tenant = tenant;
         st = leader_call(task, &get.call, arena, LEADER_PRESENT);
         if (LIKELY(!status_is(st, K_WRONG_RANGE))) break;

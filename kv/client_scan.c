@@ -40,7 +40,8 @@ static uint32_t rows_wanted(const struct kv_scan *scan)
 }
 
 // The rest of the scan, cut to the range where it goes on. K_END when nothing is left.
-static struct status step_route(struct task *task, struct step *step, uint64_t *slice)
+static struct status step_route(
+    struct task *task, struct step *step, uint32_t attempt, uint64_t *slice, uint64_t *generation)
 {
     struct status st = STATUS_OK;
     struct kv_scan *scan = step->scan;
@@ -51,6 +52,7 @@ static struct status step_route(struct task *task, struct step *step, uint64_t *
     TRY(router_find(
         task, scan->reverse ? rest.end : rest.start, scan->reverse, &range));
     *slice = range->slice;
+    *generation = router_generation(range, attempt);
     // Bounds of the route are copied: it may be evicted while this step waits.
     if (scan->reverse && bytes_compare(rest.start, range->span.start) < 0) {
         rest.start = arena_copy(step->arena, range->span.start);
@@ -122,8 +124,10 @@ static struct status step_request(struct task *task, struct step *step)
     for (uint32_t attempt = 0; attempt < ROUTE_ATTEMPTS_MAX + MOVES_MAX; attempt++) {
         struct leader_scan request;
         memset(&request, 0, sizeof request);
-        TRY(step_route(task, step, &request.call.slice));
+        uint64_t generation;
+        TRY(step_route(task, step, attempt, &request.call.slice, &generation));
         txn_call_init(txn, task, &request.call);
+        request.call.generation = generation;
         request.read = txn_read_mode(txn, &scan->read, &step->note);
         request.span = step->part;
         request.reverse = scan->reverse;

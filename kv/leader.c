@@ -77,6 +77,14 @@ static struct status serves_span(struct slice *slice, uint64_t tenant, struct sp
     return STATUS_OK;
 }
 
+// Whoever goes by a descriptor that has changed since looks it up again. What this leader has not heard of yet is newer.
+static struct status serves_as_told(struct slice *slice, const struct leader_call *call, struct bytes key)
+{
+    if (call->generation == 0) return STATUS_OK;
+    const struct range_entry *entry = range_set_find(slice->ranges, key);
+    return entry != NULL && call->generation < entry->range.generation ? wrong_range() : STATUS_OK;
+}
+
 struct status leader_slice(
     struct task *task, const struct leader_call *call, struct slice **slice)
 {
@@ -211,6 +219,7 @@ struct status leader_get(struct task *task, void *arg)
     TRY(leader_slice(task, &get->call, &slice));
     const uint64_t version = slice->ranges->version;
     TRY(serves_keys(slice, get));
+    if (get->count == 1) TRY(serves_as_told(slice, &get->call, get->keys[0]));
     const struct slice_reader reader = reader_of(&get->call);
     for (uint32_t i = 0; i < get->count; i++) {
         bool staged;
@@ -239,6 +248,7 @@ struct status leader_present(struct task *task, void *arg)
     struct slice *slice;
     TRY(leader_slice(task, &get->call, &slice));
     TRY(serves_key(slice, get->call.tenant, get->key));
+    TRY(serves_as_told(slice, &get->call, get->key));
     const struct slice_reader reader = {
         .tenant = get->call.tenant, .ts = slice_present(slice)};
     struct slice_value value;
@@ -347,6 +357,7 @@ struct status leader_scan(struct task *task, void *arg)
     struct slice *slice;
     TRY(leader_slice(task, &scan->call, &slice));
     TRY(serves_span(slice, scan->call.tenant, scan->span));
+    TRY(serves_as_told(slice, &scan->call, scan->span.start));
     struct span asked = scan->span;
     uint64_t version = slice->ranges->version;
     TRY(scan_once(task, slice, scan));

@@ -74,6 +74,7 @@ struct leader_seen {
 
 struct leader_call {
     uint64_t slice;
+    uint64_t generation; // Of the descriptor that led here, for requests about one range: K_WRONG_RANGE when it is old. 0: any.
     uint64_t tenant;
     struct hlc_timestamp read_ts;
     // Versions in (read_ts, uncertain] may be of commits that were acknowledged before the

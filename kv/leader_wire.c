@@ -158,6 +158,7 @@ void leader_wire_ask(
     struct buffer *out, enum leader_kind kind, const struct leader_call *call, uint64_t now_ns)
 {
     wire_put_u64(out, call->slice);
+    wire_put_u64(out, call->generation);
     wire_put_u64(out, call->tenant);
     wire_put_ts(out, call->read_ts);
     wire_put_ts(out, call->uncertain);
@@ -180,6 +181,7 @@ struct status leader_wire_asked(
     if (codec == NULL) return malformed("unknown kind of request");
     struct leader_call *call = arena_alloc_zero(in->arena, codec->size);
     call->slice = wire_take_u64(in);
+    call->generation = wire_take_u64(in);
     call->tenant = wire_take_u64(in);
     call->read_ts = wire_take_ts(in);
     call->uncertain = wire_take_ts(in);

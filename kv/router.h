@@ -16,6 +16,7 @@
 #define ROUTER_ROUTES_MAX 65536u
 // Half a minute of waiting in all: a range that is moved while nodes come and go is somewhere again by then.
 #define ROUTE_ATTEMPTS_MAX 1600u
+#define ROUTE_ATTEMPTS_CHECKED 8u
 
 struct router {
     struct range_set *routes;
@@ -25,6 +26,12 @@ struct router {
 // when it is not cached.
 CHECKED struct status router_find(
     struct task *task, struct bytes key, bool below, const struct range **range);
+// What a request says that goes by the range. After some vain attempts nothing: should a leader ever know more than the
+// meta range says, as after a loss (kv/loss.h), keys alone decide.
+static inline uint64_t router_generation(const struct range *range, uint32_t attempt)
+{
+    return attempt < ROUTE_ATTEMPTS_CHECKED ? range->generation : 0;
+}
 // Forgets the route of `key` and, from the second attempt in a row on, waits a little: the range is
 // on its way.
 CHECKED struct status router_evict(

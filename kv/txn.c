@@ -363,6 +363,7 @@ struct status txn_outcome(struct kv_txn *txn, struct status st)
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call)
 {
     // The reply arena is the transport's: leader_call begins it when it is needed.
+    call->generation = 0;
     call->tenant = txn->tenant;
     call->read_ts = txn->read_ts;
     call->uncertain = hlc_less(txn->read_ts, txn->uncertain) ? txn->uncertain : HLC_ZERO;

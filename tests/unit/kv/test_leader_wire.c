@@ -33,6 +33,7 @@ static void check_request(struct arena *arena, enum leader_kind kind, struct lea
     call->slice = 3;
     call->tenant = TENANT;
     call->read_ts = (struct hlc_timestamp){123456789, 5};
+    call->generation = 77;
     call->uncertain = (struct hlc_timestamp){123456999, 0};
     call->owner = (struct lock_owner_id){UINT64_MAX, 77};
     call->lock_deadline_ns = 5000;

@@ -114,12 +114,13 @@ KV_TEST(txn, scans_in_batches_over_ranges)
     kv_scan_init(&scan, key_span(task, "a", "z"));
     scan.limit = 70;
     scan.batch_rows = 64;
-    TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
-    CHECK(batch.count == 64);
-    TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
-    CHECK(batch.count == 6);
-    TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
-    CHECK(batch.count == 0);
+    uint32_t limited = 0;
+    do {
+        TRY(kv_scan_next(task, txn, &scan, task->arena, &batch));
+        CHECK(batch.count <= 64);
+        limited += batch.count;
+    } while (batch.count > 0);
+    CHECK(limited == 70);
     kv_txn_rollback(task, txn);
 out:
     return st;
