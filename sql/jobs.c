@@ -540,13 +540,13 @@ static struct status update_record(struct task *task, void *arg)
     struct arena_mark mark = arena_mark(task->arena);
     struct datum params[] = {datum_int(job->id), datum_bytes(job->progress),
         call->fraction < 0 ? DATUM_NULL : datum_real(call->fraction),
-        text_or_null(call->running_status)};
-    static const type_oid param_types[] = {TYPE_INT8, TYPE_BYTEA, TYPE_FLOAT8, TYPE_TEXT};
+        text_or_null(call->running_status), datum_int(incarnation(task->shard))};
+    static const type_oid param_types[] = {TYPE_INT8, TYPE_BYTEA, TYPE_FLOAT8, TYPE_TEXT, TYPE_INT8};
     struct status st = internal_query(task, job->tenant, NULL, task->arena, &call->result,
         "UPDATE system.public.jobs SET progress = $2, modified = now(), "
         "fraction_completed = coalesce($3, fraction_completed), "
-        "running_status = coalesce($4, running_status) WHERE id = $1",
-        4, params, param_types);
+        "running_status = coalesce($4, running_status) WHERE id = $1 AND coordinator_id = $5",
+        5, params, param_types);
     if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
@@ -560,8 +560,11 @@ struct status job_update(struct task *task, struct job *job, struct bytes progre
     if (fraction >= 0) job->fraction = fraction;
     // Progress is written even when the job is to stop: it goes on from there.
     TRY(task_uncancelled(task, update_record, &call));
-    if (call.result.row_count == 0)
-        return status_make(E_QUERY_CANCELED, "the job's record is gone");
+    if (call.result.row_count == 0) {
+        // Whoever has taken it over, or erased its record, does not need what is known here.
+        job->stop_requested = true;
+        return taken();
+    }
     TRY(job_check(job));
 out:
     return st;

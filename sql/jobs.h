@@ -94,7 +94,8 @@ CHECKED struct status job_wait(
     struct task *task, uint64_t tenant, int64_t id, enum job_status *status);
 
 // From inside the job. Writes progress, fraction (negative: leave) and running status (NULL: leave).
-// Fails with 57014 when the job was asked to stop.
+// Fails with 57014 when the job was asked to stop, and with E_JOB_TAKEN, having written nothing, when another node
+// runs it now.
 CHECKED struct status job_update(struct task *task, struct job *job, struct bytes progress,
     double fraction, const char *running_status);
 // 57014 when it was asked to stop. Cheap: call it in loops.

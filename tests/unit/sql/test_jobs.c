@@ -175,6 +175,80 @@ out:
     return st;
 }
 
+// A job that does a step each time it is told to, in one of the ways of a job to write.
+static struct guarded {
+    bool step, own; // To be done; job_check_own instead of job_update.
+    uint32_t steps;
+    bool ended;
+    struct status st;
+} guarded;
+
+static struct status guarded_resume(struct task *task, struct job *job)
+{
+    struct status st = STATUS_OK;
+    static const uint8_t mine[] = {7};
+    while (!failed(st)) {
+        while (!guarded.step && !failed(st)) st = task_sleep(task, 1000000);
+        guarded.step = false;
+        if (!failed(st)) st = guarded.own ? job_check_own(task, job) : job_update(task, job, bytes_of(mine, 1), 0.5, "mine");
+        if (!failed(st)) guarded.steps++;
+    }
+    guarded.ended = true;
+    guarded.st = st;
+    return st;
+}
+
+static const struct job_type guarded_type = {
+    .name = "GUARDED", .resume = guarded_resume, .class = TASK_BULK};
+
+static struct status guarded_step(struct task *task, uint32_t steps)
+{
+    guarded.step = true;
+    while (!guarded.ended && guarded.steps < steps) {
+        struct status st = task_sleep(task, 1000000);
+        if (failed(st)) return st;
+    }
+    return STATUS_OK;
+}
+
+// A node that was silent for long finds that another one runs its job: it writes nothing more, neither how far it is nor
+// how it ended, and leaves the job as the other one has it.
+static struct status taken_over(struct task *task, struct sql_test *test, bool own)
+{
+    struct status st = STATUS_OK;
+    int64_t id;
+    struct job *job;
+    guarded = (struct guarded){.own = own};
+    TRY(start_job(task, &guarded_type, 1, &id));
+    TRY(guarded_step(task, 1));
+    CHECK(guarded.steps == 1 && !guarded.ended);
+    // Of a node that this one has not heard of: nobody here adopts the job.
+    RUN(SQL_OF("UPDATE system.public.jobs SET coordinator_id = 9::int8 << 40, progress = '\\x63', "
+               "running_status = 'theirs' WHERE id = %lld", id));
+    TRY(guarded_step(task, 2));
+    CHECK(guarded.ended && guarded.steps == 1);
+    CHECK(status_is(guarded.st, E_JOB_TAKEN));
+    TRY(task_sleep(task, 50000000));
+    TRY(job_read(task, TENANT, task->arena, id, &job));
+    CHECK(job->status == JOB_RUNNING && job->progress.size == 1 && job->progress.data[0] == 0x63);
+    GIVES(SQL_OF("SELECT running_status, coordinator_id = 9::int8 << 40 FROM system.public.jobs WHERE id = %lld", id),
+        "theirs|t");
+out:
+    return st;
+}
+
+SQL_TEST(jobs, who_was_taken_over_writes_no_more, 1)
+{
+    struct status st = STATUS_OK;
+    static bool registered;
+    if (!registered) job_type_register(&guarded_type);
+    registered = true;
+    TRY(taken_over(task, test, true));
+    TRY(taken_over(task, test, false));
+out:
+    return st;
+}
+
 struct client {
     struct status st;
     bool ended;
