@@ -37,6 +37,8 @@ struct kv_txn_options {
     uint64_t tenant;
     bool read_only;               // No writes or locks; needs no validation.
     struct hlc_timestamp as_of;   // Zero: now. Otherwise read-only at that instant.
+    // Of the past, too, leaders alone are asked: what is ingested comes below the time that followers know closed.
+    bool from_leaders;
     struct memory_account *account;
     uint64_t lock_timeout_ns;     // 0: none. 55P03 when it passes.
 };

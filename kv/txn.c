@@ -163,6 +163,7 @@ struct status kv_txn_begin(
     txn->lock_timeout_ns = options->lock_timeout_ns;
     txn_snapshot(task, txn, now);
     txn->in_past = in_past;
+    txn->from_leaders = options->from_leaders;
     if (in_past) {
         txn->read_ts = options->as_of;
         txn->uncertain = HLC_ZERO;
@@ -369,7 +370,7 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     call->uncertain = hlc_less(txn->read_ts, txn->uncertain) ? txn->uncertain : HLC_ZERO;
     call->seen = &txn->seen;
     call->view = LIKELY(txn->stage_count == 0) ? NULL : &txn->view;
-    call->follower = txn->in_past;
+    call->follower = txn->in_past && !txn->from_leaders;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
     call->holder = txn->lock_id;
     call->lock_deadline_ns =

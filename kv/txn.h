@@ -53,6 +53,7 @@ struct kv_txn {
     struct leader_seen seen;
     bool read_only;
     bool in_past;           // Reads as of an instant that is over.
+    bool from_leaders;      // As of it, too.
     bool weak;              // Reads are not noted.
     bool doomed;            // Gave 40001.
     struct arena arena;

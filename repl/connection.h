@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // External connections: addresses of other clusters under names, so that statements and jobs hold no secrets and a
-// password can change. CREATE, DROP and SHOW EXTERNAL CONNECTION; "external://NAME" or a bare NAME wherever the address
+// password can change. CREATE, DROP, SHOW [CREATE] and CHECK EXTERNAL CONNECTION; "external://NAME" or a bare NAME wherever the address
 // of a primary may stand. A job resolves the name each time it starts.
 //
 // On disk  system.external_connections, of the system virtual cluster.

@@ -147,7 +147,8 @@ static const struct bootstrap_table tables[] = {
                "phase int8 NOT NULL, retention_s int8 NOT NULL, error text NOT NULL, topology int8 "
                "NOT NULL, "
                "partitions bytea)",
-        .system_only = true},
+        .system_only = true,
+        .protected = true},
 };
 
 void consumer_record_register(void)

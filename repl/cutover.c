@@ -15,7 +15,7 @@
 #define RETAIN_ID_BIT 0x400 // Tells the job that keeps history from the consumer's.
 
 METRIC_DEFINE(metric_cutover, "physical_replication.cutover_progress", METRIC_GAUGE, METRIC_COUNT,
-    false, "Virtual clusters being cut over");
+    false, "Spans of virtual clusters being cut over that are still to be reverted");
 METRIC_DEFINE(metric_failover, "physical_replication.failover_progress", METRIC_GAUGE, METRIC_COUNT,
     false, "As physical_replication.cutover_progress");
 METRIC_DEFINE(metric_undone, "physical_replication.cutover_reverted_versions", METRIC_COUNTER,
@@ -91,6 +91,26 @@ static struct status move(
     return st;
 }
 
+static void left_set(int64_t spans)
+{
+    metric_set(&metric_cutover, 0, spans);
+    metric_set(&metric_failover, 0, spans);
+}
+
+// For the metric; what cannot be read counts as one.
+static int64_t spans_of(struct task *task, uint64_t tenant)
+{
+    struct topology topology;
+    struct status st = topology_read(task, task->arena, tenant, false, &topology);
+    return failed(st) || topology.count == 0 ? 1 : topology.count;
+}
+
+void cutover_metrics_register(void)
+{
+    left_set(0);
+    metric_register(&metric_undone);
+}
+
 struct status cutover_run(struct task *task, struct consumer *consumer, bool *done)
 {
     struct status st = STATUS_OK;
@@ -99,8 +119,7 @@ struct status cutover_run(struct task *task, struct consumer *consumer, bool *do
     bool moved = true;
     *done = false;
     invariant(!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated));
-    metric_set(&metric_cutover, 0, 1);
-    metric_set(&metric_failover, 0, 1);
+    left_set(spans_of(task, record->tenant));
     if (record->phase < CONSUMER_CUTTING_OVER) {
         TRY(move(task, consumer, CONSUMER_CUTTING_OVER, &moved));
         if (!moved) goto out;
@@ -108,6 +127,7 @@ struct status cutover_run(struct task *task, struct consumer *consumer, bool *do
     if (record->phase == CONSUMER_CUTTING_OVER) {
         TRY(undo(task, consumer));
         TRY(move(task, consumer, CONSUMER_PROMOTING, &moved));
+        left_set(0);
         if (!moved) goto out; // Another node has taken the job over meanwhile: look anew.
     }
     if (record->phase == CONSUMER_PROMOTING) {
@@ -122,7 +142,6 @@ struct status cutover_run(struct task *task, struct consumer *consumer, bool *do
     st = job_update(
         task, consumer->job, consumer->job->progress, 1, "stream ingestion finished successfully");
 out:
-    metric_set(&metric_cutover, 0, 0);
-    metric_set(&metric_failover, 0, 0);
+    left_set(0);
     return st;
 }

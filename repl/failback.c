@@ -106,6 +106,8 @@ static struct status write_records(struct task *task, struct session *session, v
         TRY(status_make(
             E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster has changed meanwhile: try again"));
     TRY(consumer_insert(task, session, &record));
+    if (call->options.reader)
+        TRY(tenant_reader_insert(task, session, task->arena, call->tenant->id, call->tenant->name));
     TRY(job_create(task, TENANT_SYSTEM, session, &options, &id));
 out:
     return st;
@@ -121,9 +123,7 @@ static const char *describe(struct arena *arena, const struct failback *call)
     text_quote_name(&out, bytes_of_string(call->source_name), NULL);
     buffer_append_string(&out, " ON ");
     text_quote_literal(&out, bytes_of_string(source_redact(arena, call->uri)));
-    if (call->options.has_retention)
-        buffer_printf(
-            &out, " WITH OPTIONS (RETENTION = '%" PRId64 "s')", call->options.retention_s);
+    replication_options_describe(&out, &call->options);
     return buffer_string(&out);
 }
 
@@ -193,6 +193,8 @@ struct status failback_execute(struct statement_context *context)
     TRY(source_connect(task, call.uri, &client));
     TRY(source_prior(task, client, context->arena, call.source_name, &call.prior));
     TRY(resume_time(&call, repl_cluster_id(context->arena, task->shard->node)));
+    // One that has stayed from before: its time may be undone.
+    TRY(tenant_reader_drop(task, call.tenant->id));
     st = start(&call, client);
 out:
     if (failed(st)) st = status_copy(context->arena, st);

@@ -107,6 +107,9 @@ static struct status of_tenant(struct statement_context *context, const struct f
     TRY(tenant_require_system(context->session, "fingerprint"));
     TRY(privilege_check_system(context->task, context->session, "MANAGEVIRTUALCLUSTER"));
     TRY(tenant_resolve(context, &show->tenant, &tenant));
+    if (tenant->reads != 0)
+        TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED,
+            "tenant \"%s\" has no data of its own: take the fingerprint of what it reads", tenant->name));
     TRY(end_time(context, tenant, &end));
     if (show->start_timestamp != NULL) {
         uint64_t hash;

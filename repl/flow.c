@@ -14,6 +14,7 @@
 #include "kv/key.h"
 #include "repl/producer.h"
 #include "sql/settings.h"
+#include "tenant/tenant.h"
 
 #define TICK_NS 50000000u
 #define FIRST_CHECK_NS 10000000000ull
@@ -30,14 +31,28 @@ METRIC_DEFINE(metric_running, "physical_replication.running", METRIC_GAUGE, METR
     "Streams being received");
 METRIC_DEFINE(metric_scanning, "physical_replication.scanning_ranges", METRIC_GAUGE, METRIC_COUNT,
     false, "Streams that send their backfill");
+METRIC_DEFINE(metric_catchup, "physical_replication.catchup_ranges", METRIC_GAUGE, METRIC_COUNT,
+    false, "Streams that have no backfill left and have not given a mark yet");
+
 // --- news from the streams -----------------------------------------------------------------------------
 
 static void count_scanning(const struct consumer *consumer)
 {
-    int64_t scanning = 0;
-    for (uint32_t i = 0; i < consumer->partition_count; i++)
+    int64_t scanning = 0, behind = 0;
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
         scanning += !consumer->partitions[i].scanned;
+        behind += consumer->partitions[i].scanned && !consumer->partitions[i].following;
+    }
     metric_set(&metric_scanning, 0, scanning);
+    metric_set(&metric_catchup, 0, behind);
+}
+
+void flow_metrics_register(void)
+{
+    metric_register(&metric_replicated);
+    metric_register(&metric_running);
+    metric_register(&metric_scanning);
+    metric_register(&metric_catchup);
 }
 
 // Of what is to be scanned, all keys below `resume` are here as of the start.
@@ -65,7 +80,10 @@ static void news_take(
     }
     // A mark before the end of the scan would be of another stream: streams do not send any.
     if (!partition->scanned || hlc_is_zero(news->resolved)) return;
-    partition->following = true;
+    if (!partition->following) {
+        partition->following = true;
+        count_scanning(consumer);
+    }
     for (uint32_t i = 0; i < partition->span_count; i++)
         frontier_forward(&consumer->progress.frontier, partition->spans[i], news->resolved);
 }
@@ -126,6 +144,17 @@ static struct hlc_timestamp retained_of(const struct consumer *consumer)
     return retained;
 }
 
+// A time that is asked for is reached whatever the granularity.
+static struct hlc_timestamp quantised(const struct consumer *consumer)
+{
+    struct hlc_timestamp frontier = consumer->frontier, cutover = consumer->record->cutover;
+    uint64_t step_ns = setting_ns(consumer, "physical_replication.consumer.timestamp_granularity");
+    bool first = hlc_is_zero(consumer->record->replicated);
+    if (step_ns == 0 || first || (!hlc_is_zero(cutover) && hlc_less_equal(cutover, frontier)))
+        return frontier;
+    return (struct hlc_timestamp){.wall_ns = frontier.wall_ns - frontier.wall_ns % step_ns};
+}
+
 static struct status checkpoint(struct task *task, struct consumer *consumer)
 {
     struct status st;
@@ -134,7 +163,7 @@ static struct status checkpoint(struct task *task, struct consumer *consumer)
     uint8_t id[16];
     arena_init(&arena, NULL);
     record->partitions = progress_encode(&arena, &consumer->progress);
-    record->replicated = hlc_max(record->replicated, consumer->frontier);
+    record->replicated = hlc_max(record->replicated, quantised(consumer));
     if (!hlc_is_zero(record->replicated) && record->phase == CONSUMER_INITIALIZING)
         record->phase = CONSUMER_REPLICATING;
     record->retained = retained_of(consumer);
@@ -208,6 +237,10 @@ static struct status partition_task(struct task *task, void *arg)
         .resolved_ms =
             setting_ns(consumer, "physical_replication.producer.min_checkpoint_frequency") /
             1000000u,
+        .flush_interval_ns =
+            setting_ns(consumer, "physical_replication.consumer.minimum_flush_interval"),
+        .buffer_bytes = settings_bytes(
+            consumer->shard, TENANT_SYSTEM, "physical_replication.consumer.kv_buffer_size"),
         .tell = tell_home,
         .arg = partition};
     if (run.resolved_ms == 0) run.resolved_ms = 1;
@@ -278,6 +311,7 @@ static void streams_stop(struct task *task, struct consumer *consumer)
     }
     metric_set(&metric_running, 0, 0);
     metric_set(&metric_scanning, 0, 0);
+    metric_set(&metric_catchup, 0, 0);
 }
 
 static struct status streams_check(struct task *task, const struct consumer *consumer)
@@ -341,6 +375,10 @@ static struct status control_task(struct task *task, void *arg)
         if (now - consumer->topology_ns >= check_every_ns(consumer)) {
             TRY(flow_plan_check(task, consumer, consumer->client));
             consumer->checked = true;
+        }
+        if (now - consumer->compared_ns >= setting_ns(consumer, "stream_replication.lag_check_frequency")) {
+            consumer->compared_ns = now;
+            TRY(flow_plan_compare(task, consumer));
         }
         arena_release(task->arena, mark);
     }
@@ -413,6 +451,7 @@ static struct status follow(struct task *task, struct consumer *consumer)
     struct status st = STATUS_OK;
     struct consumer_record *record = consumer->record;
     const char *told = NULL;
+    bool opened = false;
     for (;;) {
         TRY(job_check(consumer->job));
         uint64_t now = task_now_ns(task);
@@ -427,11 +466,18 @@ static struct status follow(struct task *task, struct consumer *consumer)
             !hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, consumer->frontier);
         uint64_t every_ns =
             setting_ns(consumer, "physical_replication.consumer.job_checkpoint_frequency");
-        if (first || reached || consumer->poked ||
-            (every_ns > 0 && now - consumer->written_ns >= every_ns)) {
+        // Writing is looking for a cutover time, too; a statement that sets one also says so, to whom it can reach.
+        uint64_t look_ns =
+            setting_ns(consumer, "physical_replication.consumer.failover_signal_poll_interval");
+        if (every_ns == 0 || look_ns < every_ns) every_ns = look_ns;
+        if (first || reached || consumer->poked || now - consumer->written_ns >= every_ns) {
             consumer->poked = false;
             TRY(checkpoint(task, consumer));
             TRY(tell_status(task, consumer, &told));
+            if (!opened && !hlc_is_zero(record->replicated)) {
+                TRY(tenant_reader_open(task, record->tenant));
+                opened = true;
+            }
         }
         if (!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated))
             break;
@@ -492,6 +538,7 @@ struct status flow_run(struct task *task, struct consumer *consumer)
     struct pgclient *client = NULL;
     consumer->connecting = true;
     consumer->checked = false;
+    consumer->compared_ns = task_now_ns(task);
     consumer->retained = consumer->record->retained;
     TRY(connect_source(task, consumer, &client));
     TRY(heartbeat(task, consumer, client));

@@ -69,6 +69,7 @@ struct consumer {
     struct hlc_timestamp protected; // At this cluster, as last moved.
     struct hlc_timestamp retained;  // As last written down: what the primary may be told.
     uint64_t written_ns, heartbeat_ns, topology_ns;
+    uint64_t compared_ns; // How far the nodes are.
     char error[512];
 };
 
@@ -89,6 +90,8 @@ void flow_plan_end(struct consumer *consumer);
 // E_REPLAN when spans have moved, too many slices have other leaders, or nodes of this cluster have nothing to do.
 CHECKED struct status flow_plan_check(
     struct task *task, struct consumer *consumer, struct pgclient *client);
+// E_REPLAN when a node of this cluster is far behind another: other streams may do better there.
+CHECKED struct status flow_plan_compare(struct task *task, const struct consumer *consumer);
 
 // --- streams (repl/partition.c, repl/relay.c) ------------------------------------------------------------
 
@@ -110,6 +113,7 @@ struct partition_run {
     struct bytes scan; // As crdb_internal.stream_partition takes it.
     const char *codec;
     uint64_t resolved_ms;
+    uint64_t flush_interval_ns, buffer_bytes; // No batch sooner, unless it has that much.
     // Told on the shard where the stream runs; may suspend.
     struct status (*tell)(struct task *task, void *arg, const struct partition_news *news);
     void *arg;
@@ -120,3 +124,10 @@ struct status partition_stream(struct task *task, void *arg);
 CHECKED struct status relay_stream(
     struct task *task, struct rpc_target target, const struct partition_run *run);
 void relay_register(void);
+
+// --- metrics are listed before they first count --------------------------------------------------------
+
+void flow_metrics_register(void);
+void flow_plan_metrics_register(void);
+void partition_metrics_register(void);
+void cutover_metrics_register(void);

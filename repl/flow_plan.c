@@ -20,6 +20,11 @@ METRIC_DEFINE(metric_replans, "physical_replication.distsql_replan_count", METRI
     METRIC_COUNT, false,
     "Times that streams were planned anew because a cluster's topology had changed");
 
+void flow_plan_metrics_register(void)
+{
+    metric_register(&metric_replans);
+}
+
 // --- where streams run -------------------------------------------------------------------------------
 
 struct target {
@@ -298,4 +303,35 @@ out:
     if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);
     return st;
+}
+
+// How far the streams that run on the node are; HLC_MAX when none does.
+static struct hlc_timestamp node_frontier(const struct consumer *consumer, uint32_t node)
+{
+    struct hlc_timestamp least = HLC_MAX;
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
+        const struct partition *partition = &consumer->partitions[i];
+        if (partition->target.node != node) continue;
+        for (uint32_t k = 0; k < partition->span_count; k++)
+            least = hlc_min(
+                least, frontier_min_of(&consumer->progress.frontier, partition->spans[k]));
+    }
+    return least;
+}
+
+struct status flow_plan_compare(struct task *task, const struct consumer *consumer)
+{
+    uint64_t threshold_ns = settings_duration_ns(
+        task->shard, TENANT_SYSTEM, "physical_replication.consumer.node_lag_replanning_threshold");
+    struct hlc_timestamp least = HLC_MAX, most = HLC_ZERO;
+    if (threshold_ns == 0) return STATUS_OK;
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
+        struct hlc_timestamp at = node_frontier(consumer, consumer->partitions[i].target.node);
+        if (hlc_is_zero(at)) return STATUS_OK; // Some are scanning: they differ by what they have to scan.
+        least = hlc_min(least, at);
+        most = hlc_max(most, at);
+    }
+    if (most.wall_ns <= least.wall_ns || most.wall_ns - least.wall_ns <= threshold_ns) return STATUS_OK;
+    covered("flow.node_lags");
+    return status_make(E_REPLAN, "a node of this cluster is far behind another");
 }

@@ -18,13 +18,17 @@ struct option_list;
 struct expr;
 
 struct replication_options {
-    bool has_retention, has_window;
+    bool has_retention, has_window, has_reader;
+    bool reader; // READ VIRTUAL CLUSTER
     int64_t retention_s;
     int64_t window_us;
 };
 // `starting`: of CREATE and START REPLICATION.
 CHECKED struct status replication_options_of(struct statement_context *context,
     const struct option_list *list, bool starting, struct replication_options *options);
+// " WITH OPTIONS (...)" of those that are kept; nothing without any.
+struct buffer;
+void replication_options_describe(struct buffer *out, const struct replication_options *options);
 // The source's address, checked.
 CHECKED struct status replication_uri_of(
     struct statement_context *context, struct expr *expr, const char **uri);

@@ -11,8 +11,6 @@
 #include "repl/flow.h"
 #include "repl/frame.h"
 
-#define BATCH_BYTES_MAX (1u << 20)
-
 METRIC_DEFINE(metric_logical_bytes, "physical_replication.logical_bytes", METRIC_COUNTER,
     METRIC_BYTES, false, "Keys and values ingested by replication");
 METRIC_DEFINE(metric_events, "physical_replication.events_ingested", METRIC_COUNTER, METRIC_COUNT,
@@ -23,6 +21,8 @@ METRIC_DEFINE(metric_flushes, "physical_replication.flushes", METRIC_COUNTER, ME
     "Batches made durable by replication");
 METRIC_DEFINE(metric_flush_ns, "physical_replication.flush_hist_nanos", METRIC_HISTOGRAM,
     METRIC_NANOSECONDS, false, "Time to make a batch durable");
+METRIC_DEFINE(metric_flush_wait_ns, "physical_replication.flush_wait_nanos", METRIC_HISTOGRAM,
+    METRIC_NANOSECONDS, false, "Time for which a stream is not received from while a batch is made durable and told of");
 METRIC_DEFINE(metric_receive_ns, "physical_replication.receive_wait_nanos", METRIC_HISTOGRAM,
     METRIC_NANOSECONDS, false, "Time spent waiting for a frame");
 METRIC_DEFINE(metric_commit_ns, "physical_replication.commit_latency", METRIC_HISTOGRAM,
@@ -44,8 +44,17 @@ struct receiver {
     uint64_t bytes, oldest_ns;
     bool changes;               // Not only backfill.
     struct partition_news news; // To be told when the batch is durable.
-    uint64_t waiting_since_ns;
+    uint64_t waiting_since_ns, flushed_ns;
 };
+
+void partition_metrics_register(void)
+{
+    struct metric *const metrics[] = {&metric_logical_bytes, &metric_events, &metric_resolved,
+        &metric_flushes, &metric_flush_ns, &metric_flush_wait_ns, &metric_receive_ns,
+        &metric_commit_ns, &metric_admit_ns};
+    for (unsigned i = 0; i < sizeof metrics / sizeof metrics[0]; i++)
+        metric_register(metrics[i]);
+}
 
 // --- ingesting ---------------------------------------------------------------------------------------
 
@@ -92,10 +101,13 @@ out:
 static struct status flush(struct task *task, struct receiver *receiver)
 {
     struct status st;
+    uint64_t started_ns = task_now_ns(task);
     TRY(ingest(task, receiver));
     receiver->news.bytes = receiver->bytes;
     TRY(receiver->run->tell(task, receiver->run->arg, &receiver->news));
     batch_begin(receiver);
+    receiver->flushed_ns = task_now_ns(task);
+    metric_record(&metric_flush_wait_ns, 0, receiver->flushed_ns - started_ns);
 out:
     return st;
 }
@@ -187,8 +199,9 @@ static struct status on_frame(
         if (!frame.scanned_all) receiver->news.resume = frame.resume;
         break;
     }
-    // Also without news: it is heard from.
-    if (!more || receiver->bytes >= BATCH_BYTES_MAX) TRY(flush(task, receiver));
+    // Also without news: it is heard from. Resolved marks keep coming, so what is held back is looked at again.
+    bool due = task_now_ns(task) - receiver->flushed_ns >= receiver->run->flush_interval_ns;
+    if ((!more && due) || receiver->bytes >= receiver->run->buffer_bytes) TRY(flush(task, receiver));
 out:
     receiver->waiting_since_ns = task_now_ns(task);
     return st;
@@ -220,7 +233,7 @@ struct status partition_stream(struct task *task, void *arg)
     batch_begin(&receiver);
     TRY(source_connect_node(task, &run->where, run->address, &client));
     receiver.client = client;
-    receiver.waiting_since_ns = task_now_ns(task);
+    receiver.waiting_since_ns = receiver.flushed_ns = task_now_ns(task);
     struct bytes params[] = {bytes_of_string(arena_printf(&arena, "%" PRId64, run->stream)),
         bytes_of_string(arena_printf(&arena, "%" PRIu64, run->slice)),
         bytes_of_string(arena_printf(&arena, "%" PRId64, run->topology)),

@@ -182,6 +182,9 @@ static struct status source_tenant(
     if ((*tenant)->id == TENANT_SYSTEM)
         TRY(status_make(
             E_FEATURE_NOT_SUPPORTED, "replication of the system virtual cluster is not supported"));
+    if ((*tenant)->reads != 0)
+        TRY(status_format(call->arena, E_FEATURE_NOT_SUPPORTED,
+            "tenant \"%s\" reads another one: replicate that once it is cut over", name));
     if ((*tenant)->data_state != TENANT_READY)
         TRY(status_format(call->arena, E_NOT_IN_PREREQUISITE_STATE,
             "tenant \"%s\" cannot be replicated from while its data state is %s", name,
@@ -661,7 +664,8 @@ static const struct bootstrap_table tables[] = {
                "protected_time text NOT NULL, expiration_us int8 NOT NULL, heartbeat_us int8 NOT "
                "NULL, "
                "state int8 NOT NULL, window_us int8 NOT NULL)",
-        .system_only = true},
+        .system_only = true,
+        .protected = true},
 };
 
 void producer_register(void)

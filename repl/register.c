@@ -39,6 +39,28 @@ static const struct setting settings[] = {
     SETTING("physical_replication.consumer.job_checkpoint_frequency",
         "stream_replication.job_checkpoint_frequency", DURATION, SYSTEM_ONLY, "1s", true,
         "how often the standby's progress is made durable; 0: only at its end"),
+    SETTING("physical_replication.consumer.failover_signal_poll_interval",
+        "bulkio.stream_ingestion.failover_signal_poll_interval", DURATION, SYSTEM_ONLY, "10s", true,
+        "how often at least the standby looks whether it is to be cut over"),
+    SETTING("physical_replication.consumer.minimum_flush_interval",
+        "bulkio.stream_ingestion.minimum_flush_interval", DURATION, SYSTEM_ONLY, "0s", false,
+        "how long the standby gathers changes before it makes them durable, unless its buffer is full"),
+    {.name = "physical_replication.consumer.kv_buffer_size",
+        .alias = "bulkio.stream_ingestion.kv_buffer_size",
+        .type = SETTING_BYTES,
+        .class = SETTING_SYSTEM_ONLY,
+        .default_value = "1 MiB",
+        .description = "how much of a stream the standby gathers at most",
+        .hidden = true,
+        .minimum = 65536,
+        .maximum = 16777216},
+    SETTING("physical_replication.consumer.timestamp_granularity", NULL, DURATION, SYSTEM_ONLY,
+        "0s", true, "the replicated time is a multiple of it; 0: as it is"),
+    SETTING("physical_replication.consumer.node_lag_replanning_threshold", NULL, DURATION,
+        SYSTEM_ONLY, "5m", true,
+        "streams are planned anew when one node of the standby is this much behind another; 0: never"),
+    SETTING("stream_replication.lag_check_frequency", NULL, DURATION, SYSTEM_ONLY, "3m", true,
+        "how often the nodes of the standby are compared"),
     SETTING("physical_replication.consumer.retry_duration", NULL, DURATION, SYSTEM_ONLY, "3m", true,
         "how long replication that fails is tried again before it is paused"),
     {.name = "physical_replication.consumer.stream_compression.codec",
@@ -83,6 +105,10 @@ const char *repl_cluster_id(struct arena *arena, struct node *node)
 void repl_register(void)
 {
     settings_register(settings, sizeof settings / sizeof settings[0]);
+    flow_metrics_register();
+    flow_plan_metrics_register();
+    partition_metrics_register();
+    cutover_metrics_register();
     producer_register();
     stream_register();
     consumer_register();

@@ -26,6 +26,8 @@ static struct bytes run_encode(struct arena *arena, const struct partition_run *
     codec_put_bytes(&out, run->scan);
     codec_put_string(&out, run->codec);
     codec_put_u64(&out, run->resolved_ms);
+    codec_put_u64(&out, run->flush_interval_ns);
+    codec_put_u64(&out, run->buffer_bytes);
     return buffer_bytes(&out);
 }
 
@@ -59,6 +61,8 @@ static bool run_decode(struct arena *arena, struct bytes body, struct partition_
     run->scan = arena_copy(arena, codec_get_bytes(&in));
     run->codec = take_string(arena, &in);
     run->resolved_ms = codec_get_u64(&in);
+    run->flush_interval_ns = codec_get_u64(&in);
+    run->buffer_bytes = codec_get_u64(&in);
     return codec_done(&in);
 }
 

@@ -70,6 +70,23 @@ out:
     return st;
 }
 
+// READ VIRTUAL CLUSTER [= bool]
+static struct status reader_of(
+    struct statement_context *context, const struct option *option, bool *reader)
+{
+    struct status st = STATUS_OK;
+    struct datum value;
+    *reader = true;
+    if (option->value == NULL) goto out;
+    TRY(statement_constant(context, option->value, TYPE_OF(TYPE_BOOL), &value));
+    if (value.null)
+        TRY(status_make(E_INVALID_PARAMETER_VALUE,
+            "option \"read_virtual_cluster\" requires a Boolean value"));
+    *reader = value.boolean;
+out:
+    return st;
+}
+
 struct status replication_options_of(struct statement_context *context, const struct option_list *list,
     bool starting, struct replication_options *options)
 {
@@ -90,7 +107,8 @@ struct status replication_options_of(struct statement_context *context, const st
             options->has_window = true;
             TRY(window_of(context, option, &options->window_us));
         } else if (strcmp(option->name, "read_virtual_cluster") == 0) {
-            TRY(status_make(E_FEATURE_NOT_SUPPORTED, "READ VIRTUAL CLUSTER is not supported"));
+            options->has_reader = true;
+            TRY(reader_of(context, option, &options->reader));
         } else if (strcmp(option->name, "resume_timestamp") == 0) {
             TRY(status_make(E_FEATURE_NOT_SUPPORTED, "RESUME TIMESTAMP is not supported"));
         } else {
@@ -110,10 +128,21 @@ struct create_call {
     const char *name, *source_name, *uri, *description;
     struct source_stream stream;
     int64_t retention_s, job;
+    bool reader;
 };
 
-static const char *describe_create(
-    struct arena *arena, const struct create_call *call, bool has_retention)
+void replication_options_describe(struct buffer *out, const struct replication_options *options)
+{
+    if (!options->has_retention && !options->reader) return;
+    buffer_append_string(out, " WITH OPTIONS (");
+    if (options->has_retention) buffer_printf(out, "RETENTION = '%" PRId64 "s'", options->retention_s);
+    if (options->has_retention && options->reader) buffer_append_string(out, ", ");
+    if (options->reader) buffer_append_string(out, "READ VIRTUAL CLUSTER");
+    buffer_append_string(out, ")");
+}
+
+static const char *describe_create(struct arena *arena, const struct create_call *call,
+    const struct replication_options *options)
 {
     struct buffer out;
     buffer_init(&out, arena);
@@ -123,8 +152,7 @@ static const char *describe_create(
     text_quote_name(&out, bytes_of_string(call->source_name), NULL);
     buffer_append_string(&out, " ON ");
     text_quote_literal(&out, bytes_of_string(source_redact(arena, call->uri)));
-    if (has_retention)
-        buffer_printf(&out, " WITH OPTIONS (RETENTION = '%" PRId64 "s')", call->retention_s);
+    replication_options_describe(&out, options);
     return buffer_string(&out);
 }
 
@@ -154,6 +182,8 @@ static struct status create_records(struct task *task, struct session *session, 
     TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
         "UPDATE system.public.tenants SET replication_job_id = $2 WHERE id = $1 AND data_state = 0", 2, params,
         (type_oid[]){TYPE_INT8, TYPE_INT8}));
+    if (call->reader)
+        TRY(tenant_reader_insert(task, session, task->arena, call->tenant->id, call->name));
     st = tenant_made(task, session, call->tenant);
 out:
     return st;
@@ -250,6 +280,20 @@ out:
     return st;
 }
 
+// Before anything is done at the source; when it is made that is looked at again.
+static struct status reader_name_is_free(struct statement_context *context, const char *source_name)
+{
+    struct status st;
+    const char *name;
+    struct tenant *taken;
+    TRY(tenant_reader_name(context->arena, source_name, &name));
+    TRY(tenant_read_by_name(context->task, NULL, context->arena, name, &taken));
+    if (taken != NULL)
+        st = status_format(context->arena, E_DUPLICATE_OBJECT, "tenant \"%s\" already exists", name);
+out:
+    return st;
+}
+
 static struct status create_execute(struct statement_context *context)
 {
     struct status st;
@@ -263,12 +307,13 @@ static struct status create_execute(struct statement_context *context)
     TRY(replication_uri_of(context, create->source_uri, &call.uri));
     TRY(replication_options_of(context, &create->options, true, &options));
     call.retention_s = options.retention_s;
+    call.reader = options.reader;
     if (create->tenant.kind == TENANT_BY_ID || create->source.kind == TENANT_BY_ID)
         TRY(status_make(E_FEATURE_NOT_SUPPORTED,
             "CREATE VIRTUAL CLUSTER FROM REPLICATION by ID is not supported"));
     TRY(tenant_spec_name(context, &create->tenant, &call.name));
     TRY(tenant_spec_name(context, &create->source, &call.source_name));
-    call.description = describe_create(context->arena, &call, options.has_retention);
+    call.description = describe_create(context->arena, &call, &options);
     // From here on the running statement shows without its secrets.
     context->session->statement_text = call.description;
     if (strcmp(call.name, "system") == 0)
@@ -285,6 +330,7 @@ static struct status create_execute(struct statement_context *context)
     if (taken != NULL)
         TRY(status_format(
             context->arena, E_DUPLICATE_OBJECT, "tenant \"%s\" already exists", call.name));
+    if (options.reader) TRY(reader_name_is_free(context, call.name));
     TRY(start_at_source(&call, &client));
     st = create_target(&call, like);
     if (failed(st)) {
@@ -386,6 +432,40 @@ out:
     return st;
 }
 
+struct reader_call {
+    struct arena *arena;
+    const struct tenant *tenant;
+};
+
+static struct status reader_insert(struct task *task, struct session *session, void *arg)
+{
+    const struct reader_call *call = arg;
+    return tenant_reader_insert(task, session, call->arena, call->tenant->id, call->tenant->name);
+}
+
+static struct status set_reader(struct statement_context *context, bool wanted)
+{
+    struct status st;
+    struct tenant *tenant;
+    struct consumer_record *record;
+    struct job *job;
+    TRY(active_consumer(context, &tenant, &record, &job));
+    struct reader_call call = {context->arena, tenant};
+    if (!wanted) {
+        st = tenant_reader_drop(context->task, tenant->id);
+        goto out;
+    }
+    if (!hlc_is_zero(record->cutover))
+        TRY(status_make(E_NOT_IN_PREREQUISITE_STATE,
+            "a virtual cluster that is being cut over gets no reader"));
+    TRY(internal_transaction(context->task, TENANT_SYSTEM, reader_insert, &call));
+    // Looked at again: the job may have looked before there was one. What is not known yet it will say.
+    TRY(consumer_read(context->task, NULL, context->arena, job->id, &record));
+    if (record != NULL && !hlc_is_zero(record->replicated)) TRY(tenant_reader_open(context->task, tenant->id));
+out:
+    return st;
+}
+
 static struct status set_options(struct statement_context *context)
 {
     struct status st;
@@ -394,6 +474,7 @@ static struct status set_options(struct statement_context *context)
         context, &context->statement->as.alter_virtual_cluster->options, false, &options));
     if (options.has_retention) TRY(set_retention(context, options.retention_s));
     if (options.has_window) TRY(set_window(context, options.window_us));
+    if (options.has_reader) TRY(set_reader(context, options.reader));
 out:
     return st;
 }
@@ -404,7 +485,7 @@ struct complete_call {
     struct arena *arena;
     const struct tenant *tenant;
     int64_t job;
-    bool latest;
+    bool latest, at_replicated;
     struct hlc_timestamp time; // When not `latest`; then the one decided on.
 };
 
@@ -446,6 +527,7 @@ static struct status complete_records(struct task *task, struct session *session
         "UPDATE system.public.replication_consumers SET cutover_time = $2 WHERE job_id = $1", 2,
         params, (type_oid[]){TYPE_INT8, TYPE_TEXT}));
     call->time = to;
+    call->at_replicated = hlc_equal(to, record->replicated);
 out:
     return st;
 }
@@ -480,6 +562,8 @@ static struct status complete(struct statement_context *context)
     // What the job has already counts: the cutover must not need the primary again.
     TRY(consumer_checkpoint(task, job->id));
     TRY(internal_transaction(task, TENANT_SYSTEM, complete_records, &call));
+    // What it reads will be undone, or is not what it will have.
+    if (!call.at_replicated) TRY(tenant_reader_drop(task, tenant->id));
     TRY(consumer_poke(task, job->id));
     if (job->status == JOB_PAUSED || job->status == JOB_PAUSE_REQUESTED)
         TRY(job_resume(task, TENANT_SYSTEM, job->id));
@@ -531,6 +615,17 @@ static const char *state_of(const struct consumer_record *record, const struct j
     if (failing) return "replication error";
     if (!hlc_is_zero(record->cutover)) return "replication pending cutover";
     return hlc_is_zero(record->replicated) ? "initializing replication" : "replicating";
+}
+
+// The same in the words of the column `status`.
+static const char *status_of(const struct consumer_record *record, const struct job *job)
+{
+    const char *state = state_of(record, job);
+    if (strcmp(state, "replication cutting over") == 0) return "replication failing over";
+    if (strcmp(state, "replication pending cutover") == 0) return "replication pending failover";
+    if (strcmp(state, "initializing replication") == 0 && record->topology != 0)
+        return "running initial scan"; // There is a plan.
+    return state;
 }
 
 struct status_call {
@@ -599,7 +694,22 @@ static struct status status_columns(
     values[7] = values[5];
     values[8] = values[2];
     values[9] = datum_text(
-        tenant->data_state == TENANT_READY ? "ready" : state_of(call.record, call.job));
+        tenant->data_state == TENANT_READY ? "ready" : status_of(call.record, call.job));
+out:
+    return st;
+}
+
+// What is written down holds after a crash, too; what is to be undone is not read.
+static struct status reader_time(struct task *task, struct arena *arena, const struct tenant *tenant,
+    struct hlc_timestamp *ts)
+{
+    struct status st = STATUS_OK;
+    struct consumer_record *record;
+    *ts = tenant->activation; // Cut over: from then on its history is its own.
+    if (tenant->replication_job == 0) goto out;
+    TRY(consumer_read(task, NULL, arena, tenant->replication_job, &record));
+    *ts = record == NULL ? HLC_ZERO : record->replicated;
+    if (record != NULL && !hlc_is_zero(record->cutover)) *ts = hlc_min(*ts, record->cutover);
 out:
     return st;
 }
@@ -625,6 +735,7 @@ static const struct tenant_replication_hooks hooks = {
     .alter_describe = alter_describe,
     .state_name = state_name,
     .status = status_columns,
+    .reader_time = reader_time,
     .dropping = dropping,
 };
 

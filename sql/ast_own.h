@@ -81,10 +81,10 @@ struct show_virtual_cluster {
     bool with_capabilities;
 };
 
-struct external_connection { // CREATE | DROP | SHOW EXTERNAL CONNECTION[S]
+struct external_connection { // {CREATE | DROP | SHOW [CREATE] | CHECK} EXTERNAL CONNECTION[S]
     bool if_not_exists; // CREATE
-    const char *name;   // NULL: SHOW EXTERNAL CONNECTIONS
-    struct expr *uri;   // CREATE
+    const char *name;   // NULL: SHOW EXTERNAL CONNECTIONS, SHOW CREATE ALL EXTERNAL CONNECTIONS, CHECK
+    struct expr *uri;   // CREATE, CHECK
 };
 
 struct fingerprints { // SHOW EXPERIMENTAL_FINGERPRINTS FROM {VIRTUAL CLUSTER vc | TABLE t}

@@ -25,6 +25,14 @@ void bootstrap_register(const struct bootstrap_table *tables, uint32_t count)
     table_set_count++;
 }
 
+bool bootstrap_is_protected(uint32_t table_id)
+{
+    for (uint32_t i = 0; i < table_set_count; i++)
+        for (uint32_t k = 0; k < table_sets[i].count; k++)
+            if (table_sets[i].tables[k].id == table_id) return table_sets[i].tables[k].protected;
+    return false;
+}
+
 static const char *const user_rows[] = {
     "INSERT INTO system.public.users (username, user_id, is_role, login, create_role, create_db, "
     "inherit, replication, bypass_rls, connection_limit) VALUES "

@@ -30,9 +30,11 @@ struct bootstrap_table {
     uint32_t id;
     const char *ddl;         // "CREATE TABLE system.public.tenants (...)"
     bool system_only;        // Only in the system virtual cluster.
+    bool protected;          // Written by the server alone, whoever asks.
     const char *const *rows; // INSERT statements run after it, NULL-terminated; or NULL.
 };
 void bootstrap_register(const struct bootstrap_table *tables, uint32_t count);
+bool bootstrap_is_protected(uint32_t table_id);
 
 struct bootstrap_options {
     const char *version;       // Value of the setting `version`; NULL: this binary's.

@@ -296,7 +296,7 @@ out:
 // The change of a node that has gone silent is let go once that node can no longer have what it takes to commit.
 static bool is_unsettled(struct shard *shard, struct tenant_catalog *tenant)
 {
-    if (cluster_epoch(shard) == 0) return true;
+    if (cluster_epoch(shard) == 0 || tenant->unannounced) return true;
     uint64_t now = tenant->unsettled_count == 0 ? 0 : shard_now_ns(shard);
     for (uint32_t i = 0; i < tenant->unsettled_count;) {
         const struct unsettled *each = &tenant->unsettled[i];

@@ -362,6 +362,8 @@ void catalog_unpin(const struct table_desc *table);
 
 // Forgets all that this node has cached of a tenant: after its data was replaced beneath it (cutover, restore).
 CHECKED struct status catalog_forget_tenant(struct task *task, uint64_t tenant);
+// On this shard: whether the tenant's catalog changes without announcements, as replication brings it.
+void catalog_unannounced_set(struct shard *shard, uint64_t tenant, bool unannounced);
 // Sets up and takes down this layer's part of a shard.
 void catalog_shard_init(struct shard *shard);
 void catalog_shard_fini(struct shard *shard);

@@ -160,6 +160,14 @@ void catalog_announce_end(struct task *task, uint64_t tenant, uint64_t id)
     invariant(!failed(st));
 }
 
+void catalog_unannounced_set(struct shard *shard, uint64_t tenant_id, bool unannounced)
+{
+    struct tenant_catalog *tenant = catalog_tenant_of(shard, tenant_id);
+    if (tenant->unannounced == unannounced) return;
+    catalog_tenant_forget(shard, tenant);
+    tenant->unannounced = unannounced;
+}
+
 struct status catalog_forget_tenant(struct task *task, uint64_t tenant)
 {
     return shard_call_all(task, forget_here, &tenant);

@@ -44,6 +44,7 @@ struct tenant_catalog {
     uint64_t tenant;
     struct unsettled *unsettled; // While there are any nothing cached is used or added.
     uint32_t unsettled_count, unsettled_capacity;
+    bool unannounced; // Replication changes it and tells nobody: nothing cached is used or added either.
     uint64_t epoch;     // Grows with each announcement.
     struct hlc_timestamp changed; // No change since, that we have not been told of.
     struct list_link entries;

@@ -182,7 +182,18 @@ static void put_external_connection(
     struct deparse *deparse, enum statement_tag tag, const struct external_connection *connection)
 {
     bool create = tag == STATEMENT_CREATE_EXTERNAL_CONNECTION;
-    put(deparse, create ? "CREATE" : tag == STATEMENT_DROP_EXTERNAL_CONNECTION ? "DROP" : "SHOW");
+    switch (tag) {
+    case STATEMENT_CREATE_EXTERNAL_CONNECTION: put(deparse, "CREATE"); break;
+    case STATEMENT_DROP_EXTERNAL_CONNECTION: put(deparse, "DROP"); break;
+    case STATEMENT_CHECK_EXTERNAL_CONNECTION:
+        put(deparse, "CHECK EXTERNAL CONNECTION ");
+        put_uri(deparse, connection->uri);
+        return;
+    case STATEMENT_SHOW_CREATE_EXTERNAL_CONNECTION:
+        put(deparse, connection->name == NULL ? "SHOW CREATE ALL" : "SHOW CREATE");
+        break;
+    default: put(deparse, "SHOW"); break;
+    }
     put(deparse, connection->name == NULL ? " EXTERNAL CONNECTIONS" : " EXTERNAL CONNECTION ");
     if (connection->if_not_exists) put(deparse, "IF NOT EXISTS ");
     if (connection->name != NULL) put_name(deparse, connection->name);
@@ -559,6 +570,8 @@ bool put_own_statement(struct deparse *deparse, const struct statement *statemen
     case STATEMENT_CREATE_EXTERNAL_CONNECTION:
     case STATEMENT_DROP_EXTERNAL_CONNECTION:
     case STATEMENT_SHOW_EXTERNAL_CONNECTIONS:
+    case STATEMENT_SHOW_CREATE_EXTERNAL_CONNECTION:
+    case STATEMENT_CHECK_EXTERNAL_CONNECTION:
         put_external_connection(deparse, statement->tag, statement->as.external_connection);
         break;
     case STATEMENT_SHOW_FINGERPRINTS: put_fingerprints(deparse, statement->as.fingerprints); break;

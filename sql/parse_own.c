@@ -312,7 +312,6 @@ static bool own_refused(struct own *own)
         {"resume schedules", "RESUME SCHEDULES"},
         {"inspect table", "INSPECT"},
         {"inspect database", "INSPECT"},
-        {"check external connection", "CHECK EXTERNAL CONNECTION"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!own_is(own, rows[i].words)) continue;
@@ -338,6 +337,11 @@ static bool dispatch(struct own *own)
         if (own_is(own, "commit")) return own_transaction(own);
         if (own_is(own, "create")) return own_refused(own) || own_create(own);
         if (own_take(own, "cancel")) return own_jobs(own, JOB_CANCEL);
+        if (own_is(own, "check external connection")) {
+            own_advance(own);
+            own_external_connection(own, STATEMENT_CHECK_EXTERNAL_CONNECTION);
+            return true;
+        }
         return own_refused(own);
     case 'd': return own_is(own, "drop") && (own_refused(own) || own_drop(own));
     case 'e':

@@ -41,6 +41,11 @@ static void from_table(struct own *own, struct show *show)
 
 static void show_create(struct own *own)
 {
+    if (own_is(own, "all external connections")) own_advance(own);
+    if (own_is(own, "external connection") || own_is(own, "external connections")) {
+        own_external_connection(own, STATEMENT_SHOW_CREATE_EXTERNAL_CONNECTION);
+        return;
+    }
     static const struct {
         const char *word;
         enum object_kind kind;
@@ -325,7 +330,6 @@ static bool show_refused(struct own *own)
         {"last query statistics", "SHOW LAST QUERY STATISTICS"},
         {"commit timestamp", "SHOW COMMIT TIMESTAMP"},
         {"create schedule", "SHOW CREATE SCHEDULE"},
-        {"create external", "SHOW CREATE EXTERNAL CONNECTION"},
         {"range from", "SHOW RANGE FOR ROW"},
         {"triggers", "SHOW TRIGGERS"},
         {"procedures", "SHOW PROCEDURES"},

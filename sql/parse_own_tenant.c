@@ -38,7 +38,7 @@ static struct option_list with_options(struct own *own)
     return list;
 }
 
-// EXTERNAL CONNECTION ["if not exists"] name [AS 'uri'], EXTERNAL CONNECTIONS
+// EXTERNAL CONNECTION ["if not exists"] name [AS 'uri'], EXTERNAL CONNECTIONS, EXTERNAL CONNECTION {'uri' | name}
 void own_external_connection(struct own *own, enum statement_tag tag)
 {
     static const char *const stops[] = {NULL};
@@ -46,8 +46,13 @@ void own_external_connection(struct own *own, enum statement_tag tag)
         OWN_NEW(own, external_connection, struct external_connection);
     own->out->tag = tag;
     own_expect(own, "external");
-    if (tag == STATEMENT_SHOW_EXTERNAL_CONNECTIONS && own_take(own, "connections")) return;
+    bool shown = tag == STATEMENT_SHOW_EXTERNAL_CONNECTIONS || tag == STATEMENT_SHOW_CREATE_EXTERNAL_CONNECTION;
+    if (shown && own_take(own, "connections")) return;
     own_expect(own, "connection");
+    if (tag == STATEMENT_CHECK_EXTERNAL_CONNECTION) {
+        connection->uri = own_setting_value(own, stops);
+        return;
+    }
     bool create = tag == STATEMENT_CREATE_EXTERNAL_CONNECTION;
     connection->if_not_exists = create && own_take(own, "if not exists");
     connection->name = own_identifier(own);

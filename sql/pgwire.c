@@ -364,7 +364,7 @@ out:
 }
 
 struct tenant_call {
-    uint64_t tenant;
+    uint64_t tenant, reader;
     uint32_t left;
 };
 
@@ -375,18 +375,20 @@ static struct status cancel_tenant_on_shard(struct task *task, void *arg)
     uint32_t cursor = 0;
     for (struct hashmap_entry *entry; (entry = hashmap_next(&state->by_cancel, &cursor)) != NULL;) {
         struct pgwire *wire = entry->value;
-        if (wire->session == NULL || wire->session->tenant != call->tenant) continue;
+        if (wire->session == NULL || wire->session->tenant != call->tenant ||
+            wire->session->reader != call->reader)
+            continue;
         call->left++;
         if (!wire->terminate) cancel_wire(wire, true);
     }
     return STATUS_OK;
 }
 
-struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant)
+struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant, uint64_t reader)
 {
     struct status st = STATUS_OK;
     for (;;) {
-        struct tenant_call call = {.tenant = tenant};
+        struct tenant_call call = {.tenant = tenant, .reader = reader};
         for (uint32_t i = 0; i < task->shard->node->shard_count; i++)
             TRY(shard_call(task, i, cancel_tenant_on_shard, &call));
         if (call.left == 0) break;

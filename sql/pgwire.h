@@ -20,6 +20,7 @@ struct pgwire_route {
     uint64_t tenant;
     const char *name;  // Of the virtual cluster.
     uint32_t shard;
+    uint64_t reader;   // sql/session.h; 0: none.
 };
 // Finds the virtual cluster `requested` (NULL: the default one). A failed status goes to the client as FATAL.
 typedef struct status (*pgwire_route_fn)(
@@ -47,8 +48,9 @@ void pgwire_tls_set(struct node *node, struct tls_context *tls);
 // Stops accepting, tells idle sessions 57P01, waits for busy ones up to `grace_ns`, then cancels them.
 CHECKED struct status pgwire_drain(struct task *task, uint64_t grace_ns);
 
-// Ends every session of a virtual cluster on this node (57P01), and waits until they are gone.
-CHECKED struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant);
+// Ends every session of a virtual cluster on this node (57P01), or with `reader` those that read it through that, and
+// waits until they are gone.
+CHECKED struct status pgwire_cancel_tenant(struct task *task, uint64_t tenant, uint64_t reader);
 
 // Cancels the running statement of a session (57014), from its id; on any shard. False: no such session.
 CHECKED struct status pgwire_cancel_session(

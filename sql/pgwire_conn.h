@@ -37,7 +37,7 @@ struct pgwire_login {
         bool of_role; // Not the client's own wish.
     } settings[64];
     uint32_t setting_count;
-    uint64_t tenant;
+    uint64_t tenant, reader;
     char *tenant_name;
     uint32_t shard;
     bool superuser;

@@ -333,6 +333,7 @@ static struct status startup(struct task *task, struct pgwire *wire)
     struct pgwire_route route = {.tenant = TENANT_SYSTEM, .name = "system"};
     if (route_to != NULL) TRY(route_to(task, task->arena, wire->login->cluster, &route));
     wire->login->tenant = route.tenant;
+    wire->login->reader = route.reader;
     wire->login->tenant_name = strdup(route.name);
     wire->login->shard = route.shard;
     TRY(authenticate(task, wire));
@@ -391,6 +392,7 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     struct status st;
     struct pgwire_login *login = wire->login;
     struct session_options options = {.tenant = login->tenant,
+        .reader = login->reader,
         .tenant_name = login->tenant_name,
         .user = login->user,
         .database = login->database,

@@ -3,6 +3,8 @@
 
 #include "core/invariant.h"
 #include "core/text.h"
+#include "sql/bootstrap.h"
+#include "sql/catalog.h"
 #include "sql/role.h"
 #include "sql/session.h"
 
@@ -128,6 +130,10 @@ struct status privilege_check_table(
     if (table->kind == RELATION_VIRTUAL && (bits & ~(uint32_t)PRIVILEGE_SELECT) != 0)
         return status_format(
             task->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied for table %s", table->name);
+    if (table->id < CATALOG_SYSTEM_DATABASE && !session->internal &&
+        (bits & ~(uint32_t)PRIVILEGE_SELECT) != 0 && bootstrap_is_protected(table->id))
+        return status_format(task->arena, E_INSUFFICIENT_PRIVILEGE,
+            "table %s is written by the server alone", table->name);
     // For a sequence, USAGE is had with UPDATE too, and SELECT with USAGE (currval).
     if (table->kind == RELATION_SEQUENCE && !session->internal && !session->superuser &&
         (bits == PRIVILEGE_USAGE || bits == PRIVILEGE_SELECT)) {

@@ -82,6 +82,13 @@ int64_t session_now_us(struct shard *shard)
     return shard->env->wall_ns(shard->env) / 1000 - POSTGRES_EPOCH_US;
 }
 
+static const struct session_reader_hooks *reader_hooks;
+
+void session_readers_register(const struct session_reader_hooks *hooks)
+{
+    reader_hooks = hooks;
+}
+
 struct status session_open(
     struct shard *shard, const struct session_options *options, struct session **out)
 {
@@ -98,6 +105,9 @@ struct status session_open(
     session->id = (uint64_t)session_now_us(shard) << 16 | (shard->index & 0xff) << 8 |
                   (++state->session_count & 0xff);
     session->tenant = options->tenant;
+    session->reader = options->reader;
+    if (options->internal && reader_hooks != NULL)
+        session->reader = reader_hooks->of_tenant(shard, options->tenant);
     session->tenant_name = arena_strdup(&session->arena, options->tenant_name);
     session->user = arena_strdup(&session->arena, options->user);
     session->database = arena_strdup(&session->arena, options->database);
@@ -155,19 +165,36 @@ void session_notice(struct session *session, const char *severity, struct status
 
 // --- transactions ------------------------------------------------------------------------------------
 
+static struct status reader_begin(struct session *session)
+{
+    struct hlc_timestamp time = reader_hooks->time(session->shard, session->reader);
+    if (hlc_is_zero(time))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is no longer read from");
+    if (hlc_less(time, session->txn_as_of)) {
+        char text[HLC_TEXT_BYTES];
+        session->txn_as_of = HLC_ZERO;
+        return status_format(&session->statement_arena, E_INVALID_PARAMETER_VALUE,
+            "cannot read at a time that is not replicated yet: the newest is %s", hlc_format(time, text));
+    }
+    if (hlc_is_zero(session->txn_as_of)) session->txn_as_of = time;
+    return STATUS_OK;
+}
+
 static struct status begin(
     struct task *task, struct session *session, bool implicit, bool reads_only)
 {
+    struct status st;
     invariant(session->txn_state == TXN_IDLE && session->txn == NULL);
+    if (session->reader != 0) TRY(reader_begin(session));
     session->txn_start_us = session_now_us(session->shard);
     session->types.now_us = session->txn_start_us;
     session->statement_start_us = session->txn_start_us;
     struct kv_txn_options options = {.tenant = session->tenant,
         .read_only = reads_only || session->txn_read_only || !hlc_is_zero(session->txn_as_of),
         .as_of = session->txn_as_of,
+        .from_leaders = session->reader != 0,
         .account = &session->account,
         .lock_timeout_ns = (uint64_t)session->lock_timeout_ms * 1000000u};
-    struct status st;
     TRY(kv_txn_begin(task, &options, &session->txn));
     st = catalog_view_open(task, session->txn, &session->catalog);
     if (failed(st)) {

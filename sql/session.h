@@ -43,6 +43,7 @@ struct session {
     struct task *task;           // NULL while idle.
     uint64_t tenant;
     const char *tenant_name;
+    uint64_t reader;             // Reads at the time that session_reader_hooks says, and only reads; 0: an ordinary one.
     const char *user;            // Role name, as authenticated (session_user).
     const char *database;
     const char *application_name;
@@ -109,8 +110,18 @@ struct savepoint {
     uint64_t cursor_serial; // Of the last cursor before it.
 };
 
+// Virtual clusters that replication fills can be read at a time that follows it: a reader is the virtual cluster under
+// whose name that is done. All transactions in one are as of its time. Filled in by the layer that serves them.
+struct session_reader_hooks {
+    // The reader through which alone the tenant is read on this shard; 0: none, or the tenant is served itself.
+    uint64_t (*of_tenant)(struct shard *shard, uint64_t tenant);
+    struct hlc_timestamp (*time)(struct shard *shard, uint64_t reader); // Zero: not read any more.
+};
+void session_readers_register(const struct session_reader_hooks *hooks);
+
 struct session_options {
     uint64_t tenant;
+    uint64_t reader; // 0: none, or as the hook says for internal ones.
     const char *tenant_name;
     const char *user;
     const char *database;

@@ -46,6 +46,7 @@ struct setting {
     const char *default_value; // As text: "true", "4h", "64 MiB", "10".
     const char *description;
     bool hidden;                // Not in SHOW CLUSTER SETTINGS without ALL.
+    bool secret;                // Shown as "redacted" wherever its value is shown.
     const char *const *choices; // SETTING_ENUM; NULL-terminated.
     double minimum, maximum;    // Of int, float, duration (ns) and bytes, when maximum > minimum.
     // Further checks of the text in its canonical form; 22023. May be NULL.
@@ -68,6 +69,11 @@ enum setting_origin {
 // The text of the effective value on this shard. Valid until the task suspends.
 const char *setting_value(struct shard *shard, uint64_t tenant, const struct setting *setting,
     enum setting_origin *origin); // `origin` may be NULL.
+// As it may be shown.
+static inline const char *setting_shown(const struct setting *setting, const char *value)
+{
+    return setting->secret && value != NULL && value[0] != '\0' ? "redacted" : value;
+}
 bool settings_bool(struct shard *shard, uint64_t tenant, const char *name);
 int64_t settings_int(struct shard *shard, uint64_t tenant, const char *name);
 double settings_float(struct shard *shard, uint64_t tenant, const char *name);

@@ -261,7 +261,7 @@ static struct status show_execute(struct statement_context *context)
     const char *text =
         setting_value(context->session->shard, context->session->tenant, setting, NULL);
     TRY(type_input(context->arena, &context->session->types, columns[0].type,
-        bytes_of_string(arena_strdup(context->arena, text)), &value));
+        bytes_of_string(arena_strdup(context->arena, setting_shown(setting, text))), &value));
     TRY(context->sink->columns(context->task, context->sink, columns, 1));
     TRY(context->sink->row(context->task, context->sink, &value));
 out:
@@ -315,7 +315,7 @@ static struct status show_all_execute(struct statement_context *context)
         const char *from = origin == SETTING_FROM_OWN       ? "override"
                            : origin == SETTING_FROM_DEFAULT ? "default"
                                                             : "external-override";
-        struct datum row[] = {datum_text(setting->name), datum_text(value), datum_text(kind),
+        struct datum row[] = {datum_text(setting->name), datum_text(setting_shown(setting, value)), datum_text(kind),
             datum_text(setting->description), datum_text(setting->default_value), datum_text(from),
             datum_bool(!setting->hidden)};
         TRY(context->sink->row(context->task, context->sink, row));

@@ -37,7 +37,25 @@ struct status override_show_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count);
 void override_register(void);
 
+// record.c
+// One row: an id that was never given before.
+struct internal_result;
+struct status tenant_next_id(struct task *task, struct session *session, struct arena *arena,
+    struct internal_result *result);
+
+// reader.c
+uint64_t reader_info_decode(struct datum info); // Of system.tenants; 0: it reads its own data.
+// At which the virtual cluster `source` may be read; zero: not yet.
+struct status reader_time(struct task *task, uint64_t source, struct hlc_timestamp *ts);
+struct status reader_poll_start(struct task *task, uint64_t record);
+// Stops its service and forgets it: it has no data.
+struct status tenant_reader_erase(struct task *task, const struct tenant *reader);
+
 // service.c
+const struct served_tenant *tenant_lookup_record(struct shard *shard, uint64_t record);
+struct status service_read_time_set(struct task *task, uint64_t record, struct hlc_timestamp ts);
+void service_readers_register(void);
+struct status tenant_forget_records(struct task *task, uint64_t id);
 void service_rename(struct task *task, uint64_t id, const char *name);
 void service_announcements_register(void);
 void tenant_job_register(void);

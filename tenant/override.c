@@ -126,7 +126,7 @@ struct status override_show(struct statement_context *context)
     TRY(override_of(context, tenant->id, setting->name, &value, &for_all));
     struct result_column column = {.name = setting->name, .type = TYPE_OF(TYPE_TEXT)};
     TRY(context->sink->columns(context->task, context->sink, &column, 1));
-    struct datum row = value == NULL ? DATUM_NULL : datum_text(value);
+    struct datum row = value == NULL ? DATUM_NULL : datum_text(setting_shown(setting, value));
     TRY(context->sink->row(context->task, context->sink, &row));
 out:
     return st;
@@ -172,7 +172,7 @@ struct status override_show_all(struct statement_context *context)
         char kind[2] = {(char)setting->type, '\0'};
         if (setting->class == SETTING_SYSTEM_ONLY || (setting->hidden && !show->all)) continue;
         TRY(override_of(context, tenant->id, setting->name, &value, &for_all));
-        struct datum row[] = {datum_text(setting->name), value == NULL ? DATUM_NULL : datum_text(value),
+        struct datum row[] = {datum_text(setting->name), value == NULL ? DATUM_NULL : datum_text(setting_shown(setting, value)),
             datum_text(kind),
             datum_text(value == NULL ? "no-override" : for_all ? "all-tenants-override" : "per-tenant-override"),
             datum_text(setting->description)};

@@ -14,7 +14,7 @@
 
 #define TENANT_COLUMNS \
     "id, name, data_state, service_mode, replication_job_id, source_id, activation_wall, " \
-    "activation_logical"
+    "activation_logical, info"
 
 #define CREATE_ATTEMPTS_MAX 10u
 
@@ -56,6 +56,7 @@ static struct tenant *of_row(
         tenant->activation.wall_ns = (uint64_t)internal_value(result, row, 6).integer;
         tenant->activation.logical = (uint32_t)internal_value(result, row, 7).integer;
     }
+    tenant->reads = reader_info_decode(internal_value(result, row, 8));
     return tenant;
 }
 
@@ -163,6 +164,14 @@ struct create_record {
     struct tenant *tenant;
 };
 
+struct status tenant_next_id(
+    struct task *task, struct session *session, struct arena *arena, struct internal_result *result)
+{
+    return internal_query(task, TENANT_SYSTEM, session, arena, result,
+        "UPDATE system.public.tenant_id_seq SET last_id = last_id + 1 WHERE id = 1 RETURNING last_id", 0, NULL,
+        NULL);
+}
+
 static struct status create_record(struct task *task, struct session *session, void *arg)
 {
     struct status st;
@@ -174,8 +183,7 @@ static struct status create_record(struct task *task, struct session *session, v
         if (taken != NULL)
             TRY(status_format(call->arena, E_DUPLICATE_OBJECT, "tenant \"%s\" already exists", call->name));
     }
-    TRY(internal_query(task, TENANT_SYSTEM, session, call->arena, &result,
-        "UPDATE system.public.tenant_id_seq SET last_id = last_id + 1 WHERE id = 1 RETURNING last_id", 0, NULL, NULL));
+    TRY(tenant_next_id(task, session, call->arena, &result));
     int64_t id = internal_value(&result, 0, 0).integer;
     const char *name = call->name != NULL ? call->name : arena_printf(call->arena, "tenant-%" PRId64, id);
     struct datum params[] = {datum_int(id), datum_text(name)};

@@ -27,20 +27,24 @@ static const struct bootstrap_table tables[] = {
                "name text UNIQUE, data_state int8 NOT NULL, service_mode int8 NOT NULL, "
                "replication_job_id int8, source_id text, activation_wall int8, activation_logical int8)",
         .system_only = true,
+        .protected = true,
         .rows = tenants_rows},
     {.id = SYSTEM_TENANT_FIRST + 1,
         .ddl = "CREATE TABLE system.public.tenant_id_seq (id int8 PRIMARY KEY, last_id int8 NOT NULL)",
         .system_only = true,
+        .protected = true,
         .rows = id_rows},
     {.id = SYSTEM_TENANT_FIRST + 2,
         .ddl = "CREATE TABLE system.public.tenant_settings (tenant_id int8, name text, "
                "last_updated timestamptz NOT NULL, value text NOT NULL, value_type text NOT NULL, "
                "reason text, PRIMARY KEY (tenant_id, name))",
-        .system_only = true},
+        .system_only = true,
+        .protected = true},
     {.id = SYSTEM_TENANT_FIRST + 3,
         .ddl = "CREATE TABLE system.public.tenant_capabilities (tenant_id int8, name text, "
                "value text NOT NULL, PRIMARY KEY (tenant_id, name))",
-        .system_only = true},
+        .system_only = true,
+        .protected = true},
     {.id = SYSTEM_TENANT_FIRST + 4,
         .ddl = "CREATE TABLE system.public.config_profiles (name text PRIMARY KEY, applied timestamptz NOT NULL)",
         .system_only = true},
@@ -69,6 +73,14 @@ static const struct setting settings[] = {
         .description = "how capabilities of virtual clusters are enforced",
         .hidden = true,
         .choices = authorization_modes},
+    {.name = "bulkio.stream_ingestion.standby_read_ts_poll_interval",
+        .type = SETTING_DURATION,
+        .class = SETTING_APPLICATION,
+        .default_value = "15s",
+        .description = "how often a virtual cluster that reads from a standby moves to the newest replicated time",
+        .hidden = true,
+        .minimum = 1e8,
+        .maximum = 8.64e13},
     {.name = "sql.create_virtual_cluster.default_template",
         .type = SETTING_STRING,
         .class = SETTING_APPLICATION,
@@ -90,6 +102,12 @@ static const struct setting settings[] = {
         .class = SETTING_SYSTEM_VISIBLE,
         .default_value = "",
         .description = "the organization that runs this cluster"},
+    {.name = "enterprise.license",
+        .type = SETTING_STRING,
+        .class = SETTING_SYSTEM_VISIBLE,
+        .default_value = "",
+        .description = "a licence key that scripts may set; nothing depends on it",
+        .secret = true},
 };
 
 static const struct statement_handler handlers[] = {
@@ -122,7 +140,10 @@ static struct status route(
                                : requested;
         const struct served_tenant *service = tenant_lookup(task->shard, name);
         if (service != NULL) {
-            *out = (struct pgwire_route){service->id, arena_strdup(arena, service->name), service->shard};
+            *out = (struct pgwire_route){.tenant = service->id,
+                .name = arena_strdup(arena, service->name),
+                .shard = service->shard,
+                .reader = service->record == service->id ? 0 : service->record};
             break;
         }
         if (!by_default || task_now_ns(task) >= deadline) TRY(unavailable(arena, name));
@@ -140,5 +161,6 @@ void tenant_register(void)
     override_register();
     tenant_job_register();
     service_announcements_register();
+    service_readers_register();
     pgwire_route_register(route);
 }

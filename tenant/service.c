@@ -15,6 +15,7 @@
 #include "sql/jobs.h"
 #include "sql/pgwire.h"
 #include "sql/register.h"
+#include "sql/role.h"
 #include "sql/settings.h"
 #include "tenant/internal.h"
 
@@ -46,9 +47,26 @@ const struct served_tenant *tenant_lookup(struct shard *shard, const char *name)
 const struct served_tenant *tenant_lookup_id(struct shard *shard, uint64_t id)
 {
     const struct service_list *list = shard->slots[SHARD_SLOT_TENANT];
+    const struct served_tenant *reader = NULL;
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        if (list->items[i].id != id) continue;
+        if (list->items[i].record == id) return &list->items[i];
+        reader = &list->items[i];
+    }
+    return reader;
+}
+
+static struct served_tenant *find_record(struct shard *shard, uint64_t record)
+{
+    struct service_list *list = shard->slots[SHARD_SLOT_TENANT];
     for (uint32_t i = 0; list != NULL && i < list->count; i++)
-        if (list->items[i].id == id) return &list->items[i];
+        if (list->items[i].record == record) return &list->items[i];
     return NULL;
+}
+
+const struct served_tenant *tenant_lookup_record(struct shard *shard, uint64_t record)
+{
+    return find_record(shard, record);
 }
 
 const struct served_tenant *tenant_service_at(struct shard *shard, uint32_t index)
@@ -57,17 +75,66 @@ const struct served_tenant *tenant_service_at(struct shard *shard, uint32_t inde
     return list != NULL && index < list->count ? &list->items[index] : NULL;
 }
 
+// --- readers -----------------------------------------------------------------------------------------
+
+static uint64_t reader_of_tenant(struct shard *shard, uint64_t tenant)
+{
+    const struct served_tenant *found = tenant_lookup_id(shard, tenant);
+    return found == NULL || found->record == tenant ? 0 : found->record;
+}
+
+static struct hlc_timestamp reader_read_time(struct shard *shard, uint64_t reader)
+{
+    const struct served_tenant *found = find_record(shard, reader);
+    return found == NULL ? HLC_ZERO : found->read_ts;
+}
+
+static const struct session_reader_hooks reader_hooks = {
+    .of_tenant = reader_of_tenant, .time = reader_read_time};
+
+void service_readers_register(void)
+{
+    session_readers_register(&reader_hooks);
+}
+
+struct read_time_call {
+    uint64_t record;
+    struct hlc_timestamp ts;
+};
+
+static struct status read_time_on_shard(struct task *task, void *arg)
+{
+    const struct read_time_call *call = arg;
+    struct served_tenant *service = find_record(task->shard, call->record);
+    if (service == NULL || !hlc_less(service->read_ts, call->ts)) return STATUS_OK;
+    service->read_ts = call->ts;
+    // Of the present, once the virtual cluster is served itself.
+    if (reader_of_tenant(task->shard, service->id) == 0) return STATUS_OK;
+    role_forget(task->shard, service->id);
+    settings_forget(task->shard, service->id);
+    return settings_load(task, service->id);
+}
+
+struct status service_read_time_set(struct task *task, uint64_t record, struct hlc_timestamp ts)
+{
+    struct read_time_call call = {record, ts};
+    return shard_call_all(task, read_time_on_shard, &call);
+}
+
+// --- who is served -----------------------------------------------------------------------------------
+
 static struct status add_on_shard(struct task *task, void *arg)
 {
     const struct served_tenant *service = arg;
     struct service_list *list = service_list(task->shard);
-    struct status st = settings_load(task, service->id);
-    if (failed(st)) return st;
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (list->items[i].id == service->id) {
-            list->items[i] = *service;
-            return STATUS_OK;
-        }
+    struct served_tenant *before = find_record(task->shard, service->record);
+    // Replication announces no change of the catalog; a virtual cluster that is served does.
+    bool unannounced = service->record != service->id && find_record(task->shard, service->id) == NULL;
+    if (service->record == service->id || unannounced)
+        catalog_unannounced_set(task->shard, service->id, unannounced);
+    if (before != NULL) {
+        *before = *service;
+        return settings_load(task, service->id);
     }
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 16 : list->capacity * 2;
@@ -75,15 +142,15 @@ static struct status add_on_shard(struct task *task, void *arg)
         invariant(list->items != NULL);
     }
     list->items[list->count++] = *service;
-    return STATUS_OK;
+    return settings_load(task, service->id); // A reader's as of its time, that is: from here on.
 }
 
 static struct status remove_on_shard(struct task *task, void *arg)
 {
-    uint64_t id = *(const uint64_t *)arg;
+    uint64_t record = *(const uint64_t *)arg;
     struct service_list *list = service_list(task->shard);
     for (uint32_t i = 0; i < list->count; i++) {
-        if (list->items[i].id != id) continue;
+        if (list->items[i].record != record) continue;
         list->items[i] = list->items[--list->count];
         break;
     }
@@ -103,7 +170,7 @@ static struct status forget_on_shard(struct task *task, void *arg)
 static struct status serve(struct task *task, uint64_t id, const char *name)
 {
     struct status st;
-    struct served_tenant service = {.id = id};
+    struct served_tenant service = {.id = id, .record = id};
     snprintf(service.name, sizeof service.name, "%s", name);
     TRY(kv_tenant_shard(task, id, &service.shard));
     log_tenant_name_set(id, name);
@@ -119,8 +186,39 @@ static struct status unserve(struct task *task, uint64_t id)
 {
     struct status st;
     TRY(shard_call_all(task, remove_on_shard, &id));
-    TRY(pgwire_cancel_tenant(task, id));
+    TRY(pgwire_cancel_tenant(task, id, 0));
     TRY(jobs_tenant_stop(task, id));
+out:
+    return st;
+}
+
+static struct status serve_reader(struct task *task, const struct tenant *reader)
+{
+    struct status st;
+    struct served_tenant service = {.id = reader->reads, .record = reader->id};
+    TRY(reader_time(task, reader->reads, &service.read_ts));
+    if (hlc_is_zero(service.read_ts)) goto out; // Once replication knows better it says so.
+    snprintf(service.name, sizeof service.name, "%s", reader->name);
+    TRY(kv_tenant_shard(task, reader->reads, &service.shard));
+    // What is served itself knows better what is cached.
+    const struct served_tenant *source = tenant_lookup_id(task->shard, reader->reads);
+    if (source == NULL) {
+        log_tenant_name_set(reader->reads, reader->name);
+        TRY(sql_tenant_forget(task, reader->reads));
+    }
+    TRY(shard_call_all(task, add_on_shard, &service));
+    log_info(reader->reads, "serving virtual cluster %s, which reads another, on shard %u", reader->name,
+        service.shard);
+    st = reader_poll_start(task, reader->id);
+out:
+    return st;
+}
+
+static struct status unserve_reader(struct task *task, uint64_t record, uint64_t source)
+{
+    struct status st;
+    TRY(shard_call_all(task, remove_on_shard, &record));
+    st = pgwire_cancel_tenant(task, source, record);
 out:
     return st;
 }
@@ -134,9 +232,11 @@ static struct status follow_record(struct task *task, uint64_t id)
     struct tenant *tenant;
     TRY(tenant_read(task, NULL, task->arena, id, &tenant));
     bool wanted = tenant != NULL && tenant->data_state == TENANT_READY && tenant->service_mode == TENANT_SHARED;
-    const struct served_tenant *served = tenant_lookup_id(task->shard, id);
-    if (wanted && served == NULL) TRY(serve(task, id, tenant->name));
-    if (!wanted && served != NULL) TRY(unserve(task, id));
+    const struct served_tenant *served = tenant_lookup_record(task->shard, id);
+    uint64_t source = served == NULL ? 0 : served->id;
+    if (wanted && served == NULL)
+        TRY(tenant->reads != 0 ? serve_reader(task, tenant) : serve(task, id, tenant->name));
+    if (!wanted && served != NULL) TRY(source != id ? unserve_reader(task, id, source) : unserve(task, id));
 out:
     return st;
 }
@@ -161,7 +261,7 @@ static struct status follow_all(struct task *task, void *arg)
         if (tenants[i]->id != TENANT_SYSTEM) TRY(follow_record(task, tenants[i]->id));
     // Records that are gone.
     for (uint32_t i = 0; tenant_service_at(task->shard, i) != NULL; i++) {
-        uint64_t id = tenant_service_at(task->shard, i)->id;
+        uint64_t id = tenant_service_at(task->shard, i)->record;
         if (id != TENANT_SYSTEM) TRY(follow_record(task, id));
     }
 out:
@@ -231,14 +331,9 @@ out:
 
 // --- dropping ----------------------------------------------------------------------------------------
 
-static struct status gc_resume(struct task *task, struct job *job)
+struct status tenant_forget_records(struct task *task, uint64_t id)
 {
-    struct status st;
-    uint64_t id;
-    if (job->payload.size != sizeof id)
-        return status_make(E_DATA_CORRUPTED, "the record of a tenant's GC job is damaged");
-    memcpy(&id, job->payload.data, sizeof id);
-    TRY(kv_tenant_erase(task, id));
+    struct status st = STATUS_OK;
     struct datum params[] = {datum_int((int64_t)id)};
     static const char *const statements[] = {
         "DELETE FROM system.public.tenant_settings WHERE tenant_id = $1",
@@ -248,6 +343,19 @@ static struct status gc_resume(struct task *task, struct job *job)
     for (unsigned i = 0; i < sizeof statements / sizeof statements[0]; i++)
         TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL, statements[i], 1, params,
             (type_oid[]){TYPE_INT8}));
+out:
+    return st;
+}
+
+static struct status gc_resume(struct task *task, struct job *job)
+{
+    struct status st;
+    uint64_t id;
+    if (job->payload.size != sizeof id)
+        return status_make(E_DATA_CORRUPTED, "the record of a tenant's GC job is damaged");
+    memcpy(&id, job->payload.data, sizeof id);
+    TRY(kv_tenant_erase(task, id));
+    TRY(tenant_forget_records(task, id));
     log_info(TENANT_SYSTEM, "erased the data of virtual cluster %" PRIu64, id);
 out:
     return st;
@@ -384,7 +492,7 @@ static struct status repair(struct task *task, const struct tenant *tenant)
 {
     struct status st = STATUS_OK;
     if (tenant->service_mode == TENANT_STOPPING) TRY(set_mode(task, tenant->id, TENANT_NONE));
-    if (tenant->data_state == TENANT_ADD && tenant->replication_job == 0) {
+    if (tenant->data_state == TENANT_ADD && tenant->replication_job == 0 && tenant->reads == 0) {
         log_warning(TENANT_SYSTEM, "virtual cluster %s (%" PRIu64 ") was left half made: dropping it",
             tenant->name == NULL ? "" : tenant->name, tenant->id);
         TRY(tenant_drop(task, tenant->id, false));
@@ -405,7 +513,7 @@ struct status tenant_node_start(struct task *task)
         // With other nodes what looks half made may be in the making.
         if (cluster_alone(task->shard)) TRY(repair(task, tenants[i]));
         if (tenants[i]->data_state == TENANT_READY && tenants[i]->service_mode == TENANT_SHARED)
-            TRY(serve(task, tenants[i]->id, tenants[i]->name));
+            TRY(follow_record(task, tenants[i]->id));
     }
 out:
     return st;
@@ -416,8 +524,8 @@ struct status tenant_node_stop(struct task *task)
     struct status st = STATUS_OK;
     const struct served_tenant *service;
     while ((service = tenant_service_at(task->shard, 0)) != NULL) {
-        uint64_t id = service->id;
-        TRY(unserve(task, id));
+        uint64_t id = service->id, record = service->record;
+        TRY(record != id ? unserve_reader(task, record, id) : unserve(task, id));
     }
     st = shard_call_all(task, forget_on_shard, NULL);
 out:

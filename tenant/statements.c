@@ -216,8 +216,13 @@ struct status tenant_drop_execute(struct statement_context *context)
             status_format(context->arena, E_NOT_IN_PREREQUISITE_STATE,
                 "cannot drop tenant in service mode %s", tenant_service_mode_name(tenant->service_mode)),
             "Use ALTER VIRTUAL CLUSTER STOP SERVICE before dropping a tenant."));
+    if (tenant->reads != 0) {
+        st = tenant_reader_erase(context->task, tenant);
+        goto out;
+    }
     if (tenant->replication_job != 0 && tenant_replication != NULL)
         TRY(tenant_replication->dropping(context->task, tenant));
+    TRY(tenant_reader_drop(context->task, tenant->id));
     TRY(tenant_drop(context->task, tenant->id, drop->immediate));
 out:
     return st;

@@ -36,6 +36,7 @@ struct tenant {
     enum tenant_data_state data_state;
     enum tenant_service_mode service_mode;
     int64_t replication_job; // The consumer job that fills it; 0: none.
+    uint64_t reads;          // A reader: the virtual cluster whose data it reads (tenant_reader_*); 0: its own.
     int64_t making_job;      // Of a new record: undoes it unless tenant_made is called in time.
     const char *source_id;   // Of prior replication: "cluster-uuid:tenant-id"; NULL: none.
     struct hlc_timestamp activation; // When that ended.
@@ -84,6 +85,23 @@ CHECKED struct status tenant_create(
 // Marks it dropping and starts its GC job; with `now` waits until the data is gone.
 CHECKED struct status tenant_drop(struct task *task, uint64_t id, bool now);
 
+// --- readers -----------------------------------------------------------------------------------------
+
+// A reader is a virtual cluster NAME-readonly, without data of its own: its sessions read another one, NAME, which
+// replication fills, at a time that follows the replicated one, and write nothing. Users and settings are the other's,
+// too. It is `add` until that time is known, then ready and served; it goes when NAME is dropped, cut over to a time
+// before, or follows another cluster; cut over to the latest time it stays, at that time.
+CHECKED struct status tenant_reader_name(
+    struct arena *arena, const char *source, const char **name); // 22023 when that would be too long.
+CHECKED struct status tenant_reader_find(struct task *task, struct session *session, struct arena *arena,
+    uint64_t source, struct tenant **reader);
+// In the session's transaction; there already is done. 42710 when its name is taken.
+CHECKED struct status tenant_reader_insert(struct task *task, struct session *session, struct arena *arena,
+    uint64_t source, const char *source_name);
+// The replicated time is known. None, or done already, is done.
+CHECKED struct status tenant_reader_open(struct task *task, uint64_t source);
+CHECKED struct status tenant_reader_drop(struct task *task, uint64_t source);
+
 // Whether the virtual cluster has a capability. The system virtual cluster has all.
 CHECKED struct status tenant_has_capability(
     struct task *task, uint64_t tenant, const char *name, bool *has);
@@ -95,7 +113,9 @@ CHECKED struct status tenant_start_service(struct task *task, uint64_t id);
 CHECKED struct status tenant_stop_service(struct task *task, uint64_t id);
 
 struct served_tenant {
-    uint64_t id;
+    uint64_t id;     // Whose data.
+    uint64_t record; // Of system.tenants: another id is a reader's.
+    struct hlc_timestamp read_ts; // A reader's time.
     char name[TENANT_NAME_BYTES_MAX + 1];
     uint32_t shard; // That leads its slice.
 };
@@ -125,6 +145,9 @@ struct tenant_replication_hooks {
     // excepted for tenants that are not replicating).
     struct status (*status)(struct task *task, struct arena *arena, const struct tenant *tenant,
         struct datum *values);
+    // The newest time at which it may be read through a reader; zero: none yet.
+    struct status (*reader_time)(struct task *task, struct arena *arena, const struct tenant *tenant,
+        struct hlc_timestamp *ts);
     // Before a virtual cluster is dropped: ends its consumer job.
     struct status (*dropping)(struct task *task, const struct tenant *tenant);
 };

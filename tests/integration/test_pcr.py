@@ -204,6 +204,17 @@ class PcrTest(ClusterTest):
             self.assertIn("repl:redacted@", shown["connection_uri"])
             self.assertNotIn("secret-word", shown["connection_uri"])
             self.assertEqual(len(session.rows("SHOW EXTERNAL CONNECTIONS")), 1)
+            self.assertIn("already exists", str(session.raw.notices[-1]))
+            made = session.record("SHOW CREATE EXTERNAL CONNECTION main")
+            self.assertRegex(made["create_statement"], r"^CREATE EXTERNAL CONNECTION main AS 'postgresql://repl:redacted@.*'$")
+            self.assertEqual(session.rows("SHOW CREATE ALL EXTERNAL CONNECTIONS"), [tuple(made.values())])
+            self.assert_error("42704", "does not exist", lambda: session.run("SHOW CREATE EXTERNAL CONNECTION nosuch"))
+            for address in ("main", "'external://main'", "'%s'" % self.source_uri()):
+                self.assertEqual(session.rows("CHECK EXTERNAL CONNECTION " + address), [(1, "", True, None)])
+            wrong = session.record("CHECK EXTERNAL CONNECTION '%s'" % self.source_uri().replace("repl:", "nobody:"))
+            self.assertEqual((wrong["node_id"], wrong["ok"]), (1, False))
+            self.assertIn("nobody", wrong["error"])
+            self.assert_error("42704", "does not exist", lambda: session.run("CHECK EXTERNAL CONNECTION nosuch"))
             session.run("CREATE USER plain")
             session.run("CREATE VIRTUAL CLUSTER application FROM REPLICATION OF application ON 'external://main'")
         with self.standby.connect(user="plain") as session:
@@ -220,6 +231,116 @@ class PcrTest(ClusterTest):
             session.run("CREATE EXTERNAL CONNECTION main AS '%s'" % self.source_uri().replace("secret-word", "other-word"))
             session.run("ALTER VIRTUAL CLUSTER application RESUME REPLICATION")
         self.wait_replicated()
+
+    def read(self, sql):
+        with self.standby.wait_connect("application-readonly") as session:
+            return session.value(sql)
+
+    def test_reader(self):
+        """What is replicated can be read on the standby, all of it as of one time that follows; nothing can be written."""
+        with self.standby.connect() as session:
+            session.run("SET CLUSTER SETTING bulkio.stream_ingestion.standby_read_ts_poll_interval = '100ms'")
+        self.load = Load(self.primary)
+        self.replicate("WITH READ VIRTUAL CLUSTER")
+        self.wait_state("replicating")
+        with self.standby.connect() as session:
+            wait_until(lambda: session.record("SHOW VIRTUAL CLUSTER \"application-readonly\"")["service_mode"] == "shared",
+                       "the reader's service")
+            rows = {row["name"]: row for row in session.records("SHOW VIRTUAL CLUSTERS")}
+        self.assertEqual(rows["application-readonly"]["data_state"], "ready")
+        self.assertEqual(rows["application"]["service_mode"], "none")
+        seen = 0
+        for _ in range(10):
+            with self.standby.wait_connect("application-readonly") as session:
+                self.assertEqual(session.value("SHOW virtual_cluster_name"), "application-readonly")
+                with_log, total = session.rows("SELECT (SELECT count(*) FROM log), sum(balance) FROM bank")[0]
+                self.assertEqual(total, TOTAL)
+                self.assertEqual(session.value("SELECT count(*) FROM log WHERE a >= 0") >= with_log, True)
+            self.load.wait_commits(5)
+        self.load.stop()
+        # Schema changes, users and their rights come as well.
+        with self.primary.connect("application") as session:
+            session.run("CREATE TYPE mood AS ENUM ('glad')")
+            session.run("CREATE TABLE later (id INT PRIMARY KEY, m mood)")
+            session.run("INSERT INTO later VALUES (1, 'glad')")
+            session.run("ALTER TABLE bank ADD COLUMN note TEXT DEFAULT 'new'")
+            session.run("CREATE USER reader")
+            session.run("GRANT SELECT ON later TO reader")
+        self.wait_replicated()
+        wait_until(lambda: self.read("SELECT m::TEXT FROM later") == "glad", "the new table")
+        with self.primary.connect("application") as session:
+            session.run("ALTER TYPE mood ADD VALUE 'sad'")
+            session.run("UPDATE later SET m = 'sad'")
+        with self.standby.wait_connect("application-readonly") as session:
+            wait_until(lambda: session.value("SELECT m::TEXT FROM later") == "sad", "the new label")
+            self.assertEqual(session.value("SELECT DISTINCT note FROM bank"), "new")
+        with wait_until(lambda: self.standby.connect("application-readonly", user="reader"), "the new user") as session:
+            self.assertEqual(session.value("SELECT count(*) FROM later"), 1)
+            self.assert_error("42501", "permission denied", lambda: session.rows("SELECT * FROM bank"))
+        with self.standby.connect("application-readonly") as session:
+            for sql in ("INSERT INTO later VALUES (2, NULL)", "UPDATE bank SET balance = 0", "DELETE FROM log",
+                        "CREATE TABLE t (a INT)", "DROP TABLE bank", "CREATE USER other", "CREATE DATABASE d",
+                        "SELECT * FROM bank FOR UPDATE", "TRUNCATE log"):
+                self.assert_error("25006", "read-only", lambda: session.run(sql))
+            self.assertRaises(psycopg2.Error, lambda: session.run("SET CLUSTER SETTING jobs.retention_time = '1h'"))
+            session.run("BEGIN")
+            first = session.value("SELECT count(*) FROM log")
+            self.assertEqual(session.value("SELECT count(*) FROM log"), first)
+            self.assert_error("25006", "read-only", lambda: session.run("UPDATE bank SET balance = 0"))
+            session.run("ROLLBACK")
+            self.assertGreaterEqual(session.value(
+                "SELECT count(*) FROM bank AS OF SYSTEM TIME '%s'" % self.status()["replicated_time"].isoformat(sep=" ")), 0)
+            self.assert_error("22023", "not replicated yet", lambda: session.rows(
+                "SELECT 1 FROM bank AS OF SYSTEM TIME '-1us'"))
+        # A restart serves it again.
+        self.standby.kill()
+        self.standby.start()
+        self.assertEqual(self.read("SELECT sum(balance) FROM bank"), TOTAL)
+        # Cut over to the latest time it stays, at that time; what comes after it does not see.
+        row = self.complete("LATEST")
+        wait_until(lambda: self.status()["data_state"] == "ready", "the cutover")
+        with self.standby.connect() as session:
+            session.run("ALTER VIRTUAL CLUSTER application START SERVICE SHARED")
+        count = self.read("SELECT count(*) FROM log")
+        with self.standby.wait_connect("application") as session:
+            self.assertEqual(session.value("SELECT count(*) FROM log"), count)
+            session.run("INSERT INTO log (a, b) VALUES (1, 2)")
+            session.run("CREATE TABLE own (a INT)")
+            self.assertEqual(session.value("SELECT count(*) FROM log"), count + 1)
+        self.assertEqual(self.read("SELECT count(*) FROM log"), count)
+        self.assertEqual(self.read("SELECT count(*) FROM pg_class WHERE relname = 'own'"), 0)
+        self.check_equal(row["cutover_time"])
+        with self.standby.connect() as session:
+            session.run("ALTER VIRTUAL CLUSTER \"application-readonly\" STOP SERVICE")
+            session.run("DROP VIRTUAL CLUSTER \"application-readonly\"")
+            self.assertEqual([r for r in session.rows("SHOW VIRTUAL CLUSTERS") if "readonly" in r[1]], [])
+
+    def test_reader_added_and_dropped(self):
+        self.replicate()
+        self.wait_replicated()
+        with self.standby.connect() as session:
+            session.run("CREATE VIRTUAL CLUSTER \"application-readonly\"")
+            self.assert_error("42710", "already exists", lambda: session.run(
+                "ALTER VIRTUAL CLUSTER application SET REPLICATION READ VIRTUAL CLUSTER"))
+            session.run("DROP VIRTUAL CLUSTER \"application-readonly\" IMMEDIATE")
+            session.run("ALTER VIRTUAL CLUSTER application SET REPLICATION READ VIRTUAL CLUSTER")
+            session.run("ALTER VIRTUAL CLUSTER application SET REPLICATION READ VIRTUAL CLUSTER = true")
+        self.assertEqual(self.read("SELECT sum(balance) FROM bank"), TOTAL)
+        names = lambda: [row["name"] for row in self.standby_rows("SHOW VIRTUAL CLUSTERS")]
+        self.assertIn("application-readonly", names())
+        # A time before what can be read: it goes at once, sessions with it.
+        with self.standby.connect("application-readonly") as session:
+            moment = self.status()["retained_time"]
+            self.complete("SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
+            self.assertRaises(psycopg2.Error, lambda: [session.value("SELECT 1") for _ in range(1000)])
+        self.assertNotIn("application-readonly", names())
+        with self.assertRaises(psycopg2.OperationalError) as caught:
+            self.standby.connect("application-readonly")
+        self.assertIn("service unavailable", str(caught.exception))
+
+    def standby_rows(self, sql):
+        with self.standby.connect() as session:
+            return session.records(sql)
 
     def test_past(self):
         self.load = Load(self.primary)
@@ -247,7 +368,9 @@ class PcrTest(ClusterTest):
             moment = session.value("SELECT clock_timestamp() + interval '4 seconds'")
         row = self.complete("SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
         status = self.status()
-        self.assertEqual(status["status"], "replication pending cutover")
+        self.assertEqual(status["data_state"], "replication pending cutover")
+        self.assertEqual(status["status"], "replication pending failover")
+        self.assertEqual(status["failover_time"], status["cutover_time"])
         self.assertEqual(status["cutover_time"], row["cutover_time"])
         self.wait_ready(row["cutover_time"])
         self.load.stop()
@@ -277,7 +400,7 @@ class PcrTest(ClusterTest):
         self.wait_replicated()
         # A time that will never be reached may be changed as long as it is only pending.
         self.complete("SYSTEM TIME '+1h'")
-        self.assertEqual(self.status()["status"], "replication pending cutover")
+        self.assertEqual(self.status()["data_state"], "replication pending cutover")
         self.primary.kill()
         row = self.complete("LATEST")
         wait_until(lambda: self.status()["data_state"] == "ready", "the cutover without a primary")
@@ -424,7 +547,8 @@ class PcrTest(ClusterTest):
                               lambda: session.run(create % ("a", "application", good, "WITH EXPIRATION WINDOW = '1h'")))
             self.assert_error("22023", "retention should result",
                               lambda: session.run(create % ("a", "application", good, "WITH RETENTION = '-1h'")))
-            self.assert_error("0A000", "READ VIRTUAL CLUSTER",
+            session.run('CREATE VIRTUAL CLUSTER "a-readonly"')
+            self.assert_error("42710", 'tenant "a-readonly" already exists',
                               lambda: session.run(create % ("a", "application", good, "WITH READ VIRTUAL CLUSTER")))
             self.assertEqual([r for r in session.rows("SHOW VIRTUAL CLUSTERS") if r[1] == "a"], [])
             for what in ("PAUSE REPLICATION", "RESUME REPLICATION", "COMPLETE REPLICATION TO LATEST"):

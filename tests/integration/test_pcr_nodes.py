@@ -140,17 +140,26 @@ class PcrNodesTest(unittest.TestCase):
         except psycopg2.Error:
             return None
 
+    def check_readable(self):
+        """Every node of the standby reads all of it as of one time."""
+        def total(node):
+            with node.connect(options="-ccluster=app-readonly") as session:
+                return session.rows("SELECT sum(balance), count(*) FROM bank")[0]
+        for node in self.standby.all.values():
+            self.assertEqual(wait_until(lambda: self.ignoring(lambda: total(node)), "the bank to be read"), (TOTAL, ACCOUNTS))
+
     # --- the story ---
 
     def test_nodes_of_both_are_lost_and_the_way_back(self):
         self.somewhere(self.standby, lambda s: s.run(
-            "CREATE VIRTUAL CLUSTER app FROM REPLICATION OF app ON '%s'" % self.uri(self.primary, 1)))
+            "CREATE VIRTUAL CLUSTER app FROM REPLICATION OF app ON '%s' WITH READ VIRTUAL CLUSTER" % self.uri(self.primary, 1)))
         # While it scans.
         self.standby[3].kill()
         self.primary[3].pause()
         self.standby[3].launch()
         self.primary[3].unpause()
         self.wait_replicated(self.primary, self.standby)
+        self.check_readable()
         # While it follows: also the node of the configured address.
         self.primary[1].kill()
         self.writer.wait_commits(5)
@@ -160,6 +169,7 @@ class PcrNodesTest(unittest.TestCase):
         self.writer.wait_commits(5)
         self.standby[2].unpause()
         self.wait_replicated(self.primary, self.standby)
+        self.check_readable()
         # And while it is cut over.
         at = self.cut_over(self.standby, self.standby[1].kill)
         self.standby[1].launch()
