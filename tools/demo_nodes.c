@@ -64,8 +64,12 @@ static pid_t spawn(const struct nodes *nodes, const char *command, const char *o
     if (fd >= 0) dup2(fd, 1), dup2(fd, 2);
     char *copy = arena_strdup(nodes->arena, command), *rest = copy, *argv[32];
     int count = 0;
-    for (char *one; (one = strsep(&rest, " ")) != NULL && count < 31;)
+    for (char *one; (one = strsep(&rest, " ")) != NULL && count < 31;) {
         argv[count++] = one;
+        if (strcmp(one, "-e") != 0 || rest == NULL) continue;
+        argv[count++] = rest; // A statement: the last argument.
+        break;
+    }
     argv[count] = NULL;
     execv(nodes->program, argv);
     _exit(127);
@@ -96,6 +100,17 @@ static bool until_done(const struct nodes *nodes, const char *command)
     return false;
 }
 
+// Until every slice is there with as many copies as it will have: before, the loss of one node could be one too many.
+static bool until_copied(const struct nodes *nodes)
+{
+    uint32_t count = nodes->options->count, copies = count < 3 ? count : 3;
+    return until_done(nodes,
+        arena_printf(nodes->arena,
+            "%s sql --insecure --host=localhost:%u --cluster=system -e SELECT 1 / (count(*) >= %u AND min(length(voting_replicas) - "
+            "length(replace(voting_replicas, ',', ''))) >= %u)::INT FROM crdb_internal.slices",
+            nodes->program, nodes->ports[0], 2 * count * (unsigned)nodes->options->shards, copies - 1));
+}
+
 static struct status start_all(struct nodes *nodes)
 {
     uint32_t count = nodes->options->count;
@@ -114,6 +129,8 @@ static struct status start_all(struct nodes *nodes)
         if (!until_done(nodes, arena_printf(arena, "%s sql --insecure --host=localhost:%u -e SELECT(1)", nodes->program, nodes->ports[i])))
             return status_format(arena, E_CANNOT_CONNECT_NOW, "a node did not start; see %s/n%u.log",
                 nodes->options->folder, i + 1);
+    if (!until_copied(nodes) && !nodes->options->quiet)
+        printf("Not all data has its copies yet: see SHOW RANGES WITH DETAILS before you kill a node.\n");
     return STATUS_OK;
 }
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Several real processes: they become a cluster, serve any session, tell each other of changes, and see who is gone."""
 import os
+import re
+import signal
 import subprocess
+import tempfile
 import unittest
 
 import psycopg2
@@ -166,6 +169,43 @@ class Losing(unittest.TestCase):
 
 
 class Demo(unittest.TestCase):
+    def test_a_node_is_killed_as_the_readme_says(self):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")) as file:
+            readme = file.read()
+        demo, run, kill = re.search(r"^    isopod (demo bank .*?)  +#.*\n    isopod (workload run .*?) URL  +#.*\n    (kill -9) PID ",
+                                    readme, re.M).groups()
+        environment = dict(os.environ)
+        environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+        with tempfile.NamedTemporaryFile("w+") as printed:
+            shell = subprocess.Popen([ISOPOD] + demo.split(), stdin=subprocess.PIPE, stdout=printed, stderr=subprocess.STDOUT,
+                                     env=environment)
+            self.addCleanup(shell.wait, DEADLINE_S)
+            self.addCleanup(shell.stdin.close)
+
+            def told():
+                with open(printed.name) as file:
+                    return re.findall(r"node \d  (postgresql://\S+)   \(kill it: %s (\d+)\)" % kill, file.read())
+            nodes = wait_until(lambda: (lambda all: all if len(all) == 3 else None)(told()), "the addresses", 2 * DEADLINE_S)
+            url = nodes[1][0]
+            # The data is loaded after the addresses are told.
+            bank = wait_until(lambda: psycopg2.connect(url.replace("/defaultdb", "/bank")), "the bank", 2 * DEADLINE_S)
+            bank.autocommit = True
+
+            def value(sql):
+                with bank.cursor() as cursor:
+                    cursor.execute(sql)
+                    return cursor.fetchone()[0]
+            before = wait_until(lambda: value("SELECT sum(balance) FROM bank HAVING count(*) = 1000"), "the accounts")
+            words = ["12s" if word == "60s" else word for word in run.split()]
+            transfers = subprocess.Popen([ISOPOD] + words + [url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+            wait_until(lambda: value("SELECT count(*) FROM bank WHERE balance <> 1000") > 0, "transfers")
+            os.kill(int(nodes[0][1]), signal.SIGKILL)
+            out = transfers.communicate(timeout=DEADLINE_S)[0].decode()
+            self.assertEqual(transfers.returncode, 0, out)
+            self.assertEqual(out.split("__total")[1].split()[1], "0", out)  # Errors.
+            self.assertEqual(value("SELECT sum(balance) FROM bank"), before)
+            bank.close()
+
     def test_demo_with_three_nodes(self):
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")

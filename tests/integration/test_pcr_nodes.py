@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Physical cluster replication between two real clusters of three nodes each, while nodes of both are killed and stopped."""
+"""Physical cluster replication between two real clusters, of three nodes each or of different sizes, while nodes of both are killed
+and stopped and ranges move."""
 import random
 import threading
 import unittest
@@ -29,7 +30,7 @@ class Writer:
         while not self.stopping.is_set():
             try:
                 if session is None:
-                    node = self.nodes[rng.randrange(1, 4)]
+                    node = self.nodes[rng.choice(sorted(self.nodes.all))]
                     session = Session(node.dsn(options="-ccluster=app -cstatement_timeout=5s") + " connect_timeout=3")
                 a, b = rng.sample(range(ACCOUNTS), 2)
                 session.run("BEGIN; UPDATE bank SET balance = balance - 1 WHERE id = %s; "
@@ -49,18 +50,20 @@ class Writer:
         self.thread.join(60)
 
 
-class PcrNodesTest(unittest.TestCase):
+class TwoClusters(unittest.TestCase):
+    sizes = (3, 3)
+
     def setUp(self):
-        self.primary = self.nodes()
-        self.standby = self.nodes()
+        self.primary, self.standby = (self.nodes(size) for size in self.sizes)
         for nodes in (self.primary, self.standby):
-            nodes.await_copies()
+            if len(nodes.all) == 3:
+                nodes.await_copies()
             with nodes[1].connect() as session:
                 session.run("SET CLUSTER SETTING kv.rangefeed.enabled = true")
         with self.primary[1].connect() as session:
             session.run("CREATE VIRTUAL CLUSTER app")
             session.run("ALTER VIRTUAL CLUSTER app START SERVICE SHARED")
-        with self.primary[2].connect(options="-ccluster=app") as session:
+        with wait_until(lambda: self.primary[len(self.primary.all)].connect(options="-ccluster=app"), "the service") as session:
             session.run("CREATE TABLE bank (id INT PRIMARY KEY, balance INT NOT NULL)")
             session.run("INSERT INTO bank SELECT i, 100 FROM generate_series(0, %s) AS s(i)", (ACCOUNTS - 1,))
             session.run("CREATE TABLE log (at TIMESTAMPTZ DEFAULT now(), note TEXT)")
@@ -68,8 +71,8 @@ class PcrNodesTest(unittest.TestCase):
         self.writer = Writer(self.primary)
         self.addCleanup(self.writer.stopping.set)
 
-    def nodes(self):
-        nodes = Nodes(3, shards=1)
+    def nodes(self, size):
+        nodes = Nodes(size, shards=1)
         self.addCleanup(nodes.destroy)
         return nodes.__enter__()
 
@@ -110,9 +113,9 @@ class PcrNodesTest(unittest.TestCase):
             return time is not None and time >= now
         wait_until(arrived, "the replicated time")
 
-    def cut_over(self, follower, before_ready=lambda: None):
+    def cut_over(self, follower, before_ready=lambda: None, to="LATEST"):
         at = self.somewhere(follower, lambda s: s.record(
-            "ALTER VIRTUAL CLUSTER app COMPLETE REPLICATION TO LATEST"))["cutover_time"]
+            "ALTER VIRTUAL CLUSTER app COMPLETE REPLICATION TO " + to))["cutover_time"]
         before_ready()
         wait_until(lambda: self.status(follower)["data_state"] == "ready", "the cutover")
         return at
@@ -129,7 +132,7 @@ class PcrNodesTest(unittest.TestCase):
 
     def check_bank(self, nodes):
         def total():
-            with nodes[2].connect(options="-ccluster=app") as session:
+            with nodes[len(nodes.all)].connect(options="-ccluster=app") as session:
                 return session.value("SELECT sum(balance) FROM bank")
         self.assertEqual(wait_until(lambda: self.ignoring(total), "the bank"), TOTAL)
 
@@ -148,8 +151,28 @@ class PcrNodesTest(unittest.TestCase):
         for node in self.standby.all.values():
             self.assertEqual(wait_until(lambda: self.ignoring(lambda: total(node)), "the bank to be read"), (TOTAL, ACCOUNTS))
 
-    # --- the story ---
+    def scatter(self, nodes):
+        """Ranges of both tables go elsewhere, with what is in them."""
+        def work(_):
+            for node in nodes.all.values():
+                if node.running():
+                    with node.connect(options="-ccluster=app -cstatement_timeout=20s") as session:
+                        session.run("ALTER TABLE bank SCATTER")
+                        session.run("ALTER TABLE log SCATTER")
+                        return
+        self.somewhere(nodes, work)
 
+    def split(self):
+        def work():
+            with self.primary[1].connect(options="-ccluster=app") as session:
+                session.run("ALTER TABLE bank SPLIT AT VALUES (10), (20), (30)")
+                border = session.value("SELECT rowid FROM log ORDER BY rowid OFFSET 2000 LIMIT 1")
+                session.run("ALTER TABLE log SPLIT AT VALUES (%s)", (border,))
+                return True
+        wait_until(lambda: self.ignoring(work), "the splits")
+
+
+class PcrNodesTest(TwoClusters):
     def test_nodes_of_both_are_lost_and_the_way_back(self):
         self.somewhere(self.standby, lambda s: s.run(
             "CREATE VIRTUAL CLUSTER app FROM REPLICATION OF app ON '%s' WITH READ VIRTUAL CLUSTER" % self.uri(self.primary, 1)))
@@ -191,6 +214,58 @@ class PcrNodesTest(unittest.TestCase):
         self.check_equal(at)
         self.somewhere(self.primary, lambda s: s.run("ALTER VIRTUAL CLUSTER app START SERVICE SHARED"))
         self.check_bank(self.primary)
+
+
+class PcrToOneNode(TwoClusters):
+    sizes = (3, 1)
+
+    def test_moves_and_losses_and_the_past(self):
+        self.split()
+        self.somewhere(self.standby, lambda s: s.run(
+            "CREATE VIRTUAL CLUSTER app FROM REPLICATION OF app ON '%s'" % self.uri(self.primary, 1)))
+        self.scatter(self.primary)  # While it scans.
+        self.wait_replicated(self.primary, self.standby)
+        self.scatter(self.primary)
+        self.primary[3].kill()
+        self.writer.wait_commits(5)
+        self.wait_replicated(self.primary, self.standby)
+        moment = self.somewhere(self.primary, lambda s: s.value("SELECT clock_timestamp()"))
+        self.primary[3].launch()
+        self.scatter(self.primary)
+        self.standby[1].kill()
+        self.writer.wait_commits(5)
+        self.standby[1].launch()
+        self.wait_replicated(self.primary, self.standby)
+        at = self.cut_over(self.standby, to="SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
+        self.writer.stop()
+        self.check_equal(at)
+        self.somewhere(self.standby, lambda s: s.run("ALTER VIRTUAL CLUSTER app START SERVICE SHARED"))
+        self.check_bank(self.standby)
+
+
+class PcrToThreeNodes(TwoClusters):
+    sizes = (1, 3)
+
+    def test_moves_and_losses_and_the_future(self):
+        self.split()
+        self.somewhere(self.standby, lambda s: s.run(
+            "CREATE VIRTUAL CLUSTER app FROM REPLICATION OF app ON '%s'" % self.uri(self.primary, 1)))
+        self.standby[2].kill()
+        self.wait_replicated(self.primary, self.standby)
+        self.standby[2].launch()
+        self.scatter(self.primary)
+        self.primary[1].kill()
+        self.primary[1].launch()
+        self.standby[3].kill()
+        self.writer.wait_commits(5)
+        self.scatter(self.primary)
+        self.wait_replicated(self.primary, self.standby)
+        moment = self.somewhere(self.primary, lambda s: s.value("SELECT clock_timestamp() + interval '3 seconds'"))
+        at = self.cut_over(self.standby, self.standby[3].launch, to="SYSTEM TIME '%s'" % moment.isoformat(sep=" "))
+        self.writer.stop()
+        self.check_equal(at)
+        self.somewhere(self.standby, lambda s: s.run("ALTER VIRTUAL CLUSTER app START SERVICE SHARED"))
+        self.check_bank(self.standby)
 
 
 if __name__ == "__main__":
