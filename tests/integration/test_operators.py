@@ -234,17 +234,18 @@ class Refusals(unittest.TestCase):
     def test_other_version(self):
         """What a node of another release would be told."""
         with Nodes(1, shards=1) as nodes:
-            hello = struct.pack("<I16s5IB", 99, bytes(16), 0, 0, 0, 0, 1, 0)
-            rest = struct.pack("<BBHIQQ", 1, 0, 0, 0, 0, 0) + hello  # Kind, class, method, clock, id.
-            with socket.create_connection(("127.0.0.1", nodes[1].port)) as raw:
-                raw.sendall(b"ISOPOD\1\n" + struct.pack("<II", len(rest), crc32c(rest)) + rest)
-                raw.settimeout(20)
-                answer = b""
-                while b"same release" not in answer:
-                    part = raw.recv(4096)
-                    self.assertTrue(part, answer)
-                    answer += part
-                self.assertIn(b"protocol version 99 does not go with version", answer)
+            for version in (0, 99):  # An older one, a newer one.
+                hello = struct.pack("<I16s5IB", version, bytes(16), 0, 0, 0, 0, 1, 0)
+                rest = struct.pack("<BBHIQQ", 1, 0, 0, 0, 0, 0) + hello  # Kind, class, method, clock, id.
+                with socket.create_connection(("127.0.0.1", nodes[1].port)) as raw:
+                    raw.sendall(b"ISOPOD\1\n" + struct.pack("<II", len(rest), crc32c(rest)) + rest)
+                    raw.settimeout(20)
+                    answer = b""
+                    while b"same release" not in answer:
+                        part = raw.recv(4096)
+                        self.assertTrue(part, answer)
+                        answer += part
+                    self.assertIn(b"protocol version %d does not go with version" % version, answer)
 
 
 if __name__ == "__main__":
