@@ -8,6 +8,7 @@
 #include "core/disk.h"
 #include "core/env_sim.h"
 #include "core/rpc.h"
+#include "core/rpc_internal.h"
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "kv/cluster_admin.h"
@@ -36,29 +37,20 @@ struct test_node {
 static struct {
     struct sim *sim;
     struct test_node nodes[NODES + 1];
+    const char *first; // Address of node 1.
     char failure[400];
 } world;
 
-static struct status echo(struct task *task, const struct rpc_request *request, struct buffer *reply)
+// Who has joined knows where the first node is, on every shard, whatever was heard while it did not know who it is: a
+// process that took itself for node 1 until then never looked for node 1, unless that one changed later.
+static struct status knows_first(struct task *task, void *arg)
 {
-    (void)task;
-    buffer_append_bytes(reply, request->body);
-    return STATUS_OK;
-}
-static const struct rpc_method echo_method = {.id = RPC_TEST, .name = "test.echo", .call = echo};
-
-// Who has joined can call the first node soon, whatever was heard while it did not know who it is.
-static struct status call_first(struct task *task)
-{
-    struct status st;
-    uint64_t until_ns = task_now_ns(task) + 3 * SECOND;
-    do {
-        struct rpc_call call = {.node = 1, .method = RPC_TEST, .body = BYTES_LITERAL("x")};
-        st = rpc_call(task, &call);
-        if (!failed(st) || failed(task_sleep(task, 20 * MS))) break;
-    } while (task_now_ns(task) < until_ns);
-    if (failed(st)) snprintf(world.failure, sizeof world.failure, "node 1 is not found: %s", st.message);
-    return st;
+    (void)arg;
+    const struct rpc_shard *rpc = rpc_shard_of(task->shard);
+    const struct rpc_peer *peer = hashmap_get_u64(&rpc->peers, 1);
+    if (peer != NULL && strcmp(peer->address, world.first) == 0) return STATUS_OK;
+    snprintf(world.failure, sizeof world.failure, "shard %u does not know where node 1 is", task->shard->index);
+    return status_make(E_INTERNAL, "node 1 is not known");
 }
 
 static struct status node_init(struct task *task, void *arg)
@@ -67,13 +59,12 @@ static struct status node_init(struct task *task, void *arg)
     struct rpc_options rpc = {0};
     struct status st;
     char bound[64];
-    rpc_method_register(&echo_method);
     TRY(rpc_start(task, &rpc));
     TRY(rpc_listen(task, ":26257", bound));
     struct cluster_options options = {.dir = test->dir, .address = test->address, .join = test->join,
         .single = test->single, .locality = "region=a"};
     TRY(cluster_start(task, &options, &test->how));
-    if (test->how == CLUSTER_JOINED) TRY(call_first(task));
+    if (test->how == CLUSTER_JOINED) TRY(shard_call_all(task, knows_first, NULL));
     if (test->with_kv) {
         struct kv_options kv = {.dir = arena_printf(task->arena, "%s/kv", test->dir), .store = KV_STORE_MODEL};
         TRY(kv_start(task, &kv));
@@ -103,6 +94,7 @@ static void world_begin(uint64_t seed)
         test->join[1] = "10.0.0.2:26257";
     }
     world.nodes[1].with_kv = true;
+    world.first = world.nodes[1].address;
 }
 
 static void start(uint32_t i)
@@ -178,6 +170,26 @@ Test(cluster, nodes_join_and_tables_agree)
         cr_assert_str_eq(nodes[0].locality, "region=a");
         cr_assert(cluster_alive(world.nodes[3].node->shards[1], 1));
         cr_assert(!cluster_alone(world.nodes[1].node->shards[1]));
+        sim_destroy(world.sim);
+    }
+}
+
+// A machine's process has a number before it joins, here the machine's: 1, which is another node's.
+Test(cluster, who_joins_does_not_take_itself_for_another_node)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        world_begin(seed);
+        world.nodes[1].with_kv = false;
+        world.nodes[2].single = world.nodes[2].with_kv = true;
+        world.first = world.nodes[2].address;
+        start(2);
+        await_start(2);
+        cr_assert_eq(world.nodes[2].id, 1);
+        start(1);
+        bool started = sim_run_until(world.sim, is_started, &world.nodes[1], 60 * SECOND);
+        cr_assert(started && world.failure[0] == 0, "seed %lu: %s", (unsigned long)seed, world.failure);
+        cr_assert_eq(world.nodes[1].id, 2);
+        await_alive(2);
         sim_destroy(world.sim);
     }
 }
