@@ -11,6 +11,7 @@
 #include "kv/cluster.h"
 #include "kv/key.h"
 #include "repl/flow.h"
+#include "repl/internal.h"
 #include "sql/settings.h"
 
 #define SPLITS_MAX 1024u
@@ -185,6 +186,12 @@ static void split_target(
     for (uint32_t i = 0; i < slice_count; i++)
         if (slices[i].zone == 0) slices[plain++] = slices[i];
     slice_count = plain;
+    uint32_t wanted = 0;
+    for (uint32_t i = 0; i < spec->count && spec->count > 1; i++) wanted += spec->partitions[i].span_count;
+    if (wanted > 0)
+        TRY(job_update(task, consumer->job, consumer->job->progress, -1,
+            arena_printf(&arena, REPL_SPLITTING " %u initial splits based on the source cluster's topology",
+                wanted < SPLITS_MAX ? wanted : SPLITS_MAX)));
     for (uint32_t i = 0; i < spec->count && spec->count > 1; i++) {
         for (uint32_t j = 0; j < spec->partitions[i].span_count && splits < SPLITS_MAX; j++) {
             struct bytes start = spec->partitions[i].spans[j].start;

@@ -11,6 +11,9 @@ bool repl_hlc_parse(struct datum datum, struct hlc_timestamp *ts);
 const char *repl_cluster_id(struct arena *arena, struct node *node);
 void consumer_record_register(void);
 
+// How the consumer's running_status begins while it makes ranges as the source has them.
+#define REPL_SPLITTING "creating"
+
 // --- of statements -----------------------------------------------------------------------------------
 
 struct statement_context;

@@ -623,9 +623,11 @@ static const char *status_of(const struct consumer_record *record, const struct 
     const char *state = state_of(record, job);
     if (strcmp(state, "replication cutting over") == 0) return "replication failing over";
     if (strcmp(state, "replication pending cutover") == 0) return "replication pending failover";
-    if (strcmp(state, "initializing replication") == 0 && record->topology != 0)
-        return "running initial scan"; // There is a plan.
-    return state;
+    if (strcmp(state, "initializing replication") != 0) return state;
+    if (record->topology != 0) return "running initial scan"; // There is a plan.
+    bool splitting = job->running_status != NULL &&
+                     strncmp(job->running_status, REPL_SPLITTING " ", strlen(REPL_SPLITTING " ")) == 0;
+    return splitting ? "creating initial splits" : state;
 }
 
 struct status_call {

@@ -138,6 +138,7 @@ static const struct result_column all_columns[] = {
     {.name = "setting_type", .type = {.oid = TYPE_TEXT, .typmod = -1}},
     {.name = "origin", .type = {.oid = TYPE_TEXT, .typmod = -1}},
     {.name = "description", .type = {.oid = TYPE_TEXT, .typmod = -1}},
+    {.name = "public", .type = {.oid = TYPE_BOOL, .typmod = -1}}, // SHOW ALL only.
 };
 
 struct status override_show_describe(struct statement_context *context,
@@ -145,7 +146,7 @@ struct status override_show_describe(struct statement_context *context,
 {
     if (context->statement->tag == STATEMENT_SHOW_CLUSTER_SETTINGS) {
         *columns = all_columns;
-        *count = 5;
+        *count = context->statement->as.show_cluster_settings->all ? 6 : 5;
         return STATUS_OK;
     }
     struct result_column *column = ARENA_NEW(context->arena, struct result_column);
@@ -164,7 +165,7 @@ struct status override_show_all(struct statement_context *context)
     TRY(tenant_require_manager(context, "show cluster settings of"));
     TRY(tenant_resolve(context, &show->tenant, &tenant));
     TRY(not_system(context, tenant));
-    TRY(context->sink->columns(context->task, context->sink, all_columns, 5));
+    TRY(context->sink->columns(context->task, context->sink, all_columns, show->all ? 6 : 5));
     const struct setting *setting;
     for (uint32_t i = 0; (setting = setting_at(i)) != NULL; i++) {
         const char *value;
@@ -175,7 +176,7 @@ struct status override_show_all(struct statement_context *context)
         struct datum row[] = {datum_text(setting->name), value == NULL ? DATUM_NULL : datum_text(setting_shown(setting, value)),
             datum_text(kind),
             datum_text(value == NULL ? "no-override" : for_all ? "all-tenants-override" : "per-tenant-override"),
-            datum_text(setting->description)};
+            datum_text(setting->description), datum_bool(!setting->hidden)};
         TRY(context->sink->row(context->task, context->sink, row));
     }
 out:

@@ -58,6 +58,8 @@ COLUMNS = {
     "SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER application": ["tenant_name", "start_ts", "end_ts", "fingerprint"],
     "SHOW EXPERIMENTAL_FINGERPRINTS FROM TABLE system.users": ["index_name", "fingerprint"],
     "SHOW CLUSTER SETTINGS FOR VIRTUAL CLUSTER application": ["variable", "value", "setting_type", "origin", "description"],
+    "SHOW ALL CLUSTER SETTINGS FOR VIRTUAL CLUSTER application":
+        ["variable", "value", "setting_type", "origin", "description", "public"],
     "SHOW SYSTEM GRANTS": ["grantee", "privilege_type", "is_grantable"],
     "SHOW EXTERNAL CONNECTIONS": ["connection_name", "connection_uri", "connection_type"],
     "SHOW CREATE ALL EXTERNAL CONNECTIONS": ["connection_name", "create_statement"],
@@ -193,6 +195,18 @@ class Surface(ClusterTest):
             for sql, (sqlstate, text) in REFUSALS_ELSEWHERE.items():
                 with self.subTest(sql):
                     self.assert_error(sqlstate, text, lambda: session.run(sql))
+
+    def test_read_only(self):
+        self.system.run("SET default_transaction_read_only = on")
+        try:
+            for sql, name in (("ALTER VIRTUAL CLUSTER application PAUSE REPLICATION", "ALTER VIRTUAL CLUSTER REPLICATION"),
+                              ("ALTER VIRTUAL CLUSTER template RENAME TO x", "ALTER VIRTUAL CLUSTER"),
+                              ("CREATE VIRTUAL CLUSTER x", "CREATE VIRTUAL CLUSTER"),
+                              ("DROP VIRTUAL CLUSTER template", "DROP VIRTUAL CLUSTER")):
+                self.assert_error("25006", "cannot execute %s in a read-only transaction" % name, lambda: self.system.run(sql))
+            self.assertGreater(len(self.system.rows("SHOW CLUSTER SETTINGS FOR VIRTUAL CLUSTER application")), 3)
+        finally:
+            self.system.run("SET default_transaction_read_only = off")
 
     def test_privileges(self):
         """Both sets of names are known."""
