@@ -88,7 +88,7 @@ static struct status collect(struct task *task, void *arg)
         *activity = (struct activity){.node = task->shard->node->id,
             .session = at->id,
             .process = pgwire_process(at),
-            .user = copied(arena, at->user),
+            .user = copied(arena, at->session_user),
             .database = copied(arena, at->database),
             .application = copied(arena, at->application_name),
             .address = copied(arena, at->client_address),

@@ -475,8 +475,8 @@ static struct datum sql_value(const struct expr_state *state, enum sql_value val
     switch (value) {
     case SQL_CURRENT_ROLE:
     case SQL_CURRENT_USER:
-    case SQL_USER:
-    case SQL_SESSION_USER: text = session->user; break;
+    case SQL_USER: text = session->user; break;
+    case SQL_SESSION_USER: text = session->session_user; break;
     case SQL_CURRENT_CATALOG: text = session->database; break;
     case SQL_CURRENT_SCHEMA:
         text = session->search_path == NULL ? NULL : session->search_path[0];

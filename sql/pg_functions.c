@@ -10,6 +10,7 @@
 #include "sql/function_table.h"
 #include "sql/pg_catalog.h"
 #include "sql/pgwire.h"
+#include "sql/session_role.h"
 #include "sql/shard_state.h"
 #include "sql/vars.h"
 
@@ -37,6 +38,14 @@ BODY(current_user)
     (void)args;
     NEED_SESSION();
     *result = datum_text(call->session->user);
+    return STATUS_OK;
+}
+
+BODY(session_user)
+{
+    (void)args;
+    NEED_SESSION();
+    *result = datum_text(call->session->session_user);
     return STATUS_OK;
 }
 
@@ -239,7 +248,7 @@ BODY(set_setting)
     char *value = args[1].null ? NULL : arena_string(call->arena, datum_as_bytes(args[1]));
     bool local = !args[2].null && args[2].boolean;
     struct status st =
-        vars_set(call->session, call->arena, name, value, local ? VARS_LOCAL : VARS_SESSION);
+        session_set_variable(call->task, call->session, call->arena, name, value, local ? VARS_LOCAL : VARS_SESSION);
     if (failed(st)) return st;
     const char *now = vars_get(call->session, name);
     *result = now == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, now));
@@ -304,7 +313,7 @@ REFUSED(no_server_address, "the server's own address is")
 static const struct function functions[] = {
     STABLE_0("current_database", 861, NAME, current_database),
     STABLE_0("current_user", 745, NAME, current_user),
-    STABLE_0("session_user", 746, NAME, current_user),
+    STABLE_0("session_user", 746, NAME, session_user),
     STABLE_0("current_schema", 1402, NAME, current_schema),
     STABLE("current_schemas", 1403, NAME_ARRAY, current_schemas, TYPE_BOOL),
     VOLATILE_0("current_query", 817, TEXT, current_query),

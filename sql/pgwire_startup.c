@@ -12,6 +12,7 @@
 #include "core/text.h"
 #include "core/tls.h"
 #include "sql/connection_limit.h"
+#include "sql/session_role.h"
 #include "sql/temp.h"
 #include "sql/auth.h"
 #include "sql/catalog.h"
@@ -407,7 +408,7 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     session->task = task;
     if (apply_defaults != NULL) TRY(apply_defaults(task, session));
     for (uint32_t i = 0; i < login->setting_count; i++)
-        TRY(vars_set(session, &session->statement_arena, login->settings[i].name,
+        TRY(session_set_variable(task, session, &session->statement_arena, login->settings[i].name,
             login->settings[i].value, login->settings[i].of_role ? VARS_ROLE : VARS_SESSION));
     TRY(check_database(task, session));
     size_t start = wire_begin(&wire->out, 'R');

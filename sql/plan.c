@@ -251,6 +251,7 @@ static struct status plan_make(struct task *task, struct session *session, struc
     plan->binder = binder;
     plan->search_path = copy_path(arena, session->search_path);
     plan->temp_generation = session->temp_generation;
+    plan->user = arena_strdup(arena, session->user);
     plan->database = session->database == NULL ? NULL : arena_strdup(arena, session->database);
     build->planner = (struct planner){.arena = arena,
         .binder = binder,
@@ -319,6 +320,7 @@ struct status plan_is_current(
     struct status st = STATUS_OK;
     *current = plan->temp_generation == session->temp_generation &&
                same_text(plan->database, session->database) &&
+               same_text(plan->user, session->user) &&
                same_path(plan->search_path, session->search_path);
     for (uint32_t i = 0; i < plan->table_count && *current; i++) {
         if (plan->tables[i].table->kind == RELATION_VIRTUAL) continue;

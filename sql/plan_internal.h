@@ -158,6 +158,7 @@ struct plan {
     uint32_t table_count;
     const char *const *search_path; // That names were resolved by.
     const char *database;
+    const char *user; // Whose privileges were checked.
     uint32_t temp_generation; // session.h
     const struct node **subplans; // For EXPLAIN.
     uint32_t subplan_count;

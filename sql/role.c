@@ -13,6 +13,7 @@
 #include "sql/internal.h"
 #include "sql/privilege.h"
 #include "sql/session.h"
+#include "sql/session_role.h"
 
 struct role_setting {
     const char *database, *role, *text; // "" for any; "name=value".
@@ -312,8 +313,8 @@ struct status role_resolve(struct task *task, struct session *session,
     bool exists;
 
     switch (written->kind) {
-    case ROLE_CURRENT:
-    case ROLE_SESSION: *name = session->user; return STATUS_OK;
+    case ROLE_CURRENT: *name = session->user; return STATUS_OK;
+    case ROLE_SESSION: *name = session->session_user; return STATUS_OK;
     case ROLE_PUBLIC: *name = ROLE_PUBLIC_NAME; break;
     case ROLE_NAMED: *name = written->name; break;
     }
@@ -436,6 +437,11 @@ struct status privilege_check_system(
 
 // --- announcing --------------------------------------------------------------------------------------
 
+static bool is_admin(void *set, const char *name)
+{
+    return is_member(set, name, ROLE_ADMIN, 0);
+}
+
 static struct status announce_here(struct task *task, uint64_t tenant)
 {
     struct status st = STATUS_OK;
@@ -446,7 +452,7 @@ static struct status announce_here(struct task *task, uint64_t tenant)
     for (struct session *session = session_first(task->shard); session != NULL;
          session = session_next(session)) {
         if (session->tenant != tenant || session->internal) continue;
-        session->superuser = is_member(set, session->user, ROLE_ADMIN, 0);
+        session_roles_renew(session, is_admin, set);
     }
 out:
     set_release(set);

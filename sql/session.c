@@ -16,6 +16,7 @@
 #include "sql/memory.h"
 #include "sql/named_lock.h"
 #include "sql/sequence.h"
+#include "sql/session_role.h"
 #include "sql/shard_state.h"
 #include "sql/temp.h"
 #include "sql/vars.h"
@@ -109,14 +110,14 @@ struct status session_open(
     if (options->internal && reader_hooks != NULL)
         session->reader = reader_hooks->of_tenant(shard, options->tenant);
     session->tenant_name = arena_strdup(&session->arena, options->tenant_name);
-    session->user = arena_strdup(&session->arena, options->user);
+    session->login_user = options->user;
+    session_role_open(session, options->superuser);
     session->database = arena_strdup(&session->arena, options->database);
     session->application_name = "";
     session->client_address =
         options->client_address == NULL ? "" : arena_strdup(&session->arena, options->client_address);
     session->authentication = "";
     session->internal = options->internal;
-    session->superuser = options->superuser;
     session->start_us = session_now_us(shard);
     session->names = pg_type_names;
     session->names.arg = session;
@@ -125,11 +126,9 @@ struct status session_open(
     struct status st =
         vars_set(session, &session->arena, "database", options->database, VARS_STARTUP);
     if (!failed(st))
-        st = vars_set(session, &session->arena, "session_authorization", session->user, VARS_STARTUP);
+        st = vars_set(session, &session->arena, "session_authorization", session->login_user, VARS_STARTUP);
     if (!failed(st))
         st = vars_set(session, &session->arena, "virtual_cluster_name", session->tenant_name, VARS_STARTUP);
-    if (!failed(st))
-        st = vars_set(session, &session->arena, "is_superuser", options->superuser ? "on" : "off", VARS_STARTUP);
     invariant(!failed(st));
     session_statements_open(session);
     session->link.prev = state->sessions.prev;

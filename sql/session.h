@@ -44,7 +44,9 @@ struct session {
     uint64_t tenant;
     const char *tenant_name;
     uint64_t reader;             // Reads at the time that session_reader_hooks says, and only reads; 0: an ordinary one.
-    const char *user;            // Role name, as authenticated (session_user).
+    const char *user;            // The role whose privileges count (current_user): sql/session_role.h.
+    const char *session_user, *login_user; // SET SESSION AUTHORIZATION; as authenticated.
+    struct session_role *roles;  // That it may act as.
     const char *database;
     const char *application_name;
     const char *client_address;
@@ -108,6 +110,7 @@ struct savepoint {
     const char *name;
     uint64_t kv;
     uint64_t cursor_serial; // Of the last cursor before it.
+    const struct var_undo *vars; // vars_savepoint
 };
 
 // Virtual clusters that replication fills can be read at a time that follows it: a reader is the virtual cluster under

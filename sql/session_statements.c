@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "core/text.h"
+#include "sql/session_role.h"
 #include "sql/temp.h"
 #include "sql/as_of.h"
 #include "sql/catalog.h"
@@ -209,6 +210,7 @@ static struct status savepoint_execute(struct statement_context *context)
     struct savepoint *savepoint = ARENA_NEW(&session->txn_arena, struct savepoint);
     savepoint->name = arena_strdup(&session->txn_arena, context->statement->as.transaction->name);
     savepoint->kv = kv_txn_savepoint(session->txn);
+    savepoint->vars = vars_savepoint(session);
     savepoint->cursor_serial = session->statements->cursor_serial;
     savepoint->next = session->savepoints;
     session->savepoints = savepoint;
@@ -238,6 +240,7 @@ static struct status rollback_to_execute(struct statement_context *context)
     kv_txn_rollback_to(session->txn, savepoint->kv);
     catalog_view_rolled_back(session->catalog);
     cursors_rolled_back_to(context->task, session, savepoint->cursor_serial);
+    vars_rollback_to(session, savepoint->vars);
     session->savepoints = savepoint;
     if (session->txn_state == TXN_FAILED) session->txn_state = TXN_OPEN;
 out:
@@ -293,18 +296,12 @@ static struct status set_execute(struct statement_context *context)
         warn(session, E_NO_ACTIVE_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
     if (set->kind == SET_CURRENT) text = vars_get(session, set->name);
     if (set->kind == SET_VALUE) TRY(values_text(context, &set->values, &text));
-    if (strcmp(set->name, "role") == 0 || strcmp(set->name, "session_authorization") == 0) {
-        bool same = text == NULL || strcmp(text, "none") == 0 || strcmp(text, session->user) == 0 ||
-                    strcmp(text, "default") == 0;
-        if (!same)
-            TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "SET %s is not supported", set->name));
-        goto out;
-    }
     if (strcmp(set->name, "database") == 0 && text != NULL) {
         const struct database_desc *database;
         TRY(catalog_database(context->task, session, text, false, &database));
     }
-    TRY(vars_set(session, context->arena, set->name, text, set->local ? VARS_LOCAL : VARS_SESSION));
+    TRY(session_set_variable(context->task, session, context->arena, set->name, text,
+        set->local ? VARS_LOCAL : VARS_SESSION));
     if (set->kind == SET_RESET) snprintf(context->tag, sizeof context->tag, "RESET");
 out:
     return st;
@@ -334,7 +331,6 @@ static struct status show_execute(struct statement_context *context)
     struct status st;
     const char *name = show_name(context);
     const char *value = vars_get(context->session, name);
-    if (strcmp(name, "role") == 0) value = "none";
     if (value == NULL)
         TRY(status_format(context->arena, E_UNDEFINED_OBJECT,
             "unrecognized configuration parameter \"%s\"", name));
@@ -540,6 +536,8 @@ static struct status discard_execute(struct statement_context *context)
         session_statements_txn_end(context->task, session);
         cursors_close(context->task, session);
         prepared_remove_all(session);
+        TRY(session_set_variable(context->task, session, context->arena, "session_authorization",
+            NULL, VARS_SESSION));
         vars_reset_all(session);
         sequence_session_reset(session);
         temp_drop_all(context->task, session);
@@ -557,6 +555,7 @@ static struct status discard_execute(struct statement_context *context)
         temp_drop_all(context->task, session);
         snprintf(context->tag, sizeof context->tag, "DISCARD TEMP");
     }
+out:
     return st;
 }
 

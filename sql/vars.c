@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "sql/session_role.h"
 #include "sql/timezone.h"
 
 enum var_kind { VAR_STRING, VAR_BOOL, VAR_INTEGER, VAR_MILLISECONDS, VAR_KILOBYTES, VAR_ENUM };
@@ -229,7 +230,8 @@ static void assign_search_path(struct session *session, const char *value)
 
 void vars_refresh_search_path(struct session *session)
 {
-    assign_search_path(session, session->vars->search_path_value);
+    if (session->vars->search_path_value != NULL) // Else the variables are still being opened.
+        assign_search_path(session, session->vars->search_path_value);
 }
 
 static void assign_statement_timeout(struct session *session, const char *value)
@@ -357,12 +359,13 @@ static const struct var registry[] = {
     {"max_index_keys", "32", "Most columns of an index.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"password_encryption", "scram-sha-256", "How new passwords are kept.", VAR_ENUM, VAR_FIXED, "scram-sha-256", 0, 0, NULL, NULL},
     {"plan_cache_mode", "auto", "Plans of prepared statements: for the values or for all values.", VAR_ENUM, 0, "auto|force_generic_plan|force_custom_plan", 0, 0, NULL, NULL},
+    {"role", "none", "The role that the session acts as.", VAR_STRING, VAR_STARTUP, NULL, 0, 0, session_role_check, session_role_assign},
     {"row_security", "on", "There are no row policies to apply.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"search_path", "\"$user\", public", "Schemas searched for unqualified names.", VAR_STRING, 0, NULL, 0, 0, check_search_path, assign_search_path},
     {"server_encoding", "UTF8", "Encoding of stored text.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"server_version", "15.0", "PostgreSQL version that this server follows.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"server_version_num", "150000", "The same as a number.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
-    {"session_authorization", "", "The user who logged in.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
+    {"session_authorization", "", "The user of the session.", VAR_STRING, VAR_REPORT | VAR_STARTUP, NULL, 0, 0, session_authorization_check, session_authorization_assign},
     {"standard_conforming_strings", "on", "Backslashes are literal in plain string literals.", VAR_ENUM, VAR_REPORT | VAR_FIXED, "on", 0, 0, NULL, NULL},
     {"statement_timeout", "0", "Longest run of a statement.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_statement_timeout},
     {"synchronous_commit", "on", "A commit is durable when it is acknowledged.", VAR_ENUM, VAR_FIXED, "on|local|remote_write|remote_apply", 0, 0, NULL, NULL},
@@ -394,6 +397,11 @@ static void store(struct session *session, uint32_t index, const char *value)
     if ((registry[index].flags & VAR_REPORT) && (old == NULL || strcmp(old, copy) != 0))
         vars->changed[index] = true;
     free(old);
+}
+
+void vars_show_superuser(struct session *session)
+{
+    store(session, var_index("is_superuser"), session->superuser ? "on" : "off");
 }
 
 void vars_open(struct session *session)
@@ -645,19 +653,43 @@ void vars_reset_all(struct session *session)
     }
 }
 
+static void undo_apply(struct session *session, const struct var_undo *undo)
+{
+    uint32_t index = var_index(undo->name);
+    if (index != UINT32_MAX)
+        store(session, index, undo->value);
+    else
+        custom_store(session, undo->name, undo->value == NULL ? "" : undo->value);
+}
+
 void vars_txn_end(struct session *session, bool committed)
 {
     struct session_vars *vars = session->vars;
+    bool kept[VAR_COUNT] = {false}; // A SET came after the SET LOCAL.
     while (vars->undo != NULL) {
         struct var_undo *undo = vars->undo;
+        uint32_t index = var_index(undo->name);
         vars->undo = undo->next;
-        if (!committed || undo->local) {
-            uint32_t index = var_index(undo->name);
-            if (index != UINT32_MAX)
-                store(session, index, undo->value);
-            else
-                custom_store(session, undo->name, undo->value == NULL ? "" : undo->value);
-        }
+        if (!committed || (undo->local && (index == UINT32_MAX || !kept[index])))
+            undo_apply(session, undo);
+        else if (!undo->local && index != UINT32_MAX)
+            kept[index] = true;
+        undo_free(undo);
+    }
+}
+
+const struct var_undo *vars_savepoint(const struct session *session)
+{
+    return session->vars->undo;
+}
+
+void vars_rollback_to(struct session *session, const struct var_undo *savepoint)
+{
+    struct session_vars *vars = session->vars;
+    while (vars->undo != savepoint) {
+        struct var_undo *undo = vars->undo;
+        vars->undo = undo->next;
+        undo_apply(session, undo);
         undo_free(undo);
     }
 }

@@ -31,6 +31,10 @@ CHECKED struct status vars_set(struct session *session, struct arena *arena, con
 void vars_reset_all(struct session *session);
 // What the transaction's end does to SET and SET LOCAL.
 void vars_txn_end(struct session *session, bool committed);
+// What ROLLBACK TO SAVEPOINT does to them: undoes what came after vars_savepoint. Valid until the transaction's end.
+struct var_undo;
+const struct var_undo *vars_savepoint(const struct session *session);
+void vars_rollback_to(struct session *session, const struct var_undo *savepoint);
 
 // Whether only administrators may set it.
 bool vars_is_for_admins(const char *name);
@@ -49,5 +53,6 @@ bool vars_take_change(struct session *session, const char **name);
 
 // Typed reads of what the server itself uses.
 bool vars_bool(const struct session *session, const char *name);
-// The session has got a temporary schema, or lost it.
+// The session has got a temporary schema, or lost it, or has another user.
 void vars_refresh_search_path(struct session *session);
+void vars_show_superuser(struct session *session); // In is_superuser.

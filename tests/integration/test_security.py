@@ -166,7 +166,7 @@ class BadInput(ClusterTest):
             self.read_all(connection)
 
     def test_oversized_and_unknown_messages(self):
-        for packet in (b"Q\xff\xff\xff\xff", b"Q\0\0\0\1", message(b"!", b""), b"B" + struct.pack(">I", 200 << 20)):
+        for packet in (b"Q\xff\xff\xff\xff", b"Q\0\0\0\1", message(b"!", b""), b"B" + struct.pack(">I", 0x7fffffff)):
             connection = self.raw()
             connection.sendall(startup())
             self.ready(connection)
