@@ -446,6 +446,15 @@ static struct status tell_status(struct task *task, struct consumer *consumer, c
     return job_update(task, consumer->job, consumer->job->progress, share, text);
 }
 
+// What cannot be read from is replicated all the same, and tried again.
+static bool reader_open(struct task *task, const struct consumer_record *record)
+{
+    struct status st = tenant_reader_open(task, record->tenant);
+    if (!failed(st)) return true;
+    log_warning(TENANT_SYSTEM, "virtual cluster %s cannot be read from yet: %s", record->tenant_name, st.message);
+    return false;
+}
+
 static struct status follow(struct task *task, struct consumer *consumer)
 {
     struct status st = STATUS_OK;
@@ -474,10 +483,7 @@ static struct status follow(struct task *task, struct consumer *consumer)
             consumer->poked = false;
             TRY(checkpoint(task, consumer));
             TRY(tell_status(task, consumer, &told));
-            if (!opened && !hlc_is_zero(record->replicated)) {
-                TRY(tenant_reader_open(task, record->tenant));
-                opened = true;
-            }
+            if (!opened && !hlc_is_zero(record->replicated)) opened = reader_open(task, record);
         }
         if (!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated))
             break;

@@ -81,7 +81,12 @@ struct status tenant_reader_open(struct task *task, uint64_t source)
     struct status st;
     struct tenant *reader;
     TRY(tenant_reader_find(task, NULL, task->arena, source, &reader));
-    if (reader == NULL || reader->data_state != TENANT_ADD) goto out;
+    if (reader == NULL) goto out;
+    if (reader->data_state == TENANT_READY) {
+        // Once more: not every node may have heard of it.
+        if (reader->service_mode == TENANT_SHARED) st = announce_u64(task, ANNOUNCE_SERVICE, reader->id);
+        goto out;
+    }
     struct datum params[] = {datum_int((int64_t)reader->id), datum_int(TENANT_READY),
         datum_int(TENANT_SHARED), datum_int(TENANT_ADD)};
     TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL,

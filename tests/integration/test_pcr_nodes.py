@@ -143,12 +143,12 @@ class TwoClusters(unittest.TestCase):
         except psycopg2.Error:
             return None
 
-    def check_readable(self):
+    def check_readable(self, nodes):
         """Every node of the standby reads all of it as of one time."""
         def total(node):
             with node.connect(options="-ccluster=app-readonly") as session:
                 return session.rows("SELECT sum(balance), count(*) FROM bank")[0]
-        for node in self.standby.all.values():
+        for node in nodes.all.values():
             self.assertEqual(wait_until(lambda: self.ignoring(lambda: total(node)), "the bank to be read"), (TOTAL, ACCOUNTS))
 
     def scatter(self, nodes):
@@ -182,7 +182,7 @@ class PcrNodesTest(TwoClusters):
         self.standby[3].launch()
         self.primary[3].unpause()
         self.wait_replicated(self.primary, self.standby)
-        self.check_readable()
+        self.check_readable(self.standby)
         # While it follows: also the node of the configured address.
         self.primary[1].kill()
         self.writer.wait_commits(5)
@@ -192,7 +192,7 @@ class PcrNodesTest(TwoClusters):
         self.writer.wait_commits(5)
         self.standby[2].unpause()
         self.wait_replicated(self.primary, self.standby)
-        self.check_readable()
+        self.check_readable(self.standby)
         # And while it is cut over.
         at = self.cut_over(self.standby, self.standby[1].kill)
         self.standby[1].launch()
@@ -207,8 +207,10 @@ class PcrNodesTest(TwoClusters):
         self.writer = Writer(self.standby)
         self.writer.wait_commits(5)
         self.somewhere(self.primary, lambda s: s.run(
-            "ALTER VIRTUAL CLUSTER app START REPLICATION OF app ON '%s'" % self.uri(self.standby, 2)))
+            "ALTER VIRTUAL CLUSTER app START REPLICATION OF app ON '%s' WITH READ VIRTUAL CLUSTER" % self.uri(self.standby, 2)))
         self.wait_replicated(self.standby, self.primary)
+        self.check_readable(self.primary)
+        self.check_readable(self.standby)  # It has stayed at the time of the cutover.
         self.writer.stop()
         at = self.cut_over(self.primary)
         self.check_equal(at)

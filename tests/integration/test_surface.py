@@ -255,6 +255,11 @@ class Surface(ClusterTest):
                    ["status"] == "succeeded", "the job's end")
         self.assert_error("55000", "does not have an active replication consumer job", lambda: self.system.run(
             "ALTER VIRTUAL CLUSTER copy COMPLETE REPLICATION TO LATEST"))
+        # Only who has been replicated from, or to, can be followed without a scan.
+        self.assert_error("55000", "cannot reconfigure existing tenant to replicate from specified source: it was neither "
+                          "previously replicating from this source (prior replication source was \"\"), nor was the source "
+                          "previously replicating from it (\"\")", lambda: self.system.run(
+                              "ALTER VIRTUAL CLUSTER template START REPLICATION OF application ON '%s'" % self.server.url()))
 
 
 if __name__ == "__main__":
