@@ -313,9 +313,27 @@ void conn_consume(struct conn *conn, size_t size)
     invariant(size <= input_size(conn));
     conn->input_start += size;
     if (input_size(conn) == 0) input_give(conn);
-    if (input_size(conn) * 2 > conn->input_bytes_max) return;
+    if (input_size(conn) * 2 > conn->input_bytes_max) {
+        // Much is left. Should the owner take no more of it (the rest of a message is missing), receiving must go on.
+        if (!conn->recv_armed || conn->tls_withheld) turn_hook_arm(conn->shard, &conn->resume_hook);
+        return;
+    }
     if (conn->tls != NULL && conn->tls_withheld) tls_pull(conn);
     conn_recv_resume(conn);
+}
+
+void conn_resume_hook(struct turn_hook *hook)
+{
+    struct conn *conn = container_of(hook, struct conn, resume_hook);
+    if (conn->state == CONN_MIGRATING || conn->state == CONN_CLOSED) {
+        conn_settle(conn);
+        return;
+    }
+    if (conn->state != CONN_OPEN) return;
+    size_t before = input_size(conn);
+    if (conn->tls != NULL && conn->tls_withheld) tls_pull(conn);
+    conn_recv_resume(conn);
+    if (input_size(conn) != before) conn_notify(conn);
 }
 
 bool conn_ended(const struct conn *conn)
@@ -414,6 +432,7 @@ static void output_seal(struct conn *conn)
 static void send_complete(struct net_op *op)
 {
     struct conn *conn = container_of(op, struct conn, send_op);
+    bool ended = conn->ended;
     conn->send_in_flight = false;
     if (op->result < 0) {
         conn_end(conn, true);
@@ -426,6 +445,8 @@ static void send_complete(struct net_op *op)
     if (conn->state == CONN_CLOSING && !conn->send_in_flight) conn_close_drained(conn);
     // The waiters look at what is queued themselves.
     wait_queue_wake_all(&conn->drain_waiters, STATUS_OK);
+    // Receiving may have stopped while there was much input: nobody else tells the owner then.
+    if (!ended && conn->ended) conn_notify(conn);
     conn_op_ended(conn);
 }
 

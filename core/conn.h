@@ -49,6 +49,7 @@ struct conn {
     size_t input_start, input_end, input_capacity, input_bytes_max;
     size_t input_wanted; // What the waiting task needs.
     struct wait_queue input_waiters;
+    struct turn_hook resume_hook; // Receives on when the owner has taken what it can.
     bool ended;        // No more will come.
     bool broken;       // Nothing more can be sent.
     bool recv_armed, recv_cancelling, recv_cancel_in_flight;
@@ -101,6 +102,7 @@ void conn_send_start(struct conn *conn);
 // Appends to what the socket shall get.
 void conn_wire_write(struct conn *conn, const void *data, size_t size);
 void conn_flush_hook(struct turn_hook *hook);
+void conn_resume_hook(struct turn_hook *hook);
 void conn_buffers_free(struct conn *conn);
 void conn_pools_free(struct net_shard *net);
 // An operation has ended. When it was the last of a connection that waits for that, moves it on: the

@@ -88,6 +88,7 @@ static struct conn *conn_create(
     conn->handle = handle;
     conn->input_bytes_max = input_bytes_max;
     conn->flush_hook.fn = conn_flush_hook;
+    conn->resume_hook.fn = conn_resume_hook;
     snprintf(conn->peer, sizeof conn->peer, "%s", peer);
     list_append(&net_shard_of(shard)->conns, &conn->link);
     return conn;
@@ -417,7 +418,7 @@ static void migrate_deliver(struct shard *shard, struct shard_message *message)
 
 void conn_settle(struct conn *conn)
 {
-    if (conn->ops_in_flight > 0 || conn->flush_hook.armed) return;
+    if (conn->ops_in_flight > 0 || conn->flush_hook.armed || conn->resume_hook.armed) return;
     if (conn->state == CONN_CLOSED) {
         conn_free(conn);
     } else if (conn->state == CONN_MIGRATING) {

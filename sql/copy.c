@@ -608,7 +608,7 @@ static struct status receive(struct copy_from *from,
             pgwire_message_done(from->wire, body);
             reader.input = buffer_bytes(&pending);
             TRY(take_rows(from, columns, &reader));
-            memmove(pending.data, reader.input.data, reader.input.size);
+            if (reader.input.size > 0) memmove(pending.data, reader.input.data, reader.input.size);
             pending.size = reader.input.size;
             if (pending.size > PGWIRE_MESSAGE_BYTES_MAX)
                 TRY(status_make(

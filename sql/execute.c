@@ -18,6 +18,7 @@
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
 // As PostgreSQL has it.
 #define CUSTOM_PLANS_FIRST 5u
+#define EXECUTE_NESTED_MAX 4u
 
 static const struct statement_handler *handlers[STATEMENT_TAG_COUNT];
 
@@ -323,16 +324,34 @@ static struct statement_context context_of(struct task *task, struct session *se
         .sink = sink};
 }
 
+// Names may lead round: a portal c that fetches from c, a statement p that executes p.
+static struct status nest(struct session *session)
+{
+    if (session->nested >= EXECUTE_NESTED_MAX)
+        return status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    session->nested++;
+    return STATUS_OK;
+}
+
+static struct status describe_by_handler(
+    struct task *task, struct session *session, struct prepared *prepared)
+{
+    struct status st;
+    TRY(nest(session));
+    struct statement_context context =
+        context_of(task, session, &prepared->arena, prepared, NULL, NULL);
+    st = prepared->handler->describe(&context, &prepared->columns, &prepared->column_count);
+    session->nested--;
+out:
+    return st;
+}
+
 struct status prepared_describe(struct task *task, struct session *session,
     struct prepared *prepared, const struct result_column **columns, uint32_t *count)
 {
     struct status st = STATUS_OK;
     if (!prepared->described && prepared->handler != NULL) {
-        if (prepared->handler->describe != NULL) {
-            struct statement_context context = context_of(
-                task, session, &prepared->arena, prepared, NULL, NULL);
-            TRY(prepared->handler->describe(&context, &prepared->columns, &prepared->column_count));
-        }
+        if (prepared->handler->describe != NULL) TRY(describe_by_handler(task, session, prepared));
         // The cursor of a FETCH may be another the next time.
         prepared->described = prepared->statement->tag != STATEMENT_FETCH;
     }
@@ -609,6 +628,7 @@ static void tell_cascades(struct statement_context *context)
 static struct status run_handler(struct task *task, struct session *session,
     struct execution *execution, struct result_sink *sink)
 {
+    struct status st = STATUS_OK;
     struct prepared *prepared = execution->prepared;
     if (prepared->handler->flags & HANDLER_DDL) {
         struct status refused =
@@ -617,11 +637,16 @@ static struct status run_handler(struct task *task, struct session *session,
     }
     struct statement_context context =
         context_of(task, session, execution->arena, prepared, execution->params, sink);
-    struct status st = prepared->handler->execute(&context);
+    enum statement_tag tag = prepared->statement->tag;
+    bool nests = tag == STATEMENT_EXECUTE || tag == STATEMENT_FETCH;
+    if (nests) TRY(nest(session));
+    st = prepared->handler->execute(&context);
+    if (nests) session->nested--;
     if (!failed(st)) tell_cascades(&context);
     if (!failed(st))
         snprintf(execution->tag, sizeof execution->tag, "%s",
             context.tag[0] != '\0' ? context.tag : statement_name(prepared->statement));
+out:
     return st;
 }
 

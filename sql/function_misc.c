@@ -3,6 +3,7 @@
 // Hashes, encodings of bytes, random numbers and uuids, and functions about arguments themselves.
 #include "core/crypto.h"
 #include "core/shard.h"
+#include "sql/encoding.h"
 #include "sql/function_table.h"
 #include "sql/numeric.h"
 #include "sql/session.h"
@@ -174,32 +175,86 @@ BODY(decode)
         call->arena, call->context, TYPE_OF(TYPE_BYTEA), bytes_of(text, in.size + prefix), result);
 }
 
-static bool is_utf8(struct bytes name)
+static struct status find_encoding(
+    struct function_call *call, struct datum name, const char *what, int32_t *encoding)
 {
-    return type_word_is(name, "utf8") || type_word_is(name, "utf-8") || type_word_is(name, "unicode");
-}
-
-static struct status only_utf8(struct function_call *call, struct bytes name)
-{
-    return status_format(call->arena, E_FEATURE_NOT_SUPPORTED,
-        "conversion from or to encoding \"%.*s\" is not supported", (int)name.size,
-        (const char *)name.data);
+    *encoding = encoding_find(datum_as_bytes(name));
+    if (*encoding >= 0) return STATUS_OK;
+    return status_format(call->arena, E_INVALID_PARAMETER_VALUE, "invalid %sencoding name \"%.*s\"",
+        what, (int)name.size, (const char *)name.data);
 }
 
 BODY(convert_from)
 {
-    struct bytes name = datum_as_bytes(args[1]);
-    if (!is_utf8(name)) return only_utf8(call, name);
-    *result = args[0];
-    return type_check_utf8(call->arena, datum_as_bytes(args[0]));
+    struct status st = STATUS_OK;
+    int32_t source;
+    struct bytes text;
+    TRY(find_encoding(call, args[1], "source ", &source));
+    TRY(encoding_to_utf8(call->arena, source, datum_as_bytes(args[0]), &text));
+    *result = datum_bytes(text);
+out:
+    return st;
 }
 
 BODY(convert_to)
 {
-    struct bytes name = datum_as_bytes(args[1]);
-    if (!is_utf8(name)) return only_utf8(call, name);
+    struct status st = STATUS_OK;
+    int32_t target;
+    struct bytes text;
+    TRY(find_encoding(call, args[1], "destination ", &target));
+    TRY(encoding_from_utf8(call->arena, target, datum_as_bytes(args[0]), &text));
+    *result = datum_bytes(text);
+out:
+    return st;
+}
+
+// Besides those with UTF8 PostgreSQL has conversions within a few families.
+static bool is_direct(int32_t source, int32_t target)
+{
+    static const uint64_t families[] = {1ull << 20 | 1ull << 22 | 1ull << 23 | 1ull << 25,
+        1ull << 9 | 1ull << 29, 1ull << 1 | 1ull << 35, 1ull << 4 | 1ull << 36};
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if ((families[i] >> source & 1) != 0 && (families[i] >> target & 1) != 0) return true;
+    return source == ENCODING_UTF8 || target == ENCODING_UTF8 || source == target ||
+           source == ENCODING_SQL_ASCII || target == ENCODING_SQL_ASCII;
+}
+
+BODY(convert)
+{
+    struct status st = STATUS_OK;
+    int32_t source, target;
+    struct bytes text = datum_as_bytes(args[0]), utf8;
+    TRY(find_encoding(call, args[1], "source ", &source));
+    TRY(find_encoding(call, args[2], "destination ", &target));
     *result = args[0];
-    return STATUS_OK;
+    if (source == ENCODING_SQL_ASCII) goto out;
+    if (!is_direct(source, target))
+        return status_format(call->arena, E_UNDEFINED_FUNCTION,
+            "default conversion function for encoding \"%s\" to \"%s\" does not exist",
+            encoding_name(source), encoding_name(target));
+    TRY(encoding_to_utf8(call->arena, source, text, &utf8));
+    if (source == target || target == ENCODING_SQL_ASCII) goto out;
+    TRY(encoding_from_utf8(call->arena, target, utf8, &text));
+    *result = datum_bytes(text);
+out:
+    return st;
+}
+
+BODY(length_in_encoding)
+{
+    struct status st = STATUS_OK;
+    int32_t encoding;
+    struct bytes text = datum_as_bytes(args[0]);
+    TRY(find_encoding(call, args[1], "", &encoding));
+    *result = datum_int((int64_t)text.size);
+    if (encoding == ENCODING_SQL_ASCII) goto out;
+    TRY(encoding_to_utf8(call->arena, encoding, text, &text));
+    int64_t count = 0;
+    for (size_t at = 0; at < text.size; at += utf8_step(text, at))
+        count++;
+    *result = datum_int(count);
+out:
+    return st;
 }
 
 // --- bytes and bits of a bytea ---------------------------------------------------------------------------------
@@ -418,6 +473,8 @@ static const struct function table[] = {
     SCALAR("decode", 1947, BYTEA, decode, TYPE_TEXT, TYPE_TEXT),
     STABLE("convert_from", 1714, TEXT, convert_from, TYPE_BYTEA, TYPE_NAME),
     STABLE("convert_to", 1717, BYTEA, convert_to, TYPE_TEXT, TYPE_NAME),
+    SCALAR("convert", 1813, BYTEA, convert, TYPE_BYTEA, TYPE_NAME, TYPE_NAME),
+    SCALAR("length", 1713, INT4, length_in_encoding, TYPE_BYTEA, TYPE_NAME),
     SCALAR("get_byte", 721, INT4, get_byte, TYPE_BYTEA, TYPE_INT4),
     SCALAR("set_byte", 722, BYTEA, set_byte, TYPE_BYTEA, TYPE_INT4, TYPE_INT4),
     SCALAR("get_bit", 723, INT4, get_bit, TYPE_BYTEA, TYPE_INT8),

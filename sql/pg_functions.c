@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "core/version.h"
 #include "sql/datetime.h"
+#include "sql/encoding.h"
 #include "sql/function_table.h"
 #include "sql/pg_catalog.h"
 #include "sql/pgwire.h"
@@ -14,7 +15,6 @@
 #include "sql/shard_state.h"
 #include "sql/vars.h"
 
-#define UTF8_ENCODING 6
 
 static struct status no_session(void)
 {
@@ -188,24 +188,25 @@ BODY(client_port_number)
 
 // --- encodings -----------------------------------------------------------------------------------------
 
-BODY(encoding_name)
+BODY(encoding_to_char)
 {
     (void)call;
-    *result = datum_text(args[0].integer == UTF8_ENCODING ? "UTF8"
-                         : args[0].integer == 0           ? "SQL_ASCII"
-                                                          : "");
+    *result = datum_text(encoding_name(args[0].integer));
     return STATUS_OK;
 }
 
 BODY(encoding_number)
 {
     (void)call;
-    struct bytes name = datum_as_bytes(args[0]);
-    bool utf8 = text_equal_nocase(name, bytes_of_string("UTF8")) ||
-                text_equal_nocase(name, bytes_of_string("UTF-8")) ||
-                text_equal_nocase(name, bytes_of_string("UNICODE"));
-    bool ascii = text_equal_nocase(name, bytes_of_string("SQL_ASCII"));
-    *result = datum_int(utf8 ? UTF8_ENCODING : ascii ? 0 : -1);
+    *result = datum_int(encoding_find(datum_as_bytes(args[0])));
+    return STATUS_OK;
+}
+
+BODY(client_encoding)
+{
+    (void)args;
+    NEED_SESSION();
+    *result = datum_text(vars_get(call->session, "client_encoding"));
     return STATUS_OK;
 }
 
@@ -220,9 +221,8 @@ BODY(database_encoding)
 BODY(encoding_length)
 {
     (void)call;
-    *result = args[0].integer == UTF8_ENCODING ? datum_int(4)
-              : args[0].integer == 0           ? datum_int(1)
-                                               : DATUM_NULL;
+    int32_t bytes = encoding_character_bytes(args[0].integer);
+    *result = bytes == 0 ? DATUM_NULL : datum_int(bytes);
     return STATUS_OK;
 }
 
@@ -329,15 +329,19 @@ static const struct function functions[] = {
     STABLE_0("inet_client_port", 2197, INT4, client_port_number),
     STABLE_0("inet_server_addr", 2198, INET, no_server_address),
     STABLE_0("inet_server_port", 2199, INT4, no_server_address),
-    STABLE("pg_encoding_to_char", 1597, NAME, encoding_name, TYPE_INT4),
+    STABLE("pg_encoding_to_char", 1597, NAME, encoding_to_char, TYPE_INT4),
     STABLE("pg_char_to_encoding", 1264, INT4, encoding_number, TYPE_NAME),
     SCALAR("pg_encoding_max_length", 2319, INT4, encoding_length, TYPE_INT4),
     STABLE_0("getdatabaseencoding", 1039, NAME, database_encoding),
-    STABLE_0("pg_client_encoding", 810, NAME, database_encoding),
+    STABLE_0("pg_client_encoding", 810, NAME, client_encoding),
     STABLE("current_setting", 2077, TEXT, setting, TYPE_TEXT),
     STABLE("current_setting", 3294, TEXT, setting, TYPE_TEXT, TYPE_BOOL),
-    {.name = "set_config", .kind = FUNCTION_SCALAR, .oid = 2078, .result = TYPE_TEXT,
-        .fn = set_setting, .volatility = FUNCTION_VOLATILE,
+    {.name = "set_config",
+        .kind = FUNCTION_SCALAR,
+        .oid = 2078,
+        .result = TYPE_TEXT,
+        .fn = set_setting,
+        .volatility = FUNCTION_VOLATILE,
         FN_ARGS(TYPE_TEXT, TYPE_TEXT, TYPE_BOOL)},
     STABLE("pg_collation_actual_version", 3448, TEXT, null, TYPE_OID),
     VOLATILE("pg_sleep", 2626, VOID, sleep_seconds, TYPE_FLOAT8),

@@ -55,6 +55,8 @@ struct session {
     bool superuser;              // Member of admin: refreshed when roles change.
     struct arena arena, txn_arena, statement_arena;
     struct memory_account account;
+    uint32_t
+        nested; // Prepared statements and portals that name each other, in EXECUTE and FETCH: how deep now.
     struct tenant_memory *memory; // sql/memory.h
     uint64_t work_bytes;          // work_mem
 

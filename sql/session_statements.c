@@ -108,7 +108,8 @@ static struct status commit_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
-    bool read_only = session->txn_read_only;
+    // What a transaction that has failed was, is forgotten.
+    bool read_only = session->txn_read_only && session->txn_state != TXN_FAILED;
     if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT) {
         warn(session, E_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
         if (context->statement->as.transaction->chain)
@@ -130,7 +131,7 @@ out:
 static struct status rollback_execute(struct statement_context *context)
 {
     struct session *session = context->session;
-    bool read_only = session->txn_read_only;
+    bool read_only = session->txn_read_only && session->txn_state != TXN_FAILED;
     if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT) {
         if (context->statement->as.transaction->chain)
             return status_make(E_NO_ACTIVE_TRANSACTION, "ROLLBACK AND CHAIN can only be used in transaction blocks");
@@ -442,13 +443,20 @@ out:
     return st;
 }
 
-static struct status execute_target(struct statement_context *context, struct prepared **prepared)
+static struct status execute_target(struct statement_context *context, struct prepared **target)
 {
     const char *name = context->statement->as.execute->name;
-    *prepared = prepared_find(context->session, name);
-    if (*prepared == NULL)
+    struct prepared *prepared = prepared_find(context->session, name);
+    if (prepared == NULL)
         return status_format(context->arena, E_INVALID_SQL_STATEMENT_NAME,
             "prepared statement \"%s\" does not exist", name);
+    // PREPARE has none of these; the protocol's Parse may.
+    uint32_t flags = prepared->handler == NULL ? 0 : prepared->handler->flags;
+    bool copy = prepared->statement != NULL && prepared->statement->tag == STATEMENT_COPY;
+    if (copy || (flags & (HANDLER_TRANSACTION_CONTROL | HANDLER_NO_TRANSACTION)) != 0)
+        return status_format(context->arena, E_FEATURE_NOT_SUPPORTED,
+            "EXECUTE of a prepared %s is not supported", statement_name(prepared->statement));
+    *target = prepared;
     return STATUS_OK;
 }
 
@@ -706,6 +714,8 @@ static struct status explain_prepared(
     struct datum *params;
     inner.statement = context->statement->as.explain->statement;
     TRY(execute_target(&inner, &prepared));
+    if (prepared->statement == NULL)
+        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "EXPLAIN of an empty statement is not supported"));
     if (prepared->built == NULL)
         TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN of %s is not supported",
             statement_name(prepared->statement)));

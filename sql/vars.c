@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "sql/encoding.h"
 #include "sql/session_role.h"
 #include "sql/timezone.h"
 
@@ -132,16 +133,17 @@ static struct status check_encoding(
     struct session *session, struct arena *arena, const char *value, const char **canonical)
 {
     (void)session;
-    char folded[16];
-    size_t size = 0;
-    for (const char *at = value; *at != '\0' && size < sizeof folded - 1; at++)
-        if (isalnum((unsigned char)*at)) folded[size++] = (char)toupper((unsigned char)*at);
-    folded[size] = '\0';
-    if (strcmp(folded, "UTF8") != 0 && strcmp(folded, "UNICODE") != 0)
+    int32_t encoding = encoding_find(bytes_of_string(value));
+    if (encoding < 0)
+        return status_format(arena, E_INVALID_PARAMETER_VALUE,
+            "invalid value for parameter \"client_encoding\": \"%s\"", value);
+    // With SQL_ASCII texts go as they are, as PostgreSQL has it.
+    if (encoding != ENCODING_UTF8 && encoding != ENCODING_SQL_ASCII)
         return status_hint(arena,
-            status_format(arena, E_FEATURE_NOT_SUPPORTED, "client_encoding \"%s\" is not supported", value),
-            "The only encoding is UTF8.");
-    *canonical = "UTF8";
+            status_format(
+                arena, E_FEATURE_NOT_SUPPORTED, "client_encoding \"%s\" is not supported", value),
+            "Texts come and go as UTF8; convert_from() and convert_to() know the other encodings.");
+    *canonical = encoding_name(encoding);
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is too large or too deep gets an answer or PostgreSQL's error, in bounded memory; and long statements can be cancelled."""
 import os
+import struct
 import sys
 import threading
 import time
@@ -127,6 +128,34 @@ class Limits(unittest.TestCase):
         answer = wire.run("SELECT octet_length($1)", [17], [b"z" * (161 * MEGABYTE)], [1], [], 0)
         self.assertIn(("error", "54000"), answer)
         self.assertEqual([body[6:] for kind, body in wire.run("SELECT $1", [25], [b"on"], [0], [], 0) if kind == "D"], [b"on"])
+        wire.socket.close()
+
+    def test_messages_in_parts(self):
+        """The end of a message that comes when most of the buffer is taken is received, too."""
+        def query(text):
+            return b"Q" + struct.pack("!I", len(text) + 5) + text + b"\0"
+        for part in (36, 45, 54):
+            wire = self.wire()
+            last = query(b"SELECT length('%s')" % (b"y" * (62 * 1024)))
+            wire.socket.sendall(query(b"SELECT pg_sleep(0.1)") + query(b"SELECT length('%s')" % (b"x" * (30 * 1024))) + last[:part * 1024])
+            wire.until(b"Z")
+            wire.until(b"Z")
+            wire.socket.sendall(last[part * 1024:])
+            self.assertIn(b"63488", [body[6:] for kind, body in wire.until(b"Z") if kind == b"D"])
+            wire.socket.close()
+
+    def test_prepared_statements_that_name_each_other(self):
+        """A portal that fetches from itself and a statement that executes itself end with an error."""
+        def message(kind, body):
+            return kind + struct.pack("!I", len(body) + 4) + body
+        wire = self.wire()
+        for name, text, run in ((b"c", b"FETCH 2 FROM c", b""), (b"p", b"EXECUTE p", b""), (b"e", b"", b"EXPLAIN EXECUTE e")):
+            wire.socket.sendall(message(b"P", name + b"\0" + text + b"\0\0\0") + message(b"B", name + b"\0" + name + b"\0" + b"\0" * 6) + message(b"D", b"P" + name + b"\0") +
+                                message(b"E", name + b"\0" + b"\0" * 4) + message(b"S", b"") + message(b"Q", (run or b"EXECUTE " + name) + b"\0"))
+            answers = wire.until(b"Z") + wire.until(b"Z")
+            self.assertTrue(any(kind == b"E" for kind, _ in answers), answers)
+        wire.socket.sendall(message(b"Q", b"SELECT 'here'\0"))
+        self.assertIn(b"here", [body[6:] for kind, body in wire.until(b"Z") if kind == b"D"])
         wire.socket.close()
 
     def test_large_messages_within_the_memory(self):
