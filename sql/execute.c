@@ -492,8 +492,11 @@ out:
 
 static struct status check_writable(struct session *session, const struct prepared *prepared)
 {
-    if (session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT) return STATUS_OK;
-    if (!session->txn_read_only && hlc_is_zero(session->txn_as_of)) return STATUS_OK;
+    // A reader's session changes nothing outside of its transactions either.
+    if (session->reader == 0 || session->internal) {
+        if (session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT) return STATUS_OK;
+        if (!session->txn_read_only && hlc_is_zero(session->txn_as_of)) return STATUS_OK;
+    }
     bool harmless = prepared->handler == NULL ? !prepared->writes
                     : prepared->statement->tag == STATEMENT_COPY
                         ? !prepared->statement->as.copy->from

@@ -187,7 +187,7 @@ struct status sequence_next(
 {
     struct status st = STATUS_OK;
 
-    if (session->txn_read_only)
+    if (session->txn_read_only || session->reader != 0)
         return status_make(
             E_READ_ONLY_TRANSACTION, "cannot execute nextval() in a read-only transaction");
     struct sequence_memory *memory = memory_of(session, sequence->id);
@@ -218,7 +218,7 @@ struct status sequence_set(struct task *task, struct session *session,
     int64_t stored = value;
     uint8_t encoded[8];
 
-    if (session->txn_read_only)
+    if (session->txn_read_only || session->reader != 0)
         return status_make(
             E_READ_ONLY_TRANSACTION, "cannot execute setval() in a read-only transaction");
     if (value < options->minimum || value > options->maximum)

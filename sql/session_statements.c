@@ -794,7 +794,7 @@ static const struct statement_handler handlers[] = {
     {STATEMENT_PREPARE, HANDLER_READ_ONLY, NULL, prepare_execute},
     {STATEMENT_EXECUTE, TXN, execute_describe, execute_execute},
     {STATEMENT_DEALLOCATE, TXN, NULL, deallocate_execute},
-    {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION, NULL, discard_execute},
+    {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION | HANDLER_READ_ONLY, NULL, discard_execute},
     {STATEMENT_EXPLAIN, HANDLER_READ_ONLY, explain_describe, explain_execute},
     {STATEMENT_COPY, 0, NULL, copy_execute},
     {STATEMENT_UNLISTEN, HANDLER_READ_ONLY, NULL, unlisten_execute},

@@ -236,6 +236,8 @@ static struct status collect_and_keep(struct task *task, struct session *session
     struct kv_txn_options options = {.tenant = session->tenant};
 
     if (table->kind != RELATION_TABLE) return STATUS_OK;
+    if (session->reader != 0)
+        return status_make(E_READ_ONLY_TRANSACTION, "cannot execute ANALYZE in a read-only transaction");
     arena_init(&arena, &session->account);
     TRY(gather(task, session->tenant, &arena, table->id, name, slowly, &statistics));
     buffer_init(&encoded, &arena);

@@ -236,10 +236,16 @@ class PcrTest(ClusterTest):
         with self.standby.wait_connect("application-readonly") as session:
             return session.value(sql)
 
+    # What writes outside of the client's transaction.
+    OUTSIDE = ("SET CLUSTER SETTING jobs.retention_time = '1h'", "SELECT nextval('numbers')", "ALTER USER root WITH PASSWORD 'x'",
+               "SELECT setval('numbers', 5)", "CANCEL JOB 1", "ANALYZE bank", "GRANT SYSTEM REPLICATION TO root")
+
     def test_reader(self):
         """What is replicated can be read on the standby, all of it as of one time that follows; nothing can be written."""
         with self.standby.connect() as session:
             session.run("SET CLUSTER SETTING bulkio.stream_ingestion.standby_read_ts_poll_interval = '100ms'")
+        with self.primary.connect("application") as session:
+            session.run("CREATE SEQUENCE numbers")
         self.load = Load(self.primary)
         self.replicate("WITH READ VIRTUAL CLUSTER")
         self.wait_state("replicating")
@@ -280,9 +286,11 @@ class PcrTest(ClusterTest):
         with self.standby.connect("application-readonly") as session:
             for sql in ("INSERT INTO later VALUES (2, NULL)", "UPDATE bank SET balance = 0", "DELETE FROM log",
                         "CREATE TABLE t (a INT)", "DROP TABLE bank", "CREATE USER other", "CREATE DATABASE d",
-                        "SELECT * FROM bank FOR UPDATE", "TRUNCATE log"):
+                        "SELECT * FROM bank FOR UPDATE", "TRUNCATE log", *self.OUTSIDE):
                 self.assert_error("25006", "read-only", lambda: session.run(sql))
-            self.assertRaises(psycopg2.Error, lambda: session.run("SET CLUSTER SETTING jobs.retention_time = '1h'"))
+            session.run("SET work_mem = '8MB'")
+            session.run("PREPARE p AS SELECT 1")
+            session.run("DISCARD ALL")
             session.run("BEGIN")
             first = session.value("SELECT count(*) FROM log")
             self.assertEqual(session.value("SELECT count(*) FROM log"), first)
@@ -309,6 +317,11 @@ class PcrTest(ClusterTest):
             self.assertEqual(session.value("SELECT count(*) FROM log"), count + 1)
         self.assertEqual(self.read("SELECT count(*) FROM log"), count)
         self.assertEqual(self.read("SELECT count(*) FROM pg_class WHERE relname = 'own'"), 0)
+        with self.standby.connect("application-readonly") as session:
+            for sql in ("UPDATE bank SET balance = 0", "CREATE TABLE t (a INT)", "CREATE USER other", *self.OUTSIDE):
+                self.assert_error("25006", "read-only", lambda: session.run(sql))
+        with self.standby.connect("application") as session:
+            self.assertEqual(session.value("SELECT nextval('numbers')"), 1)
         self.check_equal(row["cutover_time"])
         with self.standby.connect() as session:
             session.run("ALTER VIRTUAL CLUSTER \"application-readonly\" STOP SERVICE")
