@@ -69,6 +69,13 @@ static struct status load(struct alter *alter)
 
     st = ddl_edit(context, &alter->statement->name, alter->statement->if_exists, OBJECT_TABLE,
         &alter->table);
+    // Of views and sequences, too, ALTER TABLE changes the owner.
+    static const enum object_kind others[] = {
+        OBJECT_VIEW, OBJECT_MATERIALIZED_VIEW, OBJECT_SEQUENCE};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (status_is(st, E_WRONG_OBJECT_TYPE) && alter->command->kind == ALTER_OWNER)
+            st = ddl_edit(context, &alter->statement->name, alter->statement->if_exists, others[i],
+                &alter->table);
     if (failed(st)) return refuse_kind(alter, st);
     if (alter->table == NULL) goto out;
     TRY(catalog_edit_table(

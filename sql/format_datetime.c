@@ -209,7 +209,8 @@ static bool put_date(struct buffer *out, const struct item *item, const struct m
         iso_week(at->date, &year, &week);
         put_number(out, item, at->date - date_from_iso_week(year, 1) + 1, 3);
         break;
-    case P_DD: put_number(out, item, parts->day, 2); break;
+    // The sign of an interval's days takes one of the places.
+    case P_DD: put_number(out, item, parts->day, parts->day < 0 ? 1 : 2); break;
     case P_D: put_number(out, item, weekday + 1, 1); break;
     case P_ID: put_number(out, item, (weekday + 6) % 7 + 1, 1); break;
     case P_WW:
