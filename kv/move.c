@@ -576,7 +576,7 @@ static struct status move_task(struct task *task, void *arg)
         arena_release(task->arena, mark);
         if (moves->stop || task->cancelled) break;
         wait_queue_wake_all(&moves->ended, STATUS_OK);
-        if (moves->wanted) continue;
+        if (moves->wanted && kv->ranges_told) continue;
         st = wait_ns == UINT64_MAX
                  ? task_wait(task, &moves->wake)
                  : task_wait_until(task, &moves->wake, task_now_ns(task) + wait_ns, STATUS_OK);

@@ -5,7 +5,9 @@
 #include "tests/unit/kv/kv_harness.h"
 
 #include "kv/kv_node.h"
+#include "kv/move.h"
 #include "kv/move_side.h"
+#include "kv/range_admin.h"
 #include "kv/rangefeed.h"
 #include "kv/txn.h"
 
@@ -325,6 +327,31 @@ KV_TEST(move, a_commit_that_begins_anew_keeps_its_locks)
         TRY(read_now(task, "x", &value));
         CHECK(is_text(value, "10"));
     }
+out:
+    return st;
+}
+
+// A leader that does not know yet which ranges there are waits for that: it once went round without a pause, and nobody
+// on its shard could tell it.
+KV_TEST(move, a_wish_that_comes_early_waits)
+{
+    struct status st = STATUS_OK;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    struct range *ranges;
+    uint32_t count;
+    struct bytes value;
+    const struct span span = key_span(task, "c", "d");
+    TRY(put_now(task, "c1", "1"));
+    TRY(range_list(task, span, task->arena, &ranges, &count));
+    const uint64_t to = ranges[0].slice == 2 ? 1 : 2;
+    CHECK(kv->module_state[KV_SLOT_MOVES] != NULL);
+    kv->ranges_told = false;
+    TRY(move_want(task, ranges, count, to));
+    TRY(task_sleep(task, 20 * MS));
+    kv->ranges_told = true;
+    TRY(kv_move(task, span, to));
+    TRY(read_now(task, "c1", &value));
+    CHECK(is_text(value, "1"));
 out:
     return st;
 }
