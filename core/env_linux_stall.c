@@ -20,6 +20,8 @@
 #define STALL_TRACE_NS 10000000ull
 #define WATCH_BUSY_NS 5000000ull
 #define WATCH_IDLE_NS 100000000ull
+#define WATCH_REST_NS 400000000ull // When nobody has done anything for some looks.
+#define WATCH_REST_LOOKS 10u
 #define LOG_INTERVAL_NS 1000000000ull
 #define SIGNAL_STACK_BYTES (64u << 10)
 #define TEXT_BYTES 2048u
@@ -133,8 +135,16 @@ static void *watchdog_main(void *arg)
 {
     struct linux_env *owner = arg;
     pthread_mutex_lock(&owner->watchdog_lock);
+    uint32_t idle_looks = 0;
     while (!owner->watchdog_stop) {
-        uint64_t wait_ns = watch_once(owner) ? WATCH_BUSY_NS : WATCH_IDLE_NS;
+        uint64_t wait_ns = WATCH_BUSY_NS;
+        if (watch_once(owner)) {
+            idle_looks = 0;
+        } else if (++idle_looks < WATCH_REST_LOOKS) {
+            wait_ns = WATCH_IDLE_NS;
+        } else {
+            wait_ns = WATCH_REST_NS;
+        }
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += (long)wait_ns;

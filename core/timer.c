@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/timer.h"
 
+#define LOOK_TIMERS_MAX 32u
 #define TICKS_MAX (1ull << (TIMER_SLOT_BITS * TIMER_LEVELS))
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns)
@@ -118,5 +119,16 @@ uint64_t timer_wheel_next_ns(const struct timer_wheel *wheel)
     uint32_t level, slot;
     uint64_t tick;
     if (!wheel_next(wheel, &level, &slot, &tick)) return UINT64_MAX;
-    return tick << TIMER_TICK_SHIFT;
+    if (level == 0) return tick << TIMER_TICK_SHIFT;
+    // Whoever sleeps until the slot begins does so once a level. All of lower levels and slots are earlier than the rest.
+    uint64_t first = UINT64_MAX;
+    uint32_t seen = 0;
+    const struct list_link *head = &wheel->slots[level][slot];
+    for (const struct list_link *at = head->next; at != head; at = at->next) {
+        if (++seen > LOOK_TIMERS_MAX) return tick << TIMER_TICK_SHIFT;
+        uint64_t due = timer_tick(container_of(at, struct timer, link));
+        if (due < first) first = due;
+    }
+    // One beyond the wheel's span is filed at its end.
+    return (first > tick ? first : tick) << TIMER_TICK_SHIFT;
 }

@@ -209,7 +209,7 @@ static struct status upkeep_pause(
     struct task *task, struct kv_maintenance *upkeep, uint64_t duration_ns)
 {
     struct status st = task_wait_until(
-        task, &upkeep->sleepers, task_now_ns(task) + duration_ns, status_make(K_END, "time is up"));
+        task, &upkeep->sleepers, timer_about(task_now_ns(task), duration_ns), status_make(K_END, "time is up"));
     return status_is(st, K_END) ? STATUS_OK : st;
 }
 

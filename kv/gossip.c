@@ -765,7 +765,7 @@ static void on_tick(struct timer *timer)
     if (cluster->ticks % 4 == 0 && others_missing(cluster)) cluster_contact(cluster);
     if (cluster->peers_dirty && cluster->ticks % SAVE_TICKS == 0) cluster_peers_save(cluster);
     uint64_t jitter = shard->env->random(shard->env) % (CLUSTER_GOSSIP_NS / 8);
-    timer_arm(shard, timer, shard_now_ns(shard) + CLUSTER_GOSSIP_NS - jitter);
+    timer_arm(shard, timer, timer_about(shard_now_ns(shard), CLUSTER_GOSSIP_NS - jitter));
 }
 
 void gossip_start(struct cluster *cluster)

@@ -273,7 +273,7 @@ static struct status renew_task(struct task *task, void *arg)
         if (failed(st) && !warned) log_warning(0, "cluster: the liveness record was not renewed: %s", st.message);
         warned = failed(st);
         arena_release(task->arena, mark);
-        st = task_sleep(task, failed(st) ? RENEW_RETRY_NS : RENEW_NS);
+        st = task_rest(task, failed(st) ? RENEW_RETRY_NS : RENEW_NS);
         if (failed(st)) return st;
     }
     return STATUS_OK;

@@ -337,7 +337,7 @@ static struct status placement_task(struct task *task, void *arg)
         }
         arena_release(task->arena, mark);
         if (placement->stop || task->cancelled) break;
-        TRY(task_sleep(task, busy ? PASS_SOON_NS : PASS_NS));
+        TRY(task_rest(task, busy ? PASS_SOON_NS : PASS_NS));
     }
 out:
     if (slice->kv->module_state[KV_SLOT_PLACEMENT] == placement)

@@ -409,7 +409,7 @@ static struct status push_run(struct task *task, void *arg)
     struct push *push = push_of(kv);
     push->task = task;
     while (!push->stopping) {
-        TRY(task_sleep(task, PUSH_PASS_NS));
+        TRY(task_rest(task, PUSH_PASS_NS));
         push->pass++;
         struct arena_mark mark = arena_mark(task->arena);
         for (uint64_t id = 1; id <= KV_SLICES_MAX && kv->slice_count > 0; id++) {

@@ -230,7 +230,7 @@ static void alive(struct timer *timer)
         leaders_lost(raft_shard, peer->node, peer);
     }
     members_back(raft_shard);
-    if (raft_shard->peers.count > 0) timer_arm(raft_shard->shard, timer, now_ns + RAFT_ALIVE_NS);
+    if (raft_shard->peers.count > 0) timer_arm(raft_shard->shard, timer, timer_about(now_ns, RAFT_ALIVE_NS));
 }
 
 void raft_shard_node_down(struct raft_shard *raft_shard, uint32_t node)

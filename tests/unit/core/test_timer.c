@@ -144,3 +144,42 @@ Test(timer, a_jump_fires_all)
     cr_expect_not(unordered);
     cr_expect_eq(timer_wheel_next_ns(&wheel), UINT64_MAX);
 }
+
+Test(timer, a_sleep_lasts_until_something_fires)
+{
+    static const uint64_t distances[] = {TIMER_TICK_NS, 70 * TIMER_TICK_NS, SECOND / 4, SECOND,
+        SECOND + TIMER_TICK_NS, 5 * SECOND, 3600 * SECOND};
+    const uint32_t count = sizeof distances / sizeof distances[0];
+    for (uint64_t start = 1; start < 1ull << 60; start = start * 7 + 12345) {
+        struct timer_wheel wheel;
+        struct timer timers[8] = {0};
+        now_ns = start;
+        timer_wheel_init(&wheel, now_ns);
+        for (uint32_t i = 0; i < count; i++) {
+            timers[i].fire = note;
+            timer_wheel_arm(&wheel, &timers[i], start + distances[i]);
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            now_ns = timer_wheel_next_ns(&wheel);
+            cr_assert_geq(now_ns, timers[i].deadline_ns);
+            cr_assert_eq(timer_wheel_advance(&wheel, now_ns), 1, "start %lu", start);
+        }
+    }
+}
+
+Test(timer, about_is_on_a_grid_and_at_most_a_quarter_early)
+{
+    static const uint64_t delays[] = {1, 100000, 50000000, 250000000, 300000000, SECOND, 7 * SECOND};
+    for (uint64_t start = 1; start < 1ull << 60; start = start * 5 + 999) {
+        for (uint32_t i = 0; i < sizeof delays / sizeof delays[0]; i++) {
+            uint64_t at = timer_about(start, delays[i]);
+            cr_assert_gt(at, start);
+            cr_assert_leq(at, start + delays[i]);
+            cr_assert_geq(at, start + delays[i] - delays[i] / 4);
+        }
+        // Of a longer one are those of a shorter one, too.
+        uint64_t at = timer_about(start, SECOND);
+        cr_assert_eq(at % (1ull << 25), 0);
+        cr_assert_eq(timer_about(start, SECOND / 4) % (1ull << 25), 0);
+    }
+}
