@@ -659,9 +659,15 @@ struct leader_guard {
     struct wait_queue ended;
 };
 
+static struct list_link *guards_of(struct client *client, uint64_t txn)
+{
+    return &client->commits[txn % CLIENT_COMMIT_LISTS];
+}
+
 static struct leader_guard *guard_find(struct client *client, uint64_t txn)
 {
-    for (struct list_link *at = client->commits.next; at != &client->commits; at = at->next) {
+    struct list_link *guards = guards_of(client, txn);
+    for (struct list_link *at = guards->next; at != guards; at = at->next) {
         struct leader_guard *guard = container_of(at, struct leader_guard, link);
         if (guard->txn == txn) return guard;
     }
@@ -717,7 +723,7 @@ static struct status commit_guarded(struct task *task, struct slice *slice,
     struct client *client = client_of(task);
     struct leader_guard guard = {.txn = commit->call.owner.txn};
     wait_queue_init(&guard.ended);
-    list_append(&client->commits, &guard.link);
+    list_append(guards_of(client, guard.txn), &guard.link);
     struct status st = run(task, slice, commit);
     list_remove(&guard.link);
     wait_queue_wake_all(&guard.ended, STATUS_OK);

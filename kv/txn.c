@@ -29,7 +29,7 @@ static struct status client_shard_init(struct task *task, struct kv_shard *kv)
     client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) >> 13;
     client->patience_end_ns = UINT64_MAX;
     list_init(&client->live);
-    list_init(&client->commits);
+    for (uint32_t i = 0; i < CLIENT_COMMIT_LISTS; i++) list_init(&client->commits[i]);
     client->leader_count = KV_SLICES_MAX + 1;
     client->leaders = calloc(client->leader_count, sizeof client->leaders[0]);
     if (client->leaders == NULL) {

@@ -81,6 +81,7 @@ struct kv_txn {
 };
 
 #define CLIENT_REFUSED_MAX 256u
+#define CLIENT_COMMIT_LISTS 64u
 
 // What the client keeps once a shard.
 struct client {
@@ -89,7 +90,7 @@ struct client {
     uint64_t last_id;
     uint64_t live_count;
     struct list_link live;
-    struct list_link commits; // Of other nodes' clients, under way here: struct leader_guard.
+    struct list_link commits[CLIENT_COMMIT_LISTS]; // Of other nodes' clients, under way here, by transaction: struct leader_guard.
     uint64_t refused[CLIENT_REFUSED_MAX]; // Of them, those that failed when asked for again.
     uint64_t refused_count;
     uint64_t resolving; // Multi-slice transactions ended but not resolved everywhere.
