@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/reactor.h"
+#include "core/rest.h"
 #include "core/rpc_internal.h"
 #include "core/tls.h"
 

@@ -318,11 +318,6 @@ struct status task_sleep(struct task *task, uint64_t duration_ns)
     return task_wait_until(task, NULL, until_ns, STATUS_OK);
 }
 
-struct status task_rest(struct task *task, uint64_t duration_ns)
-{
-    return task_wait_until(task, NULL, timer_about(task_now_ns(task), duration_ns), STATUS_OK);
-}
-
 struct status task_yield(struct task *task)
 {
     struct reactor *reactor = task->shard->reactor;

@@ -112,8 +112,6 @@ void wait_queue_wake_all(struct wait_queue *queue, struct status st);
 void task_wake(struct task *task, struct status st);
 
 CHECKED struct status task_sleep(struct task *task, uint64_t duration_ns);
-// About so long, in step with others (timer_about): for what is done from time to time.
-CHECKED struct status task_rest(struct task *task, uint64_t duration_ns);
 // Lets other ready tasks run.
 CHECKED struct status task_yield(struct task *task);
 // Yields when this turn has run over its quota (500 us). Call it in every loop over an unbounded

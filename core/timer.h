@@ -43,14 +43,5 @@ void timer_wheel_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t de
 void timer_wheel_disarm(struct timer_wheel *wheel, struct timer *timer);
 // Fires what is due at `now_ns`; returns how many.
 uint32_t timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ns);
-// When about `delay_ns` from now is, for what need not be exact: on a grid, so that timers of about the same period fire
-// together, and those of nodes that share a clock, too. Up to a quarter earlier than asked for.
-static inline uint64_t timer_about(uint64_t now_ns, uint64_t delay_ns)
-{
-    if (delay_ns < 8 * TIMER_TICK_NS) return now_ns + delay_ns;
-    uint64_t grid = UINT64_C(1) << (61 - __builtin_clzll(delay_ns)); // At most a quarter of it.
-    return (now_ns + delay_ns) & ~(grid - 1);
-}
-
 // A time not after the next deadline at which timer_wheel_advance has work; UINT64_MAX when empty.
 uint64_t timer_wheel_next_ns(const struct timer_wheel *wheel);

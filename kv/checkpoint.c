@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/invariant.h"
+#include "core/rest.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "kv/cluster.h"

@@ -5,6 +5,7 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/rest.h"
 #include "core/log.h"
 #include "kv/cluster_internal.h"
 #include "kv/kv_node.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/rest.h"
 #include "core/log.h"
 #include "kv/client.h"
 #include "kv/cluster_internal.h"

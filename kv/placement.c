@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/rest.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/rpc.h"

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "core/rest.h"
 #include "core/timer.h"
 
 #define SECOND 1000000000ull
