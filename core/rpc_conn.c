@@ -14,8 +14,6 @@
 
 #define OPEN_TIMEOUT_NS UINT64_C(5000000000)
 #define PING_NS UINT64_C(1000000000)
-#define QUIET_NS (PING_NS / 2)             // Who was heard since then need not be asked whether it is there.
-#define PING_EVERY_NS UINT64_C(4000000000) // But for its clock.
 #define SILENCE_NS UINT64_C(3000000000)          // Without an answer to a ping.
 #define SILENCE_ACCEPTED_NS UINT64_C(10000000000)
 #define IDLE_NS UINT64_C(60000000000)
@@ -340,8 +338,7 @@ static void on_timer(struct timer *timer)
     } else if (!conn_in_use(conn) && now - conn->used_ns > IDLE_NS) {
         rpc_conn_fail(conn, connection_lost());
         return;
-    } else if (conn->ping_sent_ns == 0 && (now - conn->heard_ns >= QUIET_NS || now >= conn->ping_next_ns)) {
-        conn->ping_next_ns = now + PING_EVERY_NS;
+    } else if (conn->ping_sent_ns == 0) {
         conn->ping_sent_ns = now;
         conn->ping_wall_ns = shard->env->wall_ns(shard->env);
         rpc_conn_write(conn, &(struct rpc_frame){.kind = RPC_PING}, NULL, 0);

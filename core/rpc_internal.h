@@ -102,7 +102,7 @@ struct rpc_conn {
     struct hashmap inbound;    // By id: struct rpc_inbound.
     struct wait_queue room;    // For tasks that wait until it is open, or fails.
     struct timer timer;
-    uint64_t heard_ns, used_ns, ping_sent_ns, ping_next_ns;
+    uint64_t heard_ns, used_ns, ping_sent_ns;
     int64_t ping_wall_ns;
     uint32_t target_shard;     // Of an accepted one, while it moves.
 };
