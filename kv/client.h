@@ -80,6 +80,8 @@ void kv_txn_depend(struct kv_txn *txn, struct bytes key);
 // A mark in the write buffer. Rolling back to it takes later writes out; locks stay.
 uint64_t kv_txn_savepoint(struct kv_txn *txn);
 void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint);
+// For struct kv_read: reads that do not see what the transaction writes from here on.
+uint64_t kv_txn_mark(struct kv_txn *txn);
 
 // --- reads ---------------------------------------------------------------------------------------
 
@@ -87,6 +89,7 @@ struct kv_read {
     enum kv_lock lock;
     enum kv_wait wait;
     bool no_validate; // Does not enter the read set: statistics, sequences' peeks.
+    uint64_t mark;    // Of kv_txn_mark: the transaction's own writes after it are not seen. 0: all are.
 };
 
 // value->data NULL: no such key. `read` may be NULL.

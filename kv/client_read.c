@@ -20,13 +20,16 @@ static struct status check_key(const struct kv_txn *txn, struct bytes key)
 
 // What the transaction itself wrote there, if it did.
 // A copy: the buffer is emptied when it is staged.
-static bool overlay(
-    const struct kv_txn *txn, struct bytes key, struct arena *arena, struct bytes *value)
+static bool overlay(const struct kv_txn *txn, const struct kv_read *read, struct bytes key,
+    struct arena *arena, struct bytes *value)
 {
+    struct bytes own;
     if (txn->writes.count == 0) return false;
     const struct write_node *node = write_buffer_find(&txn->writes, key);
     if (node == NULL) return false;
-    *value = node->kind == WRITE_PUT ? arena_copy(arena, node->value) : (struct bytes){0};
+    const enum write_kind kind = write_node_before(node, txn_mark_epoch(read), &own);
+    if (kind == WRITE_NONE) return false;
+    *value = kind == WRITE_PUT ? arena_copy(arena, own) : (struct bytes){0};
     return true;
 }
 
@@ -47,6 +50,7 @@ static struct status get_one(struct task *task, struct kv_txn *txn, struct leade
         const struct range *range;
         TRY(router_find(task, get->keys[0], false, &range));
         txn_call_init(txn, task, &get->call);
+        txn_call_mark(txn, get->read.mark, arena, &get->call);
         get->call.slice = range->slice;
         get->call.generation = router_generation(range, attempt);
         if (get->read.lock != KV_LOCK_NONE) txn_note_locks(txn, range->slice);
@@ -77,7 +81,7 @@ struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read
     get.call.remote = false;
     TRY(txn_check(txn, read->lock != KV_LOCK_NONE));
     TRY(check_key(txn, key));
-    if (overlay(txn, key, arena, value)) return STATUS_OK;
+    if (overlay(txn, read, key, arena, value)) return STATUS_OK;
 
     bool note;
     get.read = txn_read_mode(txn, read, &note);
@@ -204,6 +208,7 @@ out:
 static void part_request(struct get_batch *batch, struct task *task, struct get_part *part)
 {
     txn_call_init(batch->txn, task, &part->get.call);
+    txn_call_mark(batch->txn, batch->read->mark, &batch->scratch, &part->get.call);
     part->get.read = *batch->read;
     part->get.keys = part->keys;
     part->get.values = part->values;
@@ -307,7 +312,7 @@ static struct status get_many(struct task *task, struct kv_txn *txn, const struc
     for (uint32_t i = 0; i < count; i++) {
         TRY(check_key(txn, keys[i]));
         if (skipped != NULL) skipped[i] = false;
-        if (overlay(txn, keys[i], arena, &values[i])) continue;
+        if (overlay(txn, read, keys[i], arena, &values[i])) continue;
         values[i] = (struct bytes){0};
         uint32_t n = batch.wanted_count++;
         batch.wanted[n] = (struct wanted){keys[i], i};

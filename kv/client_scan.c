@@ -97,10 +97,19 @@ static const struct write_node *own_first(
                                : write_buffer_seek(writes, covered->start);
 }
 
-// `node` when it lies in the span.
+static const struct write_node *own_beside(const struct step *step, const struct write_node *node)
+{
+    return step->scan->reverse ? write_node_previous(node) : write_node_next(node);
+}
+
+// `node`, or the first after it that has something to show, when it lies in the span.
 static const struct write_node *own_within(
     const struct step *step, const struct span *covered, const struct write_node *node)
 {
+    struct bytes value;
+    const uint64_t epoch = txn_mark_epoch(&step->scan->read);
+    while (node != NULL && write_node_before(node, epoch, &value) == WRITE_NONE)
+        node = own_beside(step, node);
     if (node == NULL) return NULL;
     bool within = step->scan->reverse
         ? bytes_compare(covered->start, node->key) <= 0
@@ -128,6 +137,7 @@ static struct status step_request(struct task *task, struct step *step)
         TRY(step_route(task, step, attempt, &request.call.slice, &generation));
         txn_call_init(txn, task, &request.call);
         request.call.generation = generation;
+        txn_call_mark(txn, scan->read.mark, step->arena, &request.call);
         request.read = txn_read_mode(txn, &scan->read, &step->note);
         request.span = step->part;
         request.reverse = scan->reverse;
@@ -162,8 +172,7 @@ out:
 
 static const struct write_node *own_next(const struct step *step, const struct write_node *node)
 {
-    return own_within(step, &step->covered,
-        step->scan->reverse ? write_node_previous(node) : write_node_next(node));
+    return own_within(step, &step->covered, own_beside(step, node));
 }
 
 // The batch so far answers only for what comes before and including `key`.
@@ -177,10 +186,10 @@ static void step_cut_after(struct step *step, struct bytes key)
 }
 
 // A copy: the buffer is emptied when it is staged.
-static struct kv_pair own_pair(const struct step *step, const struct write_node *own)
+static struct kv_pair own_pair(
+    const struct step *step, const struct write_node *own, struct bytes value)
 {
-    return (struct kv_pair){
-        arena_copy(step->arena, own->key), arena_copy(step->arena, own->value)};
+    return (struct kv_pair){arena_copy(step->arena, own->key), arena_copy(step->arena, value)};
 }
 
 // Merges own writes into the batch: rows put appear, rows replaced change, rows deleted go.
@@ -202,13 +211,15 @@ static void step_overlay(struct step *step)
             order = bytes_compare(stored.pairs[at].key, own->key);
             if (step->scan->reverse) order = -order;
         }
-        bool gone = order >= 0 && own->kind == WRITE_DELETE;
+        struct bytes value = {0};
+        bool gone = order >= 0 &&
+            write_node_before(own, txn_mark_epoch(&step->scan->read), &value) == WRITE_DELETE;
         if (!gone && count == step->rows_max) {
             step_cut_after(step, out[count - 1].key);
             break;
         }
         if (!gone) {
-            out[count++] = order < 0 ? stored.pairs[at] : own_pair(step, own);
+            out[count++] = order < 0 ? stored.pairs[at] : own_pair(step, own, value);
         }
         if (order <= 0) at++;
         if (order >= 0) own = own_next(step, own);

@@ -174,6 +174,28 @@ static void hide(struct kv_txn *txn, uint64_t from, uint64_t to)
     txn->view.hidden = txn->hidden;
 }
 
+uint64_t kv_txn_mark(struct kv_txn *txn)
+{
+    write_buffer_mark(&txn->writes);
+    return txn->writes.epoch;
+}
+
+// What is staged after the mark is hidden, as if it were rolled back.
+void txn_call_mark(
+    struct kv_txn *txn, uint64_t mark, struct arena *arena, struct leader_call *call)
+{
+    if (LIKELY(mark == 0 || txn->staged_attempt <= mark || call->view == NULL)) return;
+    struct staged_view *view = ARENA_NEW(arena, struct staged_view);
+    struct staged_hidden *hidden =
+        ARENA_ARRAY(arena, struct staged_hidden, txn->view.hidden_count + 1);
+    for (uint32_t i = 0; i < txn->view.hidden_count && txn->hidden[i].from < mark; i++)
+        hidden[view->hidden_count++] = (struct staged_hidden){
+            txn->hidden[i].from, txn->hidden[i].to < mark ? txn->hidden[i].to : mark};
+    hidden[view->hidden_count++] = (struct staged_hidden){mark, UINT64_MAX};
+    view->hidden = hidden;
+    call->view = view;
+}
+
 void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint)
 {
     const uint64_t epoch = savepoint >> SAVEPOINT_UNDO_BITS;

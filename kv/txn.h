@@ -142,6 +142,14 @@ static inline struct read_set *txn_noted(struct kv_txn *txn)
 void txn_note_held(struct kv_txn *txn, struct bytes key);
 // Fills in what each request of the transaction says.
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);
+// After it, for reads as of a mark: kv_txn_mark. What the call then holds lies in the arena.
+void txn_call_mark(
+    struct kv_txn *txn, uint64_t mark, struct arena *arena, struct leader_call *call);
+// Own writes of this epoch and later ones are not for this read.
+static inline uint64_t txn_mark_epoch(const struct kv_read *read)
+{
+    return read->mark == 0 ? UINT64_MAX : read->mark;
+}
 // Remembers that locks may be held there from now on: to be released at the end.
 void txn_note_locks(struct kv_txn *txn, uint64_t slice);
 // The slice's leader has let go of them: a release of their own would be a call for nothing.

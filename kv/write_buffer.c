@@ -90,6 +90,8 @@ static void node_write(struct write_buffer *buffer, struct write_node *node, enu
         undo->kind = node->kind;
         undo->checked = node->checked;
         undo->epoch = node->epoch;
+        undo->before = node->replaced;
+        node->replaced = undo;
         buffer->undo = undo;
         buffer->undo_count++;
         buffer->bytes += sizeof *undo;
@@ -158,6 +160,18 @@ const struct write_node *write_node_previous(const struct write_node *node)
     return live_or_previous(node->previous);
 }
 
+enum write_kind write_node_before(
+    const struct write_node *node, uint64_t epoch, struct bytes *value)
+{
+    const struct write_undo *undo = node->replaced;
+    *value = node->value;
+    if (LIKELY(node->epoch < epoch)) return (enum write_kind)node->kind;
+    while (undo != NULL && undo->epoch >= epoch) undo = undo->before;
+    if (undo == NULL) return WRITE_NONE;
+    *value = undo->value;
+    return (enum write_kind)undo->kind;
+}
+
 uint64_t write_buffer_mark(struct write_buffer *buffer)
 {
     buffer->marked = true;
@@ -176,6 +190,7 @@ void write_buffer_rollback(struct write_buffer *buffer, uint64_t mark)
         node->value = undo->value;
         node->checked = undo->checked;
         node->epoch = undo->epoch;
+        node->replaced = undo->before;
         buffer->undo = undo->older;
         buffer->undo_count--;
     }

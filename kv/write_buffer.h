@@ -34,6 +34,7 @@ struct write_node {
     uint32_t epoch;  // The buffer's when it was written.
     struct write_node *previous;
     struct write_undo *older; // After write_buffer_chain: its last write of each earlier epoch, oldest first.
+    struct write_undo *replaced; // The newest of what its writes replaced, as far as the undo log goes.
     struct write_node *next[];
 };
 
@@ -42,6 +43,7 @@ struct write_undo {
     struct write_undo *older;
     struct write_node *node;
     struct write_undo *chain; // Of the node's next epoch.
+    struct write_undo *before; // What the node had before that.
     struct bytes value;
     uint32_t epoch;
     uint8_t kind;
@@ -81,6 +83,10 @@ const struct write_node *write_buffer_seek_below(
     const struct write_buffer *buffer, struct bytes key);
 const struct write_node *write_node_next(const struct write_node *node);
 const struct write_node *write_node_previous(const struct write_node *node);
+
+// What the node said before `epoch` began (UINT64_MAX: what it says now); WRITE_NONE: nothing.
+enum write_kind write_node_before(
+    const struct write_node *node, uint64_t epoch, struct bytes *value);
 
 // A mark, and taking back all writes made after it. A mark stays valid until one before it is
 // rolled back to.

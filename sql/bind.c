@@ -420,10 +420,22 @@ struct status bind_resolve_unknown(struct binder *binder, struct scalar **scalar
 
 // --- statements --------------------------------------------------------------------------------------
 
+static const struct with_clause *own_with(const struct statement *statement)
+{
+    switch (statement->tag) {
+    case STATEMENT_SELECT: return statement->as.select->with;
+    case STATEMENT_INSERT: return statement->as.insert->with;
+    case STATEMENT_UPDATE: return statement->as.update->with;
+    case STATEMENT_DELETE: return statement->as.delete_->with;
+    default: return NULL;
+    }
+}
+
 struct status bind_statement(
     struct binder *binder, const struct statement *statement, struct query *query)
 {
     *query = (struct query){0};
+    binder->with = own_with(statement);
     switch (statement->tag) {
     case STATEMENT_SELECT:
         return bind_select(binder, NULL, statement->as.select, false, query);

@@ -180,6 +180,7 @@ struct binder {
     uint32_t var_count, var_capacity;
     struct hashmap tables;           // id -> struct table_plan
     uint32_t table_count;
+    const struct with_clause *with; // The statement's own: queries within have no WITH that modifies data.
     uint32_t spool_count;
     uint32_t view_depth;
     bool writes;                     // Modifies data or locks.

@@ -5,9 +5,12 @@
 #include "sql/bind.h"
 
 static struct status bind_cte_statement(struct binder *binder, struct scope *scope,
-    const struct cte *cte, struct rel_cte *out, struct query *query)
+    const struct with_clause *with, const struct cte *cte, struct rel_cte *out, struct query *query)
 {
     const struct statement *statement = cte->statement;
+    if (statement->tag != STATEMENT_SELECT && with != binder->with)
+        return bind_error(binder, cte->position, E_FEATURE_NOT_SUPPORTED,
+            "WITH clause containing a data-modifying statement must be at the top level");
     switch (statement->tag) {
     case STATEMENT_SELECT:
         return bind_select(binder, scope, statement->as.select, false, query);
@@ -164,7 +167,7 @@ static struct status bind_cte(struct binder *binder, struct scope *scope,
             return bind_error(binder, cte->position, E_DUPLICATE_ALIAS,
                 "WITH query name \"%s\" specified more than once", cte->name);
     if (may_recurse(with, cte)) TRY(bind_recursive(binder, scope, cte, out, &query, &recursive));
-    if (!recursive) TRY(bind_cte_statement(binder, scope, cte, out, &query));
+    if (!recursive) TRY(bind_cte_statement(binder, scope, with, cte, out, &query));
     TRY(describe_cte(binder, cte, &query, entry, out));
     out->name = cte->name;
     out->rel = query.rel;

@@ -155,6 +155,7 @@ static struct status look_up(struct task *task, struct scan_op *scan, struct kv_
     const struct node_scan *node = &op->node->scan;
     struct kv_read read = scan_read(node->lock, node->wait);
     read.no_validate = node->no_validate;
+    read.mark = op->run->mark;
     struct bytes *keys = arena_alloc(&op->arena, *count * sizeof(struct bytes));
     struct bytes *values = arena_alloc(&op->arena, *count * sizeof(struct bytes));
     bool *skipped = arena_alloc_zero(&op->arena, *count * sizeof(bool));
@@ -188,6 +189,7 @@ static struct status scan_next(struct task *task, struct op *op, struct batch **
     struct kv_read read = node->primary == NULL ? scan_read(node->lock, node->wait)
                                                 : (struct kv_read){0};
     read.no_validate = node->no_validate;
+    read.mark = op->run->mark;
     *out = &op->out;
     op->out.selected = 0;
     while (op->out.selected == 0) {
@@ -196,10 +198,11 @@ static struct status scan_next(struct task *task, struct op *op, struct batch **
         arena_reset(&op->arena);
         uint32_t before = scan->next;
         bool whole = scan->inverted != NULL && inverted_scan_is_whole(scan->inverted);
+        struct kv_read rows = scan_read(node->lock, node->wait);
+        rows.mark = op->run->mark;
         if (scan->inverted != NULL)
-            TRY(inverted_scan_next(task, scan->inverted,
-                whole ? scan_read(node->lock, node->wait) : read, &op->arena, batch_rows(scan),
-                &pairs, &count));
+            TRY(inverted_scan_next(task, scan->inverted, whole ? rows : read, &op->arena,
+                batch_rows(scan), &pairs, &count));
         else if (node->access.point) TRY(next_points(task, scan, read, &pairs, &count));
         else TRY(next_spans(task, scan, read, &pairs, &count));
         if (count == 0) {

@@ -9,11 +9,13 @@
 #include "sql/op_classes.h"
 #include "sql/row_sort.h"
 #include "sql/row_list.h"
+#include "sql/writer.h"
 
 // --- WITH --------------------------------------------------------------------------------------------
 
 struct with_op {
     struct op op;
+    bool finished;
 };
 
 static struct spool *spool_of(struct run *run, uint32_t index)
@@ -43,6 +45,7 @@ static struct status fill_spool(struct task *task, struct spool *spool)
 {
     struct status st = STATUS_OK;
     struct op *owner = spool->owner;
+    const uint64_t affected = owner->run->rows_affected; // Only the statement's own rows count.
     TRY(op_rewind(task, spool->op));
     for (;;) {
         struct batch *in;
@@ -54,6 +57,7 @@ static struct status fill_spool(struct task *task, struct spool *spool)
         TRY(task_yield_if_due(task));
     }
     spool->filled = true;
+    owner->run->rows_affected = affected;
 
 out:
     return st;
@@ -63,17 +67,14 @@ static struct status with_rewind(struct task *task, struct op *op)
 {
     struct status st = STATUS_OK;
     const struct node *node = op->node;
+    if (node->with.statement) op->run->mark = kv_txn_mark(op->run->txn);
     for (uint32_t i = 0; i < node->with.count; i++) {
         struct spool *spool = spool_of(op->run, node->with.indexes[i]);
         if (node->with.modifies[i] && spool->filled) continue; // Done once, whoever reads it.
         row_list_reset(&spool->rows);
         spool->filled = false;
         // What modifies data does so even when nobody reads its result.
-        if (node->with.modifies[i]) {
-            uint64_t affected = op->run->rows_affected;
-            TRY(fill_spool(task, spool));
-            op->run->rows_affected = affected;
-        }
+        if (node->with.modifies[i] && !node->with.statement) TRY(fill_spool(task, spool));
     }
     TRY(op_rewind(task, op->left));
 
@@ -81,9 +82,33 @@ out:
     return st;
 }
 
+// As PostgreSQL does: what nobody has read is done after the rest, the last one first; then foreign keys.
+static struct status finish_statement(struct task *task, struct with_op *with)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &with->op;
+    const struct node *node = op->node;
+    for (uint32_t i = node->with.count; i-- > 0;) {
+        struct spool *spool = spool_of(op->run, node->with.indexes[i]);
+        if (node->with.modifies[i] && !spool->filled) TRY(fill_spool(task, spool));
+    }
+    TRY(writers_finish(task, op->run));
+    with->finished = true;
+
+out:
+    return st;
+}
+
 static struct status with_next(struct task *task, struct op *op, struct batch **out)
 {
-    return op_next(task, op->left, out);
+    struct status st = STATUS_OK;
+    struct with_op *with = (struct with_op *)op;
+    TRY(op_next(task, op->left, out));
+    if ((*out)->selected == 0 && op->node->with.statement && !with->finished)
+        TRY(finish_statement(task, with));
+
+out:
+    return st;
 }
 
 static void with_close(struct op *op)

@@ -15,13 +15,10 @@ struct write_op {
     struct datum **old;      // UPDATE, DELETE: columns of the input, by ordinal.
     struct datum *nulls;     // What columns that are not stored have.
     uint16_t *rows;          // Rows written, as positions in the input or in the writer's columns.
-    struct row_hash touched; // Primary keys met: ON CONFLICT DO UPDATE, UPDATE ... FROM.
     struct batch conflict;   // existing ++ excluded, one row.
     struct arena conflict_arena;
     bool finished;
 };
-
-static const type_oid key_type[1] = {TYPE_BYTEA};
 
 static struct status write_open(struct task *task, struct op *op)
 {
@@ -35,7 +32,6 @@ static struct status write_open(struct task *task, struct op *op)
     write->rows = arena_alloc(run->arena, run->capacity * sizeof(uint16_t));
     write->nulls = arena_alloc(run->arena, run->capacity * sizeof(struct datum));
     for (uint32_t i = 0; i < run->capacity; i++) write->nulls[i] = DATUM_NULL;
-    row_hash_init(&write->touched, run->account, key_type, 1);
     arena_init(&write->conflict_arena, run->account);
     op->out.columns = ARENA_ARRAY(run->arena, struct datum *, op->node->layout.count);
     op->out.column_count = op->node->layout.count;
@@ -59,14 +55,13 @@ static struct status write_rewind(struct task *task, struct op *op)
 {
     struct write_op *write = (struct write_op *)op;
     write->finished = false;
-    row_hash_reset(&write->touched);
+    if (op->run->mark == 0) row_hash_reset(&write->writer->touched);
     return op_rewind(task, op->left);
 }
 
 static void write_close(struct op *op)
 {
     struct write_op *write = (struct write_op *)op;
-    row_hash_fini(&write->touched);
     arena_fini(&write->conflict_arena);
 }
 
@@ -85,8 +80,8 @@ static struct status first_touch(
     TRY(row_key(primary, writer->row, &key, NULL));
     struct datum value = datum_bytes(buffer_bytes(&key));
     struct datum *column = &value;
-    TRY(row_hash_find(task, &write->touched, &column, 0, &number, first));
-    TRY(arena_check(&write->touched.keys.arena));
+    TRY(row_hash_find(task, &writer->touched, &column, 0, &number, first));
+    TRY(arena_check(&writer->touched.keys.arena));
 
 out:
     return st;
@@ -378,7 +373,7 @@ static struct status insert_next(struct task *task, struct op *op, struct batch 
         TRY(op_next(task, op->left, &in));
         if (in->selected == 0) {
             write->finished = true;
-            TRY(writers_finish(task, op->run));
+            if (op->run->mark == 0) TRY(writers_finish(task, op->run));
             break;
         }
         arena_reset(&op->arena);
@@ -414,7 +409,8 @@ static struct status chosen_rows(
     for (uint32_t n = 0; n < in->selected; n++) {
         bool first = true;
         uint32_t row = batch_row(in, n);
-        if (node->update->once) TRY(first_touch(task, write, write->old, row, &first));
+        if (node->update->once || write->op.run->mark != 0)
+            TRY(first_touch(task, write, write->old, row, &first));
         if (first) write->rows[(*count)++] = (uint16_t)row;
     }
     arena_reset(&write->conflict_arena);
@@ -472,7 +468,7 @@ static struct status change_next(struct task *task, struct op *op, struct batch 
         TRY(op_next(task, op->left, &in));
         if (in->selected == 0) {
             write->finished = true;
-            TRY(writers_finish(task, op->run));
+            if (op->run->mark == 0) TRY(writers_finish(task, op->run));
             break;
         }
         arena_reset(&op->arena);
@@ -586,6 +582,7 @@ static struct status lock_next(struct task *task, struct op *op, struct batch **
     const struct node *node = op->node;
     const struct row_index *primary = node->lock.scan.primary;
     struct kv_read read = scan_read(node->lock.lock, node->lock.wait);
+    read.mark = op->run->mark;
     *out = &op->out;
     do {
         struct batch *in;

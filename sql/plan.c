@@ -88,41 +88,12 @@ static struct status describe_outputs(struct build *build, const struct query *q
     return STATUS_OK;
 }
 
-// A query reads its tables as they were before the statement; here it would see what WITH has written.
-static bool reads_table(const struct rel *rel, const struct table_desc *table)
+// All of a statement reads its tables as they were before it, whatever WITH writes.
+static void mark_with(struct rel *rel)
 {
-    if (rel == NULL) return false;
-    if (rel->kind == REL_SCAN && rel->scan.table == table) return true;
-    if (rel->kind == REL_UNION_ALL || rel->kind == REL_SET)
-        for (uint32_t i = 0; i < rel->set.input_count; i++)
-            if (reads_table(rel->set.inputs[i], table)) return true;
-    return reads_table(rel->left, table) || reads_table(rel->right, table);
-}
-
-static const struct table_desc *written_by(const struct rel *rel)
-{
-    for (; rel != NULL; rel = rel->left) {
-        if (rel->kind == REL_INSERT) return rel->insert->table->table;
-        if (rel->kind == REL_UPDATE || rel->kind == REL_DELETE) return rel->update->table->table;
-    }
-    return NULL;
-}
-
-static struct status check_with(struct build *build, const struct rel *rel)
-{
-    if (rel->kind != REL_WITH) return STATUS_OK;
-    for (uint32_t i = 0; i < rel->with.count; i++) {
-        if (!rel->with.ctes[i]->modifies) continue;
-        const struct table_desc *table = written_by(rel->with.ctes[i]->rel);
-        bool conflict = table != NULL && reads_table(rel->left, table);
-        for (uint32_t k = 0; k < rel->with.count && table != NULL; k++)
-            if (k != i) conflict |= reads_table(rel->with.ctes[k]->rel, table);
-        if (conflict)
-            return status_format(build->plan->arena, E_FEATURE_NOT_SUPPORTED,
-                "reading table \"%s\" in the statement that modifies it in WITH is not supported",
-                table->name);
-    }
-    return STATUS_OK;
+    if (rel->kind != REL_WITH) return;
+    for (uint32_t i = 0; i < rel->with.count; i++)
+        rel->with.statement |= rel->with.ctes[i]->modifies;
 }
 
 static bool writes_data(const struct rel *rel)
@@ -144,7 +115,7 @@ static struct status build_plan(struct build *build)
     plan->param_count = binder->param_count;
     planner->slot_count = binder->param_count;
     bool writes = writes_data(query.rel);
-    TRY(check_with(build, query.rel));
+    mark_with(query.rel);
     if (build->values != NULL)
         plan_put_values(plan->arena, query.rel, build->values, binder->param_count);
     struct rel *rel = plan_rewrite(binder, query.rel);

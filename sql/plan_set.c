@@ -72,6 +72,7 @@ struct status plan_with(struct planner *planner, struct rel *rel,
     node->with.indexes = ARENA_ARRAY(planner->arena, uint32_t, count);
     node->with.modifies = ARENA_ARRAY(planner->arena, bool, count);
     node->with.count = count;
+    node->with.statement = rel->with.statement;
     for (uint32_t i = 0; i < count; i++) {
         const struct rel_cte *cte = rel->with.ctes[i];
         struct var_set all = var_set_new(planner->arena, planner->binder->var_count);

@@ -203,6 +203,7 @@ struct rel {
         struct {
             struct rel_cte **ctes;
             uint32_t count;
+            bool statement; // The statement's own WITH, and some of it modifies data.
         } with;
         struct {
             struct rel_cte *cte;

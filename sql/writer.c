@@ -181,6 +181,8 @@ static struct expr_state *state_of(struct writer *writer, const struct expr_prog
     return expr_state_new(writer->run->arena, writer->run, program, writer->run->capacity);
 }
 
+static const type_oid primary_key_type[1] = {TYPE_BYTEA};
+
 struct writer *writer_of(struct run *run, struct writer_plan *const *plans, uint32_t index)
 {
     struct writer *writer = run->writers[index];
@@ -193,6 +195,7 @@ struct writer *writer_of(struct run *run, struct writer_plan *const *plans, uint
     writer->plan = plan;
     arena_init(&writer->arena, run->account);
     arena_init(&writer->check_arena, run->account);
+    row_hash_init(&writer->touched, run->account, primary_key_type, 1);
     writer->columns = ARENA_ARRAY(run->arena, struct datum *, table->width);
     writer->old_columns = ARENA_ARRAY(run->arena, struct datum *, table->width);
     for (uint32_t i = 0; i < table->width; i++)
@@ -237,6 +240,7 @@ void writers_close(struct run *run)
             row_store_fini(&writer->back_references[i].rows);
         arena_fini(&writer->arena);
         arena_fini(&writer->check_arena);
+        row_hash_fini(&writer->touched);
     }
 }
 

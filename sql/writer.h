@@ -108,6 +108,7 @@ struct writer {
     struct datum **old_columns;     // Old rows with their expressions.
     struct datum *row, *old_row;
     uint64_t written;               // Rows, for sql/statistics_auto.h.
+    struct row_hash touched;        // Primary keys met: ON CONFLICT DO UPDATE, UPDATE ... FROM, WITH.
     struct arena arena;             // Of the batch.
     struct arena check_arena;
     struct reference_queue *references;

@@ -2,6 +2,7 @@
 //
 // Transactions one at a time or interleaved by hand: snapshots, own writes, conflicts, savepoints,
 // the past.
+#include "kv/txn.h"
 #include "tests/unit/kv/kv_harness.h"
 
 KV_TEST(txn, reads_what_was_committed)
@@ -281,6 +282,59 @@ KV_TEST(txn, rolls_back_to_savepoints)
     TRY(scan_all(task, txn, "a", "z", false, &text));
     CHECK(strcmp(text, "a=1 c=3 ") == 0);
     kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+// A read as of a mark sees the transaction as it was then, whatever was put, deleted or rolled back since, in the
+// buffer or staged.
+static struct status check_mark(struct task *task, uint64_t staged_after)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct kv_scan scan;
+    struct bytes value;
+    char *text;
+    TRY(begin(task, &txn));
+    TRY(put(task, txn, "b", "1"));
+    TRY(put(task, txn, "c", "1"));
+    if (staged_after == 1) txn->buffer_bytes_max = 1;
+    uint64_t saved = kv_txn_savepoint(txn);
+    TRY(put(task, txn, "d", "1"));
+    kv_txn_rollback_to(txn, saved);
+    TRY(put(task, txn, "e", "1"));
+    const uint64_t mark = kv_txn_mark(txn);
+    if (staged_after == 2) txn->buffer_bytes_max = 1;
+    TRY(put(task, txn, "a", "2"));
+    TRY(put(task, txn, "b", "2"));
+    TRY(erase(task, txn, "c"));
+    TRY(put(task, txn, "c", "3"));
+    TRY(put(task, txn, "f", "2"));
+    TRY(erase(task, txn, "e"));
+    const struct kv_read read = {.mark = mark};
+    TRY(kv_get(task, txn, &read, key(task, "c"), task->arena, &value));
+    CHECK(is_text(value, "1"));
+    TRY(kv_get(task, txn, &read, key(task, "f"), task->arena, &value));
+    CHECK(is_text(value, NULL));
+    for (uint32_t reverse = 0; reverse < 2; reverse++) {
+        kv_scan_init(&scan, key_span(task, "a", "z"));
+        scan.read = read;
+        scan.reverse = reverse != 0;
+        TRY(scan_text(task, txn, &scan, &text));
+        CHECK(strcmp(text, reverse ? "e=1 c=1 b=1 a=0 " : "a=0 b=1 c=1 e=1 ") == 0);
+    }
+    TRY(scan_all(task, txn, "a", "z", false, &text));
+    CHECK(strcmp(text, "a=2 b=2 c=3 f=2 ") == 0);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+KV_TEST(txn, reads_as_of_a_mark)
+{
+    struct status st = STATUS_OK;
+    TRY(put_now(task, "a", "0"));
+    for (uint32_t i = 0; i < 3; i++) TRY(check_mark(task, i));
 out:
     return st;
 }
