@@ -369,12 +369,26 @@ struct target_list {
 };
 
 enum cte_materialized { CTE_DEFAULT, CTE_MATERIALIZED, CTE_NOT_MATERIALIZED };
+struct cte_search { // SEARCH DEPTH|BREADTH FIRST BY columns SET sequence
+    struct name_list columns;
+    bool breadth;
+    const char *sequence;
+    uint32_t position;
+};
+struct cte_cycle { // CYCLE columns SET mark TO value DEFAULT otherwise USING path
+    struct name_list columns;
+    const char *mark;
+    struct expr *value, *otherwise; // true and false when not written.
+    const char *path;
+    uint32_t position;
+};
 struct cte {
     const char *name;
     struct name_list columns;
     enum cte_materialized materialized;
     struct statement *statement; // SELECT, INSERT, UPDATE or DELETE.
-    const char *unsupported;     // "SEARCH" or "CYCLE" when written; else NULL.
+    struct cte_search *search;   // NULL: none.
+    struct cte_cycle *cycle;
     uint32_t position;
 };
 struct with_clause {

@@ -156,6 +156,7 @@ struct cte_scope {
     const char **columns;
     struct type *types;
     struct rel *worktable_of;   // While a recursive term is bound: its REL_RECURSIVE.
+    uint32_t hidden;            // Then: so many of its last columns, of SEARCH and CYCLE, are not in `*`.
     uint32_t worktable_references;
 };
 

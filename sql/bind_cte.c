@@ -3,6 +3,7 @@
 // Common table expressions: WITH, WITH RECURSIVE, and data-modifying ones.
 #include "core/invariant.h"
 #include "sql/bind.h"
+#include "sql/bind_cte.h"
 
 static struct status bind_cte_statement(struct binder *binder, struct scope *scope,
     const struct with_clause *with, const struct cte *cte, struct rel_cte *out, struct query *query)
@@ -27,7 +28,7 @@ static struct status bind_cte_statement(struct binder *binder, struct scope *sco
     }
 }
 
-static struct status describe_cte(struct binder *binder, const struct cte *cte,
+struct status bind_cte_columns(struct binder *binder, const struct cte *cte,
     const struct query *query, struct cte_scope *scope, struct rel_cte *out)
 {
     uint32_t count = query->column_count;
@@ -122,6 +123,7 @@ static struct status bind_recursive(struct binder *binder, struct scope *scope,
 {
     struct status st = STATUS_OK;
     const struct select *select = cte->statement->as.select;
+    struct cte_paths paths = {.left = select->left, .right = select->right};
     struct query start = {0}, step = {0};
     struct rel *rel = rel_new(binder->arena, REL_RECURSIVE);
     struct cte_scope self = {.parent = scope->ctes};
@@ -129,16 +131,20 @@ static struct status bind_recursive(struct binder *binder, struct scope *scope,
     rel->set.all = select->all;
     if (select->with != NULL)
         return bind_unsupported(binder, cte->position, "WITH inside of a recursive query");
-    TRY(bind_select(binder, scope, select->left, false, &start));
+    if (cte->search != NULL || cte->cycle != NULL)
+        TRY(bind_cte_paths(binder, scope, cte, select, &paths));
+    TRY(bind_select(binder, scope, paths.left, false, &start));
     recursive_outputs(binder, &start, rel, query);
-    TRY(describe_cte(binder, cte, query, &self, out));
+    TRY(bind_cte_columns(binder, cte, query, &self, out));
     self.worktable_of = rel;
-    TRY(bind_select(binder, &inner, select->right, false, &step));
+    self.hidden = paths.hidden;
+    TRY(bind_select(binder, &inner, paths.right, false, &step));
     *recursive = self.worktable_references > 0;
     if (!*recursive) {
         *query = (struct query){0};
         return st;
     }
+    if (paths.depth) query->column_count--; // The last one is for the query itself.
     if (self.worktable_references > 1)
         return bind_error(binder, cte->position, E_INVALID_COLUMN_REFERENCE,
             "recursive reference to query \"%s\" must not appear more than once", cte->name);
@@ -161,14 +167,16 @@ static struct status bind_cte(struct binder *binder, struct scope *scope,
     struct cte_scope *entry = ARENA_NEW(binder->arena, struct cte_scope);
     struct query query = {0};
     bool recursive = false;
-    if (cte->unsupported != NULL) return bind_unsupported(binder, cte->position, cte->unsupported);
     for (const struct cte_scope *other = scope->ctes; other != NULL; other = other->parent)
         if (strcmp(other->name, cte->name) == 0)
             return bind_error(binder, cte->position, E_DUPLICATE_ALIAS,
                 "WITH query name \"%s\" specified more than once", cte->name);
     if (may_recurse(with, cte)) TRY(bind_recursive(binder, scope, cte, out, &query, &recursive));
+    if (!recursive && (cte->search != NULL || cte->cycle != NULL))
+        return bind_error(binder, cte->search != NULL ? cte->search->position : cte->cycle->position,
+            E_SYNTAX_ERROR, "WITH query is not recursive");
     if (!recursive) TRY(bind_cte_statement(binder, scope, with, cte, out, &query));
-    TRY(describe_cte(binder, cte, &query, entry, out));
+    TRY(bind_cte_columns(binder, cte, &query, entry, out));
     out->name = cte->name;
     out->rel = query.rel;
     out->materialized |= cte->materialized == CTE_MATERIALIZED || out->modifies;

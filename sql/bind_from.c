@@ -259,7 +259,9 @@ static struct status bind_cte_reference(struct binder *binder, struct cte_scope 
     for (uint32_t i = 0; i < count; i++) {
         vars[i] = bind_new_var(binder, cte->columns[i], name, cte->types[i]);
         range->columns[i] = (struct range_column){
-            .name = cte->columns[i], .scalar = bind_var(binder, vars[i], POSITION_NONE)};
+            .name = cte->columns[i],
+            .scalar = bind_var(binder, vars[i], POSITION_NONE),
+            .hidden = i >= count - cte->hidden};
     }
     if (cte->worktable_of != NULL) {
         cte->worktable_references++;

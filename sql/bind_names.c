@@ -175,7 +175,13 @@ static void gather_targets(struct gather *gather, const struct target_list *targ
 static void gather_with(struct gather *gather, const struct with_clause *with)
 {
     if (with == NULL) return;
-    for (uint32_t i = 0; i < with->count; i++) gather_statement(gather, with->items[i].statement);
+    for (uint32_t i = 0; i < with->count; i++) {
+        const struct cte_cycle *cycle = with->items[i].cycle;
+        gather_statement(gather, with->items[i].statement);
+        if (cycle == NULL) continue;
+        gather_expr(gather, cycle->value);
+        gather_expr(gather, cycle->otherwise);
+    }
 }
 
 static void gather_from_list(struct gather *gather, const struct from_list *list)

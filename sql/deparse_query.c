@@ -97,6 +97,46 @@ static void put_clause(struct deparse *deparse, unsigned spaces, const char *wor
     put(deparse, words);
 }
 
+static void put_by(struct deparse *deparse, struct name_list columns)
+{
+    for (uint32_t i = 0; i < columns.count; i++) {
+        if (i > 0) put(deparse, ", ");
+        put_name(deparse, columns.items[i]);
+    }
+}
+
+static void put_search(struct deparse *deparse, const struct cte_search *search)
+{
+    if (search == NULL) return;
+    put(deparse, search->breadth ? " SEARCH BREADTH FIRST BY " : " SEARCH DEPTH FIRST BY ");
+    put_by(deparse, search->columns);
+    put(deparse, " SET ");
+    put_name(deparse, search->sequence);
+}
+
+static bool is_plain(const struct expr *expr, bool value)
+{
+    return expr->kind == EXPR_LITERAL && expr->literal.kind == LITERAL_BOOL &&
+           expr->literal.boolean == value;
+}
+
+static void put_cycle(struct deparse *deparse, const struct cte_cycle *cycle)
+{
+    if (cycle == NULL) return;
+    put(deparse, " CYCLE ");
+    put_by(deparse, cycle->columns);
+    put(deparse, " SET ");
+    put_name(deparse, cycle->mark);
+    if (!is_plain(cycle->value, true) || !is_plain(cycle->otherwise, false)) {
+        put(deparse, " TO ");
+        put_expr(deparse, cycle->value);
+        put(deparse, " DEFAULT ");
+        put_expr(deparse, cycle->otherwise);
+    }
+    put(deparse, " USING ");
+    put_name(deparse, cycle->path);
+}
+
 static void put_with(struct deparse *outer, const struct with_clause *with)
 {
     struct deparse inner = within(outer), *deparse = &inner;
@@ -113,6 +153,8 @@ static void put_with(struct deparse *outer, const struct with_clause *with)
         put(deparse, "(");
         put_statement(deparse, cte->statement);
         put(deparse, ")");
+        put_search(deparse, cte->search);
+        put_cycle(deparse, cte->cycle);
     }
     put(deparse, " ");
 }

@@ -21,6 +21,32 @@ static struct target_list targets(struct convert *convert, size_t count, PgQuery
 
 // --- WITH ----------------------------------------------------------------------------------------
 
+static struct cte_search *search_clause(
+    struct convert *convert, const PgQuery__CTESearchClause *node)
+{
+    if (node == NULL) return NULL;
+    struct cte_search *search = ARENA_NEW(convert->arena, struct cte_search);
+    search->columns = convert_names(convert, node->n_search_col_list, node->search_col_list);
+    search->breadth = node->search_breadth_first;
+    search->sequence = arena_strdup(convert->arena, node->search_seq_column);
+    search->position = convert_position(convert, node->location);
+    return search;
+}
+
+static struct cte_cycle *cycle_clause(
+    struct convert *convert, const PgQuery__CTECycleClause *node)
+{
+    if (node == NULL) return NULL;
+    struct cte_cycle *cycle = ARENA_NEW(convert->arena, struct cte_cycle);
+    cycle->columns = convert_names(convert, node->n_cycle_col_list, node->cycle_col_list);
+    cycle->mark = arena_strdup(convert->arena, node->cycle_mark_column);
+    cycle->value = convert_expr(convert, node->cycle_mark_value);
+    cycle->otherwise = convert_expr(convert, node->cycle_mark_default);
+    cycle->path = arena_strdup(convert->arena, node->cycle_path_column);
+    cycle->position = convert_position(convert, node->location);
+    return cycle;
+}
+
 static struct with_clause *with_clause(struct convert *convert, const PgQuery__WithClause *with)
 {
     if (with == NULL) return NULL;
@@ -39,8 +65,8 @@ static struct with_clause *with_clause(struct convert *convert, const PgQuery__W
             cte->materialized = CTE_MATERIALIZED;
         if (node->ctematerialized == PG_QUERY__CTEMATERIALIZE__CTEMaterializeNever)
             cte->materialized = CTE_NOT_MATERIALIZED;
-        if (node->search_clause != NULL) cte->unsupported = "SEARCH";
-        if (node->cycle_clause != NULL) cte->unsupported = "CYCLE";
+        cte->search = search_clause(convert, node->search_clause);
+        cte->cycle = cycle_clause(convert, node->cycle_clause);
         if (node->ctequery == NULL) continue;
         // The clauses taken out of the text (AS OF, LIMIT) belong to the outer statement.
         struct rewrite inner = *convert->rewrite;
