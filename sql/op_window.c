@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Window functions over an input sorted by partition and order: a partition's rows are kept, each
-// function is computed for all of them, and they are given out with its values.
+// function is computed for all of them, and they are given out with its values. A partition that there is no
+// room for goes to the temporary file, with its peers' groups and the values.
 #include "core/invariant.h"
 #include "sql/op.h"
 #include "sql/op_classes.h"
+#include "sql/row_list.h"
 
+#define EMIT_BYTES (1u << 20) // Of copied values in a batch.
 #define YIELD_ROWS 255u // Looked at between two thoughts of others.
+
+// Who reads rows of a partition, each at a place of its own.
+enum reading { READ_ROW, READ_ADDED, READ_START, READ_END, READ_VALUE, READINGS };
+
+// A partition in the temporary file.
+struct big {
+    struct row_list rows, groups, starts; // Per row its peers' group; per group its first row.
+    struct row_list *values;              // Per call.
+    struct row_list_reader row_readers[READINGS], group_reader, start_reader;
+    struct row_list_reader *value_readers;
+    struct arena last; // Of the aggregate's value in hand.
+    struct arena out;  // Of the rows given out.
+    type_oid *value_types;
+    uint64_t at;       // Next row to give out.
+};
 
 struct window_op {
     struct op op;
@@ -18,7 +36,7 @@ struct window_op {
     uint32_t in_at;
     bool ended;
     uint64_t at;              // Next row to give out.
-    // The partition in hand: rows [first, first + count) of the store.
+    // The partition in hand: rows [first, first + count) of the store; or `big` ones.
     uint64_t first, count;
     struct datum **rows;
     uint64_t *group;          // Per row, the number of its peers' group.
@@ -27,7 +45,43 @@ struct window_op {
     struct function_call *calls;
     struct datum *args;
     struct datum *offset_values; // Outputs of the program of the frames' offsets.
+    struct big big;
+    bool is_big;              // From when there is no room until the partition has been given out.
 };
+
+// The row is valid until the same reading asks for another one.
+static inline struct status row_at(struct task *task, struct window_op *w, enum reading reading,
+    uint64_t i, struct datum **row)
+{
+    if (UNLIKELY(w->is_big)) return row_list_get(task, &w->big.row_readers[reading], i, row);
+    *row = w->rows[i];
+    return STATUS_OK;
+}
+
+static struct status read_number(
+    struct task *task, struct row_list_reader *reader, uint64_t i, uint64_t *number)
+{
+    struct datum *row;
+    struct status st = row_list_get(task, reader, i, &row);
+    if (!failed(st)) *number = (uint64_t)row[0].integer;
+    return st;
+}
+
+static inline struct status group_of(
+    struct task *task, struct window_op *w, uint64_t i, uint64_t *group)
+{
+    if (UNLIKELY(w->is_big)) return read_number(task, &w->big.group_reader, i, group);
+    *group = w->group[i];
+    return STATUS_OK;
+}
+
+static inline struct status start_of(
+    struct task *task, struct window_op *w, uint64_t group, uint64_t *start)
+{
+    if (UNLIKELY(w->is_big)) return read_number(task, &w->big.start_reader, group, start);
+    *start = w->group_start[group];
+    return STATUS_OK;
+}
 
 static struct status no_memory(void)
 {
@@ -35,6 +89,64 @@ static struct status no_memory(void)
 }
 
 // --- reading partitions ------------------------------------------------------------------------------
+
+static const type_oid number_type[1] = {TYPE_INT8};
+
+static void big_open(struct window_op *w)
+{
+    const struct node_window *node = &w->op.node->window;
+    struct big *big = &w->big;
+    struct op *op = &w->op;
+    struct arena *arena = op->run->arena;
+    struct spill *spill = &op->run->spill;
+    uint64_t *counter = &op->spilled_bytes;
+    row_list_init(&big->rows, &op->memory, node->kept_types, node->kept_count, spill, counter);
+    row_list_init(&big->groups, &op->memory, number_type, 1, spill, counter);
+    row_list_init(&big->starts, &op->memory, number_type, 1, spill, counter);
+    for (uint32_t i = 0; i < READINGS; i++)
+        row_list_reader_init(&big->row_readers[i], &big->rows, &op->memory);
+    row_list_reader_init(&big->group_reader, &big->groups, &op->memory);
+    row_list_reader_init(&big->start_reader, &big->starts, &op->memory);
+    big->values = ARENA_ARRAY(arena, struct row_list, node->call_count);
+    big->value_readers = ARENA_ARRAY(arena, struct row_list_reader, node->call_count);
+    big->value_types = ARENA_ARRAY(arena, type_oid, node->call_count);
+    for (uint32_t i = 0; i < node->call_count; i++) {
+        big->value_types[i] = node->calls[i].type.oid;
+        row_list_init(
+            &big->values[i], &op->memory, &big->value_types[i], 1, spill, counter);
+        row_list_reader_init(&big->value_readers[i], &big->values[i], &op->memory);
+    }
+    arena_init(&big->last, &op->memory);
+    arena_init(&big->out, &op->memory);
+}
+
+static void big_close(struct window_op *w)
+{
+    struct big *big = &w->big;
+    for (uint32_t i = 0; i < READINGS; i++) row_list_reader_fini(&big->row_readers[i]);
+    row_list_reader_fini(&big->group_reader);
+    row_list_reader_fini(&big->start_reader);
+    for (uint32_t i = 0; i < w->op.node->window.call_count; i++) {
+        row_list_reader_fini(&big->value_readers[i]);
+        row_list_fini(&big->values[i]);
+    }
+    row_list_fini(&big->rows);
+    row_list_fini(&big->groups);
+    row_list_fini(&big->starts);
+    arena_fini(&big->last);
+    arena_fini(&big->out);
+}
+
+static void big_end(struct window_op *w)
+{
+    struct big *big = &w->big;
+    if (!w->is_big) return;
+    w->is_big = false;
+    row_list_reset(&big->rows);
+    row_list_reset(&big->groups);
+    row_list_reset(&big->starts);
+    for (uint32_t i = 0; i < w->op.node->window.call_count; i++) row_list_reset(&big->values[i]);
+}
 
 static struct status window_open(struct task *task, struct op *op)
 {
@@ -49,9 +161,10 @@ static struct status window_open(struct task *task, struct op *op)
         w->offset_values =
             ARENA_ARRAY(run->arena, struct datum, expr_output_count(node->offsets));
     }
-    row_store_init(&w->store, run->account, node->kept_types, node->kept_count + node->call_count);
-    arena_init(&w->scratch, run->account);
-    arena_init(&w->states, run->account);
+    row_store_init(&w->store, &op->memory, node->kept_types, node->kept_count + node->call_count);
+    arena_init(&w->scratch, &op->memory);
+    arena_init(&w->states, &op->memory);
+    big_open(w);
     op_alloc_columns(op, op->node->layout.count);
     w->calls = ARENA_ARRAY(run->arena, struct function_call, node->call_count);
     for (uint32_t i = 0; i < node->call_count; i++) {
@@ -97,6 +210,7 @@ static struct status window_rewind(struct task *task, struct op *op)
     const struct node_window *node = &op->node->window;
     struct batch one = {.count = 1, .selected = 1};
     row_store_reset(&w->store);
+    big_end(w);
     w->in = NULL;
     w->in_at = 0;
     w->ended = false;
@@ -122,6 +236,7 @@ out:
 static void window_close(struct op *op)
 {
     struct window_op *w = (struct window_op *)op;
+    big_close(w);
     row_store_fini(&w->store);
     arena_fini(&w->scratch);
     arena_fini(&w->states);
@@ -144,39 +259,97 @@ static bool same_partition(const struct window_op *w, const struct datum *row, u
     return true;
 }
 
-static void add_row(struct window_op *w, uint32_t at)
+static struct datum kept_value(const struct window_op *w, uint32_t column, uint32_t at)
+{
+    const uint32_t pass = w->op.node->window.pass_count;
+    return column < pass ? w->in->columns[column][at] : expr_column(w->state, column - pass)[at];
+}
+
+static struct status add_row(struct task *task, struct window_op *w, uint32_t at)
 {
     const struct node_window *node = &w->op.node->window;
+    if (UNLIKELY(w->is_big)) {
+        struct datum *values = ARENA_ARRAY(&w->scratch, struct datum, node->kept_count);
+        for (uint32_t c = 0; c < node->kept_count; c++) values[c] = kept_value(w, c, at);
+        struct status st = row_list_add_row(task, &w->big.rows, values);
+        arena_reset(&w->scratch);
+        return st;
+    }
     struct datum *row = row_store_new(&w->store);
-    for (uint32_t c = 0; c < node->pass_count; c++)
-        row_store_set(&w->store, row, c, w->in->columns[c][at]);
-    for (uint32_t c = node->pass_count; c < node->kept_count; c++)
-        row_store_set(&w->store, row, c, expr_column(w->state, c - node->pass_count)[at]);
+    for (uint32_t c = 0; c < node->kept_count; c++)
+        row_store_set(&w->store, row, c, kept_value(w, c, at));
+    return STATUS_OK;
+}
+
+// The partition's rows so far go to the file, and those to come behind them.
+static struct status become_big(struct task *task, struct window_op *w)
+{
+    struct status st = STATUS_OK;
+    struct big *big = &w->big;
+    row_list_spill(&big->rows);
+    row_list_spill(&big->groups);
+    row_list_spill(&big->starts);
+    for (uint32_t i = 0; i < w->op.node->window.call_count; i++) row_list_spill(&big->values[i]);
+    for (uint64_t i = w->first; i < w->store.count; i++) {
+        TRY(row_list_add_row(task, &big->rows, w->store.rows[i]));
+        if ((i & YIELD_ROWS) == YIELD_ROWS) TRY(task_yield_if_due(task));
+    }
+    w->store.count = w->first;
+    if (w->first == 0) row_store_reset(&w->store);
+    w->is_big = true;
+    big->at = 0;
+
+out:
+    return st;
+}
+
+// Its peers' groups take two numbers a row, its values a datum a call.
+static bool no_room(const struct window_op *w)
+{
+    const uint64_t count = w->store.count - w->first;
+    const uint64_t more = count * 2 * sizeof(uint64_t) + w->store.count * sizeof(struct datum *);
+    return !w->is_big && count > 0 && run_spills(w->op.run, &w->op.memory, more);
+}
+
+static struct status next_input(struct task *task, struct window_op *w)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &w->op;
+    TRY(op_next(task, op->left, &w->in));
+    w->in_at = 0;
+    w->ended = w->in->selected == 0;
+    if (w->ended) return st;
+    arena_reset(&op->arena);
+    TRY(expr_run(task, w->state, w->in, &op->arena));
+    if (no_room(w)) TRY(become_big(task, w));
+    TRY(arena_check(&w->store.arena));
+    TRY(task_yield_if_due(task));
+
+out:
+    return st;
 }
 
 // Adds the next partition's rows to the store.
 static struct status read_partition(struct task *task, struct window_op *w)
 {
     struct status st = STATUS_OK;
-    struct op *op = &w->op;
     w->first = w->store.count;
+    arena_reset(&w->scratch);
     while (!w->ended) {
         if (w->in == NULL || w->in_at == w->in->selected) {
-            TRY(op_next(task, op->left, &w->in));
-            w->in_at = 0;
-            w->ended = w->in->selected == 0;
+            TRY(next_input(task, w));
             if (w->ended) break;
-            arena_reset(&op->arena);
-            TRY(expr_run(task, w->state, w->in, &op->arena));
-            TRY(arena_check(&w->store.arena));
-            TRY(task_yield_if_due(task));
         }
         uint32_t at = batch_row(w->in, w->in_at);
-        if (w->store.count > w->first && !same_partition(w, w->store.rows[w->first], at)) break;
-        add_row(w, at);
+        const uint64_t count = w->is_big ? w->big.rows.count : w->store.count - w->first;
+        struct datum *first = NULL;
+        w->rows = w->store.rows + w->first;
+        if (count > 0) TRY(row_at(task, w, READ_VALUE, 0, &first));
+        if (first != NULL && !same_partition(w, first, at)) break;
+        TRY(add_row(task, w, at));
         w->in_at++;
     }
-    w->count = w->store.count - w->first;
+    w->count = w->is_big ? w->big.rows.count : w->store.count - w->first;
     w->rows = w->store.rows + w->first;
 
 out:
@@ -192,11 +365,38 @@ static bool are_peers(const struct node_window *node, const struct datum *a, con
     return true;
 }
 
+static struct status find_big_groups(struct task *task, struct window_op *w)
+{
+    struct status st = STATUS_OK;
+    const struct node_window *node = &w->op.node->window;
+    w->group_count = 0;
+    for (uint64_t i = 0; i < w->count; i++) {
+        struct datum *row, *before, number = datum_int((int64_t)i);
+        bool first = i == 0;
+        TRY(row_at(task, w, READ_ROW, i, &row));
+        if (i > 0) {
+            TRY(row_at(task, w, READ_VALUE, i - 1, &before));
+            first = !are_peers(node, before, row);
+        }
+        if (first) TRY(row_list_add_row(task, &w->big.starts, &number));
+        w->group_count += first;
+        number = datum_int((int64_t)w->group_count - 1);
+        TRY(row_list_add_row(task, &w->big.groups, &number));
+        if ((i & YIELD_ROWS) == YIELD_ROWS) TRY(task_yield_if_due(task));
+    }
+    struct datum end = datum_int((int64_t)w->count);
+    TRY(row_list_add_row(task, &w->big.starts, &end));
+
+out:
+    return st;
+}
+
 static struct status find_groups(struct task *task, struct window_op *w)
 {
     struct status st = STATUS_OK;
     const struct node_window *node = &w->op.node->window;
     arena_reset(&w->scratch);
+    if (w->is_big) return find_big_groups(task, w);
     w->group = arena_try_alloc(&w->scratch, w->count * sizeof(uint64_t));
     w->group_start = arena_try_alloc(&w->scratch, (w->count + 1) * sizeof(uint64_t));
     if (w->group == NULL || w->group_start == NULL) return no_memory();
@@ -262,8 +462,10 @@ static bool is_before(const struct node_sort_key *order, type_oid type, struct d
     return past ? compare <= 0 : compare < 0;
 }
 
-static uint64_t range_bound(const struct window_op *w, struct frame_walk *walk, uint64_t i, bool end)
+static struct status range_bound(
+    struct task *task, struct window_op *w, struct frame_walk *walk, uint64_t i, bool end, uint64_t *bound)
 {
+    struct status st = STATUS_OK;
     const struct node_frame *frame = walk->frame;
     const struct node_window *node = &w->op.node->window;
     uint64_t at = end ? walk->end : walk->start;
@@ -271,42 +473,65 @@ static uint64_t range_bound(const struct window_op *w, struct frame_walk *walk, 
     uint32_t value = end ? frame->end_value : frame->start_value;
     const struct node_sort_key *order = &node->keys[node->key_count - 1];
     type_oid type = end ? frame->end_type : frame->start_type;
-    while (at < w->count && is_before(order, type, w->rows[at][key], w->rows[i][value], end)) at++;
-    return at;
+    struct datum *row, *other;
+    TRY(row_at(task, w, READ_ROW, i, &row));
+    for (; at < w->count; at++) {
+        TRY(row_at(task, w, end ? READ_END : READ_START, at, &other));
+        if (!is_before(order, type, other[key], row[value], end)) break;
+    }
+    *bound = at;
+
+out:
+    return st;
 }
 
-static uint64_t frame_bound_at(
-    const struct window_op *w, struct frame_walk *walk, uint64_t i, bool end)
+static struct status frame_bound_at(
+    struct task *task, struct window_op *w, struct frame_walk *walk, uint64_t i, bool end, uint64_t *at)
 {
+    struct status st = STATUS_OK;
     const struct node_frame *frame = walk->frame;
     enum frame_bound bound = end ? frame->end : frame->start;
     int64_t offset = end ? walk->end_offset : walk->start_offset;
-    if (bound == FRAME_UNBOUNDED_PRECEDING) return 0;
-    if (bound == FRAME_UNBOUNDED_FOLLOWING) return w->count;
+    uint64_t group;
+    *at = 0;
+    if (bound == FRAME_UNBOUNDED_PRECEDING) return st;
+    *at = w->count;
+    if (bound == FRAME_UNBOUNDED_FOLLOWING) return st;
     if (frame->mode == FRAME_ROWS) {
         offset = signed_offset(bound, offset);
         // One past the row that it names; that may lie before the first.
-        if (!end) return moved(i, offset, w->count);
-        return offset < 0 ? moved(i + 1, offset, w->count)
-                          : moved(i, offset == INT64_MAX ? offset : offset + 1, w->count);
+        if (!end) *at = moved(i, offset, w->count);
+        else if (offset < 0) *at = moved(i + 1, offset, w->count);
+        else *at = moved(i, offset == INT64_MAX ? offset : offset + 1, w->count);
+        return st;
     }
-    uint64_t group = w->group[i];
-    if (frame->mode == FRAME_RANGE) {
-        if (bound != FRAME_CURRENT_ROW) return range_bound(w, walk, i, end);
-        return w->group_start[end ? group + 1 : group];
-    }
+    if (frame->mode == FRAME_RANGE && bound != FRAME_CURRENT_ROW)
+        return range_bound(task, w, walk, i, end, at);
+    TRY(group_of(task, w, i, &group));
+    if (frame->mode == FRAME_RANGE) return start_of(task, w, end ? group + 1 : group, at);
     offset = signed_offset(bound, offset);
-    if (!end) return w->group_start[moved(group, offset, w->group_count)];
-    group = offset < 0 ? moved(group + 1, offset, w->group_count)
-                       : moved(group, offset == INT64_MAX ? offset : offset + 1, w->group_count);
-    return w->group_start[group];
+    if (!end) group = moved(group, offset, w->group_count);
+    else if (offset < 0) group = moved(group + 1, offset, w->group_count);
+    else group = moved(group, offset == INT64_MAX ? offset : offset + 1, w->group_count);
+    TRY(start_of(task, w, group, at));
+
+out:
+    return st;
 }
 
 // Rows must be asked for in turn.
-static void frame_next(const struct window_op *w, struct frame_walk *walk, uint64_t i)
+static struct status frame_next(
+    struct task *task, struct window_op *w, struct frame_walk *walk, uint64_t i)
 {
-    walk->start = frame_bound_at(w, walk, i, false);
-    walk->end = frame_bound_at(w, walk, i, true);
+    struct status st = STATUS_OK;
+    uint64_t start, end;
+    TRY(frame_bound_at(task, w, walk, i, false, &start));
+    TRY(frame_bound_at(task, w, walk, i, true, &end));
+    walk->start = start;
+    walk->end = end;
+
+out:
+    return st;
 }
 
 struct part { // [start, end) of a frame
@@ -322,25 +547,31 @@ static void add_part(
 }
 
 // What is left of row i's frame after the exclusion, in order.
-static uint32_t frame_parts(
-    const struct window_op *w, const struct frame_walk *walk, uint64_t i, struct part parts[3])
+static struct status frame_parts(struct task *task, struct window_op *w,
+    const struct frame_walk *walk, uint64_t i, struct part parts[3], uint32_t *count)
 {
-    uint32_t count = 0;
-    uint64_t group = w->group[i];
+    struct status st = STATUS_OK;
+    uint64_t group, first = 0, end = 0;
+    *count = 0;
     switch (walk->frame->exclusion) {
-    case EXCLUDE_NO_OTHERS: add_part(walk, walk->start, walk->end, parts, &count); break;
+    case EXCLUDE_NO_OTHERS: add_part(walk, walk->start, walk->end, parts, count); break;
     case EXCLUDE_CURRENT_ROW:
-        add_part(walk, walk->start, i, parts, &count);
-        add_part(walk, i + 1, walk->end, parts, &count);
+        add_part(walk, walk->start, i, parts, count);
+        add_part(walk, i + 1, walk->end, parts, count);
         break;
     case EXCLUDE_GROUP:
     case EXCLUDE_TIES:
-        add_part(walk, walk->start, w->group_start[group], parts, &count);
-        if (walk->frame->exclusion == EXCLUDE_TIES) add_part(walk, i, i + 1, parts, &count);
-        add_part(walk, w->group_start[group + 1], walk->end, parts, &count);
+        TRY(group_of(task, w, i, &group));
+        TRY(start_of(task, w, group, &first));
+        TRY(start_of(task, w, group + 1, &end));
+        add_part(walk, walk->start, first, parts, count);
+        if (walk->frame->exclusion == EXCLUDE_TIES) add_part(walk, i, i + 1, parts, count);
+        add_part(walk, end, walk->end, parts, count);
         break;
     }
-    return count;
+
+out:
+    return st;
 }
 
 // --- aggregates --------------------------------------------------------------------------------------
@@ -370,7 +601,8 @@ static struct status state_add(
     const struct aggregate_ops *ops = call->function->aggregate;
     w->calls[running->call].task = task;
     for (uint64_t i = start; i < end; i++) {
-        const struct datum *row = w->rows[i];
+        struct datum *row;
+        TRY(row_at(task, w, READ_ADDED, i, &row));
         bool taken = call->filter == UINT32_MAX ||
                      (!row[call->filter].null && row[call->filter].boolean);
         for (uint32_t a = 0; a < call->arg_count; a++) {
@@ -398,8 +630,10 @@ static struct status state_value(
     w->calls[running->call].task = task;
     TRY(call->function->aggregate->final(&w->calls[running->call], running->state, result));
     // It may point into the state, which goes on.
+    struct arena *arena = w->is_big ? &w->big.last : &w->store.arena;
+    if (w->is_big) arena_reset(arena);
     if (!result->null && !type_is_by_value(call->type.oid))
-        result->data = arena_copy(&w->store.arena, datum_as_bytes(*result)).data;
+        result->data = arena_copy(arena, datum_as_bytes(*result)).data;
 
 out:
     return st;
@@ -413,6 +647,14 @@ static bool same_frame(const struct part *a, uint32_t a_count, const struct part
     return true;
 }
 
+static struct status put_value(
+    struct task *task, struct window_op *w, uint32_t call, uint64_t i, struct datum value)
+{
+    if (UNLIKELY(w->is_big)) return row_list_add_row(task, &w->big.values[call], &value);
+    w->rows[i][w->op.node->window.kept_count + call] = value;
+    return STATUS_OK;
+}
+
 static struct status compute_aggregate(struct task *task, struct window_op *w, uint32_t at)
 {
     struct status st = STATUS_OK;
@@ -420,14 +662,13 @@ static struct status compute_aggregate(struct task *task, struct window_op *w, u
     struct frame_walk walk = frame_begin(w, &node->calls[at].frame);
     struct running running = {.call = at};
     struct part parts[3], before[3] = {{0}};
+    struct datum value = DATUM_NULL;
     uint32_t before_count = 0;
     for (uint64_t i = 0; i < w->count; i++) {
-        struct datum *result = &w->rows[i][node->kept_count + at];
-        frame_next(w, &walk, i);
-        uint32_t count = frame_parts(w, &walk, i, parts);
-        if (i > 0 && same_frame(parts, count, before, before_count)) {
-            *result = w->rows[i - 1][node->kept_count + at];
-        } else {
+        uint32_t count;
+        TRY(frame_next(task, w, &walk, i));
+        TRY(frame_parts(task, w, &walk, i, parts, &count));
+        if (i == 0 || !same_frame(parts, count, before, before_count)) {
             bool goes_on = running.state != NULL && count == 1 &&
                            before_count == 1 && parts[0].start == running.start &&
                            parts[0].end >= running.end;
@@ -436,8 +677,9 @@ static struct status compute_aggregate(struct task *task, struct window_op *w, u
             for (uint32_t p = 0; p < count; p++)
                 TRY(state_add(task, w, &running, parts[p].start, parts[p].end));
             if (goes_on) parts[0].start = running.start;
-            TRY(state_value(task, w, &running, result));
+            TRY(state_value(task, w, &running, &value));
         }
+        TRY(put_value(task, w, at, i, value));
         memcpy(before, parts, sizeof before);
         before_count = count;
         if ((i & YIELD_ROWS) == YIELD_ROWS) {
@@ -452,13 +694,16 @@ out:
 
 // --- window functions --------------------------------------------------------------------------------
 
-static struct status ntile_value(
-    const struct window_op *w, const struct node_window_call *call, uint64_t i, struct datum *result)
+static struct status ntile_value(struct task *task, struct window_op *w,
+    const struct node_window_call *call, uint64_t i, struct datum *result)
 {
-    // As PostgreSQL does, the first row of the partition decides.
-    struct datum buckets = w->rows[0][call->args[0]];
+    struct status st = STATUS_OK;
+    struct datum *first;
     *result = DATUM_NULL;
-    if (buckets.null) return STATUS_OK;
+    // As PostgreSQL does, the first row of the partition decides.
+    TRY(row_at(task, w, READ_VALUE, 0, &first));
+    struct datum buckets = first[call->args[0]];
+    if (buckets.null) return st;
     if (buckets.integer <= 0)
         return status_make(E_INVALID_ARGUMENT_FOR_NTILE,
             "argument of ntile must be greater than zero");
@@ -467,86 +712,128 @@ static struct status ntile_value(
     uint64_t boundary = larger * (size + 1);
     uint64_t bucket = i < boundary ? i / (size + 1) : larger + (i - boundary) / size;
     *result = datum_int((int64_t)bucket + 1);
-    return STATUS_OK;
+
+out:
+    return st;
 }
 
-static struct datum shifted_value(
-    const struct window_op *w, const struct node_window_call *call, uint64_t i)
+static struct status shifted_value(struct task *task, struct window_op *w,
+    const struct node_window_call *call, uint64_t i, struct datum *result)
 {
-    const struct datum *row = w->rows[i];
+    struct status st = STATUS_OK;
+    struct datum *row, *other;
     int64_t offset = 1;
+    *result = DATUM_NULL;
+    TRY(row_at(task, w, READ_ROW, i, &row));
     if (call->arg_count > 1) {
-        if (row[call->args[1]].null) return DATUM_NULL;
+        if (row[call->args[1]].null) return st;
         offset = row[call->args[1]].integer;
     }
     int64_t target =
         (int64_t)i + (call->function->window == WINDOW_LAG ? -offset : offset);
-    if (target >= 0 && (uint64_t)target < w->count) return w->rows[target][call->args[0]];
-    return call->arg_count > 2 ? row[call->args[2]] : DATUM_NULL;
+    if (target >= 0 && (uint64_t)target < w->count) {
+        TRY(row_at(task, w, READ_VALUE, (uint64_t)target, &other));
+        *result = other[call->args[0]];
+    } else if (call->arg_count > 2) {
+        *result = row[call->args[2]];
+    }
+
+out:
+    return st;
 }
 
-static struct status frame_value(const struct window_op *w, const struct node_window_call *call,
-    const struct frame_walk *walk, uint64_t i, struct datum *result)
+static struct status frame_value(struct task *task, struct window_op *w,
+    const struct node_window_call *call, const struct frame_walk *walk, uint64_t i,
+    struct datum *result)
 {
+    struct status st = STATUS_OK;
     struct part parts[3];
-    uint32_t count = frame_parts(w, walk, i, parts);
-    *result = DATUM_NULL;
+    struct datum *row;
+    uint32_t count;
     uint64_t n = 0;
+    *result = DATUM_NULL;
+    TRY(frame_parts(task, w, walk, i, parts, &count));
     if (call->function->window == WINDOW_NTH_VALUE) {
-        struct datum nth = w->rows[i][call->args[1]];
-        if (nth.null) return STATUS_OK;
+        TRY(row_at(task, w, READ_ROW, i, &row));
+        struct datum nth = row[call->args[1]];
+        if (nth.null) return st;
         if (nth.integer <= 0)
             return status_make(E_INVALID_ARGUMENT_FOR_NTH_VALUE,
                 "argument of nth_value must be greater than zero");
         n = (uint64_t)nth.integer - 1;
     } else if (call->function->window == WINDOW_LAST_VALUE) {
-        if (count > 0) *result = w->rows[parts[count - 1].end - 1][call->args[0]];
-        return STATUS_OK;
+        if (count == 0) return st;
+        TRY(row_at(task, w, READ_VALUE, parts[count - 1].end - 1, &row));
+        *result = row[call->args[0]];
+        return st;
     }
     for (uint32_t p = 0; p < count; p++) {
         uint64_t size = parts[p].end - parts[p].start;
         if (n < size) {
-            *result = w->rows[parts[p].start + n][call->args[0]];
-            return STATUS_OK;
+            TRY(row_at(task, w, READ_VALUE, parts[p].start + n, &row));
+            *result = row[call->args[0]];
+            return st;
         }
         n -= size;
     }
-    return STATUS_OK;
+
+out:
+    return st;
 }
 
-static struct status function_value(const struct window_op *w, const struct node_window_call *call,
-    struct frame_walk *walk, uint64_t i, struct datum *result)
+// What the rank of a row rests on: the first row of its group, and the first after it.
+static struct status rank_value(
+    struct task *task, struct window_op *w, enum window_function kind, uint64_t i, struct datum *result)
 {
-    uint64_t group = w->group[i], first = w->group_start[group];
+    struct status st = STATUS_OK;
+    uint64_t group, first = 0, end = 0;
+    TRY(group_of(task, w, i, &group));
+    if (kind == WINDOW_RANK || kind == WINDOW_PERCENT_RANK)
+        TRY(start_of(task, w, group, &first));
+    if (kind == WINDOW_CUME_DIST) TRY(start_of(task, w, group + 1, &end));
+    if (kind == WINDOW_RANK) *result = datum_int((int64_t)first + 1);
+    else if (kind == WINDOW_DENSE_RANK) *result = datum_int((int64_t)group + 1);
+    else if (kind == WINDOW_CUME_DIST) *result = datum_real((double)end / (double)w->count);
+    else *result = datum_real(w->count > 1 ? (double)first / (double)(w->count - 1) : 0);
+
+out:
+    return st;
+}
+
+static struct status function_value(struct task *task, struct window_op *w,
+    const struct node_window_call *call, struct frame_walk *walk, uint64_t i, struct datum *result)
+{
+    struct status st = STATUS_OK;
     switch (call->function->window) {
     case WINDOW_ROW_NUMBER: *result = datum_int((int64_t)i + 1); break;
-    case WINDOW_RANK: *result = datum_int((int64_t)first + 1); break;
-    case WINDOW_DENSE_RANK: *result = datum_int((int64_t)group + 1); break;
+    case WINDOW_RANK:
+    case WINDOW_DENSE_RANK:
     case WINDOW_PERCENT_RANK:
-        *result = datum_real(w->count > 1 ? (double)first / (double)(w->count - 1) : 0);
-        break;
-    case WINDOW_CUME_DIST:
-        *result = datum_real((double)w->group_start[group + 1] / (double)w->count);
-        break;
-    case WINDOW_NTILE: return ntile_value(w, call, i, result);
+    case WINDOW_CUME_DIST: return rank_value(task, w, call->function->window, i, result);
+    case WINDOW_NTILE: return ntile_value(task, w, call, i, result);
     case WINDOW_LAG:
-    case WINDOW_LEAD: *result = shifted_value(w, call, i); break;
+    case WINDOW_LEAD: return shifted_value(task, w, call, i, result);
     case WINDOW_FIRST_VALUE:
     case WINDOW_LAST_VALUE:
-    case WINDOW_NTH_VALUE: frame_next(w, walk, i); return frame_value(w, call, walk, i, result);
+    case WINDOW_NTH_VALUE:
+        TRY(frame_next(task, w, walk, i));
+        return frame_value(task, w, call, walk, i, result);
     case WINDOW_NONE: return status_make(E_INTERNAL, "not a window function");
     }
-    return STATUS_OK;
+
+out:
+    return st;
 }
 
 static struct status compute_function(struct task *task, struct window_op *w, uint32_t at)
 {
     struct status st = STATUS_OK;
-    const struct node_window *node = &w->op.node->window;
-    const struct node_window_call *call = &node->calls[at];
+    const struct node_window_call *call = &w->op.node->window.calls[at];
     struct frame_walk walk = frame_begin(w, &call->frame);
     for (uint64_t i = 0; i < w->count; i++) {
-        TRY(function_value(w, call, &walk, i, &w->rows[i][node->kept_count + at]));
+        struct datum value;
+        TRY(function_value(task, w, call, &walk, i, &value));
+        TRY(put_value(task, w, at, i, value));
         if ((i & YIELD_ROWS) == YIELD_ROWS) TRY(task_yield_if_due(task));
     }
 
@@ -562,6 +849,7 @@ static struct status window_fill(struct task *task, struct window_op *w)
     struct status st = STATUS_OK;
     const struct node_window *node = &w->op.node->window;
     row_store_reset(&w->store);
+    big_end(w);
     w->at = 0;
     do {
         TRY(read_partition(task, w));
@@ -571,8 +859,43 @@ static struct status window_fill(struct task *task, struct window_op *w)
             TRY(node->calls[i].function->kind == FUNCTION_AGGREGATE
                     ? compute_aggregate(task, w, i)
                     : compute_function(task, w, i));
-    } while (w->store.count < w->op.run->capacity);
+    } while (w->store.count < w->op.run->capacity && !w->is_big);
     arena_reset(&w->states);
+
+out:
+    return st;
+}
+
+static struct status big_emit(struct task *task, struct window_op *w)
+{
+    struct status st = STATUS_OK;
+    const struct node_window *node = &w->op.node->window;
+    struct op *op = &w->op;
+    struct big *big = &w->big;
+    uint32_t count = 0;
+    uint64_t bytes = 0;
+    arena_reset(&big->out);
+    for (; count < op->run->capacity && bytes < EMIT_BYTES && big->at < w->count;
+         count++, big->at++) {
+        struct datum *row, *value;
+        TRY(row_at(task, w, READ_ROW, big->at, &row));
+        for (uint32_t c = 0; c < node->pass_count + node->call_count; c++) {
+            const uint32_t call = c - node->pass_count;
+            type_oid type = c < node->pass_count ? node->kept_types[c] : big->value_types[call];
+            if (c >= node->pass_count)
+                TRY(row_list_get(task, &big->value_readers[call], big->at, &value));
+            struct datum datum = c < node->pass_count ? row[c] : value[0];
+            if (!datum.null && !type_is_by_value(type)) {
+                bytes += datum.size;
+                datum.data = arena_copy(&big->out, datum_as_bytes(datum)).data;
+            }
+            op->out.columns[c][count] = datum;
+        }
+    }
+    op->out.count = op->out.selected = count;
+    op->out.selection = NULL;
+    op->rows += count;
+    TRY(arena_check(&big->out));
 
 out:
     return st;
@@ -586,7 +909,9 @@ static struct status window_next(struct task *task, struct op *op, struct batch 
     uint32_t count = 0;
     *out = &op->out;
     op->out.selected = 0;
-    if (w->at == w->store.count) TRY(window_fill(task, w));
+    if (w->at == w->store.count && (!w->is_big || w->big.at == w->count))
+        TRY(window_fill(task, w));
+    if (w->at == w->store.count && w->is_big) return big_emit(task, w);
     for (; count < op->run->capacity && w->at < w->store.count; count++, w->at++) {
         const struct datum *row = w->store.rows[w->at];
         for (uint32_t c = 0; c < node->pass_count; c++) op->out.columns[c][count] = row[c];

@@ -7,6 +7,7 @@
 #include "sql/array.h"
 #include "sql/op.h"
 #include "sql/op_classes.h"
+#include "sql/row_seen.h"
 #include "sql/row_sort.h"
 #include "sql/row_list.h"
 #include "sql/writer.h"
@@ -178,7 +179,7 @@ const struct op_class op_worktable_class = {
 struct recursive_op {
     struct op op;
     struct op *inputs[2];
-    struct row_hash seen;     // UNION: all rows given so far.
+    struct row_seen seen;     // UNION: all rows given so far.
     struct row_list result;   // Of the step in hand.
     struct row_list_reader reader;
     uint64_t at;
@@ -197,7 +198,7 @@ static struct status recursive_open(struct task *task, struct op *op)
     row_list_init(&recursive->result, &op->memory, node->types, node->layout.count,
         &op->run->spill, &op->spilled_bytes);
     row_list_reader_init(&recursive->reader, &recursive->result, &op->memory);
-    row_hash_init(&recursive->seen, op->run->account, node->types, node->layout.count);
+    row_seen_init(&recursive->seen, op, node->types, node->layout.count);
     recursive->columns = ARENA_ARRAY(op->run->arena, struct datum *, node->layout.count);
     op_alloc_columns(op, node->layout.count);
     for (uint32_t i = 0; i < 2; i++)
@@ -213,7 +214,7 @@ static struct status recursive_rewind(struct task *task, struct op *op)
     (void)task;
     recursive->started = recursive->finished = false;
     recursive->at = 0;
-    row_hash_reset(&recursive->seen);
+    row_seen_reset(&recursive->seen);
     row_list_reset(&recursive->result);
     return STATUS_OK;
 }
@@ -232,21 +233,20 @@ static struct status recursive_step(struct task *task, struct recursive_op *recu
     TRY(op_rewind(task, recursive->inputs[side]));
     for (;;) {
         struct batch *in;
+        TRY(row_seen_check(task, &recursive->seen));
         TRY(op_next(task, recursive->inputs[side], &in));
         if (in->selected == 0) break;
         for (uint32_t c = 0; c < node->layout.count; c++)
             recursive->columns[c] = in->columns[node->set.columns[side][c]];
         for (uint32_t n = 0; n < in->selected; n++) {
-            uint32_t row = batch_row(in, n), number;
+            uint32_t row = batch_row(in, n);
             bool added = true;
             if (!node->set.all)
-                TRY(row_hash_find(
-                    task, &recursive->seen, recursive->columns, row, &number, &added));
+                TRY(row_seen_add(task, &recursive->seen, recursive->columns, row, &added));
             if (added)
                 TRY(row_list_add(task, &recursive->result, recursive->columns, NULL, row));
         }
         TRY(op_keep_list(op, &recursive->result));
-        TRY(arena_check(&recursive->seen.keys.arena));
         TRY(task_yield_if_due(task));
     }
 
@@ -279,7 +279,7 @@ static void recursive_close(struct op *op)
     struct spool *work = op->run->spools[op->node->set.index];
     op_close(recursive->inputs[0]);
     op_close(recursive->inputs[1]);
-    row_hash_fini(&recursive->seen);
+    row_seen_fini(&recursive->seen);
     row_list_reader_fini(&recursive->reader);
     row_list_fini(&recursive->result);
     if (work != NULL) row_list_fini(&work->rows);

@@ -16,18 +16,96 @@ struct plan_printer {
     bool comma;            // Before the next item.
     struct arena *arena;
     struct scalar_namer namer;
+    uint32_t name_depth;
     const char **lines;
     uint32_t count, capacity;
 };
 
+// --- names -------------------------------------------------------------------------------------------
+
+// Beside tables and WITH queries in the binder's map, which a plan keeps.
+#define SHOWN_SCALAR (UINT64_C(2) << 40)
+#define SHOWN_CALL (UINT64_C(3) << 40)
+#define NAME_DEPTH_MAX 8u // Names within names.
+
+void plan_show_scalar(struct planner *planner, var_id var, const struct scalar *scalar)
+{
+    hashmap_put_u64(&planner->binder->tables, SHOWN_SCALAR + var, (void *)(uintptr_t)scalar);
+}
+
+void plan_show_call(struct planner *planner, var_id var, const struct shown_call *call)
+{
+    struct shown_call *copy = ARENA_NEW(planner->arena, struct shown_call);
+    *copy = *call;
+    hashmap_put_u64(&planner->binder->tables, SHOWN_CALL + var, copy);
+}
+
+const struct scalar *plan_shown_scalar(const struct binder *binder, var_id var)
+{
+    return hashmap_get_u64(&binder->tables, SHOWN_SCALAR + var);
+}
+
+const struct shown_call *plan_shown_call(const struct binder *binder, var_id var)
+{
+    return hashmap_get_u64(&binder->tables, SHOWN_CALL + var);
+}
+
+static const char *call_text(struct plan_printer *explain, const struct shown_call *call)
+{
+    struct buffer out;
+    buffer_init(&out, explain->arena);
+    buffer_printf(&out, "%s(%s", call->function->name, call->distinct ? "DISTINCT " : "");
+    if (call->arg_count == 0 && call->function->kind == FUNCTION_AGGREGATE)
+        buffer_append_u8(&out, '*');
+    for (uint32_t i = 0; i < call->arg_count; i++) {
+        if (i > 0) buffer_append_string(&out, ", ");
+        scalar_format(&out, call->args[i], &explain->namer);
+    }
+    buffer_append_u8(&out, ')');
+    if (call->filter != NULL) {
+        buffer_append_string(&out, " FILTER (WHERE ");
+        scalar_format(&out, call->filter, &explain->namer);
+        buffer_append_u8(&out, ')');
+    }
+    if (call->window) buffer_append_string(&out, " OVER (?)");
+    return buffer_string(&out);
+}
+
 static const char *var_name(const struct scalar_namer *namer, var_id var)
 {
-    const struct plan_printer *explain = namer->context;
+    struct plan_printer *explain = (struct plan_printer *)(uintptr_t)namer->context;
     const struct binder *binder = explain->plan->binder;
     if (var >= binder->var_count) return "?";
     const struct var_info *info = &binder->vars[var];
+    const struct shown_call *call = plan_shown_call(binder, var);
+    const struct scalar *scalar = plan_shown_scalar(binder, var);
+    if ((call != NULL || scalar != NULL) && explain->name_depth < NAME_DEPTH_MAX) {
+        struct buffer out;
+        const char *text;
+        explain->name_depth++;
+        buffer_init(&out, explain->arena);
+        if (call == NULL) scalar_format(&out, scalar, &explain->namer);
+        text = call != NULL ? call_text(explain, call) : buffer_string(&out);
+        explain->name_depth--;
+        return text;
+    }
     if (info->table == NULL) return info->name;
     return arena_printf(explain->arena, "%s.%s", info->table, info->name);
+}
+
+// What a node is ordered or grouped by: in parentheses when it is not a column.
+static const char *key_name(struct plan_printer *explain, var_id var, bool made_here)
+{
+    const struct binder *binder = explain->plan->binder;
+    const char *text = var_name(&explain->namer, var);
+    for (uint32_t i = 0; i < NAME_DEPTH_MAX; i++) {
+        if (plan_shown_call(binder, var) != NULL) break;
+        const struct scalar *scalar = plan_shown_scalar(binder, var);
+        if (scalar == NULL || scalar->kind == SCALAR_CONST) return text;
+        if (scalar->kind != SCALAR_VAR) break;
+        var = scalar->var;
+    }
+    return made_here ? text : arena_printf(explain->arena, "(%s)", text);
 }
 
 static void add_line(struct plan_printer *explain, uint32_t depth, bool node, const char *text)
@@ -222,19 +300,50 @@ static const char *span_text(const struct node_scan *scan)
     return bounded ? "a range" : "a prefix";
 }
 
-static void sort_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
+// Names in JSON as an array, in text between commas.
+static void add_names(struct plan_printer *explain, uint32_t depth, const char *label,
+    const char *const *names, uint32_t count)
 {
     struct buffer out;
     buffer_init(&out, explain->arena);
+    if (!explain->form->json) {
+        for (uint32_t i = 0; i < count; i++)
+            buffer_printf(&out, "%s%s", i > 0 ? ", " : "", names[i]);
+        add_property(explain, depth, label, buffer_string(&out));
+        return;
+    }
+    doc_key(explain, label);
+    buffer_append_u8(&explain->json, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) buffer_append_string(&explain->json, ", ");
+        json_print_string(&explain->json, bytes_of_string(names[i]));
+    }
+    buffer_append_u8(&explain->json, ']');
+}
+
+static void sort_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
+{
+    const char **names = ARENA_ARRAY(explain->arena, const char *, node->sort.count);
     for (uint32_t i = 0; i < node->sort.count; i++) {
         const struct node_sort_key *key = &node->sort.keys[i];
-        if (i > 0) buffer_append_string(&out, ", ");
-        buffer_append_string(&out, var_name(&explain->namer, node->layout.vars[key->column]));
-        if (key->descending) buffer_append_string(&out, " DESC");
-        if (key->nulls_first != key->descending)
-            buffer_append_string(&out, key->nulls_first ? " NULLS FIRST" : " NULLS LAST");
+        const char *nulls = key->nulls_first == key->descending ? ""
+            : key->nulls_first                                  ? " NULLS FIRST"
+                                                                : " NULLS LAST";
+        names[i] = arena_printf(explain->arena, "%s%s%s",
+            key_name(explain, node->layout.vars[key->column], false),
+            key->descending ? " DESC" : "", nulls);
     }
-    add_property(explain, depth, "Sort Key", buffer_string(&out));
+    add_names(explain, depth, "Sort Key", names, node->sort.count);
+}
+
+static void group_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
+{
+    const struct node_aggregate *aggregate = &node->aggregate;
+    if (aggregate->group_count == 0 || aggregate->set_count > 0) return;
+    const char **names = ARENA_ARRAY(explain->arena, const char *, aggregate->group_count);
+    for (uint32_t i = 0; i < aggregate->group_count; i++)
+        names[i] = key_name(explain, node->layout.vars[i], true);
+    add_names(explain, depth, "Group Key", names, aggregate->group_count);
 }
 
 static void details(struct plan_printer *explain, const struct node *node, uint32_t depth)
@@ -257,6 +366,10 @@ static void details(struct plan_printer *explain, const struct node *node, uint3
         add_conjuncts(explain, depth, "Join Filter", node->join.on);
         break;
     case NODE_HASH_JOIN:
+        add_conjuncts(explain, depth, "Hash Cond", node->join.merge);
+        add_conjuncts(explain, depth, "Join Filter", node->join.on);
+        break;
+    case NODE_AGGREGATE: group_keys(explain, depth, node); break;
     case NODE_LOOP_JOIN: add_conjuncts(explain, depth, "Join Filter", node->join.on); break;
     case NODE_SORT: sort_keys(explain, depth, node); break;
     default: break;

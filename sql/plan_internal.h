@@ -50,6 +50,19 @@ struct planner {
     uint32_t subquery_depth;    // Of the deepest subquery of the node being planned.
 };
 
+// For EXPLAIN: what a variable stands for. A call of an aggregate or a window function, or an expression.
+struct shown_call {
+    const struct function *function;
+    struct scalar *const *args;
+    uint32_t arg_count;
+    const struct scalar *filter; // Or NULL.
+    bool distinct, window;
+};
+void plan_show_scalar(struct planner *planner, var_id var, const struct scalar *scalar);
+void plan_show_call(struct planner *planner, var_id var, const struct shown_call *call);
+const struct scalar *plan_shown_scalar(const struct binder *binder, var_id var); // NULL: none.
+const struct shown_call *plan_shown_call(const struct binder *binder, var_id var);
+
 // Equalities between the columns of inner joins' inputs: those that follow from others are added, so that
 // any of them can connect two inputs. False when some may be missing: then all must be looked at.
 bool plan_equalities_close(struct planner *planner, struct rel *const *items, uint32_t count,

@@ -226,6 +226,10 @@ static struct status make_hash(const struct join_step *step, const struct join_k
         planner, &node->left->layout, left_keys, keys->count, &node->join.left_keys));
     TRY(plan_program(
         planner, &node->right->layout, right_keys, keys->count, &node->join.right_keys));
+    struct scalar_list *equal = ARENA_NEW(planner->arena, struct scalar_list);
+    for (uint32_t i = 0; i < keys->count; i++)
+        scalar_list_add(planner->arena, equal, keys->conjuncts[i]);
+    node->join.merge = equal;
     TRY(finish_join(step, node, &keys->rest));
     node->rows = result_rows(step, right->rows, true);
     node->cost = step->left->cost + right->cost + node->right->rows * COST_HASH_BUILD +

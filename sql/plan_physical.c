@@ -330,7 +330,8 @@ static struct status plan_project(struct planner *planner, struct rel *rel,
         scalars[c] = NULL;
         for (uint32_t i = 0; i < rel->project.count; i++)
             if (rel->project.items[i].var == var) scalars[c] = rel->project.items[i].scalar;
-        if (scalars[c] == NULL) scalars[c] = bind_var(planner->binder, var, POSITION_NONE);
+        if (scalars[c] != NULL) plan_show_scalar(planner, var, scalars[c]);
+        else scalars[c] = bind_var(planner->binder, var, POSITION_NONE);
     }
     TRY(plan_program(planner, &input->layout, scalars, node->layout.count, &node->project.program));
     node->rows = input->rows;
@@ -653,9 +654,15 @@ static struct status plan_aggregate(struct planner *planner, struct rel *rel, st
         vars[i] = item->var;
         aggregate->group_types[i] = collation_type(item->scalar->type);
         build.scalars[build.count++] = item->scalar;
+        if (item->scalar->kind != SCALAR_VAR || item->scalar->var != item->var)
+            plan_show_scalar(planner, item->var, item->scalar);
     }
     for (uint32_t i = 0; i < calls; i++) {
-        vars[groups + i] = rel->aggregate.aggregates[i].var;
+        const struct rel_aggregate *call = &rel->aggregate.aggregates[i];
+        vars[groups + i] = call->var;
+        plan_show_call(planner, call->var,
+            &(struct shown_call){call->function, call->args, call->arg_count, call->filter,
+                call->distinct, false});
         aggregate_call(&build, &rel->aggregate.aggregates[i], &aggregate->calls[i]);
     }
     for (uint32_t i = 0; i < build.count; i++) scalar_collect_vars(build.scalars[i], &below);

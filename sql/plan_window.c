@@ -169,8 +169,13 @@ struct status plan_window(struct planner *planner, struct rel *rel, const struct
     const struct layout *input = &node->left->layout;
     var_id *vars = ARENA_ARRAY(planner->arena, var_id, input->count + window->call_count);
     for (uint32_t i = 0; i < input->count; i++) vars[i] = input->vars[i];
-    for (uint32_t i = 0; i < window->call_count; i++)
-        vars[input->count + i] = window->calls[i].var;
+    for (uint32_t i = 0; i < window->call_count; i++) {
+        const struct rel_window_call *call = &window->calls[i];
+        vars[input->count + i] = call->var;
+        plan_show_call(planner, call->var,
+            &(struct shown_call){call->function, call->args, call->arg_count, call->filter, false,
+                true});
+    }
     plan_layout_vars(planner, node, vars, input->count + window->call_count);
     node->window.keys = ARENA_ARRAY(planner->arena, struct node_sort_key, window->key_count);
     plan_keys(window, node);

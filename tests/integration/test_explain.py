@@ -55,6 +55,20 @@ class Explain(unittest.TestCase):
             self.assertGreaterEqual(node["Actual Total Time"], node["Actual Startup Time"])
         self.assertGreater(document[0]["Execution Time"], 0)
 
+    def test_keys_are_named_by_what_they_stand_for(self):
+        """As PostgreSQL shows them, but for tables' names before columns."""
+        (document,) = self.explain(
+            "EXPLAIN (FORMAT json) SELECT g, count(*) FROM t GROUP BY g ORDER BY count(*) DESC, g")
+        self.assertEqual(document[0]["Plan"]["Sort Key"], ["(count(*)) DESC", "t.g"])
+        self.assertEqual(document[0]["Plan"]["Plans"][0]["Group Key"], ["t.g"])
+        lines = self.explain(
+            "EXPLAIN (COSTS off) SELECT a.g %% 3, sum(a.id) FILTER (WHERE a.id > 3) FROM t a JOIN t b ON a.g = b.g"
+            " AND a.id < b.id GROUP BY 1 HAVING max(b.v) > 'v' ORDER BY 2, rank() OVER (ORDER BY a.g %% 3)")
+        self.assertIn("Sort Key: (sum(a.id) FILTER (WHERE (a.id > 3))), (rank() OVER (?))", lines[1])
+        keys = [line.strip() for line in lines if "Key:" in line or "Cond:" in line or "Filter:" in line]
+        self.assertEqual(keys[1:], ["Sort Key: ((a.g % 3))", "Filter: (max(b.v) > 'v')", "Group Key: (a.g % 3)",
+                                    "Hash Cond: (a.g = b.g)", "Join Filter: (a.id < b.id)"])
+
     def test_a_node_that_runs_again_and_again_counts_its_loops(self):
         (document,) = self.explain(
             "EXPLAIN (ANALYZE, FORMAT json) SELECT (SELECT max(v) FROM t b WHERE b.g = a.g) "

@@ -63,6 +63,10 @@ static const char *const statements[] = {
     "UPDATE t SET v = v || 'x' WHERE a > 10",
     "DELETE FROM t",
     "ANALYZE t",
+    "CREATE INDEX ON t (v, a)",
+    "CREATE TABLE made AS SELECT id, v, a FROM t",
+    "WITH RECURSIVE r(i) AS (SELECT 1 UNION SELECT i + 1 FROM r WHERE i < 10000000) SELECT sum(i) FROM r",
+    "SELECT sum(a) OVER (ORDER BY id ROWS BETWEEN 5000 PRECEDING AND 5000 FOLLOWING EXCLUDE TIES) FROM t",
 };
 
 static struct status cancel(struct sql_test *test, const char *sql, uint64_t at, bool *ended)

@@ -64,6 +64,28 @@ static const struct {
      "FROM c x JOIN c y ON x.id = y.id", true},
     {"WITH RECURSIVE r(i, v) AS (SELECT id, v FROM t WHERE id <= 4000 UNION ALL "
      "SELECT i + 4000, v FROM r WHERE i < 8000) SELECT count(*), sum(i), sum(length(v)) FROM r", true},
+    // UNION: every third step meets rows that were there before.
+    {"WITH RECURSIVE r(i, v) AS (SELECT id, v FROM t WHERE id <= 6000 UNION "
+     "SELECT CASE WHEN i % 3 = 0 THEN i - 3000 ELSE i + 3000 END, v FROM r WHERE i BETWEEN 3001 AND 12000) "
+     "SELECT count(*), sum(i), sum(length(v)), count(DISTINCT i) FROM r", true},
+    {"WITH RECURSIVE r(i, v) AS (SELECT 1, repeat('r', 80) UNION SELECT i % 9000 + 1, v FROM r) "
+     "SELECT count(*), sum(i), max(length(v)) FROM r", true},
+    // Windows over one partition of all rows, and over a large one beside small ones.
+    {"SELECT count(*), sum(a), sum(b), sum(c), sum(d), sum(length(e)), sum(f * id) FROM (SELECT id, "
+     "row_number() OVER w AS a, rank() OVER w AS b, dense_rank() OVER w AS c, ntile(7) OVER w AS d, "
+     "lag(v, 3, 'none') OVER w AS e, sum(a) OVER w AS f FROM t WINDOW w AS (ORDER BY b)) s", true},
+    {"SELECT count(*), sum(a), sum(b), sum(length(c)), sum(length(d)), sum(length(e)) FROM (SELECT "
+     "sum(a) OVER (ORDER BY id ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW) AS a, "
+     "count(*) OVER (ORDER BY id RANGE BETWEEN 10 PRECEDING AND 5 FOLLOWING) AS b, "
+     "max(v) OVER (ORDER BY id GROUPS BETWEEN 2 PRECEDING AND CURRENT ROW) AS c, "
+     "nth_value(v, 2) OVER (ORDER BY b GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE TIES) AS d, "
+     "last_value(v) OVER (ORDER BY b) AS e FROM t) s", true},
+    {"SELECT count(*), sum(n), sum(p), sum(q::numeric(20,8)), sum(length(m)) FROM (SELECT "
+     "count(*) OVER p AS n, percent_rank() OVER p AS p, cume_dist() OVER p AS q, "
+     "first_value(v) OVER p AS m FROM t WINDOW p AS (PARTITION BY CASE WHEN id % 10 < 9 THEN 0 ELSE id END "
+     "ORDER BY a % 50)) s", true},
+    {"SELECT id, sum(b) OVER (PARTITION BY id % 3 ORDER BY id), lead(v) OVER (PARTITION BY id % 3 ORDER BY id) "
+     "FROM t WHERE id < 9000 ORDER BY 1", true},
 };
 
 static struct status explain(struct sql_test *test, const char *sql, const char **text)
