@@ -7,6 +7,7 @@
 #include "sql/collation.h"
 #include "sql/plan_internal.h"
 #include "sql/statistics.h"
+#include "sql/statistics_parts.h"
 
 #define SELECTIVITY_EQUAL 0.01 // Where nothing is known.
 #define SELECTIVITY_RANGE 0.33
@@ -165,6 +166,24 @@ static bool looks_into(const struct scalar *conjunct)
     return false;
 }
 
+// From what ANALYZE has seen of the column's parts, when they are compared with a constant.
+static double match_selectivity(const struct scalar *conjunct, const struct rel *scan)
+{
+    for (uint32_t side = 0; side < 2 && scan != NULL; side++) {
+        const struct scalar *column = scalar_strip(conjunct->args[side]);
+        const struct scalar *value = scalar_strip(conjunct->args[1 - side]);
+        if (column->kind != SCALAR_VAR || value->kind != SCALAR_CONST) continue;
+        const struct rel *of = scan_of(scan, column->var);
+        const struct column_estimate *estimate = of == NULL ? NULL : estimate_of(of, column->var);
+        if (estimate == NULL) continue;
+        const char *operator = side == 0 ? conjunct->function->name : conjunct->function->commutator;
+        const double share = parts_share(estimate->bounds, estimate->bound_count, operator,
+            column->type.oid, value->type.oid, value->value);
+        if (share >= 0) return share;
+    }
+    return SELECTIVITY_MATCH;
+}
+
 static double compare_selectivity(const struct scalar *conjunct, const struct rel *scan)
 {
     enum scalar_compare compare = scalar_compare_of(conjunct);
@@ -175,7 +194,8 @@ static double compare_selectivity(const struct scalar *conjunct, const struct re
         return distinct > 0 ? 1 / distinct : SELECTIVITY_EQUAL;
     }
     if (compare == COMPARE_NE) return 0.95;
-    if (compare == COMPARE_NONE) return looks_into(conjunct) ? SELECTIVITY_MATCH : SELECTIVITY_CALL;
+    if (compare == COMPARE_NONE)
+        return looks_into(conjunct) ? match_selectivity(conjunct, scan) : SELECTIVITY_CALL;
     return SELECTIVITY_RANGE;
 }
 

@@ -13,7 +13,7 @@ struct column_statistics {
     uint32_t column_id;
     uint64_t distinct_count, null_count, size_average;
     uint32_t bound_count; // Of the histogram; 0: none.
-    uint64_t *bounds;     // Ranks, ascending.
+    uint64_t *bounds;     // Ranks, ascending. Of arrays and jsonb: sql/statistics_parts.h.
 };
 
 #define STATISTICS_BOUNDS_MAX 65u

@@ -11,6 +11,7 @@
 #include "sql/parse.h"
 #include "sql/plan.h"
 #include "sql/statistics.h"
+#include "sql/statistics_parts.h"
 
 // Distinct values are estimated from the smallest hashes of a column's values (k minimum values): with k kept
 // and the largest of them at fraction f of the hash space, there are about (k - 1) / f.
@@ -26,6 +27,7 @@ struct column_sketch {
     uint64_t *sample; // SAMPLE_SIZE ranks; the first min(SAMPLE_SIZE, ranked) are filled in.
     uint64_t ranked;
     uint64_t random;
+    struct part_counter *parts; // Of arrays and jsonb; or NULL.
 };
 
 struct collect {
@@ -138,6 +140,9 @@ static struct status collect_row(
         sketch->bytes += type_is_by_value(sketch->type) ? 8 : values[i].size;
         sketch_add(sketch, type_hash(sketch->type, values[i]));
         sample_add(sketch, values[i]);
+        struct status st =
+            sketch->parts == NULL ? STATUS_OK : part_counter_add(sketch->parts, values[i]);
+        if (failed(st)) return st;
     }
     collect->rows++;
     if (collect->slowly && collect->rows % REST_ROWS == 0) {
@@ -168,6 +173,7 @@ static struct status scan_table(struct task *task, struct session *session, stru
         if (i > 0) buffer_append_string(&sql, ", ");
         deparse_identifier(&sql, table->columns[i].name);
         collect->sketches[i].type = table->columns[i].type.oid;
+        collect->sketches[i].parts = part_counter_new(arena, table->columns[i].type.oid);
     }
     buffer_printf(&sql, " FROM %s", name);
     TRY(parse_sql_on_stack(arena, buffer_bytes(&sql), &list));
@@ -182,19 +188,28 @@ out:
     return st;
 }
 
+static void column_counts(struct arena *arena, struct column_sketch *sketch, uint64_t rows,
+    struct column_statistics *column)
+{
+    histogram(arena, sketch, column);
+    if (sketch->parts != NULL)
+        part_counter_finish(arena, sketch->parts, rows, &column->bound_count, &column->bounds);
+}
+
 // The counts, of the table as it was at one instant: nobody is disturbed.
 static struct status gather(struct task *task, uint64_t tenant, struct arena *arena,
     uint32_t table_id, const char *name, bool slowly, struct table_statistics *statistics)
 {
     struct status st = STATUS_OK;
     struct session *session = NULL;
+    struct collect *collect = NULL;
     const struct table_desc *table;
 
     TRY(internal_session_open(task, tenant, "system", &session));
     TRY(kv_now(task, tenant, &session->txn_as_of));
     TRY(session_txn_begin(task, session, true));
     TRY(catalog_table_by_id(task, session, table_id, &table));
-    struct collect *collect = ARENA_NEW(arena, struct collect);
+    collect = ARENA_NEW(arena, struct collect);
     collect->sink = (struct result_sink){.columns = collect_columns, .row = collect_row};
     collect->column_count = table->column_count;
     collect->slowly = slowly;
@@ -215,9 +230,11 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
             .distinct_count = sketch_estimate(sketch, present),
             .null_count = sketch->nulls,
             .size_average = present == 0 ? 0 : sketch->bytes / present};
-        histogram(arena, sketch, &statistics->columns[i]);
+        column_counts(arena, sketch, collect->rows, &statistics->columns[i]);
     }
 out:
+    for (uint32_t i = 0; collect != NULL && i < collect->column_count; i++)
+        part_counter_fini(collect->sketches[i].parts);
     if (failed(st)) st = status_copy(task->arena, st);
     if (session != NULL) {
         if (session->txn_state != TXN_IDLE) session_txn_rollback(task, session);

@@ -35,6 +35,22 @@ class Memory(ClusterTest):
                 session.rows("SELECT length(string_agg(v, '')) FROM big x, generate_series(1, 5) y")
             self.assertEqual(caught.exception.pgcode, "53200")
             self.assertIn("max-sql-memory", caught.exception.diag.message_hint)
+            # Values in the making have to be in memory: the limit ends them before they have grown far beyond it.
+            for making in ("cardinality(array_agg(v)) FROM big x, generate_series(1, 9) y",
+                           "cardinality(ARRAY(SELECT v || y FROM big x, generate_series(1, 9) y))",
+                           "cardinality(array_fill(repeat('y', 100), ARRAY[3000000]))",
+                           "length(jsonb_agg(v)::text) FROM big x, generate_series(1, 9) y",
+                           "length(json_agg(x)::text) FROM big x, generate_series(1, 9) y",
+                           "cardinality(array_cat(array_fill(1, ARRAY[2000000]), array_fill(1, ARRAY[2000000])))"):
+                with self.assertRaises(psycopg2.Error, msg=making) as caught:
+                    session.rows("SELECT " + making)
+                self.assertEqual(caught.exception.pgcode, "53200", making)
+            # A window over all rows, and UNION of a recursive query, go to the temporary file.
+            self.assertEqual(session.rows("SELECT max(n), count(DISTINCT l) FROM (SELECT row_number() OVER w AS n, lag(v, 5) OVER w AS l"
+                                          " FROM big WINDOW w AS (ORDER BY v)) s"), [(60000, 59995)])
+            self.assertEqual(session.value("WITH RECURSIVE r(id, v) AS (SELECT id, v FROM big UNION SELECT id % 60000 + 1, v FROM r"
+                                           " WHERE id % 1000 < 3) SELECT count(*) FROM r"), 60360)
+            self.assertLess(resident_mb(cluster.pid()) - before, 700)
             self.assertEqual(session.value("SELECT 1"), 1)
         self.assertEqual(os.listdir(os.path.join(cluster.store, "temp")), [])
 
@@ -71,6 +87,21 @@ class Memory(ClusterTest):
             thread.join()
             self.assertEqual(caught.exception.pgcode, "57014")
             self.assertLess(ended - cancelled[0], 1.0) # Debug builds on busy machines; a release takes milliseconds.
+            # COPY in the middle of rows: libpq sends on, what comes after the error is passed over.
+            session.run("CREATE TABLE taken (a int, b text)")
+
+            class Rows:
+                def read(self, size):
+                    done = len(cancelled) > 1 and time.monotonic() > cancelled[1] + 1
+                    return "" if done else "1\tabc\n" * 1000
+
+            thread = threading.Thread(target=cancel)
+            thread.start()
+            with self.assertRaises(psycopg2.Error) as caught:
+                session.raw.cursor().copy_expert("COPY taken FROM STDIN", Rows(), 65536)
+            thread.join()
+            self.assertEqual(caught.exception.pgcode, "57014")
+            self.assertEqual(session.value("SELECT count(*) FROM taken"), 0)
 
     def test_statistics_renew_themselves(self):
         cluster = self.cluster("statistics", shards=1)

@@ -125,3 +125,40 @@ SQL_TEST(plan_choice, constants_do_not_parse, 1)
 out:
     return st;
 }
+
+// How frequent the parts of a constant are decides whether an inverted index is worth its look-ups.
+SQL_TEST(plan_choice, parts_of_values_are_counted, 1)
+{
+    struct status st = STATUS_OK;
+    const char *plan;
+    RUN("CREATE TABLE d (id int PRIMARY KEY, j jsonb, a text[])");
+    RUN("CREATE INDEX d_j ON d USING gin (j)");
+    RUN("CREATE INDEX d_a ON d USING gin (a)");
+    RUN("INSERT INTO d SELECT i, jsonb_build_object('half', i % 2, 'id', i) || CASE WHEN i % 600 = 0 THEN "
+        "'{\"rare\": true}' ELSE '{}' END::jsonb, ARRAY['x', 'y' || i % 3, 'z' || i] FROM generate_series(1, 3000) i");
+    RUN("ANALYZE d");
+    static const struct {
+        const char *condition;
+        double rows;
+        bool indexed;
+    } cases[] = {
+        {"j ? 'half'", 3000, false},
+        {"j @> '{\"half\": 1}'", 1500, false},
+        {"j ? 'rare'", 5, true},
+        {"j @> '{\"id\": 77}'", 1, true},
+        {"j ?| '{rare,none}'", 6, true},
+        {"a @> '{x}'", 3000, false},
+        {"a @> '{y1}'", 1000, false},
+        {"'{z5}' <@ a", 1, true},
+        {"a && '{z5,z6,y2}'", 1002, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        TRY(sql_rows(test, arena_printf(&test->arena, "EXPLAIN SELECT * FROM d WHERE %s", cases[i].condition), &plan));
+        const char *rows = strstr(plan, "rows=");
+        const double estimate = rows == NULL ? -1 : strtod(rows + 5, NULL);
+        cr_expect(estimate > cases[i].rows / 3 && estimate < cases[i].rows * 3 + 3, "%s: %s", cases[i].condition, plan);
+        cr_expect((strstr(plan, "Bitmap Index Scan") != NULL) == cases[i].indexed, "%s: %s", cases[i].condition, plan);
+    }
+out:
+    return st;
+}
