@@ -58,6 +58,7 @@ CHECKED struct status kv_txn_step(struct task *task, struct kv_txn *txn);
 // Reads from here on are validated no more (`weak`), or are again: READ COMMITTED. Rows that are
 // locked are read as they are then; inserts and writes conflict as ever.
 void kv_txn_weaken(struct kv_txn *txn, bool weak);
+bool kv_txn_is_weak(const struct kv_txn *txn);
 // Of waits from here on; 0: none.
 void kv_txn_lock_timeout_set(struct kv_txn *txn, uint64_t timeout_ns);
 

@@ -240,6 +240,11 @@ void kv_txn_weaken(struct kv_txn *txn, bool weak)
     txn->weak = weak;
 }
 
+bool kv_txn_is_weak(const struct kv_txn *txn)
+{
+    return txn->weak;
+}
+
 void kv_txn_lock_timeout_set(struct kv_txn *txn, uint64_t timeout_ns)
 {
     txn->lock_timeout_ns = timeout_ns;

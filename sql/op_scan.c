@@ -21,6 +21,7 @@ struct scan_op {
     struct datum *lookup_row;
     struct expr_state *filter;
     struct inverted_scan *inverted; // Or NULL.
+    bool locks_selected;
 };
 
 static struct status visit_row(struct kv_visitor *visitor, struct arena *arena, struct bytes key,
@@ -43,7 +44,8 @@ static struct status scan_open(struct task *task, struct op *op)
     if (node->filter != NULL)
         scan->filter = expr_state_new(run->arena, run, node->filter, run->capacity);
     scan->visitor.row = visit_row;
-    scan->visits = node->primary == NULL && node->lock == REL_LOCK_NONE;
+    scan->locks_selected = node->locks_selected && kv_txn_is_weak(run->txn);
+    scan->visits = node->primary == NULL && node->lock == REL_LOCK_NONE && !scan->locks_selected;
     if (node->primary == NULL) return STATUS_OK;
     scan->index_columns = ARENA_ARRAY(run->arena, struct datum *, node->lookup_count);
     for (uint32_t i = 0; i < node->lookup_count; i++)
@@ -181,6 +183,48 @@ out:
     return st;
 }
 
+// Decodes the rows, and leaves selected what passes the filter.
+static struct status take_rows(
+    struct task *task, struct scan_op *scan, const struct kv_pair *pairs, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &scan->op;
+    const struct node_scan *node = &op->node->scan;
+    for (uint32_t i = 0; i < count && (!scan->visits || node->access.point); i++)
+        TRY(row_decode(&node->decoder, pairs[i].key, pairs[i].value, &op->arena, op->out.columns, i));
+    TRY(arena_check(&op->arena));
+    op->out.count = count;
+    op->out.selected = count;
+    op->out.selection = NULL;
+    if (scan->filter != NULL && count > 0) {
+        TRY(expr_run(task, scan->filter, &op->out, &op->arena));
+        op->out.selection = expr_selection(scan->filter, &op->out.selected);
+    }
+out:
+    return st;
+}
+
+// Whoever wrote them meanwhile has committed when the lock is there: the newest versions are what counts.
+static struct status lock_selected(struct task *task, struct scan_op *scan, const struct kv_pair *pairs)
+{
+    struct status st = STATUS_OK;
+    struct op *op = &scan->op;
+    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_BLOCK};
+    const uint32_t count = op->out.selected;
+    struct bytes *keys = arena_alloc(&op->arena, count * sizeof(struct bytes));
+    struct bytes *values = arena_alloc(&op->arena, count * sizeof(struct bytes));
+    struct kv_pair *locked = arena_alloc(&op->arena, count * sizeof(struct kv_pair));
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        keys[i] = pairs[op->out.selection == NULL ? i : op->out.selection[i]].key;
+    TRY(kv_get_many(task, op->run->txn, &read, keys, count, &op->arena, values, NULL));
+    for (uint32_t i = 0; i < count; i++)
+        if (values[i].data != NULL) locked[kept++] = (struct kv_pair){keys[i], values[i]};
+    st = take_rows(task, scan, locked, kept);
+out:
+    return st;
+}
+
 static struct status scan_next(struct task *task, struct op *op, struct batch **out)
 {
     struct status st = STATUS_OK;
@@ -211,17 +255,8 @@ static struct status scan_next(struct task *task, struct op *op, struct batch **
         }
         if (node->primary != NULL && !whole) TRY(look_up(task, scan, &pairs, &count));
         TRY(task_yield_if_due(task));
-        for (uint32_t i = 0; i < count && (!scan->visits || node->access.point); i++)
-            TRY(row_decode(&node->decoder, pairs[i].key, pairs[i].value, &op->arena,
-                op->out.columns, i));
-        TRY(arena_check(&op->arena));
-        op->out.count = count;
-        op->out.selected = count;
-        op->out.selection = NULL;
-        if (scan->filter != NULL && count > 0) {
-            TRY(expr_run(task, scan->filter, &op->out, &op->arena));
-            op->out.selection = expr_selection(scan->filter, &op->out.selected);
-        }
+        TRY(take_rows(task, scan, pairs, count));
+        if (UNLIKELY(scan->locks_selected) && op->out.selected > 0) TRY(lock_selected(task, scan, pairs));
     }
     op->rows += op->out.selected;
 

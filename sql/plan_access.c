@@ -692,10 +692,13 @@ static struct status make_scan(
             &scan->filter));
         scan->conjuncts = residual;
     }
-    // An UPDATE that looks for its rows in all of the table would lock all of it: it locks what it writes.
+    // An UPDATE that looks for its rows in all of the table would lock all of it: it locks what it writes. Where what it
+    // reads is not validated (READ COMMITTED), that is before it looks at the row's newest version.
     if (rel->scan.all_columns && residual->count > 0 && c->equal_count == 0 &&
-        c->range_conjuncts.count == 0 && c->inverted_count == 0)
+        c->range_conjuncts.count == 0 && c->inverted_count == 0) {
+        scan->locks_selected = scan->lock == REL_LOCK_EXCLUSIVE;
         scan->lock = REL_LOCK_NONE;
+    }
     if (plan->want != NULL && plan->want->limit > 0 && (plan->want->count == 0 || c->ordered))
         scan->limit_hint = residual->count == 0 ? (uint64_t)plan->want->limit
                                                 : (uint64_t)plan->want->limit * 8;
