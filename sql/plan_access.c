@@ -663,8 +663,10 @@ static struct status make_scan(
     var_id *vars = ARENA_ARRAY(planner->arena, var_id, table->column_count);
     uint32_t *ordinals = ARENA_ARRAY(planner->arena, uint32_t, table->column_count);
     struct var_set wanted = var_set_new(planner->arena, planner->binder->var_count);
+    // A row that is locked is the newest version, which need not be where the index said.
+    const bool rechecks = scan->lock != REL_LOCK_NONE && !c->covering;
     for (uint32_t i = 0; i < plan->conjuncts.count; i++)
-        if (!is_used(c, plan->conjuncts.items[i]))
+        if (rechecks || !is_used(c, plan->conjuncts.items[i]))
             scalar_collect_vars(plan->conjuncts.items[i], &wanted);
     for (uint32_t i = 0; i < table->column_count; i++) {
         bool out_of_here = rel->scan.all_columns || var_set_has(plan->needed, rel->scan.base + i);
@@ -687,11 +689,11 @@ static struct status make_scan(
         if (!is_looked_for(c, residual->items[i])) scalar_list_add(planner->arena, &other, residual->items[i]);
     node->rows = c->rows * plan_selectivity_all(c->inverted_count > 0 ? &other : residual, rel);
     if (node->rows < 1) node->rows = 1;
-    if (residual->count > 0) {
-        TRY(expr_compile_filter(planner->arena, &planner->frame->outer, &node->layout, residual,
+    if (residual->count > 0) scan->conjuncts = residual;
+    const struct scalar_list *filter = rechecks ? &plan->conjuncts : residual;
+    if (filter->count > 0)
+        TRY(expr_compile_filter(planner->arena, &planner->frame->outer, &node->layout, filter,
             &scan->filter));
-        scan->conjuncts = residual;
-    }
     // An UPDATE that looks for its rows in all of the table would lock all of it: it locks what it writes. Where what it
     // reads is not validated (READ COMMITTED), that is before it looks at the row's newest version.
     if (rel->scan.all_columns && residual->count > 0 && c->equal_count == 0 &&

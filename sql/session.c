@@ -202,7 +202,7 @@ static struct status begin(
         goto out;
     }
     session->txn_state = implicit ? TXN_IMPLICIT : TXN_OPEN;
-    session->txn_fresh = !implicit;
+    session->txn_fresh = true; // Until its first statement that is more than planned.
 out:
     return st;
 }

@@ -21,7 +21,7 @@ class ReadCommitted(unittest.TestCase):
     @classmethod
     def make(cls, server):
         with server.connect() as session:
-            session.run("CREATE TABLE t (a int PRIMARY KEY, n int)")
+            session.run("CREATE TABLE t (a int PRIMARY KEY, n int, INDEX by_n (n))")
 
     @classmethod
     def tearDownClass(cls):
@@ -129,6 +129,8 @@ class ReadCommitted(unittest.TestCase):
             ("UPDATE t SET n = 11 WHERE a = 1", "UPDATE t SET n = n + 100 WHERE n < 20", 1, 111),
             ("UPDATE t SET n = 11 WHERE a = 1", "DELETE FROM t WHERE a = 1 AND n = 10", 0, 11),
             ("UPDATE t SET n = 11 WHERE a = 1", "DELETE FROM t WHERE n = 10", 0, 11),
+            ("UPDATE t SET n = 11 WHERE a = 1", "UPDATE t@by_n SET n = n + 100 WHERE n = 10", 0, 11),
+            ("UPDATE t SET n = 11 WHERE a = 1", "SELECT n FROM t@by_n WHERE n = 10 FOR UPDATE", [], 11),
             ("UPDATE t SET n = 11 WHERE a = 1", "SELECT n FROM t WHERE a = 1 FOR UPDATE", [(11,)], 11),
             ("UPDATE t SET n = 11 WHERE a = 1", "SELECT n FROM t WHERE a = 1 FOR SHARE", [(11,)], 11),
             ("DELETE FROM t WHERE a = 1", "UPDATE t SET n = 5 WHERE a = 1", 0, None),
