@@ -121,6 +121,7 @@ struct index_desc {
     uint32_t stored_count;
     const char *predicate_sql;
     enum element_state state;
+    struct bytes zone; // sql/zone_object.h; none: size 0.
     // Of a deferrable key, whose equal entries may be there until it is checked: as those of an index that is not unique.
     bool deferrable, initially_deferred;
     bool primary_key; // Is such a primary key; the rows lie in the hidden one.
@@ -220,6 +221,7 @@ struct table_desc {
         uint32_t statement_count;
     } function;
     const char *collation; // RELATION_COLLATION: its definition.
+    struct bytes zone;     // sql/zone_object.h; none: size 0.
     struct type_label *labels; // RELATION_ENUM: in their order.
     uint32_t label_count, next_label_id;
     const char *owner;
@@ -252,6 +254,7 @@ struct database_desc {
     uint32_t function_count;
     struct default_grant *defaults;
     uint32_t default_count;
+    struct bytes zone; // sql/zone_object.h; none: size 0.
 };
 struct schema_desc {
     uint32_t temp_node;      // pg_temp_N: one more than the number of its session's node.

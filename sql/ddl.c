@@ -10,6 +10,7 @@
 #include "sql/jobs.h"
 #include "sql/role.h"
 #include "sql/settings.h"
+#include "sql/zone_object.h"
 
 struct ddl_state *ddl_state(struct session *session)
 {
@@ -47,6 +48,7 @@ static void after_transaction(struct task *task, struct session *session, bool c
     session->ddl = NULL;
     // A commit whose outcome is unknown is announced like one that failed: the caches go either way.
     if (state->announced) catalog_announce_end(task, session->tenant, state->announced_id);
+    if (state->announced && committed) zone_objects_note(session->shard, session->tenant);
     if (state->roles_changed) {
         struct status st = role_announce(task, session->tenant);
         (void)st; // A shard that is going down needs no telling.

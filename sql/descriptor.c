@@ -318,6 +318,7 @@ static void code_index(struct codec *codec, void *item)
     field_bool(codec, 11, &index->deferrable);
     field_bool(codec, 12, &index->initially_deferred);
     field_bool(codec, 13, &index->primary_key);
+    field_bytes(codec, 16, &index->zone);
 }
 
 static void code_constraint(struct codec *codec, void *item)
@@ -476,6 +477,7 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_list(codec, 25, (void **)&function, &one, sizeof *function, 1, code_function);
     if (codec->out == NULL && one == 1) table->function = *function;
     field_string(codec, 29, &table->collation);
+    field_bytes(codec, 31, &table->zone);
     if (codec->in_rewrite) return;
     one = table->rewrite != NULL ? 1 : 0;
     field_list(codec, 30, (void **)&table->rewrite, &one, sizeof *table->rewrite, 1, code_rewrite);
@@ -503,6 +505,7 @@ static void code_database(struct codec *codec, struct database_desc *database)
     field_ids(codec, 24, &database->collations, &database->collation_count);
     field_list(codec, 23, (void **)&database->defaults, &database->default_count,
         sizeof *database->defaults, LIST_ITEMS_MAX, code_default);
+    field_bytes(codec, 25, &database->zone);
 }
 
 static void code_schema(struct codec *codec, struct schema_desc *schema)

@@ -20,6 +20,7 @@
 #include "sql/shard_state.h"
 #include "sql/spill.h"
 #include "sql/statistics_auto.h"
+#include "sql/zone_object.h"
 #include "sql/temp.h"
 
 void sql_register(void)
@@ -59,6 +60,7 @@ static struct status stop_shard(struct task *task, void *arg)
 {
     (void)arg;
     statistics_auto_stop(task);
+    zone_objects_stop(task);
     plan_cache_clear(task->shard);
     sql_shard_fini(task->shard);
     settings_shard_fini(task->shard);

@@ -29,6 +29,7 @@ struct sql_shard {
     uint32_t strong_locks;    // LOCK TABLEs in force of which writers must ask.
     uint64_t spill_files, spill_blocks; // Ever made; blocks of those that are there: sql/spill.h.
     struct statistics_auto *statistics; // sql/statistics_auto.h; NULL: nothing is collected.
+    struct zone_upkeep *zones;          // sql/zone_object.h; NULL: storage is not told.
     struct collations *collations; // sql/collation.h
     struct hashmap connections; // Shard 0: clients of the node, sql/connection_limit.h.
     struct hashmap memory;    // Tenant -> struct tenant_memory: sql/memory.h.

@@ -13,8 +13,10 @@
 #include "sql/privilege.h"
 #include "sql/settings.h"
 #include "sql/show.h"
+#include "sql/zone_object.h"
 
 #define NS_PER_S UINT64_C(1000000000)
+#define ATTEMPTS_MAX 20u
 
 // --- forms ---------------------------------------------------------------------------------------------
 
@@ -229,38 +231,27 @@ static uint64_t zone_tenant(const struct session *session, const struct zone_tar
     return session->tenant == TENANT_SYSTEM ? ZONE_ROOT : session->tenant;
 }
 
-static struct status target_check(struct statement_context *context, const struct zone_target *target, bool change)
+static bool is_object(const struct zone_target *target)
+{
+    return target->object == OBJECT_DATABASE || target->object == OBJECT_TABLE || target->object == OBJECT_INDEX;
+}
+
+static struct status target_check(struct statement_context *context, const struct zone_target *target)
 {
     static const char *const others[] = {"meta", "liveness", "system", "timeseries", "tenants", NULL};
-    const struct database_desc *database;
-    const struct table_desc *table;
-    struct status st = STATUS_OK;
     const char *name = target->name.name;
-    if (is_default(target) || is_meta(context->session, target)) return STATUS_OK;
-    if (target->object == OBJECT_RANGE) {
-        for (uint32_t i = 0; others[i] != NULL; i++)
-            if (strcmp(name, others[i]) == 0)
-                return ddl_unsupported(context, "a zone configuration of this RANGE");
-        return ddl_error(context, E_INVALID_PARAMETER_VALUE, "\"%s\" is not a valid zone", name);
-    }
+    if (is_object(target) || is_default(target) || is_meta(context->session, target)) return STATUS_OK;
     if (target->object == OBJECT_PARTITION) return ddl_unsupported(context, "PARTITION");
-    if (change)
-        return ddl_unsupported(context, target->object == OBJECT_DATABASE ? "a zone configuration of a DATABASE"
-                                        : target->object == OBJECT_TABLE  ? "a zone configuration of a TABLE"
-                                                                          : "a zone configuration of an INDEX");
-    if (target->object == OBJECT_DATABASE)
-        TRY(catalog_database(context->task, context->session, name, false, &database));
-    else if (target->object == OBJECT_TABLE)
-        TRY(catalog_table(context->task, context->session, target->name.catalog, target->name.schema,
-            name, false, &table));
-out:
-    return st;
+    for (uint32_t i = 0; others[i] != NULL; i++)
+        if (strcmp(name, others[i]) == 0) return ddl_unsupported(context, "a zone configuration of this RANGE");
+    return ddl_error(context, E_INVALID_PARAMETER_VALUE, "\"%s\" is not a valid zone", name);
 }
 
 static struct status may_change(struct statement_context *context)
 {
     struct session *session = context->session;
     struct status st = STATUS_OK;
+    const bool object = is_object(&context->statement->as.zone_config->target);
     if (session->tenant != TENANT_SYSTEM) {
         TRY(settings_load(context->task, session->tenant));
         if (!settings_bool(session->shard, session->tenant, "sql.virtual_cluster.feature_access.zone_configs.enabled"))
@@ -268,7 +259,8 @@ static struct status may_change(struct statement_context *context)
                 status_make(E_FEATURE_NOT_SUPPORTED, "operation is disabled within a virtual cluster"),
                 "Feature was disabled by the system operator.");
     }
-    if (session->superuser || session->internal) return STATUS_OK;
+    // Of an object its own privilege is looked at.
+    if (object || session->superuser || session->internal) return STATUS_OK;
     TRY(privilege_check_system(context->task, session, "REPAIRCLUSTER"));
 out:
     return st;
@@ -279,7 +271,7 @@ out:
 static const struct variable {
     const char *name;
     uint32_t field;      // enum zone_field; 0: known and not supported.
-    bool operators_only; // Where copies are is told for all of a slice.
+    bool places;         // Where copies are: operators may keep that to themselves.
 } variables[] = {
     {"range_max_bytes", ZONE_RANGE_BYTES_MAX, false},
     {"gc.ttlseconds", ZONE_TTL, false},
@@ -328,9 +320,43 @@ out:
     return st;
 }
 
-static struct status take_option(struct statement_context *context, struct zone *zone, const struct option *option)
+static struct status places_check(struct statement_context *context, const char *name)
+{
+    const struct session *session = context->session;
+    if (session->tenant == TENANT_SYSTEM ||
+        settings_bool(session->shard, session->tenant, "sql.virtual_cluster.feature_access.zone_configs_unrestricted.enabled"))
+        return STATUS_OK;
+    return status_hint(context->arena,
+        status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "%s cannot be set within a virtual cluster", name),
+        "Feature was disabled by the system operator.");
+}
+
+// A condition that no node meets is most likely misspelt. Operators may say of all data what nodes will be like that
+// are yet to come.
+static struct status nodes_check(struct statement_context *context, const char *text)
+{
+    uint32_t count;
+    const struct cluster_node *nodes = cluster_nodes(context->task->shard, &count);
+    struct zone_rule rule;
+    bool malformed = false;
+    for (const char *at = text; zone_rule_next(&at, &rule, &malformed);) {
+        bool met = count == 0 || rule.conditions.size == 0 || rule.conditions.data[0] != '+';
+        for (uint32_t i = 0; i < count && !met; i++)
+            met = zone_conditions_met(rule.conditions, nodes[i].locality, nodes[i].attrs);
+        if (met) continue;
+        return status_hint(context->arena,
+            status_format(context->arena, E_INVALID_PARAMETER_VALUE, "constraint \"%s\" matches no existing nodes within the cluster",
+                arena_string(context->arena, rule.conditions)),
+            "Localities and attributes of nodes are shown by \"isopod node status\".");
+    }
+    return STATUS_OK;
+}
+
+static struct status take_option(struct statement_context *context, struct zone *zone, const struct zone *parent,
+    const struct option *option)
 {
     struct status st = STATUS_OK;
+    const struct zone_target *target = &context->statement->as.zone_config->target;
     const struct variable *variable = NULL;
     struct datum value;
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
@@ -339,26 +365,78 @@ static struct status take_option(struct statement_context *context, struct zone 
         return ddl_error(context, E_SYNTAX_ERROR, "unsupported zone config parameter: \"%s\"", option->name);
     if (variable->field == 0)
         return ddl_unsupported(context, arena_printf(context->arena, "zone configuration variable %s", option->name));
-    if (variable->operators_only && context->session->tenant != TENANT_SYSTEM)
-        return ddl_unsupported(context,
-            arena_printf(context->arena, "%s in the zone configuration of a virtual cluster", option->name));
-    bool meta = is_meta(context->session, &context->statement->as.zone_config->target);
-    if (meta && !variable->operators_only)
+    if (variable->places) TRY(places_check(context, option->name));
+    bool meta = is_meta(context->session, target);
+    if (meta && !variable->places)
         return ddl_unsupported(context, arena_printf(context->arena, "%s of RANGE meta", option->name));
     if (option->value == NULL) { // COPY FROM PARENT: what it is there, from now on.
-        struct zone parent;
-        TRY(zone_get_whole(context->task, ZONE_ROOT, &parent));
-        if (!meta && zone_tenant(context->session, NULL) == ZONE_ROOT)
+        if (parent == NULL)
             return ddl_error(context, E_INVALID_PARAMETER_VALUE, "RANGE default has no parent to copy from");
-        parent.set = variable->field;
+        struct zone *copied = ARENA_NEW(context->arena, struct zone);
+        *copied = *parent;
+        copied->set = variable->field;
         zone->set &= ~variable->field;
-        zone_inherit(zone, &parent);
+        zone_inherit(zone, copied);
         return STATUS_OK;
     }
     TRY(statement_constant(context, option->value, TYPE_OF(TYPE_TEXT), &value));
     if (value.null)
         return ddl_error(context, E_INVALID_PARAMETER_VALUE, "zone config parameter \"%s\" cannot be NULL", option->name);
     TRY(take_value(context, zone, variable, arena_string(context->arena, datum_as_bytes(value))));
+    if (is_object(target) && variable->field == ZONE_CONSTRAINTS) TRY(nodes_check(context, zone->constraints));
+    if (is_object(target) && variable->field == ZONE_LEASE_PREFERENCES)
+        TRY(nodes_check(context, zone->lease_preferences));
+out:
+    return st;
+}
+
+// `zone` as the statement wants it; `parent` NULL: it inherits what the program has.
+static struct status options_take(struct statement_context *context, struct zone *zone, const struct zone *parent)
+{
+    struct status st = STATUS_OK;
+    const struct zone_config *config = context->statement->as.zone_config;
+    if (config->discard) *zone = (struct zone){0};
+    for (uint32_t i = 0; i < config->options.count; i++)
+        TRY(take_option(context, zone, parent, &config->options.items[i]));
+    // As a whole, too: numbers of copies by place against all copies.
+    struct zone *whole = ARENA_NEW(context->arena, struct zone);
+    *whole = *zone;
+    if (parent != NULL) zone_inherit(whole, parent);
+    TRY(zone_check(whole));
+out:
+    return st;
+}
+
+static struct status object_change(struct statement_context *context)
+{
+    struct status st;
+    struct zone_object *object;
+    TRY(zone_object_find(context, &context->statement->as.zone_config->target, true, &object));
+    TRY(options_take(context, &object->own, &object->parent));
+    st = zone_object_put(context, object);
+out:
+    return st;
+}
+
+// In a transaction of its own; then storage is told, so that it holds when the statement is over.
+static struct status configure_object(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct task *task = context->task;
+    struct session *session = context->session;
+    for (uint32_t attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        TRY(session_txn_begin(task, session, true));
+        st = object_change(context);
+        if (failed(st)) {
+            st = status_copy(context->arena, st);
+            session_txn_rollback(task, session);
+        } else {
+            st = session_txn_commit(task, session);
+        }
+        if (!status_is(st, E_SERIALIZATION_FAILURE)) break;
+    }
+    TRY(st);
+    st = zone_objects_tell(task, session->tenant);
 out:
     return st;
 }
@@ -367,21 +445,25 @@ static struct status configure(struct statement_context *context)
 {
     struct status st;
     const struct zone_config *config = context->statement->as.zone_config;
-    struct zone *zone = ARENA_NEW(context->arena, struct zone), whole;
+    struct zone *zone = ARENA_NEW(context->arena, struct zone), *parent = ARENA_NEW(context->arena, struct zone);
     uint64_t tenant = zone_tenant(context->session, &config->target);
-    TRY(target_check(context, &config->target, true));
+    TRY(target_check(context, &config->target));
     TRY(may_change(context));
+    if (is_object(&config->target)) return configure_object(context);
     if (config->discard && tenant == ZONE_ROOT)
         return ddl_error(context, E_INVALID_PARAMETER_VALUE, "cannot remove default zone");
-    if (!config->discard) TRY(zone_get(context->task, tenant, zone));
-    for (uint32_t i = 0; i < config->options.count; i++)
-        TRY(take_option(context, zone, &config->options.items[i]));
-    // As a whole, too: numbers of copies by place against all copies.
-    struct zone *kept = ARENA_NEW(context->arena, struct zone);
-    *kept = *zone;
-    TRY(zone_get_whole(context->task, ZONE_ROOT, &whole));
-    zone_inherit(kept, &whole);
-    TRY(zone_check(kept));
+    TRY(zone_get(context->task, tenant, zone));
+    TRY(zone_get_whole(context->task, ZONE_ROOT, parent));
+    if (tenant == ZONE_ROOT) {
+        // What it does not say itself is the program's.
+        struct zone *whole = ARENA_NEW(context->arena, struct zone);
+        TRY(options_take(context, zone, NULL));
+        *whole = *zone;
+        zone_inherit(whole, parent);
+        TRY(zone_check(whole));
+    } else {
+        TRY(options_take(context, zone, parent));
+    }
     TRY(zone_set(context->task, tenant, zone));
 out:
     return st;
@@ -392,13 +474,36 @@ out:
 static const struct result_column zone_columns[] = {SHOW_TEXT("target"), SHOW_TEXT("raw_config_sql")};
 SHOW_DESCRIBE(describe, zone_columns)
 
+static struct status send_zone(void *arg, const struct zone_object *object)
+{
+    struct statement_context *context = arg;
+    struct zone *zone = ARENA_NEW(context->arena, struct zone);
+    *zone = object->own;
+    zone_inherit(zone, &object->parent);
+    struct datum row[] = {datum_text(object->name), datum_text(zone_format(context->arena, object->name, zone))};
+    return show_row(context, row);
+}
+
 static struct status show_one(struct statement_context *context, uint64_t tenant, const char *target)
 {
-    struct zone *zone = ARENA_NEW(context->arena, struct zone);
-    struct status st = zone_get_whole(context->task, tenant, zone);
+    struct zone_object *object = ARENA_NEW(context->arena, struct zone_object);
+    struct status st = zone_get_whole(context->task, tenant, &object->own);
     if (failed(st)) return st;
-    struct datum row[] = {datum_text(target), datum_text(zone_format(context->arena, target, zone))};
-    return show_row(context, row);
+    object->name = target;
+    return send_zone(context, object);
+}
+
+// Who says nothing himself shows the one that he inherits from.
+static struct status show_object(struct statement_context *context, const struct zone_target *target)
+{
+    struct status st = STATUS_OK;
+    struct zone_object *object;
+    TRY(zone_object_find(context, target, false, &object));
+    while (object != NULL && object->own.set == 0) TRY(zone_object_above(context, object, &object));
+    st = object != NULL ? send_zone(context, object)
+                        : show_one(context, zone_tenant(context->session, NULL), "RANGE default");
+out:
+    return st;
 }
 
 static struct status show(struct statement_context *context)
@@ -406,35 +511,57 @@ static struct status show(struct statement_context *context)
     struct status st;
     const struct show_zone *asked = context->statement->as.show_zone;
     struct zone meta = {0};
-    if (!asked->all) TRY(target_check(context, &asked->target, false));
+    if (!asked->all) TRY(target_check(context, &asked->target));
     bool operators = context->session->tenant == TENANT_SYSTEM;
     if (operators) TRY(zone_get(context->task, ZONE_META, &meta));
     bool of_meta = !asked->all && is_meta(context->session, &asked->target);
     TRY(SHOW_SEND_COLUMNS(context, zone_columns));
+    if (!asked->all && is_object(&asked->target)) return show_object(context, &asked->target);
     // Who has none shows the one that it inherits from, which is the default.
     if (!of_meta || meta.set == 0)
         TRY(show_one(context, zone_tenant(context->session, NULL), "RANGE default"));
     if (meta.set != 0 && (of_meta || asked->all)) TRY(show_one(context, ZONE_META, "RANGE meta"));
+    if (asked->all)
+        TRY(zone_objects_each(context->task, context->session, context->arena, send_zone, context));
 out:
     return st;
+}
+
+struct zone_rows {
+    struct arena *arena;
+    struct virtual_table_sink *sink;
+};
+
+static struct status put_zone_row(void *arg, const struct zone_object *object)
+{
+    struct zone_rows *rows = arg;
+    struct pg_row row;
+    struct zone *zone = ARENA_NEW(rows->arena, struct zone);
+    *zone = object->own;
+    zone_inherit(zone, &object->parent);
+    const char *sql = zone_format(rows->arena, object->name, zone);
+    pg_row_begin(&row, rows->sink);
+    pg_put_int(&row, "zone_id", object->table_id != 0 ? object->table_id : object->database_id);
+    pg_put_int(&row, "subzone_id", object->index_id);
+    pg_put_text(&row, "target", object->name);
+    if (object->kind == OBJECT_RANGE) pg_put_text(&row, "range_name", "default");
+    pg_put_text(&row, "raw_config_sql", sql);
+    pg_put_text(&row, "full_config_sql", sql);
+    return pg_row_send(&row);
 }
 
 static struct status zone_rows(struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
     struct status st;
     struct arena arena;
-    struct pg_row row;
     arena_init(&arena, &session->account);
-    struct zone *zone = ARENA_NEW(&arena, struct zone);
-    TRY(zone_get_whole(task, zone_tenant(session, NULL), zone));
-    pg_row_begin(&row, sink);
-    pg_put_int(&row, "zone_id", 0);
-    pg_put_int(&row, "subzone_id", 0);
-    pg_put_text(&row, "target", "RANGE default");
-    pg_put_text(&row, "range_name", "default");
-    pg_put_text(&row, "raw_config_sql", zone_format(&arena, "RANGE default", zone));
-    pg_put_text(&row, "full_config_sql", zone_format(&arena, "RANGE default", zone));
-    TRY(pg_row_send(&row));
+    struct zone_rows rows = {.arena = &arena, .sink = sink};
+    struct zone_object *object = ARENA_NEW(&arena, struct zone_object);
+    object->kind = OBJECT_RANGE;
+    object->name = "RANGE default";
+    TRY(zone_get_whole(task, zone_tenant(session, NULL), &object->own));
+    TRY(put_zone_row(&rows, object));
+    TRY(zone_objects_each(task, session, &arena, put_zone_row, &rows));
 out:
     st = status_copy(task->arena, st);
     arena_fini(&arena);
@@ -474,6 +601,11 @@ static const struct setting settings[] = {
         .class = SETTING_SYSTEM_VISIBLE,
         .default_value = "true",
         .description = "whether virtual clusters may change their zone configurations"},
+    {.name = "sql.virtual_cluster.feature_access.zone_configs_unrestricted.enabled",
+        .type = SETTING_BOOL,
+        .class = SETTING_SYSTEM_VISIBLE,
+        .default_value = "true",
+        .description = "whether virtual clusters may say how many copies of their data there are, and where"},
 };
 
 void zone_config_register(void)

@@ -6,8 +6,9 @@
 //   constraints        '[+region=a, -ssd]', or by number of copies '{"+region=a,+ssd": 2, "+region=b": 1}'
 //   lease_preferences  '[[+region=a], [+region=b]]'
 //
-// RANGE default, and for operators RANGE meta (the cluster's own records), are all there is so far: in the system interface it speaks of all data (where copies are is told
-// there alone), in a virtual cluster of its own. Zones of databases, tables, indexes and partitions are 0A000.
+// RANGE default speaks of all data in the system interface, in a virtual cluster of its own; RANGE meta, for operators, of
+// the cluster's own records; databases, tables and indexes: sql/zone_object.h. Other ranges and partitions are 0A000.
+// Virtual clusters may do so as the settings sql.virtual_cluster.feature_access.zone_configs* say.
 //
 // Shard    Any; statements suspend, the forms do not.
 // Errors   22023 for values that cannot be, 42601 for unknown variables, 0A000.

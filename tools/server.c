@@ -28,6 +28,7 @@
 #include "sql/register.h"
 #include "sql/spill.h"
 #include "sql/statistics_auto.h"
+#include "sql/zone_object.h"
 #include "sql/timezone.h"
 #include "tenant/http.h"
 #include "tenant/profile.h"
@@ -320,6 +321,7 @@ static struct status start_services(struct task *task, struct server *server)
     TRY(tenant_node_start(task));
     TRY(profile_apply(task, options->profile == NULL ? "default" : options->profile));
     TRY(statistics_auto_start(task));
+    TRY(zone_objects_start(task));
     pgwire_ready(task->shard->node);
     http_ready_set(task->shard->node, true);
 out:

@@ -76,7 +76,7 @@ class Zones(unittest.TestCase):
             self.assertEqual(session.value("SHOW ZONE CONFIGURATION FROM RANGE meta"), "RANGE default")
             session.run("CREATE TABLE t (a int)")
             self.assertEqual(session.value("SHOW ZONE CONFIGURATION FROM TABLE t"), "RANGE default")
-            for statement, code in (("ALTER TABLE t CONFIGURE ZONE USING gc.ttlseconds = 600", "0A000"),
+            for statement, code in (("ALTER PARTITION p OF TABLE t CONFIGURE ZONE USING gc.ttlseconds = 600", "0A000"),
                                     ("ALTER RANGE default CONFIGURE ZONE DISCARD", "22023"),
                                     ("ALTER RANGE liveness CONFIGURE ZONE USING num_replicas = 5", "0A000"),
                                     ("ALTER RANGE meta CONFIGURE ZONE USING gc.ttlseconds = 5", "0A000"),
@@ -93,6 +93,7 @@ class Zones(unittest.TestCase):
                 self.assertIn("gc.ttlseconds = 60,", own.rows("SHOW ZONE CONFIGURATIONS")[0][1])
                 own.run("ALTER RANGE default CONFIGURE ZONE DISCARD")
                 self.assertIn("gc.ttlseconds = 600", own.rows("SHOW ZONE CONFIGURATIONS")[0][1])
+                session.run("SET CLUSTER SETTING sql.virtual_cluster.feature_access.zone_configs_unrestricted.enabled = false")
                 with self.assertRaises(psycopg2.Error) as raised:
                     own.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 5")
                 self.assertEqual(raised.exception.pgcode, "0A000")
