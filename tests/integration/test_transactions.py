@@ -92,7 +92,7 @@ class Transactions(ClusterTest):
         self.assertEqual(self.values(1, 200, 300), [11, 11, 100])
 
     def test_what_a_client_has_seen_is_not_repeated(self):
-        for seen in ("SELECT v FROM t WHERE k = 300", "UPDATE t SET v = 1 WHERE k = 300", "SAVEPOINT s"):
+        for seen in ("SELECT v FROM t WHERE k = 300", "UPDATE t SET v = 1 WHERE k = 300"):
             first = self.circle("BEGIN", seen, "")
             self.assertEqual(first.end(), "40001", seen)
             self.assert_error("25P02", "aborted", lambda: self.one.run("SELECT 1"))
