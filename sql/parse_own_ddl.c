@@ -340,12 +340,27 @@ static bool alter_primary_key(struct own *own, const struct zone_target *target)
     return true;
 }
 
+// ALTER RANGE 5 RELOCATE ..., ALTER RANGE RELOCATE ... FOR SELECT ...
+static bool relocate_numbered(struct own *own)
+{
+    struct own_mark mark = own_mark(own);
+    own_advance(own); // RANGE
+    if (own->token.kind == LEX_INTEGER) own_advance(own);
+    if (!own_is(own, "relocate")) {
+        own_back(own, mark);
+        return false;
+    }
+    own_unsupported(own, "ALTER RANGE ... RELOCATE");
+    return true;
+}
+
 // A name that may be followed by what is ours: a quiet look, so that PostgreSQL's grammar reports.
 static bool alter_object(struct own *own)
 {
     if (!own_is(own, "range") && !own_is(own, "database") && !own_is(own, "table") &&
         !own_is(own, "index") && !own_is(own, "partition"))
         return false;
+    if (own_is(own, "range") && relocate_numbered(own)) return true;
     struct zone_target target = {0};
     if (own_is(own, "table if") || own_is(own, "index if") || own_is(own, "table only"))
         return false;
