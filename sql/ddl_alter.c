@@ -814,6 +814,7 @@ static struct status set_type(struct alter *alter)
     column->collation = collation;
     column->type = to;
     column->domain = domain;
+    TRY(ddl_check_keys(context, alter->table));
     if (wider) {
         TRY(put(alter));
     } else {

@@ -600,6 +600,34 @@ static struct status check_key_types(struct statement_context *context,
     return STATUS_OK;
 }
 
+struct status ddl_check_keys(struct statement_context *context, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *other;
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        const struct constraint_desc *key = &table->constraints[i];
+        if (key->kind != TABLE_FOREIGN_KEY) continue;
+        const struct table_desc *parent = table;
+        if (key->referenced_table != table->id) {
+            TRY(catalog_edit_table(
+                context->task, context->session, context->arena, key->referenced_table, &other));
+            parent = other;
+        }
+        TRY(check_key_types(context, table, parent, key));
+    }
+    for (uint32_t i = 0; i < table->referenced_by_count; i++) {
+        const struct fk_back_reference *reference = &table->referenced_by[i];
+        if (reference->table_id == table->id) continue; // Seen above.
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, reference->table_id, &other));
+        for (uint32_t k = 0; k < other->constraint_count; k++)
+            if (other->constraints[k].id == reference->constraint_id)
+                TRY(check_key_types(context, other, table, &other->constraints[k]));
+    }
+out:
+    return st;
+}
+
 static struct status key_columns(struct statement_context *context, struct table_desc *table,
     const struct constraint *constraint, const char *column, struct constraint_desc *key)
 {

@@ -225,6 +225,9 @@ CHECKED struct status ddl_add_key(struct statement_context *context, struct tabl
     const struct constraint *constraint, const char *column, struct index_desc **index);
 CHECKED struct status ddl_add_check(struct statement_context *context, struct table_desc *table,
     const struct constraint *constraint, const char *column, struct constraint_desc **check);
+// After a change of a column's type: 42804 where its foreign keys, or others' to it, would compare what cannot be.
+CHECKED struct status ddl_check_keys(
+    struct statement_context *context, const struct table_desc *table);
 // The referenced table's descriptor is edited and put too (unless it is the table itself).
 CHECKED struct status ddl_add_foreign_key(struct statement_context *context,
     struct table_desc *table, const struct constraint *constraint, const char *column,
