@@ -329,6 +329,9 @@ enum alter_kind {
     ALTER_ADD_CONSTRAINT,
     ALTER_DROP_CONSTRAINT,
     ALTER_VALIDATE_CONSTRAINT,
+    ALTER_CONSTRAINT, // Only what `constraint` says of deferring.
+    ALTER_SET_LOGGED,
+    ALTER_SET_UNLOGGED,
     ALTER_PRIMARY_KEY, // ALTER PRIMARY KEY USING COLUMNS (...): constraint.columns
     ALTER_OWNER,
     ALTER_SET_OPTIONS,

@@ -157,6 +157,8 @@ struct grant { // GRANT and REVOKE
     uint32_t privilege_count;
     struct role_list grantees;
     enum drop_behavior behavior;
+    bool granted_by; // GRANTED BY grantor
+    struct role_name grantor;
 };
 
 struct grant_role { // GRANT role TO role

@@ -12,6 +12,7 @@
 // Errors   42P01, 42703, 42702, 42883, 42804, 42803, 42601, 0A000, ...: PostgreSQL's, with positions.
 #pragma once
 #include "core/hashmap.h"
+#include "sql/privilege.h"
 #include "sql/ast.h"
 #include "sql/rel.h"
 #include "sql/session.h"
@@ -28,6 +29,7 @@ struct relation {
     struct relation **depends;       // Of a view: what its names mean.
     uint32_t depend_count;
     uint32_t privileges;             // Bits that the statement needs.
+    uint32_t *used;                  // Per column: what it is used for, of SELECT, INSERT and UPDATE.
     const char *view_owner;          // NULL: checked as the session's user.
     bool expanded;                   // Views: dependencies loaded.
     bool written;                    // Foreign keys loaded.
@@ -97,7 +99,12 @@ struct range_column {
     bool merged;           // By JOIN USING: found by its plain name through the merged one.
     uint32_t table_oid;
     uint16_t attribute;
+    uint32_t *used;        // Of its relation, for privileges; NULL: nobody asks.
 };
+static inline void range_column_read(const struct range_column *column)
+{
+    if (column->used != NULL) *column->used |= PRIVILEGE_SELECT;
+}
 struct range { // A table reference that columns can be qualified with.
     const char *name;
     const char *schema;    // NULL: has an alias.
@@ -323,6 +330,7 @@ CHECKED struct status bind_column_aliases(struct binder *binder, struct range *r
     const struct name_list *aliases, uint32_t position);
 CHECKED struct status bind_check_alias(
     struct binder *binder, const struct from_names *names, const struct range *range, uint32_t position);
+void bind_range_unasked(struct from_names *names, struct range *range);
 struct rel *bind_scan(struct binder *binder, const struct relation *relation, const char *alias);
 
 // --- bind_select.c -----------------------------------------------------------------------------------

@@ -82,6 +82,9 @@ static struct status find_view_column(struct binder *binder, const struct writte
     TRY(bind_view_range(binder, views, 0, view, table, 0, &range));
     for (uint32_t i = 0; i < range->column_count; i++) {
         if (strcmp(range->columns[i].name, name) != 0) continue;
+        if (range->columns[i].used != NULL)
+            *range->columns[i].used |=
+                strcmp(verb, "update") == 0 ? PRIVILEGE_UPDATE : PRIVILEGE_INSERT;
         const struct scalar *scalar = range->columns[i].scalar;
         if (scalar->kind == SCALAR_VAR && scalar->var < table->column_count) {
             *ordinal = scalar->var;
@@ -190,6 +193,10 @@ static struct status insert_columns(struct binder *binder, const struct table_de
     for (uint32_t i = 0; view == NULL && i < table->column_count && !out->written; i++)
         if (table->columns[i].state == ELEMENT_PUBLIC && !table->columns[i].hidden)
             out->ordinals[out->count++] = i;
+    const struct relation *relation = bind_names_by_id(binder->names, table->id);
+    uint32_t width = out->written ? UINT32_MAX : insert_width(insert);
+    for (uint32_t i = 0; view == NULL && relation != NULL && i < out->count && i < width; i++)
+        relation->used[out->ordinals[i]] |= PRIVILEGE_INSERT;
 
 out:
     return st;
@@ -412,7 +419,9 @@ static struct status bind_conflict_update(struct binder *binder, struct scope *p
     struct scope scope = {.parent = parent, .clause = "ON CONFLICT"};
     const char *alias = insert->target.alias != NULL ? insert->target.alias : table->name;
     bind_add_table_range(binder, &scope.names, table, alias, NULL, plan->existing_base);
-    bind_add_table_range(binder, &scope.names, table, "excluded", NULL, plan->excluded_base);
+    struct range *excluded =
+        bind_add_table_range(binder, &scope.names, table, "excluded", NULL, plan->excluded_base);
+    bind_range_unasked(&scope.names, excluded);
     static const struct written_views none;
     TRY(bind_assignments(binder, &scope, &insert->conflict_assignments, &none, plan->table,
         plan->existing_base, &plan->assignments));
@@ -637,6 +646,9 @@ static struct status bind_assignments(struct binder *binder, struct scope *scope
             else
                 TRY(find_target_column(binder, table->table, assignment->columns[c],
                     assignment->position, &ordinal));
+            const struct relation *relation =
+                views->count > 0 ? NULL : bind_names_by_id(binder->names, table->table->id);
+            if (relation != NULL) relation->used[ordinal] |= PRIVILEGE_UPDATE;
             struct rel_item *before = NULL;
             for (uint32_t k = 0; k < out->count; k++)
                 if (out->items[k].var == base + ordinal) before = &out->items[k];

@@ -127,6 +127,7 @@ struct range *bind_add_table_range(struct binder *binder, struct from_names *nam
     range->table = table;
     range->relation_id = table->id;
     range->base = base;
+    const struct relation *relation = bind_names_by_id(binder->names, table->id);
     uint32_t count = 0;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
@@ -135,11 +136,21 @@ struct range *bind_add_table_range(struct binder *binder, struct from_names *nam
             .scalar = bind_var(binder, base + i, POSITION_NONE),
             .hidden = column->hidden,
             .table_oid = pg_relation_oid(table),
-            .attribute = (uint16_t)column->id};
+            .attribute = (uint16_t)column->id,
+            .used = relation == NULL || relation->table != table ? NULL : &relation->used[i]};
     }
     range->column_count = count;
     add_range(binder, names, range);
     return range;
+}
+
+// Nobody asks whether its columns may be read: a view's owner answers for them. Just added.
+void bind_range_unasked(struct from_names *names, struct range *range)
+{
+    for (uint32_t i = 0; i < range->column_count; i++) {
+        range->columns[i].used = NULL;
+        if (names != NULL) names->columns[names->column_count - 1 - i].used = NULL;
+    }
 }
 
 struct rel *bind_scan(struct binder *binder, const struct relation *relation, const char *alias)
@@ -172,7 +183,7 @@ static struct range *query_range(
 }
 
 static struct status bind_view(struct binder *binder, const struct relation *relation,
-    const struct from_item *item, struct from_names *names, struct rel **rel)
+    const struct from_item *item, bool in_view, struct from_names *names, struct rel **rel)
 {
     struct status st = STATUS_OK;
     struct bytes text = binder->text;
@@ -199,6 +210,7 @@ static struct status bind_view(struct binder *binder, const struct relation *rel
         if (i < table->column_count) range->columns[i].name = table->columns[i].name;
         range->columns[i].table_oid = pg_relation_oid(table);
         range->columns[i].attribute = (uint16_t)(i + 1);
+        range->columns[i].used = in_view || i >= table->column_count ? NULL : &relation->used[i];
     }
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
@@ -298,7 +310,7 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     for (const struct scope *s = scope; s != NULL; s = s->parent) in_view |= s->view != NULL;
     // What a view reads is checked with the view: its reader needs no right to it.
     if (!in_view) relation->privileges |= PRIVILEGE_SELECT;
-    if (relation->table->kind == RELATION_VIEW) return bind_view(binder, relation, item, names, rel);
+    if (relation->table->kind == RELATION_VIEW) return bind_view(binder, relation, item, in_view, names, rel);
     if (relation->table->materialized && !relation->table->populated)
         return status_hint(binder->arena,
             bind_error(binder, item->table.name.position, E_NOT_IN_PREREQUISITE_STATE,
@@ -312,6 +324,7 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     scan->scan.no_full_scan = item->table.no_full_scan;
     struct range *range = bind_add_table_range(binder, names, relation->table, alias,
         item->alias != NULL ? NULL : name->schema, scan->scan.base);
+    if (in_view) bind_range_unasked(names, range);
     if (item->column_aliases.count > 0) {
         TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
         names->column_count -= range->column_count;
@@ -605,6 +618,8 @@ static struct status merge_using(struct binder *binder, const struct from_item *
         struct scalar *equal;
         TRY(using_column(binder, left, name, "left", item->position, &l));
         TRY(using_column(binder, right, name, "right", item->position, &r));
+        range_column_read(l);
+        range_column_read(r);
         TRY(bind_operator(binder, "=", l->scalar, r->scalar, item->position, &equal));
         scalar_list_add_conjuncts(binder->arena, &join->join.on, equal);
         struct scalar *pair[2] = {l->scalar, r->scalar};
@@ -900,6 +915,7 @@ struct status bind_column(
             return no_such_column(binder, scope, range, name, expr->position);
         bind_note_column(binder, scope, NULL, range, expr, column);
     }
+    range_column_read(column);
     struct scalar *scalar = ARENA_NEW(binder->arena, struct scalar);
     *scalar = *column->scalar;
     scalar->position = expr->position;
@@ -933,8 +949,11 @@ struct status bind_star(struct binder *binder, struct scope *scope, const struct
     }
     *columns = ARENA_ARRAY(binder->arena, struct range_column, all_count);
     *count = 0;
-    for (uint32_t i = 0; i < all_count; i++)
-        if (!all[i].hidden && (qualified || !all[i].merged)) (*columns)[(*count)++] = all[i];
+    for (uint32_t i = 0; i < all_count; i++) {
+        if (all[i].hidden || (!qualified && all[i].merged)) continue;
+        range_column_read(&all[i]);
+        (*columns)[(*count)++] = all[i];
+    }
 
 out:
     return st;

@@ -316,6 +316,17 @@ static struct table_rewrite *copy_rewrite(struct arena *arena, const struct tabl
     return copy;
 }
 
+static struct privilege_grant *copy_grants(
+    struct arena *arena, const struct privilege_grant *grants, uint32_t count)
+{
+    struct privilege_grant *copy = COPY_ARRAY(arena, grants, count);
+    for (uint32_t i = 0; i < count; i++) {
+        copy[i].role = copy_text(arena, grants[i].role);
+        copy[i].grantor = copy_text(arena, grants[i].grantor);
+    }
+    return copy;
+}
+
 struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc *table)
 {
     struct table_desc *copy = arena_alloc(arena, sizeof *copy);
@@ -330,6 +341,7 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
         column->generated_sql = copy_text(arena, column->generated_sql);
         column->collation = copy_text(arena, column->collation);
         if (column->missing.size > 0) column->missing = arena_copy(arena, column->missing);
+        column->grants = copy_grants(arena, column->grants, column->grant_count);
     }
     copy_indexes(arena, copy);
     copy_constraints(arena, copy);
@@ -340,9 +352,7 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
     copy->depended_by_count = 0;
     copy->owner = copy_text(arena, table->owner);
     copy->collation = copy_text(arena, table->collation);
-    copy->grants = COPY_ARRAY(arena, table->grants, table->grant_count);
-    for (uint32_t i = 0; i < copy->grant_count; i++)
-        copy->grants[i].role = copy_text(arena, copy->grants[i].role);
+    copy->grants = copy_grants(arena, table->grants, table->grant_count);
     if (table->column_estimates != NULL) {
         copy->column_estimates = COPY_ARRAY(arena, table->column_estimates, table->column_count);
         for (uint32_t i = 0; i < copy->column_count; i++) {
@@ -400,6 +410,7 @@ static struct status add_relation(
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "statement refers to too many relations");
     relation = ARENA_NEW(names->arena, struct relation);
     relation->table = table_desc_copy(names->arena, table);
+    relation->used = ARENA_ARRAY(names->arena, uint32_t, table->column_count + 1u);
     if (names->count == names->capacity) {
         uint32_t capacity = names->capacity == 0 ? 8 : names->capacity * 2;
         names->list = arena_grow(names->arena, names->list,

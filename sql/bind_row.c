@@ -146,6 +146,7 @@ struct scalar *bind_whole_row(
     uint32_t count = 0;
     for (uint32_t i = 0; i < range->column_count; i++) {
         if (range->columns[i].hidden) continue;
+        range_column_read(&range->columns[i]);
         names[count] = range->columns[i].name;
         row->args[count++] = range->columns[i].scalar;
     }

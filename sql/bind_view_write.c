@@ -125,6 +125,7 @@ static struct status scope_below(struct binder *binder, const struct written_vie
         TRY(bind_view_range(binder, views, at + 1, alias, table, base, &range));
         if (item->alias == NULL) range->schema = item->table.name.schema;
     }
+    bind_range_unasked(NULL, range);
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     scope->names = (struct from_names){range, range->columns, range->column_count};
 
@@ -156,7 +157,9 @@ struct status bind_view_range(struct binder *binder, const struct written_views 
             struct scalar *scalar = star ? all[k].scalar : NULL;
             if (!star) TRY(bind_expr(binder, &scope, expr, &scalar));
             columns[count] = (struct range_column){
-                .name = view->table->columns[count].name, .scalar = scalar};
+                .name = view->table->columns[count].name,
+                .scalar = scalar,
+                .used = at == 0 ? &view->used[count] : NULL};
         }
     }
     *range = range_of(binder, name, count, columns);

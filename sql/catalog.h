@@ -74,6 +74,13 @@ enum element_state { // Of columns, indexes and constraints in a schema change.
     ELEMENT_VALIDATING,  // A constraint that new rows must meet while the old ones are checked.
 };
 
+struct privilege_grant {
+    const char *role;    // Role name; "public" for all.
+    uint32_t privileges; // Bits of sql/privilege.h.
+    uint32_t grantable;
+    const char *grantor; // NULL: the owner.
+};
+
 struct column_desc {
     uint32_t id; // Never reused in its table.
     const char *name;
@@ -90,6 +97,9 @@ struct column_desc {
     enum element_state state;
     type_oid domain; // The column's declared type, when it is a domain; `type` is what it stands for.
     const char *collation; // Definition (sql/collation.h); NULL: the default one. `type` does not say.
+    uint32_t statistics_target; // SET STATISTICS, plus one; 0: the default.
+    struct privilege_grant *grants; // Of the column alone.
+    uint32_t grant_count;
 };
 
 struct column_estimate {
@@ -159,12 +169,6 @@ struct fk_back_reference {
     uint32_t constraint_id;
 };
 
-struct privilege_grant {
-    const char *role;    // Role name; "public" for all.
-    uint32_t privileges; // Bits of sql/privilege.h.
-    uint32_t grantable;
-};
-
 // What a table is to become. Rows that are written meanwhile are written as the target's too.
 struct table_rewrite {
     struct table_desc *target;   // Its indexes are write-only.
@@ -192,6 +196,7 @@ struct table_desc {
     uint32_t constraint_count;
     struct fk_back_reference *referenced_by;
     uint32_t referenced_by_count;
+    bool unlogged; // Said to be: it is as safe as any other.
     bool writes_blocked; // Its rows are being rewritten: whoever writes gets 40001, to try again.
     struct table_rewrite *rewrite; // They are being rewritten, and whoever writes takes part; or NULL.
     const char *view_sql;
@@ -227,6 +232,7 @@ struct table_desc {
     const char *owner;
     struct privilege_grant *grants;
     uint32_t grant_count;
+    uint32_t public_revoked; // Of what everybody has of a function or type unless it is taken away.
     const struct virtual_table *virtual_table; // RELATION_VIRTUAL.
     // Estimates, from the newest statistics; 0 rows when there are none.
     uint64_t row_estimate;

@@ -2,7 +2,7 @@
 //
 // ALTER TABLE. Commands run one after the other, each on the descriptor that the one before it left in the
 // transaction.
-#include "sql/ddl_internal.h"
+#include "sql/ddl_alter.h"
 
 #include "core/invariant.h"
 #include "sql/deparse.h"
@@ -11,14 +11,6 @@
 #include "sql/plan.h"
 #include "sql/role.h"
 #include "sql/schema_change.h"
-
-struct alter {
-    struct statement_context *context;
-    const struct alter_table *statement;
-    const struct alter_command *command;
-    struct table_desc *source; // As stored.
-    struct table_desc *table;  // Being edited.
-};
 
 static const char *action_name(const struct alter_command *command)
 {
@@ -62,7 +54,7 @@ out:
     return st;
 }
 
-static struct status load(struct alter *alter)
+struct status alter_load(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = alter->context;
@@ -84,7 +76,7 @@ out:
     return st;
 }
 
-static struct status put(struct alter *alter)
+struct status alter_put(struct alter *alter)
 {
     return catalog_put_table(alter->context->task, alter->context->session, alter->table);
 }
@@ -95,13 +87,13 @@ static struct status no_column(struct alter *alter, const char *name)
         "column \"%s\" of relation \"%s\" does not exist", name, alter->table->name);
 }
 
-static struct status find_column(struct alter *alter, struct column_desc **column)
+struct status alter_find_column(struct alter *alter, struct column_desc **column)
 {
     *column = ddl_column(alter->table, alter->command->name);
     return *column == NULL ? no_column(alter, alter->command->name) : STATUS_OK;
 }
 
-static bool key_has(const struct index_desc *index, uint32_t column_id)
+bool alter_key_has(const struct index_desc *index, uint32_t column_id)
 {
     for (uint32_t i = 0; i < index->column_count; i++) {
         if (index->columns[i].expression_sql == NULL && index->columns[i].column_id == column_id)
@@ -110,7 +102,7 @@ static bool key_has(const struct index_desc *index, uint32_t column_id)
     return false;
 }
 
-static bool text_mentions(struct arena *arena, const char *text, const char *column)
+bool alter_text_mentions(struct arena *arena, const char *text, const char *column)
 {
     struct expr *expr;
     struct ddl_expr_info info;
@@ -124,17 +116,17 @@ static bool text_mentions(struct arena *arena, const char *text, const char *col
     return false;
 }
 
-static bool index_mentions(
+bool alter_index_mentions(
     struct arena *arena, const struct index_desc *index, const struct column_desc *column)
 {
-    if (key_has(index, column->id)) return true;
+    if (alter_key_has(index, column->id)) return true;
     for (uint32_t i = 0; i < index->stored_count; i++) {
         if (index->stored[i] == column->id) return true;
     }
     for (uint32_t i = 0; i < index->column_count; i++) {
-        if (text_mentions(arena, index->columns[i].expression_sql, column->name)) return true;
+        if (alter_text_mentions(arena, index->columns[i].expression_sql, column->name)) return true;
     }
-    return text_mentions(arena, index->predicate_sql, column->name);
+    return alter_text_mentions(arena, index->predicate_sql, column->name);
 }
 
 // --- ADD COLUMN ------------------------------------------------------------------------------------
@@ -189,9 +181,6 @@ out:
     return st;
 }
 
-static struct status add_constraint(
-    struct alter *alter, const struct constraint *constraint, const char *column);
-
 static struct status add_column(struct alter *alter)
 {
     struct status st = STATUS_OK;
@@ -211,375 +200,14 @@ static struct status add_column(struct alter *alter)
     }
     TRY(ddl_add_column(context, alter->table, definition, &column));
     // Expressions are looked at before the rows that are there are asked for.
-    TRY(put(alter));
+    TRY(alter_put(alter));
     TRY(ddl_validate_expressions(context, alter->table));
     TRY(fill_column(alter, column->id, &rewritten));
-    if (!rewritten) TRY(put(alter));
+    if (!rewritten) TRY(alter_put(alter));
     for (uint32_t i = 0; i < definition->constraint_count; i++) {
-        TRY(load(alter));
-        TRY(add_constraint(alter, &definition->constraints[i], definition->name));
+        TRY(alter_load(alter));
+        TRY(alter_add_constraint(alter, &definition->constraints[i], definition->name));
     }
-out:
-    return st;
-}
-
-// --- constraints -----------------------------------------------------------------------------------
-
-static struct status back_reference_remove(
-    struct alter *alter, uint32_t parent_id, uint32_t constraint_id)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-    struct table_desc *parent = alter->table;
-
-    if (parent_id != alter->table->id)
-        TRY(catalog_edit_table(
-            context->task, context->session, context->arena, parent_id, &parent));
-    for (uint32_t i = 0; i < parent->referenced_by_count; i++) {
-        if (parent->referenced_by[i].table_id != alter->table->id ||
-            parent->referenced_by[i].constraint_id != constraint_id)
-            continue;
-        DDL_REMOVE(parent->referenced_by, parent->referenced_by_count, i);
-        break;
-    }
-    if (parent != alter->table) TRY(catalog_put_table(context->task, context->session, parent));
-out:
-    return st;
-}
-
-static bool has_deferrable_key(const struct table_desc *table)
-{
-    for (uint32_t i = 0; i < table->index_count; i++)
-        if (table->indexes[i].primary_key) return true;
-    return false;
-}
-
-// A new primary key means new keys for all rows and all index entries.
-static struct status set_primary_key(
-    struct alter *alter, const struct constraint *constraint, const char *column, bool replace)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-    struct table_desc *table = alter->table;
-    struct index_desc *added;
-
-    const struct column_desc *first =
-        table_column_by_id(table, table->indexes[0].columns[0].column_id);
-    bool has_rowid = first->hidden && table->indexes[0].column_count == 1;
-    for (uint32_t i = 0; i < table->index_count && replace; i++)
-        if (table->indexes[i].primary_key)
-            return ddl_unsupported(context, "ALTER PRIMARY KEY of a deferrable one");
-    if ((!has_rowid || has_deferrable_key(table)) && !replace)
-        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
-            "multiple primary keys for table \"%s\" are not allowed", table->name);
-    struct index_desc former = table->indexes[0];
-    TRY(catalog_free_name(
-        context->task, context->session, table->database_id, table->schema_id, former.name));
-    if (has_rowid) table->indexes[0].from_constraint = false; // Its name is free again.
-    if (replace && constraint->name == NULL) {
-        // The key keeps its name.
-        struct constraint *named = ARENA_NEW(context->arena, struct constraint);
-        *named = *constraint;
-        named->name = arena_strdup(context->arena, former.name);
-        table->indexes[0].from_constraint = false;
-        constraint = named;
-    }
-    TRY(ddl_add_key(context, table, constraint, column, &added));
-    table->indexes[0] = *added;
-    table->index_count--;
-    if (has_rowid) {
-        uint32_t rowid = former.columns[0].column_id;
-        for (uint32_t i = 0; i < table->column_count; i++) {
-            if (table->columns[i].id != rowid) continue;
-            DDL_REMOVE(table->columns, table->column_count, i);
-            break;
-        }
-    } else {
-        // What referenced the former key still needs it unique.
-        struct index_desc kept = former;
-        kept.primary = false;
-        const char *name;
-        TRY(ddl_choose_name(
-            context, table->database_id, table->schema_id, table->name, NULL, "key", &name));
-        kept.name = name;
-        bool taken;
-        TRY(ddl_take_name(context, table->database_id, table->schema_id, name,
-            (struct name_value){.kind = NAME_INDEX, .id = table->id, .index_id = kept.id}, &taken));
-        DDL_APPEND(context->arena, table->indexes, table->index_count, kept);
-    }
-    TRY(ddl_rewrite(
-        context, alter->source, table, ddl_copy_columns(context->arena, alter->source, table)));
-out:
-    return st;
-}
-
-static struct status add_unique(
-    struct alter *alter, const struct constraint *constraint, const char *column)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-    struct index_desc *index;
-    bool more = false;
-
-    TRY(ddl_add_key(context, alter->table, constraint, column, &index));
-    if (context->session->txn_state == TXN_IMPLICIT)
-        TRY(ddl_has_more_rows(context, alter->source, ddl_inline_rows(alter->context), &more));
-    if (more) {
-        index->state = ELEMENT_WRITE_ONLY;
-        TRY(schema_change_publish(context, alter->table));
-        goto out;
-    }
-    TRY(ddl_fill_indexes(context, alter->source, alter->table, &index->id, 1));
-    TRY(put(alter));
-    TRY(ddl_validate_deferrable(context, alter->table, index));
-out:
-    return st;
-}
-
-static struct status add_deferrable_key(
-    struct alter *alter, const struct constraint *constraint, const char *column)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc *table = alter->table;
-    const struct column_desc *first =
-        table_column_by_id(table, table->indexes[0].columns[0].column_id);
-
-    if (!first->hidden || has_deferrable_key(table))
-        return ddl_error(alter->context, E_INVALID_TABLE_DEFINITION,
-            "multiple primary keys for table \"%s\" are not allowed", table->name);
-    for (uint32_t i = 0; i < constraint->columns.count; i++) {
-        const struct column_desc *found = table_column(table, constraint->columns.items[i]);
-        if (found != NULL && !found->not_null && table_column_by_id(alter->source, found->id) != NULL)
-            TRY(ddl_validate_not_null(alter->context, table, found));
-    }
-    TRY(add_unique(alter, constraint, column));
-out:
-    return st;
-}
-
-// The stored table must have the constraint's columns; a check of one that is not there yet cannot be run.
-static struct status validate_or_publish(struct alter *alter, struct constraint_desc *constraint)
-{
-    struct status st = STATUS_OK;
-    bool more = false;
-
-    if (constraint->not_valid) {
-        TRY(put(alter));
-        TRY(ddl_validate_expressions(alter->context, alter->table));
-        goto out;
-    }
-    if (alter->context->session->txn_state == TXN_IMPLICIT)
-        TRY(ddl_has_more_rows(
-            alter->context, alter->source, ddl_inline_rows(alter->context), &more));
-    if (more) {
-        constraint->state = ELEMENT_VALIDATING;
-        TRY(schema_change_publish(alter->context, alter->table));
-        goto out;
-    }
-    TRY(put(alter));
-    TRY(ddl_validate_expressions(alter->context, alter->table));
-    TRY(ddl_validate_constraint(alter->context, alter->table, constraint));
-out:
-    return st;
-}
-
-static struct status add_constraint(
-    struct alter *alter, const struct constraint *constraint, const char *column)
-{
-    struct status st = STATUS_OK;
-    struct constraint_desc *added;
-
-    switch (constraint->kind) {
-    case CONSTRAINT_PRIMARY_KEY:
-        if (constraint->deferrable || constraint->initially_deferred)
-            TRY(add_deferrable_key(alter, constraint, column));
-        else
-            TRY(set_primary_key(alter, constraint, column, false));
-        break;
-    case CONSTRAINT_UNIQUE: TRY(add_unique(alter, constraint, column)); break;
-    case CONSTRAINT_CHECK:
-        TRY(ddl_add_check(alter->context, alter->table, constraint, column, &added));
-        TRY(validate_or_publish(alter, added));
-        break;
-    case CONSTRAINT_FOREIGN_KEY:
-        TRY(ddl_add_foreign_key(alter->context, alter->table, constraint, column, &added));
-        TRY(validate_or_publish(alter, added));
-        break;
-    case CONSTRAINT_EXCLUSION: return ddl_unsupported(alter->context, "an exclusion constraint");
-    default: break; // Part of the column itself.
-    }
-out:
-    return st;
-}
-
-static bool needed_by_foreign_key(struct alter *alter, const struct index_desc *index,
-    const struct table_desc **child, const struct constraint_desc **key)
-{
-    struct statement_context *context = alter->context;
-    for (uint32_t i = 0; i < alter->table->referenced_by_count; i++) {
-        const struct fk_back_reference *reference = &alter->table->referenced_by[i];
-        const struct table_desc *table = alter->table;
-        if (reference->table_id != alter->table->id) {
-            struct status st =
-                catalog_table_by_id(context->task, context->session, reference->table_id, &table);
-            if (failed(st)) continue;
-        }
-        for (uint32_t k = 0; k < table->constraint_count; k++) {
-            const struct constraint_desc *constraint = &table->constraints[k];
-            if (constraint->id != reference->constraint_id ||
-                constraint->column_count != index->column_count)
-                continue;
-            uint32_t matched = 0;
-            for (uint32_t m = 0; m < constraint->column_count; m++)
-                matched += key_has(index, constraint->referenced_columns[m]);
-            if (matched != index->column_count) continue;
-            *child = table;
-            *key = constraint;
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct status drop_foreign_key_of(
-    struct alter *alter, const struct table_desc *child, uint32_t constraint_id)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-    struct table_desc *edited = alter->table;
-
-    if (child->id != alter->table->id)
-        TRY(catalog_edit_table(
-            context->task, context->session, context->arena, child->id, &edited));
-    for (uint32_t i = 0; i < edited->constraint_count; i++) {
-        if (edited->constraints[i].id != constraint_id) continue;
-        ddl_cascades_to(context, "constraint %s on table %s",
-            edited->constraints[i].name, edited->name);
-        DDL_REMOVE(edited->constraints, edited->constraint_count, i);
-        break;
-    }
-    for (uint32_t i = 0; i < alter->table->referenced_by_count; i++) {
-        if (alter->table->referenced_by[i].table_id != child->id ||
-            alter->table->referenced_by[i].constraint_id != constraint_id)
-            continue;
-        DDL_REMOVE(alter->table->referenced_by, alter->table->referenced_by_count, i);
-        break;
-    }
-    if (edited != alter->table) TRY(catalog_put_table(context->task, context->session, edited));
-out:
-    return st;
-}
-
-static struct status release_index(
-    struct alter *alter, const struct index_desc *index, const char *what)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc *child;
-    const struct constraint_desc *key;
-
-    while (needed_by_foreign_key(alter, index, &child, &key)) {
-        if (alter->command->behavior != DROP_CASCADE) {
-            st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
-                "cannot drop %s because other objects depend on it", what);
-            st = status_detail(alter->context->arena, st,
-                "constraint %s on table %s depends on index %s", key->name, child->name,
-                index->name);
-            return status_hint(alter->context->arena, st,
-                "Use DROP ... CASCADE to drop the dependent objects too.");
-        }
-        TRY(drop_foreign_key_of(alter, child, key->id));
-    }
-out:
-    return st;
-}
-
-static struct status remove_index(struct alter *alter, uint32_t position)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-    struct table_desc *table = alter->table;
-    uint32_t id = table->indexes[position].id;
-
-    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
-        table->indexes[position].name));
-    TRY(ddl_erase_later(context, table->id, &id, 1));
-    DDL_REMOVE(table->indexes, table->index_count, position);
-out:
-    return st;
-}
-
-// Without its primary key a table has the hidden rowid.
-static struct status drop_primary_key(struct alter *alter)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-    struct table_desc *table = alter->table;
-
-    TRY(release_index(alter, &table->indexes[0],
-        arena_printf(
-            context->arena, "constraint %s on table %s", table->indexes[0].name, table->name)));
-    TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
-        table->indexes[0].name));
-    table->indexes[0].from_constraint = false;
-    TRY(ddl_add_rowid(context, table));
-    table->indexes[0] = table->indexes[table->index_count - 1];
-    table->index_count--;
-    const char **column_sql = ddl_copy_columns(context->arena, alter->source, table);
-    column_sql[table->column_count - 1] = "unique_rowid()";
-    TRY(ddl_rewrite(context, alter->source, table, column_sql));
-out:
-    return st;
-}
-
-static struct status drop_constraint(struct alter *alter)
-{
-    struct status st = STATUS_OK;
-    struct statement_context *context = alter->context;
-    struct table_desc *table = alter->table;
-    const char *name = alter->command->name;
-
-    for (uint32_t i = 0; i < table->constraint_count; i++) {
-        struct constraint_desc constraint = table->constraints[i];
-        if (strcmp(constraint.name, name) != 0) continue;
-        DDL_REMOVE(table->constraints, table->constraint_count, i);
-        if (constraint.kind == TABLE_FOREIGN_KEY)
-            TRY(back_reference_remove(alter, constraint.referenced_table, constraint.id));
-        return put(alter);
-    }
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        struct index_desc *index = &table->indexes[i];
-        if (!index->from_constraint || strcmp(index->name, name) != 0) continue;
-        bool is_rowid = table_column_by_id(table, index->columns[0].column_id)->hidden;
-        if (index->primary && is_rowid) break; // PostgreSQL has no such constraint.
-        if (index->primary) return drop_primary_key(alter);
-        TRY(release_index(alter, index,
-            arena_printf(context->arena, "constraint %s on table %s", index->name, table->name)));
-        TRY(remove_index(alter, i));
-        return put(alter);
-    }
-    if (!alter->command->missing_ok)
-        return ddl_error(context, E_UNDEFINED_OBJECT,
-            "constraint \"%s\" of relation \"%s\" does not exist", name, table->name);
-    ddl_notice(context, "constraint \"%s\" of relation \"%s\" does not exist, skipping", name,
-        table->name);
-out:
-    return st;
-}
-
-static struct status validate_constraint(struct alter *alter)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < alter->table->constraint_count; i++) {
-        struct constraint_desc *constraint = &alter->table->constraints[i];
-        if (strcmp(constraint->name, alter->command->name) != 0) continue;
-        if (!constraint->not_valid) return STATUS_OK;
-        TRY(ddl_validate_constraint(alter->context, alter->table, constraint));
-        constraint->not_valid = false;
-        return put(alter);
-    }
-    st = ddl_error(alter->context, E_UNDEFINED_OBJECT,
-        "constraint \"%s\" of relation \"%s\" does not exist", alter->command->name,
-        alter->table->name);
 out:
     return st;
 }
@@ -596,7 +224,7 @@ static struct status generated_in_the_way(struct alter *alter, const struct colu
     for (uint32_t i = 0; i < alter->table->column_count; i++) {
         const struct column_desc *other = &alter->table->columns[i];
         if (other->id == column->id ||
-            !text_mentions(alter->context->arena, other->generated_sql, column->name))
+            !alter_text_mentions(alter->context->arena, other->generated_sql, column->name))
             continue;
         if (command->behavior != DROP_CASCADE) {
             st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
@@ -616,7 +244,7 @@ static struct status generated_in_the_way(struct alter *alter, const struct colu
         st = drop_column(alter);
         alter->command = command;
         TRY(st);
-        TRY(load(alter));
+        TRY(alter_load(alter));
         i = UINT32_MAX; // From the start: the columns are others.
     }
 out:
@@ -638,7 +266,7 @@ static struct status drop_column_constraints(struct alter *alter, const struct c
         }
         DDL_REMOVE(table->constraints, table->constraint_count, i);
         if (constraint.kind == TABLE_FOREIGN_KEY)
-            TRY(back_reference_remove(alter, constraint.referenced_table, constraint.id));
+            TRY(alter_back_reference_remove(alter, constraint.referenced_table, constraint.id));
     }
 out:
     return st;
@@ -661,33 +289,33 @@ static struct status drop_column(struct alter *alter)
     bool dropped;
     TRY(ddl_drop_views_using(
         context, table, &column, alter->command->behavior, &dropped));
-    if (dropped) TRY(load(alter));
+    if (dropped) TRY(alter_load(alter));
     TRY(generated_in_the_way(alter, &column));
     table = alter->table;
-    if (key_has(&table->indexes[0], column.id)) {
+    if (alter_key_has(&table->indexes[0], column.id)) {
         if (column.hidden)
             return ddl_error(context, E_INVALID_TABLE_DEFINITION,
                 "column \"%s\" is the hidden primary key", column.name);
-        TRY(drop_primary_key(alter));
-        TRY(load(alter));
+        TRY(alter_drop_primary_key(alter));
+        TRY(alter_load(alter));
         table = alter->table;
     }
     TRY(drop_column_constraints(alter, &column));
     for (uint32_t i = 1; i < table->index_count;) {
-        if (!index_mentions(context->arena, &table->indexes[i], &column)) {
+        if (!alter_index_mentions(context->arena, &table->indexes[i], &column)) {
             i++;
             continue;
         }
-        TRY(release_index(alter, &table->indexes[i],
+        TRY(alter_release_index(alter, &table->indexes[i],
             arena_printf(context->arena, "column %s of table %s", column.name, table->name)));
-        TRY(remove_index(alter, i));
+        TRY(alter_remove_index(alter, i));
     }
     for (uint32_t i = 0; i < table->column_count; i++) {
         if (table->columns[i].id != column.id) continue;
         DDL_REMOVE(table->columns, table->column_count, i);
         break;
     }
-    TRY(put(alter));
+    TRY(alter_put(alter));
     if (column.owned_sequence != 0) {
         struct table_desc *sequence;
         TRY(catalog_edit_table(
@@ -706,7 +334,7 @@ static struct status set_default(struct alter *alter)
     struct column_desc *column;
     uint32_t sequence_id;
 
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     if (column->generated_sql != NULL)
         return ddl_error(alter->context, E_SYNTAX_ERROR,
             "column \"%s\" of relation \"%s\" is a generated column", column->name,
@@ -721,7 +349,7 @@ static struct status set_default(struct alter *alter)
         TRY(ddl_default_text(
             alter->context, alter->command->expr, column->type, &column->default_sql, &sequence_id));
     if (ddl_is_null_default(column)) column->default_sql = NULL;
-    TRY(put(alter));
+    TRY(alter_put(alter));
     TRY(ddl_validate_expressions(alter->context, alter->table));
 out:
     return st;
@@ -732,11 +360,11 @@ static struct status set_not_null(struct alter *alter)
     struct status st = STATUS_OK;
     struct column_desc *column;
 
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     if (alter->command->kind == ALTER_COLUMN_DROP_NOT_NULL) {
         for (uint32_t i = 0; i < alter->table->index_count; i++)
             if (index_is_key(&alter->table->indexes[i]) &&
-                key_has(&alter->table->indexes[i], column->id))
+                alter_key_has(&alter->table->indexes[i], column->id))
                 return ddl_error(alter->context, E_INVALID_TABLE_DEFINITION,
                     "column \"%s\" is in a primary key", column->name);
         if (column->identity != 0)
@@ -748,7 +376,7 @@ static struct status set_not_null(struct alter *alter)
         TRY(ddl_validate_not_null(alter->context, alter->table, column));
         column->not_null = true;
     }
-    TRY(put(alter));
+    TRY(alter_put(alter));
 out:
     return st;
 }
@@ -785,19 +413,19 @@ static struct status set_type(struct alter *alter)
     struct column_desc *column;
     struct type to;
 
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     type_oid domain = 0;
     TRY(ddl_column_type(context, alter->command->definition->type, &to, NULL, &domain));
     TRY(ddl_keep_type_for_views(context, alter->table, column));
     for (uint32_t i = 0; i < alter->table->column_count; i++) {
-        if (text_mentions(context->arena, alter->table->columns[i].generated_sql, column->name))
+        if (alter_text_mentions(context->arena, alter->table->columns[i].generated_sql, column->name))
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
                 "cannot alter type of a column used by a generated column");
     }
     for (uint32_t i = 0; i < alter->table->index_count; i++) {
         const struct index_desc *index = &alter->table->indexes[i];
         for (uint32_t k = 0; k < index->column_count; k++) {
-            if (text_mentions(context->arena, index->columns[k].expression_sql, column->name))
+            if (alter_text_mentions(context->arena, index->columns[k].expression_sql, column->name))
                 return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
                     "altering the type of a column used by an index expression is not supported");
         }
@@ -816,7 +444,7 @@ static struct status set_type(struct alter *alter)
     column->domain = domain;
     TRY(ddl_check_keys(context, alter->table));
     if (wider) {
-        TRY(put(alter));
+        TRY(alter_put(alter));
     } else {
         const char *value = former;
         if (alter->command->expr != NULL)
@@ -831,13 +459,36 @@ out:
     return st;
 }
 
+#define STATISTICS_TARGET_MAX 10000
+
+static struct status set_statistics(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    int64_t target = alter->command->expr->literal.integer;
+    TRY(alter_find_column(alter, &column));
+    if (target < -1)
+        return ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
+            "statistics target %lld is too low", (long long)target);
+    if (target > STATISTICS_TARGET_MAX) {
+        target = STATISTICS_TARGET_MAX;
+        session_notice(alter->context->session, "WARNING",
+            ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
+                "lowering statistics target to %lld", (long long)target));
+    }
+    column->statistics_target = (uint32_t)(target + 1);
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
 static struct status set_visible(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     column->hidden = alter->command->kind == ALTER_COLUMN_SET_NOT_VISIBLE;
-    TRY(put(alter));
+    TRY(alter_put(alter));
 out:
     return st;
 }
@@ -855,7 +506,7 @@ static struct status add_identity(struct alter *alter)
     struct column_desc *column;
     const char *what = NULL;
 
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     if (!column->not_null)
         what = "must be declared NOT NULL before identity can be added";
     else if (column->identity != 0)
@@ -866,7 +517,7 @@ static struct status add_identity(struct alter *alter)
         return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
             "column \"%s\" of relation \"%s\" %s", column->name, alter->table->name, what);
     TRY(ddl_add_identity(alter->context, alter->table, column, alter->command->constraint));
-    TRY(put(alter));
+    TRY(alter_put(alter));
 out:
     return st;
 }
@@ -881,7 +532,7 @@ static struct status set_identity(struct alter *alter)
     struct column_desc *column;
     struct table_desc *sequence;
 
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     if (column->identity == 0) return no_identity(alter, column);
     for (uint32_t i = 0; i < options->count; i++) {
         const struct option *option = &options->items[i];
@@ -890,7 +541,7 @@ static struct status set_identity(struct alter *alter)
         else
             others.items[others.count++] = *option;
     }
-    TRY(put(alter));
+    TRY(alter_put(alter));
     if (others.count == 0) goto out;
     TRY(catalog_edit_table(
         context->task, context->session, context->arena, column->owned_sequence, &sequence));
@@ -905,7 +556,7 @@ static struct status drop_identity(struct alter *alter)
     struct statement_context *context = alter->context;
     struct column_desc *column;
 
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     if (column->identity == 0) {
         if (!alter->command->missing_ok) return no_identity(alter, column);
         ddl_notice(context, "column \"%s\" of relation \"%s\" is not an identity column, skipping",
@@ -916,7 +567,7 @@ static struct status drop_identity(struct alter *alter)
     column->identity = 0;
     column->owned_sequence = 0;
     column->default_sql = NULL;
-    TRY(put(alter));
+    TRY(alter_put(alter));
     struct table_desc *sequence;
     TRY(catalog_edit_table(
         context->task, context->session, context->arena, sequence_id, &sequence));
@@ -929,7 +580,7 @@ static struct status drop_expression(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
-    TRY(find_column(alter, &column));
+    TRY(alter_find_column(alter, &column));
     if (column->generated_sql == NULL) {
         if (!alter->command->missing_ok)
             return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
@@ -938,7 +589,7 @@ static struct status drop_expression(struct alter *alter)
         goto out;
     }
     column->generated_sql = NULL;
-    TRY(put(alter));
+    TRY(alter_put(alter));
 out:
     return st;
 }
@@ -950,7 +601,7 @@ static struct status set_owner(struct alter *alter)
     TRY(role_resolve(
         alter->context->task, alter->context->session, &alter->command->owner, false, &owner));
     alter->table->owner = owner;
-    TRY(put(alter));
+    TRY(alter_put(alter));
 out:
     return st;
 }
@@ -987,16 +638,20 @@ static struct status run_command(struct alter *alter)
     case ALTER_COLUMN_SET_IDENTITY: return set_identity(alter);
     case ALTER_COLUMN_DROP_IDENTITY: return drop_identity(alter);
     case ALTER_COLUMN_DROP_EXPRESSION: return drop_expression(alter);
-    case ALTER_COLUMN_SET_STATISTICS:
-        return ddl_unsupported(alter->context, "a statistics target of a column");
-    case ALTER_ADD_CONSTRAINT: return add_constraint(alter, alter->command->constraint, NULL);
-    case ALTER_DROP_CONSTRAINT: return drop_constraint(alter);
-    case ALTER_VALIDATE_CONSTRAINT: return validate_constraint(alter);
+    case ALTER_COLUMN_SET_STATISTICS: return set_statistics(alter);
+    case ALTER_ADD_CONSTRAINT: return alter_add_constraint(alter, alter->command->constraint, NULL);
+    case ALTER_DROP_CONSTRAINT: return alter_drop_constraint(alter);
+    case ALTER_VALIDATE_CONSTRAINT: return alter_validate_constraint(alter);
+    case ALTER_CONSTRAINT: return alter_change_constraint(alter);
+    case ALTER_SET_LOGGED:
+    case ALTER_SET_UNLOGGED:
+        alter->table->unlogged = alter->command->kind == ALTER_SET_UNLOGGED;
+        return alter_put(alter);
     case ALTER_PRIMARY_KEY: {
         struct constraint *key = ARENA_NEW(alter->context->arena, struct constraint);
         *key = *alter->command->constraint;
         key->kind = CONSTRAINT_PRIMARY_KEY;
-        return set_primary_key(alter, key, NULL, true);
+        return alter_set_primary_key(alter, key, NULL, true);
     }
     case ALTER_OWNER: return set_owner(alter);
     case ALTER_SET_OPTIONS:
@@ -1035,7 +690,7 @@ struct status ddl_alter_table(struct statement_context *context)
     if (alter.statement->object != OBJECT_TABLE) return alter_other(context);
     for (uint32_t i = 0; i < alter.statement->command_count; i++) {
         alter.command = &alter.statement->commands[i];
-        TRY(load(&alter));
+        TRY(alter_load(&alter));
         if (alter.table == NULL) goto out;
         TRY(run_command(&alter));
     }

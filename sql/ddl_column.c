@@ -671,6 +671,22 @@ out:
     return st;
 }
 
+static struct status check_references(struct statement_context *context,
+    const struct table_desc *parent, const struct constraint *constraint)
+{
+    uint32_t *used = ARENA_ARRAY(context->arena, uint32_t, parent->column_count + 1u);
+    for (uint32_t i = 0; i < constraint->referenced_columns.count; i++)
+        for (uint32_t c = 0; c < parent->column_count; c++)
+            if (strcmp(parent->columns[c].name, constraint->referenced_columns.items[i]) == 0)
+                used[c] = PRIVILEGE_REFERENCES;
+    for (uint32_t i = 0; i < parent->indexes[0].column_count && constraint->referenced_columns.count == 0; i++)
+        for (uint32_t c = 0; c < parent->column_count; c++)
+            if (parent->columns[c].id == parent->indexes[0].columns[i].column_id)
+                used[c] = PRIVILEGE_REFERENCES;
+    return privilege_check_columns(
+        context->task, context->session, parent, PRIVILEGE_REFERENCES, used);
+}
+
 struct status ddl_add_foreign_key(struct statement_context *context, struct table_desc *table,
     const struct constraint *constraint, const char *column, struct constraint_desc **out)
 {
@@ -700,7 +716,7 @@ struct status ddl_add_foreign_key(struct statement_context *context, struct tabl
     if (!itself) {
         TRY(lookup);
         TRY(ddl_check_kind(context, found, OBJECT_TABLE));
-        TRY(privilege_check_table(context->task, context->session, found, PRIVILEGE_REFERENCES));
+        TRY(check_references(context, found, constraint));
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, found->id, &parent));
         if (parent->database_id != table->database_id)

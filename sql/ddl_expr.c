@@ -43,6 +43,7 @@ static struct status user_type(struct statement_context *context, const struct t
     if (name->modifiers.count > 0)
         return ddl_error(context, E_SYNTAX_ERROR,
             "type modifier is not allowed for type \"%s\"", name->name);
+    TRY(privilege_check_table(context->task, context->session, found, PRIVILEGE_USAGE));
     catalog_depend_read(context->session, found);
     catalog_type_install(context->session, found);
     if (found->kind == RELATION_DOMAIN) {

@@ -225,9 +225,8 @@ out:
 }
 
 // By name and, when written, input types. *found NULL when it is missing and that is ok.
-static struct status find_function(struct statement_context *context,
-    const struct object_name *name, enum object_kind kind, bool missing_ok,
-    struct table_desc **function)
+static struct status find_any(struct statement_context *context, const struct object_name *name,
+    enum object_kind kind, bool missing_ok, struct table_desc **function)
 {
     struct status st = STATUS_OK;
     const struct table_desc **list, *found = NULL;
@@ -270,10 +269,18 @@ static struct status find_function(struct statement_context *context,
     if (found == NULL)
         return ddl_error(context, E_UNDEFINED_FUNCTION, "%s %s does not exist", what, text);
     TRY(catalog_edit_table(context->task, context->session, context->arena, found->id, function));
-    TRY(privilege_check_owner(context->task, context->session, (*function)->owner, OBJECT_FUNCTION,
-        (*function)->name));
 out:
     return st;
+}
+
+static struct status find_function(struct statement_context *context,
+    const struct object_name *name, enum object_kind kind, bool missing_ok,
+    struct table_desc **function)
+{
+    struct status st = find_any(context, name, kind, missing_ok, function);
+    if (failed(st) || *function == NULL) return st;
+    return privilege_check_owner(context->task, context->session, (*function)->owner,
+        OBJECT_FUNCTION, (*function)->name);
 }
 
 // --- the body --------------------------------------------------------------------------------------------------
@@ -723,6 +730,15 @@ struct status ddl_function_id(struct statement_context *context, const struct ob
 {
     struct table_desc *function;
     struct status st = find_function(context, name, kind, false, &function);
+    if (!failed(st)) *id = function->id;
+    return st;
+}
+
+struct status ddl_any_function_id(struct statement_context *context,
+    const struct object_name *name, enum object_kind kind, uint32_t *id)
+{
+    struct table_desc *function;
+    struct status st = find_any(context, name, kind, false, &function);
     if (!failed(st)) *id = function->id;
     return st;
 }

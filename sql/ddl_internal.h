@@ -124,6 +124,9 @@ CHECKED struct status ddl_remove_function(
 CHECKED struct status ddl_rename_function(
     struct statement_context *context, const struct rename *rename);
 // Of one that the user owns.
+// The same of any owner's.
+CHECKED struct status ddl_any_function_id(struct statement_context *context,
+    const struct object_name *name, enum object_kind kind, uint32_t *id);
 CHECKED struct status ddl_function_id(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, uint32_t *id);
 // Whether there is a function of that name, whatever its arguments.

@@ -420,6 +420,7 @@ struct status ddl_begin_table(struct statement_context *context, const struct ob
         .schema_id = schema->id,
         .name = arena_strdup(context->arena, name->name),
         .owner = ddl_owner(context->session),
+        .unlogged = persistence == PERSISTENCE_UNLOGGED,
         .next_column_id = 1,
         .next_index_id = 1,
         .next_constraint_id = 1};

@@ -612,6 +612,14 @@ static void put_alter_command(struct deparse *deparse, const struct alter_comman
         put_name(deparse, command->name);
         put_behavior(deparse, command->behavior);
         break;
+    case ALTER_CONSTRAINT:
+        put(deparse, "ALTER CONSTRAINT ");
+        put_name(deparse, command->name);
+        put(deparse, command->constraint->deferrable ? " DEFERRABLE" : " NOT DEFERRABLE");
+        if (command->constraint->initially_deferred) put(deparse, " INITIALLY DEFERRED");
+        break;
+    case ALTER_SET_LOGGED: put(deparse, "SET LOGGED"); break;
+    case ALTER_SET_UNLOGGED: put(deparse, "SET UNLOGGED"); break;
     case ALTER_VALIDATE_CONSTRAINT:
         put(deparse, "VALIDATE CONSTRAINT ");
         put_name(deparse, command->name);

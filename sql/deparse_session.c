@@ -461,6 +461,11 @@ static void put_grant(struct deparse *deparse, const struct grant *grant)
     put(deparse, grant->revoke ? " FROM " : " TO ");
     put_roles(deparse, grant->grantees);
     if (!grant->revoke && grant->grant_option) put(deparse, " WITH GRANT OPTION");
+    if (grant->granted_by) {
+        struct role_list grantor = {.items = (struct role_name *)(uintptr_t)&grant->grantor, .count = 1};
+        put(deparse, " GRANTED BY ");
+        put_roles(deparse, grantor);
+    }
     put_behavior(deparse, grant->behavior);
 }
 

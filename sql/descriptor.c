@@ -256,6 +256,7 @@ static void code_grant(struct codec *codec, void *item)
     field_name(codec, 1, &grant->role);
     field_u32(codec, 2, &grant->privileges);
     field_u32(codec, 3, &grant->grantable);
+    field_string(codec, 4, &grant->grantor);
 }
 
 static void code_grants(
@@ -288,6 +289,8 @@ static void code_column(struct codec *codec, void *item)
     field_enum(codec, 12, &column->state, ELEMENT_VALIDATING);
     field_u32(codec, 13, &column->domain);
     field_string(codec, 14, &column->collation);
+    code_grants(codec, 15, &column->grants, &column->grant_count);
+    field_u32(codec, 16, &column->statistics_target);
 }
 
 static void code_index_column(struct codec *codec, void *item)
@@ -478,6 +481,8 @@ static void code_table(struct codec *codec, struct table_desc *table)
     if (codec->out == NULL && one == 1) table->function = *function;
     field_string(codec, 29, &table->collation);
     field_bytes(codec, 31, &table->zone);
+    field_u32(codec, 32, &table->public_revoked);
+    field_bool(codec, 33, &table->unlogged);
     if (codec->in_rewrite) return;
     one = table->rewrite != NULL ? 1 : 0;
     field_list(codec, 30, (void **)&table->rewrite, &one, sizeof *table->rewrite, 1, code_rewrite);

@@ -33,6 +33,7 @@ static struct status is_in(struct task *task, struct session *session, const cha
 // What send gets: one privilege of one grantee.
 struct shown_grant {
     const char *grantor, *grantee;
+    const char *column; // NULL: the whole relation.
     uint32_t bit;
     bool grantable;
 };
@@ -40,13 +41,15 @@ typedef struct status (*grant_fn)(
     struct pg_rows *rows, const struct table_desc *table, const struct shown_grant *grant);
 
 static struct status each_bit(struct pg_rows *rows, const struct table_desc *table,
-    const struct privilege_grant *grant, uint32_t bits, grant_fn send)
+    const char *column, const struct privilege_grant *grant, uint32_t bits, grant_fn send)
 {
     struct status st = STATUS_OK;
     bool public = strcmp(grant->role, ROLE_PUBLIC_NAME) == 0;
     for (uint32_t bit = 1; bit != 0 && bit <= bits && !failed(st); bit <<= 1) {
         if (!(grant->privileges & bits & bit)) continue;
-        struct shown_grant shown = {.grantor = table->owner,
+        struct shown_grant shown = {
+            .grantor = grant->grantor != NULL ? grant->grantor : table->owner,
+            .column = column,
             .grantee = public ? "PUBLIC" : grant->role,
             .bit = bit,
             .grantable = grant->grantable & bit};
@@ -55,23 +58,35 @@ static struct status each_bit(struct pg_rows *rows, const struct table_desc *tab
     return st;
 }
 
+static struct status each_of(struct pg_rows *rows, const struct table_desc *table,
+    const char *column, const struct privilege_grant *grants, uint32_t count, uint32_t bits,
+    bool with_public, grant_fn send)
+{
+    struct status st = STATUS_OK;
+    bool owned, in;
+    TRY(is_in(rows->task, rows->session, table->owner, &owned));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct privilege_grant *grant = &grants[i];
+        bool public = strcmp(grant->role, ROLE_PUBLIC_NAME) == 0;
+        if (strcmp(grant->role, table->owner) == 0 || (public && !with_public)) continue;
+        in = owned || public;
+        if (!in) TRY(is_in(rows->task, rows->session, grant->role, &in));
+        if (in) TRY(each_bit(rows, table, column, grant, bits, send));
+    }
+out:
+    return st;
+}
+
 // The owner's own first: they are there without a grant. `with_public`: what everybody has, too.
 static struct status each_grant(struct pg_rows *rows, const struct table_desc *table,
     uint32_t bits, bool with_public, grant_fn send)
 {
     struct status st = STATUS_OK;
-    bool owned, in;
+    bool owned;
     struct privilege_grant own = {.role = table->owner, .privileges = bits, .grantable = bits};
     TRY(is_in(rows->task, rows->session, table->owner, &owned));
-    if (owned) TRY(each_bit(rows, table, &own, bits, send));
-    for (uint32_t i = 0; i < table->grant_count; i++) {
-        const struct privilege_grant *grant = &table->grants[i];
-        bool public = strcmp(grant->role, ROLE_PUBLIC_NAME) == 0;
-        if (strcmp(grant->role, table->owner) == 0 || (public && !with_public)) continue;
-        in = owned || public;
-        if (!in) TRY(is_in(rows->task, rows->session, grant->role, &in));
-        if (in) TRY(each_bit(rows, table, grant, bits, send));
-    }
+    if (owned) TRY(each_bit(rows, table, NULL, &own, bits, send));
+    TRY(each_of(rows, table, NULL, table->grants, table->grant_count, bits, with_public, send));
 out:
     return st;
 }
@@ -105,6 +120,7 @@ static struct status column_grant(
     struct pg_row row;
     for (uint32_t i = 0; !failed(st) && i < table->column_count; i++) {
         if (table->columns[i].hidden || table->columns[i].state != ELEMENT_PUBLIC) continue;
+        if (grant->column != NULL && strcmp(grant->column, table->columns[i].name) != 0) continue;
         begin_grant(&row, rows, table, grant);
         pg_put_text(&row, "column_name", table->columns[i].name);
         st = pg_row_send(&row);
@@ -131,8 +147,13 @@ static struct status sequence_grant(
 #define GRANT_ROWS(name_, fn_, bits_, public_, sequences_) \
     static struct status name_##_of(struct pg_rows *rows, const struct table_desc *table) \
     { \
+        struct status st; \
         if ((table->kind == RELATION_SEQUENCE) != (sequences_)) return STATUS_OK; \
-        return each_grant(rows, table, bits_, public_, fn_); \
+        st = each_grant(rows, table, bits_, public_, fn_); \
+        for (uint32_t i = 0; fn_ == column_grant && !failed(st) && i < table->column_count; i++) \
+            st = each_of(rows, table, table->columns[i].name, table->columns[i].grants, \
+                table->columns[i].grant_count, bits_, public_, fn_); \
+        return st; \
     } \
     ROWS(name_) \
     { \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/announce.h"
-#include "sql/jobs.h"
+#include "sql/jobs_internal.h"
 
 #include <stdlib.h>
 
@@ -12,11 +12,7 @@
 #include "sql/internal.h"
 #include "sql/settings.h"
 
-#define INCARNATION_BITS 48u // Of a coordinator: below the id of its node.
-
 #define JOB_TYPES_MAX 32u
-#define ADOPT_INTERVAL_NS 5000000000ull
-#define CLEAN_INTERVAL_NS 3600000000000ull
 #define RETRY_PAUSE_MIN_NS 100000000ull
 #define RETRY_PAUSE_MAX_NS 30000000000ull
 #define WAIT_PAUSE_MIN_NS 1000000ull
@@ -71,20 +67,6 @@ static const struct job_type *type_find(const char *name)
 
 // --- per shard -------------------------------------------------------------------------------------------
 
-// The loop that adopts jobs of one tenant.
-struct adoption {
-    uint64_t tenant;
-    struct task *task; // NULL once it has ended.
-    bool stop;
-    struct list_link link;
-};
-
-struct jobs_shard {
-    struct list_link claims;    // struct run_request: not yet known whether it runs here.
-    struct list_link running;   // struct job
-    struct list_link adoptions; // struct adoption
-};
-
 // One incarnation of the node: records that another one runs are orphans.
 struct jobs_node {
     int64_t incarnation;
@@ -96,8 +78,8 @@ void jobs_node_init(struct node *node)
     struct jobs_node *state = calloc(1, sizeof *state);
     invariant(state != NULL);
     // Of which node, and which of its lives.
-    state->incarnation = (int64_t)((uint64_t)node->id << INCARNATION_BITS |
-                                   node->env->random(node->env) >> (64 - INCARNATION_BITS));
+    state->incarnation = (int64_t)((uint64_t)node->id << JOB_INCARNATION_BITS |
+                                   node->env->random(node->env) >> (64 - JOB_INCARNATION_BITS));
     node->slots[NODE_SLOT_JOBS] = state;
 }
 
@@ -114,7 +96,7 @@ static int64_t incarnation(struct shard *shard)
     return state->incarnation;
 }
 
-static struct jobs_shard *jobs_of(struct shard *shard)
+struct jobs_shard *jobs_of(struct shard *shard)
 {
     void **slot = catalog_jobs_slot(shard);
     if (*slot == NULL) {
@@ -340,7 +322,7 @@ struct stop_call {
     int64_t id; // 0: all of the tenant.
 };
 
-static void request_stop(struct job *job)
+void job_request_stop(struct job *job)
 {
     if (job->stop_requested) return;
     job->stop_requested = true;
@@ -355,7 +337,7 @@ static struct status stop_here(struct task *task, void *arg)
     for (struct list_link *at = jobs->running.next; at != &jobs->running; at = at->next) {
         struct job *job = container_of(at, struct job, link);
         if (job->tenant == call->tenant && (call->id == 0 || call->id == job->id))
-            request_stop(job);
+            job_request_stop(job);
     }
     return STATUS_OK;
 }
@@ -376,7 +358,7 @@ static void jobs_reset(struct shard *shard)
     if (shard->slots[SHARD_SLOT_CATALOG] == NULL) return;
     struct jobs_shard *jobs = jobs_of(shard);
     for (struct list_link *at = jobs->running.next; at != &jobs->running; at = at->next)
-        request_stop(container_of(at, struct job, link));
+        job_request_stop(container_of(at, struct job, link));
 }
 
 static const struct cluster_announcement announcement = {.id = ANNOUNCE_JOBS_STOP,
@@ -572,20 +554,13 @@ out:
 
 // --- running -----------------------------------------------------------------------------------------------
 
-struct run_request {
-    uint64_t tenant;
-    int64_t id;
-    struct task *task; // NULL until it has begun.
-    struct list_link link;
-};
-
 static struct status decide_claim(struct task *task, struct transition *transition)
 {
     struct job *job = transition->job;
     bool mine = transition->coordinator == incarnation(task->shard);
     transition->claim = true;
     // Of a node that may still be at it.
-    uint32_t node = (uint32_t)((uint64_t)transition->coordinator >> INCARNATION_BITS);
+    uint32_t node = (uint32_t)((uint64_t)transition->coordinator >> JOB_INCARNATION_BITS);
     if (!mine && transition->coordinator != 0 && node != task->shard->node->id && !transition->orphan) {
         transition->keep = true;
         transition->foreign = node;
@@ -675,8 +650,7 @@ static struct status decide_release(struct task *task, struct transition *transi
     return STATUS_OK;
 }
 
-// The node goes down: drained, or because of a failure. What ends now ends because of that.
-static bool goes_down(const struct task *task)
+bool jobs_go_down(const struct task *task)
 {
     return task->shard->node->draining || node_stopping(task->shard->node);
 }
@@ -691,7 +665,7 @@ static struct status settle(struct task *task, void *arg)
     struct settle_call *call = arg;
     struct status st = STATUS_OK;
     // The outcome must be recorded: only a node that goes down gives up, and adoption finds the job again.
-    for (uint64_t pause = RETRY_PAUSE_MIN_NS; !goes_down(task); pause *= 2) {
+    for (uint64_t pause = RETRY_PAUSE_MIN_NS; !jobs_go_down(task); pause *= 2) {
         st = change_status(task, call->job->tenant, &call->transition);
         if (!failed(st) || !is_temporary(st)) break;
         if (pause > RETRY_PAUSE_MAX_NS) pause = RETRY_PAUSE_MAX_NS;
@@ -727,7 +701,7 @@ static struct status run_phase(struct task *task, struct job *job,
     for (;;) {
         st = fn(task, job);
         if (!failed(st) || (stoppable && job->stop_requested) || !is_temporary(st)) break;
-        if (goes_down(task)) break;
+        if (jobs_go_down(task)) break;
         st = status_copy(task->arena, st);
         log_info(job->tenant, "job %lld: will be tried again: %s", (long long)job->id, st.message);
         if (failed(task_sleep(task, pause))) break;
@@ -742,7 +716,7 @@ static struct status run_claimed(struct task *task, struct job *job)
 
     if (job->status == JOB_RUNNING) {
         outcome = run_phase(task, job, job->type->resume, true);
-        if (failed(outcome) && goes_down(task)) {
+        if (failed(outcome) && jobs_go_down(task)) {
             // Not its end: the next incarnation goes on.
             st = record_outcome(task, job, outcome, true, decide_release);
             goto out;
@@ -754,7 +728,7 @@ static struct status run_claimed(struct task *task, struct job *job)
     if (job->status == JOB_REVERTING) {
         outcome = STATUS_OK;
         if (job->type->revert != NULL) outcome = run_phase(task, job, job->type->revert, false);
-        if (failed(outcome) && goes_down(task)) {
+        if (failed(outcome) && jobs_go_down(task)) {
             st = record_outcome(task, job, outcome, true, decide_release);
             goto out;
         }
@@ -832,143 +806,6 @@ struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_
         arena_release(task->arena, mark);
         TRY(task_sleep(task, pause));
         pause = pause * 2 > WAIT_PAUSE_MAX_NS ? WAIT_PAUSE_MAX_NS : pause * 2;
-    }
-out:
-    return st;
-}
-
-// --- adoption ----------------------------------------------------------------------------------------------
-
-static struct status adopt(struct task *task, uint64_t tenant)
-{
-    struct status st = STATUS_OK;
-    struct internal_result result;
-    struct datum params[] = {datum_int(incarnation(task->shard))};
-
-    TRY(internal_query(task, tenant, NULL, task->arena, &result,
-        "SELECT id, coordinator_id FROM system.public.jobs WHERE status IN ('pending', 'running', "
-        "'pause-requested', 'cancel-requested', 'reverting') AND "
-        "(coordinator_id IS NULL OR coordinator_id <> $1) AND start_after <= now() ORDER BY id",
-        1, params, (const type_oid[]){TYPE_INT8}));
-    for (uint64_t i = 0; i < result.row_count; i++) {
-        struct datum coordinator = internal_value(&result, i, 1);
-        uint32_t node = coordinator.null ? 0 : (uint32_t)((uint64_t)coordinator.integer >> INCARNATION_BITS);
-        if (node != 0 && node != task->shard->node->id && cluster_alive(task->shard, node)) continue;
-        TRY(job_start_committed(task, tenant, internal_value(&result, i, 0).integer));
-    }
-out:
-    return st;
-}
-
-static struct status clean(struct task *task, uint64_t tenant)
-{
-    int64_t retention_us =
-        (int64_t)(settings_duration_ns(task->shard, tenant, "jobs.retention_time") / 1000);
-    struct datum params[] = {datum_int(retention_us)};
-    return internal_query(task, tenant, NULL, task->arena, NULL,
-        "DELETE FROM system.public.jobs WHERE finished < now() - $1 * interval '1 microsecond'", 1,
-        params, (const type_oid[]){TYPE_INT8});
-}
-
-static struct status adoption_loop(struct task *task, void *arg)
-{
-    struct adoption *adoption = arg;
-    uint64_t cleaned_ns = task_now_ns(task);
-    adoption->task = task;
-    while (!adoption->stop && !goes_down(task)) {
-        struct arena_mark mark = arena_mark(task->arena);
-        struct status st = adopt(task, adoption->tenant);
-        if (!failed(st) && task_now_ns(task) - cleaned_ns > CLEAN_INTERVAL_NS) {
-            cleaned_ns = task_now_ns(task);
-            st = clean(task, adoption->tenant);
-        }
-        if (failed(st) && !adoption->stop)
-            log_info(adoption->tenant, "adopting jobs: %s", st.message);
-        arena_release(task->arena, mark);
-        st = task_sleep(task, ADOPT_INTERVAL_NS);
-        if (failed(st)) break;
-    }
-    adoption->task = NULL;
-    return STATUS_OK;
-}
-
-static void adoption_ended(struct task *task, struct status st, void *arg)
-{
-    struct adoption *adoption = arg;
-    (void)task;
-    (void)st;
-    list_remove(&adoption->link);
-    free(adoption);
-}
-
-struct status jobs_tenant_start(struct task *task, uint64_t tenant)
-{
-    struct jobs_shard *jobs = jobs_of(task->shard);
-    struct adoption *adoption = calloc(1, sizeof *adoption);
-    if (adoption == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    adoption->tenant = tenant;
-    list_append(&jobs->adoptions, &adoption->link);
-    struct task_options options = {.fn = adoption_loop,
-        .arg = adoption,
-        .kind = "job adoption",
-        .tenant = tenant,
-        .class = TASK_DEFAULT,
-        .ended = adoption_ended,
-        .ended_arg = adoption};
-    struct status st = task_start(task->shard, &options);
-    if (failed(st)) {
-        list_remove(&adoption->link);
-        free(adoption);
-    }
-    return st;
-}
-
-struct quiet_call {
-    uint64_t tenant;
-    bool busy;
-};
-
-// Asks everything of the tenant on this shard to end, and says whether something is still there.
-static struct status quiet_here(struct task *task, void *arg)
-{
-    struct quiet_call *call = arg;
-    struct jobs_shard *jobs = jobs_of(task->shard);
-    for (struct list_link *at = jobs->adoptions.next; at != &jobs->adoptions; at = at->next) {
-        struct adoption *adoption = container_of(at, struct adoption, link);
-        if (adoption->tenant != call->tenant) continue;
-        call->busy = true;
-        if (adoption->stop) continue;
-        adoption->stop = true;
-        if (adoption->task != NULL)
-            task_cancel(adoption->task, status_make(E_QUERY_CANCELED, "the service stops"));
-    }
-    for (struct list_link *at = jobs->claims.next; at != &jobs->claims; at = at->next) {
-        struct run_request *request = container_of(at, struct run_request, link);
-        if (request->tenant != call->tenant) continue;
-        call->busy = true;
-        // Not a claim that may be kept while nobody runs the job, unless all of it ends anyway.
-        if (request->task != NULL && goes_down(task))
-            task_cancel(request->task, status_make(E_QUERY_CANCELED, "the service stops"));
-    }
-    for (struct list_link *at = jobs->running.next; at != &jobs->running; at = at->next) {
-        struct job *job = container_of(at, struct job, link);
-        if (job->tenant != call->tenant) continue;
-        call->busy = true;
-        request_stop(job);
-    }
-    return STATUS_OK;
-}
-
-struct status jobs_tenant_stop(struct task *task, uint64_t tenant)
-{
-    struct status st = STATUS_OK;
-    for (;;) {
-        struct quiet_call call = {.tenant = tenant};
-        // One shard after the other: the answer is gathered in one place.
-        for (uint32_t i = 0; i < task->shard->node->shard_count; i++)
-            TRY(shard_call(task, i, quiet_here, &call));
-        if (!call.busy) break;
-        TRY(task_sleep(task, 2000000));
     }
 out:
     return st;

@@ -94,11 +94,11 @@ static const struct {
     {PG_QUERY__ALTER_TABLE_TYPE__AT_ResetOptions, ALTER_UNSUPPORTED, "RESET options of a column"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_SetStorage, ALTER_UNSUPPORTED, "SET STORAGE"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_SetCompression, ALTER_UNSUPPORTED, "SET COMPRESSION"},
-    {PG_QUERY__ALTER_TABLE_TYPE__AT_AlterConstraint, ALTER_UNSUPPORTED, "ALTER CONSTRAINT"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_AlterConstraint, ALTER_CONSTRAINT, NULL},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_ClusterOn, ALTER_UNSUPPORTED, "CLUSTER ON"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_DropCluster, ALTER_UNSUPPORTED, "SET WITHOUT CLUSTER"},
-    {PG_QUERY__ALTER_TABLE_TYPE__AT_SetLogged, ALTER_UNSUPPORTED, "SET LOGGED"},
-    {PG_QUERY__ALTER_TABLE_TYPE__AT_SetUnLogged, ALTER_UNSUPPORTED, "SET UNLOGGED"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_SetLogged, ALTER_SET_LOGGED, NULL},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_SetUnLogged, ALTER_SET_UNLOGGED, NULL},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_SetAccessMethod, ALTER_UNSUPPORTED, "SET ACCESS METHOD"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_SetTableSpace, ALTER_UNSUPPORTED, "SET TABLESPACE"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_EnableTrig, ALTER_UNSUPPORTED, "ENABLE TRIGGER"},
@@ -186,7 +186,13 @@ static void alter_command(
     out->behavior = convert_behavior(node->behavior);
     if (node->newowner != NULL) out->owner = convert_role(convert, node->newowner);
     if (out->kind == ALTER_UNSUPPORTED) return;
-    if (out->kind == ALTER_COLUMN_SET_DEFAULT) {
+    if (out->kind == ALTER_CONSTRAINT && node->def != NULL) {
+        const PgQuery__Constraint *changed = node->def->constraint;
+        out->constraint = ARENA_NEW(convert->arena, struct constraint);
+        out->constraint->deferrable = changed->deferrable;
+        out->constraint->initially_deferred = changed->initdeferred;
+        out->name = convert_string(convert, changed->conname);
+    } else if (out->kind == ALTER_COLUMN_SET_DEFAULT) {
         out->expr = convert_expr(convert, node->def);
     } else {
         alter_definition(convert, out, node->def);

@@ -232,9 +232,10 @@ static struct object_name grant_name(struct convert *convert, const PgQuery__Nod
     case NODE(STRING): name.name = arena_strdup(convert->arena, node_text(node)); return name;
     case NODE(LIST):
         return convert_object_name(convert, node->list->n_items, node->list->items, POSITION_NONE);
-    case NODE(OBJECT_WITH_ARGS):
-        return convert_object_name(convert, node->object_with_args->n_objname,
-            node->object_with_args->objname, POSITION_NONE);
+    case NODE(OBJECT_WITH_ARGS): return convert_function_name(convert, node->object_with_args);
+    case NODE(TYPE_NAME):
+        return convert_object_name(
+            convert, node->type_name->n_names, node->type_name->names, POSITION_NONE);
     default: return name;
     }
 }
@@ -263,7 +264,8 @@ static struct grant *grant(struct convert *convert, const PgQuery__GrantStmt *st
         privilege->columns = convert_names(convert, node->n_cols, node->cols);
     }
     grant->grantees = convert_roles(convert, stmt->n_grantees, stmt->grantees);
-    if (stmt->grantor != NULL) convert_unsupported(convert, stmt->grantor->location, "GRANTED BY");
+    grant->granted_by = stmt->grantor != NULL;
+    if (stmt->grantor != NULL) grant->grantor = convert_role(convert, stmt->grantor);
     return grant;
 }
 

@@ -114,6 +114,7 @@ static void acl_role(struct buffer *out, const char *name)
 
 static struct datum acl_item(struct arena *arena, const char *owner, struct privilege_grant grant)
 {
+    if (grant.grantor != NULL) owner = grant.grantor;
     struct buffer text;
     buffer_init(&text, arena);
     if (strcmp(grant.role, ROLE_PUBLIC_NAME) != 0) acl_role(&text, grant.role);
@@ -122,6 +123,24 @@ static struct datum acl_item(struct arena *arena, const char *owner, struct priv
     buffer_append_u8(&text, '/');
     acl_role(&text, owner);
     return datum_bytes(buffer_bytes(&text));
+}
+
+struct datum pg_acl_shared(
+    struct arena *arena, enum object_kind kind, const struct table_desc *object)
+{
+    const char *owner = object->owner;
+    uint32_t everybody = privilege_of_everybody(kind) & ~object->public_revoked, count = 0;
+    struct datum acl;
+    if (object->grant_count == 0 && object->public_revoked == 0) return DATUM_NULL;
+    struct datum *items = ARENA_ARRAY(arena, struct datum, object->grant_count + 2u);
+    if (everybody != 0)
+        items[count++] = acl_item(arena, owner,
+            (struct privilege_grant){.role = ROLE_PUBLIC_NAME, .privileges = everybody});
+    items[count++] = acl_item(
+        arena, owner, (struct privilege_grant){.role = owner, .privileges = privilege_all(kind)});
+    for (uint32_t i = 0; i < object->grant_count; i++)
+        items[count++] = acl_item(arena, owner, object->grants[i]);
+    return failed(array_make(arena, TYPE_ACLITEM, items, count, &acl)) ? DATUM_NULL : acl;
 }
 
 struct datum pg_acl(struct arena *arena, enum object_kind kind, const char *owner,
@@ -217,7 +236,7 @@ struct class_row {
     const char *name;
     char kind;
     int64_t column_count, check_count;
-    bool has_index, has_triggers, is_temp, is_empty;
+    bool has_index, has_triggers, is_temp, is_unlogged, is_empty;
     double rows;
     struct datum acl;
 };
@@ -228,7 +247,7 @@ static struct status class_row(struct virtual_table_sink *sink, const struct cla
         datum_int(class->row_type), datum_int(0), datum_int(class->owner), datum_int(class->access_method),
         datum_int(class->oid), datum_int(0), datum_int(0), datum_real(class->rows), datum_int(0), datum_int(0),
         datum_bool(class->has_index), datum_bool(false),
-        datum_int(class->is_temp ? 't' : 'p'), datum_int(class->kind),
+        datum_int(class->is_temp ? 't' : class->is_unlogged ? 'u' : 'p'), datum_int(class->kind),
         datum_int(class->column_count), datum_int(class->check_count), datum_bool(false),
         datum_bool(class->has_triggers), datum_bool(false), datum_bool(false), datum_bool(false),
         datum_bool(!class->is_empty), datum_int(class->kind == 'r' || class->kind == 'm' ? 'd' : 'n'), datum_bool(false), datum_int(0),
@@ -278,6 +297,7 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
         .check_count = checks,
         .has_index = shown_index,
         .is_temp = strncmp(pg_schema_name(rows, table->schema_id), "pg_temp_", 8) == 0,
+        .is_unlogged = table->unlogged,
         .is_empty = table->materialized && !table->populated,
         .has_triggers = foreign_keys,
         .rows = table->row_estimate == 0 ? -1 : (double)table->row_estimate,
@@ -295,6 +315,7 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
             .kind = 'i',
             .column_count = index->column_count + index->stored_count,
             .rows = class.rows,
+            .is_unlogged = table->unlogged,
             .acl = DATUM_NULL};
         TRY(class_row(rows->sink, &index_class));
     }
@@ -384,14 +405,15 @@ uint32_t pg_column_collation(const struct column_desc *column, type_oid type)
                                                        : pg_type_collation(type);
 }
 
-static struct status attribute_row(struct virtual_table_sink *sink, uint32_t relation, const char *name,
-    struct type type, int64_t number, const struct column_desc *column)
+static struct status attribute_acl_row(struct virtual_table_sink *sink, uint32_t relation, const char *name,
+    struct type type, int64_t number, const struct column_desc *column, struct datum acl)
 {
     const struct type_info *info = type_info(type.oid);
     const struct pg_type_functions *functions = pg_type_functions(type.oid);
     bool has_default = column != NULL && pg_column_default(column) != NULL;
     struct datum row[] = {datum_int(relation), datum_text(name),
-        datum_int(column != NULL && column->domain != 0 ? column->domain : type.oid), datum_int(-1),
+        datum_int(column != NULL && column->domain != 0 ? column->domain : type.oid),
+        datum_int(column == NULL ? -1 : (int64_t)column->statistics_target - 1),
         datum_int(info == NULL ? -1 : info->length), datum_int(number), datum_int(type_is_array(type.oid) ? 1 : 0),
         datum_int(-1), datum_int(type.typmod), datum_bool(type_is_by_value(type.oid)),
         datum_int(functions == NULL ? 'i' : functions->align),
@@ -401,8 +423,14 @@ static struct status attribute_row(struct virtual_table_sink *sink, uint32_t rel
         datum_bool(column != NULL && column->not_null), datum_bool(has_default), datum_bool(false),
         datum_int(column == NULL ? 0 : column->identity),
         datum_int(column != NULL && column->generated_sql != NULL ? 's' : 0), datum_bool(false), datum_bool(true),
-        datum_int(0), datum_int(pg_column_collation(column, type.oid)), DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL};
+        datum_int(0), datum_int(pg_column_collation(column, type.oid)), acl, DATUM_NULL, DATUM_NULL, DATUM_NULL};
     return virtual_table_row(sink, row);
+}
+
+static struct status attribute_row(struct virtual_table_sink *sink, uint32_t relation, const char *name,
+    struct type type, int64_t number, const struct column_desc *column)
+{
+    return attribute_acl_row(sink, relation, name, type, number, column, DATUM_NULL);
 }
 
 struct status pg_column_default_text(struct task *task, struct session *session, struct arena *arena,
@@ -467,7 +495,8 @@ static struct status table_attribute_rows(struct pg_rows *rows, const struct tab
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
         if (column->hidden || column->state != ELEMENT_PUBLIC) continue;
-        TRY(attribute_row(rows->sink, pg_oid(table->id), column->name, column->type, (int64_t)i + 1, column));
+        TRY(attribute_acl_row(rows->sink, pg_oid(table->id), column->name, column->type, (int64_t)i + 1, column,
+            pg_acl(&rows->arena, OBJECT_COLUMN, table->owner, column->grants, column->grant_count)));
     }
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];

@@ -96,6 +96,9 @@ const char *pg_schema_name(const struct pg_rows *rows, uint32_t schema_id);
 int64_t pg_attnum(const struct table_desc *table, uint32_t column_id);
 CHECKED struct status pg_role_oid(struct task *task, struct session *session, const char *name, uint32_t *oid);
 // {owner=privileges/owner,role=privileges/owner,...}: relacl and its kin; NULL when nothing was granted.
+// Of a function or type, which everybody may use unless that is taken away.
+struct datum pg_acl_shared(
+    struct arena *arena, enum object_kind kind, const struct table_desc *object);
 struct datum pg_acl(struct arena *arena, enum object_kind kind, const char *owner,
     const struct privilege_grant *grants, uint32_t count);
 

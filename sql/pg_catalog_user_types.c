@@ -37,7 +37,7 @@ static void put_functions(struct pg_row *row, const uint32_t oid[4], char align,
     pg_put_int(row, "typstorage", storage);
 }
 
-static struct status plain_row(struct virtual_table_sink *sink, const struct table_desc *type,
+static struct status plain_row(struct pg_rows *rows, const struct table_desc *type,
     uint32_t schema, uint32_t owner, bool array)
 {
     static const uint32_t enum_functions[] = {3506, 3507, 3532, 3533};
@@ -47,7 +47,9 @@ static struct status plain_row(struct virtual_table_sink *sink, const struct tab
     struct pg_row row;
     type_oid oid = catalog_type_oid(type), array_oid = type_array_of(oid);
     const struct user_type *user = type_user(oid);
-    pg_row_begin(&row, sink);
+    pg_row_begin(&row, rows->sink);
+    if (!array && relation_is_type(type->kind))
+        pg_put(&row, "typacl", pg_acl_shared(&rows->arena, OBJECT_TYPE, type));
     put_common(&row, array ? array_oid : oid, array ? user->array.name : type->name, schema, owner);
     if (composite && !array) pg_put_int(&row, "typrelid", pg_oid(type->id));
     pg_put_int(&row, "typlen", array || composite ? -1 : 4);
@@ -95,6 +97,7 @@ static struct status domain_row(struct pg_rows *rows, const struct table_desc *t
     pg_put_int(&row, "typcollation", pg_column_collation(value, value->type.oid));
     pg_put_text(&row, "typdefault", text);
     pg_put_text(&row, "typdefaultbin", text);
+    pg_put(&row, "typacl", pg_acl_shared(&rows->arena, OBJECT_TYPE, type));
     st = pg_row_send(&row);
 out:
     return st;
@@ -108,8 +111,8 @@ struct status pg_user_type_rows(struct pg_rows *rows)
         uint32_t schema = pg_namespace_oid(type->schema_id), owner;
         TRY(pg_role_oid(rows->task, rows->session, type->owner, &owner));
         if (type->kind != RELATION_DOMAIN) {
-            TRY(plain_row(rows->sink, type, schema, owner, false));
-            TRY(plain_row(rows->sink, type, schema, owner, true));
+            TRY(plain_row(rows, type, schema, owner, false));
+            TRY(plain_row(rows, type, schema, owner, true));
         } else {
             TRY(domain_row(rows, type, schema, owner));
         }

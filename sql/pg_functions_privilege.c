@@ -196,6 +196,22 @@ out:
     if (call->session == NULL || call->task == NULL) \
     return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session")
 
+// What a role has of columns alone: of one, or (UINT32_MAX) of any.
+static struct status answer_columns(struct function_call *call, const char *role,
+    const struct table_desc *table, uint32_t at, const struct asked *asked, struct datum *result)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->column_count && !result->boolean; i++) {
+        const struct column_desc *column = &table->columns[i];
+        const struct subject subject = {
+            .grants = column->grants, .grant_count = column->grant_count};
+        if ((at != UINT32_MAX && at != i) || column->grant_count == 0) continue;
+        TRY(answer(call, role, &subject, asked, result));
+    }
+out:
+    return st;
+}
+
 enum subject_kind { SUBJECT_TABLE, SUBJECT_SEQUENCE, SUBJECT_DATABASE, SUBJECT_SCHEMA, SUBJECT_ANY_COLUMN };
 
 static struct status has_privilege(struct function_call *call, enum subject_kind kind,
@@ -226,7 +242,9 @@ static struct status has_privilege(struct function_call *call, enum subject_kind
     if (kind == SUBJECT_SEQUENCE && table->kind != RELATION_SEQUENCE)
         return status_format(
             call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence", table->name);
-    st = answer(call, role, &subject, &asked, result);
+    TRY(answer(call, role, &subject, &asked, result));
+    if (kind == SUBJECT_ANY_COLUMN)
+        TRY(answer_columns(call, role, table, UINT32_MAX, &asked, result));
 out:
     return st;
 }
@@ -243,7 +261,6 @@ HAS_BODY(has_database, SUBJECT_DATABASE)
 HAS_BODY(has_schema, SUBJECT_SCHEMA)
 HAS_BODY(has_any_column, SUBJECT_ANY_COLUMN)
 
-// Privileges are the table's: columns have none of their own.
 BODY(has_column)
 {
     const char *role;
@@ -256,34 +273,96 @@ BODY(has_column)
     TRY(take_role(call, args, at == 1, &role));
     TRY(find_table(call, call->arg_types[at].oid, args[at], &table, &subject));
     TRY(parse_privileges(call->arena, args[at + 2], COLUMN_PRIVILEGES, &asked));
+    uint32_t column = 0;
     *result = DATUM_NULL;
     if (subject.missing) return st;
     if (call->arg_types[at + 1].oid == TYPE_INT2) {
         int64_t number = args[at + 1].integer;
         if (number < 1 || number > table->column_count) return st;
+        column = (uint32_t)number - 1;
     } else {
         char *name = arena_string(call->arena, datum_as_bytes(args[at + 1]));
         if (table_column(table, name) == NULL)
             return status_format(call->arena, E_UNDEFINED_COLUMN,
                 "column \"%s\" of relation \"%s\" does not exist", name, table->name);
+        while (strcmp(table->columns[column].name, name) != 0) column++;
     }
+    *result = datum_bool(false);
+    if (role != NULL) TRY(answer(call, role, &subject, &asked, result));
+    if (role != NULL) TRY(answer_columns(call, role, table, column, &asked, result));
+out:
+    return st;
+}
+
+// Functions and types: those of the system are everybody's. By name as regprocedure and regtype read it.
+static struct status find_shared(struct function_call *call, enum object_kind kind, type_oid type,
+    struct datum object, struct subject *subject)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found = NULL;
+    struct privilege_grant *grants;
+    if (type != TYPE_OID) {
+        type_oid name = kind == OBJECT_FUNCTION ? TYPE_REGPROCEDURE : TYPE_REGTYPE;
+        TRY(type_input(call->arena, &call->session->types, TYPE_OF(name), datum_as_bytes(object), &object));
+    }
+    uint32_t oid = (uint32_t)object.integer;
+    uint32_t id = kind == OBJECT_FUNCTION ? pg_id(oid) : type_is_user(oid) ? type_user_id(oid) : 0;
+    if (id >= CATALOG_FIRST_ID) {
+        st = catalog_table_by_id(call->task, call->session, id, &found);
+        if (failed(st) && !status_is(st, E_UNDEFINED_TABLE)) return st;
+        st = STATUS_OK;
+    }
+    bool fits = found != NULL && (kind == OBJECT_FUNCTION ? found->kind == RELATION_FUNCTION
+                                                          : relation_is_type(found->kind));
+    uint32_t count = fits ? found->grant_count : 0;
+    grants = ARENA_ARRAY(call->arena, struct privilege_grant, count + 1u);
+    for (uint32_t i = 0; i < count; i++) grants[i] = found->grants[i];
+    grants[count] = (struct privilege_grant){.role = ROLE_PUBLIC_NAME,
+        .privileges = privilege_of_everybody(kind) & ~(fits ? found->public_revoked : 0)};
+    *subject = (struct subject){
+        .owner = fits ? found->owner : ROLE_ADMIN, .grants = grants, .grant_count = count + 1};
+out:
+    return st;
+}
+
+static struct status has_shared(struct function_call *call, enum object_kind kind,
+    const struct datum *args, struct datum *result)
+{
+    struct status st;
+    struct asked asked;
+    struct subject subject;
+    const char *role;
+    uint32_t at = call->arg_count == 3 ? 1 : 0;
+    TRY(take_role(call, args, at == 1, &role));
+    TRY(find_shared(call, kind, call->arg_types[at].oid, args[at], &subject));
+    TRY(parse_privileges(call->arena, args[at + 1], privilege_of_everybody(kind), &asked));
     *result = datum_bool(false);
     if (role != NULL) st = answer(call, role, &subject, &asked, result);
 out:
     return st;
 }
 
-// Every function, type and language is the system's and everybody's.
-BODY(has_system_object)
+BODY(has_function)
+{
+    NEED_SESSION();
+    return has_shared(call, OBJECT_FUNCTION, args, result);
+}
+
+BODY(has_type)
+{
+    NEED_SESSION();
+    return has_shared(call, OBJECT_TYPE, args, result);
+}
+
+// Every language is the system's and everybody's.
+BODY(has_language)
 {
     struct asked asked;
     const char *role;
     NEED_SESSION();
     uint32_t at = call->arg_count == 3 ? 1 : 0;
     struct status st = take_role(call, args, at == 1, &role);
-    if (!failed(st))
-        st = parse_privileges(
-            call->arena, args[at + 1], PRIVILEGE_EXECUTE | PRIVILEGE_USAGE, &asked);
+    if (!failed(st)) st = parse_privileges(call->arena, args[at + 1], PRIVILEGE_USAGE, &asked);
     *result = datum_bool(role != NULL && asked.grantable == 0);
     return st;
 }
@@ -528,9 +607,9 @@ static const struct function functions[] = {
     STABLE("has_parameter_privilege", 6207, BOOL, has_parameter, TYPE_TEXT, TYPE_TEXT),
     FAMILY("has_schema_privilege", 2268, has_schema),
     FAMILY("has_any_column_privilege", 3024, has_any_column),
-    FAMILY("has_function_privilege", 2256, has_system_object),
-    FAMILY("has_language_privilege", 2262, has_system_object),
-    FAMILY("has_type_privilege", 3138, has_system_object),
+    FAMILY("has_function_privilege", 2256, has_function),
+    FAMILY("has_language_privilege", 2262, has_language),
+    FAMILY("has_type_privilege", 3138, has_type),
     STABLE("has_column_privilege", 3012, BOOL, has_column, TYPE_NAME, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
     STABLE("has_column_privilege", 3013, BOOL, has_column, TYPE_NAME, TYPE_TEXT, TYPE_INT2, TYPE_TEXT),
     STABLE("has_column_privilege", 3014, BOOL, has_column, TYPE_NAME, TYPE_OID, TYPE_TEXT, TYPE_TEXT),

@@ -269,6 +269,7 @@ static struct status routine_row(struct pg_rows *rows, const struct table_desc *
     put_lists(rows, &row, function);
     pg_put_text(&row, "prosrc", desc->body_kind == 'q' ? function->view_sql : "");
     if (desc->body_kind != 'q') pg_put_text(&row, "prosqlbody", function->view_sql);
+    pg_put(&row, "proacl", pg_acl_shared(&rows->arena, OBJECT_FUNCTION, function));
     st = pg_row_send(&row);
 out:
     return st;

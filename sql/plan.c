@@ -165,14 +165,21 @@ static void note_tables(struct plan *plan, const struct bind_names *names)
         plan->tables[i] = (struct plan_table){.id = relation->table->id,
             .version = relation->table->version,
             .privileges = relation->privileges,
+            .used = relation->used,
             .written = relation->written || (relation->privileges & PRIVILEGE_UPDATE) != 0,
             .table = relation->table};
+        // An UPDATE may read columns without a condition.
+        for (uint32_t c = 0; relation->privileges != 0 && c < relation->table->column_count; c++)
+            plan->tables[i].privileges |= relation->used[c] & PRIVILEGE_SELECT;
     }
     for (uint32_t i = 0; i < names->routine_count; i++) {
         const struct table_desc *routine = names->routines[i].function.user;
         if (!names->routines[i].used) continue;
         plan->tables[plan->table_count++] = (struct plan_table){
-            .id = routine->id, .version = routine->version, .table = routine};
+            .id = routine->id,
+            .version = routine->version,
+            .privileges = PRIVILEGE_EXECUTE,
+            .table = routine};
     }
     for (uint32_t i = 0; i < names->collation_count; i++) {
         const struct table_desc *made = names->collations[i].made;
@@ -333,7 +340,8 @@ static struct status check_tables(
     for (uint32_t i = 0; i < plan->table_count; i++) {
         const struct plan_table *table = &plan->tables[i];
         if (table->privileges != 0)
-            TRY(privilege_check_table(task, session, table->table, table->privileges));
+            TRY(privilege_check_columns(
+                task, session, table->table, table->privileges, table->used));
         if (table->written && table->table->writes_blocked)
             TRY(catalog_wait_writable(task, session, table->table));
         if (table->written && named_lock_writes_restricted(session))

@@ -153,6 +153,7 @@ CHECKED struct status plan_write(
 struct plan_table {
     uint32_t id, version;
     uint32_t privileges;
+    const uint32_t *used; // Per column, what of them it is used for; NULL: nothing.
     bool written;
     const struct table_desc *table;
 };

@@ -9,7 +9,7 @@
 #include "sql/session.h"
 
 // Names, PostgreSQL's letters in access lists, and the objects that have it: t table, s sequence, n schema,
-// d database.
+// d database, f function, y type.
 static const struct {
     const char *name;
     uint32_t bit;
@@ -26,13 +26,13 @@ static const struct {
     {"CREATE", PRIVILEGE_CREATE, 'C', "nd"},
     {"CONNECT", PRIVILEGE_CONNECT, 'c', "d"},
     {"TEMPORARY", PRIVILEGE_TEMPORARY, 'T', "d"},
-    {"USAGE", PRIVILEGE_USAGE, 'U', "sn"},
+    {"USAGE", PRIVILEGE_USAGE, 'U', "sny"},
     {"DROP", PRIVILEGE_DROP, 0, ""},
     {"ZONECONFIG", PRIVILEGE_ZONECONFIG, 0, "td"},
     {"BACKUP", PRIVILEGE_BACKUP, 0, "td"},
     {"RESTORE", PRIVILEGE_RESTORE, 0, "d"},
     {"CHANGEFEED", PRIVILEGE_CHANGEFEED, 0, "t"},
-    {"EXECUTE", PRIVILEGE_EXECUTE, 'X', ""},
+    {"EXECUTE", PRIVILEGE_EXECUTE, 'X', "f"},
 };
 #define PRIVILEGE_COUNT (sizeof privileges / sizeof privileges[0])
 
@@ -53,12 +53,20 @@ uint32_t privilege_all(enum object_kind kind)
     char letter = kind == OBJECT_SEQUENCE   ? 's'
                   : kind == OBJECT_SCHEMA   ? 'n'
                   : kind == OBJECT_DATABASE ? 'd'
-                                            : 't';
+                  : kind == OBJECT_FUNCTION || kind == OBJECT_PROCEDURE || kind == OBJECT_ROUTINE
+                      ? 'f'
+                  : kind == OBJECT_TYPE || kind == OBJECT_DOMAIN ? 'y'
+                                                                 : 't';
     uint32_t bits = 0;
     for (size_t i = 0; i < PRIVILEGE_COUNT; i++) {
         if (strchr(privileges[i].objects, letter) != NULL) bits |= privileges[i].bit;
     }
     return bits;
+}
+
+uint32_t privilege_of_everybody(enum object_kind kind)
+{
+    return kind == OBJECT_FUNCTION ? PRIVILEGE_EXECUTE : kind == OBJECT_TYPE ? PRIVILEGE_USAGE : 0;
 }
 
 const char *privilege_name(uint32_t bit)
@@ -134,6 +142,9 @@ struct status privilege_check_table(
         (bits & ~(uint32_t)PRIVILEGE_SELECT) != 0 && bootstrap_is_protected(table->id))
         return status_format(task->arena, E_INSUFFICIENT_PRIVILEGE,
             "table %s is written by the server alone", table->name);
+    bool routine = table->kind == RELATION_FUNCTION, type = relation_is_type(table->kind);
+    if (routine || type) bits &= table->public_revoked;
+    if (bits == 0) return STATUS_OK;
     // For a sequence, USAGE is had with UPDATE too, and SELECT with USAGE (currval).
     if (table->kind == RELATION_SEQUENCE && !session->internal && !session->superuser &&
         (bits == PRIVILEGE_USAGE || bits == PRIVILEGE_SELECT)) {
@@ -144,10 +155,55 @@ struct status privilege_check_table(
         if (failed(st) || has) return st;
     }
     return check(task, session, table->owner, table->grants, table->grant_count, bits,
-        table->kind == RELATION_SEQUENCE ? "sequence"
-        : table->kind == RELATION_VIEW   ? "view"
-                                         : "table",
+        table->kind == RELATION_SEQUENCE               ? "sequence"
+        : table->kind == RELATION_VIEW                 ? "view"
+        : routine && table->function.kind == 'p'       ? "procedure"
+        : routine                                      ? "function"
+        : type                                         ? "type"
+                                                       : "table",
         table->name);
+}
+
+static struct status columns_have(struct task *task, struct session *session,
+    const struct table_desc *table, uint32_t bit, const uint32_t *used, bool *has)
+{
+    struct status st = STATUS_OK;
+    bool any_used = false, any = false, all = true;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        bool is_used = used != NULL && (used[i] & bit) != 0, held = false;
+        any_used |= is_used;
+        if (column->grant_count > 0)
+            TRY(privilege_role_has(task, session, session->user, NULL, column->grants,
+                column->grant_count, bit, &held));
+        any |= held;
+        all &= held || !is_used;
+    }
+    *has = any_used ? all : any;
+out:
+    return st;
+}
+
+struct status privilege_check_columns(struct task *task, struct session *session,
+    const struct table_desc *table, uint32_t bits, const uint32_t *used)
+{
+    struct status st = STATUS_OK;
+    uint32_t left = bits;
+    bool some = false, has;
+    for (uint32_t i = 0; i < table->column_count && table->id >= CATALOG_FIRST_ID; i++)
+        some |= table->columns[i].grant_count > 0;
+    if (some && !session->internal && !session->superuser) {
+        for (uint32_t bit = 1; bit != 0 && bit <= PRIVILEGE_REFERENCES; bit <<= 1) {
+            if ((bits & bit & PRIVILEGES_OF_COLUMNS) == 0) continue;
+            TRY(privilege_role_has(task, session, session->user, table->owner, table->grants,
+                table->grant_count, bit, &has));
+            if (!has) TRY(columns_have(task, session, table, bit, used, &has));
+            if (has) left &= ~bit;
+        }
+    }
+    if (left != 0 || !some) st = privilege_check_table(task, session, table, left);
+out:
+    return st;
 }
 
 struct status privilege_check_schema(

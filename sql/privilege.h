@@ -36,6 +36,8 @@ enum privilege_bit {
 
 // The bits that an object of the kind (TABLE, SEQUENCE, SCHEMA, DATABASE) can have: what ALL means.
 uint32_t privilege_all(enum object_kind kind);
+// What everybody has of a FUNCTION or TYPE from the start.
+uint32_t privilege_of_everybody(enum object_kind kind);
 // "SELECT"; NULL for what is no single bit.
 const char *privilege_name(uint32_t bit);
 uint32_t privilege_by_name(const char *name); // Any case; 0 when unknown.
@@ -43,6 +45,12 @@ char privilege_acl_letter(uint32_t bit);      // As in pg_class.relacl; 0: has n
 
 CHECKED struct status privilege_check_table(
     struct task *task, struct session *session, const struct table_desc *table, uint32_t bits);
+// The same, where privileges of single columns will do: used[i] has the bits that column i is used for. Of a bit that no
+// column is used for, one column's is enough.
+CHECKED struct status privilege_check_columns(struct task *task, struct session *session,
+    const struct table_desc *table, uint32_t bits, const uint32_t *used);
+#define PRIVILEGES_OF_COLUMNS \
+    (PRIVILEGE_SELECT | PRIVILEGE_INSERT | PRIVILEGE_UPDATE | PRIVILEGE_REFERENCES)
 CHECKED struct status privilege_check_schema(
     struct task *task, struct session *session, const struct schema_desc *schema, uint32_t bits);
 CHECKED struct status privilege_check_database(struct task *task, struct session *session,

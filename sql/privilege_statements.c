@@ -1,233 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// GRANT and REVOKE on objects, GRANT SYSTEM, REASSIGN OWNED, DROP OWNED.
+// GRANT SYSTEM, REASSIGN OWNED, DROP OWNED. Privileges of objects: privilege_grant.c.
 #include "core/text.h"
 #include "sql/ddl_internal.h"
 #include "sql/internal.h"
 #include "sql/role.h"
-
-// --- on objects ----------------------------------------------------------------------------------------
-
-// What every object with grants has.
-struct grant_object {
-    enum object_kind kind; // TABLE, SEQUENCE, SCHEMA, DATABASE.
-    const char *name, *owner;
-    struct privilege_grant **grants;
-    uint32_t *grant_count;
-};
-
-static struct status wanted_bits(struct statement_context *context, const struct grant *grant,
-    const struct grant_object *object, uint32_t *bits)
-{
-    uint32_t possible = privilege_all(object->kind);
-    // GRANT ... ON TABLE takes sequences too.
-    if (object->kind == OBJECT_SEQUENCE && grant->object == OBJECT_TABLE)
-        possible |= privilege_all(OBJECT_TABLE);
-    *bits = grant->privilege_count == 0 ? privilege_all(object->kind) : 0;
-    for (uint32_t i = 0; i < grant->privilege_count; i++) {
-        const struct privilege *privilege = &grant->privileges[i];
-        if (privilege->columns.count > 0) return ddl_unsupported(context, "a privilege on columns");
-        if (privilege->name == NULL) {
-            *bits |= privilege_all(object->kind);
-            continue;
-        }
-        uint32_t bit = privilege_by_name(privilege->name);
-        if (bit == 0)
-            return ddl_error(
-                context, E_SYNTAX_ERROR, "unrecognized privilege type \"%s\"", privilege->name);
-        if ((bit & possible) == 0)
-            return ddl_error(context, SQLSTATE('0', 'L', 'P', '0', '1'),
-                "invalid privilege type %s for %s", privilege_name(bit),
-                object_kind_name(object->kind));
-        *bits |= bit;
-    }
-    return STATUS_OK;
-}
-
-// The owner and admins may; others need the grant option for all of it.
-static struct status check_grantor(
-    struct statement_context *context, const struct grant_object *object, uint32_t bits)
-{
-    struct status st = STATUS_OK;
-    struct session *session = context->session;
-    bool member;
-
-    if (session->internal || session->superuser) return STATUS_OK;
-    TRY(role_is_member(context->task, session, session->user, object->owner, &member));
-    if (member) goto out;
-    for (uint32_t i = 0; i < *object->grant_count; i++) {
-        const struct privilege_grant *grant = &(*object->grants)[i];
-        TRY(role_is_member(context->task, session, session->user, grant->role, &member));
-        if (member) bits &= ~grant->grantable;
-    }
-    if (bits != 0)
-        st = ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied for %s %s",
-            object_kind_name(object->kind), object->name);
-out:
-    return st;
-}
-
-static void change_grants(struct statement_context *context, const struct grant *grant,
-    struct grant_object *object, const char *role, uint32_t bits)
-{
-    struct privilege_grant *found = NULL;
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < *object->grant_count; i++) {
-        if (strcmp((*object->grants)[i].role, role) == 0) found = &(*object->grants)[at = i];
-    }
-    if (!grant->revoke) {
-        if (found == NULL) {
-            struct privilege_grant fresh = {.role = role};
-            DDL_APPEND(context->arena, *object->grants, *object->grant_count, fresh);
-            found = &(*object->grants)[*object->grant_count - 1];
-        }
-        found->privileges |= bits;
-        if (grant->grant_option) found->grantable |= bits;
-        return;
-    }
-    if (found == NULL) return;
-    found->grantable &= ~bits;
-    if (!grant->grant_option) found->privileges &= ~bits;
-    if (found->privileges == 0) DDL_REMOVE(*object->grants, *object->grant_count, at);
-}
-
-static struct status apply(
-    struct statement_context *context, const struct grant *grant, struct grant_object *object)
-{
-    struct status st = STATUS_OK;
-    uint32_t bits;
-
-    TRY(wanted_bits(context, grant, object, &bits));
-    TRY(check_grantor(context, object, bits));
-    for (uint32_t i = 0; i < grant->grantees.count; i++) {
-        const char *role;
-        TRY(role_resolve(context->task, context->session, &grant->grantees.items[i], true, &role));
-        change_grants(context, grant, object, role, bits);
-    }
-out:
-    return st;
-}
-
-static struct status apply_to_table(
-    struct statement_context *context, const struct grant *grant, uint32_t id)
-{
-    struct status st = STATUS_OK;
-    struct table_desc *table;
-
-    TRY(catalog_edit_table(context->task, context->session, context->arena, id, &table));
-    struct grant_object object = {
-        .kind = table->kind == RELATION_SEQUENCE ? OBJECT_SEQUENCE : OBJECT_TABLE,
-        .name = table->name,
-        .owner = table->owner,
-        .grants = &table->grants,
-        .grant_count = &table->grant_count};
-    TRY(apply(context, grant, &object));
-    TRY(catalog_put_table(context->task, context->session, table));
-out:
-    return st;
-}
-
-static struct status grant_on_tables(struct statement_context *context, const struct grant *grant)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < grant->names.count; i++) {
-        const struct table_desc *table;
-        TRY(ddl_find(context, &grant->names.items[i], false,
-            grant->object == OBJECT_SEQUENCE ? OBJECT_SEQUENCE : OBJECT_OTHER, &table));
-        TRY(apply_to_table(context, grant, table->id));
-    }
-out:
-    return st;
-}
-
-static struct status grant_on_schemas(struct statement_context *context, const struct grant *grant)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < grant->names.count; i++) {
-        const struct object_name *name = &grant->names.items[i];
-        const struct schema_desc *found;
-        struct schema_desc *schema;
-        TRY(catalog_schema(
-            context->task, context->session, name->catalog, name->name, false, &found));
-        if (found->database_id == 0)
-            return ddl_error(
-                context, E_INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", found->name);
-        TRY(catalog_edit_schema(
-            context->task, context->session, context->arena, found->id, &schema));
-        struct grant_object object = {.kind = OBJECT_SCHEMA,
-            .name = schema->name,
-            .owner = schema->owner,
-            .grants = &schema->grants,
-            .grant_count = &schema->grant_count};
-        TRY(apply(context, grant, &object));
-        TRY(catalog_put_schema(context->task, context->session, schema));
-    }
-out:
-    return st;
-}
-
-static struct status grant_on_databases(
-    struct statement_context *context, const struct grant *grant)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < grant->names.count; i++) {
-        const struct database_desc *found;
-        struct database_desc *database;
-        TRY(catalog_database(
-            context->task, context->session, grant->names.items[i].name, false, &found));
-        TRY(catalog_edit_database(
-            context->task, context->session, context->arena, found->id, &database));
-        struct grant_object object = {.kind = OBJECT_DATABASE,
-            .name = database->name,
-            .owner = database->owner,
-            .grants = &database->grants,
-            .grant_count = &database->grant_count};
-        TRY(apply(context, grant, &object));
-        TRY(catalog_put_database(context->task, context->session, database));
-    }
-out:
-    return st;
-}
-
-static struct status grant_in_schemas(struct statement_context *context, const struct grant *grant)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < grant->names.count; i++) {
-        const struct object_name *name = &grant->names.items[i];
-        const struct schema_desc *schema;
-        const struct table_desc **tables;
-        uint32_t count;
-        TRY(catalog_schema(
-            context->task, context->session, name->catalog, name->name, false, &schema));
-        uint32_t schema_id = schema->id;
-        TRY(catalog_list_tables(
-            context->task, context->session, context->arena, schema->database_id, &tables, &count));
-        for (uint32_t k = 0; k < count; k++) {
-            bool is_sequence = tables[k]->kind == RELATION_SEQUENCE;
-            if (tables[k]->schema_id != schema_id ||
-                is_sequence != (grant->object == OBJECT_SEQUENCE))
-                continue;
-            TRY(apply_to_table(context, grant, tables[k]->id));
-        }
-    }
-out:
-    return st;
-}
-
-struct status privilege_grant_execute(struct statement_context *context)
-{
-    const struct grant *grant = context->statement->as.grant;
-    if (grant->target == GRANT_DEFAULTS)
-        return ddl_unsupported(context, "ALTER DEFAULT PRIVILEGES");
-    if (grant->object != OBJECT_TABLE && grant->object != OBJECT_SEQUENCE &&
-        grant->object != OBJECT_SCHEMA && grant->object != OBJECT_DATABASE)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "GRANT ON %s is not supported",
-            object_kind_name(grant->object));
-    if (grant->target == GRANT_ON_ALL_IN_SCHEMA) return grant_in_schemas(context, grant);
-    if (grant->object == OBJECT_SCHEMA) return grant_on_schemas(context, grant);
-    if (grant->object == OBJECT_DATABASE) return grant_on_databases(context, grant);
-    return grant_on_tables(context, grant);
-}
 
 // --- system privileges -----------------------------------------------------------------------------------
 
@@ -383,7 +160,8 @@ static bool remove_grants(
 {
     bool removed = false;
     for (uint32_t i = 0; i < *grant_count;) {
-        if (!is_one_of(grants[i].role, roles, count)) {
+        if (!is_one_of(grants[i].role, roles, count) &&
+            (grants[i].grantor == NULL || !is_one_of(grants[i].grantor, roles, count))) {
             i++;
             continue;
         }
@@ -412,8 +190,11 @@ static struct status drop_owned(struct statement_context *context, const char **
         struct table_desc *table;
         if (!is_one_of(tables[i]->owner, roles, count)) {
             TRY(catalog_edit_table(task, session, arena, tables[i]->id, &table));
-            if (remove_grants(table->grants, &table->grant_count, roles, count))
-                TRY(catalog_put_table(task, session, table));
+            bool removed_one = remove_grants(table->grants, &table->grant_count, roles, count);
+            for (uint32_t c = 0; c < table->column_count; c++)
+                removed_one |= remove_grants(
+                    table->columns[c].grants, &table->columns[c].grant_count, roles, count);
+            if (removed_one) TRY(catalog_put_table(task, session, table));
             continue;
         }
         struct name_value still_there;

@@ -437,6 +437,16 @@ static bool grants_mention(const struct privilege_grant *grants, uint32_t count,
 {
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(grants[i].role, role) == 0) return true;
+        if (grants[i].grantor != NULL && strcmp(grants[i].grantor, role) == 0) return true;
+    }
+    return false;
+}
+
+static bool columns_mention(const struct table_desc *table, const char *role)
+{
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (grants_mention(table->columns[i].grants, table->columns[i].grant_count, role))
+            return true;
     }
     return false;
 }
@@ -457,7 +467,8 @@ static struct status find_dependent(
     for (uint32_t i = 0; i < count && *detail == NULL; i++) {
         if (strcmp(tables[i]->owner, role) == 0)
             *detail = arena_printf(arena, "owner of table %s", tables[i]->name);
-        else if (grants_mention(tables[i]->grants, tables[i]->grant_count, role))
+        else if (grants_mention(tables[i]->grants, tables[i]->grant_count, role) ||
+                 columns_mention(tables[i], role))
             *detail = arena_printf(arena, "privileges for table %s", tables[i]->name);
     }
     TRY(catalog_list_schemas(context->task, context->session, arena, 0, &schemas, &count));

@@ -379,6 +379,12 @@ static struct status replace_table(struct task *task, struct session *session, v
     // What others may change meanwhile is theirs.
     target.grants = stored->grants;
     target.grant_count = stored->grant_count;
+    for (uint32_t i = 0; i < target.column_count; i++) {
+        const struct column_desc *column = table_column_by_id(stored, target.columns[i].id);
+        if (column == NULL) continue;
+        target.columns[i].grants = column->grants;
+        target.columns[i].grant_count = column->grant_count;
+    }
     target.referenced_by = stored->referenced_by;
     target.referenced_by_count = stored->referenced_by_count;
     target.depended_by = stored->depended_by;

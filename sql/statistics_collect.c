@@ -97,13 +97,15 @@ static int compare_ranks(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void histogram(
-    struct arena *arena, struct column_sketch *sketch, struct column_statistics *column)
+// With as many shares as the column's target says, where that is fewer.
+static void histogram(struct arena *arena, struct column_sketch *sketch, uint32_t target,
+    struct column_statistics *column)
 {
     uint32_t count = sketch->ranked < SAMPLE_SIZE ? (uint32_t)sketch->ranked : SAMPLE_SIZE;
-    if (count < 2) return;
+    uint32_t bounds = target == 0 || target > STATISTICS_BOUNDS_MAX ? STATISTICS_BOUNDS_MAX : target;
+    if (count < 2 || bounds < 2) return;
     qsort(sketch->sample, count, sizeof sketch->sample[0], compare_ranks);
-    column->bound_count = count < STATISTICS_BOUNDS_MAX ? count : STATISTICS_BOUNDS_MAX;
+    column->bound_count = count < bounds ? count : bounds;
     column->bounds = ARENA_ARRAY(arena, uint64_t, column->bound_count);
     for (uint32_t i = 0; i < column->bound_count; i++)
         column->bounds[i] = sketch->sample[(uint64_t)i * (count - 1) / (column->bound_count - 1)];
@@ -188,10 +190,10 @@ out:
     return st;
 }
 
-static void column_counts(struct arena *arena, struct column_sketch *sketch, uint64_t rows,
+static void column_counts(struct arena *arena, struct column_sketch *sketch, uint64_t rows, uint32_t target,
     struct column_statistics *column)
 {
-    histogram(arena, sketch, column);
+    histogram(arena, sketch, target, column);
     if (sketch->parts != NULL)
         part_counter_finish(arena, sketch->parts, rows, &column->bound_count, &column->bounds);
 }
@@ -230,7 +232,7 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
             .distinct_count = sketch_estimate(sketch, present),
             .null_count = sketch->nulls,
             .size_average = present == 0 ? 0 : sketch->bytes / present};
-        column_counts(arena, sketch, collect->rows, &statistics->columns[i]);
+        column_counts(arena, sketch, collect->rows, table->columns[i].statistics_target, &statistics->columns[i]);
     }
 out:
     for (uint32_t i = 0; collect != NULL && i < collect->column_count; i++)

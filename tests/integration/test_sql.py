@@ -4,6 +4,7 @@
     statement ok                  the statement succeeds
     statement error 23505         it fails with this SQLSTATE
     query [rowsort]               its rows follow ----, columns separated by |, NULL as NULL, one row a line
+    user NAME                     the next ones are run by this user; without a name by the first one again
     skip-rewrite                  the next record is not PostgreSQL's: --rewrite leaves it alone
 
 Run by hand:  python3 tests/integration/test_sql.py [--rewrite DSN] [file...]
@@ -36,13 +37,13 @@ def as_text(connection):
 class Record:
     def __init__(self, line, kind, argument, sql, expected):
         self.line, self.kind, self.argument, self.sql, self.expected = line, kind, argument, sql, expected
-        self.skip_rewrite = False
+        self.skip_rewrite, self.user = False, ""
 
 
 def read_records(path):
     """The file as a list of Records and plain lines (comments, blanks)."""
     lines = open(path).read().split("\n")
-    items, at, skip = [], 0, False
+    items, at, skip, user = [], 0, False, ""
     while at < len(lines):
         line = lines[at]
         word = line.split(" ", 1)[0]
@@ -51,6 +52,8 @@ def read_records(path):
             items.append(line)
             at += 1
             continue
+        if word == "user":
+            user = line[len(word):].strip()
         if word not in ("statement", "query"):
             items.append(line)
             at += 1
@@ -68,6 +71,7 @@ def read_records(path):
                 at += 1
         record = Record(start + 1, word, line[len(word):].strip(), "\n".join(sql), expected)
         record.skip_rewrite, skip = skip, False
+        record.user = user
         items.append(record)
     return items
 
@@ -94,13 +98,15 @@ def expected_of(record):
     return ("ok",) if words[0] == "ok" else ("error", words[1])
 
 
-def run_file(path, connection):
-    """Differences as texts; a file goes on after a difference."""
-    differences = []
+def run_file(path, connection, connect=None):
+    """Differences as texts; a file goes on after a difference. connect(user) gives another one's connection."""
+    differences, connections = [], {"": connection}
     for record in read_records(path):
         if isinstance(record, str):
             continue
-        got, wanted = run_record(connection, record), expected_of(record)
+        if record.user not in connections:
+            connections[record.user] = connect(record.user)
+        got, wanted = run_record(connections[record.user], record), expected_of(record)
         if got[:len(wanted)] != wanted:
             differences.append("%s:%d: %s\n  wanted %r\n  got    %r" % (
                 os.path.basename(path), record.line, record.sql, wanted, got))
@@ -114,6 +120,8 @@ def rewrite_file(path, connection):
             out.append(item)
             continue
         if not item.skip_rewrite:
+            with connection.cursor() as cursor:
+                cursor.execute("SET ROLE " + (item.user or "NONE"))
             got = run_record(connection, item)
             if got[0] == "error":
                 item.kind, item.argument, item.expected = "statement", "error %s" % got[1], []
@@ -147,9 +155,18 @@ def make_test(path):
         name = os.path.basename(path)[:-4]
         with self.server.wait_connect("main") as session:
             session.run("CREATE DATABASE test_%s" % name)
+        others = []
+
+        def connect(user):
+            others.append(self.server.connect("main", database="test_" + name, user=user))
+            as_text(others[-1].raw)
+            return others[-1].raw
+
         with self.server.connect("main", database="test_" + name) as session:
             as_text(session.raw)
-            differences = run_file(path, session.raw)
+            differences = run_file(path, session.raw, connect)
+            for other in others:
+                other.close()
         if differences:
             self.fail("%d differences\n%s" % (len(differences), "\n".join(differences[:20])))
     return test

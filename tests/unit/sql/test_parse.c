@@ -257,7 +257,9 @@ Test(parse, session_statements_come_back)
         {"GRANT ALL ON ALL TABLES IN SCHEMA s TO u", NULL},
         {"GRANT a, b TO c WITH ADMIN OPTION", NULL},
         {"REVOKE ADMIN OPTION FOR a FROM b", NULL},
-        {"GRANT EXECUTE ON FUNCTION f(int) TO u", "GRANT EXECUTE ON FUNCTION f TO u"},
+        {"GRANT EXECUTE ON FUNCTION f(int) TO u", "GRANT EXECUTE ON FUNCTION f(integer) TO u"},
+        {"grant select (a) on t to u granted by current_user", "GRANT SELECT (a) ON TABLE t TO u GRANTED BY CURRENT_USER"},
+        {"ALTER TABLE t ALTER CONSTRAINT c DEFERRABLE INITIALLY DEFERRED", NULL},
         {"REASSIGN OWNED BY a TO b", NULL},
         {"BEGIN", NULL},
         {"BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY, NOT DEFERRABLE "
