@@ -363,6 +363,29 @@ struct replace {
     struct table_desc *target;
 };
 
+// What others may change meanwhile is theirs.
+static void keep_what_others_changed(const struct table_desc *stored, struct table_desc *target)
+{
+    target->grants = stored->grants;
+    target->grant_count = stored->grant_count;
+    for (uint32_t i = 0; i < target->column_count; i++) {
+        const struct column_desc *column = table_column_by_id(stored, target->columns[i].id);
+        if (column == NULL) continue;
+        target->columns[i].grants = column->grants;
+        target->columns[i].grant_count = column->grant_count;
+    }
+    target->zone = stored->zone;
+    for (uint32_t i = 0; i < target->index_count; i++) {
+        for (uint32_t k = 0; k < stored->index_count; k++)
+            if (strcmp(stored->indexes[k].name, target->indexes[i].name) == 0)
+                target->indexes[i].zone = stored->indexes[k].zone;
+    }
+    target->referenced_by = stored->referenced_by;
+    target->referenced_by_count = stored->referenced_by_count;
+    target->depended_by = stored->depended_by;
+    target->depended_by_count = stored->depended_by_count;
+}
+
 static struct status replace_table(struct task *task, struct session *session, void *arg)
 {
     struct status st = STATUS_OK;
@@ -376,19 +399,7 @@ static struct status replace_table(struct task *task, struct session *session, v
     uint32_t *old = ARENA_ARRAY(task->arena, uint32_t, stored->index_count);
     for (uint32_t i = 0; i < stored->index_count; i++)
         old[i] = stored->indexes[i].id;
-    // What others may change meanwhile is theirs.
-    target.grants = stored->grants;
-    target.grant_count = stored->grant_count;
-    for (uint32_t i = 0; i < target.column_count; i++) {
-        const struct column_desc *column = table_column_by_id(stored, target.columns[i].id);
-        if (column == NULL) continue;
-        target.columns[i].grants = column->grants;
-        target.columns[i].grant_count = column->grant_count;
-    }
-    target.referenced_by = stored->referenced_by;
-    target.referenced_by_count = stored->referenced_by_count;
-    target.depended_by = stored->depended_by;
-    target.depended_by_count = stored->depended_by_count;
+    keep_what_others_changed(stored, &target);
     target.writes_blocked = false;
     target.rewrite = NULL;
     for (uint32_t i = 0; i < target.index_count; i++)

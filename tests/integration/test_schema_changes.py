@@ -194,6 +194,27 @@ class SchemaChanges(ClusterTest):
             session.run("ALTER TABLE t ALTER COLUMN v TYPE bigint USING v::bigint")
         self.check_indexes("t_v", "t_pkey")
 
+    def test_what_others_change_during_a_rewrite_stays(self):
+        with self.server.connect("main") as session:
+            session.run("CREATE USER reader")
+            change = Change(self.server, "ALTER TABLE t ALTER COLUMN v TYPE int USING v::int")
+            self.await_fraction(0.05)
+            session.run("ALTER TABLE t CONFIGURE ZONE USING gc.ttlseconds = 600")
+            session.run("ALTER INDEX t@t_v CONFIGURE ZONE USING gc.ttlseconds = 700")
+            session.run("GRANT SELECT (v) ON t TO reader")
+            self.assertEqual(self.job()[1], "running")
+            self.rate(0)
+            self.await_status("succeeded")
+            change.join(20)
+            self.assertIsNone(change.error)
+            self.assertEqual(session.value("SELECT pg_typeof(v)::text FROM t LIMIT 1"), "integer")
+            for what, seconds in (("TABLE t", 600), ("INDEX t@t_v", 700)):
+                target, sql = session.rows("SHOW ZONE CONFIGURATION FROM " + what)[0]
+                self.assertTrue(target.startswith(what.split()[0]), target)
+                self.assertIn(f"gc.ttlseconds = {seconds},", sql)
+            self.assertTrue(session.value("SELECT has_column_privilege('reader', 't', 'v', 'SELECT')"))
+        self.check_indexes("t_v", "t_pkey")
+
     def test_equal_deferrable_keys_of_two_transactions_do_not_both_commit(self):
         with self.server.connect("main") as one, self.server.connect("main") as two:
             for number, level in enumerate(("SERIALIZABLE", "READ COMMITTED")):
