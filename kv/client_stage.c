@@ -79,12 +79,26 @@ static void chunk_fill(struct kv_txn *txn, struct chunk *chunk, const struct ran
     }
 }
 
+// Rows that are staged are locked by that from then on: whether they were up to then is asked here. Both are in order.
+static void chunk_held(struct kv_txn *txn, struct chunk *chunk, struct txn_part *part)
+{
+    uint32_t count, at = 0;
+    const struct read_entry *entries = read_set_entries(&txn->held, &count);
+    if (count == 0) return;
+    part->held = ARENA_ARRAY(&chunk->arena, struct bytes, chunk->count);
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        while (at < count && bytes_compare(entries[at].start, chunk->writes[i]->key) < 0) at++;
+        if (at < count && bytes_equal(entries[at].start, chunk->writes[i]->key))
+            part->held[part->held_count++] = chunk->writes[i]->key;
+    }
+}
+
 static struct status chunk_send(
     struct task *task, struct kv_txn *txn, struct chunk *chunk, uint64_t slice)
 {
     struct leader_commit commit;
-    const struct txn_part part = {
-        .slice = slice, .writes = chunk->writes, .write_count = chunk->count};
+    struct txn_part part = {.slice = slice, .writes = chunk->writes, .write_count = chunk->count};
+    chunk_held(txn, chunk, &part);
     commit_request_init(txn, task, &part, &commit);
     commit.payload = entry_end(&chunk->builder);
     txn_note_locks(txn, slice);

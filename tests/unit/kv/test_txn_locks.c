@@ -6,6 +6,7 @@
 
 #include "kv/kv_node.h"
 #include "kv/lock.h"
+#include "kv/txn.h"
 
 #define WORKERS 16u
 
@@ -418,7 +419,7 @@ static struct status drop_locks(struct task *task, void *arg)
 // Reads a row for update, loses the lock, and another adds one to it; then writes `row`. Reads that are not
 // validated (READ COMMITTED) rest on their locks alone.
 static struct status write_after_loss(
-    struct task *task, const char *row, bool weak, struct status *outcome)
+    struct task *task, const char *row, bool weak, bool staged, struct status *outcome)
 {
     struct status st = STATUS_OK;
     struct kv_txn *txn;
@@ -426,10 +427,16 @@ static struct status write_after_loss(
     TRY(put_now(task, "row", "1"));
     TRY(begin(task, &txn));
     kv_txn_weaken(txn, weak);
+    if (staged) txn->buffer_bytes_max = 1; // The next write sends this one to its leader.
     TRY(get_locked(task, txn, "row", &value));
     TRY(shard_call_all(task, drop_locks, NULL));
     TRY(add_one(task, "row"));
     TRY(put_number(task, txn, row, number_of(value) + 10));
+    if (staged) *outcome = put_number(task, txn, "later", 1);
+    if (staged && failed(*outcome)) {
+        kv_txn_rollback(task, txn);
+        goto out;
+    }
     *outcome = commit(task, txn);
 out:
     return st;
@@ -441,8 +448,8 @@ KV_TEST(txn_locks, a_lost_lock_is_a_conflict_and_no_lost_update)
     struct status st = STATUS_OK, outcome;
     struct bytes value;
     TRY(kv_test_spread(task));
-    for (uint32_t i = 0; i < 6; i++) {
-        TRY(write_after_loss(task, rows[i / 2], i % 2 == 0, &outcome));
+    for (uint32_t i = 0; i < 12; i++) {
+        TRY(write_after_loss(task, rows[i / 4], i % 2 == 0, i % 4 >= 2, &outcome));
         CHECK(status_is(outcome, E_SERIALIZATION_FAILURE));
         TRY(read_now(task, "row", &value));
         CHECK(number_of(value) == 2);
