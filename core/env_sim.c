@@ -604,24 +604,28 @@ static uint32_t ready_shards(struct sim *sim, struct chance *chances, uint64_t *
     return count;
 }
 
-bool sim_step(struct sim *sim)
+// Time passes up to end_ns at most.
+static bool step_until(struct sim *sim, uint64_t end_ns)
 {
     struct chance chances[SIM_NODES_MAX * SIM_SHARDS_MAX];
     uint64_t next_ns;
     invariant(shard_self() == NULL);
     events_trim(sim);
     uint32_t count = ready_shards(sim, chances, &next_ns);
-    bool event_due = sim->event_count > 0 && sim->heap[0]->time_ns <= sim->now_ns;
+    uint64_t event_ns = sim->event_count > 0 ? sim->heap[0]->time_ns : UINT64_MAX;
+    bool event_due = event_ns <= sim->now_ns;
     if (count > 0 && (!event_due || sim_random_below(&sim->sched_random, 2) == 0)) {
         uint64_t chosen = count == 1 ? 0 : sim_random_below(&sim->sched_random, count);
         struct sim_node *sim_node = sim->nodes[chances[chosen].node];
         shard_step(sim, sim_node, sim_node->node->shards[chances[chosen].shard]);
-    } else if (sim->event_count > 0 && sim->heap[0]->time_ns <= next_ns) {
-        event_fire(sim);
-    } else if (next_ns != UINT64_MAX) {
-        sim->now_ns = next_ns;
-    } else {
+    } else if (event_ns == UINT64_MAX && next_ns == UINT64_MAX) {
         return false;
+    } else if (!event_due && event_ns > end_ns && next_ns > end_ns) {
+        sim->now_ns = end_ns; // All that is to come is later.
+    } else if (event_ns <= next_ns) {
+        event_fire(sim);
+    } else {
+        sim->now_ns = next_ns;
     }
     for (uint32_t i = 0; i < sim->node_count; i++) {
         if (sim->nodes[i]->node != NULL && sim->nodes[i]->stopping) stop_check(sim->nodes[i]);
@@ -629,12 +633,17 @@ bool sim_step(struct sim *sim)
     return true;
 }
 
+bool sim_step(struct sim *sim)
+{
+    return step_until(sim, UINT64_MAX);
+}
+
 bool sim_run_until(struct sim *sim, bool (*done)(void *arg), void *arg, uint64_t for_ns)
 {
     uint64_t end_ns = for_ns > UINT64_MAX - sim->now_ns ? UINT64_MAX : sim->now_ns + for_ns;
     while (done == NULL || !done(arg)) {
         if (sim->options.until_ns != 0 && sim->now_ns >= sim->options.until_ns) exit(0);
-        if (sim->now_ns >= end_ns || !sim_step(sim)) return false;
+        if (sim->now_ns >= end_ns || !step_until(sim, end_ns)) return false;
     }
     return true;
 }

@@ -79,8 +79,8 @@ class Errors(ClusterTest):
             del session.raw.notices[:]
             session.run("DROP SCHEMA s CASCADE")
             self.assertEqual([notice.rstrip() for notice in session.raw.notices], ["NOTICE:  drop cascades to 5 other objects\n"
-                "DETAIL:  drop cascades to table s.a\ndrop cascades to view s.v\ndrop cascades to view w\n"
-                "drop cascades to function s.f(integer,text)\ndrop cascades to type s.e"])
+                "DETAIL:  drop cascades to table s.a\ndrop cascades to view s.v\n"
+                "drop cascades to function s.f(integer,text)\ndrop cascades to type s.e\ndrop cascades to view w"])
             session.run("CREATE TABLE p (i int)")
             session.run("CREATE VIEW pv AS SELECT i FROM p")
             del session.raw.notices[:]

@@ -238,6 +238,37 @@ Test(env_sim, planned_failures_and_a_full_disk_are_reported)
     sim_destroy(sim);
 }
 
+// --- time ------------------------------------------------------------------------------------------
+
+struct sleeper {
+    bool over;
+};
+
+static struct status sleeper_init(struct task *task, void *arg)
+{
+    struct status st = task_sleep(task, 3600 * SECOND);
+    ((struct sleeper *)arg)->over = true;
+    return st;
+}
+
+Test(env_sim, no_more_time_passes_than_is_run_for_though_nothing_happens)
+{
+    struct sleeper sleeper = {0};
+    struct sim *sim = sim_create(5, NULL);
+    struct sim_node *node = sim_node_add(sim, 1);
+    sim_node_start(node, &one_shard, sleeper_init, &sleeper);
+    for (int i = 0; i < 3; i++) {
+        uint64_t start_ns = sim_now_ns(sim);
+        sim_run_until(sim, NULL, NULL, SECOND);
+        cr_assert_leq(sim_now_ns(sim) - start_ns, SECOND + MS); // A turn may be under way.
+        cr_assert_geq(sim_now_ns(sim) - start_ns, SECOND);
+        cr_assert_not(sleeper.over);
+    }
+    sim_run_until(sim, NULL, NULL, 3600 * SECOND);
+    cr_assert(sleeper.over);
+    sim_destroy(sim);
+}
+
 // --- network ---------------------------------------------------------------------------------------
 
 #define PAYLOAD 300000

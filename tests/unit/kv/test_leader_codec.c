@@ -162,7 +162,8 @@ static bool locks_equal(const void *left, const void *right)
 
 #define CALL(name, shape, side) FIELD(leader_call, name, shape, side)
 #define CALL_FIELDS(view_side)                                                                     \
-    CALL(slice, NUMBER, ASKED), CALL(tenant, NUMBER, ASKED), CALL(read_ts, TIME, ASKED),           \
+    CALL(slice, NUMBER, ASKED), CALL(generation, NUMBER, ASKED), CALL(tenant, NUMBER, ASKED),      \
+        CALL(read_ts, TIME, ASKED),                                                                \
         CALL(uncertain, TIME, ASKED), CALL(certain, TIME, ASKED), CALL(seen, OTHER, LOCAL),        \
         LIST(leader_call, view, view_side, views_equal), CALL(owner.txn, NUMBER, ASKED),           \
         CALL(owner.age_ns, NUMBER, ASKED), CALL(holder, NUMBER, ASKED),                            \
@@ -175,7 +176,7 @@ static bool locks_equal(const void *left, const void *right)
 
 #define READ_FIELDS(type)                                                                          \
     FIELD(type, read.lock, CHOICE, ASKED), FIELD(type, read.wait, CHOICE, ASKED),                  \
-        FIELD(type, read.no_validate, OTHER, LOCAL)
+        FIELD(type, read.no_validate, OTHER, LOCAL), FIELD(type, read.mark, OTHER, LOCAL)
 #define SPAN_FIELDS(type, name, side)                                                              \
     FIELD(type, name.start, BYTES, side), FIELD(type, name.end, BYTES, side)
 #define RANGE_FIELDS(type, slice_shape)                                                            \
