@@ -564,7 +564,9 @@ static void segments_free(struct task *task, struct log_segment *segment)
 static void writer_free(struct task *task, struct log_writer *log)
 {
     timer_disarm(log->shard, &log->room_timer);
-    segments_free(task, log->segments);
+    struct log_segment *segments = log->segments;
+    log->segments = log->current = NULL; // Closing takes time, and log_writer_bytes is asked at any.
+    segments_free(task, segments);
     segments_free(task, log->following);
     segments_free(task, log->spares);
     segments_free(task, log->condemned);

@@ -385,6 +385,7 @@ static struct status shard_close(struct task *task, void *arg)
     }
     if (kv->log != NULL) {
         one = log_writer_close(task, kv->log);
+        kv->log = NULL;
         if (!failed(st)) st = one;
     }
     timer_disarm(kv->shard, &kv->apply_timer);
