@@ -605,7 +605,7 @@ out:
 struct status sql_clients_finish(
     struct task *task, struct world_node *node, struct sql_clients *clients)
 {
-    struct sql_session session = {.clients = clients, .node = node};
+    struct sql_session session = {.clients = clients, .node = node, .patient = true};
     struct sql_op op = {.session = &session,
         .task = task,
         .random = sim_random_named(clients->world->run->seed, "finish")};

@@ -47,7 +47,7 @@ struct status sql_connect(struct sql_op *op)
 {
     struct sql_session *session = op->session;
     struct world *world = session->clients->world;
-    struct pgclient_options options = {.connect_timeout_ns = 3 * WORLD_SECOND};
+    struct pgclient_options options = {.connect_timeout_ns = (session->patient ? 20 : 3) * WORLD_SECOND};
     struct status st = STATUS_OK;
     if (session->connection != NULL) goto out;
     uint64_t other = sql_below(op, world->node_count);

@@ -10,6 +10,7 @@ struct sql_session {
     struct sql_own *own;
     uint32_t number; // Of the client.
     struct pgclient *connection;
+    bool patient; // Waits long for its log-in: a node may still be waiting for an answer that was lost.
 };
 
 struct sql_op {
