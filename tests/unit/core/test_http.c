@@ -120,6 +120,20 @@ out:
     return st;
 }
 
+// SIGTERM may come at any moment of the start: what the start has begun is taken back by a cancelled task.
+NODE_TEST(http, a_cancelled_start_takes_back_what_it_has_begun, 2)
+{
+    struct status st = STATUS_OK;
+    struct http_server *server = NULL;
+    task_cancel(task, status_make(E_QUERY_CANCELED, "told to end"));
+    struct status refused = http_server_start(task, "127.0.0.1:0", NULL, &server);
+    bool still = task->cancelled;
+    task_cancel_clear(task);
+    CHECK(failed(refused) && server == NULL && still);
+out:
+    return st;
+}
+
 NODE_TEST(http, a_connection_is_kept_and_requests_may_come_in_one_piece, 1)
 {
     struct status st = STATUS_OK;
