@@ -126,18 +126,25 @@ static struct status show_describe(
     return STATUS_OK;
 }
 
+// Names, URIs with their secrets, and types, in the order of names. `name` NULL: of all.
+static struct status find_connections(
+    struct statement_context *context, const char *name, struct internal_result *result)
+{
+    struct datum params[] = {name == NULL ? DATUM_NULL : datum_text(name)};
+    struct status st = check(context);
+    if (failed(st)) return st;
+    return internal_query(context->task, TENANT_SYSTEM, context->session, context->arena, result,
+        "SELECT connection_name, uri, connection_type FROM system.public.external_connections "
+        "WHERE $1 IS NULL OR connection_name = $1 ORDER BY 1",
+        1, params, (type_oid[]){TYPE_TEXT});
+}
+
 static struct status show(struct statement_context *context)
 {
     struct status st;
     const struct external_connection *connection = context->statement->as.external_connection;
     struct internal_result result;
-    struct datum params[] = {
-        connection->name == NULL ? DATUM_NULL : datum_text(connection->name)};
-    TRY(check(context));
-    TRY(internal_query(context->task, TENANT_SYSTEM, context->session, context->arena, &result,
-        "SELECT connection_name, uri, connection_type FROM system.public.external_connections "
-        "WHERE $1 IS NULL OR connection_name = $1 ORDER BY 1",
-        1, params, (type_oid[]){TYPE_TEXT}));
+    TRY(find_connections(context, connection->name, &result));
     TRY(context->sink->columns(context->task, context->sink, columns, COLUMNS));
     for (uint32_t i = 0; i < result.row_count; i++) {
         const char *uri = arena_string(context->arena, datum_as_bytes(internal_value(&result, i, 1)));
@@ -169,13 +176,7 @@ static struct status show_create(struct statement_context *context)
     struct status st;
     const struct external_connection *connection = context->statement->as.external_connection;
     struct internal_result result;
-    struct datum params[] = {
-        connection->name == NULL ? DATUM_NULL : datum_text(connection->name)};
-    TRY(check(context));
-    TRY(internal_query(context->task, TENANT_SYSTEM, context->session, context->arena, &result,
-        "SELECT connection_name, uri FROM system.public.external_connections "
-        "WHERE $1 IS NULL OR connection_name = $1 ORDER BY 1",
-        1, params, (type_oid[]){TYPE_TEXT}));
+    TRY(find_connections(context, connection->name, &result));
     if (result.row_count == 0 && connection->name != NULL) TRY(no_such(context->arena, connection->name));
     TRY(context->sink->columns(context->task, context->sink, create_columns, 2));
     for (uint32_t i = 0; i < result.row_count; i++) {
