@@ -7,6 +7,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/shard.h"
+#include "sql/background.h"
 #include "sql/catalog.h"
 #include "sql/internal.h"
 #include "sql/session.h"
@@ -28,10 +29,7 @@ struct changed_table {
 struct statistics_auto {
     struct changed_table tables[AUTO_TABLES_MAX];
     uint32_t count;
-    struct task *task; // NULL before it has begun and once it has ended.
-    bool running;
-    struct wait_queue work, ended;
-    bool stopping;
+    struct background background;
 };
 
 static struct changed_table *find(struct statistics_auto *state, uint64_t tenant, uint32_t id)
@@ -63,7 +61,7 @@ void statistics_auto_note(struct session *session, const struct table_desc *tabl
     changed->rows += rows;
     changed->estimate = table->row_estimate;
     changed->is_due = changed->rows >= AUTO_ROWS_MIN + table->row_estimate / AUTO_SHARE;
-    if (changed->is_due) wait_queue_wake_all(&state->work, STATUS_OK);
+    if (changed->is_due) wait_queue_wake_all(&state->background.work, STATUS_OK);
 }
 
 // Takes one that is due out of the list.
@@ -104,9 +102,9 @@ static struct status auto_run(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct statistics_auto *state = arg;
     struct changed_table changed;
-    while (!state->stopping) {
+    while (!state->background.stopping) {
         if (!take_due(state, &changed)) {
-            TRY(task_wait(task, &state->work));
+            TRY(task_wait(task, &state->background.work));
             TRY(task_sleep(task, SETTLE_NS));
             continue;
         }
@@ -122,38 +120,18 @@ out:
     return st;
 }
 
-static void auto_ended(struct task *task, struct status st, void *arg)
-{
-    struct statistics_auto *state = arg;
-    (void)task;
-    (void)st;
-    state->task = NULL;
-    state->running = false;
-    wait_queue_wake_all(&state->ended, STATUS_OK);
-}
-
-static struct status auto_main(struct task *task, void *arg)
-{
-    ((struct statistics_auto *)arg)->task = task;
-    return auto_run(task, arg);
-}
-
 static struct status start_here(struct task *task, void *arg)
 {
     struct sql_shard *shard = sql_shard(task->shard);
     struct statistics_auto *state = calloc(1, sizeof *state);
     (void)arg;
     invariant(state != NULL && shard->statistics == NULL);
-    wait_queue_init(&state->work);
-    wait_queue_init(&state->ended);
-    const struct task_options options = {.fn = auto_main, .arg = state, .kind = "statistics",
-        .class = TASK_BULK, .ended = auto_ended, .ended_arg = state};
-    struct status st = task_start(task->shard, &options);
+    struct status st =
+        background_start(task->shard, &state->background, auto_run, state, "statistics");
     if (failed(st)) {
         free(state);
         return st;
     }
-    state->running = true;
     shard->statistics = state;
     return st;
 }
@@ -168,16 +146,7 @@ void statistics_auto_stop(struct task *task)
     struct sql_shard *shard = sql_shard(task->shard);
     struct statistics_auto *state = shard->statistics;
     if (state == NULL) return;
-    state->stopping = true;
-    bool cancelled = task->cancelled;
-    struct status because = task->cancel_status;
-    if (cancelled) task_cancel_clear(task); // It waits while it cleans up.
-    if (state->task != NULL) task_cancel(state->task, status_make(E_ADMIN_SHUTDOWN, "the node stops"));
-    while (state->running) {
-        struct status st = task_wait(task, &state->ended);
-        if (failed(st) && state->running) task_cancel_clear(task);
-    }
-    if (cancelled) task_cancel(task, because);
+    background_stop(task, &state->background);
     shard->statistics = NULL;
     free(state);
 }

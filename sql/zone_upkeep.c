@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/shard.h"
+#include "sql/background.h"
 #include "sql/shard_state.h"
 #include "sql/zone_object.h"
 
@@ -15,29 +16,26 @@
 struct zone_upkeep {
     uint64_t tenants[TENANTS_MAX];
     uint32_t count;
-    struct task *task; // NULL before it has begun and once it has ended.
-    bool running, stopping;
-    struct wait_queue work, ended;
+    struct background background;
 };
 
 void zone_objects_note(struct shard *shard, uint64_t tenant)
 {
     struct zone_upkeep *state = sql_shard(shard)->zones;
-    if (state == NULL || state->stopping) return;
+    if (state == NULL || state->background.stopping) return;
     for (uint32_t i = 0; i < state->count; i++)
         if (state->tenants[i] == tenant) return;
     if (state->count < TENANTS_MAX) state->tenants[state->count++] = tenant;
-    wait_queue_wake_all(&state->work, STATUS_OK);
+    wait_queue_wake_all(&state->background.work, STATUS_OK);
 }
 
 static struct status upkeep_main(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
     struct zone_upkeep *state = arg;
-    state->task = task;
-    while (!state->stopping) {
+    while (!state->background.stopping) {
         if (state->count == 0) {
-            TRY(task_wait(task, &state->work));
+            TRY(task_wait(task, &state->background.work));
             TRY(task_sleep(task, SETTLE_NS));
             continue;
         }
@@ -53,32 +51,18 @@ out:
     return st;
 }
 
-static void upkeep_ended(struct task *task, struct status st, void *arg)
-{
-    struct zone_upkeep *state = arg;
-    (void)task;
-    (void)st;
-    state->task = NULL;
-    state->running = false;
-    wait_queue_wake_all(&state->ended, STATUS_OK);
-}
-
 static struct status start_here(struct task *task, void *arg)
 {
     struct sql_shard *shard = sql_shard(task->shard);
     struct zone_upkeep *state = calloc(1, sizeof *state);
     (void)arg;
     invariant(state != NULL && shard->zones == NULL);
-    wait_queue_init(&state->work);
-    wait_queue_init(&state->ended);
-    const struct task_options options = {.fn = upkeep_main, .arg = state, .kind = "zones", .class = TASK_BULK,
-        .ended = upkeep_ended, .ended_arg = state};
-    struct status st = task_start(task->shard, &options);
+    struct status st =
+        background_start(task->shard, &state->background, upkeep_main, state, "zones");
     if (failed(st)) {
         free(state);
         return st;
     }
-    state->running = true;
     shard->zones = state;
     return st;
 }
@@ -93,16 +77,7 @@ void zone_objects_stop(struct task *task)
     struct sql_shard *shard = sql_shard(task->shard);
     struct zone_upkeep *state = shard->zones;
     if (state == NULL) return;
-    state->stopping = true;
-    bool cancelled = task->cancelled;
-    struct status because = task->cancel_status;
-    if (cancelled) task_cancel_clear(task); // It waits while it cleans up.
-    if (state->task != NULL) task_cancel(state->task, status_make(E_ADMIN_SHUTDOWN, "the node stops"));
-    while (state->running) {
-        struct status st = task_wait(task, &state->ended);
-        if (failed(st) && state->running) task_cancel_clear(task);
-    }
-    if (cancelled) task_cancel(task, because);
+    background_stop(task, &state->background);
     shard->zones = NULL;
     free(state);
 }
