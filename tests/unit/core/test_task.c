@@ -346,44 +346,48 @@ out:
     return st;
 }
 
-struct share {
-    uint64_t runs;
-    bool *stop;
+struct spinners {
+    bool stop;
+    uint32_t running;
+    struct wait_queue done;
 };
 
 static struct status spin(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
-    struct share *share = arg;
-    while (!*share->stop) {
-        uint64_t end = task_now_ns(task) + 20000;
-        while (task_now_ns(task) < end) {
-        }
-        share->runs++;
-        TRY(task_yield(task));
+    struct spinners *spinners = arg;
+    while (!spinners->stop) {
+        TRY(task_yield_if_due(task));
     }
 out:
+    spinners->running--;
+    wait_queue_wake_all(&spinners->done, STATUS_OK);
     return st;
 }
 
-// Two tenants with always something to do get CPU time by weight, however many tasks each has.
+// Of two tenants with always something to do, the one of three times the weight comes to have more
+// than twice the CPU time, though the other has four times the tasks.
 NODE_TEST(task, tenants_share_by_weight, 1)
 {
     struct status st = STATUS_OK;
-    bool stop = false;
-    struct share heavy = {.stop = &stop}, light = {.stop = &stop};
-    shard_tenant_weight_set(task->shard, 10, 300);
-    for (int i = 0; i < 4; i++) {
-        struct task_options options = {.fn = spin, .arg = &light, .kind = "light", .tenant = 20};
+    struct spinners spinners = {0};
+    enum { LIGHT = 20, HEAVY = 10 };
+    shard_tenant_weight_set(task->shard, HEAVY, 300);
+    for (int i = 0; i < 5; i++) {
+        struct task_options options = {
+            .fn = spin, .arg = &spinners, .kind = "spin", .tenant = i == 0 ? HEAVY : LIGHT};
         TRY(task_start(task->shard, &options));
+        spinners.running++;
     }
-    struct task_options options = {.fn = spin, .arg = &heavy, .kind = "heavy", .tenant = 10};
-    TRY(task_start(task->shard, &options));
-    TRY(task_sleep(task, 200 * MS));
-    stop = true;
-    TRY(task_yield(task));
-    CHECK(heavy.runs + light.runs > 100);
-    CHECK(shard_tenant_cpu_ns(task->shard, 10) > 10 * MS);
+    uint64_t light_ns = 0, heavy_ns = 0;
+    while (light_ns < 10 * MS || heavy_ns < 2 * light_ns) {
+        TRY(task_sleep(task, 10 * MS));
+        light_ns = shard_tenant_cpu_ns(task->shard, LIGHT);
+        heavy_ns = shard_tenant_cpu_ns(task->shard, HEAVY);
+    }
+    spinners.stop = true;
+    while (spinners.running > 0)
+        TRY(task_wait(task, &spinners.done));
 out:
     return st;
 }
