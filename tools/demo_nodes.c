@@ -28,18 +28,22 @@ struct nodes {
     pid_t pids[DEMO_NODES_MAX];
 };
 
-// A port that nobody listens on now.
-static uint32_t free_port(void)
+// Different ports that nobody listens on now.
+static void free_ports(uint32_t *ports, uint32_t count)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    uint32_t port = 0;
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 &&
-        getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-        port = ntohs(address.sin_port);
-    if (fd >= 0) close(fd);
-    return port;
+    int fds[DEMO_NODES_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof address;
+        ports[i] = 0;
+        if (fds[i] >= 0 && bind(fds[i], (struct sockaddr *)&address, size) == 0 &&
+            getsockname(fds[i], (struct sockaddr *)&address, &size) == 0)
+            ports[i] = ntohs(address.sin_port);
+    }
+    // All are held until all are chosen: else one could be given twice.
+    for (uint32_t i = 0; i < count; i++)
+        if (fds[i] >= 0) close(fds[i]);
 }
 
 static const char *command_of(const struct nodes *nodes, uint32_t i)
@@ -118,11 +122,11 @@ static struct status start_all(struct nodes *nodes)
 {
     uint32_t count = nodes->options->count;
     struct arena *arena = nodes->arena;
-    for (uint32_t i = 0; i < count; i++) {
-        nodes->ports[i] = i == 0 && nodes->options->sql_port != 0 ? (uint32_t)nodes->options->sql_port : free_port();
+    free_ports(nodes->ports, count);
+    if (nodes->options->sql_port != 0) nodes->ports[0] = (uint32_t)nodes->options->sql_port;
+    for (uint32_t i = 0; i < count; i++)
         nodes->join = arena_printf(
             arena, "%s%slocalhost:%u", i == 0 ? "" : nodes->join, i == 0 ? "" : ",", nodes->ports[i]);
-    }
     for (uint32_t i = 0; i < count; i++)
         nodes->pids[i] = spawn(nodes, command_of(nodes, i),
             arena_printf(arena, "%s/n%u.log", nodes->options->folder, i + 1));

@@ -9,11 +9,13 @@ The binary is $ISOPOD. Ports are the system's choice, folders are temporary and 
 $ISOPOD_TEST_KEEP). Nothing here sleeps for a fixed time: `wait_until` polls a condition up to a deadline and fails
 with what it last saw.
 """
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.parse
@@ -30,8 +32,12 @@ class Timeout(AssertionError):
     pass
 
 
+class CommandFailed(AssertionError):
+    """A command of the program's own said no, or has not answered."""
+
+
 def wait_until(condition, what, deadline_s=DEADLINE_S):
-    """Calls condition() until it is true and returns its value. Errors of the server count as "not yet"."""
+    """Calls condition() until it is true and returns its value. Errors of the server and of commands count as "not yet"."""
     end = time.monotonic() + deadline_s
     seen = None
     while True:
@@ -41,16 +47,37 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
                 return seen
         except psycopg2.Error as error:
             seen = "%s: %s" % (error.pgcode, str(error).strip())
+        except CommandFailed as error:
+            seen = str(error)
         if time.monotonic() >= end:
             raise Timeout("waited %.0f s for %s; last seen: %r" % (deadline_s, what, seen))
         time.sleep(POLL_S)
+
+
+@contextlib.contextmanager
+def cancelled(session, watcher):
+    """What `session` runs within is cancelled as soon as `watcher`, another session of its virtual cluster, sees it run."""
+    process = session.raw.get_backend_pid()
+
+    def cancel():
+        wait_until(lambda: watcher.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active'", (process,)),
+                   "the statement to run")
+        session.raw.cancel()
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 class Session:
     """A connection in autocommit mode; `with session.transaction():` for more than one statement."""
 
     def __init__(self, dsn):
-        self.raw = psycopg2.connect(dsn, connect_timeout=10)
+        # A log-in may wait as long as anything else, unless the test says otherwise.
+        self.raw = psycopg2.connect(dsn if "connect_timeout" in dsn else psycopg2.extensions.make_dsn(
+            dsn, connect_timeout=int(DEADLINE_S)))
         self.raw.autocommit = True
 
     def __enter__(self):

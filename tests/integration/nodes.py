@@ -18,8 +18,7 @@ import time
 
 import psycopg2
 
-import cluster
-from cluster import DEADLINE_S, ISOPOD, Server, Session, Timeout, wait_until
+from cluster import DEADLINE_S, ISOPOD, CommandFailed, Server, Session, Timeout, wait_until
 
 
 def free_ports(count):
@@ -173,11 +172,15 @@ class Nodes:
         command = [ISOPOD] + list(args) + ["--host", "%s:%d" % (self.all[node].host, self.all[node].port)] + self.security
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
-                              env=environment)
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
+                                  env=environment)
+        except subprocess.TimeoutExpired as error:
+            raise CommandFailed(str(error))
         out = done.stdout.decode()
         if check:
-            assert done.returncode == 0, out + done.stderr.decode()
+            if done.returncode != 0:
+                raise CommandFailed("%s: %s" % (" ".join(args), out + done.stderr.decode()))
             return out
         return out + done.stderr.decode()
 
@@ -266,7 +269,7 @@ class Register:
         while not self.stopping.is_set():
             try:
                 if session is None:
-                    session = Session(self.nodes[index].dsn(options="-cstatement_timeout=5s") + " connect_timeout=5")
+                    session = Session(self.nodes[index].dsn(options="-cstatement_timeout=5s") + " connect_timeout=10")
                 step(session, index)
             except psycopg2.Error:
                 self.errors += 1

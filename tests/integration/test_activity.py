@@ -7,10 +7,10 @@ import unittest
 
 import psycopg2
 
-from cluster import wait_until
+from cluster import DEADLINE_S, wait_until
 from nodes import Nodes
 
-SLEEP = "SELECT pg_sleep(60)"
+SLEEP = "SELECT pg_sleep(600)"
 
 
 class Running:
@@ -31,7 +31,7 @@ class Running:
             self.code = error.pgcode or "lost"
 
     def outcome(self):
-        self.thread.join(20)
+        self.thread.join(DEADLINE_S)
         return self.code
 
     def close(self):

@@ -11,7 +11,7 @@ import unittest
 import psycopg2
 import psycopg2.extras
 
-from cluster import Cluster, ClusterTest, wait_until
+from cluster import Cluster, ClusterTest, cancelled, wait_until
 from test_security import startup
 
 
@@ -85,11 +85,8 @@ class Clients(ClusterTest):
             self.assertEqual(session.value("SELECT count(*) FROM copied"), 3)
 
     def test_cancel(self):
-        import threading
-        with self.server.connect("main") as session:
-            timer = threading.Timer(0.3, session.raw.cancel)
-            timer.start()
-            with self.assertRaises(psycopg2.Error) as caught:
+        with self.server.connect("main") as session, self.server.connect("main") as watcher:
+            with self.assertRaises(psycopg2.Error) as caught, cancelled(session, watcher):
                 session.run("SELECT count(*) FROM generate_series(1, 1000000000)")
             self.assertEqual(caught.exception.pgcode, "57014")
             self.assertEqual(session.value("SELECT 1"), 1)

@@ -7,7 +7,7 @@ import unittest
 
 import psycopg2
 
-from cluster import Cluster, ClusterTest, wait_until
+from cluster import DEADLINE_S, Cluster, ClusterTest, wait_until
 
 ACCOUNTS = 50
 BALANCE = 1000
@@ -89,7 +89,7 @@ class Kill(ClusterTest):
         for worker in workers:
             worker.stopping = True
         for worker in workers:
-            worker.join(30)
+            worker.join(DEADLINE_S)
             self.assertIsNone(worker.failure)
         with server.connect("main", database="bank") as session:
             self.check(session, workers, [list(worker.acknowledged) for worker in workers])

@@ -5,7 +5,7 @@ import unittest
 
 import psycopg2
 
-from cluster import Cluster, ClusterTest, wait_until
+from cluster import DEADLINE_S, Cluster, ClusterTest, wait_until
 
 
 class Locks(ClusterTest):
@@ -34,7 +34,7 @@ class Locks(ClusterTest):
         thread.start()
 
         def end():
-            thread.join(30)
+            thread.join(DEADLINE_S)
             return codes[0]
         return end
 

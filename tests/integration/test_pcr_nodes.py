@@ -7,7 +7,7 @@ import unittest
 
 import psycopg2
 
-from cluster import Session, wait_until
+from cluster import DEADLINE_S, Session, wait_until
 from nodes import Nodes
 
 ACCOUNTS = 40
@@ -31,7 +31,7 @@ class Writer:
             try:
                 if session is None:
                     node = self.nodes[rng.choice(sorted(self.nodes.all))]
-                    session = Session(node.dsn(options="-ccluster=app -cstatement_timeout=5s") + " connect_timeout=3")
+                    session = Session(node.dsn(options="-ccluster=app -cstatement_timeout=5s") + " connect_timeout=10")
                 a, b = rng.sample(range(ACCOUNTS), 2)
                 session.run("BEGIN; UPDATE bank SET balance = balance - 1 WHERE id = %s; "
                             "UPDATE bank SET balance = balance + 1 WHERE id = %s; "
@@ -47,7 +47,7 @@ class Writer:
 
     def stop(self):
         self.stopping.set()
-        self.thread.join(60)
+        self.thread.join(DEADLINE_S)
 
 
 class TwoClusters(unittest.TestCase):
@@ -86,7 +86,7 @@ class TwoClusters(unittest.TestCase):
                 if not node.running():
                     continue
                 try:
-                    with Session(node.dsn() + " connect_timeout=3") as session:
+                    with Session(node.dsn() + " connect_timeout=10") as session:
                         session.run("SET statement_timeout = '20s'")
                         return (work(session),)
                 except psycopg2.OperationalError:

@@ -8,7 +8,7 @@ import unittest
 
 import psycopg2
 
-from cluster import Cluster, ClusterTest, ISOPOD, wait_until
+from cluster import DEADLINE_S, Cluster, ClusterTest, ISOPOD, wait_until
 from nodes import Nodes
 
 
@@ -64,7 +64,7 @@ class Signals(ClusterTest):
         for _ in range(100):
             server.process.send_signal(signal.SIGHUP)
         server.stop()
-        thread.join(20)
+        thread.join(DEADLINE_S)
         self.assertFalse(thread.is_alive())
         self.assertEqual(len(failures), 1)
         self.assertIn(failures[0], ("57P01", None), "the statement should end because the server does")
