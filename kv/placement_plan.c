@@ -68,19 +68,9 @@ static const struct zone *zone_of(const struct placement_view *view, const struc
     return slice->id == SLICE_META && view->meta_zone.set != 0 ? &view->meta_zone : &view->zone;
 }
 
-// Whether a copy may be there at all: what every copy must meet, or one of the rules when they speak of all copies.
 static bool allowed(const struct zone *zone, const struct placement_node *node)
 {
-    struct zone_rule rule;
-    bool malformed = false, any = false;
-    uint32_t spoken_of = 0;
-    for (const char *at = zone->constraints; zone_rule_next(&at, &rule, &malformed);) {
-        bool met = rule_met(&rule, node);
-        if (rule.count == 0 && !met) return false;
-        spoken_of += rule.count;
-        any = any || met;
-    }
-    return any || spoken_of < zone->replicas;
+    return zone_allows(zone, node->locality, node->attrs);
 }
 
 // Copies of the slice, on nodes that are not lost, that meet the rule.
@@ -359,14 +349,30 @@ static struct placement_step leader_step(
 
 // --- new slices --------------------------------------------------------------------------------------------
 
-// Where a new slice may begin: on a node that leads few.
-static const struct placement_node *node_to_begin(const struct placement_view *view, const struct zone *zone)
+static uint32_t class_leaders(
+    const struct placement_view *view, const struct placement_class *class, uint32_t node)
+{
+    uint32_t leaders = 0;
+    for (uint32_t i = 0; i < view->slice_count && class != NULL; i++)
+        leaders += view->slices[i].class == class && view->slices[i].leader == node;
+    return leaders;
+}
+
+// Where a new slice may begin: on a node that leads few, of its class first: with one copy there is no other choice later.
+static const struct placement_node *node_to_begin(
+    const struct placement_view *view, const struct placement_class *class)
 {
     const struct placement_node *best = NULL;
+    const struct zone *zone = class == NULL ? &view->zone : &class->whole;
+    uint32_t best_own = 0;
     for (uint32_t i = 0; i < view->node_count; i++) {
         const struct placement_node *node = &view->nodes[i];
         if (!usable(node) || node->draining || node->full || !allowed(zone, node)) continue;
-        if (best == NULL || node->leaders * best->shard_count < best->leaders * node->shard_count) best = node;
+        const uint32_t own = class_leaders(view, class, node->id);
+        const bool fewer = best != NULL && node->leaders * best->shard_count < best->leaders * node->shard_count;
+        if (best != NULL && (own > best_own || (own == best_own && !fewer))) continue;
+        best = node;
+        best_own = own;
     }
     return best;
 }
@@ -398,17 +404,20 @@ static struct placement_step create_step(const struct placement_view *view, cons
     struct placement_step step = {.class = class};
     const uint32_t wanted = slices_wanted(view, class);
     if (slices_of(view, class) >= wanted) return step;
-    // One of the default's that are too many, and empty, will do.
+    const struct placement_node *node = node_to_begin(view, class);
+    // One of the default's that are too many, and empty, will do when it is led where the class has as few.
     if (class != NULL && slices_of(view, NULL) > slices_wanted(view, NULL)) {
         for (uint32_t i = view->slice_count; i-- > 0;) {
             const struct placement_slice *slice = &view->slices[i];
             if (slice->class != NULL || slice->ranges > 0 || slice->id == SLICE_META) continue;
+            if (node != NULL && view->slice_count < KV_SLICES_MAX &&
+                class_leaders(view, class, slice->leader) > class_leaders(view, class, node->id))
+                continue;
             step.kind = PLACEMENT_CLASS;
             step.slice = slice->id;
             return step;
         }
     }
-    const struct placement_node *node = node_to_begin(view, class == NULL ? &view->zone : &class->whole);
     if (node == NULL || view->slice_count >= KV_SLICES_MAX) return step;
     step.kind = PLACEMENT_CREATE;
     step.node = node->id;

@@ -80,6 +80,20 @@ bool zone_conditions_met(struct bytes conditions, const char *locality, const ch
     return true;
 }
 
+bool zone_allows(const struct zone *zone, const char *locality, const char *attrs)
+{
+    struct zone_rule rule;
+    bool malformed = false, any = false;
+    uint32_t spoken_of = 0;
+    for (const char *at = zone->constraints; zone_rule_next(&at, &rule, &malformed);) {
+        bool met = zone_conditions_met(rule.conditions, locality, attrs);
+        if (rule.count == 0 && !met) return false;
+        spoken_of += rule.count;
+        any = any || met;
+    }
+    return any || spoken_of < zone->replicas;
+}
+
 // --- values --------------------------------------------------------------------------------------------
 
 static struct status rules_check(const char *text, bool counted, uint32_t *sum)

@@ -82,3 +82,5 @@ struct zone_rule {
 bool zone_rule_next(const char **at, struct zone_rule *rule, bool *malformed);
 // Whether locality "a=b,c=d" and attributes "x:y" meet the conditions.
 bool zone_conditions_met(struct bytes conditions, const char *locality, const char *attrs);
+// Whether a copy may be there at all: what every copy must meet, or one of the rules when they speak of all copies.
+bool zone_allows(const struct zone *zone, const char *locality, const char *attrs);

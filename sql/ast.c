@@ -118,6 +118,8 @@ static const char *split_name(enum split_kind kind)
     switch (kind) {
     case SPLIT_AT: return "SPLIT";
     case SCATTER: return "SCATTER";
+    case RELOCATE_LEASE:
+    case RELOCATE_VOTERS: return "ALTER RANGE";
     default: return "UNSPLIT";
     }
 }

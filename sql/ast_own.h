@@ -124,9 +124,11 @@ struct show_zone {
     struct zone_target target;
 };
 
-enum split_kind { SPLIT_AT, UNSPLIT_AT, UNSPLIT_ALL, SCATTER };
+enum split_kind { SPLIT_AT, UNSPLIT_AT, UNSPLIT_ALL, SCATTER, RELOCATE_LEASE, RELOCATE_VOTERS };
 struct split {
     enum split_kind kind;
+    struct expr *range;                // RELOCATE: this one; NULL: those that `rows` names.
+    struct expr *from_node, *to_node;  // RELOCATE
     struct object_name table;
     bool is_index; // ALTER INDEX t@i ...
     struct select *rows;

@@ -297,8 +297,28 @@ static void put_zone(struct deparse *deparse, const struct zone_config *zone)
     }
 }
 
+static void put_relocate(struct deparse *deparse, const struct split *split)
+{
+    put(deparse, "ALTER RANGE ");
+    if (split->range != NULL) {
+        put_expr(deparse, split->range);
+        put(deparse, " ");
+    }
+    put(deparse, split->kind == RELOCATE_LEASE ? "RELOCATE LEASE" : "RELOCATE VOTERS FROM ");
+    if (split->from_node != NULL) put_expr(deparse, split->from_node);
+    put(deparse, " TO ");
+    put_expr(deparse, split->to_node);
+    if (split->rows == NULL) return;
+    put(deparse, " FOR ");
+    put_select(deparse, split->rows);
+}
+
 static void put_split(struct deparse *deparse, const struct split *split)
 {
+    if (split->to_node != NULL) {
+        put_relocate(deparse, split);
+        return;
+    }
     static const char *const words[] = {" SPLIT AT ", " UNSPLIT AT ", " UNSPLIT ALL", " SCATTER"};
     put(deparse, split->is_index ? "ALTER INDEX " : "ALTER TABLE ");
     put_object_name(deparse, split->table);

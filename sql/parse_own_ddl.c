@@ -340,17 +340,41 @@ static bool alter_primary_key(struct own *own, const struct zone_target *target)
     return true;
 }
 
-// ALTER RANGE 5 RELOCATE ..., ALTER RANGE RELOCATE ... FOR SELECT ...
-static bool relocate_numbered(struct own *own)
+// ALTER RANGE 5 RELOCATE LEASE TO 2 | [VOTERS] FROM 1 TO 2; ALTER RANGE RELOCATE ... FOR SELECT ...
+static bool relocate(struct own *own)
 {
+    static const char *const before_verb[] = {"relocate", NULL}, *const before_to[] = {"to", NULL},
+                      *const before_for[] = {"for", NULL};
     struct own_mark mark = own_mark(own);
+    struct split split = {.kind = RELOCATE_VOTERS};
     own_advance(own); // RANGE
-    if (own->token.kind == LEX_INTEGER) own_advance(own);
-    if (!own_is(own, "relocate")) {
+    const bool one = own->token.kind == LEX_INTEGER;
+    if (one) split.range = own_expr(own, before_verb);
+    if (failed(own->parse->st) || !own_take(own, "relocate")) {
+        if (failed(own->parse->st)) return true;
         own_back(own, mark);
         return false;
     }
-    own_unsupported(own, "ALTER RANGE ... RELOCATE");
+    if (own_take(own, "nonvoters") || own_take(own, "non_voters")) {
+        own_unsupported(own, "ALTER RANGE ... RELOCATE NONVOTERS");
+        return true;
+    }
+    if (own_take(own, "lease"))
+        split.kind = RELOCATE_LEASE;
+    else
+        (void)own_take(own, "voters");
+    if (split.kind == RELOCATE_VOTERS) {
+        own_expect(own, "from");
+        split.from_node = own_expr(own, before_to);
+    }
+    own_expect(own, "to");
+    split.to_node = own_expr(own, one ? NULL : before_for);
+    if (!one) {
+        own_expect(own, "for");
+        split.rows = own_select(own);
+    }
+    own->out->tag = STATEMENT_SPLIT;
+    *OWN_NEW(own, split, struct split) = split;
     return true;
 }
 
@@ -360,7 +384,7 @@ static bool alter_object(struct own *own)
     if (!own_is(own, "range") && !own_is(own, "database") && !own_is(own, "table") &&
         !own_is(own, "index") && !own_is(own, "partition"))
         return false;
-    if (own_is(own, "range") && relocate_numbered(own)) return true;
+    if (own_is(own, "range") && relocate(own)) return true;
     struct zone_target target = {0};
     if (own_is(own, "table if") || own_is(own, "index if") || own_is(own, "table only"))
         return false;
@@ -379,11 +403,7 @@ static bool alter_object(struct own *own)
         return true;
     }
     if (target.object == OBJECT_RANGE || target.object == OBJECT_PARTITION) {
-        if (target.object == OBJECT_RANGE && own_is(own, "relocate")) {
-            own_unsupported(own, "ALTER RANGE ... RELOCATE");
-        } else {
-            own_fail(own);
-        }
+        own_fail(own);
         return true;
     }
     if (target.object == OBJECT_DATABASE) return false;

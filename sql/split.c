@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // ALTER TABLE | INDEX ... SPLIT AT, UNSPLIT AT | ALL, SCATTER: borders of ranges made by hand, and ranges spread over the
-// cluster's slices. Also the settings of what ranges do by themselves (kv/range_upkeep.h).
+// cluster's slices; ALTER RANGE ... RELOCATE (sql/relocate.h). Also the settings of what ranges do by themselves (kv/range_upkeep.h).
 #include "kv/admin.h"
 #include "kv/key.h"
 #include "kv/range_upkeep.h"
@@ -9,6 +9,7 @@
 #include "sql/ddl.h"
 #include "sql/ddl_internal.h"
 #include "sql/privilege.h"
+#include "sql/relocate.h"
 #include "sql/row.h"
 #include "sql/settings.h"
 #include "sql/show.h"
@@ -33,7 +34,9 @@ static const struct result_column other_columns[] = {
 static struct status describe(
     struct statement_context *context, const struct result_column **columns, uint32_t *count)
 {
-    bool splits = context->statement->as.split->kind == SPLIT_AT;
+    const enum split_kind kind = context->statement->as.split->kind;
+    if (kind == RELOCATE_LEASE || kind == RELOCATE_VOTERS) return relocate_describe(context, columns, count);
+    const bool splits = kind == SPLIT_AT;
     *columns = splits ? split_columns : other_columns;
     *count = splits ? 3 : 2;
     return STATUS_OK;
@@ -265,6 +268,7 @@ static struct status execute(struct statement_context *context)
     struct split_rows rows;
     uint32_t count;
     const uint64_t tenant = context->session->tenant;
+    if (split->kind == RELOCATE_LEASE || split->kind == RELOCATE_VOTERS) return relocate_execute(context);
     TRY(may(context, split->kind));
     TRY(target(context, &table, &index));
     const struct span span = split->is_index
@@ -279,6 +283,8 @@ static struct status execute(struct statement_context *context)
     case UNSPLIT_AT: st = unsplit_at(context, &rows); break;
     case UNSPLIT_ALL: st = unsplit_all(context, span); break;
     case SCATTER: st = scatter(context, span); break;
+    case RELOCATE_LEASE:
+    case RELOCATE_VOTERS: break;
     }
 out:
     return st;

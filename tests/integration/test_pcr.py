@@ -159,6 +159,8 @@ class PcrTest(ClusterTest):
     def test_latest(self):
         self.load = Load(self.primary)
         self.load.wait_commits(50)
+        with self.primary.connect("application") as session:
+            session.run("ALTER TABLE log CONFIGURE ZONE USING gc.ttlseconds = 7000")
         self.replicate()
         self.wait_state("replicating")
         self.load.wait_commits(50)
@@ -189,6 +191,13 @@ class PcrTest(ClusterTest):
         wait_until(lambda: self.jobs(self.standby, "REPLICATION STREAM INGESTION")[0]["status"] == "succeeded",
                    "the job's end")
         self.assertEqual(self.jobs(self.primary, "REPLICATION STREAM PRODUCER")[0]["status"], "running")
+        # The table's zone came with it and holds here, without another change of the catalog.
+        with self.standby.connect("application") as session, self.standby.connect() as system:
+            def slices(table):
+                ids = [row[0] for row in session.rows("SELECT range_id FROM [SHOW RANGES FROM TABLE %s]" % table)]
+                return {row[0] for row in system.rows("SELECT slice_id FROM crdb_internal.ranges WHERE range_id IN (%s)"
+                                                      % ",".join(map(str, ids)))}
+            wait_until(lambda: not slices("log") & slices("bank"), "the table with a zone to be in a slice of its own")
 
     def test_external_connection(self):
         """The job knows a name alone: the address behind it may change, and is shown without its secrets."""

@@ -71,9 +71,10 @@ TYPES = {"id": INT8, "replication_job_id": INT8, "ingestion_job_id": INT8, "repl
          "data_state": TEXT, "status": TEXT}
 # In the system interface: SQLSTATE, text.
 REFUSALS = {
-    "ALTER RANGE default RELOCATE LEASE TO 1": ("0A000", "ALTER RANGE ... RELOCATE is not supported"),
-    "ALTER RANGE 5 RELOCATE FROM 1 TO 2": ("0A000", "ALTER RANGE ... RELOCATE is not supported"),
-    "ALTER RANGE RELOCATE LEASE TO 1 FOR SELECT 5": ("0A000", "ALTER RANGE ... RELOCATE is not supported"),
+    "ALTER RANGE 1 RELOCATE NONVOTERS FROM 1 TO 2": ("0A000", "ALTER RANGE ... RELOCATE NONVOTERS is not supported"),
+    "ALTER RANGE 5 RELOCATE FROM 1 TO 2": ("22023", "there is no node 2"),
+    "ALTER RANGE RELOCATE LEASE TO 1 FOR SELECT 99999": ("22023", "range 99999 does not exist"),
+    "ALTER RANGE RELOCATE LEASE TO 1 FOR SELECT 'a'": ("42804", "expected one column of integers: ids of ranges"),
     "CREATE VIRTUAL CLUSTER application": ("42710", 'tenant "application" already exists'),
     "ALTER VIRTUAL CLUSTER template RENAME TO application": ("42710", 'name "application" is already taken'),
     "ALTER VIRTUAL CLUSTER application RENAME TO other": ("55000", "cannot rename tenant in service mode shared"),

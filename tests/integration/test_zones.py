@@ -103,6 +103,44 @@ class Zones(unittest.TestCase):
                 system.run(access % "")
                 wait_until(lambda: sqlstate(own, "ALTER TABLE t CONFIGURE ZONE USING gc.ttlseconds = 60") == "0A000", "refusal")
 
+    def relocate_leaders(self, nodes, session, copies):
+        ids = {index: node.id for index, node in nodes.all.items()}
+        session.run("SET CLUSTER SETTING kv.range_move.by_load.enabled = false")
+        range_id = session.value("SELECT range_id FROM [SHOW RANGES FROM TABLE other]")
+        for index in (1, 3, 2):
+            row = session.rows("ALTER RANGE %d RELOCATE LEASE TO %d" % (range_id, ids[index]))[0]
+            self.assertEqual((row[0], row[2]), (range_id, "ok"))
+            self.assertTrue(row[1].startswith("/"), row)
+            self.assertEqual(copies("other")[-1][1], ids[index])
+        self.assertEqual(session.value("SELECT sum(a) FROM other"), 125250)
+        row = session.rows("ALTER RANGE %d RELOCATE FROM %d TO %d" % (range_id, ids[1], ids[2]))[0]
+        self.assertEqual(row[2], "failed: node %d already has a copy of the range" % ids[2])
+        for statement, code in (("ALTER RANGE 99999 RELOCATE LEASE TO 1", "22023"),
+                                ("ALTER RANGE %d RELOCATE LEASE TO 77" % range_id, "22023"),
+                                ("ALTER RANGE %d RELOCATE FROM 1 TO NULL" % range_id, "22023"),
+                                ("ALTER RANGE 1 RELOCATE NONVOTERS FROM 1 TO 2", "0A000"),
+                                ("ALTER RANGE default RELOCATE LEASE TO 1", "42601")):
+            self.assertEqual(sqlstate(session, statement), code, statement)
+        session.run("CREATE USER guest")
+        with nodes[1].connect(user="guest") as guest:
+            self.assertEqual(sqlstate(guest, "ALTER RANGE %d RELOCATE LEASE TO %d" % (range_id, ids[1])), "42501")
+
+    def relocate_copies(self, session, ids, copies):
+        def there(index):
+            return copies("d.t") == [("{%d}" % ids[index], ids[index])]
+
+        def moved(source, target):
+            rows = session.rows("ALTER RANGE RELOCATE VOTERS FROM %d TO %d FOR SELECT range_id FROM "
+                                "[SHOW RANGES FROM TABLE d.t]" % (ids[source], ids[target]))
+            return rows[0][2]
+        wait_until(lambda: len(copies("d.t")) == 1 and len(copies("d.t")[0][0]) == 3, "the table to have one copy")
+        begin = next(index for index in ids if there(index))
+        for source, target in ((begin, begin % 3 + 1), (begin % 3 + 1, (begin + 1) % 3 + 1)):
+            wait_until(lambda: moved(source, target) == "ok", "a slice of the zone on node %d" % ids[target])
+            self.assertTrue(there(target))
+            self.assertEqual(moved(source, target), "failed: node %d has no copy of the range" % ids[source])
+        self.assertEqual(session.value("SELECT count(*) FROM d.t"), 500)
+
     def test_copies_are_where_the_table_wants_them(self):
         with Nodes(3, shards=1) as nodes:
             nodes.await_copies()
@@ -117,16 +155,23 @@ class Zones(unittest.TestCase):
                 def copies(table):
                     return [(row[0], row[1]) for row in session.rows(
                         "SELECT voting_replicas::STRING, lease_holder FROM [SHOW RANGES FROM TABLE %s WITH DETAILS]" % table)]
+                self.relocate_leaders(nodes, session, copies)
                 before = copies("other")
                 # One copy, on the third node; other tables stay as they are.
                 session.run("ALTER DATABASE d CONFIGURE ZONE USING num_replicas = 1, constraints = '[+zone=z3]'")
                 wait_until(lambda: copies("d.t") == [("{%d}" % ids[3], ids[3])], "the table to be on the third node alone")
                 self.assertEqual(session.value("SELECT count(*) FROM d.t"), 500)
                 self.assertEqual(copies("other")[0][0], before[0][0])
+                moved = session.rows("ALTER RANGE RELOCATE VOTERS FROM %d TO %d FOR SELECT range_id FROM "
+                                     "[SHOW RANGES FROM TABLE d.t]" % (ids[3], ids[1]))
+                self.assertIn("node %d does not meet the constraints" % ids[1], moved[0][2])
                 # A table that comes later goes there, too.
                 session.run("CREATE TABLE d.later (a int PRIMARY KEY)")
                 session.run("INSERT INTO d.later VALUES (1)")
                 wait_until(lambda: copies("d.later") == [("{%d}" % ids[3], ids[3])], "the new table to be there, too")
+                # Where the zone leaves the choice, operators have it.
+                session.run("ALTER TABLE d.t CONFIGURE ZONE USING num_replicas = 1, constraints = '[]'")
+                self.relocate_copies(session, ids, copies)
                 # Three copies again, led where it is said.
                 session.run("ALTER TABLE d.t CONFIGURE ZONE USING num_replicas = 3, constraints = '[]', "
                             "lease_preferences = '[[+zone=z1]]'")

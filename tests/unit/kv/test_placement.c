@@ -184,6 +184,12 @@ Test(placement, zones_have_slices_of_their_own)
     slices[6].ranges = 0;
     step = only();
     cr_assert(step.kind == PLACEMENT_CLASS && step.slice == 7 && step.class == &east);
+    // Not where the zone has one already while another node that it allows has none: with one copy each it would stay there.
+    slices[6].leader = slices[6].config.members[0].node = 1;
+    slices[0].class = &east;
+    east.whole.replicas = 1;
+    step = only();
+    cr_assert(step.kind == PLACEMENT_CREATE && step.class == &east && step.node == 3);
 }
 
 Test(placement, a_slice_is_ready_when_its_copies_are_where_its_zone_wants_them)
