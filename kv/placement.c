@@ -40,6 +40,7 @@ struct placement {
     bool stop;
     struct silence silent[CLUSTER_NODES_MAX];
     uint32_t silent_count;
+    bool left_out;    // It was said that there are too many zones.
     bool listed_read; // `listed` has what is written down (kv/slice_list.h).
     uint64_t listed[KV_SLICES_MAX / 64 + 1]; // A bit for each slice.
     struct balance balance;
@@ -178,6 +179,10 @@ static struct status view_look(struct task *task, struct placement *placement,
     }
     slices_look(task, view, told);
     placement_zones_classes(zones, view);
+    if (zones->left_out && !placement->left_out)
+        log_warning(0, "placement: more than %u zones differ from the default: some data stays as the default has it",
+            PLACEMENT_CLASSES_MAX);
+    placement->left_out = zones->left_out;
     st = STATUS_OK;
 out:
     return st;

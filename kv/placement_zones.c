@@ -62,8 +62,7 @@ static void class_add(struct placement_zones *zones, const struct zone *own, boo
     struct placement_class *class = class_find(zones, hash);
     if (class == NULL) {
         if (zones->class_count == zones->class_capacity) {
-            log_warning(0, "placement: more than %u zones differ from the default: some data stays where it is",
-                PLACEMENT_CLASSES_MAX);
+            zones->left_out = true;
             return;
         }
         class = &zones->classes[zones->class_count++];
@@ -75,19 +74,24 @@ static void class_add(struct placement_zones *zones, const struct zone *own, boo
     class->wanted = class->wanted || wanted;
 }
 
-struct status placement_zones_read(
-    struct task *task, const struct zone *root, struct placement_zones *zones)
+static struct status written_read(struct task *task, const struct zone *root, struct placement_zones *zones)
 {
     struct status st;
     static const uint8_t last[] = {0xff};
     const struct span all = {range_meta_span().end, bytes_of(last, 1)};
-    struct zone own;
     *zones = (struct placement_zones){.root = *root};
     TRY(zone_list(task, task->arena, &zones->records, &zones->record_count));
     TRY(zone_spans_get(task, task->arena, all, &zones->spans, &zones->span_count));
+out:
+    return st;
+}
+
+static void classes_make(struct arena *arena, struct placement_zones *zones)
+{
+    struct zone own;
     zones->class_capacity = zones->span_count + zones->record_count;
     if (zones->class_capacity > PLACEMENT_CLASSES_MAX) zones->class_capacity = PLACEMENT_CLASSES_MAX;
-    zones->classes = ARENA_ARRAY(task->arena, struct placement_class, zones->class_capacity + 1);
+    zones->classes = ARENA_ARRAY(arena, struct placement_class, zones->class_capacity + 1);
     for (uint32_t i = 0; i < zones->span_count; i++) {
         const struct zone_span *span = &zones->spans[i];
         if (zone_own(zones, span, tenant_zone(zones, span->span.start), &own)) class_add(zones, &own, true);
@@ -102,7 +106,64 @@ struct status placement_zones_read(
             class_add(zones, &own, true);
         }
     }
+}
+
+struct status placement_zones_read(
+    struct task *task, const struct zone *root, struct placement_zones *zones)
+{
+    struct status st = written_read(task, root, zones);
+    if (!failed(st)) classes_make(task->arena, zones);
+    return st;
+}
+
+// What is written down of the tenant makes way for what will be.
+static void record_replace(struct placement_zones *zones, uint64_t tenant, const struct zone *own)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < zones->record_count; i++)
+        if (zones->records[i].tenant != tenant) zones->records[kept++] = zones->records[i];
+    zones->records[kept++] = (struct zone_record){.tenant = tenant, .zone = *own};
+    zones->record_count = kept;
+}
+
+static void spans_replace(
+    struct placement_zones *zones, struct span tenant, const struct zone_span *spans, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < zones->span_count; i++)
+        if (!span_contains(tenant, zones->spans[i].span.start)) zones->spans[kept++] = zones->spans[i];
+    if (count > 0) memcpy(&zones->spans[kept], spans, count * sizeof *spans);
+    zones->span_count = kept + count;
+}
+
+struct status placement_zones_check(struct task *task, uint64_t tenant, const struct zone *own,
+    const struct zone_span *spans, uint32_t count)
+{
+    struct status st;
+    struct arena_mark mark = arena_mark(task->arena);
+    struct placement_zones *zones = ARENA_NEW(task->arena, struct placement_zones);
+    struct zone *root = ARENA_NEW(task->arena, struct zone), *program = ARENA_NEW(task->arena, struct zone);
+    TRY(zone_get_whole(task, ZONE_ROOT, program));
+    if (tenant == ZONE_ROOT && own != NULL) *root = *own;
+    zone_inherit(root, program);
+    TRY(written_read(task, root, zones));
+    // Slices that nobody needs any more do not count.
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < zones->record_count; i++)
+        if (zones->records[i].tenant < ZONE_OF_SLICE) zones->records[kept++] = zones->records[i];
+    zones->record_count = kept;
+    zones->records = arena_grow(task->arena, zones->records, kept * sizeof *zones->records, (kept + 1) * sizeof *zones->records);
+    zones->spans = arena_grow(task->arena, zones->spans, zones->span_count * sizeof *zones->spans,
+        (zones->span_count + count + 1) * sizeof *zones->spans);
+    if (own != NULL && tenant != ZONE_ROOT) record_replace(zones, tenant, own);
+    if (own == NULL) spans_replace(zones, key_tenant_span(task->arena, tenant), spans, count);
+    classes_make(task->arena, zones);
+    if (zones->left_out)
+        st = status_make(E_PROGRAM_LIMIT_EXCEEDED,
+            "more than 64 zone configurations of the cluster's data would differ from each other and from RANGE default");
 out:
+    st = status_copy(task->arena, st);
+    if (!failed(st)) arena_release(task->arena, mark);
     return st;
 }
 

@@ -22,9 +22,14 @@ struct placement_zones {
     uint32_t span_count;
     struct placement_class *classes;
     uint32_t class_count, class_capacity;
+    bool left_out; // More zones differ than there are classes for: some data is as the default has it.
 };
 CHECKED struct status placement_zones_read(
     struct task *task, const struct zone *root, struct placement_zones *zones);
+// 54000 when more zones would differ than there are classes for once `own` (not NULL: the zone of the tenant, or of
+// ZONE_ROOT) or else `spans` (all of the tenant's) are written down. On any shard.
+CHECKED struct status placement_zones_check(struct task *task, uint64_t tenant, const struct zone *own,
+    const struct zone_span *spans, uint32_t count);
 // Tells the view which classes there are and which slice has which.
 void placement_zones_classes(struct placement_zones *zones, struct placement_view *view);
 // Wants some ranges to be elsewhere, unless others are on their way. *busy becomes true when it did.

@@ -7,7 +7,7 @@
 
 #include "core/text.h"
 #include "kv/key.h"
-#include "kv/placement.h"
+#include "kv/placement_zones.h"
 #include "sql/ddl_internal.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
@@ -413,7 +413,8 @@ static struct status object_change(struct statement_context *context)
     struct zone_object *object;
     TRY(zone_object_find(context, &context->statement->as.zone_config->target, true, &object));
     TRY(options_take(context, &object->own, &object->parent));
-    st = zone_object_put(context, object);
+    TRY(zone_object_put(context, object));
+    if (!context->statement->as.zone_config->discard) TRY(zone_objects_check(context->task, context->session));
 out:
     return st;
 }
@@ -464,6 +465,7 @@ static struct status configure(struct statement_context *context)
     } else {
         TRY(options_take(context, zone, parent));
     }
+    if (tenant != ZONE_META && !config->discard) TRY(placement_zones_check(context->task, tenant, zone, NULL, 0));
     TRY(zone_set(context->task, tenant, zone));
 out:
     return st;

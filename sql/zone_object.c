@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kv/key.h"
-#include "kv/zone_span.h"
+#include "kv/placement_zones.h"
 #include "sql/catalog_store.h"
 #include "sql/internal.h"
 #include "sql/privilege.h"
@@ -314,6 +314,23 @@ static struct status gather(struct task *task, struct session *session, void *ar
             if (tables[k]->kind == RELATION_TABLE) TRY(table_tell(telling, tables[k], databases[i]->zone));
     }
 out:
+    return st;
+}
+
+struct status zone_objects_check(struct task *task, struct session *session)
+{
+    struct status st;
+    struct arena arena;
+    arena_init(&arena, &session->account);
+    struct telling telling = {.arena = &arena, .tenant = session->tenant};
+    TRY(gather(task, session, &telling));
+    if (telling.count > ZONE_SPANS_MAX)
+        st = status_make(E_PROGRAM_LIMIT_EXCEEDED, "more than 4096 tables and indexes with zone configurations");
+    else
+        st = placement_zones_check(task, session->tenant, NULL, telling.spans, telling.count);
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
     return st;
 }
 

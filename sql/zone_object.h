@@ -33,6 +33,8 @@ CHECKED struct status zone_object_put(struct statement_context *context, const s
 typedef struct status (*zone_object_visit)(void *arg, const struct zone_object *object);
 CHECKED struct status zone_objects_each(struct task *task, struct session *session, struct arena *arena,
     zone_object_visit visit, void *arg);
+// In the session's transaction, before it commits: 54000 when storage could not hold what the catalog would say then.
+CHECKED struct status zone_objects_check(struct task *task, struct session *session);
 // Tells storage what the catalog says.
 CHECKED struct status zone_objects_tell(struct task *task, uint64_t tenant);
 

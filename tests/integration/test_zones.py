@@ -80,6 +80,10 @@ class Zones(unittest.TestCase):
                                 ("ALTER TABLE t CONFIGURE ZONE USING constraints = '{+zone=z1: 4}'", "22023"),
                                 ("ALTER TABLE t CONFIGURE ZONE USING lease_preferences = '[[+region=mars]]'", "22023"),
                                 ("ALTER TABLE t CONFIGURE ZONE USING num_voters = 3", "0A000"),
+                                ("ALTER TABLE t CONFIGURE ZONE USING range_min_bytes = 100000", "0A000"),
+                                ("ALTER TABLE t CONFIGURE ZONE USING voter_constraints = '[]'", "0A000"),
+                                ("ALTER TABLE t CONFIGURE ZONE USING global_reads = true", "0A000"),
+                                ("ALTER RANGE liveness CONFIGURE ZONE USING num_replicas = 3", "0A000"),
                                 ("ALTER TABLE t CONFIGURE ZONE USING nonsense = 3", "42601"),
                                 ("ALTER PARTITION p OF TABLE t CONFIGURE ZONE USING gc.ttlseconds = 5", "0A000")):
             self.assertEqual(sqlstate(session, statement), code, statement)

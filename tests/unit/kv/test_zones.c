@@ -5,7 +5,7 @@
 
 #include "kv/protected.h"
 #include "kv/range_admin.h"
-#include "kv/zone_span.h"
+#include "kv/placement_zones.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define WAIT_NS (20 * SECOND_NS)
@@ -51,6 +51,25 @@ static struct status check_values(struct task *task)
         TRY(read_now(task, keys[i], &value));
         CHECK(is_text(value, keys[i]));
     }
+out:
+    return st;
+}
+
+// Only as many zones may differ as there can be slices for; the virtual cluster's own is one of them here.
+static struct status too_many(struct task *task)
+{
+    struct status st = STATUS_OK;
+    struct zone tenant = {.set = ZONE_TTL, .ttl_ns = 7777 * SECOND_NS};
+    struct zone_span *many = ARENA_ARRAY(task->arena, struct zone_span, PLACEMENT_CLASSES_MAX);
+    for (uint32_t i = 0; i < PLACEMENT_CLASSES_MAX; i++)
+        many[i] = (struct zone_span){
+            .span = key_span(task, arena_printf(task->arena, "k%02u", i), arena_printf(task->arena, "k%02ux", i)),
+            .zone = {.set = ZONE_TTL, .ttl_ns = (100 + i) * SECOND_NS}};
+    TRY(placement_zones_check(task, TENANT, NULL, many, PLACEMENT_CLASSES_MAX - 1));
+    CHECK_FAILS(placement_zones_check(task, TENANT, NULL, many, PLACEMENT_CLASSES_MAX), E_PROGRAM_LIMIT_EXCEEDED);
+    many[5].zone = many[6].zone;
+    TRY(placement_zones_check(task, TENANT, NULL, many, PLACEMENT_CLASSES_MAX));
+    TRY(placement_zones_check(task, TENANT, &tenant, NULL, 0));
 out:
     return st;
 }
@@ -111,6 +130,7 @@ static struct status body(struct task *task, void *arg)
     spans[0].zone.set |= ZONE_CONSTRAINTS;
     strcpy(spans[0].zone.constraints, "region");
     CHECK_FAILS(zone_spans_set(task, TENANT, spans, 2), E_INVALID_PARAMETER_VALUE);
+    TRY(too_many(task));
 out:
     return st;
 }

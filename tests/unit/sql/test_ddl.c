@@ -3,6 +3,8 @@
 // Schema changes, jobs, roles, settings and statistics end to end, below the wire.
 #include "tests/unit/sql/sql_harness.h"
 
+#include "kv/placement.h"
+
 SQL_TEST(ddl, a_new_virtual_cluster_has_its_catalog, 1)
 {
     struct status st = STATUS_OK;
@@ -34,6 +36,27 @@ SQL_TEST(ddl, tables_come_and_go, 2)
     GIVES("SELECT count(*) FROM t", "0");
     RUN("DROP TABLE t");
     REFUSED("SELECT * FROM t", "42P01");
+out:
+    return st;
+}
+
+// One zone too many for storage is refused as a whole, and what was there before goes on; giving one up makes room.
+SQL_TEST(ddl, zones_are_as_many_as_storage_holds, 1)
+{
+    struct status st = STATUS_OK;
+    struct buffer sql;
+    buffer_init(&sql, task->arena);
+    buffer_printf(&sql, "CREATE TABLE t (a int PRIMARY KEY, b int");
+    for (uint32_t i = 0; i <= PLACEMENT_CLASSES_MAX; i++) buffer_printf(&sql, ", INDEX i%u (b)", i);
+    buffer_printf(&sql, ")");
+    TRY(sql_run(test, buffer_string(&sql)));
+    for (uint32_t i = 0; i < PLACEMENT_CLASSES_MAX; i++)
+        TRY(sql_run(test, arena_printf(task->arena, "ALTER INDEX t@i%u CONFIGURE ZONE USING gc.ttlseconds = %u", i, 100 + i)));
+    REFUSED("ALTER INDEX t@i64 CONFIGURE ZONE USING gc.ttlseconds = 5000", "54000");
+    GIVES("SELECT count(*) FROM [SHOW ZONE CONFIGURATIONS]", "65");
+    RUN("ALTER INDEX t@i64 CONFIGURE ZONE USING gc.ttlseconds = 101");
+    RUN("ALTER INDEX t@i0 CONFIGURE ZONE DISCARD");
+    RUN("ALTER INDEX t@i64 CONFIGURE ZONE USING gc.ttlseconds = 5000");
 out:
     return st;
 }
