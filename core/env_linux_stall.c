@@ -20,7 +20,7 @@
 #define STALL_TRACE_NS 10000000ull
 #define WATCH_BUSY_NS 5000000ull
 #define WATCH_IDLE_NS 100000000ull
-#define WATCH_REST_NS 400000000ull // When nobody has done anything for some looks.
+#define WATCH_REST_NS 900000000ull // When nobody has done anything for some looks.
 #define WATCH_REST_LOOKS 10u
 #define LOG_INTERVAL_NS 1000000000ull
 #define SIGNAL_STACK_BYTES (64u << 10)

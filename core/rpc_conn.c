@@ -14,8 +14,10 @@
 
 #define OPEN_TIMEOUT_NS UINT64_C(5000000000)
 #define PING_NS UINT64_C(1000000000)
+#define PING_REST_NS UINT64_C(4000000000) // While nobody waits for an answer, and the node is heard of.
 #define SILENCE_NS UINT64_C(3000000000)          // Without an answer to a ping.
 #define SILENCE_ACCEPTED_NS UINT64_C(10000000000)
+#define PEER_TELL_NS UINT64_C(100000000)
 #define IDLE_NS UINT64_C(60000000000)
 #define BACK_OFF_MIN_NS UINT64_C(20000000)
 #define BACK_OFF_MAX_NS UINT64_C(1000000000)
@@ -276,12 +278,22 @@ static struct status connection_lost(void)
     return status_make(K_UNREACHABLE, "the connection to the other node was lost");
 }
 
+// By any of its connections.
+static void peer_heard(struct rpc_conn *conn)
+{
+    if (conn->node == 0 || conn->heard_ns - conn->peer_told_ns < PEER_TELL_NS) return;
+    conn->peer_told_ns = conn->heard_ns;
+    struct rpc_peer *peer = hashmap_get_u64(&conn->rpc->peers, conn->node);
+    if (peer != NULL) peer->heard_ns = conn->heard_ns;
+}
+
 static void on_input(struct conn *net)
 {
     struct rpc_conn *conn = conn_arg(net);
     struct bytes input = conn_input(net);
     size_t at = 0;
     conn->heard_ns = shard_now_ns(conn->rpc->shard);
+    peer_heard(conn);
     conn->in_input = true;
     while (conn->state == RPC_OPEN) {
         struct rpc_frame frame;
@@ -319,6 +331,14 @@ static bool conn_in_use(const struct rpc_conn *conn)
     return conn->calls.count > 0 || conn->streams.count > 0 || conn->inbound.count > 0;
 }
 
+// Nothing asks for a sign of life, and there is another one.
+static bool ping_can_wait(const struct rpc_conn *conn, uint64_t now)
+{
+    if (conn_in_use(conn) || now - conn->pinged_ns >= PING_REST_NS) return false;
+    const struct rpc_peer *peer = hashmap_get_u64(&conn->rpc->peers, conn->node);
+    return peer != NULL && now - peer->heard_ns < PING_NS;
+}
+
 static void on_timer(struct timer *timer)
 {
     struct rpc_conn *conn = container_of(timer, struct rpc_conn, timer);
@@ -338,12 +358,12 @@ static void on_timer(struct timer *timer)
     } else if (!conn_in_use(conn) && now - conn->used_ns > IDLE_NS) {
         rpc_conn_fail(conn, connection_lost());
         return;
-    } else if (conn->ping_sent_ns == 0) {
-        conn->ping_sent_ns = now;
+    } else if (conn->ping_sent_ns == 0 && !ping_can_wait(conn, now)) {
+        conn->ping_sent_ns = conn->pinged_ns = now;
         conn->ping_wall_ns = shard->env->wall_ns(shard->env);
         rpc_conn_write(conn, &(struct rpc_frame){.kind = RPC_PING}, NULL, 0);
     }
-    timer_arm(shard, timer, timer_about(now, PING_NS));
+    timer_arm(shard, timer, timer_beat(shard, PING_NS));
 }
 
 static void conn_opened(struct rpc_conn *conn)

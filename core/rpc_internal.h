@@ -57,6 +57,7 @@ struct rpc_peer {
     uint32_t node;
     char address[NET_ADDRESS_BYTES];
     uint32_t up; // Open connections to it.
+    uint64_t heard_ns; // By any connection, from it or to it.
 };
 
 struct rpc_shard {
@@ -102,7 +103,7 @@ struct rpc_conn {
     struct hashmap inbound;    // By id: struct rpc_inbound.
     struct wait_queue room;    // For tasks that wait until it is open, or fails.
     struct timer timer;
-    uint64_t heard_ns, used_ns, ping_sent_ns;
+    uint64_t heard_ns, peer_told_ns, used_ns, ping_sent_ns, pinged_ns;
     int64_t ping_wall_ns;
     uint32_t target_shard;     // Of an accepted one, while it moves.
 };

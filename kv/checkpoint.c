@@ -18,12 +18,15 @@
 #define SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define LOG_SEGMENTS_MAX 4u
 #define PERIOD_NS UINT64_C(250000000)
+#define PERIOD_AT_REST_NS REST_BEAT_NS // While nearly nothing is written.
 #define CHECKPOINT_EVERY_NS UINT64_C(60000000000)
 #define RETRY_NS UINT64_C(5000000000)
 #define GC_EVERY_NS UINT64_C(30000000000)
 #define TELL_EVERY_NS UINT64_C(5000000000)
 #define ROOM_EVERY_NS UINT64_C(100000000)  // While something is written and there is not much.
-#define ROOM_AT_REST_NS UINT64_C(1000000000)
+#define ROOM_AMPLE_NS UINT64_C(1000000000)
+#define ROOM_AT_REST_NS UINT64_C(2000000000)
+#define REST_BYTES (64u << 10) // Written since the last look: nodes at rest renew their records.
 #define ROOM_AMPLE 8u // Times what is kept free.
 // Free room below which writes are refused: a tenth of the disk, within these.
 #define ROOM_MIN_BYTES (UINT64_C(24) << 20)
@@ -210,8 +213,16 @@ static struct status upkeep_pause(
     struct task *task, struct kv_maintenance *upkeep, uint64_t duration_ns)
 {
     struct status st = task_wait_until(
-        task, &upkeep->sleepers, timer_about(task_now_ns(task), duration_ns), status_make(K_END, "time is up"));
+        task, &upkeep->sleepers, timer_about(task->shard, duration_ns), status_make(K_END, "time is up"));
     return status_is(st, K_END) ? STATUS_OK : st;
+}
+
+// Next to nothing was written since the last look.
+static bool at_rest(const struct kv_shard *kv, log_position *appended)
+{
+    log_position former = *appended;
+    *appended = log_writer_appended(kv->log);
+    return *appended - former < REST_BYTES;
 }
 
 static struct status upkeep_task(struct task *task, void *arg)
@@ -219,6 +230,7 @@ static struct status upkeep_task(struct task *task, void *arg)
     struct kv_maintenance *upkeep = arg;
     struct kv_shard *kv = upkeep->kv;
     struct status st = STATUS_OK;
+    log_position appended = 0;
     upkeep->checkpointed_ns = task_now_ns(task);
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
@@ -230,7 +242,8 @@ static struct status upkeep_task(struct task *task, void *arg)
             upkeep->retry_ns = failed(st) ? upkeep->checkpointed_ns + RETRY_NS : 0;
         }
         arena_release(task->arena, mark);
-        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, PERIOD_NS));
+        uint64_t pause_ns = at_rest(kv, &appended) ? PERIOD_AT_REST_NS : PERIOD_NS;
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, pause_ns));
     }
 out:
     return st;
@@ -240,10 +253,11 @@ out:
 static uint64_t room_pause_ns(const struct kv_shard *kv, log_position *appended)
 {
     const struct room room = {.total_bytes = kv->disk_bytes};
-    log_position former = *appended;
-    *appended = log_writer_appended(kv->log);
     bool ample = kv->disk_free_bytes > ROOM_AMPLE * room_least(&room);
-    return !kv->disk_full && (ample || *appended == former) ? ROOM_AT_REST_NS : ROOM_EVERY_NS;
+    bool rest = at_rest(kv, appended);
+    if (kv->disk_full) return ROOM_EVERY_NS;
+    if (ample) return rest ? ROOM_AT_REST_NS : ROOM_AMPLE_NS;
+    return rest ? ROOM_AMPLE_NS : ROOM_EVERY_NS;
 }
 
 static struct status room_task(struct task *task, void *arg)

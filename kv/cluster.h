@@ -77,6 +77,8 @@ const struct cluster_node *cluster_node(struct shard *shard, uint32_t id);
 const struct cluster_node *cluster_nodes(struct shard *shard, uint32_t *count);
 // The own node is alive. Unknown nodes are not.
 bool cluster_alive(struct shard *shard, uint32_t id);
+// Changes with what is known of any slice's leader and members. Shard 0.
+uint64_t cluster_slices_hash(struct shard *shard);
 // False when nothing was heard yet. A node that runs alone answers for itself.
 bool cluster_slice(struct shard *shard, uint64_t slice, struct cluster_slice *where);
 // The shard of `node` that holds its replica of the slice; false while the node is unknown.
@@ -158,6 +160,8 @@ struct cluster_liveness {
 // From storage, all records by node id, in `arena`. Suspends.
 CHECKED struct status cluster_liveness_read(
     struct task *task, struct arena *arena, struct cluster_liveness **records, uint32_t *count);
+// Whether the key is a liveness record's.
+bool cluster_liveness_key(struct bytes key);
 // This node's own epoch, while it may rely on it; 0 when its record has lapsed: what it caches of the
 // cluster's state may be stale then. Any shard; does not suspend.
 uint64_t cluster_epoch(struct shard *shard);

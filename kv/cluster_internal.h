@@ -56,6 +56,7 @@ struct cluster {
     struct timer timer;
     uint64_t ticks;
     bool contacting, peers_dirty, saving, dirty;
+    struct cluster_load load_told;
     struct cluster_watch *watches;
     struct rpc_watch rpc_watch;
     struct {

@@ -7,6 +7,7 @@
 #include "core/invariant.h"
 #include "core/rest.h"
 #include "core/log.h"
+#include "kv/checkpoint.h"
 #include "kv/cluster_internal.h"
 #include "kv/kv_node.h"
 #include "kv/raft_transport.h"
@@ -17,6 +18,7 @@
 enum { SLICES_NONE, SLICES_ALL, SLICES_SOME };
 #define CLOCK_FRESH_NS UINT64_C(20000000000)
 #define SAVE_TICKS 4u
+#define LOAD_NEWS_PART 256u
 
 enum gossip_kind { GOSSIP_DIGEST = 1, GOSSIP_DELTA };
 
@@ -193,6 +195,14 @@ static bool membership_take(struct cluster *cluster, struct gossip_node *known,
     return true;
 }
 
+// It is to be found elsewhere, or is another.
+static bool node_moved(const struct cluster_node *a, const struct cluster_node *b)
+{
+    return memcmp(a->store_id, b->store_id, sizeof a->store_id) != 0 || strcmp(a->address, b->address) != 0 ||
+           strcmp(a->sql_address, b->sql_address) != 0 || strcmp(a->locality, b->locality) != 0 ||
+           strcmp(a->attrs, b->attrs) != 0 || a->shard_count != b->shard_count || a->membership != b->membership;
+}
+
 bool gossip_merge(struct cluster *cluster, const struct gossip_node *entry)
 {
     if (entry->node.id == 0) return false;
@@ -220,8 +230,10 @@ bool gossip_merge(struct cluster *cluster, const struct gossip_node *entry)
         } else {
             next.node.heartbeat = 0; // So that the new one counts as heard.
         }
+        // What changes all the time is not worth a write.
+        if (node_moved(&known->node, &next.node)) cluster->peers_dirty = true;
         *known = next;
-        cluster->dirty = cluster->peers_dirty = newer = true;
+        cluster->dirty = newer = true;
     }
     heartbeat_take(cluster, known, entry->node.heartbeat, entry->node.heartbeat_at_ns);
     return newer;
@@ -765,8 +777,7 @@ static void on_tick(struct timer *timer)
     gossip_publish(cluster);
     if (cluster->ticks % 4 == 0 && others_missing(cluster)) cluster_contact(cluster);
     if (cluster->peers_dirty && cluster->ticks % SAVE_TICKS == 0) cluster_peers_save(cluster);
-    uint64_t jitter = shard->env->random(shard->env) % (CLUSTER_GOSSIP_NS / 8);
-    timer_arm(shard, timer, timer_about(shard_now_ns(shard), CLUSTER_GOSSIP_NS - jitter));
+    timer_arm(shard, timer, timer_beat(shard, CLUSTER_GOSSIP_NS));
 }
 
 void gossip_start(struct cluster *cluster)
@@ -792,22 +803,37 @@ void gossip_free(struct cluster *cluster)
     free(cluster->slices);
 }
 
+static bool differ_by(uint64_t a, uint64_t b, uint64_t least)
+{
+    return (a > b ? a - b : b - a) > least;
+}
+
+// Room and data change a little all the time, which is not worth telling.
+static bool load_is_news(const struct cluster_load *told, const struct cluster_load *load)
+{
+    return told->disk_bytes != load->disk_bytes || told->replicas != load->replicas ||
+           told->leaders != load->leaders || told->ranges != load->ranges ||
+           checkpoint_room_short(told->disk_bytes, told->disk_free_bytes) !=
+               checkpoint_room_short(load->disk_bytes, load->disk_free_bytes) ||
+           differ_by(told->disk_free_bytes, load->disk_free_bytes, load->disk_bytes / LOAD_NEWS_PART) ||
+           differ_by(told->data_bytes, load->data_bytes, told->data_bytes / LOAD_NEWS_PART);
+}
+
 void cluster_load_set(struct node *node, const struct cluster_load *load)
 {
     struct cluster *cluster = cluster_of(node);
     struct gossip_node *own = cluster == NULL ? NULL : gossip_find(cluster, cluster->node_id);
     if (own == NULL) return;
     struct cluster_node *now = &own->node;
-    if (now->disk_bytes == load->disk_bytes && now->disk_free_bytes == load->disk_free_bytes &&
-        now->data_bytes == load->data_bytes && now->replicas == load->replicas &&
-        now->leaders == load->leaders && now->ranges == load->ranges)
-        return;
+    bool news = load_is_news(&cluster->load_told, load);
     now->disk_bytes = load->disk_bytes;
     now->disk_free_bytes = load->disk_free_bytes;
     now->data_bytes = load->data_bytes;
     now->replicas = load->replicas;
     now->leaders = load->leaders;
     now->ranges = load->ranges;
+    if (!news) return;
+    cluster->load_told = *load;
     own->version++; // Goes with the next tick.
     cluster->dirty = true;
 }
@@ -832,6 +858,13 @@ bool cluster_alive(struct shard *shard, uint32_t id)
     if (id == shard->node->id) return true;
     const struct cluster_node *node = cluster_node(shard, id);
     return node != NULL && node->alive;
+}
+
+uint64_t cluster_slices_hash(struct shard *shard)
+{
+    const struct cluster *cluster = cluster_of(shard->node);
+    invariant(shard->index == 0);
+    return cluster == NULL ? 0 : cluster->slices_hash;
 }
 
 bool cluster_slice(struct shard *shard, uint64_t slice, struct cluster_slice *where)

@@ -35,6 +35,11 @@ static struct bytes record_key(uint8_t key[6], uint32_t node)
     return bytes_of(key, 6);
 }
 
+bool cluster_liveness_key(struct bytes key)
+{
+    return key.size == 6 && key.data[0] == 0x01 && key.data[1] == 'N';
+}
+
 static struct bytes record_encode(struct arena *arena, const struct record *record)
 {
     struct buffer out;
@@ -274,7 +279,9 @@ static struct status renew_task(struct task *task, void *arg)
         if (failed(st) && !warned) log_warning(0, "cluster: the liveness record was not renewed: %s", st.message);
         warned = failed(st);
         arena_release(task->arena, mark);
-        st = task_rest(task, failed(st) ? RENEW_RETRY_NS : RENEW_NS);
+        // All nodes at the same moment: the meta slice wakes once for all of them.
+        uint64_t next_ns = failed(st) ? task_now_ns(task) + RENEW_RETRY_NS : timer_beat(task->shard, RENEW_NS);
+        st = task_wait_until(task, NULL, next_ns, STATUS_OK);
         if (failed(st)) return st;
     }
     return STATUS_OK;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/hash.h"
 #include "core/rest.h"
 #include "core/log.h"
 #include "core/metrics.h"
@@ -11,6 +12,7 @@
 #include "kv/balance.h"
 #include "kv/checkpoint.h"
 #include "kv/client.h"
+#include "kv/entry.h"
 #include "kv/placement_zones.h"
 #include "kv/range.h"
 #include "kv/replica_wire.h"
@@ -19,6 +21,8 @@
 
 #define PASS_NS UINT64_C(1000000000)
 #define PASS_SOON_NS UINT64_C(200000000) // After a step.
+#define PASS_CALM_NS UINT64_C(8000000000) // Where nothing has changed in CALM_PASSES passes, nor changes.
+#define CALM_PASSES 10u
 #define STEP_NS UINT64_C(15000000000)
 #define LIST_NS UINT64_C(3000000000)
 #define STEPS_MAX 64u
@@ -44,6 +48,11 @@ struct placement {
     bool listed_read; // `listed` has what is written down (kv/slice_list.h).
     uint64_t listed[KV_SLICES_MAX / 64 + 1]; // A bit for each slice.
     struct balance balance;
+    struct slice_observer observer; // Of the meta slice.
+    bool records_changed;           // Since the last pass.
+    uint64_t seen;                  // Hash of what the node's tables said then.
+    uint32_t calm;                  // Passes without news.
+    uint64_t look_ns;               // When the next pass is due all the same.
 };
 
 void placement_dead_after_set(struct shard *shard, uint64_t dead_after_ns)
@@ -321,6 +330,58 @@ out:
     return st;
 }
 
+// --- rest --------------------------------------------------------------------------------------------------
+
+// Whatever passes go by is in the meta slice or comes by gossip; the rest can wait a little. Nodes renew their own
+// records all the time.
+static void record_applied(
+    struct slice_observer *observer, struct slice *slice, const struct entry_op *op, uint64_t index)
+{
+    struct placement *placement = container_of(observer, struct placement, observer);
+    struct entry_items items;
+    struct entry_item item;
+    (void)slice;
+    (void)index;
+    if (op->kind == ENTRY_GC || placement->records_changed) return;
+    placement->records_changed = op->kind != ENTRY_WRITES;
+    entry_items_open(op, &items);
+    while (op->kind == ENTRY_WRITES && !placement->records_changed && entry_item_next(&items, &item))
+        placement->records_changed = !cluster_liveness_key(item.key);
+}
+
+static uint64_t tables_hash(struct shard *shard, bool *all_well)
+{
+    uint32_t count;
+    const struct cluster_node *nodes = cluster_nodes(shard, &count);
+    uint64_t hash = cluster_slices_hash(shard);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cluster_node *node = &nodes[i];
+        bool full = checkpoint_room_short(node->disk_bytes, node->disk_free_bytes);
+        uint64_t state = (uint64_t)node->membership << 2 | (uint64_t)node->draining << 1 | full;
+        *all_well = *all_well && (cluster_alive(shard, node->id) || node->membership == CLUSTER_DECOMMISSIONED);
+        hash = hash_combine(hash_combine(hash, node->id), (uint64_t)node->started_at_ns);
+        hash = hash_combine(hash_combine(hash, state), (uint64_t)node->replicas << 32 | node->ranges);
+        hash = hash_combine(hash, node->shard_count);
+        hash = hash_combine(hash, hash_bytes(bytes_of_string(node->locality)));
+        hash = hash_combine(hash, hash_bytes(bytes_of_string(node->attrs)));
+    }
+    return hash;
+}
+
+// Whether a pass would find what the last one found.
+static bool is_calm(struct task *task, struct placement *placement)
+{
+    bool all_well = true;
+    uint64_t seen = tables_hash(task->shard, &all_well);
+    bool same = seen == placement->seen && !placement->records_changed && all_well;
+    placement->seen = seen;
+    placement->calm = same ? placement->calm + 1 : 0;
+    placement->records_changed = false;
+    if (placement->calm > CALM_PASSES && task_now_ns(task) < placement->look_ns) return true;
+    placement->look_ns = task_now_ns(task) + PASS_CALM_NS;
+    return false;
+}
+
 // --- the task ----------------------------------------------------------------------------------------------
 
 static struct status placement_task(struct task *task, void *arg)
@@ -330,12 +391,15 @@ static struct status placement_task(struct task *task, void *arg)
     struct status st = STATUS_OK;
     if (placement == NULL || placement->task != NULL) return STATUS_OK; // Stopped before it began.
     placement->task = task;
+    placement->observer.applied = record_applied;
+    slice_observer_add(slice, &placement->observer);
     while (!placement->stop) {
         bool busy = false;
         struct arena_mark mark = arena_mark(task->arena);
-        if (slice->kv->ranges_told || !cluster_alone(task->shard)) {
+        if ((slice->kv->ranges_told || !cluster_alone(task->shard)) && !is_calm(task, placement)) {
             st = pass(task, placement, &busy);
             if (failed(st) && !task->cancelled) log_warning(0, "placement: %s", st.message);
+            if (failed(st) || busy) placement->calm = 0;
         }
         if (!placement->stop && !task->cancelled) {
             st = balance_pass(task, &placement->balance, busy);
@@ -348,6 +412,7 @@ static struct status placement_task(struct task *task, void *arg)
 out:
     if (slice->kv->module_state[KV_SLOT_PLACEMENT] == placement)
         slice->kv->module_state[KV_SLOT_PLACEMENT] = NULL;
+    slice_observer_remove(slice, &placement->observer);
     free(placement);
     return st;
 }

@@ -6,7 +6,8 @@
 #include "kv/raft_internal.h"
 
 #define SILENT_TICKS 20u // A member that says nothing for so long is not waited for.
-#define QUIET_AFTER_TICKS 2u
+#define REST_AFTER_TICKS 1u
+#define REST_AFTER_TICKS_SILENT 2u
 #define LEARNER_LAG_MAX 1024u   // Entries a learner may lack to be promoted.
 #define HEARTBEAT_TICKS_DEAD 5u // A silent member gets only every so many heartbeats.
 
@@ -237,6 +238,14 @@ static bool may_rest(const struct raft *raft)
     return true;
 }
 
+// For how many ticks there has been nothing to do. Who was silent may be about to answer.
+static uint32_t rest_after(const struct raft *raft)
+{
+    for (uint32_t i = 0; i < raft->progress_count; i++)
+        if (raft->progress[i].silent_ticks > SILENT_TICKS) return REST_AFTER_TICKS_SILENT;
+    return REST_AFTER_TICKS;
+}
+
 bool raft_owes(const struct raft *raft, uint32_t node)
 {
     if (raft->role != RAFT_LEADER || !raft->quiet) return false;
@@ -285,8 +294,8 @@ void raft_leader_tick(struct raft *raft)
         for (uint32_t i = 0; i < raft->progress_count; i++)
             raft->progress[i].active = false;
     }
+    bool rest = may_rest(raft) && raft->idle_ticks >= rest_after(raft);
     raft->idle_ticks = may_rest(raft) ? raft->idle_ticks + 1 : 0;
-    bool rest = raft->idle_ticks > QUIET_AFTER_TICKS;
     raft_leader_heartbeat(raft, rest);
     raft->quiet = rest;
 }

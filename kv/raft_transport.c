@@ -27,6 +27,12 @@ static uint64_t peer_key(uint32_t node, uint32_t shard)
     return (uint64_t)node << 32 | shard;
 }
 
+static void alive_arm(struct raft_shard *raft_shard)
+{
+    raft_shard->alive_due_ns = timer_beat(raft_shard->shard, RAFT_ALIVE_NS);
+    timer_arm(raft_shard->shard, &raft_shard->alive, raft_shard->alive_due_ns);
+}
+
 static struct raft_peer *peer_get(struct raft_shard *raft_shard, uint32_t node, uint32_t shard)
 {
     struct raft_peer *peer = hashmap_get_u64(&raft_shard->peers, peer_key(node, shard));
@@ -38,8 +44,7 @@ static struct raft_peer *peer_get(struct raft_shard *raft_shard, uint32_t node, 
     peer->heard_ns = shard_now_ns(raft_shard->shard);
     hashmap_put_u64(&raft_shard->peers, peer_key(node, shard), peer);
     if (!raft_shard->alive.armed)
-        timer_arm(
-            raft_shard->shard, &raft_shard->alive, shard_now_ns(raft_shard->shard) + RAFT_ALIVE_NS);
+        alive_arm(raft_shard);
     return peer;
 }
 
@@ -210,28 +215,47 @@ static void members_back(struct raft_shard *raft_shard)
     }
 }
 
-static void alive(struct timer *timer)
+// Tells the others that this shard lives.
+static void peers_tell(struct raft_shard *raft_shard, uint64_t now_ns)
 {
-    struct raft_shard *raft_shard = container_of(timer, struct raft_shard, alive);
-    uint64_t now_ns = shard_now_ns(raft_shard->shard);
     uint32_t at = 0;
     struct hashmap_entry *entry;
     while ((entry = hashmap_next(&raft_shard->peers, &at)) != NULL) {
         struct raft_peer *peer = entry->value;
         bool known = raft_shard->network.send(
             raft_shard->network.arg, peer->node, peer->shard, bytes_of(NULL, 0));
-        uint64_t silent_ns = now_ns - peer->heard_ns;
-        if (!known && silent_ns > PEER_FORGET_NS) {
-            hashmap_remove_u64(&raft_shard->peers, peer_key(peer->node, peer->shard));
-            peer_free(peer);
+        if (known || now_ns - peer->heard_ns <= PEER_FORGET_NS) continue;
+        hashmap_remove_u64(&raft_shard->peers, peer_key(peer->node, peer->shard));
+        peer_free(peer);
+    }
+}
+
+// At each beat, and in between when a peer's silence is long enough.
+static void alive(struct timer *timer)
+{
+    struct raft_shard *raft_shard = container_of(timer, struct raft_shard, alive);
+    uint64_t now_ns = shard_now_ns(raft_shard->shard);
+    bool beat = now_ns >= raft_shard->alive_due_ns;
+    uint32_t at = 0;
+    struct hashmap_entry *entry;
+    if (beat) {
+        peers_tell(raft_shard, now_ns);
+        if (raft_shard->peers.count > 0) alive_arm(raft_shard);
+    }
+    uint64_t next_ns = raft_shard->alive_due_ns;
+    while ((entry = hashmap_next(&raft_shard->peers, &at)) != NULL) {
+        struct raft_peer *peer = entry->value;
+        if (peer->silent) continue;
+        uint64_t silent_ns = peer->heard_ns + RAFT_SILENT_NS;
+        if (now_ns < silent_ns) {
+            if (silent_ns < next_ns) next_ns = silent_ns;
             continue;
         }
-        if (silent_ns < RAFT_SILENT_NS || peer->silent) continue;
         peer->silent = true;
         leaders_lost(raft_shard, peer->node, peer);
     }
-    members_back(raft_shard);
-    if (raft_shard->peers.count > 0) timer_arm(raft_shard->shard, timer, timer_about(now_ns, RAFT_ALIVE_NS));
+    if (beat) members_back(raft_shard);
+    if (raft_shard->peers.count > 0) timer_arm(raft_shard->shard, timer, next_ns);
 }
 
 void raft_shard_node_down(struct raft_shard *raft_shard, uint32_t node)

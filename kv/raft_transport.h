@@ -12,11 +12,12 @@
 // Errors   A malformed frame is logged and dropped whole from there on.
 #pragma once
 #include "core/hashmap.h"
+#include "core/rest.h"
 #include "core/shard.h"
 #include "kv/raft_log.h"
 
 #define RAFT_TICK_NS UINT64_C(100000000)
-#define RAFT_ALIVE_NS UINT64_C(300000000)
+#define RAFT_ALIVE_NS REST_BEAT_NS
 #define RAFT_SILENT_NS UINT64_C(1500000000)
 #define RAFT_FRAME_BYTES (1u << 20)
 #define RAFT_HOLD_NS UINT64_C(1000000) // The longest that a small append waits for others.
@@ -38,6 +39,7 @@ struct raft_shard {
     struct hashmap groups; // struct raft_log by slice.
     struct list_link ticking, dirty, owing, held;
     struct timer tick, alive, hold;
+    uint64_t alive_due_ns; // When the others are told next.
     struct turn_hook hook;
     struct hashmap peers;       // struct raft_peer by node and shard.
     struct list_link sending;   // Those with a frame to send.

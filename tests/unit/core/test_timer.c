@@ -168,19 +168,51 @@ Test(timer, a_sleep_lasts_until_something_fires)
     }
 }
 
-Test(timer, about_is_on_a_grid_and_at_most_a_quarter_early)
+static uint64_t mono_now;
+static int64_t wall_now;
+static uint64_t fake_mono(struct env *env)
+{
+    (void)env;
+    return mono_now;
+}
+static int64_t fake_wall(struct env *env)
+{
+    (void)env;
+    return wall_now;
+}
+
+Test(timer, what_need_not_be_exact_comes_at_beats_of_the_wall_clock_and_never_much_later_than_asked_for)
 {
     static const uint64_t delays[] = {1, 100000, 50000000, 250000000, 300000000, SECOND, 7 * SECOND};
-    for (uint64_t start = 1; start < 1ull << 60; start = start * 5 + 999) {
+    struct env env = {.mono_ns = fake_mono, .wall_ns = fake_wall};
+    const struct shard shard = {.env = &env};
+    for (mono_now = 1; mono_now < 1ull << 60; mono_now = mono_now * 5 + 999) {
+        wall_now = (int64_t)(mono_now * 7 % (1ull << 60));
         for (uint32_t i = 0; i < sizeof delays / sizeof delays[0]; i++) {
-            uint64_t at = timer_about(start, delays[i]);
-            cr_assert_gt(at, start);
-            cr_assert_leq(at, start + delays[i]);
-            cr_assert_geq(at, start + delays[i] - delays[i] / 4);
+            uint64_t after = timer_about(&shard, delays[i]) - mono_now;
+            cr_assert_gt(after, 0);
+            cr_assert_leq(after, delays[i] + delays[i] / 16);
+            if (delays[i] < REST_BEAT_NS / 8) cr_assert_eq(after, delays[i]);
+            if (delays[i] >= 4 * REST_BEAT_NS) cr_assert_gt(after, delays[i] - delays[i] / 4);
+            if (delays[i] >= REST_BEAT_NS) cr_assert_eq(((uint64_t)wall_now + after) % REST_BEAT_NS, 0);
         }
-        // Of a longer one are those of a shorter one, too.
-        uint64_t at = timer_about(start, SECOND);
-        cr_assert_eq(at % (1ull << 25), 0);
-        cr_assert_eq(timer_about(start, SECOND / 4) % (1ull << 25), 0);
+        // However their monotonic clocks differ, all nodes do it at the same time.
+        uint64_t at = (uint64_t)wall_now + timer_beat(&shard, 2 * SECOND) - mono_now;
+        cr_assert_eq(at % (2 * SECOND), 0);
+    }
+}
+
+Test(timer, what_comes_at_every_beat_comes_once_at_each)
+{
+    struct env env = {.mono_ns = fake_mono, .wall_ns = fake_wall};
+    const struct shard shard = {.env = &env};
+    mono_now = 5;
+    wall_now = 123456789;
+    for (uint32_t i = 0; i < 100; i++) {
+        uint64_t next = timer_beat(&shard, REST_BEAT_NS);
+        if (i > 0) cr_assert_geq(next - mono_now, REST_BEAT_NS - REST_BEAT_NS / 16);
+        // A little early by the wall clock, which is slewed, or late by the timer's tick.
+        wall_now += (int64_t)(next - mono_now) + (i % 3 == 0 ? -20000 : 16000);
+        mono_now = next;
     }
 }
