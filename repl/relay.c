@@ -3,6 +3,7 @@
 // Streams that run on another node of the standby than their job: the job's node opens an RPC stream, the other one
 // receives and ingests, and tells how far it is.
 #include "core/codec.h"
+#include "kv/kv_node.h"
 #include "repl/flow.h"
 
 // --- the request -------------------------------------------------------------------------------------
@@ -104,6 +105,8 @@ static struct status serve_stream(
     struct task *task, const struct rpc_request *request, struct rpc_stream *stream)
 {
     struct partition_run run;
+    const struct kv_shard *kv = kv_shard_of(task->shard);
+    if (kv == NULL || !kv->serving) return status_make(E_CANNOT_CONNECT_NOW, "the node is starting");
     if (!run_decode(task->arena, request->body, &run))
         return status_make(E_PROTOCOL_VIOLATION, "malformed request for a replication stream");
     run.tell = send_news;
