@@ -155,6 +155,11 @@ CHECKED struct status kv_ingest(
 // not what there is. Can be repeated. *removed may be NULL.
 CHECKED struct status kv_revert(
     struct task *task, uint64_t tenant, struct hlc_timestamp ts, uint64_t *removed);
+// The same; tells of each slice that has nothing above `ts` left, with what was removed so far. `done` must not suspend;
+// it may hear of a slice again.
+typedef void (*kv_slice_done)(void *arg, uint64_t slice, uint64_t removed);
+CHECKED struct status kv_revert_told(struct task *task, uint64_t tenant, struct hlc_timestamp ts,
+    uint64_t *removed, kv_slice_done done, void *arg);
 
 // Order-independent hash over all live (key without tenant prefix, value, ts of version) at `ts`,
 // with counts.

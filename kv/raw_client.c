@@ -151,8 +151,8 @@ struct status kv_ingest(
 
 // --- all slices ----------------------------------------------------------------------------------
 
-// One after the other; stops at the first failure.
-struct status leader_job_all(struct task *task, struct leader_job *job)
+// `done` may be NULL.
+static struct status job_all(struct task *task, struct leader_job *job, kv_slice_done done, void *arg)
 {
     struct status st = STATUS_OK;
     const struct kv_shard *kv = kv_shard_of(task->shard);
@@ -164,9 +164,16 @@ struct status leader_job_all(struct task *task, struct leader_job *job)
         job->call.slice = slices[i];
         st = leader_call(task, &job->call, task->arena, LEADER_JOB);
         leader_reply_end(&job->call);
+        if (done != NULL && !failed(st)) done(arg, slices[i], job->removed);
     }
 out:
     return st;
+}
+
+// One after the other; stops at the first failure.
+struct status leader_job_all(struct task *task, struct leader_job *job)
+{
+    return job_all(task, job, NULL, NULL);
 }
 
 // In every slice, also those that hold nothing of the tenant: its ranges may be handed over later.
@@ -193,13 +200,19 @@ struct status kv_ingest_end(struct task *task, uint64_t tenant, struct hlc_times
 struct status kv_revert(
     struct task *task, uint64_t tenant, struct hlc_timestamp ts, uint64_t *removed)
 {
+    return kv_revert_told(task, tenant, ts, removed, NULL, NULL);
+}
+
+struct status kv_revert_told(struct task *task, uint64_t tenant, struct hlc_timestamp ts,
+    uint64_t *removed, kv_slice_done done, void *arg)
+{
     struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_REVERT, .ts = ts};
     struct status st;
     uint64_t before, after;
     // A range that went from a slice that was not yet reverted to one that was: once more.
     do {
         TRY(move_switches(task, &before));
-        TRY(leader_job_all(task, &job));
+        TRY(job_all(task, &job, done, arg));
         TRY(move_switches(task, &after));
     } while (before != after);
 out:

@@ -8,6 +8,7 @@
 #include "core/mark.h"
 #include "core/metrics.h"
 #include "kv/admin.h"
+#include "kv/key.h"
 #include "repl/producer.h"
 #include "sql/zone_object.h"
 #include "tenant/tenant.h"
@@ -16,23 +17,58 @@
 #define RETAIN_ID_BIT 0x400 // Tells the job that keeps history from the consumer's.
 
 METRIC_DEFINE(metric_cutover, "physical_replication.cutover_progress", METRIC_GAUGE, METRIC_COUNT,
-    false, "Spans of virtual clusters being cut over that are still to be reverted");
+    false, "Ranges of virtual clusters being cut over that are still to be reverted");
 METRIC_DEFINE(metric_failover, "physical_replication.failover_progress", METRIC_GAUGE, METRIC_COUNT,
     false, "As physical_replication.cutover_progress");
 METRIC_DEFINE(metric_undone, "physical_replication.cutover_reverted_versions", METRIC_COUNTER,
     METRIC_COUNT, false, "Versions undone by cutovers");
 
+static void left_set(int64_t ranges)
+{
+    metric_set(&metric_cutover, 0, ranges);
+    metric_set(&metric_failover, 0, ranges);
+}
+
+int64_t cutover_work_done(struct cutover_work *work, uint64_t slice)
+{
+    for (uint32_t i = work->count; i-- > 0;)
+        if (work->slices[i] == slice) work->slices[i] = work->slices[--work->count];
+    return work->count;
+}
+
+static void slice_done(void *arg, uint64_t slice, uint64_t removed)
+{
+    (void)removed;
+    left_set(cutover_work_done(arg, slice));
+}
+
+// The slices that the virtual cluster's ranges are in, one for each range.
+static struct status work_list(struct task *task, uint64_t tenant, struct cutover_work *work)
+{
+    struct status st;
+    struct kv_range *ranges;
+    uint32_t count;
+    TRY(kv_ranges(task, key_tenant_span(task->arena, tenant), task->arena, &ranges, &count));
+    *work = (struct cutover_work){.slices = ARENA_ARRAY(task->arena, uint64_t, count + 1), .count = count};
+    for (uint32_t i = 0; i < count; i++) work->slices[i] = ranges[i].slice;
+    left_set(count);
+out:
+    return st;
+}
+
 static struct status undo(struct task *task, struct consumer *consumer)
 {
     struct status st;
     const struct consumer_record *record = consumer->record;
+    struct cutover_work work;
     char time[HLC_TEXT_BYTES];
     uint64_t removed = 0;
     char *text = arena_printf(task->arena, "starting to cut over to the given timestamp %s",
         hlc_format(record->cutover, time));
     TRY(job_update(task, consumer->job, consumer->job->progress, -1, text));
     log_info(TENANT_SYSTEM, "virtual cluster %s: %s", record->tenant_name, text);
-    TRY(kv_revert(task, record->tenant, record->cutover, &removed));
+    TRY(work_list(task, record->tenant, &work));
+    TRY(kv_revert_told(task, record->tenant, record->cutover, &removed, slice_done, &work));
     metric_add(&metric_undone, 0, (int64_t)removed);
     if (removed > 0) covered("cutover.undoes");
     log_info(TENANT_SYSTEM, "virtual cluster %s: %" PRIu64 " versions undone", record->tenant_name,
@@ -102,20 +138,6 @@ static struct status move(
     return st;
 }
 
-static void left_set(int64_t spans)
-{
-    metric_set(&metric_cutover, 0, spans);
-    metric_set(&metric_failover, 0, spans);
-}
-
-// For the metric; what cannot be read counts as one.
-static int64_t spans_of(struct task *task, uint64_t tenant)
-{
-    struct topology topology;
-    struct status st = topology_read(task, task->arena, tenant, false, &topology);
-    return failed(st) || topology.count == 0 ? 1 : topology.count;
-}
-
 void cutover_metrics_register(void)
 {
     left_set(0);
@@ -130,7 +152,6 @@ struct status cutover_run(struct task *task, struct consumer *consumer, bool *do
     bool moved = true;
     *done = false;
     invariant(!hlc_is_zero(record->cutover) && hlc_less_equal(record->cutover, record->replicated));
-    left_set(spans_of(task, record->tenant));
     if (record->phase < CONSUMER_CUTTING_OVER) {
         TRY(move(task, consumer, CONSUMER_CUTTING_OVER, &moved));
         if (!moved) goto out;

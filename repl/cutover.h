@@ -13,5 +13,13 @@
 #pragma once
 #include "repl/flow.h"
 
+// What is still to be reverted: the slice of each range. The metric failover_progress says how many there are.
+struct cutover_work {
+    uint64_t *slices;
+    uint32_t count;
+};
+// The slice has nothing to undo any more; gives how many ranges are left.
+int64_t cutover_work_done(struct cutover_work *work, uint64_t slice);
+
 // From the consumer's record on. *done false: the time was changed meanwhile, and the flow has to go on.
 CHECKED struct status cutover_run(struct task *task, struct consumer *consumer, bool *done);

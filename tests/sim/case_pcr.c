@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Scripted cases of replication between two clusters.
+#include <string.h>
+
+#include "core/mark.h"
 #include "tests/sim/pcr_world.h"
 
-static struct pcr *begin_nodes(struct sim_run *run, uint32_t primaries, uint32_t standbys)
+static struct pcr *begin_prepared(
+    struct sim_run *run, uint32_t primaries, uint32_t standbys, const char *const *prepare)
 {
     struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
     const struct pcr_options options = {.nodes = {primaries, standbys},
         .shards = 2,
         .writes = 200,
-        .write_every_ns = 20 * WORLD_MS};
+        .write_every_ns = 20 * WORLD_MS,
+        .prepare = prepare};
     pcr_begin(pcr, run, &options);
     pcr_start(pcr);
     SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));
     return pcr;
+}
+
+static struct pcr *begin_nodes(struct sim_run *run, uint32_t primaries, uint32_t standbys)
+{
+    return begin_prepared(run, primaries, standbys, NULL);
 }
 
 static struct pcr *begin(struct sim_run *run)
@@ -101,6 +111,36 @@ SIM_CASE(pcr_there_and_back, "the former primary follows from where they parted,
     pcr_quiet(pcr);
     world_run(&pcr->world, NULL, NULL, 5 * WORLD_SECOND);
     SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
+static bool reached(const char *tag)
+{
+    for (uint32_t i = 0; i < marks_count(); i++)
+        if (strcmp(marks_at(i)->tag, tag) == 0 && marks_at(i)->reached != 0) return true;
+    return false;
+}
+
+// Nodes are compared as often as the settings say: long before a stream that is silent would be given up.
+SIM_CASE(pcr_node_lags, "streams are planned anew when one node of the standby falls behind the others")
+{
+    static const char *const prepare[] = {"SET CLUSTER SETTING stream_replication.lag_check_frequency = '500ms'",
+        "SET CLUSTER SETTING physical_replication.consumer.node_lag_replanning_threshold = '2s'", NULL};
+    struct pcr *pcr = begin_prepared(run, 1, 3, prepare);
+    struct sim_node *primary = pcr->world.nodes[0].machine;
+    marks_bend_stop();
+    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
+    for (uint32_t i = 1; i < 4 && !reached("flow.node_lags"); i++) {
+        struct sim_node *standby = pcr->world.nodes[i].machine;
+        sim_net_cut(primary, standby, true);
+        sim_net_cut(standby, primary, true);
+        world_run(&pcr->world, NULL, NULL, 6 * WORLD_SECOND);
+        sim_net_heal(pcr->world.sim);
+        world_run(&pcr->world, NULL, NULL, 10 * WORLD_SECOND);
+    }
+    SIM_CHECK(run, reached("flow.node_lags"));
+    SIM_CHECK(run, pcr_cut_over(pcr, 60 * WORLD_SECOND));
     pcr_compare(pcr);
     pcr_end(pcr);
 }

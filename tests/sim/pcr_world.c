@@ -280,6 +280,7 @@ static struct status create(struct task *task, struct world_node *node)
     struct pcr_side *own = &pcr->sides[pcr->follower], *other = &pcr->sides[1 - pcr->follower];
     struct status st;
     struct tenant *tenant;
+    for (; pcr->prepare != NULL && *pcr->prepare != NULL; pcr->prepare++) TRY(say(task, node, *pcr->prepare));
     TRY(tenant_read_by_name(task, NULL, task->arena, own->name, &tenant));
     if (tenant == NULL || tenant->replication_job == 0) {
         TRY(say(task, node,
@@ -561,6 +562,7 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
     memset(pcr, 0, sizeof *pcr);
     pcr->spans = SPANS;
     pcr->replicas = options->replicas;
+    pcr->prepare = options->prepare;
     world_begin(&pcr->world, run, &world);
     server_node_register();
     pcr->follower = STANDBY;

@@ -39,6 +39,7 @@ struct pcr {
     enum pcr_time { PCR_LATEST, PCR_PAST, PCR_FUTURE } to; // Of the cutover.
     uint32_t replicas;
     uint32_t spans, moves; // In use; and how often one has moved.
+    const char *const *prepare;
     bool moving;           // They do, while the standby follows.
     uint64_t replicating_at_ns, write_every_ns;
     struct hlc_timestamp replicated, retained; // As last seen.
@@ -53,6 +54,7 @@ struct pcr_options {
     uint32_t replicas;         // Of a slice; 0: as the product does it.
     uint32_t writes;
     uint64_t write_every_ns; // At most; drawn.
+    const char *const *prepare; // Statements for the standby's operators, before all else; NULL at their end. May be NULL.
 };
 void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options);
 // Both clusters serve; the standby is told to follow.

@@ -73,6 +73,19 @@ out:
     return st;
 }
 
+// What was removed when slices 1 and 2, which hold the copy, were done.
+struct told {
+    uint32_t count;
+    uint64_t removed[2];
+};
+
+static void slice_done(void *arg, uint64_t slice, uint64_t removed)
+{
+    struct told *told = arg;
+    if (slice <= 2) told->removed[slice - 1] = removed;
+    told->count++;
+}
+
 KV_TEST(raw_client, copies_of_a_tenant_have_its_fingerprint)
 {
     struct status st = STATUS_OK;
@@ -102,8 +115,10 @@ KV_TEST(raw_client, copies_of_a_tenant_have_its_fingerprint)
         TRY(same_at(task, times[round], &same));
         CHECK(same);
     }
-    TRY(kv_revert(task, COPY, times[2], &removed));
+    struct told told = {0};
+    TRY(kv_revert_told(task, COPY, times[2], &removed, slice_done, &told));
     CHECK(removed == 40);
+    CHECK(told.count >= 2 && told.removed[0] > 0 && told.removed[0] < told.removed[1] && told.removed[1] == 40);
     TRY(kv_revert(task, COPY, times[2], &removed));
     CHECK(removed == 0);
     TRY(same_at(task, times[2], &same));

@@ -6,6 +6,7 @@
 
 #include "kv/key.h"
 #include "repl/consumer.h"
+#include "repl/cutover.h"
 #include "repl/repl.h"
 #include "sql/pgwire.h"
 #include "tenant/tenant.h"
@@ -445,6 +446,111 @@ out:
     return st;
 }
 
+static struct status set(struct task *task, const char *name, const char *value)
+{
+    struct status st;
+    TRY(settings_store(task, TENANT_SYSTEM, name, value));
+    st = settings_announce(task, TENANT_SYSTEM);
+out:
+    return st;
+}
+
+// What the standby gathers is bounded by kv_buffer_size, however long it would wait otherwise.
+static struct status full_buffers(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct kv_txn *txn;
+    struct kv_txn_options options = {.tenant = test->source->id};
+    uint8_t *value = arena_alloc(task->arena, 10000);
+    memset(value, 'v', 10000);
+    TRY(set(task, "physical_replication.consumer.minimum_flush_interval", "10h"));
+    TRY(set(task, "physical_replication.consumer.kv_buffer_size", "64KiB"));
+    TRY(kv_txn_begin(task, &options, &txn));
+    for (uint64_t row = 1; row <= 30; row++)
+        TRY(kv_put(task, txn, data_key(task->arena, test->source->id, 0, row), bytes_of(value, 10000)));
+    TRY(kv_txn_commit(task, txn, NULL));
+    TRY(start(task, test, &target));
+    // All that would come before a buffer of 1 MiB is full.
+    struct kv_fingerprint here = {0};
+    const struct span span = {data_key(task->arena, target->id, 0, 0), data_key(task->arena, target->id, 1, 0)};
+    const uint64_t deadline = task_now_ns(task) + DEADLINE_NS;
+    while (here.keys == 0) {
+        TRY(task_sleep(task, 5000000));
+        CHECK(task_now_ns(task) < deadline);
+        TRY(kv_fingerprint(task, target->id, span, hlc_now(&task->shard->hlc), &here));
+    }
+out:
+    return st;
+}
+
+// A time that somebody has written down is seen although nobody has told the job and its checkpoints are rare.
+static struct status polled_time(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *target;
+    struct hlc_timestamp at;
+    char time[HLC_TEXT_BYTES];
+    TRY(write_rows(task, test->source->id, 1, 1, 20));
+    TRY(start(task, test, &target));
+    TRY(wait_replicated(task, test, target, &at));
+    TRY(set(task, "physical_replication.consumer.job_checkpoint_frequency", "10h"));
+    TRY(set(task, "physical_replication.consumer.failover_signal_poll_interval", "20ms"));
+    struct datum params[] = {datum_int(target->replication_job), datum_text(hlc_format(at, time))};
+    TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL,
+        "UPDATE system.public.replication_consumers SET cutover_time = $2 WHERE job_id = $1", 2, params,
+        (type_oid[]){TYPE_INT8, TYPE_TEXT}));
+    TRY(wait_ready(task, target->id));
+    TRY(tenant_read(task, NULL, task->arena, target->id, &target));
+    CHECK(hlc_equal(target->activation, at));
+out:
+    return st;
+}
+
+// Streams are planned anew when a node is further behind another than node_lag_replanning_threshold says; nodes that
+// scan differ by what they have to scan.
+static struct status lagging_node(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct span spans[2] = {{BYTES_LITERAL("a"), BYTES_LITERAL("m")}, {BYTES_LITERAL("m"), BYTES_LITERAL("z")}};
+    struct partition partitions[2] = {
+        {.target.node = 1, .spans = &spans[0], .span_count = 1}, {.target.node = 2, .spans = &spans[1], .span_count = 1}};
+    struct consumer *consumer = ARENA_NEW(task->arena, struct consumer);
+    (void)test;
+    consumer->partitions = partitions;
+    consumer->partition_count = 2;
+    frontier_init(&consumer->progress.frontier, (struct span){spans[0].start, spans[1].end});
+    TRY(set(task, "physical_replication.consumer.node_lag_replanning_threshold", "3s"));
+    frontier_forward(&consumer->progress.frontier, spans[0], (struct hlc_timestamp){.wall_ns = 10000000000});
+    TRY(flow_plan_compare(task, consumer));
+    frontier_forward(&consumer->progress.frontier, spans[1], (struct hlc_timestamp){.wall_ns = 7000000000});
+    TRY(flow_plan_compare(task, consumer));
+    frontier_forward(&consumer->progress.frontier, spans[0], (struct hlc_timestamp){.wall_ns = 10000000001});
+    CHECK_FAILS(flow_plan_compare(task, consumer), E_REPLAN);
+    partitions[1].target.node = 1;
+    TRY(flow_plan_compare(task, consumer));
+    partitions[1].target.node = 2;
+    TRY(set(task, "physical_replication.consumer.node_lag_replanning_threshold", "4s"));
+    TRY(flow_plan_compare(task, consumer));
+    TRY(set(task, "physical_replication.consumer.node_lag_replanning_threshold", "0"));
+    TRY(flow_plan_compare(task, consumer));
+out:
+    frontier_fini(&consumer->progress.frontier);
+    return st;
+}
+
+// What is left of a cutover gets less with each slice that is done, also when one is done twice.
+Test(cutover, what_is_left_gets_less)
+{
+    uint64_t slices[] = {4, 2, 2, 7, 4, 2};
+    struct cutover_work work = {.slices = slices, .count = 6};
+    cr_assert_eq(cutover_work_done(&work, 2), 3);
+    cr_assert_eq(cutover_work_done(&work, 2), 3);
+    cr_assert_eq(cutover_work_done(&work, 1), 3);
+    cr_assert_eq(cutover_work_done(&work, 4), 1);
+    cr_assert_eq(cutover_work_done(&work, 7), 0);
+}
+
 #define FLOW_TEST(name, shards, body_)                                                             \
     Test(flow, name)                                                                               \
     {                                                                                              \
@@ -463,3 +569,6 @@ FLOW_TEST(erased_spans_are_erased, 1, cleared_spans)
 FLOW_TEST(what_is_half_made_leaves_nothing, 1, half_made)
 FLOW_TEST(the_former_primary_follows, 2, failback)
 FLOW_TEST(a_dropped_source_takes_nothing_along, 2, dropped_source)
+FLOW_TEST(what_is_gathered_is_bounded, 1, full_buffers)
+FLOW_TEST(a_cutover_time_is_looked_for, 1, polled_time)
+FLOW_TEST(a_node_that_is_behind_gets_other_streams, 1, lagging_node)
