@@ -396,6 +396,8 @@ static void submit_connect(struct linux_shard *linux_shard, struct net_op *op)
         state->fd = -error;
     } else {
         socket_options_set((int)state->fd);
+        int repeats = 3; // 15 seconds: who waits has given up by then.
+        (void)setsockopt((int)state->fd, IPPROTO_TCP, TCP_SYNCNT, &repeats, sizeof repeats);
         io_uring_prep_connect(sqe, (int)state->fd,
             (const struct sockaddr *)(const void *)&state->address, state->size);
     }

@@ -252,6 +252,12 @@ out:
 struct status net_connect(
     struct task *task, const char *address, size_t input_bytes_max, struct conn **conn)
 {
+    return net_connect_within(task, address, input_bytes_max, 0, conn);
+}
+
+struct status net_connect_within(
+    struct task *task, const char *address, size_t input_bytes_max, uint64_t patience_ns, struct conn **conn)
+{
     struct status st = STATUS_OK;
     struct shard *shard = task->shard;
     struct connect_call *call = calloc(1, sizeof *call);
@@ -267,9 +273,12 @@ struct status net_connect(
         .peer = call->peer,
         .complete = connect_complete};
     shard->env->net_submit(shard->env, shard, &call->op);
+    uint64_t deadline_ns = patience_ns == 0 ? UINT64_MAX : task_now_ns(task) + patience_ns;
+    struct status late = status_make(E_CONNECTION_FAILURE, "no answer to the attempt to connect");
     while (!call->completed) {
-        st = task_wait(task, &call->done);
-        if (!failed(st)) continue;
+        st = task_wait_until(task, &call->done, deadline_ns, late);
+        // The answer may have come in the same turn as the end of patience.
+        if (!failed(st) || (call->completed && status_is(st, late.code))) continue;
         if (call->completed) {
             connect_drop(call);
         } else {
@@ -277,6 +286,7 @@ struct status net_connect(
         }
         return st;
     }
+    st = STATUS_OK;
     if (call->op.result < 0) {
         char text[128];
         st = status_format(task->arena, E_CONNECTION_FAILURE, "cannot connect to \"%s\": %s",

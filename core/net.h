@@ -53,6 +53,9 @@ void listener_close(struct listener *listener);
 
 CHECKED struct status net_connect(struct task *task, const char *address, size_t input_bytes_max,
     struct conn **conn); // Resolves names on a helper thread.
+// As above; 08006 when nobody has answered for so long.
+CHECKED struct status net_connect_within(struct task *task, const char *address, size_t input_bytes_max, uint64_t patience_ns,
+    struct conn **conn);
 
 struct shard *conn_shard(const struct conn *conn);
 const char *conn_peer(const struct conn *conn); // "127.0.0.1:5432"

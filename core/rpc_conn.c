@@ -6,6 +6,7 @@
 #include "core/crypto.h"
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/metrics.h"
 #include "core/reactor.h"
 #include "core/rest.h"
@@ -13,6 +14,11 @@
 #include "core/tls.h"
 
 #define OPEN_TIMEOUT_NS UINT64_C(5000000000)
+// An attempt to connect can be swallowed by a network that is cut, and the kernel waits ever longer before it makes the next: a node
+// that is reached again would not be noticed for seconds. Where there is somebody, one comes back within a round trip.
+#define CONNECT_MIN_NS UINT64_C(250000000)
+#define CONNECT_MAX_NS UINT64_C(1000000000)
+#define CONNECT_ATTEMPTS 4
 #define PING_NS UINT64_C(1000000000)
 #define PING_REST_NS UINT64_C(4000000000) // While nobody waits for an answer, and the node is heard of.
 #define SILENCE_NS UINT64_C(3000000000)          // Without an answer to a ping.
@@ -540,12 +546,26 @@ out:
     return st;
 }
 
+static struct status connect(struct task *task, const struct rpc_conn *conn, struct conn **net)
+{
+    struct status st = STATUS_OK;
+    uint64_t patience_ns = CONNECT_MIN_NS;
+    for (int attempt = 0; attempt < CONNECT_ATTEMPTS && conn->state == RPC_OPENING; attempt++) {
+        uint64_t begun_ns = task_now_ns(task);
+        st = net_connect_within(task, conn->address, HELLO_BYTES_MAX * 4, patience_ns, net);
+        if (!failed(st) || task_now_ns(task) - begun_ns < patience_ns) return st;
+        covered("rpc.connect_again");
+        patience_ns = patience_ns * 2 < CONNECT_MAX_NS ? patience_ns * 2 : CONNECT_MAX_NS;
+    }
+    return st;
+}
+
 static struct status open_task(struct task *task, void *arg)
 {
     struct rpc_conn *conn = arg;
     struct conn *net = NULL;
     struct status st;
-    TRY(net_connect(task, conn->address, HELLO_BYTES_MAX * 4, &net));
+    TRY(connect(task, conn, &net));
     if (conn->state == RPC_CLOSED) {
         conn_abort(net);
         goto out;

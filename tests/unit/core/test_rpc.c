@@ -314,6 +314,32 @@ out:
     return st;
 }
 
+PAIR_TEST(attempt_to_connect_that_was_swallowed_is_made_again)
+{
+    struct status st = STATUS_OK;
+    struct rpc_call echo = {.node = 2, .shard = 0, .method = M_ECHO};
+    network_cut();
+    // This begins to connect, and nothing comes back.
+    CHECK(rpc_send(task->shard, (struct rpc_target){2, 0}, M_NOTE, bytes_of("x", 1)));
+    TRY(task_sleep(task, 600 * MS));
+    sim_net_heal(pair->sim);
+    uint64_t healed_ns = task_now_ns(task);
+    TRY(rpc_call(task, &echo));
+    CHECK(task_now_ns(task) - healed_ns < SECOND); // Simulated time.
+    CHECK(notes == 1);                             // What waited for the connection has gone with it.
+    // Cut off for longer, it is given up, and made anew with the first call that can get through.
+    struct rpc_call other = {.node = 2, .shard = 1, .method = M_ECHO};
+    network_cut();
+    CHECK_FAILS(rpc_call(task, &other), K_UNREACHABLE);
+    CHECK(!other.sent);
+    sim_net_heal(pair->sim);
+    TRY(task_sleep(task, SECOND));
+    other = (struct rpc_call){.node = 2, .shard = 1, .method = M_ECHO};
+    TRY(rpc_call(task, &other));
+out:
+    return st;
+}
+
 PAIR_TEST(stream_keeps_order_and_window_and_tells_the_end)
 {
     struct status st = STATUS_OK;
