@@ -147,10 +147,90 @@ void connection_leave(struct session *session)
     shard_send(session->shard, 0, &leave->message);
 }
 
-void connection_limit_shard_fini(struct sql_shard *state)
+// --- transactions ------------------------------------------------------------------------------------
+
+struct begin_call {
+    uint64_t tenant;
+    int64_t limit;
+    bool counted;
+};
+struct end_message {
+    struct shard_message message;
+    uint64_t tenant;
+};
+
+static struct bytes tenant_key(const uint64_t *tenant)
+{
+    return bytes_of((const uint8_t *)tenant, sizeof *tenant);
+}
+
+static struct status begin_there(struct task *task, void *arg)
+{
+    struct begin_call *call = arg;
+    struct hashmap *counts = &sql_shard(task->shard)->transactions;
+    call->counted = !is_full(counts, tenant_key(&call->tenant), call->limit);
+    if (call->counted) add(counts, tenant_key(&call->tenant));
+    return STATUS_OK;
+}
+
+struct status transaction_enter(struct task *task, struct session *session)
+{
+    struct begin_call call = {.tenant = session->tenant};
+    if (!sql_shard(session->shard)->transactions_limited || session->superuser || session->internal)
+        return STATUS_OK;
+    call.limit = settings_int(session->shard, session->tenant, SETTING_MAX_TRANSACTIONS);
+    if (call.limit < 0) return STATUS_OK;
+    struct status st = shard_call(task, 0, begin_there, &call);
+    session->txn_counted = call.counted;
+    if (failed(st)) {
+        transaction_leave(session);
+        return st;
+    }
+    if (call.counted) return STATUS_OK;
+    st = status_make(E_CONFIGURATION_LIMIT_EXCEEDED, "too many open transactions");
+    return status_hint(&session->statement_arena, st,
+        "Try again when others have ended. This node takes %lld of this virtual cluster: see the setting " SETTING_MAX_TRANSACTIONS ".",
+        (long long)call.limit);
+}
+
+static void end_arrived(struct shard *shard, struct shard_message *message)
+{
+    struct end_message *end = container_of(message, struct end_message, message);
+    take_off(&sql_shard(shard)->transactions, tenant_key(&end->tenant));
+    free(end);
+}
+
+void transaction_leave(struct session *session)
+{
+    if (!session->txn_counted) return;
+    session->txn_counted = false;
+    if (session->shard->index == 0) {
+        take_off(&sql_shard(session->shard)->transactions, tenant_key(&session->tenant));
+        return;
+    }
+    struct end_message *end = malloc(sizeof *end);
+    invariant(end != NULL); // As above.
+    *end = (struct end_message){.message = {.deliver = end_arrived}, .tenant = session->tenant};
+    shard_send(session->shard, 0, &end->message);
+}
+
+// Shards where nothing was ever limited need not look.
+void transaction_limit_changed(struct shard *shard, uint64_t tenant, const struct setting *setting)
+{
+    struct sql_shard *state = sql_shard(shard);
+    if (state != NULL && settings_int(shard, tenant, setting->name) >= 0) state->transactions_limited = true;
+}
+
+static void counts_free(struct hashmap *counts)
 {
     uint32_t cursor = 0;
     const struct hashmap_entry *entry;
-    while ((entry = hashmap_next(&state->connections, &cursor)) != NULL) free(entry->value);
-    hashmap_fini(&state->connections);
+    while ((entry = hashmap_next(counts, &cursor)) != NULL) free(entry->value);
+    hashmap_fini(counts);
+}
+
+void connection_limit_shard_fini(struct sql_shard *state)
+{
+    counts_free(&state->connections);
+    counts_free(&state->transactions);
 }

@@ -185,6 +185,7 @@ static struct status begin(
     struct status st;
     invariant(session->txn_state == TXN_IDLE && session->txn == NULL);
     if (session->reader != 0) TRY(reader_begin(session));
+    TRY(transaction_enter(task, session));
     session->txn_start_us = session_now_us(session->shard);
     session->types.now_us = session->txn_start_us;
     session->statement_start_us = session->txn_start_us;
@@ -204,6 +205,7 @@ static struct status begin(
     session->txn_state = implicit ? TXN_IMPLICIT : TXN_OPEN;
     session->txn_fresh = true; // Until its first statement that is more than planned.
 out:
+    if (failed(st)) transaction_leave(session);
     return st;
 }
 
@@ -238,6 +240,7 @@ struct status session_txn_restart(struct task *task, struct session *session)
 static void finish(struct task *task, struct session *session, bool committed)
 {
     session->txn = NULL;
+    transaction_leave(session);
     hooks_after(task, session, committed);
     if (session->catalog != NULL) catalog_view_close(session->catalog);
     session->catalog = NULL;

@@ -32,6 +32,8 @@ struct sql_shard {
     struct zone_upkeep *zones;          // sql/zone_object.h; NULL: storage is not told.
     struct collations *collations; // sql/collation.h
     struct hashmap connections; // Shard 0: clients of the node, sql/connection_limit.h.
+    struct hashmap transactions; // Shard 0: theirs that are open.
+    bool transactions_limited;   // Some setting has limited them.
     struct hashmap memory;    // Tenant -> struct tenant_memory: sql/memory.h.
     struct hashmap insight;   // Tenant -> struct insight_shard: sql/insight.h.
 };
