@@ -21,7 +21,6 @@
 #define PERIOD_AT_REST_NS REST_BEAT_NS // While nearly nothing is written.
 #define CHECKPOINT_EVERY_NS UINT64_C(60000000000)
 #define RETRY_NS UINT64_C(5000000000)
-#define GC_EVERY_NS UINT64_C(30000000000)
 #define TELL_EVERY_NS UINT64_C(5000000000)
 #define ROOM_EVERY_NS UINT64_C(100000000)  // While something is written and there is not much.
 #define ROOM_AMPLE_NS UINT64_C(1000000000)
@@ -293,8 +292,11 @@ static struct status gc_task(struct task *task, void *arg)
         for (uint32_t i = 0; i < kv->slice_count && !upkeep->stop; i++) {
             struct arena_mark mark = arena_mark(task->arena);
             struct slice *slice = kv->slices[i];
+            uint64_t erased = 0;
+            if (task_now_ns(task) < slice->gc_due_ns) continue;
             slice_hold(slice);
-            st = slice_gc(task, slice, NULL);
+            st = slice_gc(task, slice, &erased);
+            slice->gc_due_ns = task_now_ns(task) + slice_gc_rest_ns(slice->gc_walked, erased) - GC_EVERY_NS / 2;
             if (failed(st) && !upkeep->stop && !status_is(st, K_NOT_LEADER))
                 log_warning(0, "slice %llu: garbage collection: %s",
                     (unsigned long long)slice->id, st.message);

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "core/metrics.h"
+#include "core/rest.h"
 #include "kv/balance.h"
 #include "kv/key.h"
 #include "kv/move_side.h"
@@ -253,7 +254,7 @@ static struct status upkeep_task(struct task *task, void *arg)
     upkeep->task = task;
     while (!upkeep->stopping) {
         const uint64_t began_ns = task_now_ns(task);
-        TRY(task_sleep(task, upkeep->tuning.look_ns == 0 ? RANGE_LOOK_NS : upkeep->tuning.look_ns));
+        TRY(task_rest(task, upkeep->tuning.look_ns == 0 ? RANGE_LOOK_NS : upkeep->tuning.look_ns));
         TRY(look_at_all(task, kv, task_now_ns(task) - began_ns));
     }
 out:

@@ -176,6 +176,7 @@ struct slice {
     struct hashmap tenants;      // struct slice_tenant by id: thresholds and marks.
     uint64_t checkpoint_index;   // Applied index of the last checkpoint.
     log_position checkpoint_position;
+    uint64_t gc_due_ns, gc_walked; // The next pass; keys that the last one looked at.
     bool checkpointing;
     bool members_saving; // A task is about to checkpoint new members.
     uint64_t bytes_since_checkpoint;
@@ -346,6 +347,10 @@ bool slice_tenant_ingesting(const struct slice *slice, uint64_t tenant);
 typedef struct hlc_timestamp (*slice_gc_limit_fn)(struct slice *slice, uint64_t tenant);
 // One pass over the slice: moves thresholds, erases versions. Yields; TASK_BULK. *erased may be NULL.
 CHECKED struct status slice_gc(struct task *task, struct slice *slice, uint64_t *erased);
+// How long to wait after a pass that looked at so many keys: passes that find nothing to erase, over many older versions
+// that are still wanted, come seldom, so that a store at rest costs nothing whatever it holds.
+#define GC_EVERY_NS UINT64_C(30000000000)
+uint64_t slice_gc_rest_ns(uint64_t walked, uint64_t erased);
 
 // --- the replica (slice_role.c) -------------------------------------------------------------------------
 

@@ -10,6 +10,9 @@
 #include "kv/slice_internal.h"
 
 #define GC_BATCH_KEYS 128u
+#define GC_REST_NS_A_KEY UINT64_C(10000000) // A key that is looked at costs some 3 us.
+#define GC_REST_NS_MAX UINT64_C(600000000000)
+#define GC_WORTH_PART 16u // A pass that erases a version for so many keys was worth it.
 // A threshold that moves by less than this is not worth an entry.
 #define GC_STEP_NS UINT64_C(1000000)
 
@@ -149,6 +152,13 @@ out:
     return st;
 }
 
+uint64_t slice_gc_rest_ns(uint64_t walked, uint64_t erased)
+{
+    uint64_t rest_ns = erased >= walked / GC_WORTH_PART ? GC_EVERY_NS : walked * GC_REST_NS_A_KEY;
+    if (rest_ns < GC_EVERY_NS) return GC_EVERY_NS;
+    return rest_ns > GC_REST_NS_MAX ? GC_REST_NS_MAX : rest_ns;
+}
+
 struct status slice_gc(struct task *task, struct slice *slice, uint64_t *erased)
 {
     struct arena arenas[2];
@@ -159,6 +169,7 @@ struct status slice_gc(struct task *task, struct slice *slice, uint64_t *erased)
     struct gc_batch *batch = ARENA_NEW(task->arena, struct gc_batch);
     arena_init(&arenas[0], NULL);
     arena_init(&arenas[1], NULL);
+    slice->gc_walked = 0;
     TRY(trim_time_indexes(task, slice));
     for (uint32_t turn = 0; !batch->done; turn++) {
         batch->arena = &arenas[turn % 2];
@@ -168,6 +179,7 @@ struct status slice_gc(struct task *task, struct slice *slice, uint64_t *erased)
         if (slice->held > 0) break; // Its state is being looked at, or replaced.
         TRY(gather(slice, from, batch));
         if (batch->count == 0) break;
+        slice->gc_walked += batch->count;
         from = batch->next;
         if (batch->tenant != tenant) {
             tenant = batch->tenant;

@@ -782,3 +782,12 @@ NODE_TEST(slice, a_full_disk_refuses_writes_and_reads_go_on, 1)
 out:
     return st;
 }
+
+Test(slice, passes_over_older_versions_that_all_stay_come_seldom_but_come)
+{
+    cr_expect_eq(slice_gc_rest_ns(0, 0), GC_EVERY_NS);
+    cr_expect_eq(slice_gc_rest_ns(100, 0), GC_EVERY_NS, "few cost nothing");
+    cr_expect_gt(slice_gc_rest_ns(10000, 0), 3 * GC_EVERY_NS);
+    cr_expect_eq(slice_gc_rest_ns(10000, 1000), GC_EVERY_NS, "there is more to erase soon");
+    cr_expect_leq(slice_gc_rest_ns(UINT64_C(1) << 40, 0), 20 * GC_EVERY_NS);
+}
