@@ -468,7 +468,7 @@ struct status slice_stop(struct task *task, struct slice *slice, bool drop)
 {
     struct status st = STATUS_OK;
     slice_drain(task, slice);
-    slice_committed_drop(slice, UINT64_MAX);
+    slice_committed_drop(slice);
     if (slice->replay != NULL && slice->replay->in_transaction) store_rollback(slice->store);
     if (drop || failed(slice->failed) || !slice->started) {
         store_drop(slice->store);

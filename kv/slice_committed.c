@@ -212,11 +212,11 @@ void slice_entry_committed(struct raft_log *log, const struct log_record *record
     queue_append(slice, entry);
 }
 
-void slice_committed_drop(struct slice *slice, uint64_t index)
+void slice_committed_drop(struct slice *slice)
 {
-    while (slice->committed != NULL && slice->committed->index <= index)
+    while (slice->committed != NULL)
         entry_done(queue_take(slice), slice_ambiguous());
-    if (slice->committed == NULL) parts_drop(slice);
+    parts_drop(slice);
 }
 
 // --- applying --------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ static void finish_some(struct slice *slice, uint32_t count)
 static void fail_all(struct slice *slice, struct status st)
 {
     slice_fail(slice, st, "applying an entry");
-    slice_committed_drop(slice, UINT64_MAX);
+    slice_committed_drop(slice);
     wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
 }
 

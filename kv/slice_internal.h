@@ -159,8 +159,8 @@ void slice_apply_now(struct slice *slice);
 // Applying stops before the next entry, until as many slice_apply_release. Suspends while one is being applied.
 void slice_apply_hold(struct task *task, struct slice *slice);
 void slice_apply_release(struct slice *slice);
-// Forgets what is committed and not applied, up to `index`.
-void slice_committed_drop(struct slice *slice, uint64_t index);
+// Forgets what is committed and not applied.
+void slice_committed_drop(struct slice *slice);
 // Commits what slice_replay gathered.
 CHECKED struct status slice_replay_end(struct slice *slice);
 // After it, when the log is given up: the parts of an entry whose end the crash took are void, and applied. The

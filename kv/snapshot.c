@@ -22,6 +22,7 @@
 #define FILE_NAME_BYTES 64u
 #define STREAMS_MAX 5u // Attempts with the same backup.
 #define AGAIN_NS UINT64_C(500000000)
+#define SLOW_INSTALL_NS UINT64_C(50000000) // Simulated: entries go on being committed meanwhile.
 #define ATTEMPT_NAME "ATTEMPT"
 
 // --- sending -----------------------------------------------------------------------------------------------
@@ -389,7 +390,8 @@ out:
 static struct status store_swap(struct slice *slice, struct store *store, const struct slice_mark *mark)
 {
     struct status st;
-    slice_committed_drop(slice, mark->index);
+    // What is after the snapshot, too: the log hands it out once more, from there.
+    slice_committed_drop(slice);
     slice->store = store;
     mvcc_fini(&slice->mvcc);
     mvcc_init(&slice->mvcc, store);
@@ -427,6 +429,7 @@ static struct status install_held(struct task *task, struct incoming *incoming, 
     TRY(node->options.store == KV_STORE_MODEL ? store_model_open(task, &options, &store)
                                               : store_wt_open(task, &options, &store));
     TRY(slice_mark_read(store, &mark));
+    if (SIM_MAYBE("snapshot.slow_install")) TRY(task_sleep(task, SLOW_INSTALL_NS));
     if (mark.index < incoming->index || mark.config.count == 0)
         TRY(status_make(E_DATA_CORRUPTED, "a snapshot is not what it was announced as"));
     if (mark.index <= slice->applied_index)
