@@ -221,6 +221,12 @@ struct status leader_get(struct task *task, void *arg)
     TRY(serves_keys(slice, get));
     if (get->count == 1) TRY(serves_as_told(slice, &get->call, get->keys[0]));
     const struct slice_reader reader = reader_of(&get->call);
+    if (get->count > 1 && get->read.lock == KV_LOCK_NONE && get->call.view == NULL) {
+        TRY(slice_read_points(
+            task, slice, &reader, get->keys, get->count, get->call.arena, get->values));
+        if (get->skipped != NULL) memset(get->skipped, 0, get->count * sizeof *get->skipped);
+        goto read;
+    }
     for (uint32_t i = 0; i < get->count; i++) {
         bool staged;
         TRY(get_staged(slice, get, i, &staged));
@@ -235,6 +241,7 @@ struct status leader_get(struct task *task, void *arg)
         }
         if (i % 64 == 63) TRY(task_yield_if_due(task));
     }
+read:
     // Whoever waited may find that the range has left: others may have written there since.
     if (UNLIKELY(slice->ranges->version != version)) TRY(serves_keys(slice, get));
 out:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kv/mvcc.h"
 
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/invariant.h"
 #include "kv/key.h"
@@ -46,14 +48,29 @@ static void scratch_trim(struct mvcc_scratch *scratch)
 
 // --- records' forms --------------------------------------------------------------------------------------
 
-struct status mvcc_current_decode(struct bytes record, struct mvcc_version *version)
+// hlc_decode without a call: it is done for each row of each scan.
+static inline struct hlc_timestamp timestamp_decode(const uint8_t *in)
+{
+    uint64_t wall_ns;
+    uint32_t logical;
+    memcpy(&wall_ns, in, sizeof wall_ns);
+    memcpy(&logical, in + sizeof wall_ns, sizeof logical);
+    return (struct hlc_timestamp){be64toh(wall_ns), be32toh(logical)};
+}
+
+static inline struct status current_decode(struct bytes record, struct mvcc_version *version)
 {
     if (UNLIKELY(record.size < MVCC_CURRENT_HEADER_BYTES)) return malformed;
-    version->ts = hlc_decode(record.data);
+    version->ts = timestamp_decode(record.data);
     version->tombstone = record.data[HLC_ENCODED_BYTES] & FLAG_TOMBSTONE;
     version->value =
         version->tombstone ? bytes_of(NULL, 0) : bytes_skip(record, MVCC_CURRENT_HEADER_BYTES);
     return STATUS_OK;
+}
+
+struct status mvcc_current_decode(struct bytes record, struct mvcc_version *version)
+{
+    return current_decode(record, version);
 }
 
 static size_t escape(uint8_t *out, struct bytes key)
@@ -199,19 +216,27 @@ out:
     return st;
 }
 
-struct status mvcc_get(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
+struct status mvcc_get_standing(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
     struct arena *arena, struct mvcc_version *version, bool *found)
 {
     struct bytes record;
     struct status st = store_get(mvcc->store, STORE_CURRENT, key, &record, found);
     if (failed(st) || !*found) return st;
-    TRY(mvcc_current_decode(record, version));
-    if (LIKELY(hlc_less_equal(version->ts, ts))) {
-        TRY(version_copy(arena, version));
-    } else {
-        TRY(get_older(mvcc, key, ts, arena, version, found));
-    }
-out:
+    st = mvcc_current_decode(record, version);
+    if (failed(st)) return st;
+    if (LIKELY(hlc_less_equal(version->ts, ts))) return version_copy(arena, version);
+    return get_older(mvcc, key, ts, arena, version, found);
+}
+
+void mvcc_release(struct mvcc *mvcc)
+{
+    store_release(mvcc->store);
+}
+
+struct status mvcc_get(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
+    struct arena *arena, struct mvcc_version *version, bool *found)
+{
+    struct status st = mvcc_get_standing(mvcc, key, ts, arena, version, found);
     store_release(mvcc->store);
     return st;
 }
@@ -427,7 +452,7 @@ static inline struct status cursor_take(struct mvcc_cursor *cursor, struct statu
 {
     if (failed(st) || !found) return st;
     cursor->key = cursor->current->key;
-    return mvcc_current_decode(cursor->current->value, &cursor->newest);
+    return current_decode(cursor->current->value, &cursor->newest);
 }
 
 struct status mvcc_cursor_seek(

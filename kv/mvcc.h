@@ -39,6 +39,11 @@ void mvcc_fini(struct mvcc *mvcc);
 // The newest version at or below `ts`; with `arena` NULL the value is not fetched.
 CHECKED struct status mvcc_get(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
     struct arena *arena, struct mvcc_version *version, bool *found);
+// The same, and stays on the key's page: a key near this one costs less then, when it is asked for next. To be
+// ended by mvcc_release, before anything suspends.
+CHECKED struct status mvcc_get_standing(struct mvcc *mvcc, struct bytes key,
+    struct hlc_timestamp ts, struct arena *arena, struct mvcc_version *version, bool *found);
+void mvcc_release(struct mvcc *mvcc);
 // Timestamp of the newest version, zero when there is none.
 CHECKED struct status mvcc_newest(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp *ts);
 

@@ -244,6 +244,10 @@ struct slice_value {
 CHECKED struct status slice_read_point(struct task *task, struct slice *slice,
     const struct slice_reader *reader, struct bytes key, struct arena *arena,
     struct slice_value *value);
+// Many of them, best in key order: values[i].data NULL where there is none. Yields by itself.
+CHECKED struct status slice_read_points(struct task *task, struct slice *slice,
+    const struct slice_reader *reader, const struct bytes *keys, uint32_t count,
+    struct arena *arena, struct bytes *values);
 
 struct slice_scan {
     struct span span; // Taken in part by each call: what is left.

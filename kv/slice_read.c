@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Reading versions at a slice's leader, and the questions that validation asks.
+#include <endian.h>
+
 #include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
@@ -8,7 +10,9 @@
 
 #define ROWS_DEFAULT 1024u
 #define BYTES_DEFAULT (1u << 20)
-#define STEPS_BETWEEN_YIELDS 128u
+#define STEPS_BETWEEN_YIELDS 512u
+#define BYTES_BETWEEN_YIELDS (128u << 10)
+#define POINTS_BETWEEN_YIELDS 64u
 
 static struct status threshold_check(
     const struct slice *slice, uint64_t tenant, struct hlc_timestamp ts)
@@ -120,6 +124,54 @@ out:
     return st;
 }
 
+// Some of the keys, without suspending: *read of them. It is none where the first has to be waited for.
+static struct status points_some(struct slice *slice, const struct slice_reader *reader,
+    const struct bytes *keys, uint32_t count, struct arena *arena, struct bytes *values,
+    uint32_t *read)
+{
+    struct status st = STATUS_OK;
+    const struct hlc_timestamp horizon = reader_horizon(slice, reader);
+    uint32_t i = 0;
+    for (; i < count; i++) {
+        struct mvcc_version version;
+        bool found;
+        if (UNLIKELY(slice_pending_find(slice, keys[i], horizon) != NULL)) break;
+        TRY(mvcc_get_standing(&slice->mvcc, keys[i], horizon, arena, &version, &found));
+        if (UNLIKELY(found && !reader->newest && hlc_less(reader->ts, version.ts))) {
+            st = moved(reader, version.ts);
+            goto out;
+        }
+        values[i] = found ? version.value : bytes_of(NULL, 0);
+    }
+    slice->load_count += i;
+out:
+    *read = i;
+    mvcc_release(&slice->mvcc);
+    return st;
+}
+
+struct status slice_read_points(struct task *task, struct slice *slice,
+    const struct slice_reader *reader, const struct bytes *keys, uint32_t count,
+    struct arena *arena, struct bytes *values)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t at = 0, read; at < count; at += read) {
+        const uint32_t asked = count - at < POINTS_BETWEEN_YIELDS ? count - at : POINTS_BETWEEN_YIELDS;
+        TRY(reader_check(task, slice, reader));
+        TRY(points_some(slice, reader, keys + at, asked, arena, values + at, &read));
+        if (UNLIKELY(read == 0)) {
+            struct slice_value value;
+            TRY(slice_read_point(task, slice, reader, keys[at], arena, &value));
+            values[at] = value.value;
+            read = 1;
+        }
+        TRY(arena_check(arena));
+        TRY(task_yield_if_due(task));
+    }
+out:
+    return st;
+}
+
 static struct status span_wait(
     struct task *task, struct slice *slice, struct span span, struct hlc_timestamp ts, bool no_wait)
 {
@@ -184,9 +236,23 @@ static bool gather_full(const struct gather *gather)
     return gather->batch->count >= gather->rows_max || gather->bytes >= gather->bytes_max;
 }
 
-// The cursor comes from the one end: only the other one can be passed.
-static inline bool passed_end(const struct slice_scan *scan, struct bytes key)
+// The first eight bytes, zeros for those that are missing: where these differ, keys are in their order.
+static inline uint64_t key_head(struct bytes key)
 {
+    uint64_t head = 0;
+    if (key.size > 0) memcpy(&head, key.data, key.size < sizeof head ? key.size : sizeof head);
+    return be64toh(head);
+}
+
+// The cursor comes from the one end: only the other one, of which `head` is the head, can be passed.
+static inline bool passed_end(const struct slice_scan *scan, uint64_t head, struct bytes key)
+{
+    uint64_t own;
+    if (LIKELY(key.size >= sizeof own)) {
+        memcpy(&own, key.data, sizeof own);
+        own = be64toh(own);
+        if (LIKELY(own != head)) return scan->reverse ? own < head : own > head;
+    }
     return scan->reverse ? bytes_compare(key, scan->span.start) < 0
                          : bytes_compare(key, scan->span.end) >= 0;
 }
@@ -197,6 +263,8 @@ static struct status scan_some(struct slice *slice, const struct slice_reader *r
     struct slice_scan *scan, struct gather *gather)
 {
     const struct hlc_timestamp horizon = gather->horizon;
+    const uint64_t head = key_head(scan->reverse ? scan->span.start : scan->span.end);
+    const size_t bytes_limit = gather->bytes + BYTES_BETWEEN_YIELDS;
     enum store_direction direction = scan->reverse ? STORE_BACKWARD : STORE_FORWARD;
     struct mvcc_cursor cursor = {0};
     struct mvcc_version version;
@@ -206,7 +274,7 @@ static struct status scan_some(struct slice *slice, const struct slice_reader *r
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(
         &cursor, direction, scan->reverse ? scan->span.end : scan->span.start, &found));
-    for (; found && !passed_end(scan, cursor.key); steps++) {
+    for (; found && !passed_end(scan, head, cursor.key); steps++) {
         TRY(mvcc_cursor_at(&cursor, horizon, &version, &visible));
         if (UNLIKELY(visible && !reader->newest && hlc_less(reader->ts, version.ts))) {
             st = moved(reader, version.ts);
@@ -216,7 +284,8 @@ static struct status scan_some(struct slice *slice, const struct slice_reader *r
             TRY(gather_row(gather, cursor.key, version.value));
             scan->newest = hlc_max(scan->newest, version.ts);
         }
-        if (gather_full(gather) || steps == STEPS_BETWEEN_YIELDS) {
+        if (gather_full(gather) || steps == STEPS_BETWEEN_YIELDS ||
+            UNLIKELY(gather->bytes >= bytes_limit)) {
             // The rest of the span begins after (or, in reverse, ends before) this key.
             if (scan->reverse)
                 scan->span.end = arena_copy(gather->arena, cursor.key);

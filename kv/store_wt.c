@@ -17,6 +17,9 @@
 #include "kv/store_gap.h"
 #include "kv/store_wt_file.h"
 
+// How far ahead of a scan its next rows are asked for: some rows, in the same page mostly.
+#define PREFETCH_BYTES 640
+
 #define CACHE_BYTES_DEFAULT (64u << 20)
 #define CACHE_BYTES_MIN (4u << 20)
 
@@ -242,10 +245,20 @@ static struct status wt_seek(
     return cursor_take(base, cursor, ret, found);
 }
 
+// The rows of a page that was read lie one after another: what comes next is on its way meanwhile. It may lie nowhere.
+static inline void prefetch_near(const void *at, enum store_direction direction)
+{
+    const uintptr_t address = (uintptr_t)at;
+    const uintptr_t ahead =
+        direction == STORE_FORWARD ? address + PREFETCH_BYTES : address - PREFETCH_BYTES;
+    for (uintptr_t line = 0; line < 192; line += 64) __builtin_prefetch((const void *)(ahead + line));
+}
+
 static struct status wt_step(struct store_cursor *base, enum store_direction direction, bool *found)
 {
     WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
     int ret = direction == STORE_FORWARD ? cursor->next(cursor) : cursor->prev(cursor);
+    if (LIKELY(ret == 0)) prefetch_near(cursor->value.data, direction);
     return cursor_take(base, cursor, ret, found);
 }
 

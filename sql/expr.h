@@ -73,6 +73,17 @@ CHECKED struct status expr_compile(struct arena *arena, struct expr_outer *outer
 CHECKED struct status expr_compile_filter(struct arena *arena, struct expr_outer *outer,
     const struct layout *layout, const struct scalar_list *conjuncts,
     struct expr_program **program);
+// What a filter program asks of single columns of its input, of such sorts: an integer in a range, a text that is equal.
+// All rows that it keeps meet all of them; NULL meets none. For the values that `slots` have now.
+struct expr_condition {
+    uint32_t column;   // Of the input.
+    bool bytes;        // Equal to `value`; else in [low, high].
+    int64_t low, high;
+    struct bytes value;
+};
+#define EXPR_CONDITIONS_MAX 8u
+uint32_t expr_conditions(const struct expr_program *program, const struct datum *slots,
+    struct expr_condition out[EXPR_CONDITIONS_MAX]);
 uint32_t expr_output_count(const struct expr_program *program);
 
 // The state of one program in one run, for batches of at most `capacity` rows.

@@ -548,6 +548,87 @@ out:
     return st;
 }
 
+static bool fixed_value(const struct expr_program *program, const struct datum *slots, operand op,
+    struct datum *value)
+{
+    if (operand_kind(op) == OPERAND_CONSTANT) *value = program->constants[operand_number(op)];
+    else if (operand_kind(op) == OPERAND_SLOT) *value = slots[operand_number(op)];
+    else return false;
+    return true;
+}
+
+// `column compare limit` as a range of integers.
+static void condition_range(
+    enum scalar_compare compare, int64_t limit, struct expr_condition *condition)
+{
+    const bool lower = compare == COMPARE_GT || compare == COMPARE_GE || compare == COMPARE_EQ;
+    const bool upper = compare == COMPARE_LT || compare == COMPARE_LE || compare == COMPARE_EQ;
+    condition->low = lower ? limit : INT64_MIN;
+    condition->high = upper ? limit : INT64_MAX;
+    const bool none = (compare == COMPARE_GT && limit == INT64_MAX) ||
+        (compare == COMPARE_LT && limit == INT64_MIN);
+    if (none) {
+        condition->low = 1;
+        condition->high = 0;
+    } else if (compare == COMPARE_GT) {
+        condition->low = limit + 1;
+    } else if (compare == COMPARE_LT) {
+        condition->high = limit - 1;
+    }
+}
+
+static enum scalar_compare turned(enum scalar_compare compare)
+{
+    switch (compare) {
+    case COMPARE_LT: return COMPARE_GT;
+    case COMPARE_LE: return COMPARE_GE;
+    case COMPARE_GT: return COMPARE_LT;
+    case COMPARE_GE: return COMPARE_LE;
+    default: return compare;
+    }
+}
+
+static bool condition_of(const struct expr_program *program, const struct datum *slots,
+    const struct expr_op *op, struct expr_condition *condition)
+{
+    enum scalar_compare compare = (enum scalar_compare)op->compare;
+    struct datum limit;
+    operand column = op->a, other = op->b;
+    if (operand_kind(column) != OPERAND_INPUT) {
+        column = op->b;
+        other = op->a;
+        compare = turned(compare);
+    }
+    if (op->code != X_COMPARE_INT && op->code != X_COMPARE_BYTES) return false;
+    if (compare == COMPARE_NE || operand_kind(column) != OPERAND_INPUT) return false;
+    if (!fixed_value(program, slots, other, &limit)) return false;
+    *condition = (struct expr_condition){
+        .column = operand_number(column), .bytes = op->code == X_COMPARE_BYTES};
+    if (limit.null) {
+        condition->bytes = false;
+        condition->low = 1;
+    } else if (condition->bytes) {
+        condition->value = datum_as_bytes(limit);
+    } else {
+        condition_range(compare, limit.integer, condition);
+    }
+    return true;
+}
+
+uint32_t expr_conditions(const struct expr_program *program, const struct datum *slots,
+    struct expr_condition out[EXPR_CONDITIONS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < program->op_count && count < EXPR_CONDITIONS_MAX; i++) {
+        const struct expr_op *op = &program->ops[i - 1];
+        if (program->ops[i].code == X_FILTER &&
+            program->ops[i].a == operand_make(OPERAND_REGISTER, op->dest) &&
+            condition_of(program, slots, op, &out[count]))
+            count++;
+    }
+    return count;
+}
+
 uint32_t expr_output_count(const struct expr_program *program)
 {
     return program->output_count;

@@ -421,7 +421,7 @@ struct status row_decoder_init(struct arena *arena, const struct row_index *inde
     out->key_slots = ARENA_ARRAY(arena, uint32_t, index->key_count);
     out->value_slots = ARENA_ARRAY(arena, uint32_t, index->value_count);
     out->missing = ARENA_ARRAY(arena, struct datum, index->value_count);
-    out->value_storage = ARENA_ARRAY(arena, uint8_t, index->value_count);
+    out->steps = ARENA_ARRAY(arena, struct row_step, index->value_count);
     out->copied = ARENA_ARRAY(arena, uint32_t, count);
     for (uint32_t i = 0; i < index->key_count; i++) out->key_slots[i] = ROW_SLOT_NONE;
     for (uint32_t i = 0; i < index->value_count; i++) {
@@ -430,7 +430,11 @@ struct status row_decoder_init(struct arena *arena, const struct row_index *inde
         TRY(decode_missing(index, column, &out->missing[i]));
         for (uint32_t slot = 0; slot < count; slot++)
             if (ordinals[slot] == column->ordinal) out->value_slots[i] = slot;
-        out->value_storage[i] = (uint8_t)type_ops(column->type)->storage;
+        out->steps[i] = (struct row_step){
+            .tag = column->column_id < 64 ? (uint16_t)(column->column_id * 2) : ROW_TAG_LONG,
+            .storage = (uint8_t)type_ops(column->type)->storage,
+            .slot = out->value_slots[i],
+        };
         if (out->value_slots[i] == ROW_SLOT_NONE) continue;
         if (!type_is_by_value(column->type)) out->copied[out->copied_count++] = out->value_slots[i];
         out->value_needed++;
@@ -488,9 +492,10 @@ static inline struct status decode_stored(
     const uint8_t *at, size_t size, enum type_storage storage, type_oid type, struct datum *out)
 {
     struct bytes in = {at, size};
-    uint64_t bits;
+    uint64_t bits = 0;
     const uint8_t *from = at;
-    if (storage == TYPE_STORE_INT && take_short(&from, at + size, &bits)) {
+    if (storage == TYPE_STORE_INT && LIKELY(size > 0 && size < 10 && at[size - 1] < 0x80)) {
+        for (size_t i = 0; i < size; i++) bits |= (uint64_t)(at[i] & 0x7f) << (7 * i);
         *out = datum_int((int64_t)(bits >> 1 ^ (~(bits & 1) + 1)));
         return STATUS_OK;
     }
@@ -502,36 +507,79 @@ static inline struct status decode_stored(
     return type_value_decode(&in, type, out);
 }
 
-static struct status decode_value_columns(const struct row_decoder *decoder, struct bytes value,
-    struct datum *const *columns, uint32_t at)
+// How far the value columns of an entry have been read.
+struct value_walk {
+    const uint8_t *in, *end;
+    uint32_t next; // Of the index's value columns.
+};
+
+static inline bool walk_begin(struct value_walk *walk, struct bytes value)
+{
+    *walk = (struct value_walk){value.data, value.data + value.size, 0};
+    return value.size > 0 && *walk->in++ == ROW_VERSION;
+}
+
+// As long as every column is there, with a tag and a size of one byte each: nearly all rows, to the end.
+static inline struct status walk_plain(const struct row_decoder *decoder, struct value_walk *walk,
+    uint32_t last, struct datum *const *columns, uint32_t at)
+{
+    struct status st = STATUS_OK;
+    const uint8_t *in = walk->in, *const end = walk->end;
+    uint32_t next = walk->next;
+    for (; next < last; next++) {
+        const struct row_step step = decoder->steps[next];
+        if (UNLIKELY(end - in < 2 || in[0] != step.tag || in[1] >= 0x80 || in[1] > end - in - 2))
+            break;
+        const uint8_t *from = in + 2;
+        in = from + in[1];
+        if (step.slot == ROW_SLOT_NONE) continue;
+        TRY(decode_stored(from, (size_t)(in - from), (enum type_storage)step.storage,
+            decoder->index->values[next].type, &columns[step.slot][at]));
+    }
+    walk->in = in;
+    walk->next = next;
+
+out:
+    return st;
+}
+
+// Reads on until all value columns below `last` are known.
+static struct status walk_until(const struct row_decoder *decoder, struct value_walk *walk,
+    uint32_t last, struct datum *const *columns, uint32_t at)
 {
     struct status st = STATUS_OK;
     const struct row_value_column *values = decoder->index->values;
-    const uint8_t *in = value.data, *end = value.data + value.size;
-    if (value.size == 0 || *in++ != ROW_VERSION) goto corrupt;
-    uint32_t next = 0;
-    while (next < decoder->value_last && in < end) {
+    const uint8_t *in = walk->in, *const end = walk->end;
+    uint32_t next = walk->next;
+    while (next < last && in < end) {
+        const uint8_t *const from = in;
         uint64_t tag, size = 0;
         if (!take_short(&in, end, &tag) || ((tag & 1) == 0 && !take_short(&in, end, &size)) ||
             size > (uint64_t)(end - in))
             goto corrupt;
         uint64_t id = tag >> 1;
-        for (; next < decoder->value_last && values[next].column_id < id; next++)
+        for (; next < last && values[next].column_id < id; next++)
             if (decoder->value_slots[next] != ROW_SLOT_NONE)
                 columns[decoder->value_slots[next]][at] = decoder->missing[next];
-        if (next < decoder->value_last && values[next].column_id == id) {
+        if (next == last) { // Of a column that is not wanted yet.
+            in = from;
+            break;
+        }
+        if (next < last && values[next].column_id == id) {
             uint32_t slot = decoder->value_slots[next];
             if (slot != ROW_SLOT_NONE && (tag & 1) != 0) columns[slot][at] = DATUM_NULL;
             else if (slot != ROW_SLOT_NONE)
-                TRY(decode_stored(in, (size_t)size, (enum type_storage)decoder->value_storage[next],
+                TRY(decode_stored(in, (size_t)size, (enum type_storage)decoder->steps[next].storage,
                     values[next].type, &columns[slot][at]));
             next++;
         }
         in += size;
     }
-    for (; next < decoder->value_last; next++)
+    for (; next < last; next++)
         if (decoder->value_slots[next] != ROW_SLOT_NONE)
             columns[decoder->value_slots[next]][at] = decoder->missing[next];
+    walk->in = in;
+    walk->next = next;
 
 out:
     return st;
@@ -539,22 +587,61 @@ corrupt:
     return status_make(E_DATA_CORRUPTED, corrupt_message);
 }
 
+static inline struct status walk_to(const struct row_decoder *decoder, struct value_walk *walk,
+    uint32_t last, struct datum *const *columns, uint32_t at)
+{
+    struct status st = walk_plain(decoder, walk, last, columns, at);
+    if (LIKELY(walk->next == last) || failed(st)) return st;
+    return walk_until(decoder, walk, last, columns, at);
+}
+
 struct status row_decode(const struct row_decoder *decoder, struct bytes key, struct bytes value,
     struct arena *arena, struct datum *const *columns, uint32_t at)
 {
     struct status st = STATUS_OK;
     if (decoder->key_needed > 0) TRY(decode_key_columns(decoder, key, arena, columns, at));
-    if (decoder->value_needed > 0) TRY(decode_value_columns(decoder, value, columns, at));
+    if (decoder->value_needed > 0) {
+        struct value_walk walk;
+        if (!walk_begin(&walk, value)) return status_make(E_DATA_CORRUPTED, corrupt_message);
+        TRY(walk_to(decoder, &walk, decoder->value_last, columns, at));
+    }
 
 out:
     return st;
 }
 
-struct status row_decode_copy(const struct row_decoder *decoder, struct bytes key,
-    struct bytes value, struct arena *arena, struct datum *const *columns, uint32_t at)
+bool row_conditions_add(const struct row_decoder *decoder, struct row_conditions *conditions,
+    struct row_condition condition)
 {
-    struct status st = row_decode(decoder, key, value, arena, columns, at);
-    if (failed(st)) return st;
+    bool known = false;
+    for (uint32_t i = 0; i < decoder->index->key_count; i++)
+        known |= decoder->key_slots[i] == condition.slot;
+    for (uint32_t i = 0; i < decoder->index->value_count; i++) {
+        if (decoder->value_slots[i] != condition.slot) continue;
+        known = true;
+        if (conditions->value_last < i + 1) conditions->value_last = i + 1;
+    }
+    if (known) conditions->items[conditions->count++] = condition;
+    return known;
+}
+
+static inline bool conditions_hold(
+    const struct row_conditions *conditions, struct datum *const *columns, uint32_t at)
+{
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        const struct row_condition *condition = &conditions->items[i];
+        const struct datum *value = &columns[condition->slot][at];
+        if (value->null) return false;
+        if (condition->bytes ? !bytes_equal(datum_as_bytes(*value), condition->value)
+                             : value->integer < condition->low || value->integer > condition->high)
+            return false;
+    }
+    return true;
+}
+
+static inline struct status copy_out(const struct row_decoder *decoder, struct arena *arena,
+    struct datum *const *columns, uint32_t at)
+{
     for (uint32_t i = 0; i < decoder->copied_count; i++) {
         struct datum *datum = &columns[decoder->copied[i]][at];
         if (datum->null) continue;
@@ -564,5 +651,36 @@ struct status row_decode_copy(const struct row_decoder *decoder, struct bytes ke
         memcpy(copy, datum->data, datum->size);
         datum->data = copy;
     }
+    return STATUS_OK;
+}
+
+struct status row_decode_kept(const struct row_decoder *decoder,
+    const struct row_conditions *conditions, struct bytes key, struct bytes value,
+    struct arena *arena, struct datum *const *columns, uint32_t at, bool *kept)
+{
+    struct status st = STATUS_OK;
+    struct value_walk walk;
+    *kept = true;
+    if (decoder->key_needed > 0) TRY(decode_key_columns(decoder, key, arena, columns, at));
+    if (decoder->value_needed > 0 && !walk_begin(&walk, value))
+        return status_make(E_DATA_CORRUPTED, corrupt_message);
+    if (conditions != NULL) {
+        if (conditions->value_last > 0)
+            TRY(walk_to(decoder, &walk, conditions->value_last, columns, at));
+        *kept = conditions_hold(conditions, columns, at);
+        if (!*kept) return STATUS_OK;
+    }
+    if (decoder->value_needed > 0)
+        TRY(walk_to(decoder, &walk, decoder->value_last, columns, at));
+    st = copy_out(decoder, arena, columns, at);
+
+out:
     return st;
+}
+
+struct status row_decode_copy(const struct row_decoder *decoder, struct bytes key,
+    struct bytes value, struct arena *arena, struct datum *const *columns, uint32_t at)
+{
+    bool kept;
+    return row_decode_kept(decoder, NULL, key, value, arena, columns, at, &kept);
 }

@@ -99,6 +99,14 @@ CHECKED struct status row_inverted_keys(const struct row_index *index, const str
 CHECKED struct status row_entry(const struct row_index *index, const struct datum *row,
     struct arena *arena, struct bytes *key, struct bytes *value);
 
+// What is expected at a value column's turn, and what becomes of it.
+struct row_step {
+    uint16_t tag; // Its first byte while it is not NULL; ROW_TAG_LONG: it has more than one.
+    uint8_t storage; // enum type_storage
+    uint32_t slot;
+};
+#define ROW_TAG_LONG 0x100u
+
 // Reads some of the columns of an index's entries.
 struct row_decoder {
     const struct row_index *index;
@@ -109,7 +117,7 @@ struct row_decoder {
     uint32_t value_last;   // Value columns to look at: up to the last wanted one.
     uint32_t slot_count;
     struct datum *missing; // Per value column: what it has when it is not there.
-    uint8_t *value_storage; // Per value column: enum type_storage.
+    struct row_step *steps; // Per value column.
     uint32_t *copied;      // Slots of values whose datums point into the entry's value.
     uint32_t copied_count;
 };
@@ -121,6 +129,26 @@ bool row_index_has(const struct row_index *index, uint32_t ordinal);
 // columns[slot][at] = value. Bytes point into `value`, or lie in `arena` when they come from the key.
 CHECKED struct status row_decode(const struct row_decoder *decoder, struct bytes key,
     struct bytes value, struct arena *arena, struct datum *const *columns, uint32_t at);
-// The same for an entry that will be gone: nothing points into it.
+// What a row must meet to be decoded at all: none of it holds for NULL.
+struct row_condition {
+    uint32_t slot;        // Of the decoder.
+    bool bytes;           // The value is `value`; else it is an integer in [low, high].
+    int64_t low, high;
+    struct bytes value;
+};
+struct row_conditions {
+    struct row_condition *items;
+    uint32_t count;
+    uint32_t value_last; // Value columns to look at before they can be tried; 0: their columns are in the key.
+};
+// Whether the decoder has the condition's slot; takes it into `conditions` then, which has room.
+bool row_conditions_add(const struct row_decoder *decoder, struct row_conditions *conditions,
+    struct row_condition condition);
+// The same for an entry that will be gone: nothing points into it. `conditions` may be NULL; *kept false: they do not
+// hold, and what is in the columns at `at` has no meaning.
+CHECKED struct status row_decode_kept(const struct row_decoder *decoder,
+    const struct row_conditions *conditions, struct bytes key, struct bytes value,
+    struct arena *arena, struct datum *const *columns, uint32_t at, bool *kept);
+// The same without conditions.
 CHECKED struct status row_decode_copy(const struct row_decoder *decoder, struct bytes key,
     struct bytes value, struct arena *arena, struct datum *const *columns, uint32_t at);

@@ -180,6 +180,64 @@ Test(row, columns_that_are_gone_are_passed_over)
     cr_expect_eq(out[0].integer, 8);
 }
 
+static bool kept_by(const struct row_index *index, const struct datum *row, uint32_t condition_ordinal,
+    struct row_condition condition, struct datum *out)
+{
+    const uint32_t ordinals[] = {A, B, C, D};
+    struct row_decoder decoder;
+    struct row_condition items[1];
+    struct row_conditions conditions = {.items = items};
+    struct datum *slots[COLUMNS];
+    struct bytes key, value;
+    bool kept;
+    for (uint32_t i = 0; i < COLUMNS; i++) slots[i] = &out[i];
+    cr_assert(!failed(row_decoder_init(&arena, index, ordinals, COLUMNS, &decoder)));
+    condition.slot = condition_ordinal;
+    cr_assert(row_conditions_add(&decoder, &conditions, condition));
+    cr_assert(!failed(row_entry(index, row, &arena, &key, &value)));
+    // The entry's own bytes are gone when its columns are looked at.
+    uint8_t *entry = arena_alloc(&arena, value.size);
+    memcpy(entry, value.data, value.size);
+    cr_assert(!failed(row_decode_kept(&decoder, &conditions, key, bytes_of(entry, value.size), &arena,
+        slots, 0, &kept)));
+    memset(entry, 0xee, value.size);
+    return kept;
+}
+
+// Whatever column is asked about, before, among or behind those that the row has, all of a kept row is there.
+Test(row, conditions_keep_what_meets_them_and_all_of_it)
+{
+    struct row_index index = index_of(0);
+    const struct datum row[COLUMNS] = {
+        datum_int(7), datum_text("seven"), numeric("7.50"), datum_int(-70)};
+    const struct datum older[COLUMNS] = {datum_int(8), DATUM_NULL, numeric("8"), datum_int(0)};
+    struct datum out[COLUMNS];
+    const struct {
+        uint32_t ordinal;
+        struct row_condition condition;
+        bool row, older;
+    } cases[] = {
+        {A, {.low = 7, .high = 7}, true, false},
+        {A, {.low = 8, .high = INT64_MAX}, false, true},
+        {B, {.bytes = true, .value = BYTES_LITERAL("seven")}, true, false},
+        {B, {.bytes = true, .value = BYTES_LITERAL("seve")}, false, false},
+        {D, {.low = -70, .high = -1}, true, false},
+        {D, {.low = INT64_MIN, .high = INT64_MAX}, true, true},
+        {D, {.low = 1, .high = 0}, false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_expect_eq(kept_by(&index, row, cases[i].ordinal, cases[i].condition, out), cases[i].row, "%zu", i);
+        if (cases[i].row) {
+            cr_expect_str_eq(text_of(TYPE_INT4, out[A]), "7");
+            cr_expect_str_eq(text_of(TYPE_TEXT, out[B]), "seven");
+            cr_expect_str_eq(text_of(TYPE_NUMERIC, out[C]), "7.50");
+            cr_expect_str_eq(text_of(TYPE_INT8, out[D]), "-70");
+        }
+        cr_expect_eq(kept_by(&index, older, cases[i].ordinal, cases[i].condition, out), cases[i].older, "%zu", i);
+        if (cases[i].older) cr_expect(out[B].null && out[D].integer == 0, "%zu", i);
+    }
+}
+
 Test(row, damaged_bytes_are_refused_not_believed)
 {
     struct datum row[COLUMNS] = {datum_int(3), datum_text("some text"), numeric("7.25"), datum_int(8)};
