@@ -630,6 +630,15 @@ struct status catalog_schema_by_id(
     return STATUS_OK;
 }
 
+struct status catalog_status_names(struct task *task, struct session *session, struct arena *arena,
+    struct status st, const struct table_desc *table, const char *column, const char *constraint)
+{
+    const struct schema_desc *schema;
+    struct status found = catalog_schema_by_id(task, session, table->schema_id, &schema);
+    return status_names(
+        arena, st, failed(found) ? NULL : schema->name, table->name, column, constraint);
+}
+
 struct status catalog_index(struct task *task, struct session *session, const char *database,
     const char *schema, const char *name, bool missing_ok, const struct table_desc **table,
     const struct index_desc **index)

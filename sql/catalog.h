@@ -135,6 +135,7 @@ struct index_desc {
     // Of a deferrable key, whose equal entries may be there until it is checked: as those of an index that is not unique.
     bool deferrable, initially_deferred;
     bool primary_key; // Is such a primary key; the rows lie in the hidden one.
+    bool nulls_not_distinct; // Of a unique one: entries with NULLs in the same places are equal.
 };
 // No two entries are ever equal.
 static inline bool index_is_unique(const struct index_desc *index)
@@ -303,6 +304,9 @@ CHECKED struct status catalog_database_by_id(
     struct task *task, struct session *session, uint32_t id, const struct database_desc **database);
 CHECKED struct status catalog_schema_by_id(
     struct task *task, struct session *session, uint32_t id, const struct schema_desc **schema);
+// Adds the names of a table and of what is in it (or NULL) to an error.
+struct status catalog_status_names(struct task *task, struct session *session, struct arena *arena,
+    struct status st, const struct table_desc *table, const char *column, const char *constraint);
 // Lists, in id order, in `arena`: for SHOW, pg_catalog and DROP ... CASCADE. database_id 0: all.
 CHECKED struct status catalog_list_databases(struct task *task, struct session *session,
     struct arena *arena, const struct database_desc ***databases, uint32_t *count);

@@ -91,6 +91,13 @@ struct status ddl_error(struct statement_context *context, uint32_t code, const 
     return status_make(code, message);
 }
 
+struct status ddl_names(struct statement_context *context, struct status st,
+    const struct table_desc *table, const char *column, const char *constraint)
+{
+    return catalog_status_names(
+        context->task, context->session, context->arena, st, table, column, constraint);
+}
+
 struct status ddl_unsupported(struct statement_context *context, const char *what)
 {
     return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "%s is not supported", what);

@@ -131,6 +131,13 @@ bool alter_index_mentions(
 
 // --- ADD COLUMN ------------------------------------------------------------------------------------
 
+static struct status contains_nulls(struct alter *alter, const struct column_desc *column)
+{
+    struct status st = ddl_error(alter->context, E_NOT_NULL_VIOLATION,
+        "column \"%s\" of relation \"%s\" contains null values", column->name, alter->table->name);
+    return ddl_names(alter->context, st, alter->table, column->name, NULL);
+}
+
 // Rows that are there already: a constant default is given as `missing`, anything else is written out.
 static struct status fill_column(struct alter *alter, uint32_t column_id, bool *rewritten)
 {
@@ -149,9 +156,7 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
     const char *text = column->generated_sql != NULL ? column->generated_sql : column->default_sql;
     if (text == NULL) {
         if (column->not_null)
-            return ddl_error(context, E_NOT_NULL_VIOLATION,
-                "column \"%s\" of relation \"%s\" contains null values", column->name,
-                alter->table->name);
+            return contains_nulls(alter, column);
         goto out;
     }
     TRY(parse_expression_on_stack(context->arena, bytes_of_string(text), &expr));
@@ -168,9 +173,7 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
         column->type, &value));
     if (value.null) {
         if (column->not_null)
-            return ddl_error(context, E_NOT_NULL_VIOLATION,
-                "column \"%s\" of relation \"%s\" contains null values", column->name,
-                alter->table->name);
+            return contains_nulls(alter, column);
         goto out;
     }
     struct buffer encoded;

@@ -409,7 +409,8 @@ out:
 }
 
 // "a_b" of a key's columns, as PostgreSQL names unique constraints and foreign keys.
-static const char *joined_columns(struct arena *arena, const struct name_list *columns)
+static const char *joined_columns(
+    struct arena *arena, const struct name_list *columns, const struct name_list *storing)
 {
     struct buffer out;
     buffer_init(&out, arena);
@@ -417,6 +418,8 @@ static const char *joined_columns(struct arena *arena, const struct name_list *c
         if (i > 0) buffer_append_u8(&out, '_');
         buffer_append_string(&out, columns->items[i]);
     }
+    for (uint32_t i = 0; storing != NULL && i < storing->count && out.size < 200; i++)
+        buffer_printf(&out, "_%s", storing->items[i]);
     return buffer_string(&out);
 }
 
@@ -429,7 +432,6 @@ struct status ddl_add_key(struct statement_context *context, struct table_desc *
     struct name_list columns = constraint->columns;
     const char *name = constraint->name;
 
-    if (constraint->nulls_not_distinct) return ddl_unsupported(context, "NULLS NOT DISTINCT");
     if (constraint->using_index != NULL) return ddl_unsupported(context, "USING INDEX");
     if (column != NULL && columns.count == 0)
         columns = (struct name_list){.items = &column, .count = 1};
@@ -450,7 +452,8 @@ struct status ddl_add_key(struct statement_context *context, struct table_desc *
     }
     if (name == NULL)
         TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name,
-            primary ? NULL : joined_columns(context->arena, &columns), primary ? "pkey" : "key",
+            primary ? NULL : joined_columns(context->arena, &columns, &constraint->storing),
+            primary ? "pkey" : "key",
             &name));
     else if (ddl_constraint_name_in_use(table, name))
         return ddl_error(context, E_DUPLICATE_OBJECT,
@@ -458,6 +461,7 @@ struct status ddl_add_key(struct statement_context *context, struct table_desc *
     TRY(ddl_add_index(
         context, table, name, &elements, &constraint->storing,
         primary && !deferrable ? INDEX_PRIMARY : INDEX_UNIQUE, true, index));
+    (*index)->nulls_not_distinct = constraint->nulls_not_distinct;
     (*index)->deferrable = deferrable;
     (*index)->initially_deferred = constraint->initially_deferred;
     (*index)->primary_key = deferrable && primary;
@@ -652,7 +656,7 @@ static const char *key_names(
     for (uint32_t i = 0; i < key->column_count; i++)
         names[i] = table_column_by_id(table, key->columns[i])->name;
     struct name_list list = {.items = names, .count = key->column_count};
-    return joined_columns(arena, &list);
+    return joined_columns(arena, &list, NULL);
 }
 
 static struct status same_persistence(struct statement_context *context,

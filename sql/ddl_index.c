@@ -38,7 +38,6 @@ struct status ddl_check_index(
     struct statement_context *context, const struct create_index *create)
 {
     bool inverted = ddl_index_kind(create) == INDEX_INVERTED;
-    if (create->nulls_not_distinct) return ddl_unsupported(context, "NULLS NOT DISTINCT");
     if (create->not_visible) return ddl_unsupported(context, "a not visible index");
     if (inverted) {
         struct status st = check_inverted(context, create);
@@ -135,6 +134,7 @@ struct status ddl_create_index(struct statement_context *context)
     if (name == NULL) TRY(ddl_choose_index_name(context, table, create, &name));
     TRY(ddl_add_index(context, table, name, &create->elements, &create->storing,
         ddl_index_kind(create), false, &index));
+    index->nulls_not_distinct = index->unique && create->nulls_not_distinct;
     if (create->where != NULL)
         TRY(ddl_check_text(
             context, create->where, "index predicate", table, NULL, NULL, &index->predicate_sql));

@@ -64,6 +64,9 @@ void ddl_cascades_to(struct statement_context *context, const char *format, ...)
 struct status ddl_error(struct statement_context *context, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 struct status ddl_unsupported(struct statement_context *context, const char *what);
+// Adds the names that the error is about; column and constraint may be NULL.
+struct status ddl_names(struct statement_context *context, struct status st,
+    const struct table_desc *table, const char *column, const char *constraint);
 
 // --- types and expressions ---------------------------------------------------------------------------
 

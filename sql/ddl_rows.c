@@ -83,7 +83,7 @@ static struct status feed_columns(struct task *task, struct result_sink *sink,
     return STATUS_OK;
 }
 
-static struct status check_not_null(struct feed_run *run)
+static struct status check_not_null(struct task *task, struct feed_run *run)
 {
     const struct table_desc *target = run->feed->target;
     for (uint32_t i = 0; i < target->column_count; i++) {
@@ -91,7 +91,8 @@ static struct status check_not_null(struct feed_run *run)
         struct status st = status_format(run->arena, E_NOT_NULL_VIOLATION,
             "column \"%s\" of relation \"%s\" contains null values", target->columns[i].name,
             target->name);
-        return status_names(run->arena, st, NULL, target->name, target->columns[i].name, NULL);
+        return catalog_status_names(
+            task, run->session, run->arena, st, target, target->columns[i].name, NULL);
     }
     return STATUS_OK;
 }
@@ -127,7 +128,7 @@ static struct status feed_row(
     arena_reset(&run->row_arena);
     for (uint32_t i = 0; i < run->width; i++)
         run->row[i] = run->positions[i] == UINT32_MAX ? DATUM_NULL : values[run->positions[i]];
-    TRY(check_not_null(run));
+    TRY(check_not_null(task, run));
     for (uint32_t i = 0; i < feed->index_count; i++) {
         const struct feed_index *index = &run->indexes[i];
         if (index->predicate != UINT32_MAX) {
@@ -266,9 +267,8 @@ struct status ddl_duplicate(const struct type_context *types, struct arena *aren
     }
     struct status st = status_format(
         arena, E_UNIQUE_VIOLATION, "could not create unique index \"%s\"", index->name);
-    st = status_detail(
+    return status_detail(
         arena, st, "Key (%s)=(%s) is duplicated.", buffer_string(&names), buffer_string(&values));
-    return status_names(arena, st, NULL, table->name, NULL, index->name);
 }
 
 struct status ddl_validate_deferrable(struct statement_context *context,
@@ -287,13 +287,15 @@ struct status ddl_validate_deferrable(struct statement_context *context,
         const char *column = table_column_by_id(table, index->columns[i].column_id)->name;
         buffer_append_string(&columns, i == 0 ? "" : ", ");
         deparse_identifier(&columns, column);
+        if (index->nulls_not_distinct) continue;
         buffer_append_string(&there, i == 0 ? "" : " AND ");
         deparse_identifier(&there, column);
         buffer_append_string(&there, " IS NOT NULL");
     }
     TRY(ddl_qualified_name(context, table, &name));
-    buffer_printf(&sql, "SELECT %s FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1",
-        buffer_string(&columns), name, buffer_string(&there), buffer_string(&columns));
+    buffer_printf(&sql, "SELECT %s FROM %s%s%s GROUP BY %s HAVING count(*) > 1 LIMIT 1",
+        buffer_string(&columns), name, there.size > 0 ? " WHERE " : "", buffer_string(&there),
+        buffer_string(&columns));
     TRY(internal_query(context->task, context->session->tenant, context->session, context->arena,
         &result, buffer_string(&sql), 0, NULL, NULL));
     if (result.row_count == 0) goto out;
@@ -301,6 +303,7 @@ struct status ddl_validate_deferrable(struct statement_context *context,
     for (uint32_t i = 0; i < index->column_count; i++)
         row[row_ordinal(table, index, i)] = internal_value(&result, 0, i);
     st = ddl_duplicate(&context->session->types, context->arena, table, index, row);
+    st = ddl_names(context, st, table, NULL, index->name);
 out:
     return st;
 }
@@ -318,9 +321,10 @@ static struct status write_in_txn(
     if (!entry->unique) return kv_put(task, context->session->txn, entry->key, entry->value);
     TRY(kv_insert(task, context->session->txn, entry->key, entry->value, task->arena, &existing));
     arena_release(task->arena, mark);
-    if (existing.data != NULL)
-        st = ddl_duplicate(
-            &context->session->types, context->arena, feed->target, entry->index, entry->row);
+    if (existing.data == NULL) goto out;
+    st = ddl_duplicate(
+        &context->session->types, context->arena, feed->target, entry->index, entry->row);
+    st = ddl_names(context, st, feed->target, NULL, entry->index->name);
 out:
     return st;
 }
@@ -435,7 +439,7 @@ struct status ddl_validate_not_null(struct statement_context *context,
     if (result.row_count > 0) {
         st = ddl_error(context, E_NOT_NULL_VIOLATION,
             "column \"%s\" of relation \"%s\" contains null values", column->name, table->name);
-        st = status_names(context->arena, st, NULL, table->name, column->name, NULL);
+        st = ddl_names(context, st, table, column->name, NULL);
     }
 out:
     return st;
@@ -457,7 +461,7 @@ static struct status validate_check(struct statement_context *context,
         st = ddl_error(context, E_CHECK_VIOLATION,
             "check constraint \"%s\" of relation \"%s\" is violated by some row", constraint->name,
             table->name);
-        st = status_names(context->arena, st, NULL, table->name, NULL, constraint->name);
+        st = ddl_names(context, st, table, NULL, constraint->name);
     }
 out:
     return st;
@@ -482,7 +486,7 @@ static struct status key_violated(struct statement_context *context, const struc
         key->name);
     st = status_detail(context->arena, st, "Key (%s)=(%s) is not present in table \"%s\".",
         buffer_string(&names), buffer_string(&values), parent->name);
-    return status_names(context->arena, st, NULL, table->name, NULL, key->name);
+    return ddl_names(context, st, table, NULL, key->name);
 }
 
 static struct status validate_foreign_key(struct statement_context *context,

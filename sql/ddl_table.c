@@ -210,6 +210,8 @@ static struct status copy_indexes(struct statement_context *context, struct tabl
         buffer_init(&columns, context->arena);
         for (uint32_t k = 0; source->from_constraint && k < elements.count; k++)
             buffer_printf(&columns, "%s%s", k == 0 ? "" : "_", elements.items[k].column);
+        for (uint32_t k = 0; source->from_constraint && k < storing.count; k++)
+            buffer_printf(&columns, "_%s", storing.items[k]);
         if (primary || source->from_constraint)
             TRY(ddl_choose_name(context, table->database_id, table->schema_id, table->name,
                 primary ? NULL : buffer_string(&columns), primary ? "pkey" : "key", &name));
@@ -222,6 +224,7 @@ static struct status copy_indexes(struct statement_context *context, struct tabl
                                : INDEX_PLAIN,
             source->from_constraint, &index));
         if (source->deferrable) return ddl_unsupported(context, "LIKE of a deferrable key");
+        index->nulls_not_distinct = source->nulls_not_distinct;
         if (source->predicate_sql != NULL)
             index->predicate_sql = arena_strdup(context->arena, source->predicate_sql);
     }
@@ -333,6 +336,7 @@ static struct status add_inner_indexes(
                 &name));
         TRY(ddl_add_index(context, table, name, &written->elements, &written->storing,
             ddl_index_kind(written), false, &index));
+        index->nulls_not_distinct = index->unique && written->nulls_not_distinct;
         if (written->where != NULL)
             TRY(ddl_check_text(context, written->where, "index predicate", table, NULL, NULL,
                 &index->predicate_sql));

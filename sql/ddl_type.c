@@ -705,7 +705,7 @@ out:
 
 // Whether what is stored meets a new condition; `sql` NULL: is not null.
 static struct status validate_columns(struct statement_context *context,
-    const struct table_desc *domain, const char *sql, const char *name)
+    const struct table_desc *domain, const char *sql)
 {
     struct status st = STATUS_OK;
     const struct table_desc **tables;
@@ -730,13 +730,14 @@ static struct status validate_columns(struct statement_context *context,
                 context->arena, &result, query, 0, NULL, NULL));
             if (result.row_count == 0) continue;
             if (sql == NULL)
-                return ddl_error(context, E_NOT_NULL_VIOLATION,
+                st = ddl_error(context, E_NOT_NULL_VIOLATION,
                     "column \"%s\" of table \"%s\" contains null values", column->name,
                     table->name);
-            (void)name;
-            return ddl_error(context, E_CHECK_VIOLATION,
-                "column \"%s\" of table \"%s\" contains values that violate the new constraint",
-                column->name, table->name);
+            else
+                st = ddl_error(context, E_CHECK_VIOLATION,
+                    "column \"%s\" of table \"%s\" contains values that violate the new constraint",
+                    column->name, table->name);
+            return ddl_names(context, st, table, column->name, NULL);
         }
     }
 out:
@@ -776,7 +777,7 @@ struct status ddl_alter_domain(struct statement_context *context)
                 &domain->columns[0].default_sql, &sequence_id));
         break;
     case DOMAIN_SET_NOT_NULL:
-        TRY(validate_columns(context, domain, NULL, NULL));
+        TRY(validate_columns(context, domain, NULL));
         domain->columns[0].not_null = true;
         break;
     case DOMAIN_DROP_NOT_NULL: domain->columns[0].not_null = false; break;
@@ -784,8 +785,7 @@ struct status ddl_alter_domain(struct statement_context *context)
         uint32_t count = domain->constraint_count;
         TRY(domain_constraint(context, domain, alter->constraint, &null_written));
         if (domain->constraint_count > count && !alter->constraint->not_valid)
-            TRY(validate_columns(context, domain, domain->constraints[count].check_sql,
-                domain->constraints[count].name));
+            TRY(validate_columns(context, domain, domain->constraints[count].check_sql));
         break;
     }
     case DOMAIN_DROP_CONSTRAINT:
@@ -795,8 +795,7 @@ struct status ddl_alter_domain(struct statement_context *context)
         break;
     case DOMAIN_VALIDATE_CONSTRAINT:
         TRY(find_domain_check(context, domain, alter, &at));
-        TRY(validate_columns(context, domain, domain->constraints[at].check_sql,
-            domain->constraints[at].name));
+        TRY(validate_columns(context, domain, domain->constraints[at].check_sql));
         domain->constraints[at].not_valid = false;
         break;
     }

@@ -25,7 +25,7 @@ struct note {
 struct rule {
     struct rule *next;
     uint32_t oid; // catalog_constraint_oid, or catalog_index_oid
-    bool is_key, initially_deferred;
+    bool is_key, initially_deferred, nulls_not_distinct;
     uint32_t child_id, parent_id, count;
     const char *name, *child, *parent;
     const char **child_columns, **parent_columns;
@@ -120,8 +120,10 @@ static struct status add_note(struct deferred_state *state, const struct rule *r
     buffer_init(&id, &state->arena);
     key_append_uvarint(&id, rule->oid);
     buffer_append_u8(&id, parent_changed);
-    for (uint32_t i = 0; i < rule->count; i++)
-        type_value_encode(&id, types[i], values[i]);
+    for (uint32_t i = 0; i < rule->count; i++) {
+        buffer_append_u8(&id, values[i].null);
+        if (!values[i].null) type_value_encode(&id, types[i], values[i]);
+    }
     if (hashmap_get(&state->known, buffer_bytes(&id)) != NULL) {
         arena_release(&state->arena, mark);
         return STATUS_OK;
@@ -133,7 +135,7 @@ static struct status add_note(struct deferred_state *state, const struct rule *r
     *note = (struct note){.next = state->notes, .rule = rule, .parent_changed = parent_changed};
     note->values = ARENA_ARRAY(&state->arena, struct datum, rule->count);
     for (uint32_t i = 0; i < rule->count; i++)
-        note->values[i] = type_copy(&state->arena, types[i], values[i]);
+        note->values[i] = values[i].null ? DATUM_NULL : type_copy(&state->arena, types[i], values[i]);
     hashmap_put(&state->known, buffer_bytes(&id), note);
     state->notes = note;
     state->count++;
@@ -166,6 +168,7 @@ static const struct rule *key_rule(
         .oid = oid,
         .is_key = true,
         .initially_deferred = index->initially_deferred,
+        .nulls_not_distinct = index->nulls_not_distinct,
         .child_id = table->id,
         .count = index->column_count,
         .name = arena_strdup(arena, index->name),
@@ -207,12 +210,12 @@ out:
     return st;
 }
 
-static void append_match(struct buffer *sql, const char **columns, uint32_t count)
+static void append_match(struct buffer *sql, const char **columns, uint32_t count, const char *equal)
 {
     for (uint32_t i = 0; i < count; i++) {
         buffer_append_string(sql, i == 0 ? "" : " AND ");
         deparse_identifier(sql, columns[i]);
-        buffer_printf(sql, " = $%u", i + 1);
+        buffer_printf(sql, " %s $%u", equal, i + 1);
     }
 }
 
@@ -228,7 +231,8 @@ static struct status make_sql(
     buffer_append_string(&sql, "SELECT 1 FROM ");
     TRY(qualified(task, session, rule->child_id, &sql, &child));
     buffer_append_string(&sql, " WHERE ");
-    append_match(&sql, rule->child_columns, rule->count);
+    append_match(&sql, rule->child_columns, rule->count,
+        rule->nulls_not_distinct ? "IS NOT DISTINCT FROM" : "=");
     if (rule->is_key) {
         buffer_append_string(&sql, " OFFSET 1 LIMIT 1");
         *text = child ? buffer_string(&sql) : "";
@@ -237,15 +241,17 @@ static struct status make_sql(
     buffer_append_string(&sql, " AND NOT EXISTS (SELECT 1 FROM ");
     TRY(qualified(task, session, rule->parent_id, &sql, &parent));
     buffer_append_string(&sql, " WHERE ");
-    append_match(&sql, rule->parent_columns, rule->count);
+    append_match(&sql, rule->parent_columns, rule->count, "=");
     buffer_append_string(&sql, ") LIMIT 1");
     *text = child && parent ? buffer_string(&sql) : "";
 out:
     return st;
 }
 
-static struct status violation(struct session *session, const struct note *note)
+static struct status violation(
+    struct task *task, struct session *session, const struct note *note)
 {
+    const struct table_desc *child;
     struct arena *arena = &session->statement_arena;
     const struct rule *rule = note->rule;
     const type_oid *types = note->parent_changed ? rule->parent_types : rule->child_types;
@@ -257,7 +263,10 @@ static struct status violation(struct session *session, const struct note *note)
     for (uint32_t i = 0; i < rule->count; i++) {
         buffer_printf(&names, "%s%s", i == 0 ? "" : ", ", columns[i]);
         if (i > 0) buffer_append_string(&values, ", ");
-        type_output(&values, &session->types, types[i], note->values[i]);
+        if (note->values[i].null)
+            buffer_append_string(&values, "null");
+        else
+            type_output(&values, &session->types, types[i], note->values[i]);
     }
     if (rule->is_key) {
         st = status_format(arena, E_UNIQUE_VIOLATION,
@@ -278,8 +287,9 @@ static struct status violation(struct session *session, const struct note *note)
         st = status_detail(arena, st, "Key (%s)=(%s) is not present in table \"%s\".",
             buffer_string(&names), buffer_string(&values), rule->parent);
     }
-    return status_names(arena, st, NULL, arena_strdup(arena, rule->child), NULL,
-        arena_strdup(arena, rule->name));
+    if (failed(catalog_table_by_id(task, session, rule->child_id, &child))) return st;
+    return catalog_status_names(
+        task, session, arena, st, child, NULL, arena_strdup(arena, rule->name));
 }
 
 static bool rule_still_there(const struct table_desc *child, const struct rule *rule)
@@ -313,7 +323,7 @@ static struct status check_note(
     if (failed(st))
         st = status_copy(&session->statement_arena, st);
     else if (result.row_count > 0)
-        st = violation(session, note);
+        st = violation(task, session, note);
     arena_fini(&arena);
 out:
     return st;

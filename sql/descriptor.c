@@ -321,6 +321,7 @@ static void code_index(struct codec *codec, void *item)
     field_bool(codec, 11, &index->deferrable);
     field_bool(codec, 12, &index->initially_deferred);
     field_bool(codec, 13, &index->primary_key);
+    field_bool(codec, 14, &index->nulls_not_distinct);
     field_bytes(codec, 16, &index->zone);
 }
 

@@ -631,8 +631,8 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
         TRY(pg_index_predicate(
             rows->task, rows->session, &rows->arena, table, index, false, &predicate));
         struct datum row[] = {datum_int(pg_index_oid(table->id, index->id)), datum_int(pg_oid(table->id)),
-            datum_int(all), datum_int(keys), datum_bool(index->unique || index->primary), datum_bool(false),
-            datum_bool(index_is_key(index)), datum_bool(false), datum_bool(!index->deferrable), datum_bool(false), datum_bool(true),
+            datum_int(all), datum_int(keys), datum_bool(index->unique || index->primary),
+            datum_bool(index->nulls_not_distinct), datum_bool(index_is_key(index)), datum_bool(false), datum_bool(!index->deferrable), datum_bool(false), datum_bool(true),
             datum_bool(false), datum_bool(true), datum_bool(true), datum_bool(false),
             vector(&rows->arena, TYPE_INT2, numbers_of, all), vector(&rows->arena, TYPE_OID, collations, keys),
             vector(&rows->arena, TYPE_OID, classes, keys), vector(&rows->arena, TYPE_INT2, options, keys),

@@ -148,6 +148,7 @@ struct status pg_index_definition(struct task *task, struct session *session, st
     TRY(index_columns(task, session, out, table, index, pretty));
     buffer_append_u8(out, ')');
     included_columns(out, table, index);
+    if (index->nulls_not_distinct) buffer_append_string(out, " NULLS NOT DISTINCT");
     TRY(pg_index_predicate(task, session, out->arena, table, index, pretty, &predicate));
     if (predicate != NULL) buffer_printf(out, " WHERE %s", predicate);
 out:
@@ -158,7 +159,9 @@ out:
 void pg_index_constraint_definition(
     struct buffer *out, const struct table_desc *table, const struct index_desc *index)
 {
-    buffer_append_string(out, index_is_key(index) ? "PRIMARY KEY (" : "UNIQUE (");
+    buffer_append_string(out, index_is_key(index)       ? "PRIMARY KEY ("
+                              : index->nulls_not_distinct ? "UNIQUE NULLS NOT DISTINCT ("
+                                                          : "UNIQUE (");
     for (uint32_t i = 0; i < index->column_count; i++) {
         if (i > 0) buffer_append_string(out, ", ");
         column_list(out, table, &index->columns[i].column_id, 1);

@@ -262,7 +262,7 @@ struct status row_key(
     buffer_append_bytes(key, index->prefix);
     for (uint32_t i = 0; i < index->column_count; i++) {
         const struct row_key_column *column = &index->keys[i];
-        null |= row[column->ordinal].null;
+        null |= row[column->ordinal].null && !index->index->nulls_not_distinct;
         TRY(row_key_encode(key, column, row[column->ordinal]));
     }
     if (!index->unique || null) {

@@ -85,7 +85,8 @@ struct span row_index_span(
     struct arena *arena, uint64_t tenant, uint32_t table_id, uint32_t index_id);
 struct span row_table_span(struct arena *arena, uint64_t tenant, uint32_t table_id);
 
-// Appends the row's key. Suspends not. *has_null (may be NULL): one of the index's own columns is NULL.
+// Appends the row's key. Suspends not. *has_null (may be NULL): one of the index's own columns is NULL, so that
+// no other entry is equal; never where NULLs are not distinct.
 CHECKED struct status row_key(
     const struct row_index *index, const struct datum *row, struct buffer *key, bool *has_null);
 // What all rows with the same values in the index's own columns have in common.

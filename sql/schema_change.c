@@ -384,11 +384,45 @@ void schema_change_register(void)
     change_erase_register();
 }
 
+// The record of a job keeps an error's text, which tells the names that it is about.
+static struct status add_names(struct statement_context *context, struct status st,
+    const struct table_desc *target, const char *schema)
+{
+    struct arena *arena = context->arena;
+    const char *column = NULL, *constraint = NULL;
+    if (!status_is(st, E_NOT_NULL_VIOLATION) && !status_is(st, E_UNIQUE_VIOLATION) &&
+        !status_is(st, E_CHECK_VIOLATION) && !status_is(st, E_FOREIGN_KEY_VIOLATION))
+        return st;
+    for (uint32_t i = 0; i < target->column_count; i++) {
+        const char *name = target->columns[i].name;
+        if (strcmp(st.message, arena_printf(arena, "column \"%s\" of relation \"%s\" contains null values",
+                                   name, target->name)) == 0)
+            column = name;
+    }
+    for (uint32_t i = 0; i < target->index_count; i++) {
+        const char *name = target->indexes[i].name;
+        if (strcmp(st.message, arena_printf(arena, "could not create unique index \"%s\"", name)) == 0)
+            constraint = name;
+    }
+    for (uint32_t i = 0; i < target->constraint_count; i++) {
+        const struct constraint_desc *made = &target->constraints[i];
+        const char *text = made->kind == TABLE_CHECK
+            ? arena_printf(arena, "check constraint \"%s\" of relation \"%s\" is violated by some row",
+                  made->name, target->name)
+            : arena_printf(arena, "insert or update on table \"%s\" violates foreign key constraint \"%s\"",
+                  target->name, made->name);
+        if (strcmp(st.message, text) == 0) constraint = made->name;
+    }
+    return status_names(arena, st, schema, target->name, column, constraint);
+}
+
 // Commits what the statement has done so far, lets the job run to its end, and goes on in a new transaction.
-static struct status run_change(struct statement_context *context, const struct change *change)
+static struct status run_change(struct statement_context *context, const struct change *change,
+    const struct table_desc *target)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
+    const struct schema_desc *schema;
     int64_t id;
     enum job_status status;
     struct job_options options = {.type = &change_type,
@@ -398,10 +432,13 @@ static struct status run_change(struct statement_context *context, const struct 
         .payload = change_encode(context->arena, change)};
 
     invariant(session->txn_state == TXN_IMPLICIT);
+    TRY(catalog_schema_by_id(context->task, session, target->schema_id, &schema));
+    const char *schema_name = arena_strdup(context->arena, schema->name);
     TRY(job_create(context->task, session->tenant, session, &options, &id));
     TRY(ddl_add_job(session, id));
     TRY(session_txn_commit(context->task, session));
-    TRY(job_wait(context->task, session->tenant, id, &status));
+    st = job_wait(context->task, session->tenant, id, &status);
+    if (failed(st)) return add_names(context, st, target, schema_name);
     if (status == JOB_PAUSED)
         return status_hint(context->arena,
             ddl_error(context, E_NOT_IN_PREREQUISITE_STATE,
@@ -428,7 +465,7 @@ struct status schema_change_publish(struct statement_context *context, struct ta
     }
     TRY(catalog_put_table(context->task, context->session, target));
     TRY(ddl_validate_expressions(context, target));
-    TRY(run_change(context, &change));
+    TRY(run_change(context, &change, target));
 out:
     return st;
 }
@@ -507,7 +544,7 @@ struct status schema_change_rewrite(struct statement_context *context,
     change.target = buffer_bytes(&encoded);
     TRY(catalog_put_table(context->task, context->session, &blocked));
     TRY(ddl_renumber_names(context->task, context->session, target));
-    TRY(run_change(context, &change));
+    TRY(run_change(context, &change, target));
 out:
     return st;
 }

@@ -288,10 +288,8 @@ static struct status check_count(struct task *task, struct job *job, const struc
     TRY(count_entries(task, session,
         row_index_span(task->arena, job->tenant, target->id, target->indexes[0].id), &after));
     if (before != after)
-        st = status_names(task->arena,
-            status_format(task->arena, E_UNIQUE_VIOLATION, "could not create unique index \"%s\"",
-                target->indexes[0].name),
-            NULL, target->name, NULL, target->indexes[0].name);
+        st = status_format(task->arena, E_UNIQUE_VIOLATION, "could not create unique index \"%s\"",
+            target->indexes[0].name);
 out:
     if (failed(st)) st = status_copy(task->arena, st);
     if (session != NULL) {

@@ -270,12 +270,9 @@ static struct arena *error_arena(struct writer *writer)
 struct status writer_names(struct writer *writer, struct status st, const struct table_desc *table,
     const char *column, const char *constraint)
 {
-    const struct schema_desc *schema = NULL;
-    struct run *run = writer->run;
-    struct status found =
-        catalog_schema_by_id(run->session->task, run->session, table->schema_id, &schema);
-    return status_names(error_arena(writer), st, failed(found) ? NULL : schema->name, table->name,
-        column, constraint);
+    struct session *session = writer->run->session;
+    return catalog_status_names(
+        session->task, session, error_arena(writer), st, table, column, constraint);
 }
 
 static struct status failing_row(struct writer *writer, struct status st, uint32_t at)
@@ -299,7 +296,9 @@ struct status writer_duplicate(struct writer *writer, uint32_t index, const stru
     const struct table_desc *table = keys->table;
     struct buffer names, values;
     if (writer->copying)
-        return ddl_duplicate(&writer->run->session->types, arena, table, keys->index, row);
+        return writer_names(writer,
+            ddl_duplicate(&writer->run->session->types, arena, table, keys->index, row), table, NULL,
+            keys->index->name);
     buffer_init(&names, arena);
     buffer_init(&values, arena);
     for (uint32_t i = 0; i < keys->column_count; i++) {

@@ -24,7 +24,7 @@ static struct status mixed_nulls(
         reference->constraint->name);
     st = status_detail(
         arena, st, "MATCH FULL does not allow mixing of null and nonnull key values.");
-    return status_names(arena, st, NULL, table->name, NULL, reference->constraint->name);
+    return writer_names(writer, st, table, NULL, reference->constraint->name);
 }
 
 struct status writer_note_parents(

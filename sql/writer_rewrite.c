@@ -138,7 +138,7 @@ static struct status check_nulls(struct writer *writer, uint32_t count)
             struct status st = status_format(arena, E_NOT_NULL_VIOLATION,
                 "column \"%s\" of relation \"%s\" contains null values", table->columns[i].name,
                 table->name);
-            return status_names(arena, st, NULL, table->name, table->columns[i].name, NULL);
+            return writer_names(writer, st, table, table->columns[i].name, NULL);
         }
     }
     return STATUS_OK;
