@@ -176,6 +176,7 @@ struct create_view {
     enum persistence persistence;
     struct name_list columns;
     struct select *query;
+    bool into; // SELECT ... INTO, which a view may not be.
     enum { VIEW_CHECK_NONE, VIEW_CHECK_LOCAL, VIEW_CHECK_CASCADED } check;
     struct option_list options;
 };

@@ -459,6 +459,9 @@ CHECKED struct status bind_table_plan(struct binder *binder, const struct table_
 void bind_table_scope(
     struct binder *binder, const struct table_desc *table, struct scope *scope);
 // A stored expression of the table (of an index) over the row at `base`.
+// NULL: it has none.
+CHECKED struct status bind_column_default(
+    struct binder *binder, const struct column_desc *column, struct scalar **out);
 CHECKED struct status bind_table_expression(struct binder *binder, const struct table_desc *table,
     var_id base, const char *sql, struct scalar **out);
 CHECKED struct status bind_assign(struct binder *binder, const struct column_desc *column,

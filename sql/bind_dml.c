@@ -544,6 +544,7 @@ struct status bind_insert(
     TRY(bind_table_plan(binder, table, TABLE_FOR_INSERT, &plan->table));
     plan->sources = ARENA_ARRAY(binder->arena, var_id, table->column_count);
     for (uint32_t i = 0; i < table->column_count; i++) plan->sources[i] = VAR_NONE;
+    TRY(bind_view_defaults(binder, views, plan->table));
     TRY(bind_view_checks(binder, views, plan->table));
     TRY(insert_columns(binder, table, views, insert, &columns));
     if (insert->source == NULL)
@@ -870,6 +871,7 @@ struct status bind_update(
         &change->relation, &change->views));
     TRY(bind_table_plan(
         binder, change->relation->table, TABLE_FOR_UPDATE, &change->plan->table));
+    TRY(bind_view_defaults(binder, &change->views, change->plan->table));
     TRY(bind_view_checks(binder, &change->views, change->plan->table));
     TRY(bind_change_input(binder, change));
     change->scope.clause = "UPDATE";

@@ -7,6 +7,7 @@
 #include "sql/bind.h"
 #include "sql/function_table.h"
 #include "sql/parse.h"
+#include "sql/session.h"
 
 // --- in rows -------------------------------------------------------------------------------------------
 
@@ -76,16 +77,28 @@ out:
     return st;
 }
 
+// The name as messages have it: with its schema unless that is on the search path.
+static const char *shown(
+    struct arena *arena, const struct session *session, const char *schema, const char *domain)
+{
+    const char *const *path = session == NULL ? NULL : session->search_path;
+    for (; path != NULL && *path != NULL; path++)
+        if (strcmp(*path, schema) == 0) return domain;
+    return session == NULL ? domain : arena_printf(arena, "%s.%s", schema, domain);
+}
+
 // --- in casts --------------------------------------------------------------------------------------------
 
 struct status domain_violation(
-    struct arena *arena, const char *schema, const char *domain, const char *check)
+    struct arena *arena, const struct session *session, const char *schema, const char *domain,
+    const char *check)
 {
+    const char *name = shown(arena, session, schema, domain);
     struct status st = check == NULL
         ? status_format(
-              arena, E_NOT_NULL_VIOLATION, "domain %s does not allow null values", domain)
+              arena, E_NOT_NULL_VIOLATION, "domain %s does not allow null values", name)
         : status_format(arena, E_CHECK_VIOLATION,
-              "value for domain %s violates check constraint \"%s\"", domain, check);
+              "value for domain %s violates check constraint \"%s\"", name, check);
     st = status_datatype(arena, st, schema, domain);
     return status_names(arena, st, NULL, NULL, NULL, check);
 }
@@ -100,7 +113,7 @@ BODY(check_domain)
     const char *schema = arena_string(call->arena, datum_as_bytes(args[2])),
                *domain = arena_string(call->arena, datum_as_bytes(args[3])),
                *check = arena_string(call->arena, datum_as_bytes(args[4]));
-    return domain_violation(call->arena, schema, domain, *check == '\0' ? NULL : check);
+    return domain_violation(call->arena, call->session, schema, domain, *check == '\0' ? NULL : check);
 }
 
 static const struct function domain_check = {.name = "domain_check",

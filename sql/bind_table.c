@@ -74,7 +74,7 @@ struct status bind_table_expression(struct binder *binder, const struct table_de
     return bind_stored(binder, &scope, sql, out);
 }
 
-static struct status bind_default(
+struct status bind_column_default(
     struct binder *binder, const struct column_desc *column, struct scalar **out)
 {
     struct status st = STATUS_OK;
@@ -357,7 +357,7 @@ struct status bind_table_plan(struct binder *binder, const struct table_desc *ta
     plan->row_base = bind_new_row(binder, table, table->name);
     plan->defaults = ARENA_ARRAY(binder->arena, struct scalar *, table->column_count);
     for (uint32_t i = 0; i < table->column_count; i++)
-        TRY(bind_default(binder, &table->columns[i], &plan->defaults[i]));
+        TRY(bind_column_default(binder, &table->columns[i], &plan->defaults[i]));
     TRY(bind_computed(binder, plan));
     TRY(bind_checks(binder, plan));
     TRY(bind_references(binder, plan));

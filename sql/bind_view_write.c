@@ -45,6 +45,13 @@ const char *view_not_updatable(const struct select *select)
     return NULL;
 }
 
+bool view_has_updatable_column(const struct select *select)
+{
+    for (uint32_t i = 0; i < select->targets.count; i++)
+        if (select->targets.items[i].expr->kind == EXPR_COLUMN) return true;
+    return false;
+}
+
 static struct status refuse(struct binder *binder, const struct table_target *target,
     const char *verb, const char *name, const char *reason)
 {
@@ -81,6 +88,8 @@ struct status bind_written_view(struct binder *binder, const struct table_target
     struct relation *at = view;
     while (at->table->kind == RELATION_VIEW) {
         const char *reason = view_not_updatable(at->view);
+        if (reason == NULL && strcmp(verb, "delete from") != 0 && !view_has_updatable_column(at->view))
+            reason = "Views that have no updatable columns are not automatically updatable.";
         if (reason != NULL) return refuse(binder, target, verb, at->table->name, reason);
         if (views->count == WRITTEN_VIEWS_MAX)
             return bind_error(binder, POSITION_NONE, E_STATEMENT_TOO_COMPLEX,
@@ -211,6 +220,53 @@ struct status bind_view_checks(
             (plan->check_count + 1) * sizeof *plan->checks);
         plan->checks[plan->check_count++] =
             (struct table_plan_check){.name = view->name, .condition = is, .view = true};
+    }
+
+out:
+    return st;
+}
+
+static bool view_has_default(const struct table_desc *view)
+{
+    for (uint32_t i = 0; i < view->column_count; i++)
+        if (view->columns[i].default_sql != NULL) return true;
+    return false;
+}
+
+// One table's plan serves all of a statement that writes to it, with one set of defaults.
+static struct status take_defaults(
+    struct binder *binder, const struct written_views *views, struct table_plan *plan)
+{
+    const struct table_desc *view = NULL;
+    for (uint32_t i = views->count; i > 0; i--)
+        if (view_has_default(views->items[i - 1]->table)) view = views->items[0]->table;
+    if (plan->targets++ > 0 && plan->defaults_of != view)
+        return bind_unsupported(binder, POSITION_NONE,
+            "writing to a table twice in one statement, once through a view with defaults");
+    plan->defaults_of = view;
+    return STATUS_OK;
+}
+
+struct status bind_view_defaults(
+    struct binder *binder, const struct written_views *views, struct table_plan *plan)
+{
+    struct status st = STATUS_OK;
+    TRY(take_defaults(binder, views, plan));
+    for (uint32_t v = views->count; v > 0; v--) {
+        const struct table_desc *view = views->items[v - 1]->table;
+        struct range *range;
+        if (!view_has_default(view)) continue;
+        TRY(bind_view_range(binder, views, v - 1, view->name, plan->table, plan->row_base, &range));
+        for (uint32_t i = 0; i < range->column_count && i < view->column_count; i++) {
+            const struct scalar *below = range->columns[i].scalar;
+            if (view->columns[i].default_sql == NULL || below->kind != SCALAR_VAR ||
+                below->var < plan->row_base ||
+                below->var >= plan->row_base + plan->table->column_count)
+                continue;
+            uint32_t ordinal = below->var - plan->row_base;
+            if (plan->table->columns[ordinal].generated_sql != NULL) continue;
+            TRY(bind_column_default(binder, &view->columns[i], &plan->defaults[ordinal]));
+        }
     }
 
 out:

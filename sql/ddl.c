@@ -73,6 +73,15 @@ void ddl_notice(struct statement_context *context, const char *format, ...)
         context->session, "NOTICE", status_make(SQLSTATE('0', '0', '0', '0', '0'), message));
 }
 
+void ddl_notice_exists(struct statement_context *context, uint32_t code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *message = arena_vprintf(context->arena, format, args);
+    va_end(args);
+    session_notice(context->session, "NOTICE", status_make(code, message));
+}
+
 void ddl_cascades_to(struct statement_context *context, const char *format, ...)
 {
     va_list args;
@@ -96,6 +105,17 @@ struct status ddl_names(struct statement_context *context, struct status st,
 {
     return catalog_status_names(
         context->task, context->session, context->arena, st, table, column, constraint);
+}
+
+const char *ddl_shown(struct statement_context *context, const struct table_desc *table)
+{
+    const struct schema_desc *schema;
+    const char *const *path = context->session->search_path;
+    if (failed(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema)))
+        return table->name;
+    for (; path != NULL && *path != NULL; path++)
+        if (strcmp(*path, schema->name) == 0) return table->name;
+    return arena_printf(context->arena, "%s.%s", schema->name, table->name);
 }
 
 struct status ddl_unsupported(struct statement_context *context, const char *what)
@@ -213,7 +233,7 @@ struct status ddl_find(struct statement_context *context, const struct object_na
     TRY(st);
     if (*table == NULL) {
         ddl_notice(context, "%s \"%s\" does not exist, skipping",
-            kind == OBJECT_TABLE ? "table" : kind_title(kind), name->name);
+            context->statement->tag == STATEMENT_DROP ? kind_title(kind) : "relation", name->name);
         goto out;
     }
     TRY(ddl_check_kind(context, *table, kind));

@@ -40,9 +40,9 @@ static struct status refuse_kind(struct alter *alter, struct status refused)
                       alter->command->kind == ALTER_COLUMN_DROP_DEFAULT;
     if (!status_is(refused, E_WRONG_OBJECT_TYPE) || (action == NULL && !is_default)) return refused;
     TRY(ddl_find(context, &alter->statement->name, false, OBJECT_OTHER, &table));
-    if (is_default && table->kind == RELATION_VIEW)
-        return ddl_unsupported(context, "a default of a view's column");
-    if (is_default) return refused;
+    if (is_default) action = alter->command->kind == ALTER_COLUMN_SET_DEFAULT
+        ? "ALTER COLUMN ... SET DEFAULT"
+        : "ALTER COLUMN ... DROP DEFAULT";
     st = ddl_error(context, E_WRONG_OBJECT_TYPE,
         "ALTER action %s cannot be performed on relation \"%s\"", action, table->name);
     st = status_detail(context->arena, st, "This operation is not supported for %s.",
@@ -197,7 +197,7 @@ static struct status add_column(struct alter *alter)
             return ddl_error(context, E_DUPLICATE_COLUMN,
                 "column \"%s\" of relation \"%s\" already exists", definition->name,
                 alter->table->name);
-        ddl_notice(context, "column \"%s\" of relation \"%s\" already exists, skipping",
+        ddl_notice_exists(context, E_DUPLICATE_COLUMN, "column \"%s\" of relation \"%s\" already exists, skipping",
             definition->name, alter->table->name);
         goto out;
     }
@@ -232,15 +232,16 @@ static struct status generated_in_the_way(struct alter *alter, const struct colu
         if (command->behavior != DROP_CASCADE) {
             st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
                 "cannot drop column %s of table %s because other objects depend on it",
-                column->name, alter->table->name);
+                column->name, ddl_shown(alter->context, alter->table));
             st = status_detail(alter->context->arena, st,
                 "column %s of table %s depends on column %s of table %s", other->name,
-                alter->table->name, column->name, alter->table->name);
+                ddl_shown(alter->context, alter->table), column->name,
+                ddl_shown(alter->context, alter->table));
             return status_hint(alter->context->arena, st,
                 "Use DROP ... CASCADE to drop the dependent objects too.");
         }
         ddl_cascades_to(alter->context, "column %s of table %s", other->name,
-            alter->table->name);
+            ddl_shown(alter->context, alter->table));
         struct alter_command also = {
             .kind = ALTER_DROP_COLUMN, .name = other->name, .behavior = DROP_CASCADE};
         alter->command = &also;
@@ -342,10 +343,14 @@ static struct status set_default(struct alter *alter)
         return ddl_error(alter->context, E_SYNTAX_ERROR,
             "column \"%s\" of relation \"%s\" is a generated column", column->name,
             alter->table->name);
-    if (column->identity != 0)
-        return ddl_error(alter->context, E_SYNTAX_ERROR,
+    if (column->identity != 0) {
+        st = ddl_error(alter->context, E_SYNTAX_ERROR,
             "column \"%s\" of relation \"%s\" is an identity column", column->name,
             alter->table->name);
+        if (alter->command->kind == ALTER_COLUMN_SET_DEFAULT) return st;
+        return status_hint(alter->context->arena, st,
+            "Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead.");
+    }
     if (alter->command->kind == ALTER_COLUMN_DROP_DEFAULT)
         column->default_sql = NULL;
     else
@@ -434,6 +439,11 @@ static struct status set_type(struct alter *alter)
         }
     }
     TRY(check_castable(alter, column, to));
+    if (column->default_sql != NULL && column->type.oid != to.oid &&
+        cast_find(column->type.oid, to.oid, CAST_ASSIGNMENT) == NULL)
+        return ddl_error(context, E_DATATYPE_MISMATCH,
+            "default for column \"%s\" cannot be cast automatically to type %s", column->name,
+            type_format(context->arena, to));
     const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
     const char *former = column_sql[column - alter->table->columns];
     bool wider = alter->command->expr == NULL && type_is_wider(column->type, to);
@@ -510,6 +520,9 @@ static struct status add_identity(struct alter *alter)
     const char *what = NULL;
 
     TRY(alter_find_column(alter, &column));
+    if (column->type.oid != TYPE_INT2 && column->type.oid != TYPE_INT4 && column->type.oid != TYPE_INT8)
+        return ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
+            "identity column type must be smallint, integer, or bigint");
     if (!column->not_null)
         what = "must be declared NOT NULL before identity can be added";
     else if (column->identity != 0)
@@ -589,6 +602,9 @@ static struct status drop_expression(struct alter *alter)
             return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
                 "column \"%s\" of relation \"%s\" is not a stored generated column", column->name,
                 alter->table->name);
+        ddl_notice(alter->context,
+            "column \"%s\" of relation \"%s\" is not a stored generated column, skipping",
+            column->name, alter->table->name);
         goto out;
     }
     column->generated_sql = NULL;
@@ -664,22 +680,124 @@ static struct status run_command(struct alter *alter)
     return ddl_unsupported(alter->context, "this form of ALTER TABLE");
 }
 
+static struct status set_view_default(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    uint32_t sequence_id;
+    TRY(alter_find_column(alter, &column));
+    column->default_sql = NULL;
+    if (alter->command->kind == ALTER_COLUMN_SET_DEFAULT)
+        TRY(ddl_default_text(
+            alter->context, alter->command->expr, column->type, &column->default_sql, &sequence_id));
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+static struct status set_view_options(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    const struct alter_command *command = alter->command;
+    struct statement_list list;
+    if (command->kind == ALTER_SET_OPTIONS) {
+        char former = alter->table->check_option;
+        TRY(ddl_view_options(alter->context, &command->options, &alter->table->check_option));
+        if (alter->table->check_option != former) {
+            TRY(parse_sql_on_stack(
+                alter->context->arena, bytes_of_string(alter->table->view_sql), &list));
+            TRY(ddl_check_view_option(alter->context, list.items[0]->as.select));
+        }
+    }
+    for (uint32_t i = 0; command->kind == ALTER_RESET_OPTIONS && i < command->options.count; i++)
+        if (strcmp(command->options.items[i].name, "check_option") == 0)
+            alter->table->check_option = 0;
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+// The storage parameters of an index have no effect.
+static struct status alter_index(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct alter_table *statement = context->statement->as.alter_table;
+    const struct object_name *name = &statement->name;
+    const struct table_desc *table;
+    const struct index_desc *index;
+    TRY(catalog_index(context->task, context->session, name->catalog, name->schema, name->name,
+        statement->if_exists, &table, &index));
+    if (index == NULL) {
+        ddl_notice(context, "relation \"%s\" does not exist, skipping", name->name);
+        goto out;
+    }
+    TRY(privilege_check_owner(
+        context->task, context->session, table->owner, OBJECT_INDEX, index->name));
+    for (uint32_t i = 0; i < statement->command_count; i++) {
+        struct alter alter = {
+            .context = context, .statement = statement, .command = &statement->commands[i]};
+        if (alter.command->kind == ALTER_UNSUPPORTED)
+            return ddl_unsupported(context, alter.command->unsupported);
+        if (alter.command->kind != ALTER_SET_OPTIONS && alter.command->kind != ALTER_RESET_OPTIONS)
+            return ddl_unsupported(context, "this form of ALTER INDEX");
+        TRY(refuse_options(&alter));
+    }
+out:
+    return st;
+}
+
 // Views and sequences share ALTER ... OWNER TO with tables, and PostgreSQL lets ALTER TABLE do it too.
-static struct status alter_other(struct statement_context *context)
+static struct status alter_other(struct statement_context *context, enum object_kind object)
 {
     struct status st = STATUS_OK;
     const struct alter_table *statement = context->statement->as.alter_table;
     struct table_desc *table;
 
-    TRY(ddl_edit(context, &statement->name, statement->if_exists, statement->object, &table));
+    TRY(ddl_edit(context, &statement->name, statement->if_exists, object, &table));
     if (table == NULL) goto out;
     struct alter alter = {.context = context, .statement = statement, .table = table};
     for (uint32_t i = 0; i < statement->command_count; i++) {
         alter.command = &statement->commands[i];
-        if (alter.command->kind != ALTER_OWNER)
+        bool is_view = table->kind == RELATION_VIEW;
+        switch (alter.command->kind) {
+        case ALTER_OWNER: TRY(set_owner(&alter)); break;
+        case ALTER_COLUMN_SET_DEFAULT:
+        case ALTER_COLUMN_DROP_DEFAULT:
+            if (!is_view)
+                return refuse_kind(&alter, status_make(E_WRONG_OBJECT_TYPE, "not a table"));
+            TRY(set_view_default(&alter));
+            break;
+        case ALTER_SET_OPTIONS:
+        case ALTER_RESET_OPTIONS:
+            if (is_view) TRY(set_view_options(&alter));
+            else TRY(refuse_options(&alter));
+            break;
+        case ALTER_UNSUPPORTED: return ddl_unsupported(context, alter.command->unsupported);
+        default:
             return ddl_unsupported(context, "this form of ALTER for views, indexes and sequences");
-        TRY(set_owner(&alter));
+        }
     }
+out:
+    return st;
+}
+
+// ALTER TABLE of a view, with what ALTER VIEW can do.
+static struct status is_for_view(struct statement_context *context, bool *yes)
+{
+    struct status st = STATUS_OK;
+    const struct alter_table *statement = context->statement->as.alter_table;
+    const struct object_name *name = &statement->name;
+    const struct table_desc *found;
+    *yes = false;
+    for (uint32_t i = 0; i < statement->command_count; i++) {
+        enum alter_kind kind = statement->commands[i].kind;
+        if (kind != ALTER_COLUMN_SET_DEFAULT && kind != ALTER_COLUMN_DROP_DEFAULT &&
+            kind != ALTER_SET_OPTIONS && kind != ALTER_RESET_OPTIONS)
+            return st;
+    }
+    TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name,
+        true, &found));
+    *yes = found != NULL && found->kind == RELATION_VIEW;
 out:
     return st;
 }
@@ -690,7 +808,11 @@ struct status ddl_alter_table(struct statement_context *context)
     struct alter alter = {.context = context, .statement = context->statement->as.alter_table};
 
     if (alter.statement->object == OBJECT_TYPE) return ddl_alter_composite(context);
-    if (alter.statement->object != OBJECT_TABLE) return alter_other(context);
+    if (alter.statement->object == OBJECT_INDEX) return alter_index(context);
+    if (alter.statement->object != OBJECT_TABLE) return alter_other(context, alter.statement->object);
+    bool for_view;
+    TRY(is_for_view(context, &for_view));
+    if (for_view) return alter_other(context, OBJECT_VIEW);
     for (uint32_t i = 0; i < alter.statement->command_count; i++) {
         alter.command = &alter.statement->commands[i];
         TRY(alter_load(&alter));

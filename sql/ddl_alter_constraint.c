@@ -337,7 +337,8 @@ struct status alter_release_index(
             st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
                 "cannot drop %s because other objects depend on it", what);
             st = status_detail(alter->context->arena, st,
-                "constraint %s on table %s depends on index %s", key->name, child->name,
+                "constraint %s on table %s depends on index %s", key->name,
+                ddl_shown(alter->context, child),
                 index->name);
             return status_hint(alter->context->arena, st,
                 "Use DROP ... CASCADE to drop the dependent objects too.");
@@ -432,6 +433,11 @@ struct status alter_validate_constraint(struct alter *alter)
         constraint->not_valid = false;
         return alter_put(alter);
     }
+    const struct index_desc *index = ddl_index_by_name(alter->table, alter->command->name);
+    if (index != NULL && (index->from_constraint || index_is_key(index)))
+        return ddl_error(alter->context, E_WRONG_OBJECT_TYPE,
+            "constraint \"%s\" of relation \"%s\" is not a foreign key or check constraint",
+            index->name, alter->table->name);
     st = ddl_error(alter->context, E_UNDEFINED_OBJECT,
         "constraint \"%s\" of relation \"%s\" does not exist", alter->command->name,
         alter->table->name);

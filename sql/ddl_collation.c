@@ -248,7 +248,7 @@ struct status ddl_create_collation(struct statement_context *context)
     else TRY(make(context, create, &collation));
     TRY(check_free(context, &schema, create->name.name, &taken));
     if (taken && create->if_not_exists) {
-        ddl_notice(context, "collation \"%s\" already exists, skipping", create->name.name);
+        ddl_notice_exists(context, E_DUPLICATE_OBJECT, "collation \"%s\" already exists, skipping", create->name.name);
         goto out;
     }
     if (taken)

@@ -191,6 +191,16 @@ out:
     return st;
 }
 
+struct status ddl_check_column_name(struct statement_context *context, const char *name)
+{
+    static const char *const system[] = {"tableoid", "ctid", "xmin", "cmin", "xmax", "cmax"};
+    for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
+        if (strcmp(system[i], name) == 0)
+            return ddl_error(context, E_DUPLICATE_COLUMN,
+                "column name \"%s\" conflicts with a system column name", name);
+    return STATUS_OK;
+}
+
 struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
     const struct column_definition *definition, struct column_desc **out)
 {
@@ -202,6 +212,7 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
     if (ddl_column(table, definition->name) != NULL)
         return ddl_error(context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once",
             definition->name);
+    TRY(ddl_check_column_name(context, definition->name));
     if (table->column_count >= TABLE_COLUMNS_MAX)
         return ddl_error(
             context, E_TOO_MANY_COLUMNS, "tables can have at most %u columns", TABLE_COLUMNS_MAX);

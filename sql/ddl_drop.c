@@ -41,17 +41,6 @@ static const char *kind_of(const struct table_desc *table)
                                               : "table";
 }
 
-// Its name, with its schema unless that is on the search path.
-static const char *shown(struct statement_context *context, const struct table_desc *table)
-{
-    const struct schema_desc *schema;
-    const char *const *path = context->session->search_path;
-    if (failed(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema))) return table->name;
-    for (; path != NULL && *path != NULL; path++)
-        if (strcmp(*path, schema->name) == 0) return table->name;
-    return arena_printf(context->arena, "%s.%s", schema->name, table->name);
-}
-
 // "f(integer,text)", with its schema likewise.
 static const char *routine_text(struct statement_context *context, const struct table_desc *function)
 {
@@ -80,7 +69,7 @@ static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped
             ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
                   "cannot drop desired object(s) because other objects depend on them")
             : ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
-                  "cannot drop %s %s because other objects depend on it", kind_of(table), shown(set->context, table));
+                  "cannot drop %s %s because other objects depend on it", kind_of(table), ddl_shown(set->context, table));
     st = status_detail(arena, st, "%s", set->blocking);
     return status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 }
@@ -105,10 +94,10 @@ static struct status drop_incoming(struct drop_set *set, struct table_desc *tabl
             if (set->behavior != DROP_CASCADE) {
                 in_the_way(set, table,
                     arena_printf(context->arena, "constraint %s on table %s depends on table %s",
-                        key.name, shown(context, child), shown(context, table)));
+                        key.name, ddl_shown(context, child), ddl_shown(context, table)));
                 break;
             }
-            ddl_cascades_to(context, "constraint %s on table %s", key.name, shown(context, child));
+            ddl_cascades_to(context, "constraint %s on table %s", key.name, ddl_shown(context, child));
             DDL_REMOVE(child->constraints, child->constraint_count, k);
             break;
         }
@@ -157,13 +146,13 @@ static struct status drop_views_of(struct drop_set *set, const struct table_desc
             context->task, context->session, context->arena, table->depended_by[i], &view));
         if (set->behavior != DROP_CASCADE) {
             in_the_way(set, table,
-                arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), shown(context, view),
-                    kind_of(table), shown(context, table)));
+                arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), ddl_shown(context, view),
+                    kind_of(table), ddl_shown(context, table)));
             set_add(set, view->id);
             TRY(drop_views_of(set, view));
             continue;
         }
-        ddl_cascades_to(context, "%s %s", kind_of(view), shown(context, view));
+        ddl_cascades_to(context, "%s %s", kind_of(view), ddl_shown(context, view));
         set_add(set, view->id);
         TRY(drop_one(set, view));
     }
@@ -196,10 +185,10 @@ static struct status identity_needs(struct statement_context *context,
     const struct table_desc *sequence)
 {
     struct status st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop sequence %s because column %s of table %s requires it", sequence->name,
-        column->name, table->name);
+        "cannot drop sequence %s because column %s of table %s requires it",
+        ddl_shown(context, sequence), column->name, ddl_shown(context, table));
     return status_hint(context->arena, st, "You can drop column %s of table %s instead.",
-        column->name, table->name);
+        column->name, ddl_shown(context, table));
 }
 
 // Defaults that take their values from a sequence.
@@ -226,7 +215,7 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
                 in_the_way(set, sequence,
                     arena_printf(context->arena,
                         "default value for column %s of table %s depends on sequence %s",
-                        column->name, tables[i]->name, sequence->name));
+                        column->name, ddl_shown(context, tables[i]), ddl_shown(context, sequence)));
                 continue;
             }
             if (edited == NULL)
@@ -234,7 +223,7 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
                     context->task, context->session, context->arena, tables[i]->id, &edited));
             if (uses)
                 ddl_cascades_to(context, "default value for column %s of table %s",
-                    column->name, shown(context, edited));
+                    column->name, ddl_shown(context, edited));
             if (uses) edited->columns[k].default_sql = NULL;
             if (column->owned_sequence == sequence->id) edited->columns[k].owned_sequence = 0;
         }
@@ -344,6 +333,21 @@ out:
 
 // --- DROP TABLE, VIEW, SEQUENCE, INDEX ----------------------------------------------------------------
 
+// The hint with which another kind of relation is refused.
+static struct status use_other_drop(
+    struct statement_context *context, struct status refused, const struct object_name *name)
+{
+    const struct table_desc *found;
+    struct status st = catalog_table(
+        context->task, context->session, name->catalog, name->schema, name->name, true, &found);
+    if (failed(st) || found == NULL) return refused;
+    const char *kind = kind_of(found), *verb = found->materialized ? "MATERIALIZED VIEW"
+                       : found->kind == RELATION_VIEW              ? "VIEW"
+                       : found->kind == RELATION_SEQUENCE          ? "SEQUENCE"
+                                                                   : "TABLE";
+    return status_hint(context->arena, refused, "Use DROP %s to remove a %s.", verb, kind);
+}
+
 static struct status drop_relations(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -366,7 +370,9 @@ static struct status drop_relations(struct statement_context *context)
                 return ddl_error(context, E_UNDEFINED_TABLE, "%s \"%s\" does not exist",
                     object_kind_name(drop->object), name->name);
         }
-        TRY(ddl_edit(context, &drop->names.items[i], drop->if_exists, drop->object, &table));
+        st = ddl_edit(context, &drop->names.items[i], drop->if_exists, drop->object, &table);
+        if (status_is(st, E_WRONG_OBJECT_TYPE)) TRY(use_other_drop(context, st, &drop->names.items[i]));
+        TRY(st);
         if (table == NULL || set_has(&set, table->id)) continue;
         if (table->id < CATALOG_FIRST_ID && !context->session->internal)
             return ddl_error(context, E_INSUFFICIENT_PRIVILEGE,
@@ -445,10 +451,27 @@ static struct status drop_indexes(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct drop *drop = context->statement->as.drop;
 
+    if (drop->concurrently && context->session->txn_state == TXN_OPEN)
+        return ddl_error(context, E_ACTIVE_TRANSACTION,
+            "DROP INDEX CONCURRENTLY cannot run inside a transaction block");
     for (uint32_t i = 0; i < drop->names.count; i++) {
         const struct table_desc *table;
         const struct index_desc *index;
-        TRY(find_index(context, &drop->names.items[i], drop->if_exists, &table, &index));
+        const struct object_name *name = &drop->names.items[i];
+        st = find_index(context, name, drop->if_exists, &table, &index);
+        if (status_is(st, E_UNDEFINED_OBJECT) || status_is(st, E_UNDEFINED_TABLE) ||
+            status_is(st, E_WRONG_OBJECT_TYPE)) {
+            const struct table_desc *other;
+            struct status missing = st;
+            TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
+                name->name, true, &other));
+            if (other != NULL && name->table == NULL)
+                return use_other_drop(context,
+                    ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not an index", name->name),
+                    name);
+            st = missing;
+        }
+        TRY(st);
         if (index == NULL) {
             ddl_notice(context, "index \"%s\" does not exist, skipping", drop->names.items[i].name);
             continue;
@@ -502,10 +525,10 @@ static struct status schema_members(
     uint32_t count;
     *members = (struct members){0};
     MEMBERS_OF(catalog_list_tables,
-        arena_printf(arena, "%s %s", kind_of(found[i]), shown(context, found[i])));
+        arena_printf(arena, "%s %s", kind_of(found[i]), ddl_shown(context, found[i])));
     MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", routine_text(context, found[i])));
     MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", found[i]->name));
-    MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", shown(context, found[i])));
+    MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", ddl_shown(context, found[i])));
     if (members->count > 0)
         qsort(members->items, members->count, sizeof *members->items, compare_members);
 out:

@@ -97,7 +97,7 @@ struct status ddl_column_type(struct statement_context *context, const struct ty
     if (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0)
         info = type_by_name(name->name);
     if (info == NULL) return user_type(context, name, type, domain);
-    if (info->category == 'P')
+    if (info->category == 'P' || info->oid == TYPE_UNKNOWN)
         return ddl_error(
             context, E_INVALID_TABLE_DEFINITION, "column has pseudo-type %s", name->name);
     *type = TYPE_OF(info->oid);
@@ -252,6 +252,16 @@ struct status ddl_qualify_query_types(
     return failed(st) ? st : qualify_types(context, tables->types, tables->type_count);
 }
 
+// Whether it is a call whose first argument is a sequence.
+static bool names_sequence(const struct expr *expr)
+{
+    static const char *const functions[] = {"nextval", "currval", "setval"};
+    if (expr->kind != EXPR_FUNCTION || expr->function->args.count == 0) return false;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+        if (strcmp(expr->function->name, functions[i]) == 0) return true;
+    return false;
+}
+
 // --- tables of a query -----------------------------------------------------------------------------
 
 struct table_walk {
@@ -274,6 +284,8 @@ static void note_subquery(struct expr *expr, void *arg)
     if (expr->kind == EXPR_CAST && expr->cast.type->schema == NULL &&
         type_by_name(expr->cast.type->name) == NULL)
         DDL_APPEND(walk->arena, walk->tables->types, walk->tables->type_count, expr->cast.type);
+    if (names_sequence(expr))
+        DDL_APPEND(walk->arena, walk->tables->sequences, walk->tables->sequence_count, expr);
     if (expr->kind != EXPR_SUBLINK) return;
     expr_visit(expr->sublink.test, note_subquery, walk);
     walk_select(walk, expr->sublink.query);
@@ -449,28 +461,56 @@ static const struct expr *sequence_name(const struct expr *expr)
     return expr;
 }
 
-// Writes the sequence's id in place of its name, so that the default survives a rename.
-static struct status resolve_nextval(
+struct status ddl_name_sequence(
     struct statement_context *context, struct expr *expr, uint32_t *sequence_id)
 {
     struct status st = STATUS_OK;
     struct type_name *written;
     const struct table_desc *sequence;
 
-    if (expr->kind != EXPR_FUNCTION || strcmp(expr->function->name, "nextval") != 0 ||
-        expr->function->args.count != 1)
-        return STATUS_OK;
     const struct expr *name = sequence_name(expr->function->args.items[0]);
     if (name == NULL) return STATUS_OK;
     // A relation's name reads as a type's name does: parts between dots, folded unless quoted.
     TRY(parse_type_name_on_stack(context->arena, name->literal.text, &written));
     TRY(catalog_table(
         context->task, context->session, NULL, written->schema, written->name, false, &sequence));
-    TRY(ddl_check_kind(context, sequence, OBJECT_SEQUENCE));
+    if (sequence->kind != RELATION_SEQUENCE) goto out; // Running it says so.
     *sequence_id = sequence->id;
     TRY(parse_expression_on_stack(context->arena,
         bytes_of_string(arena_printf(context->arena, "%u::regclass", pg_oid(sequence->id))),
         &expr->function->args.items[0]));
+out:
+    return st;
+}
+
+struct sequence_walk {
+    struct arena *arena;
+    struct expr *expr;
+    struct expr **items;
+    uint32_t count;
+};
+
+static void note_sequence(struct expr *expr, void *arg)
+{
+    struct sequence_walk *walk = arg;
+    if (names_sequence(expr)) DDL_APPEND(walk->arena, walk->items, walk->count, expr);
+}
+
+static void sequences_on_stack(void *arg)
+{
+    struct sequence_walk *walk = arg;
+    expr_visit(walk->expr, note_sequence, walk);
+}
+
+// Writes the sequences' ids in place of their names, so that the default survives a rename.
+static struct status name_sequences(
+    struct statement_context *context, struct expr *expr, uint32_t *sequence_id)
+{
+    struct status st = STATUS_OK;
+    struct sequence_walk walk = {.arena = context->arena, .expr = expr};
+    stack_call(sequences_on_stack, &walk);
+    for (uint32_t i = 0; i < walk.count; i++)
+        TRY(ddl_name_sequence(context, walk.items[i], sequence_id));
 out:
     return st;
 }
@@ -487,7 +527,7 @@ struct status ddl_default_text(struct statement_context *context, struct expr *e
         return ddl_error(
             context, E_FEATURE_NOT_SUPPORTED, "cannot use column reference in DEFAULT expression");
     TRY(refuse_parts(context, &info, "DEFAULT expression"));
-    TRY(resolve_nextval(context, expr, sequence_id));
+    TRY(name_sequences(context, expr, sequence_id));
     if (info.has_string)
         TRY(plan_settle_literals(
             context->task, context->session, context->arena, NULL, expr, type));

@@ -97,6 +97,11 @@ static struct status publish_or_fill(struct statement_context *context,
         TRY(schema_change_publish(context, target));
         goto out;
     }
+    if (!plain) {
+        // Expressions are looked at before the rows that are there are asked for.
+        TRY(catalog_put_table(context->task, context->session, target));
+        TRY(ddl_validate_expressions(context, target));
+    }
     TRY(ddl_fill_indexes(context, source, target, &index->id, 1));
     TRY(catalog_put_table(context->task, context->session, target));
 out:
@@ -113,9 +118,18 @@ struct status ddl_create_index(struct statement_context *context)
     struct name_value value;
     const char *name = create->name;
 
+    if (create->concurrently && context->session->txn_state == TXN_OPEN)
+        return ddl_error(context, E_ACTIVE_TRANSACTION,
+            "CREATE INDEX CONCURRENTLY cannot run inside a transaction block");
     TRY(ddl_check_index(context, create));
     TRY(ddl_find(context, &create->table, false, OBJECT_OTHER, &found));
     enum object_kind kind = found->materialized ? OBJECT_MATERIALIZED_VIEW : OBJECT_TABLE;
+    if (found->kind == RELATION_VIEW || found->kind == RELATION_SEQUENCE)
+        return status_detail(context->arena,
+            ddl_error(context, E_WRONG_OBJECT_TYPE, "cannot create index on relation \"%s\"",
+                found->name),
+            "This operation is not supported for %s.",
+            found->kind == RELATION_VIEW ? "views" : "sequences");
     TRY(ddl_check_kind(context, found, kind));
     TRY(privilege_check_owner(
         context->task, context->session, found->owner, OBJECT_TABLE, found->name));
@@ -124,7 +138,7 @@ struct status ddl_create_index(struct statement_context *context)
             context->task, context->session, found->database_id, found->schema_id, name, &value));
         if (value.id != 0) {
             if (!create->if_not_exists) return ddl_name_taken(context, name);
-            ddl_notice(context, "relation \"%s\" already exists, skipping", name);
+            ddl_notice_exists(context, E_DUPLICATE_TABLE, "relation \"%s\" already exists, skipping", name);
             goto out;
         }
     }
@@ -135,9 +149,14 @@ struct status ddl_create_index(struct statement_context *context)
     TRY(ddl_add_index(context, table, name, &create->elements, &create->storing,
         ddl_index_kind(create), false, &index));
     index->nulls_not_distinct = index->unique && create->nulls_not_distinct;
-    if (create->where != NULL)
+    if (create->where != NULL) {
+        struct ddl_expr_info info;
+        ddl_expr_info(context->arena, create->where, &info);
+        TRY(ddl_check_immutable(
+            context, &info, "functions in index predicate must be marked IMMUTABLE"));
         TRY(ddl_check_text(
             context, create->where, "index predicate", table, NULL, NULL, &index->predicate_sql));
+    }
     TRY(publish_or_fill(context, source, table, index));
 out:
     return st;

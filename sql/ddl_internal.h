@@ -58,12 +58,17 @@ CHECKED struct status ddl_qualified_name(
 const char *ddl_owner(const struct session *session); // Of what this session creates.
 void ddl_notice(struct statement_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// Of what is there already, with the SQLSTATE that it would be an error by.
+void ddl_notice_exists(struct statement_context *context, uint32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 // Something goes with what is dropped: told in one notice at the statement's end.
 void ddl_cascades_to(struct statement_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 struct status ddl_error(struct statement_context *context, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 struct status ddl_unsupported(struct statement_context *context, const char *what);
+// Its name as messages have it: with its schema unless that is on the search path.
+const char *ddl_shown(struct statement_context *context, const struct table_desc *table);
 // Adds the names that the error is about; column and constraint may be NULL.
 struct status ddl_names(struct statement_context *context, struct status st,
     const struct table_desc *table, const char *column, const char *constraint);
@@ -184,8 +189,18 @@ struct ddl_tables {
     uint32_t type_count;
     struct object_name **collations; // Of COLLATE.
     uint32_t collation_count;
+    struct expr **sequences; // Calls of nextval() and the like.
+    uint32_t sequence_count;
     bool has_parameter;
 };
+// Writes the id of the sequence that such a call names in place of its name; 0: it names none.
+CHECKED struct status ddl_name_sequence(
+    struct statement_context *context, struct expr *expr, uint32_t *sequence_id);
+// What ALTER and CREATE VIEW share: options, and what WITH CHECK OPTION asks of the query.
+CHECKED struct status ddl_view_options(
+    struct statement_context *context, const struct option_list *options, char *check_option);
+CHECKED struct status ddl_check_view_option(
+    struct statement_context *context, const struct select *query);
 CHECKED struct status ddl_qualify_query_types(
     struct statement_context *context, const struct ddl_tables *tables);
 void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables);
@@ -217,6 +232,8 @@ CHECKED struct status ddl_check_text(struct statement_context *context, struct e
 
 // Adds a column as defined, without constraints that need other objects; its own CHECKs and keys are left to
 // the caller. Makes the sequence of SERIAL and IDENTITY. 42701.
+// 42701 for the names of system columns, which those of tables may not have.
+CHECKED struct status ddl_check_column_name(struct statement_context *context, const char *name);
 CHECKED struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
     const struct column_definition *definition, struct column_desc **column);
 enum index_kind { INDEX_PLAIN, INDEX_UNIQUE, INDEX_PRIMARY, INDEX_INVERTED };

@@ -96,7 +96,7 @@ struct status ddl_create_extension(struct statement_context *context)
     if (!create->if_not_exists)
         return ddl_error(
             context, E_DUPLICATE_OBJECT, "extension \"%s\" already exists", create->name);
-    ddl_notice(context, "extension \"%s\" already exists, skipping", create->name);
+    ddl_notice_exists(context, E_DUPLICATE_OBJECT, "extension \"%s\" already exists, skipping", create->name);
     return STATUS_OK;
 }
 
@@ -178,7 +178,7 @@ struct status ddl_create_schema(struct statement_context *context)
     if (existing.id != 0) {
         if (!create->if_not_exists)
             return ddl_error(context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", name);
-        ddl_notice(context, "schema \"%s\" already exists, skipping", name);
+        ddl_notice_exists(context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists, skipping", name);
         goto out;
     }
     struct schema_desc schema = {
@@ -213,6 +213,9 @@ static struct status find_index(struct statement_context *context, const struct 
     return st;
 }
 
+static struct status rename_index_statement(
+    struct statement_context *context, const struct rename *rename);
+
 static struct status rename_relation(
     struct statement_context *context, const struct rename *rename, enum object_kind kind)
 {
@@ -220,7 +223,15 @@ static struct status rename_relation(
     struct table_desc *table;
     bool taken;
 
-    TRY(ddl_edit(context, &rename->name, rename->if_exists, kind, &table));
+    st = ddl_edit(context, &rename->name, rename->if_exists, kind, &table);
+    // Of an index, too, ALTER TABLE changes the name.
+    if (status_is(st, E_WRONG_OBJECT_TYPE) && kind == OBJECT_OTHER) {
+        const struct table_desc *indexed;
+        const struct index_desc *index;
+        struct status found = find_index(context, &rename->name, true, &indexed, &index);
+        if (!failed(found) && index != NULL) return rename_index_statement(context, rename);
+    }
+    TRY(st);
     if (table == NULL) goto out;
     TRY(ddl_take_name(context, table->database_id, table->schema_id, rename->new_name,
         (struct name_value){.kind = NAME_RELATION, .id = table->id}, &taken));
@@ -255,6 +266,7 @@ static struct status rename_column(struct statement_context *context, const stru
     if (ddl_column(table, to) != NULL)
         return ddl_error(context, E_DUPLICATE_COLUMN,
             "column \"%s\" of relation \"%s\" already exists", to, table->name);
+    if (table->kind == RELATION_TABLE) TRY(ddl_check_column_name(context, to));
     if (table->view_sql != NULL) return ddl_rename_view_column(context, table->id, from, to);
     TRY(ddl_rename_in_views(context,
         &(struct ddl_rename_in_views){
@@ -420,6 +432,20 @@ out:
     return st;
 }
 
+// ALTER INDEX changes a relation's name just as well.
+static struct status rename_relation_or_index(
+    struct statement_context *context, const struct rename *rename)
+{
+    const struct object_name *name = &rename->name;
+    const struct table_desc *relation = NULL;
+    struct status st = name->table != NULL
+        ? STATUS_OK
+        : catalog_table(context->task, context->session, name->catalog, name->schema, name->name,
+              true, &relation);
+    if (!failed(st) && relation != NULL) return rename_relation(context, rename, OBJECT_OTHER);
+    return rename_index_statement(context, rename);
+}
+
 struct status ddl_rename(struct statement_context *context)
 {
     const struct rename *rename = context->statement->as.rename;
@@ -437,7 +463,7 @@ struct status ddl_rename(struct statement_context *context)
         return ddl_alter_collation(context, &rename->name, rename->new_name, NULL, NULL);
     case OBJECT_ATTRIBUTE: return ddl_rename_attribute(context, rename);
     case OBJECT_COLUMN: return rename_column(context, rename);
-    case OBJECT_INDEX: return rename_index_statement(context, rename);
+    case OBJECT_INDEX: return rename_relation_or_index(context, rename);
     case OBJECT_CONSTRAINT: return rename_constraint(context, rename);
     case OBJECT_SCHEMA: return rename_schema(context, rename);
     case OBJECT_DATABASE: return rename_database(context, rename);
@@ -497,6 +523,15 @@ struct status ddl_alter_schema(struct statement_context *context)
         return ddl_unsupported(context, "SET SCHEMA of this kind of object");
     TRY(ddl_edit(context, &alter->name, alter->if_exists, alter->object, &table));
     if (table == NULL) goto out;
+    if (table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0) {
+        const struct table_desc *owner;
+        TRY(catalog_table_by_id(
+            context->task, context->session, table->sequence.owner_table, &owner));
+        return status_detail(context->arena,
+            ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "cannot move an owned sequence into another schema"),
+            "Sequence \"%s\" is linked to table \"%s\".", table->name, owner->name);
+    }
     struct object_name target = {.schema = alter->new_schema, .name = table->name};
     TRY(ddl_target_schema(context, &target, &schema));
     if (schema->id == table->schema_id) goto out;

@@ -61,11 +61,18 @@ static struct status number_option(
         option->name);
 }
 
+static struct status bad_owner(struct statement_context *context)
+{
+    return status_hint(context->arena,
+        ddl_error(context, E_SYNTAX_ERROR, "invalid OWNED BY option"),
+        "Specify OWNED BY table.column or OWNED BY NONE.");
+}
+
 static struct status owned_by_option(struct statement_context *context, const struct option *option,
     const struct object_name **owned_by)
 {
     if (option->value == NULL || option->value->kind != EXPR_COLUMN || owned_by == NULL)
-        return ddl_error(context, E_SYNTAX_ERROR, "invalid OWNED BY option");
+        return bad_owner(context);
     // [schema.]table.column, or NONE, as an object name: `table` is the table, `name` the column.
     struct object_name *name = ARENA_NEW(context->arena, struct object_name);
     uint32_t count = option->value->column.count;
@@ -121,12 +128,15 @@ struct status ddl_sequence_options(struct statement_context *context,
     const struct object_name **owned_by, bool *restart, int64_t *restart_value)
 {
     struct status st = STATUS_OK;
-    bool has_min = false, has_max = false, has_start = false;
+    bool has_min = false, has_max = false, no_min = false, no_max = false, has_start = false;
     bool fresh = restart == NULL;
     struct sequence_options limits = ddl_sequence_defaults(options->type);
 
     for (uint32_t i = 0; i < list->count; i++) {
         const struct option *option = &list->items[i];
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(list->items[k].name, option->name) == 0)
+                return ddl_error(context, E_SYNTAX_ERROR, "conflicting or redundant options");
         if (strcmp(option->name, "increment") == 0) {
             TRY(number_option(context, option, &options->increment));
         } else if (strcmp(option->name, "start") == 0) {
@@ -134,9 +144,11 @@ struct status ddl_sequence_options(struct statement_context *context,
             has_start = true;
         } else if (strcmp(option->name, "minvalue") == 0) {
             has_min = option->value != NULL;
+            no_min = !has_min;
             if (has_min) TRY(number_option(context, option, &options->minimum));
         } else if (strcmp(option->name, "maxvalue") == 0) {
             has_max = option->value != NULL;
+            no_max = !has_max;
             if (has_max) TRY(number_option(context, option, &options->maximum));
         } else if (strcmp(option->name, "cache") == 0) {
             TRY(number_option(context, option, &options->cache));
@@ -153,16 +165,13 @@ struct status ddl_sequence_options(struct statement_context *context,
                 "sequence option \"%s\" is not supported", option->name);
         }
     }
-    if (fresh && options->increment < 0) {
-        if (!has_max) options->maximum = -1;
-        if (!has_min)
-            options->minimum = options->type == TYPE_INT2   ? INT16_MIN
-                               : options->type == TYPE_INT4 ? INT32_MIN
-                                                            : INT64_MIN;
-    } else if (fresh) {
-        if (!has_max) options->maximum = limits.maximum;
-        if (!has_min) options->minimum = 1;
-    }
+    if ((fresh && !has_max) || no_max)
+        options->maximum = options->increment < 0 ? -1 : limits.maximum;
+    if ((fresh && !has_min) || no_min)
+        options->minimum = options->increment >= 0       ? 1
+                           : options->type == TYPE_INT2 ? INT16_MIN
+                           : options->type == TYPE_INT4 ? INT32_MIN
+                                                        : INT64_MIN;
     if (fresh && !has_start)
         options->start = options->increment < 0 ? options->maximum : options->minimum;
     TRY(check_options(context, options));
@@ -229,6 +238,11 @@ static struct status set_owned_by(struct statement_context *context, struct tabl
         TRY(catalog_edit_table(context->task, context->session, context->arena,
             sequence->sequence.owner_table, &table));
         for (uint32_t i = 0; i < table->column_count; i++) {
+            if (table->columns[i].owned_sequence == sequence->id && table->columns[i].identity != 0)
+                return status_detail(context->arena,
+                    ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                        "cannot change ownership of identity sequence"),
+                    "Sequence \"%s\" is linked to table \"%s\".", sequence->name, table->name);
             if (table->columns[i].owned_sequence == sequence->id)
                 table->columns[i].owned_sequence = 0;
         }
@@ -237,7 +251,7 @@ static struct status set_owned_by(struct statement_context *context, struct tabl
     }
     if (owned_by->table == NULL) {
         if (strcmp(owned_by->name, "none") != 0)
-            return ddl_error(context, E_SYNTAX_ERROR, "invalid OWNED BY option");
+            return bad_owner(context);
         goto out;
     }
     struct object_name name = {
@@ -278,7 +292,7 @@ struct status ddl_create_sequence_statement(struct statement_context *context)
         context->task, context->session, database_id, schema_id, create->name.name, &existing));
     if (existing.id != 0) {
         if (!create->if_not_exists) return ddl_name_taken(context, create->name.name);
-        ddl_notice(context, "relation \"%s\" already exists, skipping", create->name.name);
+        ddl_notice_exists(context, E_DUPLICATE_TABLE, "relation \"%s\" already exists, skipping", create->name.name);
         goto out;
     }
     TRY(sequence_type(context, create->type, &type));
@@ -325,15 +339,24 @@ struct status ddl_change_sequence(struct statement_context *context, struct tabl
     const struct option_list *options, const struct object_name **owned_by)
 {
     struct status st = STATUS_OK;
-    bool restart = false;
-    int64_t restart_value = 0;
+    bool restart = false, called;
+    int64_t restart_value = 0, last;
+    TRY(sequence_peek(context->task, context->session, sequence, &last, &called));
+    // One that has come to its end has counted beyond it.
+    if (last > sequence->sequence.maximum) last = sequence->sequence.maximum;
+    if (last < sequence->sequence.minimum) last = sequence->sequence.minimum;
     TRY(ddl_sequence_options(
         context, options, &sequence->sequence, owned_by, &restart, &restart_value));
     TRY(catalog_put_table(context->task, context->session, sequence));
-    if (restart && (restart_value < sequence->sequence.minimum ||
-                       restart_value > sequence->sequence.maximum))
+    if (restart) last = restart_value;
+    if (last < sequence->sequence.minimum)
         return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-            "RESTART value (%lld) is out of range of the sequence", (long long)restart_value);
+            "RESTART value (%lld) cannot be less than MINVALUE (%lld)", (long long)last,
+            (long long)sequence->sequence.minimum);
+    if (last > sequence->sequence.maximum)
+        return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+            "RESTART value (%lld) cannot be greater than MAXVALUE (%lld)", (long long)last,
+            (long long)sequence->sequence.maximum);
     if (restart) TRY(sequence_set(context->task, context->session, sequence, restart_value, false));
 out:
     return st;

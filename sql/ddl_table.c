@@ -415,7 +415,7 @@ struct status ddl_begin_table(struct statement_context *context, const struct ob
         context->task, context->session, schema->database_id, schema->id, name->name, &value));
     if (value.id != 0) {
         if (!if_not_exists) return ddl_name_taken(context, name->name);
-        ddl_notice(context, "relation \"%s\" already exists, skipping", name->name);
+        ddl_notice_exists(context, E_DUPLICATE_TABLE, "relation \"%s\" already exists, skipping", name->name);
         goto out;
     }
     struct table_desc *table = ARENA_NEW(context->arena, struct table_desc);

@@ -144,7 +144,7 @@ static struct status add_label(struct statement_context *context, struct table_d
         if (!alter->if_not_exists)
             return ddl_error(context, E_DUPLICATE_OBJECT, "enum label \"%s\" already exists",
                 alter->new_value);
-        ddl_notice(context, "enum label \"%s\" already exists, skipping", alter->new_value);
+        ddl_notice_exists(context, E_DUPLICATE_OBJECT, "enum label \"%s\" already exists, skipping", alter->new_value);
         goto out;
     }
     if (count == TYPE_LABELS_MAX || type->next_label_id >= TYPE_LABELS_MAX)
@@ -254,7 +254,7 @@ static struct status users_in_table(struct statement_context *context,
         for (uint32_t i = 0; i < table->column_count; i++)
             uses |= column_uses(&table->columns[i], id);
         struct type_user user = {.table = table,
-            .what = arena_printf(arena, "view %s", table->name),
+            .what = arena_printf(arena, "view %s", ddl_shown(context, table)),
             .remedy = arena_printf(arena, "DROP VIEW IF EXISTS %s CASCADE", full)};
         if (uses) DDL_APPEND(arena, users->items, users->count, user);
         goto out;
@@ -264,12 +264,12 @@ static struct status users_in_table(struct statement_context *context,
         struct type_user user = {.table = table, .column = column->name};
         const char *own = quoted(arena, column->name);
         if (column_uses(column, id) || text_uses(column->generated_sql, name)) {
-            user.what = arena_printf(arena, "column %s of table %s", column->name, table->name);
+            user.what = arena_printf(arena, "column %s of table %s", column->name, ddl_shown(context, table));
             user.remedy =
                 arena_printf(arena, "ALTER TABLE %s DROP COLUMN IF EXISTS %s CASCADE", full, own);
         } else if (text_uses(column->default_sql, name)) {
             user.what = arena_printf(
-                arena, "default value for column %s of table %s", column->name, table->name);
+                arena, "default value for column %s of table %s", column->name, ddl_shown(context, table));
             user.remedy =
                 arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", full, own);
         } else {
@@ -283,7 +283,7 @@ static struct status users_in_table(struct statement_context *context,
         struct type_user user = {.table = table,
             .constraint = constraint->name,
             .what = arena_printf(
-                arena, "constraint %s on table %s", constraint->name, table->name),
+                arena, "constraint %s on table %s", constraint->name, ddl_shown(context, table)),
             .remedy = arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", full,
                 quoted(arena, constraint->name))};
         DDL_APPEND(arena, users->items, users->count, user);
@@ -388,7 +388,7 @@ static struct status find_users(
         const char *full;
         TRY(catalog_type_text(context->task, context->session, context->arena, domain, &full));
         struct type_user user = {.table = domain,
-            .what = arena_printf(context->arena, "type %s", domain->name),
+            .what = arena_printf(context->arena, "type %s", ddl_shown(context, domain)),
             .remedy = arena_printf(context->arena, "DROP DOMAIN IF EXISTS %s CASCADE", full)};
         DDL_APPEND(context->arena, users->items, users->count, user);
     }
@@ -493,7 +493,7 @@ static struct status drop_type(struct statement_context *context, const struct o
     if (drop->object == OBJECT_DOMAIN && type->kind != RELATION_DOMAIN)
         return ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a domain", type->name);
     TRY(find_users(context, type, &users));
-    TRY(release(context, &users, arena_printf(context->arena, "type %s", type->name),
+    TRY(release(context, &users, arena_printf(context->arena, "type %s", ddl_shown(context, type)),
         drop->behavior));
     TRY(ddl_remove_type(context, type));
 out:
@@ -752,9 +752,9 @@ static struct status find_domain_check(struct statement_context *context,
     if (!alter->missing_ok)
         return ddl_error(context, E_UNDEFINED_OBJECT,
             "constraint \"%s\" of domain \"%s\" does not exist", alter->constraint_name,
-            domain->name);
+            ddl_shown(context, domain));
     ddl_notice(context, "constraint \"%s\" of domain \"%s\" does not exist, skipping",
-        alter->constraint_name, domain->name);
+        alter->constraint_name, ddl_shown(context, domain));
     return STATUS_OK;
 }
 

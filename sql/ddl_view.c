@@ -40,6 +40,14 @@ static struct status qualify_tables(
         if (!known) DDL_APPEND(context->arena, view->depends_on, view->depends_on_count, table->id);
     }
     TRY(ddl_qualify_query_types(context, tables));
+    for (uint32_t i = 0; i < tables->sequence_count; i++) {
+        uint32_t id = 0;
+        TRY(ddl_name_sequence(context, tables->sequences[i], &id));
+        bool known = id == 0;
+        for (uint32_t k = 0; k < view->depends_on_count; k++)
+            known |= view->depends_on[k] == id;
+        if (!known) DDL_APPEND(context->arena, view->depends_on, view->depends_on_count, id);
+    }
 out:
     return st;
 }
@@ -153,9 +161,11 @@ static struct status check_replacement(struct statement_context *context,
         return ddl_error(context, E_INVALID_TABLE_DEFINITION, "cannot drop columns from view");
     for (uint32_t i = 0; i < former->column_count; i++) {
         if (strcmp(former->columns[i].name, view->columns[i].name) != 0)
-            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
-                "cannot change name of view column \"%s\" to \"%s\"", former->columns[i].name,
-                view->columns[i].name);
+            return status_hint(context->arena,
+                ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                    "cannot change name of view column \"%s\" to \"%s\"", former->columns[i].name,
+                    view->columns[i].name),
+                "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.");
         if (former->columns[i].type.oid != view->columns[i].type.oid)
             return ddl_error(context, E_INVALID_TABLE_DEFINITION,
                 "cannot change data type of view column \"%s\" from %s to %s",
@@ -193,23 +203,34 @@ static struct status take_view_name(struct statement_context *context,
     view->grant_count = (*former)->grant_count;
     view->depended_by = (*former)->depended_by;
     view->depended_by_count = (*former)->depended_by_count;
+    for (uint32_t i = 0; i < (*former)->column_count; i++)
+        view->columns[i].default_sql = (*former)->columns[i].default_sql;
 out:
     return st;
 }
 
-// WITH (check_option = local)
-static struct status view_options(
-    struct statement_context *context, const struct create_view *create, char *check_option)
+struct status ddl_view_options(
+    struct statement_context *context, const struct option_list *options, char *check_option)
 {
-    for (uint32_t i = 0; i < create->options.count; i++) {
-        const struct option *option = &create->options.items[i];
+    for (uint32_t i = 0; i < options->count; i++) {
+        const struct option *option = &options->items[i];
         const struct expr *value = option->value;
-        if (strcmp(option->name, "check_option") != 0)
-            return ddl_unsupported(
-                context, arena_printf(context->arena, "%s of a view", option->name));
         const char *text = value == NULL || value->kind != EXPR_LITERAL
             ? ""
             : arena_string(context->arena, value->literal.text);
+        if (strcmp(option->name, "security_barrier") == 0 ||
+            strcmp(option->name, "security_invoker") == 0) {
+            bool off = value != NULL && value->kind == EXPR_LITERAL &&
+                       (value->literal.kind == LITERAL_BOOL ? !value->literal.boolean
+                                                             : strcmp(text, "false") == 0 ||
+                                   strcmp(text, "off") == 0 || strcmp(text, "0") == 0);
+            if (off) continue;
+            return ddl_unsupported(
+                context, arena_printf(context->arena, "%s of a view", option->name));
+        }
+        if (strcmp(option->name, "check_option") != 0)
+            return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+                "unrecognized parameter \"%s\"", option->name);
         if (strcmp(text, "local") != 0 && strcmp(text, "cascaded") != 0)
             return status_detail(context->arena,
                 ddl_error(context, E_INVALID_PARAMETER_VALUE,
@@ -218,6 +239,55 @@ static struct status view_options(
         *check_option = *text;
     }
     return STATUS_OK;
+}
+
+struct status ddl_check_view_option(struct statement_context *context, const struct select *query)
+{
+    const char *reason = view_not_updatable(query);
+    if (reason == NULL && !view_has_updatable_column(query))
+        reason = "Views that have no updatable columns are not automatically updatable.";
+    if (reason == NULL) return STATUS_OK;
+    return status_hint(context->arena,
+        ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "WITH CHECK OPTION is supported only on automatically updatable views"),
+        "%s", reason);
+}
+
+static struct status refuse_query(
+    struct statement_context *context, const struct create_view *create, const struct ddl_tables *tables)
+{
+    const struct with_clause *with = create->query->with;
+    if (tables->has_parameter)
+        return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
+    if (create->into)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "views must not contain SELECT INTO");
+    for (uint32_t i = 0; with != NULL && i < with->count; i++)
+        if (with->items[i].statement->tag != STATEMENT_SELECT)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "views must not contain data-modifying statements in WITH");
+    return STATUS_OK;
+}
+
+// A view over a temporary relation is one itself.
+static struct status find_persistence(struct statement_context *context,
+    const struct create_view *create, const struct ddl_tables *tables,
+    enum persistence *persistence)
+{
+    struct status st = STATUS_OK;
+    *persistence = create->persistence;
+    for (uint32_t i = 0; i < tables->count && *persistence != PERSISTENCE_TEMPORARY; i++) {
+        const struct object_name *name = &tables->items[i]->table.name;
+        const struct table_desc *table;
+        const struct schema_desc *schema;
+        TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name,
+            false, &table));
+        TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
+        if (schema->temp_node == 0) continue;
+        *persistence = PERSISTENCE_TEMPORARY;
+        ddl_notice(context, "view \"%s\" will be a temporary view", create->name.name);
+    }
+out:
+    return st;
 }
 
 struct status ddl_create_view(struct statement_context *context)
@@ -229,17 +299,17 @@ struct status ddl_create_view(struct statement_context *context)
     struct table_desc *former;
     struct plan *plan;
     struct ddl_tables tables;
+    enum persistence persistence;
 
     char check_option = create->check == VIEW_CHECK_LOCAL      ? 'l'
                         : create->check == VIEW_CHECK_CASCADED ? 'c'
                                                                : 0;
-    TRY(view_options(context, create, &check_option));
-    if (check_option != 0 && view_not_updatable(create->query) != NULL)
-        return status_detail(context->arena,
-            ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "WITH CHECK OPTION is supported only on automatically updatable views"),
-            "%s", view_not_updatable(create->query));
-    TRY(temp_target_schema(context, &create->name, create->persistence, &schema, &is_temp));
+    TRY(ddl_view_options(context, &create->options, &check_option));
+    ddl_collect_tables(context->arena, create->query, &tables);
+    TRY(refuse_query(context, create, &tables));
+    if (check_option != 0) TRY(ddl_check_view_option(context, create->query));
+    TRY(find_persistence(context, create, &tables, &persistence));
+    TRY(temp_target_schema(context, &create->name, persistence, &schema, &is_temp));
     if (is_temp) context->session->temp_generation++;
     struct table_desc view = {.kind = RELATION_VIEW,
         .check_option = check_option,
@@ -252,9 +322,6 @@ struct status ddl_create_view(struct statement_context *context)
     if (!is_temp)
         TRY(privilege_default_grants(context, OBJECT_TABLE, view.database_id, view.schema_id,
             view.owner, &view.grants, &view.grant_count));
-    ddl_collect_tables(context->arena, create->query, &tables);
-    if (tables.has_parameter)
-        return ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $1");
     TRY(ddl_view_query(context, create->query, &create->columns, &view, &plan, &view.view_sql));
     TRY(add_columns(context, create, plan, &view));
     TRY(take_view_name(context, create, &view, &former));

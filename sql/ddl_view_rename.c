@@ -289,7 +289,7 @@ struct status ddl_drop_views_using(struct statement_context *context,
                 continue;
             }
             TRY(st);
-            ddl_cascades_to(context, "%s %s", kind_of(views[i]), views[i]->name);
+            ddl_cascades_to(context, "%s %s", kind_of(views[i]), ddl_shown(context, views[i]));
             TRY(ddl_drop_relation(context, views[i], DROP_CASCADE));
         }
         TRY(catalog_table_by_id(context->task, context->session, table->id, &table));
@@ -297,11 +297,12 @@ struct status ddl_drop_views_using(struct statement_context *context,
     }
     st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
         "cannot drop column %s of table %s because other objects depend on it",
-        column->name, table->name);
+        column->name, ddl_shown(context, table));
     buffer_init(&detail, context->arena);
     for (uint32_t i = 0; i < count; i++)
         buffer_printf(&detail, "%s%s %s depends on column %s of table %s", i == 0 ? "" : "\n",
-            kind_of(views[i]), views[i]->name, column->name, table->name);
+            kind_of(views[i]), ddl_shown(context, views[i]), column->name,
+            ddl_shown(context, table));
     st = status_detail(context->arena, st, "%s", buffer_string(&detail));
     st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 out:
@@ -319,7 +320,7 @@ struct status ddl_keep_type_for_views(struct statement_context *context,
         return status_detail(context->arena,
             ddl_error(context, E_FEATURE_NOT_SUPPORTED,
                 "cannot alter type of a column used by a view or rule"),
-            "rule _RETURN on %s %s depends on column \"%s\"", kind_of(views[0]), views[0]->name,
+            "rule _RETURN on %s %s depends on column \"%s\"", kind_of(views[0]), ddl_shown(context, views[0]),
             column->name);
 out:
     return st;

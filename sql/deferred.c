@@ -43,7 +43,7 @@ struct deferred_state {
     struct arena arena;
     struct hashmap known; // Of what was noted, so that nothing is noted twice.
     struct rule *rules;
-    struct note *notes;
+    struct note *notes, **end; // In the order of what happened.
     uint32_t count;
     struct mode *modes; // Newest first.
 };
@@ -55,6 +55,7 @@ static struct deferred_state *state_of(struct session *session)
     invariant(state != NULL);
     arena_init(&state->arena, &session->account);
     hashmap_init(&state->known, &state->arena);
+    state->end = &state->notes;
     session->deferred = state;
     return state;
 }
@@ -132,12 +133,13 @@ static struct status add_note(struct deferred_state *state, const struct rule *r
         return status_make(E_PROGRAM_LIMIT_EXCEEDED,
             "too many violations of deferred constraints in one transaction");
     struct note *note = ARENA_NEW(&state->arena, struct note);
-    *note = (struct note){.next = state->notes, .rule = rule, .parent_changed = parent_changed};
+    *note = (struct note){.rule = rule, .parent_changed = parent_changed};
     note->values = ARENA_ARRAY(&state->arena, struct datum, rule->count);
     for (uint32_t i = 0; i < rule->count; i++)
         note->values[i] = values[i].null ? DATUM_NULL : type_copy(&state->arena, types[i], values[i]);
     hashmap_put(&state->known, buffer_bytes(&id), note);
-    state->notes = note;
+    *state->end = note;
+    state->end = &note->next;
     state->count++;
     return arena_check(&state->arena);
 }
@@ -354,6 +356,7 @@ static struct status settle(struct task *task, struct session *session, bool all
         TRY(check_note(task, session, state, note));
         TRY(task_yield_if_due(task));
         *at = note->next;
+        if (note->next == NULL) state->end = at;
     }
     // What was found good may be broken, and noted, once more.
     hashmap_clear(&state->known);

@@ -279,8 +279,10 @@ static void create_view(
     view->persistence = convert_persistence(stmt->view);
     view->columns = convert_names(convert, stmt->n_aliases, stmt->aliases);
     view->options = convert_options(convert, stmt->n_options, stmt->options);
-    if (stmt->query != NULL && stmt->query->node_case == NODE(SELECT_STMT))
+    if (stmt->query != NULL && stmt->query->node_case == NODE(SELECT_STMT)) {
         view->query = convert_select(convert, stmt->query->select_stmt);
+        view->into = stmt->query->select_stmt->into_clause != NULL;
+    }
     if (stmt->with_check_option == PG_QUERY__VIEW_CHECK_OPTION__LOCAL_CHECK_OPTION)
         view->check = VIEW_CHECK_LOCAL;
     if (stmt->with_check_option == PG_QUERY__VIEW_CHECK_OPTION__CASCADED_CHECK_OPTION)

@@ -19,8 +19,9 @@ struct table_plan_check {
 };
 
 // 23502 or 23514 of a domain. `check` NULL: its NOT NULL.
-struct status domain_violation(
-    struct arena *arena, const char *schema, const char *domain, const char *check);
+struct session;
+struct status domain_violation(struct arena *arena, const struct session *session,
+    const char *schema, const char *domain, const char *check);
 
 // A foreign key of this table: rows written must find their parent.
 struct table_plan_reference {
@@ -58,6 +59,8 @@ struct table_plan {
     // What the table is being rewritten as (sql/schema_change.h), and its columns over the row; or NULL.
     struct table_plan *target;
     struct scalar **target_columns;
+    uint32_t targets;             // How often the statement inserts into it or updates it.
+    const struct table_desc *defaults_of; // The view whose columns' defaults go before; NULL: none.
 };
 
 struct insert_plan {

@@ -17,6 +17,10 @@ struct written_views {
 
 // NULL: it can be written to, as far as its query goes.
 const char *view_not_updatable(const struct select *select);
+bool view_has_updatable_column(const struct select *select);
+// Lets the table's columns have the defaults that the views give them.
+CHECKED struct status bind_view_defaults(
+    struct binder *binder, const struct written_views *views, struct table_plan *plan);
 CHECKED struct status bind_written_view(struct binder *binder, const struct table_target *target,
     const char *verb, struct relation *view, struct written_views *views,
     struct relation **table);

@@ -389,7 +389,8 @@ struct status writer_check(
                 return failing_row(writer, st, r);
             }
             if (domain != NULL)
-                return domain_violation(arena, plan->table->checks[c].domain_schema, domain,
+                return domain_violation(arena, writer->run->session,
+                    plan->table->checks[c].domain_schema, domain,
                     plan->table->checks[c].not_null ? NULL : name);
             st = status_format(arena, E_CHECK_VIOLATION,
                 "new row for relation \"%s\" violates check constraint \"%s\"",
