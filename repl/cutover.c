@@ -77,8 +77,7 @@ out:
     return st;
 }
 
-// Zones came with the catalog: storage hears of them now. It can be done without, so nothing waits for it.
-static void zones_tell(struct task *task, uint64_t tenant)
+void cutover_zones_tell(struct task *task, uint64_t tenant)
 {
     struct status st = zone_objects_tell(task, tenant);
     if (!failed(st) || task->cancelled) return;
@@ -102,7 +101,7 @@ static struct status promote(struct task *task, struct consumer *consumer)
         TRY(tenant_set_prior_replication(task, record->tenant, source, record->cutover));
         TRY(tenant_set_data_state(task, record->tenant, TENANT_ADD, TENANT_READY));
     }
-    zones_tell(task, record->tenant);
+    cutover_zones_tell(task, record->tenant);
     // The former primary may want to follow, from there on.
     TRY(producer_retain(task, record->job ^ RETAIN_ID_BIT, record->tenant, record->tenant_name,
         record->cutover));

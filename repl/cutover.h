@@ -21,5 +21,8 @@ struct cutover_work {
 // The slice has nothing to undo any more; gives how many ranges are left.
 int64_t cutover_work_done(struct cutover_work *work, uint64_t slice);
 
+// Zones came with the catalog: storage hears of them now. It can be done without, so nothing waits for it.
+void cutover_zones_tell(struct task *task, uint64_t tenant);
+
 // From the consumer's record on. *done false: the time was changed meanwhile, and the flow has to go on.
 CHECKED struct status cutover_run(struct task *task, struct consumer *consumer, bool *done);

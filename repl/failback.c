@@ -11,6 +11,7 @@
 #include "kv/key.h"
 #include "repl/flow.h"
 #include "repl/internal.h"
+#include "repl/reset.h"
 #include "repl/source.h"
 #include "sql/internal.h"
 #include "sql/jobs.h"
@@ -66,6 +67,12 @@ static struct status resume_time(struct failback *call, const char *own_cluster)
     if (strcmp(own_source, other) == 0) call->resume = tenant->activation;
     if (strcmp(call->prior.source_id, own) == 0)
         call->resume = hlc_max(call->resume, call->prior.activation);
+    if (reset_forbids(own_source, call->resume) || reset_forbids(call->prior.source_id, call->resume))
+        return status_hint(arena,
+            status_make(E_NOT_IN_PREREQUISITE_STATE,
+                "cannot reconfigure existing tenant to replicate from specified source: the data of one of them was reset "
+                "since then"),
+            "Create a virtual cluster FROM REPLICATION OF the source instead.");
     if (!hlc_is_zero(call->resume)) return STATUS_OK;
     return status_format(arena, E_NOT_IN_PREREQUISITE_STATE,
         "cannot reconfigure existing tenant to replicate from specified source: it was neither "
@@ -204,24 +211,23 @@ out:
 
 // --- the job -----------------------------------------------------------------------------------------
 
-// What this cluster wrote itself above the time is received again, as it is: so the time index learns of it.
-static struct status index_own_writes(struct task *task, const struct consumer_record *record)
+struct status failback_index(struct task *task, uint64_t tenant, struct hlc_timestamp after)
 {
     struct status st;
     struct arena arena;
     arena_init(&arena, NULL);
-    struct kv_export export = {.tenant = record->tenant,
-        .span = key_tenant_span(task->arena, record->tenant),
-        .after = record->start,
+    struct kv_export export = {.tenant = tenant,
+        .span = key_tenant_span(task->arena, tenant),
+        .after = after,
         .all = true,
         .bytes_max = UNDO_PIECE_BYTES};
-    TRY(kv_now(task, record->tenant, &export.at));
+    TRY(kv_now(task, tenant, &export.at));
     while (!export.done) {
         struct kv_version *versions;
         uint32_t count;
         arena_reset(&arena);
         TRY(kv_export_next(task, &export, &arena, &versions, &count));
-        TRY(kv_ingest(task, record->tenant, versions, count));
+        TRY(kv_ingest(task, tenant, versions, count));
     }
 out:
     if (failed(st)) st = status_copy(task->arena, st);
@@ -237,7 +243,7 @@ struct status failback_prepare(struct task *task, struct consumer *consumer)
     TRY(job_update(task, consumer->job, consumer->job->progress, -1,
         "reverting existing data to prepare for replication"));
     TRY(kv_ingest_begin(task, record->tenant));
-    TRY(index_own_writes(task, record));
+    TRY(failback_index(task, record->tenant, record->start));
     TRY(kv_revert(task, record->tenant, record->start, &removed));
     log_info(TENANT_SYSTEM, "virtual cluster %s goes back to %" PRIu64 ": %" PRIu64 " versions undone",
         record->tenant_name, record->start.wall_ns, removed);

@@ -13,5 +13,8 @@
 struct consumer;
 
 CHECKED struct status failback_execute(struct statement_context *context);
+// What this cluster wrote itself above the time is received again, as it is: so the time index learns of it. The virtual
+// cluster is one that ingests.
+CHECKED struct status failback_index(struct task *task, uint64_t tenant, struct hlc_timestamp after);
 // The job's first step: undoes what lies above the start, and is then as far as that. Can be repeated.
 CHECKED struct status failback_prepare(struct task *task, struct consumer *consumer);

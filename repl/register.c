@@ -11,6 +11,7 @@
 #include "repl/internal.h"
 #include "repl/producer.h"
 #include "repl/repl.h"
+#include "repl/reset.h"
 #include "repl/statements.h"
 #include "repl/stream.h"
 #include "sql/jobs.h"
@@ -112,6 +113,7 @@ void repl_register(void)
     producer_register();
     stream_register();
     consumer_register();
+    reset_register();
     connection_register();
     consumer_announcements_register();
     relay_register();

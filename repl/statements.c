@@ -12,6 +12,7 @@
 #include "repl/failback.h"
 #include "repl/internal.h"
 #include "repl/producer.h"
+#include "repl/reset.h"
 #include "repl/source.h"
 #include "sql/as_of.h"
 #include "sql/internal.h"
@@ -584,6 +585,7 @@ static struct status alter_execute(struct statement_context *context)
     case ALTER_TENANT_COMPLETE_REPLICATION: return complete(context);
     case ALTER_TENANT_SET_REPLICATION: return set_options(context);
     case ALTER_TENANT_START_REPLICATION: return failback_execute(context);
+    case ALTER_TENANT_RESET_DATA: return reset_execute(context);
     default:
         return status_make(
             E_FEATURE_NOT_SUPPORTED, "this form of ALTER VIRTUAL CLUSTER is not supported");

@@ -183,9 +183,6 @@ struct status tenant_alter_execute(struct statement_context *context)
     case ALTER_TENANT_STOP_SERVICE: st = stop_service(context, tenant); break;
     case ALTER_TENANT_GRANT_CAPABILITY: st = capability_grant(context, tenant, true); break;
     case ALTER_TENANT_REVOKE_CAPABILITY: st = capability_grant(context, tenant, false); break;
-    case ALTER_TENANT_RESET_DATA:
-        st = status_make(E_FEATURE_NOT_SUPPORTED, "ALTER VIRTUAL CLUSTER RESET DATA is not supported");
-        break;
     default:
         if (tenant_replication == NULL)
             TRY(status_make(E_FEATURE_NOT_SUPPORTED, "replication is not part of this server"));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Virtual clusters: life cycle, states, routing, settings, capabilities, privileges, HTTP, as operators' scripts rely on them."""
+import threading
 import unittest
 import urllib.error
 import urllib.request
@@ -178,6 +179,65 @@ class VirtualClusters(ClusterTest):
             session.run("SHOW VIRTUAL CLUSTERS")
             self.system.run("REVOKE SYSTEM MANAGEVIRTUALCLUSTER FROM operator")
             self.fails("42501", "MANAGEVIRTUALCLUSTER", "CREATE VIRTUAL CLUSTER x", session)
+
+    def test_reset_data(self):
+        """All is as it was at the time: rows, tables, users, settings. A crash on the way makes no half of it."""
+        server = self.cluster("reset", profile="replication-source", shards=2)
+        system = server.connect()
+        system.run("CREATE VIRTUAL CLUSTER back")
+        system.run("ALTER VIRTUAL CLUSTER back START SERVICE SHARED")
+        with server.wait_connect("back") as session:
+            session.run("CREATE TABLE t (a INT PRIMARY KEY, b TEXT)")
+            session.run("INSERT INTO t SELECT g, 'old' FROM generate_series(1, 2000) g")
+            at = session.value("SELECT cluster_logical_timestamp()")
+            session.run("UPDATE t SET b = 'new' WHERE a > 500")
+            session.run("DELETE FROM t WHERE a <= 100")
+            session.run("ALTER TABLE t ADD COLUMN c INT DEFAULT 7")
+            session.run("CREATE INDEX t_b ON t (b)")
+            session.run("CREATE TABLE later (a INT PRIMARY KEY)")
+            session.run("CREATE USER later")
+            session.run("INSERT INTO t SELECT g, 'more' FROM generate_series(3001, 6000) g")
+        reset = "ALTER VIRTUAL CLUSTER back RESET DATA TO SYSTEM TIME '%s'" % at
+        self.fails("55000", "in service mode shared", reset, system)
+        self.fails("22023", "assigned to system tenant", "ALTER VIRTUAL CLUSTER system RESET DATA TO SYSTEM TIME '-1s'", system)
+        system.run("ALTER VIRTUAL CLUSTER back STOP SERVICE")
+        self.fails("22023", "", "ALTER VIRTUAL CLUSTER back RESET DATA TO SYSTEM TIME '1h'", system)
+        self.fails("22023", "was not ready", "ALTER VIRTUAL CLUSTER back RESET DATA TO SYSTEM TIME '%s'"
+                   % system.value("SELECT cluster_logical_timestamp() - 3600000000000"), system)
+
+        def killed():
+            try:
+                with server.connect() as other:
+                    other.run(reset)
+            except psycopg2.Error:
+                pass
+        attempt = threading.Thread(target=killed)
+        attempt.start()
+        wait_until(lambda: not attempt.is_alive() or
+                   system.value("SELECT count(*) FROM [SHOW JOBS] WHERE job_type = 'RESET VIRTUAL CLUSTER DATA'") == 1, "its job")
+        server.kill()
+        attempt.join()
+        system.close()
+        server.start()
+        with server.connect() as system:
+            def ready():
+                row = system.record("SHOW VIRTUAL CLUSTER back")
+                return row["data_state"] == "ready"
+            wait_until(ready, "the reset to end after the restart")
+            system.run(reset)  # Again, whatever the first one has come to.
+            job = system.record("SELECT status, description FROM [SHOW JOBS] WHERE job_type = 'RESET VIRTUAL CLUSTER DATA' LIMIT 1")
+            self.assertEqual(job["status"], "succeeded")
+            self.assertIn("RESET DATA TO SYSTEM TIME", job["description"])
+            system.run("ALTER VIRTUAL CLUSTER back START SERVICE SHARED")
+            with server.wait_connect("back") as session:
+                self.assertEqual(session.rows("SELECT count(*), min(a), max(a), min(b), max(b) FROM t"), [(2000, 1, 2000, "old", "old")])
+                self.fails("42703", "c", "SELECT c FROM t", session)
+                self.fails("42P01", "later", "SELECT * FROM later", session)
+                self.assertEqual(session.value("SELECT count(*) FROM pg_roles WHERE rolname = 'later'"), 0)
+                session.run("INSERT INTO t VALUES (3001, 'again')")
+                session.run("CREATE TABLE later (a INT PRIMARY KEY)")
+                session.run("CREATE INDEX t_b ON t (b)")
+                self.assertEqual(session.value("SELECT a FROM t@t_b WHERE b = 'again'"), 3001)
 
     def test_restart_serves_what_was_served(self):
         server = self.cluster("restart", profile="virtual+app")

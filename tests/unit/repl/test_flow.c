@@ -539,6 +539,60 @@ out:
     return st;
 }
 
+// All data is again what it was; then it serves and goes on. Who followed it is stopped first, and does not come back.
+static struct status reset_data(struct task *task, struct flow_test *test)
+{
+    struct status st;
+    struct tenant *tenant, *target;
+    struct hlc_timestamp at, later;
+    struct kv_fingerprint before, after;
+    char time[HLC_TEXT_BYTES];
+    const uint64_t source = test->source->id;
+    const struct span all = key_tenant_span(task->arena, source);
+    for (uint32_t i = 0; i < 3; i++) TRY(place(task, source, i, i));
+    TRY(write_rows(task, source, 3, 1, 40));
+    TRY(kv_now(task, source, &at));
+    TRY(kv_fingerprint(task, source, all, at, &before));
+    TRY(write_rows(task, source, 3, 20, 60));
+    const char *sql = arena_printf(
+        task->arena, "ALTER VIRTUAL CLUSTER source RESET DATA TO SYSTEM TIME '%s'", hlc_format(at, time));
+    // One that follows would not hear of it.
+    TRY(start(task, test, &target));
+    TRY(wait_replicated(task, test, target, &later));
+    CHECK_FAILS(sql_run(&test->sql, sql), E_NOT_IN_PREREQUISITE_STATE);
+    TRY(sql_run(&test->sql, "ALTER VIRTUAL CLUSTER target COMPLETE REPLICATION TO LATEST"));
+    TRY(wait_ready(task, target->id));
+    const char *rows;
+    do {
+        TRY(sql_run(&test->sql,
+            "CANCEL JOBS (SELECT job_id FROM [SHOW JOBS] WHERE job_type = 'REPLICATION STREAM PRODUCER' AND status = 'running')"));
+        TRY(task_sleep(task, 5000000));
+        TRY(sql_rows(&test->sql,
+            "SELECT count(*) FROM [SHOW JOBS] WHERE job_type LIKE 'REPLICATION%' AND finished IS NULL", &rows));
+    } while (strcmp(rows, "0") != 0);
+    TRY(sql_run(&test->sql, "CREATE VIRTUAL CLUSTER late"));
+    CHECK_FAILS(sql_run(&test->sql,
+                    arena_printf(task->arena, "ALTER VIRTUAL CLUSTER late RESET DATA TO SYSTEM TIME '%s'",
+                        hlc_format(at, time))),
+        E_INVALID_PARAMETER_VALUE);
+    TRY(sql_run(&test->sql, sql));
+    TRY(tenant_read(task, NULL, task->arena, source, &tenant));
+    CHECK(tenant->data_state == TENANT_READY && tenant->replication_job == 0);
+    TRY(kv_now(task, source, &later));
+    TRY(kv_fingerprint(task, source, all, later, &after));
+    CHECK(before.keys > 100 && before.keys == after.keys && before.hash == after.hash);
+    TRY(write_rows(task, source, 3, 100, 110));
+    // The target has what is no more: they are not of one history from here on.
+    st = sql_run(&test->sql,
+        arena_printf(task->arena,
+            "ALTER VIRTUAL CLUSTER target START REPLICATION OF source ON 'postgresql://root@%s?sslmode=disable'",
+            test->address));
+    CHECK(status_is(st, E_NOT_IN_PREREQUISITE_STATE) && strstr(st.message, "was reset") != NULL);
+    st = sql_run(&test->sql, "ALTER VIRTUAL CLUSTER source START SERVICE SHARED");
+out:
+    return st;
+}
+
 // What is left of a cutover gets less with each slice that is done, also when one is done twice.
 Test(cutover, what_is_left_gets_less)
 {
@@ -572,3 +626,4 @@ FLOW_TEST(a_dropped_source_takes_nothing_along, 2, dropped_source)
 FLOW_TEST(what_is_gathered_is_bounded, 1, full_buffers)
 FLOW_TEST(a_cutover_time_is_looked_for, 1, polled_time)
 FLOW_TEST(a_node_that_is_behind_gets_other_streams, 1, lagging_node)
+FLOW_TEST(data_is_reset_to_a_time, 2, reset_data)
