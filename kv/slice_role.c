@@ -60,7 +60,8 @@ uint32_t slice_leader(const struct slice *slice)
 void slice_let_go(struct slice *slice)
 {
     invariant(slice->holders > 0);
-    if (--slice->holders == 0) wait_queue_wake_all(&slice->idle_waiters, STATUS_OK);
+    // Who takes over a snapshot waits for all but itself.
+    if (--slice->holders <= 1) wait_queue_wake_all(&slice->idle_waiters, STATUS_OK);
 }
 
 void slice_lease_update(struct slice *slice)
