@@ -203,6 +203,7 @@ struct updates {
     bool locks;
     uint32_t rows;    // Written in each transaction.
     bool both_slices; // The second row lies in another slice.
+    bool reads_more;  // Also a row that it does not write.
 };
 
 static struct status update_once(
@@ -224,6 +225,11 @@ static struct status update_once(
             TRY(kv_get(task, txn, &read, key, task->arena, &found));
         }
         TRY(kv_put(task, txn, key, bytes_of(value, sizeof value)));
+    }
+    if (updates->reads_more) {
+        const struct kv_read read = {0};
+        struct bytes found;
+        TRY(kv_get(task, txn, &read, row_key(task->arena, TASKS_MAX * UINT64_C(999983)), task->arena, &found));
     }
     TRY(kv_txn_commit(task, txn, NULL));
 out:
@@ -305,11 +311,13 @@ static struct status bench_two_slices(struct task *task, const char *where)
     struct status st = STATUS_OK;
     static const uint32_t tasks[] = {1, 16, 64};
     char what[64];
-    for (int i = 0; i < 6; i++) {
-        bool locks = i % 2 == 1;
-        snprintf(what, sizeof what, "%s: %scommit over two slices", where, locks ? "locks, " : "");
-        TRY(bench_updates(task,
-            (struct updates){.rows = 2, .both_slices = true, .locks = locks}, tasks[i / 2], what));
+    static const char *const names[] = {"", "locks, ", "locks, reads more, "};
+    for (int i = 0; i < 9; i++) {
+        int kind = i % 3;
+        snprintf(what, sizeof what, "%s: %scommit over two slices", where, names[kind]);
+        const struct updates updates = {
+            .rows = 2, .both_slices = true, .locks = kind > 0, .reads_more = kind == 2};
+        TRY(bench_updates(task, updates, tasks[i / 3], what));
     }
 out:
     return st;

@@ -9,6 +9,7 @@ import psycopg2
 from cluster import ISOPOD, Cluster, wait_until
 from nodes import Nodes
 
+MILLION = 1000000
 ROWS = int(os.environ.get("ISOPOD_TEST_LARGE_ROWS", "120000"))
 # What the server may grow by, whatever the number of rows: its stores' caches, and a transaction's buffers. A build with
 # sanitizers keeps what is freed for a while. (The bytes of a transaction alone: tests/unit/kv/test_staged.c.)
@@ -67,6 +68,30 @@ class Large(unittest.TestCase):
             session.run("DELETE FROM u")
             self.assertEqual(session.value("SELECT count(*) FROM u"), 0)
             self.assertLess(memory_kb(server) - before, GROWTH_KB)
+
+    def test_a_million_rows_in_one_transaction(self):
+        """Committed with a part taken back, and rolled back, in memory that does not grow with them."""
+        with Cluster(name="million") as server, server.connect() as session:
+            session.run("CREATE TABLE t (a int PRIMARY KEY)")
+            session.run("INSERT INTO t VALUES (0)")
+            before = memory_kb(server)
+            session.run("BEGIN")
+            session.run("INSERT INTO t SELECT i FROM generate_series(1, %d) i" % MILLION)
+            session.run("SAVEPOINT s")
+            session.run("DELETE FROM t WHERE a <= %d" % (MILLION // 20))
+            session.run("ROLLBACK TO s")
+            session.run("COMMIT")
+            everything = (MILLION + 1, MILLION * (MILLION + 1) // 2)
+            self.assertEqual(self.sums(session), everything)
+            session.run("BEGIN")
+            session.run("DELETE FROM t")
+            self.assertEqual(session.value("SELECT count(*) FROM t"), 0)
+            session.run("ROLLBACK")
+            self.assertEqual(self.sums(session), everything)
+            self.assertLess(memory_kb(server) - before, GROWTH_KB)
+
+    def sums(self, session):
+        return tuple(int(value) for value in session.rows("SELECT count(*), sum(a) FROM t")[0])
 
     def test_a_client_that_goes_away_leaves_nothing(self):
         with Cluster(name="gone") as server, server.connect() as session:
