@@ -18,6 +18,7 @@
 #define IDENTITY_BYTES_MAX 4096u
 #define PEERS_BYTES_MAX (4u << 20)
 #define JOIN_EVERY_NS UINT64_C(1000000000)
+#define TROUBLE_ATTEMPTS 5u
 #define CONTACT_TIMEOUT_NS UINT64_C(3000000000)
 #define CONTACT_MAX (CLUSTER_JOIN_MAX + 32u)
 #define PEERS_MAGIC "isopod peers 1\n"
@@ -225,7 +226,9 @@ static struct status join_on_zero(struct task *task, void *arg)
     static const uint8_t unknown[16];
     uint32_t id = entry->node.id;
     if (memcmp(cluster_id, cluster->cluster_id, 16) != 0 && memcmp(cluster_id, unknown, 16) != 0)
-        return status_make(E_NOT_IN_PREREQUISITE_STATE, "the node belongs to another cluster");
+        return status_hint(task->arena,
+            status_make(E_NOT_IN_PREREQUISITE_STATE, "the node belongs to another cluster"),
+            "Give --join addresses of the cluster that the store was made for, or start with an empty --store.");
     TRY(join_check(task, cluster, entry));
     if (id == 0) {
         if (!cluster->serving)
@@ -354,6 +357,7 @@ static struct status contact(struct task *task, struct cluster *cluster, const s
         if (!failed(st)) break;
         if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) return st;
         log_info(0, "cluster: %s: %s", calls[asked - 1].address, st.message);
+        snprintf(cluster->trouble, sizeof cluster->trouble, "%s", st.message);
     }
     if (asked == 0) return STATUS_OK;
     if (cluster->node_id != 0) {
@@ -413,7 +417,9 @@ static struct status init_on_zero(struct task *task, void *arg)
     struct status st = STATUS_OK;
     if (cluster == NULL) return status_make(E_CANNOT_CONNECT_NOW, "the node is starting");
     if (cluster->node_id != 0 || cluster->init_asked)
-        return status_make(E_NOT_IN_PREREQUISITE_STATE, "cluster has already been initialized");
+        return status_hint(task->arena,
+            status_make(E_NOT_IN_PREREQUISITE_STATE, "cluster has already been initialized"),
+            "Nothing is left to be done: nodes that are started with its addresses as --join become members.");
     cluster->init_asked = true;
     wait_queue_wake_all(&cluster->changed, STATUS_OK);
     while (!cluster->serving) {
@@ -530,6 +536,7 @@ static struct status identity_wait(struct task *task, const struct cluster_optio
 {
     struct status st = STATUS_OK;
     if (options->waiting != NULL) options->waiting(options->arg, "to be initialized or to join");
+    uint32_t asked = 0;
     for (bool known = false;;) {
         if (cluster->init_asked) break;
         struct status refusal;
@@ -540,6 +547,8 @@ static struct status identity_wait(struct task *task, const struct cluster_optio
             return STATUS_OK;
         }
         if (cluster->init_asked) break;
+        if (++asked == TROUBLE_ATTEMPTS && cluster->trouble[0] != 0 && options->trouble != NULL)
+            options->trouble(options->arg, cluster->trouble);
         struct status waited = task_wait_until(task, &cluster->changed,
             task_now_ns(task) + JOIN_EVERY_NS, status_make(K_END, "a second has passed"));
         if (failed(waited) && !status_is(waited, K_END)) return waited;

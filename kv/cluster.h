@@ -121,6 +121,8 @@ struct cluster_options {
     int64_t max_offset_ns;     // 0: CLUSTER_MAX_OFFSET_NS.
     // Called (shard 0, not in a task) while a new store waits for init or an answer to its join.
     void (*waiting)(void *arg, const char *what);
+    // Once, when nobody has taken it in for some time: what the last one that was asked has said. May be NULL.
+    void (*trouble)(void *arg, const char *why);
     void *arg;
 };
 

@@ -44,6 +44,7 @@ struct cluster {
     bool serving;     // Storage answers: nodes may join through this one.
     bool stopping;
     bool init_asked;
+    char trouble[256]; // What the last one that did not take this node in has said.
     struct wait_queue changed; // Waiting for an identity, an epoch.
     struct status failure;     // Why this node must end.
     struct arena arena;        // Of what lives as long as the node: the failure's message.

@@ -328,7 +328,8 @@ static struct status startup(struct task *task, struct pgwire *wire)
     }
     TRY(require_tls(wire));
     if (__atomic_load_n(&wire->server->starting, __ATOMIC_ACQUIRE))
-        TRY(status_make(E_CANNOT_CONNECT_NOW, "the database system is starting up"));
+        TRY(status_hint(task->arena, status_make(E_CANNOT_CONNECT_NOW, "the database system is starting up"),
+            "Try again soon. The first node of a new cluster waits for isopod init, a node that was started alone for others."));
     if (wire->server->draining)
         TRY(status_make(SQLSTATE('5', '7', 'P', '0', '3'), "server is shutting down"));
     struct pgwire_route route = {.tenant = TENANT_SYSTEM, .name = "system"};

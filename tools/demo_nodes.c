@@ -127,15 +127,16 @@ static struct status start_all(struct nodes *nodes)
     for (uint32_t i = 0; i < count; i++)
         nodes->join = arena_printf(
             arena, "%s%slocalhost:%u", i == 0 ? "" : nodes->join, i == 0 ? "" : ",", nodes->ports[i]);
-    for (uint32_t i = 0; i < count; i++)
+    // One after the other: so the ids that they get are the numbers that are told.
+    for (uint32_t i = 0; i < count; i++) {
         nodes->pids[i] = spawn(nodes, command_of(nodes, i),
             arena_printf(arena, "%s/n%u.log", nodes->options->folder, i + 1));
-    if (!until_done(nodes, arena_printf(arena, "%s init --insecure --host=localhost:%u", nodes->program, nodes->ports[0])))
-        return status_format(arena, E_CANNOT_CONNECT_NOW, "the nodes did not start; see %s/n1.log", nodes->options->folder);
-    for (uint32_t i = 0; i < count; i++)
+        if (i == 0 && !until_done(nodes, arena_printf(arena, "%s init --insecure --host=localhost:%u", nodes->program, nodes->ports[0])))
+            return status_format(arena, E_CANNOT_CONNECT_NOW, "the nodes did not start; see %s/n1.log", nodes->options->folder);
         if (!until_done(nodes, arena_printf(arena, "%s sql --insecure --host=localhost:%u -e SELECT(1)", nodes->program, nodes->ports[i])))
             return status_format(arena, E_CANNOT_CONNECT_NOW, "a node did not start; see %s/n%u.log",
                 nodes->options->folder, i + 1);
+    }
     if (!until_copied(nodes) && !nodes->options->quiet)
         printf("Not all data has its copies yet: see SHOW RANGES WITH DETAILS before you kill a node.\n");
     return STATUS_OK;

@@ -223,6 +223,18 @@ static void waiting(void *arg, const char *what)
     ((struct server_options *)(uintptr_t)server->options)->background_fd = -1;
 }
 
+static void trouble(void *arg, const char *why)
+{
+    struct server *server = arg;
+    log_warning(0, "no node takes this one in: %s", why);
+    if (server->options->quiet) return;
+    printf("Still waiting. The last answer: %s\n"
+           "If this node is to join: do the nodes of --join run, and all of the cluster with --insecure, or all with certificates of "
+           "one authority?\n",
+        why);
+    fflush(stdout);
+}
+
 // A signal before the node serves ends it at once.
 static struct status watch_signals(struct task *task, void *arg)
 {
@@ -255,7 +267,10 @@ static struct status start_network(struct task *task, struct server *server)
     }
     struct pgwire_options wire = {
         .address = sql_addr, .tls = server->tls, .insecure = options->insecure, .starting = true};
-    TRY(pgwire_start(task, &wire, server->sql_address));
+    st = pgwire_start(task, &wire, server->sql_address);
+    if (failed(st))
+        return status_hint(task->arena, status_format(task->arena, st.code, "%s: %s", sql_addr, st.message),
+            "Give an address of this machine that nobody listens on with --%s-addr.", options->sql_addr == NULL ? "listen" : "sql");
     if (options->sql_addr == NULL) memcpy(server->rpc_address, server->sql_address, sizeof server->rpc_address);
 out:
     return st;
@@ -273,6 +288,7 @@ static struct status start_cluster(struct task *task, struct server *server)
         .single = options->single,
         .max_offset_ns = options->max_offset_ns,
         .waiting = waiting,
+        .trouble = trouble,
         .arg = server};
     const char *sql_listen = options->sql_addr != NULL ? options->sql_addr : options->listen_addr;
     const char *sql_given = options->advertise_sql_addr;

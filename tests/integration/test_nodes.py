@@ -106,7 +106,11 @@ class Several(unittest.TestCase):
             with self.assertRaises(psycopg2.OperationalError) as raised:
                 nodes[2].connect()
             self.assertIn("starting up", str(raised.exception))
+            self.assertIn("isopod init", str(raised.exception))
             self.assertIn("belongs to no cluster yet", nodes.command("node", "status", node=2, check=False))
+            # Who cannot join says why, and where to look.
+            wait_until(lambda: "Still waiting" in nodes[2].output(), "the reason")
+            self.assertIn("belongs to no cluster yet", nodes[2].output())
             nodes[1].stop()
             nodes[2].stop()
 
@@ -192,6 +196,10 @@ class Demo(unittest.TestCase):
             # At first there are fewer accounts, or none: no row.
             before = wait_until(lambda: bank.rows("SELECT sum(balance) FROM bank HAVING count(*) = 1000"), "the accounts")[0][0]
             with Session(url + "&options=-ccluster%3Dsystem") as system:
+                # The numbers that are told are the ids that `isopod node status` shows.
+                self.assertEqual([row[0].split(":")[1] for row in system.rows(
+                    "SELECT address FROM crdb_internal.gossip_nodes ORDER BY node_id")],
+                    [re.search(r":(\d+)/", each[0]).group(1) for each in nodes])
                 # The demo has given up waiting for all copies if the machine is slow, and has said so.
                 wait_until(lambda: all(row[0].count(",") == 2 for row in system.rows(
                     "SELECT voting_replicas::text FROM crdb_internal.slices")), "three voters of each slice")
