@@ -10,6 +10,8 @@
 #include "sql/plan.h"
 #include "sql/resolution.h"
 
+#define FOLD_BYTES_MAX 4096u // Of an argument.
+
 struct status bind_at(struct binder *binder, struct status st, uint32_t position)
 {
     if (!failed(st) || position == POSITION_NONE || binder->text.size == 0) return st;
@@ -160,7 +162,14 @@ static void call_init(struct binder *binder, struct function_call *call, const s
         .arg_types = types,
         .arg_count = count,
         .result_type = result,
-        .state_arena = binder->arena};
+        .state_arena = binder->arena,
+        .folding = true};
+}
+
+// Long values are worked on when the plan runs: the binder cannot be cancelled.
+static bool is_long(struct datum value)
+{
+    return !value.null && value.size > FOLD_BYTES_MAX;
 }
 
 static struct scalar *fold_call(struct binder *binder, struct scalar *scalar)
@@ -175,6 +184,7 @@ static struct scalar *fold_call(struct binder *binder, struct scalar *scalar)
     for (uint32_t i = 0; i < scalar->arg_count; i++) {
         args[i] = scalar->args[i]->value;
         types[i] = scalar->args[i]->type;
+        if (is_long(args[i])) return scalar;
         if (args[i].null && function->strict)
             return scalar_null(binder->arena, scalar->type, scalar->position);
     }
@@ -192,6 +202,7 @@ static struct scalar *fold_cast(struct binder *binder, struct scalar *scalar)
     struct function_call call;
     struct datum result = arg->value;
     if (is_temporal(scalar->type.oid) || is_temporal(arg->type.oid)) return scalar;
+    if (is_long(arg->value)) return scalar;
     if (arg->value.null) return scalar_null(binder->arena, scalar->type, scalar->position);
     call_init(binder, &call, &arg->type, 1, scalar->type);
     struct status st = scalar->kind == SCALAR_TYPMOD

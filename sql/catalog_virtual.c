@@ -49,7 +49,7 @@ void virtual_table_register(const struct virtual_table *table)
     invariant(desc != NULL && columns != NULL);
     for (uint32_t i = 0; i < table->column_count; i++) {
         columns[i] = (struct column_desc){
-            .id = i + 1, .name = table->columns[i].name, .type = {table->columns[i].type, -1}};
+            .id = i + 1, .name = table->columns[i].name, .type = TYPE_OF(table->columns[i].type)};
     }
     *desc = (struct table_desc){
         .id = CATALOG_VIRTUAL_ID_FIRST + registered_count,

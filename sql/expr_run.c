@@ -7,6 +7,7 @@
 
 // Values computed between looks at the clock.
 #define YIELD_ROWS 8192u
+#define CALL_WORK 16u // What a call counts for, besides the bytes of its values (function_work).
 
 struct view { // An operand's values: one for all rows when mask is 0.
     const struct datum *data;
@@ -304,12 +305,14 @@ static struct status run_call(
             dest[i] = dest[state->rows[0]];
             continue;
         }
+        uint64_t work = CALL_WORK;
         for (uint32_t a = 0; a < op->arg_count; a++) {
             struct view view = view_of(state, operands[a]);
             state->args[a] = AT(view, i);
+            work += state->args[a].size;
         }
         TRY(call_one(op, call, state->args, &dest[i]));
-        if ((n & 255u) == 255u && task != NULL) TRY(task_yield_if_due(task));
+        TRY(function_work(call, work + dest[i].size));
     }
 
 out:

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/function.h"
 
+#include "core/task.h"
 #include "sql/function_table.h"
 
 #define FUNCTIONS_MAX 8192
 #define BUCKETS 4096
+
+// Bytes between two looks at the clock, and what folding takes.
+#define WORK_BYTES 4096u
+#define FOLD_WORK_BYTES 65536u
 
 // Written before the shards start, read-only after.
 static const struct function *functions[FUNCTIONS_MAX];
@@ -18,6 +23,16 @@ static uint32_t bucket_of(const char *name)
     for (; *name != 0; name++)
         hash = (hash ^ (uint8_t)*name) * 16777619u;
     return (hash ^ hash >> 15) % BUCKETS;
+}
+
+struct status function_work(struct function_call *call, uint64_t bytes)
+{
+    call->work += bytes;
+    if (call->folding && call->work > FOLD_WORK_BYTES)
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "too long for a constant");
+    if (call->folding || call->task == NULL || call->work < WORK_BYTES) return STATUS_OK;
+    call->work = 0;
+    return call->task->nosuspend_depth > 0 ? STATUS_OK : task_yield_if_due(call->task);
 }
 
 void function_register(const struct function *table, uint32_t count)

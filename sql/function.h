@@ -31,7 +31,14 @@ struct function_call {
     struct type result_type;
     void *state;                         // Per call site, zero at first: compiled patterns and the like.
     struct arena *state_arena;           // Lives as long as the plan runs.
+    bool folding;                        // The binder tries whether it is a constant: not for long.
+    uint64_t work;                       // function_work's.
 };
+
+// A call is about to look at, or make, so many bytes more. Suspends when others have waited for long, and
+// so learns that the statement is cancelled: functions over values of any length call this as they go,
+// every some KiB. In folding what is long is refused, and done when the plan runs.
+CHECKED struct status function_work(struct function_call *call, uint64_t bytes);
 
 // *result is zero (not NULL) at the call.
 typedef struct status (*function_fn)(

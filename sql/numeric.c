@@ -98,7 +98,7 @@ uint128 numeric_pow10(uint32_t exponent)
 
 void numeric_pow10_big(mpz_ptr out, uint64_t exponent)
 {
-    mpz_ui_pow_ui(out, 10, exponent);
+    big_ui_pow_ui(out, 10, exponent);
 }
 
 uint32_t numeric_digits_small(uint128 magnitude)
@@ -260,10 +260,10 @@ static struct status parse_big(struct arena *arena, const struct numeric_text *t
     if (size > 0 && (int64_t)size - text->scale > NUMERIC_DIGITS_MAX) return numeric_overflow();
     mpz_t magnitude, power;
     mpz_inits(magnitude, power, NULL);
-    if (size > 0) mpz_set_str(magnitude, digits, 10);
+    if (size > 0) big_set_str(magnitude, digits, 10);
     if (text->scale < 0 && size > 0) {
         numeric_pow10_big(power, (uint64_t)-text->scale);
-        mpz_mul(magnitude, magnitude, power);
+        big_mul(magnitude, magnitude, power);
     }
     st = numeric_make(
         arena, text->negative, text->scale < 0 ? 0 : text->scale, magnitude, value);
@@ -350,7 +350,7 @@ void numeric_print(struct buffer *out, struct datum value)
         mpz_init(magnitude);
         numeric_load(magnitude, &number);
         char *text = arena_alloc(out->arena, mpz_sizeinbase(magnitude, 10) + 2);
-        mpz_get_str(text, 10, magnitude);
+        big_get_str(text, 10, magnitude);
         mpz_clear(magnitude);
         print_digits(out, number.negative, text, strlen(text), number.scale);
     }
@@ -423,14 +423,14 @@ static bool to_int128(const struct numeric *number, uint32_t scale, bool exact, 
         bool fits = true;
         if (number->scale > scale) {
             numeric_pow10_big(power, number->scale - scale);
-            if (exact && !mpz_divisible_p(magnitude, power)) fits = false;
+            if (exact && !big_divisible_p(magnitude, power)) fits = false;
             mpz_mul_2exp(magnitude, magnitude, 1);
             mpz_add(magnitude, magnitude, power);
             mpz_mul_2exp(power, power, 1);
-            mpz_fdiv_q(magnitude, magnitude, power);
+            big_fdiv_q(magnitude, magnitude, power);
         } else {
             numeric_pow10_big(power, scale - number->scale);
-            mpz_mul(magnitude, magnitude, power);
+            big_mul(magnitude, magnitude, power);
         }
         fits = fits && mpz_sizeinbase(magnitude, 2) <= 128;
         value = 0;
@@ -474,9 +474,9 @@ static int compare_magnitudes(const struct numeric *a, const struct numeric *b)
     numeric_load(left, a);
     numeric_load(right, b);
     numeric_pow10_big(power, scale - a->scale);
-    mpz_mul(left, left, power);
+    big_mul(left, left, power);
     numeric_pow10_big(power, scale - b->scale);
-    mpz_mul(right, right, power);
+    big_mul(right, right, power);
     int order = mpz_cmp(left, right);
     mpz_clears(left, right, power, NULL);
     return (order > 0) - (order < 0);

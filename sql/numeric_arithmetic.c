@@ -61,7 +61,7 @@ static void load_at(mpz_ptr out, const struct numeric *number, uint32_t scale)
         mpz_t power;
         mpz_init(power);
         numeric_pow10_big(power, scale - number->scale);
-        mpz_mul(out, out, power);
+        big_mul(out, out, power);
         mpz_clear(power);
     }
     if (number->negative) mpz_neg(out, out);
@@ -136,14 +136,14 @@ struct status numeric_multiply(
     mpz_inits(x, y, NULL);
     numeric_load(x, &a);
     numeric_load(y, &b);
-    mpz_mul(x, x, y);
+    big_mul(x, x, y);
     if (scale > NUMERIC_SCALE_MAX) {
         // Rounded to what can be stored.
         numeric_pow10_big(y, scale - NUMERIC_SCALE_MAX);
         mpz_mul_2exp(x, x, 1);
         mpz_add(x, x, y);
         mpz_mul_2exp(y, y, 1);
-        mpz_fdiv_q(x, x, y);
+        big_fdiv_q(x, x, y);
         scale = NUMERIC_SCALE_MAX;
     }
     st = numeric_make(arena, negative, scale, x, result);
@@ -177,7 +177,7 @@ static void first_digit(const struct numeric *number, int64_t *weight, uint32_t 
     mpz_inits(magnitude, power, NULL);
     numeric_load(magnitude, number);
     numeric_pow10_big(power, (uint64_t)(digits - keep));
-    mpz_tdiv_q(magnitude, magnitude, power);
+    big_tdiv_q(magnitude, magnitude, power);
     *digit = (uint32_t)mpz_get_ui(magnitude);
     mpz_clears(magnitude, power, NULL);
 }
@@ -240,13 +240,13 @@ static struct status divide(struct arena *arena, const struct numeric *a, const 
     numeric_load(over, a);
     numeric_load(under, b);
     numeric_pow10_big(power, (uint64_t)(shift < 0 ? -shift : shift));
-    mpz_mul(shift < 0 ? under : over, shift < 0 ? under : over, power);
+    big_mul(shift < 0 ? under : over, shift < 0 ? under : over, power);
     if (!how.truncate) {
         mpz_mul_2exp(over, over, 1);
         mpz_add(over, over, under);
         mpz_mul_2exp(under, under, 1);
     }
-    mpz_fdiv_q(over, over, under);
+    big_fdiv_q(over, over, under);
     struct status st = numeric_make(arena, negative, how.scale, over, result);
     mpz_clears(over, under, power, NULL);
     return st;
@@ -309,7 +309,7 @@ struct status numeric_modulo(
     mpz_inits(over, under, NULL);
     load_at(over, &a, scale);
     load_at(under, &b, scale);
-    mpz_tdiv_r(over, over, under);
+    big_tdiv_r(over, over, under);
     struct status st = give_signed(arena, over, scale, result);
     mpz_clears(over, under, NULL);
     return st;
@@ -331,10 +331,10 @@ static struct status round_big(struct arena *arena, const struct numeric *number
     numeric_load(magnitude, number);
     if (scale >= number->scale) {
         numeric_pow10_big(power, (uint64_t)(scale - number->scale));
-        mpz_mul(magnitude, magnitude, power);
+        big_mul(magnitude, magnitude, power);
     } else {
         numeric_pow10_big(power, (uint64_t)(number->scale - scale));
-        mpz_fdiv_qr(magnitude, rest, magnitude, power);
+        big_fdiv_qr(magnitude, rest, magnitude, power);
         bool up = away_from_zero(rounding, number->negative) && mpz_sgn(rest) != 0;
         if (rounding == NUMERIC_HALF_AWAY) {
             mpz_mul_2exp(rest, rest, 1);
@@ -343,7 +343,7 @@ static struct status round_big(struct arena *arena, const struct numeric *number
         if (up) mpz_add_ui(magnitude, magnitude, 1);
         if (scale < 0) {
             numeric_pow10_big(power, (uint64_t)-scale);
-            mpz_mul(magnitude, magnitude, power);
+            big_mul(magnitude, magnitude, power);
         }
     }
     st = numeric_make(arena, number->negative, scale < 0 ? 0 : scale, magnitude, result);

@@ -6,6 +6,7 @@
 
 #include "core/invariant.h"
 #include "sql/numeric.h"
+#include "sql/numeric_big.h"
 
 typedef unsigned __int128 uint128;
 

@@ -53,10 +53,10 @@ struct status numeric_sqrt_at(
     int64_t shift = 2 * (int64_t)scale - (int64_t)number.scale;
     numeric_pow10_big(power, (uint64_t)(shift < 0 ? -shift : shift));
     if (shift < 0)
-        mpz_tdiv_q(square, square, power);
+        big_tdiv_q(square, square, power);
     else
-        mpz_mul(square, square, power);
-    mpz_sqrtrem(square, rest, square);
+        big_mul(square, square, power);
+    big_sqrtrem(square, rest, square);
     // (s + 1/2)^2 = s^2 + s + 1/4: up when the remainder is above s.
     if (mpz_cmp(rest, square) > 0) mpz_add_ui(square, square, 1);
     struct status st = numeric_make(arena, false, scale, square, result);
@@ -131,13 +131,13 @@ static void fixed_ln(mpz_ptr out, const struct numeric *number, uint64_t bits)
     mpz_sub(term, over, under);
     mpz_add(power, over, under);
     mpz_mul_2exp(term, term, bits + 1);
-    mpz_tdiv_q(power, term, power); // 2 z
+    big_tdiv_q(power, term, power); // 2 z
     mpz_set(out, power);
     mpz_tdiv_q_2exp(term, power, 1);
-    mpz_mul(under, term, term);
+    big_mul(under, term, term);
     mpz_tdiv_q_2exp(under, under, bits); // z^2
     for (unsigned long i = 3; mpz_sgn(power) != 0; i += 2) {
-        mpz_mul(power, power, under);
+        big_mul(power, power, under);
         mpz_tdiv_q_2exp(power, power, bits);
         mpz_tdiv_q_ui(term, power, i);
         mpz_add(out, out, term);
@@ -157,20 +157,20 @@ static int64_t fixed_exp(mpz_ptr out, mpz_srcptr x, uint64_t bits)
     mpz_inits(rest, ln2, k, term, NULL);
     fixed_ln2(ln2, wide);
     mpz_mul_2exp(rest, x, wide - bits);
-    mpz_fdiv_qr(k, rest, rest, ln2);
+    big_fdiv_qr(k, rest, rest, ln2);
     int64_t exponent = mpz_get_si(k);
     mpz_tdiv_q_2exp(rest, rest, halvings);
     mpz_set_ui(out, 1);
     mpz_mul_2exp(out, out, wide);
     mpz_set(term, out);
     for (unsigned long i = 1; mpz_sgn(term) != 0; i++) {
-        mpz_mul(term, term, rest);
+        big_mul(term, term, rest);
         mpz_tdiv_q_2exp(term, term, wide);
         mpz_tdiv_q_ui(term, term, i);
         mpz_add(out, out, term);
     }
     for (unsigned i = 0; i < halvings; i++) {
-        mpz_mul(out, out, out);
+        big_mul(out, out, out);
         mpz_tdiv_q_2exp(out, out, wide);
     }
     mpz_tdiv_q_2exp(out, out, wide - bits);
@@ -187,7 +187,7 @@ static struct status give_fixed(struct arena *arena, mpz_ptr value, int64_t expo
     mpz_init(power);
     mpz_abs(value, value);
     numeric_pow10_big(power, (uint64_t)scale);
-    mpz_mul(value, value, power);
+    big_mul(value, value, power);
     if (exponent >= 0) {
         mpz_mul_2exp(value, value, (mp_bitcnt_t)exponent);
     } else {
@@ -208,7 +208,7 @@ static void fixed_load(mpz_ptr out, const struct numeric *number, uint64_t bits)
     numeric_load(out, number);
     numeric_pow10_big(power, number->scale);
     mpz_mul_2exp(out, out, bits);
-    mpz_tdiv_q(out, out, power);
+    big_tdiv_q(out, out, power);
     if (number->negative) mpz_neg(out, out);
     mpz_clear(power);
 }
@@ -336,7 +336,7 @@ struct status numeric_log(
         st = status_make(E_DIVISION_BY_ZERO, "division by zero");
     } else {
         mpz_mul_2exp(over, over, bits);
-        mpz_tdiv_q(over, over, under);
+        big_tdiv_q(over, over, under);
         st = give_fixed(arena, over, -(int64_t)bits, scale, result);
     }
     mpz_clears(over, under, NULL);
@@ -388,13 +388,13 @@ struct rough {
 static void rough_multiply(struct rough *a, const struct rough *b, int64_t digits)
 {
     mpz_t power;
-    mpz_mul(a->m, a->m, b->m);
+    big_mul(a->m, a->m, b->m);
     a->exponent += b->exponent;
     int64_t excess = (int64_t)mpz_sizeinbase(a->m, 10) - digits;
     if (excess <= 0) return;
     mpz_init(power);
     numeric_pow10_big(power, (uint64_t)excess);
-    mpz_tdiv_q(a->m, a->m, power);
+    big_tdiv_q(a->m, a->m, power);
     a->exponent += excess;
     mpz_clear(power);
 }
@@ -410,17 +410,17 @@ static struct status rough_give(struct arena *arena, struct rough *value, bool i
     numeric_pow10_big(power, (uint64_t)(shift < 0 ? -shift : shift));
     if (invert) {
         if (shift < 0) {
-            mpz_mul(value->m, value->m, power);
+            big_mul(value->m, value->m, power);
             mpz_set_ui(power, 1);
         }
         mpz_mul_2exp(power, power, 1);
-        mpz_tdiv_q(value->m, power, value->m);
+        big_tdiv_q(value->m, power, value->m);
     } else {
         mpz_mul_2exp(value->m, value->m, 1);
         if (shift < 0)
-            mpz_tdiv_q(value->m, value->m, power);
+            big_tdiv_q(value->m, value->m, power);
         else
-            mpz_mul(value->m, value->m, power);
+            big_mul(value->m, value->m, power);
     }
     mpz_add_ui(value->m, value->m, 1);
     mpz_tdiv_q_2exp(value->m, value->m, 1);
@@ -491,7 +491,7 @@ static struct status power_real(struct arena *arena, const struct numeric *base,
     mpz_inits(fixed, power, NULL);
     fixed_ln(fixed, base, bits);
     fixed_load(power, &e, bits);
-    mpz_mul(fixed, fixed, power);
+    big_mul(fixed, fixed, power);
     mpz_tdiv_q_2exp(fixed, fixed, bits);
     int64_t shift = fixed_exp(power, fixed, bits);
     struct status st = give_fixed(arena, power, shift - (int64_t)bits, scale, result);
@@ -545,9 +545,9 @@ static struct status common(struct arena *arena, struct datum left, struct datum
     numeric_load(x, &a);
     numeric_load(y, &b);
     numeric_pow10_big(power, scale - a.scale);
-    mpz_mul(x, x, power);
+    big_mul(x, x, power);
     numeric_pow10_big(power, scale - b.scale);
-    mpz_mul(y, y, power);
+    big_mul(y, y, power);
     fn(x, x, y);
     struct status st = numeric_make(arena, false, scale, x, result);
     mpz_clears(x, y, power, NULL);
@@ -556,12 +556,12 @@ static struct status common(struct arena *arena, struct datum left, struct datum
 
 struct status numeric_gcd(struct arena *arena, struct datum a, struct datum b, struct datum *result)
 {
-    return common(arena, a, b, mpz_gcd, result);
+    return common(arena, a, b, big_gcd, result);
 }
 
 struct status numeric_lcm(struct arena *arena, struct datum a, struct datum b, struct datum *result)
 {
-    return common(arena, a, b, mpz_lcm, result);
+    return common(arena, a, b, big_lcm, result);
 }
 
 struct status numeric_factorial(struct arena *arena, int64_t value, struct datum *result)
@@ -572,7 +572,7 @@ struct status numeric_factorial(struct arena *arena, int64_t value, struct datum
     if (value > 32177) return numeric_overflow();
     mpz_t product;
     mpz_init(product);
-    mpz_fac_ui(product, (unsigned long)value);
+    big_fac_ui(product, (unsigned long)value);
     struct status st = numeric_make(arena, false, 0, product, result);
     mpz_clear(product);
     return st;

@@ -303,7 +303,7 @@ struct cancel_call {
 
 static void cancel_wire(struct pgwire *wire, bool terminate)
 {
-    if (wire->task != NULL)
+    if (wire->task != NULL && (terminate || wire->cancellable))
         task_cancel(wire->task, terminate ? admin_shutdown()
                                           : status_make(E_QUERY_CANCELED, "canceling statement due to user request"));
     if (!terminate) return;

@@ -54,6 +54,7 @@ struct pgwire {
     struct pgwire_login *login;
     enum pgwire_state state;
     bool busy;                 // A task runs for it.
+    bool cancellable;          // It works on a statement.
     struct task *task;
     uint32_t process, secret;  // For CancelRequest.
     bool skip_to_sync;         // After an error in the extended protocol.

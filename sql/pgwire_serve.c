@@ -790,20 +790,38 @@ static struct bytes own_body(struct pgwire *wire, struct bytes body)
     return bytes_of(copy, body.size);
 }
 
+// A request to cancel that comes when its statement is over is for nobody: neither what is still to be
+// sent nor the next statement suffers from it.
+static void cancellable_end(struct task *task, struct pgwire *wire)
+{
+    wire->cancellable = false;
+    if (task->cancelled && task->cancel_status.code == E_QUERY_CANCELED) task_cancel_clear(task);
+}
+
 static struct status handle_message(
     struct task *task, struct pgwire *wire, uint8_t type, struct bytes body)
 {
     switch (type) {
     case 'Q':
         wire->skip_to_sync = false;
+        wire->cancellable = true;
         handle_query(task, wire, body);
+        cancellable_end(task, wire);
         return pgwire_flush(task, wire);
     case 'P':
     case 'B':
     case 'D':
     case 'E':
-    case 'C': handle_extended(task, wire, type, body); return STATUS_OK;
-    case 'S': handle_sync(task, wire); return pgwire_flush(task, wire);
+    case 'C':
+        wire->cancellable = true;
+        handle_extended(task, wire, type, body);
+        cancellable_end(task, wire);
+        return STATUS_OK;
+    case 'S':
+        wire->cancellable = true;
+        handle_sync(task, wire);
+        cancellable_end(task, wire);
+        return pgwire_flush(task, wire);
     case 'H': return pgwire_flush(task, wire);
     case 'X': wire->terminate = true; return STATUS_OK;
     case 'd':

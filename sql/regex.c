@@ -9,6 +9,9 @@
 #include "sql/utf8.h"
 
 // Backtracking steps of one search: some at all, and some for each byte of the text.
+// A match of more steps starts anew with callouts, in which the task lets others run and learns that it is cancelled.
+#define MATCH_STEPS_QUICK 50000u
+#define CALLOUTS_PER_LOOK 64u
 #define MATCH_STEPS_BASE 500000u
 #define MATCH_STEPS_PER_BYTE 20u
 #define MATCH_HEAP_KIB 4096
@@ -29,6 +32,12 @@ struct regex {
     pcre2_general_context *context;
     pcre2_match_context *limits;
     pcre2_code *code;
+    struct bytes translated; // What PCRE2 was given, and how.
+    uint32_t compile_options;
+    pcre2_code *patient; // With callouts; NULL until a match takes long.
+    struct task *task;       // Of the current call; NULL when it may not suspend.
+    uint32_t callouts;
+    struct status interrupted;
     pcre2_match_data *match;
     struct regex_span *spans;
     uint32_t groups;
@@ -181,6 +190,7 @@ struct compiling {
     struct bytes pattern;
     uint32_t options;
     int error;
+    pcre2_code *code; // NULL: `error`.
 };
 
 // Runs on the big stack: PCRE2's compiler recurses.
@@ -195,7 +205,7 @@ static void compile(void *arg)
         return;
     }
     pcre2_set_parens_nest_limit(context, NESTING_MAX);
-    regex->code = pcre2_compile(work->pattern.data, work->pattern.size, work->options,
+    work->code = pcre2_compile(work->pattern.data, work->pattern.size, work->options,
         &work->error, &offset, context);
 }
 
@@ -230,16 +240,26 @@ static struct status compile_error(struct arena *arena, int error)
         arena, E_INVALID_REGULAR_EXPRESSION, "invalid regular expression: %s", known);
 }
 
+static int on_callout(pcre2_callout_block *block, void *regex_)
+{
+    struct regex *regex = regex_;
+    (void)block;
+    if (++regex->callouts % CALLOUTS_PER_LOOK != 0) return 0;
+    regex->interrupted = task_yield_if_due(regex->task);
+    return failed(regex->interrupted) ? PCRE2_ERROR_CALLOUT : 0;
+}
+
 static struct status start(struct function_call *call, struct regex *regex)
 {
     for (struct chunk *chunk = regex->chunks; chunk != NULL; chunk = chunk->next)
         chunk->used = 0;
-    regex->code = NULL;
+    regex->code = regex->patient = NULL;
     regex->context = pcre2_general_context_create(take, give_back, regex);
     if (regex->context == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     regex->limits = pcre2_match_context_create(regex->context);
     if (regex->limits == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     pcre2_set_heap_limit(regex->limits, MATCH_HEAP_KIB);
+    pcre2_set_callout(regex->limits, on_callout, regex);
     (void)call;
     return STATUS_OK;
 }
@@ -313,6 +333,7 @@ struct status regex_compile(struct function_call *call, struct bytes pattern,
         regex->arena = call->state_arena;
     }
     *out = regex;
+    regex->task = call->task != NULL && call->task->nosuspend_depth == 0 ? call->task : NULL;
     if (is_remembered(regex, pattern, options)) return st;
     if (pattern.size > PATTERN_BYTES_MAX)
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "regular expression is too long");
@@ -346,11 +367,16 @@ struct status regex_compile(struct function_call *call, struct bytes pattern,
         work.pattern = buffer_bytes(&text);
     }
     stack_call(compile, &work);
+    regex->code = work.code;
     if (regex->code == NULL) return compile_error(call->arena, work.error);
+    uint8_t *kept = take(work.pattern.size + 1, regex);
+    if (kept != NULL && work.pattern.size > 0) memcpy(kept, work.pattern.data, work.pattern.size);
+    regex->translated = bytes_of(kept, kept == NULL ? 0 : work.pattern.size);
+    regex->compile_options = work.options;
     regex->match = pcre2_match_data_create_from_pattern(regex->code, regex->context);
     pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->groups);
     regex->spans = take(sizeof *regex->spans * (regex->groups + 1), regex);
-    if (regex->match == NULL || regex->spans == NULL) {
+    if (regex->match == NULL || regex->spans == NULL || kept == NULL) {
         regex->code = NULL;
         return status_make(E_OUT_OF_MEMORY, "out of memory");
     }
@@ -364,15 +390,39 @@ uint32_t regex_group_count(const struct regex *regex)
     return regex->groups;
 }
 
+// As many steps as there may be; the task lets others run meanwhile when it can.
+static struct status match_patiently(
+    struct regex *regex, struct bytes text, size_t from, int *count)
+{
+    uint64_t steps = MATCH_STEPS_BASE + (uint64_t)text.size * MATCH_STEPS_PER_BYTE;
+    pcre2_set_match_limit(regex->limits, steps > UINT32_MAX ? UINT32_MAX : (uint32_t)steps);
+    if (regex->task != NULL && regex->patient == NULL) {
+        struct compiling work = {.regex = regex,
+            .options = regex->compile_options | PCRE2_AUTO_CALLOUT,
+            .pattern = regex->translated};
+        stack_call(compile, &work);
+        regex->patient = work.code;
+        if (regex->patient == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    }
+    regex->interrupted = STATUS_OK;
+    *count = pcre2_match(regex->task == NULL ? regex->code : regex->patient, text.data, text.size,
+        from, PCRE2_NO_UTF_CHECK, regex->match, regex->limits);
+    return regex->interrupted;
+}
+
 struct status regex_search(struct regex *regex, struct bytes text, size_t from, bool *found,
     const struct regex_span **spans)
 {
+    struct status st = STATUS_OK;
     static const uint8_t empty[1];
     const uint8_t *data = text.size == 0 ? empty : text.data;
-    uint64_t steps = MATCH_STEPS_BASE + (uint64_t)text.size * MATCH_STEPS_PER_BYTE;
-    pcre2_set_match_limit(regex->limits, steps > UINT32_MAX ? UINT32_MAX : (uint32_t)steps);
+    pcre2_set_match_limit(regex->limits, MATCH_STEPS_QUICK);
     int count = pcre2_match(regex->code, data, text.size, from, PCRE2_NO_UTF_CHECK, regex->match,
         regex->limits);
+    if (count == PCRE2_ERROR_MATCHLIMIT) {
+        *found = false;
+        TRY(match_patiently(regex, bytes_of(data, text.size), from, &count));
+    }
     *found = count > 0;
     if (count == PCRE2_ERROR_NOMATCH) return STATUS_OK;
     if (count == PCRE2_ERROR_MATCHLIMIT || count == PCRE2_ERROR_HEAPLIMIT ||
@@ -387,7 +437,8 @@ struct status regex_search(struct regex *regex, struct bytes text, size_t from, 
         regex->spans[i].end = set ? offsets[2 * i + 1] : SIZE_MAX;
     }
     *spans = regex->spans;
-    return STATUS_OK;
+out:
+    return st;
 }
 
 struct status regex_options_parse(

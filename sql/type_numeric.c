@@ -54,10 +54,10 @@ static struct status receive_groups(struct arena *arena, struct bytes binary, in
     }
     if (exponent >= 0) {
         numeric_pow10_big(power, (uint64_t)exponent);
-        mpz_mul(magnitude, magnitude, power);
+        big_mul(magnitude, magnitude, power);
     } else {
         numeric_pow10_big(power, (uint64_t)-exponent);
-        mpz_tdiv_q(magnitude, magnitude, power);
+        big_tdiv_q(magnitude, magnitude, power);
     }
     st = numeric_make(arena, sign == SIGN_NEGATIVE, scale, magnitude, value);
 out:
@@ -110,7 +110,7 @@ static void numeric_send(struct buffer *out, type_oid oid, struct datum value)
     mpz_inits(magnitude, power, NULL);
     numeric_load(magnitude, &number);
     numeric_pow10_big(power, pad);
-    mpz_mul(magnitude, magnitude, power);
+    big_mul(magnitude, magnitude, power);
     size_t most = mpz_sizeinbase(magnitude, 10) / GROUP_DIGITS + 1, count = 0;
     uint16_t *groups = arena_alloc(out->arena, most * sizeof *groups);
     int64_t dropped = 0;

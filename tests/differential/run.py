@@ -69,6 +69,7 @@ EVALUATION = {"22000", "2202E", "22038", "2203C", "2201G", "22004", "22026", "22
 RUNTIME = re.compile(r"(22|0A|54|21)... against (22|0A|54|21)...")
 REFUSED = "refused by name"
 NUMERIC_OID = 1700
+FLOAT8_OID = 701
 MINIMIZE_SECONDS = 12
 
 
@@ -200,6 +201,9 @@ def difference(sql, theirs, ours, strict=False):
     # Among rows that are equal in all columns, each window may take another for the first: columns are compared by themselves.
     if sql.count(" OVER (") > 1 and all(sorted(map(repr, a)) == sorted(map(repr, b)) for a, b in zip(zip(*theirs[2]), zip(*ours[2]))):
         return None
+    # The last digits of what floats add up to depend on the order of the rows.
+    if re.search("regr_|covar_|corr", sql) and same_rows(sql, without_last_digits(theirs), without_last_digits(ours)):
+        return None
     # 1.0 and 1.00 are equal: which of them stands for a group, or comes first, is open.
     scales = theirs[1].count(NUMERIC_OID) > 0 and re.search(r"min|max|DISTINCT|GROUP|UNION|INTERSECT|EXCEPT|ORDER|GREATEST|LEAST", sql)
     if scales and same_rows(sql, without_scale(theirs), without_scale(ours)):
@@ -210,6 +214,10 @@ def difference(sql, theirs, ours, strict=False):
 def same_rows(sql, theirs, ours):
     key = lambda row: tuple((value is None, value or "") for value in row)
     return theirs == ours if ordered(sql) else sorted(theirs, key=key) == sorted(ours, key=key)
+
+
+def without_last_digits(answer):
+    return [tuple("%.12g" % float(value) if kind == FLOAT8_OID and value is not None else value for kind, value in zip(answer[1], row)) for row in answer[2]]
 
 
 def without_scale(answer):
@@ -279,7 +287,7 @@ class Comparison:
             self.failed += theirs is not None and theirs[0] == "error"
             if kind is not None and isinstance(self.generator, Deep) and RUNTIME.fullmatch(kind):
                 continue  # Of several operands that will not do, which is told first is open.
-            if kind is not None and isinstance(self.generator, Deep) and kind.startswith("rows against") and " FROM t" not in sql and all(value is None for row in (theirs[2] if theirs else []) for value in row):
+            if kind is not None and isinstance(self.generator, Deep) and kind.startswith("rows against") and " FROM t" not in sql and any(all(row[at] is None for row in theirs[2]) for at in range(len(theirs[1]) if theirs else 0)):
                 continue  # Of a constant NULL, PostgreSQL looks at nothing else.
             if kind is None:
                 if changes:

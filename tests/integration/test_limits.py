@@ -168,6 +168,34 @@ class Limits(unittest.TestCase):
         finally:
             self.session.run("RESET CLUSTER SETTING sql.memory.session_max")
 
+    def test_long_numbers(self):
+        """What their working needs is more than a task's stack."""
+        for sql, length in (("factorial(32177)", 131068), ("power(2::numeric, 400000)", 120429), ("repeat('9', 130000)::numeric", 130000), ("factorial(20000) / factorial(10001)", 41674),
+                            ("sqrt(factorial(20000))", 38669), ("lcm(factorial(10000), factorial(9999) + 1)", 71315), ("mod(factorial(30000), factorial(10000) + 1)", 35660)):
+            self.assertEqual(self.session.value("SELECT length((%s)::text)" % sql), length, sql)
+        self.assertEqual(self.session.value("SELECT sum(repeat('7', 5000)::numeric * g) = repeat('7', 5000)::numeric * 20100 FROM generate_series(1, 200) g"), True)
+        self.assertEqual(self.error("SELECT factorial(20000) * factorial(20001)"), "22003")
+
+    def cancelled(self, sql, after=0.1):
+        timer = threading.Timer(after, self.session.raw.cancel)
+        timer.start()
+        try:
+            self.session.rows(sql)
+        except psycopg2.Error as error:
+            return error.pgcode
+        finally:
+            timer.join()
+
+    def test_cancel_within_a_call(self):
+        """A call that takes long ends when it is cancelled; and a request that comes too late harms nobody."""
+        self.assertIn(self.cancelled("SELECT repeat('a', 40) ~ '^(a?){40}a{40}b$', repeat('ab', 50000) ~ '(.*)(.*)(.*)(.*)(.*)x'"), ("57014", "54001"))
+        for number in range(12):
+            self.assertIn(self.cancelled("SELECT length(replace(repeat('abc', 4000000), 'b', 'xyz')), length(upper(repeat('abc', 3000000)))", 0.02 * number), ("57014", None))
+            self.assertEqual(self.session.value("SELECT %d" % number), number)
+        for _ in range(20):
+            self.session.raw.cancel()
+            self.assertEqual(self.session.value("SELECT 5"), 5)
+
     def test_many_rows_and_cancel(self):
         self.session.run("BEGIN")
         with self.session.raw.cursor() as cursor:
