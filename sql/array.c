@@ -2,10 +2,12 @@
 #include "sql/array.h"
 
 #include "core/invariant.h"
+#include "sql/function.h"
 #include "sql/type_ops.h"
 
 #define HEADER_BYTES 8
 #define DIMENSION_BYTES 8
+#define WORK_EVERY 16
 #define CHECK_EVERY 1024 // Elements between looks at the memory limit.
 
 static struct status corrupted(void)
@@ -144,6 +146,11 @@ struct status array_builder_add(struct array_builder *builder, struct datum item
     } else {
         buffer_append_u8(&builder->out, 1);
         type_value_encode(&builder->out, builder->element, item);
+    }
+    if (builder->call != NULL && builder->count % WORK_EVERY == 0) {
+        struct status st = function_work(builder->call, builder->out.size - builder->worked);
+        if (failed(st)) return st;
+        builder->worked = builder->out.size;
     }
     if (builder->out.size > VALUE_BYTES_MAX * 8u)
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "array is too large");

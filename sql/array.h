@@ -46,11 +46,14 @@ struct datum array_item(const struct array *array, const int32_t *subscripts, ui
 CHECKED struct status array_slice(struct arena *arena, const struct array *array,
     const int32_t *lower, const int32_t *upper, uint32_t count, struct datum *result);
 
+struct function_call;
 struct array_builder {
     struct buffer out;
     type_oid element;
     uint32_t count;
     bool has_null;
+    struct function_call *call; // NULL, or the call that makes it: adding then suspends as function_work does.
+    size_t worked;              // Bytes that `call` has heard of.
 };
 void array_builder_init(struct array_builder *builder, struct arena *arena, type_oid element);
 CHECKED struct status array_builder_add(struct array_builder *builder, struct datum item);

@@ -182,6 +182,7 @@ static struct status each_element(struct function_call *call, struct type from, 
         return status_make(E_CANNOT_COERCE, "cannot cast the array's elements");
     (void)from;
     array_builder_init(&builder, call->arena, to_element.oid);
+    builder.call = call;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
         if (!item.null)
             TRY(cast_apply(call, cast, from_element, to_element, is_explicit, item, &item));

@@ -802,6 +802,42 @@ out:
     return st;
 }
 
+// PostgreSQL's passes: in whatever order the parts of a statement are written, what goes goes before what comes.
+enum alter_pass {
+    PASS_DROP,
+    PASS_TYPE,
+    PASS_ADD_COLUMN,
+    PASS_COLUMN,
+    PASS_KEY,
+    PASS_CONSTRAINT,
+    PASS_OTHER,
+    PASS_COUNT,
+};
+
+static enum alter_pass pass_of(const struct alter_command *command)
+{
+    switch (command->kind) {
+    case ALTER_DROP_COLUMN:
+    case ALTER_DROP_CONSTRAINT:
+    case ALTER_COLUMN_DROP_DEFAULT:
+    case ALTER_COLUMN_DROP_NOT_NULL:
+    case ALTER_COLUMN_DROP_IDENTITY:
+    case ALTER_COLUMN_DROP_EXPRESSION: return PASS_DROP;
+    case ALTER_COLUMN_TYPE: return PASS_TYPE;
+    case ALTER_ADD_COLUMN: return PASS_ADD_COLUMN;
+    case ALTER_COLUMN_SET_NOT_NULL:
+    case ALTER_COLUMN_SET_IDENTITY: return PASS_COLUMN;
+    case ALTER_PRIMARY_KEY: return PASS_KEY;
+    case ALTER_ADD_CONSTRAINT:
+        return command->constraint->kind == CONSTRAINT_PRIMARY_KEY || command->constraint->kind == CONSTRAINT_UNIQUE
+                   ? PASS_KEY
+                   : PASS_CONSTRAINT;
+    case ALTER_COLUMN_SET_DEFAULT:
+    case ALTER_COLUMN_ADD_IDENTITY: return PASS_CONSTRAINT;
+    default: return PASS_OTHER;
+    }
+}
+
 struct status ddl_alter_table(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -813,11 +849,14 @@ struct status ddl_alter_table(struct statement_context *context)
     bool for_view;
     TRY(is_for_view(context, &for_view));
     if (for_view) return alter_other(context, OBJECT_VIEW);
-    for (uint32_t i = 0; i < alter.statement->command_count; i++) {
-        alter.command = &alter.statement->commands[i];
-        TRY(alter_load(&alter));
-        if (alter.table == NULL) goto out;
-        TRY(run_command(&alter));
+    for (enum alter_pass pass = 0; pass < PASS_COUNT; pass++) {
+        for (uint32_t i = 0; i < alter.statement->command_count; i++) {
+            alter.command = &alter.statement->commands[i];
+            if (pass_of(alter.command) != pass) continue;
+            TRY(alter_load(&alter));
+            if (alter.table == NULL) goto out;
+            TRY(run_command(&alter));
+        }
     }
 out:
     return st;

@@ -429,9 +429,9 @@ static struct status drop_index(
         if (index.from_constraint || index.primary) {
             st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
                 "cannot drop index %s because constraint %s on table %s requires it", index.name,
-                index.name, table->name);
+                index.name, ddl_shown(context, table));
             return status_hint(context->arena, st,
-                "You can drop constraint %s on table %s instead.", index.name, table->name);
+                "You can drop constraint %s on table %s instead.", index.name, ddl_shown(context, table));
         }
         DDL_REMOVE(table->indexes, table->index_count, i);
         TRY(catalog_free_name(

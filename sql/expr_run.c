@@ -7,6 +7,7 @@
 
 // Values computed between looks at the clock.
 #define YIELD_ROWS 8192u
+#define ELEMENTS_PER_LOOK 256u
 #define CALL_WORK 16u // What a call counts for, besides the bytes of its values (function_work).
 
 struct view { // An operand's values: one for all rows when mask is 0.
@@ -452,7 +453,8 @@ static struct status any_array(struct task *task, struct expr_state *state,
     TRY(array_open(args[1], &array));
     state->run->slots[element->left_slot] = args[0];
     struct array_cursor cursor = array_first(&array);
-    while (array_next(&cursor, &item)) {
+    for (uint32_t n = 1; array_next(&cursor, &item); n++) {
+        if (n % ELEMENTS_PER_LOOK == 0 && task != NULL) TRY(task_yield_if_due(task));
         state->run->slots[element->element_slot] = item;
         TRY(expr_run_single(task, compare, state->arena, &outcome));
         if (outcome.null) {

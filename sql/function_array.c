@@ -7,6 +7,7 @@
 #include "sql/utf8.h"
 
 #define E_DATA_EXCEPTION SQLSTATE('2', '2', '0', '0', '0')
+#define ITEM_WORK 16u // What an element counts for in function_work, besides its bytes.
 
 // The array type's element; of an array argument that is NULL too.
 static type_oid element_type(const struct function_call *call, uint32_t argument)
@@ -102,10 +103,11 @@ BODY(width_bucket)
         if (bound.null)
             return status_make(
                 E_NULL_VALUE_NOT_ALLOWED, "thresholds array must not contain NULLs");
+        TRY(function_work(call, ITEM_WORK + bound.size));
         if (type_compare(array.element, args[0], bound) >= 0) bucket++;
     }
-    (void)call;
     *result = datum_int(bucket);
+out:
     return st;
 }
 
@@ -132,6 +134,7 @@ static struct status add_item(struct function_call *call, const struct datum *ar
     if (array.dimensions > 1)
         return status_make(E_DATA_EXCEPTION, "argument must be empty or one-dimensional array");
     array_builder_init(&builder, call->arena, array.element);
+    builder.call = call;
     if (front) TRY(array_builder_add(&builder, item));
     TRY(add_all(&builder, &array));
     if (!front) TRY(array_builder_add(&builder, item));
@@ -185,6 +188,7 @@ BODY(array_cat)
             return incompatible(call->arena);
     }
     array_builder_init(&builder, call->arena, a.element);
+    builder.call = call;
     TRY(add_all(&builder, &a));
     TRY(add_all(&builder, &b));
     int32_t length[ARRAY_DIMENSIONS_MAX], lower[ARRAY_DIMENSIONS_MAX];
@@ -227,6 +231,7 @@ BODY(array_position)
     int64_t at = array.dimensions == 1 ? array.lower[0] : 1;
     int64_t from = call->arg_count == 3 ? args[2].integer : INT32_MIN;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item); at++) {
+        TRY(function_work(call, ITEM_WORK + item.size));
         if (at < from || !same(array.element, item, args[1])) continue;
         *result = datum_int(at);
         return st;
@@ -246,8 +251,10 @@ BODY(array_positions)
     TRY(array_open(args[0], &array));
     TRY(check_searchable(&array));
     array_builder_init(&builder, call->arena, TYPE_INT4);
+    builder.call = call;
     int64_t at = array.dimensions == 1 ? array.lower[0] : 1;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item); at++) {
+        TRY(function_work(call, ITEM_WORK + item.size));
         if (same(array.element, item, args[1])) TRY(array_builder_add(&builder, datum_int(at)));
     }
     TRY(array_builder_finish(&builder, result));
@@ -268,7 +275,9 @@ BODY(array_remove)
         return status_make(E_FEATURE_NOT_SUPPORTED,
             "removing elements from multidimensional arrays is not supported");
     array_builder_init(&builder, call->arena, array.element);
+    builder.call = call;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
+        TRY(function_work(call, ITEM_WORK + item.size));
         if (!same(array.element, item, args[1])) TRY(array_builder_add(&builder, item));
     }
     int32_t length = (int32_t)builder.count;
@@ -288,6 +297,7 @@ BODY(array_replace)
     if (args[0].null) return st;
     TRY(array_open(args[0], &array));
     array_builder_init(&builder, call->arena, array.element);
+    builder.call = call;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);)
         TRY(array_builder_add(&builder, same(array.element, item, args[1]) ? args[2] : item));
     TRY(array_builder_finish_like(&builder, &array, result));
@@ -295,19 +305,25 @@ out:
     return st;
 }
 
-static bool has_item(const struct array *array, struct datum wanted)
+static struct status has_item(
+    struct function_call *call, const struct array *array, struct datum wanted, bool *has)
 {
+    struct status st = STATUS_OK;
     struct datum item;
-    if (wanted.null) return false; // NULL is never found.
+    *has = false;
     for (struct array_cursor cursor = array_first(array); array_next(&cursor, &item);) {
-        if (!item.null && type_equal(array->element, item, wanted)) return true;
+        TRY(function_work(call, ITEM_WORK + item.size));
+        if (item.null || !type_equal(array->element, item, wanted)) continue;
+        *has = true;
+        return st;
     }
-    return false;
+out:
+    return st;
 }
 
 // All (or any) of b's elements are in a.
-static struct status compare_sets(
-    struct datum a, struct datum b, bool all, struct datum *result)
+static struct status compare_sets(struct function_call *call, struct datum a, struct datum b,
+    bool all, struct datum *result)
 {
     struct status st = STATUS_OK;
     struct array outer, inner;
@@ -316,7 +332,8 @@ static struct status compare_sets(
     TRY(array_open(b, &inner));
     bool found = all;
     for (struct array_cursor cursor = array_first(&inner); array_next(&cursor, &item);) {
-        bool has = has_item(&outer, item);
+        bool has = false;
+        if (!item.null) TRY(has_item(call, &outer, item, &has));
         if (has == all) continue;
         found = has;
         break;
@@ -328,18 +345,15 @@ out:
 
 BODY(array_contains)
 {
-    (void)call;
-    return compare_sets(args[0], args[1], true, result);
+    return compare_sets(call, args[0], args[1], true, result);
 }
 BODY(array_contained)
 {
-    (void)call;
-    return compare_sets(args[1], args[0], true, result);
+    return compare_sets(call, args[1], args[0], true, result);
 }
 BODY(array_overlaps)
 {
-    (void)call;
-    return compare_sets(args[0], args[1], false, result);
+    return compare_sets(call, args[0], args[1], false, result);
 }
 
 // --- text ---------------------------------------------------------------------------------------------------
@@ -357,6 +371,7 @@ BODY(array_to_string)
     buffer_init(&out, call->arena);
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
         bool shown_null = call->arg_count == 3 && !args[2].null;
+        TRY(function_work(call, ITEM_WORK + item.size));
         if (item.null && !shown_null) continue;
         if (!first) buffer_append_bytes(&out, datum_as_bytes(args[1]));
         first = false;
@@ -388,6 +403,7 @@ struct status function_string_to_array(
     if (args[0].null) return st;
     struct bytes text = datum_as_bytes(args[0]), by = datum_as_bytes(args[1]);
     array_builder_init(&builder, call->arena, TYPE_TEXT);
+    builder.call = call;
     if (text.size > 0 && args[1].null) {
         // No delimiter: every character for itself.
         for (size_t i = 0; i < text.size; i += utf8_step(text, i)) {
@@ -422,6 +438,7 @@ BODY(array_stack)
     uint32_t dimensions = 0;
     bool empty = false;
     array_builder_init(&builder, call->arena, element_type(call, 0));
+    builder.call = call;
     for (uint32_t i = 0; i < call->arg_count; i++) {
         TRY(open_or_empty(call, args, i, &array));
         if (i == 0) {
@@ -556,6 +573,7 @@ BODY(array_fill)
                 "array size exceeds the maximum allowed (%d)", ARRAY_COUNT_MAX);
     }
     array_builder_init(&builder, call->arena, call->arg_types[0].oid);
+    builder.call = call;
     for (uint64_t i = 0; i < count; i++)
         TRY(array_builder_add(&builder, args[0]));
     TRY(count == 0 ? array_builder_finish(&builder, result)

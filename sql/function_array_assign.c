@@ -48,6 +48,7 @@ static struct status replace_span(struct function_call *call, const struct array
         return status_format(call->arena, E_PROGRAM_LIMIT_EXCEEDED,
             "array size exceeds the maximum allowed (%d)", ARRAY_COUNT_MAX);
     array_builder_init(&builder, call->arena, array->element);
+    builder.call = call;
     for (int64_t i = from; i < to; i++) {
         struct datum kept = DATUM_NULL;
         if (i >= first && i < end && array->count > 0) (void)array_next(&old, &kept);
@@ -91,6 +92,7 @@ BODY(assign)
     if (array.dimensions == 0) { // One item, in as many dimensions.
         int32_t lengths[ARRAY_DIMENSIONS_MAX] = {1, 1, 1, 1, 1, 1};
         array_builder_init(&builder, call->arena, array.element);
+        builder.call = call;
         TRY(array_builder_add(&builder, args[3]));
         return array_builder_finish_dimensions(&builder, count, lengths, at, result);
     }
@@ -102,6 +104,7 @@ BODY(assign)
         place = place * (uint32_t)array.length[i] + (uint64_t)offset;
     }
     array_builder_init(&builder, call->arena, array.element);
+    builder.call = call;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);)
         TRY(array_builder_add(&builder, builder.count == place ? args[3] : item));
     st = array_builder_finish_like(&builder, &array, result);

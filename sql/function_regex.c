@@ -20,8 +20,8 @@ static struct status like(
 {
     bool matches = false;
     struct status st = call->arg_types[0].oid == TYPE_BYTEA
-        ? like_match_bytes(text_of(args[0]), text_of(args[1]), &matches)
-        : like_match(text_of(args[0]), text_of(args[1]), &matches);
+        ? like_match_bytes(call, text_of(args[0]), text_of(args[1]), &matches)
+        : like_match(call, text_of(args[0]), text_of(args[1]), &matches);
     *result = datum_bool(matches != negate);
     return st;
 }
@@ -45,7 +45,7 @@ static struct status like_nocase(
     bool matches = false;
     TRY(function_lower(call, args[0], &text));
     TRY(function_lower(call, args[1], &pattern));
-    TRY(like_match(text_of(text), text_of(pattern), &matches));
+    TRY(like_match(call, text_of(text), text_of(pattern), &matches));
     *result = datum_bool(matches != negate);
 out:
     return st;
@@ -402,6 +402,7 @@ BODY(regexp_split_to_array)
     bool done;
     TRY(split_start(call, args, &work));
     array_builder_init(&builder, call->arena, TYPE_TEXT);
+    builder.call = call;
     for (;;) {
         TRY(split_next(&work, &piece, &done));
         if (done) break;

@@ -10,6 +10,9 @@
 #include "sql/type_ops.h"
 #include "sql/utf8.h"
 
+// Characters between calls of function_work.
+#define WORK_EVERY 1024u
+
 static struct bytes text_of(struct datum value)
 {
     return datum_as_bytes(value);
@@ -330,17 +333,21 @@ BODY(repeat)
 
 BODY(reverse)
 {
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]);
-    uint8_t *out = function_room(call, text.size);
-    if (out == NULL) return function_no_memory(text.size);
-    size_t end = text.size;
+    uint8_t *made = function_room(call, text.size);
+    if (made == NULL) return function_no_memory(text.size);
+    size_t end = text.size, count = 0;
     for (size_t i = 0; i < text.size;) {
+        if (++count % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         size_t step = utf8_step(text, i);
         end -= step;
-        memcpy(out + end, text.data + i, step);
+        memcpy(made + end, text.data + i, step);
         i += step;
     }
-    return give(bytes_of(out, text.size), result);
+    return give(bytes_of(made, text.size), result);
+out:
+    return st;
 }
 
 // `length` characters: filled up with the third argument over and over, or cut.
@@ -377,33 +384,40 @@ BODY(rpad)
 
 BODY(replace)
 {
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]), from = text_of(args[1]), to = text_of(args[2]);
     if (from.size == 0 || text.size == 0) return give(text, result);
     uint64_t count = 0;
-    for (size_t at = 0; (at = find(text, from, at)) != SIZE_MAX; at += from.size)
+    for (size_t at = 0, next; (next = find(text, from, at)) != SIZE_MAX; at = next + from.size) {
+        TRY(function_work(call, next + from.size - at));
         count++;
+    }
     if (count == 0) return give(text, result);
     uint64_t size = text.size - count * from.size + count * to.size;
-    uint8_t *out = function_room(call, size);
-    if (out == NULL) return function_no_memory(size);
+    uint8_t *made = function_room(call, size);
+    if (made == NULL) return function_no_memory(size);
     size_t written = 0, start = 0;
     for (size_t at = 0; (at = find(text, from, start)) != SIZE_MAX; start = at + from.size) {
-        memcpy(out + written, text.data + start, at - start);
+        TRY(function_work(call, at + from.size + to.size - start));
+        memcpy(made + written, text.data + start, at - start);
         written += at - start;
-        if (to.size > 0) memcpy(out + written, to.data, to.size);
+        if (to.size > 0) memcpy(made + written, to.data, to.size);
         written += to.size;
     }
-    memcpy(out + written, text.data + start, text.size - start);
-    return give(bytes_of(out, size), result);
+    memcpy(made + written, text.data + start, text.size - start);
+    return give(bytes_of(made, size), result);
+out:
+    return st;
 }
 
 BODY(translate)
 {
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]), from = text_of(args[1]), to = text_of(args[2]);
     uint64_t size = (uint64_t)text.size * 4;
-    uint8_t *out = function_room(call, size);
-    if (out == NULL) return function_no_memory(size);
-    size_t written = 0;
+    uint8_t *made = function_room(call, size);
+    if (made == NULL) return function_no_memory(size);
+    size_t written = 0, count = 0;
     for (size_t i = 0; i < text.size;) {
         size_t step = utf8_step(text, i), place = 0, at = 0;
         while (at < from.size && !(utf8_step(from, at) == step &&
@@ -411,6 +425,7 @@ BODY(translate)
             at += utf8_step(from, at);
             place++;
         }
+        if (++count % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         const uint8_t *source = text.data + i;
         size_t source_size = step;
         if (at < from.size) {
@@ -418,11 +433,13 @@ BODY(translate)
             source = to.data + other;
             source_size = other < to.size ? utf8_step(to, other) : 0; // No partner: dropped.
         }
-        memcpy(out + written, source, source_size);
+        memcpy(made + written, source, source_size);
         written += source_size;
         i += step;
     }
-    return give(bytes_of(out, written), result);
+    return give(bytes_of(made, written), result);
+out:
+    return st;
 }
 
 BODY(overlay)
@@ -484,20 +501,24 @@ static struct status change_case(
     }
     // A letter and its other case differ by at most a byte or two; three times is room enough.
     uint64_t size = utf8_is_ascii(text) ? text.size : (uint64_t)text.size * 3;
-    uint8_t *out = function_room(call, size);
-    if (out == NULL) return function_no_memory(size);
-    size_t written = 0;
+    uint8_t *made = function_room(call, size);
+    if (made == NULL) return function_no_memory(size);
+    struct status st = STATUS_OK;
+    size_t written = 0, count = 0;
     bool in_word = false;
     for (size_t i = 0; i < text.size; i += utf8_step(text, i)) {
+        if (++count % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         uint32_t code = utf8_decode(text.data + i);
         bool upper = to == CASE_UPPER || (to == CASE_TITLE && !in_word);
         uint8_t character[4];
         size_t step = utf8_encode(map_case(code, upper), character);
-        memcpy(out + written, character, step);
+        memcpy(made + written, character, step);
         written += step;
         in_word = is_alphanumeric(code);
     }
-    return give(bytes_of(out, written), result);
+    return give(bytes_of(made, written), result);
+out:
+    return st;
 }
 
 BODY(lower)

@@ -17,6 +17,8 @@
 
 enum truth { FALSE_, TRUE_, UNKNOWN_ };
 
+#define ITEM_WORK 64u // What an item counts for in function_work.
+
 struct run {
     struct function_call *call;
     struct arena *arena;
@@ -30,6 +32,8 @@ static struct status eval(struct run *run, struct jsonpath_node *node, bool unwr
 
 static struct status add(struct run *run, struct jsonpath_items *items, struct bytes item)
 {
+    struct status work = function_work(run->call, ITEM_WORK);
+    if (failed(work)) return work;
     if (items->count == items->capacity) {
         uint32_t capacity = items->capacity == 0 ? 4 : items->capacity * 2;
         items->items = arena_grow(run->arena, items->items, items->capacity * sizeof item,
@@ -170,7 +174,8 @@ static struct status one_truth(struct run *run, struct jsonpath_node *node, stru
 static bool is_hard(struct status st)
 {
     return status_is(st, E_OUT_OF_MEMORY) || status_is(st, E_UNDEFINED_OBJECT) ||
-           status_is(st, E_SYNTAX_ERROR);
+           status_is(st, E_SYNTAX_ERROR) || status_is(st, E_QUERY_CANCELED) ||
+           status_is(st, E_ADMIN_SHUTDOWN) || status_is(st, E_CONNECTION_FAILURE);
 }
 
 // Whether the comparison holds for any pair of items; in strict mode none may be unknown.
@@ -661,6 +666,7 @@ static struct status eval(
 {
     struct status st, first = STATUS_OK;
     struct jsonpath_items now = {0};
+    TRY(function_work(run->call, ITEM_WORK));
     TRY(first_items(run, node, &now));
     for (const struct jsonpath_node *step = node->next; step != NULL; step = step->next) {
         struct jsonpath_items next = {0};

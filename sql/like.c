@@ -2,14 +2,23 @@
 #include "sql/like.h"
 
 #include "sql/utf8.h"
+#include "sql/function.h"
+
+#define STEPS_PER_LOOK 1024u
 
 // Goes back only to the last %: an earlier one need not take more, since what stood between has matched
 // at the leftmost place already.
-static struct status match(struct bytes text, struct bytes pattern, bool bytewise, bool *matches)
+static struct status match(struct function_call *call, struct bytes text, struct bytes pattern,
+    bool bytewise, bool *matches)
 {
+    uint32_t steps = 0;
     size_t t = 0, p = 0, back_t = 0, back_p = SIZE_MAX;
     *matches = false;
     while (t < text.size || p < pattern.size) {
+        if (++steps % STEPS_PER_LOOK == 0 && call != NULL) {
+            struct status st = function_work(call, STEPS_PER_LOOK);
+            if (failed(st)) return st;
+        }
         if (p < pattern.size) {
             uint8_t c = pattern.data[p];
             if (c == '%') {
@@ -52,14 +61,16 @@ static struct status match(struct bytes text, struct bytes pattern, bool bytewis
     return STATUS_OK;
 }
 
-struct status like_match(struct bytes text, struct bytes pattern, bool *matches)
+struct status like_match(
+    struct function_call *call, struct bytes text, struct bytes pattern, bool *matches)
 {
-    return match(text, pattern, false, matches);
+    return match(call, text, pattern, false, matches);
 }
 
-struct status like_match_bytes(struct bytes text, struct bytes pattern, bool *matches)
+struct status like_match_bytes(
+    struct function_call *call, struct bytes text, struct bytes pattern, bool *matches)
 {
-    return match(text, pattern, true, matches);
+    return match(call, text, pattern, true, matches);
 }
 
 struct bytes like_prefix(struct arena *arena, struct bytes pattern, bool *exact)

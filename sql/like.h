@@ -7,9 +7,13 @@
 #include "core/arena.h"
 #include "core/status.h"
 
-CHECKED struct status like_match(struct bytes text, struct bytes pattern, bool *matches);
+// `call` may be NULL; otherwise they suspend as function_work does.
+struct function_call;
+CHECKED struct status like_match(
+    struct function_call *call, struct bytes text, struct bytes pattern, bool *matches);
 // Bytes, not characters: bytea.
-CHECKED struct status like_match_bytes(struct bytes text, struct bytes pattern, bool *matches);
+CHECKED struct status like_match_bytes(
+    struct function_call *call, struct bytes text, struct bytes pattern, bool *matches);
 // What the pattern's matches all begin with, backslashes taken off; *exact: the pattern is only that.
 // For the planner, which reads an index from there.
 struct bytes like_prefix(struct arena *arena, struct bytes pattern, bool *exact);

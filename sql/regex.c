@@ -12,6 +12,7 @@
 // A match of more steps starts anew with callouts, in which the task lets others run and learns that it is cancelled.
 #define MATCH_STEPS_QUICK 50000u
 #define CALLOUTS_PER_LOOK 64u
+#define SEARCHES_PER_LOOK 64u
 #define MATCH_STEPS_BASE 500000u
 #define MATCH_STEPS_PER_BYTE 20u
 #define MATCH_HEAP_KIB 4096
@@ -36,7 +37,7 @@ struct regex {
     uint32_t compile_options;
     pcre2_code *patient; // With callouts; NULL until a match takes long.
     struct task *task;       // Of the current call; NULL when it may not suspend.
-    uint32_t callouts;
+    uint32_t callouts, searches;
     struct status interrupted;
     pcre2_match_data *match;
     struct regex_span *spans;
@@ -415,6 +416,8 @@ struct status regex_search(struct regex *regex, struct bytes text, size_t from, 
 {
     struct status st = STATUS_OK;
     static const uint8_t empty[1];
+    if (regex->task != NULL && ++regex->searches % SEARCHES_PER_LOOK == 0)
+        TRY(task_yield_if_due(regex->task));
     const uint8_t *data = text.size == 0 ? empty : text.data;
     pcre2_set_match_limit(regex->limits, MATCH_STEPS_QUICK);
     int count = pcre2_match(regex->code, data, text.size, from, PCRE2_NO_UTF_CHECK, regex->match,
