@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "sql/datetime.h"
+#include "sql/cast_functions.h"
 #include "sql/function_table.h"
 #include "sql/numeric.h"
 #include "core/text.h"
@@ -227,6 +228,20 @@ out:
     return st;
 }
 
+// Of a date date_part() is the timestamp's, and so has hours and a smaller range; extract() is not.
+BODY(date_part_of_date)
+{
+    struct status st = STATUS_OK;
+    struct datum parts[2] = {args[0]};
+    const struct type types[2] = {call->arg_types[0], TYPE_OF(TYPE_TIMESTAMP)};
+    struct function_call inner = *call;
+    inner.arg_types = types;
+    TRY(cast_date_to_timestamp(&inner, &args[1], &parts[1]));
+    TRY(extract_timestamp(&inner, parts, result));
+out:
+    return st;
+}
+
 BODY(extract_time)
 {
     struct bytes name = datum_as_bytes(args[0]);
@@ -429,7 +444,7 @@ static const struct function table[] = {
     SCALAR("extract", 6202, NUMERIC, extract_timestamp, TYPE_TEXT, TYPE_TIMESTAMP),
     STABLE("extract", 6203, NUMERIC, extract_timestamp, TYPE_TEXT, TYPE_TIMESTAMPTZ),
     SCALAR("extract", 6204, NUMERIC, extract_interval, TYPE_TEXT, TYPE_INTERVAL),
-    SCALAR("date_part", 1384, FLOAT8, extract_date, TYPE_TEXT, TYPE_DATE),
+    SCALAR("date_part", 1384, FLOAT8, date_part_of_date, TYPE_TEXT, TYPE_DATE),
     SCALAR("date_part", 1385, FLOAT8, extract_time, TYPE_TEXT, TYPE_TIME),
     SCALAR("date_part", 1273, FLOAT8, extract_time, TYPE_TEXT, TYPE_TIMETZ),
     SCALAR("date_part", 2021, FLOAT8, extract_timestamp, TYPE_TEXT, TYPE_TIMESTAMP),

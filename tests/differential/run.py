@@ -251,6 +251,16 @@ class Comparison:
                 for side in self.sides:
                     side.answer("ROLLBACK")
 
+    def patiently(self, sql, changes, strict):
+        """The machine may have had other things to do: once more with more time."""
+        for side in self.sides:
+            side.answer("SET statement_timeout = '60s'")
+        try:
+            return self.probe(sql, changes, strict)
+        finally:
+            for side in self.sides:
+                side.answer("SET statement_timeout = '3s'")
+
     def minimize(self, tree, kind, changes):
         strict = getattr(tree, "strict", False)
         tries = 0
@@ -284,6 +294,8 @@ class Comparison:
             kind = self.probe(sql, True) if changes else None
             theirs, ours = self.both(sql) if kind is None else (None, None)
             kind = kind or difference(sql, theirs, ours, getattr(tree, "strict", False))
+            if kind == "timeout":
+                kind = self.patiently(sql, changes, getattr(tree, "strict", False))
             self.compared += 1
             self.failed += theirs is not None and theirs[0] == "error"
             if kind is not None and isinstance(self.generator, Deep) and RUNTIME.fullmatch(kind):
