@@ -113,7 +113,12 @@ const char *ddl_shown(struct statement_context *context, const struct table_desc
     const char *const *path = context->session->search_path;
     if (failed(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema)))
         return table->name;
-    for (; path != NULL && *path != NULL; path++)
+    // By its name alone: another that stands in front of it, or nothing when it is gone already.
+    const struct table_desc *found = NULL;
+    struct status st = catalog_table(
+        context->task, context->session, NULL, NULL, table->name, true, &found);
+    bool hidden = !failed(st) && found != NULL && found->id != table->id;
+    for (; !hidden && path != NULL && *path != NULL; path++)
         if (strcmp(*path, schema->name) == 0) return table->name;
     return arena_printf(context->arena, "%s.%s", schema->name, table->name);
 }

@@ -466,6 +466,16 @@ static struct status power_integer(
     return st;
 }
 
+// How many digits the result has before its point PostgreSQL estimates with a logarithm of eight digits, of
+// which the product with the exponent has as many: what is a power of ten is seen as one.
+static double rounded_exponent(double ln, double exponent)
+{
+    if (ln == 0) return 0;
+    long double unit = powl(10, 8 - (int)log10(fabs(ln)));
+    long double product = roundl(ln * unit) * exponent;
+    return (double)(roundl(product * (1 + 1e-17L)) / unit);
+}
+
 static struct status power_real(struct arena *arena, const struct numeric *base,
     struct datum exponent, struct datum *result)
 {
@@ -483,8 +493,9 @@ static struct status power_real(struct arena *arena, const struct numeric *base,
         return give_zero(arena, NUMERIC_RESULT_SCALE_MAX, result);
     }
     double weight = x * M_LOG10E;
-    int32_t scale = clamp_scale(max64(NUMERIC_SIGNIFICANT_DIGITS - (int64_t)weight,
-        max64((int64_t)base->scale, (int64_t)e.scale)));
+    int32_t scale = clamp_scale(
+        max64(NUMERIC_SIGNIFICANT_DIGITS - (int64_t)(rounded_exponent(ln, numeric_to_double(exponent)) * M_LOG10E),
+            max64((int64_t)base->scale, (int64_t)e.scale)));
     int64_t more = max64(exponent_of(&e), 0);
     uint64_t bits = bits_for_digits(scale + (int64_t)fmax(weight, 0) + more + 20);
     mpz_t fixed, power;

@@ -53,6 +53,7 @@ OWN = [
     (re.compile(r"similar_(to_)?escape|width_bucket\(.*numeric.*2147483647"), "SIMILAR TO has patterns of its own form"),
     (re.compile(r"timezone.*'-1.5'|16777217.*to_char|to_char.*16777217|interval (day|year)|(round|trunc)\(.*2147483647"), "oddities of PostgreSQL 15, and its limit of 2000 digits"),
     (re.compile(r"RECURSIVE.*convert_from"), "PostgreSQL gives what convert_from makes the collation of the encoding's name"),
+    (re.compile(r"''::\"char\".*bpchar"), "PostgreSQL makes a text that begins with a zero byte"),
     (re.compile(r"abbrev.*:"), "networks of IPv6 are not shortened further"),
     (re.compile(r"right.*-2147483648"), "PostgreSQL lets the count wrap around"),
     (re.compile(r"acldefault|makeaclitem|_to_tsvector|to_tsquery|postgresql_fdw"), "full-text search, foreign data, lists of privileges"),
@@ -300,6 +301,8 @@ class Comparison:
             self.failed += theirs is not None and theirs[0] == "error"
             if kind is not None and isinstance(self.generator, Deep) and RUNTIME.fullmatch(kind):
                 continue  # Of several operands that will not do, which is told first is open.
+            if kind is not None and isinstance(self.generator, Deep) and theirs is None and kind.startswith("rows against") and "NULL::" in sql:
+                continue  # As below.
             if kind is not None and isinstance(self.generator, Deep) and kind.startswith("rows against") and " FROM t" not in sql and any(all(row[at] is None for row in theirs[2]) for at in range(len(theirs[1]) if theirs else 0)):
                 continue  # Of a constant NULL, PostgreSQL looks at nothing else.
             if kind is None:

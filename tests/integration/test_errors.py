@@ -75,6 +75,12 @@ class Errors(ClusterTest):
             self.assertEqual(caught.exception.diag.message_detail.split("\n"),
                              ["table s.a depends on schema s", "view s.v depends on schema s",
                               "function s.f(integer,text) depends on schema s", "type s.e depends on schema s"])
+            for how in ("", "IF EXISTS "):
+                session.run("CREATE TABLE seen (a int PRIMARY KEY); CREATE VIEW over_it AS SELECT a FROM seen")
+                self.assert_error("2BP01", "cannot drop table seen because other objects depend on it", lambda: session.run("DROP TABLE %sseen" % how))
+                session.run("CREATE TEMP TABLE seen (b int)")
+                self.assert_error("2BP01", "cannot drop index seen_pkey because constraint seen_pkey on table public.seen requires it", lambda: session.run("DROP INDEX public.seen_pkey"))
+                session.run("DROP TABLE seen; DROP VIEW over_it; DROP TABLE seen")
             self.assert_error("2BP01", "cannot drop table s.a because other objects depend on it", lambda: session.run("DROP TABLE s.a"))
             del session.raw.notices[:]
             session.run("DROP SCHEMA s CASCADE")

@@ -3,6 +3,7 @@
 import os
 import struct
 import sys
+import threading
 import unittest
 
 import psycopg2
@@ -176,7 +177,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(self.session.value("SELECT sum(repeat('7', 5000)::numeric * g) = repeat('7', 5000)::numeric * 20100 FROM generate_series(1, 200) g"), True)
         self.assertEqual(self.error("SELECT factorial(20000) * factorial(20001)"), "22003")
 
-    def cancelled(self, sql, after=0.1):
+    def code_when_cancelled(self, sql, after):
         timer = threading.Timer(after, self.session.raw.cancel)
         timer.start()
         try:
@@ -188,9 +189,9 @@ class Limits(unittest.TestCase):
 
     def test_cancel_within_a_call(self):
         """A call that takes long ends when it is cancelled; and a request that comes too late harms nobody."""
-        self.assertIn(self.cancelled("SELECT repeat('a', 40) ~ '^(a?){40}a{40}b$', repeat('ab', 50000) ~ '(.*)(.*)(.*)(.*)(.*)x'"), ("57014", "54001"))
+        self.assertIn(self.code_when_cancelled("SELECT repeat('a', 40) ~ '^(a?){40}a{40}b$', repeat('ab', 50000) ~ '(.*)(.*)(.*)(.*)(.*)x'", 0.1), ("57014", "54001"))
         for number in range(12):
-            self.assertIn(self.cancelled("SELECT length(replace(repeat('abc', 4000000), 'b', 'xyz')), length(upper(repeat('abc', 3000000)))", 0.02 * number), ("57014", None))
+            self.assertIn(self.code_when_cancelled("SELECT length(replace(repeat('abc', 4000000), 'b', 'xyz')), length(upper(repeat('abc', 3000000)))", 0.02 * number), ("57014", None))
             self.assertEqual(self.session.value("SELECT %d" % number), number)
         for _ in range(20):
             self.session.raw.cancel()
