@@ -2,11 +2,13 @@
 //
 // Scripted cases of clusters of several nodes.
 #include <stdio.h>
+#include <string.h>
 
 #include "core/mark.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
 #include "kv/slice_internal.h"
+#include "kv/snapshot.h"
 #include "tests/sim/cluster_run.h"
 
 // A store whose node got its id, and went down before storage had begun, once founded slices of its own.
@@ -128,6 +130,126 @@ SIM_CASE(cluster_snapshot_fails_early, "a member whose snapshot fails at the beg
     for (uint32_t i = 0; i < 3; i++)
         world->nodes[i].wanted = true;
     world_run(world, failing_early, cluster, 4 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
+// A follower that applies nothing for a while, and is sent a snapshot: by the time that it takes it over, entries behind
+// the snapshot have been handed to it.
+static struct {
+    uint32_t target, shard, leader, leader_shard; // target: as the cluster numbers it.
+    uint64_t slice, led, sent_most; // What its leader has; had when the follower had all of the snapshot.
+    bool passed, taken;
+} behind;
+
+static bool is_held(const struct world_node *node, const struct slice *slice)
+{
+    return node->id == 3 && slice->id == behind.slice && slice->held > 0;
+}
+
+static void hold_one(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    (void)kv;
+    if (behind.slice != 0 || node->id != 3 || !slice->started || slice->role != SLICE_FOLLOWER || slice->applying) return;
+    if (slice->log.raft.leader == 0) return;
+    behind.slice = slice->id;
+    behind.target = slice->log.raft.self;
+    behind.shard = slice->shard->index;
+    slice->held++;
+    slice_hold(slice);
+}
+
+static bool one_is_held(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    kv_world_replicas_each(&cluster->kv, hold_one);
+    return behind.slice != 0;
+}
+
+static void find_leader(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    (void)kv;
+    if (slice->id != behind.slice || !raft_log_leads(&slice->log)) return;
+    behind.leader = node->id;
+    behind.leader_shard = slice->shard->index;
+}
+
+static bool its_leader_is_known(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    kv_world_replicas_each(&cluster->kv, find_leader);
+    return behind.leader != 0;
+}
+
+// The leader goes on writing, before and after the snapshot.
+static struct status send_it(struct task *task, void *arg)
+{
+    (void)arg;
+    struct status st = STATUS_OK;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), behind.slice);
+    if (slice == NULL) return st;
+    slice_hold(slice);
+    for (uint32_t i = 0; i < 2000 && !behind.taken; i++) {
+        TRY(slice_propose_ceiling(task, slice, slice->ceiling));
+        if (i == 5) snapshot_send(slice, behind.target);
+        TRY(task_sleep(task, WORLD_MS));
+    }
+out:
+    slice_let_go(slice);
+    return st;
+}
+
+static void look_at_both(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    (void)kv;
+    if (slice->id == behind.slice && node->id == behind.leader) behind.led = slice->applied_index;
+    if (!is_held(node, slice) || !slice->installing) return;
+    if (behind.sent_most == 0) behind.sent_most = behind.led;
+    behind.passed = slice->log.delivered > behind.sent_most + 2;
+}
+
+static bool it_is_passed(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    kv_world_replicas_each(&cluster->kv, look_at_both);
+    return behind.passed;
+}
+
+static struct status let_go(struct task *task, void *arg)
+{
+    (void)arg;
+    struct status st = STATUS_OK;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), behind.slice);
+    if (slice == NULL) return st;
+    slice_let_go(slice);
+    while (slice->installing)
+        TRY(task_sleep(task, WORLD_MS));
+    behind.taken = slice->applied_index > 0 && !failed(slice->failed);
+out:
+    slice_apply_release(slice);
+    return st;
+}
+
+static bool it_is_taken(void *arg)
+{
+    (void)arg;
+    return behind.taken;
+}
+
+// The log hands out what is behind the snapshot once more, and the follower once kept what it had of it.
+SIM_CASE(cluster_snapshot_behind, "a snapshot may be older than what its receiver has been handed meanwhile")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    memset(&behind, 0, sizeof behind);
+    cluster_begin(cluster, run, 3, 300);
+    marks_bend_stop();
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "a follower that is held", one_is_held, cluster, 60 * WORLD_SECOND);
+    world_expect(world, "its leader", its_leader_is_known, cluster, 10 * WORLD_SECOND);
+    if (!run->violated) world_spawn(&world->nodes[behind.leader - 1], behind.leader_shard, "send", send_it, NULL);
+    world_expect(world, "entries behind the snapshot", it_is_passed, cluster, 60 * WORLD_SECOND);
+    if (!run->violated) world_spawn(&world->nodes[2], behind.shard, "let go", let_go, NULL);
+    world_expect(world, "the snapshot to be taken over", it_is_taken, cluster, 10 * WORLD_SECOND);
     cluster_end(cluster);
 }
 

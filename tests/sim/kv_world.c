@@ -144,19 +144,20 @@ static void look_at_replica(struct kv_world *kv, struct world_node *node, struct
     shard_self_set(slice->shard);
     bool serves = kv_world_may_serve(slice);
     shard_self_set(NULL);
-    if (!serves) return;
     struct kv_world_slice *seen = &kv->slices[slice->id];
+    // One that nobody has asked since has no lease, and gets it with the first request.
+    bool would = serves || (slice->role == SLICE_SERVING && slice->log.raft.quiet && !failed(slice->failed));
+    if (would && seen->lost_at_ns != 0 && seen->server == 0) {
+        sim_sample(kv->world.run, "leader lost until served again", sim_now_ns(kv->world.sim) - seen->lost_at_ns);
+        seen->lost_at_ns = 0;
+    }
+    if (!serves) return;
     // Consensus hears of a new term before the slice is told, within a turn; the lease holds until then.
     if (kv->several && slice->log.raft.role == RAFT_LEADER) look_at_term(kv, node, slice);
     if (seen->server != 0 && seen->server != node->id) {
         sim_violation(kv->world.run, "slice %u is served by nodes %u and %u at once",
             (uint32_t)slice->id, seen->server, node->id);
         return;
-    }
-    if (seen->lost_at_ns != 0 && seen->server == 0) {
-        sim_sample(kv->world.run, "leader lost until served again",
-            sim_now_ns(kv->world.sim) - seen->lost_at_ns);
-        seen->lost_at_ns = 0;
     }
     seen->server = node->id;
 }
