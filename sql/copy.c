@@ -254,10 +254,10 @@ static size_t csv_record_end(const struct copy_reader *reader, bool *quoted)
     return SIZE_MAX;
 }
 
-static struct bytes csv_field(const struct copy_options *options, struct arena *arena,
+// `out` has room for what is left of the line.
+static struct bytes csv_field(const struct copy_options *options, uint8_t *out,
     struct bytes line, size_t *at, bool *was_quoted)
 {
-    uint8_t *out = arena_alloc(arena, line.size - *at + 1);
     size_t size = 0;
     bool quoted = false;
     *was_quoted = false;
@@ -298,10 +298,12 @@ static struct status read_csv_row(struct copy_reader *reader, struct arena *aren
     }
     *found = true;
     *count = 0;
+    uint8_t *out = arena_alloc(arena, line.size + 1); // Of all fields: none is longer than it is in the line.
     for (size_t at = 0;; at++) {
         if (*count == fields_max) return too_many();
         bool was_quoted;
-        struct bytes field = csv_field(reader->options, arena, line, &at, &was_quoted);
+        struct bytes field = csv_field(reader->options, out, line, &at, &was_quoted);
+        out += field.size;
         const struct copy_options *options = reader->options;
         bool null = is_null_text(options, field);
         if (was_quoted) null &= options->force_null != NULL && options->force_null[*count];
@@ -367,6 +369,10 @@ void copy_write_field(struct buffer *out, const struct copy_options *options, st
 
 // --- COPY FROM STDIN -------------------------------------------------------------------------------------
 
+// Looks at the clock: after so many rows, and after each that is large.
+#define ROWS_BETWEEN_YIELDS 16u
+#define COPY_LARGE_BYTES 1024u
+
 struct copy_from {
     struct statement_context *context;
     struct pgwire *wire;
@@ -384,6 +390,7 @@ struct copy_from {
         uint64_t number;
         struct bytes text;        // Its beginning.
     } *lines, at;                 // Of the rows gathered; the one being read.
+    struct bytes read, kept;      // All bytes of the one being read, in the network's buffer, and their copy in `batch`.
     struct arena batch;           // Values of the rows gathered.
     struct bytes fields[];
 };
@@ -490,6 +497,14 @@ out:
     return st;
 }
 
+// A field that lies in what was read, in its copy: the network's buffer moves on. Others are in `batch` already.
+static struct bytes kept_field(const struct copy_from *from, struct bytes field)
+{
+    const uintptr_t at = (uintptr_t)field.data, read = (uintptr_t)from->read.data;
+    if (at < read || at >= read + from->read.size) return field;
+    return bytes_of(from->kept.data + (at - read), field.size);
+}
+
 static struct status add_row(struct copy_from *from,
     const struct column_desc *const *columns, const struct bytes *fields, uint32_t count)
 {
@@ -502,7 +517,7 @@ static struct status add_row(struct copy_from *from,
             return with_line(from, status_format(arena, E_BAD_COPY_FILE_FORMAT, "missing data for column \"%s\"", columns[i]->name), &from->at);
         if (fields[i].data == NULL) continue;
         // Input functions may keep pointing at the text: it must outlive the network buffer.
-        struct bytes own = arena_copy(&from->batch, fields[i]);
+        struct bytes own = kept_field(from, fields[i]);
         st = from->options.format == COPY_BINARY
                  ? type_receive(&from->batch, columns[i]->type, own, &row[i])
                  : type_input(&from->batch, &from->context->session->types, columns[i]->type, own, &row[i]);
@@ -516,7 +531,7 @@ static struct status add_row(struct copy_from *from,
         }
     }
     from->lines[from->gathered] = (struct copy_line){.number = from->at.number,
-        .text = arena_copy(&from->batch, bytes_of(from->at.text.data, from->at.text.size > 104 ? 104 : from->at.text.size))};
+        .text = bytes_of(from->kept.data, from->at.text.size > 104 ? 104 : from->at.text.size)};
     if (++from->gathered == from->batch_rows) TRY(flush_rows(from));
 out:
     return st;
@@ -581,8 +596,11 @@ static struct status take_rows(struct copy_from *from,
             if (from->options.header_match) TRY(with_line(from, match_header(from, columns, count), &from->at));
             continue;
         }
+        from->read = bytes_of(before.data, (size_t)(rest.data - before.data));
+        from->kept = arena_copy(&from->batch, from->read);
         TRY(add_row(from, columns, from->fields, count));
-        TRY(task_yield_if_due(from->context->task));
+        if (from->line % ROWS_BETWEEN_YIELDS == 0 || from->read.size > COPY_LARGE_BYTES)
+            TRY(task_yield_if_due(from->context->task));
     }
 out:
     return st;

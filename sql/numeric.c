@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/numeric.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,24 @@ const struct datum numeric_zero = {.data = zero_bytes, .size = HEAD_BYTES};
 
 // --- form ---------------------------------------------------------------------------------------------
 
+// Up to eight bytes, little-endian: two reads that overlap.
+static inline uint64_t load_short(const uint8_t *at, size_t size)
+{
+    if (size >= 4) {
+        uint32_t low, high;
+        memcpy(&low, at, sizeof low);
+        memcpy(&high, at + size - sizeof high, sizeof high);
+        return le32toh(low) | (uint64_t)le32toh(high) << (8 * (size - sizeof high));
+    }
+    if (size >= 2) {
+        uint16_t low, high;
+        memcpy(&low, at, sizeof low);
+        memcpy(&high, at + size - sizeof high, sizeof high);
+        return le16toh(low) | (uint64_t)le16toh(high) << (8 * (size - sizeof high));
+    }
+    return size == 1 ? *at : 0;
+}
+
 struct numeric numeric_open(struct datum value)
 {
     struct numeric number = {.kind = NUMERIC_NAN};
@@ -32,7 +51,10 @@ struct numeric numeric_open(struct datum value)
     number.scale = (uint32_t)value.data[1] | (uint32_t)value.data[2] << 8;
     number.magnitude = bytes_of(value.data + HEAD_BYTES, value.size - HEAD_BYTES);
     number.small = number.magnitude.size <= sizeof(uint128);
-    if (number.small) memcpy(&number.value, number.magnitude.data, number.magnitude.size);
+    if (LIKELY(number.magnitude.size <= sizeof(uint64_t)))
+        number.value = load_short(number.magnitude.data, number.magnitude.size);
+    else if (number.small)
+        memcpy(&number.value, number.magnitude.data, number.magnitude.size);
     return number;
 }
 

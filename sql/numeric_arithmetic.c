@@ -417,6 +417,10 @@ struct status numeric_coerce(
     struct numeric number = numeric_open(value);
     if (number.kind == NUMERIC_NAN) return st;
     if (number.kind == NUMERIC_INFINITE) return field_overflow(arena, precision, scale, true);
+    // Nearly all that is loaded: of the scale declared already, and of few digits.
+    if (scale >= 0 && number.scale == (uint32_t)scale && number.small &&
+        number.value < numeric_pow10(precision < 18 ? (uint32_t)precision : 18))
+        return st;
     TRY(numeric_round(arena, value, scale, NUMERIC_HALF_AWAY, result));
     number = numeric_open(*result);
     if (number.magnitude.size > 0 &&

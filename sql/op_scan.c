@@ -8,7 +8,8 @@
 #include "sql/sequence.h"
 
 // Rows looked up at once: enough that several are on one page of a store.
-#define AHEAD_ROWS 16384u
+#define AHEAD_ROWS 32768u
+#define AHEAD_GROWTH 16u // From one time to the next.
 #define AHEAD_BYTES (8u << 20)
 
 struct scan_op {
@@ -242,15 +243,18 @@ out:
     return st;
 }
 
-// Many rows or large ones: what is read at once stays within AHEAD_BYTES or so.
+// By the size of the rows just read: what is read at once stays within AHEAD_BYTES or so.
 static void adjust_ahead(struct scan_op *scan)
 {
     const uint32_t capacity = scan->op.run->capacity;
-    size_t size = 0;
-    for (uint32_t i = 0; i < scan->ahead_count; i++) size += scan->ahead_pairs[i].value.size;
-    if (size > AHEAD_BYTES / 2 && scan->ahead_max > capacity) scan->ahead_max /= 2;
-    if (size < AHEAD_BYTES / 8 && scan->ahead_max < AHEAD_ROWS) scan->ahead_max *= 4;
-    if (scan->ahead_max > AHEAD_ROWS) scan->ahead_max = AHEAD_ROWS;
+    const uint32_t growth = scan->ahead_max > AHEAD_ROWS / AHEAD_GROWTH ? AHEAD_ROWS
+                                                                       : scan->ahead_max * AHEAD_GROWTH;
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < scan->ahead_count; i++)
+        size += scan->ahead_pairs[i].key.size + scan->ahead_pairs[i].value.size;
+    if (size == 0) return;
+    const uint64_t fits = AHEAD_BYTES * (uint64_t)scan->ahead_count / size;
+    scan->ahead_max = fits > growth ? growth : fits < capacity ? capacity : (uint32_t)fits;
 }
 
 static struct status fill_ahead(struct task *task, struct scan_op *scan, struct kv_read read)

@@ -14,6 +14,7 @@ struct plan_printer {
     struct buffer json;
     uint32_t indent;
     bool comma;            // Before the next item.
+    bool qualified;        // Columns are named with their table: there is more than one.
     struct arena *arena;
     struct scalar_namer namer;
     uint32_t name_depth;
@@ -89,7 +90,7 @@ static const char *var_name(const struct scalar_namer *namer, var_id var)
         explain->name_depth--;
         return text;
     }
-    if (info->table == NULL) return info->name;
+    if (info->table == NULL || !explain->qualified) return info->name;
     return arena_printf(explain->arena, "%s.%s", info->table, info->name);
 }
 
@@ -234,8 +235,33 @@ static const char *join_title(const struct node *node)
     }
 }
 
+// How many sets of groups are empty, and how many are not.
+static void count_sets(const struct node_aggregate *aggregate, uint32_t *empty, uint32_t *others)
+{
+    *empty = *others = 0;
+    for (uint32_t s = 0; s < aggregate->set_count; s++) {
+        bool any = false;
+        for (uint32_t i = 0; i < aggregate->group_count; i++)
+            any |= aggregate->in_set[s * aggregate->group_count + i];
+        *(any ? others : empty) += 1;
+    }
+}
+
+enum aggregate_strategy { STRATEGY_PLAIN, STRATEGY_SORTED, STRATEGY_HASHED, STRATEGY_MIXED };
+static enum aggregate_strategy strategy_of(const struct node_aggregate *aggregate)
+{
+    uint32_t empty, others;
+    count_sets(aggregate, &empty, &others);
+    if (aggregate->ordered) return STRATEGY_SORTED;
+    if (aggregate->group_count == 0 || (empty > 0 && others == 0)) return STRATEGY_PLAIN;
+    return empty > 0 ? STRATEGY_MIXED : STRATEGY_HASHED;
+}
+
 static const char *title(struct plan_printer *explain, const struct node *node)
 {
+    static const char *const aggregates[] = {[STRATEGY_PLAIN] = "Aggregate",
+        [STRATEGY_SORTED] = "GroupAggregate", [STRATEGY_HASHED] = "HashAggregate",
+        [STRATEGY_MIXED] = "MixedAggregate"};
     switch (node->kind) {
     case NODE_ONE:
     case NODE_EMPTY: return "Result";
@@ -260,12 +286,9 @@ static const char *title(struct plan_printer *explain, const struct node *node)
     case NODE_HASH_JOIN:
     case NODE_MERGE_JOIN:
     case NODE_LOOP_JOIN: return join_title(node);
-    case NODE_AGGREGATE:
-        return node->aggregate.ordered           ? "GroupAggregate"
-               : node->aggregate.group_count > 0 ? "HashAggregate"
-                                                 : "Aggregate";
+    case NODE_AGGREGATE: return aggregates[strategy_of(&node->aggregate)];
     case NODE_WINDOW: return "WindowAgg";
-    case NODE_DISTINCT: return "HashAggregate (distinct)";
+    case NODE_DISTINCT: return "HashAggregate";
     case NODE_SORT: return "Sort";
     case NODE_LIMIT: return "Limit";
     case NODE_APPEND: return "Append";
@@ -300,6 +323,16 @@ static const char *span_text(const struct node_scan *scan)
     return bounded ? "a range" : "a prefix";
 }
 
+static void doc_names(struct plan_printer *explain, const char *const *names, uint32_t count)
+{
+    buffer_append_u8(&explain->json, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) buffer_append_string(&explain->json, ", ");
+        json_print_string(&explain->json, bytes_of_string(names[i]));
+    }
+    buffer_append_u8(&explain->json, ']');
+}
+
 // Names in JSON as an array, in text between commas.
 static void add_names(struct plan_printer *explain, uint32_t depth, const char *label,
     const char *const *names, uint32_t count)
@@ -313,12 +346,7 @@ static void add_names(struct plan_printer *explain, uint32_t depth, const char *
         return;
     }
     doc_key(explain, label);
-    buffer_append_u8(&explain->json, '[');
-    for (uint32_t i = 0; i < count; i++) {
-        if (i > 0) buffer_append_string(&explain->json, ", ");
-        json_print_string(&explain->json, bytes_of_string(names[i]));
-    }
-    buffer_append_u8(&explain->json, ']');
+    doc_names(explain, names, count);
 }
 
 static void sort_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
@@ -336,10 +364,57 @@ static void sort_keys(struct plan_printer *explain, uint32_t depth, const struct
     add_names(explain, depth, "Sort Key", names, node->sort.count);
 }
 
+// One line for each grouping set: the empty one is no matter of hashing.
+static void set_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
+{
+    const struct node_aggregate *aggregate = &node->aggregate;
+    const char **names = ARENA_ARRAY(explain->arena, const char *, aggregate->group_count + 1);
+    if (explain->form->json) {
+        doc_key(explain, "Grouping Sets");
+        doc_open(explain, '[');
+    }
+    for (uint32_t s = 0; s < aggregate->set_count; s++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < aggregate->group_count; i++)
+            if (aggregate->in_set[s * aggregate->group_count + i])
+                names[count++] = key_name(explain, node->layout.vars[i], true);
+        if (!explain->form->json) {
+            if (count == 0) names[0] = "()";
+            add_names(explain, depth, count == 0 ? "Group Key" : "Hash Key", names,
+                count == 0 ? 1 : count);
+            continue;
+        }
+        doc_line(explain);
+        doc_open(explain, '{');
+        doc_key(explain, count == 0 ? "Group Keys" : "Hash Keys");
+        doc_open(explain, '[');
+        doc_line(explain);
+        doc_names(explain, names, count);
+        doc_close(explain, ']');
+        doc_close(explain, '}');
+    }
+    if (explain->form->json) doc_close(explain, ']');
+}
+
+static void distinct_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
+{
+    const struct node *input = node->left;
+    while (input->kind == NODE_PROJECT) input = input->left;
+    const char **names = ARENA_ARRAY(explain->arena, const char *, node->distinct.count + 1);
+    for (uint32_t i = 0; i < node->distinct.count; i++)
+        names[i] = key_name(explain, node->layout.vars[node->distinct.columns[i]],
+            input->kind != NODE_AGGREGATE);
+    add_names(explain, depth, "Group Key", names, node->distinct.count);
+}
+
 static void group_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
 {
     const struct node_aggregate *aggregate = &node->aggregate;
-    if (aggregate->group_count == 0 || aggregate->set_count > 0) return;
+    if (aggregate->set_count > 0) {
+        set_keys(explain, depth, node);
+        return;
+    }
+    if (aggregate->group_count == 0) return;
     const char **names = ARENA_ARRAY(explain->arena, const char *, aggregate->group_count);
     for (uint32_t i = 0; i < aggregate->group_count; i++)
         names[i] = key_name(explain, node->layout.vars[i], true);
@@ -372,6 +447,7 @@ static void details(struct plan_printer *explain, const struct node *node, uint3
     case NODE_AGGREGATE: group_keys(explain, depth, node); break;
     case NODE_LOOP_JOIN: add_conjuncts(explain, depth, "Join Filter", node->join.on); break;
     case NODE_SORT: sort_keys(explain, depth, node); break;
+    case NODE_DISTINCT: distinct_keys(explain, depth, node); break;
     default: break;
     }
 }
@@ -483,17 +559,19 @@ static const char *node_type(struct plan_printer *explain, const struct node *no
     return text;
 }
 
-static void doc_head(
-    struct plan_printer *explain, const struct node *node, const struct op_stats *stats)
+// `outer`: the node itself, or what is shown as a part of it; its figures are those of both.
+static void doc_head(struct plan_printer *explain, const struct node *node,
+    const struct node *outer, const struct op_stats *stats)
 {
+    static const char *const strategies[] = {[STRATEGY_PLAIN] = "Plain",
+        [STRATEGY_SORTED] = "Sorted", [STRATEGY_HASHED] = "Hashed", [STRATEGY_MIXED] = "Mixed"};
     doc_text(explain, "Node Type", node_type(explain, node));
     if (node->kind == NODE_HASH_JOIN || node->kind == NODE_MERGE_JOIN ||
         node->kind == NODE_LOOP_JOIN)
         doc_text(explain, "Join Type", join_type(node->join.kind));
     if (node->kind == NODE_AGGREGATE)
-        doc_text(explain, "Strategy", node->aggregate.ordered           ? "Sorted"
-                 : node->aggregate.group_count > 0 ? "Hashed"
-                                                   : "Plain");
+        doc_text(explain, "Strategy", strategies[strategy_of(&node->aggregate)]);
+    if (node->kind == NODE_DISTINCT) doc_text(explain, "Strategy", "Hashed");
     if (node->kind == NODE_SCAN) {
         doc_text(explain, "Relation Name", node->scan.table->name);
         doc_text(explain, "Alias", node->scan.alias);
@@ -505,8 +583,8 @@ static void doc_head(
     if (node->kind == NODE_CTE) doc_text(explain, "CTE Name", node->cte.name);
     if (explain->form->costs) {
         doc_real(explain, "Startup Cost", 0, 2);
-        doc_real(explain, "Total Cost", node->cost, 2);
-        doc_real(explain, "Plan Rows", node->rows < 1 ? 1 : ceil(node->rows), 0);
+        doc_real(explain, "Total Cost", outer->cost, 2);
+        doc_real(explain, "Plan Rows", outer->rows < 1 ? 1 : ceil(outer->rows), 0);
         doc_real(explain, "Plan Width", node->layout.count * 8.0, 0);
     }
     if (explain->run == NULL) return;
@@ -529,6 +607,33 @@ static void explain_inputs(struct plan_printer *explain, const struct node *node
             explain_node(explain, node->set.inputs[i], NULL, depth);
     if (node->left != NULL) explain_node(explain, node->left, NULL, depth);
     if (node->right != NULL) explain_node(explain, node->right, NULL, depth);
+}
+
+// Tables and what else stands in FROM, of the node and those beneath.
+static uint32_t relation_count(const struct node *node)
+{
+    uint32_t count = 0;
+    if (node == NULL) return 0;
+    switch (node->kind) {
+    case NODE_SCAN:
+    case NODE_VIRTUAL:
+    case NODE_SEQUENCE:
+    case NODE_VALUES:
+    case NODE_FUNCTION:
+    case NODE_CTE:
+    case NODE_WORKTABLE: count = 1; break;
+    case NODE_WITH:
+        for (uint32_t i = 0; i < node->with.count; i++) count += relation_count(node->with.ctes[i]);
+        break;
+    case NODE_APPEND:
+    case NODE_SET:
+    case NODE_RECURSIVE:
+        for (uint32_t i = 0; i < node->set.input_count; i++)
+            count += relation_count(node->set.inputs[i]);
+        break;
+    default: break;
+    }
+    return count + relation_count(node->left) + relation_count(node->right);
 }
 
 static bool has_inputs(const struct plan_printer *explain, const struct node *node)
@@ -554,16 +659,27 @@ static void explain_node(
     bool root = node == explain->plan->root;
     // A projection is a matter of the node beneath, as PostgreSQL shows it.
     while (node->kind == NODE_PROJECT) node = node->left;
+    const struct node *outer = node;
+    const struct scalar_list *having = NULL;
     struct op_stats stats = measured(explain, node);
+    if (node->kind == NODE_FILTER && node->left->kind == NODE_AGGREGATE) {
+        having = node->filter.conjuncts;
+        node = node->left;
+        struct op_stats inner = measured(explain, node);
+        stats.parts = inner.parts;
+        stats.shards = inner.shards;
+        stats.spilled_bytes += inner.spilled_bytes;
+    }
     if (!explain->form->json) {
         const char *cost = explain->form->costs
-            ? arena_printf(explain->arena, "  (cost=%.2f rows=%.0f)", node->cost,
-                  node->rows < 1 ? 1 : ceil(node->rows))
+            ? arena_printf(explain->arena, "  (cost=%.2f rows=%.0f)", outer->cost,
+                  outer->rows < 1 ? 1 : ceil(outer->rows))
             : "";
         add_line(explain, depth, true,
             arena_printf(explain->arena, "%s%s%s", title(explain, node), cost,
                 actual_text(explain, &stats)));
         details(explain, node, depth);
+        add_conjuncts(explain, depth, "Filter", having);
         kv_line(explain, &stats, depth);
         explain_inputs(explain, node, depth + 1);
         return;
@@ -572,8 +688,9 @@ static void explain_node(
     doc_open(explain, '{');
     if (subplan != NULL) doc_text(explain, "Parent Relationship", "SubPlan");
     if (subplan != NULL) doc_text(explain, "Subplan Name", subplan);
-    doc_head(explain, node, &stats);
+    doc_head(explain, node, outer, &stats);
     details(explain, node, depth);
+    add_conjuncts(explain, depth, "Filter", having);
     kv_line(explain, &stats, depth);
     if (has_inputs(explain, node) || (root && explain->plan->subplan_count > 0)) {
         doc_key(explain, "Plans");
@@ -613,6 +730,10 @@ struct status plan_explain(struct task *task, struct session *session, const str
     explain.namer.name = var_name;
     explain.namer.context = &explain;
     if (form->run != NULL) explain.run = plan_run_measured(form->run);
+    uint32_t relations = relation_count(plan->root);
+    for (uint32_t i = 0; i < plan->subplan_count; i++)
+        relations += relation_count(plan->subplans[i]);
+    explain.qualified = relations > 1;
     if (form->json) {
         explain_json(&explain);
     } else {

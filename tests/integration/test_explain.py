@@ -56,18 +56,40 @@ class Explain(unittest.TestCase):
         self.assertGreater(document[0]["Execution Time"], 0)
 
     def test_keys_are_named_by_what_they_stand_for(self):
-        """As PostgreSQL shows them, but for tables' names before columns."""
+        """As PostgreSQL shows them."""
         (document,) = self.explain(
             "EXPLAIN (FORMAT json) SELECT g, count(*) FROM t GROUP BY g ORDER BY count(*) DESC, g")
-        self.assertEqual(document[0]["Plan"]["Sort Key"], ["(count(*)) DESC", "t.g"])
-        self.assertEqual(document[0]["Plan"]["Plans"][0]["Group Key"], ["t.g"])
+        self.assertEqual(document[0]["Plan"]["Sort Key"], ["(count(*)) DESC", "g"])
+        self.assertEqual(document[0]["Plan"]["Plans"][0]["Group Key"], ["g"])
         lines = self.explain(
             "EXPLAIN (COSTS off) SELECT a.g %% 3, sum(a.id) FILTER (WHERE a.id > 3) FROM t a JOIN t b ON a.g = b.g"
             " AND a.id < b.id GROUP BY 1 HAVING max(b.v) > 'v' ORDER BY 2, rank() OVER (ORDER BY a.g %% 3)")
         self.assertIn("Sort Key: (sum(a.id) FILTER (WHERE (a.id > 3))), (rank() OVER (?))", lines[1])
         keys = [line.strip() for line in lines if "Key:" in line or "Cond:" in line or "Filter:" in line]
-        self.assertEqual(keys[1:], ["Sort Key: ((a.g % 3))", "Filter: (max(b.v) > 'v')", "Group Key: (a.g % 3)",
+        self.assertEqual(keys[1:], ["Sort Key: ((a.g % 3))", "Group Key: (a.g % 3)", "Filter: (max(b.v) > 'v')",
                                     "Hash Cond: (a.g = b.g)", "Join Filter: (a.id < b.id)"])
+
+    def test_groups_and_columns_read_as_in_postgresql(self):
+        """DISTINCT has its keys, HAVING is the aggregate's filter, each grouping set has a line; one table's columns stand alone."""
+        for sql, expected in (
+                ("SELECT DISTINCT g, v FROM t", ["HashAggregate", "Group Key: g, v"]),
+                ("SELECT DISTINCT g %% 3 FROM t", ["HashAggregate", "Group Key: (g % 3)"]),
+                ("SELECT g FROM t GROUP BY g HAVING count(*) > 2",
+                 ["HashAggregate", "Group Key: g", "Filter: (count(*) > 2)"]),
+                ("SELECT count(*) FROM t HAVING count(*) > 1", ["Aggregate", "Filter: (count(*) > 1)"]),
+                ("SELECT g, v, count(*) FROM t GROUP BY ROLLUP (g, v)",
+                 ["MixedAggregate", "Hash Key: g, v", "Hash Key: g", "Group Key: ()"]),
+                ("SELECT g, v FROM t GROUP BY GROUPING SETS ((g), (v))", ["HashAggregate", "Hash Key: g", "Hash Key: v"])):
+            lines = [line.strip() for line in self.explain("EXPLAIN (COSTS off) " + sql)]
+            self.assertEqual(lines[:len(expected)], expected, sql)
+            self.assertIn("Seq Scan on t", lines[len(expected)], sql)
+        (document,) = self.explain("EXPLAIN (ANALYZE, FORMAT json) SELECT g, v FROM t GROUP BY ROLLUP (g, v) HAVING count(*) > 100000")
+        plan = document[0]["Plan"]
+        self.assertEqual(plan["Strategy"], "Mixed")
+        self.assertEqual(plan["Grouping Sets"], [{"Hash Keys": [["g", "v"]]}, {"Hash Keys": [["g"]]}, {"Group Keys": [[]]}])
+        self.assertEqual((plan["Filter"], plan["Actual Rows"]), ("(count(*) > 100000)", 0))
+        lines = self.explain("EXPLAIN (COSTS off) SELECT count(*) FROM t, t AS u WHERE t.id = u.id AND t.g = 3")
+        self.assertTrue(any("t.g = 3" in line for line in lines), lines)
 
     def test_a_node_that_runs_again_and_again_counts_its_loops(self):
         (document,) = self.explain(

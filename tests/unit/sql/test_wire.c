@@ -3,6 +3,7 @@
 // Protects: no byte of a message is read beyond its length; SCRAM lets in who knows the password and nobody else; COPY data
 // means what PostgreSQL says it means; connection URLs.
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "sql/auth.h"
@@ -171,6 +172,35 @@ Test(wire, copy_csv_has_quotes_and_newlines)
     assert_field(fields[3], "d");
     read_row(&options, "\"open", fields, &st);
     cr_assert_eq(st.code, E_BAD_COPY_FILE_FORMAT);
+}
+
+// A line's fields take what the line takes, however many they are: not each of them a line's room.
+Test(wire, copy_csv_of_many_fields_takes_little_memory)
+{
+    enum { FIELDS = 1600 };
+    struct copy_options options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = ""};
+    static struct bytes fields[FIELDS];
+    struct memory_account account;
+    struct arena scratch;
+    struct buffer line;
+    uint32_t count;
+    bool found;
+    buffer_init(&line, &arena);
+    for (uint32_t i = 0; i < FIELDS; i++) buffer_printf(&line, "%s\"field %u\"", i > 0 ? "," : "", i);
+    buffer_append_string(&line, "\n");
+    memory_account_init(&account, NULL, "test", 0);
+    arena_init(&scratch, &account);
+    struct copy_reader reader = {.options = &options, .input = buffer_bytes(&line)};
+    cr_assert(!failed(copy_read_row(&reader, &scratch, fields, FIELDS, &count, &found)));
+    cr_assert(found && count == FIELDS);
+    for (uint32_t i = 0; i < FIELDS; i++) {
+        char expected[16];
+        snprintf(expected, sizeof expected, "field %u", i);
+        assert_field(fields[i], expected);
+    }
+    cr_assert_lt(account.peak_bytes, UINT64_C(200000));
+    arena_fini(&scratch);
+    memory_account_fini(&account);
 }
 
 Test(wire, copy_waits_for_the_rest_of_a_line)
