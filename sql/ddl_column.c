@@ -678,10 +678,14 @@ static struct status same_persistence(struct statement_context *context,
     TRY(catalog_schema_by_id(context->task, context->session, child->schema_id, &schema));
     bool child_temp = schema->temp_node != 0;
     TRY(catalog_schema_by_id(context->task, context->session, parent->schema_id, &schema));
-    if (child_temp == (schema->temp_node != 0)) return st;
+    bool parent_temp = schema->temp_node != 0;
+    bool lasts = child_temp || child->unlogged || !parent->unlogged;
+    if (child_temp == parent_temp && lasts) return st;
     st = ddl_error(context, E_INVALID_TABLE_DEFINITION,
         child_temp ? "constraints on temporary tables may reference only temporary tables"
-                   : "constraints on permanent tables may reference only permanent tables");
+        : child->unlogged
+            ? "constraints on unlogged tables may reference only permanent or unlogged tables"
+            : "constraints on permanent tables may reference only permanent tables");
 out:
     return st;
 }

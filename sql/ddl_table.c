@@ -64,8 +64,11 @@ struct status ddl_validate_expressions(
     struct bytes text =
         bytes_of_string(arena_printf(context->arena, "INSERT INTO %s DEFAULT VALUES", name));
     TRY(parse_sql_on_stack(context->arena, text, &list));
+    bool internal = context->session->internal;
+    context->session->internal |= table->materialized; // Which nobody else inserts into.
     st = plan_build(context->task, context->session, context->arena, list.items[0], text, params,
         &param_count, &plan);
+    context->session->internal = internal;
     // Positions would point into a statement that the client did not write.
     if (failed(st)) st = status_position(context->arena, st, 0);
 out:

@@ -314,8 +314,11 @@ BODY(float_width_bucket)
     } else if (down ? value <= high : value >= high) {
         bucket = count + 1;
     } else {
-        bucket = (int64_t)((double)count * ((value - low) / (high - low))) + 1;
-        if (bucket > count) bucket = count;
+        // Multiplied first, as PostgreSQL 15 does: what rounds up to the end falls behind it there, too.
+        double part = (double)count * (value - low) / (high - low);
+        if (!isfinite(part))
+            part = (double)count * ((value / 2 - low / 2) / (high / 2 - low / 2));
+        bucket = (int64_t)part + 1;
     }
     if (bucket > INT32_MAX) return number_out_of_range(TYPE_INT4);
     *result = datum_int(bucket);
