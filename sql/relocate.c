@@ -135,6 +135,8 @@ static uint64_t slice_choose(
         const struct kv_slice_info *slice = &wish->slices[i];
         struct cluster_slice other;
         if (slice->zone != zone || slice->id == SLICE_META || !cluster_slice(shard, slice->id, &other)) continue;
+        // One whose members are changing may be without the node soon.
+        if (other.voter_count != now->voter_count || other.learner_count > 0) continue;
         if (wish->kind == RELOCATE_LEASE ? other.leader != wish->to
                                          : !votes(&other, wish->to) || votes(&other, wish->from))
             continue;

@@ -203,6 +203,14 @@ class Demo(unittest.TestCase):
                 # The demo has given up waiting for all copies if the machine is slow, and has said so.
                 wait_until(lambda: all(row[0].count(",") == 2 for row in system.rows(
                     "SELECT voting_replicas::text FROM crdb_internal.slices")), "three voters of each slice")
+            # Its shell is there, on the first node: without one the demo would be over.
+            shell.stdin.write(b"SELECT 'the shell' || ' answers';\n")
+            shell.stdin.flush()
+
+            def answers():
+                with open(printed.name) as file:
+                    return "the shell answers" in file.read()
+            wait_until(answers, "the shell", 2 * DEADLINE_S)
             words = ["12s" if word == "60s" else word for word in run.split()]
             transfers = subprocess.Popen([ISOPOD] + words + [url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
             wait_until(lambda: bank.value("SELECT count(*) FROM bank WHERE balance <> 1000") > 0, "transfers")
