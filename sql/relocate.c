@@ -182,9 +182,7 @@ static struct status choose(struct statement_context *context, const struct wish
     const struct kv_slice_info *slice = slice_info(wish, range->slice);
     *to = range->slice;
     *why = NULL;
-    if (range->slice == SLICE_META && bytes_compare(range->span.start, range_meta_span().end) < 0)
-        *why = "failed: the cluster's own records stay where they are: CONFIGURE ZONE of RANGE meta says where";
-    else if (slice == NULL || !cluster_slice(shard, range->slice, &now) || now.leader == 0)
+    if (slice == NULL || !cluster_slice(shard, range->slice, &now) || now.leader == 0)
         *why = "failed: nobody is known to lead the range now: try again";
     else if (wish->kind == RELOCATE_LEASE && now.leader == wish->to)
         return STATUS_OK;
@@ -237,7 +235,7 @@ out:
 struct status relocate_execute(struct statement_context *context)
 {
     struct status st;
-    static const uint8_t first[] = {0}, last[] = {0xff};
+    static const uint8_t last[] = {0xff};
     const uint64_t tenant = context->session->tenant;
     struct wish wish;
     struct kv_range *ranges;
@@ -245,8 +243,8 @@ struct status relocate_execute(struct statement_context *context)
     uint32_t count;
     TRY(wish_read(context, &wish));
     TRY(ids_read(context, &ids));
-    // Operators move all there is, others what is theirs.
-    const struct span all = tenant == TENANT_SYSTEM ? (struct span){bytes_of(first, 1), bytes_of(last, 1)}
+    // Operators move all there is but the cluster's own records (RANGE meta says where these are), others what is theirs.
+    const struct span all = tenant == TENANT_SYSTEM ? (struct span){range_meta_span().end, bytes_of(last, 1)}
                                                     : key_tenant_span(context->arena, tenant);
     TRY(kv_ranges(context->task, all, context->arena, &ranges, &count));
     const struct kv_range **chosen = ARENA_ARRAY(context->arena, const struct kv_range *, ids.count + 1);
