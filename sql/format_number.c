@@ -375,6 +375,52 @@ static struct status write_exponent(
     return STATUS_OK;
 }
 
+// The first digit gives the exponent, and what is in front of it is rounded then: 9.99 as 9.9EEEE is 10.0e+00.
+static struct status write_exact_exponent(
+    struct function_call *call, struct datum value, const struct shape *shape, struct datum *result)
+{
+    struct status st = STATUS_OK;
+    struct buffer text, digits, out;
+    int32_t exponent = 0;
+    bool negative = numeric_sign(value) < 0;
+    if (numeric_is_nan(value) || numeric_is_infinite(value))
+        return write_exponent(call, NAN, shape, result);
+    buffer_init(&text, call->arena);
+    numeric_print(&text, value);
+    if (!numeric_is_zero(value)) {
+        struct bytes number = buffer_bytes(&text);
+        if (negative) number = bytes_skip(number, 1);
+        const uint8_t *point = memchr(number.data, '.', number.size);
+        int32_t before = point == NULL ? (int32_t)number.size : (int32_t)(point - number.data);
+        int32_t first = 0;
+        while (number.data[first] == '0' || number.data[first] == '.') first++;
+        exponent = first < before ? before - first - 1 : before - first;
+    }
+    int32_t scale = shape->after - exponent;
+    TRY(numeric_round(call->arena, value, scale, NUMERIC_HALF_AWAY, &value));
+    text.size = 0;
+    numeric_print(&text, value);
+    buffer_init(&digits, call->arena);
+    for (size_t i = 0; i < text.size; i++) {
+        bool leading = text.data[i] == '0' && digits.size == 0;
+        if (text.data[i] >= '0' && text.data[i] <= '9' && !leading)
+            buffer_append_u8(&digits, text.data[i]);
+    }
+    if (scale < 0 && digits.size >= (size_t)-scale) digits.size -= (size_t)-scale;
+    buffer_init(&out, call->arena);
+    buffer_append_u8(&out, negative ? '-' : ' ');
+    size_t wanted = (size_t)shape->after + 1, have = digits.size > wanted ? digits.size : wanted;
+    for (size_t i = 0; i < have; i++) {
+        if (i > 0 && i == have - (size_t)shape->after) buffer_append_u8(&out, '.');
+        size_t missing = have - digits.size;
+        buffer_append_u8(&out, i < missing ? '0' : digits.data[i - missing]);
+    }
+    buffer_printf(&out, "e%+03d", exponent);
+    *result = datum_bytes(buffer_bytes(&out));
+out:
+    return st;
+}
+
 static struct status give_digits(struct function_call *call, struct bytes format,
     const struct shape *shape, struct bytes text, bool no_after, struct datum *result)
 {
@@ -400,6 +446,15 @@ static struct status give_digits(struct function_call *call, struct bytes format
     return STATUS_OK;
 }
 
+// V multiplies: bigint as bigint. (Of integer PostgreSQL's product wraps around; here it does not.)
+static struct status check_shifted(int64_t value, int places)
+{
+    for (int i = 0; i < places; i++)
+        if (__builtin_mul_overflow(value, 10, &value))
+            return status_make(E_NUMERIC_OUT_OF_RANGE, "bigint out of range");
+    return STATUS_OK;
+}
+
 BODY(numeric_to_char)
 {
     struct status st = STATUS_OK;
@@ -412,8 +467,11 @@ BODY(numeric_to_char)
         return st;
     }
     TRY(measure(format, &shape));
-    if (call->arg_types[0].oid != TYPE_NUMERIC) value = numeric_from_int(call->arena, value.integer);
-    if (shape.exponent) return write_exponent(call, numeric_to_double(value), &shape, result);
+    type_oid oid = call->arg_types[0].oid;
+    if (shape.exponent && oid != TYPE_NUMERIC && oid != TYPE_INT8)
+        return write_exponent(call, (double)value.integer, &shape, result);
+    if (oid != TYPE_NUMERIC) value = numeric_from_int(call->arena, value.integer);
+    if (shape.exponent) return write_exact_exponent(call, value, &shape, result);
     if (shape.roman) {
         int64_t whole;
         bool finite = !numeric_is_nan(value) && !numeric_is_infinite(value);
@@ -424,6 +482,7 @@ BODY(numeric_to_char)
     }
     if (shape.shift > 0) {
         struct datum power;
+        if (oid == TYPE_INT8) TRY(check_shifted(args[0].integer, shape.shift));
         TRY(numeric_power(call->arena, numeric_from_int(call->arena, 10),
             numeric_from_int(call->arena, shape.shift), &power));
         TRY(numeric_multiply(call->arena, value, power, &value));

@@ -300,9 +300,10 @@ static enum outcome parse_units(struct bytes text, int32_t range, struct sum *to
     return seen != 0 ? OK : BAD_FORMAT;
 }
 
-// A number of ISO 8601, sign and fraction allowed.
+// A number of ISO 8601, a minus and a fraction allowed.
 static enum outcome take_iso_number(struct bytes *text, struct amount *amount)
 {
+    if (text->size > 0 && text->data[0] == '+') return BAD_FORMAT;
     bool negative = take_sign(text);
     *amount = (struct amount){0, 0};
     if (!is_digit(*text) && (text->size == 0 || text->data[0] != '.')) return BAD_FORMAT;

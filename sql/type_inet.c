@@ -77,6 +77,8 @@ static bool parse(struct bytes text, bool network, struct address *address)
     if (at == text.size) return false;
     for (; at < text.size; at++) {
         if (text.data[at] < '0' || text.data[at] > '9' || bits > 128) return false;
+        // IPv6 has no zeros in front.
+        if (address->family == 6 && bits == 0 && at > size + 1) return false;
         bits = bits * 10 + (uint32_t)(text.data[at] - '0');
     }
     if (bits > max) return false;

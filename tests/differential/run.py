@@ -52,6 +52,7 @@ OWN = [
     (re.compile(r"pg_lsn.*\.5|\.5.*pg_lsn"), "halves of a byte are rounded otherwise"),
     (re.compile(r"similar_(to_)?escape|width_bucket\(.*numeric.*2147483647"), "SIMILAR TO has patterns of its own form"),
     (re.compile(r"timezone.*'-1.5'|16777217.*to_char|to_char.*16777217|interval (day|year)|(round|trunc)\(.*2147483647"), "oddities of PostgreSQL 15, and its limit of 2000 digits"),
+    (re.compile(r"'[^']*' @@ '"), "full-text search"),
     (re.compile(r"RECURSIVE.*convert_from"), "PostgreSQL gives what convert_from makes the collation of the encoding's name"),
     (re.compile(r"''::\"char\".*bpchar"), "PostgreSQL makes a text that begins with a zero byte"),
     (re.compile(r"abbrev.*:"), "networks of IPv6 are not shortened further"),
