@@ -38,6 +38,7 @@
     X(CREATE_VIEW, create_view, "CREATE VIEW") \
     X(REFRESH_MATERIALIZED_VIEW, refresh_view, "REFRESH MATERIALIZED VIEW") \
     X(CREATE_INDEX, create_index, "CREATE INDEX") \
+    X(REINDEX, reindex, "REINDEX") \
     X(CREATE_SEQUENCE, sequence, "CREATE SEQUENCE") \
     X(ALTER_SEQUENCE, sequence, "ALTER SEQUENCE") \
     X(CREATE_ENUM, create_enum, "CREATE TYPE") \
@@ -179,6 +180,7 @@ struct statement {
         struct create_table_as *create_table_as;
         struct create_view *create_view;
         struct refresh_view *refresh_view;
+        struct reindex *reindex;
         struct create_index *create_index;
         struct sequence *sequence;
         struct create_enum *create_enum;

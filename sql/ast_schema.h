@@ -181,6 +181,12 @@ struct create_view {
     struct option_list options;
 };
 
+struct reindex {
+    enum { REINDEX_INDEX, REINDEX_TABLE, REINDEX_SCHEMA, REINDEX_SYSTEM, REINDEX_DATABASE } kind;
+    struct object_name name;    // Of a schema or database: only .name.
+    struct option_list options; // verbose, concurrently, tablespace
+};
+
 struct refresh_view {
     struct object_name name;
     bool concurrently;

@@ -80,6 +80,7 @@ static const struct cast casts[] = {
     BY(INET, VARCHAR, A, cast_inet_to_text), BY(INET, BPCHAR, A, cast_inet_to_text),
     BY(CIDR, TEXT, A, cast_inet_to_text), BY(CIDR, VARCHAR, A, cast_inet_to_text),
     BY(CIDR, BPCHAR, A, cast_inet_to_text),
+    BY(MACADDR, MACADDR8, I, cast_macaddr_to_macaddr8), BY(MACADDR8, MACADDR, I, cast_macaddr8_to_macaddr),
 
     TEXT(JSON, JSONB, A), TEXT(JSONB, JSON, A), BY(JSONB, BOOL, E, cast_jsonb_to_bool),
     BY(JSONB, NUMERIC, E, cast_jsonb_to_number), BY(JSONB, INT2, E, cast_jsonb_to_number),

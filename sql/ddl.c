@@ -390,6 +390,7 @@ static const struct statement_handler handlers[] = {
         .execute = ddl_refresh_view},
     {.tag = STATEMENT_CREATE_VIEW, .flags = HANDLER_DDL, .execute = ddl_create_view},
     {.tag = STATEMENT_CREATE_INDEX, .flags = HANDLER_DDL, .execute = ddl_create_index},
+    {.tag = STATEMENT_REINDEX, .flags = HANDLER_DDL, .execute = ddl_reindex},
     {.tag = STATEMENT_CREATE_SEQUENCE, .flags = HANDLER_DDL, .execute = ddl_create_sequence_statement},
     {.tag = STATEMENT_ALTER_SEQUENCE, .flags = HANDLER_DDL, .execute = ddl_alter_sequence},
     {.tag = STATEMENT_ALTER_TABLE, .flags = HANDLER_DDL, .execute = ddl_alter_table},

@@ -427,8 +427,11 @@ static struct status set_type(struct alter *alter)
     TRY(ddl_keep_type_for_views(context, alter->table, column));
     for (uint32_t i = 0; i < alter->table->column_count; i++) {
         if (alter_text_mentions(context->arena, alter->table->columns[i].generated_sql, column->name))
-            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "cannot alter type of a column used by a generated column");
+            return status_detail(context->arena,
+                ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                    "cannot alter type of a column used by a generated column"),
+                "Column \"%s\" is used by generated column \"%s\".", column->name,
+                alter->table->columns[i].name);
     }
     for (uint32_t i = 0; i < alter->table->index_count; i++) {
         const struct index_desc *index = &alter->table->indexes[i];

@@ -277,44 +277,6 @@ out:
 
 // --- DROP --------------------------------------------------------------------------------------------
 
-static bool is_of(struct arena *arena, const char *definition, uint32_t id)
-{
-    struct collation collation;
-    return definition != NULL && collation_parse(arena, definition, &collation) &&
-           collation.id == id;
-}
-
-// Columns and indexes that were declared with it: "column a of table t".
-static struct status find_user(struct statement_context *context, const struct table_desc *made,
-    const char **user)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    uint32_t count, id = pg_oid(made->id);
-    struct arena *arena = context->arena;
-
-    *user = NULL;
-    TRY(catalog_list_tables(context->task, context->session, arena, made->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count && *user == NULL; i++) {
-        const struct table_desc *table = tables[i];
-        for (uint32_t c = 0; c < table->column_count && *user == NULL; c++)
-            if (is_of(arena, table->columns[c].collation, id))
-                *user = arena_printf(
-                    arena, "column %s of table %s", table->columns[c].name, table->name);
-        for (uint32_t k = 0; k < table->index_count && *user == NULL; k++)
-            for (uint32_t c = 0; c < table->indexes[k].column_count; c++)
-                if (is_of(arena, table->indexes[k].columns[c].collation, id))
-                    *user = arena_printf(arena, "index %s", table->indexes[k].name);
-    }
-    TRY(catalog_list_types(context->task, context->session, arena, made->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count && *user == NULL; i++)
-        for (uint32_t c = 0; c < tables[i]->column_count; c++)
-            if (is_of(arena, tables[i]->columns[c].collation, id))
-                *user = arena_printf(arena, "type %s", tables[i]->name);
-out:
-    return st;
-}
-
 struct status ddl_remove_collation(
     struct statement_context *context, const struct table_desc *made)
 {
@@ -339,7 +301,6 @@ static struct status drop_one(struct statement_context *context, const struct ob
     struct status st = STATUS_OK;
     const struct drop *drop = context->statement->as.drop;
     const struct table_desc *found;
-    const char *user;
     struct buffer text;
 
     TRY(find_made(context, name, &found));
@@ -352,17 +313,7 @@ static struct status drop_one(struct statement_context *context, const struct ob
         context->task, context->session, found->owner, OBJECT_COLLATION, found->name));
     struct table_desc made = *found;
     made.name = arena_strdup(context->arena, found->name);
-    TRY(find_user(context, &made, &user));
-    if (user != NULL && drop->behavior == DROP_CASCADE)
-        return ddl_unsupported(context, "DROP COLLATION ... CASCADE with columns that use it");
-    const char *label = arena_printf(context->arena, "collation %s", made.name);
-    if (user != NULL) {
-        st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-            "cannot drop %s because other objects depend on it", label);
-        st = status_detail(context->arena, st, "%s depends on %s", user, label);
-        return status_hint(
-            context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
-    }
+    const char *label = arena_printf(context->arena, "collation %s", ddl_shown(context, &made));
     buffer_init(&text, context->arena);
     const struct schema_desc *schema;
     TRY(catalog_schema_by_id(context->task, context->session, made.schema_id, &schema));
@@ -371,7 +322,7 @@ static struct status drop_one(struct statement_context *context, const struct ob
     buffer_append_u8(&text, '.');
     deparse_identifier(&text, made.name);
     TRY(ddl_release_named(
-        context, made.database_id, buffer_string(&text), label, drop->behavior));
+        context, made.database_id, buffer_string(&text), pg_oid(made.id), label, drop->behavior));
     TRY(ddl_remove_collation(context, &made));
 out:
     return st;

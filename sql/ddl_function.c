@@ -6,6 +6,8 @@
 #include "core/task.h"
 #include "core/text.h"
 #include "sql/ddl_internal.h"
+
+#include "sql/pg_catalog.h"
 #include "sql/deparse.h"
 #include "sql/execute.h"
 #include "sql/function_sql.h"
@@ -76,6 +78,18 @@ out:
 static struct status bad(struct statement_context *context, const char *message)
 {
     return ddl_error(context, E_INVALID_FUNCTION_DEFINITION, "%s", message);
+}
+
+// The hint with which a replacement is refused.
+static struct status drop_first(
+    struct statement_context *context, struct status st, const struct table_desc *former)
+{
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    bool printed = pg_routine_print(context->task, context->session, pg_oid(former->id), true, &text);
+    return status_hint(context->arena, st, "Use DROP %s %s first.",
+        former->function.kind == 'p' ? "PROCEDURE" : "FUNCTION",
+        printed ? buffer_string(&text) : former->name);
 }
 
 static struct status add_parameter(struct statement_context *context, struct table_desc *function,
@@ -506,7 +520,7 @@ static struct status check_replaced(struct statement_context *context,
                 function_output_count(former) == function_output_count(function);
     if (!same) {
         st = bad(context, "cannot change return type of existing function");
-        return status_hint(context->arena, st, "Use DROP FUNCTION %s first.", former->name);
+        return drop_first(context, st, former);
     }
     uint32_t k = 0;
     for (uint32_t i = 0; i < former->column_count; i++) {
@@ -514,10 +528,13 @@ static struct status check_replaced(struct statement_context *context,
         while (k < function->column_count && !function_is_input(function->columns[k].identity)) k++;
         const struct column_desc *now = &function->columns[k++];
         if (*former->columns[i].name != 0 && strcmp(former->columns[i].name, now->name) != 0)
-            return ddl_error(context, E_INVALID_FUNCTION_DEFINITION,
-                "cannot change name of input parameter \"%s\"", former->columns[i].name);
+            return drop_first(context,
+                ddl_error(context, E_INVALID_FUNCTION_DEFINITION,
+                    "cannot change name of input parameter \"%s\"", former->columns[i].name),
+                former);
         if (former->columns[i].default_sql != NULL && now->default_sql == NULL)
-            return bad(context, "cannot remove parameter defaults from existing function");
+            return drop_first(context,
+                bad(context, "cannot remove parameter defaults from existing function"), former);
     }
     return STATUS_OK;
 }
@@ -692,7 +709,7 @@ struct status ddl_drop_functions(struct statement_context *context)
         deparse_identifier(&call, function->name);
         buffer_append_u8(&call, '(');
         TRY(ddl_release_named(
-            context, function->database_id, buffer_string(&call), label, drop->behavior));
+            context, function->database_id, buffer_string(&call), 0, label, drop->behavior));
         TRY(ddl_remove_function(context, function));
     }
 out:
@@ -711,7 +728,7 @@ struct status ddl_rename_function(
     if (function == NULL) goto out;
     uint32_t type_count = input_types(context, function, &types);
     TRY(ddl_release_named(context, function->database_id,
-        arena_printf(context->arena, "%s(", function->name), "function", DROP_RESTRICT));
+        arena_printf(context->arena, "%s(", function->name), 0, "function", DROP_RESTRICT));
     TRY(list_here(context, &list, &count));
     for (uint32_t i = 0; i < count; i++)
         if (list[i]->schema_id == function->schema_id &&

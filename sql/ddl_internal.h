@@ -146,7 +146,7 @@ CHECKED struct status ddl_move_function(
     struct statement_context *context, const struct alter_object_schema *alter);
 // Views, defaults and the like whose text names it: 2BP01, or dropped with CASCADE. `label`: "function f(integer)".
 CHECKED struct status ddl_release_named(struct statement_context *context, uint32_t database_id,
-    const char *text, const char *label, enum drop_behavior behavior);
+    const char *text, uint32_t collation, const char *label, enum drop_behavior behavior);
 CHECKED struct status ddl_drop_types(struct statement_context *context); // DROP TYPE, DROP DOMAIN
 // Without a look at who uses it.
 CHECKED struct status ddl_remove_type(
@@ -302,6 +302,15 @@ CHECKED struct status ddl_rewrite(struct statement_context *context,
 const char **ddl_copy_columns(
     struct arena *arena, const struct table_desc *source, const struct table_desc *target);
 // 23514, 23502 or 23503 when a row of the stored table does not meet it.
+// Rows of a part of the table: those whose column, never NULL, is in from..to, without `to`. NULL: no end.
+struct ddl_key_range {
+    const char *column;
+    type_oid type;
+    const struct datum *from, *to;
+};
+CHECKED struct status ddl_validate_constraint_in(struct statement_context *context,
+    const struct table_desc *table, const struct constraint_desc *constraint,
+    const struct ddl_key_range *range);
 CHECKED struct status ddl_validate_constraint(struct statement_context *context,
     const struct table_desc *table, const struct constraint_desc *constraint);
 CHECKED struct status ddl_validate_not_null(struct statement_context *context,
@@ -403,6 +412,7 @@ CHECKED struct status ddl_link_view(
 CHECKED struct status ddl_truncate_table(
     struct statement_context *context, uint32_t id, bool restart_identity);
 CHECKED struct status ddl_create_materialized_view(struct statement_context *context);
+CHECKED struct status ddl_reindex(struct statement_context *context);
 CHECKED struct status ddl_refresh_view(struct statement_context *context);
 
 // --- handlers --------------------------------------------------------------------------------------

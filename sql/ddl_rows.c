@@ -414,6 +414,38 @@ out:
 
 // --- checking --------------------------------------------------------------------------------------
 
+// The question in the making, and its parameters.
+struct question {
+    struct buffer sql;
+    struct datum params[2];
+    type_oid types[2];
+    uint32_t param_count;
+};
+
+static void append_range(
+    struct question *question, const char *prefix, const struct ddl_key_range *range)
+{
+    for (uint32_t i = 0; range != NULL && i < 2; i++) {
+        const struct datum *end = i == 0 ? range->from : range->to;
+        if (end == NULL) continue;
+        question->params[question->param_count] = *end;
+        question->types[question->param_count++] = range->type;
+        buffer_append_string(&question->sql, prefix);
+        deparse_identifier(&question->sql, range->column);
+        buffer_printf(
+            &question->sql, " %s $%u AND ", i == 0 ? ">=" : "<", question->param_count);
+    }
+}
+
+static struct status ask(struct statement_context *context, struct question *question,
+    struct internal_result *result)
+{
+    struct status st = internal_query(context->task, context->session->tenant, context->session,
+        context->arena, result, buffer_string(&question->sql), question->param_count,
+        question->params, question->types);
+    return failed(st) ? status_position(context->arena, st, 0) : st;
+}
+
 static struct status first_row(
     struct statement_context *context, const char *sql, struct internal_result *result)
 {
@@ -446,17 +478,20 @@ out:
 }
 
 static struct status validate_check(struct statement_context *context,
-    const struct table_desc *table, const struct constraint_desc *constraint)
+    const struct table_desc *table, const struct constraint_desc *constraint,
+    const struct ddl_key_range *range)
 {
     struct status st = STATUS_OK;
+    struct question question = {.param_count = 0};
     struct internal_result result;
     const char *name;
 
     TRY(ddl_qualified_name(context, table, &name));
-    TRY(first_row(context,
-        arena_printf(
-            context->arena, "SELECT 1 FROM %s WHERE NOT (%s) LIMIT 1", name, constraint->check_sql),
-        &result));
+    buffer_init(&question.sql, context->arena);
+    buffer_printf(&question.sql, "SELECT 1 FROM %s WHERE ", name);
+    append_range(&question, "", range);
+    buffer_printf(&question.sql, "NOT (%s) LIMIT 1", constraint->check_sql);
+    TRY(ask(context, &question, &result));
     if (result.row_count > 0) {
         st = ddl_error(context, E_CHECK_VIOLATION,
             "check constraint \"%s\" of relation \"%s\" is violated by some row", constraint->name,
@@ -490,46 +525,57 @@ static struct status key_violated(struct statement_context *context, const struc
 }
 
 static struct status validate_foreign_key(struct statement_context *context,
-    const struct table_desc *table, const struct constraint_desc *key)
+    const struct table_desc *table, const struct constraint_desc *key,
+    const struct ddl_key_range *range)
 {
     struct status st = STATUS_OK;
     struct internal_result result;
     const struct table_desc *parent;
     const char *child_name, *parent_name;
-    struct buffer sql;
+    struct question question = {.param_count = 0};
+    struct buffer *sql = &question.sql;
 
     TRY(catalog_table_by_id(context->task, context->session, key->referenced_table, &parent));
     TRY(ddl_qualified_name(context, table, &child_name));
     TRY(ddl_qualified_name(context, parent, &parent_name));
-    buffer_init(&sql, context->arena);
-    buffer_append_string(&sql, "SELECT ");
+    buffer_init(sql, context->arena);
+    buffer_append_string(sql, "SELECT ");
     for (uint32_t i = 0; i < key->column_count; i++) {
-        buffer_append_string(&sql, i == 0 ? "c." : ", c.");
-        deparse_identifier(&sql, table_column_by_id(table, key->columns[i])->name);
+        buffer_append_string(sql, i == 0 ? "c." : ", c.");
+        deparse_identifier(sql, table_column_by_id(table, key->columns[i])->name);
     }
-    buffer_printf(&sql, " FROM %s c WHERE ", child_name);
+    buffer_printf(sql, " FROM %s c WHERE ", child_name);
+    append_range(&question, "c.", range);
     for (uint32_t i = 0; i < key->column_count; i++) {
-        buffer_append_string(&sql, "c.");
-        deparse_identifier(&sql, table_column_by_id(table, key->columns[i])->name);
-        buffer_append_string(&sql, " IS NOT NULL AND ");
+        buffer_append_string(sql, "c.");
+        deparse_identifier(sql, table_column_by_id(table, key->columns[i])->name);
+        buffer_append_string(sql, " IS NOT NULL AND ");
     }
-    buffer_printf(&sql, "NOT EXISTS (SELECT 1 FROM %s p WHERE ", parent_name);
+    buffer_printf(sql, "NOT EXISTS (SELECT 1 FROM %s p WHERE ", parent_name);
     for (uint32_t i = 0; i < key->column_count; i++) {
-        buffer_append_string(&sql, i == 0 ? "p." : " AND p.");
-        deparse_identifier(&sql, table_column_by_id(parent, key->referenced_columns[i])->name);
-        buffer_append_string(&sql, " = c.");
-        deparse_identifier(&sql, table_column_by_id(table, key->columns[i])->name);
+        buffer_append_string(sql, i == 0 ? "p." : " AND p.");
+        deparse_identifier(sql, table_column_by_id(parent, key->referenced_columns[i])->name);
+        buffer_append_string(sql, " = c.");
+        deparse_identifier(sql, table_column_by_id(table, key->columns[i])->name);
     }
-    buffer_append_string(&sql, ") LIMIT 1");
-    TRY(first_row(context, buffer_string(&sql), &result));
+    buffer_append_string(sql, ") LIMIT 1");
+    TRY(ask(context, &question, &result));
     if (result.row_count > 0) st = key_violated(context, table, parent, key, &result);
 out:
     return st;
 }
 
+struct status ddl_validate_constraint_in(struct statement_context *context,
+    const struct table_desc *table, const struct constraint_desc *constraint,
+    const struct ddl_key_range *range)
+{
+    return constraint->kind == TABLE_CHECK
+        ? validate_check(context, table, constraint, range)
+        : validate_foreign_key(context, table, constraint, range);
+}
+
 struct status ddl_validate_constraint(struct statement_context *context,
     const struct table_desc *table, const struct constraint_desc *constraint)
 {
-    return constraint->kind == TABLE_CHECK ? validate_check(context, table, constraint)
-                                           : validate_foreign_key(context, table, constraint);
+    return ddl_validate_constraint_in(context, table, constraint, NULL);
 }

@@ -4,6 +4,8 @@
 #include "core/task.h"
 #include "sql/ast_visit.h"
 #include "sql/ddl_internal.h"
+
+#include "sql/collation.h"
 #include "sql/deparse.h"
 #include "sql/internal.h"
 #include "sql/parse.h"
@@ -232,7 +234,17 @@ struct type_user {
 struct type_users {
     struct type_user *items;
     uint32_t count;
+    uint32_t collation; // Who is declared with this one is a user as well; 0: none.
 };
+
+static bool has_collation(
+    struct statement_context *context, const char *definition, const struct type_users *users)
+{
+    struct collation collation;
+    return users->collation != 0 && definition != NULL &&
+           collation_parse(context->arena, definition, &collation) &&
+           collation.id == users->collation;
+}
 
 static const char *quoted(struct arena *arena, const char *name)
 {
@@ -263,7 +275,8 @@ static struct status users_in_table(struct statement_context *context,
         const struct column_desc *column = &table->columns[i];
         struct type_user user = {.table = table, .column = column->name};
         const char *own = quoted(arena, column->name);
-        if (column_uses(column, id) || text_uses(column->generated_sql, name)) {
+        if (column_uses(column, id) || text_uses(column->generated_sql, name) ||
+            has_collation(context, column->collation, users)) {
             user.what = arena_printf(arena, "column %s of table %s", column->name, ddl_shown(context, table));
             user.remedy =
                 arena_printf(arena, "ALTER TABLE %s DROP COLUMN IF EXISTS %s CASCADE", full, own);
@@ -292,7 +305,8 @@ static struct status users_in_table(struct statement_context *context,
         const struct index_desc *index = &table->indexes[i];
         bool uses = text_uses(index->predicate_sql, name);
         for (uint32_t k = 0; k < index->column_count; k++)
-            uses |= text_uses(index->columns[k].expression_sql, name);
+            uses |= text_uses(index->columns[k].expression_sql, name) ||
+                    has_collation(context, index->columns[k].collation, users);
         if (!uses) continue;
         struct type_user user = {.table = table,
             .what = arena_printf(arena, "index %s", index->name),
@@ -465,17 +479,41 @@ out:
     return st;
 }
 
+// A domain or composite type that was declared with the collation.
+static struct status collated_type(struct statement_context *context,
+    const struct table_desc *type, struct type_users *users)
+{
+    struct status st = STATUS_OK;
+    const char *full;
+    bool uses = false;
+    for (uint32_t i = 0; i < type->column_count; i++)
+        uses |= has_collation(context, type->columns[i].collation, users);
+    if (!uses) goto out;
+    TRY(catalog_type_text(context->task, context->session, context->arena, type, &full));
+    struct type_user user = {.table = type,
+        .what = arena_printf(context->arena, "type %s", ddl_shown(context, type)),
+        .remedy = arena_printf(context->arena, "DROP %s IF EXISTS %s CASCADE",
+            type->kind == RELATION_DOMAIN ? "DOMAIN" : "TYPE", full)};
+    DDL_APPEND(context->arena, users->items, users->count, user);
+out:
+    return st;
+}
+
 struct status ddl_release_named(struct statement_context *context, uint32_t database_id,
-    const char *text, const char *label, enum drop_behavior behavior)
+    const char *text, uint32_t collation, const char *label, enum drop_behavior behavior)
 {
     struct status st;
     const struct table_desc **tables;
     uint32_t count;
-    struct type_users users = {0};
+    struct type_users users = {.collation = collation};
     TRY(catalog_list_tables(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++)
         TRY(users_in_table(context, tables[i], UINT32_MAX, text, &users));
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; collation != 0 && i < count; i++)
+        TRY(collated_type(context, tables[i], &users));
     st = release(context, &users, label, behavior);
 out:
     return st;
@@ -657,21 +695,30 @@ out:
 static struct status domain_constraint(struct statement_context *context,
     struct table_desc *domain, const struct constraint *constraint, bool *null_written)
 {
+    struct status st = STATUS_OK;
     uint32_t sequence_id;
+    struct datum value;
     switch (constraint->kind) {
     case CONSTRAINT_NOT_NULL: domain->columns[0].not_null = true; return STATUS_OK;
     case CONSTRAINT_NULL: *null_written = true; return STATUS_OK;
     case CONSTRAINT_DEFAULT:
         if (domain->columns[0].default_sql != NULL)
             return ddl_error(context, E_SYNTAX_ERROR, "multiple default expressions");
-        return ddl_default_text(context, constraint->expr, domain->columns[0].type,
-            &domain->columns[0].default_sql, &sequence_id);
+        TRY(ddl_default_text(context, constraint->expr, domain->columns[0].type,
+            &domain->columns[0].default_sql, &sequence_id));
+        // Without a row to make, nothing else looks at it.
+        if (constraint->expr->kind == EXPR_LITERAL)
+            TRY(plan_evaluate_constant(context->task, context->session, context->arena,
+                constraint->expr, NULL, NULL, 0, domain->columns[0].type, &value));
+        return STATUS_OK;
     case CONSTRAINT_CHECK:
         if (constraint->no_inherit)
             return ddl_error(context, E_INVALID_OBJECT_DEFINITION,
                 "check constraints for domains cannot be marked NO INHERIT");
         return add_domain_check(context, domain, constraint);
     case CONSTRAINT_PRIMARY_KEY:
+        return ddl_error(
+            context, E_SYNTAX_ERROR, "primary key constraints not possible for domains");
     case CONSTRAINT_UNIQUE:
         return ddl_error(context, E_SYNTAX_ERROR, "unique constraints not possible for domains");
     case CONSTRAINT_FOREIGN_KEY:
@@ -679,6 +726,8 @@ static struct status domain_constraint(struct statement_context *context,
             context, E_SYNTAX_ERROR, "foreign key constraints not possible for domains");
     default: return ddl_unsupported(context, "this constraint of a domain");
     }
+out:
+    return st;
 }
 
 struct status ddl_create_domain(struct statement_context *context)

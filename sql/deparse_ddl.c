@@ -762,7 +762,21 @@ static void put_alter_name(
 
 static bool put_small_ddl(struct deparse *deparse, const struct statement *statement)
 {
+    static const char *const reindexed[] = {"INDEX", "TABLE", "SCHEMA", "SYSTEM", "DATABASE"};
     switch (statement->tag) {
+    case STATEMENT_REINDEX: {
+        const struct reindex *reindex = statement->as.reindex;
+        put(deparse, "REINDEX ");
+        if (reindex->options.count > 0) {
+            put(deparse, "(");
+            put_options(deparse, reindex->options, " ");
+            put(deparse, ") ");
+        }
+        put(deparse, reindexed[reindex->kind]);
+        put(deparse, " ");
+        put_object_name(deparse, reindex->name);
+        return true;
+    }
     case STATEMENT_REFRESH_MATERIALIZED_VIEW: {
         const struct refresh_view *view = statement->as.refresh_view;
         put(deparse, "REFRESH MATERIALIZED VIEW ");

@@ -116,6 +116,7 @@ struct status number_underflow(void);
     X(formats_number) \
     X(functions_bit) \
     X(functions_inet) \
+    X(functions_macaddr) \
     X(functions_enum) \
     X(functions_degrees) \
     X(functions_identifier) \

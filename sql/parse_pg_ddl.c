@@ -289,6 +289,25 @@ static void create_view(
         view->check = VIEW_CHECK_CASCADED;
 }
 
+static void reindex(
+    struct convert *convert, const PgQuery__ReindexStmt *stmt, struct statement *out)
+{
+    struct reindex *reindex = NEW(reindex, struct reindex);
+    out->tag = STATEMENT_REINDEX;
+    reindex->kind = stmt->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_INDEX  ? REINDEX_INDEX
+                    : stmt->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_TABLE ? REINDEX_TABLE
+                    : stmt->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_SCHEMA
+                        ? REINDEX_SCHEMA
+                    : stmt->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_SYSTEM
+                        ? REINDEX_SYSTEM
+                        : REINDEX_DATABASE;
+    if (stmt->relation != NULL)
+        reindex->name = convert_range_var(convert, stmt->relation);
+    else
+        reindex->name.name = convert_string(convert, stmt->name);
+    reindex->options = convert_options(convert, stmt->n_params, stmt->params);
+}
+
 // The options of a sequence, with AS put in its place.
 static void sequence(struct convert *convert, struct sequence *sequence,
     const PgQuery__RangeVar *name, size_t count, PgQuery__Node **options)
@@ -486,6 +505,7 @@ bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct
         view->with_no_data = stmt->skip_data;
         return true;
     }
+    case NODE(REINDEX_STMT): reindex(convert, node->reindex_stmt, out); return true;
     default: return false;
     }
 }

@@ -181,7 +181,7 @@ static struct status fill_index(struct task *task, struct job *job, const struct
         .index_id = change->indexes[progress->finished],
         .resume = progress->resume};
     struct change_pace pace = {.told_rows = progress->rows};
-    double share = 0.9 / change->index_count, from = share * progress->finished;
+    double share = 0.9 / (change->index_count + change->constraint_count), from = share * progress->finished;
     uint32_t rows_max = CHANGE_BATCH_ROWS;
 
     arena_init(&batch_arena, &task->shard->account);
@@ -233,24 +233,6 @@ struct statement_context change_context(struct task *task, struct session *sessi
         .task = task, .session = session, .arena = task->arena, .statement = &alter};
 }
 
-static struct status validate(struct task *task, struct session *session, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct publish *publish = arg;
-    const struct table_desc *table;
-    struct statement_context context = change_context(task, session);
-
-    TRY(catalog_table_by_id(task, session, publish->change->table_id, &table));
-    for (uint32_t i = 0; i < table->constraint_count; i++) {
-        if (!has_id(publish->change->constraints, publish->change->constraint_count,
-                table->constraints[i].id))
-            continue;
-        TRY(ddl_validate_constraint(&context, table, &table->constraints[i]));
-    }
-out:
-    return st;
-}
-
 static struct status make_public(struct task *task, struct session *session, void *arg)
 {
     struct status st = STATUS_OK;
@@ -291,11 +273,10 @@ static struct status publish_resume(struct task *task, struct job *job, const st
         TRY(fill_index(task, job, change, &progress));
         struct change_progress done = progress;
         done.finished++;
-        TRY(change_checkpoint(task, job, &done, 0.9 * done.finished / change->index_count));
+        TRY(change_checkpoint(task, job, &done,
+            0.9 * done.finished / (change->index_count + change->constraint_count)));
     }
-    // The rows that were there before are checked at one snapshot; later ones were checked by their writers.
-    if (change->constraint_count > 0)
-        TRY(internal_transaction(task, job->tenant, validate, &publish));
+    TRY(change_validate(task, job, change, &progress));
     TRY(internal_transaction(task, job->tenant, make_public, &publish));
 out:
     return st;

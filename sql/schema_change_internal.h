@@ -76,6 +76,9 @@ struct status change_gone(void); // 42P01
 CHECKED struct status change_erase_span(struct task *task, struct job *job, struct span span);
 void change_erase_register(void);
 
+// Holds the rows against the change's constraints, with checkpoints; progress->finished counts them behind the indexes.
+CHECKED struct status change_validate(struct task *task, struct job *job,
+    const struct change *change, struct change_progress *progress);
 CHECKED struct status change_rewrite_resume(
     struct task *task, struct job *job, const struct change *change);
 CHECKED struct status change_rewrite_revert(

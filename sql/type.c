@@ -30,6 +30,8 @@
     X(FLOAT4, "float4", "real", 4, 'N', false, 1021, &type_ops_float4) \
     X(FLOAT8, "float8", "double precision", 8, 'N', true, 1022, &type_ops_float8) \
     X(INET, "inet", "inet", -1, 'I', true, 1041, &type_ops_inet) \
+    X(MACADDR, "macaddr", "macaddr", 6, 'U', false, 1040, &type_ops_macaddr) \
+    X(MACADDR8, "macaddr8", "macaddr8", 8, 'U', false, 775, &type_ops_macaddr) \
     X(ACLITEM, "aclitem", "aclitem", 12, 'U', false, 1034, &type_ops_text) \
     X(BPCHAR, "bpchar", "character", -1, 'S', false, 1014, &type_ops_bpchar) \
     X(VARCHAR, "varchar", "character varying", -1, 'S', false, 1015, &type_ops_text) \

@@ -41,7 +41,7 @@ extern const struct type_ops type_ops_bool, type_ops_int2, type_ops_int4, type_o
     type_ops_text, type_ops_bpchar, type_ops_name, type_ops_bytea, type_ops_uuid, type_ops_tid,
     type_ops_numeric, type_ops_date, type_ops_time, type_ops_timestamp, type_ops_timestamptz,
     type_ops_interval, type_ops_timetz, type_ops_json, type_ops_jsonb, type_ops_array,
-    type_ops_vector, type_ops_bit, type_ops_inet, type_ops_record, type_ops_void, type_ops_enum,
+    type_ops_vector, type_ops_bit, type_ops_inet, type_ops_macaddr, type_ops_record, type_ops_void, type_ops_enum,
     type_ops_composite, type_ops_jsonpath, type_ops_collated;
 
 // Of types with an ICU collation: sql/collation.c.

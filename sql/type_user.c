@@ -10,7 +10,7 @@ struct user_types *(*user_types_current)(uint64_t *tenant);
 
 bool type_is_left_out(const char *name)
 {
-    static const char *const names[] = {"money", "macaddr", "macaddr8", "point", "line", "lseg",
+    static const char *const names[] = {"money", "point", "line", "lseg",
         "box", "path", "polygon", "circle", "xml", "tsvector", "tsquery", "txid_snapshot",
         "pg_snapshot", "xid8", "int4range", "int8range", "numrange", "tsrange", "tstzrange",
         "daterange", "int4multirange", "int8multirange", "nummultirange", "tsmultirange",

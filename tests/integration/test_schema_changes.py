@@ -88,9 +88,9 @@ class SchemaChanges(ClusterTest):
         """The newest schema change: id, status, fraction."""
         with self.server.wait_connect("main") as session:
             found = session.rows(
-                "SELECT job_id, status, fraction_completed FROM [SHOW JOBS] WHERE job_type = 'SCHEMA CHANGE' "
+                "SELECT job_id, status, fraction_completed, description FROM [SHOW JOBS] WHERE job_type = 'SCHEMA CHANGE' "
                 "AND description LIKE 'ALTER%' OR description LIKE 'CREATE%INDEX t_n%' ORDER BY created DESC LIMIT 1")
-            return found[0] if found else (None, None, 0.0)
+            return found[0] if found else (None, None, 0.0, None)
 
     def await_fraction(self, least):
         wait_until(lambda: self.job()[1] == "running" and self.job()[2] > least, f"progress beyond {least}")
@@ -168,6 +168,39 @@ class SchemaChanges(ClusterTest):
         self.check_indexes("t_v", "t_n")
         with self.server.connect("main") as session:
             self.assertEqual(session.value("SELECT count(*) FROM pg_indexes WHERE indexname = 't_n2'"), 0)
+
+    def test_constraints_are_checked_through_kills(self):
+        with self.server.connect("main") as session:
+            session.run("CREATE TABLE p (id int PRIMARY KEY)")
+            session.run("INSERT INTO p SELECT generate_series(0, %s)", (2 * ROWS,))
+        self.start_writing()
+        for sql in ("ALTER TABLE t ADD CONSTRAINT t_length CHECK (length(v) < 100)",
+                    "ALTER TABLE t ADD CONSTRAINT t_p FOREIGN KEY (id) REFERENCES p"):
+            Change(self.server, sql)
+            wait_until(lambda: self.job()[3] == sql and self.job()[1] == "running" and self.job()[2] > 0.1, "progress")
+            before = self.job()[2]
+            self.server.kill()
+            self.server.start()
+            wait_until(lambda: self.job()[1] == "running", "the job to go on")
+            # From its checkpoint: it has not begun anew.
+            self.assertGreaterEqual(self.job()[2], before)
+            self.await_status("succeeded")
+        self.finish_writing()
+        self.rate(0)
+        with self.server.connect("main") as session:
+            for sql, code, name in (("INSERT INTO t VALUES (-2, repeat('x', 100))", "23514", "t_length"),
+                                    ("INSERT INTO t VALUES (-2, 'x')", "23503", "t_p"),
+                                    ("ALTER TABLE t ADD CONSTRAINT t_not CHECK (id <> (SELECT max(id) FROM t))", "0A000", None)):
+                with self.assertRaises(psycopg2.Error) as caught:
+                    session.run(sql)
+                self.assertEqual((caught.exception.pgcode, caught.exception.diag.constraint_name), (code, name))
+            last = session.value("SELECT max(id) FROM t")
+            with self.assertRaises(psycopg2.Error) as caught:
+                session.run("ALTER TABLE t ADD CONSTRAINT t_last CHECK (id <> %s)", (last,))
+            diag = caught.exception.diag
+            self.assertEqual((diag.sqlstate, diag.schema_name, diag.table_name, diag.constraint_name),
+                             ("23514", "public", "t", "t_last"))
+            self.assertEqual(session.value("SELECT count(*) FROM pg_constraint WHERE conname = 't_last'"), 0)
 
     def test_a_change_of_type_is_taken_back_whole(self):
         self.start_writing()

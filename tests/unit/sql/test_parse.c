@@ -212,6 +212,8 @@ Test(parse, schema_statements_come_back)
             "ALTER TABLE t ADD COLUMN a integer NOT VISIBLE GENERATED ALWAYS AS (b + 1) STORED"},
         {"ALTER TABLE t ALTER PRIMARY KEY USING COLUMNS (a, b)", NULL},
         {"ALTER TABLE t ADD PRIMARY KEY USING INDEX i", NULL},
+        {"REINDEX TABLE s.t", NULL},
+        {"REINDEX (CONCURRENTLY) INDEX i", "REINDEX (\"concurrently\") INDEX i"},
         {"ALTER TABLE t RENAME TO u", NULL},
         {"ALTER TABLE t RENAME COLUMN a TO b", NULL},
         {"ALTER TABLE t RENAME CONSTRAINT a TO b", NULL},
