@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -62,6 +63,8 @@ static pid_t spawn(const struct nodes *nodes, const char *command, const char *o
     if (child != 0) return child;
     int fd = open(output, O_WRONLY | O_CREAT | O_APPEND, 0640);
     int null = open("/dev/null", O_RDONLY);
+    // However the demo ends, also when it is killed: its nodes do not outlive it.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Ctrl-C in the shell is the shell's.
     setpgid(0, 0);
     if (null >= 0) dup2(null, 0);

@@ -2,6 +2,7 @@
 """Several real processes: they become a cluster, serve any session, tell each other of changes, and see who is gone."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -220,6 +221,18 @@ class Demo(unittest.TestCase):
             self.assertEqual(out.split("__total")[1].split()[1], "0", out)  # Errors.
             self.assertEqual(bank.value("SELECT sum(balance) FROM bank"), before)
             bank.close()
+            # However the demo ends, none of its nodes is left.
+            shell.kill()
+            wait_until(lambda: all(self.gone(pid) for _, pid in nodes), "the nodes to end with the demo")
+            with open(printed.name) as file:
+                shutil.rmtree(re.search(r"--store=(\S+)/n3 ", file.read()).group(1))
+
+    def gone(self, pid):
+        try:
+            with open("/proc/%s/stat" % pid) as file:
+                return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
 
     def test_demo_with_three_nodes(self):
         environment = dict(os.environ)
