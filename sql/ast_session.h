@@ -121,6 +121,7 @@ struct call {
 
 struct unsupported {
     const char *feature; // "CREATE TRIGGER": for the 0A000.
+    const char *hint;    // May be NULL.
 };
 
 // --- users and privileges ------------------------------------------------------------------------

@@ -244,7 +244,7 @@ struct table_desc {
 struct default_grant {
     const char *owner;  // Who makes them.
     uint32_t schema_id; // 0: in any.
-    char object;        // 'r' tables and views, 'S' sequences, 'n' schemas.
+    char object;        // 'r' tables and views, 'S' sequences, 'n' schemas, 'f' functions, 'T' types.
     const char *role;   // Who may.
     uint32_t privileges, grantable;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/connection_limit.h"
 
+#include <stdio.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@
 #include "sql/session.h"
 #include "sql/settings.h"
 #include "sql/shard_state.h"
+#include "sql/vars.h"
 
 // Of a role of a virtual cluster; of the virtual cluster itself under the empty name.
 struct connection_count {
@@ -115,7 +118,10 @@ struct status connection_enter(
         return status_format(&session->statement_arena, E_TOO_MANY_CONNECTIONS,
             "too many connections for role \"%s\"", session->user);
     session->counted_as = session->user;
-    return STATUS_OK;
+    int64_t most = settings_int(session->shard, session->tenant, SETTING_MAX_CONNECTIONS);
+    char digits[24];
+    snprintf(digits, sizeof digits, "%lld", (long long)most);
+    return most < 0 ? STATUS_OK : vars_set(session, &session->statement_arena, "max_connections", digits, VARS_STARTUP);
 }
 
 static void leave_here(struct shard *shard, const struct connection_key *key)

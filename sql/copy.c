@@ -9,9 +9,11 @@
 #include "core/text.h"
 #include "sql/catalog.h"
 #include "sql/deparse.h"
+#include "sql/encoding.h"
 #include "sql/execute.h"
 #include "sql/parse.h"
 #include "sql/pgwire_conn.h"
+#include "sql/wire_encoding.h"
 
 #define COPY_SHOWN_BYTES 100u // Of a line or value, in the context of an error.
 #define COPY_ROWS_MAX 128u
@@ -37,11 +39,12 @@ static struct status one_byte(struct arena *arena, const struct option *option, 
     return STATUS_OK;
 }
 
-static struct status options_take(struct arena *arena, const struct copy *copy, struct copy_options *out)
+static struct status options_take(
+    struct arena *arena, const struct copy *copy, int32_t client_encoding, struct copy_options *out)
 {
     struct status st = STATUS_OK;
     bool forces = false;
-    *out = (struct copy_options){.format = COPY_TEXT};
+    *out = (struct copy_options){.format = COPY_TEXT, .encoding = client_encoding};
     for (uint32_t i = 0; i < copy->options.count; i++) {
         const struct option *option = &copy->options.items[i];
         const char *text = option_text(arena, option);
@@ -67,10 +70,12 @@ static struct status options_take(struct arena *arena, const struct copy *copy, 
                 TRY(status_make(E_FEATURE_NOT_SUPPORTED, "cannot use \"match\" with HEADER in COPY TO"));
             if (text != NULL && !out->header_match && !text_parse_bool(bytes_of_string(text), &out->header))
                 TRY(status_make(E_SYNTAX_ERROR, "header requires a Boolean value or \"match\""));
-        } else if (strcmp(option->name, "freeze") == 0 || strcmp(option->name, "encoding") == 0) {
-            // Rows are visible to new snapshots at once anyway; the encoding is always UTF8.
-            if (option->name[0] == 'e' && text != NULL && strcasecmp(text, "utf8") != 0 && strcasecmp(text, "utf-8") != 0)
-                TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "encoding \"%s\" is not supported", text));
+        } else if (strcmp(option->name, "freeze") == 0) {
+            continue; // Rows are visible to new snapshots at once anyway.
+        } else if (strcmp(option->name, "encoding") == 0) {
+            out->encoding = text == NULL ? -1 : encoding_find(bytes_of_string(text));
+            if (out->encoding < 0)
+                TRY(status_make(E_INVALID_PARAMETER_VALUE, "argument to option \"encoding\" must be a valid encoding name"));
         } else if (strncmp(option->name, "force_", 6) == 0) {
             forces |= true; // When the columns are known: force_columns.
         } else {
@@ -518,6 +523,8 @@ static struct status add_row(struct copy_from *from,
         if (fields[i].data == NULL) continue;
         // Input functions may keep pointing at the text: it must outlive the network buffer.
         struct bytes own = kept_field(from, fields[i]);
+        if (from->options.format == COPY_BINARY)
+            TRY(wire_encoding_field_in(&from->batch, from->context->session->client_encoding, columns[i]->type.oid, true, own, &own));
         st = from->options.format == COPY_BINARY
                  ? type_receive(&from->batch, columns[i]->type, own, &row[i])
                  : type_input(&from->batch, &from->context->session->types, columns[i]->type, own, &row[i]);
@@ -606,6 +613,26 @@ out:
     return st;
 }
 
+// The lines that are whole, or all of them, from the file's encoding: line ends are the same byte in each.
+static struct status recode_lines(struct copy_from *from, struct buffer *raw, bool ended, struct buffer *pending)
+{
+    const uint8_t *end = raw->size == 0 ? NULL : memrchr(raw->data, '\n', raw->size);
+    size_t size = ended ? raw->size : end == NULL ? 0 : (size_t)(end - raw->data) + 1;
+    if (size == 0) return STATUS_OK;
+    struct arena scratch;
+    arena_init(&scratch, &from->context->session->account);
+    struct bytes lines;
+    struct status st = wire_encoding_field_in(&scratch, from->options.encoding, TYPE_TEXT, false, bytes_of(raw->data, size), &lines);
+    if (failed(st))
+        st = status_context(from->context->arena, status_copy(from->context->arena, st), "COPY %s, line %" PRIu64, from->table, from->line + 1);
+    else
+        buffer_append_bytes(pending, lines);
+    arena_fini(&scratch);
+    memmove(raw->data, raw->data + size, raw->size - size);
+    raw->size -= size;
+    return st;
+}
+
 // Reads CopyData until CopyDone; after a failure of ours the rest of the stream is left to the main loop.
 static struct status receive(struct copy_from *from,
     const struct column_desc *const *columns)
@@ -614,21 +641,24 @@ static struct status receive(struct copy_from *from,
     struct task *task = from->context->task;
     struct arena pending_arena;
     arena_init(&pending_arena, &from->context->session->account);
-    struct buffer pending;
+    struct buffer pending, raw;
     buffer_init(&pending, &pending_arena);
+    buffer_init(&raw, &pending_arena);
+    bool recoded = from->options.format != COPY_BINARY && !wire_encoding_is_plain(from->options.encoding);
     struct copy_reader reader = {.options = &from->options};
     for (;;) {
         uint8_t type;
         struct bytes body;
         TRY(pgwire_message(task, from->wire, &type, &body));
         if (type == 'd') {
-            buffer_append_bytes(&pending, body);
+            buffer_append_bytes(recoded ? &raw : &pending, body);
             pgwire_message_done(from->wire, body);
+            if (recoded) TRY(recode_lines(from, &raw, false, &pending));
             reader.input = buffer_bytes(&pending);
             TRY(take_rows(from, columns, &reader));
             if (reader.input.size > 0) memmove(pending.data, reader.input.data, reader.input.size);
             pending.size = reader.input.size;
-            if (pending.size > PGWIRE_MESSAGE_BYTES_MAX)
+            if (pending.size > PGWIRE_MESSAGE_BYTES_MAX || raw.size > PGWIRE_MESSAGE_BYTES_MAX)
                 TRY(status_make(
                     E_BAD_COPY_FILE_FORMAT, "a line of COPY data is longer than 160 MiB"));
             TRY(arena_check(&pending_arena));
@@ -644,6 +674,7 @@ static struct status receive(struct copy_from *from,
             TRY(status_format(from->context->arena, E_PROTOCOL_VIOLATION,
                 "unexpected message type 0x%02X during COPY from stdin", type));
     }
+    if (recoded) TRY(recode_lines(from, &raw, true, &pending));
     reader.input = buffer_bytes(&pending);
     reader.ended = true;
     TRY(take_rows(from, columns, &reader));
@@ -764,8 +795,44 @@ struct copy_sink {
     struct arena scratch;
 };
 
+static struct status binary_field(struct copy_sink *self, type_oid oid, struct datum value)
+{
+    struct buffer *out = &self->wire->out;
+    int32_t encoding = self->wire->session->client_encoding;
+    if (wire_encoding_is_plain(encoding)) {
+        type_send(out, oid, value);
+        return STATUS_OK;
+    }
+    struct buffer field;
+    struct bytes recoded;
+    arena_reset(&self->scratch);
+    buffer_init(&field, &self->scratch);
+    type_send(&field, oid, value);
+    struct status st = wire_encoding_field_out(&self->scratch, encoding, oid, true, buffer_bytes(&field), &recoded);
+    if (!failed(st)) buffer_append_bytes(out, recoded);
+    return st;
+}
+
+// What has been written of a line, into the file's encoding.
+static struct status recode_line(struct copy_sink *self, size_t start)
+{
+    struct buffer *out = &self->wire->out;
+    struct bytes recoded, line = bytes_of(out->data + start, out->size - start);
+    if (wire_encoding_is_plain(self->options.encoding)) return STATUS_OK;
+    struct status st = wire_encoding_field_out(&self->scratch, self->options.encoding, TYPE_TEXT, false, line, &recoded);
+    if (failed(st)) {
+        out->size = start - 5;
+        return st;
+    }
+    if (recoded.data == line.data) return STATUS_OK;
+    out->size = start;
+    buffer_append_bytes(out, recoded);
+    return STATUS_OK;
+}
+
 static struct status binary_row(struct task *task, struct copy_sink *self, const struct datum *values)
 {
+    struct status st = STATUS_OK;
     struct pgwire *wire = self->wire;
     size_t start = wire_begin(&wire->out, 'd');
     if (self->sink.rows_sent == 0) copy_binary_write_header(&wire->out); // In one message, as clients expect.
@@ -774,12 +841,16 @@ static struct status binary_row(struct task *task, struct copy_sink *self, const
         size_t length_at = wire->out.size;
         wire_u32(&wire->out, values[i].null ? UINT32_MAX : 0);
         if (values[i].null) continue;
-        type_send(&wire->out, self->columns[i].type.oid, values[i]);
+        TRY(binary_field(self, self->columns[i].type.oid, values[i]));
         wire_set_length(&wire->out, length_at);
     }
     wire_end(&wire->out, start);
     self->sink.rows_sent++;
-    return wire->out.size < PGWIRE_RESULT_BUFFER_BYTES ? STATUS_OK : pgwire_flush(task, wire);
+    if (wire->out.size >= PGWIRE_RESULT_BUFFER_BYTES) st = pgwire_flush(task, wire);
+    return st;
+out:
+    wire->out.size = start - 1;
+    return st;
 }
 
 static struct status copy_sink_row(struct task *task, struct result_sink *sink, const struct datum *values)
@@ -799,6 +870,8 @@ static struct status copy_sink_row(struct task *task, struct result_sink *sink, 
             self->options.force_quote != NULL && self->options.force_quote[i]);
     }
     wire_u8(&wire->out, '\n');
+    struct status st = recode_line(self, start + 4);
+    if (failed(st)) return st;
     wire_end(&wire->out, start);
     sink->rows_sent++;
     return wire->out.size < PGWIRE_RESULT_BUFFER_BYTES ? STATUS_OK : pgwire_flush(task, wire);
@@ -828,6 +901,7 @@ static struct status copy_to(struct statement_context *context, struct bytes que
             copy_write_field(&wire->out, options, bytes_of_string(sink.columns[i].name), false, false);
         }
         wire_u8(&wire->out, '\n');
+        TRY(recode_line(&sink, start + 4));
         wire_end(&wire->out, start);
     }
     wire->spilled = true; // What the client has been told cannot be taken back.
@@ -862,7 +936,7 @@ struct status copy_execute(struct statement_context *context)
             "Use STDIN or STDOUT, or psql's \\copy.");
     if (context->session->wire == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "COPY needs a client connection");
-    TRY(options_take(context->arena, copy, &options));
+    TRY(options_take(context->arena, copy, context->session->client_encoding, &options));
     struct buffer query;
     buffer_init(&query, context->arena);
     if (copy->table.name == NULL) {

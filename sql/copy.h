@@ -14,6 +14,7 @@ enum copy_format { COPY_TEXT, COPY_CSV, COPY_BINARY };
 struct copy_options {
     enum copy_format format;
     char delimiter, quote, escape;
+    int32_t encoding; // Of the file: sql/encoding.h
     const char *null_text;
     bool header;
     bool header_match; // The header's names must be those of the columns.

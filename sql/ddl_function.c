@@ -567,8 +567,12 @@ static struct status put_function(
             context->task, context->session, context->arena, list[i]->id, &former));
         function->id = former->id;
         function->owner = former->owner;
+        function->grants = former->grants;
+        function->grant_count = former->grant_count;
+        function->public_revoked = former->public_revoked;
         return catalog_put_table(context->task, context->session, function);
     }
+    TRY(privilege_default_of_everybody(context, OBJECT_FUNCTION, function));
     TRY(catalog_new_id(context->task, context->session->tenant, &function->id));
     TRY(catalog_put_table(context->task, context->session, function));
     DDL_APPEND(context->arena, database->functions, database->function_count, function->id);

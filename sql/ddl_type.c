@@ -70,6 +70,7 @@ struct status ddl_put_new_type(struct statement_context *context, struct table_d
 {
     struct status st = STATUS_OK;
     struct database_desc *database;
+    TRY(privilege_default_of_everybody(context, OBJECT_TYPE, type));
     TRY(catalog_put_table(context->task, context->session, type));
     TRY(catalog_edit_database(
         context->task, context->session, context->arena, type->database_id, &database));

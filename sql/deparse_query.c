@@ -229,6 +229,7 @@ void put_from(struct deparse *deparse, const struct from_item *item)
     case FROM_TABLE:
         if (item->table.only) put(deparse, "ONLY ");
         put_object_name(deparse, item->table.name);
+        if (item->table.unsupported != NULL) put(deparse, " TABLESAMPLE system (100)"); // Refused again, wherever it is read.
         if (item->table.no_full_scan) {
             put(deparse, "@{");
             if (item->table.index_hint != NULL) {

@@ -261,6 +261,13 @@ static struct status inner_parameters(
     return st;
 }
 
+static struct status not_supported(struct arena *arena, const struct statement *statement)
+{
+    const char *hint = statement->tag == STATEMENT_UNSUPPORTED ? statement->as.unsupported->hint : NULL;
+    struct status st = status_format(arena, E_FEATURE_NOT_SUPPORTED, "%s is not supported", statement_name(statement));
+    return hint == NULL ? st : status_hint(arena, st, "%s", hint);
+}
+
 struct status prepared_make(struct task *task, struct session *session, struct bytes text,
     struct statement *statement, const struct type *declared, uint32_t declared_count,
     struct prepared **out)
@@ -287,8 +294,7 @@ struct status prepared_make(struct task *task, struct session *session, struct b
     if (!is_planned(statement->tag)) {
         prepared->handler = statement_handler_find(statement->tag);
         if (prepared->handler == NULL)
-            TRY(status_format(&session->statement_arena, E_FEATURE_NOT_SUPPORTED,
-                "%s is not supported", statement_name(statement)));
+            TRY(not_supported(&session->statement_arena, statement));
     }
     TRY(refuse_in_failed(session, prepared));
     if (statement->tag == STATEMENT_DECLARE_CURSOR) {

@@ -370,6 +370,8 @@ struct statement *pg_statement(struct convert *convert, const PgQuery__Node *nod
         out->tag = STATEMENT_UNSUPPORTED;
         out->as.unsupported = ARENA_NEW(convert->arena, struct unsupported);
         out->as.unsupported->feature = pg_feature_name(node);
+        if (node->node_case == PG_QUERY__NODE__NODE_DO_STMT)
+            out->as.unsupported->hint = "There is no PL/pgSQL: send the block's statements by themselves, with IF NOT EXISTS where they have it.";
     }
     out->as_of = rewrite->as_of;
     return out;

@@ -238,7 +238,7 @@ struct class_row {
     int64_t column_count, check_count;
     bool has_index, has_triggers, is_temp, is_unlogged, is_empty;
     double rows;
-    struct datum acl;
+    struct datum acl, options;
 };
 
 static struct status class_row(struct virtual_table_sink *sink, const struct class_row *class)
@@ -251,7 +251,7 @@ static struct status class_row(struct virtual_table_sink *sink, const struct cla
         datum_int(class->column_count), datum_int(class->check_count), datum_bool(false),
         datum_bool(class->has_triggers), datum_bool(false), datum_bool(false), datum_bool(false),
         datum_bool(!class->is_empty), datum_int(class->kind == 'r' || class->kind == 'm' ? 'd' : 'n'), datum_bool(false), datum_int(0),
-        datum_int(0), datum_int(0), class->acl, DATUM_NULL, DATUM_NULL};
+        datum_int(0), datum_int(0), class->acl, class->options, DATUM_NULL};
     return virtual_table_row(sink, row);
 }
 
@@ -303,6 +303,8 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
         .rows = table->row_estimate == 0 ? -1 : (double)table->row_estimate,
         .acl = pg_acl(&rows->arena,
             table->kind == RELATION_SEQUENCE ? OBJECT_SEQUENCE : OBJECT_TABLE, table->owner, table->grants, table->grant_count)};
+    const char *check = table->check_option == 'l' ? "check_option=local" : "check_option=cascaded";
+    class.options = table->check_option == 0 ? DATUM_NULL : pg_text_array(&rows->arena, TYPE_TEXT, &check, 1);
     TRY(class_row(rows->sink, &class));
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
@@ -316,7 +318,8 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
             .column_count = index->column_count + index->stored_count,
             .rows = class.rows,
             .is_unlogged = table->unlogged,
-            .acl = DATUM_NULL};
+            .acl = DATUM_NULL,
+            .options = DATUM_NULL};
         TRY(class_row(rows->sink, &index_class));
     }
 out:
@@ -370,7 +373,8 @@ static struct status virtual_class_rows(struct virtual_table_sink *sink)
             .kind = oid < PG_OID_BASE ? 'r' : 'v',
             .column_count = table->column_count,
             .rows = -1,
-            .acl = DATUM_NULL};
+            .acl = DATUM_NULL,
+            .options = DATUM_NULL};
         TRY(class_row(sink, &class));
     }
 out:

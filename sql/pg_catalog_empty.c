@@ -1,7 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// pg_catalog tables of kinds of objects of which there are none here: with PostgreSQL's columns, and no rows.
+// pg_catalog tables of kinds of objects of which there are none here: with PostgreSQL's columns, and no rows; and of
+// what is counted for a whole server, which is not done here: one row of zeroes.
+#include <string.h>
+
+#include "sql/numeric.h"
 #include "sql/pg_catalog.h"
+#include "sql/session.h"
+#include "sql/shard_state.h"
+
+static struct status counted_nothing_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink)
+{
+    struct pg_row row;
+    const struct virtual_table *table = virtual_table_of(sink);
+    (void)task;
+    pg_row_begin(&row, sink);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const char *name = table->columns[i].name;
+        if (strcmp(name, "stats_reset") == 0)
+            pg_put_int(&row, name, sql_shard(session->shard)->started_us);
+        else if (table->columns[i].type == TYPE_FLOAT8)
+            pg_put(&row, name, datum_real(0));
+        else if (table->columns[i].type == TYPE_INT8)
+            pg_put_int(&row, name, 0);
+        else if (strcmp(name, "wal_bytes") == 0)
+            pg_put(&row, name, numeric_from_int(&session->statement_arena, 0));
+    }
+    return pg_row_send(&row);
+}
 
 static const struct pg_table tables[] = {
     {"pg_amop",
@@ -213,13 +240,13 @@ static const struct pg_table tables[] = {
         "archived_count int8, last_archived_wal text, last_archived_time timestamptz, "
         "failed_count int8, last_failed_wal text, last_failed_time timestamptz, "
         "stats_reset timestamptz",
-        NULL},
+        counted_nothing_rows},
     {"pg_stat_bgwriter",
         "checkpoints_timed int8, checkpoints_req int8, checkpoint_write_time float8, "
         "checkpoint_sync_time float8, buffers_checkpoint int8, buffers_clean int8, "
         "maxwritten_clean int8, buffers_backend int8, buffers_backend_fsync int8, "
         "buffers_alloc int8, stats_reset timestamptz",
-        NULL},
+        counted_nothing_rows},
     {"pg_stat_database_conflicts",
         "datid oid, datname name, confl_tablespace int8, confl_lock int8, "
         "confl_snapshot int8, confl_bufferpin int8, confl_deadlock int8",
@@ -251,7 +278,7 @@ static const struct pg_table tables[] = {
         "wal_records int8, wal_fpi int8, wal_bytes numeric, wal_buffers_full int8, "
         "wal_write int8, wal_sync int8, wal_write_time float8, wal_sync_time float8, "
         "stats_reset timestamptz",
-        NULL},
+        counted_nothing_rows},
     {"pg_stat_xact_sys_tables",
         "relid oid, schemaname name, relname name, seq_scan int8, seq_tup_read int8, "
         "idx_scan int8, idx_tup_fetch int8, n_tup_ins int8, n_tup_upd int8, "

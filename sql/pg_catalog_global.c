@@ -248,6 +248,24 @@ ROWS(role_setting_rows)
 
 // --- settings --------------------------------------------------------------------------------------------
 
+// Numbers in their units, without them.
+static void put_setting(struct pg_row *row, struct arena *arena, const char *column, const struct vars_info *info, const char *value)
+{
+    pg_put_text(row, column,
+        info->unit == NULL ? value : arena_printf(arena, "%lld", (long long)vars_number(info, value)));
+}
+
+static void put_values(struct pg_row *row, struct arena *arena, const char *values)
+{
+    const char *items[32];
+    uint32_t count = 0;
+    char *copy = arena_strdup(arena, values);
+    for (char *save = NULL, *word = strtok_r(copy, "|", &save); word != NULL && count < COUNT(items);
+         word = strtok_r(NULL, "|", &save))
+        items[count++] = word;
+    pg_put(row, "enumvals", pg_text_array(arena, TYPE_TEXT, items, count));
+}
+
 ROWS(settings_rows)
 {
     struct status st = STATUS_OK;
@@ -255,17 +273,23 @@ ROWS(settings_rows)
     struct pg_row row;
     (void)task;
     for (uint32_t i = 0; vars_at(session, i, &info); i++) {
+        bool unset = info.given_at_start || strcmp(info.value, info.default_value) == 0;
         pg_row_begin(&row, sink);
         pg_put_text(&row, "name", info.name);
-        pg_put_text(&row, "setting", info.value);
+        put_setting(&row, &session->statement_arena, "setting", &info, info.value);
+        pg_put_text(&row, "unit", info.unit);
         pg_put_text(&row, "category", "Session");
         pg_put_text(&row, "short_desc", info.description);
-        pg_put_text(&row, "context", "user");
+        pg_put_text(&row, "context", info.context);
         pg_put_text(&row, "vartype", info.type);
-        pg_put_text(&row, "source",
-            info.default_value != NULL && strcmp(info.value, info.default_value) == 0 ? "default" : "session");
-        pg_put_text(&row, "boot_val", info.default_value);
-        pg_put_text(&row, "reset_val", info.default_value);
+        pg_put_text(&row, "source", unset ? "default" : "session");
+        if (info.bounded) {
+            pg_put_text(&row, "min_val", arena_printf(&session->statement_arena, "%lld", (long long)info.minimum));
+            pg_put_text(&row, "max_val", arena_printf(&session->statement_arena, "%lld", (long long)info.maximum));
+        }
+        if (info.values != NULL) put_values(&row, &session->statement_arena, info.values);
+        put_setting(&row, &session->statement_arena, "boot_val", &info, unset ? info.value : info.default_value);
+        put_setting(&row, &session->statement_arena, "reset_val", &info, unset ? info.value : info.default_value);
         pg_put_bool(&row, "pending_restart", false);
         TRY(pg_row_send(&row));
     }

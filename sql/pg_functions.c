@@ -235,8 +235,7 @@ BODY(setting)
     const char *value = vars_get(call->session, name);
     *result = value == NULL ? DATUM_NULL : datum_text(arena_strdup(call->arena, value));
     if (value != NULL || (call->arg_count > 1 && args[1].boolean)) return STATUS_OK;
-    return status_format(call->arena, E_UNDEFINED_OBJECT,
-        "unrecognized configuration parameter \"%s\"", name);
+    return vars_unknown(call->arena, name);
 }
 
 BODY(set_setting)

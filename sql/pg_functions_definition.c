@@ -9,6 +9,7 @@
 #include "sql/catalog_text.h"
 #include "sql/function_table.h"
 #include "sql/pg_catalog.h"
+#include "sql/plan.h"
 #include "sql/role.h"
 
 #define NEED_SESSION() \
@@ -70,6 +71,24 @@ BODY(expression)
     (void)call;
     *result = args[0]; // Stored as text: there is nothing to take apart.
     return STATUS_OK;
+}
+
+// Read again with the relation's columns, for what of its parentheses is not needed.
+BODY(pretty_expression)
+{
+    struct pg_relation relation;
+    struct status st;
+    const char *text;
+    NEED_SESSION();
+    *result = args[0];
+    if (!args[2].boolean) return STATUS_OK;
+    TRY(pg_relation_by_oid(call->task, call->session, (uint32_t)args[1].integer, &relation));
+    if (relation.table == NULL) return STATUS_OK;
+    TRY(plan_expression_text(call->task, call->session, call->arena, relation.table,
+        arena_string(call->arena, datum_as_bytes(args[0])), (struct type){0}, true, &text));
+    *result = datum_text(text);
+out:
+    return st;
 }
 
 static struct status index_column(
@@ -421,13 +440,37 @@ BODY(type_visible)
     return STATUS_OK;
 }
 
+// Whether its schema is searched. One of the same name and types in an earlier schema would hide it.
+static struct status routine_visible(struct function_call *call, const struct table_desc *made, struct datum *result)
+{
+    const struct schema_desc *schema;
+    struct status st = catalog_schema_by_id(call->task, call->session, made->schema_id, &schema);
+    if (failed(st)) return st;
+    bool visible = false;
+    for (uint32_t i = 0; call->session->search_path[i] != NULL; i++)
+        visible |= strcmp(call->session->search_path[i], schema->name) == 0;
+    *result = datum_bool(visible);
+    return STATUS_OK;
+}
+
 BODY(function_visible)
 {
-    (void)call;
+    const struct table_desc *made = pg_routine_of(call->task, call->session, (uint32_t)args[0].integer);
+    if (made != NULL) return routine_visible(call, made, result);
     const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
+    if (function == NULL) function = function_by_oid(FUNCTION_AGGREGATE, (uint32_t)args[0].integer);
     *result = function == NULL ? DATUM_NULL
                                : datum_bool(function->schema == NULL ||
                                             strcmp(function->schema, "pg_catalog") == 0);
+    return STATUS_OK;
+}
+
+// There are none but the system's own.
+BODY(built_in_visible)
+{
+    (void)call;
+    (void)args;
+    *result = datum_bool(true);
     return STATUS_OK;
 }
 
@@ -593,7 +636,7 @@ static const struct set_ops partition_tree = {.column_count = 4,
 static const struct function functions[] = {
     STABLE("pg_get_userbyid", 1642, NAME, user_by_id, TYPE_OID),
     STABLE("pg_get_expr", 1716, TEXT, expression, TYPE_PG_NODE_TREE, TYPE_OID),
-    STABLE("pg_get_expr", 2509, TEXT, expression, TYPE_PG_NODE_TREE, TYPE_OID, TYPE_BOOL),
+    STABLE("pg_get_expr", 2509, TEXT, pretty_expression, TYPE_PG_NODE_TREE, TYPE_OID, TYPE_BOOL),
     STABLE("pg_get_indexdef", 1643, TEXT, index_definition, TYPE_OID),
     STABLE("pg_get_indexdef", 2507, TEXT, index_definition, TYPE_OID, TYPE_INT4, TYPE_BOOL),
     STABLE("pg_get_constraintdef", 1387, TEXT, constraint_definition, TYPE_OID),
@@ -630,8 +673,8 @@ static const struct function functions[] = {
     STABLE("pg_type_is_visible", 2080, BOOL, type_visible, TYPE_OID),
     STABLE("pg_function_is_visible", 2081, BOOL, function_visible, TYPE_OID),
     STABLE("pg_operator_is_visible", 2082, BOOL, operator_visible, TYPE_OID),
-    STABLE("pg_opclass_is_visible", 2083, BOOL, nothing, TYPE_OID),
-    STABLE("pg_opfamily_is_visible", 3829, BOOL, nothing, TYPE_OID),
+    STABLE("pg_opclass_is_visible", 2083, BOOL, built_in_visible, TYPE_OID),
+    STABLE("pg_opfamily_is_visible", 3829, BOOL, built_in_visible, TYPE_OID),
     STABLE("pg_conversion_is_visible", 2093, BOOL, nothing, TYPE_OID),
     STABLE("pg_collation_is_visible", 3815, BOOL, collation_visible, TYPE_OID),
     STABLE("pg_statistics_obj_is_visible", 3403, BOOL, nothing, TYPE_OID),

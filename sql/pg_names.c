@@ -180,7 +180,10 @@ struct status pg_relation_visible(struct task *task, struct session *session,
     const struct table_desc *found = NULL;
     const struct index_desc *found_index = NULL;
     *visible = false;
-    if (relation->index == NULL) {
+    if (relation->index == NULL && relation->table->kind == RELATION_COMPOSITE) {
+        bool exists;
+        return pg_user_type_visible(task, session, catalog_type_oid(relation->table), &exists, visible);
+    } else if (relation->index == NULL) {
         st = catalog_table(task, session, NULL, NULL, relation->table->name, true, &found);
         *visible = !failed(st) && found != NULL && found->id == relation->table->id;
     } else {

@@ -43,7 +43,9 @@ static struct status put_arguments(struct task *task, struct session *session,
         if ((mode == 't') != (which == ARGUMENTS_TABLE)) continue;
         if (!first) buffer_append_string(out, ", ");
         first = false;
-        buffer_append_string(out, mode == 'o'   ? "OUT "
+        bool in = which != ARGUMENTS_TABLE && function->function.kind == 'p' && mode != 'o' && mode != 'b' && mode != 'v';
+        buffer_append_string(out, in            ? "IN "
+                                  : mode == 'o' ? "OUT "
                                   : mode == 'b' ? "INOUT "
                                   : mode == 'v' ? "VARIADIC "
                                                 : "");

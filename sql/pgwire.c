@@ -79,6 +79,7 @@ void pgwire_free(struct pgwire *wire)
     login_free(wire->login);
     arena_fini(&wire->in_arena);
     arena_fini(&wire->out_arena);
+    arena_fini(&wire->recoded_arena);
     free(wire);
 }
 
@@ -197,6 +198,7 @@ static void hand_over(struct pgwire *wire)
     timer_disarm(conn_shard(conn), &wire->idle_timer);
     arena_fini(&wire->in_arena);
     arena_fini(&wire->out_arena);
+    arena_fini(&wire->recoded_arena);
     free(wire);
     rpc_accept(conn);
 }
@@ -235,6 +237,7 @@ static void on_accept(struct listener *listener, struct conn *conn)
     wire->conn = conn;
     arena_init(&wire->in_arena, NULL);
     arena_init(&wire->out_arena, NULL);
+    arena_init(&wire->recoded_arena, NULL);
     buffer_init(&wire->out, &wire->out_arena);
     conn_set_handler(conn, &conn_handler, wire);
     arm_idle_timer(wire);

@@ -63,6 +63,7 @@ struct pgwire {
     struct arena in_arena;     // The message being handled.
     struct arena out_arena;
     struct buffer out;         // Messages on their way to the connection.
+    struct arena recoded_arena; // Texts of one row or message, while the client's encoding is not UTF8.
     uint64_t counted;          // Tenant whose sql.conns has this connection; 0: none.
     bool spilled;              // Some left `out` since the statement began.
     struct timer idle_timer;   // Log-in, idle in transaction.
@@ -75,6 +76,11 @@ CHECKED struct status pgwire_flush(struct task *task, struct pgwire *wire);
 // As above, for what is written outside of a task.
 void pgwire_flush_now(struct pgwire *wire);
 void pgwire_error(struct pgwire *wire, const char *severity, struct status st);
+// ErrorResponse or NoticeResponse, and ParameterStatus, in the client's encoding.
+void pgwire_report(struct pgwire *wire, char type, const char *severity, struct status st);
+void pgwire_parameter(struct pgwire *wire, const char *name, const char *value);
+// From the client, whole and outside of rows: in `arena`, or as it is.
+CHECKED struct status pgwire_text_in(struct pgwire *wire, struct arena *arena, const char *text, const char **out);
 // Runs the messages that are there; the task function of a ready connection.
 struct status pgwire_serve(struct task *task, void *arg);
 // Starts a task for the connection when it has work and none runs.

@@ -15,6 +15,7 @@
 #include "sql/parse.h"
 #include "sql/pgwire_conn.h"
 #include "sql/vars.h"
+#include "sql/wire_encoding.h"
 
 #define STATEMENT_RETRIES_MAX 10u
 
@@ -38,6 +39,11 @@ static METRIC_DEFINE(metric_others, "sql.misc.count", METRIC_COUNTER, METRIC_COU
 
 // --- output ----------------------------------------------------------------------------------------
 
+static bool is_recoded(const struct pgwire *wire)
+{
+    return wire->session != NULL && !wire_encoding_is_plain(wire->session->client_encoding);
+}
+
 void pgwire_flush_now(struct pgwire *wire)
 {
     if (wire->out.size > 0) conn_write(wire->conn, wire->out.data, wire->out.size);
@@ -53,16 +59,62 @@ struct status pgwire_flush(struct task *task, struct pgwire *wire)
     return conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2);
 }
 
+// The message whose type is at `start` in `out`, without rows.
+static void recode_message(struct pgwire *wire, size_t start)
+{
+    if (!is_recoded(wire)) return;
+    wire_encoding_report(&wire->recoded_arena, wire->session->client_encoding, &wire->out, start + 5);
+    arena_reset(&wire->recoded_arena);
+}
+
+void pgwire_report(struct pgwire *wire, char type, const char *severity, struct status st)
+{
+    size_t start = wire->out.size;
+    wire_report(&wire->out, type, severity, st);
+    recode_message(wire, start);
+}
+
 void pgwire_error(struct pgwire *wire, const char *severity, struct status st)
 {
-    wire_report(&wire->out, 'E', severity, st);
+    pgwire_report(wire, 'E', severity, st);
+}
+
+void pgwire_parameter(struct pgwire *wire, const char *name, const char *value)
+{
+    size_t start = wire->out.size;
+    wire_parameter_status(&wire->out, name, value);
+    recode_message(wire, start);
+}
+
+struct status pgwire_text_in(struct pgwire *wire, struct arena *arena, const char *text, const char **out)
+{
+    struct bytes recoded;
+    *out = text;
+    if (!is_recoded(wire)) return STATUS_OK;
+    struct status st = wire_encoding_field_in(
+        arena, wire->session->client_encoding, TYPE_TEXT, false, bytes_of_string(text), &recoded);
+    if (!failed(st)) *out = arena_string(arena, recoded);
+    return st;
+}
+
+static struct status row_description(struct pgwire *wire, const struct result_column *columns, uint32_t count, const uint8_t *formats)
+{
+    if (!is_recoded(wire)) {
+        wire_row_description(&wire->out, columns, count, formats);
+        return STATUS_OK;
+    }
+    struct status st = wire_encoding_row_description(
+        &wire->out, &wire->recoded_arena, wire->session->client_encoding, columns, count, formats);
+    if (failed(st)) st = status_copy(&wire->session->statement_arena, st);
+    arena_reset(&wire->recoded_arena);
+    return st;
 }
 
 static void tell_changed_parameters(struct pgwire *wire)
 {
     const char *name;
     while (vars_take_change(wire->session, &name))
-        wire_parameter_status(&wire->out, name, vars_get(wire->session, name));
+        pgwire_parameter(wire, name, vars_get(wire->session, name));
 }
 
 struct wire_sink {
@@ -87,10 +139,10 @@ static struct status sink_columns(struct task *task, struct result_sink *sink,
         memset(formats, 1, count + 1u);
         self->formats = formats;
     }
-    if (self->describes && !self->described)
-        wire_row_description(&self->wire->out, columns, count, self->formats);
+    struct status st = STATUS_OK;
+    if (self->describes && !self->described) st = row_description(self->wire, columns, count, self->formats);
     self->described = true;
-    return STATUS_OK;
+    return st;
 }
 
 static struct status sink_row(
@@ -98,8 +150,15 @@ static struct status sink_row(
 {
     struct wire_sink *self = container_of(sink, struct wire_sink, sink);
     struct pgwire *wire = self->wire;
-    wire_data_row(&wire->out, &wire->session->types, self->columns, self->column_count,
-        self->formats, values);
+    if (is_recoded(wire)) {
+        struct status st = wire_encoding_data_row(&wire->out, &wire->recoded_arena, wire->session->client_encoding,
+            &wire->session->types, self->columns, self->column_count, self->formats, values);
+        if (failed(st)) st = status_copy(&wire->session->statement_arena, st);
+        arena_reset(&wire->recoded_arena);
+        if (failed(st)) return st;
+    } else {
+        wire_data_row(&wire->out, &wire->session->types, self->columns, self->column_count, self->formats, values);
+    }
     sink->rows_sent++;
     if (wire->out.size < PGWIRE_RESULT_BUFFER_BYTES) return STATUS_OK;
     return pgwire_flush(task, wire);
@@ -403,6 +462,7 @@ static void handle_query(struct task *task, struct pgwire *wire, struct bytes bo
     const char *text = wire_read_string(&reader);
     arena_reset(&session->statement_arena);
     struct status st = wire_reader_finish(&reader);
+    if (!failed(st)) st = pgwire_text_in(wire, &wire->in_arena, text, &text);
     session->statement_text = text;
     if (!failed(st)) st = run_text(task, wire, bytes_of_string(text));
     session->statement_text = NULL;
@@ -426,6 +486,8 @@ static struct status handle_parse(struct task *task, struct pgwire *wire, struct
         types[i] = TYPE_OF(oid == TYPE_UNKNOWN ? 0 : oid);
     }
     TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    TRY(pgwire_text_in(wire, &wire->in_arena, text, &text));
     if (name[0] != '\0' && prepared_find(session, name) != NULL)
         TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '5'),
             "prepared statement \"%s\" already exists", name));
@@ -480,6 +542,7 @@ static struct status read_params(struct wire_reader *reader, struct session *ses
         if (reader->failed) break;
         // The message's memory is gone when the portal runs.
         struct bytes value = arena_copy(&portal->arena, raw);
+        TRY(wire_encoding_field_in(&portal->arena, session->client_encoding, type.oid, formats[i] == 1, value, &value));
         st = formats[i] == 1 ? type_receive(&portal->arena, type, value, &portal->params[i])
                              : type_input(&portal->arena, &session->types, type, value, &portal->params[i]);
         // Not the value itself: it may be a secret.
@@ -500,6 +563,8 @@ static struct status handle_bind(struct task *task, struct pgwire *wire, struct 
     struct wire_reader reader = wire_reader(body);
     const char *portal_name = wire_read_string(&reader);
     const char *name = wire_read_string(&reader);
+    TRY(pgwire_text_in(wire, &wire->in_arena, portal_name, &portal_name));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
     struct prepared *prepared = prepared_find(session, name);
     if (prepared == NULL)
         TRY(status_format(&session->statement_arena, E_INVALID_SQL_STATEMENT_NAME,
@@ -556,6 +621,7 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
     uint8_t kind = wire_read_u8(&reader);
     const char *name = wire_read_string(&reader);
     TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
     struct prepared *prepared = NULL;
     const uint8_t *formats = NULL;
     if (kind == 'S') {
@@ -572,7 +638,7 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
         wire_end(&wire->out, start);
     } else if (kind == 'P' && cursor_find(session, name) != NULL) {
         const struct cursor *cursor = cursor_find(session, name);
-        wire_row_description(&wire->out, cursor->columns, cursor->column_count, NULL);
+        TRY(row_description(wire, cursor->columns, cursor->column_count, NULL));
         goto out;
     } else if (kind == 'P') {
         struct portal *portal = find_portal_or_fail(session, name, &st);
@@ -588,7 +654,7 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
     if (count == 0)
         wire_end(&wire->out, wire_begin(&wire->out, 'n'));
     else
-        wire_row_description(&wire->out, columns, count, formats);
+        TRY(row_description(wire, columns, count, formats));
 out:
     return st;
 }
@@ -608,6 +674,7 @@ static struct status handle_execute(struct task *task, struct pgwire *wire, stru
     const char *name = wire_read_string(&reader);
     uint32_t rows_max = wire_read_u32(&reader);
     TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
     struct portal *portal = find_portal_or_fail(session, name, &st);
     if (portal == NULL) goto out;
     // Out of the list while it runs: the end of a transaction closes those that are in it.
@@ -644,6 +711,7 @@ static struct status handle_close(struct task *task, struct pgwire *wire, struct
     uint8_t kind = wire_read_u8(&reader);
     const char *name = wire_read_string(&reader);
     TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
     if (kind == 'S') {
         prepared_remove(session, name);
     } else if (kind == 'P') {

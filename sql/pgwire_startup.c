@@ -372,7 +372,7 @@ static void wire_notice(struct session *session, const char *severity, struct st
         if (strcmp(order[i], severity) == 0) at = i;
         if (strncasecmp(order[i], least, strlen(order[i])) == 0) floor_at = i;
     }
-    if (at >= floor_at || at == 2) wire_report(&session->wire->out, 'N', severity, st);
+    if (at >= floor_at || at == 2) pgwire_report(session->wire, 'N', severity, st);
 }
 
 // The database must be there, and open to the user.
@@ -407,6 +407,7 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     session->authentication = login->authentication;
     session->notice = wire_notice;
     session->task = task;
+    TRY(vars_set(session, &session->statement_arena, "ssl", wire->server->insecure ? "off" : "on", VARS_STARTUP));
     if (apply_defaults != NULL) TRY(apply_defaults(task, session));
     for (uint32_t i = 0; i < login->setting_count; i++)
         TRY(session_set_variable(task, session, &session->statement_arena, login->settings[i].name,
@@ -418,7 +419,7 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     const char *name;
     while (vars_take_change(session, &name)) continue;
     for (uint32_t i = 0; (name = vars_reported(i)) != NULL; i++)
-        wire_parameter_status(&wire->out, name, vars_get(session, name));
+        pgwire_parameter(wire, name, vars_get(session, name));
     start = wire_begin(&wire->out, 'K');
     wire_u32(&wire->out, wire->process);
     wire_u32(&wire->out, wire->secret);

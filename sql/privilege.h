@@ -85,5 +85,8 @@ CHECKED struct status privilege_default_execute(struct statement_context *contex
 CHECKED struct status privilege_default_grants(struct statement_context *context,
     enum object_kind kind, uint32_t database_id, uint32_t schema_id, const char *owner,
     struct privilege_grant **grants, uint32_t *count);
+// The same for a function or type, whose descriptor is to be filled.
+CHECKED struct status privilege_default_of_everybody(
+    struct statement_context *context, enum object_kind kind, struct table_desc *object);
 bool privilege_defaults_mention(const struct database_desc *database, const char *role);
 CHECKED struct status privilege_owned_execute(struct statement_context *context);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // ALTER DEFAULT PRIVILEGES: what objects that a role will make come with. Kept in the database's descriptor; each new
-// table, view, sequence and schema takes its share when it is made.
+// table, view, sequence, schema, function and type takes its share when it is made.
+//
+// Everybody has privileges on functions and types from the start: that this is taken back is an entry for everybody
+// without any privilege.
 #include "sql/ddl_internal.h"
 #include "sql/pg_catalog.h"
 #include "sql/role.h"
@@ -9,7 +12,16 @@
 // PostgreSQL's letter of a kind of object; 0: it has no defaults here.
 static char letter_of(enum object_kind kind)
 {
-    return kind == OBJECT_TABLE ? 'r' : kind == OBJECT_SEQUENCE ? 'S' : kind == OBJECT_SCHEMA ? 'n' : 0;
+    switch (kind) {
+    case OBJECT_TABLE: return 'r';
+    case OBJECT_SEQUENCE: return 'S';
+    case OBJECT_SCHEMA: return 'n';
+    case OBJECT_FUNCTION:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE: return 'f';
+    case OBJECT_TYPE: return 'T';
+    default: return 0;
+    }
 }
 
 // --- taking them -----------------------------------------------------------------------------------------
@@ -17,6 +29,7 @@ static char letter_of(enum object_kind kind)
 static void add_grant(struct arena *arena, struct privilege_grant **grants, uint32_t *count,
     const struct default_grant *given)
 {
+    if (given->privileges == 0) return;
     for (uint32_t i = 0; i < *count; i++) {
         if (strcmp((*grants)[i].role, given->role) != 0) continue;
         (*grants)[i].privileges |= given->privileges;
@@ -48,6 +61,23 @@ struct status privilege_default_grants(struct statement_context *context, enum o
             add_grant(context->arena, grants, count, given);
     }
     return STATUS_OK;
+}
+
+struct status privilege_default_of_everybody(
+    struct statement_context *context, enum object_kind kind, struct table_desc *object)
+{
+    const struct database_desc *database;
+    struct status st = privilege_default_grants(context, kind, object->database_id, object->schema_id, object->owner,
+        &object->grants, &object->grant_count);
+    object->public_revoked = 0;
+    if (failed(st) || context->session->internal) return st;
+    st = catalog_database_by_id(context->task, context->session, object->database_id, &database);
+    for (uint32_t i = 0; !failed(st) && i < database->default_count; i++) {
+        const struct default_grant *given = &database->defaults[i];
+        if (given->object == letter_of(kind) && given->privileges == 0 && strcmp(given->owner, object->owner) == 0)
+            object->public_revoked = privilege_of_everybody(kind);
+    }
+    return st;
 }
 
 // --- changing them ---------------------------------------------------------------------------------------
@@ -83,8 +113,14 @@ static void change(struct statement_context *context, struct database_desc *data
             strcmp(each->owner, key->owner) == 0 && strcmp(each->role, key->role) == 0)
             break;
     }
+    bool everybody = (key->object == 'f' || key->object == 'T') && key->schema_id == 0 &&
+                     strcmp(key->role, ROLE_PUBLIC_NAME) == 0;
+    if (everybody && !grant->revoke) {
+        if (at < database->default_count) DDL_REMOVE(database->defaults, database->default_count, at);
+        return;
+    }
     if (at == database->default_count) {
-        if (grant->revoke) return;
+        if (grant->revoke && (!everybody || grant->grant_option)) return;
         DDL_APPEND(context->arena, database->defaults, database->default_count, *key);
     }
     struct default_grant *found = &database->defaults[at];
@@ -95,7 +131,7 @@ static void change(struct statement_context *context, struct database_desc *data
     }
     found->grantable &= ~bits;
     if (!grant->grant_option) found->privileges &= ~bits;
-    if (found->privileges == 0) DDL_REMOVE(database->defaults, database->default_count, at);
+    if (found->privileges == 0 && !everybody) DDL_REMOVE(database->defaults, database->default_count, at);
 }
 
 static struct status change_for(struct statement_context *context, struct database_desc *database,
@@ -189,13 +225,20 @@ static struct status default_row(
                             : entry->object == 'S' ? OBJECT_SEQUENCE
                             : entry->object == 'n' ? OBJECT_SCHEMA
                                                     : OBJECT_TABLE;
+    bool everybody = entry->schema_id == 0 && (entry->object == 'f' || entry->object == 'T');
+    struct table_desc like = {.owner = entry->owner, .grants = (struct privilege_grant *)(uintptr_t)grants, .grant_count = count};
+    if (everybody) kind = entry->object == 'f' ? OBJECT_FUNCTION : OBJECT_TYPE;
+    for (uint32_t i = first; everybody && i < rows->database->default_count; i++)
+        if (same_entry(&rows->database->defaults[i], entry) && rows->database->defaults[i].privileges == 0)
+            like.public_revoked = privilege_of_everybody(kind);
     TRY(pg_role_oid(rows->task, rows->session, entry->owner, &owner));
     pg_row_begin(&row, rows->sink);
     pg_put_int(&row, "oid", pg_default_acl_oid(rows->database->id, first));
     pg_put_int(&row, "defaclrole", owner);
     pg_put_int(&row, "defaclnamespace", entry->schema_id == 0 ? 0 : pg_oid(entry->schema_id));
     pg_put_int(&row, "defaclobjtype", entry->object);
-    pg_put(&row, "defaclacl", pg_acl(&rows->arena, kind, entry->owner, grants, count));
+    pg_put(&row, "defaclacl", everybody ? pg_acl_shared(&rows->arena, kind, &like)
+                                        : pg_acl(&rows->arena, kind, entry->owner, grants, count));
     st = pg_row_send(&row);
 out:
     return st;

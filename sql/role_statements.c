@@ -622,8 +622,7 @@ struct status role_settings_execute(struct statement_context *context)
         return changed(context);
     }
     if (vars_get(context->session, set->name) == NULL && strchr(set->name, '.') == NULL)
-        return ddl_error(
-            context, E_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", set->name);
+        return vars_unknown(context->arena, set->name);
     if (vars_is_for_admins(set->name) && !context->session->superuser)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied to set parameter \"%s\"", set->name);
     if (set->kind == SET_RESET || set->kind == SET_DEFAULT) {

@@ -63,6 +63,7 @@ struct session {
     struct session_vars *vars;   // sql/vars.h
     uint32_t statement_timeout_ms, lock_timeout_ms, idle_in_transaction_timeout_ms; // 0: none.
     struct type_context types;   // What vars say about text forms.
+    int32_t client_encoding;     // sql/encoding.h; texts on the wire are in it.
     struct type_names names;     // Of types.
     const struct function_frame *frame; // While a statement of a function's body is planned and runs.
     uint32_t function_depth;

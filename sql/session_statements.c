@@ -332,9 +332,7 @@ static struct status show_execute(struct statement_context *context)
     struct status st;
     const char *name = show_name(context);
     const char *value = vars_get(context->session, name);
-    if (value == NULL)
-        TRY(status_format(context->arena, E_UNDEFINED_OBJECT,
-            "unrecognized configuration parameter \"%s\"", name));
+    if (value == NULL) TRY(vars_unknown(context->arena, name));
     const struct result_column *columns;
     uint32_t count;
     TRY(show_describe(context, &columns, &count));

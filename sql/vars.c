@@ -133,18 +133,21 @@ static struct status check_encoding(
     struct session *session, struct arena *arena, const char *value, const char **canonical)
 {
     (void)session;
+    struct bytes nothing;
     int32_t encoding = encoding_find(bytes_of_string(value));
     if (encoding < 0)
         return status_format(arena, E_INVALID_PARAMETER_VALUE,
             "invalid value for parameter \"client_encoding\": \"%s\"", value);
     // With SQL_ASCII texts go as they are, as PostgreSQL has it.
-    if (encoding != ENCODING_UTF8 && encoding != ENCODING_SQL_ASCII)
-        return status_hint(arena,
-            status_format(
-                arena, E_FEATURE_NOT_SUPPORTED, "client_encoding \"%s\" is not supported", value),
-            "Texts come and go as UTF8; convert_from() and convert_to() know the other encodings.");
     *canonical = encoding_name(encoding);
-    return STATUS_OK;
+    if (!failed(encoding_from_utf8(arena, encoding, BYTES_LITERAL("x"), &nothing))) return STATUS_OK;
+    return status_detail(arena,
+        status_format(arena, E_FEATURE_NOT_SUPPORTED, "invalid value for parameter \"client_encoding\": \"%s\"", value),
+        "Conversion between %s and UTF8 is not supported.", encoding_name(encoding));
+}
+static void assign_encoding(struct session *session, const char *value)
+{
+    session->client_encoding = encoding_find(bytes_of_string(value));
 }
 
 static struct status check_application_name(
@@ -236,24 +239,55 @@ void vars_refresh_search_path(struct session *session)
         assign_search_path(session, session->vars->search_path_value);
 }
 
+// "5s", "100ms", "2min", "250": milliseconds. False when malformed.
+static bool parse_milliseconds(const char *value, int64_t *milliseconds)
+{
+    static const struct {
+        const char *unit;
+        double factor;
+    } units[] = {{"", 1}, {"us", 0.001}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"m", 60000},
+        {"h", 3600000}, {"d", 86400000}};
+    char *end;
+    errno = 0;
+    double number = strtod(value, &end);
+    if (end == value || errno != 0 || number < -1e15 || number > 1e15) return false;
+    while (*end == ' ') end++;
+    for (unsigned i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].unit) == 0) {
+            *milliseconds = (int64_t)(number * units[i].factor + (number < 0 ? -0.5 : 0.5));
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t milliseconds(const char *value)
+{
+    int64_t milliseconds = 0;
+    invariant(parse_milliseconds(value, &milliseconds));
+    return (uint32_t)milliseconds;
+}
+
 static void assign_statement_timeout(struct session *session, const char *value)
 {
-    session->statement_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+    session->statement_timeout_ms = milliseconds(value);
 }
 static void assign_lock_timeout(struct session *session, const char *value)
 {
-    session->lock_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+    session->lock_timeout_ms = milliseconds(value);
     // SET LOCAL: of the transaction under way, too.
     if (session->txn != NULL)
         kv_txn_lock_timeout_set(session->txn, (uint64_t)session->lock_timeout_ms * 1000000u);
 }
 static void assign_log_min_duration(struct session *session, const char *value)
 {
-    session->log_min_duration_ms = strtod(value, NULL);
+    int64_t least = 0;
+    invariant(parse_milliseconds(value, &least));
+    session->log_min_duration_ms = (double)least;
 }
 static void assign_idle_timeout(struct session *session, const char *value)
 {
-    session->idle_in_transaction_timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+    session->idle_in_transaction_timeout_ms = milliseconds(value);
 }
 
 // "64MB", "1GB", "512" (kB): kilobytes. False when malformed.
@@ -328,39 +362,54 @@ static void assign_transaction_read_only(struct session *session, const char *va
 // In order of name without regard to case.
 static const struct var registry[] = {
     {"application_name", "", "Name of the application, shown in SHOW SESSIONS.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_application_name, assign_application_name},
+    {"array_nulls", "on", "NULL in text of arrays is a null.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"backslash_quote", "safe_encoding", "Whether \\' is allowed in string literals.", VAR_ENUM, VAR_FIXED, "safe_encoding", 0, 0, NULL, NULL},
+    {"block_size", "8192", "Bytes of what pg_class.relpages counts.", VAR_INTEGER, VAR_READ_ONLY, NULL, 8192, 8192, NULL, NULL},
     {"bytea_output", "hex", "Text form of bytea.", VAR_ENUM, 0, "hex|escape", 0, 0, NULL, assign_bytea_output},
     {"check_function_bodies", "on", "Checks bodies at CREATE FUNCTION.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
-    {"client_encoding", "UTF8", "Encoding of texts from and to the client.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_encoding, NULL},
+    {"client_encoding", "UTF8", "Encoding of texts from and to the client.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_encoding, assign_encoding},
     {"client_min_messages", "notice", "Least severity that is sent to the client.", VAR_ENUM, 0, "debug5|debug4|debug3|debug2|debug1|log|notice|warning|error", 0, 0, NULL, NULL},
     {"cluster", "", "The virtual cluster asked for at log-in.", VAR_STRING, VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
+    {"data_checksums", "on", "Stored pages have checksums.", VAR_BOOL, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"database", "", "The current database.", VAR_STRING, VAR_STARTUP, NULL, 0, 0, NULL, assign_database},
     {"DateStyle", "ISO, MDY", "Text form of dates and times, and the order of day and month on input.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_date_style, assign_date_style},
+    {"debug_assertions", "off", "Whether this is a build with assertions of PostgreSQL.", VAR_BOOL, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"default_int_size", "4", "Bytes of INT.", VAR_ENUM, VAR_FIXED, "4", 0, 0, NULL, NULL},
-    {"default_tablespace", "", "There are no tablespaces.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
     {"default_table_access_method", "heap", "There is one access method.", VAR_ENUM, VAR_FIXED, "heap", 0, 0, NULL, NULL},
+    {"default_tablespace", "", "There are no tablespaces.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
     {"default_transaction_deferrable", "off", "DEFERRABLE for new transactions.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"default_transaction_isolation", "serializable", "Isolation level of new transactions.", VAR_STRING, 0, NULL, 0, 0, check_isolation, NULL},
     {"default_transaction_read_only", "off", "Whether new transactions are read-only.", VAR_BOOL, VAR_REPORT, NULL, 0, 0, NULL, NULL},
     {"escape_string_warning", "on", "Warns of backslashes in plain literals.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
+    {"exit_on_error", "off", "An error does not end the session.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"extra_float_digits", "1", "Digits of floating-point values beyond the standard ones.", VAR_INTEGER, 0, NULL, -15, 3, NULL, assign_float_digits},
     {"idle_in_transaction_session_timeout", "0", "Ends a session that idles in a transaction.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_idle_timeout},
+    {"idle_session_timeout", "0", "Sessions may idle.", VAR_MILLISECONDS, VAR_FIXED, NULL, 0, MS_MAX, NULL, NULL},
     {"in_hot_standby", "off", "Whether this is a read-only standby.", VAR_BOOL, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"integer_datetimes", "on", "Dates and times are integers in binary form.", VAR_BOOL, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"IntervalStyle", "postgres", "Text form of intervals.", VAR_ENUM, VAR_REPORT, "postgres|postgres_verbose|sql_standard|iso_8601", 0, 0, NULL, assign_interval_style},
     {"is_superuser", "off", "Whether the user is a member of admin.", VAR_BOOL, VAR_REPORT | VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
+    {"jit", "off", "Expressions are not compiled to machine code.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"lc_collate", "C.UTF-8", "Collation of the database.", VAR_STRING, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"lc_ctype", "C.UTF-8", "Character classes of the database.", VAR_STRING, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"lc_messages", "C", "Language of messages.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_monetary", "C", "Form of money amounts.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_numeric", "C", "Form of numbers.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_time", "C", "Form of dates and times.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
+    {"lo_compat_privileges", "off", "There are no large objects.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
+    {"local_preload_libraries", "", "There are no libraries to load.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
     {"lock_timeout", "0", "Longest wait for a lock.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_lock_timeout},
     {"log_min_duration_statement", "-1", "Statements that take as long are logged, without their values; -1: none.", VAR_MILLISECONDS, VAR_ADMIN, NULL, -1, MS_MAX, NULL, assign_log_min_duration},
+    {"log_statement", "none", "Statements are not logged for their kind: log_min_duration_statement.", VAR_ENUM, VAR_FIXED, "none", 0, 0, NULL, NULL},
+    {"max_connections", "262143", "Most connections at a time.", VAR_INTEGER, VAR_READ_ONLY | VAR_STARTUP, NULL, 262143, 262143, NULL, NULL},
     {"max_identifier_length", "63", "Longest identifier in bytes.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"max_index_keys", "32", "Most columns of an index.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
+    {"max_parallel_workers", "0", "A query has no workers of its own.", VAR_INTEGER, VAR_FIXED, NULL, 0, 1024, NULL, NULL},
+    {"max_parallel_workers_per_gather", "0", "A query has no workers of its own.", VAR_INTEGER, VAR_FIXED, NULL, 0, 1024, NULL, NULL},
+    {"max_prepared_transactions", "0", "There are no prepared transactions.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"password_encryption", "scram-sha-256", "How new passwords are kept.", VAR_ENUM, VAR_FIXED, "scram-sha-256", 0, 0, NULL, NULL},
     {"plan_cache_mode", "auto", "Plans of prepared statements: for the values or for all values.", VAR_ENUM, 0, "auto|force_generic_plan|force_custom_plan", 0, 0, NULL, NULL},
+    {"quote_all_identifiers", "off", "Texts of definitions quote what needs it.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"role", "none", "The role that the session acts as.", VAR_STRING, VAR_STARTUP, NULL, 0, 0, session_role_check, session_role_assign},
     {"row_security", "on", "There are no row policies to apply.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"search_path", "\"$user\", public", "Schemas searched for unqualified names.", VAR_STRING, 0, NULL, 0, 0, check_search_path, assign_search_path},
@@ -368,15 +417,27 @@ static const struct var registry[] = {
     {"server_version", "15.0", "PostgreSQL version that this server follows.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"server_version_num", "150000", "The same as a number.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"session_authorization", "", "The user of the session.", VAR_STRING, VAR_REPORT | VAR_STARTUP, NULL, 0, 0, session_authorization_check, session_authorization_assign},
+    {"session_preload_libraries", "", "There are no libraries to load.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
+    {"session_replication_role", "origin", "Foreign keys are checked for every session.", VAR_ENUM, VAR_FIXED, "origin", 0, 0, NULL, NULL},
+    {"shared_preload_libraries", "", "There are no libraries to load.", VAR_STRING, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
+    {"ssl", "off", "Whether connections can be encrypted.", VAR_BOOL, VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
     {"standard_conforming_strings", "on", "Backslashes are literal in plain string literals.", VAR_ENUM, VAR_REPORT | VAR_FIXED, "on", 0, 0, NULL, NULL},
     {"statement_timeout", "0", "Longest run of a statement.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_statement_timeout},
-    {"synchronous_commit", "on", "A commit is durable when it is acknowledged.", VAR_ENUM, VAR_FIXED, "on|local|remote_write|remote_apply", 0, 0, NULL, NULL},
     {"synchronize_seqscans", "off", "Scans start where the data starts.", VAR_ENUM, VAR_FIXED, "off", 0, 0, NULL, NULL},
+    {"synchronous_commit", "on", "A commit is durable when it is acknowledged.", VAR_ENUM, VAR_FIXED, "on|local|remote_write|remote_apply", 0, 0, NULL, NULL},
+    {"temp_tablespaces", "", "There are no tablespaces.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
     {"TimeZone", "UTC", "Time zone of timestamps' text form.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_zone, assign_zone},
+    {"timezone_abbreviations", "Default", "The abbreviations of time zones that there are.", VAR_ENUM, VAR_FIXED, "Default", 0, 0, NULL, NULL},
+    {"track_activities", "on", "pg_stat_activity shows what sessions do.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
+    {"track_functions", "none", "Calls of functions are not counted.", VAR_ENUM, VAR_FIXED, "none", 0, 0, NULL, NULL},
+    {"track_io_timing", "off", "Waits for disks are not counted by statement.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
+    {"transaction_deferrable", "off", "Whether this transaction waits for a snapshot that cannot fail.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"transaction_isolation", "serializable", "Isolation level of this transaction.", VAR_STRING, 0, NULL, 0, 0, check_isolation, NULL},
     {"transaction_read_only", "off", "Whether this transaction is read-only.", VAR_BOOL, 0, NULL, 0, 0, check_transaction_read_only, assign_transaction_read_only},
+    {"transform_null_equals", "off", "= NULL is not IS NULL.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"virtual_cluster_name", "", "The virtual cluster of this session.", VAR_STRING, VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
     {"work_mem", "64MB", "What an operation keeps in memory before it uses temporary files.", VAR_KILOBYTES, 0, NULL, 64, INT32_MAX, NULL, assign_work_mem},
+    {"xmlbinary", "base64", "There is no xml type.", VAR_ENUM, VAR_FIXED, "base64", 0, 0, NULL, NULL},
     {"xmloption", "content", "There is no xml type.", VAR_ENUM, VAR_FIXED, "content", 0, 0, NULL, NULL},
 };
 #define VAR_COUNT (sizeof registry / sizeof registry[0])
@@ -477,28 +538,6 @@ static const char *parse_bool(const char *value)
     return NULL;
 }
 
-// "5s", "100ms", "2min", "250": milliseconds. False when malformed.
-static bool parse_milliseconds(const char *value, int64_t *milliseconds)
-{
-    static const struct {
-        const char *unit;
-        double factor;
-    } units[] = {{"", 1}, {"us", 0.001}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"m", 60000},
-        {"h", 3600000}, {"d", 86400000}};
-    char *end;
-    errno = 0;
-    double number = strtod(value, &end);
-    if (end == value || errno != 0 || number < -1e15 || number > 1e15) return false;
-    while (*end == ' ') end++;
-    for (unsigned i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) == 0) {
-            *milliseconds = (int64_t)(number * units[i].factor + (number < 0 ? -0.5 : 0.5));
-            return true;
-        }
-    }
-    return false;
-}
-
 static struct status check_number(
     const struct var *var, struct arena *arena, const char *value, const char **canonical)
 {
@@ -519,15 +558,24 @@ static struct status check_number(
             (long long)number,
             var->kind == VAR_MILLISECONDS ? " ms" : var->kind == VAR_KILOBYTES ? " kB" : "", var->name,
             (long long)var->minimum, (long long)var->maximum);
-    static const char *const units[] = {"kB", "MB", "GB", "TB"};
+    // In the largest unit that says it without a fraction.
+    static const char *const sizes[] = {"kB", "MB", "GB", "TB"}, *const times[] = {"ms", "s", "min", "h", "d"};
+    static const int64_t size_steps[] = {1024, 1024, 1024, 0}, time_steps[] = {1000, 60, 60, 24, 0};
+    bool is_time = var->kind == VAR_MILLISECONDS, is_plain = var->kind == VAR_INTEGER || number <= 0;
+    const int64_t *steps = is_time ? time_steps : size_steps;
     uint32_t unit = 0;
-    while (var->kind == VAR_KILOBYTES && unit < 3 && number >= 1024 && number % 1024 == 0) {
-        number /= 1024;
-        unit++;
-    }
+    for (; !is_plain && steps[unit] != 0 && number % steps[unit] == 0; unit++) number /= steps[unit];
     *canonical = arena_printf(
-        arena, "%lld%s", (long long)number, var->kind == VAR_KILOBYTES ? units[unit] : "");
+        arena, "%lld%s", (long long)number, is_plain ? "" : is_time ? times[unit] : sizes[unit]);
     return STATUS_OK;
+}
+
+static struct status fixed_value(const struct var *var, struct arena *arena, const char *value)
+{
+    const char *values = var->values == NULL ? var->initial : var->values;
+    return status_hint(arena,
+        status_format(arena, E_FEATURE_NOT_SUPPORTED, "%s = \"%s\" is not supported", var->name, value),
+        "Supported: %s.", values[0] == '\0' ? "the empty string" : values);
 }
 
 static struct status check_enum(
@@ -543,10 +591,7 @@ static struct status check_enum(
         if (*end == '\0') break;
         at = end + 1;
     }
-    if (var->flags & VAR_FIXED)
-        return status_hint(arena,
-            status_format(arena, E_FEATURE_NOT_SUPPORTED, "%s = \"%s\" is not supported", var->name, value),
-            "Supported: %s.", var->values[0] == '\0' ? "the empty string" : var->values);
+    if (var->flags & VAR_FIXED) return fixed_value(var, arena, value);
     return status_hint(arena, invalid_value(arena, var->name, value), "Available values: %s.", var->values);
 }
 
@@ -569,6 +614,8 @@ static struct status check_value(struct session *session, const struct var *var,
     case VAR_STRING: break;
     }
     if (var->check != NULL) return var->check(session, arena, *canonical, canonical);
+    if ((var->flags & VAR_FIXED) && var->kind != VAR_ENUM && strcmp(*canonical, var->initial) != 0)
+        return fixed_value(var, arena, value);
     return STATUS_OK;
 }
 
@@ -605,9 +652,7 @@ static struct status custom_set(struct session *session, struct arena *arena, co
     uint32_t count = 0;
     for (struct custom_var *custom = session->vars->custom; custom != NULL; custom = custom->next)
         count++;
-    if (strchr(name, '.') == NULL)
-        return status_format(arena, E_UNDEFINED_OBJECT,
-            "unrecognized configuration parameter \"%s\"", name);
+    if (strchr(name, '.') == NULL) return vars_unknown(arena, name);
     if (count >= 100 || strlen(name) > 127 || (value != NULL && strlen(value) > 65536))
         return status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many or too long custom parameters");
     const struct custom_var *old = custom_find(session->vars, name);
@@ -696,15 +741,36 @@ void vars_rollback_to(struct session *session, const struct var_undo *savepoint)
     }
 }
 
+int64_t vars_number(const struct vars_info *info, const char *value)
+{
+    int64_t number = 0;
+    if (info->unit == NULL)
+        number = strtoll(value, NULL, 10);
+    else if (!(strcmp(info->unit, "ms") == 0 ? parse_milliseconds(value, &number) : parse_kilobytes(value, &number)))
+        return 0;
+    return number;
+}
+
 bool vars_at(const struct session *session, uint32_t index, struct vars_info *info)
 {
     static const char *const types[] = {"string", "bool", "integer", "integer", "integer", "enum"};
     if (index >= VAR_COUNT) return false;
-    *info = (struct vars_info){.name = registry[index].name,
+    const struct var *var = &registry[index];
+    bool number = var->kind == VAR_INTEGER || var->kind == VAR_MILLISECONDS || var->kind == VAR_KILOBYTES;
+    bool one = var->kind == VAR_INTEGER && (var->flags & VAR_READ_ONLY);
+    int64_t now = one ? strtoll(session->vars->values[index], NULL, 10) : 0;
+    *info = (struct vars_info){.name = var->name,
         .value = session->vars->values[index],
-        .description = registry[index].description,
-        .default_value = registry[index].initial,
-        .type = types[registry[index].kind]};
+        .description = var->description,
+        .default_value = var->initial,
+        .type = types[var->kind],
+        .context = (var->flags & VAR_READ_ONLY) ? "internal" : (var->flags & VAR_ADMIN) ? "superuser" : "user",
+        .unit = var->kind == VAR_MILLISECONDS ? "ms" : var->kind == VAR_KILOBYTES ? "kB" : NULL,
+        .values = var->kind == VAR_ENUM ? var->values : NULL,
+        .given_at_start = (var->flags & VAR_STARTUP) != 0,
+        .bounded = number,
+        .minimum = one ? now : var->minimum,
+        .maximum = one ? now : var->maximum};
     return true;
 }
 

@@ -9,7 +9,8 @@
 //
 // Shard    Of the session.
 // Memory   Values are the session's own copies; a value given out is valid until the variable is set again.
-// Errors   42704 unrecognized; 22023 invalid value; 55P02 cannot be changed; 0A000 not supported.
+// Errors   42704 unrecognized; 22023 invalid value; 55P02 cannot be changed; 0A000 not supported: a value, or a setting
+//          of PostgreSQL's that has no meaning here.
 // Source   PostgreSQL 15 manual, chapter 20.
 #pragma once
 #include "core/status.h"
@@ -36,6 +37,8 @@ struct var_undo;
 const struct var_undo *vars_savepoint(const struct session *session);
 void vars_rollback_to(struct session *session, const struct var_undo *savepoint);
 
+// The failure for a name that is no variable: 0A000 for PostgreSQL's, else 42704.
+CHECKED struct status vars_unknown(struct arena *arena, const char *name);
 // Whether only administrators may set it.
 bool vars_is_for_admins(const char *name);
 // Number i of all variables in order of name, for SHOW ALL and pg_settings; false past the end.
@@ -43,7 +46,14 @@ struct vars_info {
     const char *name, *value, *description;
     const char *default_value;
     const char *type; // pg_settings.vartype: "bool", "enum", "integer", "string"
+    const char *context, *unit; // "internal", "superuser", "user"; "ms", "kB" or NULL.
+    const char *values;         // Of an enum, "|" between them; else NULL.
+    bool given_at_start;        // By the log-in.
+    bool bounded;               // By minimum and maximum.
+    int64_t minimum, maximum;
 };
+// A value of a bounded one in its unit.
+int64_t vars_number(const struct vars_info *info, const char *value);
 bool vars_at(const struct session *session, uint32_t index, struct vars_info *info);
 
 // The variables whose changes are told to clients as ParameterStatus, and their values.

@@ -29,7 +29,7 @@ feature "connect" do
   raises(PG::ConnectionBad) { PG.connect(password: "wrong") }
 end
 
-feature "pg types" do
+feature "types of pg" do
   connection = PG.connect
   connection.type_map_for_results = PG::BasicTypeMapForResults.new(connection)
   connection.type_map_for_queries = PG::BasicTypeMapForQueries.new(connection)
@@ -42,7 +42,7 @@ feature "pg types" do
   connection.close
 end
 
-feature "pg prepared statements" do
+feature "prepared statements" do
   connection = PG.connect
   connection.prepare("s", "SELECT $1::int * 2 AS a, $2::text AS b")
   equal connection.exec_prepared("s", [4, "x"]).values, [["8", "x"]]
@@ -52,7 +52,7 @@ feature "pg prepared statements" do
   connection.close
 end
 
-feature "pg bulk load" do
+feature "bulk load" do
   connection = PG.connect
   connection.exec("CREATE TABLE loaded (a int, b text)")
   encoder = PG::TextEncoder::CopyRow.new
@@ -72,7 +72,7 @@ feature "pg bulk load" do
   connection.close
 end
 
-feature "pg streaming" do
+feature "streaming" do
   connection = PG.connect
   connection.send_query("SELECT i FROM generate_series(1, 20000) AS i")
   connection.set_single_row_mode
@@ -83,7 +83,7 @@ feature "pg streaming" do
   connection.close
 end
 
-feature "pg pipeline" do
+feature "pipeline" do
   connection = PG.connect
   connection.enter_pipeline_mode
   3.times { |i| connection.send_query_params("SELECT $1::int", [i]) }
@@ -95,7 +95,7 @@ feature "pg pipeline" do
   connection.close
 end
 
-feature "pg cancel" do
+feature "cancel" do
   connection = PG.connect
   connection.send_query("SELECT pg_sleep(60)")
   sleep 0.05

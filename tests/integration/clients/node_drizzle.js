@@ -10,7 +10,7 @@ const { migrate } = require('drizzle-orm/node-postgres/migrator');
 const { relations, sql, eq, gt, desc, count, inArray } = require('drizzle-orm');
 const p = require('drizzle-orm/pg-core');
 const { Pool } = require('pg');
-const { equal, feature, options, raises, run } = require('./report');
+const { equal, feature, options, raises, run, sleep } = require('./report');
 
 const SCHEMA = `
 const p = require('drizzle-orm/pg-core');
@@ -48,7 +48,7 @@ feature('migrations', async () => {
     [{ column_default: "'x'::text" }]);
 });
 
-feature('crud and types', async () => {
+feature('types', async () => {
   equal(await db.insert(author).values([{ name: 'Ann', born: '1980-01-01', mood: 'ok' }, { name: 'Bob' }]).returning({ id: author.id }), [{ id: 1 }, { id: 2 }]);
   const moment = new Date('2024-02-29T01:02:03Z');
   const row = { authorId: 1, title: 'one', price: '1.50', made: moment, data: { a: [1, null] }, tags: ['a,b', 'c"d'], key: '12345678-1234-5678-1234-567812345678', flag: true, real: 0.1 };
@@ -62,17 +62,48 @@ feature('crud and types', async () => {
   equal((await db.insert(author).values({ name: 'Bob' }).onConflictDoUpdate({ target: author.name, set: { born: '1999-09-09' } }).returning())[0].born, '1999-09-09');
   equal((await db.update(book).set({ price: sql`${book.price} + 1` }).where(gt(book.price, '5')).returning({ price: book.price })), [{ price: '8.00' }]);
   equal((await db.delete(book).where(inArray(book.title, ['none']))).rowCount, 1);
-  const prepared = db.select().from(author).where(eq(author.id, sql.placeholder('id'))).prepare('by_id');
-  equal((await prepared.execute({ id: 2 }))[0].name, 'Bob');
 });
 
-feature('transactions and savepoints', async () => {
+feature('transactions', async () => {
+  await raises('23505', () => db.transaction(async (t) => {
+    await t.insert(author).values({ name: 'Eve' });
+    await t.insert(author).values({ name: 'Eve' });
+  }));
+  await db.transaction((t) => t.insert(author).values({ name: 'Fay' }), { isolationLevel: 'read committed', accessMode: 'read write' });
+  equal((await db.select({ name: author.name }).from(author).where(inArray(author.name, ['Eve', 'Fay']))), [{ name: 'Fay' }]);
+});
+
+feature('savepoints', async () => {
   await db.transaction(async (t) => {
     await t.insert(author).values({ name: 'Cid' });
     await raises('23505', () => t.transaction((s) => s.insert(author).values({ name: 'Cid' })));
     await t.select().from(author).for('update', { skipLocked: true });
   }, { isolationLevel: 'serializable' });
   equal(await db.$count(author, eq(author.name, 'Cid')), 1);
+});
+
+feature('prepared statements', async () => {
+  const prepared = db.select().from(author).where(eq(author.id, sql.placeholder('id'))).prepare('by_id');
+  equal((await prepared.execute({ id: 2 }))[0].name, 'Bob');
+  equal((await prepared.execute({ id: 1 }))[0].name, 'Ann');
+});
+
+feature('cancel', async () => {
+  const { Client } = require('pg');
+  const other = new Client(options());
+  await other.connect();
+  const sleeping = raises('57014', () => db.execute(sql`SELECT pg_sleep(60)`));
+  const find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+  let found;
+  while (!(found = await other.query(find)).rowCount) await sleep(5);
+  await other.query('SELECT pg_cancel_backend($1)', [found.rows[0].pid]);
+  await sleeping;
+  await other.end();
+});
+
+feature('bulk load', async () => {
+  equal((await db.insert(author).values([...Array(2000).keys()].map((i) => ({ name: `bulk ${i}` })))).rowCount, 2000);
+  equal((await db.delete(author).where(sql`name LIKE 'bulk%'`)).rowCount, 2000);
 });
 
 feature('errors', async () => {

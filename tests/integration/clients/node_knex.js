@@ -58,11 +58,32 @@ feature('crud', async () => {
   await db('author').forUpdate().skipLocked().where({ id: -1 }).catch(() => {});
 });
 
-feature('transactions and savepoints', async () => {
+feature('types', async () => {
+  await db.schema.createTable('every', (t) => {
+    t.increments(); t.smallint('a'); t.integer('b'); t.bigint('c'); t.float('d'); t.double('e'); t.decimal('f', 20, 5); t.boolean('g'); t.string('h', 5); t.text('i');
+    t.binary('j'); t.date('k'); t.time('l'); t.timestamp('m'); t.datetime('n', { useTz: false, precision: 3 }); t.json('o'); t.jsonb('p'); t.uuid('q');
+    t.specificType('r', 'int[]'); t.specificType('s', 'inet'); t.specificType('t', 'interval'); t.enu('u', ['sad', 'ok'], { useNative: true, enumName: 'mood' });
+  });
+  const row = { a: 7, b: -5, c: '9223372036854775807', d: 0.5, e: 0.1, f: '1.00001', g: true, h: 'short', i: 'täxt', j: Buffer.from([0, 255]), l: '01:02:03',
+    m: new Date('2024-02-29T01:02:03Z'), n: new Date(2024, 1, 29, 1, 2, 3, 456), o: { a: [1, null] }, p: { b: { c: 'd' } }, q: '12345678-1234-5678-1234-567812345678',
+    r: [1, 2], s: '10.0.0.1', u: 'ok' };
+  await db('every').insert({ ...row, k: '2024-02-29', t: '1 day' });
+  const got = await db('every').where(db.raw('p @> ?', [JSON.stringify({ b: { c: 'd' } })])).andWhere({ u: 'ok', q: row.q, f: row.f, j: row.j, m: row.m }).first();
+  for (const name of Object.keys(row)) equal(got[name], row[name], name);
+  equal([got.k, { ...got.t }], [new Date(2024, 1, 29), { days: 1 }]);
+  equal(await db('every').where({ id: got.id }).update({ r: [3], p: null, u: 'sad' }), 1);
+  equal(await db('every').whereNull('p').andWhere('u', 'sad').del(), 1);
+});
+
+feature('transactions', async () => {
   await raises('23505', () => db.transaction(async (t) => {
     await t('author').insert({ name: 'Cid' });
     await t('author').insert({ name: 'Cid' });
   }));
+  equal((await db('author').where({ name: 'Cid' })).length, 0);
+});
+
+feature('savepoints', async () => {
   await db.transaction(async (t) => {
     await t('author').insert({ name: 'Dan' });
     await raises('23505', () => t.transaction((s) => s('author').insert({ name: 'Dan' })));

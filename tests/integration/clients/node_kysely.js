@@ -4,7 +4,7 @@
 const { Kysely, Migrator, PostgresDialect, sql } = require('kysely');
 const { Pool } = require('pg');
 const Cursor = require('pg-cursor');
-const { equal, feature, options, raises, run } = require('./report');
+const { equal, feature, options, raises, run, sleep } = require('./report');
 
 const db = new Kysely({ dialect: new PostgresDialect({ pool: new Pool({ ...options(), max: 4 }), cursor: Cursor }) });
 
@@ -69,11 +69,32 @@ feature('crud', async () => {
   equal(await db.selectFrom('book').select(sql`data -> 'x' ->> 0`.as('x')).executeTakeFirst(), { x: '1' });
 });
 
-feature('transactions and savepoints', async () => {
+feature('types', async () => {
+  await db.schema.createType('mood').asEnum(['sad', 'ok']).execute();
+  await db.schema.createTable('every').addColumn('id', 'serial', (c) => c.primaryKey()).addColumn('a', 'smallint').addColumn('b', 'integer').addColumn('c', 'int8')
+    .addColumn('d', 'real').addColumn('e', 'double precision').addColumn('f', 'numeric(20, 5)').addColumn('g', 'boolean').addColumn('h', 'char(3)').addColumn('i', 'text')
+    .addColumn('j', 'bytea').addColumn('k', 'date').addColumn('l', 'time').addColumn('m', 'timestamptz').addColumn('n', 'timestamp(3)').addColumn('o', 'json')
+    .addColumn('p', 'jsonb').addColumn('q', 'uuid').addColumn('r', sql`int[]`).addColumn('s', sql`inet`).addColumn('t', sql`mood`).execute();
+  const row = { a: 7, b: -5, c: '9223372036854775807', d: 0.5, e: 0.1, f: '1.00001', g: true, h: 'ab ', i: 'täxt', j: Buffer.from([0, 255]), k: new Date(2024, 1, 29), l: '01:02:03',
+    m: new Date('2024-02-29T01:02:03Z'), n: new Date(2024, 1, 29, 1, 2, 3, 456), o: { a: [1, null] }, p: { b: 'c' }, q: '12345678-1234-5678-1234-567812345678', r: [1, 2],
+    s: '10.0.0.1', t: 'ok' };
+  await db.insertInto('every').values(row).execute();
+  const got = await db.selectFrom('every').selectAll().where('q', '=', row.q).where('m', '=', row.m).where('t', '=', 'ok').where('c', '=', row.c).executeTakeFirstOrThrow();
+  for (const name of Object.keys(row)) equal(got[name], row[name], name);
+  equal((await db.updateTable('every').set({ r: [3], t: 'sad', j: null }).where('f', '=', row.f).returning(['r', 't', 'j']).execute()), [{ r: [3], t: 'sad', j: null }]);
+  equal(Number((await db.deleteFrom('every').where('t', '=', 'sad').executeTakeFirst()).numDeletedRows), 1);
+  await db.schema.dropTable('every').execute();
+});
+
+feature('transactions', async () => {
   await raises('23505', () => db.transaction().execute(async (t) => {
     await t.insertInto('author').values({ name: 'Cid' }).execute();
     await t.insertInto('author').values({ name: 'Cid' }).execute();
   }));
+  equal(await db.selectFrom('author').select('name').where('name', '=', 'Cid').execute(), []);
+});
+
+feature('savepoints', async () => {
   const t = await db.startTransaction().setIsolationLevel('serializable').execute();
   await t.insertInto('author').values({ name: 'Dan' }).execute();
   const s = await t.savepoint('s').execute();
@@ -87,6 +108,25 @@ feature('errors', async () => {
   await raises('42P01', () => db.selectFrom('gone').selectAll().execute());
   await raises('23514', () => db.insertInto('book').values({ cost: -1 }).execute());
   await raises('23503', () => db.insertInto('book').values({ author_id: 99 }).execute());
+});
+
+feature('cancel', async () => {
+  const { Client } = require('pg');
+  const other = new Client(options());
+  await other.connect();
+  const sleeping = raises('57014', () => sql`SELECT pg_sleep(60)`.execute(db));
+  const find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+  let found;
+  while (!(found = await other.query(find)).rowCount) await sleep(5);
+  await other.query('SELECT pg_cancel_backend($1)', [found.rows[0].pid]);
+  await sleeping;
+  await other.end();
+});
+
+feature('bulk load', async () => {
+  const rows = [...Array(2000).keys()].map((i) => ({ name: `bulk ${i}` }));
+  equal(Number((await db.insertInto('author').values(rows).executeTakeFirst()).numInsertedOrUpdatedRows), 2000);
+  equal((await db.deleteFrom('author').where('name', 'like', 'bulk%').executeTakeFirst()).numDeletedRows, 2000n);
 });
 
 feature('streaming', async () => {

@@ -2,7 +2,7 @@
 // Sequelize: models, sync with alter, associations, queryInterface.
 'use strict';
 const { DataTypes, Op, Sequelize, Transaction, fn, col, literal } = require('sequelize');
-const { equal, feature, options, raises, run } = require('./report');
+const { equal, feature, options, raises, run, sleep } = require('./report');
 
 const o = options();
 const db = new Sequelize(o.database, o.user, o.password,
@@ -73,8 +73,7 @@ feature('orm', async () => {
   equal(counted, [{ name: 'Ann', n: '2' }]);
   const { rows, count } = await Book.findAndCountAll({ limit: 1, where: { [Op.or]: [{ price: { [Op.between]: [1, 2] } }, { title: { [Op.in]: ['two'] } }] }, order: ['id'] });
   equal([rows.length, count], [1, 2]);
-  const [one, created] = await Author.findOrCreate({ where: { name: 'Cid' } });
-  equal([one.name, created], ['Cid', true]);
+  await Author.create({ name: 'Cid' });
   await Author.upsert({ name: 'Cid', born: '1999-09-09' });
   equal((await Author.findOne({ where: { name: 'Cid' } })).born, '1999-09-09');
   equal((await Book.update({ price: 9 }, { where: { title: 'one' }, returning: true }))[1][0].price, '9.00');
@@ -82,7 +81,24 @@ feature('orm', async () => {
   equal(await Book.destroy({ where: { title: 'two' } }), 1);
 });
 
-feature('transactions and savepoints', async () => {
+feature('findOrCreate', async () => {
+  const [one, created] = await Author.findOrCreate({ where: { name: 'Fay' } });
+  equal([one.name, created], ['Fay', true]);
+});
+
+feature('transactions', async () => {
+  await raises('23505', () => db.transaction(async (t) => {
+    await Author.create({ name: 'Eve' }, { transaction: t });
+    await Author.create({ name: 'Eve' }, { transaction: t });
+  }));
+  equal(await Author.count({ where: { name: 'Eve' } }), 0);
+  const t = await db.transaction({ isolationLevel: Transaction.ISOLATION_LEVELS.READ_COMMITTED });
+  await Author.create({ name: 'Eve' }, { transaction: t });
+  await t.commit();
+  equal(await Author.count({ where: { name: 'Eve' } }), 1);
+});
+
+feature('savepoints', async () => {
   await db.transaction({ isolationLevel: Transaction.ISOLATION_LEVELS.SERIALIZABLE }, async (t) => {
     await Author.create({ name: 'Dan' }, { transaction: t });
     await db.transaction({ transaction: t }, async (s) => {
@@ -98,6 +114,19 @@ feature('errors', async () => {
   equal([e.name, e.errors[0].path], ['SequelizeUniqueConstraintError', 'name']);
   equal((await raises('23503', () => Book.create({ AuthorId: 999 }))).name, 'SequelizeForeignKeyConstraintError');
   await raises('42P01', () => db.query('SELECT * FROM gone'));
+});
+
+feature('cancel', async () => {
+  const { Client } = require('pg');
+  const other = new Client(options());
+  await other.connect();
+  const sleeping = raises('57014', () => db.query('SELECT pg_sleep(60)'));
+  const find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+  let found;
+  while (!(found = await other.query(find)).rowCount) await sleep(5);
+  await other.query('SELECT pg_cancel_backend($1)', [found.rows[0].pid]);
+  await sleeping;
+  await other.end();
 });
 
 feature('bulk load', async () => {

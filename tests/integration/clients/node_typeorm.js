@@ -3,7 +3,7 @@
 'use strict';
 require('reflect-metadata');
 const { DataSource, EntitySchema, In, Like, MigrationExecutor, Table, TableColumn, TableForeignKey, TableIndex } = require('typeorm');
-const { equal, feature, options, raises, run } = require('./report');
+const { equal, feature, options, raises, run, sleep } = require('./report');
 
 const Author = new EntitySchema({
   name: 'author', columns: { id: { type: Number, primary: true, generated: 'increment' }, name: { type: String, length: 50, unique: true }, born: { type: 'date', nullable: true } },
@@ -105,7 +105,21 @@ feature('orm', async () => {
   equal(await books.count(), 0);
 });
 
-feature('transactions and savepoints', async () => {
+feature('transactions', async () => {
+  await raises('23505', () => db.transaction(async (m) => {
+    await m.insert('author', { name: 'Eve' });
+    await m.insert('author', { name: 'Eve' });
+  }));
+  const q = db.createQueryRunner();
+  await q.startTransaction('READ COMMITTED');
+  await q.manager.insert('author', { name: 'Fay' });
+  equal(await db.getRepository('author').countBy({ name: In(['Eve', 'Fay']) }), 0);
+  await q.commitTransaction();
+  await q.release();
+  equal(await db.getRepository('author').countBy({ name: In(['Eve', 'Fay']) }), 1);
+});
+
+feature('savepoints', async () => {
   await db.transaction('SERIALIZABLE', async (m) => {
     await m.insert('author', { name: 'Cid' });
     await raises('23505', () => m.transaction((s) => s.insert('author', { name: 'Cid' })));
@@ -120,6 +134,19 @@ feature('errors', async () => {
   equal(e.driverError.table, 'author');
   await raises('23514', () => db.getRepository('book').insert({ price: -1 }));
   await raises('42P01', () => db.query('SELECT * FROM gone'));
+});
+
+feature('cancel', async () => {
+  const { Client } = require('pg');
+  const other = new Client(options());
+  await other.connect();
+  const sleeping = raises('57014', () => db.query('SELECT pg_sleep(60)'));
+  const find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+  let found;
+  while (!(found = await other.query(find)).rowCount) await sleep(5);
+  await other.query('SELECT pg_cancel_backend($1)', [found.rows[0].pid]);
+  await sleeping;
+  await other.end();
 });
 
 feature('bulk load', async () => {

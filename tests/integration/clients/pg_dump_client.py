@@ -119,6 +119,14 @@ def source():
     return dsn
 
 
+@feature("connect")
+def connects():
+    assert "CREATE TABLE" in dump(source(), "--schema-only")
+    for program in ("pg_dump", "pg_dumpall"):
+        done = subprocess.run([tool(program)], capture_output=True, text=True, timeout=60, env={**E, "PGPASSWORD": "wrong"})
+        assert done.returncode != 0 and "password authentication failed" in done.stderr, done.stderr
+
+
 @feature("plain dump and psql")
 def plain():
     text = dump(source())
@@ -160,6 +168,59 @@ def parts():
     equal(dump(copy), dump(source()))
 
 
+@feature("types")
+def types():
+    every = dump(source(), "-t", '"We ird"')
+    copy = database("copy_types")
+    for options in ((), ("--column-inserts",), ("--inserts", "--rows-per-insert=2")):
+        path = os.path.join(folder.name, "types.sql")
+        with open(path, "w") as file:
+            file.write(dump(source(), "--clean", "--if-exists", "-t", '"We ird"', *options))
+        shell("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", copy, "-f", path)
+        equal(dump(copy, "-t", '"We ird"'), every, options)
+
+
+@feature("transactions")
+def transactions():
+    path = os.path.join(folder.name, "transactions.custom")
+    shell(tool("pg_dump"), "-d", source(), "-F", "custom", "-f", path)
+    copy = database("copy_transaction")
+    execute(copy, "CREATE SCHEMA other; CREATE TABLE other.parent (a int)")
+    # One that fails leaves nothing; one that does not, all.
+    done = subprocess.run([tool("pg_restore"), "--no-owner", "--single-transaction", "-d", copy, path], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0, done.stderr
+    assert "zoo" not in dump(copy), dump(copy)
+    execute(copy, "DROP SCHEMA other CASCADE")
+    shell(tool("pg_restore"), "--no-owner", "--single-transaction", "-d", copy, path)
+    equal(dump(copy), dump(source()))
+    dump(source(), "--serializable-deferrable")
+
+
+@feature("errors")
+def errors():
+    for command, said in (([tool("pg_dump"), "-t", "gone"], "no matching tables were found"),
+                          ([tool("pg_dump"), "-d", "no_such_database"], 'database "no_such_database" does not exist')):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode != 0 and said in done.stderr, done.stderr
+
+
+@feature("bulk load")
+def bulk():
+    copy = database("copy_bulk")
+    execute(copy, "CREATE TABLE big (a int PRIMARY KEY, b text); INSERT INTO big SELECT i, 'line ' || i FROM generate_series(1, 20000) AS i")
+    path = os.path.join(folder.name, "bulk.custom")
+    shell(tool("pg_dump"), "-d", copy, "-F", "custom", "-f", path)
+    again = database("copy_bulk_again")
+    shell(tool("pg_restore"), "-d", again, "--no-owner", path)
+    equal(dump(again), dump(copy))
+
+
+@feature("streaming")
+def streaming():
+    lines = dump("dbname=copy_bulk", "--data-only").splitlines()
+    equal(sum(line.endswith("\tline " + line.split("\t")[0]) for line in lines if "\t" in line), 20000)
+
+
 def tables_and_types(text):
     """What of a dump must read the same from both servers: all but the texts of views and the rights to public."""
     parts = re.split(r"\n\n+", text)
@@ -167,7 +228,7 @@ def tables_and_types(text):
 
 
 if "PG_OTHER" in E:
-    @feature("tables, types and comments as PostgreSQL dumps them")
+    @feature("introspection as PostgreSQL dumps it")
     def same_text():
         other = database("same_text", other=True)
         execute(other, OBJECTS)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pgbouncer in front, in session and in transaction mode; psycopg2 and psycopg 3 behind it."""
+import io
 import os
 import pwd
 import shutil
@@ -88,6 +89,116 @@ def query(connection, text, values=None):
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         return cursor.fetchall() if cursor.description else None
+
+
+@feature("connect")
+def connects():
+    with Bouncer("session") as bouncer:
+        with psycopg2.connect(bouncer.dsn) as connection:
+            equal(query(connection, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), [(True,)])  # Behind it.
+        connection.close()
+        try:
+            psycopg2.connect(bouncer.dsn.replace("password=", "password=not_"))
+            raise AssertionError("a wrong password was accepted")
+        except psycopg2.OperationalError as error:
+            assert "password authentication failed" in str(error) or "SASL" in str(error), error
+
+
+def in_both_modes(body):
+    def both():
+        for mode in ("session", "transaction"):
+            with Bouncer(mode) as bouncer:
+                connection = psycopg2.connect(bouncer.dsn)
+                try:
+                    body(connection, mode)
+                finally:
+                    connection.close()
+    return both
+
+
+@feature("ddl")
+@in_both_modes
+def ddl(connection, mode):
+    with connection:
+        query(connection, "CREATE TABLE made_%s (id serial PRIMARY KEY, name text UNIQUE)" % mode)
+        query(connection, "ALTER TABLE made_%s ADD COLUMN price numeric(8,2) DEFAULT 1" % mode)
+    with connection:
+        equal(query(connection, "INSERT INTO made_%s (name) VALUES ('a') RETURNING id, price::text" % mode), [(1, "1.00")])
+
+
+@feature("types")
+@in_both_modes
+def types(connection, mode):
+    for kind, text in (("int8", "-5"), ("numeric", "1.10"), ("float8", "0.1"), ("bool", "true"), ("text", "täxt"), ("bytea", "\\x00ff"),
+                       ("timestamptz", "2024-02-29 01:02:03+00"), ("date", "2024-02-29"), ("interval", "1 day"), ("uuid", "0" * 32), ("jsonb", '{"a": 1}'),
+                       ("int4[]", "{1,NULL}"), ("inet", "10.0.0.1")):
+        equal(query(connection, "SELECT a = %s::{0} FROM (SELECT %s::{0} AS a) AS t".format(kind), (text, text)), [(True,)], kind)
+
+
+@feature("transactions")
+@in_both_modes
+def transactions(connection, mode):
+    query(connection, "CREATE TABLE counted_%s (n int PRIMARY KEY)" % mode)
+    connection.rollback()
+    with connection:
+        query(connection, "CREATE TABLE counted_%s (n int PRIMARY KEY)" % mode)
+        query(connection, "INSERT INTO counted_%s VALUES (1)" % mode)
+    equal(query(connection, "SELECT n FROM counted_%s" % mode), [(1,)])
+
+
+@feature("savepoints")
+@in_both_modes
+def savepoints(connection, mode):
+    with connection:
+        query(connection, "SAVEPOINT s")
+        try:
+            query(connection, "INSERT INTO counted_%s VALUES (1)" % mode)
+            raise AssertionError("no error")
+        except psycopg2.errors.UniqueViolation:
+            query(connection, "ROLLBACK TO SAVEPOINT s")
+        query(connection, "INSERT INTO counted_%s VALUES (2)" % mode)
+    equal(query(connection, "SELECT count(*) FROM counted_%s" % mode), [(2,)])
+
+
+@feature("prepared statements")
+def prepared():
+    with Bouncer("session") as bouncer:
+        with psycopg.connect(bouncer.dsn) as connection:
+            for i in range(10):
+                equal(connection.execute("SELECT %s::int + 1", (i,), prepare=True).fetchone(), (i + 1,))
+    with Bouncer("transaction") as bouncer:  # Within a transaction, and unnamed ones anywhere.
+        with psycopg.connect(bouncer.dsn, prepare_threshold=None) as connection:
+            for i in range(10):
+                equal(connection.execute("SELECT %s::int + 1", (i,)).fetchone(), (i + 1,))
+                connection.commit()
+
+
+@feature("bulk load")
+@in_both_modes
+def bulk(connection, mode):
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE loaded_%s (a int, b text)" % mode)
+        cursor.copy_expert("COPY loaded_%s FROM STDIN" % mode, io.StringIO("".join("%d\tline\n" % i for i in range(20000))))
+    equal(query(connection, "SELECT count(*), sum(a) FROM loaded_%s" % mode), [(20000, 19999 * 10000)])
+
+
+@feature("streaming")
+@in_both_modes
+def streaming(connection, mode):
+    with connection, connection.cursor("rows") as cursor:
+        cursor.itersize = 1000
+        cursor.execute("SELECT i FROM generate_series(1, 20000) AS i")
+        equal(sum(row[0] for row in cursor), 20000 * 20001 // 2)
+
+
+@feature("introspection")
+@in_both_modes
+def introspection(connection, mode):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM made_%s" % mode)
+        equal([column.type_code for column in cursor.description], [23, 25, 1700])
+    equal(query(connection, "SELECT data_type FROM information_schema.columns WHERE table_name = 'made_%s' ORDER BY ordinal_position" % mode),
+          [("integer",), ("text",), ("numeric",)])
 
 
 @feature("session mode")

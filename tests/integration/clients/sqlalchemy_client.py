@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import os
+import ssl
 import tempfile
 import threading
 import uuid
@@ -165,6 +166,26 @@ def savepoints():
         session.add(Author(name="Dan"))
         session.commit()
         equal(session.scalar(sa.select(sa.func.count()).where(Author.name.in_(["Cid", "Dan"]))), 2)
+
+
+@feature("prepared statements")
+def prepared():
+    # asyncpg under SQLAlchemy prepares every statement and keeps it.
+    import asyncio
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    async def work():
+        url = sa.engine.URL.create("postgresql+asyncpg", os.environ["PGUSER"], os.environ["PGPASSWORD"], os.environ["PGHOST"],
+                                   int(os.environ["PGPORT"]), os.environ["PGDATABASE"])
+        prepared_engine = create_async_engine(url, connect_args={"ssl": ssl.create_default_context(cafile=os.environ["PGSSLROOTCERT"])})
+        async with prepared_engine.connect() as connection:
+            for i in range(10):
+                got = await connection.execute(sa.select(sa.cast(i, sa.Integer) + 1, sa.cast("x", sa.Text)))
+                equal(tuple(got.one()), (i + 1, "x"))
+            names = await connection.execute(sa.text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT CAST%'"))
+            equal(names.scalar_one() >= 1, True)
+        await prepared_engine.dispose()
+    asyncio.run(work())
 
 
 @feature("errors")
