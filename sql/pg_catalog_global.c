@@ -17,6 +17,7 @@
 #define UNUSED() ((void)task, (void)session)
 
 #define LANGUAGE_INTERNAL 12
+#define LANGUAGE_SQL 14
 #define COLLATION_DEFAULT 100
 
 // --- databases -------------------------------------------------------------------------------------------
@@ -348,18 +349,27 @@ out:
 
 ROWS(language_rows)
 {
+    static const struct {
+        uint32_t oid;
+        const char *name;
+        bool trusted;
+    } languages[] = {{LANGUAGE_INTERNAL, "internal", false}, {LANGUAGE_SQL, "sql", true}};
     struct pg_row row;
+    struct status st = STATUS_OK;
     UNUSED();
-    pg_row_begin(&row, sink);
-    pg_put_int(&row, "oid", LANGUAGE_INTERNAL);
-    pg_put_text(&row, "lanname", "internal");
-    pg_put_int(&row, "lanowner", PG_ADMIN_OID);
-    pg_put_bool(&row, "lanispl", false);
-    pg_put_bool(&row, "lanpltrusted", false);
-    pg_put_int(&row, "lanplcallfoid", 0);
-    pg_put_int(&row, "laninline", 0);
-    pg_put_int(&row, "lanvalidator", 0);
-    return pg_row_send(&row);
+    for (uint32_t i = 0; i < COUNT(languages) && !failed(st); i++) {
+        pg_row_begin(&row, sink);
+        pg_put_int(&row, "oid", languages[i].oid);
+        pg_put_text(&row, "lanname", languages[i].name);
+        pg_put_int(&row, "lanowner", PG_ADMIN_OID);
+        pg_put_bool(&row, "lanispl", false);
+        pg_put_bool(&row, "lanpltrusted", languages[i].trusted);
+        pg_put_int(&row, "lanplcallfoid", 0);
+        pg_put_int(&row, "laninline", 0);
+        pg_put_int(&row, "lanvalidator", 0);
+        st = pg_row_send(&row);
+    }
+    return st;
 }
 
 static struct status collation_row(struct virtual_table_sink *sink,

@@ -260,6 +260,7 @@ BODY(function_result)
     const struct table_desc *routine =
         function != NULL ? NULL
                          : pg_routine_of(call->task, call->session, (uint32_t)args[0].integer);
+    if (routine != NULL && routine->function.kind == 'p') return STATUS_OK;
     if (routine != NULL) {
         struct buffer text;
         buffer_init(&text, call->arena);

@@ -64,6 +64,9 @@ CREATE VIEW zoo.cte AS WITH q AS (SELECT 1 AS one) SELECT q.one, row_number() OV
 CREATE MATERIALIZED VIEW zoo.mv AS SELECT feeling, count(*) AS n FROM zoo.person GROUP BY feeling HAVING count(*) > 0;
 CREATE UNIQUE INDEX mv_i ON zoo.mv (feeling);
 CREATE MATERIALIZED VIEW zoo.mv_empty AS SELECT 1 AS a WITH NO DATA;
+CREATE FUNCTION zoo.twice(x int, y text DEFAULT 'a') RETURNS int LANGUAGE sql IMMUTABLE STRICT AS 'SELECT x * 2';
+CREATE PROCEDURE zoo.act(a int) LANGUAGE sql AS 'INSERT INTO zoo.person (name) VALUES (''act'' || a)';
+ALTER DEFAULT PRIVILEGES IN SCHEMA zoo GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
 CREATE SEQUENCE zoo.s AS smallint INCREMENT -1 MINVALUE -100 START -3 CACHE 4;
 COMMENT ON SEQUENCE zoo.s IS 'seq';
 INSERT INTO zoo.person (name, share, moods, born, email) VALUES ('x', 7, '{sad,"very happy"}', '1999-01-01', 'x@y.z'), (NULL, DEFAULT, NULL, NULL, NULL);
@@ -127,7 +130,7 @@ def connects():
         assert done.returncode != 0 and "password authentication failed" in done.stderr, done.stderr
 
 
-@feature("plain dump and psql")
+@feature("ddl and rows as a plain dump and psql")
 def plain():
     text = dump(source())
     for line in ("CREATE TABLE other.parent (", "    name character varying(20) DEFAULT 'x'::character varying NOT NULL,",
