@@ -31,6 +31,11 @@ void crypto_sha512(struct bytes data, uint8_t out[64])
     SHA512(data.data, data.size, out);
 }
 
+void crypto_sha1(struct bytes data, uint8_t out[20])
+{
+    SHA1(data.data, data.size, out);
+}
+
 void crypto_md5(struct bytes data, uint8_t out[16])
 {
     MD5(data.data, data.size, out);

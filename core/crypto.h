@@ -13,6 +13,7 @@ void crypto_sha224(struct bytes data, uint8_t out[28]);
 void crypto_sha384(struct bytes data, uint8_t out[48]);
 void crypto_sha512(struct bytes data, uint8_t out[64]);
 void crypto_md5(struct bytes data, uint8_t out[16]);
+void crypto_sha1(struct bytes data, uint8_t out[20]); // For ids and checks of others' data, not for secrets.
 void crypto_hmac_sha256(struct bytes key, struct bytes data, uint8_t out[32]);
 // Slow on purpose (0.64 ms for 4,096 rounds): call it through helper_call.
 void crypto_pbkdf2_sha256(

@@ -2,6 +2,7 @@
 //
 // RENAME, SET SCHEMA, OWNER TO, COMMENT ON; and what CREATE and ALTER DATABASE and CREATE SCHEMA do.
 #include "sql/ddl_internal.h"
+#include "sql/pg_catalog.h"
 
 #include <strings.h>
 
@@ -86,11 +87,10 @@ out:
     return st;
 }
 
-// crdb_internal and pg_stat_statements are always there; there are no others.
 struct status ddl_create_extension(struct statement_context *context)
 {
     const struct create_extension *create = context->statement->as.create_extension;
-    if (strcmp(create->name, "crdb_internal") != 0 && strcmp(create->name, "pg_stat_statements") != 0)
+    if (!pg_extension_is_there(create->name))
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "extension \"%s\" is not available",
             create->name);
     if (!create->if_not_exists)

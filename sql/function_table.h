@@ -108,6 +108,7 @@ struct status number_underflow(void);
     X(functions_array) \
     X(functions_array_assign) \
     X(functions_misc) \
+    X(functions_crypto) \
     X(functions_json) \
     X(functions_json_make) \
     X(functions_json_record) \

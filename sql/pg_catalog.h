@@ -23,6 +23,8 @@
 #define PG_EXTENSION_OID 3079u
 #define PG_EXTENSION_INTERNAL 13002u // What crdb_internal belongs to, so that tools know it as no user's.
 #define PG_EXTENSION_STATEMENTS 13003u
+#define PG_EXTENSION_UUID 13004u
+#define PG_EXTENSION_CRYPTO 13005u
 #define PG_ADMIN_OID 2u // The role that owns what the system made: sql/bootstrap.c.
 #define PG_TABLESPACE_DEFAULT 1663
 #define PG_TABLESPACE_GLOBAL 1664
@@ -95,6 +97,8 @@ const char *pg_schema_name(const struct pg_rows *rows, uint32_t schema_id);
 // Number of a column as in pg_attribute: from 1; 0 when there is none.
 int64_t pg_attnum(const struct table_desc *table, uint32_t column_id);
 CHECKED struct status pg_role_oid(struct task *task, struct session *session, const char *name, uint32_t *oid);
+// Extensions are there from the start, or not at all.
+bool pg_extension_is_there(const char *name);
 // {owner=privileges/owner,role=privileges/owner,...}: relacl and its kin; NULL when nothing was granted.
 // Of a function or type, which everybody may use unless that is taken away.
 struct datum pg_acl_shared(

@@ -224,7 +224,16 @@ static const struct {
     {"crdb_internal", "1.0", "tables about the cluster", PG_EXTENSION_INTERNAL, PG_NAMESPACE_INTERNAL},
     {"pg_stat_statements", "1.10", "statistics of all SQL statements executed", PG_EXTENSION_STATEMENTS,
         PG_NAMESPACE_CATALOG},
+    {"uuid-ossp", "1.1", "universally unique identifiers by time, name and at random", PG_EXTENSION_UUID, PG_NAMESPACE_CATALOG},
+    {"pgcrypto", "1.3", "digests and random bytes", PG_EXTENSION_CRYPTO, PG_NAMESPACE_CATALOG},
 };
+
+bool pg_extension_is_there(const char *name)
+{
+    for (size_t i = 0; i < COUNT(extensions); i++)
+        if (strcmp(extensions[i].name, name) == 0) return true;
+    return false;
+}
 
 ROWS(extension_rows)
 {

@@ -8,6 +8,7 @@
 #include "sql/deparse.h"
 #include "sql/function_sql.h"
 #include "sql/pg_catalog.h"
+#include "sql/plan.h"
 
 #define LANGUAGE_SQL 14
 
@@ -56,12 +57,8 @@ static struct status put_arguments(struct task *task, struct session *session,
         put_type(task, session, column->type.oid, out);
         if (column->default_sql == NULL || which == ARGUMENTS_IDENTITY) continue;
         const char *text = column->default_sql;
-        TRY(catalog_expression_text(task, session, out->arena, text, &text));
+        TRY(plan_expression_text(task, session, out->arena, NULL, text, column->type, false, &text));
         buffer_printf(out, " DEFAULT %s", text);
-        if (*text == '\'') {
-            buffer_append_string(out, "::");
-            put_type(task, session, column->type.oid, out);
-        }
     }
 out:
     return st;
