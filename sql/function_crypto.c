@@ -8,6 +8,7 @@
 
 #include "core/crypto.h"
 #include "core/env.h"
+#include "core/shard.h"
 #include "core/task.h"
 #include "sql/function_table.h"
 #include "sql/session.h"
