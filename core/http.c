@@ -654,18 +654,16 @@ static struct status shard_stop(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+static struct status stop_everywhere(struct task *task, void *arg)
+{
+    return shard_call_all(task, shard_stop, arg);
+}
+
 // To its end, also when it is a cancelled start that takes back what it has begun.
 void http_server_stop(struct task *task, struct http_server *server)
 {
-    bool cancelled = task->cancelled;
-    struct status cancel_status = task->cancel_status;
-    uint64_t deadline_ns = task->deadline_ns;
-    if (cancelled) task_cancel_clear(task);
-    task->deadline_ns = UINT64_MAX;
-    struct status st = shard_call_all(task, shard_stop, server);
+    struct status st = task_uncancelled(task, stop_everywhere, server);
     invariant(!failed(st));
-    task->deadline_ns = deadline_ns;
-    if (cancelled && !task->cancelled) task_cancel(task, cancel_status);
     free(server->shards);
     free(server);
 }

@@ -364,6 +364,19 @@ void task_cancel_clear(struct task *task)
     task->cancel_status = STATUS_OK;
 }
 
+struct status task_uncancelled(struct task *task, task_fn fn, void *arg)
+{
+    bool cancelled = task->cancelled;
+    struct status cancel_status = task->cancel_status;
+    uint64_t deadline_ns = task->deadline_ns;
+    if (cancelled) task_cancel_clear(task);
+    task->deadline_ns = UINT64_MAX;
+    struct status st = fn(task, arg);
+    task->deadline_ns = deadline_ns;
+    if (cancelled && !task->cancelled) task_cancel(task, cancel_status);
+    return st;
+}
+
 // --- elsewhere --------------------------------------------------------------------------------------
 
 struct helper_frame {

@@ -125,6 +125,9 @@ uint64_t task_now_ns(struct task *task); // Monotonic; frozen within a turn unde
 // What it has called on other shards is cancelled, too.
 void task_cancel(struct task *task, struct status st);
 void task_cancel_clear(struct task *task);
+// Runs fn(task, arg) to its end whatever the task's cancellation or deadline; they are in force again
+// afterwards. For what must be taken back or told to others before the task may end.
+CHECKED struct status task_uncancelled(struct task *task, task_fn fn, void *arg);
 
 // Between these an attempt to suspend is an invariant failure.
 static inline void nosuspend_begin(struct task *task)

@@ -131,20 +131,6 @@ static struct status begin_everywhere(struct task *task, void *arg)
     return st;
 }
 
-struct status task_uncancelled(
-    struct task *task, struct status (*fn)(struct task *task, void *arg), void *arg)
-{
-    bool cancelled = task->cancelled;
-    struct status cancel_status = task->cancel_status;
-    uint64_t deadline_ns = task->deadline_ns;
-    if (cancelled) task_cancel_clear(task);
-    task->deadline_ns = UINT64_MAX;
-    struct status st = fn(task, arg);
-    task->deadline_ns = deadline_ns;
-    if (cancelled && !task->cancelled) task_cancel(task, cancel_status);
-    return st;
-}
-
 struct status catalog_announce_begin(struct task *task, uint64_t tenant, uint64_t *id)
 {
     struct change change = {

@@ -108,7 +108,3 @@ const struct table_desc *catalog_virtual_table_by_id(uint32_t id);
 const struct table_desc *catalog_virtual_table_at(uint32_t index); // NULL past the end.
 const struct schema_desc *catalog_virtual_schema(const char *name);
 const struct schema_desc *catalog_virtual_schema_at(uint32_t index); // NULL past the end.
-
-// Runs fn to its end whatever the task's cancellation or deadline; they are in force again afterwards.
-struct status task_uncancelled(
-    struct task *task, struct status (*fn)(struct task *task, void *arg), void *arg);

@@ -11,7 +11,6 @@
 #include "kv/node_lock.h"
 #include "sql/announce.h"
 #include "sql/catalog.h"
-#include "sql/catalog_store.h"
 #include "sql/pgwire.h"
 #include "sql/shard_state.h"
 
