@@ -92,7 +92,7 @@ class Transactions(ClusterTest):
         self.assertEqual(self.values(1, 200, 300), [11, 11, 100])
 
     def test_what_a_client_has_seen_is_not_repeated(self):
-        for seen in ("SELECT v FROM t WHERE k = 300", "UPDATE t SET v = 1 WHERE k = 300"):
+        for seen in ("SELECT v FROM t WHERE k = 300", "UPDATE t SET v = 1 WHERE k = 300", "SAVEPOINT s"):
             first = self.circle("BEGIN", seen, "")
             self.assertEqual(first.end(), "40001", seen)
             self.assert_error("25P02", "aborted", lambda: self.one.run("SELECT 1"))
@@ -207,6 +207,46 @@ class Transactions(ClusterTest):
         self.one.run("COMMIT")
         self.assertEqual(self.values(1, 150, 250, 300, 1000), [1, 1, 3, 0])
         self.assertFalse(self.is_locked(300))
+
+    def test_what_a_savepoint_locked_is_let_go_with_it(self):
+        for isolation in ("READ COMMITTED", "SERIALIZABLE"):
+            self.one.run("BEGIN ISOLATION LEVEL " + isolation)
+            self.one.run("UPDATE t SET v = 1 WHERE k = 1")
+            self.one.run("SAVEPOINT a")
+            self.one.run("UPDATE t SET v = 1 WHERE k IN (2, 150)")
+            self.one.run("SAVEPOINT b")
+            self.one.run("SELECT v FROM t WHERE k = 250 FOR UPDATE")
+            self.one.run("RELEASE SAVEPOINT b")
+            for key in (1, 2, 150, 250):
+                self.assertTrue(self.is_locked(key), key)
+            waiting = Later(self.two, "UPDATE t SET v = v + 5 WHERE k IN (2, 150, 250)")
+            self.one.run("ROLLBACK TO SAVEPOINT a")
+            self.assertIsNone(waiting.end())
+            self.assertTrue(self.is_locked(1))
+            self.one.run("UPDATE t SET v = 3 WHERE k = 1")
+            self.one.run("COMMIT")
+            self.assertEqual(self.values(1, 2, 150, 250), [3, 5, 5, 5])
+            self.one.run("UPDATE t SET v = 0 WHERE k IN (1, 2, 150, 250)")
+
+    def test_a_failed_transaction_lets_go_of_what_does_not_count_any_more(self):
+        self.one.run("BEGIN")
+        self.one.run("UPDATE t SET v = 1 WHERE k = 1")
+        self.one.run("SAVEPOINT a")
+        self.one.run("UPDATE t SET v = 1 WHERE k IN (2, 250)")
+        self.assert_error("22012", "division by zero", lambda: self.one.run("SELECT 1 / 0"))
+        self.two.run("UPDATE t SET v = v + 5 WHERE k IN (2, 250)")
+        self.assertTrue(self.is_locked(1))
+        self.one.run("ROLLBACK TO SAVEPOINT a")
+        self.one.run("UPDATE t SET v = v + 1 WHERE k = 1")
+        self.one.run("COMMIT")
+        self.assertEqual(self.values(1, 2, 250), [2, 5, 5])
+        # Without a savepoint that is all of it.
+        self.one.run("BEGIN")
+        self.one.run("UPDATE t SET v = 1 WHERE k IN (1, 250)")
+        self.assert_error("22012", "division by zero", lambda: self.one.run("SELECT 1 / 0"))
+        self.two.run("UPDATE t SET v = v + 5 WHERE k IN (1, 250)")
+        self.one.run("ROLLBACK")
+        self.assertEqual(self.values(1, 250), [7, 10])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@
 #include "kv/leader_wire.h"
 #include "kv/slice_list.h"
 #include "kv/rangefeed.h"
+#include "kv/replica.h"
 #include "kv/txn.h"
 #include "tests/unit/kv/kv_harness.h"
 
@@ -452,6 +453,150 @@ Test(leader_nodes, what_a_crashed_client_left_is_cleaned_up)
         cr_assert_eq(world.failure[0], 0, "seed %lu: %s", (unsigned long)seed, world.failure);
         sim_node_crash(world.nodes[2].machine);
         world.crashed = true;
+        end_world(seed, 1);
+    }
+}
+
+// --- handing over --------------------------------------------------------------------------------
+
+struct voters {
+    uint64_t slice;
+    uint32_t count;
+};
+
+static struct status voters_look(struct task *task, void *arg)
+{
+    struct voters *voters = arg;
+    const struct slice *slice = kv_slice_find(kv_shard_of(task->shard), voters->slice);
+    voters->count = slice == NULL ? 0 : raft_config_voters(&slice->log.raft.committed);
+    return STATUS_OK;
+}
+
+static struct status await_voters(struct task *task, uint64_t slice)
+{
+    struct status st = STATUS_OK;
+    struct voters voters = {.slice = slice};
+    while (voters.count < 3) {
+        TRY(task_sleep(task, 10 * MS));
+        TRY(shard_call(task, (uint32_t)((slice - 1) % task->shard->node->shard_count), voters_look, &voters));
+    }
+out:
+    return st;
+}
+
+// In order, to any other node.
+static struct status hand_over(struct task *task, uint64_t slice)
+{
+    struct status st = STATUS_OK;
+    struct rpc_target where;
+    const uint64_t until_ns = task_now_ns(task) + 60 * SECOND;
+    while (!leader_where(task->shard, slice, &where)) TRY(task_sleep(task, 10 * MS));
+    const uint32_t from = where.node;
+    for (uint32_t to = from % 3 + 1;; to = to % 3 + 1) {
+        CHECK(task_now_ns(task) < until_ns);
+        st = to == from ? STATUS_OK : kv_replica_transfer(task, from, slice, to);
+        if (!failed(st) && to != from) break;
+        TRY(task_sleep(task, 10 * MS));
+    }
+out:
+    return st;
+}
+
+static struct status refused(struct task *task, const char *row, enum kv_lock lock)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    const struct kv_read read = {.lock = lock, .wait = KV_WAIT_FAIL};
+    TRY(begin(task, &txn));
+    CHECK_FAILS(kv_get(task, txn, &read, key(task, row), task->arena, &value), E_LOCK_NOT_AVAILABLE);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+struct waiter {
+    bool ended;
+    struct status st;
+};
+
+static struct status wait_for_row(struct task *task, void *arg)
+{
+    struct status st;
+    struct waiter *waiter = arg;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(begin(task, &txn));
+    kv_txn_weaken(txn, true);
+    st = get_locked(task, txn, "a", &value);
+    CHECK(failed(st) || is_text(value, "written"));
+    if (!failed(st)) {
+        TRY(put(task, txn, "a", "by the waiter"));
+        st = commit(task, txn);
+    } else {
+        kv_txn_rollback(task, txn);
+    }
+out:
+    waiter->st = st;
+    waiter->ended = true;
+    return STATUS_OK;
+}
+
+// Who holds locks notices nothing of it when the leadership goes to another node in order, however often; who waits
+// for one waits on.
+static struct status hand_locks_over(struct task *task, void *arg)
+{
+    struct status st;
+    struct kv_txn *writer, *reader;
+    struct bytes value;
+    struct waiter waiter = {0};
+    const struct kv_read shared = {.lock = KV_LOCK_SHARED};
+    TRY(make_tenant(task, arg));
+    TRY(put_now(task, "a", "one"));
+    TRY(await_voters(task, 2));
+    TRY(begin(task, &writer));
+    kv_txn_weaken(writer, true);
+    TRY(get_locked(task, writer, "a", &value));
+    const struct kv_lock_mark mark = kv_txn_lock_mark(writer);
+    TRY(get_locked(task, writer, "c", &value));
+    TRY(begin(task, &reader));
+    TRY(kv_get(task, reader, &shared, key(task, "b"), task->arena, &value));
+    TRY(task_start(task->shard,
+        &(struct task_options){.fn = wait_for_row, .arg = &waiter, .kind = "waiter"}));
+    for (uint32_t i = 0; i < 3; i++) {
+        TRY(hand_over(task, 2));
+        TRY(refused(task, "a", KV_LOCK_SHARED));
+        TRY(refused(task, "b", KV_LOCK_EXCLUSIVE));
+        TRY(refused(task, "c", KV_LOCK_SHARED));
+    }
+    // Also what was locked since a savepoint is known there.
+    kv_txn_unlock_to(writer, &mark);
+    for (;;) {
+        struct kv_txn *other;
+        const struct kv_read nowait = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+        TRY(begin(task, &other));
+        st = kv_get(task, other, &nowait, key(task, "c"), task->arena, &value);
+        kv_txn_rollback(task, other);
+        if (!status_is(st, E_LOCK_NOT_AVAILABLE)) break;
+        TRY(task_sleep(task, MS));
+    }
+    TRY(st);
+    CHECK(!waiter.ended);
+    TRY(put(task, writer, "a", "written"));
+    TRY(commit(task, writer));
+    TRY(commit(task, reader)); // Writes nothing: its lock must have been there.
+    while (!waiter.ended) TRY(task_sleep(task, MS));
+    TRY(waiter.st);
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, "by the waiter"));
+out:
+    return st;
+}
+
+Test(leader_nodes, locks_go_along_with_a_leadership_that_is_handed_over)
+{
+    for (uint64_t seed = 51; seed <= 54; seed++) {
+        begin_nodes(seed, 3, hand_locks_over, NULL);
         end_world(seed, 1);
     }
 }
