@@ -224,12 +224,15 @@ class Transactions(ClusterTest):
             self.assertIsNone(waiting.end())
             self.assertTrue(self.is_locked(1))
             self.one.run("UPDATE t SET v = 3 WHERE k = 1")
-            self.one.run("COMMIT")
-            self.assertEqual(self.values(1, 2, 150, 250), [3, 5, 5, 5])
+            if isolation == "SERIALIZABLE":  # It has seen what they were.
+                self.assert_error("40001", "serialize", lambda: self.one.run("COMMIT"))
+            else:
+                self.one.run("COMMIT")
+            self.assertEqual(self.values(1, 2, 150, 250), [0 if isolation == "SERIALIZABLE" else 3, 5, 5, 5])
             self.one.run("UPDATE t SET v = 0 WHERE k IN (1, 2, 150, 250)")
 
     def test_a_failed_transaction_lets_go_of_what_does_not_count_any_more(self):
-        self.one.run("BEGIN")
+        self.one.run("BEGIN ISOLATION LEVEL READ COMMITTED")
         self.one.run("UPDATE t SET v = 1 WHERE k = 1")
         self.one.run("SAVEPOINT a")
         self.one.run("UPDATE t SET v = 1 WHERE k IN (2, 250)")
