@@ -6,6 +6,7 @@
 #include "kv/deadlock.h"
 #include "kv/feed.h"
 #include "kv/key.h"
+#include "kv/lock_list.h"
 #include "kv/push.h"
 
 static_assert(RPC_LEADER + LEADER_KIND_END <= RPC_REPLICA, "kinds have their numbers as methods");
@@ -290,5 +291,6 @@ void leader_wire_register(void)
     }
     push_register();
     deadlock_register();
+    lock_list_register();
     rangefeed_register();
 }

@@ -392,7 +392,7 @@ static struct status wait_in_line(struct task *task, struct lock_table *table,
     const struct lock_request *request, struct lock *lock, uint64_t *since)
 {
     struct lock_waiter waiter = {.table = table, .lock = lock, .owner = request->owner,
-        .mode = request->mode, .level = request->level};
+        .mode = request->mode, .level = request->level, .started_ns = task_now_ns(task)};
     wait_queue_init(&waiter.queue);
     line_add(lock, &waiter);
     waiter_enlist(table, &waiter);
@@ -684,6 +684,12 @@ void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st
     struct lock_waiter *waiter = table->waiters;
     while (waiter != NULL && waiter->wait_id != wait_id) waiter = waiter->table_next;
     if (waiter != NULL && !waiter->granted) wait_queue_wake_all(&waiter->queue, st);
+}
+
+struct bytes lock_waiter_key(const struct lock_waiter *waiter)
+{
+    if (waiter->lock == NULL) return (struct bytes){0};
+    return bytes_of(waiter->lock->key, waiter->lock->key_size);
 }
 
 uint32_t lock_waits_for(

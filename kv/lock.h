@@ -46,6 +46,7 @@ struct lock_waiter {
     uint64_t since;          // When granted.
     bool reported;           // The deadlock detector knows of this wait.
     uint64_t wait_id;        // Unique in the table.
+    uint64_t started_ns;
     struct wait_queue queue; // The one task.
     struct lock_waiter *previous, *next;             // In the lock's line.
     struct lock_waiter *table_previous, *table_next; // In the table.
@@ -152,6 +153,8 @@ void lock_table_drop(struct lock_table *table, struct status st);
 
 // Ends the wait `wait_id` with `st`, if it still lasts: the deadlock detector's verdict.
 void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st);
+// What it waits for, until the next suspension; data NULL: its table was dropped.
+struct bytes lock_waiter_key(const struct lock_waiter *waiter);
 // Whom the waiter waits for now: holders in its way and the one ahead of it in line. At most `max`.
 uint32_t lock_waits_for(
     const struct lock_waiter *waiter, struct lock_owner_id *owners, uint32_t max);

@@ -295,6 +295,9 @@ struct status kv_txn_commit(struct task *task, struct kv_txn *txn, struct hlc_ti
         metric_add(&metric_aborts, txn->tenant, 1);
         // Its message may live in the transaction's arena.
         st = status_copy(task->arena, st);
+        if (status_is(st, E_AMBIGUOUS_RESULT))
+            st = status_hint(task->arena, st,
+                "The transaction may have been committed: look what is there before doing it again.");
     } else if (!txn->read_only) {
         metric_add(&metric_commits, txn->tenant, 1);
     }
