@@ -51,11 +51,11 @@ foreach(test ${INTEGRATION})
     string(REPLACE "test_" "" name ${name})
     add_test(NAME integration.${name} COMMAND /usr/bin/python3 -m unittest -v ${test}
         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
-    set_tests_properties(integration.${name} PROPERTIES TIMEOUT 600 LABELS integration)
+    set_tests_properties(integration.${name} PROPERTIES TIMEOUT 1200 LABELS integration)
 endforeach()
 
 # The rules that a compiler does not know: layers, licence lines, what belongs to core.
 add_test(NAME lint COMMAND ${CMAKE_SOURCE_DIR}/tools/lint)
 # The product as a newcomer meets it.
 add_test(NAME integration.demo COMMAND ${CMAKE_SOURCE_DIR}/tools/demo --non-interactive)
-set_tests_properties(integration.demo PROPERTIES TIMEOUT 300 LABELS integration)
+set_tests_properties(integration.demo PROPERTIES TIMEOUT 600 LABELS integration)

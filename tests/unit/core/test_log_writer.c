@@ -193,6 +193,19 @@ out:
     return st;
 }
 
+// Until the segment that follows is prepared: nothing has been written for a while, however slow the disk is.
+static struct status prepared_wait(struct task *task)
+{
+    struct status st = STATUS_OK;
+    uint32_t before = UINT32_MAX;
+    for (uint32_t quiet = 0; quiet < 8; quiet = durable_writes == before ? quiet + 1 : 0) {
+        before = durable_writes;
+        TRY(task_sleep(task, 20 * MS));
+    }
+out:
+    return st;
+}
+
 // All that a turn appends leaves in one write.
 NODE_TEST(log_writer, a_turn_is_one_write, 1)
 {
@@ -203,7 +216,7 @@ NODE_TEST(log_writer, a_turn_is_one_write, 1)
     uint8_t scratch[3000];
     disk_wrap(task);
     TRY(open_log(task, test_dir(dir), &writer, &replayed));
-    TRY(task_sleep(task, 20 * MS)); // The following segment is prepared.
+    TRY(prepared_wait(task));
     uint32_t before = durable_writes;
     for (int i = 0; i < 15; i++)
         TRY(append_one(&writer, scratch));
@@ -455,7 +468,7 @@ NODE_TEST(log_writer, a_failed_write_ends_the_log, 1)
     disk_wrap(task);
     TRY(open_log(task, test_dir(dir), &writer, &replayed));
     TRY(append_many(task, &writer, 21));
-    TRY(task_sleep(task, 20 * MS));
+    TRY(prepared_wait(task));
     fail_write_after = 1;
     for (int i = 0; i < 5; i++)
         TRY(append_one(&writer, scratch));
@@ -480,7 +493,7 @@ NODE_TEST(log_writer, a_full_disk_refuses_and_heals, 1)
     disk_wrap(task);
     TRY(open_log(task, test_dir(dir), &writer, &replayed));
     TRY(append_many(task, &writer, 7));
-    TRY(task_sleep(task, 20 * MS));
+    TRY(prepared_wait(task));
     no_room = true;
     struct status full = STATUS_OK;
     for (int i = 0; i < 2000 && !failed(full); i++)

@@ -345,8 +345,9 @@ KV_TEST(txn_locks, cancelled_waiters_release_everything)
     TRY(get_locked(task, holder, "hot", &value));
     TRY(worker_start(task, workers, 0, lock_hot, NULL));
     TRY(worker_start(task, workers, 1, lock_hot, NULL));
-    TRY(task_sleep(task, 5 * MS));
     for (int i = 0; i < 2; i++) {
+        while (workers->list[i].task == NULL)
+            TRY(task_sleep(task, 5 * MS));
         task_cancel(workers->list[i].task, status_make(E_QUERY_CANCELED, "cancelled"));
     }
     while (workers->running > 0) TRY(task_wait(task, &workers->ended));
