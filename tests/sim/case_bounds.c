@@ -2,6 +2,7 @@
 //
 // Scripted cases of what must not grow without end.
 #include "core/mark.h"
+#include "kv/admin.h"
 #include "kv/client.h"
 #include "kv/key.h"
 #include "tests/sim/cluster_run.h"
@@ -11,6 +12,9 @@
 #define VALUES 5u        // A transaction's.
 #define TRANSACTIONS 60u // 60 MB: several times what a log may have.
 #define KEYS 16u
+#define RANGES 500u
+#define REST_SECONDS 120u
+#define REST_STEPS_MAX 600u // Of the whole cluster, a second: turns of shards, messages, what disks have done.
 
 struct writing {
     struct cluster_run *cluster;
@@ -83,5 +87,69 @@ SIM_CASE(cluster_log_bounded, "logs on disk stay within their bound under load, 
     if (!run->violated) world_spawn(&world->nodes[0], 0, "sim-writer", writer_main, writing);
     world_expect(world, "all is written", all_written, writing, 300 * WORLD_SECOND);
     sim_count(run, "log bytes at most", replica_check_log_most());
+    cluster_end(cluster);
+}
+
+// --- at rest ---------------------------------------------------------------------------------------
+
+struct splitting {
+    uint32_t made;
+};
+
+static struct status splitter_main(struct task *task, void *arg)
+{
+    struct splitting *splitting = arg;
+    while (splitting->made < RANGES && !task->cancelled) {
+        struct arena_mark mark = arena_mark(task->arena);
+        struct buffer key;
+        buffer_init(&key, task->arena);
+        key_append_tenant_prefix(&key, CLIENTS_TENANT);
+        buffer_append_u8(&key, 'z');
+        key_append_uvarint(&key, splitting->made + 1);
+        struct status st = kv_split_until(task, buffer_bytes(&key), UINT64_MAX / 4); // Not to be joined again.
+        if (!failed(st)) splitting->made++;
+        arena_release(task->arena, mark);
+    }
+    return STATUS_OK;
+}
+
+static bool all_split(void *arg)
+{
+    return ((struct splitting *)arg)->made == RANGES;
+}
+
+static bool step_count(void *arg)
+{
+    (*(uint64_t *)arg)++;
+    return false;
+}
+
+static uint64_t steps_a_second(struct world *world)
+{
+    uint64_t steps = 0;
+    world_run(world, NULL, NULL, 90 * WORLD_SECOND);
+    world_run(world, step_count, &steps, REST_SECONDS * WORLD_SECOND);
+    return steps / REST_SECONDS;
+}
+
+// What is done at rest is done by the node, and not by the range: in turns, whose number is the same on every machine.
+SIM_CASE(cluster_rests, "nodes that nobody uses do little, whatever number of ranges they hold")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    struct splitting *splitting = ARENA_NEW(&run->arena, struct splitting);
+    cluster_begin(cluster, run, 3, 60);
+    marks_bend_stop();
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    uint64_t few = steps_a_second(world);
+    if (!run->violated) world_spawn(&world->nodes[0], 0, "sim-splitter", splitter_main, splitting);
+    world_expect(world, "all is split", all_split, splitting, 300 * WORLD_SECOND);
+    uint64_t many = steps_a_second(world);
+    sim_count(run, "steps a second at rest", few);
+    if (!run->violated && few > REST_STEPS_MAX)
+        sim_violation(run, "%llu steps a second at rest", (unsigned long long)few);
+    if (!run->violated && many > few + few / 8)
+        sim_violation(run, "%llu steps a second at rest with few ranges, %llu with many", (unsigned long long)few,
+            (unsigned long long)many);
     cluster_end(cluster);
 }
