@@ -127,8 +127,9 @@ struct slice {
     uint64_t turn;  // Grows whenever raft says that it leads, or that it does not.
     struct wait_queue role_waiters; // Woken by every change of the role, and when all is applied.
     struct hlc_timestamp closed;    // Told by the leader, and everything up to it is applied.
-    struct hlc_timestamp closed_next;
-    uint64_t closed_next_index; // Of the entry up to which closed_next needs everything.
+    // What is to be closed when everything up to the entry at the index is applied: the next, and the last told.
+    struct hlc_timestamp closed_next, closed_last;
+    uint64_t closed_next_index, closed_last_index;
     struct slice_fates *fates;
     struct raft_config config; // As of the applied index.
 

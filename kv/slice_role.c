@@ -311,8 +311,12 @@ struct status slice_transfer(struct task *task, struct slice *slice, uint32_t no
 
 void slice_closed_update(struct slice *slice)
 {
-    if (slice->closed_next_index > slice->applied_index) return;
-    slice->closed = hlc_max(slice->closed, slice->closed_next);
+    for (uint32_t i = 0; i < 2; i++) {
+        if (slice->closed_next_index > slice->applied_index) return;
+        slice->closed = hlc_max(slice->closed, slice->closed_next);
+        slice->closed_next = slice->closed_last;
+        slice->closed_next_index = slice->closed_last_index;
+    }
 }
 
 struct hlc_timestamp slice_closed(const struct slice *slice)
@@ -338,7 +342,9 @@ static void hook_noted(struct raft_log *log, struct bytes note)
     struct hlc_timestamp ts = hlc_decode(note.data);
     uint64_t index;
     memcpy(&index, note.data + HLC_ENCODED_BYTES, 8);
-    // One is kept until it counts, lest a busy slice never gets there.
+    // One is kept until it counts, lest a busy slice never gets there; and the last, lest one that goes to rest does not.
+    slice->closed_last = ts;
+    slice->closed_last_index = index;
     if (slice->closed_next_index > slice->applied_index && index > slice->applied_index) return;
     slice->closed_next = ts;
     slice->closed_next_index = index;

@@ -396,8 +396,8 @@ static struct status store_swap(struct slice *slice, struct store *store, const 
     mvcc_fini(&slice->mvcc);
     mvcc_init(&slice->mvcc, store);
     slice_memory_drop(slice);
-    slice->closed_next = HLC_ZERO;
-    slice->closed_next_index = 0;
+    slice->closed_next = slice->closed_last = HLC_ZERO;
+    slice->closed_next_index = slice->closed_last_index = 0;
     TRY(slice_memory_load(slice));
     // A slice that is not ready yet loads them when it is.
     if (slice->ranges != NULL) {

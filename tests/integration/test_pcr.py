@@ -175,8 +175,10 @@ class PcrTest(ClusterTest):
         self.assertGreater(status["replication_lag"].total_seconds(), 0)
         producer, = self.jobs(self.primary, "REPLICATION STREAM PRODUCER")
         self.assertEqual(producer["status"], "running")
-        consumer, = self.jobs(self.standby, "REPLICATION STREAM INGESTION")
-        self.assertEqual(consumer["running_status"], "replicating")
+        def streams():  # The job's record is written now and then.
+            job, = self.jobs(self.standby, "REPLICATION STREAM INGESTION")
+            return job if job["running_status"] == "replicating" else None
+        consumer = wait_until(streams, "the job to say that it replicates")
         self.assertNotIn("secret-word", str(consumer))
         # The data agrees at a replicated time before, too.
         with self.standby.connect() as session:

@@ -775,6 +775,65 @@ Test(leader_nodes, the_result_of_a_commit_is_unknown_only_where_nobody_can_tell)
     }
 }
 
+// --- reads of the past -----------------------------------------------------------------------------
+
+static struct {
+    bool waiting, go;
+} alone;
+
+static struct status read_alone(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    char *text;
+    (void)arg;
+    while (!world.ready) TRY(task_sleep(task, MS));
+    TRY(await_leaders_elsewhere(task));
+    TRY(put_now(task, "a", "then"));
+    TRY(put_now(task, "x", "then"));
+    TRY(begin(task, &txn));
+    const struct kv_txn_options past = {.tenant = TENANT, .read_only = true, .as_of = kv_txn_read_ts(txn)};
+    kv_txn_rollback(task, txn);
+    // Leaders close what they have served since: both do, whoever they are by then, and go to rest.
+    TRY(task_sleep(task, 5 * SECOND));
+    TRY(put_now(task, "a", "later"));
+    TRY(put_now(task, "y", "later"));
+    TRY(task_sleep(task, 5 * SECOND));
+    alone.waiting = true;
+    while (!alone.go) TRY(task_sleep(task, MS));
+    TRY(kv_txn_begin(task, &past, &txn));
+    TRY(get(task, txn, "a", &value));
+    CHECK(is_text(value, "then"));
+    TRY(scan_all(task, txn, "a", "zz", false, &text));
+    CHECK(strcmp(text, "a=then x=then ") == 0);
+    TRY(commit(task, txn));
+out:
+    return st;
+}
+
+static bool alone_waits(void *arg)
+{
+    (void)arg;
+    return alone.waiting || world.failure[0] != 0;
+}
+
+// What is behind the closed time any replica serves by itself: also the last node of three, which leads nothing and
+// reaches nobody.
+Test(leader_nodes, the_past_is_read_where_no_leader_can_be_reached)
+{
+    for (uint64_t seed = 91; seed <= 93; seed++) {
+        memset(&alone, 0, sizeof alone);
+        begin_nodes(seed, 3, make_tenant, read_alone);
+        cr_assert(sim_run_until(world.sim, alone_waits, NULL, 120 * SECOND));
+        cr_assert_eq(world.failure[0], 0, "%s", world.failure);
+        sim_node_crash(world.nodes[1].machine);
+        sim_node_crash(world.nodes[3].machine);
+        alone.go = true;
+        end_world(seed, 2);
+    }
+}
+
 // --- clocks that differ ------------------------------------------------------------------------------
 
 static struct {
