@@ -7,7 +7,7 @@ import unittest
 
 import psycopg2
 
-from cluster import DEADLINE_S, Session, wait_until
+from cluster import DEADLINE_S, Session, Timeout, wait_until
 from nodes import Nodes
 
 ACCOUNTS = 40
@@ -20,6 +20,7 @@ class Writer:
     def __init__(self, nodes):
         self.nodes = nodes
         self.commits = 0
+        self.failure = None  # The last one, for the message when nothing goes any more.
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -37,13 +38,17 @@ class Writer:
                             "UPDATE bank SET balance = balance + 1 WHERE id = %s; "
                             "INSERT INTO log (note) VALUES (%s); COMMIT", (a, b, "x" * rng.randrange(100)))
                 self.commits += 1
-            except psycopg2.Error:
+            except psycopg2.Error as error:
                 session = None  # The node is gone, or somebody was faster.
+                self.failure = error
             self.stopping.wait(0.005)
 
     def wait_commits(self, more):
         goal = self.commits + more
-        wait_until(lambda: self.commits >= goal, "%d more commits" % more)
+        try:
+            wait_until(lambda: self.commits >= goal, "%d more commits" % more)
+        except Timeout as timeout:
+            raise AssertionError("%s; the last failure: %s" % (timeout, self.failure)) from None
 
     def stop(self):
         self.stopping.set()
