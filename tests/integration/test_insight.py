@@ -175,7 +175,7 @@ class Insight(ClusterTest):
                 bob.run("RESET ALL")
             one.run("ALTER ROLE bob SET log_min_duration_statement = '1min'")
             with cluster.connect(user="bob") as bob:
-                self.assertEqual(bob.value("SHOW log_min_duration_statement"), "60000")
+                self.assertEqual(bob.value("SHOW log_min_duration_statement"), "1min")
 
     def test_memory_ends_at_each_limit(self):
         """53200 that says whose limit it is; others go on."""
