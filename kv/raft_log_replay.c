@@ -176,6 +176,11 @@ void raft_log_replay_applied(const struct raft_log *log, uint64_t *index, uint64
     *term = log->applied_term;
 }
 
+bool raft_log_replay_left(const struct raft_log *log)
+{
+    return log->replay->count > 0;
+}
+
 // --- what is left --------------------------------------------------------------------------------
 
 void raft_log_left_entry(const struct log_record *record, uint8_t head[RAFT_LEFT_ENTRY_BYTES])

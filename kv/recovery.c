@@ -242,8 +242,9 @@ static struct status log_give_up(struct task *task, struct slice *slice)
 {
     bool left;
     struct status st;
-    // Without peers nobody will ever send the rest of an entry whose beginning is there.
-    if (raft_config_voters(&slice->config) <= 1) TRY(slice_replay_void(slice));
+    // Without peers nobody will ever send the rest of an entry whose beginning is there, unless it is here.
+    if (raft_config_voters(&slice->config) <= 1 && !raft_log_replay_left(&slice->log))
+        TRY(slice_replay_void(slice));
     TRY(slice_left_save(slice, &left));
     if (left) TRY(store_checkpoint(task, slice->store));
     TRY(slice_checkpoint(task, slice));
