@@ -7,10 +7,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "core/heap.h"
 #include "core/invariant.h"
-#include "core/rest.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/rest.h"
 #include "kv/cluster.h"
 #include "kv/range.h"
 #include "kv/store_wt_file.h"
@@ -26,6 +27,9 @@
 #define ROOM_AMPLE_NS UINT64_C(1000000000)
 #define ROOM_AT_REST_NS UINT64_C(2000000000)
 #define REST_BYTES (64u << 10) // Written since the last look: nodes at rest renew their records.
+#define REST_LOOKS 8u               // In a row that found so little: now the shard is at rest.
+#define REST_AFTER_BYTES (1u << 20) // Written since: less leaves nothing worth while in memory.
+#define SHRINK_LOOKS 4u             // Two seconds: WiredTiger looks at the size of its cache once in one.
 #define ROOM_AMPLE 8u // Times what is kept free.
 // Free room below which writes are refused: a tenth of the disk, within these.
 #define ROOM_MIN_BYTES (UINT64_C(24) << 20)
@@ -224,25 +228,61 @@ static bool at_rest(const struct kv_shard *kv, log_position *appended)
     return *appended - former < REST_BYTES;
 }
 
+static void caches_shrink(struct kv_shard *kv, bool shrink)
+{
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct status st = store_cache_shrink(kv->slices[i]->store, shrink);
+        if (failed(st)) log_warning(0, "cache of a store: %s", st.message);
+    }
+}
+
+static void release_heap(void *arg)
+{
+    (void)arg;
+    heap_release();
+}
+
+struct status checkpoint_rest(struct task *task, struct kv_shard *kv)
+{
+    struct status st;
+    TRY(checkpoint_shard(task, kv));
+    log_position appended = log_writer_appended(kv->log);
+    caches_shrink(kv, true);
+    for (uint32_t i = 0; i < SHRINK_LOOKS && !failed(st) && !kv->maintenance->stop && at_rest(kv, &appended); i++)
+        st = upkeep_pause(task, kv->maintenance, PERIOD_AT_REST_NS);
+    caches_shrink(kv, false);
+    TRY(st);
+    TRY(helper_call(task, release_heap, NULL));
+out:
+    return st;
+}
+
+static void checkpoint_now(struct task *task, struct kv_maintenance *upkeep, bool rests)
+{
+    struct kv_shard *kv = upkeep->kv;
+    struct status st = rests ? checkpoint_rest(task, kv) : checkpoint_shard(task, kv);
+    if (failed(st)) log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
+    upkeep->checkpointed_ns = task_now_ns(task);
+    upkeep->retry_ns = failed(st) ? upkeep->checkpointed_ns + RETRY_NS : 0;
+}
+
 static struct status upkeep_task(struct task *task, void *arg)
 {
     struct kv_maintenance *upkeep = arg;
     struct kv_shard *kv = upkeep->kv;
     struct status st = STATUS_OK;
-    log_position appended = 0;
+    log_position appended = log_writer_appended(kv->log);
+    log_position rested_at = appended;
+    uint32_t looks = 0; // That found it at rest, in a row.
     upkeep->checkpointed_ns = task_now_ns(task);
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
-        if (checkpoint_is_due(upkeep, task_now_ns(task))) {
-            st = checkpoint_shard(task, kv);
-            if (failed(st))
-                log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
-            upkeep->checkpointed_ns = task_now_ns(task);
-            upkeep->retry_ns = failed(st) ? upkeep->checkpointed_ns + RETRY_NS : 0;
-        }
+        bool rests = looks >= REST_LOOKS && appended - rested_at >= REST_AFTER_BYTES;
+        if (rests) rested_at = appended;
+        if (rests || checkpoint_is_due(upkeep, task_now_ns(task))) checkpoint_now(task, upkeep, rests);
         arena_release(task->arena, mark);
-        uint64_t pause_ns = at_rest(kv, &appended) ? PERIOD_AT_REST_NS : PERIOD_NS;
-        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, pause_ns));
+        looks = at_rest(kv, &appended) ? looks + 1 : 0;
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, looks > 0 ? PERIOD_AT_REST_NS : PERIOD_NS));
     }
 out:
     return st;

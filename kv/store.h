@@ -94,6 +94,7 @@ struct store_ops {
     void (*backup_end)(struct task *task, struct store_backup *backup);
     void (*figures)(struct store *store, struct store_figures *figures);
     struct status (*cache_set)(struct store *store, uint64_t cache_bytes);
+    struct status (*cache_shrink)(struct store *store, bool shrink);
     struct status (*close)(struct task *task, struct store *store);
     void (*drop)(struct store *store);
 };
@@ -217,6 +218,12 @@ static inline void store_figures(struct store *store, struct store_figures *figu
 static inline CHECKED struct status store_cache_set(struct store *store, uint64_t cache_bytes)
 {
     return store->ops->cache_set(store, cache_bytes);
+}
+// While it shrinks, the cache lets go, in the background, of what is more than the files had at the last checkpoint:
+// what was written since the store was opened takes several times that. Only while nobody uses the store much.
+static inline CHECKED struct status store_cache_shrink(struct store *store, bool shrink)
+{
+    return store->ops->cache_shrink(store, shrink);
 }
 // Without a checkpoint: call that first. The store is freed whatever the outcome.
 static inline CHECKED struct status store_close(struct task *task, struct store *store)

@@ -462,6 +462,13 @@ static struct status model_cache_set(struct store *store, uint64_t cache_bytes)
     return STATUS_OK;
 }
 
+static struct status model_cache_shrink(struct store *store, bool shrink)
+{
+    (void)store;
+    (void)shrink;
+    return STATUS_OK;
+}
+
 static void model_drop(struct store *store)
 {
     struct store_model *model = model_of(store);
@@ -511,6 +518,7 @@ static const struct store_ops model_ops = {
     .backup_end = model_backup_end,
     .figures = model_figures,
     .cache_set = model_cache_set,
+    .cache_shrink = model_cache_shrink,
     .close = model_close,
     .drop = model_drop,
 };

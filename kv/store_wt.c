@@ -22,6 +22,7 @@
 
 #define CACHE_BYTES_DEFAULT (64u << 20)
 #define CACHE_BYTES_MIN (4u << 20)
+#define CACHE_BYTES_LEAST (1u << 20) // WiredTiger takes no less.
 
 static const char *const table_uris[STORE_TABLE_COUNT] = {
     [STORE_CURRENT] = "file:current.wt",
@@ -49,6 +50,7 @@ struct store_wt {
     WT_SESSION *session;            // The owner's.
     WT_SESSION *checkpoint_session; // A helper's; one checkpoint at a time.
     bool checkpointing;
+    bool shrinking; // The cache is smaller than cache_bytes for now.
     // Kept cursors for points and changes. One that the last get left standing on a record needs no second
     // search to change it.
     WT_CURSOR *points[STORE_TABLE_COUNT];
@@ -559,16 +561,34 @@ static void wt_figures(struct store *store, struct store_figures *figures)
     *figures = (struct store_figures){.bytes = wt->file_bytes, .cache_bytes = wt->cache_bytes};
 }
 
+static struct status cache_size(struct store_wt *wt, uint64_t cache_bytes)
+{
+    char config[64];
+    snprintf(config, sizeof config, "cache_size=%lluB", (unsigned long long)cache_bytes);
+    return status_from_wt(wt->connection->reconfigure(wt->connection, config), "store: cache size");
+}
+
 static struct status wt_cache_set(struct store *store, uint64_t cache_bytes)
 {
     struct store_wt *wt = wt_of(store);
     if (cache_bytes < CACHE_BYTES_MIN) cache_bytes = CACHE_BYTES_MIN;
     if (cache_bytes == wt->cache_bytes) return STATUS_OK;
-    char config[64];
-    snprintf(config, sizeof config, "cache_size=%lluB", (unsigned long long)cache_bytes);
-    int ret = wt->connection->reconfigure(wt->connection, config);
-    if (ret == 0) wt->cache_bytes = cache_bytes;
-    return status_from_wt(ret, "store: cache size");
+    struct status st = cache_size(wt, cache_bytes);
+    if (failed(st)) return st;
+    wt->cache_bytes = cache_bytes;
+    wt->shrinking = false;
+    return STATUS_OK;
+}
+
+// Eviction begins with what was not used for longest, at four fifths of the size.
+static struct status wt_cache_shrink(struct store *store, bool shrink)
+{
+    struct store_wt *wt = wt_of(store);
+    uint64_t least = wt->file_bytes > CACHE_BYTES_LEAST ? wt->file_bytes : CACHE_BYTES_LEAST;
+    if (shrink == wt->shrinking || (shrink && (wt->in_memory || least >= wt->cache_bytes))) return STATUS_OK;
+    struct status st = cache_size(wt, shrink ? least : wt->cache_bytes);
+    if (!failed(st)) wt->shrinking = shrink;
+    return st;
 }
 
 static void store_free(struct store_wt *wt)
@@ -623,6 +643,7 @@ static const struct store_ops wt_ops = {
     .backup_end = wt_backup_end,
     .figures = wt_figures,
     .cache_set = wt_cache_set,
+    .cache_shrink = wt_cache_shrink,
     .close = wt_close,
     .drop = wt_drop,
 };
