@@ -11,6 +11,32 @@
 
 #include "core/invariant.h"
 
+struct crypto_digest *crypto_digest_begin(enum crypto_digest_kind kind)
+{
+    const EVP_MD *const kinds[] = {[CRYPTO_MD5] = EVP_md5(),
+        [CRYPTO_SHA1] = EVP_sha1(),
+        [CRYPTO_SHA224] = EVP_sha224(),
+        [CRYPTO_SHA256] = EVP_sha256(),
+        [CRYPTO_SHA384] = EVP_sha384(),
+        [CRYPTO_SHA512] = EVP_sha512()};
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    invariant(context != NULL && EVP_DigestInit_ex(context, kinds[kind], NULL) == 1);
+    return (struct crypto_digest *)context;
+}
+
+void crypto_digest_add(struct crypto_digest *digest, struct bytes data)
+{
+    invariant(EVP_DigestUpdate((EVP_MD_CTX *)digest, data.data, data.size) == 1);
+}
+
+size_t crypto_digest_end(struct crypto_digest *digest, uint8_t out[CRYPTO_DIGEST_BYTES_MAX])
+{
+    unsigned size = 0;
+    invariant(EVP_DigestFinal_ex((EVP_MD_CTX *)digest, out, &size) == 1);
+    EVP_MD_CTX_free((EVP_MD_CTX *)digest);
+    return size;
+}
+
 void crypto_sha256(struct bytes data, uint8_t out[32])
 {
     SHA256(data.data, data.size, out);

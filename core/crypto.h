@@ -8,6 +8,23 @@
 
 #include "core/bytes.h"
 
+enum crypto_digest_kind {
+    CRYPTO_MD5,
+    CRYPTO_SHA1, // As md5: for ids and checks of others' data, not for secrets.
+    CRYPTO_SHA224,
+    CRYPTO_SHA256,
+    CRYPTO_SHA384,
+    CRYPTO_SHA512,
+};
+#define CRYPTO_DIGEST_BYTES_MAX 64
+
+// A digest of what comes in parts. Each begin needs its end, which gives the digest's size.
+struct crypto_digest;
+struct crypto_digest *crypto_digest_begin(enum crypto_digest_kind kind);
+void crypto_digest_add(struct crypto_digest *digest, struct bytes data);
+size_t crypto_digest_end(struct crypto_digest *digest, uint8_t out[CRYPTO_DIGEST_BYTES_MAX]);
+
+// Of what is short, at once.
 void crypto_sha256(struct bytes data, uint8_t out[32]);
 void crypto_sha224(struct bytes data, uint8_t out[28]);
 void crypto_sha384(struct bytes data, uint8_t out[48]);

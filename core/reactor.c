@@ -72,6 +72,7 @@ void shard_destroy(struct shard *shard)
     while ((link = list_pop(&reactor->tasks)) != NULL)
         task_discard(container_of(link, struct task, all_link));
     fiber_fini(&reactor->big_stack);
+    deep_stacks_fini(reactor);
     fiber_pool_fini(&reactor->fibers);
     sched_fini(&reactor->sched);
     task_blocks_free(reactor);

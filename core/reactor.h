@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/deep.h"
 #include "core/fiber.h"
 #include "core/sched.h"
 #include "core/shard.h"
@@ -61,6 +62,10 @@ struct reactor {
     void (*big_fn)(void *arg);
     void *big_arg;
     uint32_t big_calls;
+    // Stacks that are lent to tasks (core/deep.h).
+    struct fiber *deep; // The one on which the current task runs just now.
+    struct deep_stack *deep_stacks[DEEP_STACKS_MAX], *deep_free;
+    uint32_t deep_count;
 
     struct task *free_tasks;
     struct task_block *task_blocks;
@@ -131,3 +136,4 @@ void task_fiber_main(struct fiber *fiber);
 void task_run(struct shard *shard, struct task *task);
 void task_discard(struct task *task);
 void task_blocks_free(struct reactor *reactor);
+void deep_stacks_fini(struct reactor *reactor);

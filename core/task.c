@@ -231,9 +231,10 @@ bool wait_queue_empty(const struct wait_queue *queue)
 
 static void task_suspend(struct task *task)
 {
-    invariant(task->shard->reactor->current == task);
+    struct reactor *reactor = task->shard->reactor;
+    invariant(reactor->current == task);
     invariant(task->nosuspend_depth == 0);
-    fiber_suspend(task->fiber);
+    fiber_suspend(reactor->deep != NULL ? reactor->deep : task->fiber);
 }
 
 bool task_interrupted(struct task *task, struct status *st)

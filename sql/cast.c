@@ -5,6 +5,7 @@
 #include "sql/array.h"
 #include "sql/cast_functions.h"
 #include "sql/function_table.h"
+#include "sql/json.h"
 #include "sql/type_ops.h"
 #include "sql/type_user.h"
 
@@ -154,18 +155,23 @@ const struct cast *cast_find(type_oid from, type_oid to, enum cast_context conte
 static struct status through_text(struct function_call *call, struct type from, struct type to,
     struct datum in, struct datum *out)
 {
+    struct status st = STATUS_OK;
     struct buffer text;
     // Only an interval's typmod says what its text means: '5' in interval '5' day.
     if (to.oid != TYPE_INTERVAL) to.typmod = -1;
     if (from.oid == TYPE_UNKNOWN || from.oid == TYPE_TEXT || from.oid == TYPE_VARCHAR)
         return type_input(call->arena, call->context, to, datum_as_bytes(in), out);
     buffer_init(&text, call->arena);
-    type_output(&text, call->context, from.oid, in);
-    if (to.oid == TYPE_TEXT || to.oid == TYPE_VARCHAR || to.oid == TYPE_BPCHAR) {
+    if (from.oid == TYPE_JSONB)
+        TRY(json_print_long(call->task, &text, datum_as_bytes(in), false));
+    else
+        type_output(&text, call->context, from.oid, in);
+    if (to.oid == TYPE_TEXT || to.oid == TYPE_VARCHAR || to.oid == TYPE_BPCHAR)
         *out = datum_bytes(buffer_bytes(&text));
-        return STATUS_OK;
-    }
-    return type_input(call->arena, call->context, to, buffer_bytes(&text), out);
+    else
+        st = type_input(call->arena, call->context, to, buffer_bytes(&text), out);
+out:
+    return st;
 }
 
 static struct status each_element(struct function_call *call, struct type from, struct type to,

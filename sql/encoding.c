@@ -4,12 +4,14 @@
 #include <string.h>
 #include <unicode/ucnv.h>
 
-#include "core/task.h"
+#include "core/deep.h"
 #include "core/text.h"
 #include "sql/type_ops.h"
 
 #define E_UNTRANSLATABLE_CHARACTER SQLSTATE('2', '2', 'P', '0', '5')
 #define CHUNK_UNITS 2048u
+#define STEPS_PER_POLL 1024u
+#define SHORT_BYTES (16u << 10) // Converted before anybody would wait for it.
 #define ENCODING_NAME_BYTES_MAX 64u
 
 static const struct encoding {
@@ -196,6 +198,7 @@ static struct status bytes_to_utf8(struct conversion *run, UConverter *converter
         size_t count = (size_t)(to - units);
         kept = error == U_BUFFER_OVERFLOW_ERROR && count > 0 && U16_IS_LEAD(units[count - 1]);
         TRY(units_to_utf8(run, units, count - kept));
+        TRY(task_poll(task_current()));
         if (kept > 0) units[0] = units[count - 1];
     }
     if (U_FAILURE(error)) {
@@ -213,12 +216,18 @@ out:
 
 static struct status utf8_to_bytes(struct conversion *run, UConverter *converter)
 {
+    struct status st = STATUS_OK;
     char encoded[32];
     const uint8_t *in = run->in.data;
     size_t size = run->in.size;
+    uint32_t steps = 0;
     for (size_t i = 0; i < size;) {
         size_t start = i;
         UChar32 c;
+        if (++steps % STEPS_PER_POLL == 0) {
+            TRY(task_poll(task_current()));
+            TRY(arena_check(run->arena));
+        }
         UChar units[2];
         U8_NEXT(in, i, size, c);
         if (c < 0)
@@ -237,9 +246,10 @@ static struct status utf8_to_bytes(struct conversion *run, UConverter *converter
         if (failure || U_FAILURE(error) || length <= 0 || is_empty_place(run->encoding, c))
             return lacks(run, in + start, i - start);
         buffer_append(&run->out, encoded, (size_t)length);
-        if ((i & 0xffff) < 4 && arena_over_limit(run->arena)) return arena_check(run->arena);
     }
-    return arena_check(run->arena);
+    st = arena_check(run->arena);
+out:
+    return st;
 }
 
 // ICU reads its data with deep calls.
@@ -269,7 +279,10 @@ static struct status convert(
         return status_format(arena, E_FEATURE_NOT_SUPPORTED,
             "conversion between %s and UTF8 is not supported", run.encoding->name);
     buffer_init(&run.out, arena);
-    stack_call(convert_on_stack, &run);
+    if (text.size <= SHORT_BYTES)
+        stack_call(convert_on_stack, &run);
+    else
+        deep_call(task_current(), convert_on_stack, &run);
     *out = buffer_bytes(&run.out);
     return run.st;
 }

@@ -7,6 +7,8 @@
 #include "sql/numeric.h"
 #include "sql/type_ops.h"
 
+#define WORK_EVERY 1024u // Steps between calls of function_work.
+
 // --- parse_ident -------------------------------------------------------------------------------------------
 
 static bool starts_identifier(uint8_t c)
@@ -61,6 +63,7 @@ BODY(parse_ident)
     struct array_builder builder;
     bool after_dot = false;
     array_builder_init(&builder, call->arena, TYPE_TEXT);
+    builder.call = call;
     for (;;) {
         struct buffer part;
         buffer_init(&part, call->arena);
@@ -105,11 +108,13 @@ static bool hex_number(struct bytes text, uint32_t *value)
 
 BODY(unistr)
 {
+    struct status st = STATUS_OK;
     struct bytes text = datum_as_bytes(args[0]);
     struct buffer out;
-    uint32_t high = 0; // First half of a surrogate pair.
+    uint32_t steps = 0, high = 0; // First half of a surrogate pair.
     buffer_init(&out, call->arena);
     for (size_t i = 0; i < text.size;) {
+        if (++steps % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         if (text.data[i] != '\\') {
             if (high != 0) return status_make(E_SYNTAX_ERROR, "invalid Unicode surrogate pair");
             buffer_append_u8(&out, text.data[i++]);
@@ -149,7 +154,8 @@ BODY(unistr)
     }
     if (high != 0) return status_make(E_SYNTAX_ERROR, "invalid Unicode surrogate pair");
     *result = datum_bytes(buffer_bytes(&out));
-    return STATUS_OK;
+out:
+    return st;
 }
 
 // --- pg_size_bytes -----------------------------------------------------------------------------------------

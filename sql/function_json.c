@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Operators and functions that look into json and jsonb, and change jsonb.
-#include "core/task.h"
+#include "core/deep.h"
 #include "sql/array.h"
 #include "sql/cast_functions.h"
 #include "sql/function_table.h"
 #include "sql/json.h"
 #include "sql/numeric.h"
 #include "sql/type_ops.h"
+
+#define STEPS_PER_POLL 512u
 
 static bool is_jsonb(const struct function_call *call, uint32_t argument)
 {
@@ -25,7 +27,8 @@ static struct status give_text(
         *result = datum_bytes(json->scalar);
     } else {
         buffer_init(&out, call->arena);
-        json_print(&out, json->raw);
+        struct status st = json_print_long(call->task, &out, json->raw, false);
+        if (failed(st)) return st;
         *result = datum_bytes(buffer_bytes(&out));
     }
     return STATUS_OK;
@@ -244,18 +247,24 @@ BODY(all_keys_exist)
     return keys_exist(args, true, result);
 }
 
+static struct status contains_value(
+    struct function_call *call, struct datum outer, struct datum inner, struct datum *result)
+{
+    bool answer;
+    struct status st =
+        json_contains(call->task, datum_as_bytes(outer), datum_as_bytes(inner), &answer);
+    if (!failed(st)) *result = datum_bool(answer);
+    return st;
+}
+
 BODY(contains)
 {
-    (void)call;
-    *result = datum_bool(json_contains(datum_as_bytes(args[0]), datum_as_bytes(args[1])));
-    return STATUS_OK;
+    return contains_value(call, args[0], args[1], result);
 }
 
 BODY(contained)
 {
-    (void)call;
-    *result = datum_bool(json_contains(datum_as_bytes(args[1]), datum_as_bytes(args[0])));
-    return STATUS_OK;
+    return contains_value(call, args[1], args[0], result);
 }
 
 BODY(kind_of)
@@ -284,9 +293,9 @@ BODY(pretty)
 {
     struct buffer out;
     buffer_init(&out, call->arena);
-    json_print_pretty(&out, datum_as_bytes(args[0]));
-    *result = datum_bytes(buffer_bytes(&out));
-    return STATUS_OK;
+    struct status st = json_print_long(call->task, &out, datum_as_bytes(args[0]), true);
+    if (!failed(st)) *result = datum_bytes(buffer_bytes(&out));
+    return st;
 }
 
 // --- changes ------------------------------------------------------------------------------------------------------
@@ -295,9 +304,9 @@ static struct status finish(struct json_builder *builder, struct datum *result)
 {
     struct buffer out;
     buffer_init(&out, builder->arena);
-    json_builder_finish(builder, &out);
+    struct status st = json_builder_finish(builder, &out);
     *result = datum_bytes(buffer_bytes(&out));
-    return arena_check(builder->arena);
+    return failed(st) ? st : arena_check(builder->arena);
 }
 
 static void add_all(struct json_builder *builder, const struct json *from)
@@ -316,6 +325,7 @@ BODY(concatenate)
     struct json sides[2] = {json_open(datum_as_bytes(args[0])), json_open(datum_as_bytes(args[1]))};
     bool objects = sides[0].kind == JSON_OBJECT && sides[1].kind == JSON_OBJECT;
     json_builder_init(&builder, call->arena, objects);
+    builder.task = call->task;
     for (int i = 0; i < 2; i++) {
         // Two objects merge; otherwise what is no array stands for an array of itself.
         if (objects || sides[i].kind == JSON_ARRAY)
@@ -348,6 +358,7 @@ static struct status delete_keys(
     struct json_builder builder;
     if (json.kind < JSON_ARRAY) return cannot_delete("cannot delete from scalar");
     json_builder_init(&builder, call->arena, json.kind == JSON_OBJECT);
+    builder.task = call->task;
     for (uint32_t i = 0; i < json.count; i++) {
         if (json.kind == JSON_OBJECT) {
             struct bytes key = json_key(&json, i);
@@ -388,6 +399,7 @@ BODY(delete_index)
     if (json.kind != JSON_ARRAY) return cannot_delete("cannot delete from scalar");
     if (index < 0) index += json.count;
     json_builder_init(&builder, call->arena, false);
+    builder.task = call->task;
     for (uint32_t i = 0; i < json.count; i++) {
         if (i != index) json_builder_add(&builder, bytes_of(NULL, 0), json_element(&json, i).raw);
     }
@@ -399,6 +411,7 @@ BODY(delete_index)
 enum edit_kind { EDIT_SET, EDIT_SET_EXISTING, EDIT_INSERT, EDIT_INSERT_AFTER, EDIT_DELETE };
 
 struct edit {
+    struct task *task;
     struct arena *arena;
     enum edit_kind kind;
     struct datum steps[32];
@@ -502,9 +515,10 @@ static struct status edit_value(
         return st;
     }
     json_builder_init(&builder, edit->arena, json->kind == JSON_OBJECT);
+    builder.task = edit->task;
     TRY(json->kind == JSON_OBJECT ? edit_object(edit, level, json, &builder)
                                   : edit_array(edit, level, json, &builder));
-    json_builder_finish(&builder, out);
+    TRY(json_builder_finish(&builder, out));
     TRY(arena_check(edit->arena));
 out:
     return st;
@@ -518,7 +532,7 @@ static struct status run_edit(struct function_call *call, const struct datum *ar
     struct buffer out;
     struct json json = json_open(datum_as_bytes(args[0]));
     struct edit *edit = ARENA_NEW(call->arena, struct edit);
-    *edit = (struct edit){.arena = call->arena, .kind = kind, .value = value};
+    *edit = (struct edit){.task = call->task, .arena = call->arena, .kind = kind, .value = value};
     TRY(array_open(args[1], &path));
     if (path.dimensions > 1)
         return status_make(E_ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts");
@@ -594,7 +608,8 @@ BODY(delete_path)
     return run_edit(call, args, EDIT_DELETE, bytes_of(NULL, 0), result);
 }
 
-static struct status strip(struct arena *arena, const struct json *json, struct buffer *out, uint32_t depth)
+static struct status strip(
+    struct function_call *call, const struct json *json, struct buffer *out, uint32_t depth)
 {
     struct status st = STATUS_OK;
     struct json_builder builder;
@@ -604,21 +619,26 @@ static struct status strip(struct arena *arena, const struct json *json, struct 
     }
     if (depth > 64)
         return status_make(E_STATEMENT_TOO_COMPLEX, "jsonb is nested too deeply to strip");
-    json_builder_init(&builder, arena, json->kind == JSON_OBJECT);
+    TRY(function_work(call, json->count));
+    json_builder_init(&builder, call->arena, json->kind == JSON_OBJECT);
+    builder.task = call->task;
     for (uint32_t i = 0; i < json->count; i++) {
         bool object = json->kind == JSON_OBJECT;
         struct json value = object ? json_member(json, i) : json_element(json, i);
         if (object && value.kind == JSON_NULL) continue;
         json_builder_begin(&builder, object ? json_key(json, i) : bytes_of(NULL, 0));
-        TRY(strip(arena, &value, &builder.data, depth + 1));
+        TRY(strip(call, &value, &builder.data, depth + 1));
         json_builder_end(&builder);
     }
-    json_builder_finish(&builder, out);
+    TRY(json_builder_finish(&builder, out));
 out:
     return st;
 }
 
 struct text_strip {
+    struct task *task;
+    struct status st;
+    uint32_t steps;
     struct arena *arena;
     struct buffer out;
     struct bytes text;
@@ -641,7 +661,8 @@ static void strip_text(struct text_strip *strip, struct bytes text)
     bool object = kind == JSON_OBJECT;
     struct json_scan scan = json_scan_container(text);
     buffer_append_u8(&strip->out, object ? '{' : '[');
-    while (json_scan_next(&scan, strip->arena, object ? &key : NULL, &value)) {
+    while (!failed(strip->st) && json_scan_next(&scan, strip->arena, object ? &key : NULL, &value)) {
+        if (++strip->steps % STEPS_PER_POLL == 0) strip->st = task_poll(strip->task);
         if (object && json_text_kind(value) == JSON_NULL) continue;
         buffer_append_string(&strip->out, comma);
         comma = ",";
@@ -662,11 +683,11 @@ static void strip_on_stack(void *arg)
 
 BODY(strip_text_nulls)
 {
-    struct text_strip strip = {.arena = call->arena, .text = datum_as_bytes(args[0])};
+    struct text_strip strip = {.task = call->task, .arena = call->arena, .text = datum_as_bytes(args[0])};
     buffer_init(&strip.out, call->arena);
-    stack_call(strip_on_stack, &strip);
+    deep_call(call->task, strip_on_stack, &strip);
     *result = datum_bytes(buffer_bytes(&strip.out));
-    return STATUS_OK;
+    return strip.st;
 }
 
 BODY(strip_nulls)
@@ -675,7 +696,7 @@ BODY(strip_nulls)
     struct buffer out;
     struct json json = json_open(datum_as_bytes(args[0]));
     buffer_init(&out, call->arena);
-    TRY(strip(call->arena, &json, &out, 0));
+    TRY(strip(call, &json, &out, 0));
     *result = datum_bytes(buffer_bytes(&out));
 out:
     return st;

@@ -12,6 +12,9 @@
 #include "sql/numeric.h"
 #include "sql/type_ops.h"
 
+#define STRING_PART ((size_t)16 << 10)
+#define ITEM_WORK 64u // Of one item of an array, at least.
+
 // --- one value ---------------------------------------------------------------------------------------------
 
 enum shape { SHAPE_BOOL, SHAPE_NUMBER, SHAPE_JSON, SHAPE_JSONB, SHAPE_ARRAY, SHAPE_RECORD, SHAPE_TIME, SHAPE_TEXT };
@@ -80,6 +83,22 @@ static bool is_json_number(struct bytes text)
     return last >= '0' && last <= '9';
 }
 
+static struct status append_string(
+    struct function_call *call, struct buffer *out, struct bytes text)
+{
+    struct status st = STATUS_OK;
+    buffer_append_u8(out, '"');
+    while (text.size > 0) {
+        size_t part = text.size < STRING_PART ? text.size : STRING_PART;
+        json_print_characters(out, bytes_of(text.data, part));
+        text = bytes_skip(text, part);
+        TRY(function_work(call, part));
+    }
+    buffer_append_u8(out, '"');
+out:
+    return st;
+}
+
 static struct status append_json(
     struct function_call *call, struct buffer *out, type_oid oid, struct datum value);
 
@@ -107,6 +126,7 @@ static struct status append_json_array(
             if (index % stride == 0) buffer_append_u8(out, '[');
         }
         TRY(append_json(call, out, array.element, item));
+        TRY(function_work(call, ITEM_WORK));
         stride = 1;
         for (uint32_t i = array.dimensions; i-- > 0;) {
             stride *= (uint32_t)array.length[i];
@@ -151,7 +171,7 @@ static struct status append_json(
     switch (shape_of(oid)) {
     case SHAPE_BOOL: buffer_append_string(out, value.boolean ? "true" : "false"); break;
     case SHAPE_JSON: buffer_append_bytes(out, datum_as_bytes(value)); break;
-    case SHAPE_JSONB: json_print(out, datum_as_bytes(value)); break;
+    case SHAPE_JSONB: return json_print_long(call->task, out, datum_as_bytes(value), false);
     case SHAPE_ARRAY: return append_json_array(call, out, value, ",");
     case SHAPE_RECORD: return append_json_record(call, out, oid, value, ",");
     case SHAPE_NUMBER:
@@ -161,7 +181,7 @@ static struct status append_json(
         else
             json_print_string(out, text);
         break;
-    default: json_print_string(out, text_of(call, oid, value)); break;
+    default: return append_string(call, out, text_of(call, oid, value));
     }
     return STATUS_OK;
 }
@@ -184,7 +204,7 @@ static struct status append_jsonb(
     } else {
         buffer_init(&text, call->arena);
         TRY(append_json(call, &text, oid, value));
-        TRY(json_parse(call->arena, buffer_bytes(&text), out));
+        TRY(json_parse(call->task, call->arena, buffer_bytes(&text), out));
     }
 out:
     return st;
@@ -299,13 +319,15 @@ out:
     return st;
 }
 
-static struct status finish(struct json_builder *builder, struct datum *result)
+static struct status finish(
+    struct function_call *call, struct json_builder *builder, struct datum *result)
 {
     struct buffer out;
     buffer_init(&out, builder->arena);
-    json_builder_finish(builder, &out);
+    builder->task = call->task;
+    struct status st = json_builder_finish(builder, &out);
     *result = datum_bytes(buffer_bytes(&out));
-    return arena_check(builder->arena);
+    return failed(st) ? st : arena_check(builder->arena);
 }
 
 BODY(build_jsonb_array)
@@ -318,7 +340,7 @@ BODY(build_jsonb_array)
         TRY(append_jsonb(call, &builder.data, call->arg_types[i].oid, args[i]));
         json_builder_end(&builder);
     }
-    st = finish(&builder, result);
+    st = finish(call, &builder, result);
 out:
     return st;
 }
@@ -339,7 +361,7 @@ BODY(build_jsonb_object)
         TRY(append_jsonb(call, &builder.data, call->arg_types[i + 1].oid, args[i + 1]));
         json_builder_end(&builder);
     }
-    st = finish(&builder, result);
+    st = finish(call, &builder, result);
 out:
     return st;
 }
@@ -475,7 +497,7 @@ FINAL(jsonb_value)
     struct gathering *state = state_;
     (void)call;
     *result = DATUM_NULL;
-    return state->any ? finish(&state->builder, result) : STATUS_OK;
+    return state->any ? finish(call, &state->builder, result) : STATUS_OK;
 }
 
 #define OPS(name, step_, merge_, final_) \
@@ -737,7 +759,7 @@ BODY(object_of_text)
     else
         TRY(pairs_of_two(&builder, args[0], args[1]));
     buffer_init(&out, call->arena);
-    json_builder_finish(&builder, &out);
+    TRY(json_builder_finish(&builder, &out));
     *result = datum_bytes(buffer_bytes(&out));
 out:
     return st;

@@ -139,10 +139,11 @@ BODY(query_array)
     struct buffer out;
     TRY(run(call, args, false, &items, &suppressed));
     json_builder_init(&builder, call->arena, false);
+    builder.task = call->task;
     for (uint32_t i = 0; i < items.count; i++)
         json_builder_add(&builder, (struct bytes){0}, items.items[i]);
     buffer_init(&out, call->arena);
-    json_builder_finish(&builder, &out);
+    TRY(json_builder_finish(&builder, &out));
     *result = datum_bytes(buffer_bytes(&out));
     st = arena_check(call->arena);
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Hashes, encodings of bytes, random numbers and uuids, and functions about arguments themselves.
-#include "core/crypto.h"
 #include "core/shard.h"
 #include "sql/encoding.h"
 #include "sql/function_table.h"
+#include "sql/long_text.h"
 #include "sql/numeric.h"
 #include "sql/session.h"
 #include "sql/type_ops.h"
 #include "sql/utf8.h"
+
+#define WORK_EVERY 4096u // Bytes between calls of function_work.
 
 // --- hashes ----------------------------------------------------------------------------------------------
 
@@ -23,23 +25,31 @@ static struct status give_hex(
 
 BODY(md5)
 {
-    uint8_t digest[16];
-    crypto_md5(datum_as_bytes(args[0]), digest);
-    return give_hex(call, bytes_of(digest, sizeof digest), result);
+    uint8_t digest[CRYPTO_DIGEST_BYTES_MAX];
+    size_t size;
+    struct status st = long_digest(call, CRYPTO_MD5, datum_as_bytes(args[0]), digest, &size);
+    return failed(st) ? st : give_hex(call, bytes_of(digest, size), result);
 }
 
-#define SHA(name, size) \
+static struct status give_digest(struct function_call *call, enum crypto_digest_kind kind,
+    struct bytes data, struct datum *result)
+{
+    uint8_t *digest = arena_alloc(call->arena, CRYPTO_DIGEST_BYTES_MAX);
+    size_t size;
+    struct status st = long_digest(call, kind, data, digest, &size);
+    *result = datum_bytes(bytes_of(digest, size));
+    return st;
+}
+
+#define SHA(name, kind) \
     BODY(name) \
     { \
-        uint8_t *digest = arena_alloc(call->arena, size); \
-        crypto_##name(datum_as_bytes(args[0]), digest); \
-        *result = datum_bytes(bytes_of(digest, size)); \
-        return STATUS_OK; \
+        return give_digest(call, kind, datum_as_bytes(args[0]), result); \
     }
-SHA(sha224, 28)
-SHA(sha256, 32)
-SHA(sha384, 48)
-SHA(sha512, 64)
+SHA(sha224, CRYPTO_SHA224)
+SHA(sha256, CRYPTO_SHA256)
+SHA(sha384, CRYPTO_SHA384)
+SHA(sha512, CRYPTO_SHA512)
 
 // --- encode and decode ---------------------------------------------------------------------------------------
 
@@ -48,8 +58,10 @@ SHA(sha512, 64)
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static size_t encode_base64(struct bytes in, uint8_t *out)
+static struct status encode_base64(
+    struct function_call *call, struct bytes in, uint8_t *out, size_t *size)
 {
+    struct status st = STATUS_OK;
     size_t written = 0, line = 0;
     for (size_t i = 0; i < in.size; i += 3) {
         uint32_t left = in.size - i < 3 ? (uint32_t)(in.size - i) : 3;
@@ -62,16 +74,22 @@ static size_t encode_base64(struct bytes in, uint8_t *out)
         if (line >= BASE64_LINE) {
             out[written++] = '\n';
             line = 0;
+            TRY(function_work(call, BASE64_LINE));
         }
     }
     if (line == 0 && written > 0) written--; // No line ends at the very end.
-    return written;
+    *size = written;
+out:
+    return st;
 }
 
-static size_t encode_escape(struct bytes in, uint8_t *out)
+static struct status encode_escape(
+    struct function_call *call, struct bytes in, uint8_t *out, size_t *size)
 {
+    struct status st = STATUS_OK;
     size_t written = 0;
     for (size_t i = 0; i < in.size; i++) {
+        if (i % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         uint8_t c = in.data[i];
         if (c == 0 || c >= 0x80) {
             out[written++] = '\\';
@@ -83,7 +101,23 @@ static size_t encode_escape(struct bytes in, uint8_t *out)
             out[written++] = c;
         }
     }
-    return written;
+    *size = written;
+out:
+    return st;
+}
+
+static struct status encode_hex(
+    struct function_call *call, struct bytes in, uint8_t *out, size_t *size)
+{
+    struct status st = STATUS_OK;
+    for (size_t i = 0; i < in.size; i++) {
+        if (i % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
+        out[2 * i] = (uint8_t)"0123456789abcdef"[in.data[i] >> 4];
+        out[2 * i + 1] = (uint8_t)"0123456789abcdef"[in.data[i] & 15];
+    }
+    *size = in.size * 2;
+out:
+    return st;
 }
 
 static struct status unknown_encoding(struct function_call *call, struct bytes name)
@@ -98,30 +132,23 @@ BODY(encode)
     uint64_t size = (uint64_t)in.size * 4 + 8;
     uint8_t *out = function_room(call, size);
     if (out == NULL) return function_no_memory(size);
-    size_t written;
-    if (type_word_is(format, "hex")) {
-        for (size_t i = 0; i < in.size; i++) {
-            out[2 * i] = (uint8_t)"0123456789abcdef"[in.data[i] >> 4];
-            out[2 * i + 1] = (uint8_t)"0123456789abcdef"[in.data[i] & 15];
-        }
-        written = in.size * 2;
-    } else if (type_word_is(format, "base64")) {
-        written = encode_base64(in, out);
-    } else if (type_word_is(format, "escape")) {
-        written = encode_escape(in, out);
-    } else {
-        return unknown_encoding(call, format);
-    }
+    size_t written = 0;
+    struct status st = type_word_is(format, "hex")      ? encode_hex(call, in, out, &written)
+                       : type_word_is(format, "base64") ? encode_base64(call, in, out, &written)
+                       : type_word_is(format, "escape") ? encode_escape(call, in, out, &written)
+                                                        : unknown_encoding(call, format);
     *result = datum_bytes(bytes_of(out, written));
-    return STATUS_OK;
+    return st;
 }
 
 static struct status decode_base64(
     struct function_call *call, struct bytes in, uint8_t *out, size_t *written)
 {
     uint32_t bits = 0, count = 0, end = 0;
+    struct status st = STATUS_OK;
     *written = 0;
     for (size_t i = 0; i < in.size; i++) {
+        if (i % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         uint8_t c = in.data[i];
         const char *digit = c == 0 ? NULL : strchr(base64_digits, c);
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r') continue;
@@ -144,11 +171,13 @@ static struct status decode_base64(
             out[(*written)++] = (uint8_t)(bits >> (16 - 8 * j));
         bits = count = 0;
     }
-    if (count == 0) return STATUS_OK;
+    if (count == 0) return st;
     return status_hint(call->arena,
         status_format(
             call->arena, E_INVALID_PARAMETER_VALUE, "%s", "invalid base64 end sequence"),
         "Input data is missing padding, is truncated, or is otherwise corrupted.");
+out:
+    return st;
 }
 
 BODY(decode)
@@ -249,9 +278,8 @@ BODY(length_in_encoding)
     *result = datum_int((int64_t)text.size);
     if (encoding == ENCODING_SQL_ASCII) goto out;
     TRY(encoding_to_utf8(call->arena, encoding, text, &text));
-    int64_t count = 0;
-    for (size_t at = 0; at < text.size; at += utf8_step(text, at))
-        count++;
+    int64_t count;
+    TRY(long_length(call, text, &count));
     *result = datum_int(count);
 out:
     return st;
@@ -306,12 +334,15 @@ BODY(set_bit)
 
 BODY(bit_count)
 {
+    struct status st = STATUS_OK;
     int64_t count = 0;
-    (void)call;
-    for (uint32_t i = 0; i < args[0].size; i++)
+    for (uint32_t i = 0; i < args[0].size; i++) {
+        if (i % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         count += __builtin_popcount(args[0].data[i]);
+    }
     *result = datum_int(count);
-    return STATUS_OK;
+out:
+    return st;
 }
 
 // --- randomness ---------------------------------------------------------------------------------------------------

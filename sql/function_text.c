@@ -7,11 +7,14 @@
 #include "sql/collation.h"
 #include "sql/function_table.h"
 #include "sql/lexer.h"
+#include "sql/long_text.h"
 #include "sql/type_ops.h"
 #include "sql/utf8.h"
 
 // Characters between calls of function_work.
 #define WORK_EVERY 1024u
+#define NORMAL_PART_BYTES 2048u
+#define NORMAL_WORK 16u // Steps a byte of a text that is normalized.
 
 static struct bytes text_of(struct datum value)
 {
@@ -34,9 +37,7 @@ static struct status too_large(void)
 
 BODY(character_length)
 {
-    (void)call;
-    *result = datum_int((int64_t)utf8_length(text_of(args[0])));
-    return STATUS_OK;
+    return long_length(call, text_of(args[0]), &result->integer);
 }
 
 static struct bytes without_padding(struct bytes text)
@@ -48,9 +49,7 @@ static struct bytes without_padding(struct bytes text)
 
 BODY(bpchar_length)
 {
-    (void)call;
-    *result = datum_int((int64_t)utf8_length(without_padding(text_of(args[0]))));
-    return STATUS_OK;
+    return long_length(call, without_padding(text_of(args[0])), &result->integer);
 }
 
 BODY(byte_length)
@@ -70,20 +69,33 @@ BODY(bit_length)
 // --- parts -----------------------------------------------------------------------------------------------
 
 // Characters (or bytes) from `start`, counted from 1, to before `end`.
-static struct bytes slice(struct bytes text, int64_t start, int64_t end, bool bytewise)
+static struct status slice(struct function_call *call, struct bytes text, int64_t start,
+    int64_t end, bool bytewise, struct bytes *part)
 {
+    struct status st = STATUS_OK;
+    size_t from, size;
+    *part = bytes_of(text.data, 0);
     if (start < 1) start = 1;
-    if (end <= start) return bytes_of(text.data, 0);
-    if (bytewise || utf8_is_ascii(text)) {
-        if ((uint64_t)start > text.size) return bytes_of(text.data, 0);
-        size_t from = (size_t)start - 1;
-        size_t to = (uint64_t)end - 1 < text.size ? (size_t)end - 1 : text.size;
-        return bytes_of(text.data + from, to - from);
+    if (end <= start) return st;
+    if (bytewise) {
+        if ((uint64_t)start > text.size) return st;
+        from = (size_t)start - 1;
+        size = ((uint64_t)end - 1 < text.size ? (size_t)end - 1 : text.size) - from;
+    } else {
+        TRY(long_prefix(call, text, start - 1, &from));
+        TRY(long_prefix(call, bytes_skip(text, from), end - start, &size));
     }
-    size_t from = utf8_prefix_bytes(text, (size_t)start - 1);
-    struct bytes rest = bytes_skip(text, from);
-    rest.size = utf8_prefix_bytes(rest, (size_t)(end - start));
-    return rest;
+    *part = bytes_of(text.data + from, size);
+out:
+    return st;
+}
+
+static struct status give_slice(struct function_call *call, struct bytes text, int64_t start,
+    int64_t end, bool bytewise, struct datum *result)
+{
+    struct bytes part;
+    struct status st = slice(call, text, start, end, bytewise, &part);
+    return failed(st) ? st : give(part, result);
 }
 
 BODY(substring)
@@ -95,48 +107,49 @@ BODY(substring)
             return status_make(E_SUBSTRING_ERROR, "negative substring length not allowed");
         end = start + args[2].integer; // Both of 32 bits.
     }
-    return give(slice(text_of(args[0]), start, end, bytewise), result);
+    return give_slice(call, text_of(args[0]), start, end, bytewise, result);
 }
 
 // Negative: all but so many from the other side.
 BODY(left)
 {
-    (void)call;
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]);
-    int64_t count = args[1].integer;
-    if (count < 0) count = (int64_t)utf8_length(text) + count;
-    return give(slice(text, 1, count + 1, false), result);
+    int64_t count = args[1].integer, length = 0;
+    if (count < 0) TRY(long_length(call, text, &length));
+    st = give_slice(call, text, 1, length + count + 1, false, result);
+out:
+    return st;
 }
 
 BODY(right)
 {
-    (void)call;
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]);
-    int64_t length = (int64_t)utf8_length(text), count = args[1].integer;
+    int64_t length, count = args[1].integer;
+    TRY(long_length(call, text, &length));
     int64_t skip = count < 0 ? -count : length - count;
-    return give(slice(text, skip + 1, INT64_MAX, false), result);
-}
-
-// Byte offset of `part` at or after `from`; SIZE_MAX when there is none.
-static size_t find(struct bytes text, struct bytes part, size_t from)
-{
-    if (part.size == 0) return from;
-    if (from >= text.size) return SIZE_MAX;
-    const uint8_t *at = memmem(text.data + from, text.size - from, part.data, part.size);
-    return at == NULL ? SIZE_MAX : (size_t)(at - text.data);
+    st = give_slice(call, text, skip + 1, INT64_MAX, false, result);
+out:
+    return st;
 }
 
 BODY(position)
 {
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]);
-    size_t at = find(text, text_of(args[1]), 0);
+    size_t at;
+    int64_t before = 0;
+    TRY(long_find(call, text, text_of(args[1]), 0, &at));
     if (at == SIZE_MAX)
-        *result = datum_int(0);
+        before = -1;
     else if (call->arg_types[0].oid == TYPE_BYTEA)
-        *result = datum_int((int64_t)at + 1);
+        before = (int64_t)at;
     else
-        *result = datum_int((int64_t)utf8_length(bytes_of(text.data, at)) + 1);
-    return STATUS_OK;
+        TRY(long_length(call, bytes_of(text.data, at), &before));
+    *result = datum_int(before + 1);
+out:
+    return st;
 }
 
 BODY(starts_with)
@@ -148,32 +161,40 @@ BODY(starts_with)
 
 BODY(split_part)
 {
-    (void)call;
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]), by = text_of(args[1]);
+    size_t start = 0, at;
     int64_t field = args[2].integer;
     if (field == 0)
         return status_make(E_INVALID_PARAMETER_VALUE, "field position must not be zero");
     if (by.size == 0)
         return give(field == 1 || field == -1 ? text : bytes_of(text.data, 0), result);
     if (field < 0) {
-        int64_t count = 1;
-        for (size_t at = 0; (at = find(text, by, at)) != SIZE_MAX; at += by.size)
-            count++;
-        field += count + 1;
+        for (field++;; start = at + by.size, field++) {
+            TRY(long_find(call, text, by, start, &at));
+            if (at == SIZE_MAX) break;
+        }
+        field++;
+        start = 0;
         if (field < 1) return give(bytes_of(text.data, 0), result);
     }
-    size_t start = 0;
-    for (; field > 1; field--) {
-        size_t at = find(text, by, start);
+    for (; field > 1; field--, start = at + by.size) {
+        TRY(long_find(call, text, by, start, &at));
         if (at == SIZE_MAX) return give(bytes_of(text.data, 0), result);
-        start = at + by.size;
     }
-    size_t end = find(text, by, start);
-    if (end == SIZE_MAX) end = text.size;
-    return give(bytes_of(text.data + start, end - start), result);
+    TRY(long_find(call, text, by, start, &at));
+    if (at == SIZE_MAX) at = text.size;
+    st = give(bytes_of(text.data + start, at - start), result);
+out:
+    return st;
 }
 
 // --- trimming -----------------------------------------------------------------------------------------------
+
+static struct bytes trim_set(const struct function_call *call, const struct datum *args)
+{
+    return call->arg_count == 2 ? text_of(args[1]) : BYTES_LITERAL(" ");
+}
 
 static bool in_set(struct bytes set, const uint8_t *character, size_t size)
 {
@@ -183,38 +204,41 @@ static bool in_set(struct bytes set, const uint8_t *character, size_t size)
     return false;
 }
 
-static struct bytes trim(struct bytes text, struct bytes set, bool front, bool back)
+static struct status trim(struct function_call *call, const struct datum *args, bool front,
+    bool back, struct datum *result)
 {
-    while (front && text.size > 0 && in_set(set, text.data, utf8_step(text, 0)))
+    struct status st = STATUS_OK;
+    struct bytes text = text_of(args[0]), set = trim_set(call, args);
+    while (front && text.size > 0 && in_set(set, text.data, utf8_step(text, 0))) {
         text = bytes_skip(text, utf8_step(text, 0));
+        if (text.size % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
+    }
     while (back && text.size > 0) {
         size_t last = text.size - 1;
         while (last > 0 && (text.data[last] & 0xc0) == 0x80)
             last--;
         if (!in_set(set, text.data + last, text.size - last)) break;
         text.size = last;
+        if (text.size % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
     }
-    return text;
-}
-
-static struct bytes trim_set(const struct function_call *call, const struct datum *args)
-{
-    return call->arg_count == 2 ? text_of(args[1]) : BYTES_LITERAL(" ");
+    st = give(text, result);
+out:
+    return st;
 }
 
 BODY(trim_both)
 {
-    return give(trim(text_of(args[0]), trim_set(call, args), true, true), result);
+    return trim(call, args, true, true, result);
 }
 
 BODY(trim_left)
 {
-    return give(trim(text_of(args[0]), trim_set(call, args), true, false), result);
+    return trim(call, args, true, false, result);
 }
 
 BODY(trim_right)
 {
-    return give(trim(text_of(args[0]), trim_set(call, args), false, true), result);
+    return trim(call, args, false, true, result);
 }
 
 static struct status trim_of_bytes(
@@ -274,12 +298,15 @@ PATTERN_OPERATOR(pattern_greater, >)
 
 BODY(concatenate)
 {
+    struct status st = STATUS_OK;
     uint64_t size = (uint64_t)args[0].size + args[1].size;
-    uint8_t *out = function_room(call, size);
-    if (out == NULL) return function_no_memory(size);
-    if (args[0].size > 0) memcpy(out, args[0].data, args[0].size);
-    if (args[1].size > 0) memcpy(out + args[0].size, args[1].data, args[1].size);
-    return give(bytes_of(out, size), result);
+    uint8_t *made = function_room(call, size);
+    if (made == NULL) return function_no_memory(size);
+    TRY(long_copy(call, made, args[0].data, args[0].size));
+    TRY(long_copy(call, made + args[0].size, args[1].data, args[1].size));
+    st = give(bytes_of(made, size), result);
+out:
+    return st;
 }
 
 // One side of any type, cast to text.
@@ -308,16 +335,20 @@ BODY(any_and_text)
 }
 
 // Fills `size` bytes with `pattern` over and over: what is there is copied behind itself.
-static void fill(uint8_t *out, uint64_t size, struct bytes pattern)
+static struct status fill(
+    struct function_call *call, uint8_t *made, uint64_t size, struct bytes pattern)
 {
+    struct status st = STATUS_OK;
     uint64_t filled = pattern.size < size ? pattern.size : size;
-    if (filled == 0) return;
-    memcpy(out, pattern.data, filled);
+    if (filled == 0) return st;
+    TRY(long_copy(call, made, pattern.data, filled));
     while (filled < size) {
         uint64_t more = filled < size - filled ? filled : size - filled;
-        memcpy(out + filled, out, more);
+        TRY(long_copy(call, made + filled, made, more));
         filled += more;
     }
+out:
+    return st;
 }
 
 BODY(repeat)
@@ -327,8 +358,8 @@ BODY(repeat)
     if (size > FUNCTION_BYTES_MAX) return too_large();
     uint8_t *out = function_room(call, size);
     if (out == NULL) return function_no_memory(size);
-    fill(out, size, text_of(args[0]));
-    return give(bytes_of(out, size), result);
+    struct status st = fill(call, out, size, text_of(args[0]));
+    return failed(st) ? st : give(bytes_of(out, size), result);
 }
 
 BODY(reverse)
@@ -355,21 +386,25 @@ static struct status pad(
     struct function_call *call, const struct datum *args, bool left_side, struct datum *result)
 {
     struct bytes text = text_of(args[0]);
+    struct status st = STATUS_OK;
     struct bytes with = call->arg_count == 3 ? text_of(args[2]) : BYTES_LITERAL(" ");
     int64_t length = args[1].integer < 0 ? 0 : args[1].integer;
-    int64_t own = (int64_t)utf8_length(text);
+    int64_t own;
+    TRY(long_length(call, text, &own));
     // PostgreSQL counts four bytes a character here.
     if ((uint64_t)length * 4 > FUNCTION_BYTES_MAX) return too_large();
-    if (own >= length || with.size == 0) return give(slice(text, 1, length + 1, false), result);
+    if (own >= length || with.size == 0) return give_slice(call, text, 1, length + 1, false, result);
     uint64_t missing = (uint64_t)(length - own), with_length = utf8_length(with);
     uint64_t padding = missing / with_length * with.size +
                        utf8_prefix_bytes(with, (size_t)(missing % with_length));
     uint64_t size = text.size + padding;
-    uint8_t *out = function_room(call, size);
-    if (out == NULL) return function_no_memory(size);
-    fill(left_side ? out : out + text.size, padding, with);
-    if (text.size > 0) memcpy(left_side ? out + padding : out, text.data, text.size);
-    return give(bytes_of(out, size), result);
+    uint8_t *made = function_room(call, size);
+    if (made == NULL) return function_no_memory(size);
+    TRY(fill(call, left_side ? made : made + text.size, padding, with));
+    TRY(long_copy(call, left_side ? made + padding : made, text.data, text.size));
+    st = give(bytes_of(made, size), result);
+out:
+    return st;
 }
 
 BODY(lpad)
@@ -388,23 +423,24 @@ BODY(replace)
     struct bytes text = text_of(args[0]), from = text_of(args[1]), to = text_of(args[2]);
     if (from.size == 0 || text.size == 0) return give(text, result);
     uint64_t count = 0;
-    for (size_t at = 0, next; (next = find(text, from, at)) != SIZE_MAX; at = next + from.size) {
-        TRY(function_work(call, next + from.size - at));
-        count++;
+    for (size_t at = 0;; at += from.size, count++) {
+        TRY(long_find(call, text, from, at, &at));
+        if (at == SIZE_MAX) break;
     }
     if (count == 0) return give(text, result);
     uint64_t size = text.size - count * from.size + count * to.size;
     uint8_t *made = function_room(call, size);
     if (made == NULL) return function_no_memory(size);
     size_t written = 0, start = 0;
-    for (size_t at = 0; (at = find(text, from, start)) != SIZE_MAX; start = at + from.size) {
-        TRY(function_work(call, at + from.size + to.size - start));
-        memcpy(made + written, text.data + start, at - start);
+    for (size_t at = 0;; start = at + from.size) {
+        TRY(long_find(call, text, from, start, &at));
+        if (at == SIZE_MAX) break;
+        TRY(long_copy(call, made + written, text.data + start, at - start));
         written += at - start;
-        if (to.size > 0) memcpy(made + written, to.data, to.size);
+        TRY(long_copy(call, made + written, to.data, to.size));
         written += to.size;
     }
-    memcpy(made + written, text.data + start, text.size - start);
+    TRY(long_copy(call, made + written, text.data + start, text.size - start));
     return give(bytes_of(made, size), result);
 out:
     return st;
@@ -444,24 +480,28 @@ out:
 
 BODY(overlay)
 {
+    struct status st = STATUS_OK;
     bool bytewise = call->arg_types[0].oid == TYPE_BYTEA;
-    struct bytes text = text_of(args[0]), part = text_of(args[1]);
-    int64_t start = args[2].integer;
-    int64_t length = call->arg_count == 4 ? args[3].integer
-                     : bytewise           ? (int64_t)part.size
-                                          : (int64_t)utf8_length(part);
+    struct bytes text = text_of(args[0]), part = text_of(args[1]), head, tail;
+    int64_t start = args[2].integer, length = (int64_t)part.size;
+    if (call->arg_count == 4)
+        length = args[3].integer;
+    else if (!bytewise)
+        TRY(long_length(call, part, &length));
     if (start <= 0) return status_make(E_SUBSTRING_ERROR, "negative substring length not allowed");
     if (start + length > INT32_MAX)
         return status_make(E_NUMERIC_OUT_OF_RANGE, "integer out of range");
-    struct bytes head = slice(text, 1, start, bytewise);
-    struct bytes tail = slice(text, start + length, INT64_MAX, bytewise);
+    TRY(slice(call, text, 1, start, bytewise, &head));
+    TRY(slice(call, text, start + length, INT64_MAX, bytewise, &tail));
     uint64_t size = head.size + part.size + tail.size;
-    uint8_t *out = function_room(call, size);
-    if (out == NULL) return function_no_memory(size);
-    if (head.size > 0) memcpy(out, head.data, head.size);
-    if (part.size > 0) memcpy(out + head.size, part.data, part.size);
-    if (tail.size > 0) memcpy(out + head.size + part.size, tail.data, tail.size);
-    return give(bytes_of(out, size), result);
+    uint8_t *made = function_room(call, size);
+    if (made == NULL) return function_no_memory(size);
+    TRY(long_copy(call, made, head.data, head.size));
+    TRY(long_copy(call, made + head.size, part.data, part.size));
+    TRY(long_copy(call, made + head.size + part.size, tail.data, tail.size));
+    st = give(bytes_of(made, size), result);
+out:
+    return st;
 }
 
 // --- case ------------------------------------------------------------------------------------------------------
@@ -582,28 +622,73 @@ static bool normal_form(struct bytes name, utf8proc_option_t *options)
     return false;
 }
 
+// Whether normal forms may be made of what is before `c` and of what begins with it apart from each
+// other: it combines with nothing before it, and stays where it is. True only where that is known.
+static bool begins_part(uint32_t c)
+{
+    if (c < 0x80) return true;
+    if (c >= 0x1100 && !(c >= 0x3400 && c <= 0x9fff) && !(c >= 0xac00 && c <= 0xd7a3)) return false;
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
+    return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
+           category == UTF8PROC_CATEGORY_LO;
+}
+
+// Bytes of the first part of a text that is normalized by itself.
+static size_t normal_part(struct bytes text)
+{
+    size_t at = NORMAL_PART_BYTES;
+    if (at >= text.size) return text.size;
+    while (at < text.size && ((text.data[at] & 0xc0) == 0x80 || !begins_part(utf8_decode(text.data + at))))
+        at++;
+    return at;
+}
+
+// Code points first, as many as there are; then composed and encoded in place.
+static struct status normalize_part(struct function_call *call, struct bytes part,
+    utf8proc_option_t options, struct arena *scratch, struct buffer *out)
+{
+    const utf8proc_ssize_t bytes = (utf8proc_ssize_t)part.size;
+    if (utf8_is_ascii(part)) {
+        buffer_append_bytes(out, part);
+        return function_work(call, part.size);
+    }
+    utf8proc_ssize_t count = utf8proc_decompose(part.data, bytes, NULL, 0, options);
+    if (count < 0 || (uint64_t)count > FUNCTION_BYTES_MAX / 4) return too_large();
+    utf8proc_int32_t *points = arena_try_alloc(scratch, ((size_t)count + 1) * sizeof *points);
+    if (points == NULL) return function_no_memory((uint64_t)count * 4);
+    utf8proc_decompose(part.data, bytes, points, count, options);
+    utf8proc_ssize_t size = utf8proc_reencode(points, count, options);
+    if (size < 0 || out->size + (size_t)size > FUNCTION_BYTES_MAX) return too_large();
+    buffer_append(out, points, (size_t)size);
+    return function_work(call, part.size * NORMAL_WORK);
+}
+
 static struct status normalize_text(
     struct function_call *call, const struct datum *args, struct bytes *normal)
 {
+    struct status st = STATUS_OK;
     utf8proc_option_t options;
+    struct buffer out;
+    struct arena scratch;
     struct bytes text = text_of(args[0]);
     struct bytes name = call->arg_count == 2 ? text_of(args[1]) : BYTES_LITERAL("NFC");
     if (!normal_form(name, &options))
         return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
             "invalid normalization form: %.*s", (int)name.size, (const char *)name.data);
-    *normal = text;
-    if (utf8_is_ascii(text)) return STATUS_OK;
-    // Code points first, as many as there are; then composed and encoded in place.
-    utf8proc_ssize_t count =
-        utf8proc_decompose(text.data, (utf8proc_ssize_t)text.size, NULL, 0, options);
-    if (count < 0 || (uint64_t)count > FUNCTION_BYTES_MAX / 4) return too_large();
-    utf8proc_int32_t *points = (utf8proc_int32_t *)(void *)function_room(call, ((uint64_t)count + 1) * 4);
-    if (points == NULL) return function_no_memory((uint64_t)count * 4);
-    utf8proc_decompose(text.data, (utf8proc_ssize_t)text.size, points, count, options);
-    utf8proc_ssize_t size = utf8proc_reencode(points, count, options);
-    if (size < 0) return too_large();
-    *normal = bytes_of(points, (size_t)size);
-    return STATUS_OK;
+    buffer_init(&out, call->arena);
+    arena_init(&scratch, call->arena->account);
+    while (text.size > 0) {
+        size_t part = normal_part(text);
+        TRY(normalize_part(call, bytes_of(text.data, part), options, &scratch, &out));
+        arena_reset(&scratch);
+        TRY(arena_check(call->arena));
+        text = bytes_skip(text, part);
+    }
+    *normal = buffer_bytes(&out);
+
+out:
+    arena_fini(&scratch);
+    return st;
 }
 
 BODY(normalize)
@@ -671,16 +756,21 @@ BODY(quote_name)
     return STATUS_OK;
 }
 
-static void append_literal(struct buffer *out, struct bytes text)
+static struct status append_literal(
+    struct function_call *call, struct buffer *out, struct bytes text)
 {
+    struct status st = STATUS_OK;
     bool backslash = text.size > 0 && memchr(text.data, '\\', text.size) != NULL;
     if (backslash) buffer_append_u8(out, 'E');
     buffer_append_u8(out, '\'');
     for (size_t i = 0; i < text.size; i++) {
+        if (i % WORK_EVERY == 0) TRY(function_work(call, WORK_EVERY));
         if (text.data[i] == '\'' || text.data[i] == '\\') buffer_append_u8(out, text.data[i]);
         buffer_append_u8(out, text.data[i]);
     }
     buffer_append_u8(out, '\'');
+out:
+    return st;
 }
 
 BODY(quote_text)
@@ -693,9 +783,9 @@ BODY(quote_text)
         return STATUS_OK;
     }
     type_output(&text, call->context, call->arg_types[0].oid, args[0]);
-    append_literal(&out, buffer_bytes(&text));
+    struct status st = append_literal(call, &out, buffer_bytes(&text));
     *result = datum_bytes(buffer_bytes(&out));
-    return check_size(&out);
+    return failed(st) ? st : check_size(&out);
 }
 
 // --- format(): %s, %I, %L with positions, widths and the minus flag ------------------------------------------------
@@ -794,12 +884,13 @@ static struct status format_argument(struct function_call *call, const struct da
     type_output(&plain, call->context, call->arg_types[position].oid, args[position]);
     *text = buffer_bytes(&plain);
     if (kind == 's') return STATUS_OK;
+    struct status st = STATUS_OK;
     if (kind == 'I')
         text_quote_name(&out, *text, keyword_is_reserved);
     else
-        append_literal(&out, *text);
+        st = append_literal(call, &out, *text);
     *text = buffer_bytes(&out);
-    return STATUS_OK;
+    return st;
 }
 
 static void append_padded(struct buffer *out, struct bytes text, int64_t width, bool left_side)

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "core/deep.h"
 #include "core/invariant.h"
-#include "core/task.h"
 #include "sql/numeric.h"
 
 // Below this size a value cannot be nested deeply enough to matter to a fiber's stack: each level takes
 // nine bytes at least.
 #define SHALLOW_BYTES 256
+// And below this one all is done before anybody would wait for it.
+#define SHORT_BYTES (16u << 10)
 
 static uint32_t load_u32(const uint8_t *data)
 {
@@ -101,16 +103,29 @@ bool json_find(const struct json *object, struct bytes key, struct json *value)
     return false;
 }
 
-// --- recursion on the big stack -------------------------------------------------------------------------
+// --- recursion on a big stack ---------------------------------------------------------------------------
 
 struct work {
     void (*fn)(struct work *work);
+    struct task *task; // NULL: it does not yield.
     struct buffer *out;
     struct bytes a, b;
+    int32_t indent;
+    uint32_t steps;
+    struct status st; // Why it was broken off.
     int order;
     bool answer;
     uint64_t hash;
 };
+
+#define STEPS_PER_POLL 512u
+
+// Whether to go on with the next value.
+static bool may_go_on(struct work *work)
+{
+    if (++work->steps % STEPS_PER_POLL == 0 && !failed(work->st)) work->st = task_poll(work->task);
+    return !failed(work->st);
+}
 
 static void run_work(void *arg)
 {
@@ -122,16 +137,17 @@ static void run(struct work *work)
 {
     if (work->a.size <= SHALLOW_BYTES && work->b.size <= SHALLOW_BYTES)
         work->fn(work);
-    else
+    else if (work->a.size <= SHORT_BYTES && work->b.size <= SHORT_BYTES)
         stack_call(run_work, work);
+    else
+        deep_call(work->task, run_work, work);
 }
 
 // --- printing --------------------------------------------------------------------------------------------
 
-void json_print_string(struct buffer *out, struct bytes text)
+void json_print_characters(struct buffer *out, struct bytes text)
 {
     size_t plain = 0;
-    buffer_append_u8(out, '"');
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
         const char *escape = NULL;
@@ -154,6 +170,12 @@ void json_print_string(struct buffer *out, struct bytes text)
             buffer_printf(out, "\\u%04x", c);
     }
     buffer_append_bytes(out, bytes_skip(text, plain));
+}
+
+void json_print_string(struct buffer *out, struct bytes text)
+{
+    buffer_append_u8(out, '"');
+    json_print_characters(out, text);
     buffer_append_u8(out, '"');
 }
 
@@ -165,8 +187,9 @@ static void new_line(struct buffer *out, int32_t indent)
 }
 
 // `indent` negative: all on one line.
-static void print(struct buffer *out, struct bytes raw, int32_t indent)
+static void print(struct work *work, struct bytes raw, int32_t indent)
 {
+    struct buffer *out = work->out;
     struct json json = json_open(raw);
     bool object = json.kind == JSON_OBJECT;
     int32_t inner = indent < 0 ? indent : indent + 1;
@@ -180,39 +203,36 @@ static void print(struct buffer *out, struct bytes raw, int32_t indent)
     case JSON_OBJECT: break;
     }
     buffer_append_u8(out, object ? '{' : '[');
-    for (uint32_t i = 0; i < json.count; i++) {
+    for (uint32_t i = 0; i < json.count && may_go_on(work); i++) {
         if (i > 0) buffer_append_string(out, indent < 0 ? ", " : ",");
         if (indent >= 0) new_line(out, inner);
         if (object) {
             json_print_string(out, json_key(&json, i));
             buffer_append_string(out, ": ");
         }
-        print(out, object ? json_member(&json, i).raw : json_element(&json, i).raw, inner);
+        print(work, object ? json_member(&json, i).raw : json_element(&json, i).raw, inner);
     }
     if (indent >= 0) new_line(out, indent);
     buffer_append_u8(out, object ? '}' : ']');
 }
 
-static void print_flat(struct work *work)
+static void print_work(struct work *work)
 {
-    print(work->out, work->a, -1);
-}
-
-static void print_lines(struct work *work)
-{
-    print(work->out, work->a, 0);
+    print(work, work->a, work->indent);
 }
 
 void json_print(struct buffer *out, struct bytes raw)
 {
-    struct work work = {.fn = print_flat, .out = out, .a = raw};
+    struct work work = {.fn = print_work, .out = out, .a = raw, .indent = -1};
     run(&work);
 }
 
-void json_print_pretty(struct buffer *out, struct bytes raw)
+struct status json_print_long(struct task *task, struct buffer *out, struct bytes raw, bool pretty)
 {
-    struct work work = {.fn = print_lines, .out = out, .a = raw};
+    struct work work = {
+        .fn = print_work, .task = task, .out = out, .a = raw, .indent = pretty ? 0 : -1};
     run(&work);
+    return work.st;
 }
 
 // --- order ------------------------------------------------------------------------------------------------
@@ -311,35 +331,36 @@ static bool is_container(const struct json *json)
     return json->kind == JSON_ARRAY || json->kind == JSON_OBJECT;
 }
 
-static bool contains(const struct json *outer, const struct json *inner);
+static bool contains(struct work *work, const struct json *outer, const struct json *inner);
 
-static bool value_contains(const struct json *outer, const struct json *inner)
+static bool value_contains(
+    struct work *work, const struct json *outer, const struct json *inner)
 {
     if (outer->kind != inner->kind) return false;
-    return is_container(outer) ? contains(outer, inner) : compare(outer->raw, inner->raw) == 0;
+    return is_container(outer) ? contains(work, outer, inner) : compare(outer->raw, inner->raw) == 0;
 }
 
-static bool array_has(const struct json *array, const struct json *wanted)
+static bool array_has(struct work *work, const struct json *array, const struct json *wanted)
 {
-    for (uint32_t i = 0; i < array->count; i++) {
+    for (uint32_t i = 0; i < array->count && may_go_on(work); i++) {
         struct json element = json_element(array, i);
-        if (value_contains(&element, wanted)) return true;
+        if (value_contains(work, &element, wanted)) return true;
     }
     return false;
 }
 
-static bool contains(const struct json *outer, const struct json *inner)
+static bool contains(struct work *work, const struct json *outer, const struct json *inner)
 {
     if (outer->kind != inner->kind) return false;
     for (uint32_t i = 0; i < inner->count; i++) {
         struct json wanted, found;
         if (inner->kind == JSON_OBJECT) {
             wanted = json_member(inner, i);
-            if (!json_find(outer, json_key(inner, i), &found) || !value_contains(&found, &wanted))
+            if (!json_find(outer, json_key(inner, i), &found) || !value_contains(work, &found, &wanted))
                 return false;
         } else {
             wanted = json_element(inner, i);
-            if (!array_has(outer, &wanted)) return false;
+            if (!array_has(work, outer, &wanted)) return false;
         }
     }
     return true;
@@ -350,16 +371,18 @@ static void contains_work(struct work *work)
     struct json outer = json_open(work->a), inner = json_open(work->b);
     // An array contains a scalar as its element.
     if (outer.kind == JSON_ARRAY && !is_container(&inner))
-        work->answer = array_has(&outer, &inner);
+        work->answer = array_has(work, &outer, &inner);
     else
-        work->answer = value_contains(&outer, &inner);
+        work->answer = value_contains(work, &outer, &inner);
 }
 
-bool json_contains(struct bytes outer, struct bytes inner)
+struct status json_contains(
+    struct task *task, struct bytes outer, struct bytes inner, bool *answer)
 {
-    struct work work = {.fn = contains_work, .a = outer, .b = inner};
+    struct work work = {.fn = contains_work, .task = task, .a = outer, .b = inner};
     run(&work);
-    return work.answer;
+    *answer = work.answer;
+    return work.st;
 }
 
 // --- building ---------------------------------------------------------------------------------------------------
@@ -392,6 +415,14 @@ void json_builder_init(struct json_builder *builder, struct arena *arena, bool o
     buffer_init(&builder->data, arena);
 }
 
+// Whether to go on: each value, and each comparison of keys, is a step.
+static bool builder_may_go_on(struct json_builder *builder)
+{
+    if (++builder->steps % STEPS_PER_POLL == 0 && !failed(builder->st))
+        builder->st = task_poll(builder->task);
+    return !failed(builder->st);
+}
+
 void json_builder_begin(struct json_builder *builder, struct bytes key)
 {
     if (builder->count == builder->capacity) {
@@ -411,14 +442,16 @@ void json_builder_end(struct json_builder *builder)
 
 void json_builder_add(struct json_builder *builder, struct bytes key, struct bytes value)
 {
+    if (!builder_may_go_on(builder)) return;
     json_builder_begin(builder, key);
     buffer_append_bytes(&builder->data, value);
     json_builder_end(builder);
 }
 
-static int compare_entries(const void *a, const void *b)
+static int compare_entries(const void *a, const void *b, void *builder)
 {
     const struct json_entry *x = a, *y = b;
+    if (!builder_may_go_on(builder)) return 0;
     int order = json_compare_keys(x->key, y->key);
     if (order != 0) return order;
     return x->order < y->order ? -1 : 1;
@@ -429,7 +462,7 @@ static void sort_entries(struct json_builder *builder)
 {
     uint32_t kept = 0;
     if (builder->count == 0) return;
-    qsort(builder->entries, builder->count, sizeof *builder->entries, compare_entries);
+    qsort_r(builder->entries, builder->count, sizeof *builder->entries, compare_entries, builder);
     for (uint32_t i = 0; i < builder->count; i++) {
         bool last = i + 1 == builder->count ||
                     json_compare_keys(builder->entries[i].key, builder->entries[i + 1].key) != 0;
@@ -438,7 +471,7 @@ static void sort_entries(struct json_builder *builder)
     builder->count = kept;
 }
 
-void json_builder_finish(struct json_builder *builder, struct buffer *out)
+struct status json_builder_finish(struct json_builder *builder, struct buffer *out)
 {
     size_t end = 0;
     if (builder->object) sort_entries(builder);
@@ -448,14 +481,15 @@ void json_builder_finish(struct json_builder *builder, struct buffer *out)
         end += builder->entries[i].key.size;
         append_u32(out, (uint32_t)end);
     }
-    for (uint32_t i = 0; i < builder->count; i++) {
+    for (uint32_t i = 0; i < builder->count && builder_may_go_on(builder); i++) {
         end += builder->entries[i].end - builder->entries[i].start;
         append_u32(out, (uint32_t)end);
     }
     for (uint32_t i = 0; builder->object && i < builder->count; i++)
         buffer_append_bytes(out, builder->entries[i].key);
-    for (uint32_t i = 0; i < builder->count; i++) {
+    for (uint32_t i = 0; i < builder->count && builder_may_go_on(builder); i++) {
         const struct json_entry *entry = &builder->entries[i];
         buffer_append(out, builder->data.data + entry->start, entry->end - entry->start);
     }
+    return builder->st;
 }

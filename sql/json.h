@@ -16,11 +16,14 @@
 //
 // Memory   Views point into the value; builders work in an arena.
 // Errors   22P02, 22P05 (text), 54001 nested too deeply.
-// Bounds   JSON_DEPTH_MAX levels. What recurses runs on the shard's big stack.
+// Bounds   JSON_DEPTH_MAX levels. What recurses runs on a big stack; with a task (which may be NULL), it
+//          yields there over long values, and ends with 57014 when the task is cancelled.
 #pragma once
 #include "core/arena.h"
 #include "core/status.h"
 #include "sql/datum.h"
+
+struct task;
 
 #define JSON_DEPTH_MAX 6000
 
@@ -50,13 +53,17 @@ struct json json_member(const struct json *object, uint32_t index); // Its value
 bool json_find(const struct json *object, struct bytes key, struct json *value);
 int json_compare_keys(struct bytes a, struct bytes b); // By length, then bytes.
 
-void json_print(struct buffer *out, struct bytes raw);        // {"a": 1, "b": [2, 3]}
-void json_print_pretty(struct buffer *out, struct bytes raw); // Over lines, indented by four.
+void json_print(struct buffer *out, struct bytes raw); // {"a": 1, "b": [2, 3]}
+// Pretty: over lines, indented by four.
+CHECKED struct status json_print_long(
+    struct task *task, struct buffer *out, struct bytes raw, bool pretty);
 void json_print_string(struct buffer *out, struct bytes text); // With quotes and escapes.
+void json_print_characters(struct buffer *out, struct bytes text); // With escapes only.
 int json_compare(struct bytes a, struct bytes b);
 bool json_equal(struct bytes a, struct bytes b);
 uint64_t json_hash(struct bytes raw);
-bool json_contains(struct bytes outer, struct bytes inner);
+CHECKED struct status json_contains(
+    struct task *task, struct bytes outer, struct bytes inner, bool *answer);
 
 // --- building --------------------------------------------------------------------------------------
 
@@ -76,6 +83,9 @@ struct json_builder {
         uint32_t order;    // Of arrival: among equal keys the last one stays.
     } *entries;
     uint32_t count, capacity;
+    struct task *task; // May be set after json_builder_init: adding and finishing then yield.
+    uint32_t steps;
+    struct status st;  // Why it was broken off.
 };
 void json_builder_init(struct json_builder *builder, struct arena *arena, bool object);
 // `key` is borrowed until the end; ignored by arrays.
@@ -83,14 +93,15 @@ void json_builder_add(struct json_builder *builder, struct bytes key, struct byt
 // Opens a place for a value that the caller appends to builder->data, then calls json_builder_end.
 void json_builder_begin(struct json_builder *builder, struct bytes key);
 void json_builder_end(struct json_builder *builder);
-void json_builder_finish(struct json_builder *builder, struct buffer *out);
+CHECKED struct status json_builder_finish(struct json_builder *builder, struct buffer *out);
 
 // --- text ------------------------------------------------------------------------------------------
 
 // Appends the jsonb value of a text.
-CHECKED struct status json_parse(struct arena *arena, struct bytes text, struct buffer *out);
+CHECKED struct status json_parse(
+    struct task *task, struct arena *arena, struct bytes text, struct buffer *out);
 // Whether a text is JSON.
-CHECKED struct status json_check(struct arena *arena, struct bytes text);
+CHECKED struct status json_check(struct task *task, struct arena *arena, struct bytes text);
 
 // Looking around in text known to be JSON, without building anything.
 struct json_scan {

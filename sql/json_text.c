@@ -2,26 +2,41 @@
 //
 // JSON text: a recursive-descent parser that builds jsonb or only checks, and a scanner over text that
 // has been checked. RFC 8259.
+#include "core/deep.h"
 #include "core/invariant.h"
-#include "core/task.h"
 #include "sql/json.h"
 #include "sql/numeric.h"
 #include "sql/utf8.h"
 
 #define SHALLOW_BYTES 64 // Text that cannot nest deeply.
+#define SHORT_BYTES (16u << 10) // Text that is read before anybody would wait for it.
+#define POLL_BYTES (16u << 10)
 #define E_UNTRANSLATABLE_CHARACTER SQLSTATE('2', '2', 'P', '0', '5')
 
 struct parser {
+    struct task *task;    // NULL: it does not yield.
     struct arena *arena;
+    struct arena scratch; // For a scalar at a time.
     struct bytes text;
-    size_t at;
+    size_t at, polled;    // Where it is, and was when it last could yield.
+    struct status interrupted; // Whatever else is found then does not count.
     uint32_t depth;
     struct status st;
 };
 
+// Whether to go on.
+static bool may_go_on(struct parser *in)
+{
+    if (in->at - in->polled >= POLL_BYTES && !failed(in->interrupted)) {
+        in->polled = in->at;
+        in->interrupted = task_poll(in->task);
+    }
+    return !failed(in->interrupted);
+}
+
 static void skip_space(struct parser *in)
 {
-    while (in->at < in->text.size) {
+    while (in->at < in->text.size && may_go_on(in)) {
         uint8_t c = in->text.data[in->at];
         if (c != ' ' && c != '\t' && c != '\n' && c != '\r') return;
         in->at++;
@@ -169,6 +184,7 @@ static struct status take_string(struct parser *in, struct buffer *out, struct b
     for (;; in->at++) {
         if (in->at >= in->text.size)
             return string_error(in, "The input string ended unexpectedly.");
+        if (!may_go_on(in)) return in->interrupted;
         uint8_t c = in->text.data[in->at];
         if (c == '"') break;
         if (c < 0x20)
@@ -242,8 +258,10 @@ static struct status take_number(struct parser *in, struct buffer *out)
     if (!valid || token_at(in, start).size > at - start) return syntax_error(in, NULL);
     in->at = at;
     if (out == NULL) return st;
-    TRY(numeric_parse(in->arena, bytes_of(in->text.data + start, at - start), &value));
+    struct arena_mark mark = arena_mark(&in->scratch);
+    TRY(numeric_parse(&in->scratch, bytes_of(in->text.data + start, at - start), &value));
     json_append_number(out, value);
+    arena_release(&in->scratch, mark);
 out:
     return st;
 }
@@ -322,11 +340,14 @@ static struct status take_container(struct parser *in, bool object, struct buffe
     struct json_builder builder;
     if (++in->depth > JSON_DEPTH_MAX)
         return status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
-    if (out != NULL) json_builder_init(&builder, in->arena, object);
+    if (out != NULL) {
+        json_builder_init(&builder, in->arena, object);
+        builder.task = in->task;
+    }
     TRY(object ? take_object(in, out == NULL ? NULL : &builder)
                : take_array(in, out == NULL ? NULL : &builder));
     if (out != NULL) {
-        json_builder_finish(&builder, out);
+        TRY(json_builder_finish(&builder, out));
         TRY(arena_check(in->arena));
     }
     in->depth--;
@@ -339,16 +360,19 @@ static struct status take_value(struct parser *in, struct buffer *out)
     struct status st = STATUS_OK;
     struct bytes plain;
     uint8_t c = peek(in);
+    if (!may_go_on(in)) return in->interrupted;
     if (in->at >= in->text.size) return syntax_error(in, NULL);
     if (c == '{' || c == '[') return take_container(in, c == '{', out);
     if (c == '-' || (c >= '0' && c <= '9')) return take_number(in, out);
     if (c == '}' || c == ']' || c == ',' || c == ':') return syntax_error(in, "JSON value");
     if (c != '"') return take_word(in, out);
     if (out == NULL) return take_string(in, NULL, &plain);
+    struct arena_mark mark = arena_mark(&in->scratch);
     struct buffer text;
-    buffer_init(&text, in->arena);
+    buffer_init(&text, &in->scratch);
     TRY(take_string(in, &text, &plain));
     json_append_string(out, plain);
+    arena_release(&in->scratch, mark);
 out:
     return st;
 }
@@ -368,24 +392,30 @@ static void parse(void *arg)
     if (in->at < in->text.size) in->st = syntax_error(in, "end of input");
 }
 
-static struct status run(struct arena *arena, struct bytes text, struct buffer *out)
+static struct status run(
+    struct task *task, struct arena *arena, struct bytes text, struct buffer *out)
 {
-    struct parsing work = {.parser = {.arena = arena, .text = text}, .out = out};
+    struct parsing work = {.parser = {.task = task, .arena = arena, .text = text}, .out = out};
+    arena_init(&work.parser.scratch, arena->account);
     if (text.size <= SHALLOW_BYTES)
         parse(&work);
-    else
+    else if (text.size <= SHORT_BYTES)
         stack_call(parse, &work);
-    return work.parser.st;
+    else
+        deep_call(task, parse, &work);
+    arena_fini(&work.parser.scratch);
+    return failed(work.parser.interrupted) ? work.parser.interrupted : work.parser.st;
 }
 
-struct status json_parse(struct arena *arena, struct bytes text, struct buffer *out)
+struct status json_parse(
+    struct task *task, struct arena *arena, struct bytes text, struct buffer *out)
 {
-    return run(arena, text, out);
+    return run(task, arena, text, out);
 }
 
-struct status json_check(struct arena *arena, struct bytes text)
+struct status json_check(struct task *task, struct arena *arena, struct bytes text)
 {
-    return run(arena, text, NULL);
+    return run(task, arena, text, NULL);
 }
 
 // --- scanning checked text -------------------------------------------------------------------------------------

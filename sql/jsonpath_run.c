@@ -466,7 +466,7 @@ static struct status method_keyvalue(
         json_builder_add(&builder, BYTES_LITERAL("id"),
             number_item(run, numeric_from_int(run->arena, id)));
         buffer_init(&made, run->arena);
-        json_builder_finish(&builder, &made);
+        TRY(json_builder_finish(&builder, &made));
         TRY(add(run, out, buffer_bytes(&made)));
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Text and binary forms, order and hash of arrays, int2vector and oidvector.
+#include "core/deep.h"
 #include "sql/array.h"
 #include "sql/type_ops.h"
 #include "sql/utf8.h"
@@ -174,6 +175,8 @@ static struct status close_brace(struct literal *in)
 }
 
 // After an element or a closing brace: a comma, with something to follow, or a closing brace.
+#define ITEMS_PER_POLL 256u
+
 static struct status take_body(struct literal *in)
 {
     struct status st = STATUS_OK;
@@ -198,6 +201,7 @@ static struct status take_body(struct literal *in)
             TRY(open_brace(in));
         } else {
             TRY(add_element(in, &text));
+            if (in->builder.count % ITEMS_PER_POLL == 0) TRY(task_poll(task_current()));
             after_item = true;
         }
     }

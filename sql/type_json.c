@@ -5,13 +5,14 @@
 #include "sql/json.h"
 #include "sql/type_ops.h"
 
+// Input may yield: nobody reads texts where suspending is forbidden without saying so to the task.
 static struct status json_input(struct arena *arena, const struct type_context *context,
     struct type type, struct bytes text, struct datum *value)
 {
     struct status st = STATUS_OK;
     (void)context, (void)type;
     TRY(type_check_utf8(arena, text));
-    TRY(json_check(arena, text));
+    TRY(json_check(task_current(), arena, text));
     uint8_t *copy = arena_try_alloc(arena, text.size);
     if (copy == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     memcpy(copy, text.data, text.size);
@@ -55,7 +56,7 @@ static struct status jsonb_input(struct arena *arena, const struct type_context 
     (void)context, (void)type;
     buffer_init(&out, arena);
     TRY(type_check_utf8(arena, text));
-    TRY(json_parse(arena, text, &out));
+    TRY(json_parse(task_current(), arena, text, &out));
     *value = datum_bytes(buffer_bytes(&out));
 out:
     return st;
@@ -187,7 +188,7 @@ static struct status decode_container(struct key_work *work, bool object, struct
         TRY(decode_value(work, &builder.data));
         json_builder_end(&builder);
     }
-    json_builder_finish(&builder, out);
+    TRY(json_builder_finish(&builder, out));
     work->depth--;
 out:
     return st;
@@ -204,7 +205,7 @@ static struct status decode_value(struct key_work *work, struct buffer *out)
     case RANK_EMPTY_ARRAY: {
         struct json_builder builder;
         json_builder_init(&builder, work->arena, false);
-        json_builder_finish(&builder, out);
+        TRY(json_builder_finish(&builder, out));
         break;
     }
     case JSON_NULL + 1: json_append_null(out); break;

@@ -3,6 +3,7 @@
 // text, varchar, char(n), name, bytea, uuid, tid.
 #include <xxhash.h>
 
+#include "core/deep.h"
 #include "sql/type_ops.h"
 #include "sql/utf8.h"
 
@@ -198,6 +199,8 @@ const struct type_ops type_ops_name = {.storage = TYPE_STORE_BYTES,
 
 // --- bytea ---------------------------------------------------------------------------------------------------
 
+#define POLL_BYTES (16u << 10)
+
 static int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9') return c - '0';
@@ -209,9 +212,11 @@ static struct status hex_input(struct arena *arena, struct bytes text, struct da
 {
     uint8_t *out = arena_try_alloc(arena, text.size / 2 + 1);
     if (out == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    struct status st = STATUS_OK;
     size_t size = 0;
     for (size_t i = 0; i < text.size;) {
         uint8_t c = text.data[i];
+        if (size % POLL_BYTES == 0) TRY(task_poll(task_current()));
         if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
             i++;
             continue;
@@ -231,7 +236,8 @@ static struct status hex_input(struct arena *arena, struct bytes text, struct da
         i += 2;
     }
     *value = datum_bytes(bytes_of(out, size));
-    return STATUS_OK;
+out:
+    return st;
 }
 
 static bool octal(struct bytes text, size_t at)
@@ -244,6 +250,7 @@ static bool octal(struct bytes text, size_t at)
 static struct status bytea_input(struct arena *arena, const struct type_context *context,
     struct type type, struct bytes text, struct datum *value)
 {
+    struct status st = STATUS_OK;
     (void)context, (void)type;
     if (text.size >= 2 && text.data[0] == '\\' && text.data[1] == 'x')
         return hex_input(arena, bytes_skip(text, 2), value);
@@ -251,6 +258,7 @@ static struct status bytea_input(struct arena *arena, const struct type_context 
     if (out == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     size_t size = 0;
     for (size_t i = 0; i < text.size;) {
+        if (size % POLL_BYTES == 0) TRY(task_poll(task_current()));
         if (text.data[i] != '\\') {
             out[size++] = text.data[i++];
         } else if (i + 1 < text.size && text.data[i + 1] == '\\') {
@@ -266,7 +274,8 @@ static struct status bytea_input(struct arena *arena, const struct type_context 
         }
     }
     *value = datum_bytes(bytes_of(out, size));
-    return STATUS_OK;
+out:
+    return st;
 }
 
 static void bytea_output(
