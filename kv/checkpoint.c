@@ -21,14 +21,15 @@
 #define PERIOD_NS UINT64_C(250000000)
 #define PERIOD_AT_REST_NS REST_BEAT_NS // While nearly nothing is written.
 #define CHECKPOINT_EVERY_NS UINT64_C(60000000000)
+#define CHECKPOINT_AT_REST_NS UINT64_C(900000000000) // While there is little to replay.
 #define RETRY_NS UINT64_C(5000000000)
 #define TELL_EVERY_NS UINT64_C(5000000000)
 #define ROOM_EVERY_NS UINT64_C(100000000)  // While something is written and there is not much.
 #define ROOM_AMPLE_NS UINT64_C(1000000000)
-#define ROOM_AT_REST_NS UINT64_C(2000000000)
+#define ROOM_AT_REST_NS UINT64_C(8000000000)
 #define REST_BYTES (64u << 10) // Written since the last look: nodes at rest renew their records.
 #define REST_LOOKS 8u               // In a row that found so little: now the shard is at rest.
-#define REST_AFTER_BYTES (1u << 20) // Written since: less leaves nothing worth while in memory.
+#define REST_AFTER_BYTES (1u << 20) // Written since: less is nothing worth while, in memory or in the log.
 #define SHRINK_LOOKS 4u             // Two seconds: WiredTiger looks at the size of its cache once in one.
 #define ROOM_AMPLE 8u // Times what is kept free.
 // Free room below which writes are refused: a tenth of the disk, within these.
@@ -51,6 +52,7 @@ struct kv_maintenance {
     struct wait_queue sleepers;
     struct wait_queue ended;
     uint64_t checkpointed_ns;
+    log_position checkpointed_at; // End of the log then.
     uint64_t retry_ns; // Not before, after a failure.
 };
 
@@ -106,7 +108,8 @@ static bool checkpoint_is_due(const struct kv_maintenance *upkeep, uint64_t now_
     if (segment == 0) segment = SEGMENT_BYTES_DEFAULT;
     if (now_ns < upkeep->retry_ns) return false;
     if (log_writer_bytes(kv->log) > LOG_SEGMENTS_MAX * segment) return true;
-    return now_ns - upkeep->checkpointed_ns > CHECKPOINT_EVERY_NS;
+    bool little = log_writer_appended(kv->log) - upkeep->checkpointed_at < REST_AFTER_BYTES;
+    return now_ns - upkeep->checkpointed_ns > (little ? CHECKPOINT_AT_REST_NS : CHECKPOINT_EVERY_NS);
 }
 
 // --- room on the disk --------------------------------------------------------------------------------------
@@ -260,6 +263,7 @@ out:
 static void checkpoint_now(struct task *task, struct kv_maintenance *upkeep, bool rests)
 {
     struct kv_shard *kv = upkeep->kv;
+    upkeep->checkpointed_at = log_writer_appended(kv->log);
     struct status st = rests ? checkpoint_rest(task, kv) : checkpoint_shard(task, kv);
     if (failed(st)) log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
     upkeep->checkpointed_ns = task_now_ns(task);
@@ -275,6 +279,7 @@ static struct status upkeep_task(struct task *task, void *arg)
     log_position rested_at = appended;
     uint32_t looks = 0; // That found it at rest, in a row.
     upkeep->checkpointed_ns = task_now_ns(task);
+    upkeep->checkpointed_at = appended;
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
         bool rests = looks >= REST_LOOKS && appended - rested_at >= REST_AFTER_BYTES;
