@@ -51,6 +51,7 @@
     X(ALTER_DOMAIN, alter_domain, "ALTER DOMAIN") \
     X(CREATE_EXTENSION, create_extension, "CREATE EXTENSION") \
     X(CREATE_STATISTICS, create_statistics, "CREATE STATISTICS") \
+    X(ALTER_STATISTICS, alter_statistics, "ALTER STATISTICS") \
     X(ALTER_TABLE, alter_table, "ALTER TABLE") \
     X(RENAME, rename, "ALTER TABLE") \
     X(ALTER_OWNER, alter_owner, "ALTER OWNER") \
@@ -193,6 +194,7 @@ struct statement {
         struct alter_domain *alter_domain;
         struct create_extension *create_extension;
         struct create_statistics *create_statistics;
+        struct alter_statistics *alter_statistics;
         struct alter_table *alter_table;
         struct rename *rename;
         struct alter_owner *alter_owner;

@@ -314,8 +314,15 @@ struct create_extension {
 struct create_statistics {
     struct object_name name;
     bool if_not_exists;
-    struct expr_list columns;
-    struct object_name table;
+    struct name_list kinds;
+    struct expr_list columns; // And expressions.
+    struct object_name_list tables;
+};
+
+struct alter_statistics { // SET STATISTICS
+    struct object_name name;
+    bool if_exists;
+    int64_t target;
 };
 
 enum alter_kind {

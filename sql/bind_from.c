@@ -153,6 +153,25 @@ void bind_range_unasked(struct from_names *names, struct range *range)
     }
 }
 
+// They only help to estimate: what does not bind is left out.
+static void bind_statistics_expressions(struct binder *binder, struct rel *scan)
+{
+    const struct table_desc *table = scan->scan.table;
+    uint32_t count = 0;
+    if (table->statistics_count == 0) return;
+    for (uint32_t i = 0; i < table->statistics_count; i++)
+        count += table->statistics[i].expression_count;
+    struct scalar **next = scan->scan.statistics_expressions =
+        ARENA_ARRAY(binder->arena, struct scalar *, count + 1);
+    bool has_volatile = binder->has_volatile;
+    for (uint32_t i = 0; i < table->statistics_count; i++)
+        for (uint32_t k = 0; k < table->statistics[i].expression_count; k++, next++)
+            if (failed(bind_table_expression(
+                    binder, table, scan->scan.base, table->statistics[i].expressions[k].sql, next)))
+                *next = NULL;
+    binder->has_volatile = has_volatile;
+}
+
 struct rel *bind_scan(struct binder *binder, const struct relation *relation, const char *alias)
 {
     const struct table_desc *table = relation->table;
@@ -163,6 +182,7 @@ struct rel *bind_scan(struct binder *binder, const struct relation *relation, co
     rel->scan.table = table;
     rel->scan.alias = alias;
     rel->scan.base = bind_new_row(binder, table, alias);
+    bind_statistics_expressions(binder, rel);
     return rel;
 }
 

@@ -6,6 +6,7 @@
 #include "core/task.h"
 #include "sql/bind.h"
 #include "sql/parse.h"
+#include "sql/statistics.h"
 
 #define RELATIONS_MAX 4096u
 
@@ -304,6 +305,24 @@ static void copy_constraints(struct arena *arena, struct table_desc *copy)
     }
 }
 
+static void copy_statistics(struct arena *arena, struct table_desc *copy)
+{
+    copy->statistics = COPY_ARRAY(arena, copy->statistics, copy->statistics_count);
+    for (uint32_t i = 0; i < copy->statistics_count; i++) {
+        struct statistics_desc *each = &copy->statistics[i];
+        each->name = copy_text(arena, each->name);
+        each->owner = copy_text(arena, each->owner);
+        each->columns = COPY_ARRAY(arena, each->columns, each->column_count);
+        each->expressions = COPY_ARRAY(arena, each->expressions, each->expression_count);
+        for (uint32_t k = 0; k < each->expression_count; k++)
+            each->expressions[k].sql = copy_text(arena, each->expressions[k].sql);
+    }
+    copy->statistics_estimates =
+        COPY_ARRAY(arena, copy->statistics_estimates, copy->statistics_estimate_count);
+    for (uint32_t i = 0; i < copy->statistics_estimate_count; i++)
+        statistics_estimate_copy(arena, &copy->statistics_estimates[i]);
+}
+
 static struct table_rewrite *copy_rewrite(struct arena *arena, const struct table_rewrite *rewrite)
 {
     struct table_rewrite *copy = arena_alloc(arena, sizeof *copy);
@@ -360,6 +379,7 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
             estimate->bounds = COPY_ARRAY(arena, estimate->bounds, estimate->bound_count);
         }
     }
+    copy_statistics(arena, copy);
     struct function_desc *function = &copy->function;
     function->statements = COPY_ARRAY(arena, function->statements, function->statement_count);
     for (uint32_t i = 0; i < function->statement_count; i++)

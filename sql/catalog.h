@@ -111,6 +111,56 @@ struct column_estimate {
     uint64_t *bounds;
 };
 
+// CREATE STATISTICS: what ANALYZE learns of several columns and expressions together, its members. The columns come
+// first, in the table's order.
+#define STATISTICS_MEMBERS_MAX 8u
+enum statistics_kind {
+    STATISTICS_NDISTINCT = 1 << 0,
+    STATISTICS_DEPENDENCIES = 1 << 1,
+    STATISTICS_MCV = 1 << 2,
+};
+struct statistics_desc {
+    uint32_t id, schema_id; // Of ids like a relation's.
+    const char *name, *owner;
+    uint32_t kinds; // Of one expression alone: none.
+    uint32_t *columns; // Ids.
+    uint32_t column_count;
+    struct statistics_expression {
+        const char *sql;
+        type_oid type;
+    } *expressions;
+    uint32_t expression_count;
+    uint32_t target; // SET STATISTICS, plus one; 0: the default.
+};
+static inline uint32_t statistics_member_count(const struct statistics_desc *statistics)
+{
+    return statistics->column_count + statistics->expression_count;
+}
+// Sets of members are bits, in their order.
+struct statistics_estimate {
+    uint32_t id; // Of the statistics_desc.
+    struct group_estimate {
+        uint32_t members;
+        double distinct;
+    } *groups;
+    uint32_t group_count;
+    struct dependency_estimate {
+        uint32_t from, to; // A set, and the number of a member.
+        double degree;     // The share of rows in which those of the set tell the other.
+    } *dependencies;
+    uint32_t dependency_count;
+    struct common_estimate { // A frequent combination of values.
+        uint64_t *hashes;    // Of each member's value: type_hash; 0 of NULL.
+        const char **texts;  // NULL: NULL. Not kept in descriptors.
+        double frequency, base_frequency; // The latter: if they were independent.
+    } *common;
+    uint32_t common_count, member_count;
+    struct expression_estimate {
+        double distinct, null_fraction, size_average;
+    } *expressions;
+    uint32_t expression_count;
+};
+
 struct index_column {
     uint32_t column_id; // Of an expression: the oid of its type.
     bool descending;
@@ -226,6 +276,8 @@ struct table_desc {
         } *statements; // The body's, one by one.
         uint32_t statement_count;
     } function;
+    struct statistics_desc *statistics;
+    uint32_t statistics_count;
     const char *collation; // RELATION_COLLATION: its definition.
     struct bytes zone;     // sql/zone_object.h; none: size 0.
     struct type_label *labels; // RELATION_ENUM: in their order.
@@ -238,6 +290,8 @@ struct table_desc {
     // Estimates, from the newest statistics; 0 rows when there are none.
     uint64_t row_estimate;
     struct column_estimate *column_estimates; // In the order of `columns`; NULL: unknown.
+    struct statistics_estimate *statistics_estimates; // In any order.
+    uint32_t statistics_estimate_count;
 };
 
 // ALTER DEFAULT PRIVILEGES: what new objects of a role come with.

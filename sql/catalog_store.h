@@ -29,6 +29,7 @@ enum catalog_comment_class {
     COMMENT_ON_ROLE = 5,
     COMMENT_ON_TYPE = 6,
     COMMENT_ON_FUNCTION = 7,
+    COMMENT_ON_STATISTICS = 8,
 };
 static inline uint32_t catalog_index_oid(uint32_t table_id, uint32_t index_id)
 {

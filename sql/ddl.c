@@ -393,6 +393,8 @@ static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_REINDEX, .flags = HANDLER_DDL, .execute = ddl_reindex},
     {.tag = STATEMENT_CREATE_SEQUENCE, .flags = HANDLER_DDL, .execute = ddl_create_sequence_statement},
     {.tag = STATEMENT_ALTER_SEQUENCE, .flags = HANDLER_DDL, .execute = ddl_alter_sequence},
+    {.tag = STATEMENT_CREATE_STATISTICS, .flags = HANDLER_DDL, .execute = ddl_create_statistics},
+    {.tag = STATEMENT_ALTER_STATISTICS, .flags = HANDLER_DDL, .execute = ddl_alter_statistics},
     {.tag = STATEMENT_ALTER_TABLE, .flags = HANDLER_DDL, .execute = ddl_alter_table},
     {.tag = STATEMENT_RENAME, .flags = HANDLER_DDL, .execute = ddl_rename},
     {.tag = STATEMENT_ALTER_OWNER, .flags = HANDLER_DDL, .execute = ddl_alter_owner},

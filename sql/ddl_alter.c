@@ -305,6 +305,7 @@ static struct status drop_column(struct alter *alter)
         table = alter->table;
     }
     TRY(drop_column_constraints(alter, &column));
+    TRY(ddl_drop_statistics_of_column(context, table, &column));
     for (uint32_t i = 1; i < table->index_count;) {
         if (!alter_index_mentions(context->arena, &table->indexes[i], &column)) {
             i++;
@@ -441,6 +442,15 @@ static struct status set_type(struct alter *alter)
                     "altering the type of a column used by an index expression is not supported");
         }
     }
+    for (uint32_t i = 0; i < alter->table->statistics_count; i++) {
+        const struct statistics_desc *statistics = &alter->table->statistics[i];
+        for (uint32_t k = 0; k < statistics->expression_count; k++)
+            if (alter_text_mentions(context->arena, statistics->expressions[k].sql, column->name))
+                return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                    "altering the type of a column used by an expression of statistics object "
+                    "\"%s\" is not supported",
+                    statistics->name);
+    }
     TRY(check_castable(alter, column, to));
     if (column->default_sql != NULL && column->type.oid != to.oid &&
         cast_find(column->type.oid, to.oid, CAST_ASSIGNMENT) == NULL)
@@ -475,24 +485,13 @@ out:
     return st;
 }
 
-#define STATISTICS_TARGET_MAX 10000
-
 static struct status set_statistics(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
-    int64_t target = alter->command->expr->literal.integer;
     TRY(alter_find_column(alter, &column));
-    if (target < -1)
-        return ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
-            "statistics target %lld is too low", (long long)target);
-    if (target > STATISTICS_TARGET_MAX) {
-        target = STATISTICS_TARGET_MAX;
-        session_notice(alter->context->session, "WARNING",
-            ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
-                "lowering statistics target to %lld", (long long)target));
-    }
-    column->statistics_target = (uint32_t)(target + 1);
+    TRY(ddl_set_statistics_target(
+        alter->context, alter->command->expr->literal.integer, &column->statistics_target));
     TRY(alter_put(alter));
 out:
     return st;

@@ -290,6 +290,7 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
     TRY(kv_delete(context->task, context->session->txn,
         catalog_statistics_key(context->arena, context->session->tenant, table->id)));
     TRY(ddl_delete_comments(context, COMMENT_ON_RELATION, table->id));
+    TRY(ddl_forget_statistics(context, table));
     if (table->kind == RELATION_TABLE) TRY(ddl_erase_later(context, table->id, NULL, 0));
 out:
     return st;
@@ -504,6 +505,53 @@ static bool is_column_sequence(const struct table_desc *table)
     return table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0;
 }
 
+// Statistics objects of tables of other schemas; those of its own tables go with them.
+static struct status statistics_members(
+    struct statement_context *context, const struct schema_desc *schema, struct members *members)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **tables;
+    uint32_t count;
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, schema->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; tables[i]->schema_id != schema->id && k < tables[i]->statistics_count; k++) {
+            const struct statistics_desc *statistics = &tables[i]->statistics[k];
+            if (statistics->schema_id != schema->id) continue;
+            const struct member member = {statistics->id,
+                arena_printf(context->arena, "statistics object %s.%s", schema->name, statistics->name)};
+            DDL_APPEND(context->arena, members->items, members->count, member);
+        }
+    }
+out:
+    return st;
+}
+
+static struct status drop_statistics_of_schema(
+    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **tables;
+    struct table_desc *table;
+    uint32_t count;
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        bool any = false;
+        for (uint32_t k = 0; k < tables[i]->statistics_count; k++)
+            any |= tables[i]->statistics[k].schema_id == schema_id;
+        if (!any) continue;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, tables[i]->id, &table));
+        for (uint32_t k = table->statistics_count; k-- > 0;)
+            if (table->statistics[k].schema_id == schema_id)
+                TRY(ddl_remove_statistics(context, table, k));
+        TRY(catalog_put_table(context->task, context->session, table));
+    }
+out:
+    return st;
+}
+
 #define MEMBERS_OF(list, format_text)                                                              \
     do {                                                                                           \
         TRY(list(context->task, context->session, context->arena, schema->database_id, &found,     \
@@ -529,6 +577,7 @@ static struct status schema_members(
     MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", routine_text(context, found[i])));
     MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", found[i]->name));
     MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", ddl_shown(context, found[i])));
+    TRY(statistics_members(context, schema, members));
     if (members->count > 0)
         qsort(members->items, members->count, sizeof *members->items, compare_members);
 out:
@@ -653,6 +702,7 @@ static struct status drop_schema(
     TRY(schema_may_go(context, schema, drop->behavior));
     uint32_t id = schema->id, database_id = schema->database_id;
     TRY(drop_tables_where(context, database_id, id));
+    TRY(drop_statistics_of_schema(context, database_id, id));
     TRY(catalog_free_name(context->task, context->session, database_id, 0, name->name));
     TRY(catalog_delete_descriptor(context->task, context->session, id));
     TRY(ddl_delete_comments(context, COMMENT_ON_SCHEMA, id));
@@ -743,6 +793,7 @@ struct status ddl_drop(struct statement_context *context)
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_drop_types(context);
     case OBJECT_COLLATION: return ddl_drop_collations(context);
+    case OBJECT_STATISTICS: return ddl_drop_statistics(context);
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:
     case OBJECT_ROUTINE: return ddl_drop_functions(context);

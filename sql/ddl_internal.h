@@ -352,6 +352,31 @@ bool ddl_is_unfinished(const struct table_desc *table);
 CHECKED struct status ddl_renumber_names(
     struct task *task, struct session *session, const struct table_desc *target);
 
+// --- statistics objects: sql/ddl_statistics.c ------------------------------------------------------
+
+CHECKED struct status ddl_create_statistics(struct statement_context *context);
+CHECKED struct status ddl_alter_statistics(struct statement_context *context);
+CHECKED struct status ddl_drop_statistics(struct statement_context *context);
+// One of the user's own, by name: 42704, 42501.
+CHECKED struct status ddl_find_statistics(
+    struct statement_context *context, const struct object_name *name, uint32_t *id);
+// RENAME, OWNER TO, SET SCHEMA: what is NULL stays.
+CHECKED struct status ddl_change_statistics(struct statement_context *context,
+    const struct object_name *name, const char *new_name, const char *owner, const char *new_schema);
+// LIKE: those of `source` for the table being made, under names of their own. The table is not written.
+CHECKED struct status ddl_copy_statistics(
+    struct statement_context *context, const struct table_desc *source, struct table_desc *table);
+// SET STATISTICS: as descriptors keep it. 22023.
+CHECKED struct status ddl_set_statistics_target(
+    struct statement_context *context, int64_t target, uint32_t *kept);
+// The table itself is to be written, or to go, afterwards.
+CHECKED struct status ddl_forget_statistics(
+    struct statement_context *context, const struct table_desc *table);
+CHECKED struct status ddl_remove_statistics(
+    struct statement_context *context, struct table_desc *table, uint32_t at);
+CHECKED struct status ddl_drop_statistics_of_column(
+    struct statement_context *context, struct table_desc *table, const struct column_desc *column);
+
 // --- removing --------------------------------------------------------------------------------------
 
 // Erases a span of data once the tenant's GC TTL has passed after the commit: a job in this transaction.

@@ -282,6 +282,9 @@ static struct status rename_column(struct statement_context *context, const stru
         for (uint32_t k = 0; k < index->column_count; k++)
             TRY(ddl_rename_in_text(arena, &index->columns[k].expression_sql, from, to));
     }
+    for (uint32_t i = 0; i < table->statistics_count; i++)
+        for (uint32_t k = 0; k < table->statistics[i].expression_count; k++)
+            TRY(ddl_rename_in_text(arena, &table->statistics[i].expressions[k].sql, from, to));
     TRY(catalog_put_table(context->task, context->session, table));
 out:
     return st;
@@ -461,6 +464,8 @@ struct status ddl_rename(struct statement_context *context)
     case OBJECT_ROUTINE: return ddl_rename_function(context, rename);
     case OBJECT_COLLATION:
         return ddl_alter_collation(context, &rename->name, rename->new_name, NULL, NULL);
+    case OBJECT_STATISTICS:
+        return ddl_change_statistics(context, &rename->name, rename->new_name, NULL, NULL);
     case OBJECT_ATTRIBUTE: return ddl_rename_attribute(context, rename);
     case OBJECT_COLUMN: return rename_column(context, rename);
     case OBJECT_INDEX: return rename_relation_or_index(context, rename);
@@ -514,6 +519,8 @@ struct status ddl_alter_schema(struct statement_context *context)
         return ddl_move_type(context, alter);
     if (alter->object == OBJECT_COLLATION)
         return ddl_alter_collation(context, &alter->name, NULL, NULL, alter->new_schema);
+    if (alter->object == OBJECT_STATISTICS)
+        return ddl_change_statistics(context, &alter->name, NULL, NULL, alter->new_schema);
     if (alter->object == OBJECT_FUNCTION || alter->object == OBJECT_PROCEDURE ||
         alter->object == OBJECT_ROUTINE)
         return ddl_move_function(context, alter);
@@ -570,6 +577,8 @@ struct status ddl_alter_owner(struct statement_context *context)
         return ddl_own_type(context, &alter->name, owner);
     if (alter->object == OBJECT_COLLATION)
         return ddl_alter_collation(context, &alter->name, NULL, owner, NULL);
+    if (alter->object == OBJECT_STATISTICS)
+        return ddl_change_statistics(context, &alter->name, NULL, owner, NULL);
     if (alter->object == OBJECT_FUNCTION || alter->object == OBJECT_PROCEDURE ||
         alter->object == OBJECT_ROUTINE)
         return ddl_own_function(context, &alter->name, alter->object, owner);
@@ -674,6 +683,10 @@ static struct status comment_target(struct statement_context *context,
         TRY(privilege_check_owner(task, session, table->owner, OBJECT_TYPE, table->name));
         *class_id = COMMENT_ON_TYPE;
         *object_id = table->id;
+        break;
+    case OBJECT_STATISTICS:
+        *class_id = COMMENT_ON_STATISTICS;
+        TRY(ddl_find_statistics(context, &comment->name, object_id));
         break;
     case OBJECT_FUNCTION:
     case OBJECT_PROCEDURE:

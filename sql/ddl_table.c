@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // CREATE TABLE and CREATE TABLE AS.
+#include "sql/bind.h"
 #include "sql/collation.h"
 #include "sql/ddl_internal.h"
 #include "sql/pg_catalog.h"
@@ -85,6 +86,7 @@ enum {
     LIKE_GENERATED = 1 << 4,
     LIKE_IDENTITY = 1 << 5,
     LIKE_INDEXES = 1 << 6,
+    LIKE_STATISTICS = 1 << 7,
 };
 
 // A column of its own numbers; an identity gets a sequence of its own.
@@ -179,6 +181,15 @@ static struct status index_elements(struct statement_context *context,
     }
 out:
     return st;
+}
+
+static struct status copy_statistics(
+    struct statement_context *context, struct table_desc *table, const struct like_clause *like)
+{
+    const struct table_desc *found;
+    struct status st = ddl_find(context, &like->source, false, OBJECT_OTHER, &found);
+    if (failed(st)) return st;
+    return ddl_copy_statistics(context, table_desc_copy(context->arena, found), table);
 }
 
 static bool key_is_hidden(const struct table_desc *table, const struct index_desc *index)
@@ -394,6 +405,9 @@ static struct status fill_in(
     for (uint32_t i = 0; i < create->like_count; i++)
         if ((create->likes[i].options & LIKE_INDEXES) != 0)
             TRY(copy_indexes(context, table, &create->likes[i], false));
+    for (uint32_t i = 0; i < create->like_count; i++)
+        if ((create->likes[i].options & LIKE_STATISTICS) != 0)
+            TRY(copy_statistics(context, table, &create->likes[i]));
     TRY(add_constraints(context, table, create, CONSTRAINT_UNIQUE));
     TRY(add_inner_indexes(context, table, create));
     TRY(add_constraints(context, table, create, CONSTRAINT_CHECK));

@@ -314,6 +314,18 @@ static struct status users_in_table(struct statement_context *context,
             .remedy = arena_printf(arena, "DROP INDEX IF EXISTS %s", quoted(arena, index->name))};
         DDL_APPEND(arena, users->items, users->count, user);
     }
+    for (uint32_t i = 0; i < table->statistics_count; i++) {
+        const struct statistics_desc *statistics = &table->statistics[i];
+        bool uses = false;
+        for (uint32_t k = 0; k < statistics->expression_count; k++)
+            uses |= text_uses(statistics->expressions[k].sql, name);
+        if (!uses) continue;
+        struct type_user user = {.table = table,
+            .what = arena_printf(arena, "statistics object %s", statistics->name),
+            .remedy = arena_printf(
+                arena, "DROP STATISTICS IF EXISTS %s", quoted(arena, statistics->name))};
+        DDL_APPEND(arena, users->items, users->count, user);
+    }
 out:
     return st;
 }

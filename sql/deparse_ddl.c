@@ -524,10 +524,25 @@ static void put_create_statistics(
     put(deparse, "CREATE STATISTICS ");
     if (statistics->if_not_exists) put(deparse, "IF NOT EXISTS ");
     if (statistics->name.name != NULL) put_object_name(deparse, statistics->name);
+    if (statistics->kinds.count > 0) put(deparse, " ");
+    put_name_list(deparse, statistics->kinds);
     put(deparse, " ON ");
-    put_exprs(deparse, statistics->columns);
+    for (uint32_t i = 0; i < statistics->columns.count; i++) {
+        const struct expr *expr = statistics->columns.items[i];
+        put(deparse, i == 0 ? "" : ", ");
+        put(deparse, expr->kind == EXPR_COLUMN ? "" : "(");
+        put_expr(deparse, expr);
+        put(deparse, expr->kind == EXPR_COLUMN ? "" : ")");
+    }
     put(deparse, " FROM ");
-    put_object_name(deparse, statistics->table);
+    put_object_names(deparse, statistics->tables);
+}
+
+static void put_alter_statistics(struct deparse *deparse, const struct alter_statistics *alter)
+{
+    put(deparse, alter->if_exists ? "ALTER STATISTICS IF EXISTS " : "ALTER STATISTICS ");
+    put_object_name(deparse, alter->name);
+    buffer_printf(deparse->out, " SET STATISTICS %lld", (long long)alter->target);
 }
 
 // --- ALTER ---------------------------------------------------------------------------------------
@@ -857,6 +872,9 @@ bool put_ddl_statement(struct deparse *deparse, const struct statement *statemen
     case STATEMENT_ALTER_ENUM: put_alter_enum(deparse, statement->as.alter_enum); break;
     case STATEMENT_CREATE_STATISTICS:
         put_create_statistics(deparse, statement->as.create_statistics);
+        break;
+    case STATEMENT_ALTER_STATISTICS:
+        put_alter_statistics(deparse, statement->as.alter_statistics);
         break;
     case STATEMENT_ALTER_TABLE: put_alter_table(deparse, statement->as.alter_table); break;
     case STATEMENT_RENAME: put_rename(deparse, statement->as.rename); break;

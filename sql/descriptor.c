@@ -325,6 +325,30 @@ static void code_index(struct codec *codec, void *item)
     field_bytes(codec, 16, &index->zone);
 }
 
+static void code_statistics_expression(struct codec *codec, void *item)
+{
+    struct statistics_expression *expression = item;
+    field_string(codec, 1, &expression->sql);
+    field_u32(codec, 2, &expression->type);
+    if (codec->out == NULL && expression->sql == NULL) codec->status = corrupt();
+}
+
+static void code_statistics(struct codec *codec, void *item)
+{
+    struct statistics_desc *statistics = item;
+    field_u32(codec, 1, &statistics->id);
+    field_u32(codec, 2, &statistics->schema_id);
+    field_name(codec, 3, &statistics->name);
+    field_name(codec, 4, &statistics->owner);
+    field_u32(codec, 5, &statistics->kinds);
+    field_ids(codec, 6, &statistics->columns, &statistics->column_count);
+    field_list(codec, 7, (void **)&statistics->expressions, &statistics->expression_count,
+        sizeof *statistics->expressions, STATISTICS_MEMBERS_MAX, code_statistics_expression);
+    field_u32(codec, 8, &statistics->target);
+    if (codec->out == NULL && statistics_member_count(statistics) > STATISTICS_MEMBERS_MAX)
+        codec->status = corrupt();
+}
+
 static void code_constraint(struct codec *codec, void *item)
 {
     struct constraint_desc *constraint = item;
@@ -484,6 +508,8 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_bytes(codec, 31, &table->zone);
     field_u32(codec, 32, &table->public_revoked);
     field_bool(codec, 33, &table->unlogged);
+    field_list(codec, 34, (void **)&table->statistics, &table->statistics_count,
+        sizeof *table->statistics, LIST_ITEMS_MAX, code_statistics);
     if (codec->in_rewrite) return;
     one = table->rewrite != NULL ? 1 : 0;
     field_list(codec, 30, (void **)&table->rewrite, &one, sizeof *table->rewrite, 1, code_rewrite);
@@ -666,7 +692,7 @@ void name_value_encode(struct buffer *out, struct name_value value)
 struct status name_value_decode(struct bytes bytes, struct name_value *value)
 {
     uint64_t id, index_id;
-    if (bytes.size < 1 || strchr("dsri", bytes.data[0]) == NULL || bytes.data[0] == 0)
+    if (bytes.size < 1 || strchr("dsrit", bytes.data[0]) == NULL || bytes.data[0] == 0)
         return corrupt();
     value->kind = (enum name_kind)bytes.data[0];
     bytes = bytes_skip(bytes, 1);

@@ -34,11 +34,12 @@ CHECKED struct status descriptor_decode_schema(
     struct arena *arena, struct bytes bytes, struct schema_desc *schema);
 
 // The value of a name key: what kind of thing has the name, and its ids.
-enum name_kind { NAME_DATABASE = 'd', NAME_SCHEMA = 's', NAME_RELATION = 'r', NAME_INDEX = 'i' };
+enum name_kind { NAME_DATABASE = 'd', NAME_SCHEMA = 's', NAME_RELATION = 'r', NAME_INDEX = 'i',
+    NAME_STATISTICS = 't' };
 struct name_value {
     enum name_kind kind;
-    uint32_t id;       // Of an index: of its table.
-    uint32_t index_id; // NAME_INDEX.
+    uint32_t id;       // Of an index or statistics object: of its table.
+    uint32_t index_id; // NAME_INDEX, NAME_STATISTICS.
 };
 void name_value_encode(struct buffer *out, struct name_value value);
 CHECKED struct status name_value_decode(struct bytes bytes, struct name_value *value);

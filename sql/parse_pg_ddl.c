@@ -347,7 +347,7 @@ static void create_statistics(
     if (stmt->n_defnames > 0)
         statistics->name =
             convert_object_name(convert, stmt->n_defnames, stmt->defnames, POSITION_NONE);
-    if (stmt->n_stat_types > 0) convert_unsupported(convert, -1, "a kind of statistics");
+    statistics->kinds = convert_names(convert, stmt->n_stat_types, stmt->stat_types);
     statistics->columns.items = ARENA_ARRAY(convert->arena, struct expr *, stmt->n_exprs);
     for (size_t i = 0; i < stmt->n_exprs; i++) {
         if (stmt->exprs[i]->node_case != NODE(STATS_ELEM)) continue;
@@ -361,13 +361,17 @@ static void create_statistics(
         }
         statistics->columns.items[statistics->columns.count++] = expr;
     }
-    struct object_name_list tables =
-        convert_range_vars(convert, stmt->n_relations, stmt->relations);
-    if (tables.count == 1) {
-        statistics->table = tables.items[0];
-    } else {
-        convert_unsupported(convert, -1, "CREATE STATISTICS over several tables");
-    }
+    statistics->tables = convert_range_vars(convert, stmt->n_relations, stmt->relations);
+}
+
+static void alter_statistics(
+    struct convert *convert, const PgQuery__AlterStatsStmt *stmt, struct statement *out)
+{
+    struct alter_statistics *alter = NEW(alter_statistics, struct alter_statistics);
+    out->tag = STATEMENT_ALTER_STATISTICS;
+    alter->name = convert_object_name(convert, stmt->n_defnames, stmt->defnames, POSITION_NONE);
+    alter->if_exists = stmt->missing_ok;
+    alter->target = stmt->stxstattarget;
 }
 
 static void create_enum(
@@ -453,6 +457,9 @@ bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct
         return true;
     case NODE(CREATE_STATS_STMT):
         create_statistics(convert, node->create_stats_stmt, out);
+        return true;
+    case NODE(ALTER_STATS_STMT):
+        alter_statistics(convert, node->alter_stats_stmt, out);
         return true;
     case NODE(CREATE_ENUM_STMT): create_enum(convert, node->create_enum_stmt, out); return true;
     case NODE(COMPOSITE_TYPE_STMT):

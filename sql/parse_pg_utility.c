@@ -420,7 +420,6 @@ const char *pg_feature_name(const PgQuery__Node *node)
         {NODE(ALTER_SUBSCRIPTION_STMT), "ALTER SUBSCRIPTION"},
         {NODE(DROP_SUBSCRIPTION_STMT), "DROP SUBSCRIPTION"},
         {NODE(ALTER_COLLATION_STMT), "ALTER COLLATION"},
-        {NODE(ALTER_STATS_STMT), "ALTER STATISTICS"},
     };
     if (node->node_case == NODE(DEFINE_STMT)) return define_name(node->define_stmt->kind);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -562,19 +562,6 @@ static const struct virtual_column index_table_columns[] = {{"indexrelid", TYPE_
     {"indclass", TYPE_OIDVECTOR}, {"indoption", TYPE_INT2VECTOR}, {"indexprs", TYPE_PG_NODE_TREE},
     {"indpred", TYPE_PG_NODE_TREE}};
 
-// An int2vector or oidvector: the array form with lower bound 0.
-static struct datum vector(struct arena *arena, type_oid element, const int64_t *values, uint32_t count)
-{
-    struct array_builder builder;
-    struct datum result;
-    struct status st = STATUS_OK;
-    int32_t length = (int32_t)count, lower = 0;
-    array_builder_init(&builder, arena, element);
-    for (uint32_t i = 0; i < count && !failed(st); i++) st = array_builder_add(&builder, datum_int(values[i]));
-    if (!failed(st)) st = array_builder_finish_dimensions(&builder, count == 0 ? 0 : 1, &length, &lower, &result);
-    return failed(st) ? DATUM_NULL : result;
-}
-
 static type_oid index_column_type(const struct table_desc *table, const struct index_column *part)
 {
     if (part->expression_sql != NULL) return part->column_id;
@@ -638,8 +625,8 @@ static struct status table_index_rows(struct pg_rows *rows, const struct table_d
             datum_int(all), datum_int(keys), datum_bool(index->unique || index->primary),
             datum_bool(index->nulls_not_distinct), datum_bool(index_is_key(index)), datum_bool(false), datum_bool(!index->deferrable), datum_bool(false), datum_bool(true),
             datum_bool(false), datum_bool(true), datum_bool(true), datum_bool(false),
-            vector(&rows->arena, TYPE_INT2, numbers_of, all), vector(&rows->arena, TYPE_OID, collations, keys),
-            vector(&rows->arena, TYPE_OID, classes, keys), vector(&rows->arena, TYPE_INT2, options, keys),
+            pg_vector(&rows->arena, TYPE_INT2, numbers_of, all), pg_vector(&rows->arena, TYPE_OID, collations, keys),
+            pg_vector(&rows->arena, TYPE_OID, classes, keys), pg_vector(&rows->arena, TYPE_INT2, options, keys),
             expressions, predicate == NULL ? DATUM_NULL : datum_text(predicate)};
         TRY(virtual_table_row(rows->sink, row));
     }
@@ -877,4 +864,5 @@ void pg_catalog_register(void)
     pg_functions_size_register();
     pg_functions_rows_register();
     pg_functions_describe_register();
+    pg_statistics_register();
 }

@@ -20,6 +20,7 @@
 #define PG_NAMESPACE_INTERNAL 13001u
 #define PG_CLASS_OID 1259u
 #define PG_NAMESPACE_OID 2615u
+#define PG_STATISTICS_OID 3381u
 #define PG_EXTENSION_OID 3079u
 #define PG_EXTENSION_INTERNAL 13002u // What crdb_internal belongs to, so that tools know it as no user's.
 #define PG_EXTENSION_STATEMENTS 13003u
@@ -269,6 +270,9 @@ CHECKED struct status pg_user_has_any(struct task *task, struct session *session
 // An array of text, of what a NULL-terminated list has.
 struct datum pg_text_array(struct arena *arena, type_oid element, const char *const *items, uint32_t count);
 
+// An int2vector or oidvector: the array form with lower bound 0.
+struct datum pg_vector(struct arena *arena, type_oid element, const int64_t *values, uint32_t count);
+
 // Bytes that a relation's rows and indexes (or one index) take, from what ranges know and from counting.
 CHECKED struct status pg_relation_bytes(struct task *task, struct session *session,
     const struct table_desc *table, const struct index_desc *index, uint64_t *bytes);
@@ -302,3 +306,4 @@ void pg_functions_privilege_register(void);
 void pg_functions_size_register(void);
 void pg_functions_rows_register(void);
 void pg_functions_describe_register(void);
+void pg_statistics_register(void);

@@ -108,6 +108,21 @@ out:
     return st;
 }
 
+static struct status statistics_depend(struct pg_rows *rows, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->statistics_count; i++) {
+        const struct statistics_desc *statistics = &table->statistics[i];
+        struct object self = {PG_STATISTICS_OID, pg_oid(statistics->id), 0};
+        for (uint32_t j = 0; j < statistics->column_count; j++)
+            TRY(depends(rows, self,
+                relation(pg_oid(table->id), pg_attnum(table, statistics->columns[j])), 'a'));
+        if (statistics->column_count == 0) TRY(depends(rows, self, relation(pg_oid(table->id), 0), 'a'));
+    }
+out:
+    return st;
+}
+
 static struct status constraint_depends(
     struct pg_rows *rows, const struct table_desc *table, const struct constraint_desc *constraint)
 {
@@ -178,6 +193,7 @@ static struct status table_depends(struct pg_rows *rows, const struct table_desc
     TRY(types_depend(rows, table));
     TRY(columns_depend(rows, table));
     TRY(indexes_depend(rows, table));
+    TRY(statistics_depend(rows, table));
     for (uint32_t i = 0; i < table->constraint_count; i++)
         TRY(constraint_depends(rows, table, &table->constraints[i]));
 out:

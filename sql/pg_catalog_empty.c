@@ -207,18 +207,6 @@ static const struct pg_table tables[] = {
         "funcid oid, schemaname name, funcname name, calls int8, total_time float8, "
         "self_time float8",
         NULL},
-    {"pg_statistic_ext",
-        "oid oid, stxrelid oid, stxname name, stxnamespace oid, stxowner oid, "
-        "stxstattarget int4, stxkeys int2vector, stxkind char[], stxexprs pg_node_tree",
-        NULL},
-    {"pg_stats_ext_exprs",
-        "schemaname name, tablename name, statistics_schemaname name, "
-        "statistics_name name, statistics_owner name, expr text, inherited bool, "
-        "null_frac float4, avg_width int4, n_distinct float4, most_common_vals anyarray, "
-        "most_common_freqs float4[], histogram_bounds anyarray, correlation float4, "
-        "most_common_elems anyarray, most_common_elem_freqs float4[], "
-        "elem_count_histogram float4[]",
-        NULL},
     {"pg_backend_memory_contexts",
         "name text, ident text, parent text, level int4, total_bytes int8, "
         "total_nblocks int8, free_bytes int8, free_chunks int8, used_bytes int8",
@@ -306,17 +294,6 @@ static const struct pg_table tables[] = {
         "stanumbers3 float4[], stanumbers4 float4[], stanumbers5 float4[], "
         "stavalues1 anyarray, stavalues2 anyarray, stavalues3 anyarray, "
         "stavalues4 anyarray, stavalues5 anyarray",
-        NULL},
-    {"pg_statistic_ext_data",
-        "stxoid oid, stxdinherit bool, stxdndistinct bytea, stxddependencies bytea, "
-        "stxdmcv bytea, stxdexpr bytea",
-        NULL},
-    {"pg_stats_ext",
-        "schemaname name, tablename name, statistics_schemaname name, "
-        "statistics_name name, statistics_owner name, attnames name[], exprs text[], "
-        "kinds char[], inherited bool, n_distinct bytea, dependencies bytea, "
-        "most_common_vals text[], most_common_val_nulls bool[], "
-        "most_common_freqs float8[], most_common_base_freqs float8[]",
         NULL},
     {"pg_subscription",
         "oid oid, subdbid oid, subskiplsn pg_lsn, subname name, subowner oid, "

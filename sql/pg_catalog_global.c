@@ -455,6 +455,9 @@ static struct status table_descriptions(struct pg_rows *rows, const struct table
         uint32_t constraint = pg_constraint_oid(table->id, table->constraints[i].id);
         TRY(description_row(rows, constraint, 2606, 0, COMMENT_ON_CONSTRAINT, constraint, 0));
     }
+    for (uint32_t i = 0; i < table->statistics_count; i++)
+        TRY(description_row(rows, pg_oid(table->statistics[i].id), PG_STATISTICS_OID, 0,
+            COMMENT_ON_STATISTICS, table->statistics[i].id, 0));
 out:
     return st;
 }

@@ -360,6 +360,8 @@ static bool comment_place(
         *id = type_is_user(oid) ? type_user_id(oid) : 0;
     } else if (bytes_equal(catalog, bytes_of_string("pg_proc"))) {
         *class = COMMENT_ON_FUNCTION;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_statistic_ext"))) {
+        *class = COMMENT_ON_STATISTICS;
     } else if (bytes_equal(catalog, bytes_of_string("pg_constraint"))) {
         *class = COMMENT_ON_CONSTRAINT;
         *id = oid;
@@ -658,9 +660,6 @@ static const struct function functions[] = {
     STABLE("pg_get_ruledef", 2504, TEXT, nothing, TYPE_OID, TYPE_BOOL),
     STABLE("pg_get_triggerdef", 1662, TEXT, nothing, TYPE_OID),
     STABLE("pg_get_triggerdef", 2730, TEXT, nothing, TYPE_OID, TYPE_BOOL),
-    STABLE("pg_get_statisticsobjdef", 3415, TEXT, nothing, TYPE_OID),
-    STABLE("pg_get_statisticsobjdef_columns", 6174, TEXT, nothing, TYPE_OID),
-    STABLE("pg_get_statisticsobjdef_expressions", 6173, TEXT_ARRAY, nothing, TYPE_OID),
     STABLE("pg_get_partkeydef", 3352, TEXT, nothing, TYPE_OID),
     STABLE("pg_get_partition_constraintdef", 3408, TEXT, nothing, TYPE_OID),
     STABLE("pg_get_replica_identity_index", 6120, REGCLASS, nothing, TYPE_REGCLASS),
@@ -678,7 +677,6 @@ static const struct function functions[] = {
     STABLE("pg_opfamily_is_visible", 3829, BOOL, built_in_visible, TYPE_OID),
     STABLE("pg_conversion_is_visible", 2093, BOOL, nothing, TYPE_OID),
     STABLE("pg_collation_is_visible", 3815, BOOL, collation_visible, TYPE_OID),
-    STABLE("pg_statistics_obj_is_visible", 3403, BOOL, nothing, TYPE_OID),
     STABLE("pg_ts_config_is_visible", 3758, BOOL, nothing, TYPE_OID),
     STABLE("pg_ts_dict_is_visible", 3757, BOOL, nothing, TYPE_OID),
     STABLE("pg_ts_parser_is_visible", 3756, BOOL, nothing, TYPE_OID),

@@ -106,3 +106,16 @@ struct datum pg_text_array(
     struct datum array;
     return failed(array_make(arena, element, values, count, &array)) ? DATUM_NULL : array;
 }
+
+struct datum pg_vector(
+    struct arena *arena, type_oid element, const int64_t *values, uint32_t count)
+{
+    struct array_builder builder;
+    struct datum result;
+    struct status st = STATUS_OK;
+    int32_t length = (int32_t)count, lower = 0;
+    array_builder_init(&builder, arena, element);
+    for (uint32_t i = 0; i < count && !failed(st); i++) st = array_builder_add(&builder, datum_int(values[i]));
+    if (!failed(st)) st = array_builder_finish_dimensions(&builder, count == 0 ? 0 : 1, &length, &lower, &result);
+    return failed(st) ? DATUM_NULL : result;
+}

@@ -16,6 +16,7 @@
 #define SELECTIVITY_LEAST 1e-7
 #define INTERVALS_MAX 16u
 #define GROUP_SHARE 0.1
+#define DEPTH_MAX 16u // Of expressions that may be those of statistics objects.
 
 // --- columns -----------------------------------------------------------------------------------------
 
@@ -70,12 +71,25 @@ static double distinct_in_table(const struct rel *scan, var_id var)
     return estimate == NULL ? 0 : estimate->distinct;
 }
 
+// A variable that the scalar mentions; VAR_NONE: none is seen.
+static var_id first_var(const struct scalar *scalar, uint32_t depth)
+{
+    var_id var = VAR_NONE;
+    if (scalar->kind == SCALAR_VAR) return scalar->var;
+    for (uint32_t i = 0; i < scalar->arg_count && depth < DEPTH_MAX && var == VAR_NONE; i++)
+        var = first_var(scalar->args[i], depth + 1);
+    return var;
+}
+
 static double distinct_of(const struct rel *rel, const struct scalar *scalar)
 {
     scalar = scalar_strip(scalar);
-    if (rel == NULL || scalar->kind != SCALAR_VAR) return 0;
-    const struct rel *scan = scan_of(rel, scalar->var);
-    return scan == NULL ? 0 : distinct_in_table(scan, scalar->var);
+    var_id var = first_var(scalar, 0);
+    if (rel == NULL || var == VAR_NONE) return 0;
+    const struct rel *scan = scan_of(rel, var);
+    if (scan == NULL) return 0;
+    return scalar->kind == SCALAR_VAR ? distinct_in_table(scan, var)
+                                      : plan_expression_distinct(scan, scalar);
 }
 
 // --- ranges ------------------------------------------------------------------------------------------
@@ -229,9 +243,11 @@ double plan_selectivity_all(const struct scalar_list *conjuncts, const struct re
 {
     struct interval intervals[INTERVALS_MAX];
     uint32_t count = 0;
-    double share = 1;
+    uint64_t taken;
+    double share = plan_joint_share(scan, conjuncts, &taken);
     for (uint32_t i = 0; i < conjuncts->count; i++) {
         const struct scalar *conjunct = conjuncts->items[i];
+        if (i < 64 && (taken >> i & 1) != 0) continue;
         if (conjunct->kind == SCALAR_CALL && take_range(conjunct, scan, intervals, &count))
             continue;
         share *= plan_selectivity(conjunct, scan);
@@ -245,7 +261,7 @@ double plan_selectivity_all(const struct scalar_list *conjuncts, const struct re
 // Of the equalities between two inputs: which columns of one scan they bind.
 struct bound_columns {
     const struct rel *scan;
-    var_id vars[8];
+    const struct scalar *columns[8];
     uint32_t count;
 };
 
@@ -256,7 +272,7 @@ static void note_column(struct bound_columns *bound, const struct rel *rel, cons
     const struct rel *scan = scan_of(rel, column->var);
     if (scan == NULL || (bound->scan != NULL && bound->scan != scan)) return;
     bound->scan = scan;
-    if (bound->count < 8) bound->vars[bound->count++] = column->var;
+    if (bound->count < 8) bound->columns[bound->count++] = column;
 }
 
 static bool has_unique_key(const struct bound_columns *bound)
@@ -271,12 +287,21 @@ static bool has_unique_key(const struct bound_columns *bound)
             for (uint32_t b = 0; b < bound->count && !found; b++)
                 found = index->columns[k].expression_sql == NULL &&
                         index->columns[k].column_id ==
-                            table->columns[bound->vars[b] - bound->scan->scan.base].id;
+                            table->columns[bound->columns[b]->var - bound->scan->scan.base].id;
             all = found;
         }
         if (all) return true;
     }
     return false;
+}
+
+// Distinct combinations of all `count` columns that the equalities bind; 0: unknown.
+static double combined_distinct(const struct bound_columns *bound, uint32_t count)
+{
+    uint64_t covered;
+    if (count < 2 || bound->count != count) return 0;
+    double distinct = plan_joint_distinct(bound->scan, bound->columns, count, &covered);
+    return (uint32_t)__builtin_popcountll(covered) == count ? distinct : 0;
 }
 
 static double equal_selectivity(const struct scalar *a, const struct scalar *b,
@@ -315,7 +340,8 @@ double plan_join_selectivity(const struct scalar_list *on, struct rel *const *le
     uint32_t left_count, struct rel *right, double left_rows)
 {
     struct bound_columns inner = {0}, outer = {0};
-    double share = 1, least_distinct = 1, rest = 1;
+    double share = 1, rest = 1;
+    uint32_t equalities = 0;
     double right_rows = plan_estimate_rows(right);
     double larger = left_rows > right_rows ? left_rows : right_rows;
     for (uint32_t i = 0; i < on->count; i++) {
@@ -336,8 +362,12 @@ double plan_join_selectivity(const struct scalar_list *on, struct rel *const *le
         for (uint32_t side = 0; side < 2; side++) note_column(&inner, right, conjunct->args[side]);
         // Columns of one key go together: each further equality counts for less.
         share = share == 1 ? one : share * sqrt(one);
-        if (one < least_distinct) least_distinct = one;
+        equalities++;
     }
+    double inner_distinct = combined_distinct(&inner, equalities);
+    double outer_distinct = combined_distinct(&outer, equalities);
+    double most = inner_distinct > outer_distinct ? inner_distinct : outer_distinct;
+    if (most >= 1) share = 1 / most;
     // A unique key meets one row of its whole table.
     if (has_unique_key(&inner)) share = 1 / table_rows(inner.scan);
     else if (has_unique_key(&outer)) share = 1 / table_rows(outer.scan);
@@ -382,12 +412,37 @@ static double join_rows(struct rel *rel)
 
 // --- rows --------------------------------------------------------------------------------------------
 
+// Distinct values of a key, with those keys of the same table of which statistics know together with it.
+static double group_distinct(const struct rel *rel, uint32_t key, uint64_t *counted)
+{
+    const struct rel_item_list *keys = &rel->aggregate.groups;
+    const struct scalar *items[64];
+    uint32_t places[64], count = 0;
+    uint64_t covered = 0;
+    var_id var = first_var(keys->items[key].scalar, 0);
+    const struct rel *scan = var == VAR_NONE ? NULL : scan_of(rel->left, var);
+    for (uint32_t i = key; scan != NULL && i < keys->count && i < 64; i++) {
+        var = first_var(keys->items[i].scalar, 0);
+        if ((*counted >> i & 1) != 0 || var == VAR_NONE || scan_of(rel->left, var) != scan) continue;
+        places[count] = i;
+        items[count++] = keys->items[i].scalar;
+    }
+    double distinct = plan_joint_distinct(scan, items, count, &covered);
+    if ((covered & 1) == 0) return distinct_of(rel->left, keys->items[key].scalar);
+    for (uint32_t i = 0; i < count; i++)
+        if (covered >> i & 1) *counted |= UINT64_C(1) << places[i];
+    return distinct;
+}
+
 static double group_rows(struct rel *rel)
 {
     double rows = plan_estimate_rows(rel->left), groups = 1;
-    if (rel->aggregate.groups.count == 0) return 1;
-    for (uint32_t i = 0; i < rel->aggregate.groups.count; i++) {
-        double distinct = distinct_of(rel->left, rel->aggregate.groups.items[i].scalar);
+    const struct rel_item_list *keys = &rel->aggregate.groups;
+    if (keys->count == 0) return 1;
+    uint64_t counted = 0; // Of the first 64.
+    for (uint32_t i = 0; i < keys->count; i++) {
+        if (i < 64 && (counted >> i & 1) != 0) continue;
+        double distinct = group_distinct(rel, i, &counted);
         if (distinct <= 0) distinct = rows * GROUP_SHARE;
         groups *= distinct < 1 ? 1 : distinct;
     }

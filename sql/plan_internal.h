@@ -96,6 +96,15 @@ double plan_join_selectivity(const struct scalar_list *on, struct rel *const *le
     uint32_t left_count, struct rel *right, double left_rows);
 double plan_estimate_rows(struct rel *rel);
 
+// plan_joint.c: what statistics objects of a scan's table say. 0: nothing.
+double plan_expression_distinct(const struct rel *scan, const struct scalar *scalar);
+// Distinct combinations of those of at most 64 items that *covered names by bits.
+double plan_joint_distinct(const struct rel *scan, const struct scalar *const *items,
+    uint32_t count, uint64_t *covered);
+// The share of rows that meet those conjuncts that *taken names, of the first 64.
+double plan_joint_share(
+    const struct rel *scan, const struct scalar_list *conjuncts, uint64_t *taken);
+
 // plan_physical.c
 CHECKED struct status plan_node(struct planner *planner, struct rel *rel,
     const struct var_set *needed, const struct want *want, struct node **node, bool *ordered);

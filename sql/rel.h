@@ -141,6 +141,9 @@ struct rel {
             enum rel_lock lock;
             enum lock_wait wait;
             bool no_validate;      // What it reads is read again under a lock.
+            // Of the table's statistics objects, one after the other; NULL: there are no such objects. An entry is
+            // NULL where the expression cannot be had.
+            struct scalar **statistics_expressions;
             bool all_columns;      // Also the ones not public: for UPDATE and DELETE.
         } scan; // SCAN, VIRTUAL, SEQUENCE
         struct {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Table statistics: row counts, distinct values and histograms, collected by ANALYZE and CREATE STATISTICS, kept as one
-// value a table beside the descriptors and loaded with them for the planner.
+// Table statistics: row counts, distinct values and histograms, collected by ANALYZE, and what
+// statistics objects ask for besides (sql/statistics_joint.h), kept as one value a table beside the descriptors and
+// loaded with them for the planner.
 //
 // Shard    Any. Collection suspends and reads at a fixed timestamp, in a transaction of its own.
 // Errors   XX001 for bytes that do not decode.
@@ -30,10 +31,14 @@ struct table_statistics {
     uint64_t row_count;
     struct column_statistics *columns;
     uint32_t column_count;
+    struct statistics_estimate *joint; // Of the table's statistics objects.
+    uint32_t joint_count;
 };
 void statistics_encode(struct buffer *out, const struct table_statistics *statistics);
 CHECKED struct status statistics_decode(
     struct arena *arena, struct bytes bytes, struct table_statistics *statistics);
+// In place: its arrays are copied into `arena`, without the texts of common combinations.
+void statistics_estimate_copy(struct arena *arena, struct statistics_estimate *estimate);
 // Fills in the estimates of a table that is being loaded. Arrays are made in `arena`.
 void statistics_apply(
     struct arena *arena, const struct table_statistics *statistics, struct table_desc *table);
@@ -49,7 +54,6 @@ CHECKED struct status statistics_collect_slowly(
 
 struct statement_context;
 CHECKED struct status statistics_analyze_execute(struct statement_context *context);
-CHECKED struct status statistics_create_execute(struct statement_context *context);
 CHECKED struct status statistics_show_execute(struct statement_context *context);
 CHECKED struct status statistics_vacuum_execute(struct statement_context *context);
 void statistics_statements_register(void);

@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// ANALYZE, CREATE STATISTICS, VACUUM, SHOW STATISTICS.
+// ANALYZE, VACUUM, SHOW STATISTICS.
 #include <stdlib.h>
 
 #include "core/hash.h"
 #include "core/invariant.h"
 #include "sql/ddl_internal.h"
 #include "sql/deparse.h"
+#include "sql/distinct_sketch.h"
 #include "sql/internal.h"
 #include "sql/parse.h"
 #include "sql/plan.h"
 #include "sql/statistics.h"
+#include "sql/statistics_joint.h"
 #include "sql/statistics_parts.h"
 
-// Distinct values are estimated from the smallest hashes of a column's values (k minimum values): with k kept
-// and the largest of them at fraction f of the hash space, there are about (k - 1) / f.
-#define SKETCH_SIZE 256u
 // Histograms come from a uniform sample of the ranks.
 #define SAMPLE_SIZE 2048u
 
 struct column_sketch {
-    uint64_t hashes[SKETCH_SIZE]; // A max-heap of the smallest so far.
-    uint32_t count;
+    struct distinct_sketch distinct;
     uint64_t nulls, bytes;
     type_oid type;
     uint64_t *sample; // SAMPLE_SIZE ranks; the first min(SAMPLE_SIZE, ranked) are filled in.
@@ -32,51 +30,15 @@ struct column_sketch {
 
 struct collect {
     struct result_sink sink;
-    struct column_sketch *sketches;
+    struct column_sketch *sketches; // Of the columns, then of the expressions of statistics objects.
+    uint64_t *hashes;
     uint32_t column_count;
+    struct joint_collector *joint; // NULL: there are no such objects.
     uint64_t rows;
     bool slowly;         // Rests four times as long as it works.
     uint64_t working_ns; // Since when.
 };
 #define REST_ROWS 1024u
-
-static void sift_down(struct column_sketch *sketch, uint32_t at)
-{
-    for (;;) {
-        uint32_t largest = at, left = 2 * at + 1, right = left + 1;
-        if (left < sketch->count && sketch->hashes[left] > sketch->hashes[largest]) largest = left;
-        if (right < sketch->count && sketch->hashes[right] > sketch->hashes[largest])
-            largest = right;
-        if (largest == at) return;
-        uint64_t swap = sketch->hashes[at];
-        sketch->hashes[at] = sketch->hashes[largest];
-        sketch->hashes[largest] = swap;
-        at = largest;
-    }
-}
-
-static void sketch_add(struct column_sketch *sketch, uint64_t hash)
-{
-    bool full = sketch->count == SKETCH_SIZE;
-    if (full && hash >= sketch->hashes[0]) return;
-    for (uint32_t i = 0; i < sketch->count; i++) {
-        if (sketch->hashes[i] == hash) return;
-    }
-    if (full) {
-        sketch->hashes[0] = hash;
-        sift_down(sketch, 0);
-        return;
-    }
-    uint32_t at = sketch->count++;
-    sketch->hashes[at] = hash;
-    while (at > 0 && sketch->hashes[(at - 1) / 2] < sketch->hashes[at]) {
-        uint32_t parent = (at - 1) / 2;
-        uint64_t swap = sketch->hashes[at];
-        sketch->hashes[at] = sketch->hashes[parent];
-        sketch->hashes[parent] = swap;
-        at = parent;
-    }
-}
 
 static void sample_add(struct column_sketch *sketch, struct datum value)
 {
@@ -111,14 +73,6 @@ static void histogram(struct arena *arena, struct column_sketch *sketch, uint32_
         column->bounds[i] = sketch->sample[(uint64_t)i * (count - 1) / (column->bound_count - 1)];
 }
 
-static uint64_t sketch_estimate(const struct column_sketch *sketch, uint64_t rows)
-{
-    if (sketch->count < SKETCH_SIZE) return sketch->count;
-    double fraction = (double)sketch->hashes[0] / 18446744073709551616.0;
-    double estimate = (SKETCH_SIZE - 1) / fraction;
-    return estimate > (double)rows ? rows : (uint64_t)estimate;
-}
-
 static struct status collect_columns(struct task *task, struct result_sink *sink,
     const struct result_column *columns, uint32_t count)
 {
@@ -140,12 +94,14 @@ static struct status collect_row(
             continue;
         }
         sketch->bytes += type_is_by_value(sketch->type) ? 8 : values[i].size;
-        sketch_add(sketch, type_hash(sketch->type, values[i]));
+        collect->hashes[i] = type_hash(sketch->type, values[i]);
+        distinct_sketch_add(&sketch->distinct, collect->hashes[i]);
         sample_add(sketch, values[i]);
         struct status st =
             sketch->parts == NULL ? STATUS_OK : part_counter_add(sketch->parts, values[i]);
         if (failed(st)) return st;
     }
+    if (collect->joint != NULL) joint_collector_add(collect->joint, values, collect->hashes);
     collect->rows++;
     if (collect->slowly && collect->rows % REST_ROWS == 0) {
         struct status st = task_sleep(task, 4 * (task_now_ns(task) - collect->working_ns));
@@ -153,6 +109,18 @@ static struct status collect_row(
         if (failed(st)) return st;
     }
     return task_yield_if_due(task);
+}
+
+static void put_expressions(
+    struct buffer *sql, const struct table_desc *table, struct column_sketch *sketches)
+{
+    for (uint32_t i = 0; i < table->statistics_count; i++) {
+        const struct statistics_desc *statistics = &table->statistics[i];
+        for (uint32_t k = 0; k < statistics->expression_count; k++, sketches++) {
+            buffer_printf(sql, ", (%s)", statistics->expressions[k].sql);
+            sketches->type = statistics->expressions[k].type;
+        }
+    }
 }
 
 static struct status scan_table(struct task *task, struct session *session, struct arena *arena,
@@ -177,6 +145,7 @@ static struct status scan_table(struct task *task, struct session *session, stru
         collect->sketches[i].type = table->columns[i].type.oid;
         collect->sketches[i].parts = part_counter_new(arena, table->columns[i].type.oid);
     }
+    put_expressions(&sql, table, &collect->sketches[table->column_count]);
     buffer_printf(&sql, " FROM %s", name);
     TRY(parse_sql_on_stack(arena, buffer_bytes(&sql), &list));
     TRY(plan_build(task, session, arena, list.items[0], buffer_bytes(&sql),
@@ -198,6 +167,49 @@ static void column_counts(struct arena *arena, struct column_sketch *sketch, uin
         part_counter_finish(arena, sketch->parts, rows, &column->bound_count, &column->bounds);
 }
 
+static struct status joint_counts(struct task *task, struct arena *arena, const struct table_desc *table,
+    const struct collect *collect, struct table_statistics *statistics)
+{
+    if (collect->joint == NULL) return STATUS_OK;
+    struct status st = joint_collector_finish(task, collect->joint, &statistics->joint);
+    if (failed(st)) return st;
+    const struct column_sketch *sketch = &collect->sketches[table->column_count];
+    statistics->joint_count = table->statistics_count;
+    for (uint32_t i = 0; i < table->statistics_count; i++) {
+        struct statistics_estimate *estimate = &statistics->joint[i];
+        estimate->expression_count = table->statistics[i].expression_count;
+        estimate->expressions =
+            ARENA_ARRAY(arena, struct expression_estimate, estimate->expression_count);
+        for (uint32_t k = 0; k < estimate->expression_count; k++, sketch++) {
+            uint64_t present = collect->rows - sketch->nulls;
+            double rows = collect->rows == 0 ? 1 : (double)collect->rows;
+            estimate->expressions[k] = (struct expression_estimate){
+                .distinct = (double)distinct_sketch_estimate(&sketch->distinct, present),
+                .null_fraction = (double)sketch->nulls / rows,
+                .size_average = present == 0 ? 0 : (double)(sketch->bytes / present)};
+        }
+    }
+    return st;
+}
+
+static struct collect *collect_new(struct task *task, struct arena *arena,
+    const struct table_desc *table, bool slowly)
+{
+    struct collect *collect = ARENA_NEW(arena, struct collect);
+    collect->sink = (struct result_sink){.columns = collect_columns, .row = collect_row};
+    collect->column_count = table->column_count;
+    for (uint32_t i = 0; i < table->statistics_count; i++)
+        collect->column_count += table->statistics[i].expression_count;
+    collect->slowly = slowly;
+    collect->working_ns = task_now_ns(task);
+    collect->hashes = ARENA_ARRAY(arena, uint64_t, collect->column_count);
+    collect->sketches = ARENA_ARRAY(arena, struct column_sketch, collect->column_count);
+    for (uint32_t i = 0; i < collect->column_count; i++)
+        collect->sketches[i].sample = ARENA_ARRAY(arena, uint64_t, SAMPLE_SIZE);
+    collect->joint = joint_collector_new(arena, table);
+    return collect;
+}
+
 // The counts, of the table as it was at one instant: nobody is disturbed.
 static struct status gather(struct task *task, uint64_t tenant, struct arena *arena,
     uint32_t table_id, const char *name, bool slowly, struct table_statistics *statistics)
@@ -211,14 +223,7 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
     TRY(kv_now(task, tenant, &session->txn_as_of));
     TRY(session_txn_begin(task, session, true));
     TRY(catalog_table_by_id(task, session, table_id, &table));
-    collect = ARENA_NEW(arena, struct collect);
-    collect->sink = (struct result_sink){.columns = collect_columns, .row = collect_row};
-    collect->column_count = table->column_count;
-    collect->slowly = slowly;
-    collect->working_ns = task_now_ns(task);
-    collect->sketches = ARENA_ARRAY(arena, struct column_sketch, table->column_count);
-    for (uint32_t i = 0; i < table->column_count; i++)
-        collect->sketches[i].sample = ARENA_ARRAY(arena, uint64_t, SAMPLE_SIZE);
+    collect = collect_new(task, arena, table, slowly);
     TRY(scan_table(task, session, arena, table, collect));
     *statistics = (struct table_statistics){.name = arena_strdup(arena, name),
         .created_us = session->txn_start_us,
@@ -229,11 +234,12 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
         struct column_sketch *sketch = &collect->sketches[i];
         uint64_t present = collect->rows - sketch->nulls;
         statistics->columns[i] = (struct column_statistics){.column_id = table->columns[i].id,
-            .distinct_count = sketch_estimate(sketch, present),
+            .distinct_count = distinct_sketch_estimate(&sketch->distinct, present),
             .null_count = sketch->nulls,
             .size_average = present == 0 ? 0 : sketch->bytes / present};
         column_counts(arena, sketch, collect->rows, table->columns[i].statistics_target, &statistics->columns[i]);
     }
+    TRY(joint_counts(task, arena, table, collect, statistics));
 out:
     for (uint32_t i = 0; collect != NULL && i < collect->column_count; i++)
         part_counter_fini(collect->sketches[i].parts);
@@ -317,6 +323,23 @@ out:
     return st;
 }
 
+// ANALYZE t (a, b) looks at all columns all the same: the whole row is read for one of them.
+static struct status check_columns(
+    struct statement_context *context, const struct table_desc *table, const struct name_list *columns)
+{
+    for (uint32_t i = 0; i < columns->count; i++) {
+        if (table_column(table, columns->items[i]) == NULL)
+            return ddl_error(context, E_UNDEFINED_COLUMN,
+                "column \"%s\" of relation \"%s\" does not exist", columns->items[i], table->name);
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(columns->items[i], columns->items[k]) == 0)
+                return ddl_error(context, E_DUPLICATE_COLUMN,
+                    "column \"%s\" of relation \"%s\" appears more than once", columns->items[i],
+                    table->name);
+    }
+    return STATUS_OK;
+}
+
 static struct status analyze_tables(struct statement_context *context, const struct vacuum *vacuum)
 {
     struct status st = STATUS_OK;
@@ -326,6 +349,7 @@ static struct status analyze_tables(struct statement_context *context, const str
         TRY(ddl_find(context, &vacuum->tables.items[i], false, OBJECT_TABLE, &table));
         TRY(privilege_check_owner(
             context->task, context->session, table->owner, OBJECT_TABLE, table->name));
+        TRY(check_columns(context, table, &vacuum->columns[i]));
         st = statistics_collect(context->task, context->session, table, "__auto__");
         if (status_is(st, E_UNDEFINED_TABLE))
             st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
@@ -364,21 +388,6 @@ struct status statistics_vacuum_execute(struct statement_context *context)
     }
     ddl_notice(context, "VACUUM is not needed: old versions are removed in the background");
     if (option_is_on(&vacuum->options, "analyze")) TRY(analyze_tables(context, vacuum));
-out:
-    return st;
-}
-
-struct status statistics_create_execute(struct statement_context *context)
-{
-    struct status st = STATUS_OK;
-    const struct create_statistics *create = context->statement->as.create_statistics;
-    const struct table_desc *table;
-
-    TRY(ddl_find(context, &create->table, false, OBJECT_TABLE, &table));
-    TRY(privilege_check_owner(
-        context->task, context->session, table->owner, OBJECT_TABLE, table->name));
-    TRY(statistics_collect(context->task, context->session, table,
-        create->name.name == NULL ? "" : create->name.name));
 out:
     return st;
 }
@@ -439,7 +448,6 @@ out:
 static const struct statement_handler handlers[] = {
     {STATEMENT_ANALYZE, HANDLER_READ_ONLY, NULL, statistics_analyze_execute},
     {STATEMENT_VACUUM, HANDLER_READ_ONLY, NULL, statistics_vacuum_execute},
-    {STATEMENT_CREATE_STATISTICS, 0, NULL, statistics_create_execute},
     {STATEMENT_SHOW_STATISTICS, HANDLER_READ_ONLY, show_describe, statistics_show_execute},
 };
 

@@ -55,6 +55,41 @@ class Explain(unittest.TestCase):
             self.assertGreaterEqual(node["Actual Total Time"], node["Actual Startup Time"])
         self.assertGreater(document[0]["Execution Time"], 0)
 
+    def estimate(self, sql):
+        (document,) = self.explain("EXPLAIN (FORMAT json) " + sql.replace("%", "%%"))
+        return document[0]["Plan"]["Plan Rows"]
+
+    def test_statistics_objects_tell_what_columns_have_in_common(self):
+        """Estimates with them are the true numbers, which those of columns each by itself miss by far."""
+        with self.server.connect("main") as session:
+            session.run("CREATE TABLE place (zip INT, town INT, land TEXT, n INT)")
+            session.run("INSERT INTO place SELECT i % 100, i % 100 / 5, 'l' || i % 100 / 20, i FROM generate_series(1, 2000) i")
+            session.run("ANALYZE place")
+        queries = {  # True numbers; what the columns' own statistics give.
+            "SELECT * FROM place WHERE zip = 7 AND town = 1": (20, 1),
+            "SELECT * FROM place WHERE zip = 7 AND town = 1 AND land = 'l0'": (20, 1),
+            "SELECT zip, town FROM place GROUP BY zip, town": (100, 2000),
+            "SELECT zip, town, land FROM place GROUP BY land, town, zip": (100, 2000),
+            "SELECT zip % 7, count(*) FROM place GROUP BY zip % 7": (7, 200),
+            "SELECT * FROM place a JOIN place b USING (zip, town)": (40000, None),
+        }
+        for sql, (_, alone) in queries.items():
+            if alone is not None:
+                self.assertEqual(self.estimate(sql), alone, sql)
+        for kinds in ("", "(dependencies, ndistinct)", "(mcv, ndistinct)"):
+            with self.server.connect("main") as session:
+                session.run("DROP STATISTICS IF EXISTS place_all, place_seven")
+                session.run("CREATE STATISTICS place_all %s ON zip, town, land FROM place" % kinds)
+                session.run("CREATE STATISTICS place_seven ON (zip % 7) FROM place")
+                session.run("ANALYZE place")
+            for sql, (true, _) in queries.items():
+                self.assertAlmostEqual(self.estimate(sql), true, delta=true / 20, msg=kinds + sql)
+        with self.server.connect("main") as session:
+            session.run("ALTER STATISTICS place_all SET STATISTICS 0")
+            session.run("DROP STATISTICS place_seven")
+            session.run("ANALYZE place")
+        self.assertEqual(self.estimate("SELECT zip % 7, count(*) FROM place GROUP BY zip % 7"), 200)
+
     def test_keys_are_named_by_what_they_stand_for(self):
         """As PostgreSQL shows them."""
         (document,) = self.explain(

@@ -48,6 +48,10 @@ CREATE TABLE zoo.person (id serial PRIMARY KEY, name word, feeling zoo.mood DEFA
 CREATE INDEX person_lower ON zoo.person (lower(email), born DESC) WHERE share > 5 AND name IS NOT NULL;
 CREATE UNIQUE INDEX person_expr ON zoo.person ((id + 1), (name || 'x')) INCLUDE (born);
 COMMENT ON INDEX zoo.person_lower IS 'idx';
+CREATE STATISTICS zoo.person_both (ndistinct, dependencies) ON name, share FROM zoo.person;
+ALTER STATISTICS zoo.person_both SET STATISTICS 30;
+CREATE STATISTICS zoo.person_more ON email, (lower(email)) FROM zoo.person;
+COMMENT ON STATISTICS zoo.person_both IS 'stx';
 COMMENT ON CONSTRAINT grown ON zoo.person IS 'chk';
 CREATE TABLE zoo.likes (a int REFERENCES zoo.person ON UPDATE CASCADE ON DELETE SET NULL, b int, n smallint GENERATED ALWAYS AS IDENTITY (START 10 INCREMENT 5),
    c char(3) DEFAULT 'ab', v varchar DEFAULT 'x' || 'y', t timestamp(3) DEFAULT CURRENT_TIMESTAMP(3), z timetz DEFAULT '10:00:00+02', iv interval DEFAULT '1 day 02:00:00', 

@@ -47,8 +47,17 @@ Test(statistics, encoding_round_trip_and_truncation)
     uint64_t bounds[] = {5, 5, 9, UINT64_MAX};
     struct column_statistics column = {
         .column_id = 3, .distinct_count = 7, .null_count = 1, .size_average = 8, .bound_count = 4, .bounds = bounds};
-    struct table_statistics statistics = {
-        .name = "s", .created_us = 42, .row_count = 11, .columns = &column, .column_count = 1};
+    struct group_estimate group = {3, 7};
+    struct dependency_estimate dependency = {1, 1, 0.5};
+    uint64_t hashes[] = {1, 0};
+    const char *texts[] = {"one", NULL};
+    struct common_estimate common = {hashes, texts, 0.25, 0.125};
+    struct expression_estimate expression = {3, 0.5, 4};
+    struct statistics_estimate joint = {.id = 9, .groups = &group, .group_count = 1, .dependencies = &dependency,
+        .dependency_count = 1, .common = &common, .common_count = 1, .member_count = 2,
+        .expressions = &expression, .expression_count = 1};
+    struct table_statistics statistics = {.name = "s", .created_us = 42, .row_count = 11, .columns = &column,
+        .column_count = 1, .joint = &joint, .joint_count = 1};
     arena_init(&arena, NULL);
     buffer_init(&out, &arena);
     statistics_encode(&out, &statistics);
@@ -57,6 +66,14 @@ Test(statistics, encoding_round_trip_and_truncation)
     cr_assert_eq(back.row_count, 11);
     cr_assert_eq(back.columns[0].bound_count, 4);
     for (uint32_t i = 0; i < 4; i++) cr_assert_eq(back.columns[0].bounds[i], bounds[i]);
+    const struct statistics_estimate *read = &back.joint[0];
+    cr_assert_eq(back.joint_count, 1);
+    cr_assert(read->groups[0].members == 3 && read->groups[0].distinct == 7);
+    cr_assert(read->dependencies[0].from == 1 && read->dependencies[0].to == 1 && read->dependencies[0].degree == 0.5);
+    cr_assert(read->common[0].hashes[0] == 1 && read->common[0].frequency == 0.25);
+    cr_assert_str_eq(read->common[0].texts[0], "one");
+    cr_assert_null(read->common[0].texts[1]);
+    cr_assert(read->expressions[0].distinct == 3 && read->expressions[0].null_fraction == 0.5);
     for (size_t size = 0; size < encoded.size; size++) {
         struct status st = statistics_decode(&arena, (struct bytes){encoded.data, size}, &back);
         cr_assert(failed(st) || size == 0, "a cut at %zu passes", size);
