@@ -78,9 +78,17 @@ const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn);
 // Does not suspend and reads nothing.
 void kv_txn_depend(struct kv_txn *txn, struct bytes key);
 
-// A mark in the write buffer. Rolling back to it takes later writes out; locks stay.
+// A mark in the write buffer. Rolling back to it takes later writes out; locks stay: kv_txn_unlock_to.
 uint64_t kv_txn_savepoint(struct kv_txn *txn);
 void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint);
+// Locks taken after the mark are let go, and what was then also locked for writing is shared again. Only when nothing that
+// was written or read since counts any more. Does not suspend: others may have to wait a moment longer.
+struct kv_lock_mark {
+    uint32_t level, held, locked, known;
+    uint64_t count;
+};
+struct kv_lock_mark kv_txn_lock_mark(struct kv_txn *txn);
+void kv_txn_unlock_to(struct kv_txn *txn, const struct kv_lock_mark *mark);
 // For struct kv_read: reads that do not see what the transaction writes from here on.
 uint64_t kv_txn_mark(struct kv_txn *txn);
 

@@ -33,12 +33,11 @@ static bool overlay(const struct kv_txn *txn, const struct kv_read *read, struct
     return true;
 }
 
+// A lock is noted by itself, and is all there is to say where reads are not noted.
 static void note_read(struct kv_txn *txn, const struct kv_read *read, struct bytes key)
 {
-    if (txn->weak && read->lock != KV_LOCK_NONE)
-        txn_note_held(txn, key);
-    else if (txn_notes_reads(txn) && !read->no_validate)
-        read_set_add_key(txn_noted(txn), key);
+    if (txn->weak && read->lock != KV_LOCK_NONE) return;
+    if (txn_notes_reads(txn) && !read->no_validate) read_set_add_key(txn_noted(txn), key);
 }
 
 // One point at its slice, wherever that is by now.
@@ -95,6 +94,7 @@ struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read
     if (!hlc_is_zero(get.call.moved_to)) TRY(txn_move_to(task, txn, get.call.moved_to));
     if (skipped) goto out;
     if (get.read.lock == KV_LOCK_EXCLUSIVE) txn_lock_known(txn, key);
+    if (get.call.locks_since != 0) txn_note_lock(txn, key, get.call.locks_since);
     if (UNLIKELY(note)) {
         read_set_add_key(&txn->reads, key);
     } else {
@@ -243,6 +243,8 @@ static void part_take(struct get_batch *batch, struct get_part *part, struct are
         if (skipped != NULL) skipped[index] = part->skipped[i];
         txn->stats.rows_read += values[index].data != NULL;
         txn->stats.bytes_read += values[index].size;
+        if (part->get.call.locks_since != 0 && !part->skipped[i])
+            txn_note_lock(txn, part->keys[i], part->get.call.locks_since);
     }
     batch->moved_to = hlc_max(batch->moved_to, part->get.call.moved_to);
 }
@@ -258,7 +260,7 @@ static void batch_note(struct get_batch *batch, const struct leader_item *items)
         for (uint32_t k = 0; k < part->get.count; k++) {
             if (part->skipped[k]) continue;
             if (batch->read->lock != KV_LOCK_NONE)
-                txn_note_held(batch->txn, part->keys[k]);
+                txn_note_held(batch->txn, part->keys[k], part->get.call.locks_since);
             else
                 note_read(batch->txn, batch->read, part->keys[k]);
         }
@@ -380,7 +382,6 @@ struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct
             continue;
         }
         if (locks) txn_lock_known(txn, keys[i]);
-        if (locks && txn->weak) txn_note_held(txn, keys[i]);
         TRY(txn_put(task, txn, keys[i], pairs[i].value, true));
     }
 out:

@@ -27,6 +27,8 @@ struct step {
     struct kv_batch batch;
     bool visited;         // The visitor has seen the rows.
     uint64_t bytes_visited;
+    struct kv_batch locked; // As the leader gave them; none when the rows are not locked.
+    uint64_t locks_since;
 };
 
 static uint32_t rows_wanted(const struct kv_scan *scan)
@@ -71,19 +73,22 @@ static void step_take(struct step *step, struct leader_scan *request)
     step->batch = request->batch;
     step->visited = request->visitor != NULL && call->here;
     step->bytes_visited = request->bytes_visited;
+    step->locks_since = call->locks_since;
     step->covered = step->part;
     if (!request->done && !step->scan->reverse) {
         step->covered.end = leader_reply_take(call, step->arena, request->span.start);
     } else if (!request->done) {
         step->covered.start = leader_reply_take(call, step->arena, request->span.end);
     }
-    if (!call->remote) return;
-    struct kv_pair *pairs = ARENA_ARRAY(step->arena, struct kv_pair, step->batch.count);
-    for (uint32_t i = 0; i < step->batch.count; i++) {
-        pairs[i].key = arena_copy(step->arena, step->batch.pairs[i].key);
-        pairs[i].value = arena_copy(step->arena, step->batch.pairs[i].value);
+    if (call->remote) {
+        struct kv_pair *pairs = ARENA_ARRAY(step->arena, struct kv_pair, step->batch.count);
+        for (uint32_t i = 0; i < step->batch.count; i++) {
+            pairs[i].key = arena_copy(step->arena, step->batch.pairs[i].key);
+            pairs[i].value = arena_copy(step->arena, step->batch.pairs[i].value);
+        }
+        step->batch.pairs = pairs;
     }
-    step->batch.pairs = pairs;
+    if (request->read.lock != KV_LOCK_NONE) step->locked = step->batch;
 }
 
 // --- own writes ----------------------------------------------------------------------------------
@@ -255,8 +260,8 @@ static void step_note(struct step *step)
     for (uint32_t i = 0; read->lock == KV_LOCK_EXCLUSIVE && !step->note && i < step->batch.count; i++) {
         txn_lock_known(txn, step->batch.pairs[i].key);
     }
-    for (uint32_t i = 0; txn->weak && read->lock != KV_LOCK_NONE && !step->note && i < step->batch.count; i++) {
-        txn_note_held(txn, step->batch.pairs[i].key);
+    for (uint32_t i = 0; i < step->locked.count; i++) {
+        txn_note_lock(txn, step->locked.pairs[i].key, step->locks_since);
     }
     if (!step->note && (!txn_notes_reads(txn) || read->no_validate)) return;
     if (!step->note && txn->weak && read->lock != KV_LOCK_NONE) return; // What was locked is newest.

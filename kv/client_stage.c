@@ -82,14 +82,15 @@ static void chunk_fill(struct kv_txn *txn, struct chunk *chunk, const struct ran
 // Rows that are staged are locked by that from then on: whether they were up to then is asked here. Both are in order.
 static void chunk_held(struct kv_txn *txn, struct chunk *chunk, struct txn_part *part)
 {
-    uint32_t count, at = 0;
-    const struct read_entry *entries = read_set_entries(&txn->held, &count);
+    uint32_t at = 0;
+    const uint32_t count = txn->held.count;
     if (count == 0) return;
-    part->held = ARENA_ARRAY(&chunk->arena, struct bytes, chunk->count);
+    const struct held_key *held = held_set_sorted(&txn->held);
+    part->held = ARENA_ARRAY(&chunk->arena, struct held_key, chunk->count);
     for (uint32_t i = 0; i < chunk->count; i++) {
-        while (at < count && bytes_compare(entries[at].start, chunk->writes[i]->key) < 0) at++;
-        if (at < count && bytes_equal(entries[at].start, chunk->writes[i]->key))
-            part->held[part->held_count++] = chunk->writes[i]->key;
+        while (at < count && bytes_compare(held[at].key, chunk->writes[i]->key) < 0) at++;
+        if (at < count && bytes_equal(held[at].key, chunk->writes[i]->key))
+            part->held[part->held_count++] = held[at];
     }
 }
 

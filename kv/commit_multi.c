@@ -391,7 +391,9 @@ static bool reads_are_written(const struct multi *multi)
     if (multi->txn->writes.count > PARALLEL_WRITES_MAX) return false;
     for (uint32_t i = 0; i < multi->parts->count; i++) {
         const struct txn_part *part = &multi->parts->parts[i];
-        if (part->held_count > 0 && part->write_count == 0) return false; // Nothing is sent there with the writes.
+        for (uint32_t k = 0; k < part->held_count; k++) {
+            if (part_find(part, part->held[k].key) == NULL) return false;
+        }
         for (uint32_t k = 0; k < part->read_count; k++) {
             if (!read_entry_is_key(&part->reads[k])) return false;
             if (part_find(part, part->reads[k].start) == NULL) return false;

@@ -43,7 +43,7 @@ static bool kind_has_sequence(enum entry_kind kind)
 
 static bool kind_has_value(enum entry_kind kind)
 {
-    return kind == ENTRY_META || kind == ENTRY_RECORD || kind == ENTRY_SEAL;
+    return kind == ENTRY_META || kind == ENTRY_RECORD || kind == ENTRY_SEAL || kind == ENTRY_LOCKS;
 }
 
 static bool kind_has_open_ts(enum entry_kind kind)

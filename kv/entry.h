@@ -40,6 +40,7 @@ enum entry_kind {
                 // prepared now; ts is the lowest timestamp that it may commit at.
     ENTRY_DRAIN, // txn, sequence (rows at most): the next staged rows of a resolved transaction become versions,
                  // or go. Idempotent.
+    ENTRY_LOCKS, // ts (the entry's own ceiling), value: locks of a leader that hands over: kv/lock_carry.h. Not in the store.
     ENTRY_KIND_END,
 };
 

@@ -107,6 +107,7 @@ struct status leader_run(struct task *task, struct leader_call *call, enum leade
     call->leader = 0;
     if (UNLIKELY(slice == NULL)) return leader_codec(kind)->run(task, call);
     slice_hold(slice);
+    call->locks_since = 0; // Of what another leader has answered, none.
     const uint64_t turn = slice->turn;
     struct status st = leader_codec(kind)->run(task, call);
     // With other replicas that is no last word, nor is what a replica says whose log or store has failed.
@@ -132,13 +133,14 @@ static bool has_writers(const struct slice *slice)
 }
 
 static struct status lock_key(struct task *task, struct slice *slice, struct leader_call *call,
-    const struct kv_read *read, struct bytes key, bool *skipped, bool *suspended)
+    const struct kv_read *read, struct bytes key, struct lock_answer *answer)
 {
     const struct lock_request request = {
         .owner = {leader_holder(call), call->owner.age_ns},
         .mode = read->lock,
         .wait = read->wait,
         .deadline_ns = call->lock_deadline_ns,
+        .level = call->lock_level,
     };
     call->locks_taken++;
     if (move_shuts(slice, key, leader_holder(call))) return wrong_range();
@@ -146,8 +148,12 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
         struct status st = leader_writer_known(slice, key, call->owner.txn);
         if (failed(st)) return st;
     }
-    return lock_acquire(
-        task, slice->locks, &request, key, skipped, suspended, &call->lock_wait_ns);
+    struct status st = lock_acquire(task, slice->locks, &request, key, answer);
+    call->lock_wait_ns += answer->waited_ns;
+    if (failed(st) || answer->skipped) return st;
+    if (call->locks_since == 0) call->locks_since = answer->since;
+    if (call->locks_since != answer->since) call->locks_since = LOCKS_SINCE_SEVERAL;
+    return st;
 }
 
 // A node's own shards have one clock: what was acknowledged here is below any later snapshot.
@@ -182,15 +188,14 @@ static struct status get_locked(struct task *task, struct slice *slice, struct l
 {
     struct status st = STATUS_OK;
     struct leader_call *call = &get->call;
-    bool skipped = false;
-    bool suspended = false;
-    TRY(lock_key(task, slice, call, &get->read, get->keys[i], &skipped, &suspended));
-    if (get->skipped != NULL) get->skipped[i] = skipped;
-    if (skipped) {
+    struct lock_answer answer;
+    TRY(lock_key(task, slice, call, &get->read, get->keys[i], &answer));
+    if (get->skipped != NULL) get->skipped[i] = answer.skipped;
+    if (answer.skipped) {
         get->values[i] = (struct bytes){0};
         return STATUS_OK;
     }
-    if (suspended) TRY(serves_key(slice, call->tenant, get->keys[i]));
+    if (answer.suspended) TRY(serves_key(slice, call->tenant, get->keys[i]));
     const struct slice_reader reader = {.tenant = call->tenant, .newest = true};
     struct slice_value value;
     slice_read_high_raise(slice, call->read_ts);
@@ -295,9 +300,9 @@ static struct status lock_rows_skipping(
     uint32_t kept = 0;
     for (uint32_t i = 0; i < scan->batch.count; i++) {
         struct kv_pair *pair = &scan->batch.pairs[i];
-        bool skipped = false;
-        TRY(lock_key(task, slice, call, &scan->read, pair->key, &skipped, NULL));
-        if (skipped) continue;
+        struct lock_answer answer;
+        TRY(lock_key(task, slice, call, &scan->read, pair->key, &answer));
+        if (answer.skipped) continue;
         struct slice_value value;
         TRY(slice_read_point(task, slice, &reader, pair->key, call->arena, &value));
         if (hlc_less(call->read_ts, value.ts)) {
@@ -320,7 +325,8 @@ static struct status lock_rows(struct task *task, struct slice *slice, struct le
     struct status st = STATUS_OK;
     struct leader_call *call = &scan->call;
     for (uint32_t i = 0; i < scan->batch.count; i++) {
-        TRY(lock_key(task, slice, call, &scan->read, scan->batch.pairs[i].key, NULL, NULL));
+        struct lock_answer answer;
+        TRY(lock_key(task, slice, call, &scan->read, scan->batch.pairs[i].key, &answer));
     }
     TRY(serves_span(slice, call->tenant, scanned));
     const struct read_entry entry = {scanned.start, scanned.end};
@@ -453,17 +459,19 @@ out:
 }
 
 // Locks live in the leader's memory. Whoever relies on them instead of validating what it read is told when they went
-// with an earlier leader, or were taken away because its node was silent.
-static struct status check_held(
-    struct slice *slice, const struct leader_call *call, const struct bytes *keys, uint32_t count)
+// with an earlier leader, or were taken away because its node was silent; also if it has taken them again since.
+static struct status check_held(struct slice *slice, const struct leader_call *call,
+    const struct held_key *keys, uint32_t count)
 {
     const uint64_t txn = call->owner.txn;
     for (uint32_t i = 0; i < count; i++) {
-        struct status st = serves_key(slice, call->tenant, keys[i]);
+        struct status st = serves_key(slice, call->tenant, keys[i].key);
         if (failed(st)) return st;
-        if (LIKELY(lock_holds(slice->locks, leader_holder(call), keys[i], KV_LOCK_SHARED))) continue;
+        if (LIKELY(lock_held_since(
+                slice->locks, leader_holder(call), keys[i].key, keys[i].since)))
+            continue;
         uint64_t writer = 0; // What is staged is locked by being there.
-        if (!list_empty(&slice->staged)) st = staged_owner(slice, keys[i], 0, &writer);
+        if (!list_empty(&slice->staged)) st = staged_owner(slice, keys[i].key, 0, &writer);
         if (failed(st)) return st;
         if (writer == txn) continue;
         covered("leader.lost_locks");
@@ -481,8 +489,8 @@ static struct status lock_writes(
     const struct kv_read read = {
         .lock = KV_LOCK_EXCLUSIVE, .wait = commit->no_wait ? KV_WAIT_FAIL : KV_WAIT_BLOCK};
     for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
-        st = lock_key(
-            task, slice, &commit->call, &read, commit->writes[i]->key, NULL, NULL);
+        struct lock_answer answer;
+        st = lock_key(task, slice, &commit->call, &read, commit->writes[i]->key, &answer);
     }
     // They were held, and went with an earlier leader: the client begins its commit anew, and waits for them.
     if (commit->no_wait && status_is(st, E_LOCK_NOT_AVAILABLE)) st = wrong_range();
@@ -632,7 +640,10 @@ struct status leader_commit_begin(struct task *task, struct slice *slice,
             TRY(serves_reads(slice, tenant, commit->reads, commit->read_count));
         }
         // Validating long spans suspends, and others may have come in between: then the keys must be locked first.
-        if (keep_locks || writes_are_free(slice, commit)) return STATUS_OK;
+        if (keep_locks || writes_are_free(slice, commit)) {
+            // Nothing suspends from here on; before, something may have.
+            return check_held(slice, &commit->call, commit->held, commit->held_count);
+        }
         if (locked) break;
         covered("leader.locked_late");
         TRY(lock_writes(task, slice, commit));
@@ -848,9 +859,11 @@ struct status leader_validate(struct task *task, void *arg)
     TRY(check_held(slice, call, check->held, check->held_count));
     slice_read_high_raise(slice, check->to);
     if (!check->prepared) {
+        if (check->read_count == 0) goto out; // Locks alone.
         TRY(check_threshold(slice, call));
         TRY(validate_reads(task, slice, check->reads, check->read_count, call->read_ts));
         TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
+        TRY(check_held(slice, call, check->held, check->held_count));
         goto out;
     }
     // Up to the prepare it was validated there; its own prepared writes are none of its conflicts. What came since is
@@ -863,6 +876,7 @@ struct status leader_validate(struct task *task, void *arg)
         TRY(validate_reads_but(task, slice, check->reads, check->read_count, call->read_ts, call->owner.txn));
         TRY(serves_reads(slice, call->tenant, check->reads, check->read_count));
     }
+    if (check->read_count > 0) TRY(check_held(slice, call, check->held, check->held_count));
 out:
     return st;
 }

@@ -26,6 +26,7 @@
 #pragma once
 #include "core/task.h"
 #include "kv/client.h"
+#include "kv/held.h"
 #include "kv/kv_node.h"
 #include "kv/lock.h"
 #include "kv/read_set.h"
@@ -72,6 +73,8 @@ struct leader_seen {
     } nodes[LEADER_SEEN_MAX];
 };
 
+#define LOCKS_SINCE_SEVERAL UINT64_MAX
+
 struct leader_call {
     uint64_t slice;
     uint64_t generation; // Of the descriptor that led here, for requests about one range: K_WRONG_RANGE when it is old. 0: any.
@@ -86,6 +89,7 @@ struct leader_call {
     struct lock_owner_id owner;
     uint64_t holder;               // Whose its locks are; 0: owner.txn. A commit that was begun anew has another id.
     uint64_t lock_deadline_ns;     // Monotonic; 0: none.
+    uint32_t lock_level;           // Of locks that it takes: lock_release_levels.
     struct arena *arena;           // Where answers go.
     struct arena reply;            // Used when the leader is elsewhere.
     bool remote;                   // Answers are in `reply`.
@@ -98,6 +102,7 @@ struct leader_call {
     struct hlc_timestamp moved_to;
     uint64_t lock_wait_ns;
     uint64_t locks_taken;
+    uint64_t locks_since;          // What all of them are held since, for struct held_key; LOCKS_SINCE_SEVERAL; 0: none taken.
     struct hlc_timestamp clock;    // The leader's, when it began.
     uint32_t leader;               // With K_NOT_LEADER: the node that is thought to lead, or 0.
 };
@@ -176,7 +181,7 @@ struct leader_commit {
     uint32_t write_count;
     const struct read_entry *reads;
     uint32_t read_count;
-    const struct bytes *held; // Keys that the transaction must have locked.
+    const struct held_key *held; // Keys that the transaction must have locked all along.
     uint32_t held_count;
     struct hlc_timestamp checked_ts; // Writes marked `checked` have no version above it.
     struct bytes payload;            // The log entry, its timestamp left open.
@@ -206,7 +211,7 @@ struct leader_validate {
     struct leader_call call;
     const struct read_entry *reads;
     uint32_t read_count;
-    const struct bytes *held; // As in struct leader_commit.
+    const struct held_key *held; // As in struct leader_commit.
     uint32_t held_count;
     uint64_t mark, epoch;
     bool prepared;
@@ -251,9 +256,15 @@ struct leader_resolve {
 struct status leader_resolve(struct task *task, void *arg);
 
 // Releases the transaction's locks in the slice. Does not suspend and cannot fail: a leader that
-// cannot be reached drops them when it finds the transaction gone.
-void leader_release(struct shard *shard, uint64_t slice, uint64_t txn);
-struct status leader_release_here(struct task *task, void *arg); // A struct leader_call.
+// cannot be reached drops them when it finds the transaction gone. Only those that were first taken at levels within
+// [from, to]; all of them: 0, UINT32_MAX.
+void leader_release(
+    struct shard *shard, uint64_t slice, uint64_t txn, uint32_t from, uint32_t to);
+struct leader_release {
+    struct leader_call call; // Of the owner alone.
+    uint32_t from, to;
+};
+struct status leader_release_here(struct task *task, void *arg);
 
 // --- where leaders are ---------------------------------------------------------------------------
 

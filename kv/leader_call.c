@@ -15,6 +15,7 @@
 #include "kv/router.h"
 #include "kv/txn.h"
 
+#define RELEASE_NS UINT64_C(10000000000)
 #define WAIT_FIRST_NS 2000000u
 #define WAIT_LAST_NS 100000000u
 #define NODE_REQUEST_BYTES_MAX (RPC_BODY_BYTES_MAX - (1u << 20))
@@ -509,45 +510,45 @@ void leader_slices(struct shard *shard, struct arena *arena, uint64_t **slices, 
 struct release {
     struct shard_message message;
     uint64_t slice, txn;
+    uint32_t from, to;
 };
 
-static void release_in(struct shard *shard, uint64_t id, uint64_t txn)
+// False: it is led elsewhere, or soon will be, with its locks.
+static bool release_in(struct shard *shard, const struct release *release)
 {
     struct kv_shard *kv = kv_shard_of(shard);
-    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, id);
-    if (slice != NULL && slice->locks != NULL) lock_release_all(slice->locks, txn);
+    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, release->slice);
+    if (slice == NULL || slice->locks == NULL || slice->role != SLICE_SERVING) return false;
+    if (release->from == 0 && release->to == UINT32_MAX)
+        lock_release_all(slice->locks, release->txn);
+    else
+        lock_release_levels(slice->locks, release->txn, release->from, release->to);
+    return true;
 }
 
-static void release_deliver(struct shard *shard, struct shard_message *message)
+static struct status not_here(void)
 {
-    struct release *release = container_of(message, struct release, message);
-    release_in(shard, release->slice, release->txn);
-    free(release);
+    return status_make_retry(K_NOT_LEADER, RETRY_STATEMENT, "the slice is led by another node");
 }
 
 struct status leader_release_here(struct task *task, void *arg)
 {
-    const struct leader_call *call = arg;
-    release_in(task->shard, call->slice, call->owner.txn);
-    return STATUS_OK;
-}
-
-static void release_send(struct shard *shard, uint32_t target, uint64_t slice, uint64_t txn)
-{
-    struct release *release = malloc(sizeof *release);
-    invariant(release != NULL); // A lock that nobody can release would stand until the restart.
-    *release = (struct release){
-        .message.deliver = release_deliver, .slice = slice, .txn = txn};
-    shard_send(shard, target, &release->message);
+    const struct leader_release *asked = arg;
+    const struct release release = {.slice = asked->call.slice, .txn = asked->call.owner.txn,
+        .from = asked->from, .to = asked->to};
+    return release_in(task->shard, &release) ? STATUS_OK : not_here();
 }
 
 // A leader of another node is told by a task of its own, which keeps at it for a while.
 static struct status release_far(struct task *task, void *arg)
 {
     const struct release *release = arg;
-    struct leader_call call = {.slice = release->slice, .owner.txn = release->txn};
-    struct status st = leader_call(task, &call, task->arena, LEADER_RELEASE);
-    leader_reply_end(&call);
+    struct leader_release asked = {
+        .call = {.slice = release->slice, .owner.txn = release->txn},
+        .from = release->from, .to = release->to};
+    task->deadline_ns = task_now_ns(task) + RELEASE_NS; // Of a slice without a leader there is nothing to release.
+    struct status st = leader_call(task, &asked.call, task->arena, LEADER_RELEASE);
+    leader_reply_end(&asked.call);
     return st;
 }
 
@@ -559,33 +560,10 @@ static void release_ended(struct task *task, struct status st, void *arg)
     free(arg);
 }
 
-void leader_release(struct shard *shard, uint64_t slice, uint64_t txn)
+// Frees it, or has it freed.
+static void release_start(struct shard *shard, struct release *release)
 {
-    struct kv_shard *kv = kv_shard_of(shard);
-    struct client *client = kv->module_state[KV_SLOT_CLIENT];
-    const struct leader_directory *directory = client->directory;
-    if (directory == NULL || directory->leader == NULL) {
-        if (kv_slice_find(kv, slice) != NULL) {
-            release_in(shard, slice, txn);
-        } else {
-            release_send(shard, router_shard(kv, slice), slice, txn);
-        }
-        return;
-    }
-    const struct slice *own = kv_slice_find(kv, slice);
-    if (own != NULL && own->role == SLICE_SERVING) {
-        release_in(shard, slice, txn);
-        return;
-    }
-    uint32_t node = slice < client->leader_count ? client->leaders[slice] : 0;
-    struct rpc_target where;
-    if (node == shard->node->id && directory->replica(shard, slice, node, &where)) {
-        release_send(shard, where.shard, slice, txn);
-        return;
-    }
-    struct release *release = malloc(sizeof *release);
-    if (release == NULL) return;
-    *release = (struct release){.slice = slice, .txn = txn};
+    struct client *client = kv_shard_of(shard)->module_state[KV_SLOT_CLIENT];
     const struct task_options options = {
         .fn = release_far,
         .arg = release,
@@ -598,4 +576,42 @@ void leader_release(struct shard *shard, uint64_t slice, uint64_t txn)
     if (!failed(task_start(shard, &options))) return;
     client->resolving--;
     free(release);
+}
+
+static void release_deliver(struct shard *shard, struct shard_message *message)
+{
+    struct release *release = container_of(message, struct release, message);
+    const struct kv_shard *kv = kv_shard_of(shard);
+    const struct client *client = kv == NULL ? NULL : kv->module_state[KV_SLOT_CLIENT];
+    bool done = release_in(shard, release);
+    if (!done && client != NULL && client->directory != NULL && !kv->stopping) {
+        release_start(shard, release);
+    } else {
+        free(release);
+    }
+}
+
+void leader_release(
+    struct shard *shard, uint64_t slice, uint64_t txn, uint32_t from, uint32_t to)
+{
+    struct kv_shard *kv = kv_shard_of(shard);
+    struct client *client = kv->module_state[KV_SLOT_CLIENT];
+    const struct leader_directory *directory = client->directory;
+    const bool alone = directory == NULL || directory->leader == NULL;
+    const struct release wanted = {.slice = slice, .txn = txn, .from = from, .to = to};
+    if (kv_slice_find(kv, slice) != NULL && (release_in(shard, &wanted) || alone)) return;
+    const uint32_t node = slice < client->leader_count ? client->leaders[slice] : 0;
+    struct rpc_target where = {.shard = shard->index};
+    bool near = !alone && node == shard->node->id && directory->replica(shard, slice, node, &where) &&
+        where.shard != shard->index;
+    if (alone) where.shard = router_shard(kv, slice);
+    struct release *release = malloc(sizeof *release);
+    invariant(release != NULL); // A lock that nobody can release would stand until the restart.
+    *release = wanted;
+    if (alone || near) {
+        release->message.deliver = release_deliver;
+        shard_send(shard, where.shard, &release->message);
+    } else {
+        release_start(shard, release);
+    }
 }

@@ -6,6 +6,7 @@
 #include "kv/deadlock.h"
 #include "kv/feed.h"
 #include "kv/key.h"
+#include "kv/lock_list.h"
 #include "kv/push.h"
 
 static_assert(RPC_LEADER + LEADER_KIND_END <= RPC_REPLICA, "kinds have their numbers as methods");
@@ -168,6 +169,7 @@ void leader_wire_ask(
     wire_put_u64(out, call->holder);
     uint64_t left_ns = call->lock_deadline_ns > now_ns ? call->lock_deadline_ns - now_ns : 0;
     wire_put_u64(out, call->lock_deadline_ns == 0 ? 0 : left_ns + 1);
+    wire_put_u64(out, call->lock_level);
     wire_put_bool(out, call->follower);
     wire_put_bool(out, call->again);
     leader_codec(kind)->ask(out, call);
@@ -193,6 +195,7 @@ struct status leader_wire_asked(
     if (left_ns > 0 && !__builtin_add_overflow(now_ns, left_ns - 1, &left_ns)) {
         call->lock_deadline_ns = left_ns;
     }
+    call->lock_level = wire_take_u32(in);
     call->follower = wire_take_bool(in);
     call->again = wire_take_bool(in);
     codec->asked(in, call);
@@ -217,6 +220,7 @@ void leader_wire_answer(struct buffer *out, enum leader_kind kind, const struct 
     wire_put_ts(out, call->clock);
     wire_put_u64(out, call->lock_wait_ns);
     wire_put_u64(out, call->locks_taken);
+    wire_put_u64(out, call->locks_since);
     wire_put_u64(out, call->leader);
     if (!failed(st)) leader_codec(kind)->answer(out, call);
 }
@@ -232,11 +236,13 @@ struct status leader_wire_answered(
     struct hlc_timestamp clock = wire_take_ts(in);
     uint64_t lock_wait_ns = wire_take_u64(in);
     uint64_t locks_taken = wire_take_u64(in);
+    uint64_t locks_since = wire_take_u64(in);
     uint32_t leader = wire_take_u32(in);
     if (in->bad) return malformed("malformed answer");
     call->moved_to = hlc_max(call->moved_to, moved_to);
     call->lock_wait_ns += lock_wait_ns;
     call->locks_taken += locks_taken;
+    call->locks_since = locks_since;
     call->clock = clock;
     call->leader = leader;
     if (failed(answer)) return answer;
@@ -285,5 +291,6 @@ void leader_wire_register(void)
     }
     push_register();
     deadlock_register();
+    lock_list_register();
     rangefeed_register();
 }

@@ -3,9 +3,9 @@
 // Requests about moves of ranges as bytes.
 #include "kv/key.h"
 #include "kv/leader_wire.h"
+#include "kv/lock_carry.h"
 #include "kv/move_side.h"
 
-#define LOCK_BYTES_LEAST 4u
 
 static void put_range(struct buffer *out, const struct range *range)
 {
@@ -30,27 +30,16 @@ static void take_range(struct wire_in *in, struct range *range)
 static void put_locks(struct buffer *out, const struct leader_move *move)
 {
     wire_put_u64(out, move->lock_count);
-    for (uint32_t i = 0; i < move->lock_count; i++) {
-        wire_put_bytes(out, move->locks[i].key);
-        wire_put_u64(out, move->locks[i].owner.txn);
-        wire_put_u64(out, move->locks[i].owner.age_ns);
-        wire_put_u64(out, move->locks[i].mode);
-    }
+    for (uint32_t i = 0; i < move->lock_count; i++) lock_wire_put(out, &move->locks[i]);
 }
 
 static void take_locks(struct wire_in *in, struct leader_move *move)
 {
-    move->lock_count = wire_take_count(in, LOCK_BYTES_LEAST);
+    move->lock_count = wire_take_count(in, LOCK_WIRE_LEAST);
     if (move->lock_count > MOVE_LOCKS_MAX) in->bad = true;
     if (in->bad) move->lock_count = 0;
     move->locks = ARENA_ARRAY(in->arena, struct lock_taken, move->lock_count);
-    for (uint32_t i = 0; i < move->lock_count && !in->bad; i++) {
-        move->locks[i].key = wire_take_key(in);
-        move->locks[i].owner.txn = wire_take_u64(in);
-        move->locks[i].owner.age_ns = wire_take_u64(in);
-        move->locks[i].mode = (enum kv_lock)wire_take_enum(in, KV_LOCK_EXCLUSIVE);
-        if (move->locks[i].mode == KV_LOCK_NONE) in->bad = true;
-    }
+    for (uint32_t i = 0; i < move->lock_count && !in->bad; i++) move->locks[i] = lock_wire_take(in);
 }
 
 // What a fence answers, and an addition is told.

@@ -71,17 +71,23 @@ static const struct read_entry *take_entries(struct wire_in *in, uint32_t *count
     return entries;
 }
 
-static void put_held(struct buffer *out, const struct bytes *keys, uint32_t count)
+static void put_held(struct buffer *out, const struct held_key *keys, uint32_t count)
 {
     wire_put_u64(out, count);
-    for (uint32_t i = 0; i < count; i++) wire_put_bytes(out, keys[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        wire_put_bytes(out, keys[i].key);
+        wire_put_u64(out, keys[i].since);
+    }
 }
 
-static const struct bytes *take_held(struct wire_in *in, uint32_t *count)
+static const struct held_key *take_held(struct wire_in *in, uint32_t *count)
 {
-    *count = wire_take_count(in, 1);
-    struct bytes *keys = ARENA_ARRAY(in->arena, struct bytes, *count);
-    for (uint32_t i = 0; i < *count && !in->bad; i++) keys[i] = wire_take_key(in);
+    *count = wire_take_count(in, ROW_BYTES_LEAST);
+    struct held_key *keys = ARENA_ARRAY(in->arena, struct held_key, *count);
+    for (uint32_t i = 0; i < *count && !in->bad; i++) {
+        keys[i].key = wire_take_key(in);
+        keys[i].since = wire_take_u64(in);
+    }
     return keys;
 }
 
@@ -496,6 +502,20 @@ static void resolve_asked(struct wire_in *in, void *request)
     resolve->keep_locks = wire_take_bool(in);
 }
 
+static void release_ask(struct buffer *out, const void *request)
+{
+    const struct leader_release *release = request;
+    wire_put_u64(out, release->from);
+    wire_put_u64(out, release->to);
+}
+
+static void release_asked(struct wire_in *in, void *request)
+{
+    struct leader_release *release = request;
+    release->from = wire_take_u32(in);
+    release->to = wire_take_u32(in);
+}
+
 const struct leader_codec leader_txn_codecs[LEADER_KIND_END] = {
     [LEADER_GET] = {.name = "leader.get", .size = sizeof(struct leader_get), .run = leader_get,
         .ask = get_ask, .asked = get_asked, .answer = get_answer, .answered = get_answered},
@@ -537,7 +557,7 @@ const struct leader_codec leader_txn_codecs[LEADER_KIND_END] = {
     [LEADER_RESOLVE] = {.name = "leader.resolve", .size = sizeof(struct leader_resolve),
         .run = leader_resolve, .ask = resolve_ask, .asked = resolve_asked,
         .answer = wire_put_nothing, .answered = wire_take_nothing},
-    [LEADER_RELEASE] = {.name = "leader.release", .size = sizeof(struct leader_call),
-        .run = leader_release_here, .ask = wire_put_nothing, .asked = wire_take_nothing,
+    [LEADER_RELEASE] = {.name = "leader.release", .size = sizeof(struct leader_release),
+        .run = leader_release_here, .ask = release_ask, .asked = release_asked,
         .answer = wire_put_nothing, .answered = wire_take_nothing},
 };

@@ -26,6 +26,8 @@ struct lock_hold {
     struct lock *lock;
     struct lock_owner *owner;
     enum kv_lock mode;
+    uint32_t level, exclusive_level; // At which it was first taken, and for writing.
+    uint64_t since;
     struct lock_hold *lock_next;
     struct lock_hold *owner_previous, *owner_next;
 };
@@ -80,6 +82,7 @@ struct status lock_table_init(struct lock_table *table, struct shard *shard)
 {
     *table = (struct lock_table){
         .shard = shard,
+        .since = 1,
         .lock_buckets = BUCKETS_FIRST,
         .owner_buckets = BUCKETS_FIRST,
         .lock_pool.item_size = sizeof(struct lock),
@@ -228,24 +231,29 @@ static bool holds_allow(const struct lock *lock, uint64_t txn, enum kv_lock mode
     return true;
 }
 
-static bool hold_add(
-    struct lock_table *table, struct lock *lock, struct lock_owner_id id, enum kv_lock mode)
+static struct lock_hold *hold_add(struct lock_table *table, struct lock *lock,
+    struct lock_owner_id id, enum kv_lock mode, uint32_t level)
 {
     struct lock_hold *hold = hold_find(lock, id.txn);
     if (hold != NULL) {
-        if (mode == KV_LOCK_EXCLUSIVE) hold->mode = mode;
-        return true;
+        if (mode == KV_LOCK_EXCLUSIVE && hold->mode != mode) {
+            hold->mode = mode;
+            hold->exclusive_level = level;
+        }
+        return hold;
     }
     struct lock_owner *owner = owner_get(table, id);
-    if (owner == NULL) return false;
+    if (owner == NULL) return NULL;
     hold = pool_take(&table->hold_pool);
     if (hold == NULL) {
         owner_drop_if_unused(table, owner);
-        return false;
+        return NULL;
     }
     hold->lock = lock;
     hold->owner = owner;
     hold->mode = mode;
+    hold->level = hold->exclusive_level = level;
+    hold->since = table->since;
     hold->lock_next = lock->holds;
     lock->holds = hold;
     hold->owner_previous = NULL;
@@ -253,7 +261,7 @@ static bool hold_add(
     if (owner->holds != NULL) owner->holds->owner_previous = hold;
     owner->holds = hold;
     owner->hold_count++;
-    return true;
+    return hold;
 }
 
 static void line_remove(struct lock_waiter *waiter)
@@ -271,7 +279,10 @@ static void line_advance(struct lock_table *table, struct lock *lock)
         struct lock_waiter *waiter = lock->first;
         if (!holds_allow(lock, waiter->owner.txn, waiter->mode)) return;
         line_remove(waiter);
-        waiter->granted = hold_add(table, lock, waiter->owner, waiter->mode);
+        const struct lock_hold *hold =
+            hold_add(table, lock, waiter->owner, waiter->mode, waiter->level);
+        waiter->granted = hold != NULL;
+        if (hold != NULL) waiter->since = hold->since;
         wait_queue_wake_all(&waiter->queue, waiter->granted
                 ? STATUS_OK : status_make(E_OUT_OF_MEMORY, "out of memory for locks"));
     }
@@ -284,28 +295,28 @@ static bool mode_covers(enum kv_lock held, enum kv_lock wanted)
     return held == KV_LOCK_EXCLUSIVE || wanted == KV_LOCK_SHARED;
 }
 
-// The lock for `key` (made when absent) and whether the request was granted at once.
+// The lock for `key` (made when absent) and, if the request was granted at once, what is held then.
 static struct status try_or_find(struct lock_table *table, const struct lock_request *request,
-    struct bytes key, struct lock **found, bool *granted)
+    struct bytes key, struct lock **found, struct lock_hold **granted)
 {
     uint64_t hash = hash_bytes(key);
     struct lock *lock = lock_find(table, key, hash);
-    *granted = false;
+    *granted = NULL;
     if (lock == NULL) {
         lock = lock_make(table, key, hash);
         if (lock == NULL) return status_make(E_OUT_OF_MEMORY, "too many locks in one slice");
     }
     *found = lock;
-    const struct lock_hold *own = hold_find(lock, request->owner.txn);
+    struct lock_hold *own = hold_find(lock, request->owner.txn);
     if (own != NULL && mode_covers(own->mode, request->mode)) {
-        *granted = true;
+        *granted = own;
         return STATUS_OK;
     }
     // An upgrade passes the line: those in it wait for this transaction anyway.
     bool may_pass = lock->first == NULL || own != NULL;
     if (!may_pass || !holds_allow(lock, request->owner.txn, request->mode)) return STATUS_OK;
-    *granted = hold_add(table, lock, request->owner, request->mode);
-    if (*granted) return STATUS_OK;
+    *granted = hold_add(table, lock, request->owner, request->mode, request->level);
+    if (*granted != NULL) return STATUS_OK;
     lock_drop_if_unused(table, lock);
     return status_make(E_OUT_OF_MEMORY, "out of memory for locks");
 }
@@ -314,7 +325,28 @@ struct status lock_try(struct lock_table *table, const struct lock_request *requ
     struct bytes key, bool *granted)
 {
     struct lock *lock;
-    return try_or_find(table, request, key, &lock, granted);
+    struct lock_hold *hold;
+    struct status st = try_or_find(table, request, key, &lock, &hold);
+    *granted = !failed(st) && hold != NULL;
+    return st;
+}
+
+bool lock_give(struct lock_table *table, const struct lock_taken *taken)
+{
+    struct lock *lock;
+    struct lock_hold *hold;
+    const struct lock_request request = {
+        .owner = taken->owner, .mode = taken->mode, .level = taken->exclusive_level};
+    struct status st = try_or_find(table, &request, taken->key, &lock, &hold);
+    if (failed(st)) return false;
+    if (hold == NULL) {
+        lock_drop_if_unused(table, lock);
+        return false;
+    }
+    hold->level = taken->level;
+    hold->exclusive_level = taken->exclusive_level;
+    hold->since = taken->since;
+    return true;
 }
 
 static void waiter_timer_fire(struct timer *timer)
@@ -357,10 +389,10 @@ static void waiter_delist(struct lock_table *table, struct lock_waiter *waiter)
 }
 
 static struct status wait_in_line(struct task *task, struct lock_table *table,
-    const struct lock_request *request, struct lock *lock)
+    const struct lock_request *request, struct lock *lock, uint64_t *since)
 {
-    struct lock_waiter waiter = {
-        .table = table, .lock = lock, .owner = request->owner, .mode = request->mode};
+    struct lock_waiter waiter = {.table = table, .lock = lock, .owner = request->owner,
+        .mode = request->mode, .level = request->level, .started_ns = task_now_ns(task)};
     wait_queue_init(&waiter.queue);
     line_add(lock, &waiter);
     waiter_enlist(table, &waiter);
@@ -377,6 +409,7 @@ static struct status wait_in_line(struct task *task, struct lock_table *table,
     if (waiter.reported && table->unblocked != NULL) table->unblocked(&waiter);
     // Granted and cancelled at the same time: the lock is held, the task's next wait says that it
     // must end.
+    *since = waiter.since;
     if (waiter.granted) return STATUS_OK;
     covered("lock.wait_in_vain");
     if (waiter.lock == NULL) { // The table was dropped.
@@ -395,26 +428,29 @@ static struct status wait_in_line(struct task *task, struct lock_table *table,
 }
 
 struct status lock_acquire(struct task *task, struct lock_table *table,
-    const struct lock_request *request, struct bytes key, bool *skipped, bool *suspended,
-    uint64_t *waited_ns)
+    const struct lock_request *request, struct bytes key, struct lock_answer *answer)
 {
     struct lock *lock;
-    bool granted;
-    struct status st = try_or_find(table, request, key, &lock, &granted);
-    if (failed(st) || granted) return st;
-
+    struct lock_hold *hold;
+    *answer = (struct lock_answer){0};
+    struct status st = try_or_find(table, request, key, &lock, &hold);
+    if (failed(st)) return st;
+    if (hold != NULL) {
+        answer->since = hold->since;
+        return STATUS_OK;
+    }
     if (request->wait != KV_WAIT_BLOCK) {
         lock_drop_if_unused(table, lock);
         if (request->wait == KV_WAIT_FAIL) {
             return status_make(E_LOCK_NOT_AVAILABLE, "could not obtain lock on row");
         }
-        *skipped = true;
+        answer->skipped = true;
         return STATUS_OK;
     }
     uint64_t started_ns = task_now_ns(task);
-    st = wait_in_line(task, table, request, lock);
-    if (suspended != NULL) *suspended = true;
-    *waited_ns += task_now_ns(task) - started_ns;
+    st = wait_in_line(task, table, request, lock, &answer->since);
+    answer->suspended = true;
+    answer->waited_ns = task_now_ns(task) - started_ns;
     return st;
 }
 
@@ -449,6 +485,13 @@ bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, 
     const struct lock *lock = lock_find(table, key, hash_bytes(key));
     const struct lock_hold *own = lock == NULL ? NULL : hold_find(lock, txn);
     return own != NULL && mode_covers(own->mode, mode);
+}
+
+bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key, uint64_t since)
+{
+    const struct lock *lock = lock_find(table, key, hash_bytes(key));
+    const struct lock_hold *own = lock == NULL ? NULL : hold_find(lock, txn);
+    return own != NULL && (since == 0 || own->since == since);
 }
 
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn)
@@ -503,6 +546,30 @@ static void hold_drop(struct lock_table *table, struct lock_hold *hold)
     owner_drop_if_unused(table, owner);
 }
 
+void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, uint32_t to)
+{
+    struct lock_owner *owner = owner_find(table, txn);
+    if (owner == NULL) return;
+    struct lock_hold *next;
+    for (struct lock_hold *hold = owner->holds; hold != NULL; hold = next) {
+        next = hold->owner_next; // The owner goes with its last hold, and that has no next one.
+        if (hold->level >= from && hold->level <= to) {
+            hold_drop(table, hold);
+        } else if (hold->mode == KV_LOCK_EXCLUSIVE && hold->exclusive_level >= from &&
+            hold->exclusive_level <= to) {
+            hold->mode = KV_LOCK_SHARED;
+            line_advance(table, hold->lock);
+        }
+    }
+}
+
+void lock_release_lost(struct lock_table *table, uint64_t txn)
+{
+    if (owner_find(table, txn) == NULL) return;
+    lock_release_all(table, txn);
+    table->since++;
+}
+
 bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key)
 {
     struct lock *lock = lock_find(table, key, hash_bytes(key));
@@ -550,7 +617,9 @@ static void lock_take(struct lock_table *table, struct lock *lock, struct arena 
         next = hold->lock_next;
         if (*count < max)
             taken[(*count)++] = (struct lock_taken){
-                .key = arena_copy(arena, key), .owner = hold->owner->id, .mode = hold->mode};
+                .key = arena_copy(arena, key), .owner = hold->owner->id, .mode = hold->mode,
+                .level = hold->level, .exclusive_level = hold->exclusive_level,
+                .since = hold->since};
         hold_drop(table, hold);
     }
 }
@@ -574,6 +643,26 @@ void lock_span_take(struct lock_table *table, struct span span, struct status st
     }
 }
 
+bool lock_next_held(const struct lock_table *table, uint64_t *place, struct lock_taken *held)
+{
+    // High half: the bucket; low half: how many of its holds have been shown.
+    uint64_t bucket = *place >> 32;
+    for (uint32_t skip = (uint32_t)*place; bucket < table->lock_buckets; bucket++, skip = 0) {
+        uint32_t at = 0;
+        for (const struct lock *lock = table->locks[bucket]; lock != NULL; lock = lock->bucket_next) {
+            for (const struct lock_hold *hold = lock->holds; hold != NULL; hold = hold->lock_next) {
+                if (at++ < skip) continue;
+                *held = (struct lock_taken){.key = bytes_of(lock->key, lock->key_size),
+                    .owner = hold->owner->id, .mode = hold->mode, .level = hold->level,
+                    .exclusive_level = hold->exclusive_level, .since = hold->since};
+                *place = bucket << 32 | at;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void lock_table_drop(struct lock_table *table, struct status st)
 {
     for (uint64_t i = 0; i < table->lock_buckets; i++) {
@@ -595,6 +684,12 @@ void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st
     struct lock_waiter *waiter = table->waiters;
     while (waiter != NULL && waiter->wait_id != wait_id) waiter = waiter->table_next;
     if (waiter != NULL && !waiter->granted) wait_queue_wake_all(&waiter->queue, st);
+}
+
+struct bytes lock_waiter_key(const struct lock_waiter *waiter)
+{
+    if (waiter->lock == NULL) return (struct bytes){0};
+    return bytes_of(waiter->lock->key, waiter->lock->key_size);
 }
 
 uint32_t lock_waits_for(

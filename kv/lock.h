@@ -4,8 +4,9 @@
 // served.
 //
 // Locks are in the leader's memory only. They make conflicting transactions queue instead of abort;
-// that what was read is still true is checked again at commit (kv/validate.h), so losing the table
-// loses nothing but time. A lock that somebody waits for is held until lock_release_all, which is why an edge "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong
+// that what was read is still true is checked again at commit (kv/validate.h), and who relies on a lock
+// instead asks then whether it was held all along (lock_held_since), so losing the table loses nothing
+// but time. An orderly change of leader takes them along (kv/lock_carry.h). A lock that somebody waits for is held until lock_release_all, which is why an edge "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong
 // about transactions that have ended.
 //
 // Shard    The slice leader's.
@@ -40,9 +41,12 @@ struct lock_waiter {
     struct lock *lock;
     struct lock_owner_id owner;
     enum kv_lock mode;
+    uint32_t level;
     bool granted;
+    uint64_t since;          // When granted.
     bool reported;           // The deadlock detector knows of this wait.
     uint64_t wait_id;        // Unique in the table.
+    uint64_t started_ns;
     struct wait_queue queue; // The one task.
     struct lock_waiter *previous, *next;             // In the lock's line.
     struct lock_waiter *table_previous, *table_next; // In the table.
@@ -69,6 +73,9 @@ struct lock_table {
     struct lock_pool lock_pool, hold_pool, owner_pool;
     struct lock_waiter *waiters; // Of all locks.
     uint64_t wait_id_last;
+    // What locks given from now on are held since. It is another one, and no other table's, from each moment on at which
+    // locks may have been lost; never 0.
+    uint64_t since;
 };
 
 #define LOCK_REPORT_NS 2000000u        // 2 ms: most waits are over by then.
@@ -83,15 +90,18 @@ struct lock_request {
     enum kv_lock mode; // SHARED or EXCLUSIVE.
     enum kv_wait wait;
     uint64_t deadline_ns; // 0: none.
+    uint32_t level;       // See lock_release_levels.
+};
+struct lock_answer {
+    bool skipped;       // Another holds it, and the request does not wait.
+    bool suspended;     // What the caller knew before is a rumour.
+    uint64_t since;     // As lock_held_since wants it: of when the transaction first took it. 0: skipped.
+    uint64_t waited_ns;
 };
 
-// Takes the lock, waiting in line if it must. *skipped (may be NULL when wait is not SKIP) says
-// that another holds it; *waited_ns grows by the time spent. Locks already held are success.
-// Suspends; *suspended (may be NULL) says whether it did: what the caller knew before is a rumour
-// then.
+// Takes the lock, waiting in line if it must. Locks already held are success. Suspends.
 CHECKED struct status lock_acquire(struct task *task, struct lock_table *table,
-    const struct lock_request *request, struct bytes key, bool *skipped, bool *suspended,
-    uint64_t *waited_ns);
+    const struct lock_request *request, struct bytes key, struct lock_answer *answer);
 // Takes it only if that needs no waiting. False: another holds it or is before us.
 CHECKED struct status lock_try(struct lock_table *table, const struct lock_request *request,
     struct bytes key, bool *granted);
@@ -102,11 +112,18 @@ bool lock_taken_by_other(const struct lock_table *table, uint64_t txn, struct by
 bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
     bool (*wanted)(const void *arg, struct bytes key), const void *arg);
 bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);
+// Whether the transaction holds the key, in whatever mode, and has never ceased to since it was told `since`; 0: it has
+// only to hold it now.
+bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key, uint64_t since);
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn);
 // Some of those that hold locks, from a place in the table that `turn` says; how many. At most `max`.
 uint32_t lock_owners(const struct lock_table *table, uint64_t turn, uint64_t *txns, uint32_t max);
 // Releases everything that `txn` holds and wakes who is next in each line.
 void lock_release_all(struct lock_table *table, uint64_t txn);
+// The same for what it first took at a level within [from, to]; what it then took for writing as well, it goes on to share.
+void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, uint32_t to);
+// Releases all of a transaction that is thought to have ended. Should it not have, it finds that out: lock_held_since.
+void lock_release_lost(struct lock_table *table, uint64_t txn);
 
 // Releases one key, unless somebody waits for it: for whom something else guards it from now on (staged writes, which
 // are looked at before a lock is given). Whether it did.
@@ -120,15 +137,24 @@ struct lock_taken {
     struct bytes key;
     struct lock_owner_id owner;
     enum kv_lock mode;
+    uint32_t level, exclusive_level;
+    uint64_t since;
 };
 void lock_span_take(struct lock_table *table, struct span span, struct status st,
     struct arena *arena, uint32_t max, struct lock_taken **taken, uint32_t *count);
+
+// What is held, one after the other: *place is 0 at first, and the table must not change meanwhile. The key is the table's.
+bool lock_next_held(const struct lock_table *table, uint64_t *place, struct lock_taken *held);
+// Gives the lock to whom it was taken from elsewhere, unless another has it. Whether it did.
+bool lock_give(struct lock_table *table, const struct lock_taken *taken);
 
 // Ends all waits with `st` and forgets all locks: the slice is led elsewhere from here on. Does not suspend.
 void lock_table_drop(struct lock_table *table, struct status st);
 
 // Ends the wait `wait_id` with `st`, if it still lasts: the deadlock detector's verdict.
 void lock_wait_fail(struct lock_table *table, uint64_t wait_id, struct status st);
+// What it waits for, until the next suspension; data NULL: its table was dropped.
+struct bytes lock_waiter_key(const struct lock_waiter *waiter);
 // Whom the waiter waits for now: holders in its way and the one ahead of it in line. At most `max`.
 uint32_t lock_waits_for(
     const struct lock_waiter *waiter, struct lock_owner_id *owners, uint32_t max);

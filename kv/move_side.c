@@ -9,8 +9,8 @@
 #include "core/mark.h"
 #include "kv/entry.h"
 #include "kv/key.h"
+#include "kv/lock_carry.h"
 #include "kv/move_notes.h"
-#include "kv/push.h"
 #include "kv/range_record.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
@@ -25,9 +25,6 @@
 #define SHUT_NS UINT64_C(2000000000)
 #define POLL_NS UINT64_C(200000)
 #define PULL_BYTES (1u << 20)
-#define ADOPTED_MAX 64u
-#define ADOPTED_ROUNDS 100u
-#define ADOPTED_POLL_NS UINT64_C(100000000)
 
 static struct status over(const char *why)
 {
@@ -499,61 +496,6 @@ out:
     return st;
 }
 
-// Locks of transactions that have ended meanwhile, and do not know that their locks are here.
-struct adopted {
-    struct slice *slice;
-    uint32_t count;
-    uint64_t txns[ADOPTED_MAX];
-};
-
-static struct status adopted_task(struct task *task, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct adopted *adopted = arg;
-    struct slice *slice = adopted->slice;
-    for (uint32_t round = 0; round < ADOPTED_ROUNDS && slice->running; round++) {
-        bool any = false;
-        for (uint32_t i = 0; i < adopted->count && slice->running; i++) {
-            bool alive = false;
-            if (slice->role != SLICE_SERVING) goto out;
-            if (lock_held_count(slice->locks, adopted->txns[i]) == 0) continue;
-            any = true;
-            TRY(push_alive(task, adopted->txns[i], &alive));
-            if (!alive) lock_release_all(slice->locks, adopted->txns[i]);
-        }
-        if (!any) break;
-        TRY(task_sleep(task, ADOPTED_POLL_NS));
-    }
-out:
-    free(adopted);
-    return st;
-}
-
-static void locks_adopt(struct slice *slice, const struct leader_move *move)
-{
-    struct adopted *adopted = calloc(1, sizeof *adopted);
-    if (adopted == NULL) return; // Locks guard nothing that is not validated.
-    adopted->slice = slice;
-    for (uint32_t i = 0; i < move->lock_count; i++) {
-        const struct lock_taken *lock = &move->locks[i];
-        const struct lock_request request = {
-            .owner = lock->owner, .mode = lock->mode, .wait = KV_WAIT_FAIL};
-        bool granted = false, known = false;
-        struct status st = lock_try(slice->locks, &request, lock->key, &granted);
-        if (failed(st) || !granted) continue;
-        covered("move.lock_taken_along");
-        for (uint32_t k = 0; k < adopted->count; k++)
-            known = known || adopted->txns[k] == lock->owner.txn;
-        if (!known && adopted->count < ADOPTED_MAX)
-            adopted->txns[adopted->count++] = lock->owner.txn;
-    }
-    struct status st = adopted->count == 0
-                           ? over("none")
-                           : slice_task_start_with(
-                                 slice, adopted_task, adopted, "slice locks", TASK_SYSTEM);
-    if (failed(st)) free(adopted);
-}
-
 static struct status target_confirm(struct slice *slice, const struct leader_move *move)
 {
     const struct move_side *side = side_find(slice, MOVE_TARGET, move);
@@ -575,7 +517,7 @@ static struct status target_add(
     TRY(slice_admit(task, slice, 0));
     const struct move_side *side = side_find(slice, MOVE_TARGET, move);
     if (side == NULL || side->done) goto out; // Done before.
-    locks_adopt(slice, move); // Before anybody else can have them.
+    lock_carry_adopt(slice, move->locks, move->lock_count); // Before anybody else can have them.
     // Above every read and commit of the source. Its commits may be ahead of this node's clock, and count for
     // validation though nobody noted them here.
     slice_read_high_raise(slice, move->high);

@@ -350,7 +350,7 @@ static struct status owners_release(
         if (alive || slice->role != SLICE_SERVING) continue;
         if (slice_prepared_find(slice, owners[i]) != NULL) continue;
         if (staged_find(slice, owners[i]) != NULL) continue;
-        lock_release_all(slice->locks, owners[i]);
+        lock_release_lost(slice->locks, owners[i]);
     }
 out:
     return st;

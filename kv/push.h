@@ -5,7 +5,7 @@
 // A transaction's id names the node and the shard that began it, and only they know whether it still runs. A leader that
 // keeps prepared writes, or somebody waiting for a lock, for longer than PUSH_AFTER_NS asks there. When the answer is
 // no, or there is no answer and the node is not alive by the cluster's tables:
-//   locks     are released: they guard nothing that is not validated;
+//   locks     are released: should it run after all it is told at its commit (kv/lock.h, `since`);
 //   prepared  writes are resolved as their record says. Without one the transaction is recorded as aborted first, where
 //             its own record would be: what is written first stands, so a client that was only thought to be gone
 //             cannot commit any more.

@@ -11,6 +11,7 @@
 #include "kv/key.h"
 #include "kv/leader_range.h"
 #include "kv/lock.h"
+#include "kv/lock_carry.h"
 #include "kv/move.h"
 #include "kv/move_side.h"
 #include "kv/protected.h"
@@ -825,6 +826,7 @@ static void on_applied(struct slice_observer *observer, struct slice *slice,
     (void)observer;
     (void)index;
     range_record_applied(slice, op);
+    if (UNLIKELY(op->kind == ENTRY_LOCKS)) lock_carry_note(slice, op);
     if (op->kind != ENTRY_WRITES && op->kind != ENTRY_INGEST && op->kind != ENTRY_PREPARE) return;
     struct entry_items items;
     struct entry_item item;
@@ -878,6 +880,7 @@ static struct status range_slice_leading(struct task *task, struct slice *slice)
     (void)task;
     validator_reset(slice->validator, slice->last_commit);
     slice->early = slice->last_commit;
+    lock_carry_lead(slice);
     return STATUS_OK;
 }
 
@@ -892,6 +895,7 @@ static void range_slice_fini(struct slice *slice)
     if (slice->range_observer.proposed != NULL) {
         slice_observer_remove(slice, &slice->range_observer);
     }
+    lock_carry_drop(slice);
     if (slice->locks != NULL) lock_table_fini(slice->locks);
     free(slice->locks);
     validator_destroy(slice->validator);

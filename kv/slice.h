@@ -187,6 +187,7 @@ struct slice {
 
     // The upper half's own (their modules make and free them in slice_ready and slice_fini).
     struct lock_table *locks;
+    struct lock_carry *carried; // What a leader that hands over had in its own; NULL: nothing.
     struct validator *validator;
     struct range_set *ranges;
     struct slice_observer range_observer;

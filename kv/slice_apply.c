@@ -275,6 +275,7 @@ static struct status apply_op(struct slice_apply *apply, const struct entry_op *
     case ENTRY_STAGE: return staged_apply_stage(apply, op);
     case ENTRY_SEAL: return staged_apply_seal(slice, op);
     case ENTRY_DRAIN: return apply_drain(apply, op);
+    case ENTRY_LOCKS: return STATUS_OK;
     case ENTRY_KIND_END: break;
     }
     return status_make(E_DATA_CORRUPTED, "unknown kind of log entry");
@@ -408,6 +409,7 @@ void slice_apply_remember(struct slice *slice, struct bytes payload, bool prepar
         case ENTRY_RECORD_END:
         case ENTRY_CLEAR:
         case ENTRY_META:
+        case ENTRY_LOCKS:
         case ENTRY_KIND_END: break;
         }
     }

@@ -147,7 +147,7 @@ void slice_proposal_failed(struct raft_proposal *raft, struct status st);
 struct status slice_ambiguous(void);
 // One entry, at a lower ceiling than before: nothing is given out above it any more.
 CHECKED struct status slice_propose_ceiling(
-    struct task *task, struct slice *slice, struct hlc_timestamp ceiling);
+    struct task *task, struct slice *slice, struct bytes payload, struct hlc_timestamp ceiling);
 
 // --- slice_committed.c
 void slice_entry_committed(struct raft_log *log, const struct log_record *record,

@@ -330,11 +330,9 @@ struct status slice_propose(struct task *task, struct slice *slice, struct bytes
 }
 
 struct status slice_propose_ceiling(
-    struct task *task, struct slice *slice, struct hlc_timestamp ceiling)
+    struct task *task, struct slice *slice, struct bytes payload, struct hlc_timestamp ceiling)
 {
-    struct entry_builder builder;
-    entry_begin(&builder, task->arena);
-    return propose_at(task, slice, entry_end(&builder), ceiling);
+    return propose_at(task, slice, payload, ceiling);
 }
 
 struct status slice_propose_writes(struct task *task, struct slice *slice, uint64_t tenant,

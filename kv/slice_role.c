@@ -3,6 +3,7 @@
 // A replica's role: what raft says, made into serving or not; the lease; closed time at followers.
 #include "core/invariant.h"
 #include "core/log.h"
+#include "kv/lock_carry.h"
 #include "kv/replica.h"
 #include "kv/slice_internal.h"
 #include "kv/snapshot.h"
@@ -272,7 +273,7 @@ static struct status transfer(struct task *task, struct slice *slice, uint32_t n
     if (slice->turn != turn) return slice_not_leader();
     if (late) return status_make(E_NOT_IN_PREREQUISITE_STATE, "the slice has writes under way");
     // From here on nothing is given out above what was: the next leader need not wait for more.
-    TRY(slice_propose_ceiling(task, slice, hlc_max(slice->last_commit, slice->read_high)));
+    TRY(lock_carry_propose(task, slice, hlc_max(slice->last_commit, slice->read_high)));
     if (slice->turn != turn) return slice_not_leader();
     TRY(raft_log_transfer(&slice->log, node));
     until_ns = task_now_ns(task) + TRANSFER_NS;
@@ -298,6 +299,7 @@ struct status slice_transfer(struct task *task, struct slice *slice, uint32_t no
     st = transfer(task, slice, node, turn);
     slice->transferring = false;
     if (slice->turn == turn && slice->running) {
+        lock_carry_drop(slice);
         slice->role = SLICE_SERVING; // What was given up is the ceiling's height: the next one asks for more.
         wait_queue_wake_all(&slice->role_waiters, STATUS_OK);
     }

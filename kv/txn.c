@@ -118,7 +118,10 @@ static void txn_reset(struct kv_txn *txn)
     txn->hidden_capacity = 0;
     read_set_init(&txn->reads, &txn->arena);
     read_set_init(&txn->step_reads, &txn->arena);
-    read_set_init(&txn->held, &txn->arena);
+    held_set_init(&txn->held, &txn->arena);
+    held_set_init(&txn->locked, &txn->arena);
+    txn->locked_more = false;
+    txn->lock_level = 0;
 }
 
 // What was acknowledged before the snapshot was taken has timestamps at or below it, by this node's
@@ -179,7 +182,7 @@ struct status kv_txn_begin(
 void txn_release_locks(struct kv_txn *txn)
 {
     for (uint32_t i = 0; i < txn->locked_count; i++) {
-        leader_release(txn->shard, txn->locked_slices[i], txn->lock_id);
+        leader_release(txn->shard, txn->locked_slices[i], txn->lock_id, 0, UINT32_MAX);
     }
     txn->locked_count = 0;
     txn->lock_count = 0;
@@ -284,12 +287,17 @@ struct status kv_txn_commit(struct task *task, struct kv_txn *txn, struct hlc_ti
             st = txn->stage_count > 0 ? commit_staged(task, txn, &ts)
                                       : commit_parts(task, txn, &ts);
         }
+    } else if (!failed(st)) {
+        st = txn_check_locks(task, txn);
     }
     if (commit_ts != NULL) *commit_ts = ts;
     if (failed(st)) {
         metric_add(&metric_aborts, txn->tenant, 1);
         // Its message may live in the transaction's arena.
         st = status_copy(task->arena, st);
+        if (status_is(st, E_AMBIGUOUS_RESULT))
+            st = status_hint(task->arena, st,
+                "The transaction may have been committed: look what is there before doing it again.");
     } else if (!txn->read_only) {
         metric_add(&metric_commits, txn->tenant, 1);
     }
@@ -327,17 +335,6 @@ uint64_t kv_txn_write_bytes(const struct kv_txn *txn)
 const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn)
 {
     return &txn->stats;
-}
-
-void txn_note_held(struct kv_txn *txn, struct bytes key)
-{
-    if (txn->read_only) return;
-    if (txn->held.count < TXN_HELD_MAX)
-        read_set_add_key(&txn->held, key);
-    else if (txn->weak)
-        read_set_add_key(&txn->reads, key); // No other can change it: a new snapshot finds it as it is.
-    else
-        txn->doomed = true;
 }
 
 void kv_txn_depend(struct kv_txn *txn, struct bytes key)
@@ -378,6 +375,8 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     call->follower = txn->in_past && !txn->from_leaders;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
     call->holder = txn->lock_id;
+    call->lock_level = txn->lock_level;
+    call->locks_since = 0;
     call->lock_deadline_ns =
         txn->lock_timeout_ns == 0 ? 0 : task_now_ns(task) + txn->lock_timeout_ns;
     call->remote = false;
@@ -452,7 +451,9 @@ static void hold_inserts(struct kv_txn *txn)
     }
     const struct write_node *node = write_buffer_seek(&txn->writes, (struct bytes){0});
     for (; node != NULL; node = write_node_next(node)) {
-        if (node->checked) txn_note_held(txn, node->key);
+        if (!node->checked) continue;
+        const struct held_key *locked = held_set_find(&txn->locked, node->key);
+        txn_note_held(txn, node->key, locked == NULL ? 0 : locked->since);
     }
 }
 
@@ -551,27 +552,6 @@ out:
 struct status txn_parts_reads(struct task *task, struct kv_txn *txn, struct txn_parts *parts)
 {
     return parts_of(task, &txn->reads, parts);
-}
-
-struct status txn_parts_held(struct task *task, struct kv_txn *txn, struct txn_parts *parts)
-{
-    struct status st = STATUS_OK;
-    uint32_t count;
-    const struct read_entry *entries = read_set_entries(&txn->held, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct range *range;
-        TRY(router_find(task, entries[i].start, false, &range));
-        struct txn_part *part = txn_parts_get(parts, range->slice);
-        if (part->held_count == part->held_capacity) {
-            uint32_t capacity = part->held_capacity == 0 ? 4 : part->held_capacity * 2;
-            part->held = arena_grow(parts->arena, part->held,
-                part->held_capacity * sizeof *part->held, capacity * sizeof *part->held);
-            part->held_capacity = capacity;
-        }
-        part->held[part->held_count++] = entries[i].start;
-    }
-out:
-    return st;
 }
 
 struct status txn_parts_writes(struct task *task, struct kv_txn *txn, struct txn_parts *parts)

@@ -28,7 +28,8 @@
 // locks all over it. What is staged needs no locks in memory.
 #define TXN_LOCKS_MAX 100000u
 #define TXN_LOCKS_INSERT_MAX 8192u
-// Beyond this many what is locked is validated, too, where reads are not (READ COMMITTED).
+// Beyond this many what is locked is validated, too, where reads are not (READ COMMITTED); and of a transaction that
+// does not write all that it has read is, because which of it was locked is not known any more.
 #define TXN_HELD_MAX 4096u
 // A commit over several slices whose keys are known to be locked need not lock them first.
 #define TXN_LOCKS_KNOWN 32u
@@ -70,7 +71,10 @@ struct kv_txn {
     uint32_t hidden_capacity;
     struct read_set reads;
     struct read_set step_reads; // Of the statement under way, while `reads` are not noted: its snapshot stays one.
-    struct read_set held; // Single keys that were locked while reads were not noted: no more than TXN_HELD_MAX.
+    struct held_set held;   // Keys that were locked while reads were not noted: no more than TXN_HELD_MAX.
+    struct held_set locked; // Other keys that were locked: as many, asked about unless they are written.
+    bool locked_more;       // There were too many.
+    uint32_t lock_level;    // Grows with each savepoint, and when one is rolled back to.
     uint64_t *locked_slices;
     uint32_t locked_count, locked_capacity;
     uint64_t lock_count;
@@ -137,9 +141,13 @@ static inline struct read_set *txn_noted(struct kv_txn *txn)
 {
     return txn->weak ? &txn->step_reads : &txn->reads;
 }
-// The key was read under a lock. Who does not validate what was read must find the lock in force at the commit: it
-// may have gone with an earlier leader.
-void txn_note_held(struct kv_txn *txn, struct bytes key);
+// The key was locked; `since` as in struct leader_call. Who does not validate what was read under a lock must find it in
+// force at the commit, and who writes nothing must, too: it may have gone with an earlier leader.
+void txn_note_lock(struct kv_txn *txn, struct bytes key, uint64_t since);
+// The same, and the lock alone says that what was read is the newest.
+void txn_note_held(struct kv_txn *txn, struct bytes key, uint64_t since);
+// What was locked by a transaction that writes nothing must still be. 40001.
+CHECKED struct status txn_check_locks(struct task *task, struct kv_txn *txn);
 // Fills in what each request of the transaction says.
 void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);
 // After it, for reads as of a mark: kv_txn_mark. What the call then holds lies in the arena.
@@ -204,7 +212,7 @@ struct txn_part {
     uint32_t write_count, write_capacity;
     struct read_entry *reads;
     uint32_t read_count, read_capacity;
-    struct bytes *held; // Keys whose locks have to be in force.
+    struct held_key *held; // Keys whose locks have to be in force.
     uint32_t held_count, held_capacity;
     const struct txn_stage *stage; // Its writes are staged.
 };

@@ -752,6 +752,11 @@ struct status named_lock_list(struct task *task, struct session *session, struct
     return st;
 }
 
+bool named_lock_modes_conflict(enum named_lock_mode one, enum named_lock_mode other)
+{
+    return (conflicts[one] & BIT(other)) != 0;
+}
+
 void named_lock_hooks_register(void)
 {
     static const struct session_txn_hook hook = {.after = after_transaction};

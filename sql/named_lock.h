@@ -77,6 +77,7 @@ struct named_lock_info {
     enum named_lock_mode mode;
     bool granted;
 };
+bool named_lock_modes_conflict(enum named_lock_mode one, enum named_lock_mode other);
 // Of the session's virtual cluster. `arena` must not be accounted to one shard.
 CHECKED struct status named_lock_list(struct task *task, struct session *session,
     struct arena *arena, struct named_lock_info **locks, uint32_t *count);

@@ -3,10 +3,12 @@
 // What SQL shows of locks by name: LOCK TABLE, the pg_advisory_* functions, pg_locks.
 #include <string.h>
 
+#include "sql/array.h"
 #include "sql/function_table.h"
 #include "sql/named_lock.h"
 #include "sql/pg_catalog.h"
 #include "sql/privilege.h"
+#include "sql/row_locks.h"
 #include "sql/statement.h"
 
 #define E_NO_ACTIVE_TRANSACTION_BLOCK SQLSTATE('2', '5', 'P', '0', '1')
@@ -211,11 +213,69 @@ static struct status lock_rows(
         pg_put_bool(&row, "fastpath", false);
         TRY(pg_row_send(&row));
     }
+    TRY(row_locks_send(task, session, sink));
 out:
     st = status_copy(task->arena, st);
     arena_fini(&arena);
     return st;
 }
+
+// --- pg_blocking_pids --------------------------------------------------------------------------------------
+
+struct pids {
+    struct datum *items;
+    uint32_t count;
+};
+
+static void pids_add(struct pids *pids, uint32_t process)
+{
+    for (uint32_t i = 0; i < pids->count; i++) {
+        if (pids->items[i].integer == process) return;
+    }
+    pids->items[pids->count++] = datum_int(process);
+}
+
+// Locks by name: who has one that excludes what the process waits for, or stands before it.
+static void named_blockers(
+    const struct named_lock_info *locks, uint32_t count, int64_t process, struct pids *pids)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (locks[i].granted || locks[i].process != process) continue;
+        for (uint32_t k = 0; k < count; k++) {
+            const bool ahead = locks[k].granted || k < i;
+            if (!ahead || locks[k].process == process) continue;
+            if (memcmp(&locks[k].tag, &locks[i].tag, sizeof locks[k].tag) != 0) continue;
+            if (named_lock_modes_conflict(locks[i].mode, locks[k].mode)) pids_add(pids, locks[k].process);
+        }
+    }
+}
+
+BODY(blocking_pids)
+{
+    struct status st;
+    struct arena arena;
+    struct named_lock_info *locks;
+    uint32_t *processes, named, rows;
+    struct pids pids;
+    if (call->session == NULL || call->task == NULL)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session");
+    arena_init(&arena, NULL); // Filled in on other shards.
+    TRY(named_lock_list(call->task, call->session, &arena, &locks, &named));
+    TRY(row_locks_blocking(
+        call->task, call->session, (uint32_t)args[0].integer, &arena, &processes, &rows));
+    pids = (struct pids){.items = ARENA_ARRAY(&arena, struct datum, named + rows + 1)};
+    named_blockers(locks, named, args[0].integer, &pids);
+    for (uint32_t i = 0; i < rows; i++) pids_add(&pids, processes[i]);
+    TRY(array_make(call->arena, TYPE_INT4, pids.items, pids.count, result));
+out:
+    st = status_copy(call->task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+static const struct function blocking_functions[] = {
+    VOLATILE("pg_blocking_pids", 2561, INT4_ARRAY, blocking_pids, TYPE_INT4),
+};
 
 static const struct pg_table tables[] = {
     {"pg_locks",
@@ -230,5 +290,6 @@ void named_lock_register(void)
     named_lock_hooks_register();
     statement_handler_register(handlers, COUNT(handlers));
     function_register(functions, TABLE_COUNT(functions));
+    function_register(blocking_functions, TABLE_COUNT(blocking_functions));
     pg_tables_register("pg_catalog", tables, COUNT(tables));
 }

@@ -290,8 +290,11 @@ void session_txn_fail(struct task *task, struct session *session)
 {
     if (session->txn_state != TXN_OPEN) return;
     session->txn_state = TXN_FAILED;
-    // Without a savepoint to go back to there is only ROLLBACK: let go of the locks now.
-    if (session->savepoints == NULL && session->txn != NULL) {
+    if (session->txn == NULL) return;
+    // Nothing of it counts any more, or nothing since the last savepoint: nobody has to wait for its locks.
+    if (session->savepoints != NULL) {
+        kv_txn_unlock_to(session->txn, &session->savepoints->locks);
+    } else {
         kv_txn_rollback(task, session->txn);
         session->txn = NULL;
     }

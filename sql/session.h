@@ -113,6 +113,7 @@ struct savepoint {
     struct savepoint *next;
     const char *name;
     uint64_t kv;
+    struct kv_lock_mark locks;
     uint64_t cursor_serial; // Of the last cursor before it.
     const struct var_undo *vars; // vars_savepoint
 };

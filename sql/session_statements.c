@@ -211,6 +211,7 @@ static struct status savepoint_execute(struct statement_context *context)
     struct savepoint *savepoint = ARENA_NEW(&session->txn_arena, struct savepoint);
     savepoint->name = arena_strdup(&session->txn_arena, context->statement->as.transaction->name);
     savepoint->kv = kv_txn_savepoint(session->txn);
+    savepoint->locks = kv_txn_lock_mark(session->txn);
     savepoint->vars = vars_savepoint(session);
     savepoint->cursor_serial = session->statements->cursor_serial;
     savepoint->next = session->savepoints;
@@ -239,6 +240,7 @@ static struct status rollback_to_execute(struct statement_context *context)
     if (session->txn == NULL)
         TRY(status_make(E_INVALID_SAVEPOINT, "the transaction has been rolled back already"));
     kv_txn_rollback_to(session->txn, savepoint->kv);
+    kv_txn_unlock_to(session->txn, &savepoint->locks);
     catalog_view_rolled_back(session->catalog);
     cursors_rolled_back_to(context->task, session, savepoint->cursor_serial);
     vars_rollback_to(session, savepoint->vars);

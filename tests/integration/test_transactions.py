@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Transactions of clients on different nodes: who waits for whom and for how long, what ends a wait, what the server repeats by
 itself, what is rolled back, and locks whose leader goes away."""
+import random
 import threading
 import unittest
 
@@ -30,6 +31,53 @@ class Later:
         self.thread.join(60)
         assert not self.thread.is_alive(), "the statement does not end"
         return self.code
+
+
+class Owner:
+    """Changes the rows of `u` whose keys leave a given rest, one statement after the other, and knows what they must be."""
+
+    def __init__(self, session, rest):
+        self.session, self.random = session, random.Random(rest)
+        self.rows = {k: 0 for k in range(rest, 600, 3)}
+        self.keys = list(range(rest, 900, 3))
+        self.stopping, self.failure, self.changes = False, None, 0
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        try:
+            while not self.stopping:
+                self._change(self.random.choice(self.keys))
+        except Exception as error:  # Told by whoever asks.
+            self.failure = error
+
+    def _change(self, key):
+        there = key in self.rows
+        sql, value = self.random.choice((
+            ("UPDATE u SET v = v + 1 WHERE k = %s", self.rows.get(key, 0) + 1),
+            ("DELETE FROM u WHERE k = %s", None),
+            ("INSERT INTO u (k, v) VALUES (%s, 5) ON CONFLICT (k) DO NOTHING", self.rows.get(key, 5))))
+        with self.session.raw.cursor() as cursor:
+            try:
+                cursor.execute(sql, (key,))
+            except psycopg2.Error as error:
+                if error.pgcode != "40001":
+                    raise
+                return
+            done = cursor.rowcount
+        assert done == (there != sql.startswith("INSERT")), (sql, key, done, there)
+        if value is None:
+            self.rows.pop(key, None)
+        elif there or sql.startswith("INSERT"):
+            self.rows[key] = value
+        self.changes += 1
+
+    def end(self):
+        self.stopping = True
+        self.thread.join(60)
+        assert not self.thread.is_alive(), "the statement does not end"
+        if self.failure is not None:
+            raise self.failure
 
 
 class Transactions(ClusterTest):
@@ -92,7 +140,7 @@ class Transactions(ClusterTest):
         self.assertEqual(self.values(1, 200, 300), [11, 11, 100])
 
     def test_what_a_client_has_seen_is_not_repeated(self):
-        for seen in ("SELECT v FROM t WHERE k = 300", "UPDATE t SET v = 1 WHERE k = 300"):
+        for seen in ("SELECT v FROM t WHERE k = 300", "UPDATE t SET v = 1 WHERE k = 300", "SAVEPOINT s"):
             first = self.circle("BEGIN", seen, "")
             self.assertEqual(first.end(), "40001", seen)
             self.assert_error("25P02", "aborted", lambda: self.one.run("SELECT 1"))
@@ -188,6 +236,41 @@ class Transactions(ClusterTest):
         self.assertEqual(sorted(str(code) for code in codes), ["40001", "None", "None"])
         self.assertEqual(sum(self.values(*keys)), 22)
 
+    # --- who waits for whom, to be seen --------------------------------------------------------------
+
+    def pid(self, session):
+        return session.value("SELECT pg_backend_pid()")
+
+    def test_locks_and_who_waits_for_them_are_shown(self):
+        one, two = self.pid(self.one), self.pid(self.two)
+        self.one.run("BEGIN")
+        self.one.run("SELECT v FROM t WHERE k IN (1, 250) FOR UPDATE")
+        waiting = Later(self.two, "UPDATE t SET v = 9 WHERE k = 250")
+        wait_until(lambda: self.three.value("SELECT pg_blocking_pids(%s)", (two,)) == [one], "the second to be seen waiting")
+        tuples = "SELECT pid, mode, granted, waitstart IS NOT NULL FROM pg_locks WHERE locktype = 'tuple' AND relation = 't'::regclass ORDER BY granted, 1"
+        self.assertEqual(self.three.rows(tuples), [
+            (two, "ExclusiveLock", False, True), (one, "ExclusiveLock", True, False), (one, "ExclusiveLock", True, False)])
+        # The usual question: who holds what another one waits for?
+        for kind in ("tuple", "transactionid"):
+            self.assertEqual(self.three.rows(
+                "SELECT w.pid, h.pid FROM pg_locks w JOIN pg_locks h ON h.locktype = w.locktype AND h.database IS NOT DISTINCT FROM w.database "
+                "AND h.relation IS NOT DISTINCT FROM w.relation AND h.page IS NOT DISTINCT FROM w.page AND h.tuple IS NOT DISTINCT FROM w.tuple "
+                "AND h.transactionid IS NOT DISTINCT FROM w.transactionid AND h.pid <> w.pid "
+                "WHERE NOT w.granted AND h.granted AND w.locktype = %s", (kind,)), [(two, one)], kind)
+        self.assertEqual(self.three.value("SELECT pg_blocking_pids(%s)", (one,)), [])
+        self.one.run("COMMIT")
+        self.assertIsNone(waiting.end())
+        self.assertEqual(self.three.value("SELECT pg_blocking_pids(%s)", (two,)), [])
+        wait_until(lambda: self.three.rows(tuples) == [], "nothing to be locked")
+        # Locks by name as well.
+        self.one.run("SELECT pg_advisory_lock(7)")
+        with self.nodes[1].connect() as beside:
+            process = self.pid(beside)
+            waiting = Later(beside, "SELECT pg_advisory_lock(7)")
+            wait_until(lambda: self.one.value("SELECT pg_blocking_pids(%s)", (process,)) == [one], "the other to be seen waiting")
+            self.one.run("SELECT pg_advisory_unlock(7)")
+            self.assertIsNone(waiting.end())
+
     # --- what is rolled back -----------------------------------------------------------------------
 
     def test_savepoints(self):
@@ -207,6 +290,82 @@ class Transactions(ClusterTest):
         self.one.run("COMMIT")
         self.assertEqual(self.values(1, 150, 250, 300, 1000), [1, 1, 3, 0])
         self.assertFalse(self.is_locked(300))
+
+    def test_what_a_savepoint_locked_is_let_go_with_it(self):
+        for isolation in ("READ COMMITTED", "SERIALIZABLE"):
+            self.one.run("BEGIN ISOLATION LEVEL " + isolation)
+            self.one.run("UPDATE t SET v = 1 WHERE k = 1")
+            self.one.run("SAVEPOINT a")
+            self.one.run("UPDATE t SET v = 1 WHERE k IN (2, 150)")
+            self.one.run("SAVEPOINT b")
+            self.one.run("SELECT v FROM t WHERE k = 250 FOR UPDATE")
+            self.one.run("RELEASE SAVEPOINT b")
+            for key in (1, 2, 150, 250):
+                self.assertTrue(self.is_locked(key), key)
+            waiting = Later(self.two, "UPDATE t SET v = v + 5 WHERE k IN (2, 150, 250)")
+            self.one.run("ROLLBACK TO SAVEPOINT a")
+            self.assertIsNone(waiting.end())
+            self.assertTrue(self.is_locked(1))
+            self.one.run("UPDATE t SET v = 3 WHERE k = 1")
+            if isolation == "SERIALIZABLE":  # It has seen what they were.
+                self.assert_error("40001", "serialize", lambda: self.one.run("COMMIT"))
+            else:
+                self.one.run("COMMIT")
+            self.assertEqual(self.values(1, 2, 150, 250), [0 if isolation == "SERIALIZABLE" else 3, 5, 5, 5])
+            self.one.run("UPDATE t SET v = 0 WHERE k IN (1, 2, 150, 250)")
+
+    def test_a_failed_transaction_lets_go_of_what_does_not_count_any_more(self):
+        self.one.run("BEGIN ISOLATION LEVEL READ COMMITTED")
+        self.one.run("UPDATE t SET v = 1 WHERE k = 1")
+        self.one.run("SAVEPOINT a")
+        self.one.run("UPDATE t SET v = 1 WHERE k IN (2, 250)")
+        self.assert_error("22012", "division by zero", lambda: self.one.run("SELECT 1 / 0"))
+        self.two.run("UPDATE t SET v = v + 5 WHERE k IN (2, 250)")
+        self.assertTrue(self.is_locked(1))
+        self.one.run("ROLLBACK TO SAVEPOINT a")
+        self.one.run("UPDATE t SET v = v + 1 WHERE k = 1")
+        self.one.run("COMMIT")
+        self.assertEqual(self.values(1, 2, 250), [2, 5, 5])
+        # Without a savepoint that is all of it.
+        self.one.run("BEGIN")
+        self.one.run("UPDATE t SET v = 1 WHERE k IN (1, 250)")
+        self.assert_error("22012", "division by zero", lambda: self.one.run("SELECT 1 / 0"))
+        self.two.run("UPDATE t SET v = v + 5 WHERE k IN (1, 250)")
+        self.one.run("ROLLBACK")
+        self.assertEqual(self.values(1, 250), [7, 10])
+
+    # --- while the table changes -------------------------------------------------------------------
+
+    def test_rows_are_as_their_writers_left_them_while_their_table_changes(self):
+        changes = (
+            "ALTER TABLE u ADD COLUMN c INT8 NOT NULL DEFAULT 7",
+            "ALTER TABLE u ALTER COLUMN v TYPE NUMERIC",
+            "CREATE INDEX u_v ON u (v)",
+            "ALTER TABLE u ADD COLUMN d TEXT DEFAULT 'd'",
+            "ALTER TABLE u ALTER COLUMN c TYPE TEXT",
+            "ALTER TABLE u DROP COLUMN d")
+        # As if the table were large: by jobs, in batches.
+        self.one.run("SET CLUSTER SETTING sql.schema_change.inline_rows = 10")
+        self.addCleanup(lambda: self.nodes[1].connect().run("RESET CLUSTER SETTING sql.schema_change.inline_rows"))
+        self.one.run("CREATE TABLE u (k INT8 PRIMARY KEY, v INT8)")
+        self.addCleanup(lambda: self.nodes[1].connect().run("DROP TABLE u"))
+        self.one.run("INSERT INTO u SELECT i, 0 FROM generate_series(0, 599) i")
+        self.one.run("ALTER TABLE u SPLIT AT VALUES (200), (400)")
+        self.one.run("ALTER TABLE u SCATTER")
+        owners = [Owner(self.nodes[i + 1].connect(), i) for i in range(3)]
+        try:
+            for i, sql in enumerate(changes):
+                before = [owner.changes for owner in owners]
+                self.nodes[i % 3 + 1].connect().run(sql)
+                wait_until(lambda: all(o.failure or o.changes > n + 5 for o, n in zip(owners, before)), "writers to go on")
+        finally:
+            for owner in owners:
+                owner.end()
+        expected = sorted((k, v, "7") for owner in owners for k, v in owner.rows.items())
+        for session in (self.one, self.two, self.three):
+            self.assertEqual(session.rows("SELECT k, v::INT8, c FROM u ORDER BY k"), expected)
+        for value in {v for _, v, _ in expected}:  # By the index.
+            self.assertEqual(self.one.rows("SELECT k FROM u WHERE v = %s ORDER BY k", (value,)), [(k,) for k, v, _ in expected if v == value])
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ static struct status send_it(struct task *task, void *arg)
     if (slice == NULL) return st;
     slice_hold(slice);
     for (uint32_t i = 0; i < 2000 && !behind.taken; i++) {
-        TRY(slice_propose_ceiling(task, slice, slice->ceiling));
+        TRY(slice_propose_ceiling(task, slice, (struct bytes){0}, slice->ceiling));
         if (i == 5) snapshot_send(slice, behind.target);
         TRY(task_sleep(task, WORLD_MS));
     }

@@ -14,7 +14,14 @@
 
 #define MOVE_NS (5 * WORLD_SECOND)
 
-enum table { TABLE_ACCOUNT = 'b', TABLE_LIST = 'l', TABLE_REGISTER = 'r', TABLE_SETUP = 's' };
+// From when a client knew that it had locked a row to when it asked for the commit that then was made.
+#define MUTEXES 2u
+struct mutex_hold {
+    uint32_t mutex;
+    uint64_t from_ns, to_ns;
+};
+
+enum table { TABLE_ACCOUNT = 'b', TABLE_MUTEX = 'm', TABLE_LIST = 'l', TABLE_REGISTER = 'r', TABLE_SETUP = 's' };
 
 void clients_init(struct clients *clients, struct world *world, uint32_t operations)
 {
@@ -29,6 +36,7 @@ void clients_init(struct clients *clients, struct world *world, uint32_t operati
     clients->registers = (uint32_t)sim_random_between(&random, 1, 3);
     list_history_init(&clients->list_history, world->run, clients->lists, operations + 1);
     register_history_init(&clients->register_history, world->run, operations + 1);
+    clients->holds = ARENA_ARRAY(&world->run->arena, struct mutex_hold, operations + 1);
 }
 
 // --- keys ----------------------------------------------------------------------------------------
@@ -315,6 +323,50 @@ out:
     return st;
 }
 
+// Of transactions that lock the same row for writing, and commit, one follows the other: also when they write nothing, or
+// elsewhere, and whatever becomes of the leader that gave the lock.
+static void check_hold(struct clients *clients, const struct mutex_hold *hold)
+{
+    for (uint32_t i = 0; i < clients->hold_count; i++) {
+        const struct mutex_hold *other = &clients->holds[i];
+        if (other->mutex != hold->mutex) continue;
+        if (other->from_ns < hold->to_ns && hold->from_ns < other->to_ns)
+            sim_violation(clients->world->run,
+                "a row was locked from %" PRIu64 " to %" PRIu64 " and from %" PRIu64 " to %" PRIu64,
+                other->from_ns, other->to_ns, hold->from_ns, hold->to_ns);
+    }
+    if (clients->hold_count <= clients->operations) clients->holds[clients->hold_count++] = *hold;
+}
+
+static struct status mutex(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct bytes value;
+    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    struct mutex_hold hold = {.mutex = (uint32_t)sim_random_below(&op->random, MUTEXES)};
+    const struct bytes key = key_of(clients, op->task->arena, TABLE_MUTEX, hold.mutex);
+    TRY(begin(op, false));
+    kv_txn_weaken(op->txn, sim_random_below(&op->random, 2) == 0);
+    TRY(kv_get(op->task, op->txn, &read, key, op->task->arena, &value));
+    hold.from_ns = true_ns(clients);
+    const uint64_t longest = sim_random_below(&op->random, 3) == 0 ? WORLD_SECOND : 20 * WORLD_MS;
+    TRY(task_sleep(op->task, sim_random_below(&op->random, longest)));
+    // Taken once more it is as it was; lost meanwhile, it is not.
+    if (sim_random_below(&op->random, 2) == 0)
+        TRY(kv_get(op->task, op->txn, &read, key, op->task->arena, &value));
+    if (sim_random_below(&op->random, 3) == 0)
+        TRY(kv_put(op->task, op->txn,
+            key_of(clients, op->task->arena, TABLE_MUTEX,
+                MUTEXES + (uint32_t)sim_random_below(&op->random, 4)),
+            BYTES_LITERAL("written")));
+    hold.to_ns = true_ns(clients);
+    TRY(commit(op));
+    check_hold(clients, &hold);
+out:
+    return st;
+}
+
 // --- the clients' life ---------------------------------------------------------------------------
 
 // What a client may be told at any time. Anything else is a fault of the database.
@@ -345,8 +397,10 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
         st = total_many(&op);
     else if (what < 68)
         st = lists(&op);
-    else if (what < 84)
+    else if (what < 82)
         st = write_register(&op);
+    else if (what < 92)
+        st = mutex(&op);
     else
         st = read_register(&op);
     if (op.txn != NULL) kv_txn_rollback(task, op.txn);

@@ -23,6 +23,8 @@ struct clients {
     uint32_t accounts, lists, registers;
     struct list_history list_history;
     struct register_history register_history;
+    struct mutex_hold *holds; // Of transactions that committed.
+    uint32_t hold_count;
     bool finished; // The last reading is done.
 };
 

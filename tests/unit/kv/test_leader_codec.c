@@ -80,6 +80,14 @@ static bool versions_equal(const struct kv_version *a, const struct kv_version *
     return true;
 }
 
+static bool held_equal(const struct held_key *a, const struct held_key *b, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!bytes_equal(a[i].key, b[i].key) || a[i].since != b[i].since) return false;
+    }
+    return true;
+}
+
 #define EQUAL_FN(fn, type, expression)                                                             \
     static bool fn(const void *left, const void *right)                                            \
     {                                                                                              \
@@ -91,9 +99,9 @@ EQUAL_FN(get_keys, leader_get, bytes_lists_equal(a->keys, b->keys, a->count))
 EQUAL_FN(get_values, leader_get, bytes_lists_equal(a->values, b->values, a->count))
 EQUAL_FN(refresh_entries, leader_refresh, entries_equal(a->entries, b->entries, a->count))
 EQUAL_FN(validate_reads, leader_validate, entries_equal(a->reads, b->reads, a->read_count))
-EQUAL_FN(validate_held, leader_validate, bytes_lists_equal(a->held, b->held, a->held_count))
+EQUAL_FN(validate_held, leader_validate, held_equal(a->held, b->held, a->held_count))
 EQUAL_FN(commit_reads, leader_commit, entries_equal(a->reads, b->reads, a->read_count))
-EQUAL_FN(commit_held, leader_commit, bytes_lists_equal(a->held, b->held, a->held_count))
+EQUAL_FN(commit_held, leader_commit, held_equal(a->held, b->held, a->held_count))
 EQUAL_FN(export_versions, leader_export, versions_equal(a->versions, b->versions, a->count))
 EQUAL_FN(ingest_versions, leader_ingest, versions_equal(a->versions, b->versions, a->count))
 EQUAL_FN(move_versions, leader_move, versions_equal(a->versions, b->versions, a->version_count))
@@ -152,7 +160,8 @@ static bool locks_equal(const void *left, const void *right)
     for (uint32_t i = 0; i < a->lock_count; i++) {
         const struct lock_taken *one = &a->locks[i], *other = &b->locks[i];
         if (!bytes_equal(one->key, other->key) || one->owner.txn != other->owner.txn ||
-            one->owner.age_ns != other->owner.age_ns || one->mode != other->mode)
+            one->owner.age_ns != other->owner.age_ns || one->mode != other->mode || one->level != other->level ||
+            one->exclusive_level != other->exclusive_level || one->since != other->since)
             return false;
     }
     return true;
@@ -167,11 +176,12 @@ static bool locks_equal(const void *left, const void *right)
         CALL(uncertain, TIME, ASKED), CALL(certain, TIME, ASKED), CALL(seen, OTHER, LOCAL),        \
         LIST(leader_call, view, view_side, views_equal), CALL(owner.txn, NUMBER, ASKED),           \
         CALL(owner.age_ns, NUMBER, ASKED), CALL(holder, NUMBER, ASKED),                            \
-        CALL(lock_deadline_ns, NUMBER, ASKED),                                                     \
+        CALL(lock_deadline_ns, NUMBER, ASKED), CALL(lock_level, NUMBER, ASKED),                    \
         CALL(arena, OTHER, LOCAL), CALL(reply, OTHER, LOCAL), CALL(remote, OTHER, LOCAL),          \
         CALL(here, OTHER, LOCAL), CALL(follower, FLAG, ASKED), CALL(again, FLAG, ASKED),           \
         CALL(relayed, OTHER, LOCAL), CALL(moved_to, TIME, ANSWERED),                               \
         CALL(lock_wait_ns, NUMBER, ANSWERED), CALL(locks_taken, NUMBER, ANSWERED),                 \
+        CALL(locks_since, NUMBER, ANSWERED),                                                       \
         CALL(clock, TIME, ANSWERED), CALL(leader, NUMBER, ANSWERED)
 
 #define READ_FIELDS(type)                                                                          \
@@ -230,7 +240,8 @@ static const struct field record_get_fields[] = {CALL_FIELDS(LOCAL),
 static const struct field give_up_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_give_up, over, FLAG, ASKED),
     FIELD(leader_give_up, prepared, FLAG, ANSWERED), FIELD(leader_give_up, ts, TIME, ANSWERED)};
 static const struct field resolve_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_resolve, commit, FLAG, ASKED), FIELD(leader_resolve, keep_locks, FLAG, ASKED)};
-static const struct field release_fields[] = {CALL_FIELDS(LOCAL)};
+static const struct field release_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_release, from, NUMBER, ASKED),
+    FIELD(leader_release, to, NUMBER, ASKED)};
 static const struct field export_fields[] = {CALL_FIELDS(LOCAL),
     FIELD(leader_export, export.tenant, NUMBER, ASKED), SPAN_FIELDS(leader_export, export.span, ASKED),
     FIELD(leader_export, export.after, TIME, ASKED), FIELD(leader_export, export.at, TIME, ASKED),
@@ -265,10 +276,10 @@ static const struct field move_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_move
 
 // --- what has to be as it is ---------------------------------------------------------------------------------
 
-static const struct bytes keys2[] = {KEY("a"), KEY("bb")};
 static const struct bytes keys3[] = {KEY("a"), KEY("bb"), KEY("ccc")};
 static const struct read_entry entries4[] = {
     {.start = KEY("a")}, {KEY("b"), KEY("d")}, {.start = KEY("e")}, {KEY("f"), KEY("g")}};
+static const struct held_key held2[] = {{KEY("a"), 71}, {KEY("b"), UINT64_C(1) << 60}};
 static const struct staged_hidden hidden2[] = {{.from = 3, .to = 9}, {.from = 11, .to = 14}};
 static const struct staged_view view = {.hidden = hidden2, .hidden_count = 2};
 static const struct write_node nodes3[] = {{.key = KEY("a"), .value = KEY("one"), .kind = WRITE_PUT, .checked = true},
@@ -280,8 +291,8 @@ static uint64_t slices5[] = {3, 1, 4, 300, 5};
 static struct kv_pair pairs6[] = {{KEY("a"), KEY("1")}, {KEY("b"), KEY("2")}, {KEY("c"), KEY("")},
     {KEY("d"), KEY("4")}, {KEY("e"), KEY("5")}, {KEY("f"), KEY("6")}};
 static struct leader_size sizes2[] = {{KEY("m"), 41, 42, 43, 44}, {KEY("n"), 51, 52, 53, 54}};
-static struct lock_taken locks3[] = {{KEY("a"), {61, 62}, KV_LOCK_SHARED}, {KEY("b"), {63, 64}, KV_LOCK_EXCLUSIVE},
-    {KEY("c"), {65, 66}, KV_LOCK_SHARED}};
+static struct lock_taken locks3[] = {{KEY("a"), {61, 62}, KV_LOCK_SHARED, 1, 2, 3}, {KEY("b"), {63, 64}, KV_LOCK_EXCLUSIVE, 4, 5, UINT64_C(1) << 60},
+    {KEY("c"), {65, 66}, KV_LOCK_SHARED, 6, 6, 7}};
 static struct bytes values3[] = {KEY("one"), {0}, KEY("")};
 static bool skipped3[] = {false, true, false};
 
@@ -329,7 +340,7 @@ static void set_validate(struct arena *arena, void *request)
     struct leader_validate *check = request;
     check->reads = entries4;
     check->read_count = 4;
-    check->held = keys2;
+    check->held = held2;
     check->held_count = 2;
     (void)arena;
 }
@@ -341,7 +352,7 @@ static void set_commit_as(struct arena *arena, struct leader_commit *commit, enu
     }
     commit->reads = entries4;
     commit->read_count = 4;
-    commit->held = keys2;
+    commit->held = held2;
     commit->held_count = 2;
     commit->payload = payload(arena, kind);
 }

@@ -457,7 +457,7 @@ Test(leader_nodes, what_a_crashed_client_left_is_cleaned_up)
     }
 }
 
-// --- reads of the past -----------------------------------------------------------------------------
+// --- handing over --------------------------------------------------------------------------------
 
 struct voters {
     uint64_t slice;
@@ -502,6 +502,124 @@ out:
     return st;
 }
 
+static struct status refused(struct task *task, const char *row, enum kv_lock lock)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    const struct kv_read read = {.lock = lock, .wait = KV_WAIT_FAIL};
+    TRY(begin(task, &txn));
+    CHECK_FAILS(kv_get(task, txn, &read, key(task, row), task->arena, &value), E_LOCK_NOT_AVAILABLE);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+struct waiter {
+    bool ended;
+    struct status st;
+};
+
+static struct status wait_for_row(struct task *task, void *arg)
+{
+    struct status st;
+    struct waiter *waiter = arg;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(begin(task, &txn));
+    kv_txn_weaken(txn, true);
+    st = get_locked(task, txn, "a", &value);
+    CHECK(failed(st) || is_text(value, "written"));
+    if (!failed(st)) {
+        TRY(put(task, txn, "a", "by the waiter"));
+        st = commit(task, txn);
+    } else {
+        kv_txn_rollback(task, txn);
+    }
+out:
+    waiter->st = st;
+    waiter->ended = true;
+    return STATUS_OK;
+}
+
+// Who holds locks notices nothing of it when the leadership goes to another node in order, however often; who waits
+// for one waits on.
+static struct status hand_locks_over(struct task *task, void *arg)
+{
+    struct status st;
+    struct kv_txn *writer, *reader;
+    struct bytes value;
+    struct waiter waiter = {0};
+    const struct kv_read shared = {.lock = KV_LOCK_SHARED};
+    TRY(make_tenant(task, arg));
+    TRY(put_now(task, "a", "one"));
+    TRY(await_voters(task, 2));
+    TRY(begin(task, &writer));
+    kv_txn_weaken(writer, true);
+    TRY(get_locked(task, writer, "a", &value));
+    const struct kv_lock_mark mark = kv_txn_lock_mark(writer);
+    TRY(get_locked(task, writer, "c", &value));
+    TRY(begin(task, &reader));
+    TRY(kv_get(task, reader, &shared, key(task, "b"), task->arena, &value));
+    TRY(task_start(task->shard,
+        &(struct task_options){.fn = wait_for_row, .arg = &waiter, .kind = "waiter"}));
+    for (uint32_t i = 0; i < 3; i++) {
+        TRY(hand_over(task, 2));
+        TRY(refused(task, "a", KV_LOCK_SHARED));
+        TRY(refused(task, "b", KV_LOCK_EXCLUSIVE));
+        TRY(refused(task, "c", KV_LOCK_SHARED));
+    }
+    // Also what was locked since a savepoint is known there.
+    kv_txn_unlock_to(writer, &mark);
+    for (;;) {
+        struct kv_txn *other;
+        const struct kv_read nowait = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+        TRY(begin(task, &other));
+        st = kv_get(task, other, &nowait, key(task, "c"), task->arena, &value);
+        kv_txn_rollback(task, other);
+        if (!status_is(st, E_LOCK_NOT_AVAILABLE)) break;
+        TRY(task_sleep(task, MS));
+    }
+    TRY(st);
+    CHECK(!waiter.ended);
+    TRY(put(task, writer, "a", "written"));
+    TRY(commit(task, writer));
+    TRY(commit(task, reader)); // Writes nothing: its lock must have been there.
+    while (!waiter.ended) TRY(task_sleep(task, MS));
+    TRY(waiter.st);
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, "by the waiter"));
+out:
+    return st;
+}
+
+Test(leader_nodes, locks_go_along_with_a_leadership_that_is_handed_over)
+{
+    for (uint64_t seed = 51; seed <= 54; seed++) {
+        begin_nodes(seed, 3, hand_locks_over, NULL);
+        end_world(seed, 1);
+    }
+}
+
+// --- what became of it -----------------------------------------------------------------------------
+
+// A commit by a client on node 2, led elsewhere, and what is lost on the way.
+struct doubt {
+    bool multi, locked;             // Over two slices; rows are locked before the commit begins.
+    bool answer_lost, request_lost; // Messages from, and to, those that lead: from before the commit on.
+    bool leader_dies, third_dies;   // Later; or, if the leader does not, connections break and messages come again.
+    uint32_t code;                  // What the commit must say; 0: done.
+    bool there;                     // And whether it must have been.
+};
+
+static struct {
+    struct doubt doubt;
+    uint32_t leader;
+    bool waiting, go, ended, healed, there;
+    uint32_t code;
+    char message[200], hint[200];
+} doubted;
+
 static struct status await_leaders_elsewhere(struct task *task)
 {
     struct status st = STATUS_OK;
@@ -509,13 +627,155 @@ static struct status await_leaders_elsewhere(struct task *task)
     for (uint64_t slice = 2; slice <= 3; slice++) {
         TRY(await_voters(task, slice));
         while (!leader_where(task->shard, slice, &where) || where.node == task->shard->node->id) {
-            TRY(hand_over(task, slice));
+            st = hand_over(task, slice);
+            if (failed(st)) goto out;
             TRY(task_sleep(task, 100 * MS));
         }
+        if (slice == 2) doubted.leader = where.node;
     }
 out:
     return st;
 }
+
+static struct status commit_in_doubt(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    (void)arg;
+    while (!world.ready) TRY(task_sleep(task, MS));
+    TRY(await_leaders_elsewhere(task));
+    TRY(put_now(task, "b", "connected"));
+    TRY(put_now(task, "y", "connected"));
+    TRY(begin(task, &txn));
+    if (doubted.doubt.locked) {
+        TRY(get_locked(task, txn, "a", &value));
+        TRY(get_locked(task, txn, "x", &value));
+    }
+    TRY(put(task, txn, "a", "new"));
+    if (doubted.doubt.multi) TRY(put(task, txn, "x", "new"));
+    doubted.waiting = true;
+    while (!doubted.go) TRY(task_sleep(task, MS));
+    st = commit(task, txn);
+    doubted.code = st.code;
+    if (failed(st)) {
+        snprintf(doubted.message, sizeof doubted.message, "%s", st.message);
+        const struct status_report *report = status_report_of(st);
+        if (report != NULL && report->hint != NULL)
+            snprintf(doubted.hint, sizeof doubted.hint, "%s", report->hint);
+    }
+    doubted.ended = true;
+    while (!doubted.healed) TRY(task_sleep(task, MS));
+    const uint64_t until_ns = task_now_ns(task) + 60 * SECOND;
+    do {
+        st = read_now(task, "a", &value);
+    } while (failed(st) && task_now_ns(task) < until_ns && !failed(task_sleep(task, 100 * MS)));
+    TRY(st);
+    doubted.there = is_text(value, "new");
+    TRY(read_now(task, "x", &value));
+    CHECK(!doubted.doubt.multi || is_text(value, "new") == doubted.there); // All or nothing.
+out:
+    return st;
+}
+
+static bool doubt_waits(void *arg)
+{
+    (void)arg;
+    return doubted.waiting || world.failure[0] != 0;
+}
+
+static bool doubt_ended(void *arg)
+{
+    (void)arg;
+    return doubted.ended || world.failure[0] != 0;
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+static void doubt_cut(uint32_t node, bool cut)
+{
+    struct sim_node *client = world.nodes[2].machine, *other = world.nodes[node].machine;
+    if (doubted.doubt.answer_lost) sim_net_cut(other, client, cut);
+    if (doubted.doubt.request_lost) sim_net_cut(client, other, cut);
+}
+
+static void doubt_die(uint32_t node)
+{
+    sim_node_crash(world.nodes[node].machine);
+}
+
+static void doubt_revive(uint32_t node)
+{
+    world.nodes[node].started = false;
+    world.nodes[node].body = NULL;
+    sim_node_start(world.nodes[node].machine, &two_shards, node_init, &world.nodes[node]);
+}
+
+static void doubt_run(uint64_t seed, const struct doubt *doubt)
+{
+    memset(&doubted, 0, sizeof doubted);
+    doubted.doubt = *doubt;
+    begin_nodes(seed, 3, make_tenant, commit_in_doubt);
+    cr_assert(sim_run_until(world.sim, doubt_waits, NULL, 120 * SECOND));
+    cr_assert_eq(world.failure[0], 0, "%s", world.failure);
+    const uint32_t leader = doubted.leader, third = 1 + 2 + 3 - 2 - leader;
+    doubt_cut(leader, true);
+    doubt_cut(third, true);
+    doubted.go = true;
+    sim_run_until(world.sim, never, NULL, SECOND);
+    cr_assert(!doubted.ended, "nobody has told it yet");
+    if (doubt->leader_dies) doubt_die(leader);
+    if (doubt->third_dies) doubt_die(third);
+    if (!doubt->third_dies) doubt_cut(third, false);
+    if (!doubt->leader_dies) {
+        sim_net_reset(world.nodes[2].machine, world.nodes[leader].machine);
+        sim_net_reset(world.nodes[2].machine, world.nodes[third].machine);
+        doubt_cut(leader, false);
+    }
+    cr_assert(sim_run_until(world.sim, doubt_ended, NULL, 120 * SECOND));
+    doubt_cut(leader, false);
+    doubt_cut(third, false);
+    if (doubt->leader_dies) doubt_revive(leader);
+    if (doubt->third_dies) doubt_revive(third);
+    doubted.healed = true;
+    end_world(seed, 2);
+    cr_assert_eq(doubted.code, doubt->code, "seed %lu: %s", (unsigned long)seed, doubted.message);
+    cr_assert_eq(doubted.there, doubt->there, "seed %lu", (unsigned long)seed);
+}
+
+// The answer to a commit is lost. As long as a majority is left somebody knows what became of it, and the client is
+// told that, whoever leads by then; only without one it is told that nobody knows.
+Test(leader_nodes, the_result_of_a_commit_is_unknown_only_where_nobody_can_tell)
+{
+    static const struct doubt doubts[] = {
+        {.answer_lost = true, .there = true},
+        {.answer_lost = true, .leader_dies = true, .there = true},
+        {.answer_lost = true, .leader_dies = true, .third_dies = true, .code = E_AMBIGUOUS_RESULT, .there = true},
+        {.request_lost = true, .there = true},
+        {.request_lost = true, .leader_dies = true, .there = true},
+        {.request_lost = true, .leader_dies = true, .third_dies = true, .code = E_AMBIGUOUS_RESULT},
+    };
+    for (uint32_t i = 0; i < 18; i++) {
+        struct doubt doubt = doubts[i / 3];
+        doubt.multi = i % 3 > 0;
+        doubt.locked = i % 3 == 1;
+        if (i % 3 == 2 && doubt.code == 0) continue;
+        if (i % 3 == 2 && doubt.code != 0) {
+            doubt.code = E_CONNECTION_FAILURE; // It was still locking its rows: that has committed nothing.
+            doubt.there = false;
+        }
+        doubt_run(61 + i, &doubt);
+        if (doubt.code != E_AMBIGUOUS_RESULT) continue;
+        cr_assert(strstr(doubted.message, "the result of the commit is unknown") != NULL, "%s", doubted.message);
+        cr_assert(strstr(doubted.hint, "may have been committed") != NULL, "%s", doubted.hint);
+    }
+}
+
+// --- reads of the past -----------------------------------------------------------------------------
 
 static struct {
     bool waiting, go;
@@ -570,6 +830,72 @@ Test(leader_nodes, the_past_is_read_where_no_leader_can_be_reached)
         sim_node_crash(world.nodes[1].machine);
         sim_node_crash(world.nodes[3].machine);
         alone.go = true;
+        end_world(seed, 2);
+    }
+}
+
+// --- clocks that differ ------------------------------------------------------------------------------
+
+static struct {
+    uint32_t committed, seen; // Told past the network: what a person sees on one screen, and types at another.
+} told;
+
+static struct status commit_and_tell(struct task *task, void *arg)
+{
+    struct status st;
+    TRY(make_tenant(task, arg));
+    for (uint32_t i = 1; i <= 60; i++) {
+        struct kv_txn *txn;
+        const char *text = arena_printf(task->arena, "%u", i);
+        TRY(begin(task, &txn));
+        TRY(put(task, txn, "a", text));
+        if (i % 2 == 0) TRY(put(task, txn, "x", text)); // Another slice.
+        TRY(commit(task, txn));
+        told.committed = i;
+        while (told.seen < i) TRY(task_sleep(task, MS / 10));
+        TRY(task_sleep(task, 7 * MS));
+    }
+out:
+    return st;
+}
+
+static struct status see_what_was_told(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    (void)arg;
+    while (told.seen < 60) {
+        struct kv_txn *txn;
+        struct bytes value;
+        char *text;
+        while (told.committed == told.seen) TRY(task_sleep(task, MS / 10));
+        const uint32_t last = told.committed;
+        const struct kv_txn_options options = {.tenant = TENANT, .read_only = last % 3 == 0};
+        TRY(kv_txn_begin(task, &options, &txn));
+        if (last % 3 == 1) kv_txn_weaken(txn, true);
+        const char *row = last % 2 == 0 ? "x" : "a";
+        const char *wanted = arena_printf(task->arena, "%u", last);
+        if (last / 4 % 2 == 0) {
+            TRY(get(task, txn, row, &value));
+            CHECK(is_text(value, wanted));
+        } else {
+            TRY(scan_all(task, txn, "a", "zz", false, &text));
+            CHECK(strstr(text, arena_printf(task->arena, "%s=%s ", row, wanted)) != NULL);
+        }
+        kv_txn_rollback(task, txn);
+        told.seen = last;
+    }
+out:
+    return st;
+}
+
+// What was committed before a transaction began, by whatever clock, is seen by it: also on a node whose clock is behind,
+// and hears of the commit by no message.
+Test(leader_nodes, a_clock_that_is_behind_hides_nothing_that_was_committed)
+{
+    for (uint64_t seed = 81; seed <= 84; seed++) {
+        memset(&told, 0, sizeof told);
+        begin_world(seed, commit_and_tell, see_what_was_told);
+        sim_clock_offset_set(world.nodes[2].machine, -(int64_t)((seed - 80) * 90 * MS));
         end_world(seed, 2);
     }
 }

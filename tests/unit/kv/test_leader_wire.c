@@ -82,9 +82,10 @@ static void check_held(struct arena *arena, enum leader_kind kind, struct leader
     const bool commits = kind != LEADER_VALIDATE;
     const struct leader_commit *commit = (const struct leader_commit *)back;
     const struct leader_validate *check = (const struct leader_validate *)back;
-    const struct bytes *held = commits ? commit->held : check->held;
+    const struct held_key *held = commits ? commit->held : check->held;
     cr_assert_eq(commits ? commit->held_count : check->held_count, 2, "kind %d", kind);
-    cr_assert(bytes_equal(held[0], KEY("a")) && bytes_equal(held[1], KEY("bb")), "kind %d", kind);
+    cr_assert(bytes_equal(held[0].key, KEY("a")) && bytes_equal(held[1].key, KEY("bb")), "kind %d", kind);
+    cr_assert(held[0].since == 7 && held[1].since == UINT64_MAX - 1, "kind %d", kind);
 }
 
 Test(leader_wire, requests_are_read_as_they_were_written)
@@ -92,6 +93,7 @@ Test(leader_wire, requests_are_read_as_they_were_written)
     struct arena arena;
     arena_init(&arena, NULL);
     const struct bytes keys[] = {KEY("a"), KEY("bb"), KEY("c")};
+    const struct held_key held[] = {{KEY("a"), 7}, {KEY("bb"), UINT64_MAX - 1}};
     struct bytes values[3] = {KEY("1"), {0}, KEY("")};
     bool skipped[3] = {false, true, false};
     const struct span span = {KEY("a"), KEY("z")};
@@ -116,10 +118,10 @@ Test(leader_wire, requests_are_read_as_they_were_written)
     struct leader_refresh refresh = {.entries = entries, .count = 2, .to = {7, 7}};
     check_request(&arena, LEADER_REFRESH, &refresh.call);
     struct leader_validate check = {.reads = entries, .read_count = 2, .mark = 300, .epoch = 4,
-        .prepared = true, .to = {7, 7}, .held = keys, .held_count = 2};
+        .prepared = true, .to = {7, 7}, .held = held, .held_count = 2};
     check_held(&arena, LEADER_VALIDATE, &check.call);
     struct leader_commit commit = {.writes = writes, .write_count = 2, .reads = entries,
-        .read_count = 2, .held = keys, .held_count = 2,
+        .read_count = 2, .held = held, .held_count = 2,
         .payload = payload(&arena, ENTRY_WRITES, TENANT, UINT64_MAX)};
     check_held(&arena, LEADER_COMMIT, &commit.call);
     check_held(&arena, LEADER_LOCK, &commit.call);
@@ -131,8 +133,8 @@ Test(leader_wire, requests_are_read_as_they_were_written)
     check_request(&arena, LEADER_RECORD_GET, &record.call);
     struct leader_resolve resolve = {.commit = true};
     check_request(&arena, LEADER_RESOLVE, &resolve.call);
-    struct leader_call release = {0};
-    check_request(&arena, LEADER_RELEASE, &release);
+    struct leader_release release = {.from = 2, .to = UINT32_MAX};
+    check_request(&arena, LEADER_RELEASE, &release.call);
     struct leader_export export = {.export = {.tenant = TENANT, .span = span, .all = true}};
     check_request(&arena, LEADER_EXPORT, &export.call);
     struct leader_ingest ingest = {.versions = versions, .count = 2};

@@ -412,8 +412,10 @@ static struct status drop_locks(struct task *task, void *arg)
 {
     struct kv_shard *kv = kv_shard_of(task->shard);
     (void)arg;
-    for (uint32_t i = 0; i < kv->slice_count; i++)
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
         lock_table_drop(kv->slices[i]->locks, status_make(K_NOT_LEADER, "led elsewhere"));
+        kv->slices[i]->locks->since++;
+    }
     return STATUS_OK;
 }
 
@@ -454,6 +456,159 @@ KV_TEST(txn_locks, a_lost_lock_is_a_conflict_and_no_lost_update)
         CHECK(status_is(outcome, E_SERIALIZATION_FAILURE));
         TRY(read_now(task, "row", &value));
         CHECK(number_of(value) == 2);
+    }
+out:
+    return st;
+}
+
+// That it holds the lock again does not say that nobody had it in between.
+KV_TEST(txn_locks, a_lock_that_was_lost_and_taken_again_was_not_held_all_along)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(kv_test_spread(task));
+    for (uint32_t i = 0; i < 8; i++) {
+        TRY(put_now(task, "row", "1"));
+        TRY(begin(task, &txn));
+        kv_txn_weaken(txn, true);
+        if (i >= 4) txn->buffer_bytes_max = 1;
+        TRY(get_locked(task, txn, "row", &value));
+        TRY(shard_call_all(task, drop_locks, NULL));
+        TRY(add_one(task, "row"));
+        if (i % 2 == 0) TRY(kv_txn_step(task, txn)); // The next statement.
+        struct bytes again;
+        TRY(get_locked(task, txn, "row", &again));
+        CHECK(number_of(again) == 2);
+        TRY(put_number(task, txn, i % 4 < 2 ? "row" : "z", number_of(value) + 10));
+        st = i < 4 ? STATUS_OK : put_number(task, txn, "later", 1);
+        if (i < 4 || !failed(st)) {
+            CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE);
+        } else {
+            CHECK(status_is(st, E_SERIALIZATION_FAILURE));
+            kv_txn_rollback(task, txn);
+            st = STATUS_OK;
+        }
+        TRY(read_now(task, "row", &value));
+        CHECK(number_of(value) == 2);
+    }
+out:
+    return st;
+}
+
+// Who only locks, or writes elsewhere, is told as well: what it did meanwhile it did not do alone.
+KV_TEST(txn_locks, a_lost_lock_is_told_to_who_writes_nothing_there)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    char *text;
+    TRY(kv_test_spread(task));
+    TRY(put_now(task, "row", "1"));
+    for (uint32_t i = 0; i < 32; i++) {
+        const bool lost = i % 2 == 0, weak = i / 2 % 2 == 0, writes = i / 4 % 2 == 0, scans = i / 8 % 2 == 0;
+        const struct kv_read read = {.lock = i / 16 % 2 == 0 ? KV_LOCK_SHARED : KV_LOCK_EXCLUSIVE};
+        TRY(begin(task, &txn));
+        kv_txn_weaken(txn, weak);
+        if (scans) {
+            struct kv_scan scan;
+            kv_scan_init(&scan, key_span(task, "ro", "rx"));
+            scan.read = read;
+            TRY(scan_text(task, txn, &scan, &text));
+        } else {
+            TRY(kv_get(task, txn, &read, key(task, "row"), task->arena, &value));
+        }
+        if (lost) TRY(shard_call_all(task, drop_locks, NULL));
+        if (writes) TRY(put_number(task, txn, "z", i));
+        if (lost) {
+            CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE);
+        } else {
+            TRY(commit(task, txn));
+        }
+    }
+out:
+    return st;
+}
+
+// --- savepoints ------------------------------------------------------------------------------------------
+
+static struct status is_free(
+    struct task *task, const char *row, enum kv_lock lock, bool *is)
+{
+    struct status st;
+    struct kv_txn *txn;
+    struct bytes value;
+    const struct kv_read read = {.lock = lock, .wait = KV_WAIT_FAIL};
+    TRY(begin(task, &txn));
+    st = kv_get(task, txn, &read, key(task, row), task->arena, &value);
+    kv_txn_rollback(task, txn);
+    *is = !failed(st);
+    if (status_is(st, E_LOCK_NOT_AVAILABLE)) st = STATUS_OK;
+out:
+    return st;
+}
+
+static struct status locks_are(struct task *task, const char *rows, const char *expected)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; rows[i] != 0; i++) {
+        const char row[] = {rows[i], 0};
+        bool shared, exclusive;
+        TRY(is_free(task, row, KV_LOCK_SHARED, &shared));
+        TRY(is_free(task, row, KV_LOCK_EXCLUSIVE, &exclusive));
+        const char is = !shared ? 'x' : exclusive ? '-' : 's';
+        CHECK(is == expected[i]);
+    }
+out:
+    return st;
+}
+
+KV_TEST(txn_locks, what_was_locked_since_a_savepoint_is_let_go_with_it)
+{
+    struct status st = STATUS_OK;
+    const struct kv_read shared = {.lock = KV_LOCK_SHARED};
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(kv_test_spread(task));
+    for (uint32_t i = 0; i < 2; i++) {
+        TRY(begin(task, &txn));
+        kv_txn_weaken(txn, i == 0);
+        TRY(get_locked(task, txn, "a", &value));
+        TRY(kv_get(task, txn, &shared, key(task, "b"), task->arena, &value));
+        const struct kv_lock_mark first = kv_txn_lock_mark(txn);
+        TRY(get_locked(task, txn, "c", &value));
+        const struct kv_lock_mark second = kv_txn_lock_mark(txn);
+        TRY(get_locked(task, txn, "a", &value));
+        TRY(get_locked(task, txn, "b", &value)); // Shared before.
+        TRY(get_locked(task, txn, "c", &value));
+        TRY(get_locked(task, txn, "x", &value)); // Another slice.
+        TRY(locks_are(task, "abcdx", "xxx-x"));
+        kv_txn_unlock_to(txn, &second);
+        TRY(locks_are(task, "abcdx", "xsx--"));
+        TRY(get_locked(task, txn, "x", &value));
+        TRY(get_locked(task, txn, "d", &value));
+        TRY(locks_are(task, "abcdx", "xsxxx"));
+        kv_txn_unlock_to(txn, &second);
+        TRY(locks_are(task, "abcdx", "xsx--"));
+        kv_txn_unlock_to(txn, &first);
+        TRY(locks_are(task, "abcdx", "xs---"));
+        // Others write what was let go, and that is no conflict for who wrote nothing there.
+        TRY(put_now(task, "c", "other"));
+        if (i == 0) {
+            TRY(get_locked(task, txn, "c", &value));
+            CHECK(is_text(value, "other"));
+        }
+        TRY(put(task, txn, "a", "done"));
+        if (i == 0) {
+            TRY(commit(task, txn));
+        } else {
+            CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE); // It has read it all the same.
+        }
+        TRY(begin(task, &txn)); // A commit that fails lets go a little later.
+        for (uint32_t k = 0; k < 5; k++)
+            TRY(get_locked(task, txn, (const char[]){"abcdx"[k], 0}, &value));
+        kv_txn_rollback(task, txn);
+        TRY(locks_are(task, "abcdx", "-----"));
     }
 out:
     return st;
