@@ -566,8 +566,8 @@ void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, 
 void lock_release_lost(struct lock_table *table, uint64_t txn)
 {
     if (owner_find(table, txn) == NULL) return;
+    table->since++; // Before others are given what it held.
     lock_release_all(table, txn);
-    table->since++;
 }
 
 bool lock_release_unawaited(struct lock_table *table, uint64_t txn, struct bytes key)
@@ -630,6 +630,8 @@ void lock_span_take(struct lock_table *table, struct span span, struct status st
     *count = 0;
     if (table->lock_count < max) max = (uint32_t)table->lock_count * 4; // Shared ones have several holders.
     *taken = ARENA_ARRAY(arena, struct lock_taken, max + 1);
+    // The span may be served here again, without them: whoever then takes one anew has not held it all along.
+    table->since++;
     for (uint64_t i = 0; i < table->lock_buckets; i++) {
         struct lock *next;
         for (struct lock *lock = table->locks[i]; lock != NULL; lock = next) {
