@@ -116,7 +116,7 @@ static struct status adopted_task(struct task *task, void *arg)
             if (lock_held_count(slice->locks, adopted->txns[i]) == 0) continue;
             any = true;
             TRY(push_alive(task, adopted->txns[i], &alive));
-            if (!alive && slice->running) lock_release_lost(slice->locks, adopted->txns[i]);
+            if (!alive && slice->running) push_release(slice, adopted->txns[i]);
         }
         if (!any) break;
         TRY(task_sleep(task, ADOPTED_POLL_NS));

@@ -337,6 +337,15 @@ static void owner_add(uint64_t *owners, uint32_t *count, uint64_t txn)
     if (*count < PASS_TXNS_MAX) owners[(*count)++] = txn;
 }
 
+void push_release(struct slice *slice, uint64_t txn)
+{
+    if (slice_prepared_find(slice, txn) != NULL || staged_find(slice, txn) != NULL) {
+        covered("push.locks_kept");
+        return;
+    }
+    lock_release_lost(slice->locks, txn);
+}
+
 // Of those that are gone.
 static struct status owners_release(
     struct task *task, struct slice *slice, const uint64_t *owners, uint32_t count)
@@ -346,11 +355,7 @@ static struct status owners_release(
         bool alive;
         if (client_txn_node(owners[i]) == client_node_bits(task->shard->node->id)) continue;
         TRY(push_alive(task, owners[i], &alive));
-        // Prepared writes keep their locks until they are resolved.
-        if (alive || slice->role != SLICE_SERVING) continue;
-        if (slice_prepared_find(slice, owners[i]) != NULL) continue;
-        if (staged_find(slice, owners[i]) != NULL) continue;
-        lock_release_lost(slice->locks, owners[i]);
+        if (!alive && slice->role == SLICE_SERVING) push_release(slice, owners[i]);
     }
 out:
     return st;

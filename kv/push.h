@@ -29,5 +29,9 @@ extern const struct kv_module push_module;
 // With leader_wire_register.
 void push_register(void);
 
+struct slice;
+
 // Whether the transaction still runs, as far as can be known. Suspends.
 CHECKED struct status push_alive(struct task *task, uint64_t txn, bool *alive);
+// Releases the locks of one that does not, unless it has written here: those stay until that is resolved.
+void push_release(struct slice *slice, uint64_t txn);
