@@ -405,6 +405,37 @@ out:
     return st;
 }
 
+// A move that is taken back has left the locks of its span behind, or brings them along again.
+NODE_TEST(lock, what_left_and_was_taken_anew_is_not_what_was_held_before, 1)
+{
+    struct status st = STATUS_OK;
+    struct lock_table table;
+    struct lock_taken *taken;
+    uint32_t count;
+    bool granted;
+    TRY(lock_table_init(&table, task->shard));
+    const struct bytes row = BYTES_LITERAL("row");
+    const struct span all = {BYTES_LITERAL("a"), BYTES_LITERAL("z")};
+    const struct lock_request one = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    const uint64_t since = table.since;
+    for (uint32_t i = 0; i < 2; i++) {
+        TRY(lock_try(&table, &one, row, &granted));
+        CHECK(granted && lock_held_since(&table, 1, row, since) == (i == 0));
+        lock_span_take(&table, all, status_make(K_WRONG_RANGE, "moved"), task->arena, 8, &taken, &count);
+        CHECK(count == 1 && table.lock_count == 0);
+    }
+    TRY(lock_try(&table, &one, row, &granted));
+    CHECK(granted && lock_held_since(&table, 1, row, 0));
+    CHECK(!lock_held_since(&table, 1, row, since));
+    CHECK(!lock_held_since(&table, 1, row, taken[0].since));
+    lock_release_all(&table, 1);
+    CHECK(lock_give(&table, &taken[0]) && lock_held_since(&table, 1, row, taken[0].since));
+    lock_release_all(&table, 1);
+    lock_table_fini(&table);
+out:
+    return st;
+}
+
 // --- locks that go ---------------------------------------------------------------------------------------
 
 // As when another leader takes over: locks are in memory.
