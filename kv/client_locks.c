@@ -72,8 +72,7 @@ static struct status check_parts(
     struct leader_item *items = ARENA_ARRAY(&txn->arena, struct leader_item, parts->count);
     for (uint32_t i = 0; i < parts->count; i++) {
         memset(&checks[i], 0, sizeof checks[i]);
-        txn_call_init(txn, task, &checks[i].call);
-        checks[i].call.slice = parts->parts[i].slice;
+        txn_call_init(txn, task, parts->parts[i].slice, &checks[i].call);
         checks[i].held = parts->parts[i].held;
         checks[i].held_count = parts->parts[i].held_count;
         items[i] = (struct leader_item){.kind = LEADER_VALIDATE, .call = &checks[i].call};

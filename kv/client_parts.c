@@ -77,7 +77,7 @@ struct status kv_parts_open(struct task *task, struct kv_txn *txn, const struct 
     }
     if (!fits) goto out;
     struct kv_parts *parts = arena_alloc_zero(arena, sizeof *parts);
-    txn_call_init(txn, task, &parts->call);
+    txn_call_init(txn, task, 0, &parts->call); // Each part has its slice; nothing is staged.
     parts->note = txn_notes_reads(txn) && !read->no_validate;
     for (uint32_t i = 0; i < count && fits; i++) TRY(add_span(task, parts, spans[i], arena, &fits));
     if (fits) *out = parts;

@@ -48,9 +48,8 @@ static struct status get_one(struct task *task, struct kv_txn *txn, struct leade
     for (uint32_t attempt = 0; attempt < ROUTE_ATTEMPTS_MAX; attempt++) {
         const struct range *range;
         TRY(router_find(task, get->keys[0], false, &range));
-        txn_call_init(txn, task, &get->call);
+        txn_call_init(txn, task, range->slice, &get->call);
         txn_call_mark(txn, get->read.mark, arena, &get->call);
-        get->call.slice = range->slice;
         get->call.generation = router_generation(range, attempt);
         if (get->read.lock != KV_LOCK_NONE) txn_note_locks(txn, range->slice);
         st = leader_call(task, &get->call, arena, LEADER_GET);
@@ -207,7 +206,7 @@ out:
 
 static void part_request(struct get_batch *batch, struct task *task, struct get_part *part)
 {
-    txn_call_init(batch->txn, task, &part->get.call);
+    txn_call_init(batch->txn, task, part->get.call.slice, &part->get.call);
     txn_call_mark(batch->txn, batch->read->mark, &batch->scratch, &part->get.call);
     part->get.read = *batch->read;
     part->get.keys = part->keys;

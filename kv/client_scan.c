@@ -138,9 +138,9 @@ static struct status step_request(struct task *task, struct step *step)
     for (uint32_t attempt = 0; attempt < ROUTE_ATTEMPTS_MAX + MOVES_MAX; attempt++) {
         struct leader_scan request;
         memset(&request, 0, sizeof request);
-        uint64_t generation;
-        TRY(step_route(task, step, attempt, &request.call.slice, &generation));
-        txn_call_init(txn, task, &request.call);
+        uint64_t slice, generation;
+        TRY(step_route(task, step, attempt, &slice, &generation));
+        txn_call_init(txn, task, slice, &request.call);
         request.call.generation = generation;
         txn_call_mark(txn, scan->read.mark, step->arena, &request.call);
         request.read = txn_read_mode(txn, &scan->read, &step->note);

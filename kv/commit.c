@@ -44,8 +44,7 @@ void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn
     struct leader_commit *commit)
 {
     memset(commit, 0, sizeof *commit);
-    txn_call_init(txn, task, &commit->call);
-    commit->call.slice = part->slice;
+    txn_call_init(txn, task, part->slice, &commit->call);
     commit->writes = part->writes;
     commit->write_count = part->write_count;
     commit->reads = part->reads;

@@ -297,8 +297,7 @@ static struct status validate_all(struct task *task, struct multi *multi)
         if (part->read_count + part->held_count == 0) continue;
         struct leader_validate *check = &multi->checks[n];
         memset(check, 0, sizeof *check);
-        txn_call_init(txn, task, &check->call);
-        check->call.slice = part->slice;
+        txn_call_init(txn, task, part->slice, &check->call);
         check->reads = part->reads;
         check->read_count = part->read_count;
         check->held = part->held;

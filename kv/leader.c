@@ -93,7 +93,9 @@ struct status leader_slice(
     *slice = kv_slice_find(kv, call->slice);
     if (*slice != NULL) {
         // A follower's reads look for themselves whether it is far enough.
-        return call->follower ? STATUS_OK : slice_may_serve(task, *slice);
+        if (call->follower) return STATUS_OK;
+        struct status st = slice_may_serve(task, *slice);
+        return failed(st) ? st : leader_staged_check(*slice, call);
     }
     // Of a slice that is nowhere no replica will ever be found.
     if (client_of(task)->directory == NULL) return wrong_range();
@@ -176,7 +178,9 @@ static struct status get_staged(
     const struct leader_call *call = &get->call;
     *found = false;
     if (LIKELY(call->view == NULL)) return STATUS_OK;
-    struct status st = staged_read(slice, call->owner.txn, call->view, get->keys[i],
+    struct status st = leader_staged_check(slice, call); // Former keys may have suspended.
+    if (failed(st)) return st;
+    st = staged_read(slice, call->owner.txn, call->view, get->keys[i],
         get->call.arena, &get->values[i], found);
     if (*found && get->skipped != NULL) get->skipped[i] = false;
     return st;
@@ -351,7 +355,8 @@ static struct status scan_overlay(struct slice *slice, struct leader_scan *scan,
     };
     if (!scan->done && !scan->reverse) overlay.covered.end = scan->span.start;
     if (!scan->done && scan->reverse) overlay.covered.start = scan->span.end;
-    struct status st = staged_overlay(slice, &overlay);
+    struct status st = leader_staged_check(slice, &scan->call); // The scan may have suspended.
+    if (!failed(st)) st = staged_overlay(slice, &overlay);
     if (failed(st) || !overlay.cut) return st;
     scan->done = false;
     scan->span = asked;

@@ -86,6 +86,7 @@ struct leader_call {
     struct hlc_timestamp certain;  // Of those, not above this: the leader's node's clock has said so.
     struct leader_seen *seen;      // The transaction's; NULL: none.
     const struct staged_view *view; // Of what it has staged; NULL: nothing.
+    uint64_t staged;               // Requests by which it has staged in this slice: 40001 when they are there no more. 0: none.
     struct lock_owner_id owner;
     uint64_t holder;               // Whose its locks are; 0: owner.txn. A commit that was begun anew has another id.
     uint64_t lock_deadline_ns;     // Monotonic; 0: none.

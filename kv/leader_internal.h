@@ -13,6 +13,10 @@ CHECKED struct status leader_clock_pass(struct task *task, struct hlc_timestamp 
 // Ends what the transaction staged here, as `resolve` says, until nothing of it is left.
 CHECKED struct status leader_staged_end(
     struct task *task, struct slice *slice, const struct leader_resolve *resolve);
+// 40001 when what the transaction has staged here, as far as it knows, is not: it was dropped, as of a client that is
+// gone. Does not suspend.
+CHECKED struct status leader_staged_check(
+    const struct slice *slice, const struct leader_call *call);
 // Makes known to the lock table who has written the key already: staged, or prepared under an earlier leader.
 CHECKED struct status leader_writer_known(struct slice *slice, struct bytes key, uint64_t txn);
 // Whether there is such a one, other than `txn`.

@@ -21,6 +21,17 @@ static struct status given_up(void)
         "could not serialize access: transaction was given up by another");
 }
 
+// Who goes on would read what was there before it wrote. Of what is committed its client has had its answer.
+struct status leader_staged_check(const struct slice *slice, const struct leader_call *call)
+{
+    if (LIKELY(call->staged == 0)) return STATUS_OK;
+    const struct staged *staged = staged_find(slice, call->owner.txn);
+    if (LIKELY(staged != NULL && staged->state != STAGED_ABORTED &&
+            staged->sequence >= call->staged))
+        return STATUS_OK;
+    return given_up();
+}
+
 // --- writers ---------------------------------------------------------------------------------------------
 
 static struct status writer_find(

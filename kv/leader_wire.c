@@ -170,6 +170,7 @@ void leader_wire_ask(
     uint64_t left_ns = call->lock_deadline_ns > now_ns ? call->lock_deadline_ns - now_ns : 0;
     wire_put_u64(out, call->lock_deadline_ns == 0 ? 0 : left_ns + 1);
     wire_put_u64(out, call->lock_level);
+    wire_put_u64(out, call->staged);
     wire_put_bool(out, call->follower);
     wire_put_bool(out, call->again);
     leader_codec(kind)->ask(out, call);
@@ -196,6 +197,7 @@ struct status leader_wire_asked(
         call->lock_deadline_ns = left_ns;
     }
     call->lock_level = wire_take_u32(in);
+    call->staged = wire_take_u64(in);
     call->follower = wire_take_bool(in);
     call->again = wire_take_bool(in);
     codec->asked(in, call);

@@ -15,7 +15,8 @@
 // A write has the epoch of its transaction, which grows with each savepoint. The newest one of each epoch is kept, and
 // a rollback to a savepoint hides epochs: they are passed over from then on.
 //
-// Staged rows of a client that is gone are found by kv/push.h. One transaction at a time has staged a given key.
+// Staged rows of a client that is gone are found by kv/push.h. A client that was only silent is told so by its next
+// request to that slice: 40001, rather than an answer without what it wrote (leader_call.staged). One transaction at a time has staged a given key.
 //
 // Shard    The slice's. Nothing here suspends.
 // Memory   A few hundred bytes a transaction and slice; rows are in the store alone.

@@ -363,8 +363,19 @@ struct status txn_outcome(struct kv_txn *txn, struct status st)
     return st;
 }
 
-void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call)
+// How many requests of it have staged there, as far as it knows.
+static uint64_t staged_at(const struct kv_txn *txn, uint64_t slice)
 {
+    for (uint32_t i = 0; i < txn->stage_count; i++) {
+        if (txn->stages[i].slice == slice) return txn->stages[i].sequence;
+    }
+    return 0;
+}
+
+void txn_call_init(
+    struct kv_txn *txn, struct task *task, uint64_t slice, struct leader_call *call)
+{
+    call->slice = slice;
     // The reply arena is the transport's: leader_call begins it when it is needed.
     call->generation = 0;
     call->tenant = txn->tenant;
@@ -372,6 +383,7 @@ void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *ca
     call->uncertain = hlc_less(txn->read_ts, txn->uncertain) ? txn->uncertain : HLC_ZERO;
     call->seen = &txn->seen;
     call->view = LIKELY(txn->stage_count == 0) ? NULL : &txn->view;
+    call->staged = staged_at(txn, slice);
     call->follower = txn->in_past && !txn->from_leaders;
     call->owner = (struct lock_owner_id){txn->id, txn->age_ns};
     call->holder = txn->lock_id;
@@ -433,8 +445,7 @@ static struct status refresh_part(struct task *task, struct kv_txn *txn,
 {
     struct leader_refresh refresh = {
         .entries = part->reads, .count = part->read_count, .to = to};
-    txn_call_init(txn, task, &refresh.call);
-    refresh.call.slice = part->slice;
+    txn_call_init(txn, task, part->slice, &refresh.call);
     struct status st = leader_call(task, &refresh.call, &txn->arena, LEADER_REFRESH);
     txn_count(txn, &refresh.call);
     leader_reply_end(&refresh.call);

@@ -148,8 +148,9 @@ void txn_note_lock(struct kv_txn *txn, struct bytes key, uint64_t since);
 void txn_note_held(struct kv_txn *txn, struct bytes key, uint64_t since);
 // What was locked by a transaction that writes nothing must still be. 40001.
 CHECKED struct status txn_check_locks(struct task *task, struct kv_txn *txn);
-// Fills in what each request of the transaction says.
-void txn_call_init(struct kv_txn *txn, struct task *task, struct leader_call *call);
+// Fills in what each request of the transaction says; it goes to `slice`.
+void txn_call_init(
+    struct kv_txn *txn, struct task *task, uint64_t slice, struct leader_call *call);
 // After it, for reads as of a mark: kv_txn_mark. What the call then holds lies in the arena.
 void txn_call_mark(
     struct kv_txn *txn, uint64_t mark, struct arena *arena, struct leader_call *call);

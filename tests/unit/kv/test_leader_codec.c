@@ -174,7 +174,8 @@ static bool locks_equal(const void *left, const void *right)
     CALL(slice, NUMBER, ASKED), CALL(generation, NUMBER, ASKED), CALL(tenant, NUMBER, ASKED),      \
         CALL(read_ts, TIME, ASKED),                                                                \
         CALL(uncertain, TIME, ASKED), CALL(certain, TIME, ASKED), CALL(seen, OTHER, LOCAL),        \
-        LIST(leader_call, view, view_side, views_equal), CALL(owner.txn, NUMBER, ASKED),           \
+        LIST(leader_call, view, view_side, views_equal), CALL(staged, NUMBER, ASKED),              \
+        CALL(owner.txn, NUMBER, ASKED),                                                            \
         CALL(owner.age_ns, NUMBER, ASKED), CALL(holder, NUMBER, ASKED),                            \
         CALL(lock_deadline_ns, NUMBER, ASKED), CALL(lock_level, NUMBER, ASKED),                    \
         CALL(arena, OTHER, LOCAL), CALL(reply, OTHER, LOCAL), CALL(remote, OTHER, LOCAL),          \

@@ -178,6 +178,76 @@ out:
     return st;
 }
 
+// As kv/push.h drops what a client that is gone has staged: its record says so first.
+static struct status drop_stage(struct task *task, const struct kv_txn *txn, uint64_t slice)
+{
+    struct status st = STATUS_OK;
+    struct leader_record_put put = {.call = {.slice = txn->stages[0].slice, .owner.txn = txn->id}};
+    struct leader_resolve resolve = {.call = {.slice = slice, .owner.txn = txn->id}};
+    put.call.read_ts = resolve.call.read_ts = txn->read_ts;
+    st = leader_call(task, &put.call, task->arena, LEADER_RECORD_PUT);
+    leader_reply_end(&put.call);
+    TRY(st);
+    st = leader_call(task, &resolve.call, task->arena, LEADER_RESOLVE);
+    leader_reply_end(&resolve.call);
+out:
+    return st;
+}
+
+enum dropped_step { GET, GET_MANY, GET_LOCKED, SCAN, INSERT, STAGE, COMMIT, DROPPED_STEPS };
+
+static struct status dropped_step(struct task *task, struct kv_txn *txn, enum dropped_step step)
+{
+    const struct bytes keys[2] = {key(task, "a"), key(task, "z")};
+    struct bytes values[2];
+    char *text;
+    switch (step) {
+    case GET: return get(task, txn, "a", &values[0]);
+    case GET_MANY: return kv_get_many(task, txn, NULL, keys, 2, task->arena, values, NULL);
+    case GET_LOCKED: return get_locked(task, txn, "c", &values[0]);
+    case SCAN: return scan_all(task, txn, "a", "f", false, &text);
+    case INSERT: return kv_insert(task, txn, keys[0], BYTES_LITERAL("2"), task->arena, values);
+    case STAGE: return txn_stage(task, txn);
+    case COMMIT: return commit(task, txn);
+    default: return STATUS_OK;
+    }
+}
+
+// A client that was taken for gone lives: it must not go on without what it wrote, and may begin anew.
+KV_TEST(staged, dropped_while_its_client_lives_ends_the_transaction)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(kv_test_spread(task));
+    TRY(put_now(task, "c", "before"));
+    for (uint32_t step = 0; step < DROPPED_STEPS; step++) {
+        TRY(begin_small(task, 0, &txn));
+        TRY(put(task, txn, "z", "1")); // In the other slice: the record is there.
+        TRY(put(task, txn, "a", "1"));
+        TRY(put(task, txn, "b", "1")); // "a" is staged, "b" is not.
+        CHECK(txn->stage_count == 2);
+        TRY(drop_stage(task, txn, txn->stages[1].slice));
+        TRY(get(task, txn, "z", &value)); // What is staged elsewhere is still there.
+        CHECK(is_text(value, "1"));
+        st = dropped_step(task, txn, step);
+        CHECK(status_is(st, E_SERIALIZATION_FAILURE));
+        st = STATUS_OK;
+        if (step == COMMIT) continue;
+        CHECK(status_is(get(task, txn, "c", &value), E_SERIALIZATION_FAILURE));
+        TRY(kv_txn_restart(task, txn));
+        TRY(get(task, txn, "c", &value));
+        CHECK(is_text(value, "before"));
+        kv_txn_rollback(task, txn);
+    }
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, NULL));
+    TRY(read_now(task, "z", &value));
+    CHECK(is_text(value, NULL));
+out:
+    return st;
+}
+
 // --- at random, against a plain map ---------------------------------------------------------------
 
 #define KEYS 48u
