@@ -5,16 +5,11 @@
 #include "core/mark.h"
 #include "kv/txn.h"
 
-static uint64_t known_since(uint64_t since)
-{
-    return since == LOCKS_SINCE_SEVERAL ? 0 : since;
-}
-
 void txn_note_held(struct kv_txn *txn, struct bytes key, uint64_t since)
 {
     if (txn->read_only) return;
     if (txn->held.count < TXN_HELD_MAX || held_set_find(&txn->held, key) != NULL)
-        held_set_add(&txn->held, key, known_since(since));
+        held_set_add(&txn->held, key, since);
     else if (txn->weak)
         read_set_add_key(&txn->reads, key); // No other can change it: a new snapshot finds it as it is.
     else
@@ -26,7 +21,7 @@ void txn_note_lock(struct kv_txn *txn, struct bytes key, uint64_t since)
     if (txn->weak) {
         txn_note_held(txn, key, since);
     } else if (txn->locked.count < TXN_HELD_MAX) {
-        held_set_add(&txn->locked, key, known_since(since));
+        held_set_add(&txn->locked, key, since);
     } else {
         txn->locked_more = true;
     }

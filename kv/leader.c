@@ -154,8 +154,38 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
     call->lock_wait_ns += answer->waited_ns;
     if (failed(st) || answer->skipped) return st;
     if (call->locks_since == 0) call->locks_since = answer->since;
-    if (call->locks_since != answer->since) call->locks_since = LOCKS_SINCE_SEVERAL;
     return st;
+}
+
+// Locks live in the leader's memory. Whoever relies on them instead of validating what it read is told when they went
+// with an earlier leader, or were taken away because its node was silent; also if it has taken them again since.
+static struct status check_held_key(
+    struct slice *slice, const struct leader_call *call, struct bytes key, uint64_t since)
+{
+    struct status st = serves_key(slice, call->tenant, key);
+    if (failed(st)) return st;
+    if (LIKELY(lock_held_since(slice->locks, leader_holder(call), key, since))) return STATUS_OK;
+    uint64_t writer = 0; // What is staged is locked by being there.
+    if (!list_empty(&slice->staged)) st = staged_owner(slice, key, 0, &writer);
+    if (failed(st) || writer == call->owner.txn) return st;
+    covered("leader.lost_locks");
+    return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+        "could not serialize access: the locks of the transaction were lost");
+}
+
+static struct status check_held(struct slice *slice, const struct leader_call *call,
+    const struct held_key *keys, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count && !failed(st); i++)
+        st = check_held_key(slice, call, keys[i].key, keys[i].since);
+    return st;
+}
+
+// While a request took its locks some of the slice may have been lost: those that it answers with are asked for all.
+static bool locks_unsure(const struct slice *slice, const struct leader_call *call)
+{
+    return UNLIKELY(call->locks_since != 0 && call->locks_since != slice->locks->since);
 }
 
 // A node's own shards have one clock: what was acknowledged here is below any later snapshot.
@@ -220,6 +250,18 @@ static struct status serves_keys(struct slice *slice, const struct leader_get *g
     return st;
 }
 
+static struct status get_settle(struct slice *slice, struct leader_get *get)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < get->count; i++) {
+        if (get->skipped == NULL || !get->skipped[i])
+            TRY(check_held_key(slice, &get->call, get->keys[i], 0));
+    }
+    get->call.locks_since = slice->locks->since;
+out:
+    return st;
+}
+
 struct status leader_get(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
@@ -253,6 +295,7 @@ struct status leader_get(struct task *task, void *arg)
 read:
     // Whoever waited may find that the range has left: others may have written there since.
     if (UNLIKELY(slice->ranges->version != version)) TRY(serves_keys(slice, get));
+    if (locks_unsure(slice, &get->call)) TRY(get_settle(slice, get));
 out:
     return st;
 }
@@ -368,6 +411,16 @@ static struct status scan_overlay(struct slice *slice, struct leader_scan *scan,
     return STATUS_OK;
 }
 
+static struct status scan_settle(struct slice *slice, struct leader_scan *scan)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < scan->batch.count; i++)
+        TRY(check_held_key(slice, &scan->call, scan->batch.pairs[i].key, 0));
+    scan->call.locks_since = slice->locks->since;
+out:
+    return st;
+}
+
 struct status leader_scan(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
@@ -394,6 +447,7 @@ struct status leader_scan(struct task *task, void *arg)
     if (status_is(st, K_MOVED)) scan->span = asked;
     TRY(st);
 overlay:
+    if (locks_unsure(slice, &scan->call)) TRY(scan_settle(slice, scan));
     if (UNLIKELY(scan->call.view != NULL)) st = scan_overlay(slice, scan, asked);
 out:
     return st;
@@ -461,29 +515,6 @@ static struct status serves_writes(
     }
 out:
     return st;
-}
-
-// Locks live in the leader's memory. Whoever relies on them instead of validating what it read is told when they went
-// with an earlier leader, or were taken away because its node was silent; also if it has taken them again since.
-static struct status check_held(struct slice *slice, const struct leader_call *call,
-    const struct held_key *keys, uint32_t count)
-{
-    const uint64_t txn = call->owner.txn;
-    for (uint32_t i = 0; i < count; i++) {
-        struct status st = serves_key(slice, call->tenant, keys[i].key);
-        if (failed(st)) return st;
-        if (LIKELY(lock_held_since(
-                slice->locks, leader_holder(call), keys[i].key, keys[i].since)))
-            continue;
-        uint64_t writer = 0; // What is staged is locked by being there.
-        if (!list_empty(&slice->staged)) st = staged_owner(slice, keys[i].key, 0, &writer);
-        if (failed(st)) return st;
-        if (writer == txn) continue;
-        covered("leader.lost_locks");
-        return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-            "could not serialize access: the locks of the transaction were lost");
-    }
-    return STATUS_OK;
 }
 
 // Locks every written key. Needed by whoever waits for a lock, or keeps locks beyond this request.

@@ -73,8 +73,6 @@ struct leader_seen {
     } nodes[LEADER_SEEN_MAX];
 };
 
-#define LOCKS_SINCE_SEVERAL UINT64_MAX
-
 struct leader_call {
     uint64_t slice;
     uint64_t generation; // Of the descriptor that led here, for requests about one range: K_WRONG_RANGE when it is old. 0: any.
@@ -103,7 +101,7 @@ struct leader_call {
     struct hlc_timestamp moved_to;
     uint64_t lock_wait_ns;
     uint64_t locks_taken;
-    uint64_t locks_since;          // What all of them are held since, for struct held_key; LOCKS_SINCE_SEVERAL; 0: none taken.
+    uint64_t locks_since;          // What all of them are held since, for struct held_key; 0: none taken.
     struct hlc_timestamp clock;    // The leader's, when it began.
     uint32_t leader;               // With K_NOT_LEADER: the node that is thought to lead, or 0.
 };

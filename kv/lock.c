@@ -7,7 +7,7 @@
 #include "core/hash.h"
 #include "core/invariant.h"
 #include "core/mark.h"
-
+#include "kv/kv_node.h"
 
 #define POOL_CHUNK_ITEMS 256u
 #define BUCKETS_FIRST 1024u
@@ -27,7 +27,8 @@ struct lock_hold {
     struct lock_owner *owner;
     enum kv_lock mode;
     uint32_t level, exclusive_level; // At which it was first taken, and for writing.
-    uint64_t since;
+    uint32_t asked_level;            // At which it was asked for last.
+    uint64_t since, here_since;      // Another one's where it was taken, when it came from there.
     struct lock_hold *lock_next;
     struct lock_hold *owner_previous, *owner_next;
 };
@@ -236,6 +237,7 @@ static struct lock_hold *hold_add(struct lock_table *table, struct lock *lock,
 {
     struct lock_hold *hold = hold_find(lock, id.txn);
     if (hold != NULL) {
+        hold->asked_level = level;
         if (mode == KV_LOCK_EXCLUSIVE && hold->mode != mode) {
             hold->mode = mode;
             hold->exclusive_level = level;
@@ -252,8 +254,8 @@ static struct lock_hold *hold_add(struct lock_table *table, struct lock *lock,
     hold->lock = lock;
     hold->owner = owner;
     hold->mode = mode;
-    hold->level = hold->exclusive_level = level;
-    hold->since = table->since;
+    hold->level = hold->exclusive_level = hold->asked_level = level;
+    hold->since = hold->here_since = table->since;
     hold->lock_next = lock->holds;
     lock->holds = hold;
     hold->owner_previous = NULL;
@@ -282,7 +284,7 @@ static void line_advance(struct lock_table *table, struct lock *lock)
         const struct lock_hold *hold =
             hold_add(table, lock, waiter->owner, waiter->mode, waiter->level);
         waiter->granted = hold != NULL;
-        if (hold != NULL) waiter->since = hold->since;
+        waiter->since = table->since;
         wait_queue_wake_all(&waiter->queue, waiter->granted
                 ? STATUS_OK : status_make(E_OUT_OF_MEMORY, "out of memory for locks"));
     }
@@ -309,6 +311,7 @@ static struct status try_or_find(struct lock_table *table, const struct lock_req
     *found = lock;
     struct lock_hold *own = hold_find(lock, request->owner.txn);
     if (own != NULL && mode_covers(own->mode, request->mode)) {
+        own->asked_level = request->level;
         *granted = own;
         return STATUS_OK;
     }
@@ -345,6 +348,8 @@ bool lock_give(struct lock_table *table, const struct lock_taken *taken)
     }
     hold->level = taken->level;
     hold->exclusive_level = taken->exclusive_level;
+    hold->asked_level = UINT32_MAX; // Not known.
+    hold->here_since = table->since;
     hold->since = taken->since;
     return true;
 }
@@ -436,7 +441,7 @@ struct status lock_acquire(struct task *task, struct lock_table *table,
     struct status st = try_or_find(table, request, key, &lock, &hold);
     if (failed(st)) return st;
     if (hold != NULL) {
-        answer->since = hold->since;
+        answer->since = table->since;
         return STATUS_OK;
     }
     if (request->wait != KV_WAIT_BLOCK) {
@@ -487,11 +492,30 @@ bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, 
     return own != NULL && mode_covers(own->mode, mode);
 }
 
+// Bits of a `since`: slice, term, and how often since then locks may have been lost.
+#define SINCE_TERM_BITS 27u
+#define SINCE_LOST_BITS 24u
+#define SINCE_SLICE_SHIFT (SINCE_TERM_BITS + SINCE_LOST_BITS)
+static_assert(KV_SLICES_MAX < 1u << (64 - SINCE_SLICE_SHIFT), "a slice's id has room");
+
+uint64_t lock_since(uint64_t slice, uint64_t term)
+{
+    const uint64_t term_mask = (UINT64_C(1) << SINCE_TERM_BITS) - 1;
+    return slice << SINCE_SLICE_SHIFT | (term & term_mask) << SINCE_LOST_BITS | 1;
+}
+
+// Taken no later than when the other was told.
+static bool since_reaches(uint64_t taken, uint64_t told)
+{
+    return taken >> SINCE_SLICE_SHIFT == told >> SINCE_SLICE_SHIFT && taken <= told;
+}
+
 bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key, uint64_t since)
 {
     const struct lock *lock = lock_find(table, key, hash_bytes(key));
     const struct lock_hold *own = lock == NULL ? NULL : hold_find(lock, txn);
-    return own != NULL && (since == 0 || own->since == since);
+    if (own == NULL) return false;
+    return since == 0 || since_reaches(own->since, since) || since_reaches(own->here_since, since);
 }
 
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn)
@@ -554,6 +578,7 @@ void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, 
     for (struct lock_hold *hold = owner->holds; hold != NULL; hold = next) {
         next = hold->owner_next; // The owner goes with its last hold, and that has no next one.
         if (hold->level >= from && hold->level <= to) {
+            if (hold->asked_level > to) table->since++; // Before another is given it.
             hold_drop(table, hold);
         } else if (hold->mode == KV_LOCK_EXCLUSIVE && hold->exclusive_level >= from &&
             hold->exclusive_level <= to) {

@@ -43,7 +43,7 @@ struct lock_waiter {
     enum kv_lock mode;
     uint32_t level;
     bool granted;
-    uint64_t since;          // When granted.
+    uint64_t since;          // When granted: as in struct lock_answer.
     bool reported;           // The deadlock detector knows of this wait.
     uint64_t wait_id;        // Unique in the table.
     uint64_t started_ns;
@@ -73,8 +73,8 @@ struct lock_table {
     struct lock_pool lock_pool, hold_pool, owner_pool;
     struct lock_waiter *waiters; // Of all locks.
     uint64_t wait_id_last;
-    // What locks given from now on are held since. It is another one, and no other table's, from each moment on at which
-    // locks may have been lost; never 0.
+    // What locks given from now on are held since: a slice, and a number that grows at each moment at which locks of it
+    // may have been lost, through all its leaders. Never 0. See lock_since.
     uint64_t since;
 };
 
@@ -95,7 +95,7 @@ struct lock_request {
 struct lock_answer {
     bool skipped;       // Another holds it, and the request does not wait.
     bool suspended;     // What the caller knew before is a rumour.
-    uint64_t since;     // As lock_held_since wants it: of when the transaction first took it. 0: skipped.
+    uint64_t since;     // The table's when it was given, as lock_held_since wants it. 0: skipped.
     uint64_t waited_ns;
 };
 
@@ -112,8 +112,10 @@ bool lock_taken_by_other(const struct lock_table *table, uint64_t txn, struct by
 bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
     bool (*wanted)(const void *arg, struct bytes key), const void *arg);
 bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);
-// Whether the transaction holds the key, in whatever mode, and has never ceased to since it was told `since`; 0: it has
-// only to hold it now.
+// The first of the slice's leader of that term.
+uint64_t lock_since(uint64_t slice, uint64_t term);
+// Whether the transaction holds the key, in whatever mode, and has never ceased to since it was told `since`, here or
+// where the lock came from; 0: it has only to hold it now.
 bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key, uint64_t since);
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn);
 // Some of those that hold locks, from a place in the table that `turn` says; how many. At most `max`.
@@ -121,6 +123,7 @@ uint32_t lock_owners(const struct lock_table *table, uint64_t turn, uint64_t *tx
 // Releases everything that `txn` holds and wakes who is next in each line.
 void lock_release_all(struct lock_table *table, uint64_t txn);
 // The same for what it first took at a level within [from, to]; what it then took for writing as well, it goes on to share.
+// A release that is late takes away what was asked for again at a later level: whoever relies on that finds it out.
 void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, uint32_t to);
 // Releases all of a transaction that is thought to have ended. Should it not have, it finds that out: lock_held_since.
 void lock_release_lost(struct lock_table *table, uint64_t txn);

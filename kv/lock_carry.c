@@ -116,7 +116,7 @@ static struct status adopted_task(struct task *task, void *arg)
             if (lock_held_count(slice->locks, adopted->txns[i]) == 0) continue;
             any = true;
             TRY(push_alive(task, adopted->txns[i], &alive));
-            if (!alive && slice->running) push_release(slice, adopted->txns[i]);
+            if (!alive && slice->role == SLICE_SERVING) push_release(slice, adopted->txns[i]);
         }
         if (!any) break;
         TRY(task_sleep(task, ADOPTED_POLL_NS));
@@ -168,9 +168,7 @@ static void carried_adopt(struct slice *slice)
 
 void lock_carry_lead(struct slice *slice)
 {
-    // Slice, term, and how often since then locks may have been lost.
-    slice->locks->since =
-        slice->id << 48 | (raft_log_term(&slice->log) & UINT32_MAX) << 16 | 1;
+    slice->locks->since = lock_since(slice->id, raft_log_term(&slice->log));
     if (slice->carried == NULL) return;
     if (hlc_equal(slice->ceiling, slice->carried->ceiling)) {
         covered("lock.led_on");

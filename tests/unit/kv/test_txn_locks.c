@@ -436,6 +436,81 @@ out:
     return st;
 }
 
+// What is told of a lock holds for it however early it was taken, until it is lost; a later one is another.
+NODE_TEST(lock, what_is_told_later_holds_for_what_was_taken_before, 1)
+{
+    struct status st = STATUS_OK;
+    struct lock_table table, other;
+    struct lock_taken *taken;
+    uint32_t count;
+    bool granted;
+    TRY(lock_table_init(&table, task->shard));
+    TRY(lock_table_init(&other, task->shard));
+    table.since = lock_since(7, 3);
+    other.since = lock_since(6, 9);
+    const struct bytes early = BYTES_LITERAL("early"), late = BYTES_LITERAL("late");
+    const struct span all = {BYTES_LITERAL("a"), BYTES_LITERAL("z")}, lates = {late, BYTES_LITERAL("z")};
+    const struct lock_request one = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    TRY(lock_try(&table, &one, early, &granted));
+    const uint64_t first = table.since;
+    table.since++; // Something else was lost.
+    TRY(lock_try(&table, &one, late, &granted));
+    const uint64_t told = table.since;
+    CHECK(lock_held_since(&table, 1, early, told) && lock_held_since(&table, 1, late, told));
+    CHECK(lock_held_since(&table, 1, early, first) && !lock_held_since(&table, 1, late, first));
+    lock_span_take(&table, lates, status_make(K_WRONG_RANGE, "moved"), task->arena, 8, &taken, &count);
+    TRY(lock_try(&table, &one, late, &granted));
+    CHECK(granted && lock_held_since(&table, 1, early, told) && !lock_held_since(&table, 1, late, told));
+    // In another slice it is known by what was told in either, and is lost there as well.
+    lock_span_take(&table, all, status_make(K_WRONG_RANGE, "moved"), task->arena, 8, &taken, &count);
+    CHECK(count == 2);
+    for (uint32_t i = 0; i < count; i++) CHECK(lock_give(&other, &taken[i]));
+    const uint64_t told_there = other.since;
+    CHECK(lock_held_since(&other, 1, early, told) && lock_held_since(&other, 1, early, told_there));
+    CHECK(!lock_held_since(&other, 1, late, told) && lock_held_since(&other, 1, late, told_there));
+    lock_release_lost(&other, 1);
+    TRY(lock_try(&other, &one, early, &granted));
+    CHECK(granted && !lock_held_since(&other, 1, early, told) && !lock_held_since(&other, 1, early, told_there));
+    lock_release_all(&other, 1);
+    lock_table_fini(&table);
+    lock_table_fini(&other);
+    CHECK(lock_since(7, 4) > lock_since(7, 3) + 1000000 && lock_since(7, UINT32_MAX) < lock_since(8, 0));
+out:
+    return st;
+}
+
+// A savepoint's release may come after its transaction has gone on, and asked for the same row again.
+NODE_TEST(lock, a_release_that_is_late_is_told_to_who_has_asked_again, 1)
+{
+    struct status st = STATUS_OK;
+    struct lock_table table;
+    bool granted;
+    TRY(lock_table_init(&table, task->shard));
+    const struct bytes row = BYTES_LITERAL("row");
+    struct lock_request one = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    const struct lock_request two = request_of(2, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    for (uint32_t i = 0; i < 2; i++) {
+        const bool late = i == 1;
+        one.level = 3;
+        TRY(lock_try(&table, &one, row, &granted));
+        if (!late) lock_release_levels(&table, 1, 2, 4);
+        one.level = 5;
+        TRY(lock_try(&table, &one, row, &granted));
+        const uint64_t told = table.since;
+        CHECK(granted && lock_held_since(&table, 1, row, told));
+        if (late) lock_release_levels(&table, 1, 2, 4);
+        TRY(lock_try(&table, &two, row, &granted));
+        CHECK(granted == late);
+        lock_release_all(&table, 2);
+        TRY(lock_try(&table, &one, row, &granted));
+        CHECK(granted && lock_held_since(&table, 1, row, told) != late);
+        lock_release_all(&table, 1);
+    }
+    lock_table_fini(&table);
+out:
+    return st;
+}
+
 // --- locks that go ---------------------------------------------------------------------------------------
 
 // As when another leader takes over: locks are in memory.
@@ -522,6 +597,157 @@ KV_TEST(txn_locks, a_lock_that_was_lost_and_taken_again_was_not_held_all_along)
         }
         TRY(read_now(task, "row", &value));
         CHECK(number_of(value) == 2);
+    }
+out:
+    return st;
+}
+
+struct loss {
+    const char *from, *to; // What is locked there is lost; NULL: nothing of it.
+};
+
+static struct status lose_here(struct task *task, void *arg)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    const struct loss *loss = arg;
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        struct lock_taken *taken;
+        uint32_t count;
+        const struct span none = {BYTES_LITERAL("\1"), BYTES_LITERAL("\1")};
+        lock_span_take(kv->slices[i]->locks, loss->from == NULL ? none : key_span(task, loss->from, loss->to),
+            status_make(K_WRONG_RANGE, "gone"), task->arena, 8, &taken, &count);
+    }
+    return STATUS_OK;
+}
+
+static struct status lose(struct task *task, const char *from, const char *to)
+{
+    struct loss loss = {from, to};
+    return shard_call_all(task, lose_here, &loss);
+}
+
+static struct status lock_span(struct task *task, struct kv_txn *txn, const char *from, const char *to)
+{
+    struct kv_scan scan;
+    char *text;
+    kv_scan_init(&scan, key_span(task, from, to));
+    scan.read.lock = KV_LOCK_EXCLUSIVE;
+    return scan_text(task, txn, &scan, &text);
+}
+
+// Of several rows that one request locks, some were locked before: each is known for itself.
+KV_TEST(txn_locks, one_of_several_locks_that_was_lost_is_told)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    for (uint32_t i = 0; i < 4; i++) {
+        const bool lost = i % 2 == 1, weak = i / 2 == 0;
+        TRY(put_now(task, "b1", "1"));
+        TRY(put_now(task, "b2", "1"));
+        TRY(begin(task, &txn));
+        kv_txn_weaken(txn, weak);
+        TRY(get_locked(task, txn, "b1", &value));
+        TRY(lose(task, NULL, NULL));
+        TRY(lock_span(task, txn, "b", "c"));
+        if (lost) {
+            TRY(lose(task, "b2", "b3"));
+            TRY(add_one(task, "b2"));
+            if (weak) TRY(get_locked(task, txn, "b2", &value));
+        }
+        TRY(put(task, txn, "b2", "10"));
+        if (lost) {
+            CHECK_FAILS(commit(task, txn), E_SERIALIZATION_FAILURE);
+        } else {
+            TRY(commit(task, txn));
+        }
+        TRY(read_now(task, "b2", &value));
+        CHECK(number_of(value) == (lost ? 2 : 10));
+    }
+out:
+    return st;
+}
+
+struct locker {
+    bool go, ended;
+    struct status st;
+};
+
+static struct status lock_both(struct task *task, void *arg)
+{
+    struct locker *locker = arg;
+    struct kv_txn *txn;
+    struct status st;
+    TRY(begin(task, &txn));
+    kv_txn_weaken(txn, true);
+    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct bytes keys[] = {key(task, "b1"), key(task, "b2")};
+    struct bytes values[2];
+    st = kv_get_many(task, txn, &read, keys, 2, task->arena, values, NULL);
+    if (!failed(st)) st = get_locked(task, txn, "b1", &values[0]); // Once more.
+    while (!locker->go) TRY(task_sleep(task, 100000));
+    if (!failed(st)) st = put(task, txn, "b1", "10");
+    if (failed(st)) {
+        kv_txn_rollback(task, txn);
+    } else {
+        st = commit(task, txn);
+    }
+out:
+    locker->st = st;
+    locker->ended = true;
+    return STATUS_OK;
+}
+
+static struct status count_waiters(struct task *task, void *arg)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    uint32_t *count = arg;
+    for (uint32_t i = 0; i < kv->slice_count; i++) *count += kv->slices[i]->locks->waiters != NULL;
+    return STATUS_OK;
+}
+
+static struct status await_waiter(struct task *task)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = 0;
+    for (;;) {
+        for (uint32_t i = 0; i < task->shard->node->shard_count; i++)
+            TRY(shard_call(task, i, count_waiters, &count));
+        if (count > 0) break;
+        TRY(task_sleep(task, 100000));
+    }
+out:
+    return st;
+}
+
+// While a request waits for one of its locks it may lose another; and when it has not, it was none of its business.
+KV_TEST(txn_locks, a_lock_that_was_lost_while_its_request_waited_is_told)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *holder;
+    struct bytes value;
+    for (uint32_t i = 0; i < 2; i++) {
+        const bool lost = i == 1;
+        struct locker locker = {0};
+        TRY(put_now(task, "b1", "1"));
+        TRY(put_now(task, "b2", "1"));
+        TRY(begin(task, &holder));
+        TRY(get_locked(task, holder, "b2", &value));
+        TRY(task_start(task->shard,
+            &(struct task_options){.fn = lock_both, .arg = &locker, .kind = "locker"}));
+        TRY(await_waiter(task));
+        TRY(lose(task, lost ? "b1" : NULL, "b2"));
+        if (lost) TRY(add_one(task, "b1"));
+        kv_txn_rollback(task, holder);
+        locker.go = true;
+        while (!locker.ended) TRY(task_sleep(task, 100000));
+        if (lost) {
+            CHECK(status_is(locker.st, E_SERIALIZATION_FAILURE));
+        } else {
+            TRY(locker.st);
+        }
+        TRY(read_now(task, "b1", &value));
+        CHECK(number_of(value) == (lost ? 2 : 10));
     }
 out:
     return st;
