@@ -249,7 +249,8 @@ enum meta_letter {
     META_PREPARED = 'p',
     META_RECORD = 't',
     META_NAMED = 'x',
-    META_STAGED = 'i', // kv/staged.c: by key.
+    META_STAGED = 'i', // kv/staged_row.h: by key.
+    META_STAGE_RUN = 'k', // Also: by transaction and key.
     META_STAGES = 'j',
 };
 #define META_NUMBER_KEY_BYTES 9

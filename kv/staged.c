@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// In the store's table of records:
-//     META_STAGED + key   txn u64 | versions, newest first: epoch u64 | tombstone u8 | size u32 | value
+// In the store's table of records, beside the rows (kv/staged_row.h):
 //     META_STAGES + txn   tenant, record slice, sequence u64 | state u8 | ts | since | sizes of the first and the last
 //                         key, hidden count u32 | keys | hidden epochs
 #include "kv/staged.h"
@@ -13,120 +12,16 @@
 #include "kv/key.h"
 #include "kv/lock.h"
 #include "kv/slice_internal.h"
+#include "kv/staged_row.h"
 
 #define OVERLAY_STEPS_MAX 4096u
 #define OVERLAY_BYTES_MAX (1u << 20)
 #define HOLDS_STEPS_MAX 256u
-#define ROW_HEADER_BYTES 8u
-#define VERSION_HEADER_BYTES 13u
 #define STATE_BYTES (3u * 8u + 1u + 2u * HLC_ENCODED_BYTES + 3u * 4u)
 
 static struct status malformed(void)
 {
     return status_make(E_DATA_CORRUPTED, "malformed staged write");
-}
-
-static struct bytes row_name(struct arena *arena, struct bytes key)
-{
-    struct buffer name;
-    buffer_init(&name, arena);
-    buffer_append_u8(&name, META_STAGED);
-    buffer_append_bytes(&name, key);
-    return buffer_bytes(&name);
-}
-
-// --- a row -----------------------------------------------------------------------------------------------
-
-struct row_version {
-    uint64_t epoch;
-    bool tombstone;
-    struct bytes value;
-};
-
-static struct status row_txn(struct bytes *rest, uint64_t *txn)
-{
-    if (rest->size < ROW_HEADER_BYTES) return malformed();
-    memcpy(txn, rest->data, 8);
-    *rest = bytes_skip(*rest, ROW_HEADER_BYTES);
-    return STATUS_OK;
-}
-
-static struct status version_next(struct bytes *rest, struct row_version *version)
-{
-    uint32_t size;
-    if (rest->size < VERSION_HEADER_BYTES) return malformed();
-    memcpy(&version->epoch, rest->data, 8);
-    version->tombstone = rest->data[8];
-    memcpy(&size, rest->data + 9, 4);
-    *rest = bytes_skip(*rest, VERSION_HEADER_BYTES);
-    if (size > rest->size) return malformed();
-    version->value = bytes_of(rest->data, size);
-    *rest = bytes_skip(*rest, size);
-    return STATUS_OK;
-}
-
-static bool is_hidden(const struct staged_view *view, uint64_t epoch)
-{
-    for (uint32_t i = 0; i < view->hidden_count; i++) {
-        if (view->hidden[i].from <= epoch && epoch < view->hidden[i].to) return true;
-    }
-    return false;
-}
-
-// The newest version that is not rolled back.
-static struct status version_visible(struct bytes versions, const struct staged_view *view,
-    struct row_version *version, bool *found)
-{
-    *found = false;
-    while (versions.size > 0 && !*found) {
-        struct status st = version_next(&versions, version);
-        if (failed(st)) return st;
-        *found = !is_hidden(view, version->epoch);
-    }
-    return STATUS_OK;
-}
-
-static void version_append(struct buffer *row, const struct entry_item *item)
-{
-    uint64_t epoch = item->ts.wall_ns;
-    uint32_t size = item->tombstone ? 0 : (uint32_t)item->value.size;
-    buffer_append(row, (const uint8_t *)&epoch, 8);
-    buffer_append_u8(row, item->tombstone);
-    buffer_append(row, (const uint8_t *)&size, 4);
-    if (size > 0) buffer_append(row, item->value.data, size);
-}
-
-// Puts one write on top of the row. Again is nothing: of an epoch the last one written counts.
-static struct status row_put(
-    struct slice *slice, struct arena *arena, uint64_t txn, const struct entry_item *item)
-{
-    struct status st = STATUS_OK;
-    struct bytes name = row_name(arena, item->key);
-    struct bytes former;
-    struct buffer row;
-    bool found;
-    TRY(store_get(slice->store, STORE_META, name, &former, &found));
-    buffer_init(&row, arena);
-    buffer_append(&row, (const uint8_t *)&txn, 8);
-    version_append(&row, item);
-    if (found) {
-        uint64_t owner;
-        TRY(row_txn(&former, &owner));
-        if (owner != txn) {
-            st = status_make(E_DATA_CORRUPTED, "two transactions have staged one key");
-            goto out;
-        }
-        struct bytes older = former;
-        struct row_version top;
-        TRY(version_next(&older, &top));
-        if (item->ts.wall_ns < top.epoch) goto out;
-        buffer_append_bytes(&row, top.epoch == item->ts.wall_ns ? older : former);
-    }
-    store_release(slice->store);
-    return store_put(slice->store, STORE_META, name, buffer_bytes(&row));
-out:
-    store_release(slice->store);
-    return st;
 }
 
 // --- the state of a transaction --------------------------------------------------------------------------
@@ -222,27 +117,14 @@ void staged_hidden_encode(struct buffer *out, const struct staged_view *view)
 
 // --- applying --------------------------------------------------------------------------------------------
 
-static void bounds_widen(struct span *bounds, struct bytes key)
-{
-    if (bounds->end.data == NULL) {
-        *bounds = (struct span){key, key};
-        return;
-    }
-    if (bytes_compare(key, bounds->start) < 0) bounds->start = key;
-    if (bytes_compare(bounds->end, key) < 0) bounds->end = key;
-}
-
 struct status staged_apply_stage(struct slice_apply *apply, const struct entry_op *op)
 {
     struct status st = STATUS_OK;
     struct slice *slice = apply->slice;
     struct staged state;
-    struct arena arena, scratch;
-    struct entry_items items;
-    struct entry_item item;
+    struct arena arena;
     bool found;
     arena_init(&arena, NULL);
-    arena_init(&scratch, NULL);
     TRY(state_load(slice, &arena, op->txn, &state, &found));
     if (found && state.state != STAGED_OPEN) goto out; // Given up by another: it comes too late.
     if (!found) {
@@ -252,16 +134,9 @@ struct status staged_apply_stage(struct slice_apply *apply, const struct entry_o
     }
     state.sequence = op->sequence > state.sequence ? op->sequence : state.sequence;
     state.since = hlc_max(state.since, op->ts);
-    entry_items_open(op, &items);
-    while (entry_item_next(&items, &item)) {
-        bounds_widen(&state.bounds, item.key);
-        TRY(row_put(slice, &scratch, op->txn, &item));
-        arena_reset(&scratch);
-        TRY(slice_apply_pause(apply, item.key.size + item.value.size + 64));
-    }
+    TRY(rows_put(apply, op, &state.bounds));
     TRY(state_put(slice, &arena, &state));
 out:
-    arena_fini(&scratch);
     arena_fini(&arena);
     return st;
 }
@@ -306,66 +181,71 @@ out:
     return st;
 }
 
+// Rows to go: nothing changes while they are read.
 struct drain {
-    struct bytes *names; // Of the rows to go.
-    struct bytes *rows;
+    struct drained {
+        struct entry_item item;
+        bool puts;            // Otherwise all of it is rolled back.
+        bool single;          // It lies by itself, too.
+        struct bytes run_end; // The first key of the run that ends with it.
+    } *rows;
     uint32_t count;
     size_t bytes;
     bool all;
     struct bytes next; // Key from which the rest is.
 };
 
-// Gathers the next rows of the transaction: nothing changes while the cursor is open.
+static struct status drain_take(const struct row_iterator *rows, const struct staged *state,
+    struct arena *arena, struct drain *drain)
+{
+    const struct staged_view view = {state->hidden, state->hidden_count};
+    struct drained *row = &drain->rows[drain->count++];
+    struct row_version version;
+    *row = (struct drained){.item.key = arena_copy(arena, rows->key), .single = rows->versions.own.size > 0};
+    struct bytes run = rows_run_ending(rows);
+    if (run.data != NULL) row->run_end = arena_copy(arena, run);
+    drain->bytes += rows->key.size;
+    if (state->state != STAGED_COMMITTED) return STATUS_OK;
+    struct status st = row_visible(rows->versions, &view, &version, &row->puts);
+    if (failed(st) || !row->puts) return st;
+    row->item.tombstone = version.tombstone;
+    if (!version.tombstone) row->item.value = arena_copy(arena, version.value);
+    drain->bytes += version.value.size;
+    return STATUS_OK;
+}
+
 static struct status drain_gather(struct slice *slice, const struct staged *state,
     struct arena *arena, uint32_t rows_max, struct drain *drain)
 {
     struct status st = STATUS_OK;
-    struct store_cursor *cursor = NULL;
-    struct bytes last = row_name(arena, state->bounds.end);
-    bool found;
-    drain->names = ARENA_ARRAY(arena, struct bytes, rows_max);
-    drain->rows = ARENA_ARRAY(arena, struct bytes, rows_max);
-    TRY(store_cursor_open(slice->store, STORE_META, &cursor));
-    TRY(store_seek(cursor, STORE_FORWARD, row_name(arena, state->bounds.start), &found));
-    while (found && bytes_compare(cursor->key, last) <= 0) {
-        struct bytes row = cursor->value;
-        uint64_t owner;
-        TRY(row_txn(&row, &owner));
-        if (owner == state->txn) {
-            if (drain->count == rows_max || drain->bytes >= STAGED_DRAIN_BYTES) {
-                drain->next = arena_copy(arena, bytes_skip(cursor->key, 1));
-                goto out;
-            }
-            drain->names[drain->count] = arena_copy(arena, cursor->key);
-            drain->rows[drain->count++] = arena_copy(arena, row);
-            drain->bytes += cursor->key.size + row.size;
+    struct row_iterator rows = {0};
+    drain->rows = ARENA_ARRAY(arena, struct drained, rows_max);
+    TRY(rows_open(slice, state->txn, arena, STORE_FORWARD, state->bounds.start, &rows));
+    while (rows.found && bytes_compare(rows.key, state->bounds.end) <= 0) {
+        if (rows.mine && (drain->count == rows_max || drain->bytes >= STAGED_DRAIN_BYTES)) {
+            drain->next = arena_copy(arena, rows.key);
+            goto out;
         }
-        TRY(store_step(cursor, STORE_FORWARD, &found));
+        if (rows.mine) TRY(drain_take(&rows, state, arena, drain));
+        TRY(rows_step(&rows));
     }
     drain->all = true;
 out:
-    store_cursor_close(cursor);
+    rows_close(&rows);
     return st;
 }
 
-static struct status drain_row(struct slice *slice, const struct staged *state, struct bytes name,
-    struct bytes row, struct entry_builder *told)
+static struct status drain_row(struct slice *slice, const struct staged *state,
+    struct arena *arena, const struct drained *row, struct entry_builder *told)
 {
     struct status st = STATUS_OK;
-    if (state->state == STAGED_COMMITTED) {
-        const struct staged_view view = {state->hidden, state->hidden_count};
-        struct row_version version;
-        bool visible;
-        TRY(version_visible(row, &view, &version, &visible));
-        if (visible) {
-            const struct entry_item item = {.key = bytes_skip(name, 1),
-                .value = version.tombstone ? bytes_of(NULL, 0) : version.value,
-                .tombstone = version.tombstone};
-            TRY(mvcc_put(&slice->mvcc, item.key, state->ts, item.value, item.tombstone, false));
-            entry_item_append(told, &item);
-        }
+    if (row->puts) {
+        const struct entry_item *item = &row->item;
+        TRY(mvcc_put(&slice->mvcc, item->key, state->ts, item->value, item->tombstone, false));
+        entry_item_append(told, item);
     }
-    TRY(store_remove(slice->store, STORE_META, name));
+    if (row->single) TRY(single_remove(slice, arena, row->item.key));
+    if (row->run_end.data != NULL) TRY(run_remove(slice, arena, state->txn, row->run_end));
 out:
     return st;
 }
@@ -390,7 +270,7 @@ struct status staged_apply_drain(
                                   .txn = state.txn,
                                   .ts = state.ts});
     for (uint32_t i = 0; i < drain.count; i++)
-        TRY(drain_row(slice, &state, drain.names[i], drain.rows[i], &builder));
+        TRY(drain_row(slice, &state, arena, &drain.rows[i], &builder));
     *told = entry_end(&builder);
     if (state.state != STAGED_COMMITTED) *told = bytes_of(NULL, 0);
     if (drain.all) {
@@ -430,6 +310,7 @@ static void staged_destroy(struct staged *staged)
     struct slice *slice = staged->slice;
     if (staged->waited_for) pending_remove(slice, &staged->pending, STATUS_OK);
     list_remove(&staged->link);
+    store_gap_fini(&staged->run_gap);
     wait_queue_wake_all(&staged->drained, STATUS_OK);
     // Whoever waits for one of its rows can have it.
     if (slice->locks != NULL) lock_release_all(slice->locks, staged->txn);
@@ -480,6 +361,7 @@ struct status staged_load(struct slice *slice, uint64_t txn, struct bytes record
         staged->slice = slice;
         staged->txn = txn;
         wait_queue_init(&staged->drained);
+        store_gap_init(&staged->run_gap);
         list_append(&slice->staged, &staged->link);
     }
     bounds_free(staged);
@@ -530,91 +412,67 @@ static bool in_bounds(const struct staged *staged, struct bytes key)
            bytes_compare(key, staged->bounds.end) <= 0;
 }
 
-// Reads a row; *owner 0: there is none. *versions stays until store_release.
-static struct status row_get(struct slice *slice, struct arena *arena, struct bytes key,
-    uint64_t *owner, struct bytes *versions)
-{
-    bool found;
-    *owner = 0;
-    struct status st =
-        store_get(slice->store, STORE_META, row_name(arena, key), versions, &found);
-    if (failed(st) || !found) return st;
-    return row_txn(versions, owner);
-}
-
 struct status staged_owner(struct slice *slice, struct bytes key, uint64_t txn, uint64_t *owner)
 {
     struct status st = STATUS_OK;
     bool possible = false;
     *owner = 0;
     for (struct list_link *at = slice->staged.next; at != &slice->staged; at = at->next) {
-        const struct staged *staged = container_of(at, struct staged, link);
-        possible = possible || (staged->txn != txn && in_bounds(staged, key));
+        struct staged *staged = container_of(at, struct staged, link);
+        if (staged->txn == txn || !in_bounds(staged, key)) continue;
+        bool there;
+        possible = true;
+        TRY(row_in_run(staged, key, &there));
+        if (!there) continue;
+        *owner = staged->txn;
+        return STATUS_OK;
     }
-    if (!possible) return STATUS_OK;
-    struct arena arena;
-    struct bytes versions;
-    arena_init(&arena, NULL);
-    st = row_get(slice, &arena, key, owner, &versions);
-    store_release(slice->store);
-    arena_fini(&arena);
-    if (*owner == txn) *owner = 0;
+    if (possible) TRY(row_owner(slice, key, txn, owner));
+out:
     return st;
 }
 
 struct status staged_read(struct slice *slice, uint64_t txn, const struct staged_view *view,
     struct bytes key, struct arena *arena, struct bytes *value, bool *found)
 {
-    struct bytes versions;
+    struct row_versions versions;
     struct row_version version;
-    uint64_t owner;
-    const struct staged *staged = staged_find(slice, txn);
+    struct staged *staged = staged_find(slice, txn);
     *found = false;
     if (staged == NULL || !in_bounds(staged, key)) return STATUS_OK;
-    struct status st = row_get(slice, arena, key, &owner, &versions);
-    if (!failed(st) && owner == txn) st = version_visible(versions, view, &version, found);
-    if (!failed(st) && *found)
-        *value = version.tombstone ? bytes_of(NULL, 0) : arena_copy(arena, version.value);
-    store_release(slice->store);
+    struct status st = row_read(staged, key, arena, &versions);
+    if (!failed(st)) st = row_visible(versions, view, &version, found);
+    if (!failed(st) && *found) *value = version.tombstone ? bytes_of(NULL, 0) : version.value;
     return st;
 }
 
-bool staged_holds(const struct staged *staged, struct bytes key)
+bool staged_holds(struct staged *staged, struct bytes key)
 {
-    struct arena arena;
-    struct bytes versions;
-    uint64_t owner;
+    bool there;
     if (!in_bounds(staged, key)) return false;
-    arena_init(&arena, NULL);
-    struct status st = row_get(staged->slice, &arena, key, &owner, &versions);
-    store_release(staged->slice->store);
-    arena_fini(&arena);
-    return failed(st) || owner == staged->txn;
+    struct status st = row_there(staged, key, &there);
+    return failed(st) || there;
 }
 
-bool staged_holds_any(const struct staged *staged, struct span span)
+bool staged_holds_any(struct staged *staged, struct span span)
 {
     struct status st = STATUS_OK;
     struct arena arena;
-    struct store_cursor *cursor = NULL;
-    bool found, holds = false;
+    struct row_iterator rows = {0};
+    bool holds = false;
     arena_init(&arena, NULL);
     struct bytes from = bytes_compare(span.start, staged->bounds.start) < 0 ? staged->bounds.start
                                                                            : span.start;
-    struct bytes last = row_name(&arena, staged->bounds.end);
-    struct bytes end = row_name(&arena, span.end);
-    TRY(store_cursor_open(staged->slice->store, STORE_META, &cursor));
-    TRY(store_seek(cursor, STORE_FORWARD, row_name(&arena, from), &found));
-    for (uint32_t steps = 0; found && !holds; steps++) {
-        struct bytes row = cursor->value;
-        uint64_t owner;
-        if (bytes_compare(cursor->key, last) > 0 || bytes_compare(cursor->key, end) >= 0) break;
-        TRY(row_txn(&row, &owner));
-        holds = owner == staged->txn || steps == HOLDS_STEPS_MAX;
-        TRY(store_step(cursor, STORE_FORWARD, &found));
+    TRY(rows_open(staged->slice, staged->txn, &arena, STORE_FORWARD, from, &rows));
+    for (uint32_t steps = 0; rows.found && !holds; steps++) {
+        if (bytes_compare(rows.key, staged->bounds.end) > 0 ||
+            bytes_compare(rows.key, span.end) >= 0)
+            break;
+        holds = rows.mine || steps == HOLDS_STEPS_MAX;
+        TRY(rows_step(&rows));
     }
 out:
-    store_cursor_close(cursor);
+    rows_close(&rows);
     arena_fini(&arena);
     return holds || failed(st);
 }
@@ -631,42 +489,33 @@ struct status staged_in_span(struct slice *slice, struct span span, bool *any)
 
 struct merge {
     struct staged_overlay *overlay;
-    struct store_cursor *cursor;
-    bool found; // The cursor stands on a row within what is covered.
+    struct row_iterator rows;
+    bool found; // `rows` stands on a row within what is covered.
     struct kv_batch stored;
     struct kv_pair *out;
     uint32_t at, count;
     size_t bytes;
 };
 
-static void merge_look(struct merge *merge, bool found)
+static void merge_look(struct merge *merge)
 {
-    const struct span covered = merge->overlay->covered;
-    merge->found = found && merge->cursor->key.size > 0 &&
-                   merge->cursor->key.data[0] == META_STAGED &&
-                   span_contains(covered, bytes_skip(merge->cursor->key, 1));
+    merge->found = merge->rows.found && span_contains(merge->overlay->covered, merge->rows.key);
 }
 
 static struct status merge_step(struct merge *merge)
 {
-    bool found;
-    struct status st = store_step(
-        merge->cursor, merge->overlay->reverse ? STORE_BACKWARD : STORE_FORWARD, &found);
-    if (!failed(st)) merge_look(merge, found);
+    struct status st = rows_step(&merge->rows);
+    if (!failed(st)) merge_look(merge);
     return st;
 }
 
 static struct status merge_begin(struct slice *slice, struct merge *merge)
 {
-    struct status st = STATUS_OK;
-    struct staged_overlay *overlay = merge->overlay;
-    bool found;
+    const struct staged_overlay *overlay = merge->overlay;
     struct bytes from = overlay->reverse ? overlay->covered.end : overlay->covered.start;
-    TRY(store_cursor_open(slice->store, STORE_META, &merge->cursor));
-    TRY(store_seek(merge->cursor, overlay->reverse ? STORE_BACKWARD : STORE_FORWARD,
-        row_name(overlay->arena, from), &found));
-    merge_look(merge, found);
-out:
+    struct status st = rows_open(slice, overlay->txn, overlay->arena,
+        overlay->reverse ? STORE_BACKWARD : STORE_FORWARD, from, &merge->rows);
+    if (!failed(st)) merge_look(merge);
     return st;
 }
 
@@ -675,8 +524,7 @@ static int merge_order(const struct merge *merge)
 {
     if (!merge->found) return -1;
     if (merge->at == merge->stored.count) return 1;
-    int order = bytes_compare(
-        merge->stored.pairs[merge->at].key, bytes_skip(merge->cursor->key, 1));
+    int order = bytes_compare(merge->stored.pairs[merge->at].key, merge->rows.key);
     return merge->overlay->reverse ? -order : order;
 }
 
@@ -684,8 +532,8 @@ static int merge_order(const struct merge *merge)
 static void merge_cut(struct merge *merge)
 {
     struct staged_overlay *overlay = merge->overlay;
-    struct bytes next = merge_order(merge) <= 0 ? merge->stored.pairs[merge->at].key
-                                                : bytes_skip(merge->cursor->key, 1);
+    struct bytes next =
+        merge_order(merge) <= 0 ? merge->stored.pairs[merge->at].key : merge->rows.key;
     overlay->cut = true;
     if (overlay->reverse)
         overlay->covered.start = key_next(overlay->arena, next);
@@ -701,12 +549,8 @@ static struct status merge_one(struct merge *merge, bool *done)
     struct row_version version;
     bool own = false;
     const int order = merge_order(merge);
-    if (order >= 0) {
-        struct bytes row = merge->cursor->value;
-        uint64_t owner;
-        TRY(row_txn(&row, &owner));
-        if (owner == overlay->txn) TRY(version_visible(row, overlay->view, &version, &own));
-    }
+    if (order >= 0 && merge->rows.mine)
+        TRY(row_visible(merge->rows.versions, overlay->view, &version, &own));
     bool emits = own ? !version.tombstone : order <= 0;
     if (emits && (merge->count == overlay->rows_max || merge->bytes >= OVERLAY_BYTES_MAX)) {
         merge_cut(merge);
@@ -716,7 +560,7 @@ static struct status merge_one(struct merge *merge, bool *done)
     if (emits) {
         struct kv_pair *pair = &merge->out[merge->count++];
         if (own) {
-            pair->key = arena_copy(overlay->arena, bytes_skip(merge->cursor->key, 1));
+            pair->key = arena_copy(overlay->arena, merge->rows.key);
             pair->value = arena_copy(overlay->arena, version.value);
         } else {
             *pair = merge->stored.pairs[merge->at];
@@ -750,6 +594,6 @@ struct status staged_overlay(struct slice *slice, struct staged_overlay *overlay
     }
     *overlay->batch = (struct kv_batch){merge.out, merge.count};
 out:
-    store_cursor_close(merge.cursor);
+    rows_close(&merge.rows);
     return st;
 }

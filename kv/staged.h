@@ -23,6 +23,7 @@
 // Checked  tests/unit/kv/test_staged.c; tests/sim/scenario_kv_txn.c, where a third of the transactions is staged.
 #pragma once
 #include "kv/slice.h"
+#include "kv/store_gap.h"
 
 #define STAGED_HIDDEN_MAX 4096u
 #define STAGED_DRAIN_ROWS 256u
@@ -53,6 +54,7 @@ struct staged {
     uint32_t hidden_count;
     struct pending pending; // Readers wait for it, while `waited_for`.
     bool waited_for;
+    struct store_gap run_gap; // No row in it lies in a run: kv/staged_row.h.
     bool draining; // By a request.
     struct wait_queue drained;
 };
@@ -82,8 +84,8 @@ struct staged_overlay {
 CHECKED struct status staged_overlay(struct slice *slice, struct staged_overlay *overlay);
 
 // For struct pending with `staged` set (kv/pending.c).
-bool staged_holds(const struct staged *staged, struct bytes key);
-bool staged_holds_any(const struct staged *staged, struct span span); // May say yes when there is much else.
+bool staged_holds(struct staged *staged, struct bytes key);
+bool staged_holds_any(struct staged *staged, struct span span); // May say yes when there is much else.
 
 // Hidden epochs as bytes: what ENTRY_SEAL carries.
 void staged_hidden_encode(struct buffer *out, const struct staged_view *view);

@@ -121,7 +121,7 @@ void write_buffer_delete(struct write_buffer *buffer, struct bytes key)
 
 const struct write_node *write_buffer_find(const struct write_buffer *buffer, struct bytes key)
 {
-    if (buffer->count == 0) return NULL;
+    if (buffer->count == 0 || bytes_compare(buffer->last->key, key) < 0) return NULL;
     const struct write_node *node = node_after(buffer, find_below(buffer, key, NULL));
     if (node == NULL || node->kind == WRITE_NONE || !bytes_equal(node->key, key)) return NULL;
     return node;
