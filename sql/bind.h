@@ -33,6 +33,7 @@ struct relation {
     const char *view_owner;          // NULL: checked as the session's user.
     bool expanded;                   // Views: dependencies loaded.
     bool written;                    // Foreign keys loaded.
+    bool read;                       // Its rows are.
 };
 
 // A user-defined type that names may mean.
@@ -115,6 +116,10 @@ struct range { // A table reference that columns can be qualified with.
     uint32_t relation_id; // Of a table, view or sequence; else 0.
     bool aliased;         // Its columns, or the first of them, have other names here.
     bool scalar; // A function of one value: as a whole row it is that value.
+    // For FOR UPDATE: what it reads; NULL: nothing that can be locked.
+    struct rel *rel;
+    const char *no_locks;   // What keeps it from the rows, of a subquery or view: "GROUP BY clause"; or NULL.
+    const char *unlockable; // OF it is refused: "a function"; or NULL.
     struct range *next;
 };
 // What FROM gives: ranges for t.c, columns for plain names and `*`.
@@ -213,6 +218,8 @@ struct query {
     struct rel *rel;
     struct output *columns;
     uint32_t column_count;
+    const char *no_locks; // What keeps FOR UPDATE from its rows: "GROUP BY clause"; or NULL.
+    bool reads_tables;    // By name, in subqueries or in views: not a set operation.
 };
 
 // Binds a whole statement: *query's rel is its plan, columns what it returns (none: no rows).

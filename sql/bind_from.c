@@ -50,6 +50,14 @@ static struct range *new_range(struct binder *binder, const char *name, uint32_t
     return range;
 }
 
+// What SELECT ... FOR UPDATE of the range locks.
+static void lock_query(struct range *range, const struct query *query, bool is_view)
+{
+    range->rel = query->rel;
+    // A view is not looked into as far as it reads no table.
+    range->no_locks = is_view && !query->reads_tables ? NULL : query->no_locks;
+}
+
 static void add_columns(struct binder *binder, struct from_names *names,
     const struct range_column *columns, uint32_t count)
 {
@@ -225,6 +233,7 @@ static struct status bind_view(struct binder *binder, const struct relation *rel
     struct range *range =
         query_range(binder, item->alias != NULL ? item->alias : table->name, &query);
     range->relation_id = table->id;
+    lock_query(range, &query, true);
     if (item->alias == NULL) range->schema = item->table.name.schema;
     for (uint32_t i = 0; i < range->column_count; i++) {
         if (i < table->column_count) range->columns[i].name = table->columns[i].name;
@@ -306,6 +315,7 @@ static struct status bind_cte_reference(struct binder *binder, struct cte_scope 
         read->cte.vars = vars;
     }
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
+    range->unlockable = "a WITH query";
     add_range(binder, names, range);
     *rel = read;
 
@@ -331,11 +341,7 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     // What a view reads is checked with the view: its reader needs no right to it.
     if (!in_view) relation->privileges |= PRIVILEGE_SELECT;
     if (relation->table->kind == RELATION_VIEW) return bind_view(binder, relation, item, in_view, names, rel);
-    if (relation->table->materialized && !relation->table->populated)
-        return status_hint(binder->arena,
-            bind_error(binder, item->table.name.position, E_NOT_IN_PREREQUISITE_STATE,
-                "materialized view \"%s\" has not been populated", relation->table->name),
-            "Use the REFRESH MATERIALIZED VIEW command.");
+    relation->read = true;
     if (relation->table->kind == RELATION_SEQUENCE)
         return bind_sequence(binder, relation, item, names, rel);
     const char *alias = item->alias != NULL ? item->alias : relation->table->name;
@@ -344,6 +350,7 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     scan->scan.no_full_scan = item->table.no_full_scan;
     struct range *range = bind_add_table_range(binder, names, relation->table, alias,
         item->alias != NULL ? NULL : name->schema, scan->scan.base);
+    range->rel = scan;
     if (in_view) bind_range_unasked(names, range);
     if (item->column_aliases.count > 0) {
         TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
@@ -375,6 +382,7 @@ static struct status bind_subquery(struct binder *binder, struct scope *scope,
     TRY(bind_select(binder, &outer, item->query, false, &query));
     struct range *range =
         query_range(binder, item->alias != NULL ? item->alias : "unnamed_subquery", &query);
+    lock_query(range, &query, false);
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = query.rel;
@@ -489,6 +497,7 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
         range->columns[at].scalar = bind_var(binder, var, POSITION_NONE);
     }
     function->function.alias = name;
+    range->unlockable = "a function";
     range->scalar = column_count == 1 && project->project.count == 0 && fields == NULL;
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
@@ -764,6 +773,10 @@ static struct status bind_join(struct binder *binder, struct scope *scope,
     if (item->alias != NULL) { // (a JOIN b) AS j hides a and b.
         struct range *range = new_range(binder, item->alias, all.column_count);
         memcpy(range->columns, all.columns, all.column_count * sizeof(struct range_column));
+        range->rel = *rel;
+        range->unlockable = "a join";
+        for (const struct range *inner = all.ranges; inner != NULL; inner = inner->next)
+            if (range->no_locks == NULL) range->no_locks = inner->no_locks;
         TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
         add_range(binder, names, range);
     } else {

@@ -445,16 +445,20 @@ out:
 
 // --- FOR UPDATE --------------------------------------------------------------------------------------
 
+static const char *locking_name(const struct locking *locking)
+{
+    static const char *const names[] = {[LOCK_FOR_KEY_SHARE] = "FOR KEY SHARE",
+        [LOCK_FOR_SHARE] = "FOR SHARE", [LOCK_FOR_NO_KEY_UPDATE] = "FOR NO KEY UPDATE",
+        [LOCK_FOR_UPDATE] = "FOR UPDATE"};
+    return names[locking->strength];
+}
+
 static struct status mark_locks(struct binder *binder, struct rel *rel,
     const struct locking *locking, uint32_t *scans, struct rel **last)
 {
     struct status st = STATUS_OK;
     if (rel == NULL) return st;
     if (rel->kind == REL_SCAN) {
-        bool wanted = locking->of.count == 0;
-        for (uint32_t i = 0; i < locking->of.count; i++)
-            wanted |= strcmp(locking->of.items[i].name, rel->scan.alias) == 0;
-        if (!wanted) return st;
         if (rel->scan.table->materialized)
             return bind_error(binder, locking->position, E_WRONG_OBJECT_TYPE,
                 "cannot lock rows in materialized view \"%s\"", rel->scan.table->name);
@@ -465,6 +469,7 @@ static struct status mark_locks(struct binder *binder, struct rel *rel,
             ? REL_LOCK_EXCLUSIVE
             : REL_LOCK_SHARED;
         rel->scan.wait = locking->wait;
+        rel->scan.locked_by = locking_name(locking);
         (*scans)++;
         *last = rel;
         return st;
@@ -479,27 +484,50 @@ out:
     return st;
 }
 
-static const char *locking_name(const struct locking *locking)
+// What keeps FOR UPDATE from the rows of this SELECT itself; NULL: nothing.
+static const char *no_locks(const struct select_build *build)
 {
-    static const char *const names[] = {[LOCK_FOR_KEY_SHARE] = "FOR KEY SHARE",
-        [LOCK_FOR_SHARE] = "FOR SHARE", [LOCK_FOR_NO_KEY_UPDATE] = "FOR NO KEY UPDATE",
-        [LOCK_FOR_UPDATE] = "FOR UPDATE"};
-    return names[locking->strength];
+    const struct select *select = build->select;
+    return select->distinct || select->distinct_on.count > 0 ? "DISTINCT clause"
+        : select->group_by.count > 0                         ? "GROUP BY clause"
+        : select->having != NULL                             ? "HAVING clause"
+        : build->level.aggregate_count > 0                   ? "aggregate functions"
+        : build->level.window_count > 0                      ? "window functions"
+        : build->level.set_count > 0                         ? "set-returning functions in the target list"
+                                                             : NULL;
 }
 
-static struct status check_of_names(
-    struct binder *binder, const struct scope *scope, const struct locking *locking)
+// What whoever reads from this SELECT cannot lock, as far down as its subqueries and views.
+static void note_locks(const struct select_build *build, struct query *query)
 {
-    for (uint32_t i = 0; i < locking->of.count; i++) {
-        bool found = false;
-        for (const struct range *range = scope->names.ranges; range != NULL; range = range->next)
-            found |= strcmp(range->name, locking->of.items[i].name) == 0;
-        if (!found)
-            return bind_error(binder, locking->of.items[i].position, E_UNDEFINED_TABLE,
-                "relation \"%s\" in %s clause not found in FROM clause",
-                locking->of.items[i].name, locking_name(locking));
+    query->no_locks = no_locks(build);
+    for (const struct range *range = build->scope->names.ranges; range != NULL; range = range->next) {
+        if (query->no_locks == NULL) query->no_locks = range->no_locks;
+        query->reads_tables |= range->rel != NULL;
     }
-    return STATUS_OK;
+}
+
+static struct status lock_range(struct binder *binder, const struct range *range,
+    const struct locking *locking, uint32_t *scans, struct rel **last)
+{
+    if (range->no_locks != NULL)
+        return bind_error(binder, POSITION_NONE, E_FEATURE_NOT_SUPPORTED, "%s is not allowed with %s",
+            locking_name(locking), range->no_locks);
+    return mark_locks(binder, range->rel, locking, scans, last);
+}
+
+static struct status lock_of(struct binder *binder, const struct scope *scope,
+    const struct locking *locking, const struct object_name *of, uint32_t *scans, struct rel **last)
+{
+    for (const struct range *range = scope->names.ranges; range != NULL; range = range->next) {
+        if (strcmp(range->name, of->name) != 0) continue;
+        if (range->unlockable != NULL)
+            return bind_error(binder, of->position, E_FEATURE_NOT_SUPPORTED, "%s cannot be applied to %s",
+                locking_name(locking), range->unlockable);
+        return lock_range(binder, range, locking, scans, last);
+    }
+    return bind_error(binder, of->position, E_UNDEFINED_TABLE,
+        "relation \"%s\" in %s clause not found in FROM clause", of->name, locking_name(locking));
 }
 
 static struct status bind_locking(
@@ -507,24 +535,19 @@ static struct status bind_locking(
 {
     struct status st = STATUS_OK;
     const struct select *select = build->select;
+    const char *with = no_locks(build);
     *locked = NULL;
     for (uint32_t i = 0; i < select->locking_count; i++) {
         const struct locking *locking = &select->lockings[i];
-        const char *with = select->distinct || select->distinct_on.count > 0 ? "DISTINCT clause"
-            : select->group_by.count > 0    ? "GROUP BY clause"
-            : select->having != NULL        ? "HAVING clause"
-            : build->level.aggregate_count > 0 ? "aggregate functions"
-            : build->level.window_count > 0 ? "window functions"
-            : build->level.set_count > 0
-            ? "set-returning functions in the target list"
-            : NULL;
         if (with != NULL)
             return bind_error(binder, locking->position, E_FEATURE_NOT_SUPPORTED,
                 "%s is not allowed with %s", locking_name(locking), with);
-        TRY(check_of_names(binder, build->scope, locking));
         uint32_t scans = 0;
         struct rel *last = NULL;
-        TRY(mark_locks(binder, build->rel, locking, &scans, &last));
+        for (uint32_t k = 0; k < locking->of.count; k++)
+            TRY(lock_of(binder, build->scope, locking, &locking->of.items[k], &scans, &last));
+        const struct range *range = locking->of.count == 0 ? build->scope->names.ranges : NULL;
+        for (; range != NULL; range = range->next) TRY(lock_range(binder, range, locking, &scans, &last));
         binder->writes |= scans > 0;
         // With LIMIT only the rows that are returned are to be locked: above sort and filter.
         if (scans == 1 && select->limit != NULL && select->locking_count == 1) *locked = last;
@@ -593,6 +616,7 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
     TRY(bind_orders(binder, build));
     TRY(bind_windows(binder, scope));
     TRY(bind_locking(binder, build, &locked));
+    note_locks(build, query);
     TRY(bind_group_build(binder, build));
     bind_window_build(binder, &build->level, &build->rel);
     add_sets(binder, build);
@@ -805,6 +829,7 @@ static struct status bind_set_operation(struct binder *binder, struct scope *sco
     set->set.all = select->all;
     TRY(bind_set_inputs(binder, scope, what, inputs, count, set, query));
     query->rel = set;
+    query->no_locks = "UNION/INTERSECT/EXCEPT";
     if (select->kind == SELECT_UNION && !select->all) {
         struct rel *distinct = rel_new(binder->arena, REL_DISTINCT);
         distinct->distinct.keys = set->set.vars;

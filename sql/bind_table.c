@@ -3,6 +3,7 @@
 // What a table asks of those who write to it: defaults, generated columns, checks, foreign keys.
 #include "core/invariant.h"
 #include "sql/bind.h"
+#include "sql/foreign_key.h"
 #include "sql/parse.h"
 #include "sql/row.h"
 
@@ -205,7 +206,7 @@ static bool same_text(const char *a, const char *b)
 }
 
 // Whether an index of children has its keys in the form that the parent's values give.
-static bool same_collations(const struct table_desc *child, const struct index_desc *index,
+static bool same_form(const struct table_desc *child, const struct index_desc *index,
     const struct table_desc *parent, const struct constraint_desc *constraint)
 {
     for (uint32_t c = 0; c < constraint->column_count; c++) {
@@ -213,6 +214,7 @@ static bool same_collations(const struct table_desc *child, const struct index_d
         const struct column_desc *key =
             table_column_by_id(parent, constraint->referenced_columns[c]);
         if (!same_text(column->collation, key->collation)) return false;
+        if (!foreign_key_same_form(column->type.oid, key->type.oid)) return false;
         for (uint32_t i = 0; i < index->column_count; i++)
             if (index->columns[i].column_id == column->id && index->columns[i].collation != NULL)
                 return false;
@@ -292,7 +294,7 @@ static struct status bind_back_references(struct binder *binder, struct table_pl
             const struct index_desc *index = &child->table->indexes[x];
             if (index->state == ELEMENT_PUBLIC && back->child_index == NULL &&
                 index_starts_with(index, constraint->columns, count) &&
-                same_collations(child->table, index, table, constraint))
+                same_form(child->table, index, table, constraint))
                 back->child_index = index;
         }
         back->ordinals = ARENA_ARRAY(binder->arena, uint32_t, count);

@@ -300,7 +300,7 @@ static struct status drop_column(struct alter *alter)
         if (column.hidden)
             return ddl_error(context, E_INVALID_TABLE_DEFINITION,
                 "column \"%s\" is the hidden primary key", column.name);
-        TRY(alter_drop_primary_key(alter));
+        TRY(alter_drop_primary_key(alter, &column));
         TRY(alter_load(alter));
         table = alter->table;
     }
@@ -311,8 +311,7 @@ static struct status drop_column(struct alter *alter)
             i++;
             continue;
         }
-        TRY(alter_release_index(alter, &table->indexes[i],
-            arena_printf(context->arena, "column %s of table %s", column.name, table->name)));
+        TRY(alter_release_index(alter, &table->indexes[i], &column));
         TRY(alter_remove_index(alter, i));
     }
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -423,6 +422,11 @@ static struct status set_type(struct alter *alter)
     struct type to;
 
     TRY(alter_find_column(alter, &column));
+    if (column->generated_sql != NULL && alter->command->expr != NULL)
+        return status_detail(context->arena,
+            ddl_error(context, SQLSTATE('4', '2', '6', '1', '1'),
+                "cannot specify USING when altering type of generated column"),
+            "Column \"%s\" is a generated column.", column->name);
     type_oid domain = 0;
     TRY(ddl_column_type(context, alter->command->definition->type, &to, NULL, &domain));
     TRY(ddl_keep_type_for_views(context, alter->table, column));

@@ -30,10 +30,11 @@ CHECKED struct status alter_set_primary_key(
     struct alter *alter, const struct constraint *constraint, const char *column, bool replace);
 CHECKED struct status alter_add_constraint(
     struct alter *alter, const struct constraint *constraint, const char *column);
+// Foreign keys that lean on the index go, with CASCADE, before it goes, by itself or (`column`) with a column.
 CHECKED struct status alter_release_index(
-    struct alter *alter, const struct index_desc *index, const char *what);
+    struct alter *alter, const struct index_desc *index, const struct column_desc *column);
 CHECKED struct status alter_remove_index(struct alter *alter, uint32_t position);
-CHECKED struct status alter_drop_primary_key(struct alter *alter);
+CHECKED struct status alter_drop_primary_key(struct alter *alter, const struct column_desc *column);
 CHECKED struct status alter_drop_constraint(struct alter *alter);
 CHECKED struct status alter_validate_constraint(struct alter *alter);
 CHECKED struct status alter_change_constraint(struct alter *alter);

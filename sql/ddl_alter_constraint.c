@@ -326,21 +326,24 @@ out:
 }
 
 struct status alter_release_index(
-    struct alter *alter, const struct index_desc *index, const char *what)
+    struct alter *alter, const struct index_desc *index, const struct column_desc *column)
 {
     struct status st = STATUS_OK;
+    struct arena *arena = alter->context->arena;
+    const char *table = ddl_shown(alter->context, alter->table);
     const struct table_desc *child;
     const struct constraint_desc *key;
 
     while (needed_by_foreign_key(alter, index, &child, &key)) {
         if (alter->command->behavior != DROP_CASCADE) {
+            const char *what = column != NULL ? arena_printf(arena, "column %s of table %s", column->name, table)
+                                              : arena_printf(arena, "constraint %s on table %s", index->name, table);
             st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
                 "cannot drop %s because other objects depend on it", what);
-            st = status_detail(alter->context->arena, st,
-                "constraint %s on table %s depends on index %s", key->name,
+            st = status_detail(arena, st, "constraint %s on table %s depends on %s", key->name,
                 ddl_shown(alter->context, child),
-                index->name);
-            return status_hint(alter->context->arena, st,
+                column != NULL ? what : arena_printf(arena, "index %s", index->name));
+            return status_hint(arena, st,
                 "Use DROP ... CASCADE to drop the dependent objects too.");
         }
         TRY(drop_foreign_key_of(alter, child, key->id));
@@ -365,15 +368,13 @@ out:
 }
 
 // Without its primary key a table has the hidden rowid.
-struct status alter_drop_primary_key(struct alter *alter)
+struct status alter_drop_primary_key(struct alter *alter, const struct column_desc *column)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = alter->context;
     struct table_desc *table = alter->table;
 
-    TRY(alter_release_index(alter, &table->indexes[0],
-        arena_printf(
-            context->arena, "constraint %s on table %s", table->indexes[0].name, table->name)));
+    TRY(alter_release_index(alter, &table->indexes[0], column));
     TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
         table->indexes[0].name));
     table->indexes[0].from_constraint = false;
@@ -407,9 +408,8 @@ struct status alter_drop_constraint(struct alter *alter)
         if (!index->from_constraint || strcmp(index->name, name) != 0) continue;
         bool is_rowid = table_column_by_id(table, index->columns[0].column_id)->hidden;
         if (index->primary && is_rowid) break; // PostgreSQL has no such constraint.
-        if (index->primary) return alter_drop_primary_key(alter);
-        TRY(alter_release_index(alter, index,
-            arena_printf(context->arena, "constraint %s on table %s", index->name, table->name)));
+        if (index->primary) return alter_drop_primary_key(alter, NULL);
+        TRY(alter_release_index(alter, index, NULL));
         TRY(alter_remove_index(alter, i));
         return alter_put(alter);
     }

@@ -5,6 +5,7 @@
 
 #include "sql/collation.h"
 #include "sql/ddl_internal.h"
+#include "sql/foreign_key.h"
 #include "sql/plan.h"
 
 #include "sql/catalog_text.h"
@@ -266,8 +267,9 @@ struct status ddl_add_rowid(struct statement_context *context, struct table_desc
         .hidden = true,
         .default_sql = "unique_rowid()"};
     DDL_APPEND(context->arena, table->columns, table->column_count, column);
+    // Not a name that a key or an index gets: users know of none here.
     TRY(ddl_choose_name(
-        context, table->database_id, table->schema_id, table->name, NULL, "pkey", &index_name));
+        context, table->database_id, table->schema_id, table->name, NULL, "_rowid", &index_name));
     struct index_column *key = ARENA_NEW(context->arena, struct index_column);
     key->column_id = column.id;
     struct index_desc index = {.id = table->next_index_id++,
@@ -588,15 +590,6 @@ static struct status referenced_columns(struct statement_context *context,
     return STATUS_OK;
 }
 
-// Types that compare in one key space: the same, or strings among themselves.
-static bool comparable(type_oid a, type_oid b)
-{
-    if (a == b) return true;
-    const struct type_info *left = type_info(a), *right = type_info(b);
-    if (left == NULL || right == NULL || left->category != right->category) return false;
-    return left->category == 'S' || left->category == 'N';
-}
-
 static struct status check_key_types(struct statement_context *context,
     const struct table_desc *table, const struct table_desc *parent,
     const struct constraint_desc *key)
@@ -604,13 +597,12 @@ static struct status check_key_types(struct statement_context *context,
     for (uint32_t i = 0; i < key->column_count; i++) {
         const struct column_desc *child = table_column_by_id(table, key->columns[i]);
         const struct column_desc *other = table_column_by_id(parent, key->referenced_columns[i]);
-        if (comparable(child->type.oid, other->type.oid)) continue;
+        if (foreign_key_comparable(child->type.oid, other->type.oid)) continue;
         struct status st = ddl_error(context, E_DATATYPE_MISMATCH,
             "foreign key constraint \"%s\" cannot be implemented", key->name);
         return status_detail(context->arena, st,
             "Key columns \"%s\" and \"%s\" are of incompatible types: %s and %s.", child->name,
-            other->name, type_format(context->arena, child->type),
-            type_format(context->arena, other->type));
+            other->name, type_info(child->type.oid)->sql_name, type_info(other->type.oid)->sql_name);
     }
     return STATUS_OK;
 }

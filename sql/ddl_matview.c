@@ -33,14 +33,10 @@ struct status ddl_create_materialized_view(struct statement_context *context)
     if (create->options.count > 0) return ddl_unsupported(context, "WITH of a materialized view");
     if (create->query->tag != STATEMENT_SELECT)
         return ddl_unsupported(context, "CREATE MATERIALIZED VIEW AS EXECUTE");
-    struct status unpopulated = ddl_columns_of_query(context, create, &shape);
-    if (failed(unpopulated) &&
-        !(create->if_not_exists && status_is(unpopulated, E_NOT_IN_PREREQUISITE_STATE)))
-        return unpopulated;
+    TRY(ddl_columns_of_query(context, create, &shape));
     TRY(ddl_begin_table(
         context, &create->name, PERSISTENCE_PERMANENT, create->if_not_exists, 0, &view));
     if (view == NULL) goto out;
-    TRY(unpopulated); // Only what exists may be over a materialized view without rows.
     ddl_take_columns(view, &shape);
     ddl_collect_tables(context->arena, create->query->as.select, &tables);
     if (tables.has_parameter)

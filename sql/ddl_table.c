@@ -572,15 +572,11 @@ struct status ddl_create_table_as(struct statement_context *context)
     if (create->options.count > 0) return ddl_unsupported(context, "WITH in CREATE TABLE AS");
     if (create->query->tag != STATEMENT_SELECT)
         return ddl_unsupported(context, "CREATE TABLE AS EXECUTE");
-    struct status unpopulated = ddl_columns_of_query(context, create, &shape);
-    if (failed(unpopulated) &&
-        !(create->if_not_exists && status_is(unpopulated, E_NOT_IN_PREREQUISITE_STATE)))
-        return unpopulated;
+    TRY(ddl_columns_of_query(context, create, &shape));
     TRY(ddl_begin_table(
         context, &create->name, create->persistence, create->if_not_exists, 0, &table));
     if (table != NULL) temp_note(context->session, table->id, create->on_commit);
     if (table == NULL) goto out;
-    TRY(unpopulated); // Only what exists may be over a materialized view without rows.
     ddl_take_columns(table, &shape);
     TRY(ddl_add_rowid(context, table));
     TRY(catalog_put_table(context->task, context->session, table));

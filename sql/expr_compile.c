@@ -187,9 +187,29 @@ out:
     return st;
 }
 
+// NULL whatever the rows: a strict call with an argument that is. What stands beside it is not evaluated, but for what has
+// no columns: PostgreSQL evaluates that, and tells its errors, while it plans.
+static bool is_always_null(const struct scalar *scalar)
+{
+    bool null = false;
+    if (scalar->kind == SCALAR_CONST) return scalar->value.null;
+    if (scalar->kind == SCALAR_CAST || scalar->kind == SCALAR_TYPMOD) return is_always_null(scalar->args[0]);
+    if (scalar->kind != SCALAR_CALL || !scalar->function->strict) return false;
+    for (uint32_t i = 0; i < scalar->arg_count; i++) {
+        const struct scalar *arg = scalar->args[i];
+        if (is_always_null(arg)) null = true;
+        else if (arg->kind != SCALAR_CONST && scalar_is_row_free(arg)) return false;
+    }
+    return null;
+}
+
 static struct status compile_call(struct compiler *c, struct scalar *scalar, operand *out)
 {
     struct status st = STATUS_OK;
+    if (is_always_null(scalar)) {
+        *out = constant(c, DATUM_NULL);
+        return st;
+    }
     operand *args;
     enum expr_code code = kernel_of(scalar);
     TRY(compile_args(c, scalar->args, scalar->arg_count, &args));

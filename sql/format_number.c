@@ -310,7 +310,9 @@ static void write_all(struct buffer *out, struct bytes text, const struct shape 
     for (int i = 0; i < number->after_count; i++) {
         if (number->after[i] != '0' && i + 1 > at.last_relevant) at.last_relevant = i + 1;
     }
-    while (next_item(&text, &item))
+    // NaN and Infinity have no point: PostgreSQL shows nothing from there on.
+    bool word = number->before_count > 0 && number->before[0] > '9';
+    while (next_item(&text, &item) && !(word && !at.overflow && item.cell == CELL_POINT))
         write_cell(&at, &item);
 }
 
@@ -474,8 +476,10 @@ BODY(numeric_to_char)
     if (shape.exponent) return write_exact_exponent(call, value, &shape, result);
     if (shape.roman) {
         int64_t whole;
-        bool finite = !numeric_is_nan(value) && !numeric_is_infinite(value);
-        if (!numeric_to_int(value, &whole)) whole = finite ? INT64_MAX : 0;
+        if (numeric_is_nan(value)) return status_make(E_FEATURE_NOT_SUPPORTED, "cannot convert NaN to integer");
+        if (numeric_is_infinite(value))
+            return status_make(E_FEATURE_NOT_SUPPORTED, "cannot convert infinity to integer");
+        if (!numeric_to_int(value, &whole)) whole = INT64_MAX;
         if (whole > INT32_MAX || whole < INT32_MIN)
             return status_make(E_NUMERIC_OUT_OF_RANGE, "integer out of range");
         return write_roman(call, whole, &shape, lower_roman(format), result);

@@ -89,24 +89,32 @@ BODY(array_dims)
     return st;
 }
 
-// The number of the bucket, given the lower bounds of all but the first in ascending order.
+// The number of the bucket, given the lower bounds of all but the first in ascending order. By halves: of bounds in no
+// order the answer is PostgreSQL's too.
 BODY(width_bucket)
 {
     struct array array;
-    struct datum bound;
-    int64_t bucket = 0;
+    struct datum bound, *bounds;
     struct status st = array_open(args[1], &array);
     if (failed(st)) return st;
+    uint32_t count = 0, low = 0;
     if (array.dimensions > 1)
         return status_make(E_ARRAY_SUBSCRIPT_ERROR, "thresholds must be one-dimensional array");
+    bounds = arena_try_alloc(call->arena, array.count * sizeof *bounds + 1);
+    if (bounds == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &bound);) {
         if (bound.null)
             return status_make(
                 E_NULL_VALUE_NOT_ALLOWED, "thresholds array must not contain NULLs");
         TRY(function_work(call, ITEM_WORK + bound.size));
-        if (type_compare(array.element, args[0], bound) >= 0) bucket++;
+        bounds[count++] = bound;
     }
-    *result = datum_int(bucket);
+    for (uint32_t high = count; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+        if (type_compare(array.element, args[0], bounds[middle]) < 0) high = middle;
+        else low = middle + 1;
+    }
+    *result = datum_int(low);
 out:
     return st;
 }

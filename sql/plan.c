@@ -103,6 +103,40 @@ static bool writes_data(const struct rel *rel)
     return writes_data(rel->left);
 }
 
+static bool gives_rows_of_below(const struct rel *rel)
+{
+    return rel->kind == REL_JOIN || rel->kind == REL_FILTER || rel->kind == REL_PROJECT || rel->kind == REL_SORT ||
+           rel->kind == REL_LIMIT || rel->kind == REL_LOCK;
+}
+
+// The clause that locks rows of a table below; NULL: none does.
+static const char *locked_by(const struct rel *rel)
+{
+    if (rel == NULL) return NULL;
+    if (rel->kind == REL_SCAN) return rel->scan.locked_by;
+    if (!gives_rows_of_below(rel)) return NULL;
+    const char *left = locked_by(rel->left);
+    return left != NULL ? left : locked_by(rel->right);
+}
+
+// Where an outer join stays one, the rows that it may miss cannot be locked.
+static struct status check_locks(const struct build *build, const struct rel *rel)
+{
+    struct status st = STATUS_OK;
+    const char *clause = NULL;
+    if (rel == NULL || !gives_rows_of_below(rel)) return st;
+    if (rel->kind == REL_JOIN && (rel->join.kind == REL_LEFT || rel->join.kind == REL_FULL)) clause = locked_by(rel->right);
+    if (rel->kind == REL_JOIN && rel->join.kind == REL_FULL && clause == NULL) clause = locked_by(rel->left);
+    if (clause != NULL)
+        return bind_error(build->binder, POSITION_NONE, E_FEATURE_NOT_SUPPORTED,
+            "%s cannot be applied to the nullable side of an outer join", clause);
+    TRY(check_locks(build, rel->left));
+    TRY(check_locks(build, rel->right));
+
+out:
+    return st;
+}
+
 static struct status build_plan(struct build *build)
 {
     struct status st = STATUS_OK;
@@ -119,6 +153,7 @@ static struct status build_plan(struct build *build)
     if (build->values != NULL)
         plan_put_values(plan->arena, query.rel, build->values, binder->param_count);
     struct rel *rel = plan_rewrite(binder, query.rel);
+    TRY(check_locks(build, rel));
     planner->top = plan_frame_push(planner);
     struct var_set needed = var_set_new(plan->arena, binder->var_count);
     for (uint32_t i = 0; i < query.column_count; i++) var_set_add(&needed, query.columns[i].var);
@@ -167,6 +202,7 @@ static void note_tables(struct plan *plan, const struct bind_names *names)
             .privileges = relation->privileges,
             .used = relation->used,
             .written = relation->written || (relation->privileges & PRIVILEGE_UPDATE) != 0,
+            .read = relation->read,
             .table = relation->table};
         // An UPDATE may read columns without a condition.
         for (uint32_t c = 0; relation->privileges != 0 && c < relation->table->column_count; c++)
@@ -342,6 +378,11 @@ static struct status check_tables(
         if (table->privileges != 0)
             TRY(privilege_check_columns(
                 task, session, table->table, table->privileges, table->used));
+        if (table->read && table->table->materialized && !table->table->populated)
+            return status_hint(&session->statement_arena,
+                status_format(&session->statement_arena, E_NOT_IN_PREREQUISITE_STATE,
+                    "materialized view \"%s\" has not been populated", table->table->name),
+                "Use the REFRESH MATERIALIZED VIEW command.");
         if (table->written && table->table->writes_blocked)
             TRY(catalog_wait_writable(task, session, table->table));
         if (table->written && named_lock_writes_restricted(session))

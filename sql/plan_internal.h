@@ -163,7 +163,7 @@ struct plan_table {
     uint32_t id, version;
     uint32_t privileges;
     const uint32_t *used; // Per column, what of them it is used for; NULL: nothing.
-    bool written;
+    bool written, read;
     const struct table_desc *table;
 };
 struct plan {

@@ -140,6 +140,7 @@ struct rel {
             bool no_full_scan;
             enum rel_lock lock;
             enum lock_wait wait;
+            const char *locked_by; // "FOR UPDATE", where the statement says so; or NULL.
             bool no_validate;      // What it reads is read again under a lock.
             // Of the table's statistics objects, one after the other; NULL: there are no such objects. An entry is
             // NULL where the expression cannot be had.

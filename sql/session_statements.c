@@ -40,10 +40,9 @@ static const char *isolation_text(enum isolation isolation)
 }
 
 // Before the first query the level can be chosen.
-static bool session_isolation_is_open(const struct session *session)
+static bool before_any_query(const struct session *session)
 {
-    return session->txn == NULL ||
-           (kv_txn_stats(session->txn)->rows_read == 0 && !kv_txn_has_writes(session->txn));
+    return session->txn == NULL || session->txn_state != TXN_OPEN || session->txn_fresh;
 }
 
 static struct status apply_modes(struct statement_context *context, const struct transaction *modes)
@@ -52,15 +51,18 @@ static struct status apply_modes(struct statement_context *context, const struct
     struct session *session = context->session;
     if (modes->snapshot != NULL)
         TRY(status_make(E_FEATURE_NOT_SUPPORTED, "SET TRANSACTION SNAPSHOT is not supported"));
+    bool late = !before_any_query(session);
+    if (modes->read_only == TRI_NO && session->txn_read_only && late)
+        return status_make(E_ACTIVE_TRANSACTION, "transaction read-write mode must be set before any query");
     if (modes->read_only != TRI_NONE)
         TRY(vars_set(session, context->arena, "transaction_read_only",
             modes->read_only == TRI_YES ? "on" : "off", VARS_LOCAL));
     if (modes->isolation != ISOLATION_NONE) {
-        if (!session_isolation_is_open(session))
-            TRY(status_make(E_ACTIVE_TRANSACTION,
-                "SET TRANSACTION ISOLATION LEVEL must be called before any query"));
-        TRY(vars_set(
-            session, context->arena, "transaction_isolation", isolation_text(modes->isolation), VARS_LOCAL));
+        const char *isolation = isolation_text(modes->isolation);
+        if (late && strcmp(isolation, vars_get(session, "transaction_isolation")) != 0)
+            return status_make(
+                E_ACTIVE_TRANSACTION, "SET TRANSACTION ISOLATION LEVEL must be called before any query");
+        TRY(vars_set(session, context->arena, "transaction_isolation", isolation, VARS_LOCAL));
     }
 out:
     return st;
@@ -74,7 +76,7 @@ static struct status begin_execute(struct statement_context *context)
     const struct transaction *modes = statement->as.transaction;
     if (session->txn_state == TXN_OPEN) {
         warn(session, E_ACTIVE_TRANSACTION, "there is already a transaction in progress");
-        return STATUS_OK;
+        return apply_modes(context, modes);
     }
     struct hlc_timestamp as_of = HLC_ZERO;
     if (statement->as_of != NULL)

@@ -94,15 +94,14 @@ static struct status compile_foreign(
     struct status st = STATUS_OK;
     const struct table_plan *table = plan->table;
     plan->parents = ARENA_ARRAY(arena, struct row_index, table->reference_count);
-    plan->parent_types = ARENA_ARRAY(arena, type_oid *, table->reference_count);
+    plan->reference_types = ARENA_ARRAY(arena, type_oid *, table->reference_count);
     for (uint32_t i = 0; i < table->reference_count; i++) {
         const struct table_plan_reference *reference = &table->references[i];
         TRY(row_index_init(
             arena, tenant, reference->parent, reference->parent_index, &plan->parents[i]));
-        plan->parent_types[i] = ARENA_ARRAY(arena, type_oid, reference->count);
+        plan->reference_types[i] = ARENA_ARRAY(arena, type_oid, reference->count);
         for (uint32_t c = 0; c < reference->count; c++)
-            plan->parent_types[i][c] =
-                reference->parent->columns[reference->parent_ordinals[c]].type.oid;
+            plan->reference_types[i][c] = table->table->columns[reference->ordinals[c]].type.oid;
     }
     uint32_t count = table->back_reference_count;
     plan->children = ARENA_ARRAY(arena, struct row_index, count);
@@ -211,7 +210,7 @@ struct writer *writer_of(struct run *run, struct writer_plan *const *plans, uint
     writer->references =
         ARENA_ARRAY(run->arena, struct reference_queue, table->reference_count);
     for (uint32_t i = 0; i < table->reference_count; i++)
-        row_hash_init(&writer->references[i].keys, run->account, plan->parent_types[i],
+        row_hash_init(&writer->references[i].keys, run->account, plan->reference_types[i],
             table->references[i].count);
     writer->back_references =
         ARENA_ARRAY(run->arena, struct back_queue, table->back_reference_count);

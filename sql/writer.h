@@ -32,7 +32,7 @@ struct writer_plan {
     uint32_t *predicate_outputs;        // Per index; UINT32_MAX: no predicate.
     struct expr_program *defaults;      // For SET DEFAULT: one output a column.
     struct row_index *parents;          // Per reference: the parent's index.
-    type_oid **parent_types;
+    type_oid **reference_types;         // Per reference: of its columns here.
     struct row_index *children;         // Per back reference: index to find children by.
     struct row_decoder *child_keys;     // Its primary key columns, and its own.
     uint32_t **child_key_ordinals;

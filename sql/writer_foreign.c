@@ -5,6 +5,7 @@
 #include "sql/collation.h"
 #include "sql/deferred.h"
 #include "sql/descriptor.h"
+#include "sql/foreign_key.h"
 #include "sql/writer.h"
 
 #define PARENTS_AT_ONCE 512u
@@ -12,6 +13,16 @@
 static struct arena *error_arena(struct writer *writer)
 {
     return &writer->run->session->statement_arena;
+}
+
+// How casts between the types of a key's two sides are called: their results live in `arena`.
+static struct function_call cast_call(struct task *task, const struct writer *writer, struct arena *arena)
+{
+    return (struct function_call){.task = task,
+        .session = writer->run->session,
+        .arena = arena,
+        .context = run_types(writer->run),
+        .state_arena = arena};
 }
 
 static struct status mixed_nulls(
@@ -213,6 +224,21 @@ out:
     return st;
 }
 
+// A key of this table's types in the parent's. *possible false: no parent can have it.
+static struct status as_parents(struct function_call *call, const struct table_plan_reference *reference,
+    const type_oid *types, const struct datum *key, struct datum *values, bool *possible)
+{
+    struct status st = STATUS_OK;
+    *possible = true;
+    for (uint32_t c = 0; c < reference->count && *possible; c++) {
+        const struct column_desc *column = &reference->parent->columns[reference->parent_ordinals[c]];
+        TRY(foreign_key_value(call, types[c], column->type.oid, key[c], &values[c], possible));
+    }
+
+out:
+    return st;
+}
+
 static struct status check_parents(struct task *task, struct writer *writer, uint32_t at, bool *work)
 {
     struct status st = STATUS_OK;
@@ -220,6 +246,8 @@ static struct status check_parents(struct task *task, struct writer *writer, uin
     const struct table_plan_reference *reference = &writer->plan->table->references[at];
     // The parent stays until we commit, whatever the isolation.
     const struct kv_read read = {.lock = KV_LOCK_SHARED};
+    struct function_call call = cast_call(task, writer, &writer->check_arena);
+    struct datum parent_values[32];
     while (queue->done < queue->keys.keys.count) {
         uint32_t left = (uint32_t)queue->keys.keys.count - queue->done;
         uint32_t count = left < PARENTS_AT_ONCE ? left : PARENTS_AT_ONCE;
@@ -227,18 +255,29 @@ static struct status check_parents(struct task *task, struct writer *writer, uin
         arena_reset(&writer->check_arena);
         struct bytes *keys = arena_alloc(&writer->check_arena, count * sizeof *keys);
         struct bytes *values = arena_alloc(&writer->check_arena, count * sizeof *values);
-        for (uint32_t i = 0; i < count; i++)
-            TRY(parent_key(&writer->plan->parents[at], queue->keys.keys.rows[queue->done + i],
-                reference->count, &writer->check_arena, &keys[i]));
-        TRY(kv_get_many(task, writer->run->txn, &read, keys, count, &writer->check_arena, values,
+        const struct datum **asked = ARENA_ARRAY(&writer->check_arena, const struct datum *, count);
+        uint32_t asked_count = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            const struct datum *key = queue->keys.keys.rows[queue->done + i];
+            bool possible;
+            TRY(as_parents(&call, reference, writer->plan->reference_types[at], key, parent_values, &possible));
+            if (!possible) {
+                TRY(missing_parent(writer, at, key));
+                continue;
+            }
+            TRY(parent_key(&writer->plan->parents[at], parent_values, reference->count,
+                &writer->check_arena, &keys[asked_count]));
+            asked[asked_count++] = key;
+        }
+        TRY(kv_get_many(task, writer->run->txn, &read, keys, asked_count, &writer->check_arena, values,
             NULL));
-        for (uint32_t i = 0; i < count; i++)
-            if (values[i].data == NULL)
-                TRY(missing_parent(writer, at, queue->keys.keys.rows[queue->done + i]));
+        for (uint32_t i = 0; i < asked_count; i++)
+            if (values[i].data == NULL) TRY(missing_parent(writer, at, asked[i]));
         queue->done += count;
     }
 
 out:
+    if (failed(st)) st = status_copy(error_arena(writer), st); // What a cast says lies in check_arena.
     return st;
 }
 
@@ -286,16 +325,23 @@ out:
     return st;
 }
 
-static bool refers(const struct children *children, uint32_t row)
+static struct status refers(
+    struct function_call *call, const struct children *children, uint32_t row, bool *refers)
 {
-    for (uint32_t c = 0; c < children->back->count; c++) {
+    struct status st = STATUS_OK;
+    *refers = true;
+    for (uint32_t c = 0; c < children->back->count && *refers; c++) {
         uint32_t ordinal = children->back->child_ordinals[c];
         struct datum value = children->columns[ordinal][row];
-        if (value.null ||
-            !type_equal(children->types[c], value, children->key[c]))
-            return false;
+        bool possible = !value.null;
+        if (possible)
+            TRY(foreign_key_value(call, children->back->child->table->columns[ordinal].type.oid,
+                collation_type_plain(children->types[c]), value, &value, &possible));
+        *refers = possible && type_equal(children->types[c], value, children->key[c]);
     }
-    return true;
+
+out:
+    return st;
 }
 
 static void alloc_children(struct children *children, uint32_t count)
@@ -322,6 +368,7 @@ static struct status next_children(struct task *task, struct children *children,
     struct arena *arena = &children->arena;
     const struct writer_plan *plan = writer->plan;
     const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    struct function_call call = cast_call(task, writer, arena);
     struct kv_batch batch;
     *end = false;
     children->count = 0;
@@ -353,7 +400,9 @@ static struct status next_children(struct task *task, struct children *children,
     for (uint32_t i = 0; i < batch.count; i++) {
         if (values[i].data == NULL) continue;
         TRY(row_decode(&plan->all, keys[i], values[i], arena, slots, i));
-        if (refers(children, i)) children->rows[children->count++] = (uint16_t)i;
+        bool found;
+        TRY(refers(&call, children, i, &found));
+        if (found) children->rows[children->count++] = (uint16_t)i;
     }
     TRY(arena_check(arena));
 
@@ -410,15 +459,19 @@ static struct status set_children(struct task *task, struct children *children,
                 writer->plan->defaults, writer->run->capacity);
         TRY(expr_run(task, writer->defaults, &batch, &children->arena));
     }
+    struct function_call call = cast_call(task, writer, &children->arena);
     for (uint32_t c = 0; c < back->count; c++) {
         uint32_t ordinal = back->child_ordinals[c];
+        const struct column_desc *column = &back->child->table->columns[ordinal];
+        struct datum assigned = DATUM_NULL;
         changed[ordinal] = true;
+        if (action == REFERENCE_CASCADE)
+            TRY(foreign_key_assigned(&call, column->name, column->type, collation_type_plain(children->types[c]),
+                new_key[c], &assigned));
         const struct datum *defaults =
             action == REFERENCE_SET_DEFAULT ? expr_column(writer->defaults, ordinal) : NULL;
         for (uint32_t r = 0; r < children->count; r++)
-            to[ordinal][r] = defaults != NULL ? defaults[r]
-                : action == REFERENCE_CASCADE ? new_key[c]
-                                              : DATUM_NULL;
+            to[ordinal][r] = defaults != NULL ? defaults[r] : assigned;
     }
     for (uint32_t i = 0; i < back->child->computed.count; i++)
         changed[back->child->computed.items[i].var - back->child->row_base] = true;
@@ -460,6 +513,7 @@ static struct status settle_key(
     }
 
 out:
+    if (failed(st)) st = status_copy(error_arena(writer), st); // What a cast says lies in the batch's arena.
     if (children.writer != NULL) {
         arena_fini(&children.arena);
         arena_fini(&children.span_arena);
