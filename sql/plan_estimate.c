@@ -416,7 +416,7 @@ static double join_rows(struct rel *rel)
 static double group_distinct(const struct rel *rel, uint32_t key, uint64_t *counted)
 {
     const struct rel_item_list *keys = &rel->aggregate.groups;
-    const struct scalar *items[64];
+    const struct scalar *items[64] = {NULL};
     uint32_t places[64], count = 0;
     uint64_t covered = 0;
     var_id var = first_var(keys->items[key].scalar, 0);
