@@ -16,7 +16,7 @@
 #include "sql/wire_encoding.h"
 
 #define COPY_SHOWN_BYTES 100u // Of a line or value, in the context of an error.
-#define COPY_ROWS_MAX 128u
+#define COPY_ROWS_MAX 256u
 #define COPY_PARAMS_MAX 4096u
 #define COPY_COLUMNS_MAX 1600u
 
@@ -62,7 +62,7 @@ static struct status options_take(
         } else if (strcmp(option->name, "escape") == 0) {
             TRY(one_byte(arena, option, &out->escape));
         } else if (strcmp(option->name, "null") == 0) {
-            out->null_text = text;
+            if (text != NULL) out->null_text = bytes_of_string(text);
         } else if (strcmp(option->name, "header") == 0) {
             out->header = true;
             out->header_match = text != NULL && strcasecmp(text, "match") == 0;
@@ -84,16 +84,17 @@ static struct status options_take(
     }
     if (forces && out->format != COPY_CSV)
         TRY(status_make(E_FEATURE_NOT_SUPPORTED, "COPY force options are available only in CSV mode"));
-    if (out->format == COPY_BINARY && (out->delimiter != 0 || out->null_text != NULL || out->header))
+    if (out->format == COPY_BINARY && (out->delimiter != 0 || out->null_text.data != NULL || out->header))
         TRY(status_format(arena, E_SYNTAX_ERROR, "cannot specify %s in BINARY mode",
-            out->delimiter != 0 ? "DELIMITER" : out->null_text != NULL ? "NULL" : "HEADER"));
+            out->delimiter != 0 ? "DELIMITER" : out->null_text.data != NULL ? "NULL" : "HEADER"));
     if (out->format != COPY_CSV && (out->quote != 0 || out->escape != 0))
         TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY %s available only in CSV mode",
             out->quote != 0 ? "quote" : "escape"));
     if (out->delimiter == 0) out->delimiter = out->format == COPY_CSV ? ',' : '\t';
     if (out->quote == 0) out->quote = '"';
     if (out->escape == 0) out->escape = out->quote;
-    if (out->null_text == NULL) out->null_text = out->format == COPY_CSV ? "" : "\\N";
+    if (out->null_text.data == NULL)
+        out->null_text = out->format == COPY_CSV ? BYTES_LITERAL("") : BYTES_LITERAL("\\N");
 out:
     return st;
 }
@@ -138,7 +139,7 @@ static struct status force_columns(struct arena *arena, const struct copy *copy,
 
 static bool is_null_text(const struct copy_options *options, struct bytes raw)
 {
-    return bytes_equal(raw, bytes_of_string(options->null_text));
+    return bytes_equal(raw, options->null_text);
 }
 
 // Backslash escapes of the text format, into `out`; returns the size.
@@ -215,17 +216,17 @@ static struct status read_text_row(struct copy_reader *reader, struct arena *are
     }
     *found = true;
     *count = 0;
-    size_t start = 0;
-    bool escaped = false;
-    for (size_t i = 0; i <= line.size; i++) {
-        if (i < line.size && line.data[i] == '\\') {
+    const uint8_t *start = line.data, *end = line.data + line.size;
+    const uint8_t delimiter = (uint8_t)reader->options->delimiter;
+    for (const uint8_t *at = start;; start = ++at) {
+        bool escaped = false;
+        while (at < end && *at != delimiter) {
+            if (LIKELY(*at++ != '\\')) continue;
             escaped = true;
-            if (i + 1 < line.size) i++; // Alone at the end it is nothing.
-            continue;
+            if (at < end) at++; // Alone at the end it is nothing.
         }
-        if (i < line.size && line.data[i] != (uint8_t)reader->options->delimiter) continue;
         if (*count == fields_max) return too_many();
-        struct bytes raw = {line.data + start, (i > line.size ? line.size : i) - start};
+        struct bytes raw = {start, (size_t)(at - start)};
         if (is_null_text(reader->options, raw)) {
             fields[*count] = (struct bytes){NULL, 0};
         } else if (escaped) {
@@ -235,10 +236,8 @@ static struct status read_text_row(struct copy_reader *reader, struct arena *are
             fields[*count] = raw.size == 0 ? BYTES_LITERAL("") : raw;
         }
         (*count)++;
-        start = i + 1;
-        escaped = false;
+        if (at == end) return STATUS_OK;
     }
-    return STATUS_OK;
 }
 
 // Where the record ends: a newline outside of quotes. SIZE_MAX: not there yet.
@@ -347,7 +346,7 @@ void copy_write_field(struct buffer *out, const struct copy_options *options, st
     bool force_quote)
 {
     if (null) {
-        buffer_append_string(out, options->null_text);
+        buffer_append_bytes(out, options->null_text);
         return;
     }
     if (options->format == COPY_TEXT) {

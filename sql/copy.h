@@ -3,7 +3,7 @@
 // COPY table FROM STDIN and COPY table | (query) TO STDOUT, in text, csv and binary format, over the wire connection
 // of the session. Rows are inserted through a plan of INSERT, many a run.
 //
-// Memory   A line is at most 64 MiB; rows gather up to 128 or 1 MiB.
+// Memory   A line is at most 64 MiB; rows gather up to 256.
 // Errors   22P04 with PostgreSQL's messages and a context line in the detail; 57014 CopyFail; 0A000 for files,
 //          programs and options that are not there.
 // Source   PostgreSQL 15 manual, COPY.
@@ -15,7 +15,7 @@ struct copy_options {
     enum copy_format format;
     char delimiter, quote, escape;
     int32_t encoding; // Of the file: sql/encoding.h
-    const char *null_text;
+    struct bytes null_text;
     bool header;
     bool header_match; // The header's names must be those of the columns.
     // csv: of each column, in the order of the rows. NULL: of none.

@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .delimiter = delimiters[data[1] % 4],
         .quote = quotes[data[1] / 4 % 2],
         .escape = data[1] & 8 ? '\\' : quotes[data[1] / 4 % 2],
-        .null_text = data[0] % 3 == COPY_CSV ? "" : "\\N"};
+        .null_text = data[0] % 3 == COPY_CSV ? BYTES_LITERAL("") : BYTES_LITERAL("\\N")};
     struct bytes rest = bytes_of(data + 3, size - 3);
     size_t cut = data[2] < rest.size ? data[2] : rest.size;
     struct copy_reader reader = {.options = &options, .input = bytes_of(rest.data, cut)};

@@ -148,7 +148,7 @@ static void assert_field(struct bytes field, const char *expected)
 
 Test(wire, copy_text_has_escapes_and_nulls)
 {
-    struct copy_options options = {.format = COPY_TEXT, .delimiter = '\t', .null_text = "\\N"};
+    struct copy_options options = {.format = COPY_TEXT, .delimiter = '\t', .null_text = BYTES_LITERAL("\\N")};
     struct bytes fields[4];
     struct status st;
     cr_assert_eq(read_row(&options, "a\\tb\t\\N\t\t\\x41\\102\n", fields, &st), 4);
@@ -162,7 +162,7 @@ Test(wire, copy_text_has_escapes_and_nulls)
 
 Test(wire, copy_csv_has_quotes_and_newlines)
 {
-    struct copy_options options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = ""};
+    struct copy_options options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = BYTES_LITERAL("")};
     struct bytes fields[4];
     struct status st;
     cr_assert_eq(read_row(&options, "\"a \"\"b\"\"\nc\",,\"\",d\n", fields, &st), 4);
@@ -178,7 +178,7 @@ Test(wire, copy_csv_has_quotes_and_newlines)
 Test(wire, copy_csv_of_many_fields_takes_little_memory)
 {
     enum { FIELDS = 1600 };
-    struct copy_options options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = ""};
+    struct copy_options options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = BYTES_LITERAL("")};
     static struct bytes fields[FIELDS];
     struct memory_account account;
     struct arena scratch;
@@ -205,7 +205,7 @@ Test(wire, copy_csv_of_many_fields_takes_little_memory)
 
 Test(wire, copy_waits_for_the_rest_of_a_line)
 {
-    struct copy_options options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = ""};
+    struct copy_options options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = BYTES_LITERAL("")};
     struct copy_reader reader = {.options = &options, .input = BYTES_LITERAL("a,\"b\nc")};
     struct bytes fields[4];
     uint32_t count;
@@ -219,8 +219,8 @@ Test(wire, copy_writes_what_it_reads)
 {
     static const char *const values[] = {"plain", "tab\there", "back\\slash", "line\nfeed", "quote\"d", "", "\\N", "a,b"};
     struct copy_options all[] = {
-        {.format = COPY_TEXT, .delimiter = '\t', .null_text = "\\N"},
-        {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = ""}};
+        {.format = COPY_TEXT, .delimiter = '\t', .null_text = BYTES_LITERAL("\\N")},
+        {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = BYTES_LITERAL("")}};
     for (unsigned f = 0; f < 2; f++) {
         for (unsigned i = 0; i < sizeof values / sizeof values[0]; i++) {
             struct buffer out;
