@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/text.h"
 #include "kv/admin.h"
 #include "repl/connection.h"
@@ -21,6 +22,7 @@
 #include "sql/settings.h"
 #include "tenant/tenant.h"
 
+#define SLOW_STATEMENT_NS UINT64_C(2000000000) // In simulation, when it is bent.
 #define RETENTION_DEFAULT_S 14400
 #define RETENTION_MAX_S 2147483647
 #define POSTGRES_EPOCH_US 946684800000000ll
@@ -562,8 +564,14 @@ static struct status complete(struct statement_context *context)
             task, context->session, context->arena, alter->time, AS_OF_ANY, &call.time));
     // What the job has already counts: the cutover must not need the primary again.
     TRY(consumer_checkpoint(task, job->id));
+    // What it reads will be undone, or is not what it will have: it is gone before anything can be undone.
+    TRY(consumer_read(task, NULL, context->arena, job->id, &record));
+    if (!call.latest && record != NULL) {
+        TRY(check_cutover(&call, record));
+        if (!hlc_equal(call.time, record->replicated)) TRY(tenant_reader_drop(task, tenant->id));
+    }
     TRY(internal_transaction(task, TENANT_SYSTEM, complete_records, &call));
-    // What it reads will be undone, or is not what it will have.
+    if (SIM_MAYBE("cutover.asked_slowly")) TRY(task_sleep(task, SLOW_STATEMENT_NS));
     if (!call.at_replicated) TRY(tenant_reader_drop(task, tenant->id));
     TRY(consumer_poke(task, job->id));
     if (job->status == JOB_PAUSED || job->status == JOB_PAUSE_REQUESTED)
@@ -710,7 +718,10 @@ static struct status reader_time(struct task *task, struct arena *arena, const s
     struct status st = STATUS_OK;
     struct consumer_record *record;
     *ts = tenant->activation; // Cut over: from then on its history is its own.
-    if (tenant->replication_job == 0) goto out;
+    if (tenant->replication_job == 0) {
+        covered("reader.of_promoted");
+        goto out;
+    }
     TRY(consumer_read(task, NULL, arena, tenant->replication_job, &record));
     *ts = record == NULL ? HLC_ZERO : record->replicated;
     if (record != NULL && !hlc_is_zero(record->cutover)) *ts = hlc_min(*ts, record->cutover);

@@ -7,6 +7,7 @@
 
 #include "core/codec.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/admin.h"
 #include "sql/announce.h"
 #include "sql/internal.h"
@@ -114,6 +115,7 @@ struct status tenant_reader_drop(struct task *task, uint64_t source)
     struct tenant *reader;
     TRY(tenant_reader_find(task, NULL, task->arena, source, &reader));
     if (reader == NULL) goto out;
+    covered("reader.dropped");
     TRY(tenant_reader_erase(task, reader));
     log_info(TENANT_SYSTEM, "virtual cluster %s is dropped: what it read goes its own way", reader->name);
 out:

@@ -227,6 +227,7 @@ static struct status primary_prepare(struct task *task, struct world_node *node)
         TRY(written(task, other, "other", i, node->world->run->seed));
     for (uint32_t i = 0; i < 20; i++)
         TRY(written(task, source, "source", UINT32_MAX - i, node->world->run->seed));
+    if (pcr->readers != NULL) TRY(pcr_readers_prepare(task, node, pcr->readers));
     pcr->sides[PRIMARY].tenant = source;
 out:
     return st;
@@ -280,15 +281,21 @@ static struct status create(struct task *task, struct world_node *node)
     struct pcr_side *own = &pcr->sides[pcr->follower], *other = &pcr->sides[1 - pcr->follower];
     struct status st;
     struct tenant *tenant;
+    const bool read = pcr->readers != NULL && pcr->follower == STANDBY;
+    if (read && other->tenant == 0) return STATUS_OK; // What readers look at is not there yet.
+    if (read) TRY(say(task, node, "SET CLUSTER SETTING bulkio.stream_ingestion.standby_read_ts_poll_interval = '300ms'"));
     for (; pcr->prepare != NULL && *pcr->prepare != NULL; pcr->prepare++) TRY(say(task, node, *pcr->prepare));
     TRY(tenant_read_by_name(task, NULL, task->arena, own->name, &tenant));
+    // What is served does not follow.
+    if (pcr->readers != NULL && tenant != NULL && tenant->service_mode != TENANT_NONE)
+        TRY(say(task, node, arena_printf(task->arena, "ALTER VIRTUAL CLUSTER %s STOP SERVICE", own->name)));
     if (tenant == NULL || tenant->replication_job == 0) {
         TRY(say(task, node,
             arena_printf(task->arena,
                 tenant == NULL || tenant->data_state != TENANT_READY
-                    ? "CREATE VIRTUAL CLUSTER %s FROM REPLICATION OF %s ON '%s'"
-                    : "ALTER VIRTUAL CLUSTER %s START REPLICATION OF %s ON '%s'",
-                own->name, other->name, other->uri)));
+                    ? "CREATE VIRTUAL CLUSTER %s FROM REPLICATION OF %s ON '%s'%s"
+                    : "ALTER VIRTUAL CLUSTER %s START REPLICATION OF %s ON '%s'%s",
+                own->name, other->name, other->uri, read ? " WITH READ VIRTUAL CLUSTER" : "")));
         TRY(tenant_read_by_name(task, NULL, task->arena, own->name, &tenant));
     }
     TRY(check_round(pcr, node->cluster));
@@ -432,6 +439,8 @@ static struct status serves(struct task *task, struct world_node *node)
     if (first) TRY(may_be_source(task));
     struct pcr *pcr = pcr_of(node->world);
     if (node->cluster == PRIMARY) TRY(primary_serves(task, node));
+    if (pcr->readers != NULL && node->cluster == PRIMARY) TRY(pcr_readers_write(task, node, pcr->readers));
+    if (pcr->readers != NULL && node->cluster == STANDBY) TRY(pcr_readers_read(task, node, pcr->readers));
     if (pcr->moving) TRY(server_node_spawn(task, node, move_loop, node, "sim-mover"));
     TRY(server_node_spawn(task, node, write_loop, node, "sim-writer"));
     st = server_node_spawn(task, node, operator_loop, node, "sim-operator");
@@ -492,6 +501,8 @@ static struct status measure_once(struct task *task, struct world_node *node)
     TRY(kv_fingerprint(task, tenant, key_tenant_span(task->arena, tenant), pcr->cutover,
         &pcr->fingerprints[node->cluster]));
     TRY(check_rows(task, pcr, node->cluster));
+    if (pcr->readers != NULL && node->cluster == PRIMARY && pcr->follower == STANDBY)
+        TRY(pcr_readers_check(task, node, pcr->readers));
     pcr->measured[node->cluster] = true;
 out:
     return st;
@@ -566,6 +577,7 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
     world_begin(&pcr->world, run, &world);
     server_node_register();
     pcr->follower = STANDBY;
+    if (options->readers) pcr->readers = pcr_readers_new(&pcr->world, "source", "target-readonly");
     pcr->sides[PRIMARY].name = "source";
     pcr->sides[STANDBY].name = "target";
     pcr->sides[PRIMARY].writes_max = options->writes;
@@ -602,6 +614,7 @@ void pcr_compare(struct pcr *pcr)
 {
     struct world *world = &pcr->world;
     if (world->run->violated) return;
+    if (pcr->readers != NULL) pcr_readers_stop(pcr->readers);
     world_heal(world); // The primary, too, comes back.
     world_expect(world, "both clusters run", serve_both, pcr, 60 * SECOND);
     for (uint32_t cluster = PRIMARY; cluster <= STANDBY && !world->run->violated; cluster++) {

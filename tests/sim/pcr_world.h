@@ -8,6 +8,7 @@
 #pragma once
 #include "kv/admin.h"
 #include "tests/sim/nemesis.h"
+#include "tests/sim/pcr_readers.h"
 
 #define PCR_WITHIN (180 * WORLD_SECOND)
 #define PCR_PRIMARY 0u
@@ -24,6 +25,7 @@ enum pcr_step {
 struct pcr {
     struct world world; // First.
     struct nemesis_options nemesis;
+    struct pcr_readers *readers; // Of the standby, until it is compared; NULL: there are none.
     uint32_t follower;      // Cluster: the standby, or on the way back the primary.
     struct pcr_side {
         const char *name;   // Of its virtual cluster.
@@ -54,6 +56,7 @@ struct pcr_options {
     uint32_t replicas;         // Of a slice; 0: as the product does it.
     uint32_t writes;
     uint64_t write_every_ns; // At most; drawn.
+    bool readers;            // The standby is read from.
     const char *const *prepare; // Statements for the standby's operators, before all else; NULL at their end. May be NULL.
 };
 void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options);
