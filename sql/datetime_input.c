@@ -633,6 +633,8 @@ static enum outcome decode(struct decoder *in, struct bytes text)
     enum outcome outcome = datetime_cut(text, fields, &count) ? OK : BAD_FORMAT;
     for (uint32_t i = 0; i < count && outcome == OK; i++) {
         if (in->special != SPECIAL_NONE) return BAD_FORMAT;
+        // A date may stand before a time that is all that is wanted, not behind it.
+        if (in->time_only && i > 0 && fields[i].kind == FIELD_DATE && is_digit(fields[i].text.data[0])) return BAD_FORMAT;
         outcome = place_field(in, &fields[i]);
     }
     if (outcome != OK) return outcome;
@@ -775,6 +777,9 @@ static enum outcome decode_time(struct decoder *in, struct bytes text)
     in->time_only = true;
     enum outcome outcome = decode(in, text);
     if (outcome == OK || outcome == OUT_OF_RANGE) return outcome;
+    struct field fields[FIELDS_MAX];
+    uint32_t count = 0;
+    if (!datetime_cut(text, fields, &count) || fields[0].kind == FIELD_TIME) return outcome;
     *in = start;
     enum outcome second = decode(in, text);
     return second == OK ? OK : outcome;

@@ -109,17 +109,24 @@ struct status ddl_names(struct statement_context *context, struct status st,
 
 const char *ddl_shown(struct statement_context *context, const struct table_desc *table)
 {
-    const struct schema_desc *schema;
+    const struct schema_desc *schema, *other = NULL;
     const char *const *path = context->session->search_path;
     if (failed(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema)))
         return table->name;
-    // By its name alone: another that stands in front of it, or nothing when it is gone already.
+    const char *temp = context->session->temp_name; // First in every path.
+    if (temp != NULL && strcmp(schema->name, temp) == 0) return table->name;
+    // By its name alone: another that stands in front of it or, when it is gone already, behind it.
     const struct table_desc *found = NULL;
     struct status st = catalog_table(
         context->task, context->session, NULL, NULL, table->name, true, &found);
-    bool hidden = !failed(st) && found != NULL && found->id != table->id;
-    for (; !hidden && path != NULL && *path != NULL; path++)
+    if (!failed(st) && found != NULL && found->id != table->id &&
+        failed(catalog_schema_by_id(context->task, context->session, found->schema_id, &other)))
+        other = NULL;
+    bool hidden = other != NULL && temp != NULL && strcmp(other->name, temp) == 0;
+    for (; !hidden && path != NULL && *path != NULL; path++) {
         if (strcmp(*path, schema->name) == 0) return table->name;
+        hidden = other != NULL && strcmp(*path, other->name) == 0;
+    }
     return arena_printf(context->arena, "%s.%s", schema->name, table->name);
 }
 

@@ -7,6 +7,7 @@
 #include "sql/ddl_internal.h"
 #include "sql/foreign_key.h"
 #include "sql/plan.h"
+#include "sql/temp.h"
 
 #include "sql/catalog_text.h"
 #include "sql/inverted.h"
@@ -672,6 +673,11 @@ static struct status same_persistence(struct statement_context *context,
     TRY(catalog_schema_by_id(context->task, context->session, parent->schema_id, &schema));
     bool parent_temp = schema->temp_node != 0;
     bool lasts = child_temp || child->unlogged || !parent->unlogged;
+    if (temp_is_emptied(context->session, parent->id) && !temp_is_emptied(context->session, child->id) && child_temp)
+        return status_detail(context->arena,
+            ddl_error(context, E_FEATURE_NOT_SUPPORTED, "unsupported ON COMMIT and foreign key combination"),
+            "Table \"%s\" references \"%s\", but they do not have the same ON COMMIT setting.", child->name,
+            parent->name);
     if (child_temp == parent_temp && lasts) return st;
     st = ddl_error(context, E_INVALID_TABLE_DEFINITION,
         child_temp ? "constraints on temporary tables may reference only temporary tables"

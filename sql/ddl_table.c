@@ -474,11 +474,11 @@ struct status ddl_create_table_with_id(
     TRY(ddl_begin_table(
         context, &create->name, create->persistence, create->if_not_exists, id, &table));
     if (table == NULL) goto out;
+    temp_note(context->session, table->id, create->on_commit);
     TRY(fill_in(context, table, create));
     TRY(catalog_put_table(context->task, context->session, table));
     TRY(ddl_validate_expressions(context, table));
     *created = table->id;
-    temp_note(context->session, table->id, create->on_commit);
 out:
     return st;
 }

@@ -109,6 +109,13 @@ void temp_note(struct session *session, uint32_t table_id, enum on_commit on_com
     session->temp->tables = table;
 }
 
+bool temp_is_emptied(const struct session *session, uint32_t table_id)
+{
+    const struct temp_table *table = session->temp == NULL ? NULL : session->temp->tables;
+    while (table != NULL && table->id != table_id) table = table->next;
+    return table != NULL && table->on_commit == ON_COMMIT_DELETE;
+}
+
 // --- COMMIT ------------------------------------------------------------------------------------------------
 
 static struct status at_commit(

@@ -21,6 +21,7 @@ CHECKED struct status temp_target_schema(struct statement_context *context,
     const struct schema_desc **schema, bool *is_temp);
 // A new temporary relation: names may mean something else from now on.
 void temp_note(struct session *session, uint32_t table_id, enum on_commit on_commit);
+bool temp_is_emptied(const struct session *session, uint32_t table_id); // ON COMMIT DELETE ROWS
 bool temp_is_schema_name(const char *name); // "pg_temp_7"
 // Drops all that the session has; also for DISCARD TEMP.
 void temp_drop_all(struct task *task, struct session *session);

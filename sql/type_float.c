@@ -6,7 +6,8 @@
 // survive decimal -> binary -> decimal, so if any number of that many digits or fewer reads back the same,
 // printf's rounding to 15 has it, with zeros behind. Otherwise 16 is tried, then 17, which always reads
 // back. Next to a power of two, where numbers below lie closer than those above, the digits one up may
-// read back where the nearest ones do not: those are tried too.
+// read back where the nearest ones do not: those are tried too. Digits that lie right between two numbers, and read back
+// because the other one is odd, are not taken, as in PostgreSQL.
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -41,7 +42,13 @@ static bool reads_back(const struct digits *digits, double value, bool single)
     char text[48];
     snprintf(text, sizeof text, "%.*se%d", digits->count, digits->text,
         digits->exponent - digits->count + 1);
-    return single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+    if (single ? strtof(text, NULL) != (float)value : strtod(text, NULL) != value) return false;
+    // Half of the distance to the next number, where it can be the distance to these digits at all.
+    long double away = strtold(text, NULL) - (long double)value;
+    if (away == 0) return true;
+    double to = away > 0 ? INFINITY : 0;
+    long double next = single ? (long double)nextafterf((float)value, (float)to) : (long double)nextafter(value, to);
+    return away * 2 != next - (long double)value;
 }
 
 static bool step_up(struct digits *digits)

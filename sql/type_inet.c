@@ -50,6 +50,15 @@ static void mask(struct address *address)
     }
 }
 
+// The size of a network that does not say it, of so many bytes: that of its class, unless more are written.
+static uint32_t class_bits(const struct address *address, uint32_t bytes)
+{
+    uint8_t first = address->bytes[0];
+    uint32_t bits = first >= 240 ? 32 : first >= 224 ? 8 : first >= 192 ? 24 : first >= 128 ? 16 : 8;
+    if (bits < bytes * 8) bits = bytes * 8;
+    return bits == 8 && first == 224 ? 4 : bits;
+}
+
 static bool parse(struct bytes text, bool network, struct address *address)
 {
     char copy[64];
@@ -68,9 +77,8 @@ static bool parse(struct bytes text, bool network, struct address *address)
         strcat(copy, ".0");
     if (inet_pton(address->family == 4 ? AF_INET : AF_INET6, copy, address->bytes) != 1) return false;
     uint32_t max = size_of(address) * 8;
-    address->bits = (uint8_t)(network && slash == NULL && address->family == 4 && dots < 3
-                                  ? (uint32_t)(dots + 1) * 8
-                                  : max);
+    address->bits =
+        (uint8_t)(network && slash == NULL && address->family == 4 ? class_bits(address, (uint32_t)dots + 1) : max);
     if (slash == NULL) return true;
     uint32_t bits = 0;
     size_t at = size + 1;

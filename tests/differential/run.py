@@ -51,7 +51,7 @@ OWN = [
     (re.compile(r"jsonpath|'[-+]\$"), "signs and numbers that a path begins with are read otherwise"),
     (re.compile(r"pg_lsn.*\.5|\.5.*pg_lsn"), "halves of a byte are rounded otherwise"),
     (re.compile(r"similar_(to_)?escape|width_bucket\(.*numeric.*2147483647"), "SIMILAR TO has patterns of its own form"),
-    (re.compile(r"timezone.*'-1.5'|16777217.*to_char|to_char.*16777217|interval (day|year)|(round|trunc)\(.*2147483647"), "oddities of PostgreSQL 15, and its limit of 2000 digits"),
+    (re.compile(r"(timezone|timestamptz).*'-1.5'|16777217.*to_char|to_char.*16777217|interval (day|year)|(round|trunc)\(.*2147483647"), "oddities of PostgreSQL 15, and its limit of 2000 digits"),
     (re.compile(r"width_bucket\(.*1e(30|308)"), "PostgreSQL lets the distance of the bounds overflow, and rounds what numbers far apart give"),
     (re.compile(r"'[^']*' @@ '"), "full-text search"),
     (re.compile(r"RECURSIVE.*convert_from"), "PostgreSQL gives what convert_from makes the collation of the encoding's name"),
@@ -76,6 +76,7 @@ RUNTIME = re.compile(r"(22|0A|54|21)... against (22|0A|54|21)...")
 REFUSED = "refused by name"
 NUMERIC_OID = 1700
 FLOAT8_OID = 701
+SCALED_OIDS = (NUMERIC_OID, 700, FLOAT8_OID)
 MINIMIZE_SECONDS = 12
 
 
@@ -210,8 +211,8 @@ def difference(sql, theirs, ours, strict=False):
     # The last digits of what floats add up to depend on the order of the rows.
     if re.search("regr_|covar_|corr", sql) and same_rows(sql, without_last_digits(theirs), without_last_digits(ours)):
         return None
-    # 1.0 and 1.00 are equal: which of them stands for a group, or comes first, is open.
-    scales = theirs[1].count(NUMERIC_OID) > 0 and re.search(r"min|max|DISTINCT|GROUP|UNION|INTERSECT|EXCEPT|ORDER|GREATEST|LEAST", sql)
+    # 1.0 and 1.00, 0 and -0 are equal: which of them stands for a group, or comes first, is open.
+    scales = not set(SCALED_OIDS).isdisjoint(theirs[1]) and re.search(r"min|max|DISTINCT|GROUP|UNION|INTERSECT|EXCEPT|ORDER|GREATEST|LEAST", sql)
     if scales and same_rows(sql, without_scale(theirs), without_scale(ours)):
         return None
     return "rows"
@@ -228,7 +229,9 @@ def without_last_digits(answer):
 
 def without_scale(answer):
     def one(kind, value):
-        return re.sub(r"\.?0+$", "", value) if kind == NUMERIC_OID and value is not None and "." in value else value
+        if kind not in SCALED_OIDS or value is None:
+            return value
+        return "0" if value == "-0" else re.sub(r"\.?0+$", "", value) if kind == NUMERIC_OID and "." in value else value
     return [tuple(one(kind, value) for kind, value in zip(answer[1], row)) for row in answer[2]]
 
 

@@ -505,14 +505,14 @@ SQL_TEST(ddl, show_says_what_there_is, 1)
     RUN("CREATE INDEX t_ac ON t (a DESC) STORING (c)");
     GIVES("SHOW TABLES", "public|p|table|root|0|NULL\npublic|t|table|root|0|NULL");
     GIVES("SHOW COLUMNS FROM t",
-        "a|integer|f|NULL||{t_pkey,t_ac}|f\nb|text|t|'x'||{t_pkey,t_b_key}|f\n"
-        "c|integer|t|NULL||{t_pkey,t_ac}|f\nrowid|bigint|f|unique_rowid()||{t_pkey}|t");
+        "a|integer|f|NULL||{t__rowid,t_ac}|f\nb|text|t|'x'||{t__rowid,t_b_key}|f\n"
+        "c|integer|t|NULL||{t__rowid,t_ac}|f\nrowid|bigint|f|unique_rowid()||{t__rowid}|t");
     GIVES("SELECT index_name, seq_in_index, column_name, direction, storing, implicit "
           "FROM [SHOW INDEXES FROM t] WHERE index_name = 't_ac'",
         "t_ac|1|a|DESC|f|f\nt_ac|2|c|N/A|t|f\nt_ac|3|rowid|ASC|f|t");
     GIVES("SELECT constraint_name, constraint_type, details FROM [SHOW CONSTRAINTS FROM t]",
         "t_a_check|CHECK|CHECK ((a > 0))\nt_c_fkey|FOREIGN KEY|FOREIGN KEY (c) REFERENCES p(id)\n"
-        "t_pkey|PRIMARY KEY|PRIMARY KEY (rowid)\nt_b_key|UNIQUE|UNIQUE (b)");
+        "t__rowid|PRIMARY KEY|PRIMARY KEY (rowid)\nt_b_key|UNIQUE|UNIQUE (b)");
     GIVES("SELECT schema_name FROM [SHOW SCHEMAS] ORDER BY 1",
         "crdb_internal\ninformation_schema\npg_catalog\npublic");
     GIVES("SELECT count(*) > 0 FROM [SHOW RANGES]", "t");
@@ -525,7 +525,7 @@ SQL_TEST(ddl, show_says_what_there_is, 1)
     RUN(text);
     GIVES("SELECT column_name FROM [SHOW COLUMNS FROM t]", "a\nb\nc\nrowid");
     GIVES("SELECT constraint_name FROM [SHOW CONSTRAINTS FROM t] ORDER BY 1",
-        "t_a_check\nt_b_key\nt_c_fkey\nt_pkey");
+        "t__rowid\nt_a_check\nt_b_key\nt_c_fkey");
     GIVES("SELECT count(*) FROM [SHOW SESSIONS]", "1");
 out:
     return st;
