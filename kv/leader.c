@@ -940,6 +940,8 @@ struct status leader_resolve(struct task *task, void *arg)
         TRY(slice_propose(task, slice, entry_end(&builder)));
     }
     if (!resolve->keep_locks) lock_release_all(slice->locks, leader_holder(call));
+    // By that name it was known here for what it had written, if at all: leader_writer_known.
+    if (call->owner.txn != leader_holder(call)) lock_release_all(slice->locks, call->owner.txn);
 out:
     return st;
 }

@@ -15,7 +15,7 @@
 
 struct listed_lock {
     struct bytes key;
-    uint64_t txn; // As the lock's owner: kv_txn_lock_id.
+    uint64_t txn; // The lock's owner.
     enum kv_lock mode;
     bool granted;
     int64_t since_us;          // Of a wait: when it began, in us since 1970.

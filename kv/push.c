@@ -353,7 +353,6 @@ static struct status owners_release(
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < count; i++) {
         bool alive;
-        if (client_txn_node(owners[i]) == client_node_bits(task->shard->node->id)) continue;
         TRY(push_alive(task, owners[i], &alive));
         if (!alive && slice->role == SLICE_SERVING) push_release(slice, owners[i]);
     }

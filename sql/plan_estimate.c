@@ -427,7 +427,7 @@ static double group_distinct(const struct rel *rel, uint32_t key, uint64_t *coun
         places[count] = i;
         items[count++] = keys->items[i].scalar;
     }
-    double distinct = plan_joint_distinct(scan, items, count, &covered);
+    double distinct = count == 0 ? 0 : plan_joint_distinct(scan, items, count, &covered);
     if ((covered & 1) == 0) return distinct_of(rel->left, keys->items[key].scalar);
     for (uint32_t i = 0; i < count; i++)
         if (covered >> i & 1) *counted |= UINT64_C(1) << places[i];

@@ -253,6 +253,47 @@ out:
     return st;
 }
 
+static struct status lose_locks(struct task *task, void *arg)
+{
+    (void)arg;
+    lock_table_drop(kv_slice_find(kv_shard_of(task->shard), 2)->locks, status_make(K_NOT_LEADER, "led elsewhere"));
+    return STATUS_OK;
+}
+
+static struct status lock_now(struct task *task, const char *text)
+{
+    struct status st;
+    struct kv_txn *txn;
+    struct bytes value;
+    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    TRY(begin(task, &txn));
+    st = kv_get(task, txn, &read, key(task, text), task->arena, &value);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
+// A commit that was begun anew has another name than the transaction's locks. A leader that has only found what it
+// prepared makes it known by that name, until it is resolved.
+KV_TEST(leader, what_was_prepared_is_locked_until_it_is_resolved_whoever_holds_the_locks)
+{
+    struct status st = STATUS_OK;
+    struct leader_commit commit;
+    TRY(put_now(task, "b", "1"));
+    for (uint32_t i = 0; i < 3; i++) {
+        TRY(prepare(task, hlc_now(&task->shard->hlc), &commit));
+        TRY(shard_call(task, kv_slice_shard(2, task->shard->node->shard_count), lose_locks, NULL));
+        CHECK_FAILS(lock_now(task, "b"), E_LOCK_NOT_AVAILABLE);
+        struct leader_resolve resolve = {.call = commit.call, .keep_locks = i == 2};
+        if (i > 0) resolve.call.holder = TXN + 1;
+        TRY(leader_call(task, &resolve.call, task->arena, LEADER_RESOLVE));
+        leader_reply_end(&resolve.call);
+        TRY(lock_now(task, "b"));
+    }
+out:
+    return st;
+}
+
 // Whoever goes by a descriptor that has changed since is sent to look it up again, also when the slice still has the key;
 // one that the leader has not heard of yet is believed. Clients find out by themselves.
 KV_TEST(leader, an_old_descriptor_is_redirected)

@@ -601,6 +601,54 @@ Test(leader_nodes, locks_go_along_with_a_leadership_that_is_handed_over)
     }
 }
 
+struct orphan_lock {
+    uint64_t txn;
+    bool granted;
+};
+
+static struct status lock_for_nobody(struct task *task, void *arg)
+{
+    struct orphan_lock *orphan = arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), 2);
+    const struct lock_request request = {
+        .owner.txn = orphan->txn, .mode = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    if (slice == NULL || slice->role != SLICE_SERVING) return STATUS_OK;
+    return lock_try(slice->locks, &request, key(task, "a"), &orphan->granted);
+}
+
+// A lock whose transaction has ended, of whatever node it was, stands in nobody's way for long: its release may have
+// gone astray while the leadership was handed over.
+static struct status wait_for_nobody(struct task *task, void *arg)
+{
+    struct status st;
+    struct bytes value;
+    TRY(make_tenant(task, arg));
+    TRY(put_now(task, "a", "one"));
+    for (uint32_t i = 0; i < 2; i++) {
+        struct kv_txn *txn;
+        TRY(begin(task, &txn));
+        struct orphan_lock orphan = {.txn = txn->lock_id};
+        kv_txn_rollback(task, txn);
+        if (i == 1) orphan.txn ^= UINT64_C(0xc0) << 56; // Of another node, which does not know it.
+        TRY(shard_call_all(task, lock_for_nobody, &orphan));
+        CHECK(orphan.granted);
+        TRY(begin(task, &txn));
+        TRY(get_locked(task, txn, "a", &value));
+        TRY(put(task, txn, "a", "two"));
+        TRY(commit(task, txn));
+    }
+out:
+    return st;
+}
+
+Test(leader_nodes, a_lock_of_a_transaction_that_has_ended_is_let_go)
+{
+    for (uint64_t seed = 55; seed <= 56; seed++) {
+        begin_nodes(seed, 3, wait_for_nobody, NULL);
+        end_world(seed, 1);
+    }
+}
+
 // --- what became of it -----------------------------------------------------------------------------
 
 // A commit by a client on node 2, led elsewhere, and what is lost on the way.
