@@ -208,6 +208,7 @@ struct window {
     struct expr_list partition_by;
     struct sort_list order_by;
     enum frame_mode mode; // FRAME_NONE: written without a frame.
+    bool between;         // Both ends were written.
     enum frame_bound start;
     enum frame_bound end;
     struct expr *start_offset;

@@ -200,9 +200,29 @@ struct binder {
     bool modifies;                   // Modifies data, be it in WITH.
     bool has_volatile;               // Calls something volatile (nextval).
     bool verbatim;                   // For showing it: nothing is computed or rearranged.
+    struct bind_notes *notes;        // With `verbatim`; NULL: nobody asks.
     struct cte_scope *ctes;          // Innermost WITH names outside of any SELECT.
     struct resolutions *resolutions; // What the statement's own names mean is told here; NULL: nobody asks.
 };
+
+// What the parts of a statement's tree were bound to, by their addresses: for showing it as text (sql/query_text.c).
+struct bind_notes {
+    struct hashmap scalars; // struct expr -> struct scalar.
+    struct hashmap calls;   // struct expr, of functions other than scalar ones -> struct bound_call.
+    struct hashmap ranges;  // struct from_item -> struct range.
+    struct hashmap joins;   // struct from_item -> struct name_list: columns of USING or NATURAL.
+};
+struct bound_call {
+    const struct function *function;
+    struct scalar **args; // As the function takes them.
+    uint32_t arg_count;
+};
+static inline uint64_t bind_note_key(const void *node)
+{
+    return (uint64_t)(uintptr_t)node;
+}
+void bind_note_call(struct binder *binder, const struct expr *expr, const struct function *function,
+    struct scalar **args, uint32_t arg_count);
 
 // One column of a query's result.
 struct output {

@@ -600,7 +600,50 @@ out:
     return st;
 }
 
-struct status bind_expr(
+void bind_note_call(struct binder *binder, const struct expr *expr, const struct function *function,
+    struct scalar **args, uint32_t arg_count)
+{
+    if (binder->notes == NULL) return;
+    struct bound_call *call = ARENA_NEW(binder->arena, struct bound_call);
+    *call = (struct bound_call){function, args, arg_count};
+    hashmap_put_u64(&binder->notes->calls, bind_note_key(expr), call);
+}
+
+// (a, b) < (c, d): bound to a comparison of each.
+static bool orders_rows(const struct expr *expr)
+{
+    return expr->kind == EXPR_OPERATOR && expr->op.left != NULL && expr->op.left->kind == EXPR_ROW &&
+           expr->op.right->kind == EXPR_ROW && (*expr->op.name == '<' || *expr->op.name == '>') &&
+           strcmp(expr->op.name, "<>") != 0;
+}
+
+// Whether what it was bound to says too little of how it is written.
+static bool is_own_source(const struct expr *expr, const struct scalar *scalar)
+{
+    switch (expr->kind) {
+    case EXPR_COLUMN:
+    case EXPR_SUBLINK:
+    case EXPR_GROUPING: return true;
+    case EXPR_FUNCTION:
+        return scalar->kind == SCALAR_VAR ||
+               (scalar->kind == SCALAR_CALL && expr->function->sql_syntax);
+    default: return orders_rows(expr);
+    }
+}
+
+static void note_scalar(struct binder *binder, const struct expr *expr, struct scalar **out)
+{
+    if (is_own_source(expr, *out)) {
+        // A node of its own: others of the same variable stand elsewhere.
+        struct scalar *own = ARENA_NEW(binder->arena, struct scalar);
+        *own = **out;
+        own->source = expr;
+        *out = own;
+    }
+    hashmap_put_u64(&binder->notes->scalars, bind_note_key(expr), *out);
+}
+
+static struct status bind_kind(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
     switch (expr->kind) {
@@ -652,6 +695,14 @@ struct status bind_expr(
             "WHERE CURRENT OF is not supported for this place");
     }
     return STATUS_OK;
+}
+
+struct status bind_expr(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = bind_kind(binder, scope, expr, out);
+    if (!failed(st) && binder->notes != NULL) note_scalar(binder, expr, out);
+    return st;
 }
 
 struct status bind_condition(struct binder *binder, struct scope *scope, const struct expr *expr,

@@ -746,6 +746,11 @@ static struct status bind_join(struct binder *binder, struct scope *scope,
     if (item->join.natural) TRY(natural_columns(binder, &left, &right, &using));
     if ((item->join.natural || using.count > 0) && binder->resolutions != NULL)
         resolution_add_join(binder->resolutions, item, &using);
+    if (binder->notes != NULL) {
+        struct name_list *noted = ARENA_NEW(binder->arena, struct name_list);
+        *noted = using;
+        hashmap_put_u64(&binder->notes->joins, bind_note_key(item), noted);
+    }
     struct using_merge merge = {0};
     if (using.count > 0) TRY(merge_using(binder, item, &using, &left, &right, join, &merge));
 
@@ -787,7 +792,7 @@ out:
     return st;
 }
 
-static struct status bind_from_item(struct binder *binder, struct scope *scope,
+static struct status bind_item_kind(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
     switch (item->kind) {
@@ -799,6 +804,15 @@ static struct status bind_from_item(struct binder *binder, struct scope *scope,
         return bind_statement_item(binder, scope, item, names, rel);
     }
     return STATUS_OK;
+}
+
+static struct status bind_from_item(struct binder *binder, struct scope *scope,
+    const struct from_item *item, struct from_names *names, struct rel **rel)
+{
+    struct status st = bind_item_kind(binder, scope, item, names, rel);
+    if (!failed(st) && binder->notes != NULL && names->ranges != NULL)
+        hashmap_put_u64(&binder->notes->ranges, bind_note_key(item), names->ranges);
+    return st;
 }
 
 struct status bind_from(

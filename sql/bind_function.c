@@ -289,6 +289,7 @@ static struct status bind_aggregate(struct binder *binder, struct scope *scope,
     TRY(aggregate_allowed(binder, scope, expr));
     struct rel_aggregate *added = bind_add_aggregate(binder, scope->level, &aggregate);
     *out = scalar_var(binder->arena, added->var, added->type, expr->position);
+    bind_note_call(binder, expr, match->function, args, count);
 
 out:
     return st;
@@ -352,6 +353,7 @@ static struct status bind_set(struct binder *binder, struct scope *scope, const 
     uint32_t count = expr->function->args.count;
     struct function_match chosen = *match;
     TRY(bind_coerce_args(binder, args, count, match));
+    bind_note_call(binder, expr, match->function, args, count);
     TRY(bind_routine_args(binder, match, true, &args, &count));
     TRY(bind_json_record(binder, expr, NULL, &chosen, &args, &count));
     TRY(check_row_type(binder, expr, &chosen));
@@ -392,6 +394,7 @@ struct status bind_from_call(struct binder *binder, struct scope *scope, const s
     if (match.function->kind == FUNCTION_WINDOW)
         return bind_unsupported(binder, expr->position, "a window function");
     TRY(bind_coerce_args(binder, args, count, &match));
+    bind_note_call(binder, expr, match.function, args, count);
     TRY(bind_routine_args(binder, &match, true, &args, &count));
     TRY(bind_json_record(binder, expr, defined, &match, &args, &count));
     *call = (struct rel_call){.function = match.function, .args = args, .arg_count = count};

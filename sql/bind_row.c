@@ -98,6 +98,7 @@ struct status bind_row_value(struct binder *binder, struct scalar **scalar)
     struct scalar *call = scalar_with_args(binder->arena, SCALAR_CALL, TYPE_OF(TYPE_RECORD),
         row->position, row->arg_count + 1);
     call->function = &row_function;
+    call->source = row->source;
     buffer_init(&names, binder->arena);
     for (uint32_t i = 0; i < row->arg_count; i++) {
         buffer_append_string(&names, field_name(binder, row, i));
@@ -119,6 +120,7 @@ struct status bind_row_value(struct binder *binder, struct scalar **scalar)
     either->args[0] = missing;
     either->args[1] = scalar_null(binder->arena, TYPE_OF(TYPE_RECORD), row->position);
     either->args[2] = call;
+    either->source = row->source;
     *scalar = either;
 
 out:

@@ -179,6 +179,12 @@ out:
 
 // --- ordinals and output names -----------------------------------------------------------------------
 
+static void note_target(struct binder *binder, const struct expr *expr, struct scalar *scalar)
+{
+    if (binder->notes != NULL)
+        hashmap_put_u64(&binder->notes->scalars, bind_note_key(expr), scalar);
+}
+
 // An ordinal or an output name in GROUP BY, ORDER BY and DISTINCT ON.
 struct status bind_match_target(struct binder *binder, const struct target_scalars *targets,
     const struct expr *expr, const char *clause, bool names, struct scalar **out)
@@ -190,6 +196,7 @@ struct status bind_match_target(struct binder *binder, const struct target_scala
             return bind_error(binder, expr->position, E_INVALID_COLUMN_REFERENCE,
                 "%s position %d is not in select list", clause, ordinal);
         *out = targets->items[ordinal - 1].scalar;
+        note_target(binder, expr, *out);
         return STATUS_OK;
     }
     if (expr->kind == EXPR_LITERAL && expr->literal.kind != LITERAL_NULL)
@@ -210,6 +217,7 @@ struct status bind_match_target(struct binder *binder, const struct target_scala
                     .ordinal = i + 1,
                     .group = strcmp(clause, "GROUP BY") == 0});
         *out = target->scalar;
+        note_target(binder, expr, *out);
     }
     return STATUS_OK;
 }
@@ -665,7 +673,10 @@ static struct status bind_values(struct binder *binder, struct scope *scope,
         types[c] = TYPE_OF(TYPE_UNKNOWN);
         if (!unknowns || select->row_count > 1 || !scalar_is_unknown(column[0]))
             TRY(bind_common_type(binder, "VALUES", column, select->row_count, &types[c]));
-        for (uint32_t r = 0; r < select->row_count; r++) values->values.rows[r][c] = column[r];
+        for (uint32_t r = 0; r < select->row_count; r++) {
+            values->values.rows[r][c] = column[r];
+            note_target(binder, select->rows[r].items[c], column[r]);
+        }
     }
     values->values.base = binder->var_count;
     for (uint32_t c = 0; c < width; c++) {

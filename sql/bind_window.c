@@ -401,6 +401,7 @@ struct status bind_window_call(struct binder *binder, struct scope *scope, const
         .arg_count = written->args.count,
         .type = match->result};
     TRY(bind_coerce_args(binder, args, call.arg_count, match));
+    bind_note_call(binder, expr, match->function, args, call.arg_count);
     if (written->filter != NULL) {
         level->no_windows = "FILTER";
         TRY(bind_expr(binder, scope, written->filter, &call.filter));

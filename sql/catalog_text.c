@@ -9,6 +9,7 @@
 #include "sql/deparse.h"
 #include "sql/parse.h"
 #include "sql/pg_catalog.h"
+#include "sql/plan.h"
 #include "sql/session.h"
 
 static void append_name(struct buffer *out, const char *name)
@@ -141,13 +142,15 @@ out:
 }
 
 struct status catalog_view_text(struct task *task, struct session *session, struct arena *arena,
-    const struct table_desc *view, const char **text)
+    const struct table_desc *view, bool pretty, uint32_t width, const char **text)
 {
     struct status st;
     struct statement_list list;
     struct ddl_tables tables;
     struct buffer out;
-    TRY(parse_sql_on_stack(arena, bytes_of_string(view->view_sql), &list));
+    const char *sql;
+    TRY(catalog_expression_text(task, session, arena, view->view_sql, &sql));
+    TRY(parse_sql_on_stack(arena, bytes_of_string(sql), &list));
     invariant(list.count == 1 && list.items[0]->tag == STATEMENT_SELECT);
     ddl_collect_tables(arena, list.items[0]->as.select, &tables);
     for (uint32_t i = 0; i < tables.count; i++) TRY(shorten_name(task, session, &tables.items[i]->table.name));
@@ -157,8 +160,10 @@ struct status catalog_view_text(struct task *task, struct session *session, stru
             if (strcmp(session->search_path[k], name->schema) == 0) name->schema = NULL;
     }
     buffer_init(&out, arena);
+    buffer_append_u8(&out, ' ');
     deparse_select(&out, list.items[0]->as.select, DEPARSE_LINES);
     TRY(shorten_types(task, session, arena, buffer_string(&out), text));
+    TRY(plan_query_text(task, session, arena, list.items[0], view, pretty, width, text));
 out:
     return st;
 }

@@ -18,7 +18,7 @@ CHECKED struct status catalog_create_text(struct task *task, struct session *ses
 
 // A view's query in lines, its tables with the schemas that the search path does not find them in.
 CHECKED struct status catalog_view_text(struct task *task, struct session *session,
-    struct arena *arena, const struct table_desc *view, const char **text);
+    struct arena *arena, const struct table_desc *view, bool pretty, uint32_t width, const char **text);
 
 // The stored form of a sequence's nextval: by oid, so that it outlives a rename.
 char *catalog_nextval_text(struct arena *arena, uint32_t sequence_id);

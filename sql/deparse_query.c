@@ -60,10 +60,12 @@ void put_window(struct deparse *deparse, const struct window *window)
     if (window->mode != FRAME_NONE) {
         put(deparse, between);
         put(deparse, modes[window->mode]);
-        put(deparse, " BETWEEN ");
+        put(deparse, window->between ? " BETWEEN " : " ");
         put_bound(deparse, window->start, window->start_offset);
-        put(deparse, " AND ");
-        put_bound(deparse, window->end, window->end_offset);
+        if (window->between) {
+            put(deparse, " AND ");
+            put_bound(deparse, window->end, window->end_offset);
+        }
         put(deparse, exclusions[window->exclusion]);
     }
     put(deparse, ")");

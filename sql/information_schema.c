@@ -108,8 +108,11 @@ static struct status view_row(struct pg_rows *rows, const struct table_desc *tab
     pg_put_text(&row, "table_catalog", rows->database->name);
     pg_put_text(&row, "table_schema", pg_schema_name(rows, table->schema_id));
     pg_put_text(&row, "table_name", table->name);
-    if (owned)
-        pg_put_text(&row, "view_definition", arena_printf(&rows->arena, " %s;", table->view_sql));
+    if (owned) {
+        const char *text;
+        TRY(catalog_view_text(rows->task, rows->session, &rows->arena, table, false, 0, &text));
+        pg_put_text(&row, "view_definition", arena_printf(&rows->arena, "%s;", text));
+    }
     pg_put_text(&row, "check_option", "NONE");
     pg_put_text(&row, "is_updatable", "NO");
     pg_put_text(&row, "is_insertable_into", "NO");

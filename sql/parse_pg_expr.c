@@ -216,6 +216,7 @@ struct window *convert_window(struct convert *convert, const PgQuery__WindowDef 
         RANGE = 0x2,
         ROWS = 0x4,
         GROUPS = 0x8,
+        BETWEEN = 0x10,
         START_UNBOUNDED_PRECEDING = 0x20,
         END_UNBOUNDED_PRECEDING = 0x40,
         START_UNBOUNDED_FOLLOWING = 0x80,
@@ -242,6 +243,7 @@ struct window *convert_window(struct convert *convert, const PgQuery__WindowDef 
     if (bits & NONDEFAULT) {
         window->mode = bits & ROWS ? FRAME_ROWS : bits & GROUPS ? FRAME_GROUPS : FRAME_RANGE;
     }
+    window->between = (bits & BETWEEN) != 0;
     window->start = bits & START_UNBOUNDED_FOLLOWING ? FRAME_UNBOUNDED_FOLLOWING
                     : bits & START_CURRENT           ? FRAME_CURRENT_ROW
                     : bits & START_OFFSET_PRECEDING  ? FRAME_OFFSET_PRECEDING

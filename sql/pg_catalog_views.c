@@ -44,13 +44,13 @@ static struct status view_row(struct pg_rows *rows, const struct table_desc *tab
     struct pg_row row;
     const char *text;
     if (table->kind != RELATION_VIEW) return STATUS_OK;
-    struct status st = catalog_view_text(rows->task, rows->session, &rows->arena, table, &text);
+    struct status st = catalog_view_text(rows->task, rows->session, &rows->arena, table, false, 0, &text);
     if (failed(st)) return st;
     pg_row_begin(&row, rows->sink);
     pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
     pg_put_text(&row, "viewname", table->name);
     pg_put_text(&row, "viewowner", table->owner);
-    pg_put_text(&row, "definition", arena_printf(&rows->arena, " %s;", text));
+    pg_put_text(&row, "definition", arena_printf(&rows->arena, "%s;", text));
     return pg_row_send(&row);
 }
 
@@ -67,7 +67,7 @@ static struct status matview_row(struct pg_rows *rows, const struct table_desc *
     if (!table->materialized) return STATUS_OK;
     for (uint32_t i = 0; i < table->index_count; i++)
         indexes |= pg_index_shown(table, &table->indexes[i]);
-    struct status st = catalog_view_text(rows->task, rows->session, &rows->arena, table, &text);
+    struct status st = catalog_view_text(rows->task, rows->session, &rows->arena, table, false, 0, &text);
     if (failed(st)) return st;
     pg_row_begin(&row, rows->sink);
     pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
@@ -75,7 +75,7 @@ static struct status matview_row(struct pg_rows *rows, const struct table_desc *
     pg_put_text(&row, "matviewowner", table->owner);
     pg_put_bool(&row, "hasindexes", indexes);
     pg_put_bool(&row, "ispopulated", table->populated);
-    pg_put_text(&row, "definition", arena_printf(&rows->arena, " %s;", text));
+    pg_put_text(&row, "definition", arena_printf(&rows->arena, "%s;", text));
     return pg_row_send(&row);
 }
 

@@ -157,18 +157,22 @@ out:
     return st;
 }
 
-static struct status give_view(
-    struct function_call *call, const struct pg_relation *relation, struct datum *result)
+static struct status give_view(struct function_call *call, const struct pg_relation *relation,
+    const struct datum *args, struct datum *result)
 {
     *result = DATUM_NULL;
     if (relation->table == NULL ||
         (relation->table->kind != RELATION_VIEW && !relation->table->materialized))
         return STATUS_OK;
+    // With a width of lines it is pretty.
+    const bool wide = call->arg_count == 2 && call->arg_types[1].oid != TYPE_BOOL;
+    const bool pretty = wide || (call->arg_count == 2 && args[1].boolean);
+    const uint32_t width = wide && args[1].integer > 0 ? (uint32_t)args[1].integer : 0;
     const char *text;
     struct status st =
-        catalog_view_text(call->task, call->session, call->arena, relation->table, &text);
+        catalog_view_text(call->task, call->session, call->arena, relation->table, pretty, width, &text);
     if (failed(st)) return st;
-    *result = datum_text(arena_printf(call->arena, " %s;", text));
+    *result = datum_text(arena_printf(call->arena, "%s;", text));
     return arena_check(call->arena);
 }
 
@@ -178,7 +182,7 @@ BODY(view_definition)
     NEED_SESSION();
     struct status st =
         pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation);
-    return failed(st) ? st : give_view(call, &relation, result);
+    return failed(st) ? st : give_view(call, &relation, args, result);
 }
 
 BODY(view_definition_by_name)
@@ -187,7 +191,7 @@ BODY(view_definition_by_name)
     NEED_SESSION();
     struct status st = pg_relation_by_name(
         call->task, call->session, call->arena, datum_as_bytes(args[0]), false, &relation);
-    return failed(st) ? st : give_view(call, &relation, result);
+    return failed(st) ? st : give_view(call, &relation, args, result);
 }
 
 BODY(serial_sequence)

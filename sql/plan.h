@@ -74,6 +74,10 @@ CHECKED struct status plan_expression_text(struct task *task, struct session *se
     struct arena *arena, const struct table_desc *table, const char *sql, struct type assigned,
     bool pretty, const char **text);
 
+// A view's query likewise, in lines: each column on one of its own, or so many as fit in `width` characters. *text stays as it is where something has no form here.
+CHECKED struct status plan_query_text(struct task *task, struct session *session, struct arena *arena,
+    const struct statement *statement, const struct table_desc *view, bool pretty, uint32_t width, const char **text);
+
 // Literals of an expression that will be kept, whose reading depends on the session or the clock, become what they mean
 // now: 'today' the day, a local time the instant. `assigned` as above. What does not bind stays as it is: who keeps the
 // expression checks it when all of the table is known.

@@ -50,6 +50,8 @@ struct scalar {
     uint32_t arg_count;
     bool collation_explicit; // type.collation is one that COLLATE named.
     const char *collate;     // It is this node: the name as SQL. Else NULL.
+    const struct expr *source; // In a verbatim binding, of what has no other form than in the tree (columns, aggregates,
+                               // queries): where it stands there. Else NULL.
     bool unread;       // CAST of a literal that is read when it runs: 'now', names of objects.
     union {
         struct datum value;  // CONST
