@@ -120,9 +120,9 @@ CHECKED struct status raft_log_replay(
     struct raft_log *log, const struct log_record *record, log_position position);
 // The next entry above the applied mark that is known to be committed. Good until the next call of either.
 bool raft_log_replay_next(struct raft_log *log, struct log_record *record, log_position *position);
-// How far raft_log_replay_next has come (or the applied mark): what the store holds then, durable or not.
 // Whether entries are kept that are not known to be committed.
 bool raft_log_replay_left(const struct raft_log *log);
+// How far raft_log_replay_next has come (or the applied mark): what the store holds then, durable or not.
 void raft_log_replay_applied(const struct raft_log *log, uint64_t *index, uint64_t *term);
 
 // For a log that is given up: what replay has left for consensus, hard state and entries (nothing: empty); and taken in

@@ -7,6 +7,7 @@
 #include "core/mark.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
+#include "kv/entry.h"
 #include "kv/slice_internal.h"
 #include "kv/snapshot.h"
 #include "tests/sim/cluster_run.h"
@@ -189,7 +190,11 @@ static struct status send_it(struct task *task, void *arg)
     if (slice == NULL) return st;
     slice_hold(slice);
     for (uint32_t i = 0; i < 2000 && !behind.taken; i++) {
-        TRY(slice_propose_ceiling(task, slice, (struct bytes){0}, slice->ceiling));
+        struct arena_mark mark = arena_mark(task->arena);
+        struct entry_builder builder;
+        entry_begin(&builder, task->arena);
+        TRY(slice_propose_ceiling(task, slice, entry_end(&builder), slice->ceiling));
+        arena_release(task->arena, mark);
         if (i == 5) snapshot_send(slice, behind.target);
         TRY(task_sleep(task, WORLD_MS));
     }

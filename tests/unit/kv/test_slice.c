@@ -6,8 +6,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "core/codec.h"
+#include "core/log_writer.h"
+#include "kv/entry.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
+#include "kv/slice_internal.h"
 
 static struct kv_options options_of(const char *dir, enum kv_store_kind store)
 {
@@ -461,6 +465,97 @@ Test(slice, another_number_of_shards_takes_the_store_over)
     verify_with(2);
     verify_with(2);
     verify_with(1);
+    test_dirs_remove();
+}
+
+static const char *parted_dir;
+
+struct parted_record {
+    struct log_append append;
+    bool durable;
+};
+
+static void parted_durable(struct log_append *append, struct status st)
+{
+    container_of(append, struct parted_record, append)->durable = !failed(st);
+}
+
+// A large entry in two parts, and a learner that joins between them. Only the first part is known to be committed.
+static struct status parted_write(struct task *task, void *arg)
+{
+    struct kv_options options = options_of(parted_dir, KV_STORE_WIREDTIGER);
+    struct entry_builder builder;
+    struct status st;
+    (void)arg;
+    TRY(kv_start(task, &options));
+    struct slice *slice = slice_here(task, 1);
+    TRY(put(task, slice, 5, 1, BYTES_LITERAL("before"), NULL));
+    entry_begin(&builder, task->arena);
+    entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_WRITES, .tenant = 5, .ts = slice_commit_ts(slice)});
+    entry_item_append(&builder,
+        &(struct entry_item){.key = key_of(task->arena, 5, 2), .value = BYTES_LITERAL("in two parts")});
+    const struct bytes entry = entry_end(&builder);
+    entry_ceiling_set(entry, slice->ceiling);
+    const struct raft_config config = {.count = 2, .members = {{.node = 1}, {.node = 7, .learner = true}}};
+    uint8_t members[RAFT_CONFIG_BYTES_MAX], *parts[2];
+    const size_t cut = entry.size / 2, sizes[2] = {cut, entry.size - cut};
+    for (uint32_t i = 0; i < 2; i++) {
+        parts[i] = arena_alloc(task->arena, PART_HEADER_BYTES + sizes[i]);
+        parts[i][0] = ENTRY_PART_FORMAT;
+        parts[i][1] = i == 0 ? PART_FIRST : PART_LAST;
+        codec_store(parts[i] + 2, entry.size, 4);
+        memcpy(parts[i] + PART_HEADER_BYTES, entry.data + i * cut, sizes[i]);
+    }
+    const struct bytes payloads[3] = {bytes_of(parts[0], PART_HEADER_BYTES + sizes[0]),
+        bytes_of(members, raft_config_encode(&config, members)), bytes_of(parts[1], PART_HEADER_BYTES + sizes[1])};
+    struct parted_record records[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        records[i] = (struct parted_record){.append = {.durable = parted_durable,
+            .record = {.stream = slice->id, .term = raft_log_term(&slice->log),
+                .index = raft_log_last(&slice->log) + 1 + i, .kind = i == 1 ? RAFT_CONFIG : RAFT_DATA,
+                .payload = payloads[i]}}};
+        TRY(log_writer_append(slice->kv->log, &records[i].append));
+    }
+    while (!records[2].durable) TRY(task_sleep(task, 100000));
+    TRY(kv_stop(task));
+out:
+    return st;
+}
+
+static struct status parted_read(struct task *task, void *arg)
+{
+    struct kv_options options = options_of(parted_dir, KV_STORE_WIREDTIGER);
+    struct status st;
+    struct slice_value value;
+    (void)arg;
+    TRY(kv_start(task, &options));
+    struct slice *slice = slice_here(task, 1);
+    if (slice != NULL) {
+        TRY(slice_await(task, slice));
+        TRY(get(task, slice, 5, 1, now(task), &value));
+        CHECK(bytes_equal(value.value, BYTES_LITERAL("before")));
+        TRY(get(task, slice, 5, 2, now(task), &value));
+        CHECK(bytes_equal(value.value, BYTES_LITERAL("in two parts")));
+        CHECK(slice->config.count == 2);
+    }
+    TRY(kv_stop(task));
+out:
+    return st;
+}
+
+// Another number of shards gives the log up, but not the rest of an entry behind a change of members, though by what is
+// known to be committed there is nobody else who could send it.
+Test(slice, an_entry_whose_members_change_within_it_is_whole_on_another_number_of_shards)
+{
+    char dir[256];
+    parted_dir = test_dir(dir);
+    static const uint32_t shards[] = {3, 2, 1};
+    struct status st = node_test(1, parted_write, NULL);
+    cr_assert(!failed(st), "%s", st.message);
+    for (uint32_t i = 0; i < 3; i++) {
+        st = node_test(shards[i], parted_read, NULL);
+        cr_assert(!failed(st), "%u shards: %s", shards[i], st.message);
+    }
     test_dirs_remove();
 }
 
