@@ -30,6 +30,7 @@ static const char *const object_names[] = {
     [OBJECT_AGGREGATE] = "aggregate",
     [OBJECT_COLUMN] = "column",
     [OBJECT_CONSTRAINT] = "constraint",
+    [OBJECT_DOMAIN_CONSTRAINT] = "constraint of a domain",
     [OBJECT_ROLE] = "role",
     [OBJECT_TRIGGER] = "trigger",
     [OBJECT_POLICY] = "policy",
@@ -87,8 +88,10 @@ static const char *alter_name(enum object_kind kind)
     case OBJECT_SEQUENCE: return "ALTER SEQUENCE";
     case OBJECT_SCHEMA: return "ALTER SCHEMA";
     case OBJECT_DATABASE: return "ALTER DATABASE";
-    case OBJECT_TYPE: return "ALTER TYPE";
-    case OBJECT_DOMAIN: return "ALTER DOMAIN";
+    case OBJECT_TYPE:
+    case OBJECT_ATTRIBUTE: return "ALTER TYPE";
+    case OBJECT_DOMAIN:
+    case OBJECT_DOMAIN_CONSTRAINT: return "ALTER DOMAIN";
     case OBJECT_FUNCTION: return "ALTER FUNCTION";
     case OBJECT_PROCEDURE: return "ALTER PROCEDURE";
     case OBJECT_ROUTINE: return "ALTER ROUTINE";

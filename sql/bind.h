@@ -432,7 +432,9 @@ CHECKED struct status bind_routines_load(
     struct task *task, struct session *session, struct bind_names *names);
 // Those that the name can mean.
 uint32_t bind_routines_named(struct binder *binder, const char *schema, const char *name,
-    const struct function ***found);
+    bool procedures, const struct function ***found);
+// Whether it is what CALL names.
+bool bind_is_called(const struct binder *binder, const char *name);
 // A call by names as one by places; *out NULL: there is no such function.
 CHECKED struct status bind_routine_names(
     struct binder *binder, const struct expr *expr, struct expr **out);

@@ -244,6 +244,10 @@ static struct status bind_view(struct binder *binder, const struct relation *rel
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = query.rel;
+    if (table->security_barrier == 't') { // Conditions stay above a LIMIT, be it none.
+        *rel = rel_new(binder->arena, REL_LIMIT);
+        (*rel)->left = query.rel;
+    }
 
 out:
     return st;
@@ -337,7 +341,8 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     }
     TRY(bind_relation(binder, scope, name, &relation));
     bool in_view = false;
-    for (const struct scope *s = scope; s != NULL; s = s->parent) in_view |= s->view != NULL;
+    for (const struct scope *s = scope; s != NULL; s = s->parent)
+        in_view |= s->view != NULL && s->view->table->security_invoker != 't';
     // What a view reads is checked with the view: its reader needs no right to it.
     if (!in_view) relation->privileges |= PRIVILEGE_SELECT;
     if (relation->table->kind == RELATION_VIEW) return bind_view(binder, relation, item, in_view, names, rel);

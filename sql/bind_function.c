@@ -135,13 +135,37 @@ out:
     return st;
 }
 
+// A function that is called, or a procedure that is not: 42809. Else as undefined as `st` says.
+static struct status check_kind(struct binder *binder, const struct function_expr *call,
+    const struct type *types, uint32_t count, struct function_match *match, struct status st)
+{
+    bool calling = bind_is_called(binder, call->name);
+    struct function_match other = {0};
+    const struct function **routines;
+    if (failed(st) && !status_is(st, E_UNDEFINED_FUNCTION)) return st;
+    if (calling && !failed(st) && match->function->user != NULL) return st;
+    if (!calling && !failed(st)) return st;
+    bool found = !failed(st);
+    if (!found) {
+        uint32_t routine_count =
+            bind_routines_named(binder, call->schema, call->name, !calling, &routines);
+        found = routine_count > 0 &&
+                !failed(function_resolve_any(binder->arena, call->schema, call->name, routines,
+                    routine_count, types, count, &other)) &&
+                other.function != NULL;
+    }
+    if (found) return function_of_other_kind(binder->arena, call->name, types, count, calling);
+    return calling ? function_no_procedure(binder->arena, call->name, types, count) : st;
+}
+
 static struct status resolve(struct binder *binder, const struct expr *expr,
     const struct type *types, uint32_t count, struct function_match *match)
 {
     const struct function_expr *call = expr->function;
     *match = (struct function_match){0};
     const struct function **routines;
-    uint32_t routine_count = bind_routines_named(binder, call->schema, call->name, &routines);
+    uint32_t routine_count = bind_routines_named(
+        binder, call->schema, call->name, bind_is_called(binder, call->name), &routines);
     struct status st = function_resolve_any(binder->arena, call->schema, call->name, routines,
         routine_count, types, count, match);
     if (failed(st) && !status_is(st, E_UNDEFINED_FUNCTION))
@@ -149,7 +173,8 @@ static struct status resolve(struct binder *binder, const struct expr *expr,
     if (match->function == NULL && !failed(st))
         st = function_resolve(binder->arena, FUNCTION_SCALAR, call->schema, call->name, types,
             count, match);
-    return bind_at(binder, st, expr->position);
+    return bind_at(
+        binder, check_kind(binder, call, types, count, match, st), expr->position);
 }
 
 // --- aggregates --------------------------------------------------------------------------------------

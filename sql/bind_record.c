@@ -167,7 +167,8 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
     struct type array = types[count - 1];
     types[count - 1] = TYPE_OF(type_info(array.oid)->element);
     const struct function **routines;
-    uint32_t routine_count = bind_routines_named(binder, call->schema, call->name, &routines);
+    uint32_t routine_count = bind_routines_named(
+        binder, call->schema, call->name, bind_is_called(binder, call->name), &routines);
     TRY(bind_at(binder,
         function_resolve_any(binder->arena, call->schema, call->name, routines, routine_count,
             types, count, &match),

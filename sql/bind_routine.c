@@ -132,12 +132,17 @@ out:
 
 // --- names -------------------------------------------------------------------------------------------------
 
+bool bind_is_called(const struct binder *binder, const char *name)
+{
+    const char *called = binder->session == NULL ? NULL : binder->session->calling;
+    return called != NULL && strcmp(called, name) == 0;
+}
+
 static bool visible(const struct binder *binder, const struct bind_routine *routine,
-    const char *schema, const char *name)
+    const char *schema, const char *name, bool procedures)
 {
     bool procedure = routine->function.user->function.kind == 'p';
-    bool calling = binder->session != NULL && binder->session->calling;
-    if (strcmp(routine->function.name, name) != 0 || procedure != calling) return false;
+    if (strcmp(routine->function.name, name) != 0 || procedure != procedures) return false;
     if (schema != NULL) return strcmp(routine->schema, schema) == 0;
     const char *const *path = binder->session == NULL ? NULL : binder->session->search_path;
     for (; path != NULL && *path != NULL; path++)
@@ -146,14 +151,14 @@ static bool visible(const struct binder *binder, const struct bind_routine *rout
 }
 
 uint32_t bind_routines_named(struct binder *binder, const char *schema, const char *name,
-    const struct function ***found)
+    bool procedures, const struct function ***found)
 {
     uint32_t count = 0;
     *found = NULL;
     if (binder->names == NULL || binder->names->routine_count == 0) return 0;
     *found = ARENA_ARRAY(binder->arena, const struct function *, binder->names->routine_count);
     for (uint32_t i = 0; i < binder->names->routine_count; i++)
-        if (visible(binder, &binder->names->routines[i], schema, name))
+        if (visible(binder, &binder->names->routines[i], schema, name, procedures))
             (*found)[count++] = &binder->names->routines[i].function;
     return count;
 }
@@ -200,7 +205,7 @@ struct status bind_routine_names(
 {
     const struct function **found;
     const struct function_expr *call = expr->function;
-    uint32_t count = bind_routines_named(binder, call->schema, call->name, &found);
+    uint32_t count = bind_routines_named(binder, call->schema, call->name, bind_is_called(binder, call->name), &found);
     *out = NULL;
     for (uint32_t i = 1; i < call->args.count; i++)
         if (call->args.items[i]->kind != EXPR_NAMED_ARGUMENT &&

@@ -94,8 +94,14 @@ struct status bind_written_view(struct binder *binder, const struct table_target
         if (views->count == WRITTEN_VIEWS_MAX)
             return bind_error(binder, POSITION_NONE, E_STATEMENT_TOO_COMPLEX,
                 "views are nested deeper than %u", WRITTEN_VIEWS_MAX);
+        if (at->table->security_barrier == 't' && strcmp(verb, "insert into") != 0)
+            return bind_error(binder, POSITION_NONE, E_FEATURE_NOT_SUPPORTED,
+                "UPDATE and DELETE of a security_barrier view are not supported");
         views->items[views->count++] = at;
+        const struct relation *view_above = at;
         TRY(below(binder, at, &at));
+        // Whoever writes needs the right to what is below, too.
+        if (view_above->table->security_invoker == 't') at->privileges |= view_above->privileges;
         if (at->table->kind != RELATION_VIEW && at->table->kind != RELATION_TABLE)
             return refuse(binder, target, verb, view->table->name,
                 "Views that do not select from a single table or view are not automatically "

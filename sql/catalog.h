@@ -252,6 +252,9 @@ struct table_desc {
     struct table_rewrite *rewrite; // They are being rewritten, and whoever writes takes part; or NULL.
     const char *view_sql;
     char check_option; // Of a view: 0, 'l' (local), 'c' (cascaded).
+    // Of a view: 0 (not said), 'f', 't'. No condition of a query is tried on rows that the view's own hide; who reads
+    // it needs the right to what it reads.
+    char security_barrier, security_invoker;
     bool materialized, populated; // A table that keeps the rows of view_sql.
     uint32_t *depends_on; // Relations a view uses.
     uint32_t depends_on_count;
@@ -369,6 +372,10 @@ CHECKED struct status catalog_list_schemas(struct task *task, struct session *se
     uint32_t *count);
 CHECKED struct status catalog_list_tables(struct task *task, struct session *session,
     struct arena *arena, uint32_t database_id, const struct table_desc ***tables, uint32_t *count);
+
+// All that the database has of relations, types, functions and collations. Without estimates. database_id 0: all.
+CHECKED struct status catalog_list_objects(struct task *task, struct session *session,
+    struct arena *arena, uint32_t database_id, const struct table_desc ***objects, uint32_t *count);
 
 // User-defined types: sql/catalog_type.c. By name, as catalog_table; NULL when there is none.
 CHECKED struct status catalog_type(struct task *task, struct session *session, const char *database,

@@ -425,6 +425,24 @@ out:
     return st;
 }
 
+struct status catalog_list_objects(struct task *task, struct session *session, struct arena *arena,
+    uint32_t database_id, const struct table_desc ***objects, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    struct found found;
+
+    *objects = NULL;
+    *count = 0;
+    TRY(list(task, session, arena, DESCRIPTOR_TABLE, &found));
+    *objects = (const struct table_desc **)found.items;
+    for (uint32_t i = 0; i < found.count; i++) {
+        const struct table_desc *object = found.items[i];
+        if (database_id == 0 || object->database_id == database_id) (*objects)[(*count)++] = object;
+    }
+out:
+    return st;
+}
+
 struct status catalog_list_tables(struct task *task, struct session *session, struct arena *arena,
     uint32_t database_id, const struct table_desc ***tables, uint32_t *count)
 {

@@ -708,16 +708,19 @@ static struct status set_view_options(struct alter *alter)
     struct statement_list list;
     if (command->kind == ALTER_SET_OPTIONS) {
         char former = alter->table->check_option;
-        TRY(ddl_view_options(alter->context, &command->options, &alter->table->check_option));
+        TRY(ddl_view_options(alter->context, &command->options, alter->table));
         if (alter->table->check_option != former) {
             TRY(parse_sql_on_stack(
                 alter->context->arena, bytes_of_string(alter->table->view_sql), &list));
             TRY(ddl_check_view_option(alter->context, list.items[0]->as.select));
         }
     }
-    for (uint32_t i = 0; command->kind == ALTER_RESET_OPTIONS && i < command->options.count; i++)
-        if (strcmp(command->options.items[i].name, "check_option") == 0)
-            alter->table->check_option = 0;
+    for (uint32_t i = 0; command->kind == ALTER_RESET_OPTIONS && i < command->options.count; i++) {
+        const char *name = command->options.items[i].name;
+        if (strcmp(name, "check_option") == 0) alter->table->check_option = 0;
+        if (strcmp(name, "security_barrier") == 0) alter->table->security_barrier = 0;
+        if (strcmp(name, "security_invoker") == 0) alter->table->security_invoker = 0;
+    }
     TRY(alter_put(alter));
 out:
     return st;

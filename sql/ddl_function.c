@@ -249,6 +249,7 @@ static struct status find_any(struct statement_context *context, const struct ob
                                                 : "function";
     uint32_t count, type_count = 0;
     type_oid types[PARAMETERS_MAX];
+    bool other = false;
     *function = NULL;
     for (uint32_t i = 0; name->signature != NULL && i < name->signature->types.count; i++) {
         struct type type;
@@ -260,11 +261,13 @@ static struct status find_any(struct statement_context *context, const struct ob
     for (uint32_t i = 0; i < count; i++) {
         bool visible;
         if (strcmp(list[i]->name, name->name) != 0) continue;
-        if (kind != OBJECT_ROUTINE && (list[i]->function.kind == 'p') != (kind == OBJECT_PROCEDURE))
-            continue;
         if (name->signature != NULL && !same_inputs(list[i], types, type_count)) continue;
         TRY(in_path(context, name, list[i], &visible));
         if (!visible) continue;
+        if (kind != OBJECT_ROUTINE && (list[i]->function.kind == 'p') != (kind == OBJECT_PROCEDURE)) {
+            other = true; // A function where a procedure is asked for, or the other way round.
+            continue;
+        }
         if (found != NULL && name->signature == NULL)
             return ddl_error(context, E_AMBIGUOUS_FUNCTION, "%s name \"%s\" is not unique", what,
                 name->name);
@@ -273,6 +276,8 @@ static struct status find_any(struct statement_context *context, const struct ob
     const char *text = name->signature != NULL
         ? signature_text(context, name->name, types, type_count)
         : arena_printf(context->arena, "%s()", name->name);
+    if (found == NULL && other && name->signature != NULL)
+        return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not a %s", text, what);
     if (found == NULL && missing_ok) {
         ddl_notice(context, "%s %s does not exist, skipping", what, text);
         return st;
@@ -643,10 +648,10 @@ struct status ddl_call(struct statement_context *context)
     buffer_init(&text, context->arena);
     buffer_append_string(&text, "SELECT ");
     buffer_append_string(&text, ddl_deparse(context->arena, context->statement->as.call->function));
-    session->calling = true;
+    session->calling = context->statement->as.call->function->function->name;
     st = prepared_make(context->task, session, buffer_bytes(&text), NULL, context->param_types,
         context->param_count, &prepared);
-    session->calling = false;
+    session->calling = NULL;
     TRY(st);
     execution.prepared = prepared;
     execution.params = context->params;

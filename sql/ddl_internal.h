@@ -91,6 +91,8 @@ CHECKED struct status ddl_create_enum(struct statement_context *context);
 CHECKED struct status ddl_alter_enum(struct statement_context *context);
 CHECKED struct status ddl_create_domain(struct statement_context *context);
 CHECKED struct status ddl_alter_domain(struct statement_context *context);
+CHECKED struct status ddl_rename_domain_constraint(
+    struct statement_context *context, const struct rename *rename);
 // Decoded for update, owner checked. *type NULL when it is missing and that is ok.
 CHECKED struct status ddl_edit_type(struct statement_context *context,
     const struct object_name *name, bool missing_ok, struct table_desc **type);
@@ -198,7 +200,7 @@ CHECKED struct status ddl_name_sequence(
     struct statement_context *context, struct expr *expr, uint32_t *sequence_id);
 // What ALTER and CREATE VIEW share: options, and what WITH CHECK OPTION asks of the query.
 CHECKED struct status ddl_view_options(
-    struct statement_context *context, const struct option_list *options, char *check_option);
+    struct statement_context *context, const struct option_list *options, struct table_desc *view);
 CHECKED struct status ddl_check_view_option(
     struct statement_context *context, const struct select *query);
 CHECKED struct status ddl_qualify_query_types(

@@ -90,6 +90,13 @@ out:
 struct status ddl_create_extension(struct statement_context *context)
 {
     const struct create_extension *create = context->statement->as.create_extension;
+    // Dumps of PostgreSQL name it whether they need it or not.
+    if (strcmp(create->name, "plpgsql") == 0 && create->if_not_exists) {
+        session_notice(context->session, "WARNING",
+            ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "PL/pgSQL is not supported: functions written in it are refused"));
+        return STATUS_OK;
+    }
     if (!pg_extension_is_there(create->name))
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "extension \"%s\" is not available",
             create->name);
@@ -149,6 +156,71 @@ static struct status schema_owner(
     return role_resolve(context->task, context->session, &create->owner, false, owner);
 }
 
+// The name of what the element makes (of an index: of its table); NULL of one that makes nothing.
+static struct object_name *element_name(struct statement *element)
+{
+    switch (element->tag) {
+    case STATEMENT_CREATE_TABLE: return &element->as.create_table->name;
+    case STATEMENT_CREATE_VIEW: return &element->as.create_view->name;
+    case STATEMENT_CREATE_SEQUENCE: return &element->as.sequence->name;
+    case STATEMENT_CREATE_INDEX: return &element->as.create_index->table;
+    default: return NULL;
+    }
+}
+
+static struct status create_element(
+    struct statement_context *context, struct statement *element, const char *schema)
+{
+    struct statement_context inner = *context;
+    struct object_name *name = element_name(element);
+    inner.statement = element;
+    if (name != NULL && name->schema != NULL && strcmp(name->schema, schema) != 0)
+        return ddl_error(context, SQLSTATE('4', '2', 'P', '1', '5'),
+            "CREATE specifies a schema (%s) different from the one being created (%s)",
+            name->schema, schema);
+    if (name != NULL) name->schema = schema;
+    switch (element->tag) {
+    case STATEMENT_CREATE_TABLE: return ddl_create_table(&inner);
+    case STATEMENT_CREATE_VIEW: return ddl_create_view(&inner);
+    case STATEMENT_CREATE_SEQUENCE: return ddl_create_sequence_statement(&inner);
+    case STATEMENT_CREATE_INDEX: return ddl_create_index(&inner);
+    case STATEMENT_GRANT: return privilege_grant_execute(&inner);
+    default: return ddl_unsupported(context, statement_name(element));
+    }
+}
+
+// As the schema's owner, with the schema searched first; sequences before tables, tables before views, and so on,
+// whatever their order in the statement.
+static struct status create_elements(struct statement_context *context,
+    const struct create_schema *create, const char *schema, const char *owner)
+{
+    static const enum statement_tag order[] = {STATEMENT_CREATE_SEQUENCE, STATEMENT_CREATE_TABLE,
+        STATEMENT_CREATE_VIEW, STATEMENT_CREATE_INDEX, STATEMENT_GRANT};
+    enum { KINDS = sizeof order / sizeof order[0] };
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    const char *const *path = session->search_path;
+    const char *user = session->user;
+    uint32_t length = 0;
+    if (create->element_count == 0) return st;
+    while (path[length] != NULL) length++;
+    const char **searched = ARENA_ARRAY(context->arena, const char *, length + 2);
+    searched[0] = schema;
+    memcpy(searched + 1, path, length * sizeof *searched);
+    session->search_path = searched;
+    session->user = owner;
+    for (uint32_t kind = 0; kind <= KINDS && !failed(st); kind++) {
+        for (uint32_t i = 0; i < create->element_count && !failed(st); i++) {
+            uint32_t at = 0;
+            while (at < KINDS && order[at] != create->elements[i]->tag) at++;
+            if (at == kind) st = create_element(context, create->elements[i], schema);
+        }
+    }
+    session->search_path = path;
+    session->user = user;
+    return st;
+}
+
 struct status ddl_create_schema(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -186,15 +258,7 @@ struct status ddl_create_schema(struct statement_context *context)
     TRY(privilege_default_grants(
         context, OBJECT_SCHEMA, database_id, 0, owner, &schema.grants, &schema.grant_count));
     TRY(catalog_put_schema(task, session, &schema));
-    for (uint32_t i = 0; i < create->element_count; i++) {
-        struct statement_context inner = *context;
-        inner.statement = create->elements[i];
-        if (inner.statement->tag != STATEMENT_CREATE_TABLE)
-            return ddl_unsupported(context, "this element of CREATE SCHEMA");
-        if (inner.statement->as.create_table->name.schema == NULL)
-            inner.statement->as.create_table->name.schema = name;
-        TRY(ddl_create_table(&inner));
-    }
+    TRY(create_elements(context, create, name, owner));
 out:
     return st;
 }
@@ -470,6 +534,8 @@ struct status ddl_rename(struct statement_context *context)
     case OBJECT_COLUMN: return rename_column(context, rename);
     case OBJECT_INDEX: return rename_relation_or_index(context, rename);
     case OBJECT_CONSTRAINT: return rename_constraint(context, rename);
+    case OBJECT_DOMAIN_CONSTRAINT: return ddl_rename_domain_constraint(context, rename);
+    case OBJECT_ROLE: return role_rename(context, rename);
     case OBJECT_SCHEMA: return rename_schema(context, rename);
     case OBJECT_DATABASE: return rename_database(context, rename);
     default:

@@ -865,3 +865,31 @@ struct status ddl_alter_domain(struct statement_context *context)
 out:
     return st;
 }
+
+struct status ddl_rename_domain_constraint(
+    struct statement_context *context, const struct rename *rename)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *domain;
+    struct constraint_desc *renamed = NULL;
+    bool taken = false;
+
+    TRY(ddl_edit_type(context, &rename->name, false, &domain));
+    if (domain->kind != RELATION_DOMAIN)
+        return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not a domain", domain->name);
+    for (uint32_t i = 0; i < domain->constraint_count; i++) {
+        if (strcmp(domain->constraints[i].name, rename->part) == 0) renamed = &domain->constraints[i];
+        taken |= strcmp(domain->constraints[i].name, rename->new_name) == 0;
+    }
+    if (renamed == NULL)
+        return ddl_error(context, E_UNDEFINED_OBJECT, "constraint \"%s\" for domain %s does not exist",
+            rename->part, ddl_shown(context, domain));
+    if (taken)
+        return ddl_error(context, E_DUPLICATE_OBJECT,
+            "constraint \"%s\" for domain %s already exists", rename->new_name,
+            ddl_shown(context, domain));
+    renamed->name = rename->new_name;
+    TRY(catalog_put_table(context->task, context->session, domain));
+out:
+    return st;
+}

@@ -2,6 +2,8 @@
 //
 // CREATE VIEW. A view keeps its query as text in which every table has its full name, so that it means the
 // same under any search path; the tables know the view, so that they cannot change beneath it.
+#include <strings.h>
+
 #include "sql/ddl_internal.h"
 
 #include "core/invariant.h"
@@ -209,24 +211,40 @@ out:
     return st;
 }
 
-struct status ddl_view_options(
-    struct statement_context *context, const struct option_list *options, char *check_option)
+static struct status security_option(
+    struct statement_context *context, const struct option *option, char *kept)
 {
+    static const char *const words[][2] = {{"true", "false"}, {"on", "off"}, {"yes", "no"}, {"1", "0"}};
+    const struct expr *value = option->value;
+    const char *text = value == NULL ? "true" : "";
+    if (value != NULL && value->kind == EXPR_LITERAL)
+        text = value->literal.kind == LITERAL_BOOL ? (value->literal.boolean ? "true" : "false")
+                                                   : arena_string(context->arena, value->literal.text);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcasecmp(text, words[i][0]) == 0) *kept = 't';
+        else if (strcasecmp(text, words[i][1]) == 0) *kept = 'f';
+        else continue;
+        return STATUS_OK;
+    }
+    return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+        "invalid value for boolean option \"%s\": %s", option->name, text);
+}
+
+struct status ddl_view_options(
+    struct statement_context *context, const struct option_list *options, struct table_desc *view)
+{
+    struct status st = STATUS_OK;
     for (uint32_t i = 0; i < options->count; i++) {
         const struct option *option = &options->items[i];
         const struct expr *value = option->value;
         const char *text = value == NULL || value->kind != EXPR_LITERAL
             ? ""
             : arena_string(context->arena, value->literal.text);
-        if (strcmp(option->name, "security_barrier") == 0 ||
-            strcmp(option->name, "security_invoker") == 0) {
-            bool off = value != NULL && value->kind == EXPR_LITERAL &&
-                       (value->literal.kind == LITERAL_BOOL ? !value->literal.boolean
-                                                             : strcmp(text, "false") == 0 ||
-                                   strcmp(text, "off") == 0 || strcmp(text, "0") == 0);
-            if (off) continue;
-            return ddl_unsupported(
-                context, arena_printf(context->arena, "%s of a view", option->name));
+        bool barrier = strcmp(option->name, "security_barrier") == 0;
+        if (barrier || strcmp(option->name, "security_invoker") == 0) {
+            TRY(security_option(
+                context, option, barrier ? &view->security_barrier : &view->security_invoker));
+            continue;
         }
         if (strcmp(option->name, "check_option") != 0)
             return ddl_error(context, E_INVALID_PARAMETER_VALUE,
@@ -236,9 +254,10 @@ struct status ddl_view_options(
                 ddl_error(context, E_INVALID_PARAMETER_VALUE,
                     "invalid value for enum option \"check_option\": %s", text),
                 "Valid values are \"local\" and \"cascaded\".");
-        *check_option = *text;
+        view->check_option = *text;
     }
-    return STATUS_OK;
+out:
+    return st;
 }
 
 struct status ddl_check_view_option(struct statement_context *context, const struct select *query)
@@ -301,18 +320,20 @@ struct status ddl_create_view(struct statement_context *context)
     struct ddl_tables tables;
     enum persistence persistence;
 
-    char check_option = create->check == VIEW_CHECK_LOCAL      ? 'l'
-                        : create->check == VIEW_CHECK_CASCADED ? 'c'
-                                                               : 0;
-    TRY(ddl_view_options(context, &create->options, &check_option));
+    struct table_desc options = {.check_option = create->check == VIEW_CHECK_LOCAL      ? 'l'
+                                                 : create->check == VIEW_CHECK_CASCADED ? 'c'
+                                                                                        : 0};
+    TRY(ddl_view_options(context, &create->options, &options));
     ddl_collect_tables(context->arena, create->query, &tables);
     TRY(refuse_query(context, create, &tables));
-    if (check_option != 0) TRY(ddl_check_view_option(context, create->query));
+    if (options.check_option != 0) TRY(ddl_check_view_option(context, create->query));
     TRY(find_persistence(context, create, &tables, &persistence));
     TRY(temp_target_schema(context, &create->name, persistence, &schema, &is_temp));
     if (is_temp) context->session->temp_generation++;
     struct table_desc view = {.kind = RELATION_VIEW,
-        .check_option = check_option,
+        .check_option = options.check_option,
+        .security_barrier = options.security_barrier,
+        .security_invoker = options.security_invoker,
         .database_id = schema->database_id,
         .schema_id = schema->id,
         .name = create->name.name,

@@ -500,6 +500,8 @@ static void code_table(struct codec *codec, struct table_desc *table)
     field_bool(codec, 23, &table->materialized);
     field_bool(codec, 24, &table->populated);
     field_char(codec, 26, &table->check_option);
+    field_char(codec, 27, &table->security_barrier);
+    field_char(codec, 28, &table->security_invoker);
     one = table->kind == RELATION_FUNCTION ? 1 : 0;
     struct function_desc *function = &table->function;
     field_list(codec, 25, (void **)&function, &one, sizeof *function, 1, code_function);

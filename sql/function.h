@@ -155,6 +155,11 @@ CHECKED struct status function_resolve(struct arena *arena, enum function_kind k
 CHECKED struct status function_resolve_any(struct arena *arena, const char *schema, const char *name,
     const struct function *const *extra, uint32_t extra_count, const struct type *args,
     uint32_t count, struct function_match *match);
+// CALL of a function, or a procedure in an expression: 42809. No such procedure: 42883.
+CHECKED struct status function_of_other_kind(struct arena *arena, const char *name,
+    const struct type *args, uint32_t count, bool calling);
+CHECKED struct status function_no_procedure(
+    struct arena *arena, const char *name, const struct type *args, uint32_t count);
 // The common type of UNION, CASE, VALUES, COALESCE: chapter 10.5. `what` is for the message: "CASE".
 CHECKED struct status type_common(
     struct arena *arena, const char *what, const type_oid *types, uint32_t count, type_oid *common);

@@ -415,6 +415,26 @@ static struct status error_none(const struct call_types *call, bool name_exists)
         kind);
 }
 
+struct status function_of_other_kind(struct arena *arena, const char *name,
+    const struct type *args, uint32_t count, bool calling)
+{
+    struct call_types call = {arena, name, args, count, false};
+    struct status st = status_format(arena, E_WRONG_OBJECT_TYPE,
+        calling ? "%s is not a procedure" : "%s is a procedure", call_text(&call));
+    return status_hint(arena, st,
+        calling ? "To call a function, use SELECT." : "To call a procedure, use CALL.");
+}
+
+struct status function_no_procedure(
+    struct arena *arena, const char *name, const struct type *args, uint32_t count)
+{
+    struct call_types call = {arena, name, args, count, false};
+    return status_hint(arena,
+        status_format(arena, E_UNDEFINED_FUNCTION, "procedure %s does not exist", call_text(&call)),
+        "No procedure matches the given name and argument types. You might need to add explicit "
+        "type casts.");
+}
+
 static struct status error_ambiguous(const struct call_types *call)
 {
     const char *kind = call->is_operator ? "operator" : "function";

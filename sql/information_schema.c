@@ -61,7 +61,7 @@ out:
 }
 
 static struct status put_table(struct virtual_table_sink *sink, const char *database,
-    const char *schema, const char *name, bool view)
+    const char *schema, const char *name, bool view, bool insertable)
 {
     struct pg_row row;
     pg_row_begin(&row, sink);
@@ -69,7 +69,7 @@ static struct status put_table(struct virtual_table_sink *sink, const char *data
     pg_put_text(&row, "table_schema", schema);
     pg_put_text(&row, "table_name", name);
     pg_put_text(&row, "table_type", view ? "VIEW" : "BASE TABLE");
-    pg_put_text(&row, "is_insertable_into", yes_no(!view));
+    pg_put_text(&row, "is_insertable_into", yes_no(insertable));
     pg_put_text(&row, "is_typed", "NO");
     return pg_row_send(&row);
 }
@@ -80,8 +80,11 @@ static struct status table_row(struct pg_rows *rows, const struct table_desc *ta
     if (table->kind == RELATION_SEQUENCE || table->materialized) return STATUS_OK;
     struct status st = visible(rows, table, &seen);
     if (failed(st) || !seen) return st;
+    uint32_t events;
+    st = pg_relation_events(rows->task, rows->session, &rows->arena, table, &events);
+    if (failed(st)) return st;
     return put_table(rows->sink, rows->database->name, pg_schema_name(rows, table->schema_id),
-        table->name, table->kind == RELATION_VIEW);
+        table->name, table->kind == RELATION_VIEW, (events & PG_EVENT_INSERT) != 0);
 }
 
 ROWS(table_rows)
@@ -89,7 +92,7 @@ ROWS(table_rows)
     struct status st = STATUS_OK;
     const struct table_desc *table;
     for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
-        TRY(put_table(sink, session->database, table->virtual_table->schema, table->name, true));
+        TRY(put_table(sink, session->database, table->virtual_table->schema, table->name, true, false));
     st = pg_each_table(task, session, sink, table_row);
 out:
     return st;
@@ -104,18 +107,20 @@ static struct status view_row(struct pg_rows *rows, const struct table_desc *tab
     TRY(visible(rows, table, &seen));
     TRY(pg_user_has_any(rows->task, rows->session, table->owner, NULL, 0, 1, &owned));
     if (!seen) return st;
+    const char *text;
+    uint32_t events;
+    const uint32_t both = PG_EVENT_UPDATE | PG_EVENT_DELETE;
+    TRY(catalog_view_text(rows->task, rows->session, &rows->arena, table, false, 0, &text));
+    TRY(pg_relation_events(rows->task, rows->session, &rows->arena, table, &events));
     pg_row_begin(&row, rows->sink);
     pg_put_text(&row, "table_catalog", rows->database->name);
     pg_put_text(&row, "table_schema", pg_schema_name(rows, table->schema_id));
     pg_put_text(&row, "table_name", table->name);
-    if (owned) {
-        const char *text;
-        TRY(catalog_view_text(rows->task, rows->session, &rows->arena, table, false, 0, &text));
-        pg_put_text(&row, "view_definition", arena_printf(&rows->arena, "%s;", text));
-    }
-    pg_put_text(&row, "check_option", "NONE");
-    pg_put_text(&row, "is_updatable", "NO");
-    pg_put_text(&row, "is_insertable_into", "NO");
+    if (owned) pg_put_text(&row, "view_definition", arena_printf(&rows->arena, "%s;", text));
+    pg_put_text(&row, "check_option",
+        table->check_option == 'l' ? "LOCAL" : table->check_option == 'c' ? "CASCADED" : "NONE");
+    pg_put_text(&row, "is_updatable", yes_no((events & both) == both));
+    pg_put_text(&row, "is_insertable_into", yes_no((events & PG_EVENT_INSERT) != 0));
     pg_put_text(&row, "is_trigger_updatable", "NO");
     pg_put_text(&row, "is_trigger_deletable", "NO");
     pg_put_text(&row, "is_trigger_insertable_into", "NO");
@@ -262,7 +267,7 @@ static void begin_column(const struct pg_rows *rows, struct pg_row *row,
     pg_put_text(row, "is_identity", yes_no(column->identity != 0));
     pg_put_text(row, "identity_cycle", "NO");
     pg_put_text(row, "is_generated", column->generated_sql != NULL ? "ALWAYS" : "NEVER");
-    pg_put_text(row, "is_updatable", yes_no(table->kind == RELATION_TABLE));
+    pg_put_text(row, "is_updatable", "NO");
 }
 
 static struct status put_collation(
@@ -292,6 +297,10 @@ static struct status column_row(struct pg_rows *rows, const struct table_desc *t
     const struct column_desc *column = &table->columns[index];
     struct status st = STATUS_OK;
     begin_column(rows, &row, rows->sink, rows->database->name, pg_schema_name(rows, table->schema_id), table, index);
+    bool updatable;
+    TRY(pg_column_is_updatable(
+        rows->task, rows->session, &rows->arena, table, index, &updatable));
+    pg_put_text(&row, "is_updatable", yes_no(updatable));
     if (column->collation != NULL) TRY(put_collation(rows, &row, column->collation));
     pg_put_text(&row, "dtd_identifier", arena_printf(&rows->arena, "%u", index + 1));
     if (column->generated_sql != NULL) {

@@ -271,6 +271,22 @@ bool pg_index_shown(const struct table_desc *table, const struct index_desc *ind
     return column == NULL || !column->hidden;
 }
 
+static struct datum view_options(struct arena *arena, const struct table_desc *view)
+{
+    const char *options[3];
+    uint32_t count = 0;
+    if (view->security_barrier != 0)
+        options[count++] =
+            view->security_barrier == 't' ? "security_barrier=true" : "security_barrier=false";
+    if (view->security_invoker != 0)
+        options[count++] =
+            view->security_invoker == 't' ? "security_invoker=true" : "security_invoker=false";
+    if (view->check_option != 0)
+        options[count++] =
+            view->check_option == 'l' ? "check_option=local" : "check_option=cascaded";
+    return count == 0 ? DATUM_NULL : pg_text_array(arena, TYPE_TEXT, options, count);
+}
+
 static struct status table_class_rows(struct pg_rows *rows, const struct table_desc *table)
 {
     struct status st;
@@ -303,8 +319,7 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
         .rows = table->row_estimate == 0 ? -1 : (double)table->row_estimate,
         .acl = pg_acl(&rows->arena,
             table->kind == RELATION_SEQUENCE ? OBJECT_SEQUENCE : OBJECT_TABLE, table->owner, table->grants, table->grant_count)};
-    const char *check = table->check_option == 'l' ? "check_option=local" : "check_option=cascaded";
-    class.options = table->check_option == 0 ? DATUM_NULL : pg_text_array(&rows->arena, TYPE_TEXT, &check, 1);
+    class.options = view_options(&rows->arena, table);
     TRY(class_row(rows->sink, &class));
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];

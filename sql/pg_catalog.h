@@ -98,6 +98,15 @@ const char *pg_schema_name(const struct pg_rows *rows, uint32_t schema_id);
 // Number of a column as in pg_attribute: from 1; 0 when there is none.
 int64_t pg_attnum(const struct table_desc *table, uint32_t column_id);
 CHECKED struct status pg_role_oid(struct task *task, struct session *session, const char *name, uint32_t *oid);
+// Which statements a relation takes, tables and views: sql/pg_updatable.c.
+#define PG_EVENT_UPDATE (1u << 2)
+#define PG_EVENT_INSERT (1u << 3)
+#define PG_EVENT_DELETE (1u << 4)
+CHECKED struct status pg_relation_events(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *relation, uint32_t *events);
+// By its place among the relation's columns.
+CHECKED struct status pg_column_is_updatable(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *relation, uint32_t column, bool *updatable);
 // Extensions are there from the start, or not at all.
 bool pg_extension_is_there(const char *name);
 // {owner=privileges/owner,role=privileges/owner,...}: relacl and its kin; NULL when nothing was granted.

@@ -532,16 +532,24 @@ BODY(updatable_events)
     NEED_SESSION();
     struct status st =
         pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation);
-    bool table = !failed(st) && relation.table != NULL && relation.table->kind == RELATION_TABLE;
-    *result = datum_int(table ? 28 : 0); // UPDATE, INSERT and DELETE; views take none.
+    uint32_t events = 0;
+    if (!failed(st) && relation.table != NULL && relation.index == NULL)
+        st = pg_relation_events(call->task, call->session, call->arena, relation.table, &events);
+    *result = datum_int(events);
     return st;
 }
 
 BODY(updatable_column)
 {
-    struct datum events;
-    struct status st = updatable_events(call, args, &events);
-    *result = datum_bool(!failed(st) && events.integer != 0);
+    struct pg_relation relation;
+    NEED_SESSION();
+    bool updatable = false;
+    struct status st =
+        pg_relation_by_oid(call->task, call->session, (uint32_t)args[0].integer, &relation);
+    if (!failed(st) && relation.table != NULL && relation.index == NULL && args[1].integer > 0)
+        st = pg_column_is_updatable(call->task, call->session, call->arena, relation.table,
+            (uint32_t)args[1].integer - 1, &updatable);
+    *result = datum_bool(updatable);
     return st;
 }
 

@@ -127,12 +127,18 @@ static struct status reassign(
 
     TRY(catalog_database(task, session, NULL, false, &current));
     uint32_t database_id = current->id;
-    TRY(catalog_list_tables(task, session, arena, database_id, &tables, &found));
+    TRY(catalog_list_objects(task, session, arena, database_id, &tables, &found));
     for (uint32_t i = 0; i < found; i++) {
         struct table_desc *table;
-        if (!is_one_of(tables[i]->owner, roles, count)) continue;
+        bool any = is_one_of(tables[i]->owner, roles, count);
+        for (uint32_t k = 0; k < tables[i]->statistics_count; k++)
+            any |= is_one_of(tables[i]->statistics[k].owner, roles, count);
+        if (!any) continue;
         TRY(catalog_edit_table(task, session, arena, tables[i]->id, &table));
-        table->owner = new_owner;
+        if (is_one_of(table->owner, roles, count)) table->owner = new_owner;
+        for (uint32_t k = 0; k < table->statistics_count; k++)
+            if (is_one_of(table->statistics[k].owner, roles, count))
+                table->statistics[k].owner = new_owner;
         TRY(catalog_put_table(task, session, table));
     }
     TRY(catalog_list_schemas(task, session, arena, database_id, &schemas, &found));

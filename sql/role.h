@@ -80,6 +80,14 @@ CHECKED struct status role_system_grants(struct task *task, struct session *sess
 void role_caches_fini(struct shard *shard);
 void role_forget(struct shard *shard, uint64_t tenant); // This shard's cache of it.
 
+// ALTER ROLE ... RENAME TO: whatever names the role names it anew. sql/role_rename.c
+struct rename;
+CHECKED struct status role_rename(
+    struct statement_context *context, const struct rename *rename);
+// What CREATE and ALTER ROLE ask of who does it, and of a new name.
+CHECKED struct status role_check_may_manage(struct statement_context *context, const char *what);
+CHECKED struct status role_check_name(struct statement_context *context, const char *name);
+
 CHECKED struct status role_create_execute(struct statement_context *context);
 CHECKED struct status role_alter_execute(struct statement_context *context);
 CHECKED struct status role_drop_execute(struct statement_context *context);

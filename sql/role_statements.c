@@ -27,7 +27,7 @@ static struct status changed(struct statement_context *context)
     return STATUS_OK;
 }
 
-static struct status check_may_manage(struct statement_context *context, const char *what)
+struct status role_check_may_manage(struct statement_context *context, const char *what)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
@@ -43,7 +43,7 @@ out:
     return st;
 }
 
-static struct status check_name(struct statement_context *context, const char *name)
+struct status role_check_name(struct statement_context *context, const char *name)
 {
     if (strcmp(name, ROLE_PUBLIC_NAME) == 0 || strcmp(name, "none") == 0)
         return ddl_error(context, E_RESERVED_NAME, "role name \"%s\" is reserved", name);
@@ -195,8 +195,12 @@ static struct status read_options(
         out->flags[i].column = names[i][1];
         out->flags[i].value = -1;
     }
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = 0; i < list->count; i++) {
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(list->items[i].name, list->items[k].name) == 0)
+                return ddl_error(context, E_SYNTAX_ERROR, "conflicting or redundant options");
         TRY(role_option(context, &list->items[i], out));
+    }
     if (out->superuser >= 0 || out->flags[4].value >= 0 || out->flags[5].value >= 0)
         TRY(privilege_check_superuser(
             context->task, context->session, "set SUPERUSER, REPLICATION or BYPASSRLS"));
@@ -291,7 +295,7 @@ static struct status check_may_grant(struct statement_context *context, const ch
         TRY(role_is_member(context->task, session, session->user, memberships[i].member, &member));
         if (member) goto out;
     }
-    if (strcmp(role, ROLE_ADMIN) != 0 && !failed(check_may_manage(context, "grant roles")))
+    if (strcmp(role, ROLE_ADMIN) != 0 && !failed(role_check_may_manage(context, "grant roles")))
         goto out;
     st =
         ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "must have admin option on role \"%s\"", role);
@@ -367,8 +371,8 @@ struct status role_create_execute(struct statement_context *context)
 
     if (create->role.kind != ROLE_NAMED)
         return ddl_error(context, E_RESERVED_NAME, "this role name cannot be used here");
-    TRY(check_may_manage(context, "create role"));
-    TRY(check_name(context, name));
+    TRY(role_check_may_manage(context, "create role"));
+    TRY(role_check_name(context, name));
     TRY(role_exists(context->task, context->session, name, &exists));
     if (exists) {
         if (!create->if_not_exists)
@@ -413,7 +417,7 @@ struct status role_alter_execute(struct statement_context *context)
     bool only_own_password = strcmp(name, context->session->user) == 0 &&
                              alter->options.count == 1 &&
                              strcmp(alter->options.items[0].name, "password") == 0;
-    if (!only_own_password) TRY(check_may_manage(context, "alter role"));
+    if (!only_own_password) TRY(role_check_may_manage(context, "alter role"));
     bool target_is_admin;
     TRY(role_is_member(context->task, context->session, name, ROLE_ADMIN, &target_is_admin));
     if (target_is_admin && !only_own_password)
@@ -451,6 +455,28 @@ static bool columns_mention(const struct table_desc *table, const char *role)
     return false;
 }
 
+static const char *kind_of(const struct table_desc *object)
+{
+    switch (object->kind) {
+    case RELATION_VIEW: return "view";
+    case RELATION_SEQUENCE: return "sequence";
+    case RELATION_ENUM:
+    case RELATION_DOMAIN:
+    case RELATION_COMPOSITE: return "type";
+    case RELATION_FUNCTION: return object->function.kind == 'p' ? "procedure" : "function";
+    case RELATION_COLLATION: return "collation";
+    default: return object->materialized ? "materialized view" : "table";
+    }
+}
+
+// One of the table's that the role owns; NULL: none.
+static const struct statistics_desc *statistics_of(const struct table_desc *table, const char *role)
+{
+    for (uint32_t i = 0; i < table->statistics_count; i++)
+        if (strcmp(table->statistics[i].owner, role) == 0) return &table->statistics[i];
+    return NULL;
+}
+
 // One object that would be left without its owner, or with a privilege of nobody.
 static struct status find_dependent(
     struct statement_context *context, const char *role, const char **detail)
@@ -463,13 +489,17 @@ static struct status find_dependent(
     uint32_t count;
 
     *detail = NULL;
-    TRY(catalog_list_tables(context->task, context->session, arena, 0, &tables, &count));
+    TRY(catalog_list_objects(context->task, context->session, arena, 0, &tables, &count));
     for (uint32_t i = 0; i < count && *detail == NULL; i++) {
+        const char *kind = kind_of(tables[i]);
+        const struct statistics_desc *statistics = statistics_of(tables[i], role);
         if (strcmp(tables[i]->owner, role) == 0)
-            *detail = arena_printf(arena, "owner of table %s", tables[i]->name);
+            *detail = arena_printf(arena, "owner of %s %s", kind, tables[i]->name);
+        else if (statistics != NULL)
+            *detail = arena_printf(arena, "owner of statistics object %s", statistics->name);
         else if (grants_mention(tables[i]->grants, tables[i]->grant_count, role) ||
                  columns_mention(tables[i], role))
-            *detail = arena_printf(arena, "privileges for table %s", tables[i]->name);
+            *detail = arena_printf(arena, "privileges for %s %s", kind, tables[i]->name);
     }
     TRY(catalog_list_schemas(context->task, context->session, arena, 0, &schemas, &count));
     for (uint32_t i = 0; i < count && *detail == NULL; i++) {
@@ -532,7 +562,7 @@ struct status role_drop_execute(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct drop_role *drop = context->statement->as.drop_role;
 
-    TRY(check_may_manage(context, "drop role"));
+    TRY(role_check_may_manage(context, "drop role"));
     for (uint32_t i = 0; i < drop->roles.count; i++) {
         const char *name;
         if (drop->if_exists && drop->roles.items[i].kind == ROLE_NAMED) {
@@ -589,7 +619,7 @@ static struct status settings_target(struct statement_context *context,
     if (alter->has_role) {
         TRY(role_resolve(context->task, context->session, &alter->role, false, role));
         if (strcmp(*role, context->session->user) != 0)
-            TRY(check_may_manage(context, "alter role"));
+            TRY(role_check_may_manage(context, "alter role"));
         bool target_is_admin;
         TRY(role_is_member(context->task, context->session, *role, ROLE_ADMIN, &target_is_admin));
         if (target_is_admin && strcmp(*role, context->session->user) != 0)

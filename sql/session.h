@@ -67,7 +67,7 @@ struct session {
     struct type_names names;     // Of types.
     const struct function_frame *frame; // While a statement of a function's body is planned and runs.
     uint32_t function_depth;
-    bool calling; // While CALL is planned: procedures are found, functions of users are not.
+    const char *calling; // While CALL is planned: the procedure's name, which then is no function's; NULL.
     const char *const *search_path; // NULL-terminated, in `arena`; "$user" expanded.
 
     enum txn_state txn_state;
