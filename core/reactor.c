@@ -25,11 +25,11 @@ static struct status reactor_create(
     uint32_t fibers = options->fibers_per_shard != 0 ? options->fibers_per_shard
                                                      : REACTOR_FIBERS_DEFAULT;
     uint32_t total = 0;
-    for (uint32_t depth = 0; depth <= SHARD_CALL_DEPTH_MAX; depth++) {
-        uint32_t quota = depth <= 1 ? fibers : depth == 2 ? fibers / 2 : fibers / 4;
-        reactor->fiber_quota[depth] = quota == 0 ? 1 : quota;
-        total += reactor->fiber_quota[depth];
-        list_init(&reactor->call_line[depth]);
+    for (uint32_t lane = 0; lane < REACTOR_LANES; lane++) {
+        uint32_t quota = lane <= 1 || lane == REACTOR_LANE_SYSTEM ? fibers : lane == 2 ? fibers / 2 : fibers / 4;
+        reactor->fiber_quota[lane] = quota == 0 ? 1 : quota;
+        total += reactor->fiber_quota[lane];
+        list_init(&reactor->line[lane]);
     }
     reactor->line_max = fibers * 4;
     sched_init(&reactor->sched);

@@ -35,6 +35,8 @@
 #define REACTOR_TURN_NS 200000u
 #define REACTOR_TURN_TASKS 256u
 #define REACTOR_KINDS 64u
+#define REACTOR_LANE_SYSTEM (SHARD_CALL_DEPTH_MAX + 1)
+#define REACTOR_LANES (SHARD_CALL_DEPTH_MAX + 2)
 #define STALL_NS 1000000u
 
 enum task_state { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_ENDED };
@@ -52,12 +54,13 @@ struct reactor {
     bool stopping;
 
     // Stacks. Calls within calls have quotas of their own by depth, so that tasks which wait for their
-    // callees can never hold all the stacks that those need.
+    // callees can never hold all the stacks that those need; and so has the system's own work: what
+    // sessions wait for (a lease, entries to be applied) does not wait for sessions.
     struct fiber_pool fibers;
-    uint32_t fiber_quota[SHARD_CALL_DEPTH_MAX + 1];
-    uint32_t fibers_used[SHARD_CALL_DEPTH_MAX + 1];
-    struct list_link call_line[SHARD_CALL_DEPTH_MAX + 1]; // By depth; [0] is sched.line.
-    uint32_t line_count, line_max; // New tasks without a fiber, of depth 0.
+    uint32_t fiber_quota[REACTOR_LANES]; // By depth; and the system's.
+    uint32_t fibers_used[REACTOR_LANES];
+    struct list_link line[REACTOR_LANES];  // Of tasks without a fiber; [0] is sched.line.
+    uint32_t line_count[REACTOR_LANES], line_max; // New tasks of depth 0.
     struct fiber big_stack;
     void (*big_fn)(void *arg);
     void *big_arg;

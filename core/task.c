@@ -65,14 +65,21 @@ void task_blocks_free(struct reactor *reactor)
 
 // --- start and end ----------------------------------------------------------------------------------
 
+// Whose quota of fibers it counts in.
+static uint32_t lane_of(const struct task *task)
+{
+    return task->call_depth == 0 && task->class == TASK_SYSTEM ? REACTOR_LANE_SYSTEM : task->call_depth;
+}
+
 struct status task_start_call(struct shard *shard, const struct task_options *options,
     uint8_t call_depth, struct task **started)
 {
     struct reactor *reactor = shard->reactor;
     invariant(options->fn != NULL && options->kind != NULL);
     if (call_depth == 0) {
+        uint32_t lane = options->class == TASK_SYSTEM ? REACTOR_LANE_SYSTEM : 0;
         if (reactor->stopping) return status_make(E_ADMIN_SHUTDOWN, "the server is shutting down");
-        if (reactor->line_count >= reactor->line_max)
+        if (reactor->line_count[lane] >= reactor->line_max)
             return status_make(E_TOO_MANY_CONNECTIONS, "too many tasks wait to be started");
     }
     struct task *task = task_alloc(reactor);
@@ -94,7 +101,7 @@ struct status task_start_call(struct shard *shard, const struct task_options *op
     list_append(&reactor->tasks, &task->all_link);
     reactor->task_count++;
     reactor->tasks_started++;
-    if (call_depth == 0) reactor->line_count++;
+    if (call_depth == 0) reactor->line_count[lane_of(task)]++;
     sched_push(&reactor->sched, task);
     if (started != NULL) *started = task;
     return STATUS_OK;
@@ -119,30 +126,30 @@ void task_fiber_main(struct fiber *fiber)
 // A new task gets its stack when it first runs: tasks that end without waiting share one.
 static bool task_take_fiber(struct reactor *reactor, struct task *task)
 {
-    uint8_t depth = task->call_depth;
-    if (reactor->fibers_used[depth] < reactor->fiber_quota[depth]) {
+    uint32_t lane = lane_of(task);
+    if (reactor->fibers_used[lane] < reactor->fiber_quota[lane]) {
         task->fiber = fiber_acquire(&reactor->fibers);
         if (task->fiber != NULL) {
-            reactor->fibers_used[depth]++;
-            if (depth == 0) reactor->line_count--;
+            reactor->fibers_used[lane]++;
+            if (task->call_depth == 0) reactor->line_count[lane]--;
             task->fiber->arg = task;
             return true;
         }
     }
-    if (depth == 0) {
+    if (lane == 0) {
         sched_line_push(&reactor->sched, task);
     } else {
-        list_append(&reactor->call_line[depth], &task->run_link);
+        list_append(&reactor->line[lane], &task->run_link);
     }
     return false;
 }
 
-// The next in line for the fiber, if any: first of this depth, else of any whose quota allows.
+// The next in line for the fiber, if any: of any lane whose quota allows, first the system's, then the deepest.
 static struct task *line_next(struct reactor *reactor)
 {
-    for (uint32_t depth = SHARD_CALL_DEPTH_MAX; depth > 0; depth--) {
-        if (reactor->fibers_used[depth] >= reactor->fiber_quota[depth]) continue;
-        struct list_link *link = list_pop(&reactor->call_line[depth]);
+    for (uint32_t lane = REACTOR_LANES - 1; lane > 0; lane--) {
+        if (reactor->fibers_used[lane] >= reactor->fiber_quota[lane]) continue;
+        struct list_link *link = list_pop(&reactor->line[lane]);
         if (link != NULL) return container_of(link, struct task, run_link);
     }
     if (reactor->fibers_used[0] >= reactor->fiber_quota[0]) return NULL;
@@ -172,7 +179,7 @@ static void task_finish(struct shard *shard, struct task *task)
     struct reactor *reactor = shard->reactor;
     kind_note(reactor, task);
     fiber_release(&reactor->fibers, task->fiber);
-    reactor->fibers_used[task->call_depth]--;
+    reactor->fibers_used[lane_of(task)]--;
     task->fiber = NULL;
     if (task->ended != NULL) task->ended(task, task->end_status, task->ended_arg);
     arena_fini(&task->own_arena);

@@ -41,7 +41,9 @@ void world_start(struct world *world, struct world_node *node)
     if (sim_node_running(node->machine) != NULL) return;
     const struct world_options *options = &world->options;
     struct node_options used = {.shard_count = options->shards,
-        .fibers_per_shard = options->fibers != 0 ? options->fibers : 128};
+        .fibers_per_shard = options->fibers != 0 ? options->fibers : 128,
+        .sql_memory_bytes = options->sql_memory_bytes};
+    if (options->fibers_of[node->cluster] != 0) used.fibers_per_shard = options->fibers_of[node->cluster];
     node->starts++;
     if (options->shards_vary) {
         struct sim_random random =

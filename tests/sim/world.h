@@ -40,6 +40,8 @@ struct world_options {
     uint32_t shards;
     bool shards_vary; // A node may come up with another number of them.
     uint32_t fibers; // A shard; 0: 128.
+    uint32_t fibers_of[2];     // Of one of the clusters, when not 0.
+    uint64_t sql_memory_bytes; // A node; 0: as core/env_sim.h does it.
     uint64_t max_offset_ns;
     struct sim_options sim;
     task_fn boot; // arg: struct world_node.

@@ -544,3 +544,49 @@ NODE_TEST(task, stacks_are_the_admission_control, 1)
 out:
     return st;
 }
+
+struct siege {
+    uint32_t waiting, ended;
+    bool relieved;
+    struct wait_queue relief;
+};
+
+static struct status besieger(struct task *task, void *arg)
+{
+    struct siege *siege = arg;
+    struct status st = STATUS_OK;
+    siege->waiting++;
+    while (!siege->relieved && !failed(st)) st = task_wait(task, &siege->relief);
+    siege->ended++;
+    return st;
+}
+
+static struct status relieve(struct task *task, void *arg)
+{
+    struct siege *siege = arg;
+    (void)task;
+    siege->relieved = true;
+    wait_queue_wake_all(&siege->relief, STATUS_OK);
+    return STATUS_OK;
+}
+
+// Whatever waits for the system's own work cannot keep it from running: neither all stacks nor a full line are in its way.
+NODE_TEST(task, the_systems_work_has_stacks_of_its_own, 1)
+{
+    struct status st = STATUS_OK;
+    static struct siege siege; // The last one outlives this task.
+    uint32_t started = 0;
+    const struct task_options options = {.fn = besieger, .arg = &siege, .kind = "besieger", .class = TASK_DEFAULT};
+    const struct task_options system = {.fn = relieve, .arg = &siege, .kind = "relief", .class = TASK_SYSTEM};
+    wait_queue_init(&siege.relief);
+    while (!failed(task_start(task->shard, &options))) started++;
+    while (siege.waiting < 256) // All stacks of the harness's nodes.
+        TRY(task_yield(task));
+    while (!failed(task_start(task->shard, &options))) started++;
+    TRY(task_start(task->shard, &system));
+    while (siege.ended < started)
+        TRY(task_yield(task));
+    CHECK(siege.relieved);
+out:
+    return st;
+}
