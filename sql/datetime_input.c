@@ -217,9 +217,14 @@ static enum word_kind classify(struct bytes word, int32_t *value)
     return WORD_UNKNOWN;
 }
 
+// Digits right behind it begin a field of their own: of words of dates, and of some units.
 static bool is_core_word(struct bytes word)
 {
+    static const char *const units[] = {
+        "d", "dow", "doy", "h", "isodow", "isoyear", "m", "mm", "s", "y"};
     int32_t value;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (type_word_is(word, units[i])) return true;
     return classify(word, &value) != WORD_UNKNOWN;
 }
 

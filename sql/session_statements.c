@@ -15,6 +15,7 @@
 #include "sql/catalog.h"
 #include "sql/copy.h"
 #include "sql/cursor.h"
+#include "sql/datetime.h"
 #include "sql/deparse.h"
 #include "sql/execute.h"
 #include "sql/parse.h"
@@ -22,6 +23,7 @@
 #include "sql/pgwire.h"
 #include "sql/privilege.h"
 #include "sql/sequence.h"
+#include "sql/timezone.h"
 #include "sql/vars.h"
 
 #define E_INVALID_TRANSACTION_TERMINATION SQLSTATE('2', 'D', '0', '0', '0')
@@ -254,6 +256,25 @@ out:
 
 // --- SET, SHOW, RESET ------------------------------------------------------------------------------------
 
+// SET TIME ZONE INTERVAL '-03:30': so far to the east of UTC.
+static struct status zone_of_interval(
+    struct statement_context *context, const struct expr *value, struct buffer *out)
+{
+    struct status st = STATUS_OK;
+    struct datum datum;
+    TRY(statement_constant(context, value, TYPE_OF(TYPE_INTERVAL), &datum));
+    if (datum.null) return status_make(E_INVALID_PARAMETER_VALUE, "time zone interval is NULL");
+    const struct interval interval = interval_of(datum);
+    if (interval.months != 0 || interval.days != 0)
+        return status_format(context->arena, E_INVALID_PARAMETER_VALUE,
+            "cannot specify %s in time zone interval", interval.months != 0 ? "months" : "days");
+    const struct time_zone *zone = time_zone_fixed((int32_t)(interval.us / US_PER_SECOND));
+    if (zone == NULL) return status_make(E_INVALID_PARAMETER_VALUE, "UTC timezone offset is out of range.");
+    buffer_append_string(out, time_zone_name(zone));
+out:
+    return st;
+}
+
 // The words of a SET as one text: 'a, b' for lists.
 static struct status values_text(struct statement_context *context, const struct expr_list *values,
     const char **text)
@@ -276,6 +297,8 @@ static struct status values_text(struct statement_context *context, const struct
             if (quote || upper) buffer_append_u8(&out, '"');
             buffer_append_bytes(&out, value->literal.text);
             if (quote || upper) buffer_append_u8(&out, '"');
+        } else if (value->kind == EXPR_CAST && strcmp(value->cast.type->name, "interval") == 0) {
+            TRY(zone_of_interval(context, value, &out));
         } else {
             struct datum datum;
             TRY(statement_constant(context, value, TYPE_OF(TYPE_TEXT), &datum));

@@ -70,7 +70,15 @@ static struct status check_zone(
     (void)session;
     const struct time_zone *zone = time_zone_find(bytes_of_string(value));
     if (zone == NULL) return invalid_value(arena, "TimeZone", value);
-    *canonical = arena_strdup(arena, time_zone_name(zone));
+    // A rule of its own ("UTC+3") is its own name, in upper case; a number of hours has none.
+    char *end;
+    const char *name = time_zone_name(zone);
+    (void)strtod(value, &end);
+    const bool rule = strcasecmp(name, value) != 0 && (end == value || *end != 0);
+    char *own = arena_strdup(arena, rule ? value : name);
+    for (size_t i = 0; rule && own[i] != 0; i++)
+        if (own[i] >= 'a' && own[i] <= 'z') own[i] = (char)(own[i] - 'a' + 'A');
+    *canonical = own;
     return STATUS_OK;
 }
 static void assign_zone(struct session *session, const char *value)
