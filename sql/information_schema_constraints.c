@@ -125,7 +125,8 @@ static struct status check_row(struct pg_rows *rows, const struct table_desc *ta
     pg_put_text(&row, "check_clause",
         constraint->not_null != NULL
             ? arena_printf(&rows->arena, "%s IS NOT NULL", constraint->not_null->name)
-            : arena_printf(&rows->arena, "(%s)", text));
+            : arena_printf(&rows->arena, "(%s)%s", text,
+                  constraint->constraint->not_valid ? " NOT VALID" : ""));
     return pg_row_send(&row);
 }
 
@@ -207,7 +208,7 @@ static struct status referential_row(struct pg_rows *rows, const struct table_de
         pg_put_text(&row, "unique_constraint_schema", pg_schema_name(rows, referenced->schema_id));
         pg_put_text(&row, "unique_constraint_name", index->name);
     }
-    pg_put_text(&row, "match_option", "NONE");
+    pg_put_text(&row, "match_option", key->match_full ? "FULL" : "NONE");
     pg_put_text(&row, "update_rule", actions[key->on_update]);
     pg_put_text(&row, "delete_rule", actions[key->on_delete]);
     st = pg_row_send(&row);
@@ -234,8 +235,7 @@ static struct status column_usage(struct pg_rows *rows, const struct table_desc 
 {
     struct status st = STATUS_OK;
     const struct constraint_desc *of = constraint->constraint;
-    if (constraint->not_null != NULL)
-        return usage_row(rows, table, constraint, table, constraint->not_null->id);
+    if (constraint->not_null != NULL) return st;
     if (constraint->index != NULL) {
         for (uint32_t i = 0; i < constraint->index->column_count; i++)
             TRY(usage_row(rows, table, constraint, table, constraint->index->columns[i].column_id));
@@ -280,11 +280,19 @@ out:
         return pg_each_table(task, session, sink, name_##_of); \
     }
 CONSTRAINT_ROWS(constraint_rows, constraint_row)
-CONSTRAINT_ROWS(check_rows, check_row)
+CONSTRAINT_ROWS(table_check_rows, check_row)
 CONSTRAINT_ROWS(key_rows, key_columns)
 CONSTRAINT_ROWS(referential_rows, referential_row)
 CONSTRAINT_ROWS(column_usage_rows, column_usage)
 CONSTRAINT_ROWS(table_usage_rows, table_usage)
+
+ROWS(check_rows)
+{
+    struct status st = table_check_rows(task, session, sink);
+    return failed(st) ? st : pg_query_rows(task, session, sink,
+        "SELECT current_database(), n.nspname, c.conname, substring(pg_get_constraintdef(c.oid) FROM 7) "
+        "FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace WHERE c.contypid <> 0");
+}
 
 static const struct pg_table tables[] = {
     {"table_constraints",

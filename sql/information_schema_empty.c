@@ -4,54 +4,13 @@
 #include "sql/pg_catalog.h"
 
 static const struct pg_table tables[] = {
-    {"attributes",
-        "udt_catalog name, udt_schema name, udt_name name, attribute_name name, "
-        "ordinal_position int4, attribute_default varchar, is_nullable varchar, "
-        "data_type varchar, character_maximum_length int4, character_octet_length int4, "
-        "character_set_catalog name, character_set_schema name, character_set_name name, "
-        "collation_catalog name, collation_schema name, collation_name name, "
-        "numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, "
-        "datetime_precision int4, interval_type varchar, interval_precision int4, "
-        "attribute_udt_catalog name, attribute_udt_schema name, attribute_udt_name name, "
-        "scope_catalog name, scope_schema name, scope_name name, "
-        "maximum_cardinality int4, dtd_identifier name, "
-        "is_derived_reference_attribute varchar",
-        NULL},
     {"check_constraint_routine_usage",
         "constraint_catalog name, constraint_schema name, constraint_name name, "
         "specific_catalog name, specific_schema name, specific_name name",
         NULL},
-    {"column_domain_usage",
-        "domain_catalog name, domain_schema name, domain_name name, table_catalog name, "
-        "table_schema name, table_name name, column_name name",
-        NULL},
     {"column_options",
         "table_catalog name, table_schema name, table_name name, column_name name, "
         "option_name name, option_value varchar",
-        NULL},
-    {"column_udt_usage",
-        "udt_catalog name, udt_schema name, udt_name name, table_catalog name, "
-        "table_schema name, table_name name, column_name name",
-        NULL},
-    {"domain_constraints",
-        "constraint_catalog name, constraint_schema name, constraint_name name, "
-        "domain_catalog name, domain_schema name, domain_name name, "
-        "is_deferrable varchar, initially_deferred varchar",
-        NULL},
-    {"domain_udt_usage",
-        "udt_catalog name, udt_schema name, udt_name name, domain_catalog name, "
-        "domain_schema name, domain_name name",
-        NULL},
-    {"domains",
-        "domain_catalog name, domain_schema name, domain_name name, data_type varchar, "
-        "character_maximum_length int4, character_octet_length int4, "
-        "character_set_catalog name, character_set_schema name, character_set_name name, "
-        "collation_catalog name, collation_schema name, collation_name name, "
-        "numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, "
-        "datetime_precision int4, interval_type varchar, interval_precision int4, "
-        "domain_default varchar, udt_catalog name, udt_schema name, udt_name name, "
-        "scope_catalog name, scope_schema name, scope_name name, "
-        "maximum_cardinality int4, dtd_identifier name",
         NULL},
     {"foreign_data_wrapper_options",
         "foreign_data_wrapper_catalog name, foreign_data_wrapper_name name, "
@@ -125,20 +84,6 @@ static const struct pg_table tables[] = {
     {"udt_privileges",
         "grantor name, grantee name, udt_catalog name, udt_schema name, udt_name name, "
         "privilege_type varchar, is_grantable varchar",
-        NULL},
-    {"user_defined_types",
-        "user_defined_type_catalog name, user_defined_type_schema name, "
-        "user_defined_type_name name, user_defined_type_category varchar, "
-        "is_instantiable varchar, is_final varchar, ordering_form varchar, "
-        "ordering_category varchar, ordering_routine_catalog name, "
-        "ordering_routine_schema name, ordering_routine_name name, "
-        "reference_type varchar, data_type varchar, character_maximum_length int4, "
-        "character_octet_length int4, character_set_catalog name, "
-        "character_set_schema name, character_set_name name, collation_catalog name, "
-        "collation_schema name, collation_name name, numeric_precision int4, "
-        "numeric_precision_radix int4, numeric_scale int4, datetime_precision int4, "
-        "interval_type varchar, interval_precision int4, source_dtd_identifier name, "
-        "ref_dtd_identifier name",
         NULL},
     {"user_mapping_options",
         "authorization_identifier name, foreign_server_catalog name, "

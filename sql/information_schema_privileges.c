@@ -68,7 +68,7 @@ static struct status each_of(struct pg_rows *rows, const struct table_desc *tabl
     for (uint32_t i = 0; i < count; i++) {
         const struct privilege_grant *grant = &grants[i];
         bool public = strcmp(grant->role, ROLE_PUBLIC_NAME) == 0;
-        if (strcmp(grant->role, table->owner) == 0 || (public && !with_public)) continue;
+        if (strcmp(grant->role, table->owner) == 0 || (public && !with_public && !owned)) continue;
         in = owned || public;
         if (!in) TRY(is_in(rows->task, rows->session, grant->role, &in));
         if (in) TRY(each_bit(rows, table, column, grant, bits, send));
@@ -83,6 +83,7 @@ static struct status each_grant(struct pg_rows *rows, const struct table_desc *t
 {
     struct status st = STATUS_OK;
     bool owned;
+    if (table->materialized) return st; // The standard knows none.
     struct privilege_grant own = {.role = table->owner, .privileges = bits, .grantable = bits};
     TRY(is_in(rows->task, rows->session, table->owner, &owned));
     if (owned) TRY(each_bit(rows, table, NULL, &own, bits, send));

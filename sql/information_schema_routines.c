@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// information_schema: routines and their parameters, which are the server's own functions.
+// information_schema: routines and their parameters, the server's own and those that users make.
 #include <string.h>
 
 #include "sql/function.h"
@@ -112,20 +112,52 @@ static struct status privilege_row(struct pg_row *row, struct virtual_table_sink
     return pg_row_send(row);
 }
 
-ROWS(routine_rows)
-{
-    return each_function(task, session, sink, routine_row);
-}
+// --- of users --------------------------------------------------------------------------------------------
 
-ROWS(parameter_rows)
-{
-    return each_function(task, session, sink, parameter_row);
-}
+#define NULLS_4 "NULL, NULL, NULL, NULL"
+#define NULLS_14 NULLS_4 ", " NULLS_4 ", " NULLS_4 ", NULL, NULL"
+#define NULLS_24 NULLS_14 ", " NULLS_4 ", " NULLS_4 ", NULL, NULL"
+#define DATA_TYPE "CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' " \
+    "WHEN nt.nspname = 'pg_catalog' THEN format_type(t.oid, NULL) WHEN t.oid IS NOT NULL THEN 'USER-DEFINED' END"
+#define SPECIFIC "current_database(), n.nspname, p.proname || '_' || p.oid, "
+#define ROUTINE "current_database(), n.nspname, p.proname, "
+#define FROM_PROC "FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+#define OF_USERS "p.oid >= 16384 AND (pg_has_role(p.proowner, 'USAGE') OR has_function_privilege(p.oid, 'EXECUTE'))"
 
-ROWS(privilege_rows)
-{
-    return each_function(task, session, sink, privilege_row);
-}
+static const char routines_of_users[] =
+    "SELECT " SPECIFIC ROUTINE "CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, "
+    NULLS_4 ", NULL, NULL, " DATA_TYPE ", " NULLS_14 ", "
+    "CASE WHEN t.oid IS NOT NULL THEN current_database() END, nt.nspname, t.typname, " NULLS_4 ", "
+    "CASE WHEN p.prokind <> 'p' THEN '0' END, 'SQL', CASE WHEN pg_has_role(p.proowner, 'USAGE') THEN p.prosrc END, "
+    "NULL, 'SQL', 'GENERAL', CASE p.provolatile WHEN 'i' THEN 'YES' ELSE 'NO' END, 'MODIFIES', "
+    "CASE WHEN p.prokind = 'p' THEN NULL WHEN p.proisstrict THEN 'YES' ELSE 'NO' END, NULL, 'YES', 0, NULL, NULL, "
+    "'INVOKER', NULL, NULL, NULL, 'NO', NULL, NULL, NULL, 'NO', " NULLS_24 " " FROM_PROC
+    "LEFT JOIN pg_type t ON t.oid = p.prorettype AND p.prokind <> 'p' LEFT JOIN pg_namespace nt ON nt.oid = t.typnamespace "
+    "WHERE " OF_USERS;
+
+static const char parameters_of_users[] =
+    "SELECT " SPECIFIC "x.n::int4, CASE coalesce(p.proargmodes[x.n]::text, 'i') WHEN 'o' THEN 'OUT' WHEN 't' THEN 'OUT' "
+    "WHEN 'b' THEN 'INOUT' ELSE 'IN' END, 'NO', 'NO', nullif(p.proargnames[x.n], ''), " DATA_TYPE ", " NULLS_14 ", "
+    "current_database(), nt.nspname, t.typname, " NULLS_4 ", x.n::text, NULL " FROM_PROC
+    "CROSS JOIN LATERAL unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY x (type, n) "
+    "JOIN pg_type t ON t.oid = x.type JOIN pg_namespace nt ON nt.oid = t.typnamespace WHERE " OF_USERS;
+
+static const char privileges_of_users[] =
+    "SELECT u.rolname, coalesce(g.rolname, 'PUBLIC'), " SPECIFIC ROUTINE "a.privilege_type, "
+    "CASE WHEN a.is_grantable OR a.grantee = p.proowner THEN 'YES' ELSE 'NO' END " FROM_PROC
+    "CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a JOIN pg_roles u ON u.oid = a.grantor "
+    "LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE p.oid >= 16384 AND (pg_has_role(u.oid, 'USAGE') OR "
+    "g.oid IS NULL OR pg_has_role(g.oid, 'USAGE'))";
+
+#define BOTH(name_, own_, users_) \
+    ROWS(name_) \
+    { \
+        struct status st = each_function(task, session, sink, own_); \
+        return failed(st) ? st : pg_query_rows(task, session, sink, users_); \
+    }
+BOTH(routine_rows, routine_row, routines_of_users)
+BOTH(parameter_rows, parameter_row, parameters_of_users)
+BOTH(privilege_rows, privilege_row, privileges_of_users)
 
 static const struct pg_table tables[] = {
     {"routines",

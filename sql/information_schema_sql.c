@@ -201,8 +201,7 @@ ROWS(view_column_rows)
     return pg_each_table(task, session, sink, view_column_row);
 }
 
-// Rows that a query over other views gives, as the session's user.
-static struct status query_rows(
+struct status pg_query_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink, const char *sql)
 {
     struct status st;
@@ -220,7 +219,7 @@ out:
 
 ROWS(data_type_rows)
 {
-    return query_rows(task, session, sink,
+    return pg_query_rows(task, session, sink,
         "SELECT udt_catalog, udt_schema, udt_name, 'USER-DEFINED TYPE', dtd_identifier FROM information_schema.attributes "
         "UNION ALL SELECT domain_catalog, domain_schema, domain_name, 'DOMAIN', dtd_identifier FROM information_schema.domains "
         "UNION ALL SELECT specific_catalog, specific_schema, specific_name, 'ROUTINE', dtd_identifier FROM information_schema.parameters "
@@ -228,12 +227,12 @@ ROWS(data_type_rows)
         "UNION ALL SELECT table_catalog, table_schema, table_name, 'TABLE', dtd_identifier FROM information_schema.columns");
 }
 
-// What roles hold themselves: PUBLIC's is in routine_privileges.
+// What roles have granted, or hold themselves.
 ROWS(role_routine_rows)
 {
-    return query_rows(task, session, sink,
+    return pg_query_rows(task, session, sink,
         "SELECT * FROM information_schema.routine_privileges WHERE grantor IN (SELECT role_name FROM information_schema.enabled_roles) "
-        "AND grantee <> 'PUBLIC' OR grantee IN (SELECT role_name FROM information_schema.enabled_roles)");
+        "OR grantee IN (SELECT role_name FROM information_schema.enabled_roles)");
 }
 
 static const struct pg_table tables[] = {

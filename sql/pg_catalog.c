@@ -248,7 +248,7 @@ static struct status class_row(struct virtual_table_sink *sink, const struct cla
         datum_int(class->oid), datum_int(0), datum_int(0), datum_real(class->rows), datum_int(0), datum_int(0),
         datum_bool(class->has_index), datum_bool(false),
         datum_int(class->is_temp ? 't' : class->is_unlogged ? 'u' : 'p'), datum_int(class->kind),
-        datum_int(class->column_count), datum_int(class->check_count), datum_bool(false),
+        datum_int(class->column_count), datum_int(class->check_count), datum_bool(class->kind == 'v' || class->kind == 'm'),
         datum_bool(class->has_triggers), datum_bool(false), datum_bool(false), datum_bool(false),
         datum_bool(!class->is_empty), datum_int(class->kind == 'r' || class->kind == 'm' ? 'd' : 'n'), datum_bool(false), datum_int(0),
         datum_int(0), datum_int(0), class->acl, class->options, DATUM_NULL};
@@ -869,6 +869,7 @@ void pg_catalog_register(void)
     information_schema_routines_register();
     information_schema_empty_register();
     information_schema_sql_register();
+    information_schema_types_register();
     crdb_internal_register();
     crdb_internal_node_register();
     crdb_internal_activity_register();

@@ -94,6 +94,9 @@ CHECKED struct status pg_rows_types(struct pg_rows *rows);
 CHECKED struct status pg_each_table(struct task *task, struct session *session,
     struct virtual_table_sink *sink,
     struct status (*row)(struct pg_rows *rows, const struct table_desc *table));
+// Rows that a query over other views gives, as the session's user. `sql` is a string constant.
+CHECKED struct status pg_query_rows(
+    struct task *task, struct session *session, struct virtual_table_sink *sink, const char *sql);
 const char *pg_schema_name(const struct pg_rows *rows, uint32_t schema_id);
 // Number of a column as in pg_attribute: from 1; 0 when there is none.
 int64_t pg_attnum(const struct table_desc *table, uint32_t column_id);
@@ -306,6 +309,7 @@ void information_schema_privileges_register(void);
 void information_schema_routines_register(void);
 void information_schema_empty_register(void);
 void information_schema_sql_register(void);
+void information_schema_types_register(void);
 void crdb_internal_register(void);
 void crdb_internal_node_register(void);
 void crdb_internal_activity_register(void);

@@ -194,6 +194,35 @@ BODY(view_definition_by_name)
     return failed(st) ? st : give_view(call, &relation, args, result);
 }
 
+// The rule that a view is: its oid is made from the view's (sql/pg_catalog_depend.c).
+BODY(rule_definition)
+{
+    const uint32_t oid = (uint32_t)args[0].integer, id = oid >> 11 & 0x3ffff;
+    const bool pretty = call->arg_count == 2 && args[1].boolean;
+    struct pg_relation relation;
+    struct status st;
+    struct buffer out;
+    NEED_SESSION();
+    *result = DATUM_NULL;
+    if (id == 0 || oid != pg_default_oid(id, 1)) return STATUS_OK;
+    TRY(pg_relation_by_oid(call->task, call->session, pg_oid(id), &relation));
+    if (relation.table == NULL || relation.table->view_sql == NULL) return STATUS_OK;
+    const struct table_desc *view = relation.table, *visible = NULL;
+    const struct schema_desc *schema;
+    const char *text;
+    TRY(catalog_view_text(call->task, call->session, call->arena, view, pretty, 0, &text));
+    TRY(catalog_schema_by_id(call->task, call->session, view->schema_id, &schema));
+    buffer_init(&out, call->arena);
+    buffer_append_string(&out, "CREATE RULE \"_RETURN\" AS\n    ON SELECT TO ");
+    const char *schema_name = arena_strdup(call->arena, schema->name);
+    if (pretty) TRY(catalog_table(call->task, call->session, NULL, NULL, view->name, true, &visible));
+    pg_print_name(&out, visible != NULL && visible->id == id ? NULL : schema_name, view->name);
+    buffer_printf(&out, " DO INSTEAD %s;", text);
+    st = give(&out, result);
+out:
+    return st;
+}
+
 BODY(serial_sequence)
 {
     struct pg_relation relation;
@@ -668,8 +697,8 @@ static const struct function functions[] = {
     STABLE("pg_get_function_arg_default", 3808, TEXT, nothing, TYPE_OID, TYPE_INT4),
     STABLE("pg_get_function_sqlbody", 6197, TEXT, nothing, TYPE_OID),
     STABLE("pg_get_functiondef", 2098, TEXT, function_definition, TYPE_OID),
-    STABLE("pg_get_ruledef", 1573, TEXT, nothing, TYPE_OID),
-    STABLE("pg_get_ruledef", 2504, TEXT, nothing, TYPE_OID, TYPE_BOOL),
+    STABLE("pg_get_ruledef", 1573, TEXT, rule_definition, TYPE_OID),
+    STABLE("pg_get_ruledef", 2504, TEXT, rule_definition, TYPE_OID, TYPE_BOOL),
     STABLE("pg_get_triggerdef", 1662, TEXT, nothing, TYPE_OID),
     STABLE("pg_get_triggerdef", 2730, TEXT, nothing, TYPE_OID, TYPE_BOOL),
     STABLE("pg_get_partkeydef", 3352, TEXT, nothing, TYPE_OID),
