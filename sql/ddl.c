@@ -287,6 +287,8 @@ bool ddl_is_unfinished(const struct table_desc *table)
 
 uint64_t ddl_inline_rows(struct statement_context *context)
 {
+    // One that has lost against writers would lose again: a job wins, batch by batch.
+    if (context->session->attempt > 0) return 0;
     return (uint64_t)settings_int(
         context->session->shard, context->session->tenant, "sql.schema_change.inline_rows");
 }

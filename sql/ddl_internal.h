@@ -318,7 +318,8 @@ CHECKED struct status ddl_validate_constraint(struct statement_context *context,
 CHECKED struct status ddl_validate_not_null(struct statement_context *context,
     const struct table_desc *table, const struct column_desc *column);
 
-// Rows up to which the work is done inside of the statement's transaction: a cluster setting.
+// Rows up to which the work is done inside of the statement's transaction: a cluster setting; none where the statement
+// has lost against writers.
 uint64_t ddl_inline_rows(struct statement_context *context);
 
 // The reading half of filling and rewriting: rows of the stored table, made into entries of the target's indexes.

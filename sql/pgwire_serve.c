@@ -301,6 +301,7 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
     metric_add(&metric_queries, session->tenant, 1);
     for (; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
         run->first = may_restart && attempt < STATEMENT_RETRIES_MAX;
+        session->attempt = attempt;
         st = run_once(task, wire, run);
         const bool restarts = wants_restart(wire, st, run);
         if (restarts) st = session_txn_restart(task, session);
@@ -311,6 +312,7 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
         run->execution->started = false;
         run->execution->rows = 0;
     }
+    session->attempt = 0;
     if (!stays_fresh(run->prepared)) session->txn_fresh = false;
     if (st.code == E_QUERY_CANCELED && task_now_ns(task) >= task->deadline_ns)
         st = status_make(E_QUERY_CANCELED, "canceling statement due to statement timeout");

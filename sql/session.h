@@ -67,6 +67,7 @@ struct session {
     struct type_names names;     // Of types.
     const struct function_frame *frame; // While a statement of a function's body is planned and runs.
     uint32_t function_depth;
+    uint32_t attempt; // Of the statement at work: how often it has lost against other transactions.
     const char *calling; // While CALL is planned: the procedure's name, which then is no function's; NULL.
     const char *const *search_path; // NULL-terminated, in `arena`; "$user" expanded.
 

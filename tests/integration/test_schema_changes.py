@@ -12,6 +12,7 @@ import psycopg2
 from cluster import DEADLINE_S, ClusterTest, wait_until
 
 ROWS = 12000
+SMALL = 100
 GONE = ("57P01", "57P03", "08000", "08006", "3D000", None)
 
 
@@ -45,6 +46,18 @@ class Writer(threading.Thread):
             ("SELECT v FROM t WHERE id = %s", (key,))))
         try:
             session.run(sql, params)
+        except psycopg2.Error as error:
+            if error.pgcode != "40001":
+                raise
+        self.statements += 1
+
+
+class Updater(Writer):
+    """Changes the same few rows, adds none."""
+
+    def change(self, session):
+        try:
+            session.run("UPDATE t SET v = v WHERE id = %s", (self.random.randrange(SMALL),))
         except psycopg2.Error as error:
             if error.pgcode != "40001":
                 raise
@@ -246,6 +259,21 @@ class SchemaChanges(ClusterTest):
                 self.assertTrue(target.startswith(what.split()[0]), target)
                 self.assertIn(f"gc.ttlseconds = {seconds},", sql)
             self.assertTrue(session.value("SELECT has_column_privilege('reader', 't', 'v', 'SELECT')"))
+        self.check_indexes("t_v", "t_pkey")
+
+    def test_a_change_of_a_small_table_gets_past_constant_writers(self):
+        """Within the statement it takes half a second and more, in which rows are written to many times."""
+        with self.server.connect("main") as session:
+            session.run("TRUNCATE t")
+            session.run("INSERT INTO t SELECT g, g::text FROM generate_series(0, %s) g", (SMALL - 1,))
+            self.workers = [Updater(self.server, seed) for seed in range(2)]
+            for worker in self.workers:
+                worker.start()
+            wait_until(lambda: all(worker.statements > 0 for worker in self.workers), "writers at work")
+            session.run("ALTER TABLE t ALTER COLUMN v TYPE int USING v::int + 0 * length('' || pg_sleep(0.005)::text)")
+            self.assertEqual(session.value("SELECT pg_typeof(v)::text FROM t LIMIT 1"), "integer")
+        self.await_status("succeeded")
+        self.finish_writing()
         self.check_indexes("t_v", "t_pkey")
 
     def test_equal_deferrable_keys_of_two_transactions_do_not_both_commit(self):
