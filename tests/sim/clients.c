@@ -21,7 +21,7 @@ struct mutex_hold {
     uint64_t from_ns, to_ns;
 };
 
-enum table { TABLE_ACCOUNT = 'b', TABLE_MUTEX = 'm', TABLE_LIST = 'l', TABLE_REGISTER = 'r', TABLE_SETUP = 's' };
+enum table { TABLE_ACCOUNT = 'b', TABLE_MUTEX = 'm', TABLE_LIST = 'l', TABLE_REGISTER = 'r', TABLE_RING = 'o', TABLE_SETUP = 's' };
 
 void clients_init(struct clients *clients, struct world *world, uint32_t operations)
 {
@@ -34,6 +34,8 @@ void clients_init(struct clients *clients, struct world *world, uint32_t operati
     clients->accounts = (uint32_t)sim_random_between(&random, 2, CLIENTS_ACCOUNTS_MAX);
     clients->lists = (uint32_t)sim_random_between(&random, 1, 6);
     clients->registers = (uint32_t)sim_random_between(&random, 1, 3);
+    random = sim_random_named(world->run->seed, "clients/ring");
+    if (sim_random_below(&random, 2) == 0) clients->ring = (uint32_t)sim_random_between(&random, 4, CLIENTS_RING_MAX);
     list_history_init(&clients->list_history, world->run, clients->lists, operations + 1);
     register_history_init(&clients->register_history, world->run, operations + 1);
     clients->holds = ARENA_ARRAY(&world->run->arena, struct mutex_hold, operations + 1);
@@ -62,7 +64,7 @@ static struct bytes key_of(
     return buffer_bytes(&key);
 }
 
-static struct status lay_out_accounts(struct task *task, struct clients *clients)
+static struct status lay_out_rows(struct task *task, struct clients *clients)
 {
     struct status st;
     struct kv_txn *txn = NULL;
@@ -73,6 +75,11 @@ static struct status lay_out_accounts(struct task *task, struct clients *clients
     for (uint32_t i = 0; i < clients->accounts; i++)
         TRY(kv_insert(task, txn, key_of(clients, task->arena, TABLE_ACCOUNT, i),
             bytes_of(&balance, sizeof balance), task->arena, &there));
+    for (uint32_t i = 0; i < clients->ring; i++) {
+        const uint32_t next = (i + 1) % clients->ring;
+        TRY(kv_insert(task, txn, key_of(clients, task->arena, TABLE_RING, i), bytes_of(&next, sizeof next),
+            task->arena, &there));
+    }
     struct kv_txn *ending = txn;
     txn = NULL;
     TRY(kv_txn_commit(task, ending, NULL));
@@ -92,7 +99,7 @@ CHECKED struct status clients_lay_out(struct task *task, struct clients *clients
         // It has rows already; or the slice that was meant is not known to all any more: they stay where they are.
         if (!status_is(st, E_NOT_IN_PREREQUISITE_STATE) && !status_is(st, E_INVALID_PARAMETER_VALUE)) TRY(st);
     }
-    TRY(lay_out_accounts(task, clients));
+    TRY(lay_out_rows(task, clients));
     clients->laid_out = true;
 out:
     return st;
@@ -231,6 +238,64 @@ static struct status total_many(struct operation *op)
     }
     TRY(commit(op));
     check_total(clients, total, found, "a read");
+out:
+    return st;
+}
+
+// --- the ring: link i says which comes next
+
+static struct status link_read(struct operation *op, uint32_t link, bool lock, uint32_t *next)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    struct bytes value;
+    const struct kv_read read = {.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
+    *next = 0;
+    TRY(kv_get(op->task, op->txn, &read, key_of(clients, op->task->arena, TABLE_RING, link), op->task->arena, &value));
+    if (value.size == sizeof *next) memcpy(next, value.data, sizeof *next);
+    if (value.size != sizeof *next || *next >= clients->ring)
+        sim_violation(clients->world->run, "link %u of the ring leads to %u", link, *next);
+out:
+    return st;
+}
+
+static struct status link_put(struct operation *op, uint32_t link, uint32_t next)
+{
+    return kv_put(op->task, op->txn, key_of(op->clients, op->task->arena, TABLE_RING, link), bytes_of(&next, sizeof next));
+}
+
+// Of four links in a row the middle two change places. Two that overlap, and do not see each other, make two rings of one.
+static struct status ring_turn(struct operation *op)
+{
+    struct status st;
+    uint32_t links[4] = {(uint32_t)sim_random_below(&op->random, op->clients->ring)};
+    const bool lock = sim_random_below(&op->random, 4) == 0;
+    TRY(begin(op, false));
+    for (uint32_t i = 1; i < 4 && !op->clients->world->run->violated; i++) TRY(link_read(op, links[i - 1], lock, &links[i]));
+    TRY(link_put(op, links[0], links[2]));
+    TRY(link_put(op, links[2], links[1]));
+    TRY(link_put(op, links[1], links[3]));
+    TRY(commit(op));
+    covered("sim.ring_turned");
+out:
+    return st;
+}
+
+static struct status ring_look(struct operation *op)
+{
+    struct clients *clients = op->clients;
+    struct status st;
+    uint32_t next[CLIENTS_RING_MAX], link = 0, length = 0;
+    TRY(begin(op, sim_random_below(&op->random, 2) == 0));
+    for (uint32_t i = 0; i < clients->ring && !clients->world->run->violated; i++) TRY(link_read(op, i, false, &next[i]));
+    TRY(commit(op));
+    if (clients->world->run->violated) goto out;
+    do {
+        link = next[link];
+        length++;
+    } while (link != 0 && length <= clients->ring);
+    if (length != clients->ring)
+        sim_violation(clients->world->run, "the ring of %u links comes back after %u", clients->ring, length);
 out:
     return st;
 }
@@ -389,7 +454,9 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
     struct status st;
     char code[6];
     uint64_t what = sim_random_below(&op.random, 100);
-    if (what < 25)
+    if (clients->ring > 0 && what % 5 == 0)
+        st = sim_random_below(&op.random, 3) == 0 ? ring_look(&op) : ring_turn(&op);
+    else if (what < 25)
         st = transfer(&op);
     else if (what < 30)
         st = total_scan(&op);
@@ -533,6 +600,7 @@ CHECKED struct status clients_finish(struct task *task, struct clients *clients)
         .random = sim_random_named(clients->world->run->seed, "finish")};
     TRY(total_scan(&op));
     TRY(total_many(&op));
+    if (clients->ring > 0) TRY(ring_look(&op));
     TRY(kv_txn_begin(task, &options, &txn));
     for (uint32_t i = 0; i < clients->lists; i++) {
         TRY(kv_get(task, txn, NULL, key_of(clients, task->arena, TABLE_LIST, i), task->arena,

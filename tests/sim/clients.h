@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Clients of storage and what they check: transfers between accounts, lists, registers. They run as
+// Clients of storage and what they check: transfers between accounts, a ring, lists, registers. They run as
 // tasks on the nodes of cluster 0 and take numbered operations (SIM_OPERATION) until there are no
 // more.
 #pragma once
@@ -11,6 +11,7 @@
 #define CLIENTS_TENANT 5u
 #define CLIENTS_ACCOUNTS_MAX 8u
 #define CLIENTS_BALANCE 1000
+#define CLIENTS_RING_MAX 8u
 
 struct clients {
     struct world *world;
@@ -21,6 +22,7 @@ struct clients {
     uint64_t acknowledged, unknown, refused; // Operations that wrote.
     bool laid_out, stop, checked;
     uint32_t accounts, lists, registers;
+    uint32_t ring; // Links; 0: this run has none.
     struct list_history list_history;
     struct register_history register_history;
     struct mutex_hold *holds; // Of transactions that committed.
