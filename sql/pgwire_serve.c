@@ -416,10 +416,19 @@ static struct status run_list(
     return st;
 }
 
+// Whether a plan for the statement's shape no longer takes its literals, whose types are those of columns that have other
+// ones by now: the text says what they are.
+static bool wants_reading(const struct pgwire *wire, struct status st)
+{
+    return (status_is(st, E_DATATYPE_MISMATCH) || status_is(st, E_UNDEFINED_FUNCTION)) &&
+           !wire->spilled && wire->session->txn_state == TXN_IDLE;
+}
+
 static struct status run_text(struct task *task, struct pgwire *wire, struct bytes text)
 {
     struct status st;
     struct session *session = wire->session;
+    size_t out_mark = wire->out.size;
     struct prepared *prepared;
     struct datum *params;
     if (session->txn_state != TXN_FAILED) {
@@ -435,7 +444,8 @@ static struct status run_text(struct task *task, struct pgwire *wire, struct byt
                 .commit = true};
             st = run_statement(task, wire, &run);
             prepared_release(prepared);
-            goto out;
+            if (!wants_reading(wire, st)) goto out;
+            wire->out.size = out_mark;
         }
     }
     struct statement_list list;

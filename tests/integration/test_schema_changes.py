@@ -53,11 +53,11 @@ class Writer(threading.Thread):
 
 
 class Updater(Writer):
-    """Changes the same few rows, adds none."""
+    """Changes the same few rows, adds none. What a literal means is the column's type of the time."""
 
     def change(self, session):
         try:
-            session.run("UPDATE t SET v = v WHERE id = %s", (self.random.randrange(SMALL),))
+            session.run("UPDATE t SET v = %s WHERE id = %s", (str(self.statements), self.random.randrange(SMALL)))
         except psycopg2.Error as error:
             if error.pgcode != "40001":
                 raise
