@@ -5,6 +5,7 @@
 #include "core/env.h"
 #include "core/shard.h"
 #include "sql/auth.h"
+#include "sql/deparse.h"
 #include "sql/ddl_internal.h"
 #include "sql/internal.h"
 #include "sql/role.h"
@@ -596,7 +597,14 @@ static struct status setting_text(
     buffer_init(&out, context->arena);
     for (uint32_t i = 0; i < set->values.count; i++) {
         struct datum value;
+        const struct expr *item = set->values.items[i];
         if (i > 0) buffer_append_string(&out, ", ");
+        // Names of schemas stay apart from the commas between them.
+        if (strcmp(set->name, "search_path") == 0 && item->kind == EXPR_LITERAL &&
+            item->literal.kind == LITERAL_STRING) {
+            deparse_identifier(&out, arena_string(context->arena, item->literal.text));
+            continue;
+        }
         TRY(statement_constant(context, set->values.items[i], TYPE_OF(TYPE_TEXT), &value));
         if (!value.null) buffer_append_bytes(&out, datum_as_bytes(value));
     }
@@ -640,11 +648,12 @@ struct status role_settings_execute(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct alter_settings *alter = context->statement->as.alter_settings;
     const struct set_variable *set = alter->set;
-    const char *database, *role, *text;
+    const char *database, *role, *text, *spelled = NULL;
 
     TRY(settings_target(context, alter, &database, &role));
+    if (set->name != NULL) TRY(vars_check(context->session, context->arena, set->name, NULL, &spelled));
     struct datum params[] = {datum_text(database), datum_text(role),
-        set->name == NULL ? DATUM_NULL : datum_text(set->name), DATUM_NULL};
+        spelled == NULL ? DATUM_NULL : datum_text(spelled), DATUM_NULL};
     if (set->kind == SET_RESET_ALL) {
         TRY(run(context, NULL,
             "DELETE FROM system.public.role_settings WHERE database_name = $1 AND role = $2", 2,
@@ -663,6 +672,7 @@ struct status role_settings_execute(struct statement_context *context)
         return changed(context);
     }
     TRY(setting_text(context, set, &text));
+    TRY(vars_check(context->session, context->arena, set->name, text, &spelled));
     params[3] = datum_text(text);
     TRY(run(context, NULL,
         "INSERT INTO system.public.role_settings (database_name, role, name, value) "

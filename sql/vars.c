@@ -697,6 +697,18 @@ struct status vars_set(struct session *session, struct arena *arena, const char 
     return STATUS_OK;
 }
 
+struct status vars_check(struct session *session, struct arena *arena, const char *name,
+    const char *value, const char **spelled)
+{
+    const uint32_t index = var_index(name);
+    *spelled = index == UINT32_MAX ? name : registry[index].name;
+    if (index == UINT32_MAX || value == NULL) return STATUS_OK;
+    if (registry[index].flags & VAR_READ_ONLY)
+        return status_format(arena, SQLSTATE('5', '5', 'P', '0', '2'),
+            "parameter \"%s\" cannot be changed", registry[index].name);
+    return check_value(session, &registry[index], arena, value, &value);
+}
+
 void vars_reset_all(struct session *session)
 {
     for (uint32_t i = 0; i < VAR_COUNT; i++) {

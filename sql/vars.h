@@ -29,6 +29,9 @@ enum vars_scope { VARS_SESSION, VARS_LOCAL, VARS_STARTUP, VARS_ROLE };
 // `value` NULL: the default. `arena` is for the message.
 CHECKED struct status vars_set(struct session *session, struct arena *arena, const char *name,
     const char *value, enum vars_scope scope);
+// Whether it could have the value (NULL: any), which it does not get. *spelled: its name as it is told.
+CHECKED struct status vars_check(struct session *session, struct arena *arena, const char *name,
+    const char *value, const char **spelled);
 void vars_reset_all(struct session *session);
 // What the transaction's end does to SET and SET LOCAL.
 void vars_txn_end(struct session *session, bool committed);

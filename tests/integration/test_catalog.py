@@ -17,7 +17,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute 
 WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, a.attnum
 """
 # Types whose values exist nowhere here: what PostgreSQL keeps of its extended statistics, and of missing values.
-OTHER_TYPES = {"pg_ndistinct": "bytea", "pg_dependencies": "bytea", "pg_mcv_list": "bytea", "pg_statistic[]": "bytea", "anyarray": "text"}
+OTHER_TYPES = {"pg_ndistinct": "text", "pg_dependencies": "text", "pg_mcv_list": "bytea", "pg_statistic[]": "bytea", "anyarray": "text"}
 # PostgreSQL's own helpers behind the views of foreign data.
 LEFT_OUT = {"information_schema._pg_" + name for name in
             ("foreign_data_wrappers", "foreign_servers", "foreign_table_columns", "foreign_tables", "user_mappings")}
