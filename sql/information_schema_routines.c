@@ -138,7 +138,8 @@ static const char routines_of_users[] =
 static const char parameters_of_users[] =
     "SELECT " SPECIFIC "x.n::int4, CASE coalesce(p.proargmodes[x.n]::text, 'i') WHEN 'o' THEN 'OUT' WHEN 't' THEN 'OUT' "
     "WHEN 'b' THEN 'INOUT' ELSE 'IN' END, 'NO', 'NO', nullif(p.proargnames[x.n], ''), " DATA_TYPE ", " NULLS_14 ", "
-    "current_database(), nt.nspname, t.typname, " NULLS_4 ", x.n::text, NULL " FROM_PROC
+    "current_database(), nt.nspname, t.typname, " NULLS_4 ", x.n::text, "
+    "CASE WHEN pg_has_role(p.proowner, 'USAGE') THEN pg_get_function_arg_default(p.oid, x.n::int4) END " FROM_PROC
     "CROSS JOIN LATERAL unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY x (type, n) "
     "JOIN pg_type t ON t.oid = x.type JOIN pg_namespace nt ON nt.oid = t.typnamespace WHERE " OF_USERS;
 

@@ -285,6 +285,26 @@ BODY(function_arguments)
     return give(&out, result);
 }
 
+// Of the parameter with this number; NULL when it has none.
+BODY(function_default)
+{
+    struct status st = STATUS_OK;
+    const uint32_t oid = (uint32_t)args[0].integer;
+    const int64_t number = args[1].integer;
+    const char *text;
+    NEED_SESSION();
+    const struct table_desc *routine = pg_routine_of(call->task, call->session, oid);
+    *result = DATUM_NULL;
+    if (routine == NULL || number < 1 || number > routine->column_count) return st;
+    const struct column_desc *column = &routine->columns[number - 1];
+    if (column->default_sql == NULL) return st;
+    TRY(plan_expression_text(call->task, call->session, call->arena, NULL, column->default_sql, column->type,
+        false, &text));
+    *result = datum_text(text);
+out:
+    return st;
+}
+
 BODY(function_result)
 {
     struct buffer out;
@@ -694,7 +714,7 @@ static const struct function functions[] = {
     STABLE("pg_get_function_arguments", 2162, TEXT, function_arguments, TYPE_OID),
     STABLE("pg_get_function_identity_arguments", 2232, TEXT, function_arguments, TYPE_OID),
     STABLE("pg_get_function_result", 2165, TEXT, function_result, TYPE_OID),
-    STABLE("pg_get_function_arg_default", 3808, TEXT, nothing, TYPE_OID, TYPE_INT4),
+    STABLE("pg_get_function_arg_default", 3808, TEXT, function_default, TYPE_OID, TYPE_INT4),
     STABLE("pg_get_function_sqlbody", 6197, TEXT, nothing, TYPE_OID),
     STABLE("pg_get_functiondef", 2098, TEXT, function_definition, TYPE_OID),
     STABLE("pg_get_ruledef", 1573, TEXT, rule_definition, TYPE_OID),
