@@ -177,6 +177,44 @@ static bool remove_grants(
     return removed;
 }
 
+// Types, functions and collations: what the roles have been granted of them. Their own are not dropped.
+static struct status drop_owned_of_others(struct statement_context *context, uint32_t database_id,
+    const char **roles, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **objects;
+    struct table_desc *object;
+    uint32_t found;
+    TRY(catalog_list_objects(
+        context->task, context->session, context->arena, database_id, &objects, &found));
+    for (uint32_t i = 0; i < found; i++) {
+        enum relation_kind kind = objects[i]->kind;
+        if (!relation_is_type(kind) && kind != RELATION_FUNCTION && kind != RELATION_COLLATION) continue;
+        if (is_one_of(objects[i]->owner, roles, count))
+            return ddl_unsupported(
+                context, "DROP OWNED of a role that owns a type, a function or a collation");
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, objects[i]->id, &object));
+        if (remove_grants(object->grants, &object->grant_count, roles, count))
+            TRY(catalog_put_table(context->task, context->session, object));
+    }
+out:
+    return st;
+}
+
+static struct status drop_statistics_owned(struct statement_context *context,
+    struct table_desc *table, const char **roles, uint32_t count, bool *any)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = table->statistics_count; i-- > 0;) {
+        if (!is_one_of(table->statistics[i].owner, roles, count)) continue;
+        TRY(ddl_remove_statistics(context, table, i));
+        *any = true;
+    }
+out:
+    return st;
+}
+
 static struct status drop_owned(struct statement_context *context, const char **roles,
     uint32_t count, enum drop_behavior behavior)
 {
@@ -191,6 +229,7 @@ static struct status drop_owned(struct statement_context *context, const char **
 
     TRY(catalog_database(task, session, NULL, false, &current));
     uint32_t database_id = current->id;
+    TRY(drop_owned_of_others(context, database_id, roles, count));
     TRY(catalog_list_tables(task, session, arena, database_id, &tables, &found));
     for (uint32_t i = 0; i < found; i++) {
         struct table_desc *table;
@@ -200,6 +239,7 @@ static struct status drop_owned(struct statement_context *context, const char **
             for (uint32_t c = 0; c < table->column_count; c++)
                 removed_one |= remove_grants(
                     table->columns[c].grants, &table->columns[c].grant_count, roles, count);
+            TRY(drop_statistics_owned(context, table, roles, count, &removed_one));
             if (removed_one) TRY(catalog_put_table(task, session, table));
             continue;
         }
