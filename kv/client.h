@@ -122,9 +122,16 @@ struct kv_batch {
 // copied that it does not copy itself. `number` is the row's place in the batch; a row may be shown again
 // under the same number when a request is repeated. Must not suspend; key and value are valid in the call.
 struct kv_visitor {
+    // NULL: rows are counted alone.
     struct status (*row)(struct kv_visitor *visitor, struct arena *arena, struct bytes key,
         struct bytes value, uint32_t number);
 };
+static inline CHECKED struct status kv_visit(struct kv_visitor *visitor, struct arena *arena,
+    struct bytes key, struct bytes value, uint32_t number)
+{
+    if (visitor->row == NULL) return STATUS_OK;
+    return visitor->row(visitor, arena, key, value, number);
+}
 struct kv_scan {
     struct span span;
     bool reverse;

@@ -126,7 +126,7 @@ static struct status part_show(struct part *part, struct kv_visitor *visitor, st
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct kv_pair *pair = &batch->pairs[i];
         part->stats.bytes_read += pair->key.size + pair->value.size;
-        TRY(visitor->row(visitor, arena, pair->key, pair->value, i));
+        TRY(kv_visit(visitor, arena, pair->key, pair->value, i));
     }
 out:
     return st;

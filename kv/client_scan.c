@@ -239,7 +239,7 @@ static struct status step_show(struct step *step)
     struct kv_visitor *visitor = step->scan->visitor;
     if (visitor == NULL || step->visited) return st;
     for (uint32_t i = 0; i < step->batch.count; i++)
-        TRY(visitor->row(visitor, step->arena, step->batch.pairs[i].key,
+        TRY(kv_visit(visitor, step->arena, step->batch.pairs[i].key,
             step->batch.pairs[i].value, i));
 
 out:

@@ -170,17 +170,17 @@ static struct status scan_key(
     struct mvcc_version version;
     bool found;
     struct status st;
-    const bool resumed = !hlc_equal(place->below, HLC_MAX) && bytes_equal(cursor->key, place->key);
+    const bool resumed = !hlc_equal(place->below, HLC_MAX) && bytes_equal(mvcc_cursor_key(cursor), place->key);
     *cut = false;
     TRY(mvcc_cursor_at(
         cursor, resumed ? hlc_previous(place->below) : HLC_MAX, &version, &found));
     while (found) {
         struct hlc_timestamp ts = version.ts;
-        pulled_add(pulled, cursor->key, &version);
+        pulled_add(pulled, mvcc_cursor_key(cursor), &version);
         TRY(mvcc_cursor_older(cursor, &version, &found));
         if (!found || pulled->bytes < pulled->bytes_max) continue;
         covered("move.key_in_parts");
-        place->key = arena_copy(pulled->arena, cursor->key);
+        place->key = arena_copy(pulled->arena, mvcc_cursor_key(cursor));
         place->below = ts;
         *cut = true;
         return STATUS_OK;
@@ -200,11 +200,11 @@ static struct status scan_some(
     struct status st;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, place->key, &found));
-    for (uint32_t steps = 0; found && bytes_compare(cursor.key, end) < 0; steps++) {
+    for (uint32_t steps = 0; found && bytes_compare(mvcc_cursor_key(&cursor), end) < 0; steps++) {
         TRY(scan_key(&cursor, pulled, place, &cut));
         if (cut) goto out;
         if (pulled->bytes >= pulled->bytes_max || steps == STEPS_BETWEEN_YIELDS) {
-            place->key = key_next(pulled->arena, cursor.key);
+            place->key = key_next(pulled->arena, mvcc_cursor_key(&cursor));
             goto out;
         }
         TRY(mvcc_cursor_step(&cursor, STORE_FORWARD, &found));
@@ -260,7 +260,7 @@ static struct status noted_key(
     const struct bytes key = bytes_of(note->key, note->key_size);
     struct status st;
     TRY(mvcc_cursor_seek(cursor, STORE_FORWARD, key, &found));
-    if (!found || !bytes_equal(cursor->key, key)) goto out; // It left no version.
+    if (!found || !bytes_equal(mvcc_cursor_key(cursor), key)) goto out; // It left no version.
     TRY(mvcc_cursor_at(cursor, HLC_MAX, &version, &found));
     while (found && hlc_less_equal(note->from, version.ts)) {
         pulled_add(pulled, key, &version);

@@ -451,7 +451,6 @@ void mvcc_cursor_close(struct mvcc_cursor *cursor)
 static inline struct status cursor_take(struct mvcc_cursor *cursor, struct status st, bool found)
 {
     if (failed(st) || !found) return st;
-    cursor->key = cursor->current->key;
     return current_decode(cursor->current->value, &cursor->newest);
 }
 
@@ -481,7 +480,8 @@ struct status mvcc_cursor_at(
     if (cursor->history == NULL)
         st = store_cursor_open(cursor->mvcc->store, STORE_HISTORY, &cursor->history);
     if (failed(st)) return st;
-    return history_seek(cursor->mvcc, cursor->history, cursor->key, ts, version, found);
+    return history_seek(
+        cursor->mvcc, cursor->history, mvcc_cursor_key(cursor), ts, version, found);
 }
 
 struct status mvcc_cursor_older(
@@ -493,6 +493,6 @@ struct status mvcc_cursor_older(
     if (cursor->history == NULL)
         st = store_cursor_open(cursor->mvcc->store, STORE_HISTORY, &cursor->history);
     if (failed(st)) return st;
-    return history_seek(
-        cursor->mvcc, cursor->history, cursor->key, hlc_previous(version->ts), version, found);
+    return history_seek(cursor->mvcc, cursor->history, mvcc_cursor_key(cursor),
+        hlc_previous(version->ts), version, found);
 }

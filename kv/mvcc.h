@@ -73,9 +73,14 @@ struct mvcc_cursor {
     struct mvcc *mvcc;
     struct store_cursor *current;
     struct store_cursor *history; // Opened when first needed.
-    struct bytes key;             // Of the position; points into the store.
-    struct mvcc_version newest;   // The current version; points into the store.
+    struct mvcc_version newest;   // The current version of the position's key; points into the store.
 };
+// Of the position; points into the store. Not kept twice: a copy of what has just been written is what a scan of small
+// rows would wait for most.
+static inline struct bytes mvcc_cursor_key(const struct mvcc_cursor *cursor)
+{
+    return cursor->current->key;
+}
 CHECKED struct status mvcc_cursor_open(struct mvcc *mvcc, struct mvcc_cursor *cursor);
 void mvcc_cursor_close(struct mvcc_cursor *cursor);
 CHECKED struct status mvcc_cursor_seek(

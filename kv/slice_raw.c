@@ -61,7 +61,7 @@ static struct status export_key(
     while (found && hlc_less(export->after, version.ts)) {
         // From nothing on, what is deleted need not be told.
         bool wanted = export->all || !version.tombstone || !hlc_is_zero(export->after);
-        if (wanted) TRY(versions_add(versions, cursor->key, &version));
+        if (wanted) TRY(versions_add(versions, mvcc_cursor_key(cursor), &version));
         if (!export->all) break;
         TRY(mvcc_cursor_older(cursor, &version, &found));
     }
@@ -78,10 +78,10 @@ static struct status export_some(struct slice *slice, struct kv_export *export, 
     uint32_t steps = 0;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, rest->start, &found));
-    for (; found && bytes_compare(cursor.key, rest->end) < 0; steps++) {
+    for (; found && bytes_compare(mvcc_cursor_key(&cursor), rest->end) < 0; steps++) {
         TRY(export_key(&cursor, export, versions));
         if (versions->bytes >= bytes_max || steps == STEPS_BETWEEN_YIELDS) {
-            rest->start = key_next(versions->arena, cursor.key);
+            rest->start = key_next(versions->arena, mvcc_cursor_key(&cursor));
             goto out;
         }
         TRY(mvcc_cursor_step(&cursor, STORE_FORWARD, &found));
@@ -332,11 +332,11 @@ static struct status walk_some(struct slice *slice, struct span *rest, struct hl
     *done = true;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, rest->start, &found));
-    for (; found && bytes_compare(cursor.key, rest->end) < 0; steps++) {
+    for (; found && bytes_compare(mvcc_cursor_key(&cursor), rest->end) < 0; steps++) {
         TRY(mvcc_cursor_at(&cursor, ts, &version, &visible));
-        if (visible) TRY(each(arg, cursor.key, &version));
+        if (visible) TRY(each(arg, mvcc_cursor_key(&cursor), &version));
         if (steps == STEPS_BETWEEN_YIELDS) {
-            rest->start = key_next(arena, cursor.key);
+            rest->start = key_next(arena, mvcc_cursor_key(&cursor));
             *done = false;
             goto out;
         }

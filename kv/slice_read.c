@@ -210,7 +210,7 @@ static struct status gather_row(struct gather *gather, struct bytes key, struct 
     struct kv_batch *batch = gather->batch;
     if (gather->visitor != NULL) {
         gather->bytes += key.size + value.size;
-        return gather->visitor->row(gather->visitor, gather->arena, key, value, batch->count++);
+        return kv_visit(gather->visitor, gather->arena, key, value, batch->count++);
     }
     if (batch->count == gather->capacity) {
         uint32_t capacity = gather->capacity == 0 ? 16 : gather->capacity * 4;
@@ -267,30 +267,35 @@ static struct status scan_some(struct slice *slice, const struct slice_reader *r
     const size_t bytes_limit = gather->bytes + BYTES_BETWEEN_YIELDS;
     enum store_direction direction = scan->reverse ? STORE_BACKWARD : STORE_FORWARD;
     struct mvcc_cursor cursor = {0};
-    struct mvcc_version version;
-    bool found, visible;
+    struct mvcc_version older;
+    bool found;
     struct status st;
     uint32_t steps = 0;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(
         &cursor, direction, scan->reverse ? scan->span.end : scan->span.start, &found));
-    for (; found && !passed_end(scan, head, cursor.key); steps++) {
-        TRY(mvcc_cursor_at(&cursor, horizon, &version, &visible));
-        if (UNLIKELY(visible && !reader->newest && hlc_less(reader->ts, version.ts))) {
-            st = moved(reader, version.ts);
+    for (; found && !passed_end(scan, head, mvcc_cursor_key(&cursor)); steps++) {
+        const struct mvcc_version *version = &cursor.newest;
+        bool visible = true;
+        if (!hlc_less_equal(version->ts, horizon)) {
+            TRY(mvcc_cursor_at(&cursor, horizon, &older, &visible));
+            version = &older;
+        }
+        if (UNLIKELY(visible && !reader->newest && hlc_less(reader->ts, version->ts))) {
+            st = moved(reader, version->ts);
             goto out;
         }
-        if (visible && !version.tombstone) {
-            TRY(gather_row(gather, cursor.key, version.value));
-            scan->newest = hlc_max(scan->newest, version.ts);
+        if (visible && !version->tombstone) {
+            TRY(gather_row(gather, mvcc_cursor_key(&cursor), version->value));
+            if (hlc_less(scan->newest, version->ts)) scan->newest = version->ts;
         }
         if (gather_full(gather) || steps == STEPS_BETWEEN_YIELDS ||
             UNLIKELY(gather->bytes >= bytes_limit)) {
             // The rest of the span begins after (or, in reverse, ends before) this key.
             if (scan->reverse)
-                scan->span.end = arena_copy(gather->arena, cursor.key);
+                scan->span.end = arena_copy(gather->arena, mvcc_cursor_key(&cursor));
             else
-                scan->span.start = key_next(gather->arena, cursor.key);
+                scan->span.start = key_next(gather->arena, mvcc_cursor_key(&cursor));
             goto out;
         }
         TRY(mvcc_cursor_step(&cursor, direction, &found));
@@ -356,13 +361,13 @@ static struct status changed_some(struct slice *slice, struct arena *arena, stru
     *done = true;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, span->start, &found));
-    for (uint32_t steps = 0; found && bytes_compare(cursor.key, span->end) < 0; steps++) {
+    for (uint32_t steps = 0; found && bytes_compare(mvcc_cursor_key(&cursor), span->end) < 0; steps++) {
         if (hlc_less(after, cursor.newest.ts)) {
             *changed = true;
             break;
         }
         if (steps == STEPS_BETWEEN_YIELDS) {
-            span->start = key_next(arena, cursor.key);
+            span->start = key_next(arena, mvcc_cursor_key(&cursor));
             *done = false;
             break;
         }
@@ -402,7 +407,7 @@ struct status slice_span_empty(struct slice *slice, struct span span, bool *empt
     if (pending_in_span(slice, span, HLC_ZERO, 0)) return STATUS_OK;
     TRY(mvcc_cursor_open(&slice->mvcc, &cursor));
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, span.start, &found));
-    *empty = !found || bytes_compare(cursor.key, span.end) >= 0;
+    *empty = !found || bytes_compare(mvcc_cursor_key(&cursor), span.end) >= 0;
     if (*empty) {
         bool any;
         TRY(staged_in_span(slice, span, &any));

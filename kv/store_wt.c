@@ -247,7 +247,8 @@ static struct status wt_seek(
     return cursor_take(base, cursor, ret, found);
 }
 
-// The rows of a page that was read lie one after another: what comes next is on its way meanwhile. It may lie nowhere.
+// The rows of a page that was read lie one after another; keys and values of one that was never written lie in two such
+// rows: what comes next is on its way meanwhile. It may lie nowhere.
 static inline void prefetch_near(const void *at, enum store_direction direction)
 {
     const uintptr_t address = (uintptr_t)at;
@@ -260,7 +261,10 @@ static struct status wt_step(struct store_cursor *base, enum store_direction dir
 {
     WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
     int ret = direction == STORE_FORWARD ? cursor->next(cursor) : cursor->prev(cursor);
-    if (LIKELY(ret == 0)) prefetch_near(cursor->value.data, direction);
+    if (LIKELY(ret == 0)) {
+        prefetch_near(cursor->value.data, direction);
+        prefetch_near(cursor->key.data, direction);
+    }
     return cursor_take(base, cursor, ret, found);
 }
 

@@ -78,7 +78,8 @@ static struct status scan_open(struct task *task, struct op *op)
     op_alloc_columns(op, op->node->layout.count);
     if (node->filter != NULL)
         scan->filter = expr_state_new(run->arena, run, node->filter, run->capacity);
-    scan->visitor.row = visit_row;
+    const bool counts = node->filter == NULL && node->decoder.key_needed == 0 && node->decoder.value_needed == 0;
+    scan->visitor.row = counts ? NULL : visit_row;
     scan->locks_selected = node->locks_selected && kv_txn_is_weak(run->txn);
     arena_init(&scan->ahead, run->account);
     scan->visits = node->primary == NULL && node->lock == REL_LOCK_NONE && !scan->locks_selected;
