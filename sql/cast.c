@@ -150,6 +150,40 @@ const struct cast *cast_find(type_oid from, type_oid to, enum cast_context conte
     return NULL;
 }
 
+// --- volatility ----------------------------------------------------------------------------------------
+
+// Texts of these depend on settings, or on names that may change.
+static bool names_something(type_oid oid)
+{
+    const struct cast *alias = find_row(oid, TYPE_OID);
+    return (oid != TYPE_INT2 && oid != TYPE_INT4 && oid != TYPE_INT8 && alias != NULL) || type_is_array(oid) ||
+           oid == TYPE_RECORD || type_is_user(oid);
+}
+
+static bool prints_alike(type_oid oid)
+{
+    return oid != TYPE_DATE && oid != TYPE_TIMESTAMP && oid != TYPE_TIMESTAMPTZ && oid != TYPE_INTERVAL &&
+           !names_something(oid);
+}
+
+static bool reads_alike(type_oid oid)
+{
+    return prints_alike(oid) && oid != TYPE_TIME && oid != TYPE_TIMETZ;
+}
+
+bool cast_is_immutable(const struct cast *cast, type_oid from, type_oid to)
+{
+    if (cast->binary || from == TYPE_UNKNOWN) return true;
+    if (cast->elements) {
+        type_oid in = type_info(from)->element, out = type_info(to)->element;
+        const struct cast *element = cast_find(in, out, CAST_EXPLICIT);
+        return element == NULL || cast_is_immutable(element, in, out);
+    }
+    if (cast->through_text) return prints_alike(from) && reads_alike(to);
+    bool zoned = (from == TYPE_TIMESTAMPTZ) != (to == TYPE_TIMESTAMPTZ);
+    return !zoned && !(to == TYPE_REGCLASS && type_info(from)->category == 'S');
+}
+
 // --- running -------------------------------------------------------------------------------------------
 
 static struct status through_text(struct function_call *call, struct type from, struct type to,

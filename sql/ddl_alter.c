@@ -690,12 +690,11 @@ static struct status set_view_default(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
-    uint32_t sequence_id;
     TRY(alter_find_column(alter, &column));
     column->default_sql = NULL;
     if (alter->command->kind == ALTER_COLUMN_SET_DEFAULT)
-        TRY(ddl_default_text(
-            alter->context, alter->command->expr, column->type, &column->default_sql, &sequence_id));
+        TRY(ddl_lone_default_text(
+            alter->context, alter->command->expr, column->type, &column->default_sql));
     TRY(alter_put(alter));
 out:
     return st;

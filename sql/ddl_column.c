@@ -356,8 +356,11 @@ static struct status index_element(struct statement_context *context, struct tab
     TRY(ddl_check_text(
         context, element->expr, "index expression", table, NULL, NULL, &column->expression_sql));
     struct type type;
-    TRY(plan_expression_type(
-        context->task, context->session, context->arena, table, element->expr, &type));
+    bool immutable;
+    TRY(plan_expression_immutable(
+        context->task, context->session, context->arena, table, element->expr, &type, &immutable));
+    if (!immutable)
+        return ddl_error(context, E_INVALID_OBJECT_DEFINITION, "functions in index expression must be marked IMMUTABLE");
     TRY(index_class(context, index, element, type, column));
     TRY(ddl_collation(context, &element->collation, type, &column->collation));
     if (column->collation == NULL && element->collation.name == NULL && collation_is_set(type.collation))

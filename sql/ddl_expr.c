@@ -537,6 +537,20 @@ out:
     return st;
 }
 
+struct status ddl_lone_default_text(
+    struct statement_context *context, struct expr *expr, struct type type, const char **text)
+{
+    struct status st = STATUS_OK;
+    uint32_t sequence_id;
+    struct datum value;
+    TRY(ddl_default_text(context, expr, type, text, &sequence_id));
+    if (expr->kind == EXPR_LITERAL)
+        TRY(plan_evaluate_constant(
+            context->task, context->session, context->arena, expr, NULL, NULL, 0, type, &value));
+out:
+    return st;
+}
+
 struct status ddl_check_text(struct statement_context *context, struct expr *expr, const char *what,
     const struct table_desc *table, uint32_t **columns, uint32_t *column_count, const char **text)
 {

@@ -2,6 +2,7 @@
 //
 // CREATE INDEX.
 #include "sql/ddl_internal.h"
+#include "sql/plan.h"
 
 #include "sql/schema_change.h"
 
@@ -156,6 +157,12 @@ struct status ddl_create_index(struct statement_context *context)
             context, &info, "functions in index predicate must be marked IMMUTABLE"));
         TRY(ddl_check_text(
             context, create->where, "index predicate", table, NULL, NULL, &index->predicate_sql));
+        struct type type;
+        bool immutable;
+        TRY(plan_expression_immutable(
+            context->task, context->session, context->arena, table, create->where, &type, &immutable));
+        if (!immutable)
+            return ddl_error(context, E_INVALID_OBJECT_DEFINITION, "functions in index predicate must be marked IMMUTABLE");
     }
     TRY(publish_or_fill(context, source, table, index));
 out:

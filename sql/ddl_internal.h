@@ -211,6 +211,9 @@ char *ddl_deparse_select(struct arena *arena, const struct select *select);
 // gives the text to store.
 CHECKED struct status ddl_default_text(struct statement_context *context, struct expr *expr,
     struct type type, const char **text, uint32_t *sequence_id);
+// As ddl_default_text, of a domain or a view's column: without a row to make, nothing else looks at a literal.
+CHECKED struct status ddl_lone_default_text(
+    struct statement_context *context, struct expr *expr, struct type type, const char **text);
 CHECKED struct status ddl_check_text(struct statement_context *context, struct expr *expr,
     const char *what, const struct table_desc *table, uint32_t **columns, uint32_t *column_count,
     const char **text);

@@ -38,6 +38,26 @@ out:
     return st;
 }
 
+static struct status check_generated_immutable(
+    struct statement_context *context, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct expr *expr;
+    struct type type;
+    bool immutable = true;
+    for (uint32_t i = 0; i < table->column_count && immutable; i++) {
+        if (table->columns[i].generated_sql == NULL) continue;
+        TRY(parse_expression_on_stack(
+            context->arena, bytes_of_string(table->columns[i].generated_sql), &expr));
+        TRY(plan_expression_immutable(
+            context->task, context->session, context->arena, table, expr, &type, &immutable));
+    }
+    if (!immutable) st = ddl_error(context, E_INVALID_OBJECT_DEFINITION, "generation expression is not immutable");
+
+out:
+    return st;
+}
+
 struct status ddl_validate_expressions(
     struct statement_context *context, const struct table_desc *table)
 {
@@ -71,7 +91,8 @@ struct status ddl_validate_expressions(
         &param_count, &plan);
     context->session->internal = internal;
     // Positions would point into a statement that the client did not write.
-    if (failed(st)) st = status_position(context->arena, st, 0);
+    if (failed(st)) return status_position(context->arena, st, 0);
+    st = check_generated_immutable(context, table);
 out:
     return st;
 }
@@ -459,18 +480,39 @@ out:
     return st;
 }
 
+// LIKE is about what was there before: its names are made whole, so that the new table hides none.
+static struct status qualify_likes(struct statement_context *context, struct create_table *create)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *source;
+    const struct schema_desc *schema;
+    struct like_clause *likes = ARENA_ARRAY(context->arena, struct like_clause, create->like_count);
+    for (uint32_t i = 0; i < create->like_count; i++) {
+        likes[i] = create->likes[i];
+        st = ddl_find(context, &likes[i].source, false, OBJECT_OTHER, &source);
+        if (failed(st) && create->if_not_exists) continue; // Told of when the table is to be made.
+        TRY(st);
+        TRY(catalog_schema_by_id(context->task, context->session, source->schema_id, &schema));
+        likes[i].source.schema = schema->name;
+    }
+    st = STATUS_OK;
+    create->likes = likes;
+
+out:
+    return st;
+}
+
 struct status ddl_create_table_with_id(
     struct statement_context *context, uint32_t id, uint32_t *created)
 {
     struct status st = STATUS_OK;
-    const struct create_table *create = context->statement->as.create_table;
-    const struct table_desc *source;
+    struct create_table whole = *context->statement->as.create_table;
+    const struct create_table *create = &whole;
     struct table_desc *table;
 
     *created = 0;
     TRY(refuse(context, create));
-    for (uint32_t i = 0; i < create->like_count && !create->if_not_exists; i++)
-        TRY(ddl_find(context, &create->likes[i].source, false, OBJECT_OTHER, &source));
+    TRY(qualify_likes(context, &whole));
     TRY(ddl_begin_table(
         context, &create->name, create->persistence, create->if_not_exists, id, &table));
     if (table == NULL) goto out;

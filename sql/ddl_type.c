@@ -708,22 +708,14 @@ out:
 static struct status domain_constraint(struct statement_context *context,
     struct table_desc *domain, const struct constraint *constraint, bool *null_written)
 {
-    struct status st = STATUS_OK;
-    uint32_t sequence_id;
-    struct datum value;
     switch (constraint->kind) {
     case CONSTRAINT_NOT_NULL: domain->columns[0].not_null = true; return STATUS_OK;
     case CONSTRAINT_NULL: *null_written = true; return STATUS_OK;
     case CONSTRAINT_DEFAULT:
         if (domain->columns[0].default_sql != NULL)
             return ddl_error(context, E_SYNTAX_ERROR, "multiple default expressions");
-        TRY(ddl_default_text(context, constraint->expr, domain->columns[0].type,
-            &domain->columns[0].default_sql, &sequence_id));
-        // Without a row to make, nothing else looks at it.
-        if (constraint->expr->kind == EXPR_LITERAL)
-            TRY(plan_evaluate_constant(context->task, context->session, context->arena,
-                constraint->expr, NULL, NULL, 0, domain->columns[0].type, &value));
-        return STATUS_OK;
+        return ddl_lone_default_text(
+            context, constraint->expr, domain->columns[0].type, &domain->columns[0].default_sql);
     case CONSTRAINT_CHECK:
         if (constraint->no_inherit)
             return ddl_error(context, E_INVALID_OBJECT_DEFINITION,
@@ -739,8 +731,6 @@ static struct status domain_constraint(struct statement_context *context,
             context, E_SYNTAX_ERROR, "foreign key constraints not possible for domains");
     default: return ddl_unsupported(context, "this constraint of a domain");
     }
-out:
-    return st;
 }
 
 struct status ddl_create_domain(struct statement_context *context)
@@ -826,7 +816,7 @@ struct status ddl_alter_domain(struct statement_context *context)
     const struct alter_domain *alter = context->statement->as.alter_domain;
     struct table_desc *domain;
     bool null_written = false;
-    uint32_t at, sequence_id;
+    uint32_t at;
 
     TRY(ddl_edit_type(context, &alter->name, false, &domain));
     if (domain->kind != RELATION_DOMAIN)
@@ -835,8 +825,8 @@ struct status ddl_alter_domain(struct statement_context *context)
     case DOMAIN_DEFAULT:
         domain->columns[0].default_sql = NULL;
         if (alter->expr != NULL)
-            TRY(ddl_default_text(context, alter->expr, domain->columns[0].type,
-                &domain->columns[0].default_sql, &sequence_id));
+            TRY(ddl_lone_default_text(
+                context, alter->expr, domain->columns[0].type, &domain->columns[0].default_sql));
         break;
     case DOMAIN_SET_NOT_NULL:
         TRY(validate_columns(context, domain, NULL));

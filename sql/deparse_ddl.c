@@ -606,6 +606,31 @@ static void put_alter_column(struct deparse *deparse, const struct alter_command
     }
 }
 
+// Of a composite type, what is altered is its attributes.
+static void put_alter_attribute(struct deparse *deparse, const struct alter_command *command)
+{
+    switch (command->kind) {
+    case ALTER_ADD_COLUMN:
+        put(deparse, "ADD ATTRIBUTE ");
+        put_column(deparse, command->definition);
+        break;
+    case ALTER_DROP_COLUMN:
+        put(deparse, command->missing_ok ? "DROP ATTRIBUTE IF EXISTS " : "DROP ATTRIBUTE ");
+        put_name(deparse, command->name);
+        break;
+    default:
+        put(deparse, "ALTER ATTRIBUTE ");
+        put_name(deparse, command->name);
+        put(deparse, " TYPE ");
+        put_type(deparse, command->definition->type);
+        if (command->definition->collation.name != NULL) {
+            put(deparse, " COLLATE ");
+            put_object_name(deparse, command->definition->collation);
+        }
+    }
+    put_behavior(deparse, command->behavior);
+}
+
 static void put_alter_command(struct deparse *deparse, const struct alter_command *command)
 {
     switch (command->kind) {
@@ -676,22 +701,27 @@ static void put_alter_table(struct deparse *deparse, const struct alter_table *a
     put_object_name(deparse, alter->name);
     for (uint32_t i = 0; i < alter->command_count; i++) {
         put(deparse, i == 0 ? " " : ", ");
-        put_alter_command(deparse, &alter->commands[i]);
+        if (alter->object == OBJECT_TYPE) put_alter_attribute(deparse, &alter->commands[i]);
+        else put_alter_command(deparse, &alter->commands[i]);
     }
 }
 
 static void put_rename(struct deparse *deparse, const struct rename *rename)
 {
-    bool part = rename->object == OBJECT_COLUMN || rename->object == OBJECT_CONSTRAINT;
+    const char *part = rename->object == OBJECT_COLUMN ? "COLUMN "
+        : rename->object == OBJECT_CONSTRAINT          ? "CONSTRAINT "
+        : rename->object == OBJECT_ATTRIBUTE           ? "ATTRIBUTE "
+                                                       : NULL;
     put(deparse, "ALTER ");
     put_kind(deparse, rename->object == OBJECT_COLUMN       ? rename->relation
                       : rename->object == OBJECT_CONSTRAINT ? OBJECT_TABLE
+                      : rename->object == OBJECT_ATTRIBUTE  ? OBJECT_TYPE
                                                             : rename->object);
     if (rename->if_exists) put(deparse, "IF EXISTS ");
     put_object_name(deparse, rename->name);
     put(deparse, " RENAME ");
-    if (part) {
-        put(deparse, rename->object == OBJECT_COLUMN ? "COLUMN " : "CONSTRAINT ");
+    if (part != NULL) {
+        put(deparse, part);
         put_name(deparse, rename->part);
         put(deparse, " ");
     }

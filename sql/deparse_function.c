@@ -68,7 +68,7 @@ void put_create_function(struct deparse *deparse, const struct create_function *
         put_parameters(deparse, function, true);
         put(deparse, ")");
     } else if (function->returns != NULL) {
-        put(deparse, function->returns->setof ? " RETURNS SETOF " : " RETURNS ");
+        put(deparse, " RETURNS ");
         put_type(deparse, function->returns);
     }
     if (function->language != NULL) {

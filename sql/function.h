@@ -131,6 +131,8 @@ struct cast {
 };
 // The cast allowed in `context`, or NULL. Explicit allows all, assignment allows implicit ones too.
 const struct cast *cast_find(type_oid from, type_oid to, enum cast_context context);
+// Whether it gives the same whatever the session has set: not where a zone, a style of dates or a name decides.
+bool cast_is_immutable(const struct cast *cast, type_oid from, type_oid to);
 // Equal types give a binary cast; TYPE_UNKNOWN can become anything.
 const struct cast *cast_at(uint32_t index); // For pg_cast; NULL past the end.
 // Runs a cast, text forms and typmod coercion (22001, rounding) included.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "core/text.h"
 #include "sql/numeric_form.h"
 #include "sql/type_ops.h"
 
@@ -216,6 +217,7 @@ static bool scan(struct bytes text, struct numeric_text *out)
 {
     size_t at = 0, point = SIZE_MAX;
     *out = (struct numeric_text){0};
+    if (text.size == 0) return false;
     if (at < text.size && (text.data[at] == '-' || text.data[at] == '+'))
         out->negative = text.data[at++] == '-';
     out->digits = text.data + at;
@@ -236,6 +238,7 @@ static bool scan(struct bytes text, struct numeric_text *out)
     if ((text.data[at++] | 0x20) != 'e') return false;
     bool minus = false;
     int64_t exponent = 0;
+    while (at < text.size && ascii_space((char)text.data[at])) at++; // As strtol does.
     if (at < text.size && (text.data[at] == '-' || text.data[at] == '+'))
         minus = text.data[at++] == '-';
     if (at == text.size) return false;

@@ -90,3 +90,7 @@ CHECKED struct status plan_settle_literals(struct task *task, struct session *se
 CHECKED struct status plan_expression_type(struct task *task, struct session *session,
     struct arena *arena, const struct table_desc *table, const struct expr *expression,
     struct type *type);
+// As plan_expression_type, and whether its value hangs on the row alone: no setting, no name, no time.
+CHECKED struct status plan_expression_immutable(struct task *task, struct session *session,
+    struct arena *arena, const struct table_desc *table, const struct expr *expression,
+    struct type *type, bool *immutable);

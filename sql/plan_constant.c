@@ -67,12 +67,20 @@ static struct status start_bind(struct task *task, struct session *session, stru
 struct status plan_expression_type(struct task *task, struct session *session, struct arena *arena,
     const struct table_desc *table, const struct expr *expression, struct type *type)
 {
+    bool immutable;
+    return plan_expression_immutable(task, session, arena, table, expression, type, &immutable);
+}
+
+struct status plan_expression_immutable(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, const struct expr *expression, struct type *type, bool *immutable)
+{
     struct status st = STATUS_OK;
     struct constant_bind *bind;
     TRY(start_bind(task, session, arena, table, expression, &bind));
     stack_call(bind_on_stack, bind);
     TRY(bind->status);
     *type = bind->scalar->type;
+    *immutable = scalar_is_immutable(bind->scalar);
 
 out:
     return st;

@@ -140,6 +140,32 @@ static bool rel_has_volatile(struct rel *rel)
     return false;
 }
 
+// What is set beside a text (anynonarray || text) is as stable as its own text is.
+static bool joins_texts(const struct scalar *call)
+{
+    if (call->function->kind != FUNCTION_OPERATOR || strcmp(call->function->name, "||") != 0) return false;
+    for (uint32_t i = 0; i < call->arg_count; i++) {
+        type_oid of = call->args[i]->type.oid;
+        const struct cast *cast = cast_find(of, TYPE_TEXT, CAST_EXPLICIT);
+        if (cast == NULL || !cast_is_immutable(cast, of, TYPE_TEXT)) return false;
+    }
+    return true;
+}
+
+bool scalar_is_immutable(const struct scalar *scalar)
+{
+    if (scalar->kind == SCALAR_CALL && scalar->function->volatility != FUNCTION_IMMUTABLE && !joins_texts(scalar))
+        return false;
+    if (scalar->kind == SCALAR_SQL_VALUE) return false;
+    if (scalar->kind == SCALAR_CAST && !scalar->unread &&
+        !cast_is_immutable(scalar->cast.cast, scalar->args[0]->type.oid, scalar->type.oid))
+        return false;
+    if (scalar->kind == SCALAR_ANY_ARRAY && !scalar_is_immutable(scalar->any_array.compare)) return false;
+    for (uint32_t i = 0; i < scalar->arg_count; i++)
+        if (!scalar_is_immutable(scalar->args[i])) return false;
+    return true;
+}
+
 bool scalar_has_subquery(const struct scalar *scalar)
 {
     if (scalar->kind == SCALAR_SUBQUERY) return true;

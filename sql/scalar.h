@@ -115,6 +115,7 @@ static inline bool scalar_is_unknown(const struct scalar *scalar)
 // Same value for the same rows; volatile calls are never equal.
 bool scalar_equal(const struct scalar *a, const struct scalar *b);
 bool scalar_is_volatile(const struct scalar *scalar);
+bool scalar_is_immutable(const struct scalar *scalar); // Calls and casts that settings and names do not change.
 bool scalar_has_subquery(const struct scalar *scalar);
 // Without columns: literals, parameters and calls of them.
 bool scalar_is_row_free(const struct scalar *scalar);

@@ -204,6 +204,7 @@ struct status sequence_next(
     memory->value = *value;
     memory->has_value = true;
     session->last_sequence_value = (uint64_t)*value;
+    session->last_sequence = sequence->id;
     session->has_last_sequence_value = true;
 out:
     return st;
@@ -383,10 +384,14 @@ BODY(setval_by_name)
 BODY(last_value)
 {
     (void)args;
-    if (call->session == NULL || !call->session->has_last_sequence_value)
+    struct session *session = call->session;
+    const struct table_desc *sequence;
+    bool known = session != NULL && session->has_last_sequence_value;
+    // Of one that has been dropped since there is none.
+    if (!known || failed(catalog_table_by_id(call->task, session, session->last_sequence, &sequence)))
         return status_make(
             E_NOT_IN_PREREQUISITE_STATE, "lastval is not yet defined in this session");
-    *result = datum_int((int64_t)call->session->last_sequence_value);
+    *result = datum_int((int64_t)session->last_sequence_value);
     return STATUS_OK;
 }
 

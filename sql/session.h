@@ -90,6 +90,7 @@ struct session {
     struct hlc_timestamp commit_ts; // Of the last transaction that wrote.
     const char *statement_text;  // Of the running statement, for SHOW QUERIES; NULL when idle.
     uint64_t last_sequence_value; // lastval()
+    uint32_t last_sequence;       // Whose.
     bool has_last_sequence_value;
     uint64_t random_state;       // random() after setseed().
     bool random_seeded;

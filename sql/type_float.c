@@ -37,18 +37,31 @@ static void round_to(double value, int count, struct digits *digits)
     digits->count = n;
 }
 
+// Whether the digits lie right between the number and its neighbour. Only whole numbers do, which have no room for their
+// last bits: any other such place has more digits than are ever tried.
+static bool lies_between(const struct digits *digits, const char *text, double value, bool single)
+{
+    if (value < (single ? 0x1p24 : 0x1p53)) return false;
+    long double read = strtold(text, NULL), away = read - (long double)value;
+    double to = away > 0 ? INFINITY : 0;
+    long double next = single ? (long double)nextafterf((float)value, (float)to) : (long double)nextafter(value, to);
+    if (away * 2 != next - (long double)value) return false;
+    // The digits themselves, not what a long double makes of them.
+    char exact[64];
+    snprintf(exact, sizeof exact, "%.45Le", read);
+    exact[1] = exact[0]; // Over the point.
+    if (memcmp(exact + 1, digits->text, (size_t)digits->count) != 0) return false;
+    size_t zeros = strspn(exact + 1 + digits->count, "0");
+    return exact[1 + (size_t)digits->count + zeros] == 'e';
+}
+
 static bool reads_back(const struct digits *digits, double value, bool single)
 {
     char text[48];
     snprintf(text, sizeof text, "%.*se%d", digits->count, digits->text,
         digits->exponent - digits->count + 1);
     if (single ? strtof(text, NULL) != (float)value : strtod(text, NULL) != value) return false;
-    // Half of the distance to the next number, where it can be the distance to these digits at all.
-    long double away = strtold(text, NULL) - (long double)value;
-    if (away == 0) return true;
-    double to = away > 0 ? INFINITY : 0;
-    long double next = single ? (long double)nextafterf((float)value, (float)to) : (long double)nextafter(value, to);
-    return away * 2 != next - (long double)value;
+    return !lies_between(digits, text, value, single);
 }
 
 static bool step_up(struct digits *digits)

@@ -1,0 +1,1 @@
+CREATE FUNCTION rich(minimum numeric) RETURNS SETOF acc LANGUAGE sql STABLE AS $$ SELECT * FROM acc $$
