@@ -102,7 +102,7 @@ struct status bind_written_view(struct binder *binder, const struct table_target
         TRY(below(binder, at, &at));
         // Whoever writes needs the right to what is below, too.
         if (view_above->table->security_invoker == 't') at->privileges |= view_above->privileges;
-        if (at->table->kind != RELATION_VIEW && at->table->kind != RELATION_TABLE)
+        if (at->table->materialized || (at->table->kind != RELATION_VIEW && at->table->kind != RELATION_TABLE))
             return refuse(binder, target, verb, view->table->name,
                 "Views that do not select from a single table or view are not automatically "
                 "updatable.");

@@ -580,6 +580,8 @@ static struct copy_line line_at(uint64_t number, struct bytes input, struct byte
     return (struct copy_line){.number = number, .text = bytes_of(input.data, size)};
 }
 
+#define HEADER_FIELDS_MAX 4096u
+
 // Rows of what has arrived so far; what is left over of the last line stays in `pending`.
 static struct status take_rows(struct copy_from *from,
     const struct column_desc *const *columns, struct copy_reader *reader)
@@ -589,7 +591,11 @@ static struct status take_rows(struct copy_from *from,
         uint32_t count;
         bool found;
         struct bytes before = reader->input;
-        st = copy_read_row(reader, &from->batch, from->fields, from->column_count, &count, &found);
+        // A header that is not compared may have any number of fields.
+        bool any = from->header_left && !from->options.header_match;
+        struct bytes *fields = any ? ARENA_ARRAY(&from->batch, struct bytes, HEADER_FIELDS_MAX) : from->fields;
+        st = copy_read_row(
+            reader, &from->batch, fields, any ? HEADER_FIELDS_MAX : from->column_count, &count, &found);
         // A quote without end goes to the end of all.
         bool endless = failed(st) && strncmp(st.message, "unterminated", 12) == 0;
         struct bytes rest = endless ? bytes_skip(before, before.size) : failed(st) ? before : reader->input;

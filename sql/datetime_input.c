@@ -181,7 +181,7 @@ static const struct {
 } words[] = {
     {"am", WORD_AM}, {"pm", WORD_PM}, {"ad", WORD_AD}, {"bc", WORD_BC}, {"now", WORD_NOW},
     {"today", WORD_TODAY}, {"tomorrow", WORD_TOMORROW}, {"yesterday", WORD_YESTERDAY},
-    {"epoch", WORD_EPOCH}, {"infinity", WORD_INFINITY}, {"+infinity", WORD_INFINITY},
+    {"epoch", WORD_EPOCH}, {"infinity", WORD_INFINITY},
     {"-infinity", WORD_MINUS_INFINITY}, {"allballs", WORD_ALLBALLS}, {"t", WORD_T},
     {"j", WORD_JULIAN}, {"jd", WORD_JULIAN}, {"julian", WORD_JULIAN}, {"dst", WORD_DST},
     {"at", WORD_AT}, {"on", WORD_AT}, {"tue", WORD_WEEKDAY}, {"tues", WORD_WEEKDAY},

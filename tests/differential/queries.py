@@ -308,6 +308,35 @@ class Wide(Generator):
         return word("SELECT (t).k, t.*::text FROM %s t WHERE t.k < %d" % (table.name, self.random.randint(1, 6)) if self.chance(0.5) else
                     "SELECT to_jsonb(t), row_to_json(t), t IS NULL FROM %s t WHERE t.k < %d" % (table.name, self.random.randint(1, 6)), "query"), ["text"]
 
+    # --- COPY ---
+
+    COPY_OPTIONS = ["FORMAT text", "FORMAT text, DELIMITER '|', NULL 'nil'", "FORMAT text, HEADER", "FORMAT csv", "FORMAT csv, HEADER, FORCE_QUOTE *", "FORMAT csv, DELIMITER ';', NULL '\\N'",
+                    "FORMAT csv, QUOTE '''', ESCAPE '\\'", "FORMAT csv, DELIMITER E'\\t', QUOTE '|'"]
+    COPY_VALUES = ["", "\\N", "nil", "1", "-7", "x", "a b", "a;b", "a|b", '"q"', '"a""b"', "'s'", "'a\\'b'", "\\\\", "\\t", "\\x41", "\\101", "2024-02-29", "true", "0.5", "{1,2}", "\\.", '""', '"\\N"']
+
+    def copy_out(self):
+        """What is written of a query's rows."""
+        table, alias = self.pick(self.tables), self.alias()
+        scope = [("%s.%s" % (alias, name), kind) for name, kind in table.columns]
+        items = [self.expression(self.pick(SCALARS + MORE_TYPES), scope, 1) for _ in range(self.random.randint(1, 4))]
+        return Tree("query", "COPY (SELECT {} FROM %s %s WHERE {}) TO STDOUT WITH (%s)" % (table.name, alias, self.pick(self.COPY_OPTIONS)),
+                    List("items", ", ", items), self.expression("bool", scope, 1))
+
+    def copy_in(self):
+        """Lines as a client sends them: most are rows of two columns, some have one or three."""
+        table, options = self.pick(self.tables), self.pick(self.COPY_OPTIONS)
+        column, _ = self.pick([entry for entry in table.columns[1:] if entry[0] not in ("g", "r")])
+        delimiter = "|" if "DELIMITER '|'" in options else ";" if "';'" in options else "\t" if "text" in options or "E'" in options else ","
+        lines = []
+        for number in range(self.random.randint(1, 4)):
+            fields = [str(500 + self.random.randint(0, 9) * 7 + number)] + [self.pick(self.COPY_VALUES) for _ in range(self.pick([1, 1, 1, 1, 1, 0, 2]))]
+            lines.append(word(delimiter.join(fields), "line"))
+        return Tree("change", "COPY %s (k, %s) FROM STDIN WITH (%s);\n{}\n" % (table.name, column, options), List("lines", "\n", lines))
+
+    def statement(self, number):
+        draw = self.random.random()
+        return self.copy_out() if draw < 0.04 else self.copy_in() if draw < 0.07 else super().statement(number)
+
     # --- changes ---
 
     def change(self):
