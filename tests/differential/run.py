@@ -68,7 +68,8 @@ MALFORMED_TIME = {"22007", "22008", "22009", "22023", "22P02", "22003"}
 # Binary values that are cut short: PostgreSQL calls some of them a breach of the protocol.
 MALFORMED_BINARY = {"08P01", "22P03", "54000", "22P02", "22007", "42804"}
 # Errors of evaluation depend on which rows and which operand a plan evaluates first.
-EVALUATION = {"22000", "2202E", "22038", "2203C", "2201G", "22004", "22026", "22003", "22007", "22008", "22012", "22P02", "22023", "22001", "2201E", "2201F", "22011", "21000", "2201B", "22P05", "22021", "54000"}
+EVALUATION = {"22000", "2202E", "22038", "2203C", "2201G", "22004", "22026", "22003", "22007", "22008", "22012", "22P02", "22023", "22001", "2201E", "2201F", "22011", "21000", "2201B", "22P05", "22021", "54000",
+              "22030", "22031", "22033", "22034", "22035", "22036", "22037", "22039", "2203A", "2203B", "2203D", "2203E", "2203F", "2203G"}
 
 
 # Errors of values that PostgreSQL calls features that are not there.
