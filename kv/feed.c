@@ -510,9 +510,8 @@ static struct status catch_up(struct task *task, void *arg)
     bool small = false;
     while (feed->state == FEED_CATCHING_UP) {
         struct hlc_timestamp closed = slice_close(slice);
-        // A prepared write holds closed time back behind commits that are applied: not the moment
-        // to go over.
-        bool last = small && hlc_less_equal(slice->applied_ts, closed);
+        // A prepared write holds closed time back behind versions that are there: not the moment to go over.
+        bool last = small && hlc_less_equal(slice_newest(slice, feed->tenant), closed);
         if (last) feed->collecting = true;
         if (small && !last) TRY(task_sleep(task, CATCH_UP_POLL_NS));
         size_t bytes = 0;

@@ -87,6 +87,12 @@ struct hlc_timestamp slice_gc_threshold(const struct slice *slice, uint64_t tena
     return found == NULL ? HLC_ZERO : found->gc_proposed;
 }
 
+struct hlc_timestamp slice_newest(const struct slice *slice, uint64_t tenant)
+{
+    const struct slice_tenant *known = slice_tenant_get(slice, tenant);
+    return known == NULL ? slice->applied_ts : hlc_max(slice->applied_ts, known->ingest_high);
+}
+
 bool slice_tenant_ingesting(const struct slice *slice, uint64_t tenant)
 {
     const struct slice_tenant *found = slice_tenant_get(slice, tenant);

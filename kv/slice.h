@@ -134,7 +134,7 @@ struct slice {
     struct raft_config config; // As of the applied index.
 
     struct hlc_timestamp last_commit; // Highest given out by slice_commit_ts (or resolved at).
-    struct hlc_timestamp applied_ts;  // Highest commit applied.
+    struct hlc_timestamp applied_ts;  // Highest commit applied, or that moved here.
     struct hlc_timestamp read_high;   // Highest read served.
     struct hlc_timestamp ceiling;     // Durable.
     struct hlc_timestamp ceiling_proposed;
@@ -347,6 +347,8 @@ CHECKED struct status slice_span_size(struct task *task, struct slice *slice, st
 // Reads of the tenant below it are refused. The proposed one counts as soon as it is with the log.
 struct hlc_timestamp slice_gc_threshold(const struct slice *slice, uint64_t tenant);
 bool slice_tenant_ingesting(const struct slice *slice, uint64_t tenant);
+// No version of the tenant that is in the store is newer, however it came there.
+struct hlc_timestamp slice_newest(const struct slice *slice, uint64_t tenant);
 // Highest threshold that TTL and protected timestamps allow now: the upper half sets kv_node->gc_limit at start
 // (NULL: no collection). Called on the owner directly before a threshold is proposed, without a suspension
 // in between: a protection that is in this shard's table before slice_gc_threshold is looked at is never passed.

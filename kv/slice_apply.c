@@ -344,12 +344,17 @@ struct status slice_mark_read(struct store *store, struct slice_mark *mark)
 static void remember_ingest(struct slice *slice, const struct entry_op *op)
 {
     struct slice_tenant *tenant = slice_tenant_get(slice, op->tenant);
+    struct hlc_timestamp high = HLC_ZERO;
     struct entry_items items;
     struct entry_item item;
-    if (tenant == NULL) return;
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item))
-        tenant->ingest_high = hlc_max(tenant->ingest_high, item.ts);
+        high = hlc_max(high, item.ts);
+    if (tenant != NULL) tenant->ingest_high = hlc_max(tenant->ingest_high, high);
+    // What a replication stream brings has times of another cluster's clock; what moves here was committed in this one.
+    if (tenant != NULL && tenant->ingesting) return;
+    slice->applied_ts = hlc_max(slice->applied_ts, high);
+    slice->last_commit = hlc_max(slice->last_commit, high);
 }
 
 void slice_apply_remember(struct slice *slice, struct bytes payload, bool prepare_refused)
