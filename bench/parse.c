@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "sql/parse.h"
-#include "sql/shape.h"
+#include "sql/parse/parse.h"
+#include "sql/parse/shape.h"
 
 static double now_seconds(void)
 {

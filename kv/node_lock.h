@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Locks by name that nodes hold against each other: for what sessions on several nodes must not have at once
-// (sql/named_lock.h shares a node's hold among its sessions). A record says which nodes hold the lock, in which modes;
+// (sql/service/named_lock.h shares a node's hold among its sessions). A record says which nodes hold the lock, in which modes;
 // one whose node is gone (its liveness epoch was raised, or it has started anew) counts for nothing.
 //
 // Not a queue: who waits asks again, so that nodes are served in any order; and a circle of nodes that wait for each other

@@ -14,8 +14,8 @@
 #include "repl/failback.h"
 #include "repl/flow.h"
 #include "repl/internal.h"
-#include "sql/announce.h"
-#include "sql/settings.h"
+#include "sql/service/announce.h"
+#include "sql/service/settings.h"
 
 #define DELAY_FIRST_NS 100000000u
 #define DELAY_MAX_NS 15000000000ull

@@ -6,9 +6,9 @@
 #include "kv/key.h"
 #include "repl/consumer.h"
 #include "repl/internal.h"
-#include "sql/bootstrap.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
+#include "sql/catalog/bootstrap.h"
+#include "sql/session/internal.h"
+#include "sql/service/jobs.h"
 
 #define RECORD_COLUMNS                                                                             \
     "job_id, tenant_id, tenant_name, source_name, source_tenant_id, source_cluster_id, "           \

@@ -10,7 +10,7 @@
 #include "kv/admin.h"
 #include "kv/key.h"
 #include "repl/producer.h"
-#include "sql/zone_object.h"
+#include "sql/service/zone_object.h"
 #include "tenant/tenant.h"
 
 #define TELL_TIMEOUT_NS 10000000000ull

@@ -13,8 +13,8 @@
 #include "repl/internal.h"
 #include "repl/reset.h"
 #include "repl/source.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
+#include "sql/session/internal.h"
+#include "sql/service/jobs.h"
 #include "tenant/tenant.h"
 
 #define UNDO_PIECE_BYTES (1u << 20)

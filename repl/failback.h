@@ -8,7 +8,7 @@
 // Source   reference: physical cluster replication, section 10.
 #pragma once
 #include "repl/consumer.h"
-#include "sql/statement.h"
+#include "sql/session/statement.h"
 
 struct consumer;
 

@@ -5,10 +5,10 @@
 #include "kv/admin.h"
 #include "kv/key.h"
 #include "repl/consumer.h"
-#include "sql/as_of.h"
-#include "sql/catalog.h"
-#include "sql/privilege.h"
-#include "sql/row.h"
+#include "sql/bind/as_of.h"
+#include "sql/catalog/catalog.h"
+#include "sql/user/privilege.h"
+#include "sql/exec/row.h"
 #include "tenant/tenant.h"
 
 #define HISTORY_PIECE_BYTES (1u << 20)

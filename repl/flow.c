@@ -13,7 +13,7 @@
 #include "kv/admin.h"
 #include "kv/key.h"
 #include "repl/producer.h"
-#include "sql/settings.h"
+#include "sql/service/settings.h"
 #include "tenant/tenant.h"
 
 #define TICK_NS 50000000u

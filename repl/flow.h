@@ -17,7 +17,7 @@
 #include "repl/consumer.h"
 #include "repl/progress.h"
 #include "repl/source.h"
-#include "sql/jobs.h"
+#include "sql/service/jobs.h"
 
 struct consumer;
 

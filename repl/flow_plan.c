@@ -12,7 +12,7 @@
 #include "kv/key.h"
 #include "repl/flow.h"
 #include "repl/internal.h"
-#include "sql/settings.h"
+#include "sql/service/settings.h"
 
 #define SPLITS_MAX 1024u
 #define TARGETS_MAX 128u

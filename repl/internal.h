@@ -3,7 +3,7 @@
 // Between the replication layer's own files. Not for others.
 #pragma once
 #include "core/shard.h"
-#include "sql/datum.h"
+#include "sql/type/datum.h"
 
 // A timestamp in a system table: text, as hlc_format writes it. NULL and "" are no time (HLC_ZERO).
 bool repl_hlc_parse(struct datum datum, struct hlc_timestamp *ts);

@@ -9,12 +9,12 @@
 #include "kv/cluster.h"
 #include "repl/internal.h"
 #include "repl/progress.h"
-#include "sql/bootstrap.h"
-#include "sql/function_table.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
-#include "sql/privilege.h"
-#include "sql/settings.h"
+#include "sql/catalog/bootstrap.h"
+#include "sql/function/function_table.h"
+#include "sql/session/internal.h"
+#include "sql/service/jobs.h"
+#include "sql/user/privilege.h"
+#include "sql/service/settings.h"
 #include "tenant/tenant.h"
 
 #define PRODUCER_COLUMNS                                                                           \

@@ -15,7 +15,7 @@
 // Source   reference: physical cluster replication, sections 5, 7, 8, 15.
 #pragma once
 #include "core/hlc.h"
-#include "sql/function.h"
+#include "sql/function/function.h"
 
 enum producer_state { PRODUCER_ACTIVE = 0, PRODUCER_FINISHED = 1, PRODUCER_ENDED = 2 };
 

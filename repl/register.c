@@ -14,8 +14,8 @@
 #include "repl/reset.h"
 #include "repl/statements.h"
 #include "repl/stream.h"
-#include "sql/jobs.h"
-#include "sql/settings.h"
+#include "sql/service/jobs.h"
+#include "sql/service/settings.h"
 
 static const char *const codecs[] = {"zstd", "lz4", NULL};
 

@@ -12,9 +12,9 @@
 #include "repl/cutover.h"
 #include "repl/failback.h"
 #include "repl/internal.h"
-#include "sql/as_of.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
+#include "sql/bind/as_of.h"
+#include "sql/session/internal.h"
+#include "sql/service/jobs.h"
 #include "tenant/tenant.h"
 
 #define SOURCE_RESET "reset:" // And when, in ns: in place of the source of a prior replication.

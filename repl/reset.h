@@ -13,7 +13,7 @@
 // Checked  tests/unit/repl/test_flow.c, tests/integration/test_tenants.py
 #pragma once
 #include "core/hlc.h"
-#include "sql/statement.h"
+#include "sql/session/statement.h"
 
 CHECKED struct status reset_execute(struct statement_context *context);
 // Whether the virtual cluster with this source_id was reset at or after `ts`: what it has of that time is not what

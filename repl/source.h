@@ -8,7 +8,7 @@
 //          08xxx when it cannot be reached; 57014 when it does not answer in time.
 #pragma once
 #include "core/hlc.h"
-#include "sql/pgclient.h"
+#include "sql/wire/pgclient.h"
 
 // How long one call may take.
 #define SOURCE_CALL_TIMEOUT_NS 30000000000ull

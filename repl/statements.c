@@ -15,11 +15,11 @@
 #include "repl/producer.h"
 #include "repl/reset.h"
 #include "repl/source.h"
-#include "sql/as_of.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
-#include "sql/privilege.h"
-#include "sql/settings.h"
+#include "sql/bind/as_of.h"
+#include "sql/session/internal.h"
+#include "sql/service/jobs.h"
+#include "sql/user/privilege.h"
+#include "sql/service/settings.h"
 #include "tenant/tenant.h"
 
 #define SLOW_STATEMENT_NS UINT64_C(2000000000) // In simulation, when it is bent.

@@ -13,7 +13,7 @@
 #include "repl/frame.h"
 #include "repl/internal.h"
 #include "repl/producer.h"
-#include "sql/function_table.h"
+#include "sql/function/function_table.h"
 #include "tenant/tenant.h"
 
 #define SCAN_PIECE_BYTES (512u << 10)

@@ -4,8 +4,8 @@
 // the default, in system.tenant_capabilities.
 #include <string.h>
 
-#include "sql/internal.h"
-#include "sql/settings.h"
+#include "sql/session/internal.h"
+#include "sql/service/settings.h"
 #include "tenant/internal.h"
 
 static const struct capability {

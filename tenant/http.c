@@ -8,7 +8,7 @@
 #include "core/invariant.h"
 #include "core/metrics.h"
 #include "kv/key.h"
-#include "sql/settings.h"
+#include "sql/service/settings.h"
 #include "tenant/tenant.h"
 
 // In NODE_SLOT_TENANT. Written by the start-up and drain sequence, read by handlers: a plain word.

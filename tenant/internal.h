@@ -2,7 +2,7 @@
 //
 // Between the tenant layer's own files. Not for others.
 #pragma once
-#include "sql/statement.h"
+#include "sql/session/statement.h"
 #include "tenant/tenant.h"
 
 extern const struct tenant_replication_hooks *tenant_replication; // NULL before repl registers.

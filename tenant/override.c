@@ -3,8 +3,8 @@
 // Overrides of cluster settings: values that the operator sets for one virtual cluster, or for all.
 #include <string.h>
 
-#include "sql/internal.h"
-#include "sql/settings.h"
+#include "sql/session/internal.h"
+#include "sql/service/settings.h"
 #include "tenant/internal.h"
 
 // For all first, so that one for this virtual cluster wins.

@@ -5,8 +5,8 @@
 
 #include "core/log.h"
 #include "kv/admin.h"
-#include "sql/internal.h"
-#include "sql/settings.h"
+#include "sql/session/internal.h"
+#include "sql/service/settings.h"
 #include "tenant/tenant.h"
 
 static const struct profile {

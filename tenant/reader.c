@@ -9,9 +9,9 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "kv/admin.h"
-#include "sql/announce.h"
-#include "sql/internal.h"
-#include "sql/settings.h"
+#include "sql/service/announce.h"
+#include "sql/session/internal.h"
+#include "sql/service/settings.h"
 #include "tenant/internal.h"
 
 #define INFO_READS 1u // First byte of system.tenants.info; then the id of what is read.

@@ -7,9 +7,9 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "kv/admin.h"
-#include "sql/bootstrap.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
+#include "sql/catalog/bootstrap.h"
+#include "sql/session/internal.h"
+#include "sql/service/jobs.h"
 #include "tenant/internal.h"
 
 #define TENANT_COLUMNS \

@@ -5,9 +5,9 @@
 
 #include "core/invariant.h"
 #include "kv/admin.h"
-#include "sql/bootstrap.h"
-#include "sql/pgwire.h"
-#include "sql/settings.h"
+#include "sql/catalog/bootstrap.h"
+#include "sql/wire/pgwire.h"
+#include "sql/service/settings.h"
 #include "tenant/internal.h"
 #include "tenant/profile.h"
 

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "core/log.h"
-#include "sql/as_of.h"
-#include "sql/internal.h"
-#include "sql/privilege.h"
-#include "sql/settings.h"
-#include "sql/vars.h"
+#include "sql/bind/as_of.h"
+#include "sql/session/internal.h"
+#include "sql/user/privilege.h"
+#include "sql/service/settings.h"
+#include "sql/session/vars.h"
 #include "tenant/internal.h"
 
 // --- who may -----------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@
 #include "core/shard.h"
 #include "core/status.h"
 #include "core/task.h"
-#include "sql/session.h"
-#include "sql/statement.h"
+#include "sql/session/session.h"
+#include "sql/session/statement.h"
 
 #define TENANT_NAME_BYTES_MAX 100u
 

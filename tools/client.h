@@ -5,7 +5,7 @@
 #pragma once
 #include "core/flags.h"
 #include "core/task.h"
-#include "sql/pgclient.h"
+#include "sql/wire/pgclient.h"
 
 struct client_flags {
     const char *url, *host, *user, *database, *certs_dir, *cluster;

@@ -7,7 +7,7 @@
 
 #include "core/arena.h"
 #include "core/text.h"
-#include "sql/deparse.h"
+#include "sql/parse/deparse.h"
 #include "tools/commands.h"
 #include "tools/shell.h"
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "core/arena.h"
-#include "sql/pgclient.h"
+#include "sql/wire/pgclient.h"
 
 enum table_format { TABLE_TABLE, TABLE_CSV, TABLE_TSV, TABLE_JSON, TABLE_NDJSON, TABLE_RAW, TABLE_RECORDS };
 // By name; false when there is none.

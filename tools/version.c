@@ -3,7 +3,7 @@
 
 #include "core/version.h"
 #include "kv/admin.h"
-#include "sql/parse.h"
+#include "sql/parse/parse.h"
 #include "tools/commands.h"
 
 int command_version(int argc, char **argv)

@@ -10,7 +10,7 @@
 
 #include "core/arena.h"
 #include "core/task.h"
-#include "sql/pgclient.h"
+#include "sql/wire/pgclient.h"
 
 struct workload_options {
     const char *db;             // NULL: the workload's own.

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "core/invariant.h"
-#include "sql/copy.h"
+#include "sql/wire/copy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

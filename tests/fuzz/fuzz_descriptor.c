@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "core/invariant.h"
-#include "sql/descriptor.h"
-#include "sql/statistics.h"
+#include "sql/catalog/descriptor.h"
+#include "sql/plan/statistics.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

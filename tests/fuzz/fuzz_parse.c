@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
-#include "sql/deparse.h"
-#include "sql/parse.h"
-#include "sql/shape.h"
+#include "sql/parse/deparse.h"
+#include "sql/parse/parse.h"
+#include "sql/parse/shape.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "core/invariant.h"
-#include "sql/function.h"
+#include "sql/function/function.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

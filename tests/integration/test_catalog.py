@@ -86,7 +86,7 @@ class Catalog(unittest.TestCase):
                 self.assertEqual(session.value("SELECT character_value FROM information_schema.sql_implementation_info "
                                                "WHERE implementation_info_id = '17'"), "PostgreSQL")
                 # --- functions: what is left out is said ---
-                with open(os.path.join(ROOT, "sql", "FUNCTIONS.md")) as page:
+                with open(os.path.join(ROOT, "sql", "function", "FUNCTIONS.md")) as page:
                     told = re.findall(r"`([^` ]+)`", page.read().split("| --- |\n", 1)[1])
                 have = {row[0] for row in session.rows("SELECT DISTINCT proname FROM pg_proc")}
                 missing = sorted(row[0] for row in self.rows(theirs, FUNCTIONS) if row[0] not in have)

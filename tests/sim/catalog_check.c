@@ -6,7 +6,7 @@
 #include "core/reactor.h"
 #include "kv/cluster.h"
 #include "kv/key.h"
-#include "sql/catalog_cache.h"
+#include "sql/catalog/catalog_cache.h"
 
 #define SEEN_MAX 512u // Tables, at most.
 

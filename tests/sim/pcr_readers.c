@@ -7,7 +7,7 @@
 #include "core/hash.h"
 #include "core/hlc.h"
 #include "core/mark.h"
-#include "sql/pgclient.h"
+#include "sql/wire/pgclient.h"
 #include "tests/sim/server_node.h"
 
 #define PAIRS 6u

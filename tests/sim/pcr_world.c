@@ -10,8 +10,8 @@
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "repl/consumer.h"
-#include "sql/pgclient.h"
-#include "sql/settings.h"
+#include "sql/wire/pgclient.h"
+#include "sql/service/settings.h"
 #include "tenant/tenant.h"
 #include "tests/sim/server_node.h"
 

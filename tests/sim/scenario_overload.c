@@ -15,8 +15,8 @@
 #include "core/mark.h"
 #include "core/reactor.h"
 #include "core/shard.h"
-#include "sql/pgclient.h"
-#include "sql/session.h"
+#include "sql/wire/pgclient.h"
+#include "sql/session/session.h"
 #include "tests/sim/server_node.h"
 
 #define FEW 4u

@@ -6,9 +6,9 @@
 #include "kv/cluster.h"
 #include "kv/kv_node.h"
 #include "repl/repl.h"
-#include "sql/bootstrap.h"
-#include "sql/pgwire.h"
-#include "sql/register.h"
+#include "sql/catalog/bootstrap.h"
+#include "sql/wire/pgwire.h"
+#include "sql/session/register.h"
 #include "tenant/tenant.h"
 #include "tests/sim/kv_world.h"
 

@@ -5,7 +5,7 @@
 // change schemas. They run as tasks on the nodes, connect to any node, and take numbered operations
 // (SIM_OPERATION) until there are no more.
 #pragma once
-#include "sql/pgclient.h"
+#include "sql/wire/pgclient.h"
 #include "tests/sim/history.h"
 #include "tests/sim/sql_model.h"
 #include "tests/sim/world.h"

@@ -8,7 +8,7 @@
 #include "repl/consumer.h"
 #include "repl/cutover.h"
 #include "repl/repl.h"
-#include "sql/pgwire.h"
+#include "sql/wire/pgwire.h"
 #include "tenant/tenant.h"
 
 #define SPANS 6u

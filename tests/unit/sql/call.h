@@ -5,8 +5,8 @@
 #pragma once
 #include <criterion/criterion.h>
 
-#include "sql/function.h"
-#include "sql/timezone.h"
+#include "sql/function/function.h"
+#include "sql/type/timezone.h"
 
 struct call_row {
     const char *name;    // A function's, or an operator's.

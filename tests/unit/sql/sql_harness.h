@@ -7,14 +7,14 @@
 
 #include "core/invariant.h"
 #include "kv/admin.h"
-#include "sql/bootstrap.h"
-#include "sql/execute.h"
-#include "sql/internal.h"
-#include "sql/jobs.h"
-#include "sql/register.h"
-#include "sql/settings.h"
-#include "sql/shard_state.h"
-#include "sql/spill.h"
+#include "sql/catalog/bootstrap.h"
+#include "sql/session/execute.h"
+#include "sql/session/internal.h"
+#include "sql/service/jobs.h"
+#include "sql/session/register.h"
+#include "sql/service/settings.h"
+#include "sql/session/shard_state.h"
+#include "sql/exec/spill.h"
 
 #define TENANT 1u
 

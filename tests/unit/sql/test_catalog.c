@@ -4,9 +4,9 @@
 #include "tests/unit/harness.h"
 
 #include "kv/admin.h"
-#include "sql/announce.h"
-#include "sql/catalog_store.h"
-#include "sql/session.h"
+#include "sql/service/announce.h"
+#include "sql/catalog/catalog_store.h"
+#include "sql/session/session.h"
 
 #define TENANT 2u
 

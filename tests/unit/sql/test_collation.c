@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 
 #include "core/arena.h"
-#include "sql/array.h"
-#include "sql/collation.h"
+#include "sql/type/array.h"
+#include "sql/type/collation.h"
 
 static struct arena arena;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <criterion/criterion.h>
 
-#include "sql/descriptor.h"
+#include "sql/catalog/descriptor.h"
 
 static struct arena arena;
 

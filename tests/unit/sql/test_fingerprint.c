@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <criterion/criterion.h>
 
-#include "sql/fingerprint.h"
+#include "sql/insight/fingerprint.h"
 
 static struct fingerprint of(struct arena *arena, const char *text)
 {

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/reactor.h"
-#include "sql/encoding.h"
-#include "sql/function.h"
-#include "sql/json.h"
+#include "sql/type/encoding.h"
+#include "sql/function/function.h"
+#include "sql/type/json.h"
 
 #define LONG_BYTES (256u << 10)
 #define ARGS_MAX 4

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "sql/deparse.h"
-#include "sql/parse.h"
+#include "sql/parse/deparse.h"
+#include "sql/parse/parse.h"
 
 static const char *state_of(struct status st)
 {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sql/deparse.h"
-#include "sql/parse.h"
+#include "sql/parse/deparse.h"
+#include "sql/parse/parse.h"
 
 // All statements of `text`, back as text, with "; " between them.
 static const char *round_trip(struct arena *arena, const char *text, uint32_t flags)

@@ -7,8 +7,8 @@
 #include "core/shard.h"
 #include "kv/admin.h"
 #include "kv/key.h"
-#include "sql/catalog.h"
-#include "sql/row.h"
+#include "sql/catalog/catalog.h"
+#include "sql/exec/row.h"
 
 #define ROWS 6000
 

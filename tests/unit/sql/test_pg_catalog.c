@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // pg_catalog, information_schema and their functions, as a client reads them.
-#include "sql/function.h"
-#include "sql/pg_catalog.h"
+#include "sql/function/function.h"
+#include "sql/catalog/pg_catalog.h"
 #include "tests/unit/sql/sql_harness.h"
 
 static const char make_tables[] =

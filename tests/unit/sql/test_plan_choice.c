@@ -4,7 +4,7 @@
 // and by its shape, without parser and planner, when it differs from an earlier one in constants alone.
 #include "tests/unit/sql/sql_harness.h"
 
-#include "sql/execute.h"
+#include "sql/session/execute.h"
 
 static struct status plan_of(struct sql_test *test, const char *sql, const char **plan)
 {

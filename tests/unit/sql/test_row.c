@@ -3,8 +3,8 @@
 // How rows are stored: what is written comes back, equal unique keys collide, corrupt bytes are refused.
 #include <criterion/criterion.h>
 
-#include "sql/function.h"
-#include "sql/row.h"
+#include "sql/function/function.h"
+#include "sql/exec/row.h"
 
 enum { A, B, C, D, COLUMNS };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sql/shape.h"
+#include "sql/parse/shape.h"
 
 static struct shape shape; // Too big for a stack.
 

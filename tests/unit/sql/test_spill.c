@@ -6,7 +6,7 @@
 
 #include <dirent.h>
 
-#include "sql/memory.h"
+#include "sql/exec/memory.h"
 
 #define ROWS "12000"
 

@@ -3,7 +3,7 @@
 // Ranks keep the order of values; statistics survive their encoding, and bytes that are none are refused.
 #include <criterion/criterion.h>
 
-#include "sql/statistics.h"
+#include "sql/plan/statistics.h"
 
 Test(statistics, rank_keeps_the_order_of_numbers)
 {

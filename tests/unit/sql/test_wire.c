@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sql/auth.h"
-#include "sql/copy.h"
-#include "sql/pgclient.h"
-#include "sql/wire.h"
+#include "sql/wire/auth.h"
+#include "sql/wire/copy.h"
+#include "sql/wire/pgclient.h"
+#include "sql/wire/wire.h"
 
 static struct arena arena;
 

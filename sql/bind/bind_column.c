@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What a column's name means where it stands: of which range of FROM, in this query or in one around it; t.*.
+#include "sql/bind/bind.h"
+#include "sql/catalog/pg_catalog.h"
+
+static struct status find_unqualified(struct binder *binder, const struct scope *scope,
+    const struct expr *expr, const char *name, struct range_column **found)
+{
+    *found = NULL;
+    for (uint32_t i = 0; i < scope->names.column_count; i++) {
+        struct range_column *column = &scope->names.columns[i];
+        if (column->merged || strcmp(column->name, name) != 0) continue;
+        if (*found != NULL)
+            return bind_error(binder, expr->position, E_AMBIGUOUS_COLUMN,
+                "column reference \"%s\" is ambiguous", name);
+        *found = column;
+    }
+    return STATUS_OK;
+}
+
+struct range *bind_find_range(const struct scope *scope, const char *schema, const char *name)
+{
+    for (struct range *range = scope->names.ranges; range != NULL; range = range->next) {
+        if (strcmp(range->name, name) != 0) continue;
+        if (schema == NULL) return range;
+        if (range->schema != NULL && strcmp(range->schema, schema) == 0) return range;
+        if (range->schema == NULL && range->table != NULL &&
+            strcmp(range->table->name, name) == 0 && strcmp(schema, "public") == 0)
+            return range;
+    }
+    return NULL;
+}
+
+static struct status qualified_range(struct binder *binder, const struct scope *scope,
+    const struct expr *expr, uint32_t name_count, struct range **range)
+{
+    const char *schema = name_count >= 2 ? expr->column.names[name_count - 2] : NULL;
+    const char *table = expr->column.names[name_count - 1];
+    for (const struct scope *s = scope; s != NULL; s = s->parent) {
+        *range = bind_find_range(s, schema, table);
+        if (*range != NULL) return STATUS_OK;
+    }
+    return bind_error(binder, expr->position, E_UNDEFINED_TABLE,
+        "missing FROM-clause entry for table \"%s\"", table);
+}
+
+// tableoid of a catalog: joins of descriptions ask for it. Of tables with rows of their own it is not known.
+static struct scalar *catalog_tableoid(
+    struct binder *binder, const struct range *range, const char *name, uint32_t position)
+{
+    if (range == NULL || range->table == NULL || range->table->kind != RELATION_VIRTUAL ||
+        strcmp(name, "tableoid") != 0)
+        return NULL;
+    return scalar_const(
+        binder->arena, TYPE_OF(TYPE_OID), datum_int(pg_relation_oid(range->table)), position);
+}
+
+// `range` NULL: the name is not qualified.
+static struct status no_such_column(struct binder *binder, const struct scope *scope,
+    const struct range *range, const char *name, uint32_t position)
+{
+    static const char *const system_columns[] = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"};
+    bool stored = range != NULL && range->table != NULL;
+    for (const struct range *each = scope->names.ranges; range == NULL && each != NULL; each = each->next)
+        stored |= each->table != NULL;
+    for (size_t i = 0; stored && i < sizeof system_columns / sizeof *system_columns; i++)
+        if (strcmp(name, system_columns[i]) == 0)
+            return bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
+                "system column %s is not supported", name);
+    if (range == NULL)
+        return bind_error(
+            binder, position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
+    return bind_error(binder, position, E_UNDEFINED_COLUMN, "column %s.%s does not exist",
+        range->name, name);
+}
+
+struct status bind_column(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct range_column *column = NULL;
+    uint32_t count = expr->column.count;
+    const char *name = expr->column.names[count - 1];
+    if (count == 1) {
+        for (const struct scope *s = scope; s != NULL && column == NULL; s = s->parent) {
+            TRY(find_unqualified(binder, s, expr, name, &column));
+            if (column != NULL) bind_note_column(binder, scope, s, NULL, expr, column);
+        }
+        if (column == NULL) {
+            struct range *ranges = scope->names.ranges;
+            *out = ranges != NULL && ranges->next == NULL
+                       ? catalog_tableoid(binder, ranges, name, expr->position)
+                       : NULL;
+            if (*out != NULL) return st;
+            for (const struct scope *s = scope; s != NULL; s = s->parent) {
+                const struct range *row = bind_find_range(s, NULL, name);
+                if (row == NULL) continue;
+                bind_note_row(binder, row, expr);
+                *out = bind_whole_row(binder, s, row, expr->position);
+                return st;
+            }
+            TRY(bind_routine_parameter(binder, expr, out));
+            if (*out != NULL) return st;
+            return no_such_column(binder, scope, NULL, name, expr->position);
+        }
+    } else {
+        struct range *range;
+        st = qualified_range(binder, scope, expr, count - 1, &range);
+        if (failed(st)) {
+            struct status missing = st;
+            TRY(bind_routine_parameter(binder, expr, out));
+            return *out != NULL ? st : missing;
+        }
+        for (uint32_t i = 0; i < range->column_count; i++) {
+            if (strcmp(range->columns[i].name, name) != 0) continue;
+            if (column != NULL)
+                return bind_error(binder, expr->position, E_AMBIGUOUS_COLUMN,
+                    "column reference \"%s\" is ambiguous", name);
+            column = &range->columns[i];
+        }
+        *out = column == NULL ? catalog_tableoid(binder, range, name, expr->position) : NULL;
+        if (*out != NULL) return st;
+        if (column == NULL)
+            return no_such_column(binder, scope, range, name, expr->position);
+        bind_note_column(binder, scope, NULL, range, expr, column);
+    }
+    range_column_read(column);
+    struct scalar *scalar = ARENA_NEW(binder->arena, struct scalar);
+    *scalar = *column->scalar;
+    scalar->position = expr->position;
+    *out = scalar;
+
+out:
+    return st;
+}
+
+struct status bind_qualified_range(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct range **range)
+{
+    return qualified_range(binder, scope, expr, expr->column.count, range);
+}
+
+struct status bind_star(struct binder *binder, struct scope *scope, const struct expr *expr,
+    struct range_column **columns, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    struct range_column *all = scope->names.columns;
+    uint32_t all_count = scope->names.column_count;
+    bool qualified = expr->column.count > 0;
+    if (qualified) {
+        struct range *range;
+        TRY(qualified_range(binder, scope, expr, expr->column.count, &range));
+        all = range->columns;
+        all_count = range->column_count;
+    } else if (scope->names.ranges == NULL) {
+        return bind_error(binder, expr->position, E_SYNTAX_ERROR,
+            "SELECT * with no tables specified is not valid");
+    }
+    *columns = ARENA_ARRAY(binder->arena, struct range_column, all_count);
+    *count = 0;
+    for (uint32_t i = 0; i < all_count; i++) {
+        if (all[i].hidden || (!qualified && all[i].merged)) continue;
+        range_column_read(&all[i]);
+        (*columns)[(*count)++] = all[i];
+    }
+
+out:
+    return st;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Domains: a value of one is a value of its base type; what the domain asks of it is checked where a value
+// becomes one, by a cast or by being written to a column.
+#include "sql/type/collation.h"
+#include "sql/parse/ast_visit.h"
+#include "sql/bind/bind.h"
+#include "sql/function/function_table.h"
+#include "sql/parse/parse.h"
+#include "sql/session/session.h"
+
+// --- in rows -------------------------------------------------------------------------------------------
+
+static const struct bind_type *domain_of(
+    const struct binder *binder, const struct column_desc *column)
+{
+    if (column->domain == 0 || binder->names == NULL) return NULL;
+    return bind_names_type_by_id(binder->names, type_user_id(column->domain));
+}
+
+uint32_t bind_domain_check_count(const struct binder *binder, const struct table_desc *table)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct bind_type *domain = domain_of(binder, &table->columns[i]);
+        if (domain != NULL) count += 1 + domain->type->constraint_count;
+    }
+    return count;
+}
+
+static struct status bind_column_checks(struct binder *binder, struct table_plan *plan,
+    const struct bind_type *domain, struct scalar *value)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *type = domain->type;
+    struct range_column column = {.name = "value", .scalar = value};
+    struct range range = {.name = "value", .columns = &column, .column_count = 1};
+    struct scope scope = {.clause = "check constraints",
+        .names = {.ranges = &range, .columns = &column, .column_count = 1}};
+    if (type->columns[0].not_null) {
+        struct table_plan_check *check = &plan->checks[plan->check_count++];
+        *check = (struct table_plan_check){
+            .domain = type->name, .domain_schema = domain->schema, .not_null = true};
+        struct expr *is = ARENA_NEW(binder->arena, struct expr);
+        TRY(parse_expression(
+            binder->arena, BYTES_LITERAL("value IS NOT NULL"), &is));
+        TRY(bind_expr(binder, &scope, is, &check->condition));
+    }
+    for (uint32_t i = 0; i < type->constraint_count; i++) {
+        struct table_plan_check *check = &plan->checks[plan->check_count++];
+        *check = (struct table_plan_check){.name = type->constraints[i].name,
+            .domain = type->name,
+            .domain_schema = domain->schema};
+        TRY(bind_expr(binder, &scope, domain->checks[i], &check->condition));
+        TRY(bind_coerce_bool(binder, &check->condition, "CHECK"));
+    }
+
+out:
+    return st;
+}
+
+struct status bind_domain_checks(struct binder *binder, struct table_plan *plan)
+{
+    struct status st = STATUS_OK;
+    struct bytes text = binder->text;
+    binder->text = (struct bytes){0};
+    for (uint32_t i = 0; i < plan->table->column_count; i++) {
+        const struct column_desc *column = &plan->table->columns[i];
+        const struct bind_type *domain = domain_of(binder, column);
+        if (domain == NULL) continue;
+        TRY(bind_column_checks(binder, plan, domain,
+            scalar_var(binder->arena, plan->row_base + i, column->type, POSITION_NONE)));
+    }
+
+out:
+    binder->text = text;
+    return st;
+}
+
+// The name as messages have it: with its schema unless that is on the search path.
+static const char *shown(
+    struct arena *arena, const struct session *session, const char *schema, const char *domain)
+{
+    const char *const *path = session == NULL ? NULL : session->search_path;
+    for (; path != NULL && *path != NULL; path++)
+        if (strcmp(*path, schema) == 0) return domain;
+    return session == NULL ? domain : arena_printf(arena, "%s.%s", schema, domain);
+}
+
+// --- in casts --------------------------------------------------------------------------------------------
+
+struct status domain_violation(
+    struct arena *arena, const struct session *session, const char *schema, const char *domain,
+    const char *check)
+{
+    const char *name = shown(arena, session, schema, domain);
+    struct status st = check == NULL
+        ? status_format(
+              arena, E_NOT_NULL_VIOLATION, "domain %s does not allow null values", name)
+        : status_format(arena, E_CHECK_VIOLATION,
+              "value for domain %s violates check constraint \"%s\"", name, check);
+    st = status_datatype(arena, st, schema, domain);
+    return status_names(arena, st, NULL, NULL, NULL, check);
+}
+
+// domain_check(value, condition, schema, domain, constraint): the value, unless the condition is false.
+BODY(check_domain)
+{
+    if (args[1].null || args[1].boolean) {
+        *result = args[0];
+        return STATUS_OK;
+    }
+    const char *schema = arena_string(call->arena, datum_as_bytes(args[2])),
+               *domain = arena_string(call->arena, datum_as_bytes(args[3])),
+               *check = arena_string(call->arena, datum_as_bytes(args[4]));
+    return domain_violation(call->arena, call->session, schema, domain, *check == '\0' ? NULL : check);
+}
+
+static const struct function domain_check = {.name = "domain_check",
+    .kind = FUNCTION_SCALAR,
+    .oid = 131999,
+    .result = TYPE_ANYELEMENT,
+    .volatility = FUNCTION_STABLE,
+    .fn = check_domain,
+    FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT)};
+
+// VALUE stands for the expression that is cast.
+static void replace_value(struct expr *expr, void *arg)
+{
+    if (expr->kind == EXPR_COLUMN && !expr->column.star && expr->column.count == 1 &&
+        strcmp(expr->column.names[0], "value") == 0)
+        *expr = *(const struct expr *)arg;
+}
+
+static struct status add_check(struct binder *binder, struct scope *scope, const char *sql,
+    struct expr *value, const struct bind_type *domain, const char *name, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct expr *condition;
+    struct scalar *bound;
+    TRY(parse_expression(binder->arena, bytes_of_string(sql), &condition));
+    expr_visit(condition, replace_value, value);
+    TRY(bind_expr(binder, scope, condition, &bound));
+    TRY(bind_coerce_bool(binder, &bound, "CHECK"));
+    struct scalar *call =
+        scalar_with_args(binder->arena, SCALAR_CALL, (*out)->type, (*out)->position, 5);
+    call->function = &domain_check;
+    call->args[0] = *out;
+    call->args[1] = bound;
+    const char *const names[] = {domain->schema, domain->type->name, name};
+    for (unsigned i = 0; i < 3; i++)
+        call->args[2 + i] =
+            scalar_const(binder->arena, TYPE_OF(TYPE_TEXT), datum_text(names[i]), POSITION_NONE);
+    *out = call;
+
+out:
+    return st;
+}
+
+struct status bind_domain_cast(struct binder *binder, struct scope *scope, const struct expr *expr,
+    type_oid domain, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
+    const struct table_desc *type = found->type;
+    struct type base = type->columns[0].type;
+    bool was_volatile = binder->has_volatile, done;
+    struct expr *value;
+
+    binder->has_volatile = false;
+    TRY(bind_expr(binder, scope, expr->cast.arg, out));
+    if (binder->has_volatile && type->constraint_count > 0)
+        return bind_unsupported(
+            binder, expr->position, "a cast of a volatile expression to a domain with CHECK");
+    binder->has_volatile |= was_volatile;
+    bool literal = scalar_is_unknown(*out);
+    TRY(bind_coerce(binder, out, literal ? TYPE_OF(base.oid) : base, CAST_EXPLICIT, &done));
+    if (!done)
+        TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s",
+            bind_type_text(binder, (*out)->type), type->name));
+    if (literal) TRY(bind_coerce(binder, out, base, CAST_EXPLICIT, NULL));
+    value = ARENA_NEW(binder->arena, struct expr);
+    *value = *expr;
+    value->cast.type = ARENA_NEW(binder->arena, struct type_name);
+    *value->cast.type = (struct type_name){.schema = "pg_catalog",
+        .name = type_info(base.oid)->name,
+        .position = expr->position};
+    if (type_is_user(base.oid)) {
+        const struct bind_type *inner =
+            bind_names_type_by_id(binder->names, type_user_id(base.oid));
+        value->cast.type->schema = inner->schema;
+        value->cast.type->name = inner->type->name;
+        value->cast.type->array_dimensions = type_is_array(base.oid) ? 1 : 0;
+    }
+    if (type->columns[0].not_null)
+        TRY(add_check(binder, scope, "value IS NOT NULL", value, found, "", out));
+    for (uint32_t i = 0; i < type->constraint_count; i++)
+        TRY(add_check(binder, scope, type->constraints[i].check_sql, value, found,
+            type->constraints[i].name, out));
+    if (type->columns[0].collation != NULL) {
+        struct scalar *result = ARENA_NEW(binder->arena, struct scalar);
+        *result = **out;
+        result->type.collation = collation_number(type->columns[0].collation);
+        *out = result;
+    }
+
+out:
+    return st;
+}

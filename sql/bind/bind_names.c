@@ -1,0 +1,740 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// First step of binding: which relations may the statement mean? Names are gathered on the big stack
+// (without waiting), fetched from the catalog on the fiber, and again for what views and foreign keys
+// lead to, until nothing new turns up.
+#include "core/task.h"
+#include "sql/bind/bind.h"
+#include "sql/parse/parse.h"
+#include "sql/plan/statistics.h"
+
+#define RELATIONS_MAX 4096u
+
+static struct relation missing_relation;
+
+struct gather {
+    struct arena *arena;
+    const struct object_name **items;
+    bool *written; // Target of INSERT, UPDATE or DELETE.
+    uint32_t count, capacity;
+    const struct type_name **types; // Of casts: names that no built-in type has.
+    uint32_t type_count;
+    const struct statement *statement;
+    const struct select *select;
+};
+
+static void gather_type(struct gather *gather, const struct type_name *type)
+{
+    if (type_by_name(type->name) != NULL &&
+        (type->schema == NULL || strcmp(type->schema, "pg_catalog") == 0))
+        return;
+    gather->types = arena_grow(gather->arena, gather->types,
+        gather->type_count * sizeof *gather->types,
+        (gather->type_count + 1) * sizeof *gather->types);
+    gather->types[gather->type_count++] = type;
+}
+
+static void gather_select(struct gather *gather, const struct select *select);
+static void gather_statement(struct gather *gather, const struct statement *statement);
+
+static void gather_name(struct gather *gather, const struct object_name *name, bool written)
+{
+    if (gather->count == gather->capacity) {
+        uint32_t capacity = gather->capacity == 0 ? 8 : gather->capacity * 2;
+        gather->items = arena_grow(gather->arena, gather->items,
+            gather->capacity * sizeof *gather->items, capacity * sizeof *gather->items);
+        gather->written = arena_grow(gather->arena, gather->written,
+            gather->capacity * sizeof(bool), capacity * sizeof(bool));
+        gather->capacity = capacity;
+    }
+    gather->items[gather->count] = name;
+    gather->written[gather->count++] = written;
+}
+
+static void gather_expr(struct gather *gather, const struct expr *expr);
+
+static void gather_list(struct gather *gather, const struct expr_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) gather_expr(gather, list->items[i]);
+}
+
+static void gather_sort(struct gather *gather, const struct sort_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) gather_expr(gather, list->items[i].expr);
+}
+
+static void gather_window(struct gather *gather, const struct window *window)
+{
+    gather_list(gather, &window->partition_by);
+    gather_sort(gather, &window->order_by);
+    gather_expr(gather, window->start_offset);
+    gather_expr(gather, window->end_offset);
+}
+
+static void gather_case(struct gather *gather, const struct expr *expr)
+{
+    gather_expr(gather, expr->casing.arg);
+    for (uint32_t i = 0; i < expr->casing.count; i++) {
+        gather_expr(gather, expr->casing.whens[i].condition);
+        gather_expr(gather, expr->casing.whens[i].result);
+    }
+    gather_expr(gather, expr->casing.otherwise);
+}
+
+static void gather_expr(struct gather *gather, const struct expr *expr)
+{
+    if (expr == NULL) return;
+    switch (expr->kind) {
+    case EXPR_OPERATOR:
+        gather_expr(gather, expr->op.left);
+        gather_expr(gather, expr->op.right);
+        break;
+    case EXPR_AND:
+    case EXPR_OR:
+    case EXPR_COALESCE:
+    case EXPR_GREATEST:
+    case EXPR_LEAST:
+    case EXPR_ARRAY:
+    case EXPR_GROUPING: gather_list(gather, &expr->list); break;
+    case EXPR_NOT: gather_expr(gather, expr->unary.arg); break;
+    case EXPR_IS: gather_expr(gather, expr->is.arg); break;
+    case EXPR_DISTINCT:
+        gather_expr(gather, expr->distinct.left);
+        gather_expr(gather, expr->distinct.right);
+        break;
+    case EXPR_BETWEEN:
+        gather_expr(gather, expr->between.arg);
+        gather_expr(gather, expr->between.low);
+        gather_expr(gather, expr->between.high);
+        break;
+    case EXPR_IN:
+        gather_expr(gather, expr->in.arg);
+        gather_list(gather, &expr->in.items);
+        break;
+    case EXPR_LIKE:
+        gather_expr(gather, expr->like.arg);
+        gather_expr(gather, expr->like.pattern);
+        gather_expr(gather, expr->like.escape);
+        break;
+    case EXPR_ANY_ALL:
+        gather_expr(gather, expr->any_all.left);
+        gather_expr(gather, expr->any_all.array);
+        break;
+    case EXPR_FUNCTION:
+        gather_list(gather, &expr->function->args);
+        gather_sort(gather, &expr->function->order_by);
+        gather_expr(gather, expr->function->filter);
+        if (expr->function->over != NULL) gather_window(gather, expr->function->over);
+        break;
+    case EXPR_CAST:
+        gather_type(gather, expr->cast.type);
+        gather_expr(gather, expr->cast.arg);
+        break;
+    case EXPR_CASE: gather_case(gather, expr); break;
+    case EXPR_NULLIF:
+        gather_expr(gather, expr->nullif.left);
+        gather_expr(gather, expr->nullif.right);
+        break;
+    case EXPR_SUBLINK:
+        gather_expr(gather, expr->sublink.test);
+        gather_select(gather, expr->sublink.query);
+        break;
+    case EXPR_SUBSCRIPT:
+        gather_expr(gather, expr->subscript.arg);
+        gather_expr(gather, expr->subscript.lower);
+        gather_expr(gather, expr->subscript.upper);
+        break;
+    case EXPR_FIELD: gather_expr(gather, expr->field.arg); break;
+    case EXPR_ROW: gather_list(gather, &expr->row.items); break;
+    case EXPR_COLLATE: gather_expr(gather, expr->collate.arg); break;
+    case EXPR_GROUPING_SET: gather_list(gather, &expr->grouping_set.items); break;
+    case EXPR_NAMED_ARGUMENT: gather_expr(gather, expr->named_argument.arg); break;
+    default: break;
+    }
+}
+
+static void gather_from(struct gather *gather, const struct from_item *item)
+{
+    switch (item->kind) {
+    case FROM_TABLE: gather_name(gather, &item->table.name, false); break;
+    case FROM_SUBQUERY: gather_select(gather, item->query); break;
+    case FROM_FUNCTION: gather_list(gather, &item->function.calls); break;
+    case FROM_JOIN:
+        gather_from(gather, item->join.left);
+        gather_from(gather, item->join.right);
+        gather_expr(gather, item->join.on);
+        break;
+    case FROM_STATEMENT: gather_statement(gather, item->statement); break;
+    }
+}
+
+static void gather_targets(struct gather *gather, const struct target_list *targets)
+{
+    for (uint32_t i = 0; i < targets->count; i++) gather_expr(gather, targets->items[i].expr);
+}
+
+static void gather_with(struct gather *gather, const struct with_clause *with)
+{
+    if (with == NULL) return;
+    for (uint32_t i = 0; i < with->count; i++) {
+        const struct cte_cycle *cycle = with->items[i].cycle;
+        gather_statement(gather, with->items[i].statement);
+        if (cycle == NULL) continue;
+        gather_expr(gather, cycle->value);
+        gather_expr(gather, cycle->otherwise);
+    }
+}
+
+static void gather_from_list(struct gather *gather, const struct from_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) gather_from(gather, list->items[i]);
+}
+
+static void gather_select(struct gather *gather, const struct select *select)
+{
+    if (select == NULL) return;
+    gather_with(gather, select->with);
+    gather_list(gather, &select->distinct_on);
+    gather_targets(gather, &select->targets);
+    gather_from_list(gather, &select->from);
+    gather_expr(gather, select->where);
+    gather_list(gather, &select->group_by);
+    gather_expr(gather, select->having);
+    for (uint32_t i = 0; i < select->window_count; i++)
+        gather_window(gather, &select->windows[i]);
+    for (uint32_t i = 0; i < select->row_count; i++) gather_list(gather, &select->rows[i]);
+    gather_select(gather, select->left);
+    gather_select(gather, select->right);
+    gather_sort(gather, &select->order_by);
+    gather_expr(gather, select->limit);
+    gather_expr(gather, select->offset);
+}
+
+static void gather_assignments(struct gather *gather, const struct assignment_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) gather_expr(gather, list->items[i].value);
+}
+
+static void gather_insert(struct gather *gather, const struct insert *insert)
+{
+    gather_with(gather, insert->with);
+    gather_name(gather, &insert->target.name, true);
+    gather_select(gather, insert->source);
+    gather_assignments(gather, &insert->conflict_assignments);
+    gather_expr(gather, insert->conflict_where);
+    gather_targets(gather, &insert->returning);
+}
+
+static void gather_statement(struct gather *gather, const struct statement *statement)
+{
+    switch (statement->tag) {
+    case STATEMENT_SELECT: gather_select(gather, statement->as.select); break;
+    case STATEMENT_INSERT: gather_insert(gather, statement->as.insert); break;
+    case STATEMENT_UPDATE:
+        gather_with(gather, statement->as.update->with);
+        gather_name(gather, &statement->as.update->target.name, true);
+        gather_assignments(gather, &statement->as.update->assignments);
+        gather_from_list(gather, &statement->as.update->from);
+        gather_expr(gather, statement->as.update->where);
+        gather_sort(gather, &statement->as.update->order_by);
+        gather_targets(gather, &statement->as.update->returning);
+        break;
+    case STATEMENT_DELETE:
+        gather_with(gather, statement->as.delete_->with);
+        gather_name(gather, &statement->as.delete_->target.name, true);
+        gather_from_list(gather, &statement->as.delete_->from);
+        gather_expr(gather, statement->as.delete_->where);
+        gather_sort(gather, &statement->as.delete_->order_by);
+        gather_targets(gather, &statement->as.delete_->returning);
+        break;
+    default: break;
+    }
+}
+
+static void gather_on_stack(void *arg)
+{
+    struct gather *gather = arg;
+    if (gather->statement != NULL) gather_statement(gather, gather->statement);
+    if (gather->select != NULL) gather_select(gather, gather->select);
+}
+
+// --- descriptors -------------------------------------------------------------------------------------
+
+static const char *copy_text(struct arena *arena, const char *text)
+{
+    return text == NULL ? NULL : arena_strdup(arena, text);
+}
+
+static void *copy_array(struct arena *arena, const void *array, size_t size)
+{
+    if (array == NULL || size == 0) return NULL;
+    void *copy = arena_alloc(arena, size);
+    memcpy(copy, array, size);
+    return copy;
+}
+#define COPY_ARRAY(arena, array, count) \
+    copy_array((arena), (array), (size_t)(count) * sizeof *(array))
+
+static void copy_indexes(struct arena *arena, struct table_desc *copy)
+{
+    copy->indexes = COPY_ARRAY(arena, copy->indexes, copy->index_count);
+    for (uint32_t i = 0; i < copy->index_count; i++) {
+        struct index_desc *index = &copy->indexes[i];
+        index->name = copy_text(arena, index->name);
+        index->columns = COPY_ARRAY(arena, index->columns, index->column_count);
+        for (uint32_t c = 0; c < index->column_count; c++)
+        {
+            index->columns[c].expression_sql = copy_text(arena, index->columns[c].expression_sql);
+            index->columns[c].collation = copy_text(arena, index->columns[c].collation);
+        }
+        index->stored = COPY_ARRAY(arena, index->stored, index->stored_count);
+        index->predicate_sql = copy_text(arena, index->predicate_sql);
+    }
+}
+
+static void copy_constraints(struct arena *arena, struct table_desc *copy)
+{
+    copy->constraints = COPY_ARRAY(arena, copy->constraints, copy->constraint_count);
+    for (uint32_t i = 0; i < copy->constraint_count; i++) {
+        struct constraint_desc *constraint = &copy->constraints[i];
+        constraint->name = copy_text(arena, constraint->name);
+        constraint->check_sql = copy_text(arena, constraint->check_sql);
+        constraint->columns = COPY_ARRAY(arena, constraint->columns, constraint->column_count);
+        constraint->referenced_columns =
+            COPY_ARRAY(arena, constraint->referenced_columns, constraint->column_count);
+    }
+}
+
+static void copy_statistics(struct arena *arena, struct table_desc *copy)
+{
+    copy->statistics = COPY_ARRAY(arena, copy->statistics, copy->statistics_count);
+    for (uint32_t i = 0; i < copy->statistics_count; i++) {
+        struct statistics_desc *each = &copy->statistics[i];
+        each->name = copy_text(arena, each->name);
+        each->owner = copy_text(arena, each->owner);
+        each->columns = COPY_ARRAY(arena, each->columns, each->column_count);
+        each->expressions = COPY_ARRAY(arena, each->expressions, each->expression_count);
+        for (uint32_t k = 0; k < each->expression_count; k++)
+            each->expressions[k].sql = copy_text(arena, each->expressions[k].sql);
+    }
+    copy->statistics_estimates =
+        COPY_ARRAY(arena, copy->statistics_estimates, copy->statistics_estimate_count);
+    for (uint32_t i = 0; i < copy->statistics_estimate_count; i++)
+        statistics_estimate_copy(arena, &copy->statistics_estimates[i]);
+}
+
+static struct table_rewrite *copy_rewrite(struct arena *arena, const struct table_rewrite *rewrite)
+{
+    struct table_rewrite *copy = arena_alloc(arena, sizeof *copy);
+    *copy = *rewrite;
+    copy->target = table_desc_copy(arena, rewrite->target);
+    copy->column_sql = COPY_ARRAY(arena, rewrite->column_sql, rewrite->column_count);
+    for (uint32_t i = 0; i < copy->column_count; i++)
+        copy->column_sql[i] = copy_text(arena, rewrite->column_sql[i]);
+    copy->zone = copy_text(arena, rewrite->zone);
+    return copy;
+}
+
+static struct privilege_grant *copy_grants(
+    struct arena *arena, const struct privilege_grant *grants, uint32_t count)
+{
+    struct privilege_grant *copy = COPY_ARRAY(arena, grants, count);
+    for (uint32_t i = 0; i < count; i++) {
+        copy[i].role = copy_text(arena, grants[i].role);
+        copy[i].grantor = copy_text(arena, grants[i].grantor);
+    }
+    return copy;
+}
+
+struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc *table)
+{
+    struct table_desc *copy = arena_alloc(arena, sizeof *copy);
+    *copy = *table;
+    if (table->rewrite != NULL) copy->rewrite = copy_rewrite(arena, table->rewrite);
+    copy->name = copy_text(arena, table->name);
+    copy->columns = COPY_ARRAY(arena, table->columns, table->column_count);
+    for (uint32_t i = 0; i < copy->column_count; i++) {
+        struct column_desc *column = &copy->columns[i];
+        column->name = copy_text(arena, column->name);
+        column->default_sql = copy_text(arena, column->default_sql);
+        column->generated_sql = copy_text(arena, column->generated_sql);
+        column->collation = copy_text(arena, column->collation);
+        if (column->missing.size > 0) column->missing = arena_copy(arena, column->missing);
+        column->grants = copy_grants(arena, column->grants, column->grant_count);
+    }
+    copy_indexes(arena, copy);
+    copy_constraints(arena, copy);
+    copy->referenced_by = COPY_ARRAY(arena, table->referenced_by, table->referenced_by_count);
+    copy->view_sql = copy_text(arena, table->view_sql);
+    copy->depends_on = COPY_ARRAY(arena, table->depends_on, table->depends_on_count);
+    copy->depended_by = NULL;
+    copy->depended_by_count = 0;
+    copy->owner = copy_text(arena, table->owner);
+    copy->collation = copy_text(arena, table->collation);
+    copy->grants = copy_grants(arena, table->grants, table->grant_count);
+    if (table->column_estimates != NULL) {
+        copy->column_estimates = COPY_ARRAY(arena, table->column_estimates, table->column_count);
+        for (uint32_t i = 0; i < copy->column_count; i++) {
+            struct column_estimate *estimate = &copy->column_estimates[i];
+            estimate->bounds = COPY_ARRAY(arena, estimate->bounds, estimate->bound_count);
+        }
+    }
+    copy_statistics(arena, copy);
+    struct function_desc *function = &copy->function;
+    function->statements = COPY_ARRAY(arena, function->statements, function->statement_count);
+    for (uint32_t i = 0; i < function->statement_count; i++)
+        function->statements[i].sql = copy_text(arena, function->statements[i].sql);
+    function->cost = copy_text(arena, function->cost);
+    function->rows = copy_text(arena, function->rows);
+    copy->labels = COPY_ARRAY(arena, table->labels, table->label_count);
+    for (uint32_t i = 0; i < copy->label_count; i++)
+        copy->labels[i].name = copy_text(arena, copy->labels[i].name);
+    return copy;
+}
+
+// --- fetching ----------------------------------------------------------------------------------------
+
+static struct bytes name_key(struct arena *arena, const struct object_name *name)
+{
+    struct buffer key;
+    buffer_init(&key, arena);
+    if (name->catalog != NULL) buffer_append_string(&key, name->catalog);
+    buffer_append_u8(&key, 0);
+    if (name->schema != NULL) buffer_append_string(&key, name->schema);
+    buffer_append_u8(&key, 0);
+    buffer_append_string(&key, name->name);
+    return buffer_bytes(&key);
+}
+
+struct relation *bind_names_find(const struct bind_names *names, const struct object_name *name)
+{
+    struct relation *relation = hashmap_get(&names->by_name, name_key(names->arena, name));
+    return relation == &missing_relation ? NULL : relation;
+}
+
+struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id)
+{
+    return hashmap_get_u64(&names->by_id, id);
+}
+
+static struct status add_type(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t id);
+
+static struct status add_relation(
+    struct bind_names *names, const struct table_desc *table, struct relation **out)
+{
+    struct relation *relation = hashmap_get_u64(&names->by_id, table->id);
+    *out = relation;
+    if (relation != NULL) return STATUS_OK;
+    if (names->count >= RELATIONS_MAX)
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED, "statement refers to too many relations");
+    relation = ARENA_NEW(names->arena, struct relation);
+    relation->table = table_desc_copy(names->arena, table);
+    relation->used = ARENA_ARRAY(names->arena, uint32_t, table->column_count + 1u);
+    if (names->count == names->capacity) {
+        uint32_t capacity = names->capacity == 0 ? 8 : names->capacity * 2;
+        names->list = arena_grow(names->arena, names->list,
+            names->capacity * sizeof(struct relation *), capacity * sizeof(struct relation *));
+        names->capacity = capacity;
+    }
+    names->list[names->count++] = relation;
+    hashmap_put_u64(&names->by_id, table->id, relation);
+    *out = relation;
+    return STATUS_OK;
+}
+
+static struct status fetch_id(struct task *task, struct session *session, struct bind_names *names,
+    uint32_t id, struct relation **out)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table;
+    *out = hashmap_get_u64(&names->by_id, id);
+    if (*out != NULL) return st;
+    TRY(catalog_table_by_id(task, session, id, &table));
+    TRY(add_relation(names, table, out));
+
+out:
+    return st;
+}
+
+// A table's name can stand for the type of its rows; a type of that name comes first.
+static struct status fetch_row_type(struct task *task, struct session *session,
+    struct bind_names *names, const struct type_name *name)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found;
+    TRY(catalog_type(task, session, NULL, name->schema, name->name, &found));
+    if (found != NULL) return st;
+    TRY(catalog_table(task, session, NULL, name->schema, name->name, true, &found));
+    if (found != NULL && (found->kind == RELATION_TABLE || found->kind == RELATION_VIEW))
+        TRY(add_type(task, session, names, found->id));
+
+out:
+    return st;
+}
+
+static struct status fetch_names(struct task *task, struct session *session,
+    struct bind_names *names, const struct gather *gather)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < gather->type_count; i++)
+        TRY(fetch_row_type(task, session, names, gather->types[i]));
+    for (uint32_t i = 0; i < gather->count; i++) {
+        const struct object_name *name = gather->items[i];
+        struct bytes key = name_key(names->arena, name);
+        struct relation *relation = hashmap_get(&names->by_name, key);
+        if (relation == NULL) {
+            const struct table_desc *table = NULL;
+            TRY(catalog_table(
+                task, session, name->catalog, name->schema, name->name, true, &table));
+            relation = &missing_relation;
+            if (table != NULL) TRY(add_relation(names, table, &relation));
+            hashmap_put(&names->by_name, key, relation);
+        }
+        if (relation != &missing_relation) relation->written |= gather->written[i];
+    }
+
+out:
+    return st;
+}
+
+static struct status expand_view(struct task *task, struct session *session,
+    struct bind_names *names, struct relation *relation)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = relation->table;
+    struct statement_list list;
+    relation->view_text = bytes_of_string(table->view_sql);
+    TRY(parse_sql_on_stack(names->arena, relation->view_text, &list));
+    if (list.count != 1 || list.items[0]->tag != STATEMENT_SELECT)
+        return status_make(E_DATA_CORRUPTED, "stored view is not a query");
+    relation->view = list.items[0]->as.select;
+    relation->depends = ARENA_ARRAY(names->arena, struct relation *, table->depends_on_count);
+    for (uint32_t i = 0; i < table->depends_on_count; i++) {
+        struct relation *used;
+        TRY(fetch_id(task, session, names, table->depends_on[i], &used));
+        relation->depends[relation->depend_count++] = used;
+    }
+    // What is not a stored dependency (virtual tables) is looked up by name.
+    struct gather gather = {.arena = names->arena, .select = relation->view};
+    stack_call(gather_on_stack, &gather);
+    TRY(fetch_names(task, session, names, &gather));
+
+out:
+    return st;
+}
+
+// Writing to a view is writing to the relation that it is over.
+static bool pass_written(struct bind_names *names, const struct relation *view)
+{
+    const struct from_list *from = &view->view->from;
+    bool passed = false;
+    if (from->count != 1 || from->items[0]->kind != FROM_TABLE) return false;
+    for (uint32_t i = 0; i < view->depend_count; i++) {
+        struct relation *used = view->depends[i];
+        if (used->written || strcmp(used->table->name, from->items[0]->table.name.name) != 0)
+            continue;
+        used->written = passed = true;
+        if (used->table->kind == RELATION_TABLE) used->expanded = false;
+    }
+    (void)names;
+    return passed;
+}
+
+static bool action_writes(enum reference_action action)
+{
+    return action == REFERENCE_CASCADE || action == REFERENCE_SET_NULL ||
+           action == REFERENCE_SET_DEFAULT;
+}
+
+static const struct constraint_desc *find_constraint(const struct table_desc *table, uint32_t id)
+{
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        if (table->constraints[i].id == id) return &table->constraints[i];
+    return NULL;
+}
+
+static struct status expand_written(struct task *task, struct session *session,
+    struct bind_names *names, struct relation *relation)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table = relation->table;
+    struct relation *other;
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        if (table->constraints[i].kind == TABLE_FOREIGN_KEY)
+            TRY(fetch_id(task, session, names, table->constraints[i].referenced_table, &other));
+    for (uint32_t i = 0; i < table->referenced_by_count; i++) {
+        TRY(fetch_id(task, session, names, table->referenced_by[i].table_id, &other));
+        const struct constraint_desc *constraint =
+            find_constraint(other->table, table->referenced_by[i].constraint_id);
+        if (constraint != NULL &&
+            (action_writes(constraint->on_delete) || action_writes(constraint->on_update)))
+            other->written = true;
+    }
+
+out:
+    return st;
+}
+
+// --- types -------------------------------------------------------------------------------------------
+
+struct bind_type *bind_names_type_by_id(const struct bind_names *names, uint32_t id)
+{
+    for (uint32_t i = 0; i < names->type_count; i++)
+        if (names->types[i].type->id == id) return &names->types[i];
+    return NULL;
+}
+
+struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,
+    const char *schema, const char *name)
+{
+    const char *const *path = session == NULL ? NULL : session->search_path;
+    const char *const only[] = {schema, NULL};
+    if (schema != NULL) path = only;
+    for (; path != NULL && *path != NULL; path++)
+        for (uint32_t i = 0; i < names->type_count; i++)
+            if (strcmp(names->types[i].schema, *path) == 0 &&
+                strcmp(names->types[i].type->name, name) == 0)
+                return &names->types[i];
+    return NULL;
+}
+
+void bind_names_use_type(const struct bind_names *names, uint32_t id)
+{
+    struct bind_type *type = bind_names_type_by_id(names, id);
+    if (type == NULL || type->used) return;
+    type->used = true;
+    for (uint32_t i = 0; i < type->type->column_count; i++)
+        if (type_is_user(type->type->columns[i].type.oid))
+            bind_names_use_type(names, type_user_id(type->type->columns[i].type.oid));
+}
+
+void bind_names_install_types(struct session *session, const struct bind_names *names)
+{
+    for (uint32_t i = 0; i < names->type_count; i++)
+        catalog_type_install(session, names->types[i].type);
+}
+
+struct status bind_names_add_type(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t id)
+{
+    return add_type(task, session, names, id);
+}
+
+static struct status add_type(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t id)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *found;
+    const struct schema_desc *schema;
+    if (bind_names_type_by_id(names, id) != NULL) return st;
+    TRY(catalog_table_by_id(task, session, id, &found));
+    if (!relation_is_type(found->kind) && found->kind != RELATION_TABLE &&
+        found->kind != RELATION_VIEW)
+        return status_make(E_DATA_CORRUPTED, "the catalog's type is something else");
+    struct bind_type type = {.type = table_desc_copy(names->arena, found)};
+    TRY(catalog_schema_by_id(task, session, found->schema_id, &schema));
+    type.schema = arena_strdup(names->arena, schema->name);
+    const struct table_desc *desc = type.type;
+    type.checks = ARENA_ARRAY(names->arena, struct expr *, desc->constraint_count);
+    for (uint32_t i = 0; i < desc->constraint_count && desc->kind == RELATION_DOMAIN; i++)
+        TRY(parse_expression_on_stack(
+            names->arena, bytes_of_string(desc->constraints[i].check_sql), &type.checks[i]));
+    names->types = arena_grow(names->arena, names->types, names->type_count * sizeof type,
+        (names->type_count + 1) * sizeof type);
+    names->types[names->type_count++] = type;
+    for (uint32_t i = 0; i < desc->column_count; i++)
+        if (type_is_user(desc->columns[i].type.oid))
+            TRY(add_type(task, session, names, type_user_id(desc->columns[i].type.oid)));
+
+out:
+    return st;
+}
+
+static struct status add_column_types(struct task *task, struct session *session,
+    struct bind_names *names, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t k = 0; k < table->column_count; k++) {
+        const struct column_desc *column = &table->columns[k];
+        if (type_is_user(column->type.oid))
+            TRY(add_type(task, session, names, type_user_id(column->type.oid)));
+        if (column->domain != 0)
+            TRY(add_type(task, session, names, type_user_id(column->domain)));
+    }
+    if (table->rewrite != NULL)
+        TRY(add_column_types(task, session, names, table->rewrite->target));
+
+out:
+    return st;
+}
+
+// Whoever reads or writes the column relies on the type.
+static void use_column_types(struct bind_names *names, const struct table_desc *table)
+{
+    for (uint32_t k = 0; k < table->column_count; k++) {
+        const struct column_desc *column = &table->columns[k];
+        if (type_is_user(column->type.oid))
+            bind_names_use_type(names, type_user_id(column->type.oid));
+        if (column->domain != 0)
+            bind_names_type_by_id(names, type_user_id(column->domain))->used = true;
+    }
+    if (table->rewrite != NULL) use_column_types(names, table->rewrite->target);
+}
+
+// Those of the current database, which any name may mean, and those of the columns.
+static struct status load_types(
+    struct task *task, struct session *session, struct bind_names *names)
+{
+    struct status st = STATUS_OK;
+    const struct database_desc *database;
+    TRY(catalog_database(task, session, session->database, true, &database));
+    if (database != NULL && database->type_count > 0) {
+        uint32_t count = database->type_count;
+        const uint32_t *ids = COPY_ARRAY(names->arena, database->types, count);
+        for (uint32_t i = 0; i < count; i++) TRY(add_type(task, session, names, ids[i]));
+    }
+    for (uint32_t i = 0; i < names->count; i++)
+        TRY(add_column_types(task, session, names, names->list[i]->table));
+    for (uint32_t i = 0; i < names->count; i++)
+        use_column_types(names, names->list[i]->table);
+
+out:
+    return st;
+}
+
+struct status bind_names_load(struct task *task, struct session *session, struct arena *arena,
+    const struct statement *statement, struct bind_names *names)
+{
+    struct status st = STATUS_OK;
+    *names = (struct bind_names){.arena = arena};
+    hashmap_init(&names->by_name, arena);
+    hashmap_init(&names->by_id, arena);
+    struct gather gather = {.arena = arena, .statement = statement};
+    stack_call(gather_on_stack, &gather);
+    TRY(fetch_names(task, session, names, &gather));
+    // A relation marked as written after it was passed needs another round.
+    for (bool again = true; again;) {
+        again = false;
+        for (uint32_t i = 0; i < names->count; i++) {
+            struct relation *relation = names->list[i];
+            if (relation->table->kind == RELATION_VIEW && !relation->expanded) {
+                relation->expanded = again = true;
+                TRY(expand_view(task, session, names, relation));
+            }
+            if (relation->written && relation->table->kind == RELATION_VIEW)
+                again |= pass_written(names, relation);
+            if (relation->written && relation->table->kind == RELATION_TABLE &&
+                !relation->expanded) {
+                relation->expanded = again = true;
+                TRY(expand_written(task, session, names, relation));
+            }
+        }
+    }
+    TRY(bind_routines_load(task, session, names));
+    TRY(bind_collations_load(task, session, names));
+    TRY(load_types(task, session, names));
+
+out:
+    return st;
+}

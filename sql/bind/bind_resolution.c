@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Records of what names were found to mean, for those who ask the binder for them.
+#include "sql/bind/bind.h"
+#include "sql/bind/resolution.h"
+
+// The range's name, where it means that range from `scope`; else NULL.
+static const char *name_from(const struct scope *scope, const struct range *range)
+{
+    for (const struct scope *s = scope; s != NULL; s = s->parent) {
+        const struct range *found = bind_find_range(s, NULL, range->name);
+        if (found != NULL) return found == range ? range->name : NULL;
+    }
+    return NULL;
+}
+
+static const struct range *owner(const struct scope *scope, const struct range_column *column)
+{
+    if (column->scalar->kind != SCALAR_VAR) return NULL;
+    for (const struct range *range = scope->names.ranges; range != NULL; range = range->next)
+        for (uint32_t i = 0; i < range->column_count; i++) {
+            const struct range_column *each = &range->columns[i];
+            if (each->scalar->kind == SCALAR_VAR && each->scalar->var == column->scalar->var &&
+                strcmp(each->name, column->name) == 0)
+                return range;
+        }
+    return NULL;
+}
+
+void bind_note_column(struct binder *binder, const struct scope *scope, const struct scope *found_in,
+    const struct range *range, const struct expr *expr, const struct range_column *column)
+{
+    struct resolutions *resolutions = binder->resolutions;
+    if (resolutions == NULL) return;
+    if (range == NULL) range = owner(found_in, column);
+    if (range == NULL) return;
+    resolution_add(resolutions,
+        &(struct resolution){.expr = expr,
+            .range = name_from(scope, range),
+            .column = column->name,
+            .table_id = range->relation_id,
+            .attribute = column->attribute,
+            .by_alias = range->aliased});
+}
+
+void bind_note_row(struct binder *binder, const struct range *range, const struct expr *expr)
+{
+    if (binder->resolutions == NULL) return;
+    resolution_add(binder->resolutions,
+        &(struct resolution){.expr = expr, .table_id = range->relation_id});
+}
+
+struct expr **bind_note_star(struct binder *binder, struct scope *scope,
+    const struct target_list *list, const struct expr *expr, const struct range_column *columns,
+    uint32_t count)
+{
+    struct resolutions *resolutions = binder->resolutions;
+    if (resolutions == NULL) return NULL;
+    struct resolved_star star = {.list = list,
+        .expr = expr,
+        .columns = ARENA_ARRAY(resolutions->arena, struct expr *, count + 1u),
+        .count = count};
+    struct range *named = NULL;
+    if (expr->column.count > 0 && failed(bind_qualified_range(binder, scope, expr, &named)))
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct range *range = named != NULL ? named : owner(scope, &columns[i]);
+        const char *name = range == NULL ? NULL : name_from(scope, range);
+        const char **parts = ARENA_ARRAY(resolutions->arena, const char *, 2);
+        struct expr *column = ARENA_NEW(resolutions->arena, struct expr);
+        *column = (struct expr){.kind = EXPR_COLUMN, .position = expr->position};
+        column->column.names = parts;
+        if (name != NULL) parts[column->column.count++] = name;
+        parts[column->column.count++] = columns[i].name;
+        star.columns[i] = column;
+        if (range != NULL && range->relation_id != 0)
+            resolution_add(resolutions,
+                &(struct resolution){.expr = column,
+                    .range = name,
+                    .column = columns[i].name,
+                    .table_id = range->relation_id,
+                    .attribute = columns[i].attribute,
+                    .by_alias = range->aliased});
+    }
+    resolution_add_star(resolutions, &star);
+    return star.columns;
+}

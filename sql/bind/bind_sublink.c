@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Queries within expressions: EXISTS, IN, ANY, ALL, one value, ARRAY.
+#include "sql/bind/bind.h"
+
+static struct status sublink_compare(struct binder *binder, const struct expr *expr,
+    struct scalar *test, struct scalar *sublink)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = test->kind == SCALAR_ROW ? test->arg_count : 1;
+    struct scalar **tests = test->kind == SCALAR_ROW ? test->args : &test;
+    if (count != sublink->subquery.output_count)
+        return bind_error(binder, expr->position, E_SYNTAX_ERROR, "subquery has too %s columns",
+            count < sublink->subquery.output_count ? "many" : "few");
+    sublink->args = ARENA_ARRAY(binder->arena, struct scalar *, count);
+    sublink->arg_count = count;
+    sublink->subquery.test_vars = ARENA_ARRAY(binder->arena, var_id, count);
+    const char *op = expr->sublink.op == NULL ? "=" : expr->sublink.op;
+    if (count > 1 && strcmp(op, "=") != 0 && strcmp(op, "<>") != 0)
+        return bind_unsupported(binder, expr->position, "an ordering of rows with ANY or ALL");
+    struct scalar *compare = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scalar *item;
+        struct scalar *output =
+            bind_var(binder, sublink->subquery.outputs[i], expr->position);
+        if (scalar_is_unknown(tests[i]))
+            TRY(bind_coerce(binder, &tests[i], output->type, CAST_IMPLICIT, NULL));
+        var_id var = bind_new_var(binder, "test", NULL, tests[i]->type);
+        TRY(bind_operator(
+            binder, op, bind_var(binder, var, expr->position), output, expr->position, &item));
+        TRY(bind_coerce_bool(binder, &item, "ANY/ALL"));
+        compare = bind_logic_node(
+            binder, strcmp(op, "<>") == 0 ? SCALAR_OR : SCALAR_AND, compare, item);
+        sublink->args[i] = tests[i];
+        sublink->subquery.test_vars[i] = var;
+    }
+    sublink->subquery.compare = compare;
+
+out:
+    return st;
+}
+
+struct status bind_sublink(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct query query = {0};
+    struct scalar *test = NULL;
+    enum sublink_kind kind = expr->sublink.kind;
+    if (expr->sublink.test != NULL) TRY(bind_expr(binder, scope, expr->sublink.test, &test));
+    TRY(bind_select(binder, scope, expr->sublink.query, false, &query));
+    struct scalar *sublink =
+        scalar_new(binder->arena, SCALAR_SUBQUERY, TYPE_OF(TYPE_BOOL), expr->position);
+    sublink->subquery.kind = kind;
+    sublink->subquery.rel = query.rel;
+    sublink->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, query.column_count);
+    sublink->subquery.output_count = query.column_count;
+    for (uint32_t i = 0; i < query.column_count; i++)
+        sublink->subquery.outputs[i] = query.columns[i].var;
+    if (kind == SUBLINK_SCALAR || kind == SUBLINK_ARRAY) {
+        if (query.column_count != 1)
+            return bind_error(binder, expr->position, E_SYNTAX_ERROR,
+                "subquery must return only one column");
+        sublink->type = query.columns[0].type;
+        if (kind == SUBLINK_ARRAY) {
+            sublink->type = TYPE_OF(type_array_of(query.columns[0].type.oid));
+            if (sublink->type.oid == 0)
+                return bind_unsupported(binder, expr->position, "ARRAY of this type");
+        }
+    } else if (test != NULL) {
+        TRY(sublink_compare(binder, expr, test, sublink));
+    }
+    *out = sublink;
+    // NOT IN is NOT (= ANY), <> ALL: the tree has it already.
+
+out:
+    return st;
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/catalog/catalog_text.h"
+
+#include <stdlib.h>
+
+#include "core/invariant.h"
+#include "sql/catalog/catalog_store.h"
+#include "sql/ddl/ddl_internal.h"
+#include "sql/parse/deparse.h"
+#include "sql/parse/parse.h"
+#include "sql/catalog/pg_catalog.h"
+#include "sql/plan/plan.h"
+#include "sql/session/session.h"
+
+static void append_name(struct buffer *out, const char *name)
+{
+    deparse_identifier(out, name);
+}
+
+char *catalog_nextval_text(struct arena *arena, uint32_t sequence_id)
+{
+    return arena_printf(arena, "nextval(%u::regclass)", pg_oid(sequence_id));
+}
+
+// The name of a sequence, with its schema unless the search path finds it. NULL: there is none.
+static struct status sequence_name(struct task *task, struct session *session,
+    struct arena *arena, uint32_t oid, const char **text)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table, *visible;
+    const struct schema_desc *schema;
+    struct buffer out;
+
+    *text = NULL;
+    if (oid < PG_OID_BASE) return STATUS_OK;
+    st = catalog_table_by_id(task, session, oid - PG_OID_BASE, &table);
+    if (status_is(st, E_UNDEFINED_TABLE)) return STATUS_OK;
+    TRY(st);
+    TRY(catalog_table(task, session, NULL, NULL, table->name, true, &visible));
+    buffer_init(&out, arena);
+    if (visible == NULL || visible->id != table->id) {
+        TRY(catalog_schema_by_id(task, session, table->schema_id, &schema));
+        append_name(&out, schema->name);
+        buffer_append_u8(&out, '.');
+    }
+    append_name(&out, table->name);
+    *text = buffer_string(&out);
+out:
+    return st;
+}
+
+static size_t plain_name(const char *at)
+{
+    size_t size = 0;
+    while ((at[size] >= 'a' && at[size] <= 'z') || (at[size] >= '0' && at[size] <= '9') ||
+           at[size] == '_')
+        size++;
+    return size;
+}
+
+// Stored expressions name user-defined types with their schema: it goes where the search path finds them.
+static struct status shorten_types(struct task *task, struct session *session, struct arena *arena,
+    const char *stored, const char **text)
+{
+    struct status st = STATUS_OK;
+    struct buffer out;
+    const char *at = stored, *found;
+    buffer_init(&out, arena);
+    while ((found = strstr(at, "::")) != NULL) {
+        const char *first = found + 2;
+        size_t schema_size = plain_name(first);
+        const char *second = first + schema_size + 1;
+        size_t size = schema_size > 0 && first[schema_size] == '.' ? plain_name(second) : 0;
+        buffer_append(&out, at, (size_t)(first - at));
+        at = first;
+        if (size == 0) continue;
+        const char *name = arena_string(arena, bytes_of((const uint8_t *)second, size));
+        const char *schema = arena_string(arena, bytes_of((const uint8_t *)first, schema_size));
+        const struct table_desc *type, *visible;
+        TRY(catalog_type(task, session, NULL, schema, name, &type));
+        if (type == NULL) continue;
+        uint32_t id = type->id;
+        TRY(catalog_type(task, session, NULL, NULL, name, &visible));
+        if (visible != NULL && visible->id == id) at = second;
+    }
+    buffer_append_string(&out, at);
+    *text = buffer_string(&out);
+out:
+    return st;
+}
+
+struct status catalog_expression_text(struct task *task, struct session *session,
+    struct arena *arena, const char *stored, const char **text)
+{
+    static const char call[] = "nextval(";
+    struct status st = STATUS_OK;
+    struct buffer out;
+    const char *at = stored, *found;
+
+    if (strstr(stored, "::") != NULL) {
+        TRY(shorten_types(task, session, arena, stored, &stored));
+        at = stored;
+    }
+    if (strstr(stored, call) == NULL) {
+        *text = stored;
+        return STATUS_OK;
+    }
+    buffer_init(&out, arena);
+    while ((found = strstr(at, call)) != NULL) {
+        const char *digits = found + sizeof call - 1;
+        char *end;
+        unsigned long id = strtoul(digits, &end, 10);
+        const char *name = NULL;
+        buffer_append(&out, at, (size_t)(digits - at));
+        at = digits;
+        if (end == digits || strncmp(end, "::regclass", 10) != 0) continue;
+        TRY(sequence_name(task, session, arena, (uint32_t)id, &name));
+        if (name == NULL) continue;
+        deparse_string(&out, bytes_of_string(name));
+        at = end;
+    }
+    buffer_append_string(&out, at);
+    *text = buffer_string(&out);
+out:
+    return st;
+}
+
+static struct status shorten_name(
+    struct task *task, struct session *session, struct object_name *name)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table, *visible;
+    if (name->catalog != NULL && strcmp(name->catalog, session->database) != 0) return st;
+    TRY(catalog_table(task, session, name->catalog, name->schema, name->name, true, &table));
+    if (table == NULL) return st;
+    uint32_t id = table->id;
+    name->catalog = NULL;
+    TRY(catalog_table(task, session, NULL, NULL, name->name, true, &visible));
+    if (visible != NULL && visible->id == id) name->schema = NULL;
+out:
+    return st;
+}
+
+struct status catalog_view_text(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *view, bool pretty, uint32_t width, const char **text)
+{
+    struct status st;
+    struct statement_list list;
+    struct ddl_tables tables;
+    struct buffer out;
+    const char *sql;
+    TRY(catalog_expression_text(task, session, arena, view->view_sql, &sql));
+    TRY(parse_sql_on_stack(arena, bytes_of_string(sql), &list));
+    invariant(list.count == 1 && list.items[0]->tag == STATEMENT_SELECT);
+    ddl_collect_tables(arena, list.items[0]->as.select, &tables);
+    for (uint32_t i = 0; i < tables.count; i++) TRY(shorten_name(task, session, &tables.items[i]->table.name));
+    for (uint32_t i = 0; i < tables.collation_count; i++) {
+        struct object_name *name = tables.collations[i];
+        for (uint32_t k = 0; name->schema != NULL && session->search_path[k] != NULL; k++)
+            if (strcmp(session->search_path[k], name->schema) == 0) name->schema = NULL;
+    }
+    buffer_init(&out, arena);
+    buffer_append_u8(&out, ' ');
+    deparse_select(&out, list.items[0]->as.select, DEPARSE_LINES);
+    TRY(shorten_types(task, session, arena, buffer_string(&out), text));
+    TRY(plan_query_text(task, session, arena, list.items[0], view, pretty, width, text));
+out:
+    return st;
+}
+
+// --- whole statements ----------------------------------------------------------------------------------------
+
+static struct status append_column_definition(struct task *task, struct session *session,
+    struct buffer *out, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    const char *text;
+
+    append_name(out, column->name);
+    buffer_printf(out, " %s", type_format(out->arena, column->type));
+    if (column->collation != NULL)
+        TRY(pg_print_collation(task, session, out, column->collation));
+    if (column->hidden) buffer_append_string(out, " NOT VISIBLE");
+    if (column->not_null) buffer_append_string(out, " NOT NULL");
+    if (column->identity != 0) {
+        buffer_printf(out, " GENERATED %s AS IDENTITY",
+            column->identity == 'a' ? "ALWAYS" : "BY DEFAULT");
+    } else if (column->generated_sql != NULL) {
+        buffer_printf(out, " GENERATED ALWAYS AS (%s) STORED", column->generated_sql);
+    } else if (column->default_sql != NULL) {
+        TRY(catalog_expression_text(task, session, out->arena, column->default_sql, &text));
+        buffer_printf(out, " DEFAULT %s", text);
+    }
+out:
+    return st;
+}
+
+static struct status append_index_definition(struct task *task, struct session *session,
+    struct buffer *out, const struct table_desc *table, const struct index_desc *index)
+{
+    if (index->from_constraint) {
+        buffer_append_string(out, "CONSTRAINT ");
+        append_name(out, index->name);
+        buffer_append_u8(out, ' ');
+        pg_index_constraint_definition(out, table, index);
+        return STATUS_OK;
+    }
+    buffer_printf(out, "%sINDEX ", index->unique ? "UNIQUE " : index->inverted ? "INVERTED " : "");
+    append_name(out, index->name);
+    // Everything behind the access method reads the same here.
+    struct buffer whole;
+    buffer_init(&whole, out->arena);
+    struct status st = pg_index_definition(task, session, &whole, table, index, "s", false);
+    if (failed(st)) return st;
+    const char *method = index->inverted ? " USING gin " : " USING btree ";
+    buffer_append_string(out, strstr(buffer_string(&whole), method) + strlen(method) - 1);
+    return st;
+}
+
+static struct status append_table_body(struct task *task, struct session *session,
+    struct buffer *out, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    buffer_append_string(out, " (\n");
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        buffer_append_string(out, i == 0 ? "\t" : ",\n\t");
+        TRY(append_column_definition(task, session, out, &table->columns[i]));
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (table->indexes[i].state != ELEMENT_PUBLIC) continue;
+        buffer_append_string(out, ",\n\t");
+        TRY(append_index_definition(task, session, out, table, &table->indexes[i]));
+    }
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        buffer_append_string(out, ",\n\tCONSTRAINT ");
+        append_name(out, table->constraints[i].name);
+        buffer_append_u8(out, ' ');
+        TRY(pg_constraint_definition(
+                task, session, out, table, &table->constraints[i], false));
+    }
+    buffer_append_string(out, "\n)");
+out:
+    return st;
+}
+
+struct status catalog_create_text(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *table, const char **text)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    struct buffer out;
+
+    TRY(catalog_schema_by_id(task, session, table->schema_id, &schema));
+    buffer_init(&out, arena);
+    buffer_append_string(&out, table->kind == RELATION_VIEW       ? "CREATE VIEW "
+                               : table->kind == RELATION_SEQUENCE ? "CREATE SEQUENCE "
+                                                                  : "CREATE TABLE ");
+    append_name(&out, schema->name);
+    buffer_append_u8(&out, '.');
+    append_name(&out, table->name);
+    if (table->kind == RELATION_VIEW) {
+        buffer_append_string(&out, " (");
+        for (uint32_t i = 0; i < table->column_count; i++) {
+            if (i > 0) buffer_append_string(&out, ", ");
+            append_name(&out, table->columns[i].name);
+        }
+        buffer_printf(&out, ") AS %s", table->view_sql);
+    } else if (table->kind == RELATION_SEQUENCE) {
+        const struct sequence_options *options = &table->sequence;
+        buffer_printf(&out, " MINVALUE %lld MAXVALUE %lld INCREMENT %lld START %lld",
+            (long long)options->minimum, (long long)options->maximum,
+            (long long)options->increment, (long long)options->start);
+        if (options->cache > 1) buffer_printf(&out, " CACHE %lld", (long long)options->cache);
+        if (options->cycle) buffer_append_string(&out, " CYCLE");
+    } else {
+        TRY(append_table_body(task, session, &out, table));
+    }
+    *text = buffer_string(&out);
+out:
+    return st;
+}

@@ -1,0 +1,871 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// ALTER TABLE. Commands run one after the other, each on the descriptor that the one before it left in the
+// transaction.
+#include "sql/ddl/ddl_alter.h"
+
+#include "core/invariant.h"
+#include "sql/parse/deparse.h"
+#include "sql/function/function.h"
+#include "sql/parse/parse.h"
+#include "sql/plan/plan.h"
+#include "sql/user/role.h"
+#include "sql/ddl/schema_change.h"
+
+static const char *action_name(const struct alter_command *command)
+{
+    static const char *const names[] = {[ALTER_ADD_COLUMN] = "ADD COLUMN",
+        [ALTER_DROP_COLUMN] = "DROP COLUMN",
+        [ALTER_COLUMN_TYPE] = "ALTER COLUMN ... TYPE",
+        [ALTER_COLUMN_SET_NOT_NULL] = "ALTER COLUMN ... SET NOT NULL",
+        [ALTER_COLUMN_DROP_NOT_NULL] = "ALTER COLUMN ... DROP NOT NULL",
+        [ALTER_COLUMN_ADD_IDENTITY] = "ALTER COLUMN ... ADD IDENTITY",
+        [ALTER_COLUMN_SET_IDENTITY] = "ALTER COLUMN ... SET",
+        [ALTER_COLUMN_DROP_IDENTITY] = "ALTER COLUMN ... DROP IDENTITY",
+        [ALTER_COLUMN_DROP_EXPRESSION] = "ALTER COLUMN ... DROP EXPRESSION",
+        [ALTER_ADD_CONSTRAINT] = "ADD CONSTRAINT",
+        [ALTER_DROP_CONSTRAINT] = "DROP CONSTRAINT",
+        [ALTER_VALIDATE_CONSTRAINT] = "VALIDATE CONSTRAINT"};
+    return (size_t)command->kind < sizeof names / sizeof names[0] ? names[command->kind] : NULL;
+}
+
+// What tables alone can do, asked of another relation.
+static struct status refuse_kind(struct alter *alter, struct status refused)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    const struct table_desc *table;
+    const char *action = action_name(alter->command);
+    bool is_default = alter->command->kind == ALTER_COLUMN_SET_DEFAULT ||
+                      alter->command->kind == ALTER_COLUMN_DROP_DEFAULT;
+    if (!status_is(refused, E_WRONG_OBJECT_TYPE) || (action == NULL && !is_default)) return refused;
+    TRY(ddl_find(context, &alter->statement->name, false, OBJECT_OTHER, &table));
+    if (is_default) action = alter->command->kind == ALTER_COLUMN_SET_DEFAULT
+        ? "ALTER COLUMN ... SET DEFAULT"
+        : "ALTER COLUMN ... DROP DEFAULT";
+    st = ddl_error(context, E_WRONG_OBJECT_TYPE,
+        "ALTER action %s cannot be performed on relation \"%s\"", action, table->name);
+    st = status_detail(context->arena, st, "This operation is not supported for %s.",
+        table->materialized              ? "materialized views"
+        : table->kind == RELATION_VIEW   ? "views"
+                                         : "sequences");
+
+out:
+    return st;
+}
+
+struct status alter_load(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+
+    st = ddl_edit(context, &alter->statement->name, alter->statement->if_exists, OBJECT_TABLE,
+        &alter->table);
+    // Of views and sequences, too, ALTER TABLE changes the owner.
+    static const enum object_kind others[] = {
+        OBJECT_VIEW, OBJECT_MATERIALIZED_VIEW, OBJECT_SEQUENCE};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (status_is(st, E_WRONG_OBJECT_TYPE) && alter->command->kind == ALTER_OWNER)
+            st = ddl_edit(context, &alter->statement->name, alter->statement->if_exists, others[i],
+                &alter->table);
+    if (failed(st)) return refuse_kind(alter, st);
+    if (alter->table == NULL) goto out;
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, alter->table->id, &alter->source));
+out:
+    return st;
+}
+
+struct status alter_put(struct alter *alter)
+{
+    return catalog_put_table(alter->context->task, alter->context->session, alter->table);
+}
+
+static struct status no_column(struct alter *alter, const char *name)
+{
+    return ddl_error(alter->context, E_UNDEFINED_COLUMN,
+        "column \"%s\" of relation \"%s\" does not exist", name, alter->table->name);
+}
+
+struct status alter_find_column(struct alter *alter, struct column_desc **column)
+{
+    *column = ddl_column(alter->table, alter->command->name);
+    return *column == NULL ? no_column(alter, alter->command->name) : STATUS_OK;
+}
+
+bool alter_key_has(const struct index_desc *index, uint32_t column_id)
+{
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        if (index->columns[i].expression_sql == NULL && index->columns[i].column_id == column_id)
+            return true;
+    }
+    return false;
+}
+
+bool alter_text_mentions(struct arena *arena, const char *text, const char *column)
+{
+    struct expr *expr;
+    struct ddl_expr_info info;
+    if (text == NULL) return false;
+    struct status st = parse_expression_on_stack(arena, bytes_of_string(text), &expr);
+    if (failed(st)) return false;
+    ddl_expr_info(arena, expr, &info);
+    for (uint32_t i = 0; i < info.column_count; i++) {
+        if (strcmp(info.columns[i], column) == 0) return true;
+    }
+    return false;
+}
+
+bool alter_index_mentions(
+    struct arena *arena, const struct index_desc *index, const struct column_desc *column)
+{
+    if (alter_key_has(index, column->id)) return true;
+    for (uint32_t i = 0; i < index->stored_count; i++) {
+        if (index->stored[i] == column->id) return true;
+    }
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        if (alter_text_mentions(arena, index->columns[i].expression_sql, column->name)) return true;
+    }
+    return alter_text_mentions(arena, index->predicate_sql, column->name);
+}
+
+// --- ADD COLUMN ------------------------------------------------------------------------------------
+
+static struct status contains_nulls(struct alter *alter, const struct column_desc *column)
+{
+    struct status st = ddl_error(alter->context, E_NOT_NULL_VIOLATION,
+        "column \"%s\" of relation \"%s\" contains null values", column->name, alter->table->name);
+    return ddl_names(alter->context, st, alter->table, column->name, NULL);
+}
+
+// Rows that are there already: a constant default is given as `missing`, anything else is written out.
+static struct status fill_column(struct alter *alter, uint32_t column_id, bool *rewritten)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct column_desc *column =
+        (struct column_desc *)(uintptr_t)table_column_by_id(alter->table, column_id);
+    struct ddl_expr_info info;
+    struct expr *expr;
+    struct datum value;
+    bool has_rows;
+
+    *rewritten = false;
+    TRY(ddl_has_rows(context, alter->source, &has_rows));
+    if (!has_rows) goto out;
+    const char *text = column->generated_sql != NULL ? column->generated_sql : column->default_sql;
+    if (text == NULL) {
+        if (column->not_null)
+            return contains_nulls(alter, column);
+        goto out;
+    }
+    TRY(parse_expression_on_stack(context->arena, bytes_of_string(text), &expr));
+    ddl_expr_info(context->arena, expr, &info);
+    if (column->generated_sql != NULL || info.is_volatile) {
+        const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
+        column_sql[column - alter->table->columns] = arena_printf(
+            context->arena, "CAST((%s) AS %s)", text, type_sql(context, column->type));
+        TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
+        *rewritten = true;
+        goto out;
+    }
+    TRY(plan_evaluate_constant(context->task, context->session, context->arena, expr, NULL, NULL, 0,
+        column->type, &value));
+    if (value.null) {
+        if (column->not_null)
+            return contains_nulls(alter, column);
+        goto out;
+    }
+    struct buffer encoded;
+    buffer_init(&encoded, context->arena);
+    type_value_encode(&encoded, column->type.oid, value);
+    column->missing = buffer_bytes(&encoded);
+out:
+    return st;
+}
+
+static struct status add_column(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    const struct column_definition *definition = alter->command->definition;
+    struct column_desc *column;
+    bool rewritten;
+
+    if (ddl_column(alter->table, definition->name) != NULL) {
+        if (!alter->command->missing_ok)
+            return ddl_error(context, E_DUPLICATE_COLUMN,
+                "column \"%s\" of relation \"%s\" already exists", definition->name,
+                alter->table->name);
+        ddl_notice_exists(context, E_DUPLICATE_COLUMN, "column \"%s\" of relation \"%s\" already exists, skipping",
+            definition->name, alter->table->name);
+        goto out;
+    }
+    TRY(ddl_add_column(context, alter->table, definition, &column));
+    // Expressions are looked at before the rows that are there are asked for.
+    TRY(alter_put(alter));
+    TRY(ddl_validate_expressions(context, alter->table));
+    TRY(fill_column(alter, column->id, &rewritten));
+    if (!rewritten) TRY(alter_put(alter));
+    for (uint32_t i = 0; i < definition->constraint_count; i++) {
+        TRY(alter_load(alter));
+        TRY(alter_add_constraint(alter, &definition->constraints[i], definition->name));
+    }
+out:
+    return st;
+}
+
+// --- DROP COLUMN -----------------------------------------------------------------------------------
+
+static struct status drop_column(struct alter *alter);
+
+// Generated columns that take their values from it.
+static struct status generated_in_the_way(struct alter *alter, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    const struct alter_command *command = alter->command;
+    for (uint32_t i = 0; i < alter->table->column_count; i++) {
+        const struct column_desc *other = &alter->table->columns[i];
+        if (other->id == column->id ||
+            !alter_text_mentions(alter->context->arena, other->generated_sql, column->name))
+            continue;
+        if (command->behavior != DROP_CASCADE) {
+            st = ddl_error(alter->context, E_DEPENDENT_OBJECTS_EXIST,
+                "cannot drop column %s of table %s because other objects depend on it",
+                column->name, ddl_shown(alter->context, alter->table));
+            st = status_detail(alter->context->arena, st,
+                "column %s of table %s depends on column %s of table %s", other->name,
+                ddl_shown(alter->context, alter->table), column->name,
+                ddl_shown(alter->context, alter->table));
+            return status_hint(alter->context->arena, st,
+                "Use DROP ... CASCADE to drop the dependent objects too.");
+        }
+        ddl_cascades_to(alter->context, "column %s of table %s", other->name,
+            ddl_shown(alter->context, alter->table));
+        struct alter_command also = {
+            .kind = ALTER_DROP_COLUMN, .name = other->name, .behavior = DROP_CASCADE};
+        alter->command = &also;
+        st = drop_column(alter);
+        alter->command = command;
+        TRY(st);
+        TRY(alter_load(alter));
+        i = UINT32_MAX; // From the start: the columns are others.
+    }
+out:
+    return st;
+}
+
+static struct status drop_column_constraints(struct alter *alter, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *table = alter->table;
+    for (uint32_t i = 0; i < table->constraint_count;) {
+        struct constraint_desc constraint = table->constraints[i];
+        bool mentions = false;
+        for (uint32_t k = 0; k < constraint.column_count; k++)
+            mentions |= constraint.columns[k] == column->id;
+        if (!mentions) {
+            i++;
+            continue;
+        }
+        DDL_REMOVE(table->constraints, table->constraint_count, i);
+        if (constraint.kind == TABLE_FOREIGN_KEY)
+            TRY(alter_back_reference_remove(alter, constraint.referenced_table, constraint.id));
+    }
+out:
+    return st;
+}
+
+static struct status drop_column(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct table_desc *table = alter->table;
+    struct column_desc *found = ddl_column(table, alter->command->name);
+
+    if (found == NULL) {
+        if (!alter->command->missing_ok) return no_column(alter, alter->command->name);
+        ddl_notice(context, "column \"%s\" of relation \"%s\" does not exist, skipping",
+            alter->command->name, table->name);
+        goto out;
+    }
+    struct column_desc column = *found;
+    bool dropped;
+    TRY(ddl_drop_views_using(
+        context, table, &column, alter->command->behavior, &dropped));
+    if (dropped) TRY(alter_load(alter));
+    TRY(generated_in_the_way(alter, &column));
+    table = alter->table;
+    if (alter_key_has(&table->indexes[0], column.id)) {
+        if (column.hidden)
+            return ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                "column \"%s\" is the hidden primary key", column.name);
+        TRY(alter_drop_primary_key(alter, &column));
+        TRY(alter_load(alter));
+        table = alter->table;
+    }
+    TRY(drop_column_constraints(alter, &column));
+    TRY(ddl_drop_statistics_of_column(context, table, &column));
+    for (uint32_t i = 1; i < table->index_count;) {
+        if (!alter_index_mentions(context->arena, &table->indexes[i], &column)) {
+            i++;
+            continue;
+        }
+        TRY(alter_release_index(alter, &table->indexes[i], &column));
+        TRY(alter_remove_index(alter, i));
+    }
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].id != column.id) continue;
+        DDL_REMOVE(table->columns, table->column_count, i);
+        break;
+    }
+    TRY(alter_put(alter));
+    if (column.owned_sequence != 0) {
+        struct table_desc *sequence;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, column.owned_sequence, &sequence));
+        TRY(ddl_drop_relation(context, sequence, DROP_CASCADE));
+    }
+out:
+    return st;
+}
+
+// --- ALTER COLUMN ----------------------------------------------------------------------------------
+
+static struct status set_default(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    uint32_t sequence_id;
+
+    TRY(alter_find_column(alter, &column));
+    if (column->generated_sql != NULL)
+        return ddl_error(alter->context, E_SYNTAX_ERROR,
+            "column \"%s\" of relation \"%s\" is a generated column", column->name,
+            alter->table->name);
+    if (column->identity != 0) {
+        st = ddl_error(alter->context, E_SYNTAX_ERROR,
+            "column \"%s\" of relation \"%s\" is an identity column", column->name,
+            alter->table->name);
+        if (alter->command->kind == ALTER_COLUMN_SET_DEFAULT) return st;
+        return status_hint(alter->context->arena, st,
+            "Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead.");
+    }
+    if (alter->command->kind == ALTER_COLUMN_DROP_DEFAULT)
+        column->default_sql = NULL;
+    else
+        TRY(ddl_default_text(
+            alter->context, alter->command->expr, column->type, &column->default_sql, &sequence_id));
+    if (ddl_is_null_default(column)) column->default_sql = NULL;
+    TRY(alter_put(alter));
+    TRY(ddl_validate_expressions(alter->context, alter->table));
+out:
+    return st;
+}
+
+static struct status set_not_null(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+
+    TRY(alter_find_column(alter, &column));
+    if (alter->command->kind == ALTER_COLUMN_DROP_NOT_NULL) {
+        for (uint32_t i = 0; i < alter->table->index_count; i++)
+            if (index_is_key(&alter->table->indexes[i]) &&
+                alter_key_has(&alter->table->indexes[i], column->id))
+                return ddl_error(alter->context, E_INVALID_TABLE_DEFINITION,
+                    "column \"%s\" is in a primary key", column->name);
+        if (column->identity != 0)
+            return ddl_error(alter->context, E_SYNTAX_ERROR,
+                "column \"%s\" of relation \"%s\" is an identity column", column->name,
+                alter->table->name);
+        column->not_null = false;
+    } else if (!column->not_null) {
+        TRY(ddl_validate_not_null(alter->context, alter->table, column));
+        column->not_null = true;
+    }
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+// Whether stored values of `from` are values of `to` as they are.
+static bool type_is_wider(struct type from, struct type to)
+{
+    bool strings = (from.oid == TYPE_TEXT || from.oid == TYPE_VARCHAR) &&
+                   (to.oid == TYPE_TEXT || to.oid == TYPE_VARCHAR);
+    if (strings)
+        return to.oid == TYPE_TEXT || to.typmod < 0 ||
+               (from.oid == TYPE_VARCHAR && from.typmod >= 0 && from.typmod <= to.typmod);
+    return from.oid == to.oid && (to.typmod < 0 || to.typmod == from.typmod) &&
+           from.oid != TYPE_BPCHAR;
+}
+
+static struct status check_castable(
+    struct alter *alter, const struct column_desc *column, struct type to)
+{
+    if (alter->command->expr != NULL || column->type.oid == to.oid ||
+        cast_find(column->type.oid, to.oid, CAST_ASSIGNMENT) != NULL)
+        return STATUS_OK;
+    struct status st = ddl_error(alter->context, E_DATATYPE_MISMATCH,
+        "column \"%s\" cannot be cast automatically to type %s", column->name,
+        type_format(alter->context->arena, to));
+    return status_hint(alter->context->arena, st, "You might need to specify \"USING %s::%s\".",
+        column->name, type_format(alter->context->arena, to));
+}
+
+static struct status set_type(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct column_desc *column;
+    struct type to;
+
+    TRY(alter_find_column(alter, &column));
+    if (column->generated_sql != NULL && alter->command->expr != NULL)
+        return status_detail(context->arena,
+            ddl_error(context, SQLSTATE('4', '2', '6', '1', '1'),
+                "cannot specify USING when altering type of generated column"),
+            "Column \"%s\" is a generated column.", column->name);
+    type_oid domain = 0;
+    TRY(ddl_column_type(context, alter->command->definition->type, &to, NULL, &domain));
+    TRY(ddl_keep_type_for_views(context, alter->table, column));
+    for (uint32_t i = 0; i < alter->table->column_count; i++) {
+        if (alter_text_mentions(context->arena, alter->table->columns[i].generated_sql, column->name))
+            return status_detail(context->arena,
+                ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                    "cannot alter type of a column used by a generated column"),
+                "Column \"%s\" is used by generated column \"%s\".", column->name,
+                alter->table->columns[i].name);
+    }
+    for (uint32_t i = 0; i < alter->table->index_count; i++) {
+        const struct index_desc *index = &alter->table->indexes[i];
+        for (uint32_t k = 0; k < index->column_count; k++) {
+            if (alter_text_mentions(context->arena, index->columns[k].expression_sql, column->name))
+                return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                    "altering the type of a column used by an index expression is not supported");
+        }
+    }
+    for (uint32_t i = 0; i < alter->table->statistics_count; i++) {
+        const struct statistics_desc *statistics = &alter->table->statistics[i];
+        for (uint32_t k = 0; k < statistics->expression_count; k++)
+            if (alter_text_mentions(context->arena, statistics->expressions[k].sql, column->name))
+                return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                    "altering the type of a column used by an expression of statistics object "
+                    "\"%s\" is not supported",
+                    statistics->name);
+    }
+    TRY(check_castable(alter, column, to));
+    if (column->default_sql != NULL && column->type.oid != to.oid &&
+        cast_find(column->type.oid, to.oid, CAST_ASSIGNMENT) == NULL)
+        return ddl_error(context, E_DATATYPE_MISMATCH,
+            "default for column \"%s\" cannot be cast automatically to type %s", column->name,
+            type_format(context->arena, to));
+    const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
+    const char *former = column_sql[column - alter->table->columns];
+    bool wider = alter->command->expr == NULL && type_is_wider(column->type, to);
+    wider &= domain == 0 || domain == column->domain;
+    const char *collation;
+    TRY(ddl_collation(context, &alter->command->definition->collation, to, &collation));
+    wider &= (collation == NULL) == (column->collation == NULL) &&
+             (collation == NULL || strcmp(collation, column->collation) == 0);
+    column->collation = collation;
+    column->type = to;
+    column->domain = domain;
+    TRY(ddl_check_keys(context, alter->table));
+    if (wider) {
+        TRY(alter_put(alter));
+    } else {
+        const char *value = former;
+        if (alter->command->expr != NULL)
+            TRY(ddl_check_text(context, alter->command->expr, "transform expression", alter->source,
+                NULL, NULL, &value));
+        column_sql[column - alter->table->columns] = arena_printf(
+            context->arena, "CAST((%s) AS %s)", value, type_sql(context, to));
+        TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
+    }
+    TRY(ddl_validate_expressions(context, alter->table));
+out:
+    return st;
+}
+
+static struct status set_statistics(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    TRY(alter_find_column(alter, &column));
+    TRY(ddl_set_statistics_target(
+        alter->context, alter->command->expr->literal.integer, &column->statistics_target));
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+static struct status set_visible(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    TRY(alter_find_column(alter, &column));
+    column->hidden = alter->command->kind == ALTER_COLUMN_SET_NOT_VISIBLE;
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+static struct status no_identity(struct alter *alter, const struct column_desc *column)
+{
+    return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
+        "column \"%s\" of relation \"%s\" is not an identity column", column->name,
+        alter->table->name);
+}
+
+static struct status add_identity(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    const char *what = NULL;
+
+    TRY(alter_find_column(alter, &column));
+    if (column->type.oid != TYPE_INT2 && column->type.oid != TYPE_INT4 && column->type.oid != TYPE_INT8)
+        return ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
+            "identity column type must be smallint, integer, or bigint");
+    if (!column->not_null)
+        what = "must be declared NOT NULL before identity can be added";
+    else if (column->identity != 0)
+        what = "is already an identity column";
+    else if (column->default_sql != NULL || column->generated_sql != NULL)
+        what = "already has a default value";
+    if (what != NULL)
+        return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
+            "column \"%s\" of relation \"%s\" %s", column->name, alter->table->name, what);
+    TRY(ddl_add_identity(alter->context, alter->table, column, alter->command->constraint));
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+// SET GENERATED, and what is changed of the column's sequence.
+static struct status set_identity(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    const struct option_list *options = &alter->command->options;
+    struct option_list others = {ARENA_ARRAY(context->arena, struct option, options->count + 1u), 0};
+    struct column_desc *column;
+    struct table_desc *sequence;
+
+    TRY(alter_find_column(alter, &column));
+    if (column->identity == 0) return no_identity(alter, column);
+    for (uint32_t i = 0; i < options->count; i++) {
+        const struct option *option = &options->items[i];
+        if (strcmp(option->name, "generated") == 0 && option->value != NULL)
+            column->identity = (char)option->value->literal.integer;
+        else
+            others.items[others.count++] = *option;
+    }
+    TRY(alter_put(alter));
+    if (others.count == 0) goto out;
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, column->owned_sequence, &sequence));
+    TRY(ddl_change_sequence(context, sequence, &others, NULL));
+out:
+    return st;
+}
+
+static struct status drop_identity(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct column_desc *column;
+
+    TRY(alter_find_column(alter, &column));
+    if (column->identity == 0) {
+        if (!alter->command->missing_ok) return no_identity(alter, column);
+        ddl_notice(context, "column \"%s\" of relation \"%s\" is not an identity column, skipping",
+            column->name, alter->table->name);
+        goto out;
+    }
+    uint32_t sequence_id = column->owned_sequence;
+    column->identity = 0;
+    column->owned_sequence = 0;
+    column->default_sql = NULL;
+    TRY(alter_put(alter));
+    struct table_desc *sequence;
+    TRY(catalog_edit_table(
+        context->task, context->session, context->arena, sequence_id, &sequence));
+    TRY(ddl_drop_relation(context, sequence, DROP_CASCADE));
+out:
+    return st;
+}
+
+static struct status drop_expression(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    TRY(alter_find_column(alter, &column));
+    if (column->generated_sql == NULL) {
+        if (!alter->command->missing_ok)
+            return ddl_error(alter->context, E_NOT_IN_PREREQUISITE_STATE,
+                "column \"%s\" of relation \"%s\" is not a stored generated column", column->name,
+                alter->table->name);
+        ddl_notice(alter->context,
+            "column \"%s\" of relation \"%s\" is not a stored generated column, skipping",
+            column->name, alter->table->name);
+        goto out;
+    }
+    column->generated_sql = NULL;
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+static struct status set_owner(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    const char *owner;
+    TRY(role_resolve(
+        alter->context->task, alter->context->session, &alter->command->owner, false, &owner));
+    alter->table->owner = owner;
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+static struct status refuse_options(struct alter *alter)
+{
+    const struct option_list *options = &alter->command->options;
+    for (uint32_t i = 0; i < options->count; i++) {
+        if (strcmp(options->items[i].name, "fillfactor") != 0 &&
+            strncmp(options->items[i].name, "autovacuum_", 11) != 0)
+            return ddl_error(alter->context, E_INVALID_PARAMETER_VALUE,
+                "unrecognized parameter \"%s\"", options->items[i].name);
+        ddl_notice(
+            alter->context, "storage parameter \"%s\" has no effect", options->items[i].name);
+    }
+    return STATUS_OK;
+}
+
+// --- the statement ---------------------------------------------------------------------------------
+
+static struct status run_command(struct alter *alter)
+{
+    switch (alter->command->kind) {
+    case ALTER_ADD_COLUMN: return add_column(alter);
+    case ALTER_DROP_COLUMN: return drop_column(alter);
+    case ALTER_COLUMN_TYPE: return set_type(alter);
+    case ALTER_COLUMN_SET_DEFAULT:
+    case ALTER_COLUMN_DROP_DEFAULT: return set_default(alter);
+    case ALTER_COLUMN_SET_NOT_NULL:
+    case ALTER_COLUMN_DROP_NOT_NULL: return set_not_null(alter);
+    case ALTER_COLUMN_SET_VISIBLE:
+    case ALTER_COLUMN_SET_NOT_VISIBLE: return set_visible(alter);
+    case ALTER_COLUMN_ADD_IDENTITY: return add_identity(alter);
+    case ALTER_COLUMN_SET_IDENTITY: return set_identity(alter);
+    case ALTER_COLUMN_DROP_IDENTITY: return drop_identity(alter);
+    case ALTER_COLUMN_DROP_EXPRESSION: return drop_expression(alter);
+    case ALTER_COLUMN_SET_STATISTICS: return set_statistics(alter);
+    case ALTER_ADD_CONSTRAINT: return alter_add_constraint(alter, alter->command->constraint, NULL);
+    case ALTER_DROP_CONSTRAINT: return alter_drop_constraint(alter);
+    case ALTER_VALIDATE_CONSTRAINT: return alter_validate_constraint(alter);
+    case ALTER_CONSTRAINT: return alter_change_constraint(alter);
+    case ALTER_SET_LOGGED:
+    case ALTER_SET_UNLOGGED:
+        alter->table->unlogged = alter->command->kind == ALTER_SET_UNLOGGED;
+        return alter_put(alter);
+    case ALTER_PRIMARY_KEY: {
+        struct constraint *key = ARENA_NEW(alter->context->arena, struct constraint);
+        *key = *alter->command->constraint;
+        key->kind = CONSTRAINT_PRIMARY_KEY;
+        return alter_set_primary_key(alter, key, NULL, true);
+    }
+    case ALTER_OWNER: return set_owner(alter);
+    case ALTER_SET_OPTIONS:
+    case ALTER_RESET_OPTIONS: return refuse_options(alter);
+    case ALTER_UNSUPPORTED: return ddl_unsupported(alter->context, alter->command->unsupported);
+    }
+    return ddl_unsupported(alter->context, "this form of ALTER TABLE");
+}
+
+static struct status set_view_default(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    TRY(alter_find_column(alter, &column));
+    column->default_sql = NULL;
+    if (alter->command->kind == ALTER_COLUMN_SET_DEFAULT)
+        TRY(ddl_lone_default_text(
+            alter->context, alter->command->expr, column->type, &column->default_sql));
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+static struct status set_view_options(struct alter *alter)
+{
+    struct status st = STATUS_OK;
+    const struct alter_command *command = alter->command;
+    struct statement_list list;
+    if (command->kind == ALTER_SET_OPTIONS) {
+        char former = alter->table->check_option;
+        TRY(ddl_view_options(alter->context, &command->options, alter->table));
+        if (alter->table->check_option != former) {
+            TRY(parse_sql_on_stack(
+                alter->context->arena, bytes_of_string(alter->table->view_sql), &list));
+            TRY(ddl_check_view_option(alter->context, list.items[0]->as.select));
+        }
+    }
+    for (uint32_t i = 0; command->kind == ALTER_RESET_OPTIONS && i < command->options.count; i++) {
+        const char *name = command->options.items[i].name;
+        if (strcmp(name, "check_option") == 0) alter->table->check_option = 0;
+        if (strcmp(name, "security_barrier") == 0) alter->table->security_barrier = 0;
+        if (strcmp(name, "security_invoker") == 0) alter->table->security_invoker = 0;
+    }
+    TRY(alter_put(alter));
+out:
+    return st;
+}
+
+// The storage parameters of an index have no effect.
+static struct status alter_index(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct alter_table *statement = context->statement->as.alter_table;
+    const struct object_name *name = &statement->name;
+    const struct table_desc *table;
+    const struct index_desc *index;
+    TRY(catalog_index(context->task, context->session, name->catalog, name->schema, name->name,
+        statement->if_exists, &table, &index));
+    if (index == NULL) {
+        ddl_notice(context, "relation \"%s\" does not exist, skipping", name->name);
+        goto out;
+    }
+    TRY(privilege_check_owner(
+        context->task, context->session, table->owner, OBJECT_INDEX, index->name));
+    for (uint32_t i = 0; i < statement->command_count; i++) {
+        struct alter alter = {
+            .context = context, .statement = statement, .command = &statement->commands[i]};
+        if (alter.command->kind == ALTER_UNSUPPORTED)
+            return ddl_unsupported(context, alter.command->unsupported);
+        if (alter.command->kind != ALTER_SET_OPTIONS && alter.command->kind != ALTER_RESET_OPTIONS)
+            return ddl_unsupported(context, "this form of ALTER INDEX");
+        TRY(refuse_options(&alter));
+    }
+out:
+    return st;
+}
+
+// Views and sequences share ALTER ... OWNER TO with tables, and PostgreSQL lets ALTER TABLE do it too.
+static struct status alter_other(struct statement_context *context, enum object_kind object)
+{
+    struct status st = STATUS_OK;
+    const struct alter_table *statement = context->statement->as.alter_table;
+    struct table_desc *table;
+
+    TRY(ddl_edit(context, &statement->name, statement->if_exists, object, &table));
+    if (table == NULL) goto out;
+    struct alter alter = {.context = context, .statement = statement, .table = table};
+    for (uint32_t i = 0; i < statement->command_count; i++) {
+        alter.command = &statement->commands[i];
+        bool is_view = table->kind == RELATION_VIEW;
+        switch (alter.command->kind) {
+        case ALTER_OWNER: TRY(set_owner(&alter)); break;
+        case ALTER_COLUMN_SET_DEFAULT:
+        case ALTER_COLUMN_DROP_DEFAULT:
+            if (!is_view)
+                return refuse_kind(&alter, status_make(E_WRONG_OBJECT_TYPE, "not a table"));
+            TRY(set_view_default(&alter));
+            break;
+        case ALTER_SET_OPTIONS:
+        case ALTER_RESET_OPTIONS:
+            if (is_view) TRY(set_view_options(&alter));
+            else TRY(refuse_options(&alter));
+            break;
+        case ALTER_UNSUPPORTED: return ddl_unsupported(context, alter.command->unsupported);
+        default:
+            return ddl_unsupported(context, "this form of ALTER for views, indexes and sequences");
+        }
+    }
+out:
+    return st;
+}
+
+// ALTER TABLE of a view, with what ALTER VIEW can do.
+static struct status is_for_view(struct statement_context *context, bool *yes)
+{
+    struct status st = STATUS_OK;
+    const struct alter_table *statement = context->statement->as.alter_table;
+    const struct object_name *name = &statement->name;
+    const struct table_desc *found;
+    *yes = false;
+    for (uint32_t i = 0; i < statement->command_count; i++) {
+        enum alter_kind kind = statement->commands[i].kind;
+        if (kind != ALTER_COLUMN_SET_DEFAULT && kind != ALTER_COLUMN_DROP_DEFAULT &&
+            kind != ALTER_SET_OPTIONS && kind != ALTER_RESET_OPTIONS)
+            return st;
+    }
+    TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name,
+        true, &found));
+    *yes = found != NULL && found->kind == RELATION_VIEW;
+out:
+    return st;
+}
+
+// PostgreSQL's passes: in whatever order the parts of a statement are written, what goes goes before what comes.
+enum alter_pass {
+    PASS_DROP,
+    PASS_TYPE,
+    PASS_ADD_COLUMN,
+    PASS_COLUMN,
+    PASS_KEY,
+    PASS_CONSTRAINT,
+    PASS_OTHER,
+    PASS_COUNT,
+};
+
+static enum alter_pass pass_of(const struct alter_command *command)
+{
+    switch (command->kind) {
+    case ALTER_DROP_COLUMN:
+    case ALTER_DROP_CONSTRAINT:
+    case ALTER_COLUMN_DROP_DEFAULT:
+    case ALTER_COLUMN_DROP_NOT_NULL:
+    case ALTER_COLUMN_DROP_IDENTITY:
+    case ALTER_COLUMN_DROP_EXPRESSION: return PASS_DROP;
+    case ALTER_COLUMN_TYPE: return PASS_TYPE;
+    case ALTER_ADD_COLUMN: return PASS_ADD_COLUMN;
+    case ALTER_COLUMN_SET_NOT_NULL:
+    case ALTER_COLUMN_SET_IDENTITY: return PASS_COLUMN;
+    case ALTER_PRIMARY_KEY: return PASS_KEY;
+    case ALTER_ADD_CONSTRAINT:
+        return command->constraint->kind == CONSTRAINT_PRIMARY_KEY || command->constraint->kind == CONSTRAINT_UNIQUE
+                   ? PASS_KEY
+                   : PASS_CONSTRAINT;
+    case ALTER_COLUMN_SET_DEFAULT:
+    case ALTER_COLUMN_ADD_IDENTITY: return PASS_CONSTRAINT;
+    default: return PASS_OTHER;
+    }
+}
+
+struct status ddl_alter_table(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct alter alter = {.context = context, .statement = context->statement->as.alter_table};
+
+    if (alter.statement->object == OBJECT_TYPE) return ddl_alter_composite(context);
+    if (alter.statement->object == OBJECT_INDEX) return alter_index(context);
+    if (alter.statement->object != OBJECT_TABLE) return alter_other(context, alter.statement->object);
+    bool for_view;
+    TRY(is_for_view(context, &for_view));
+    if (for_view) return alter_other(context, OBJECT_VIEW);
+    for (enum alter_pass pass = 0; pass < PASS_COUNT; pass++) {
+        for (uint32_t i = 0; i < alter.statement->command_count; i++) {
+            alter.command = &alter.statement->commands[i];
+            if (pass_of(alter.command) != pass) continue;
+            TRY(alter_load(&alter));
+            if (alter.table == NULL) goto out;
+            TRY(run_command(&alter));
+        }
+    }
+out:
+    return st;
+}

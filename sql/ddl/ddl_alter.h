@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the parts of ALTER TABLE share: ddl_alter.c has the statement and the columns, ddl_alter_constraint.c keys and
+// constraints.
+//
+// Shard    The session's. Everything that gives a status suspends.
+// Memory   Of the statement.
+// Errors   42703, 42704, 42809, 2BP01, 55000 with PostgreSQL's messages; whatever rows do not meet.
+#pragma once
+#include "sql/ddl/ddl_internal.h"
+
+struct alter {
+    struct statement_context *context;
+    const struct alter_table *statement;
+    const struct alter_command *command;
+    struct table_desc *source; // As stored.
+    struct table_desc *table;  // Being edited.
+};
+
+CHECKED struct status alter_load(struct alter *alter);
+CHECKED struct status alter_put(struct alter *alter);
+CHECKED struct status alter_find_column(struct alter *alter, struct column_desc **column);
+bool alter_key_has(const struct index_desc *index, uint32_t column_id);
+bool alter_text_mentions(struct arena *arena, const char *text, const char *column);
+bool alter_index_mentions(
+    struct arena *arena, const struct index_desc *index, const struct column_desc *column);
+CHECKED struct status alter_back_reference_remove(
+    struct alter *alter, uint32_t parent_id, uint32_t constraint_id);
+CHECKED struct status alter_set_primary_key(
+    struct alter *alter, const struct constraint *constraint, const char *column, bool replace);
+CHECKED struct status alter_add_constraint(
+    struct alter *alter, const struct constraint *constraint, const char *column);
+// Foreign keys that lean on the index go, with CASCADE, before it goes, by itself or (`column`) with a column.
+CHECKED struct status alter_release_index(
+    struct alter *alter, const struct index_desc *index, const struct column_desc *column);
+CHECKED struct status alter_remove_index(struct alter *alter, uint32_t position);
+CHECKED struct status alter_drop_primary_key(struct alter *alter, const struct column_desc *column);
+CHECKED struct status alter_drop_constraint(struct alter *alter);
+CHECKED struct status alter_validate_constraint(struct alter *alter);
+CHECKED struct status alter_change_constraint(struct alter *alter);

@@ -1,0 +1,884 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// DROP, TRUNCATE.
+#include "sql/ddl/ddl_internal.h"
+
+#include <stdlib.h>
+
+#include "kv/key.h"
+#include "sql/catalog/catalog_text.h"
+#include "sql/catalog/pg_catalog.h"
+#include "sql/ddl/schema_change.h"
+
+// What one statement drops: things in it do not stand in each other's way.
+struct drop_set {
+    struct statement_context *context;
+    enum drop_behavior behavior;
+    uint32_t *ids;
+    uint32_t count;
+    const struct table_desc *blocked; // RESTRICT: the first that others depend on; NULL: none so far.
+    const char *blocking;             // Who does, a line each.
+};
+
+static bool set_has(const struct drop_set *set, uint32_t id)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (set->ids[i] == id) return true;
+    }
+    return false;
+}
+
+static void set_add(struct drop_set *set, uint32_t id)
+{
+    DDL_APPEND(set->context->arena, set->ids, set->count, id);
+}
+
+static const char *kind_of(const struct table_desc *table)
+{
+    return table->materialized                ? "materialized view"
+           : table->kind == RELATION_VIEW     ? "view"
+           : table->kind == RELATION_SEQUENCE ? "sequence"
+                                              : "table";
+}
+
+// "f(integer,text)", with its schema likewise.
+static const char *routine_text(struct statement_context *context, const struct table_desc *function)
+{
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    if (!pg_routine_print(context->task, context->session, pg_oid(function->id), true, &text)) return function->name;
+    return buffer_string(&text);
+}
+
+// RESTRICT: all that stand in the way are told at the end.
+static void in_the_way(struct drop_set *set, const struct table_desc *table, const char *line)
+{
+    if (set->blocked == NULL) set->blocked = table;
+    set->blocking = set->blocking == NULL
+                        ? line
+                        : arena_printf(set->context->arena, "%s\n%s", set->blocking, line);
+}
+
+static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped)
+{
+    if (set->blocked == NULL) return STATUS_OK;
+    const struct table_desc *table = set->blocked;
+    struct arena *arena = set->context->arena;
+    struct status st =
+        dropped > 1
+            ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
+                  "cannot drop desired object(s) because other objects depend on them")
+            : ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
+                  "cannot drop %s %s because other objects depend on it", kind_of(table), ddl_shown(set->context, table));
+    st = status_detail(arena, st, "%s", set->blocking);
+    return status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+}
+
+static struct status drop_one(struct drop_set *set, struct table_desc *table);
+
+// Foreign keys of other tables that point here.
+static struct status drop_incoming(struct drop_set *set, struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+
+    for (uint32_t i = 0; i < table->referenced_by_count; i++) {
+        struct fk_back_reference reference = table->referenced_by[i];
+        struct table_desc *child;
+        if (reference.table_id == table->id || set_has(set, reference.table_id)) continue;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, reference.table_id, &child));
+        for (uint32_t k = 0; k < child->constraint_count; k++) {
+            struct constraint_desc key = child->constraints[k];
+            if (key.id != reference.constraint_id) continue;
+            if (set->behavior != DROP_CASCADE) {
+                in_the_way(set, table,
+                    arena_printf(context->arena, "constraint %s on table %s depends on table %s",
+                        key.name, ddl_shown(context, child), ddl_shown(context, table)));
+                break;
+            }
+            ddl_cascades_to(context, "constraint %s on table %s", key.name, ddl_shown(context, child));
+            DDL_REMOVE(child->constraints, child->constraint_count, k);
+            break;
+        }
+        TRY(catalog_put_table(context->task, context->session, child));
+    }
+out:
+    return st;
+}
+
+// This table's own foreign keys: the parents forget them.
+static struct status drop_outgoing(struct drop_set *set, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        const struct constraint_desc *key = &table->constraints[i];
+        struct table_desc *parent;
+        if (key->kind != TABLE_FOREIGN_KEY || key->referenced_table == table->id ||
+            set_has(set, key->referenced_table))
+            continue;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, key->referenced_table, &parent));
+        for (uint32_t k = 0; k < parent->referenced_by_count; k++) {
+            if (parent->referenced_by[k].table_id != table->id ||
+                parent->referenced_by[k].constraint_id != key->id)
+                continue;
+            DDL_REMOVE(parent->referenced_by, parent->referenced_by_count, k);
+            break;
+        }
+        TRY(catalog_put_table(context->task, context->session, parent));
+    }
+out:
+    return st;
+}
+
+static struct status drop_views_of(struct drop_set *set, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+
+    for (uint32_t i = 0; i < table->depended_by_count; i++) {
+        struct table_desc *view;
+        if (set_has(set, table->depended_by[i])) continue;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, table->depended_by[i], &view));
+        if (set->behavior != DROP_CASCADE) {
+            in_the_way(set, table,
+                arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), ddl_shown(context, view),
+                    kind_of(table), ddl_shown(context, table)));
+            set_add(set, view->id);
+            TRY(drop_views_of(set, view));
+            continue;
+        }
+        ddl_cascades_to(context, "%s %s", kind_of(view), ddl_shown(context, view));
+        set_add(set, view->id);
+        TRY(drop_one(set, view));
+    }
+out:
+    return st;
+}
+
+static struct status forget_view(struct drop_set *set, const struct table_desc *view)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+    for (uint32_t i = 0; i < view->depends_on_count; i++) {
+        struct table_desc *used;
+        if (set_has(set, view->depends_on[i])) continue;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, view->depends_on[i], &used));
+        for (uint32_t k = 0; k < used->depended_by_count; k++) {
+            if (used->depended_by[k] != view->id) continue;
+            DDL_REMOVE(used->depended_by, used->depended_by_count, k);
+            break;
+        }
+        TRY(catalog_put_table(context->task, context->session, used));
+    }
+out:
+    return st;
+}
+
+static struct status identity_needs(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column,
+    const struct table_desc *sequence)
+{
+    struct status st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop sequence %s because column %s of table %s requires it",
+        ddl_shown(context, sequence), column->name, ddl_shown(context, table));
+    return status_hint(context->arena, st, "You can drop column %s of table %s instead.",
+        column->name, ddl_shown(context, table));
+}
+
+// Defaults that take their values from a sequence.
+static struct status drop_users_of_sequence(struct drop_set *set, const struct table_desc *sequence)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+    const struct table_desc **tables;
+    uint32_t count;
+    char *text = catalog_nextval_text(context->arena, sequence->id);
+
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, sequence->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (set_has(set, tables[i]->id)) continue;
+        struct table_desc *edited = NULL;
+        for (uint32_t k = 0; k < tables[i]->column_count; k++) {
+            const struct column_desc *column = &tables[i]->columns[k];
+            bool uses = column->default_sql != NULL && strstr(column->default_sql, text) != NULL;
+            if (!uses && column->owned_sequence != sequence->id) continue;
+            if (column->identity != 0)
+                return identity_needs(context, tables[i], column, sequence);
+            if (uses && set->behavior != DROP_CASCADE) {
+                in_the_way(set, sequence,
+                    arena_printf(context->arena,
+                        "default value for column %s of table %s depends on sequence %s",
+                        column->name, ddl_shown(context, tables[i]), ddl_shown(context, sequence)));
+                continue;
+            }
+            if (edited == NULL)
+                TRY(catalog_edit_table(
+                    context->task, context->session, context->arena, tables[i]->id, &edited));
+            if (uses)
+                ddl_cascades_to(context, "default value for column %s of table %s",
+                    column->name, ddl_shown(context, edited));
+            if (uses) edited->columns[k].default_sql = NULL;
+            if (column->owned_sequence == sequence->id) edited->columns[k].owned_sequence = 0;
+        }
+        if (edited != NULL) TRY(catalog_put_table(context->task, context->session, edited));
+    }
+out:
+    return st;
+}
+
+static struct status drop_owned_sequences(struct drop_set *set, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        struct table_desc *sequence;
+        if (table->columns[i].owned_sequence == 0 || set_has(set, table->columns[i].owned_sequence))
+            continue;
+        TRY(catalog_edit_table(context->task, context->session, context->arena,
+            table->columns[i].owned_sequence, &sequence));
+        set_add(set, sequence->id);
+        TRY(drop_one(set, sequence));
+    }
+out:
+    return st;
+}
+
+static struct status drop_names(struct statement_context *context, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    TRY(catalog_free_name(
+        context->task, context->session, table->database_id, table->schema_id, table->name));
+    for (uint32_t i = 0; i < table->index_count; i++)
+        TRY(catalog_free_name(context->task, context->session, table->database_id, table->schema_id,
+            table->indexes[i].name));
+out:
+    return st;
+}
+
+// The relation is in the set already.
+static struct status drop_one(struct drop_set *set, struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+
+    if (table->kind == RELATION_TABLE) {
+        // In the order in which they were made, as PostgreSQL tells them.
+        bool views_first = table->depended_by_count > 0 && table->referenced_by_count > 0 &&
+                           table->depended_by[0] < table->referenced_by[0].table_id;
+        if (views_first) TRY(drop_views_of(set, table));
+        TRY(drop_incoming(set, table));
+        if (!views_first) TRY(drop_views_of(set, table));
+        TRY(drop_outgoing(set, table));
+        TRY(drop_owned_sequences(set, table));
+    }
+    if (table->kind == RELATION_SEQUENCE) {
+        if (!set_has(set, table->sequence.owner_table)) TRY(drop_users_of_sequence(set, table));
+        TRY(kv_delete(context->task, context->session->txn,
+            catalog_sequence_key(context->arena, context->session->tenant, table->id)));
+    }
+    if (table->kind == RELATION_VIEW || table->materialized) TRY(forget_view(set, table));
+    TRY(drop_views_of(set, table));
+    TRY(drop_names(context, table));
+    TRY(catalog_delete_descriptor(context->task, context->session, table->id));
+    TRY(kv_delete(context->task, context->session->txn,
+        catalog_statistics_key(context->arena, context->session->tenant, table->id)));
+    TRY(ddl_delete_comments(context, COMMENT_ON_RELATION, table->id));
+    TRY(ddl_forget_statistics(context, table));
+    if (table->kind == RELATION_TABLE) TRY(ddl_erase_later(context, table->id, NULL, 0));
+out:
+    return st;
+}
+
+struct status ddl_drop_relation(
+    struct statement_context *context, struct table_desc *table, enum drop_behavior behavior)
+{
+    struct drop_set set = {.context = context, .behavior = behavior};
+    set_add(&set, table->id);
+    // An owned sequence goes with its column, which has let go of it.
+    if (table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0)
+        set_add(&set, table->sequence.owner_table);
+    struct status st = drop_one(&set, table);
+    return failed(st) ? st : refuse_blocked(&set, 1);
+}
+
+struct status ddl_delete_comments(
+    struct statement_context *context, uint32_t class_id, uint32_t object_id)
+{
+    struct status st = STATUS_OK;
+    struct kv_scan scan;
+    struct kv_batch batch;
+    struct buffer prefix;
+
+    buffer_init(&prefix, context->arena);
+    catalog_append_index_prefix(&prefix, context->session->tenant, CATALOG_COMMENTS, 1);
+    key_append_uvarint(&prefix, class_id);
+    key_append_uvarint(&prefix, object_id);
+    struct bytes start = buffer_bytes(&prefix);
+    kv_scan_init(&scan, (struct span){start, key_prefix_end(context->arena, start)});
+    for (;;) {
+        TRY(kv_scan_next(context->task, context->session->txn, &scan, context->arena, &batch));
+        if (batch.count == 0) break;
+        for (uint32_t i = 0; i < batch.count; i++)
+            TRY(kv_delete(context->task, context->session->txn, batch.pairs[i].key));
+    }
+out:
+    return st;
+}
+
+// --- DROP TABLE, VIEW, SEQUENCE, INDEX ----------------------------------------------------------------
+
+// The hint with which another kind of relation is refused.
+static struct status use_other_drop(
+    struct statement_context *context, struct status refused, const struct object_name *name)
+{
+    const struct table_desc *found;
+    struct status st = catalog_table(
+        context->task, context->session, name->catalog, name->schema, name->name, true, &found);
+    if (failed(st) || found == NULL) return refused;
+    const char *kind = kind_of(found), *verb = found->materialized ? "MATERIALIZED VIEW"
+                       : found->kind == RELATION_VIEW              ? "VIEW"
+                       : found->kind == RELATION_SEQUENCE          ? "SEQUENCE"
+                                                                   : "TABLE";
+    return status_hint(context->arena, refused, "Use DROP %s to remove a %s.", verb, kind);
+}
+
+static struct status drop_relations(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct drop *drop = context->statement->as.drop;
+    struct drop_set set = {.context = context, .behavior = drop->behavior};
+    struct table_desc **tables =
+        ARENA_ARRAY(context->arena, struct table_desc *, drop->names.count);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < drop->names.count; i++) {
+        struct table_desc *table;
+        if (!drop->if_exists) {
+            // PostgreSQL's message names the kind.
+            const struct table_desc *found;
+            const struct object_name *name = &drop->names.items[i];
+            TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
+                name->name, true, &found));
+            if (found == NULL) TRY(ddl_check_schema(context, name));
+            if (found == NULL)
+                return ddl_error(context, E_UNDEFINED_TABLE, "%s \"%s\" does not exist",
+                    object_kind_name(drop->object), name->name);
+        }
+        st = ddl_edit(context, &drop->names.items[i], drop->if_exists, drop->object, &table);
+        if (status_is(st, E_WRONG_OBJECT_TYPE)) TRY(use_other_drop(context, st, &drop->names.items[i]));
+        TRY(st);
+        if (table == NULL || set_has(&set, table->id)) continue;
+        if (table->id < CATALOG_FIRST_ID && !context->session->internal)
+            return ddl_error(context, E_INSUFFICIENT_PRIVILEGE,
+                "permission denied: \"%s\" is a system table", table->name);
+        set_add(&set, table->id);
+        tables[count++] = table;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        // What was dropped before may have changed it.
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, tables[i]->id, &tables[i]));
+        TRY(drop_one(&set, tables[i]));
+    }
+    TRY(refuse_blocked(&set, count));
+out:
+    return st;
+}
+
+static struct status find_index(struct statement_context *context, const struct object_name *name,
+    bool missing_ok, const struct table_desc **table, const struct index_desc **index)
+{
+    struct status st = STATUS_OK;
+    if (name->table == NULL)
+        return catalog_index(context->task, context->session, name->catalog, name->schema,
+            name->name, missing_ok, table, index);
+    *index = NULL;
+    TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->table,
+        missing_ok, table));
+    if (*table == NULL) goto out;
+    for (uint32_t i = 0; i < (*table)->index_count; i++) {
+        if (strcmp((*table)->indexes[i].name, name->name) == 0) *index = &(*table)->indexes[i];
+    }
+    if (*index == NULL && !missing_ok)
+        st = ddl_error(context, E_UNDEFINED_OBJECT, "index \"%s\" does not exist", name->name);
+out:
+    return st;
+}
+
+static struct status drop_index(
+    struct statement_context *context, const struct table_desc *found, uint32_t index_id)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *table;
+
+    TRY(catalog_edit_table(context->task, context->session, context->arena, found->id, &table));
+    TRY(privilege_check_owner(
+        context->task, context->session, table->owner, OBJECT_TABLE, table->name));
+    if (ddl_is_unfinished(table))
+        return ddl_error(context, E_OBJECT_IN_USE,
+            "relation \"%s\" is being changed by another schema change", table->name);
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        struct index_desc index = table->indexes[i];
+        if (index.id != index_id) continue;
+        if (index.from_constraint || index.primary) {
+            st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+                "cannot drop index %s because constraint %s on table %s requires it", index.name,
+                index.name, ddl_shown(context, table));
+            return status_hint(context->arena, st,
+                "You can drop constraint %s on table %s instead.", index.name, ddl_shown(context, table));
+        }
+        DDL_REMOVE(table->indexes, table->index_count, i);
+        TRY(catalog_free_name(
+            context->task, context->session, table->database_id, table->schema_id, index.name));
+        TRY(ddl_delete_comments(
+            context, COMMENT_ON_RELATION, catalog_index_oid(table->id, index.id)));
+        TRY(ddl_erase_later(context, table->id, &index.id, 1));
+        TRY(catalog_put_table(context->task, context->session, table));
+        break;
+    }
+out:
+    return st;
+}
+
+static struct status drop_indexes(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct drop *drop = context->statement->as.drop;
+
+    if (drop->concurrently && context->session->txn_state == TXN_OPEN)
+        return ddl_error(context, E_ACTIVE_TRANSACTION,
+            "DROP INDEX CONCURRENTLY cannot run inside a transaction block");
+    for (uint32_t i = 0; i < drop->names.count; i++) {
+        const struct table_desc *table;
+        const struct index_desc *index;
+        const struct object_name *name = &drop->names.items[i];
+        st = find_index(context, name, drop->if_exists, &table, &index);
+        if (status_is(st, E_UNDEFINED_OBJECT) || status_is(st, E_UNDEFINED_TABLE) ||
+            status_is(st, E_WRONG_OBJECT_TYPE)) {
+            const struct table_desc *other;
+            struct status missing = st;
+            TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
+                name->name, true, &other));
+            if (other != NULL && name->table == NULL)
+                return use_other_drop(context,
+                    ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not an index", name->name),
+                    name);
+            st = missing;
+        }
+        TRY(st);
+        if (index == NULL) {
+            ddl_notice(context, "index \"%s\" does not exist, skipping", drop->names.items[i].name);
+            continue;
+        }
+        TRY(drop_index(context, table, index->id));
+    }
+out:
+    return st;
+}
+
+// --- DROP SCHEMA, DATABASE -----------------------------------------------------------------------------
+
+struct member { // What a schema holds, as a DETAIL names it.
+    uint32_t id;
+    const char *text;
+};
+struct members {
+    struct member *items;
+    uint32_t count;
+};
+
+static int compare_members(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static bool is_column_sequence(const struct table_desc *table)
+{
+    return table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0;
+}
+
+// Statistics objects of tables of other schemas; those of its own tables go with them.
+static struct status statistics_members(
+    struct statement_context *context, const struct schema_desc *schema, struct members *members)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **tables;
+    uint32_t count;
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, schema->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; tables[i]->schema_id != schema->id && k < tables[i]->statistics_count; k++) {
+            const struct statistics_desc *statistics = &tables[i]->statistics[k];
+            if (statistics->schema_id != schema->id) continue;
+            const struct member member = {statistics->id,
+                arena_printf(context->arena, "statistics object %s.%s", schema->name, statistics->name)};
+            DDL_APPEND(context->arena, members->items, members->count, member);
+        }
+    }
+out:
+    return st;
+}
+
+static struct status drop_statistics_of_schema(
+    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **tables;
+    struct table_desc *table;
+    uint32_t count;
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        bool any = false;
+        for (uint32_t k = 0; k < tables[i]->statistics_count; k++)
+            any |= tables[i]->statistics[k].schema_id == schema_id;
+        if (!any) continue;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, tables[i]->id, &table));
+        for (uint32_t k = table->statistics_count; k-- > 0;)
+            if (table->statistics[k].schema_id == schema_id)
+                TRY(ddl_remove_statistics(context, table, k));
+        TRY(catalog_put_table(context->task, context->session, table));
+    }
+out:
+    return st;
+}
+
+#define MEMBERS_OF(list, format_text)                                                              \
+    do {                                                                                           \
+        TRY(list(context->task, context->session, context->arena, schema->database_id, &found,     \
+            &count));                                                                              \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            if (found[i]->schema_id != schema->id || is_column_sequence(found[i])) continue;       \
+            const struct member member = {found[i]->id, (format_text)};                            \
+            DDL_APPEND(context->arena, members->items, members->count, member);                    \
+        }                                                                                          \
+    } while (0)
+
+// In the order in which all was made. Sequences of columns go with their tables.
+static struct status schema_members(
+    struct statement_context *context, const struct schema_desc *schema, struct members *members)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = context->arena;
+    const struct table_desc **found;
+    uint32_t count;
+    *members = (struct members){0};
+    MEMBERS_OF(catalog_list_tables,
+        arena_printf(arena, "%s %s", kind_of(found[i]), ddl_shown(context, found[i])));
+    MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", routine_text(context, found[i])));
+    MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", found[i]->name));
+    MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", ddl_shown(context, found[i])));
+    TRY(statistics_members(context, schema, members));
+    if (members->count > 0)
+        qsort(members->items, members->count, sizeof *members->items, compare_members);
+out:
+    return st;
+}
+
+static struct status drop_tables_where(
+    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
+{
+    struct status st = STATUS_OK;
+    struct drop_set set = {.context = context, .behavior = DROP_CASCADE};
+    const struct table_desc **tables;
+    uint32_t count;
+
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (schema_id == 0 || tables[i]->schema_id == schema_id) set_add(&set, tables[i]->id);
+    }
+    uint32_t listed = set.count;
+    for (uint32_t i = 0; i < listed; i++) {
+        struct table_desc *table;
+        TRY(catalog_edit_table(
+            context->task, context->session, context->arena, set.ids[i], &table));
+        TRY(drop_one(&set, table));
+    }
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
+        TRY(ddl_remove_function(context, tables[i]));
+    }
+    TRY(catalog_list_collations(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
+        TRY(ddl_remove_collation(context, tables[i]));
+    }
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
+        TRY(ddl_remove_type(context, tables[i]));
+    }
+out:
+    return st;
+}
+
+// A type that goes with its schema takes no columns of other schemas with it: those are to be dropped first.
+static struct status type_used_elsewhere(
+    struct statement_context *context, const struct table_desc *type, uint32_t schema_id)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **tables;
+    uint32_t count;
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, type->database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; tables[i]->schema_id != schema_id && k < tables[i]->column_count; k++) {
+            const struct column_desc *column = &tables[i]->columns[k];
+            bool uses = (type_is_user(column->type.oid) &&
+                            type_user_id(column->type.oid) == type->id) ||
+                        (column->domain != 0 && type_user_id(column->domain) == type->id);
+            if (!uses) continue;
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "dropping a schema whose type %s is used by column %s of table %s of another "
+                "schema is not supported",
+                type->name, column->name, tables[i]->name);
+        }
+    }
+out:
+    return st;
+}
+
+// RESTRICT: nothing is in it. CASCADE: nothing outside uses its types; tells what goes with it.
+static struct status schema_may_go(
+    struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior)
+{
+    struct status st;
+    const struct table_desc **types;
+    struct members members;
+    struct buffer lines;
+    uint32_t count;
+
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, schema->database_id, &types, &count));
+    for (uint32_t i = 0; i < count; i++)
+        if (types[i]->schema_id == schema->id)
+            TRY(type_used_elsewhere(context, types[i], schema->id));
+    TRY(schema_members(context, schema, &members));
+    buffer_init(&lines, context->arena);
+    for (uint32_t i = 0; i < members.count; i++) {
+        if (behavior == DROP_CASCADE) ddl_cascades_to(context, "%s", members.items[i].text);
+        else
+            buffer_printf(&lines, "\n%s depends on schema %s", members.items[i].text, schema->name);
+    }
+    if (behavior == DROP_CASCADE || members.count == 0) goto out;
+    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop schema %s because other objects depend on it", schema->name);
+    st = status_detail(context->arena, st, "%s", buffer_string(&lines) + 1);
+    st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+out:
+    return st;
+}
+
+static struct status drop_schema(
+    struct statement_context *context, const struct object_name *name, const struct drop *drop)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+
+    TRY(catalog_schema(
+        context->task, context->session, name->catalog, name->name, drop->if_exists, &schema));
+    if (schema == NULL) {
+        ddl_notice(context, "schema \"%s\" does not exist, skipping", name->name);
+        goto out;
+    }
+    if (schema->database_id == 0 || schema->id < CATALOG_FIRST_ID)
+        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop schema %s", name->name);
+    TRY(privilege_check_owner(
+        context->task, context->session, schema->owner, OBJECT_SCHEMA, schema->name));
+    TRY(schema_may_go(context, schema, drop->behavior));
+    uint32_t id = schema->id, database_id = schema->database_id;
+    TRY(drop_tables_where(context, database_id, id));
+    TRY(drop_statistics_of_schema(context, database_id, id));
+    TRY(catalog_free_name(context->task, context->session, database_id, 0, name->name));
+    TRY(catalog_delete_descriptor(context->task, context->session, id));
+    TRY(ddl_delete_comments(context, COMMENT_ON_SCHEMA, id));
+out:
+    return st;
+}
+
+struct status ddl_drop_database(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct drop *drop = context->statement->as.drop;
+    const char *name = drop->names.items[0].name;
+    const struct database_desc *database;
+    const struct schema_desc **schemas;
+    uint32_t count;
+
+    TRY(catalog_database(context->task, context->session, name, drop->if_exists, &database));
+    if (database == NULL) {
+        ddl_notice(context, "database \"%s\" does not exist, skipping", name);
+        goto out;
+    }
+    if (database->id == CATALOG_SYSTEM_DATABASE)
+        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop a system database");
+    TRY(privilege_check_owner(
+        context->task, context->session, database->owner, OBJECT_DATABASE, database->name));
+    if (strcmp(context->session->database, name) == 0)
+        return ddl_error(context, E_OBJECT_IN_USE, "cannot drop the currently open database");
+    uint32_t id = database->id;
+    TRY(catalog_list_schemas(
+        context->task, context->session, context->arena, id, &schemas, &count));
+    if (drop->behavior == DROP_RESTRICT) {
+        const struct table_desc **tables;
+        uint32_t table_count;
+        TRY(catalog_list_tables(
+            context->task, context->session, context->arena, id, &tables, &table_count));
+        if (table_count > 0)
+            return ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+                "database \"%s\" is not empty and RESTRICT was specified", name);
+    }
+    TRY(drop_tables_where(context, id, 0));
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(catalog_free_name(context->task, context->session, id, 0, schemas[i]->name));
+        TRY(catalog_delete_descriptor(context->task, context->session, schemas[i]->id));
+    }
+    TRY(catalog_free_name(context->task, context->session, 0, 0, name));
+    TRY(catalog_delete_descriptor(context->task, context->session, id));
+    TRY(ddl_delete_comments(context, COMMENT_ON_DATABASE, id));
+out:
+    return st;
+}
+
+// What does not exist here can be dropped if it exists.
+static struct status drop_unknown(struct statement_context *context)
+{
+    const struct drop *drop = context->statement->as.drop;
+    const char *kind = object_kind_name(drop->object);
+    const char *name = drop->parts.count > 0 ? drop->parts.items[0] : drop->names.items[0].name;
+    switch (drop->object) {
+    case OBJECT_AGGREGATE:
+    case OBJECT_TRIGGER:
+    case OBJECT_EXTENSION: break;
+    default: return ddl_unsupported(context, statement_name(context->statement));
+    }
+    if (drop->object == OBJECT_EXTENSION && pg_extension_is_there(name))
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "DROP EXTENSION of \"%s\" is not supported", name);
+    if (!drop->if_exists)
+        return ddl_error(context, E_UNDEFINED_OBJECT,
+            "%s \"%s\" does not exist", kind, name);
+    ddl_notice(context, "%s \"%s\" does not exist, skipping", kind, name);
+    return STATUS_OK;
+}
+
+struct status ddl_drop(struct statement_context *context)
+{
+    const struct drop *drop = context->statement->as.drop;
+    struct status st = STATUS_OK;
+    switch (drop->object) {
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_MATERIALIZED_VIEW:
+    case OBJECT_SEQUENCE: return drop_relations(context);
+    case OBJECT_INDEX: return drop_indexes(context);
+    case OBJECT_SCHEMA:
+        for (uint32_t i = 0; i < drop->names.count; i++)
+            TRY(drop_schema(context, &drop->names.items[i], drop));
+        break;
+    case OBJECT_DATABASE: return ddl_drop_database(context);
+    case OBJECT_TYPE:
+    case OBJECT_DOMAIN: return ddl_drop_types(context);
+    case OBJECT_COLLATION: return ddl_drop_collations(context);
+    case OBJECT_STATISTICS: return ddl_drop_statistics(context);
+    case OBJECT_FUNCTION:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE: return ddl_drop_functions(context);
+    default: return drop_unknown(context);
+    }
+out:
+    return st;
+}
+
+// --- TRUNCATE ----------------------------------------------------------------------------------------
+
+static struct status add_referencing(
+    struct statement_context *context, struct drop_set *set, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->referenced_by_count; i++) {
+        uint32_t id = table->referenced_by[i].table_id;
+        const struct table_desc *child;
+        if (set_has(set, id)) continue;
+        TRY(catalog_table_by_id(context->task, context->session, id, &child));
+        if (set->behavior != DROP_CASCADE) {
+            st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "cannot truncate a table referenced in a foreign key constraint");
+            st = status_detail(
+                context->arena, st, "Table \"%s\" references \"%s\".", child->name, table->name);
+            return status_hint(context->arena, st,
+                "Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.",
+                child->name);
+        }
+        ddl_notice(context, "truncate cascades to table \"%s\"", child->name);
+        set_add(set, id);
+    }
+out:
+    return st;
+}
+
+struct status ddl_truncate_table(
+    struct statement_context *context, uint32_t id, bool restart_identity)
+{
+    struct status st = STATUS_OK;
+    struct table_desc *table;
+
+    TRY(catalog_edit_table(context->task, context->session, context->arena, id, &table));
+    if (ddl_is_unfinished(table))
+        return ddl_error(context, E_OBJECT_IN_USE,
+            "relation \"%s\" is being changed by another schema change", table->name);
+    uint32_t *old = ARENA_ARRAY(context->arena, uint32_t, table->index_count);
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        old[i] = table->indexes[i].id;
+        table->indexes[i].id = table->next_index_id++;
+    }
+    TRY(ddl_renumber_names(context->task, context->session, table));
+    TRY(catalog_put_table(context->task, context->session, table));
+    TRY(kv_delete(context->task, context->session->txn,
+        catalog_statistics_key(context->arena, context->session->tenant, table->id)));
+    TRY(ddl_erase_later(context, table->id, old, table->index_count));
+    for (uint32_t i = 0; restart_identity && i < table->column_count; i++) {
+        if (table->columns[i].owned_sequence == 0) continue;
+        TRY(kv_delete(context->task, context->session->txn,
+            catalog_sequence_key(
+                context->arena, context->session->tenant, table->columns[i].owned_sequence)));
+    }
+out:
+    return st;
+}
+
+struct status ddl_truncate(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    const struct truncate *truncate = context->statement->as.truncate;
+    struct drop_set set = {.context = context, .behavior = truncate->behavior};
+
+    for (uint32_t i = 0; i < truncate->tables.count; i++) {
+        const struct table_desc *table;
+        TRY(ddl_find(context, &truncate->tables.items[i], false, OBJECT_TABLE, &table));
+        if (!set_has(&set, table->id)) set_add(&set, table->id);
+    }
+    for (uint32_t i = 0; i < set.count; i++) {
+        const struct table_desc *table;
+        TRY(catalog_table_by_id(context->task, context->session, set.ids[i], &table));
+        TRY(privilege_check_table(context->task, context->session, table, PRIVILEGE_TRUNCATE));
+        TRY(add_referencing(context, &set, table));
+    }
+    for (uint32_t i = 0; i < set.count; i++)
+        TRY(ddl_truncate_table(context, set.ids[i], truncate->restart_identity));
+out:
+    return st;
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What views say of tables and columns that get other names.
+#include "sql/ddl/ddl_internal.h"
+#include "sql/parse/parse.h"
+#include "sql/plan/plan.h"
+#include "sql/bind/resolution.h"
+
+struct view_ids {
+    uint32_t *items;
+    uint32_t count;
+};
+
+struct view_query { // A view's query, parsed and bound.
+    struct table_desc *view;
+    struct select *select;
+    struct resolutions resolutions;
+};
+
+static struct status parse_query(
+    struct statement_context *context, const char *sql, struct view_query *query)
+{
+    struct status st;
+    struct statement_list list;
+    struct plan *plan;
+    struct bytes text = bytes_of_string(sql);
+    TRY(parse_sql_on_stack(context->arena, text, &list));
+    query->select = list.items[0]->as.select;
+    TRY(plan_resolve(context->task, context->session, context->arena, list.items[0], text,
+        &query->resolutions, &plan));
+out:
+    return st;
+}
+
+static struct status load_query(
+    struct statement_context *context, uint32_t view_id, struct view_query *query)
+{
+    struct status st;
+    TRY(catalog_edit_table(context->task, context->session, context->arena, view_id, &query->view));
+    if (query->view->view_sql == NULL || query->view->kind == RELATION_FUNCTION)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "renaming what the function %s uses is not supported", query->view->name);
+    st = parse_query(context, query->view->view_sql, query);
+out:
+    return st;
+}
+
+static bool joins_by(const struct resolutions *resolutions, const char *column)
+{
+    for (uint32_t i = 0; i < resolutions->join_count; i++)
+        for (uint32_t k = 0; k < resolutions->joins[i].using.count; k++)
+            if (strcmp(resolutions->joins[i].using.items[k], column) == 0) return true;
+    return false;
+}
+
+static struct status table_of(struct statement_context *context, const struct from_item *item,
+    const struct table_desc **table)
+{
+    const struct object_name *name = &item->table.name;
+    return catalog_table(
+        context->task, context->session, name->catalog, name->schema, name->name, true, table);
+}
+
+// Whether the table's own name can change wherever the query says it: else it stays as an alias.
+static bool name_can_follow(const struct ddl_tables *tables, const struct resolutions *resolutions,
+    const char *from, const char *to)
+{
+    for (uint32_t i = 0; i < tables->count; i++)
+        if (tables->items[i]->alias != NULL && strcmp(tables->items[i]->alias, from) == 0)
+            return false;
+    for (uint32_t i = 0; i < resolutions->count; i++)
+        if (resolutions->items[i].range != NULL && strcmp(resolutions->items[i].range, to) == 0)
+            return false;
+    return true;
+}
+
+static struct status rename_tables(struct statement_context *context, struct view_query *query,
+    const struct ddl_rename_in_views *rename)
+{
+    struct status st = STATUS_OK;
+    struct ddl_tables tables;
+    const char *to = rename->new_table;
+    ddl_collect_tables(context->arena, query->select, &tables);
+    for (uint32_t i = 0; i < tables.count; i++) {
+        struct from_item *item = tables.items[i];
+        struct object_name *name = &item->table.name;
+        const struct table_desc *table;
+        TRY(table_of(context, item, &table));
+        if (table == NULL || table->id >= CATALOG_VIRTUAL_ID_FIRST) continue;
+        if (rename->table_id != 0 ? table->id != rename->table_id
+                                  : table->schema_id != rename->schema_id)
+            continue;
+        if (to != NULL && item->alias == NULL) {
+            if (name_can_follow(&tables, &query->resolutions, name->name, to))
+                resolutions_rename_table(&query->resolutions, table->id, name->name, to);
+            else
+                item->alias = name->name;
+        }
+        if (to != NULL) name->name = to;
+        if (rename->new_schema != NULL) name->schema = rename->new_schema;
+    }
+out:
+    return st;
+}
+
+// A column that tables are joined by keeps its name within the query: t AS t (a, b).
+static struct status keep_names(struct statement_context *context, struct select *select,
+    const struct ddl_rename_in_views *rename)
+{
+    struct status st = STATUS_OK;
+    struct ddl_tables tables;
+    ddl_collect_tables(context->arena, select, &tables);
+    for (uint32_t i = 0; i < tables.count; i++) {
+        struct from_item *item = tables.items[i];
+        const struct table_desc *table;
+        TRY(table_of(context, item, &table));
+        if (table == NULL || table->id != rename->table_id || item->column_aliases.count > 0)
+            continue;
+        if (item->alias == NULL) item->alias = item->table.name.name;
+        for (uint32_t c = 0; c < table->column_count; c++)
+            if (!table->columns[c].hidden && table->columns[c].state == ELEMENT_PUBLIC)
+                DDL_APPEND(context->arena, item->column_aliases.items, item->column_aliases.count,
+                    arena_strdup(context->arena, table->columns[c].name));
+    }
+out:
+    return st;
+}
+
+static struct status rename_in(struct statement_context *context, struct view_query *query,
+    const struct ddl_rename_in_views *rename)
+{
+    struct status st = STATUS_OK;
+    if (rename->column == NULL) {
+        TRY(rename_tables(context, query, rename));
+    } else {
+        if (joins_by(&query->resolutions, rename->column))
+            TRY(keep_names(context, query->select, rename));
+        else
+            resolutions_rename_column(
+                &query->resolutions, rename->table_id, rename->column, rename->new_column);
+    }
+    query->view->view_sql = ddl_deparse_select(context->arena, query->select);
+out:
+    return st;
+}
+
+static void add_ids(struct arena *arena, struct view_ids *ids, const struct table_desc *table)
+{
+    for (uint32_t i = 0; i < table->depended_by_count; i++) {
+        bool known = false;
+        for (uint32_t k = 0; k < ids->count; k++) known |= ids->items[k] == table->depended_by[i];
+        if (!known) DDL_APPEND(arena, ids->items, ids->count, table->depended_by[i]);
+    }
+}
+
+static struct status views_of(struct statement_context *context,
+    const struct ddl_rename_in_views *rename, struct view_ids *ids)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    const struct table_desc *table, **tables;
+    uint32_t count;
+    if (rename->table_id != 0) {
+        TRY(catalog_table_by_id(context->task, context->session, rename->table_id, &table));
+        add_ids(context->arena, ids, table);
+        goto out;
+    }
+    TRY(catalog_schema_by_id(context->task, context->session, rename->schema_id, &schema));
+    TRY(catalog_list_tables(context->task, context->session, context->arena, schema->database_id,
+        &tables, &count));
+    for (uint32_t i = 0; i < count; i++)
+        if (tables[i]->schema_id == rename->schema_id) add_ids(context->arena, ids, tables[i]);
+out:
+    return st;
+}
+
+struct status ddl_rename_in_views(
+    struct statement_context *context, const struct ddl_rename_in_views *rename)
+{
+    struct status st = STATUS_OK;
+    struct view_ids ids = {0};
+    TRY(views_of(context, rename, &ids));
+    struct table_desc **views = ARENA_ARRAY(context->arena, struct table_desc *, ids.count + 1u);
+    // All are read before any is written: one may be over another.
+    for (uint32_t i = 0; i < ids.count; i++) {
+        struct view_query query;
+        TRY(load_query(context, ids.items[i], &query));
+        TRY(rename_in(context, &query, rename));
+        views[i] = query.view;
+    }
+    for (uint32_t i = 0; i < ids.count; i++)
+        TRY(catalog_put_table(context->task, context->session, views[i]));
+out:
+    return st;
+}
+
+static struct status views_using(struct statement_context *context, const struct table_desc *table,
+    const struct column_desc *column, struct table_desc ***views, uint32_t *count)
+{
+    struct status st = STATUS_OK;
+    uint32_t all = table->depended_by_count;
+    *views = ARENA_ARRAY(context->arena, struct table_desc *, all + 1u);
+    *count = 0;
+    for (uint32_t i = 0; i < all; i++) {
+        struct view_query query;
+        TRY(load_query(context, table->depended_by[i], &query));
+        if (resolutions_use(&query.resolutions, table->id, column->id) ||
+            joins_by(&query.resolutions, column->name))
+            (*views)[(*count)++] = query.view;
+    }
+out:
+    return st;
+}
+
+struct status ddl_view_columns(struct task *task, struct session *session, struct arena *arena,
+    uint32_t view_id, const struct table_desc *table, bool **used)
+{
+    struct status st;
+    const struct table_desc *view;
+    struct view_query query = {0};
+    struct statement_context context = {.task = task, .session = session, .arena = arena};
+    *used = ARENA_ARRAY(arena, bool, table->column_count + 1u);
+    TRY(catalog_table_by_id(task, session, view_id, &view));
+    TRY(parse_query(&context, view->view_sql, &query));
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column_desc *column = &table->columns[i];
+        (*used)[i] = !column->hidden && column->state == ELEMENT_PUBLIC &&
+                     (resolutions_use(&query.resolutions, table->id, column->id) ||
+                         joins_by(&query.resolutions, column->name));
+    }
+out:
+    return st;
+}
+
+// FROM t AS t (a, b) names by order: what comes behind a column that goes moves up.
+static struct status forget_alias(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    uint32_t at = 0;
+    for (uint32_t i = 0; table->columns[i].id != column->id; i++)
+        at += !table->columns[i].hidden && table->columns[i].state == ELEMENT_PUBLIC;
+    for (uint32_t i = 0; i < table->depended_by_count; i++) {
+        struct view_query query;
+        struct ddl_tables tables;
+        bool changed = false;
+        TRY(load_query(context, table->depended_by[i], &query));
+        ddl_collect_tables(context->arena, query.select, &tables);
+        for (uint32_t k = 0; k < tables.count; k++) {
+            const struct table_desc *found;
+            TRY(table_of(context, tables.items[k], &found));
+            struct name_list *aliases = &tables.items[k]->column_aliases;
+            if (found == NULL || found->id != table->id || at >= aliases->count) continue;
+            DDL_REMOVE(aliases->items, aliases->count, at);
+            changed = true;
+        }
+        if (!changed) continue;
+        query.view->view_sql = ddl_deparse_select(context->arena, query.select);
+        TRY(catalog_put_table(context->task, context->session, query.view));
+    }
+out:
+    return st;
+}
+
+static const char *kind_of(const struct table_desc *view)
+{
+    return view->kind == RELATION_VIEW ? "view" : "materialized view";
+}
+
+struct status ddl_drop_views_using(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column, enum drop_behavior behavior,
+    bool *dropped)
+{
+    struct status st = STATUS_OK;
+    struct table_desc **views;
+    struct buffer detail;
+    uint32_t count;
+
+    *dropped = false;
+    TRY(views_using(context, table, column, &views, &count));
+    if (count == 0) return forget_alias(context, table, column);
+    if (behavior == DROP_CASCADE) {
+        *dropped = true;
+        for (uint32_t i = 0; i < count; i++) {
+            const struct table_desc *left;
+            st = catalog_table_by_id(context->task, context->session, views[i]->id, &left);
+            if (status_is(st, E_UNDEFINED_TABLE)) { // It was over one of the others.
+                st = STATUS_OK;
+                continue;
+            }
+            TRY(st);
+            ddl_cascades_to(context, "%s %s", kind_of(views[i]), ddl_shown(context, views[i]));
+            TRY(ddl_drop_relation(context, views[i], DROP_CASCADE));
+        }
+        TRY(catalog_table_by_id(context->task, context->session, table->id, &table));
+        return forget_alias(context, table, column);
+    }
+    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop column %s of table %s because other objects depend on it",
+        column->name, ddl_shown(context, table));
+    buffer_init(&detail, context->arena);
+    for (uint32_t i = 0; i < count; i++)
+        buffer_printf(&detail, "%s%s %s depends on column %s of table %s", i == 0 ? "" : "\n",
+            kind_of(views[i]), ddl_shown(context, views[i]), column->name,
+            ddl_shown(context, table));
+    st = status_detail(context->arena, st, "%s", buffer_string(&detail));
+    st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
+out:
+    return st;
+}
+
+struct status ddl_keep_type_for_views(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column)
+{
+    struct status st = STATUS_OK;
+    struct table_desc **views;
+    uint32_t count;
+    TRY(views_using(context, table, column, &views, &count));
+    if (count > 0)
+        return status_detail(context->arena,
+            ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "cannot alter type of a column used by a view or rule"),
+            "rule _RETURN on %s %s depends on column \"%s\"", kind_of(views[0]), ddl_shown(context, views[0]),
+            column->name);
+out:
+    return st;
+}
+
+struct status ddl_rename_view_column(
+    struct statement_context *context, uint32_t view_id, const char *from, const char *to)
+{
+    struct status st = STATUS_OK;
+    struct view_query query;
+    struct name_list names = {0};
+    TRY(ddl_rename_in_views(context,
+        &(struct ddl_rename_in_views){.table_id = view_id, .column = from, .new_column = to}));
+    TRY(load_query(context, view_id, &query));
+    struct table_desc *view = query.view;
+    for (uint32_t i = 0; i < view->column_count; i++) {
+        if (strcmp(view->columns[i].name, from) == 0) view->columns[i].name = to;
+        if (!view->columns[i].hidden)
+            DDL_APPEND(context->arena, names.items, names.count, view->columns[i].name);
+    }
+    view->view_sql = ddl_name_query(context->arena, query.select, &names);
+    TRY(catalog_put_table(context->task, context->session, view));
+out:
+    return st;
+}

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/exec/deferred.h"
+
+#include <stdlib.h>
+
+#include "core/hashmap.h"
+#include "core/invariant.h"
+#include "kv/key.h"
+#include "sql/catalog/catalog_store.h"
+#include "sql/parse/deparse.h"
+#include "sql/session/internal.h"
+#include "sql/exec/row.h"
+
+#define KEYS_MAX 1000000u
+#define COLUMNS_MAX 32u
+
+struct note {
+    struct note *next;
+    const struct rule *rule;
+    bool parent_changed;
+    struct datum *values;
+};
+
+// One constraint, as text for the question and for the answer. Of a key all is the child's.
+struct rule {
+    struct rule *next;
+    uint32_t oid; // catalog_constraint_oid, or catalog_index_oid
+    bool is_key, initially_deferred, nulls_not_distinct;
+    uint32_t child_id, parent_id, count;
+    const char *name, *child, *parent;
+    const char **child_columns, **parent_columns;
+    type_oid *child_types, *parent_types;
+    const char *sql; // Made at the first question.
+};
+
+struct mode {
+    struct mode *next;
+    uint32_t oid; // 0: all.
+    bool deferred;
+};
+
+struct deferred_state {
+    struct arena arena;
+    struct hashmap known; // Of what was noted, so that nothing is noted twice.
+    struct rule *rules;
+    struct note *notes, **end; // In the order of what happened.
+    uint32_t count;
+    struct mode *modes; // Newest first.
+};
+
+static struct deferred_state *state_of(struct session *session)
+{
+    if (session->deferred != NULL) return session->deferred;
+    struct deferred_state *state = calloc(1, sizeof *state);
+    invariant(state != NULL);
+    arena_init(&state->arena, &session->account);
+    hashmap_init(&state->known, &state->arena);
+    state->end = &state->notes;
+    session->deferred = state;
+    return state;
+}
+
+static bool is_deferred(const struct session *session, uint32_t oid, bool initially)
+{
+    const struct deferred_state *state = session->deferred;
+    for (const struct mode *mode = state == NULL ? NULL : state->modes; mode != NULL;
+         mode = mode->next)
+        if (mode->oid == 0 || mode->oid == oid) return mode->deferred;
+    return initially;
+}
+
+bool deferred_is(
+    const struct session *session, uint32_t table_id, const struct constraint_desc *constraint)
+{
+    return constraint->deferrable && is_deferred(session,
+        catalog_constraint_oid(table_id, constraint->id), constraint->initially_deferred);
+}
+
+static const char **column_names(struct arena *arena, const struct table_desc *table,
+    const uint32_t *ordinals, uint32_t count)
+{
+    const char **names = ARENA_ARRAY(arena, const char *, count);
+    for (uint32_t i = 0; i < count; i++)
+        names[i] = arena_strdup(arena, table->columns[ordinals[i]].name);
+    return names;
+}
+
+static const struct rule *rule_of(struct deferred_state *state, const struct deferred_key *key)
+{
+    uint32_t oid = catalog_constraint_oid(key->child->id, key->constraint->id);
+    struct arena *arena = &state->arena;
+    for (const struct rule *rule = state->rules; rule != NULL; rule = rule->next)
+        if (rule->oid == oid && rule->child_id == key->child->id) return rule;
+    struct rule *rule = ARENA_NEW(arena, struct rule);
+    *rule = (struct rule){.next = state->rules,
+        .oid = oid,
+        .child_id = key->child->id,
+        .parent_id = key->parent->id,
+        .count = key->count,
+        .name = arena_strdup(arena, key->constraint->name),
+        .child = arena_strdup(arena, key->child->name),
+        .parent = arena_strdup(arena, key->parent->name),
+        .child_columns = column_names(arena, key->child, key->child_columns, key->count),
+        .parent_columns = column_names(arena, key->parent, key->parent_columns, key->count),
+        .child_types = ARENA_ARRAY(arena, type_oid, key->count),
+        .parent_types = ARENA_ARRAY(arena, type_oid, key->count)};
+    for (uint32_t i = 0; i < key->count; i++) {
+        rule->child_types[i] = key->child->columns[key->child_columns[i]].type.oid;
+        rule->parent_types[i] = key->parent->columns[key->parent_columns[i]].type.oid;
+    }
+    state->rules = rule;
+    return rule;
+}
+
+static struct status add_note(struct deferred_state *state, const struct rule *rule,
+    bool parent_changed, const struct datum *values)
+{
+    const type_oid *types = parent_changed ? rule->parent_types : rule->child_types;
+    struct arena_mark mark = arena_mark(&state->arena);
+    struct buffer id;
+    buffer_init(&id, &state->arena);
+    key_append_uvarint(&id, rule->oid);
+    buffer_append_u8(&id, parent_changed);
+    for (uint32_t i = 0; i < rule->count; i++) {
+        buffer_append_u8(&id, values[i].null);
+        if (!values[i].null) type_value_encode(&id, types[i], values[i]);
+    }
+    if (hashmap_get(&state->known, buffer_bytes(&id)) != NULL) {
+        arena_release(&state->arena, mark);
+        return STATUS_OK;
+    }
+    if (state->count == KEYS_MAX)
+        return status_make(E_PROGRAM_LIMIT_EXCEEDED,
+            "too many violations of deferred constraints in one transaction");
+    struct note *note = ARENA_NEW(&state->arena, struct note);
+    *note = (struct note){.rule = rule, .parent_changed = parent_changed};
+    note->values = ARENA_ARRAY(&state->arena, struct datum, rule->count);
+    for (uint32_t i = 0; i < rule->count; i++)
+        note->values[i] = values[i].null ? DATUM_NULL : type_copy(&state->arena, types[i], values[i]);
+    hashmap_put(&state->known, buffer_bytes(&id), note);
+    *state->end = note;
+    state->end = &note->next;
+    state->count++;
+    return arena_check(&state->arena);
+}
+
+struct status deferred_note(struct session *session, const struct deferred_key *key)
+{
+    struct deferred_state *state = state_of(session);
+    if (key->count > COLUMNS_MAX)
+        return status_make(E_TOO_MANY_COLUMNS, "a foreign key has at most 32 columns");
+    return add_note(state, rule_of(state, key), key->parent_changed, key->values);
+}
+
+static const struct rule *key_rule(
+    struct deferred_state *state, const struct table_desc *table, const struct index_desc *index)
+{
+    uint32_t oid = catalog_index_oid(table->id, index->id);
+    struct arena *arena = &state->arena;
+    for (const struct rule *rule = state->rules; rule != NULL; rule = rule->next)
+        if (rule->oid == oid) return rule;
+    uint32_t *ordinals = ARENA_ARRAY(arena, uint32_t, index->column_count);
+    type_oid *types = ARENA_ARRAY(arena, type_oid, index->column_count);
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        ordinals[i] = row_ordinal(table, index, i);
+        types[i] = table->columns[ordinals[i]].type.oid;
+    }
+    struct rule *rule = ARENA_NEW(arena, struct rule);
+    *rule = (struct rule){.next = state->rules,
+        .oid = oid,
+        .is_key = true,
+        .initially_deferred = index->initially_deferred,
+        .nulls_not_distinct = index->nulls_not_distinct,
+        .child_id = table->id,
+        .count = index->column_count,
+        .name = arena_strdup(arena, index->name),
+        .child = arena_strdup(arena, table->name),
+        .child_columns = column_names(arena, table, ordinals, index->column_count),
+        .child_types = types};
+    state->rules = rule;
+    return rule;
+}
+
+struct status deferred_note_duplicate(struct session *session, const struct table_desc *table,
+    const struct index_desc *index, const struct datum *values)
+{
+    struct deferred_state *state = state_of(session);
+    return add_note(state, key_rule(state, table, index), false, values);
+}
+
+// --- the question ----------------------------------------------------------------------------------------
+
+static struct status qualified(struct task *task, struct session *session, uint32_t id,
+    struct buffer *out, bool *exists)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table;
+    const struct schema_desc *schema;
+    const struct database_desc *database;
+    st = catalog_table_by_id(task, session, id, &table);
+    *exists = !failed(st);
+    if (status_is(st, E_UNDEFINED_TABLE)) return STATUS_OK; // Dropped since.
+    TRY(st);
+    TRY(catalog_schema_by_id(task, session, table->schema_id, &schema));
+    TRY(catalog_database_by_id(task, session, table->database_id, &database));
+    deparse_identifier(out, database->name);
+    buffer_append_u8(out, '.');
+    deparse_identifier(out, schema->name);
+    buffer_append_u8(out, '.');
+    deparse_identifier(out, table->name);
+out:
+    return st;
+}
+
+static void append_match(struct buffer *sql, const char **columns, uint32_t count, const char *equal)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_append_string(sql, i == 0 ? "" : " AND ");
+        deparse_identifier(sql, columns[i]);
+        buffer_printf(sql, " %s $%u", equal, i + 1);
+    }
+}
+
+// SELECT 1 FROM child WHERE it refers to the key AND NOT EXISTS (the key). Empty: a table is gone.
+static struct status make_sql(
+    struct task *task, struct session *session, struct arena *arena, const struct rule *rule,
+    const char **text)
+{
+    struct status st = STATUS_OK;
+    struct buffer sql;
+    bool child, parent;
+    buffer_init(&sql, arena);
+    buffer_append_string(&sql, "SELECT 1 FROM ");
+    TRY(qualified(task, session, rule->child_id, &sql, &child));
+    buffer_append_string(&sql, " WHERE ");
+    append_match(&sql, rule->child_columns, rule->count,
+        rule->nulls_not_distinct ? "IS NOT DISTINCT FROM" : "=");
+    if (rule->is_key) {
+        buffer_append_string(&sql, " OFFSET 1 LIMIT 1");
+        *text = child ? buffer_string(&sql) : "";
+        goto out;
+    }
+    buffer_append_string(&sql, " AND NOT EXISTS (SELECT 1 FROM ");
+    TRY(qualified(task, session, rule->parent_id, &sql, &parent));
+    buffer_append_string(&sql, " WHERE ");
+    append_match(&sql, rule->parent_columns, rule->count, "=");
+    buffer_append_string(&sql, ") LIMIT 1");
+    *text = child && parent ? buffer_string(&sql) : "";
+out:
+    return st;
+}
+
+static struct status violation(
+    struct task *task, struct session *session, const struct note *note)
+{
+    const struct table_desc *child;
+    struct arena *arena = &session->statement_arena;
+    const struct rule *rule = note->rule;
+    const type_oid *types = note->parent_changed ? rule->parent_types : rule->child_types;
+    struct buffer names, values;
+    struct status st;
+    buffer_init(&names, arena);
+    buffer_init(&values, arena);
+    const char **columns = note->parent_changed ? rule->parent_columns : rule->child_columns;
+    for (uint32_t i = 0; i < rule->count; i++) {
+        buffer_printf(&names, "%s%s", i == 0 ? "" : ", ", columns[i]);
+        if (i > 0) buffer_append_string(&values, ", ");
+        if (note->values[i].null)
+            buffer_append_string(&values, "null");
+        else
+            type_output(&values, &session->types, types[i], note->values[i]);
+    }
+    if (rule->is_key) {
+        st = status_format(arena, E_UNIQUE_VIOLATION,
+            "duplicate key value violates unique constraint \"%s\"", rule->name);
+        st = status_detail(arena, st, "Key (%s)=(%s) already exists.", buffer_string(&names),
+            buffer_string(&values));
+    } else if (note->parent_changed) {
+        st = status_format(arena, E_FOREIGN_KEY_VIOLATION,
+            "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table "
+            "\"%s\"",
+            rule->parent, rule->name, rule->child);
+        st = status_detail(arena, st, "Key (%s)=(%s) is still referenced from table \"%s\".",
+            buffer_string(&names), buffer_string(&values), rule->child);
+    } else {
+        st = status_format(arena, E_FOREIGN_KEY_VIOLATION,
+            "insert or update on table \"%s\" violates foreign key constraint \"%s\"", rule->child,
+            rule->name);
+        st = status_detail(arena, st, "Key (%s)=(%s) is not present in table \"%s\".",
+            buffer_string(&names), buffer_string(&values), rule->parent);
+    }
+    if (failed(catalog_table_by_id(task, session, rule->child_id, &child))) return st;
+    return catalog_status_names(
+        task, session, arena, st, child, NULL, arena_strdup(arena, rule->name));
+}
+
+static bool rule_still_there(const struct table_desc *child, const struct rule *rule)
+{
+    for (uint32_t i = 0; i < child->constraint_count; i++)
+        if (catalog_constraint_oid(child->id, child->constraints[i].id) == rule->oid) return true;
+    for (uint32_t i = 0; i < child->index_count && rule->is_key; i++)
+        if (catalog_index_oid(child->id, child->indexes[i].id) == rule->oid) return true;
+    return false;
+}
+
+static struct status check_note(
+    struct task *task, struct session *session, struct deferred_state *state, const struct note *note)
+{
+    struct status st = STATUS_OK;
+    struct rule *rule = (struct rule *)(uintptr_t)note->rule;
+    struct internal_result result = {0};
+    struct arena arena;
+    if (rule->sql == NULL) {
+        const struct table_desc *child;
+        TRY(make_sql(task, session, &state->arena, rule, &rule->sql));
+        if (rule->sql[0] != 0) {
+            TRY(catalog_table_by_id(task, session, rule->child_id, &child));
+            if (!rule_still_there(child, rule)) rule->sql = "";
+        }
+    }
+    if (rule->sql[0] == 0) return st;
+    arena_init(&arena, &session->account);
+    st = internal_query(task, session->tenant, session, &arena, &result, rule->sql, rule->count,
+        note->values, note->parent_changed ? rule->parent_types : rule->child_types);
+    if (failed(st))
+        st = status_copy(&session->statement_arena, st);
+    else if (result.row_count > 0)
+        st = violation(task, session, note);
+    arena_fini(&arena);
+out:
+    return st;
+}
+
+// What is to be looked at now: all, or what is immediate by now.
+static bool is_due(const struct session *session, const struct rule *rule)
+{
+    // Foreign keys that were immediate when their statement ended were looked at there.
+    return !is_deferred(session, rule->oid, rule->is_key ? rule->initially_deferred : true);
+}
+
+static struct status settle(struct task *task, struct session *session, bool all)
+{
+    struct status st = STATUS_OK;
+    struct deferred_state *state = session->deferred;
+    if (state == NULL) return st;
+    for (struct rule *rule = state->rules; rule != NULL; rule = rule->next)
+        rule->sql = NULL;
+    struct note **at = &state->notes;
+    while (*at != NULL) {
+        struct note *note = *at;
+        bool due = all || is_due(session, note->rule);
+        if (!due) {
+            at = &note->next;
+            continue;
+        }
+        TRY(check_note(task, session, state, note));
+        TRY(task_yield_if_due(task));
+        *at = note->next;
+        if (note->next == NULL) state->end = at;
+    }
+    // What was found good may be broken, and noted, once more.
+    hashmap_clear(&state->known);
+out:
+    return st;
+}
+
+struct status deferred_settle_statement(struct task *task, struct session *session)
+{
+    bool any = false;
+    if (session->deferred == NULL) return STATUS_OK;
+    for (const struct note *note = session->deferred->notes; note != NULL && !any; note = note->next)
+        any = note->rule->is_key && is_due(session, note->rule);
+    return any ? settle(task, session, false) : STATUS_OK;
+}
+
+static struct status before_commit(struct task *task, struct session *session)
+{
+    if (session->deferred == NULL || session->deferred->notes == NULL) return STATUS_OK;
+    return settle(task, session, true);
+}
+
+static void after(struct task *task, struct session *session, bool committed)
+{
+    (void)task;
+    (void)committed;
+    struct deferred_state *state = session->deferred;
+    if (state == NULL) return;
+    session->deferred = NULL;
+    arena_fini(&state->arena);
+    free(state);
+}
+
+// --- SET CONSTRAINTS -------------------------------------------------------------------------------------
+
+static void add_mode(struct session *session, uint32_t oid, bool deferred)
+{
+    struct deferred_state *state = state_of(session);
+    struct mode *mode = ARENA_NEW(&state->arena, struct mode);
+    *mode = (struct mode){.next = state->modes, .oid = oid, .deferred = deferred};
+    state->modes = mode;
+}
+
+static struct status add_named(struct statement_context *context, const struct object_name *name,
+    const struct table_desc **tables, uint32_t count, bool deferred)
+{
+    struct status st = STATUS_OK;
+    bool found = false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct schema_desc *schema;
+        TRY(catalog_schema_by_id(context->task, context->session, tables[i]->schema_id, &schema));
+        if (name->schema != NULL && strcmp(name->schema, schema->name) != 0) continue;
+        for (uint32_t k = 0; k < tables[i]->index_count; k++) {
+            const struct index_desc *index = &tables[i]->indexes[k];
+            if (!index->from_constraint || strcmp(index->name, name->name) != 0) continue;
+            if (!index->deferrable) goto not_deferrable;
+            add_mode(context->session, catalog_index_oid(tables[i]->id, index->id), deferred);
+            found = true;
+        }
+        for (uint32_t k = 0; k < tables[i]->constraint_count; k++) {
+            const struct constraint_desc *constraint = &tables[i]->constraints[k];
+            if (strcmp(constraint->name, name->name) != 0) continue;
+            if (!constraint->deferrable) goto not_deferrable;
+            add_mode(context->session, catalog_constraint_oid(tables[i]->id, constraint->id),
+                deferred);
+            found = true;
+        }
+    }
+    if (!found)
+        st = status_format(context->arena, E_UNDEFINED_OBJECT, "constraint \"%s\" does not exist",
+            name->name);
+out:
+    return st;
+not_deferrable:
+    return status_format(context->arena, E_WRONG_OBJECT_TYPE, "constraint \"%s\" is not deferrable",
+        name->name);
+}
+
+struct status deferred_set_execute(struct statement_context *context)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    const struct set_constraints *set = context->statement->as.set_constraints;
+    const struct database_desc *database;
+    const struct table_desc **tables;
+    uint32_t count;
+
+    if (session->txn_state != TXN_OPEN) {
+        session_notice(session, "WARNING",
+            status_make(E_NO_ACTIVE_TRANSACTION,
+                "SET CONSTRAINTS can only be used in transaction blocks"));
+        return st;
+    }
+    if (set->names.count == 0) {
+        // Earlier words on single constraints no longer count.
+        state_of(session)->modes = NULL;
+        add_mode(session, 0, set->deferred);
+    } else {
+        TRY(catalog_database(context->task, session, session->database, false, &database));
+        TRY(catalog_list_tables(
+            context->task, session, context->arena, database->id, &tables, &count));
+        for (uint32_t i = 0; i < set->names.count; i++)
+            TRY(add_named(context, &set->names.items[i], tables, count, set->deferred));
+    }
+    if (!set->deferred) TRY(settle(context->task, session, false));
+out:
+    return st;
+}
+
+void deferred_register(void)
+{
+    static const struct session_txn_hook hook = {.before_commit = before_commit, .after = after};
+    static const struct statement_handler handler = {.tag = STATEMENT_SET_CONSTRAINTS,
+        .flags = HANDLER_READ_ONLY,
+        .execute = deferred_set_execute};
+    session_txn_hook_register(&hook);
+    statement_handler_register(&handler, 1);
+}

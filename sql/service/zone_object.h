@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Zone configurations of databases, tables and indexes. What is said of one is kept in its descriptor, so that it is
+// renamed, dropped and replicated with it; what is not said is inherited: index, table, database, the virtual cluster's
+// RANGE default, the default of all.
+//
+// Storage knows no tables: it is told which keys have which zone (kv/zone_span.h). That is done by whoever changes a
+// zone, and a moment after each commit that changed the catalog by a task in the background (zone_objects_note).
+//
+// Shard    Any. Suspends, except zone_objects_note.
+// Memory   In the arena given.
+// Errors   42P01 and its kin, 42501 without the ZONECONFIG privilege, 42809 for what has no rows.
+// Checked  tests/integration/test_zones.py
+#pragma once
+#include "kv/zone.h"
+#include "sql/ddl/ddl_internal.h"
+
+struct zone_object {
+    enum object_kind kind; // OBJECT_DATABASE, OBJECT_TABLE, OBJECT_INDEX
+    uint32_t database_id, table_id, index_id;
+    const char *name;      // "TABLE d.public.t"
+    struct zone own;       // What it says itself.
+    struct zone parent;    // With everything that it inherits.
+};
+// In the session's transaction. The privilege is checked when it is to be changed.
+CHECKED struct status zone_object_find(
+    struct statement_context *context, const struct zone_target *target, bool change, struct zone_object **object);
+// The one that it inherits from; NULL: RANGE default.
+CHECKED struct status zone_object_above(
+    struct statement_context *context, const struct zone_object *object, struct zone_object **above);
+CHECKED struct status zone_object_put(struct statement_context *context, const struct zone_object *object);
+// Of all databases, tables and indexes that say something themselves.
+typedef struct status (*zone_object_visit)(void *arg, const struct zone_object *object);
+CHECKED struct status zone_objects_each(struct task *task, struct session *session, struct arena *arena,
+    zone_object_visit visit, void *arg);
+// In the session's transaction, before it commits: 54000 when storage could not hold what the catalog would say then.
+CHECKED struct status zone_objects_check(struct task *task, struct session *session);
+// Tells storage what the catalog says.
+CHECKED struct status zone_objects_tell(struct task *task, uint64_t tenant);
+
+// The tenant's catalog has changed.
+void zone_objects_note(struct shard *shard, uint64_t tenant);
+// Servers call it, tests need not.
+CHECKED struct status zone_objects_start(struct task *task);
+void zone_objects_stop(struct task *task);

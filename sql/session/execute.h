@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Running statements in a session, whoever sends them: pgwire's simple and extended protocol, PREPARE and
+// EXECUTE, and the server itself. Decides the transaction a statement runs in, keeps plans, and drives
+// handlers (sql/session/statement.h) and plans (sql/plan/plan.h) the same way.
+//
+// Shard    Of the session.
+// Memory   A prepared statement owns an arena with its text, tree and plan. Cached ones are shared by sessions of
+//          the shard and counted.
+// Errors   25P02 in a failed transaction; 25001 for what cannot run in a transaction block; 0A000; and
+//          everything that statements can say. execution_* leave the session's transaction as the failure left it:
+//          execute_settle does what follows from it.
+#pragma once
+#include "sql/plan/plan.h"
+#include "sql/session/statement.h"
+
+// A plan with the memory it lives in, counted: runs go on with theirs when the statement is planned anew.
+struct built_plan {
+    uint32_t references;
+    struct arena arena;
+    struct plan *plan;
+};
+
+// How often a named statement ran by which plan, and what its custom ones cost: see execution_choose.
+struct plan_choice {
+    uint64_t generic, custom;
+    uint64_t tried;      // Custom ones since the statement was planned.
+    double custom_cost;  // Of those, together.
+};
+
+struct prepared {
+    struct prepared *next, *prev;     // In a cache.
+    const char *name;                 // Of a named one.
+    struct arena arena;
+    struct bytes text;                // Of this one statement.
+    struct statement *statement;      // NULL: the empty query.
+    struct type *param_types;
+    uint32_t param_count;
+    const struct statement_handler *handler; // NULL: planned.
+    struct built_plan *built;         // NULL with a handler.
+    const struct result_column *columns;
+    uint32_t column_count;
+    bool described;
+    bool reads_only;                  // Needs no validation at commit.
+    bool writes;                      // Modifies or locks rows: not in a read-only transaction.
+    uint32_t references;
+    struct bytes cache_key;
+    uint64_t cache_context;           // Of names: database, search path, user.
+    uint64_t fingerprint;             // sql/insight/fingerprint.h; 0: not made yet.
+    const char *fingerprint_text;
+    struct plan_choice choice;
+    uint64_t catalog_epoch;           // At which the plan was last seen to be current; 0: never.
+};
+
+struct execution;
+struct portal {
+    struct portal *next;
+    const char *name;
+    struct arena arena;
+    struct prepared *prepared;
+    struct datum *params;
+    uint8_t *result_formats;          // One a column.
+    struct execution *execution;
+    bool done;
+};
+
+// A session's named things. The unnamed ones are under "".
+struct session_statements {
+    struct prepared *prepared;
+    struct portal *portals;
+    struct cursor *cursors; // sql/session/cursor.h
+    uint64_t cursor_serial;
+    uint32_t prepared_count, portal_count;
+};
+void session_statements_open(struct session *session);
+void session_statements_close(struct task *task, struct session *session);
+void session_statements_txn_end(struct task *task, struct session *session); // Closes portals.
+struct prepared *prepared_find(struct session *session, const char *name);
+void prepared_add(struct session *session, const char *name, struct prepared *prepared);
+bool prepared_remove(struct session *session, const char *name);
+void prepared_remove_all(struct session *session);
+// What runs it, not started at first.
+struct execution *portal_execution(struct portal *portal);
+struct portal *portal_find(struct session *session, const char *name);
+struct portal *portal_make(struct session *session, const char *name, struct prepared *prepared);
+void portal_close(struct task *task, struct session *session, struct portal *portal);
+// Takes it out of the session's list, to be put back or freed by the caller.
+void portal_detach(struct session *session, struct portal *portal);
+void portal_attach(struct session *session, struct portal *portal);
+void portal_free(struct task *task, struct portal *portal);
+
+// Makes a statement ready: handler or plan, parameter types, result columns. Needs the session's transaction
+// (session_begin_if_idle). `text` and `statement` are copied or parsed into the new arena when `statement` is
+// NULL, else both are borrowed from the caller. The caller holds one reference.
+CHECKED struct status prepared_make(struct task *task, struct session *session, struct bytes text,
+    struct statement *statement, const struct type *declared, uint32_t declared_count,
+    struct prepared **prepared);
+// Result columns, *count 0 when it gives no rows.
+CHECKED struct status prepared_describe(struct task *task, struct session *session,
+    struct prepared *prepared, const struct result_column **columns, uint32_t *count);
+// Whether the plan is of the catalog as it is now. For those who read values as its parameters' types before it runs.
+CHECKED struct status prepared_is_current(
+    struct task *task, struct session *session, struct prepared *prepared, bool *current);
+// Makes the plan anew unless it is current. 0A000 when its result's columns would be of other types.
+CHECKED struct status prepared_renew(
+    struct task *task, struct session *session, struct prepared *prepared);
+void prepared_release(struct prepared *prepared);
+
+// The plan for a statement's shape, from the shard's cache, with its parameters; *prepared NULL when the text
+// has no shape. Params live in `arena`.
+CHECKED struct status plan_cache_find(struct task *task, struct session *session, struct arena *arena,
+    struct bytes text, struct prepared **prepared, struct datum **params);
+// The same cache by exact text and parameter types, for the server's own statements. The caller gets a
+// reference.
+CHECKED struct status prepared_for_text(struct task *task, struct session *session, const char *sql,
+    const struct type *types, uint32_t type_count, struct prepared **prepared);
+// Forgets every plan of the shard (tests, and after a change of statistics).
+void plan_cache_clear(struct shard *shard);
+
+// --- running -----------------------------------------------------------------------------------------
+
+// One run of a prepared statement: a portal without a name. Zero-initialise, fill in the first three.
+struct execution {
+    struct prepared *prepared;
+    const struct datum *params;
+    struct arena *arena;
+    struct built_plan *built;
+    struct plan_run *run;
+    bool measured; // Set before the start: EXPLAIN ANALYZE.
+    bool started;
+    uint64_t rows;
+    uint64_t affected; // By DML, at its end.
+    char tag[64];
+};
+// Starts the transaction that the statement needs, when none is open (none for handlers that manage their own), and
+// sees to it that its plan is current. `described`: the client knows the result's columns (0A000 when they change).
+CHECKED struct status execution_begin(
+    struct task *task, struct session *session, struct execution *execution, bool described);
+// Gives the execution its plan. A named statement with parameters gets one for their values five times; from then on
+// the one for all values, unless that costs more than those did on average (plan_cache_mode says otherwise). Statements
+// without a name and those by shape take the one for all values: to make another is what they are to be spared.
+CHECKED struct status execution_choose(
+    struct task *task, struct session *session, struct execution *execution);
+// Up to rows_max rows (0: all). Fills in the tag when *done.
+CHECKED struct status execution_next(struct task *task, struct session *session,
+    struct execution *execution, struct result_sink *sink, uint64_t rows_max, bool *done);
+void execution_close(struct task *task, struct execution *execution);
+// After a statement, with its outcome: a failed one ends an implicit transaction or fails an open one; with
+// `commit` a successful implicit one is committed. Gives the statement's final outcome.
+CHECKED struct status execute_settle(
+    struct task *task, struct session *session, struct status st, bool commit);
+
+// Makes sure that there is a transaction (implicit when none is open): to parse and describe in.
+CHECKED struct status session_begin_if_idle(struct task *task, struct session *session);
+
+// Registers BEGIN, COMMIT, SET, SHOW, PREPARE, EXPLAIN and the others that belong to the session itself.
+void session_statements_register(void);

@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Text and binary forms, order and hash of arrays, int2vector and oidvector.
+#include "core/deep.h"
+#include "sql/type/array.h"
+#include "sql/type/type_ops.h"
+#include "sql/type/utf8.h"
+
+static type_oid element_of(type_oid array)
+{
+    return type_info(array)->element;
+}
+
+// --- text in: {1,NULL,"a b"}, nested, perhaps with bounds in front: [0:1]={1,2} ------------------------------
+
+struct literal {
+    struct arena *arena;
+    const struct type_context *context;
+    struct type element;
+    struct bytes whole, rest;
+    struct array_builder builder;
+    uint32_t depth, dimensions;            // dimensions 0: no element seen yet.
+    int32_t count[ARRAY_DIMENSIONS_MAX];   // In the braces open at each level.
+    int32_t length[ARRAY_DIMENSIONS_MAX];  // -1: not known yet.
+    bool bounds_given;
+    uint32_t bound_count;
+    int32_t lower[ARRAY_DIMENSIONS_MAX], upper[ARRAY_DIMENSIONS_MAX];
+};
+
+static struct status malformed(struct literal *in, const char *detail)
+{
+    struct status st = status_format(in->arena, E_INVALID_TEXT_REPRESENTATION,
+        "malformed array literal: \"%.*s\"", (int)in->whole.size, (const char *)in->whole.data);
+    return status_detail(in->arena, st, "%s", detail);
+}
+
+static void skip_space(struct literal *in)
+{
+    while (in->rest.size > 0 && ascii_space((char)in->rest.data[0]))
+        in->rest = bytes_skip(in->rest, 1);
+}
+
+static bool at(const struct literal *in, char c)
+{
+    return in->rest.size > 0 && in->rest.data[0] == (uint8_t)c;
+}
+
+static bool take(struct literal *in, char c)
+{
+    if (!at(in, c)) return false;
+    in->rest = bytes_skip(in->rest, 1);
+    return true;
+}
+
+static bool take_bound(struct literal *in, int32_t *bound)
+{
+    size_t size = 0;
+    while (size < in->rest.size && (ascii_digit((char)in->rest.data[size]) ||
+                                       in->rest.data[size] == '-' || in->rest.data[size] == '+'))
+        size++;
+    int64_t value;
+    if (failed(type_parse_int(in->arena, "integer", bytes_of(in->rest.data, size), INT32_MIN,
+            INT32_MAX, &value)))
+        return false;
+    *bound = (int32_t)value;
+    in->rest = bytes_skip(in->rest, size);
+    return true;
+}
+
+static struct status take_bounds(struct literal *in)
+{
+    for (skip_space(in); take(in, '['); skip_space(in)) {
+        uint32_t i = in->bound_count;
+        if (i == ARRAY_DIMENSIONS_MAX)
+            return status_format(in->arena, E_PROGRAM_LIMIT_EXCEEDED,
+                "number of array dimensions exceeds the maximum allowed (%d)",
+                ARRAY_DIMENSIONS_MAX);
+        in->lower[i] = 1;
+        if (!take_bound(in, &in->upper[i]))
+            return malformed(in, "\"[\" must introduce explicitly-specified array dimensions.");
+        if (take(in, ':')) {
+            in->lower[i] = in->upper[i];
+            if (!take_bound(in, &in->upper[i])) return malformed(in, "Missing array dimension value.");
+        }
+        if (!take(in, ']')) return malformed(in, "Missing \"]\" after array dimensions.");
+        if (in->upper[i] < in->lower[i])
+            return status_make(
+                E_ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound");
+        in->bound_count++;
+    }
+    if (in->bound_count == 0) return STATUS_OK;
+    if (!take(in, '=')) return malformed(in, "Missing \"=\" after array dimensions.");
+    in->bounds_given = true;
+    skip_space(in);
+    return STATUS_OK;
+}
+
+// The text of one element, quotes and backslashes taken off.
+static struct status take_element(struct literal *in, struct buffer *text, bool *quoted)
+{
+    size_t keep = 0; // Up to here spaces at the end are not dropped.
+    text->size = 0;
+    *quoted = false;
+    while (in->rest.size > 0 && !at(in, ',') && !at(in, '}')) {
+        if (at(in, '{')) return malformed(in, "Unexpected \"{\" character.");
+        if (take(in, '"')) {
+            if (*quoted || text->size > 0) return malformed(in, "Unexpected array element.");
+            *quoted = true;
+            while (!at(in, '"')) {
+                take(in, '\\');
+                if (in->rest.size == 0) return malformed(in, "Unexpected end of input.");
+                buffer_append_u8(text, in->rest.data[0]);
+                in->rest = bytes_skip(in->rest, 1);
+            }
+            take(in, '"');
+            keep = text->size;
+            skip_space(in);
+            if (!at(in, ',') && !at(in, '}')) return malformed(in, "Unexpected array element.");
+            continue;
+        }
+        bool escaped = take(in, '\\');
+        if (in->rest.size == 0) return malformed(in, "Unexpected end of input.");
+        buffer_append_u8(text, in->rest.data[0]);
+        if (escaped || !ascii_space((char)in->rest.data[0])) keep = text->size;
+        if (escaped) *quoted = true;
+        in->rest = bytes_skip(in->rest, 1);
+    }
+    text->size = keep;
+    if (text->size == 0 && !*quoted) return malformed(in, "Unexpected \",\" character.");
+    return STATUS_OK;
+}
+
+static struct status add_element(struct literal *in, struct buffer *text)
+{
+    struct status st = STATUS_OK;
+    struct datum item;
+    bool quoted;
+    TRY(take_element(in, text, &quoted));
+    if (in->dimensions == 0) in->dimensions = in->depth;
+    if (in->dimensions != in->depth)
+        return malformed(in,
+            "Multidimensional arrays must have sub-arrays with matching dimensions.");
+    if (!quoted && type_word_is(buffer_bytes(text), "null")) {
+        item = DATUM_NULL;
+    } else {
+        TRY(type_input(in->arena, in->context, in->element, buffer_bytes(text), &item));
+    }
+    in->count[in->depth - 1]++;
+    TRY(array_builder_add(&in->builder, item));
+out:
+    return st;
+}
+
+static struct status open_brace(struct literal *in)
+{
+    if (in->depth == ARRAY_DIMENSIONS_MAX)
+        return status_format(in->arena, E_PROGRAM_LIMIT_EXCEEDED,
+            "number of array dimensions (%d) exceeds the maximum allowed (%d)", in->depth + 1,
+            ARRAY_DIMENSIONS_MAX);
+    if (in->dimensions != 0 && in->depth >= in->dimensions)
+        return malformed(in, "Unexpected \"{\" character.");
+    in->count[in->depth++] = 0;
+    return STATUS_OK;
+}
+
+static struct status close_brace(struct literal *in)
+{
+    uint32_t level = --in->depth;
+    if (in->length[level] < 0) in->length[level] = in->count[level];
+    if (in->length[level] != in->count[level])
+        return malformed(in,
+            "Multidimensional arrays must have sub-arrays with matching dimensions.");
+    if (level > 0) in->count[level - 1]++;
+    return STATUS_OK;
+}
+
+// After an element or a closing brace: a comma, with something to follow, or a closing brace.
+#define ITEMS_PER_POLL 256u
+
+static struct status take_body(struct literal *in)
+{
+    struct status st = STATUS_OK;
+    struct buffer text;
+    bool after_item = false;
+    buffer_init(&text, in->arena);
+    for (;;) {
+        skip_space(in);
+        if (in->rest.size == 0) return malformed(in, "Unexpected end of input.");
+        if (take(in, '}')) {
+            if (!after_item && in->count[in->depth - 1] > 0)
+                return malformed(in, "Unexpected \"}\" character.");
+            TRY(close_brace(in));
+            after_item = true;
+            if (in->depth == 0) return st;
+        } else if (after_item) {
+            if (!take(in, ',')) return malformed(in, "Unexpected array element.");
+            after_item = false;
+            skip_space(in);
+            if (at(in, '}')) return malformed(in, "Unexpected \"}\" character.");
+        } else if (take(in, '{')) {
+            TRY(open_brace(in));
+        } else {
+            TRY(add_element(in, &text));
+            if (in->builder.count % ITEMS_PER_POLL == 0) TRY(task_poll(task_current()));
+            after_item = true;
+        }
+    }
+out:
+    return st;
+}
+
+static struct status finish_literal(struct literal *in, struct datum *value)
+{
+    skip_space(in);
+    if (in->rest.size > 0) return malformed(in, "Junk after closing right brace.");
+    if (in->builder.count == 0) return array_builder_finish(&in->builder, value);
+    for (uint32_t i = 0; i < in->dimensions; i++) {
+        if (!in->bounds_given) {
+            in->lower[i] = 1;
+        } else if (in->bound_count != in->dimensions ||
+                   (int64_t)in->upper[i] - in->lower[i] + 1 != in->length[i]) {
+            return malformed(in, "Specified array dimensions do not match array contents.");
+        }
+    }
+    return array_builder_finish_dimensions(
+        &in->builder, in->dimensions, in->length, in->lower, value);
+}
+
+static struct status array_input(struct arena *arena, const struct type_context *context,
+    struct type type, struct bytes text, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct literal in = {.arena = arena,
+        .context = context,
+        .element = {element_of(type.oid), type.typmod},
+        .whole = text,
+        .rest = text};
+    for (uint32_t i = 0; i < ARRAY_DIMENSIONS_MAX; i++)
+        in.length[i] = -1;
+    array_builder_init(&in.builder, arena, in.element.oid);
+    TRY(take_bounds(&in));
+    if (!take(&in, '{'))
+        return malformed(
+            &in, "Array value must start with \"{\" or dimension information.");
+    TRY(open_brace(&in));
+    TRY(take_body(&in));
+    TRY(finish_literal(&in, value));
+out:
+    return st;
+}
+
+// --- text out --------------------------------------------------------------------------------------------------
+
+static bool needs_quotes(struct bytes text)
+{
+    if (text.size == 0 || type_word_is(text, "null")) return true;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (c == '"' || c == '\\' || c == '{' || c == '}' || c == ',' || ascii_space((char)c))
+            return true;
+    }
+    return false;
+}
+
+// The element has been appended plain at `start`; quotes go around it afterwards where needed.
+static void quote_element(struct buffer *out, size_t start)
+{
+    struct bytes plain = bytes_of(out->data + start, out->size - start);
+    if (!needs_quotes(plain)) return;
+    struct bytes copy = arena_copy(out->arena, plain);
+    out->size = start;
+    buffer_append_u8(out, '"');
+    for (size_t i = 0; i < copy.size; i++) {
+        if (copy.data[i] == '"' || copy.data[i] == '\\') buffer_append_u8(out, '\\');
+        buffer_append_u8(out, copy.data[i]);
+    }
+    buffer_append_u8(out, '"');
+}
+
+static void array_output(
+    struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
+{
+    struct array array;
+    struct datum item;
+    uint64_t index = 0;
+    bool bounds = false;
+    (void)oid;
+    if (failed(array_open(value, &array)) || array.count == 0) {
+        buffer_append_string(out, "{}");
+        return;
+    }
+    for (uint32_t i = 0; i < array.dimensions; i++)
+        bounds = bounds || array.lower[i] != 1;
+    for (uint32_t i = 0; bounds && i < array.dimensions; i++)
+        buffer_printf(
+            out, "[%d:%d]", array.lower[i], array.lower[i] + array.length[i] - 1);
+    if (bounds) buffer_append_u8(out, '=');
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item); index++) {
+        // Braces open before the first element of each level, and close after its last.
+        if (index > 0) buffer_append_u8(out, ',');
+        uint64_t stride = 1;
+        for (uint32_t i = array.dimensions; i-- > 0;) {
+            stride *= (uint32_t)array.length[i];
+            if (index % stride == 0) buffer_append_u8(out, '{');
+        }
+        size_t start = out->size;
+        if (item.null) {
+            buffer_append_string(out, "NULL");
+        } else {
+            type_output(out, context, array.element, item);
+            quote_element(out, start);
+        }
+        stride = 1;
+        for (uint32_t i = array.dimensions; i-- > 0;) {
+            stride *= (uint32_t)array.length[i];
+            if ((index + 1) % stride == 0) buffer_append_u8(out, '}');
+        }
+    }
+}
+
+// --- binary -------------------------------------------------------------------------------------------------------
+
+static struct status receive_items(struct arena *arena, struct bytes in, struct type element,
+    uint64_t count, struct array_builder *builder)
+{
+    struct status st = STATUS_OK;
+    struct datum item;
+    for (uint64_t i = 0; i < count; i++) {
+        if (in.size < 4) return type_error_binary(arena, "array");
+        int64_t size = type_load_int(in.data, 4);
+        in = bytes_skip(in, 4);
+        if (size == -1) {
+            item = DATUM_NULL;
+        } else {
+            if (size < 0 || (uint64_t)size > in.size) return type_error_binary(arena, "array");
+            TRY(type_receive(arena, element, bytes_of(in.data, (size_t)size), &item));
+            in = bytes_skip(in, (size_t)size);
+        }
+        TRY(array_builder_add(builder, item));
+    }
+    if (in.size != 0) return type_error_binary(arena, "array");
+out:
+    return st;
+}
+
+static struct status array_receive(
+    struct arena *arena, struct type type, struct bytes binary, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    int32_t length[ARRAY_DIMENSIONS_MAX], lower[ARRAY_DIMENSIONS_MAX];
+    struct array_builder builder;
+    struct type element = {.oid = element_of(type.oid), .typmod = type.typmod};
+    if (binary.size < 12) return type_error_binary(arena, "array");
+    int64_t dimensions = type_load_int(binary.data, 4);
+    uint32_t oid = (uint32_t)type_load_int(binary.data + 8, 4);
+    if (dimensions < 0 || dimensions > ARRAY_DIMENSIONS_MAX ||
+        binary.size < 12 + 8 * (size_t)dimensions)
+        return type_error_binary(arena, "array");
+    int64_t flags = type_load_int(binary.data + 4, 4);
+    if (flags != 0 && flags != 1)
+        return status_make(E_INVALID_BINARY_REPRESENTATION, "invalid array flags");
+    if (oid != element.oid && dimensions > 0)
+        return status_make(E_DATATYPE_MISMATCH, "wrong element type");
+    uint64_t count = dimensions == 0 ? 0 : 1;
+    for (uint32_t i = 0; i < (uint32_t)dimensions; i++) {
+        length[i] = (int32_t)type_load_int(binary.data + 12 + 8 * i, 4);
+        lower[i] = (int32_t)type_load_int(binary.data + 16 + 8 * i, 4);
+        if (length[i] < 0 || (int64_t)lower[i] + length[i] > INT32_MAX)
+            return type_error_binary(arena, "array");
+        count *= (uint32_t)length[i];
+        if (count > ARRAY_COUNT_MAX)
+            return status_make(E_PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed");
+    }
+    array_builder_init(&builder, arena, element.oid);
+    TRY(receive_items(arena, bytes_skip(binary, 12 + 8 * (size_t)dimensions), element, count,
+        &builder));
+    // An empty array has no dimensions; an empty vector keeps its one.
+    bool vector = type.oid == TYPE_INT2VECTOR || type.oid == TYPE_OIDVECTOR;
+    if (vector && (dimensions != 1 || lower[0] != 0 || builder.has_null))
+        return type_error_binary(arena, type_info(type.oid)->sql_name);
+    if (count == 0 && !vector) return array_builder_finish(&builder, value);
+    TRY(array_builder_finish_dimensions(&builder, (uint32_t)dimensions, length, lower, value));
+out:
+    return st;
+}
+
+static void array_send(struct buffer *out, type_oid oid, struct datum value)
+{
+    struct array array;
+    struct datum item;
+    if (failed(array_open(value, &array)))
+        array = (struct array){.element = element_of(oid)};
+    type_store_int(out, array.dimensions, 4);
+    type_store_int(out, array.has_null, 4);
+    type_store_int(out, array.element, 4);
+    for (uint32_t i = 0; i < array.dimensions; i++) {
+        type_store_int(out, (uint32_t)array.length[i], 4);
+        type_store_int(out, (uint32_t)array.lower[i], 4);
+    }
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
+        size_t start = out->size;
+        type_store_int(out, UINT32_MAX, 4);
+        if (item.null) continue;
+        type_send(out, array.element, item);
+        uint32_t size = (uint32_t)(out->size - start - 4);
+        for (uint32_t i = 0; i < 4; i++)
+            out->data[start + i] = (uint8_t)(size >> (24 - 8 * i));
+    }
+}
+
+// --- order --------------------------------------------------------------------------------------------------------
+
+// Element by element, NULL after all else; then the shorter; then by dimensions.
+static int array_compare(type_oid oid, struct datum a, struct datum b)
+{
+    struct array x, y;
+    struct datum i, j;
+    (void)oid;
+    if (failed(array_open(a, &x)) || failed(array_open(b, &y)))
+        return bytes_compare(datum_as_bytes(a), datum_as_bytes(b));
+    struct array_cursor at_x = array_first(&x), at_y = array_first(&y);
+    while (array_next(&at_x, &i) && array_next(&at_y, &j)) {
+        int order = i.null || j.null ? (int)i.null - (int)j.null : type_compare(x.element, i, j);
+        if (order != 0) return order;
+    }
+    if (x.count != y.count) return x.count < y.count ? -1 : 1;
+    if (x.dimensions != y.dimensions) return x.dimensions < y.dimensions ? -1 : 1;
+    for (uint32_t k = 0; k < x.dimensions; k++) {
+        if (x.length[k] != y.length[k]) return x.length[k] < y.length[k] ? -1 : 1;
+    }
+    for (uint32_t k = 0; k < x.dimensions; k++) {
+        if (x.lower[k] != y.lower[k]) return x.lower[k] < y.lower[k] ? -1 : 1;
+    }
+    return 0;
+}
+
+static uint64_t array_hash(type_oid oid, struct datum value)
+{
+    struct array array;
+    struct datum item;
+    uint64_t hash = 1;
+    (void)oid;
+    if (failed(array_open(value, &array))) return 0;
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);)
+        hash = hash * 0x9e3779b97f4a7c15u + (item.null ? 0 : type_hash(array.element, item));
+    return hash;
+}
+
+// --- keys -----------------------------------------------------------------------------------------------------------
+//
+// The element type, then before each element a mark that sorts the end of the shorter first and NULL last,
+// then the shape. Elements keep their own key forms; what those lose is lost here too.
+
+enum mark { MARK_END, MARK_ITEM, MARK_NULL };
+
+static void append_mark(struct buffer *key, enum mark mark, enum key_order order)
+{
+    buffer_append_u8(key, (uint8_t)(order == KEY_DESCENDING ? ~(uint32_t)mark : mark));
+}
+
+static bool array_has_key(type_oid element)
+{
+    return !type_ops(element)->no_key;
+}
+
+static void array_key_encode(struct buffer *key, struct datum value, enum key_order order)
+{
+    struct array array;
+    struct datum item;
+    if (failed(array_open(value, &array))) array = (struct array){.element = TYPE_INT4};
+    key_append_int(key, array.element, order);
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
+        append_mark(key, item.null ? MARK_NULL : MARK_ITEM, order);
+        if (item.null) continue;
+        struct status st = type_key_encode(key, array.element, item, order);
+        (void)st; // Element types without a key are refused for the whole array.
+    }
+    append_mark(key, MARK_END, order);
+    key_append_int(key, array.dimensions, order);
+    for (uint32_t i = 0; i < array.dimensions; i++)
+        key_append_int(key, array.length[i], order);
+    for (uint32_t i = 0; i < array.dimensions; i++)
+        key_append_int(key, array.lower[i], order);
+}
+
+static struct status damaged_key(void)
+{
+    return status_make(E_DATA_CORRUPTED, "key column is no array");
+}
+
+static struct status array_key_decode(
+    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct array_builder builder;
+    struct datum item;
+    int64_t element, dimensions, number;
+    int32_t length[ARRAY_DIMENSIONS_MAX], lower[ARRAY_DIMENSIONS_MAX];
+    uint64_t count;
+    TRY(key_decode_int(key, order, &element));
+    if (element <= 0 || type_info((type_oid)element) == NULL || type_is_array((type_oid)element))
+        return damaged_key();
+    array_builder_init(&builder, arena, (type_oid)element);
+    for (;;) {
+        if (key->size == 0) return damaged_key();
+        uint8_t mark = order == KEY_DESCENDING ? (uint8_t)~key->data[0] : key->data[0];
+        *key = bytes_skip(*key, 1);
+        if (mark == MARK_END) break;
+        if (mark > MARK_NULL) return damaged_key();
+        item = DATUM_NULL;
+        if (mark == MARK_ITEM)
+            TRY(type_key_decode(key, (type_oid)element, order, arena, &item));
+        TRY(array_builder_add(&builder, item));
+    }
+    TRY(key_decode_int(key, order, &dimensions));
+    if (dimensions < 0 || dimensions > ARRAY_DIMENSIONS_MAX) return damaged_key();
+    count = dimensions == 0 ? 0 : 1;
+    for (int64_t i = 0; i < 2 * dimensions; i++) {
+        TRY(key_decode_int(key, order, &number));
+        if (number != (int32_t)number || (i < dimensions && number < 0)) return damaged_key();
+        if (i < dimensions) count *= (uint64_t)number;
+        *(i < dimensions ? &length[i] : &lower[i - dimensions]) = (int32_t)number;
+        if (count > ARRAY_COUNT_MAX) return damaged_key();
+    }
+    if (count != builder.count) return damaged_key();
+    TRY(array_builder_finish_dimensions(&builder, (uint32_t)dimensions, length, lower, value));
+out:
+    return st;
+}
+
+const struct type_ops type_ops_array = {.storage = TYPE_STORE_BYTES,
+    .key_inexact = true,
+    .key_encode = array_key_encode,
+    .key_decode = array_key_decode,
+    .element_has_key = array_has_key,
+    .input = array_input,
+    .output = array_output,
+    .receive = array_receive,
+    .send = array_send,
+    .compare = array_compare,
+    .hash = array_hash};
+
+// --- int2vector, oidvector: numbers with spaces between ---------------------------------------------------------------
+
+static struct status vector_input(struct arena *arena, const struct type_context *context,
+    struct type type, struct bytes text, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    struct array_builder builder;
+    struct datum item;
+    struct type element = TYPE_OF(element_of(type.oid));
+    int32_t lower = 0;
+    array_builder_init(&builder, arena, element.oid);
+    for (;;) {
+        while (text.size > 0 && ascii_space((char)text.data[0]))
+            text = bytes_skip(text, 1);
+        if (text.size == 0) break;
+        size_t size = 0;
+        while (size < text.size && !ascii_space((char)text.data[size]))
+            size++;
+        TRY(type_input(arena, context, element, bytes_of(text.data, size), &item));
+        TRY(array_builder_add(&builder, item));
+        text = bytes_skip(text, size);
+    }
+    int32_t length = (int32_t)builder.count;
+    TRY(array_builder_finish_dimensions(&builder, 1, &length, &lower, value));
+out:
+    return st;
+}
+
+static void vector_output(
+    struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
+{
+    struct array array;
+    struct datum item;
+    bool first = true;
+    (void)oid;
+    if (failed(array_open(value, &array))) return;
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
+        if (!first) buffer_append_u8(out, ' ');
+        first = false;
+        if (!item.null) type_output(out, context, array.element, item);
+    }
+}
+
+const struct type_ops type_ops_vector = {.storage = TYPE_STORE_BYTES,
+    .key_inexact = true,
+    .key_encode = array_key_encode,
+    .key_decode = array_key_decode,
+    .element_has_key = array_has_key,
+    .input = vector_input,
+    .output = vector_output,
+    .receive = array_receive,
+    .send = array_send,
+    .compare = array_compare,
+    .hash = array_hash};

@@ -1,0 +1,973 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Messages of a ready connection: simple and extended query, error recovery to Sync.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/invariant.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/text.h"
+#include "sql/session/cursor.h"
+#include "sql/insight/insight.h"
+#include "sql/exec/memory.h"
+#include "sql/parse/parse.h"
+#include "sql/wire/pgwire_conn.h"
+#include "sql/session/vars.h"
+#include "sql/wire/wire_encoding.h"
+
+#define STATEMENT_RETRIES_MAX 10u
+
+static METRIC_DEFINE(metric_queries, "sql.query.count", METRIC_COUNTER, METRIC_COUNT, true,
+    "Statements executed");
+static METRIC_DEFINE(metric_failures, "sql.failure.count", METRIC_COUNTER, METRIC_COUNT, true,
+    "Statements that ended in an error");
+static METRIC_DEFINE(metric_retries, "sql.txn.auto_retry.count", METRIC_COUNTER, METRIC_COUNT, true,
+    "Statements run again by the server after a conflict");
+static METRIC_DEFINE(metric_latency, "sql.service.latency", METRIC_HISTOGRAM, METRIC_NANOSECONDS, true,
+    "Time from a statement's message to its last result");
+
+static METRIC_DEFINE(metric_selects, "sql.select.count", METRIC_COUNTER, METRIC_COUNT, true, "SELECT statements that succeeded");
+static METRIC_DEFINE(metric_inserts, "sql.insert.count", METRIC_COUNTER, METRIC_COUNT, true, "INSERT statements that succeeded");
+static METRIC_DEFINE(metric_updates, "sql.update.count", METRIC_COUNTER, METRIC_COUNT, true, "UPDATE statements that succeeded");
+static METRIC_DEFINE(metric_deletes, "sql.delete.count", METRIC_COUNTER, METRIC_COUNT, true, "DELETE statements that succeeded");
+static METRIC_DEFINE(metric_begins, "sql.txn.begin.count", METRIC_COUNTER, METRIC_COUNT, true, "Transactions begun by clients");
+static METRIC_DEFINE(metric_commits, "sql.txn.commit.count", METRIC_COUNTER, METRIC_COUNT, true, "COMMIT statements that succeeded");
+static METRIC_DEFINE(metric_rollbacks, "sql.txn.rollback.count", METRIC_COUNTER, METRIC_COUNT, true, "ROLLBACK statements");
+static METRIC_DEFINE(metric_others, "sql.misc.count", METRIC_COUNTER, METRIC_COUNT, true, "Other statements that succeeded");
+
+// --- output ----------------------------------------------------------------------------------------
+
+static bool is_recoded(const struct pgwire *wire)
+{
+    return wire->session != NULL && !wire_encoding_is_plain(wire->session->client_encoding);
+}
+
+void pgwire_flush_now(struct pgwire *wire)
+{
+    if (wire->out.size > 0) conn_write(wire->conn, wire->out.data, wire->out.size);
+    wire->out.size = 0;
+    conn_flush(wire->conn);
+}
+
+struct status pgwire_flush(struct task *task, struct pgwire *wire)
+{
+    if (wire->out.size > 0) wire->spilled = true;
+    pgwire_flush_now(wire);
+    if (conn_output_bytes(wire->conn) <= PGWIRE_OUTPUT_BYTES_MAX) return STATUS_OK;
+    return conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2);
+}
+
+// The message whose type is at `start` in `out`, without rows.
+static void recode_message(struct pgwire *wire, size_t start)
+{
+    if (!is_recoded(wire)) return;
+    wire_encoding_report(&wire->recoded_arena, wire->session->client_encoding, &wire->out, start + 5);
+    arena_reset(&wire->recoded_arena);
+}
+
+void pgwire_report(struct pgwire *wire, char type, const char *severity, struct status st)
+{
+    size_t start = wire->out.size;
+    wire_report(&wire->out, type, severity, st);
+    recode_message(wire, start);
+}
+
+void pgwire_error(struct pgwire *wire, const char *severity, struct status st)
+{
+    pgwire_report(wire, 'E', severity, st);
+}
+
+void pgwire_parameter(struct pgwire *wire, const char *name, const char *value)
+{
+    size_t start = wire->out.size;
+    wire_parameter_status(&wire->out, name, value);
+    recode_message(wire, start);
+}
+
+struct status pgwire_text_in(struct pgwire *wire, struct arena *arena, const char *text, const char **out)
+{
+    struct bytes recoded;
+    *out = text;
+    if (!is_recoded(wire)) return STATUS_OK;
+    struct status st = wire_encoding_field_in(
+        arena, wire->session->client_encoding, TYPE_TEXT, false, bytes_of_string(text), &recoded);
+    if (!failed(st)) *out = arena_string(arena, recoded);
+    return st;
+}
+
+static struct status row_description(struct pgwire *wire, const struct result_column *columns, uint32_t count, const uint8_t *formats)
+{
+    if (!is_recoded(wire)) {
+        wire_row_description(&wire->out, columns, count, formats);
+        return STATUS_OK;
+    }
+    struct status st = wire_encoding_row_description(
+        &wire->out, &wire->recoded_arena, wire->session->client_encoding, columns, count, formats);
+    if (failed(st)) st = status_copy(&wire->session->statement_arena, st);
+    arena_reset(&wire->recoded_arena);
+    return st;
+}
+
+static void tell_changed_parameters(struct pgwire *wire)
+{
+    const char *name;
+    while (vars_take_change(wire->session, &name))
+        pgwire_parameter(wire, name, vars_get(wire->session, name));
+}
+
+struct wire_sink {
+    struct result_sink sink;
+    struct pgwire *wire;
+    const struct result_column *columns;
+    uint32_t column_count;
+    const uint8_t *formats;
+    bool describes; // The simple protocol: RowDescription goes before the rows.
+    bool described;
+};
+
+static struct status sink_columns(struct task *task, struct result_sink *sink,
+    const struct result_column *columns, uint32_t count)
+{
+    struct wire_sink *self = container_of(sink, struct wire_sink, sink);
+    (void)task;
+    self->columns = columns;
+    self->column_count = count;
+    if (sink->binary && self->describes) {
+        uint8_t *formats = arena_alloc(&self->wire->session->statement_arena, count + 1u);
+        memset(formats, 1, count + 1u);
+        self->formats = formats;
+    }
+    struct status st = STATUS_OK;
+    if (self->describes && !self->described) st = row_description(self->wire, columns, count, self->formats);
+    self->described = true;
+    return st;
+}
+
+static struct status sink_row(
+    struct task *task, struct result_sink *sink, const struct datum *values)
+{
+    struct wire_sink *self = container_of(sink, struct wire_sink, sink);
+    struct pgwire *wire = self->wire;
+    if (is_recoded(wire)) {
+        struct status st = wire_encoding_data_row(&wire->out, &wire->recoded_arena, wire->session->client_encoding,
+            &wire->session->types, self->columns, self->column_count, self->formats, values);
+        if (failed(st)) st = status_copy(&wire->session->statement_arena, st);
+        arena_reset(&wire->recoded_arena);
+        if (failed(st)) return st;
+    } else {
+        wire_data_row(&wire->out, &wire->session->types, self->columns, self->column_count, self->formats, values);
+    }
+    sink->rows_sent++;
+    if (wire->out.size < PGWIRE_RESULT_BUFFER_BYTES) return STATUS_OK;
+    return pgwire_flush(task, wire);
+}
+
+static struct status sink_flush(struct task *task, struct result_sink *sink)
+{
+    struct pgwire *wire = container_of(sink, struct wire_sink, sink)->wire;
+    if (conn_ended(wire->conn))
+        return status_make(E_CONNECTION_FAILURE, "the client has closed the connection");
+    return pgwire_flush(task, wire);
+}
+
+static struct wire_sink wire_sink(struct pgwire *wire, const struct prepared *prepared,
+    const uint8_t *formats, bool describes)
+{
+    return (struct wire_sink){.sink = {.columns = sink_columns, .row = sink_row, .flush = sink_flush},
+        .wire = wire,
+        .columns = prepared->columns,
+        .column_count = prepared->column_count,
+        .formats = formats,
+        .describes = describes};
+}
+
+// --- one statement, in its transaction ---------------------------------------------------------------
+
+struct run {
+    struct prepared *prepared;
+    const struct datum *params;
+    const uint8_t *formats;
+    struct execution *execution;
+    bool simple;     // RowDescription is ours to send.
+    bool commit;     // Commit an implicit transaction with it.
+    bool first;      // Of a client's transaction, which can begin anew with it.
+    uint64_t rows_max;
+    bool done;       // Out: no rows are left.
+};
+
+static void set_deadline(struct task *task, struct session *session)
+{
+    uint64_t timeout_ns = (uint64_t)session->statement_timeout_ms * 1000000u;
+    task->deadline_ns = timeout_ns == 0 ? UINT64_MAX : task_now_ns(task) + timeout_ns;
+}
+
+// Nobody has been told anything that came out of the client's transaction: it can begin anew after a conflict.
+static bool wants_restart(const struct pgwire *wire, struct status st, const struct run *run)
+{
+    return failed(st) && run->first && st.retry == RETRY_TRANSACTION && !wire->spilled &&
+           wire->session->txn_state == TXN_OPEN;
+}
+
+// Whether the statement is the first of its transaction to look at data, and leaves nothing behind but there.
+static bool is_first(const struct session *session, const struct run *run)
+{
+    return session->txn_state == TXN_OPEN && session->txn_fresh && session->txn != NULL &&
+           session->savepoints == NULL && session->ddl == NULL && run->prepared->handler == NULL &&
+           run->prepared->statement != NULL && !run->execution->started;
+}
+
+// What the client has learnt from it, if it has succeeded, depends on no data.
+static bool stays_fresh(const struct prepared *prepared)
+{
+    if (prepared->statement == NULL) return true;
+    switch (prepared->statement->tag) {
+    case STATEMENT_BEGIN:
+    case STATEMENT_START_TRANSACTION:
+    case STATEMENT_SET_TRANSACTION:
+    case STATEMENT_SET: return true;
+    default: return false;
+    }
+}
+
+static struct status run_once(struct task *task, struct pgwire *wire, struct run *run)
+{
+    struct status st;
+    struct session *session = wire->session;
+    TRY(execution_begin(task, session, run->execution, !run->simple));
+    struct wire_sink sink = wire_sink(wire, run->prepared, run->formats, run->simple);
+    if (run->execution->started && run->execution->built != NULL)
+        sink.columns = plan_columns(run->execution->built->plan, &sink.column_count);
+    if (run->simple && run->prepared->handler == NULL && run->prepared->column_count > 0 &&
+        !run->execution->started)
+        TRY(sink_columns(task, &sink.sink, run->prepared->columns, run->prepared->column_count));
+    TRY(execution_next(task, session, run->execution, &sink.sink, run->rows_max, &run->done));
+out:
+    if (failed(st) || run->done) execution_close(task, run->execution);
+    if (wants_restart(wire, st, run)) return st; // The transaction is not over.
+    // A suspended portal keeps its transaction.
+    return execute_settle(task, session, st, run->commit && run->done);
+}
+
+static struct metric *counter_of(const struct statement *statement)
+{
+    if (statement == NULL) return &metric_others;
+    switch (statement->tag) {
+    case STATEMENT_SELECT: return &metric_selects;
+    case STATEMENT_INSERT: return &metric_inserts;
+    case STATEMENT_UPDATE: return &metric_updates;
+    case STATEMENT_DELETE: return &metric_deletes;
+    case STATEMENT_BEGIN:
+    case STATEMENT_START_TRANSACTION: return &metric_begins;
+    case STATEMENT_COMMIT: return &metric_commits;
+    case STATEMENT_ROLLBACK: return &metric_rollbacks;
+    default: return &metric_others;
+    }
+}
+
+static bool may_retry(const struct pgwire *wire, struct status st, bool alone)
+{
+    return failed(st) && alone && st.retry == RETRY_TRANSACTION && !wire->spilled &&
+           wire->session->txn_state == TXN_IDLE;
+}
+
+static bool is_rollback(const struct prepared *prepared)
+{
+    return prepared->statement != NULL && prepared->statement->tag == STATEMENT_ROLLBACK;
+}
+
+// What it gave or changed in this run: DML tells at its end.
+static uint64_t rows_of(const struct execution *execution, uint64_t before)
+{
+    return execution->affected > 0 ? execution->affected : execution->rows - before;
+}
+
+// Runs it, again after conflicts when nobody has seen anything of it, and writes CommandComplete or
+// PortalSuspended. Errors are the caller's to write.
+static struct status run_statement(struct task *task, struct pgwire *wire, struct run *run)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    size_t out_mark = wire->out.size;
+    bool alone = session->txn_state == TXN_IDLE && run->commit && !run->execution->started;
+    wire->spilled = false;
+    session->statement_start_us = session_now_us(session->shard);
+    uint64_t started_ns = task_now_ns(task), rows_before = run->execution->rows;
+    uint32_t attempt = 0;
+    bool first = !run->execution->started, may_restart = is_first(session, run);
+    session->account.peak_bytes = session->account.used_bytes;
+    set_deadline(task, session);
+    metric_add(&metric_queries, session->tenant, 1);
+    for (; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
+        run->first = may_restart && attempt < STATEMENT_RETRIES_MAX;
+        session->attempt = attempt;
+        st = run_once(task, wire, run);
+        const bool restarts = wants_restart(wire, st, run);
+        if (restarts) st = session_txn_restart(task, session);
+        if (restarts && failed(st)) st = execute_settle(task, session, st, false);
+        if (restarts ? failed(st) : !may_retry(wire, st, alone)) break;
+        metric_add(&metric_retries, session->tenant, 1);
+        wire->out.size = out_mark;
+        run->execution->started = false;
+        run->execution->rows = 0;
+    }
+    session->attempt = 0;
+    if (!stays_fresh(run->prepared)) session->txn_fresh = false;
+    if (st.code == E_QUERY_CANCELED && task_now_ns(task) >= task->deadline_ns)
+        st = status_make(E_QUERY_CANCELED, "canceling statement due to statement timeout");
+    task->deadline_ns = UINT64_MAX;
+    uint64_t elapsed_ns = task_now_ns(task) - started_ns;
+    metric_record(&metric_latency, session->tenant, elapsed_ns);
+    const struct insight_run counted = {.prepared = run->prepared,
+        .outcome = st,
+        .rows = rows_of(run->execution, rows_before),
+        .retries = attempt,
+        .elapsed_ns = elapsed_ns,
+        .first = first};
+    insight_statement(session, &counted);
+    insight_transaction(session, !failed(st) && !is_rollback(run->prepared));
+    if (failed(st)) return st;
+    metric_add(counter_of(run->prepared->statement), session->tenant, 1);
+    tell_changed_parameters(wire);
+    if (run->prepared->statement == NULL) {
+        wire_end(&wire->out, wire_begin(&wire->out, 'I'));
+    } else if (run->done) {
+        wire_command_complete(&wire->out, run->execution->tag);
+    } else {
+        wire_end(&wire->out, wire_begin(&wire->out, 's'));
+    }
+    return st;
+}
+
+// --- simple query --------------------------------------------------------------------------------------
+
+static struct status run_parsed(struct task *task, struct pgwire *wire, struct bytes text,
+    struct statement *statement, bool last)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct prepared *prepared = NULL;
+    bool began = session->txn_state == TXN_IDLE;
+    TRY(prepared_make(task, session, text, statement, NULL, 0, &prepared));
+    // Planning needs a snapshot of names; the statement gets a newer one of its own.
+    if (began && last) session_txn_forget(task, session);
+    struct execution execution = {.prepared = prepared, .arena = &session->statement_arena};
+    struct run run = {.prepared = prepared, .execution = &execution, .simple = true, .commit = last};
+    if (prepared->handler == NULL && prepared->param_count > 0)
+        TRY(status_make(SQLSTATE('4', '2', 'P', '0', '2'), "there is no parameter $1"));
+    st = run_statement(task, wire, &run);
+out:
+    if (failed(st) && session->txn_state == TXN_IMPLICIT) st = execute_settle(task, session, st, false);
+    if (prepared != NULL) prepared_release(prepared);
+    return st;
+}
+
+// Whether all of them can run again after a conflict: nothing knows of them but the one transaction that begins and, if
+// at all, ends with them.
+static bool can_repeat(const struct statement_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        switch (list->items[i]->tag) {
+        case STATEMENT_BEGIN:
+        case STATEMENT_START_TRANSACTION:
+            if (i > 0) return false;
+            break;
+        case STATEMENT_COMMIT:
+            if (i + 1 < list->count || list->items[i]->as.transaction->chain) return false;
+            break;
+        case STATEMENT_SELECT:
+        case STATEMENT_INSERT:
+        case STATEMENT_UPDATE:
+        case STATEMENT_DELETE:
+        case STATEMENT_GRANT:
+        case STATEMENT_REVOKE:
+        case STATEMENT_ALTER_DEFAULT_PRIVILEGES: break;
+        default: return false;
+        }
+    }
+    return list->count > 1;
+}
+
+static struct status run_list(
+    struct task *task, struct pgwire *wire, struct bytes text, const struct statement_list *list)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    size_t out_mark = wire->out.size;
+    bool alone = session->txn_state == TXN_IDLE && can_repeat(list), spilled = false;
+    for (uint32_t attempt = 0; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
+        for (uint32_t i = 0; i < list->count; i++) {
+            st = run_parsed(task, wire, text, list->items[i], i + 1 == list->count);
+            spilled |= wire->spilled;
+            if (failed(st)) break;
+        }
+        wire->spilled = spilled;
+        if (attempt == STATEMENT_RETRIES_MAX) break;
+        // Of the transaction that they have begun nothing is left, or it has failed.
+        if (alone && failed(st) && st.retry == RETRY_TRANSACTION && !spilled && session->txn_state == TXN_FAILED) {
+            st = status_copy(&session->statement_arena, st);
+            session_txn_rollback(task, session);
+        }
+        if (!may_retry(wire, st, alone)) break;
+        metric_add(&metric_retries, session->tenant, 1);
+        wire->out.size = out_mark;
+    }
+    return st;
+}
+
+// Whether a plan for the statement's shape no longer takes its literals, whose types are those of columns that have other
+// ones by now: the text says what they are.
+static bool wants_reading(const struct pgwire *wire, struct status st)
+{
+    return (status_is(st, E_DATATYPE_MISMATCH) || status_is(st, E_UNDEFINED_FUNCTION)) &&
+           !wire->spilled && wire->session->txn_state == TXN_IDLE;
+}
+
+static struct status run_text(struct task *task, struct pgwire *wire, struct bytes text)
+{
+    struct status st;
+    struct session *session = wire->session;
+    size_t out_mark = wire->out.size;
+    struct prepared *prepared;
+    struct datum *params;
+    if (session->txn_state != TXN_FAILED) {
+        TRY(plan_cache_find(task, session, &session->statement_arena, text, &prepared, &params));
+        if (prepared != NULL) {
+            if (session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
+            struct execution execution = {
+                .prepared = prepared, .params = params, .arena = &session->statement_arena};
+            struct run run = {.prepared = prepared,
+                .params = params,
+                .execution = &execution,
+                .simple = true,
+                .commit = true};
+            st = run_statement(task, wire, &run);
+            prepared_release(prepared);
+            if (!wants_reading(wire, st)) goto out;
+            wire->out.size = out_mark;
+        }
+    }
+    struct statement_list list;
+    TRY(parse_sql_on_stack(&session->statement_arena, text, &list));
+    if (list.count == 0) wire_end(&wire->out, wire_begin(&wire->out, 'I'));
+    st = run_list(task, wire, text, &list);
+out:
+    return st;
+}
+
+static void fail_statement(struct task *task, struct pgwire *wire, struct status st)
+{
+    struct session *session = wire->session;
+    if (session->txn_state != TXN_IDLE && session->txn_state != TXN_FAILED)
+        st = execute_settle(task, session, st, false);
+    insight_transaction(session, false);
+    metric_add(&metric_failures, session->tenant, 1);
+    pgwire_error(wire, "ERROR", st);
+    task_cancel_clear(task);
+}
+
+static void handle_query(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    const char *text = wire_read_string(&reader);
+    arena_reset(&session->statement_arena);
+    struct status st = wire_reader_finish(&reader);
+    if (!failed(st)) st = pgwire_text_in(wire, &wire->in_arena, text, &text);
+    session->statement_text = text;
+    if (!failed(st)) st = run_text(task, wire, bytes_of_string(text));
+    session->statement_text = NULL;
+    if (failed(st)) fail_statement(task, wire, st);
+    wire_ready(&wire->out, session->txn_state);
+}
+
+// --- extended query ------------------------------------------------------------------------------------
+
+static struct status handle_parse(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    const char *name = wire_read_string(&reader);
+    const char *text = wire_read_string(&reader);
+    uint32_t count = wire_read_u16(&reader);
+    struct type *types = ARENA_ARRAY(&session->statement_arena, struct type, count + 1u);
+    for (uint32_t i = 0; i < count; i++) {
+        type_oid oid = wire_read_u32(&reader);
+        types[i] = TYPE_OF(oid == TYPE_UNKNOWN ? 0 : oid);
+    }
+    TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    TRY(pgwire_text_in(wire, &wire->in_arena, text, &text));
+    if (name[0] != '\0' && prepared_find(session, name) != NULL)
+        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '5'),
+            "prepared statement \"%s\" already exists", name));
+    if (session->statements->prepared_count >= 10000)
+        TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many prepared statements"));
+    bool began = session->txn_state == TXN_IDLE;
+    struct prepared *prepared;
+    st = prepared_make(task, session, bytes_of_string(text), NULL, types, count, &prepared);
+    if (began && session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
+    TRY(st);
+    prepared_remove(session, name);
+    prepared_add(session, name, prepared);
+    wire_end(&wire->out, wire_begin(&wire->out, '1'));
+out:
+    return st;
+}
+
+static struct status read_formats(struct wire_reader *reader, struct arena *arena, uint32_t wanted,
+    const char *what, uint8_t **formats)
+{
+    uint32_t count = wire_read_u16(reader);
+    *formats = arena_alloc_zero(arena, wanted + 1u);
+    if (count > 1 && count != wanted)
+        return status_format(arena, E_PROTOCOL_VIOLATION,
+            "bind message has %u %s formats but %u %ss", count, what, wanted, what);
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t format = wire_read_u16(reader);
+        if (format > 1)
+            return status_format(arena, E_INVALID_PARAMETER_VALUE, "unsupported format code: %u", format);
+        if (count == 1)
+            memset(*formats, format, wanted);
+        else
+            (*formats)[i] = (uint8_t)format;
+    }
+    return STATUS_OK;
+}
+
+static struct status read_params(struct wire_reader *reader, struct session *session,
+    struct portal *portal, const uint8_t *formats, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    portal->params = ARENA_ARRAY(&portal->arena, struct datum, count + 1u);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t size = wire_read_u32(reader);
+        struct type type = portal->prepared->param_types[i];
+        if (type.oid == 0) type.oid = TYPE_TEXT;
+        if (size == UINT32_MAX) {
+            portal->params[i] = DATUM_NULL;
+            continue;
+        }
+        struct bytes raw = wire_read_bytes(reader, size);
+        if (reader->failed) break;
+        // The message's memory is gone when the portal runs.
+        struct bytes value = arena_copy(&portal->arena, raw);
+        TRY(wire_encoding_field_in(&portal->arena, session->client_encoding, type.oid, formats[i] == 1, value, &value));
+        st = formats[i] == 1 ? type_receive(&portal->arena, type, value, &portal->params[i])
+                             : type_input(&portal->arena, &session->types, type, value, &portal->params[i]);
+        // Not the value itself: it may be a secret.
+        const char *shown = formats[i] == 1 ? "" : " = '...'";
+        TRY(portal->name[0] == '\0'
+                ? status_context(&portal->arena, st, "unnamed portal parameter $%u%s", i + 1, shown)
+                : status_context(&portal->arena, st, "portal \"%s\" parameter $%u%s", portal->name, i + 1, shown));
+    }
+out:
+    return st;
+}
+
+static struct status handle_bind(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct portal *portal = NULL;
+    struct wire_reader reader = wire_reader(body);
+    const char *portal_name = wire_read_string(&reader);
+    const char *name = wire_read_string(&reader);
+    TRY(pgwire_text_in(wire, &wire->in_arena, portal_name, &portal_name));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    struct prepared *prepared = prepared_find(session, name);
+    if (prepared == NULL)
+        TRY(status_format(&session->statement_arena, E_INVALID_SQL_STATEMENT_NAME,
+            name[0] == '\0' ? "unnamed prepared statement does not exist"
+                            : "prepared statement \"%s\" does not exist",
+            name));
+    struct portal *old = portal_find(session, portal_name);
+    if (old != NULL && portal_name[0] != '\0')
+        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '3'),
+            "cursor \"%s\" already exists", portal_name));
+    if (old != NULL) portal_close(task, session, old);
+    if (session->statements->portal_count >= 1000)
+        TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many portals"));
+    portal = portal_make(session, portal_name, prepared);
+    // What its parameters are read as must be what it runs with.
+    TRY(prepared_renew(task, session, prepared));
+    uint32_t wanted = prepared->param_count;
+    uint8_t *formats;
+    TRY(read_formats(&reader, &portal->arena, wanted, "parameter", &formats));
+    uint32_t count = wire_read_u16(&reader);
+    if (count != wanted)
+        TRY(status_format(&session->statement_arena, E_PROTOCOL_VIOLATION,
+            "bind message supplies %u parameters, but prepared statement \"%s\" requires %u", count,
+            name, wanted));
+    TRY(read_params(&reader, session, portal, formats, count));
+    const struct result_column *columns;
+    uint32_t column_count;
+    TRY(prepared_describe(task, session, prepared, &columns, &column_count));
+    TRY(read_formats(&reader, &portal->arena, column_count, "result", &portal->result_formats));
+    TRY(wire_reader_finish(&reader));
+    wire_end(&wire->out, wire_begin(&wire->out, '2'));
+out:
+    if (failed(st) && portal != NULL) {
+        st = status_copy(&session->statement_arena, st);
+        portal_close(task, session, portal);
+    }
+    return st;
+}
+
+static struct portal *find_portal_or_fail(struct session *session, const char *name, struct status *st)
+{
+    struct portal *portal = portal_find(session, name);
+    if (portal == NULL)
+        *st = status_format(&session->statement_arena, E_INVALID_CURSOR_NAME,
+            "portal \"%s\" does not exist", name);
+    return portal;
+}
+
+static struct status handle_describe(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    uint8_t kind = wire_read_u8(&reader);
+    const char *name = wire_read_string(&reader);
+    TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    struct prepared *prepared = NULL;
+    const uint8_t *formats = NULL;
+    if (kind == 'S') {
+        prepared = prepared_find(session, name);
+        if (prepared == NULL)
+            TRY(status_format(&session->statement_arena, E_INVALID_SQL_STATEMENT_NAME,
+                "prepared statement \"%s\" does not exist", name));
+        size_t start = wire_begin(&wire->out, 't');
+        wire_u16(&wire->out, (uint16_t)prepared->param_count);
+        for (uint32_t i = 0; i < prepared->param_count; i++) {
+            type_oid oid = prepared->param_types[i].oid;
+            wire_u32(&wire->out, oid == 0 ? TYPE_TEXT : oid);
+        }
+        wire_end(&wire->out, start);
+    } else if (kind == 'P' && cursor_find(session, name) != NULL) {
+        const struct cursor *cursor = cursor_find(session, name);
+        TRY(row_description(wire, cursor->columns, cursor->column_count, NULL));
+        goto out;
+    } else if (kind == 'P') {
+        struct portal *portal = find_portal_or_fail(session, name, &st);
+        if (portal == NULL) goto out;
+        prepared = portal->prepared;
+        formats = portal->result_formats;
+    } else {
+        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Describe message"));
+    }
+    const struct result_column *columns;
+    uint32_t count;
+    TRY(prepared_describe(task, session, prepared, &columns, &count));
+    if (count == 0)
+        wire_end(&wire->out, wire_begin(&wire->out, 'n'));
+    else
+        TRY(row_description(wire, columns, count, formats));
+out:
+    return st;
+}
+
+// Whether the next message is a Sync: then the statement is alone in its transaction.
+static bool sync_follows(struct pgwire *wire)
+{
+    struct bytes input = conn_input(wire->conn);
+    return input.size >= 5 && input.data[0] == 'S';
+}
+
+static struct status handle_execute(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st = STATUS_OK;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    const char *name = wire_read_string(&reader);
+    uint32_t rows_max = wire_read_u32(&reader);
+    TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    struct portal *portal = find_portal_or_fail(session, name, &st);
+    if (portal == NULL) goto out;
+    // Out of the list while it runs: the end of a transaction closes those that are in it.
+    portal_detach(session, portal);
+    session->statement_text = arena_string(&session->statement_arena, portal->prepared->text);
+    struct run run = {.prepared = portal->prepared,
+        .params = portal->params,
+        .formats = portal->result_formats,
+        .execution = portal_execution(portal),
+        .commit = sync_follows(wire),
+        .rows_max = rows_max};
+    if (portal->done) {
+        // A portal that has run to its end has nothing more to give.
+        wire_command_complete(&wire->out, portal->execution->tag);
+    } else {
+        st = run_statement(task, wire, &run);
+        portal->done = run.done;
+    }
+    session->statement_text = NULL;
+    if (failed(st)) st = status_copy(&session->statement_arena, st);
+    if (!failed(st) && session->txn_state != TXN_IDLE)
+        portal_attach(session, portal);
+    else
+        portal_free(task, portal);
+out:
+    return st;
+}
+
+static struct status handle_close(struct task *task, struct pgwire *wire, struct bytes body)
+{
+    struct status st;
+    struct session *session = wire->session;
+    struct wire_reader reader = wire_reader(body);
+    uint8_t kind = wire_read_u8(&reader);
+    const char *name = wire_read_string(&reader);
+    TRY(wire_reader_finish(&reader));
+    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    if (kind == 'S') {
+        prepared_remove(session, name);
+    } else if (kind == 'P') {
+        struct portal *portal = portal_find(session, name);
+        if (portal != NULL) portal_close(task, session, portal);
+    } else {
+        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Close message"));
+    }
+    wire_end(&wire->out, wire_begin(&wire->out, '3'));
+out:
+    return st;
+}
+
+static void handle_sync(struct task *task, struct pgwire *wire)
+{
+    struct session *session = wire->session;
+    wire->skip_to_sync = false;
+    if (session->txn_state == TXN_IMPLICIT) {
+        struct status st = execute_settle(task, session, STATUS_OK, true);
+        if (failed(st)) pgwire_error(wire, "ERROR", st);
+        insight_transaction(session, !failed(st));
+    }
+    if (session->txn_state == TXN_IDLE) session_statements_txn_end(task, session);
+    wire_ready(&wire->out, session->txn_state);
+    arena_reset(&session->statement_arena);
+}
+
+static void handle_extended(struct task *task, struct pgwire *wire, uint8_t type, struct bytes body)
+{
+    if (wire->skip_to_sync) return;
+    struct status st = STATUS_OK;
+    switch (type) {
+    case 'P': st = handle_parse(task, wire, body); break;
+    case 'B': st = handle_bind(task, wire, body); break;
+    case 'D': st = handle_describe(task, wire, body); break;
+    case 'E': st = handle_execute(task, wire, body); break;
+    case 'C': st = handle_close(task, wire, body); break;
+    default: break;
+    }
+    if (!failed(st)) return;
+    fail_statement(task, wire, st);
+    wire->skip_to_sync = true;
+}
+
+// --- the loop ------------------------------------------------------------------------------------------
+
+// Reads over what is left of a message.
+static struct status skip_input(struct task *task, struct pgwire *wire, uint64_t left)
+{
+    struct status st = STATUS_OK;
+    while (left > 0) {
+        TRY(conn_wait_input(task, wire->conn, 1));
+        size_t size = conn_input(wire->conn).size;
+        if (size > left) size = left;
+        conn_consume(wire->conn, size);
+        left -= size;
+    }
+out:
+    return st;
+}
+
+// A message that does not fit into the input's usual buffer. Its bytes count as the session's while they come.
+static struct status large_message(
+    struct task *task, struct pgwire *wire, uint8_t *type, uint32_t size, struct bytes *body)
+{
+    struct status st = STATUS_OK, refused = STATUS_OK;
+    struct memory_account *account = wire->session == NULL ? NULL : &wire->session->account;
+    // The buffer grows by doubling, and is copied once.
+    uint64_t needed = (uint64_t)size * 3;
+    if (account == NULL || size > PGWIRE_LENGTH_MAX)
+        TRY(status_format(task->arena, E_PROTOCOL_VIOLATION,
+            "invalid message length %u: at most %u bytes", size, PGWIRE_MESSAGE_BYTES_MAX));
+    if (size > PGWIRE_MESSAGE_BYTES_MAX)
+        refused = status_format(&wire->session->statement_arena, E_PROGRAM_LIMIT_EXCEEDED,
+            "a message of %u bytes is longer than the limit of %u bytes", size,
+            PGWIRE_MESSAGE_BYTES_MAX);
+    else if (!memory_account_fits(account, needed))
+        refused = memory_hint(&wire->session->statement_arena,
+            status_format(&wire->session->statement_arena, E_OUT_OF_MEMORY,
+                "memory budget exceeded: a message of %u bytes", size));
+    if (failed(refused)) {
+        *type = conn_input(wire->conn).data[0];
+        wire->refused = true;
+        TRY(skip_input(task, wire, size + 1ull));
+        return refused;
+    }
+    memory_account_grow(account, needed);
+    conn_input_bytes_max_set(wire->conn, size + 1u);
+    st = conn_wait_input(task, wire->conn, size + 1u);
+    memory_account_shrink(account, needed);
+    TRY(st);
+    struct bytes input = conn_input(wire->conn);
+    *type = input.data[0];
+    *body = bytes_of(input.data + 5, size - 4);
+out:
+    return st;
+}
+
+struct status pgwire_message(
+    struct task *task, struct pgwire *wire, uint8_t *type, struct bytes *body)
+{
+    wire->refused = false;
+    struct status st = STATUS_OK;
+    TRY(conn_wait_input(task, wire->conn, 5));
+    struct bytes input = conn_input(wire->conn);
+    uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
+                    (uint32_t)input.data[3] << 8 | input.data[4];
+    if (size < 4)
+        TRY(status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid message length %u", size));
+    if (size + 1ull > PGWIRE_INPUT_BYTES) return large_message(task, wire, type, size, body);
+    if (input.size < size + 1u) {
+        TRY(conn_wait_input(task, wire->conn, size + 1u));
+        input = conn_input(wire->conn);
+    }
+    *type = input.data[0];
+    *body = bytes_of(input.data + 5, size - 4);
+out:
+    return st;
+}
+
+void pgwire_message_done(struct pgwire *wire, struct bytes body)
+{
+    conn_consume(wire->conn, body.size + 5);
+    if (body.size + 5 > PGWIRE_INPUT_BYTES) conn_input_bytes_max_set(wire->conn, PGWIRE_INPUT_BYTES);
+}
+
+bool pgwire_has_work(struct pgwire *wire)
+{
+    struct bytes input = conn_input(wire->conn);
+    if (conn_ended(wire->conn)) return true;
+    if (input.size < 5) return false;
+    uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
+                    (uint32_t)input.data[3] << 8 | input.data[4];
+    // One that will not fit, or is not a size at all, is the loop's to deal with.
+    return size < 4 || size + 1ull > PGWIRE_INPUT_BYTES || input.size >= size + 1u;
+}
+
+// Copies a body out of the connection's buffer when running it may suspend: reading on may move it.
+static struct bytes own_body(struct pgwire *wire, struct bytes body)
+{
+    uint8_t *copy = arena_alloc(&wire->in_arena, body.size + 1);
+    memcpy(copy, body.data, body.size);
+    copy[body.size] = 0;
+    return bytes_of(copy, body.size);
+}
+
+// A request to cancel that comes when its statement is over is for nobody: neither what is still to be
+// sent nor the next statement suffers from it.
+static void cancellable_end(struct task *task, struct pgwire *wire)
+{
+    wire->cancellable = false;
+    if (task->cancelled && task->cancel_status.code == E_QUERY_CANCELED) task_cancel_clear(task);
+}
+
+static struct status handle_message(
+    struct task *task, struct pgwire *wire, uint8_t type, struct bytes body)
+{
+    switch (type) {
+    case 'Q':
+        wire->skip_to_sync = false;
+        wire->cancellable = true;
+        handle_query(task, wire, body);
+        cancellable_end(task, wire);
+        return pgwire_flush(task, wire);
+    case 'P':
+    case 'B':
+    case 'D':
+    case 'E':
+    case 'C':
+        wire->cancellable = true;
+        handle_extended(task, wire, type, body);
+        cancellable_end(task, wire);
+        return STATUS_OK;
+    case 'S':
+        wire->cancellable = true;
+        handle_sync(task, wire);
+        cancellable_end(task, wire);
+        return pgwire_flush(task, wire);
+    case 'H': return pgwire_flush(task, wire);
+    case 'X': wire->terminate = true; return STATUS_OK;
+    case 'd':
+    case 'c':
+    case 'f': return STATUS_OK; // What is left of a COPY that has failed.
+    case 'F':
+        pgwire_error(wire, "ERROR", status_make(E_FEATURE_NOT_SUPPORTED, "function call messages are not supported"));
+        wire_ready(&wire->out, wire->session->txn_state);
+        return pgwire_flush(task, wire);
+    default:
+        return status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid frontend message type %u", type);
+    }
+}
+
+// A message that was read over: as if running it had failed.
+static struct status refuse_message(
+    struct task *task, struct pgwire *wire, uint8_t type, struct status why)
+{
+    struct session *session = wire->session;
+    if (type == 'd' || type == 'c' || type == 'f') return STATUS_OK; // Of a COPY that has failed.
+    if (wire->skip_to_sync && type != 'Q') return STATUS_OK;
+    fail_statement(task, wire, why);
+    arena_reset(&session->statement_arena);
+    wire->skip_to_sync = type != 'Q';
+    if (type == 'Q') wire_ready(&wire->out, session->txn_state);
+    return pgwire_flush(task, wire);
+}
+
+struct status pgwire_serve(struct task *task, void *arg)
+{
+    struct pgwire *wire = arg;
+    struct session *session = wire->session;
+    struct status st = STATUS_OK;
+    session->task = task;
+    wire->task = task;
+    while (!wire->terminate && pgwire_has_work(wire)) {
+        if (conn_ended(wire->conn) && conn_input(wire->conn).size < 5) break;
+        uint8_t type;
+        struct bytes body;
+        st = pgwire_message(task, wire, &type, &body);
+        if (wire->refused) {
+            TRY(refuse_message(task, wire, type, st));
+            continue;
+        }
+        TRY(st);
+        struct bytes own = own_body(wire, body);
+        pgwire_message_done(wire, body);
+        memory_account_grow(&session->account, body.size);
+        st = handle_message(task, wire, type, own);
+        memory_account_shrink(&session->account, body.size);
+        arena_reset(&wire->in_arena);
+        TRY(st);
+        TRY(task_yield_if_due(task));
+    }
+out:
+    if (failed(st) && !conn_ended(wire->conn)) {
+        pgwire_error(wire, "FATAL", st);
+        wire->terminate = true;
+    }
+    pgwire_flush_now(wire);
+    session->task = NULL;
+    wire->task = NULL;
+    if (conn_ended(wire->conn)) wire->terminate = true;
+    if (wire->terminate) {
+        session_close(task, session);
+        wire->session = NULL;
+    }
+    return STATUS_OK;
+}
