@@ -189,7 +189,7 @@ static struct status fill_index(struct task *task, struct job *job, const struct
     struct change_batch batch = {.tenant = job->tenant, .arena = &batch_arena, .arg = &fill};
     while (!fill.done) {
         TRY(job_check(job));
-        fill.rows_max = change_batch_rows(task, job, rows_max);
+        fill.rows_max = change_batch_rows(task, job, &pace, rows_max);
         TRY(change_run_batch(task, &batch, fill_batch));
         rows_max = fill.attempts > 0 ? CHANGE_BATCH_ROWS : rows_max;
         progress->rows += fill.rows;

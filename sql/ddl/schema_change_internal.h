@@ -55,14 +55,17 @@ struct change_batch {
 CHECKED struct status change_run_batch(struct task *task, struct change_batch *batch,
     struct status (*fn)(struct task *task, struct change_batch *batch));
 
-// After each batch: a rest when rows are to be done no faster than a setting says, and now and then a checkpoint.
+// Batches with rests between them, when a setting says how fast rows are to be done, and now and then a checkpoint.
 struct change_pace {
     uint64_t told_rows, told_ns;
+    uint64_t rows_per_second; // Of the batch under way; 0: as many as it can.
 };
+// Before each batch: how many of so many rows it may have by what the setting says now.
+uint32_t change_batch_rows(
+    struct task *task, const struct job *job, struct change_pace *pace, uint32_t rows);
+// After it. The rest follows from what the setting said then, and ends early once it says something else.
 CHECKED struct status change_pace(struct task *task, struct job *job, struct change_pace *pace,
     const struct change_progress *progress, uint64_t batch_rows, double from, double to);
-// Rows that one batch may have, by the same setting.
-uint32_t change_batch_rows(struct task *task, const struct job *job, uint32_t rows);
 CHECKED struct status change_checkpoint(
     struct task *task, struct job *job, const struct change_progress *progress, double fraction);
 // Rows of the table now, for the fraction that SHOW JOBS shows.

@@ -150,17 +150,36 @@ static uint64_t rows_per_second(struct task *task, const struct job *job)
         task->shard, job->tenant, "sql.schema_change.max_rows_per_second");
 }
 
-uint32_t change_batch_rows(struct task *task, const struct job *job, uint32_t rows)
+uint32_t change_batch_rows(
+    struct task *task, const struct job *job, struct change_pace *pace, uint32_t rows)
 {
     uint64_t rate = rows_per_second(task, job);
+    pace->rows_per_second = rate;
     return rate > 0 && rate < rows ? (uint32_t)rate : rows;
+}
+
+// By the rate that the batch was begun under: 32000 rows of a time without one would rest for hours when it is one a second
+// by their end.
+static struct status rest(
+    struct task *task, const struct job *job, const struct change_pace *pace, uint64_t rows)
+{
+    struct status st = STATUS_OK;
+    uint64_t rate = pace->rows_per_second;
+    if (rate == 0) return task_yield(task);
+    uint64_t left_ns = rows * SECOND_NS / rate;
+    while (left_ns > 0 && rows_per_second(task, job) == rate) {
+        uint64_t part_ns = left_ns < SECOND_NS ? left_ns : SECOND_NS;
+        TRY(task_sleep(task, part_ns));
+        left_ns -= part_ns;
+    }
+out:
+    return st;
 }
 
 struct status change_pace(struct task *task, struct job *job, struct change_pace *pace,
     const struct change_progress *progress, uint64_t batch_rows, double from, double to)
 {
     struct status st = STATUS_OK;
-    uint64_t rate = rows_per_second(task, job);
     TRY(job_check(job));
     if (progress->rows - pace->told_rows >= CHECKPOINT_ROWS ||
         task_now_ns(task) - pace->told_ns >= CHECKPOINT_NS) {
@@ -170,10 +189,7 @@ struct status change_pace(struct task *task, struct job *job, struct change_pace
         pace->told_ns = task_now_ns(task);
         TRY(change_checkpoint(task, job, progress, from + (to - from) * share));
     }
-    if (rate > 0)
-        TRY(task_sleep(task, batch_rows * SECOND_NS / rate));
-    else
-        TRY(task_yield(task));
+    TRY(rest(task, job, pace, batch_rows));
 out:
     return st;
 }

@@ -225,7 +225,7 @@ static struct status copy_online(struct task *task, struct row_copy *copy)
         struct arena_mark mark = arena_mark(task->arena);
         TRY(job_check(job));
         copy->attempts = 0;
-        copy->rows.rows_max = change_batch_rows(task, job, rows_max);
+        copy->rows.rows_max = change_batch_rows(task, job, &pace, rows_max);
         TRY(internal_transaction(task, job->tenant, copy_batch, copy));
         if (copy->attempts > 1)
             rows_max = CHANGE_BATCH_ROWS;

@@ -109,7 +109,7 @@ static struct status validate_one(struct task *task, struct job *job, const stru
     while (!part.done) {
         struct arena_mark mark = arena_mark(task->arena);
         TRY(job_check(job));
-        part.rows = change_batch_rows(task, job, PART_ROWS_MAX);
+        part.rows = change_batch_rows(task, job, &pace, PART_ROWS_MAX);
         TRY(internal_transaction(task, job->tenant, check_part, &part));
         progress->rows += part.rows;
         if (!part.done) {

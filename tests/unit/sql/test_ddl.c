@@ -259,24 +259,27 @@ out:
     return st;
 }
 
-static struct status await_status(struct sql_test *test, const char *status)
+static struct status await_row(struct sql_test *test, const char *sql)
 {
     struct task *task = test->task;
     struct status st = STATUS_OK;
     for (int i = 0; i < 5000; i++) {
         struct internal_result result;
-        TRY(internal_query(task, TENANT, NULL, &test->arena, &result,
-            arena_printf(&test->arena,
-                "SELECT 1 FROM system.public.jobs WHERE job_type = 'SCHEMA CHANGE' AND "
-                "progress IS NOT NULL AND status = '%s'",
-                status),
-            0, NULL, NULL));
+        TRY(internal_query(task, TENANT, NULL, &test->arena, &result, sql, 0, NULL, NULL));
         if (result.row_count > 0) return st;
         TRY(task_sleep(task, 2000000));
     }
-    st = status_make(E_INTERNAL, "no job came to the status that was waited for");
+    st = status_format(task->arena, E_INTERNAL, "waited in vain for a row of %s", sql);
 out:
     return st;
+}
+
+static struct status await_status(struct sql_test *test, const char *status)
+{
+    return await_row(test, arena_printf(&test->arena,
+        "SELECT 1 FROM system.public.jobs WHERE job_type = 'SCHEMA CHANGE' AND "
+        "progress IS NOT NULL AND status = '%s'",
+        status));
 }
 
 // The schema change runs so slowly that everything else happens in between.
@@ -333,6 +336,44 @@ SQL_TEST(ddl, writes_go_on_while_a_rewrite_is_paused, 1)
     GIVES("SELECT count(*) FROM t", "91");
     TRY(check_index(test, "t_b_key"));
     REFUSED("INSERT INTO t VALUES (300, 'b201')", "23505");
+out:
+    free(held);
+    return st;
+}
+
+// A batch that was begun under one rate owes nothing to another that came while it was under way.
+SQL_TEST(ddl, a_new_rate_counts_from_the_next_batch_on, 1)
+{
+    struct status st = STATUS_OK;
+    struct held *held = calloc(1, sizeof *held);
+    BY_JOBS();
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(1, 1000) g");
+    TRY(start_held(test, held, "ALTER TABLE t ALTER COLUMN b TYPE text USING 'b' || b"));
+    RUN("PAUSE JOBS " THE_JOB);
+    TRY(await_status(test, "paused"));
+    TRY(await_held(test, held));
+    RUN("SET CLUSTER SETTING sql.schema_change.max_rows_per_second = 0");
+    // The next batch comes to a row that someone else has just written, and waits.
+    RUN("BEGIN");
+    RUN("UPDATE t SET b = -b WHERE a = 400");
+    TRY(internal_query(test->task, TENANT, NULL, &test->arena, NULL, "RESUME JOBS " THE_JOB, 0, NULL, NULL));
+    TRY(await_row(test, "SELECT 1 FROM pg_locks WHERE NOT granted"));
+    TRY(internal_query(test->task, TENANT, NULL, &test->arena, NULL,
+        "SET CLUSTER SETTING sql.schema_change.max_rows_per_second = 1", 0, NULL, NULL));
+    RUN("COMMIT");
+    TRY(await_row(test,
+        "SELECT 1 FROM system.public.jobs WHERE split_part(running_status, ' ', 1)::int >= 500"));
+    RUN("SET CLUSTER SETTING sql.schema_change.max_rows_per_second = 0");
+    TRY(await_status(test, "succeeded"));
+    GIVES("SELECT count(*), count(*) FILTER (WHERE b = 'b-400') FROM t", "1000|1");
+    // Rows of one value are looked at together, and rest as long as so many must: until there is no rate any more.
+    RUN("CREATE TABLE same (a int, b int, PRIMARY KEY (a, b))");
+    RUN("INSERT INTO same SELECT 1, g FROM generate_series(1, 1000) g");
+    TRY(start_held(test, held, "ALTER TABLE same ADD CHECK (b > 0)"));
+    RUN("SET CLUSTER SETTING sql.schema_change.max_rows_per_second = 0");
+    TRY(await_held(test, held));
+    CHECK(held->code == 0);
 out:
     free(held);
     return st;
