@@ -127,13 +127,16 @@ static const char *ordinal_suffix(int64_t value, bool upper)
     return upper ? "TH" : "th";
 }
 
+// At least `width` characters, with a sign among them.
+static void put_padded(struct buffer *out, const struct item *item, int64_t value, int width)
+{
+    buffer_printf(out, "%0*lld", width, (long long)value);
+    if (item->ordinal) buffer_append_string(out, ordinal_suffix(value, item->ordinal_upper));
+}
+
 static void put_number(struct buffer *out, const struct item *item, int64_t value, int width)
 {
-    if (item->fill)
-        buffer_printf(out, "%lld", (long long)value);
-    else
-        buffer_printf(out, "%0*lld", value < 0 ? width + 1 : width, (long long)value);
-    if (item->ordinal) buffer_append_string(out, ordinal_suffix(value, item->ordinal_upper));
+    put_padded(out, item, value, item->fill ? 0 : value < 0 ? width + 1 : width);
 }
 
 // In the case of the template's letters; padded to `width` unless FM.
@@ -191,6 +194,22 @@ static bool put_year(struct buffer *out, const struct item *item, const struct m
     return true;
 }
 
+// Months of an interval have 30 days here, and its years 360.
+static int64_t day_of_year(const struct moment *at)
+{
+    const struct calendar *parts = &at->parts;
+    if (at->interval) return ((int64_t)parts->year * 12 + parts->month) * 30 + parts->day;
+    return at->date - date_from_parts(parts->year, 1, 1) + 1;
+}
+
+// Negative months of an interval count from December; whole years end in December, or begin in January.
+static int32_t roman_month(const struct calendar *parts)
+{
+    if (parts->month > 0) return parts->month;
+    if (parts->month < 0) return 13 + parts->month;
+    return parts->year > 0 ? 12 : parts->year < 0 ? 1 : 0;
+}
+
 static bool put_date(struct buffer *out, const struct item *item, const struct moment *at)
 {
     const struct calendar *parts = &at->parts;
@@ -202,9 +221,7 @@ static bool put_date(struct buffer *out, const struct item *item, const struct m
     case P_MM: put_number(out, item, parts->month, 2); break;
     case P_DAY: put_name(out, item, weekday_names[weekday], 9, 9); break;
     case P_DY: put_name(out, item, weekday_names[weekday], 3, 3); break;
-    case P_DDD:
-        put_number(out, item, at->date - date_from_parts(parts->year, 1, 1) + 1, 3);
-        break;
+    case P_DDD: put_padded(out, item, day_of_year(at), item->fill ? 0 : 3); break;
     case P_IDDD:
         iso_week(at->date, &year, &week);
         put_number(out, item, at->date - date_from_iso_week(year, 1) + 1, 3);
@@ -214,14 +231,16 @@ static bool put_date(struct buffer *out, const struct item *item, const struct m
     case P_D: put_number(out, item, weekday + 1, 1); break;
     case P_ID: put_number(out, item, (weekday + 6) % 7 + 1, 1); break;
     case P_WW:
-        put_number(out, item, (at->date - date_from_parts(parts->year, 1, 1)) / 7 + 1, 2);
+        put_padded(out, item, (day_of_year(at) - 1) / 7 + 1, item->fill ? 0 : 2);
         break;
     case P_IW:
         iso_week(at->date, &year, &week);
         put_number(out, item, week, 2);
         break;
     case P_W: put_number(out, item, (parts->day - 1) / 7 + 1, 1); break;
-    case P_Q: put_number(out, item, (parts->month - 1) / 3 + 1, 1); break;
+    case P_Q:
+        if (parts->month != 0) put_number(out, item, (parts->month - 1) / 3 + 1, 0);
+        break;
     case P_J: put_number(out, item, at->date + 2451545, 0); break;
     case P_CC: {
         int64_t century = at->interval      ? parts->year / 100
@@ -234,7 +253,8 @@ static bool put_date(struct buffer *out, const struct item *item, const struct m
         struct item name = *item;
         struct bytes both = bytes_of(isupper(item->text.data[0]) ? "RM" : "rm", 2);
         name.text = both;
-        put_name(out, &name, roman_months[parts->month - 1], 4, 4);
+        int32_t month = roman_month(parts);
+        if (month > 0) put_name(out, &name, roman_months[month - 1], 4, 4);
         break;
     }
     case P_AD:
@@ -251,12 +271,19 @@ static bool put_date(struct buffer *out, const struct item *item, const struct m
     return true;
 }
 
-static void put_fraction(struct buffer *out, int32_t us, int digits)
+// Digits of fractions are there with FM too; a sign takes the place of one.
+static void put_fraction(struct buffer *out, const struct item *item, int32_t us, int digits)
 {
-    char text[8];
-    for (int i = 5; i >= 0; i--, us /= 10)
-        text[i] = (char)('0' + us % 10);
-    buffer_append(out, text, (size_t)digits);
+    for (int i = 6; i > digits; i--)
+        us /= 10;
+    put_padded(out, item, us, digits);
+}
+
+// The sign of the hours makes room for itself, also where 12 stands for a negative multiple of it.
+static void put_hour_12(struct buffer *out, const struct item *item, int32_t hour)
+{
+    int32_t shown = hour % 12 == 0 ? 12 : hour % 12;
+    put_padded(out, item, shown, item->fill ? 0 : hour < 0 ? 3 : 2);
 }
 
 static void put_time(struct buffer *out, const struct item *item, const struct moment *at)
@@ -266,17 +293,17 @@ static void put_time(struct buffer *out, const struct item *item, const struct m
     int32_t offset = at->zone.offset_seconds;
     switch (item->pattern) {
     case P_HH24: put_number(out, item, parts->hour, 2); break;
-    case P_HH12: put_number(out, item, parts->hour % 12 == 0 ? 12 : parts->hour % 12, 2); break;
+    case P_HH12: put_hour_12(out, item, parts->hour); break;
     case P_MI: put_number(out, item, parts->minute, 2); break;
     case P_SS: put_number(out, item, parts->second, 2); break;
-    case P_MS: put_number(out, item, parts->us / 1000, 3); break;
-    case P_US: put_number(out, item, parts->us, 6); break;
-    case P_FF1: put_fraction(out, parts->us, 1); break;
-    case P_FF2: put_fraction(out, parts->us, 2); break;
-    case P_FF3: put_fraction(out, parts->us, 3); break;
-    case P_FF4: put_fraction(out, parts->us, 4); break;
-    case P_FF5: put_fraction(out, parts->us, 5); break;
-    case P_FF6: put_fraction(out, parts->us, 6); break;
+    case P_MS: put_fraction(out, item, parts->us, 3); break;
+    case P_US: put_fraction(out, item, parts->us, 6); break;
+    case P_FF1:
+    case P_FF2:
+    case P_FF3:
+    case P_FF4:
+    case P_FF5:
+    case P_FF6: put_fraction(out, item, parts->us, (int)(item->pattern - P_FF1) + 1); break;
     case P_SSSS:
         put_number(out, item, parts->hour * 3600 + parts->minute * 60 + parts->second, 0);
         break;
@@ -319,7 +346,7 @@ static struct status format_moment(
         else if (!put_date(&out, &item, at))
             put_time(&out, &item, at);
     }
-    *result = out.size == 0 ? DATUM_NULL : datum_bytes(buffer_bytes(&out));
+    *result = datum_bytes(buffer_bytes(&out));
     return STATUS_OK;
 }
 
@@ -365,7 +392,7 @@ BODY(interval_to_char)
                      item.pattern == P_DY || item.pattern == P_D || item.pattern == P_ID ||
                      item.pattern == P_AD || item.pattern == P_A_D || item.pattern == P_TZ ||
                      item.pattern == P_TZH || item.pattern == P_TZM || item.pattern == P_OF ||
-                     item.pattern == P_RM || (item.pattern >= P_IYYY && item.pattern <= P_J);
+                     (item.pattern >= P_IDDD && item.pattern <= P_J);
         if (dated)
             return status_hint(call->arena,
                 status_format(call->arena, E_INVALID_DATETIME_FORMAT, "%s",

@@ -569,13 +569,13 @@ BODY(set_path_lax)
         if (args[i].null) return STATUS_OK;
     }
     if (call->arg_count > 3 && args[3].null) return STATUS_OK;
-    if (!args[2].null) return set_path(call, args, result);
-    struct bytes how = call->arg_count > 4 ? datum_as_bytes(args[4])
-                                           : BYTES_LITERAL("use_json_null");
     if (call->arg_count > 4 && args[4].null)
         return status_make(E_INVALID_PARAMETER_VALUE,
             "null_value_treatment must be \"delete_key\", \"return_target\", "
             "\"use_json_null\", or \"raise_exception\"");
+    if (!args[2].null) return set_path(call, args, result);
+    struct bytes how = call->arg_count > 4 ? datum_as_bytes(args[4])
+                                           : BYTES_LITERAL("use_json_null");
     if (bytes_equal(how, BYTES_LITERAL("raise_exception")))
         return status_make(E_NULL_VALUE_NOT_ALLOWED, "JSON value must not be null");
     if (bytes_equal(how, BYTES_LITERAL("return_target"))) {

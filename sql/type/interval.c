@@ -16,6 +16,7 @@ enum unit {
     UNIT_YEAR, UNIT_DECADE, UNIT_CENTURY, UNIT_MILLENNIUM, UNIT_AGO, UNIT_UNKNOWN
 };
 
+// Only the first ten characters of a word are looked at.
 static const struct {
     const char *word;
     enum unit unit;
@@ -24,12 +25,12 @@ static const struct {
     {"century", UNIT_CENTURY}, {"d", UNIT_DAY}, {"day", UNIT_DAY}, {"days", UNIT_DAY},
     {"dec", UNIT_DECADE}, {"decade", UNIT_DECADE}, {"decades", UNIT_DECADE}, {"decs", UNIT_DECADE},
     {"h", UNIT_HOUR}, {"hour", UNIT_HOUR}, {"hours", UNIT_HOUR}, {"hr", UNIT_HOUR},
-    {"hrs", UNIT_HOUR}, {"m", UNIT_MINUTE}, {"microsecond", UNIT_US}, {"microseconds", UNIT_US},
+    {"hrs", UNIT_HOUR}, {"m", UNIT_MINUTE}, {"microsecon", UNIT_US},
     {"mil", UNIT_MILLENNIUM}, {"millennia", UNIT_MILLENNIUM}, {"millennium", UNIT_MILLENNIUM},
-    {"mils", UNIT_MILLENNIUM}, {"millisecond", UNIT_MS}, {"milliseconds", UNIT_MS},
+    {"mils", UNIT_MILLENNIUM}, {"millisecon", UNIT_MS},
     {"min", UNIT_MINUTE}, {"mins", UNIT_MINUTE}, {"minute", UNIT_MINUTE}, {"minutes", UNIT_MINUTE},
     {"mon", UNIT_MONTH}, {"mons", UNIT_MONTH}, {"month", UNIT_MONTH}, {"months", UNIT_MONTH},
-    {"ms", UNIT_MS}, {"msec", UNIT_MS}, {"mseconds", UNIT_MS}, {"msecs", UNIT_MS},
+    {"ms", UNIT_MS}, {"msec", UNIT_MS}, {"msecond", UNIT_MS}, {"mseconds", UNIT_MS}, {"msecs", UNIT_MS},
     {"s", UNIT_SECOND}, {"sec", UNIT_SECOND},
     {"second", UNIT_SECOND}, {"seconds", UNIT_SECOND}, {"secs", UNIT_SECOND}, {"us", UNIT_US},
     {"usec", UNIT_US}, {"useconds", UNIT_US}, {"usecs", UNIT_US}, {"w", UNIT_WEEK},
@@ -41,6 +42,7 @@ enum outcome { OK, BAD_FORMAT, OUT_OF_RANGE };
 
 static enum unit find_unit(struct bytes word)
 {
+    if (word.size > 10) word.size = 10;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (type_word_is(word, units[i].word)) return units[i].unit;
     }
@@ -188,7 +190,7 @@ static bool take(struct bytes *text, char c)
 
 #define RANGE_MINUTE_SECOND ((1 << 11) | (1 << 12))
 
-// hh:mm, hh:mm:ss.fff, mm:ss.fff
+// hh:mm, hh:mm:ss.fff, mm:ss.fff; what is left out behind a colon is zero.
 static enum outcome add_time(struct sum *to, struct bytes text, int32_t range)
 {
     bool negative = take_sign(&text);
@@ -196,11 +198,10 @@ static enum outcome add_time(struct sum *to, struct bytes text, int32_t range)
     double fraction = 0;
     bool has_third = false;
     if (take_whole(&text, &first) != OK) return OUT_OF_RANGE;
-    if (!take(&text, ':') || !is_digit(text)) return BAD_FORMAT;
+    if (!take(&text, ':')) return BAD_FORMAT;
     if (take_whole(&text, &second) != OK) return OUT_OF_RANGE;
     if (take(&text, ':')) {
         has_third = true;
-        if (!is_digit(text)) return BAD_FORMAT;
         if (take_whole(&text, &third) != OK) return OUT_OF_RANGE;
     }
     bool has_point = text.size > 0 && text.data[0] == '.';
@@ -243,7 +244,6 @@ static enum outcome add_number(
     if (take(&text, '-')) {
         // The standard's years-months.
         int64_t months;
-        if (!is_digit(text)) return BAD_FORMAT;
         if (take_whole(&text, &months) != OK || months >= 12) return OUT_OF_RANGE;
         if (text.size > 0) return BAD_FORMAT;
         if (__builtin_mul_overflow(amount.whole, INT64_C(12), &amount.whole)) return OUT_OF_RANGE;
@@ -252,7 +252,7 @@ static enum outcome add_number(
     } else if (text.size > 0 && text.data[0] == '.') {
         amount.fraction = take_fraction(&text);
     }
-    if (text.size > 0) return BAD_FORMAT;
+    if (text.size > 0 || *unit == UNIT_AGO) return BAD_FORMAT;
     if (negative) {
         amount.whole = -amount.whole;
         amount.fraction = -amount.fraction;
@@ -260,7 +260,7 @@ static enum outcome add_number(
     return add_amount(to, amount, *unit) ? OK : OUT_OF_RANGE;
 }
 
-// --- the whole -----------------------------------------------------------------------------------------------
+// --- numbers with units --------------------------------------------------------------------------------------
 
 // From the last field to the first: a unit stands behind its number.
 static enum outcome parse_units(struct bytes text, int32_t range, struct sum *to, bool *negate)
@@ -277,11 +277,7 @@ static enum outcome parse_units(struct bytes text, int32_t range, struct sum *to
         if (fields[i].kind == FIELD_WORD) {
             unit = find_unit(field);
             if (unit == UNIT_UNKNOWN) return BAD_FORMAT;
-            if (unit == UNIT_AGO) {
-                if (*negate) return BAD_FORMAT;
-                *negate = true;
-                unit = UNIT_NONE;
-            }
+            if (unit == UNIT_AGO) *negate = true;
             continue;
         }
         uint32_t adds;
@@ -300,70 +296,120 @@ static enum outcome parse_units(struct bytes text, int32_t range, struct sum *to
     return seen != 0 ? OK : BAD_FORMAT;
 }
 
-// A number of ISO 8601, a minus and a fraction allowed.
-static enum outcome take_iso_number(struct bytes *text, struct amount *amount)
+// --- ISO 8601 ------------------------------------------------------------------------------------------------
+
+static bool at_number(struct bytes text, size_t at)
 {
-    if (text->size > 0 && text->data[0] == '+') return BAD_FORMAT;
-    bool negative = take_sign(text);
+    return at < text.size && ascii_digit((char)text.data[at]);
+}
+
+static size_t skip_digits(struct bytes text, size_t at)
+{
+    while (at_number(text, at))
+        at++;
+    return at;
+}
+
+// A number that may have a minus, a fraction and an exponent. `digits` counts those before the point.
+static enum outcome take_iso_number(struct bytes *text, struct amount *amount, size_t *digits)
+{
+    char copy[256];
+    size_t start = text->size > 0 && text->data[0] == '-' ? 1 : 0, end = skip_digits(*text, start), count;
     *amount = (struct amount){0, 0};
-    if (!is_digit(*text) && (text->size == 0 || text->data[0] != '.')) return BAD_FORMAT;
-    if (take_whole(text, &amount->whole) != OK) return OUT_OF_RANGE;
-    if (text->size > 0 && text->data[0] == '.') amount->fraction = take_fraction(text);
-    if (negative) {
-        amount->whole = -amount->whole;
-        amount->fraction = -amount->fraction;
+    *digits = count = end - start;
+    if (end < text->size && text->data[end] == '.') {
+        size_t point = end;
+        end = skip_digits(*text, point + 1);
+        count += end - point - 1;
+    }
+    if (count == 0 || end >= sizeof copy - 8) return BAD_FORMAT;
+    if (end < text->size && (text->data[end] | 0x20) == 'e') {
+        size_t exponent = end + 1;
+        if (exponent < text->size && (text->data[exponent] == '-' || text->data[exponent] == '+')) exponent++;
+        if (at_number(*text, exponent)) end = skip_digits(*text, exponent);
+    }
+    if (end >= sizeof copy) return BAD_FORMAT;
+    memcpy(copy, text->data, end);
+    copy[end] = 0;
+    double value = strtod(copy, NULL);
+    if (!(fabs(value) <= 1e15)) return OUT_OF_RANGE;
+    amount->whole = (int64_t)value;
+    amount->fraction = value - (double)amount->whole;
+    *text = bytes_skip(*text, end);
+    return OK;
+}
+
+// What a letter counts, in the part before the T and in that behind it.
+static enum unit iso_unit(char letter, bool time)
+{
+    switch (letter) {
+    case 'Y': return time ? UNIT_UNKNOWN : UNIT_YEAR;
+    case 'M': return time ? UNIT_MINUTE : UNIT_MONTH;
+    case 'W': return time ? UNIT_UNKNOWN : UNIT_WEEK;
+    case 'D': return time ? UNIT_UNKNOWN : UNIT_DAY;
+    case 'H': return time ? UNIT_HOUR : UNIT_UNKNOWN;
+    case 'S': return time ? UNIT_SECOND : UNIT_UNKNOWN;
+    default: return UNIT_UNKNOWN;
+    }
+}
+
+// The alternative formats, behind their first number: 0001-02-03 and 00010203 up to a T or the end,
+// 04:05:06 and 040506 up to the end. What is left out at the end is zero.
+static enum outcome parse_iso_parts(
+    struct bytes *text, bool time, struct amount amount, size_t digits, struct sum *to)
+{
+    static const enum unit dates[] = {UNIT_YEAR, UNIT_MONTH, UNIT_DAY};
+    static const enum unit times[] = {UNIT_HOUR, UNIT_MINUTE, UNIT_SECOND};
+    const enum unit *parts = time ? times : dates;
+    char separator = time ? ':' : '-';
+    bool last = text->size == 0 || (!time && text->data[0] == 'T');
+    if (last && digits == (time ? 6 : 8)) {
+        struct amount first = {amount.whole / 10000, 0}, second = {amount.whole / 100 % 100, 0};
+        amount.whole %= 100;
+        return add_amount(to, first, parts[0]) && add_amount(to, second, parts[1]) &&
+                       add_amount(to, amount, parts[2])
+                   ? OK
+                   : OUT_OF_RANGE;
+    }
+    for (int i = 0;; i++) {
+        if (!add_amount(to, amount, parts[i])) return OUT_OF_RANGE;
+        if (text->size == 0 || (!time && text->data[0] == 'T')) return OK;
+        if (i == 2 || !take(text, separator)) return BAD_FORMAT;
+        enum outcome outcome = take_iso_number(text, &amount, &digits);
+        if (outcome != OK) return outcome;
+    }
+}
+
+// Behind the P. Each of the two parts is either numbers with letters or of an alternative format.
+static enum outcome parse_iso(struct bytes text, struct sum *to)
+{
+    bool time = false, any = false;
+    if (text.size == 0) return BAD_FORMAT;
+    while (text.size > 0) {
+        struct amount amount;
+        size_t digits;
+        if (take(&text, 'T')) {
+            time = true;
+            any = false;
+            continue;
+        }
+        enum outcome outcome = take_iso_number(&text, &amount, &digits);
+        if (outcome != OK) return outcome;
+        enum unit unit = text.size > 0 ? iso_unit((char)text.data[0], time) : UNIT_UNKNOWN;
+        if (unit == UNIT_UNKNOWN) {
+            if (any) return BAD_FORMAT;
+            outcome = parse_iso_parts(&text, time, amount, digits, to);
+            if (outcome != OK) return outcome;
+            continue;
+        }
+        any = true;
+        if (!add_amount(to, amount, unit)) return OUT_OF_RANGE;
+        text = bytes_skip(text, 1);
     }
     return OK;
 }
 
-static enum outcome parse_iso(struct bytes text, struct sum *to)
-{
-    bool time = false, any = false;
-    while (text.size > 0) {
-        struct amount amount;
-        if (take(&text, 'T')) {
-            time = true;
-            continue;
-        }
-        enum outcome outcome = take_iso_number(&text, &amount);
-        if (outcome != OK) return outcome;
-        any = true;
-        // The alternative format: P0001-02-03T04:05:06.
-        if (text.size > 0 && !time && text.data[0] == '-') {
-            int64_t months = 0, days = 0;
-            take(&text, '-');
-            if (take_whole(&text, &months) != OK) return OUT_OF_RANGE;
-            if (take(&text, '-') && take_whole(&text, &days) != OK) return OUT_OF_RANGE;
-            if (!add_amount(to, amount, UNIT_YEAR) ||
-                !add_amount(to, (struct amount){months, 0}, UNIT_MONTH) ||
-                !add_amount(to, (struct amount){days, 0}, UNIT_DAY))
-                return OUT_OF_RANGE;
-            if (text.size == 0) return OK;
-            if (!take(&text, 'T')) return BAD_FORMAT;
-            return add_time(to, text, 0);
-        }
-        if (text.size == 0) {
-            // A lone number is the alternative format's year.
-            if (time) return BAD_FORMAT;
-            return add_amount(to, amount, UNIT_YEAR) ? OK : OUT_OF_RANGE;
-        }
-        enum unit unit = UNIT_UNKNOWN;
-        switch (text.data[0]) {
-        case 'Y': unit = UNIT_YEAR; break;
-        case 'M': unit = time ? UNIT_MINUTE : UNIT_MONTH; break;
-        case 'W': unit = UNIT_WEEK; break;
-        case 'D': unit = UNIT_DAY; break;
-        case 'H': unit = UNIT_HOUR; break;
-        case 'S': unit = UNIT_SECOND; break;
-        default: return BAD_FORMAT;
-        }
-        bool is_time = text.data[0] == 'H' || text.data[0] == 'S' || unit == UNIT_MINUTE;
-        if (is_time != time) return BAD_FORMAT;
-        if (!add_amount(to, amount, unit)) return OUT_OF_RANGE;
-        text = bytes_skip(text, 1);
-    }
-    return any ? OK : BAD_FORMAT;
-}
+// --- the whole -----------------------------------------------------------------------------------------------
 
 // In the standard's style a sign in front counts for all fields, when no other has one.
 static bool sign_for_all(const struct type_context *context, struct bytes text)
@@ -386,7 +432,8 @@ struct status interval_parse(struct arena *arena, const struct type_context *con
     bool negate = false;
     struct sum sum = {0};
     if (text.size > 0 && text.data[0] == 'P') {
-        outcome = parse_iso(bytes_skip(text, 1), &sum);
+        // No space around this one.
+        outcome = text.size < whole.size ? BAD_FORMAT : parse_iso(bytes_skip(text, 1), &sum);
     } else {
         bool all = sign_for_all(context, text);
         int32_t range = typmod < 0 ? 0 : typmod >> 16 & 0x7fff;
