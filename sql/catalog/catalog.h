@@ -213,6 +213,7 @@ struct constraint_desc {
     enum element_state state;
     bool deferrable, initially_deferred; // Foreign keys.
     bool match_full;
+    bool no_inherit; // As written of a check; there is no inheritance.
 };
 // A foreign key of another table that points here: what a delete or key update must look at.
 struct fk_back_reference {

@@ -368,6 +368,7 @@ static void code_constraint(struct codec *codec, void *item)
     field_bool(codec, 12, &constraint->deferrable);
     field_bool(codec, 13, &constraint->initially_deferred);
     field_bool(codec, 14, &constraint->match_full);
+    field_bool(codec, 15, &constraint->no_inherit);
     if (codec->out == NULL && constraint->kind == TABLE_FOREIGN_KEY &&
         referenced_count != constraint->column_count)
         codec->status = corrupt();

@@ -668,7 +668,7 @@ struct constraint_row {
     uint32_t oid, namespace, relation, index, referenced, domain;
     const char *name;
     char kind, on_update, on_delete;
-    bool validated, deferrable, deferred, match_full;
+    bool validated, deferrable, deferred, match_full, no_inherit;
     struct datum key, referenced_key, expression;
 };
 
@@ -678,7 +678,7 @@ static struct status constraint_row(struct virtual_table_sink *sink, const struc
         datum_bool(c->deferrable), datum_bool(c->deferred), datum_bool(c->validated), datum_int(c->relation), datum_int(c->domain),
         datum_int(c->index), datum_int(0), datum_int(c->referenced), datum_int(c->on_update),
         datum_int(c->on_delete), datum_int(c->kind != 'f' ? ' ' : c->match_full ? 'f' : 's'), datum_bool(true), datum_int(0),
-        datum_bool(c->kind != 'c'), c->key, c->referenced_key, DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL,
+        datum_bool(c->kind != 'c' || c->no_inherit), c->key, c->referenced_key, DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL,
         DATUM_NULL, c->expression};
     return virtual_table_row(sink, row);
 }
@@ -766,6 +766,7 @@ static struct status table_constraint_rows(struct pg_rows *rows, const struct ta
             .on_update = ' ',
             .on_delete = ' ',
             .validated = !constraint->not_valid,
+            .no_inherit = constraint->no_inherit,
             .key = column_numbers(&rows->arena, table, constraint->columns, constraint->column_count),
             .referenced_key = DATUM_NULL,
             .expression = datum_text(text)};

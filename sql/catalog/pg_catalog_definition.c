@@ -187,7 +187,7 @@ struct status pg_constraint_definition(struct task *task, struct session *sessio
         const char *text;
         TRY(plan_expression_text(task, session, out->arena, table, constraint->check_sql,
             TYPE_OF(TYPE_BOOL), pretty, &text));
-        buffer_printf(out, "CHECK (%s)", text);
+        buffer_printf(out, "CHECK (%s)%s", text, constraint->no_inherit ? " NO INHERIT" : "");
     } else {
         const struct table_desc *referenced;
         TRY(catalog_table_by_id(task, session, constraint->referenced_table, &referenced));

@@ -16,16 +16,19 @@ static const char *action_name(const struct alter_command *command)
 {
     static const char *const names[] = {[ALTER_ADD_COLUMN] = "ADD COLUMN",
         [ALTER_DROP_COLUMN] = "DROP COLUMN",
-        [ALTER_COLUMN_TYPE] = "ALTER COLUMN ... TYPE",
+        [ALTER_COLUMN_TYPE] = "ALTER COLUMN ... SET DATA TYPE",
         [ALTER_COLUMN_SET_NOT_NULL] = "ALTER COLUMN ... SET NOT NULL",
         [ALTER_COLUMN_DROP_NOT_NULL] = "ALTER COLUMN ... DROP NOT NULL",
+        [ALTER_COLUMN_SET_STATISTICS] = "ALTER COLUMN ... SET STATISTICS",
         [ALTER_COLUMN_ADD_IDENTITY] = "ALTER COLUMN ... ADD IDENTITY",
         [ALTER_COLUMN_SET_IDENTITY] = "ALTER COLUMN ... SET",
         [ALTER_COLUMN_DROP_IDENTITY] = "ALTER COLUMN ... DROP IDENTITY",
         [ALTER_COLUMN_DROP_EXPRESSION] = "ALTER COLUMN ... DROP EXPRESSION",
         [ALTER_ADD_CONSTRAINT] = "ADD CONSTRAINT",
         [ALTER_DROP_CONSTRAINT] = "DROP CONSTRAINT",
-        [ALTER_VALIDATE_CONSTRAINT] = "VALIDATE CONSTRAINT"};
+        [ALTER_VALIDATE_CONSTRAINT] = "VALIDATE CONSTRAINT",
+        [ALTER_SET_LOGGED] = "SET LOGGED",
+        [ALTER_SET_UNLOGGED] = "SET UNLOGGED"};
     return (size_t)command->kind < sizeof names / sizeof names[0] ? names[command->kind] : NULL;
 }
 
@@ -40,9 +43,7 @@ static struct status refuse_kind(struct alter *alter, struct status refused)
                       alter->command->kind == ALTER_COLUMN_DROP_DEFAULT;
     if (!status_is(refused, E_WRONG_OBJECT_TYPE) || (action == NULL && !is_default)) return refused;
     TRY(ddl_find(context, &alter->statement->name, false, OBJECT_OTHER, &table));
-    if (is_default) action = alter->command->kind == ALTER_COLUMN_SET_DEFAULT
-        ? "ALTER COLUMN ... SET DEFAULT"
-        : "ALTER COLUMN ... DROP DEFAULT";
+    if (is_default) action = "ALTER COLUMN ... SET DEFAULT";
     st = ddl_error(context, E_WRONG_OBJECT_TYPE,
         "ALTER action %s cannot be performed on relation \"%s\"", action, table->name);
     st = status_detail(context->arena, st, "This operation is not supported for %s.",
@@ -61,11 +62,15 @@ struct status alter_load(struct alter *alter)
 
     st = ddl_edit(context, &alter->statement->name, alter->statement->if_exists, OBJECT_TABLE,
         &alter->table);
-    // Of views and sequences, too, ALTER TABLE changes the owner.
+    // Of other relations, too, ALTER TABLE changes the owner, and of materialized views some more.
     static const enum object_kind others[] = {
-        OBJECT_VIEW, OBJECT_MATERIALIZED_VIEW, OBJECT_SEQUENCE};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (status_is(st, E_WRONG_OBJECT_TYPE) && alter->command->kind == ALTER_OWNER)
+        OBJECT_MATERIALIZED_VIEW, OBJECT_VIEW, OBJECT_SEQUENCE};
+    enum alter_kind kind = alter->command->kind;
+    bool stored = kind == ALTER_COLUMN_SET_STATISTICS || kind == ALTER_SET_OPTIONS ||
+                  kind == ALTER_RESET_OPTIONS;
+    size_t tried = kind == ALTER_OWNER ? sizeof others / sizeof others[0] : stored ? 1 : 0;
+    for (size_t i = 0; i < tried; i++)
+        if (status_is(st, E_WRONG_OBJECT_TYPE))
             st = ddl_edit(context, &alter->statement->name, alter->statement->if_exists, others[i],
                 &alter->table);
     if (failed(st)) return refuse_kind(alter, st);
@@ -336,7 +341,6 @@ static struct status set_default(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
-    uint32_t sequence_id;
 
     TRY(alter_find_column(alter, &column));
     if (column->generated_sql != NULL)
@@ -354,9 +358,7 @@ static struct status set_default(struct alter *alter)
     if (alter->command->kind == ALTER_COLUMN_DROP_DEFAULT)
         column->default_sql = NULL;
     else
-        TRY(ddl_default_text(
-            alter->context, alter->command->expr, column->type, &column->default_sql, &sequence_id));
-    if (ddl_is_null_default(column)) column->default_sql = NULL;
+        TRY(ddl_column_default(alter->context, column, alter->command->expr));
     TRY(alter_put(alter));
     TRY(ddl_validate_expressions(alter->context, alter->table));
 out:
@@ -775,6 +777,11 @@ static struct status alter_other(struct statement_context *context, enum object_
                 return refuse_kind(&alter, status_make(E_WRONG_OBJECT_TYPE, "not a table"));
             TRY(set_view_default(&alter));
             break;
+        case ALTER_COLUMN_SET_STATISTICS:
+            if (!table->materialized)
+                return refuse_kind(&alter, status_make(E_WRONG_OBJECT_TYPE, "not a table"));
+            TRY(set_statistics(&alter));
+            break;
         case ALTER_SET_OPTIONS:
         case ALTER_RESET_OPTIONS:
             if (is_view) TRY(set_view_options(&alter));
@@ -782,6 +789,8 @@ static struct status alter_other(struct statement_context *context, enum object_
             break;
         case ALTER_UNSUPPORTED: return ddl_unsupported(context, alter.command->unsupported);
         default:
+            if (action_name(alter.command) != NULL)
+                return refuse_kind(&alter, status_make(E_WRONG_OBJECT_TYPE, "not a table"));
             return ddl_unsupported(context, "this form of ALTER for views, indexes and sequences");
         }
     }

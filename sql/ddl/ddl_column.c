@@ -132,19 +132,32 @@ out:
     return st;
 }
 
-bool ddl_is_null_default(const struct column_desc *column)
+struct status ddl_column_default(struct statement_context *context, struct column_desc *column,
+    struct expr *expr)
 {
+    struct status st = STATUS_OK;
+    struct type cast = column->type;
+    bool is_cast = expr->kind == EXPR_CAST;
+    uint32_t sequence_id;
+    TRY(ddl_default_text(context, expr, column->type, &column->default_sql, &sequence_id));
+    const struct expr *value = is_cast ? expr->cast.arg : expr;
     // A domain's own default gives way to it.
-    return column->domain == 0 && column->default_sql != NULL &&
-           (strcasecmp(column->default_sql, "NULL") == 0 ||
-               strncasecmp(column->default_sql, "NULL::", 6) == 0);
+    if (column->domain != 0 || value->kind != EXPR_LITERAL || value->literal.kind != LITERAL_NULL)
+        goto out;
+    type_oid domain = 0;
+    if (is_cast) TRY(ddl_column_type(context, expr->cast.type, &cast, NULL, &domain));
+    // A length or scale is forced upon it, which makes it an expression; intervals have theirs at once.
+    bool forced = column->type.typmod != -1 && (is_cast || column->type.oid != TYPE_INTERVAL);
+    if (!forced && domain == 0 && cast.oid == column->type.oid && cast.typmod == column->type.typmod)
+        column->default_sql = NULL;
+out:
+    return st;
 }
 
 static struct status column_constraint(struct statement_context *context, struct table_desc *table,
     struct column_desc *column, const struct constraint *constraint, bool *null_written)
 {
     struct status st = STATUS_OK;
-    uint32_t sequence_id;
 
     switch (constraint->kind) {
     case CONSTRAINT_NULL: *null_written = true; break;
@@ -154,9 +167,7 @@ static struct status column_constraint(struct statement_context *context, struct
             return ddl_error(context, E_SYNTAX_ERROR,
                 "multiple default values specified for column \"%s\" of table \"%s\"", column->name,
                 table->name);
-        TRY(ddl_default_text(
-            context, constraint->expr, column->type, &column->default_sql, &sequence_id));
-        if (ddl_is_null_default(column)) column->default_sql = NULL;
+        TRY(ddl_column_default(context, column, constraint->expr));
         break;
     case CONSTRAINT_IDENTITY: TRY(ddl_add_identity(context, table, column, constraint)); break;
     case CONSTRAINT_GENERATED:
@@ -509,7 +520,9 @@ struct status ddl_add_check(struct statement_context *context, struct table_desc
     const struct constraint *constraint, const char *column, struct constraint_desc **out)
 {
     struct status st = STATUS_OK;
-    struct constraint_desc check = {.kind = TABLE_CHECK, .not_valid = constraint->not_valid};
+    struct constraint_desc check = {.kind = TABLE_CHECK,
+        .not_valid = constraint->not_valid,
+        .no_inherit = constraint->no_inherit};
 
     TRY(check_constraint_name(context, table, constraint->name));
     TRY(ddl_check_text(context, constraint->expr, "check constraint", table, &check.columns,

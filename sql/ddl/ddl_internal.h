@@ -174,8 +174,9 @@ struct ddl_expr_info {
     const char *set_function;
 };
 void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info *info);
-// Whether a column's default is NULL alone, which is none.
-bool ddl_is_null_default(const struct column_desc *column);
+// Sets a column's default. NULL alone is none, unless it must be brought to the column's type.
+CHECKED struct status ddl_column_default(
+    struct statement_context *context, struct column_desc *column, struct expr *expr);
 // 42P17 with `message` when something in it is volatile.
 CHECKED struct status ddl_check_immutable(
     struct statement_context *context, const struct ddl_expr_info *info, const char *message);

@@ -163,7 +163,9 @@ static struct status copy_like(
         const struct constraint_desc *source = &found->constraints[i];
         if (source->kind != TABLE_CHECK) continue;
         struct constraint check = {
-            .kind = CONSTRAINT_CHECK, .name = arena_strdup(context->arena, source->name)};
+            .kind = CONSTRAINT_CHECK,
+            .name = arena_strdup(context->arena, source->name),
+            .no_inherit = source->no_inherit};
         struct constraint_desc *added;
         TRY(parse_expression_on_stack(
             context->arena, bytes_of_string(source->check_sql), &check.expr));
