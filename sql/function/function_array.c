@@ -234,6 +234,7 @@ BODY(array_position)
     TRY(array_open(args[0], &array));
     TRY(check_searchable(&array));
     if (array.dimensions == 0) return st;
+    if (args[1].null && !array.has_null) return st;
     if (call->arg_count == 3 && args[2].null)
         return status_make(E_NULL_VALUE_NOT_ALLOWED, "initial position must not be null");
     int64_t at = array.dimensions == 1 ? array.lower[0] : 1;
