@@ -276,7 +276,7 @@ struct node {
             struct node **ctes;
             uint32_t *indexes;
             bool *modifies;
-            bool statement; // Some of them modify data, and they are the statement's own: see run->mark.
+            bool statement; // Of the whole statement, which reads while it writes: see run->mark.
             uint32_t count;
         } with;
         struct {
@@ -350,7 +350,7 @@ struct run {
     uint32_t subquery_count, spool_count, writer_count;
     const struct plan *plan;
     uint64_t rows_affected;
-    uint64_t mark;               // Of WITH that modifies data: what the statement itself has written is not read. Or 0.
+    uint64_t mark;               // Of a statement that reads while it writes: what it has written itself is not read. Or 0.
     bool measured;               // For EXPLAIN ANALYZE.
     struct op **measured_ops;
     uint32_t measured_count;

@@ -88,19 +88,46 @@ static struct status describe_outputs(struct build *build, const struct query *q
     return STATUS_OK;
 }
 
-// All of a statement reads its tables as they were before it, whatever WITH writes.
-static void mark_with(struct rel *rel)
-{
-    if (rel->kind != REL_WITH) return;
-    for (uint32_t i = 0; i < rel->with.count; i++)
-        rel->with.statement |= rel->with.ctes[i]->modifies;
-}
-
 static bool writes_data(const struct rel *rel)
 {
     if (rel == NULL) return false;
     if (rel->kind == REL_INSERT || rel->kind == REL_UPDATE || rel->kind == REL_DELETE) return true;
     return writes_data(rel->left);
+}
+
+static void find_subquery(struct scalar **scalar, void *context)
+{
+    bool *found = context;
+    *found |= scalar_has_subquery(*scalar);
+}
+
+// Whether subqueries are looked at when rows have been written already: in RETURNING, in ON CONFLICT DO UPDATE. (What
+// UPDATE and DELETE read is gathered before.)
+static bool reads_after_writing(struct rel *rel)
+{
+    bool found = false;
+    for (; rel != NULL && !found; rel = rel->left) {
+        if (rel->kind == REL_UPDATE || rel->kind == REL_DELETE) return false;
+        rel_each_scalar(rel, find_subquery, &found);
+        if (rel->kind == REL_INSERT) return found;
+    }
+    return found;
+}
+
+// All of a statement reads its tables as they were before it, whatever it writes itself, in WITH or not.
+static struct rel *mark_statement(struct arena *arena, struct rel *rel)
+{
+    bool marked = writes_data(rel) && reads_after_writing(rel);
+    if (rel->kind == REL_WITH) {
+        for (uint32_t i = 0; i < rel->with.count; i++) marked |= rel->with.ctes[i]->modifies;
+        rel->with.statement = marked;
+        return rel;
+    }
+    if (!marked) return rel;
+    struct rel *with = rel_new(arena, REL_WITH);
+    with->with.statement = true;
+    with->left = rel;
+    return with;
 }
 
 static bool gives_rows_of_below(const struct rel *rel)
@@ -149,7 +176,7 @@ static struct status build_plan(struct build *build)
     plan->param_count = binder->param_count;
     planner->slot_count = binder->param_count;
     bool writes = writes_data(query.rel);
-    mark_with(query.rel);
+    query.rel = mark_statement(plan->arena, query.rel);
     if (build->values != NULL)
         plan_put_values(plan->arena, query.rel, build->values, binder->param_count);
     struct rel *rel = plan_rewrite(binder, query.rel);

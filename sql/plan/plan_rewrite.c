@@ -70,7 +70,7 @@ static struct rel *push_with(struct rewriter *r, struct rel *rel, struct scalar_
     }
     rel->with.count = kept;
     rel->left = push(r, rel->left, conjuncts);
-    return kept == 0 ? rel->left : rel;
+    return kept == 0 && !rel->with.statement ? rel->left : rel;
 }
 
 // --- EXISTS and IN -----------------------------------------------------------------------------------

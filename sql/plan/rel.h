@@ -207,7 +207,7 @@ struct rel {
         struct {
             struct rel_cte **ctes;
             uint32_t count;
-            bool statement; // The statement's own WITH, and some of it modifies data.
+            bool statement; // Of the whole statement, which reads its tables as they were before it wrote to them.
         } with;
         struct {
             struct rel_cte *cte;
