@@ -336,6 +336,16 @@ class Transactions(ClusterTest):
 
     # --- while the table changes -------------------------------------------------------------------
 
+    def change(self, session, sql):
+        """A change of a table may lose against its writers, as every transaction may; then it is made again."""
+        def made():
+            try:
+                session.run(sql)
+            except psycopg2.errors.SerializationFailure:
+                return False
+            return True
+        wait_until(made, sql)
+
     def test_rows_are_as_their_writers_left_them_while_their_table_changes(self):
         changes = (
             "ALTER TABLE u ADD COLUMN c INT8 NOT NULL DEFAULT 7",
@@ -356,7 +366,7 @@ class Transactions(ClusterTest):
         try:
             for i, sql in enumerate(changes):
                 before = [owner.changes for owner in owners]
-                self.nodes[i % 3 + 1].connect().run(sql)
+                self.change(self.nodes[i % 3 + 1].connect(), sql)
                 wait_until(lambda: all(o.failure or o.changes > n + 5 for o, n in zip(owners, before)), "writers to go on")
         finally:
             for owner in owners:
