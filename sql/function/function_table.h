@@ -102,6 +102,7 @@ struct status number_underflow(void);
     X(aggregates_number) \
     X(aggregates_ordered) \
     X(functions_text) \
+    X(functions_format) \
     X(functions_regex) \
     X(functions_set) \
     X(functions_window) \
