@@ -337,14 +337,11 @@ class Transactions(ClusterTest):
     # --- while the table changes -------------------------------------------------------------------
 
     def change(self, session, sql):
-        """A change of a table may lose against its writers, as every transaction may; then it is made again."""
-        def made():
-            try:
-                session.run(sql)
-            except psycopg2.errors.SerializationFailure:
-                return False
-            return True
-        wait_until(made, sql)
+        """A change of a table that loses against its writers is made again, once: it has been seen to, seldom (40001)."""
+        try:
+            session.run(sql)
+        except psycopg2.errors.SerializationFailure:
+            session.run(sql)
 
     def test_rows_are_as_their_writers_left_them_while_their_table_changes(self):
         changes = (
