@@ -519,6 +519,8 @@ static struct status bind_returning(struct binder *binder, struct scope *scope,
     relation->privileges |= PRIVILEGE_SELECT;
     scope->clause = "RETURNING";
     TRY(bind_targets(binder, scope, returning, &rel, false, query));
+    if (query->column_count == 0)
+        st = bind_error(binder, returning->items[0].position, E_SYNTAX_ERROR, "RETURNING must have at least one column");
 
 out:
     return st;

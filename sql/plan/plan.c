@@ -72,8 +72,8 @@ static struct status describe_outputs(struct build *build, const struct query *q
 {
     struct plan *plan = build->plan;
     plan->column_count = query->column_count;
-    plan->columns = ARENA_ARRAY(plan->arena, struct result_column, query->column_count);
-    plan->output_columns = ARENA_ARRAY(plan->arena, uint32_t, query->column_count);
+    plan->columns = ARENA_ARRAY(plan->arena, struct result_column, query->column_count + 1u);
+    plan->output_columns = ARENA_ARRAY(plan->arena, uint32_t, query->column_count + 1u);
     for (uint32_t i = 0; i < query->column_count; i++) {
         const struct output *output = &query->columns[i];
         plan->columns[i] = (struct result_column){.name = output->name,
@@ -376,7 +376,7 @@ out:
 const struct result_column *plan_columns(const struct plan *plan, uint32_t *count)
 {
     *count = plan->column_count;
-    return plan->columns;
+    return plan_returns_rows(plan) ? plan->columns : NULL;
 }
 
 bool plan_writes(const struct plan *plan)

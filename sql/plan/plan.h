@@ -34,6 +34,7 @@ CHECKED struct status plan_resolve(struct task *task, struct session *session, s
 // False when a table that it uses has changed (or the search path, or a privilege): build anew.
 CHECKED struct status plan_is_current(
     struct task *task, struct session *session, const struct plan *plan, bool *current);
+// NULL when it returns no rows.
 const struct result_column *plan_columns(const struct plan *plan, uint32_t *count);
 bool plan_writes(const struct plan *plan); // Rows of tables, or locks on them.
 bool plan_is_read_only(const struct plan *plan);  // No writes, locks or volatile sequence functions.

@@ -38,7 +38,7 @@ struct prepared {
     uint32_t param_count;
     const struct statement_handler *handler; // NULL: planned.
     struct built_plan *built;         // NULL with a handler.
-    const struct result_column *columns;
+    const struct result_column *columns; // NULL: it returns no rows. Rows may have no columns, too.
     uint32_t column_count;
     bool described;
     bool reads_only;                  // Needs no validation at commit.
@@ -95,7 +95,7 @@ void portal_free(struct task *task, struct portal *portal);
 CHECKED struct status prepared_make(struct task *task, struct session *session, struct bytes text,
     struct statement *statement, const struct type *declared, uint32_t declared_count,
     struct prepared **prepared);
-// Result columns, *count 0 when it gives no rows.
+// Result columns, *columns NULL when it gives no rows.
 CHECKED struct status prepared_describe(struct task *task, struct session *session,
     struct prepared *prepared, const struct result_column **columns, uint32_t *count);
 // Whether the plan is of the catalog as it is now. For those who read values as its parameters' types before it runs.

@@ -534,7 +534,7 @@ static struct status execute_execute(struct statement_context *context)
     const struct result_column *columns;
     uint32_t count;
     TRY(prepared_describe(context->task, session, prepared, &columns, &count));
-    if (count > 0) TRY(context->sink->columns(context->task, context->sink, columns, count));
+    if (columns != NULL) TRY(context->sink->columns(context->task, context->sink, columns, count));
     bool done;
     TRY(execution_next(context->task, session, &execution, context->sink, 0, &done));
     memcpy(context->tag, execution.tag, sizeof context->tag);

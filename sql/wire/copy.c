@@ -707,8 +707,8 @@ static struct status target_columns(struct statement_context *context, const str
         if (!column->hidden && column->state == ELEMENT_PUBLIC && column->generated_sql == NULL)
             columns[(*count)++] = column;
     }
-    if (*count == 0 || *count > COPY_COLUMNS_MAX)
-        return status_make(E_FEATURE_NOT_SUPPORTED, "COPY of a table without columns is not supported");
+    if ((*count == 0 && copy->from) || *count > COPY_COLUMNS_MAX)
+        return status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "COPY of a table with %u columns is not supported", *count);
     *out = columns;
     return STATUS_OK;
 }

@@ -239,7 +239,7 @@ static struct status run_once(struct task *task, struct pgwire *wire, struct run
     struct wire_sink sink = wire_sink(wire, run->prepared, run->formats, run->simple);
     if (run->execution->started && run->execution->built != NULL)
         sink.columns = plan_columns(run->execution->built->plan, &sink.column_count);
-    if (run->simple && run->prepared->handler == NULL && run->prepared->column_count > 0 &&
+    if (run->simple && run->prepared->handler == NULL && run->prepared->columns != NULL &&
         !run->execution->started)
         TRY(sink_columns(task, &sink.sink, run->prepared->columns, run->prepared->column_count));
     TRY(execution_next(task, session, run->execution, &sink.sink, run->rows_max, &run->done));
@@ -663,7 +663,7 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
     const struct result_column *columns;
     uint32_t count;
     TRY(prepared_describe(task, session, prepared, &columns, &count));
-    if (count == 0)
+    if (columns == NULL)
         wire_end(&wire->out, wire_begin(&wire->out, 'n'));
     else
         TRY(row_description(wire, columns, count, formats));

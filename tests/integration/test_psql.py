@@ -122,6 +122,18 @@ class PsqlTest(unittest.TestCase):
         self.shows(r"\dp t", "public | t | table | root=arwdDxt/root+| |")
         self.shows(r"\df now", "pg_catalog | now | timestamp with time zone | | func")
 
+    def test_rows_without_columns_are_rows(self):
+        """Rows of no columns are described and counted like others; only a statement without rows has no description."""
+        self.psql("INSERT INTO u VALUES (1), (2) ON CONFLICT DO NOTHING")
+        for query in ("SELECT FROM u", "SELECT FROM u ORDER BY a LIMIT 2", "SELECT * FROM (SELECT FROM u) q",
+                      "PREPARE p AS SELECT FROM u; EXECUTE p",
+                      "BEGIN; DECLARE c CURSOR FOR SELECT FROM u; FETCH 5 c"):
+            with self.subTest(query):
+                self.shows(query, "--", "(2 rows)")
+        self.assertEqual(self.psql("COPY (SELECT FROM u) TO STDOUT")[1:], ("\n\n", ""))
+        self.assertIn("RETURNING must have at least one column",
+                      self.psql("CREATE TEMP TABLE bare (); INSERT INTO bare DEFAULT VALUES RETURNING *")[2])
+
     def test_no_match_says_so(self):
         _, _, error = self.psql(r"\d nothing")
         self.assertIn('Did not find any relation named "nothing".', error)
