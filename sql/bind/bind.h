@@ -116,6 +116,10 @@ struct range { // A table reference that columns can be qualified with.
     uint32_t relation_id; // Of a table, view or sequence; else 0.
     bool aliased;         // Its columns, or the first of them, have other names here.
     bool scalar; // A function of one value: as a whole row it is that value.
+    bool target;  // What INSERT, UPDATE or DELETE writes: as it is before or, in RETURNING, after.
+    // In RETURNING of INSERT: the variable of its system column xmax, VAR_NONE until somebody asks; else NULL.
+    var_id *xmax;
+    bool deleted; // In RETURNING of DELETE.
     // For FOR UPDATE: what it reads; NULL: nothing that can be locked.
     struct rel *rel;
     const char *no_locks;   // What keeps it from the rows, of a subquery or view: "GROUP BY clause"; or NULL.
@@ -385,6 +389,10 @@ void bind_note_row(struct binder *binder, const struct range *range, const struc
 // What stands for each column; NULL: nobody asks.
 struct expr **bind_note_star(struct binder *binder, struct scope *scope, const struct target_list *list,
     const struct expr *expr, const struct range_column *columns, uint32_t count);
+// A column of it that is never NULL in a row that is there; NULL when none is known.
+struct scalar *bind_present_column(struct binder *binder, const struct range *range);
+// The scalar, NULL where `present` is: the row is one that an outer join did not find.
+struct scalar *bind_if_present(struct binder *binder, struct scalar *present, struct scalar *scalar);
 struct scalar *bind_whole_row(struct binder *binder, const struct scope *scope,
     const struct range *range, uint32_t position);
 CHECKED struct status bind_field(

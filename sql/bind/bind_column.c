@@ -4,6 +4,11 @@
 #include "sql/bind/bind.h"
 #include "sql/catalog/pg_catalog.h"
 
+static struct status is_ambiguous(struct binder *binder, const struct expr *expr, const char *name)
+{
+    return bind_error(binder, expr->position, E_AMBIGUOUS_COLUMN, "column reference \"%s\" is ambiguous", name);
+}
+
 static struct status find_unqualified(struct binder *binder, const struct scope *scope,
     const struct expr *expr, const char *name, struct range_column **found)
 {
@@ -11,9 +16,7 @@ static struct status find_unqualified(struct binder *binder, const struct scope 
     for (uint32_t i = 0; i < scope->names.column_count; i++) {
         struct range_column *column = &scope->names.columns[i];
         if (column->merged || strcmp(column->name, name) != 0) continue;
-        if (*found != NULL)
-            return bind_error(binder, expr->position, E_AMBIGUOUS_COLUMN,
-                "column reference \"%s\" is ambiguous", name);
+        if (*found != NULL) return is_ambiguous(binder, expr, name);
         *found = column;
     }
     return STATUS_OK;
@@ -45,15 +48,32 @@ static struct status qualified_range(struct binder *binder, const struct scope *
         "missing FROM-clause entry for table \"%s\"", table);
 }
 
-// tableoid of a catalog: joins of descriptions ask for it. Of tables with rows of their own it is not known.
-static struct scalar *catalog_tableoid(
-    struct binder *binder, const struct range *range, const char *name, uint32_t position)
+// tableoid of what is stored or of the catalog; xmax of what is stored: no row that is read has been replaced or
+// locked as far as its reader is told, only what ON CONFLICT has replaced in this statement says so. *out NULL: it is none of these.
+static struct status system_column(struct binder *binder, const struct scope *scope, const struct range *range,
+    const struct expr *expr, struct scalar **out)
 {
-    if (range == NULL || range->table == NULL || range->table->kind != RELATION_VIRTUAL ||
-        strcmp(name, "tableoid") != 0)
-        return NULL;
-    return scalar_const(
-        binder->arena, TYPE_OF(TYPE_OID), datum_int(pg_relation_oid(range->table)), position);
+    const char *name = expr->column.names[expr->column.count - 1];
+    uint32_t position = expr->position;
+    *out = NULL;
+    bool is_tableoid = strcmp(name, "tableoid") == 0, is_xmax = strcmp(name, "xmax") == 0;
+    if ((!is_tableoid && !is_xmax) || range == NULL || range->table == NULL) return STATUS_OK;
+    bool is_virtual = range->table->kind == RELATION_VIRTUAL;
+    if (!range->target && (range->rel == NULL || range->rel->kind != (is_virtual ? REL_VIRTUAL : REL_SCAN))) return STATUS_OK;
+    if (is_xmax && (is_virtual || range->deleted)) return STATUS_OK;
+    const struct range_column column = {.name = name};
+    bind_note_column(binder, scope, NULL, range, expr, &column);
+    if (is_xmax && range->xmax != NULL) {
+        if (*range->xmax == VAR_NONE) *range->xmax = bind_new_var(binder, name, range->name, TYPE_OF(TYPE_XID));
+        *out = bind_var(binder, *range->xmax, position);
+        return STATUS_OK;
+    }
+    type_oid type = is_xmax ? TYPE_XID : TYPE_OID;
+    *out = scalar_const(
+        binder->arena, TYPE_OF(type), datum_int(is_xmax ? 0 : pg_relation_oid(range->table)), position);
+    struct scalar *present = bind_present_column(binder, range);
+    if (present != NULL) *out = bind_if_present(binder, present, *out);
+    return STATUS_OK;
 }
 
 // `range` NULL: the name is not qualified.
@@ -88,10 +108,13 @@ struct status bind_column(
             if (column != NULL) bind_note_column(binder, scope, s, NULL, expr, column);
         }
         if (column == NULL) {
-            struct range *ranges = scope->names.ranges;
-            *out = ranges != NULL && ranges->next == NULL
-                       ? catalog_tableoid(binder, ranges, name, expr->position)
-                       : NULL;
+            const struct range *ranges = scope->names.ranges;
+            for (const struct range *range = ranges; range != NULL; range = range->next) {
+                struct scalar *other = *out;
+                TRY(system_column(binder, scope, range, expr, out));
+                if (*out != NULL && other != NULL) return is_ambiguous(binder, expr, name);
+                if (*out == NULL) *out = other;
+            }
             if (*out != NULL) return st;
             for (const struct scope *s = scope; s != NULL; s = s->parent) {
                 const struct range *row = bind_find_range(s, NULL, name);
@@ -114,13 +137,13 @@ struct status bind_column(
         }
         for (uint32_t i = 0; i < range->column_count; i++) {
             if (strcmp(range->columns[i].name, name) != 0) continue;
-            if (column != NULL)
-                return bind_error(binder, expr->position, E_AMBIGUOUS_COLUMN,
-                    "column reference \"%s\" is ambiguous", name);
+            if (column != NULL) return is_ambiguous(binder, expr, name);
             column = &range->columns[i];
         }
-        *out = column == NULL ? catalog_tableoid(binder, range, name, expr->position) : NULL;
-        if (*out != NULL) return st;
+        if (column == NULL) {
+            TRY(system_column(binder, scope, range, expr, out));
+            if (*out != NULL) return st;
+        }
         if (column == NULL)
             return no_such_column(binder, scope, range, name, expr->position);
         bind_note_column(binder, scope, NULL, range, expr, column);

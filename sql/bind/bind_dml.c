@@ -65,6 +65,7 @@ static struct status add_target_range(struct binder *binder, struct from_names *
             range->column_count * sizeof(struct range_column));
         names->column_count += range->column_count;
     }
+    range->target = views->count == 0;
     if (out != NULL) *out = range;
 
 out:
@@ -543,6 +544,7 @@ struct status bind_insert(
     if (views->count > 0 && (insert->conflict == CONFLICT_UPDATE || insert->upsert))
         return bind_unsupported(binder, POSITION_NONE, "ON CONFLICT DO UPDATE on a view");
     struct insert_plan *plan = ARENA_NEW(binder->arena, struct insert_plan);
+    plan->xmax = VAR_NONE;
     TRY(bind_table_plan(binder, table, TABLE_FOR_INSERT, &plan->table));
     plan->sources = ARENA_ARRAY(binder->arena, var_id, table->column_count);
     for (uint32_t i = 0; i < table->column_count; i++) plan->sources[i] = VAR_NONE;
@@ -563,8 +565,10 @@ struct status bind_insert(
     const char *alias = insert->target.alias != NULL ? insert->target.alias
                         : views->count > 0           ? views->items[0]->table->name
                                                      : table->name;
+    struct range *written;
     TRY(add_target_range(
-        binder, &returning.names, views, table, alias, plan->table->row_base, NULL));
+        binder, &returning.names, views, table, alias, plan->table->row_base, &written));
+    written->xmax = &plan->xmax;
     TRY(bind_returning(binder, &returning, &insert->returning, named_relation(views, relation),
         rel, query));
     if (owner != NULL) {
@@ -920,6 +924,7 @@ struct status bind_delete(
     rel->left = change->rel;
     struct scope returning;
     TRY(returning_scope(binder, change, change->scan->scan.base, &returning));
+    for (struct range *range = returning.names.ranges; range != NULL; range = range->next) range->deleted = range->target;
     TRY(bind_returning(binder, &returning, &delete->returning,
         named_relation(&change->views, change->relation), rel, query));
     if (owner != NULL) {

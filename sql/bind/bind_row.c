@@ -111,24 +111,28 @@ struct status bind_row_value(struct binder *binder, struct scalar **scalar)
     *scalar = call;
     if (row->row.present == NULL) return st;
     // The row that an outer join did not find is NULL, not a row of NULLs.
-    struct scalar *missing = scalar_with_args(
-        binder->arena, SCALAR_IS, TYPE_OF(TYPE_BOOL), row->position, 1);
-    struct scalar *either = scalar_with_args(
-        binder->arena, SCALAR_CASE, TYPE_OF(TYPE_RECORD), row->position, 3);
-    missing->args[0] = row->row.present;
-    missing->test = IS_NULL;
-    either->args[0] = missing;
-    either->args[1] = scalar_null(binder->arena, TYPE_OF(TYPE_RECORD), row->position);
-    either->args[2] = call;
-    either->source = row->source;
-    *scalar = either;
+    *scalar = bind_if_present(binder, row->row.present, call);
+    (*scalar)->source = row->source;
 
 out:
     return st;
 }
 
-// A column of it that is never NULL in a row that is there; NULL when none is known.
-static struct scalar *present_column(struct binder *binder, const struct range *range)
+struct scalar *bind_if_present(struct binder *binder, struct scalar *present, struct scalar *scalar)
+{
+    struct scalar *missing = scalar_with_args(
+        binder->arena, SCALAR_IS, TYPE_OF(TYPE_BOOL), scalar->position, 1);
+    struct scalar *either = scalar_with_args(
+        binder->arena, SCALAR_CASE, scalar->type, scalar->position, 3);
+    missing->args[0] = present;
+    missing->test = IS_NULL;
+    either->args[0] = missing;
+    either->args[1] = scalar_null(binder->arena, scalar->type, scalar->position);
+    either->args[2] = scalar;
+    return either;
+}
+
+struct scalar *bind_present_column(struct binder *binder, const struct range *range)
 {
     const struct table_desc *table = range->table;
     if (table == NULL || table->kind != RELATION_TABLE) return NULL;
@@ -155,7 +159,7 @@ struct scalar *bind_whole_row(
     row->arg_count = count;
     row->row.names = names;
     bool joined = scope->names.ranges == NULL || scope->names.ranges->next != NULL;
-    row->row.present = joined ? present_column(binder, range) : NULL;
+    row->row.present = joined ? bind_present_column(binder, range) : NULL;
     return row;
 }
 

@@ -155,13 +155,22 @@ static void put_row(struct text_run *run, const char *name, bool top)
     put_name(run, name);
 }
 
+// One column, be it of the system's (no variable stands for it); not a whole row.
+static bool is_column(const struct scalar *scalar)
+{
+    const struct expr *source = scalar->source;
+    if (source != NULL && (source->kind != EXPR_COLUMN || source->column.star)) return false;
+    return scalar->kind == SCALAR_VAR ||
+           (source != NULL && (scalar->type.oid == TYPE_OID || scalar->type.oid == TYPE_XID));
+}
+
 static void put_column(struct text_run *run, const struct scalar *scalar, bool show_casts, bool top)
 {
     const struct expr *expr = scalar->source;
     const uint32_t count = expr->column.count;
     const char *const *names = expr->column.names;
     uint32_t column;
-    if (scalar->kind != SCALAR_VAR || expr->column.star) {
+    if (!is_column(scalar)) {
         put_row(run, names[count - 1], top);
         return;
     }
@@ -203,8 +212,7 @@ static void put_key(struct text_run *run, const struct scalar *scalar)
         put_typed_const(run, scalar);
         return;
     }
-    const bool column = scalar->kind == SCALAR_VAR && scalar->collate == NULL &&
-                        (scalar->source == NULL || scalar->source->kind == EXPR_COLUMN);
+    const bool column = scalar->collate == NULL && is_column(scalar);
     const bool wanted =
         !column && (run->pretty || (scalar->collate == NULL && is_called(scalar)));
     if (wanted) put(run, "(");
@@ -594,8 +602,7 @@ static void put_from_list(struct text_run *run, const struct from_list *from)
 static const char *given_name(struct text_run *run, const struct scalar *scalar, bool plain_names)
 {
     const struct expr *source = scalar->source;
-    const bool column = scalar->kind == SCALAR_VAR && scalar->collate == NULL && source != NULL &&
-                        source->kind == EXPR_COLUMN;
+    const bool column = scalar->collate == NULL && source != NULL && is_column(scalar);
     uint32_t at;
     if (!column) return plain_names ? "?column?" : NULL;
     const char *name = source->column.names[source->column.count - 1];

@@ -15,6 +15,7 @@ struct write_op {
     struct datum **old;      // UPDATE, DELETE: columns of the input, by ordinal.
     struct datum *nulls;     // What columns that are not stored have.
     uint16_t *rows;          // Rows written, as positions in the input or in the writer's columns.
+    struct datum *xmax;      // INSERT whose RETURNING asks: 0 of rows that are new, else this transaction.
     struct batch conflict;   // existing ++ excluded, one row.
     struct arena conflict_arena;
     bool finished;
@@ -32,6 +33,7 @@ static struct status write_open(struct task *task, struct op *op)
     write->rows = arena_alloc(run->arena, run->capacity * sizeof(uint16_t));
     write->nulls = arena_alloc(run->arena, run->capacity * sizeof(struct datum));
     for (uint32_t i = 0; i < run->capacity; i++) write->nulls[i] = DATUM_NULL;
+    if (node->returns_xmax) write->xmax = ARENA_ARRAY(run->arena, struct datum, run->capacity);
     arena_init(&write->conflict_arena, run->account);
     op->out.columns = ARENA_ARRAY(run->arena, struct datum *, op->node->layout.count);
     op->out.column_count = op->node->layout.count;
@@ -94,8 +96,9 @@ static void put_output(struct write_op *write, struct datum *const *row_columns,
     struct op *op = &write->op;
     const struct node_write *node = op->node->write;
     for (uint32_t c = 0; c < op->out.column_count; c++)
-        op->out.columns[c] = node->output_is_input[c] ? in->columns[node->outputs[c]]
-                                                      : row_columns[node->outputs[c]];
+        op->out.columns[c] = node->output_is_input[c]                ? in->columns[node->outputs[c]]
+                             : node->outputs[c] == NODE_WRITE_XMAX ? write->xmax
+                                                                     : row_columns[node->outputs[c]];
     op->out.count = in->count;
     op->out.selection = selection;
     op->out.selected = count;
@@ -266,6 +269,12 @@ out:
     return st;
 }
 
+// The transaction as a number of type xid, which is never zero.
+static struct datum own_number(const struct write_op *write)
+{
+    return datum_int((uint32_t)kv_txn_id(write->op.run->txn) | 1u);
+}
+
 // One row at a time: the row before may be what this one conflicts with.
 static struct status insert_or_update(
     struct task *task, struct write_op *write, const struct batch *in, struct row_store *results)
@@ -299,6 +308,7 @@ static struct status insert_or_update(
         if (!wrote) continue;
         write->op.run->rows_affected++;
         if (results == NULL) continue;
+        if (node->returns_xmax) write->xmax[results->count] = found ? own_number(write) : datum_int(0);
         struct datum *row = row_store_new(results);
         for (uint32_t i = 0; i < width; i++) row_store_set(results, row, i, writer->columns[i][0]);
         TRY(arena_check(&results->arena));
@@ -378,6 +388,7 @@ static struct status insert_next(struct task *task, struct op *op, struct batch 
         }
         arena_reset(&op->arena);
         TRY(new_rows(task, write, in));
+        for (uint32_t n = 0; node->returns_xmax && n < in->selected; n++) write->xmax[n] = datum_int(0);
         if (node->arbiter_count > 0) {
             TRY(insert_with_conflicts(task, write, in));
             continue;

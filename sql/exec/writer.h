@@ -46,6 +46,7 @@ CHECKED struct status writer_compile(struct arena *arena, uint64_t tenant,
     struct expr_outer *outer, struct table_plan *table, struct writer_plan *plan);
 
 // How INSERT, UPDATE and DELETE use it.
+#define NODE_WRITE_XMAX UINT32_MAX
 struct node_write {
     struct writer_plan *writer;
     struct writer_plan **writers;       // All of the statement's, by table_plan.index.
@@ -65,8 +66,9 @@ struct node_write {
     uint32_t *arbiters;                 // Positions in the table's indexes.
     uint32_t arbiter_count;
     bool replaces;                      // ON CONFLICT: the row in the way leaves no trace; it need not be looked at.
-    uint32_t *outputs;                  // Per column of the node's layout: the row's ordinal, or
+    uint32_t *outputs;                  // Per column of the node's layout: the row's ordinal, NODE_WRITE_XMAX, or
     bool *output_is_input;              // a column of the input.
+    bool returns_xmax;
     bool returning;                     // Gives rows, with or without columns.
 };
 

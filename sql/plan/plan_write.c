@@ -46,8 +46,12 @@ static void write_outputs(struct planner *planner, struct node *node, const stru
     for (uint32_t c = 0; c < node->layout.count; c++) {
         var_id var = node->layout.vars[c];
         bool in_row = var >= table->row_base && var < table->row_base + table->width;
-        write->output_is_input[c] = !in_row;
-        write->outputs[c] = in_row ? var - table->row_base : layout_find(&node->left->layout, var);
+        bool is_xmax = rel->kind == REL_INSERT && var == rel->insert->xmax;
+        write->output_is_input[c] = !in_row && !is_xmax;
+        write->outputs[c] = is_xmax ? NODE_WRITE_XMAX
+                            : in_row ? var - table->row_base
+                                     : layout_find(&node->left->layout, var);
+        write->returns_xmax |= is_xmax;
     }
 }
 

@@ -108,6 +108,7 @@ void rel_output_vars(const struct rel *rel, struct var_set *set)
     case REL_WORKTABLE: add_vars(set, rel->worktable.vars, rel->worktable.var_count); break;
     case REL_INSERT:
         add_range(set, rel->insert->table->row_base, rel->insert->table->table->column_count);
+        if (rel->insert->xmax != VAR_NONE) var_set_add(set, rel->insert->xmax);
         break;
     case REL_UPDATE:
         rel_output_vars(rel->left, set);

@@ -76,6 +76,7 @@ struct insert_plan {
     struct rel_item_list assignments; // var: existing_base + ordinal of the column.
     struct scalar *conflict_where;
     bool materialize;             // The source reads the table.
+    var_id xmax;                  // For RETURNING: 0 of a row that is new, else who replaced it; VAR_NONE: nobody asks.
 };
 
 struct update_plan {
