@@ -11,10 +11,14 @@
 #include "kv/client.h"
 
 enum kv_store_kind { KV_STORE_WIREDTIGER, KV_STORE_MODEL };
+struct store;
+struct store_options;
 
 struct kv_options {
     const char *dir;            // Of the whole store; the kv layer makes its folders in it.
     enum kv_store_kind store;
+    // Opens stores instead of what `store` says (kv/store.h: store_open_fn); NULL: nothing does.
+    struct status (*store_open)(struct task *task, const struct store_options *options, struct store **store);
     uint64_t cache_bytes;       // For all slices together.
     uint32_t slices_per_shard;  // At first start; 0: 2. Later starts keep what is on disk.
     uint64_t log_segment_bytes; // 0: 64 MiB.

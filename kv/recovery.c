@@ -224,7 +224,6 @@ static struct status open_slices(struct task *task, struct kv_shard *kv)
             .generation = replica->generation,
             .since = replica->since,
             .home = recovery_home(task->arena, node->dir, replica->slice, replica->generation),
-            .store = node->options.store,
             .cache_bytes = node->options.cache_bytes / here,
             .damaged = replica->state == RECOVERY_DAMAGED,
         };

@@ -121,7 +121,6 @@ static struct status create_files(struct task *task, struct kv_shard *kv,
         .id = line->slice,
         .generation = line->generation,
         .home = recovery_home(task->arena, kv->node->dir, line->slice, line->generation),
-        .store = kv->node->options.store,
         .cache_bytes = kv->node->options.cache_bytes / kv->shard->node->shard_count /
                        (kv->slice_count + 1),
     };

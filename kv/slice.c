@@ -356,14 +356,21 @@ static struct slice *slice_make(struct kv_shard *kv, const struct slice_options 
     return slice;
 }
 
+struct status slice_store_open(
+    struct task *task, const struct kv_shard *kv, const struct store_options *options, struct store **store)
+{
+    const struct kv_options *node = &kv->node->options;
+    if (node->store_open != NULL) return node->store_open(task, options, store);
+    return node->store == KV_STORE_MODEL ? store_model_open(task, options, store) : store_wt_open(task, options, store);
+}
+
 struct status slice_open(struct task *task, struct kv_shard *kv,
     const struct slice_options *options, struct slice **opened)
 {
     struct status st = STATUS_OK;
     struct slice *slice = slice_make(kv, options);
     const struct store_options store = {.home = options->home, .cache_bytes = options->cache_bytes};
-    TRY(options->store == KV_STORE_MODEL ? store_model_open(task, &store, &slice->store)
-                                         : store_wt_open(task, &store, &slice->store));
+    TRY(slice_store_open(task, kv, &store, &slice->store));
     mvcc_init(&slice->mvcc, slice->store);
     TRY(slice_memory_load(slice));
     slice->checkpoint_index = slice->applied_index;

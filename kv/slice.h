@@ -395,11 +395,13 @@ struct slice_options {
     uint64_t generation; // Of its home.
     log_position since;  // Records of the log up to here are not this replica's.
     const char *home;
-    enum kv_store_kind store;
     uint64_t cache_bytes;
     struct raft_config config; // Of a store that says none.
     bool damaged;              // What was on disk is lost in part: to be replaced by a snapshot.
 };
+// As the node's options say.
+CHECKED struct status slice_store_open(
+    struct task *task, const struct kv_shard *kv, const struct store_options *options, struct store **store);
 // Opens the store; then slice_replay each record of the log in order, then slice_start.
 CHECKED struct status slice_open(struct task *task, struct kv_shard *kv,
     const struct slice_options *options, struct slice **slice);

@@ -252,6 +252,7 @@ static struct status apply_some(struct slice *slice, struct task *task, uint32_t
     }
     if (mark != NULL)
         TRY(slice_apply_mark(slice, mark->term, mark->index, slice->ceiling, config_marked));
+    if (SIM_MAYBE("store.busy")) TRY(status_make(STORE_BUSY, "store cache is full"));
     TRY(store_commit(slice->store));
     return st;
 out:

@@ -426,8 +426,7 @@ static struct status install_held(struct task *task, struct incoming *incoming, 
         .generation = slice->generation + 1,
         .state = RECOVERY_HERE,
         .since = slice->since};
-    TRY(node->options.store == KV_STORE_MODEL ? store_model_open(task, &options, &store)
-                                              : store_wt_open(task, &options, &store));
+    TRY(slice_store_open(task, slice->kv, &options, &store));
     TRY(slice_mark_read(store, &mark));
     if (SIM_MAYBE("snapshot.slow_install")) TRY(task_sleep(task, SLOW_INSTALL_NS));
     if (mark.index < incoming->index || mark.config.count == 0)

@@ -116,6 +116,10 @@ CHECKED struct status store_wt_open(
 CHECKED struct status store_model_open(
     struct task *task, const struct store_options *options, struct store **store);
 
+// How stores are opened, where something else than the two is wanted (kv_options.store_open): simulation has both at once.
+typedef struct status (*store_open_fn)(
+    struct task *task, const struct store_options *options, struct store **store);
+
 // One search. *found false when absent.
 static inline CHECKED struct status store_get(
     struct store *store, enum store_table table, struct bytes key, struct bytes *value, bool *found)

@@ -139,6 +139,7 @@ SIM_CASE(cluster_rests, "nodes that nobody uses do little, whatever number of ra
     struct world *world = &cluster->kv.world;
     struct splitting *splitting = ARENA_NEW(&run->arena, struct splitting);
     cluster_begin(cluster, run, 3, 60);
+    cluster->clients.ranges_rest = true;
     marks_bend_stop();
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
     uint64_t few = steps_a_second(world);

@@ -554,7 +554,7 @@ CHECKED struct status clients_start(
     struct status st = STATUS_OK;
     struct sim_random random = sim_random_named(clients->world->run->seed, "ranges");
     // Every other time ranges are split, moved and joined by themselves, as often as can be.
-    if (sim_random_below(&random, 2) == 0)
+    if (sim_random_below(&random, 2) == 0 && !clients->ranges_rest)
         *range_tuning(task->shard) = (struct range_tuning){.split_by_load = true,
             .split_rate = sim_random_between(&random, 1, 16),
             .merge = true,

@@ -21,6 +21,7 @@ struct clients {
     uint64_t think_max_ns;
     uint64_t acknowledged, unknown, refused; // Operations that wrote.
     bool laid_out, stop, checked;
+    bool ranges_rest; // Ranges are looked at no more often than the product does it, whatever the seed says.
     uint32_t accounts, lists, registers;
     uint32_t ring; // Links; 0: this run has none.
     struct list_history list_history;

@@ -14,6 +14,7 @@
 #include "core/hash.h"
 #include "core/invariant.h"
 #include "core/mark.h"
+#include "tests/sim/store_pair.h"
 
 #define SEED_SECONDS_MAX 600
 #define WORKER_SEEDS 64u // Then its memory is given back: what a crashed node held is never freed.
@@ -58,6 +59,7 @@ void sim_run_end(struct sim_run *run, struct sim *sim)
     run->digest = hash_combine(run->digest, sim_digest(sim));
     run->virtual_ns += sim_now_ns(sim);
     sim_destroy(sim);
+    store_pair_end();
 }
 
 bool sim_keep(struct sim_run *run, enum sim_decision decision, uint32_t number)
@@ -110,12 +112,13 @@ void sim_violation(struct sim_run *run, const char *format, ...)
 // --- one seed ------------------------------------------------------------------------------------
 
 static void run_here(
-    const struct sim_scenario *scenario, uint64_t seed, struct driver_outcome *outcome)
+    const struct sim_scenario *scenario, uint64_t seed, bool again, struct driver_outcome *outcome)
 {
     struct sim_run *run = calloc(1, sizeof *run);
     invariant(run != NULL);
     memset(outcome, 0, sizeof *outcome);
     run->seed = seed;
+    run->again = again;
     run->exhaustive = driver.exhaustive;
     run->trace = driver.trace;
     run->trace_events = driver.trace_events;
@@ -173,7 +176,7 @@ static void worker_main(const struct worker *worker, int out)
         uint32_t runs = replays(seed) ? 2 : 1;
         for (uint32_t i = 0; i < runs; i++) {
             alarm(SEED_SECONDS_MAX); // A run that does not end is a violation, too.
-            run_here(worker->scenario, seed, &outcome);
+            run_here(worker->scenario, seed, i > 0, &outcome);
             if (outcome.violated && i == 0 && !driver.trace) runs = 2;
             const uint8_t *at = (const uint8_t *)&outcome;
             for (size_t left = sizeof outcome; left > 0;) {
@@ -211,6 +214,7 @@ static void worker_end(struct worker *worker, int *status)
     worker->from = -1;
     *status = 0;
     invariant(waitpid(worker->pid, status, 0) == worker->pid);
+    store_pair_sweep((int)worker->pid);
 }
 
 // Reads what has come. 1: an outcome is whole; 0: not yet; -1: the worker has ended.
@@ -242,7 +246,7 @@ void driver_run_once(
     static struct worker worker;
     int status, got = 0;
     if (driver.no_fork) {
-        run_here(scenario, seed, outcome);
+        run_here(scenario, seed, false, outcome);
         return;
     }
     uint64_t replay_every = driver.replay_every;
@@ -388,6 +392,7 @@ static void run_workers(struct tally *tally)
     int64_t end_ns = driver.budget_ns == 0 ? INT64_MAX : real_now_ns() + driver.budget_ns;
     uint64_t next = driver.first;
     memset(workers, 0, sizeof workers);
+    if (driver.last - driver.first >= STORE_PAIR_EVERY) store_pair_prepare();
     for (uint32_t i = 0; i < jobs; i++)
         workers[i] = (struct worker){.from = -1, .next = 1, .last = 0};
     while (tally->bad < driver.bad_max && (real_now_ns() < end_ns || tally->seeds < driver.least)) {
@@ -416,7 +421,7 @@ static void run_inside(struct tally *tally)
     static struct worker worker;
     for (uint64_t seed = driver.first; seed <= driver.last && tally->bad < driver.bad_max; seed++) {
         worker.runs_left = 0;
-        run_here(tally->scenario, seed, &worker.outcome);
+        run_here(tally->scenario, seed, false, &worker.outcome);
         tally_outcome(tally, &worker);
     }
 }

@@ -10,6 +10,7 @@
 #include "kv/cluster.h"
 #include "kv/leader_wire.h"
 #include "tests/sim/replica_check.h"
+#include "tests/sim/store_pair.h"
 
 // --- a node's life -------------------------------------------------------------------------------
 
@@ -63,6 +64,7 @@ static struct status boot(struct task *task, void *arg)
     bool runs = false;
     struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
+        .store_open = store_pair_of(kv->world.run),
         .slices_per_shard = kv->slices_per_shard,
         .log_segment_bytes = 2u << 20};
     if (kv->several) TRY(identify(task, node, &options));

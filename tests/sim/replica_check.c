@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "core/reactor.h"
 #include "kv/slice_internal.h"
+#include "tests/sim/store_pair.h"
 
 #define LOOKS 2048u // One in so many compares.
 // What is not applied may be that much (kv/raft.h), and as much again is kept for who is slow.
@@ -71,6 +72,7 @@ out:
 static uint64_t replica_hash(struct slice *slice)
 {
     uint64_t hash = 0;
+    store_pair_compare(slice->store);
     struct slice_mark mark;
     struct status st = slice_mark_read(slice->store, &mark);
     invariant(!failed(st));

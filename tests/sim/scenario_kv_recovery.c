@@ -15,6 +15,7 @@
 #include "kv/key.h"
 #include "kv/kv_node.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/store_pair.h"
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
@@ -457,6 +458,7 @@ static struct status node_init(struct task *task, void *arg)
     // The same number of slices whatever the shards of the first start.
     const struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
+        .store_open = store_pair_of(world->run),
         .slices_per_shard = SLICES,
         .log_segment_bytes = 6u << 20};
     struct status st = kv_start(task, &options);

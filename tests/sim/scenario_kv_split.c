@@ -6,6 +6,7 @@
 #include "kv/kv_node.h"
 #include "kv/range_upkeep.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/store_pair.h"
 
 #define SECOND UINT64_C(1000000000)
 #define TENANT 5u
@@ -102,6 +103,7 @@ static struct status node_init(struct task *task, void *arg)
     struct world *world = arg;
     const struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
+        .store_open = store_pair_of(world->run),
         .log_segment_bytes = 4u << 20,
         .range_bytes_max = RANGE_BYTES_MAX};
     struct kv_range *ranges;

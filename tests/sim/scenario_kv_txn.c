@@ -19,6 +19,7 @@
 #include "kv/rangefeed.h"
 #include "kv/txn.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/store_pair.h"
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
@@ -577,6 +578,7 @@ static struct status node_init(struct task *task, void *arg)
     struct world *world = arg;
     struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
+        .store_open = store_pair_of(world->run),
         .slices_per_shard = 4,
         .log_segment_bytes = 2u << 20};
     struct status st;

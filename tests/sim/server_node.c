@@ -11,6 +11,7 @@
 #include "sql/session/register.h"
 #include "tenant/tenant.h"
 #include "tests/sim/kv_world.h"
+#include "tests/sim/store_pair.h"
 
 #define RPC_PORT "26258"
 
@@ -67,6 +68,7 @@ static struct status parts_start(struct task *task, struct world_node *node,
     char address[NET_ADDRESS_BYTES];
     struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
+        .store_open = store_pair_of(node->world->run),
         .log_segment_bytes = 4u << 20,
         .slices_per_shard = wanted->slices_per_shard,
         .replicas = wanted->replicas};

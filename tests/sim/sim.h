@@ -44,6 +44,7 @@ struct sim_figures {
 
 struct sim_run {
     uint64_t seed;
+    bool again;      // The second run of the seed, which must be like the first: with the model alone (store_pair.h).
     bool exhaustive; // Try every case, not a sample.
     bool trace;      // Tell on standard error what is injected and done (sim_tell).
     bool trace_events;
