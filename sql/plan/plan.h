@@ -43,6 +43,10 @@ bool plan_returns_rows(const struct plan *plan);
 // With `json` one line that is a document.
 struct explain_form {
     bool json, costs;
+    bool verbose;  // What each node gives.
+    bool timing;   // With what ANALYZE measured: times.
+    bool requests; // With what ANALYZE measured: what storage was asked for.
+    bool summary;  // Times of the whole.
     const struct plan_run *run; // One opened for measuring, after its end: EXPLAIN ANALYZE; or NULL.
     uint64_t planning_ns, execution_ns;
 };

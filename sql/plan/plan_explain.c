@@ -490,6 +490,9 @@ static const char *actual_text(struct plan_printer *explain, const struct op_sta
 {
     if (explain->run == NULL) return "";
     if (stats->loops == 0) return " (never executed)";
+    if (!explain->form->timing)
+        return arena_printf(explain->arena, " (actual rows=%.0f loops=%llu)", rows_per_loop(stats),
+            (unsigned long long)stats->loops);
     return arena_printf(explain->arena, " (actual time=%.3f..%.3f rows=%.0f loops=%llu)",
         per_loop_ms(stats, stats->first_ns), per_loop_ms(stats, stats->ns), rows_per_loop(stats),
         (unsigned long long)stats->loops);
@@ -516,15 +519,16 @@ static void kv_line(struct plan_printer *explain, const struct op_stats *stats, 
                     stats->shards));
         }
     }
-    if (explain->run == NULL || stats->kv.requests == 0) return;
+    if (explain->run == NULL || stats->kv.requests == 0 || !explain->form->requests) return;
+    const bool timed = explain->form->timing;
     if (explain->form->json) {
         doc_real(explain, "KV Requests", (double)stats->kv.requests, 0);
         doc_real(explain, "KV Rows", (double)stats->kv.rows_read, 0);
         doc_real(explain, "KV Bytes", (double)stats->kv.bytes_read, 0);
-        doc_real(explain, "KV Contention Time", (double)stats->kv.lock_wait_ns / 1e6, 3);
+        if (timed) doc_real(explain, "KV Contention Time", (double)stats->kv.lock_wait_ns / 1e6, 3);
         return;
     }
-    const char *wait = stats->kv.lock_wait_ns == 0
+    const char *wait = stats->kv.lock_wait_ns == 0 || !timed
         ? ""
         : arena_printf(
               explain->arena, " contention=%.3f ms", (double)stats->kv.lock_wait_ns / 1e6);
@@ -588,8 +592,10 @@ static void doc_head(struct plan_printer *explain, const struct node *node,
         doc_real(explain, "Plan Width", node->layout.count * 8.0, 0);
     }
     if (explain->run == NULL) return;
-    doc_real(explain, "Actual Startup Time", per_loop_ms(stats, stats->first_ns), 3);
-    doc_real(explain, "Actual Total Time", per_loop_ms(stats, stats->ns), 3);
+    if (explain->form->timing) {
+        doc_real(explain, "Actual Startup Time", per_loop_ms(stats, stats->first_ns), 3);
+        doc_real(explain, "Actual Total Time", per_loop_ms(stats, stats->ns), 3);
+    }
     doc_real(explain, "Actual Rows", rows_per_loop(stats), 0);
     doc_real(explain, "Actual Loops", (double)stats->loops, 0);
 }
@@ -653,10 +659,41 @@ static void explain_subplans(struct plan_printer *explain)
     }
 }
 
+// VERBOSE: what a node gives to the one above it, or to the client.
+static void output_line(struct plan_printer *explain, const struct node *node, uint32_t depth)
+{
+    const struct plan *plan = explain->plan;
+    const bool root = node == plan->root;
+    const uint32_t count = root ? plan->column_count : node->layout.count;
+    if (!explain->form->verbose || count == 0) return;
+    struct buffer out;
+    buffer_init(&out, explain->arena);
+    if (explain->form->json) {
+        doc_key(explain, "Output");
+        buffer_append_u8(&explain->json, '[');
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const var_id var = node->layout.vars[root ? plan->output_columns[i] : i];
+        const bool made_here = node->left == NULL || layout_find(&node->left->layout, var) == UINT32_MAX;
+        const char *name = key_name(explain, var, made_here);
+        struct buffer *to = explain->form->json ? &explain->json : &out;
+        if (i > 0) buffer_append_string(to, ", ");
+        if (explain->form->json)
+            json_print_string(to, bytes_of_string(name));
+        else
+            buffer_append_string(to, name);
+    }
+    if (explain->form->json)
+        buffer_append_u8(&explain->json, ']');
+    else
+        add_property(explain, depth, "Output", buffer_string(&out));
+}
+
 static void explain_node(
     struct plan_printer *explain, const struct node *node, const char *subplan, uint32_t depth)
 {
     bool root = node == explain->plan->root;
+    const struct node *given = node;
     // A projection is a matter of the node beneath, as PostgreSQL shows it.
     while (node->kind == NODE_PROJECT) node = node->left;
     const struct node *outer = node;
@@ -672,12 +709,13 @@ static void explain_node(
     }
     if (!explain->form->json) {
         const char *cost = explain->form->costs
-            ? arena_printf(explain->arena, "  (cost=%.2f rows=%.0f)", outer->cost,
-                  outer->rows < 1 ? 1 : ceil(outer->rows))
+            ? arena_printf(explain->arena, "  (cost=0.00..%.2f rows=%.0f width=%u)", outer->cost,
+                  outer->rows < 1 ? 1 : ceil(outer->rows), node->layout.count * 8)
             : "";
         add_line(explain, depth, true,
             arena_printf(explain->arena, "%s%s%s", title(explain, node), cost,
                 actual_text(explain, &stats)));
+        output_line(explain, given, depth);
         details(explain, node, depth);
         add_conjuncts(explain, depth, "Filter", having);
         kv_line(explain, &stats, depth);
@@ -689,6 +727,7 @@ static void explain_node(
     if (subplan != NULL) doc_text(explain, "Parent Relationship", "SubPlan");
     if (subplan != NULL) doc_text(explain, "Subplan Name", subplan);
     doc_head(explain, node, outer, &stats);
+    output_line(explain, given, depth);
     details(explain, node, depth);
     add_conjuncts(explain, depth, "Filter", having);
     kv_line(explain, &stats, depth);
@@ -710,9 +749,10 @@ static void explain_json(struct plan_printer *explain)
     doc_open(explain, '{');
     doc_key(explain, "Plan");
     explain_node(explain, explain->plan->root, NULL, 0);
-    if (explain->run != NULL) {
+    if (explain->form->summary) {
         doc_real(explain, "Planning Time", (double)explain->form->planning_ns / 1e6, 3);
-        doc_real(explain, "Execution Time", (double)explain->form->execution_ns / 1e6, 3);
+        if (explain->run != NULL)
+            doc_real(explain, "Execution Time", (double)explain->form->execution_ns / 1e6, 3);
     }
     doc_close(explain, '}');
     doc_close(explain, ']');

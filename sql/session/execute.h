@@ -155,3 +155,9 @@ CHECKED struct status session_begin_if_idle(struct task *task, struct session *s
 
 // Registers BEGIN, COMMIT, SET, SHOW, PREPARE, EXPLAIN and the others that belong to the session itself.
 void session_statements_register(void);
+void explain_register(void);
+// The prepared statement that EXECUTE names, borrowed, and the values of its parameters, in the statement's arena.
+CHECKED struct status execute_target(
+    struct statement_context *context, const struct execute *execute, struct prepared **target);
+CHECKED struct status execute_params(struct statement_context *context, const struct execute *execute,
+    struct prepared *prepared, struct datum **params);

@@ -30,6 +30,7 @@ void sql_register(void)
     done = true;
     function_register_builtin();
     session_statements_register();
+    explain_register();
     temp_register();
     cursor_register();
     deferred_register(); // Before schema changes announce themselves.

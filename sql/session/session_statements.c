@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Statements that act on the session itself: transactions and savepoints, SET and SHOW, PREPARE and EXECUTE,
-// EXPLAIN, DISCARD, CANCEL.
+// DISCARD, CANCEL.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -468,9 +468,9 @@ out:
     return st;
 }
 
-static struct status execute_target(struct statement_context *context, struct prepared **target)
+struct status execute_target(struct statement_context *context, const struct execute *execute, struct prepared **target)
 {
-    const char *name = context->statement->as.execute->name;
+    const char *name = execute->name;
     struct prepared *prepared = prepared_find(context->session, name);
     if (prepared == NULL)
         return status_format(context->arena, E_INVALID_SQL_STATEMENT_NAME,
@@ -490,17 +490,16 @@ static struct status execute_describe(struct statement_context *context,
 {
     struct prepared *prepared;
     struct status st;
-    TRY(execute_target(context, &prepared));
+    TRY(execute_target(context, context->statement->as.execute, &prepared));
     st = prepared_describe(context->task, context->session, prepared, columns, count);
 out:
     return st;
 }
 
-static struct status execute_params(struct statement_context *context, struct prepared *prepared,
-    struct datum **params)
+struct status execute_params(struct statement_context *context, const struct execute *execute,
+    struct prepared *prepared, struct datum **params)
 {
     struct status st = STATUS_OK;
-    const struct execute *execute = context->statement->as.execute;
     if (execute->args.count != prepared->param_count)
         TRY(status_detail(context->arena,
             status_format(context->arena, E_SYNTAX_ERROR,
@@ -523,11 +522,11 @@ static struct status execute_execute(struct statement_context *context)
     struct prepared *prepared = NULL;
     struct datum *params;
     struct execution execution = {.arena = context->arena};
-    TRY(execute_target(context, &prepared));
+    TRY(execute_target(context, context->statement->as.execute, &prepared));
     prepared->references++;
     if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT)
         TRY(session_begin_if_idle(context->task, session));
-    TRY(execute_params(context, prepared, &params));
+    TRY(execute_params(context, context->statement->as.execute, prepared, &params));
     execution.prepared = prepared;
     execution.params = params;
     TRY(execution_begin(context->task, session, &execution, false));
@@ -592,211 +591,6 @@ out:
     return st;
 }
 
-// --- EXPLAIN ---------------------------------------------------------------------------------------------
-
-static struct status explain_describe(struct statement_context *context,
-    const struct result_column **columns, uint32_t *count)
-{
-    static const struct result_column text = {.name = "info", .type = {.oid = TYPE_TEXT, .typmod = -1}};
-    static const struct result_column json = {.name = "QUERY PLAN", .type = {.oid = TYPE_JSON, .typmod = -1}};
-    const struct option_list *options = &context->statement->as.explain->options;
-    *columns = &text;
-    for (uint32_t i = 0; i < options->count; i++) {
-        const struct expr *value = options->items[i].value;
-        if (strcmp(options->items[i].name, "format") == 0 && value != NULL &&
-            value->kind == EXPR_LITERAL &&
-            strcasecmp(arena_string(context->arena, value->literal.text), "json") == 0)
-            *columns = &json;
-    }
-    *count = 1;
-    return STATUS_OK;
-}
-
-static struct status discard_columns(struct task *task, struct result_sink *sink,
-    const struct result_column *columns, uint32_t count)
-{
-    (void)task, (void)sink, (void)columns, (void)count;
-    return STATUS_OK;
-}
-static struct status discard_row(struct task *task, struct result_sink *sink, const struct datum *values)
-{
-    (void)task, (void)values;
-    sink->rows_sent++;
-    return STATUS_OK;
-}
-
-static struct status explain_line(struct statement_context *context, const char *line)
-{
-    struct datum row = datum_text(line);
-    return context->sink->row(context->task, context->sink, &row);
-}
-
-struct explain_run {
-    struct execution execution;
-    struct explain_form form;
-    struct kv_txn_stats before;
-};
-
-static struct status explain_lines(
-    struct statement_context *context, const struct plan *plan, const struct explain_run *run)
-{
-    struct status st;
-    const char **lines;
-    uint32_t count;
-    TRY(plan_explain(
-        context->task, context->session, plan, &run->form, context->arena, &lines, &count));
-    for (uint32_t i = 0; i < count; i++) TRY(explain_line(context, lines[i]));
-out:
-    return st;
-}
-
-static struct status explain_sums(struct statement_context *context, const struct explain_run *run)
-{
-    struct status st;
-    struct arena *arena = context->arena;
-    const struct execution *execution = &run->execution;
-    const struct kv_txn_stats *before = &run->before;
-    const struct kv_txn_stats *after = kv_txn_stats(context->session->txn);
-    TRY(explain_line(context,
-        arena_printf(arena, "planning time: %.3f ms", (double)run->form.planning_ns / 1e6)));
-    TRY(explain_line(context,
-        arena_printf(arena, "execution time: %.3f ms", (double)run->form.execution_ns / 1e6)));
-    TRY(explain_line(context, arena_printf(arena, "actual row count: %" PRIu64,
-        execution->rows > 0 ? execution->rows : plan_run_rows_affected(execution->run))));
-    TRY(explain_line(context,
-        arena_printf(arena, "rows decoded from KV: %" PRIu64 " (%" PRIu64 " B, %" PRIu64 " requests)",
-            after->rows_read - before->rows_read, after->bytes_read - before->bytes_read,
-            after->requests - before->requests)));
-    TRY(explain_line(context, arena_printf(arena, "KV contention time: %.3f ms",
-        (double)(after->lock_wait_ns - before->lock_wait_ns) / 1e6)));
-out:
-    return st;
-}
-
-static struct status explain_analyze(
-    struct statement_context *context, struct prepared *prepared, struct explain_run *run)
-{
-    struct status st;
-    struct session *session = context->session;
-    struct result_sink nowhere = {.columns = discard_columns, .row = discard_row};
-    bool done;
-    if (run->execution.prepared == NULL)
-        run->execution = (struct execution){
-            .prepared = prepared, .params = context->params, .arena = context->arena};
-    run->execution.measured = true;
-    run->before = *kv_txn_stats(session->txn);
-    uint64_t started = task_now_ns(context->task);
-    TRY(execution_next(context->task, session, &run->execution, &nowhere, 0, &done));
-    run->form.execution_ns = task_now_ns(context->task) - started;
-    run->form.run = run->execution.run;
-    TRY(explain_lines(context, run->execution.built->plan, run));
-    if (!run->form.json) TRY(explain_sums(context, run));
-out:
-    execution_close(context->task, &run->execution);
-    return st;
-}
-
-static bool option_is_on(const struct option *option)
-{
-    const struct expr *value = option->value;
-    if (value == NULL || value->kind != EXPR_LITERAL) return true;
-    if (value->literal.kind == LITERAL_BOOL) return value->literal.boolean;
-    if (value->literal.kind == LITERAL_INTEGER) return value->literal.integer != 0;
-    struct bytes text = value->literal.text;
-    return !bytes_equal(text, BYTES_LITERAL("off")) && !bytes_equal(text, BYTES_LITERAL("false"));
-}
-
-static struct status explain_option(
-    struct statement_context *context, const struct option *option, struct explain_form *form)
-{
-    // Those after "verbose" add what we always show, or have nothing to add.
-    static const char *const known[] = {"analyze", "verbose", "timing", "summary"};
-    if (strcmp(option->name, "costs") == 0) {
-        form->costs = option_is_on(option);
-        return STATUS_OK;
-    }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(option->name, known[i]) == 0) return STATUS_OK;
-    if (strcmp(option->name, "format") != 0 || option->value == NULL ||
-        option->value->kind != EXPR_LITERAL)
-        return status_format(context->arena, E_FEATURE_NOT_SUPPORTED,
-            "EXPLAIN (%s) is not supported", option->name);
-    char *format = arena_string(context->arena, option->value->literal.text);
-    form->json = strcasecmp(format, "json") == 0;
-    if (!form->json && strcasecmp(format, "text") != 0)
-        return status_format(context->arena, E_FEATURE_NOT_SUPPORTED,
-            "EXPLAIN (FORMAT %s) is not supported", format);
-    return STATUS_OK;
-}
-
-// EXPLAIN EXECUTE: the plan that the statement would get for these values.
-static struct status explain_prepared(
-    struct statement_context *context, struct explain_run *run, struct prepared **out)
-{
-    struct status st;
-    struct statement_context inner = *context;
-    struct prepared *prepared = NULL;
-    struct datum *params;
-    inner.statement = context->statement->as.explain->statement;
-    TRY(execute_target(&inner, &prepared));
-    if (prepared->statement == NULL)
-        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "EXPLAIN of an empty statement is not supported"));
-    if (prepared->built == NULL)
-        TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN of %s is not supported",
-            statement_name(prepared->statement)));
-    TRY(execute_params(&inner, prepared, &params));
-    TRY(prepared_renew(context->task, context->session, prepared));
-    prepared->references++;
-    *out = prepared;
-    run->execution =
-        (struct execution){.prepared = prepared, .params = params, .arena = context->arena};
-    TRY(execution_choose(context->task, context->session, &run->execution));
-out:
-    return st;
-}
-
-static struct status explain_execute(struct statement_context *context)
-{
-    struct status st = STATUS_OK;
-    const struct explain *explain = context->statement->as.explain;
-    const bool named = explain->statement->tag == STATEMENT_EXECUTE;
-    struct prepared *prepared = NULL;
-    struct explain_run *run = ARENA_NEW(context->arena, struct explain_run);
-    struct buffer text;
-    run->form.costs = true;
-    for (uint32_t i = 0; i < explain->options.count; i++)
-        TRY(explain_option(context, &explain->options.items[i], &run->form));
-    buffer_init(&text, context->arena);
-    deparse_statement(&text, explain->statement, 0);
-    uint64_t started = task_now_ns(context->task);
-    if (named)
-        TRY(explain_prepared(context, run, &prepared));
-    else
-        TRY(prepared_make(context->task, context->session, buffer_bytes(&text), NULL,
-            context->param_types, context->param_count, &prepared));
-    run->form.planning_ns = task_now_ns(context->task) - started;
-    if (prepared->built == NULL)
-        TRY(status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN of %s is not supported",
-            statement_name(explain->statement)));
-    const struct result_column *columns;
-    uint32_t count;
-    TRY(explain_describe(context, &columns, &count));
-    TRY(context->sink->columns(context->task, context->sink, columns, count));
-    if (explain->analyze)
-        TRY(explain_analyze(context, prepared, run));
-    else
-        TRY(explain_lines(
-            context, named ? run->execution.built->plan : prepared->built->plan, run));
-    snprintf(context->tag, sizeof context->tag, "EXPLAIN");
-out:
-    execution_close(context->task, &run->execution);
-    if (prepared != NULL) {
-        if (failed(st)) st = status_copy(&context->session->statement_arena, st);
-        prepared_release(prepared);
-    }
-    return st;
-}
-
 #define TXN HANDLER_TRANSACTION_CONTROL
 static const struct statement_handler handlers[] = {
     {STATEMENT_BEGIN, TXN, NULL, begin_execute},
@@ -820,7 +614,6 @@ static const struct statement_handler handlers[] = {
     {STATEMENT_EXECUTE, TXN, execute_describe, execute_execute},
     {STATEMENT_DEALLOCATE, TXN, NULL, deallocate_execute},
     {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION | HANDLER_READ_ONLY, NULL, discard_execute},
-    {STATEMENT_EXPLAIN, HANDLER_READ_ONLY, explain_describe, explain_execute},
     {STATEMENT_COPY, 0, NULL, copy_execute},
     {STATEMENT_UNLISTEN, HANDLER_READ_ONLY, NULL, unlisten_execute},
 };

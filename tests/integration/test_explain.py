@@ -142,6 +142,25 @@ class Explain(unittest.TestCase):
         lines = self.explain("EXPLAIN (COSTS off) SELECT * FROM t WHERE g = 3")
         self.assertEqual(lines[0], "Seq Scan on t")
 
+    def test_options_choose_what_is_shown(self):
+        sql = "SELECT g, count(*) FROM t GROUP BY g ORDER BY g"
+        self.assertEqual(self.explain("EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off, BUFFERS off) " + sql),
+                         ["Sort (actual rows=10 loops=1)", "  Sort Key: g", "  ->  HashAggregate (actual rows=10 loops=1)",
+                          "        Group Key: g", "        ->  Seq Scan on t (actual rows=500 loops=1)",
+                          "              Spans: FULL SCAN"])
+        lines = self.explain("EXPLAIN (VERBOSE, COSTS off) " + sql)
+        self.assertEqual([line.strip() for line in lines if "Output" in line],
+                         ["Output: g, (count(*))", "Output: g, count(*)", "Output: g"])
+        (document,) = self.explain("EXPLAIN (ANALYZE, VERBOSE, TIMING off, FORMAT json) " + sql)
+        self.assertEqual(document[0]["Plan"]["Output"], ["g", "(count(*))"])
+        self.assertNotIn("Actual Total Time", document[0]["Plan"])
+        self.assertIn("planning time", self.explain("EXPLAIN (SUMMARY) " + sql)[-1])
+        for options, message in (("TIMING", "EXPLAIN option TIMING requires ANALYZE"), ("WAL", "not supported"),
+                                 ("FORMAT xml", "not supported"), ("COSTS maybe", "costs requires a Boolean value"),
+                                 ("SPEED", 'unrecognized EXPLAIN option "speed"')):
+            with self.assertRaisesRegex(Exception, message):
+                self.explain("EXPLAIN (%s) %s" % (options, sql))
+
     def test_writes_are_measured_and_take_place(self):
         (document,) = self.explain(
             "EXPLAIN (ANALYZE, FORMAT json) UPDATE t SET v = 'x' WHERE id = 7")
