@@ -50,7 +50,12 @@ struct sim_options {
     bool bend;                                         // SIM_MAYBE fires (core/mark.h).
     bool trace;                                        // One line an event on standard error.
     uint64_t until_ns;                                 // The process ends there; 0: never.
+    // Is told of all bytes that arrive on another machine than the one that sent them (numbers of sim_node_add), in
+    // the order of their connection; up to SIM_WATCH_AGAIN bytes are those that it was told of before. May be NULL.
+    void (*watch)(void *arg, uint32_t from, uint32_t to, const uint8_t *data, size_t size);
+    void *watch_arg;
 };
+#define SIM_WATCH_AGAIN 64u
 
 // `options` may be NULL.
 struct sim *sim_create(uint64_t seed, const struct sim_options *options);

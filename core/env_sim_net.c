@@ -50,6 +50,8 @@ struct sim_socket {
     struct shard *recv_shard;
     uint8_t *inbound;
     size_t inbound_size, inbound_capacity;
+    uint8_t watched[SIM_WATCH_AGAIN]; // The last bytes that came.
+    size_t watched_size;
     bool delivering;
     bool ended; // After what is inbound: the end of the stream,
     int error;  // or this error (a positive errno), at once.
@@ -242,6 +244,23 @@ static void inbound_append(struct sim_socket *socket, const uint8_t *data, size_
     socket->inbound_size += size;
 }
 
+// What is looked for may have come in two pieces.
+static void watch(struct sim_socket *to, const uint8_t *data, size_t size)
+{
+    const struct sim_options *options = &to->sim->options;
+    const struct sim_node *source = to->peer_node, *target = to->peer->peer_node;
+    if (options->watch == NULL || source == target) return;
+    uint8_t *whole = malloc(to->watched_size + size);
+    invariant(whole != NULL);
+    memcpy(whole, to->watched, to->watched_size);
+    memcpy(whole + to->watched_size, data, size);
+    size += to->watched_size;
+    options->watch(options->watch_arg, source->id, target->id, whole, size);
+    to->watched_size = size < SIM_WATCH_AGAIN ? size : SIM_WATCH_AGAIN;
+    memcpy(to->watched, whole + size - to->watched_size, to->watched_size);
+    free(whole);
+}
+
 // Moves up to `room` bytes of the oldest send; returns whether all of it is over there now.
 static bool piece_move(struct sim_socket *from, struct sim_socket *to, size_t room)
 {
@@ -256,6 +275,7 @@ static bool piece_move(struct sim_socket *from, struct sim_socket *to, size_t ro
         }
         size_t part = size - skip < room ? size - (size_t)skip : room;
         inbound_append(to, (const uint8_t *)op->iov[i].data + skip, part);
+        watch(to, (const uint8_t *)op->iov[i].data + skip, part);
         from->send_taken += part;
         room -= part;
         skip = 0;

@@ -59,6 +59,13 @@ static struct log_state {
     .file = -1,
 };
 
+static void (*watcher)(uint64_t tenant, const char *message); // log_watch_set
+
+void log_watch_set(void (*watch)(uint64_t tenant, const char *message))
+{
+    watcher = watch;
+}
+
 // --- lines ---------------------------------------------------------------------------------------
 
 // "core/log.c" of "/any/where/core/log.c".
@@ -154,7 +161,8 @@ static void enqueue(const char *line, size_t size)
 void log_line(enum log_severity severity, const char *file, int line, uint64_t tenant,
     const char *format, ...)
 {
-    if (severity < __atomic_load_n(&state.least, __ATOMIC_RELAXED)) return;
+    const bool written = severity >= __atomic_load_n(&state.least, __ATOMIC_RELAXED);
+    if (!written && watcher == NULL) return;
     char text[LINE_BYTES_MAX / 2];
     size_t head = line_head(text, sizeof text, severity, file, line);
     char message[LINE_BYTES_MAX / 4];
@@ -163,6 +171,8 @@ void log_line(enum log_severity severity, const char *file, int line, uint64_t t
     size_t message_size = clamp(vsnprintf(message, sizeof message, format, args), sizeof message);
     va_end(args);
     line_clean(message, message_size);
+    if (watcher != NULL) watcher(tenant, message);
+    if (!written) return;
 
     pthread_mutex_lock(&state.lock);
     size_t size = head + line_tags(text + head, sizeof text - head - message_size - 1, tenant);

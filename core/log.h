@@ -31,6 +31,10 @@ void log_severity_set(enum log_severity least);
 // Names a tenant for the tags of its lines. Any thread.
 void log_tenant_name_set(uint64_t tenant, const char *name);
 
+// Is called with each message, whatever its severity and whether or not it is written; NULL: nothing is. For simulation,
+// where one thread logs.
+void log_watch_set(void (*watch)(uint64_t tenant, const char *message));
+
 void log_line(enum log_severity severity, const char *file, int line, uint64_t tenant,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 

@@ -13,6 +13,7 @@
 #include "sql/wire/pgclient.h"
 #include "sql/service/settings.h"
 #include "tenant/tenant.h"
+#include "tests/sim/canary.h"
 #include "tests/sim/server_node.h"
 
 #define MS WORLD_MS
@@ -285,6 +286,7 @@ static struct status create(struct task *task, struct world_node *node)
     if (read && other->tenant == 0) return STATUS_OK; // What readers look at is not there yet.
     if (read) TRY(say(task, node, "SET CLUSTER SETTING bulkio.stream_ingestion.standby_read_ts_poll_interval = '300ms'"));
     for (; pcr->prepare != NULL && *pcr->prepare != NULL; pcr->prepare++) TRY(say(task, node, *pcr->prepare));
+    if (pcr->plain) TRY(say(task, node, "SET CLUSTER SETTING physical_replication.consumer.stream_compression.enabled = false"));
     TRY(tenant_read_by_name(task, NULL, task->arena, own->name, &tenant));
     // What is served does not follow.
     if (pcr->readers != NULL && tenant != NULL && tenant->service_mode != TENANT_NONE)
@@ -560,6 +562,18 @@ void pcr_lose_primary(struct pcr *pcr)
     sim_tell(pcr->world.run, pcr->world.sim, "the primary is lost");
 }
 
+// Of what one cluster sends the other. What is compressed cannot be looked at: every other run does without.
+static void look_for_canaries(struct pcr *pcr)
+{
+    uint64_t machines[2] = {0};
+    struct sim_random random = sim_random_named(pcr->world.run->seed, "pcr/plain");
+    for (uint32_t i = 0; i < pcr->world.node_count; i++)
+        machines[pcr->world.nodes[i].cluster] |= UINT64_C(1) << pcr->world.nodes[i].id;
+    canary_forbid("other-canary", machines[PRIMARY], machines[STANDBY]);
+    canary_count("source-canary", machines[PRIMARY], machines[STANDBY]);
+    pcr->plain = sim_random_below(&random, 2) == 0;
+}
+
 void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options)
 {
     const struct world_options world = {.clusters = 2,
@@ -567,14 +581,16 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
         .shards = options->shards,
         .fibers = 256,
         .max_offset_ns = 500 * MS,
-        .sim = {.bend = true},
+        .sim = {.bend = true, .watch = canary_watch},
         .boot = boot,
         .look = server_node_look};
     memset(pcr, 0, sizeof *pcr);
     pcr->spans = SPANS;
     pcr->replicas = options->replicas;
     pcr->prepare = options->prepare;
+    canaries_begin(run);
     world_begin(&pcr->world, run, &world);
+    look_for_canaries(pcr);
     server_node_register();
     pcr->follower = STANDBY;
     if (options->readers) pcr->readers = pcr_readers_new(&pcr->world, "source", "target-readonly");
@@ -633,6 +649,8 @@ void pcr_compare(struct pcr *pcr)
             a->keys, a->bytes, b->keys, b->bytes);
     if (hlc_less(pcr->cutover, pcr->retained_at_cutover))
         sim_violation(world->run, "the cutover time is below the retained time");
+    if (pcr->plain && a->keys > 0 && canary_crossed("source-canary") == 0)
+        sim_violation(world->run, "%" PRIu64 " keys have come to the standby, and nothing of them was seen on the way", a->keys);
     sim_count(world->run, "cutovers", 1);
     sim_count(world->run, "keys compared", a->keys);
 }
@@ -670,4 +688,5 @@ void pcr_end(struct pcr *pcr)
     if (!world->run->violated) world_stop(world);
     sim_note(world->sim, pcr->fingerprints[STANDBY].hash);
     world_end(world);
+    canaries_end();
 }

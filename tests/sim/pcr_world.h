@@ -40,6 +40,7 @@ struct pcr {
     uint64_t operator; // Draws the node that the operator uses.
     enum pcr_time { PCR_LATEST, PCR_PAST, PCR_FUTURE } to; // Of the cutover.
     uint32_t replicas;
+    bool plain; // Streams are not compressed.
     uint32_t spans, moves; // In use; and how often one has moved.
     const char *const *prepare;
     bool moving;           // They do, while the standby follows.
