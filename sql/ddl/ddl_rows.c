@@ -191,7 +191,9 @@ static struct status build_select(struct task *task, struct feed_run *run, struc
         run->indexes[i].predicate = position++;
     }
     TRY(ddl_qualified_name(&context, feed->source, &name));
-    buffer_printf(&out, " FROM %s", name);
+    // The planner may know the index already that is to be filled.
+    buffer_printf(&out, " FROM %s@", name);
+    deparse_identifier(&out, feed->source->indexes[0].name);
     *text = buffer_bytes(&out);
 out:
     return st;
