@@ -157,7 +157,9 @@ static void event_fire(struct sim *sim)
         shard_self_set(event->shard);
         reactor_clock(event->shard);
     }
+    marks_hold(event->node != NULL && event->node->straight);
     event->fire(event);
+    marks_hold(false);
     shard_self_set(NULL);
     event_free(sim, event);
 }
@@ -313,6 +315,11 @@ struct sim_node *sim_node_add(struct sim *sim, uint32_t id)
     sim_disk_init(sim_node);
     sim->nodes[sim->node_count++] = sim_node;
     return sim_node;
+}
+
+void sim_node_straight(struct sim_node *sim_node)
+{
+    sim_node->straight = true;
 }
 
 struct sim_node *sim_node_by_id(struct sim *sim, uint32_t id)
@@ -557,12 +564,14 @@ static void shard_step(struct sim *sim, struct sim_node *sim_node, struct shard 
 {
     uint64_t tasks = sim_random_between(&sim->sched_random, 1, TURN_TASKS_MAX);
     shard_self_set(shard);
+    marks_hold(sim_node->straight);
     reactor_clock(shard);
     reactor_timers(shard);
     uint32_t ran = 0;
     while (ran < tasks && reactor_run_one(shard))
         ran++;
     reactor_hooks(shard);
+    marks_hold(false);
     shard_self_set(NULL);
     note_text(sim, "turn", sim_node->id, (uint64_t)shard->index << 8 | ran);
     sim->now_ns += sim_random_between(&sim->sched_random, 200, 3 * US) * (ran + 1);

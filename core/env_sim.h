@@ -71,6 +71,8 @@ void sim_note(struct sim *sim, uint64_t value);
 
 // A machine with a disk and the address "10.0.0.<id>", switched off. Its folder "/data" exists.
 struct sim_node *sim_node_add(struct sim *sim, uint32_t id);
+// What runs on it is bent by no SIM_MAYBE, and reaches no mark: an oracle.
+void sim_node_straight(struct sim_node *sim_node);
 struct sim_node *sim_node_by_id(struct sim *sim, uint32_t id);
 // Starts the program on it: `init` runs as a task on shard 0. `options->id` is the machine's.
 void sim_node_start(

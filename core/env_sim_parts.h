@@ -69,6 +69,7 @@ struct sim_node {
     struct node *node;
     struct node_options options;
     bool stopping, exiting, crashed;
+    bool straight; // sim_node_straight.
     uint32_t in_flight; // Operations whose completion is still to come.
     struct status status;
     char status_message[256];

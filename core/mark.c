@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/mark.h"
 
+#include <string.h>
+
 #include "core/hash.h"
 
 #ifdef ISOPOD_FAULT_POINTS
@@ -9,7 +11,8 @@
 #define FIRES_ONE_IN 4u
 
 bool marks_on;
-static bool bending;
+static bool bending, held;
+static const char *left_out;
 static uint64_t run_seed, run_number, draws;
 
 // The linker's names for the section's ends.
@@ -18,16 +21,17 @@ extern struct mark *const __stop_isopod_marks[] __attribute__((weak));
 
 void mark_reached(struct mark *mark)
 {
-    mark->reached++;
+    if (!held) mark->reached++;
 }
 
 bool mark_maybe(struct mark *mark)
 {
-    if (!bending) return false;
+    if (!bending || held) return false;
     if (mark->run != run_number) {
         mark->run = run_number;
         mark->active =
-            hash_bytes_seed(bytes_of_string(mark->tag), run_seed) % ACTIVE_ONE_IN == 0;
+            hash_bytes_seed(bytes_of_string(mark->tag), run_seed) % ACTIVE_ONE_IN == 0 &&
+            (left_out == NULL || strcmp(left_out, mark->tag) != 0);
     }
     if (!mark->active || hash_combine(run_seed, ++draws) % FIRES_ONE_IN != 0) return false;
     mark->reached++;
@@ -48,9 +52,19 @@ void marks_bend_stop(void)
     bending = false;
 }
 
+void marks_hold(bool hold)
+{
+    held = hold;
+}
+
+void marks_leave_out(const char *tag)
+{
+    left_out = tag;
+}
+
 void marks_end(void)
 {
-    marks_on = bending = false;
+    marks_on = bending = held = false;
 }
 
 uint32_t marks_count(void)
@@ -73,6 +87,16 @@ void marks_begin(uint64_t seed, bool bend)
 
 void marks_bend_stop(void)
 {
+}
+
+void marks_hold(bool hold)
+{
+    (void)hold;
+}
+
+void marks_leave_out(const char *tag)
+{
+    (void)tag;
 }
 
 void marks_end(void)

@@ -56,6 +56,8 @@ bool mark_maybe(struct mark *mark);
 // A run begins: draws which sites of SIM_MAYBE are active. With `bend` false none is.
 void marks_begin(uint64_t seed, bool bend);
 void marks_bend_stop(void); // From now on no SIM_MAYBE fires.
+void marks_hold(bool hold);  // While it is held none fires, nor is any mark reached.
+void marks_leave_out(const char *tag); // Of SIM_MAYBE: never fires in this process.
 void marks_end(void);
 uint32_t marks_count(void); // 0 in builds without fault points.
 struct mark *marks_at(uint32_t index);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "core/shard.h"
 #include "sql/session/session.h"
 #include "sql/service/settings.h"
@@ -51,7 +52,9 @@ bool memory_spills(
     const struct session *session, const struct memory_account *account, uint64_t more)
 {
     uint64_t used = account->used_bytes;
-    if (used < SPILL_LEAST_BYTES || !spill_possible(session->shard)) return false;
+    if (!spill_possible(session->shard)) return false;
+    if (used > 0 && SIM_MAYBE("exec.spill_early")) return true;
+    if (used < SPILL_LEAST_BYTES) return false;
     return used + more > session->work_bytes || !memory_is_ample(account, more);
 }
 

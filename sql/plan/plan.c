@@ -4,6 +4,7 @@
 #include "sql/bind/resolution.h"
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "core/task.h"
 #include "sql/service/named_lock.h"
 #include "sql/plan/plan_internal.h"
@@ -195,6 +196,7 @@ static struct status build_plan(struct build *build)
     plan->spool_count = binder->spool_count;
     plan->writer_count = binder->table_count;
     plan->capacity = plan->subquery_count > 0 ? BATCH_ROWS_MAX : capacity_of(plan->root);
+    if (SIM_MAYBE("plan.small_batches")) plan->capacity = planner->chunk_rows + 1;
     plan->modifies = writes;
     plan->read_only = !binder->writes && !binder->has_volatile;
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "sql/type/collation.h"
 #include "sql/plan/plan_internal.h"
 
@@ -541,7 +542,7 @@ static struct status choose(const struct access_plan *plan, struct candidate *be
         if (!is_implied(plan, &c)) continue;
         // An inverted index has not all rows: only those that a condition looks for.
         if (index->inverted && c.inverted_count == 0) continue;
-        if (!found || c.choice < best->choice) *best = c;
+        if (!found || (c.choice < best->choice) != SIM_MAYBE("plan.other_index")) *best = c;
         found = true;
     }
     if (!found)

@@ -47,6 +47,7 @@ struct planner {
     uint32_t shown_count, shown_capacity;
     struct writer_plan **writers;
     uint32_t depth;             // Of the rel being planned, against recursion.
+    uint32_t chunk_rows;        // The most that VALUES give at once.
     uint32_t subquery_depth;    // Of the deepest subquery of the node being planned.
 };
 

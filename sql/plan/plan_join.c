@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "sql/type/collation.h"
 #include "sql/plan/plan_internal.h"
 
@@ -214,7 +215,8 @@ static struct status make_hash(const struct join_step *step, const struct join_k
     node->left = step->left;
     node->right = right;
     // The smaller side goes into the table.
-    if (step->kind == REL_INNER && !step->keep_order && right->rows > 2 * step->left->rows) {
+    if (step->kind == REL_INNER && !step->keep_order &&
+        (right->rows > 2 * step->left->rows) != SIM_MAYBE("plan.other_side")) {
         node->left = right;
         node->right = step->left;
         left_keys = keys->right;
@@ -293,7 +295,7 @@ static struct status make_merge(const struct join_step *step, const struct join_
     const double rows = result_rows(step, right->rows, true);
     const double cost = left->cost + right->cost + (left->rows + right->rows) * COST_MERGE +
                         rows * COST_FILTER;
-    if (cost >= (*best)->cost) return st;
+    if (cost >= (*best)->cost && !SIM_MAYBE("plan.merge_join")) return st;
     struct node *node = plan_new_node(planner, NODE_MERGE_JOIN);
     struct scalar_list *merge = ARENA_NEW(planner->arena, struct scalar_list), rest = {0};
     scalar_list_add(planner->arena, merge, keys->conjuncts[k]);
@@ -349,7 +351,7 @@ static struct status join_one(const struct join_step *step, struct node **out)
     TRY(need_right(step, &needed));
     TRY(plan_node(planner, step->right, &needed, NULL, &inner, NULL));
     TRY(make_hash(step, &keys, inner, out));
-    if (loop != NULL && loop->cost < (*out)->cost) {
+    if (loop != NULL && (loop->cost < (*out)->cost) != SIM_MAYBE("plan.other_join")) {
         loop->rows = (*out)->rows < loop->rows ? (*out)->rows : loop->rows;
         *out = loop;
     }

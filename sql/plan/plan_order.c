@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "sql/plan/plan_internal.h"
 
 #define ORDER_EXACT_MAX 10u
@@ -170,7 +171,8 @@ static struct status exact(struct ordering *ordering, uint32_t *order, double *r
             if (set >> i & 1 || (any && !connects(ordering, set, i))) continue;
             struct step step, *known = &steps[set | UINT32_C(1) << i];
             TRY(extend(ordering, set, &steps[set], i, &step));
-            if (step.cost < known->cost) *known = step;
+            if (known->cost == INFINITY || (step.cost < known->cost) != SIM_MAYBE("plan.other_order"))
+                *known = step;
         }
     }
     uint32_t at = ordering->count;

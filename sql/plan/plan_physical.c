@@ -356,6 +356,7 @@ static struct status plan_values(
     node->values.row_count = rows;
     node->values.column_count = width;
     node->values.chunk_rows = rows < VALUES_CHUNK_ROWS ? rows : VALUES_CHUNK_ROWS;
+    if (node->values.chunk_rows > planner->chunk_rows) planner->chunk_rows = node->values.chunk_rows;
     node->values.chunk_count = (rows + VALUES_CHUNK_ROWS - 1) / VALUES_CHUNK_ROWS;
     node->values.rows =
         ARENA_ARRAY(planner->arena, struct expr_program *, node->values.chunk_count);

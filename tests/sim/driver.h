@@ -31,7 +31,7 @@ struct driver_outcome {
     struct sim_figures figures;
     bool violated;
     uint64_t violation_kind;
-    char violation[900];
+    char violation[SIM_VIOLATION_BYTES];
     uint64_t marks[DRIVER_MARKS_MAX / 64]; // Reached; a bit for each.
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/flags.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/text.h"
 #include "tests/sim/driver.h"
 
@@ -16,7 +17,7 @@ const char *malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1,narenas:1";
 
 static struct command_line {
     const char *scenario, *script, *seeds;
-    const char *omit[SIM_DECISIONS];
+    const char *omit[SIM_DECISIONS], *straight;
     uint64_t seed, jobs;
     int64_t until_ns;
     bool cases, events, log, list, minimize, marks;
@@ -107,6 +108,11 @@ static struct flag flags[] = {
         .value = &line.omit[SIM_OPERATION],
         .argument = "N,N-M",
         .help = "Operations to leave out."},
+    {.name = "straight",
+        .kind = FLAG_STRING,
+        .value = &line.straight,
+        .argument = "MARK",
+        .help = "This SIM_MAYBE never fires."},
     {.name = "marks",
         .kind = FLAG_BOOL,
         .value = &line.marks,
@@ -171,6 +177,7 @@ int main(int argc, char **argv)
         if (!omissions_parse(&driver.omitted, (enum sim_decision)i, line.omit[i]))
             return usage("what to omit is a list like 2,5-9");
     }
+    marks_leave_out(line.straight);
     driver.jobs = line.jobs == 0 ? 1 : (uint32_t)(line.jobs < 16 ? line.jobs : 16);
     driver.until_ns = (uint64_t)line.until_ns;
     driver.trace_events = line.events;

@@ -12,13 +12,16 @@
 #include "tests/sim/replica_check.h"
 #include "tests/sim/server_node.h"
 #include "tests/sim/sql_clients.h"
+#include "tests/sim/sql_oracle.h"
 
 #define OPERATIONS_MAX 200u
+#define UNITS_MAX 40u
 #define HEAL_WITHIN (90 * WORLD_SECOND)
 
 struct sql_run {
     struct kv_world kv; // First.
     struct sql_clients clients;
+    struct sql_oracle oracle; // oracle.units 0: none is asked.
     bool finishing;
 };
 
@@ -65,7 +68,8 @@ static struct world_node *leader_node(struct world *world)
 
 static bool work_is_done(void *arg)
 {
-    return sql_clients_are_done(&((struct sql_run *)arg)->clients);
+    struct sql_run *sql = arg;
+    return sql_clients_are_done(&sql->clients) && (sql->oracle.units == 0 || sql_oracle_is_done(&sql->oracle));
 }
 
 static bool all_is_done(void *arg)
@@ -89,7 +93,7 @@ static struct status finish(struct task *task, void *arg)
     return STATUS_OK;
 }
 
-static void run_sql(struct sim_run *run, uint32_t nodes)
+static void run_sql(struct sim_run *run, uint32_t nodes, uint32_t units, bool lies)
 {
     struct sql_run *sql = ARENA_NEW(&run->arena, struct sql_run);
     struct sim_random random = sim_random_named(run->seed, "sql");
@@ -103,13 +107,16 @@ static void run_sql(struct sim_run *run, uint32_t nodes)
     server_node_register();
     memset(sql, 0, sizeof *sql);
     kv_world_begin(&sql->kv, run, &options);
-    sql_clients_init(&sql->clients, world,
-        (uint32_t)sim_random_between(&random, OPERATIONS_MAX / 4, OPERATIONS_MAX));
+    // Beside the oracle they are there to be in its way.
+    sql_clients_init(&sql->clients, world, units > 0 ? (uint32_t)sim_random_below(&random, OPERATIONS_MAX / 8)
+        : (uint32_t)sim_random_between(&random, OPERATIONS_MAX / 4, OPERATIONS_MAX));
     world_start_all(world);
+    if (units > 0) sql_oracle_start(&sql->oracle, world, units, lies);
     nemesis_plan(world, &faults);
     world_run(world, all_is_done, sql, 90 * WORLD_SECOND);
     world_heal(world);
-    world_expect(world, "all operations end", work_is_done, sql, HEAL_WITHIN);
+    world_expect(world, "all operations end", work_is_done, sql, units > 0 ? 4 * HEAL_WITHIN : HEAL_WITHIN);
+    if (units > 0 && !run->violated) sql_oracle_stop(&sql->oracle);
     if (!run->violated) kv_world_expect_serving(&sql->kv, HEAL_WITHIN);
     sql->finishing = true;
     if (!run->violated) {
@@ -127,10 +134,23 @@ static void run_sql(struct sim_run *run, uint32_t nodes)
 
 SIM_SCENARIO(sql, "SQL clients of one node under faults: every answer, the sums, serializable histories")
 {
-    run_sql(run, 1);
+    run_sql(run, 1, 0, false);
 }
 
 SIM_SCENARIO(sql_nodes, "the same on three nodes, and no two versions of a table in use")
 {
-    run_sql(run, 3);
+    run_sql(run, 3, 0, false);
 }
+
+SIM_SCENARIO(sql_oracle, "free statements give what they give on one shard to which nothing happens")
+{
+    struct sim_random random = sim_random_named(run->seed, "oracle");
+    uint32_t nodes = sim_random_below(&random, 3) == 0 ? 3 : 1;
+    run_sql(run, nodes, (uint32_t)sim_random_between(&random, 8, UNITS_MAX), false);
+}
+
+SIM_SCENARIO_ON_REQUEST(sql_oracle_lies, "an answer that lacks a row")
+{
+    run_sql(run, 1, UNITS_MAX, true);
+}
+

@@ -7,6 +7,7 @@
 #include "kv/kv_node.h"
 #include "repl/repl.h"
 #include "sql/catalog/bootstrap.h"
+#include "sql/exec/spill.h"
 #include "sql/wire/pgwire.h"
 #include "sql/session/register.h"
 #include "tenant/tenant.h"
@@ -74,12 +75,14 @@ static struct status parts_start(struct task *task, struct world_node *node,
         .replicas = wanted->replicas};
     const struct pgwire_options wire = {.address = ":" SERVER_PORT, .insecure = true};
     const struct bootstrap_options bootstrap = {0};
+    const struct spill_options spill = {.dir = "/data/temp"};
     if (several) TRY(identify(task, node, &options, parts));
     TRY(kv_start(task, &options));
     parts->kv = true;
     if (several) TRY(cluster_live(task));
     TRY(sql_node_start(task));
     parts->sql = true;
+    TRY(spill_node_start(task, &spill));
     if (!several || kv_is_new(task->shard->node)) TRY(kv_tenant_create(task, TENANT_SYSTEM, 0));
     TRY(bootstrap_done(task, TENANT_SYSTEM, &done));
     if (!done) TRY(bootstrap_tenant(task, TENANT_SYSTEM, &bootstrap));

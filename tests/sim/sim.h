@@ -26,6 +26,7 @@
 enum sim_decision { SIM_KIND, SIM_FAULT, SIM_OPERATION, SIM_DECISIONS };
 #define SIM_DECISIONS_MAX 8192u
 
+#define SIM_VIOLATION_BYTES 3600u
 #define SIM_COUNTS_MAX 24u
 #define SIM_SAMPLES_MAX 384u
 
@@ -56,7 +57,7 @@ struct sim_run {
     struct sim_figures figures;
     bool violated;
     uint64_t violation_kind; // The same for all violations of one rule.
-    char violation[900];
+    char violation[SIM_VIOLATION_BYTES];
 };
 
 struct sim_scenario {
