@@ -2,12 +2,14 @@
 //
 // More than a cluster can do: it has few fibers, little memory and a slow disk, and for some seconds many times as many
 // clients of one virtual cluster as there are fibers ask for what is large, contended, or in the way, while a few of
-// another go on with what they always do. The clients are on a machine of their own.
+// another go on with what they always do. Some of the many think in the middle of a transaction, holding locks that others
+// want, and some of these never come back. The clients are on a machine of their own.
 //
 // Checked   whoever is turned away is told so: 53xxx, or what any client may be told; never anything else. What SQL takes
 //           of memory stays within its budget. The few go on: each of their statements ends in bounded time, and most
-//           succeed. When the many have gone, nothing is refused any more and memory is given back; every acknowledged
-//           write is there, none that was refused.
+//           succeed. Who waits for somebody who thinks is answered by its own timeout, and who thinks for longer than it may is
+//           ended. When the many have gone, nothing is locked or refused any more and memory is given back; every
+//           acknowledged write is there, none that was refused.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -30,6 +32,9 @@
 #define AFTER_NS (5 * WORLD_SECOND)
 #define FEW_WITHIN_NS (15 * WORLD_SECOND)
 #define END_WITHIN_NS (60 * WORLD_SECOND)
+#define THINK_NS (900 * WORLD_MS) // At most, each time; some may for no longer than
+#define THINK_MAX_MS 400          // that.
+#define IDLE_IN_TRANSACTION SQLSTATE('2', '5', 'P', '0', '3')
 #define MEMORY_BYTES (UINT64_C(8) << 20)
 #define TASK_BYTES (UINT64_C(256) << 10)   // Of a statement until it first looks at the budget: its text, its plan, a few rows.
 #define SESSION_BYTES (UINT64_C(32) << 10) // Of one that does nothing: it is there whatever the budget.
@@ -42,6 +47,7 @@ struct overload {
     uint32_t shards, fibers;
     bool ready, stop, checked;
     bool loading;
+    bool thinkers; // Every other run has some: who waits for them asks for less.
     uint64_t settled_ns; // From then on nothing is refused; 0: not yet.
     uint32_t few, many;  // That run.
     uint32_t statements, turned_away;
@@ -50,6 +56,7 @@ struct overload {
     int64_t counts[FEW];   // Acknowledged.
     int64_t unsure[FEW];
     enum write_fate writes[STATEMENTS_MAX + 1];
+    int64_t hot_count, hot_unsure; // Of what everybody wants.
     uint64_t calm_bytes, peak_bytes;
 };
 
@@ -118,10 +125,16 @@ static enum write_fate fate_of(struct status st)
     return WRITE_REFUSED;
 }
 
-static void check_refusal(struct caller *caller, struct status st)
+// `thinks`: it holds locks, and its patience is its own.
+static void check_refusal(struct caller *caller, struct status st, bool thinks)
 {
     if (!failed(st)) return;
     bool turned_away = is_class(st, "53");
+    if (thinks && (status_is(st, E_LOCK_NOT_AVAILABLE) || status_is(st, IDLE_IN_TRANSACTION))) {
+        covered("sim.thought_too_long");
+        sim_count(caller->overload->world.run, "thought or waited too long", 1);
+        return;
+    }
     if (turned_away) {
         caller->overload->turned_away++;
         covered("sim.turned_away");
@@ -138,7 +151,7 @@ static void few_ended(struct caller *caller, struct status st, uint64_t began_ns
     struct overload *overload = caller->overload;
     struct sim_run *run = overload->world.run;
     uint64_t took_ns = sim_now_ns(overload->world.sim) - began_ns;
-    check_refusal(caller, st);
+    check_refusal(caller, st, false);
     if (took_ns > FEW_WITHIN_NS)
         sim_violation(run, "a statement of another virtual cluster took %.1f s", (double)took_ns / 1e9);
     if (overload->settled_ns != 0 && began_ns >= overload->settled_ns) {
@@ -193,23 +206,69 @@ static const char *demand(struct task *task, struct caller *caller, uint32_t num
     }
 }
 
+static struct status think(struct task *task, struct caller *caller)
+{
+    return task_sleep(task, sim_random_below(&caller->random, THINK_NS));
+}
+
+// A transaction whose client thinks between its statements.
+static struct status ponder(struct task *task, struct caller *caller)
+{
+    struct overload *overload = caller->overload;
+    struct status st;
+    const bool leaves = sim_random_below(&caller->random, 8) == 0;
+    static const char *const patience[] = {"lock_timeout", "idle_in_transaction_session_timeout", "statement_timeout"};
+    const uint64_t which = sim_random_below(&caller->random, 4);
+    TRY(say(task, caller, "BEGIN"));
+    if (which < 3) TRY(say(task, caller, arena_printf(task->arena, "SET LOCAL %s = %d", patience[which], THINK_MAX_MS)));
+    TRY(say(task, caller, "SELECT n FROM hot WHERE k = 0 FOR UPDATE"));
+    TRY(think(task, caller));
+    TRY(say(task, caller, "UPDATE hot SET n = n + 1 WHERE k = 0"));
+    TRY(think(task, caller));
+    sim_count(overload->world.run, "thought", 1);
+    if (leaves) {
+        hang_up(caller);
+        return STATUS_OK;
+    }
+    st = say(task, caller, "COMMIT");
+    const enum write_fate fate = fate_of(st);
+    overload->hot_count += fate == WRITE_DONE;
+    overload->hot_unsure += fate == WRITE_UNKNOWN;
+out:
+    return st;
+}
+
+static struct status want(struct task *task, struct caller *caller, uint32_t number, bool *thinks)
+{
+    struct overload *overload = caller->overload;
+    bool writes;
+    *thinks = overload->thinkers && sim_random_below(&caller->random, 4) == 0;
+    if (*thinks) return ponder(task, caller);
+    const char *sql = demand(task, caller, number, &writes);
+    const bool hot = strncmp(sql, "UPDATE hot", strlen("UPDATE hot")) == 0;
+    if (writes) overload->writes[number] = WRITE_UNKNOWN;
+    const bool connected = caller->client != NULL;
+    struct status st = say(task, caller, sql);
+    const enum write_fate fate = !connected && caller->client == NULL ? WRITE_REFUSED : fate_of(st);
+    if (writes) overload->writes[number] = fate;
+    overload->hot_count += hot && fate == WRITE_DONE;
+    overload->hot_unsure += hot && fate == WRITE_UNKNOWN;
+    return st;
+}
+
 static struct status many_main(struct task *task, void *arg)
 {
     struct caller *caller = arg;
     struct overload *overload = caller->overload;
     while (overload->loading && !task->cancelled && overload->statements < STATEMENTS_MAX) {
         struct arena_mark mark = arena_mark(task->arena);
-        bool writes;
+        bool thinks;
         const uint32_t number = ++overload->statements;
-        const char *sql = demand(task, caller, number, &writes);
         if (sim_keep(overload->world.run, SIM_OPERATION, number)) {
             task->deadline_ns = task_now_ns(task) + 2 * LOAD_NS;
-            if (writes) overload->writes[number] = WRITE_UNKNOWN;
-            bool connected = caller->client != NULL;
-            struct status st = say(task, caller, sql);
-            if (writes) overload->writes[number] = !connected && caller->client == NULL ? WRITE_REFUSED : fate_of(st);
+            struct status st = want(task, caller, number, &thinks);
             task->deadline_ns = UINT64_MAX;
-            check_refusal(caller, st);
+            check_refusal(caller, st, thinks);
             sim_count(overload->world.run, failed(st) ? "demands refused" : "demands", 1);
             if (failed(st) || sim_random_below(&caller->random, 8) == 0) hang_up(caller);
         }
@@ -288,6 +347,11 @@ static struct status check_writes(struct task *task, void *arg)
         if (n < overload->counts[i] || n > overload->counts[i] + overload->unsure[i])
             sim_violation(run, "%" PRId64 " updates are there, %" PRId64 " were acknowledged", n, overload->counts[i]);
     }
+    TRY(say(task, many, "UPDATE hot SET n = n WHERE k = 0 RETURNING n")); // Nobody holds it.
+    const int64_t hot = number_at(task, many, 0, 0);
+    if (hot < overload->hot_count || hot > overload->hot_count + overload->hot_unsure)
+        sim_violation(run, "%" PRId64 " updates of what everybody wants are there, %" PRId64 " were acknowledged", hot,
+            overload->hot_count);
     TRY(say(task, many, "SELECT k FROM many"));
     for (uint64_t i = 0; i < many->result.row_count; i++) found[number_at(task, many, i, 0)] = true;
     for (uint32_t i = 0; i <= STATEMENTS_MAX; i++) {
@@ -434,6 +498,7 @@ SIM_SCENARIO(overload, "many times the clients that a cluster has room for: boun
         .boot = boot,
         .look = look};
     const uint32_t many = (uint32_t)sim_random_between(&random, 40, MANY_MAX);
+    overload->thinkers = sim_random_below(&random, 2) == 0;
     struct world *world = &overload->world;
     server_node_register();
     world_begin(world, run, &options);
