@@ -49,6 +49,7 @@ struct store_figures {
     uint64_t bytes;       // On disk (or of the model's content).
     uint64_t cache_bytes; // In use.
     uint64_t dirty_bytes;
+    uint32_t resting; // Threads of its own that wait to be woken, since nobody uses it.
 };
 
 // A consistent copy in the making: the files of the last checkpoint, kept as they are until backup_end.

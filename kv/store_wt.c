@@ -12,6 +12,7 @@
 #include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/pollers.h"
 #include "kv/admin.h"
 #include "kv/store.h"
 #include "kv/store_gap.h"
@@ -43,6 +44,7 @@ struct wt_cursor {
 struct store_wt {
     struct store base;
     WT_EVENT_HANDLER events;
+    struct pollers pollers; // Eviction looks once a second, sweeping every two: not while nobody uses the store.
     char *home;
     uint64_t cache_bytes;
     bool in_memory;
@@ -97,6 +99,7 @@ static struct status wt_get(
 {
     struct store_wt *wt = wt_of(store);
     WT_CURSOR *cursor = wt->points[table];
+    pollers_worked(&wt->pollers);
     if (store_gap_has(&wt->gaps[table], key)) {
         *found = false;
         return STATUS_OK;
@@ -140,6 +143,7 @@ static struct status wt_put(
     WT_ITEM key_item = item_of(key), value_item = item_of(value);
     int ret;
     WT_ITEM at;
+    pollers_worked(&wt->pollers);
     if (wt->standing[table] && cursor->get_key(cursor, &at) == 0 && at.size == key.size &&
         memcmp(at.data, key.data, key.size) == 0) {
         cursor->set_value(cursor, &value_item);
@@ -159,6 +163,7 @@ static struct status wt_add(
 {
     struct store_wt *wt = wt_of(store);
     WT_CURSOR *cursor = wt->adder;
+    pollers_worked(&wt->pollers);
     WT_ITEM key_item = item_of(key), value_item = item_of(value);
     cursor->set_key(cursor, &key_item);
     cursor->set_value(cursor, &value_item);
@@ -174,6 +179,7 @@ static struct status wt_remove(struct store *store, enum store_table table, stru
     struct store_wt *wt = wt_of(store);
     WT_CURSOR *cursor = wt->points[table];
     WT_ITEM item = item_of(key);
+    pollers_worked(&wt->pollers);
     wt->standing[table] = false;
     cursor->set_key(cursor, &item);
     int ret = cursor->remove(cursor);
@@ -235,6 +241,7 @@ static struct status wt_seek(
     WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
     WT_ITEM item = item_of(key);
     int order = 0;
+    pollers_worked(&wt_of(base->store)->pollers);
     if (key.size == 0) { // WiredTiger has no empty key: below all that there is.
         int ret = cursor->reset(cursor);
         if (ret == 0) ret = direction == STORE_FORWARD ? cursor->next(cursor) : WT_NOTFOUND;
@@ -260,6 +267,7 @@ static inline void prefetch_near(const void *at, enum store_direction direction)
 static struct status wt_step(struct store_cursor *base, enum store_direction direction, bool *found)
 {
     WT_CURSOR *cursor = container_of(base, struct wt_cursor, base)->wt;
+    pollers_worked(&wt_of(base->store)->pollers);
     int ret = direction == STORE_FORWARD ? cursor->next(cursor) : cursor->prev(cursor);
     if (LIKELY(ret == 0)) {
         prefetch_near(cursor->value.data, direction);
@@ -392,7 +400,11 @@ static void open_blocking(void *arg)
         wt->in_memory ? ",in_memory=true" : "," STORE_WT_FILE_CONFIG);
     wt->result = make_folders(wt->home);
     if (wt->result != 0) return;
+    pollers_hold(&wt->pollers); // Closed again when it fails.
+    pollers_adopt(&wt->pollers);
     wt->result = wiredtiger_open(wt->home, &wt->events, config, &wt->connection);
+    pollers_adopt_end();
+    pollers_release(&wt->pollers);
     if (wt->result != 0) return;
     WT_CONNECTION *connection = wt->connection;
     // This session alone writes, so its reads outside of a transaction need no snapshot (10 % of a search).
@@ -419,16 +431,20 @@ static void open_blocking(void *arg)
 static void checkpoint_blocking(void *arg)
 {
     struct store_wt *wt = arg;
+    pollers_hold(&wt->pollers); // It waits for eviction to write what is dirty.
     wt->result = wt->checkpoint_session->checkpoint(wt->checkpoint_session, NULL);
+    pollers_release(&wt->pollers);
     measure_files(wt);
 }
 
 static void close_blocking(void *arg)
 {
     struct store_wt *wt = arg;
+    pollers_hold(&wt->pollers); // A signal to end may come just before somebody waits for it.
     // Closes the sessions and their cursors too.
     wt->result = wt->connection == NULL ? 0 : wt->connection->close(wt->connection, NULL);
     wt->connection = NULL;
+    pollers_release(&wt->pollers);
 }
 
 static struct status run_blocking(struct task *task, void (*fn)(void *arg), void *arg)
@@ -562,7 +578,8 @@ out:
 static void wt_figures(struct store *store, struct store_figures *figures)
 {
     struct store_wt *wt = wt_of(store);
-    *figures = (struct store_figures){.bytes = wt->file_bytes, .cache_bytes = wt->cache_bytes};
+    *figures = (struct store_figures){
+        .bytes = wt->file_bytes, .cache_bytes = wt->cache_bytes, .resting = pollers_resting(&wt->pollers)};
 }
 
 static struct status cache_size(struct store_wt *wt, uint64_t cache_bytes)
@@ -580,7 +597,9 @@ static struct status wt_cache_set(struct store *store, uint64_t cache_bytes)
     struct status st = cache_size(wt, cache_bytes);
     if (failed(st)) return st;
     wt->cache_bytes = cache_bytes;
+    if (wt->shrinking) pollers_release(&wt->pollers);
     wt->shrinking = false;
+    pollers_wake(&wt->pollers); // It may be less than before.
     return STATUS_OK;
 }
 
@@ -591,7 +610,10 @@ static struct status wt_cache_shrink(struct store *store, bool shrink)
     uint64_t least = wt->file_bytes > CACHE_BYTES_LEAST ? wt->file_bytes : CACHE_BYTES_LEAST;
     if (shrink == wt->shrinking || (shrink && (wt->in_memory || least >= wt->cache_bytes))) return STATUS_OK;
     struct status st = cache_size(wt, shrink ? least : wt->cache_bytes);
-    if (!failed(st)) wt->shrinking = shrink;
+    if (failed(st)) return st;
+    wt->shrinking = shrink;
+    if (shrink) pollers_hold(&wt->pollers);
+    else pollers_release(&wt->pollers);
     return st;
 }
 
@@ -606,6 +628,7 @@ static void store_free(struct store_wt *wt)
             free(container_of(cursor, struct wt_cursor, base));
         }
     }
+    pollers_fini(&wt->pollers);
     free(wt->home);
     free(wt);
 }
@@ -658,6 +681,7 @@ struct status store_wt_open(
     struct store_wt *wt = calloc(1, sizeof *wt);
     invariant(wt != NULL);
     wt->base.ops = &wt_ops;
+    pollers_init(&wt->pollers, "store");
     for (uint32_t t = 0; t < STORE_TABLE_COUNT; t++) store_gap_init(&wt->gaps[t]);
     wt->events = (WT_EVENT_HANDLER){.handle_error = handle_error, .handle_message = handle_message};
     wt->home = strdup(options->home);

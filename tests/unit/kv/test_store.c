@@ -2,6 +2,7 @@
 //
 // Both stores give the same answers: the same random operations on each, everything compared.
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -444,4 +445,14 @@ Test(store, large_values)
     OK(store_remove(stores[1], STORE_CURRENT, BYTES_LITERAL("large")));
     OK(store_commit(stores[1]));
     free(large);
+}
+
+// Its threads look for work, in vain, only while it is used.
+Test(store, nobody_is_awake_in_a_store_at_rest)
+{
+    struct store_figures figures;
+    do {
+        sched_yield();
+        store_figures(stores[1], &figures);
+    } while (figures.resting < 2);
 }
