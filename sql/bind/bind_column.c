@@ -109,6 +109,7 @@ struct status bind_column(
         }
         if (column == NULL) {
             const struct range *ranges = scope->names.ranges;
+            *out = NULL;
             for (const struct range *range = ranges; range != NULL; range = range->next) {
                 struct scalar *other = *out;
                 TRY(system_column(binder, scope, range, expr, out));
