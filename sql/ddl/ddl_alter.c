@@ -440,23 +440,6 @@ static struct status set_type(struct alter *alter)
                 "Column \"%s\" is used by generated column \"%s\".", column->name,
                 alter->table->columns[i].name);
     }
-    for (uint32_t i = 0; i < alter->table->index_count; i++) {
-        const struct index_desc *index = &alter->table->indexes[i];
-        for (uint32_t k = 0; k < index->column_count; k++) {
-            if (alter_text_mentions(context->arena, index->columns[k].expression_sql, column->name))
-                return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                    "altering the type of a column used by an index expression is not supported");
-        }
-    }
-    for (uint32_t i = 0; i < alter->table->statistics_count; i++) {
-        const struct statistics_desc *statistics = &alter->table->statistics[i];
-        for (uint32_t k = 0; k < statistics->expression_count; k++)
-            if (alter_text_mentions(context->arena, statistics->expressions[k].sql, column->name))
-                return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                    "altering the type of a column used by an expression of statistics object "
-                    "\"%s\" is not supported",
-                    statistics->name);
-    }
     TRY(check_castable(alter, column, to));
     if (column->default_sql != NULL && column->type.oid != to.oid &&
         cast_find(column->type.oid, to.oid, CAST_ASSIGNMENT) == NULL)
@@ -475,7 +458,9 @@ static struct status set_type(struct alter *alter)
     column->type = to;
     column->domain = domain;
     TRY(ddl_check_keys(context, alter->table));
-    if (wider) {
+    bool other_keys = false;
+    TRY(ddl_retype_expressions(context, alter->table, column->name, &other_keys));
+    if (wider && !other_keys) {
         TRY(alter_put(alter));
     } else {
         const char *value = former;

@@ -4,7 +4,9 @@
 #include <strings.h>
 
 #include "sql/type/collation.h"
+#include "sql/ddl/ddl_alter.h"
 #include "sql/ddl/ddl_internal.h"
+#include "sql/parse/parse.h"
 #include "sql/exec/foreign_key.h"
 #include "sql/plan/plan.h"
 #include "sql/ddl/temp.h"
@@ -377,6 +379,50 @@ static struct status index_element(struct statement_context *context, struct tab
     if (column->collation == NULL && element->collation.name == NULL && collation_is_set(type.collation))
         column->collation = arena_strdup(context->arena, collation_definition_of(type.collation));
     column->column_id = type.oid; // Of an expression (sql/catalog/catalog.h).
+out:
+    return st;
+}
+
+struct status ddl_retype_expressions(
+    struct statement_context *context, struct table_desc *table, const char *column, bool *changed)
+{
+    struct status st = STATUS_OK;
+    struct expr *expr;
+    struct type type;
+    bool immutable;
+
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        struct index_desc *index = &table->indexes[i];
+        for (uint32_t k = 0; k < index->column_count; k++) {
+            struct index_column *part = &index->columns[k];
+            if (!alter_text_mentions(context->arena, part->expression_sql, column)) continue;
+            TRY(parse_expression_on_stack(context->arena, bytes_of_string(part->expression_sql), &expr));
+            TRY(plan_expression_immutable(
+                context->task, context->session, context->arena, table, expr, &type, &immutable));
+            if (!immutable)
+                return ddl_error(context, E_INVALID_OBJECT_DEFINITION,
+                    "functions in index expression must be marked IMMUTABLE");
+            if (type.oid == part->column_id) continue;
+            struct index_element element = {0};
+            TRY(index_class(context, index, &element, type, part));
+            part->collation = collation_is_set(type.collation)
+                                  ? arena_strdup(context->arena, collation_definition_of(type.collation))
+                                  : NULL;
+            part->column_id = type.oid;
+            *changed = true;
+        }
+    }
+    for (uint32_t i = 0; i < table->statistics_count; i++) {
+        const struct statistics_desc *statistics = &table->statistics[i];
+        for (uint32_t k = 0; k < statistics->expression_count; k++) {
+            if (!alter_text_mentions(context->arena, statistics->expressions[k].sql, column)) continue;
+            TRY(parse_expression_on_stack(
+                context->arena, bytes_of_string(statistics->expressions[k].sql), &expr));
+            TRY(plan_expression_type(
+                context->task, context->session, context->arena, table, expr, &type));
+            statistics->expressions[k].type = type.oid;
+        }
+    }
 out:
     return st;
 }

@@ -254,6 +254,10 @@ CHECKED struct status ddl_add_key(struct statement_context *context, struct tabl
     const struct constraint *constraint, const char *column, struct index_desc **index);
 CHECKED struct status ddl_add_check(struct statement_context *context, struct table_desc *table,
     const struct constraint *constraint, const char *column, struct constraint_desc **check);
+// After a column's type has changed: index expressions and those of statistics objects that mention it have the types
+// that they are of now. *changed is set when that of an index is another. 42883, 42704, ... for what it is not a value of.
+CHECKED struct status ddl_retype_expressions(
+    struct statement_context *context, struct table_desc *table, const char *column, bool *changed);
 // After a change of a column's type: 42804 where its foreign keys, or others' to it, would compare what cannot be.
 CHECKED struct status ddl_check_keys(
     struct statement_context *context, const struct table_desc *table);

@@ -158,42 +158,49 @@ out:
     return st;
 }
 
-// The SELECT that gives columns of the target, then index expressions and predicates.
+// The SELECT that gives columns of the target, then index expressions and predicates, which are over those columns:
+// SELECT "t".*, (lower(a)), (b > 5) FROM (SELECT a AS "a", CAST(b AS bigint) AS "b" FROM source) AS "t".
 static struct status build_select(struct task *task, struct feed_run *run, struct bytes *text)
 {
     struct status st = STATUS_OK;
     struct ddl_feed *feed = run->feed;
     const struct table_desc *target = feed->target;
     struct statement_context context = {.task = task, .session = run->session, .arena = run->arena};
-    struct buffer out;
+    struct buffer rows, out;
     const char *name;
     uint32_t position = 0;
 
+    buffer_init(&rows, run->arena);
     buffer_init(&out, run->arena);
     buffer_append_string(&out, "SELECT ");
+    deparse_identifier(&out, target->name);
+    buffer_append_string(&out, ".*");
     for (uint32_t i = 0; i < target->column_count; i++) {
         if (feed->column_sql[i] == NULL) continue;
-        buffer_append_string(&out, position == 0 ? "" : ", ");
-        buffer_append_string(&out, feed->column_sql[i]);
+        buffer_printf(&rows, "%s%s AS ", position == 0 ? "" : ", ", feed->column_sql[i]);
+        deparse_identifier(&rows, target->columns[i].name);
         run->positions[i] = position++;
     }
     for (uint32_t i = 0; i < feed->index_count; i++) {
         const struct index_desc *index = run->indexes[i].index;
         for (uint32_t k = 0; k < index->column_count; k++) {
             if (index->columns[k].expression_sql == NULL) continue;
-            buffer_printf(
-                &out, "%s(%s)", position == 0 ? "" : ", ", index->columns[k].expression_sql);
+            buffer_printf(&out, ", (%s)", index->columns[k].expression_sql);
             run->positions[row_ordinal(target, index, k)] = position++;
         }
         run->indexes[i].predicate = UINT32_MAX;
         if (index->predicate_sql == NULL) continue;
-        buffer_printf(&out, "%s(%s)", position == 0 ? "" : ", ", index->predicate_sql);
+        buffer_printf(&out, ", (%s)", index->predicate_sql);
         run->indexes[i].predicate = position++;
     }
     TRY(ddl_qualified_name(&context, feed->source, &name));
+    buffer_append_string(&out, " FROM (SELECT ");
+    buffer_append_bytes(&out, buffer_bytes(&rows));
     // The planner may know the index already that is to be filled.
     buffer_printf(&out, " FROM %s@", name);
     deparse_identifier(&out, feed->source->indexes[0].name);
+    buffer_append_string(&out, ") AS ");
+    deparse_identifier(&out, target->name);
     *text = buffer_bytes(&out);
 out:
     return st;
