@@ -197,7 +197,7 @@ static struct status version_copy(struct arena *arena, struct mvcc_version *vers
     size_t size = version->value.size;
     uint8_t *out =
         size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(arena, size) : arena_alloc(arena, size);
-    if (out == NULL) return arena_check(arena);
+    if (out == NULL) return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
     if (size > 0) memcpy(out, version->value.data, size);
     version->value = bytes_of(out, size);
     return STATUS_OK;

@@ -36,7 +36,8 @@ static struct status versions_add(
     }
     size_t size = key.size + version->value.size;
     uint8_t *copy = arena_try_alloc(versions->arena, size);
-    if (copy == NULL) return arena_check(versions->arena);
+    if (copy == NULL)
+        return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
     memcpy(copy, key.data, key.size);
     if (version->value.size > 0) memcpy(copy + key.size, version->value.data, version->value.size);
     versions->items[versions->count++] = (struct kv_version){

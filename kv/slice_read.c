@@ -222,7 +222,7 @@ static struct status gather_row(struct gather *gather, struct bytes key, struct 
     size_t size = key.size + value.size;
     uint8_t *copy = size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(gather->arena, size)
                                                  : arena_alloc(gather->arena, size);
-    if (copy == NULL) return arena_check(gather->arena);
+    if (copy == NULL) return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
     memcpy(copy, key.data, key.size);
     if (value.size > 0) memcpy(copy + key.size, value.data, value.size);
     batch->pairs[batch->count++] = (struct kv_pair){

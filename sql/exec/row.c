@@ -647,7 +647,8 @@ static inline struct status copy_out(const struct row_decoder *decoder, struct a
         if (datum->null) continue;
         uint8_t *copy = datum->size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(arena, datum->size)
                                                             : arena_alloc(arena, datum->size);
-        if (copy == NULL) return arena_check(arena);
+        if (copy == NULL)
+            return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
         memcpy(copy, datum->data, datum->size);
         datum->data = copy;
     }

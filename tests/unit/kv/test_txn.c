@@ -31,6 +31,52 @@ out:
     return st;
 }
 
+// What there is no room for is refused: it is not passed over, nor told as if it were not there.
+KV_TEST(txn, refuses_a_value_that_the_reader_has_no_room_for)
+{
+    struct status st = STATUS_OK;
+    const uint32_t size = 200u << 10;
+    struct kv_txn *txn = NULL;
+    struct memory_account account;
+    struct arena arena;
+    struct kv_batch batch;
+    struct bytes value;
+    char *text = arena_alloc(task->arena, size + 1);
+    memset(text, 'x', size);
+    text[size] = 0;
+    memory_account_init(&account, NULL, "reader", 100u << 10);
+    arena_init(&arena, &account);
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "b", text));
+    TRY(put_now(task, "c", "3"));
+    TRY(begin(task, &txn));
+    // What came from another shard is here already, beyond the limit by one value.
+    const bool here = task->shard->node->shard_count == 1;
+    st = kv_get(task, txn, NULL, key(task, "b"), &arena, &value);
+    CHECK(status_is(st, E_OUT_OF_MEMORY) || (!here && !failed(st) && value.size == size));
+    struct bytes keys[] = {key(task, "a"), key(task, "b"), key(task, "c")}, values[3];
+    arena_reset(&arena);
+    st = kv_get_many(task, txn, NULL, keys, 3, &arena, values, NULL);
+    CHECK(status_is(st, E_OUT_OF_MEMORY) || (!here && !failed(st) && values[1].size == size));
+    uint64_t count = 0;
+    struct kv_scan scan;
+    kv_scan_init(&scan, key_span(task, "a", "z"));
+    arena_reset(&arena);
+    do {
+        st = kv_scan_next(task, txn, &scan, &arena, &batch);
+        if (!failed(st)) count += batch.count;
+    } while (!failed(st) && batch.count > 0);
+    CHECK(status_is(st, E_OUT_OF_MEMORY) ? count < 2 : !here && !failed(st) && count == 3);
+    st = STATUS_OK;
+    TRY(read_now(task, "b", &value));
+    CHECK(value.size == size);
+out:
+    if (txn != NULL) kv_txn_rollback(task, txn);
+    arena_fini(&arena);
+    memory_account_fini(&account);
+    return st;
+}
+
 KV_TEST(txn, sees_its_snapshot_and_its_own_writes)
 {
     struct status st = STATUS_OK;

@@ -152,6 +152,36 @@ out:
     return st;
 }
 
+// A row with a value that there is no room for is no row that is not there.
+SQL_TEST(spill, large_values_beyond_the_limit, 1)
+{
+    struct status st = STATUS_OK;
+    struct memory_account *account = &test->session->account;
+    RUN("CREATE TABLE t (id int PRIMARY KEY, a text, b text)");
+    RUN("INSERT INTO t SELECT i, repeat('x', 300000), repeat('y', 300000) FROM generate_series(1, 3) i");
+    for (uint64_t room = 100u << 10; room < (2u << 20); room += 100u << 10) {
+        account->limit_bytes = account->used_bytes + room;
+        static const struct {
+            const char *sql, *right;
+        } asked[] = {{"SELECT count(a), sum(length(b)), min(id) FROM t", "3|900000|1"},
+            {"SELECT a = repeat('x', 300000), b = repeat('y', 300000) FROM t WHERE id = 2", "t|t"},
+            {"SELECT count(*) FROM t AS x JOIN t AS y ON x.a = y.a AND x.id = y.id", "3"}};
+        for (uint32_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+            const char *text = "";
+            st = sql_rows(test, asked[i].sql, &text);
+            if (status_is(st, E_OUT_OF_MEMORY)) continue;
+            TRY(st);
+            cr_expect_str_eq(text, asked[i].right, "%s with %u KiB gives %s", asked[i].sql, (uint32_t)(room >> 10), text);
+        }
+        st = STATUS_OK;
+    }
+    account->limit_bytes = 0;
+
+out:
+    account->limit_bytes = 0;
+    return st;
+}
+
 SQL_TEST(spill, limits_of_statements, 1)
 {
     struct status st = STATUS_OK;
