@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "core/text.h"
 #include "sql/catalog/catalog.h"
+#include "sql/parse/ast_visit.h"
 #include "sql/parse/deparse.h"
 #include "sql/type/encoding.h"
 #include "sql/session/execute.h"
@@ -19,315 +20,6 @@
 #define COPY_ROWS_MAX 256u
 #define COPY_PARAMS_MAX 4096u
 #define COPY_COLUMNS_MAX 1600u
-
-// --- options -------------------------------------------------------------------------------------------
-
-static const char *option_text(struct arena *arena, const struct option *option)
-{
-    if (option->value == NULL || option->value->kind != EXPR_LITERAL) return NULL;
-    if (option->value->literal.kind == LITERAL_BOOL)
-        return option->value->literal.boolean ? "true" : "false";
-    return arena_string(arena, option->value->literal.text);
-}
-
-static struct status one_byte(struct arena *arena, const struct option *option, char *out)
-{
-    const char *text = option_text(arena, option);
-    if (text == NULL || strlen(text) != 1 || (text[0] & 0x80) || text[0] == '\n' || text[0] == '\r')
-        return status_format(arena, E_INVALID_PARAMETER_VALUE, "COPY %s must be a single one-byte character", option->name);
-    *out = text[0];
-    return STATUS_OK;
-}
-
-static struct status options_take(
-    struct arena *arena, const struct copy *copy, int32_t client_encoding, struct copy_options *out)
-{
-    struct status st = STATUS_OK;
-    bool forces = false;
-    *out = (struct copy_options){.format = COPY_TEXT, .encoding = client_encoding};
-    for (uint32_t i = 0; i < copy->options.count; i++) {
-        const struct option *option = &copy->options.items[i];
-        const char *text = option_text(arena, option);
-        if (strcmp(option->name, "format") == 0) {
-            if (text != NULL && strcmp(text, "csv") == 0)
-                out->format = COPY_CSV;
-            else if (text != NULL && strcmp(text, "binary") == 0)
-                out->format = COPY_BINARY;
-            else if (text == NULL || strcmp(text, "text") != 0)
-                TRY(status_format(arena, E_INVALID_PARAMETER_VALUE, "COPY format \"%s\" not recognized", text == NULL ? "" : text));
-        } else if (strcmp(option->name, "delimiter") == 0) {
-            TRY(one_byte(arena, option, &out->delimiter));
-        } else if (strcmp(option->name, "quote") == 0) {
-            TRY(one_byte(arena, option, &out->quote));
-        } else if (strcmp(option->name, "escape") == 0) {
-            TRY(one_byte(arena, option, &out->escape));
-        } else if (strcmp(option->name, "null") == 0) {
-            if (text != NULL) out->null_text = bytes_of_string(text);
-        } else if (strcmp(option->name, "header") == 0) {
-            out->header = true;
-            out->header_match = text != NULL && strcasecmp(text, "match") == 0;
-            if (out->header_match && !copy->from)
-                TRY(status_make(E_FEATURE_NOT_SUPPORTED, "cannot use \"match\" with HEADER in COPY TO"));
-            if (text != NULL && !out->header_match && !text_parse_bool(bytes_of_string(text), &out->header))
-                TRY(status_make(E_SYNTAX_ERROR, "header requires a Boolean value or \"match\""));
-        } else if (strcmp(option->name, "freeze") == 0) {
-            continue; // Rows are visible to new snapshots at once anyway.
-        } else if (strcmp(option->name, "encoding") == 0) {
-            out->encoding = text == NULL ? -1 : encoding_find(bytes_of_string(text));
-            if (out->encoding < 0)
-                TRY(status_make(E_INVALID_PARAMETER_VALUE, "argument to option \"encoding\" must be a valid encoding name"));
-        } else if (strncmp(option->name, "force_", 6) == 0) {
-            forces |= true; // When the columns are known: force_columns.
-        } else {
-            TRY(status_format(arena, E_SYNTAX_ERROR, "option \"%s\" not recognized", option->name));
-        }
-    }
-    if (forces && out->format != COPY_CSV)
-        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "COPY force options are available only in CSV mode"));
-    if (out->format == COPY_BINARY && (out->delimiter != 0 || out->null_text.data != NULL || out->header))
-        TRY(status_format(arena, E_SYNTAX_ERROR, "cannot specify %s in BINARY mode",
-            out->delimiter != 0 ? "DELIMITER" : out->null_text.data != NULL ? "NULL" : "HEADER"));
-    if (out->format != COPY_CSV && (out->quote != 0 || out->escape != 0))
-        TRY(status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY %s available only in CSV mode",
-            out->quote != 0 ? "quote" : "escape"));
-    if (out->delimiter == 0) out->delimiter = out->format == COPY_CSV ? ',' : '\t';
-    if (out->quote == 0) out->quote = '"';
-    if (out->escape == 0) out->escape = out->quote;
-    if (out->null_text.data == NULL)
-        out->null_text = out->format == COPY_CSV ? BYTES_LITERAL("") : BYTES_LITERAL("\\N");
-out:
-    return st;
-}
-
-// FORCE_QUOTE, FORCE_NOT_NULL and FORCE_NULL: a list of the columns' names, or a star.
-static struct status force_columns(struct arena *arena, const struct copy *copy, const char *const *names,
-    uint32_t count, struct copy_options *out)
-{
-    for (uint32_t i = 0; i < copy->options.count; i++) {
-        const struct option *option = &copy->options.items[i];
-        if (strncmp(option->name, "force_", 6) != 0) continue;
-        bool quote = strcmp(option->name, "force_quote") == 0;
-        bool not_null = strcmp(option->name, "force_not_null") == 0;
-        if (!quote && !not_null && strcmp(option->name, "force_null") != 0)
-            return status_format(arena, E_SYNTAX_ERROR, "option \"%s\" not recognized", option->name);
-        if (quote == copy->from)
-            return status_format(arena, E_FEATURE_NOT_SUPPORTED, "COPY %s only available using COPY %s",
-                quote ? "force quote" : not_null ? "force not null" : "force null", quote ? "TO" : "FROM");
-        bool *flags = ARENA_ARRAY(arena, bool, count + 1u);
-        *(quote ? &out->force_quote : not_null ? &out->force_not_null : &out->force_null) = flags;
-        const struct expr *value = option->value;
-        bool star = value != NULL && value->kind == EXPR_COLUMN && value->column.star;
-        for (uint32_t c = 0; star && c < count; c++) flags[c] = true;
-        if (!star && (value == NULL || value->kind != EXPR_ROW))
-            return status_format(arena, E_INVALID_PARAMETER_VALUE,
-                "argument to option \"%s\" must be a list of column names", option->name);
-        for (uint32_t k = 0; !star && k < value->row.items.count; k++) {
-            const struct expr *item = value->row.items.items[k];
-            uint32_t c = 0;
-            const char *name = item->kind == EXPR_LITERAL ? arena_string(arena, item->literal.text) : "";
-            while (c < count && strcmp(names[c], name) != 0) c++;
-            if (c == count)
-                return status_format(arena, SQLSTATE('4', '2', 'P', '1', '0'),
-                    "%s column \"%s\" not referenced by COPY", option->name, name);
-            flags[c] = true;
-        }
-    }
-    return STATUS_OK;
-}
-
-// --- reading rows ----------------------------------------------------------------------------------------
-
-static bool is_null_text(const struct copy_options *options, struct bytes raw)
-{
-    return bytes_equal(raw, options->null_text);
-}
-
-// Backslash escapes of the text format, into `out`; returns the size.
-static size_t unescape(struct bytes raw, uint8_t *out)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < raw.size; i++) {
-        if (raw.data[i] != '\\' || i + 1 == raw.size) {
-            out[size++] = raw.data[i];
-            continue;
-        }
-        uint8_t c = raw.data[++i];
-        static const char from[] = "bfnrtv", to[] = "\b\f\n\r\t\v";
-        const char *at = memchr(from, c, sizeof from - 1);
-        if (at != NULL) {
-            out[size++] = (uint8_t)to[at - from];
-        } else if (c >= '0' && c <= '7') {
-            unsigned value = c - '0';
-            for (int digits = 1; digits < 3 && i + 1 < raw.size && raw.data[i + 1] >= '0' && raw.data[i + 1] <= '7'; digits++)
-                value = value * 8 + (raw.data[++i] - '0');
-            out[size++] = (uint8_t)value;
-        } else if (c == 'x' && i + 1 < raw.size && strchr("0123456789abcdefABCDEF", raw.data[i + 1]) != NULL && raw.data[i + 1] != 0) {
-            unsigned value = 0;
-            for (int digits = 0; digits < 2 && i + 1 < raw.size; digits++) {
-                uint8_t h = raw.data[i + 1];
-                int digit = h >= '0' && h <= '9' ? h - '0' : (h | 32) >= 'a' && (h | 32) <= 'f' ? (h | 32) - 'a' + 10 : -1;
-                if (digit < 0) break;
-                value = value * 16 + (unsigned)digit;
-                i++;
-            }
-            out[size++] = (uint8_t)value;
-        } else {
-            out[size++] = c;
-        }
-    }
-    return size;
-}
-
-static struct status too_many(void)
-{
-    return status_make(E_BAD_COPY_FILE_FORMAT, "extra data after last expected column");
-}
-
-// Where the line ends: at a newline that no backslash takes for data. NULL: not there yet.
-static const uint8_t *text_line_end(struct bytes input)
-{
-    const uint8_t *at = input.data, *end = input.size == 0 ? at : input.data + input.size;
-    while (at != end) {
-        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
-        if (newline == NULL) return NULL;
-        size_t backslashes = 0;
-        while (newline - backslashes > input.data && newline[-(ptrdiff_t)backslashes - 1] == '\\')
-            backslashes++;
-        if (backslashes % 2 == 0) return newline;
-        at = newline + 1;
-    }
-    return NULL;
-}
-
-static struct status read_text_row(struct copy_reader *reader, struct arena *arena,
-    struct bytes *fields, uint32_t fields_max, uint32_t *count, bool *found)
-{
-    struct bytes input = reader->input;
-    const uint8_t *newline = text_line_end(input);
-    if (newline == NULL && (!reader->ended || input.size == 0)) return STATUS_OK;
-    size_t line_size = newline == NULL ? input.size : (size_t)(newline - input.data);
-    struct bytes line = {input.data, line_size};
-    reader->input = bytes_skip(input, line_size + (newline == NULL ? 0 : 1));
-    if (line.size > 0 && line.data[line.size - 1] == '\r') line.size--;
-    if (line.size == 2 && memcmp(line.data, "\\.", 2) == 0) { // The end marker of old clients.
-        reader->input.size = 0;
-        reader->ended = true;
-        return STATUS_OK;
-    }
-    *found = true;
-    *count = 0;
-    const uint8_t *start = line.data, *end = line.data + line.size;
-    const uint8_t delimiter = (uint8_t)reader->options->delimiter;
-    for (const uint8_t *at = start;; start = ++at) {
-        bool escaped = false;
-        while (at < end && *at != delimiter) {
-            if (LIKELY(*at++ != '\\')) continue;
-            escaped = true;
-            if (at < end) at++; // Alone at the end it is nothing.
-        }
-        if (*count == fields_max) return too_many();
-        struct bytes raw = {start, (size_t)(at - start)};
-        if (is_null_text(reader->options, raw)) {
-            fields[*count] = (struct bytes){NULL, 0};
-        } else if (escaped) {
-            uint8_t *copy = arena_alloc(arena, raw.size + 1);
-            fields[*count] = bytes_of(copy, unescape(raw, copy));
-        } else {
-            fields[*count] = raw.size == 0 ? BYTES_LITERAL("") : raw;
-        }
-        (*count)++;
-        if (at == end) return STATUS_OK;
-    }
-}
-
-// Where the record ends: a newline outside of quotes. SIZE_MAX: not there yet.
-static size_t csv_record_end(const struct copy_reader *reader, bool *quoted)
-{
-    const struct copy_options *options = reader->options;
-    *quoted = false;
-    for (size_t i = 0; i < reader->input.size; i++) {
-        uint8_t c = reader->input.data[i];
-        if (*quoted && c == (uint8_t)options->escape && options->escape != options->quote) {
-            i++;
-        } else if (c == (uint8_t)options->quote) {
-            *quoted = !*quoted;
-        } else if (c == '\n' && !*quoted) {
-            return i;
-        }
-    }
-    return SIZE_MAX;
-}
-
-// `out` has room for what is left of the line.
-static struct bytes csv_field(const struct copy_options *options, uint8_t *out,
-    struct bytes line, size_t *at, bool *was_quoted)
-{
-    size_t size = 0;
-    bool quoted = false;
-    *was_quoted = false;
-    for (; *at < line.size; (*at)++) {
-        uint8_t c = line.data[*at];
-        if (quoted && c == (uint8_t)options->escape && *at + 1 < line.size &&
-            (line.data[*at + 1] == (uint8_t)options->quote || line.data[*at + 1] == (uint8_t)options->escape)) {
-            out[size++] = line.data[++*at];
-        } else if (c == (uint8_t)options->quote) {
-            quoted = !quoted;
-            *was_quoted = true;
-        } else if (c == (uint8_t)options->delimiter && !quoted) {
-            break;
-        } else {
-            out[size++] = c;
-        }
-    }
-    return bytes_of(out, size);
-}
-
-static struct status read_csv_row(struct copy_reader *reader, struct arena *arena,
-    struct bytes *fields, uint32_t fields_max, uint32_t *count, bool *found)
-{
-    bool quoted;
-    size_t end = csv_record_end(reader, &quoted);
-    if (end == SIZE_MAX) {
-        if (!reader->ended || reader->input.size == 0) return STATUS_OK;
-        if (quoted) return status_make(E_BAD_COPY_FILE_FORMAT, "unterminated CSV quoted field");
-        end = reader->input.size;
-    }
-    struct bytes line = {reader->input.data, end};
-    reader->input = bytes_skip(reader->input, end == reader->input.size ? end : end + 1);
-    if (line.size > 0 && line.data[line.size - 1] == '\r') line.size--;
-    if (line.size == 2 && memcmp(line.data, "\\.", 2) == 0) {
-        reader->input.size = 0;
-        reader->ended = true;
-        return STATUS_OK;
-    }
-    *found = true;
-    *count = 0;
-    uint8_t *out = arena_alloc(arena, line.size + 1); // Of all fields: none is longer than it is in the line.
-    for (size_t at = 0;; at++) {
-        if (*count == fields_max) return too_many();
-        bool was_quoted;
-        struct bytes field = csv_field(reader->options, out, line, &at, &was_quoted);
-        out += field.size;
-        const struct copy_options *options = reader->options;
-        bool null = is_null_text(options, field);
-        if (was_quoted) null &= options->force_null != NULL && options->force_null[*count];
-        if (options->force_not_null != NULL && options->force_not_null[*count]) null = false;
-        fields[(*count)++] = null ? (struct bytes){NULL, 0} : field;
-        if (at >= line.size) break;
-    }
-    return STATUS_OK;
-}
-
-struct status copy_read_row(struct copy_reader *reader, struct arena *arena, struct bytes *fields,
-    uint32_t fields_max, uint32_t *count, bool *found)
-{
-    *found = false;
-    if (reader->options->format == COPY_BINARY)
-        return copy_binary_read_row(reader, arena, fields, fields_max, count, found);
-    if (reader->options->format == COPY_CSV)
-        return read_csv_row(reader, arena, fields, fields_max, count, found);
-    return read_text_row(reader, arena, fields, fields_max, count, found);
-}
 
 // --- writing fields --------------------------------------------------------------------------------------
 
@@ -353,7 +45,7 @@ void copy_write_field(struct buffer *out, const struct copy_options *options, st
         write_text_field(out, options, text);
         return;
     }
-    bool quote = force_quote || is_null_text(options, text) || bytes_equal(text, BYTES_LITERAL("\\."));
+    bool quote = force_quote || bytes_equal(text, options->null_text);
     for (size_t i = 0; i < text.size && !quote; i++) {
         char c = (char)text.data[i];
         quote = c == options->delimiter || c == options->quote || c == '\n' || c == '\r';
@@ -553,64 +245,84 @@ static void send_copy_response(struct pgwire *wire, char type, uint32_t columns,
     wire_end(&wire->out, start);
 }
 
+// The header has the columns' names.
 static struct status match_header(
-    struct copy_from *from, const struct column_desc *const *columns, uint32_t count)
+    struct copy_from *from, const struct column_desc *const *columns, struct bytes line)
 {
+    uint32_t count;
     struct arena *arena = from->context->arena;
+    struct bytes null_text = from->options.null_text;
+    struct copy_options names = from->options;
+    names.force_null = names.force_not_null = NULL; // These are of values.
+    struct status st = copy_split_line(&names, &from->batch, line, from->fields, from->column_count, &count);
+    if (failed(st)) return st;
     if (count != from->column_count)
         return status_format(arena, E_BAD_COPY_FILE_FORMAT,
             "wrong number of fields in header line: got %u, expected %u", count, from->column_count);
-    for (uint32_t i = 0; i < count; i++)
-        if (from->fields[i].data == NULL || !bytes_equal(from->fields[i], bytes_of_string(columns[i]->name)))
+    for (uint32_t i = 0; i < count; i++) {
+        if (from->fields[i].data == NULL)
+            return status_format(arena, E_BAD_COPY_FILE_FORMAT,
+                "column name mismatch in header line field %u: got null value (\"%.*s\"), expected \"%s\"", i + 1,
+                (int)null_text.size, (const char *)null_text.data, columns[i]->name);
+        if (!bytes_equal(from->fields[i], bytes_of_string(columns[i]->name)))
             return status_format(arena, E_BAD_COPY_FILE_FORMAT,
                 "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"", i + 1,
                 (int)from->fields[i].size, (const char *)from->fields[i].data, columns[i]->name);
+    }
     return STATUS_OK;
 }
 
-// The line that ends where `rest` begins; where a row was not understood, up to its first end of line.
-static struct copy_line line_at(uint64_t number, struct bytes input, struct bytes rest)
+// One row of the input, or the header. Of a line that was not found whole the error shows no text.
+static struct status take_line(struct copy_from *from,
+    const struct column_desc *const *columns, struct copy_reader *reader, bool *found)
 {
-    size_t size = (size_t)(rest.data - input.data);
-    if (size == 0 && input.size > 0) {
-        const uint8_t *end = memchr(input.data, '\n', input.size);
-        size = end == NULL ? input.size : (size_t)(end - input.data);
+    uint32_t count;
+    struct bytes line;
+    from->at = (struct copy_line){0};
+    struct status st = copy_read_line(reader, &from->batch, &line, found);
+    from->line = from->at.number = reader->line;
+    // Data without a line has a header without names.
+    if (!failed(st) && !*found && reader->finished && from->header_left && from->options.header_match)
+        line = BYTES_LITERAL("");
+    else if (failed(st) || !*found)
+        return with_line(from, st, &from->at);
+    from->at.text = line;
+    if (from->header_left) {
+        from->header_left = false;
+        return from->options.header_match ? with_line(from, match_header(from, columns, line), &from->at) : STATUS_OK;
     }
-    while (size > 0 && (input.data[size - 1] == '\n' || input.data[size - 1] == '\r')) size--;
-    return (struct copy_line){.number = number, .text = bytes_of(input.data, size)};
+    st = copy_split_line(&from->options, &from->batch, line, from->fields, from->column_count, &count);
+    if (!failed(st) && count > from->column_count)
+        st = status_make(E_BAD_COPY_FILE_FORMAT, "extra data after last expected column");
+    if (failed(st)) return with_line(from, st, &from->at);
+    from->read = line;
+    from->kept = arena_copy(&from->batch, line);
+    return add_row(from, columns, from->fields, count);
 }
 
-#define HEADER_FIELDS_MAX 4096u
+static struct status take_binary_row(struct copy_from *from,
+    const struct column_desc *const *columns, struct copy_reader *reader, bool *found)
+{
+    uint32_t count;
+    struct bytes before = reader->input;
+    from->at = (struct copy_line){.number = from->line + 1};
+    struct status st = copy_binary_read_row(reader, &from->batch, from->fields, from->column_count, &count, found);
+    if (failed(st) || !*found) return with_line(from, st, &from->at);
+    from->line++;
+    from->read = bytes_of(before.data, (size_t)(reader->input.data - before.data));
+    from->kept = arena_copy(&from->batch, from->read);
+    return add_row(from, columns, from->fields, count);
+}
 
 // Rows of what has arrived so far; what is left over of the last line stays in `pending`.
 static struct status take_rows(struct copy_from *from,
     const struct column_desc *const *columns, struct copy_reader *reader)
 {
     struct status st = STATUS_OK;
-    for (;;) {
-        uint32_t count;
-        bool found;
-        struct bytes before = reader->input;
-        // A header that is not compared may have any number of fields.
-        bool any = from->header_left && !from->options.header_match;
-        struct bytes *fields = any ? ARENA_ARRAY(&from->batch, struct bytes, HEADER_FIELDS_MAX) : from->fields;
-        st = copy_read_row(
-            reader, &from->batch, fields, any ? HEADER_FIELDS_MAX : from->column_count, &count, &found);
-        // A quote without end goes to the end of all.
-        bool endless = failed(st) && strncmp(st.message, "unterminated", 12) == 0;
-        struct bytes rest = endless ? bytes_skip(before, before.size) : failed(st) ? before : reader->input;
-        from->at = line_at(from->line + 1, before, rest);
-        TRY(with_line(from, st, &from->at));
-        if (!found) break;
-        from->line++;
-        if (from->header_left) {
-            from->header_left = false;
-            if (from->options.header_match) TRY(with_line(from, match_header(from, columns, count), &from->at));
-            continue;
-        }
-        from->read = bytes_of(before.data, (size_t)(rest.data - before.data));
-        from->kept = arena_copy(&from->batch, from->read);
-        TRY(add_row(from, columns, from->fields, count));
+    for (bool found = true;;) {
+        st = from->options.format == COPY_BINARY ? take_binary_row(from, columns, reader, &found)
+                                                 : take_line(from, columns, reader, &found);
+        if (failed(st) || !found) return st;
         if (from->line % ROWS_BETWEEN_YIELDS == 0 || from->read.size > COPY_LARGE_BYTES)
             TRY(task_yield_if_due(from->context->task));
     }
@@ -656,8 +368,9 @@ static struct status receive(struct copy_from *from,
         struct bytes body;
         TRY(pgwire_message(task, from->wire, &type, &body));
         if (type == 'd') {
-            buffer_append_bytes(recoded ? &raw : &pending, body);
+            if (!reader.finished) buffer_append_bytes(recoded ? &raw : &pending, body);
             pgwire_message_done(from->wire, body);
+            if (reader.finished) continue;
             if (recoded) TRY(recode_lines(from, &raw, false, &pending));
             reader.input = buffer_bytes(&pending);
             TRY(take_rows(from, columns, &reader));
@@ -689,17 +402,45 @@ out:
     return st;
 }
 
+// What is no table is told by the name of what it is.
+static struct status check_kind(struct arena *arena, const struct copy *copy, const struct table_desc *table)
+{
+    const char *what = table->kind == RELATION_VIEW ? "view" : table->kind == RELATION_SEQUENCE ? "sequence"
+        : table->materialized ? "materialized view" : NULL;
+    if (what == NULL) return STATUS_OK;
+    struct status st = status_format(
+        arena, E_WRONG_OBJECT_TYPE, "cannot copy %s %s \"%s\"", copy->from ? "to" : "from", what, table->name);
+    if (!copy->from && table->kind != RELATION_SEQUENCE)
+        return status_hint(arena, st, "Try the COPY (SELECT ...) TO variant.");
+    if (copy->from && table->kind == RELATION_VIEW)
+        return status_hint(arena, st, "To enable copying to a view, provide an INSTEAD OF INSERT trigger.");
+    return st;
+}
+
+static void note_subquery(struct expr *expr, void *arg)
+{
+    *(bool *)arg |= expr->kind == EXPR_SUBLINK;
+}
+
 static struct status target_columns(struct statement_context *context, const struct copy *copy,
     const struct table_desc *table, const struct column_desc ***out, uint32_t *count)
 {
+    struct arena *arena = context->arena;
     const struct column_desc **columns =
-        ARENA_ARRAY(context->arena, const struct column_desc *, table->column_count + copy->columns.count + 1);
+        ARENA_ARRAY(arena, const struct column_desc *, table->column_count + copy->columns.count + 1);
     *count = 0;
     for (uint32_t i = 0; i < copy->columns.count; i++) {
-        const struct column_desc *column = table_column(table, copy->columns.items[i]);
+        const char *name = copy->columns.items[i];
+        const struct column_desc *column = table_column(table, name);
         if (column == NULL)
-            return status_format(context->arena, E_UNDEFINED_COLUMN,
-                "column \"%s\" of relation \"%s\" does not exist", copy->columns.items[i], table->name);
+            return status_format(arena, E_UNDEFINED_COLUMN, "column \"%s\" of relation \"%s\" does not exist", name, table->name);
+        if (column->generated_sql != NULL)
+            return status_detail(arena,
+                status_format(arena, E_INVALID_COLUMN_REFERENCE, "column \"%s\" is a generated column", name),
+                "Generated columns cannot be used in COPY.");
+        for (uint32_t k = 0; k < *count; k++)
+            if (columns[k] == column)
+                return status_format(arena, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", name);
         columns[(*count)++] = column;
     }
     for (uint32_t i = 0; copy->columns.count == 0 && i < table->column_count; i++) {
@@ -871,8 +612,10 @@ static struct status copy_sink_row(struct task *task, struct result_sink *sink, 
         buffer_init(&text, &self->scratch);
         if (!values[i].null)
             type_output(&text, &wire->session->types, self->columns[i].type.oid, values[i]);
+        // Alone on its line it would be the end of the data.
+        bool marker = self->count == 1 && bytes_equal(buffer_bytes(&text), BYTES_LITERAL("\\."));
         copy_write_field(&wire->out, &self->options, buffer_bytes(&text), values[i].null,
-            self->options.force_quote != NULL && self->options.force_quote[i]);
+            marker || (self->options.force_quote != NULL && self->options.force_quote[i]));
     }
     wire_u8(&wire->out, '\n');
     struct status st = recode_line(self, start + 4);
@@ -882,8 +625,9 @@ static struct status copy_sink_row(struct task *task, struct result_sink *sink, 
     return wire->out.size < PGWIRE_RESULT_BUFFER_BYTES ? STATUS_OK : pgwire_flush(task, wire);
 }
 
+// `table` NULL: a query's rows.
 static struct status copy_to(struct statement_context *context, struct bytes query,
-    const struct copy *copy, const struct copy_options *options)
+    const struct copy *copy, const struct table_desc *table, const struct copy_options *options)
 {
     struct status st;
     struct pgwire *wire = context->session->wire;
@@ -897,7 +641,7 @@ static struct status copy_to(struct statement_context *context, struct bytes que
     TRY(prepared_describe(context->task, context->session, prepared, &sink.columns, &sink.count));
     const char **names = ARENA_ARRAY(context->arena, const char *, sink.count + 1u);
     for (uint32_t i = 0; i < sink.count; i++) names[i] = sink.columns[i].name;
-    TRY(force_columns(context->arena, copy, names, sink.count, &sink.options));
+    TRY(copy_force_columns(context->arena, copy, table, names, sink.count, &sink.options));
     send_copy_response(wire, 'H', sink.count, options);
     if (options->header) {
         size_t start = wire_begin(&wire->out, 'd');
@@ -941,25 +685,36 @@ struct status copy_execute(struct statement_context *context)
             "Use STDIN or STDOUT, or psql's \\copy.");
     if (context->session->wire == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "COPY needs a client connection");
-    TRY(options_take(context->arena, copy, context->session->client_encoding, &options));
-    struct buffer query;
-    buffer_init(&query, context->arena);
-    if (copy->table.name == NULL) {
-        deparse_statement(&query, copy->query, 0);
-        TRY(copy_to(context, buffer_bytes(&query), copy, &options));
-        goto out;
-    }
-    const struct table_desc *table;
+    const struct table_desc *table = NULL;
     const struct column_desc **columns = NULL;
     uint32_t count;
-    TRY(catalog_table(context->task, context->session, copy->table.catalog, copy->table.schema,
-        copy->table.name, false, &table));
+    if (copy->table.name != NULL)
+        TRY(catalog_table(context->task, context->session, copy->table.catalog, copy->table.schema,
+            copy->table.name, false, &table));
+    bool subquery = false;
+    if (copy->where != NULL) expr_visit(copy->where, note_subquery, &subquery);
+    if (subquery) return status_make(E_FEATURE_NOT_SUPPORTED, "cannot use subquery in COPY FROM WHERE condition");
+    if (table != NULL && !copy->from) TRY(check_kind(context->arena, copy, table));
+    TRY(copy_options_take(context->arena, copy, context->session->client_encoding, &options));
+    struct buffer query;
+    buffer_init(&query, context->arena);
+    if (table == NULL) {
+        deparse_statement(&query, copy->query, 0);
+        const struct statement *of = copy->query;
+        if ((of->tag == STATEMENT_INSERT && of->as.insert->returning.count == 0) ||
+            (of->tag == STATEMENT_UPDATE && of->as.update->returning.count == 0) ||
+            (of->tag == STATEMENT_DELETE && of->as.delete_->returning.count == 0))
+            return status_make(E_FEATURE_NOT_SUPPORTED, "COPY query must have a RETURNING clause");
+        TRY(copy_to(context, buffer_bytes(&query), copy, NULL, &options));
+        goto out;
+    }
     TRY(catalog_install_column_types(context->task, context->session, table));
     TRY(target_columns(context, copy, table, &columns, &count));
     if (copy->from) {
+        TRY(check_kind(context->arena, copy, table));
         const char **names = ARENA_ARRAY(context->arena, const char *, count + 1u);
         for (uint32_t i = 0; i < count; i++) names[i] = columns[i]->name;
-        TRY(force_columns(context->arena, copy, names, count, &options));
+        TRY(copy_force_columns(context->arena, copy, table, names, count, &options));
         TRY(copy_from(context, copy, &options, table, columns, count));
         goto out;
     }
@@ -971,7 +726,7 @@ struct status copy_execute(struct statement_context *context)
     buffer_append_string(&query, " FROM ");
     const char *target = target_text(context, copy, columns, 0);
     buffer_append(&query, target, strlen(target) - 1);
-    TRY(copy_to(context, buffer_bytes(&query), copy, &options));
+    TRY(copy_to(context, buffer_bytes(&query), copy, table, &options));
 out:
     return st;
 }
