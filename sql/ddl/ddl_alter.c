@@ -329,7 +329,7 @@ static struct status drop_column(struct alter *alter)
         struct table_desc *sequence;
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, column.owned_sequence, &sequence));
-        TRY(ddl_drop_relation(context, sequence, DROP_CASCADE));
+        TRY(ddl_drop_column_sequence(context, alter->table, column.name, sequence, alter->command->behavior));
     }
 out:
     return st;

@@ -18,6 +18,9 @@ struct drop_set {
     uint32_t count;
     const struct table_desc *blocked; // RESTRICT: the first that others depend on; NULL: none so far.
     const char *blocking;             // Who does, a line each.
+    const char *column;               // What is dropped is this column, with what is its own; NULL: relations.
+    const struct table_desc **all;    // The database's tables, once they were needed.
+    uint32_t all_count;
 };
 
 static bool set_has(const struct drop_set *set, uint32_t id)
@@ -65,7 +68,10 @@ static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped
     const struct table_desc *table = set->blocked;
     struct arena *arena = set->context->arena;
     struct status st =
-        dropped > 1
+        set->column != NULL
+            ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
+                  "cannot drop %s because other objects depend on it", set->column)
+        : dropped > 1
             ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
                   "cannot drop desired object(s) because other objects depend on them")
             : ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
@@ -196,13 +202,14 @@ static struct status drop_users_of_sequence(struct drop_set *set, const struct t
 {
     struct status st = STATUS_OK;
     struct statement_context *context = set->context;
-    const struct table_desc **tables;
-    uint32_t count;
     char *text = catalog_nextval_text(context->arena, sequence->id);
 
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, sequence->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
+    // What the set's other sequences have changed since concerns those alone.
+    if (set->all == NULL)
+        TRY(catalog_list_tables(context->task, context->session, context->arena, sequence->database_id,
+            &set->all, &set->all_count));
+    const struct table_desc **tables = set->all;
+    for (uint32_t i = 0; i < set->all_count; i++) {
         if (set_has(set, tables[i]->id)) continue;
         struct table_desc *edited = NULL;
         for (uint32_t k = 0; k < tables[i]->column_count; k++) {
@@ -244,7 +251,9 @@ static struct status drop_owned_sequences(struct drop_set *set, const struct tab
         TRY(catalog_edit_table(context->task, context->session, context->arena,
             table->columns[i].owned_sequence, &sequence));
         set_add(set, sequence->id);
+        bool first = set->blocked == NULL;
         TRY(drop_one(set, sequence));
+        if (first && set->blocked != NULL) set->blocked = table; // That is what was asked for.
     }
 out:
     return st;
@@ -279,7 +288,7 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
         TRY(drop_owned_sequences(set, table));
     }
     if (table->kind == RELATION_SEQUENCE) {
-        if (!set_has(set, table->sequence.owner_table)) TRY(drop_users_of_sequence(set, table));
+        TRY(drop_users_of_sequence(set, table));
         TRY(kv_delete(context->task, context->session->txn,
             catalog_sequence_key(context->arena, context->session->tenant, table->id)));
     }
@@ -305,6 +314,16 @@ struct status ddl_drop_relation(
     if (table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0)
         set_add(&set, table->sequence.owner_table);
     struct status st = drop_one(&set, table);
+    return failed(st) ? st : refuse_blocked(&set, 1);
+}
+
+struct status ddl_drop_column_sequence(struct statement_context *context, const struct table_desc *table,
+    const char *column, struct table_desc *sequence, enum drop_behavior behavior)
+{
+    struct drop_set set = {.context = context, .behavior = behavior};
+    set.column = arena_printf(context->arena, "column %s of table %s", column, ddl_shown(context, table));
+    set_add(&set, sequence->id);
+    struct status st = drop_one(&set, sequence);
     return failed(st) ? st : refuse_blocked(&set, 1);
 }
 

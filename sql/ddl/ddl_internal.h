@@ -395,6 +395,9 @@ CHECKED struct status ddl_erase_later(struct statement_context *context, uint32_
     const uint32_t *index_ids, uint32_t count);
 CHECKED struct status ddl_drop_relation(
     struct statement_context *context, struct table_desc *table, enum drop_behavior behavior);
+// The sequence of a column that is dropped and gone from the table already: others may take their values from it.
+CHECKED struct status ddl_drop_column_sequence(struct statement_context *context, const struct table_desc *table,
+    const char *column, struct table_desc *sequence, enum drop_behavior behavior);
 CHECKED struct status ddl_delete_comments(
     struct statement_context *context, uint32_t class_id, uint32_t object_id);
 
