@@ -880,10 +880,7 @@ struct status bind_update(
     TRY(bind_view_defaults(binder, &change->views, change->plan->table));
     TRY(bind_view_checks(binder, &change->views, change->plan->table));
     TRY(bind_change_input(binder, change));
-    change->scope.clause = "UPDATE";
-    TRY(bind_assignments(binder, &change->scope, &update->assignments, &change->views,
-        change->plan->table, change->scan->scan.base, &assignments));
-    project_assignments(binder, change, &assignments);
+    // What is asked for is looked at before what is set, as PostgreSQL does.
     struct rel *rel = rel_new(binder->arena, REL_UPDATE);
     rel->update = change->plan;
     rel->left = change->rel;
@@ -891,6 +888,11 @@ struct status bind_update(
     TRY(returning_scope(binder, change, change->plan->table->row_base, &returning));
     TRY(bind_returning(binder, &returning, &update->returning,
         named_relation(&change->views, change->relation), rel, query));
+    change->scope.clause = "UPDATE";
+    TRY(bind_assignments(binder, &change->scope, &update->assignments, &change->views,
+        change->plan->table, change->scan->scan.base, &assignments));
+    project_assignments(binder, change, &assignments);
+    rel->left = change->rel;
     if (owner != NULL) {
         owner->left = query->rel;
         query->rel = owner;

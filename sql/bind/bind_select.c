@@ -605,13 +605,14 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
     build->level.select = select;
     TRY(bind_window_names(binder, &build->level));
     TRY(bind_from(binder, scope, &select->from, &build->rel));
+    // In PostgreSQL's order: of two errors it is the first that is told, and parameters get their types from it.
+    scope->sets_allowed = true;
+    TRY(bind_target_list(binder, scope, &select->targets, &build->targets));
+    scope->sets_allowed = false;
     if (select->where != NULL) {
         TRY(bind_condition(binder, scope, select->where, "WHERE", &where));
         build->rel = rel_filter(binder->arena, build->rel, where);
     }
-    scope->sets_allowed = true;
-    TRY(bind_target_list(binder, scope, &select->targets, &build->targets));
-    scope->sets_allowed = false;
     for (uint32_t i = 0; i < build->targets.count && !unknowns; i++)
         TRY(bind_resolve_unknown(binder, &build->targets.items[i].scalar));
     TRY(bind_groups(binder, build));
