@@ -389,7 +389,7 @@ BODY(trunc_timestamptz)
         int64_t shift = zone.offset_seconds * US_PER_SECOND;
         truncate_timestamp(unit, args[1].integer + shift, &local);
         result->integer = local - shift;
-        return st;
+        return timestamp_in_range(result->integer) ? st : timestamp_out_of_range();
     }
     TRY(timestamptz_to_local(zone.zone, args[1].integer, &local, &moment));
     truncate_timestamp(unit, local, &local);
@@ -398,6 +398,7 @@ BODY(trunc_timestamptz)
         result->integer = local - moment.offset_seconds * US_PER_SECOND;
     else
         TRY(timestamptz_from_local(zone.zone, local, &result->integer));
+    if (!timestamp_in_range(result->integer)) st = timestamp_out_of_range();
 out:
     return st;
 }

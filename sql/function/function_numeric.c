@@ -149,11 +149,13 @@ BODY(body_width_bucket)
     } else if (to_high >= 0) {
         *result = datum_int(buckets + 1);
     } else {
-        // floor((value - low) * buckets / (high - low)) + 1
+        // floor((value - low) * buckets / (high - low)) + 1. The quotient is rounded: what is nearly the high bound may
+        // come to lie behind it.
         TRY(numeric_subtract(call->arena, value, low, &over));
         TRY(numeric_subtract(call->arena, high, low, &under));
         TRY(numeric_multiply(call->arena, over, numeric_from_int(call->arena, buckets), &over));
-        TRY(numeric_quotient(call->arena, over, under, &count));
+        TRY(numeric_divide(call->arena, over, under, &count));
+        TRY(numeric_round(call->arena, count, 0, NUMERIC_FLOOR, &count));
         int64_t bucket = 0;
         numeric_to_int(count, &bucket);
         *result = datum_int(bucket + 1);

@@ -73,7 +73,13 @@ BODY(escape_like)
 BODY(escape_similar)
 {
     struct bytes pattern;
-    struct bytes escape = call->arg_count == 2 ? text_of(args[1]) : BYTES_LITERAL("\\");
+    // similar_escape, the old one, takes NULL for the escape that there is without one.
+    bool given = call->arg_count == 2 && !args[1].null;
+    struct bytes escape = given ? text_of(args[1]) : BYTES_LITERAL("\\");
+    if (args[0].null) {
+        *result = DATUM_NULL;
+        return STATUS_OK;
+    }
     struct status st = regex_from_similar(call->arena, text_of(args[0]), escape, &pattern);
     if (!failed(st)) *result = datum_bytes(pattern);
     return st;
@@ -595,7 +601,7 @@ static const struct function table[] = {
     SCALAR("like_escape", 1637, TEXT, escape_like, TYPE_TEXT, TYPE_TEXT),
     SCALAR("similar_to_escape", 1987, TEXT, escape_similar, TYPE_TEXT),
     SCALAR("similar_to_escape", 1986, TEXT, escape_similar, TYPE_TEXT, TYPE_TEXT),
-    SCALAR("similar_escape", 1623, TEXT, escape_similar, TYPE_TEXT, TYPE_TEXT),
+    LAX("similar_escape", 1623, TEXT, escape_similar, TYPE_TEXT, TYPE_TEXT),
     SCALAR("like", 1569, BOOL, like_yes, TYPE_TEXT, TYPE_TEXT),
     SCALAR("notlike", 1570, BOOL, like_no, TYPE_TEXT, TYPE_TEXT),
     SCALAR("substring", 2073, TEXT, regexp_substring, TYPE_TEXT, TYPE_TEXT),

@@ -398,8 +398,7 @@ bool plan_returns_rows(const struct plan *plan)
 
 // --- running -----------------------------------------------------------------------------------------
 
-static struct status check_tables(
-    struct task *task, struct session *session, const struct plan *plan)
+struct status plan_check_access(struct task *task, struct session *session, const struct plan *plan)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < plan->table_count; i++) {
@@ -412,6 +411,19 @@ static struct status check_tables(
                 status_format(&session->statement_arena, E_NOT_IN_PREREQUISITE_STATE,
                     "materialized view \"%s\" has not been populated", table->table->name),
                 "Use the REFRESH MATERIALIZED VIEW command.");
+    }
+
+out:
+    return st;
+}
+
+static struct status check_tables(
+    struct task *task, struct session *session, const struct plan *plan)
+{
+    struct status st = plan_check_access(task, session, plan);
+    if (failed(st)) return st;
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        const struct plan_table *table = &plan->tables[i];
         if (table->written && table->table->writes_blocked)
             TRY(catalog_wait_writable(task, session, table->table));
         if (table->written && named_lock_writes_restricted(session))

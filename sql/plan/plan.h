@@ -53,6 +53,9 @@ struct explain_form {
 CHECKED struct status plan_explain(struct task *task, struct session *session, const struct plan *plan,
     const struct explain_form *form, struct arena *arena, const char ***lines, uint32_t *count);
 
+// What opening a run refuses at once: privileges that are not there (42501), a materialized view without rows (55000).
+CHECKED struct status plan_check_access(struct task *task, struct session *session, const struct plan *plan);
+
 // Starts a run in the session's transaction. Privileges are checked here.
 CHECKED struct status plan_run_open(struct task *task, struct session *session, const struct plan *plan,
     const struct datum *params, uint32_t param_count, struct plan_run **run);

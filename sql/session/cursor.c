@@ -369,6 +369,8 @@ static struct status open_query(struct statement_context *context, struct cursor
     cursor->execution = (struct execution){
         .prepared = prepared, .params = params, .arena = &cursor->arena};
     TRY(execution_begin(context->task, session, &cursor->execution, false));
+    // The first FETCH would find it out, but it is this statement's fault.
+    if (prepared->built != NULL) TRY(plan_check_access(context->task, session, prepared->built->plan));
 
 out:
     return st;

@@ -31,7 +31,7 @@ struct decoder {
     uint32_t have;
     struct calendar parts;
     int32_t day_of_year;
-    bool text_month, two_digit_year, bc, era, julian_date;
+    bool text_month, two_digit_year, bc, julian_date;
     int64_t julian;
     enum { CLOCK_24, CLOCK_AM, CLOCK_PM } clock;
     enum special special;
@@ -41,7 +41,10 @@ struct decoder {
     // The zone: an offset or a name.
     int32_t offset_seconds;
     const struct time_zone *zone;
+    bool daylight;         // A word alone says that the zone's time is that of summer.
+    bool beside_date;      // What no a-b-c may follow: a weekday, an era, AM or PM.
     bool time_only, next_is_time, next_is_julian;
+    bool takes_date;       // With time_only: the field in hand may be a date.
 };
 
 // --- cutting into fields ------------------------------------------------------------------------------------
@@ -275,6 +278,7 @@ static enum outcome run_together(struct decoder *in, struct bytes text)
         date = false;
     }
     if (date && text.size >= 6) {
+        if ((in->have & HAVE_DATE) != 0) return BAD_FORMAT; // Part of a date stands before it.
         in->parts.day = (int32_t)digits_value(bytes_skip(text, text.size - 2));
         in->parts.month = (int32_t)digits_value(bytes_of(text.data + text.size - 4, 2));
         in->parts.year = digits_value(bytes_of(text.data, text.size - 4));
@@ -377,6 +381,7 @@ static enum outcome place_date(struct decoder *in, struct bytes text)
 {
     struct bytes parts[3];
     uint32_t count = 0;
+    if ((in->have & HAVE_TIME) != 0 || in->beside_date || in->daylight) return BAD_FORMAT;
     for (size_t at = 0; at < text.size;) {
         if (!is_digit(text.data[at]) && !is_alpha(text.data[at])) {
             at++;
@@ -394,6 +399,7 @@ static enum outcome place_date(struct decoder *in, struct bytes text)
         int32_t month = 0;
         if (!is_alpha(parts[i].data[0])) continue;
         if (classify(parts[i], &month) != WORD_MONTH || text_part != UINT32_MAX) return BAD_FORMAT;
+        if ((in->have & HAVE_MONTH) != 0) return BAD_FORMAT;
         enum outcome outcome = set_text_month(in, month);
         if (outcome != OK) return outcome;
         text_part = i;
@@ -501,15 +507,22 @@ static enum outcome place_zone_name(struct decoder *in, struct bytes name)
 static enum outcome place_word(struct decoder *in, struct bytes word)
 {
     int32_t month = 0;
-    switch (classify(word, &month)) {
+    enum word_kind kind = classify(word, &month);
+    bool of_dates = kind == WORD_MONTH || kind == WORD_WEEKDAY || kind == WORD_TODAY || kind == WORD_TOMORROW ||
+                    kind == WORD_YESTERDAY || kind == WORD_EPOCH || kind == WORD_INFINITY || kind == WORD_MINUS_INFINITY;
+    if (in->time_only && of_dates) return BAD_FORMAT;
+    switch (kind) {
     case WORD_MONTH: return set_text_month(in, month);
-    case WORD_WEEKDAY: return OK;
+    case WORD_WEEKDAY: in->beside_date = true; return OK;
     case WORD_AT: return OK;
-    case WORD_AM: in->clock = CLOCK_AM; return OK;
-    case WORD_PM: in->clock = CLOCK_PM; return OK;
+    case WORD_AM:
+    case WORD_PM:
+        in->beside_date = true;
+        in->clock = kind == WORD_AM ? CLOCK_AM : CLOCK_PM;
+        return OK;
     case WORD_AD:
     case WORD_BC:
-        in->era = true;
+        in->beside_date = true;
         in->bc = ascii_lower((char)word.data[0]) == 'b';
         return OK;
     case WORD_NOW: in->special = SPECIAL_NOW; return OK;
@@ -526,12 +539,20 @@ static enum outcome place_word(struct decoder *in, struct bytes word)
     case WORD_INFINITY: in->special = SPECIAL_INFINITY; return OK;
     case WORD_MINUS_INFINITY: in->special = SPECIAL_MINUS_INFINITY; return OK;
     case WORD_ALLBALLS:
+        if ((in->have & (HAVE_TIME | HAVE_ZONE)) != 0) return BAD_FORMAT;
         in->have |= HAVE_TIME | HAVE_ZONE;
         in->midnight = true;
         return OK;
-    case WORD_T: in->next_is_time = true; return OK;
+    case WORD_T:
+        if (!in->time_only && (in->have & HAVE_DATE) != HAVE_DATE) return BAD_FORMAT;
+        in->next_is_time = true;
+        return OK;
     case WORD_JULIAN: in->next_is_julian = true; return OK;
-    case WORD_DST: in->offset_seconds += 3600; return OK;
+    case WORD_DST:
+        if (in->daylight) return BAD_FORMAT;
+        in->daylight = true;
+        in->offset_seconds += 3600;
+        return OK;
     case WORD_UNKNOWN: break;
     }
     enum outcome outcome = place_zone_name(in, word);
@@ -542,9 +563,9 @@ static enum outcome place_julian(struct decoder *in, struct bytes text)
 {
     size_t digits = span_digits(text, 0);
     in->next_is_julian = false;
-    if (digits != text.size) return BAD_FORMAT;
+    if (digits != text.size || (in->have & HAVE_DATE) != 0) return BAD_FORMAT;
     in->julian_date = true;
-    in->julian = digits_value(text);
+    if (!text_parse_i64(text, &in->julian) || in->julian > INT32_MAX) return OUT_OF_RANGE;
     in->have |= HAVE_DATE;
     return OK;
 }
@@ -560,11 +581,12 @@ static enum outcome place_field(struct decoder *in, const struct field *field)
     case FIELD_ZONE: return place_zone(in, text);
     case FIELD_WORD: return place_word(in, text);
     case FIELD_DATE:
-        if ((in->have & HAVE_DATE) != HAVE_DATE && !next_is_time) return place_date(in, text);
+        if ((in->have & HAVE_DATE) != HAVE_DATE && !next_is_time && (!in->time_only || in->takes_date))
+            return place_date(in, text);
         if (!is_digit(text.data[0])) return place_zone_name(in, text);
         // hhmmss-zz
         minus = memchr(text.data, '-', text.size);
-        if (minus == NULL) return BAD_FORMAT;
+        if (minus == NULL || (in->have & HAVE_TIME) != 0) return BAD_FORMAT;
         enum outcome outcome =
             place_zone(in, bytes_of(minus, (size_t)(text.data + text.size - minus)));
         if (outcome != OK) return outcome;
@@ -573,6 +595,7 @@ static enum outcome place_field(struct decoder *in, const struct field *field)
     case FIELD_NUMBER: break;
     }
     if (in->next_is_julian) return place_julian(in, text);
+    if (in->takes_date && memchr(text.data, '.', text.size) != NULL) return place_date(in, text);
     if (next_is_time || in->time_only) return run_together(in, text);
     const uint8_t *point = memchr(text.data, '.', text.size);
     size_t whole = point == NULL ? text.size : (size_t)(point - text.data);
@@ -592,7 +615,7 @@ static enum outcome check_date(struct decoder *in)
         date_to_parts(in->julian - 2451545, &parts->year, &parts->month, &parts->day);
         return OK;
     }
-    if (in->two_digit_year && !in->era)
+    if (in->two_digit_year && !in->bc)
         parts->year += parts->year < 70 ? 2000 : parts->year < 100 ? 1900 : 0;
     else if (parts->year <= 0)
         return OUT_OF_RANGE; // There is no year 0.
@@ -638,13 +661,15 @@ static enum outcome decode(struct decoder *in, struct bytes text)
     enum outcome outcome = datetime_cut(text, fields, &count) ? OK : BAD_FORMAT;
     for (uint32_t i = 0; i < count && outcome == OK; i++) {
         if (in->special != SPECIAL_NONE) return BAD_FORMAT;
-        // A date may stand before a time that is all that is wanted, not behind it.
-        if (in->time_only && i > 0 && fields[i].kind == FIELD_DATE && is_digit(fields[i].text.data[0])) return BAD_FORMAT;
+        // Before a time that is all that is wanted a date may stand, right before it or with a zone at the end.
+        in->takes_date = in->time_only && i == 0 && count >= 2 &&
+            (fields[count - 1].kind == FIELD_DATE || (fields[0].kind == FIELD_DATE && fields[1].kind == FIELD_TIME));
         outcome = place_field(in, &fields[i]);
     }
     if (outcome != OK) return outcome;
     if (in->special != SPECIAL_NONE) return in->have == 0 ? OK : BAD_FORMAT;
-    if (in->next_is_julian || in->next_is_time) return BAD_FORMAT;
+    if (in->next_is_julian || in->next_is_time || (in->daylight && ((in->have & HAVE_ZONE) == 0 || in->zone != NULL)))
+        return BAD_FORMAT;
     if (in->special_date)
         take_today(in);
     else if ((in->have & HAVE_DATE) == HAVE_DATE)
@@ -776,24 +801,11 @@ struct status date_parse(struct arena *arena, const struct type_context *context
 }
 
 // Time alone, or with a date before it, which is dropped.
-static enum outcome decode_time(struct decoder *in, struct bytes text)
-{
-    struct decoder start = *in;
-    in->time_only = true;
-    enum outcome outcome = decode(in, text);
-    if (outcome == OK || outcome == OUT_OF_RANGE) return outcome;
-    struct field fields[FIELDS_MAX];
-    uint32_t count = 0;
-    if (!datetime_cut(text, fields, &count) || fields[0].kind == FIELD_TIME) return outcome;
-    *in = start;
-    enum outcome second = decode(in, text);
-    return second == OK ? OK : outcome;
-}
-
 static struct status parse_clock(struct arena *arena, const struct type_context *context,
     const char *type, struct bytes text, struct decoder *in)
 {
-    enum outcome outcome = decode_time(in, text);
+    in->time_only = true;
+    enum outcome outcome = decode(in, text);
     if (outcome == BAD_ZONE) return unknown_zone(arena, text);
     if (outcome == OK && in->special == SPECIAL_NOW) {
         int64_t local;
@@ -804,6 +816,9 @@ static struct status parse_clock(struct arena *arena, const struct type_context 
         in->have |= HAVE_TIME;
     }
     if (outcome == OK && (in->have & HAVE_TIME) == 0) outcome = BAD_FORMAT;
+    // Which of its clocks a zone had, only a date can tell.
+    if (outcome == OK && in->zone != NULL && (in->have & HAVE_DATE) != HAVE_DATE && !time_zone_is_fixed(in->zone))
+        outcome = BAD_FORMAT;
     return outcome == OK ? STATUS_OK : report(arena, outcome, type, text);
 }
 

@@ -256,6 +256,15 @@ struct time_zone_moment time_zone_moment(const struct time_zone *zone, int64_t u
         period->offset_seconds, period->daylight, period->abbreviation};
 }
 
+bool time_zone_is_fixed(const struct time_zone *zone)
+{
+    if (zone->has_rule && zone->has_daylight_rule) return false;
+    const int32_t offset = zone->period_count > 0 ? zone->periods[0].offset_seconds : zone->standard.offset_seconds;
+    for (uint32_t i = 1; i < zone->period_count; i++)
+        if (zone->periods[i].offset_seconds != offset) return false;
+    return !zone->has_rule || zone->standard.offset_seconds == offset;
+}
+
 struct time_zone_moment time_zone_local(const struct time_zone *zone, int64_t local_seconds)
 {
     // The clock a day before and a day after: they differ only around a transition.

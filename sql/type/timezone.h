@@ -44,6 +44,9 @@ struct time_zone_moment time_zone_moment(const struct time_zone *zone, int64_t u
 // At a local time. In a gap the clock before it counts, in an overlap the later reading does.
 struct time_zone_moment time_zone_local(const struct time_zone *zone, int64_t local_seconds);
 
+// Whether its clock has been the same distance from UTC ever since.
+bool time_zone_is_fixed(const struct time_zone *zone);
+
 // "PST" -> -28800. False when it is none.
 bool time_zone_abbreviation(struct bytes name, int32_t *offset_seconds, bool *daylight);
 // All of them, for pg_timezone_abbrevs; false past the end.

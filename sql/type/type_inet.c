@@ -2,6 +2,7 @@
 //
 // inet and cidr: u8 family (4 or 6), u8 bits of the network, then 4 or 16 bytes of address.
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 
 #include "sql/function/cast_functions.h"
@@ -59,6 +60,23 @@ static uint32_t class_bits(const struct address *address, uint32_t bytes)
     return bits == 8 && first == 224 ? 4 : bits;
 }
 
+static bool is_hexadecimal(const char *text)
+{
+    return text[0] == '0' && (text[1] | 32) == 'x' && isxdigit((unsigned char)text[2]);
+}
+
+// "0xc0a8": the first bytes of an IPv4 network; an odd digit is the high half of its byte. 0: that it is not.
+static uint32_t parse_hexadecimal(const char *text, struct address *address)
+{
+    uint32_t digits = 0;
+    for (const char *at = text + 2; *at != 0; at++, digits++) {
+        if (!isxdigit((unsigned char)*at) || digits == 8) return 0;
+        unsigned value = (unsigned)(*at <= '9' ? *at - '0' : (*at | 32) - 'a' + 10);
+        address->bytes[digits / 2] |= (uint8_t)(digits % 2 == 0 ? value << 4 : value);
+    }
+    return (digits + 1) / 2;
+}
+
 static bool parse(struct bytes text, bool network, struct address *address)
 {
     char copy[64];
@@ -69,16 +87,20 @@ static bool parse(struct bytes text, bool network, struct address *address)
     memcpy(copy, text.data, size);
     copy[size] = 0;
     *address = (struct address){.family = memchr(copy, ':', size) != NULL ? 6 : 4};
-    int dots = 0;
-    for (size_t i = 0; address->family == 4 && i < size; i++)
-        dots += copy[i] == '.';
-    // A network may leave out its last zero bytes: 10.1/16.
-    for (int i = dots; (network || slash != NULL) && address->family == 4 && i < 3; i++)
-        strcat(copy, ".0");
-    if (inet_pton(address->family == 4 ? AF_INET : AF_INET6, copy, address->bytes) != 1) return false;
+    uint32_t bytes = 1;
+    if (network && is_hexadecimal(copy)) {
+        bytes = parse_hexadecimal(copy, address);
+        if (bytes == 0) return false;
+    } else {
+        for (size_t i = 0; address->family == 4 && i < size; i++)
+            bytes += copy[i] == '.';
+        // A network may leave out its last zero bytes: 10.1/16.
+        for (uint32_t i = bytes; (network || slash != NULL) && address->family == 4 && i < 4; i++)
+            strcat(copy, ".0");
+        if (inet_pton(address->family == 4 ? AF_INET : AF_INET6, copy, address->bytes) != 1) return false;
+    }
     uint32_t max = size_of(address) * 8;
-    address->bits =
-        (uint8_t)(network && slash == NULL && address->family == 4 ? class_bits(address, (uint32_t)dots + 1) : max);
+    address->bits = (uint8_t)(network && slash == NULL && address->family == 4 ? class_bits(address, bytes) : max);
     if (slash == NULL) return true;
     uint32_t bits = 0;
     size_t at = size + 1;
