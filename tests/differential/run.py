@@ -52,9 +52,9 @@ OWN = [
     (re.compile(r"::inet - .*-9223372036854775808|timezone.*36:00"), "oddities of PostgreSQL 15"),
     (re.compile(r"jsonpath|'[-+]\$"), "signs and numbers that a path begins with are read otherwise"),
     (re.compile(r"pg_lsn.*\.5|\.5.*pg_lsn"), "halves of a byte are rounded otherwise"),
-    (re.compile(r"similar_(to_)?escape|width_bucket\(.*numeric.*2147483647"), "SIMILAR TO has patterns of its own form"),
+    (re.compile(r"similar_(to_)?escape"), "SIMILAR TO has patterns of its own form"),
     (re.compile(r"(timezone|timestamptz).*'-1.5'|16777217.*to_char|to_char.*16777217|interval (day|year)|(round|trunc)\(.*2147483647"), "oddities of PostgreSQL 15, and its limit of 2000 digits"),
-    (re.compile(r"width_bucket\(.*(1e30|9{20})"), "PostgreSQL lets the distance of the bounds overflow, and rounds what numbers far apart give"),
+    (re.compile(r"width_bucket\(.*1e308"), "PostgreSQL multiplies floats beyond their range, and takes infinity for a bucket's number"),
     (re.compile(r"\[\d+[-+]\d+:|:\d+[-+]\d+\]"), "signs within the bounds of an array are passed over"),
     (re.compile(r"'[^']*' @@ '"), "full-text search"),
     (re.compile(r"RECURSIVE.*convert_from"), "PostgreSQL gives what convert_from makes the collation of the encoding's name"),
@@ -73,6 +73,8 @@ EVALUATION = {"22000", "2202E", "22038", "2203C", "2201G", "22004", "22026", "22
               "22030", "22031", "22033", "22034", "22035", "22036", "22037", "22039", "2203A", "2203B", "2203D", "2203E", "2203F", "2203G"}
 
 
+# A condition that no plan can compute, for it has a function that is not immutable, and something behind it.
+PLANNED_FIRST = re.compile(r"(to_jsonb?|jsonb?_build_\w+|concat(_ws)?|to_char|date_trunc|format|timestamptz|quote_\w+)\b.*\b(AND|OR|THEN|ELSE|COALESCE)\b|COALESCE.*(to_jsonb?|to_char|timestamptz)")
 # Errors of values that PostgreSQL calls features that are not there.
 VALUE_REFUSED = re.compile(r'^(ERROR:  )?(unit "\w+" not supported for type|cannot convert (NaN|infinity) to )')
 # Errors of values on both sides.
@@ -80,6 +82,7 @@ RUNTIME = re.compile(r"(22|0A|54|21)... against (22|0A|54|21)...")
 REFUSED = "refused by name"
 NUMERIC_OID = 1700
 FLOAT8_OID = 701
+INTERVAL_OID = 1186
 SCALED_OIDS = (NUMERIC_OID, 700, FLOAT8_OID)
 MINIMIZE_SECONDS = 12
 
@@ -225,11 +228,14 @@ def difference(sql, theirs, ours, strict=False):
     if sql.count(" OVER (") > 1 and all(sorted(map(repr, a)) == sorted(map(repr, b)) for a, b in zip(zip(*theirs[2]), zip(*ours[2]))):
         return None
     # The last digits of what floats add up to depend on the order of the rows.
-    if re.search("regr_|covar_|corr", sql) and same_rows(sql, without_last_digits(theirs), without_last_digits(ours)):
+    if re.search(r"regr_|covar_|corr|(sum|avg|stddev\w*|variance|var_\w+)\(", sql) and FLOAT8_OID in theirs[1] and same_rows(sql, without_last_digits(theirs), without_last_digits(ours)):
         return None
     # 1.0 and 1.00, 0 and -0 are equal: which of them stands for a group, or comes first, is open.
     scales = not set(SCALED_OIDS).isdisjoint(theirs[1]) and re.search(r"min|max|DISTINCT|GROUP|UNION|INTERSECT|EXCEPT|ORDER|GREATEST|LEAST", sql)
     if scales and same_rows(sql, without_scale(theirs), without_scale(ours)):
+        return None
+    # Of equal intervals ('1 day', '24:00:00') PostgreSQL shows those of the side of INTERSECT that it expects to be smaller.
+    if "INTERSECT" in sql and INTERVAL_OID in theirs[1] and same_rows(sql, without_spelling(theirs), without_spelling(ours)):
         return None
     return "rows"
 
@@ -241,6 +247,23 @@ def same_rows(sql, theirs, ours):
 
 def without_last_digits(answer):
     return [tuple("%.12g" % float(value) if kind == FLOAT8_OID and value is not None else value for kind, value in zip(answer[1], row)) for row in answer[2]]
+
+
+def without_spelling(answer):
+    """Intervals as the microseconds that they compare by."""
+    def one(kind, value):
+        if kind != INTERVAL_OID or value is None:
+            return value
+        units = {"year": 360 * 86400, "mon": 30 * 86400, "day": 86400}
+        seconds = sum(int(count) * units[unit] for count, unit in re.findall(r"([-+]?\d+) (year|mon|day)", value))
+        clock = re.search(r"([-+]?)(\d+):(\d+):(\d+)(?:\.(\d+))?$", value)
+        micros = 0
+        if clock:
+            sign, hours, minutes, whole, part = clock.groups()
+            micros = ((int(hours) * 60 + int(minutes)) * 60 + int(whole)) * 1000000 + int((part or "0").ljust(6, "0"))
+            micros = -micros if sign == "-" else micros
+        return str(seconds * 1000000 + micros)
+    return [tuple(one(kind, value) for kind, value in zip(answer[1], row)) for row in answer[2]]
 
 
 def without_scale(answer):
@@ -324,6 +347,8 @@ class Comparison:
             self.failed += theirs is not None and theirs[0] == "error"
             if kind is not None and isinstance(self.generator, Deep) and RUNTIME.fullmatch(kind):
                 continue  # Of several operands that will not do, which is told first is open.
+            if theirs is not None and theirs[0] == "error" and ours[0] == "rows" and theirs[1] in EVALUATION and " FROM " not in sql and PLANNED_FIRST.search(sql):
+                continue  # What is constant PostgreSQL computes when it plans, though a condition before it would have passed it over.
             if kind is not None and isinstance(self.generator, Deep) and theirs is None and kind.startswith("rows against") and "NULL::" in sql:
                 continue  # As below.
             if kind is not None and isinstance(self.generator, Deep) and kind.startswith("rows against") and " FROM t" not in sql and any(all(row[at] is None for row in theirs[2]) for at in range(len(theirs[1]) if theirs else 0)):

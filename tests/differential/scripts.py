@@ -30,7 +30,7 @@ FIXED = [
     "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1", "SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, atthasdef FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'v', 'm') ORDER BY 1, attnum",
     "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = 'public'::regnamespace ORDER BY 1", "SELECT viewname FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
     "SELECT column_name, column_default, is_nullable, data_type, is_identity, is_generated FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
-    "SELECT adrelid::regclass::text, adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef ORDER BY 1, 2",
+    "SELECT adrelid::regclass::text, attname, pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum ORDER BY 1, attnum",
     "SET CONSTRAINTS ALL DEFERRED", "SET CONSTRAINTS ALL IMMEDIATE", "DISCARD ALL", "DISCARD PLANS", "RESET ALL", "SET LOCAL statement_timeout = '3s'", "SHOW search_path",
     "COMMENT ON TABLE ta IS 'x'", "COMMENT ON COLUMN ta.a IS 'column'", "COMMENT ON VIEW va IS NULL", "COMMENT ON SEQUENCE sa IS 's'", "COMMENT ON TYPE mood IS 't'", "COMMENT ON SCHEMA sc IS 'n'", "COMMENT ON INDEX ia IS 'i'",
     "COMMENT ON CONSTRAINT ca ON ta IS 'c'", "COMMENT ON FUNCTION fa(int4) IS 'f'", "COMMENT ON MATERIALIZED VIEW ma IS 'm'", "COMMENT ON DOMAIN pos IS 'd'", "COMMENT ON COLUMN va.a IS 'v'",
