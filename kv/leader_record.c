@@ -25,7 +25,7 @@ static bool comes_late(const struct slice *slice, const struct entry_op *op)
 {
     struct env *env = slice->shard->env;
     if (op->kind != ENTRY_RECORD || op->over || !(op->commit || op->staged)) return false;
-    return (int64_t)(op->ts.wall_ns + RECORD_LATE_NS) < env->wall_ns(env);
+    return (int64_t)(op->ts.wall_ns + RECORD_LATE_NS) < env->wall_ns(env) || SIM_MAYBE("commit.record_stood_still");
 }
 
 static struct status record_propose(
