@@ -131,7 +131,8 @@ struct status leader_run(struct task *task, struct leader_call *call, enum leade
 // Keys may be written by transactions that hold no lock of the table.
 static bool has_writers(const struct slice *slice)
 {
-    return !list_empty(&slice->staged) || !list_empty(&slice->prepared);
+    return !list_empty(&slice->staged) || !list_empty(&slice->staging) ||
+           !list_empty(&slice->prepared);
 }
 
 static struct status lock_key(struct task *task, struct slice *slice, struct leader_call *call,
@@ -500,11 +501,25 @@ static struct status check_own(const struct slice *slice, const struct leader_co
         E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is replicated from another cluster");
 }
 
+// Whether one range of the tenant's has the first and the last key, so all in between: they are in order.
+static bool serves_between(struct slice *slice, const struct leader_commit *commit)
+{
+    const struct bytes first = commit->writes[0]->key;
+    const struct bytes last = commit->writes[commit->write_count - 1]->key;
+    if (failed(leader_check_key(commit->call.tenant, first)) || failed(leader_check_key(commit->call.tenant, last)))
+        return false;
+    struct range_entry *entry = range_set_find(slice->ranges, first);
+    if (entry == NULL || !span_contains(entry->range.span, last)) return false;
+    for (uint32_t i = 0; i < commit->write_count; i++) range_entry_ask(entry, commit->writes[i]->key);
+    return true;
+}
+
 // With a task it may yield; without, the answer is of this moment as a whole.
 static struct status serves_writes(
     struct task *task, struct slice *slice, const struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
+    if (commit->write_count > 1 && slice->moves == NULL && serves_between(slice, commit)) return STATUS_OK;
     for (uint32_t i = 0; i < commit->write_count; i++) {
         TRY(serves_key(slice, commit->call.tenant, commit->writes[i]->key));
         if (move_shuts(slice, commit->writes[i]->key, leader_holder(&commit->call))) {
@@ -563,6 +578,8 @@ static bool commit_checks(const void *arg, struct bytes key)
 
 static bool writes_have_writer(struct slice *slice, const struct leader_commit *commit)
 {
+    // A load is mostly alone with what it has staged.
+    if (list_empty(&slice->prepared) && !staged_by_other(slice, commit->call.owner.txn)) return false;
     for (uint32_t i = 0; i < commit->write_count; i++) {
         bool other;
         struct status st =

@@ -2,8 +2,8 @@
 //
 // Staged writes at their leader: taken, sealed, resolved and drained. See kv/staged.h.
 //
-// What is staged is locked by being there. While its entry is under way the keys are locked in the table; afterwards
-// those that nobody waits for are let go, so that the table stays small, and come back when somebody asks.
+// What is staged is locked by being there, and while its entry is under way by struct staging: it comes into the table of
+// locks when somebody asks. What was locked before is let go then, unless somebody waits, so that the table stays small.
 #include <stdlib.h>
 
 #include "core/invariant.h"
@@ -38,6 +38,13 @@ static struct status writer_find(
     struct slice *slice, struct bytes key, uint64_t txn, uint64_t *writer)
 {
     *writer = 0;
+    if (!list_empty(&slice->staging)) {
+        const struct staging *staging = staging_find(slice, key, txn);
+        if (staging != NULL) {
+            *writer = staging->txn;
+            return STATUS_OK;
+        }
+    }
     if (!list_empty(&slice->staged)) {
         struct status st = staged_owner(slice, key, txn, writer);
         if (failed(st) || *writer != 0) return st;
@@ -57,10 +64,24 @@ struct status leader_writer_other(
     return st;
 }
 
+static struct status lock_for(const struct staging *staging, struct slice *slice, struct bytes key)
+{
+    const struct lock_request request = {.owner = {staging->holder, staging->age_ns},
+        .mode = KV_LOCK_EXCLUSIVE,
+        .wait = KV_WAIT_SKIP};
+    bool granted;
+    return lock_try(slice->locks, &request, key, &granted);
+}
+
 struct status leader_writer_known(struct slice *slice, struct bytes key, uint64_t txn)
 {
     uint64_t writer;
     bool granted;
+    const struct staging *staging = staging_find(slice, key, txn);
+    if (staging != NULL) {
+        covered("staged.staging_met");
+        return lock_for(staging, slice, key);
+    }
     struct status st = writer_find(slice, key, txn, &writer);
     if (failed(st) || writer == 0) return st;
     // The oldest there is: it has written much, others give way.
@@ -96,12 +117,37 @@ static struct status stage_check(struct slice *slice, const struct entry_op *op,
 static uint64_t locks_let_go(struct slice *slice, const struct leader_commit *commit)
 {
     uint64_t count = 0;
-    if (slice->locks == NULL) return 0;
+    if (slice->locks == NULL || lock_held_count(slice->locks, commit->call.owner.txn) == 0) return 0;
     for (uint32_t i = 0; i < commit->write_count; i++) {
         count += lock_release_unawaited(
             slice->locks, commit->call.owner.txn, commit->writes[i]->key);
     }
     return count;
+}
+
+// With other replicas it may be applied after all, when nobody waits for it any more: then the table locks the keys until
+// the transaction ends, or says the same again.
+static void staging_left(struct slice *slice, const struct staging *staging)
+{
+    if (slice->locks == NULL || failed(slice_check_role(slice))) return;
+    for (uint32_t i = 0; i < staging->count; i++) {
+        if (failed(lock_for(staging, slice, staging->writes[i]->key))) return; // No room: it has LOCK_COUNT_MAX.
+    }
+}
+
+static struct status stage_propose(
+    struct task *task, struct slice *slice, const struct leader_commit *commit)
+{
+    struct staging staging = {.txn = commit->call.owner.txn,
+        .holder = leader_holder(&commit->call),
+        .age_ns = commit->call.owner.age_ns,
+        .writes = commit->writes,
+        .count = commit->write_count};
+    list_append(&slice->staging, &staging.link);
+    struct status st = slice_propose(task, slice, commit->payload);
+    if (status_is(st, E_AMBIGUOUS_RESULT)) staging_left(slice, &staging);
+    list_remove(&staging.link);
+    return st;
 }
 
 struct status leader_stage(struct task *task, void *arg)
@@ -115,11 +161,11 @@ struct status leader_stage(struct task *task, void *arg)
     op_of(commit->payload, &op);
     TRY(stage_check(slice, &op, &done));
     if (done) goto out;
-    TRY(leader_commit_begin(task, slice, commit, true));
+    TRY(leader_commit_begin(task, slice, commit, false));
     TRY(stage_check(slice, &op, &done));
     if (!done) {
         entry_ts_set(commit->payload, hlc_now(&slice->shard->hlc));
-        TRY(slice_propose(task, slice, commit->payload));
+        TRY(stage_propose(task, slice, commit));
         TRY(slice_check(slice));
         const struct staged *staged = staged_find(slice, op.txn);
         if (staged == NULL || staged->state != STAGED_OPEN || staged->sequence < op.sequence) {

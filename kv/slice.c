@@ -347,6 +347,7 @@ static struct slice *slice_make(struct kv_shard *kv, const struct slice_options 
     list_init(&slice->pending);
     list_init(&slice->prepared);
     list_init(&slice->staged);
+    list_init(&slice->staging);
     pending_init(slice);
     hashmap_init(&slice->tenants, NULL);
     wait_queue_init(&slice->ceiling_waiters);

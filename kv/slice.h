@@ -144,6 +144,7 @@ struct slice {
     struct list_link pending; // struct pending.link, in ts order.
     struct list_link prepared;
     struct list_link staged; // struct staged.link.
+    struct list_link staging; // struct staging.link.
     struct pending_key **pending_buckets;
     uint32_t pending_bucket_count; // A power of two.
     uint32_t pending_key_count;

@@ -13,6 +13,7 @@
 #include "kv/lock.h"
 #include "kv/slice_internal.h"
 #include "kv/staged_row.h"
+#include "kv/write_buffer.h"
 
 #define OVERLAY_STEPS_MAX 4096u
 #define OVERLAY_BYTES_MAX (1u << 20)
@@ -432,6 +433,42 @@ out:
     return st;
 }
 
+bool staged_by_other(const struct slice *slice, uint64_t txn)
+{
+    const struct list_link *head = &slice->staged;
+    for (const struct list_link *at = head->next; at != head; at = at->next)
+        if (container_of(at, const struct staged, link)->txn != txn) return true;
+    head = &slice->staging;
+    for (const struct list_link *at = head->next; at != head; at = at->next)
+        if (container_of(at, const struct staging, link)->txn != txn) return true;
+    return false;
+}
+
+static bool staging_has(const struct staging *staging, struct bytes key)
+{
+    uint32_t low = 0, high = staging->count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const int order = bytes_compare(staging->writes[middle]->key, key);
+        if (order == 0) return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+const struct staging *staging_find(const struct slice *slice, struct bytes key, uint64_t txn)
+{
+    const struct list_link *head = &slice->staging;
+    for (const struct list_link *at = head->next; at != head; at = at->next) {
+        const struct staging *staging = container_of(at, const struct staging, link);
+        if (staging->txn != txn && staging_has(staging, key)) return staging;
+    }
+    return NULL;
+}
+
 struct status staged_read(struct slice *slice, uint64_t txn, const struct staged_view *view,
     struct bytes key, struct arena *arena, struct bytes *value, bool *found)
 {
@@ -482,6 +519,11 @@ struct status staged_in_span(struct slice *slice, struct span span, bool *any)
     *any = false;
     for (struct list_link *at = slice->staged.next; at != &slice->staged && !*any; at = at->next)
         *any = staged_holds_any(container_of(at, struct staged, link), span);
+    for (struct list_link *at = slice->staging.next; at != &slice->staging && !*any; at = at->next) {
+        const struct staging *staging = container_of(at, struct staging, link);
+        for (uint32_t i = 0; i < staging->count && !*any; i++)
+            *any = span_contains(span, staging->writes[i]->key);
+    }
     return STATUS_OK;
 }
 

@@ -4,6 +4,7 @@
 // instead of in its client's memory. They are in the store, by key, beside the versions; the log brings them there, so
 // every replica has them.
 //
+//   under way  Its entry is not applied yet: struct staging says which rows.
 //   open       The transaction goes on. Nobody sees its writes but itself (struct staged_view), nobody has to wait to
 //              read: its commit timestamp will be above every read served until it is sealed. To writers a staged row
 //              is a lock: kv/leader.c makes the transaction's lock known to the lock table when somebody asks for it.
@@ -59,12 +60,25 @@ struct staged {
     struct wait_queue drained;
 };
 
+// Rows whose entry is under way: no store has them yet. In the frame of the leader's request.
+struct write_node;
+struct staging {
+    struct list_link link; // In slice->staging.
+    uint64_t txn, holder, age_ns;
+    const struct write_node *const *writes; // In the order of keys.
+    uint32_t count;
+};
+// The one of another than `txn` that has the key; NULL: none.
+const struct staging *staging_find(const struct slice *slice, struct bytes key, uint64_t txn);
+
 // NULL: it has staged nothing here, or that is all drained.
 struct staged *staged_find(const struct slice *slice, uint64_t txn);
 // The transaction other than `txn` that has staged the key; 0: none.
 CHECKED struct status staged_owner(
     struct slice *slice, struct bytes key, uint64_t txn, uint64_t *owner);
-// Whether anything staged lies in the span.
+// Whether somebody other than `txn` has staged anything, or is about to.
+bool staged_by_other(const struct slice *slice, uint64_t txn);
+// Whether anything staged, or about to be, lies in the span.
 CHECKED struct status staged_in_span(struct slice *slice, struct span span, bool *any);
 // What the transaction itself staged: *found false when nothing, or all of it is rolled back. value->data NULL: deleted.
 CHECKED struct status staged_read(struct slice *slice, uint64_t txn, const struct staged_view *view,

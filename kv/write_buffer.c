@@ -92,6 +92,7 @@ static void node_write(struct write_buffer *buffer, struct write_node *node, enu
         undo->epoch = node->epoch;
         undo->before = node->replaced;
         node->replaced = undo;
+        buffer->rewritten = buffer->rewritten || node->kind != WRITE_NONE;
         buffer->undo = undo;
         buffer->undo_count++;
         buffer->bytes += sizeof *undo;
@@ -198,6 +199,7 @@ void write_buffer_rollback(struct write_buffer *buffer, uint64_t mark)
 
 void write_buffer_chain(struct write_buffer *buffer)
 {
+    if (!buffer->rewritten) return; // No node has an earlier write, as of a load.
     for (struct write_undo *undo = buffer->undo; undo != NULL; undo = undo->older) {
         undo->node->older = NULL;
     }

@@ -64,6 +64,7 @@ struct write_buffer {
     uint32_t random;
     uint32_t epoch; // Grows with each mark.
     bool marked; // A mark was taken: keep the undo log from now on.
+    bool rewritten; // Some of what the undo log has was a write itself.
 };
 
 void write_buffer_init(struct write_buffer *buffer, struct arena *arena);

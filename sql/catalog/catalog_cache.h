@@ -60,7 +60,7 @@ struct catalog_shard {
     struct hashmap roles; // sql/user/role.c
     void *jobs;           // sql/service/jobs.c
     struct user_types types;
-    uint64_t last_rowid_tick;
+    uint64_t last_rowid_tick, rowids_ahead; // Those given since the clock was read that are ahead of it.
     struct list_link lru; // Oldest first.
     struct list_link free_views;
 };

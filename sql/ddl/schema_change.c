@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/ddl/schema_change_internal.h"
 
+#include <stdlib.h>
+
 #include "core/invariant.h"
 #include "core/shard.h"
 #include "kv/key.h"
@@ -82,10 +84,98 @@ out:
     return st;
 }
 
+// Entries of a batch that need no look at what is there: they are put in their order, which costs a fraction. Pairs and
+// what they point to are in `arena`.
+struct entry_list {
+    struct arena arena;
+    struct entry {
+        uint64_t prefix; // The first bytes after those that all share, big end first: most comparisons end there.
+        struct kv_pair pair;
+    } *entries;
+    uint32_t count, capacity;
+    size_t shared, bytes;
+};
+
+#define ENTRY_RUN 1024u
+
+static void entry_list_add(struct entry_list *list, struct bytes key, struct bytes value)
+{
+    if (list->count == list->capacity) {
+        const uint32_t capacity = list->capacity == 0 ? 1024 : list->capacity * 2;
+        list->entries = arena_grow(&list->arena, list->entries,
+            list->capacity * sizeof *list->entries, capacity * sizeof *list->entries);
+        list->capacity = capacity;
+    }
+    struct entry *entry = &list->entries[list->count++];
+    entry->prefix = 0;
+    for (size_t i = 0; i < sizeof entry->prefix; i++)
+        entry->prefix = entry->prefix << 8 | (list->shared + i < key.size ? key.data[list->shared + i] : 0);
+    entry->pair = (struct kv_pair){arena_copy(&list->arena, key), arena_copy(&list->arena, value)};
+    list->bytes += key.size + value.size + 3 * sizeof *entry; // Grown, and once more to be sorted.
+}
+
+static int entry_order(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
+    return bytes_compare(a->pair.key, b->pair.key);
+}
+
+static struct status entry_list_merge(
+    struct task *task, struct entry_list *list, uint32_t run, const struct entry *from, struct entry *to)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t start = 0; start < list->count; start += 2 * run) {
+        const uint32_t middle = list->count - start < run ? list->count : start + run;
+        const uint32_t end = list->count - middle < run ? list->count : middle + run;
+        uint32_t left = start, right = middle;
+        for (uint32_t at = start; at < end; at++) {
+            const bool first = right == end || (left < middle && entry_order(&from[left], &from[right]) <= 0);
+            to[at] = from[first ? left++ : right++];
+            if (at % 1024 == 1023) TRY(task_yield_if_due(task));
+        }
+    }
+out:
+    return st;
+}
+
+// By runs, so that no step takes long.
+static struct status entry_list_sort(struct task *task, struct entry_list *list)
+{
+    struct status st = STATUS_OK;
+    struct entry *spare = ARENA_ARRAY(&list->arena, struct entry, list->count + 1);
+    TRY(arena_check(&list->arena));
+    for (uint32_t start = 0; start < list->count; start += ENTRY_RUN) {
+        const uint32_t left = list->count - start;
+        qsort(list->entries + start, left < ENTRY_RUN ? left : ENTRY_RUN, sizeof *spare, entry_order);
+        TRY(task_yield_if_due(task));
+    }
+    for (uint32_t run = ENTRY_RUN; run < list->count; run *= 2) {
+        TRY(entry_list_merge(task, list, run, list->entries, spare));
+        struct entry *merged = spare;
+        spare = list->entries;
+        list->entries = merged;
+    }
+out:
+    return st;
+}
+
+static struct status entry_list_put(struct task *task, struct kv_txn *txn, struct entry_list *list)
+{
+    struct status st = STATUS_OK;
+    TRY(entry_list_sort(task, list));
+    for (uint32_t i = 0; i < list->count; i++) {
+        TRY(kv_put(task, txn, list->entries[i].pair.key, list->entries[i].pair.value));
+        if (i % 1024 == 1023) TRY(task_yield_if_due(task));
+    }
+out:
+    return st;
+}
+
 // Adds the entries of some rows. An entry that a writer has put already is the same.
 static struct status write_entries(struct task *task, struct change_batch *batch,
     const struct table_desc *table, const struct index_desc *index, struct row_reader *reader,
-    const struct kv_batch *rows, struct arena *arena)
+    const struct kv_batch *rows, struct arena *arena, struct entry_list *list)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < rows->count; i++) {
@@ -103,7 +193,7 @@ static struct status write_entries(struct task *task, struct change_batch *batch
         TRY(row_key(&reader->index, reader->row, &key, &has_null));
         row_value(&reader->index, reader->row, &value);
         if (!index_is_unique(index) || has_null) {
-            TRY(kv_put(task, batch->txn, buffer_bytes(&key), buffer_bytes(&value)));
+            entry_list_add(list, buffer_bytes(&key), buffer_bytes(&value));
             continue;
         }
         TRY(kv_insert(
@@ -122,21 +212,27 @@ static struct status fill_rows(struct task *task, struct change_batch *batch, st
     struct fill *fill = batch->arg;
     struct arena arena;
     struct kv_batch rows;
+    struct entry_list list = {.shared = reader->index.prefix.size};
     arena_init(&arena, batch->arena->account);
-    while (fill->rows < fill->rows_max && kv_txn_write_bytes(batch->txn) < CHANGE_BATCH_BYTES_MAX) {
+    arena_init(&list.arena, batch->arena->account);
+    while (fill->rows < fill->rows_max &&
+        kv_txn_write_bytes(batch->txn) + list.bytes < CHANGE_BATCH_BYTES_MAX) {
         arena_reset(&arena);
         TRY(kv_scan_next(task, batch->txn, scan, &arena, &rows));
         fill->done = rows.count == 0;
         if (fill->done) break;
-        TRY(write_entries(task, batch, table, index, reader, &rows, &arena));
+        TRY(write_entries(task, batch, table, index, reader, &rows, &arena, &list));
+        TRY(arena_check(&list.arena));
         fill->rows += rows.count;
         struct bytes last = rows.pairs[rows.count - 1].key;
         fill->last.size = 0;
         buffer_append_bytes(&fill->last, last);
         TRY(task_yield_if_due(task));
     }
+    TRY(entry_list_put(task, batch->txn, &list));
 out:
     if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&list.arena);
     arena_fini(&arena);
     return st;
 }

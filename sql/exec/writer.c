@@ -449,10 +449,14 @@ static struct status insert_unique(struct task *task, struct writer *writer, uin
         gather(writer->row, writer->columns, width, rows[0]);
         return writer_duplicate(writer, index, writer->row);
     }
+    uint32_t ascending = 1; // A load's keys mostly are, all of them: then no two are equal.
+    while (ascending < count && bytes_compare(pairs[ascending - 1].key, pairs[ascending].key) < 0) ascending++;
     struct key_set set = {.mask = 15};
-    while (set.mask + 1 < count * 2) set.mask = set.mask * 2 + 1;
-    set.buckets = ARENA_ARRAY(arena, uint32_t, set.mask + 1);
-    for (uint32_t i = 0; i < count; i++) {
+    if (ascending < count) {
+        while (set.mask + 1 < count * 2) set.mask = set.mask * 2 + 1;
+        set.buckets = ARENA_ARRAY(arena, uint32_t, set.mask + 1);
+    }
+    for (uint32_t i = 0; i < count && ascending < count; i++) {
         if (key_set_add(&set, pairs, i)) continue;
         gather(writer->row, writer->columns, width, rows[i]);
         return writer_duplicate(writer, index, writer->row);

@@ -114,6 +114,59 @@ out:
     return st;
 }
 
+struct under_way {
+    struct kv_txn *txn;
+    bool staged, met;
+};
+
+static struct status stage_a(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct under_way *test = ((struct worker *)arg)->context;
+    TRY(put(task, test->txn, "b", "mine")); // Stages "a", which takes a write of the log.
+    test->staged = true;
+    TRY(commit(task, test->txn));
+out:
+    return st;
+}
+
+static struct status meet_a(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct under_way *test = ((struct worker *)arg)->context;
+    struct kv_txn *txn;
+    struct bytes value;
+    test->met = !test->staged;
+    TRY(begin(task, &txn));
+    TRY(get_locked(task, txn, "a", &value));
+    CHECK(is_text(value, "mine"));
+    TRY(put(task, txn, "a", "theirs"));
+    TRY(commit(task, txn));
+out:
+    return st;
+}
+
+// And so it is from the moment at which its entry goes to the log: who comes before that is applied waits as well.
+KV_TEST(staged, is_a_lock_while_its_entry_is_under_way)
+{
+    struct status st = STATUS_OK;
+    struct under_way test = {0};
+    struct workers workers = {0};
+    struct bytes value;
+    TRY(put_now(task, "a", "1"));
+    wait_queue_init(&workers.ended);
+    TRY(begin_small(task, 0, &test.txn));
+    TRY(put(task, test.txn, "a", "mine"));
+    TRY(worker_start(task, &workers, 0, stage_a, &test));
+    TRY(worker_start(task, &workers, 1, meet_a, &test));
+    TRY(workers_wait(task, &workers, 2));
+    CHECK(test.met);
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, "theirs"));
+out:
+    return st;
+}
+
 // To writers a staged row is a lock, whether they look first or not.
 KV_TEST(staged, is_a_lock_to_writers)
 {
