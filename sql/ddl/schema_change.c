@@ -278,7 +278,7 @@ static struct status fill_index(struct task *task, struct job *job, const struct
         .resume = progress->resume};
     struct change_pace pace = {.told_rows = progress->rows};
     double share = 0.9 / (change->index_count + change->constraint_count), from = share * progress->finished;
-    uint32_t rows_max = CHANGE_BATCH_ROWS;
+    uint32_t rows_max = CHANGE_BATCH_ROWS, rows_most = 2 * CHANGE_BATCH_ROWS_MAX;
 
     arena_init(&batch_arena, &task->shard->account);
     arena_init(&resume_arena, &task->shard->account);
@@ -286,7 +286,14 @@ static struct status fill_index(struct task *task, struct job *job, const struct
     while (!fill.done) {
         TRY(job_check(job));
         fill.rows_max = change_batch_rows(task, job, &pace, rows_max);
-        TRY(change_run_batch(task, &batch, fill_batch));
+        st = change_run_batch(task, &batch, fill_batch);
+        if (status_is(st, E_OUT_OF_MEMORY) && rows_max > CHANGE_BATCH_ROWS) {
+            // What others take of the memory is theirs: with less it takes longer.
+            rows_most = rows_max = rows_max / 2;
+            fill.done = false;
+            continue;
+        }
+        TRY(st);
         rows_max = fill.attempts > 0 ? CHANGE_BATCH_ROWS : rows_max;
         progress->rows += fill.rows;
         // The former key may lie in the arena that is reset: copy through the task's.
@@ -295,7 +302,7 @@ static struct status fill_index(struct task *task, struct job *job, const struct
         arena_reset(&resume_arena);
         progress->resume = fill.resume = arena_copy(&resume_arena, next);
         arena_release(task->arena, mark);
-        if (rows_max < CHANGE_BATCH_ROWS_MAX) rows_max *= 2;
+        if (rows_max * 2 <= rows_most) rows_max *= 2;
         TRY(change_pace(task, job, &pace, progress, fill.rows, from, from + share));
     }
 out:

@@ -13,7 +13,7 @@
 // A transaction that fills an index puts entries in their order, so the more the better; one that rows changed under
 // begins anew with fewer.
 #define CHANGE_BATCH_ROWS 500u
-#define CHANGE_BATCH_ROWS_MAX 64000u
+#define CHANGE_BATCH_ROWS_MAX 32000u
 #define CHANGE_BATCH_BYTES_MAX (8u << 20)
 
 enum change_kind { CHANGE_PUBLISH = 'P', CHANGE_REWRITE = 'R', CHANGE_ERASE = 'E' };

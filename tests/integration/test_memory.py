@@ -54,6 +54,17 @@ class Memory(ClusterTest):
             self.assertEqual(session.value("SELECT 1"), 1)
         self.assertEqual(os.listdir(os.path.join(cluster.store, "temp")), [])
 
+    def test_index_with_little_memory(self):
+        """A batch of entries that does not find room is filled by smaller ones."""
+        cluster = self.cluster("index", shards=1, args=("--max-sql-memory=12MiB",))
+        with cluster.connect() as session:
+            session.run("CREATE TABLE many (id int PRIMARY KEY, v text)")
+            for first in range(0, 140000, 10000):
+                session.run("INSERT INTO many SELECT i, 'v' || i %% 1000 FROM generate_series(%s, %s) i", (first + 1, first + 10000))
+            session.run("CREATE INDEX by_v ON many (v)")
+            self.assertEqual(session.rows("SELECT count(*), sum(id) FROM many WHERE v = 'v7'"),
+                             session.rows("SELECT count(*), sum(id) FROM many@many_pkey WHERE v || '' = 'v7'"))
+
     def test_left_files_go_at_the_start(self):
         cluster = self.cluster("left", shards=1)
         cluster.kill()
