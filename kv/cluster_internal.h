@@ -71,6 +71,12 @@ struct cluster {
     uint64_t epoch;
     int64_t expiration_ns;
     bool renewing, draining;
+    // As the last renewal left it, committed at `ts`; zero: it has to be read.
+    struct {
+        struct hlc_timestamp ts;
+        struct cluster_liveness liveness;
+        uint32_t membership_version;
+    } renewed;
 };
 
 struct cluster_shard {

@@ -7,9 +7,11 @@
 #include "core/invariant.h"
 #include "core/rest.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/client.h"
 #include "kv/cluster_internal.h"
 #include "kv/key.h"
+#include "kv/txn.h"
 
 #define RECORD_FORMAT 1
 #define RENEW_NS (CLUSTER_LIVENESS_NS / 3)
@@ -78,7 +80,7 @@ static struct status record_decode(uint32_t node, struct bytes value, struct rec
 typedef struct status (*record_change_fn)(struct task *task, struct record *record, void *arg, bool *write);
 
 static struct status record_change_once(struct task *task, uint32_t node, record_change_fn change,
-    void *arg, struct record *record)
+    void *arg, struct record *record, struct hlc_timestamp *ts)
 {
     struct kv_txn_options options = {.tenant = 0};
     struct kv_txn *txn;
@@ -98,15 +100,16 @@ out:
         kv_txn_rollback(task, txn);
         return st;
     }
-    return kv_txn_commit(task, txn, NULL);
+    return kv_txn_commit(task, txn, ts);
 }
 
+// *ts (may be NULL) is set when it wrote.
 static struct status record_change(struct task *task, uint32_t node, record_change_fn change, void *arg,
-    struct record *record)
+    struct record *record, struct hlc_timestamp *ts)
 {
     struct status st = STATUS_OK;
     for (uint32_t attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        st = record_change_once(task, node, change, arg, record);
+        st = record_change_once(task, node, change, arg, record, ts);
         if (!status_is(st, E_SERIALIZATION_FAILURE) && !status_is(st, E_AMBIGUOUS_RESULT)) break;
     }
     return st;
@@ -239,6 +242,52 @@ static struct status renew(struct task *task, struct record *record, void *arg, 
     return STATUS_OK;
 }
 
+// The record is as the last renewal left it, unless somebody has changed it since, which the commit finds out: one request.
+static struct status renew_known(
+    struct task *task, struct cluster *cluster, struct renew_call *call, struct record *record)
+{
+    struct kv_txn_options options = {.tenant = 0};
+    struct kv_txn *txn;
+    uint8_t bytes[6];
+    struct bytes key = record_key(bytes, cluster->node_id);
+    bool write;
+    *record = (struct record){.liveness = cluster->renewed.liveness,
+        .membership_version = cluster->renewed.membership_version,
+        .found = true};
+    memcpy(record->store_id, cluster->store_id, sizeof record->store_id);
+    struct status st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    txn_back_to(txn, cluster->renewed.ts);
+    kv_txn_depend(txn, key);
+    st = renew(task, record, call, &write);
+    if (!failed(st)) st = kv_put(task, txn, key, record_encode(task->arena, record));
+    if (!failed(st)) return kv_txn_commit(task, txn, &cluster->renewed.ts);
+    st = status_copy(task->arena, st);
+    kv_txn_rollback(task, txn);
+    return st;
+}
+
+static struct status renew_record(
+    struct task *task, struct cluster *cluster, struct renew_call *call, struct record *record)
+{
+    struct status st = STATUS_OK;
+    if (!hlc_is_zero(cluster->renewed.ts)) {
+        st = renew_known(task, cluster, call, record);
+        if (!failed(st)) goto out;
+        covered("liveness.read_again");
+        cluster->renewed.ts = HLC_ZERO;
+    }
+    st = record_change(task, cluster->node_id, renew, call, record, &cluster->renewed.ts);
+out:
+    if (failed(st)) {
+        cluster->renewed.ts = HLC_ZERO;
+        return st;
+    }
+    cluster->renewed.liveness = record->liveness;
+    cluster->renewed.membership_version = record->membership_version;
+    return st;
+}
+
 static struct status renew_once(struct task *task, struct cluster *cluster)
 {
     struct record record;
@@ -246,7 +295,7 @@ static struct status renew_once(struct task *task, struct cluster *cluster)
     struct renew_call call = {
         .cluster = cluster, .expiration_ns = env->wall_ns(env) + (int64_t)CLUSTER_LIVENESS_NS};
     task->deadline_ns = task_now_ns(task) + CLUSTER_LIVENESS_NS;
-    struct status st = record_change(task, cluster->node_id, renew, &call, &record);
+    struct status st = renew_record(task, cluster, &call, &record);
     task->deadline_ns = UINT64_MAX;
     if (failed(st)) return st;
     bool reset = !epoch_valid(cluster) || record.liveness.epoch != cluster->epoch;
@@ -360,7 +409,7 @@ void cluster_leave(struct task *task)
     epoch_publish(cluster, true);
     uint64_t deadline = task->deadline_ns;
     task->deadline_ns = task_now_ns(task) + RENEW_NS / 2;
-    struct status st = record_change(task, cluster->node_id, renew, &call, &record);
+    struct status st = record_change(task, cluster->node_id, renew, &call, &record, NULL);
     task->deadline_ns = deadline;
     if (failed(st)) log_info(0, "cluster: the others wait for this node's record to lapse: %s", st.message);
 }
@@ -390,7 +439,7 @@ struct status cluster_fence(struct task *task, uint32_t node, bool *lapsed)
     struct record record;
     struct status st;
     for (;;) {
-        TRY(record_change(task, node, fence, lapsed, &record));
+        TRY(record_change(task, node, fence, lapsed, &record, NULL));
         if (*lapsed || cluster_alive(task->shard, node)) break;
         TRY(task_sleep(task, LOOK_NS));
     }
@@ -441,7 +490,7 @@ struct status cluster_membership_set(struct task *task, uint32_t node, enum clus
 {
     struct record record;
     struct status st;
-    TRY(record_change(task, node, membership, &wanted, &record));
+    TRY(record_change(task, node, membership, &wanted, &record, NULL));
     struct membership_told told = {node, record.membership_version, record.liveness.membership};
     TRY(shard_call(task, 0, membership_on_zero, &told));
 out:

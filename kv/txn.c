@@ -344,6 +344,13 @@ void kv_txn_depend(struct kv_txn *txn, struct bytes key)
 
 // --- for the other files of the client -----------------------------------------------------------
 
+void txn_back_to(struct kv_txn *txn, struct hlc_timestamp ts)
+{
+    invariant(!txn->read_only && hlc_is_zero(txn->unlocked_ts));
+    invariant(txn->reads.count == 0 && txn->writes.count == 0);
+    if (hlc_less(ts, txn->read_ts)) txn->read_ts = ts;
+}
+
 struct status txn_check(const struct kv_txn *txn, bool writes)
 {
     if (txn->doomed) {

@@ -180,6 +180,9 @@ CHECKED struct status txn_check(const struct kv_txn *txn, bool writes);
 CHECKED struct status txn_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
 // The same, but not beyond `to`.
 CHECKED struct status txn_move_to(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
+// Of a transaction that has neither read nor written: its snapshot is an earlier one, of which the caller knows what it
+// depends on.
+void txn_back_to(struct kv_txn *txn, struct hlc_timestamp ts);
 // Buffers a put after checking it; may stage what is buffered first. `checked` as in struct write_node.
 CHECKED struct status txn_put(
     struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value, bool checked);

@@ -14,7 +14,7 @@
 #define KEYS 16u
 #define RANGES 500u
 #define REST_SECONDS 120u
-#define REST_STEPS_MAX 600u // Of the whole cluster, a second: turns of shards, messages, what disks have done.
+#define REST_STEPS_MAX 400u // Of the whole cluster, a second: turns of shards, messages, what disks have done.
 
 struct writing {
     struct cluster_run *cluster;

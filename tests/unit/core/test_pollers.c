@@ -57,7 +57,7 @@ static void teardown(void)
     cr_assert_eq(pthread_join(thread, NULL), 0);
     pollers_fini(&pollers);
 }
-TestSuite(pollers, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(pollers, .init = setup, .fini = teardown);
 
 static uint64_t looks_now(void)
 {
