@@ -262,6 +262,21 @@ static bool needs_quotes(struct bytes text)
     return false;
 }
 
+// Numbers and truth values have nothing in them that would be quoted.
+static bool is_never_quoted(type_oid element)
+{
+    switch (element) {
+    case TYPE_BOOL:
+    case TYPE_INT2:
+    case TYPE_INT4:
+    case TYPE_INT8:
+    case TYPE_FLOAT4:
+    case TYPE_FLOAT8:
+    case TYPE_NUMERIC: return true;
+    default: return false;
+    }
+}
+
 // The element has been appended plain at `start`; quotes go around it afterwards where needed.
 static void quote_element(struct buffer *out, size_t start)
 {
@@ -289,6 +304,7 @@ static void array_output(
         buffer_append_string(out, "{}");
         return;
     }
+    const bool plain = is_never_quoted(array.element);
     for (uint32_t i = 0; i < array.dimensions; i++)
         bounds = bounds || array.lower[i] != 1;
     for (uint32_t i = 0; bounds && i < array.dimensions; i++)
@@ -308,7 +324,7 @@ static void array_output(
             buffer_append_string(out, "NULL");
         } else {
             type_output(out, context, array.element, item);
-            quote_element(out, start);
+            if (!plain) quote_element(out, start);
         }
         stride = 1;
         for (uint32_t i = array.dimensions; i-- > 0;) {
