@@ -546,6 +546,18 @@ struct status ddl_rename(struct statement_context *context)
 
 // --- SET SCHEMA, OWNER TO --------------------------------------------------------------------------------
 
+struct status ddl_check_move(struct statement_context *context, uint32_t from_id, const struct schema_desc *to)
+{
+    struct status st = STATUS_OK;
+    const bool into = to->temp_node != 0;
+    const struct schema_desc *from;
+    TRY(catalog_schema_by_id(context->task, context->session, from_id, &from));
+    if (into || from->temp_node != 0)
+        st = ddl_error(context, E_FEATURE_NOT_SUPPORTED, "cannot move objects into or out of temporary schemas");
+out:
+    return st;
+}
+
 static struct status move_relation(
     struct statement_context *context, struct table_desc *table, const struct schema_desc *schema)
 {
@@ -607,6 +619,8 @@ struct status ddl_alter_schema(struct statement_context *context)
     }
     struct object_name target = {.schema = alter->new_schema, .name = table->name};
     TRY(ddl_target_schema(context, &target, &schema));
+    TRY(ddl_check_move(context, table->schema_id, schema));
+    TRY(ddl_target_schema(context, &target, &schema)); // Looking at the other may have let go of it.
     if (schema->id == table->schema_id) goto out;
     if (schema->database_id != table->database_id)
         return ddl_unsupported(context, "moving a relation to another database");

@@ -616,6 +616,8 @@ struct status ddl_move_type(
     if (type == NULL) goto out;
     struct object_name target = {.schema = alter->new_schema, .name = type->name};
     TRY(ddl_target_schema(context, &target, &schema));
+    TRY(ddl_check_move(context, type->schema_id, schema));
+    TRY(ddl_target_schema(context, &target, &schema)); // Looking at the other may have let go of it.
     if (schema->id == type->schema_id) goto out;
     if (schema->database_id != type->database_id)
         return ddl_unsupported(context, "moving a type to another database");

@@ -67,12 +67,14 @@ static struct status keep(struct function_call *call, struct extreme *state, str
     return STATUS_OK;
 }
 
-// Of equals the later one stays, as in PostgreSQL: they may differ in form (1.5 and 1.50).
+// Of equals the later one stays, of char(n) the first, as in PostgreSQL: they may differ in form (1.5 and 1.50).
 static struct status consider(
     struct function_call *call, struct extreme *state, struct datum value, int sign)
 {
-    if (state->any && type_compare(collation_type(call->arg_types[0]), value, state->value) * sign < 0)
-        return STATUS_OK;
+    if (state->any) {
+        int order = type_compare(collation_type(call->arg_types[0]), value, state->value) * sign;
+        if (order < 0 || (order == 0 && call->arg_types[0].oid == TYPE_BPCHAR)) return STATUS_OK;
+    }
     return keep(call, state, value);
 }
 

@@ -454,13 +454,14 @@ static struct status move_lsn(struct function_call *call, struct datum lsn, stru
     if (numeric_is_nan(bytes))
         return status_make(E_FEATURE_NOT_SUPPORTED,
             sign > 0 ? "cannot add NaN to pg_lsn" : "cannot subtract NaN from pg_lsn");
+    if (sign < 0) bytes = numeric_negate(call->arena, bytes);
+    struct datum position = numeric_from_scaled(call->arena, (__int128)(uint64_t)lsn.integer, 0);
+    TRY(numeric_add(call->arena, position, bytes, &bytes));
+    // It is where one ends that is rounded: half a byte less is not half a byte more the other way.
     TRY(numeric_round(call->arena, bytes, 0, NUMERIC_HALF_AWAY, &bytes));
-    if (!numeric_to_int128(bytes, 0, &by))
+    if (!numeric_to_int128(bytes, 0, &by) || by < 0 || by > UINT64_MAX)
         return status_make(E_INVALID_PARAMETER_VALUE, "pg_lsn out of range");
-    __int128 moved = (__int128)(uint64_t)lsn.integer + sign * by;
-    if (moved < 0 || moved > UINT64_MAX)
-        return status_make(E_INVALID_PARAMETER_VALUE, "pg_lsn out of range");
-    *result = datum_int((int64_t)(uint64_t)moved);
+    *result = datum_int((int64_t)(uint64_t)by);
 
 out:
     return st;

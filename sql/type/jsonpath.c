@@ -57,6 +57,7 @@ static void skip(struct parser *parser)
         while (parser->at < parser->text.size &&
                !(peek_at(parser, 0) == '*' && peek_at(parser, 1) == '/'))
             parser->at++;
+        if (parser->at >= parser->text.size) (void)fail(parser); // A comment without end.
         parser->at += 2;
     }
 }
@@ -189,17 +190,28 @@ static struct bytes take_name(struct parser *parser)
     return buffer_bytes(&out);
 }
 
+static struct jsonpath_node *number_node(struct parser *parser, struct datum value)
+{
+    struct buffer out;
+    struct jsonpath_node *literal = node(parser, PATH_LITERAL);
+    buffer_init(&out, parser->arena);
+    json_append_number(&out, value);
+    literal->text = buffer_bytes(&out);
+    literal->is_number = true;
+    literal->number = value;
+    return literal;
+}
+
+// No zeros before other digits, and nothing right behind that could belong to a name: 01, 1a and 1.a are none.
 static struct jsonpath_node *take_number(struct parser *parser)
 {
     size_t start = parser->at;
     struct datum value;
-    struct buffer out;
-    struct jsonpath_node *literal = node(parser, PATH_LITERAL);
     while (ascii_digit((char)peek_at(parser, 0))) parser->at++;
-    if (peek_at(parser, 0) == '.' && (ascii_digit((char)peek_at(parser, 1)) || parser->at > start)) {
-        size_t digits = 1;
-        while (ascii_digit((char)peek_at(parser, digits))) digits++;
-        if (digits > 1 || !is_name_byte(peek_at(parser, 1))) parser->at += digits;
+    if (parser->at > start + 1 && parser->text.data[start] == '0') return fail(parser);
+    if (peek_at(parser, 0) == '.') {
+        parser->at++;
+        while (ascii_digit((char)peek_at(parser, 0))) parser->at++;
     }
     if ((peek_at(parser, 0) | 32) == 'e') {
         size_t digits = peek_at(parser, 1) == '+' || peek_at(parser, 1) == '-' ? 2 : 1;
@@ -207,14 +219,10 @@ static struct jsonpath_node *take_number(struct parser *parser)
         while (ascii_digit((char)peek_at(parser, digits))) digits++;
         parser->at += digits;
     }
-    if (is_name_byte(peek_at(parser, 0))) return fail(parser); // 1a
+    if (is_name_byte(peek_at(parser, 0))) return fail(parser);
     struct status st = numeric_parse(parser->arena,
         bytes_of(parser->text.data + start, parser->at - start), &value);
-    if (failed(st)) return fail(parser);
-    buffer_init(&out, parser->arena);
-    json_append_number(&out, value);
-    literal->text = buffer_bytes(&out);
-    return literal;
+    return failed(st) ? fail(parser) : number_node(parser, value);
 }
 
 static struct jsonpath_node *parse_or(struct parser *parser);
@@ -281,6 +289,7 @@ static struct jsonpath_node *parse_dot(struct parser *parser)
         (void)take_string(parser, &key->text);
         return key;
     }
+    if (ascii_digit((char)peek_at(parser, 0))) return fail(parser); // With the point it is a number.
     struct bytes name = take_name(parser);
     if (!take(parser, "(")) {
         key = node(parser, PATH_KEY);
@@ -406,7 +415,10 @@ static struct jsonpath_node *parse_unary(struct parser *parser)
     if (!enter(parser)) return NULL;
     unary->left = parse_unary(parser);
     parser->depth--;
-    return unary->left == NULL ? NULL : unary;
+    if (unary->left == NULL) return NULL;
+    // A sign before a number is the number's.
+    if (unary->left->kind != PATH_LITERAL || !unary->left->is_number || unary->left->next != NULL) return unary;
+    return plus ? unary->left : number_node(parser, numeric_negate(parser->arena, unary->left->number));
 }
 
 static struct jsonpath_node *binary(struct parser *parser, enum jsonpath_kind kind,
@@ -652,7 +664,13 @@ static void print_first(struct buffer *out, const struct jsonpath_node *at, bool
         buffer_append_u8(out, '$');
         json_print_string(out, at->text);
         break;
-    case PATH_LITERAL: json_print(out, at->text); break;
+    case PATH_LITERAL: {
+        bool apart = at->is_number && at->next != NULL;
+        if (apart) buffer_append_u8(out, '(');
+        json_print(out, at->text);
+        if (apart) buffer_append_u8(out, ')');
+        break;
+    }
     case PATH_PLUS:
     case PATH_MINUS:
         if (brackets) buffer_append_u8(out, '(');

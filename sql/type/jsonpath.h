@@ -30,6 +30,8 @@ struct jsonpath_node {
     struct jsonpath_node *next; // The step that follows.
     struct jsonpath_node *left, *right; // Operands; of a filter, EXISTS and unary ones `left`.
     struct bytes text;          // Key, variable, pattern; of a literal its jsonb value.
+    bool is_number;             // A literal that is `number`.
+    struct datum number;
     const char *flags;          // Of like_regex; "": none.
     enum jsonpath_method method;
     uint32_t first, last;       // Of .**{first to last}; UINT32_MAX: last.

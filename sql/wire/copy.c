@@ -193,6 +193,15 @@ out:
     return st;
 }
 
+// Rows that were gathered before the one at fault may be at fault, too, and came first. Keys are looked at when rows are
+// written, which could be at any time.
+static struct status first_fault(struct copy_from *from, struct status st)
+{
+    st = status_copy(&from->context->session->statement_arena, st);
+    struct status of_rows = flush_rows(from);
+    return is_of_a_row(of_rows) && of_rows.code != E_UNIQUE_VIOLATION ? of_rows : st;
+}
+
 // A field that lies in what was read, in its copy: the network's buffer moves on. Others are in `batch` already.
 static struct bytes kept_field(const struct copy_from *from, struct bytes field)
 {
@@ -398,6 +407,7 @@ static struct status receive(struct copy_from *from,
     TRY(take_rows(from, columns, &reader));
     TRY(flush_rows(from));
 out:
+    if (is_of_a_row(st)) st = first_fault(from, st);
     arena_fini(&pending_arena);
     return st;
 }

@@ -95,3 +95,21 @@ copy co from stdin;
 1	\0
 \.
 table co order by a;
+-- Of two rows at fault the first is told.
+create table cn (a int not null, b int check (b > 0));
+copy cn from stdin;
+1	1
+\N	2
+x	3
+\.
+copy cn from stdin;
+1	1
+2	0
+3
+\.
+copy cn from stdin;
+1	1
+2	z
+\N	3
+\.
+table cn;
