@@ -45,13 +45,10 @@ MEANT = [
 OWN = [
     (re.compile(r"pg_column_size"), "values are stored in another form"),
     (re.compile(r"make_interval\("), "PostgreSQL 15 lets the months wrap around"),
-    (re.compile(r"(max|min)\(.*bpchar"), "of values that are equal, which one is given is open"),
     (re.compile(r"294276"), "PostgreSQL lets differences of times wrap around"),
     (re.compile(r"to_number|to_date|to_timestamp"), "templates that do not fit their text"),
     (re.compile(r"#>>? .*\"a\": 2|\"a\": 2.*#>"), "of an object's two equal keys in json, which one a path takes"),
     (re.compile(r"::inet - .*-9223372036854775808|timezone.*36:00"), "oddities of PostgreSQL 15"),
-    (re.compile(r"jsonpath|'[-+]\$"), "signs and numbers that a path begins with are read otherwise"),
-    (re.compile(r"pg_lsn.*\.5|\.5.*pg_lsn"), "halves of a byte are rounded otherwise"),
     (re.compile(r"similar_(to_)?escape"), "SIMILAR TO has patterns of its own form"),
     (re.compile(r"(timezone|timestamptz).*'-1.5'|16777217.*to_char|to_char.*16777217|interval (day|year)|(round|trunc)\(.*2147483647"), "oddities of PostgreSQL 15, and its limit of 2000 digits"),
     (re.compile(r"width_bucket\(.*1e308"), "PostgreSQL multiplies floats beyond their range, and takes infinity for a bucket's number"),
@@ -59,7 +56,7 @@ OWN = [
     (re.compile(r"'[^']*' @@ '"), "full-text search"),
     (re.compile(r"RECURSIVE.*convert_from"), "PostgreSQL gives what convert_from makes the collation of the encoding's name"),
     (re.compile(r"''::\"char\".*bpchar"), "PostgreSQL makes a text that begins with a zero byte"),
-    (re.compile(r"abbrev.*:"), "networks of IPv6 are not shortened further"),
+    (re.compile(r"abbrev\(.*:.*::cidr"), "networks of IPv6 are not shortened further"),
     (re.compile(r"right.*-2147483648"), "PostgreSQL lets the count wrap around"),
     (re.compile(r"acldefault|makeaclitem|_to_tsvector|to_tsquery|postgresql_fdw"), "full-text search, foreign data, lists of privileges"),
     (re.compile(r"to_record(set)?\("), "PostgreSQL tells before it evaluates that the columns are not known"),
@@ -211,8 +208,10 @@ def difference(sql, theirs, ours, strict=False):
     if theirs[0] == "error":
         if theirs[1] in MALFORMED_TIME and ours[1] in MALFORMED_TIME:
             return None
-        if (theirs[1], ours[1]) == ("42702", "428C9") or sql.startswith("COPY "):
+        if (theirs[1], ours[1]) == ("42702", "428C9"):
             return None  # Two things are wrong.
+        if sql.startswith("COPY ") and "23505" in (theirs[1], ours[1]):
+            return None  # Keys are looked at when rows are written, many at a time: another row's fault may be met before.
         if theirs[1] == ours[1] or (theirs[1] in EVALUATION and ours[1] in EVALUATION and " FROM " in sql):
             return None
         return "%s against %s" % (theirs[1], ours[1])
@@ -451,8 +450,8 @@ class Sessions:
             return REFUSED  # Storage options of materialized views, defaults of views' columns.
         if sql.startswith("DROP") and "," in sql and theirs[1] == ours[1]:
             return None  # Of one object that is named twice PostgreSQL speaks as of two.
-        if theirs[1] == "25001" and "ISOLATION LEVEL" in sql and ours[0] == "done":
-            return None  # Levels that are one here can be asked for when queries have run.
+        if theirs[1] == "25001" and "ISOLATION LEVEL REPEATABLE READ" in sql and ours[0] == "done":
+            return None  # It is SERIALIZABLE here, which a transaction is from its start: asking for it late changes nothing.
         if theirs[1] == "0A000" and "CHECK OPTION" in sql:
             return REFUSED  # A view of which no column can be written takes the option here.
         if theirs[0] == "error" and ours[0] == "done" and "IF NOT EXISTS" in sql:
