@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 
 #ifdef ISOPOD_ASAN
 #include <sanitizer/asan_interface.h>
@@ -138,6 +139,7 @@ static size_t block_size_for(const struct arena *arena, size_t need)
 static bool block_push(struct arena *arena, size_t need)
 {
     if (need > SIZE_MAX / 2) return false;
+    memory_is_taken();
     struct arena_block *block = block_take(block_size_for(arena, need));
     if (block == NULL) return false;
     if (arena->account != NULL) {
@@ -253,9 +255,17 @@ void *arena_array_zero(struct arena *arena, size_t item_size, size_t count)
     return arena_alloc_zero(arena, size);
 }
 
+// Of statements and sessions, which answer with 53200. What hangs on a shard's own account is the engine's.
+static bool is_refused(const struct arena *arena)
+{
+    if (arena->account == NULL || arena->account->parent == NULL || !memory_is_refused()) return false;
+    covered("memory.refused");
+    return true;
+}
+
 void *arena_try_alloc(struct arena *arena, size_t size)
 {
-    if (size > SIZE_MAX / 4) return NULL;
+    if (size > SIZE_MAX / 4 || is_refused(arena)) return NULL;
     bool here = arena->block != NULL && size + 8 <= (size_t)(arena->end - arena->next);
     if (!here && !memory_account_fits(arena->account, size + BLOCK_HEADER_BYTES)) return NULL;
     return alloc_or_null(arena, size, 8);
@@ -289,6 +299,7 @@ bool arena_over_limit(const struct arena *arena)
 
 struct status arena_check(struct arena *arena)
 {
+    if (is_refused(arena)) return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a simulation says so");
     if (LIKELY(!arena_over_limit(arena))) return STATUS_OK;
     const struct memory_account *account = arena->account;
     while (account->limit_bytes == 0 || account->used_bytes <= account->limit_bytes)

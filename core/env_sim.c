@@ -143,6 +143,22 @@ void sim_note(struct sim *sim, uint64_t value)
     note_text(sim, "note", 0, value);
 }
 
+static struct sim_node *acting; // Whose code runs.
+
+static void acting_begin(struct sim_node *sim_node)
+{
+    acting = sim_node;
+    marks_hold(sim_node != NULL && sim_node->straight);
+}
+
+static void acting_end(struct sim_node *sim_node)
+{
+    acting = NULL;
+    marks_hold(false);
+    shard_self_set(NULL);
+    if (sim_node != NULL && sim_node->doomed) sim_node_crash(sim_node);
+}
+
 static void event_fire(struct sim *sim)
 {
     struct sim_event *event = event_pop(sim);
@@ -157,11 +173,11 @@ static void event_fire(struct sim *sim)
         shard_self_set(event->shard);
         reactor_clock(event->shard);
     }
-    marks_hold(event->node != NULL && event->node->straight);
+    struct sim_node *sim_node = event->node;
+    acting_begin(sim_node);
     event->fire(event);
-    marks_hold(false);
-    shard_self_set(NULL);
     event_free(sim, event);
+    acting_end(sim_node);
 }
 
 // --- struct env ----------------------------------------------------------------------------------
@@ -254,6 +270,52 @@ static void sim_message_send(
     event->shard = to;
     event->number = (int64_t)from->index << 8 | to->index;
     sim_node->in_flight++;
+}
+
+// --- memory --------------------------------------------------------------------------------------
+
+static bool refuses_memory(void)
+{
+    struct sim_node *sim_node = acting;
+    return sim_node != NULL && sim_node->refuse_every > 0 &&
+           ++sim_node->refuse_asked % sim_node->refuse_every == 0;
+}
+
+void sim_memory_refuse(struct sim_node *sim_node, uint64_t every)
+{
+    sim_node->refuse_every = every;
+}
+
+void sim_memory_squeeze(struct sim_node *sim_node, uint64_t bytes)
+{
+    struct node *node = sim_node->node;
+    for (uint32_t i = 0; node != NULL && i < node->shard_count; i++) {
+        struct memory_account *account = &node->shards[i]->account;
+        account->limit_bytes = bytes == 0 ? sim_node->options.sql_memory_bytes / node->shard_count
+                                          : account->used_bytes + bytes;
+    }
+}
+
+void sim_memory_fail_at(struct sim_node *sim_node, uint64_t count)
+{
+    sim_node->allocations_left = count;
+}
+
+// A task stops in the middle, and never goes on; what is no task comes to its end first.
+static void takes_memory(void)
+{
+    struct sim_node *sim_node = acting;
+    if (sim_node == NULL || sim_node->allocations_left == 0) return;
+    if (--sim_node->allocations_left > 0) return;
+    sim_node->doomed = true;
+    covered("memory.allocation_fails");
+    const struct task *task = task_current();
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (task == NULL || task->fiber == NULL || here < (uintptr_t)task->fiber->stack ||
+        here >= (uintptr_t)task->fiber->stack + task->fiber->stack_bytes)
+        return;
+    for (;;)
+        fiber_suspend(task->fiber);
 }
 
 // --- nodes ---------------------------------------------------------------------------------------
@@ -349,7 +411,7 @@ void sim_node_start(
     if (sim_node->options.fibers_per_shard == 0) sim_node->options.fibers_per_shard = 256;
     if (sim_node->options.sql_memory_bytes == 0) sim_node->options.sql_memory_bytes = 64u << 20;
     sim_node->status = STATUS_OK;
-    sim_node->crashed = sim_node->stopping = sim_node->exiting = false;
+    sim_node->crashed = sim_node->stopping = sim_node->exiting = sim_node->doomed = false;
     sim_node->in_flight = 0;
     sim_node->wall_latest_ns = 0;
     sim_node->paused_until_ns = 0;
@@ -421,6 +483,7 @@ static void node_down(struct sim_node *sim_node, bool power_lost)
     sim_node->incarnation++;
     node_destroy(sim_node->node);
     sim_node->node = NULL;
+    sim_node->doomed = false;
     sim_node->in_flight = 0;
     events_trim(sim_node->sim);
 }
@@ -516,6 +579,9 @@ struct sim *sim_create(uint64_t seed, const struct sim_options *options)
     sim->net_random = sim_random_named(seed, "net");
     sim->message_random = sim_random_named(seed, "message");
     list_init(&sim->all_sockets);
+    marks_refuse_memory = refuses_memory;
+    marks_take_memory = takes_memory;
+    acting = NULL;
     marks_begin(seed, o->bend);
     return sim;
 }
@@ -564,17 +630,16 @@ static void shard_step(struct sim *sim, struct sim_node *sim_node, struct shard 
 {
     uint64_t tasks = sim_random_between(&sim->sched_random, 1, TURN_TASKS_MAX);
     shard_self_set(shard);
-    marks_hold(sim_node->straight);
+    acting_begin(sim_node);
     reactor_clock(shard);
     reactor_timers(shard);
     uint32_t ran = 0;
-    while (ran < tasks && reactor_run_one(shard))
+    while (ran < tasks && !sim_node->doomed && reactor_run_one(shard))
         ran++;
-    reactor_hooks(shard);
-    marks_hold(false);
-    shard_self_set(NULL);
+    if (!sim_node->doomed) reactor_hooks(shard);
     note_text(sim, "turn", sim_node->id, (uint64_t)shard->index << 8 | ran);
     sim->now_ns += sim_random_between(&sim->sched_random, 200, 3 * US) * (ran + 1);
+    acting_end(sim_node);
 }
 
 // What could happen next without time passing.

@@ -146,6 +146,14 @@ bool sim_disk_rot(struct sim_node *sim_node, const char *path, uint64_t offset);
 // A file's content as the program would read it; NULL when absent. Valid until the next step.
 const uint8_t *sim_disk_peek(struct sim_node *sim_node, const char *path, uint64_t *size);
 
+// Each `every`th request for accounted memory of its statements and sessions is refused (53200); 0: none.
+void sim_memory_refuse(struct sim_node *sim_node, uint64_t every);
+// Statements have this much more than they have taken by now, on each shard, until it starts anew; 0: what they had.
+void sim_memory_squeeze(struct sim_node *sim_node, uint64_t bytes);
+// The `count`th block of memory from now that an arena takes is not to be had, which ends the node wherever it is, as a
+// crash does; 0: all are.
+void sim_memory_fail_at(struct sim_node *sim_node, uint64_t count);
+
 // Cuts (or restores) what `from` sends to `to`. Both ways: call it twice.
 void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut);
 void sim_net_heal(struct sim *sim); // Restores every link: cuts, clogs and qualities.

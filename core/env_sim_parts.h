@@ -70,6 +70,9 @@ struct sim_node {
     struct node_options options;
     bool stopping, exiting, crashed;
     bool straight; // sim_node_straight.
+    uint64_t refuse_every, refuse_asked; // sim_memory_refuse.
+    uint64_t allocations_left;           // sim_memory_fail_at.
+    bool doomed;                         // One has failed.
     uint32_t in_flight; // Operations whose completion is still to come.
     struct status status;
     char status_message[256];

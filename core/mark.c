@@ -11,6 +11,8 @@
 #define FIRES_ONE_IN 4u
 
 bool marks_on;
+bool (*marks_refuse_memory)(void);
+void (*marks_take_memory)(void);
 static bool bending, held;
 static const char *left_out;
 static uint64_t run_seed, run_number, draws;

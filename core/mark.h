@@ -44,8 +44,20 @@ bool mark_maybe(struct mark *mark);
         __builtin_expect(marks_on, 0) && mark_maybe(&mark_here);                                   \
     })
 
+// Whether accounted memory is refused now although there is some; NULL: no simulation says so.
+extern bool (*marks_refuse_memory)(void);
+// Told of each block of memory that an arena takes. May not return.
+extern void (*marks_take_memory)(void);
+#define memory_is_taken()                                                                          \
+    do {                                                                                           \
+        if (__builtin_expect(marks_take_memory != (void *)0, 0)) marks_take_memory();              \
+    } while (0)
+#define memory_is_refused() (__builtin_expect(marks_refuse_memory != (void *)0, 0) && marks_refuse_memory())
+
 #else
 
+#define memory_is_taken() ((void)0)
+#define memory_is_refused() false
 #define covered(mark_tag) ((void)0)
 #define SIM_MAYBE(mark_tag) false
 

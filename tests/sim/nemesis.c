@@ -15,7 +15,7 @@
 #define ROT_MARGIN_BYTES 4096u
 
 // What is due later: the end of a fault, or a part of it.
-enum step_kind { STEP_UNCUT, STEP_CUT, STEP_LINK_GOOD, STEP_DISK_GOOD, STEP_ROOM, STEP_CRASH };
+enum step_kind { STEP_UNCUT, STEP_CUT, STEP_LINK_GOOD, STEP_DISK_GOOD, STEP_ROOM, STEP_CRASH, STEP_MEMORY };
 struct step {
     uint64_t at_ns, order;
     enum step_kind kind;
@@ -36,7 +36,7 @@ static const char *const fault_names[FAULT_KINDS] = {"crash", "kill", "stop", "p
     "crash at an operation", "isolate", "split", "one way", "swizzle", "clog", "bad link", "reset",
     "sync fails", "slow disk", "frozen disk", "full disk", "clock steps", "clock drifts",
     "crash of a leader", "clusters cut",
-    "damaged log", "reads fail"};
+    "damaged log", "reads fail", "memory refused", "little memory", "allocation fails"};
 
 // --- the list ------------------------------------------------------------------------------------
 
@@ -234,6 +234,21 @@ static void strike_disk(struct strike *strike, enum fault_kind kind)
     }
 }
 
+static void strike_memory(struct strike *strike, enum fault_kind kind, uint32_t at)
+{
+    struct sim_node *node = machine(strike->world, at);
+    struct sim_random *random = &strike->random;
+    if (kind == FAULT_ALLOCATION) {
+        sim_memory_fail_at(node, sim_random_between(random, 1, UINT64_C(1) << sim_random_between(random, 1, 14)));
+        return;
+    }
+    if (kind == FAULT_MEMORY_REFUSED)
+        sim_memory_refuse(node, sim_random_between(random, 2, UINT64_C(1) << sim_random_between(random, 2, 12)));
+    else
+        sim_memory_squeeze(node, sim_random_between(random, 1, 256u << 10));
+    step_add(strike, strike->fault->lasts_ns, STEP_MEMORY, at, at);
+}
+
 // Two clocks are never further apart than the bound: each stays within half of it.
 static void strike_clock(struct strike *strike, bool drift)
 {
@@ -323,6 +338,9 @@ static void strike_fault(struct strike *strike)
         break;
     }
     case FAULT_ROT: strike_rot(strike); break;
+    case FAULT_MEMORY_REFUSED:
+    case FAULT_MEMORY_SHORT:
+    case FAULT_ALLOCATION: strike_memory(strike, kind, at); break;
     default: strike_disk(strike, kind);
     }
     sim_tell(world->run, world->sim, "fault %u: %s of n%u (n%u) for %.3f s",
@@ -340,6 +358,10 @@ static void step_take(struct world *world, const struct step *step)
     case STEP_LINK_GOOD: sim_net_link_set(from, to, &(struct sim_link){0}); break;
     case STEP_DISK_GOOD: sim_disk_faults_set(from, &(struct sim_disk_faults){0}); break;
     case STEP_ROOM: sim_disk_quota_set(from, 0); break;
+    case STEP_MEMORY:
+        sim_memory_refuse(from, 0);
+        sim_memory_squeeze(from, 0);
+        break;
     case STEP_CRASH:
         if (sim_node_running(from) != NULL) sim_node_crash(from);
         break;

@@ -31,6 +31,9 @@ enum fault_kind {
     FAULT_CLUSTER_CUT, // The two clusters from each other.
     FAULT_ROT,        // Power loss, and the log is damaged in the middle: of one node in the whole run, the atlas.
     FAULT_READS_FAIL, // Now and then, for a while.
+    FAULT_MEMORY_REFUSED, // Of statements and sessions, now and then, for a while.
+    FAULT_MEMORY_SHORT,   // They have hardly more than they had, for a while.
+    FAULT_ALLOCATION,     // One fails, wherever that is: the end of the node.
     FAULT_KINDS
 };
 
@@ -53,7 +56,9 @@ struct nemesis_options {
     // Whether others have all that the node has, so that its log may be damaged; NULL: never.
     bool (*may_rot)(struct world *world, struct world_node *node);
 };
-#define NEMESIS_ALL (((UINT64_C(1)) << FAULT_KINDS) - 1)
+#define NEMESIS_ALL (((UINT64_C(1)) << FAULT_MEMORY_REFUSED) - 1)
+// For clients that can be told 53200.
+#define NEMESIS_MEMORY ((((UINT64_C(1)) << FAULT_KINDS) - 1) & ~NEMESIS_ALL)
 
 void nemesis_plan(struct world *world, const struct nemesis_options *options);
 // When the next fault or the end of one is due; UINT64_MAX: there is none any more.

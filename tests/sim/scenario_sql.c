@@ -101,7 +101,7 @@ static void run_sql(struct sim_run *run, uint32_t nodes, uint32_t units, bool li
         .nodes = nodes, .fibers = 256, .boot = boot, .look = look, .down = node_down};
     const struct nemesis_options faults = {.faults_max = 12,
         .gap_max_ns = 2 * WORLD_SECOND,
-        .allowed = NEMESIS_ALL,
+        .allowed = NEMESIS_ALL | NEMESIS_MEMORY,
         .leader = leader_node};
     struct world *world = &sql->kv.world;
     server_node_register();

@@ -405,6 +405,12 @@ out:
     return st;
 }
 
+// Nothing has happened.
+static bool is_void(struct status st)
+{
+    return status_is(st, E_SERIALIZATION_FAILURE) || status_is(st, E_OUT_OF_MEMORY);
+}
+
 // One attempt; *over: its end is known, and the answers are those that count.
 static struct status attempt_transaction(
     struct player *player, const struct gen_unit *unit, struct answer *answers, bool *over)
@@ -424,7 +430,7 @@ static struct status attempt_transaction(
     }
     st = ask(player, UNDER_TEST, "COMMIT", &answers[unit->count]);
     *over = !failed(st) || !sql_is_ordinary(st);
-    if (*over || status_is(st, E_SERIALIZATION_FAILURE)) return st;
+    if (*over || is_void(st)) return st;
     player->oracle->lost++;
     sim_count(run_of(player), "ends looked up", 1);
     hang_up(player, UNDER_TEST);
@@ -443,7 +449,7 @@ static struct status attempt_single(struct player *player, const struct gen_unit
     st = ask(player, UNDER_TEST, unit->statements[0].sql, answer);
     *over = !failed(st) || !sql_is_ordinary(st);
     if (*over) return STATUS_OK;
-    *sure = !unit->statements[0].writes || (status_is(st, E_SERIALIZATION_FAILURE) && !unit->schema);
+    *sure = !unit->statements[0].writes || (is_void(st) && !unit->schema);
 out:
     return st;
 }

@@ -15,7 +15,7 @@ uint64_t sql_below(struct sql_op *op, uint64_t bound)
 // What a client may be told at any time. Anything else is a fault of the database.
 bool sql_is_ordinary(struct status st)
 {
-    static const uint32_t codes[] = {E_SERIALIZATION_FAILURE, E_AMBIGUOUS_RESULT, E_DISK_FULL,
+    static const uint32_t codes[] = {E_SERIALIZATION_FAILURE, E_AMBIGUOUS_RESULT, E_DISK_FULL, E_OUT_OF_MEMORY,
         E_QUERY_CANCELED, E_ADMIN_SHUTDOWN, E_LOCK_NOT_AVAILABLE, E_CONNECTION_FAILURE, E_IO_ERROR,
         SQLSTATE('0', '8', '0', '0', '1'), E_CANNOT_CONNECT_NOW, E_CONNECTION_REFUSED, E_TOO_MANY_CONNECTIONS};
     for (uint32_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {

@@ -162,6 +162,9 @@ void world_heal(struct world *world)
         sim_disk_fail_at(node->machine, 0, 0);
         sim_disk_freeze(node->machine, 0);
         sim_clock_drift_set(node->machine, 0);
+        sim_memory_refuse(node->machine, 0);
+        sim_memory_squeeze(node->machine, 0);
+        sim_memory_fail_at(node->machine, 0);
         node->wanted = true;
         uint64_t soon = sim_now_ns(world->sim) + 100 * WORLD_MS;
         if (node->start_at_ns > soon) node->start_at_ns = soon;
