@@ -579,9 +579,13 @@ static struct status disturb(struct player *player)
     struct answer answer;
     if (player->schema.table_count == 0 || below(player, 12) != 0) goto out;
     const struct gen_table *table = &player->schema.tables[below(player, player->schema.table_count)];
+    const char *sql = below(player, 2) == 0
+        ? arena_printf(player->task->arena, "ANALYZE %s", table->name)
+        : arena_printf(player->task->arena, "ALTER TABLE %s SPLIT AT VALUES (%u)", table->name, (uint32_t)below(player, 40));
     st = dial(player, UNDER_TEST, "played");
-    if (!failed(st)) st = ask(player, UNDER_TEST, arena_printf(player->task->arena, "ANALYZE %s", table->name), &answer);
-    if (failed(st) && sql_is_ordinary(st)) hang_up(player, UNDER_TEST), st = STATUS_OK;
+    if (!failed(st)) st = ask(player, UNDER_TEST, sql, &answer);
+    if (failed(st)) hang_up(player, UNDER_TEST); // The key may be no number.
+    st = STATUS_OK;
 out:
     return st;
 }
