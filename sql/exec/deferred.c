@@ -343,6 +343,8 @@ static struct status settle(struct task *task, struct session *session, bool all
     struct status st = STATUS_OK;
     struct deferred_state *state = session->deferred;
     if (state == NULL) return st;
+    const bool reads_weak = session->reads_weak;
+    const bool weak = session->txn != NULL && kv_txn_is_weak(session->txn);
     for (struct rule *rule = state->rules; rule != NULL; rule = rule->next)
         rule->sql = NULL;
     struct note **at = &state->notes;
@@ -361,6 +363,8 @@ static struct status settle(struct task *task, struct session *session, bool all
     // What was found good may be broken, and noted, once more.
     hashmap_clear(&state->known);
 out:
+    session->reads_weak = reads_weak;
+    if (session->txn != NULL) kv_txn_weaken(session->txn, weak);
     return st;
 }
 

@@ -615,6 +615,7 @@ struct status writer_delete(struct task *task, struct writer *writer, struct dat
             struct buffer key;
             buffer_init(&key, &writer->arena);
             TRY(row_key(&writer->plan->indexes[i], writer->old_row, &key, NULL));
+            TRY(writer_lock_gone(task, writer, i, buffer_bytes(&key)));
             TRY(kv_delete(task, writer->run->txn, buffer_bytes(&key)));
         }
         if (writer->plan->table->back_reference_count > 0)
@@ -741,7 +742,10 @@ static struct status update_index(
         gather(writer->old_row, writer->old_columns, width, r);
         gather(writer->row, writer->columns, width, r);
         TRY(make_entry(writer, index, r, &entry));
-        if (entry.had && !entry.same_key) TRY(kv_delete(task, txn, entry.old_key));
+        if (entry.had && !entry.same_key) {
+            TRY(writer_lock_gone(task, writer, index, entry.old_key));
+            TRY(kv_delete(task, txn, entry.old_key));
+        }
         if (!entry.has) continue;
         if (entry.same_key || !entry.unique) {
             TRY(kv_put(task, txn, entry.key, entry.value));

@@ -129,6 +129,10 @@ CHECKED struct status writer_rewrite_delete(
     struct task *task, struct writer *writer, struct datum *const *old, uint32_t count);
 
 // The writer's own queues of what rows leave behind.
+// Before an index's entry is deleted: whoever refers to it has ended then, and nobody comes to refer to it. A row's own key
+// has been locked by who looked for the row.
+CHECKED struct status writer_lock_gone(
+    struct task *task, struct writer *writer, uint32_t index, struct bytes key);
 CHECKED struct status writer_note_parents(struct task *task, struct writer *writer,
     const struct datum *row, const bool *changed);
 CHECKED struct status writer_note_gone(struct task *task, struct writer *writer,

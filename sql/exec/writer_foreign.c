@@ -71,6 +71,31 @@ out:
     return st;
 }
 
+static bool is_parents_index(const struct table_plan_back_reference *back, const struct index_desc *index)
+{
+    if (!index_is_unique(index) || index->column_count != back->count || index->predicate_sql != NULL) return false;
+    for (uint32_t i = 0; i < back->count; i++) {
+        bool found = false;
+        for (uint32_t c = 0; c < back->count; c++)
+            found |= index->columns[i].column_id == back->constraint->referenced_columns[c];
+        if (!found) return false;
+    }
+    return true;
+}
+
+struct status writer_lock_gone(
+    struct task *task, struct writer *writer, uint32_t index, struct bytes key)
+{
+    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct table_plan *plan = writer->plan->table;
+    struct bytes value;
+    bool referred_to = false;
+    for (uint32_t i = 0; index > 0 && i < plan->back_reference_count; i++)
+        referred_to |= is_parents_index(&plan->back_references[i], &plan->table->indexes[index]);
+    if (!referred_to) return STATUS_OK;
+    return kv_get(task, writer->run->txn, &read, key, &writer->arena, &value);
+}
+
 struct status writer_note_gone(struct task *task, struct writer *writer, const struct datum *old,
     const struct datum *replaced)
 {
@@ -499,6 +524,9 @@ static struct status settle_key(
         if (is_back) return st;
     }
     TRY(open_children(writer, at, row, &children));
+    // READ COMMITTED: whoever referred to the key before it was locked against them has committed, perhaps after the
+    // statement began. Nobody does from then on.
+    if (kv_txn_is_weak(writer->run->txn)) TRY(kv_txn_step(task, writer->run->txn));
     while (!end) {
         TRY(next_children(task, &children, &end));
         if (children.count == 0) continue;

@@ -471,7 +471,7 @@ out:
 }
 
 // READ COMMITTED: each statement has a snapshot of its own, and what it reads is not validated; what statements other
-// than queries and their like read (the catalog, above all) is.
+// than queries and their like read (the catalog, above all) is, and what the server looks at for them.
 static struct status statement_snapshot(
     struct task *task, struct session *session, const struct prepared *prepared)
 {
@@ -479,7 +479,7 @@ static struct status statement_snapshot(
     if (!hlc_is_zero(session->txn_as_of)) return STATUS_OK;
     if (prepared->handler != NULL && (prepared->handler->flags & HANDLER_TRANSACTION_CONTROL)) return STATUS_OK;
     bool weak = strcmp(vars_get(session, "transaction_isolation"), "read committed") == 0;
-    session->reads_weak = weak && prepared->handler == NULL;
+    session->reads_weak = weak && prepared->handler == NULL && !session->internal;
     kv_txn_weaken(session->txn, session->reads_weak);
     return weak ? kv_txn_step(task, session->txn) : STATUS_OK;
 }
