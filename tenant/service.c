@@ -8,6 +8,7 @@
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/admin.h"
 #include "sql/service/announce.h"
 #include "sql/catalog/catalog_store.h"
@@ -19,10 +20,14 @@
 #include "sql/service/settings.h"
 #include "tenant/internal.h"
 
+#define FOLLOW_POLL_NS UINT64_C(5000000)
+#define SLOW_START_NS UINT64_C(400000000) // Under simulation.
+
 // One a shard, in SHARD_SLOT_TENANT: its own copy of the list.
 struct service_list {
     struct served_tenant *items;
     uint32_t count, capacity;
+    bool following; // On shard 0: a record is being followed.
 };
 
 static struct service_list *service_list(struct shard *shard)
@@ -225,8 +230,7 @@ out:
 
 // --- the cluster -------------------------------------------------------------------------------------
 
-// Makes this node serve the virtual cluster, or not, as its record says.
-static struct status follow_record(struct task *task, uint64_t id)
+static struct status follow_now(struct task *task, uint64_t id)
 {
     struct status st;
     struct tenant *tenant;
@@ -234,9 +238,23 @@ static struct status follow_record(struct task *task, uint64_t id)
     bool wanted = tenant != NULL && tenant->data_state == TENANT_READY && tenant->service_mode == TENANT_SHARED;
     const struct served_tenant *served = tenant_lookup_record(task->shard, id);
     uint64_t source = served == NULL ? 0 : served->id;
+    if (wanted && served == NULL && SIM_MAYBE("service.slow_start")) TRY(task_sleep(task, SLOW_START_NS));
     if (wanted && served == NULL)
         TRY(tenant->reads != 0 ? serve_reader(task, tenant) : serve(task, id, tenant->name));
     if (!wanted && served != NULL) TRY(source != id ? unserve_reader(task, id, source) : unserve(task, id));
+out:
+    return st;
+}
+
+// Makes this node serve the virtual cluster, or not, as its record says. One at a time: who is told of a change while
+// another is at it by what the record said before must find what that one has done.
+static struct status follow_record(struct task *task, uint64_t id)
+{
+    struct status st = STATUS_OK;
+    while (service_list(task->shard)->following) TRY(task_sleep(task, FOLLOW_POLL_NS));
+    service_list(task->shard)->following = true;
+    st = follow_now(task, id);
+    service_list(task->shard)->following = false;
 out:
     return st;
 }
@@ -299,6 +317,26 @@ static struct status set_mode(struct task *task, uint64_t id, enum tenant_servic
         (type_oid[]){TYPE_INT8, TYPE_INT8});
 }
 
+static struct status is_stopping(void)
+{
+    return status_make(E_NOT_IN_PREREQUISITE_STATE,
+        "service currently stopping, cannot start service until stop has completed");
+}
+
+// Somebody may have begun to stop it since it was looked at: then that stands.
+static struct status set_shared(struct task *task, uint64_t id)
+{
+    struct status st;
+    struct internal_result result;
+    struct datum params[] = {datum_int((int64_t)id), datum_int(TENANT_SHARED), datum_int(TENANT_STOPPING)};
+    TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, &result,
+        "UPDATE system.public.tenants SET service_mode = $2 WHERE id = $1 AND service_mode <> $3 RETURNING id", 3, params,
+        (type_oid[]){TYPE_INT8, TYPE_INT8, TYPE_INT8}));
+    if (result.row_count == 0) st = is_stopping();
+out:
+    return st;
+}
+
 struct status tenant_start_service(struct task *task, uint64_t id)
 {
     struct status st;
@@ -310,10 +348,8 @@ struct status tenant_start_service(struct task *task, uint64_t id)
         TRY(status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE,
             "cannot use tenant service mode shared with data state %s",
             tenant_data_state_name(tenant->data_state)));
-    if (tenant->service_mode == TENANT_STOPPING)
-        TRY(status_make(E_NOT_IN_PREREQUISITE_STATE,
-            "service currently stopping, cannot start service until stop has completed"));
-    if (tenant->service_mode != TENANT_SHARED) TRY(set_mode(task, id, TENANT_SHARED));
+    if (tenant->service_mode == TENANT_STOPPING) TRY(is_stopping());
+    if (tenant->service_mode != TENANT_SHARED) TRY(set_shared(task, id));
     TRY(announce_u64(task, ANNOUNCE_SERVICE, id));
 out:
     return st;

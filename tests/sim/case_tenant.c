@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Scripted cases of virtual clusters.
+#include "tenant/tenant.h"
+#include "tests/sim/server_node.h"
+
+#define ROUNDS 60u
+#define SAY_NS (20 * WORLD_SECOND)
+
+struct switching {
+    struct world world; // First.
+    uint64_t tenant;
+    struct sim_random random;
+    uint32_t running; // Tasks of the round.
+    bool done;
+};
+
+static struct switching *switching_of(struct world_node *node)
+{
+    return (struct switching *)node->world;
+}
+
+static struct status start_main(struct task *task, void *arg)
+{
+    struct switching *switching = switching_of(arg);
+    struct status st = tenant_start_service(task, switching->tenant);
+    switching->running--;
+    return failed(st) ? STATUS_OK : st; // It may be stopping just now.
+}
+
+static struct status stop_main(struct task *task, void *arg)
+{
+    struct switching *switching = switching_of(arg);
+    struct status st = task_sleep(task, sim_random_below(&switching->random, 12 * WORLD_MS));
+    if (!failed(st)) st = tenant_stop_service(task, switching->tenant);
+    if (failed(st)) sim_violation(switching->world.run, "a service cannot be stopped: %s", st.message);
+    switching->running--;
+    return STATUS_OK;
+}
+
+static struct status round_once(struct task *task, struct world_node *node)
+{
+    struct switching *switching = switching_of(node);
+    struct status st;
+    struct tenant *tenant;
+    switching->running = 2;
+    world_spawn(node, 0, "sim-start", start_main, node);
+    world_spawn(node, 0, "sim-stop", stop_main, node);
+    while (switching->running > 0) TRY(task_sleep(task, 5 * WORLD_MS));
+    TRY(tenant_read(task, NULL, task->arena, switching->tenant, &tenant));
+    const bool served = tenant_lookup_id(task->shard, switching->tenant) != NULL;
+    if (served != (tenant->service_mode == TENANT_SHARED))
+        sim_violation(node->world->run, "a virtual cluster is %sserved and by its record is %s", served ? "" : "not ",
+            served ? "not" : "to be");
+out:
+    return st;
+}
+
+static struct status switch_main(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct switching *switching = switching_of(node);
+    struct status st = STATUS_OK;
+    struct tenant *tenant;
+    TRY(tenant_create(task, task->arena, "switched", 0, &tenant));
+    switching->tenant = tenant->id;
+    for (uint32_t i = 0; i < ROUNDS && !node->world->run->violated; i++) {
+        struct arena_mark mark = arena_mark(task->arena);
+        TRY(round_once(task, node));
+        arena_release(task->arena, mark);
+    }
+out:
+    if (failed(st)) sim_violation(node->world->run, "switching a service fails: %s", st.message);
+    switching->done = true;
+    node->tasks--;
+    return STATUS_OK;
+}
+
+static struct status serves(struct task *task, struct world_node *node)
+{
+    return server_node_spawn(task, node, switch_main, node, "sim-switch");
+}
+
+static struct status boot(struct task *task, void *arg)
+{
+    static const struct server_node_options options = {.serves = serves};
+    return server_node_run(task, arg, &options);
+}
+
+static bool is_done(void *arg)
+{
+    return ((struct switching *)arg)->done;
+}
+
+// Whether a node serves hangs on the record as it is at last, and not on who was told first.
+SIM_CASE(tenant_service_switched, "a service that is stopped while a node begins to serve it is not served there afterwards")
+{
+    struct switching *switching = ARENA_NEW(&run->arena, struct switching);
+    struct world *world = &switching->world;
+    const struct world_options options = {.clusters = 1, .nodes = 1, .shards = 2, .max_offset_ns = 500 * WORLD_MS,
+        .sim = {.bend = true}, .boot = boot, .look = server_node_look};
+    memset(switching, 0, sizeof *switching);
+    switching->random = sim_random_named(run->seed, "switching");
+    server_node_register();
+    world_begin(world, run, &options);
+    world_start_all(world);
+    world_expect(world, "all is switched", is_done, switching, 10 * SAY_NS);
+    if (!run->violated) world_stop(world);
+    world_end(world);
+}
