@@ -335,8 +335,15 @@ CHECKED struct status bind_collation_order(
 
 // --- bind_domain.c -----------------------------------------------------------------------------------
 
+// bind_arbiter.c: the unique indexes that ON CONFLICT names by columns, expressions and a condition, or as a constraint.
+// 42P10, 42704 when there is none; 55000 when it is deferrable.
+CHECKED struct status bind_arbiters(struct binder *binder, const struct insert *insert, struct insert_plan *plan);
+struct status bind_no_arbiter(struct binder *binder);
 // A cast to a domain: to its base type, then its conditions.
 CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scope,
+    const struct expr *expr, type_oid domain, struct scalar **out);
+// The same of an array, element by element; `domain` is the array's type.
+CHECKED struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
     const struct expr *expr, type_oid domain, struct scalar **out);
 // The conditions of the columns' domains, as checks of the row.
 CHECKED struct status bind_domain_checks(struct binder *binder, struct table_plan *plan);

@@ -2,6 +2,7 @@
 //
 // Domains: a value of one is a value of its base type; what the domain asks of it is checked where a value
 // becomes one, by a cast or by being written to a column.
+#include "sql/catalog/pg_catalog.h"
 #include "sql/type/collation.h"
 #include "sql/parse/ast_visit.h"
 #include "sql/bind/bind.h"
@@ -28,31 +29,62 @@ uint32_t bind_domain_check_count(const struct binder *binder, const struct table
     return count;
 }
 
-static struct status bind_column_checks(struct binder *binder, struct table_plan *plan,
-    const struct bind_type *domain, struct scalar *value)
+// A condition of the domain (NULL: its NOT NULL) on `value`; with `elements`, on each element of the array `value`.
+static struct status bind_condition_of(struct binder *binder, const struct expr *check, struct scalar *value,
+    bool elements, struct scalar **condition)
 {
     struct status st = STATUS_OK;
-    const struct table_desc *type = domain->type;
+    var_id element = VAR_NONE;
     struct range_column column = {.name = "value", .scalar = value};
     struct range range = {.name = "value", .columns = &column, .column_count = 1};
     struct scope scope = {.clause = "check constraints",
         .names = {.ranges = &range, .columns = &column, .column_count = 1}};
+    if (elements) {
+        struct type type = TYPE_OF(type_info(value->type.oid)->element);
+        type.collation = value->type.collation;
+        element = bind_new_var(binder, "value", NULL, type);
+        column.scalar = bind_var(binder, element, POSITION_NONE);
+    }
+    if (check == NULL) {
+        struct expr *is;
+        TRY(parse_expression(binder->arena, BYTES_LITERAL("value IS NOT NULL"), &is));
+        check = is;
+    }
+    TRY(bind_expr(binder, &scope, check, condition));
+    TRY(bind_coerce_bool(binder, condition, "CHECK"));
+    if (!elements) goto out;
+    // true AND condition, of each element: the left operand is always the first of what is asked of one.
+    struct scalar *all = scalar_with_args(binder->arena, SCALAR_ANY_ARRAY, TYPE_OF(TYPE_BOOL), POSITION_NONE, 2);
+    all->args[0] = scalar_bool(binder->arena, true);
+    all->args[1] = value;
+    all->any_array.compare = scalar_with_args(binder->arena, SCALAR_AND, TYPE_OF(TYPE_BOOL), POSITION_NONE, 2);
+    all->any_array.compare->args[0] = all->args[0];
+    all->any_array.compare->args[1] = *condition;
+    all->any_array.element_var = element;
+    all->any_array.all = true;
+    *condition = all;
+
+out:
+    return st;
+}
+
+static struct status bind_column_checks(struct binder *binder, struct table_plan *plan,
+    const struct bind_type *domain, struct scalar *value, bool elements)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *type = domain->type;
     if (type->columns[0].not_null) {
         struct table_plan_check *check = &plan->checks[plan->check_count++];
         *check = (struct table_plan_check){
             .domain = type->name, .domain_schema = domain->schema, .not_null = true};
-        struct expr *is = ARENA_NEW(binder->arena, struct expr);
-        TRY(parse_expression(
-            binder->arena, BYTES_LITERAL("value IS NOT NULL"), &is));
-        TRY(bind_expr(binder, &scope, is, &check->condition));
+        TRY(bind_condition_of(binder, NULL, value, elements, &check->condition));
     }
     for (uint32_t i = 0; i < type->constraint_count; i++) {
         struct table_plan_check *check = &plan->checks[plan->check_count++];
         *check = (struct table_plan_check){.name = type->constraints[i].name,
             .domain = type->name,
             .domain_schema = domain->schema};
-        TRY(bind_expr(binder, &scope, domain->checks[i], &check->condition));
-        TRY(bind_coerce_bool(binder, &check->condition, "CHECK"));
+        TRY(bind_condition_of(binder, domain->checks[i], value, elements, &check->condition));
     }
 
 out:
@@ -69,7 +101,8 @@ struct status bind_domain_checks(struct binder *binder, struct table_plan *plan)
         const struct bind_type *domain = domain_of(binder, column);
         if (domain == NULL) continue;
         TRY(bind_column_checks(binder, plan, domain,
-            scalar_var(binder->arena, plan->row_base + i, column->type, POSITION_NONE)));
+            scalar_var(binder->arena, plan->row_base + i, column->type, POSITION_NONE),
+            type_is_domain_array(column->domain)));
     }
 
 out:
@@ -123,6 +156,29 @@ static const struct function domain_check = {.name = "domain_check",
     .volatility = FUNCTION_STABLE,
     .fn = check_domain,
     FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT)};
+// The same of an array whose elements are of the domain.
+static const struct function domain_elements_check = {.name = "domain_elements_check",
+    .kind = FUNCTION_SCALAR,
+    .oid = 131998,
+    .result = TYPE_ANYELEMENT,
+    .volatility = FUNCTION_STABLE,
+    .fn = check_domain,
+    FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT)};
+
+static void wrap_check(struct binder *binder, const struct function *function, struct scalar *condition,
+    const struct bind_type *domain, const char *name, struct scalar **out)
+{
+    struct scalar *call =
+        scalar_with_args(binder->arena, SCALAR_CALL, (*out)->type, (*out)->position, 5);
+    const char *const names[] = {domain->schema, domain->type->name, name};
+    call->function = function;
+    call->args[0] = *out;
+    call->args[1] = condition;
+    for (unsigned i = 0; i < 3; i++)
+        call->args[2 + i] =
+            scalar_const(binder->arena, TYPE_OF(TYPE_TEXT), datum_text(names[i]), POSITION_NONE);
+    *out = call;
+}
 
 // VALUE stands for the expression that is cast.
 static void replace_value(struct expr *expr, void *arg)
@@ -142,16 +198,7 @@ static struct status add_check(struct binder *binder, struct scope *scope, const
     expr_visit(condition, replace_value, value);
     TRY(bind_expr(binder, scope, condition, &bound));
     TRY(bind_coerce_bool(binder, &bound, "CHECK"));
-    struct scalar *call =
-        scalar_with_args(binder->arena, SCALAR_CALL, (*out)->type, (*out)->position, 5);
-    call->function = &domain_check;
-    call->args[0] = *out;
-    call->args[1] = bound;
-    const char *const names[] = {domain->schema, domain->type->name, name};
-    for (unsigned i = 0; i < 3; i++)
-        call->args[2 + i] =
-            scalar_const(binder->arena, TYPE_OF(TYPE_TEXT), datum_text(names[i]), POSITION_NONE);
-    *out = call;
+    wrap_check(binder, &domain_check, bound, domain, name, out);
 
 out:
     return st;
@@ -203,6 +250,51 @@ struct status bind_domain_cast(struct binder *binder, struct scope *scope, const
         result->type.collation = collation_number(type->columns[0].collation);
         *out = result;
     }
+
+out:
+    return st;
+}
+
+struct status bind_domain_array_cast(struct binder *binder, struct scope *scope, const struct expr *expr,
+    type_oid domain, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
+    const struct table_desc *type = found->type;
+    struct type array = type->columns[0].type;
+    bool was_volatile = binder->has_volatile, done;
+
+    array.oid = type_array_of(array.oid);
+    if (array.oid == 0) return bind_unsupported(binder, expr->position, "an array of a domain over an array");
+    if (expr->cast.arg->kind == EXPR_ARRAY && expr->cast.arg->list.count == 0) {
+        *out = scalar_with_args(binder->arena, SCALAR_ARRAY, array, expr->position, 0);
+        return st;
+    }
+    binder->has_volatile = false;
+    TRY(bind_expr(binder, scope, expr->cast.arg, out));
+    if (binder->has_volatile && (type->constraint_count > 0 || type->columns[0].not_null))
+        return bind_unsupported(
+            binder, expr->position, "a cast of a volatile expression to an array of a domain with conditions");
+    binder->has_volatile |= was_volatile;
+    bool literal = scalar_is_unknown(*out);
+    TRY(bind_coerce(binder, out, literal ? TYPE_OF(array.oid) : array, CAST_EXPLICIT, &done));
+    if (!done)
+        TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s[]",
+            bind_type_text(binder, (*out)->type), type->name));
+    if (literal) TRY(bind_coerce(binder, out, array, CAST_ASSIGNMENT, NULL)); // Elements too long are not cut.
+    struct scalar *value = *out, *condition;
+    struct bytes text = binder->text;
+    binder->text = (struct bytes){0};
+    if (type->columns[0].not_null) {
+        st = bind_condition_of(binder, NULL, value, true, &condition);
+        if (!failed(st)) wrap_check(binder, &domain_elements_check, condition, found, "", out);
+    }
+    for (uint32_t i = 0; !failed(st) && i < type->constraint_count; i++) {
+        st = bind_condition_of(binder, found->checks[i], value, true, &condition);
+        if (!failed(st))
+            wrap_check(binder, &domain_elements_check, condition, found, type->constraints[i].name, out);
+    }
+    binder->text = text;
 
 out:
     return st;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "sql/catalog/pg_catalog.h"
 #include "sql/bind/bind.h"
 #include "sql/plan/plan.h"
 #include "sql/bind/resolution.h"
@@ -471,6 +472,7 @@ static struct status bind_cast(
     bool done;
     TRY(bind_type_name(binder, expr->cast.type, &type));
     if (type_is_domain(type.oid)) return bind_domain_cast(binder, scope, expr, type.oid, out);
+    if (type_is_domain_array(type.oid)) return bind_domain_array_cast(binder, scope, expr, type.oid, out);
     // ARRAY[]::int[] has its type from the cast.
     if (expr->cast.arg->kind == EXPR_ARRAY && expr->cast.arg->list.count == 0 &&
         type_is_array(type.oid)) {

@@ -83,7 +83,7 @@ struct status bind_column_default(
     *out = NULL;
     if (column->generated_sql != NULL) return st;
     const char *sql = column->default_sql;
-    if (sql == NULL && column->domain != 0)
+    if (sql == NULL && type_is_domain(column->domain))
         sql = bind_names_type_by_id(binder->names, type_user_id(column->domain))
                   ->type->columns[0]
                   .default_sql;

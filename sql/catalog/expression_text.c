@@ -239,7 +239,7 @@ static void put_collate(struct text_run *run, const struct scalar *scalar)
 static void put_var(struct text_run *run, const struct scalar *scalar, bool show_casts)
 {
     const struct column_desc *column = column_of(run, scalar);
-    bool as_base = column != NULL && column->domain != 0 && show_casts;
+    bool as_base = column != NULL && type_is_domain(column->domain) && show_casts;
     open(run, as_base && !run->pretty);
     if (run->table != NULL && run->table->kind == RELATION_DOMAIN)
         buffer_append_string(&run->out, "VALUE");
@@ -308,17 +308,23 @@ static void put_call(struct text_run *run, const struct scalar *scalar)
         put_list(run, "ARRAY[", scalar, 0, "]");
     } else if (strcmp(function->name, "row") == 0 && scalar->arg_count > 1) {
         put_list(run, "ROW(", scalar, 1, ")");
-    } else if (strcmp(function->name, "domain_check") == 0) {
+    } else if (strcmp(function->name, "domain_check") == 0 || strcmp(function->name, "domain_elements_check") == 0) {
         while (scalar->kind == SCALAR_CALL && scalar->function == function) {
             const struct scalar *inner = scalar->args[0];
             if (inner->kind != SCALAR_CALL || inner->function != function) break;
             scalar = inner;
         }
-        open(run, true);
-        put_scalar_text(run, scalar->args[0], false);
-        close(run, true);
+        const bool elements = strcmp(function->name, "domain_elements_check") == 0;
+        const bool literal = elements && scalar->args[0]->kind == SCALAR_CONST; // It is read as one of this type at once.
+        open(run, !literal);
+        if (literal)
+            put_const(run, scalar->args[0], false);
+        else
+            put_scalar_text(run, scalar->args[0], false);
+        close(run, !literal);
         buffer_append_string(out, "::");
-        deparse_identifier(out, arena_string(out->arena, datum_as_bytes(scalar->args[2]->value)));
+        deparse_identifier(out, arena_string(out->arena, datum_as_bytes(scalar->args[3]->value)));
+        if (elements) buffer_append_string(out, "[]");
     } else {
         put_function_name(run, function);
         put_list(run, "(", scalar, 0, ")");
@@ -475,7 +481,7 @@ static void put_subscript(struct text_run *run, const struct scalar *scalar)
 {
     bool wanted = scalar->args[0]->kind != SCALAR_VAR;
     open(run, wanted);
-    put_scalar_text(run, scalar->args[0], true);
+    put_scalar_text(run, scalar->args[0], wanted); // Of a domain over arrays, too, elements are taken as it is.
     close(run, wanted);
     buffer_append_u8(&run->out, '[');
     put_args(run, scalar, 1, false);

@@ -253,9 +253,12 @@ static void begin_column(const struct pg_rows *rows, struct pg_row *row,
     pg_put_text(row, "column_name", column->name);
     pg_put_int(row, "ordinal_position", (int64_t)index + 1);
     const struct table_desc *user = user_type(rows, column->type.oid);
-    put_type(row, column->type, database,
-        user == NULL ? NULL : pg_schema_name(rows, user->schema_id));
-    const struct table_desc *domain = user_type(rows, column->domain);
+    if (type_is_domain_array(column->domain) && (user = user_type(rows, column->domain)) != NULL)
+        put_type(row, TYPE_OF(column->domain), database, pg_schema_name(rows, user->schema_id));
+    else
+        put_type(row, column->type, database,
+            user == NULL ? NULL : pg_schema_name(rows, user->schema_id));
+    const struct table_desc *domain = type_is_domain(column->domain) ? user_type(rows, column->domain) : NULL;
     pg_put_text(row, "is_nullable",
         yes_no(!column->not_null && (domain == NULL || !domain->columns[0].not_null)));
     if (domain != NULL) {
@@ -445,34 +448,18 @@ ROWS(character_set_rows)
     return pg_row_send(&row);
 }
 
-static struct status put_collations(struct session *session, struct virtual_table_sink *sink,
-    const char *column, const char *value)
-{
-    struct status st = STATUS_OK;
-    struct pg_row row;
-    const struct collation *each;
-    for (uint32_t i = 0; (each = collation_built_in(i)) != NULL; i++) {
-        pg_row_begin(&row, sink);
-        pg_put_text(&row, "collation_catalog", session->database);
-        pg_put_text(&row, "collation_schema", "pg_catalog");
-        pg_put_text(&row, "collation_name", each->name);
-        pg_put_text(&row, column, value);
-        TRY(pg_row_send(&row));
-    }
-out:
-    return st;
-}
-
 ROWS(collation_rows)
 {
-    (void)task;
-    return put_collations(session, sink, "pad_attribute", "NO PAD");
+    return pg_query_rows(task, session, sink,
+        "SELECT current_database(), n.nspname, c.collname, 'NO PAD' "
+        "FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace");
 }
 
 ROWS(collation_set_rows)
 {
-    (void)task;
-    return put_collations(session, sink, "character_set_name", "UTF8");
+    return pg_query_rows(task, session, sink,
+        "SELECT current_database(), n.nspname, c.collname, NULL, NULL, 'UTF8' "
+        "FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace");
 }
 
 static const struct pg_table tables[] = {

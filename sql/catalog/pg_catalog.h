@@ -111,7 +111,9 @@ CHECKED struct status pg_relation_events(struct task *task, struct session *sess
 CHECKED struct status pg_column_is_updatable(struct task *task, struct session *session,
     struct arena *arena, const struct table_desc *relation, uint32_t column, bool *updatable);
 // Extensions are there from the start, or not at all.
-bool pg_extension_is_there(const char *name);
+uint32_t pg_extension_oid(const char *name); // 0: it is not there.
+uint32_t pg_extension_at(uint32_t index);    // One after the other; 0 past the end.
+const char *pg_extension_comment(uint32_t oid); // What it comes with; NULL: there is no such extension.
 // {owner=privileges/owner,role=privileges/owner,...}: relacl and its kin; NULL when nothing was granted.
 // Of a function or type, which everybody may use unless that is taken away.
 struct datum pg_acl_shared(
@@ -140,6 +142,8 @@ void pg_index_constraint_definition(
 uint32_t pg_referenced_index(const struct table_desc *table, const uint32_t *columns, uint32_t count);
 // A hidden rowid's primary index is no business of tools.
 bool pg_index_shown(const struct table_desc *table, const struct index_desc *index);
+// PostgreSQL checks foreign keys by triggers: tables at either end of one have some.
+bool pg_has_triggers(const struct table_desc *table);
 // For pg_each_table: of each index its relid, indexrelid, schemaname, relname and indexrelname; no more.
 CHECKED struct status pg_index_name_rows(struct pg_rows *rows, const struct table_desc *table);
 
@@ -168,6 +172,16 @@ CHECKED struct status pg_routine_rows(
 // regclass and its kin, for type_context.names.
 extern const struct type_names pg_type_names;
 
+// Whether its rows are a type by its name.
+static inline bool relation_has_row_type(enum relation_kind kind)
+{
+    return kind == RELATION_TABLE || kind == RELATION_VIEW || kind == RELATION_COMPOSITE;
+}
+// The type of a column whose values are arrays of a domain's base type.
+static inline bool type_is_domain_array(type_oid oid)
+{
+    return type_is_user(oid) && type_user_kind(oid) == (TYPE_USER_DOMAIN | TYPE_USER_ARRAY_BIT);
+}
 // What pg_class has a row for. Both NULL: none.
 struct pg_relation {
     const struct table_desc *table;

@@ -42,12 +42,18 @@ static struct status plain_row(struct pg_rows *rows, const struct table_desc *ty
 {
     static const uint32_t enum_functions[] = {3506, 3507, 3532, 3533};
     static const uint32_t record_functions[] = {2290, 2291, 2402, 2403};
-    bool composite = type->kind == RELATION_COMPOSITE;
+    bool composite = relation_has_row_type(type->kind);
+    char align = composite ? 'd' : 'i';
+    if (type->kind == RELATION_DOMAIN) {
+        const struct pg_type_functions *functions = pg_type_functions(type->columns[0].type.oid);
+        if (functions != NULL && functions->align == 'd') align = 'd';
+    }
     static const uint32_t array_functions[] = {750, 751, 2400, 2401};
     struct pg_row row;
     type_oid oid = catalog_type_oid(type), array_oid = type_array_of(oid);
     const struct user_type *user = type_user(oid);
     pg_row_begin(&row, rows->sink);
+    // Of the rows of a table or view, the relation's own privileges count.
     if (!array && relation_is_type(type->kind))
         pg_put(&row, "typacl", pg_acl_shared(&rows->arena, OBJECT_TYPE, type));
     put_common(&row, array ? array_oid : oid, array ? user->array.name : type->name, schema, owner);
@@ -59,11 +65,12 @@ static struct status plain_row(struct pg_rows *rows, const struct table_desc *ty
     pg_put_int(&row, "typelem", array ? oid : 0);
     pg_put_int(&row, "typarray", array ? 0 : array_oid);
     put_functions(&row, array ? array_functions : composite ? record_functions : enum_functions,
-        composite ? 'd' : 'i', array || composite ? 'x' : 'p');
+        align, array || composite ? 'x' : 'p');
     pg_put_bool(&row, "typnotnull", false);
     pg_put_int(&row, "typbasetype", 0);
     pg_put_int(&row, "typtypmod", -1);
-    pg_put_int(&row, "typcollation", 0);
+    const struct column_desc *value = type->kind == RELATION_DOMAIN ? &type->columns[0] : NULL;
+    pg_put_int(&row, "typcollation", value == NULL ? 0 : pg_column_collation(value, value->type.oid));
     return pg_row_send(&row);
 }
 
@@ -85,7 +92,7 @@ static struct status domain_row(struct pg_rows *rows, const struct table_desc *t
     pg_put_int(&row, "typtype", 'd');
     pg_put_int(&row, "typcategory", base->category);
     pg_put_int(&row, "typelem", 0);
-    pg_put_int(&row, "typarray", 0);
+    pg_put_int(&row, "typarray", type_array_of(catalog_type_oid(type)));
     // Input is domain_in's own; the rest is the base type's.
     const uint32_t oid[] = {2597, functions == NULL ? 0 : functions->oid[1], 2598,
         functions == NULL ? 0 : functions->oid[3]};
@@ -115,7 +122,17 @@ struct status pg_user_type_rows(struct pg_rows *rows)
             TRY(plain_row(rows, type, schema, owner, true));
         } else {
             TRY(domain_row(rows, type, schema, owner));
+            TRY(plain_row(rows, type, schema, owner, true));
         }
+    }
+    for (uint32_t i = 0; i < rows->table_count; i++) {
+        const struct table_desc *table = rows->tables[i];
+        uint32_t owner;
+        if (!relation_has_row_type(table->kind)) continue;
+        catalog_type_install(rows->session, table);
+        TRY(pg_role_oid(rows->task, rows->session, table->owner, &owner));
+        TRY(plain_row(rows, table, pg_namespace_oid(table->schema_id), owner, false));
+        TRY(plain_row(rows, table, pg_namespace_oid(table->schema_id), owner, true));
     }
 out:
     return st;
@@ -167,7 +184,12 @@ struct status pg_find_type(struct task *task, struct session *session, struct ar
     TRY(pg_split_name(arena, name, parts, &count));
     TRY(catalog_type(task, session, count > 2 ? parts[0] : NULL,
         count > 1 ? parts[count - 2] : NULL, parts[count - 1], &type));
-    if (type == NULL || (array && type->kind == RELATION_DOMAIN))
+    if (type == NULL) {
+        TRY(catalog_table(task, session, count > 2 ? parts[0] : NULL, count > 1 ? parts[count - 2] : NULL,
+            parts[count - 1], true, &type));
+        if (type != NULL && !relation_has_row_type(type->kind)) type = NULL;
+    }
+    if (type == NULL)
         return status_format(arena, E_UNDEFINED_OBJECT, "type \"%.*s\" does not exist",
             (int)text.size, (const char *)text.data);
     catalog_type_install(session, type);
@@ -183,7 +205,7 @@ static const struct table_desc *type_of(struct task *task, struct session *sessi
     const struct table_desc *type;
     if (!type_is_user(oid) ||
         failed(catalog_table_by_id(task, session, type_user_id(oid), &type)) ||
-        !relation_is_type(type->kind))
+        !(relation_is_type(type->kind) || relation_has_row_type(type->kind)))
         return NULL;
     return type;
 }
@@ -197,7 +219,10 @@ struct status pg_user_type_visible(
     *visible = false;
     if (type == NULL) return st;
     uint32_t id = type->id;
-    TRY(catalog_type(task, session, NULL, NULL, type->name, &found));
+    if (relation_is_type(type->kind))
+        TRY(catalog_type(task, session, NULL, NULL, type->name, &found));
+    else
+        TRY(catalog_table(task, session, NULL, NULL, type->name, true, &found));
     *visible = found != NULL && found->id == id;
 out:
     return st;

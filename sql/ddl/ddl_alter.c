@@ -9,6 +9,7 @@
 #include "sql/function/function.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
+#include "sql/session/internal.h"
 #include "sql/user/role.h"
 #include "sql/ddl/schema_change.h"
 
@@ -159,6 +160,13 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
     TRY(ddl_has_rows(context, alter->source, &has_rows));
     if (!has_rows) goto out;
     const char *text = column->generated_sql != NULL ? column->generated_sql : column->default_sql;
+    if (column->domain != 0) {
+        const struct table_desc *domain;
+        TRY(catalog_table_by_id(context->task, context->session, type_user_id(column->domain), &domain));
+        if (text == NULL && type_is_domain(column->domain) && domain->columns[0].default_sql != NULL)
+            text = arena_strdup(context->arena, domain->columns[0].default_sql);
+        if (text == NULL && !column->not_null) text = "NULL"; // Which the domain may not allow.
+    }
     if (text == NULL) {
         if (column->not_null)
             return contains_nulls(alter, column);
@@ -168,14 +176,20 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
     ddl_expr_info(context->arena, expr, &info);
     if (column->generated_sql != NULL || info.is_volatile) {
         const char **column_sql = ddl_copy_columns(context->arena, alter->source, alter->table);
-        column_sql[column - alter->table->columns] = arena_printf(
-            context->arena, "CAST((%s) AS %s)", text, type_sql(context, column->type));
+        TRY(ddl_column_cast(context, text, column->type, column->domain,
+            &column_sql[column - alter->table->columns]));
         TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
         *rewritten = true;
         goto out;
     }
     TRY(plan_evaluate_constant(context->task, context->session, context->arena, expr, NULL, NULL, 0,
         column->type, &value));
+    if (column->domain != 0) {
+        text = arena_printf(
+            context->arena, "SELECT CAST((%s) AS %s)", text, type_sql(context, TYPE_OF(column->domain)));
+        TRY(internal_query(context->task, context->session->tenant, context->session, context->arena, NULL, text, 0,
+            NULL, NULL));
+    }
     if (value.null) {
         if (column->not_null)
             return contains_nulls(alter, column);
@@ -467,8 +481,8 @@ static struct status set_type(struct alter *alter)
         if (alter->command->expr != NULL)
             TRY(ddl_check_text(context, alter->command->expr, "transform expression", alter->source,
                 NULL, NULL, &value));
-        column_sql[column - alter->table->columns] = arena_printf(
-            context->arena, "CAST((%s) AS %s)", value, type_sql(context, to));
+        TRY(ddl_column_cast(
+            context, value, to, domain, &column_sql[column - alter->table->columns]));
         TRY(ddl_rewrite(context, alter->source, alter->table, column_sql));
     }
     TRY(ddl_validate_expressions(context, alter->table));

@@ -34,6 +34,12 @@ static struct status user_type(struct statement_context *context, const struct t
     if (found == NULL && type_is_left_out(name->name) &&
         (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0))
         return ddl_unsupported(context, arena_printf(context->arena, "type %s", name->name));
+    if (found == NULL) {
+        const struct table_desc *table;
+        TRY(catalog_table(context->task, context->session, NULL, name->schema, name->name, true, &table));
+        if (table != NULL && relation_has_row_type(table->kind))
+            return ddl_unsupported(context, "the row type of a table or view as a type of a column");
+    }
     if (found == NULL)
         return status_position(context->arena,
             ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist",
@@ -48,9 +54,12 @@ static struct status user_type(struct statement_context *context, const struct t
     catalog_type_install(context->session, found);
     if (found->kind == RELATION_DOMAIN) {
         if (domain == NULL) return ddl_unsupported(context, "a domain in this place");
-        if (name->array_dimensions > 0) return ddl_unsupported(context, "an array of a domain");
         *domain = catalog_type_oid(found);
         *type = found->columns[0].type;
+        if (name->array_dimensions == 0) return st;
+        *domain = type_array_of(*domain);
+        type->oid = type_array_of(type->oid);
+        if (type->oid == 0) return ddl_unsupported(context, "an array of a domain over an array");
         return st;
     }
     *type = TYPE_OF(catalog_type_oid(found));

@@ -164,6 +164,10 @@ CHECKED struct status ddl_own_type(
 
 // A type's name for SQL text of our own.
 const char *type_sql(struct statement_context *context, struct type type);
+// What a row's value of the column is to be, as SQL: `sql` cast to the column's type without its length, which is for the one
+// who assigns it, or to its domain, whose conditions it must meet. 0A000 for a domain with both a length and conditions.
+CHECKED struct status ddl_column_cast(struct statement_context *context, const char *sql, struct type type,
+    type_oid domain, const char **cast);
 
 // What an expression mentions.
 struct ddl_expr_info {

@@ -3,6 +3,7 @@
 // Schema changes and the rows that are there already: reading them through the planner, as the stored
 // descriptor says, and writing entries of indexes as the new one says.
 #include "sql/ddl/ddl_internal.h"
+#include "sql/function/function.h"
 
 #include "core/invariant.h"
 #include "kv/key.h"
@@ -70,6 +71,7 @@ struct feed_run {
     uint32_t
         *positions; // Of each datum of a row of the target in the SELECT list; UINT32_MAX: NULL.
     struct datum *row;
+    bool *assigned; // Per column of the target: a value that is computed, and must fit the column's length.
     uint32_t width;
 };
 
@@ -128,6 +130,16 @@ static struct status feed_row(
     arena_reset(&run->row_arena);
     for (uint32_t i = 0; i < run->width; i++)
         run->row[i] = run->positions[i] == UINT32_MAX ? DATUM_NULL : values[run->positions[i]];
+    for (uint32_t i = 0; i < feed->target->column_count; i++) {
+        struct type type = feed->target->columns[i].type;
+        struct function_call call = {.task = task,
+            .session = run->session,
+            .arena = &run->row_arena,
+            .context = &run->session->types,
+            .result_type = type,
+            .state_arena = run->arena};
+        if (run->assigned[i]) TRY(cast_apply_typmod(&call, type, false, run->row[i], &run->row[i]));
+    }
     TRY(check_not_null(task, run));
     for (uint32_t i = 0; i < feed->index_count; i++) {
         const struct feed_index *index = &run->indexes[i];
@@ -177,8 +189,21 @@ static struct status build_select(struct task *task, struct feed_run *run, struc
     buffer_append_string(&out, ".*");
     for (uint32_t i = 0; i < target->column_count; i++) {
         if (feed->column_sql[i] == NULL) continue;
-        buffer_printf(&rows, "%s%s AS ", position == 0 ? "" : ", ", feed->column_sql[i]);
+        struct type type = target->columns[i].type;
+        run->assigned[i] = type.typmod >= 0 && strncmp(feed->column_sql[i], "CAST(", 5) == 0;
+        buffer_append_string(&rows, position == 0 ? "" : ", ");
+        if (run->assigned[i])
+            buffer_printf(&rows, "CAST(%s AS %s) AS ", feed->column_sql[i], type_format(run->arena, type));
+        else
+            buffer_printf(&rows, "%s AS ", feed->column_sql[i]);
         deparse_identifier(&rows, target->columns[i].name);
+        run->positions[i] = position++;
+    }
+    // What was cut to fit is what expressions see; whether it had to be cut is seen by assigning the value itself.
+    for (uint32_t i = 0; i < target->column_count; i++) {
+        if (!run->assigned[i]) continue;
+        buffer_printf(&rows, ", %s AS ", feed->column_sql[i]);
+        deparse_identifier(&rows, arena_printf(run->arena, "uncut %s", target->columns[i].name));
         run->positions[i] = position++;
     }
     for (uint32_t i = 0; i < feed->index_count; i++) {
@@ -228,6 +253,7 @@ struct status ddl_feed_run(
     run->width = row_width(feed->target);
     run->row = ARENA_ARRAY(arena, struct datum, run->width);
     run->positions = ARENA_ARRAY(arena, uint32_t, run->width);
+    run->assigned = ARENA_ARRAY(arena, bool, run->width);
     for (uint32_t i = 0; i < run->width; i++)
         run->positions[i] = UINT32_MAX;
     run->indexes = ARENA_ARRAY(arena, struct feed_index, feed->index_count);

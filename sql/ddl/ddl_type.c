@@ -2,6 +2,7 @@
 //
 // CREATE TYPE ... AS ENUM, CREATE DOMAIN, and what changes them.
 #include "core/task.h"
+#include "sql/catalog/pg_catalog.h"
 #include "sql/parse/ast_visit.h"
 #include "sql/ddl/ddl_internal.h"
 
@@ -17,6 +18,30 @@ static struct status type_missing(struct statement_context *context, const struc
         name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".", name->name);
 }
 
+// What is said of a table's or view's row type where one by that name is asked for that can be changed.
+static struct status row_type(struct statement_context *context, const struct table_desc *table)
+{
+    const char *name = ddl_shown(context, table), *kind = table->kind == RELATION_VIEW ? "view" : "table";
+    const struct statement *statement = context->statement;
+    const bool attributes = statement->tag == STATEMENT_ALTER_TABLE &&
+                            !(statement->as.alter_table->command_count == 1 &&
+                                statement->as.alter_table->commands[0].kind == ALTER_OWNER);
+    if (statement->tag == STATEMENT_DROP && statement->as.drop->object == OBJECT_DOMAIN)
+        return ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a domain", name);
+    if (statement->tag == STATEMENT_DROP)
+        return status_hint(context->arena,
+            ddl_error(context, E_DEPENDENT_OBJECTS_EXIST, "cannot drop type %s because %s %s requires it", name, kind, name),
+            "You can drop %s %s instead.", kind, name);
+    if (statement->tag == STATEMENT_ALTER_ENUM)
+        return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not an enum", name);
+    if (statement->tag == STATEMENT_ALTER_DOMAIN)
+        return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not a domain", name);
+    if (attributes)
+        return ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a composite type", name);
+    return status_hint(context->arena,
+        ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is a table's row type", name), "Use ALTER TABLE instead.");
+}
+
 // Decoded for update, owner checked. *type NULL when it is missing and that is ok.
 struct status ddl_edit_type(struct statement_context *context, const struct object_name *name,
     bool missing_ok, struct table_desc **type)
@@ -28,6 +53,8 @@ struct status ddl_edit_type(struct statement_context *context, const struct obje
     TRY(catalog_type(
         context->task, context->session, name->catalog, name->schema, name->name, &found));
     if (found == NULL) {
+        TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name, true, &found));
+        if (found != NULL && relation_has_row_type(found->kind)) return row_type(context, found);
         if (!missing_ok) return type_missing(context, name);
         ddl_notice(context, "type \"%s\" does not exist, skipping", name->name);
         goto out;
@@ -80,6 +107,14 @@ out:
     return st;
 }
 
+// Whether a cast makes values fit that an assignment refuses.
+static bool cast_cuts(type_oid oid)
+{
+    const struct type_info *info = type_info(oid);
+    if (info != NULL && info->element != 0) oid = info->element;
+    return oid == TYPE_VARCHAR || oid == TYPE_BPCHAR || oid == TYPE_BIT || oid == TYPE_VARBIT;
+}
+
 const char *type_sql(struct statement_context *context, struct type type)
 {
     const struct table_desc *found;
@@ -90,6 +125,26 @@ const char *type_sql(struct statement_context *context, struct type type)
         failed(catalog_type_text(context->task, context->session, context->arena, found, &text)))
         return type_format(context->arena, type);
     return type_is_array(type.oid) ? arena_printf(context->arena, "%s[]", text) : text;
+}
+
+struct status ddl_column_cast(struct statement_context *context, const char *sql, struct type type,
+    type_oid domain, const char **cast)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *desc = NULL;
+    // "character" and "bit" would be of length 1.
+    const char *name = type.oid == TYPE_BPCHAR ? "bpchar"
+                       : type.oid == TYPE_BIT  ? "\"bit\""
+                                               : type_sql(context, TYPE_OF(type.oid));
+    if (domain != 0) TRY(catalog_table_by_id(context->task, context->session, type_user_id(domain), &desc));
+    if (desc != NULL && (desc->constraint_count > 0 || desc->columns[0].not_null)) {
+        if (type.typmod >= 0 && cast_cuts(type.oid))
+            return ddl_unsupported(context, "a domain with both a length and conditions for rows that are there already");
+        name = type_sql(context, TYPE_OF(domain));
+    }
+    *cast = arena_printf(context->arena, "CAST((%s) AS %s)", sql, name);
+out:
+    return st;
 }
 
 // --- enums -----------------------------------------------------------------------------------------------
@@ -220,6 +275,12 @@ static bool column_uses(const struct column_desc *column, uint32_t id)
            (column->domain != 0 && type_user_id(column->domain) == id);
 }
 
+static bool is_array_of(const struct column_desc *column, uint32_t id)
+{
+    type_oid type = column->domain != 0 ? column->domain : column->type.oid;
+    return type_is_user(type) && type_user_id(type) == id && type_is_array(type);
+}
+
 static bool text_uses(const char *sql, const char *name)
 {
     return sql != NULL && strstr(sql, name) != NULL;
@@ -229,6 +290,7 @@ static bool text_uses(const char *sql, const char *name)
 struct type_user {
     const struct table_desc *table; // Or view, or domain.
     const char *column, *constraint; // What of it; NULL: all of it.
+    bool array;         // Through the type of its arrays.
     const char *what;   // "column c of table t"
     const char *remedy; // The statement that removes it.
 };
@@ -274,7 +336,7 @@ static struct status users_in_table(struct statement_context *context,
     }
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
-        struct type_user user = {.table = table, .column = column->name};
+        struct type_user user = {.table = table, .column = column->name, .array = is_array_of(column, id)};
         const char *own = quoted(arena, column->name);
         if (column_uses(column, id) || text_uses(column->generated_sql, name) ||
             has_collation(context, column->collation, users)) {
@@ -341,6 +403,7 @@ static struct status users_in_composite(struct statement_context *context,
         if (!column_uses(column, id)) continue;
         struct type_user user = {.table = composite,
             .column = column->name,
+            .array = is_array_of(column, id),
             .what = arena_printf(context->arena, "column %s of composite type %s", column->name,
                 composite->name),
             .remedy = arena_printf(context->arena, "ALTER TYPE %s DROP ATTRIBUTE %s CASCADE", full,
@@ -478,8 +541,8 @@ static struct status release(struct statement_context *context, const struct typ
         struct buffer detail;
         buffer_init(&detail, context->arena);
         for (uint32_t i = 0; i < users->count; i++)
-            buffer_printf(&detail, "%s%s depends on %s", i == 0 ? "" : "\n", users->items[i].what,
-                label);
+            buffer_printf(&detail, "%s%s depends on %s%s", i == 0 ? "" : "\n", users->items[i].what,
+                label, users->items[i].array ? "[]" : "");
         st = status_detail(context->arena, st, "%s", buffer_string(&detail));
         return status_hint(
             context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
@@ -758,6 +821,19 @@ out:
 }
 
 // Whether what is stored meets a new condition; `sql` NULL: is not null.
+// As in PostgreSQL, elements of arrays are not looked through: 0A000 where a column is of an array of the domain.
+static struct status refuse_arrays(struct statement_context *context, const struct table_desc *table,
+    const struct table_desc *domain)
+{
+    for (uint32_t k = 0; k < table->column_count; k++)
+        if (type_is_domain_array(table->columns[k].domain) &&
+            type_user_id(table->columns[k].domain) == domain->id)
+            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "cannot alter type \"%s\" because column \"%s.%s\" uses it", domain->name, table->name,
+                table->columns[k].name);
+    return STATUS_OK;
+}
+
 static struct status validate_columns(struct statement_context *context,
     const struct table_desc *domain, const char *sql)
 {
@@ -769,6 +845,7 @@ static struct status validate_columns(struct statement_context *context,
     for (uint32_t i = 0; i < count; i++) {
         const struct table_desc *table = tables[i];
         if (table->kind != RELATION_TABLE) continue;
+        TRY(refuse_arrays(context, table, domain));
         for (uint32_t k = 0; k < table->column_count; k++) {
             const struct column_desc *column = &table->columns[k];
             if (column->domain != catalog_type_oid(domain)) continue;

@@ -31,7 +31,7 @@ static void set_infos(struct user_type *type, type_oid oid, const char *name)
         .sql_name = name,
         .length = kind == TYPE_USER_COMPOSITE ? -1 : 4,
         .category = kind == TYPE_USER_COMPOSITE ? 'C' : kind == TYPE_USER_ENUM ? 'E' : 'U',
-        .array = kind == TYPE_USER_DOMAIN ? 0 : oid | TYPE_USER_ARRAY_BIT};
+        .array = oid | TYPE_USER_ARRAY_BIT};
     struct arena *arena = &type->arena;
     type->array = (struct type_info){.oid = oid | TYPE_USER_ARRAY_BIT,
         .name = arena_printf(arena, "_%s", name),
