@@ -353,61 +353,6 @@ static bool is_plain_values(const struct select *select)
 
 // --- ON CONFLICT -------------------------------------------------------------------------------------
 
-static bool element_in_index(
-    const struct table_desc *table, const struct index_desc *index, const char *column)
-{
-    for (uint32_t i = 0; i < index->column_count; i++) {
-        if (index->columns[i].expression_sql != NULL) continue;
-        const struct column_desc *desc = table_column_by_id(table, index->columns[i].column_id);
-        if (desc != NULL && strcmp(desc->name, column) == 0) return true;
-    }
-    return false;
-}
-
-static struct status no_arbiter(struct binder *binder)
-{
-    return bind_error(binder, POSITION_NONE, E_NOT_IN_PREREQUISITE_STATE,
-        "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters");
-}
-
-static struct status infer_arbiters(
-    struct binder *binder, const struct insert *insert, struct insert_plan *plan)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc *table = plan->table->table;
-    const struct index_element_list *elements = &insert->conflict_elements;
-    for (uint32_t e = 0; e < elements->count; e++) {
-        uint32_t ordinal;
-        if (elements->items[e].column == NULL)
-            return bind_unsupported(
-                binder, elements->items[e].position, "ON CONFLICT on an expression");
-        TRY(find_target_column(
-            binder, table, elements->items[e].column, elements->items[e].position, &ordinal));
-    }
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        const struct index_desc *index = &table->indexes[i];
-        if (!index->unique || index->state != ELEMENT_PUBLIC) continue;
-        bool matches = elements->count > 0 && index->column_count == elements->count &&
-                       (index->predicate_sql == NULL || insert->conflict_elements_where != NULL);
-        for (uint32_t e = 0; e < elements->count && matches; e++)
-            matches = element_in_index(table, index, elements->items[e].column);
-        if (insert->conflict_constraint != NULL)
-            matches = strcmp(index->name, insert->conflict_constraint) == 0;
-        if (matches && index->deferrable) return no_arbiter(binder);
-        if (matches) plan->arbiters[plan->arbiter_count++] = index;
-    }
-    if (plan->arbiter_count > 0) return st;
-    if (insert->conflict_constraint != NULL)
-        return bind_error(binder, insert->conflict_position, E_UNDEFINED_OBJECT,
-            "constraint \"%s\" for table \"%s\" does not exist", insert->conflict_constraint,
-            table->name);
-    return bind_error(binder, POSITION_NONE, E_INVALID_COLUMN_REFERENCE,
-        "there is no unique or exclusion constraint matching the ON CONFLICT specification");
-
-out:
-    return st;
-}
-
 static struct status bind_assignments(struct binder *binder, struct scope *scope,
     const struct assignment_list *list, const struct written_views *views,
     const struct table_plan *table, var_id base, struct rel_item_list *out);
@@ -487,12 +432,12 @@ static struct status bind_conflict(struct binder *binder, struct scope *parent,
         plan->any_arbiter = true;
         for (uint32_t i = 0; i < table->index_count; i++)
             if (table->indexes[i].deferrable)
-                return no_arbiter(binder);
+                return bind_no_arbiter(binder);
             else if (table->indexes[i].unique && table->indexes[i].state != ELEMENT_DELETE_ONLY)
                 plan->arbiters[plan->arbiter_count++] = &table->indexes[i];
         return st;
     }
-    TRY(infer_arbiters(binder, insert, plan));
+    TRY(bind_arbiters(binder, insert, plan));
     if (insert->conflict == CONFLICT_UPDATE) {
         relation->privileges |= PRIVILEGE_UPDATE;
         TRY(bind_conflict_update(binder, parent, insert, plan));
@@ -781,14 +726,20 @@ static struct status bind_change_input(struct binder *binder, struct change *cha
     TRY(add_target_range(binder, &scope->names, &change->views, table, change->alias,
         change->scan->scan.base, &change->range));
     change->rel = change->scan;
-    for (uint32_t i = 0; i < change->views.count; i++) {
+    change->plan->scan = change->scan;
+    // From the innermost view on: what a barrier hides is not shown to the conditions of those above it.
+    for (uint32_t i = change->views.count; i-- > 0;) {
         TRY(bind_view_condition(
             binder, &change->views, i, table, change->scan->scan.base, &where));
-        if (where == NULL) continue;
-        change->rel = rel_filter(binder->arena, change->rel, where);
-        change->plan->materialize |= scalar_has_subquery(where);
+        if (where != NULL) {
+            change->rel = rel_filter(binder->arena, change->rel, where);
+            change->plan->materialize |= scalar_has_subquery(where);
+        }
+        if (change->views.items[i]->table->security_barrier != 't') continue;
+        struct rel *limit = rel_new(binder->arena, REL_LIMIT); // No condition gets below it.
+        limit->left = change->rel;
+        change->rel = limit;
     }
-    change->plan->scan = change->scan;
     if (change->from->count > 0) {
         TRY(bind_from(binder, scope, change->from, &from));
         change->rel = rel_join(binder->arena, REL_INNER, change->rel, from);
