@@ -94,9 +94,6 @@ struct status bind_written_view(struct binder *binder, const struct table_target
         if (views->count == WRITTEN_VIEWS_MAX)
             return bind_error(binder, POSITION_NONE, E_STATEMENT_TOO_COMPLEX,
                 "views are nested deeper than %u", WRITTEN_VIEWS_MAX);
-        if (at->table->security_barrier == 't' && strcmp(verb, "insert into") != 0)
-            return bind_error(binder, POSITION_NONE, E_FEATURE_NOT_SUPPORTED,
-                "UPDATE and DELETE of a security_barrier view are not supported");
         views->items[views->count++] = at;
         const struct relation *view_above = at;
         TRY(below(binder, at, &at));
