@@ -44,6 +44,14 @@ static struct status qualified_range(struct binder *binder, const struct scope *
         *range = bind_find_range(s, schema, table);
         if (*range != NULL) return STATUS_OK;
     }
+    // The table may be there by another name.
+    for (const struct scope *s = scope; s != NULL && schema == NULL; s = s->parent)
+        for (const struct range *at = s->names.ranges; at != NULL; at = at->next)
+            if (at->table != NULL && strcmp(at->table->name, table) == 0)
+                return status_hint(binder->arena,
+                    bind_error(binder, expr->position, E_UNDEFINED_TABLE,
+                        "invalid reference to FROM-clause entry for table \"%s\"", table),
+                    "Perhaps you meant to reference the table alias \"%s\".", at->name);
     return bind_error(binder, expr->position, E_UNDEFINED_TABLE,
         "missing FROM-clause entry for table \"%s\"", table);
 }

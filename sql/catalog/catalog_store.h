@@ -30,7 +30,10 @@ enum catalog_comment_class {
     COMMENT_ON_TYPE = 6,
     COMMENT_ON_FUNCTION = 7,
     COMMENT_ON_STATISTICS = 8,
+    COMMENT_ON_EXTENSION = 9, // Sub-id: the database.
 };
+// Kept instead of a text where taking a comment away must hide the one that the object comes with.
+#define COMMENT_TAKEN_AWAY bytes_of("", 1)
 static inline uint32_t catalog_index_oid(uint32_t table_id, uint32_t index_id)
 {
     return 0x80000000u | (table_id & 0x1fffff) << 10 | (index_id & 0x3ff);

@@ -39,10 +39,6 @@ static const struct pg_table tables[] = {
         "foreign_table_catalog name, foreign_table_schema name, foreign_table_name name, "
         "foreign_server_catalog name, foreign_server_name name",
         NULL},
-    {"role_udt_grants",
-        "grantor name, grantee name, udt_catalog name, udt_schema name, udt_name name, "
-        "privilege_type varchar, is_grantable varchar",
-        NULL},
     {"routine_column_usage",
         "specific_catalog name, specific_schema name, specific_name name, "
         "routine_catalog name, routine_schema name, routine_name name, "
@@ -80,10 +76,6 @@ static const struct pg_table tables[] = {
         "action_timing varchar, action_reference_old_table name, "
         "action_reference_new_table name, action_reference_old_row name, "
         "action_reference_new_row name, created timestamptz",
-        NULL},
-    {"udt_privileges",
-        "grantor name, grantee name, udt_catalog name, udt_schema name, udt_name name, "
-        "privilege_type varchar, is_grantable varchar",
         NULL},
     {"user_mapping_options",
         "authorization_identifier name, foreign_server_catalog name, "

@@ -129,27 +129,11 @@ static struct status column_grant(
     return st;
 }
 
-static struct status sequence_grant(
-    struct pg_rows *rows, const struct table_desc *table, const struct shown_grant *grant)
-{
-    struct pg_row row;
-    pg_row_begin(&row, rows->sink);
-    pg_put_text(&row, "grantor", grant->grantor);
-    pg_put_text(&row, "grantee", grant->grantee);
-    pg_put_text(&row, "object_catalog", rows->database->name);
-    pg_put_text(&row, "object_schema", pg_schema_name(rows, table->schema_id));
-    pg_put_text(&row, "object_name", table->name);
-    pg_put_text(&row, "object_type", "SEQUENCE");
-    pg_put_text(&row, "privilege_type", "USAGE");
-    pg_put_text(&row, "is_grantable", yes_no(grant->grantable));
-    return pg_row_send(&row);
-}
-
-#define GRANT_ROWS(name_, fn_, bits_, public_, sequences_) \
+#define GRANT_ROWS(name_, fn_, bits_, public_) \
     static struct status name_##_of(struct pg_rows *rows, const struct table_desc *table) \
     { \
         struct status st; \
-        if ((table->kind == RELATION_SEQUENCE) != (sequences_)) return STATUS_OK; \
+        if (table->kind == RELATION_SEQUENCE) return STATUS_OK; \
         st = each_grant(rows, table, bits_, public_, fn_); \
         for (uint32_t i = 0; fn_ == column_grant && !failed(st) && i < table->column_count; i++) \
             st = each_of(rows, table, table->columns[i].name, table->columns[i].grants, \
@@ -160,12 +144,47 @@ static struct status sequence_grant(
     { \
         return pg_each_table(task, session, sink, name_##_of); \
     }
-GRANT_ROWS(table_privilege_rows, table_grant, TABLE_PRIVILEGES, true, false)
-GRANT_ROWS(role_table_rows, table_grant, TABLE_PRIVILEGES, false, false)
-GRANT_ROWS(column_privilege_rows, column_grant, COLUMN_PRIVILEGES, true, false)
-GRANT_ROWS(role_column_rows, column_grant, COLUMN_PRIVILEGES, false, false)
-GRANT_ROWS(usage_rows, sequence_grant, PRIVILEGE_USAGE, true, true)
-GRANT_ROWS(role_usage_rows, sequence_grant, PRIVILEGE_USAGE, false, true)
+GRANT_ROWS(table_privilege_rows, table_grant, TABLE_PRIVILEGES, true)
+GRANT_ROWS(role_table_rows, table_grant, TABLE_PRIVILEGES, false)
+GRANT_ROWS(column_privilege_rows, column_grant, COLUMN_PRIVILEGES, true)
+GRANT_ROWS(role_column_rows, column_grant, COLUMN_PRIVILEGES, false)
+
+// --- types, domains, sequences, collations -------------------------------------------------------------------------
+
+#define QUERY_ROWS(name_, sql_) \
+    ROWS(name_) \
+    { \
+        return pg_query_rows(task, session, sink, sql_); \
+    }
+// Of what has an access list: who has given what to whom, as far as the user may see it.
+#define GRANTOR_AND_GRANTEE "f.rolname, coalesce(g.rolname, 'PUBLIC'), current_database(), "
+#define GRANTS(acl, letter, owner) \
+    " CROSS JOIN LATERAL aclexplode(coalesce(" acl ", acldefault('" letter "', " owner "))) x " \
+    "JOIN pg_roles f ON f.oid = x.grantor LEFT JOIN pg_roles g ON g.oid = x.grantee "
+#define GRANTS_SEEN \
+    "(pg_has_role(x.grantor, 'USAGE') OR x.grantee = 0 OR pg_has_role(x.grantee, 'USAGE'))"
+#define GRANTABLE(owner) \
+    "CASE WHEN x.is_grantable OR x.grantee <> 0 AND pg_has_role(x.grantee, " owner ", 'USAGE') THEN 'YES' ELSE 'NO' END "
+#define OF_ROLES \
+    " WHERE grantor IN (SELECT role_name FROM information_schema.enabled_roles) " \
+    "OR grantee IN (SELECT role_name FROM information_schema.enabled_roles)"
+
+QUERY_ROWS(type_rows,
+    "SELECT " GRANTOR_AND_GRANTEE "n.nspname, t.typname, 'TYPE USAGE', " GRANTABLE("t.typowner")
+    "FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace" GRANTS("t.typacl", "T", "t.typowner")
+    "WHERE t.typtype = 'c' AND x.privilege_type = 'USAGE' AND " GRANTS_SEEN)
+QUERY_ROWS(role_type_rows, "SELECT * FROM information_schema.udt_privileges" OF_ROLES)
+
+QUERY_ROWS(usage_rows,
+    "SELECT u.rolname, 'PUBLIC', current_database(), n.nspname, c.collname, 'COLLATION', 'USAGE', 'NO' "
+    "FROM pg_collation c JOIN pg_roles u ON u.oid = c.collowner JOIN pg_namespace n ON n.oid = c.collnamespace "
+    "UNION ALL SELECT " GRANTOR_AND_GRANTEE "n.nspname, t.typname, 'DOMAIN', 'USAGE', " GRANTABLE("t.typowner")
+    "FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace" GRANTS("t.typacl", "T", "t.typowner")
+    "WHERE t.typtype = 'd' AND x.privilege_type = 'USAGE' AND " GRANTS_SEEN
+    "UNION ALL SELECT " GRANTOR_AND_GRANTEE "n.nspname, c.relname, 'SEQUENCE', 'USAGE', " GRANTABLE("c.relowner")
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" GRANTS("c.relacl", "r", "c.relowner")
+    "WHERE c.relkind = 'S' AND x.privilege_type = 'USAGE' AND " GRANTS_SEEN)
+QUERY_ROWS(role_usage_rows, "SELECT * FROM information_schema.usage_privileges" OF_ROLES)
 
 // --- roles -----------------------------------------------------------------------------------------------------
 
@@ -258,6 +277,14 @@ static const struct pg_table tables[] = {
         "object_name name, object_type varchar, privilege_type varchar, "
         "is_grantable varchar",
         role_usage_rows},
+    {"udt_privileges",
+        "grantor name, grantee name, udt_catalog name, udt_schema name, udt_name name, "
+        "privilege_type varchar, is_grantable varchar",
+        type_rows},
+    {"role_udt_grants",
+        "grantor name, grantee name, udt_catalog name, udt_schema name, udt_name name, "
+        "privilege_type varchar, is_grantable varchar",
+        role_type_rows},
     {"applicable_roles",
         "grantee name, role_name name, is_grantable varchar",
         applicable_rows},

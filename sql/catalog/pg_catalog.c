@@ -2,6 +2,7 @@
 //
 // pg_catalog tables of the current database's objects: classes, attributes, indexes, constraints.
 #include "sql/insight/insight.h"
+#include "sql/type/array.h"
 #include "sql/type/collation.h"
 #include "sql/catalog/pg_catalog.h"
 
@@ -10,6 +11,7 @@
 #include "core/invariant.h"
 #include "core/text.h"
 #include "sql/catalog/catalog_text.h"
+#include "sql/exec/foreign_key.h"
 #include "sql/parse/deparse.h"
 #include "sql/type/inverted.h"
 #include "sql/plan/plan.h"
@@ -287,6 +289,13 @@ static struct datum view_options(struct arena *arena, const struct table_desc *v
     return count == 0 ? DATUM_NULL : pg_text_array(arena, TYPE_TEXT, options, count);
 }
 
+bool pg_has_triggers(const struct table_desc *table)
+{
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        if (table->constraints[i].kind == TABLE_FOREIGN_KEY) return true;
+    return table->referenced_by_count > 0;
+}
+
 static struct status table_class_rows(struct pg_rows *rows, const struct table_desc *table)
 {
     struct status st;
@@ -294,28 +303,22 @@ static struct status table_class_rows(struct pg_rows *rows, const struct table_d
     TRY(pg_role_oid(rows->task, rows->session, table->owner, &owner));
     bool shown_index = false;
     int64_t checks = 0;
-    bool foreign_keys = table->referenced_by_count > 0;
     for (uint32_t i = 0; i < table->index_count; i++) shown_index |= pg_index_shown(table, &table->indexes[i]);
-    for (uint32_t i = 0; i < table->constraint_count; i++) {
-        if (table->constraints[i].kind == TABLE_CHECK)
-            checks++;
-        else
-            foreign_keys = true;
-    }
+    for (uint32_t i = 0; i < table->constraint_count; i++) checks += table->constraints[i].kind == TABLE_CHECK;
     struct class_row class = {.oid = pg_oid(table->id),
         .namespace = pg_oid(table->schema_id),
         .owner = owner,
         .access_method = table->kind == RELATION_TABLE ? 2 : 0,
         .name = table->name,
         .kind = table->materialized ? 'm' : table->kind == RELATION_TABLE ? 'r' : table->kind == RELATION_VIEW ? 'v' : table->kind == RELATION_COMPOSITE ? 'c' : 'S',
-        .row_type = table->kind == RELATION_COMPOSITE ? catalog_type_oid(table) : 0,
+        .row_type = relation_has_row_type(table->kind) ? catalog_type_oid(table) : 0,
         .column_count = visible_columns(table),
         .check_count = checks,
         .has_index = shown_index,
         .is_temp = strncmp(pg_schema_name(rows, table->schema_id), "pg_temp_", 8) == 0,
         .is_unlogged = table->unlogged,
         .is_empty = table->materialized && !table->populated,
-        .has_triggers = foreign_keys,
+        .has_triggers = pg_has_triggers(table),
         .rows = table->row_estimate == 0 ? -1 : (double)table->row_estimate,
         .acl = pg_acl(&rows->arena,
             table->kind == RELATION_SEQUENCE ? OBJECT_SEQUENCE : OBJECT_TABLE, table->owner, table->grants, table->grant_count)};
@@ -499,10 +502,12 @@ out:
 
 static struct status sequence_attribute_rows(struct pg_rows *rows, const struct table_desc *table)
 {
-    struct status st;
-    TRY(attribute_row(rows->sink, pg_oid(table->id), "last_value", TYPE_OF(TYPE_INT8), 1, NULL));
-    TRY(attribute_row(rows->sink, pg_oid(table->id), "log_cnt", TYPE_OF(TYPE_INT8), 2, NULL));
-    TRY(attribute_row(rows->sink, pg_oid(table->id), "is_called", TYPE_OF(TYPE_BOOL), 3, NULL));
+    static const struct column_desc columns[] = {{.name = "last_value", .type = {TYPE_INT8, -1, 0}, .not_null = true},
+        {.name = "log_cnt", .type = {TYPE_INT8, -1, 0}, .not_null = true},
+        {.name = "is_called", .type = {TYPE_BOOL, -1, 0}, .not_null = true}};
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < COUNT(columns); i++)
+        TRY(attribute_row(rows->sink, pg_oid(table->id), columns[i].name, columns[i].type, (int64_t)i + 1, &columns[i]));
 out:
     return st;
 }
@@ -670,16 +675,19 @@ struct constraint_row {
     char kind, on_update, on_delete;
     bool validated, deferrable, deferred, match_full, no_inherit;
     struct datum key, referenced_key, expression;
+    struct datum operators[3]; // Of a foreign key.
 };
 
 static struct status constraint_row(struct virtual_table_sink *sink, const struct constraint_row *c)
 {
+    bool foreign = c->kind == 'f';
     struct datum row[] = {datum_int(c->oid), datum_text(c->name), datum_int(c->namespace), datum_int(c->kind),
         datum_bool(c->deferrable), datum_bool(c->deferred), datum_bool(c->validated), datum_int(c->relation), datum_int(c->domain),
         datum_int(c->index), datum_int(0), datum_int(c->referenced), datum_int(c->on_update),
         datum_int(c->on_delete), datum_int(c->kind != 'f' ? ' ' : c->match_full ? 'f' : 's'), datum_bool(true), datum_int(0),
-        datum_bool(c->kind != 'c' || c->no_inherit), c->key, c->referenced_key, DATUM_NULL, DATUM_NULL, DATUM_NULL, DATUM_NULL,
-        DATUM_NULL, c->expression};
+        datum_bool(c->kind != 'c' || c->no_inherit), c->key, c->referenced_key,
+        foreign ? c->operators[0] : DATUM_NULL, foreign ? c->operators[1] : DATUM_NULL,
+        foreign ? c->operators[2] : DATUM_NULL, DATUM_NULL, DATUM_NULL, c->expression};
     return virtual_table_row(sink, row);
 }
 
@@ -695,6 +703,27 @@ uint32_t pg_referenced_index(const struct table_desc *table, const uint32_t *col
         if (matched == count) return pg_index_oid(table->id, index->id);
     }
     return 0;
+}
+
+static struct status put_operators(struct pg_rows *rows, const struct table_desc *table,
+    const struct table_desc *referenced, const struct constraint_desc *constraint, struct constraint_row *row)
+{
+    struct status st = STATUS_OK;
+    uint32_t count = constraint->column_count;
+    struct datum *items[3];
+    for (uint32_t k = 0; k < 3; k++) items[k] = ARENA_ARRAY(&rows->arena, struct datum, count + 1u);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct column_desc *from = table_column_by_id(table, constraint->columns[i]);
+        const struct column_desc *to = table_column_by_id(referenced, constraint->referenced_columns[i]);
+        struct foreign_key_operators found = {0};
+        if (from != NULL && to != NULL) found = foreign_key_operators(&rows->arena, from->type.oid, to->type.oid);
+        items[0][i] = datum_int(found.across);
+        items[1][i] = datum_int(found.referenced);
+        items[2][i] = datum_int(found.referring);
+    }
+    for (uint32_t k = 0; k < 3; k++) TRY(array_make(&rows->arena, TYPE_OID, items[k], count, &row->operators[k]));
+out:
+    return st;
 }
 
 static struct status foreign_key_row(struct pg_rows *rows, const struct table_desc *table,
@@ -720,6 +749,7 @@ static struct status foreign_key_row(struct pg_rows *rows, const struct table_de
         .key = column_numbers(&rows->arena, table, constraint->columns, constraint->column_count),
         .referenced_key = column_numbers(&rows->arena, referenced, constraint->referenced_columns, constraint->column_count),
         .expression = DATUM_NULL};
+    TRY(put_operators(rows, table, referenced, constraint, &row));
     st = constraint_row(rows->sink, &row);
 out:
     return st;

@@ -256,7 +256,9 @@ ROWS(prepared_rows)
         TRY(array_make(&session->statement_arena, TYPE_REGTYPE, items, at->param_count, &types));
         pg_row_begin(&row, sink);
         pg_put_text(&row, "name", at->name);
-        pg_put(&row, "statement", datum_bytes(at->text));
+        pg_put(&row, "statement", datum_bytes(at->sent));
+        pg_put_int(&row, "prepare_time", at->made_us);
+        pg_put_bool(&row, "from_sql", at->from_sql);
         pg_put(&row, "parameter_types", types);
         pg_put(&row, "generic_plans", datum_int((int64_t)at->choice.generic));
         pg_put(&row, "custom_plans", datum_int((int64_t)at->choice.custom));

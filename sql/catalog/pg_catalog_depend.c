@@ -244,11 +244,23 @@ static const struct {
     {"pgcrypto", "1.3", "digests and random bytes", PG_EXTENSION_CRYPTO, PG_NAMESPACE_CATALOG},
 };
 
-bool pg_extension_is_there(const char *name)
+uint32_t pg_extension_oid(const char *name)
 {
     for (size_t i = 0; i < COUNT(extensions); i++)
-        if (strcmp(extensions[i].name, name) == 0) return true;
-    return false;
+        if (strcmp(extensions[i].name, name) == 0) return extensions[i].oid;
+    return 0;
+}
+
+const char *pg_extension_comment(uint32_t oid)
+{
+    for (size_t i = 0; i < COUNT(extensions); i++)
+        if (extensions[i].oid == oid) return extensions[i].comment;
+    return NULL;
+}
+
+uint32_t pg_extension_at(uint32_t index)
+{
+    return index < COUNT(extensions) ? extensions[index].oid : 0;
 }
 
 ROWS(extension_rows)

@@ -475,6 +475,9 @@ ROWS(description_rows)
             rows.types[i]->id, 0);
     for (uint32_t i = 0; i < rows.table_count && !failed(st); i++)
         st = table_descriptions(&rows, rows.tables[i]);
+    uint32_t extension;
+    for (uint32_t i = 0; (extension = pg_extension_at(i)) != 0 && !failed(st); i++)
+        st = description_row(&rows, extension, 3079, 0, COMMENT_ON_EXTENSION, extension, 0);
     const struct table_desc **functions;
     uint32_t function_count = 0;
     if (!failed(st))

@@ -220,12 +220,8 @@ ROWS(type_rows)
     const struct type_info *info;
     struct pg_rows rows;
     for (uint32_t i = 0; (info = type_info_at(i)) != NULL; i++) TRY(type_row(sink, info));
-    rows = (struct pg_rows){.task = task, .session = session, .sink = sink};
-    TRY(catalog_database(task, session, session->database, false, &rows.database));
-    if (rows.database->type_count == 0) goto out;
-    arena_init(&rows.arena, &session->account);
-    st = pg_rows_types(&rows);
-    if (!failed(st)) st = pg_user_type_rows(&rows);
+    TRY(pg_rows_open(&rows, task, session, sink));
+    st = pg_user_type_rows(&rows);
     st = status_copy(task->arena, st);
     pg_rows_close(&rows);
 out:

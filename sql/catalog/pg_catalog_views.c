@@ -29,7 +29,7 @@ static struct status table_row(struct pg_rows *rows, const struct table_desc *ta
     pg_put_text(&row, "tableowner", table->owner);
     pg_put_bool(&row, "hasindexes", indexes);
     pg_put_bool(&row, "hasrules", false);
-    pg_put_bool(&row, "hastriggers", false);
+    pg_put_bool(&row, "hastriggers", pg_has_triggers(table));
     pg_put_bool(&row, "rowsecurity", false);
     return pg_row_send(&row);
 }

@@ -785,7 +785,7 @@ static struct status drop_unknown(struct statement_context *context)
     case OBJECT_EXTENSION: break;
     default: return ddl_unsupported(context, statement_name(context->statement));
     }
-    if (drop->object == OBJECT_EXTENSION && pg_extension_is_there(name))
+    if (drop->object == OBJECT_EXTENSION && pg_extension_oid(name) != 0)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "DROP EXTENSION of \"%s\" is not supported", name);
     if (!drop->if_exists)
         return ddl_error(context, E_UNDEFINED_OBJECT,

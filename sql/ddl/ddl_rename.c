@@ -97,7 +97,7 @@ struct status ddl_create_extension(struct statement_context *context)
                 "PL/pgSQL is not supported: functions written in it are refused"));
         return STATUS_OK;
     }
-    if (!pg_extension_is_there(create->name))
+    if (pg_extension_oid(create->name) == 0)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "extension \"%s\" is not available",
             create->name);
     if (!create->if_not_exists)
@@ -748,6 +748,15 @@ static struct status comment_target(struct statement_context *context,
         TRY(privilege_check_owner(task, session, table->owner, OBJECT_INDEX, index->name));
         *object_id = catalog_index_oid(table->id, index->id);
         break;
+    case OBJECT_EXTENSION:
+        *class_id = COMMENT_ON_EXTENSION;
+        *object_id = pg_extension_oid(comment->name.name);
+        if (*object_id == 0)
+            return ddl_error(context, E_UNDEFINED_OBJECT, "extension \"%s\" does not exist", comment->name.name);
+        TRY(privilege_check_owner(task, session, ROLE_ADMIN, OBJECT_EXTENSION, comment->name.name));
+        TRY(catalog_database(task, session, NULL, false, &database));
+        *sub_id = database->id;
+        break;
     case OBJECT_ROLE:
         TRY(privilege_check_superuser(task, session, "comment on a role"));
         *class_id = COMMENT_ON_ROLE;
@@ -816,7 +825,10 @@ struct status ddl_comment(struct statement_context *context)
     TRY(comment_target(context, comment, &class_id, &object_id, &sub_id));
     struct bytes key =
         catalog_comment_key(context->arena, context->session->tenant, class_id, object_id, sub_id);
-    if (comment->is_null || comment->text.size == 0)
+    bool remove = comment->is_null || comment->text.size == 0;
+    if (remove && (class_id == COMMENT_ON_SCHEMA || class_id == COMMENT_ON_EXTENSION))
+        TRY(kv_put(context->task, context->session->txn, key, COMMENT_TAKEN_AWAY));
+    else if (remove)
         TRY(kv_delete(context->task, context->session->txn, key));
     else
         TRY(kv_put(context->task, context->session->txn, key, comment->text));

@@ -52,6 +52,23 @@ bool foreign_key_same_form(type_oid referring, type_oid referenced)
     return one_family(referring, as) && (family == FAMILY_INTEGER || family == FAMILY_TEXT);
 }
 
+static uint32_t equality(struct arena *arena, type_oid left, type_oid right)
+{
+    struct function_match match;
+    const struct type types[] = {TYPE_OF(left), TYPE_OF(right)};
+    struct status st = function_resolve(arena, FUNCTION_OPERATOR, NULL, "=", types, 2, &match);
+    return failed(st) || match.function == NULL ? 0 : match.function->oid;
+}
+
+struct foreign_key_operators foreign_key_operators(struct arena *arena, type_oid referring, type_oid referenced)
+{
+    // Of bits, comparing as is done here is only the values': bit has an operator of its own.
+    type_oid as = referenced == TYPE_BIT ? TYPE_BIT : compared_as(referenced);
+    uint32_t own = equality(arena, as, as);
+    if (!one_family(referring, as)) return (struct foreign_key_operators){own, own, own};
+    return (struct foreign_key_operators){equality(arena, as, referring), own, equality(arena, referring, referring)};
+}
+
 struct status foreign_key_value(struct function_call *call, type_oid referring, type_oid referenced,
     struct datum in, struct datum *out, bool *possible)
 {

@@ -16,6 +16,12 @@ bool foreign_key_same_form(type_oid referring, type_oid referenced);
 // The referring value as one of the referenced type, in call->arena. *possible false: no value of that type is equal to it.
 CHECKED struct status foreign_key_value(struct function_call *call, type_oid referring, type_oid referenced,
     struct datum in, struct datum *out, bool *possible);
+// The operators that compare the keys, as pg_constraint shows them: of a referenced with a referring value, of two
+// referenced and of two referring ones. 0: PostgreSQL has none by that id.
+struct foreign_key_operators {
+    uint32_t across, referenced, referring;
+};
+struct foreign_key_operators foreign_key_operators(struct arena *arena, type_oid referring, type_oid referenced);
 // The referenced value as one for the referring column, as an assignment: ON UPDATE CASCADE.
 CHECKED struct status foreign_key_assigned(struct function_call *call, const char *column, struct type referring,
     type_oid referenced, struct datum in, struct datum *out);

@@ -386,11 +386,22 @@ struct status pg_comment(struct task *task, struct session *session, struct aren
     enum catalog_comment_class class, uint32_t object_id, uint32_t sub_id, const char **text)
 {
     struct bytes value = {0};
+    struct status st = STATUS_OK;
     *text = NULL;
+    if (class == COMMENT_ON_EXTENSION) {
+        const struct database_desc *database;
+        st = catalog_database(task, session, NULL, false, &database);
+        if (failed(st)) return st;
+        sub_id = database->id;
+    }
     struct bytes key = catalog_comment_key(arena, session->tenant, class, object_id, sub_id);
-    struct status st = kv_get(task, session->txn, NULL, key, arena, &value);
-    if (!failed(st) && value.data != NULL) *text = arena_string(arena, value);
-    if (failed(st) || *text != NULL || class != COMMENT_ON_SCHEMA) return st;
+    st = kv_get(task, session->txn, NULL, key, arena, &value);
+    if (failed(st) || bytes_equal(value, COMMENT_TAKEN_AWAY)) return st;
+    if (value.data != NULL)
+        *text = arena_string(arena, value);
+    else if (class == COMMENT_ON_EXTENSION)
+        *text = pg_extension_comment(object_id);
+    if (*text != NULL || class != COMMENT_ON_SCHEMA) return st;
     // PostgreSQL's databases come with this one: pg_dump misses it where it is not.
     const struct schema_desc *schema;
     st = catalog_schema_by_id(task, session, object_id, &schema);
@@ -420,6 +431,9 @@ static bool comment_place(
         *id = oid;
     } else if (bytes_equal(catalog, bytes_of_string("pg_database"))) {
         *class = COMMENT_ON_DATABASE;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_extension"))) {
+        *class = COMMENT_ON_EXTENSION;
+        *id = pg_extension_comment(oid) != NULL ? oid : 0;
     } else if (bytes_equal(catalog, bytes_of_string("pg_authid"))) {
         *class = COMMENT_ON_ROLE;
         *id = oid;

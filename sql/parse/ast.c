@@ -185,7 +185,8 @@ static const char *derived_name(const struct expr *expr, int *strength)
     *strength = 2;
     switch (expr->kind) {
     case EXPR_COLUMN:
-        if (!expr->column.star) return expr->column.names[expr->column.count - 1];
+        // "t.*" as a value is named after t.
+        if (expr->column.count > 0) return expr->column.names[expr->column.count - 1];
         break;
     case EXPR_FIELD:
         if (expr->field.name != NULL) return expr->field.name;

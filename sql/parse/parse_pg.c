@@ -25,6 +25,7 @@ static uint32_t error_code(const char *message)
     if (strstr(message, "not yet implemented") != NULL ||
         strstr(message, "not supported") != NULL || strstr(message, "not implemented") != NULL)
         return E_FEATURE_NOT_SUPPORTED;
+    if (strstr(message, "cannot include schema elements") != NULL) return E_FEATURE_NOT_SUPPORTED;
     if (strcmp(message, "memory exhausted") == 0) return E_STATEMENT_TOO_COMPLEX;
     if (strcmp(message, "out of memory") == 0) return E_OUT_OF_MEMORY;
     if (strncmp(message, "invalid byte sequence", 21) == 0) return E_CHARACTER_NOT_IN_REPERTOIRE;

@@ -299,8 +299,11 @@ static struct status find_sequence(
     if (call->task == NULL || call->session == NULL || call->session->txn == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "sequences cannot be used here");
     // What clients and stored defaults hold is the oid.
-    TRY(catalog_table_by_id(call->task, call->session,
-        id.integer >= PG_OID_BASE ? (uint32_t)(id.integer - PG_OID_BASE) : 0, sequence));
+    st = catalog_table_by_id(call->task, call->session,
+        id.integer >= PG_OID_BASE ? (uint32_t)(id.integer - PG_OID_BASE) : 0, sequence);
+    if (status_is(st, E_UNDEFINED_TABLE))
+        return status_format(call->arena, E_INTERNAL, "could not open relation with OID %u", (uint32_t)id.integer);
+    TRY(st);
     if ((*sequence)->kind != RELATION_SEQUENCE)
         return status_format(
             call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence", (*sequence)->name);
@@ -395,6 +398,17 @@ BODY(last_value)
     return STATUS_OK;
 }
 
+BODY(last_value_of)
+{
+    const struct table_desc *sequence;
+    int64_t value;
+    bool is_called;
+    struct status st = find_sequence(call, args[0], PRIVILEGE_SELECT, &sequence);
+    if (!failed(st)) st = sequence_peek(call->task, call->session, sequence, &value, &is_called);
+    *result = failed(st) || !is_called ? DATUM_NULL : datum_int(value);
+    return st;
+}
+
 #define SEQUENCE_FUNCTION(name_, oid_, fn_, ...)                                                   \
     {                                                                                              \
         .name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_INT8, .strict = true,  \
@@ -410,6 +424,7 @@ static const struct function functions[] = {
     SEQUENCE_FUNCTION("setval", 110003, setval_by_name, TYPE_TEXT, TYPE_INT8),
     SEQUENCE_FUNCTION("setval", 1765, setval_by_id, TYPE_REGCLASS, TYPE_INT8, TYPE_BOOL),
     SEQUENCE_FUNCTION("setval", 110004, setval_by_name, TYPE_TEXT, TYPE_INT8, TYPE_BOOL),
+    SEQUENCE_FUNCTION("pg_sequence_last_value", 6224, last_value_of, TYPE_REGCLASS),
     {.name = "lastval",
         .kind = FUNCTION_SCALAR,
         .oid = 2559,

@@ -135,9 +135,12 @@ struct prepared *prepared_find(struct session *session, const char *name)
     return NULL;
 }
 
-void prepared_add(struct session *session, const char *name, struct prepared *prepared)
+void prepared_add(struct session *session, const char *name, struct bytes sent, bool from_sql, struct prepared *prepared)
 {
     prepared->name = arena_strdup(&prepared->arena, name);
+    prepared->sent = arena_copy(&prepared->arena, sent);
+    prepared->from_sql = from_sql;
+    prepared->made_us = session->statement_start_us;
     prepared->prev = NULL;
     prepared->next = session->statements->prepared;
     if (prepared->next != NULL) prepared->next->prev = prepared;

@@ -33,6 +33,9 @@ struct prepared {
     const char *name;                 // Of a named one.
     struct arena arena;
     struct bytes text;                // Of this one statement.
+    struct bytes sent;                // Of a named one: all that the client sent, with PREPARE before it.
+    bool from_sql;                    // Of a named one: made by PREPARE.
+    int64_t made_us;                  // Of a named one: since 2000-01-01.
     struct statement *statement;      // NULL: the empty query.
     struct type *param_types;
     uint32_t param_count;
@@ -76,7 +79,8 @@ void session_statements_open(struct session *session);
 void session_statements_close(struct task *task, struct session *session);
 void session_statements_txn_end(struct task *task, struct session *session); // Closes portals.
 struct prepared *prepared_find(struct session *session, const char *name);
-void prepared_add(struct session *session, const char *name, struct prepared *prepared);
+// `sent`: the text as the client has sent it, copied.
+void prepared_add(struct session *session, const char *name, struct bytes sent, bool from_sql, struct prepared *prepared);
 bool prepared_remove(struct session *session, const char *name);
 void prepared_remove_all(struct session *session);
 // What runs it, not started at first.

@@ -463,7 +463,7 @@ static struct status prepare_execute(struct statement_context *context)
     deparse_statement(&text, prepare->statement, 0);
     struct prepared *prepared;
     TRY(prepared_make(context->task, session, buffer_bytes(&text), NULL, types, prepare->types.count, &prepared));
-    prepared_add(session, prepare->name, prepared);
+    prepared_add(session, prepare->name, context->text, true, prepared);
 out:
     return st;
 }

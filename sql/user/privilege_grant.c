@@ -2,6 +2,7 @@
 //
 // GRANT and REVOKE on objects and on columns of tables. Each grant knows who made it; it lasts as long as that role may
 // make it.
+#include "sql/catalog/pg_catalog.h"
 #include "sql/ddl/ddl_internal.h"
 #include "sql/user/role.h"
 
@@ -42,6 +43,13 @@ static struct status wanted_bit(struct statement_context *context, const struct 
     return STATUS_OK;
 }
 
+// ON t may mean a sequence, so that USAGE is looked at once it is known what t is.
+static const char *bad_kind(enum object_kind kind, const char *privilege)
+{
+    bool late = privilege != NULL && privilege_by_name(privilege) == PRIVILEGE_USAGE;
+    return kind == OBJECT_TABLE && !late ? "relation" : object_kind_name(kind);
+}
+
 static struct status wanted_bits(struct statement_context *context, const struct grant *grant,
     const struct grant_object *object, uint32_t *bits)
 {
@@ -54,7 +62,8 @@ static struct status wanted_bits(struct statement_context *context, const struct
     for (uint32_t i = 0; i < grant->privilege_count; i++) {
         const struct privilege *privilege = &grant->privileges[i];
         if (privilege->columns.count > 0) continue;
-        TRY(wanted_bit(context, privilege, possible, object_kind_name(object->kind), all, bits));
+        TRY(wanted_bit(context, privilege, possible,
+            bad_kind(object->kind, privilege->name), all, bits));
     }
 out:
     return st;
@@ -394,6 +403,12 @@ static struct status grant_on_type(
     TRY(catalog_type(context->task, context->session, name->catalog, name->schema, name->name, &type));
     if (type == NULL && type_by_name(name->name) != NULL)
         return ddl_unsupported(context, "privileges of a type of the system");
+    if (type == NULL) {
+        TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name, true, &type));
+        if (type != NULL && relation_has_row_type(type->kind))
+            return ddl_unsupported(context, "privileges of the row type of a table or view");
+        type = NULL;
+    }
     if (type == NULL)
         return ddl_error(
             context, E_UNDEFINED_OBJECT, "type \"%s\" does not exist", name->name);

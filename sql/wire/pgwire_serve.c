@@ -511,7 +511,7 @@ static struct status handle_parse(struct task *task, struct pgwire *wire, struct
     if (began && session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
     TRY(st);
     prepared_remove(session, name);
-    prepared_add(session, name, prepared);
+    prepared_add(session, name, bytes_of_string(text), false, prepared);
     wire_end(&wire->out, wire_begin(&wire->out, '1'));
 out:
     return st;
