@@ -158,8 +158,10 @@ static struct status assign_item(struct binder *binder, struct scope *scope, str
     if (subscripts < count) // a[1].f
         return bind_unsupported(
             binder, steps[subscripts]->position, "assigning to a field of an array's item");
-    TRY(bind_assign_part(binder, scope, NULL, TYPE_OF(slice ? base->type.oid : info->element), NULL,
-        0, value, &args[3]));
+    // An element is as long as the array's type says, too.
+    struct type part = TYPE_OF(slice ? base->type.oid : info->element);
+    part.typmod = base->type.typmod;
+    TRY(bind_assign_part(binder, scope, NULL, part, NULL, 0, value, &args[3]));
     TRY(bind_subscript_bounds(binder, scope, steps, subscripts, false, &args[1]));
     TRY(bind_subscript_bounds(binder, scope, steps, subscripts, true, &args[2]));
     if (!slice) args[1] = args[2];
@@ -181,7 +183,9 @@ struct status bind_assign_part(struct binder *binder, struct scope *scope, struc
     if (count > 0) return assign_item(binder, scope, base, steps, count, value, out);
     struct type from = value->type;
     *out = value;
-    TRY(bind_coerce(binder, out, type, CAST_ASSIGNMENT, &done));
+    bool literal = scalar_is_unknown(value) && value->kind == SCALAR_CONST;
+    TRY(bind_coerce(binder, out, literal ? TYPE_OF(type.oid) : type, CAST_ASSIGNMENT, &done));
+    if (done) TRY(bind_coerce(binder, out, type, CAST_ASSIGNMENT, NULL));
     if (!done)
         return bind_error(binder, value->position, E_DATATYPE_MISMATCH,
             "subfield is of type %s but expression is of type %s", bind_type_text(binder, type),
