@@ -503,8 +503,9 @@ static struct status check_writable(struct session *session, const struct prepar
 {
     // A reader's session changes nothing outside of its transactions either.
     if (session->reader == 0 || session->internal) {
-        if (session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT) return STATUS_OK;
-        if (!session->txn_read_only && hlc_is_zero(session->txn_as_of)) return STATUS_OK;
+        bool in_txn = session->txn_state == TXN_OPEN || session->txn_state == TXN_IMPLICIT;
+        bool read_only = in_txn ? session->txn_read_only : session->read_only_default;
+        if (!read_only && (!in_txn || hlc_is_zero(session->txn_as_of))) return STATUS_OK;
     }
     bool harmless = prepared->handler == NULL ? !prepared->writes
                     : prepared->statement->tag == STATEMENT_COPY
@@ -512,7 +513,8 @@ static struct status check_writable(struct session *session, const struct prepar
                         : (prepared->handler->flags & (HANDLER_READ_ONLY | HANDLER_TRANSACTION_CONTROL)) != 0;
     if (harmless) return STATUS_OK;
     return status_format(&session->statement_arena, E_READ_ONLY_TRANSACTION,
-        "cannot execute %s in a read-only transaction", statement_name(prepared->statement));
+        "cannot execute %s%s in a read-only transaction", statement_name(prepared->statement),
+        prepared->statement->tag == STATEMENT_COPY ? " FROM" : "");
 }
 
 static bool wants_custom(struct session *session, const struct execution *execution)

@@ -83,6 +83,7 @@ struct session {
     struct savepoint *savepoints; // Newest first, in txn_arena.
     struct hlc_timestamp txn_as_of; // Zero: none.
     bool txn_read_only;
+    bool read_only_default;       // default_transaction_read_only: what new transactions are.
     bool txn_counted;             // In sql/wire/connection_limit.h.
     bool txn_fresh;               // Opened by the client, who has not been told anything of its data so far.
     int64_t txn_start_us, statement_start_us; // Since 2000-01-01, for now() and statement_timestamp().

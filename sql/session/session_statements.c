@@ -66,6 +66,13 @@ static struct status apply_modes(struct statement_context *context, const struct
                 E_ACTIVE_TRANSACTION, "SET TRANSACTION ISOLATION LEVEL must be called before any query");
         TRY(vars_set(session, context->arena, "transaction_isolation", isolation, VARS_LOCAL));
     }
+    if (modes->deferrable != TRI_NONE) {
+        if (late)
+            return status_make(
+                E_ACTIVE_TRANSACTION, "SET TRANSACTION [NOT] DEFERRABLE must be called before any query");
+        TRY(vars_set(session, context->arena, "transaction_deferrable",
+            modes->deferrable == TRI_YES ? "on" : "off", VARS_LOCAL));
+    }
 out:
     return st;
 }
@@ -90,21 +97,42 @@ static struct status begin_execute(struct statement_context *context)
         session->txn_as_of = as_of;
         TRY(session_txn_begin(context->task, session, false));
     }
-    session->txn_read_only =
-        !hlc_is_zero(as_of) || vars_bool(session, "default_transaction_read_only");
+    if (!hlc_is_zero(as_of) || session->read_only_default)
+        TRY(vars_set(session, context->arena, "transaction_read_only", "on", VARS_LOCAL));
     const char *isolation = vars_get(session, "default_transaction_isolation");
     if (strcmp(isolation, vars_get(session, "transaction_isolation")) != 0)
         TRY(vars_set(session, context->arena, "transaction_isolation", isolation, VARS_LOCAL));
+    if (vars_bool(session, "default_transaction_deferrable"))
+        TRY(vars_set(session, context->arena, "transaction_deferrable", "on", VARS_LOCAL));
     st = apply_modes(context, modes);
     if (failed(st)) session_txn_rollback(context->task, session);
 out:
     return st;
 }
 
-static struct status chain(struct statement_context *context, bool read_only)
+// What a transaction is, for the next one of AND CHAIN. That it only reads is forgotten when it has failed.
+struct modes {
+    bool read_only;
+    const char *isolation, *deferrable;
+};
+static struct modes modes_of(struct statement_context *context)
 {
-    struct status st = session_txn_begin(context->task, context->session, false);
-    if (!failed(st)) context->session->txn_read_only = read_only;
+    struct session *session = context->session;
+    return (struct modes){.read_only = session->txn_read_only && session->txn_state != TXN_FAILED,
+        .isolation = arena_strdup(context->arena, vars_get(session, "transaction_isolation")),
+        .deferrable = arena_strdup(context->arena, vars_get(session, "transaction_deferrable"))};
+}
+
+static struct status chain(struct statement_context *context, const struct modes *modes)
+{
+    struct status st;
+    struct session *session = context->session;
+    TRY(session_txn_begin(context->task, session, false));
+    if (modes->read_only)
+        TRY(vars_set(session, context->arena, "transaction_read_only", "on", VARS_LOCAL));
+    TRY(vars_set(session, context->arena, "transaction_isolation", modes->isolation, VARS_LOCAL));
+    TRY(vars_set(session, context->arena, "transaction_deferrable", modes->deferrable, VARS_LOCAL));
+out:
     return st;
 }
 
@@ -112,8 +140,6 @@ static struct status commit_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
-    // What a transaction that has failed was, is forgotten.
-    bool read_only = session->txn_read_only && session->txn_state != TXN_FAILED;
     if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT) {
         warn(session, E_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
         if (context->statement->as.transaction->chain)
@@ -121,13 +147,14 @@ static struct status commit_execute(struct statement_context *context)
         if (session->txn_state == TXN_IMPLICIT) st = session_txn_commit(context->task, session);
         return st;
     }
+    const struct modes modes = modes_of(context);
     if (session->txn_state == TXN_FAILED) {
         session_txn_rollback(context->task, session);
         snprintf(context->tag, sizeof context->tag, "ROLLBACK");
     } else {
         TRY(session_txn_commit(context->task, session));
     }
-    if (context->statement->as.transaction->chain) TRY(chain(context, read_only));
+    if (context->statement->as.transaction->chain) TRY(chain(context, &modes));
 out:
     return st;
 }
@@ -135,7 +162,6 @@ out:
 static struct status rollback_execute(struct statement_context *context)
 {
     struct session *session = context->session;
-    bool read_only = session->txn_read_only && session->txn_state != TXN_FAILED;
     if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT) {
         if (context->statement->as.transaction->chain)
             return status_make(E_NO_ACTIVE_TRANSACTION, "ROLLBACK AND CHAIN can only be used in transaction blocks");
@@ -143,8 +169,9 @@ static struct status rollback_execute(struct statement_context *context)
         if (session->txn_state == TXN_IMPLICIT) session_txn_rollback(context->task, session);
         return STATUS_OK;
     }
+    const struct modes modes = modes_of(context);
     session_txn_rollback(context->task, session);
-    if (context->statement->as.transaction->chain) return chain(context, read_only);
+    if (context->statement->as.transaction->chain) return chain(context, &modes);
     return STATUS_OK;
 }
 
@@ -160,6 +187,9 @@ static struct status set_transaction_execute(struct statement_context *context)
         if (modes->isolation != ISOLATION_NONE)
             TRY(vars_set(session, context->arena, "default_transaction_isolation",
                 isolation_text(modes->isolation), VARS_SESSION));
+        if (modes->deferrable != TRI_NONE)
+            TRY(vars_set(session, context->arena, "default_transaction_deferrable",
+                modes->deferrable == TRI_YES ? "on" : "off", VARS_SESSION));
         goto out;
     }
     if (session->txn_state != TXN_OPEN) {
@@ -359,6 +389,12 @@ static struct status show_execute(struct statement_context *context)
     struct status st;
     const char *name = show_name(context);
     const char *value = vars_get(context->session, name);
+    // Each statement outside of a transaction is one by itself, as new ones are.
+    if (value != NULL && strncmp(name, "transaction_", strlen("transaction_")) == 0 &&
+        context->session->txn_state != TXN_OPEN) {
+        const char *new_ones = vars_get(context->session, arena_printf(context->arena, "default_%s", name));
+        if (new_ones != NULL) value = new_ones;
+    }
     if (value == NULL) TRY(vars_unknown(context->arena, name));
     const struct result_column *columns;
     uint32_t count;

@@ -359,6 +359,10 @@ static struct status check_transaction_read_only(
     *canonical = value;
     return STATUS_OK;
 }
+static void assign_read_only_default(struct session *session, const char *value)
+{
+    session->read_only_default = strcmp(value, "on") == 0;
+}
 static void assign_transaction_read_only(struct session *session, const char *value)
 {
     session->txn_read_only = strcmp(value, "on") == 0;
@@ -387,7 +391,7 @@ static const struct var registry[] = {
     {"default_tablespace", "", "There are no tablespaces.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
     {"default_transaction_deferrable", "off", "DEFERRABLE for new transactions.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"default_transaction_isolation", "serializable", "Isolation level of new transactions.", VAR_STRING, 0, NULL, 0, 0, check_isolation, NULL},
-    {"default_transaction_read_only", "off", "Whether new transactions are read-only.", VAR_BOOL, VAR_REPORT, NULL, 0, 0, NULL, NULL},
+    {"default_transaction_read_only", "off", "Whether new transactions are read-only.", VAR_BOOL, VAR_REPORT, NULL, 0, 0, NULL, assign_read_only_default},
     {"escape_string_warning", "on", "Warns of backslashes in plain literals.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"exit_on_error", "off", "An error does not end the session.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"extra_float_digits", "1", "Digits of floating-point values beyond the standard ones.", VAR_INTEGER, 0, NULL, -15, 3, NULL, assign_float_digits},
@@ -439,7 +443,7 @@ static const struct var registry[] = {
     {"track_activities", "on", "pg_stat_activity shows what sessions do.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
     {"track_functions", "none", "Calls of functions are not counted.", VAR_ENUM, VAR_FIXED, "none", 0, 0, NULL, NULL},
     {"track_io_timing", "off", "Waits for disks are not counted by statement.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
-    {"transaction_deferrable", "off", "Whether this transaction waits for a snapshot that cannot fail.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
+    {"transaction_deferrable", "off", "Whether this transaction may wait for a snapshot that cannot fail; every one is such.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"transaction_isolation", "serializable", "Isolation level of this transaction.", VAR_STRING, 0, NULL, 0, 0, check_isolation, NULL},
     {"transaction_read_only", "off", "Whether this transaction is read-only.", VAR_BOOL, 0, NULL, 0, 0, check_transaction_read_only, assign_transaction_read_only},
     {"transform_null_equals", "off", "= NULL is not IS NULL.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},

@@ -226,7 +226,8 @@ static bool stays_fresh(const struct prepared *prepared)
     case STATEMENT_BEGIN:
     case STATEMENT_START_TRANSACTION:
     case STATEMENT_SET_TRANSACTION:
-    case STATEMENT_SET: return true;
+    case STATEMENT_SET:
+    case STATEMENT_SHOW: return true;
     default: return false;
     }
 }
