@@ -137,7 +137,7 @@ bool alter_index_mentions(
 
 // --- ADD COLUMN ------------------------------------------------------------------------------------
 
-static struct status contains_nulls(struct alter *alter, const struct column_desc *column)
+struct status alter_contains_nulls(struct alter *alter, const struct column_desc *column)
 {
     struct status st = ddl_error(alter->context, E_NOT_NULL_VIOLATION,
         "column \"%s\" of relation \"%s\" contains null values", column->name, alter->table->name);
@@ -169,7 +169,7 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
     }
     if (text == NULL) {
         if (column->not_null)
-            return contains_nulls(alter, column);
+            return alter_contains_nulls(alter, column);
         goto out;
     }
     TRY(parse_expression_on_stack(context->arena, bytes_of_string(text), &expr));
@@ -192,7 +192,7 @@ static struct status fill_column(struct alter *alter, uint32_t column_id, bool *
     }
     if (value.null) {
         if (column->not_null)
-            return contains_nulls(alter, column);
+            return alter_contains_nulls(alter, column);
         goto out;
     }
     struct buffer encoded;
@@ -218,6 +218,7 @@ static struct status add_column(struct alter *alter)
                 alter->table->name);
         ddl_notice_exists(context, E_DUPLICATE_COLUMN, "column \"%s\" of relation \"%s\" already exists, skipping",
             definition->name, alter->table->name);
+        alter->skips = alter->command;
         goto out;
     }
     TRY(ddl_add_column(context, alter->table, definition, &column));
@@ -226,10 +227,6 @@ static struct status add_column(struct alter *alter)
     TRY(ddl_validate_expressions(context, alter->table));
     TRY(fill_column(alter, column->id, &rewritten));
     if (!rewritten) TRY(alter_put(alter));
-    for (uint32_t i = 0; i < definition->constraint_count; i++) {
-        TRY(alter_load(alter));
-        TRY(alter_add_constraint(alter, &definition->constraints[i], definition->name));
-    }
 out:
     return st;
 }
@@ -383,6 +380,7 @@ static struct status set_not_null(struct alter *alter)
 {
     struct status st = STATUS_OK;
     struct column_desc *column;
+    bool more = false;
 
     TRY(alter_find_column(alter, &column));
     if (alter->command->kind == ALTER_COLUMN_DROP_NOT_NULL) {
@@ -397,6 +395,10 @@ static struct status set_not_null(struct alter *alter)
                 alter->table->name);
         column->not_null = false;
     } else if (!column->not_null) {
+        if (alter->context->session->txn_state == TXN_IMPLICIT && !type_is_composite(column->type.oid))
+            TRY(ddl_has_more_rows(
+                alter->context, alter->source, ddl_inline_rows(alter->context), &more));
+        if (more) return alter_set_not_null_online(alter, column->name);
         TRY(ddl_validate_not_null(alter->context, alter->table, column));
         column->not_null = true;
     }
@@ -854,10 +856,71 @@ static enum alter_pass pass_of(const struct alter_command *command)
     }
 }
 
+// A command of the statement, or one of the constraints that ADD COLUMN has with it.
+struct alter_step {
+    const struct alter_command *command;
+    const struct constraint *constraint; // NULL: the command itself.
+};
+
+static void step_add(struct arena *arena, struct alter_step **steps, uint32_t *count,
+    const struct alter_command *command, const struct constraint *constraint)
+{
+    const struct alter_step step = {.command = command, .constraint = constraint};
+    DDL_APPEND(arena, *steps, *count, step);
+}
+
+static struct alter_step *steps_of(struct arena *arena, const struct alter_table *statement, uint32_t *count)
+{
+    struct alter_step *steps = NULL;
+    *count = 0;
+    for (enum alter_pass pass = 0; pass < PASS_COUNT; pass++) {
+        for (uint32_t i = 0; i < statement->command_count; i++) {
+            const struct alter_command *command = &statement->commands[i];
+            if (pass_of(command) != pass) continue;
+            step_add(arena, &steps, count, command, NULL);
+            if (command->kind != ALTER_ADD_COLUMN) continue;
+            for (uint32_t k = 0; k < command->definition->constraint_count; k++)
+                step_add(arena, &steps, count, command, &command->definition->constraints[k]);
+        }
+    }
+    return steps;
+}
+
+// From steps[*done] on, which then is the first of those that are not committed yet. Of a column that was there nothing more is added.
+static struct status run_steps(
+    struct alter *alter, const struct alter_step *steps, uint32_t count, uint32_t *done)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    uint32_t commits = context->commits;
+    for (uint32_t i = *done; i < count; i++) {
+        alter->command = steps[i].command;
+        if (steps[i].constraint != NULL && alter->skips == alter->command) continue;
+        TRY(alter_load(alter));
+        if (alter->table == NULL) goto out;
+        if (steps[i].constraint == NULL)
+            TRY(run_command(alter));
+        else
+            TRY(alter_add_constraint(alter, steps[i].constraint, alter->command->definition->name));
+        if (context->commits != commits) *done = i + 1;
+        commits = context->commits;
+    }
+    // What is left is committed here, where it can be made again without what came before.
+    if (context->commits > 0 && *done < count) {
+        TRY(session_txn_commit(context->task, context->session));
+        *done = count;
+        TRY(session_txn_begin(context->task, context->session, true));
+    }
+out:
+    if (context->commits != commits) st.retry = RETRY_NEVER; // A step that has committed a part of itself.
+    return st;
+}
+
 struct status ddl_alter_table(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     struct alter alter = {.context = context, .statement = context->statement->as.alter_table};
+    uint32_t count, done = 0;
 
     if (alter.statement->object == OBJECT_TYPE) return ddl_alter_composite(context);
     if (alter.statement->object == OBJECT_INDEX) return alter_index(context);
@@ -865,14 +928,13 @@ struct status ddl_alter_table(struct statement_context *context)
     bool for_view;
     TRY(is_for_view(context, &for_view));
     if (for_view) return alter_other(context, OBJECT_VIEW);
-    for (enum alter_pass pass = 0; pass < PASS_COUNT; pass++) {
-        for (uint32_t i = 0; i < alter.statement->command_count; i++) {
-            alter.command = &alter.statement->commands[i];
-            if (pass_of(alter.command) != pass) continue;
-            TRY(alter_load(&alter));
-            if (alter.table == NULL) goto out;
-            TRY(run_command(&alter));
-        }
+    const struct alter_step *steps = steps_of(context->arena, alter.statement, &count);
+    for (uint32_t attempt = 0;; attempt++) {
+        st = run_steps(&alter, steps, count, &done);
+        if (context->commits == 0 || !failed(st)) break;
+        bool again;
+        st = alter_again(context, st, attempt, &again);
+        if (!again) break;
     }
 out:
     return st;

@@ -15,6 +15,7 @@ struct alter {
     const struct alter_command *command;
     struct table_desc *source; // As stored.
     struct table_desc *table;  // Being edited.
+    const struct alter_command *skips; // An ADD COLUMN IF NOT EXISTS whose column there was.
 };
 
 CHECKED struct status alter_load(struct alter *alter);
@@ -28,6 +29,13 @@ CHECKED struct status alter_back_reference_remove(
     struct alter *alter, uint32_t parent_id, uint32_t constraint_id);
 CHECKED struct status alter_set_primary_key(
     struct alter *alter, const struct constraint *constraint, const char *column, bool replace);
+struct status alter_contains_nulls(struct alter *alter, const struct column_desc *column); // 23502
+// SET NOT NULL of a table that is too large for the statement's transaction, or whose rows change all the time.
+CHECKED struct status alter_set_not_null_online(struct alter *alter, const char *name);
+// After a part that was committed another has failed: ends its transaction. *again: it has lost against others, and may be made
+// again in the transaction that has begun; otherwise what it gives is the statement's error.
+CHECKED struct status alter_again(
+    struct statement_context *context, struct status lost, uint32_t attempt, bool *again);
 CHECKED struct status alter_add_constraint(
     struct alter *alter, const struct constraint *constraint, const char *column);
 // Foreign keys that lean on the index go, with CASCADE, before it goes, by itself or (`column`) with a column.

@@ -4,6 +4,10 @@
 #include "sql/ddl/ddl_alter.h"
 
 #include "sql/ddl/schema_change.h"
+#include "sql/parse/deparse.h"
+#include "sql/parse/parse.h"
+#include "sql/session/execute.h"
+#include "sql/session/internal.h"
 
 struct status alter_back_reference_remove(
     struct alter *alter, uint32_t parent_id, uint32_t constraint_id)
@@ -422,6 +426,36 @@ out:
     return st;
 }
 
+struct validation {
+    uint32_t table_id, constraint_id;
+};
+
+static struct status validate_now(struct task *task, struct session *session, void *arg)
+{
+    struct status st = STATUS_OK;
+    const struct validation *validation = arg;
+    static const struct statement alter = {.tag = STATEMENT_ALTER_TABLE};
+    struct statement_context context = {
+        .task = task, .session = session, .arena = task->arena, .statement = &alter};
+    const struct table_desc *table;
+    TRY(catalog_table_by_id(task, session, validation->table_id, &table));
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        if (table->constraints[i].id == validation->constraint_id)
+            TRY(ddl_validate_constraint(&context, table, &table->constraints[i]));
+out:
+    return st;
+}
+
+// All who write hold new rows against it already: whatever rows are there now, it holds of those that come.
+static struct status validate(struct alter *alter, const struct constraint_desc *constraint)
+{
+    struct session *session = alter->context->session;
+    struct validation validation = {.table_id = alter->table->id, .constraint_id = constraint->id};
+    if (session->attempt == 0 || session->txn_state != TXN_IMPLICIT || kv_txn_has_writes(session->txn))
+        return ddl_validate_constraint(alter->context, alter->table, constraint);
+    return internal_transaction(alter->context->task, session->tenant, validate_now, &validation);
+}
+
 struct status alter_validate_constraint(struct alter *alter)
 {
     struct status st = STATUS_OK;
@@ -429,7 +463,7 @@ struct status alter_validate_constraint(struct alter *alter)
         struct constraint_desc *constraint = &alter->table->constraints[i];
         if (strcmp(constraint->name, alter->command->name) != 0) continue;
         if (!constraint->not_valid) return STATUS_OK;
-        TRY(ddl_validate_constraint(alter->context, alter->table, constraint));
+        TRY(validate(alter, constraint));
         constraint->not_valid = false;
         return alter_put(alter);
     }
@@ -469,4 +503,74 @@ struct status alter_change_constraint(struct alter *alter)
             table->name);
     return ddl_error(alter->context, E_UNDEFINED_OBJECT,
         "constraint \"%s\" of relation \"%s\" does not exist", name, table->name);
+}
+
+// --- parts of a statement that are committed on their own -----------------------------------------------------
+
+#define PARTS_RETRIES_MAX 20u
+#define PARTS_PAUSE_NS 2000000ull
+
+struct status alter_again(
+    struct statement_context *context, struct status lost, uint32_t attempt, bool *again)
+{
+    struct status st = execute_settle(context->task, context->session, lost, false);
+    *again = lost.retry == RETRY_TRANSACTION && attempt < PARTS_RETRIES_MAX;
+    st.retry = RETRY_NEVER;
+    if (!*again) return st;
+    *again = false;
+    TRY(task_sleep(context->task, PARTS_PAUSE_NS << (attempt < 8 ? attempt : 8)));
+    context->session->attempt++;
+    TRY(session_txn_begin(context->task, context->session, true));
+    *again = true;
+out:
+    return st;
+}
+
+// The column says what the check says, of which nobody knows.
+static struct status take_not_null(struct alter *alter, uint32_t constraint_id)
+{
+    struct status st = STATUS_OK;
+    struct column_desc *column;
+    TRY(alter_load(alter));
+    TRY(alter_find_column(alter, &column));
+    column->not_null = true;
+    for (uint32_t i = 0; i < alter->table->constraint_count; i++) {
+        if (alter->table->constraints[i].id != constraint_id) continue;
+        DDL_REMOVE(alter->table->constraints, alter->table->constraint_count, i);
+        break;
+    }
+    TRY(alter_put(alter));
+    TRY(session_txn_commit(alter->context->task, alter->context->session));
+out:
+    return st;
+}
+
+// First as a check, which writers meet from now on and a job holds the rows against.
+struct status alter_set_not_null_online(struct alter *alter, const char *name)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = alter->context;
+    struct constraint check = {.kind = CONSTRAINT_CHECK};
+    struct constraint_desc *added;
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    deparse_identifier(&text, name);
+    buffer_append_string(&text, " IS NOT NULL");
+    TRY(parse_expression_on_stack(context->arena, buffer_bytes(&text), &check.expr));
+    TRY(ddl_add_check(context, alter->table, &check, name, &added));
+    added->state = ELEMENT_VALIDATING;
+    const uint32_t id = added->id;
+    st = schema_change_publish(context, alter->table);
+    if (status_is(st, E_CHECK_VIOLATION)) return alter_contains_nulls(alter, ddl_column(alter->table, name));
+    TRY(st);
+    for (uint32_t attempt = 0;; attempt++) {
+        bool again;
+        st = take_not_null(alter, id);
+        if (!failed(st)) break;
+        st = alter_again(context, st, attempt, &again);
+        if (!again) goto out;
+    }
+    TRY(session_txn_begin(context->task, context->session, true));
+out:
+    return st;
 }

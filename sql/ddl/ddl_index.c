@@ -91,7 +91,7 @@ static struct status publish_or_fill(struct statement_context *context,
     bool more = false, plain = index->predicate_sql == NULL;
     for (uint32_t i = 0; i < index->column_count; i++)
         plain &= index->columns[i].expression_sql == NULL;
-    if (context->session->txn_state == TXN_IMPLICIT && plain)
+    if (context->session->txn_state == TXN_IMPLICIT)
         TRY(ddl_has_more_rows(context, source, ddl_inline_rows(context), &more));
     if (more) {
         index->state = ELEMENT_WRITE_ONLY;

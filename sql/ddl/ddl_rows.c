@@ -15,7 +15,7 @@
 #include "sql/ddl/schema_change.h"
 
 static struct status count_rows(struct statement_context *context, const struct table_desc *table,
-    uint64_t limit, uint64_t *count)
+    uint64_t limit, bool validate, uint64_t *count)
 {
     struct status st = STATUS_OK;
     struct arena_mark mark = arena_mark(context->arena);
@@ -26,6 +26,7 @@ static struct status count_rows(struct statement_context *context, const struct 
     kv_scan_init(&scan,
         row_index_span(context->arena, context->session->tenant, table->id, table->indexes[0].id));
     scan.limit = limit;
+    scan.read.no_validate = !validate;
     do {
         TRY(kv_scan_next(context->task, context->session->txn, &scan, context->arena, &batch));
         *count += batch.count;
@@ -39,7 +40,9 @@ struct status ddl_has_rows(
     struct statement_context *context, const struct table_desc *table, bool *has_rows)
 {
     uint64_t count = 0;
-    struct status st = count_rows(context, table, 1, &count);
+    // Whoever takes it for empty relies on that; that it has rows hangs on none of them, which writers may change.
+    struct status st = count_rows(context, table, 1, false, &count);
+    if (!failed(st) && count == 0) st = count_rows(context, table, 1, true, &count);
     *has_rows = count > 0;
     return st;
 }
@@ -48,9 +51,33 @@ struct status ddl_has_more_rows(
     struct statement_context *context, const struct table_desc *table, uint64_t limit, bool *more)
 {
     uint64_t count = 0;
-    struct status st = count_rows(context, table, limit + 1, &count);
+    // Whoever has not more reads them all, and is bound to what it reads; a job is bound to nothing that was counted here.
+    struct status st = count_rows(context, table, limit + 1, false, &count);
     *more = count > limit;
     return st;
+}
+
+// The question in the making, and its parameters.
+struct question {
+    struct buffer sql;
+    struct datum params[2];
+    type_oid types[2];
+    uint32_t param_count;
+};
+
+static void append_range(
+    struct question *question, const char *prefix, const struct ddl_key_range *range)
+{
+    for (uint32_t i = 0; range != NULL && i < 2; i++) {
+        const struct datum *end = i == 0 ? range->from : range->to;
+        if (end == NULL) continue;
+        question->params[question->param_count] = *end;
+        question->types[question->param_count++] = range->type;
+        buffer_append_string(&question->sql, prefix);
+        deparse_identifier(&question->sql, range->column);
+        buffer_printf(
+            &question->sql, " %s $%u AND ", i == 0 ? ">=" : "<", question->param_count);
+    }
 }
 
 // --- feeding -------------------------------------------------------------------------------------
@@ -172,7 +199,7 @@ out:
 
 // The SELECT that gives columns of the target, then index expressions and predicates, which are over those columns:
 // SELECT "t".*, (lower(a)), (b > 5) FROM (SELECT a AS "a", CAST(b AS bigint) AS "b" FROM source) AS "t".
-static struct status build_select(struct task *task, struct feed_run *run, struct bytes *text)
+static struct status build_select(struct task *task, struct feed_run *run, struct question *question)
 {
     struct status st = STATUS_OK;
     struct ddl_feed *feed = run->feed;
@@ -224,9 +251,16 @@ static struct status build_select(struct task *task, struct feed_run *run, struc
     // The planner may know the index already that is to be filled.
     buffer_printf(&out, " FROM %s@", name);
     deparse_identifier(&out, feed->source->indexes[0].name);
+    if (feed->range != NULL && (feed->range->from != NULL || feed->range->to != NULL)) {
+        question->sql = out;
+        buffer_append_string(&question->sql, " WHERE ");
+        append_range(question, "", feed->range);
+        buffer_append_string(&question->sql, "true");
+        out = question->sql;
+    }
     buffer_append_string(&out, ") AS ");
     deparse_identifier(&out, target->name);
-    *text = buffer_bytes(&out);
+    question->sql = out;
 out:
     return st;
 }
@@ -238,8 +272,7 @@ struct status ddl_feed_run(
     struct statement_list list;
     struct plan *plan;
     struct plan_run *plan_run = NULL;
-    struct bytes text;
-    uint32_t param_count = 0;
+    struct question question = {.param_count = 0};
     bool done = false;
 
     // One without data has no rows, and may not be read.
@@ -263,11 +296,15 @@ struct status ddl_feed_run(
         TRY(row_index_init(arena, session->tenant, feed->target, run->indexes[i].index,
             &run->indexes[i].row_index));
     }
-    TRY(build_select(task, run, &text));
+    TRY(build_select(task, run, &question));
+    const struct bytes text = buffer_bytes(&question.sql);
+    struct type types[2];
+    for (uint32_t i = 0; i < question.param_count; i++)
+        types[i] = TYPE_OF(question.types[i]);
     TRY(parse_sql_on_stack(arena, text, &list));
-    TRY(plan_build(task, session, arena, list.items[0], text, ARENA_NEW(arena, struct type),
-        &param_count, &plan));
-    TRY(plan_run_open(task, session, plan, NULL, 0, &plan_run));
+    TRY(plan_build(
+        task, session, arena, list.items[0], text, types, &question.param_count, &plan));
+    TRY(plan_run_open(task, session, plan, question.params, question.param_count, &plan_run));
     while (!done)
         TRY(plan_run_next(task, plan_run, &run->sink, 0, &done));
 out:
@@ -448,29 +485,6 @@ out:
 }
 
 // --- checking --------------------------------------------------------------------------------------
-
-// The question in the making, and its parameters.
-struct question {
-    struct buffer sql;
-    struct datum params[2];
-    type_oid types[2];
-    uint32_t param_count;
-};
-
-static void append_range(
-    struct question *question, const char *prefix, const struct ddl_key_range *range)
-{
-    for (uint32_t i = 0; range != NULL && i < 2; i++) {
-        const struct datum *end = i == 0 ? range->from : range->to;
-        if (end == NULL) continue;
-        question->params[question->param_count] = *end;
-        question->types[question->param_count++] = range->type;
-        buffer_append_string(&question->sql, prefix);
-        deparse_identifier(&question->sql, range->column);
-        buffer_printf(
-            &question->sql, " %s $%u AND ", i == 0 ? ">=" : "<", question->param_count);
-    }
-}
 
 static struct status ask(struct statement_context *context, struct question *question,
     struct internal_result *result)

@@ -361,6 +361,26 @@ out:
     return st;
 }
 
+struct look {
+    uint32_t table_id, index_id;
+    bool plain; // The index has columns alone, of all rows.
+};
+
+static struct status look_at(struct task *task, struct session *session, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct look *look = arg;
+    const struct table_desc *table;
+    TRY(catalog_table_by_id(task, session, look->table_id, &table));
+    const struct index_desc *index = table_index_by_id(table, look->index_id);
+    if (index == NULL) return change_gone();
+    look->plain = index->predicate_sql == NULL;
+    for (uint32_t i = 0; i < index->column_count; i++)
+        look->plain &= index->columns[i].expression_sql == NULL;
+out:
+    return st;
+}
+
 static struct status publish_resume(struct task *task, struct job *job, const struct change *change)
 {
     struct status st = STATUS_OK;
@@ -373,7 +393,12 @@ static struct status publish_resume(struct task *task, struct job *job, const st
             progress.rows = 0;
             TRY(change_count_rows(task, job->tenant, change->table_id, &progress.total));
         }
-        TRY(fill_index(task, job, change, &progress));
+        struct look look = {.table_id = change->table_id, .index_id = change->indexes[progress.finished]};
+        TRY(internal_transaction(task, job->tenant, look_at, &look));
+        if (look.plain)
+            TRY(fill_index(task, job, change, &progress));
+        else
+            TRY(change_fill_parts(task, job, change, &progress));
         struct change_progress done = progress;
         done.finished++;
         TRY(change_checkpoint(task, job, &done,
@@ -521,7 +546,9 @@ static struct status run_change(struct statement_context *context, const struct 
     TRY(job_create(context->task, session->tenant, session, &options, &id));
     TRY(ddl_add_job(session, id));
     TRY(session_txn_commit(context->task, session));
+    context->commits++;
     st = job_wait(context->task, session->tenant, id, &status);
+    st.retry = RETRY_NEVER; // It would meet what it has done itself.
     if (failed(st)) return add_names(context, st, target, schema_name);
     if (status == JOB_PAUSED)
         return status_hint(context->arena,

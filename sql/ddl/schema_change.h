@@ -7,7 +7,9 @@
 //                  nobody misses it). A job reads the rows batch by batch and adds their entries, each
 //                  batch one serializable transaction, so that an entry never outlives its row. A duplicate
 //                  fails the job, which takes the index out again. At the end it becomes public.
-//   new constraint enforced for writers at once (validating), then the old rows are checked, then public.
+//                  One on expressions, or of a part of the rows, is filled by the planner (schema_change_fill.c).
+//   new constraint enforced for writers at once (validating), then the old rows are checked, then public. NOT NULL
+//                  is such a check first.
 //   rewrite        (primary key, column type, volatile default) the descriptor gets what the table is to become
 //                  (struct table_rewrite): every writer from then on writes its rows as the target's too, and a job
 //                  copies the others batch by batch; then one transaction makes the target the table. Reads go on

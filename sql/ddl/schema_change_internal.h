@@ -79,6 +79,14 @@ struct status change_gone(void); // 42P01
 CHECKED struct status change_erase_span(struct task *task, struct job *job, struct span span);
 void change_erase_register(void);
 
+// The value of the first column of the key, `range->column`, that follows `rows` others from range->from on, and more of them
+// where many rows have the same; NULL: there are not so many.
+CHECKED struct status change_part_end(struct statement_context *context, const struct table_desc *table,
+    const struct ddl_key_range *range, uint32_t *rows, const struct datum **end);
+// Fills an index whose entries hang on expressions: by the planner, part by part.
+CHECKED struct status change_fill_parts(struct task *task, struct job *job, const struct change *change,
+    struct change_progress *progress);
+
 // Holds the rows against the change's constraints, with checkpoints; progress->finished counts them behind the indexes.
 CHECKED struct status change_validate(struct task *task, struct job *job,
     const struct change *change, struct change_progress *progress);

@@ -18,8 +18,7 @@ struct part {
     bool done;
 };
 
-// The value that follows `rows` others from *from on; NULL: there are not so many.
-static struct status find_end(struct statement_context *context, const struct table_desc *table,
+struct status change_part_end(struct statement_context *context, const struct table_desc *table,
     const struct ddl_key_range *range, uint32_t *rows, const struct datum **end)
 {
     struct status st = STATUS_OK;
@@ -80,7 +79,7 @@ static struct status check_part(struct task *task, struct session *session, void
         range.from = &from;
     }
     if (constraint->kind == TABLE_CHECK && part->rows > PART_ROWS_CHECK) part->rows = PART_ROWS_CHECK;
-    TRY(find_end(&context, table, &range, &part->rows, &end));
+    TRY(change_part_end(&context, table, &range, &part->rows, &end));
     range.to = end;
     TRY(ddl_validate_constraint_in(&context, table, constraint, &range));
     part->done = end == NULL;

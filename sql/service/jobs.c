@@ -794,7 +794,13 @@ struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_
     for (uint64_t pause = WAIT_PAUSE_MIN_NS;;) {
         struct arena_mark mark = arena_mark(task->arena);
         struct job *job;
-        TRY(job_read(task, tenant, task->arena, id, &job));
+        st = job_read(task, tenant, task->arena, id, &job);
+        // What has been begun goes on: who waits for it may not be told that it did not come to be.
+        if (failed(st) && !is_temporary(st)) goto out;
+        if (failed(st)) {
+            TRY(task_sleep(task, pause));
+            continue;
+        }
         if (job == NULL) return no_such_job(task, id);
         if (status != NULL) *status = job->status;
         if (job->status == JOB_SUCCEEDED || job->status == JOB_PAUSED) goto out;

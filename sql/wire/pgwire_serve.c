@@ -18,6 +18,10 @@
 #include "sql/wire/wire_encoding.h"
 
 #define STATEMENT_RETRIES_MAX 10u
+// Schema changes above all: what they wait for (other changes, ranges that move) may take seconds.
+#define HANDLER_RETRIES_MAX 20u
+#define RETRY_PAUSE_MIN_NS 1000000ull
+#define RETRY_PAUSE_MAX_NS 512000000ull
 
 static METRIC_DEFINE(metric_queries, "sql.query.count", METRIC_COUNTER, METRIC_COUNT, true,
     "Statements executed");
@@ -273,6 +277,15 @@ static bool may_retry(const struct pgwire *wire, struct status st, bool alone)
            wire->session->txn_state == TXN_IDLE;
 }
 
+// The first repeats come at once; who goes on losing lets others end first.
+static struct status rest_before_retry(struct task *task, uint32_t attempt)
+{
+    if (attempt < 2) return STATUS_OK;
+    uint32_t doublings = attempt - 2;
+    uint64_t pause = doublings < 16 ? RETRY_PAUSE_MIN_NS << doublings : RETRY_PAUSE_MAX_NS;
+    return task_sleep(task, pause > RETRY_PAUSE_MAX_NS ? RETRY_PAUSE_MAX_NS : pause);
+}
+
 static bool is_rollback(const struct prepared *prepared)
 {
     return prepared->statement != NULL && prepared->statement->tag == STATEMENT_ROLLBACK;
@@ -300,14 +313,22 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
     session->account.peak_bytes = session->account.used_bytes;
     set_deadline(task, session);
     metric_add(&metric_queries, session->tenant, 1);
-    for (; attempt <= STATEMENT_RETRIES_MAX; attempt++) {
-        run->first = may_restart && attempt < STATEMENT_RETRIES_MAX;
+    const uint32_t retries = run->prepared->handler != NULL ? HANDLER_RETRIES_MAX : STATEMENT_RETRIES_MAX;
+    for (; attempt <= retries; attempt++) {
+        run->first = may_restart && attempt < retries;
         session->attempt = attempt;
         st = run_once(task, wire, run);
         const bool restarts = wants_restart(wire, st, run);
         if (restarts) st = session_txn_restart(task, session);
         if (restarts && failed(st)) st = execute_settle(task, session, st, false);
         if (restarts ? failed(st) : !may_retry(wire, st, alone)) break;
+        if (!restarts && attempt < retries) {
+            const struct status rested = rest_before_retry(task, attempt);
+            if (failed(rested)) {
+                st = rested;
+                break;
+            }
+        }
         metric_add(&metric_retries, session->tenant, 1);
         wire->out.size = out_mark;
         run->execution->started = false;
