@@ -37,12 +37,40 @@ struct catalog_shard *catalog_of(struct shard *shard)
     return catalog;
 }
 
+#define ROWID_PLACES 128u // Of a node in a tick, shared by its shards.
+#define ROWID_PLACE_SHIFT 8u // Above the node's number.
+#define ROWID_TICK_SHIFT 15u
+#define ROWID_AHEAD (ROWID_AHEAD_NS / ROWID_TICK_NS)
+#define ROWIDS_UNREAD 64u
+
+// The wall clock as it was at the start, and what has passed since: it is not set back meanwhile.
+static uint64_t rowid_clock(const struct catalog_shard *catalog, struct env *env)
+{
+    uint64_t wall_ns = catalog->rowid.start_wall_ns + (env->mono_ns(env) - catalog->rowid.start_mono_ns);
+    return wall_ns < ROWID_EPOCH_NS ? 0 : (wall_ns - ROWID_EPOCH_NS) / ROWID_TICK_NS;
+}
+
+static uint32_t rowid_places(const struct shard *shard)
+{
+    uint32_t shards = shard->node->shard_count;
+    return shards >= ROWID_PLACES ? 1 : ROWID_PLACES / shards;
+}
+
+static void rowid_init(struct catalog_shard *catalog, struct shard *shard)
+{
+    catalog->rowid.start_wall_ns = (uint64_t)shard->env->wall_ns(shard->env);
+    catalog->rowid.start_mono_ns = shard->env->mono_ns(shard->env);
+    catalog->rowid.tick = rowid_clock(catalog, shard->env) + ROWID_AHEAD;
+    catalog->rowid.place = rowid_places(shard) - 1;
+}
+
 void catalog_shard_init(struct shard *shard)
 {
     struct catalog_shard *catalog = calloc(1, sizeof *catalog);
     invariant(catalog != NULL);
     list_init(&catalog->lru);
     list_init(&catalog->free_views);
+    rowid_init(catalog, shard);
     shard->slots[SHARD_SLOT_CATALOG] = catalog;
 }
 
@@ -57,25 +85,46 @@ struct hashmap *catalog_role_caches(struct shard *shard)
     return &catalog_of(shard)->roles;
 }
 
-#define ROWID_EPOCH_NS 1420070400000000000ull // 2015-01-01
-#define ROWID_TICK_NS 10000ull
-#define ROWIDS_AHEAD_UNREAD 64u
-
-int64_t catalog_unique_rowid(struct shard *shard)
+// The clock has passed the last one's tick, or stands in it and more are wanted than it has: then a load is under way, which
+// reads the clock seldom.
+static struct status rowid_next_tick(struct task *task, struct catalog_shard *catalog)
 {
-    struct catalog_shard *catalog = catalog_of(shard);
-    uint64_t tick = catalog->last_rowid_tick + 1;
-    // More than one in a tick, or a clock that stands still: run ahead of it. A load does, and reads the clock seldom.
-    if (catalog->rowids_ahead % ROWIDS_AHEAD_UNREAD == 0) {
-        uint64_t now = ((uint64_t)shard->env->wall_ns(shard->env) - ROWID_EPOCH_NS) / ROWID_TICK_NS;
-        catalog->rowids_ahead = now < tick;
-        if (now > tick) tick = now;
+    struct status st = STATUS_OK;
+    struct rowid_state *last = &catalog->rowid;
+    const uint32_t places = rowid_places(task->shard);
+    uint64_t now;
+    while ((now = rowid_clock(catalog, task->shard->env)) + ROWID_AHEAD <= last->tick && last->place + 1 >= places)
+        TRY(task_sleep(task, (last->tick + 1 - now - ROWID_AHEAD) * ROWID_TICK_NS));
+    last->unread = now > last->tick ? 0 : ROWIDS_UNREAD;
+    if (now > last->tick) {
+        last->tick = now;
+        last->place = 0;
+    } else if (last->place + 1 < places) {
+        last->place++;
     } else {
-        catalog->rowids_ahead++;
+        last->tick++;
+        last->place = 0;
     }
-    catalog->last_rowid_tick = tick;
-    uint64_t place = (uint64_t)(shard->index & 0x7f) << 8 | (shard->node->id & 0xff);
-    return (int64_t)((tick << 15 | place) & INT64_MAX);
+out:
+    return st;
+}
+
+struct status catalog_unique_rowid(struct task *task, int64_t *id)
+{
+    struct status st = STATUS_OK;
+    const struct node *node = task->shard->node;
+    struct rowid_state *last = &catalog_of(task->shard)->rowid;
+    if (last->unread > 0 && last->place + 1 < rowid_places(task->shard)) {
+        last->unread--;
+        last->place++;
+    } else {
+        TRY(rowid_next_tick(task, catalog_of(task->shard)));
+    }
+    // Shards of a node have every so many of its places.
+    uint64_t place = (last->place * node->shard_count + task->shard->index) % ROWID_PLACES;
+    *id = (int64_t)((last->tick << ROWID_TICK_SHIFT | place << ROWID_PLACE_SHIFT | (node->id & 0xff)) & INT64_MAX);
+out:
+    return st;
 }
 
 void **catalog_jobs_slot(struct shard *shard)

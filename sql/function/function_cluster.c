@@ -20,8 +20,10 @@ BODY(unique_rowid)
 {
     (void)args;
     if (call->task == NULL) return no_session();
-    *result = datum_int(catalog_unique_rowid(call->task->shard));
-    return STATUS_OK;
+    int64_t id = 0;
+    struct status st = catalog_unique_rowid(call->task, &id);
+    *result = datum_int(id);
+    return st;
 }
 
 // The same numbers with their low bits in front: they spread over the whole key space.
@@ -29,13 +31,15 @@ BODY(unordered_unique_rowid)
 {
     (void)args;
     if (call->task == NULL) return no_session();
-    uint64_t id = (uint64_t)catalog_unique_rowid(call->task->shard), reversed = 0;
+    int64_t made = 0;
+    struct status st = catalog_unique_rowid(call->task, &made);
+    uint64_t id = (uint64_t)made, reversed = 0;
     for (int i = 0; i < 63; i++) {
         reversed = reversed << 1 | (id & 1);
         id >>= 1;
     }
     *result = datum_int((int64_t)reversed);
-    return STATUS_OK;
+    return st;
 }
 
 BODY(random_uuid)

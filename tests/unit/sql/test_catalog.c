@@ -3,6 +3,7 @@
 // Lookups, caches and announcements over real storage, without the planner: descriptors are put by hand.
 #include "tests/unit/harness.h"
 
+#include "core/env.h"
 #include "kv/admin.h"
 #include "sql/service/announce.h"
 #include "sql/catalog/catalog_store.h"
@@ -396,4 +397,45 @@ CATALOG_TEST(pinned_descriptors_outlive_their_view)
     catalog_unpin(table);
 out:
     return st;
+}
+
+// --- unique_rowid() ------------------------------------------------------------------------------------
+
+static uint64_t rowid_tick_now(struct shard *shard)
+{
+    return ((uint64_t)shard->env->wall_ns(shard->env) - ROWID_EPOCH_NS) / ROWID_TICK_NS;
+}
+
+// Many more than there are ticks meanwhile; then the shard begins anew, as after a crash.
+static struct status rowids_of_two_runs(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct shard *shard = task->shard;
+    int64_t last = 0, id = 0;
+    (void)arg;
+    for (uint32_t run = 0; run < 3; run++) {
+        for (uint32_t i = 0; i < 300000; i++) {
+            TRY(catalog_unique_rowid(task, &id));
+            cr_assert_gt(id, last, "run %u, number %u", run, i);
+            cr_assert_eq(((uint64_t)id >> 8 & 0x7f) % shard->node->shard_count, shard->index);
+            last = id;
+        }
+        uint64_t ahead = ((uint64_t)last >> 15) - rowid_tick_now(shard);
+        cr_assert((int64_t)ahead <= (int64_t)(ROWID_AHEAD_NS / ROWID_TICK_NS), "%lld ticks ahead", (long long)ahead);
+        catalog_shard_fini(shard);
+        catalog_shard_init(shard);
+    }
+out:
+    return st;
+}
+
+static struct status rowids_on_every_shard(struct task *task, void *arg)
+{
+    (void)arg;
+    return shard_call_all(task, rowids_of_two_runs, NULL);
+}
+
+Test(catalog, numbers_of_rows_never_come_again_however_many_were_given_before_a_restart)
+{
+    catalog_test_all(rowids_on_every_shard);
 }
