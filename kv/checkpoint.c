@@ -50,6 +50,9 @@ struct kv_maintenance {
     uint32_t running; // Tasks.
     bool stop;
     struct wait_queue sleepers;
+    struct wait_queue gc_sleeper;
+    bool gc_asked;         // To look at all slices now.
+    uint64_t gc_eager_ns;  // Until then at all of them at each beat, whether or not the last pass was worth it.
     struct wait_queue ended;
     uint64_t checkpointed_ns;
     log_position checkpointed_at; // End of the log then.
@@ -327,12 +330,37 @@ out:
     return st;
 }
 
+void maintenance_gc_wake(struct kv_shard *kv, uint64_t ttl_ns)
+{
+    struct kv_maintenance *upkeep = kv->maintenance;
+    if (upkeep == NULL) return;
+    const uint64_t rest_ns = ttl_ns < GC_REST_NS_MAX ? ttl_ns : GC_REST_NS_MAX;
+    const uint64_t eager_ns = shard_now_ns(kv->shard) + rest_ns + GC_EVERY_NS;
+    if (eager_ns > upkeep->gc_eager_ns) upkeep->gc_eager_ns = eager_ns;
+    upkeep->gc_asked = true;
+    wait_queue_wake_all(&upkeep->gc_sleeper, STATUS_OK);
+}
+
+// Until the next beat, or until it is asked for.
+static struct status gc_pause(struct task *task, struct kv_maintenance *upkeep)
+{
+    struct status st = STATUS_OK;
+    if (upkeep->stop) return st;
+    if (!upkeep->gc_asked)
+        st = task_wait_until(task, &upkeep->gc_sleeper, timer_about(task->shard, GC_EVERY_NS),
+            status_make(K_END, "time is up"));
+    const bool all = upkeep->gc_asked || task_now_ns(task) < upkeep->gc_eager_ns;
+    upkeep->gc_asked = false;
+    for (uint32_t i = 0; all && i < upkeep->kv->slice_count; i++) upkeep->kv->slices[i]->gc_due_ns = 0;
+    return status_is(st, K_END) ? STATUS_OK : st;
+}
+
 static struct status gc_task(struct task *task, void *arg)
 {
     struct kv_maintenance *upkeep = arg;
     struct kv_shard *kv = upkeep->kv;
     struct status st = STATUS_OK;
-    if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, GC_EVERY_NS));
+    TRY(gc_pause(task, upkeep));
     while (!upkeep->stop) {
         for (uint32_t i = 0; i < kv->slice_count && !upkeep->stop; i++) {
             struct arena_mark mark = arena_mark(task->arena);
@@ -349,7 +377,7 @@ static struct status gc_task(struct task *task, void *arg)
             arena_release(task->arena, mark);
             if (task->cancelled) goto out;
         }
-        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, GC_EVERY_NS));
+        TRY(gc_pause(task, upkeep));
     }
 out:
     return st;
@@ -371,6 +399,7 @@ struct status maintenance_start(struct kv_shard *kv)
     invariant(upkeep != NULL);
     upkeep->kv = kv;
     wait_queue_init(&upkeep->sleepers);
+    wait_queue_init(&upkeep->gc_sleeper);
     wait_queue_init(&upkeep->ended);
     kv->maintenance = upkeep;
     struct task_options options = {.fn = upkeep_task,
@@ -402,6 +431,7 @@ void maintenance_stop(struct task *task, struct kv_shard *kv)
     if (upkeep == NULL) return;
     upkeep->stop = true;
     wait_queue_wake_all(&upkeep->sleepers, STATUS_OK);
+    wait_queue_wake_all(&upkeep->gc_sleeper, STATUS_OK);
     while (upkeep->running > 0) {
         if (failed(task_wait(task, &upkeep->ended))) task_cancel_clear(task);
     }

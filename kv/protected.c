@@ -6,6 +6,7 @@
 
 #include "core/hashmap.h"
 #include "core/invariant.h"
+#include "kv/checkpoint.h"
 #include "kv/cluster.h"
 #include "kv/key.h"
 #include "kv/leader_raw.h"
@@ -140,6 +141,14 @@ static void known_remove(struct protections *table, const uint8_t id[ID_BYTES])
     if (known != NULL) *known = table->known[--table->count];
 }
 
+static uint64_t ttl_of(const struct protections *table, const struct limits *limits)
+{
+    if (limits->set & ZONE_TTL) return limits->ttl_ns;
+    const struct limits *root = hashmap_get_u64(&table->limits, ZONE_ROOT);
+    const bool said = limits->tenant != ZONE_ROOT && root != NULL && (root->set & ZONE_TTL);
+    return said ? root->ttl_ns : GC_TTL_NS_DEFAULT;
+}
+
 static struct status table_limits_set(struct task *task, void *arg)
 {
     const struct limits *set = arg;
@@ -148,9 +157,13 @@ static struct status table_limits_set(struct task *task, void *arg)
     if (limits == NULL) {
         limits = malloc(sizeof *limits);
         if (limits == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+        *limits = (struct limits){.tenant = set->tenant};
         hashmap_put_u64(&table->limits, set->tenant, limits);
     }
+    const uint64_t former = ttl_of(table, limits), now = ttl_of(table, set);
     *limits = *set;
+    // Whatever slices hold the tenant's, and what inherits from it.
+    if (table->loaded && now < former) maintenance_gc_wake(kv_shard_of(task->shard), now);
     return STATUS_OK;
 }
 

@@ -11,7 +11,6 @@
 
 #define GC_BATCH_KEYS 128u
 #define GC_REST_NS_A_KEY UINT64_C(10000000) // A key that is looked at costs some 3 us.
-#define GC_REST_NS_MAX UINT64_C(600000000000)
 #define GC_WORTH_PART 16u // A pass that erases a version for so many keys was worth it.
 // A threshold that moves by less than this is not worth an entry.
 #define GC_STEP_NS UINT64_C(1000000)

@@ -97,6 +97,30 @@ out:
     return st;
 }
 
+// Whoever keeps versions for less time sees them go: collection comes at beats of half a minute, or much more seldom.
+KV_TEST(protected, a_lowered_ttl_acts_at_once)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    struct hlc_timestamp first;
+    const uint64_t until_ns = task_now_ns(task) + GC_EVERY_NS / 2;
+    TRY(put_now(task, "a", "1"));
+    TRY(kv_now(task, TENANT, &first));
+    TRY(task_sleep(task, 2 * MS));
+    TRY(put_now(task, "a", "2"));
+    TRY(kv_gc_ttl_set(task, TENANT, 1));
+    do {
+        if (task_now_ns(task) > until_ns) return status_make(E_INTERNAL, "the versions do not go");
+        TRY(task_sleep(task, MS));
+        st = value_at(task, first, "a", &value);
+    } while (!failed(st));
+    CHECK(status_is(st, E_BELOW_GC_THRESHOLD));
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, "2"));
+out:
+    return st;
+}
+
 KV_TEST(protected, other_tenants_are_collected_meanwhile)
 {
     struct status st = STATUS_OK;
