@@ -16,6 +16,8 @@ CHECKED struct status checkpoint_rest(struct task *task, struct kv_shard *kv);
 // Whether a node with such a disk refuses writes for lack of room.
 bool checkpoint_room_short(uint64_t disk_bytes, uint64_t free_bytes);
 
+#define GC_REST_NS_MAX UINT64_C(600000000000) // Garbage collection rests for at most so long after a pass.
+
 // Versions of the shard's slices are kept for less time from now on: garbage collection looks at once, and does not rest
 // until what has been kept for `ttl_ns` was looked at, too. Does not suspend; nothing while there is no upkeep.
 void maintenance_gc_wake(struct kv_shard *kv, uint64_t ttl_ns);

@@ -359,7 +359,6 @@ CHECKED struct status slice_gc(struct task *task, struct slice *slice, uint64_t 
 // How long to wait after a pass that looked at so many keys: passes that find nothing to erase, over many older versions
 // that are still wanted, come seldom, so that a store at rest costs nothing whatever it holds.
 #define GC_EVERY_NS UINT64_C(30000000000)
-#define GC_REST_NS_MAX UINT64_C(600000000000)
 uint64_t slice_gc_rest_ns(uint64_t walked, uint64_t erased);
 
 // --- the replica (slice_role.c) -------------------------------------------------------------------------

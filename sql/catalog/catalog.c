@@ -10,6 +10,7 @@
 #include "sql/service/announce.h"
 #include "sql/catalog/catalog_cache.h"
 #include "sql/catalog/catalog_store.h"
+#include "sql/catalog/rowid.h"
 #include "sql/user/role.h"
 #include "sql/session/session.h"
 #include "sql/plan/statistics.h"
@@ -85,46 +86,51 @@ struct hashmap *catalog_role_caches(struct shard *shard)
     return &catalog_of(shard)->roles;
 }
 
-// The clock has passed the last one's tick, or stands in it and more are wanted than it has: then a load is under way, which
-// reads the clock seldom.
-static struct status rowid_next_tick(struct task *task, struct catalog_shard *catalog)
+struct status rowid_wait(struct task *task)
 {
     struct status st = STATUS_OK;
-    struct rowid_state *last = &catalog->rowid;
-    const uint32_t places = rowid_places(task->shard);
-    uint64_t now;
-    while ((now = rowid_clock(catalog, task->shard->env)) + ROWID_AHEAD <= last->tick && last->place + 1 >= places)
+    const struct catalog_shard *catalog = catalog_of(task->shard);
+    const struct rowid_state *last = &catalog->rowid;
+    while (last->place + 1 >= rowid_places(task->shard)) {
+        const uint64_t now = rowid_clock(catalog, task->shard->env);
+        if (now + ROWID_AHEAD > last->tick) goto out;
         TRY(task_sleep(task, (last->tick + 1 - now - ROWID_AHEAD) * ROWID_TICK_NS));
-    last->unread = now > last->tick ? 0 : ROWIDS_UNREAD;
-    if (now > last->tick) {
-        last->tick = now;
-        last->place = 0;
-    } else if (last->place + 1 < places) {
-        last->place++;
-    } else {
-        last->tick++;
-        last->place = 0;
     }
 out:
     return st;
 }
 
-struct status catalog_unique_rowid(struct task *task, int64_t *id)
+// The clock has passed the last one's tick, or more are wanted than a tick has: then a load is under way, which reads the
+// clock seldom.
+static void rowid_step(struct catalog_shard *catalog, const struct shard *shard)
 {
-    struct status st = STATUS_OK;
-    const struct node *node = task->shard->node;
-    struct rowid_state *last = &catalog_of(task->shard)->rowid;
-    if (last->unread > 0 && last->place + 1 < rowid_places(task->shard)) {
+    struct rowid_state *last = &catalog->rowid;
+    const uint64_t now = rowid_clock(catalog, shard->env);
+    last->unread = now > last->tick ? 0 : ROWIDS_UNREAD;
+    if (now > last->tick) {
+        last->tick = now;
+        last->place = 0;
+    } else if (last->place + 1 < rowid_places(shard)) {
+        last->place++;
+    } else {
+        last->tick++;
+        last->place = 0;
+    }
+}
+
+int64_t catalog_unique_rowid(struct shard *shard)
+{
+    const struct node *node = shard->node;
+    struct rowid_state *last = &catalog_of(shard)->rowid;
+    if (last->unread > 0 && last->place + 1 < rowid_places(shard)) {
         last->unread--;
         last->place++;
     } else {
-        TRY(rowid_next_tick(task, catalog_of(task->shard)));
+        rowid_step(catalog_of(shard), shard);
     }
     // Shards of a node have every so many of its places.
-    uint64_t place = (last->place * node->shard_count + task->shard->index) % ROWID_PLACES;
-    *id = (int64_t)((last->tick << ROWID_TICK_SHIFT | place << ROWID_PLACE_SHIFT | (node->id & 0xff)) & INT64_MAX);
-out:
-    return st;
+    uint64_t place = (last->place * node->shard_count + shard->index) % ROWID_PLACES;
+    return (int64_t)((last->tick << ROWID_TICK_SHIFT | place << ROWID_PLACE_SHIFT | (node->id & 0xff)) & INT64_MAX);
 }
 
 void **catalog_jobs_slot(struct shard *shard)

@@ -99,13 +99,8 @@ struct user_types *catalog_user_types(struct shard *shard);
 void catalog_types_register(void);
 // What sql/user/role.c keeps on this shard, by tenant.
 struct hashmap *catalog_role_caches(struct shard *shard);
-// unique_rowid(): time in 10 us since 2015 and 15 bits of place; grows on each shard, never the same twice. A node has 128
-// places in each 10 us, which its shards share; who needs more runs ahead of the clock, by at most ROWID_AHEAD_NS: then it
-// waits. A start begins so far ahead, beyond what any earlier run gave out (as long as the clock was not set back meanwhile).
-#define ROWID_EPOCH_NS 1420070400000000000ull // 2015-01-01
-#define ROWID_TICK_NS 10000ull
-#define ROWID_AHEAD_NS 100000000ull
-CHECKED struct status catalog_unique_rowid(struct task *task, int64_t *id);
+// unique_rowid(): time in 10 us since 2015, node and shard; grows on each shard, never the same twice.
+int64_t catalog_unique_rowid(struct shard *shard);
 // What sql/service/jobs.c keeps on this shard; NULL at first.
 void **catalog_jobs_slot(struct shard *shard);
 

@@ -886,13 +886,21 @@ static struct alter_step *steps_of(struct arena *arena, const struct alter_table
     return steps;
 }
 
-// From steps[*done] on, which then is the first of those that are not committed yet. Of a column that was there nothing more is added.
+// Whether what the transaction did that had this id is committed: the statement has begun another one.
+static bool is_committed(const struct session *session, uint64_t txn)
+{
+    return session->txn != NULL && kv_txn_id(session->txn) != txn;
+}
+
+// From steps[*done] on, which then is the first of those that are not committed yet. Of a column that was there nothing more is
+// added.
 static struct status run_steps(
     struct alter *alter, const struct alter_step *steps, uint32_t count, uint32_t *done)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = alter->context;
-    uint32_t commits = context->commits;
+    struct session *session = context->session;
+    uint64_t txn = kv_txn_id(session->txn);
     for (uint32_t i = *done; i < count; i++) {
         alter->command = steps[i].command;
         if (steps[i].constraint != NULL && alter->skips == alter->command) continue;
@@ -902,17 +910,18 @@ static struct status run_steps(
             TRY(run_command(alter));
         else
             TRY(alter_add_constraint(alter, steps[i].constraint, alter->command->definition->name));
-        if (context->commits != commits) *done = i + 1;
-        commits = context->commits;
+        if (is_committed(session, txn)) *done = i + 1;
+        txn = kv_txn_id(session->txn);
     }
     // What is left is committed here, where it can be made again without what came before.
-    if (context->commits > 0 && *done < count) {
-        TRY(session_txn_commit(context->task, context->session));
+    if (*done > 0 && *done < count) {
+        TRY(session_txn_commit(context->task, session));
         *done = count;
-        TRY(session_txn_begin(context->task, context->session, true));
+        TRY(session_txn_begin(context->task, session, true));
+        txn = kv_txn_id(session->txn);
     }
 out:
-    if (context->commits != commits) st.retry = RETRY_NEVER; // A step that has committed a part of itself.
+    if (is_committed(session, txn)) st.retry = RETRY_NEVER; // A step that has committed a part of itself.
     return st;
 }
 
@@ -931,7 +940,7 @@ struct status ddl_alter_table(struct statement_context *context)
     const struct alter_step *steps = steps_of(context->arena, alter.statement, &count);
     for (uint32_t attempt = 0;; attempt++) {
         st = run_steps(&alter, steps, count, &done);
-        if (context->commits == 0 || !failed(st)) break;
+        if (done == 0 || !failed(st)) break;
         bool again;
         st = alter_again(context, st, attempt, &again);
         if (!again) break;

@@ -353,7 +353,6 @@ struct ddl_feed {
     // Called after each row, when its entries are written; may be NULL.
     struct status (*row_done)(struct task *task, struct ddl_feed *feed);
     void *arg;
-    const struct ddl_key_range *range; // NULL: all rows.
     uint64_t row_count;
 };
 CHECKED struct status ddl_feed_run(

@@ -13,6 +13,7 @@
 #include "sql/plan/plan.h"
 #include "sql/exec/row.h"
 #include "sql/ddl/schema_change.h"
+#include "sql/ddl/schema_change_internal.h"
 
 static struct status count_rows(struct statement_context *context, const struct table_desc *table,
     uint64_t limit, bool validate, uint64_t *count)
@@ -91,6 +92,7 @@ struct feed_index {
 struct feed_run {
     struct result_sink sink;
     struct ddl_feed *feed;
+    const struct ddl_key_range *range; // NULL: all rows.
     struct session *session;
     struct arena *arena; // Of the whole run.
     struct arena row_arena;
@@ -251,10 +253,10 @@ static struct status build_select(struct task *task, struct feed_run *run, struc
     // The planner may know the index already that is to be filled.
     buffer_printf(&out, " FROM %s@", name);
     deparse_identifier(&out, feed->source->indexes[0].name);
-    if (feed->range != NULL && (feed->range->from != NULL || feed->range->to != NULL)) {
+    if (run->range != NULL && (run->range->from != NULL || run->range->to != NULL)) {
         question->sql = out;
         buffer_append_string(&question->sql, " WHERE ");
-        append_range(question, "", feed->range);
+        append_range(question, "", run->range);
         buffer_append_string(&question->sql, "true");
         out = question->sql;
     }
@@ -268,6 +270,12 @@ out:
 struct status ddl_feed_run(
     struct task *task, struct session *session, struct arena *arena, struct ddl_feed *feed)
 {
+    return ddl_feed_run_part(task, session, arena, feed, NULL);
+}
+
+struct status ddl_feed_run_part(struct task *task, struct session *session, struct arena *arena,
+    struct ddl_feed *feed, const struct ddl_key_range *range)
+{
     struct status st = STATUS_OK;
     struct statement_list list;
     struct plan *plan;
@@ -280,6 +288,7 @@ struct status ddl_feed_run(
     struct feed_run *run = ARENA_NEW(arena, struct feed_run);
     run->sink = (struct result_sink){.columns = feed_columns, .row = feed_row};
     run->feed = feed;
+    run->range = range;
     run->session = session;
     run->arena = arena;
     arena_init(&run->row_arena, arena->account);

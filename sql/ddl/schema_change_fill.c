@@ -69,9 +69,8 @@ static struct status fill_part(struct task *task, struct session *session, void 
         .index_ids = &part->index_id,
         .index_count = 1,
         .write = put_entry,
-        .range = &range,
         .arg = part};
-    TRY(ddl_feed_run(task, session, arena, &feed));
+    TRY(ddl_feed_run_part(task, session, arena, &feed, &range));
     part->row_count = feed.row_count;
     part->done = end == NULL;
     if (end != NULL) {

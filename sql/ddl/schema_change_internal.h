@@ -79,6 +79,9 @@ struct status change_gone(void); // 42P01
 CHECKED struct status change_erase_span(struct task *task, struct job *job, struct span span);
 void change_erase_register(void);
 
+// ddl_feed_run of some of the rows.
+CHECKED struct status ddl_feed_run_part(struct task *task, struct session *session, struct arena *arena,
+    struct ddl_feed *feed, const struct ddl_key_range *range);
 // The value of the first column of the key, `range->column`, that follows `rows` others from range->from on, and more of them
 // where many rows have the same; NULL: there are not so many.
 CHECKED struct status change_part_end(struct statement_context *context, const struct table_desc *table,

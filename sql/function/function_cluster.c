@@ -6,6 +6,7 @@
 #include "kv/admin.h"
 #include "kv/key.h"
 #include "sql/catalog/catalog_store.h"
+#include "sql/catalog/rowid.h"
 #include "sql/type/datetime.h"
 #include "sql/ddl/ddl.h"
 #include "sql/function/function_table.h"
@@ -20,9 +21,8 @@ BODY(unique_rowid)
 {
     (void)args;
     if (call->task == NULL) return no_session();
-    int64_t id = 0;
-    struct status st = catalog_unique_rowid(call->task, &id);
-    *result = datum_int(id);
+    struct status st = rowid_wait(call->task);
+    if (!failed(st)) *result = datum_int(catalog_unique_rowid(call->task->shard));
     return st;
 }
 
@@ -31,15 +31,15 @@ BODY(unordered_unique_rowid)
 {
     (void)args;
     if (call->task == NULL) return no_session();
-    int64_t made = 0;
-    struct status st = catalog_unique_rowid(call->task, &made);
-    uint64_t id = (uint64_t)made, reversed = 0;
+    struct status st = rowid_wait(call->task);
+    if (failed(st)) return st;
+    uint64_t id = (uint64_t)catalog_unique_rowid(call->task->shard), reversed = 0;
     for (int i = 0; i < 63; i++) {
         reversed = reversed << 1 | (id & 1);
         id >>= 1;
     }
     *result = datum_int((int64_t)reversed);
-    return st;
+    return STATUS_OK;
 }
 
 BODY(random_uuid)

@@ -44,7 +44,6 @@ struct statement_context {
     struct result_sink *sink;
     const char **cascades;           // What a DROP ... CASCADE has taken with it: one notice at its end.
     uint32_t cascade_count;
-    uint32_t commits;                // How often a part of it was committed: it cannot be run again as a whole.
     char tag[64];                    // CommandComplete: filled in by the handler; else the tag's name.
 };
 
