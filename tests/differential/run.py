@@ -452,6 +452,8 @@ class Sessions:
             return None  # Of one object that is named twice PostgreSQL speaks as of two.
         if theirs[1] == "25001" and "ISOLATION LEVEL REPEATABLE READ" in sql and ours[0] == "done":
             return None  # It is SERIALIZABLE here, which a transaction is from its start: asking for it late changes nothing.
+        if kind == "rows" and sql.endswith(" ORDER BY 1") and [row[0] for row in theirs[2]] == [row[0] for row in ours[2]] and sorted(map(repr, theirs[2])) == sorted(map(repr, ours[2])):
+            return None  # Of rows with the same first column, which comes first is open.
         if theirs[1] == "0A000" and "CHECK OPTION" in sql:
             return REFUSED  # A view of which no column can be written takes the option here.
         if theirs[0] == "error" and ours[0] == "done" and "IF NOT EXISTS" in sql:
@@ -516,7 +518,7 @@ class Protocol:
                 self.failed += 1
                 if codes[0] == codes[1] or all(code[0] in MALFORMED_BINARY | MALFORMED_TIME for code in codes):
                     continue
-            if not codes[0] and codes[1] and codes[1][0] in ("22007", "22023") and any(kind in arguments[0] for kind in ("time", "date", "interval")):
+            if codes[1] and codes[1][0] in ("22007", "22023") and any(kind in arguments[0] for kind in ("time", "date", "interval")):
                 continue  # PostgreSQL takes many texts for dates, times and zones that are none.
             if theirs != ours and (codes[0] or [""])[0] not in MALFORMED_BINARY and (codes[1] or [""])[0] not in MALFORMED_BINARY:
                 self.found.append((arguments[0], "messages"))

@@ -59,6 +59,19 @@ static void check_pair(type_oid type, struct datum a, struct datum b)
     cr_expect_eq(key.size, 0u, "the key is walked over");
 }
 
+// An array's key says of which type its elements are: one that nobody knows is damage, not a belief of ours.
+Test(collation, an_array_key_of_an_unknown_collation_is_refused)
+{
+    struct buffer key;
+    struct datum value;
+    buffer_init(&key, &arena);
+    key_append_int(&key, COLLATION_TYPE_BASE + 0x123400, KEY_ASCENDING);
+    buffer_append_u8(&key, 1);
+    buffer_append_string(&key, "abc");
+    struct bytes rest = buffer_bytes(&key);
+    cr_expect(failed(type_key_decode(&rest, TYPE_INT4_ARRAY, KEY_ASCENDING, &arena, &value)));
+}
+
 Test(collation, keys_are_in_the_order_of_comparison)
 {
     static const char *const definitions[] = {"20001 i d en en", "20002 i n und-u-ks-level2 ci",
