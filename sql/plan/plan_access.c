@@ -288,6 +288,19 @@ static bool is_single(const struct candidate *c, uint32_t key)
     return key < c->equal_count && c->equals[key].value_count == 1 && !c->equals[key].is_array;
 }
 
+// Whether the index's columns tell each row from all others: of NULLs there may be many.
+static bool is_one_row(const struct access_plan *plan, const struct candidate *c)
+{
+    const struct table_desc *table = plan->rel->scan.table;
+    if (!index_is_unique(c->index) || c->index->nulls_not_distinct) return index_is_unique(c->index);
+    for (uint32_t k = 0; k < c->usable; k++) {
+        uint32_t ordinal = c->keys->keys[k].ordinal;
+        if (is_single(c, k) && !c->has_null) continue;
+        if (ordinal >= table->column_count || !table->columns[ordinal].not_null) return false;
+    }
+    return true;
+}
+
 // Whether reading the index, forwards or backwards, gives the order wanted. *reverse says which.
 static bool gives_order(const struct access_plan *plan, const struct candidate *c, bool *reverse)
 {
@@ -305,7 +318,7 @@ static bool gives_order(const struct access_plan *plan, const struct candidate *
             return false;
         if (position >= 0 && is_single(c, (uint32_t)position)) continue;
         while (key < c->usable && is_single(c, key)) key++;
-        if (key == c->usable) return index_is_unique(c->index); // Nothing is left to order.
+        if (key == c->usable) return is_one_row(plan, c); // Nothing is left to order.
         if (position < 0 || (uint32_t)position != key || key < c->equal_count) return false;
         const struct row_key_column *column = &c->keys->keys[key];
         bool descending = column->order == KEY_DESCENDING;
