@@ -579,8 +579,7 @@ struct sim *sim_create(uint64_t seed, const struct sim_options *options)
     sim->net_random = sim_random_named(seed, "net");
     sim->message_random = sim_random_named(seed, "message");
     list_init(&sim->all_sockets);
-    marks_refuse_memory = refuses_memory;
-    marks_take_memory = takes_memory;
+    marks_watch_memory(refuses_memory, takes_memory);
     acting = NULL;
     marks_begin(seed, o->bend);
     return sim;

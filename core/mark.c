@@ -64,6 +64,12 @@ void marks_leave_out(const char *tag)
     left_out = tag;
 }
 
+void marks_watch_memory(bool (*refuse)(void), void (*take)(void))
+{
+    marks_refuse_memory = refuse;
+    marks_take_memory = take;
+}
+
 void marks_end(void)
 {
     marks_on = bending = held = false;
@@ -99,6 +105,12 @@ void marks_hold(bool hold)
 void marks_leave_out(const char *tag)
 {
     (void)tag;
+}
+
+void marks_watch_memory(bool (*refuse)(void), void (*take)(void))
+{
+    (void)refuse;
+    (void)take;
 }
 
 void marks_end(void)
