@@ -46,6 +46,11 @@ struct bytes catalog_descriptor_key(struct arena *arena, uint64_t tenant, uint32
     return id_key(arena, tenant, CATALOG_DESCRIPTORS, id);
 }
 
+struct bytes catalog_zone_key(struct arena *arena, uint64_t tenant)
+{
+    return id_key(arena, tenant, CATALOG_ZONE, 0);
+}
+
 struct bytes catalog_statistics_key(struct arena *arena, uint64_t tenant, uint32_t table_id)
 {
     return id_key(arena, tenant, CATALOG_STATISTICS, table_id);

@@ -12,6 +12,7 @@
 
 struct bytes catalog_name_key(struct arena *arena, uint64_t tenant, uint32_t database_id,
     uint32_t schema_id, const char *name);
+struct bytes catalog_zone_key(struct arena *arena, uint64_t tenant);
 struct bytes catalog_statistics_key(struct arena *arena, uint64_t tenant, uint32_t table_id);
 struct bytes catalog_sequence_key(struct arena *arena, uint64_t tenant, uint32_t sequence_id);
 // Where setval(s, v, false) leaves v: as long as the counter is one step before it, it has not been given out.

@@ -466,7 +466,10 @@ static struct status configure(struct statement_context *context)
         TRY(options_take(context, zone, parent));
     }
     if (tenant != ZONE_META && !config->discard) TRY(placement_zones_check(context->task, tenant, zone, NULL, 0));
-    TRY(zone_set(context->task, tenant, zone));
+    if (tenant == ZONE_ROOT || tenant == ZONE_META)
+        TRY(zone_set(context->task, tenant, zone));
+    else
+        TRY(zone_default_set(context->task, context->session, zone));
 out:
     return st;
 }

@@ -238,6 +238,8 @@ out:
 struct telling {
     struct arena *arena;
     uint64_t tenant;
+    bool has_default; // The catalog says what RANGE default is, if only that it says nothing.
+    struct zone range_default;
     struct zone_span *spans;
     uint32_t count, capacity;
 };
@@ -298,6 +300,20 @@ static int by_start(const void *a, const void *b)
     return bytes_compare(((const struct zone_span *)a)->span.start, ((const struct zone_span *)b)->span.start);
 }
 
+static struct status default_read(struct task *task, struct session *session, struct telling *telling)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    telling->has_default = false;
+    telling->range_default = (struct zone){0};
+    if (session->tenant == TENANT_SYSTEM) goto out;
+    TRY(kv_get(task, session->txn, NULL, catalog_zone_key(telling->arena, session->tenant), telling->arena, &value));
+    telling->has_default = value.data != NULL;
+    if (telling->has_default) TRY(zone_decode(value, &telling->range_default));
+out:
+    return st;
+}
+
 static struct status gather(struct task *task, struct session *session, void *arg)
 {
     struct status st;
@@ -305,6 +321,7 @@ static struct status gather(struct task *task, struct session *session, void *ar
     const struct database_desc **databases;
     uint32_t database_count;
     telling->count = 0;
+    TRY(default_read(task, session, telling));
     TRY(catalog_list_databases(task, session, telling->arena, &databases, &database_count));
     for (uint32_t i = 0; i < database_count; i++) {
         const struct table_desc **tables;
@@ -334,6 +351,50 @@ out:
     return st;
 }
 
+static bool same_default(const struct zone *a, const struct zone *b)
+{
+    return a->set == b->set && zone_hash(a) == zone_hash(b);
+}
+
+static struct status default_look(struct task *task, struct session *session, void *arg)
+{
+    return default_read(task, session, arg);
+}
+
+// What somebody has changed meanwhile counts: he may have told storage before.
+static struct status default_tell(struct task *task, struct telling *telling)
+{
+    struct status st = STATUS_OK;
+    struct zone *told = ARENA_NEW(telling->arena, struct zone);
+    for (;;) {
+        const struct zone wanted = telling->range_default;
+        if (!telling->has_default) goto out;
+        TRY(zone_get(task, telling->tenant, told));
+        if (same_default(told, &wanted)) goto out;
+        TRY(zone_set(task, telling->tenant, &wanted));
+        TRY(internal_transaction(task, telling->tenant, default_look, telling));
+        if (same_default(&telling->range_default, &wanted)) goto out;
+    }
+out:
+    return st;
+}
+
+static struct status default_keep(struct task *task, struct session *session, void *arg)
+{
+    const struct zone *const *zone = arg;
+    return kv_put(task, session->txn, catalog_zone_key(task->arena, session->tenant),
+        zone_encode(task->arena, *zone));
+}
+
+struct status zone_default_set(struct task *task, struct session *session, const struct zone *zone)
+{
+    struct status st;
+    TRY(internal_transaction(task, session->tenant, default_keep, &zone));
+    TRY(zone_set(task, session->tenant, zone));
+out:
+    return st;
+}
+
 struct status zone_objects_tell(struct task *task, uint64_t tenant)
 {
     struct status st;
@@ -342,6 +403,7 @@ struct status zone_objects_tell(struct task *task, uint64_t tenant)
     struct telling telling = {.arena = &arena, .tenant = tenant};
     TRY(internal_transaction(task, tenant, gather, &telling));
     if (telling.count > 1) qsort(telling.spans, telling.count, sizeof *telling.spans, by_start);
+    TRY(default_tell(task, &telling));
     TRY(zone_spans_set(task, tenant, telling.spans, telling.count));
 out:
     if (failed(st)) st = status_copy(task->arena, st);

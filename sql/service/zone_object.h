@@ -4,6 +4,9 @@
 // renamed, dropped and replicated with it; what is not said is inherited: index, table, database, the virtual cluster's
 // RANGE default, the default of all.
 //
+// A virtual cluster's RANGE default is kept among its own keys, too, so that it comes along to another cluster: storage,
+// which looks things up by virtual cluster, is told it when that one takes over.
+//
 // Storage knows no tables: it is told which keys have which zone (kv/zone_span.h). That is done by whoever changes a
 // zone, and a moment after each commit that changed the catalog by a task in the background (zone_objects_note).
 //
@@ -37,6 +40,8 @@ CHECKED struct status zone_objects_each(struct task *task, struct session *sessi
 CHECKED struct status zone_objects_check(struct task *task, struct session *session);
 // Tells storage what the catalog says.
 CHECKED struct status zone_objects_tell(struct task *task, uint64_t tenant);
+// The RANGE default of a virtual cluster other than the system's: in its own keys, then in storage.
+CHECKED struct status zone_default_set(struct task *task, struct session *session, const struct zone *zone);
 
 // The tenant's catalog has changed.
 void zone_objects_note(struct shard *shard, uint64_t tenant);

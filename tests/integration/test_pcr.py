@@ -368,10 +368,14 @@ class PcrTest(ClusterTest):
 
     def test_past(self):
         self.load = Load(self.primary)
+        with self.primary.connect("application") as session:
+            session.run("ALTER RANGE default CONFIGURE ZONE USING gc.ttlseconds = 7100")
         self.replicate()
         self.wait_state("replicating")
         self.load.wait_commits(50)
         moment = self.wait_replicated()
+        with self.primary.connect("application") as session:
+            session.run("ALTER RANGE default CONFIGURE ZONE USING gc.ttlseconds = 7200")
         self.load.wait_commits(100)
         self.wait_replicated()
         retained = self.status()["retained_time"]
@@ -379,6 +383,9 @@ class PcrTest(ClusterTest):
         self.assertLess(row["cutover_time"] / 1000000000, Decimal(time.time()))
         self.wait_ready(row["cutover_time"])
         self.load.stop()
+        # The virtual cluster's own zone is what it was then.
+        with self.standby.connect("application") as session:
+            self.assertIn("gc.ttlseconds = 7100,", session.rows("SHOW ZONE CONFIGURATION FROM RANGE default")[0][1])
         # All history since the retained time is here as well.
         start = retained.isoformat(sep=" ")
         self.assertEqual(self.fingerprint(self.primary, row["cutover_time"], start),
