@@ -95,7 +95,7 @@ static uint32_t rested_find(const struct balance *balance, struct bytes start)
     return BALANCE_RESTED_MAX;
 }
 
-static void rested_add(struct balance *balance, struct bytes start, uint64_t until_ns)
+void balance_rest(struct balance *balance, struct bytes start, uint64_t until_ns)
 {
     uint32_t at = rested_find(balance, start);
     if (at == BALANCE_RESTED_MAX) at = balance->rested_next++ % BALANCE_RESTED_MAX;
@@ -107,7 +107,7 @@ static void rested_add(struct balance *balance, struct bytes start, uint64_t unt
 
 // --- moving ------------------------------------------------------------------------------------------
 
-static bool resting(const struct balance *balance, struct bytes start, uint64_t now_ns)
+bool balance_rests(const struct balance *balance, struct bytes start, uint64_t now_ns)
 {
     uint32_t at = rested_find(balance, start);
     return at < BALANCE_RESTED_MAX && balance->rested[at].until_ns > now_ns;
@@ -124,7 +124,7 @@ static struct status range_choose(struct task *task, const struct balance *balan
         struct balance_range *ranges = ARENA_ARRAY(task->arena, struct balance_range, look.size_count + 1);
         for (uint32_t i = 0; i < look.size_count; i++)
             ranges[i] = (struct balance_range){.rate = look.sizes[i].rate,
-                .resting = resting(balance, look.sizes[i].start, task_now_ns(task)) ||
+                .resting = balance_rests(balance, look.sizes[i].start, task_now_ns(task)) ||
                            span_contains(range_meta_span(), look.sizes[i].start)};
         uint32_t chosen = balance_range(ranges, look.size_count, from->load, gap, threshold);
         if (chosen < look.size_count) *start = arena_copy(task->arena, look.sizes[chosen].start);
@@ -181,7 +181,7 @@ static struct status look(struct task *task, struct balance *balance, const stru
         struct bytes start;
         TRY(range_choose(task, balance, &slices[wish.from], wish.gap, threshold, &start));
         if (start.data == NULL) continue;
-        rested_add(balance, start, task_now_ns(task) + rest_ns);
+        balance_rest(balance, start, task_now_ns(task) + rest_ns);
         balance->hot_looks = 0;
         TRY(range_send(task, start, &slices[wish.from], &slices[wish.to]));
         break;

@@ -8,7 +8,8 @@
 //   * one range at a time, and none while a move is under way or placement changes members or leaders;
 //   * a range goes only when it is at most BALANCE_PART_MOST of the difference: afterwards the difference is at most half
 //     of what it was. One range that is all there is to do stays; it is split first (kv/range_upkeep.h);
-//   * what has moved rests for BALANCE_REST_WAITS looks;
+//   * what has moved rests for BALANCE_REST_WAITS looks, and what an operator has sent somewhere for an hour (as long as
+//     the meta slice has the same leader);
 //   * what is joined again because it is cold (also kv/range_upkeep.h) is colder by far than what is moved.
 // The meta slice gives ranges of virtual clusters away and takes none. A range stays among slices with the same placement (kv/placement.h).
 //
@@ -23,6 +24,7 @@
 #define BALANCE_RATE_DEFAULT 200u             // kv.range_move.by_load.qps_threshold
 #define BALANCE_RESTED_MAX 64u
 #define BALANCE_REST_WAITS 12u
+#define BALANCE_RELOCATED_NS UINT64_C(3600000000000)
 #define BALANCE_PART_MOST 3 / 4
 // Below this part of the threshold a range is not worth moving; below a quarter of that it may be joined.
 #define BALANCE_RANGE_PART 8u
@@ -67,6 +69,9 @@ struct balance {
         uint64_t until_ns;
     } rested[BALANCE_RESTED_MAX];
 };
+// The range that begins there stays for so long where it is; the oldest such wish is forgotten when there are too many.
+void balance_rest(struct balance *balance, struct bytes start, uint64_t until_ns);
+bool balance_rests(const struct balance *balance, struct bytes start, uint64_t now_ns);
 // One look, when it is due. `busy`: members or leaders are being changed.
 CHECKED struct status balance_pass(struct task *task, struct balance *balance, bool busy);
 void balance_metrics_register(void);

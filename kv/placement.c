@@ -39,6 +39,8 @@ struct silence {
     uint64_t since_ns;
 };
 
+#define ANNOUNCE_RELOCATED 41u // The start of the range.
+
 struct placement {
     struct task *task;
     bool stop;
@@ -417,6 +419,23 @@ out:
     return st;
 }
 
+// Whoever leads the meta slice hears it; nobody else does anything about it.
+static struct status rest_heard(struct task *task, struct bytes body)
+{
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    struct placement *placement = kv == NULL ? NULL : kv->module_state[KV_SLOT_PLACEMENT];
+    if (placement != NULL) balance_rest(&placement->balance, body, task_now_ns(task) + BALANCE_RELOCATED_NS);
+    return STATUS_OK;
+}
+
+static const struct cluster_announcement rest_announcement = {
+    .id = ANNOUNCE_RELOCATED, .name = "a range that is to stay", .heard = rest_heard};
+
+struct status placement_rest_tell(struct task *task, struct bytes start)
+{
+    return cluster_announce(task, ANNOUNCE_RELOCATED, start);
+}
+
 static struct status placement_leading(struct task *task, struct slice *slice)
 {
     (void)task;
@@ -465,6 +484,7 @@ static struct status placement_started(struct task *task, struct kv_node *node)
 {
     (void)task;
     (void)node;
+    cluster_announcement_register(&rest_announcement);
     metric_register(&metric_steps);
     metric_register(&metric_failures);
     balance_metrics_register();

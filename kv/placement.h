@@ -33,6 +33,9 @@
 // How long a node is silent before its replicas are replaced, as this shard is to know it; 0: the default.
 void placement_dead_after_set(struct shard *shard, uint64_t dead_after_ns);
 
+// An operator has sent the range that begins there where it is now: load does not send it elsewhere soon (kv/balance.h).
+CHECKED struct status placement_rest_tell(struct task *task, struct bytes start);
+
 // --- decisions: pure ---------------------------------------------------------------------------------
 
 struct placement_node {

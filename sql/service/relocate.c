@@ -4,6 +4,7 @@
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "kv/key.h"
+#include "kv/placement.h"
 #include "kv/range.h"
 #include "kv/zone.h"
 #include "sql/user/privilege.h"
@@ -209,6 +210,10 @@ static struct status relocate_one(
         st = kv_move(task, range->span, to);
         if (failed(st) && task->cancelled) return st;
         if (failed(st)) why = arena_printf(context->arena, "failed: %s", st.message);
+    }
+    if (why == NULL) {
+        st = placement_rest_tell(task, range->span.start);
+        if (failed(st) && task->cancelled) return st; // It is there all the same.
     }
     struct datum row[] = {datum_int((int64_t)range->id), datum_text(key_format(context->arena, range->span.start)),
         datum_text(why == NULL ? "ok" : why)};

@@ -116,3 +116,17 @@ Test(balance, random_loads_come_to_rest)
         }
     }
 }
+
+Test(balance, what_an_operator_has_sent_somewhere_stays_for_a_while)
+{
+    struct balance balance = {0};
+    const struct bytes sent = BYTES_LITERAL("sent"), other = BYTES_LITERAL("other");
+    balance_rest(&balance, sent, BALANCE_RELOCATED_NS);
+    cr_assert(balance_rests(&balance, sent, BALANCE_RELOCATED_NS - 1));
+    cr_assert_not(balance_rests(&balance, sent, BALANCE_RELOCATED_NS));
+    cr_assert_not(balance_rests(&balance, other, 1));
+    // Those that come later are more than there is room for.
+    for (uint8_t i = 0; i < BALANCE_RESTED_MAX; i++)
+        balance_rest(&balance, (struct bytes){&i, 1}, BALANCE_RELOCATED_NS);
+    cr_assert_not(balance_rests(&balance, sent, 1));
+}
