@@ -41,6 +41,12 @@ static int64_t exponent_of(const struct numeric *number)
     return (int64_t)numeric_digits(number) - 1 - (int64_t)number->scale;
 }
 
+// The exponent of a decimal digit in base 10,000: of the group of four digits that it is in.
+static int64_t weight_of(int64_t exponent)
+{
+    return exponent >= 0 ? exponent / 4 : -((3 - exponent) / 4);
+}
+
 // --- square root ------------------------------------------------------------------------------------------
 
 struct status numeric_sqrt_at(
@@ -75,8 +81,7 @@ struct status numeric_sqrt(struct arena *arena, struct datum value, struct datum
         return status_make(
             E_INVALID_POWER_ARGUMENT, "cannot take square root of a negative number");
     // The weight in base 10,000 decides, as in quotients.
-    int64_t exponent = number.magnitude.size == 0 ? 0 : exponent_of(&number);
-    int64_t weight = exponent >= 0 ? exponent / 4 : -((3 - exponent) / 4);
+    int64_t weight = weight_of(number.magnitude.size == 0 ? 0 : exponent_of(&number));
     int64_t scale = NUMERIC_SIGNIFICANT_DIGITS - (weight * 2 + 1);
     return numeric_sqrt_at(arena, value, clamp_scale(max64(scale, number.scale)), result);
 }
@@ -263,13 +268,19 @@ static int64_t ln_weight(const struct numeric *number)
             weight = exponent_of(&d);
         }
     } else {
-        mpz_t magnitude;
-        mpz_init(magnitude);
-        numeric_load(magnitude, number);
-        signed long exponent;
-        double mantissa = mpz_get_d_2exp(&exponent, magnitude);
-        mpz_clear(magnitude);
-        double ln = log(mantissa) + (double)exponent * M_LN2 - (double)number->scale * M_LN10;
+        // Its first two digits in base 10,000 decide, as in PostgreSQL.
+        const int64_t exponent = 4 * (weight_of(exponent_of(number)) - 1);
+        const int64_t rest = exponent + (int64_t)number->scale;
+        mpz_t digits, power;
+        mpz_inits(digits, power, NULL);
+        numeric_load(digits, number);
+        numeric_pow10_big(power, (uint64_t)(rest < 0 ? -rest : rest));
+        if (rest < 0)
+            mpz_mul(digits, digits, power);
+        else
+            mpz_tdiv_q(digits, digits, power);
+        double ln = log(mpz_get_d(digits)) + (double)exponent * M_LN10;
+        mpz_clears(digits, power, NULL);
         weight = (int64_t)log10(fabs(ln));
     }
     arena_fini(&scratch);
