@@ -220,7 +220,7 @@ static struct status update_once(
         if (updates->both_slices && i == 1) number += 1ull << 40;
         struct bytes key = row_key(task->arena, number);
         if (updates->locks) {
-            const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+            const struct kv_read read = {.lock = KV_LOCK_UPDATE};
             struct bytes found;
             TRY(kv_get(task, txn, &read, key, task->arena, &found));
         }

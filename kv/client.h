@@ -30,7 +30,17 @@
 
 struct kv_txn;
 
-enum kv_lock { KV_LOCK_NONE, KV_LOCK_SHARED, KV_LOCK_EXCLUSIVE };
+// PostgreSQL's four (kv/lock.h says which exclude each other). Each excludes all that the ones before it do: who holds one
+// holds those before it, too. A write that leaves its key in place needs KV_LOCK_NO_KEY_UPDATE, a deletion KV_LOCK_UPDATE;
+// commits take what they need and have not got.
+enum kv_lock {
+    KV_LOCK_NONE,
+    KV_LOCK_KEY_SHARE,     // The row stays, with its key: what refers to it needs no more.
+    KV_LOCK_SHARE,         // It stays as it is.
+    KV_LOCK_NO_KEY_UPDATE, // I alone change it, and leave its key.
+    KV_LOCK_UPDATE,        // I alone have it.
+};
+#define KV_LOCK_MODES 4u
 enum kv_wait { KV_WAIT_BLOCK, KV_WAIT_SKIP, KV_WAIT_FAIL };
 
 struct kv_txn_options {
@@ -59,6 +69,8 @@ CHECKED struct status kv_txn_step(struct task *task, struct kv_txn *txn);
 // locked are read as they are then; inserts and writes conflict as ever.
 void kv_txn_weaken(struct kv_txn *txn, bool weak);
 bool kv_txn_is_weak(const struct kv_txn *txn);
+// Whether reads that ask for a lock still take one: beyond a number of them what is read is validated instead.
+bool kv_txn_locks_rows(const struct kv_txn *txn);
 // Of waits from here on; 0: none.
 void kv_txn_lock_timeout_set(struct kv_txn *txn, uint64_t timeout_ns);
 
@@ -81,7 +93,7 @@ void kv_txn_depend(struct kv_txn *txn, struct bytes key);
 // A mark in the write buffer. Rolling back to it takes later writes out; locks stay: kv_txn_unlock_to.
 uint64_t kv_txn_savepoint(struct kv_txn *txn);
 void kv_txn_rollback_to(struct kv_txn *txn, uint64_t savepoint);
-// Locks taken after the mark are let go, and what was then also locked for writing is shared again. Only when nothing that
+// Locks taken after the mark are let go, and what was then locked in a stronger mode is held in the earlier one again. Only when nothing that
 // was written or read since counts any more. Does not suspend: others may have to wait a moment longer.
 struct kv_lock_mark {
     uint32_t level, held, locked, known;
@@ -97,7 +109,9 @@ uint64_t kv_txn_mark(struct kv_txn *txn);
 struct kv_read {
     enum kv_lock lock;
     enum kv_wait wait;
-    bool no_validate; // Does not enter the read set: statistics, sequences' peeks.
+    // Does not enter the read set: statistics, sequences' peeks. Of points with a lock: what is found is there at the commit
+    // because the lock is held until then, whatever becomes of its value; what is not found is validated as ever.
+    bool no_validate;
     uint64_t mark;    // Of kv_txn_mark: the transaction's own writes after it are not seen. 0: all are.
 };
 

@@ -5,23 +5,23 @@
 #include "core/mark.h"
 #include "kv/txn.h"
 
-void txn_note_held(struct kv_txn *txn, struct bytes key, uint64_t since)
+void txn_note_held(struct kv_txn *txn, struct bytes key, enum kv_lock mode, uint64_t since)
 {
     if (txn->read_only) return;
-    if (txn->held.count < TXN_HELD_MAX || held_set_find(&txn->held, key) != NULL)
-        held_set_add(&txn->held, key, since);
+    if (txn->held.count < TXN_HELD_MAX || held_set_find(&txn->held, key, mode) != NULL)
+        held_set_add(&txn->held, key, mode, since);
     else if (txn->weak)
         read_set_add_key(&txn->reads, key); // No other can change it: a new snapshot finds it as it is.
     else
         txn->doomed = true;
 }
 
-void txn_note_lock(struct kv_txn *txn, struct bytes key, uint64_t since)
+void txn_note_lock(struct kv_txn *txn, struct bytes key, enum kv_lock mode, uint64_t since)
 {
     if (txn->weak) {
-        txn_note_held(txn, key, since);
+        txn_note_held(txn, key, mode, since);
     } else if (txn->locked.count < TXN_HELD_MAX) {
-        held_set_add(&txn->locked, key, since);
+        held_set_add(&txn->locked, key, mode, since);
     } else {
         txn->locked_more = true;
     }

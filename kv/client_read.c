@@ -34,10 +34,25 @@ static bool overlay(const struct kv_txn *txn, const struct kv_read *read, struct
 }
 
 // A lock is noted by itself, and is all there is to say where reads are not noted.
-static void note_read(struct kv_txn *txn, const struct kv_read *read, struct bytes key)
+static void note_read(
+    struct kv_txn *txn, const struct kv_read *read, struct bytes key, bool found)
 {
     if (txn->weak && read->lock != KV_LOCK_NONE) return;
-    if (txn_notes_reads(txn) && !read->no_validate) read_set_add_key(txn_noted(txn), key);
+    if (!txn_notes_reads(txn)) return;
+    if (read->no_validate && read->lock == KV_LOCK_NONE) return;
+    // It is there as long as the lock is held.
+    if (read->no_validate && found && held_set_find(&txn->held, key, read->lock) != NULL) return;
+    read_set_add_key(txn_noted(txn), key);
+}
+
+static void note_lock(struct kv_txn *txn, const struct kv_read *read, struct bytes key, bool found,
+    uint64_t since)
+{
+    if (read->no_validate && found && txn->held.count < TXN_HELD_FOUND_MAX) {
+        txn_note_held(txn, key, read->lock, since);
+    } else {
+        txn_note_lock(txn, key, read->lock, since);
+    }
 }
 
 // One point at its slice, wherever that is by now.
@@ -92,12 +107,13 @@ struct status kv_get(struct task *task, struct kv_txn *txn, const struct kv_read
     // No further: beyond that it is the lock alone that says that the value is the newest.
     if (!hlc_is_zero(get.call.moved_to)) TRY(txn_move_to(task, txn, get.call.moved_to));
     if (skipped) goto out;
-    if (get.read.lock == KV_LOCK_EXCLUSIVE) txn_lock_known(txn, key);
-    if (get.call.locks_since != 0) txn_note_lock(txn, key, get.call.locks_since);
+    txn_lock_known(txn, key, get.read.lock);
+    if (get.call.locks_since != 0)
+        note_lock(txn, read, key, value->data != NULL, get.call.locks_since);
     if (UNLIKELY(note)) {
         read_set_add_key(&txn->reads, key);
     } else {
-        note_read(txn, read, key);
+        note_read(txn, read, key, value->data != NULL);
     }
     txn->stats.rows_read += value->data != NULL;
     txn->stats.bytes_read += value->size;
@@ -243,7 +259,8 @@ static void part_take(struct get_batch *batch, struct get_part *part, struct are
         txn->stats.rows_read += values[index].data != NULL;
         txn->stats.bytes_read += values[index].size;
         if (part->get.call.locks_since != 0 && !part->skipped[i])
-            txn_note_lock(txn, part->keys[i], part->get.call.locks_since);
+            note_lock(txn, batch->read, part->keys[i], part->values[i].data != NULL,
+                part->get.call.locks_since);
     }
     batch->moved_to = hlc_max(batch->moved_to, part->get.call.moved_to);
 }
@@ -259,9 +276,9 @@ static void batch_note(struct get_batch *batch, const struct leader_item *items)
         for (uint32_t k = 0; k < part->get.count; k++) {
             if (part->skipped[k]) continue;
             if (batch->read->lock != KV_LOCK_NONE)
-                txn_note_held(batch->txn, part->keys[k], part->get.call.locks_since);
+                txn_note_held(batch->txn, part->keys[k], batch->read->lock, part->get.call.locks_since);
             else
-                note_read(batch->txn, batch->read, part->keys[k]);
+                note_read(batch->txn, batch->read, part->keys[k], part->values[k].data != NULL);
         }
     }
     batch->uncertain = false;
@@ -339,6 +356,39 @@ out:
     return st;
 }
 
+// A lock that lets others change the row, or make it, says nothing of its value: those of several keys may be of different
+// instants.
+static bool values_may_differ(const struct kv_txn *txn, const struct kv_read *read)
+{
+    return read->lock == KV_LOCK_KEY_SHARE && !txn->weak;
+}
+
+// What was locked, as of the snapshot; when only what there is counts (no_validate), what was not found.
+static struct status get_again(struct task *task, struct kv_txn *txn, const struct kv_read *read,
+    const struct bytes *keys, uint32_t count, struct arena *arena, struct bytes *values,
+    const bool *skipped)
+{
+    struct status st = STATUS_OK;
+    struct arena scratch;
+    const struct kv_read plain = {.mark = read->mark};
+    arena_init(&scratch, txn->arena.account);
+    struct bytes *wanted = ARENA_ARRAY(&scratch, struct bytes, count);
+    struct bytes *found = ARENA_ARRAY(&scratch, struct bytes, count);
+    uint32_t *places = ARENA_ARRAY(&scratch, uint32_t, count);
+    uint32_t wanted_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if ((read->no_validate && values[i].data != NULL) || (skipped != NULL && skipped[i])) continue;
+        wanted[wanted_count] = keys[i];
+        places[wanted_count++] = i;
+    }
+    if (wanted_count == 0) goto out;
+    TRY(get_many(task, txn, &plain, wanted, wanted_count, arena, found, NULL));
+    for (uint32_t i = 0; i < wanted_count; i++) values[places[i]] = found[i];
+out:
+    arena_fini(&scratch);
+    return st;
+}
+
 struct status kv_get_many(struct task *task, struct kv_txn *txn, const struct kv_read *read,
     const struct bytes *keys, uint32_t count, struct arena *arena, struct bytes *values,
     bool *skipped)
@@ -351,8 +401,11 @@ struct status kv_get_many(struct task *task, struct kv_txn *txn, const struct kv
     const struct kv_read mode = txn_read_mode(txn, read, &note);
     for (uint32_t i = 0; note && i < count; i++) read_set_add_key(&txn->reads, keys[i]);
     TRY(get_many(task, txn, &mode, keys, count, arena, values, skipped));
+    if (values_may_differ(txn, &mode))
+        TRY(get_again(task, txn, &mode, keys, count, arena, values, skipped));
     for (uint32_t i = 0; i < count; i++) {
-        if (!note && (skipped == NULL || !skipped[i])) note_read(txn, read, keys[i]);
+        if (!note && (skipped == NULL || !skipped[i]))
+            note_read(txn, read, keys[i], values[i].data != NULL);
     }
 out:
     return txn_outcome(txn, st);
@@ -372,15 +425,15 @@ struct status kv_insert_many(struct task *task, struct kv_txn *txn, const struct
 
     // A bulk load does not fill the lock table: what it reads is validated at commit instead.
     bool locks = txn->lock_count < TXN_LOCKS_INSERT_MAX && txn->stage_count == 0;
-    const struct kv_read read = {.lock = locks ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
+    const struct kv_read read = {.lock = locks ? KV_LOCK_UPDATE : KV_LOCK_NONE};
     TRY(get_many(task, txn, &read, keys, count, arena, existing, NULL));
     if (!locks && hlc_is_zero(txn->unlocked_ts)) txn->unlocked_ts = txn->read_ts;
     for (uint32_t i = 0; i < count; i++) {
         if (existing[i].data != NULL) {
-            note_read(txn, &read, keys[i]);
+            note_read(txn, &read, keys[i], true);
             continue;
         }
-        if (locks) txn_lock_known(txn, keys[i]);
+        if (locks) txn_lock_known(txn, keys[i], KV_LOCK_UPDATE);
         TRY(txn_put(task, txn, keys[i], pairs[i].value, true));
     }
 out:

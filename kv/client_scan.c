@@ -257,11 +257,11 @@ static void step_note(struct step *step)
         txn->stats.bytes_read += step->batch.pairs[i].key.size + step->batch.pairs[i].value.size;
     }
     txn->stats.rows_read += step->batch.count;
-    for (uint32_t i = 0; read->lock == KV_LOCK_EXCLUSIVE && !step->note && i < step->batch.count; i++) {
-        txn_lock_known(txn, step->batch.pairs[i].key);
+    for (uint32_t i = 0; read->lock >= KV_LOCK_NO_KEY_UPDATE && !step->note && i < step->batch.count; i++) {
+        txn_lock_known(txn, step->batch.pairs[i].key, read->lock);
     }
     for (uint32_t i = 0; i < step->locked.count; i++) {
-        txn_note_lock(txn, step->locked.pairs[i].key, step->locks_since);
+        txn_note_lock(txn, step->locked.pairs[i].key, read->lock, step->locks_since);
     }
     if (!step->note && (!txn_notes_reads(txn) || read->no_validate)) return;
     if (!step->note && txn->weak && read->lock != KV_LOCK_NONE) return; // What was locked is newest.

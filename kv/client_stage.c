@@ -86,11 +86,11 @@ static void chunk_held(struct kv_txn *txn, struct chunk *chunk, struct txn_part 
     const uint32_t count = txn->held.count;
     if (count == 0) return;
     const struct held_key *held = held_set_sorted(&txn->held);
-    part->held = ARENA_ARRAY(&chunk->arena, struct held_key, chunk->count);
+    part->held = ARENA_ARRAY(&chunk->arena, struct held_key, (size_t)chunk->count * KV_LOCK_MODES);
     for (uint32_t i = 0; i < chunk->count; i++) {
         while (at < count && bytes_compare(held[at].key, chunk->writes[i]->key) < 0) at++;
-        if (at < count && bytes_equal(held[at].key, chunk->writes[i]->key))
-            part->held[part->held_count++] = held[at];
+        while (at < count && bytes_equal(held[at].key, chunk->writes[i]->key))
+            part->held[part->held_count++] = held[at++];
     }
 }
 

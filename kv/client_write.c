@@ -75,7 +75,7 @@ static struct status increment_in(struct task *task, struct kv_txn *txn, struct 
     int64_t initial, int64_t delta, int64_t *value)
 {
     struct status st = STATUS_OK;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE};
     struct bytes found;
     TRY(kv_get(task, txn, &read, key, &txn->arena, &found));
     int64_t next = initial;

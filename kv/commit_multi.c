@@ -406,7 +406,7 @@ static bool locks_are_known(const struct multi *multi)
     for (uint32_t i = 0; i < multi->parts->count; i++) {
         const struct txn_part *part = &multi->parts->parts[i];
         for (uint32_t k = 0; k < part->write_count; k++) {
-            if (!txn_lock_is_known(multi->txn, part->writes[k]->key)) return false;
+            if (!txn_lock_is_known(multi->txn, part->writes[k])) return false;
         }
     }
     return true;

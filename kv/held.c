@@ -14,25 +14,35 @@ void held_set_init(struct held_set *set, struct arena *arena)
 }
 
 // Where the key's number is, or would be.
-static uint32_t index_slot(const struct held_set *set, struct bytes key)
+static uint32_t index_slot(const struct held_set *set, uint64_t hash, struct bytes key, enum kv_lock mode)
 {
-    uint32_t at = (uint32_t)hash_bytes(key) & (set->index_size - 1);
-    while (set->index[at] != 0 && !bytes_equal(set->keys[set->index[at] - 1].key, key))
-        at = (at + 1) & (set->index_size - 1);
+    uint32_t at = (uint32_t)(hash + mode) & (set->index_size - 1);
+    for (; set->index[at] != 0; at = (at + 1) & (set->index_size - 1)) {
+        const struct held_key *there = &set->keys[set->index[at] - 1];
+        if (there->mode == mode && bytes_equal(there->key, key)) break;
+    }
     return at;
 }
 
 static void index_fill(struct held_set *set)
 {
     memset(set->index, 0, set->index_size * sizeof *set->index);
-    for (uint32_t i = 0; i < set->count; i++) set->index[index_slot(set, set->keys[i].key)] = i + 1;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct held_key *key = &set->keys[i];
+        set->index[index_slot(set, hash_bytes(key->key), key->key, key->mode)] = i + 1;
+    }
 }
 
-const struct held_key *held_set_find(const struct held_set *set, struct bytes key)
+const struct held_key *held_set_find(
+    const struct held_set *set, struct bytes key, enum kv_lock mode)
 {
     if (set->count == 0) return NULL;
-    const uint32_t number = set->index[index_slot(set, key)];
-    return number == 0 ? NULL : &set->keys[number - 1];
+    const uint64_t hash = hash_bytes(key);
+    for (; mode <= KV_LOCK_UPDATE; mode++) {
+        const uint32_t number = set->index[index_slot(set, hash, key, mode)];
+        if (number != 0) return &set->keys[number - 1];
+    }
+    return NULL;
 }
 
 static void grow(struct held_set *set)
@@ -49,13 +59,12 @@ static void grow(struct held_set *set)
     index_fill(set);
 }
 
-void held_set_add(struct held_set *set, struct bytes key, uint64_t since)
+void held_set_add(struct held_set *set, struct bytes key, enum kv_lock mode, uint64_t since)
 {
+    if (held_set_find(set, key, mode) != NULL) return;
     grow(set);
-    const uint32_t slot = index_slot(set, key);
-    if (set->index[slot] != 0) return;
-    set->keys[set->count++] = (struct held_key){arena_copy(set->arena, key), since};
-    set->index[slot] = set->count;
+    set->keys[set->count++] = (struct held_key){arena_copy(set->arena, key), since, mode};
+    set->index[index_slot(set, hash_bytes(key), key, mode)] = set->count;
 }
 
 void held_set_cut(struct held_set *set, uint32_t count)

@@ -161,11 +161,13 @@ static struct status lock_key(struct task *task, struct slice *slice, struct lea
 // Locks live in the leader's memory. Whoever relies on them instead of validating what it read is told when they went
 // with an earlier leader, or were taken away because its node was silent; also if it has taken them again since.
 static struct status check_held_key(
-    struct slice *slice, const struct leader_call *call, struct bytes key, uint64_t since)
+    struct slice *slice, const struct leader_call *call, const struct held_key *held)
 {
+    const struct bytes key = held->key;
     struct status st = serves_key(slice, call->tenant, key);
     if (failed(st)) return st;
-    if (LIKELY(lock_held_since(slice->locks, leader_holder(call), key, since))) return STATUS_OK;
+    if (LIKELY(lock_held_since(slice->locks, leader_holder(call), key, held->mode, held->since)))
+        return STATUS_OK;
     uint64_t writer = 0; // What is staged is locked by being there.
     if (!list_empty(&slice->staged)) st = staged_owner(slice, key, 0, &writer);
     if (failed(st) || writer == call->owner.txn) return st;
@@ -179,7 +181,7 @@ static struct status check_held(struct slice *slice, const struct leader_call *c
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < count && !failed(st); i++)
-        st = check_held_key(slice, call, keys[i].key, keys[i].since);
+        st = check_held_key(slice, call, &keys[i]);
     return st;
 }
 
@@ -255,8 +257,9 @@ static struct status get_settle(struct slice *slice, struct leader_get *get)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < get->count; i++) {
+        const struct held_key held = {.key = get->keys[i], .mode = get->read.lock};
         if (get->skipped == NULL || !get->skipped[i])
-            TRY(check_held_key(slice, &get->call, get->keys[i], 0));
+            TRY(check_held_key(slice, &get->call, &held));
     }
     get->call.locks_since = slice->locks->since;
 out:
@@ -361,6 +364,10 @@ static struct status lock_rows_skipping(
         scan->batch.pairs[kept++] = *pair;
     }
     scan->batch.count = kept;
+    // Others may change what is locked so: rows are as of the snapshot, and that moves first.
+    if (scan->read.lock != KV_LOCK_KEY_SHARE || hlc_is_zero(call->moved_to)) goto out;
+    call->moved_to = hlc_max(slice->last_commit, hlc_now(&slice->shard->hlc));
+    st = status_make(K_MOVED, "rows changed after the snapshot");
 out:
     return st;
 }
@@ -415,8 +422,10 @@ static struct status scan_overlay(struct slice *slice, struct leader_scan *scan,
 static struct status scan_settle(struct slice *slice, struct leader_scan *scan)
 {
     struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < scan->batch.count; i++)
-        TRY(check_held_key(slice, &scan->call, scan->batch.pairs[i].key, 0));
+    for (uint32_t i = 0; i < scan->batch.count; i++) {
+        const struct held_key held = {.key = scan->batch.pairs[i].key, .mode = scan->read.lock};
+        TRY(check_held_key(slice, &scan->call, &held));
+    }
     scan->call.locks_since = slice->locks->since;
 out:
     return st;
@@ -437,7 +446,9 @@ struct status leader_scan(struct task *task, void *arg)
     if (slice->ranges->version != version) TRY(serves_span(slice, scan->call.tenant, asked));
     if (scan->read.lock == KV_LOCK_NONE) goto overlay;
     if (scan->read.wait == KV_WAIT_SKIP) {
-        TRY(lock_rows_skipping(task, slice, scan));
+        st = lock_rows_skipping(task, slice, scan);
+        if (status_is(st, K_MOVED)) scan->span = asked;
+        TRY(st);
         TRY(serves_span(slice, scan->call.tenant, asked));
         goto overlay;
     }
@@ -537,10 +548,10 @@ static struct status lock_writes(
     struct task *task, struct slice *slice, struct leader_commit *commit)
 {
     struct status st = STATUS_OK;
-    const struct kv_read read = {
-        .lock = KV_LOCK_EXCLUSIVE, .wait = commit->no_wait ? KV_WAIT_FAIL : KV_WAIT_BLOCK};
+    struct kv_read read = {.wait = commit->no_wait ? KV_WAIT_FAIL : KV_WAIT_BLOCK};
     for (uint32_t i = 0; i < commit->write_count && !failed(st); i++) {
         struct lock_answer answer;
+        read.lock = write_node_lock(commit->writes[i]);
         st = lock_key(task, slice, &commit->call, &read, commit->writes[i]->key, &answer);
     }
     // They were held, and went with an earlier leader: the client begins its commit anew, and waits for them.
@@ -565,9 +576,10 @@ static const struct write_node *commit_find(const struct leader_commit *commit, 
     return NULL;
 }
 
-static bool commit_writes(const void *arg, struct bytes key)
+static enum kv_lock commit_lock(const void *arg, struct bytes key)
 {
-    return commit_find(arg, key) != NULL;
+    const struct write_node *node = commit_find(arg, key);
+    return node == NULL ? KV_LOCK_NONE : write_node_lock(node);
 }
 
 static bool commit_checks(const void *arg, struct bytes key)
@@ -596,10 +608,11 @@ static bool writes_are_free(struct slice *slice, const struct leader_commit *com
     const uint64_t holder = leader_holder(&commit->call);
     // A bulk load looks at the few locks there are, everybody else at the few keys written.
     if (slice->locks->lock_count < commit->write_count / 16) {
-        return !lock_taken_by_other_any(slice->locks, holder, commit_writes, commit);
+        return !lock_taken_by_other_any(slice->locks, holder, commit_lock, commit);
     }
     for (uint32_t i = 0; i < commit->write_count; i++) {
-        if (lock_taken_by_other(slice->locks, holder, commit->writes[i]->key)) return false;
+        const struct write_node *write = commit->writes[i];
+        if (lock_taken_by_other(slice->locks, holder, write->key, write_node_lock(write))) return false;
     }
     return true;
 }

@@ -64,32 +64,35 @@ struct status leader_writer_other(
     return st;
 }
 
-static struct status lock_for(const struct staging *staging, struct slice *slice, struct bytes key)
+// Of a row that it deletes nobody else has any lock; one that it leaves there others may hold on to.
+static struct status lock_for(struct slice *slice, struct lock_owner_id writer, struct bytes key)
 {
-    const struct lock_request request = {.owner = {staging->holder, staging->age_ns},
-        .mode = KV_LOCK_EXCLUSIVE,
-        .wait = KV_WAIT_SKIP};
+    struct lock_request request = {.owner = writer, .mode = KV_LOCK_UPDATE, .wait = KV_WAIT_SKIP};
     bool granted;
+    struct status st = lock_try(slice->locks, &request, key, &granted);
+    if (failed(st) || granted) return st;
+    request.mode = KV_LOCK_NO_KEY_UPDATE;
     return lock_try(slice->locks, &request, key, &granted);
+}
+
+static struct lock_owner_id owner_of(const struct staging *staging)
+{
+    return (struct lock_owner_id){staging->holder, staging->age_ns};
 }
 
 struct status leader_writer_known(struct slice *slice, struct bytes key, uint64_t txn)
 {
     uint64_t writer;
-    bool granted;
     const struct staging *staging = staging_find(slice, key, txn);
     if (staging != NULL) {
         covered("staged.staging_met");
-        return lock_for(staging, slice, key);
+        return lock_for(slice, owner_of(staging), key);
     }
     struct status st = writer_find(slice, key, txn, &writer);
     if (failed(st) || writer == 0) return st;
     // The oldest there is: it has written much, others give way.
-    const struct lock_request request = {.owner = {.txn = writer},
-        .mode = KV_LOCK_EXCLUSIVE,
-        .wait = KV_WAIT_SKIP};
     covered("staged.writer_met");
-    return lock_try(slice->locks, &request, key, &granted);
+    return lock_for(slice, (struct lock_owner_id){.txn = writer}, key);
 }
 
 // --- taking ----------------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ static void staging_left(struct slice *slice, const struct staging *staging)
 {
     if (slice->locks == NULL || failed(slice_check_role(slice))) return;
     for (uint32_t i = 0; i < staging->count; i++) {
-        if (failed(lock_for(staging, slice, staging->writes[i]->key))) return; // No room: it has LOCK_COUNT_MAX.
+        if (failed(lock_for(slice, owner_of(staging), staging->writes[i]->key))) return; // No room: it has LOCK_COUNT_MAX.
     }
 }
 

@@ -7,6 +7,7 @@
 #include "kv/staged.h"
 
 #define ROW_BYTES_LEAST 2u // Of a pair: two sizes.
+#define HELD_BYTES_LEAST 3u
 
 // --- parts ---------------------------------------------------------------------------------------
 
@@ -19,7 +20,7 @@ static void put_read(struct buffer *out, const struct kv_read *read)
 static struct kv_read take_read(struct wire_in *in)
 {
     struct kv_read read = {0};
-    read.lock = (enum kv_lock)wire_take_enum(in, KV_LOCK_EXCLUSIVE);
+    read.lock = (enum kv_lock)wire_take_enum(in, KV_LOCK_UPDATE);
     read.wait = (enum kv_wait)wire_take_enum(in, KV_WAIT_FAIL);
     return read;
 }
@@ -77,16 +78,19 @@ static void put_held(struct buffer *out, const struct held_key *keys, uint32_t c
     for (uint32_t i = 0; i < count; i++) {
         wire_put_bytes(out, keys[i].key);
         wire_put_u64(out, keys[i].since);
+        wire_put_u64(out, keys[i].mode);
     }
 }
 
 static const struct held_key *take_held(struct wire_in *in, uint32_t *count)
 {
-    *count = wire_take_count(in, ROW_BYTES_LEAST);
+    *count = wire_take_count(in, HELD_BYTES_LEAST);
     struct held_key *keys = ARENA_ARRAY(in->arena, struct held_key, *count);
     for (uint32_t i = 0; i < *count && !in->bad; i++) {
         keys[i].key = wire_take_key(in);
         keys[i].since = wire_take_u64(in);
+        keys[i].mode = (enum kv_lock)wire_take_enum(in, KV_LOCK_UPDATE);
+        if (keys[i].mode == KV_LOCK_NONE) in->bad = true;
     }
     return keys;
 }
@@ -317,7 +321,9 @@ static void take_writes(struct wire_in *in, struct leader_commit *commit, enum e
         struct write_node *node = node_at(commit, again ? count - 1 : count);
         node->key = item.key;
         node->value = item.value;
-        node->kind = item.tombstone ? WRITE_DELETE : WRITE_PUT;
+        // Of several any may come to count.
+        const bool deleted = again && node->kind == WRITE_DELETE;
+        node->kind = item.tombstone || deleted ? WRITE_DELETE : WRITE_PUT;
         if (!again) check_order(in, commit, count++);
     }
     commit->write_count = count;
@@ -384,7 +390,7 @@ static void commit_answered(struct wire_in *in, void *request)
     commit->released = wire_take_u64(in);
 }
 
-// Locks need no more than the keys, and those that must be held before: once the keys are locked nobody can tell any
+// Locks need no more than the keys, which of them go, and what must be held before: once the keys are locked nobody can tell any
 // more that their locks were lost.
 static void lock_ask(struct buffer *out, const void *request)
 {
@@ -392,6 +398,7 @@ static void lock_ask(struct buffer *out, const void *request)
     wire_put_u64(out, commit->write_count);
     for (uint32_t i = 0; i < commit->write_count; i++) {
         wire_put_bytes(out, commit->writes[i]->key);
+        wire_put_bool(out, write_node_lock(commit->writes[i]) == KV_LOCK_UPDATE);
     }
     put_held(out, commit->held, commit->held_count);
 }
@@ -399,10 +406,11 @@ static void lock_ask(struct buffer *out, const void *request)
 static void lock_asked(struct wire_in *in, void *request)
 {
     struct leader_commit *commit = request;
-    uint32_t count = wire_take_count(in, 1);
+    uint32_t count = wire_take_count(in, 2);
     take_nodes(in, commit, count);
     for (uint32_t i = 0; i < count && !in->bad; i++) {
         node_at(commit, i)->key = wire_take_key(in);
+        node_at(commit, i)->kind = wire_take_bool(in) ? WRITE_DELETE : WRITE_PUT;
         check_order(in, commit, i);
     }
     commit->held = take_held(in, &commit->held_count);

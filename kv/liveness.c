@@ -89,7 +89,7 @@ static struct status record_change_once(struct task *task, uint32_t node, record
     bool write = true;
     struct status st = kv_txn_begin(task, &options, &txn);
     if (failed(st)) return st;
-    struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    struct kv_read read = {.lock = KV_LOCK_UPDATE};
     TRY(kv_get(task, txn, &read, record_key(key, node), task->arena, &value));
     TRY(record_decode(node, value, record));
     TRY(change(task, record, arg, &write));

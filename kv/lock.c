@@ -26,9 +26,10 @@ struct lock_hold {
     struct lock *lock;
     struct lock_owner *owner;
     enum kv_lock mode;
-    uint32_t level, exclusive_level; // At which it was first taken, and for writing.
-    uint32_t asked_level;            // At which it was asked for last.
-    uint64_t since, here_since;      // Another one's where it was taken, when it came from there.
+    uint32_t asked_level; // At which it was asked for last.
+    // Of `mode` and those that it contains, by the mode's place: since when it is held in that mode or a stronger one.
+    uint32_t levels[KV_LOCK_MODES];
+    uint64_t since[KV_LOCK_MODES], here_since[KV_LOCK_MODES]; // The former of where it was taken.
     struct lock_hold *lock_next;
     struct lock_hold *owner_previous, *owner_next;
 };
@@ -215,6 +216,26 @@ static void owner_drop_if_unused(struct lock_table *table, struct lock_owner *ow
 
 // --- granting ------------------------------------------------------------------------------------
 
+// Where a hold notes what it says of a mode.
+static uint32_t place_of(enum kv_lock mode)
+{
+    return (uint32_t)mode - KV_LOCK_KEY_SHARE;
+}
+
+bool lock_modes_conflict(enum kv_lock one, enum kv_lock other)
+{
+#define WITH(mode) (1u << KV_LOCK_##mode)
+    static const uint8_t excluded[] = {
+        [KV_LOCK_NONE] = 0,
+        [KV_LOCK_KEY_SHARE] = WITH(UPDATE),
+        [KV_LOCK_SHARE] = WITH(UPDATE) | WITH(NO_KEY_UPDATE),
+        [KV_LOCK_NO_KEY_UPDATE] = WITH(UPDATE) | WITH(NO_KEY_UPDATE) | WITH(SHARE),
+        [KV_LOCK_UPDATE] = WITH(UPDATE) | WITH(NO_KEY_UPDATE) | WITH(SHARE) | WITH(KEY_SHARE),
+    };
+#undef WITH
+    return (excluded[one] >> other & 1u) != 0;
+}
+
 static struct lock_hold *hold_find(const struct lock *lock, uint64_t txn)
 {
     struct lock_hold *hold = lock->holds;
@@ -227,9 +248,22 @@ static bool holds_allow(const struct lock *lock, uint64_t txn, enum kv_lock mode
 {
     for (const struct lock_hold *hold = lock->holds; hold != NULL; hold = hold->lock_next) {
         if (hold->owner->id.txn == txn) continue;
-        if (mode == KV_LOCK_EXCLUSIVE || hold->mode == KV_LOCK_EXCLUSIVE) return false;
+        if (lock_modes_conflict(mode, hold->mode)) return false;
     }
     return true;
+}
+
+// From now on it is in that mode, and so in those between that and the one that it was in.
+static void hold_strengthen(
+    const struct lock_table *table, struct lock_hold *hold, enum kv_lock mode, uint32_t level)
+{
+    for (enum kv_lock next = hold->mode + 1; next <= mode; next++) {
+        const uint32_t place = place_of(next);
+        hold->levels[place] = level;
+        hold->since[place] = hold->here_since[place] = table->since;
+    }
+    if (hold->mode < mode) hold->mode = mode;
+    hold->asked_level = level;
 }
 
 static struct lock_hold *hold_add(struct lock_table *table, struct lock *lock,
@@ -237,11 +271,7 @@ static struct lock_hold *hold_add(struct lock_table *table, struct lock *lock,
 {
     struct lock_hold *hold = hold_find(lock, id.txn);
     if (hold != NULL) {
-        hold->asked_level = level;
-        if (mode == KV_LOCK_EXCLUSIVE && hold->mode != mode) {
-            hold->mode = mode;
-            hold->exclusive_level = level;
-        }
+        hold_strengthen(table, hold, mode, level);
         return hold;
     }
     struct lock_owner *owner = owner_get(table, id);
@@ -253,9 +283,8 @@ static struct lock_hold *hold_add(struct lock_table *table, struct lock *lock,
     }
     hold->lock = lock;
     hold->owner = owner;
-    hold->mode = mode;
-    hold->level = hold->exclusive_level = hold->asked_level = level;
-    hold->since = hold->here_since = table->since;
+    hold->mode = KV_LOCK_NONE;
+    hold_strengthen(table, hold, mode, level);
     hold->lock_next = lock->holds;
     lock->holds = hold;
     hold->owner_previous = NULL;
@@ -292,11 +321,6 @@ static void line_advance(struct lock_table *table, struct lock *lock)
 
 // --- asking --------------------------------------------------------------------------------------
 
-static bool mode_covers(enum kv_lock held, enum kv_lock wanted)
-{
-    return held == KV_LOCK_EXCLUSIVE || wanted == KV_LOCK_SHARED;
-}
-
 // The lock for `key` (made when absent) and, if the request was granted at once, what is held then.
 static struct status try_or_find(struct lock_table *table, const struct lock_request *request,
     struct bytes key, struct lock **found, struct lock_hold **granted)
@@ -310,7 +334,7 @@ static struct status try_or_find(struct lock_table *table, const struct lock_req
     }
     *found = lock;
     struct lock_hold *own = hold_find(lock, request->owner.txn);
-    if (own != NULL && mode_covers(own->mode, request->mode)) {
+    if (own != NULL && own->mode >= request->mode) {
         own->asked_level = request->level;
         *granted = own;
         return STATUS_OK;
@@ -339,18 +363,19 @@ bool lock_give(struct lock_table *table, const struct lock_taken *taken)
     struct lock *lock;
     struct lock_hold *hold;
     const struct lock_request request = {
-        .owner = taken->owner, .mode = taken->mode, .level = taken->exclusive_level};
+        .owner = taken->owner, .mode = taken->mode, .level = taken->levels[0]};
     struct status st = try_or_find(table, &request, taken->key, &lock, &hold);
     if (failed(st)) return false;
     if (hold == NULL) {
         lock_drop_if_unused(table, lock);
         return false;
     }
-    hold->level = taken->level;
-    hold->exclusive_level = taken->exclusive_level;
+    for (uint32_t i = 0; i <= place_of(taken->mode); i++) {
+        hold->levels[i] = taken->levels[i];
+        hold->here_since[i] = table->since;
+        hold->since[i] = taken->since[i];
+    }
     hold->asked_level = UINT32_MAX; // Not known.
-    hold->here_since = table->since;
-    hold->since = taken->since;
     return true;
 }
 
@@ -459,27 +484,29 @@ struct status lock_acquire(struct task *task, struct lock_table *table,
     return st;
 }
 
-static bool forbids_write(const struct lock *lock, uint64_t txn)
+static bool forbids(const struct lock *lock, uint64_t txn, enum kv_lock mode)
 {
     const struct lock_hold *own = hold_find(lock, txn);
-    if (own != NULL && own->mode == KV_LOCK_EXCLUSIVE) return false;
-    return lock->first != NULL || !holds_allow(lock, txn, KV_LOCK_EXCLUSIVE);
+    if (own != NULL && own->mode >= mode) return false;
+    return lock->first != NULL || !holds_allow(lock, txn, mode);
 }
 
-bool lock_taken_by_other(const struct lock_table *table, uint64_t txn, struct bytes key)
+bool lock_taken_by_other(
+    const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode)
 {
     if (table->lock_count == 0) return false;
     const struct lock *lock = lock_find(table, key, hash_bytes(key));
-    return lock != NULL && forbids_write(lock, txn);
+    return lock != NULL && forbids(lock, txn, mode);
 }
 
 bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
-    bool (*wanted)(const void *arg, struct bytes key), const void *arg)
+    enum kv_lock (*wanted)(const void *arg, struct bytes key), const void *arg)
 {
     for (uint64_t i = 0; i < table->lock_buckets; i++) {
         for (const struct lock *lock = table->locks[i]; lock != NULL; lock = lock->bucket_next) {
-            if (!forbids_write(lock, txn)) continue;
-            if (wanted(arg, bytes_of(lock->key, lock->key_size))) return true;
+            if (!forbids(lock, txn, KV_LOCK_UPDATE)) continue; // No weaker mode either.
+            const enum kv_lock mode = wanted(arg, bytes_of(lock->key, lock->key_size));
+            if (mode != KV_LOCK_NONE && forbids(lock, txn, mode)) return true;
         }
     }
     return false;
@@ -489,7 +516,7 @@ bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, 
 {
     const struct lock *lock = lock_find(table, key, hash_bytes(key));
     const struct lock_hold *own = lock == NULL ? NULL : hold_find(lock, txn);
-    return own != NULL && mode_covers(own->mode, mode);
+    return own != NULL && own->mode >= mode;
 }
 
 // Bits of a `since`: slice, term, and how often since then locks may have been lost.
@@ -510,12 +537,15 @@ static bool since_reaches(uint64_t taken, uint64_t told)
     return taken >> SINCE_SLICE_SHIFT == told >> SINCE_SLICE_SHIFT && taken <= told;
 }
 
-bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key, uint64_t since)
+bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key,
+    enum kv_lock mode, uint64_t since)
 {
     const struct lock *lock = lock_find(table, key, hash_bytes(key));
     const struct lock_hold *own = lock == NULL ? NULL : hold_find(lock, txn);
-    if (own == NULL) return false;
-    return since == 0 || since_reaches(own->since, since) || since_reaches(own->here_since, since);
+    if (own == NULL || own->mode < mode) return false;
+    const uint32_t place = place_of(mode);
+    return since == 0 || since_reaches(own->since[place], since) ||
+        since_reaches(own->here_since[place], since);
 }
 
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn)
@@ -570,6 +600,18 @@ static void hold_drop(struct lock_table *table, struct lock_hold *hold)
     owner_drop_if_unused(table, owner);
 }
 
+// The strongest that it was in without what was taken at those levels. Levels grow with modes.
+static enum kv_lock mode_before(const struct lock_hold *hold, uint32_t from, uint32_t to)
+{
+    enum kv_lock mode = KV_LOCK_NONE;
+    while (mode < hold->mode) {
+        const uint32_t level = hold->levels[place_of(mode + 1)];
+        if (level >= from && level <= to) break;
+        mode++;
+    }
+    return mode;
+}
+
 void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, uint32_t to)
 {
     struct lock_owner *owner = owner_find(table, txn);
@@ -577,12 +619,13 @@ void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, 
     struct lock_hold *next;
     for (struct lock_hold *hold = owner->holds; hold != NULL; hold = next) {
         next = hold->owner_next; // The owner goes with its last hold, and that has no next one.
-        if (hold->level >= from && hold->level <= to) {
-            if (hold->asked_level > to) table->since++; // Before another is given it.
+        const enum kv_lock kept = mode_before(hold, from, to);
+        if (kept == hold->mode) continue;
+        if (hold->asked_level > to) table->since++; // Before another is given it.
+        if (kept == KV_LOCK_NONE) {
             hold_drop(table, hold);
-        } else if (hold->mode == KV_LOCK_EXCLUSIVE && hold->exclusive_level >= from &&
-            hold->exclusive_level <= to) {
-            hold->mode = KV_LOCK_SHARED;
+        } else {
+            hold->mode = kept;
             line_advance(table, hold->lock);
         }
     }
@@ -632,6 +675,18 @@ uint64_t lock_count_in(const struct lock_table *table, struct span span, uint64_
     return count;
 }
 
+// The key is the table's.
+static struct lock_taken taken_of(const struct lock_hold *hold)
+{
+    struct lock_taken taken = {.key = bytes_of(hold->lock->key, hold->lock->key_size),
+        .owner = hold->owner->id, .mode = hold->mode};
+    for (uint32_t i = 0; i <= place_of(hold->mode); i++) {
+        taken.levels[i] = hold->levels[i];
+        taken.since[i] = hold->since[i];
+    }
+    return taken;
+}
+
 // The lock goes with its last hold.
 static void lock_take(struct lock_table *table, struct lock *lock, struct arena *arena,
     uint32_t max, struct lock_taken *taken, uint32_t *count)
@@ -640,11 +695,10 @@ static void lock_take(struct lock_table *table, struct lock *lock, struct arena 
     struct lock_hold *next;
     for (struct lock_hold *hold = lock->holds; hold != NULL; hold = next) {
         next = hold->lock_next;
-        if (*count < max)
-            taken[(*count)++] = (struct lock_taken){
-                .key = arena_copy(arena, key), .owner = hold->owner->id, .mode = hold->mode,
-                .level = hold->level, .exclusive_level = hold->exclusive_level,
-                .since = hold->since};
+        if (*count < max) {
+            taken[*count] = taken_of(hold);
+            taken[(*count)++].key = arena_copy(arena, key);
+        }
         hold_drop(table, hold);
     }
 }
@@ -679,9 +733,7 @@ bool lock_next_held(const struct lock_table *table, uint64_t *place, struct lock
         for (const struct lock *lock = table->locks[bucket]; lock != NULL; lock = lock->bucket_next) {
             for (const struct lock_hold *hold = lock->holds; hold != NULL; hold = hold->lock_next) {
                 if (at++ < skip) continue;
-                *held = (struct lock_taken){.key = bytes_of(lock->key, lock->key_size),
-                    .owner = hold->owner->id, .mode = hold->mode, .level = hold->level,
-                    .exclusive_level = hold->exclusive_level, .since = hold->since};
+                *held = taken_of(hold);
                 *place = bucket << 32 | at;
                 return true;
             }
@@ -726,7 +778,8 @@ uint32_t lock_waits_for(
     if (waiter->lock == NULL) return 0;
     const struct lock_hold *hold = waiter->lock->holds;
     for (; hold != NULL && count < max; hold = hold->lock_next) {
-        if (hold->owner->id.txn != waiter->owner.txn) owners[count++] = hold->owner->id;
+        if (hold->owner->id.txn == waiter->owner.txn) continue;
+        if (lock_modes_conflict(waiter->mode, hold->mode)) owners[count++] = hold->owner->id;
     }
     const struct lock_waiter *ahead = waiter->previous;
     if (ahead != NULL && count < max) owners[count++] = ahead->owner;

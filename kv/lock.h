@@ -15,7 +15,7 @@
 //          A waiter is embedded in the waiting task's frame.
 // Errors   55P03 (KV_WAIT_FAIL, or the deadline passed), 40001 (chosen to end a deadlock), 57014,
 //          53200.
-// Checked  tests/unit/kv/test_lock.c.
+// Checked  tests/unit/kv/test_txn_locks.c.
 #pragma once
 #include "core/bytes.h"
 #include "core/shard.h"
@@ -85,9 +85,12 @@ CHECKED struct status lock_table_init(struct lock_table *table, struct shard *sh
 // An invariant: nobody waits.
 void lock_table_fini(struct lock_table *table);
 
+// PostgreSQL's table.
+bool lock_modes_conflict(enum kv_lock one, enum kv_lock other);
+
 struct lock_request {
     struct lock_owner_id owner;
-    enum kv_lock mode; // SHARED or EXCLUSIVE.
+    enum kv_lock mode;
     enum kv_wait wait;
     uint64_t deadline_ns; // 0: none.
     uint32_t level;       // See lock_release_levels.
@@ -105,24 +108,26 @@ CHECKED struct status lock_acquire(struct task *task, struct lock_table *table,
 // Takes it only if that needs no waiting. False: another holds it or is before us.
 CHECKED struct status lock_try(struct lock_table *table, const struct lock_request *request,
     struct bytes key, bool *granted);
-// Whether a transaction other than `txn` holds the key or waits for it in a mode that forbids to
-// write it.
-bool lock_taken_by_other(const struct lock_table *table, uint64_t txn, struct bytes key);
-// The same for any key that `wanted` says yes to: for whom there are fewer locks than keys.
+// Whether a transaction other than `txn` holds the key in a mode that forbids `mode` to it, or waits for the key.
+bool lock_taken_by_other(
+    const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);
+// The same for any key that `wanted` has a mode for: for whom there are fewer locks than keys.
 bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
-    bool (*wanted)(const void *arg, struct bytes key), const void *arg);
+    enum kv_lock (*wanted)(const void *arg, struct bytes key), const void *arg);
 bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);
 // The first of the slice's leader of that term.
 uint64_t lock_since(uint64_t slice, uint64_t term);
-// Whether the transaction holds the key, in whatever mode, and has never ceased to since it was told `since`, here or
-// where the lock came from; 0: it has only to hold it now.
-bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key, uint64_t since);
+// Whether the transaction holds the key, in that mode or a stronger one, and has never ceased to since it was told `since`,
+// here or where the lock came from; 0: it has only to hold it now.
+bool lock_held_since(const struct lock_table *table, uint64_t txn, struct bytes key,
+    enum kv_lock mode, uint64_t since);
 uint64_t lock_held_count(const struct lock_table *table, uint64_t txn);
 // Some of those that hold locks, from a place in the table that `turn` says; how many. At most `max`.
 uint32_t lock_owners(const struct lock_table *table, uint64_t turn, uint64_t *txns, uint32_t max);
 // Releases everything that `txn` holds and wakes who is next in each line.
 void lock_release_all(struct lock_table *table, uint64_t txn);
-// The same for what it first took at a level within [from, to]; what it then took for writing as well, it goes on to share.
+// The same for what it first took at a level within [from, to]; what it took in a stronger mode there, it goes on to hold in
+// the mode that it had before.
 // A release that is late takes away what was asked for again at a later level: whoever relies on that finds it out.
 void lock_release_levels(struct lock_table *table, uint64_t txn, uint32_t from, uint32_t to);
 // Releases all of a transaction that is thought to have ended. Should it not have, it finds that out: lock_held_since.
@@ -140,8 +145,9 @@ struct lock_taken {
     struct bytes key;
     struct lock_owner_id owner;
     enum kv_lock mode;
-    uint32_t level, exclusive_level;
-    uint64_t since;
+    // For each mode up to `mode`, from KV_LOCK_KEY_SHARE on.
+    uint32_t levels[KV_LOCK_MODES];
+    uint64_t since[KV_LOCK_MODES];
 };
 void lock_span_take(struct lock_table *table, struct span span, struct status st,
     struct arena *arena, uint32_t max, struct lock_taken **taken, uint32_t *count);

@@ -26,9 +26,10 @@ void lock_wire_put(struct buffer *out, const struct lock_taken *lock)
     wire_put_u64(out, lock->owner.txn);
     wire_put_u64(out, lock->owner.age_ns);
     wire_put_u64(out, lock->mode);
-    wire_put_u64(out, lock->level);
-    wire_put_u64(out, lock->exclusive_level);
-    wire_put_u64(out, lock->since);
+    for (uint32_t i = 0; i < (uint32_t)lock->mode; i++) {
+        wire_put_u64(out, lock->levels[i]);
+        wire_put_u64(out, lock->since[i]);
+    }
 }
 
 struct lock_taken lock_wire_take(struct wire_in *in)
@@ -36,11 +37,13 @@ struct lock_taken lock_wire_take(struct wire_in *in)
     struct lock_taken lock = {.key = wire_take_key(in)};
     lock.owner.txn = wire_take_u64(in);
     lock.owner.age_ns = wire_take_u64(in);
-    lock.mode = (enum kv_lock)wire_take_enum(in, KV_LOCK_EXCLUSIVE);
-    lock.level = wire_take_u32(in);
-    lock.exclusive_level = wire_take_u32(in);
-    lock.since = wire_take_u64(in);
-    if (lock.mode == KV_LOCK_NONE || lock.since == 0) in->bad = true;
+    lock.mode = (enum kv_lock)wire_take_enum(in, KV_LOCK_UPDATE);
+    if (lock.mode == KV_LOCK_NONE) in->bad = true;
+    for (uint32_t i = 0; i < (uint32_t)lock.mode && !in->bad; i++) {
+        lock.levels[i] = wire_take_u32(in);
+        lock.since[i] = wire_take_u64(in);
+        if (lock.since[i] == 0) in->bad = true;
+    }
     return lock;
 }
 

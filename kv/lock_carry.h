@@ -18,7 +18,7 @@
 #include "kv/slice.h"
 
 #define LOCK_CARRY_BYTES (2u << 20)
-#define LOCK_WIRE_LEAST 7u // Bytes of an encoded lock, at least.
+#define LOCK_WIRE_LEAST 6u // Bytes of an encoded lock, at least.
 
 void lock_wire_put(struct buffer *out, const struct lock_taken *lock);
 // A lock; sets in->bad when it is none.

@@ -103,7 +103,8 @@ static bool lock_get(struct codec_reader *in, struct arena *arena, struct listed
     lock->key = arena_copy(arena, codec_get_bytes(in));
     lock->txn = codec_get_u64(in);
     const uint8_t mode = codec_get_u8(in);
-    lock->mode = mode == KV_LOCK_EXCLUSIVE ? KV_LOCK_EXCLUSIVE : KV_LOCK_SHARED;
+    if (mode == KV_LOCK_NONE || mode > KV_LOCK_MODES) return false;
+    lock->mode = (enum kv_lock)mode;
     lock->granted = codec_get_bool(in);
     lock->since_us = codec_get_i64(in);
     lock->blocker_count = codec_get_u32(in);

@@ -131,7 +131,7 @@ static struct status change_once(struct task *task, struct lock_change *change)
     struct bytes value;
     struct arena arena;
     const struct kv_txn_options options = {0};
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE};
     arena_init(&arena, NULL);
     change->in_the_way = (struct holder){0};
     TRY(kv_txn_begin(task, &options, &txn));

@@ -248,6 +248,11 @@ bool kv_txn_is_weak(const struct kv_txn *txn)
     return txn->weak;
 }
 
+bool kv_txn_locks_rows(const struct kv_txn *txn)
+{
+    return txn->lock_count < TXN_LOCKS_MAX;
+}
+
 void kv_txn_lock_timeout_set(struct kv_txn *txn, uint64_t timeout_ns)
 {
     txn->lock_timeout_ns = timeout_ns;
@@ -428,11 +433,12 @@ void txn_locks_gone(struct kv_txn *txn, uint64_t slice)
     txn->locked_count = kept;
 }
 
-bool txn_lock_is_known(const struct kv_txn *txn, struct bytes key)
+bool txn_lock_is_known(const struct kv_txn *txn, const struct write_node *write)
 {
-    const uint64_t hash = hash_bytes(key);
+    const uint64_t strong = txn_lock_hash(write->key, KV_LOCK_UPDATE);
+    const uint64_t enough = txn_lock_hash(write->key, write_node_lock(write));
     for (uint32_t i = 0; i < txn->lock_hash_count; i++) {
-        if (txn->lock_hashes[i] == hash) return true;
+        if (txn->lock_hashes[i] == strong || txn->lock_hashes[i] == enough) return true;
     }
     return false;
 }
@@ -470,8 +476,9 @@ static void hold_inserts(struct kv_txn *txn)
     const struct write_node *node = write_buffer_seek(&txn->writes, (struct bytes){0});
     for (; node != NULL; node = write_node_next(node)) {
         if (!node->checked) continue;
-        const struct held_key *locked = held_set_find(&txn->locked, node->key);
-        txn_note_held(txn, node->key, locked == NULL ? 0 : locked->since);
+        const enum kv_lock mode = KV_LOCK_NO_KEY_UPDATE; // Nobody else writes it.
+        const struct held_key *locked = held_set_find(&txn->locked, node->key, mode);
+        txn_note_held(txn, node->key, mode, locked == NULL ? 0 : locked->since);
     }
 }
 

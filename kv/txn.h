@@ -31,6 +31,9 @@
 // Beyond this many what is locked is validated, too, where reads are not (READ COMMITTED); and of a transaction that
 // does not write all that it has read is, because which of it was locked is not known any more.
 #define TXN_HELD_MAX 4096u
+// Beyond this many what is found under a lock is validated although the lock alone would do (kv_read.no_validate): the rest
+// is for what can rest on nothing else.
+#define TXN_HELD_FOUND_MAX (TXN_HELD_MAX / 2)
 // A commit over several slices whose keys are known to be locked need not lock them first.
 #define TXN_LOCKS_KNOWN 32u
 
@@ -78,7 +81,7 @@ struct kv_txn {
     uint64_t *locked_slices;
     uint32_t locked_count, locked_capacity;
     uint64_t lock_count;
-    uint64_t lock_hashes[TXN_LOCKS_KNOWN]; // Of keys that it has locked, as far as there is room.
+    uint64_t lock_hashes[TXN_LOCKS_KNOWN]; // Of keys that it has locked for writing, as far as there is room.
     uint32_t lock_hash_count;
     struct hlc_timestamp unlocked_ts; // Of the first insert that took no lock; zero: all did.
     struct kv_txn_stats stats;
@@ -143,9 +146,9 @@ static inline struct read_set *txn_noted(struct kv_txn *txn)
 }
 // The key was locked; `since` as in struct leader_call. Who does not validate what was read under a lock must find it in
 // force at the commit, and who writes nothing must, too: it may have gone with an earlier leader.
-void txn_note_lock(struct kv_txn *txn, struct bytes key, uint64_t since);
+void txn_note_lock(struct kv_txn *txn, struct bytes key, enum kv_lock mode, uint64_t since);
 // The same, and the lock alone says that what was read is the newest.
-void txn_note_held(struct kv_txn *txn, struct bytes key, uint64_t since);
+void txn_note_held(struct kv_txn *txn, struct bytes key, enum kv_lock mode, uint64_t since);
 // What was locked by a transaction that writes nothing must still be. 40001.
 CHECKED struct status txn_check_locks(struct task *task, struct kv_txn *txn);
 // Fills in what each request of the transaction says; it goes to `slice`.
@@ -163,13 +166,18 @@ static inline uint64_t txn_mark_epoch(const struct kv_read *read)
 void txn_note_locks(struct kv_txn *txn, uint64_t slice);
 // The slice's leader has let go of them: a release of their own would be a call for nothing.
 void txn_locks_gone(struct kv_txn *txn, uint64_t slice);
-// The key is locked for writing; and whether it is known to be.
-static inline void txn_lock_known(struct kv_txn *txn, struct bytes key)
+// A key's hash, the last bit of which says whether it is locked for deleting it, too.
+static inline uint64_t txn_lock_hash(struct bytes key, enum kv_lock mode)
 {
-    if (txn->lock_hash_count == TXN_LOCKS_KNOWN) return;
-    txn->lock_hashes[txn->lock_hash_count++] = hash_bytes(key);
+    return (hash_bytes(key) & ~UINT64_C(1)) | (mode == KV_LOCK_UPDATE);
 }
-bool txn_lock_is_known(const struct kv_txn *txn, struct bytes key);
+// The key is locked in that mode; and whether it is known to be in the one that the write needs.
+static inline void txn_lock_known(struct kv_txn *txn, struct bytes key, enum kv_lock mode)
+{
+    if (mode < KV_LOCK_NO_KEY_UPDATE || txn->lock_hash_count == TXN_LOCKS_KNOWN) return;
+    txn->lock_hashes[txn->lock_hash_count++] = txn_lock_hash(key, mode);
+}
+bool txn_lock_is_known(const struct kv_txn *txn, const struct write_node *write);
 // Takes figures out of an answer.
 void txn_count(struct kv_txn *txn, const struct leader_call *call);
 // Notes 40001 in the transaction and returns `st`.

@@ -16,6 +16,7 @@
 #pragma once
 #include "core/arena.h"
 #include "core/bytes.h"
+#include "kv/client.h"
 
 #define WRITE_BUFFER_LEVELS 16u
 
@@ -66,6 +67,15 @@ struct write_buffer {
     bool marked; // A mark was taken: keep the undo log from now on.
     bool rewritten; // Some of what the undo log has was a write itself.
 };
+
+// The lock that the write needs. Of what is to be staged any epoch's write may come to be the one that counts.
+static inline enum kv_lock write_node_lock(const struct write_node *node)
+{
+    bool deletes = node->kind == WRITE_DELETE;
+    for (const struct write_undo *undo = node->older; undo != NULL; undo = undo->chain)
+        deletes = deletes || undo->kind == WRITE_DELETE;
+    return deletes ? KV_LOCK_UPDATE : KV_LOCK_NO_KEY_UPDATE;
+}
 
 void write_buffer_init(struct write_buffer *buffer, struct arena *arena);
 

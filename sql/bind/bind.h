@@ -497,6 +497,9 @@ void bind_add_output(
 // --- bind_table.c, bind_dml.c ------------------------------------------------------------------------
 
 enum { TABLE_FOR_INSERT = 1, TABLE_FOR_UPDATE = 2, TABLE_FOR_DELETE = 4 };
+// What a row is locked in by a statement that sets those columns: REL_LOCK_UPDATE if a foreign key may refer to one of them.
+enum rel_lock bind_update_lock(
+    const struct table_desc *table, bool (*changes)(const void *arg, uint32_t ordinal), const void *arg);
 CHECKED struct status bind_table_plan(struct binder *binder, const struct table_desc *table,
     uint32_t purpose, struct table_plan **plan);
 // The table's columns under their plain names, as variables of a new row.

@@ -357,6 +357,20 @@ static struct status bind_assignments(struct binder *binder, struct scope *scope
     const struct assignment_list *list, const struct written_views *views,
     const struct table_plan *table, var_id base, struct rel_item_list *out);
 
+struct assigned {
+    const struct rel_item_list *items;
+    var_id base;
+};
+
+static bool is_assigned(const void *arg, uint32_t ordinal)
+{
+    const struct assigned *assigned = arg;
+    for (uint32_t i = 0; i < assigned->items->count; i++) {
+        if (assigned->items->items[i].var == assigned->base + ordinal) return true;
+    }
+    return false;
+}
+
 static struct status bind_conflict_update(struct binder *binder, struct scope *parent,
     const struct insert *insert, struct insert_plan *plan)
 {
@@ -371,6 +385,8 @@ static struct status bind_conflict_update(struct binder *binder, struct scope *p
     static const struct written_views none;
     TRY(bind_assignments(binder, &scope, &insert->conflict_assignments, &none, plan->table,
         plan->existing_base, &plan->assignments));
+    const struct assigned assigned = {&plan->assignments, plan->existing_base};
+    plan->conflict_lock = bind_update_lock(table, is_assigned, &assigned);
     if (insert->conflict_where != NULL)
         TRY(bind_condition(
             binder, &scope, insert->conflict_where, "WHERE", &plan->conflict_where));
@@ -402,6 +418,8 @@ static void bind_upsert(
             bind_var(binder, plan->excluded_base + ordinal, POSITION_NONE));
     }
     if (plan->assignments.count == 0) plan->conflict = CONFLICT_NOTHING;
+    const struct assigned assigned = {&plan->assignments, plan->existing_base};
+    plan->conflict_lock = bind_update_lock(table, is_assigned, &assigned);
 }
 
 static struct status bind_conflict(struct binder *binder, struct scope *parent,
@@ -412,6 +430,7 @@ static struct status bind_conflict(struct binder *binder, struct scope *parent,
     const struct table_desc *table = plan->table->table;
     plan->conflict = insert->conflict;
     plan->upsert = insert->upsert;
+    plan->conflict_lock = REL_LOCK_NO_KEY_UPDATE;
     plan->arbiters =
         ARENA_ARRAY(binder->arena, const struct index_desc *, table->index_count);
     if (insert->conflict == CONFLICT_NONE && !insert->upsert) return st;
@@ -721,7 +740,7 @@ static struct status bind_change_input(struct binder *binder, struct change *cha
                                                   : table->name;
     change->scan = bind_scan(binder, change->relation, change->alias);
     change->scan->scan.all_columns = true;
-    change->scan->scan.lock = REL_LOCK_EXCLUSIVE;
+    change->scan->scan.lock = REL_LOCK_UPDATE;
     change->scan->scan.index_hint = change->target->index_hint;
     TRY(add_target_range(binder, &scope->names, &change->views, table, change->alias,
         change->scan->scan.base, &change->range));
@@ -842,6 +861,8 @@ struct status bind_update(
     change->scope.clause = "UPDATE";
     TRY(bind_assignments(binder, &change->scope, &update->assignments, &change->views,
         change->plan->table, change->scan->scan.base, &assignments));
+    const struct assigned assigned = {&assignments, change->scan->scan.base};
+    change->scan->scan.lock = bind_update_lock(change->relation->table, is_assigned, &assigned);
     project_assignments(binder, change, &assignments);
     rel->left = change->rel;
     if (owner != NULL) {

@@ -464,6 +464,9 @@ static const char *locking_name(const struct locking *locking)
 static struct status mark_locks(struct binder *binder, struct rel *rel,
     const struct locking *locking, uint32_t *scans, struct rel **last)
 {
+    static const enum rel_lock rel_locks[] = {[LOCK_FOR_KEY_SHARE] = REL_LOCK_KEY_SHARE,
+        [LOCK_FOR_SHARE] = REL_LOCK_SHARE, [LOCK_FOR_NO_KEY_UPDATE] = REL_LOCK_NO_KEY_UPDATE,
+        [LOCK_FOR_UPDATE] = REL_LOCK_UPDATE};
     struct status st = STATUS_OK;
     if (rel == NULL) return st;
     if (rel->kind == REL_SCAN) {
@@ -472,10 +475,7 @@ static struct status mark_locks(struct binder *binder, struct rel *rel,
                 "cannot lock rows in materialized view \"%s\"", rel->scan.table->name);
         struct relation *relation = bind_names_by_id(binder->names, rel->scan.table->id);
         if (relation != NULL) relation->privileges |= PRIVILEGE_UPDATE;
-        rel->scan.lock = locking->strength == LOCK_FOR_UPDATE ||
-                locking->strength == LOCK_FOR_NO_KEY_UPDATE
-            ? REL_LOCK_EXCLUSIVE
-            : REL_LOCK_SHARED;
+        rel->scan.lock = rel_locks[locking->strength];
         rel->scan.wait = locking->wait;
         rel->scan.locked_by = locking_name(locking);
         (*scans)++;

@@ -222,6 +222,47 @@ static bool same_form(const struct table_desc *child, const struct index_desc *i
     return true;
 }
 
+// The entry there is what references lock, and what a parent's change locks against them: the same for all who ask, and no
+// other one when indexes are added.
+static const struct index_desc *referenced_index(
+    const struct table_desc *parent, const struct constraint_desc *constraint)
+{
+    for (uint32_t i = 0; i < parent->index_count; i++) {
+        const struct index_desc *index = &parent->indexes[i];
+        if (index_is_unique(index) && index->column_count == constraint->column_count &&
+            index->state == ELEMENT_PUBLIC &&
+            index_starts_with(index, constraint->referenced_columns, constraint->column_count))
+            return index;
+    }
+    return NULL;
+}
+
+enum rel_lock bind_update_lock(
+    const struct table_desc *table, bool (*changes)(const void *arg, uint32_t ordinal), const void *arg)
+{
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index_is_unique(index) || index->predicate_sql != NULL || index->inverted) continue;
+        for (uint32_t k = 0; k < index->column_count; k++) {
+            if (index->columns[k].expression_sql != NULL) continue;
+            const uint32_t ordinal = ordinal_of(table, index->columns[k].column_id);
+            if (ordinal == ROW_SLOT_NONE) continue;
+            // What it is made of may change.
+            if (table->columns[ordinal].generated_sql != NULL || changes(arg, ordinal)) return REL_LOCK_UPDATE;
+        }
+    }
+    return REL_LOCK_NO_KEY_UPDATE;
+}
+
+static bool is_reference(const void *arg, uint32_t ordinal)
+{
+    const struct table_plan_back_reference *back = arg;
+    for (uint32_t c = 0; c < back->count; c++) {
+        if (back->child_ordinals[c] == ordinal) return true;
+    }
+    return false;
+}
+
 static struct status bind_references(struct binder *binder, struct table_plan *plan)
 {
     const struct table_desc *table = plan->table;
@@ -242,12 +283,7 @@ static struct status bind_references(struct binder *binder, struct table_plan *p
         uint32_t count = constraint->column_count;
         *reference = (struct table_plan_reference){
             .constraint = constraint, .parent = parent->table, .count = count};
-        for (uint32_t x = 0; x < parent->table->index_count; x++) {
-            const struct index_desc *index = &parent->table->indexes[x];
-            if (index_is_unique(index) && index->column_count == count && index->state == ELEMENT_PUBLIC &&
-                index_starts_with(index, constraint->referenced_columns, count))
-                reference->parent_index = index;
-        }
+        reference->parent_index = referenced_index(parent->table, constraint);
         if (reference->parent_index == NULL)
             return status_make(E_DATA_CORRUPTED, "foreign key without a unique index");
         reference->ordinals = ARENA_ARRAY(binder->arena, uint32_t, count);
@@ -287,7 +323,11 @@ static struct status bind_back_references(struct binder *binder, struct table_pl
         uint32_t count = constraint->column_count;
         struct table_plan_back_reference *back =
             &plan->back_references[plan->back_reference_count++];
-        *back = (struct table_plan_back_reference){.constraint = constraint, .count = count};
+        *back = (struct table_plan_back_reference){.constraint = constraint,
+            .count = count,
+            .key_index = referenced_index(table, constraint)};
+        if (back->key_index == NULL)
+            return status_make(E_DATA_CORRUPTED, "foreign key without a unique index");
         TRY(bind_table_plan(
             binder, child->table, TABLE_FOR_UPDATE | TABLE_FOR_DELETE, &back->child));
         for (uint32_t x = 0; x < child->table->index_count; x++) {
@@ -307,6 +347,7 @@ static struct status bind_back_references(struct binder *binder, struct table_pl
             back->child_ordinals[c] = ordinal_of(child->table, child_column);
             back->ordinals[c] = ordinal_of(table, constraint->referenced_columns[at]);
         }
+        back->update_lock = bind_update_lock(child->table, is_reference, back);
     }
 
 out:

@@ -37,7 +37,7 @@ static struct status new_version(struct task *task, uint64_t tenant, uint32_t *v
 static struct status read_for_update(
     struct task *task, struct session *session, uint32_t id, struct bytes *value)
 {
-    struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    struct kv_read read = {.lock = KV_LOCK_UPDATE};
     return kv_get(task, session->txn, &read,
         catalog_descriptor_key(task->arena, session->tenant, id), task->arena, value);
 }
@@ -148,7 +148,7 @@ struct status catalog_take_name(struct task *task, struct session *session, uint
     uint32_t schema_id, const char *name, struct name_value value, struct name_value *existing)
 {
     struct status st = STATUS_OK;
-    struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    struct kv_read read = {.lock = KV_LOCK_UPDATE};
     struct bytes key = catalog_name_key(task->arena, session->tenant, database_id, schema_id, name);
     struct bytes former;
     struct buffer encoded;

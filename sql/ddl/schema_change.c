@@ -254,7 +254,7 @@ static struct status fill_batch(struct task *task, struct change_batch *batch)
     if (fill->resume.size > 0 && bytes_compare(fill->resume, span.start) > 0)
         span.start = fill->resume;
     kv_scan_init(&scan, span);
-    if (batch->lock) scan.read.lock = KV_LOCK_EXCLUSIVE;
+    if (batch->lock) scan.read.lock = KV_LOCK_UPDATE;
     scan.batch_rows = fill->rows_max < CHANGE_BATCH_ROWS ? fill->rows_max : CHANGE_BATCH_ROWS;
     if (batch->attempt > 0 && fill->rows_max > CHANGE_BATCH_ROWS)
         fill->rows_max = fill->rows_max / 4 < CHANGE_BATCH_ROWS ? CHANGE_BATCH_ROWS : fill->rows_max / 4;

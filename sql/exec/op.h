@@ -103,7 +103,7 @@ struct node_scan {
     struct expr_program *filter;    // Over the node's layout; or NULL.
     enum rel_lock lock;
     enum lock_wait wait;
-    bool locks_selected;            // READ COMMITTED: what passes the filter is locked, and looked at again.
+    enum rel_lock selected_lock;    // READ COMMITTED: what passes the filter is locked, and looked at again.
     bool no_validate;               // What it reads does not enter the read set.
     uint64_t limit_hint;            // Rows after which it is likely to be asked no more; 0: unknown.
     const struct scalar_list *conjuncts; // For EXPLAIN.

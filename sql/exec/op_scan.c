@@ -80,7 +80,7 @@ static struct status scan_open(struct task *task, struct op *op)
         scan->filter = expr_state_new(run->arena, run, node->filter, run->capacity);
     const bool counts = node->filter == NULL && node->decoder.key_needed == 0 && node->decoder.value_needed == 0;
     scan->visitor.row = counts ? NULL : visit_row;
-    scan->locks_selected = node->locks_selected && kv_txn_is_weak(run->txn);
+    scan->locks_selected = node->selected_lock != REL_LOCK_NONE && kv_txn_is_weak(run->txn);
     arena_init(&scan->ahead, run->account);
     scan->visits = node->primary == NULL && node->lock == REL_LOCK_NONE && !scan->locks_selected;
     if (scan->visits && node->filter != NULL) {
@@ -338,7 +338,7 @@ static struct status lock_selected(struct task *task, struct scan_op *scan, cons
 {
     struct status st = STATUS_OK;
     struct op *op = &scan->op;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_BLOCK};
+    const struct kv_read read = scan_read(op->node->scan.selected_lock, LOCK_WAIT_BLOCK);
     const uint32_t count = op->out.selected;
     struct bytes *keys = arena_alloc(&op->arena, count * sizeof(struct bytes));
     struct bytes *values = arena_alloc(&op->arena, count * sizeof(struct bytes));

@@ -147,7 +147,7 @@ static struct status row_in_the_way(struct task *task, struct write_op *write, u
     *primary_key = key;
     *primary_value = value;
     if (index == 0) return st;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct kv_read read = scan_read(write->op.node->write->insert->conflict_lock, LOCK_WAIT_BLOCK);
     const struct row_index *primary = &plan->indexes[0];
     struct row_decoder decoder;
     uint32_t *ordinals = ARENA_ARRAY(arena, uint32_t, primary->key_count);
@@ -175,7 +175,7 @@ static struct status find_conflict(struct task *task, struct write_op *write, ui
     struct status st = STATUS_OK;
     struct writer *writer = write->writer;
     const struct node_write *node = write->op.node->write;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct kv_read read = scan_read(write->op.node->write->insert->conflict_lock, LOCK_WAIT_BLOCK);
     *found = false;
     for (uint32_t a = 0; a < node->arbiter_count && !*found; a++) {
         struct buffer key;

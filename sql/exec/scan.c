@@ -29,7 +29,8 @@ void access_state_init(struct access_state *state, struct arena *arena, struct r
 struct kv_read scan_read(enum rel_lock lock, enum lock_wait wait)
 {
     static const enum kv_lock locks[] = {[REL_LOCK_NONE] = KV_LOCK_NONE,
-        [REL_LOCK_SHARED] = KV_LOCK_SHARED, [REL_LOCK_EXCLUSIVE] = KV_LOCK_EXCLUSIVE};
+        [REL_LOCK_KEY_SHARE] = KV_LOCK_KEY_SHARE, [REL_LOCK_SHARE] = KV_LOCK_SHARE,
+        [REL_LOCK_NO_KEY_UPDATE] = KV_LOCK_NO_KEY_UPDATE, [REL_LOCK_UPDATE] = KV_LOCK_UPDATE};
     static const enum kv_wait waits[] = {[LOCK_WAIT_BLOCK] = KV_WAIT_BLOCK,
         [LOCK_WAIT_SKIP] = KV_WAIT_SKIP, [LOCK_WAIT_ERROR] = KV_WAIT_FAIL};
     return (struct kv_read){.lock = locks[lock], .wait = waits[wait]};

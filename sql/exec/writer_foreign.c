@@ -6,6 +6,7 @@
 #include "sql/exec/deferred.h"
 #include "sql/catalog/descriptor.h"
 #include "sql/exec/foreign_key.h"
+#include "sql/exec/scan.h"
 #include "sql/exec/writer.h"
 
 #define PARENTS_AT_ONCE 512u
@@ -71,28 +72,21 @@ out:
     return st;
 }
 
-static bool is_parents_index(const struct table_plan_back_reference *back, const struct index_desc *index)
+static bool is_referenced(const struct writer *writer, uint32_t index)
 {
-    if (!index_is_unique(index) || index->column_count != back->count || index->predicate_sql != NULL) return false;
-    for (uint32_t i = 0; i < back->count; i++) {
-        bool found = false;
-        for (uint32_t c = 0; c < back->count; c++)
-            found |= index->columns[i].column_id == back->constraint->referenced_columns[c];
-        if (!found) return false;
-    }
-    return true;
+    const struct table_plan *plan = writer->plan->table;
+    if (index == 0) return false; // The row's own key: whoever changes that has locked it.
+    for (uint32_t i = 0; i < plan->back_reference_count; i++)
+        if (plan->back_references[i].key_index == &plan->table->indexes[index]) return true;
+    return false;
 }
 
 struct status writer_lock_gone(
     struct task *task, struct writer *writer, uint32_t index, struct bytes key)
 {
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
-    const struct table_plan *plan = writer->plan->table;
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE, .no_validate = true};
     struct bytes value;
-    bool referred_to = false;
-    for (uint32_t i = 0; index > 0 && i < plan->back_reference_count; i++)
-        referred_to |= is_parents_index(&plan->back_references[i], &plan->table->indexes[index]);
-    if (!referred_to) return STATUS_OK;
+    if (!is_referenced(writer, index)) return STATUS_OK;
     return kv_get(task, writer->run->txn, &read, key, &writer->arena, &value);
 }
 
@@ -269,8 +263,8 @@ static struct status check_parents(struct task *task, struct writer *writer, uin
     struct status st = STATUS_OK;
     struct reference_queue *queue = &writer->references[at];
     const struct table_plan_reference *reference = &writer->plan->table->references[at];
-    // The parent stays until we commit, whatever the isolation.
-    const struct kv_read read = {.lock = KV_LOCK_SHARED};
+    // The parent stays until we commit, whatever the isolation; what else becomes of it is no matter.
+    const struct kv_read read = {.lock = KV_LOCK_KEY_SHARE, .no_validate = true};
     struct function_call call = cast_call(task, writer, &writer->check_arena);
     struct datum parent_values[32];
     while (queue->done < queue->keys.keys.count) {
@@ -319,6 +313,7 @@ struct children {
     const struct table_plan_back_reference *back;
     const type_oid *types;    // Of the key.
     struct datum **key_columns;
+    enum rel_lock lock;
     struct datum **columns;   // The batch found: whole rows by ordinal.
     uint16_t *rows;
     uint32_t count;
@@ -392,7 +387,7 @@ static struct status next_children(struct task *task, struct children *children,
     struct writer *writer = children->writer;
     struct arena *arena = &children->arena;
     const struct writer_plan *plan = writer->plan;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct kv_read read = scan_read(children->lock, LOCK_WAIT_BLOCK);
     struct function_call call = cast_call(task, writer, arena);
     struct kv_batch batch;
     *end = false;
@@ -508,6 +503,23 @@ out:
     return st;
 }
 
+static enum rel_lock child_lock(const struct table_plan_back_reference *back,
+    enum reference_action action, bool updated)
+{
+    if (action == REFERENCE_NO_ACTION || action == REFERENCE_RESTRICT) return REL_LOCK_KEY_SHARE;
+    return action == REFERENCE_CASCADE && !updated ? REL_LOCK_UPDATE : back->update_lock;
+}
+
+// READ COMMITTED: whoever referred to the key before it was locked against them has committed, perhaps after the
+// statement began. Nobody does from then on; when there are too many locks for that, what is read is validated.
+static struct status look_anew(struct task *task, struct run *run)
+{
+    if (!kv_txn_is_weak(run->txn)) return STATUS_OK;
+    struct status st = kv_txn_step(task, run->txn);
+    if (!kv_txn_locks_rows(run->txn)) kv_txn_weaken(run->txn, false);
+    return st;
+}
+
 static struct status settle_key(
     struct task *task, struct writer *writer, uint32_t at, const struct datum *row)
 {
@@ -517,16 +529,17 @@ static struct status settle_key(
     enum reference_action action =
         updated ? back->constraint->on_update : back->constraint->on_delete;
     struct children children = {0};
+    struct run *run = writer->run;
     bool end = false, is_back = false;
+    const bool weak = kv_txn_is_weak(run->txn);
     arena_reset(&writer->check_arena);
     if (action == REFERENCE_NO_ACTION || action == REFERENCE_RESTRICT) {
         TRY(key_is_back(task, writer, at, row, &is_back));
         if (is_back) return st;
     }
     TRY(open_children(writer, at, row, &children));
-    // READ COMMITTED: whoever referred to the key before it was locked against them has committed, perhaps after the
-    // statement began. Nobody does from then on.
-    if (kv_txn_is_weak(writer->run->txn)) TRY(kv_txn_step(task, writer->run->txn));
+    children.lock = child_lock(back, action, updated);
+    TRY(look_anew(task, run));
     while (!end) {
         TRY(next_children(task, &children, &end));
         if (children.count == 0) continue;
@@ -541,6 +554,7 @@ static struct status settle_key(
     }
 
 out:
+    if (weak) kv_txn_weaken(run->txn, true);
     if (failed(st)) st = status_copy(error_arena(writer), st); // What a cast says lies in the batch's arena.
     if (children.writer != NULL) {
         arena_fini(&children.arena);

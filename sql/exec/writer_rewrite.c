@@ -200,7 +200,7 @@ struct status rewrite_copy_rows(struct task *task, struct session *session, stru
     if (bytes_compare(copy->resume, span.start) > 0) span.start = copy->resume;
     kv_scan_init(&scan, span);
     scan.batch_rows = writer->run->capacity;
-    if (copy->lock) scan.read.lock = KV_LOCK_EXCLUSIVE;
+    if (copy->lock) scan.read.lock = KV_LOCK_UPDATE;
     copy->rows = 0;
     copy->done = false;
     buffer_init(&copy->last, copy->arena);

@@ -712,7 +712,7 @@ static struct status make_scan(
     // reads is not validated (READ COMMITTED), that is before it looks at the row's newest version.
     if (rel->scan.all_columns && residual->count > 0 && c->equal_count == 0 &&
         c->range_conjuncts.count == 0 && c->inverted_count == 0) {
-        scan->locks_selected = scan->lock == REL_LOCK_EXCLUSIVE;
+        scan->selected_lock = scan->lock;
         scan->lock = REL_LOCK_NONE;
     }
     if (plan->want != NULL && plan->want->limit > 0 && (plan->want->count == 0 || c->ordered))

@@ -423,6 +423,9 @@ static void group_keys(struct plan_printer *explain, uint32_t depth, const struc
 
 static void details(struct plan_printer *explain, const struct node *node, uint32_t depth)
 {
+    static const char *const lock_names[] = {[REL_LOCK_KEY_SHARE] = "key share",
+        [REL_LOCK_SHARE] = "share", [REL_LOCK_NO_KEY_UPDATE] = "no key update",
+        [REL_LOCK_UPDATE] = "update"};
     switch (node->kind) {
     case NODE_SCAN:
         add_conjuncts(explain, depth, "Index Cond", &node->scan.access_conjuncts);
@@ -432,7 +435,7 @@ static void details(struct plan_printer *explain, const struct node *node, uint3
         add_conjuncts(explain, depth, "Filter", node->scan.conjuncts);
         if (node->scan.lock != REL_LOCK_NONE)
             add_property(explain, depth, "Lock",
-                node->scan.lock == REL_LOCK_SHARED ? "shared" : "exclusive");
+                lock_names[node->scan.lock]);
         break;
     case NODE_VIRTUAL: add_conjuncts(explain, depth, "Filter", node->virtual_scan.conjuncts); break;
     case NODE_FILTER: add_conjuncts(explain, depth, "Filter", node->filter.conjuncts); break;

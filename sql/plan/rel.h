@@ -122,7 +122,13 @@ struct table_plan;     // sql/plan/table_plan.h: what writing to a table needs.
 struct insert_plan;
 struct update_plan;
 
-enum rel_lock { REL_LOCK_NONE, REL_LOCK_SHARED, REL_LOCK_EXCLUSIVE };
+enum rel_lock { // As enum kv_lock has them.
+    REL_LOCK_NONE,
+    REL_LOCK_KEY_SHARE,
+    REL_LOCK_SHARE,
+    REL_LOCK_NO_KEY_UPDATE,
+    REL_LOCK_UPDATE,
+};
 
 struct rel {
     enum rel_kind kind;

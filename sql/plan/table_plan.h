@@ -40,6 +40,8 @@ struct table_plan_back_reference {
     uint32_t *ordinals;                    // Of this table, in the order of child_ordinals.
     uint32_t *child_ordinals;              // In the order of the child's index.
     uint32_t count;
+    const struct index_desc *key_index;    // Unique, over the referenced columns: as children look for it.
+    enum rel_lock update_lock;             // What a child is locked in when its columns change.
 };
 
 struct table_plan {
@@ -77,6 +79,7 @@ struct insert_plan {
     struct scalar *conflict_where;
     bool materialize;             // The source reads the table.
     var_id xmax;                  // For RETURNING: 0 of a row that is new, else who replaced it; VAR_NONE: nobody asks.
+    enum rel_lock conflict_lock;  // Of rows in the way.
 };
 
 struct update_plan {

@@ -79,6 +79,10 @@ static void put_owner(struct pg_row *row, struct arena *arena, const struct owne
 static struct status send_tuple(struct virtual_table_sink *sink, struct arena *arena,
     const struct listed_lock *lock, const struct owner *owner)
 {
+    // As PostgreSQL shows its own of these strengths.
+    static const char *const mode_names[] = {[KV_LOCK_KEY_SHARE] = "AccessShareLock",
+        [KV_LOCK_SHARE] = "RowShareLock", [KV_LOCK_NO_KEY_UPDATE] = "ExclusiveLock",
+        [KV_LOCK_UPDATE] = "AccessExclusiveLock"};
     struct pg_row row;
     uint32_t table;
     const uint64_t hash = hash_bytes(lock->key);
@@ -89,7 +93,7 @@ static struct status send_tuple(struct virtual_table_sink *sink, struct arena *a
     pg_put_int(&row, "page", (int64_t)(hash >> 33));
     pg_put_int(&row, "tuple", (int64_t)(hash & 0x7fff));
     put_owner(&row, arena, owner);
-    pg_put_text(&row, "mode", lock->mode == KV_LOCK_EXCLUSIVE ? "ExclusiveLock" : "RowShareLock");
+    pg_put_text(&row, "mode", mode_names[lock->mode]);
     pg_put_bool(&row, "granted", lock->granted);
     pg_put_bool(&row, "fastpath", false);
     if (!lock->granted) pg_put_int(&row, "waitstart", lock->since_us - EPOCH_2000_US);

@@ -84,7 +84,7 @@ static struct status read_counter(struct task *task, struct kv_txn *txn, uint64_
     const struct table_desc *sequence, bool lock, bool *found, int64_t *value)
 {
     struct status st = STATUS_OK;
-    struct kv_read read = {.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE, .no_validate = !lock};
+    struct kv_read read = {.lock = lock ? KV_LOCK_UPDATE : KV_LOCK_NONE, .no_validate = !lock};
     struct bytes bytes;
     TRY(kv_get(task, txn, &read, catalog_sequence_key(task->arena, tenant, sequence->id),
         task->arena, &bytes));

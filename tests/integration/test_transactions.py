@@ -249,7 +249,7 @@ class Transactions(ClusterTest):
         wait_until(lambda: self.three.value("SELECT pg_blocking_pids(%s)", (two,)) == [one], "the second to be seen waiting")
         tuples = "SELECT pid, mode, granted, waitstart IS NOT NULL FROM pg_locks WHERE locktype = 'tuple' AND relation = 't'::regclass ORDER BY granted, 1"
         self.assertEqual(self.three.rows(tuples), [
-            (two, "ExclusiveLock", False, True), (one, "ExclusiveLock", True, False), (one, "ExclusiveLock", True, False)])
+            (two, "ExclusiveLock", False, True), (one, "AccessExclusiveLock", True, False), (one, "AccessExclusiveLock", True, False)])
         # The usual question: who holds what another one waits for?
         for kind in ("tuple", "transactionid"):
             self.assertEqual(self.three.rows(

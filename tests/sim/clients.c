@@ -168,7 +168,8 @@ static struct status transfer(struct operation *op)
     uint32_t from = (uint32_t)sim_random_below(&op->random, clients->accounts);
     uint32_t to = (uint32_t)sim_random_below(&op->random, clients->accounts);
     int64_t amount = (int64_t)sim_random_between(&op->random, 1, 10);
-    if (sim_random_below(&op->random, 2) == 0) read.lock = KV_LOCK_EXCLUSIVE;
+    if (sim_random_below(&op->random, 2) == 0)
+        read.lock = sim_random_below(&op->random, 2) == 0 ? KV_LOCK_UPDATE : KV_LOCK_NO_KEY_UPDATE;
     TRY(begin(op, false));
     TRY(kv_get(op->task, op->txn, &read, key_of(clients, op->task->arena, TABLE_ACCOUNT, from),
         op->task->arena, &value));
@@ -249,7 +250,7 @@ static struct status link_read(struct operation *op, uint32_t link, bool lock, u
     struct clients *clients = op->clients;
     struct status st;
     struct bytes value;
-    const struct kv_read read = {.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
+    const struct kv_read read = {.lock = lock ? KV_LOCK_UPDATE : KV_LOCK_NONE};
     *next = 0;
     TRY(kv_get(op->task, op->txn, &read, key_of(clients, op->task->arena, TABLE_RING, link), op->task->arena, &value));
     if (value.size == sizeof *next) memcpy(next, value.data, sizeof *next);
@@ -310,7 +311,7 @@ static struct status touch_list(struct operation *op, struct list_txn *txn, bool
     struct kv_read read = {0};
     uint32_t list = (uint32_t)sim_random_below(&op->random, clients->lists);
     struct bytes key = key_of(clients, op->task->arena, TABLE_LIST, list);
-    if (append && sim_random_below(&op->random, 2) == 0) read.lock = KV_LOCK_EXCLUSIVE;
+    if (append && sim_random_below(&op->random, 2) == 0) read.lock = KV_LOCK_UPDATE;
     TRY(kv_get(op->task, op->txn, &read, key, op->task->arena, &value));
     list_note_read(&clients->list_history, txn, list, value.data, value.size);
     if (!append) goto out;
@@ -408,11 +409,17 @@ static struct status mutex(struct operation *op)
     struct clients *clients = op->clients;
     struct status st;
     struct bytes value;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    struct kv_read read = {.lock = KV_LOCK_UPDATE};
     struct mutex_hold hold = {.mutex = (uint32_t)sim_random_below(&op->random, MUTEXES)};
     const struct bytes key = key_of(clients, op->task->arena, TABLE_MUTEX, hold.mutex);
     TRY(begin(op, false));
     kv_txn_weaken(op->txn, sim_random_below(&op->random, 2) == 0);
+    // What it holds in a weaker mode first is no hindrance, nor of use to anybody else.
+    if (sim_random_below(&op->random, 2) == 0) {
+        read.lock = KV_LOCK_KEY_SHARE;
+        TRY(kv_get(op->task, op->txn, &read, key, op->task->arena, &value));
+        read.lock = KV_LOCK_NO_KEY_UPDATE;
+    }
     TRY(kv_get(op->task, op->txn, &read, key, op->task->arena, &value));
     hold.from_ns = true_ns(clients);
     const uint64_t longest = sim_random_below(&op->random, 3) == 0 ? WORLD_SECOND : 20 * WORLD_MS;

@@ -31,7 +31,7 @@
 #define SLICES_MAX (4 * SHARDS_MAX)
 #define TXNS_MAX 1200u
 #define OPS_MAX 5u
-#define READS_MAX (OPS_MAX * KEYS)
+#define READS_MAX (OPS_MAX * KEYS) // Of one operation as many as there are keys.
 #define VERSIONS_MAX 8000u
 
 enum txn_state { TXN_UNKNOWN, TXN_DONE, TXN_VOID };
@@ -40,6 +40,7 @@ struct seen {
     uint32_t key;
     uint64_t value; // 0: absent.
 };
+#define SOME_VALUE UINT64_MAX // Of a read that only says that the key is there.
 
 struct txn {
     enum txn_state state;
@@ -142,6 +143,30 @@ out:
     return st;
 }
 
+// Several keys, locked as rows that others refer to are: what is found is there as long as the lock is; or (`values`) read
+// as well, while others may go on to change them.
+static struct status op_refer(struct task *task, struct kv_txn *kv, struct txn *txn,
+    uint32_t first, uint32_t count, bool values)
+{
+    struct status st = STATUS_OK;
+    struct bytes keys[KEYS], found[KEYS];
+    const struct kv_read read = {.lock = KV_LOCK_KEY_SHARE, .no_validate = !values};
+    for (uint32_t i = 0; i < count; i++) keys[i] = key_of(task->arena, (first + i) % KEYS);
+    TRY(kv_get_many(task, kv, &read, keys, count, task->arena, found, NULL));
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t some = SOME_VALUE;
+        note_read(txn, (first + i) % KEYS,
+            values || found[i].data == NULL ? found[i] : bytes_of(&some, sizeof some));
+    }
+out:
+    return st;
+}
+
+static enum kv_lock some_lock(struct sim_random *random)
+{
+    return KV_LOCK_KEY_SHARE + (enum kv_lock)sim_random_below(random, KV_LOCK_MODES);
+}
+
 static struct status op_write(struct task *task, struct world *world, struct kv_txn *kv,
     struct txn *txn, uint32_t key, bool erase)
 {
@@ -174,13 +199,13 @@ static struct status run_ops(struct task *task, struct world *world, struct kv_t
         uint32_t key = (uint32_t)sim_random_below(random, KEYS);
         struct kv_read read = {0};
         struct bytes value;
-        switch (sim_random_below(random, 10)) {
+        switch (sim_random_below(random, 12)) {
         case 0:
             TRY(op_scan(task, kv, txn, i % 2 == 1,
-                sim_random_below(random, 3) == 0 ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE));
+                sim_random_below(random, 3) == 0 ? some_lock(random) : KV_LOCK_NONE));
             break;
         case 1:
-        case 2: read.lock = KV_LOCK_EXCLUSIVE; __attribute__((fallthrough));
+        case 2: read.lock = some_lock(random); __attribute__((fallthrough));
         case 3:
         case 4:
             TRY(kv_get(task, kv, &read, key_of(task->arena, key), task->arena, &value));
@@ -188,6 +213,11 @@ static struct status run_ops(struct task *task, struct world *world, struct kv_t
             break;
         case 5: TRY(op_write(task, world, kv, txn, key, true)); break;
         case 6: TRY(op_insert(task, world, kv, txn, key)); break;
+        case 10:
+        case 11:
+            TRY(op_refer(task, kv, txn, key, 1 + (uint32_t)sim_random_below(random, 4),
+                sim_random_below(random, 3) == 0));
+            break;
         case 7: TRY(task_sleep(task, sim_random_below(random, 3 * MS))); break;
         default: TRY(op_write(task, world, kv, txn, key, false));
         }
@@ -478,6 +508,7 @@ static void check_serial(struct world *world)
         for (uint32_t k = 0; k < txn->read_count; k++) {
             const struct seen *read = &txn->reads[k];
             if (read->value == present[read->key]) continue;
+            if (read->value == SOME_VALUE && present[read->key] != 0) continue;
             sim_violation(world->run, "key %u was read as %" PRIu64 " where it was %" PRIu64,
                 read->key, read->value, present[read->key]);
         }

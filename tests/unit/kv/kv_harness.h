@@ -131,7 +131,7 @@ static inline struct status get(
 static inline struct status get_locked(
     struct task *task, struct kv_txn *txn, const char *text, struct bytes *value)
 {
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE};
     return kv_get(task, txn, &read, key(task, text), task->arena, value);
 }
 static inline struct status put(

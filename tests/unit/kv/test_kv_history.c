@@ -99,7 +99,7 @@ static struct status run_ops(struct task *task, struct history *history, struct 
         if (kind == 0) {
             TRY(scan_some(task, txn, done));
         } else if (kind < 5) {
-            const struct kv_read read = {.lock = kind == 4 ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
+            const struct kv_read read = {.lock = kind == 4 ? KV_LOCK_UPDATE : KV_LOCK_NONE};
             TRY(kv_get(task, txn, &read, at, task->arena, &value));
             note_read(done, number, value);
         } else if (kind == 5) {

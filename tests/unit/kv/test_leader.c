@@ -40,7 +40,7 @@ static struct status forge(struct task *task, struct bytes at, struct span span,
     struct status st = STATUS_OK;
     struct bytes value;
     for (int lock = 0; lock < 2; lock++) {
-        struct leader_get get = {.read.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE,
+        struct leader_get get = {.read.lock = lock ? KV_LOCK_UPDATE : KV_LOCK_NONE,
             .keys = &at, .values = &value, .count = 1};
         CHECK_FAILS(ask(task, &get.call, slice, LEADER_GET), E_INSUFFICIENT_PRIVILEGE);
         struct leader_scan scan = {.read.lock = get.read.lock, .span = span};
@@ -265,7 +265,7 @@ static struct status lock_now(struct task *task, const char *text)
     struct status st;
     struct kv_txn *txn;
     struct bytes value;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_FAIL};
     TRY(begin(task, &txn));
     st = kv_get(task, txn, &read, key(task, text), task->arena, &value);
     kv_txn_rollback(task, txn);

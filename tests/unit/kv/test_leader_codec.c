@@ -83,7 +83,7 @@ static bool versions_equal(const struct kv_version *a, const struct kv_version *
 static bool held_equal(const struct held_key *a, const struct held_key *b, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (!bytes_equal(a[i].key, b[i].key) || a[i].since != b[i].since) return false;
+        if (!bytes_equal(a[i].key, b[i].key) || a[i].since != b[i].since || a[i].mode != b[i].mode) return false;
     }
     return true;
 }
@@ -160,8 +160,9 @@ static bool locks_equal(const void *left, const void *right)
     for (uint32_t i = 0; i < a->lock_count; i++) {
         const struct lock_taken *one = &a->locks[i], *other = &b->locks[i];
         if (!bytes_equal(one->key, other->key) || one->owner.txn != other->owner.txn ||
-            one->owner.age_ns != other->owner.age_ns || one->mode != other->mode || one->level != other->level ||
-            one->exclusive_level != other->exclusive_level || one->since != other->since)
+            one->owner.age_ns != other->owner.age_ns || one->mode != other->mode ||
+            memcmp(one->levels, other->levels, sizeof one->levels) != 0 ||
+            memcmp(one->since, other->since, sizeof one->since) != 0)
             return false;
     }
     return true;
@@ -280,7 +281,7 @@ static const struct field move_fields[] = {CALL_FIELDS(LOCAL), FIELD(leader_move
 static const struct bytes keys3[] = {KEY("a"), KEY("bb"), KEY("ccc")};
 static const struct read_entry entries4[] = {
     {.start = KEY("a")}, {KEY("b"), KEY("d")}, {.start = KEY("e")}, {KEY("f"), KEY("g")}};
-static const struct held_key held2[] = {{KEY("a"), 71}, {KEY("b"), UINT64_C(1) << 60}};
+static const struct held_key held2[] = {{KEY("a"), 71, KV_LOCK_KEY_SHARE}, {KEY("b"), UINT64_C(1) << 60, KV_LOCK_UPDATE}};
 static const struct staged_hidden hidden2[] = {{.from = 3, .to = 9}, {.from = 11, .to = 14}};
 static const struct staged_view view = {.hidden = hidden2, .hidden_count = 2};
 static const struct write_node nodes3[] = {{.key = KEY("a"), .value = KEY("one"), .kind = WRITE_PUT, .checked = true},
@@ -292,8 +293,9 @@ static uint64_t slices5[] = {3, 1, 4, 300, 5};
 static struct kv_pair pairs6[] = {{KEY("a"), KEY("1")}, {KEY("b"), KEY("2")}, {KEY("c"), KEY("")},
     {KEY("d"), KEY("4")}, {KEY("e"), KEY("5")}, {KEY("f"), KEY("6")}};
 static struct leader_size sizes2[] = {{KEY("m"), 41, 42, 43, 44}, {KEY("n"), 51, 52, 53, 54}};
-static struct lock_taken locks3[] = {{KEY("a"), {61, 62}, KV_LOCK_SHARED, 1, 2, 3}, {KEY("b"), {63, 64}, KV_LOCK_EXCLUSIVE, 4, 5, UINT64_C(1) << 60},
-    {KEY("c"), {65, 66}, KV_LOCK_SHARED, 6, 6, 7}};
+static struct lock_taken locks3[] = {{KEY("a"), {61, 62}, KV_LOCK_SHARE, {1, 2}, {3, 4}},
+    {KEY("b"), {63, 64}, KV_LOCK_UPDATE, {4, 5, 6, 7}, {8, 9, 10, UINT64_C(1) << 60}},
+    {KEY("c"), {65, 66}, KV_LOCK_KEY_SHARE, {6}, {7}}};
 static struct bytes values3[] = {KEY("one"), {0}, KEY("")};
 static bool skipped3[] = {false, true, false};
 
@@ -314,7 +316,7 @@ static void set_get(struct arena *arena, void *request)
 {
     struct leader_get *get = request;
     get->call.view = &view;
-    get->read = (struct kv_read){.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_SKIP};
+    get->read = (struct kv_read){.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_SKIP};
     get->keys = keys3;
     get->count = 3;
     get->values = values3;
@@ -325,7 +327,7 @@ static void set_scan(struct arena *arena, void *request)
 {
     struct leader_scan *scan = request;
     scan->call.view = &view;
-    scan->read = (struct kv_read){.lock = KV_LOCK_SHARED, .wait = KV_WAIT_FAIL};
+    scan->read = (struct kv_read){.lock = KV_LOCK_SHARE, .wait = KV_WAIT_FAIL};
     scan->batch = (struct kv_batch){pairs6, 6};
     (void)arena;
 }

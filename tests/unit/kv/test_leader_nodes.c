@@ -550,7 +550,7 @@ static struct status hand_locks_over(struct task *task, void *arg)
     struct kv_txn *writer, *reader;
     struct bytes value;
     struct waiter waiter = {0};
-    const struct kv_read shared = {.lock = KV_LOCK_SHARED};
+    const struct kv_read shared = {.lock = KV_LOCK_SHARE};
     TRY(make_tenant(task, arg));
     TRY(put_now(task, "a", "one"));
     TRY(await_voters(task, 2));
@@ -565,15 +565,15 @@ static struct status hand_locks_over(struct task *task, void *arg)
         &(struct task_options){.fn = wait_for_row, .arg = &waiter, .kind = "waiter"}));
     for (uint32_t i = 0; i < 3; i++) {
         TRY(hand_over(task, 2));
-        TRY(refused(task, "a", KV_LOCK_SHARED));
-        TRY(refused(task, "b", KV_LOCK_EXCLUSIVE));
-        TRY(refused(task, "c", KV_LOCK_SHARED));
+        TRY(refused(task, "a", KV_LOCK_SHARE));
+        TRY(refused(task, "b", KV_LOCK_UPDATE));
+        TRY(refused(task, "c", KV_LOCK_SHARE));
     }
     // Also what was locked since a savepoint is known there.
     kv_txn_unlock_to(writer, &mark);
     for (;;) {
         struct kv_txn *other;
-        const struct kv_read nowait = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+        const struct kv_read nowait = {.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_FAIL};
         TRY(begin(task, &other));
         st = kv_get(task, other, &nowait, key(task, "c"), task->arena, &value);
         kv_txn_rollback(task, other);
@@ -611,7 +611,7 @@ static struct status lock_for_nobody(struct task *task, void *arg)
     struct orphan_lock *orphan = arg;
     struct slice *slice = kv_slice_find(kv_shard_of(task->shard), 2);
     const struct lock_request request = {
-        .owner.txn = orphan->txn, .mode = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+        .owner.txn = orphan->txn, .mode = KV_LOCK_UPDATE, .wait = KV_WAIT_FAIL};
     if (slice == NULL || slice->role != SLICE_SERVING) return STATUS_OK;
     return lock_try(slice->locks, &request, key(task, "a"), &orphan->granted);
 }

@@ -86,6 +86,7 @@ static void check_held(struct arena *arena, enum leader_kind kind, struct leader
     cr_assert_eq(commits ? commit->held_count : check->held_count, 2, "kind %d", kind);
     cr_assert(bytes_equal(held[0].key, KEY("a")) && bytes_equal(held[1].key, KEY("bb")), "kind %d", kind);
     cr_assert(held[0].since == 7 && held[1].since == UINT64_MAX - 1, "kind %d", kind);
+    cr_assert(held[0].mode == KV_LOCK_UPDATE && held[1].mode == KV_LOCK_KEY_SHARE, "kind %d", kind);
 }
 
 Test(leader_wire, requests_are_read_as_they_were_written)
@@ -93,7 +94,7 @@ Test(leader_wire, requests_are_read_as_they_were_written)
     struct arena arena;
     arena_init(&arena, NULL);
     const struct bytes keys[] = {KEY("a"), KEY("bb"), KEY("c")};
-    const struct held_key held[] = {{KEY("a"), 7}, {KEY("bb"), UINT64_MAX - 1}};
+    const struct held_key held[] = {{KEY("a"), 7, KV_LOCK_UPDATE}, {KEY("bb"), UINT64_MAX - 1, KV_LOCK_KEY_SHARE}};
     struct bytes values[3] = {KEY("1"), {0}, KEY("")};
     bool skipped[3] = {false, true, false};
     const struct span span = {KEY("a"), KEY("z")};
@@ -108,7 +109,7 @@ Test(leader_wire, requests_are_read_as_they_were_written)
         {.key = KEY("l"), .ts = {8, 2}, .tombstone = true},
     };
 
-    struct leader_get get = {.read.lock = KV_LOCK_EXCLUSIVE, .read.wait = KV_WAIT_SKIP,
+    struct leader_get get = {.read.lock = KV_LOCK_UPDATE, .read.wait = KV_WAIT_SKIP,
         .keys = keys, .values = values, .skipped = skipped, .count = 3};
     check_request(&arena, LEADER_GET, &get.call);
     struct leader_scan scan = {.span = span, .reverse = true, .rows_max = 1024};

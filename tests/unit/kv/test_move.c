@@ -196,7 +196,7 @@ KV_TEST(move, locks_that_are_held_go_along)
     struct status st = STATUS_OK;
     struct kv_txn *holder, *other;
     struct bytes value;
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_FAIL};
     TRY(put_now(task, "c", "1"));
     TRY(begin(task, &holder));
     TRY(get_locked(task, holder, "c", &value));

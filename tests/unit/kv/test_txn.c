@@ -442,7 +442,7 @@ KV_TEST(txn, gets_many_over_slices)
     }
     for (int i = 0; i < 6; i++) keys[i] = key(task, names[i]);
     for (int lock = 0; lock < 2; lock++) {
-        const struct kv_read read = {.lock = lock ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
+        const struct kv_read read = {.lock = lock ? KV_LOCK_UPDATE : KV_LOCK_NONE};
         TRY(begin(task, &txn));
         TRY(put(task, txn, "own", "own"));
         TRY(kv_get_many(task, txn, &read, keys, 6, task->arena, values, skipped));

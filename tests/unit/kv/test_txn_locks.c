@@ -107,7 +107,7 @@ KV_TEST(txn_locks, scans_lock_rows_as_they_are_now)
     TRY(put_now(task, "b", "2"));
     TRY(put_now(task, "c", "2"));
     kv_scan_init(&scan, key_span(task, "a", "e"));
-    scan.read.lock = KV_LOCK_EXCLUSIVE;
+    scan.read.lock = KV_LOCK_UPDATE;
     TRY(scan_text(task, txn, &scan, &text));
     CHECK(strcmp(text, "a=1 b=2 c=2 ") == 0);
     TRY(put(task, txn, "a", "3"));
@@ -130,11 +130,11 @@ KV_TEST(txn_locks, nowait_fails_and_skip_passes_over)
     TRY(begin(task, &holder));
     TRY(get_locked(task, holder, "b", &value));
     TRY(begin(task, &other));
-    const struct kv_read nowait = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    const struct kv_read nowait = {.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_FAIL};
     CHECK_FAILS(kv_get(task, other, &nowait, key(task, "b"), task->arena, &value),
         E_LOCK_NOT_AVAILABLE);
     kv_scan_init(&scan, key_span(task, "a", "e"));
-    scan.read = (struct kv_read){.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_SKIP};
+    scan.read = (struct kv_read){.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_SKIP};
     TRY(scan_text(task, other, &scan, &text));
     CHECK(strcmp(text, "a=1 c=1 ") == 0);
     const struct bytes keys[] = {key(task, "c"), key(task, "b")};
@@ -157,8 +157,8 @@ KV_TEST(txn_locks, shared_locks_share)
     struct kv_txn *one;
     struct kv_txn *two;
     struct bytes value;
-    const struct kv_read shared = {.lock = KV_LOCK_SHARED, .wait = KV_WAIT_FAIL};
-    const struct kv_read exclusive = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    const struct kv_read shared = {.lock = KV_LOCK_SHARE, .wait = KV_WAIT_FAIL};
+    const struct kv_read exclusive = {.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_FAIL};
     TRY(put_now(task, "a", "1"));
     TRY(begin(task, &one));
     TRY(begin(task, &two));
@@ -353,7 +353,7 @@ KV_TEST(txn_locks, cancelled_waiters_release_everything)
     while (workers->running > 0) TRY(task_wait(task, &workers->ended));
     CHECK(status_is(workers->list[0].st, E_QUERY_CANCELED));
     CHECK(status_is(workers->list[1].st, E_QUERY_CANCELED));
-    const struct kv_read nowait = {.lock = KV_LOCK_EXCLUSIVE, .wait = KV_WAIT_FAIL};
+    const struct kv_read nowait = {.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_FAIL};
     TRY(kv_get(task, holder, &nowait, key(task, "mine"), task->arena, &value));
     kv_txn_rollback(task, holder);
     TRY(add_one(task, "hot"));
@@ -375,22 +375,22 @@ NODE_TEST(lock, table_grants_in_order_and_forgets_what_is_free, 1)
     bool granted;
     TRY(lock_table_init(&table, task->shard));
     struct bytes row = BYTES_LITERAL("row");
-    struct lock_request one = request_of(1, KV_LOCK_SHARED, KV_WAIT_FAIL);
-    struct lock_request two = request_of(2, KV_LOCK_SHARED, KV_WAIT_FAIL);
-    struct lock_request upgrade = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    struct lock_request one = request_of(1, KV_LOCK_SHARE, KV_WAIT_FAIL);
+    struct lock_request two = request_of(2, KV_LOCK_SHARE, KV_WAIT_FAIL);
+    struct lock_request upgrade = request_of(1, KV_LOCK_UPDATE, KV_WAIT_FAIL);
     TRY(lock_try(&table, &one, row, &granted));
     CHECK(granted);
     TRY(lock_try(&table, &two, row, &granted));
     CHECK(granted);
     TRY(lock_try(&table, &upgrade, row, &granted));
     CHECK(!granted);
-    CHECK(lock_taken_by_other(&table, 1, row));
+    CHECK(lock_taken_by_other(&table, 1, row, KV_LOCK_UPDATE));
     lock_release_all(&table, 2);
     TRY(lock_try(&table, &upgrade, row, &granted));
     CHECK(granted);
-    CHECK(lock_holds(&table, 1, row, KV_LOCK_EXCLUSIVE));
-    CHECK(!lock_taken_by_other(&table, 1, row));
-    CHECK(lock_taken_by_other(&table, 2, row));
+    CHECK(lock_holds(&table, 1, row, KV_LOCK_UPDATE));
+    CHECK(!lock_taken_by_other(&table, 1, row, KV_LOCK_UPDATE));
+    CHECK(lock_taken_by_other(&table, 2, row, KV_LOCK_KEY_SHARE));
     for (uint32_t i = 0; i < 5000; i++) { // Enough to grow.
         uint8_t *long_key = arena_alloc_zero(task->arena, 100);
         memcpy(long_key, &i, sizeof i);
@@ -416,20 +416,20 @@ NODE_TEST(lock, what_left_and_was_taken_anew_is_not_what_was_held_before, 1)
     TRY(lock_table_init(&table, task->shard));
     const struct bytes row = BYTES_LITERAL("row");
     const struct span all = {BYTES_LITERAL("a"), BYTES_LITERAL("z")};
-    const struct lock_request one = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    const struct lock_request one = request_of(1, KV_LOCK_UPDATE, KV_WAIT_FAIL);
     const uint64_t since = table.since;
     for (uint32_t i = 0; i < 2; i++) {
         TRY(lock_try(&table, &one, row, &granted));
-        CHECK(granted && lock_held_since(&table, 1, row, since) == (i == 0));
+        CHECK(granted && lock_held_since(&table, 1, row, KV_LOCK_UPDATE, since) == (i == 0));
         lock_span_take(&table, all, status_make(K_WRONG_RANGE, "moved"), task->arena, 8, &taken, &count);
         CHECK(count == 1 && table.lock_count == 0);
     }
     TRY(lock_try(&table, &one, row, &granted));
-    CHECK(granted && lock_held_since(&table, 1, row, 0));
-    CHECK(!lock_held_since(&table, 1, row, since));
-    CHECK(!lock_held_since(&table, 1, row, taken[0].since));
+    CHECK(granted && lock_held_since(&table, 1, row, KV_LOCK_UPDATE, 0));
+    CHECK(!lock_held_since(&table, 1, row, KV_LOCK_UPDATE, since));
+    CHECK(!lock_held_since(&table, 1, row, KV_LOCK_UPDATE, taken[0].since[3]));
     lock_release_all(&table, 1);
-    CHECK(lock_give(&table, &taken[0]) && lock_held_since(&table, 1, row, taken[0].since));
+    CHECK(lock_give(&table, &taken[0]) && lock_held_since(&table, 1, row, KV_LOCK_UPDATE, taken[0].since[3]));
     lock_release_all(&table, 1);
     lock_table_fini(&table);
 out:
@@ -450,31 +450,119 @@ NODE_TEST(lock, what_is_told_later_holds_for_what_was_taken_before, 1)
     other.since = lock_since(6, 9);
     const struct bytes early = BYTES_LITERAL("early"), late = BYTES_LITERAL("late");
     const struct span all = {BYTES_LITERAL("a"), BYTES_LITERAL("z")}, lates = {late, BYTES_LITERAL("z")};
-    const struct lock_request one = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    const struct lock_request one = request_of(1, KV_LOCK_UPDATE, KV_WAIT_FAIL);
     TRY(lock_try(&table, &one, early, &granted));
     const uint64_t first = table.since;
     table.since++; // Something else was lost.
     TRY(lock_try(&table, &one, late, &granted));
     const uint64_t told = table.since;
-    CHECK(lock_held_since(&table, 1, early, told) && lock_held_since(&table, 1, late, told));
-    CHECK(lock_held_since(&table, 1, early, first) && !lock_held_since(&table, 1, late, first));
+    CHECK(lock_held_since(&table, 1, early, KV_LOCK_UPDATE, told) && lock_held_since(&table, 1, late, KV_LOCK_UPDATE, told));
+    CHECK(lock_held_since(&table, 1, early, KV_LOCK_UPDATE, first) && !lock_held_since(&table, 1, late, KV_LOCK_UPDATE, first));
     lock_span_take(&table, lates, status_make(K_WRONG_RANGE, "moved"), task->arena, 8, &taken, &count);
     TRY(lock_try(&table, &one, late, &granted));
-    CHECK(granted && lock_held_since(&table, 1, early, told) && !lock_held_since(&table, 1, late, told));
+    CHECK(granted && lock_held_since(&table, 1, early, KV_LOCK_UPDATE, told) && !lock_held_since(&table, 1, late, KV_LOCK_UPDATE, told));
     // In another slice it is known by what was told in either, and is lost there as well.
     lock_span_take(&table, all, status_make(K_WRONG_RANGE, "moved"), task->arena, 8, &taken, &count);
     CHECK(count == 2);
     for (uint32_t i = 0; i < count; i++) CHECK(lock_give(&other, &taken[i]));
     const uint64_t told_there = other.since;
-    CHECK(lock_held_since(&other, 1, early, told) && lock_held_since(&other, 1, early, told_there));
-    CHECK(!lock_held_since(&other, 1, late, told) && lock_held_since(&other, 1, late, told_there));
+    CHECK(lock_held_since(&other, 1, early, KV_LOCK_UPDATE, told) && lock_held_since(&other, 1, early, KV_LOCK_UPDATE, told_there));
+    CHECK(!lock_held_since(&other, 1, late, KV_LOCK_UPDATE, told) && lock_held_since(&other, 1, late, KV_LOCK_UPDATE, told_there));
     lock_release_lost(&other, 1);
     TRY(lock_try(&other, &one, early, &granted));
-    CHECK(granted && !lock_held_since(&other, 1, early, told) && !lock_held_since(&other, 1, early, told_there));
+    CHECK(granted && !lock_held_since(&other, 1, early, KV_LOCK_UPDATE, told) && !lock_held_since(&other, 1, early, KV_LOCK_UPDATE, told_there));
     lock_release_all(&other, 1);
     lock_table_fini(&table);
     lock_table_fini(&other);
     CHECK(lock_since(7, 4) > lock_since(7, 3) + 1000000 && lock_since(7, UINT32_MAX) < lock_since(8, 0));
+out:
+    return st;
+}
+
+// PostgreSQL's table of row locks, all sixteen pairs, asked of the table itself; and who has the first mode passes to the
+// second unless another stands in the way.
+NODE_TEST(lock, modes_exclude_each_other_as_in_postgresql, 1)
+{
+    static const bool conflicts[KV_LOCK_MODES][KV_LOCK_MODES] = {
+        // KEY SHARE, SHARE, NO KEY UPDATE, UPDATE
+        {false, false, false, true},
+        {false, false, true, true},
+        {false, true, true, true},
+        {true, true, true, true},
+    };
+    struct status st = STATUS_OK;
+    struct lock_table table;
+    bool granted;
+    TRY(lock_table_init(&table, task->shard));
+    const struct bytes row = BYTES_LITERAL("row");
+    for (enum kv_lock held = KV_LOCK_KEY_SHARE; held <= KV_LOCK_UPDATE; held++) {
+        for (enum kv_lock wanted = KV_LOCK_KEY_SHARE; wanted <= KV_LOCK_UPDATE; wanted++) {
+            const bool expected = conflicts[held - 1][wanted - 1];
+            const struct lock_request one = request_of(1, held, KV_WAIT_FAIL);
+            const struct lock_request two = request_of(2, wanted, KV_WAIT_FAIL);
+            const struct lock_request again = request_of(1, wanted, KV_WAIT_FAIL);
+            CHECK(lock_modes_conflict(held, wanted) == expected);
+            TRY(lock_try(&table, &one, row, &granted));
+            CHECK(granted && lock_holds(&table, 1, row, held));
+            CHECK(lock_taken_by_other(&table, 2, row, wanted) == expected);
+            TRY(lock_try(&table, &two, row, &granted));
+            CHECK(granted == !expected);
+            lock_release_all(&table, 2);
+            TRY(lock_try(&table, &again, row, &granted)); // Nobody else is there.
+            CHECK(granted && lock_holds(&table, 1, row, held) && lock_holds(&table, 1, row, wanted));
+            CHECK(!lock_taken_by_other(&table, 1, row, wanted));
+            lock_release_all(&table, 1);
+            CHECK(table.lock_count == 0);
+        }
+    }
+    lock_table_fini(&table);
+out:
+    return st;
+}
+
+// Each mode has the savepoint at which it was first needed; what is rolled back leaves the one before it. Whoever relied on
+// the stronger one and has only the weaker one left is told, also when it takes the stronger one again.
+NODE_TEST(lock, a_savepoint_gives_back_the_mode_that_it_took, 1)
+{
+    struct status st = STATUS_OK;
+    struct lock_table table;
+    bool granted;
+    TRY(lock_table_init(&table, task->shard));
+    const struct bytes row = BYTES_LITERAL("row");
+    const struct lock_request other = request_of(2, KV_LOCK_SHARE, KV_WAIT_FAIL);
+    struct lock_request one = request_of(1, KV_LOCK_KEY_SHARE, KV_WAIT_FAIL);
+    one.level = 1;
+    TRY(lock_try(&table, &one, row, &granted));
+    const uint64_t first = table.since++;
+    one.level = 3;
+    one.mode = KV_LOCK_NO_KEY_UPDATE;
+    TRY(lock_try(&table, &one, row, &granted));
+    const uint64_t second = table.since;
+    CHECK(lock_held_since(&table, 1, row, KV_LOCK_KEY_SHARE, first));
+    CHECK(!lock_held_since(&table, 1, row, KV_LOCK_NO_KEY_UPDATE, first));
+    CHECK(lock_held_since(&table, 1, row, KV_LOCK_NO_KEY_UPDATE, second));
+    one.level = 5;
+    one.mode = KV_LOCK_UPDATE;
+    TRY(lock_try(&table, &one, row, &granted));
+    lock_release_levels(&table, 1, 5, 6);
+    CHECK(lock_holds(&table, 1, row, KV_LOCK_NO_KEY_UPDATE) && !lock_holds(&table, 1, row, KV_LOCK_UPDATE));
+    // Late: it has been asked for again at a later level.
+    one.level = 7;
+    one.mode = KV_LOCK_NO_KEY_UPDATE;
+    TRY(lock_try(&table, &one, row, &granted));
+    CHECK(granted);
+    lock_release_levels(&table, 1, 3, 4);
+    CHECK(lock_holds(&table, 1, row, KV_LOCK_KEY_SHARE) && !lock_holds(&table, 1, row, KV_LOCK_SHARE));
+    CHECK(!lock_held_since(&table, 1, row, KV_LOCK_NO_KEY_UPDATE, second));
+    TRY(lock_try(&table, &other, row, &granted));
+    CHECK(granted);
+    lock_release_all(&table, 2);
+    TRY(lock_try(&table, &one, row, &granted));
+    CHECK(granted && !lock_held_since(&table, 1, row, KV_LOCK_NO_KEY_UPDATE, second));
+    CHECK(lock_held_since(&table, 1, row, KV_LOCK_KEY_SHARE, first));
+    lock_release_levels(&table, 1, 1, 1);
+    CHECK(table.lock_count == 0);
+    lock_table_fini(&table);
 out:
     return st;
 }
@@ -487,8 +575,8 @@ NODE_TEST(lock, a_release_that_is_late_is_told_to_who_has_asked_again, 1)
     bool granted;
     TRY(lock_table_init(&table, task->shard));
     const struct bytes row = BYTES_LITERAL("row");
-    struct lock_request one = request_of(1, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
-    const struct lock_request two = request_of(2, KV_LOCK_EXCLUSIVE, KV_WAIT_FAIL);
+    struct lock_request one = request_of(1, KV_LOCK_UPDATE, KV_WAIT_FAIL);
+    const struct lock_request two = request_of(2, KV_LOCK_UPDATE, KV_WAIT_FAIL);
     for (uint32_t i = 0; i < 2; i++) {
         const bool late = i == 1;
         one.level = 3;
@@ -497,13 +585,13 @@ NODE_TEST(lock, a_release_that_is_late_is_told_to_who_has_asked_again, 1)
         one.level = 5;
         TRY(lock_try(&table, &one, row, &granted));
         const uint64_t told = table.since;
-        CHECK(granted && lock_held_since(&table, 1, row, told));
+        CHECK(granted && lock_held_since(&table, 1, row, KV_LOCK_UPDATE, told));
         if (late) lock_release_levels(&table, 1, 2, 4);
         TRY(lock_try(&table, &two, row, &granted));
         CHECK(granted == late);
         lock_release_all(&table, 2);
         TRY(lock_try(&table, &one, row, &granted));
-        CHECK(granted && lock_held_since(&table, 1, row, told) != late);
+        CHECK(granted && lock_held_since(&table, 1, row, KV_LOCK_UPDATE, told) != late);
         lock_release_all(&table, 1);
     }
     lock_table_fini(&table);
@@ -631,7 +719,7 @@ static struct status lock_span(struct task *task, struct kv_txn *txn, const char
     struct kv_scan scan;
     char *text;
     kv_scan_init(&scan, key_span(task, from, to));
-    scan.read.lock = KV_LOCK_EXCLUSIVE;
+    scan.read.lock = KV_LOCK_UPDATE;
     return scan_text(task, txn, &scan, &text);
 }
 
@@ -680,7 +768,7 @@ static struct status lock_both(struct task *task, void *arg)
     struct status st;
     TRY(begin(task, &txn));
     kv_txn_weaken(txn, true);
-    const struct kv_read read = {.lock = KV_LOCK_EXCLUSIVE};
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE};
     const struct bytes keys[] = {key(task, "b1"), key(task, "b2")};
     struct bytes values[2];
     st = kv_get_many(task, txn, &read, keys, 2, task->arena, values, NULL);
@@ -764,7 +852,7 @@ KV_TEST(txn_locks, a_lost_lock_is_told_to_who_writes_nothing_there)
     TRY(put_now(task, "row", "1"));
     for (uint32_t i = 0; i < 32; i++) {
         const bool lost = i % 2 == 0, weak = i / 2 % 2 == 0, writes = i / 4 % 2 == 0, scans = i / 8 % 2 == 0;
-        const struct kv_read read = {.lock = i / 16 % 2 == 0 ? KV_LOCK_SHARED : KV_LOCK_EXCLUSIVE};
+        const struct kv_read read = {.lock = i / 16 % 2 == 0 ? KV_LOCK_SHARE : KV_LOCK_UPDATE};
         TRY(begin(task, &txn));
         kv_txn_weaken(txn, weak);
         if (scans) {
@@ -811,8 +899,8 @@ static struct status locks_are(struct task *task, const char *rows, const char *
     for (uint32_t i = 0; rows[i] != 0; i++) {
         const char row[] = {rows[i], 0};
         bool shared, exclusive;
-        TRY(is_free(task, row, KV_LOCK_SHARED, &shared));
-        TRY(is_free(task, row, KV_LOCK_EXCLUSIVE, &exclusive));
+        TRY(is_free(task, row, KV_LOCK_SHARE, &shared));
+        TRY(is_free(task, row, KV_LOCK_UPDATE, &exclusive));
         const char is = !shared ? 'x' : exclusive ? '-' : 's';
         CHECK(is == expected[i]);
     }
@@ -823,7 +911,7 @@ out:
 KV_TEST(txn_locks, what_was_locked_since_a_savepoint_is_let_go_with_it)
 {
     struct status st = STATUS_OK;
-    const struct kv_read shared = {.lock = KV_LOCK_SHARED};
+    const struct kv_read shared = {.lock = KV_LOCK_SHARE};
     struct kv_txn *txn;
     struct bytes value;
     TRY(kv_test_spread(task));

@@ -33,7 +33,7 @@ static struct status transfer_in(
     struct task *task, struct kv_txn *txn, uint32_t from, uint32_t to, bool locks)
 {
     struct status st = STATUS_OK;
-    const struct kv_read read = {.lock = locks ? KV_LOCK_EXCLUSIVE : KV_LOCK_NONE};
+    const struct kv_read read = {.lock = locks ? KV_LOCK_UPDATE : KV_LOCK_NONE};
     const struct bytes keys[] = {account_key(task, from), account_key(task, to)};
     struct bytes values[2];
     TRY(kv_get_many(task, txn, &read, keys, 2, task->arena, values, NULL));

@@ -47,7 +47,9 @@ SQL_TEST(plan, access_paths, 1)
         {"SELECT v FROM t WHERE name = 'x'::varchar", {"t_name"}},
         {"SELECT id FROM t WHERE name LIKE 'ab%c'", {"t_name", "a range", "Filter"}},
         {"SELECT id FROM t WHERE name LIKE '%b'", {"FULL SCAN"}},
-        {"UPDATE t SET v = v + 1 WHERE id = 1", {"Update on t", "a point", "Lock: exclusive"}},
+        {"UPDATE t SET v = v + 1 WHERE id = 1", {"Update on t", "a point", "Lock: no key update"}},
+        {"UPDATE t SET id = v WHERE id = 1", {"Lock: update"}},
+        {"DELETE FROM t WHERE id = 1", {"Lock: update"}},
     };
     RUN("CREATE TABLE t (id int PRIMARY KEY, a int, b int, v int, name text)");
     RUN("CREATE INDEX t_a_b ON t (a, b)");
