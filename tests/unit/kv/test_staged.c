@@ -199,6 +199,62 @@ out:
     return st;
 }
 
+static struct status is_free(struct task *task, const char *name, enum kv_lock lock, bool *is)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn;
+    struct bytes value;
+    const struct kv_read read = {.lock = lock, .wait = KV_WAIT_FAIL};
+    TRY(begin(task, &txn));
+    st = kv_get(task, txn, &read, key(task, name), task->arena, &value);
+    kv_txn_rollback(task, txn);
+    *is = !failed(st);
+    if (status_is(st, E_LOCK_NOT_AVAILABLE)) st = STATUS_OK;
+out:
+    return st;
+}
+
+// Who held the row in a mode that lets it be changed goes on to, and others may come to; to a deletion that is a hindrance.
+// Nobody gets what the write excludes, and a row that is staged for deletion nobody gets at all.
+KV_TEST(staged, lets_others_have_what_its_write_leaves_to_them)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn, *other;
+    struct bytes value;
+    const struct kv_read share = {.lock = KV_LOCK_KEY_SHARE};
+    for (uint32_t round = 0; round < 4; round++) {
+        const bool shared = round % 2 == 1, erases = round / 2 == 1;
+        TRY(put_now(task, "a", "1"));
+        TRY(begin(task, &other));
+        if (shared) TRY(kv_get(task, other, &share, key(task, "a"), task->arena, &value));
+        TRY(begin_small(task, 0, &txn));
+        if (erases) {
+            TRY(erase(task, txn, "a"));
+        } else {
+            TRY(put(task, txn, "a", "2"));
+        }
+        if (shared && erases) {
+            kv_txn_lock_timeout_set(txn, 10 * MS);
+            CHECK_FAILS(put(task, txn, "b", "2"), E_LOCK_NOT_AVAILABLE);
+            kv_txn_rollback(task, txn);
+        } else {
+            TRY(put(task, txn, "b", "2")); // Stages "a".
+            CHECK(txn->stage_count == 1);
+            for (enum kv_lock mode = KV_LOCK_KEY_SHARE; mode <= KV_LOCK_UPDATE; mode++) {
+                bool is;
+                TRY(is_free(task, "a", mode, &is));
+                CHECK(is == (shared && mode == KV_LOCK_KEY_SHARE));
+            }
+            TRY(commit(task, txn));
+        }
+        kv_txn_rollback(task, other);
+        TRY(read_now(task, "a", &value));
+        CHECK(is_text(value, !erases ? "2" : shared ? "1" : NULL));
+    }
+out:
+    return st;
+}
+
 // What was read is validated, however early something was written.
 KV_TEST(staged, conflicts_as_any_other)
 {
