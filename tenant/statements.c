@@ -10,7 +10,6 @@
 #include "sql/session/internal.h"
 #include "sql/user/privilege.h"
 #include "sql/service/settings.h"
-#include "sql/session/vars.h"
 #include "tenant/internal.h"
 
 // --- who may -----------------------------------------------------------------------------------------
@@ -26,24 +25,11 @@ struct status tenant_require_system(struct session *session, const char *what)
     return st;
 }
 
-static const char *name_of(const struct statement *statement)
-{
-    bool replication = statement->tag == STATEMENT_ALTER_VIRTUAL_CLUSTER &&
-                       statement->as.alter_virtual_cluster->kind >= ALTER_TENANT_PAUSE_REPLICATION &&
-                       statement->as.alter_virtual_cluster->kind <= ALTER_TENANT_START_REPLICATION;
-    return replication ? "ALTER VIRTUAL CLUSTER REPLICATION" : statement_name(statement);
-}
-
 struct status tenant_require_manager(struct statement_context *context, const char *what)
 {
     struct status st;
     TRY(tenant_require_system(context->session, what));
-    TRY(privilege_check_system(context->task, context->session, "MANAGEVIRTUALCLUSTER"));
-    if (statement_handler_find(context->statement->tag)->flags & HANDLER_READ_ONLY) goto out;
-    // Those that change run outside of a transaction: what the next one would be counts.
-    if (context->session->txn_read_only || vars_bool(context->session, "default_transaction_read_only"))
-        st = status_format(context->arena, E_READ_ONLY_TRANSACTION,
-            "cannot execute %s in a read-only transaction", name_of(context->statement));
+    st = privilege_check_system(context->task, context->session, "MANAGEVIRTUALCLUSTER");
 out:
     return st;
 }

@@ -153,6 +153,11 @@ const char *statement_name(const struct statement *statement)
     case STATEMENT_SHOW_VIRTUAL_CLUSTER:
         return statement->as.show_virtual_cluster->all ? "SHOW VIRTUAL CLUSTERS"
                                                        : "SHOW VIRTUAL CLUSTER";
+    case STATEMENT_ALTER_VIRTUAL_CLUSTER:
+        return statement->as.alter_virtual_cluster->kind >= ALTER_TENANT_PAUSE_REPLICATION &&
+                       statement->as.alter_virtual_cluster->kind <= ALTER_TENANT_START_REPLICATION
+                   ? "ALTER VIRTUAL CLUSTER REPLICATION"
+                   : "ALTER VIRTUAL CLUSTER";
     case STATEMENT_JOB_CONTROL: return job_name(statement->as.job_control);
     case STATEMENT_CANCEL: return statement->as.cancel->session ? "CANCEL SESSION" : "CANCEL QUERY";
     case STATEMENT_SPLIT: return split_name(statement->as.split->kind);
