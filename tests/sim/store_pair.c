@@ -24,11 +24,13 @@ struct store_pair {
     char home[64];        // Of WiredTiger, on the disk of the machine that all this runs on.
     char model_home[128]; // On the simulated one.
     struct store_cursor *cursors_free;
+    struct list_link cursors_open;
 };
 
 struct pair_cursor {
     struct store_cursor base;
     struct store_cursor *model, *wt; // NULL while it is free.
+    struct list_link link;           // Of those that are open.
 };
 
 static struct sim_run *watched; // The run that has pairs now.
@@ -107,6 +109,7 @@ static struct status pair_cursor_open(
     *cursor = (struct pair_cursor){.base = {.store = store, .table = table}};
     struct status model = store_cursor_open(pair->model, table, &cursor->model);
     struct status st = agreed("open a cursor", model, store_cursor_open(pair->wt, table, &cursor->wt));
+    if (!failed(st)) list_append(&pair->cursors_open, &cursor->link);
     *opened = &cursor->base;
     return st;
 }
@@ -117,6 +120,7 @@ static void pair_cursor_close(struct store_cursor *base)
     struct store_pair *pair = pair_of(base->store);
     store_cursor_close(cursor->model);
     store_cursor_close(cursor->wt);
+    list_remove(&cursor->link);
     base->next = pair->cursors_free;
     pair->cursors_free = base;
 }
@@ -255,6 +259,13 @@ static void folder_remove(const char *path)
 static void wt_end(void *arg)
 {
     struct store_pair *pair = arg;
+    // A node that ends in the middle of a task leaves some open.
+    while (!list_empty(&pair->cursors_open)) {
+        struct pair_cursor *cursor = container_of(pair->cursors_open.next, struct pair_cursor, link);
+        store_cursor_close(cursor->wt);
+        list_remove(&cursor->link);
+        free(cursor);
+    }
     store_drop(pair->wt);
     pair->wt = NULL;
     folder_remove(pair->home);
@@ -370,6 +381,7 @@ static struct status pair_open(
     struct store_pair *pair = calloc(1, sizeof *pair);
     struct filling filling = {.pair = pair};
     invariant(pair != NULL);
+    list_init(&pair->cursors_open);
     pair->base.ops = &pair_ops;
     pair->machine = task->shard->env; // A node's, over all of its starts.
     struct status st = store_model_open(task, options, &pair->model);
