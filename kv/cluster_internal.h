@@ -71,6 +71,8 @@ struct cluster {
     uint64_t epoch;
     int64_t expiration_ns;
     bool renewing, draining;
+    bool leaving;         // No renewal any more.
+    struct task *renewer; // While it renews; else NULL.
     // As the last renewal left it, committed at `ts`; zero: it has to be read.
     struct {
         struct hlc_timestamp ts;

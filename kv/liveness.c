@@ -14,6 +14,7 @@
 #include "kv/txn.h"
 
 #define RECORD_FORMAT 1
+#define LEAVE_POLL_NS UINT64_C(1000000)
 #define RENEW_NS (CLUSTER_LIVENESS_NS / 3)
 #define RENEW_RETRY_NS UINT64_C(200000000)
 #define ATTEMPTS_MAX 20u
@@ -317,7 +318,8 @@ static struct status renew_task(struct task *task, void *arg)
 {
     struct cluster *cluster = arg;
     bool warned = false;
-    while (!cluster->stopping) {
+    cluster->renewer = task;
+    while (!cluster->stopping && !cluster->leaving) {
         struct arena_mark mark = arena_mark(task->arena);
         struct status st = renew_once(task, cluster);
         if (task->cancelled) return st;
@@ -340,7 +342,9 @@ static void renew_ended(struct task *task, struct status st, void *arg)
 {
     (void)task;
     (void)st;
-    ((struct cluster *)arg)->renewing = false;
+    struct cluster *cluster = arg;
+    cluster->renewing = false;
+    cluster->renewer = NULL;
 }
 
 // Written down before anybody hears of it: a node that started as one alone, when it is not, would tell nobody of
@@ -398,13 +402,25 @@ out:
     return st;
 }
 
+// Also one that is under way: storage is about to go.
+static void renewals_end(struct task *task, struct cluster *cluster)
+{
+    cluster->leaving = true;
+    while (cluster->renewing) {
+        if (cluster->renewer != NULL) task_cancel(cluster->renewer, status_make(E_ADMIN_SHUTDOWN, "the node leaves"));
+        if (failed(task_sleep(task, LEAVE_POLL_NS))) return;
+    }
+}
+
 void cluster_leave(struct task *task)
 {
     struct cluster *cluster = cluster_of(task->shard->node);
-    if (cluster == NULL || cluster->alone || cluster->epoch == 0) return;
+    if (cluster == NULL) return;
+    renewals_end(task, cluster);
+    if (cluster->alone || cluster->epoch == 0) return;
     struct renew_call call = {.cluster = cluster, .leave = true};
     struct record record;
-    cluster->stopping = true; // No renewal after this one.
+    cluster->stopping = true;
     cluster->epoch = 0;
     epoch_publish(cluster, true);
     uint64_t deadline = task->deadline_ns;
