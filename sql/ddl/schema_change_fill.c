@@ -53,14 +53,8 @@ static struct status fill_part(struct task *task, struct session *session, void 
     if (part->attempts++ > 0 && part->rows > 1) part->rows = part->rows / 4 + 1;
     TRY(catalog_table_by_id(task, session, part->table_id, &table));
     if (table_index_by_id(table, part->index_id) == NULL) return change_gone();
-    const struct column_desc *column =
-        table_column_by_id(table, table->indexes[0].columns[0].column_id);
-    struct ddl_key_range range = {.column = column->name, .type = column->type.oid};
-    if (part->resume.size > 0) {
-        struct bytes in = part->resume;
-        TRY(type_value_decode(&in, range.type, &from));
-        range.from = &from;
-    }
+    struct ddl_key_range range;
+    TRY(change_part_begin(table, part->resume, &from, &range));
     TRY(change_part_end(&context, table, &range, &part->rows, &end));
     range.to = end;
     struct ddl_feed feed = {.source = table,
@@ -73,12 +67,7 @@ static struct status fill_part(struct task *task, struct session *session, void 
     TRY(ddl_feed_run_part(task, session, arena, &feed, &range));
     part->row_count = feed.row_count;
     part->done = end == NULL;
-    if (end != NULL) {
-        struct buffer next;
-        buffer_init(&next, task->arena);
-        type_value_encode(&next, range.type, *end);
-        part->next = buffer_bytes(&next);
-    }
+    if (end != NULL) part->next = change_part_next(task->arena, &range, *end);
 out:
     return st;
 }

@@ -82,6 +82,11 @@ void change_erase_register(void);
 // ddl_feed_run of some of the rows.
 CHECKED struct status ddl_feed_run_part(struct task *task, struct session *session, struct arena *arena,
     struct ddl_feed *feed, const struct ddl_key_range *range);
+// A part of a table's rows, by the first column of its key: from where change_part_next said (empty: from the first row).
+// `from` is memory that the range points to.
+CHECKED struct status change_part_begin(const struct table_desc *table, struct bytes resume, struct datum *from,
+    struct ddl_key_range *range);
+struct bytes change_part_next(struct arena *arena, const struct ddl_key_range *range, struct datum end);
 // The value of the first column of the key, `range->column`, that follows `rows` others from range->from on, and more of them
 // where many rows have the same; NULL: there are not so many.
 CHECKED struct status change_part_end(struct statement_context *context, const struct table_desc *table,

@@ -18,6 +18,25 @@ struct part {
     bool done;
 };
 
+struct status change_part_begin(const struct table_desc *table, struct bytes resume, struct datum *from,
+    struct ddl_key_range *range)
+{
+    const struct column_desc *column =
+        table_column_by_id(table, table->indexes[0].columns[0].column_id);
+    *range = (struct ddl_key_range){.column = column->name, .type = column->type.oid};
+    if (resume.size == 0) return STATUS_OK;
+    range->from = from;
+    return type_value_decode(&resume, range->type, from);
+}
+
+struct bytes change_part_next(struct arena *arena, const struct ddl_key_range *range, struct datum end)
+{
+    struct buffer next;
+    buffer_init(&next, arena);
+    type_value_encode(&next, range->type, end);
+    return buffer_bytes(&next);
+}
+
 struct status change_part_end(struct statement_context *context, const struct table_desc *table,
     const struct ddl_key_range *range, uint32_t *rows, const struct datum **end)
 {
@@ -70,25 +89,14 @@ static struct status check_part(struct task *task, struct session *session, void
     for (uint32_t i = 0; i < table->constraint_count; i++)
         if (table->constraints[i].id == part->constraint_id) constraint = &table->constraints[i];
     if (constraint == NULL) return change_gone();
-    const struct column_desc *column =
-        table_column_by_id(table, table->indexes[0].columns[0].column_id);
-    struct ddl_key_range range = {.column = column->name, .type = column->type.oid};
-    if (part->resume.size > 0) {
-        struct bytes in = part->resume;
-        TRY(type_value_decode(&in, range.type, &from));
-        range.from = &from;
-    }
+    struct ddl_key_range range;
+    TRY(change_part_begin(table, part->resume, &from, &range));
     if (constraint->kind == TABLE_CHECK && part->rows > PART_ROWS_CHECK) part->rows = PART_ROWS_CHECK;
     TRY(change_part_end(&context, table, &range, &part->rows, &end));
     range.to = end;
     TRY(ddl_validate_constraint_in(&context, table, constraint, &range));
     part->done = end == NULL;
-    if (end != NULL) {
-        struct buffer next;
-        buffer_init(&next, task->arena);
-        type_value_encode(&next, range.type, *end);
-        part->next = buffer_bytes(&next);
-    }
+    if (end != NULL) part->next = change_part_next(task->arena, &range, *end);
 out:
     return st;
 }
