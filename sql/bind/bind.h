@@ -116,6 +116,7 @@ struct range { // A table reference that columns can be qualified with.
     uint32_t relation_id; // Of a table, view or sequence; else 0.
     bool aliased;         // Its columns, or the first of them, have other names here.
     bool scalar; // A function of one value: as a whole row it is that value.
+    bool using_alias; // JOIN ... USING (...) AS: its columns are other ranges', or of those of a full join computed.
     bool target;  // What INSERT, UPDATE or DELETE writes: as it is before or, in RETURNING, after.
     // In RETURNING of INSERT: the variable of its system column xmax, VAR_NONE until somebody asks; else NULL.
     var_id *xmax;
@@ -213,7 +214,7 @@ struct binder {
 struct bind_notes {
     struct hashmap scalars; // struct expr -> struct scalar.
     struct hashmap calls;   // struct expr, of functions other than scalar ones -> struct bound_call.
-    struct hashmap ranges;  // struct from_item -> struct range.
+    struct hashmap ranges;  // struct from_item -> struct range; &from_item.join.using_alias -> that alias's.
     struct hashmap joins;   // struct from_item -> struct name_list: columns of USING or NATURAL.
 };
 struct bound_call {
@@ -392,6 +393,9 @@ struct range *bind_find_range(const struct scope *scope, const char *schema, con
 // bind_resolution.c. `range` NULL: found by its plain name, in `found_in`.
 void bind_note_column(struct binder *binder, const struct scope *scope, const struct scope *found_in,
     const struct range *range, const struct expr *expr, const struct range_column *column);
+// A join is by this column of one of its sides.
+void bind_note_using(
+    struct binder *binder, const struct from_names *names, const struct range_column *column);
 void bind_note_row(struct binder *binder, const struct range *range, const struct expr *expr);
 // What stands for each column; NULL: nobody asks.
 struct expr **bind_note_star(struct binder *binder, struct scope *scope, const struct target_list *list,

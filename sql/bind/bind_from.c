@@ -652,6 +652,8 @@ static struct status merge_using(struct binder *binder, const struct from_item *
         TRY(using_column(binder, right, name, "right", item->position, &r));
         range_column_read(l);
         range_column_read(r);
+        bind_note_using(binder, left, l);
+        bind_note_using(binder, right, r);
         TRY(bind_operator(binder, "=", l->scalar, r->scalar, item->position, &equal));
         scalar_list_add_conjuncts(binder->arena, &join->join.on, equal);
         struct scalar *pair[2] = {l->scalar, r->scalar};
@@ -718,6 +720,23 @@ static void join_columns(struct binder *binder, struct from_names *names,
             if (!sides[s]->columns[i].merged) add_columns(binder, names, &sides[s]->columns[i], 1);
 }
 
+// JOIN ... USING (...) AS u: the columns of USING, behind `u.` only.
+static struct status add_using_alias(struct binder *binder, const struct from_item *item,
+    const struct using_merge *merge, struct from_names *names)
+{
+    if (item->join.using_alias == NULL) return STATUS_OK;
+    struct range *range = new_range(binder, item->join.using_alias, merge->count);
+    if (merge->count > 0)
+        memcpy(range->columns, merge->merged, merge->count * sizeof(struct range_column));
+    range->unlockable = "a join";
+    range->using_alias = true;
+    range->next = names->ranges;
+    names->ranges = range;
+    if (binder->notes != NULL)
+        hashmap_put_u64(&binder->notes->ranges, bind_note_key(&item->join.using_alias), range);
+    return bind_check_alias(binder, names, range, item->position);
+}
+
 static struct status bind_join(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
@@ -763,6 +782,7 @@ static struct status bind_join(struct binder *binder, struct scope *scope,
     struct from_names right_ranges = {.ranges = right.ranges};
     TRY(merge_names(binder, &ranges, &right_ranges, item->position));
     all.ranges = ranges.ranges;
+    TRY(add_using_alias(binder, item, &merge, &all));
     if (item->join.on != NULL) {
         struct scope on_scope = *select_scope(scope);
         struct scalar *condition;

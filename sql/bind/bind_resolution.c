@@ -14,11 +14,11 @@ static const char *name_from(const struct scope *scope, const struct range *rang
     return NULL;
 }
 
-static const struct range *owner(const struct scope *scope, const struct range_column *column)
+static const struct range *owner(const struct from_names *names, const struct range_column *column)
 {
     if (column->scalar->kind != SCALAR_VAR) return NULL;
-    for (const struct range *range = scope->names.ranges; range != NULL; range = range->next)
-        for (uint32_t i = 0; i < range->column_count; i++) {
+    for (const struct range *range = names->ranges; range != NULL; range = range->next)
+        for (uint32_t i = 0; i < range->column_count && !range->using_alias; i++) {
             const struct range_column *each = &range->columns[i];
             if (each->scalar->kind == SCALAR_VAR && each->scalar->var == column->scalar->var &&
                 strcmp(each->name, column->name) == 0)
@@ -27,12 +27,23 @@ static const struct range *owner(const struct scope *scope, const struct range_c
     return NULL;
 }
 
+// Whose column it is that was found behind the name of `range`, from `scope`; NULL: one that the join computes.
+static const struct range *source(
+    const struct scope *scope, const struct range *range, const struct range_column *column)
+{
+    if (!range->using_alias) return range;
+    for (const struct scope *s = scope; s != NULL; s = s->parent)
+        for (const struct range *each = s->names.ranges; each != NULL; each = each->next)
+            if (each == range) return owner(&s->names, column);
+    return NULL;
+}
+
 void bind_note_column(struct binder *binder, const struct scope *scope, const struct scope *found_in,
     const struct range *range, const struct expr *expr, const struct range_column *column)
 {
     struct resolutions *resolutions = binder->resolutions;
     if (resolutions == NULL) return;
-    if (range == NULL) range = owner(found_in, column);
+    range = range == NULL ? owner(&found_in->names, column) : source(scope, range, column);
     if (range == NULL) return;
     resolution_add(resolutions,
         &(struct resolution){.expr = expr,
@@ -50,6 +61,15 @@ void bind_note_row(struct binder *binder, const struct range *range, const struc
         &(struct resolution){.expr = expr, .table_id = range->relation_id});
 }
 
+void bind_note_using(
+    struct binder *binder, const struct from_names *names, const struct range_column *column)
+{
+    const struct range *range = binder->resolutions == NULL ? NULL : owner(names, column);
+    if (range == NULL || range->relation_id == 0) return;
+    resolution_add_using(binder->resolutions,
+        &(struct resolved_using){.table_id = range->relation_id, .attribute = column->attribute});
+}
+
 struct expr **bind_note_star(struct binder *binder, struct scope *scope,
     const struct target_list *list, const struct expr *expr, const struct range_column *columns,
     uint32_t count)
@@ -64,7 +84,9 @@ struct expr **bind_note_star(struct binder *binder, struct scope *scope,
     if (expr->column.count > 0 && failed(bind_qualified_range(binder, scope, expr, &named)))
         return NULL;
     for (uint32_t i = 0; i < count; i++) {
-        const struct range *range = named != NULL ? named : owner(scope, &columns[i]);
+        const struct range *range =
+            named == NULL ? owner(&scope->names, &columns[i]) : source(scope, named, &columns[i]);
+        if (range == NULL) range = named;
         const char *name = range == NULL ? NULL : name_from(scope, range);
         const char **parts = ARENA_ARRAY(resolutions->arena, const char *, 2);
         struct expr *column = ARENA_NEW(resolutions->arena, struct expr);

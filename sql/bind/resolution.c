@@ -41,6 +41,11 @@ void resolution_add_join(
     APPEND(resolutions, resolutions->joins, resolutions->join_count, join);
 }
 
+void resolution_add_using(struct resolutions *resolutions, const struct resolved_using *using)
+{
+    APPEND(resolutions, resolutions->using, resolutions->using_count, *using);
+}
+
 void resolution_add_literal(
     struct resolutions *resolutions, const struct expr *expr, const struct scalar *scalar)
 {
@@ -186,5 +191,9 @@ bool resolutions_use(
         if (item->table_id == table_id && item->column != NULL && item->attribute == attribute)
             return true;
     }
+    for (uint32_t i = 0; i < resolutions->using_count; i++)
+        if (resolutions->using[i].table_id == table_id &&
+            resolutions->using[i].attribute == attribute)
+            return true;
     return false;
 }

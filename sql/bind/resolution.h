@@ -37,6 +37,9 @@ struct resolved_join { // NATURAL or USING.
     const struct from_item *item;
     struct name_list using;
 };
+struct resolved_using { // A table's column that a join is by, whatever it is called there.
+    uint32_t table_id, attribute;
+};
 struct scalar;
 struct resolved_literal { // A string whose type's reading depends on the session or the clock.
     const struct expr *expr;
@@ -49,8 +52,9 @@ struct resolutions {
     struct resolved_star *stars;
     struct resolved_output *outputs;
     struct resolved_join *joins;
+    struct resolved_using *using;
     struct resolved_literal *literals;
-    uint32_t count, star_count, output_count, join_count, literal_count;
+    uint32_t count, star_count, output_count, join_count, using_count, literal_count;
 };
 
 void resolution_add(struct resolutions *resolutions, const struct resolution *resolution);
@@ -58,6 +62,7 @@ void resolution_add_star(struct resolutions *resolutions, const struct resolved_
 void resolution_add_output(struct resolutions *resolutions, const struct resolved_output *output);
 void resolution_add_join(
     struct resolutions *resolutions, const struct from_item *item, const struct name_list *using);
+void resolution_add_using(struct resolutions *resolutions, const struct resolved_using *using);
 void resolution_add_literal(
     struct resolutions *resolutions, const struct expr *expr, const struct scalar *scalar);
 // The literal bound as `scalar` means `text`, kept by the caller in the records' arena.
@@ -77,6 +82,6 @@ void resolutions_rename_column(
 // What is said behind the table's name `from` is said behind `to`.
 void resolutions_rename_table(
     const struct resolutions *resolutions, uint32_t table_id, const char *from, const char *to);
-// Whether the statement uses that column of the table, by itself: whole rows are of the columns of then.
+// Whether the statement uses that column of the table, by itself or to join by: whole rows are of the columns of then.
 bool resolutions_use(
     const struct resolutions *resolutions, uint32_t table_id, uint32_t attribute);

@@ -146,8 +146,62 @@ static const struct range *range_with(
     return NULL;
 }
 
+// The alias of a JOIN's USING columns among what is in sight; NULL: the name is a table's.
+static const struct range *using_in(
+    struct text_run *run, const struct from_item *item, const char *name)
+{
+    if (item->kind != FROM_JOIN || item->alias != NULL) return NULL;
+    if (item->join.using_alias != NULL && strcmp(item->join.using_alias, name) == 0)
+        return hashmap_get_u64(
+            &run->binder.notes->ranges, bind_note_key(&item->join.using_alias));
+    const struct range *found = using_in(run, item->join.left, name);
+    return found != NULL ? found : using_in(run, item->join.right, name);
+}
+
+static const struct range *using_of(struct text_run *run, const char *name)
+{
+    const struct range *found = NULL;
+    for (const struct text_level *level = run->level; level != NULL && found == NULL; level = level->parent) {
+        for (uint32_t i = 0; i < level->count; i++)
+            if (strcmp(level->names[i].written, name) == 0) return NULL;
+        for (uint32_t i = 0; i < level->select->from.count && found == NULL; i++)
+            found = using_in(run, level->select->from.items[i], name);
+    }
+    return found;
+}
+
+// A column behind such an alias is shown as its table's, or by itself when the join computes it.
+static void put_using_column(struct text_run *run, const struct range_column *column)
+{
+    uint32_t at;
+    for (const struct text_level *level = run->level; level != NULL; level = level->parent)
+        for (uint32_t i = 0; i < level->count; i++)
+            if (range_with(run, column->scalar, level->names[i].written, &at) != NULL) {
+                put_name(run, level->names[i].shown);
+                put(run, ".");
+                put_name(run, column->name);
+                return;
+            }
+    put_name(run, column->name);
+}
+
+static void put_using_row(struct text_run *run, const struct range *range)
+{
+    put(run, "ROW(");
+    for (uint32_t i = 0; i < range->column_count; i++) {
+        if (i > 0) put(run, ", ");
+        put_using_column(run, &range->columns[i]);
+    }
+    put(run, ")");
+}
+
 static void put_row(struct text_run *run, const char *name, bool top)
 {
+    const struct range *using = using_of(run, name);
+    if (using != NULL) {
+        put_using_row(run, using);
+        return;
+    }
     put_name(run, shown_qualifier(run, name));
     put(run, ".*");
     if (!top) return;
@@ -172,6 +226,13 @@ static void put_column(struct text_run *run, const struct scalar *scalar, bool s
     uint32_t column;
     if (!is_column(scalar)) {
         put_row(run, names[count - 1], top);
+        return;
+    }
+    const struct range *using = count > 1 ? using_of(run, names[count - 2]) : NULL;
+    if (using != NULL) {
+        const struct range_column own = {
+            .name = names[count - 1], .scalar = (struct scalar *)(uintptr_t)scalar};
+        put_using_column(run, &own);
         return;
     }
     // A function of one value is that value by its own name, too.

@@ -204,8 +204,7 @@ static struct status views_using(struct statement_context *context, const struct
     for (uint32_t i = 0; i < all; i++) {
         struct view_query query;
         TRY(load_query(context, table->depended_by[i], &query));
-        if (resolutions_use(&query.resolutions, table->id, column->id) ||
-            joins_by(&query.resolutions, column->name))
+        if (resolutions_use(&query.resolutions, table->id, column->id))
             (*views)[(*count)++] = query.view;
     }
 out:
@@ -225,8 +224,7 @@ struct status ddl_view_columns(struct task *task, struct session *session, struc
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
         (*used)[i] = !column->hidden && column->state == ELEMENT_PUBLIC &&
-                     (resolutions_use(&query.resolutions, table->id, column->id) ||
-                         joins_by(&query.resolutions, column->name));
+                     resolutions_use(&query.resolutions, table->id, column->id);
     }
 out:
     return st;
