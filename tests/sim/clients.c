@@ -444,7 +444,7 @@ out:
 // What a client may be told at any time. Anything else is a fault of the database.
 static bool is_ordinary(struct status st)
 {
-    static const uint32_t codes[] = {E_SERIALIZATION_FAILURE, E_AMBIGUOUS_RESULT, E_DISK_FULL,
+    static const uint32_t codes[] = {E_SERIALIZATION_FAILURE, E_AMBIGUOUS_RESULT, E_DISK_FULL, E_OUT_OF_MEMORY,
         E_QUERY_CANCELED, E_ADMIN_SHUTDOWN, E_LOCK_NOT_AVAILABLE, E_CONNECTION_FAILURE, E_IO_ERROR};
     for (uint32_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (status_is(st, codes[i])) return true;
@@ -528,6 +528,7 @@ static void move_around(struct task *task, struct clients *clients, uint32_t num
 struct client {
     struct clients *clients;
     struct world_node *node;
+    struct memory_account account; // Of what it asks for, as a session's: what is refused to sessions is refused to it.
 };
 
 static struct status client_main(struct task *task, void *arg)
@@ -571,9 +572,10 @@ CHECKED struct status clients_start(
             .move_wait_ns = sim_random_between(&random, 20, 400) * UINT64_C(1000000)};
     for (uint32_t i = 0; i < count; i++) {
         struct client *client = ARENA_NEW(&clients->world->run->arena, struct client);
-        *client = (struct client){clients, node};
+        *client = (struct client){.clients = clients, .node = node};
+        memory_account_init(&client->account, &task->shard->account, "a client", 0);
         TRY(task_start(task->shard,
-            &(struct task_options){.fn = client_main, .arg = client, .kind = "sim-client"}));
+            &(struct task_options){.fn = client_main, .arg = client, .kind = "sim-client", .account = &client->account}));
         node->tasks++;
     }
 out:

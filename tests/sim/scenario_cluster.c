@@ -10,7 +10,7 @@ static void run_cluster(struct sim_run *run, uint32_t nodes)
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct sim_random random = sim_random_named(run->seed, "cluster");
     struct nemesis_options faults = {
-        .faults_max = 16, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL};
+        .faults_max = 16, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL | NEMESIS_MEMORY};
     cluster_begin(cluster, run, nodes,
         (uint32_t)sim_random_between(&random, OPERATIONS_MAX / 4, OPERATIONS_MAX));
     cluster_suffer(cluster, &faults);

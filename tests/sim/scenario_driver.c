@@ -55,3 +55,38 @@ SIM_SCENARIO_ON_REQUEST(driver_stores, "stores that differ")
     sim_run_until(sim, NULL, NULL, UINT64_C(1000000000));
     sim_run_end(run, sim);
 }
+
+struct cut_short {
+    struct sim_run *run;
+    struct sim_node *machine;
+};
+
+static struct status cut_short_main(struct task *task, void *arg)
+{
+    const struct cut_short *cut = arg;
+    struct status st;
+    struct store *store = NULL;
+    struct store_cursor *cursor = NULL;
+    const struct store_options options = {.home = "/data/cut"};
+    const store_open_fn open = store_pair_of(cut->run);
+    if (open == NULL) return STATUS_OK;
+    TRY(open(task, &options, &store));
+    TRY(store_cursor_open(store, STORE_CURRENT, &cursor));
+    sim_memory_fail_at(cut->machine, 1);
+    arena_alloc(task->arena, 2 * ARENA_UNCHECKED_BYTES);
+    sim_violation(cut->run, "a task goes on without the memory that it asked for");
+out:
+    return st;
+}
+
+// A node's end finds a cursor open that no task will close any more.
+SIM_SCENARIO_ON_REQUEST(driver_stores_cut, "a node that ends in the middle of a task with its stores open")
+{
+    struct sim *sim = sim_run_begin(run, 0, NULL);
+    struct cut_short cut = {run, sim_node_add(sim, 1)};
+    for (uint32_t i = 0; i < 2; i++) { // The second finds what the first has left.
+        sim_node_start(cut.machine, &(struct node_options){.shard_count = 1}, cut_short_main, &cut);
+        sim_run_until(sim, NULL, NULL, UINT64_C(1000000000));
+    }
+    sim_run_end(run, sim);
+}

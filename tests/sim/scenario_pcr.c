@@ -37,7 +37,7 @@ static void fail_back(struct pcr *pcr, bool harsh)
     const struct nemesis_options faults = {.stream = "nemesis/back",
         .faults_max = 8,
         .gap_max_ns = 2 * WORLD_SECOND,
-        .allowed = NEMESIS_ALL};
+        .allowed = NEMESIS_ALL | NEMESIS_MEMORY};
     struct sim_random random = sim_random_named(pcr->world.run->seed, "pcr/back");
     const struct pcr_return back = {.writes = 100,
         .pause_ns = sim_random_below(&random, 2) == 0 ? 0 : sim_random_below(&random, 30 * WORLD_SECOND),
@@ -64,7 +64,7 @@ static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys, 
         .write_every_ns = sim_random_between(&random, 5, 100) * WORLD_MS,
         .readers = sim_random_below(&readers, 3) == 0};
     const struct nemesis_options faults = {
-        .faults_max = 12, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL};
+        .faults_max = 12, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL | NEMESIS_MEMORY};
     bool back = sim_random_below(&random, 2) == 0, harsh = sim_random_below(&random, 2) == 0;
     pcr_begin(pcr, run, &options);
     pcr->moving = sim_random_below(&random, 2) == 0 && moves;

@@ -377,7 +377,7 @@ static void run_tenants(struct sim_run *run, enum leak leak)
         .sim = {.bend = true, .watch = canary_watch},
         .boot = boot,
         .look = server_node_look};
-    const struct nemesis_options faults = {.faults_max = 10, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL};
+    const struct nemesis_options faults = {.faults_max = 10, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL | NEMESIS_MEMORY};
     struct world *world = &tenants->world;
     server_node_register();
     canaries_begin(run);
