@@ -7,6 +7,8 @@
 // array in the making, the values of one row) ends with 53200.
 //
 // Shard    Accounts are the shard's: a limit of a virtual cluster holds on each shard for itself.
+//          What the server itself asks its system tables in passing (internal_query) is the node's: it is needed
+//          also where a virtual cluster has reached its limit, to raise it above all.
 // Settings sql.memory.virtual_cluster_max, sql.memory.session_max, sql.memory.statement_max; 0: none.
 #pragma once
 #include "core/arena.h"

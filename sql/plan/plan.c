@@ -453,8 +453,8 @@ static void init_run(struct plan_run *run, struct session *session, const struct
         .writer_count = plan->writer_count};
     struct run *state = &run->run;
     state->slots = ARENA_ARRAY(&run->arena, struct datum, plan->slot_count);
-    memory_account_init(
-        &run->memory, &session->account, "statement", session->memory->statement_max);
+    memory_account_init(&run->memory, &session->account, "statement",
+        session->administers ? 0 : session->memory->statement_max);
     state->account = &run->memory;
     spill_init(&state->spill, session->shard, &run->memory);
     for (uint32_t i = 0; i < param_count && i < plan->param_count; i++) state->slots[i] = params[i];

@@ -55,18 +55,25 @@ static struct status collect_row(
     return arena_check(self->arena);
 }
 
-struct status internal_session_open(
-    struct task *task, uint64_t tenant, const char *database, struct session **session)
+static struct status open_session(
+    struct task *task, uint64_t tenant, const char *database, bool administers, struct session **session)
 {
     struct session_options options = {.tenant = tenant,
         .tenant_name = "",
         .user = "node",
         .database = database,
         .internal = true,
+        .administers = administers,
         .superuser = true};
     struct status st = session_open(task->shard, &options, session);
     if (!failed(st)) (*session)->task = task;
     return st;
+}
+
+struct status internal_session_open(
+    struct task *task, uint64_t tenant, const char *database, struct session **session)
+{
+    return open_session(task, tenant, database, false, session);
 }
 
 void internal_session_close(struct task *task, struct session *session)
@@ -130,7 +137,7 @@ struct status internal_query(struct task *task, uint64_t tenant, struct session 
         return st;
     }
     struct session *own;
-    TRY(internal_session_open(task, tenant, "system", &own));
+    TRY(open_session(task, tenant, "system", true, &own));
     for (uint32_t attempt = 0; attempt <= INTERNAL_RETRIES_MAX; attempt++) {
         st = run_text(task, own, arena, result, sql, param_count, params, param_types);
         st = execute_settle(task, own, st, true);

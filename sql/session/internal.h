@@ -26,7 +26,8 @@ static inline struct datum internal_value(
 }
 
 // Runs one statement in a transaction of its own (`session` NULL) or in the open one of `session`.
-// `result` may be NULL. At most 1,000,000 rows or the account's memory.
+// `result` may be NULL. At most 1,000,000 rows or the account's memory. A transaction of its own takes its memory from the
+// node's and not from the virtual cluster's, so that a quota which is reached can be read, and raised.
 CHECKED struct status internal_query(struct task *task, uint64_t tenant, struct session *session,
     struct arena *arena, struct internal_result *result, const char *sql, uint32_t param_count,
     const struct datum *params, const type_oid *param_types);

@@ -98,8 +98,12 @@ struct status session_open(
     if (session == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     session->shard = shard;
     session->memory = tenant_memory_of(shard, options->tenant);
-    memory_account_init(
-        &session->account, &session->memory->account, "session", session->memory->session_max);
+    session->administers = options->administers;
+    if (options->administers)
+        memory_account_init(&session->account, &shard->account, "session", 0);
+    else
+        memory_account_init(
+            &session->account, &session->memory->account, "session", session->memory->session_max);
     arena_init(&session->arena, &session->account);
     arena_init(&session->txn_arena, &session->account);
     arena_init(&session->statement_arena, &session->account);

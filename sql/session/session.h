@@ -52,6 +52,7 @@ struct session {
     const char *client_address;
     const char *authentication;  // How the user has proved who they are; static.
     bool internal;               // Made by the server: no privilege checks.
+    bool administers;            // As session_options says.
     bool superuser;              // Member of admin: refreshed when roles change.
     struct arena arena, txn_arena, statement_arena;
     struct memory_account account;
@@ -138,6 +139,7 @@ struct session_options {
     const char *database;
     const char *client_address; // NULL: internal.
     bool internal;
+    bool administers; // Its memory is the node's: what the server needs to know of a virtual cluster hangs on no quota of that.
     bool superuser;
 };
 // Makes a session on the current shard. Names are copied.

@@ -7,7 +7,8 @@
 //
 // Checked   nothing that is sent to a machine has another virtual cluster's canary in it, no log line has any; a key that is
 //           forged is refused with 42501 and nothing else, unless it cannot be served at all; every row is one's own; no
-//           client is told of an internal error; when the faults are over everybody gets on.
+//           client is told of an internal error; a quota of memory, however tiny, is kept and felt by nobody else; when
+//           the faults and the quotas are over everybody gets on.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -16,6 +17,8 @@
 #include "core/mark.h"
 #include "kv/admin.h"
 #include "kv/key.h"
+#include "sql/exec/memory.h"
+#include "sql/session/shard_state.h"
 #include "sql/wire/pgclient.h"
 #include "tenant/tenant.h"
 #include "tests/sim/canary.h"
@@ -32,6 +35,11 @@
 #define READY_WITHIN_NS (60 * WORLD_SECOND)
 #define END_WITHIN_NS (60 * WORLD_SECOND)
 #define SAY_NS (15 * WORLD_SECOND)
+#define QUOTA_SETTING "sql.memory.virtual_cluster_max"
+#define QUOTA_MIN_BYTES (UINT64_C(1) << 14)
+#define QUOTA_SPREAD 7u // As many times twice that, at most.
+// Of a statement until it first looks at the quota, and of a session that does nothing.
+#define UNCHECKED_BYTES (UINT64_C(256) << 10)
 
 static const char *const names[TENANTS] = {"ta", "tb", "tc"};
 static const char *const canaries[TENANTS] = {"ta-canary", "tb-canary", "tc-canary"};
@@ -46,6 +54,8 @@ struct tenants {
     bool healed;
     uint64_t done_after[TENANTS]; // Statements that succeeded once all was well.
     uint64_t ids[TENANTS];        // 0: not known yet.
+    uint64_t quotas[TENANTS];     // Bytes on each shard; 0: none.
+    bool quotas_over;
 };
 
 struct talker {
@@ -65,6 +75,17 @@ static void hang_up(struct talker *talker)
 {
     if (talker->client != NULL) pgclient_close(talker->client);
     talker->client = NULL;
+}
+
+// What others may not have is no reason to refuse anything.
+static void check_quota(struct talker *talker, const char *cluster, struct status st)
+{
+    struct tenants *tenants = talker->tenants;
+    const bool own = strcmp(cluster, names[talker->tenant]) == 0 && tenants->quotas[talker->tenant] > 0;
+    if (strstr(st.message, "virtual cluster") == NULL) return; // The node's own memory.
+    if (!own) sim_violation(tenants->world.run, "%s has no quota, and is told of one: %s", cluster, st.message);
+    covered("sim.quota_reached");
+    sim_count(tenants->world.run, "refused by a quota", 1);
 }
 
 static struct status say_to(struct task *task, struct talker *talker, const char *cluster, const char *sql)
@@ -89,6 +110,7 @@ out:
     status_sqlstate(st, code);
     if (failed(st) && strncmp(code, "XX", 2) == 0)
         sim_violation(world->run, "a client of %s is told of an internal error: %s", cluster, st.message);
+    if (status_is(st, E_OUT_OF_MEMORY)) check_quota(talker, cluster, st);
     return st;
 }
 
@@ -201,6 +223,7 @@ static struct status set_up(struct task *task, struct talker *talker)
     const char *name = names[talker->tenant], *own = canaries[talker->tenant];
     TRY(patiently(task, talker, "system", arena_printf(task->arena, "CREATE VIRTUAL CLUSTER IF NOT EXISTS %s", name)));
     TRY(patiently(task, talker, "system", arena_printf(task->arena, "ALTER VIRTUAL CLUSTER %s START SERVICE SHARED", name)));
+    TRY(patiently(task, talker, "system", arena_printf(task->arena, "ALTER VIRTUAL CLUSTER %s RESET CLUSTER SETTING " QUOTA_SETTING, name)));
     hang_up(talker);
     TRY(patiently(task, talker, name,
         arena_printf(task->arena, "CREATE TABLE IF NOT EXISTS mine (k TEXT PRIMARY KEY, v TEXT, CHECK (v <> '%s bad'))", own)));
@@ -209,6 +232,40 @@ static struct status set_up(struct task *task, struct talker *talker)
 out:
     hang_up(talker);
     return st;
+}
+
+// Known before it is said: from then on it may be told of.
+static struct status quota_set(struct task *task, struct talker *talker)
+{
+    struct status st = STATUS_OK;
+    struct tenants *tenants = talker->tenants;
+    const uint64_t bytes = tenants->quotas[talker->tenant];
+    if (bytes == 0 || tenants->quotas_over) return STATUS_OK;
+    TRY(patiently(task, talker, "system",
+        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER %s SET CLUSTER SETTING " QUOTA_SETTING " = '%" PRIu64 " B'",
+            names[talker->tenant], bytes)));
+out:
+    hang_up(talker);
+    return st;
+}
+
+static struct status quota_end_main(struct task *task, void *arg)
+{
+    struct talker *talker = arg;
+    struct status st = patiently(task, talker, "system",
+        arena_printf(task->arena, "ALTER VIRTUAL CLUSTER %s RESET CLUSTER SETTING " QUOTA_SETTING, names[talker->tenant]));
+    hang_up(talker);
+    return st;
+}
+
+static void quotas_draw(struct tenants *tenants)
+{
+    struct sim_random random = sim_random_named(tenants->world.run->seed, "quotas");
+    if (sim_random_below(&random, 2) == 0) return;
+    for (uint32_t i = 0; i < TENANTS; i++) {
+        if (sim_random_below(&random, 2) == 0)
+            tenants->quotas[i] = QUOTA_MIN_BYTES << sim_random_below(&random, QUOTA_SPREAD + 1);
+    }
 }
 
 // What the checkers must notice: a client that is not where it says, and a line that quotes a row.
@@ -231,6 +288,7 @@ static struct status client_machine(struct task *task, struct world_node *node)
     const uint32_t tenant = node->id - (node->world->node_count - TENANTS) - 1;
     struct talker *first = talker_new(tenants, tenant, 1000 * node->starts);
     TRY(set_up(task, first));
+    TRY(quota_set(task, first));
     tenants->ready |= 1u << tenant;
     node->serving = true;
     leak(task, tenants, first);
@@ -326,6 +384,34 @@ static struct status boot(struct task *task, void *arg)
     return node->cluster == SERVERS ? server_node_run(task, node, &options) : client_machine(task, node);
 }
 
+// --- quotas ----------------------------------------------------------------------------------------------
+
+// On each shard a virtual cluster has no more than its quota, and what its statements take before they look at it.
+static void look_at_quotas(struct tenants *tenants)
+{
+    for (uint32_t i = 0; i < tenants->world.node_count; i++) {
+        const struct world_node *world_node = &tenants->world.nodes[i];
+        const struct node *node = sim_node_running(world_node->machine);
+        if (node == NULL || world_node->cluster != SERVERS || !world_node->serving) continue;
+        for (uint32_t k = 0; k < node->shard_count * TENANTS; k++) {
+            struct shard *shard = node->shards[k / TENANTS];
+            const uint64_t id = tenants->ids[k % TENANTS];
+            const struct tenant_memory *memory = id == 0 ? NULL : hashmap_get_u64(&sql_shard(shard)->memory, id);
+            if (memory == NULL || memory->account.limit_bytes == 0) continue;
+            const uint64_t most = memory->account.limit_bytes + 2 * CLIENTS_EACH * UNCHECKED_BYTES;
+            if (memory->account.used_bytes > most)
+                sim_violation(tenants->world.run, "%s has %" PRIu64 " bytes on a shard of node %u, its quota is %" PRIu64,
+                    names[k % TENANTS], memory->account.used_bytes, world_node->id, memory->account.limit_bytes);
+        }
+    }
+}
+
+static void look(struct world *world)
+{
+    server_node_look(world);
+    look_at_quotas(tenants_of(world));
+}
+
 // --- the story -------------------------------------------------------------------------------------------
 
 static bool are_ready(void *arg)
@@ -362,6 +448,17 @@ static void rules_make(struct tenants *tenants)
     }
 }
 
+// By their operators, from the machine of the clients.
+static void quotas_end(struct tenants *tenants)
+{
+    struct world *world = &tenants->world;
+    tenants->quotas_over = true;
+    for (uint32_t i = 0; i < TENANTS; i++) {
+        struct world_node *node = &world->nodes[world->node_count - TENANTS + i];
+        if (tenants->quotas[i] > 0) world_spawn(node, 0, "sim-quota", quota_end_main, talker_new(tenants, i, 999));
+    }
+}
+
 static void run_tenants(struct sim_run *run, enum leak leak)
 {
     struct tenants *tenants = ARENA_NEW(&run->arena, struct tenants);
@@ -376,18 +473,21 @@ static void run_tenants(struct sim_run *run, enum leak leak)
         .max_offset_ns = 500 * WORLD_MS,
         .sim = {.bend = true, .watch = canary_watch},
         .boot = boot,
-        .look = server_node_look};
+        .look = look};
     const struct nemesis_options faults = {.faults_max = 10, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL | NEMESIS_MEMORY};
     struct world *world = &tenants->world;
     server_node_register();
     canaries_begin(run);
     world_begin(world, run, &options);
     rules_make(tenants);
+    if (leak == LEAK_NONE) quotas_draw(tenants);
     world_start_all(world);
     world_expect(world, "all virtual clusters serve", are_ready, tenants, READY_WITHIN_NS);
     if (leak == LEAK_NONE) nemesis_plan(world, &faults);
     if (!run->violated) world_run(world, all_is_done, tenants, 60 * WORLD_SECOND);
     world_heal(world);
+    world_run(world, NULL, NULL, 2 * WORLD_SECOND);
+    quotas_end(tenants);
     world_run(world, NULL, NULL, 2 * WORLD_SECOND);
     tenants->healed = true;
     world_expect(world, "the clients of all virtual clusters get on", get_on, tenants, END_WITHIN_NS);

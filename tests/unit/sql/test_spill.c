@@ -200,6 +200,28 @@ out:
     return st;
 }
 
+// Settings are read, and so is what else the server needs to know, whatever a virtual cluster has left of its quota.
+SQL_TEST(spill, a_quota_that_is_reached_can_be_raised, 1)
+{
+    struct status st = STATUS_OK;
+    static const char *const limits[] = {
+        "sql.memory.virtual_cluster_max", "sql.memory.session_max", "sql.memory.statement_max"};
+    const struct tenant_memory *memory = tenant_memory_of(test->task->shard, TENANT);
+    RUN("PREPARE p AS SELECT 1");
+    for (uint32_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        TRY(settings_store(test->task, TENANT, limits[i], "1 B"));
+        TRY(settings_announce(test->task, TENANT));
+        CHECK(i != 0 || memory->account.used_bytes > memory->account.limit_bytes);
+        TRY(settings_store(test->task, TENANT, limits[i], "0 B"));
+        TRY(settings_announce(test->task, TENANT));
+        CHECK(memory->account.limit_bytes == 0 && memory->session_max == 0 && memory->statement_max == 0);
+    }
+    GIVES("EXECUTE p", "1");
+
+out:
+    return st;
+}
+
 // A cursor that can go back keeps all rows; most of them in a file, from where they come in any order.
 SQL_TEST(spill, cursor, 1)
 {
