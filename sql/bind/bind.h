@@ -77,6 +77,8 @@ struct bind_names {
 CHECKED struct status bind_names_load(struct task *task, struct session *session,
     struct arena *arena, const struct statement *statement, struct bind_names *names);
 struct relation *bind_names_find(const struct bind_names *names, const struct object_name *name);
+// Of a name for which there is none.
+enum other_relation bind_names_other(const struct bind_names *names, const struct object_name *name);
 struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id);
 // By name along the search path (`schema` NULL) or by id; NULL: none.
 struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,

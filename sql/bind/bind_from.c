@@ -31,6 +31,11 @@ struct status bind_relation(struct binder *binder, const struct scope *scope,
     if (*relation == NULL && binder->names != NULL)
         *relation = bind_names_find(binder->names, name);
     if (*relation != NULL) return STATUS_OK;
+    enum other_relation other =
+        binder->names != NULL ? bind_names_other(binder->names, name) : OTHER_NOTHING;
+    if (other != OTHER_NOTHING)
+        return bind_error(binder, name->position, E_WRONG_OBJECT_TYPE, "\"%s\" is %s", name->name,
+            other == OTHER_INDEX ? "an index" : "a composite type");
     if (name->schema != NULL)
         return bind_error(binder, name->position, E_UNDEFINED_TABLE,
             "relation \"%s.%s\" does not exist", name->schema, name->name);

@@ -10,7 +10,14 @@
 
 #define RELATIONS_MAX 4096u
 
-static struct relation missing_relation;
+// What a name stands for when it is no table: an entry for each `enum other_relation`.
+static struct relation missing_relations[OTHER_COMPOSITE + 1];
+
+static bool is_missing(const struct relation *relation)
+{
+    return relation >= missing_relations && relation <= missing_relations + OTHER_COMPOSITE;
+}
+
 
 struct gather {
     struct arena *arena;
@@ -409,7 +416,13 @@ static struct bytes name_key(struct arena *arena, const struct object_name *name
 struct relation *bind_names_find(const struct bind_names *names, const struct object_name *name)
 {
     struct relation *relation = hashmap_get(&names->by_name, name_key(names->arena, name));
-    return relation == &missing_relation ? NULL : relation;
+    return is_missing(relation) ? NULL : relation;
+}
+
+enum other_relation bind_names_other(const struct bind_names *names, const struct object_name *name)
+{
+    struct relation *relation = hashmap_get(&names->by_name, name_key(names->arena, name));
+    return is_missing(relation) ? (enum other_relation)(relation - missing_relations) : OTHER_NOTHING;
 }
 
 struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id)
@@ -487,11 +500,17 @@ static struct status fetch_names(struct task *task, struct session *session,
             const struct table_desc *table = NULL;
             TRY(catalog_table(
                 task, session, name->catalog, name->schema, name->name, true, &table));
-            relation = &missing_relation;
-            if (table != NULL) TRY(add_relation(names, table, &relation));
+            if (table != NULL) {
+                TRY(add_relation(names, table, &relation));
+            } else {
+                enum other_relation other;
+                TRY(catalog_other_relation(
+                    task, session, name->catalog, name->schema, name->name, &other));
+                relation = &missing_relations[other];
+            }
             hashmap_put(&names->by_name, key, relation);
         }
-        if (relation != &missing_relation) relation->written |= gather->written[i];
+        if (!is_missing(relation)) relation->written |= gather->written[i];
     }
 
 out:

@@ -627,6 +627,26 @@ out:
     return st;
 }
 
+struct status catalog_other_relation(struct task *task, struct session *session,
+    const char *database, const char *schema, const char *name, enum other_relation *other)
+{
+    struct status st = STATUS_OK;
+    struct name_value value;
+    const struct table_desc *virtual_table;
+    struct entry *entry;
+
+    *other = OTHER_NOTHING;
+    TRY(find_relation(task, session, database, schema, name, &value, &virtual_table));
+    if (value.id == 0) goto out;
+    if (value.kind == NAME_INDEX) *other = OTHER_INDEX;
+    if (value.kind != NAME_RELATION) goto out;
+    TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
+    if (entry == NULL) return dangling();
+    if (entry->table.kind == RELATION_COMPOSITE) *other = OTHER_COMPOSITE;
+out:
+    return st;
+}
+
 struct status catalog_type(struct task *task, struct session *session, const char *database,
     const char *schema, const char *name, const struct table_desc **type)
 {

@@ -342,11 +342,21 @@ void catalog_view_close(struct catalog_view *view); // Unpins everything. Does n
 // After ROLLBACK TO SAVEPOINT took writes out of the transaction: what the view remembers is looked up anew.
 void catalog_view_rolled_back(struct catalog_view *view);
 
+// What a name stands for that is neither table nor view nor sequence: PostgreSQL has more kinds of relations.
+enum other_relation {
+    OTHER_NOTHING,
+    OTHER_INDEX,
+    OTHER_COMPOSITE, // A composite type.
+};
+
 // `schema` NULL: the search path, in order. *table NULL with status ok when there is none and `missing_ok`.
 // The search path always has pg_catalog first (virtual tables), as in PostgreSQL.
 CHECKED struct status catalog_table(struct task *task, struct session *session,
     const char *database, const char *schema, const char *name, bool missing_ok,
     const struct table_desc **table);
+// Of a name for which catalog_table() has no table.
+CHECKED struct status catalog_other_relation(struct task *task, struct session *session,
+    const char *database, const char *schema, const char *name, enum other_relation *other);
 // 42P01 when there is none.
 CHECKED struct status catalog_table_by_id(
     struct task *task, struct session *session, uint32_t id, const struct table_desc **table);

@@ -229,24 +229,49 @@ struct status ddl_check_schema(struct statement_context *context, const struct o
         context->task, context->session, name->catalog, name->schema, false, &schema);
 }
 
+// A name that is an index's or a composite type's.
+static struct status wrong_kind(struct statement_context *context, const struct object_name *name,
+    enum object_kind kind, enum other_relation other)
+{
+    bool drop = context->statement->tag == STATEMENT_DROP, index = other == OTHER_INDEX;
+    if (!drop && (!index || kind == OBJECT_OTHER)) {
+        struct status st = ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is %s", name->name,
+            index ? "an index" : "a composite type");
+        bool alter = context->statement->tag == STATEMENT_ALTER_TABLE ||
+                     context->statement->tag == STATEMENT_RENAME;
+        return alter && !index ? status_hint(context->arena, st, "Use ALTER TYPE instead.") : st;
+    }
+    struct status st = ddl_error(
+        context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a %s", name->name, kind_title(kind));
+    if (!drop) return st;
+    return status_hint(context->arena, st, "Use DROP %s to remove %s.", index ? "INDEX" : "TYPE",
+        index ? "an index" : "a type");
+}
+
 struct status ddl_find(struct statement_context *context, const struct object_name *name,
     bool missing_ok, enum object_kind kind, const struct table_desc **table)
 {
     struct status st = STATUS_OK;
     struct task *task = context->task;
+    bool drop = context->statement->tag == STATEMENT_DROP;
 
-    st = catalog_table(
-        task, context->session, name->catalog, name->schema, name->name, missing_ok, table);
-    if (status_is(st, E_UNDEFINED_TABLE)) {
-        struct status missing = st;
-        TRY(ddl_check_schema(context, name));
-        st = missing;
-    }
-    TRY(st);
+    TRY(catalog_table(task, context->session, name->catalog, name->schema, name->name, true, table));
     if (*table == NULL) {
-        ddl_notice(context, "%s \"%s\" does not exist, skipping",
-            context->statement->tag == STATEMENT_DROP ? kind_title(kind) : "relation", name->name);
-        goto out;
+        enum other_relation other;
+        TRY(catalog_other_relation(
+            task, context->session, name->catalog, name->schema, name->name, &other));
+        if (other != OTHER_NOTHING) return wrong_kind(context, name, kind, other);
+        if (missing_ok) {
+            ddl_notice(context, "%s \"%s\" does not exist, skipping",
+                drop ? kind_title(kind) : "relation", name->name);
+            goto out;
+        }
+        TRY(ddl_check_schema(context, name));
+        if (drop) // The message names the kind.
+            return ddl_error(context, E_UNDEFINED_TABLE, "%s \"%s\" does not exist",
+                kind_title(kind), name->name);
+        return catalog_table(
+            task, context->session, name->catalog, name->schema, name->name, false, table);
     }
     TRY(ddl_check_kind(context, *table, kind));
 out:

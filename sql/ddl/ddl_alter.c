@@ -43,12 +43,18 @@ static struct status refuse_kind(struct alter *alter, struct status refused)
     bool is_default = alter->command->kind == ALTER_COLUMN_SET_DEFAULT ||
                       alter->command->kind == ALTER_COLUMN_DROP_DEFAULT;
     if (!status_is(refused, E_WRONG_OBJECT_TYPE) || (action == NULL && !is_default)) return refused;
-    TRY(ddl_find(context, &alter->statement->name, false, OBJECT_OTHER, &table));
+    const struct object_name *name = &alter->statement->name;
+    enum other_relation other;
+    TRY(catalog_other_relation(
+        context->task, context->session, name->catalog, name->schema, name->name, &other));
+    if (other == OTHER_COMPOSITE) return refused;
+    if (other == OTHER_NOTHING) TRY(ddl_find(context, name, false, OBJECT_OTHER, &table));
     if (is_default) action = "ALTER COLUMN ... SET DEFAULT";
     st = ddl_error(context, E_WRONG_OBJECT_TYPE,
-        "ALTER action %s cannot be performed on relation \"%s\"", action, table->name);
+        "ALTER action %s cannot be performed on relation \"%s\"", action, name->name);
     st = status_detail(context->arena, st, "This operation is not supported for %s.",
-        table->materialized              ? "materialized views"
+        other == OTHER_INDEX             ? "indexes"
+        : table->materialized            ? "materialized views"
         : table->kind == RELATION_VIEW   ? "views"
                                          : "sequences");
 

@@ -358,7 +358,12 @@ static struct status use_other_drop(
     struct statement_context *context, struct status refused, const struct object_name *name)
 {
     const struct table_desc *found;
-    struct status st = catalog_table(
+    enum other_relation other;
+    struct status st = catalog_other_relation(
+        context->task, context->session, name->catalog, name->schema, name->name, &other);
+    if (!failed(st) && other == OTHER_COMPOSITE)
+        return status_hint(context->arena, refused, "Use DROP TYPE to remove a type.");
+    st = catalog_table(
         context->task, context->session, name->catalog, name->schema, name->name, true, &found);
     if (failed(st) || found == NULL) return refused;
     const char *kind = kind_of(found), *verb = found->materialized ? "MATERIALIZED VIEW"
@@ -379,17 +384,6 @@ static struct status drop_relations(struct statement_context *context)
 
     for (uint32_t i = 0; i < drop->names.count; i++) {
         struct table_desc *table;
-        if (!drop->if_exists) {
-            // PostgreSQL's message names the kind.
-            const struct table_desc *found;
-            const struct object_name *name = &drop->names.items[i];
-            TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
-                name->name, true, &found));
-            if (found == NULL) TRY(ddl_check_schema(context, name));
-            if (found == NULL)
-                return ddl_error(context, E_UNDEFINED_TABLE, "%s \"%s\" does not exist",
-                    object_kind_name(drop->object), name->name);
-        }
         st = ddl_edit(context, &drop->names.items[i], drop->if_exists, drop->object, &table);
         if (status_is(st, E_WRONG_OBJECT_TYPE)) TRY(use_other_drop(context, st, &drop->names.items[i]));
         TRY(st);
@@ -479,18 +473,8 @@ static struct status drop_indexes(struct statement_context *context)
         const struct index_desc *index;
         const struct object_name *name = &drop->names.items[i];
         st = find_index(context, name, drop->if_exists, &table, &index);
-        if (status_is(st, E_UNDEFINED_OBJECT) || status_is(st, E_UNDEFINED_TABLE) ||
-            status_is(st, E_WRONG_OBJECT_TYPE)) {
-            const struct table_desc *other;
-            struct status missing = st;
-            TRY(catalog_table(context->task, context->session, name->catalog, name->schema,
-                name->name, true, &other));
-            if (other != NULL && name->table == NULL)
-                return use_other_drop(context,
-                    ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not an index", name->name),
-                    name);
-            st = missing;
-        }
+        if (name->table == NULL && status_is(st, E_WRONG_OBJECT_TYPE))
+            return use_other_drop(context, st, name);
         TRY(st);
         if (index == NULL) {
             ddl_notice(context, "index \"%s\" does not exist, skipping", drop->names.items[i].name);

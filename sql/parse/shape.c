@@ -239,6 +239,11 @@ static bool shape_number(struct shaping *s, bool negative)
         }
     }
     if (at < s->size && (classes[s->text[at]] & WORD_START)) return false; // Junk after a number.
+    // The least integer and bigint: their type is another without the minus, which may stand apart.
+    struct bytes digits = bytes_of(s->text + s->at, at - s->at);
+    if (bytes_equal(digits, BYTES_LITERAL("2147483648")) ||
+        bytes_equal(digits, BYTES_LITERAL("9223372036854775808")))
+        return false;
     struct shape_literal *literal = add_literal(s, start);
     if (literal == NULL) return false;
     literal->text = bytes_of(s->text + start, at - start);
