@@ -51,10 +51,19 @@ static void report(struct parse *parse, const struct rewrite *rewrite, const PgQ
         strncmp(message, "syntax error at or near", 23) == 0)
         message = "syntax error at end of input";
 
+    uint32_t position = rewrite_position(rewrite, (int32_t)offset);
+    if (strstr(message, "at end of input") != NULL) {
+        // Where the statement ends: a semicolon was not part of what was parsed.
+        struct lexer lexer;
+        lexer_init(&lexer, parse->text);
+        lexer.at = position = rewrite->end;
+        struct token token = lexer_next(&lexer);
+        if (token_is_char(&lexer, token, ';')) {
+            position = token.position;
+            message = "syntax error at or near \";\"";
+        }
+    }
     struct status st = status_format(parse->arena, error_code(message), "%s", message);
-    uint32_t position = strstr(message, "at end of input") != NULL
-                            ? rewrite->end
-                            : rewrite_position(rewrite, (int32_t)offset);
     if (error->cursorpos > 0) st = parse_error_at(parse->arena, st, parse->text, position);
     parse_fail(parse, st);
 }

@@ -37,3 +37,7 @@ alter table ct rename to q;
 select pg_typeof(-2147483648), pg_typeof(- 2147483648), pg_typeof(2147483648), pg_typeof(-9223372036854775808), pg_typeof(9223372036854775808);
 select -9223372036854775808 / -1;
 select -2147483648 - 1;
+-- A semicolon is what is wrong, where one ends the statement.
+select 1 +;
+select 1 + -- a comment
+;
