@@ -88,6 +88,8 @@ Test(shape, refuses_what_a_parameter_would_change)
         {"SELECT (1", "no end"},
         {"SELECT 1)", "no start"},
         {"SELECT 12abc", "junk after a number"},
+        {"SELECT -2147483648", "integer with its sign, bigint without"},
+        {"SELECT - 9223372036854775808", "bigint with its sign, numeric without"},
         {"SELECT a FROM t WHERE b = '\xff'", "not UTF-8"},
         {"SELECT [1]", "brackets"},
         {"SELECT a FROM t FETCH FIRST 3 ROWS ONLY", "FETCH"},
@@ -99,8 +101,8 @@ Test(shape, refuses_what_a_parameter_would_change)
 
 Test(shape, literals_keep_their_kind_and_value)
 {
-    cr_assert(make("SELECT 1, -2, 2147483647, 2147483648, -2147483648, 9223372036854775807, "
-                   "9223372036854775808, 1.5, -.5, 1e10, 'it''s'"));
+    cr_assert(make("SELECT 1, -2, 2147483647, 2147483649, -2147483649, 9223372036854775807, "
+                   "9223372036854775809, 1.5, -.5, 1e10, 'it''s'"));
     static const struct {
         enum shape_literal_kind kind;
         int64_t integer;
@@ -109,11 +111,10 @@ Test(shape, literals_keep_their_kind_and_value)
         {SHAPE_INTEGER, 1, "1"},
         {SHAPE_INTEGER, -2, "-2"},
         {SHAPE_INTEGER, 2147483647, "2147483647"},
-        {SHAPE_BIGINT, 2147483648, "2147483648"},
-        {SHAPE_BIGINT, -2147483648,
-            "-2147483648"}, // The sign comes after the type, as in PostgreSQL.
+        {SHAPE_BIGINT, 2147483649, "2147483649"},
+        {SHAPE_BIGINT, -2147483649, "-2147483649"},
         {SHAPE_BIGINT, INT64_MAX, "9223372036854775807"},
-        {SHAPE_DECIMAL, 0, "9223372036854775808"},
+        {SHAPE_DECIMAL, 0, "9223372036854775809"},
         {SHAPE_DECIMAL, 0, "1.5"},
         {SHAPE_DECIMAL, 0, "-.5"},
         {SHAPE_DECIMAL, 0, "1e10"},
