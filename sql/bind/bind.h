@@ -395,11 +395,16 @@ struct range *bind_find_range(const struct scope *scope, const char *schema, con
 // bind_resolution.c. `range` NULL: found by its plain name, in `found_in`.
 void bind_note_column(struct binder *binder, const struct scope *scope, const struct scope *found_in,
     const struct range *range, const struct expr *expr, const struct range_column *column);
+// A field of a composite type; `expr` NULL: nothing names it.
+void bind_note_field(
+    struct binder *binder, type_oid oid, const char *name, const struct expr *expr);
 // A join is by this column of one of its sides.
 void bind_note_using(
     struct binder *binder, const struct from_names *names, const struct range_column *column);
 void bind_note_row(struct binder *binder, const struct range *range, const struct expr *expr);
 // What stands for each column; NULL: nobody asks.
+struct expr **bind_note_field_star(struct binder *binder, const struct target_list *list,
+    const struct expr *expr, type_oid oid, const struct range_column *columns, uint32_t count);
 struct expr **bind_note_star(struct binder *binder, struct scope *scope, const struct target_list *list,
     const struct expr *expr, const struct range_column *columns, uint32_t count);
 // A column of it that is never NULL in a row that is there; NULL when none is known.
@@ -411,15 +416,15 @@ struct scalar *bind_whole_row(struct binder *binder, const struct scope *scope,
 CHECKED struct status bind_field(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_field_star(struct binder *binder, struct scope *scope,
-    const struct expr *expr, struct range_column **columns, uint32_t *count);
+    const struct expr *expr, struct range_column **columns, uint32_t *count, type_oid *oid);
 CHECKED struct status bind_qualified_range(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct range **range);
 
 // bind_composite.c: a field of a value; the value as a SCALAR_ROW of its fields; a SCALAR_ROW as a value of the type.
-struct scalar *bind_composite_item(struct binder *binder, struct scalar *value, uint32_t index,
+struct scalar *bind_composite_item(struct binder *binder, struct scalar *value, uint32_t slot,
     struct type type, uint32_t position);
 struct scalar *bind_composite_row(struct binder *binder, struct scalar *value);
-bool bind_composite_find(type_oid oid, const char *name, uint32_t *index, struct type *type);
+bool bind_composite_find(type_oid oid, const char *name, uint32_t *slot, struct type *type);
 CHECKED struct status bind_row_as_composite(
     struct binder *binder, struct scalar **scalar, type_oid oid, enum cast_context context);
 // Whether all fields are NULL (or none is).

@@ -9,13 +9,13 @@ static struct scalar *int_const(struct binder *binder, uint32_t value)
     return scalar_const(binder->arena, TYPE_OF(TYPE_INT4), datum_int(value), POSITION_NONE);
 }
 
-struct scalar *bind_composite_item(struct binder *binder, struct scalar *value, uint32_t index,
+struct scalar *bind_composite_item(struct binder *binder, struct scalar *value, uint32_t slot,
     struct type type, uint32_t position)
 {
     struct scalar *get = scalar_with_args(binder->arena, SCALAR_CALL, type, position, 2);
     get->function = &composite_get;
     get->args[0] = value;
-    get->args[1] = int_const(binder, index);
+    get->args[1] = int_const(binder, slot);
     return get;
 }
 
@@ -28,18 +28,18 @@ struct scalar *bind_composite_row(struct binder *binder, struct scalar *value)
     for (uint32_t i = 0; i < user->field_count; i++) {
         names[i] = arena_strdup(binder->arena, user->fields[i].name);
         row->args[i] = bind_composite_item(
-            binder, value, i, user->fields[i].type, value->position);
+            binder, value, user->fields[i].slot, user->fields[i].type, value->position);
     }
     row->row.names = names;
     return row;
 }
 
-bool bind_composite_find(type_oid oid, const char *name, uint32_t *index, struct type *type)
+bool bind_composite_find(type_oid oid, const char *name, uint32_t *slot, struct type *type)
 {
     const struct user_type *user = type_user(oid);
     for (uint32_t i = 0; i < user->field_count; i++) {
         if (strcmp(user->fields[i].name, name) != 0) continue;
-        *index = i;
+        *slot = user->fields[i].slot;
         *type = user->fields[i].type;
         return true;
     }
@@ -64,14 +64,18 @@ struct status bind_row_as_composite(
         return cannot_cast_row(binder, row, oid,
             row->arg_count < user->field_count ? "Input has too few columns."
                                                : "Input has too many columns.");
-    struct scalar *make = scalar_with_args(
-        binder->arena, SCALAR_CALL, TYPE_OF(oid), row->position, row->arg_count);
+    const uint32_t slot_count = row->arg_count == 0 ? 0 : user->fields[row->arg_count - 1].slot + 1;
+    struct scalar *make =
+        scalar_with_args(binder->arena, SCALAR_CALL, TYPE_OF(oid), row->position, slot_count);
     make->function = &composite_make;
+    for (uint32_t i = 0; i < slot_count; i++)
+        make->args[i] = scalar_null(binder->arena, TYPE_OF(TYPE_TEXT), POSITION_NONE);
     for (uint32_t i = 0; i < row->arg_count; i++) {
         bool done;
-        make->args[i] = row->args[i];
+        struct scalar **slot = &make->args[user->fields[i].slot];
+        *slot = row->args[i];
         struct type from = row->args[i]->type;
-        TRY(bind_coerce(binder, &make->args[i], user->fields[i].type, context, &done));
+        TRY(bind_coerce(binder, slot, user->fields[i].type, context, &done));
         if (!done)
             return cannot_cast_row(binder, row, oid,
                 arena_printf(binder->arena, "Cannot cast type %s to %s in column %u.",
@@ -111,24 +115,25 @@ static struct status assign_field(struct binder *binder, struct scope *scope, st
 {
     struct status st = STATUS_OK;
     struct type type;
-    uint32_t index;
+    uint32_t slot;
     const char *name = steps[0]->field.name;
+    const struct user_type *user = type_user(base->type.oid);
     if (!type_is_composite(base->type.oid))
         return bind_error(binder, steps[0]->position, E_DATATYPE_MISMATCH,
             "cannot assign to field \"%s\" of column because its type %s is not a composite type",
             name, bind_type_text(binder, base->type));
-    if (!bind_composite_find(base->type.oid, name, &index, &type))
+    if (!bind_composite_find(base->type.oid, name, &slot, &type))
         return bind_error(binder, steps[0]->position, E_UNDEFINED_COLUMN,
             "cannot assign to field \"%s\" of column because there is no such column in data type %s",
             name, bind_type_text(binder, base->type));
-    struct scalar *item = bind_composite_item(binder, base, index, type, base->position);
+    struct scalar *item = bind_composite_item(binder, base, slot, type, base->position);
     TRY(bind_assign_part(binder, scope, item, type, steps + 1, count - 1, value, &item));
     struct scalar *set =
         scalar_with_args(binder->arena, SCALAR_CALL, base->type, base->position, 4);
     set->function = &composite_set;
     set->args[0] = base;
-    set->args[1] = int_const(binder, index);
-    set->args[2] = int_const(binder, type_user(base->type.oid)->field_count);
+    set->args[1] = int_const(binder, slot);
+    set->args[2] = int_const(binder, user->fields[user->field_count - 1].slot + 1);
     set->args[3] = item;
     *out = set;
 

@@ -21,7 +21,8 @@ static struct status json_args(struct binder *binder, struct scalar *json, struc
         buffer_append_u8(&names, 0);
         struct scalar *field = base == NULL
             ? scalar_null(binder->arena, fields->items[i].type, POSITION_NONE)
-            : bind_composite_item(binder, base, i, fields->items[i].type, POSITION_NONE);
+            : bind_composite_item(
+                  binder, base, fields->items[i].slot, fields->items[i].type, POSITION_NONE);
         (*args)[2 + i] = field;
     }
     (*args)[0] = json;
@@ -48,7 +49,8 @@ struct status bind_json_record(struct binder *binder, const struct expr *expr,
         fields.items = ARENA_ARRAY(binder->arena, struct type_field, fields.count + 1);
         for (uint32_t i = 0; i < fields.count; i++)
             fields.items[i] = (struct type_field){
-                arena_strdup(binder->arena, user->fields[i].name), user->fields[i].type};
+                arena_strdup(binder->arena, user->fields[i].name), user->fields[i].type,
+                user->fields[i].slot};
         if (base->kind == SCALAR_CONST && base->value.null) base = NULL;
     } else if (defined == NULL) {
         return STATUS_OK; // The caller says what is wrong with it.
@@ -70,6 +72,7 @@ struct status bind_record_fields(struct binder *binder, const struct column_defi
     fields->items = ARENA_ARRAY(binder->arena, struct type_field, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         fields->items[i].name = columns[i].name;
+        fields->items[i].slot = i;
         TRY(bind_type_name(binder, columns[i].type, &fields->items[i].type));
     }
 
@@ -90,12 +93,14 @@ void bind_expand_record(struct binder *binder, struct rel_call *call,
         fields.items = ARENA_ARRAY(binder->arena, struct type_field, user->field_count + 1);
         for (uint32_t i = 0; i < user->field_count; i++)
             fields.items[fields.count++] = (struct type_field){
-                arena_strdup(binder->arena, user->fields[i].name), user->fields[i].type};
+                arena_strdup(binder->arena, user->fields[i].name), user->fields[i].type,
+                user->fields[i].slot};
     }
     for (uint32_t i = 0; i < fields.count; i++) {
         var_id var = bind_new_var(binder, fields.items[i].name, NULL, fields.items[i].type);
         rel_item_add(binder->arena, &project->project, var,
-            bind_composite_item(binder, row, i, fields.items[i].type, POSITION_NONE));
+            bind_composite_item(
+                binder, row, fields.items[i].slot, fields.items[i].type, POSITION_NONE));
         columns[(*count)++] = (struct range_column){
             .name = fields.items[i].name, .scalar = bind_var(binder, var, POSITION_NONE)};
     }

@@ -70,6 +70,45 @@ void bind_note_using(
         &(struct resolved_using){.table_id = range->relation_id, .attribute = column->attribute});
 }
 
+void bind_note_field(
+    struct binder *binder, type_oid oid, const char *name, const struct expr *expr)
+{
+    if (binder->resolutions == NULL || binder->names == NULL) return;
+    const struct bind_type *type = bind_names_type_by_id(binder->names, type_user_id(oid));
+    if (type == NULL || type->type->kind != RELATION_COMPOSITE) return;
+    const struct column_desc *column = table_column(type->type, name);
+    if (column == NULL) return;
+    if (expr == NULL)
+        resolution_add_using(binder->resolutions,
+            &(struct resolved_using){.table_id = type->type->id, .attribute = column->id});
+    else
+        resolution_add(binder->resolutions,
+            &(struct resolution){.expr = expr,
+                .column = column->name,
+                .table_id = type->type->id,
+                .attribute = column->id});
+}
+
+struct expr **bind_note_field_star(struct binder *binder, const struct target_list *list,
+    const struct expr *expr, type_oid oid, const struct range_column *columns, uint32_t count)
+{
+    struct resolutions *resolutions = binder->resolutions;
+    if (resolutions == NULL) return NULL;
+    struct resolved_star star = {.list = list,
+        .expr = expr,
+        .columns = ARENA_ARRAY(resolutions->arena, struct expr *, count + 1u),
+        .count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        struct expr *field = ARENA_NEW(resolutions->arena, struct expr);
+        *field = *expr;
+        field->field.name = columns[i].name;
+        star.columns[i] = field;
+        if (type_is_composite(oid)) bind_note_field(binder, oid, columns[i].name, field);
+    }
+    resolution_add_star(resolutions, &star);
+    return star.columns;
+}
+
 struct expr **bind_note_star(struct binder *binder, struct scope *scope,
     const struct target_list *list, const struct expr *expr, const struct range_column *columns,
     uint32_t count)

@@ -190,6 +190,7 @@ struct status bind_field(
             return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
                 "column \"%s\" not found in data type %s", expr->field.name,
                 bind_type_text(binder, row->type));
+        bind_note_field(binder, row->type.oid, expr->field.name, expr);
         *out = bind_composite_item(binder, row, index, type, expr->position);
         return st;
     }
@@ -207,12 +208,13 @@ out:
 
 // (row).* in a SELECT list.
 struct status bind_field_star(struct binder *binder, struct scope *scope, const struct expr *expr,
-    struct range_column **columns, uint32_t *count)
+    struct range_column **columns, uint32_t *count, type_oid *oid)
 {
     struct status st;
     struct scalar *row;
     TRY(bind_expr(binder, scope, expr->field.arg, &row));
     open_record(binder, &row);
+    *oid = row->type.oid;
     if (type_is_composite(row->type.oid)) row = bind_composite_row(binder, row);
     if (row->kind != SCALAR_ROW)
         return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE, "type %s is not composite",

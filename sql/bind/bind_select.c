@@ -53,13 +53,15 @@ static struct status expand_star(struct binder *binder, struct scope *scope,
     struct status st = STATUS_OK;
     struct range_column *columns;
     uint32_t count;
-    if (expr->kind == EXPR_FIELD)
-        TRY(bind_field_star(binder, scope, expr, &columns, &count));
-    else
+    struct expr **written;
+    if (expr->kind == EXPR_FIELD) {
+        type_oid oid;
+        TRY(bind_field_star(binder, scope, expr, &columns, &count, &oid));
+        written = bind_note_field_star(binder, targets, expr, oid, columns, count);
+    } else {
         TRY(bind_star(binder, scope, expr, &columns, &count));
-    struct expr **written = expr->kind == EXPR_FIELD
-                                ? NULL
-                                : bind_note_star(binder, scope, targets, expr, columns, count);
+        written = bind_note_star(binder, scope, targets, expr, columns, count);
+    }
     for (uint32_t i = 0; i < count; i++)
         TRY(add_target(binder, list,
             (struct target_scalar){.name = columns[i].name,

@@ -154,6 +154,10 @@ static bool is_of(const struct resolution *item, uint32_t table_id, const char *
 static void replace_name(const struct resolutions *resolutions, const struct expr *expr,
     uint32_t at, const char *name)
 {
+    if (expr->kind == EXPR_FIELD) {
+        writable(expr)->field.name = name;
+        return;
+    }
     const char **names = ARENA_ARRAY(resolutions->arena, const char *, expr->column.count);
     memcpy(names, expr->column.names, expr->column.count * sizeof *names);
     names[at] = name;
@@ -166,8 +170,9 @@ void resolutions_rename_column(
     for (uint32_t i = 0; i < resolutions->count; i++) {
         const struct resolution *item = &resolutions->items[i];
         if (!is_of(item, table_id, from)) continue;
+        const bool field = item->expr->kind == EXPR_FIELD;
         if (item->target != NULL && item->target->alias == NULL) item->target->alias = from;
-        replace_name(resolutions, item->expr, item->expr->column.count - 1, to);
+        replace_name(resolutions, item->expr, field ? 0 : item->expr->column.count - 1, to);
     }
 }
 

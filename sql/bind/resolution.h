@@ -16,8 +16,8 @@ struct resolution {
     const struct expr *expr;
     const char *range;     // The name of the table or subquery in FROM; NULL: it cannot be written (merged, hidden).
     const char *column;    // NULL: the whole row.
-    uint32_t table_id;     // Of a plain table, view or sequence in FROM; else 0.
-    uint32_t attribute;    // Number of that column in it.
+    uint32_t table_id;     // Of a plain table, view or sequence in FROM, or of a composite type; else 0.
+    uint32_t attribute;    // Number of that column or field in it.
     bool by_alias;         // FROM gives the columns names of its own, by their order.
     struct target *target; // Of which it is the whole; or NULL.
 };

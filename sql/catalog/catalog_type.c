@@ -50,7 +50,9 @@ void catalog_type_install(struct session *session, const struct table_desc *type
     for (uint32_t i = 0; i < type->column_count; i++) {
         const struct column_desc *column = &type->columns[i];
         if (column->hidden || column->state != ELEMENT_PUBLIC) continue;
-        fields[facts.field_count++] = (struct type_field){column->name, column->type};
+        // Rows of tables are not stored as values: they have the columns of now.
+        uint32_t slot = type->kind == RELATION_COMPOSITE ? column->id - 1 : facts.field_count;
+        fields[facts.field_count++] = (struct type_field){column->name, column->type, slot};
     }
     user_types_put(types, session->tenant, oid, type->version, &facts);
     free(fields);

@@ -10,6 +10,7 @@
 #include "sql/catalog/expression_text.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
+#include "sql/type/composite.h"
 
 // --- lines ---------------------------------------------------------------------------------------------------
 
@@ -298,6 +299,42 @@ void put_function_name(struct text_run *run, const struct function *function)
     deparse_identifier(&run->out, function->name);
 }
 
+// A value of a composite type that is made of its fields: slots of fields that are gone are not there. Rows within are
+// what their places say.
+static void put_composite(struct text_run *run, const struct scalar *scalar, bool outermost)
+{
+    const struct user_type *type = type_user(scalar->type.oid);
+    buffer_append_string(&run->out, "ROW(");
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        if (type->fields[i].slot >= scalar->arg_count) break;
+        const struct scalar *field = scalar->args[type->fields[i].slot];
+        if (i > 0) buffer_append_string(&run->out, ", ");
+        if (field->kind == SCALAR_CALL && field->function == &composite_make)
+            put_composite(run, field, false);
+        else
+            put_scalar_text(run, field, true);
+    }
+    buffer_append_u8(&run->out, ')');
+    if (!outermost) return;
+    buffer_append_string(&run->out, "::");
+    put_type_text(run, scalar->type);
+}
+
+static void put_field(struct text_run *run, const struct scalar *scalar)
+{
+    const struct scalar *value = scalar->args[0];
+    const struct user_type *type = type_user(value->type.oid);
+    const bool bare = value->kind == SCALAR_SUBSCRIPT ||
+                      (value->kind == SCALAR_CALL && value->function == &composite_get);
+    open(run, !bare);
+    put_scalar_text(run, value, true);
+    close(run, !bare);
+    buffer_append_u8(&run->out, '.');
+    for (uint32_t i = 0; i < type->field_count; i++)
+        if (type->fields[i].slot == (uint32_t)scalar->args[1]->value.integer)
+            deparse_identifier(&run->out, type->fields[i].name);
+}
+
 static void put_call(struct text_run *run, const struct scalar *scalar)
 {
     const struct function *function = scalar->function;
@@ -306,6 +343,10 @@ static void put_call(struct text_run *run, const struct scalar *scalar)
         put_operator(run, scalar);
     } else if (strcmp(function->name, "array_stack") == 0) {
         put_list(run, "ARRAY[", scalar, 0, "]");
+    } else if (function == &composite_make) {
+        put_composite(run, scalar, true);
+    } else if (function == &composite_get) {
+        put_field(run, scalar);
     } else if (strcmp(function->name, "row") == 0 && scalar->arg_count > 1) {
         put_list(run, "ROW(", scalar, 1, ")");
     } else if (strcmp(function->name, "domain_check") == 0 || strcmp(function->name, "domain_elements_check") == 0) {

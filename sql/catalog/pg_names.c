@@ -161,6 +161,11 @@ struct status pg_relation_by_name(struct task *task, struct session *session,
     const char *schema = count > 1 ? parts[count - 2] : NULL;
     const char *database = count > 2 ? parts[0] : NULL;
     st = catalog_table(task, session, database, schema, name, true, &relation->table);
+    if (!failed(st) && relation->table == NULL && database == NULL) {
+        const struct table_desc *type;
+        TRY(catalog_type(task, session, NULL, schema, name, &type));
+        if (type != NULL && type->kind == RELATION_COMPOSITE) relation->table = type;
+    }
     if (!failed(st) && relation->table == NULL)
         st = catalog_index(
             task, session, database, schema, name, true, &relation->table, &relation->index);

@@ -181,6 +181,13 @@ static void note(struct expr *expr, void *arg)
     case EXPR_LITERAL:
         if (expr->literal.kind == LITERAL_STRING) walk->info->has_string = true;
         break;
+    case EXPR_FIELD:
+        if (expr->field.name == NULL)
+            walk->info->has_field_star = true;
+        else
+            DDL_APPEND(walk->arena, walk->info->fields, walk->info->field_count, expr->field.name);
+        break;
+    case EXPR_ROW: walk->info->has_row = true; break;
     case EXPR_PARAMETER: walk->info->has_parameter = true; break;
     case EXPR_SUBLINK: walk->info->has_subquery = true; break;
     case EXPR_FUNCTION: note_function(walk->info, expr->function); break;

@@ -87,7 +87,7 @@ CHECKED struct status ddl_column_type(struct statement_context *context,
 // Gives every user-defined type in the expression its schema, so that its text means the same always.
 CHECKED struct status ddl_qualify_types(struct statement_context *context, struct expr *expr);
 
-// --- types of users: sql/ddl/ddl_type.c --------------------------------------------------------------------
+// --- types of users: sql/ddl/ddl_type.c, ddl_domain.c, ddl_composite.c --------------------------------------------------------------------
 
 CHECKED struct status ddl_create_enum(struct statement_context *context);
 CHECKED struct status ddl_alter_enum(struct statement_context *context);
@@ -102,9 +102,17 @@ CHECKED struct status ddl_edit_type(struct statement_context *context,
 CHECKED struct status ddl_begin_type(struct statement_context *context,
     const struct object_name *name, enum relation_kind kind, struct table_desc *type);
 CHECKED struct status ddl_put_new_type(struct statement_context *context, struct table_desc *type);
+// As SQL writes the name.
+const char *ddl_quoted(struct arena *arena, const char *name);
 // 0A000 while a column, of a table or of another type, is of this type.
 CHECKED struct status ddl_refuse_used_type(
     struct statement_context *context, const struct table_desc *type);
+// 0A000 while an expression that is kept makes values of composite type `type`: they would not be as it is changed.
+CHECKED struct status ddl_refuse_kept_values(
+    struct statement_context *context, const struct table_desc *type);
+// The expressions that tables with columns of composite type `type` keep name a field so; *what NULL: none does.
+CHECKED struct status ddl_find_field_use(struct statement_context *context,
+    const struct table_desc *type, const char *field, const char **what);
 CHECKED struct status ddl_create_composite(struct statement_context *context);
 CHECKED struct status ddl_alter_composite(struct statement_context *context);
 CHECKED struct status ddl_rename_attribute(
@@ -173,6 +181,9 @@ CHECKED struct status ddl_column_cast(struct statement_context *context, const c
 struct ddl_expr_info {
     const char **columns; // Last parts of column names, each once.
     uint32_t column_count;
+    const char **fields; // Of composite values.
+    uint32_t field_count;
+    bool has_field_star, has_row;
     bool has_subquery, has_parameter, has_window, has_star, has_string;
     bool is_volatile;      // A function of that name is volatile.
     const char *unknown;   // Name of a function that is none of ours, or NULL.
@@ -429,6 +440,7 @@ CHECKED struct status ddl_view_query(struct statement_context *context, struct s
 // views say of it.
 struct ddl_rename_in_views {
     uint32_t table_id;                   // 0: every relation of schema_id.
+    bool of_type;                        // It is a composite type's, and `column` its attribute.
     uint32_t schema_id;
     const char *column, *new_column;     // NULL: of the table.
     const char *new_table, *new_schema;  // NULL: as it was.

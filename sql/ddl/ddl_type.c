@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// CREATE TYPE ... AS ENUM, CREATE DOMAIN, and what changes them.
+// CREATE TYPE ... AS ENUM and what changes it; of all types who uses them, DROP, other names, schemas and owners.
 #include "core/task.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/parse/ast_visit.h"
@@ -309,7 +309,7 @@ static bool has_collation(
            collation.id == users->collation;
 }
 
-static const char *quoted(struct arena *arena, const char *name)
+const char *ddl_quoted(struct arena *arena, const char *name)
 {
     struct buffer out;
     buffer_init(&out, arena);
@@ -337,7 +337,7 @@ static struct status users_in_table(struct statement_context *context,
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
         struct type_user user = {.table = table, .column = column->name, .array = is_array_of(column, id)};
-        const char *own = quoted(arena, column->name);
+        const char *own = ddl_quoted(arena, column->name);
         if (column_uses(column, id) || text_uses(column->generated_sql, name) ||
             has_collation(context, column->collation, users)) {
             user.what = arena_printf(arena, "column %s of table %s", column->name, ddl_shown(context, table));
@@ -361,7 +361,7 @@ static struct status users_in_table(struct statement_context *context,
             .what = arena_printf(
                 arena, "constraint %s on table %s", constraint->name, ddl_shown(context, table)),
             .remedy = arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", full,
-                quoted(arena, constraint->name))};
+                ddl_quoted(arena, constraint->name))};
         DDL_APPEND(arena, users->items, users->count, user);
     }
     for (uint32_t i = 0; i < table->index_count; i++) {
@@ -373,7 +373,7 @@ static struct status users_in_table(struct statement_context *context,
         if (!uses) continue;
         struct type_user user = {.table = table,
             .what = arena_printf(arena, "index %s", index->name),
-            .remedy = arena_printf(arena, "DROP INDEX IF EXISTS %s", quoted(arena, index->name))};
+            .remedy = arena_printf(arena, "DROP INDEX IF EXISTS %s", ddl_quoted(arena, index->name))};
         DDL_APPEND(arena, users->items, users->count, user);
     }
     for (uint32_t i = 0; i < table->statistics_count; i++) {
@@ -385,7 +385,7 @@ static struct status users_in_table(struct statement_context *context,
         struct type_user user = {.table = table,
             .what = arena_printf(arena, "statistics object %s", statistics->name),
             .remedy = arena_printf(
-                arena, "DROP STATISTICS IF EXISTS %s", quoted(arena, statistics->name))};
+                arena, "DROP STATISTICS IF EXISTS %s", ddl_quoted(arena, statistics->name))};
         DDL_APPEND(arena, users->items, users->count, user);
     }
 out:
@@ -407,7 +407,7 @@ static struct status users_in_composite(struct statement_context *context,
             .what = arena_printf(context->arena, "column %s of composite type %s", column->name,
                 composite->name),
             .remedy = arena_printf(context->arena, "ALTER TYPE %s DROP ATTRIBUTE %s CASCADE", full,
-                quoted(context->arena, column->name))};
+                ddl_quoted(context->arena, column->name))};
         DDL_APPEND(context->arena, users->items, users->count, user);
     }
 out:
@@ -499,6 +499,143 @@ struct status ddl_refuse_used_type(
             "cannot alter type \"%s\" because column \"%s.%s\" uses it", type->name,
             user->table->name, user->column);
     }
+out:
+    return st;
+}
+
+static struct status names_field(
+    struct statement_context *context, const char *sql, const char *field, bool *found)
+{
+    struct status st = STATUS_OK;
+    struct expr *expr;
+    if (sql == NULL) return st;
+    struct ddl_expr_info info;
+    TRY(parse_expression_on_stack(context->arena, bytes_of_string(sql), &expr));
+    ddl_expr_info(context->arena, expr, &info);
+    *found |= info.has_field_star;
+    for (uint32_t i = 0; i < info.field_count; i++)
+        *found |= strcmp(info.fields[i], field) == 0;
+out:
+    return st;
+}
+
+static struct status field_use_in(struct statement_context *context, const struct table_desc *table,
+    const char *field, const char **what)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = context->arena;
+    for (uint32_t i = 0; i < table->column_count && *what == NULL; i++) {
+        bool found = false;
+        TRY(names_field(context, table->columns[i].default_sql, field, &found));
+        TRY(names_field(context, table->columns[i].generated_sql, field, &found));
+        if (found)
+            *what = arena_printf(arena, "default value for column %s of table %s",
+                table->columns[i].name, ddl_shown(context, table));
+    }
+    for (uint32_t i = 0; i < table->constraint_count && *what == NULL; i++) {
+        bool found = false;
+        TRY(names_field(context, table->constraints[i].check_sql, field, &found));
+        if (found)
+            *what = arena_printf(arena, "constraint %s on table %s", table->constraints[i].name,
+                ddl_shown(context, table));
+    }
+    for (uint32_t i = 0; i < table->index_count && *what == NULL; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        bool found = false;
+        TRY(names_field(context, index->predicate_sql, field, &found));
+        for (uint32_t k = 0; k < index->column_count; k++)
+            TRY(names_field(context, index->columns[k].expression_sql, field, &found));
+        if (found) *what = arena_printf(arena, "index %s", index->name);
+    }
+    for (uint32_t i = 0; i < table->statistics_count && *what == NULL; i++) {
+        const struct statistics_desc *statistics = &table->statistics[i];
+        bool found = false;
+        for (uint32_t k = 0; k < statistics->expression_count; k++)
+            TRY(names_field(context, statistics->expressions[k].sql, field, &found));
+        if (found) *what = arena_printf(arena, "statistics object %s", statistics->name);
+    }
+out:
+    return st;
+}
+
+// Expressions are kept as texts: one that makes a value of the type, from a row or a literal, would make another one.
+static struct status makes_values(struct statement_context *context, const struct table_desc *table,
+    uint32_t id, const char *name, bool *makes)
+{
+    struct status st = STATUS_OK;
+    *makes = text_uses(table->view_sql, name);
+    for (uint32_t i = 0; i < table->column_count && !*makes; i++) {
+        const struct column_desc *column = &table->columns[i];
+        struct ddl_expr_info info = {0};
+        struct expr *expr;
+        *makes = text_uses(column->default_sql, name) || text_uses(column->generated_sql, name);
+        if (!column_uses(column, id) || column->default_sql == NULL) continue;
+        TRY(parse_expression_on_stack(
+            context->arena, bytes_of_string(column->default_sql), &expr));
+        ddl_expr_info(context->arena, expr, &info);
+        *makes |= info.has_row || info.has_string;
+    }
+    for (uint32_t i = 0; i < table->constraint_count; i++)
+        *makes |= text_uses(table->constraints[i].check_sql, name);
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        *makes |= text_uses(index->predicate_sql, name);
+        for (uint32_t k = 0; k < index->column_count; k++)
+            *makes |= text_uses(index->columns[k].expression_sql, name);
+    }
+    for (uint32_t i = 0; i < table->statistics_count; i++)
+        for (uint32_t k = 0; k < table->statistics[i].expression_count; k++)
+            *makes |= text_uses(table->statistics[i].expressions[k].sql, name);
+out:
+    return st;
+}
+
+static struct status refuse_makers(struct statement_context *context, const struct table_desc *type,
+    const char *name, const struct table_desc *const *tables, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        bool makes;
+        TRY(makes_values(context, tables[i], type->id, name, &makes));
+        if (makes)
+            return ddl_unsupported(context,
+                arena_printf(context->arena,
+                    "adding or dropping an attribute of type \"%s\" while \"%s\" keeps an expression "
+                    "that makes values of it",
+                    type->name, tables[i]->name));
+    }
+out:
+    return st;
+}
+
+struct status ddl_refuse_kept_values(
+    struct statement_context *context, const struct table_desc *type)
+{
+    struct status st;
+    const struct table_desc **list;
+    const char *name;
+    uint32_t count;
+    TRY(catalog_type_text(context->task, context->session, context->arena, type, &name));
+    TRY(catalog_list_tables(
+        context->task, context->session, context->arena, type->database_id, &list, &count));
+    TRY(refuse_makers(context, type, name, list, count));
+    TRY(catalog_list_types(
+        context->task, context->session, context->arena, type->database_id, &list, &count));
+    TRY(refuse_makers(context, type, name, list, count));
+out:
+    return st;
+}
+
+struct status ddl_find_field_use(struct statement_context *context, const struct table_desc *type,
+    const char *field, const char **what)
+{
+    struct status st;
+    struct type_users users;
+    *what = NULL;
+    TRY(find_users(context, type, &users));
+    for (uint32_t i = 0; i < users.count && *what == NULL; i++)
+        if (users.items[i].table->kind == RELATION_TABLE)
+            TRY(field_use_in(context, users.items[i].table, field, what));
 out:
     return st;
 }
@@ -707,258 +844,6 @@ struct status ddl_own_type(
     TRY(ddl_edit_type(context, name, false, &type));
     type->owner = owner;
     TRY(catalog_put_table(context->task, context->session, type));
-out:
-    return st;
-}
-
-// --- domains ---------------------------------------------------------------------------------------------
-
-struct value_walk {
-    struct expr *expr;
-    bool other; // A column that is not VALUE.
-};
-
-static void note_value(struct expr *expr, void *arg)
-{
-    struct value_walk *walk = arg;
-    if (expr->kind != EXPR_COLUMN) return;
-    if (expr->column.star || expr->column.count != 1 || strcmp(expr->column.names[0], "value") != 0)
-        walk->other = true;
-}
-
-static void note_values_on_stack(void *arg)
-{
-    struct value_walk *walk = arg;
-    expr_visit(walk->expr, note_value, walk);
-}
-
-static struct status add_domain_check(struct statement_context *context, struct table_desc *domain,
-    const struct constraint *constraint)
-{
-    struct status st = STATUS_OK;
-    struct value_walk walk = {.expr = constraint->expr};
-    struct constraint_desc check = {.kind = TABLE_CHECK, .not_valid = constraint->not_valid};
-    struct type type;
-
-    stack_call(note_values_on_stack, &walk);
-    if (walk.other)
-        return ddl_error(context, E_INVALID_COLUMN_REFERENCE,
-            "cannot use table references in domain check constraint");
-    TRY(ddl_check_text(
-        context, constraint->expr, "check constraint", domain, NULL, NULL, &check.check_sql));
-    TRY(plan_expression_type(
-        context->task, context->session, context->arena, domain, constraint->expr, &type));
-    if (type.oid != TYPE_BOOL)
-        return ddl_error(context, E_DATATYPE_MISMATCH,
-            "argument of CHECK must be type boolean, not type %s",
-            type_format(context->arena, type));
-    check.name = constraint->name;
-    for (uint32_t number = 0; check.name == NULL; number++) {
-        const char *name = ddl_join_name(context->arena, domain->name, NULL, "check", number);
-        bool used = false;
-        for (uint32_t i = 0; i < domain->constraint_count; i++)
-            used |= strcmp(domain->constraints[i].name, name) == 0;
-        if (!used) check.name = name;
-    }
-    for (uint32_t i = 0; i < domain->constraint_count; i++)
-        if (strcmp(domain->constraints[i].name, check.name) == 0)
-            return ddl_error(context, E_DUPLICATE_OBJECT,
-                "constraint \"%s\" for domain \"%s\" already exists", check.name, domain->name);
-    check.id = domain->next_constraint_id++;
-    DDL_APPEND(context->arena, domain->constraints, domain->constraint_count, check);
-out:
-    return st;
-}
-
-static struct status domain_constraint(struct statement_context *context,
-    struct table_desc *domain, const struct constraint *constraint, bool *null_written)
-{
-    switch (constraint->kind) {
-    case CONSTRAINT_NOT_NULL: domain->columns[0].not_null = true; return STATUS_OK;
-    case CONSTRAINT_NULL: *null_written = true; return STATUS_OK;
-    case CONSTRAINT_DEFAULT:
-        if (domain->columns[0].default_sql != NULL)
-            return ddl_error(context, E_SYNTAX_ERROR, "multiple default expressions");
-        return ddl_lone_default_text(
-            context, constraint->expr, domain->columns[0].type, &domain->columns[0].default_sql);
-    case CONSTRAINT_CHECK:
-        if (constraint->no_inherit)
-            return ddl_error(context, E_INVALID_OBJECT_DEFINITION,
-                "check constraints for domains cannot be marked NO INHERIT");
-        return add_domain_check(context, domain, constraint);
-    case CONSTRAINT_PRIMARY_KEY:
-        return ddl_error(
-            context, E_SYNTAX_ERROR, "primary key constraints not possible for domains");
-    case CONSTRAINT_UNIQUE:
-        return ddl_error(context, E_SYNTAX_ERROR, "unique constraints not possible for domains");
-    case CONSTRAINT_FOREIGN_KEY:
-        return ddl_error(
-            context, E_SYNTAX_ERROR, "foreign key constraints not possible for domains");
-    default: return ddl_unsupported(context, "this constraint of a domain");
-    }
-}
-
-struct status ddl_create_domain(struct statement_context *context)
-{
-    struct status st = STATUS_OK;
-    const struct create_domain *create = context->statement->as.create_domain;
-    struct table_desc domain;
-    struct column_desc value = {.name = "value"};
-    bool null_written = false;
-
-    TRY(ddl_type(context, create->type, &value.type, NULL));
-    TRY(ddl_collation(context, &create->collation, value.type, &value.collation));
-    TRY(ddl_begin_type(context, &create->name, RELATION_DOMAIN, &domain));
-    value.id = domain.next_column_id++;
-    DDL_APPEND(context->arena, domain.columns, domain.column_count, value);
-    for (uint32_t i = 0; i < create->constraint_count; i++)
-        TRY(domain_constraint(context, &domain, &create->constraints[i], &null_written));
-    if (null_written && domain.columns[0].not_null)
-        return ddl_error(context, E_SYNTAX_ERROR, "conflicting NULL/NOT NULL constraints");
-    TRY(ddl_put_new_type(context, &domain));
-out:
-    return st;
-}
-
-// Whether what is stored meets a new condition; `sql` NULL: is not null.
-// As in PostgreSQL, elements of arrays are not looked through: 0A000 where a column is of an array of the domain.
-static struct status refuse_arrays(struct statement_context *context, const struct table_desc *table,
-    const struct table_desc *domain)
-{
-    for (uint32_t k = 0; k < table->column_count; k++)
-        if (type_is_domain_array(table->columns[k].domain) &&
-            type_user_id(table->columns[k].domain) == domain->id)
-            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "cannot alter type \"%s\" because column \"%s.%s\" uses it", domain->name, table->name,
-                table->columns[k].name);
-    return STATUS_OK;
-}
-
-static struct status validate_columns(struct statement_context *context,
-    const struct table_desc *domain, const char *sql)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    uint32_t count;
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, domain->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        const struct table_desc *table = tables[i];
-        if (table->kind != RELATION_TABLE) continue;
-        TRY(refuse_arrays(context, table, domain));
-        for (uint32_t k = 0; k < table->column_count; k++) {
-            const struct column_desc *column = &table->columns[k];
-            if (column->domain != catalog_type_oid(domain)) continue;
-            struct internal_result result = {0};
-            const char *condition = sql, *full, *own = quoted(context->arena, column->name);
-            TRY(ddl_qualified_name(context, table, &full));
-            TRY(ddl_rename_in_text(context->arena, &condition, "value", column->name));
-            const char *query = sql == NULL
-                ? arena_printf(context->arena, "SELECT 1 FROM %s WHERE %s IS NULL LIMIT 1", full, own)
-                : arena_printf(context->arena, "SELECT 1 FROM %s WHERE NOT (%s) LIMIT 1", full,
-                      condition);
-            TRY(internal_query(context->task, context->session->tenant, context->session,
-                context->arena, &result, query, 0, NULL, NULL));
-            if (result.row_count == 0) continue;
-            if (sql == NULL)
-                st = ddl_error(context, E_NOT_NULL_VIOLATION,
-                    "column \"%s\" of table \"%s\" contains null values", column->name,
-                    table->name);
-            else
-                st = ddl_error(context, E_CHECK_VIOLATION,
-                    "column \"%s\" of table \"%s\" contains values that violate the new constraint",
-                    column->name, table->name);
-            return ddl_names(context, st, table, column->name, NULL);
-        }
-    }
-out:
-    return st;
-}
-
-static struct status find_domain_check(struct statement_context *context,
-    struct table_desc *domain, const struct alter_domain *alter, uint32_t *at)
-{
-    for (*at = 0; *at < domain->constraint_count; ++*at)
-        if (strcmp(domain->constraints[*at].name, alter->constraint_name) == 0) return STATUS_OK;
-    if (!alter->missing_ok)
-        return ddl_error(context, E_UNDEFINED_OBJECT,
-            "constraint \"%s\" of domain \"%s\" does not exist", alter->constraint_name,
-            ddl_shown(context, domain));
-    ddl_notice(context, "constraint \"%s\" of domain \"%s\" does not exist, skipping",
-        alter->constraint_name, ddl_shown(context, domain));
-    return STATUS_OK;
-}
-
-struct status ddl_alter_domain(struct statement_context *context)
-{
-    struct status st = STATUS_OK;
-    const struct alter_domain *alter = context->statement->as.alter_domain;
-    struct table_desc *domain;
-    bool null_written = false;
-    uint32_t at;
-
-    TRY(ddl_edit_type(context, &alter->name, false, &domain));
-    if (domain->kind != RELATION_DOMAIN)
-        return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not a domain", domain->name);
-    switch (alter->kind) {
-    case DOMAIN_DEFAULT:
-        domain->columns[0].default_sql = NULL;
-        if (alter->expr != NULL)
-            TRY(ddl_lone_default_text(
-                context, alter->expr, domain->columns[0].type, &domain->columns[0].default_sql));
-        break;
-    case DOMAIN_SET_NOT_NULL:
-        TRY(validate_columns(context, domain, NULL));
-        domain->columns[0].not_null = true;
-        break;
-    case DOMAIN_DROP_NOT_NULL: domain->columns[0].not_null = false; break;
-    case DOMAIN_ADD_CONSTRAINT: {
-        uint32_t count = domain->constraint_count;
-        TRY(domain_constraint(context, domain, alter->constraint, &null_written));
-        if (domain->constraint_count > count && !alter->constraint->not_valid)
-            TRY(validate_columns(context, domain, domain->constraints[count].check_sql));
-        break;
-    }
-    case DOMAIN_DROP_CONSTRAINT:
-        TRY(find_domain_check(context, domain, alter, &at));
-        if (at == domain->constraint_count) goto out;
-        DDL_REMOVE(domain->constraints, domain->constraint_count, at);
-        break;
-    case DOMAIN_VALIDATE_CONSTRAINT:
-        TRY(find_domain_check(context, domain, alter, &at));
-        TRY(validate_columns(context, domain, domain->constraints[at].check_sql));
-        domain->constraints[at].not_valid = false;
-        break;
-    }
-    TRY(catalog_put_table(context->task, context->session, domain));
-out:
-    return st;
-}
-
-struct status ddl_rename_domain_constraint(
-    struct statement_context *context, const struct rename *rename)
-{
-    struct status st = STATUS_OK;
-    struct table_desc *domain;
-    struct constraint_desc *renamed = NULL;
-    bool taken = false;
-
-    TRY(ddl_edit_type(context, &rename->name, false, &domain));
-    if (domain->kind != RELATION_DOMAIN)
-        return ddl_error(context, E_WRONG_OBJECT_TYPE, "%s is not a domain", domain->name);
-    for (uint32_t i = 0; i < domain->constraint_count; i++) {
-        if (strcmp(domain->constraints[i].name, rename->part) == 0) renamed = &domain->constraints[i];
-        taken |= strcmp(domain->constraints[i].name, rename->new_name) == 0;
-    }
-    if (renamed == NULL)
-        return ddl_error(context, E_UNDEFINED_OBJECT, "constraint \"%s\" for domain %s does not exist",
-            rename->part, ddl_shown(context, domain));
-    if (taken)
-        return ddl_error(context, E_DUPLICATE_OBJECT,
-            "constraint \"%s\" for domain %s already exists", rename->new_name,
-            ddl_shown(context, domain));
-    renamed->name = rename->new_name;
-    TRY(catalog_put_table(context->task, context->session, domain));
 out:
     return st;
 }

@@ -133,7 +133,7 @@ static struct status rename_in(struct statement_context *context, struct view_qu
     if (rename->column == NULL) {
         TRY(rename_tables(context, query, rename));
     } else {
-        if (joins_by(&query->resolutions, rename->column))
+        if (!rename->of_type && joins_by(&query->resolutions, rename->column))
             TRY(keep_names(context, query->select, rename));
         else
             resolutions_rename_column(
@@ -153,6 +153,27 @@ static void add_ids(struct arena *arena, struct view_ids *ids, const struct tabl
     }
 }
 
+// Nobody keeps which views are about a type: all of the database are looked at.
+static struct status views_using_field(struct statement_context *context,
+    const struct table_desc *type, const struct column_desc *field, struct view_ids *ids)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **tables;
+    uint32_t count;
+    TRY(catalog_list_tables(context->task, context->session, context->arena, type->database_id,
+        &tables, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        struct view_query query;
+        if (tables[i]->view_sql == NULL) continue;
+        const uint32_t id = tables[i]->id;
+        TRY(parse_query(context, arena_strdup(context->arena, tables[i]->view_sql), &query));
+        if (resolutions_use(&query.resolutions, type->id, field->id))
+            DDL_APPEND(context->arena, ids->items, ids->count, id);
+    }
+out:
+    return st;
+}
+
 static struct status views_of(struct statement_context *context,
     const struct ddl_rename_in_views *rename, struct view_ids *ids)
 {
@@ -162,6 +183,8 @@ static struct status views_of(struct statement_context *context,
     uint32_t count;
     if (rename->table_id != 0) {
         TRY(catalog_table_by_id(context->task, context->session, rename->table_id, &table));
+        if (table->kind == RELATION_COMPOSITE)
+            return views_using_field(context, table, table_column(table, rename->column), ids);
         add_ids(context->arena, ids, table);
         goto out;
     }
@@ -198,12 +221,16 @@ static struct status views_using(struct statement_context *context, const struct
     const struct column_desc *column, struct table_desc ***views, uint32_t *count)
 {
     struct status st = STATUS_OK;
-    uint32_t all = table->depended_by_count;
-    *views = ARENA_ARRAY(context->arena, struct table_desc *, all + 1u);
+    struct view_ids all = {table->depended_by, table->depended_by_count};
+    if (table->kind == RELATION_COMPOSITE) {
+        all = (struct view_ids){0};
+        TRY(views_using_field(context, table, column, &all));
+    }
+    *views = ARENA_ARRAY(context->arena, struct table_desc *, all.count + 1u);
     *count = 0;
-    for (uint32_t i = 0; i < all; i++) {
+    for (uint32_t i = 0; i < all.count; i++) {
         struct view_query query;
-        TRY(load_query(context, table->depended_by[i], &query));
+        TRY(load_query(context, all.items[i], &query));
         if (resolutions_use(&query.resolutions, table->id, column->id))
             (*views)[(*count)++] = query.view;
     }
@@ -260,9 +287,12 @@ out:
     return st;
 }
 
-static const char *kind_of(const struct table_desc *view)
+static const char *kind_of(const struct table_desc *relation)
 {
-    return view->kind == RELATION_VIEW ? "view" : "materialized view";
+    return relation->kind == RELATION_COMPOSITE ? "composite type"
+           : relation->kind == RELATION_VIEW    ? "view"
+           : relation->materialized             ? "materialized view"
+                                                : "table";
 }
 
 struct status ddl_drop_views_using(struct statement_context *context,
@@ -294,12 +324,12 @@ struct status ddl_drop_views_using(struct statement_context *context,
         return forget_alias(context, table, column);
     }
     st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop column %s of table %s because other objects depend on it",
-        column->name, ddl_shown(context, table));
+        "cannot drop column %s of %s %s because other objects depend on it", column->name,
+        kind_of(table), ddl_shown(context, table));
     buffer_init(&detail, context->arena);
     for (uint32_t i = 0; i < count; i++)
-        buffer_printf(&detail, "%s%s %s depends on column %s of table %s", i == 0 ? "" : "\n",
-            kind_of(views[i]), ddl_shown(context, views[i]), column->name,
+        buffer_printf(&detail, "%s%s %s depends on column %s of %s %s", i == 0 ? "" : "\n",
+            kind_of(views[i]), ddl_shown(context, views[i]), column->name, kind_of(table),
             ddl_shown(context, table));
     st = status_detail(context->arena, st, "%s", buffer_string(&detail));
     st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");

@@ -55,17 +55,16 @@ BODY(set)
     struct record_cursor cursor = {0};
     struct record_field field;
     struct buffer out;
-    (void)call;
     uint32_t index = (uint32_t)args[1].integer, count = (uint32_t)args[2].integer;
-    const struct user_type *user = type_user(call->result_type.oid);
     if (!args[0].null) TRY(record_open(args[0], &cursor));
+    if (cursor.count > count) count = cursor.count; // Made by a newer version of the type.
     buffer_init(&out, call->arena);
     record_begin(&out, count);
     for (uint32_t i = 0; i < count; i++) {
-        field.type = i < user->field_count ? user->fields[i].type.oid : TYPE_TEXT;
-        field.value = DATUM_NULL;
+        field = (struct record_field){.value = DATUM_NULL};
         if (cursor.count > 0) TRY(record_next(&cursor, &field));
-        if (i == index) field.value = args[3];
+        if (i == index)
+            field = (struct record_field){.type = call->arg_types[3].oid, .value = args[3]};
         record_add(&out, (struct bytes){0}, field.type, field.value);
     }
     *result = datum_bytes(buffer_bytes(&out));
@@ -79,7 +78,6 @@ const struct function composite_set = {
 
 BODY(is_null)
 {
-    (void)call;
     struct status st = STATUS_OK;
     struct record_cursor cursor;
     struct record_field field;
@@ -87,7 +85,7 @@ BODY(is_null)
     *result = datum_bool(args[0].null == null);
     if (args[0].null) return st;
     *result = datum_bool(true);
-    TRY(record_open(args[0], &cursor));
+    TRY(record_open_as(call->arg_types[0].oid, args[0], &cursor));
     while (cursor.count > 0) {
         TRY(record_next(&cursor, &field));
         if (field.value.null != null) *result = datum_bool(false);
@@ -115,6 +113,7 @@ struct status cast_record_to_composite(
     const struct user_type *user = type_user(call->result_type.oid);
     struct record_cursor cursor;
     struct record_field field;
+    struct record_writer writer;
     struct buffer out;
     TRY(record_open(args[0], &cursor));
     if (cursor.count != user->field_count) {
@@ -124,7 +123,7 @@ struct status cast_record_to_composite(
             cursor.count < user->field_count ? "few" : "many");
     }
     buffer_init(&out, call->arena);
-    record_begin(&out, cursor.count);
+    record_write_begin(&writer, &out, call->result_type.oid, cursor.count);
     for (uint32_t i = 0; cursor.count > 0; i++) {
         TRY(record_next(&cursor, &field));
         struct type to = user->fields[i].type;
@@ -135,7 +134,7 @@ struct status cast_record_to_composite(
         if (!field.value.null)
             TRY(cast_apply(
                 call, cast, TYPE_OF(field.type), to, true, field.value, &field.value));
-        record_add(&out, (struct bytes){0}, to.oid, field.value);
+        record_write(&writer, to.oid, field.value);
     }
     *result = datum_bytes(buffer_bytes(&out));
 

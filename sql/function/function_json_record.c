@@ -156,15 +156,16 @@ static struct status read_row(struct function_call *call, struct piece piece, ty
 {
     struct status st = STATUS_OK;
     const struct user_type *user = type_user(oid);
+    struct record_writer writer;
     struct buffer out;
     buffer_init(&out, call->arena);
-    record_begin(&out, user->field_count);
+    record_write_begin(&writer, &out, oid, user->field_count);
     for (uint32_t i = 0; i < user->field_count; i++) {
         struct piece member;
         struct datum field = DATUM_NULL;
         if (find_member(call->arena, piece, bytes_of_string(user->fields[i].name), &member))
             TRY(read_field(call, member, user->fields[i].type, depth + 1, &field));
-        record_add(&out, (struct bytes){0}, user->fields[i].type.oid, field);
+        record_write(&writer, user->fields[i].type.oid, field);
     }
     *value = datum_bytes(buffer_bytes(&out));
 
@@ -212,19 +213,20 @@ static struct status make_row(struct function_call *call, struct piece object,
 {
     struct status st = STATUS_OK;
     struct bytes names = datum_as_bytes(args[1]);
+    struct record_writer writer;
     struct buffer out;
     if (kind_of(object) != JSON_OBJECT)
         return status_format(call->arena, E_INVALID_PARAMETER_VALUE, "cannot call %s on %s",
             "populate_composite", kind_of(object) == JSON_ARRAY ? "an array" : "a scalar");
     buffer_init(&out, call->arena);
-    record_begin(&out, count);
+    record_write_begin(&writer, &out, call->result_type.oid, count);
     for (uint32_t i = 0; i < count; i++) {
         size_t size = strnlen((const char *)names.data, names.size);
         struct piece member;
         struct datum value = args[2 + i];
         if (find_member(call->arena, object, bytes_of(names.data, size), &member))
             TRY(read_field(call, member, types[2 + i], 0, &value));
-        record_add(&out, (struct bytes){0}, types[2 + i].oid, value);
+        record_write(&writer, types[2 + i].oid, value);
         size_t used = size < names.size ? size + 1 : size;
         names = bytes_of(names.data + used, names.size - used);
     }
@@ -243,6 +245,7 @@ static struct piece piece_of(const struct function_call *call, struct datum json
 BODY(one_record)
 {
     struct status st;
+    struct record_writer writer;
     struct buffer out;
     uint32_t count = call->arg_count - 2;
     if (!args[0].null)
@@ -252,9 +255,9 @@ BODY(one_record)
     *result = DATUM_NULL;
     if (!any) return STATUS_OK;
     buffer_init(&out, call->arena);
-    record_begin(&out, count);
+    record_write_begin(&writer, &out, call->result_type.oid, count);
     for (uint32_t i = 0; i < count; i++)
-        record_add(&out, (struct bytes){0}, call->arg_types[2 + i].oid, args[2 + i]);
+        record_write(&writer, call->arg_types[2 + i].oid, args[2 + i]);
     *result = datum_bytes(buffer_bytes(&out));
     st = arena_check(call->arena);
     return st;

@@ -88,19 +88,24 @@ static struct status make_row(struct function_call *call, const struct internal_
     type_oid oid = call->result_type.oid;
     bool composite = type_is_composite(oid);
     const struct user_type *user = composite ? type_user(oid) : NULL;
+    struct record_writer writer;
     struct buffer out;
     if (composite && user->field_count != rows->column_count)
         return status_format(call->arena, E_INVALID_FUNCTION_DEFINITION,
             "return type mismatch in function declared to return %s", user->info.sql_name);
     buffer_init(&out, call->arena);
-    record_begin(&out, rows->column_count);
+    if (composite)
+        record_write_begin(&writer, &out, oid, rows->column_count);
+    else
+        record_begin(&out, rows->column_count);
     for (uint32_t i = 0; i < rows->column_count; i++) {
         struct type to = composite ? user->fields[i].type : rows->types[i];
-        struct bytes name = {0};
         struct datum value;
         TRY(cast_value(call, rows->types[i], to, values[i], &value));
-        if (!composite) name = bytes_of_string(arena_printf(call->arena, "f%u", i + 1));
-        record_add(&out, name, to.oid, value);
+        if (composite)
+            record_write(&writer, to.oid, value);
+        else
+            record_add(&out, bytes_of_string(arena_printf(call->arena, "f%u", i + 1)), to.oid, value);
     }
     *result = datum_bytes(buffer_bytes(&out));
     st = arena_check(call->arena);

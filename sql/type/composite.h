@@ -8,14 +8,14 @@
 #include "sql/function/function.h"
 #include "sql/type/type_user.h"
 
-// One field, in place; NULL, with *oid 0, past the end.
+// The field in that slot, in place; NULL, with *oid 0, past the end.
 CHECKED struct status composite_field(
-    struct datum value, uint32_t index, type_oid *oid, struct datum *field);
+    struct datum value, uint32_t slot, type_oid *oid, struct datum *field);
 // The same value with the names of the type's fields, as type record has them.
 CHECKED struct status composite_to_record(struct arena *arena, type_oid oid, struct datum *value);
 
-// Functions that only the binder calls.
-extern const struct function composite_make;    // (fields...) -> the result's type
-extern const struct function composite_get;     // (value, index) -> the field
-extern const struct function composite_set;     // (value, index, count of fields, field) -> the value, changed
+// Functions that only the binder calls. They know fields by their slots, which are the same in all versions of a type.
+extern const struct function composite_make;    // (slots...) -> the result's type
+extern const struct function composite_get;     // (value, slot) -> the field
+extern const struct function composite_set;     // (value, slot, count of slots, field) -> the value, changed
 extern const struct function composite_is_null; // (value, bool): every field is NULL, or is not

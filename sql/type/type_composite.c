@@ -67,12 +67,13 @@ static struct status composite_input(struct arena *arena, const struct type_cont
     const struct user_type *user = type_user(type.oid);
     uint32_t count = user->field_count;
     struct reader reader = {arena, text, 0};
+    struct record_writer writer;
     struct buffer out;
     skip_space(&reader);
     if (peek(&reader) != '(') return malformed(arena, text, "Missing left parenthesis.");
     reader.at++;
     buffer_init(&out, arena);
-    record_begin(&out, count);
+    record_write_begin(&writer, &out, type.oid, count);
     for (uint32_t i = 0; i < count; i++) {
         struct datum item = DATUM_NULL;
         struct bytes field;
@@ -86,7 +87,7 @@ static struct status composite_input(struct arena *arena, const struct type_cont
             item = (struct datum){0};
             TRY(type_input(arena, context, field_type, field, &item));
         }
-        record_add(&out, (struct bytes){0}, field_type.oid, item);
+        record_write(&writer, field_type.oid, item);
     }
     if (peek(&reader) != ')') return malformed(arena, text, "Too many columns.");
     reader.at++;
@@ -107,6 +108,7 @@ static struct status composite_receive(
     const struct user_type *user = type_user(type.oid);
     uint32_t count = user->field_count;
     size_t at = 4;
+    struct record_writer writer;
     struct buffer out;
     if (binary.size < 4) return type_error_binary(arena, user->info.sql_name);
     int64_t columns = type_load_int(binary.data, 4);
@@ -114,7 +116,7 @@ static struct status composite_receive(
         return status_format(arena, E_DATATYPE_MISMATCH, "wrong number of columns: %d, expected %u",
             (int)columns, count);
     buffer_init(&out, arena);
-    record_begin(&out, count);
+    record_write_begin(&writer, &out, type.oid, count);
     for (uint32_t i = 0; i < count; i++) {
         struct type field = user->fields[i].type;
         struct datum item = DATUM_NULL;
@@ -133,7 +135,7 @@ static struct status composite_receive(
             TRY(type_receive(arena, field, bytes_of(binary.data + at, (size_t)size), &item));
             at += (size_t)size;
         }
-        record_add(&out, (struct bytes){0}, field.oid, item);
+        record_write(&writer, field.oid, item);
     }
     if (at != binary.size) return type_error_binary(arena, user->info.sql_name);
     *value = datum_bytes(buffer_bytes(&out));
@@ -142,39 +144,18 @@ out:
     return st;
 }
 
-static void composite_output(
-    struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
-{
-    type_ops_record.output(out, context, oid, value);
-}
-
-static void composite_send(struct buffer *out, type_oid oid, struct datum value)
-{
-    type_ops_record.send(out, oid, value);
-}
-
-static int composite_compare(type_oid oid, struct datum a, struct datum b)
-{
-    return type_ops_record.compare(oid, a, b);
-}
-
-static uint64_t composite_hash(type_oid oid, struct datum value)
-{
-    return type_ops_record.hash(oid, value);
-}
-
 const struct type_ops type_ops_composite = {.storage = TYPE_STORE_BYTES,
     .no_key = true,
     .input = composite_input,
-    .output = composite_output,
+    .output = record_output,
     .receive = composite_receive,
-    .send = composite_send,
-    .compare = composite_compare,
-    .hash = composite_hash};
+    .send = record_send,
+    .compare = record_compare,
+    .hash = record_hash};
 
 // --- fields ----------------------------------------------------------------------------------------------
 
-struct status composite_field(struct datum value, uint32_t index, type_oid *oid, struct datum *field)
+struct status composite_field(struct datum value, uint32_t slot, type_oid *oid, struct datum *field)
 {
     struct status st;
     struct record_cursor cursor;
@@ -182,8 +163,8 @@ struct status composite_field(struct datum value, uint32_t index, type_oid *oid,
     *field = DATUM_NULL;
     *oid = 0;
     TRY(record_open(value, &cursor));
-    if (index >= cursor.count) return st;
-    for (uint32_t i = 0; i <= index; i++) TRY(record_next(&cursor, &next));
+    if (slot >= cursor.count) return st;
+    for (uint32_t i = 0; i <= slot; i++) TRY(record_next(&cursor, &next));
     *field = next.value;
     *oid = next.type;
 
@@ -200,7 +181,7 @@ struct status composite_to_record(struct arena *arena, type_oid oid, struct datu
     struct buffer out;
     if (value->null) return STATUS_OK;
     buffer_init(&out, arena);
-    TRY(record_open(*value, &cursor));
+    TRY(record_open_as(oid, *value, &cursor));
     record_begin(&out, cursor.count);
     for (uint32_t i = 0; cursor.count > 0; i++) {
         TRY(record_next(&cursor, &field));

@@ -19,6 +19,33 @@ void record_add(struct buffer *out, struct bytes name, type_oid type, struct dat
     if (!value.null) type_value_encode(out, type, value);
 }
 
+// NULL: nothing is known of its fields, or it has none of its own.
+static const struct user_type *composite_of(type_oid oid)
+{
+    if (!type_is_composite(oid)) return NULL;
+    const struct user_type *type = type_user(oid);
+    return type->fields == NULL ? NULL : type;
+}
+
+void record_write_begin(
+    struct record_writer *writer, struct buffer *out, type_oid type, uint32_t count)
+{
+    *writer = (struct record_writer){.out = out, .type = composite_of(type)};
+    if (writer->type != NULL) count = writer->type->field_count;
+    if (writer->type != NULL && count > 0) count = writer->type->fields[count - 1].slot + 1;
+    record_begin(out, count);
+}
+
+void record_write(struct record_writer *writer, type_oid type, struct datum value)
+{
+    if (writer->type != NULL && writer->field < writer->type->field_count)
+        for (; writer->slot < writer->type->fields[writer->field].slot; writer->slot++)
+            record_add(writer->out, (struct bytes){0}, 0, DATUM_NULL);
+    record_add(writer->out, (struct bytes){0}, type, value);
+    writer->field++;
+    writer->slot++;
+}
+
 static struct status damaged(void)
 {
     return status_make(E_DATA_CORRUPTED, "damaged record");
@@ -28,11 +55,22 @@ struct status record_open(struct datum value, struct record_cursor *cursor)
 {
     struct status st;
     uint64_t count;
-    cursor->rest = datum_as_bytes(value);
-    cursor->count = 0;
+    *cursor = (struct record_cursor){.rest = datum_as_bytes(value)};
     TRY(type_take_uvarint(&cursor->rest, &count));
     if (count > cursor->rest.size) return damaged();
     cursor->count = (uint32_t)count;
+
+out:
+    return st;
+}
+
+struct status record_open_as(type_oid type, struct datum value, struct record_cursor *cursor)
+{
+    struct status st;
+    TRY(record_open(value, cursor));
+    cursor->type = composite_of(type);
+    cursor->slot_count = cursor->count;
+    if (cursor->type != NULL) cursor->count = cursor->type->field_count;
 
 out:
     return st;
@@ -45,12 +83,10 @@ static struct bytes take(struct bytes *from, size_t size)
     return taken;
 }
 
-struct status record_next(struct record_cursor *cursor, struct record_field *field)
+static struct status next_slot(struct record_cursor *cursor, struct record_field *field)
 {
     struct status st;
     uint64_t size, type;
-    if (cursor->count == 0) return damaged();
-    cursor->count--;
     TRY(type_take_uvarint(&cursor->rest, &size));
     if (size > cursor->rest.size) return damaged();
     field->name = take(&cursor->rest, size);
@@ -60,6 +96,24 @@ struct status record_next(struct record_cursor *cursor, struct record_field *fie
     bool present = take(&cursor->rest, 1).data[0] != 0;
     field->value = DATUM_NULL;
     if (present) TRY(type_value_decode(&cursor->rest, field->type, &field->value));
+
+out:
+    return st;
+}
+
+struct status record_next(struct record_cursor *cursor, struct record_field *field)
+{
+    struct status st = STATUS_OK;
+    if (cursor->count == 0) return damaged();
+    cursor->count--;
+    if (cursor->type == NULL) return next_slot(cursor, field);
+    const struct type_field *wanted = &cursor->type->fields[cursor->field++];
+    *field = (struct record_field){.type = wanted->type.oid, .value = DATUM_NULL};
+    while (cursor->slot <= wanted->slot && cursor->slot < cursor->slot_count) {
+        struct record_field found;
+        TRY(next_slot(cursor, &found));
+        if (cursor->slot++ == wanted->slot && !found.value.null) *field = found;
+    }
 
 out:
     return st;
@@ -108,15 +162,14 @@ static void quote_field(struct buffer *out, size_t start)
     buffer_append_u8(out, '"');
 }
 
-static void record_output(
+void record_output(
     struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
 {
     struct record_cursor cursor;
     struct record_field field;
     bool first = true;
-    (void)oid;
     buffer_append_u8(out, '(');
-    if (failed(record_open(value, &cursor))) cursor.count = 0;
+    if (failed(record_open_as(oid, value, &cursor))) cursor.count = 0;
     while (cursor.count > 0 && !failed(record_next(&cursor, &field))) {
         if (!first) buffer_append_u8(out, ',');
         first = false;
@@ -133,12 +186,11 @@ static void put_u32(struct buffer *out, uint32_t value)
     type_store_int(out, value, 4);
 }
 
-static void record_send(struct buffer *out, type_oid oid, struct datum value)
+void record_send(struct buffer *out, type_oid oid, struct datum value)
 {
     struct record_cursor cursor;
     struct record_field field;
-    (void)oid;
-    if (failed(record_open(value, &cursor))) cursor.count = 0;
+    if (failed(record_open_as(oid, value, &cursor))) cursor.count = 0;
     put_u32(out, cursor.count);
     while (cursor.count > 0 && !failed(record_next(&cursor, &field))) {
         struct buffer sent;
@@ -155,13 +207,12 @@ static void record_send(struct buffer *out, type_oid oid, struct datum value)
 }
 
 // Field by field, NULLs last; of unlike ones the types decide, where PostgreSQL refuses.
-static int record_compare(type_oid oid, struct datum a, struct datum b)
+int record_compare(type_oid oid, struct datum a, struct datum b)
 {
     struct record_cursor x, y;
     struct record_field f, g;
-    (void)oid;
-    if (failed(record_open(a, &x))) x.count = 0;
-    if (failed(record_open(b, &y))) y.count = 0;
+    if (failed(record_open_as(oid, a, &x))) x.count = 0;
+    if (failed(record_open_as(oid, b, &y))) y.count = 0;
     while (x.count > 0 && y.count > 0) {
         if (failed(record_next(&x, &f)) || failed(record_next(&y, &g))) return 0;
         if (f.type != g.type) return f.type < g.type ? -1 : 1;
@@ -173,13 +224,12 @@ static int record_compare(type_oid oid, struct datum a, struct datum b)
     return x.count == y.count ? 0 : x.count < y.count ? -1 : 1;
 }
 
-static uint64_t record_hash(type_oid oid, struct datum value)
+uint64_t record_hash(type_oid oid, struct datum value)
 {
     struct record_cursor cursor;
     struct record_field field;
     uint64_t hash = 0x5bd1e995u;
-    (void)oid;
-    if (failed(record_open(value, &cursor))) cursor.count = 0;
+    if (failed(record_open_as(oid, value, &cursor))) cursor.count = 0;
     while (cursor.count > 0 && !failed(record_next(&cursor, &field)))
         hash = hash_combine(hash,
             field.value.null || !type_is_ordered(field.type) ? 1

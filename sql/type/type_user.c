@@ -126,7 +126,8 @@ void user_types_put(struct user_types *types, uint64_t tenant, type_oid oid, uin
         ARENA_ARRAY(&type->arena, struct type_field, facts->field_count + 1);
     for (uint32_t i = 0; i < facts->field_count; i++)
         fields[i] = (struct type_field){
-            arena_strdup(&type->arena, facts->fields[i].name), facts->fields[i].type};
+            arena_strdup(&type->arena, facts->fields[i].name), facts->fields[i].type,
+            facts->fields[i].slot};
     type->fields = fields;
     type->field_count = facts->field_count;
     type->version = version;

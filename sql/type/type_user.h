@@ -67,10 +67,12 @@ struct type_label {
 #define TYPE_LABEL_STEP (INT64_C(1) << 24)
 #define TYPE_LABELS_MAX 4096u
 
-// Of a composite type, in order. Its values are records whose fields have no names of their own.
+// Of a composite type, in order. Its values are records whose fields have no names of their own. The slot of a field
+// that is dropped is not used again, so that values that were made before and after are told apart by nothing.
 struct type_field {
     const char *name;
     struct type type;
+    uint32_t slot; // The number of its field in values; those that end before it have it as NULL.
 };
 
 struct user_type {
