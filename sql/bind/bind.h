@@ -118,6 +118,7 @@ struct range { // A table reference that columns can be qualified with.
     uint32_t relation_id; // Of a table, view or sequence; else 0.
     bool aliased;         // Its columns, or the first of them, have other names here.
     bool scalar; // A function of one value: as a whole row it is that value.
+    bool itself; // Of a recursive query's recursive term: that query.
     bool using_alias; // JOIN ... USING (...) AS: its columns are other ranges', or of those of a full join computed.
     bool target;  // What INSERT, UPDATE or DELETE writes: as it is before or, in RETURNING, after.
     // In RETURNING of INSERT: the variable of its system column xmax, VAR_NONE until somebody asks; else NULL.

@@ -94,8 +94,12 @@ static struct status no_such_column(struct binder *binder, const struct scope *s
         stored |= each->table != NULL;
     for (size_t i = 0; stored && i < sizeof system_columns / sizeof *system_columns; i++)
         if (strcmp(name, system_columns[i]) == 0)
-            return bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
-                "system column %s is not supported", name);
+            return status_hint(binder->arena,
+                bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
+                    "system column %s is not supported", name),
+                strcmp(name, "ctid") == 0
+                    ? "Rows have no place that names them: use the table's key, or rowid where it has none."
+                    : "Transactions and commands have no numbers: keep a version in a column of your own.");
     if (range == NULL)
         return bind_error(
             binder, position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);

@@ -4,6 +4,7 @@
 #include "core/invariant.h"
 #include "sql/bind/bind.h"
 #include "sql/bind/bind_cte.h"
+#include "sql/bind/recursion.h"
 
 static struct status bind_cte_statement(struct binder *binder, struct scope *scope,
     const struct with_clause *with, const struct cte *cte, struct rel_cte *out, struct query *query)
@@ -50,12 +51,6 @@ struct status bind_cte_columns(struct binder *binder, const struct cte *cte,
     return STATUS_OK;
 }
 
-static bool may_recurse(const struct with_clause *with, const struct cte *cte)
-{
-    return with->recursive && cte->statement->tag == STATEMENT_SELECT &&
-           cte->statement->as.select->kind == SELECT_UNION;
-}
-
 static void recursive_outputs(
     struct binder *binder, const struct query *start, struct rel *rel, struct query *query)
 {
@@ -72,7 +67,10 @@ static void recursive_outputs(
         rel->set.input_vars[0][i] = column->var;
         rel->set.vars[i] = bind_new_var(binder, column->name, NULL, column->type);
         bind_add_output(binder, query,
-            (struct output){.name = column->name, .var = rel->set.vars[i], .type = column->type});
+            (struct output){.name = column->name,
+                .var = rel->set.vars[i],
+                .type = column->type,
+                .position = column->position});
     }
 }
 
@@ -103,11 +101,13 @@ static struct status recursive_step(struct binder *binder, const struct cte *cte
         TRY(bind_coerce(
             binder, &scalar, TYPE_OF(query->columns[i].type.oid), CAST_IMPLICIT, &done));
         if (!done)
-            return bind_error(binder, cte->position, E_DATATYPE_MISMATCH,
-                "recursive query \"%s\" column %u has type %s in non-recursive term but type %s "
-                "overall",
-                cte->name, i + 1, bind_type_text(binder, query->columns[i].type),
-                bind_type_text(binder, step->columns[i].type));
+            return status_hint(binder->arena,
+                bind_error(binder, query->columns[i].position, E_DATATYPE_MISMATCH,
+                    "recursive query \"%s\" column %u has type %s in non-recursive term but type %s "
+                    "overall",
+                    cte->name, i + 1, bind_type_text(binder, query->columns[i].type),
+                    bind_type_text(binder, step->columns[i].type)),
+                "Cast the output of the non-recursive term to the correct type.");
         var_id var = bind_new_var(binder, step->columns[i].name, NULL, scalar->type);
         rel_item_add(binder->arena, &project->project, var, scalar);
         rel->set.input_vars[1][i] = var;
@@ -119,7 +119,7 @@ out:
 }
 
 static struct status bind_recursive(struct binder *binder, struct scope *scope,
-    const struct cte *cte, struct rel_cte *out, struct query *query, bool *recursive)
+    const struct cte *cte, struct rel_cte *out, struct query *query)
 {
     struct status st = STATUS_OK;
     const struct select *select = cte->statement->as.select;
@@ -139,18 +139,9 @@ static struct status bind_recursive(struct binder *binder, struct scope *scope,
     self.worktable_of = rel;
     self.hidden = paths.hidden;
     TRY(bind_select(binder, &inner, paths.right, false, &step));
-    *recursive = self.worktable_references > 0;
-    if (!*recursive) {
-        *query = (struct query){0};
-        return st;
-    }
+    if (self.worktable_references != 1)
+        return status_make(E_INTERNAL, "a recursive query has another number of references than it names");
     if (paths.depth) query->column_count--; // The last one is for the query itself.
-    if (self.worktable_references > 1)
-        return bind_error(binder, cte->position, E_INVALID_COLUMN_REFERENCE,
-            "recursive reference to query \"%s\" must not appear more than once", cte->name);
-    if (select->order_by.count > 0 || select->limit != NULL || select->offset != NULL)
-        return bind_unsupported(
-            binder, cte->position, "ORDER BY or LIMIT in a recursive query");
     TRY(recursive_step(binder, cte, &step, rel, query));
     query->rel = rel;
     out->materialized = true;
@@ -160,22 +151,17 @@ out:
 }
 
 static struct status bind_cte(struct binder *binder, struct scope *scope,
-    const struct with_clause *with, const struct cte *cte, struct rel *owner)
+    const struct with_clause *with, const struct cte *cte, bool recursive, struct rel *owner)
 {
     struct status st = STATUS_OK;
     struct rel_cte *out = ARENA_NEW(binder->arena, struct rel_cte);
     struct cte_scope *entry = ARENA_NEW(binder->arena, struct cte_scope);
     struct query query = {0};
-    bool recursive = false;
-    for (const struct cte_scope *other = scope->ctes; other != NULL; other = other->parent)
-        if (strcmp(other->name, cte->name) == 0)
-            return bind_error(binder, cte->position, E_DUPLICATE_ALIAS,
-                "WITH query name \"%s\" specified more than once", cte->name);
-    if (may_recurse(with, cte)) TRY(bind_recursive(binder, scope, cte, out, &query, &recursive));
     if (!recursive && (cte->search != NULL || cte->cycle != NULL))
         return bind_error(binder, cte->search != NULL ? cte->search->position : cte->cycle->position,
             E_SYNTAX_ERROR, "WITH query is not recursive");
-    if (!recursive) TRY(bind_cte_statement(binder, scope, with, cte, out, &query));
+    TRY(recursive ? bind_recursive(binder, scope, cte, out, &query)
+                  : bind_cte_statement(binder, scope, with, cte, out, &query));
     TRY(bind_cte_columns(binder, cte, &query, entry, out));
     out->name = cte->name;
     out->rel = query.rel;
@@ -190,14 +176,33 @@ out:
     return st;
 }
 
+static struct status check_names(struct binder *binder, const struct with_clause *with)
+{
+    struct hashmap names;
+    hashmap_init(&names, binder->arena);
+    for (uint32_t i = 0; i < with->count; i++) {
+        const struct cte *cte = &with->items[i];
+        if (hashmap_get(&names, bytes_of_string(cte->name)) != NULL)
+            return bind_error(binder, cte->position, E_DUPLICATE_ALIAS,
+                "WITH query name \"%s\" specified more than once", cte->name);
+        hashmap_put(&names, bytes_of_string(cte->name), &names);
+    }
+    return STATUS_OK;
+}
+
 struct status bind_with(struct binder *binder, struct scope *scope, const struct with_clause *with,
     struct rel **owner)
 {
     struct status st = STATUS_OK;
+    struct recursion recursion;
     *owner = rel_new(binder->arena, REL_WITH);
     (*owner)->with.ctes = ARENA_ARRAY(binder->arena, struct rel_cte *, with->count);
-    for (uint32_t i = 0; i < with->count; i++)
-        TRY(bind_cte(binder, scope, with, &with->items[i], *owner));
+    TRY(check_names(binder, with));
+    TRY(recursion_check(binder, with, &recursion));
+    for (uint32_t i = 0; i < with->count; i++) {
+        const uint32_t at = recursion.order[i];
+        TRY(bind_cte(binder, scope, with, &with->items[at], recursion.recursive[at], *owner));
+    }
 
 out:
     return st;

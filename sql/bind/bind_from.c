@@ -313,6 +313,7 @@ static struct status bind_cte_reference(struct binder *binder, struct cte_scope 
     }
     if (cte->worktable_of != NULL) {
         cte->worktable_references++;
+        range->itself = true;
         read->worktable.vars = vars;
         read->worktable.var_count = count;
         read->worktable.recursive = cte->worktable_of;

@@ -2,7 +2,7 @@
 //
 // Function calls: scalar functions, aggregates, set-returning functions.
 #include "core/invariant.h"
-#include "sql/bind/bind.h"
+#include "sql/bind/recursion.h"
 #include "sql/type/collation.h"
 #include "sql/function/function_record.h"
 
@@ -280,6 +280,10 @@ static struct status bind_aggregate(struct binder *binder, struct scope *scope,
     const struct function_expr *call = expr->function;
     if (scope->parent == NULL || scope->level == NULL)
         TRY(aggregate_allowed(binder, scope, expr));
+    for (const struct range *range = scope->names.ranges; range != NULL; range = range->next)
+        if (range->itself)
+            return bind_error(binder, expr->position, E_INVALID_RECURSION,
+                "aggregate functions are not allowed in a recursive query's recursive term");
     bool ordered = match->function->aggregate->ordered_set;
     uint32_t count = call->args.count + (call->within_group ? call->order_by.count : 0);
     if (ordered != call->within_group)

@@ -7,6 +7,7 @@
 #include "core/invariant.h"
 #include "sql/ddl/ddl_internal.h"
 #include "sql/parse/deparse.h"
+#include "sql/parse/parse.h"
 #include "sql/service/jobs.h"
 #include "sql/user/role.h"
 #include "sql/service/settings.h"
@@ -98,6 +99,14 @@ struct status ddl_error(struct statement_context *context, uint32_t code, const 
     char *message = arena_vprintf(context->arena, format, args);
     va_end(args);
     return status_make(code, message);
+}
+
+struct status ddl_at(struct statement_context *context, struct status st, uint32_t position)
+{
+    const enum statement_tag tag = context->statement->tag;
+    if (!failed(st) || position == POSITION_NONE) return st;
+    if (tag != STATEMENT_CREATE_TABLE && tag != STATEMENT_CREATE_INDEX) return st;
+    return status_position(context->arena, st, parse_position(context->text, position));
 }
 
 struct status ddl_names(struct statement_context *context, struct status st,
@@ -403,7 +412,7 @@ out:
 static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_CREATE_COLLATION, .flags = HANDLER_DDL, .execute = ddl_create_collation},
     {.tag = STATEMENT_CREATE_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_create_function},
-    {.tag = STATEMENT_CALL, .flags = 0, .execute = ddl_call},
+    {.tag = STATEMENT_CALL, .flags = HANDLER_READ_ONLY, .execute = ddl_call},
     {.tag = STATEMENT_ALTER_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_alter_function},
     {.tag = STATEMENT_CREATE_COMPOSITE, .flags = HANDLER_DDL, .execute = ddl_create_composite},
     {.tag = STATEMENT_CREATE_ENUM, .flags = HANDLER_DDL, .execute = ddl_create_enum},

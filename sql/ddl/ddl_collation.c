@@ -49,9 +49,11 @@ out:
 
 static struct status missing(struct statement_context *context, const struct object_name *name)
 {
-    return ddl_error(context, E_UNDEFINED_OBJECT,
-        "collation \"%s%s%s\" for encoding \"UTF8\" does not exist",
-        name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".", name->name);
+    return ddl_at(context,
+        ddl_error(context, E_UNDEFINED_OBJECT,
+            "collation \"%s%s%s\" for encoding \"UTF8\" does not exist",
+            name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".", name->name),
+        name->position);
 }
 
 struct status ddl_collation(struct statement_context *context, const struct object_name *name,

@@ -166,9 +166,11 @@ static struct status column_constraint(struct statement_context *context, struct
     case CONSTRAINT_NOT_NULL: column->not_null = true; break;
     case CONSTRAINT_DEFAULT:
         if (column->default_sql != NULL)
-            return ddl_error(context, E_SYNTAX_ERROR,
-                "multiple default values specified for column \"%s\" of table \"%s\"", column->name,
-                table->name);
+            return ddl_at(context,
+                ddl_error(context, E_SYNTAX_ERROR,
+                    "multiple default values specified for column \"%s\" of table \"%s\"",
+                    column->name, table->name),
+                constraint->position);
         TRY(ddl_column_default(context, column, constraint->expr));
         break;
     case CONSTRAINT_IDENTITY: TRY(ddl_add_identity(context, table, column, constraint)); break;
@@ -244,12 +246,15 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
             column.collation = arena_strdup(context->arena, domain->columns[0].collation);
     }
     TRY(column_serial(context, table, &column, serial));
-    for (uint32_t i = 0; i < definition->constraint_count; i++)
+    for (uint32_t i = 0; i < definition->constraint_count; i++) {
         TRY(column_constraint(context, table, &column, &definition->constraints[i], &null_written));
-    if (null_written && column.not_null)
-        return ddl_error(context, E_SYNTAX_ERROR,
-            "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", column.name,
-            table->name);
+        if (null_written && column.not_null)
+            return ddl_at(context,
+                ddl_error(context, E_SYNTAX_ERROR,
+                    "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"",
+                    column.name, table->name),
+                definition->constraints[i].position);
+    }
     DDL_APPEND(context->arena, table->columns, table->column_count, column);
     *out = &table->columns[table->column_count - 1];
     for (uint32_t i = 0; i < definition->constraint_count; i++) {
@@ -514,7 +519,8 @@ struct status ddl_add_key(struct statement_context *context, struct table_desc *
         .count = columns.count};
     for (uint32_t i = 0; i < columns.count; i++) {
         struct column_desc *found = ddl_column(table, columns.items[i]);
-        if (found == NULL) return no_column(context, columns.items[i]);
+        if (found == NULL)
+            return ddl_at(context, no_column(context, columns.items[i]), constraint->position);
         for (uint32_t k = 0; k < i; k++) {
             if (strcmp(columns.items[k], columns.items[i]) == 0)
                 return ddl_error(context, E_DUPLICATE_COLUMN,

@@ -138,13 +138,14 @@ struct info_walk {
     struct ddl_expr_info *info;
 };
 
-static void note_column(struct info_walk *walk, const char *name)
+static void note_column(struct info_walk *walk, const char *name, uint32_t position)
 {
     struct ddl_expr_info *info = walk->info;
     for (uint32_t i = 0; i < info->column_count; i++) {
         if (strcmp(info->columns[i], name) == 0) return;
     }
     DDL_APPEND(walk->arena, info->columns, info->column_count, name);
+    DDL_APPEND(walk->arena, info->positions, info->position_count, position);
 }
 
 static void note_function(struct ddl_expr_info *info, const struct function_expr *call)
@@ -176,7 +177,7 @@ static void note(struct expr *expr, void *arg)
         if (expr->column.star || expr->column.count == 0)
             walk->info->has_star = true;
         else
-            note_column(walk, expr->column.names[expr->column.count - 1]);
+            note_column(walk, expr->column.names[expr->column.count - 1], expr->position);
         break;
     case EXPR_LITERAL:
         if (expr->literal.kind == LITERAL_STRING) walk->info->has_string = true;
@@ -540,8 +541,10 @@ struct status ddl_default_text(struct statement_context *context, struct expr *e
     *sequence_id = 0;
     ddl_expr_info(context->arena, expr, &info);
     if (info.column_count > 0 || info.has_star)
-        return ddl_error(
-            context, E_FEATURE_NOT_SUPPORTED, "cannot use column reference in DEFAULT expression");
+        return ddl_at(context,
+            ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "cannot use column reference in DEFAULT expression"),
+            info.column_count > 0 ? info.positions[0] : POSITION_NONE);
     TRY(refuse_parts(context, &info, "DEFAULT expression"));
     TRY(name_sequences(context, expr, sequence_id));
     if (info.has_string)
@@ -579,8 +582,10 @@ struct status ddl_check_text(struct statement_context *context, struct expr *exp
     for (uint32_t i = 0; i < info.column_count; i++) {
         const struct column_desc *column = table_column(table, info.columns[i]);
         if (column == NULL)
-            return ddl_error(
-                context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", info.columns[i]);
+            return ddl_at(context,
+                ddl_error(
+                    context, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", info.columns[i]),
+                info.positions[i]);
         DDL_APPEND(context->arena, ids, count, column->id);
     }
     if (info.has_string)

@@ -455,7 +455,7 @@ static struct status check_body(
         st = prepared_make(context->task, session, bytes_of_string(desc->statements[i].sql), NULL,
             types, frame.count, &prepared);
         session->frame = outer;
-        TRY(st);
+        if (failed(st)) return status_position(context->arena, st, 0); // It is one within the body.
         bool last = i + 1 == desc->statement_count;
         if (last) {
             st = prepared_describe(context->task, session, prepared, &columns, &column_count);

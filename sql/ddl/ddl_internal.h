@@ -66,6 +66,9 @@ void ddl_notice_exists(struct statement_context *context, uint32_t code, const c
 // Something goes with what is dropped: told in one notice at the statement's end.
 void ddl_cascades_to(struct statement_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// The error is at that place of what was sent, of a statement whose errors have places: as in PostgreSQL, CREATE TABLE
+// and CREATE INDEX.
+struct status ddl_at(struct statement_context *context, struct status st, uint32_t position);
 struct status ddl_error(struct statement_context *context, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 struct status ddl_unsupported(struct statement_context *context, const char *what);
@@ -181,6 +184,8 @@ CHECKED struct status ddl_column_cast(struct statement_context *context, const c
 struct ddl_expr_info {
     const char **columns; // Last parts of column names, each once.
     uint32_t column_count;
+    uint32_t *positions; // Where each of them stands first.
+    uint32_t position_count;
     const char **fields; // Of composite values.
     uint32_t field_count;
     bool has_field_star, has_row;

@@ -413,8 +413,10 @@ static struct status fill_in(
         TRY(ddl_add_column(context, table, &create->columns[i], &column));
     const struct constraint *primary = primary_key_of(create, &key_column, &key_count);
     if (key_count > 1)
-        return ddl_error(context, E_INVALID_TABLE_DEFINITION,
-            "multiple primary keys for table \"%s\" are not allowed", table->name);
+        return ddl_at(context,
+            ddl_error(context, E_INVALID_TABLE_DEFINITION,
+                "multiple primary keys for table \"%s\" are not allowed", table->name),
+            primary->position);
     for (uint32_t i = 0; i < create->like_count; i++)
         if ((create->likes[i].options & LIKE_INDEXES) != 0)
             TRY(copy_indexes(context, table, &create->likes[i], true));

@@ -92,6 +92,22 @@ const char *ddl_name_query(
     return buffer_string(&out);
 }
 
+// What is wrong with the query, where the client's own text has it.
+static struct status as_sent(
+    struct statement_context *context, struct select *select, struct status found)
+{
+    struct resolutions resolutions;
+    struct plan *plan;
+    const enum statement_tag tag = context->statement->tag;
+    if (tag != STATEMENT_CREATE_VIEW && tag != STATEMENT_CREATE_MATERIALIZED_VIEW)
+        return status_position(context->arena, found, 0);
+    struct statement query = {.tag = STATEMENT_SELECT, .as.select = select};
+    found = status_copy(context->arena, found);
+    struct status st = plan_resolve(context->task, context->session, context->arena, &query,
+        context->text, &resolutions, &plan);
+    return failed(st) && st.code == found.code ? st : status_position(context->arena, found, 0);
+}
+
 struct status ddl_view_query(struct statement_context *context, struct select *select,
     const struct name_list *names, struct table_desc *view, struct plan **plan, const char **sql)
 {
@@ -103,8 +119,9 @@ struct status ddl_view_query(struct statement_context *context, struct select *s
     TRY(qualify_tables(context, &tables, view));
     struct bytes text = bytes_of_string(ddl_deparse_select(context->arena, select));
     TRY(parse_sql_on_stack(context->arena, text, &list));
-    TRY(plan_resolve(context->task, context->session, context->arena, list.items[0], text,
-        &resolutions, plan));
+    st = plan_resolve(context->task, context->session, context->arena, list.items[0], text,
+        &resolutions, plan);
+    if (failed(st)) return as_sent(context, select, st);
     resolutions_write_out(&resolutions);
     *sql = ddl_name_query(context->arena, list.items[0]->as.select, names);
 out:

@@ -34,6 +34,19 @@ static uint32_t error_code(const char *message)
     return E_SYNTAX_ERROR;
 }
 
+// The grammar's errors come without the hints that PostgreSQL has for them.
+static struct status with_hint(struct parse *parse, struct status st, const char *message)
+{
+    static const char *const hints[][2] = {
+        {"subquery in FROM must have an alias", "For example, FROM (SELECT ...) [AS] foo."},
+        {"VALUES in FROM must have an alias", "For example, FROM (VALUES ...) [AS] foo."},
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+        if (strcmp(message, hints[i][0]) == 0)
+            st = status_hint(parse->arena, st, "%s", hints[i][1]);
+    return st;
+}
+
 // `character` counts from 1 in the rewritten text.
 static void report(struct parse *parse, const struct rewrite *rewrite, const PgQueryError *error)
 {
@@ -65,7 +78,7 @@ static void report(struct parse *parse, const struct rewrite *rewrite, const PgQ
     }
     struct status st = status_format(parse->arena, error_code(message), "%s", message);
     if (error->cursorpos > 0) st = parse_error_at(parse->arena, st, parse->text, position);
-    parse_fail(parse, st);
+    parse_fail(parse, with_hint(parse, st, message));
 }
 
 PgQuery__ParseResult *pg_parse(struct parse *parse, const struct rewrite *rewrite)

@@ -499,6 +499,21 @@ out:
     return st;
 }
 
+// What PostgreSQL calls the statement that it refuses.
+static const char *written_by(const struct statement *statement)
+{
+    static const char *const locking[] = {
+        [LOCK_FOR_KEY_SHARE] = "SELECT FOR KEY SHARE",
+        [LOCK_FOR_SHARE] = "SELECT FOR SHARE",
+        [LOCK_FOR_NO_KEY_UPDATE] = "SELECT FOR NO KEY UPDATE",
+        [LOCK_FOR_UPDATE] = "SELECT FOR UPDATE",
+    };
+    if (statement->tag == STATEMENT_COPY) return "COPY FROM";
+    if (statement->tag == STATEMENT_SELECT && statement->as.select->locking_count > 0)
+        return locking[statement->as.select->lockings[0].strength];
+    return statement_name(statement);
+}
+
 static struct status check_writable(struct session *session, const struct prepared *prepared)
 {
     // A reader's session changes nothing outside of its transactions either.
@@ -513,8 +528,7 @@ static struct status check_writable(struct session *session, const struct prepar
                         : (prepared->handler->flags & (HANDLER_READ_ONLY | HANDLER_TRANSACTION_CONTROL)) != 0;
     if (harmless) return STATUS_OK;
     return status_format(&session->statement_arena, E_READ_ONLY_TRANSACTION,
-        "cannot execute %s%s in a read-only transaction", statement_name(prepared->statement),
-        prepared->statement->tag == STATEMENT_COPY ? " FROM" : "");
+        "cannot execute %s in a read-only transaction", written_by(prepared->statement));
 }
 
 static bool wants_custom(struct session *session, const struct execution *execution)

@@ -39,6 +39,7 @@ struct prepared {
     struct statement *statement;      // NULL: the empty query.
     struct type *param_types;
     uint32_t param_count;
+    struct type_name *param_domains;  // Of PREPARE, per parameter: the domain that checks it, name NULL when it is none.
     const struct statement_handler *handler; // NULL: planned.
     struct built_plan *built;         // NULL with a handler.
     const struct result_column *columns; // NULL: it returns no rows. Rows may have no columns, too.

@@ -467,6 +467,38 @@ static struct status unlisten_execute(struct statement_context *context)
 
 // --- PREPARE, EXECUTE, DEALLOCATE, DISCARD -----------------------------------------------------------------
 
+// By its full name: the search path may be another one when the statement is run.
+static struct status name_domain(struct statement_context *context, const struct table_desc *domain,
+    const struct type_name *written, struct type_name *name)
+{
+    struct status st;
+    const struct schema_desc *schema;
+    if (written->array_dimensions > 0)
+        return status_make(E_FEATURE_NOT_SUPPORTED,
+            "an array of a domain as the type of a parameter of PREPARE is not supported");
+    *name = *written;
+    name->name = arena_strdup(context->arena, domain->name);
+    TRY(catalog_schema_by_id(context->task, context->session, domain->schema_id, &schema));
+    name->schema = arena_strdup(context->arena, schema->name);
+out:
+    return st;
+}
+
+static void keep_domains(struct prepared *prepared, const struct type_name *domains, uint32_t count)
+{
+    struct arena *arena = &prepared->arena;
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++) any |= domains[i].name != NULL;
+    if (!any) return;
+    prepared->param_domains = ARENA_ARRAY(arena, struct type_name, prepared->param_count + 1);
+    for (uint32_t i = 0; i < count && i < prepared->param_count; i++) {
+        if (domains[i].name == NULL) continue;
+        prepared->param_domains[i] = (struct type_name){.schema = arena_strdup(arena, domains[i].schema),
+            .name = arena_strdup(arena, domains[i].name),
+            .position = POSITION_NONE};
+    }
+}
+
 static struct status prepare_execute(struct statement_context *context)
 {
     struct status st;
@@ -476,6 +508,8 @@ static struct status prepare_execute(struct statement_context *context)
         return status_format(context->arena, SQLSTATE('4', '2', 'P', '0', '5'),
             "prepared statement \"%s\" already exists", prepare->name);
     struct type *types = ARENA_ARRAY(context->arena, struct type, prepare->types.count + 1);
+    struct type_name *domains =
+        ARENA_ARRAY(context->arena, struct type_name, prepare->types.count + 1);
     for (uint32_t i = 0; i < prepare->types.count; i++) {
         const struct type_name *name = prepare->types.items[i];
         bool built_in = name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0;
@@ -484,6 +518,8 @@ static struct status prepare_execute(struct statement_context *context)
             const struct table_desc *type;
             TRY(catalog_type(context->task, session, NULL, name->schema, name->name, &type));
             if (type != NULL) catalog_type_install(session, type);
+            if (type != NULL && type->kind == RELATION_DOMAIN)
+                TRY(name_domain(context, type, name, &domains[i]));
             if (type != NULL)
                 info = type_info(type->kind == RELATION_DOMAIN ? type->columns[0].type.oid
                                                                : catalog_type_oid(type));
@@ -499,6 +535,7 @@ static struct status prepare_execute(struct statement_context *context)
     deparse_statement(&text, prepare->statement, 0);
     struct prepared *prepared;
     TRY(prepared_make(context->task, session, buffer_bytes(&text), NULL, types, prepare->types.count, &prepared));
+    keep_domains(prepared, domains, prepare->types.count);
     prepared_add(session, prepare->name, context->text, true, prepared);
 out:
     return st;
@@ -545,7 +582,14 @@ struct status execute_params(struct statement_context *context, const struct exe
     for (uint32_t i = 0; i < prepared->param_count; i++) {
         struct type type = prepared->param_types[i];
         if (type.oid == 0) type.oid = TYPE_TEXT;
-        TRY(statement_constant(context, execute->args.items[i], type, &(*params)[i]));
+        struct expr *value = execute->args.items[i];
+        struct expr checked = {.kind = EXPR_CAST, .position = value->position};
+        if (prepared->param_domains != NULL && prepared->param_domains[i].name != NULL) {
+            checked.cast.arg = value;
+            checked.cast.type = &prepared->param_domains[i];
+            value = &checked;
+        }
+        TRY(statement_constant(context, value, type, &(*params)[i]));
     }
 out:
     return st;

@@ -97,9 +97,12 @@ static struct status insert_plan(struct copy_from *from, const char *target, con
 {
     struct buffer text;
     buffer_init(&text, from->context->arena);
-    buffer_printf(&text, "INSERT INTO %s OVERRIDING SYSTEM VALUE %s", target,
-        where == NULL ? "VALUES " : "SELECT * FROM (VALUES ");
-    for (uint32_t row = 0; row < rows; row++) {
+    if (from->column_count == 0)
+        buffer_printf(&text, "INSERT INTO %s DEFAULT VALUES", target);
+    else
+        buffer_printf(&text, "INSERT INTO %s OVERRIDING SYSTEM VALUE %s", target,
+            where == NULL ? "VALUES " : "SELECT * FROM (VALUES ");
+    for (uint32_t row = 0; row < rows && from->column_count > 0; row++) {
         for (uint32_t i = 0; i < from->column_count; i++)
             buffer_printf(&text, "%s$%u", i > 0 ? "," : row > 0 ? ",(" : "(", row * from->column_count + i + 1);
         buffer_append_u8(&text, ')');
@@ -458,7 +461,7 @@ static struct status target_columns(struct statement_context *context, const str
         if (!column->hidden && column->state == ELEMENT_PUBLIC && column->generated_sql == NULL)
             columns[(*count)++] = column;
     }
-    if ((*count == 0 && copy->from) || *count > COPY_COLUMNS_MAX)
+    if (*count > COPY_COLUMNS_MAX || (*count == 0 && copy->where != NULL))
         return status_format(context->arena, E_FEATURE_NOT_SUPPORTED, "COPY of a table with %u columns is not supported", *count);
     *out = columns;
     return STATUS_OK;
@@ -483,7 +486,7 @@ static const char *target_text(struct statement_context *context, const struct c
         buffer_append_string(&text, i == 0 ? " (" : ", ");
         deparse_identifier(&text, columns[i]->name);
     }
-    buffer_append_u8(&text, ')');
+    if (count > 0) buffer_append_u8(&text, ')');
     return buffer_string(&text);
 }
 
@@ -517,7 +520,7 @@ static struct status copy_from(struct statement_context *context, const struct c
     from->options = *options;
     from->column_count = count;
     from->header_left = options->header;
-    from->batch_rows = COPY_PARAMS_MAX / count;
+    from->batch_rows = count == 0 ? 1 : COPY_PARAMS_MAX / count;
     if (from->batch_rows > COPY_ROWS_MAX) from->batch_rows = COPY_ROWS_MAX;
     from->types = ARENA_ARRAY(context->arena, struct type, count);
     for (uint32_t i = 0; i < count; i++) from->types[i] = columns[i]->type;
@@ -734,8 +737,7 @@ struct status copy_execute(struct statement_context *context)
         deparse_identifier(&query, columns[i]->name);
     }
     buffer_append_string(&query, " FROM ");
-    const char *target = target_text(context, copy, columns, 0);
-    buffer_append(&query, target, strlen(target) - 1);
+    buffer_append_string(&query, target_text(context, copy, columns, 0));
     TRY(copy_to(context, buffer_bytes(&query), copy, table, &options));
 out:
     return st;

@@ -271,6 +271,10 @@ static struct status split_csv(const struct copy_options *options, struct arena 
 struct status copy_split_line(const struct copy_options *options, struct arena *arena, struct bytes line,
     struct bytes *fields, uint32_t fields_max, uint32_t *count)
 {
+    if (fields_max == 0 && line.size == 0) { // A row of a table without columns.
+        *count = 0;
+        return STATUS_OK;
+    }
     return options->format == COPY_CSV ? split_csv(options, arena, line, fields, fields_max, count)
                                        : split_text(options, arena, line, fields, fields_max, count);
 }

@@ -113,3 +113,20 @@ copy cn from stdin;
 \N	3
 \.
 table cn;
+-- Rows of a table without columns are empty lines.
+create table none ();
+copy none from stdin;
+
+
+\.
+select count(*) from none;
+copy none to stdout;
+copy none from stdin (format csv);
+
+\.
+select count(*) from none;
+copy none from stdin;
+
+x
+\.
+select count(*) from none;
