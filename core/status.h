@@ -126,6 +126,7 @@ struct status status_from_errno_in(struct arena *arena, int error, const char *w
 #define E_CONNECTION_FAILURE SQLSTATE('0', '8', '0', '0', '6')
 #define E_CONNECTION_REFUSED SQLSTATE('0', '8', '0', '0', '4')
 #define E_CARDINALITY_VIOLATION SQLSTATE('2', '1', '0', '0', '0')
+#define E_DATA_EXCEPTION SQLSTATE('2', '2', '0', '0', '0')
 #define E_STRING_TOO_LONG SQLSTATE('2', '2', '0', '0', '1')
 #define E_NUMERIC_OUT_OF_RANGE SQLSTATE('2', '2', '0', '0', '3')
 #define E_INVALID_DATETIME_FORMAT SQLSTATE('2', '2', '0', '0', '7')

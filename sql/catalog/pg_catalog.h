@@ -222,7 +222,7 @@ CHECKED struct status pg_user_type_rows(struct pg_rows *rows);
 void pg_print_name(struct buffer *out, const char *schema, const char *name);
 // Names of the functions behind a type's text and binary forms, which exist as names only.
 struct pg_type_functions {
-    type_oid type;
+    type_oid type; // Of a whole family: what stands for it, TYPE_ANYARRAY or so.
     uint32_t oid[4]; // Input, output, receive, send.
     const char *name[4];
     char align, storage;

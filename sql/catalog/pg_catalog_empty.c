@@ -107,10 +107,6 @@ static const struct pg_table tables[] = {
     {"pg_publication_tables",
         "pubname name, schemaname name, tablename name, attnames name[], rowfilter text",
         NULL},
-    {"pg_range",
-        "rngtypid oid, rngsubtype oid, rngmultitypid oid, rngcollation oid, "
-        "rngsubopc oid, rngcanonical regproc, rngsubdiff regproc",
-        NULL},
     {"pg_replication_origin",
         "roident oid, roname text",
         NULL},

@@ -3,6 +3,7 @@
 // pg_opclass and pg_opfamily: the B-tree orders that indexes are in, and what inverted ones hold. Ids are PostgreSQL's; every type has the one order
 // that its comparison gives, so the others are there for their names only.
 #include "sql/catalog/pg_catalog.h"
+#include "sql/type/range.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROWS(name_) \
@@ -52,6 +53,7 @@ static const struct operator_class {
     {10044, 1994, 25, "varchar_ops", "text_ops", false, 0},
     {10065, 2968, 2950, "uuid_ops", "uuid_ops", true, 0},
     {10067, 3253, 3220, "pg_lsn_ops", "pg_lsn_ops", true, 0},
+    {10076, 3901, 3831, "range_ops", "range_ops", true, 0},
     {10069, 3522, 3500, "enum_ops", "enum_ops", true, 0},
     {10088, 4033, 3802, "jsonb_ops", "jsonb_ops", true, 0},
     {10064, 2745, 2277, "array_ops", "array_ops", true, PG_AM_GIN},
@@ -70,6 +72,7 @@ static type_oid class_type(type_oid type)
         info->name[0] == 'r' && info->name[1] == 'e' && info->name[2] == 'g')
         wanted = TYPE_OID;
     if (info != NULL && info->category == 'A' && info->element != 0) wanted = TYPE_ANYARRAY;
+    if (type_is_range(type)) wanted = TYPE_ANYRANGE;
     return wanted;
 }
 

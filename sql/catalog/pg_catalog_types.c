@@ -2,10 +2,12 @@
 //
 // pg_catalog tables of types, functions, operators, aggregates and casts: the server's own registries as PostgreSQL
 // shows its catalogs.
+#include <stdio.h>
 #include <string.h>
 
 #include "sql/function/function.h"
 #include "sql/catalog/pg_catalog.h"
+#include "sql/type/range.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROWS(name_) \
@@ -107,6 +109,7 @@ static const struct pg_type_functions type_functions[] = {
         0},
     {2950, {2952, 2953, 2961, 2962}, {"uuid_in", "uuid_out", "uuid_recv", "uuid_send"}, 'c', 'p',
         0, 0},
+    {3831, {3832, 3833, 0, 0}, {"anyrange_in", "anyrange_out", NULL, NULL}, 'd', 'x', 0, 0},
     {3220, {3229, 3230, 3238, 3239}, {"pg_lsn_in", "pg_lsn_out", "pg_lsn_recv", "pg_lsn_send"},
         'd', 'p', 0, 0},
     {3500, {3504, 3505, 0, 0}, {"anyenum_in", "anyenum_out", NULL, NULL}, 'i', 'p', 0, 0},
@@ -124,9 +127,25 @@ static const struct pg_type_functions type_functions[] = {
         "anycompatiblearray_recv", "anycompatiblearray_send"}, 'd', 'x', 0, 0},
     {5079, {5092, 5093, 0, 0}, {"anycompatiblenonarray_in", "anycompatiblenonarray_out", NULL,
         NULL}, 'i', 'p', 0, 0},
+    {5080, {5094, 5095, 0, 0}, {"anycompatiblerange_in", "anycompatiblerange_out", NULL, NULL}, 'd',
+        'x', 0, 0},
 };
-static const struct pg_type_functions array_functions = {0, {750, 751, 2400, 2401},
+static const struct pg_type_functions array_functions = {TYPE_ANYARRAY, {750, 751, 2400, 2401},
     {"array_in", "array_out", "array_recv", "array_send"}, 'i', 'x', 0, 0};
+#define RANGE_FUNCTIONS(align) \
+    {TYPE_ANYRANGE, {3834, 3835, 3836, 3837}, {"range_in", "range_out", "range_recv", "range_send"}, align, \
+        'x', 0, 0}
+static const struct pg_type_functions range_functions = RANGE_FUNCTIONS('i'),
+                                      wide_range_functions = RANGE_FUNCTIONS('d');
+// Those that types share.
+static const struct pg_type_functions *const families[] = {&array_functions, &range_functions};
+
+static bool is_family(const struct pg_type_functions *functions)
+{
+    for (unsigned i = 0; i < COUNT(families); i++)
+        if (families[i]->oid[0] == functions->oid[0]) return true;
+    return false;
+}
 // clang-format on
 
 const struct pg_type_functions *pg_type_functions(type_oid type)
@@ -134,15 +153,18 @@ const struct pg_type_functions *pg_type_functions(type_oid type)
     for (unsigned i = 0; i < COUNT(type_functions); i++)
         if (type_functions[i].type == type) return &type_functions[i];
     const struct type_info *info = type_info(type);
+    const struct range_type *range = range_type_of(type);
+    if (range != NULL)
+        return type_info(range->subtype)->length == 8 ? &wide_range_functions : &range_functions;
     return info != NULL && info->element != 0 ? &array_functions : NULL;
 }
 
 uint32_t pg_type_function_args(
     const struct pg_type_functions *functions, unsigned which, type_oid args[3])
 {
-    bool long_form = functions->type == 0 || functions->typmod_in != 0;
+    bool long_form = is_family(functions) || functions->typmod_in != 0;
     if (which == 1 || which == 3) {
-        args[0] = functions->type == 0 ? TYPE_ANYARRAY : functions->type;
+        args[0] = functions->type;
         return 1;
     }
     args[0] = which == 0 ? TYPE_CSTRING : TYPE_INTERNAL;
@@ -195,7 +217,7 @@ static struct status type_row(struct virtual_table_sink *sink, const struct type
     pg_put_int(&row, "typowner", PG_ADMIN_OID);
     pg_put_int(&row, "typlen", info->length);
     pg_put_bool(&row, "typbyval", info->length > 0 && info->length <= 8 && info->oid != TYPE_TID);
-    pg_put_int(&row, "typtype", info->category == 'P' ? 'p' : 'b');
+    pg_put_int(&row, "typtype", info->category == 'P' ? 'p' : info->category == 'R' ? 'r' : 'b');
     pg_put_int(&row, "typcategory", info->category);
     pg_put_bool(&row, "typispreferred", info->preferred);
     pg_put_bool(&row, "typisdefined", true);
@@ -224,6 +246,38 @@ ROWS(type_rows)
     st = pg_user_type_rows(&rows);
     st = status_copy(task->arena, st);
     pg_rows_close(&rows);
+out:
+    return st;
+}
+
+// --- pg_range ------------------------------------------------------------------------------------------
+
+static uint32_t function_oid(const char *subject, const char *verb)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s_%s", subject, verb);
+    const struct function *function = function_next_named(name, NULL);
+    return function == NULL ? 0 : function->oid;
+}
+
+ROWS(range_rows)
+{
+    struct status st = STATUS_OK;
+    const struct range_type *type;
+    struct pg_row row;
+    (void)task, (void)session;
+    for (uint32_t i = 0; (type = range_type_at(i)) != NULL; i++) {
+        const char *name = type_info(type->range)->name;
+        pg_row_begin(&row, sink);
+        pg_put_int(&row, "rngtypid", type->range);
+        pg_put_int(&row, "rngsubtype", type->subtype);
+        pg_put_int(&row, "rngmultitypid", 0);
+        pg_put_int(&row, "rngcollation", 0);
+        pg_put_int(&row, "rngsubopc", pg_operator_class(type->subtype));
+        pg_put_int(&row, "rngcanonical", type->discrete ? function_oid(name, "canonical") : 0);
+        pg_put_int(&row, "rngsubdiff", function_oid(name, "subdiff"));
+        TRY(pg_row_send(&row));
+    }
 out:
     return st;
 }
@@ -292,8 +346,8 @@ static struct status type_function_row(struct virtual_table_sink *sink, struct a
     type_oid args[3];
     struct pg_row row;
     uint32_t count = pg_type_function_args(functions, which, args);
-    bool array = functions->type == 0;
-    type_oid own = array ? TYPE_ANYARRAY : functions->type;
+    bool family = is_family(functions);
+    type_oid own = functions->type;
     pg_row_begin(&row, sink);
     pg_put_int(&row, "oid", functions->oid[which]);
     pg_put_text(&row, "proname", functions->name[which]);
@@ -309,7 +363,7 @@ static struct status type_function_row(struct virtual_table_sink *sink, struct a
     pg_put_bool(&row, "proleakproof", false);
     pg_put_bool(&row, "proisstrict", true);
     pg_put_bool(&row, "proretset", false);
-    pg_put_int(&row, "provolatile", array ? 's' : 'i');
+    pg_put_int(&row, "provolatile", family ? 's' : 'i');
     pg_put_int(&row, "proparallel", 's');
     pg_put_int(&row, "pronargs", count);
     pg_put_int(&row, "pronargdefaults", 0);
@@ -324,9 +378,10 @@ static struct status type_function_rows(struct task *task, struct session *sessi
     struct status st = STATUS_OK;
     struct arena arena;
     arena_init(&arena, &session->account);
-    for (unsigned i = 0; i <= COUNT(type_functions); i++) {
-        const struct pg_type_functions *functions =
-            i < COUNT(type_functions) ? &type_functions[i] : &array_functions;
+    for (unsigned i = 0; i < COUNT(type_functions) + COUNT(families); i++) {
+        const struct pg_type_functions *functions = i < COUNT(type_functions)
+                                                        ? &type_functions[i]
+                                                        : families[i - COUNT(type_functions)];
         for (unsigned j = 0; j < 4; j++)
             if (functions->name[j] != NULL && function_by_oid(FUNCTION_SCALAR, functions->oid[j]) == NULL)
                 TRY(type_function_row(sink, &arena, functions, j));
@@ -492,6 +547,10 @@ static const struct pg_table tables[] = {
         "oprcanmerge bool, oprcanhash bool, oprleft oid, oprright oid, oprresult oid, "
         "oprcom oid, oprnegate oid, oprcode regproc, oprrest regproc, oprjoin regproc",
         operator_rows},
+    {"pg_range",
+        "rngtypid oid, rngsubtype oid, rngmultitypid oid, rngcollation oid, "
+        "rngsubopc oid, rngcanonical regproc, rngsubdiff regproc",
+        range_rows},
     {"pg_cast",
         "oid oid, castsource oid, casttarget oid, castfunc oid, castcontext char, "
         "castmethod char",

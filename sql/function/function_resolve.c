@@ -3,6 +3,7 @@
 // Which function or operator a call means: the algorithms of PostgreSQL's manual, chapter 10. The steps
 // are numbered as there.
 #include "sql/function/function_table.h"
+#include "sql/type/range.h"
 #include "sql/type/type_user.h"
 
 #define CANDIDATES_MAX 256
@@ -25,13 +26,13 @@ struct call_types {
 static bool is_polymorphic(type_oid oid)
 {
     return oid == TYPE_ANYELEMENT || oid == TYPE_ANYARRAY || oid == TYPE_ANYNONARRAY ||
-           oid == TYPE_ANYENUM;
+           oid == TYPE_ANYENUM || oid == TYPE_ANYRANGE;
 }
 
 static bool is_compatible(type_oid oid)
 {
     return oid == TYPE_ANYCOMPATIBLE || oid == TYPE_ANYCOMPATIBLEARRAY ||
-           oid == TYPE_ANYCOMPATIBLENONARRAY;
+           oid == TYPE_ANYCOMPATIBLENONARRAY || oid == TYPE_ANYCOMPATIBLERANGE;
 }
 
 static bool is_preferred(char category, type_oid oid)
@@ -49,25 +50,36 @@ static char category_of(type_oid oid)
 // --- polymorphic arguments -------------------------------------------------------------------------
 
 struct polymorphs {
-    type_oid element, array;       // What anyelement and anyarray stand for; 0: not known.
-    type_oid compatible, compatible_array;
+    type_oid element, array, range; // What anyelement, anyarray and anyrange stand for; 0: not known.
+    type_oid compatible, compatible_array, compatible_range;
 };
+
+// The same type wherever it stands.
+static bool bind_same(type_oid *bound, type_oid actual)
+{
+    if (*bound != 0 && *bound != actual) return false;
+    *bound = actual;
+    return true;
+}
+
+static bool bind_range(type_oid actual, type_oid *range)
+{
+    return type_is_range(actual) && bind_same(range, actual);
+}
 
 static bool bind_plain(type_oid declared, type_oid actual, struct polymorphs *bound)
 {
     if (declared == TYPE_ANYARRAY) {
-        if (!type_is_array(actual)) return false;
-        if (bound->array != 0 && bound->array != actual) return false;
-        bound->array = actual;
+        return type_is_array(actual) && bind_same(&bound->array, actual);
+    } else if (declared == TYPE_ANYRANGE) {
+        return bind_range(actual, &bound->range);
     } else {
         if (declared == TYPE_ANYNONARRAY && type_is_array(actual)) return false;
         if (declared == TYPE_ANYENUM &&
             !(type_is_user(actual) && type_user_kind(actual) == TYPE_USER_ENUM))
             return false;
-        if (bound->element != 0 && bound->element != actual) return false;
-        bound->element = actual;
+        return bind_same(&bound->element, actual);
     }
-    return true;
 }
 
 // Finds what the polymorphic arguments stand for; false when they contradict each other.
@@ -90,19 +102,21 @@ static bool bind_polymorphs(const struct call_types *call, const type_oid *decla
                 actual = type_info(actual)->element;
                 has_array = true;
             }
+            if (declared[i] == TYPE_ANYCOMPATIBLERANGE) {
+                if (!bind_range(actual, &bound->compatible_range)) return false;
+                actual = range_type_of(actual)->subtype;
+            }
             loose[loose_count++] = actual;
             continue;
         }
         if (!is_polymorphic(declared[i]) || actual == TYPE_UNKNOWN) continue;
         if (!bind_plain(declared[i], actual, bound)) return false;
     }
-    if (bound->array != 0) {
-        type_oid element = type_info(bound->array)->element;
-        if (bound->element != 0 && bound->element != element) return false;
-        bound->element = element;
-    } else if (bound->element != 0) {
-        bound->array = type_array_of(bound->element);
-    }
+    if (bound->array != 0 && !bind_same(&bound->element, type_info(bound->array)->element))
+        return false;
+    if (bound->range != 0 && !bind_same(&bound->element, range_type_of(bound->range)->subtype))
+        return false;
+    if (bound->array == 0 && bound->element != 0) bound->array = type_array_of(bound->element);
     if (has_compatible) {
         bound->compatible = TYPE_TEXT;
         if (loose_count > 0 &&
@@ -111,6 +125,10 @@ static bool bind_polymorphs(const struct call_types *call, const type_oid *decla
         if (non_array && type_is_array(bound->compatible)) return false;
         bound->compatible_array = type_array_of(bound->compatible);
         if (has_array && bound->compatible_array == 0) return false;
+        // There is no cast from one type of range to another.
+        if (bound->compatible_range != 0 &&
+            range_type_of(bound->compatible_range)->subtype != bound->compatible)
+            return false;
     }
     return true;
 }
@@ -122,9 +140,11 @@ static type_oid polymorph_value(type_oid declared, const struct polymorphs *boun
     case TYPE_ANYNONARRAY:
     case TYPE_ANYENUM: return bound->element;
     case TYPE_ANYARRAY: return bound->array;
+    case TYPE_ANYRANGE: return bound->range;
     case TYPE_ANYCOMPATIBLE:
     case TYPE_ANYCOMPATIBLENONARRAY: return bound->compatible;
     case TYPE_ANYCOMPATIBLEARRAY: return bound->compatible_array;
+    case TYPE_ANYCOMPATIBLERANGE: return bound->compatible_range;
     default: return declared;
     }
 }

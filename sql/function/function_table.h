@@ -120,6 +120,7 @@ struct status number_underflow(void);
     X(functions_inet) \
     X(functions_macaddr) \
     X(functions_enum) \
+    X(functions_range) \
     X(functions_degrees) \
     X(functions_identifier) \
     X(functions_cast)

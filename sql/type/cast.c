@@ -157,7 +157,7 @@ static bool names_something(type_oid oid)
 {
     const struct cast *alias = find_row(oid, TYPE_OID);
     return (oid != TYPE_INT2 && oid != TYPE_INT4 && oid != TYPE_INT8 && alias != NULL) || type_is_array(oid) ||
-           oid == TYPE_RECORD || type_is_user(oid);
+           type_info(oid)->category == 'R' || oid == TYPE_RECORD || type_is_user(oid);
 }
 
 static bool prints_alike(type_oid oid)

@@ -59,7 +59,13 @@
     X(REGOPERATOR, "regoperator", "regoperator", 4, 'N', false, 2209, &type_ops_reg) \
     X(REGCOLLATION, "regcollation", "regcollation", 4, 'N', false, 4192, &type_ops_reg) \
     X(REGNAMESPACE, "regnamespace", "regnamespace", 4, 'N', false, 4090, &type_ops_reg) \
-    X(REGROLE, "regrole", "regrole", 4, 'N', false, 4097, &type_ops_reg)
+    X(REGROLE, "regrole", "regrole", 4, 'N', false, 4097, &type_ops_reg) \
+    X(INT4RANGE, "int4range", "int4range", -1, 'R', false, 3905, &type_ops_range) \
+    X(NUMRANGE, "numrange", "numrange", -1, 'R', false, 3907, &type_ops_range_inexact) \
+    X(TSRANGE, "tsrange", "tsrange", -1, 'R', false, 3909, &type_ops_range) \
+    X(TSTZRANGE, "tstzrange", "tstzrange", -1, 'R', false, 3911, &type_ops_range) \
+    X(DATERANGE, "daterange", "daterange", -1, 'R', false, 3913, &type_ops_range) \
+    X(INT8RANGE, "int8range", "int8range", -1, 'R', false, 3927, &type_ops_range)
 
 // X(id, name, length, category, element type, operations): types without an array type.
 #define LONE_TYPES(X) \
@@ -73,6 +79,8 @@
     X(ANYELEMENT, "anyelement", 4, 'P', 0, &type_ops_void) \
     X(ANYNONARRAY, "anynonarray", 4, 'P', 0, &type_ops_void) \
     X(ANYENUM, "anyenum", 4, 'P', 0, &type_ops_void) \
+    X(ANYRANGE, "anyrange", -1, 'P', 0, &type_ops_void) \
+    X(ANYCOMPATIBLERANGE, "anycompatiblerange", -1, 'P', 0, &type_ops_void) \
     X(ANYCOMPATIBLE, "anycompatible", 4, 'P', 0, &type_ops_void) \
     X(ANYCOMPATIBLEARRAY, "anycompatiblearray", -1, 'P', 0, &type_ops_void) \
     X(ANYCOMPATIBLENONARRAY, "anycompatiblenonarray", 4, 'P', 0, &type_ops_void)
@@ -128,7 +136,7 @@ static const struct type_ops *const ops_of[INDEX_COUNT] = {
     [INDEX_ARRAY_OIDVECTOR] = &type_ops_array,
 };
 
-#define OID_TABLE_SIZE 5120
+#define OID_TABLE_SIZE 6400
 static const uint8_t index_of[OID_TABLE_SIZE] = {
 #define X(id, name, sql_name, length, category, preferred, array, ops) \
     [TYPE_##id] = INDEX_##id, [array] = INDEX_ARRAY_##id,
@@ -311,7 +319,7 @@ struct status type_key_encode(
         return STATUS_OK;
     }
     if (ops->key_encode != NULL) {
-        ops->key_encode(key, value, order);
+        ops->key_encode(key, oid, value, order);
         return STATUS_OK;
     }
     switch (ops->storage) {
@@ -339,7 +347,7 @@ struct status type_key_decode(struct bytes *key, type_oid oid, enum key_order or
     }
     if (UNLIKELY(collation_is_type(oid))) return collation_key_decode(key, oid, order, arena);
     if (ops->no_key) return status_make(E_DATA_CORRUPTED, "key column of a type without keys");
-    if (ops->key_decode != NULL) return ops->key_decode(key, order, arena, value);
+    if (ops->key_decode != NULL) return ops->key_decode(key, oid, order, arena, value);
     switch (ops->storage) {
     case TYPE_STORE_BOOL:
         TRY(key_decode_int(key, order, &integer));

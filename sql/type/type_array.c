@@ -479,8 +479,10 @@ static bool array_has_key(type_oid element)
     return !type_ops(element)->no_key;
 }
 
-static void array_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void array_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     struct array array;
     struct datum item;
     if (failed(array_open(value, &array))) array = (struct array){.element = TYPE_INT4};
@@ -505,8 +507,9 @@ static struct status damaged_key(void)
 }
 
 static struct status array_key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
+    (void)oid;
     struct status st = STATUS_OK;
     struct array_builder builder;
     struct datum item;

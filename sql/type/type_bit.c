@@ -123,16 +123,19 @@ static int bit_compare(type_oid oid, struct datum a, struct datum b)
     return order != 0 ? order : (x.count > y.count) - (x.count < y.count);
 }
 
-static void bit_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void bit_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     struct bits bits = bits_of(value);
     key_append_bytes(key, bytes_of(bits.data, byte_count(bits.count)), order);
     key_append_int(key, bits.count, order);
 }
 
 static struct status bit_key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
+    (void)oid;
     struct status st = STATUS_OK;
     struct bytes bytes;
     int64_t count;

@@ -197,16 +197,19 @@ static int timetz_compare(type_oid oid, struct datum a, struct datum b)
     return (x.west_seconds > y.west_seconds) - (x.west_seconds < y.west_seconds);
 }
 
-static void timetz_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void timetz_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     struct timetz timetz = timetz_of(value);
     key_append_int(key, timetz_instant(timetz), order);
     key_append_int(key, timetz.west_seconds, order);
 }
 
 static struct status timetz_key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
+    (void)oid;
     struct status st = STATUS_OK;
     int64_t instant, west;
     TRY(key_decode_int(key, order, &instant));
@@ -300,8 +303,10 @@ static uint64_t interval_hash(type_oid oid, struct datum value)
     return ((uint64_t)days * 0x9e3779b97f4a7c15u ^ (uint64_t)us) * 0xbf58476d1ce4e5b9u;
 }
 
-static void interval_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void interval_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     int64_t days, us;
     split_span(interval_of(value), &days, &us);
     key_append_int(key, days, order);
@@ -309,8 +314,9 @@ static void interval_key_encode(struct buffer *key, struct datum value, enum key
 }
 
 static struct status interval_key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
+    (void)oid;
     struct status st = STATUS_OK;
     int64_t days, us;
     TRY(key_decode_int(key, order, &days));

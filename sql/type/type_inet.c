@@ -202,8 +202,10 @@ static int inet_compare(type_oid oid, struct datum a, struct datum b)
 
 // The network's bits, each as a byte, ended by a smaller one: so the shorter network comes first; then
 // the whole address.
-static void inet_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void inet_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     struct address address = address_of(value);
     uint8_t bytes[2 + 128 + ADDRESS_BYTES_MAX];
     uint32_t size = 0;
@@ -216,8 +218,9 @@ static void inet_key_encode(struct buffer *key, struct datum value, enum key_ord
 }
 
 static struct status inet_key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
+    (void)oid;
     struct status st = STATUS_OK;
     struct bytes bytes;
     struct address address = {0};

@@ -156,8 +156,10 @@ static void encode_work(void *arg)
     encode_value(work, work->raw);
 }
 
-static void jsonb_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void jsonb_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     struct key_work work = {.out = key, .order = order, .raw = datum_as_bytes(value)};
     struct json json = json_open(work.raw);
     if (json.kind == JSON_ARRAY && json.count == 0)
@@ -237,8 +239,9 @@ static void decode_work(void *arg)
 }
 
 static struct status jsonb_key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
+    (void)oid;
     struct buffer out;
     buffer_init(&out, arena);
     struct key_work work = {.in = key, .arena = arena, .order = order, .value = &out};

@@ -475,15 +475,17 @@ static int lsn_compare(type_oid oid, struct datum a, struct datum b)
 }
 
 // Unsigned numbers as signed ones of the same order.
-static void lsn_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void lsn_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     key_append_int(key, (int64_t)((uint64_t)value.integer ^ (uint64_t)1 << 63), order);
 }
 
 static struct status lsn_key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
-    (void)arena;
+    (void)oid, (void)arena;
     struct status st = key_decode_int(key, order, &value->integer);
     if (!failed(st)) value->integer = (int64_t)((uint64_t)value->integer ^ (uint64_t)1 << 63);
     return st;

@@ -145,8 +145,10 @@ static uint64_t hash(type_oid oid, struct datum value)
     return numeric_hash(value);
 }
 
-static void key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     struct numeric number = numeric_open(value);
     if (number.kind != NUMERIC_FINITE || number.magnitude.size == 0) {
         int sign = number.kind == NUMERIC_NAN      ? 3
@@ -173,8 +175,9 @@ static void key_encode(struct buffer *key, struct datum value, enum key_order or
 }
 
 static struct status key_decode(
-    struct bytes *key, enum key_order order, struct arena *arena, struct datum *value)
+    struct bytes *key, type_oid oid, enum key_order order, struct arena *arena, struct datum *value)
 {
+    (void)oid;
     struct status st = STATUS_OK;
     int sign;
     int32_t exponent;

@@ -26,9 +26,10 @@ struct type_ops {
     int (*compare)(type_oid oid, struct datum a, struct datum b); // NULL: not ordered.
     uint64_t (*hash)(type_oid oid, struct datum value);           // NULL: of the stored bits.
     // NULL: by storage (bytes for TYPE_STORE_BYTES).
-    void (*key_encode)(struct buffer *key, struct datum value, enum key_order order);
-    struct status (*key_decode)(
-        struct bytes *key, enum key_order order, struct arena *arena, struct datum *value);
+    void (*key_encode)(
+        struct buffer *key, type_oid oid, struct datum value, enum key_order order);
+    struct status (*key_decode)(struct bytes *key, type_oid oid, enum key_order order,
+        struct arena *arena, struct datum *value);
     bool no_key;
     bool (*element_has_key)(type_oid element); // Arrays: whether they have keys.
     // Length, scale or precision; NULL when the type takes no typmod.
@@ -42,7 +43,8 @@ extern const struct type_ops type_ops_bool, type_ops_int2, type_ops_int4, type_o
     type_ops_numeric, type_ops_date, type_ops_time, type_ops_timestamp, type_ops_timestamptz,
     type_ops_interval, type_ops_timetz, type_ops_json, type_ops_jsonb, type_ops_array,
     type_ops_vector, type_ops_bit, type_ops_inet, type_ops_macaddr, type_ops_record, type_ops_void, type_ops_enum,
-    type_ops_composite, type_ops_jsonpath, type_ops_collated;
+    type_ops_composite, type_ops_jsonpath, type_ops_collated, type_ops_range,
+    type_ops_range_inexact;
 
 // Of types with an ICU collation: sql/type/collation.c.
 void collation_key_encode(

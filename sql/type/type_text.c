@@ -124,8 +124,10 @@ static uint64_t bpchar_hash(type_oid oid, struct datum value)
     return XXH3_64bits(text.data, text.size);
 }
 
-static void bpchar_key_encode(struct buffer *key, struct datum value, enum key_order order)
+static void bpchar_key_encode(
+    struct buffer *key, type_oid oid, struct datum value, enum key_order order)
 {
+    (void)oid;
     key_append_bytes(key, without_padding(value), order);
 }
 

@@ -11,8 +11,9 @@ servers must evaluate it for every row, or is guarded.
 import random
 
 NUMBERS = ("int2", "int4", "int8", "numeric", "float8")
-SCALARS = NUMBERS + ("text", "bool", "date", "timestamp", "timestamptz", "interval", "uuid", "bytea", "jsonb", "varchar(12)")
-ORDERED = NUMBERS + ("text", "bool", "date", "timestamp", "timestamptz", "interval", "uuid", "bytea")
+RANGES = {"int4range": "int4", "numrange": "numeric", "daterange": "date", "tstzrange": "timestamptz"}
+SCALARS = NUMBERS + ("text", "bool", "date", "timestamp", "timestamptz", "interval", "uuid", "bytea", "jsonb", "varchar(12)") + tuple(RANGES)
+ORDERED = NUMBERS + ("text", "bool", "date", "timestamp", "timestamptz", "interval", "uuid", "bytea") + tuple(RANGES)
 ARRAYS = ("int4[]", "text[]")
 
 LITERALS = {
@@ -33,6 +34,11 @@ LITERALS = {
     "jsonb": ["'null'", "'1'", "'\"x\"'", "'[]'", "'{}'", "'[1, 2, 3]'", "'{\"a\": 1}'", "'{\"a\": {\"b\": [true, null]}}'",
               "'[1, \"a\", {\"k\": \"v\"}]'"],
     "varchar(12)": ["''", "'a'", "'hello'", "'hello world'"],
+    "int4range": ["'empty'", "'[1,5)'", "'(1,17]'", "'[5,10]'", "'(,3)'", "'[10,)'", "'(,)'", "'[2,2]'"],
+    "numrange": ["'empty'", "'[1.10,5)'", "'(1.1,5.0]'", "'[5,5.00]'", "'(,0.5)'", "'[-1,Infinity]'", "'(,)'"],
+    "daterange": ["'empty'", "'[2000-01-01,2024-02-29]'", "'[1999-12-31,2000-01-01)'", "'(,1970-01-01)'", "'[2023-06-15,infinity]'", "'(,)'"],
+    "tstzrange": ["'empty'", "'[2000-01-01 00:00:00+00,2024-03-31 01:30:00+01)'", "'(1970-01-01 00:00:00-08,2000-01-01 00:00:00+00]'", "'(,)'",
+                  "'[2024-03-31 00:30:00+00,)'"],
     "int4[]": ["'{}'", "'{1}'", "'{1,2,3}'", "'{3,NULL,1}'", "'{{1,2},{3,4}}'"],
     "text[]": ["'{}'", "'{a}'", "'{a,b,NULL}'", "'{\"x y\",z}'"],
 }
@@ -172,7 +178,7 @@ class Generator:
         made = self.any_kind(kind, scope, depth) if self.chance(0.25) else None
         if made is None:
             maker = getattr(self, "make_" + {"int2": "int", "int4": "int", "int8": "int", "varchar(12)": "varchar", "int4[]": "array",
-                                              "text[]": "array"}.get(kind, kind))
+                                              "text[]": "array"}.get(kind, "range" if kind in RANGES else kind))
             made = maker(kind, scope, depth - 1)
         return made
 
@@ -290,7 +296,7 @@ class Generator:
         return Tree(kind, "({})::varchar(12)", self.expression("text", scope, depth))
 
     def make_bool(self, kind, scope, depth):
-        which = self.random.randint(0, 13)
+        which = self.random.randint(0, 14)
         sub = lambda of="bool": self.expression(of, scope, depth)
         if which < 4:
             of = self.pick(ORDERED)
@@ -326,6 +332,11 @@ class Generator:
             return Tree(kind, "({} %s {})" % self.pick(["@>", "<@", "=", "<>"]), sub("jsonb"), sub("jsonb"))
         if which == 13:
             return Tree(kind, "(({}, {}) %s ({}, {}))" % self.pick(["=", "<", ">=", "<>"]), sub("int4"), sub("text"), sub("int4"), sub("text"))
+        if which == 14:
+            of = self.pick(sorted(RANGES))
+            if self.chance(0.3):
+                return Tree(kind, "({} @> {})", sub(of), sub(RANGES[of]))
+            return Tree(kind, "({} %s {})" % self.pick(["@>", "<@", "&&", "<<", ">>", "&<", "&>", "-|-"]), sub(of), sub(of))
         return Tree(kind, "({} IS %s)" % self.pick(["TRUE", "NOT TRUE", "FALSE", "UNKNOWN"]), sub())
 
     def make_date(self, kind, scope, depth):
@@ -385,6 +396,20 @@ class Generator:
         if which == 6:
             return Tree(kind, "jsonb_set(jsonb_build_object('a', {}), '{{%s}}', {})" % self.pick(["a", "b"]), sub(), Tree(kind, "COALESCE({}, '0')", sub()))
         return Tree(kind, "jsonb_strip_nulls({})", sub())
+
+    def make_range(self, kind, scope, depth):
+        sub = lambda of=kind: self.expression(of, scope, depth)
+        which = self.random.randint(0, 3)
+        if which == 0:
+            return Tree(kind, "({} * {})", sub(), sub())
+        if which == 1:
+            return Tree(kind, "range_merge({}, {})", sub(), sub())
+        of = RANGES[kind]
+        bound = lambda: self.small(of, scope, depth) if of == "int4" else sub(of)
+        if which == 2:
+            return Tree(kind, "%s({}, {}, '%s')" % (kind, self.pick(["[]", "[)", "(]", "()"])), *self.random.sample([bound(), Tree(of, "NULL")], 2))
+        middle = self.literal(of).sql() if of != "int4" else "5"
+        return Tree(kind, "%s(LEAST({}, %s), GREATEST({}, %s))" % (kind, middle, middle), bound(), bound())
 
     def make_array(self, kind, scope, depth):
         of = kind[:-2]

@@ -78,6 +78,12 @@ async def types(connection):
         ("int4[]", [1, None]), ("text[]", ["a", "b,c"]), ("int4[]", [[1, 2], [3, 4]]), ("uuid[]", [uuid.UUID(int=1)]),
         ("timestamptz[]", [datetime.datetime(2024, 2, 29, 1, tzinfo=UTC)]), ("numeric[]", [decimal.Decimal("1.10")]),
         ("jsonb[]", ['{"a": 1}', "[]"]), ("interval[]", [datetime.timedelta(hours=1)]),
+        ("int4range", asyncpg.Range(1, 5)), ("int8range", asyncpg.Range(None, 2 ** 62)),
+        ("numrange", asyncpg.Range(decimal.Decimal("1.50"), None, lower_inc=False)),
+        ("daterange", asyncpg.Range(datetime.date(2024, 1, 1), datetime.date(2024, 2, 1))),
+        ("tsrange", asyncpg.Range(datetime.datetime(2024, 1, 1, 10), datetime.datetime(2024, 1, 2), upper_inc=True)),
+        ("tstzrange", asyncpg.Range(datetime.datetime(2024, 1, 1, 10, tzinfo=UTC), None)), ("int4range", asyncpg.Range(empty=True)),
+        ("int4range[]", [asyncpg.Range(1, 2), None]),
     ]
     for kind, value in values:
         got = await connection.fetchval("SELECT $1::" + kind, value)

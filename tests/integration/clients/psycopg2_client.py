@@ -75,6 +75,12 @@ def types():
         ("inet", ipaddress.ip_interface("10.1.2.3/8")),
         ("int4[]", [1, None, 3]), ("text[]", ["a,b", 'c"d', None, "NULL"]), ("numeric[]", [decimal.Decimal("1.5")]),
         ("date[]", [datetime.date(2000, 1, 1)]), ("int4[]", [[1, 2], [3, 4]]), ("uuid[]", [uuid.UUID(int=7)]),
+        ("int4range", psycopg2.extras.NumericRange(1, 5)), ("int8range", psycopg2.extras.NumericRange(None, 2 ** 62, "()")),
+        ("numrange", psycopg2.extras.NumericRange(decimal.Decimal("1.50"), None, "()")),
+        ("daterange", psycopg2.extras.DateRange(datetime.date(2024, 1, 1), datetime.date(2024, 2, 1))),
+        ("tsrange", psycopg2.extras.DateTimeRange(datetime.datetime(2024, 1, 1, 10), datetime.datetime(2024, 1, 2), "(]")),
+        ("tstzrange", psycopg2.extras.DateTimeTZRange(datetime.datetime(2024, 1, 1, 10, tzinfo=UTC), None)),
+        ("int4range", psycopg2.extras.NumericRange(empty=True)),
     ]
     with connect() as connection:
         columns = ", ".join("c%d %s" % (i, kind) for i, (kind, _) in enumerate(values))

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors as E
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
+from psycopg.types.range import Range
 from report import equal, feature, run
 
 UTC = datetime.timezone.utc
@@ -59,6 +60,11 @@ def values():
         ("timestamptz[]", [datetime.datetime(2024, 6, 1, 12, tzinfo=UTC)]), ("bool[]", [True, False]),
         ("uuid[]", [uuid.UUID(int=5)]), ("bytea[]", [b"\0", b"x"]), ("jsonb", {"a": [1, 2, {"b": None}]}), ("json", [1, "x"]),
         ("oid", 4000000000), ("varchar", "v"), ("name", "n"), ("char(4)", "c   "),
+        ("int4range", Range(1, 5)), ("int8range", Range(None, 2 ** 62, "()")), ("numrange", Range(decimal.Decimal("1.50"), None, "()")),
+        ("daterange", Range(datetime.date(2024, 1, 1), datetime.date(2024, 2, 1))),
+        ("tsrange", Range(datetime.datetime(2024, 1, 1, 10), datetime.datetime(2024, 1, 2), "(]")),
+        ("tstzrange", Range(datetime.datetime(2024, 1, 1, 10, tzinfo=UTC), None)), ("int4range", Range(empty=True)),
+        ("int4range[]", [Range(1, 2), Range(3, None)]),
     ]
 
 
