@@ -443,6 +443,7 @@ static struct status serves(struct task *task, struct world_node *node)
     if (node->cluster == PRIMARY) TRY(primary_serves(task, node));
     if (pcr->readers != NULL && node->cluster == PRIMARY) TRY(pcr_readers_write(task, node, pcr->readers));
     if (pcr->readers != NULL && node->cluster == STANDBY) TRY(pcr_readers_read(task, node, pcr->readers));
+    if (pcr->forger != NULL && node->cluster == STANDBY) TRY(pcr_forger_start(task, node, pcr->forger));
     if (pcr->moving) TRY(server_node_spawn(task, node, move_loop, node, "sim-mover"));
     TRY(server_node_spawn(task, node, write_loop, node, "sim-writer"));
     st = server_node_spawn(task, node, operator_loop, node, "sim-operator");
@@ -505,6 +506,7 @@ static struct status measure_once(struct task *task, struct world_node *node)
     TRY(check_rows(task, pcr, node->cluster));
     if (pcr->readers != NULL && node->cluster == PRIMARY && pcr->follower == STANDBY)
         TRY(pcr_readers_check(task, node, pcr->readers));
+    if (pcr->forger != NULL && node->cluster == STANDBY) TRY(pcr_forger_check(task, pcr->forger));
     pcr->measured[node->cluster] = true;
 out:
     return st;
@@ -593,6 +595,7 @@ void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *o
     look_for_canaries(pcr);
     server_node_register();
     pcr->follower = STANDBY;
+    if (options->forger) pcr->forger = pcr_forger_new(&pcr->world, "source", "other");
     if (options->readers) pcr->readers = pcr_readers_new(&pcr->world, "source", "target-readonly");
     pcr->sides[PRIMARY].name = "source";
     pcr->sides[STANDBY].name = "target";
@@ -631,6 +634,7 @@ void pcr_compare(struct pcr *pcr)
     struct world *world = &pcr->world;
     if (world->run->violated) return;
     if (pcr->readers != NULL) pcr_readers_stop(pcr->readers);
+    if (pcr->forger != NULL) pcr_forger_stop(pcr->forger);
     world_heal(world); // The primary, too, comes back.
     world_expect(world, "both clusters run", serve_both, pcr, 60 * SECOND);
     for (uint32_t cluster = PRIMARY; cluster <= STANDBY && !world->run->violated; cluster++) {

@@ -8,6 +8,7 @@
 #pragma once
 #include "kv/admin.h"
 #include "tests/sim/nemesis.h"
+#include "tests/sim/pcr_forger.h"
 #include "tests/sim/pcr_readers.h"
 
 #define PCR_WITHIN (180 * WORLD_SECOND)
@@ -25,6 +26,7 @@ enum pcr_step {
 struct pcr {
     struct world world; // First.
     struct nemesis_options nemesis;
+    struct pcr_forger *forger;   // NULL: there is none.
     struct pcr_readers *readers; // Of the standby, until it is compared; NULL: there are none.
     uint32_t follower;      // Cluster: the standby, or on the way back the primary.
     struct pcr_side {
@@ -58,6 +60,7 @@ struct pcr_options {
     uint32_t writes;
     uint64_t write_every_ns; // At most; drawn.
     bool readers;            // The standby is read from.
+    bool forger;             // Somebody asks for streams that are not his: tests/sim/pcr_forger.h.
     const char *const *prepare; // Statements for the standby's operators, before all else; NULL at their end. May be NULL.
 };
 void pcr_begin(struct pcr *pcr, struct sim_run *run, const struct pcr_options *options);

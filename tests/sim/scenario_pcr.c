@@ -56,13 +56,15 @@ static void fail_back(struct pcr *pcr, bool harsh)
 static void run_pcr(struct sim_run *run, uint32_t primaries, uint32_t standbys, bool moves)
 {
     struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
-    struct sim_random random = sim_random_named(run->seed, "pcr"), readers = sim_random_named(run->seed, "pcr/readers");
+    struct sim_random random = sim_random_named(run->seed, "pcr"), readers = sim_random_named(run->seed, "pcr/readers"),
+                      forger = sim_random_named(run->seed, "pcr/forger");
     struct world *world = &pcr->world;
     const struct pcr_options options = {.nodes = {primaries, standbys},
         .shards = (uint32_t)sim_random_between(&random, 1, 2),
         .writes = (uint32_t)sim_random_between(&random, 20, 400),
         .write_every_ns = sim_random_between(&random, 5, 100) * WORLD_MS,
-        .readers = sim_random_below(&readers, 3) == 0};
+        .readers = sim_random_below(&readers, 3) == 0,
+        .forger = sim_random_below(&forger, 3) == 0};
     const struct nemesis_options faults = {
         .faults_max = 12, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL | NEMESIS_MEMORY};
     bool back = sim_random_below(&random, 2) == 0, harsh = sim_random_below(&random, 2) == 0;
