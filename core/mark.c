@@ -14,7 +14,7 @@ bool marks_on;
 bool (*marks_refuse_memory)(void);
 void (*marks_take_memory)(void);
 static bool bending, held;
-static const char *left_out;
+static const char *left_out, *insisted;
 static uint64_t run_seed, run_number, draws;
 
 // The linker's names for the section's ends.
@@ -28,6 +28,10 @@ void mark_reached(struct mark *mark)
 
 bool mark_maybe(struct mark *mark)
 {
+    if (!held && insisted != NULL && strcmp(insisted, mark->tag) == 0) {
+        mark->reached++;
+        return true;
+    }
     if (!bending || held) return false;
     if (mark->run != run_number) {
         mark->run = run_number;
@@ -44,6 +48,7 @@ void marks_begin(uint64_t seed, bool bend)
 {
     marks_on = true;
     bending = bend;
+    insisted = NULL;
     run_seed = seed;
     run_number++;
     draws = 0;
@@ -62,6 +67,11 @@ void marks_hold(bool hold)
 void marks_leave_out(const char *tag)
 {
     left_out = tag;
+}
+
+void marks_insist(const char *tag)
+{
+    insisted = tag;
 }
 
 void marks_watch_memory(bool (*refuse)(void), void (*take)(void))
@@ -103,6 +113,11 @@ void marks_hold(bool hold)
 }
 
 void marks_leave_out(const char *tag)
+{
+    (void)tag;
+}
+
+void marks_insist(const char *tag)
 {
     (void)tag;
 }

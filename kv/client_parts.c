@@ -139,7 +139,7 @@ struct status kv_part_next(struct task *task, struct kv_parts *parts, uint32_t a
     struct part *part = &parts->parts[at];
     *count = 0;
     while (*count == 0 && !part->done) {
-        if (at == 0 && part->resume == NULL && !hlc_is_zero(parts->call.uncertain) && SIM_MAYBE("parts.unsure"))
+        if (part->resume == NULL && !hlc_is_zero(parts->call.uncertain) && SIM_MAYBE("parts.unsure"))
             TRY(status_make(K_MOVED, "a newer version may have been committed before the snapshot"));
         struct leader_scan request = {.span = part->rest, .rows_max = rows_max, .visitor = visitor};
         request.call = parts->call;

@@ -133,6 +133,7 @@ static uint64_t locks_let_go(struct slice *slice, const struct leader_commit *co
 static void staging_left(struct slice *slice, const struct staging *staging)
 {
     if (slice->locks == NULL || failed(slice_check_role(slice))) return;
+    covered("staging.left");
     for (uint32_t i = 0; i < staging->count; i++) {
         if (failed(lock_for(slice, owner_of(staging), staging->writes[i]->key))) return; // No room: it has LOCK_COUNT_MAX.
     }

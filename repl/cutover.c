@@ -14,6 +14,7 @@
 #include "tenant/tenant.h"
 
 #define TELL_TIMEOUT_NS 10000000000ull
+#define SLOW_CLOSE_NS 500000000ull // Of simulations.
 #define RETAIN_ID_BIT 0x400 // Tells the job that keeps history from the consumer's.
 
 METRIC_DEFINE(metric_cutover, "physical_replication.cutover_progress", METRIC_GAUGE, METRIC_COUNT,
@@ -90,6 +91,7 @@ static struct status promote(struct task *task, struct consumer *consumer)
     struct status st;
     const struct consumer_record *record = consumer->record;
     struct tenant *tenant;
+    if (SIM_MAYBE("cutover.slow_close")) TRY(task_sleep(task, SLOW_CLOSE_NS));
     TRY(kv_ingest_end(task, record->tenant, record->cutover));
     TRY(tenant_read(task, NULL, task->arena, record->tenant, &tenant));
     if (tenant == NULL)

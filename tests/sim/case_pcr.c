@@ -122,6 +122,29 @@ static bool reached(const char *tag)
     return false;
 }
 
+// A stream that its consumer knows nothing of any more goes on between the revert and the mark that nothing is received
+// from then on.
+SIM_CASE(pcr_strays_undone, "what comes to the standby after the revert of the cutover is undone as well")
+{
+    struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
+    const struct pcr_options options = {.nodes = {1, 3},
+        .shards = 2,
+        .writes = 4000,
+        .write_every_ns = 5 * WORLD_MS,
+        .forger = true};
+    pcr_begin(pcr, run, &options);
+    marks_bend_stop();
+    marks_insist("cutover.slow_close");
+    pcr_forger_strays(pcr->forger);
+    pcr_start(pcr);
+    SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));
+    world_run(&pcr->world, NULL, NULL, 5 * WORLD_SECOND);
+    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
+    SIM_CHECK(run, reached("ingest.strays_undone"));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
 // Nodes are compared as often as the settings say: long before a stream that is silent would be given up.
 SIM_CASE(pcr_node_lags, "streams are planned anew when one node of the standby falls behind the others")
 {

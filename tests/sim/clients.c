@@ -12,6 +12,8 @@
 #include "kv/range_upkeep.h"
 #include "kv/zone_span.h"
 
+#define IMPATIENT_ONE_IN 6u
+#define PATIENCE_MAX_MS 400u
 #define MOVE_NS (5 * WORLD_SECOND)
 
 // From when a client knew that it had locked a row to when it asked for the commit that then was made.
@@ -458,9 +460,13 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
         .task = task,
         .fate = FATE_VOID,
         .random = sim_random_named(hash_combine(clients->world->run->seed, number), "operation")};
+    struct sim_random patience = sim_random_named(hash_combine(clients->world->run->seed, number), "patience");
     struct status st;
     char code[6];
     uint64_t what = sim_random_below(&op.random, 100);
+    // Some do not wait for long, whatever is under way then.
+    if (sim_random_below(&patience, IMPATIENT_ONE_IN) == 0)
+        task->deadline_ns = task_now_ns(task) + sim_random_between(&patience, 1, PATIENCE_MAX_MS) * WORLD_MS;
     if (clients->ring > 0 && what % 5 == 0)
         st = sim_random_below(&op.random, 3) == 0 ? ring_look(&op) : ring_turn(&op);
     else if (what < 25)
@@ -477,6 +483,7 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
         st = mutex(&op);
     else
         st = read_register(&op);
+    task->deadline_ns = UINT64_MAX;
     if (op.txn != NULL) kv_txn_rollback(task, op.txn);
     clients->acknowledged += op.writes && op.fate == FATE_DONE;
     clients->unknown += op.fate == FATE_UNKNOWN;

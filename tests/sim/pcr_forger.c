@@ -26,8 +26,9 @@ struct pcr_forger {
     struct world *world;
     const char *source, *other;
     uint64_t bystander; // 0: not there yet.
+    uint64_t followed;  // 0: not known yet.
     uint32_t asked;
-    bool prepared, stop;
+    bool prepared, stop, strays;
 };
 
 // A stream that is in order, as its own consumer knows it.
@@ -42,6 +43,16 @@ struct pcr_forger *pcr_forger_new(struct world *world, const char *source, const
     struct pcr_forger *forger = ARENA_NEW(&world->run->arena, struct pcr_forger);
     *forger = (struct pcr_forger){.world = world, .source = source, .other = other};
     return forger;
+}
+
+void pcr_forger_follows(struct pcr_forger *forger, uint64_t tenant)
+{
+    forger->followed = tenant;
+}
+
+void pcr_forger_strays(struct pcr_forger *forger)
+{
+    forger->strays = true;
 }
 
 void pcr_forger_stop(struct pcr_forger *forger)
@@ -287,15 +298,16 @@ static struct bytes relay_body(
     return buffer_bytes(&out);
 }
 
-// To what does not ingest; of another stream, or another virtual cluster's keys; cut short.
+// To what does not ingest; of another stream, or another virtual cluster's keys; cut short; a stray.
 static struct status forge_rpc(struct task *task, struct pcr_forger *forger, struct stream_facts *facts, uint64_t draw)
 {
     struct status st;
     struct rpc_stream *stream = NULL;
     struct bytes news;
-    const uint64_t kind = draw % 4;
+    const uint64_t kind = forger->strays ? 4 : forger->followed == 0 ? draw % 4 : draw % 8;
     if (kind == 1) facts->stream++;
-    struct bytes body = relay_body(task, forger, facts, kind == 2 ? facts->other : facts->tenant, forger->bystander);
+    struct bytes body = relay_body(task, forger, facts, kind == 2 ? facts->other : facts->tenant,
+        kind >= 4 ? forger->followed : forger->bystander);
     if (kind == 3) body.size = draw / 4 % body.size;
     const uint32_t target = 1 + (task->shard->node->id + (uint32_t)(draw / 4 % 2)) % 3; // Another one of three.
     const struct rpc_stream_options options = {.target = {.node = target}, .method = RPC_REPL, .body = body};
@@ -308,6 +320,7 @@ static struct status forge_rpc(struct task *task, struct pcr_forger *forger, str
     if (status_is(st, K_END)) sim_violation(forger->world->run, "a forged stream between nodes has ended well");
     if (kind == 3 && !status_is(st, E_PROTOCOL_VIOLATION) && !is_disturbed(st) && !status_is(st, K_UNREACHABLE))
         sim_violation(forger->world->run, "a malformed request between nodes is told %s", st.message);
+    if (kind >= 4 && status_is(st, E_NOT_IN_PREREQUISITE_STATE)) covered("sim.stray_refused");
     if (kind == 0 && status_is(st, E_NOT_IN_PREREQUISITE_STATE)) covered("sim.forged_relay_refused");
     st = STATUS_OK;
 out:
@@ -334,7 +347,7 @@ static struct status forge_once(struct task *task, const struct forging *forging
     bool several = false;
     for (uint32_t i = 0; i < forger->world->node_count; i++)
         several |= &forger->world->nodes[i] != forging->node && forger->world->nodes[i].cluster == forging->node->cluster;
-    if (several && draw % 3 == 0)
+    if (several && (draw % 3 == 0 || forger->strays))
         st = forge_rpc(task, forger, &facts, draw / 3);
     else
         st = forge_sql(task, forger, &facts, draw / 3);

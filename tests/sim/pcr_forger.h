@@ -8,6 +8,8 @@
 // Checked   each request is refused, with the SQLSTATE that it deserves unless faults come first; who has no privilege is
 //           told of nothing else; none is given a key or a value that is not the stream's own (tests/sim/canary.h looks
 //           at all that is sent); what does not ingest receives nothing.
+// Strays    Between nodes also a second stream of what is followed, of which its consumer knows nothing, as one would be
+//           that was given up and goes on: what it brings is there already, or is undone by the cutover.
 #pragma once
 #include "tests/sim/world.h"
 
@@ -18,6 +20,10 @@ struct pcr_forger;
 struct pcr_forger *pcr_forger_new(struct world *world, const char *source, const char *other);
 // A task of one of the standby's nodes, that counts in node->tasks.
 CHECKED struct status pcr_forger_start(struct task *task, struct world_node *node, struct pcr_forger *forger);
+// What strays bring something to, from then on.
+void pcr_forger_follows(struct pcr_forger *forger, uint64_t tenant);
+// From then on nothing else is asked for.
+void pcr_forger_strays(struct pcr_forger *forger);
 void pcr_forger_stop(struct pcr_forger *forger);
 // On a node of the standby, at the end: the bystander is empty.
 CHECKED struct status pcr_forger_check(struct task *task, struct pcr_forger *forger);

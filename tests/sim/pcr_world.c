@@ -303,6 +303,7 @@ static struct status create(struct task *task, struct world_node *node)
     TRY(check_round(pcr, node->cluster));
     if (tenant == NULL || tenant->replication_job == 0 || pcr->step != PCR_CREATE) return STATUS_OK;
     own->tenant = tenant->id;
+    if (pcr->forger != NULL && pcr->follower == STANDBY) pcr_forger_follows(pcr->forger, tenant->id);
     pcr->step = PCR_REPLICATE;
 out:
     return st;
