@@ -8,7 +8,6 @@
 #include "kv/raft_log_internal.h"
 
 #define HARD_EVERY_BYTES (4u << 20) // Of entries: how stale the commit index on disk gets.
-#define DAMAGE_TELL_TICKS 50u
 #define POSITION_SEGMENT_SHIFT 32 // A position's upper half is its segment (core/log_segment.h).
 
 // --- life ----------------------------------------------------------------------------------------
@@ -315,10 +314,11 @@ void raft_log_pump(struct raft_log *log)
     raft_shard_tick_set(log->shard, log, ticks);
 }
 
+// At each tick: a group that nobody uses has one or two of them when the member calls, and rests again.
 static void damage_tell(struct raft_log *log)
 {
     const struct raft *raft = &log->raft;
-    if (++log->damage_ticks % DAMAGE_TELL_TICKS != 1 || log->hooks->member_damaged == NULL) return;
+    if (log->hooks->member_damaged == NULL) return;
     for (uint32_t i = 0; i < raft->progress_count; i++) {
         if (!raft->progress[i].damaged) continue;
         log->hooks->member_damaged(log, raft->progress[i].node);

@@ -52,7 +52,7 @@ struct raft_log_hooks {
     void (*config_changed)(struct raft_log *log);
     // A member is behind what is kept: stream the store's state to it, then raft_log_snapshot_sent.
     void (*snapshot_send)(struct raft_log *log, uint32_t node, bool learner);
-    // A member lost what it had promised: it must be removed and added anew. Told now and then.
+    // A member lost what it had promised: it must be removed and added anew. Told at each tick of the leader.
     void (*member_damaged)(struct raft_log *log, uint32_t node);
     // This replica is no member any more.
     void (*removed)(struct raft_log *log);
@@ -90,7 +90,6 @@ struct raft_log {
     struct list_link tick_link;  // In the shard's list of those that are not quiet.
     struct list_link owing_link; // In the shard's list of those that rest without one of their members.
     struct list_link held_link;  // In the shard's list of those that hold appends back.
-    uint32_t damage_ticks;
 };
 
 struct raft_proposal {

@@ -39,6 +39,23 @@ static bool voters_are_three(void *arg)
     return cluster->clients.laid_out && kv_world_replicated(&cluster->kv, slices, 1, 3);
 }
 
+static bool damaged_seen;
+
+static void note_damaged(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    (void)kv;
+    (void)node;
+    damaged_seen |= slice->log.raft.damaged;
+}
+
+static bool none_is_damaged(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    damaged_seen = false;
+    kv_world_replicas_each(&cluster->kv, note_damaged);
+    return !damaged_seen && world_node_serves(&cluster->kv.world.nodes[1]);
+}
+
 // What a log has lost in its middle may be votes and entries that others count on: the replicas take part in nothing
 // until they are rebuilt from their peers.
 SIM_CASE(cluster_log_damaged, "a node whose log is damaged in the middle is rebuilt from its peers")
@@ -63,6 +80,8 @@ SIM_CASE(cluster_log_damaged, "a node whose log is damaged in the middle is rebu
     bool rotten = size > 0 && sim_disk_rot(node->machine, path, 4096 + 40);
     if (!rotten) sim_violation(run, "no segment of a log to damage");
     node->wanted = true;
+    // Also of slices that nobody uses: their leaders are awake for a moment only, when they are told.
+    world_expect(world, "all replicas are rebuilt", none_is_damaged, cluster, 30 * WORLD_SECOND);
     world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
     cluster_end(cluster);
 }
