@@ -316,6 +316,32 @@ SIM_CASE(cluster_versions_mixed, "nodes of another protocol version are kept out
     cluster_end(cluster);
 }
 
+static bool is_left(void *arg)
+{
+    (void)arg;
+    return sim_reached("staging.left");
+}
+
+// A leader that is heard commits nothing while the disks of the others stand still. Who does not wait so long leaves, and
+// what he staged may be applied after all: its keys stay locked until his transaction is given up.
+SIM_CASE(cluster_staging_left, "what is staged for somebody who has left locks its keys, and is cleared away")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 4000);
+    marks_bend_stop();
+    marks_insist("txn.stage_early");
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    for (uint32_t i = 0; i < 60 && !sim_reached("staging.left") && !run->violated; i++) {
+        for (uint32_t k = 1; k < 3; k++)
+            sim_disk_freeze(world->nodes[(i + k) % 3].machine, 4 * WORLD_SECOND);
+        world_run(world, is_left, cluster, 5 * WORLD_SECOND);
+    }
+    SIM_CHECK(run, sim_reached("staging.left"));
+    cluster->clients.operations = cluster->clients.next; // No more than were begun.
+    cluster_end(cluster);
+}
+
 static struct status disk_say(struct task *task, void *arg)
 {
     const bool full = arg != NULL;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Scripted cases of replication between two clusters.
-#include <string.h>
-
 #include "core/mark.h"
 #include "tests/sim/pcr_world.h"
 
@@ -115,13 +113,6 @@ SIM_CASE(pcr_there_and_back, "the former primary follows from where they parted,
     pcr_end(pcr);
 }
 
-static bool reached(const char *tag)
-{
-    for (uint32_t i = 0; i < marks_count(); i++)
-        if (strcmp(marks_at(i)->tag, tag) == 0 && marks_at(i)->reached != 0) return true;
-    return false;
-}
-
 // A stream that its consumer knows nothing of any more goes on between the revert and the mark that nothing is received
 // from then on.
 SIM_CASE(pcr_strays_undone, "what comes to the standby after the revert of the cutover is undone as well")
@@ -140,7 +131,7 @@ SIM_CASE(pcr_strays_undone, "what comes to the standby after the revert of the c
     SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));
     world_run(&pcr->world, NULL, NULL, 5 * WORLD_SECOND);
     SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
-    SIM_CHECK(run, reached("ingest.strays_undone"));
+    SIM_CHECK(run, sim_reached("ingest.strays_undone"));
     pcr_compare(pcr);
     pcr_end(pcr);
 }
@@ -154,7 +145,7 @@ SIM_CASE(pcr_node_lags, "streams are planned anew when one node of the standby f
     struct sim_node *primary = pcr->world.nodes[0].machine;
     marks_bend_stop();
     world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
-    for (uint32_t i = 1; i < 4 && !reached("flow.node_lags"); i++) {
+    for (uint32_t i = 1; i < 4 && !sim_reached("flow.node_lags"); i++) {
         struct sim_node *standby = pcr->world.nodes[i].machine;
         sim_net_cut(primary, standby, true);
         sim_net_cut(standby, primary, true);
@@ -162,7 +153,7 @@ SIM_CASE(pcr_node_lags, "streams are planned anew when one node of the standby f
         sim_net_heal(pcr->world.sim);
         world_run(&pcr->world, NULL, NULL, 10 * WORLD_SECOND);
     }
-    SIM_CHECK(run, reached("flow.node_lags"));
+    SIM_CHECK(run, sim_reached("flow.node_lags"));
     SIM_CHECK(run, pcr_cut_over(pcr, 60 * WORLD_SECOND));
     pcr_compare(pcr);
     pcr_end(pcr);

@@ -80,6 +80,14 @@ void sim_tell(struct sim_run *run, const struct sim *sim, const char *format, ..
     va_end(args);
 }
 
+bool sim_reached(const char *tag)
+{
+    for (uint32_t i = 0; i < marks_count(); i++) {
+        if (strcmp(marks_at(i)->tag, tag) == 0 && marks_at(i)->reached != 0) return true;
+    }
+    return false;
+}
+
 void sim_count(struct sim_run *run, const char *name, uint64_t more)
 {
     for (uint32_t i = 0; i < SIM_COUNTS_MAX; i++) {

@@ -213,7 +213,12 @@ static void strike_disk(struct strike *strike, enum fault_kind kind)
     switch (kind) {
     case FAULT_CRASH_OP: sim_disk_crash_at(node, sim_random_between(random, 1, 60)); break;
     case FAULT_SYNC_FAIL: sim_disk_fail_at(node, sim_random_between(random, 1, 30), EIO); break;
-    case FAULT_DISK_FREEZE: sim_disk_freeze(node, strike->fault->lasts_ns); break;
+    case FAULT_DISK_FREEZE:
+        sim_disk_freeze(node, strike->fault->lasts_ns);
+        // Of most of the nodes, now and then: whoever leads stays heard, and nothing is committed.
+        if (sim_random_below(random, 3) == 0)
+            sim_disk_freeze(machine(strike->world, draw_node(strike)), strike->fault->lasts_ns);
+        break;
     case FAULT_READS_FAIL: {
         const struct sim_disk_faults unreadable = {
             .read_fail_per_million = (uint32_t)sim_random_between(random, 1000, 300000)};

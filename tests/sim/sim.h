@@ -96,6 +96,8 @@ void sim_tell(struct sim_run *run, const struct sim *sim, const char *format, ..
 
 void sim_count(struct sim_run *run, const char *name, uint64_t more);
 void sim_sample(struct sim_run *run, const char *name, uint64_t ns);
+// Whether this process has come to the mark of that name (core/mark.h).
+bool sim_reached(const char *tag);
 
 // Records a violation; the first one counts. Does not jump: return when run->violated.
 void sim_violation(struct sim_run *run, const char *format, ...)
