@@ -115,8 +115,9 @@ struct status bind_type_name(struct binder *binder, const struct type_name *name
         return bind_unsupported(
             binder, name->position, arena_printf(binder->arena, "type %s", name->name));
     if (info == NULL)
-        return bind_error(binder, name->position, E_UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist",
-            name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".", name->name);
+        return bind_error(binder, name->position, E_UNDEFINED_OBJECT, "type \"%s%s%s%s\" does not exist",
+            name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".", name->name,
+            name->array_dimensions > 0 ? "[]" : "");
     *type = TYPE_OF(info->oid);
     if (name->modifiers.count > 0) TRY(type_modifiers(binder, name, type));
     if (name->array_dimensions > 0) {

@@ -563,7 +563,7 @@ static struct status assignment_value(struct binder *binder, struct scope *scope
     struct status st = STATUS_OK;
     const struct expr *value = assignment->value;
     const struct column_desc *column = &table->table->columns[ordinal];
-    if (assignment->count > 1) {
+    if (assignment->row) {
         if (value->kind == EXPR_SUBLINK && value->sublink.kind == SUBLINK_SCALAR) {
             // (a, b) = (SELECT x, y ...): one scalar subquery a column.
             struct query query = {0};
@@ -581,8 +581,8 @@ static struct status assignment_value(struct binder *binder, struct scope *scope
             return finish_assignment(binder, scope, assignment, at, column, former, out);
         }
         if (value->kind != EXPR_ROW)
-            return bind_unsupported(binder, value->position,
-                "a source for a multiple-column UPDATE item other than a sub-SELECT or ROW()");
+            return bind_error(binder, value->position, E_FEATURE_NOT_SUPPORTED,
+                "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression");
         if (value->row.items.count != assignment->count)
             return bind_error(binder, value->position, E_SYNTAX_ERROR,
                 "number of columns does not match number of values");

@@ -89,8 +89,17 @@ static struct status bind_row_operator(struct binder *binder, const char *name, 
     if (strcmp(name, "<") == 0 || strcmp(name, "<=") == 0 || strcmp(name, ">") == 0 ||
         strcmp(name, ">=") == 0)
         return bind_row_order(binder, name, left, right, position, out);
-    return bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
-        "operator %s cannot compare rows", name);
+    for (uint32_t i = 0; i < left->arg_count; i++) {
+        TRY(bind_operator(binder, name, left->args[i], right->args[i], position, out));
+        if ((*out)->type.oid != TYPE_BOOL)
+            return bind_error(binder, position, E_DATATYPE_MISMATCH,
+                "row comparison operator must yield type boolean, not type %s", bind_type_text(binder, (*out)->type));
+    }
+    if (left->arg_count == 1) return st;
+    return status_hint(binder->arena,
+        bind_error(binder, position, E_FEATURE_NOT_SUPPORTED,
+            "could not determine interpretation of row comparison operator %s", name),
+        "Row comparison operators must be associated with btree operator families.");
 
 out:
     return st;

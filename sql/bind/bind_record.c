@@ -166,11 +166,12 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
     struct status st;
     const struct function_expr *call = expr->function;
     struct function_match match;
-    if (count == 0 || !type_is_array(types[count - 1].oid))
-        return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,
-            "VARIADIC argument must be an array");
-    struct type array = types[count - 1];
-    types[count - 1] = TYPE_OF(type_info(array.oid)->element);
+    // A literal is what the function wants an array of.
+    bool unknown = count > 0 && types[count - 1].oid == TYPE_UNKNOWN;
+    if (count == 0 || (!unknown && !type_is_array(types[count - 1].oid)))
+        return bind_error(binder, count == 0 ? expr->position : args[count - 1]->position,
+            E_DATATYPE_MISMATCH, "VARIADIC argument must be an array");
+    if (!unknown) types[count - 1] = TYPE_OF(type_info(types[count - 1].oid)->element);
     const struct function **routines;
     uint32_t routine_count = bind_routines_named(
         binder, call->schema, call->name, bind_is_called(binder, call->name), &routines);
@@ -186,6 +187,9 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
     for (uint32_t i = 0; i + 1 < count; i++)
         TRY(bind_coerce(binder, &args[i], TYPE_OF(match.args[i]), CAST_IMPLICIT, NULL));
     type_oid wanted = type_array_of(match.args[count - 1]);
+    if (unknown && (match.args[count - 1] == TYPE_ANY || wanted == 0))
+        return bind_error(binder, count == 0 ? expr->position : args[count - 1]->position,
+            E_DATATYPE_MISMATCH, "VARIADIC argument must be an array");
     if (wanted != 0)
         TRY(bind_coerce(binder, &args[count - 1], TYPE_OF(wanted), CAST_IMPLICIT, NULL));
     if (match.function->user != NULL) {

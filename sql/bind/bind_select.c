@@ -370,11 +370,18 @@ static struct status build_distinct_on(
     struct rel *project = project_of(binder, &query->rel);
     struct rel *distinct = rel_new(binder->arena, REL_DISTINCT);
     uint32_t count = build->distinct_on_count;
+    var_id *keys = ARENA_ARRAY(binder->arena, var_id, count);
+    struct var_set given = var_set_new(binder->arena, binder->var_count);
+    rel_output_vars(project, &given);
     distinct->distinct.keys = ARENA_ARRAY(binder->arena, var_id, count);
-    distinct->distinct.key_count = count;
     distinct->distinct.on = true;
-    for (uint32_t i = 0; i < count; i++)
-        distinct->distinct.keys[i] = bind_project_var(binder, project, "distinct", build->distinct_on[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct scalar *key = build->distinct_on[i];
+        bool outer = key->kind == SCALAR_VAR && !var_set_has(&given, key->var);
+        keys[i] = bind_project_var(binder, project, "distinct", build->distinct_on[i]);
+        // What comes from a query around this one is the same in all rows.
+        if (!outer) distinct->distinct.keys[distinct->distinct.key_count++] = keys[i];
+    }
     project_orders(binder, build, project);
     // Constants have gone from the order: they are no part of the keys either.
     uint32_t varying = 0;
@@ -382,7 +389,7 @@ static struct status build_distinct_on(
     for (uint32_t i = 0; i < build->order_count && i < varying; i++) {
         bool found = false;
         for (uint32_t k = 0; k < count; k++)
-            found |= distinct->distinct.keys[k] == build->order[i].scalar->var;
+            found |= keys[k] == build->order[i].scalar->var;
         if (!found)
             return bind_error(binder, build->order[i].scalar->position, E_INVALID_COLUMN_REFERENCE,
                 "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");

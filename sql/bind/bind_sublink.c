@@ -16,24 +16,23 @@ static struct status sublink_compare(struct binder *binder, const struct expr *e
     sublink->arg_count = count;
     sublink->subquery.test_vars = ARENA_ARRAY(binder->arena, var_id, count);
     const char *op = expr->sublink.op == NULL ? "=" : expr->sublink.op;
-    if (count > 1 && strcmp(op, "=") != 0 && strcmp(op, "<>") != 0)
-        return bind_unsupported(binder, expr->position, "an ordering of rows with ANY or ALL");
-    struct scalar *compare = NULL;
+    bool row = test->kind == SCALAR_ROW;
+    struct scalar *pair[2] = {NULL, NULL}, *compare;
+    for (uint32_t i = 0; row && i < 2; i++)
+        pair[i] = scalar_with_args(binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), test->position, count);
     for (uint32_t i = 0; i < count; i++) {
-        struct scalar *item;
         struct scalar *output =
             bind_var(binder, sublink->subquery.outputs[i], expr->position);
         if (scalar_is_unknown(tests[i]))
             TRY(bind_coerce(binder, &tests[i], output->type, CAST_IMPLICIT, NULL));
         var_id var = bind_new_var(binder, "test", NULL, tests[i]->type);
-        TRY(bind_operator(
-            binder, op, bind_var(binder, var, expr->position), output, expr->position, &item));
-        TRY(bind_coerce_bool(binder, &item, "ANY/ALL"));
-        compare = bind_logic_node(
-            binder, strcmp(op, "<>") == 0 ? SCALAR_OR : SCALAR_AND, compare, item);
+        *(row ? &pair[0]->args[i] : &pair[0]) = bind_var(binder, var, expr->position);
+        *(row ? &pair[1]->args[i] : &pair[1]) = output;
         sublink->args[i] = tests[i];
         sublink->subquery.test_vars[i] = var;
     }
+    TRY(bind_operator(binder, op, pair[0], pair[1], expr->position, &compare));
+    TRY(bind_coerce_bool(binder, &compare, "ANY/ALL"));
     sublink->subquery.compare = compare;
 
 out:

@@ -82,9 +82,8 @@ static struct status domain_row(struct pg_rows *rows, const struct table_desc *t
     const struct column_desc *value = &type->columns[0];
     const struct type_info *base = type_info(value->type.oid);
     const struct pg_type_functions *functions = pg_type_functions(value->type.oid);
-    const char *text = value->default_sql;
-    if (text != NULL)
-        TRY(catalog_expression_text(rows->task, rows->session, &rows->arena, text, &text));
+    const char *text;
+    TRY(pg_column_default_text(rows->task, rows->session, &rows->arena, type, value, &text));
     pg_row_begin(&row, rows->sink);
     put_common(&row, catalog_type_oid(type), type->name, schema, owner);
     pg_put_int(&row, "typlen", base->length);

@@ -437,6 +437,8 @@ static void put_sublink(struct text_run *run, const struct scalar *scalar)
         put(run, " IN (");
     else if (kind == SUBLINK_ANY || kind == SUBLINK_ALL)
         buffer_printf(&run->out, " %s %s (", op, kind == SUBLINK_ANY ? "ANY" : "ALL");
+    else if (kind == SUBLINK_ROW)
+        buffer_printf(&run->out, " %s (", op);
     const struct table_desc *view = run->view;
     run->view = NULL;
     put_query_text(run, expr->sublink.query, true);

@@ -42,9 +42,9 @@ static struct status user_type(struct statement_context *context, const struct t
     }
     if (found == NULL)
         return status_position(context->arena,
-            ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s%s%s\" does not exist",
+            ddl_error(context, E_UNDEFINED_OBJECT, "type \"%s%s%s%s\" does not exist",
                 name->schema == NULL ? "" : name->schema, name->schema == NULL ? "" : ".",
-                name->name),
+                name->name, name->array_dimensions > 0 ? "[]" : ""),
             name->position == POSITION_NONE ? 0 : name->position + 1);
     if (name->modifiers.count > 0)
         return ddl_error(context, E_SYNTAX_ERROR,

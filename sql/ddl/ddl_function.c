@@ -98,7 +98,12 @@ static struct status add_parameter(struct statement_context *context, struct tab
     struct status st = STATUS_OK;
     struct column_desc column = {.name = parameter->name, .identity = parameter->mode};
     bool input = function_is_input(parameter->mode);
-    TRY(function_type(context, parameter->type, &column.type));
+    st = function_type(context, parameter->type, &column.type);
+    if (status_is(st, E_UNDEFINED_OBJECT)) // Said without quotes here.
+        return ddl_error(context, E_UNDEFINED_OBJECT, "type %s%s%s%s does not exist",
+            parameter->type->schema == NULL ? "" : parameter->type->schema, parameter->type->schema == NULL ? "" : ".",
+            parameter->type->name, parameter->type->array_dimensions > 0 ? "[]" : "");
+    TRY(st);
     if (parameter->type->setof) return bad(context, "functions cannot accept set arguments");
     if (column.type.oid == TYPE_VOID || (column.type.oid == TYPE_RECORD && input))
         return ddl_error(context, E_INVALID_FUNCTION_DEFINITION,

@@ -396,9 +396,10 @@ CHECKED struct status ddl_find_statistics(
 // RENAME, OWNER TO, SET SCHEMA: what is NULL stays.
 CHECKED struct status ddl_change_statistics(struct statement_context *context,
     const struct object_name *name, const char *new_name, const char *owner, const char *new_schema);
-// LIKE: those of `source` for the table being made, under names of their own. The table is not written.
+// LIKE: those of `source` for the table being made, under names of their own, maybe with their comments. The table is not
+// written.
 CHECKED struct status ddl_copy_statistics(
-    struct statement_context *context, const struct table_desc *source, struct table_desc *table);
+    struct statement_context *context, const struct table_desc *source, struct table_desc *table, bool comments);
 // SET STATISTICS: as descriptors keep it. 22023.
 CHECKED struct status ddl_set_statistics_target(
     struct statement_context *context, int64_t target, uint32_t *kept);
@@ -420,6 +421,9 @@ CHECKED struct status ddl_drop_relation(
 // The sequence of a column that is dropped and gone from the table already: others may take their values from it.
 CHECKED struct status ddl_drop_column_sequence(struct statement_context *context, const struct table_desc *table,
     const char *column, struct table_desc *sequence, enum drop_behavior behavior);
+// Of an object's comment, or a column's (`from_sub`), another object gets its own. `class_id`: enum catalog_comment_class.
+CHECKED struct status ddl_copy_comment(struct statement_context *context, uint32_t class_id, uint32_t from, uint32_t from_sub,
+    uint32_t to, uint32_t to_sub);
 CHECKED struct status ddl_delete_comments(
     struct statement_context *context, uint32_t class_id, uint32_t object_id);
 

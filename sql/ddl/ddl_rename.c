@@ -716,6 +716,22 @@ static struct status comment_constraint(struct statement_context *context,
         "constraint \"%s\" for table \"%s\" does not exist", name, table->name);
 }
 
+struct status ddl_copy_comment(struct statement_context *context, uint32_t class_id, uint32_t from, uint32_t from_sub,
+    uint32_t to, uint32_t to_sub)
+{
+    struct status st = STATUS_OK;
+    const uint64_t tenant = context->session->tenant;
+    struct bytes text;
+    TRY(kv_get(context->task, context->session->txn, NULL,
+        catalog_comment_key(context->arena, tenant, class_id, from, from_sub), context->arena, &text));
+    if (text.data != NULL)
+        TRY(kv_put(context->task, context->session->txn,
+            catalog_comment_key(context->arena, tenant, class_id, to, to_sub), text));
+
+out:
+    return st;
+}
+
 // What the comment is on, with the owner checked.
 static struct status comment_target(struct statement_context *context,
     const struct comment *comment, uint32_t *class_id, uint32_t *object_id, uint32_t *sub_id)

@@ -331,7 +331,7 @@ static const char *joined_members(
 }
 
 struct status ddl_copy_statistics(
-    struct statement_context *context, const struct table_desc *source, struct table_desc *table)
+    struct statement_context *context, const struct table_desc *source, struct table_desc *table, bool comments)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < source->statistics_count; i++) {
@@ -353,6 +353,9 @@ struct status ddl_copy_statistics(
         TRY(ddl_choose_name(context, copy.schema_id, 0, table->name,
             joined_members(context->arena, source, from), "stat", &copy.name));
         TRY(add_to_table(context, table, &copy, &taken));
+        if (comments)
+            TRY(ddl_copy_comment(context, COMMENT_ON_STATISTICS, from->id, 0,
+                table->statistics[table->statistics_count - 1].id, 0));
     }
 out:
     return st;

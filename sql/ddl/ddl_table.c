@@ -155,9 +155,13 @@ static struct status copy_like(
 
     TRY(ddl_find(context, &like->source, false, OBJECT_OTHER, &found));
     TRY(privilege_check_table(context->task, context->session, found, PRIVILEGE_SELECT));
+    found = table_desc_copy(context->arena, found);
     for (uint32_t i = 0; i < found->column_count; i++) {
         if (found->columns[i].hidden || found->columns[i].state != ELEMENT_PUBLIC) continue;
         TRY(copy_column(context, table, &found->columns[i], like->options));
+        if ((like->options & LIKE_COMMENTS) != 0)
+            TRY(ddl_copy_comment(context, COMMENT_ON_RELATION, found->id, found->columns[i].id, table->id,
+                table->columns[table->column_count - 1].id));
     }
     for (uint32_t i = 0; (like->options & LIKE_CONSTRAINTS) != 0 && i < found->constraint_count; i++) {
         const struct constraint_desc *source = &found->constraints[i];
@@ -170,6 +174,9 @@ static struct status copy_like(
         TRY(parse_expression_on_stack(
             context->arena, bytes_of_string(source->check_sql), &check.expr));
         TRY(ddl_add_check(context, table, &check, NULL, &added));
+        if ((like->options & LIKE_COMMENTS) != 0)
+            TRY(ddl_copy_comment(context, COMMENT_ON_CONSTRAINT, catalog_constraint_oid(found->id, source->id), 0,
+                catalog_constraint_oid(table->id, added->id), 0));
     }
 out:
     return st;
@@ -212,7 +219,7 @@ static struct status copy_statistics(
     const struct table_desc *found;
     struct status st = ddl_find(context, &like->source, false, OBJECT_OTHER, &found);
     if (failed(st)) return st;
-    return ddl_copy_statistics(context, table_desc_copy(context->arena, found), table);
+    return ddl_copy_statistics(context, table_desc_copy(context->arena, found), table, (like->options & LIKE_COMMENTS) != 0);
 }
 
 static bool key_is_hidden(const struct table_desc *table, const struct index_desc *index)
@@ -228,6 +235,7 @@ static struct status copy_indexes(struct statement_context *context, struct tabl
     struct status st = STATUS_OK;
     const struct table_desc *found;
     TRY(ddl_find(context, &like->source, false, OBJECT_OTHER, &found));
+    found = table_desc_copy(context->arena, found);
     for (uint32_t i = 0; i < found->index_count; i++) {
         const struct index_desc *source = &found->indexes[i];
         struct index_element_list elements;
@@ -264,6 +272,9 @@ static struct status copy_indexes(struct statement_context *context, struct tabl
         index->nulls_not_distinct = source->nulls_not_distinct;
         if (source->predicate_sql != NULL)
             index->predicate_sql = arena_strdup(context->arena, source->predicate_sql);
+        if ((like->options & LIKE_COMMENTS) != 0)
+            TRY(ddl_copy_comment(context, COMMENT_ON_RELATION, catalog_index_oid(found->id, source->id), 0,
+                catalog_index_oid(table->id, index->id), 0));
     }
 out:
     return st;
@@ -407,10 +418,11 @@ static struct status fill_in(
     const char *key_column;
     uint32_t key_count;
 
-    for (uint32_t i = 0; i < create->like_count; i++)
-        TRY(copy_like(context, table, &create->likes[i]));
-    for (uint32_t i = 0; i < create->column_count; i++)
-        TRY(ddl_add_column(context, table, &create->columns[i], &column));
+    for (uint32_t i = 0, like = 0; i <= create->column_count; i++) {
+        for (; like < create->like_count && create->likes[like].after <= i; like++)
+            TRY(copy_like(context, table, &create->likes[like]));
+        if (i < create->column_count) TRY(ddl_add_column(context, table, &create->columns[i], &column));
+    }
     const struct constraint *primary = primary_key_of(create, &key_column, &key_count);
     if (key_count > 1)
         return ddl_at(context,

@@ -521,6 +521,28 @@ out:
     return st;
 }
 
+static struct status eval_row(struct task *task, struct subquery_state *state, struct datum *value)
+{
+    struct status st = STATUS_OK;
+    uint32_t rows = 0;
+    *value = DATUM_NULL;
+    for (;;) {
+        struct batch *in;
+        TRY(op_next(task, state->op, &in));
+        if (in->selected == 0) break;
+        rows += in->selected;
+        if (rows > 1)
+            return status_make(E_CARDINALITY_VIOLATION,
+                "more than one row returned by a subquery used as an expression");
+        arena_reset(&state->arena);
+        TRY(expr_run(task, state->compare, in, &state->arena));
+        *value = expr_column(state->compare, 0)[batch_row(in, 0)];
+    }
+
+out:
+    return st;
+}
+
 static struct status fill_hash(struct task *task, struct run *run,
     const struct expr_subquery *subquery, struct subquery_state *state)
 {
@@ -615,6 +637,7 @@ struct status subquery_value(struct task *task, struct run *run,
     }
     case SUBLINK_SCALAR: TRY(eval_scalar(task, subquery, state, to, value)); break;
     case SUBLINK_ARRAY: TRY(eval_array(task, subquery, state, to, value)); break;
+    case SUBLINK_ROW: TRY(eval_row(task, state, value)); break;
     default: TRY(eval_any(task, subquery, state, value)); break;
     }
     if (keep) {

@@ -454,6 +454,8 @@ static struct status move_lsn(struct function_call *call, struct datum lsn, stru
     if (numeric_is_nan(bytes))
         return status_make(E_FEATURE_NOT_SUPPORTED,
             sign > 0 ? "cannot add NaN to pg_lsn" : "cannot subtract NaN from pg_lsn");
+    if (numeric_is_infinite(bytes))
+        return status_make(E_FEATURE_NOT_SUPPORTED, "cannot convert infinity to pg_lsn");
     if (sign < 0) bytes = numeric_negate(call->arena, bytes);
     struct datum position = numeric_from_scaled(call->arena, (__int128)(uint64_t)lsn.integer, 0);
     TRY(numeric_add(call->arena, position, bytes, &bytes));

@@ -161,6 +161,7 @@ enum sublink_kind {
     SUBLINK_ALL,
     SUBLINK_SCALAR,
     SUBLINK_ARRAY, // ARRAY(query)
+    SUBLINK_ROW,   // `test`, a row, op (query): with the one row that it gives, NULL when it gives none.
 };
 
 enum sql_value {
@@ -495,8 +496,9 @@ struct select {
 };
 
 struct assignment {
-    const char **columns; // More than one: (a, b) = value, with value EXPR_ROW or EXPR_SUBLINK.
+    const char **columns;
     uint32_t count;
+    bool row; // (a, b) = value, be it of one column: value is EXPR_ROW or EXPR_SUBLINK.
     struct expr ***parts; // Per column: EXPR_SUBSCRIPT and EXPR_FIELD without arg, outermost first.
     uint32_t *part_counts;
     struct expr *value;

@@ -109,6 +109,7 @@ struct column_definition {
 struct like_clause {
     struct object_name source;
     uint32_t options; // Bits of PostgreSQL's TableLikeOption.
+    uint32_t after;   // How many of the statement's own columns stand before it.
 };
 
 struct create_index {

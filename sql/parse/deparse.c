@@ -539,9 +539,9 @@ static void put_function(struct deparse *deparse, const struct function_expr *ca
 
 static void put_sublink(struct deparse *deparse, const struct expr *expr)
 {
-    static const char *const words[] = {"EXISTS (", "ANY (", "ALL (", "(", "ARRAY("};
+    static const char *const words[] = {"EXISTS (", "ANY (", "ALL (", "(", "ARRAY(", "("};
     enum sublink_kind kind = expr->sublink.kind;
-    if (kind == SUBLINK_ANY || kind == SUBLINK_ALL) {
+    if (kind == SUBLINK_ANY || kind == SUBLINK_ALL || kind == SUBLINK_ROW) {
         put_operand(deparse, expr->sublink.test);
         put(deparse, " ");
         if (kind == SUBLINK_ANY && strcmp(expr->sublink.op, "=") == 0) {

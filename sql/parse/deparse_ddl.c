@@ -303,13 +303,15 @@ static void put_create_table(struct deparse *deparse, const struct create_table 
     put(deparse, table->if_not_exists ? "TABLE IF NOT EXISTS " : "TABLE ");
     put_object_name(deparse, table->name);
     put(deparse, " (");
-    for (uint32_t i = 0; i < table->column_count; i++, comma = ", ") {
+    for (uint32_t i = 0, like = 0; i <= table->column_count; i++) {
+        for (; like < table->like_count && table->likes[like].after <= i; like++, comma = ", ") {
+            put(deparse, comma);
+            put_like(deparse, &table->likes[like]);
+        }
+        if (i == table->column_count) break;
         put(deparse, comma);
         put_column(deparse, &table->columns[i]);
-    }
-    for (uint32_t i = 0; i < table->like_count; i++, comma = ", ") {
-        put(deparse, comma);
-        put_like(deparse, &table->likes[i]);
+        comma = ", ";
     }
     for (uint32_t i = 0; i < table->constraint_count; i++, comma = ", ") {
         put(deparse, comma);

@@ -459,9 +459,9 @@ static void put_assignments(struct deparse *deparse, struct assignment_list list
         const struct assignment *assignment = &list.items[i];
         struct name_list columns = {assignment->columns, assignment->count};
         if (i > 0) put(deparse, ", ");
-        if (assignment->count > 1) put(deparse, "(");
+        if (assignment->row) put(deparse, "(");
         put_target_columns(deparse, columns, assignment->parts, assignment->part_counts);
-        if (assignment->count > 1) put(deparse, ")");
+        if (assignment->row) put(deparse, ")");
         put(deparse, " = ");
         put_expr(deparse, assignment->value);
     }

@@ -161,6 +161,7 @@ static void table_element(
         struct like_clause *like = &table->likes[table->like_count++];
         like->source = convert_range_var(convert, node->table_like_clause->relation);
         like->options = node->table_like_clause->options;
+        like->after = table->column_count;
         break;
     }
     default: break;

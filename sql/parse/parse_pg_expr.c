@@ -148,8 +148,27 @@ static struct expr *in_list(struct convert *convert, const PgQuery__AExpr *node)
     return expr;
 }
 
+// ROW(...) op (SELECT ...): the query's row is compared, not one value of it.
+static struct expr *row_comparison(struct convert *convert, const PgQuery__AExpr *node)
+{
+    const PgQuery__Node *left = node->lexpr, *right = node->rexpr;
+    if (left == NULL || right == NULL || left->node_case != NODE(ROW_EXPR) || right->node_case != NODE(SUB_LINK) ||
+        right->sub_link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK || node->n_name == 0)
+        return NULL;
+    struct expr *expr = convert_new(convert, EXPR_SUBLINK, node->location);
+    const PgQuery__Node *query = right->sub_link->subselect;
+    expr->sublink.kind = SUBLINK_ROW;
+    expr->sublink.test = convert_expr(convert, left);
+    expr->sublink.op = arena_strdup(convert->arena, node_text(node->name[node->n_name - 1]));
+    if (query != NULL && query->node_case == NODE(SELECT_STMT))
+        expr->sublink.query = convert_select(convert, query->select_stmt);
+    return expr;
+}
+
 static struct expr *plain_operator(struct convert *convert, const PgQuery__AExpr *node)
 {
+    struct expr *row = row_comparison(convert, node);
+    if (row != NULL) return row;
     struct expr *expr = convert_new(convert, EXPR_OPERATOR, node->location);
     if (node->n_name > 1) expr->op.schema = convert_string(convert, node_text(node->name[0]));
     expr->op.name = arena_strdup(

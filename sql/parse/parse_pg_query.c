@@ -380,6 +380,7 @@ static struct assignment_list assignments(
         convert_parts(convert, target, &out->parts[0], &out->part_counts[0]);
         out->columns[out->count++] = arena_strdup(convert->arena, target->name);
         out->position = convert_position(convert, target->location);
+        out->row = multi != NULL;
         out->value = convert_expr(convert, multi == NULL ? target->val : multi->source);
     }
     return list;

@@ -211,7 +211,7 @@ struct status plan_subquery(struct expr_outer *outer, const struct layout *layou
     subquery->index = planner->subquery_count++;
     subquery->node = node;
     TRY(subquery_outputs(planner, scalar, subquery));
-    bool test = subquery->kind == SUBLINK_ANY || subquery->kind == SUBLINK_ALL;
+    bool test = subquery->kind == SUBLINK_ANY || subquery->kind == SUBLINK_ALL || subquery->kind == SUBLINK_ROW;
     if (test) TRY(subquery_tests(planner, scalar, subquery));
     subquery->bindings = frame->bindings;
     subquery->binding_count = frame->count;

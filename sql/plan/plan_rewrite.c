@@ -171,6 +171,15 @@ static bool rejects_null(struct rewriter *r, const struct scalar *conjunct, cons
     return false;
 }
 
+// Whether what makes the variables `made` can stand for them in the conjunct's subqueries too.
+static bool is_substitutable(struct rewriter *r, const struct scalar *conjunct, const struct var_set *made)
+{
+    struct var_set bare = var_set_new(r->arena, r->binder->var_count);
+    if (!scalar_has_subquery(conjunct)) return true;
+    scalar_collect_bare_vars(conjunct, &bare);
+    return !scalar_is_volatile(conjunct) && !var_set_overlaps(&bare, made);
+}
+
 static struct rel *push_project(struct rewriter *r, struct rel *rel, struct scalar_list *conjuncts)
 {
     struct scalar_list below = {0}, above = {0};
@@ -178,7 +187,9 @@ static struct rel *push_project(struct rewriter *r, struct rel *rel, struct scal
     var_id *from = ARENA_ARRAY(r->arena, var_id, count);
     struct scalar **to = ARENA_ARRAY(r->arena, struct scalar *, count);
     struct var_set fixed = var_set_new(r->arena, r->binder->var_count);
+    struct var_set made = var_set_new(r->arena, r->binder->var_count);
     for (uint32_t i = 0; i < count; i++) {
+        var_set_add(&made, rel->project.items[i].var);
         from[i] = rel->project.items[i].var;
         to[i] = rel->project.items[i].scalar;
         if (scalar_is_volatile(to[i]) || scalar_has_subquery(to[i])) var_set_add(&fixed, from[i]);
@@ -187,7 +198,7 @@ static struct rel *push_project(struct rewriter *r, struct rel *rel, struct scal
     for (uint32_t i = 0; i < conjuncts->count; i++) {
         struct scalar *conjunct = conjuncts->items[i];
         struct var_set used = vars_of(r, conjunct);
-        if (var_set_overlaps(&used, &fixed) || scalar_has_subquery(conjunct))
+        if (var_set_overlaps(&used, &fixed) || !is_substitutable(r, conjunct, &made))
             scalar_list_add(r->arena, &above, conjunct);
         else
             scalar_list_add(
@@ -231,8 +242,61 @@ static void push_implied(struct rewriter *r, const struct scalar *conjunct,
     scalar_list_add(r->arena, to, implied);
 }
 
+// The variables that a tree gives and that are the same in all of its rows, as what they are.
+struct constants {
+    var_id *from;
+    struct scalar **to;
+    uint32_t count, capacity;
+    struct var_set made;
+};
+
+static void constants_add(struct rewriter *r, struct constants *constants, const struct rel_item *item)
+{
+    if (!scalar_is_row_free(item->scalar) || scalar_is_volatile(item->scalar)) return;
+    if (constants->count == constants->capacity) {
+        uint32_t more = constants->capacity * 2 + 4;
+        constants->from = arena_grow(r->arena, constants->from, constants->capacity * sizeof(var_id), more * sizeof(var_id));
+        constants->to = arena_grow(r->arena, constants->to, constants->capacity * sizeof(struct scalar *),
+            more * sizeof(struct scalar *));
+        constants->capacity = more;
+    }
+    constants->from[constants->count] = item->var;
+    constants->to[constants->count++] = item->scalar;
+    var_set_add(&constants->made, item->var);
+}
+
+static void constants_of(struct rewriter *r, struct constants *constants, const struct rel *rel)
+{
+    for (; rel != NULL; rel = rel->left) {
+        bool inner = rel->kind == REL_JOIN && rel->join.kind == REL_INNER;
+        if (rel->kind == REL_JOIN && rel->join.kind == REL_FULL) return;
+        if (inner) constants_of(r, constants, rel->right);
+        if (rel->kind == REL_PROJECT)
+            for (uint32_t i = 0; i < rel->project.count; i++)
+                constants_add(r, constants, &rel->project.items[i]);
+        else if (rel->kind != REL_JOIN && rel->kind != REL_FILTER && rel->kind != REL_SORT && rel->kind != REL_LIMIT)
+            return;
+    }
+}
+
+// A condition of both inputs that needs only a constant of the one is a condition of the other.
+static void put_constants(struct rewriter *r, struct rel *rel, struct scalar_list *conjuncts)
+{
+    struct constants constants = {.made = var_set_new(r->arena, r->binder->var_count)};
+    if (rel->join.kind == REL_FULL || conjuncts->count == 0) return;
+    constants_of(r, &constants, rel->left);
+    if (rel->join.kind == REL_INNER) constants_of(r, &constants, rel->right);
+    struct scalar_substitution map = {constants.from, constants.to, constants.count};
+    for (uint32_t i = 0; i < conjuncts->count && constants.count > 0; i++) {
+        struct var_set used = vars_of(r, conjuncts->items[i]);
+        if (var_set_overlaps(&used, &constants.made) && is_substitutable(r, conjuncts->items[i], &constants.made))
+            conjuncts->items[i] = scalar_substitute(r->arena, conjuncts->items[i], &map);
+    }
+}
+
 static struct rel *push_join(struct rewriter *r, struct rel *rel, struct scalar_list *conjuncts)
 {
+    put_constants(r, rel, conjuncts);
     struct var_set left = outputs_of(r, rel->left), right = outputs_of(r, rel->right);
     struct scalar_list to_left = {0}, to_right = {0}, on = {0}, above = {0};
     strengthen_join(r, rel, conjuncts, &right);

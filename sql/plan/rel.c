@@ -233,3 +233,42 @@ void rel_collect_vars(const struct rel *rel, struct var_set *set)
     rel_collect_vars(rel->left, set);
     rel_collect_vars(rel->right, set);
 }
+
+static void add_order_vars(struct var_set *set, const struct rel_order *order, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) scalar_collect_vars(order[i].scalar, set);
+}
+
+static void collect_bare(struct scalar **scalar, void *context)
+{
+    scalar_collect_bare_vars(*scalar, context);
+}
+
+void rel_collect_bare_vars(const struct rel *rel, struct var_set *set)
+{
+    if (rel == NULL) return;
+    rel_each_scalar((struct rel *)rel, collect_bare, set);
+    switch (rel->kind) {
+    case REL_DISTINCT: add_vars(set, rel->distinct.keys, rel->distinct.key_count); break;
+    case REL_SORT: add_order_vars(set, rel->sort.items, rel->sort.count); break;
+    case REL_LIMIT: add_order_vars(set, rel->limit.ties, rel->limit.tie_count); break;
+    case REL_WINDOW: add_order_vars(set, rel->window.keys, rel->window.key_count); break;
+    case REL_UNION_ALL:
+    case REL_SET:
+    case REL_RECURSIVE:
+        for (uint32_t i = 0; i < rel->set.input_count; i++) {
+            add_vars(set, rel->set.input_vars[i], rel->set.var_count);
+            rel_collect_bare_vars(rel->set.inputs[i], set);
+        }
+        break;
+    case REL_WITH:
+        for (uint32_t i = 0; i < rel->with.count; i++) {
+            add_vars(set, rel->with.ctes[i]->vars, rel->with.ctes[i]->var_count);
+            rel_collect_bare_vars(rel->with.ctes[i]->rel, set);
+        }
+        break;
+    default: break;
+    }
+    rel_collect_bare_vars(rel->left, set);
+    rel_collect_bare_vars(rel->right, set);
+}

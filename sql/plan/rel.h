@@ -241,6 +241,9 @@ struct rel *rel_join(struct arena *arena, enum rel_join kind, struct rel *left, 
 void rel_output_vars(const struct rel *rel, struct var_set *set);
 // Adds every variable mentioned anywhere in it.
 void rel_collect_vars(const struct rel *rel, struct var_set *set);
+// Adds the variables that the tree names where no other expression can stand: keys of its sorts, windows and DISTINCT,
+// and what the inputs of its sets give.
+void rel_collect_bare_vars(const struct rel *rel, struct var_set *set);
 // Calls fn for each expression of the node itself (not of its inputs).
 void rel_each_scalar(
     struct rel *rel, void (*fn)(struct scalar **scalar, void *context), void *context);

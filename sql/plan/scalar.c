@@ -229,6 +229,16 @@ void scalar_collect_vars(const struct scalar *scalar, struct var_set *set)
     for (uint32_t i = 0; i < scalar->arg_count; i++) scalar_collect_vars(scalar->args[i], set);
 }
 
+void scalar_collect_bare_vars(const struct scalar *scalar, struct var_set *set)
+{
+    if (scalar->kind == SCALAR_SUBQUERY) {
+        for (uint32_t i = 0; i < scalar->subquery.output_count; i++)
+            var_set_add(set, scalar->subquery.outputs[i]);
+        rel_collect_bare_vars(scalar->subquery.rel, set);
+    }
+    for (uint32_t i = 0; i < scalar->arg_count; i++) scalar_collect_bare_vars(scalar->args[i], set);
+}
+
 // --- conjuncts ---------------------------------------------------------------------------------------
 
 void scalar_list_add(struct arena *arena, struct scalar_list *list, struct scalar *scalar)
@@ -281,6 +291,9 @@ static void substitute_in_rel(struct rel *rel, struct substitute_context *contex
     if (rel->kind == REL_UNION_ALL || rel->kind == REL_SET || rel->kind == REL_RECURSIVE)
         for (uint32_t i = 0; i < rel->set.input_count; i++)
             substitute_in_rel(rel->set.inputs[i], context);
+    if (rel->kind == REL_WITH)
+        for (uint32_t i = 0; i < rel->with.count; i++)
+            substitute_in_rel(rel->with.ctes[i]->rel, context);
 }
 
 // What stands for a variable is compared as the variable was.
@@ -318,6 +331,17 @@ struct scalar *scalar_substitute(
             memcpy(copy->args, scalar->args, scalar->arg_count * sizeof(struct scalar *));
         }
         copy->args[i] = arg;
+    }
+    if (scalar->kind == SCALAR_ANY_ARRAY) {
+        // What is asked of each element: the left operand is part of it, the array is not.
+        struct scalar *compare = scalar_substitute(arena, scalar->any_array.compare, map);
+        if (copy == scalar && compare != scalar->any_array.compare) {
+            copy = ARENA_NEW(arena, struct scalar);
+            *copy = *scalar;
+        }
+        copy->any_array.compare = compare;
+        if (compare != scalar->any_array.compare && scalar->any_array.compare->args[0] == scalar->args[0])
+            compare->args[0] = copy->args[0];
     }
     return copy;
 }

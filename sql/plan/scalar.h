@@ -141,6 +141,8 @@ bool var_set_overlaps(const struct var_set *set, const struct var_set *other);
 bool var_set_empty(const struct var_set *set);
 // Adds every variable that the expression mentions, those inside of subqueries included.
 void scalar_collect_vars(const struct scalar *scalar, struct var_set *set);
+// Adds those that its subqueries name where no other expression can stand (rel_collect_bare_vars).
+void scalar_collect_bare_vars(const struct scalar *scalar, struct var_set *set);
 
 // --- conjuncts ---------------------------------------------------------------------------------------
 
@@ -155,7 +157,8 @@ void scalar_list_add_conjuncts(struct arena *arena, struct scalar_list *list, st
 void scalar_list_add_list(
     struct arena *arena, struct scalar_list *list, const struct scalar_list *other);
 
-// Replaces variables: to[i] for from[i]. Copies what changes.
+// Replaces variables: to[i] for from[i]. Copies what changes, but subqueries, which change in place: each has one place in
+// the tree. Of variables that they name where no other expression can stand, to[i] must be a variable.
 struct scalar_substitution {
     const var_id *from;
     struct scalar *const *to;

@@ -95,7 +95,7 @@ class Wide(Generator):
         if not self.chance(0.35):
             return super().make_bool(kind, scope, depth)
         sub = lambda of="bool": self.expression(of, scope, max(depth, 0))
-        which = self.random.randint(0, 12)
+        which = self.random.randint(0, 15)
         of = self.pick(COMPARED)
         if which == 0:
             return Tree(kind, "({} %s %s(ARRAY[{}, {}]))" % (self.pick(["=", "<>", "<", ">="]), self.pick(["ANY", "ALL"])), sub(of), sub(of), sub(of))
@@ -123,8 +123,20 @@ class Wide(Generator):
         if which == 11 and self.tables:
             table, alias = self.pick(self.tables), self.alias()
             inner = [("%s.%s" % (alias, name), of) for name, of in table.columns]
-            return Tree(kind, "(({}, {}) %s (SELECT {}, {} FROM %s %s WHERE {}))" % (self.pick(["IN", "NOT IN", "= ANY"]), table.name, alias),
+            return Tree(kind, "(({}, {}) %s (SELECT {}, {} FROM %s %s WHERE {}))" % (self.pick(["IN", "NOT IN", "= ANY", "< ANY", ">= ALL", "<> ALL"]), table.name, alias),
                         sub("int4"), sub("bool"), self.expression("int4", inner, 1), self.expression("bool", inner + scope, 1), self.expression("bool", inner + scope, 1))
+        if which == 13 and self.tables:
+            table, alias = self.pick(self.tables), self.alias()
+            inner = [("%s.%s" % (alias, name), of) for name, of in table.columns]
+            return Tree(kind, "(({}, {}) %s (SELECT {}, {} FROM %s %s WHERE {} ORDER BY %s.k LIMIT 1))" % (self.pick(["=", "<>", "<", ">="]), table.name, alias, alias),
+                        sub("int4"), sub("text"), self.expression("int4", inner + scope, 1), self.expression("text", inner, 1), self.expression("bool", inner + scope, 1))
+        if which == 14:
+            return Tree(kind, "({} %s (ARRAY[{}, {}]))" % self.pick(["= ANY", "<> ALL", "< ANY", ">= ALL"]), sub(self.pick(["int2", "int4"])), sub(self.pick(["numeric", "int8"])), sub("int8"))
+        if which == 15 and self.tables:
+            table, alias = self.pick(self.tables), self.alias()
+            inner = [("%s.%s" % (alias, name), of) for name, of in table.columns]
+            child = self.expression("int8", inner + scope, 1)
+            return Tree(kind, "({} = (SELECT DISTINCT ON ({}) {} FROM %s %s WHERE {} ORDER BY {}, 1 DESC LIMIT 1))" % (table.name, alias), sub("int4"), child, self.expression("int4", inner + scope, 1), self.expression("bool", inner, 1), child)
         return Tree(kind, "({} IS %s)" % self.pick(["TRUE", "NOT FALSE", "UNKNOWN", "NOT UNKNOWN"]), sub())
 
     # --- sources ---

@@ -53,3 +53,10 @@ CREATE TABLE nope.g (a int);
 DROP TABLE s.p;
 DROP SCHEMA s;
 DROP DOMAIN s.d;
+ROLLBACK;
+-- Of an array of a type that there is not, and of parameters.
+select '{1}'::nosuch[];
+create table nt (a nosuch[]);
+create function nf(nosuch) returns int language sql as 'select 1';
+create function nf(public.nosuch[]) returns int language sql as 'select 1';
+create function nf(int) returns nosuch language sql as 'select 1';

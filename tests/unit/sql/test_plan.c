@@ -44,6 +44,11 @@ SQL_TEST(plan, access_paths, 1)
         {"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.w = t.v)", {"Anti Join"}},
         {"SELECT * FROM t LEFT JOIN u ON u.id = t.v WHERE u.w = 1", {"Join"}},
         {"SELECT v FROM t WHERE false", {"Result"}},
+        // A condition with a query in it needs one side of a join: what the other gives is a constant.
+        {"SELECT t.v FROM t CROSS JOIN (SELECT 5 AS y, id FROM u) s WHERE (SELECT max(w) FROM u WHERE w > y) = t.v",
+            {"Seq Scan on t", "Filter: ((SubPlan) = t.v)", "Seq Scan on u"}},
+        {"SELECT s.z FROM (SELECT v + 1 AS z FROM t) s WHERE (SELECT max(w) FROM u WHERE id > z) = 1",
+            {"Seq Scan on t", "Filter: ((SubPlan) = 1)", "Index Cond: (u.id > (t.v + 1))"}},
         {"SELECT v FROM t WHERE name = 'x'::varchar", {"t_name"}},
         {"SELECT id FROM t WHERE name LIKE 'ab%c'", {"t_name", "a range", "Filter"}},
         {"SELECT id FROM t WHERE name LIKE '%b'", {"FULL SCAN"}},
