@@ -341,7 +341,9 @@ CHECKED struct status bind_collation_order(
 
 // bind_arbiter.c: the unique indexes that ON CONFLICT names by columns, expressions and a condition, or as a constraint.
 // 42P10, 42704 when there is none; 55000 when it is deferrable.
-CHECKED struct status bind_arbiters(struct binder *binder, const struct insert *insert, struct insert_plan *plan);
+struct written_views;
+CHECKED struct status bind_arbiters(struct binder *binder, const struct insert *insert, const struct written_views *views,
+    struct insert_plan *plan);
 struct status bind_no_arbiter(struct binder *binder);
 // A cast to a domain: to its base type, then its conditions.
 CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scope,

@@ -3,6 +3,7 @@
 // ON CONFLICT (...): which unique indexes it means. An index is meant when its columns and expressions are those that are
 // written, in any order, and the condition that is written includes the index's own.
 #include "sql/bind/bind.h"
+#include "sql/bind/view_write.h"
 #include "sql/exec/row.h"
 
 struct status bind_no_arbiter(struct binder *binder)
@@ -18,15 +19,19 @@ struct arbiter {
     struct scalar_list conditions;
 };
 
-static struct status bind_arbiter(
-    struct binder *binder, const struct insert *insert, const struct table_plan *plan, struct arbiter *arbiter)
+// Names are those of what the statement writes to: the table's, or the view's.
+static struct status bind_arbiter(struct binder *binder, const struct insert *insert, const struct written_views *views,
+    const struct table_plan *plan, struct arbiter *arbiter)
 {
     struct status st = STATUS_OK;
     const struct index_element_list *elements = &insert->conflict_elements;
     struct scope scope = {.clause = "ON CONFLICT"};
-    struct range *range =
-        bind_add_table_range(binder, &scope.names, plan->table, plan->table->name, NULL, plan->row_base);
+    struct range *range;
     struct scalar *condition;
+    if (views->count > 0)
+        TRY(bind_view_range(binder, views, 0, views->items[0]->table->name, plan->table, plan->row_base, &range));
+    else
+        range = bind_add_table_range(binder, &scope.names, plan->table, plan->table->name, NULL, plan->row_base);
     bind_range_unasked(NULL, range);
     scope.names = (struct from_names){range, range->columns, range->column_count};
     arbiter->elements = ARENA_ARRAY(binder->arena, struct scalar *, elements->count + 1u);
@@ -101,12 +106,13 @@ static bool is_meant(struct binder *binder, const struct table_plan *plan, uint3
     return true;
 }
 
-struct status bind_arbiters(struct binder *binder, const struct insert *insert, struct insert_plan *plan)
+struct status bind_arbiters(struct binder *binder, const struct insert *insert, const struct written_views *views,
+    struct insert_plan *plan)
 {
     struct status st = STATUS_OK;
     const struct table_desc *table = plan->table->table;
     struct arbiter arbiter = {0};
-    TRY(bind_arbiter(binder, insert, plan->table, &arbiter));
+    TRY(bind_arbiter(binder, insert, views, plan->table, &arbiter));
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
         if (!index->unique || index->state != ELEMENT_PUBLIC) continue;

@@ -353,9 +353,10 @@ static bool is_plain_values(const struct select *select)
 
 // --- ON CONFLICT -------------------------------------------------------------------------------------
 
+// `rows` gets what queries for several columns give; NULL: there is no place for it, each column has a query of its own.
 static struct status bind_assignments(struct binder *binder, struct scope *scope,
     const struct assignment_list *list, const struct written_views *views,
-    const struct table_plan *table, var_id base, struct rel_item_list *out);
+    const struct table_plan *table, var_id base, struct rel_item_list *out, struct rel_item_list *rows);
 
 struct assigned {
     const struct rel_item_list *items;
@@ -384,7 +385,7 @@ static struct status bind_conflict_update(struct binder *binder, struct scope *p
     bind_range_unasked(&scope.names, excluded);
     static const struct written_views none;
     TRY(bind_assignments(binder, &scope, &insert->conflict_assignments, &none, plan->table,
-        plan->existing_base, &plan->assignments));
+        plan->existing_base, &plan->assignments, NULL));
     const struct assigned assigned = {&plan->assignments, plan->existing_base};
     plan->conflict_lock = bind_update_lock(table, is_assigned, &assigned);
     if (insert->conflict_where != NULL)
@@ -423,8 +424,8 @@ static void bind_upsert(
 }
 
 static struct status bind_conflict(struct binder *binder, struct scope *parent,
-    const struct insert *insert, const struct insert_columns *columns, struct relation *relation,
-    struct insert_plan *plan)
+    const struct insert *insert, const struct insert_columns *columns, const struct written_views *views,
+    struct relation *relation, struct insert_plan *plan)
 {
     struct status st = STATUS_OK;
     const struct table_desc *table = plan->table->table;
@@ -456,7 +457,7 @@ static struct status bind_conflict(struct binder *binder, struct scope *parent,
                 plan->arbiters[plan->arbiter_count++] = &table->indexes[i];
         return st;
     }
-    TRY(bind_arbiters(binder, insert, plan));
+    TRY(bind_arbiters(binder, insert, views, plan));
     if (insert->conflict == CONFLICT_UPDATE) {
         relation->privileges |= PRIVILEGE_UPDATE;
         TRY(bind_conflict_update(binder, parent, insert, plan));
@@ -521,7 +522,7 @@ struct status bind_insert(
         TRY(insert_values(binder, &scope, insert, &columns, plan, &source));
     else
         TRY(insert_query(binder, &scope, insert, &columns, plan, &source));
-    TRY(bind_conflict(binder, &scope, insert, &columns, relation, plan));
+    TRY(bind_conflict(binder, &scope, insert, &columns, views, relation, plan));
     struct rel *rel = rel_new(binder->arena, REL_INSERT);
     rel->insert = plan;
     rel->left = source;
@@ -556,27 +557,70 @@ static struct status finish_assignment(struct binder *binder, struct scope *scop
         (const struct expr *const *)assignment->parts[at], assignment->part_counts[at], *out, out);
 }
 
+// (a, b) = (SELECT x, y ...): the row of x and y is computed once, and its items are the columns' values.
+struct assigned_row {
+    const struct assignment *of;
+    struct query query;
+    var_id var;
+};
+
+static struct status bind_assigned_row(struct binder *binder, struct scope *scope, const struct assignment *assignment,
+    struct rel_item_list *rows, struct assigned_row *row)
+{
+    struct status st = STATUS_OK;
+    const struct expr *value = assignment->value;
+    struct query *query = &row->query;
+    *row = (struct assigned_row){.of = assignment, .var = VAR_NONE};
+    TRY(bind_select(binder, scope, value->sublink.query, false, query));
+    if (query->column_count != assignment->count)
+        return bind_error(binder, value->position, E_SYNTAX_ERROR,
+            "number of columns does not match number of values");
+    if (rows == NULL || query->column_count == 1) return st;
+    struct scalar *made =
+        scalar_with_args(binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), value->position, query->column_count);
+    for (uint32_t i = 0; i < query->column_count; i++)
+        made->args[i] = bind_var(binder, query->columns[i].var, value->position);
+    TRY(bind_row_value(binder, &made));
+    var_id inner = bind_new_var(binder, "row", NULL, made->type);
+    struct rel *project = rel_new(binder->arena, REL_PROJECT);
+    project->left = query->rel;
+    rel_item_add(binder->arena, &project->project, inner, made);
+    struct scalar *sublink = scalar_new(binder->arena, SCALAR_SUBQUERY, made->type, value->position);
+    sublink->subquery.kind = SUBLINK_SCALAR;
+    sublink->subquery.rel = project;
+    sublink->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, 1);
+    sublink->subquery.outputs[0] = inner;
+    sublink->subquery.output_count = 1;
+    row->var = bind_new_var(binder, "row", NULL, made->type);
+    rel_item_add(binder->arena, rows, row->var, sublink);
+
+out:
+    return st;
+}
+
 static struct status assignment_value(struct binder *binder, struct scope *scope,
     const struct assignment *assignment, uint32_t at, const struct table_plan *table,
-    uint32_t ordinal, struct scalar *former, struct scalar **out)
+    uint32_t ordinal, struct scalar *former, struct rel_item_list *rows, struct assigned_row *row,
+    struct scalar **out)
 {
     struct status st = STATUS_OK;
     const struct expr *value = assignment->value;
     const struct column_desc *column = &table->table->columns[ordinal];
     if (assignment->row) {
         if (value->kind == EXPR_SUBLINK && value->sublink.kind == SUBLINK_SCALAR) {
-            // (a, b) = (SELECT x, y ...): one scalar subquery a column.
-            struct query query = {0};
-            TRY(bind_select(binder, scope, value->sublink.query, false, &query));
-            if (query.column_count != assignment->count)
-                return bind_error(binder, value->position, E_SYNTAX_ERROR,
-                    "number of columns does not match number of values");
-            *out = scalar_new(
-                binder->arena, SCALAR_SUBQUERY, query.columns[at].type, value->position);
+            if (row->of != assignment || row->var == VAR_NONE)
+                TRY(bind_assigned_row(binder, scope, assignment, rows, row));
+            struct type type = row->query.columns[at].type;
+            if (row->var != VAR_NONE) {
+                *out = bind_composite_item(
+                    binder, bind_var(binder, row->var, value->position), at, type, value->position);
+                return finish_assignment(binder, scope, assignment, at, column, former, out);
+            }
+            *out = scalar_new(binder->arena, SCALAR_SUBQUERY, type, value->position);
             (*out)->subquery.kind = SUBLINK_SCALAR;
-            (*out)->subquery.rel = query.rel;
+            (*out)->subquery.rel = row->query.rel;
             (*out)->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, 1);
-            (*out)->subquery.outputs[0] = query.columns[at].var;
+            (*out)->subquery.outputs[0] = row->query.columns[at].var;
             (*out)->subquery.output_count = 1;
             return finish_assignment(binder, scope, assignment, at, column, former, out);
         }
@@ -602,9 +646,10 @@ out:
 
 static struct status bind_assignments(struct binder *binder, struct scope *scope,
     const struct assignment_list *list, const struct written_views *views,
-    const struct table_plan *table, var_id base, struct rel_item_list *out)
+    const struct table_plan *table, var_id base, struct rel_item_list *out, struct rel_item_list *rows)
 {
     struct status st = STATUS_OK;
+    struct assigned_row row = {0};
     bool *partial = ARENA_ARRAY(binder->arena, bool, table->table->column_count);
     for (uint32_t i = 0; i < list->count; i++) {
         const struct assignment *assignment = &list->items[i];
@@ -631,7 +676,7 @@ static struct status bind_assignments(struct binder *binder, struct scope *scope
             struct scalar *former = before != NULL
                 ? before->scalar
                 : bind_var(binder, base + ordinal, assignment->position);
-            TRY(assignment_value(binder, scope, assignment, c, table, ordinal, former, &scalar));
+            TRY(assignment_value(binder, scope, assignment, c, table, ordinal, former, rows, &row, &scalar));
             if (before != NULL) {
                 before->scalar = scalar;
                 continue;
@@ -809,9 +854,16 @@ out:
 }
 
 static void project_assignments(struct binder *binder, struct change *change,
-    const struct rel_item_list *assignments)
+    const struct rel_item_list *assignments, const struct rel_item_list *rows)
 {
     const struct table_desc *table = change->relation->table;
+    if (rows->count > 0) {
+        struct rel *below = rel_new(binder->arena, REL_PROJECT);
+        below->left = change->rel;
+        below->project = *rows;
+        change->rel = below;
+        change->plan->materialize = true;
+    }
     struct rel *project = rel_new(binder->arena, REL_PROJECT);
     project->left = change->rel;
     change->plan->sources = ARENA_ARRAY(binder->arena, var_id, table->column_count);
@@ -833,7 +885,7 @@ struct status bind_update(
 {
     struct status st = STATUS_OK;
     struct rel *owner = NULL;
-    struct rel_item_list assignments = {0};
+    struct rel_item_list assignments = {0}, rows = {0};
     struct change *change = ARENA_NEW(binder->arena, struct change);
     *change = (struct change){.target = &update->target,
         .from = &update->from,
@@ -860,10 +912,10 @@ struct status bind_update(
         named_relation(&change->views, change->relation), rel, query));
     change->scope.clause = "UPDATE";
     TRY(bind_assignments(binder, &change->scope, &update->assignments, &change->views,
-        change->plan->table, change->scan->scan.base, &assignments));
+        change->plan->table, change->scan->scan.base, &assignments, &rows));
     const struct assigned assigned = {&assignments, change->scan->scan.base};
     change->scan->scan.lock = bind_update_lock(change->relation->table, is_assigned, &assigned);
-    project_assignments(binder, change, &assignments);
+    project_assignments(binder, change, &assignments, &rows);
     rel->left = change->rel;
     if (owner != NULL) {
         owner->left = query->rel;

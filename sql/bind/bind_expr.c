@@ -175,12 +175,52 @@ out:
     return st;
 }
 
+// A copy of the node at the top, so that coercing one use does not touch the other.
+static struct scalar *again(struct binder *binder, const struct scalar *scalar)
+{
+    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
+    *copy = *scalar;
+    return copy;
+}
+
+// Dates and times of day compare as what they are: not every date is a timestamp.
+static bool mixes_times(const type_oid *types, uint32_t count)
+{
+    bool mixes = false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (types[i] != TYPE_DATE && types[i] != TYPE_TIMESTAMP && types[i] != TYPE_TIMESTAMPTZ) continue;
+        for (uint32_t k = 0; k < i; k++)
+            mixes |= types[k] != types[i] &&
+                     (types[k] == TYPE_DATE || types[k] == TYPE_TIMESTAMP || types[k] == TYPE_TIMESTAMPTZ);
+    }
+    return mixes;
+}
+
+// a IS NOT DISTINCT FROM b: a = b is true, or both are NULL.
+static struct status distinct_times(struct binder *binder, struct scalar *left, struct scalar *right,
+    const struct expr *expr, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *equal;
+    TRY(bind_operator(binder, "=", again(binder, left), again(binder, right), expr->position, &equal));
+    *out = bind_logic_node(binder, SCALAR_OR, is_node(binder, equal, IS_TRUE),
+        bind_logic_node(binder, SCALAR_AND, is_node(binder, left, IS_NULL), is_node(binder, right, IS_NULL)));
+    if (!expr->distinct.negated) *out = not_node(binder, *out);
+
+out:
+    return st;
+}
+
 static struct status distinct_items(struct binder *binder, struct scalar *left,
     struct scalar *right, const struct expr *expr, struct scalar **out)
 {
     struct status st;
     struct scalar *args[2] = {left, right};
     struct type type;
+    type_oid types[2] = {left->type.oid, right->type.oid};
+    bool twice = !scalar_is_volatile(left) && !scalar_is_volatile(right) && !scalar_has_subquery(left) &&
+                 !scalar_has_subquery(right);
+    if (mixes_times(types, 2) && twice && !binder->verbatim) return distinct_times(binder, left, right, expr, out);
     TRY(bind_common_type(binder, "IS DISTINCT FROM", args, 2, &type));
     struct scalar *scalar =
         scalar_with_args(binder->arena, SCALAR_DISTINCT, TYPE_OF(TYPE_BOOL), expr->position, 2);
@@ -213,14 +253,6 @@ static struct status bind_distinct(
 
 out:
     return st;
-}
-
-// A copy of the node at the top, so that coercing one use does not touch the other.
-static struct scalar *again(struct binder *binder, const struct scalar *scalar)
-{
-    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
-    *copy = *scalar;
-    return copy;
 }
 
 static struct status between_pair(struct binder *binder, struct scalar *arg, struct scalar *low,
@@ -292,7 +324,7 @@ static struct status bind_in(
         types[i + 1] = args[i + 1]->type.oid;
     }
     type_oid common;
-    one_type = !rows && !failed(type_common(binder->arena, "IN", types, count + 1, &common)) &&
+    one_type = !rows && !mixes_times(types, count + 1) && !failed(type_common(binder->arena, "IN", types, count + 1, &common)) &&
                type_is_ordered(common);
     if (!one_type) return bind_in_as_or(binder, args[0], args + 1, count, expr, out);
     struct type type;
@@ -464,30 +496,62 @@ out:
     return st;
 }
 
+static struct status cast_to(struct binder *binder, uint32_t position, struct type type, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct type bare = TYPE_OF(type.oid);
+    bool literal = scalar_is_unknown(*out), done;
+    bool whole = !literal || type.oid == TYPE_INTERVAL; // '1' day needs its field to be read.
+    TRY(bind_coerce(binder, out, whole ? type : bare, CAST_EXPLICIT, &done));
+    if (!done)
+        TRY(bind_error(binder, position, E_CANNOT_COERCE, "cannot cast type %s to %s",
+            bind_type_text(binder, (*out)->type), bind_type_text(binder, type)));
+    if (literal) TRY(bind_coerce(binder, out, type, CAST_EXPLICIT, NULL));
+
+out:
+    return st;
+}
+
+// ARRAY[...]::type: each item is cast by itself, so that they need no type in common. What is an array in the array is
+// cast to the whole type.
+static struct status bind_array_cast(struct binder *binder, struct scope *scope, const struct expr *expr,
+    struct type type, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const uint32_t count = expr->list.count;
+    struct scalar *scalar = scalar_with_args(binder->arena, SCALAR_ARRAY, type, expr->position, count);
+    bool stacked = false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct expr *item = expr->list.items[i];
+        if (item->kind == EXPR_ARRAY)
+            TRY(bind_array_cast(binder, scope, item, type, &scalar->args[i]));
+        else
+            TRY(bind_expr(binder, scope, item, &scalar->args[i]));
+        stacked |= type_is_array(scalar->args[i]->type.oid);
+    }
+    struct type one = type;
+    if (!stacked) one.oid = type_info(type.oid)->element;
+    for (uint32_t i = 0; i < count; i++)
+        TRY(cast_to(binder, scalar->args[i]->position, one, &scalar->args[i]));
+    if (stacked) return bind_call(binder, "array_stack", scalar->args, count, expr->position, out);
+    *out = scalar;
+
+out:
+    return st;
+}
+
 static struct status bind_cast(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
     struct status st = STATUS_OK;
     struct type type;
-    bool done;
     TRY(bind_type_name(binder, expr->cast.type, &type));
     if (type_is_domain(type.oid)) return bind_domain_cast(binder, scope, expr, type.oid, out);
     if (type_is_domain_array(type.oid)) return bind_domain_array_cast(binder, scope, expr, type.oid, out);
-    // ARRAY[]::int[] has its type from the cast.
-    if (expr->cast.arg->kind == EXPR_ARRAY && expr->cast.arg->list.count == 0 &&
-        type_is_array(type.oid)) {
-        *out = scalar_with_args(binder->arena, SCALAR_ARRAY, type, expr->position, 0);
-        return st;
-    }
+    if (expr->cast.arg->kind == EXPR_ARRAY && type_is_array(type.oid))
+        return bind_array_cast(binder, scope, expr->cast.arg, type, out);
     TRY(bind_expr(binder, scope, expr->cast.arg, out));
-    struct type bare = TYPE_OF(type.oid);
-    bool literal = scalar_is_unknown(*out);
-    bool whole = !literal || type.oid == TYPE_INTERVAL; // '1' day needs its field to be read.
-    TRY(bind_coerce(binder, out, whole ? type : bare, CAST_EXPLICIT, &done));
-    if (!done)
-        TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s",
-            bind_type_text(binder, (*out)->type), bind_type_text(binder, type)));
-    if (literal) TRY(bind_coerce(binder, out, type, CAST_EXPLICIT, NULL));
+    TRY(cast_to(binder, expr->position, type, out));
 
 out:
     return st;

@@ -415,7 +415,7 @@ class Calls:
             self.failed += theirs[0] == "error"
             if kind is None:
                 continue
-            if theirs[0] == "rows" and (ours[1] == "22007" and READ.search(sql) or ours[1] == "22023" and ZONE.search(sql) or ("inet" in sql or "cidr" in sql) and ours[1] == "22P02"):
+            if theirs[0] == "rows" and (ours[1] in ("22007", "22023") and READ.search(sql) or ours[1] == "22023" and ZONE.search(sql) or ("inet" in sql or "cidr" in sql) and ours[1] == "22P02"):
                 continue  # PostgreSQL takes many texts for dates, times, zones (of a week) and addresses that are none.
             if kind == REFUSED or (ours[0] == "error" and ours[1] == "42883") or theirs[1] == "42725":
                 # What is not there; and what is one of several for PostgreSQL because of what is not there.
