@@ -254,7 +254,7 @@ static void campaign_for_real(struct raft *raft)
 
 void raft_campaign(struct raft *raft)
 {
-    if (raft->damaged || raft->removed || raft->role == RAFT_LEADER || !may_campaign(raft)) return;
+    if (raft->damaged || raft->removed || raft->still || raft->role == RAFT_LEADER || !may_campaign(raft)) return;
     raft->quiet = false;
     raft->forced = false;
     if (votes_needed(raft) == own_votes(raft)) {
@@ -265,6 +265,13 @@ void raft_campaign(struct raft *raft)
     raft->leader = 0;
     raft_timeout_draw(raft);
     votes_ask(raft, RAFT_PREVOTE, raft->term + 1);
+}
+
+void raft_stand(struct raft *raft, bool still)
+{
+    invariant(raft->role != RAFT_LEADER);
+    raft->still = still;
+    if (still && raft->role != RAFT_FOLLOWER) raft_become_follower(raft, raft->term, 0);
 }
 
 // Whether a leader is known to be there: then nobody else is helped to its place.
@@ -356,7 +363,7 @@ static void on_vote_reply(struct raft *raft, const struct raft_message *message,
 
 static void on_timeout_now(struct raft *raft, const struct raft_message *message)
 {
-    if (raft->role != RAFT_FOLLOWER || message->from != raft->leader ||
+    if (raft->role != RAFT_FOLLOWER || message->from != raft->leader || raft->still ||
         !raft_config_votes(&raft->config, raft->self))
         return;
     raft->quiet = false;

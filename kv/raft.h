@@ -180,6 +180,7 @@ struct raft {
     bool quiet;
     bool damaged; // Takes part in nothing.
     bool removed; // A leader said that this is no member any more.
+    bool still;   // raft_stand.
     uint32_t transferee;
     uint64_t hard_version, hard_durable_version;
     bool held; // The last flush held appends back: raft_flush_held soon.
@@ -254,6 +255,9 @@ CHECKED struct status raft_transfer(struct raft *raft, uint32_t node);
 CHECKED struct status raft_force_alone(struct raft *raft);
 // Campaigns now (a test's or an operator's wish; a learner does not).
 void raft_campaign(struct raft *raft);
+// Until it is told otherwise a replica that stands still begins no campaign, and one that is under way ends: its state is
+// about to be replaced by another node's. It votes for others. Only for who does not lead.
+void raft_stand(struct raft *raft, bool still);
 // The leader's node is gone: do not wait for the timeout.
 void raft_leader_lost(struct raft *raft);
 // Ticks again; a leader tells its members at once.

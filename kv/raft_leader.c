@@ -562,6 +562,7 @@ struct status raft_force_alone(struct raft *raft)
 {
     if (raft->damaged) return refuse("the replica has lost what it had promised");
     if (raft->role == RAFT_LEADER) return refuse("the replica leads");
+    if (raft->still) return refuse("the replica takes over a snapshot");
     if (!raft_config_votes(&raft->config, raft->self)) return refuse("the replica does not vote");
     // In effect at once, as every change of members; the entry below makes it last.
     struct raft_config config = {

@@ -418,6 +418,7 @@ static struct status install_held(struct task *task, struct incoming *incoming, 
     struct kv_node *node = slice->kv->node;
     struct store *store = NULL, *old = slice->store;
     struct slice_mark mark;
+    bool stands = false;
     struct status st;
     const struct store_options options = {.home = incoming->home,
         .cache_bytes = node->options.cache_bytes / node->node->shard_count /
@@ -435,11 +436,18 @@ static struct status install_held(struct task *task, struct incoming *incoming, 
         TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica is not behind the snapshot"));
     if (slice->role != SLICE_FOLLOWER || !slice->running)
         TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "the replica does not follow"));
+    // It may take long until the line is written, and by then it must not lead what it throws away.
+    raft_stand(&slice->log.raft, true);
+    stands = true;
+    if (SIM_MAYBE("snapshot.slow_line")) TRY(task_sleep(task, SLOW_INSTALL_NS));
     TRY(replica_line_set(task, &line, slice->generation));
+    invariant(slice->role == SLICE_FOLLOWER);
     const char *home = recovery_home(task->arena, node->dir, slice->id, slice->generation);
     slice->generation = line.generation;
     st = store_swap(slice, store, &mark);
     store = NULL;
+    raft_stand(&slice->log.raft, false);
+    stands = false;
     if (failed(st)) slice_fail(slice, st, "taking over a snapshot");
     *applied = slice->applied_index;
     struct status closed = store_close(task, old);
@@ -448,6 +456,7 @@ static struct status install_held(struct task *task, struct incoming *incoming, 
         log_warning(0, "slice %llu: the store before a snapshot could not be erased: %s",
             (unsigned long long)slice->id, closed.message);
 out:
+    if (stands) raft_stand(&slice->log.raft, false);
     if (store != NULL) {
         struct status dropped = store_close(task, store);
         (void)dropped.code;

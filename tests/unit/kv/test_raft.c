@@ -339,6 +339,44 @@ static void change(enum raft_change kind, uint32_t node)
     cluster_run(cluster, 3);
 }
 
+// While another node's state takes the place of its own it must not come to lead, whatever was under way when that began.
+Test(raft, who_stands_still_does_not_come_to_lead)
+{
+    setup(3);
+    struct cluster_replica *leader = elect(), *next = other_than(leader, 0), *third = other_than(leader, 1);
+    raft_stand(&next->raft, true);
+    cr_assert(!failed(raft_transfer(&leader->raft, next->node)));
+    cluster_run(cluster, 3 * RAFT_ELECTION_TICKS);
+    cr_expect_eq(cluster_leader(cluster), leader, "it does not take over");
+    raft_campaign(&next->raft);
+    cr_expect_eq(next->raft.role, RAFT_FOLLOWER);
+    cr_expect(failed(raft_force_alone(&next->raft)));
+    // Its vote makes another one leader.
+    cut_off(leader->node, true);
+    raft_leader_lost(&next->raft);
+    raft_leader_lost(&third->raft);
+    cluster_run(cluster, 6 * RAFT_ELECTION_TICKS);
+    cr_expect_eq(third->raft.role, RAFT_LEADER);
+    cr_expect_eq(next->raft.role, RAFT_FOLLOWER);
+    cut_off(leader->node, false);
+    cluster_run(cluster, 3);
+    // The answers to a campaign that had begun do not matter any more.
+    raft_stand(&next->raft, false);
+    cut_off(third->node, true);
+    raft_leader_lost(&next->raft);
+    for (uint32_t i = 0; i < 200 && next->raft.role == RAFT_FOLLOWER; i++) raft_tick(&next->raft);
+    cr_assert_neq(next->raft.role, RAFT_FOLLOWER);
+    raft_stand(&next->raft, true);
+    for (uint32_t i = 0; i < 6 * RAFT_ELECTION_TICKS; i++) {
+        cluster_run(cluster, 1);
+        cr_assert_neq(next->raft.role, RAFT_LEADER);
+    }
+    cut_off(third->node, false);
+    raft_stand(&next->raft, false);
+    cr_assert_not_null(elect());
+    teardown();
+}
+
 Test(raft, one_voter_grows_to_three_by_snapshots_and_shrinks_again)
 {
     setup(1);
