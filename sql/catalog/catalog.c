@@ -38,40 +38,13 @@ struct catalog_shard *catalog_of(struct shard *shard)
     return catalog;
 }
 
-#define ROWID_PLACES 128u // Of a node in a tick, shared by its shards.
-#define ROWID_PLACE_SHIFT 8u // Above the node's number.
-#define ROWID_TICK_SHIFT 15u
-#define ROWID_AHEAD (ROWID_AHEAD_NS / ROWID_TICK_NS)
-#define ROWIDS_UNREAD 64u
-
-// The wall clock as it was at the start, and what has passed since: it is not set back meanwhile.
-static uint64_t rowid_clock(const struct catalog_shard *catalog, struct env *env)
-{
-    uint64_t wall_ns = catalog->rowid.start_wall_ns + (env->mono_ns(env) - catalog->rowid.start_mono_ns);
-    return wall_ns < ROWID_EPOCH_NS ? 0 : (wall_ns - ROWID_EPOCH_NS) / ROWID_TICK_NS;
-}
-
-static uint32_t rowid_places(const struct shard *shard)
-{
-    uint32_t shards = shard->node->shard_count;
-    return shards >= ROWID_PLACES ? 1 : ROWID_PLACES / shards;
-}
-
-static void rowid_init(struct catalog_shard *catalog, struct shard *shard)
-{
-    catalog->rowid.start_wall_ns = (uint64_t)shard->env->wall_ns(shard->env);
-    catalog->rowid.start_mono_ns = shard->env->mono_ns(shard->env);
-    catalog->rowid.tick = rowid_clock(catalog, shard->env) + ROWID_AHEAD;
-    catalog->rowid.place = rowid_places(shard) - 1;
-}
-
 void catalog_shard_init(struct shard *shard)
 {
     struct catalog_shard *catalog = calloc(1, sizeof *catalog);
     invariant(catalog != NULL);
     list_init(&catalog->lru);
     list_init(&catalog->free_views);
-    rowid_init(catalog, shard);
+    rowid_init(&catalog->rowid, shard);
     shard->slots[SHARD_SLOT_CATALOG] = catalog;
 }
 
@@ -84,53 +57,6 @@ struct user_types *catalog_user_types(struct shard *shard)
 struct hashmap *catalog_role_caches(struct shard *shard)
 {
     return &catalog_of(shard)->roles;
-}
-
-struct status rowid_wait(struct task *task)
-{
-    struct status st = STATUS_OK;
-    const struct catalog_shard *catalog = catalog_of(task->shard);
-    const struct rowid_state *last = &catalog->rowid;
-    while (last->place + 1 >= rowid_places(task->shard)) {
-        const uint64_t now = rowid_clock(catalog, task->shard->env);
-        if (now + ROWID_AHEAD > last->tick) goto out;
-        TRY(task_sleep(task, (last->tick + 1 - now - ROWID_AHEAD) * ROWID_TICK_NS));
-    }
-out:
-    return st;
-}
-
-// The clock has passed the last one's tick, or more are wanted than a tick has: then a load is under way, which reads the
-// clock seldom.
-static void rowid_step(struct catalog_shard *catalog, const struct shard *shard)
-{
-    struct rowid_state *last = &catalog->rowid;
-    const uint64_t now = rowid_clock(catalog, shard->env);
-    last->unread = now > last->tick ? 0 : ROWIDS_UNREAD;
-    if (now > last->tick) {
-        last->tick = now;
-        last->place = 0;
-    } else if (last->place + 1 < rowid_places(shard)) {
-        last->place++;
-    } else {
-        last->tick++;
-        last->place = 0;
-    }
-}
-
-int64_t catalog_unique_rowid(struct shard *shard)
-{
-    const struct node *node = shard->node;
-    struct rowid_state *last = &catalog_of(shard)->rowid;
-    if (last->unread > 0 && last->place + 1 < rowid_places(shard)) {
-        last->unread--;
-        last->place++;
-    } else {
-        rowid_step(catalog_of(shard), shard);
-    }
-    // Shards of a node have every so many of its places.
-    uint64_t place = (last->place * node->shard_count + shard->index) % ROWID_PLACES;
-    return (int64_t)((last->tick << ROWID_TICK_SHIFT | place << ROWID_PLACE_SHIFT | (node->id & 0xff)) & INT64_MAX);
 }
 
 void **catalog_jobs_slot(struct shard *shard)

@@ -8,6 +8,7 @@
 #pragma once
 #include "core/hashmap.h"
 #include "sql/catalog/catalog_store.h"
+#include "sql/catalog/rowid.h"
 
 struct shard;
 
@@ -60,12 +61,7 @@ struct catalog_shard {
     struct hashmap roles; // sql/user/role.c
     void *jobs;           // sql/service/jobs.c
     struct user_types types;
-    struct rowid_state { // unique_rowid()
-        uint64_t start_wall_ns, start_mono_ns;
-        uint64_t tick;  // The last one's.
-        uint32_t place; // Which of the shard's places in it.
-        uint32_t unread; // So many more may be given before the clock is read.
-    } rowid;
+    struct rowid_state rowid;
     struct list_link lru; // Oldest first.
     struct list_link free_views;
 };

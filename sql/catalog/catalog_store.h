@@ -100,8 +100,6 @@ struct user_types *catalog_user_types(struct shard *shard);
 void catalog_types_register(void);
 // What sql/user/role.c keeps on this shard, by tenant.
 struct hashmap *catalog_role_caches(struct shard *shard);
-// unique_rowid(): time in 10 us since 2015, node and shard; grows on each shard, never the same twice.
-int64_t catalog_unique_rowid(struct shard *shard);
 // What sql/service/jobs.c keeps on this shard; NULL at first.
 void **catalog_jobs_slot(struct shard *shard);
 

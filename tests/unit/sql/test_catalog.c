@@ -419,7 +419,7 @@ static struct status rowids_of_two_runs(struct task *task, void *arg)
             TRY(rowid_wait(task));
             id = catalog_unique_rowid(shard);
             cr_assert_gt(id, last, "run %u, number %u", run, i);
-            cr_assert_eq(((uint64_t)id >> 8 & 0x7f) % shard->node->shard_count, shard->index);
+            cr_assert_eq(((uint64_t)id >> 10 & 0x1f) % shard->node->shard_count, shard->index);
             last = id;
         }
         uint64_t ahead = ((uint64_t)last >> 15) - rowid_tick_now(shard);
@@ -440,4 +440,41 @@ static struct status rowids_on_every_shard(struct task *task, void *arg)
 Test(catalog, numbers_of_rows_never_come_again_however_many_were_given_before_a_restart)
 {
     catalog_test_all(rowids_on_every_shard);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
+    return (one > other) - (one < other);
+}
+
+// All that nodes with these ids and that many shards can give in some ticks: none twice, and in the order of time on each shard.
+Test(catalog, numbers_of_rows_of_all_nodes_and_shards_differ)
+{
+    static const uint32_t nodes[] = {1, 2, 255, 256, 257, 511, 512, 767, 1022, 1023};
+    static const uint32_t shards[] = {1, 2, 3, 31, 32, 33, 64, 65, 128, 200, 256};
+    enum { NODES = sizeof nodes / sizeof nodes[0], TICKS = 24, MOST = NODES * TICKS * ROWID_PLACES };
+    int64_t *all = calloc(MOST, sizeof *all);
+    cr_assert_not_null(all);
+    for (uint32_t s = 0; s < sizeof shards / sizeof shards[0]; s++) {
+        uint32_t count = 0;
+        for (uint32_t node = 0; node < NODES; node++) {
+            for (uint32_t shard = 0; shard < shards[s]; shard++) {
+                const uint64_t begin = UINT64_C(1) << 45;
+                int64_t last = 0;
+                uint32_t own = 0;
+                for (uint64_t tick = begin; (tick = rowid_tick_from(tick, shards[s], shard)) < begin + TICKS; tick++, own++) {
+                    for (uint32_t place = 0; place < rowid_places(shards[s]); place++) {
+                        all[count] = rowid_number(tick, place, shards[s], shard, nodes[node]);
+                        cr_assert_gt(all[count], last);
+                        last = all[count++];
+                    }
+                }
+                cr_assert_gt(own, 0u, "shard %u of %u", shard, shards[s]);
+            }
+        }
+        qsort(all, count, sizeof *all, by_number);
+        for (uint32_t i = 1; i < count; i++) cr_assert_neq(all[i], all[i - 1], "%u shards: %llx twice", shards[s], (unsigned long long)all[i]);
+    }
+    free(all);
 }
