@@ -69,6 +69,7 @@ struct reactor {
     struct fiber *deep; // The one on which the current task runs just now.
     struct deep_stack *deep_stacks[DEEP_STACKS_MAX], *deep_free;
     uint32_t deep_count;
+    uint64_t work_bytes; // Of tasks, since one last read the clock (core/work.h).
 
     struct task *free_tasks;
     struct task_block *task_blocks;

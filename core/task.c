@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/reactor.h"
+#include "core/work.h"
 
 #define TASKS_PER_BLOCK 64u
 
@@ -338,9 +339,31 @@ struct status task_yield(struct task *task)
     return task_interrupted(task, &st) ? st : STATUS_OK;
 }
 
+struct status task_check(struct task *task)
+{
+    struct status st;
+    return task_interrupted(task, &st) ? st : STATUS_OK;
+}
+
+struct status task_work(struct task *task, uint64_t bytes)
+{
+    if (task == NULL) return STATUS_OK;
+    struct reactor *reactor = task->shard->reactor;
+    if ((reactor->work_bytes += bytes) < WORK_BYTES || task->nosuspend_depth > 0) return STATUS_OK;
+    reactor->work_bytes = 0;
+    return task_yield_if_due(task);
+}
+
+bool task_goes_on(uint64_t bytes)
+{
+    return !failed(task_work(task_current(), bytes));
+}
+
 struct status task_yield_if_due(struct task *task)
 {
     struct env *env = task->shard->env;
+    struct status st;
+    if (UNLIKELY(task_interrupted(task, &st))) return st;
     if (env->mono_ns(env) - task->run_started_ns < TASK_QUOTA_NS) return STATUS_OK;
     return task_yield(task);
 }

@@ -2,6 +2,7 @@
 //
 // Commit in one slice: one request, one log entry, one fdatasync. The leader's side is kv/leader.c.
 #include "core/invariant.h"
+#include "core/work.h"
 #include "kv/txn.h"
 
 // What an item costs beside its key and value: two lengths and flags.
@@ -33,7 +34,7 @@ struct status commit_payload(struct task *task, struct kv_txn *txn, const struct
             .tombstone = node->kind == WRITE_DELETE,
         };
         entry_item_append(&builder, &item);
-        if (i % 1024 == 1023) TRY(task_yield_if_due(task));
+        TRY(task_work(task, 32 + item.key.size + item.value.size));
     }
     *payload = entry_end(&builder);
 out:

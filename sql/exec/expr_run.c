@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/work.h"
 #include "core/hash.h"
 #include "core/invariant.h"
 #include "sql/type/array.h"
@@ -8,6 +9,7 @@
 // Values computed between looks at the clock.
 #define YIELD_ROWS 8192u
 #define ELEMENTS_PER_LOOK 256u
+#define LONG_BYTES 16384u // A value that is worth a look by itself.
 #define CALL_WORK 16u // What a call counts for, besides the bytes of its values (function_work).
 
 struct view { // An operand's values: one for all rows when mask is 0.
@@ -192,6 +194,7 @@ static void run_compare_bytes(
             dest[i] = DATUM_NULL;
             continue;
         }
+        if (UNLIKELY(x.size > LONG_BYTES) && !task_goes_on(x.size)) return;
         bool equal = bytes_equal(datum_as_bytes(x), datum_as_bytes(y));
         dest[i] = datum_bool(equal == (op->compare == COMPARE_EQ));
     }
@@ -207,6 +210,7 @@ static void run_compare_type(struct expr_state *state, const struct expr_op *op,
             dest[i] = DATUM_NULL;
             continue;
         }
+        if (UNLIKELY(x.size > LONG_BYTES) && !task_goes_on(x.size)) return;
         dest[i] = datum_bool(
             order_satisfies((enum scalar_compare)op->compare, type_compare(op->type, x, y)));
     }
@@ -253,6 +257,7 @@ static void run_simple(struct expr_state *state, const struct expr_op *op, struc
             else if (x.boolean) dest[i] = datum_bool(true);
             break;
         default: { // X_DISTINCT
+            if (UNLIKELY(x.size > LONG_BYTES) && !task_goes_on(x.size)) return;
             bool distinct = x.null || y.null ? x.null != y.null : !type_equal(op->type, x, y);
             dest[i] = datum_bool(distinct != op->flag);
             break;
@@ -623,6 +628,8 @@ struct status expr_run(
             break;
         }
     }
+    // Comparisons of long values break off when the task is cancelled, and have no status to say so.
+    if (task != NULL) st = task_check(task);
 
 out:
     return st;

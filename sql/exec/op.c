@@ -197,6 +197,7 @@ struct datum *row_store_add(
 // --- hash --------------------------------------------------------------------------------------------
 
 #define HASH_BUCKETS_FIRST 64u
+#define LONG_BYTES 16384u // A value that is worth a look at the clock by itself.
 
 void row_hash_init(
     struct row_hash *hash, struct memory_account *account, const type_oid *types, uint32_t width)
@@ -293,6 +294,8 @@ struct status row_hash_find(struct task *task, struct row_hash *hash, struct dat
         if (added == NULL) return st;
         TRY(hash_grow(task, hash));
     }
+    for (uint32_t c = 0; c < hash->keys.width; c++)
+        if (UNLIKELY(columns[c][at].size > LONG_BYTES)) TRY(task_work(task, columns[c][at].size));
     uint64_t value = row_hash_of(hash->keys.types, hash->keys.width, columns, at);
     uint32_t place = (uint32_t)value & hash->mask;
     for (; hash->buckets[place] != 0; place = (place + 1) & hash->mask) {

@@ -228,6 +228,7 @@ static struct status keep_args(struct task *task, struct aggregate_op *agg, uint
     for (uint32_t i = 0; i < call->order_count; i++)
         row_store_set(store, kept_row, 1 + call->arg_count + i,
             agg->columns[call->first_order + i][row]);
+    TRY(row_store_work(task, store));
 
 out:
     return st;

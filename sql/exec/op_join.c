@@ -104,6 +104,7 @@ static struct status add_right_row(
         return status_make(E_OUT_OF_MEMORY, "hash join is too large");
     number = (uint32_t)join->rows.count;
     row_store_add(&join->rows, in->columns, NULL, row);
+    TRY(row_store_work(task, &join->rows));
     join->next = grow_numbers(join, join->next, number + 1, &join->next_capacity);
     if (null) {
         join->next[number] = join->null_first;

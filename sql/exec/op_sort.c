@@ -104,8 +104,10 @@ static struct status sort_fill(struct task *task, struct sort_op *sort)
         struct batch *in;
         TRY(op_next(task, op->left, &in));
         if (in->selected == 0) break;
-        for (uint32_t n = 0; n < in->selected; n++)
+        for (uint32_t n = 0; n < in->selected; n++) {
             row_store_add(store, in->columns, NULL, batch_row(in, n));
+            TRY(row_store_work(task, store));
+        }
         if (store->count > cut_at && sort->sort.run_count == 0) TRY(cut_rows(task, sort));
         TRY(row_sort_check(task, &sort->sort));
         TRY(task_yield_if_due(task));
@@ -263,6 +265,7 @@ static struct status distinct_part(
             bool is_new;
             TRY(look_at_row(task, distinct, row, &is_new));
             if (is_new) row_store_add(&distinct->sort.store, distinct->columns, NULL, row);
+            TRY(row_store_work(task, &distinct->sort.store));
         }
         TRY(arena_check(&distinct->hash.keys.arena));
         TRY(row_sort_check(task, &distinct->sort));

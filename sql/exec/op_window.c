@@ -278,7 +278,7 @@ static struct status add_row(struct task *task, struct window_op *w, uint32_t at
     struct datum *row = row_store_new(&w->store);
     for (uint32_t c = 0; c < node->kept_count; c++)
         row_store_set(&w->store, row, c, kept_value(w, c, at));
-    return STATUS_OK;
+    return row_store_work(task, &w->store);
 }
 
 // The partition's rows so far go to the file, and those to come behind them.

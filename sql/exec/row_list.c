@@ -89,6 +89,7 @@ struct status row_list_add(struct task *task, struct row_list *list,
         row_store_add(&list->store, columns, map, at);
     }
     list->count++;
+    TRY(row_store_work(task, &list->store));
 
 out:
     return st;
@@ -106,6 +107,7 @@ struct status row_list_add_row(struct task *task, struct row_list *list, const s
             row_store_set(&list->store, kept, c, row[c]);
     }
     list->count++;
+    TRY(row_store_work(task, &list->store));
 
 out:
     return st;

@@ -5,6 +5,7 @@
 // Memory   Charged to the account given; checked by who adds rows, once a batch (53200).
 #pragma once
 #include "core/arena.h"
+#include "core/work.h"
 #include "sql/type/datum.h"
 #include "sql/type/type.h"
 
@@ -14,6 +15,7 @@ struct row_store {
     const type_oid *types;
     uint32_t width;
     uint64_t count;
+    uint64_t unseen;       // Bytes of values added since row_store_work.
     struct datum **rows;   // Pointers to them, in order of arrival; grows by doubling.
     uint64_t capacity;
 };
@@ -26,9 +28,19 @@ struct datum *row_store_new(struct row_store *store);
 static inline void row_store_set(
     struct row_store *store, struct datum *row, uint32_t column, struct datum value)
 {
-    if (!value.null && !type_is_by_value(store->types[column]))
+    if (!value.null && !type_is_by_value(store->types[column])) {
+        store->unseen += value.size;
         value.data = arena_copy(&store->arena, datum_as_bytes(value)).data;
+    }
     row[column] = value;
+}
+// Rows were added: yields when that is due. In every loop that adds rows, at each: they may be of any size.
+#define ROW_STORE_ROW_WORK 64u
+static inline CHECKED struct status row_store_work(struct task *task, struct row_store *store)
+{
+    const uint64_t bytes = store->unseen + ROW_STORE_ROW_WORK;
+    store->unseen = 0;
+    return task_work(task, bytes);
 }
 struct datum *row_store_add(
     struct row_store *store, struct datum *const *columns, const uint32_t *map, uint32_t at);

@@ -6,6 +6,10 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/work.h"
+
+// What an entry of a row counts for in task_work, besides its value.
+#define ROW_WORK 512u
 
 // --- compiling ---------------------------------------------------------------------------------------
 
@@ -488,6 +492,7 @@ static struct status insert_inverted(struct task *task, struct writer *writer, u
         TRY(row_inverted_keys(entries, writer->row, &writer->arena, &keys, &key_count));
         buffer_init(&value, &writer->arena);
         row_value(entries, writer->row, &value);
+        TRY(task_work(task, ROW_WORK * (key_count + 1u)));
         for (uint32_t i = 0; i < key_count; i++)
             TRY(kv_put(task, writer->run->txn, keys[i], buffer_bytes(&value)));
         TRY(arena_check(&writer->arena));
@@ -516,6 +521,7 @@ static struct status insert_entries(struct task *task, struct writer *writer, ui
         gather(writer->row, writer->columns, writer->plan->table->width, r);
         TRY(row_key(entries, writer->row, &key, &has_null));
         row_value(entries, writer->row, &value);
+        TRY(task_work(task, ROW_WORK + value.size));
         if (!writer->replaces && (index == 0 || (entries->unique && !has_null))) {
             pairs[unique] = (struct kv_pair){buffer_bytes(&key), buffer_bytes(&value)};
             rows[unique++] = r;
@@ -606,6 +612,7 @@ struct status writer_delete(struct task *task, struct writer *writer, struct dat
     TRY(prepare_old(task, writer, old, old_rows, count));
     for (uint32_t r = 0; r < count; r++) {
         gather(writer->old_row, writer->old_columns, writer->plan->table->width, r);
+        TRY(task_work(task, ROW_WORK * table->index_count));
         for (uint32_t i = 0; i < table->index_count; i++) {
             if (!in_index(writer, writer->old_predicates, i, r)) continue;
             if (table->indexes[i].inverted) {
@@ -742,6 +749,7 @@ static struct status update_index(
         gather(writer->old_row, writer->old_columns, width, r);
         gather(writer->row, writer->columns, width, r);
         TRY(make_entry(writer, index, r, &entry));
+        TRY(task_work(task, ROW_WORK + entry.value.size));
         if (entry.had && !entry.same_key) {
             TRY(writer_lock_gone(task, writer, index, entry.old_key));
             TRY(kv_delete(task, txn, entry.old_key));

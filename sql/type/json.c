@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "core/deep.h"
+#include "core/work.h"
 #include "core/invariant.h"
 #include "sql/type/numeric.h"
 
@@ -135,6 +136,8 @@ static void run_work(void *arg)
 
 static void run(struct work *work)
 {
+    if (work->a.size > SHORT_BYTES || work->b.size > SHORT_BYTES)
+        work->task = task_current(); // Lent the stack, it yields.
     if (work->a.size <= SHALLOW_BYTES && work->b.size <= SHALLOW_BYTES)
         work->fn(work);
     else if (work->a.size <= SHORT_BYTES && work->b.size <= SHORT_BYTES)
@@ -175,6 +178,10 @@ void json_print_characters(struct buffer *out, struct bytes text)
 void json_print_string(struct buffer *out, struct bytes text)
 {
     buffer_append_u8(out, '"');
+    while (text.size > SHORT_BYTES && task_goes_on(SHORT_BYTES)) {
+        json_print_characters(out, bytes_of(text.data, SHORT_BYTES));
+        text = bytes_skip(text, SHORT_BYTES);
+    }
     json_print_characters(out, text);
     buffer_append_u8(out, '"');
 }
@@ -224,6 +231,7 @@ static void print_work(struct work *work)
 void json_print(struct buffer *out, struct bytes raw)
 {
     struct work work = {.fn = print_work, .out = out, .a = raw, .indent = -1};
+    buffer_reserve(out, raw.size);
     run(&work);
 }
 
@@ -231,6 +239,7 @@ struct status json_print_long(struct task *task, struct buffer *out, struct byte
 {
     struct work work = {
         .fn = print_work, .task = task, .out = out, .a = raw, .indent = pretty ? 0 : -1};
+    buffer_reserve(out, raw.size); // It grows once or twice, not from the smallest size on.
     run(&work);
     return work.st;
 }
@@ -242,7 +251,7 @@ static int rank(enum json_kind kind)
     return kind == JSON_TRUE ? JSON_FALSE : (int)kind; // The two are of one type.
 }
 
-static int compare(struct bytes a, struct bytes b)
+static int compare(struct work *work, struct bytes a, struct bytes b)
 {
     struct json x = json_open(a), y = json_open(b);
     int order = rank(x.kind) - rank(y.kind);
@@ -257,12 +266,12 @@ static int compare(struct bytes a, struct bytes b)
     case JSON_OBJECT: break;
     }
     if (x.count != y.count) return x.count < y.count ? -1 : 1;
-    for (uint32_t i = 0; i < x.count && order == 0; i++) {
+    for (uint32_t i = 0; i < x.count && order == 0 && may_go_on(work); i++) {
         if (x.kind == JSON_OBJECT) {
             order = bytes_compare(json_key(&x, i), json_key(&y, i));
-            if (order == 0) order = compare(json_member(&x, i).raw, json_member(&y, i).raw);
+            if (order == 0) order = compare(work, json_member(&x, i).raw, json_member(&y, i).raw);
         } else {
-            order = compare(json_element(&x, i).raw, json_element(&y, i).raw);
+            order = compare(work, json_element(&x, i).raw, json_element(&y, i).raw);
         }
     }
     return order;
@@ -270,7 +279,7 @@ static int compare(struct bytes a, struct bytes b)
 
 static void compare_work(struct work *work)
 {
-    work->order = compare(work->a, work->b);
+    work->order = compare(work, work->a, work->b);
 }
 
 int json_compare(struct bytes a, struct bytes b)
@@ -290,7 +299,7 @@ bool json_equal(struct bytes a, struct bytes b)
     return json_compare(a, b) == 0;
 }
 
-static uint64_t hash(struct bytes raw)
+static uint64_t hash(struct work *work, struct bytes raw)
 {
     struct json json = json_open(raw);
     uint64_t value = (uint64_t)json.kind + 1;
@@ -298,14 +307,14 @@ static uint64_t hash(struct bytes raw)
     case JSON_STRING: return value ^ XXH3_64bits(json.scalar.data, json.scalar.size);
     case JSON_NUMBER: return value ^ numeric_hash(datum_bytes(json.scalar));
     case JSON_ARRAY:
-        for (uint32_t i = 0; i < json.count; i++)
-            value = value * 0x9e3779b97f4a7c15u + hash(json_element(&json, i).raw);
+        for (uint32_t i = 0; i < json.count && may_go_on(work); i++)
+            value = value * 0x9e3779b97f4a7c15u + hash(work, json_element(&json, i).raw);
         return value;
     case JSON_OBJECT:
-        for (uint32_t i = 0; i < json.count; i++) {
+        for (uint32_t i = 0; i < json.count && may_go_on(work); i++) {
             struct bytes key = json_key(&json, i);
             value = value * 0x9e3779b97f4a7c15u + XXH3_64bits(key.data, key.size);
-            value = value * 0x9e3779b97f4a7c15u + hash(json_member(&json, i).raw);
+            value = value * 0x9e3779b97f4a7c15u + hash(work, json_member(&json, i).raw);
         }
         return value;
     default: return value * 0x9e3779b97f4a7c15u;
@@ -314,7 +323,7 @@ static uint64_t hash(struct bytes raw)
 
 static void hash_work(struct work *work)
 {
-    work->hash = hash(work->a);
+    work->hash = hash(work, work->a);
 }
 
 uint64_t json_hash(struct bytes raw)
@@ -337,7 +346,7 @@ static bool value_contains(
     struct work *work, const struct json *outer, const struct json *inner)
 {
     if (outer->kind != inner->kind) return false;
-    return is_container(outer) ? contains(work, outer, inner) : compare(outer->raw, inner->raw) == 0;
+    return is_container(outer) ? contains(work, outer, inner) : compare(work, outer->raw, inner->raw) == 0;
 }
 
 static bool array_has(struct work *work, const struct json *array, const struct json *wanted)

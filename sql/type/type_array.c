@@ -2,6 +2,7 @@
 //
 // Text and binary forms, order and hash of arrays, int2vector and oidvector.
 #include "core/deep.h"
+#include "core/work.h"
 #include "sql/type/array.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/utf8.h"
@@ -176,6 +177,8 @@ static struct status close_brace(struct literal *in)
 
 // After an element or a closing brace: a comma, with something to follow, or a closing brace.
 #define ITEMS_PER_POLL 256u
+#define ITEMS_WORK (ITEMS_PER_POLL * 32u) // What they count for (task_goes_on).
+#define LONG_BYTES (16u << 10)            // An item that counts by itself.
 
 static struct status take_body(struct literal *in)
 {
@@ -312,6 +315,7 @@ static void array_output(
             out, "[%d:%d]", array.lower[i], array.lower[i] + array.length[i] - 1);
     if (bounds) buffer_append_u8(out, '=');
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item); index++) {
+        if (index % ITEMS_PER_POLL == ITEMS_PER_POLL - 1 && !task_goes_on(ITEMS_WORK)) return;
         // Braces open before the first element of each level, and close after its last.
         if (index > 0) buffer_append_u8(out, ',');
         uint64_t stride = 1;
@@ -325,6 +329,7 @@ static void array_output(
         } else {
             type_output(out, context, array.element, item);
             if (!plain) quote_element(out, start);
+            if (out->size - start > LONG_BYTES && !task_goes_on(out->size - start)) return;
         }
         stride = 1;
         for (uint32_t i = array.dimensions; i-- > 0;) {
@@ -413,8 +418,10 @@ static void array_send(struct buffer *out, type_oid oid, struct datum value)
         type_store_int(out, (uint32_t)array.length[i], 4);
         type_store_int(out, (uint32_t)array.lower[i], 4);
     }
+    uint32_t count = 0;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
         size_t start = out->size;
+        if (++count % ITEMS_PER_POLL == 0 && !task_goes_on(ITEMS_WORK)) return;
         type_store_int(out, UINT32_MAX, 4);
         if (item.null) continue;
         type_send(out, array.element, item);
@@ -435,7 +442,8 @@ static int array_compare(type_oid oid, struct datum a, struct datum b)
     if (failed(array_open(a, &x)) || failed(array_open(b, &y)))
         return bytes_compare(datum_as_bytes(a), datum_as_bytes(b));
     struct array_cursor at_x = array_first(&x), at_y = array_first(&y);
-    while (array_next(&at_x, &i) && array_next(&at_y, &j)) {
+    for (uint32_t n = 1; array_next(&at_x, &i) && array_next(&at_y, &j); n++) {
+        if (n % ITEMS_PER_POLL == 0 && !task_goes_on(ITEMS_WORK)) return 0;
         int order = i.null || j.null ? (int)i.null - (int)j.null : type_compare(x.element, i, j);
         if (order != 0) return order;
     }
@@ -457,8 +465,11 @@ static uint64_t array_hash(type_oid oid, struct datum value)
     uint64_t hash = 1;
     (void)oid;
     if (failed(array_open(value, &array))) return 0;
-    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);)
+    uint32_t count = 0;
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
+        if (++count % ITEMS_PER_POLL == 0 && !task_goes_on(ITEMS_WORK)) break;
         hash = hash * 0x9e3779b97f4a7c15u + (item.null ? 0 : type_hash(array.element, item));
+    }
     return hash;
 }
 

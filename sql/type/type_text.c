@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "core/deep.h"
+#include "core/work.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/utf8.h"
 
@@ -38,11 +39,25 @@ static struct status text_input(struct arena *arena, const struct type_context *
     return st;
 }
 
+// In pieces, since new memory is dear.
+#define PIECE_BYTES (256u << 10)
+static void append_long(struct buffer *out, struct datum value)
+{
+    struct bytes rest = datum_as_bytes(value);
+    buffer_reserve(out, rest.size);
+    while (rest.size > PIECE_BYTES && task_goes_on(PIECE_BYTES)) {
+        buffer_append(out, rest.data, PIECE_BYTES);
+        rest = bytes_skip(rest, PIECE_BYTES);
+    }
+    if (rest.size <= PIECE_BYTES) buffer_append_bytes(out, rest);
+}
+
 static void bytes_output(
     struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
 {
     (void)context, (void)oid;
-    buffer_append(out, value.data, value.size);
+    if (UNLIKELY(value.size > PIECE_BYTES)) append_long(out, value);
+    else buffer_append(out, value.data, value.size);
 }
 
 static struct status text_receive(
@@ -54,7 +69,8 @@ static struct status text_receive(
 static void bytes_send(struct buffer *out, type_oid oid, struct datum value)
 {
     (void)oid;
-    buffer_append(out, value.data, value.size);
+    if (UNLIKELY(value.size > PIECE_BYTES)) append_long(out, value);
+    else buffer_append(out, value.data, value.size);
 }
 
 static int compare_bytes(type_oid oid, struct datum a, struct datum b)
@@ -290,6 +306,7 @@ static void bytea_output(
         *at++ = '\\';
         *at++ = 'x';
         for (uint32_t i = 0; i < value.size; i++) {
+            if (i % POLL_BYTES == POLL_BYTES - 1 && !task_goes_on(POLL_BYTES)) return;
             *at++ = (uint8_t)digits[value.data[i] >> 4];
             *at++ = (uint8_t)digits[value.data[i] & 15];
         }
@@ -298,6 +315,7 @@ static void bytea_output(
     }
     for (uint32_t i = 0; i < value.size; i++) {
         uint8_t c = value.data[i];
+        if (i % POLL_BYTES == POLL_BYTES - 1 && !task_goes_on(POLL_BYTES)) return;
         if (c == '\\') {
             buffer_append_string(out, "\\\\");
         } else if (c < 0x20 || c > 0x7e) {

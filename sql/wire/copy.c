@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/work.h"
 #include "core/invariant.h"
 #include "core/text.h"
 #include "sql/catalog/catalog.h"
@@ -23,17 +24,50 @@
 
 // --- writing fields --------------------------------------------------------------------------------------
 
+// Long values are written in pieces, between which others may run.
+#define PIECE_BYTES (32u << 10)
+
+// What text, from `at` on, is as it stands; at most a piece.
+static size_t plain_text(const struct copy_options *options, struct bytes text, size_t at)
+{
+    const size_t end = text.size - at < PIECE_BYTES ? text.size : at + PIECE_BYTES;
+    size_t to = at;
+    // Of the control characters these are all that have an escape.
+    while (to < end && text.data[to] != '\\' && text.data[to] != (uint8_t)options->delimiter &&
+           (text.data[to] < '\b' || text.data[to] > '\r'))
+        to++;
+    return to - at;
+}
+
 static void write_text_field(struct buffer *out, const struct copy_options *options, struct bytes text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        static const char from[] = "\b\f\n\r\t\v\\", to[] = "bfnrtv\\";
-        const char *at = memchr(from, c, sizeof from - 1);
-        if (at != NULL || c == (uint8_t)options->delimiter) buffer_append_u8(out, '\\');
-        buffer_append_u8(out, at != NULL ? (uint8_t)to[at - from] : c);
+    static const char to[] = "btnvfr"; // From \b on.
+    for (size_t at = 0, looked = 0; at < text.size;) {
+        if (at - looked >= PIECE_BYTES) {
+            if (!task_goes_on(at - looked)) return;
+            looked = at;
+        }
+        const size_t plain = plain_text(options, text, at);
+        buffer_append(out, text.data + at, plain);
+        at += plain;
+        if (plain == PIECE_BYTES || at == text.size) continue;
+        const uint8_t c = text.data[at++];
+        buffer_append_u8(out, '\\');
+        buffer_append_u8(out, c >= '\b' && c <= '\r' ? (uint8_t)to[c - '\b'] : c);
     }
 }
 
+static bool wants_quotes(const struct copy_options *options, struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        const char c = (char)text.data[i];
+        if (c == options->delimiter || c == options->quote || c == '\n' || c == '\r') return true;
+        if (i % PIECE_BYTES == PIECE_BYTES - 1 && !task_goes_on(PIECE_BYTES)) return true;
+    }
+    return false;
+}
+
+// As type_output it may suspend, and breaks off when the task is cancelled.
 void copy_write_field(struct buffer *out, const struct copy_options *options, struct bytes text, bool null,
     bool force_quote)
 {
@@ -45,17 +79,13 @@ void copy_write_field(struct buffer *out, const struct copy_options *options, st
         write_text_field(out, options, text);
         return;
     }
-    bool quote = force_quote || bytes_equal(text, options->null_text);
-    for (size_t i = 0; i < text.size && !quote; i++) {
-        char c = (char)text.data[i];
-        quote = c == options->delimiter || c == options->quote || c == '\n' || c == '\r';
-    }
-    if (!quote) {
+    if (!force_quote && !bytes_equal(text, options->null_text) && !wants_quotes(options, text)) {
         buffer_append_bytes(out, text);
         return;
     }
     buffer_append_u8(out, (uint8_t)options->quote);
     for (size_t i = 0; i < text.size; i++) {
+        if (i % PIECE_BYTES == PIECE_BYTES - 1 && !task_goes_on(PIECE_BYTES)) return;
         if (text.data[i] == (uint8_t)options->quote || text.data[i] == (uint8_t)options->escape)
             buffer_append_u8(out, (uint8_t)options->escape);
         buffer_append_u8(out, text.data[i]);
@@ -304,12 +334,16 @@ static struct status take_line(struct copy_from *from,
         return from->options.header_match ? with_line(from, match_header(from, columns, line), &from->at) : STATUS_OK;
     }
     st = copy_split_line(&from->options, &from->batch, line, from->fields, from->column_count, &count);
+    if (line.size > PIECE_BYTES) TRY(task_check(from->context->task)); // It may have been broken off.
     if (!failed(st) && count > from->column_count)
         st = status_make(E_BAD_COPY_FILE_FORMAT, "extra data after last expected column");
     if (failed(st)) return with_line(from, st, &from->at);
     from->read = line;
     from->kept = arena_copy(&from->batch, line);
-    return add_row(from, columns, from->fields, count);
+    st = add_row(from, columns, from->fields, count);
+
+out:
+    return st;
 }
 
 static struct status take_binary_row(struct copy_from *from,
@@ -381,7 +415,9 @@ static struct status receive(struct copy_from *from,
         TRY(pgwire_message(task, from->wire, &type, &body));
         if (type == 'd') {
             if (!reader.finished) buffer_append_bytes(recoded ? &raw : &pending, body);
+            const size_t received = body.size;
             pgwire_message_done(from->wire, body);
+            TRY(task_work(task, received));
             if (reader.finished) continue;
             if (recoded) TRY(recode_lines(from, &raw, false, &pending));
             reader.input = buffer_bytes(&pending);
@@ -601,6 +637,7 @@ static struct status binary_row(struct task *task, struct copy_sink *self, const
         wire_u32(&wire->out, values[i].null ? UINT32_MAX : 0);
         if (values[i].null) continue;
         TRY(binary_field(self, self->columns[i].type.oid, values[i]));
+        TRY(task_check(task));
         wire_set_length(&wire->out, length_at);
     }
     wire_end(&wire->out, start);
@@ -631,7 +668,10 @@ static struct status copy_sink_row(struct task *task, struct result_sink *sink, 
             marker || (self->options.force_quote != NULL && self->options.force_quote[i]));
     }
     wire_u8(&wire->out, '\n');
-    struct status st = recode_line(self, start + 4);
+    // Broken off, the line is not whole: none of it is sent.
+    struct status st = task_check(task);
+    if (failed(st)) wire->out.size = start - 1;
+    else st = recode_line(self, start + 4);
     if (failed(st)) return st;
     wire_end(&wire->out, start);
     sink->rows_sent++;

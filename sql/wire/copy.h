@@ -50,7 +50,8 @@ struct copy_reader {
 // data has ended). It lies in the input.
 CHECKED struct status copy_read_line(struct copy_reader *reader, struct arena *arena, struct bytes *line, bool *found);
 // Its fields: data NULL for NULL; they lie in `arena` or in the line. *count may be more than `fields_max`: the
-// others are checked and passed over.
+// others are checked and passed over. Of a long line it may suspend, and breaks off when the task is cancelled:
+// task_check says so.
 CHECKED struct status copy_split_line(const struct copy_options *options, struct arena *arena, struct bytes line,
     struct bytes *fields, uint32_t fields_max, uint32_t *count);
 // `force_quote`: csv puts quotes around it whatever it is.

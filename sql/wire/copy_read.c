@@ -5,9 +5,12 @@
 // text wherever in a line it stands, in csv alone on a line.
 #include <string.h>
 
+#include "core/work.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/utf8.h"
 #include "sql/wire/copy.h"
+
+#define PIECE_BYTES (32u << 10) // Of a long line, between looks at the clock.
 
 enum { ENDS_UNKNOWN, ENDS_NEWLINE, ENDS_RETURN, ENDS_BOTH };
 
@@ -79,8 +82,10 @@ static bool csv_quoted(struct copy_reader *reader, uint8_t c)
     return reader->quoted;
 }
 
+// Up to a byte that may mean something, for a piece at most.
 static size_t skip_plain(struct bytes input, size_t at)
 {
+    if (input.size - at > PIECE_BYTES) input.size = at + PIECE_BYTES;
     while (at < input.size && input.data[at] != '\n' && input.data[at] != '\r' && input.data[at] != '\\') at++;
     return at;
 }
@@ -112,10 +117,15 @@ struct status copy_read_line(struct copy_reader *reader, struct arena *arena, st
     reader->in_line = true;
     bool ended;
     const struct bytes input = valid_input(reader, &ended);
-    size_t at = reader->scanned;
+    size_t at = reader->scanned, looked = at;
     for (;; at++) {
         if (!csv) at = skip_plain(input, at);
         if (at >= input.size) break;
+        if (UNLIKELY(at - looked >= PIECE_BYTES)) {
+            looked = at;
+            struct status st = task_work(task_current(), PIECE_BYTES);
+            if (failed(st)) return st;
+        }
         const uint8_t c = input.data[at];
         // What these two are, the next byte tells, unless ends of lines are known to be single.
         const bool told = csv || reader->line_ends == ENDS_UNKNOWN || reader->line_ends == ENDS_BOTH;
@@ -164,6 +174,7 @@ static size_t unescape(struct bytes raw, uint8_t *out, bool *bytes)
     size_t size = 0;
     *bytes = false;
     for (size_t i = 0; i < raw.size; i++) {
+        if (UNLIKELY(i % PIECE_BYTES == PIECE_BYTES - 1) && !task_goes_on(PIECE_BYTES)) break;
         if (raw.data[i] != '\\') {
             out[size++] = raw.data[i];
             continue;
@@ -232,6 +243,10 @@ static struct status csv_field(const struct copy_options *options, uint8_t *out,
     for (; *at < line.size; (*at)++) {
         uint8_t c = line.data[*at];
         if (!quoted && c == (uint8_t)options->delimiter) break;
+        if (UNLIKELY(*at % PIECE_BYTES == PIECE_BYTES - 1) && !task_goes_on(PIECE_BYTES)) {
+            *at = line.size;
+            break;
+        }
         bool more = *at + 1 < line.size;
         if (quoted && c == escape && more && (line.data[*at + 1] == quote || line.data[*at + 1] == escape)) {
             out[size++] = line.data[++*at];

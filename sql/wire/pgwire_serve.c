@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/session/cursor.h"
 #include "sql/insight/insight.h"
 #include "sql/exec/memory.h"
@@ -48,6 +49,8 @@ static bool is_recoded(const struct pgwire *wire)
     return wire->session != NULL && !wire_encoding_is_plain(wire->session->client_encoding);
 }
 
+#define FLUSH_BYTES (256u << 10) // Of a long message, between looks at the clock.
+
 void pgwire_flush_now(struct pgwire *wire)
 {
     if (wire->out.size > 0) conn_write(wire->conn, wire->out.data, wire->out.size);
@@ -57,9 +60,24 @@ void pgwire_flush_now(struct pgwire *wire)
 
 struct status pgwire_flush(struct task *task, struct pgwire *wire)
 {
-    if (wire->out.size > 0) wire->spilled = true;
-    pgwire_flush_now(wire);
-    if (conn_output_bytes(wire->conn) <= PGWIRE_OUTPUT_BYTES_MAX) return STATUS_OK;
+    struct status st = STATUS_OK;
+    struct bytes rest = buffer_bytes(&wire->out);
+    if (rest.size > 0) wire->spilled = true;
+    while (rest.size > FLUSH_BYTES) {
+        conn_write(wire->conn, rest.data, FLUSH_BYTES);
+        rest = bytes_skip(rest, FLUSH_BYTES);
+        conn_flush(wire->conn);
+        if (conn_output_bytes(wire->conn) > PGWIRE_OUTPUT_BYTES_MAX)
+            TRY(conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2));
+        TRY(task_work(task, FLUSH_BYTES));
+    }
+
+out:
+    // A message that has begun goes out whole, also of a statement that is cancelled.
+    if (rest.size > 0) conn_write(wire->conn, rest.data, rest.size);
+    wire->out.size = 0;
+    conn_flush(wire->conn);
+    if (failed(st) || conn_output_bytes(wire->conn) <= PGWIRE_OUTPUT_BYTES_MAX) return st;
     return conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2);
 }
 
@@ -154,6 +172,7 @@ static struct status sink_row(
 {
     struct wire_sink *self = container_of(sink, struct wire_sink, sink);
     struct pgwire *wire = self->wire;
+    const size_t start = wire->out.size;
     if (is_recoded(wire)) {
         struct status st = wire_encoding_data_row(&wire->out, &wire->recoded_arena, wire->session->client_encoding,
             &wire->session->types, self->columns, self->column_count, self->formats, values);
@@ -163,6 +182,10 @@ static struct status sink_row(
     } else {
         wire_data_row(&wire->out, &wire->session->types, self->columns, self->column_count, self->formats, values);
     }
+    // Of a statement that is cancelled while a long value is printed the row is not whole.
+    struct status st = task_check(task);
+    if (failed(st)) wire->out.size = start;
+    if (failed(st)) return st;
     sink->rows_sent++;
     if (wire->out.size < PGWIRE_RESULT_BUFFER_BYTES) return STATUS_OK;
     return pgwire_flush(task, wire);

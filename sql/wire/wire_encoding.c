@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "core/work.h"
 #include "sql/type/encoding.h"
 #include "sql/type/type_user.h"
 
+#define PIECE_BYTES (64u << 10) // Between looks at the clock.
 #define NESTING_MAX 16u // Of rows in arrays in rows.
 
 struct recoding {
@@ -21,8 +23,10 @@ bool wire_encoding_is_plain(int32_t encoding)
 
 static bool is_ascii(struct bytes text)
 {
-    for (size_t i = 0; i < text.size; i++)
+    for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] >= 0x80) return false;
+        if (i % PIECE_BYTES == PIECE_BYTES - 1 && !task_goes_on(PIECE_BYTES)) break;
+    }
     return true;
 }
 
