@@ -6,6 +6,9 @@
 #include <time.h>
 
 #include "core/shard.h"
+#include "core/work.h"
+#include "sql/type/type.h"
+#include "sql/wire/copy.h"
 #include "tests/unit/sql/sql_harness.h"
 
 #ifdef ISOPOD_ASAN
@@ -106,5 +109,184 @@ SQL_TEST(cancel, statements_end_soon, 1)
 
 out:
     if (env != NULL) env->mono_ns = real_mono_ns;
+    return st;
+}
+
+// --- long values ----------------------------------------------------------------------------------------
+//
+// Whatever is done with long values or with rows of them, the clock is looked at every so many bytes: that much work
+// lies between a cancel and its answer. Counted in looks, which no machine changes.
+
+#define BYTES_PER_LOOK (1u << 20)      // A value is copied in one go.
+#define TEXT_BYTES_PER_LOOK (300u << 10)
+
+static const char *const long_tables[] = {
+    "CREATE TABLE h (id int PRIMARY KEY, t text, b bytea, j jsonb, a int[])",
+    "INSERT INTO h SELECT 1, repeat('abcd,\"efgh', 100000), decode(repeat('ab', 1000000), 'hex'), "
+    "(SELECT jsonb_agg(jsonb_build_object('a', i, 'b', repeat('x', 90))) FROM generate_series(1, 10000) i), "
+    "(SELECT array_agg(i) FROM generate_series(1, 200000) i)",
+    "CREATE TABLE k (id int PRIMARY KEY, t text)",
+};
+
+// Of each the bytes that it goes through at least.
+static const struct {
+    const char *sql;
+    uint64_t bytes;
+} long_statements[] = {
+    {"SELECT count(*) FROM (SELECT t, i FROM h, generate_series(1, 12) i ORDER BY t, i OFFSET 1) s", 12u << 20},
+    {"SELECT count(*) FROM (SELECT DISTINCT t FROM h, generate_series(1, 12)) s", 12u << 20},
+    {"SELECT count(*) FROM (SELECT DISTINCT j FROM h, generate_series(1, 12)) s", 12u << 20},
+    {"SELECT count(*) FROM (SELECT DISTINCT a FROM h, generate_series(1, 12)) s", 12u << 20},
+    {"SELECT count(x.t = y.t), count(x.t <= y.t) FROM h x, h y, generate_series(1, 12)", 24u << 20},
+    {"SELECT count(x.j = y.j), count(x.a = y.a) FROM h x, h y, generate_series(1, 6)", 12u << 20},
+    {"SELECT count(x.t IS DISTINCT FROM y.t) FROM h x, h y, generate_series(1, 12)", 12u << 20},
+    {"SELECT count(*) FROM (SELECT x.t, i FROM h x, generate_series(1, 8) i) u "
+     "JOIN (SELECT t, i FROM h, generate_series(1, 8) i) v ON u.t || u.i = v.t || v.i", 24u << 20},
+    {"SELECT count(t) OVER (ORDER BY i), t FROM h, generate_series(1, 12) i", 12u << 20},
+    {"SELECT length(a::text), length(b::text), length(j::text) FROM h, generate_series(1, 5)", 16u << 20},
+    {"INSERT INTO k SELECT i, t FROM h, generate_series(1, 12) i", 12u << 20},
+    {"UPDATE k SET t = t || 'x'", 12u << 20},
+};
+
+SQL_TEST(cancel, long_values_are_looked_at_as_they_go, 1)
+{
+    struct status st = STATUS_OK;
+    static struct env *env;
+    for (size_t i = 0; i < sizeof long_tables / sizeof long_tables[0]; i++) RUN(long_tables[i]);
+    env = test->task->shard->env;
+    real_mono_ns = env->mono_ns;
+    env->mono_ns = mono_ns;
+    for (size_t i = 0; i < sizeof long_statements / sizeof long_statements[0]; i++) {
+        looks = 0;
+        cancel_at = UINT64_MAX;
+        victim = test->task;
+        st = sql_run(test, long_statements[i].sql);
+        victim = NULL;
+        cr_expect(!failed(st), "%s: %s", long_statements[i].sql, failed(st) ? st.message : "");
+        cr_expect(looks >= long_statements[i].bytes / BYTES_PER_LOOK, "%llu looks: %s", (unsigned long long)looks,
+            long_statements[i].sql);
+    }
+    // Wherever in a comparison it is cancelled, nothing comes of the answer that was broken off.
+    RUN("DELETE FROM k");
+    for (uint64_t at = 1; at < 400; at += 13) {
+        bool ended;
+        TRY(cancel(test, "INSERT INTO k SELECT x.id, 'x' FROM h x, h y WHERE x.j <> y.j OR x.a <> y.a", at, &ended));
+        if (ended) break;
+    }
+    const char *rows;
+    TRY(sql_rows(test, "SELECT count(*) FROM k", &rows));
+    cr_expect_str_eq(rows, "0");
+
+out:
+    if (env != NULL) env->mono_ns = real_mono_ns;
+    return st;
+}
+
+// --- text forms and COPY ----------------------------------------------------------------------------------
+
+static struct datum long_value(struct arena *arena, struct type type, uint32_t count, const char *one, const char *wrap)
+{
+    struct buffer text;
+    struct datum value;
+    buffer_init(&text, arena);
+    if (wrap != NULL) buffer_append_u8(&text, (uint8_t)wrap[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0 && wrap != NULL) buffer_append_u8(&text, ',');
+        buffer_append_string(&text, one);
+    }
+    if (wrap != NULL) buffer_append_u8(&text, (uint8_t)wrap[1]);
+    cr_assert(!failed(type_input(arena, NULL, type, buffer_bytes(&text), &value)));
+    return value;
+}
+
+static uint64_t looks_of(struct task *task, void (*fn)(void *arg), void *arg)
+{
+    looks = 0;
+    cancel_at = UINT64_MAX;
+    victim = task;
+    fn(arg);
+    victim = NULL;
+    return looks;
+}
+
+struct printing {
+    type_oid type;
+    struct datum value;
+    struct buffer out;
+    struct copy_options copy;
+    struct bytes text;
+};
+
+static void print_text(void *arg)
+{
+    struct printing *run = arg;
+    run->out.size = 0;
+    type_output(&run->out, NULL, run->type, run->value);
+}
+
+static void write_field(void *arg)
+{
+    struct printing *run = arg;
+    run->out.size = 0;
+    copy_write_field(&run->out, &run->copy, run->text, false, false);
+}
+
+static void read_line(void *arg)
+{
+    struct printing *run = arg;
+    struct bytes fields[2], line;
+    uint32_t count;
+    bool found;
+    struct copy_reader reader = {.options = &run->copy, .input = run->text, .ended = true};
+    cr_assert(!failed(copy_read_line(&reader, run->out.arena, &line, &found)) && found);
+    cr_assert(!failed(copy_split_line(&run->copy, run->out.arena, line, fields, 2, &count)));
+}
+
+SQL_TEST(cancel, long_texts_are_looked_at_as_they_go, 1)
+{
+    struct status st = STATUS_OK;
+    struct env *env = test->task->shard->env;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    const struct {
+        type_oid type;
+        struct datum value;
+    } values[] = {
+        {TYPE_TEXT, long_value(&arena, TYPE_OF(TYPE_TEXT), 300000, "abcdef", NULL)},
+        {TYPE_BYTEA, long_value(&arena, TYPE_OF(TYPE_BYTEA), 300000, "abcdef", NULL)},
+        {TYPE_JSONB, long_value(&arena, TYPE_OF(TYPE_JSONB), 100000, "{\"a\": 1234}", "[]")},
+        {TYPE_INT4_ARRAY, long_value(&arena, TYPE_OF(TYPE_INT4_ARRAY), 200000, "1234567", "{}")},
+    };
+    real_mono_ns = env->mono_ns;
+    env->mono_ns = mono_ns;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct printing run = {.type = values[i].type, .value = values[i].value};
+        buffer_init(&run.out, &arena);
+        uint64_t seen = looks_of(test->task, print_text, &run);
+        const size_t whole = run.out.size;
+        cr_expect(seen >= whole / TEXT_BYTES_PER_LOOK && whole > 1u << 20, "type %u: %llu looks", run.type, (unsigned long long)seen);
+        // A text that was broken off is told from a whole one.
+        task_cancel(test->task, status_make(E_QUERY_CANCELED, "canceling statement due to user request"));
+        print_text(&run);
+        cr_expect(run.out.size < whole && status_is(task_check(test->task), E_QUERY_CANCELED));
+        task_cancel_clear(test->task);
+        cr_expect(!failed(task_check(test->task)));
+    }
+    static const char *const pieces[] = {"abcdef", "\\", "a\tb\\", "ab\"c"};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0] * 2; i++) {
+        const bool csv = i % 2 == 1;
+        struct buffer text;
+        buffer_init(&text, &arena);
+        while (text.size < 2u << 20) buffer_append_string(&text, pieces[i / 2]);
+        struct printing run = {.text = buffer_bytes(&text),
+            .copy = {.format = csv ? COPY_CSV : COPY_TEXT, .delimiter = csv ? ',' : '\t', .quote = '"', .escape = '"',
+                .null_text = csv ? BYTES_LITERAL("") : BYTES_LITERAL("\\N")}};
+        buffer_init(&run.out, &arena);
+        cr_expect(looks_of(test->task, write_field, &run) >= text.size / TEXT_BYTES_PER_LOOK, "written: %s", pieces[i / 2]);
+        run.text = arena_copy(&arena, buffer_bytes(&run.out));
+        cr_expect(looks_of(test->task, read_line, &run) >= run.text.size / TEXT_BYTES_PER_LOOK, "read: %s", pieces[i / 2]);
+    }
+    env->mono_ns = real_mono_ns;
+    arena_fini(&arena);
     return st;
 }
