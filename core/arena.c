@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "core/arena.h"
+#include "core/arena_adopt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,6 +203,31 @@ void arena_release(struct arena *arena, struct arena_mark mark)
     arena->next = mark.next;
     arena->end = arena->block == NULL ? NULL : (uint8_t *)arena->block + arena->block->size;
     ASAN_POISON_MEMORY_REGION(arena->next, (size_t)(arena->end - arena->next));
+}
+
+void arena_adopt(struct arena *into, struct arena *from)
+{
+    struct arena_block *last = from->block;
+    size_t bytes = 0;
+    if (last == NULL) return;
+    for (bytes = last->size; last->previous != NULL; bytes += last->size) last = last->previous;
+    if (from->account != NULL) {
+        memory_account_shrink(from->account, bytes);
+        from->account->arena_count--;
+    }
+    if (into->account != NULL) {
+        if (into->block == NULL) into->account->arena_count++;
+        memory_account_grow(into->account, bytes);
+    }
+    if (into->block == NULL) {
+        into->block = from->block;
+        into->next = from->next;
+        into->end = from->end;
+    } else { // Below the newest one, in which `into` goes on.
+        last->previous = into->block->previous;
+        into->block->previous = from->block;
+    }
+    *from = (struct arena){.account = from->account};
 }
 
 // Bumps within the current block; NULL when it does not fit.

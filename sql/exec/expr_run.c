@@ -183,9 +183,16 @@ static void run_compare_int(struct expr_state *state, const struct expr_op *op, 
     }
 }
 
-static void run_compare_bytes(
-    struct expr_state *state, const struct expr_op *op, struct datum *dest)
+// A value that is long is worth a look at the clock by itself.
+static inline CHECKED struct status look(struct task *task, struct datum value)
 {
+    return UNLIKELY(value.size > LONG_BYTES) ? task_work(task, value.size) : STATUS_OK;
+}
+
+static struct status run_compare_bytes(
+    struct task *task, struct expr_state *state, const struct expr_op *op, struct datum *dest)
+{
+    struct status st = STATUS_OK;
     struct view a = view_of(state, op->a), b = view_of(state, op->b);
     for (uint32_t n = 0; n < state->count; n++) {
         uint32_t i = state->rows[n];
@@ -194,14 +201,19 @@ static void run_compare_bytes(
             dest[i] = DATUM_NULL;
             continue;
         }
-        if (UNLIKELY(x.size > LONG_BYTES) && !task_goes_on(x.size)) return;
+        TRY(look(task, x));
         bool equal = bytes_equal(datum_as_bytes(x), datum_as_bytes(y));
         dest[i] = datum_bool(equal == (op->compare == COMPARE_EQ));
     }
+
+out:
+    return st;
 }
 
-static void run_compare_type(struct expr_state *state, const struct expr_op *op, struct datum *dest)
+static struct status run_compare_type(
+    struct task *task, struct expr_state *state, const struct expr_op *op, struct datum *dest)
 {
+    struct status st = STATUS_OK;
     struct view a = view_of(state, op->a), b = view_of(state, op->b);
     for (uint32_t n = 0; n < state->count; n++) {
         uint32_t i = state->rows[n];
@@ -210,10 +222,13 @@ static void run_compare_type(struct expr_state *state, const struct expr_op *op,
             dest[i] = DATUM_NULL;
             continue;
         }
-        if (UNLIKELY(x.size > LONG_BYTES) && !task_goes_on(x.size)) return;
+        TRY(look(task, x));
         dest[i] = datum_bool(
             order_satisfies((enum scalar_compare)op->compare, type_compare(op->type, x, y)));
     }
+
+out:
+    return st;
 }
 
 static void run_is(struct expr_state *state, const struct expr_op *op, struct datum *dest)
@@ -237,8 +252,10 @@ static void run_is(struct expr_state *state, const struct expr_op *op, struct da
     }
 }
 
-static void run_simple(struct expr_state *state, const struct expr_op *op, struct datum *dest)
+static struct status run_simple(
+    struct task *task, struct expr_state *state, const struct expr_op *op, struct datum *dest)
 {
+    struct status st = STATUS_OK;
     struct view a = view_of(state, op->a);
     struct view b = op->b == OPERAND_NONE ? a : view_of(state, op->b);
     for (uint32_t n = 0; n < state->count; n++) {
@@ -257,13 +274,16 @@ static void run_simple(struct expr_state *state, const struct expr_op *op, struc
             else if (x.boolean) dest[i] = datum_bool(true);
             break;
         default: { // X_DISTINCT
-            if (UNLIKELY(x.size > LONG_BYTES) && !task_goes_on(x.size)) return;
+            TRY(look(task, x));
             bool distinct = x.null || y.null ? x.null != y.null : !type_equal(op->type, x, y);
             dest[i] = datum_bool(distinct != op->flag);
             break;
         }
         }
     }
+
+out:
+    return st;
 }
 
 // --- calls -------------------------------------------------------------------------------------------
@@ -400,18 +420,24 @@ static struct datum in_by_list(struct expr_state *state, const struct expr_op *o
     return has_null ? DATUM_NULL : datum_bool(op->flag);
 }
 
-static void run_in(struct expr_state *state, const struct expr_op *op, struct datum *dest)
+static struct status run_in(
+    struct task *task, struct expr_state *state, const struct expr_op *op, struct datum *dest)
 {
+    struct status st = STATUS_OK;
     struct view test = view_of(state, state->program->args[op->args]);
     struct in_set *set = op->aux == UINT32_MAX ? NULL : &state->sets[op->aux];
     if (set != NULL && !set->built) build_set(state, op, set);
     for (uint32_t n = 0; n < state->count; n++) {
         uint32_t i = state->rows[n];
         struct datum value = AT(test, i);
+        TRY(look(task, value));
         dest[i] = value.null ? DATUM_NULL
             : set != NULL    ? in_by_hash(op, set, value)
                              : in_by_list(state, op, i);
     }
+
+out:
+    return st;
 }
 
 // --- arrays ------------------------------------------------------------------------------------------
@@ -558,17 +584,17 @@ static struct status run_op(
     case X_SUBTRACT:
     case X_MULTIPLY: return run_arithmetic(state, op, dest);
     case X_COMPARE_INT: run_compare_int(state, op, dest); break;
-    case X_COMPARE_BYTES: run_compare_bytes(state, op, dest); break;
-    case X_COMPARE_TYPE: run_compare_type(state, op, dest); break;
+    case X_COMPARE_BYTES: return run_compare_bytes(task, state, op, dest);
+    case X_COMPARE_TYPE: return run_compare_type(task, state, op, dest);
     case X_IS: run_is(state, op, dest); break;
-    case X_IN: run_in(state, op, dest); break;
+    case X_IN: return run_in(task, state, op, dest);
     case X_EXTREME:
     case X_ARRAY:
     case X_ANY_ARRAY:
     case X_SUBSCRIPT:
     case X_SUBQUERY:
     case X_SQL_VALUE: return run_rows(task, state, op, dest);
-    default: run_simple(state, op, dest); break;
+    default: return run_simple(task, state, op, dest);
     }
     return STATUS_OK;
 }

@@ -5,7 +5,11 @@
 
 #include "core/hash.h"
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/parse/lexer.h"
+
+#define LONG_BYTES 65536u // Of text that takes long to read.
+#define TOKEN_WORK 64u    // What a token counts for, besides its bytes.
 
 static bool begins_query(const struct lexer *lexer, struct token token)
 {
@@ -25,6 +29,7 @@ static uint32_t highest_parameter(struct bytes text)
     for (;;) {
         struct token token = lexer_next(&lexer);
         if (token.kind == LEX_END || token.kind == LEX_ERROR) return highest;
+        if (text.size > LONG_BYTES && !task_goes_on(TOKEN_WORK + token.size)) return highest;
         if (token.kind != LEX_PARAMETER) continue;
         int64_t number;
         if (text_parse_i64(bytes_skip(token_bytes(&lexer, token), 1), &number) && number > highest && number <= UINT16_MAX)
@@ -66,6 +71,7 @@ void fingerprint_make(struct arena *arena, struct bytes text, struct fingerprint
     for (;;) {
         struct token token = lexer_next(&lexer);
         if (token.kind == LEX_END || token.kind == LEX_ERROR) break;
+        if (text.size > LONG_BYTES && !task_goes_on(TOKEN_WORK + token.size)) break;
         if (token_is_char(&lexer, token, ';')) continue;
         if (first) query = begins_query(&lexer, token);
         struct bytes shown = token_bytes(&lexer, token);

@@ -9,7 +9,7 @@
 // In queries and DML every number and string is a value, in other statements every string (a password is one), and
 // parameters are equal to values. Case of words, comments and white space make no difference.
 //
-// Shard    Any. Pure.
+// Shard    Any. Of a long text it suspends (core/work.h): when the task is cancelled then, the beginning counts.
 // Memory   The text is in the arena given.
 // Errors   None: text that does not end well counts as far as it goes.
 #pragma once

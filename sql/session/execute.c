@@ -13,6 +13,7 @@
 #include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
 #include "sql/service/settings.h"
+#include "sql/session/long_parse.h"
 #include "sql/session/vars.h"
 
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
@@ -191,10 +192,10 @@ void prepared_release(struct prepared *prepared)
 
 // --- preparing -----------------------------------------------------------------------------------------
 
-static struct status parse_one(struct prepared *prepared)
+static struct status parse_one(struct task *task, struct prepared *prepared)
 {
     struct statement_list list;
-    struct status st = parse_sql_on_stack(&prepared->arena, prepared->text, &list);
+    struct status st = long_parse_sql(task, &prepared->arena, prepared->text, &list);
     if (failed(st)) return st;
     if (list.count > 1)
         return status_make(
@@ -285,7 +286,7 @@ struct status prepared_make(struct task *task, struct session *session, struct b
     prepared->statement = statement;
     if (statement == NULL) {
         prepared->text = arena_copy(&prepared->arena, text);
-        TRY(parse_one(prepared));
+        TRY(parse_one(task, prepared));
     }
     statement = prepared->statement;
     uint32_t count = statement == NULL ? 0 : statement->parameter_count;

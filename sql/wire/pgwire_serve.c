@@ -15,6 +15,7 @@
 #include "sql/exec/memory.h"
 #include "sql/parse/parse.h"
 #include "sql/wire/pgwire_conn.h"
+#include "sql/session/long_parse.h"
 #include "sql/session/vars.h"
 #include "sql/wire/wire_encoding.h"
 
@@ -494,7 +495,7 @@ static struct status run_text(struct task *task, struct pgwire *wire, struct byt
         }
     }
     struct statement_list list;
-    TRY(parse_sql_on_stack(&session->statement_arena, text, &list));
+    TRY(long_parse_sql(task, &session->statement_arena, text, &list));
     if (list.count == 0) wire_end(&wire->out, wire_begin(&wire->out, 'I'));
     st = run_list(task, wire, text, &list);
 out:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <criterion/criterion.h>
 
-#include "core/arena.h"
+#include "core/arena_adopt.h"
 
 Test(arena, allocations_are_aligned_disjoint_and_writable)
 {
@@ -105,6 +105,43 @@ Test(arena, the_newest_allocation_grows_in_place)
     cr_assert_neq(moved, first);
     cr_assert_eq(moved[99], 1);
     arena_fini(&arena);
+}
+
+// What lay in the one lies in the other, where it was, is charged there, and goes with what was there before.
+Test(arena, adopts_what_another_has)
+{
+    for (int fill = 0; fill < 2; fill++) {
+        struct memory_account parent, account, other;
+        memory_account_init(&parent, NULL, "parent", 0);
+        memory_account_init(&account, &parent, "account", 0);
+        memory_account_init(&other, NULL, "other", 0);
+        struct arena into, from;
+        arena_init(&into, &account);
+        arena_init(&from, &other);
+        char *kept = fill ? arena_strdup(&into, "kept") : NULL;
+        struct arena_mark mark = arena_mark(&into);
+        char *first = arena_strdup(&from, "first");
+        memset(arena_alloc(&from, 200000), 7, 200000);
+        char *last = arena_strdup(&from, "last");
+        const uint64_t bytes = other.used_bytes, before = account.used_bytes;
+        arena_adopt(&into, &from);
+        cr_assert_eq(other.used_bytes, 0);
+        cr_assert_eq(account.used_bytes, before + bytes);
+        cr_assert_eq(parent.used_bytes, before + bytes);
+        char *next = arena_strdup(&into, "next");
+        cr_assert_str_eq(first, "first");
+        cr_assert_str_eq(last, "last");
+        cr_assert_str_eq(next, "next");
+        if (fill) arena_release(&into, mark); // What came in before the newest block stays.
+        if (fill) cr_assert_str_eq(kept, "kept");
+        arena_adopt(&into, &from); // Nothing.
+        arena_fini(&from);
+        memory_account_fini(&other);
+        arena_fini(&into);
+        cr_assert_eq(parent.used_bytes, 0);
+        memory_account_fini(&account);
+        memory_account_fini(&parent);
+    }
 }
 
 Test(arena, text_and_buffers)

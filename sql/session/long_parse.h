@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Reading long statements. The grammar takes some hundred nanoseconds a byte and cannot be interrupted, so that a
+// shard which read a megabyte of SQL by itself would serve nobody else for a third of a second. A helper thread
+// reads it, and who waits can be cancelled: the helper then reads on for nobody.
+//
+// Shard    Of the session. The helper has the text and the memory to itself until it has ended.
+// Memory   Of the tree: `arena`, into which it comes when all has been read. While it is read: within what the
+//          arena's account has left.
+// Errors   Those of sql/parse/parse.h; 57014.
+#pragma once
+#include "core/task.h"
+#include "sql/parse/parse.h"
+
+#define LONG_PARSE_BYTES (16u << 10) // From here on it is worth a thread.
+
+// As parse_sql_on_stack. Suspends when the text is long and the task may.
+CHECKED struct status long_parse_sql(
+    struct task *task, struct arena *arena, struct bytes text, struct statement_list *out);
