@@ -20,14 +20,15 @@ static void put_name(struct text_run *run, const char *name)
     deparse_identifier(&run->out, name);
 }
 
-static void put_names(struct text_run *run, const struct name_list *names)
+static void put_names(
+    struct text_run *run, const char *before, const struct name_list *names, const char *after)
 {
-    put(run, "(");
+    put(run, before);
     for (uint32_t i = 0; i < names->count; i++) {
         if (i > 0) put(run, ", ");
         put_name(run, names->items[i]);
     }
-    put(run, ")");
+    put(run, after);
 }
 
 static void unsupported(struct text_run *run)
@@ -171,35 +172,29 @@ static const struct range *using_of(struct text_run *run, const char *name)
 }
 
 // A column behind such an alias is shown as its table's, or by itself when the join computes it.
-static void put_using_column(struct text_run *run, const struct range_column *column)
+static void put_using_column(struct text_run *run, const struct scalar *scalar, const char *name)
 {
     uint32_t at;
     for (const struct text_level *level = run->level; level != NULL; level = level->parent)
         for (uint32_t i = 0; i < level->count; i++)
-            if (range_with(run, column->scalar, level->names[i].written, &at) != NULL) {
+            if (range_with(run, scalar, level->names[i].written, &at) != NULL) {
                 put_name(run, level->names[i].shown);
                 put(run, ".");
-                put_name(run, column->name);
+                put_name(run, name);
                 return;
             }
-    put_name(run, column->name);
-}
-
-static void put_using_row(struct text_run *run, const struct range *range)
-{
-    put(run, "ROW(");
-    for (uint32_t i = 0; i < range->column_count; i++) {
-        if (i > 0) put(run, ", ");
-        put_using_column(run, &range->columns[i]);
-    }
-    put(run, ")");
+    put_name(run, name);
 }
 
 static void put_row(struct text_run *run, const char *name, bool top)
 {
     const struct range *using = using_of(run, name);
+    for (uint32_t i = 0; using != NULL && i < using->column_count; i++) {
+        put(run, i == 0 ? "ROW(" : ", ");
+        put_using_column(run, using->columns[i].scalar, using->columns[i].name);
+    }
     if (using != NULL) {
-        put_using_row(run, using);
+        put(run, ")");
         return;
     }
     put_name(run, shown_qualifier(run, name));
@@ -230,9 +225,7 @@ static void put_column(struct text_run *run, const struct scalar *scalar, bool s
     }
     const struct range *using = count > 1 ? using_of(run, names[count - 2]) : NULL;
     if (using != NULL) {
-        const struct range_column own = {
-            .name = names[count - 1], .scalar = (struct scalar *)(uintptr_t)scalar};
-        put_using_column(run, &own);
+        put_using_column(run, scalar, names[count - 1]);
         return;
     }
     // A function of one value is that value by its own name, too.
@@ -593,8 +586,7 @@ static void put_join(struct text_run *run, const struct from_item *item)
     put_from(run, right);
     if (nested) put(run, ")");
     if (using != NULL && using->count > 0) {
-        put(run, " USING ");
-        put_names(run, using);
+        put_names(run, " USING (", using, ")");
         if (item->join.using_alias != NULL) {
             put(run, " AS ");
             put_name(run, item->join.using_alias);
@@ -860,6 +852,33 @@ static void put_set(struct text_run *run, const struct select *select, bool plai
 
 // --- the query -----------------------------------------------------------------------------------------------------
 
+static bool is_bool(const struct scalar *scalar, bool value)
+{
+    return scalar != NULL && scalar->type.oid == TYPE_BOOL && scalar->value.boolean == value;
+}
+
+static void put_paths(struct text_run *run, const struct cte *cte)
+{
+    const struct cte_search *search = cte->search;
+    const struct cte_cycle *cycle = cte->cycle;
+    if (search != NULL) {
+        put(run, search->breadth ? " SEARCH BREADTH" : " SEARCH DEPTH");
+        put_names(run, " FIRST BY ", &search->columns, " SET ");
+        put_name(run, search->sequence);
+    }
+    if (cycle == NULL) return;
+    put_names(run, " CYCLE ", &cycle->columns, " SET ");
+    put_name(run, cycle->mark);
+    if (!is_bool(scalar_of(run, cycle->value), true) || !is_bool(scalar_of(run, cycle->otherwise), false)) {
+        put(run, " TO ");
+        put_expr(run, cycle->value, true);
+        put(run, " DEFAULT ");
+        put_expr(run, cycle->otherwise, true);
+    }
+    put(run, " USING ");
+    put_name(run, cycle->path);
+}
+
 static void put_with(struct text_run *run, const struct with_clause *with)
 {
     if (with == NULL) return;
@@ -867,13 +886,13 @@ static void put_with(struct text_run *run, const struct with_clause *with)
     put(run, with->recursive ? " WITH RECURSIVE " : " WITH ");
     for (uint32_t i = 0; i < with->count; i++) {
         const struct cte *cte = &with->items[i];
-        if (cte->statement->tag != STATEMENT_SELECT || cte->search != NULL || cte->cycle != NULL) {
+        if (cte->statement->tag != STATEMENT_SELECT) {
             unsupported(run);
             return;
         }
         if (i > 0) put(run, ", ");
         put_name(run, cte->name);
-        if (cte->columns.count > 0) put_names(run, &cte->columns);
+        if (cte->columns.count > 0) put_names(run, "(", &cte->columns, ")");
         put(run, " AS ");
         if (cte->materialized == CTE_MATERIALIZED) put(run, "MATERIALIZED ");
         if (cte->materialized == CTE_NOT_MATERIALIZED) put(run, "NOT MATERIALIZED ");
@@ -884,6 +903,7 @@ static void put_with(struct text_run *run, const struct with_clause *with)
         put_query_text(run, cte->statement->as.select, false);
         run->view = view;
         put_text_line(run, 0, ")");
+        put_paths(run, cte);
     }
     run->indent -= CLAUSE_INDENT;
     put_text_line(run, 0, "");

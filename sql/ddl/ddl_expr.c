@@ -332,12 +332,13 @@ static void walk_select(struct table_walk *walk, struct select *select)
 {
     if (select == NULL) return;
     uint32_t outer_count = walk->cte_count;
+    const bool recursive = select->with != NULL && select->with->recursive; // One may name the next.
+    for (uint32_t i = 0; recursive && i < select->with->count; i++)
+        DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, select->with->items[i].name);
     for (uint32_t i = 0; select->with != NULL && i < select->with->count; i++) {
         struct cte *cte = &select->with->items[i];
-        if (select->with->recursive)
-            DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
         if (cte->statement->tag == STATEMENT_SELECT) walk_select(walk, cte->statement->as.select);
-        if (!select->with->recursive)
+        if (!recursive)
             DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
     }
     for (uint32_t i = 0; i < select->targets.count; i++) {
