@@ -325,6 +325,7 @@ static void transaction(struct sql_gen *gen, struct gen_unit *unit)
     static const char *const begins[] = {
         "BEGIN", "BEGIN", "BEGIN", "BEGIN ISOLATION LEVEL READ COMMITTED", "BEGIN ISOLATION LEVEL REPEATABLE READ"};
     bool saved = false;
+    const bool changes = gen_chance(gen, 25); // Of the schema, among the rest.
     unit->begin = begins[gen_below(gen, sizeof begins / sizeof begins[0])];
     for (uint32_t i = 2 + gen_below(gen, 5); i > 0 && unit->count + 3 <= GEN_STATEMENTS_MAX; i--) {
         if (!saved || gen_chance(gen, 25)) {
@@ -334,7 +335,10 @@ static void transaction(struct sql_gen *gen, struct gen_unit *unit)
             saved = gen_chance(gen, 70);
             add(unit)->sql = saved ? "ROLLBACK TO SAVEPOINT s" : "RELEASE SAVEPOINT s";
         }
-        if (gen_chance(gen, 60))
+        if (changes && gen_chance(gen, 40)) {
+            unit->schema = true;
+            gen_change(gen, add(unit));
+        } else if (gen_chance(gen, 60))
             gen_write(gen, add(unit));
         else
             gen_read(gen, add(unit));

@@ -35,6 +35,7 @@ struct player {
     struct arena schema_arena;
     const char *schema_text;
     uint32_t fence; // The last number that was given out.
+    bool unhinted;  // Indexes may have gone since the schema was read.
 };
 
 static uint64_t below(struct player *player, uint64_t bound)
@@ -117,7 +118,7 @@ static struct status ask(struct player *player, int side, const char *sql, struc
         .columns = gather_columns, .row = gather_row, .complete = gather_tag, .arg = &gathering};
     struct status st;
     *answer = (struct answer){0};
-    const char *text = without_hints(player, sql, side == UNDER_TEST);
+    const char *text = without_hints(player, sql, side == UNDER_TEST && !player->unhinted);
     sim_tell(run, player->oracle->world->sim, "%s %s", side == ORACLE ? "oracle:" : "asked:", text);
     if (below(player, 4) == 0)
         st = pgclient_run(player->task, player->sides[side], text, NULL, 0, false, &sink);
@@ -436,6 +437,8 @@ static struct status attempt_transaction(
     hang_up(player, UNDER_TEST);
     st = settle(player, number, over);
     if (*over) answers[unit->count] = (struct answer){.code = "00000", .tag = "COMMIT"};
+    // It may have been told of what came of its change of the schema behind the commit.
+    if (*over && unit->schema) answers[unit->count] = (struct answer){0};
 out:
     return st;
 }
@@ -579,15 +582,37 @@ static struct status disturb(struct player *player)
     struct answer answer;
     if (player->schema.table_count == 0 || below(player, 12) != 0) goto out;
     const struct gen_table *table = &player->schema.tables[below(player, player->schema.table_count)];
-    const char *sql = below(player, 2) == 0
-        ? arena_printf(player->task->arena, "ANALYZE %s", table->name)
-        : arena_printf(player->task->arena, "ALTER TABLE %s SPLIT AT VALUES (%u)", table->name, (uint32_t)below(player, 40));
+    const char *sql;
+    const uint32_t nodes = player->oracle->world->node_count, from = 1 + (uint32_t)below(player, nodes);
+    switch (below(player, 5)) {
+    case 0:
+    case 1: sql = arena_printf(player->task->arena, "ANALYZE %s", table->name); break;
+    case 2: // Some move at once, some have no copy there, some have one already.
+        sql = arena_printf(player->task->arena,
+            "ALTER RANGE RELOCATE LEASE TO %u FOR SELECT range_id FROM [SHOW RANGES FROM TABLE %s]", from, table->name);
+        break;
+    case 3:
+        sql = arena_printf(player->task->arena,
+            "ALTER RANGE RELOCATE VOTERS FROM %u TO %u FOR SELECT range_id FROM [SHOW RANGES FROM TABLE %s]", from,
+            from % nodes + 1, table->name);
+        break;
+    default:
+        sql = arena_printf(player->task->arena, "ALTER TABLE %s SPLIT AT VALUES (%u)", table->name, (uint32_t)below(player, 40));
+    }
     st = dial(player, UNDER_TEST, "played");
     if (!failed(st)) st = ask(player, UNDER_TEST, sql, &answer);
     if (failed(st)) hang_up(player, UNDER_TEST); // The key may be no number.
     st = STATUS_OK;
 out:
     return st;
+}
+
+static const char *told(struct player *player, const struct gen_unit *unit)
+{
+    struct buffer out;
+    buffer_init(&out, player->task->arena);
+    for (uint32_t i = 0; i < unit->count; i++) buffer_printf(&out, "%s;\n", unit->statements[i].sql);
+    return buffer_string(&out);
 }
 
 static struct status play_numbered(struct player *player, uint32_t number)
@@ -607,13 +632,15 @@ static struct status play_numbered(struct player *player, uint32_t number)
     else
         sql_gen_unit(&player->gen, unit);
     TRY(disturb(player));
+    player->unhinted = unit->schema;
     TRY(play(player, unit));
     if (unit->schema && !run->violated) {
         const char *under, *right;
         player->oracle->changes++;
         TRY(read_schema(player, ORACLE, &right));
+        if (unit->begin != NULL) TRY(wait_for_jobs(player)); // Nobody may have waited for what it began.
         TRY(read_schema(player, UNDER_TEST, &under));
-        if (strcmp(under, right) != 0) differs(player, unit->statements[0].sql, under, right);
+        if (strcmp(under, right) != 0) differs(player, told(player, unit), under, right);
     }
     if (below(player, 10) == 0) hang_up(player, UNDER_TEST);
 out:
