@@ -84,6 +84,92 @@ static struct status system_column(struct binder *binder, const struct scope *sc
     return STATUS_OK;
 }
 
+// --- names that are almost there -------------------------------------------------------------------------
+
+#define LIKENESS_MAX 3u // Changed, added and missing letters.
+
+// Up to two columns whose names differ least from the one that was written.
+struct alike {
+    const char *alias, *name;
+    struct {
+        const struct range *range;
+        const char *name;
+    } first, second;
+    uint32_t distance;
+};
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+// Between names of at most IDENTIFIER_BYTES_MAX: Wagner and Fischer, one row at a time.
+static uint32_t name_distance(const char *a, const char *b)
+{
+    uint32_t row[IDENTIFIER_BYTES_MAX + 1];
+    const uint32_t size = least((uint32_t)strlen(b), IDENTIFIER_BYTES_MAX);
+    for (uint32_t i = 0; i <= size; i++) row[i] = i;
+    for (uint32_t k = 1; *a != '\0'; a++, k++) {
+        uint32_t corner = row[0];
+        row[0] = k;
+        for (uint32_t i = 1; i <= size; i++) {
+            const uint32_t changed = corner + (*a != b[i - 1]);
+            corner = row[i];
+            row[i] = least(changed, least(row[i], row[i - 1]) + 1);
+        }
+    }
+    return row[size];
+}
+
+static void consider(struct alike *alike, const struct range *range, const char *name)
+{
+    const uint32_t penalty = alike->alias == NULL ? 0 : name_distance(alike->alias, range->name);
+    uint32_t distance = name_distance(name, alike->name);
+    if (penalty > alike->distance || distance > strlen(alike->name) / 2) return;
+    distance += penalty;
+    if (distance < alike->distance) {
+        alike->distance = distance;
+        alike->first.range = range;
+        alike->first.name = name;
+        alike->second.range = NULL;
+    } else if (distance == alike->distance && alike->second.range != NULL) {
+        alike->first.range = alike->second.range = NULL; // Too many to tell.
+        alike->distance = distance == 0 ? 0 : distance - 1;
+    } else if (distance == alike->distance && alike->first.range != NULL) {
+        alike->second.range = range;
+        alike->second.name = name;
+    }
+}
+
+// In the order of FROM: the last range was added first.
+static void look_in_ranges(struct alike *alike, const struct range *ranges)
+{
+    const struct range *order[16];
+    uint32_t count = 0;
+    for (; ranges != NULL && count < sizeof order / sizeof *order; ranges = ranges->next)
+        order[count++] = ranges;
+    while (count-- > 0)
+        for (uint32_t i = 0; i < order[count]->column_count && !order[count]->using_alias; i++)
+            if (!order[count]->columns[i].hidden)
+                consider(alike, order[count], order[count]->columns[i].name);
+}
+
+static struct status with_alike(struct binder *binder, const struct scope *scope,
+    const char *alias, const char *name, struct status st)
+{
+    struct alike alike = {.alias = alias, .name = name, .distance = LIKENESS_MAX + 1};
+    for (const struct scope *s = scope; s != NULL; s = s->parent)
+        look_in_ranges(&alike, s->names.ranges);
+    if (alike.first.range == NULL) return st;
+    if (alike.second.range == NULL)
+        return status_hint(binder->arena, st,
+            "Perhaps you meant to reference the column \"%s.%s\".", alike.first.range->name,
+            alike.first.name);
+    return status_hint(binder->arena, st,
+        "Perhaps you meant to reference the column \"%s.%s\" or the column \"%s.%s\".",
+        alike.first.range->name, alike.first.name, alike.second.range->name, alike.second.name);
+}
+
 // `range` NULL: the name is not qualified.
 static struct status no_such_column(struct binder *binder, const struct scope *scope,
     const struct range *range, const char *name, uint32_t position)
@@ -100,11 +186,11 @@ static struct status no_such_column(struct binder *binder, const struct scope *s
                 strcmp(name, "ctid") == 0
                     ? "Rows have no place that names them: use the table's key, or rowid where it has none."
                     : "Transactions and commands have no numbers: keep a version in a column of your own.");
-    if (range == NULL)
-        return bind_error(
-            binder, position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name);
-    return bind_error(binder, position, E_UNDEFINED_COLUMN, "column %s.%s does not exist",
-        range->name, name);
+    struct status st = range == NULL
+        ? bind_error(binder, position, E_UNDEFINED_COLUMN, "column \"%s\" does not exist", name)
+        : bind_error(binder, position, E_UNDEFINED_COLUMN, "column %s.%s does not exist",
+              range->name, name);
+    return with_alike(binder, scope, range == NULL ? NULL : range->name, name, st);
 }
 
 struct status bind_column(
