@@ -563,6 +563,9 @@ BODY(array_fill)
     int32_t length[ARRAY_DIMENSIONS_MAX], lower[ARRAY_DIMENSIONS_MAX];
     uint32_t dimensions, lowers = 0;
     struct array_builder builder;
+    if (call->arg_count == 3 && args[2].null) // Told before what is wrong with the others.
+        return status_make(
+            E_NULL_VALUE_NOT_ALLOWED, "dimension array or low bound array cannot be null");
     TRY(read_ints(args[1], "dimension", call->arena, length, &dimensions));
     for (uint32_t i = 0; i < ARRAY_DIMENSIONS_MAX; i++)
         lower[i] = 1;

@@ -640,11 +640,20 @@ static struct status deallocate_execute(struct statement_context *context)
     return STATUS_OK;
 }
 
+// PLANS and SEQUENCES know of no transactions; the others run outside of one.
 static struct status discard_execute(struct statement_context *context)
 {
     struct session *session = context->session;
     struct status st = STATUS_OK;
-    if (context->statement->as.discard->what == DISCARD_ALL) {
+    const enum discard_what what = context->statement->as.discard->what;
+    if (what == DISCARD_ALL && session->txn_state == TXN_OPEN)
+        return status_make(E_ACTIVE_TRANSACTION, "DISCARD ALL cannot run inside a transaction block");
+    if (what == DISCARD_TEMPORARY && session->txn_state == TXN_OPEN)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "DISCARD TEMP in a transaction block is not supported");
+    // What came before in the same message is finished first.
+    if ((what == DISCARD_ALL || what == DISCARD_TEMPORARY) && session->txn_state == TXN_IMPLICIT)
+        TRY(session_txn_commit(context->task, session));
+    if (what == DISCARD_ALL) {
         session_statements_txn_end(context->task, session);
         cursors_close(context->task, session);
         prepared_remove_all(session);
@@ -655,15 +664,12 @@ static struct status discard_execute(struct statement_context *context)
         temp_drop_all(context->task, session);
         st = named_lock_release_advisory(context->task, session);
         snprintf(context->tag, sizeof context->tag, "DISCARD ALL");
-    } else if (context->statement->as.discard->what == DISCARD_PLANS) {
+    } else if (what == DISCARD_PLANS) {
         snprintf(context->tag, sizeof context->tag, "DISCARD PLANS");
-    } else if (context->statement->as.discard->what == DISCARD_SEQUENCES) {
+    } else if (what == DISCARD_SEQUENCES) {
         sequence_session_reset(session);
         snprintf(context->tag, sizeof context->tag, "DISCARD SEQUENCES");
     } else {
-        if (session->txn_state == TXN_OPEN)
-            return status_make(E_FEATURE_NOT_SUPPORTED,
-                "DISCARD TEMP in a transaction block is not supported");
         temp_drop_all(context->task, session);
         snprintf(context->tag, sizeof context->tag, "DISCARD TEMP");
     }
@@ -693,7 +699,7 @@ static const struct statement_handler handlers[] = {
     {STATEMENT_PREPARE, HANDLER_READ_ONLY, NULL, prepare_execute},
     {STATEMENT_EXECUTE, TXN, execute_describe, execute_execute},
     {STATEMENT_DEALLOCATE, TXN, NULL, deallocate_execute},
-    {STATEMENT_DISCARD, HANDLER_NO_TRANSACTION | HANDLER_READ_ONLY, NULL, discard_execute},
+    {STATEMENT_DISCARD, TXN | HANDLER_READ_ONLY, NULL, discard_execute},
     {STATEMENT_COPY, 0, NULL, copy_execute},
     {STATEMENT_UNLISTEN, HANDLER_READ_ONLY, NULL, unlisten_execute},
 };

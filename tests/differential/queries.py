@@ -135,7 +135,9 @@ class Wide(Generator):
         if which == 15 and self.tables:
             table, alias = self.pick(self.tables), self.alias()
             inner = [("%s.%s" % (alias, name), of) for name, of in table.columns]
+            tables, self.tables = self.tables, []  # No subqueries: which are equal is not seen.
             child = self.expression("int8", inner + scope, 1)
+            self.tables = tables
             return Tree(kind, "({} = (SELECT DISTINCT ON ({}) {} FROM %s %s WHERE {} ORDER BY {}, 1 DESC LIMIT 1))" % (table.name, alias), sub("int4"), child, self.expression("int4", inner + scope, 1), self.expression("bool", inner, 1), child)
         return Tree(kind, "({} IS %s)" % self.pick(["TRUE", "NOT FALSE", "UNKNOWN", "NOT UNKNOWN"]), sub())
 

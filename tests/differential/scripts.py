@@ -62,7 +62,7 @@ class Scripts:
         if draw < 0.1:
             text += " NOT NULL"
         elif draw < 0.2:
-            text += " DEFAULT " + self.pick(["1", "'2'", "NULL", "nextval('sa')", "fa(1)", "now()", "'sad'"])
+            text += " DEFAULT " + self.pick(["1", "'2'", "NULL", "nextval('sa')", "fa(1)", "CURRENT_DATE", "'sad'"])
         elif draw < 0.25:
             text += " UNIQUE"
         elif draw < 0.3:
