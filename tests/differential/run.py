@@ -476,6 +476,8 @@ class Sessions:
         if theirs[0] == "error" and ours[0] == "error":
             if kind is not None and kind != "internal error":
                 return None  # Of several things that are wrong, which is told first is open.
+            if theirs[1] == ours[1] == "23505" and "), (" in sql:
+                return None  # Keys are looked at when rows are written, many at a time: of two rows, whose fault is told first is open.
             if kind is None and theirs[1] in TOLD and theirs[2] != ours[2] and not (sql.startswith("ALTER") and "," in sql):
                 return "message"
         return kind
