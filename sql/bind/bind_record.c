@@ -160,6 +160,19 @@ static const struct function spread = {.name = "variadic",
     .volatility = FUNCTION_STABLE,
     .fn = call_spread};
 
+// Of the functions that take these types, the one that repeats its last argument.
+static const struct function *repeating(
+    const char *name, const struct function_match *match, uint32_t count)
+{
+    const struct function *at = match->function->variadic ? match->function : NULL;
+    if (at != NULL) return at;
+    while ((at = function_next_named(name, at)) != NULL)
+        if (at->variadic && at->arg_count == count &&
+            memcmp(at->args, match->args, count * sizeof *at->args) == 0)
+            return at;
+    return match->function;
+}
+
 struct status bind_variadic(struct binder *binder, const struct expr *expr, struct scalar **args,
     struct type *types, uint32_t count, struct scalar **out)
 {
@@ -179,6 +192,7 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
         function_resolve_any(binder->arena, call->schema, call->name, routines, routine_count,
             types, count, &match),
         expr->position));
+    match.function = repeating(call->name, &match, count);
     if (match.function->kind != FUNCTION_SCALAR)
         return bind_unsupported(binder, expr->position, "VARIADIC of a set or an aggregate");
     if (!match.function->variadic || match.function->arg_count != count)

@@ -54,6 +54,7 @@ static const struct operator_class {
     {10065, 2968, 2950, "uuid_ops", "uuid_ops", true, 0},
     {10067, 3253, 3220, "pg_lsn_ops", "pg_lsn_ops", true, 0},
     {10076, 3901, 3831, "range_ops", "range_ops", true, 0},
+    {10080, 4199, 4537, "multirange_ops", "multirange_ops", true, 0},
     {10069, 3522, 3500, "enum_ops", "enum_ops", true, 0},
     {10088, 4033, 3802, "jsonb_ops", "jsonb_ops", true, 0},
     {10064, 2745, 2277, "array_ops", "array_ops", true, PG_AM_GIN},
@@ -73,6 +74,7 @@ static type_oid class_type(type_oid type)
         wanted = TYPE_OID;
     if (info != NULL && info->category == 'A' && info->element != 0) wanted = TYPE_ANYARRAY;
     if (type_is_range(type)) wanted = TYPE_ANYRANGE;
+    if (multirange_type_of(type) != NULL) wanted = TYPE_ANYMULTIRANGE;
     return wanted;
 }
 

@@ -110,6 +110,9 @@ static const struct pg_type_functions type_functions[] = {
     {2950, {2952, 2953, 2961, 2962}, {"uuid_in", "uuid_out", "uuid_recv", "uuid_send"}, 'c', 'p',
         0, 0},
     {3831, {3832, 3833, 0, 0}, {"anyrange_in", "anyrange_out", NULL, NULL}, 'd', 'x', 0, 0},
+    {4537, {4229, 4230, 0, 0}, {"anymultirange_in", "anymultirange_out", NULL, NULL}, 'd', 'x', 0, 0},
+    {4538, {4226, 4227, 0, 0}, {"anycompatiblemultirange_in", "anycompatiblemultirange_out", NULL, NULL},
+        'd', 'x', 0, 0},
     {3220, {3229, 3230, 3238, 3239}, {"pg_lsn_in", "pg_lsn_out", "pg_lsn_recv", "pg_lsn_send"},
         'd', 'p', 0, 0},
     {3500, {3504, 3505, 0, 0}, {"anyenum_in", "anyenum_out", NULL, NULL}, 'i', 'p', 0, 0},
@@ -137,8 +140,14 @@ static const struct pg_type_functions array_functions = {TYPE_ANYARRAY, {750, 75
         'x', 0, 0}
 static const struct pg_type_functions range_functions = RANGE_FUNCTIONS('i'),
                                       wide_range_functions = RANGE_FUNCTIONS('d');
+#define MULTIRANGE_FUNCTIONS(align) \
+    {TYPE_ANYMULTIRANGE, {4231, 4232, 4233, 4234}, \
+        {"multirange_in", "multirange_out", "multirange_recv", "multirange_send"}, align, 'x', 0, 0}
+static const struct pg_type_functions multirange_functions = MULTIRANGE_FUNCTIONS('i'),
+                                      wide_multirange_functions = MULTIRANGE_FUNCTIONS('d');
 // Those that types share.
-static const struct pg_type_functions *const families[] = {&array_functions, &range_functions};
+static const struct pg_type_functions *const families[] = {
+    &array_functions, &range_functions, &multirange_functions};
 
 static bool is_family(const struct pg_type_functions *functions)
 {
@@ -153,9 +162,12 @@ const struct pg_type_functions *pg_type_functions(type_oid type)
     for (unsigned i = 0; i < COUNT(type_functions); i++)
         if (type_functions[i].type == type) return &type_functions[i];
     const struct type_info *info = type_info(type);
-    const struct range_type *range = range_type_of(type);
+    const struct range_type *range = range_type_of(type), *multirange = multirange_type_of(type);
     if (range != NULL)
         return type_info(range->subtype)->length == 8 ? &wide_range_functions : &range_functions;
+    if (multirange != NULL)
+        return type_info(multirange->subtype)->length == 8 ? &wide_multirange_functions
+                                                           : &multirange_functions;
     return info != NULL && info->element != 0 ? &array_functions : NULL;
 }
 
@@ -217,7 +229,8 @@ static struct status type_row(struct virtual_table_sink *sink, const struct type
     pg_put_int(&row, "typowner", PG_ADMIN_OID);
     pg_put_int(&row, "typlen", info->length);
     pg_put_bool(&row, "typbyval", info->length > 0 && info->length <= 8 && info->oid != TYPE_TID);
-    pg_put_int(&row, "typtype", info->category == 'P' ? 'p' : info->category == 'R' ? 'r' : 'b');
+    pg_put_int(&row, "typtype", info->category == 'P' ? 'p' : type_is_range(info->oid) ? 'r'
+                                      : multirange_type_of(info->oid) != NULL ? 'm' : 'b');
     pg_put_int(&row, "typcategory", info->category);
     pg_put_bool(&row, "typispreferred", info->preferred);
     pg_put_bool(&row, "typisdefined", true);
@@ -271,7 +284,7 @@ ROWS(range_rows)
         pg_row_begin(&row, sink);
         pg_put_int(&row, "rngtypid", type->range);
         pg_put_int(&row, "rngsubtype", type->subtype);
-        pg_put_int(&row, "rngmultitypid", 0);
+        pg_put_int(&row, "rngmultitypid", type->multirange);
         pg_put_int(&row, "rngcollation", 0);
         pg_put_int(&row, "rngsubopc", pg_operator_class(type->subtype));
         pg_put_int(&row, "rngcanonical", type->discrete ? function_oid(name, "canonical") : 0);

@@ -25,8 +25,8 @@
 static type_oid pseudo_type(const char *name)
 {
     static const type_oid types[] = {TYPE_ANYELEMENT, TYPE_ANYARRAY, TYPE_ANYNONARRAY,
-        TYPE_ANYENUM, TYPE_ANYRANGE, TYPE_ANYCOMPATIBLE, TYPE_ANYCOMPATIBLEARRAY,
-        TYPE_ANYCOMPATIBLENONARRAY, TYPE_ANYCOMPATIBLERANGE, TYPE_RECORD, TYPE_VOID};
+        TYPE_ANYENUM, TYPE_ANYRANGE, TYPE_ANYMULTIRANGE, TYPE_ANYCOMPATIBLE, TYPE_ANYCOMPATIBLEARRAY,
+        TYPE_ANYCOMPATIBLENONARRAY, TYPE_ANYCOMPATIBLERANGE, TYPE_ANYCOMPATIBLEMULTIRANGE, TYPE_RECORD, TYPE_VOID};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(type_info(types[i])->name, name) == 0) return types[i];
     return 0;

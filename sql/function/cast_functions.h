@@ -10,6 +10,7 @@
 
 CAST_FUNCTION(cast_composite_to_record)
 CAST_FUNCTION(cast_record_to_composite)
+CAST_FUNCTION(cast_range_to_multirange)
 CAST_FUNCTION(cast_int_to_int)
 CAST_FUNCTION(cast_int8_to_oid)
 CAST_FUNCTION(cast_int4_to_oid)

@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Constructors, operators, functions and aggregates of ranges.
+// Constructors, operators, functions and aggregates of ranges; and what asks of a multirange only where it begins and ends.
 #include "sql/function/function_table.h"
 #include "sql/type/numeric.h"
-#include "sql/type/range.h"
+#include "sql/type/multirange.h"
 
+// Of a multirange: from its first lower to its last upper bound.
 static struct status open_one(const struct function_call *call, const struct datum *args, uint32_t index,
     const struct range_type **type, struct range *range)
 {
-    *type = range_type_of(call->arg_types[index].oid);
+    struct multirange_cursor cursor;
+    type_oid oid = call->arg_types[index].oid;
+    *type = range_type_of(oid);
+    if (*type != NULL) return range_open(*type, args[index], range);
+    *type = multirange_type_of(oid);
     invariant(*type != NULL);
-    return range_open(*type, args[index], range);
+    struct status st = multirange_open(oid, args[index], &cursor);
+    if (!failed(st)) *range = multirange_span(cursor);
+    return st;
 }
 
 static struct status open_both(const struct function_call *call, const struct datum *args,
     const struct range_type **type, struct range *a, struct range *b)
 {
     struct status st = open_one(call, args, 0, type, a);
-    return failed(st) ? st : range_open(*type, args[1], b);
+    return failed(st) ? st : open_one(call, args, 1, type, b);
 }
 
 // --- constructors --------------------------------------------------------------------------------------
@@ -163,6 +170,15 @@ BODY(merge)
     return st;
 }
 
+BODY(merge_all)
+{
+    const struct range_type *type;
+    struct range span;
+    struct status st = open_one(call, args, 0, &type, &span);
+    if (!failed(st)) *result = range_datum(call->arena, type, &span);
+    return st;
+}
+
 BODY(add)
 {
     const struct range_type *type;
@@ -301,6 +317,29 @@ static const struct function table[] = {
     OPERATOR("+", 3898, ANYRANGE, add, "+", NULL, PAIR),
     OPERATOR("-", 3899, ANYRANGE, subtract, NULL, NULL, PAIR),
     OPERATOR("*", 3900, ANYRANGE, intersect, "*", NULL, PAIR),
+    SCALAR("lower", 4235, ANYELEMENT, lower_value, TYPE_ANYMULTIRANGE),
+    SCALAR("upper", 4236, ANYELEMENT, upper_value, TYPE_ANYMULTIRANGE),
+    SCALAR("isempty", 4237, BOOL, is_empty, TYPE_ANYMULTIRANGE),
+    SCALAR("lower_inc", 4238, BOOL, lower_inclusive, TYPE_ANYMULTIRANGE),
+    SCALAR("upper_inc", 4239, BOOL, upper_inclusive, TYPE_ANYMULTIRANGE),
+    SCALAR("lower_inf", 4240, BOOL, lower_infinite, TYPE_ANYMULTIRANGE),
+    SCALAR("upper_inf", 4241, BOOL, upper_infinite, TYPE_ANYMULTIRANGE),
+    SCALAR("range_merge", 4228, ANYRANGE, merge_all, TYPE_ANYMULTIRANGE),
+    OPERATOR("<<", 4395, BOOL, before, ">>", NULL, TYPE_ANYRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR("<<", 4396, BOOL, before, ">>", NULL, TYPE_ANYMULTIRANGE, TYPE_ANYRANGE),
+    OPERATOR("<<", 4397, BOOL, before, ">>", NULL, TYPE_ANYMULTIRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR(">>", 4398, BOOL, after, "<<", NULL, TYPE_ANYRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR(">>", 4399, BOOL, after, "<<", NULL, TYPE_ANYMULTIRANGE, TYPE_ANYRANGE),
+    OPERATOR(">>", 4400, BOOL, after, "<<", NULL, TYPE_ANYMULTIRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR("&<", 2875, BOOL, ends_no_later, NULL, NULL, TYPE_ANYRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR("&<", 2876, BOOL, ends_no_later, NULL, NULL, TYPE_ANYMULTIRANGE, TYPE_ANYRANGE),
+    OPERATOR("&<", 2877, BOOL, ends_no_later, NULL, NULL, TYPE_ANYMULTIRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR("&>", 3585, BOOL, begins_no_earlier, NULL, NULL, TYPE_ANYRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR("&>", 4035, BOOL, begins_no_earlier, NULL, NULL, TYPE_ANYMULTIRANGE, TYPE_ANYRANGE),
+    OPERATOR("&>", 4142, BOOL, begins_no_earlier, NULL, NULL, TYPE_ANYMULTIRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR("-|-", 4179, BOOL, adjacent, "-|-", NULL, TYPE_ANYRANGE, TYPE_ANYMULTIRANGE),
+    OPERATOR("-|-", 4180, BOOL, adjacent, "-|-", NULL, TYPE_ANYMULTIRANGE, TYPE_ANYRANGE),
+    OPERATOR("-|-", 4198, BOOL, adjacent, "-|-", NULL, TYPE_ANYMULTIRANGE, TYPE_ANYMULTIRANGE),
 };
 // clang-format on
 

@@ -26,13 +26,14 @@ struct call_types {
 static bool is_polymorphic(type_oid oid)
 {
     return oid == TYPE_ANYELEMENT || oid == TYPE_ANYARRAY || oid == TYPE_ANYNONARRAY ||
-           oid == TYPE_ANYENUM || oid == TYPE_ANYRANGE;
+           oid == TYPE_ANYENUM || oid == TYPE_ANYRANGE || oid == TYPE_ANYMULTIRANGE;
 }
 
 static bool is_compatible(type_oid oid)
 {
     return oid == TYPE_ANYCOMPATIBLE || oid == TYPE_ANYCOMPATIBLEARRAY ||
-           oid == TYPE_ANYCOMPATIBLENONARRAY || oid == TYPE_ANYCOMPATIBLERANGE;
+           oid == TYPE_ANYCOMPATIBLENONARRAY || oid == TYPE_ANYCOMPATIBLERANGE ||
+           oid == TYPE_ANYCOMPATIBLEMULTIRANGE;
 }
 
 static bool is_preferred(char category, type_oid oid)
@@ -62,17 +63,19 @@ static bool bind_same(type_oid *bound, type_oid actual)
     return true;
 }
 
-static bool bind_range(type_oid actual, type_oid *range)
+// `range` stands for the range type, whose multirange type goes with it.
+static bool bind_range(type_oid actual, bool multirange, type_oid *range)
 {
-    return type_is_range(actual) && bind_same(range, actual);
+    const struct range_type *type = multirange ? multirange_type_of(actual) : range_type_of(actual);
+    return type != NULL && bind_same(range, type->range);
 }
 
 static bool bind_plain(type_oid declared, type_oid actual, struct polymorphs *bound)
 {
     if (declared == TYPE_ANYARRAY) {
         return type_is_array(actual) && bind_same(&bound->array, actual);
-    } else if (declared == TYPE_ANYRANGE) {
-        return bind_range(actual, &bound->range);
+    } else if (declared == TYPE_ANYRANGE || declared == TYPE_ANYMULTIRANGE) {
+        return bind_range(actual, declared == TYPE_ANYMULTIRANGE, &bound->range);
     } else {
         if (declared == TYPE_ANYNONARRAY && type_is_array(actual)) return false;
         if (declared == TYPE_ANYENUM &&
@@ -102,9 +105,10 @@ static bool bind_polymorphs(const struct call_types *call, const type_oid *decla
                 actual = type_info(actual)->element;
                 has_array = true;
             }
-            if (declared[i] == TYPE_ANYCOMPATIBLERANGE) {
-                if (!bind_range(actual, &bound->compatible_range)) return false;
-                actual = range_type_of(actual)->subtype;
+            if (declared[i] == TYPE_ANYCOMPATIBLERANGE || declared[i] == TYPE_ANYCOMPATIBLEMULTIRANGE) {
+                bool multirange = declared[i] == TYPE_ANYCOMPATIBLEMULTIRANGE;
+                if (!bind_range(actual, multirange, &bound->compatible_range)) return false;
+                actual = range_type_of(bound->compatible_range)->subtype;
             }
             loose[loose_count++] = actual;
             continue;
@@ -133,6 +137,12 @@ static bool bind_polymorphs(const struct call_types *call, const type_oid *decla
     return true;
 }
 
+// 0 for 0.
+static type_oid multirange_of(type_oid range)
+{
+    return range == 0 ? 0 : range_type_of(range)->multirange;
+}
+
 static type_oid polymorph_value(type_oid declared, const struct polymorphs *bound)
 {
     switch (declared) {
@@ -141,10 +151,12 @@ static type_oid polymorph_value(type_oid declared, const struct polymorphs *boun
     case TYPE_ANYENUM: return bound->element;
     case TYPE_ANYARRAY: return bound->array;
     case TYPE_ANYRANGE: return bound->range;
+    case TYPE_ANYMULTIRANGE: return multirange_of(bound->range);
     case TYPE_ANYCOMPATIBLE:
     case TYPE_ANYCOMPATIBLENONARRAY: return bound->compatible;
     case TYPE_ANYCOMPATIBLEARRAY: return bound->compatible_array;
     case TYPE_ANYCOMPATIBLERANGE: return bound->compatible_range;
+    case TYPE_ANYCOMPATIBLEMULTIRANGE: return multirange_of(bound->compatible_range);
     default: return declared;
     }
 }
@@ -235,15 +247,19 @@ static struct candidate *all_candidates(
     return first;
 }
 
+// One that repeats its last argument only when no other takes the same types.
 static struct candidate *find_exact(
     const struct call_types *call, struct candidate *all, const type_oid *types)
 {
+    struct candidate *repeating = NULL;
     for (; all != NULL; all = all->next) {
-        if (call->count == 0 ||
-            memcmp(all->args, types, sizeof(type_oid) * (size_t)call->count) == 0)
-            return all;
+        if (call->count != 0 &&
+            memcmp(all->args, types, sizeof(type_oid) * (size_t)call->count) != 0)
+            continue;
+        if (!all->function->variadic) return all;
+        if (repeating == NULL) repeating = all;
     }
-    return NULL;
+    return repeating;
 }
 
 // --- 10.2 step 3, 10.3 step 4: the best of several -------------------------------------------------------

@@ -121,6 +121,7 @@ struct status number_underflow(void);
     X(functions_macaddr) \
     X(functions_enum) \
     X(functions_range) \
+    X(functions_multirange) \
     X(functions_degrees) \
     X(functions_identifier) \
     X(functions_cast)

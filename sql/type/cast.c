@@ -23,6 +23,10 @@
     BY(INT8, type, I, cast_int8_to_oid), BY(INT2, type, I, cast_int4_to_oid), BY(INT4, type, I, cast_int4_to_oid), \
     SAME(type, OID, I), SAME(OID, type, I), SAME(type, INT8, A), BY(type, INT4, A, cast_oid_to_int4)
 
+#define RANGES(name, oid) \
+    {.from = TYPE_##name##RANGE, .to = TYPE_##name##MULTIRANGE, .context = E, \
+        .fn = cast_range_to_multirange, .function_oid = oid}
+
 // clang-format off
 static const struct cast casts[] = {
     BY(INT8, INT2, A, cast_int_to_int), BY(INT8, INT4, A, cast_int_to_int),
@@ -82,6 +86,8 @@ static const struct cast casts[] = {
     BY(CIDR, TEXT, A, cast_inet_to_text), BY(CIDR, VARCHAR, A, cast_inet_to_text),
     BY(CIDR, BPCHAR, A, cast_inet_to_text),
     BY(MACADDR, MACADDR8, I, cast_macaddr_to_macaddr8), BY(MACADDR8, MACADDR, I, cast_macaddr8_to_macaddr),
+
+    RANGES(INT4, 4281), RANGES(NUM, 4284), RANGES(TS, 4287), RANGES(TSTZ, 4290), RANGES(DATE, 4293), RANGES(INT8, 4296),
 
     TEXT(JSON, JSONB, A), TEXT(JSONB, JSON, A), BY(JSONB, BOOL, E, cast_jsonb_to_bool),
     BY(JSONB, NUMERIC, E, cast_jsonb_to_number), BY(JSONB, INT2, E, cast_jsonb_to_number),
@@ -355,11 +361,11 @@ void functions_cast_register(void)
         invariant(count < CAST_FUNCTIONS_MAX);
         functions[count] = (struct function){.name = type_info(casts[i].to)->name,
             .kind = FUNCTION_SCALAR,
-            .oid = FIRST_CAST_FUNCTION_OID + count,
+            .oid = casts[i].function_oid != 0 ? casts[i].function_oid : FIRST_CAST_FUNCTION_OID + count,
             .result = casts[i].to,
             .arg_count = 1,
             .strict = true,
-            .volatility = FUNCTION_STABLE,
+            .volatility = casts[i].function_oid != 0 ? FUNCTION_IMMUTABLE : FUNCTION_STABLE,
             .args = &casts[i].from,
             .fn = casts[i].fn};
         count++;

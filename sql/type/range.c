@@ -4,18 +4,25 @@
 #include "sql/type/datetime.h"
 
 static const struct range_type types[] = {
-    {TYPE_INT4RANGE, TYPE_INT4, true},
-    {TYPE_INT8RANGE, TYPE_INT8, true},
-    {TYPE_NUMRANGE, TYPE_NUMERIC, false},
-    {TYPE_TSRANGE, TYPE_TIMESTAMP, false},
-    {TYPE_TSTZRANGE, TYPE_TIMESTAMPTZ, false},
-    {TYPE_DATERANGE, TYPE_DATE, true},
+    {TYPE_INT4RANGE, TYPE_INT4, TYPE_INT4MULTIRANGE, true},
+    {TYPE_INT8RANGE, TYPE_INT8, TYPE_INT8MULTIRANGE, true},
+    {TYPE_NUMRANGE, TYPE_NUMERIC, TYPE_NUMMULTIRANGE, false},
+    {TYPE_TSRANGE, TYPE_TIMESTAMP, TYPE_TSMULTIRANGE, false},
+    {TYPE_TSTZRANGE, TYPE_TIMESTAMPTZ, TYPE_TSTZMULTIRANGE, false},
+    {TYPE_DATERANGE, TYPE_DATE, TYPE_DATEMULTIRANGE, true},
 };
 
 const struct range_type *range_type_of(type_oid oid)
 {
     for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
         if (types[i].range == oid) return &types[i];
+    return NULL;
+}
+
+const struct range_type *multirange_type_of(type_oid oid)
+{
+    for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].multirange == oid) return &types[i];
     return NULL;
 }
 

@@ -23,10 +23,11 @@
 #define RANGE_UPPER_INFINITE 0x10u
 
 struct range_type {
-    type_oid range, subtype;
+    type_oid range, subtype, multirange;
     bool discrete;
 };
 const struct range_type *range_type_of(type_oid oid); // NULL: no range type.
+const struct range_type *multirange_type_of(type_oid oid); // That of its ranges; NULL: no multirange type.
 const struct range_type *range_type_at(uint32_t index); // All of them, for pg_range; NULL past the end.
 static inline bool type_is_range(type_oid oid)
 {

@@ -65,7 +65,14 @@
     X(TSRANGE, "tsrange", "tsrange", -1, 'R', false, 3909, &type_ops_range) \
     X(TSTZRANGE, "tstzrange", "tstzrange", -1, 'R', false, 3911, &type_ops_range) \
     X(DATERANGE, "daterange", "daterange", -1, 'R', false, 3913, &type_ops_range) \
-    X(INT8RANGE, "int8range", "int8range", -1, 'R', false, 3927, &type_ops_range)
+    X(INT8RANGE, "int8range", "int8range", -1, 'R', false, 3927, &type_ops_range) \
+    X(INT4MULTIRANGE, "int4multirange", "int4multirange", -1, 'R', false, 6150, &type_ops_multirange) \
+    X(NUMMULTIRANGE, "nummultirange", "nummultirange", -1, 'R', false, 6151, \
+        &type_ops_multirange_inexact) \
+    X(TSMULTIRANGE, "tsmultirange", "tsmultirange", -1, 'R', false, 6152, &type_ops_multirange) \
+    X(TSTZMULTIRANGE, "tstzmultirange", "tstzmultirange", -1, 'R', false, 6153, &type_ops_multirange) \
+    X(DATEMULTIRANGE, "datemultirange", "datemultirange", -1, 'R', false, 6155, &type_ops_multirange) \
+    X(INT8MULTIRANGE, "int8multirange", "int8multirange", -1, 'R', false, 6157, &type_ops_multirange)
 
 // X(id, name, length, category, element type, operations): types without an array type.
 #define LONE_TYPES(X) \
@@ -80,6 +87,8 @@
     X(ANYNONARRAY, "anynonarray", 4, 'P', 0, &type_ops_void) \
     X(ANYENUM, "anyenum", 4, 'P', 0, &type_ops_void) \
     X(ANYRANGE, "anyrange", -1, 'P', 0, &type_ops_void) \
+    X(ANYMULTIRANGE, "anymultirange", -1, 'P', 0, &type_ops_void) \
+    X(ANYCOMPATIBLEMULTIRANGE, "anycompatiblemultirange", -1, 'P', 0, &type_ops_void) \
     X(ANYCOMPATIBLERANGE, "anycompatiblerange", -1, 'P', 0, &type_ops_void) \
     X(ANYCOMPATIBLE, "anycompatible", 4, 'P', 0, &type_ops_void) \
     X(ANYCOMPATIBLEARRAY, "anycompatiblearray", -1, 'P', 0, &type_ops_void) \

@@ -56,6 +56,12 @@ VALUES = {
     "tsrange": ["empty", "[2000-01-01,2024-02-29 12:00)", "(,infinity]"],
     "tstzrange": ["empty", "[2000-01-01 00:00+00,2024-02-29 12:00+00)", "(2000-01-01 00:00+00,)"],
     "daterange": ["empty", "[2000-01-01,2024-02-29]", "(,1999-12-31)", "[2024-03-01,infinity]"],
+    "int4multirange": ["{}", "{[1,5)}", "{(,3],[7,9)}", "{[3,)}", "{(,)}", "{[5,6),[8,2147483647)}"],
+    "int8multirange": ["{}", "{[1,5),[7,9)}", "{(,3]}"],
+    "nummultirange": ["{}", "{[1.5,5)}", "{(1.50,5.0],[7,8)}", "{(,3],[NaN,]}"],
+    "datemultirange": ["{}", "{[2000-01-01,2024-02-29],[2024-03-05,infinity]}", "{(,1999-12-31)}"],
+    "tstzmultirange": ["{}", "{[2000-01-01 00:00+00,2024-02-29 12:00+00),[2024-03-01 00:00+00,)}"],
+    "tsmultirange": ["{}", "{[2000-01-01,2024-02-29 12:00),[2024-03-01,infinity]}"],
     "int4range[]": ["{}", "{\"[1,5)\",NULL,empty}"],
     "int2[]": ["{1,2}"], "date[]": ["{2000-01-01,infinity}"], "jsonb[]": ["{null,\"{}\"}"], "uuid[]": ["{00000000-0000-0000-0000-000000000000}"],
 }
@@ -63,9 +69,10 @@ NUMBERED = {16: "bool", 20: "int8", 21: "int2", 23: "int4", 25: "text", 26: "oid
             700: "float4", 701: "float8", 1700: "numeric", 1042: "bpchar", 1043: "varchar", 1082: "date", 1083: "time", 1266: "timetz", 1114: "timestamp",
             1184: "timestamptz", 1186: "interval", 1560: "bit", 1562: "varbit", 2950: "uuid", 869: "inet", 650: "cidr", 1007: "int4[]", 1009: "text[]", 1016: "int8[]",
             1231: "numeric[]", 1022: "float8[]", 3220: "pg_lsn",
-            3904: "int4range", 3926: "int8range", 3906: "numrange", 3908: "tsrange", 3910: "tstzrange", 3912: "daterange", 3905: "int4range[]"}
+            3904: "int4range", 3926: "int8range", 3906: "numrange", 3908: "tsrange", 3910: "tstzrange", 3912: "daterange", 3905: "int4range[]",
+            4451: "int4multirange", 4532: "nummultirange", 4533: "tsmultirange", 4534: "tstzmultirange", 4535: "datemultirange", 4536: "int8multirange"}
 RANGES = {"int4": "int4range", "int8": "int8range", "numeric": "numrange", "date": "daterange", "timestamptz": "tstzrange"}
-ELEMENT = {2283: "element", 2277: "array", 3831: "range", 2776: "element", 5077: "element", 5078: "array", 5079: "element", 2276: "any"}
+ELEMENT = {2283: "element", 2277: "array", 3831: "range", 4537: "multirange", 2776: "element", 5077: "element", 5078: "array", 5079: "element", 2276: "any"}
 # What depends on the server, the session, the clock, or is not for users.
 NOT_CALLED = re.compile(
     r"^(pg_(?!typeof|column_size$)|has_|lo_|lowrite|loread|current_|inet_(client|server)|txid_|version$|obj_description|col_description|shobj_|to_reg|reg|set_config|setval|nextval|currval|lastval|"
@@ -74,7 +81,7 @@ NOT_CALLED = re.compile(
     r".*(in|out|send|recv|sel|typmodin|typmodout)$|amvalidate|.*handler|format_type|getdatabaseencoding|session_user|unknown|RI_FKey|suppress|cidin|age$|icu_|satisfies|"
     r"convert$|to_ascii|binary_upgrade|.*_sortsupport|mxid|fmgr|any|void|cstring|record_|row_to_json|array_larger|array_smaller|anarray|generate_subscripts|int2int4_sum|int8_avg|"
     r"int4_avg|int8_sum|int4_sum|int2_sum|numeric_avg|numeric_sum|numeric_uplus|float8_(avg|var|stddev|regr|corr|covar)|float4_accum|datetime|system|websearch|phrase|plainto|"
-    r"numnode|.*multirange.*|range_agg|.*(line|point|box|circle|path|poly|lseg).*|cash.*|money.*|macaddr.*|bpchar_pattern|like_|texteqname|ordered_set|percentile|width_bucket_|test_|"
+    r"numnode|.*(line|point|box|circle|path|poly|lseg).*|cash.*|money.*|macaddr.*|bpchar_pattern|like_|texteqname|ordered_set|percentile|width_bucket_|test_|"
     r"interval_(pl|mi|mul)$|currtid|dist_|diagonal|tid|xid|oidvector|int2vector|scalar|charnegator|jsonb_path|.*_support$)")
 
 
@@ -128,8 +135,9 @@ class Routines:
 
     def resolved(self, kinds):
         """Polymorphic arguments as types: one element type for all."""
-        element = self.pick(sorted(RANGES) if "range" in kinds else ["int4", "text", "numeric", "int8", "float8"])
-        chosen = {"element": element, "array": element + "[]", "range": RANGES.get(element)}
+        element = self.pick(sorted(RANGES) if "range" in kinds or "multirange" in kinds else ["int4", "text", "numeric", "int8", "float8"])
+        chosen = {"element": element, "array": element + "[]", "range": RANGES.get(element),
+                  "multirange": RANGES.get(element, "").replace("range", "multirange")}
         return [chosen.get(kind) or (self.pick(self.types) if kind == "any" else kind) for kind in kinds]
 
     def call(self):

@@ -199,7 +199,6 @@ MEANT = {
     r"\dAc": "operator classes of types and access methods that are not here",
     r"\db+": "the server's own objects are admin's",
     r"\dC": "casts of types that are not here; those that input and output make are listed, too",
-    r"\df upper": "no multiranges",
     r"\dF": "no full-text search",
     r"\dFd": "no full-text search",
     r"\dFp": "no full-text search",
