@@ -237,6 +237,23 @@ out:
     return st;
 }
 
+// Ends the span behind the last row that there is now. Who adds rows behind it later makes their entries, since the index
+// is known, and need not be what the batch loses against.
+static struct status trim(struct task *task, struct change_batch *batch, struct span *span)
+{
+    struct status st = STATUS_OK;
+    struct kv_scan scan;
+    struct kv_batch last;
+    kv_scan_init(&scan, *span);
+    scan.reverse = true;
+    scan.limit = 1;
+    scan.read.no_validate = true;
+    TRY(kv_scan_next(task, batch->txn, &scan, batch->arena, &last));
+    span->end = last.count == 0 ? span->start : key_next(batch->arena, last.pairs[0].key);
+out:
+    return st;
+}
+
 static struct status fill_batch(struct task *task, struct change_batch *batch)
 {
     struct status st = STATUS_OK;
@@ -253,6 +270,7 @@ static struct status fill_batch(struct task *task, struct change_batch *batch)
     struct span span = row_index_span(batch->arena, batch->tenant, table->id, table->indexes[0].id);
     if (fill->resume.size > 0 && bytes_compare(fill->resume, span.start) > 0)
         span.start = fill->resume;
+    TRY(trim(task, batch, &span));
     kv_scan_init(&scan, span);
     if (batch->lock) scan.read.lock = KV_LOCK_UPDATE;
     scan.batch_rows = fill->rows_max < CHANGE_BATCH_ROWS ? fill->rows_max : CHANGE_BATCH_ROWS;
@@ -260,9 +278,9 @@ static struct status fill_batch(struct task *task, struct change_batch *batch)
         fill->rows_max = fill->rows_max / 4 < CHANGE_BATCH_ROWS ? CHANGE_BATCH_ROWS : fill->rows_max / 4;
     fill->attempts = batch->attempt;
     fill->rows = 0;
-    fill->done = false;
+    fill->done = bytes_equal(span.start, span.end);
     buffer_init(&fill->last, batch->arena);
-    TRY(fill_rows(task, batch, &scan, table, index, &reader));
+    if (!fill->done) TRY(fill_rows(task, batch, &scan, table, index, &reader));
     fill->next = key_next(batch->arena, buffer_bytes(&fill->last));
 out:
     return st;

@@ -250,7 +250,8 @@ struct status change_run_batch(struct task *task, struct change_batch *batch,
         } else {
             st = kv_txn_commit(task, batch->txn, NULL);
         }
-        if (!failed(st) || st.retry != RETRY_TRANSACTION) break;
+        // What has lost to the last is a failure: the job begins anew.
+        if (!failed(st) || st.retry != RETRY_TRANSACTION || attempt + 1 == BATCH_RETRIES_MAX) break;
         TRY(task_sleep(task, 1000000ull << (attempt < 8 ? attempt : 8)));
     }
 out:
