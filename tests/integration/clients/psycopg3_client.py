@@ -64,7 +64,6 @@ def values():
         ("daterange", Range(datetime.date(2024, 1, 1), datetime.date(2024, 2, 1))),
         ("tsrange", Range(datetime.datetime(2024, 1, 1, 10), datetime.datetime(2024, 1, 2), "(]")),
         ("tstzrange", Range(datetime.datetime(2024, 1, 1, 10, tzinfo=UTC), None)), ("int4range", Range(empty=True)),
-        ("int4range[]", [Range(1, 2), Range(3, None)]),
     ]
 
 
