@@ -155,6 +155,8 @@ enum kv_ingest_mark { KV_INGEST_END, KV_INGEST_BEGIN, KV_INGEST_JOIN };
 CHECKED struct status kv_ingest_end(struct task *task, uint64_t tenant, struct hlc_timestamp upto);
 CHECKED struct status kv_ingest(
     struct task *task, uint64_t tenant, const struct kv_version *versions, uint32_t count);
+// As kv_clear, of a tenant that ingests (else 55000): a stream that comes late erases nothing.
+CHECKED struct status kv_ingest_clear(struct task *task, uint64_t tenant, struct span span);
 // Erases every version of an ingesting tenant above `ts`, by its time index: costs what is above,
 // not what there is. Can be repeated. *removed may be NULL.
 CHECKED struct status kv_revert(

@@ -70,7 +70,10 @@ static struct status run_clear(struct task *task, struct slice *slice, struct le
     struct status st = slice_admit(task, slice, 0);
     if (!failed(st)) st = check_part(slice, job->call.tenant, job->span);
     if (!failed(st) && move_shuts_span(slice, job->span)) st = wrong_span();
-    return failed(st) ? st : slice_clear(task, slice, job->call.tenant, job->span);
+    if (failed(st)) return st;
+    return job->what == LEADER_JOB_INGEST_CLEAR
+               ? slice_ingest_clear(task, slice, job->call.tenant, job->span)
+               : slice_clear(task, slice, job->call.tenant, job->span);
 }
 
 static struct status run_fingerprint(
@@ -101,7 +104,8 @@ struct status leader_job(struct task *task, void *arg)
     case LEADER_JOB_MARK:
         return slice_ingest_mark(task, slice, job->call.tenant, job->mark, job->ts);
     case LEADER_JOB_REVERT: return run_revert(task, slice, job);
-    case LEADER_JOB_CLEAR: return run_clear(task, slice, job);
+    case LEADER_JOB_CLEAR:
+    case LEADER_JOB_INGEST_CLEAR: return run_clear(task, slice, job);
     case LEADER_JOB_FINGERPRINT: return run_fingerprint(task, slice, job);
     case LEADER_JOB_THRESHOLD:
         if (!hlc_less(job->ts, slice_gc_threshold(slice, job->call.tenant))) return STATUS_OK;
@@ -206,7 +210,8 @@ static void job_asked(struct wire_in *in, void *request)
 {
     struct leader_job *job = request;
     job->what = (enum leader_job_kind)wire_take_enum(in, LEADER_JOB_KIND_END - 1);
-    bool spans = job->what == LEADER_JOB_CLEAR || job->what == LEADER_JOB_FINGERPRINT;
+    bool spans = job->what == LEADER_JOB_CLEAR || job->what == LEADER_JOB_INGEST_CLEAR ||
+                 job->what == LEADER_JOB_FINGERPRINT;
     job->span.start = spans ? wire_take_key(in) : wire_take_bytes(in);
     job->span.end = spans ? wire_take_key(in) : wire_take_bytes(in);
     job->ts = wire_take_ts(in);

@@ -28,6 +28,7 @@ enum leader_job_kind {
     LEADER_JOB_CLEAR,       // span
     LEADER_JOB_FINGERPRINT, // span, ts; fingerprint
     LEADER_JOB_THRESHOLD,   // ts: 55000 when versions at it may be gone already
+    LEADER_JOB_INGEST_CLEAR, // span: 55000 when the tenant does not ingest
     LEADER_JOB_KIND_END
 };
 struct leader_job {

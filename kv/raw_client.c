@@ -233,12 +233,23 @@ static struct status job_part(
     return st;
 }
 
-struct status kv_clear(struct task *task, uint64_t tenant, struct span span)
+static struct status clear_as(
+    struct task *task, uint64_t tenant, struct span span, enum leader_job_kind what)
 {
-    struct leader_job job = {.call.tenant = tenant, .what = LEADER_JOB_CLEAR};
+    struct leader_job job = {.call.tenant = tenant, .what = what};
     struct status st = leader_check_span(tenant, span);
     if (failed(st)) return st;
     return range_walk(task, span, job_part, &job);
+}
+
+struct status kv_clear(struct task *task, uint64_t tenant, struct span span)
+{
+    return clear_as(task, tenant, span, LEADER_JOB_CLEAR);
+}
+
+struct status kv_ingest_clear(struct task *task, uint64_t tenant, struct span span)
+{
+    return clear_as(task, tenant, span, LEADER_JOB_INGEST_CLEAR);
 }
 
 struct status kv_fingerprint(struct task *task, uint64_t tenant, struct span span,

@@ -328,6 +328,8 @@ CHECKED struct status slice_export(struct task *task, struct slice *slice, struc
     struct arena *arena, struct kv_version **versions, uint32_t *count);
 CHECKED struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tenant,
     const struct kv_version *versions, uint32_t count);
+CHECKED struct status slice_ingest_clear(
+    struct task *task, struct slice *slice, uint64_t tenant, struct span span);
 // At the end nothing above `upto` is left; HLC_MAX: all is.
 CHECKED struct status slice_ingest_mark(struct task *task, struct slice *slice, uint64_t tenant,
     enum kv_ingest_mark mark, struct hlc_timestamp upto);

@@ -187,6 +187,13 @@ out:
     return st;
 }
 
+static struct status ingest_check(const struct slice *slice, uint64_t tenant)
+{
+    const struct slice_tenant *now = slice_tenant_get(slice, tenant);
+    if (now != NULL && now->ingesting && !now->closing) return STATUS_OK;
+    return status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
+}
+
 static struct status ingest_propose(
     struct task *task, struct slice *slice, uint64_t tenant, struct bytes payload)
 {
@@ -205,11 +212,7 @@ struct status slice_ingest(struct task *task, struct slice *slice, uint64_t tena
     for (uint32_t i = 0; i < count;) {
         struct entry_builder builder;
         TRY(slice_admit(task, slice, 1));
-        const struct slice_tenant *now = slice_tenant_get(slice, tenant);
-        if (now == NULL || !now->ingesting || now->closing) {
-            st = status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster is not ingesting");
-            goto out;
-        }
+        TRY(ingest_check(slice, tenant));
         for (uint32_t k = i; slice->moves != NULL && k < count; k++) {
             bool leaves = range_set_find(slice->ranges, versions[k].key) == NULL;
             if (!leaves && !move_shuts(slice, versions[k].key, 0)) continue;
@@ -302,16 +305,32 @@ out:
     return st;
 }
 
-struct status slice_clear(struct task *task, struct slice *slice, uint64_t tenant, struct span span)
+static struct bytes clear_entry(struct arena *arena, uint64_t tenant, struct span span)
 {
     struct entry_builder builder;
+    entry_begin(&builder, arena);
+    entry_op_append(
+        &builder, &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = tenant, .span = span});
+    return entry_end(&builder);
+}
+
+struct status slice_clear(struct task *task, struct slice *slice, uint64_t tenant, struct span span)
+{
     struct status st;
     TRY(slice_may_serve(task, slice));
     TRY(slice_admit_any(task, slice));
-    entry_begin(&builder, task->arena);
-    entry_op_append(
-        &builder, &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = tenant, .span = span});
-    TRY(slice_propose(task, slice, entry_end(&builder)));
+    TRY(slice_propose(task, slice, clear_entry(task->arena, tenant, span)));
+out:
+    return st;
+}
+
+struct status slice_ingest_clear(
+    struct task *task, struct slice *slice, uint64_t tenant, struct span span)
+{
+    struct status st;
+    TRY(slice_admit(task, slice, 1));
+    TRY(ingest_check(slice, tenant));
+    TRY(ingest_propose(task, slice, tenant, clear_entry(task->arena, tenant, span)));
 out:
     return st;
 }

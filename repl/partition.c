@@ -126,7 +126,7 @@ static struct status clear(
     if (bytes_compare(span.end, receiver->source.end) < 0)
         target.end = key_rewrite_tenant(&receiver->arena, span.end, receiver->run->tenant);
     TRY(ingest(task, receiver));
-    st = kv_clear(task, receiver->run->tenant, target);
+    st = kv_ingest_clear(task, receiver->run->tenant, target);
 out:
     return st;
 }

@@ -132,7 +132,10 @@ KV_TEST(raw_client, copies_of_a_tenant_have_its_fingerprint)
     CHECK(same);
     TRY(same_at(task, times[3], &same));
     CHECK(!same);
+    // Whatever comes later adds nothing and erases nothing.
     CHECK_FAILS(kv_ingest(task, COPY, &early, 1), E_NOT_IN_PREREQUISITE_STATE);
+    CHECK_FAILS(kv_ingest_clear(task, COPY, (struct span){key_in(task, COPY, "a"), key_in(task, COPY, "z")}),
+        E_NOT_IN_PREREQUISITE_STATE);
     // It serves now, and its commits are above all that it received.
     struct kv_txn *txn;
     struct hlc_timestamp ts;
