@@ -59,7 +59,7 @@ CREATE TABLE zoo.likes (a int REFERENCES zoo.person ON UPDATE CASCADE ON DELETE 
    CONSTRAINT later FOREIGN KEY (b) REFERENCES zoo.person (id) MATCH FULL DEFERRABLE INITIALLY DEFERRED, CONSTRAINT two UNIQUE (a, b) INCLUDE (n), PRIMARY KEY (n));
 ALTER TABLE zoo.likes ADD CONSTRAINT not_checked CHECK (a <> b) NOT VALID;
 CREATE VIEW zoo.v AS SELECT p.id, p.name, l.c, CASE WHEN p.share BETWEEN 1 AND 5 THEN 'low' ELSE 'high' END AS level, p.feeling = 'ok' AS fine, ARRAY[1,2] AS a, (SELECT max(n) FROM zoo.likes) AS m
-  FROM zoo.person p LEFT JOIN zoo.likes l ON l.a = p.id WHERE p.name IN ('x', 'y') OR p.born IS NULL ORDER BY p.id DESC LIMIT 10;
+  FROM zoo.person p LEFT JOIN zoo.likes l ON l.a = p.id WHERE p.name::text IN ('x', 'y') OR p.born IS NULL ORDER BY p.id DESC LIMIT 10;
 COMMENT ON VIEW zoo.v IS 'a view';
 COMMENT ON COLUMN zoo.v.level IS 'lev';
 CREATE VIEW zoo.star AS SELECT * FROM zoo.likes;

@@ -17,7 +17,8 @@ static const char make_tables[] =
         RUN("CREATE VIEW v AS SELECT a, b FROM t"); \
     } while (0)
 
-// An oid names one function or one operator, and a call cannot mean two entries equally well.
+// An oid names one function or one operator, and a call cannot mean two entries equally well: of two that take the same
+// arguments one repeats its last, and the other is preferred.
 Test(pg_catalog, oids_and_signatures_are_unique)
 {
     sql_register();
@@ -27,6 +28,7 @@ Test(pg_catalog, oids_and_signatures_are_unique)
             if ((a->kind == FUNCTION_OPERATOR) != (b->kind == FUNCTION_OPERATOR)) continue;
             cr_expect_neq(a->oid, b->oid, "%u: %s and %s", a->oid, a->name, b->name);
             bool same = strcmp(a->name, b->name) == 0 && a->arg_count == b->arg_count &&
+                        a->variadic == b->variadic &&
                         strcmp(a->schema == NULL ? "" : a->schema, b->schema == NULL ? "" : b->schema) == 0;
             for (uint32_t k = 0; same && k < a->arg_count; k++) same = a->args[k] == b->args[k];
             cr_expect(!same, "%s (%u, %u) twice", a->name, a->oid, b->oid);
