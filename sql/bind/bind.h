@@ -303,6 +303,8 @@ CHECKED struct status bind_subscript(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_sublink(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+// scalar_equal, and queries that are written alike in one scope are equal, too.
+bool bind_equal(const struct scalar *a, const struct scalar *b);
 CHECKED struct status bind_function(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,

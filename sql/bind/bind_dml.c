@@ -353,7 +353,7 @@ static bool is_plain_values(const struct select *select)
 
 // --- ON CONFLICT -------------------------------------------------------------------------------------
 
-// `rows` gets what queries for several columns give; NULL: there is no place for it, each column has a query of its own.
+// `rows` gets what queries for several columns give; NULL: there is no place beneath, they stand in the assignments.
 static struct status bind_assignments(struct binder *binder, struct scope *scope,
     const struct assignment_list *list, const struct written_views *views,
     const struct table_plan *table, var_id base, struct rel_item_list *out, struct rel_item_list *rows);
@@ -561,7 +561,7 @@ static struct status finish_assignment(struct binder *binder, struct scope *scop
 struct assigned_row {
     const struct assignment *of;
     struct query query;
-    var_id var;
+    struct scalar *once; // The row, as a query or as a variable of one beneath; NULL: of one column, there is no row.
 };
 
 static struct status bind_assigned_row(struct binder *binder, struct scope *scope, const struct assignment *assignment,
@@ -570,12 +570,12 @@ static struct status bind_assigned_row(struct binder *binder, struct scope *scop
     struct status st = STATUS_OK;
     const struct expr *value = assignment->value;
     struct query *query = &row->query;
-    *row = (struct assigned_row){.of = assignment, .var = VAR_NONE};
+    *row = (struct assigned_row){.of = assignment};
     TRY(bind_select(binder, scope, value->sublink.query, false, query));
     if (query->column_count != assignment->count)
         return bind_error(binder, value->position, E_SYNTAX_ERROR,
             "number of columns does not match number of values");
-    if (rows == NULL || query->column_count == 1) return st;
+    if (query->column_count == 1) return st;
     struct scalar *made =
         scalar_with_args(binder->arena, SCALAR_ROW, TYPE_OF(TYPE_RECORD), value->position, query->column_count);
     for (uint32_t i = 0; i < query->column_count; i++)
@@ -591,8 +591,12 @@ static struct status bind_assigned_row(struct binder *binder, struct scope *scop
     sublink->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, 1);
     sublink->subquery.outputs[0] = inner;
     sublink->subquery.output_count = 1;
-    row->var = bind_new_var(binder, "row", NULL, made->type);
-    rel_item_add(binder->arena, rows, row->var, sublink);
+    sublink->subquery.once = true;
+    row->once = sublink;
+    if (rows == NULL) return st;
+    var_id var = bind_new_var(binder, "row", NULL, made->type);
+    rel_item_add(binder->arena, rows, var, sublink);
+    row->once = bind_var(binder, var, value->position);
 
 out:
     return st;
@@ -608,12 +612,11 @@ static struct status assignment_value(struct binder *binder, struct scope *scope
     const struct column_desc *column = &table->table->columns[ordinal];
     if (assignment->row) {
         if (value->kind == EXPR_SUBLINK && value->sublink.kind == SUBLINK_SCALAR) {
-            if (row->of != assignment || row->var == VAR_NONE)
+            if (row->of != assignment || row->once == NULL)
                 TRY(bind_assigned_row(binder, scope, assignment, rows, row));
             struct type type = row->query.columns[at].type;
-            if (row->var != VAR_NONE) {
-                *out = bind_composite_item(
-                    binder, bind_var(binder, row->var, value->position), at, type, value->position);
+            if (row->once != NULL) {
+                *out = bind_composite_item(binder, row->once, at, type, value->position);
                 return finish_assignment(binder, scope, assignment, at, column, former, out);
             }
             *out = scalar_new(binder->arena, SCALAR_SUBQUERY, type, value->position);

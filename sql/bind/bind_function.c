@@ -202,9 +202,9 @@ static bool same_aggregate(const struct rel_aggregate *a, const struct rel_aggre
     if (a->function != b->function || a->arg_count != b->arg_count || a->distinct != b->distinct ||
         a->order_count > 0 || b->order_count > 0 || (a->filter == NULL) != (b->filter == NULL))
         return false;
-    if (a->filter != NULL && !scalar_equal(a->filter, b->filter)) return false;
+    if (a->filter != NULL && !bind_equal(a->filter, b->filter)) return false;
     for (uint32_t i = 0; i < a->arg_count; i++)
-        if (!scalar_equal(a->args[i], b->args[i])) return false;
+        if (!bind_equal(a->args[i], b->args[i])) return false;
     return true;
 }
 

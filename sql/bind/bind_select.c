@@ -119,7 +119,7 @@ var_id bind_project_var(
         return scalar->var;
     for (uint32_t i = 0; i < project->project.count; i++)
         if (project->project.items[i].scalar == scalar ||
-            scalar_equal(project->project.items[i].scalar, scalar))
+            bind_equal(project->project.items[i].scalar, scalar))
             return project->project.items[i].var;
     var_id var = bind_new_var(binder, name, NULL, scalar->type);
     binder->vars[var].row = bind_row_maker(binder, scalar);
@@ -209,7 +209,7 @@ struct status bind_match_target(struct binder *binder, const struct target_scala
     for (uint32_t i = 0; i < targets->count; i++) {
         const struct target_scalar *target = &targets->items[i];
         if (!target->named || strcmp(target->name, expr->column.names[0]) != 0) continue;
-        if (*out != NULL && !scalar_equal(*out, target->scalar))
+        if (*out != NULL && !bind_equal(*out, target->scalar))
             return bind_error(binder, expr->position, E_AMBIGUOUS_COLUMN, "%s \"%s\" is ambiguous",
                 clause, expr->column.names[0]);
         if (*out == NULL && binder->resolutions != NULL)

@@ -2,6 +2,36 @@
 //
 // Queries within expressions: EXISTS, IN, ANY, ALL, one value, ARRAY.
 #include "sql/bind/bind.h"
+#include "sql/parse/deparse.h"
+
+// Where a query within an expression stood. Alike in one scope, two mean the same.
+struct sublink_origin {
+    struct arena *arena;
+    const struct scope *scope;
+    const struct expr *expr;
+    const char *text; // Of `expr`, once somebody asked for it.
+};
+
+static const char *origin_text(struct sublink_origin *origin)
+{
+    struct buffer out;
+    if (origin->text != NULL) return origin->text;
+    buffer_init(&out, origin->arena);
+    deparse_expression(&out, origin->expr, 0);
+    return origin->text = buffer_string(&out);
+}
+
+static bool same_query(const struct scalar *a, const struct scalar *b)
+{
+    struct sublink_origin *of_a = a->subquery.origin, *of_b = b->subquery.origin;
+    return of_a != NULL && of_b != NULL && of_a->scope == of_b->scope &&
+           strcmp(origin_text(of_a), origin_text(of_b)) == 0;
+}
+
+bool bind_equal(const struct scalar *a, const struct scalar *b)
+{
+    return scalar_equal_by(a, b, same_query);
+}
 
 static struct status sublink_compare(struct binder *binder, const struct expr *expr,
     struct scalar *test, struct scalar *sublink)
@@ -50,6 +80,8 @@ struct status bind_sublink(
     TRY(bind_select(binder, scope, expr->sublink.query, false, &query));
     struct scalar *sublink =
         scalar_new(binder->arena, SCALAR_SUBQUERY, TYPE_OF(TYPE_BOOL), expr->position);
+    sublink->subquery.origin = ARENA_NEW(binder->arena, struct sublink_origin);
+    *sublink->subquery.origin = (struct sublink_origin){binder->arena, scope, expr, NULL};
     sublink->subquery.kind = kind;
     sublink->subquery.rel = query.rel;
     sublink->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, query.column_count);

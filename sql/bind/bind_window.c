@@ -277,7 +277,7 @@ static bool same_keys(const struct rel_window *a, const struct rel_window *b)
     for (uint32_t i = 0; i < a->key_count; i++)
         if (a->keys[i].descending != b->keys[i].descending ||
             a->keys[i].nulls_first != b->keys[i].nulls_first ||
-            !scalar_equal(a->keys[i].scalar, b->keys[i].scalar))
+            !bind_equal(a->keys[i].scalar, b->keys[i].scalar))
             return false;
     return true;
 }
@@ -330,7 +330,7 @@ out:
 static bool same_scalar(const struct scalar *a, const struct scalar *b)
 {
     if (a == NULL || b == NULL) return a == b;
-    return scalar_equal(a, b);
+    return bind_equal(a, b);
 }
 
 static bool same_call(const struct rel_window_call *a, const struct rel_window_call *b)
@@ -343,7 +343,7 @@ static bool same_call(const struct rel_window_call *a, const struct rel_window_c
         !same_scalar(f->start_value, g->start_value) || !same_scalar(f->end_value, g->end_value))
         return false;
     for (uint32_t i = 0; i < a->arg_count; i++)
-        if (!scalar_equal(a->args[i], b->args[i])) return false;
+        if (!bind_equal(a->args[i], b->args[i])) return false;
     return true;
 }
 

@@ -500,6 +500,13 @@ static struct status compile_node(struct compiler *c, struct scalar *scalar, ope
     }
 }
 
+static bool same_value(const struct scalar *a, const struct scalar *b)
+{
+    if (a->kind == SCALAR_SUBQUERY && b->kind == SCALAR_SUBQUERY && a->subquery.once && a->subquery.rel == b->subquery.rel)
+        return true;
+    return scalar_equal(a, b);
+}
+
 static struct status compile(struct compiler *c, struct scalar *scalar, operand *out)
 {
     struct status st = STATUS_OK;
@@ -510,13 +517,14 @@ static struct status compile(struct compiler *c, struct scalar *scalar, operand 
     default: break;
     }
     for (uint32_t i = 0; i < c->memo_count; i++)
-        if (c->memo[i].scalar == scalar ? !scalar_is_volatile(scalar)
-                                        : scalar_equal(c->memo[i].scalar, scalar)) {
+        if (same_value(c->memo[i].scalar, scalar)) {
             *out = c->memo[i].operand;
             return st;
         }
     TRY(compile_node(c, scalar, out));
     if (c->memo_count < MEMO_MAX) c->memo[c->memo_count++] = (struct memo){scalar, *out};
+    else if (scalar->kind == SCALAR_SUBQUERY && scalar->subquery.once) // In no branch: it is there for all rows.
+        c->memo[MEMO_MAX - 1] = (struct memo){scalar, *out};
 
 out:
     return st;

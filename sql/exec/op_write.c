@@ -263,6 +263,7 @@ static struct status update_conflict(struct task *task, struct write_op *write, 
         changed[table->computed.items[i].var - table->row_base] = true;
     TRY(writer_check(task, writer, 1, NULL));
     TRY(writer_update(task, writer, write->conflict.columns, NULL, 1, changed));
+    TRY(writer_check_views(task, writer, 1));
     *updated = true;
 
 out:
@@ -300,6 +301,7 @@ static struct status insert_or_update(
             if (node->assignments != NULL)
                 TRY(first_touch(task, write, writer->columns, 0, &first));
             TRY(writer_insert(task, writer, 0, 1));
+            TRY(writer_check_views(task, writer, 1));
             wrote = true;
         } else if (node->assignments != NULL && value.data != NULL) {
             TRY(load_conflict(write, 0, key, value));
@@ -336,6 +338,7 @@ static struct status replace_rows(
     st = writer_insert(task, writer, 0, in->selected);
     writer->replaces = false;
     TRY(st);
+    TRY(writer_check_views(task, writer, in->selected));
     write->op.run->rows_affected += in->selected;
 
 out:
@@ -395,6 +398,7 @@ static struct status insert_next(struct task *task, struct op *op, struct batch 
         }
         TRY(writer_check(task, write->writer, in->selected, NULL));
         TRY(writer_insert(task, write->writer, 0, in->selected));
+        TRY(writer_check_views(task, write->writer, in->selected));
         op->run->rows_affected += in->selected;
         if (!node->returning) continue;
         struct batch all = {.count = in->selected, .selected = in->selected};
@@ -446,6 +450,7 @@ static struct status update_batch(
     }
     TRY(writer_check(task, write->writer, count, node->changed));
     TRY(writer_update(task, write->writer, write->old, write->rows, count, node->changed));
+    TRY(writer_check_views(task, write->writer, count));
     if (!node->returning) return st;
     // Back to the input's positions, where FROM's columns are.
     for (uint32_t c = 0; c < op->out.column_count; c++) {

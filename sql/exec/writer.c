@@ -51,6 +51,12 @@ out:
     return st;
 }
 
+static int kind_of(const struct table_plan_check *check)
+{
+    if (check->view) return WRITER_CHECK_VIEW;
+    return check->domain != NULL ? WRITER_CHECK_DOMAIN : WRITER_CHECK_TABLE;
+}
+
 static struct status compile_conditions(
     struct arena *arena, struct expr_outer *outer, struct writer_plan *plan)
 {
@@ -58,9 +64,17 @@ static struct status compile_conditions(
     const struct table_plan *table = plan->table;
     uint32_t count = table->check_count + table->table->index_count;
     struct scalar **scalars = ARENA_ARRAY(arena, struct scalar *, count);
-    for (uint32_t i = 0; i < table->check_count; i++) scalars[i] = table->checks[i].condition;
-    if (table->check_count > 0)
-        TRY(expr_compile(arena, outer, &plan->row, scalars, table->check_count, &plan->checks));
+    for (int kind = 0; kind < WRITER_CHECK_KINDS; kind++) {
+        struct writer_checks *checks = &plan->checks[kind];
+        checks->which = ARENA_ARRAY(arena, uint32_t, table->check_count);
+        for (uint32_t i = 0; i < table->check_count; i++) {
+            if (kind_of(&table->checks[i]) != kind) continue;
+            scalars[checks->count] = table->checks[i].condition;
+            checks->which[checks->count++] = i;
+        }
+        if (checks->count > 0)
+            TRY(expr_compile(arena, outer, &plan->row, scalars, checks->count, &checks->program));
+    }
     uint32_t predicates = 0;
     plan->predicate_outputs = ARENA_ARRAY(arena, uint32_t, table->table->index_count);
     struct scalar **conditions = ARENA_ARRAY(arena, struct scalar *, count);
@@ -208,7 +222,8 @@ struct writer *writer_of(struct run *run, struct writer_plan *const *plans, uint
     writer->generated = state_of(writer, plan->generated);
     writer->expressions = state_of(writer, plan->expressions);
     writer->old_expressions = state_of(writer, plan->expressions);
-    writer->checks = state_of(writer, plan->checks);
+    for (int kind = 0; kind < WRITER_CHECK_KINDS; kind++)
+        writer->checks[kind] = state_of(writer, plan->checks[kind].program);
     writer->predicates = state_of(writer, plan->predicates);
     writer->old_predicates = state_of(writer, plan->predicates);
     writer->references =
@@ -360,51 +375,76 @@ out:
     return st;
 }
 
+static struct status failed_check(struct writer *writer, const struct table_plan_check *check, uint32_t at)
+{
+    const struct table_desc *table = writer->plan->table->table;
+    struct arena *arena = error_arena(writer);
+    struct status st;
+    if (check->view) {
+        st = status_format(arena, SQLSTATE('4', '4', '0', '0', '0'),
+            "new row violates check option for view \"%s\"", check->name);
+        return failing_row(writer, st, at);
+    }
+    if (check->domain != NULL)
+        return domain_violation(arena, writer->run->session, check->domain_schema, check->domain,
+            check->not_null ? NULL : check->name);
+    st = status_format(arena, E_CHECK_VIOLATION,
+        "new row for relation \"%s\" violates check constraint \"%s\"", table->name, check->name);
+    return writer_names(writer, failing_row(writer, st, at), table, NULL, check->name);
+}
+
+static struct status run_checks(
+    struct task *task, struct writer *writer, enum writer_check_kind kind, struct batch *batch)
+{
+    struct status st = STATUS_OK;
+    const struct writer_checks *checks = &writer->plan->checks[kind];
+    struct expr_state *state = writer->checks[kind];
+    if (state == NULL) return st;
+    TRY(expr_run(task, state, batch, &writer->check_arena));
+    for (uint32_t c = 0; c < checks->count; c++) {
+        const struct datum *passed = expr_column(state, c);
+        for (uint32_t r = 0; r < batch->count; r++)
+            if (!passed[r].null && !passed[r].boolean)
+                return failed_check(writer, &writer->plan->table->checks[checks->which[c]], r);
+    }
+
+out:
+    return st;
+}
+
+static struct batch rows_of(struct writer *writer, uint32_t count)
+{
+    return (struct batch){.columns = writer->columns,
+        .column_count = writer->plan->table->width,
+        .count = count,
+        .selected = count};
+}
+
 struct status writer_check(
     struct task *task, struct writer *writer, uint32_t count, const bool *changed)
 {
     struct status st = STATUS_OK;
     const struct writer_plan *plan = writer->plan;
-    struct batch batch = {.columns = writer->columns,
-        .column_count = plan->table->width,
-        .count = count,
-        .selected = count};
+    struct batch batch = rows_of(writer, count);
     arena_reset(&writer->check_arena);
     TRY(compute(task, writer, writer->generated, plan->generated_ordinals, plan->generated_count,
         &batch));
+    TRY(run_checks(task, writer, WRITER_CHECK_DOMAIN, &batch));
     TRY(check_not_null(writer, count, changed));
     TRY(compute(task, writer, writer->expressions, plan->expression_ordinals,
         plan->expression_count, &batch));
     if (writer->predicates != NULL)
         TRY(expr_run(task, writer->predicates, &batch, &writer->check_arena));
-    if (writer->checks == NULL) return st;
-    TRY(expr_run(task, writer->checks, &batch, &writer->check_arena));
-    for (uint32_t c = 0; c < plan->table->check_count; c++) {
-        const struct datum *passed = expr_column(writer->checks, c);
-        for (uint32_t r = 0; r < count; r++) {
-            if (passed[r].null || passed[r].boolean) continue;
-            struct arena *arena = error_arena(writer);
-            const char *name = plan->table->checks[c].name;
-            const char *domain = plan->table->checks[c].domain;
-            if (plan->table->checks[c].view) {
-                st = status_format(arena, SQLSTATE('4', '4', '0', '0', '0'),
-                    "new row violates check option for view \"%s\"", name);
-                return failing_row(writer, st, r);
-            }
-            if (domain != NULL)
-                return domain_violation(arena, writer->run->session,
-                    plan->table->checks[c].domain_schema, domain,
-                    plan->table->checks[c].not_null ? NULL : name);
-            st = status_format(arena, E_CHECK_VIOLATION,
-                "new row for relation \"%s\" violates check constraint \"%s\"",
-                plan->table->table->name, name);
-            st = failing_row(writer, st, r);
-            return writer_names(writer, st, plan->table->table, NULL, name);
-        }
-    }
+    TRY(run_checks(task, writer, WRITER_CHECK_TABLE, &batch));
 
 out:
     return st;
+}
+
+struct status writer_check_views(struct task *task, struct writer *writer, uint32_t count)
+{
+    struct batch batch = rows_of(writer, count);
+    return run_checks(task, writer, WRITER_CHECK_VIEW, &batch);
 }
 
 static bool in_index(

@@ -15,6 +15,14 @@
 #include "sql/exec/op.h"
 #include "sql/plan/table_plan.h"
 
+// In the order in which they are looked at. Domains' come before any NOT NULL, views' when the row is written.
+enum writer_check_kind { WRITER_CHECK_DOMAIN, WRITER_CHECK_TABLE, WRITER_CHECK_VIEW, WRITER_CHECK_KINDS };
+struct writer_checks {
+    struct expr_program *program;       // One output a check; NULL: there are none.
+    uint32_t *which;                    // Among the table plan's.
+    uint32_t count;
+};
+
 // Compiled with the plan.
 struct writer_plan {
     struct table_plan *table;
@@ -27,7 +35,7 @@ struct writer_plan {
     struct expr_program *expressions;   // Of indexes.
     uint32_t *expression_ordinals;
     uint32_t expression_count;
-    struct expr_program *checks;        // One output a check.
+    struct writer_checks checks[WRITER_CHECK_KINDS];
     struct expr_program *predicates;    // One output a partial index.
     uint32_t *predicate_outputs;        // Per index; UINT32_MAX: no predicate.
     struct expr_program *defaults;      // For SET DEFAULT: one output a column.
@@ -76,9 +84,12 @@ struct writer;
 struct writer *writer_of(struct run *run, struct writer_plan *const *plans, uint32_t index);
 // Columns of rows to be written, by ordinal: room for run->capacity rows.
 struct datum **writer_columns(struct writer *writer);
-// Computes generated columns and expressions, checks NOT NULL and CHECK, for rows 0..count.
+// Computes generated columns and expressions, checks domains, NOT NULL and CHECK, for rows 0..count.
 CHECKED struct status writer_check(struct task *task, struct writer *writer, uint32_t count,
     const bool *changed);
+// Checks the CHECK OPTION of views for rows 0..count. After they are written: of rows that conflict with others nothing
+// is said.
+CHECKED struct status writer_check_views(struct task *task, struct writer *writer, uint32_t count);
 // Writes rows first..first+count of writer_columns as new ones.
 CHECKED struct status writer_insert(
     struct task *task, struct writer *writer, uint32_t first, uint32_t count);
@@ -105,7 +116,8 @@ struct writer {
     struct writer_plan *const *plans;
     const struct writer_plan *plan;
     struct datum **columns;
-    struct expr_state *generated, *expressions, *checks, *predicates, *defaults;
+    struct expr_state *generated, *expressions, *predicates, *defaults;
+    struct expr_state *checks[WRITER_CHECK_KINDS];
     struct expr_state *old_expressions, *old_predicates;
     struct datum **old_columns;     // Old rows with their expressions.
     struct datum *row, *old_row;

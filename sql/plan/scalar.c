@@ -72,7 +72,29 @@ static bool const_equal(const struct scalar *a, const struct scalar *b)
     return bytes_equal(datum_as_bytes(a->value), datum_as_bytes(b->value));
 }
 
-bool scalar_equal(const struct scalar *a, const struct scalar *b)
+// Element variables of the array comparisons around, which differ though what they stand for is equal.
+struct equality {
+    scalar_same_query *same;
+    const struct equality *around;
+    var_id a, b;
+};
+
+static bool equal(const struct scalar *a, const struct scalar *b, const struct equality *in);
+
+static bool equal_vars(var_id a, var_id b, const struct equality *in)
+{
+    for (; in->around != NULL; in = in->around)
+        if (a == in->a || b == in->b) return a == in->a && b == in->b;
+    return a == b;
+}
+
+static bool equal_any(const struct scalar *a, const struct scalar *b, const struct equality *in)
+{
+    struct equality inner = {in->same, in, a->any_array.element_var, b->any_array.element_var};
+    return a->any_array.all == b->any_array.all && equal(a->any_array.compare, b->any_array.compare, &inner);
+}
+
+static bool equal(const struct scalar *a, const struct scalar *b, const struct equality *in)
 {
     if (a == b) return !scalar_is_volatile(a);
     if (a->kind != b->kind || a->type.oid != b->type.oid || a->type.typmod != b->type.typmod ||
@@ -81,7 +103,7 @@ bool scalar_equal(const struct scalar *a, const struct scalar *b)
     switch (a->kind) {
     case SCALAR_CONST: return const_equal(a, b);
     case SCALAR_PARAM: return a->param == b->param;
-    case SCALAR_VAR: return a->var == b->var;
+    case SCALAR_VAR: return equal_vars(a->var, b->var, in);
     case SCALAR_CALL:
         if (a->function != b->function || a->function->volatility == FUNCTION_VOLATILE) return false;
         break;
@@ -103,12 +125,25 @@ bool scalar_equal(const struct scalar *a, const struct scalar *b)
         if (a->sql_value != b->sql_value) return false;
         break;
     case SCALAR_SUBQUERY:
-    case SCALAR_ANY_ARRAY: return false;
+        return in->same != NULL && in->around == NULL && in->same(a, b) && !scalar_is_volatile(a);
+    case SCALAR_ANY_ARRAY:
+        if (!equal_any(a, b, in)) return false;
+        break;
     default: break;
     }
     for (uint32_t i = 0; i < a->arg_count; i++)
-        if (!scalar_equal(a->args[i], b->args[i])) return false;
+        if (!equal(a->args[i], b->args[i], in)) return false;
     return true;
+}
+
+bool scalar_equal_by(const struct scalar *a, const struct scalar *b, scalar_same_query *same)
+{
+    return equal(a, b, &(struct equality){.same = same});
+}
+
+bool scalar_equal(const struct scalar *a, const struct scalar *b)
+{
+    return scalar_equal_by(a, b, NULL);
 }
 
 static bool rel_has_volatile(struct rel *rel);

@@ -80,8 +80,10 @@ struct scalar {
             struct rel *rel;
             var_id *outputs;             // What the query gives, one or several columns.
             uint32_t output_count;
+            bool once;                   // Stands in several places, and is computed once for them.
             struct scalar *compare;      // ANY, ALL: over outputs and test_vars.
             var_id *test_vars;           // Stand for args[] in `compare`.
+            struct sublink_origin *origin; // As it was written (sql/bind/bind_sublink.c); NULL: it was not.
         } subquery;
         enum sql_value sql_value;
     };
@@ -114,6 +116,9 @@ static inline bool scalar_is_unknown(const struct scalar *scalar)
 }
 // Same value for the same rows; volatile calls are never equal.
 bool scalar_equal(const struct scalar *a, const struct scalar *b);
+// Likewise, and `same` tells which queries are equal; to scalar_equal none are.
+typedef bool scalar_same_query(const struct scalar *a, const struct scalar *b);
+bool scalar_equal_by(const struct scalar *a, const struct scalar *b, scalar_same_query *same);
 bool scalar_is_volatile(const struct scalar *scalar);
 bool scalar_is_immutable(const struct scalar *scalar); // Calls and casts that settings and names do not change.
 bool scalar_has_subquery(const struct scalar *scalar);
