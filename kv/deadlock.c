@@ -2,6 +2,7 @@
 #include "kv/deadlock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/hashmap.h"
 #include "core/invariant.h"
@@ -15,7 +16,10 @@
 
 #define METHOD_REPORT (RPC_LEADER + 41u)
 #define METHOD_VERDICT (RPC_LEADER + 42u)
-#define SEARCH_MAX 4096u // Transactions looked at for one report.
+#define NEAR_MAX 64u // Transactions looked at for one report.
+// Between two searches of all waits: so that they take a few percent of the shard's time.
+#define WHOLE_PAUSE_NS UINT64_C(10000000)
+#define WHOLE_PAUSE_STEP_NS UINT64_C(5000)
 
 METRIC_DEFINE(metric_deadlocks, "kv.lock.deadlocks", METRIC_COUNTER, METRIC_COUNT, false,
     "Cycles of waiting transactions ended by failing one of them");
@@ -27,6 +31,12 @@ struct graph_wait {
     uint64_t reported_ns;
     uint32_t blocker_count;
     uint64_t blockers[DEADLOCK_BLOCKERS_MAX]; // Transactions.
+    // Of a transaction's first wait, while a search is on:
+    uint64_t search;           // The one that came by last.
+    bool open;                 // It is on the path from where the search began.
+    struct graph_wait *before; // Whoever led here.
+    struct graph_wait *turn;   // Which of its waits, and
+    uint32_t turn_blocker;     // which edge of that, is next.
 };
 
 struct deadlock_graph {
@@ -35,6 +45,9 @@ struct deadlock_graph {
     struct hashmap waits; // txn -> struct graph_wait list.
     uint32_t count;
     uint64_t now_ns, aged_ns;
+    uint64_t search, steps;
+    bool unsure;       // There may be cycles that no search for one report has found.
+    uint64_t whole_ns; // When all waits may be searched again.
 };
 
 struct status deadlock_graph_create(
@@ -96,25 +109,47 @@ void deadlock_graph_wait_end(
     graph->count--;
 }
 
+static void waits_free(struct deadlock_graph *graph, struct graph_wait *first)
+{
+    while (first != NULL) {
+        struct graph_wait *next = first->next;
+        free(first);
+        graph->count--;
+        first = next;
+    }
+}
+
 void deadlock_graph_age(struct deadlock_graph *graph, uint64_t now_ns)
 {
     graph->now_ns = now_ns;
     if (now_ns < graph->aged_ns + DEADLOCK_WAIT_OLD_NS / 2) return;
     graph->aged_ns = now_ns;
-    for (bool removed = true; removed;) {
-        removed = false;
-        uint32_t cursor = 0;
-        struct hashmap_entry *entry;
-        while (!removed && (entry = hashmap_next(&graph->waits, &cursor)) != NULL) {
-            struct graph_wait *wait = entry->value;
-            while (wait != NULL && wait->reported_ns + DEADLOCK_WAIT_OLD_NS > now_ns) {
-                wait = wait->next;
+    uint32_t cursor = 0;
+    struct hashmap_entry *entry;
+    while ((entry = hashmap_next(&graph->waits, &cursor)) != NULL) {
+        struct graph_wait *first = entry->value, *old = NULL;
+        for (struct graph_wait **link = &first; *link != NULL;) {
+            struct graph_wait *wait = *link;
+            if (wait->reported_ns + DEADLOCK_WAIT_OLD_NS > now_ns) {
+                link = &wait->next;
+                continue;
             }
-            if (wait == NULL) continue;
-            deadlock_graph_wait_end(graph, wait->id, wait->owner); // The map changes: once more.
-            removed = true;
+            *link = wait->next;
+            wait->next = old;
+            old = wait;
         }
+        if (first != NULL) {
+            entry->value = first;
+        } else {
+            hashmap_remove_u64(&graph->waits, hashmap_entry_u64(entry));
+        }
+        waits_free(graph, old);
     }
+}
+
+uint64_t deadlock_graph_steps(const struct deadlock_graph *graph)
+{
+    return graph->steps;
 }
 
 static struct graph_wait *wait_get(
@@ -135,36 +170,18 @@ static struct graph_wait *wait_get(
     return wait;
 }
 
-// Breadth first from `start` along "waits for", remembering who led where.
-struct search {
-    uint64_t txns[SEARCH_MAX];
-    uint32_t parents[SEARCH_MAX]; // Position in txns.
-    uint32_t count;
-    struct hashmap seen;
-};
+// --- searching -----------------------------------------------------------------------------------
+//
+// A cycle is closed by the edge that came last, so only new edges are searched from. They nearly always lead to a transaction
+// that waits for nobody, or around a few corners. Where many wait in one line the way is as long as that: such a search would
+// cost each of them a look at all. It is cut off, and what it has not seen is left to a search of all waits together,
+// which sees each edge once.
 
-static bool search_visit(struct search *search, uint64_t txn, uint32_t parent)
+// Whom an edge leads to; NULL: that one waits for nobody.
+static struct graph_wait *edge_follow(struct deadlock_graph *graph, uint64_t blocker)
 {
-    if (search->count == SEARCH_MAX || hashmap_get_u64(&search->seen, txn) != NULL) return false;
-    search->txns[search->count] = txn;
-    search->parents[search->count++] = parent;
-    hashmap_put_u64(&search->seen, txn, search);
-    return true;
-}
-
-// The position of a transaction that waits for the first one, UINT32_MAX when there is no cycle.
-static uint32_t search_cycle(struct deadlock_graph *graph, struct search *search)
-{
-    for (uint32_t at = 0; at < search->count; at++) {
-        const struct graph_wait *wait = hashmap_get_u64(&graph->waits, search->txns[at]);
-        for (; wait != NULL; wait = wait->next) {
-            for (uint32_t i = 0; i < wait->blocker_count; i++) {
-                if (wait->blockers[i] == search->txns[0]) return at;
-                search_visit(search, wait->blockers[i], at);
-            }
-        }
-    }
-    return UINT32_MAX;
+    graph->steps++;
+    return hashmap_get_u64(&graph->waits, blocker);
 }
 
 static bool younger(struct lock_owner_id a, struct lock_owner_id b)
@@ -173,24 +190,141 @@ static bool younger(struct lock_owner_id a, struct lock_owner_id b)
     return a.txn > b.txn;
 }
 
-static void victim_kill(
-    struct deadlock_graph *graph, const struct search *search, uint32_t last)
+// Of the cycle whose members `before` leads to, from the last to the first.
+static struct graph_wait *victim_of(struct graph_wait *last, const struct graph_wait *first)
 {
-    struct graph_wait *victim = NULL;
-    for (uint32_t at = last;; at = search->parents[at]) {
-        struct graph_wait *wait = hashmap_get_u64(&graph->waits, search->txns[at]);
-        invariant(wait != NULL);
-        if (victim == NULL || younger(wait->owner, victim->owner)) victim = wait;
-        if (at == 0) break;
+    struct graph_wait *victim = last;
+    for (struct graph_wait *at = last; at != first;) {
+        at = at->before;
+        if (younger(at->owner, victim->owner)) victim = at;
     }
+    return victim;
+}
+
+static void victim_kill(struct deadlock_graph *graph, struct graph_wait *victim)
+{
     metric_add(&metric_deadlocks, 0, 1);
     covered("deadlock.victim");
-    struct lock_owner_id owner = victim->owner;
-    while (victim != NULL) {
-        graph->kill(graph->arg, victim->id);
-        deadlock_graph_wait_end(graph, victim->id, owner);
-        victim = hashmap_get_u64(&graph->waits, owner.txn);
+    for (const struct graph_wait *wait = victim; wait != NULL; wait = wait->next)
+        graph->kill(graph->arg, wait->id);
+    hashmap_remove_u64(&graph->waits, victim->owner.txn);
+    waits_free(graph, victim);
+}
+
+// Breadth first from those edges of the wait (bits), as far as NEAR_MAX transactions go. NULL: no cycle was found.
+static struct graph_wait *near_victim(
+    struct deadlock_graph *graph, const struct graph_wait *wait, uint32_t edges)
+{
+    struct graph_wait *seen[NEAR_MAX];
+    const uint32_t most = SIM_MAYBE("deadlock.near_sighted") ? 1 : NEAR_MAX;
+    uint32_t count = 1;
+    seen[0] = hashmap_get_u64(&graph->waits, wait->owner.txn);
+    seen[0]->search = ++graph->search;
+    for (uint32_t at = 0; at < count; at++) {
+        const struct graph_wait *from = at == 0 ? wait : seen[at];
+        for (; from != NULL; from = at == 0 ? NULL : from->next) {
+            for (uint32_t i = 0; i < from->blocker_count; i++) {
+                if (at == 0 && (edges >> i & 1u) == 0) continue;
+                struct graph_wait *next = edge_follow(graph, from->blockers[i]);
+                if (next == seen[0]) return victim_of(seen[at], seen[0]);
+                if (next == NULL || next->search == graph->search) continue;
+                if (count >= most) {
+                    graph->unsure = true;
+                    continue;
+                }
+                next->search = graph->search;
+                next->before = seen[at];
+                seen[count++] = next;
+            }
+        }
     }
+    return NULL;
+}
+
+static struct graph_wait *path_extend(
+    const struct deadlock_graph *graph, struct graph_wait *first, struct graph_wait *before)
+{
+    first->search = graph->search;
+    first->open = true;
+    first->before = before;
+    first->turn = first;
+    first->turn_blocker = 0;
+    return first;
+}
+
+// The next that this one waits for and that waits, too.
+static struct graph_wait *path_next(struct deadlock_graph *graph, struct graph_wait *first)
+{
+    while (first->turn != NULL) {
+        while (first->turn_blocker < first->turn->blocker_count) {
+            struct graph_wait *next = edge_follow(graph, first->turn->blockers[first->turn_blocker++]);
+            if (next != NULL) return next;
+        }
+        first->turn = first->turn->next;
+        first->turn_blocker = 0;
+    }
+    return NULL;
+}
+
+// Ends the cycle that closes from `last` to `first`. The search goes on before the victim: what it saw beyond it is as if
+// it had not been seen.
+static struct graph_wait *path_cut(
+    struct deadlock_graph *graph, struct graph_wait *last, const struct graph_wait *first)
+{
+    struct graph_wait *victim = victim_of(last, first);
+    for (struct graph_wait *at = last; at != victim; at = at->before) {
+        at->open = false;
+        at->search = 0;
+    }
+    struct graph_wait *before = victim->before;
+    victim_kill(graph, victim);
+    return before;
+}
+
+// Depth first through all waits.
+static void whole_search(struct deadlock_graph *graph)
+{
+    const uint64_t steps = graph->steps;
+    uint32_t cursor = 0;
+    struct hashmap_entry *entry;
+    graph->search++;
+    while ((entry = hashmap_next(&graph->waits, &cursor)) != NULL) {
+        struct graph_wait *at = entry->value;
+        if (at->search == graph->search) continue;
+        path_extend(graph, at, NULL);
+        while (at != NULL) {
+            struct graph_wait *next = path_next(graph, at);
+            if (next == NULL) {
+                at->open = false;
+                at = at->before;
+            } else if (next->search != graph->search) {
+                at = path_extend(graph, next, at);
+            } else if (next->open) {
+                covered("deadlock.far");
+                at = path_cut(graph, at, next);
+            }
+        }
+    }
+    graph->unsure = false;
+    graph->whole_ns = graph->now_ns + WHOLE_PAUSE_NS + (graph->steps - steps) * WHOLE_PAUSE_STEP_NS;
+}
+
+// Takes the edges over; which of them are new, as bits.
+static uint32_t edges_replace(
+    struct graph_wait *wait, const struct lock_owner_id *blockers, uint32_t count)
+{
+    uint64_t former[DEADLOCK_BLOCKERS_MAX];
+    const uint32_t former_count = wait->blocker_count;
+    uint32_t fresh = 0;
+    memcpy(former, wait->blockers, former_count * sizeof *former);
+    wait->blocker_count = count < DEADLOCK_BLOCKERS_MAX ? count : DEADLOCK_BLOCKERS_MAX;
+    for (uint32_t i = 0; i < wait->blocker_count; i++) {
+        uint32_t k = 0;
+        while (k < former_count && former[k] != blockers[i].txn) k++;
+        if (k == former_count) fresh |= 1u << i;
+        wait->blockers[i] = blockers[i].txn;
+    }
+    return fresh;
 }
 
 void deadlock_graph_wait(struct deadlock_graph *graph, struct deadlock_wait_id id,
@@ -199,19 +333,14 @@ void deadlock_graph_wait(struct deadlock_graph *graph, struct deadlock_wait_id i
     struct graph_wait *wait = wait_get(graph, id, owner);
     if (wait == NULL) return;
     wait->reported_ns = graph->now_ns;
-    wait->blocker_count =
-        blocker_count < DEADLOCK_BLOCKERS_MAX ? blocker_count : DEADLOCK_BLOCKERS_MAX;
-    for (uint32_t i = 0; i < wait->blocker_count; i++) wait->blockers[i] = blockers[i].txn;
-
-    struct search *search = malloc(sizeof *search);
-    if (search == NULL) return;
-    search->count = 0;
-    hashmap_init(&search->seen, NULL);
-    search_visit(search, owner.txn, 0);
-    uint32_t last = search_cycle(graph, search);
-    if (last != UINT32_MAX) victim_kill(graph, search, last);
-    hashmap_fini(&search->seen);
-    free(search);
+    const uint32_t fresh = edges_replace(wait, blockers, blocker_count);
+    struct graph_wait *victim = fresh == 0 ? NULL : near_victim(graph, wait, fresh);
+    if (victim != NULL) {
+        // What else the edges close is looked for with all others.
+        if (victim->owner.txn != owner.txn) graph->unsure = true;
+        victim_kill(graph, victim);
+    }
+    if (graph->unsure && graph->now_ns >= graph->whole_ns) whole_search(graph);
 }
 
 // --- in the cluster ------------------------------------------------------------------------------

@@ -7,8 +7,9 @@
 //
 // Edges point to holders and to the one ahead in line; longer lines are reached through that one.
 // Reports repeat while a wait lasts, so edges that went stale (somebody in line gave up) are
-// replaced within LOCK_REPORT_AGAIN_NS. A stale edge can at worst end a wait that was no deadlock:
-// 40001 all the same. When slice 1 moves, its new leader's graph is whole after one round of
+// replaced within LOCK_REPORT_AGAIN_NS, where many wait within LOCK_REPORT_AGAIN_MAX_NS. A stale edge can at worst end a wait
+// that was no deadlock: 40001 all the same. A cycle of a few is found with the report that closes it; one of many, or behind a
+// long line, is found in time that grows with the number of waits. When slice 1 moves, its new leader's graph is whole after one round of
 // reports; what an old one keeps is forgotten after DEADLOCK_WAIT_OLD_NS. Reports between nodes are
 // messages that may get lost: the next one says the same.
 //
@@ -40,7 +41,8 @@ struct deadlock_graph;
 CHECKED struct status deadlock_graph_create(
     void (*kill)(void *arg, struct deadlock_wait_id id), void *arg, struct deadlock_graph **graph);
 void deadlock_graph_destroy(struct deadlock_graph *graph);
-// Replaces what is known of this wait and looks for a cycle through it.
+// Replaces what is known of this wait and looks for a cycle through what is new of it. Long ones are found with a later report
+// of any wait.
 void deadlock_graph_wait(struct deadlock_graph *graph, struct deadlock_wait_id id,
     struct lock_owner_id owner, const struct lock_owner_id *blockers, uint32_t blocker_count);
 void deadlock_graph_wait_end(
@@ -48,6 +50,8 @@ void deadlock_graph_wait_end(
 // Forgets waits that were not reported for DEADLOCK_WAIT_OLD_NS; now and then.
 void deadlock_graph_age(struct deadlock_graph *graph, uint64_t now_ns);
 uint32_t deadlock_graph_count(const struct deadlock_graph *graph);
+// Edges that searches have followed: what they cost.
+uint64_t deadlock_graph_steps(const struct deadlock_graph *graph);
 
 // --- in the cluster ------------------------------------------------------------------------------
 

@@ -379,6 +379,12 @@ bool lock_give(struct lock_table *table, const struct lock_taken *taken)
     return true;
 }
 
+static uint64_t report_again_ns(const struct lock_table *table)
+{
+    const uint64_t pause_ns = LOCK_REPORT_AGAIN_NS * (1 + (uint64_t)table->waiter_count / LOCK_REPORT_TOGETHER);
+    return pause_ns < LOCK_REPORT_AGAIN_MAX_NS ? pause_ns : LOCK_REPORT_AGAIN_MAX_NS;
+}
+
 static void waiter_timer_fire(struct timer *timer)
 {
     struct lock_waiter *waiter = timer->arg;
@@ -387,7 +393,7 @@ static void waiter_timer_fire(struct timer *timer)
         waiter->reported = true;
         table->blocked(waiter);
     }
-    timer_arm(table->shard, timer, shard_now_ns(table->shard) + LOCK_REPORT_AGAIN_NS);
+    timer_arm(table->shard, timer, shard_now_ns(table->shard) + report_again_ns(table));
 }
 
 static void line_add(struct lock *lock, struct lock_waiter *waiter)
@@ -409,6 +415,7 @@ static void waiter_enlist(struct lock_table *table, struct lock_waiter *waiter)
     waiter->table_next = table->waiters;
     if (table->waiters != NULL) table->waiters->table_previous = waiter;
     table->waiters = waiter;
+    table->waiter_count++;
 }
 
 static void waiter_delist(struct lock_table *table, struct lock_waiter *waiter)
@@ -416,6 +423,7 @@ static void waiter_delist(struct lock_table *table, struct lock_waiter *waiter)
     *(waiter->table_previous == NULL ? &table->waiters : &waiter->table_previous->table_next) =
         waiter->table_next;
     if (waiter->table_next != NULL) waiter->table_next->table_previous = waiter->table_previous;
+    table->waiter_count--;
 }
 
 static struct status wait_in_line(struct task *task, struct lock_table *table,

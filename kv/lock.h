@@ -72,6 +72,7 @@ struct lock_table {
     uint64_t owner_buckets, owner_count;
     struct lock_pool lock_pool, hold_pool, owner_pool;
     struct lock_waiter *waiters; // Of all locks.
+    uint32_t waiter_count;
     uint64_t wait_id_last;
     // What locks given from now on are held since: a slice, and a number that grows at each moment at which locks of it
     // may have been lost, through all its leaders. Never 0. See lock_since.
@@ -80,6 +81,8 @@ struct lock_table {
 
 #define LOCK_REPORT_NS 2000000u        // 2 ms: most waits are over by then.
 #define LOCK_REPORT_AGAIN_NS 50000000u // Edges change while others give up.
+#define LOCK_REPORT_TOGETHER 64u       // So many of a table's waiters in that time: with more of them each reports less often,
+#define LOCK_REPORT_AGAIN_MAX_NS 1500000000u // but in time for the graph to remember it.
 
 CHECKED struct status lock_table_init(struct lock_table *table, struct shard *shard);
 // An invariant: nobody waits.

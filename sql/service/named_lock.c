@@ -249,6 +249,15 @@ static bool circle_through(struct named_locks *table, struct waiter *at, const s
     return false;
 }
 
+// Whether another waits for what it holds. It is the last in the line that it waits in.
+static bool is_awaited(const struct owner *owner)
+{
+    for (const struct hold *hold = owner->holds; hold != NULL; hold = hold->owner_next)
+        for (const struct waiter *at = hold->lock->waiters; at != NULL; at = at->next)
+            if (at->owner != owner) return true;
+    return false;
+}
+
 struct circle_search {
     struct named_locks *table;
     struct waiter *waiter;
@@ -283,7 +292,7 @@ static struct status wait_for_it(struct task *task, struct named_locks *table, s
     *link = &waiter;
     owner->waiting = &waiter;
     struct circle_search search = {.table = table, .waiter = &waiter};
-    stack_call(search_circle, &search);
+    if (is_awaited(owner)) stack_call(search_circle, &search);
     if (search.found)
         st = status_make_retry(E_DEADLOCK, RETRY_TRANSACTION, "deadlock detected");
     else if (call->timeout_ns != 0)
