@@ -59,6 +59,7 @@ struct reactor {
     struct fiber_pool fibers;
     uint32_t fiber_quota[REACTOR_LANES]; // By depth; and the system's.
     uint32_t fibers_used[REACTOR_LANES];
+    uint32_t lingering[REACTOR_LANES]; // Of those used: core/linger.h.
     struct list_link line[REACTOR_LANES];  // Of tasks without a fiber; [0] is sched.line.
     uint32_t line_count[REACTOR_LANES], line_max; // New tasks of depth 0.
     struct fiber big_stack;

@@ -38,6 +38,7 @@ struct sched_tenant {
     uint32_t weight;
     struct sched_entity run[SCHED_CLASSES];
     struct sched_entity line; // For a fiber.
+    uint32_t lingering[SHARD_CALL_DEPTH_MAX + 2]; // As the reactor's, by lane.
     struct sched_tenant *next;
 };
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/linger.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/reactor.h"
 #include "core/work.h"
 
@@ -217,6 +219,34 @@ void task_discard(struct task *task)
 {
     arena_fini(&task->own_arena);
     task_free(task->shard->reactor, task);
+}
+
+bool linger_begin(struct task *task)
+{
+    struct reactor *reactor = task->shard->reactor;
+    const uint32_t lane = lane_of(task), quota = reactor->fiber_quota[lane];
+    struct sched_tenant *tenant = task->sched_tenant;
+    static_assert(sizeof tenant->lingering == sizeof reactor->lingering, "a count for each lane");
+    if (reactor->lingering[lane] >= quota - (quota + 3) / 4 || tenant->lingering[lane] >= quota / 2) {
+        covered("linger.refused");
+        return false;
+    }
+    reactor->lingering[lane]++;
+    tenant->lingering[lane]++;
+    return true;
+}
+
+void linger_end(struct task *task)
+{
+    const uint32_t lane = lane_of(task);
+    invariant(task->shard->reactor->lingering[lane] > 0 && task->sched_tenant->lingering[lane] > 0);
+    task->shard->reactor->lingering[lane]--;
+    task->sched_tenant->lingering[lane]--;
+}
+
+struct status linger_refused(void)
+{
+    return status_make(E_TOO_MANY_CONNECTIONS, "too many statements wait for locks or clients");
 }
 
 struct task *task_current(void)

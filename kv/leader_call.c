@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/linger.h"
 #include "core/mark.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
@@ -29,6 +30,7 @@ struct leader_trip {
     bool here;         // On this node, as a struct.
     bool done;
     uint32_t asked;    // The node asked last.
+    uint64_t lock_deadline_ns; // The call's own, while it is asked for without a wait.
     struct status status;
     struct buffer ask; // Encoded, in call->reply.
     struct buffer answer;
@@ -418,6 +420,42 @@ static void trips_run(struct task *task, struct leader_trip *trips, uint32_t cou
     }
 }
 
+// Whether the leader may make it wait for another transaction's lock.
+static bool waits_for_locks(const struct leader_trip *trip)
+{
+    const struct kv_read *read;
+    switch (trip->kind) {
+    case LEADER_GET: read = &((const struct leader_get *)trip->call)->read; break;
+    case LEADER_SCAN: read = &((const struct leader_scan *)trip->call)->read; break;
+    case LEADER_COMMIT:
+    case LEADER_PREPARE:
+    case LEADER_LOCK:
+    case LEADER_STAGE: return true;
+    default: return false;
+    }
+    return read->lock != KV_LOCK_NONE && read->wait == KV_WAIT_BLOCK;
+}
+
+// Where the lock is nobody knows of those that wait here: when these are too many it is asked for without a wait.
+static void trips_go(struct task *task, struct leader_trip *trips, uint32_t count, struct leader_trip **going)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++) any = any || waits_for_locks(&trips[i]);
+    const bool lingers = any && linger_begin(task);
+    const bool refused = any && !lingers;
+    for (uint32_t i = 0; i < count && refused; i++) {
+        trips[i].lock_deadline_ns = trips[i].call->lock_deadline_ns;
+        trips[i].call->lock_deadline_ns = 1;
+    }
+    trips_run(task, trips, count, going);
+    if (lingers) linger_end(task);
+    for (uint32_t i = 0; i < count && refused; i++) {
+        trips[i].call->lock_deadline_ns = trips[i].lock_deadline_ns;
+        if (status_is(trips[i].status, E_LOCK_NOT_AVAILABLE) && waits_for_locks(&trips[i]))
+            trips[i].status = linger_refused();
+    }
+}
+
 struct status leader_call(
     struct task *task, struct leader_call *call, struct arena *arena, enum leader_kind kind)
 {
@@ -441,7 +479,7 @@ struct status leader_call(
     call->here = false;
     struct leader_trip trip = {.kind = kind, .call = call, .arena = arena};
     struct leader_trip *going;
-    trips_run(task, &trip, 1, &going);
+    trips_go(task, &trip, 1, &going);
     return trip.status;
 }
 
@@ -459,7 +497,7 @@ void leader_call_many(
         trips[i] =
             (struct leader_trip){.kind = items[i].kind, .call = items[i].call, .arena = arena};
     }
-    trips_run(task, trips, count, going);
+    trips_go(task, trips, count, going);
     for (uint32_t i = 0; i < count; i++) items[i].status = trips[i].status;
     arena_fini(&scratch);
 }

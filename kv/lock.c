@@ -6,6 +6,7 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/linger.h"
 #include "core/mark.h"
 #include "kv/kv_node.h"
 
@@ -485,8 +486,15 @@ struct status lock_acquire(struct task *task, struct lock_table *table,
         answer->skipped = true;
         return STATUS_OK;
     }
+    // Whoever holds it needs a stack to go on.
+    if (!linger_begin(task)) {
+        covered("lock.crowded");
+        lock_drop_if_unused(table, lock);
+        return linger_refused();
+    }
     uint64_t started_ns = task_now_ns(task);
     st = wait_in_line(task, table, request, lock, &answer->since);
+    linger_end(task);
     answer->suspended = true;
     answer->waited_ns = task_now_ns(task) - started_ns;
     return st;

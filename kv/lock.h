@@ -14,7 +14,7 @@
 // Memory   Locks, holds and owners come from pools of the table, bounded by LOCK_COUNT_MAX (53200).
 //          A waiter is embedded in the waiting task's frame.
 // Errors   55P03 (KV_WAIT_FAIL, or the deadline passed), 40001 (chosen to end a deadlock), 57014,
-//          53200.
+//          53200, 53300 (core/linger.h).
 // Checked  tests/unit/kv/test_txn_locks.c.
 #pragma once
 #include "core/bytes.h"

@@ -2,6 +2,7 @@
 #include "sql/catalog/catalog_store.h"
 
 #include "core/invariant.h"
+#include "core/linger.h"
 #include "kv/key.h"
 #include "sql/session/session.h"
 #include "sql/plan/statistics.h"
@@ -202,6 +203,7 @@ struct status catalog_wait_writable(
     struct status st = STATUS_OK;
     bool blocked = true;
 
+    if (!linger_begin(task)) return linger_refused();
     for (uint64_t pause = WRITABLE_PAUSE_MIN_NS; blocked;) {
         struct arena arena;
         struct bytes value;
@@ -220,6 +222,7 @@ struct status catalog_wait_writable(
     st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
         "restart transaction: the table was rewritten by a schema change");
 out:
+    linger_end(task);
     return st;
 }
 

@@ -3,6 +3,7 @@
 // Functions about the session and the server: who, where, which version, which settings.
 #include <string.h>
 
+#include "core/linger.h"
 #include "core/shard.h"
 #include "core/text.h"
 #include "core/version.h"
@@ -265,7 +266,10 @@ BODY(sleep_seconds)
     (void)result;
     if (!(seconds > 0)) return STATUS_OK;
     if (seconds > SLEEP_SECONDS_MAX) seconds = SLEEP_SECONDS_MAX;
-    return task_sleep(call->task, (uint64_t)(seconds * 1e9));
+    if (!linger_begin(call->task)) return linger_refused();
+    struct status st = task_sleep(call->task, (uint64_t)(seconds * 1e9));
+    linger_end(call->task);
+    return st;
 }
 
 BODY(sleep_for)

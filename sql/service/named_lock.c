@@ -6,6 +6,7 @@
 
 #include "core/hashmap.h"
 #include "core/invariant.h"
+#include "core/linger.h"
 #include "core/shard.h"
 #include "kv/cluster.h"
 #include "kv/node_lock.h"
@@ -284,6 +285,8 @@ static struct status wait_for_it(struct task *task, struct named_locks *table, s
     struct owner *owner, const struct lock_call *call)
 {
     struct status st;
+    // Whoever holds it needs a stack to go on.
+    if (!linger_begin(task)) return linger_refused();
     struct waiter waiter = {
         .lock = lock, .owner = owner, .mode = call->wish.mode, .scope = call->wish.scope};
     struct waiter **link = &lock->waiters;
@@ -300,6 +303,7 @@ static struct status wait_for_it(struct task *task, struct named_locks *table, s
             status_make(E_LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout"));
     else
         st = task_wait(task, &waiter.queue);
+    linger_end(task);
     if (waiter.granted) return STATUS_OK; // Even if the wait was given up at the same moment: its end frees it.
     for (link = &lock->waiters; *link != &waiter; link = &(*link)->next) {}
     *link = waiter.next;
@@ -479,13 +483,16 @@ static struct status node_acquire_there(struct task *task, void *arg)
     uint64_t end_ns = call->timeout_ns == 0 ? UINT64_MAX : task_now_ns(task) + call->timeout_ns;
     bool granted = false;
     call->done = false;
+    if (!linger_begin(task)) return linger_refused();
     for (;;) {
         struct named_lock *lock = hashmap_get(&table_of(task->shard)->locks, key_of(&call->wish.tag));
-        if (lock == NULL) return status_make(E_ADMIN_SHUTDOWN, "the session's locks are gone");
+        st = status_make(E_ADMIN_SHUTDOWN, "the session's locks are gone");
+        if (lock == NULL) break;
         uint64_t now_ns = task_now_ns(task), left_ns = now_ns < end_ns ? end_ns - now_ns : 1;
         st = node_round(task, lock, call, left_ns < NODE_ROUND_NS ? left_ns : NODE_ROUND_NS, &granted);
         if (!status_is(st, E_LOCK_NOT_AVAILABLE) || task_now_ns(task) >= end_ns) break;
     }
+    linger_end(task);
     call->done = granted && !failed(st);
     return st;
 }
@@ -622,6 +629,9 @@ struct status named_lock_acquire(
     struct task *task, struct session *session, const struct named_lock_wish *wish, bool *granted)
 {
     struct lock_call call = call_of(session, wish);
+    // Who waits on shard 0 does so here, too. When too many do, it is asked for without a wait.
+    const bool here = task->shard->index == 0, lingers = !here && !wish->try && linger_begin(task);
+    call.wish.try = wish->try || (!here && !lingers);
     // What a failed call may have got all the same goes with the rest.
     session->named_locks |= wish->scope == LOCK_OF_SESSION ? HAS_OF_SESSION : HAS_OF_TRANSACTION;
     struct status st = shard_call(task, 0, acquire_there, &call);
@@ -633,6 +643,8 @@ struct status named_lock_acquire(
             if (failed(undone) && !failed(st)) st = undone;
         }
     }
+    if (lingers) linger_end(task);
+    if (!failed(st) && !call.done && !wish->try) st = linger_refused();
     *granted = call.done;
     if (!failed(st) && call.done && wish->tag.kind == LOCK_ON_RELATION && STRONG(wish->mode))
         st = shard_call(task, 0, tell_all, NULL);

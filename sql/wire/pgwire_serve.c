@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "core/linger.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/text.h"
@@ -59,6 +60,15 @@ void pgwire_flush_now(struct pgwire *wire)
     conn_flush(wire->conn);
 }
 
+// Not all statements may wait for their clients.
+static struct status client_drain(struct task *task, struct pgwire *wire)
+{
+    if (!linger_begin(task)) return linger_refused();
+    struct status st = conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2);
+    linger_end(task);
+    return st;
+}
+
 struct status pgwire_flush(struct task *task, struct pgwire *wire)
 {
     struct status st = STATUS_OK;
@@ -69,7 +79,7 @@ struct status pgwire_flush(struct task *task, struct pgwire *wire)
         rest = bytes_skip(rest, FLUSH_BYTES);
         conn_flush(wire->conn);
         if (conn_output_bytes(wire->conn) > PGWIRE_OUTPUT_BYTES_MAX)
-            TRY(conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2));
+            TRY(client_drain(task, wire));
         TRY(task_work(task, FLUSH_BYTES));
     }
 
@@ -79,7 +89,17 @@ out:
     wire->out.size = 0;
     conn_flush(wire->conn);
     if (failed(st) || conn_output_bytes(wire->conn) <= PGWIRE_OUTPUT_BYTES_MAX) return st;
-    return conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2);
+    return client_drain(task, wire);
+}
+
+// Suspends until so much of what the client sends is there.
+static struct status client_input(struct task *task, struct pgwire *wire, size_t size)
+{
+    if (LIKELY(conn_input(wire->conn).size >= size)) return STATUS_OK;
+    if (!linger_begin(task)) return linger_refused();
+    struct status st = conn_wait_input(task, wire->conn, size);
+    linger_end(task);
+    return st;
 }
 
 // The message whose type is at `start` in `out`, without rows.
@@ -821,7 +841,7 @@ static struct status skip_input(struct task *task, struct pgwire *wire, uint64_t
 {
     struct status st = STATUS_OK;
     while (left > 0) {
-        TRY(conn_wait_input(task, wire->conn, 1));
+        TRY(client_input(task, wire, 1));
         size_t size = conn_input(wire->conn).size;
         if (size > left) size = left;
         conn_consume(wire->conn, size);
@@ -858,7 +878,7 @@ static struct status large_message(
     }
     memory_account_grow(account, needed);
     conn_input_bytes_max_set(wire->conn, size + 1u);
-    st = conn_wait_input(task, wire->conn, size + 1u);
+    st = client_input(task, wire, size + 1u);
     memory_account_shrink(account, needed);
     TRY(st);
     struct bytes input = conn_input(wire->conn);
@@ -873,7 +893,7 @@ struct status pgwire_message(
 {
     wire->refused = false;
     struct status st = STATUS_OK;
-    TRY(conn_wait_input(task, wire->conn, 5));
+    TRY(client_input(task, wire, 5));
     struct bytes input = conn_input(wire->conn);
     uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
                     (uint32_t)input.data[3] << 8 | input.data[4];
@@ -881,7 +901,7 @@ struct status pgwire_message(
         TRY(status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid message length %u", size));
     if (size + 1ull > PGWIRE_INPUT_BYTES) return large_message(task, wire, type, size, body);
     if (input.size < size + 1u) {
-        TRY(conn_wait_input(task, wire->conn, size + 1u));
+        TRY(client_input(task, wire, size + 1u));
         input = conn_input(wire->conn);
     }
     *type = input.data[0];

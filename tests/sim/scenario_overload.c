@@ -3,12 +3,12 @@
 // More than a cluster can do: it has few fibers, little memory and a slow disk, and for some seconds many times as many
 // clients of one virtual cluster as there are fibers ask for what is large, contended, or in the way, while a few of
 // another go on with what they always do. Some of the many think in the middle of a transaction, holding locks that others
-// want, and some of these never come back. The clients are on a machine of their own.
+// want, and some of these never come back; at times nearly all want the same row. The clients are on a machine of their own.
 //
 // Checked   whoever is turned away is told so: 53xxx, or what any client may be told; never anything else. What SQL takes
 //           of memory stays within its budget. The few go on: each of their statements ends in bounded time, and most
 //           succeed. Who waits for somebody who thinks is answered by its own timeout, and who thinks for longer than it may is
-//           ended. When the many have gone, nothing is locked or refused any more and memory is given back; every
+//           ended. Who holds what all others wait for goes on: its statements end in bounded time. When the many have gone, nothing is locked or refused any more and memory is given back; every
 //           acknowledged write is there, none that was refused.
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@
 #define GRACE_NS (5 * WORLD_SECOND)  // After the load: then all is as before it.
 #define AFTER_NS (5 * WORLD_SECOND)
 #define FEW_WITHIN_NS (15 * WORLD_SECOND)
+#define HOLDER_WITHIN_NS (5 * WORLD_SECOND)
 #define END_WITHIN_NS (60 * WORLD_SECOND)
 #define THINK_NS (900 * WORLD_MS) // At most, each time; some may for no longer than
 #define THINK_MAX_MS 400          // that.
@@ -48,6 +49,7 @@ struct overload {
     bool ready, stop, checked;
     bool loading;
     bool thinkers; // Every other run has some: who waits for them asks for less.
+    bool crowd;    // Most want one row.
     uint64_t settled_ns; // From then on nothing is refused; 0: not yet.
     uint32_t few, many;  // That run.
     uint32_t statements, turned_away;
@@ -190,6 +192,7 @@ static struct status few_main(struct task *task, void *arg)
 static const char *demand(struct task *task, struct caller *caller, uint32_t number, bool *writes)
 {
     *writes = false;
+    if (caller->overload->crowd && sim_random_below(&caller->random, 8) != 0) return "UPDATE hot SET n = n + 1 WHERE k = 0";
     switch (sim_random_below(&caller->random, 6)) {
     case 0: // One value that grows.
         return "SELECT length(string_agg(repeat('x', 1000), ',')) FROM generate_series(1, 1500)";
@@ -211,6 +214,19 @@ static struct status think(struct task *task, struct caller *caller)
     return task_sleep(task, sim_random_below(&caller->random, THINK_NS));
 }
 
+// Of who holds what many wait for: with its end they go on.
+static struct status say_as_holder(struct task *task, struct caller *caller, const char *sql)
+{
+    struct overload *overload = caller->overload;
+    const uint64_t began_ns = sim_now_ns(overload->world.sim);
+    struct status st = say(task, caller, sql);
+    const uint64_t took_ns = sim_now_ns(overload->world.sim) - began_ns;
+    sim_sample(overload->world.run, "statement of who holds what others wait for", took_ns);
+    if (took_ns > HOLDER_WITHIN_NS)
+        sim_violation(overload->world.run, "who holds a lock waits for %.1f s: %s", (double)took_ns / 1e9, sql);
+    return st;
+}
+
 // A transaction whose client thinks between its statements.
 static struct status ponder(struct task *task, struct caller *caller)
 {
@@ -223,14 +239,14 @@ static struct status ponder(struct task *task, struct caller *caller)
     if (which < 3) TRY(say(task, caller, arena_printf(task->arena, "SET LOCAL %s = %d", patience[which], THINK_MAX_MS)));
     TRY(say(task, caller, "SELECT n FROM hot WHERE k = 0 FOR UPDATE"));
     TRY(think(task, caller));
-    TRY(say(task, caller, "UPDATE hot SET n = n + 1 WHERE k = 0"));
+    TRY(say_as_holder(task, caller, "UPDATE hot SET n = n + 1 WHERE k = 0"));
     TRY(think(task, caller));
     sim_count(overload->world.run, "thought", 1);
     if (leaves) {
         hang_up(caller);
         return STATUS_OK;
     }
-    st = say(task, caller, "COMMIT");
+    st = say_as_holder(task, caller, "COMMIT");
     const enum write_fate fate = fate_of(st);
     overload->hot_count += fate == WRITE_DONE;
     overload->hot_unsure += fate == WRITE_UNKNOWN;
@@ -499,6 +515,7 @@ SIM_SCENARIO(overload, "many times the clients that a cluster has room for: boun
         .look = look};
     const uint32_t many = (uint32_t)sim_random_between(&random, 40, MANY_MAX);
     overload->thinkers = sim_random_below(&random, 2) == 0;
+    overload->crowd = sim_random_below(&random, 3) == 0;
     struct world *world = &overload->world;
     server_node_register();
     world_begin(world, run, &options);

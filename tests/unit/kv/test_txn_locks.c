@@ -599,6 +599,76 @@ out:
     return st;
 }
 
+// --- more than there are stacks ----------------------------------------------------------------------------
+
+#define CROWD 400u // More than a shard has stacks: tests/unit/harness.h.
+
+struct crowd {
+    struct kv_txn *holder;
+    const char *row;
+    uint32_t left, served, turned_away;
+    struct status st; // Of anything else.
+    struct wait_queue gone;
+};
+
+static struct status crowd_go(struct task *task, struct crowd *crowd)
+{
+    struct status st;
+    struct kv_txn *txn;
+    struct bytes value;
+    st = begin(task, &txn);
+    if (failed(st)) return st;
+    st = get_locked(task, txn, crowd->row, &value);
+    crowd->served += !failed(st);
+    crowd->turned_away += status_is(st, E_TOO_MANY_CONNECTIONS);
+    kv_txn_rollback(task, txn);
+    return status_is(st, E_TOO_MANY_CONNECTIONS) ? STATUS_OK : st;
+}
+
+static struct status crowd_waits(struct task *task, void *arg)
+{
+    struct crowd *crowd = arg;
+    struct status st = crowd_go(task, crowd);
+    if (failed(st)) crowd->st = st;
+    if (--crowd->left == 0) wait_queue_wake_all(&crowd->gone, STATUS_OK);
+    return STATUS_OK;
+}
+
+static struct status crowd_holder(struct task *task, void *arg)
+{
+    struct crowd *crowd = arg;
+    kv_txn_rollback(task, crowd->holder);
+    if (--crowd->left == 0) wait_queue_wake_all(&crowd->gone, STATUS_OK);
+    return STATUS_OK;
+}
+
+// Between its statements a session has no stack. Those who wait for its locks must leave it one.
+KV_TEST(txn_locks, whoever_holds_a_lock_goes_on_however_many_wait_for_it)
+{
+    struct status st = STATUS_OK;
+    struct bytes value;
+    const char *const rows[] = {"a", "z"}; // With several shards, of another one, too.
+    TRY(kv_test_spread(task));
+    TRY(put_now(task, "a", "1"));
+    TRY(put_now(task, "z", "1"));
+    for (uint32_t i = 0; i < 2; i++) {
+        struct crowd crowd = {.row = rows[i], .left = CROWD + 1};
+        struct task_options options = {.fn = crowd_waits, .arg = &crowd, .kind = "crowd", .tenant = TENANT, .class = TASK_DEFAULT};
+        wait_queue_init(&crowd.gone);
+        TRY(begin(task, &crowd.holder));
+        TRY(get_locked(task, crowd.holder, rows[i], &value));
+        for (uint32_t k = 0; k < CROWD; k++) TRY(task_start(task->shard, &options));
+        options.fn = crowd_holder;
+        TRY(task_start(task->shard, &options));
+        TRY(task_wait_until(task, &crowd.gone, task_now_ns(task) + UINT64_C(30000000000),
+            status_make(E_INTERNAL, "the holder of a lock was not let go on")));
+        TRY(crowd.st);
+        CHECK(crowd.served + crowd.turned_away == CROWD && crowd.served > 0 && crowd.turned_away > 0);
+    }
+out:
+    return st;
+}
+
 // --- locks that go ---------------------------------------------------------------------------------------
 
 // As when another leader takes over: locks are in memory.
