@@ -221,6 +221,12 @@ static struct status distinct_items(struct binder *binder, struct scalar *left,
     bool twice = !scalar_is_volatile(left) && !scalar_is_volatile(right) && !scalar_has_subquery(left) &&
                  !scalar_has_subquery(right);
     if (mixes_times(types, 2) && twice && !binder->verbatim) return distinct_times(binder, left, right, expr, out);
+    // It is a matter of the types' operator: without one they cannot be told apart. NULL is told without it.
+    struct function_match match;
+    const struct type *operands = (const struct type[]){left->type, right->type};
+    if (!scalar_is_null_const(left) && !scalar_is_null_const(right))
+        TRY(bind_at(binder,
+            function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, "=", operands, 2, &match), expr->position));
     TRY(bind_common_type(binder, "IS DISTINCT FROM", args, 2, &type));
     struct scalar *scalar =
         scalar_with_args(binder->arena, SCALAR_DISTINCT, TYPE_OF(TYPE_BOOL), expr->position, 2);

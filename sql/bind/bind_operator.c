@@ -126,7 +126,7 @@ static bool holds_records(const struct scalar *scalar)
 {
     type_oid type = scalar->type.oid;
     if (scalar->kind == SCALAR_ROW) return false;
-    return type == TYPE_RECORD || type == type_array_of(TYPE_RECORD);
+    return type == TYPE_RECORD || type == type_array_of(TYPE_RECORD) || type_is_composite(type);
 }
 
 struct status bind_operator(struct binder *binder, const char *name, struct scalar *left,
@@ -136,13 +136,8 @@ struct status bind_operator(struct binder *binder, const char *name, struct scal
     struct scalar *args[2];
     struct type types[2];
     uint32_t count = left == NULL ? 1 : 2;
-    // A row beside a value becomes one of its type.
-    if (left != NULL && left->kind == SCALAR_ROW && type_is_composite(right->type.oid))
-        TRY(bind_row_as_composite(binder, &left, right->type.oid, CAST_IMPLICIT));
-    else if (left != NULL && right->kind == SCALAR_ROW && type_is_composite(left->type.oid))
-        TRY(bind_row_as_composite(binder, &right, left->type.oid, CAST_IMPLICIT));
-    // Beside a record or an array of records it is a record.
-    else if (left != NULL && left->kind == SCALAR_ROW && holds_records(right))
+    // A row beside a record, an array of records or a value of a composite type is a record.
+    if (left != NULL && left->kind == SCALAR_ROW && holds_records(right))
         TRY(bind_row_value(binder, &left));
     else if (left != NULL && right->kind == SCALAR_ROW && holds_records(left))
         TRY(bind_row_value(binder, &right));

@@ -240,6 +240,8 @@ struct status bind_routine_args(struct binder *binder, const struct function_mat
     uint32_t given = *count, total = function->arg_count;
     struct scope scope = {.clause = "DEFAULT expressions"};
     routine->used = true;
+    type_oid result = function->user->function.result.oid;
+    if (type_is_user(result)) bind_names_use_type(binder->names, type_user_id(result));
     struct scalar **all = ARENA_ARRAY(binder->arena, struct scalar *, total + 1);
     bool gather = function->variadic && spread && given >= total;
     for (uint32_t i = 0; i < total && i < given; i++) all[i] = (*args)[i];

@@ -441,10 +441,10 @@ struct status catalog_schema(struct task *task, struct session *session, const c
 
     *schema = catalog_virtual_schema(name);
     if (*schema != NULL) return STATUS_OK;
-    if (session->temp_name != NULL && strcmp(name, "pg_temp") == 0) name = session->temp_name;
+    const char *meant = session->temp_name != NULL && strcmp(name, "pg_temp") == 0 ? session->temp_name : name;
     TRY(catalog_database(task, session, database_name, missing_ok, &database));
     if (database == NULL) goto out;
-    TRY(look_up_name(task, session, database->id, 0, name, &value));
+    TRY(look_up_name(task, session, database->id, 0, meant, &value));
     if (value.id == 0) {
         if (!missing_ok)
             st = status_format(

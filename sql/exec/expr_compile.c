@@ -166,7 +166,8 @@ static enum expr_code kernel_of(const struct scalar *scalar)
         if (is_int_like(left)) return X_COMPARE_INT;
         if (is_byte_text(left) && (compare == COMPARE_EQ || compare == COMPARE_NE))
             return X_COMPARE_BYTES;
-        return type_is_ordered(left) ? X_COMPARE_TYPE : X_CALL;
+        // Records may have nothing in common.
+        return type_is_ordered(left) && left != TYPE_RECORD ? X_COMPARE_TYPE : X_CALL;
     }
     if (left != right || !is_int(left) || scalar->type.oid != left || function->name[1] != 0)
         return X_CALL;

@@ -63,7 +63,7 @@ static inline int compare_any(const struct function_call *call, const struct dat
 }
 COMPARISONS(any, compare_any(call, args))
 
-// Of unlike rows there is no order.
+// Of unlike rows there is no order, unless what comes before settles it.
 static struct status check_records(struct function_call *call, const struct datum *args)
 {
     struct status st;
@@ -83,6 +83,7 @@ static struct status check_records(struct function_call *call, const struct datu
             return status_format(call->arena, E_UNDEFINED_FUNCTION,
                 "could not identify an equality operator for type %s",
                 type_format(call->arena, TYPE_OF(f.type)));
+        if (f.value.null != g.value.null || (!f.value.null && type_compare(f.type, f.value, g.value) != 0)) return st;
     }
     if (x.count != y.count)
         return status_make(

@@ -63,10 +63,13 @@ OWN = [
     (re.compile(r"keyvalue\(\)"), "the id of an object is where it stands in the stored value, whose form is another"),
     (re.compile(r"pg_typeof\((p|w|ps|value|column)\)"), "values that are read from a domain's column are of the type beneath it"),
     (re.compile(r"populate_record\(NULL::da"), "domains of a table's columns are checked when rows are stored"),
+    (re.compile(r"'[^'\"]*\\[^']*'::jsonpath"), "PostgreSQL takes a word with an escape in it for a key word of jsonpath"),
+    (re.compile(r"'\{[^']*,-?infinity\}'(?!::).*timestamp|timestamp.*'\{[^']*,-?infinity\}'(?!::)"), "PostgreSQL passes over what stands before infinity in the text of a time"),
+    (re.compile(r"'[^']*\d[A-Za-z]\d[^']*'::(ts|tstz|date)(multi)?range"), "PostgreSQL takes a letter within a number for a zone, and what follows for the rest of the number"),
     (re.compile(r"to_record(set)?\("), "PostgreSQL tells before it evaluates that the columns are not known"),
 ]
 # Of a text that is no value of its type, which rule it breaks first is open.
-MALFORMED_TIME = {"22007", "22008", "22009", "22023", "22P02", "22003"}
+MALFORMED_TIME = {"22007", "22008", "22009", "22015", "22023", "22P02", "22003"}
 # Binary values that are cut short: PostgreSQL calls some of them a breach of the protocol.
 MALFORMED_BINARY = {"08P01", "22P03", "54000", "22P02", "22007", "42804"}
 # Errors of evaluation depend on which rows and which operand a plan evaluates first.
@@ -90,7 +93,8 @@ NUMERIC_OID = 1700
 FLOAT8_OID = 701
 INTERVAL_OID = 1186
 JSON_OIDS = (114, 3802)
-SCALED_OIDS = (NUMERIC_OID, 700, FLOAT8_OID) + JSON_OIDS
+NUMRANGE_OIDS = (3906, 3907, 4532, 6151)
+SCALED_OIDS = (NUMERIC_OID, 700, FLOAT8_OID) + JSON_OIDS + NUMRANGE_OIDS
 MINIMIZE_SECONDS = 12
 
 
@@ -211,6 +215,13 @@ def difference(sql, theirs, ours, strict=False):
         return None
     if ours[0] == "error" and ours[1] == "0A000" and theirs[1] != "0A000":
         return REFUSED
+    # COPY into a table with a domain that is NOT NULL leaves a column that it does not name unchecked in PostgreSQL: the
+    # rows of both are others from here on.
+    if sql.startswith("COPY ") and theirs[0] == "done" and ours[1] == "23502" and ours[2].startswith("domain "):
+        return REFUSED
+    # PostgreSQL makes constants values of their domain when it plans, be there a row for them or not.
+    if theirs[1] == "23514" and "value for domain" in theirs[2] and ours in (("done", 0), ("rows", ours[1], [])):
+        return None
     if theirs[0] != ours[0]:
         errors = [side for side in (theirs, ours) if side[0] == "error"]
         if (errors[0][1] in EVALUATION or VALUE_REFUSED.match(errors[0][2])) and (" FROM " in sql or sql.startswith("UPDATE")) and not strict:
@@ -282,7 +293,7 @@ def without_scale(answer):
     def one(kind, value):
         if kind not in SCALED_OIDS or value is None:
             return value
-        if kind in JSON_OIDS:
+        if kind in JSON_OIDS or kind in NUMRANGE_OIDS:
             return re.sub(r"\d+\.\d+", lambda found: found.group().rstrip("0").rstrip("."), value)
         return "0" if value == "-0" else re.sub(r"\.?0+$", "", value) if kind == NUMERIC_OID and "." in value else value
     return [tuple(one(kind, value) for kind, value in zip(answer[1], row)) for row in answer[2]]
