@@ -276,9 +276,10 @@ class Wide(Generator):
             tree, scope = self.sources(1)
             kind = self.pick(["int4", "text", "date", "mood"])
             keys = [name for name, of in scope if of != "pair"]
-            tables, self.tables = self.tables, []  # No subqueries: which are equal is not seen.
-            expression = self.expression(kind, scope, 1)
-            self.tables = tables
+            expression = self.expression(kind, scope, 2)
+            if self.chance(0.6):
+                template = self.pick(["SELECT {}, count(*) FROM {} GROUP BY {}", "SELECT DISTINCT {} FROM {} ORDER BY {}", "SELECT {}, count(*) FROM {} GROUP BY ROLLUP ({})"])
+                return Tree("query", template, expression, tree, expression), [kind]
             items = List("items", ", ", [word(name) for name in keys[:3]] + [expression], 1)
             return Tree("query", "SELECT DISTINCT ON ({}) {} FROM {} ORDER BY {}%s%s" % (self.pick(["", " DESC"]), "".join(", " + name for name in keys)), expression, items, tree, expression), ["int4"]
         if which == 1:
