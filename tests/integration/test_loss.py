@@ -7,7 +7,7 @@ import unittest
 import psycopg2
 
 from cluster import wait_until
-from nodes import Nodes
+from nodes import Nodes, Register
 from test_operators import copies
 
 
@@ -60,6 +60,27 @@ class Loss(unittest.TestCase):
                 wait_until(lambda: session.rows("SELECT a FROM t ORDER BY a")[:1] == [(1,)], "the slice to serve again")
                 session.run("INSERT INTO t VALUES (4)")
                 self.assertEqual(session.value("SELECT count(*) FROM t WHERE a = 4"), 1)
+
+    def test_nobody_shows_the_past_when_a_majority_was_away(self):
+        """Two nodes of three sleep, then are killed: what waits meanwhile ends, and afterwards each node shows what was acknowledged."""
+        with Nodes(3, shards=1) as nodes:
+            nodes.await_copies()
+            register = Register(nodes, writes_through=1)
+            for killed in (False, True):
+                goal = len(register.writes) + 50
+                wait_until(lambda: len(register.writes) >= goal, "writes")
+                for node in (nodes[2], nodes[3]):
+                    node.kill() if killed else node.pause()
+                refused = register.errors + 2
+                wait_until(lambda: register.errors >= refused, "statements to end without an answer")
+                for node in (nodes[2], nodes[3]):
+                    node.launch() if killed else node.unpause()
+                for node in (nodes[2], nodes[3]):
+                    node.await_serving()
+                for each in (1, 2, 3):
+                    goal = register.through(each) + 50
+                    wait_until(lambda: register.through(each) >= goal, "reads through each node")
+            register.check()
 
     def test_recover_gives_up_what_is_lost(self):
         with Nodes(3, shards=1) as nodes:

@@ -49,6 +49,7 @@ class Disks(unittest.TestCase):
             led_by_third(nodes, admin)
             session.run("CREATE TABLE t (a int PRIMARY KEY)")
             session.run("INSERT INTO t VALUES (0)")
+            register = Register(nodes, writes_through=1)
             ballast = os.path.join(disk, "ballast")
             free = os.statvfs(disk)
             with open(ballast, "wb") as file:
@@ -65,6 +66,9 @@ class Disks(unittest.TestCase):
             wait_until(lambda: all(leader == nodes[3].id for _, leader in copies(admin)),
                        "leaders to be back where they are wanted")
             self.assertEqual(session.value("SELECT count(*) FROM t"), 20)
+            goal = register.through(3) + 50
+            wait_until(lambda: register.through(3) >= goal, "reads through the node that was full")
+            register.check()
 
     def ext4(self):
         """A file system of its own in an image, mounted until the test ends."""

@@ -11,7 +11,7 @@ import unittest
 import psycopg2
 
 from cluster import DEADLINE_S, ISOPOD, Session, wait_until
-from nodes import Nodes
+from nodes import Nodes, Register
 
 
 class Several(unittest.TestCase):
@@ -165,12 +165,20 @@ class Losing(unittest.TestCase):
             self.load(nodes)
             with nodes[2].connect("bank") as session:
                 before = session.value("SELECT sum(balance) FROM bank")
+            register = Register(nodes, writes_through=1)
             run = self.bank(nodes, 2, 15)
             for each in (1, 3):
                 nodes[each].stop()
                 nodes[each].start()
                 wait_until(lambda: nodes.live(2) == [1, 2, 3], "the node to be back")
             self.check(nodes, run, before)
+            nodes[2].stop()
+            nodes[2].start()
+            wait_until(lambda: nodes.live(2) == [1, 2, 3], "the last node to be back")
+            for each in (1, 2, 3):
+                goal = register.through(each) + 50
+                wait_until(lambda: register.through(each) >= goal, "reads through each node")
+            register.check()
 
 
 class Demo(unittest.TestCase):
