@@ -80,6 +80,24 @@ static struct status cast_value(struct function_call *call, struct type from, st
     return cast_apply(call, cast, from, to, false, in, out);
 }
 
+// One column may be the whole row.
+static bool gives_whole(const struct internal_result *rows, type_oid oid)
+{
+    return rows->column_count == 1 && (rows->types[0].oid == oid || rows->types[0].oid == TYPE_RECORD);
+}
+
+// What the names in the body mean may have changed since the function was made. Told of no rows, too.
+static struct status check_columns(struct function_call *call, const struct internal_result *rows)
+{
+    type_oid oid = call->result_type.oid;
+    if (rows->types == NULL || rows->column_count == 0 || !type_is_composite(oid) || gives_whole(rows, oid))
+        return STATUS_OK;
+    const struct user_type *user = type_user(oid);
+    if (user->field_count == rows->column_count) return STATUS_OK;
+    return status_format(call->arena, E_INVALID_FUNCTION_DEFINITION,
+        "return type mismatch in function declared to return %s", user->info.sql_name);
+}
+
 // The columns of one row as a row of the function's type; of type record, named by their places.
 static struct status make_row(struct function_call *call, const struct internal_result *rows,
     const struct datum *values, struct datum *result)
@@ -90,9 +108,6 @@ static struct status make_row(struct function_call *call, const struct internal_
     const struct user_type *user = composite ? type_user(oid) : NULL;
     struct record_writer writer;
     struct buffer out;
-    if (composite && user->field_count != rows->column_count)
-        return status_format(call->arena, E_INVALID_FUNCTION_DEFINITION,
-            "return type mismatch in function declared to return %s", user->info.sql_name);
     buffer_init(&out, call->arena);
     if (composite)
         record_write_begin(&writer, &out, oid, rows->column_count);
@@ -124,9 +139,7 @@ static struct status value_of(struct function_call *call, const struct internal_
         return STATUS_OK;
     }
     bool is_row = oid == TYPE_RECORD || type_is_composite(oid);
-    bool whole = rows->column_count == 1 &&
-                 (rows->types[0].oid == oid || rows->types[0].oid == TYPE_RECORD);
-    if (is_row && !whole) return make_row(call, rows, values, result);
+    if (is_row && !gives_whole(rows, oid)) return make_row(call, rows, values, result);
     struct status st = cast_value(call, rows->types[0], call->result_type, values[0], result);
     *result = failed(st) ? *result : type_copy(call->arena, oid, *result);
     return st;
@@ -138,6 +151,7 @@ struct status function_sql_call(
     struct status st;
     struct internal_result rows;
     TRY(run_body(call, call->arena, args, &rows));
+    TRY(check_columns(call, &rows));
     *result = DATUM_NULL;
     if (rows.row_count > 0 && rows.types != NULL) st = value_of(call, &rows, 0, result);
 
@@ -160,6 +174,7 @@ struct status function_sql_start(
     struct set_state *set = state;
     const struct table_desc *function = call->function->user;
     TRY(run_body(call, call->state_arena, args, &set->rows));
+    TRY(check_columns(call, &set->rows));
     set->count = set->rows.types == NULL ? 0 : set->rows.row_count;
     // One that returns no set gives one row, of NULLs if need be.
     if (!function->function.returns_set) set->count = 1;
