@@ -4,6 +4,7 @@
 // range is a multirange of at most one.
 #include "sql/function/cast_functions.h"
 #include "sql/function/function_table.h"
+#include "sql/function/range_common.h"
 #include "sql/type/multirange.h"
 
 #define ITEM_WORK 16u // What a range counts for in function_work.
@@ -294,17 +295,11 @@ static struct status agg_value(struct function_call *call, void *state_, struct 
 static const struct aggregate_ops agg_ops = {
     .state_bytes = sizeof(struct all_ranges), .step = agg_step, .final = agg_value};
 
-struct common {
-    bool any;
-    uint32_t capacity; // Of value.data.
-    struct datum value;
-};
-
 static struct status intersect_step(
     struct function_call *call, void *state_, const struct datum *args)
 {
     struct status st = STATUS_OK;
-    struct common *state = state_;
+    struct range_common *state = state_;
     struct multirange_cursor all, next;
     struct datum value;
     type_oid type = call->arg_types[0].oid;
@@ -316,29 +311,13 @@ static struct status intersect_step(
         TRY(multirange_open(type, args[0], &next));
         TRY(intersection(call, all, next, call->arena, &value));
     }
-    if (value.size > state->capacity) {
-        state->capacity = value.size;
-        state->value = value;
-    } else {
-        memcpy((uint8_t *)(uintptr_t)state->value.data, value.data, value.size);
-        state->value.size = value.size;
-        arena_release(call->arena, mark);
-    }
-    state->any = true;
+    range_common_keep(call, state, value, mark);
 out:
     return st;
 }
 
-static struct status intersect_value(struct function_call *call, void *state_, struct datum *result)
-{
-    const struct common *state = state_;
-    (void)call;
-    *result = state->any ? state->value : DATUM_NULL;
-    return STATUS_OK;
-}
-
 static const struct aggregate_ops intersect_ops = {
-    .state_bytes = sizeof(struct common), .step = intersect_step, .final = intersect_value};
+    .state_bytes = sizeof(struct range_common), .step = intersect_step, .final = range_common_value};
 
 // clang-format off
 #define CONSTRUCTORS(label, none, many, multirange, range) \

@@ -2,6 +2,7 @@
 //
 // Constructors, operators, functions and aggregates of ranges; and what asks of a multirange only where it begins and ends.
 #include "sql/function/function_table.h"
+#include "sql/function/range_common.h"
 #include "sql/type/numeric.h"
 #include "sql/type/multirange.h"
 
@@ -219,20 +220,35 @@ out:
 
 // --- range_intersect_agg -------------------------------------------------------------------------------
 
-struct common {
-    bool any;
-    uint32_t capacity; // Of value.data.
-    struct datum value;
-};
+void range_common_keep(struct function_call *call, struct range_common *state, struct datum value,
+    struct arena_mark mark)
+{
+    if (value.size > state->capacity) {
+        state->capacity = value.size;
+        state->value = value;
+    } else {
+        memcpy((uint8_t *)(uintptr_t)state->value.data, value.data, value.size);
+        state->value.size = value.size;
+        arena_release(call->arena, mark);
+    }
+    state->any = true;
+}
+
+struct status range_common_value(struct function_call *call, void *state_, struct datum *result)
+{
+    const struct range_common *state = state_;
+    (void)call;
+    *result = state->any ? state->value : DATUM_NULL;
+    return STATUS_OK;
+}
 
 static struct status intersect_step(
     struct function_call *call, void *state_, const struct datum *args)
 {
     struct status st = STATUS_OK;
-    struct common *state = state_;
+    struct range_common *state = state_;
     const struct range_type *type;
     struct range range, all;
-    struct buffer out;
     struct arena_mark mark = arena_mark(call->arena);
     TRY(open_one(call, args, 0, &type, &range));
     if (state->any) {
@@ -240,31 +256,13 @@ static struct status intersect_step(
         range = range_intersection(type, &all, &range);
     }
     // Its parts may be those of the value that it takes the place of, so it is made beside that.
-    buffer_init(&out, call->arena);
-    range_append(&out, type, &range);
-    if (out.size > state->capacity) {
-        state->capacity = (uint32_t)out.size;
-        state->value.data = out.data;
-    } else {
-        memcpy((uint8_t *)(uintptr_t)state->value.data, out.data, out.size);
-        arena_release(call->arena, mark);
-    }
-    state->value.size = (uint32_t)out.size;
-    state->any = true;
+    range_common_keep(call, state, range_datum(call->arena, type, &range), mark);
 out:
     return st;
 }
 
-static struct status intersect_value(struct function_call *call, void *state_, struct datum *result)
-{
-    const struct common *state = state_;
-    (void)call;
-    *result = state->any ? state->value : DATUM_NULL;
-    return STATUS_OK;
-}
-
 static const struct aggregate_ops intersect_ops = {
-    .state_bytes = sizeof(struct common), .step = intersect_step, .final = intersect_value};
+    .state_bytes = sizeof(struct range_common), .step = intersect_step, .final = range_common_value};
 
 // clang-format off
 #define CONSTRUCTORS(name, two, three, type, subtype) \
