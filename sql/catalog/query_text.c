@@ -4,64 +4,59 @@
 // in FROM with their columns, JOINs in parentheses. Structure comes from the statement's tree, types from what its parts
 // were bound to (struct bind_notes).
 #include "sql/parse/deparse.h"
-#include "sql/catalog/expression_text.h"
+#include "sql/catalog/query_text.h"
 #include "sql/type/type_ops.h"
 
-#define CLAUSE_INDENT 8u
-#define ITEM_INDENT 4u
-
-static void put(struct text_run *run, const char *text)
+void put_text(struct text_run *run, const char *text)
 {
     buffer_append_string(&run->out, text);
 }
 
-static void put_name(struct text_run *run, const char *name)
+void put_text_name(struct text_run *run, const char *name)
 {
     deparse_identifier(&run->out, name);
 }
 
-static void put_names(
+void put_text_names(
     struct text_run *run, const char *before, const struct name_list *names, const char *after)
 {
-    put(run, before);
+    put_text(run, before);
     for (uint32_t i = 0; i < names->count; i++) {
-        if (i > 0) put(run, ", ");
-        put_name(run, names->items[i]);
+        if (i > 0) put_text(run, ", ");
+        put_text_name(run, names->items[i]);
     }
-    put(run, after);
+    put_text(run, after);
 }
 
-static void unsupported(struct text_run *run)
+void text_unsupported(struct text_run *run)
 {
     if (!failed(run->status))
         run->status = status_make(E_FEATURE_NOT_SUPPORTED, "no text for this query");
 }
 
-// A clause: its word begins a line one step to the left.
-static void put_clause(struct text_run *run, unsigned plus, const char *word)
+void put_text_clause(struct text_run *run, unsigned plus, const char *word)
 {
-    run->indent -= CLAUSE_INDENT;
+    run->indent -= TEXT_CLAUSE_INDENT;
     put_text_line(run, plus, word);
-    run->indent += CLAUSE_INDENT;
+    run->indent += TEXT_CLAUSE_INDENT;
 }
 
-// What is written next goes to a new line when the one in hand gets too long with it.
-static void put_item(struct text_run *run, struct bytes made, bool broken)
+void put_text_item(struct text_run *run, struct bytes made, bool broken)
 {
     size_t line = 0;
     while (line < run->out.size && run->out.data[run->out.size - line - 1] != '\n') line++;
-    if (broken || line + made.size > run->width) put_clause(run, ITEM_INDENT, "");
+    if (broken || line + made.size > run->width) put_text_clause(run, TEXT_ITEM_INDENT, "");
     buffer_append_bytes(&run->out, made);
 }
 
 static struct scalar *scalar_of(struct text_run *run, const struct expr *expr)
 {
     struct scalar *scalar = hashmap_get_u64(&run->binder.notes->scalars, bind_note_key(expr));
-    if (scalar == NULL) unsupported(run);
+    if (scalar == NULL) text_unsupported(run);
     return scalar;
 }
 
-static void put_expr(struct text_run *run, const struct expr *expr, bool show_casts)
+void put_text_expr(struct text_run *run, const struct expr *expr, bool show_casts)
 {
     struct scalar *scalar = scalar_of(run, expr);
     if (scalar == NULL) return;
@@ -85,7 +80,7 @@ static bool is_taken(const struct text_level *level, const char *name)
     return false;
 }
 
-static const struct range *range_of(struct text_run *run, const struct from_item *item)
+const struct range *text_range_of(struct text_run *run, const struct from_item *item)
 {
     return hashmap_get_u64(&run->binder.notes->ranges, bind_note_key(item));
 }
@@ -95,7 +90,7 @@ static const char *written_name(struct text_run *run, const struct from_item *it
 {
     if (item->alias != NULL || item->kind == FROM_JOIN) return item->alias;
     if (item->kind == FROM_TABLE) return item->table.name.name;
-    const struct range *range = range_of(run, item);
+    const struct range *range = text_range_of(run, item);
     return range == NULL ? NULL : range->name;
 }
 
@@ -114,7 +109,7 @@ static void add_names(struct text_run *run, struct text_level *level, const stru
     level->names[level->count++] = (struct text_name){item, written, shown};
 }
 
-static const char *shown_name(const struct text_run *run, const struct from_item *item)
+const char *text_shown_name(const struct text_run *run, const struct from_item *item)
 {
     for (uint32_t i = 0; run->level != NULL && i < run->level->count; i++)
         if (run->level->names[i].item == item) return run->level->names[i].shown;
@@ -137,7 +132,7 @@ static const struct range *range_with(
 {
     for (const struct text_level *level = run->level; level != NULL; level = level->parent)
         for (uint32_t i = 0; i < level->count; i++) {
-            const struct range *range = range_of(run, level->names[i].item);
+            const struct range *range = text_range_of(run, level->names[i].item);
             if (range == NULL || strcmp(level->names[i].written, name) != 0) continue;
             for (*column = 0; *column < range->column_count; (*column)++) {
                 const struct scalar *own = range->columns[*column].scalar;
@@ -178,30 +173,30 @@ static void put_using_column(struct text_run *run, const struct scalar *scalar, 
     for (const struct text_level *level = run->level; level != NULL; level = level->parent)
         for (uint32_t i = 0; i < level->count; i++)
             if (range_with(run, scalar, level->names[i].written, &at) != NULL) {
-                put_name(run, level->names[i].shown);
-                put(run, ".");
-                put_name(run, name);
+                put_text_name(run, level->names[i].shown);
+                put_text(run, ".");
+                put_text_name(run, name);
                 return;
             }
-    put_name(run, name);
+    put_text_name(run, name);
 }
 
 static void put_row(struct text_run *run, const char *name, bool top)
 {
     const struct range *using = using_of(run, name);
     for (uint32_t i = 0; using != NULL && i < using->column_count; i++) {
-        put(run, i == 0 ? "ROW(" : ", ");
+        put_text(run, i == 0 ? "ROW(" : ", ");
         put_using_column(run, using->columns[i].scalar, using->columns[i].name);
     }
     if (using != NULL) {
-        put(run, ")");
+        put_text(run, ")");
         return;
     }
-    put_name(run, shown_qualifier(run, name));
-    put(run, ".*");
+    put_text_name(run, shown_qualifier(run, name));
+    put_text(run, ".*");
     if (!top) return;
-    put(run, "::");
-    put_name(run, name);
+    put_text(run, "::");
+    put_text_name(run, name);
 }
 
 // One column, be it of the system's (no variable stands for it); not a whole row.
@@ -235,15 +230,15 @@ static void put_column(struct text_run *run, const struct scalar *scalar, bool s
                          scalar->var >= range->base &&
                          scalar->var - range->base < range->table->column_count &&
                          range->table->columns[scalar->var - range->base].domain != 0;
-    if (as_base && !run->pretty) put(run, "(");
+    if (as_base && !run->pretty) put_text(run, "(");
     if (count > 1 || by_itself) {
-        put_name(run, shown_qualifier(run, names[count > 1 ? count - 2 : 0]));
-        put(run, ".");
+        put_text_name(run, shown_qualifier(run, names[count > 1 ? count - 2 : 0]));
+        put_text(run, ".");
     }
-    put_name(run, by_itself ? range->columns[column].name : names[count - 1]);
+    put_text_name(run, by_itself ? range->columns[column].name : names[count - 1]);
     if (!as_base) return;
-    if (!run->pretty) put(run, ")");
-    put(run, "::");
+    if (!run->pretty) put_text(run, ")");
+    put_text(run, "::");
     put_type_text(run, TYPE_OF(scalar->type.oid));
 }
 
@@ -269,9 +264,9 @@ static void put_key(struct text_run *run, const struct scalar *scalar)
     const bool column = scalar->collate == NULL && is_column(scalar);
     const bool wanted =
         !column && (run->pretty || (scalar->collate == NULL && is_called(scalar)));
-    if (wanted) put(run, "(");
+    if (wanted) put_text(run, "(");
     put_scalar_text(run, scalar, true);
-    if (wanted) put(run, ")");
+    if (wanted) put_text(run, ")");
 }
 
 static void put_key_of(struct text_run *run, const struct expr *expr)
@@ -284,15 +279,15 @@ static void put_order(struct text_run *run, const struct sort_item *item)
 {
     const bool greater = item->direction == SORT_DESC ||
         (item->direction == SORT_USING && strcmp(item->using_operator, ">") == 0);
-    if (greater) put(run, " DESC");
-    if (!greater && item->nulls == SORT_NULLS_FIRST) put(run, " NULLS FIRST");
-    if (greater && item->nulls == SORT_NULLS_LAST) put(run, " NULLS LAST");
+    if (greater) put_text(run, " DESC");
+    if (!greater && item->nulls == SORT_NULLS_FIRST) put_text(run, " NULLS FIRST");
+    if (greater && item->nulls == SORT_NULLS_LAST) put_text(run, " NULLS LAST");
 }
 
 static void put_sorts(struct text_run *run, const struct sort_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
-        if (i > 0) put(run, ", ");
+        if (i > 0) put_text(run, ", ");
         put_key_of(run, list->items[i].expr);
         put_order(run, &list->items[i]);
     }
@@ -301,7 +296,7 @@ static void put_sorts(struct text_run *run, const struct sort_list *list)
 static void put_keys(struct text_run *run, const struct expr_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
-        if (i > 0) put(run, ", ");
+        if (i > 0) put_text(run, ", ");
         put_key_of(run, list->items[i]);
     }
 }
@@ -309,13 +304,13 @@ static void put_keys(struct text_run *run, const struct expr_list *list)
 static void put_bound(struct text_run *run, enum frame_bound bound, const struct expr *offset)
 {
     switch (bound) {
-    case FRAME_UNBOUNDED_PRECEDING: put(run, "UNBOUNDED PRECEDING"); break;
-    case FRAME_CURRENT_ROW: put(run, "CURRENT ROW"); break;
-    case FRAME_UNBOUNDED_FOLLOWING: put(run, "UNBOUNDED FOLLOWING"); break;
+    case FRAME_UNBOUNDED_PRECEDING: put_text(run, "UNBOUNDED PRECEDING"); break;
+    case FRAME_CURRENT_ROW: put_text(run, "CURRENT ROW"); break;
+    case FRAME_UNBOUNDED_FOLLOWING: put_text(run, "UNBOUNDED FOLLOWING"); break;
     case FRAME_OFFSET_PRECEDING:
     case FRAME_OFFSET_FOLLOWING:
-        put_expr(run, offset, false);
-        put(run, bound == FRAME_OFFSET_PRECEDING ? " PRECEDING" : " FOLLOWING");
+        put_text_expr(run, offset, false);
+        put_text(run, bound == FRAME_OFFSET_PRECEDING ? " PRECEDING" : " FOLLOWING");
         break;
     }
 }
@@ -327,85 +322,85 @@ static void put_window(struct text_run *run, const struct window *window)
     static const char *const exclusions[] = {
         "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"};
     const char *space = "";
-    put(run, "(");
+    put_text(run, "(");
     if (window->reference != NULL) {
-        put_name(run, window->reference);
+        put_text_name(run, window->reference);
         space = " ";
     }
     if (window->partition_by.count > 0) {
-        put(run, space);
-        put(run, "PARTITION BY ");
+        put_text(run, space);
+        put_text(run, "PARTITION BY ");
         put_keys(run, &window->partition_by);
         space = " ";
     }
     if (window->order_by.count > 0) {
-        put(run, space);
-        put(run, "ORDER BY ");
+        put_text(run, space);
+        put_text(run, "ORDER BY ");
         put_sorts(run, &window->order_by);
         space = " ";
     }
     if (window->mode != FRAME_NONE) {
-        put(run, space);
-        put(run, modes[window->mode]);
-        if (window->between) put(run, "BETWEEN ");
+        put_text(run, space);
+        put_text(run, modes[window->mode]);
+        if (window->between) put_text(run, "BETWEEN ");
         put_bound(run, window->start, window->start_offset);
         if (window->between) {
-            put(run, " AND ");
+            put_text(run, " AND ");
             put_bound(run, window->end, window->end_offset);
         }
-        put(run, exclusions[window->exclusion]);
+        put_text(run, exclusions[window->exclusion]);
     }
-    put(run, ")");
+    put_text(run, ")");
 }
 
 static void put_args(struct text_run *run, const struct function_expr *written,
     const struct bound_call *call, uint32_t count)
 {
-    if (written->distinct) put(run, "DISTINCT ");
-    if (written->star) put(run, "*");
+    if (written->distinct) put_text(run, "DISTINCT ");
+    if (written->star) put_text(run, "*");
     for (uint32_t i = 0; i < count && i < call->arg_count; i++) {
-        if (i > 0) put(run, ", ");
-        if (written->variadic && i + 1 == count) put(run, "VARIADIC ");
+        if (i > 0) put_text(run, ", ");
+        if (written->variadic && i + 1 == count) put_text(run, "VARIADIC ");
         put_scalar_text(run, call->args[i], true);
     }
 }
 
 // A function in FROM, an aggregate, a window function, a set in a SELECT list.
-static void put_call(struct text_run *run, const struct expr *expr)
+void put_text_call(struct text_run *run, const struct expr *expr)
 {
     const struct bound_call *call = hashmap_get_u64(&run->binder.notes->calls, bind_note_key(expr));
     if (call == NULL) {
-        unsupported(run);
+        text_unsupported(run);
         return;
     }
     const struct function_expr *written = expr->function;
     const uint32_t count = written->args.count;
     put_function_name(run, call->function);
-    put(run, "(");
+    put_text(run, "(");
     put_args(run, written, call, count);
     if (written->order_by.count > 0 && !written->within_group) {
-        put(run, " ORDER BY ");
+        put_text(run, " ORDER BY ");
         put_sorts(run, &written->order_by);
     }
-    put(run, ")");
+    put_text(run, ")");
     if (written->within_group) {
-        put(run, " WITHIN GROUP (ORDER BY ");
+        put_text(run, " WITHIN GROUP (ORDER BY ");
         for (uint32_t i = 0; i < written->order_by.count && count + i < call->arg_count; i++) {
-            if (i > 0) put(run, ", ");
+            if (i > 0) put_text(run, ", ");
             put_key(run, call->args[count + i]);
             put_order(run, &written->order_by.items[i]);
         }
-        put(run, ")");
+        put_text(run, ")");
     }
     if (written->filter != NULL) {
-        put(run, " FILTER (WHERE ");
-        put_expr(run, written->filter, false);
-        put(run, ")");
+        put_text(run, " FILTER (WHERE ");
+        put_text_expr(run, written->filter, false);
+        put_text(run, ")");
     }
     if (written->over == NULL) return;
-    put(run, " OVER ");
+    put_text(run, " OVER ");
     if (written->over->name != NULL)
-        put_name(run, written->over->name);
+        put_text_name(run, written->over->name);
     else
         put_window(run, written->over);
 }
@@ -415,19 +410,19 @@ static void put_sublink(struct text_run *run, const struct scalar *scalar)
     const struct expr *expr = scalar->source;
     const enum sublink_kind kind = expr->sublink.kind;
     const char *op = expr->sublink.op == NULL ? "=" : expr->sublink.op;
-    put(run, kind == SUBLINK_ARRAY ? "ARRAY(" : "(");
+    put_text(run, kind == SUBLINK_ARRAY ? "ARRAY(" : "(");
     if (expr->sublink.test != NULL) {
-        if (scalar->arg_count > 1) put(run, "(");
+        if (scalar->arg_count > 1) put_text(run, "(");
         for (uint32_t i = 0; i < scalar->arg_count; i++) {
-            if (i > 0) put(run, ", ");
+            if (i > 0) put_text(run, ", ");
             put_scalar_text(run, scalar->args[i], true);
         }
-        if (scalar->arg_count > 1) put(run, ")");
+        if (scalar->arg_count > 1) put_text(run, ")");
     }
     if (kind == SUBLINK_EXISTS)
-        put(run, "EXISTS (");
+        put_text(run, "EXISTS (");
     else if (kind == SUBLINK_ANY && strcmp(op, "=") == 0)
-        put(run, " IN (");
+        put_text(run, " IN (");
     else if (kind == SUBLINK_ANY || kind == SUBLINK_ALL)
         buffer_printf(&run->out, " %s %s (", op, kind == SUBLINK_ANY ? "ANY" : "ALL");
     else if (kind == SUBLINK_ROW)
@@ -436,22 +431,22 @@ static void put_sublink(struct text_run *run, const struct scalar *scalar)
     run->view = NULL;
     put_query_text(run, expr->sublink.query, true);
     run->view = view;
-    put(run, kind == SUBLINK_SCALAR || kind == SUBLINK_ARRAY ? ")" : "))");
+    put_text(run, kind == SUBLINK_SCALAR || kind == SUBLINK_ARRAY ? ")" : "))");
 }
 
 static void put_row_items(struct text_run *run, const struct expr_list *items, const struct expr_list *others)
 {
-    put(run, "ROW(");
+    put_text(run, "ROW(");
     for (uint32_t i = 0; i < items->count && i < others->count; i++) {
         const struct scalar *scalar = scalar_of(run, items->items[i]);
         const struct scalar *other = scalar_of(run, others->items[i]);
         if (scalar == NULL || other == NULL) return;
         if (scalar_is_unknown(scalar) && !scalar_is_unknown(other) && other->type.oid != TYPE_TEXT)
-            unsupported(run);
-        if (i > 0) put(run, ", ");
-        put_expr(run, items->items[i], true);
+            text_unsupported(run);
+        if (i > 0) put_text(run, ", ");
+        put_text_expr(run, items->items[i], true);
     }
-    put(run, ")");
+    put_text(run, ")");
 }
 
 void put_source_text(struct text_run *run, const struct scalar *scalar, bool show_casts, bool top)
@@ -461,193 +456,27 @@ void put_source_text(struct text_run *run, const struct scalar *scalar, bool sho
     case EXPR_COLUMN: put_column(run, scalar, show_casts, top); break;
     case EXPR_FUNCTION:
         if (scalar->kind != SCALAR_CALL)
-            put_call(run, expr);
+            put_text_call(run, expr);
         else if (!put_syntax_text(run, scalar))
-            unsupported(run);
+            text_unsupported(run);
         break;
     case EXPR_OPERATOR:
-        put(run, "(");
+        put_text(run, "(");
         put_row_items(run, &expr->op.left->row.items, &expr->op.right->row.items);
         buffer_printf(&run->out, " %s ", expr->op.name);
         put_row_items(run, &expr->op.right->row.items, &expr->op.left->row.items);
-        put(run, ")");
+        put_text(run, ")");
         break;
     case EXPR_SUBLINK: put_sublink(run, scalar); break;
     case EXPR_GROUPING:
-        put(run, "GROUPING(");
+        put_text(run, "GROUPING(");
         for (uint32_t i = 0; i < expr->list.count; i++) {
-            if (i > 0) put(run, ", ");
-            put_expr(run, expr->list.items[i], true);
+            if (i > 0) put_text(run, ", ");
+            put_text_expr(run, expr->list.items[i], true);
         }
-        put(run, ")");
+        put_text(run, ")");
         break;
-    default: unsupported(run);
-    }
-}
-
-// --- FROM ----------------------------------------------------------------------------------------------------
-
-static void put_from(struct text_run *run, const struct from_item *item);
-
-// The names of all its columns.
-static void put_range_columns(struct text_run *run, const struct range *range)
-{
-    const char *before = "(";
-    for (uint32_t i = 0; i < range->column_count; i++) {
-        if (range->columns[i].hidden) continue;
-        put(run, before);
-        put_name(run, range->columns[i].name);
-        before = ", ";
-    }
-    put(run, ")");
-}
-
-static void put_alias(struct text_run *run, const struct from_item *item, const char *own_name)
-{
-    const char *shown = shown_name(run, item);
-    const struct range *range = range_of(run, item);
-    if (shown == NULL || range == NULL) {
-        unsupported(run);
-        return;
-    }
-    if (item->alias != NULL || own_name == NULL || strcmp(shown, own_name) != 0) {
-        put(run, " ");
-        put_name(run, shown);
-    }
-    if (item->kind == FROM_FUNCTION && item->function.column_count > 0) {
-        for (uint32_t i = 0; i < range->column_count; i++) {
-            put(run, i == 0 ? "(" : ", ");
-            put_name(run, range->columns[i].name);
-            put(run, " ");
-            put_type_text(run, range->columns[i].scalar->type);
-        }
-        put(run, ")");
-    } else if (item->column_aliases.count > 0 || item->kind == FROM_FUNCTION) {
-        put_range_columns(run, range);
-    }
-}
-
-static bool is_beside(struct text_run *run, const struct from_item *item, const struct var_set *used)
-{
-    if (item->kind == FROM_JOIN)
-        return is_beside(run, item->join.left, used) || is_beside(run, item->join.right, used);
-    const struct range *range = range_of(run, item);
-    for (uint32_t i = 0; range != NULL && i < range->column_count; i++)
-        if (range->columns[i].scalar->kind == SCALAR_VAR &&
-            var_set_has(used, range->columns[i].scalar->var))
-            return true;
-    return false;
-}
-
-// A function is lateral as soon as it takes columns of what stands beside it.
-static bool function_is_lateral(struct text_run *run, const struct from_item *item)
-{
-    struct var_set used = var_set_new(run->out.arena, run->binder.var_count);
-    for (uint32_t i = 0; i < item->function.calls.count; i++) {
-        const struct bound_call *call = hashmap_get_u64(
-            &run->binder.notes->calls, bind_note_key(item->function.calls.items[i]));
-        for (uint32_t k = 0; call != NULL && k < call->arg_count; k++)
-            scalar_collect_vars(call->args[k], &used);
-    }
-    const struct from_list *from = &run->level->select->from;
-    for (uint32_t i = 0; i < from->count; i++)
-        if (from->items[i] != item && is_beside(run, from->items[i], &used)) return true;
-    return item->lateral;
-}
-
-static void put_function(struct text_run *run, const struct from_item *item)
-{
-    const bool several = item->function.calls.count > 1;
-    if (function_is_lateral(run, item)) put(run, "LATERAL ");
-    if (several) put(run, "ROWS FROM(");
-    for (uint32_t i = 0; i < item->function.calls.count; i++) {
-        if (i > 0) put(run, ", ");
-        put_call(run, item->function.calls.items[i]);
-    }
-    if (several) put(run, ")");
-    if (item->function.ordinality) put(run, " WITH ORDINALITY");
-    put_alias(run, item, NULL);
-}
-
-static void put_join(struct text_run *run, const struct from_item *item)
-{
-    static const char *const words[] = {
-        " JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN ", " CROSS JOIN "};
-    const struct name_list *using = hashmap_get_u64(&run->binder.notes->joins, bind_note_key(item));
-    const struct from_item *right = item->join.right;
-    const bool around = !run->pretty || item->alias != NULL;
-    const bool nested = run->pretty && right->kind == FROM_JOIN && right->alias == NULL;
-    const bool bare = (using == NULL || using->count == 0) && item->join.on == NULL;
-    const bool cross = item->join.kind == JOIN_CROSS || (item->join.kind == JOIN_INNER && bare);
-    if (around) put(run, "(");
-    put_from(run, item->join.left);
-    put_clause(run, ITEM_INDENT, words[cross ? JOIN_CROSS : item->join.kind]);
-    if (nested) put(run, "(");
-    put_from(run, right);
-    if (nested) put(run, ")");
-    if (using != NULL && using->count > 0) {
-        put_names(run, " USING (", using, ")");
-        if (item->join.using_alias != NULL) {
-            put(run, " AS ");
-            put_name(run, item->join.using_alias);
-        }
-    } else if (item->join.on != NULL) {
-        put(run, run->pretty ? " ON " : " ON (");
-        put_expr(run, item->join.on, false);
-        if (!run->pretty) put(run, ")");
-    } else if (!cross) {
-        put(run, " ON TRUE");
-    }
-    if (around) put(run, ")");
-    if (item->alias != NULL) put_alias(run, item, NULL);
-}
-
-static void put_from(struct text_run *run, const struct from_item *item)
-{
-    switch (item->kind) {
-    case FROM_TABLE:
-        if (item->table.only) put(run, "ONLY ");
-        if (item->table.name.catalog != NULL || item->table.index_hint != NULL ||
-            item->table.no_full_scan || item->table.unsupported != NULL)
-            unsupported(run);
-        if (item->table.name.schema != NULL) {
-            put_name(run, item->table.name.schema);
-            put(run, ".");
-        }
-        put_name(run, item->table.name.name);
-        put_alias(run, item, item->table.name.name);
-        break;
-    case FROM_SUBQUERY: {
-        const struct table_desc *view = run->view;
-        put(run, item->lateral ? "LATERAL (" : "(");
-        run->view = NULL;
-        put_query_text(run, item->query, false);
-        run->view = view;
-        put(run, ")");
-        put_alias(run, item, NULL);
-        break;
-    }
-    case FROM_FUNCTION: put_function(run, item); break;
-    case FROM_JOIN: put_join(run, item); break;
-    case FROM_STATEMENT: unsupported(run); break;
-    }
-}
-
-static void put_from_list(struct text_run *run, const struct from_list *from)
-{
-    for (uint32_t i = 0; i < from->count; i++) {
-        if (i == 0) {
-            put_clause(run, 2, " FROM ");
-            put_from(run, from->items[i]);
-        } else {
-            put(run, ", ");
-            struct buffer outer = run->out;
-            buffer_init(&run->out, outer.arena);
-            put_from(run, from->items[i]);
-            struct bytes made = buffer_bytes(&run->out);
-            run->out = outer;
-            put_item(run, made, false);
-        }
+    default: text_unsupported(run);
     }
 }
 
@@ -673,11 +502,11 @@ static void put_target(struct text_run *run, const struct target *target, const 
     if (scalar->source != NULL && scalar->collate == NULL)
         put_source_text(run, scalar, false, true);
     else
-        put_expr(run, target->expr, true);
+        put_text_expr(run, target->expr, true);
     const char *given = given_name(run, scalar, plain_names);
     if (given != NULL && strcmp(given, name) == 0) return;
-    put(run, " AS ");
-    put_name(run, name);
+    put_text(run, " AS ");
+    put_text_name(run, name);
 }
 
 // Each on a line of its own, or as many as fit; but the first stays on SELECT's, and CASE has begun one.
@@ -695,10 +524,10 @@ static void put_targets(struct text_run *run, const struct select *select, bool 
         struct bytes made = buffer_bytes(&run->out);
         run->out = outer;
         const bool begins_line = made.size > 0 && made.data[0] == '\n';
-        put(run, i > 0 ? "," : "");
-        if (!begins_line) put(run, " ");
+        put_text(run, i > 0 ? "," : "");
+        if (!begins_line) put_text(run, " ");
         if (i > 0 && !begins_line)
-            put_item(run, made, broken);
+            put_text_item(run, made, broken);
         else
             buffer_append_bytes(&run->out, made);
         broken = made.size > 1 && memchr(made.data + begins_line, '\n', made.size - begins_line) != NULL;
@@ -714,33 +543,33 @@ static void put_grouping(struct text_run *run, const struct expr *expr, bool bar
         struct expr_list items = {&one, 1};
         if (expr->kind == EXPR_ROW && !expr->row.spelled) items = expr->row.items;
         const bool wanted = !bare || items.count != 1;
-        if (wanted) put(run, "(");
+        if (wanted) put_text(run, "(");
         put_keys(run, &items);
-        if (wanted) put(run, ")");
+        if (wanted) put_text(run, ")");
         return;
     }
     if (expr->grouping_set.kind == GROUPING_EMPTY) {
-        put(run, "()");
+        put_text(run, "()");
         return;
     }
-    put(run, words[expr->grouping_set.kind]);
+    put_text(run, words[expr->grouping_set.kind]);
     for (uint32_t i = 0; i < expr->grouping_set.items.count; i++) {
-        if (i > 0) put(run, ", ");
+        if (i > 0) put_text(run, ", ");
         put_grouping(run, expr->grouping_set.items.items[i], expr->grouping_set.kind != GROUPING_SETS);
     }
-    put(run, ")");
+    put_text(run, ")");
 }
 
 static void put_group_by(struct text_run *run, const struct select *select)
 {
-    put_clause(run, 1, " GROUP BY ");
-    if (select->group_distinct) put(run, "DISTINCT ");
+    put_text_clause(run, 1, " GROUP BY ");
+    if (select->group_distinct) put_text(run, "DISTINCT ");
     bool sets = false;
     for (uint32_t i = 0; i < select->group_by.count; i++)
         sets |= select->group_by.items[i]->kind == EXPR_GROUPING_SET;
     for (uint32_t i = 0; i < select->group_by.count; i++) {
         const struct expr *expr = select->group_by.items[i];
-        if (i > 0) put(run, ", ");
+        if (i > 0) put_text(run, ", ");
         if (!sets && expr->kind == EXPR_ROW && !expr->row.spelled)
             put_keys(run, &expr->row.items);
         else
@@ -750,47 +579,47 @@ static void put_group_by(struct text_run *run, const struct select *select)
 
 static void put_simple(struct text_run *run, const struct select *select, bool plain_names)
 {
-    run->indent += CLAUSE_INDENT;
-    put(run, " SELECT");
-    if (select->distinct) put(run, " DISTINCT");
+    run->indent += TEXT_CLAUSE_INDENT;
+    put_text(run, " SELECT");
+    if (select->distinct) put_text(run, " DISTINCT");
     if (select->distinct_on.count > 0) {
-        put(run, select->distinct ? " ON (" : " DISTINCT ON (");
+        put_text(run, select->distinct ? " ON (" : " DISTINCT ON (");
         put_keys(run, &select->distinct_on);
-        put(run, ")");
+        put_text(run, ")");
     }
     put_targets(run, select, plain_names);
-    put_from_list(run, &select->from);
+    put_from_text(run, &select->from);
     if (select->where != NULL) {
-        put_clause(run, 1, " WHERE ");
-        put_expr(run, select->where, false);
+        put_text_clause(run, 1, " WHERE ");
+        put_text_expr(run, select->where, false);
     }
     if (select->group_by.count > 0) put_group_by(run, select);
     if (select->having != NULL) {
-        put_clause(run, 0, " HAVING ");
-        put_expr(run, select->having, false);
+        put_text_clause(run, 0, " HAVING ");
+        put_text_expr(run, select->having, false);
     }
     for (uint32_t i = 0; i < select->window_count; i++) {
         if (i == 0)
-            put_clause(run, 1, " WINDOW ");
+            put_text_clause(run, 1, " WINDOW ");
         else
-            put(run, ", ");
-        put_name(run, select->windows[i].name);
-        put(run, " AS ");
+            put_text(run, ", ");
+        put_text_name(run, select->windows[i].name);
+        put_text(run, " AS ");
         put_window(run, &select->windows[i]);
     }
 }
 
 static void put_values(struct text_run *run, const struct select *select)
 {
-    run->indent += CLAUSE_INDENT;
-    put(run, " VALUES ");
+    run->indent += TEXT_CLAUSE_INDENT;
+    put_text(run, " VALUES ");
     for (uint32_t i = 0; i < select->row_count; i++) {
-        put(run, i == 0 ? "(" : ", (");
+        put_text(run, i == 0 ? "(" : ", (");
         for (uint32_t k = 0; k < select->rows[i].count; k++) {
-            if (k > 0) put(run, ",");
-            put_expr(run, select->rows[i].items[k], false);
+            if (k > 0) put_text(run, ",");
+            put_text_expr(run, select->rows[i].items[k], false);
         }
-        put(run, ")");
+        put_text(run, ")");
     }
 }
 
@@ -817,9 +646,9 @@ static void put_arm(struct text_run *run, const struct select *arm, bool plain_n
         put_set(run, arm, plain_names);
         return;
     }
-    if (is_whole(arm)) put(run, "(");
+    if (is_whole(arm)) put_text(run, "(");
     put_query_text(run, arm, plain_names);
-    if (is_whole(arm)) put(run, ")");
+    if (is_whole(arm)) put_text(run, ")");
 }
 
 static void put_set(struct text_run *run, const struct select *select, bool plain_names)
@@ -830,23 +659,23 @@ static void put_set(struct text_run *run, const struct select *select, bool plai
     const bool left_set = is_set(left) && !is_whole(left), right_set = is_set(right) && !is_whole(right);
     const bool inner = left_set && (left->kind != select->kind || left->all != select->all);
     if (inner) {
-        put(run, "(");
-        run->indent += CLAUSE_INDENT;
+        put_text(run, "(");
+        run->indent += TEXT_CLAUSE_INDENT;
         put_text_line(run, 0, "");
     }
     put_arm(run, left, plain_names);
-    if (inner) run->indent -= CLAUSE_INDENT;
+    if (inner) run->indent -= TEXT_CLAUSE_INDENT;
     put_text_line(run, 0, inner ? ") " : "");
-    put(run, words[select->kind]);
-    if (select->all) put(run, "ALL ");
+    put_text(run, words[select->kind]);
+    if (select->all) put_text(run, "ALL ");
     if (right_set) {
-        put(run, "(");
-        run->indent += CLAUSE_INDENT;
+        put_text(run, "(");
+        run->indent += TEXT_CLAUSE_INDENT;
     }
     put_text_line(run, 0, "");
     put_arm(run, right, true);
     if (!right_set) return;
-    run->indent -= CLAUSE_INDENT;
+    run->indent -= TEXT_CLAUSE_INDENT;
     put_text_line(run, 0, ")");
 }
 
@@ -862,41 +691,41 @@ static void put_paths(struct text_run *run, const struct cte *cte)
     const struct cte_search *search = cte->search;
     const struct cte_cycle *cycle = cte->cycle;
     if (search != NULL) {
-        put(run, search->breadth ? " SEARCH BREADTH" : " SEARCH DEPTH");
-        put_names(run, " FIRST BY ", &search->columns, " SET ");
-        put_name(run, search->sequence);
+        put_text(run, search->breadth ? " SEARCH BREADTH" : " SEARCH DEPTH");
+        put_text_names(run, " FIRST BY ", &search->columns, " SET ");
+        put_text_name(run, search->sequence);
     }
     if (cycle == NULL) return;
-    put_names(run, " CYCLE ", &cycle->columns, " SET ");
-    put_name(run, cycle->mark);
+    put_text_names(run, " CYCLE ", &cycle->columns, " SET ");
+    put_text_name(run, cycle->mark);
     if (!is_bool(scalar_of(run, cycle->value), true) || !is_bool(scalar_of(run, cycle->otherwise), false)) {
-        put(run, " TO ");
-        put_expr(run, cycle->value, true);
-        put(run, " DEFAULT ");
-        put_expr(run, cycle->otherwise, true);
+        put_text(run, " TO ");
+        put_text_expr(run, cycle->value, true);
+        put_text(run, " DEFAULT ");
+        put_text_expr(run, cycle->otherwise, true);
     }
-    put(run, " USING ");
-    put_name(run, cycle->path);
+    put_text(run, " USING ");
+    put_text_name(run, cycle->path);
 }
 
 static void put_with(struct text_run *run, const struct with_clause *with)
 {
     if (with == NULL) return;
-    run->indent += CLAUSE_INDENT;
-    put(run, with->recursive ? " WITH RECURSIVE " : " WITH ");
+    run->indent += TEXT_CLAUSE_INDENT;
+    put_text(run, with->recursive ? " WITH RECURSIVE " : " WITH ");
     for (uint32_t i = 0; i < with->count; i++) {
         const struct cte *cte = &with->items[i];
         if (cte->statement->tag != STATEMENT_SELECT) {
-            unsupported(run);
+            text_unsupported(run);
             return;
         }
-        if (i > 0) put(run, ", ");
-        put_name(run, cte->name);
-        if (cte->columns.count > 0) put_names(run, "(", &cte->columns, ")");
-        put(run, " AS ");
-        if (cte->materialized == CTE_MATERIALIZED) put(run, "MATERIALIZED ");
-        if (cte->materialized == CTE_NOT_MATERIALIZED) put(run, "NOT MATERIALIZED ");
-        put(run, "(");
+        if (i > 0) put_text(run, ", ");
+        put_text_name(run, cte->name);
+        if (cte->columns.count > 0) put_text_names(run, "(", &cte->columns, ")");
+        put_text(run, " AS ");
+        if (cte->materialized == CTE_MATERIALIZED) put_text(run, "MATERIALIZED ");
+        if (cte->materialized == CTE_NOT_MATERIALIZED) put_text(run, "NOT MATERIALIZED ");
+        put_text(run, "(");
         put_text_line(run, 0, "");
         const struct table_desc *view = run->view;
         run->view = NULL;
@@ -905,7 +734,7 @@ static void put_with(struct text_run *run, const struct with_clause *with)
         put_text_line(run, 0, ")");
         put_paths(run, cte);
     }
-    run->indent -= CLAUSE_INDENT;
+    run->indent -= TEXT_CLAUSE_INDENT;
     put_text_line(run, 0, "");
 }
 
@@ -924,18 +753,18 @@ static void put_ordinal(struct text_run *run, const struct select *select, const
             buffer_printf(&run->out, "%u", i + 1);
             return;
         }
-    unsupported(run);
+    text_unsupported(run);
 }
 
 static void put_order_by(struct text_run *run, const struct select *select)
 {
-    put_clause(run, 1, " ORDER BY ");
+    put_text_clause(run, 1, " ORDER BY ");
     if (!is_set(select)) {
         put_sorts(run, &select->order_by);
         return;
     }
     for (uint32_t i = 0; i < select->order_by.count; i++) {
-        if (i > 0) put(run, ", ");
+        if (i > 0) put_text(run, ", ");
         put_ordinal(run, select, select->order_by.items[i].expr);
         put_order(run, &select->order_by.items[i]);
     }
@@ -947,19 +776,19 @@ static void put_tail(struct text_run *run, const struct select *select)
         " FOR KEY SHARE", " FOR SHARE", " FOR NO KEY UPDATE", " FOR UPDATE"};
     if (select->order_by.count > 0) put_order_by(run, select);
     if (select->offset != NULL) {
-        put_clause(run, 0, " OFFSET ");
-        put_expr(run, select->offset, false);
+        put_text_clause(run, 0, " OFFSET ");
+        put_text_expr(run, select->offset, false);
     }
     if (select->limit != NULL) {
         const bool all =
             select->limit->kind == EXPR_LITERAL && select->limit->literal.kind == LITERAL_NULL;
-        put_clause(run, 0, select->with_ties ? " FETCH FIRST " : " LIMIT ");
-        if (select->with_ties) put(run, "(");
+        put_text_clause(run, 0, select->with_ties ? " FETCH FIRST " : " LIMIT ");
+        if (select->with_ties) put_text(run, "(");
         if (all)
-            put(run, "ALL");
+            put_text(run, "ALL");
         else
-            put_expr(run, select->limit, false);
-        if (select->with_ties) put(run, ") ROWS WITH TIES");
+            put_text_expr(run, select->limit, false);
+        if (select->with_ties) put_text(run, ") ROWS WITH TIES");
     }
     for (uint32_t i = 0; i < select->locking_count; i++) {
         const struct locking *locking = &select->lockings[i];
@@ -971,11 +800,11 @@ static void put_tail(struct text_run *run, const struct select *select)
             for (uint32_t m = 0; m < locking->of.count; m++)
                 meant |= strcmp(locking->of.items[m].name, name->written) == 0;
             if (!meant) continue;
-            put_clause(run, 0, strengths[locking->strength]);
-            put(run, " OF ");
-            put_name(run, name->shown);
-            if (locking->wait == LOCK_WAIT_SKIP) put(run, " SKIP LOCKED");
-            if (locking->wait == LOCK_WAIT_ERROR) put(run, " NOWAIT");
+            put_text_clause(run, 0, strengths[locking->strength]);
+            put_text(run, " OF ");
+            put_text_name(run, name->shown);
+            if (locking->wait == LOCK_WAIT_SKIP) put_text(run, " SKIP LOCKED");
+            if (locking->wait == LOCK_WAIT_ERROR) put_text(run, " NOWAIT");
         }
     }
 }
@@ -989,7 +818,7 @@ void put_query_text(struct text_run *run, const struct select *select, bool plai
     put_with(run, select->with);
     if (is_set(select)) {
         put_set(run, select, plain_names);
-        run->indent += CLAUSE_INDENT;
+        run->indent += TEXT_CLAUSE_INDENT;
     } else if (select->kind == SELECT_VALUES) {
         put_values(run, select);
     } else {
