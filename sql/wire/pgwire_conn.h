@@ -88,6 +88,27 @@ void pgwire_wake(struct pgwire *wire);
 // Whether a whole message (or the end of the stream) can be taken.
 bool pgwire_has_work(struct pgwire *wire);
 
+// Suspends until so many bytes of what the client sends are there.
+CHECKED struct status pgwire_client_input(struct task *task, struct pgwire *wire, size_t size);
+CHECKED struct status pgwire_row_description(
+    struct pgwire *wire, const struct result_column *columns, uint32_t count, const uint8_t *formats);
+// ParameterStatus of each setting that the client hears of and that has changed since.
+void pgwire_tell_changed_parameters(struct pgwire *wire);
+
+// Rows of a result to the client. Lives with the statement.
+struct pgwire_sink {
+    struct result_sink sink;
+    struct pgwire *wire;
+    const struct result_column *columns;
+    uint32_t column_count;
+    const uint8_t *formats;
+    bool describes; // The simple protocol: RowDescription goes before the rows.
+    bool described;
+};
+
+struct pgwire_sink pgwire_sink(struct pgwire *wire, const struct prepared *prepared,
+    const uint8_t *formats, bool describes);
+
 // Next message of a connection in COPY: suspends until it is whole. *type is its first byte; the body stays
 // valid until pgwire_message_done.
 CHECKED struct status pgwire_message(

@@ -6,18 +6,15 @@
 #include <string.h>
 
 #include "core/invariant.h"
-#include "core/linger.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/text.h"
-#include "core/work.h"
 #include "sql/session/cursor.h"
 #include "sql/insight/insight.h"
 #include "sql/exec/memory.h"
 #include "sql/parse/parse.h"
 #include "sql/wire/pgwire_conn.h"
 #include "sql/session/long_parse.h"
-#include "sql/session/vars.h"
 #include "sql/wire/wire_encoding.h"
 
 #define STATEMENT_RETRIES_MAX 10u
@@ -43,193 +40,6 @@ static METRIC_DEFINE(metric_begins, "sql.txn.begin.count", METRIC_COUNTER, METRI
 static METRIC_DEFINE(metric_commits, "sql.txn.commit.count", METRIC_COUNTER, METRIC_COUNT, true, "COMMIT statements that succeeded");
 static METRIC_DEFINE(metric_rollbacks, "sql.txn.rollback.count", METRIC_COUNTER, METRIC_COUNT, true, "ROLLBACK statements");
 static METRIC_DEFINE(metric_others, "sql.misc.count", METRIC_COUNTER, METRIC_COUNT, true, "Other statements that succeeded");
-
-// --- output ----------------------------------------------------------------------------------------
-
-static bool is_recoded(const struct pgwire *wire)
-{
-    return wire->session != NULL && !wire_encoding_is_plain(wire->session->client_encoding);
-}
-
-#define FLUSH_BYTES (256u << 10) // Of a long message, between looks at the clock.
-
-void pgwire_flush_now(struct pgwire *wire)
-{
-    if (wire->out.size > 0) conn_write(wire->conn, wire->out.data, wire->out.size);
-    wire->out.size = 0;
-    conn_flush(wire->conn);
-}
-
-// Not all statements may wait for their clients.
-static struct status client_drain(struct task *task, struct pgwire *wire)
-{
-    if (!linger_begin(task)) return linger_refused();
-    struct status st = conn_drain(task, wire->conn, PGWIRE_OUTPUT_BYTES_MAX / 2);
-    linger_end(task);
-    return st;
-}
-
-struct status pgwire_flush(struct task *task, struct pgwire *wire)
-{
-    struct status st = STATUS_OK;
-    struct bytes rest = buffer_bytes(&wire->out);
-    if (rest.size > 0) wire->spilled = true;
-    while (rest.size > FLUSH_BYTES) {
-        conn_write(wire->conn, rest.data, FLUSH_BYTES);
-        rest = bytes_skip(rest, FLUSH_BYTES);
-        conn_flush(wire->conn);
-        if (conn_output_bytes(wire->conn) > PGWIRE_OUTPUT_BYTES_MAX)
-            TRY(client_drain(task, wire));
-        TRY(task_work(task, FLUSH_BYTES));
-    }
-
-out:
-    // A message that has begun goes out whole, also of a statement that is cancelled.
-    if (rest.size > 0) conn_write(wire->conn, rest.data, rest.size);
-    wire->out.size = 0;
-    conn_flush(wire->conn);
-    if (failed(st) || conn_output_bytes(wire->conn) <= PGWIRE_OUTPUT_BYTES_MAX) return st;
-    return client_drain(task, wire);
-}
-
-// Suspends until so much of what the client sends is there.
-static struct status client_input(struct task *task, struct pgwire *wire, size_t size)
-{
-    if (LIKELY(conn_input(wire->conn).size >= size)) return STATUS_OK;
-    if (!linger_begin(task)) return linger_refused();
-    struct status st = conn_wait_input(task, wire->conn, size);
-    linger_end(task);
-    return st;
-}
-
-// The message whose type is at `start` in `out`, without rows.
-static void recode_message(struct pgwire *wire, size_t start)
-{
-    if (!is_recoded(wire)) return;
-    wire_encoding_report(&wire->recoded_arena, wire->session->client_encoding, &wire->out, start + 5);
-    arena_reset(&wire->recoded_arena);
-}
-
-void pgwire_report(struct pgwire *wire, char type, const char *severity, struct status st)
-{
-    size_t start = wire->out.size;
-    wire_report(&wire->out, type, severity, st);
-    recode_message(wire, start);
-}
-
-void pgwire_error(struct pgwire *wire, const char *severity, struct status st)
-{
-    pgwire_report(wire, 'E', severity, st);
-}
-
-void pgwire_parameter(struct pgwire *wire, const char *name, const char *value)
-{
-    size_t start = wire->out.size;
-    wire_parameter_status(&wire->out, name, value);
-    recode_message(wire, start);
-}
-
-struct status pgwire_text_in(struct pgwire *wire, struct arena *arena, const char *text, const char **out)
-{
-    struct bytes recoded;
-    *out = text;
-    if (!is_recoded(wire)) return STATUS_OK;
-    struct status st = wire_encoding_field_in(
-        arena, wire->session->client_encoding, TYPE_TEXT, false, bytes_of_string(text), &recoded);
-    if (!failed(st)) *out = arena_string(arena, recoded);
-    return st;
-}
-
-static struct status row_description(struct pgwire *wire, const struct result_column *columns, uint32_t count, const uint8_t *formats)
-{
-    if (!is_recoded(wire)) {
-        wire_row_description(&wire->out, columns, count, formats);
-        return STATUS_OK;
-    }
-    struct status st = wire_encoding_row_description(
-        &wire->out, &wire->recoded_arena, wire->session->client_encoding, columns, count, formats);
-    if (failed(st)) st = status_copy(&wire->session->statement_arena, st);
-    arena_reset(&wire->recoded_arena);
-    return st;
-}
-
-static void tell_changed_parameters(struct pgwire *wire)
-{
-    const char *name;
-    while (vars_take_change(wire->session, &name))
-        pgwire_parameter(wire, name, vars_get(wire->session, name));
-}
-
-struct wire_sink {
-    struct result_sink sink;
-    struct pgwire *wire;
-    const struct result_column *columns;
-    uint32_t column_count;
-    const uint8_t *formats;
-    bool describes; // The simple protocol: RowDescription goes before the rows.
-    bool described;
-};
-
-static struct status sink_columns(struct task *task, struct result_sink *sink,
-    const struct result_column *columns, uint32_t count)
-{
-    struct wire_sink *self = container_of(sink, struct wire_sink, sink);
-    (void)task;
-    self->columns = columns;
-    self->column_count = count;
-    if (sink->binary && self->describes) {
-        uint8_t *formats = arena_alloc(&self->wire->session->statement_arena, count + 1u);
-        memset(formats, 1, count + 1u);
-        self->formats = formats;
-    }
-    struct status st = STATUS_OK;
-    if (self->describes && !self->described) st = row_description(self->wire, columns, count, self->formats);
-    self->described = true;
-    return st;
-}
-
-static struct status sink_row(
-    struct task *task, struct result_sink *sink, const struct datum *values)
-{
-    struct wire_sink *self = container_of(sink, struct wire_sink, sink);
-    struct pgwire *wire = self->wire;
-    const size_t start = wire->out.size;
-    if (is_recoded(wire)) {
-        struct status st = wire_encoding_data_row(&wire->out, &wire->recoded_arena, wire->session->client_encoding,
-            &wire->session->types, self->columns, self->column_count, self->formats, values);
-        if (failed(st)) st = status_copy(&wire->session->statement_arena, st);
-        arena_reset(&wire->recoded_arena);
-        if (failed(st)) return st;
-    } else {
-        wire_data_row(&wire->out, &wire->session->types, self->columns, self->column_count, self->formats, values);
-    }
-    // Of a statement that is cancelled while a long value is printed the row is not whole.
-    struct status st = task_check(task);
-    if (failed(st)) wire->out.size = start;
-    if (failed(st)) return st;
-    sink->rows_sent++;
-    if (wire->out.size < PGWIRE_RESULT_BUFFER_BYTES) return STATUS_OK;
-    return pgwire_flush(task, wire);
-}
-
-static struct status sink_flush(struct task *task, struct result_sink *sink)
-{
-    struct pgwire *wire = container_of(sink, struct wire_sink, sink)->wire;
-    if (conn_ended(wire->conn))
-        return status_make(E_CONNECTION_FAILURE, "the client has closed the connection");
-    return pgwire_flush(task, wire);
-}
-
-static struct wire_sink wire_sink(struct pgwire *wire, const struct prepared *prepared,
-    const uint8_t *formats, bool describes)
-{
-    return (struct wire_sink){.sink = {.columns = sink_columns, .row = sink_row, .flush = sink_flush},
-        .wire = wire,
-        .columns = prepared->columns,
-        .column_count = prepared->column_count,
-        .formats = formats,
-        .describes = describes};
-}
 
 // --- one statement, in its transaction ---------------------------------------------------------------
 
@@ -285,12 +95,12 @@ static struct status run_once(struct task *task, struct pgwire *wire, struct run
     struct status st;
     struct session *session = wire->session;
     TRY(execution_begin(task, session, run->execution, !run->simple));
-    struct wire_sink sink = wire_sink(wire, run->prepared, run->formats, run->simple);
+    struct pgwire_sink sink = pgwire_sink(wire, run->prepared, run->formats, run->simple);
     if (run->execution->started && run->execution->built != NULL)
         sink.columns = plan_columns(run->execution->built->plan, &sink.column_count);
     if (run->simple && run->prepared->handler == NULL && run->prepared->columns != NULL &&
         !run->execution->started)
-        TRY(sink_columns(task, &sink.sink, run->prepared->columns, run->prepared->column_count));
+        TRY(sink.sink.columns(task, &sink.sink, run->prepared->columns, run->prepared->column_count));
     TRY(execution_next(task, session, run->execution, &sink.sink, run->rows_max, &run->done));
 out:
     if (failed(st) || run->done) execution_close(task, run->execution);
@@ -395,7 +205,7 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
     insight_transaction(session, !failed(st) && !is_rollback(run->prepared));
     if (failed(st)) return st;
     metric_add(counter_of(run->prepared->statement), session->tenant, 1);
-    tell_changed_parameters(wire);
+    pgwire_tell_changed_parameters(wire);
     if (run->prepared->statement == NULL) {
         wire_end(&wire->out, wire_begin(&wire->out, 'I'));
     } else if (run->done) {
@@ -716,7 +526,7 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
         wire_end(&wire->out, start);
     } else if (kind == 'P' && cursor_find(session, name) != NULL) {
         const struct cursor *cursor = cursor_find(session, name);
-        TRY(row_description(wire, cursor->columns, cursor->column_count, NULL));
+        TRY(pgwire_row_description(wire, cursor->columns, cursor->column_count, NULL));
         goto out;
     } else if (kind == 'P') {
         struct portal *portal = find_portal_or_fail(session, name, &st);
@@ -732,7 +542,7 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
     if (columns == NULL)
         wire_end(&wire->out, wire_begin(&wire->out, 'n'));
     else
-        TRY(row_description(wire, columns, count, formats));
+        TRY(pgwire_row_description(wire, columns, count, formats));
 out:
     return st;
 }
@@ -841,7 +651,7 @@ static struct status skip_input(struct task *task, struct pgwire *wire, uint64_t
 {
     struct status st = STATUS_OK;
     while (left > 0) {
-        TRY(client_input(task, wire, 1));
+        TRY(pgwire_client_input(task, wire, 1));
         size_t size = conn_input(wire->conn).size;
         if (size > left) size = left;
         conn_consume(wire->conn, size);
@@ -878,7 +688,7 @@ static struct status large_message(
     }
     memory_account_grow(account, needed);
     conn_input_bytes_max_set(wire->conn, size + 1u);
-    st = client_input(task, wire, size + 1u);
+    st = pgwire_client_input(task, wire, size + 1u);
     memory_account_shrink(account, needed);
     TRY(st);
     struct bytes input = conn_input(wire->conn);
@@ -893,7 +703,7 @@ struct status pgwire_message(
 {
     wire->refused = false;
     struct status st = STATUS_OK;
-    TRY(client_input(task, wire, 5));
+    TRY(pgwire_client_input(task, wire, 5));
     struct bytes input = conn_input(wire->conn);
     uint32_t size = (uint32_t)input.data[1] << 24 | (uint32_t)input.data[2] << 16 |
                     (uint32_t)input.data[3] << 8 | input.data[4];
@@ -901,7 +711,7 @@ struct status pgwire_message(
         TRY(status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid message length %u", size));
     if (size + 1ull > PGWIRE_INPUT_BYTES) return large_message(task, wire, type, size, body);
     if (input.size < size + 1u) {
-        TRY(client_input(task, wire, size + 1u));
+        TRY(pgwire_client_input(task, wire, size + 1u));
         input = conn_input(wire->conn);
     }
     *type = input.data[0];
