@@ -446,9 +446,10 @@ out:
 }
 
 static struct status begin_for(
-    struct task *task, struct session *session, const struct prepared *prepared)
+    struct task *task, struct session *session, const struct execution *execution)
 {
     struct status st;
+    const struct prepared *prepared = execution->prepared;
     TRY(refuse_in_failed(session, prepared));
     if (prepared->statement == NULL) goto out;
     uint32_t flags = prepared->handler == NULL ? 0 : prepared->handler->flags;
@@ -466,7 +467,7 @@ static struct status begin_for(
         goto out;
     }
     if (session->txn_state != TXN_IDLE) goto out;
-    if (prepared->reads_only)
+    if (prepared->reads_only && execution->alone)
         TRY(session_txn_begin_reading(task, session));
     else
         TRY(session_txn_begin(task, session, true));
@@ -482,7 +483,8 @@ static struct status statement_snapshot(
     if (session->txn == NULL || session->txn_state != TXN_OPEN || prepared->statement == NULL) return STATUS_OK;
     if (!hlc_is_zero(session->txn_as_of)) return STATUS_OK;
     if (prepared->handler != NULL && (prepared->handler->flags & HANDLER_TRANSACTION_CONTROL)) return STATUS_OK;
-    bool weak = strcmp(vars_get(session, "transaction_isolation"), "read committed") == 0;
+    const char *level = vars_get(session, "transaction_isolation");
+    bool weak = strcmp(level, "read committed") == 0 || strcmp(level, "read uncommitted") == 0;
     session->reads_weak = weak && prepared->handler == NULL && !session->internal;
     kv_txn_weaken(session->txn, session->reads_weak);
     return weak ? kv_txn_step(task, session->txn) : STATUS_OK;
@@ -492,7 +494,7 @@ struct status execution_begin(
     struct task *task, struct session *session, struct execution *execution, bool described)
 {
     struct status st;
-    TRY(begin_for(task, session, execution->prepared));
+    TRY(begin_for(task, session, execution));
     if (!execution->started) TRY(statement_snapshot(task, session, execution->prepared));
     if (!execution->started && execution->prepared->built != NULL)
         TRY(renew_plan(task, session, execution->prepared, described));

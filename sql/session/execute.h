@@ -132,6 +132,7 @@ struct execution {
     struct built_plan *built;
     struct plan_run *run;
     bool measured; // Set before the start: EXPLAIN ANALYZE.
+    bool alone;    // Set before the start: no other statement will be in the implicit transaction that it begins.
     bool started;
     uint64_t rows;
     uint64_t affected; // By DML, at its end.

@@ -84,11 +84,11 @@ void internal_session_close(struct task *task, struct session *session)
 // Runs the text in the session's open transaction, or in its own when none is open.
 static struct status run_text(struct task *task, struct session *session, struct arena *arena,
     struct internal_result *result, const char *sql, uint32_t param_count,
-    const struct datum *params, const type_oid *param_types)
+    const struct datum *params, const type_oid *param_types, bool alone)
 {
     struct status st;
     struct prepared *prepared = NULL;
-    struct execution execution = {.arena = arena};
+    struct execution execution = {.arena = arena, .alone = alone};
     struct type *types = ARENA_ARRAY(arena, struct type, param_count + 1);
     for (uint32_t i = 0; i < param_count; i++) types[i] = TYPE_OF(param_types[i]);
     if (result != NULL) *result = (struct internal_result){0};
@@ -119,7 +119,7 @@ struct status internal_run(struct task *task, struct session *session, struct ar
     struct internal_result *result, const char *sql, uint32_t param_count,
     const struct datum *params, const type_oid *param_types)
 {
-    return run_text(task, session, arena, result, sql, param_count, params, param_types);
+    return run_text(task, session, arena, result, sql, param_count, params, param_types, false);
 }
 
 struct status internal_query(struct task *task, uint64_t tenant, struct session *session,
@@ -131,7 +131,7 @@ struct status internal_query(struct task *task, uint64_t tenant, struct session 
         // In the client's own transaction, but as the server: names resolve in `system`, nothing is refused.
         bool internal = session->internal, superuser = session->superuser;
         session->internal = session->superuser = true;
-        st = run_text(task, session, arena, result, sql, param_count, params, param_types);
+        st = run_text(task, session, arena, result, sql, param_count, params, param_types, false);
         session->internal = internal;
         session->superuser = superuser;
         return st;
@@ -139,7 +139,7 @@ struct status internal_query(struct task *task, uint64_t tenant, struct session 
     struct session *own;
     TRY(open_session(task, tenant, "system", true, &own));
     for (uint32_t attempt = 0; attempt <= INTERNAL_RETRIES_MAX; attempt++) {
-        st = run_text(task, own, arena, result, sql, param_count, params, param_types);
+        st = run_text(task, own, arena, result, sql, param_count, params, param_types, true);
         st = execute_settle(task, own, st, true);
         if (failed(st)) st = status_copy(arena, st);
         if (!failed(st) || st.retry != RETRY_TRANSACTION) break;

@@ -37,8 +37,11 @@ static void warn(struct session *session, uint32_t code, const char *message)
 
 static const char *isolation_text(enum isolation isolation)
 {
-    bool weak = isolation == READ_COMMITTED || isolation == READ_UNCOMMITTED;
-    return weak ? "read committed" : "serializable";
+    static const char *const texts[] = {[READ_UNCOMMITTED] = "read uncommitted",
+        [READ_COMMITTED] = "read committed",
+        [REPEATABLE_READ] = "repeatable read",
+        [SERIALIZABLE] = "serializable"};
+    return texts[isolation];
 }
 
 // Before the first query the level can be chosen.

@@ -335,13 +335,11 @@ static struct status check_isolation(
     struct session *session, struct arena *arena, const char *value, const char **canonical)
 {
     (void)session;
-    // A level may be given a stronger one.
-    static const char *const levels[][2] = {{"serializable", "serializable"},
-        {"repeatable read", "serializable"}, {"read committed", "read committed"},
-        {"read uncommitted", "read committed"}};
-    for (unsigned i = 0; i < 4; i++) {
-        if (strcasecmp(value, levels[i][0]) == 0) {
-            *canonical = levels[i][1];
+    // A transaction may run as more than its level: REPEATABLE READ as SERIALIZABLE, READ UNCOMMITTED as READ COMMITTED.
+    static const char *const levels[] = {"serializable", "repeatable read", "read committed", "read uncommitted"};
+    for (unsigned i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (strcasecmp(value, levels[i]) == 0) {
+            *canonical = levels[i];
             return STATUS_OK;
         }
     }

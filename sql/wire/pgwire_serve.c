@@ -94,6 +94,7 @@ static struct status run_once(struct task *task, struct pgwire *wire, struct run
 {
     struct status st;
     struct session *session = wire->session;
+    run->execution->alone = run->commit;
     TRY(execution_begin(task, session, run->execution, !run->simple));
     struct pgwire_sink sink = pgwire_sink(wire, run->prepared, run->formats, run->simple);
     if (run->execution->started && run->execution->built != NULL)
@@ -332,6 +333,12 @@ out:
     return st;
 }
 
+// What ends the session is fatal.
+static void tell_failure(struct pgwire *wire, struct status st)
+{
+    pgwire_error(wire, wire->terminate ? "FATAL" : "ERROR", st);
+}
+
 static void fail_statement(struct task *task, struct pgwire *wire, struct status st)
 {
     struct session *session = wire->session;
@@ -339,8 +346,14 @@ static void fail_statement(struct task *task, struct pgwire *wire, struct status
         st = execute_settle(task, session, st, false);
     insight_transaction(session, false);
     metric_add(&metric_failures, session->tenant, 1);
-    pgwire_error(wire, "ERROR", st);
+    tell_failure(wire, st);
     task_cancel_clear(task);
+}
+
+// Ends a cycle of the protocol, unless it is the last.
+static void ready(struct pgwire *wire)
+{
+    if (!wire->terminate) wire_ready(&wire->out, wire->session->txn_state);
 }
 
 static void handle_query(struct task *task, struct pgwire *wire, struct bytes body)
@@ -355,7 +368,7 @@ static void handle_query(struct task *task, struct pgwire *wire, struct bytes bo
     if (!failed(st)) st = run_text(task, wire, bytes_of_string(text));
     session->statement_text = NULL;
     if (failed(st)) fail_statement(task, wire, st);
-    wire_ready(&wire->out, session->txn_state);
+    ready(wire);
 }
 
 // --- extended query ------------------------------------------------------------------------------------
@@ -619,11 +632,11 @@ static void handle_sync(struct task *task, struct pgwire *wire)
     wire->skip_to_sync = false;
     if (session->txn_state == TXN_IMPLICIT) {
         struct status st = execute_settle(task, session, STATUS_OK, true);
-        if (failed(st)) pgwire_error(wire, "ERROR", st);
+        if (failed(st)) tell_failure(wire, st);
         insight_transaction(session, !failed(st));
     }
     if (session->txn_state == TXN_IDLE) session_statements_txn_end(task, session);
-    wire_ready(&wire->out, session->txn_state);
+    ready(wire);
     arena_reset(&session->statement_arena);
 }
 
@@ -802,7 +815,7 @@ static struct status refuse_message(
     fail_statement(task, wire, why);
     arena_reset(&session->statement_arena);
     wire->skip_to_sync = type != 'Q';
-    if (type == 'Q') wire_ready(&wire->out, session->txn_state);
+    if (type == 'Q') ready(wire);
     return pgwire_flush(task, wire);
 }
 

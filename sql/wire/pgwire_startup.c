@@ -149,6 +149,12 @@ static struct status parameters_take(struct arena *arena, struct pgwire_login *l
 {
     struct status st = STATUS_OK;
     struct wire_reader reader = wire_reader(body);
+    // What is set by its own name goes before what `options` says of it.
+    for (const char *name; (name = wire_read_string(&reader))[0] != '\0';) {
+        const char *value = wire_read_string(&reader);
+        if (strcmp(name, "options") == 0) TRY(options_take(arena, login, value));
+    }
+    reader = wire_reader(body);
     for (;;) {
         const char *name = wire_read_string(&reader);
         if (name[0] == '\0') break;
@@ -159,9 +165,7 @@ static struct status parameters_take(struct arena *arena, struct pgwire_login *l
         } else if (strcmp(name, "database") == 0) {
             free(login->database);
             login->database = strdup(value);
-        } else if (strcmp(name, "options") == 0) {
-            TRY(options_take(arena, login, value));
-        } else if (strncmp(name, "_pq_.", 5) != 0 && strcmp(name, "replication") != 0) {
+        } else if (strncmp(name, "_pq_.", 5) != 0 && strcmp(name, "options") != 0 && strcmp(name, "replication") != 0) {
             setting_add(login, name, value, false);
         }
     }

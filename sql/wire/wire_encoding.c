@@ -5,6 +5,7 @@
 
 #include "core/work.h"
 #include "sql/type/encoding.h"
+#include "sql/type/type_ops.h"
 #include "sql/type/type_user.h"
 
 #define PIECE_BYTES (64u << 10) // Between looks at the clock.
@@ -134,6 +135,11 @@ static struct status recode_field(
 struct status wire_encoding_field_in(struct arena *arena, int32_t encoding, type_oid oid, bool binary,
     struct bytes field, struct bytes *out)
 {
+    // Of what is text in UTF-8 the type's input looks at every byte itself.
+    if (wire_encoding_is_plain(encoding) && !binary && !is_text(oid)) {
+        struct status st = type_check_utf8(arena, field);
+        if (failed(st)) return st;
+    }
     return recode_field(&(struct recoding){arena, encoding, false}, oid, binary, field, out);
 }
 

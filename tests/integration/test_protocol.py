@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The protocol's rules that drivers' own test suites ask for, message by message."""
+import os
+import socket
+import struct
+import sys
+
+from cluster import ClusterTest, wait_until
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../differential"))
+from wire import Wire  # noqa: E402
+
+
+def message(kind, body=b""):
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+def step(sql):
+    """Parse, Bind and Execute of a statement without parameters."""
+    return message(b"P", b"\0" + sql + b"\0\0\0") + message(b"B", b"\0" * 8) + message(b"E", b"\0" * 5)
+
+
+def fields(body):
+    return dict((chr(field[0]), field[1:].decode()) for field in body.split(b"\0") if field)
+
+
+class Protocol(ClusterTest):
+    def wire(self, server):
+        return Wire((server.host, server.port), "root", "defaultdb")
+
+    def test_statements_before_one_sync(self):
+        """They are one transaction, and what the first of them does says nothing about the others."""
+        server = self.cluster("protocol", shards=1)
+        with server.connect() as session:
+            session.run("CREATE TABLE t (a int PRIMARY KEY)")
+            wire = self.wire(server)
+
+            def tags(*statements):
+                wire.socket.sendall(b"".join(step(sql) for sql in statements) + message(b"S"))
+                return [body[:-1].decode() if kind == b"C" else fields(body)["C"] for kind, body in wire.until(b"Z") if kind in b"CE"]
+            self.assertEqual(tags(b"SELECT 1", b"INSERT INTO t VALUES (1), (2)", b"SELECT a FROM t"), ["SELECT 1", "INSERT 0 2", "SELECT 2"])
+            self.assertEqual(tags(b"SELECT a FROM t", b"SELECT a FROM t FOR UPDATE", b"DELETE FROM t WHERE a = 1"), ["SELECT 2", "SELECT 2", "DELETE 1"])
+            self.assertEqual(tags(b"TABLE t", b"CREATE TABLE u (a int)", b"INSERT INTO u VALUES (3)", b"SELECT 1 / 0"), ["SELECT 1", "CREATE TABLE", "INSERT 0 1", "22012"])
+            self.assertEqual(session.value("SELECT to_regclass('u')"), None)
+            self.assertEqual(tags(b"SELECT a FROM t"), ["SELECT 1"])
+            # What the first has read is what the last relies on.
+            wire.socket.sendall(step(b"SELECT sum(a) FROM t") + message(b"H"))
+            wire.until(b"C")
+            session.run("UPDATE t SET a = a + 10")
+            self.assertEqual(tags(b"INSERT INTO t SELECT 100 + sum(a) FROM t"), ["40001"])
+            wire.socket.close()
+
+    def test_start_up(self):
+        """What the client says of a setting by its name goes before what `options` says of it, wherever either stands."""
+        server = self.cluster("protocol", shards=1)
+        words = ["user", "root", "application_name", "by name", "options", "-c application_name=option -c extra_float_digits=0", "DateStyle", "SQL, DMY"]
+        for order in (words, words[:2] + words[4:6] + words[2:4]):
+            packet = struct.pack("!I", 196608) + b"".join(word.encode() + b"\0" for word in order) + b"\0"
+            with socket.create_connection((server.host, server.port), 20) as raw:
+                raw.sendall(struct.pack("!I", len(packet) + 4) + packet)
+                told = b""
+                while b"Z\0\0\0\5I" not in told:
+                    told += raw.recv(1 << 16)
+                self.assertIn(b"application_name\0by name\0", told)
+
+    def test_isolation_is_told_as_it_was_asked_for(self):
+        server = self.cluster("protocol", shards=1)
+        with server.connect() as session:
+            for level in ("read uncommitted", "read committed", "repeatable read", "serializable"):
+                session.run("BEGIN ISOLATION LEVEL " + level)
+                self.assertEqual(session.value("SHOW transaction_isolation"), level)
+                session.run("COMMIT AND CHAIN")
+                self.assertEqual(session.value("SELECT current_setting('transaction_isolation')"), level)
+                self.assert_error("25001", "before any query", lambda: session.run(
+                    "SET TRANSACTION ISOLATION LEVEL " + ("serializable" if level != "serializable" else "repeatable read")))
+                session.run("ROLLBACK")
+                session.run("SET default_transaction_isolation = '%s'" % level)
+                self.assertEqual(session.value("SHOW transaction_isolation"), level)
+                session.run("RESET default_transaction_isolation")
+            # --- and runs as no less ---
+            session.run("CREATE TABLE i (a int PRIMARY KEY, b int)")
+            session.run("INSERT INTO i VALUES (1, 1), (2, 2)")
+            with server.connect() as other:
+                for level, snapshots in (("read uncommitted", True), ("repeatable read", False)):
+                    session.run("BEGIN ISOLATION LEVEL " + level)
+                    before = session.value("SELECT sum(b) FROM i")
+                    other.run("UPDATE i SET b = b + 1")
+                    self.assertEqual(session.value("SELECT sum(b) FROM i") != before, snapshots, level)
+                    session.run("ROLLBACK")
+
+    def test_bytes_that_are_no_text(self):
+        """A parameter in text form is text of the client's encoding before it is anything else."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+        for oid, value in ((23, b"\0\xbca\x4e"), (2950, b"\xff\xfe"), (1184, b"2020-01-01\xc3"), (25, b"a\0"), (1007, b"{1\xff}")):
+            self.assertEqual([answer for answer in wire.run("SELECT $1", [oid], [value], [0], [], 0) if answer[0] == "error"], [("error", "22021")], (oid, value))
+        wire.socket.close()
+
+    def test_terminated_in_a_statement(self):
+        """The end of a session is fatal, and the last thing that the client hears."""
+        server = self.cluster("protocol", shards=1)
+        with server.connect() as session:
+            wire = self.wire(server)
+            wire.socket.sendall(message(b"Q", b"SELECT pg_sleep(1000)\0"))
+            wait_until(lambda: session.value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(1000)' AND pid <> pg_backend_pid()"),
+                       "the statement to run")
+            last = fields(wire.until(b"E")[-1][1])
+            self.assertEqual((last["S"], last["V"], last["C"]), ("FATAL", "FATAL", "57P01"))
+            with self.assertRaises(ConnectionError):
+                wire.until(b"Z")
+            wire.socket.close()
