@@ -4,6 +4,7 @@
 #include "core/deep.h"
 #include "core/work.h"
 #include "sql/type/array.h"
+#include "sql/type/array_literal.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/utf8.h"
 
@@ -12,247 +13,18 @@ static type_oid element_of(type_oid array)
     return type_info(array)->element;
 }
 
-// --- text in: {1,NULL,"a b"}, nested, perhaps with bounds in front: [0:1]={1,2} ------------------------------
+// --- text ------------------------------------------------------------------------------------------------------
 
-struct literal {
-    struct arena *arena;
-    const struct type_context *context;
-    struct type element;
-    struct bytes whole, rest;
-    struct array_builder builder;
-    uint32_t depth, dimensions;            // dimensions 0: no element seen yet.
-    int32_t count[ARRAY_DIMENSIONS_MAX];   // In the braces open at each level.
-    int32_t length[ARRAY_DIMENSIONS_MAX];  // -1: not known yet.
-    bool bounds_given;
-    uint32_t bound_count;
-    int32_t lower[ARRAY_DIMENSIONS_MAX], upper[ARRAY_DIMENSIONS_MAX];
-};
-
-static struct status malformed(struct literal *in, const char *detail)
-{
-    struct status st = status_format(in->arena, E_INVALID_TEXT_REPRESENTATION,
-        "malformed array literal: \"%.*s\"", (int)in->whole.size, (const char *)in->whole.data);
-    return status_detail(in->arena, st, "%s", detail);
-}
-
-static void skip_space(struct literal *in)
-{
-    while (in->rest.size > 0 && ascii_space((char)in->rest.data[0]))
-        in->rest = bytes_skip(in->rest, 1);
-}
-
-static bool at(const struct literal *in, char c)
-{
-    return in->rest.size > 0 && in->rest.data[0] == (uint8_t)c;
-}
-
-static bool take(struct literal *in, char c)
-{
-    if (!at(in, c)) return false;
-    in->rest = bytes_skip(in->rest, 1);
-    return true;
-}
-
-static bool take_bound(struct literal *in, int32_t *bound)
-{
-    size_t size = 0;
-    while (size < in->rest.size && (ascii_digit((char)in->rest.data[size]) ||
-                                       in->rest.data[size] == '-' || in->rest.data[size] == '+'))
-        size++;
-    int64_t value;
-    if (failed(type_parse_int(in->arena, "integer", bytes_of(in->rest.data, size), INT32_MIN,
-            INT32_MAX, &value)))
-        return false;
-    *bound = (int32_t)value;
-    in->rest = bytes_skip(in->rest, size);
-    return true;
-}
-
-static struct status take_bounds(struct literal *in)
-{
-    for (skip_space(in); take(in, '['); skip_space(in)) {
-        uint32_t i = in->bound_count;
-        if (i == ARRAY_DIMENSIONS_MAX)
-            return status_format(in->arena, E_PROGRAM_LIMIT_EXCEEDED,
-                "number of array dimensions exceeds the maximum allowed (%d)",
-                ARRAY_DIMENSIONS_MAX);
-        in->lower[i] = 1;
-        if (!take_bound(in, &in->upper[i]))
-            return malformed(in, "\"[\" must introduce explicitly-specified array dimensions.");
-        if (take(in, ':')) {
-            in->lower[i] = in->upper[i];
-            if (!take_bound(in, &in->upper[i])) return malformed(in, "Missing array dimension value.");
-        }
-        if (!take(in, ']')) return malformed(in, "Missing \"]\" after array dimensions.");
-        if (in->upper[i] < in->lower[i])
-            return status_make(
-                E_ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound");
-        in->bound_count++;
-    }
-    if (in->bound_count == 0) return STATUS_OK;
-    if (!take(in, '=')) return malformed(in, "Missing \"=\" after array dimensions.");
-    in->bounds_given = true;
-    skip_space(in);
-    return STATUS_OK;
-}
-
-// The text of one element, quotes and backslashes taken off.
-static struct status take_element(struct literal *in, struct buffer *text, bool *quoted)
-{
-    size_t keep = 0; // Up to here spaces at the end are not dropped.
-    text->size = 0;
-    *quoted = false;
-    while (in->rest.size > 0 && !at(in, ',') && !at(in, '}')) {
-        if (at(in, '{')) return malformed(in, "Unexpected \"{\" character.");
-        if (take(in, '"')) {
-            if (*quoted || text->size > 0) return malformed(in, "Unexpected array element.");
-            *quoted = true;
-            while (!at(in, '"')) {
-                take(in, '\\');
-                if (in->rest.size == 0) return malformed(in, "Unexpected end of input.");
-                buffer_append_u8(text, in->rest.data[0]);
-                in->rest = bytes_skip(in->rest, 1);
-            }
-            take(in, '"');
-            keep = text->size;
-            skip_space(in);
-            if (!at(in, ',') && !at(in, '}')) return malformed(in, "Unexpected array element.");
-            continue;
-        }
-        bool escaped = take(in, '\\');
-        if (in->rest.size == 0) return malformed(in, "Unexpected end of input.");
-        buffer_append_u8(text, in->rest.data[0]);
-        if (escaped || !ascii_space((char)in->rest.data[0])) keep = text->size;
-        if (escaped) *quoted = true;
-        in->rest = bytes_skip(in->rest, 1);
-    }
-    text->size = keep;
-    if (text->size == 0 && !*quoted) return malformed(in, "Unexpected \",\" character.");
-    return STATUS_OK;
-}
-
-static struct status add_element(struct literal *in, struct buffer *text)
-{
-    struct status st = STATUS_OK;
-    struct datum item;
-    bool quoted;
-    TRY(take_element(in, text, &quoted));
-    if (in->dimensions == 0) in->dimensions = in->depth;
-    if (in->dimensions != in->depth)
-        return malformed(in,
-            "Multidimensional arrays must have sub-arrays with matching dimensions.");
-    if (!quoted && type_word_is(buffer_bytes(text), "null")) {
-        item = DATUM_NULL;
-    } else {
-        TRY(type_input(in->arena, in->context, in->element, buffer_bytes(text), &item));
-    }
-    in->count[in->depth - 1]++;
-    TRY(array_builder_add(&in->builder, item));
-out:
-    return st;
-}
-
-static struct status open_brace(struct literal *in)
-{
-    if (in->depth == ARRAY_DIMENSIONS_MAX)
-        return status_format(in->arena, E_PROGRAM_LIMIT_EXCEEDED,
-            "number of array dimensions (%d) exceeds the maximum allowed (%d)", in->depth + 1,
-            ARRAY_DIMENSIONS_MAX);
-    if (in->dimensions != 0 && in->depth >= in->dimensions)
-        return malformed(in, "Unexpected \"{\" character.");
-    in->count[in->depth++] = 0;
-    return STATUS_OK;
-}
-
-static struct status close_brace(struct literal *in)
-{
-    uint32_t level = --in->depth;
-    if (in->length[level] < 0) in->length[level] = in->count[level];
-    if (in->length[level] != in->count[level])
-        return malformed(in,
-            "Multidimensional arrays must have sub-arrays with matching dimensions.");
-    if (level > 0) in->count[level - 1]++;
-    return STATUS_OK;
-}
-
-// After an element or a closing brace: a comma, with something to follow, or a closing brace.
 #define ITEMS_PER_POLL 256u
 #define ITEMS_WORK (ITEMS_PER_POLL * 32u) // What they count for (task_goes_on).
 #define LONG_BYTES (16u << 10)            // An item that counts by itself.
 
-static struct status take_body(struct literal *in)
-{
-    struct status st = STATUS_OK;
-    struct buffer text;
-    bool after_item = false;
-    buffer_init(&text, in->arena);
-    for (;;) {
-        skip_space(in);
-        if (in->rest.size == 0) return malformed(in, "Unexpected end of input.");
-        if (take(in, '}')) {
-            if (!after_item && in->count[in->depth - 1] > 0)
-                return malformed(in, "Unexpected \"}\" character.");
-            TRY(close_brace(in));
-            after_item = true;
-            if (in->depth == 0) return st;
-        } else if (after_item) {
-            if (!take(in, ',')) return malformed(in, "Unexpected array element.");
-            after_item = false;
-            skip_space(in);
-            if (at(in, '}')) return malformed(in, "Unexpected \"}\" character.");
-        } else if (take(in, '{')) {
-            TRY(open_brace(in));
-        } else {
-            TRY(add_element(in, &text));
-            if (in->builder.count % ITEMS_PER_POLL == 0) TRY(task_poll(task_current()));
-            after_item = true;
-        }
-    }
-out:
-    return st;
-}
-
-static struct status finish_literal(struct literal *in, struct datum *value)
-{
-    skip_space(in);
-    if (in->rest.size > 0) return malformed(in, "Junk after closing right brace.");
-    if (in->builder.count == 0) return array_builder_finish(&in->builder, value);
-    for (uint32_t i = 0; i < in->dimensions; i++) {
-        if (!in->bounds_given) {
-            in->lower[i] = 1;
-        } else if (in->bound_count != in->dimensions ||
-                   (int64_t)in->upper[i] - in->lower[i] + 1 != in->length[i]) {
-            return malformed(in, "Specified array dimensions do not match array contents.");
-        }
-    }
-    return array_builder_finish_dimensions(
-        &in->builder, in->dimensions, in->length, in->lower, value);
-}
-
 static struct status array_input(struct arena *arena, const struct type_context *context,
     struct type type, struct bytes text, struct datum *value)
 {
-    struct status st = STATUS_OK;
-    struct literal in = {.arena = arena,
-        .context = context,
-        .element = {element_of(type.oid), type.typmod},
-        .whole = text,
-        .rest = text};
-    for (uint32_t i = 0; i < ARRAY_DIMENSIONS_MAX; i++)
-        in.length[i] = -1;
-    array_builder_init(&in.builder, arena, in.element.oid);
-    TRY(take_bounds(&in));
-    if (!take(&in, '{'))
-        return malformed(
-            &in, "Array value must start with \"{\" or dimension information.");
-    TRY(open_brace(&in));
-    TRY(take_body(&in));
-    TRY(finish_literal(&in, value));
-out:
-    return st;
+    const struct type element = {.oid = element_of(type.oid), .typmod = type.typmod};
+    return array_literal_read(arena, context, element, text, value);
 }
-
-// --- text out --------------------------------------------------------------------------------------------------
 
 static bool needs_quotes(struct bytes text)
 {
