@@ -68,22 +68,26 @@ out:
     return st;
 }
 
-static struct status bind_column_checks(struct binder *binder, struct table_plan *plan,
-    const struct bind_type *domain, struct scalar *value, bool elements)
+static struct status bind_column_checks(
+    struct binder *binder, struct table_plan *plan, const struct bind_type *domain, uint32_t ordinal)
 {
     struct status st = STATUS_OK;
     const struct table_desc *type = domain->type;
+    const struct column_desc *column = &plan->table->columns[ordinal];
+    const bool elements = type_is_domain_array(column->domain);
+    struct scalar *value = scalar_var(binder->arena, plan->row_base + ordinal, column->type, POSITION_NONE);
     if (type->columns[0].not_null) {
         struct table_plan_check *check = &plan->checks[plan->check_count++];
         *check = (struct table_plan_check){
-            .domain = type->name, .domain_schema = domain->schema, .not_null = true};
+            .domain = type->name, .domain_schema = domain->schema, .ordinal = ordinal, .not_null = true};
         TRY(bind_condition_of(binder, NULL, value, elements, &check->condition));
     }
     for (uint32_t i = 0; i < type->constraint_count; i++) {
         struct table_plan_check *check = &plan->checks[plan->check_count++];
         *check = (struct table_plan_check){.name = type->constraints[i].name,
             .domain = type->name,
-            .domain_schema = domain->schema};
+            .domain_schema = domain->schema,
+            .ordinal = ordinal};
         TRY(bind_condition_of(binder, domain->checks[i], value, elements, &check->condition));
     }
 
@@ -97,12 +101,8 @@ struct status bind_domain_checks(struct binder *binder, struct table_plan *plan)
     struct bytes text = binder->text;
     binder->text = (struct bytes){0};
     for (uint32_t i = 0; i < plan->table->column_count; i++) {
-        const struct column_desc *column = &plan->table->columns[i];
-        const struct bind_type *domain = domain_of(binder, column);
-        if (domain == NULL) continue;
-        TRY(bind_column_checks(binder, plan, domain,
-            scalar_var(binder->arena, plan->row_base + i, column->type, POSITION_NONE),
-            type_is_domain_array(column->domain)));
+        const struct bind_type *domain = domain_of(binder, &plan->table->columns[i]);
+        if (domain != NULL) TRY(bind_column_checks(binder, plan, domain, i));
     }
 
 out:

@@ -3,6 +3,8 @@
 // First step of binding: which relations may the statement mean? Names are gathered on the big stack
 // (without waiting), fetched from the catalog on the fiber, and again for what views and foreign keys
 // lead to, until nothing new turns up.
+#include <stdlib.h>
+
 #include "core/task.h"
 #include "sql/bind/bind.h"
 #include "sql/parse/parse.h"
@@ -640,6 +642,11 @@ struct status bind_names_add_type(
     return add_type(task, session, names, id);
 }
 
+static int order_by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct constraint_desc *)a)->name, ((const struct constraint_desc *)b)->name);
+}
+
 static struct status add_type(
     struct task *task, struct session *session, struct bind_names *names, uint32_t id)
 {
@@ -651,10 +658,13 @@ static struct status add_type(
     if (!relation_is_type(found->kind) && found->kind != RELATION_TABLE &&
         found->kind != RELATION_VIEW)
         return status_make(E_DATA_CORRUPTED, "the catalog's type is something else");
-    struct bind_type type = {.type = table_desc_copy(names->arena, found)};
+    struct table_desc *desc = table_desc_copy(names->arena, found);
+    struct bind_type type = {.type = desc};
+    // PostgreSQL looks at conditions in the order of their names.
+    if (desc->constraint_count > 1)
+        qsort(desc->constraints, desc->constraint_count, sizeof *desc->constraints, order_by_name);
     TRY(catalog_schema_by_id(task, session, found->schema_id, &schema));
     type.schema = arena_strdup(names->arena, schema->name);
-    const struct table_desc *desc = type.type;
     type.checks = ARENA_ARRAY(names->arena, struct expr *, desc->constraint_count);
     for (uint32_t i = 0; i < desc->constraint_count && desc->kind == RELATION_DOMAIN; i++)
         TRY(parse_expression_on_stack(

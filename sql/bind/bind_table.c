@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What a table asks of those who write to it: defaults, generated columns, checks, foreign keys.
+#include <stdlib.h>
+
 #include "core/invariant.h"
 #include "sql/bind/bind.h"
 #include "sql/exec/foreign_key.h"
@@ -148,6 +150,11 @@ out:
     return st;
 }
 
+static int order_by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct table_plan_check *)a)->name, ((const struct table_plan_check *)b)->name);
+}
+
 static struct status bind_checks(struct binder *binder, struct table_plan *plan)
 {
     struct status st = STATUS_OK;
@@ -158,6 +165,7 @@ static struct status bind_checks(struct binder *binder, struct table_plan *plan)
         ARENA_ARRAY(binder->arena, struct table_plan_check,
             table->constraint_count + bind_domain_check_count(binder, table));
     TRY(bind_domain_checks(binder, plan));
+    uint32_t first = plan->check_count;
     for (uint32_t i = 0; i < table->constraint_count; i++) {
         const struct constraint_desc *constraint = &table->constraints[i];
         if (constraint->kind != TABLE_CHECK || constraint->state == ELEMENT_DELETE_ONLY) continue;
@@ -167,6 +175,9 @@ static struct status bind_checks(struct binder *binder, struct table_plan *plan)
         TRY(bind_coerce_bool(binder, &check->condition, "CHECK"));
         plan->check_count++;
     }
+    // PostgreSQL looks at them in the order of their names.
+    if (plan->check_count > first)
+        qsort(plan->checks + first, plan->check_count - first, sizeof *plan->checks, order_by_name);
 
 out:
     return st;

@@ -229,20 +229,10 @@ out:
     return st;
 }
 
-static bool view_has_default(const struct table_desc *view)
-{
-    for (uint32_t i = 0; i < view->column_count; i++)
-        if (view->columns[i].default_sql != NULL) return true;
-    return false;
-}
-
 // One table's plan serves all of a statement that writes to it, with one set of defaults.
 static struct status take_defaults(
-    struct binder *binder, const struct written_views *views, struct table_plan *plan)
+    struct binder *binder, const struct table_desc *view, struct table_plan *plan)
 {
-    const struct table_desc *view = NULL;
-    for (uint32_t i = views->count; i > 0; i--)
-        if (view_has_default(views->items[i - 1]->table)) view = views->items[0]->table;
     if (plan->targets++ > 0 && plan->defaults_of != view)
         return bind_unsupported(binder, POSITION_NONE,
             "writing to a table twice in one statement, once through a view with defaults");
@@ -250,27 +240,47 @@ static struct status take_defaults(
     return STATUS_OK;
 }
 
+// A view's column is of the domain of the column beneath it, whose default goes before that column's own.
+static const struct column_desc *column_with_default(struct binder *binder,
+    const struct column_desc *column, const struct column_desc *beneath, bool *is_domain)
+{
+    *is_domain = false;
+    if (column->default_sql != NULL) return column;
+    if (!type_is_domain(beneath->domain)) return NULL;
+    const struct bind_type *domain =
+        bind_names_type_by_id(binder->names, type_user_id(beneath->domain));
+    if (domain->type->columns[0].default_sql == NULL) return NULL;
+    struct column_desc *bare = ARENA_NEW(binder->arena, struct column_desc);
+    *bare = *beneath;
+    bare->default_sql = NULL;
+    *is_domain = true;
+    return bare;
+}
+
 struct status bind_view_defaults(
     struct binder *binder, const struct written_views *views, struct table_plan *plan)
 {
     struct status st = STATUS_OK;
-    TRY(take_defaults(binder, views, plan));
+    bool differs = false, is_domain;
     for (uint32_t v = views->count; v > 0; v--) {
         const struct table_desc *view = views->items[v - 1]->table;
         struct range *range;
-        if (!view_has_default(view)) continue;
         TRY(bind_view_range(binder, views, v - 1, view->name, plan->table, plan->row_base, &range));
         for (uint32_t i = 0; i < range->column_count && i < view->column_count; i++) {
             const struct scalar *below = range->columns[i].scalar;
-            if (view->columns[i].default_sql == NULL || below->kind != SCALAR_VAR ||
-                below->var < plan->row_base ||
+            if (below->kind != SCALAR_VAR || below->var < plan->row_base ||
                 below->var >= plan->row_base + plan->table->column_count)
                 continue;
             uint32_t ordinal = below->var - plan->row_base;
-            if (plan->table->columns[ordinal].generated_sql != NULL) continue;
-            TRY(bind_column_default(binder, &view->columns[i], &plan->defaults[ordinal]));
+            const struct column_desc *beneath = &plan->table->columns[ordinal];
+            const struct column_desc *column =
+                column_with_default(binder, &view->columns[i], beneath, &is_domain);
+            if (column == NULL || beneath->generated_sql != NULL) continue;
+            TRY(bind_column_default(binder, column, &plan->defaults[ordinal]));
+            differs |= !is_domain || beneath->default_sql != NULL;
         }
     }
+    TRY(take_defaults(binder, differs ? views->items[0]->table : NULL, plan));
 
 out:
     return st;

@@ -261,7 +261,7 @@ static struct status update_conflict(struct task *task, struct write_op *write, 
     }
     for (uint32_t i = 0; i < table->computed.count; i++)
         changed[table->computed.items[i].var - table->row_base] = true;
-    TRY(writer_check(task, writer, 1, NULL));
+    TRY(writer_check(task, writer, 1, changed));
     TRY(writer_update(task, writer, write->conflict.columns, NULL, 1, changed));
     TRY(writer_check_views(task, writer, 1));
     *updated = true;

@@ -339,25 +339,38 @@ struct status writer_duplicate(struct writer *writer, uint32_t index, const stru
 
 // --- checks ------------------------------------------------------------------------------------------
 
-static struct status check_not_null(struct writer *writer, uint32_t count, const bool *changed)
+static bool is_column_checked(const struct column_desc *column, const bool *changed, uint32_t ordinal)
+{
+    return column->not_null && column->state != ELEMENT_DELETE_ONLY && (changed == NULL || changed[ordinal]);
+}
+
+// What the first of the rows to have a fault does not keep. Each kind of checks looks at the rows before that one only, so
+// that a row's faults are told before those of the next, and of one row's those of its values before the row's own.
+struct fault {
+    uint32_t row; // Rows from here on are not looked at.
+    const struct table_plan_check *check; // NULL: NOT NULL of `column`.
+    const struct column_desc *column;     // NULL: there is no fault, or it is the check's.
+};
+
+static void check_not_null(struct writer *writer, const bool *changed, struct fault *fault)
 {
     const struct table_desc *table = writer->plan->table->table;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
-        if (!column->not_null || column->state == ELEMENT_DELETE_ONLY ||
-            (changed != NULL && !changed[i]))
-            continue;
-        for (uint32_t r = 0; r < count; r++) {
-            if (!writer->columns[i][r].null) continue;
-            struct arena *arena = error_arena(writer);
-            struct status st = status_format(arena, E_NOT_NULL_VIOLATION,
-                "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
-                column->name, table->name);
-            st = failing_row(writer, st, r);
-            return writer_names(writer, st, table, column->name, NULL);
-        }
+        if (!is_column_checked(column, changed, i)) continue;
+        for (uint32_t r = 0; r < fault->row; r++)
+            if (writer->columns[i][r].null) *fault = (struct fault){.row = r, .column = column};
     }
-    return STATUS_OK;
+}
+
+static struct status null_value(struct writer *writer, const struct fault *fault)
+{
+    const struct table_desc *table = writer->plan->table->table;
+    struct status st = status_format(error_arena(writer), E_NOT_NULL_VIOLATION,
+        "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
+        fault->column->name, table->name);
+    st = failing_row(writer, st, fault->row);
+    return writer_names(writer, st, table, fault->column->name, NULL);
 }
 
 static struct status compute(struct task *task, struct writer *writer, struct expr_state *state,
@@ -393,25 +406,6 @@ static struct status failed_check(struct writer *writer, const struct table_plan
     return writer_names(writer, failing_row(writer, st, at), table, NULL, check->name);
 }
 
-static struct status run_checks(
-    struct task *task, struct writer *writer, enum writer_check_kind kind, struct batch *batch)
-{
-    struct status st = STATUS_OK;
-    const struct writer_checks *checks = &writer->plan->checks[kind];
-    struct expr_state *state = writer->checks[kind];
-    if (state == NULL) return st;
-    TRY(expr_run(task, state, batch, &writer->check_arena));
-    for (uint32_t c = 0; c < checks->count; c++) {
-        const struct datum *passed = expr_column(state, c);
-        for (uint32_t r = 0; r < batch->count; r++)
-            if (!passed[r].null && !passed[r].boolean)
-                return failed_check(writer, &writer->plan->table->checks[checks->which[c]], r);
-    }
-
-out:
-    return st;
-}
-
 static struct batch rows_of(struct writer *writer, uint32_t count)
 {
     return (struct batch){.columns = writer->columns,
@@ -420,22 +414,52 @@ static struct batch rows_of(struct writer *writer, uint32_t count)
         .selected = count};
 }
 
+// `changed` NULL: whatever column a domain's condition is of.
+static struct status run_checks(struct task *task, struct writer *writer, enum writer_check_kind kind,
+    const bool *changed, struct fault *fault)
+{
+    struct status st = STATUS_OK;
+    const struct writer_checks *checks = &writer->plan->checks[kind];
+    struct expr_state *state = writer->checks[kind];
+    struct batch batch = rows_of(writer, fault->row);
+    if (state == NULL || fault->row == 0) return st;
+    TRY(expr_run(task, state, &batch, &writer->check_arena));
+    for (uint32_t c = 0; c < checks->count; c++) {
+        const struct table_plan_check *check = &writer->plan->table->checks[checks->which[c]];
+        const struct datum *passed = expr_column(state, c);
+        if (check->domain != NULL && changed != NULL && !changed[check->ordinal]) continue;
+        for (uint32_t r = 0; r < fault->row; r++)
+            if (!passed[r].null && !passed[r].boolean) *fault = (struct fault){.row = r, .check = check};
+    }
+
+out:
+    return st;
+}
+
+static struct status told(struct writer *writer, const struct fault *fault)
+{
+    if (fault->check != NULL) return failed_check(writer, fault->check, fault->row);
+    return fault->column != NULL ? null_value(writer, fault) : STATUS_OK;
+}
+
 struct status writer_check(
     struct task *task, struct writer *writer, uint32_t count, const bool *changed)
 {
     struct status st = STATUS_OK;
     const struct writer_plan *plan = writer->plan;
     struct batch batch = rows_of(writer, count);
+    struct fault fault = {.row = count};
     arena_reset(&writer->check_arena);
     TRY(compute(task, writer, writer->generated, plan->generated_ordinals, plan->generated_count,
         &batch));
-    TRY(run_checks(task, writer, WRITER_CHECK_DOMAIN, &batch));
-    TRY(check_not_null(writer, count, changed));
+    TRY(run_checks(task, writer, WRITER_CHECK_DOMAIN, changed, &fault));
+    check_not_null(writer, changed, &fault);
+    TRY(run_checks(task, writer, WRITER_CHECK_TABLE, changed, &fault));
+    TRY(told(writer, &fault));
     TRY(compute(task, writer, writer->expressions, plan->expression_ordinals,
         plan->expression_count, &batch));
     if (writer->predicates != NULL)
         TRY(expr_run(task, writer->predicates, &batch, &writer->check_arena));
-    TRY(run_checks(task, writer, WRITER_CHECK_TABLE, &batch));
 
 out:
     return st;
@@ -443,8 +467,13 @@ out:
 
 struct status writer_check_views(struct task *task, struct writer *writer, uint32_t count)
 {
-    struct batch batch = rows_of(writer, count);
-    return run_checks(task, writer, WRITER_CHECK_VIEW, &batch);
+    struct status st = STATUS_OK;
+    struct fault fault = {.row = count};
+    TRY(run_checks(task, writer, WRITER_CHECK_VIEW, NULL, &fault));
+    TRY(told(writer, &fault));
+
+out:
+    return st;
 }
 
 static bool in_index(

@@ -14,6 +14,7 @@ struct table_plan_check {
     const char *name;
     struct scalar *condition; // Over the row's variables.
     const char *domain, *domain_schema; // It is this domain's; NULL: the table's.
+    uint32_t ordinal;                   // Of the domain's column.
     bool not_null;                      // The domain's NOT NULL.
     bool view;                // WITH CHECK OPTION of the view of this name.
 };
