@@ -34,18 +34,20 @@ static struct status receive_groups(struct arena *arena, struct bytes binary, in
     uint32_t sign = (uint16_t)type_load_int(binary.data + 4, 2);
     int64_t scale = (uint16_t)type_load_int(binary.data + 6, 2);
     struct status st = STATUS_OK;
+    char *digits = arena_try_alloc(arena, GROUP_DIGITS * (size_t)count + 2);
+    if (digits == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
+    char *end = digits;
+    *end++ = '0';
+    for (int64_t i = 0; i < count; i++) {
+        int64_t group = type_load_int(binary.data + 8 + 2 * i, 2);
+        if (group < 0 || group > 9999)
+            return status_make(E_INVALID_BINARY_REPRESENTATION, "invalid digit in external \"numeric\" value");
+        for (int64_t unit = 1000; unit > 0; unit /= 10) *end++ = (char)('0' + group / unit % 10);
+    }
+    *end = '\0';
     mpz_t magnitude, power;
     mpz_inits(magnitude, power, NULL);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t digit = type_load_int(binary.data + 8 + 2 * i, 2);
-        if (digit < 0 || digit > 9999) {
-            st = status_make(
-                E_INVALID_BINARY_REPRESENTATION, "invalid digit in external \"numeric\" value");
-            goto out;
-        }
-        mpz_mul_ui(magnitude, magnitude, 10000);
-        mpz_add_ui(magnitude, magnitude, (unsigned long)digit);
-    }
+    big_set_str(magnitude, digits, 10);
     // The last group stands at 10^(4 * (weight - count + 1)); the scale given cuts, or pads.
     int64_t exponent = GROUP_DIGITS * (weight - count + 1) + scale;
     if (exponent > NUMERIC_DIGITS_MAX + NUMERIC_SCALE_MAX) {
@@ -70,9 +72,9 @@ static struct status numeric_receive(
 {
     (void)type;
     if (binary.size < 8) return type_error_binary(arena, "numeric");
-    int64_t count = type_load_int(binary.data, 2), weight = type_load_int(binary.data + 2, 2);
+    int64_t count = (uint16_t)type_load_int(binary.data, 2), weight = type_load_int(binary.data + 2, 2);
     uint32_t sign = (uint16_t)type_load_int(binary.data + 4, 2);
-    if (count < 0 || binary.size != 8 + 2 * (size_t)count)
+    if (binary.size != 8 + 2 * (size_t)count)
         return type_error_binary(arena, "numeric");
     switch (sign) {
     case SIGN_POSITIVE:
@@ -103,32 +105,28 @@ static void numeric_send(struct buffer *out, type_oid oid, struct datum value)
         type_store_int(out, sign == SIGN_NAN ? 0 : 0x20, 2); // PostgreSQL's infinities have this scale.
         return;
     }
-    // The magnitude is padded so that the point falls between groups; then groups come off its end.
-    uint32_t pad = (GROUP_DIGITS - number.scale % GROUP_DIGITS) % GROUP_DIGITS;
-    int64_t after_point = (number.scale + pad) / GROUP_DIGITS;
-    mpz_t magnitude, power;
-    mpz_inits(magnitude, power, NULL);
+    mpz_t magnitude;
+    mpz_init(magnitude);
     numeric_load(magnitude, &number);
-    numeric_pow10_big(power, pad);
-    big_mul(magnitude, magnitude, power);
-    size_t most = mpz_sizeinbase(magnitude, 10) / GROUP_DIGITS + 1, count = 0;
-    uint16_t *groups = arena_alloc(out->arena, most * sizeof *groups);
-    int64_t dropped = 0;
-    while (mpz_sgn(magnitude) != 0) {
-        uint16_t group = (uint16_t)mpz_tdiv_q_ui(magnitude, magnitude, 10000);
-        if (count == 0 && group == 0)
-            dropped++; // Zero groups at the end are not sent.
-        else
-            groups[count++] = group;
-    }
-    mpz_clears(magnitude, power, NULL);
-    int64_t weight = (int64_t)count + dropped - after_point - 1;
+    char *digits = arena_alloc(out->arena, mpz_sizeinbase(magnitude, 10) + 2 + GROUP_DIGITS);
+    big_get_str(digits, 10, magnitude);
+    bool zero = mpz_sgn(magnitude) == 0;
+    mpz_clear(magnitude);
+    // Zeros behind them, so that the point falls between groups; groups of zeros at the end are not sent.
+    size_t size = strlen(digits), after_point = (number.scale + GROUP_DIGITS - 1) / GROUP_DIGITS;
+    for (size_t pad = after_point * GROUP_DIGITS - number.scale; pad > 0; pad--) digits[size++] = '0';
+    size_t first = (size - 1) % GROUP_DIGITS + 1, count = zero ? 0 : (size - first) / GROUP_DIGITS + 1;
+    int64_t weight = zero ? 0 : (int64_t)count - (int64_t)after_point - 1;
+    for (; count > 1 && memcmp(digits + first + (count - 2) * GROUP_DIGITS, "0000", GROUP_DIGITS) == 0; count--) continue;
     type_store_int(out, count, 2);
-    type_store_int(out, count == 0 ? 0 : (uint64_t)weight, 2);
+    type_store_int(out, (uint64_t)weight, 2);
     type_store_int(out, number.negative ? SIGN_NEGATIVE : SIGN_POSITIVE, 2);
     type_store_int(out, number.scale, 2);
-    while (count > 0)
-        type_store_int(out, groups[--count], 2);
+    for (size_t i = 0, at = 0; i < count; i++) {
+        uint32_t group = 0;
+        for (size_t end = first + i * GROUP_DIGITS; at < end; at++) group = group * 10 + (uint32_t)(digits[at] - '0');
+        type_store_int(out, group, 2);
+    }
 }
 
 // --- order and keys ------------------------------------------------------------------------------------------

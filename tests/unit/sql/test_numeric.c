@@ -145,3 +145,31 @@ Test(numeric, arithmetic)
     call_check(rows, sizeof rows / sizeof rows[0]);
 }
 
+
+// The count of groups has 16 bits and no sign.
+Test(numeric, the_longest_has_a_binary_form)
+{
+    struct arena arena;
+    arena_init(&arena, NULL);
+    static const struct { size_t before, after; } sizes[] = {{131072, 16383}, {131071, 16383}, {0, 16383}, {131072, 0}, {5, 1}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct buffer text, binary, again;
+        struct datum value, back;
+        struct type_context context = call_context();
+        buffer_init(&text, &arena);
+        buffer_init(&binary, &arena);
+        buffer_init(&again, &arena);
+        for (size_t at = 0; at < sizes[i].before; at++) buffer_append_u8(&text, (uint8_t)('1' + at % 9));
+        if (sizes[i].before == 0) buffer_append_u8(&text, '0');
+        if (sizes[i].after > 0) buffer_append_u8(&text, '.');
+        for (size_t at = 0; at < sizes[i].after; at++) buffer_append_u8(&text, (uint8_t)('0' + at % 10));
+        cr_assert(!failed(type_input(&arena, &context, TYPE_OF(TYPE_NUMERIC), buffer_bytes(&text), &value)));
+        type_send(&binary, TYPE_NUMERIC, value);
+        struct status st = type_receive(&arena, TYPE_OF(TYPE_NUMERIC), buffer_bytes(&binary), &back);
+        cr_assert(!failed(st), "%zu: %s", i, st.message);
+        type_output(&again, &context, TYPE_NUMERIC, back);
+        cr_assert(bytes_equal(buffer_bytes(&again), buffer_bytes(&text)), "%zu", i);
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+}
