@@ -207,6 +207,7 @@ struct binder {
     bool writes;                     // Modifies data or locks.
     bool modifies;                   // Modifies data, be it in WITH.
     bool has_volatile;               // Calls something volatile (nextval).
+    bool separate;                   // The SELECT whose FROM is bound has sets of groups.
     bool verbatim;                   // For showing it: nothing is computed or rearranged.
     struct bind_notes *notes;        // With `verbatim`; NULL: nobody asks.
     struct cte_scope *ctes;          // Innermost WITH names outside of any SELECT.

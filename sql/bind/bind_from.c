@@ -199,9 +199,30 @@ struct rel *bind_scan(struct binder *binder, const struct relation *relation, co
 
 // --- table references --------------------------------------------------------------------------------
 
-static struct range *query_range(
-    struct binder *binder, const char *name, const struct query *query)
+// Two columns of a table reference are two, though one value stands in both: sets of groups may have one and not the other.
+static void separate_columns(struct binder *binder, struct query *query)
 {
+    struct rel *project = NULL;
+    for (uint32_t i = 0; i < query->column_count; i++) {
+        struct output *column = &query->columns[i];
+        bool again = false;
+        for (uint32_t k = 0; k < i && !again; k++) again = query->columns[k].var == column->var;
+        if (!again) continue;
+        if (project == NULL) {
+            project = rel_new(binder->arena, REL_PROJECT);
+            project->left = query->rel;
+            query->rel = project;
+        }
+        struct scalar *same = bind_var(binder, column->var, POSITION_NONE);
+        column->var = bind_new_var(binder, column->name, NULL, same->type);
+        binder->vars[column->var].row = bind_row_maker(binder, same);
+        rel_item_add(binder->arena, &project->project, column->var, same);
+    }
+}
+
+static struct range *query_range(struct binder *binder, const char *name, struct query *query)
+{
+    if (binder->separate) separate_columns(binder, query);
     struct range *range = new_range(binder, name, query->column_count);
     for (uint32_t i = 0; i < query->column_count; i++) {
         const struct output *column = &query->columns[i];

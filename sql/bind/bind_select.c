@@ -600,6 +600,13 @@ static void add_sets(struct binder *binder, struct select_build *build)
     build->rel = sets;
 }
 
+static bool has_grouping_sets(const struct select *select)
+{
+    for (uint32_t i = 0; i < select->group_by.count; i++)
+        if (select->group_by.items[i]->kind == EXPR_GROUPING_SET) return true;
+    return false;
+}
+
 static struct status bind_simple(struct binder *binder, struct scope *scope,
     const struct select *select, bool unknowns, struct query *query)
 {
@@ -613,7 +620,11 @@ static struct status bind_simple(struct binder *binder, struct scope *scope,
     if (select->distinct || select->distinct_on.count > 0) unknowns = false;
     build->level.select = select;
     TRY(bind_window_names(binder, &build->level));
-    TRY(bind_from(binder, scope, &select->from, &build->rel));
+    const bool separate = binder->separate;
+    binder->separate = has_grouping_sets(select);
+    st = bind_from(binder, scope, &select->from, &build->rel);
+    binder->separate = separate;
+    TRY(st);
     // In PostgreSQL's order: of two errors it is the first that is told, and parameters get their types from it.
     scope->sets_allowed = true;
     TRY(bind_target_list(binder, scope, &select->targets, &build->targets));

@@ -448,7 +448,7 @@ static struct status update_batch(
             : write->old[i];
         for (uint32_t n = 0; n < count; n++) columns[i][n] = source[write->rows[n]];
     }
-    TRY(writer_check(task, write->writer, count, node->changed));
+    TRY(writer_check(task, write->writer, count, node->checked));
     TRY(writer_update(task, write->writer, write->old, write->rows, count, node->changed));
     TRY(writer_check_views(task, write->writer, count));
     if (!node->returning) return st;

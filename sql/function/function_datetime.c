@@ -431,7 +431,7 @@ BODY(make_timestamp)
     if (call->result_type.oid != TYPE_TIMESTAMPTZ) return st;
     struct datetime_zone zone = {.zone = function_context(call)->zone};
     if (call->arg_count == 7)
-        TRY(datetime_zone_of_text(call->arena, datum_as_bytes(args[6]), &zone));
+        TRY(datetime_zone_of_part(call->arena, datum_as_bytes(args[6]), &zone));
     if (call->arg_count == 7 && zone.zone == NULL) {
         result->integer -= zone.offset_seconds * US_PER_SECOND;
         TRY(check_range(result->integer));

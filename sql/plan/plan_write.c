@@ -250,6 +250,7 @@ static struct status plan_change(
     write->sources = ARENA_ARRAY(planner->arena, uint32_t, table->column_count);
     write->old = ARENA_ARRAY(planner->arena, uint32_t, table->column_count);
     write->changed = ARENA_ARRAY(planner->arena, bool, update->table->width);
+    write->checked = ARENA_ARRAY(planner->arena, bool, update->table->width);
     for (uint32_t i = 0; i < table->column_count; i++) {
         write->sources[i] = UINT32_MAX;
         // Columns that are not stored (any more) have no variable: NULL.
@@ -257,11 +258,13 @@ static struct status plan_change(
         if (!is_update || update->sources[i] == VAR_NONE) continue;
         write->sources[i] = layout_find(&node->left->layout, update->sources[i]);
         write->changed[i] = true;
+        write->checked[i] = !update->kept[i];
         if (write->sources[i] == UINT32_MAX)
             return status_make(E_INTERNAL, "planner lost a column to update");
     }
     for (uint32_t i = 0; i < update->table->computed.count; i++)
-        write->changed[update->table->computed.items[i].var - update->table->row_base] = true;
+        write->changed[update->table->computed.items[i].var - update->table->row_base] =
+            write->checked[update->table->computed.items[i].var - update->table->row_base] = true;
     if (update->materialize || (is_update && moves_rows(node->left, write)))
         node->left = plan_materialize(planner, node->left);
     write_outputs(planner, node, rel, needed);

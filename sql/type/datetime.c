@@ -198,6 +198,68 @@ struct status datetime_zone_of_text(
     return datetime_zone_find(arena, name, zone);
 }
 
+// Digits, as far as there are any; false: too many.
+static bool take_number(struct bytes *text, int64_t *number)
+{
+    *number = 0;
+    while (text->size > 0 && ascii_digit((char)text->data[0])) {
+        *number = *number * 10 + (text->data[0] - '0');
+        if (*number > INT32_MAX) return false;
+        *text = bytes_skip(*text, 1);
+    }
+    return true;
+}
+
+static bool take_colon(struct bytes *text)
+{
+    if (text->size == 0 || text->data[0] != ':') return false;
+    *text = bytes_skip(*text, 1);
+    return true;
+}
+
+#define ZONE_HOURS_MAX 15
+
+// +h, +hh:mm, +hh:mm:ss or +hhmm. *whole false: something else follows, so that it is no number.
+static bool zone_number(struct bytes text, int64_t *offset_seconds, bool *whole)
+{
+    const bool negative = text.data[0] == '-', run_together = text.size > 3;
+    int64_t hours, minutes = 0, seconds = 0;
+    text = bytes_skip(text, 1);
+    if (!take_number(&text, &hours)) return false;
+    if (take_colon(&text)) {
+        if (!take_number(&text, &minutes)) return false;
+        if (take_colon(&text) && !take_number(&text, &seconds)) return false;
+    } else if (text.size == 0 && run_together) {
+        minutes = hours % 100;
+        hours /= 100;
+    }
+    *whole = text.size == 0;
+    *offset_seconds = (hours * 60 + minutes) * 60 + seconds;
+    if (negative) *offset_seconds = -*offset_seconds;
+    return hours <= ZONE_HOURS_MAX && minutes < 60 && seconds < 60;
+}
+
+struct status datetime_zone_of_part(
+    struct arena *arena, struct bytes name, struct datetime_zone *zone)
+{
+    const int size = (int)name.size;
+    const char *data = (const char *)name.data;
+    int64_t offset_seconds = 0;
+    bool whole = false;
+    if (name.size > 0 && ascii_digit(data[0]))
+        return status_hint(arena,
+            status_format(arena, E_INVALID_PARAMETER_VALUE,
+                "invalid input syntax for type numeric time zone: \"%.*s\"", size, data),
+            "Numeric time zones must have \"-\" or \"+\" as first character.");
+    if (name.size > 0 && (data[0] == '+' || data[0] == '-') &&
+        !zone_number(name, &offset_seconds, &whole))
+        return status_format(arena, E_INVALID_PARAMETER_VALUE,
+            "numeric time zone \"%.*s\" out of range", size, data);
+    if (!whole) return datetime_zone_of_text(arena, name, zone);
+    *zone = (struct datetime_zone){.offset_seconds = (int32_t)offset_seconds};
+    return STATUS_OK;
+}
+
 // --- arithmetic ------------------------------------------------------------------------------------------------
 
 __int128 interval_span(struct interval interval)

@@ -164,3 +164,6 @@ CHECKED struct status datetime_zone_find(
 // The same for functions' arguments, where a number ("+03") is a POSIX zone: it counts to the west.
 CHECKED struct status datetime_zone_of_text(
     struct arena *arena, struct bytes name, struct datetime_zone *zone);
+// The same for make_timestamptz, where a number has a sign and counts to the east, as in texts of times.
+CHECKED struct status datetime_zone_of_part(
+    struct arena *arena, struct bytes name, struct datetime_zone *zone);

@@ -23,6 +23,7 @@ INSERT INTO d VALUES (1, 5, 'x', 5);
 ALTER DOMAIN pos ADD CONSTRAINT top CHECK (VALUE > 5) NOT VALID;
 UPDATE d SET a = 2;
 UPDATE d SET w = 'y' RETURNING *;
+UPDATE d SET p = p, q = q RETURNING *;
 UPDATE d SET p = 4;
 UPDATE d SET q = q - 1, w = 'long';
 UPDATE d SET w = 'long', q = q - 1;
