@@ -51,15 +51,18 @@ var_id bind_new_var(struct binder *binder, const char *name, const char *table, 
             binder->var_capacity * sizeof(struct var_info), capacity * sizeof(struct var_info));
         binder->var_capacity = capacity;
     }
-    binder->vars[binder->var_count] = (struct var_info){name, table, type, NULL};
+    binder->vars[binder->var_count] = (struct var_info){.name = name, .table = table, .type = type};
     return binder->var_count++;
 }
 
 var_id bind_new_row(struct binder *binder, const struct table_desc *table, const char *alias)
 {
     var_id base = binder->var_count;
-    for (uint32_t i = 0; i < table->column_count; i++)
-        bind_new_var(binder, table->columns[i].name, alias, bind_column_type(&table->columns[i]));
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        var_id var =
+            bind_new_var(binder, table->columns[i].name, alias, bind_column_type(&table->columns[i]));
+        binder->vars[var].domain = table->columns[i].domain;
+    }
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];
         for (uint32_t c = 0; c < index->column_count; c++)
@@ -71,7 +74,9 @@ var_id bind_new_row(struct binder *binder, const struct table_desc *table, const
 
 struct scalar *bind_var(struct binder *binder, var_id var, uint32_t position)
 {
-    return scalar_var(binder->arena, var, binder->vars[var].type, position);
+    struct scalar *scalar = scalar_var(binder->arena, var, binder->vars[var].type, position);
+    scalar->domain = binder->vars[var].domain;
+    return scalar;
 }
 
 // --- types -------------------------------------------------------------------------------------------

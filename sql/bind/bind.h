@@ -187,6 +187,7 @@ struct var_info {
     const char *table; // Of a column, for EXPLAIN and messages; or NULL.
     struct type type;
     const struct scalar *row; // Of a record that an expression made: that expression; or NULL.
+    type_oid domain;          // As a scalar's.
 };
 
 struct binder {
@@ -354,6 +355,10 @@ CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scop
 // The same of an array, element by element; `domain` is the array's type.
 CHECKED struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
     const struct expr *expr, type_oid domain, struct scalar **out);
+// Of two operands of an operator between arrays, when one is an array of a domain: 42883 unless the other is, too. A literal
+// becomes one.
+CHECKED struct status bind_domain_operands(struct binder *binder, const char *name, struct scalar **left,
+    struct scalar **right, uint32_t position);
 // The conditions of the columns' domains, as checks of the row.
 CHECKED struct status bind_domain_checks(struct binder *binder, struct table_plan *plan);
 uint32_t bind_domain_check_count(const struct binder *binder, const struct table_desc *table);

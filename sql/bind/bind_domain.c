@@ -204,6 +204,15 @@ out:
     return st;
 }
 
+// The same, which others may share, marked as of the domain.
+static struct scalar *declared(struct binder *binder, const struct scalar *scalar, type_oid domain)
+{
+    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
+    *copy = *scalar;
+    copy->domain = domain;
+    return copy;
+}
+
 struct status bind_domain_cast(struct binder *binder, struct scope *scope, const struct expr *expr,
     type_oid domain, struct scalar **out)
 {
@@ -244,14 +253,35 @@ struct status bind_domain_cast(struct binder *binder, struct scope *scope, const
     for (uint32_t i = 0; i < type->constraint_count; i++)
         TRY(add_check(binder, scope, type->constraints[i].check_sql, value, found,
             type->constraints[i].name, out));
-    if (type->columns[0].collation != NULL) {
-        struct scalar *result = ARENA_NEW(binder->arena, struct scalar);
-        *result = **out;
+    struct scalar *result = declared(binder, *out, domain);
+    if (type->columns[0].collation != NULL)
         result->type.collation = collation_number(type->columns[0].collation);
-        *out = result;
+    *out = result;
+
+out:
+    return st;
+}
+
+// The array, unless an element is nothing for the domain.
+static struct status check_elements(
+    struct binder *binder, const struct bind_type *found, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *type = found->type;
+    struct scalar *value = *out, *condition;
+    struct bytes text = binder->text;
+    binder->text = (struct bytes){0};
+    if (type->columns[0].not_null) {
+        TRY(bind_condition_of(binder, NULL, value, true, &condition));
+        wrap_check(binder, &domain_elements_check, condition, found, "", out);
+    }
+    for (uint32_t i = 0; i < type->constraint_count; i++) {
+        TRY(bind_condition_of(binder, found->checks[i], value, true, &condition));
+        wrap_check(binder, &domain_elements_check, condition, found, type->constraints[i].name, out);
     }
 
 out:
+    binder->text = text;
     return st;
 }
 
@@ -268,6 +298,7 @@ struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
     if (array.oid == 0) return bind_unsupported(binder, expr->position, "an array of a domain over an array");
     if (expr->cast.arg->kind == EXPR_ARRAY && expr->cast.arg->list.count == 0) {
         *out = scalar_with_args(binder->arena, SCALAR_ARRAY, array, expr->position, 0);
+        (*out)->domain = domain;
         return st;
     }
     binder->has_volatile = false;
@@ -282,19 +313,61 @@ struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
         TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s[]",
             bind_type_text(binder, (*out)->type), type->name));
     if (literal) TRY(bind_coerce(binder, out, array, CAST_ASSIGNMENT, NULL)); // Elements too long are not cut.
-    struct scalar *value = *out, *condition;
-    struct bytes text = binder->text;
-    binder->text = (struct bytes){0};
-    if (type->columns[0].not_null) {
-        st = bind_condition_of(binder, NULL, value, true, &condition);
-        if (!failed(st)) wrap_check(binder, &domain_elements_check, condition, found, "", out);
+    TRY(check_elements(binder, found, out));
+    *out = declared(binder, *out, domain);
+
+out:
+    return st;
+}
+
+// --- in operators ------------------------------------------------------------------------------------------
+
+// Operators that ask for two arrays of one type; others take arrays of what is beneath the domain, too.
+static bool wants_same_arrays(const char *name)
+{
+    static const char *const names[] = {"=", "<>", "<", "<=", ">", ">=", "@>", "<@", "&&"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+static bool is_literal(const struct scalar *scalar)
+{
+    return scalar->kind == SCALAR_CONST || scalar->kind == SCALAR_PARAM;
+}
+
+// Of no domain for certain: what calls and queries give is not told by `domain`.
+static bool is_plain_array(const struct scalar *scalar)
+{
+    if (!type_is_array(scalar->type.oid) || scalar->domain != 0) return false;
+    if (is_literal(scalar)) return true;
+    if (scalar->kind != SCALAR_ARRAY) return false;
+    for (uint32_t i = 0; i < scalar->arg_count; i++)
+        if (!is_literal(scalar->args[i]) || scalar->args[i]->domain != 0) return false;
+    return true;
+}
+
+struct status bind_domain_operands(struct binder *binder, const char *name, struct scalar **left,
+    struct scalar **right, uint32_t position)
+{
+    struct status st = STATUS_OK;
+    const bool from_left = type_is_domain_array((*left)->domain);
+    struct scalar **other = from_left ? right : left;
+    const type_oid domain = from_left ? (*left)->domain : (*right)->domain;
+    if (!type_is_domain_array(domain) || (*other)->domain == domain || !wants_same_arrays(name)) return st;
+    if (scalar_is_unknown(*other) && is_literal(*other)) {
+        const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
+        TRY(bind_coerce(binder, other, (from_left ? *left : *right)->type, CAST_IMPLICIT, NULL));
+        TRY(check_elements(binder, found, other));
+        return st;
     }
-    for (uint32_t i = 0; !failed(st) && i < type->constraint_count; i++) {
-        st = bind_condition_of(binder, found->checks[i], value, true, &condition);
-        if (!failed(st))
-            wrap_check(binder, &domain_elements_check, condition, found, type->constraints[i].name, out);
-    }
-    binder->text = text;
+    if (!type_is_domain_array((*other)->domain) && !is_plain_array(*other)) return st;
+    const struct type beneath = TYPE_OF((*other)->domain != 0 ? (*other)->domain : (*other)->type.oid);
+    return status_hint(binder->arena,
+        bind_error(binder, position, E_UNDEFINED_FUNCTION, "operator does not exist: %s %s %s",
+            bind_type_text(binder, from_left ? TYPE_OF(domain) : beneath), name,
+            bind_type_text(binder, from_left ? beneath : TYPE_OF(domain))),
+        "No operator matches the given name and argument types. You might need to add explicit type casts.");
 
 out:
     return st;

@@ -223,6 +223,11 @@ static struct status distinct_items(struct binder *binder, struct scalar *left,
     if (mixes_times(types, 2) && twice && !binder->verbatim) return distinct_times(binder, left, right, expr, out);
     // It is a matter of the types' operator: without one they cannot be told apart. NULL is told without it.
     struct function_match match;
+    if (!scalar_is_null_const(left) && !scalar_is_null_const(right)) {
+        TRY(bind_domain_operands(binder, "=", &args[0], &args[1], expr->position));
+        left = args[0];
+        right = args[1];
+    }
     const struct type *operands = (const struct type[]){left->type, right->type};
     if (!scalar_is_null_const(left) && !scalar_is_null_const(right))
         TRY(bind_at(binder,
@@ -322,7 +327,7 @@ static struct status bind_in(
     bool rows = false, one_type = true;
     type_oid *types = ARENA_ARRAY(binder->arena, type_oid, count + 1);
     TRY(bind_expr(binder, scope, expr->in.arg, &args[0]));
-    rows |= args[0]->kind == SCALAR_ROW;
+    rows |= args[0]->kind == SCALAR_ROW || type_is_domain_array(args[0]->domain);
     types[0] = args[0]->type.oid;
     for (uint32_t i = 0; i < count; i++) {
         TRY(bind_expr(binder, scope, expr->in.items.items[i], &args[i + 1]));
@@ -558,6 +563,10 @@ static struct status bind_cast(
         return bind_array_cast(binder, scope, expr->cast.arg, type, out);
     TRY(bind_expr(binder, scope, expr->cast.arg, out));
     TRY(cast_to(binder, expr->position, type, out));
+    if ((*out)->domain != 0) {
+        *out = again(binder, *out);
+        (*out)->domain = 0;
+    }
 
 out:
     return st;

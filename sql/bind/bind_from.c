@@ -216,6 +216,7 @@ static void separate_columns(struct binder *binder, struct query *query)
         struct scalar *same = bind_var(binder, column->var, POSITION_NONE);
         column->var = bind_new_var(binder, column->name, NULL, same->type);
         binder->vars[column->var].row = bind_row_maker(binder, same);
+        binder->vars[column->var].domain = same->domain;
         rel_item_add(binder->arena, &project->project, column->var, same);
     }
 }
@@ -230,6 +231,7 @@ static struct range *query_range(struct binder *binder, const char *name, struct
             .scalar = scalar_var(binder->arena, column->var, column->type, POSITION_NONE),
             .table_oid = column->table_oid,
             .attribute = column->attribute};
+        range->columns[i].scalar->domain = binder->vars[column->var].domain;
     }
     return range;
 }

@@ -147,6 +147,7 @@ struct status bind_operator(struct binder *binder, const char *name, struct scal
         if (left == NULL) return bind_unsupported(binder, position, "an operator on a row");
         return bind_row_operator(binder, name, left, right, position, out);
     }
+    if (count == 2) TRY(bind_domain_operands(binder, name, &args[0], &args[1], position));
     for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
     struct function_match match;
     TRY(bind_at(binder,

@@ -123,6 +123,7 @@ var_id bind_project_var(
             return project->project.items[i].var;
     var_id var = bind_new_var(binder, name, NULL, scalar->type);
     binder->vars[var].row = bind_row_maker(binder, scalar);
+    binder->vars[var].domain = scalar->domain;
     rel_item_add(binder->arena, &project->project, var, scalar);
     return var;
 }

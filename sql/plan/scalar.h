@@ -52,6 +52,7 @@ struct scalar {
     const char *collate;     // It is this node: the name as SQL. Else NULL.
     const struct expr *source; // In a verbatim binding, of what has no other form than in the tree (columns, aggregates,
                                // queries): where it stands there. Else NULL.
+    type_oid domain;   // While binding only: it was declared as of this domain, or as an array of one; 0: not, or not known.
     bool unread;       // CAST of a literal that is read when it runs: 'now', names of objects.
     union {
         struct datum value;  // CONST

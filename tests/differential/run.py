@@ -65,6 +65,7 @@ OWN = [
     (re.compile(r"'[^'\"]*\\[^']*'::jsonpath"), "PostgreSQL takes a word with an escape in it for a key word of jsonpath"),
     (re.compile(r"'\{[^']*,-?infinity\}'(?!::).*timestamp|timestamp.*'\{[^']*,-?infinity\}'(?!::)"), "PostgreSQL passes over what stands before infinity in the text of a time"),
     (re.compile(r"'[^']*\d:?[A-Za-z]\d[^']*'::(ts|tstz|date)(multi)?range"), "PostgreSQL takes a letter within a number for a zone, and what follows for the rest of the number"),
+    (re.compile(r"(first|last|nth)_value\(.* ROWS BETWEEN (\d+ PRECEDING AND \d+ PRECEDING|\d+ FOLLOWING AND \d+ FOLLOWING) EXCLUDE TIES"), "of a frame with the row's ties at its end, but without the row, PostgreSQL has nothing to give"),
     (re.compile(r"to_record(set)?\("), "PostgreSQL tells before it evaluates that the columns are not known"),
 ]
 # Of a text that is no value of its type, which rule it breaks first is open.
